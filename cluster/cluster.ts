@@ -1,0 +1,222 @@
+/**
+ * `deno task cluster`: three data servers and a proxy on loopback, until Ctrl-C.
+ *
+ * ```text
+ * proxy 127.0.0.1:9450  ─┬─  server1 127.0.0.1:9451   data/server1
+ *    follows             ├─  server2 127.0.0.1:9452   data/server2
+ *    servers.json        └─  server3 127.0.0.1:9453   data/server3
+ * ```
+ *
+ * Everything it makes is in this folder and ignored by git: `certs/` on the first run, `data/`, and `servers.json`,
+ * which is its user's from then on: the proxy follows each change of it.
+ *
+ * The children are in process groups of their own. So Ctrl-C reaches this program alone, which stops the proxy first
+ * and the servers then, and no request meets a server that is gone.
+ *
+ * @module
+ */
+
+import { parseArgs } from "@std/cli/parse-args";
+import { join, relative, resolve } from "@std/path";
+import { certificatePaths } from "../src/certs.ts";
+import { describeStatus, inmemCommand, RoleProcess, ROOT } from "./role_process.ts";
+
+const SERVERS_COUNT = 3;
+/** Of each server. Three that each took most of the machine, as one alone does, would be too many. */
+const MEMORY_LIMIT = "512mb";
+/** Not the default port of `inmem server`, so that both can run. */
+const PORT_DEFAULT = 9450;
+
+const HELP = `Runs three data servers and a proxy on loopback, until Ctrl-C.
+
+Usage: deno task cluster [options]
+
+  --port PORT       the proxy's port; the servers take the three behind it (default: ${PORT_DEFAULT}).
+                    0: ports that are free, others each time; keys stored before are looked for on other servers then
+  --directory DIR   where certificates, data and servers.json are (default: cluster/)
+  --help            this text
+`;
+
+interface Options {
+  port: number;
+  directory: string;
+}
+
+/** Something that its user has to correct; the message says it all. */
+class ClusterError extends Error {}
+
+/** Reads the command line; `undefined` when it asks for help. */
+function parseOptions(words: readonly string[]): Options | undefined {
+  const args = parseArgs(words, {
+    string: ["port", "directory"],
+    boolean: ["help"],
+    default: { port: String(PORT_DEFAULT), directory: join(ROOT, "cluster") },
+    unknown: (word) => {
+      throw new TypeError(`Cannot understand "${word}": expected --port, --directory or --help`);
+    },
+  });
+  if (args.help) return undefined;
+  const port = Number(args.port);
+  if (!/^[0-9]{1,5}$/.test(args.port) || port > 65535 - SERVERS_COUNT) {
+    throw new TypeError(`Cannot parse port "${args.port}": expected 0 to ${65535 - SERVERS_COUNT}`);
+  }
+  return { port, directory: resolve(args.directory) };
+}
+
+/** Makes the authority and the certificate of all four roles, unless they are there. */
+async function makeCertificates(directory: string): Promise<void> {
+  const { authority, cert, key } = certificatePaths(directory);
+  const found = await Promise.all([authority, cert, key].map((path) => Deno.stat(path).then(() => true, () => false)));
+  if (found.every(Boolean)) return;
+  const [program, ...args] = inmemCommand("certs", directory);
+  const { success, stderr } = await new Deno.Command(program!, { args, cwd: ROOT, stdin: "null" }).output();
+  if (!success) throw new ClusterError(`Cannot make certificates: ${new TextDecoder().decode(stderr).trim()}`);
+}
+
+/**
+ * Writes `servers.json`, unless there is one that names any of these servers: then it is its user's, and stays as it
+ * is, whatever else is in it. One that names none of them is left over from other ports.
+ */
+async function writeServersFile(path: string, addresses: readonly string[]): Promise<void> {
+  const present = await Deno.readTextFile(path).catch(() => "");
+  if (addresses.some((address) => present.includes(`"${address}"`))) return;
+  if (present.trim() !== "") console.error(`Writing ${path} anew: it names none of ${addresses.join(", ")}`);
+  const lines = addresses.map((address) => `  ${JSON.stringify({ addr: address })}`);
+  const temporary = `${path}.new`;
+  await Deno.writeTextFile(temporary, `[\n${lines.join(",\n")}\n]\n`);
+  await Deno.rename(temporary, path);
+}
+
+/** Four roles that live and end together. */
+class Cluster {
+  readonly #options: Options;
+  readonly #servers: RoleProcess[] = [];
+  #proxy?: RoleProcess;
+  #stopped = false;
+
+  constructor(options: Options) {
+    this.#options = options;
+  }
+
+  /**
+   * Starts everything.
+   *
+   * @returns the addresses of the proxy and of the servers
+   */
+  async start(): Promise<{ proxy: string; servers: string[] }> {
+    const { directory, port } = this.#options;
+    const certificates = join(directory, "certs");
+    const { authority, cert, key } = certificatePaths(certificates);
+    await Deno.mkdir(directory, { recursive: true });
+    await makeCertificates(certificates);
+    const identity = ["--cert", cert, "--key", key];
+    for (let number = 1; number <= SERVERS_COUNT; number++) {
+      const address = `127.0.0.1:${port === 0 ? 0 : port + number}`;
+      const data = join(directory, "data", `server${number}`);
+      const words = ["server", "--addr", address, "--data", data, "--max-memory", MEMORY_LIMIT, ...identity];
+      this.#servers.push(this.#role(`server${number}`, words));
+    }
+    const servers = await Promise.all(this.#servers.map((server) => server.address()));
+    const serversFile = join(directory, "servers.json");
+    await writeServersFile(serversFile, servers);
+    const trust = ["--ca", authority, "--servers", serversFile];
+    this.#proxy = this.#role("proxy", ["proxy", "--addr", `127.0.0.1:${port}`, ...identity, ...trust]);
+    return { proxy: await this.#proxy.address(), servers };
+  }
+
+  #role(name: string, words: readonly string[]): RoleProcess {
+    // Stopped while it was starting: a role begun now would outlive the cluster.
+    if (this.#stopped) throw new ClusterError("Stopped");
+    return new RoleProcess(name, words, {
+      detached: true,
+      onLine: (line) => console.error(`${name.padEnd(7)} | ${line}`),
+    });
+  }
+
+  /** Rejects when one of the roles ends; never resolves. */
+  failure(): Promise<never> {
+    const roles = this.#proxy ? [this.#proxy, ...this.#servers] : this.#servers;
+    return Promise.race(roles.map(async (role) => {
+      const status = await role.status;
+      throw new ClusterError(`${role.name} ended with ${describeStatus(status)}; its last lines:${role.lastLines()}`);
+    }));
+  }
+
+  /**
+   * Stops the proxy, then the servers, and waits for their end.
+   *
+   * @returns the names of those that did not end in order
+   */
+  async stop(): Promise<string[]> {
+    this.#stopped = true;
+    const failed: string[] = [];
+    const stop = async (role: RoleProcess) => {
+      if (!(await role.stop()).success) failed.push(role.name);
+    };
+    if (this.#proxy) await stop(this.#proxy);
+    await Promise.all(this.#servers.map(stop));
+    return failed;
+  }
+}
+
+/** What somebody who has just cloned the repository may type now. */
+function nextSteps(proxy: string, servers: readonly string[], directory: string): string {
+  const show = (path: string) => {
+    const near = relative(Deno.cwd(), path);
+    return near.startsWith("..") ? path : near;
+  };
+  const binary = Deno.env.get("INMEM_BIN");
+  const program = binary ? `${show(resolve(binary))} client` : `npx -y deno@${Deno.version.deno} task client`;
+  const client = `${program} --addr ${proxy} --ca ${show(certificatePaths(join(directory, "certs")).authority)}`;
+  return `
+A proxy listens on ${proxy}, in front of servers on ${servers.join(", ")}.
+Talk to it from another terminal, in this folder:
+
+  ${client} set greeting hello
+  ${client} get greeting
+  ${client}
+
+The last one gives a prompt; "help" there lists the commands, "exit" leaves it.
+
+Take a server out of ${show(join(directory, "servers.json"))}, or put it back: the proxy follows.
+Ctrl-C stops everything; the data stays in ${show(join(directory, "data"))}.
+`;
+}
+
+/** Runs until it is told to stop, or fails; answers the exit status. */
+async function main(): Promise<number> {
+  let options: Options | undefined;
+  try {
+    options = parseOptions(Deno.args);
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : String(error));
+    return 2;
+  }
+  if (options === undefined) {
+    console.log(HELP);
+    return 0;
+  }
+  const asked = Promise.withResolvers<void>();
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    Deno.addSignalListener(signal, () => asked.resolve());
+  }
+  const cluster = new Cluster(options);
+  const { directory } = options;
+  const run = async () => {
+    const { proxy, servers } = await cluster.start();
+    console.log(nextSteps(proxy, servers, directory));
+    await cluster.failure();
+  };
+  try {
+    await Promise.race([run(), asked.promise]);
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : String(error));
+    await cluster.stop();
+    return 1;
+  }
+  const failed = await cluster.stop();
+  if (failed.length > 0) console.error(`Not stopped in order: ${failed.join(", ")}; see the lines above`);
+  return failed.length === 0 ? 0 : 1;
+}
+
+Deno.exit(await main());

@@ -1,0 +1,93 @@
+/**
+ * From replies to the types that the commands promise.
+ *
+ * A server that answers something else than the command's own kind of reply is no server of inmem's, or one of another
+ * version: that is a {@linkcode ProtocolError}, and nothing is guessed.
+ *
+ * @module
+ */
+
+import { encodeText } from "../bytes.ts";
+import { ProtocolError } from "../errors.ts";
+import type { Value } from "../wire/frame.ts";
+
+// The mark of byte order is data like any other, and what is no UTF-8 must not turn into something else unseen.
+const strictDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/**
+ * The text whose UTF-8 is `bytes`.
+ *
+ * @throws {TypeError} when they are not UTF-8
+ */
+export function toText(bytes: Uint8Array): string {
+  try {
+    return strictDecoder.decode(bytes);
+  } catch {
+    throw new TypeError(`Cannot read ${bytes.length} bytes as text: they are not UTF-8`);
+  }
+}
+
+/** The bytes of a reply that is data or a word of the server's. */
+export function toBytes(value: Value): Uint8Array<ArrayBuffer> {
+  if (value instanceof Uint8Array) return value;
+  if (typeof value === "string") return encodeText(value);
+  throw unexpected(value, "bytes");
+}
+
+/** The items of a reply that is an array. Nil, as some commands answer for a missing key, has none. */
+export function toItems(value: Value): Value[] {
+  if (Array.isArray(value)) return value;
+  if (value === null) return [];
+  throw unexpected(value, "an array");
+}
+
+/**
+ * The number of a reply that is an integer.
+ *
+ * @throws {RangeError} when it is beyond what a `number` holds exactly
+ */
+export function toInteger(value: Value): number {
+  if (typeof value === "number") return value;
+  if (typeof value === "bigint") {
+    throw new RangeError(`Cannot hold ${value} in a number: it is beyond 2^53; "send" answers it as a bigint`);
+  }
+  throw unexpected(value, "an integer");
+}
+
+/** Whether an integer reply, 1 or 0, says yes. */
+export function toFlag(value: Value): boolean {
+  if (typeof value === "boolean") return value;
+  return toInteger(value) !== 0;
+}
+
+/** The text of a word of the server's own, such as a type's name. */
+export function toWord(value: Value): string {
+  return toText(toBytes(value));
+}
+
+/** Nothing, once the server has said `OK`. */
+export function toNothing(value: Value): void {
+  if (value !== "OK") throw unexpected(value, '"OK"');
+}
+
+/** The pairs of a reply that is a map, or an array of keys and values in turn. */
+export function toPairs(value: Value): [Value, Value][] {
+  if (value instanceof Map) return [...value];
+  const items = toItems(value);
+  const pairs: [Value, Value][] = [];
+  for (let i = 0; i + 1 < items.length; i += 2) pairs.push([items[i]!, items[i + 1]!]);
+  return pairs;
+}
+
+function unexpected(value: Value, expected: string): ProtocolError {
+  const kind = value === null
+    ? "nil"
+    : Array.isArray(value)
+    ? "an array"
+    : value instanceof Uint8Array
+    ? "bytes"
+    : value instanceof Map
+    ? "a map"
+    : typeof value;
+  return new ProtocolError(`Cannot use a reply that is ${kind}: expected ${expected}`);
+}

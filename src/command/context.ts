@@ -1,0 +1,40 @@
+/**
+ * What a command runs with, and the form every command has.
+ *
+ * A command is one top-level function that runs to completion: it reads its arguments in place, calls the store, and
+ * tells the reply what it found. It refuses by throwing a `ReplyError`, and does so before it changes anything.
+ *
+ * @module
+ */
+
+import type { Store } from "../store/store.ts";
+import type { Reply } from "../wire/reply.ts";
+import type { Request } from "../wire/request.ts";
+
+/** What a command may use besides its request. One a connection, reused for every command; a role implements it. */
+export interface CommandContext {
+  readonly store: Store;
+  /** The time in ms since 1970, an integer. Set once a read batch, so all of a batch sees the same time. */
+  nowMs: number;
+  /** Whether this connection may run commands that are not open. */
+  authenticated: boolean;
+  /** Whether a password is set at all. */
+  readonly passwordRequired: boolean;
+  /** The TTL of keys that come into being without one of their own; 0 for none. */
+  readonly defaultTtlMs: number;
+  /** Whether user and password are right. Does not change {@linkcode authenticated}. */
+  authenticate(user: string, password: string): boolean;
+  /** Facts as `# Section\r\nname:value\r\n…`; no sections means all. Names are in lower case. */
+  info(sections: readonly string[]): string;
+  /**
+   * Writes a snapshot; resolves when it is on disk.
+   *
+   * @throws {ReplyError} when there is no data folder, or writing failed
+   */
+  save(): Promise<void>;
+  /** Takes note of an exception that no command should throw. It was answered with `ERR internal error`. */
+  reportBug(error: unknown): void;
+}
+
+/** Runs one command. Returns a promise only when it has to wait; the reply is complete once that resolves. */
+export type Run = (context: CommandContext, request: Request, reply: Reply) => void | Promise<void>;

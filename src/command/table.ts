@@ -1,0 +1,147 @@
+/**
+ * Runs requests: joins the table of commands with their code, and guards the way to it.
+ *
+ * ```text
+ * name known? → count of arguments right? → authenticated? → sizes within bounds? → room made? → run
+ * ```
+ *
+ * Each step refuses before anything has changed. A command that throws a `ReplyError` is answered with it; any other
+ * exception is a bug, which is reported and answered without its details.
+ *
+ * @module
+ */
+
+import { decodeText } from "../bytes.ts";
+import { assert, ReplyError, StoreFullError } from "../errors.ts";
+import type { ReplyCode } from "../errors.ts";
+import { KEY_SIZE_MAX_BYTES, VALUE_SIZE_MAX_BYTES } from "../limits.ts";
+import type { Reply } from "../wire/reply.ts";
+import type { Request } from "../wire/request.ts";
+import { wrongCount } from "./argument.ts";
+import type { CommandContext, Run } from "./context.ts";
+import * as hashCommands from "./hash.ts";
+import * as keyspaceCommands from "./keyspace.ts";
+import * as listCommands from "./list.ts";
+import * as serverCommands from "./server.ts";
+import { acceptsCount, CommandIndex, COMMANDS } from "./specification.ts";
+import type { CommandSpecification } from "./specification.ts";
+import * as stringCommands from "./string.ts";
+
+export type { CommandContext, Run } from "./context.ts";
+
+/** A command with its code. */
+interface Command {
+  readonly specification: CommandSpecification;
+  readonly run: Run;
+}
+
+/** Longest quotation of a request in an error, in characters. */
+const QUOTATION_MAX_LENGTH = 128;
+
+const commands = joinCommands();
+const commandIndex = new CommandIndex();
+
+/** Joins specifications and functions by name; either without the other is a bug that ends the start. */
+function joinCommands(): readonly Command[] {
+  const runs = new Map<string, Run>(Object.entries({
+    ...stringCommands,
+    ...listCommands,
+    ...hashCommands,
+    ...keyspaceCommands,
+    ...serverCommands,
+  }));
+  const joined = COMMANDS.map((specification) => {
+    const run = runs.get(specification.name);
+    assert(run !== undefined, `command "${specification.name}" has no code`);
+    runs.delete(specification.name);
+    return { specification, run };
+  });
+  assert(runs.size === 0, `command "${runs.keys().next().value}" has no specification`);
+  return joined;
+}
+
+/**
+ * Runs one request and completes its reply, which is an error when the request was refused; then nothing has changed.
+ * Never throws.
+ *
+ * @param request borrowed until this returns, or until the returned promise resolves
+ * @param reply holds exactly one reply more afterwards
+ * @returns a promise only for a command that waits; until it resolves nothing else may use `reply`
+ */
+export function execute(context: CommandContext, request: Request, reply: Reply): void | Promise<void> {
+  reply.begin();
+  try {
+    const pending = dispatch(context, request, reply);
+    if (pending !== undefined) return complete(pending, context, reply);
+  } catch (error) {
+    refuse(context, reply, error);
+  }
+  reply.end();
+}
+
+function dispatch(context: CommandContext, request: Request, reply: Reply): void | Promise<void> {
+  const position = commandIndex.find(request.bytes, request.starts[0]!, request.lengths[0]!);
+  if (position === -1) throw unknownCommand(request);
+  const { specification, run } = commands[position]!;
+  if (!acceptsCount(specification, request.count)) throw wrongCount(request);
+  if (!context.authenticated && !specification.open) throw new ReplyError("NOAUTH", "Authentication required.");
+  // No argument is longer than all of them together, so this settles it for nearly every request.
+  if (request.size > KEY_SIZE_MAX_BYTES) checkSizes(specification, request);
+  if (specification.grows) context.store.makeRoom(request.size, request.count);
+  return run(context, request, reply);
+}
+
+/** Waits for a command that has to, and completes its reply. */
+async function complete(pending: Promise<void>, context: CommandContext, reply: Reply): Promise<void> {
+  try {
+    await pending;
+  } catch (error) {
+    refuse(context, reply, error);
+  }
+  reply.end();
+}
+
+function refuse(context: CommandContext, reply: Reply, error: unknown): void {
+  if (error instanceof ReplyError || error instanceof StoreFullError) {
+    reply.error(error.code as ReplyCode, error.message);
+  } else {
+    context.reportBug(error);
+    reply.error("ERR", "internal error");
+  }
+}
+
+/**
+ * Refuses keys and values that are too long.
+ *
+ * @throws {ReplyError}
+ */
+function checkSizes(specification: CommandSpecification, request: Request): void {
+  const { firstKey, keyStep } = specification;
+  const lastKey = specification.lastKey < 0 ? request.count + specification.lastKey : specification.lastKey;
+  for (let i = 1; i < request.count; i++) {
+    const length = request.lengths[i]!;
+    if (firstKey > 0 && i >= firstKey && i <= lastKey && (i - firstKey) % keyStep === 0) {
+      if (length > KEY_SIZE_MAX_BYTES) throw new ReplyError("ERR", `key exceeds ${KEY_SIZE_MAX_BYTES} bytes`);
+    } else if (length > VALUE_SIZE_MAX_BYTES) {
+      throw new ReplyError("ERR", `value exceeds ${VALUE_SIZE_MAX_BYTES} bytes`);
+    }
+  }
+}
+
+/** Quotes what was sent as Redis does: the name, and as many arguments as fit 128 characters. */
+function unknownCommand(request: Request): ReplyError {
+  let quoted = "";
+  for (let i = 1; i < request.count && quoted.length < QUOTATION_MAX_LENGTH; i++) {
+    quoted += `'${quotation(request, i, QUOTATION_MAX_LENGTH - quoted.length)}' `;
+  }
+  const name = quotation(request, 0, QUOTATION_MAX_LENGTH);
+  return new ReplyError("ERR", `unknown command '${name}', with args beginning with: ${quoted}`);
+}
+
+/** Argument `index` on one line, cut after `length` bytes. */
+function quotation(request: Request, index: number, length: number): string {
+  const start = request.start(index);
+  const cut = request.bytes.subarray(start, start + Math.min(length, request.length(index)));
+  // deno-lint-ignore no-control-regex -- control characters are what has to go
+  return decodeText(cut).replace(/[\x00-\x1f\x7f]/g, " ");
+}

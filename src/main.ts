@@ -1,0 +1,98 @@
+/**
+ * The program: a first word names the role, and the role does the rest.
+ *
+ * Each role is imported when it is asked for, so that the client does not pay for the server's start. This module alone
+ * reads `Deno.args` and calls `Deno.exit`.
+ *
+ * @module
+ */
+
+import { InmemError, UsageError } from "./errors.ts";
+import { editDistance } from "./options.ts";
+import { VERSION } from "./version.ts";
+
+/** What a role is called with, and what it returns: its exit status, or nothing for 0. */
+type Main = (argv: readonly string[]) => Promise<number | void>;
+
+interface Role {
+  readonly summary: string;
+  readonly load: () => Promise<Main>;
+}
+
+const ROLES: Readonly<Record<string, Role>> = {
+  server: {
+    summary: "holds data",
+    load: async () => (await import("./server.ts")).serverMain,
+  },
+  proxy: {
+    summary: "spreads keys over servers",
+    load: async () => (await import("./proxy.ts")).proxyMain,
+  },
+  client: {
+    summary: "talks to a server or a proxy",
+    load: async () => (await import("./shell.ts")).clientMain,
+  },
+  certs: {
+    summary: "makes a local authority and a server certificate",
+    load: async () => (await import("./certs.ts")).certsMain,
+  },
+};
+
+const NAMES = Object.keys(ROLES);
+
+function helpText(): string {
+  const lines = Object.entries(ROLES).map(([name, { summary }]) => `  inmem ${name.padEnd(8)} ${summary}`);
+  return [
+    `inmem ${VERSION}, an in-memory database`,
+    "",
+    ...lines,
+    "",
+    "inmem ROLE --help lists the options of a role. Begin with:",
+    "",
+    "  inmem server                     in one terminal",
+    "  inmem client set greeting hello  in another",
+    "",
+  ].join("\n");
+}
+
+/** Runs what the arguments ask for, and returns the exit status. */
+async function run(argv: readonly string[]): Promise<number> {
+  const [word = "help", ...rest] = argv;
+  const role = roleOf(word);
+  if (role) return await (await role.load())(rest) ?? 0;
+  if (/^(version|--?version|-v|-V)$/.test(word)) {
+    console.log(`inmem ${VERSION}`);
+    return 0;
+  }
+  if (!/^(help|--?help|-h)$/.test(word)) throw unknownRole(word);
+  const [topic] = rest;
+  if (topic === undefined) {
+    console.log(helpText().trimEnd());
+    return 0;
+  }
+  const explained = roleOf(topic);
+  if (!explained) throw unknownRole(topic);
+  return await (await explained.load())(["--help"]) ?? 0;
+}
+
+function roleOf(word: string): Role | undefined {
+  return Object.hasOwn(ROLES, word) ? ROLES[word] : undefined;
+}
+
+function unknownRole(word: string): UsageError {
+  const near = NAMES.find((name) => editDistance(word, name) <= 2);
+  const advice = near ? `did you mean "inmem ${near}"?` : `expected ${NAMES.join(", ")} or help`;
+  return new UsageError(`Cannot run "${word}": ${advice}`);
+}
+
+/** Tells why a role ended, on one line, and returns the exit status. */
+function explain(error: unknown): number {
+  if (error instanceof InmemError && error.code !== "ASSERTION") {
+    console.error(`inmem: ${error.message.replace(/\s*[\r\n]+\s*/g, " ")}`);
+    return error instanceof UsageError ? 2 : 1;
+  }
+  console.error("inmem: A bug of inmem; please report it:", error);
+  return 1;
+}
+
+if (import.meta.main) Deno.exit(await run(Deno.args).catch(explain));

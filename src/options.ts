@@ -1,0 +1,271 @@
+/**
+ * Options on the command line: a role declares a table, and gets typed values.
+ *
+ * `@std/cli/parse-args` collects; this layer adds what a server's operator needs: types, ranges, one-line errors, help,
+ * and Go's habit of one dash (`-addr x`, `-addr=x`).
+ *
+ * - An option takes a value, after `=` or as the next argument, or is a flag and takes none.
+ * - `--` ends the options. In a table with `stopEarly` the first positional argument does so too: what follows a
+ *   client's command is data, and may begin with a dash.
+ *
+ * @module
+ */
+
+import { parseArgs } from "@std/cli/parse-args";
+import { type Address, parseAddress } from "./address.ts";
+import { UsageError } from "./errors.ts";
+import { parseCount, parseDuration, parseSize } from "./quantities.ts";
+
+export { defaultMemoryLimit, type MemoryLimit } from "./memory_limit.ts";
+export { readPassword } from "./password.ts";
+export { parseDuration, parseSize } from "./quantities.ts";
+export { certsOptions, clientOptions, proxyOptions, serverOptions } from "./role_options.ts";
+
+/** What an option's value means. Sizes are in bytes, durations in ms. */
+export type OptionKind = "flag" | "text" | "count" | "size" | "duration" | "address";
+
+/** One option. */
+export interface Option {
+  readonly kind: OptionKind;
+  /** One sentence for `--help`, without its full stop. */
+  readonly help: string;
+  /** What stands for the value in `--help`, such as `FILE`. */
+  readonly valueName?: string;
+  /** The value when the option is absent, as it would be typed. */
+  readonly default?: string;
+  /** Says for `--help` what happens when the option is absent, where that is not a plain value. */
+  readonly absent?: string;
+  /** Whether it may be given several times. */
+  readonly repeated?: true;
+  /** The values allowed. */
+  readonly choices?: readonly string[];
+  /** Smallest number allowed, in the unit of the value. */
+  readonly min?: number;
+  /** Largest number allowed. */
+  readonly max?: number;
+  /** The environment variable that serves instead, for `--help`; the role reads it. */
+  readonly environment?: string;
+}
+
+/** The options of one role. */
+export interface OptionTable {
+  /** How to call it, such as `inmem server [OPTIONS]`. */
+  readonly usage: string;
+  /** What it does, for `--help`. */
+  readonly summary: string;
+  /** Whether the first positional argument ends the options. */
+  readonly stopEarly?: true;
+  /** By name, without dashes. */
+  readonly options: Readonly<Record<string, Option>>;
+}
+
+/** The type of one value of each kind. */
+interface KindTypes {
+  flag: boolean;
+  text: string;
+  count: number;
+  size: number;
+  duration: number;
+  address: Address;
+}
+
+/** A `choices` option has the type of its choices, any other that of its kind. */
+type ValueOf<O extends Option> = O extends { choices: readonly (infer Choice)[] } ? Choice : KindTypes[O["kind"]];
+
+/** The values of a table: an absent option without a default is `undefined`, a repeated one an array. */
+export type OptionValues<T extends OptionTable> = {
+  readonly [Name in keyof T["options"]]: T["options"][Name] extends { kind: "flag" } ? boolean
+    : T["options"][Name] extends { repeated: true } ? ValueOf<T["options"][Name]>[]
+    : T["options"][Name] extends { default: string } ? ValueOf<T["options"][Name]>
+    : ValueOf<T["options"][Name]> | undefined;
+};
+
+/** What the command line said. */
+export interface ParsedOptions<T extends OptionTable> {
+  readonly values: OptionValues<T>;
+  /** The other arguments, untouched. */
+  readonly positional: string[];
+}
+
+/**
+ * Parses the arguments of a role.
+ *
+ * @param argv the arguments after the role's name
+ * @throws {UsageError} of one line, that says what was expected
+ *
+ * @example
+ * ```ts ignore
+ * const { values } = parseOptions(serverOptions, ["-addr", ":9443", "--max-memory=64mb"]);
+ * values.addr; // { hostname: "0.0.0.0", port: 9443 }
+ * values["max-memory"]; // 67108864
+ * ```
+ */
+export function parseOptions<const T extends OptionTable>(table: T, argv: readonly string[]): ParsedOptions<T> {
+  const names = Object.keys(table.options);
+  const { given, positional } = normalize(table, argv);
+  const isFlag = (name: string) => table.options[name]?.kind === "flag";
+  const parsed: Record<string, unknown> = parseArgs(given, {
+    boolean: names.filter(isFlag),
+    string: names.filter((name) => !isFlag(name)),
+    collect: names.filter((name) => !isFlag(name)),
+  });
+  const values: Record<string, unknown> = {};
+  for (const [name, option] of Object.entries(table.options)) {
+    values[name] = option.kind === "flag" ? parsed[name] === true : valueOf(name, option, textsOf(parsed[name]));
+  }
+  // The loop above has made exactly what the mapped type describes, which the compiler cannot see.
+  return { values: values as OptionValues<T>, positional };
+}
+
+function textsOf(collected: unknown): string[] {
+  return Array.isArray(collected) ? collected.map(String) : [];
+}
+
+/** Brings every option into the form `--name=value`, and sets the other arguments apart. */
+function normalize(table: OptionTable, argv: readonly string[]): { given: string[]; positional: string[] } {
+  const given: string[] = [];
+  const positional: string[] = [];
+  for (let index = 0; index < argv.length; index++) {
+    const argument = argv[index] ?? "";
+    if (argument === "--") {
+      positional.push(...argv.slice(index + 1));
+      break;
+    }
+    if (!looksLikeOption(argument)) {
+      if (table.stopEarly) {
+        positional.push(...argv.slice(index));
+        break;
+      }
+      positional.push(argument);
+      continue;
+    }
+    const equals = argument.indexOf("=");
+    const typed = argument.slice(0, equals < 0 ? undefined : equals).replace(/^--?/, "");
+    const name = typed === "h" ? "help" : typed;
+    const option = Object.hasOwn(table.options, name) ? table.options[name] : undefined;
+    if (option === undefined) throw unknownOption(table, typed);
+    if (option.kind === "flag") {
+      if (equals >= 0) throw new UsageError(`Cannot use "${argument}": --${name} takes no value`);
+      // Without a value: with one, parseArgs takes the `no-` of a name for a negation, and drops it.
+      given.push(`--${name}`);
+      continue;
+    }
+    const value = equals >= 0 ? argument.slice(equals + 1) : argv[++index];
+    if (value === undefined || value === "" || (equals < 0 && looksLikeOption(value))) {
+      throw new UsageError(`Cannot use --${name} without a value: expected --${name} ${valueNameOf(option)}`);
+    }
+    given.push(`--${name}=${value}`);
+  }
+  return { given, positional };
+}
+
+/** A dash alone, or before a digit, is no option. */
+function looksLikeOption(argument: string): boolean {
+  return /^--?[A-Za-z]/.test(argument);
+}
+
+function valueOf(name: string, option: Option, texts: readonly string[]): unknown {
+  if (option.repeated) return texts.map((text) => parseValue(name, option, text));
+  if (texts.length > 1) throw new UsageError(`Cannot use --${name} ${texts.length} times: expected it once`);
+  const text = texts[0] ?? option.default;
+  return text === undefined ? undefined : parseValue(name, option, text);
+}
+
+function parseValue(name: string, option: Option, text: string): string | number | Address {
+  if (option.choices !== undefined && !option.choices.includes(text)) {
+    throw new UsageError(`Cannot use --${name} "${text}": expected ${option.choices.join(" or ")}`);
+  }
+  try {
+    switch (option.kind) {
+      case "count":
+        return parseCount(text, option);
+      case "size":
+        return parseSize(text, option);
+      case "duration":
+        return parseDuration(text, option);
+      case "address":
+        return parseAddress(text);
+      default:
+        return text;
+    }
+  } catch (error) {
+    if (error instanceof UsageError) throw new UsageError(`${error.message} (--${name})`, { cause: error });
+    throw error;
+  }
+}
+
+function unknownOption(table: OptionTable, name: string): UsageError {
+  const names = Object.keys(table.options);
+  const nearest = names.map((other) => ({ other, distance: editDistance(name, other) }))
+    .sort((left, right) => left.distance - right.distance)[0];
+  // Up to half of the letters wrong is a slip, such as two that changed places; more is another word.
+  const isNear = nearest !== undefined && nearest.distance <= Math.min(3, Math.floor(nearest.other.length / 2));
+  const advice = isNear ? `did you mean --${nearest.other}?` : "expected one that --help lists";
+  return new UsageError(`Cannot use unknown option "--${name}": ${advice}`);
+}
+
+/** Fewest letters inserted, removed or replaced that turn one word into the other (Levenshtein). */
+export function editDistance(from: string, to: string): number {
+  let row = Array.from({ length: to.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= from.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= to.length; j++) {
+      const replaced = (row[j - 1] ?? 0) + (from[i - 1] === to[j - 1] ? 0 : 1);
+      next.push(Math.min(replaced, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[to.length] ?? 0;
+}
+
+const VALUE_NAMES: Readonly<Record<OptionKind, string>> = {
+  flag: "",
+  text: "TEXT",
+  count: "NUMBER",
+  size: "SIZE",
+  duration: "DURATION",
+  address: "HOST:PORT",
+};
+
+function valueNameOf(option: Option): string {
+  return option.valueName ?? option.choices?.join("|") ?? VALUE_NAMES[option.kind];
+}
+
+/** Widest line of `--help`. */
+const HELP_COLUMNS = 96;
+
+/** The text of `--help`: usage, what the role does, and every option with its default; aligned, ends with a newline. */
+export function helpText(table: OptionTable): string {
+  const rows = Object.entries(table.options).map(([name, option]) => ({
+    left: `  --${name} ${valueNameOf(option)}`.trimEnd(),
+    right: describeOption(option),
+  }));
+  const indent = Math.max(...rows.map((row) => row.left.length)) + 2;
+  const lines = rows.flatMap(({ left, right }) => {
+    return wrap(right, HELP_COLUMNS - indent).map((line, index) => (index === 0 ? left : "").padEnd(indent) + line);
+  });
+  return ["Usage: " + table.usage, "", ...wrap(table.summary, HELP_COLUMNS), "", "Options:", ...lines, ""].join("\n");
+}
+
+function describeOption(option: Option): string {
+  const notes: string[] = [];
+  if (option.repeated) notes.push("may be repeated");
+  if (option.environment !== undefined) notes.push(`or the environment variable ${option.environment}`);
+  if (option.default !== undefined) notes.push(`default ${option.default}`);
+  if (option.absent !== undefined) notes.push(`default: ${option.absent}`);
+  return notes.length === 0 ? option.help : `${option.help} (${notes.join("; ")})`;
+}
+
+function wrap(text: string, columns: number): string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(" ")) {
+    if (line !== "" && line.length + 1 + word.length > columns) {
+      lines.push(line);
+      line = word;
+    } else {
+      line = line === "" ? word : `${line} ${word}`;
+    }
+  }
+  return [...lines, line];
+}

@@ -1,0 +1,65 @@
+/**
+ * The role `inmem proxy`: options in, a running proxy, exit status out. The proxy itself is proxy/proxy.ts.
+ *
+ * @module
+ */
+
+import { formatAddress } from "./address.ts";
+import { UsageError } from "./errors.ts";
+import { resolveListening } from "./listening_options.ts";
+import { createLogger } from "./logger.ts";
+import { helpText, parseOptions, proxyOptions, readPassword } from "./options.ts";
+import { readPublicFile } from "./private_file.ts";
+import { startProxy } from "./proxy/proxy.ts";
+import { runUntilStopped } from "./role_lifetime.ts";
+
+export { Proxy, type ProxySettings, startProxy } from "./proxy/proxy.ts";
+
+/**
+ * Runs a proxy until a signal stops it.
+ *
+ * @param argv the arguments after `proxy`
+ * @returns the exit status; role_lifetime.ts lists them
+ * @throws {UsageError} when the options or the list of servers are wrong
+ * @throws {StartError} when the proxy cannot start
+ */
+export async function proxyMain(argv: readonly string[]): Promise<number> {
+  const { values, positional } = parseOptions(proxyOptions, argv);
+  if (values.help) {
+    console.log(helpText(proxyOptions).trimEnd());
+    return 0;
+  }
+  if (positional.length > 0) {
+    throw new UsageError(`Cannot use "${positional[0]}": expected options only, --help lists them`);
+  }
+  const plaintext = values["servers-plaintext"];
+  if (plaintext && values.ca !== undefined) {
+    throw new UsageError("Cannot use --ca with --servers-plaintext: expected one of them");
+  }
+  const logger = createLogger(values["log-format"]);
+  const { warnings, ...listening } = await resolveListening(values);
+  for (const warning of warnings) logger.warn(warning);
+  const serversPasswordPath = values["servers-password-file"];
+  const proxy = await startProxy({
+    ...listening,
+    maxClients: values["max-clients"],
+    serversPath: values.servers,
+    connectionsMaxCount: values.conns,
+    backend: {
+      authority: values.ca === undefined ? undefined : readAuthority(values.ca),
+      password: serversPasswordPath === undefined ? listening.password : readPassword(serversPasswordPath),
+      plaintext,
+    },
+    logger,
+  });
+  const ended = runUntilStopped(proxy, logger);
+  if (proxy.untuned !== undefined) logger.warn("Replies may be slower than elsewhere", { reason: proxy.untuned });
+  logger.info(`listening on ${formatAddress(proxy.address)}`, { servers: proxy.members.length });
+  return await ended;
+}
+
+function readAuthority(path: string): string {
+  const text = readPublicFile(path, "certificates of --ca");
+  if (text.includes("-----BEGIN CERTIFICATE-----")) return text;
+  throw new UsageError(`Cannot use --ca "${path}": expected PEM with -----BEGIN CERTIFICATE-----`);
+}

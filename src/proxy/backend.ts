@@ -1,0 +1,125 @@
+/**
+ * Connections to servers: trusted, authenticated, and known to answer.
+ *
+ * A connection counts as made once a first request was answered on it, `auth` where there is a password and `ping`
+ * where there is none: a process that is stopped still accepts connections, and a port may belong to anything.
+ *
+ * @module
+ */
+
+import { isLoopback, parseAddress } from "../address.ts";
+import { ConnectionError, ProtocolError, ReplyError, UsageError } from "../errors.ts";
+import { CONNECT_TIMEOUT_MS, REPLY_SIZE_MAX_BYTES } from "../limits.ts";
+import { readDefaultAuthority } from "../state_folder.ts";
+import { Connection } from "../wire/connection.ts";
+import { decodeReply, FRAME_PREFIX_BYTES, frameLength, RequestWriter } from "../wire/frame.ts";
+import { abort, connect } from "../wire/socket.ts";
+import type { Socket } from "../wire/socket.ts";
+
+/** How servers are reached. */
+export interface BackendSettings {
+  /** Certificates in PEM to verify theirs against; for loopback addresses the local authority when absent. */
+  readonly authority?: string | undefined;
+  /** What to authenticate with. */
+  readonly password?: string | undefined;
+  /** No TLS. Loopback addresses only. */
+  readonly plaintext: boolean;
+  /** How long it may take until the first reply, in ms. */
+  readonly connectTimeoutMs?: number;
+}
+
+/** The shortest reply is `92 00 c0`. */
+const REPLY_MIN_BYTES = 3;
+
+/**
+ * The size of the reply frame that begins at `start`, prefix included, or 0 while it is not whole.
+ *
+ * @throws {ProtocolError} when its length is not that of a reply
+ */
+export function replyFrameSize(bytes: Uint8Array, start: number, end: number): number {
+  if (end - start < FRAME_PREFIX_BYTES) return 0;
+  const length = frameLength(bytes, start);
+  if (length < REPLY_MIN_BYTES || length > REPLY_SIZE_MAX_BYTES) {
+    throw new ProtocolError(`it sent a reply of ${length} bytes`);
+  }
+  const size = FRAME_PREFIX_BYTES + length;
+  return end - start >= size ? size : 0;
+}
+
+/**
+ * Refuses what must not go over a network in the clear.
+ *
+ * @throws {UsageError} when `address` is not of this machine
+ */
+export function checkPlaintext(address: string): void {
+  if (isLoopback(parseAddress(address).hostname)) return;
+  throw new UsageError(`Cannot talk to server "${address}" without TLS: expected a loopback address`);
+}
+
+/**
+ * Connects to the server at `address` and authenticates.
+ *
+ * @returns a connection with nothing unread, which the caller owns
+ * @throws {InmemError} whose message says why there is none
+ */
+export async function openBackend(
+  address: string,
+  settings: BackendSettings,
+  signal: AbortSignal,
+): Promise<Connection> {
+  const { hostname, port } = parseAddress(address);
+  const { plaintext, authority, connectTimeoutMs: timeoutMs = CONNECT_TIMEOUT_MS } = settings;
+  if (plaintext) checkPlaintext(address);
+  const local = authority === undefined && isLoopback(hostname) && !plaintext ? readDefaultAuthority() : authority;
+  const caCerts = local === undefined ? [] : [local];
+  const begunMs = performance.now();
+  const socket = await connect({ hostname, port, caCerts, plaintext, timeoutMs, signal });
+  const connection = new Connection(freeingSocket(socket));
+  const close = () => connection.close();
+  const timer = setTimeout(close, Math.max(1, timeoutMs - (performance.now() - begunMs)));
+  signal.addEventListener("abort", close, { once: true });
+  try {
+    await greet(address, connection, settings.password);
+    return connection;
+  } catch (error) {
+    const isLate = connection.closed && !signal.aborted;
+    connection.close();
+    if (isLate) throw new ConnectionError(address, `no answer within ${timeoutMs} ms`, false, { cause: error });
+    throw error;
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", close);
+  }
+}
+
+/** A server that has stopped may hold up a write, and with it the descriptor, which closing alone does not free then. */
+function freeingSocket(socket: Socket): Pick<Socket, "read" | "write" | "close"> {
+  let writing = false;
+  return {
+    read: (target) => socket.read(target),
+    write: async (source) => {
+      writing = true;
+      const count = await socket.write(source);
+      writing = false;
+      return count;
+    },
+    close: () => writing ? void abort(socket) : socket.close(),
+  };
+}
+
+/** Sends the first request and waits for its reply. */
+async function greet(address: string, connection: Connection, password: string | undefined): Promise<void> {
+  const writer = new RequestWriter();
+  writer.add(password === undefined ? ["ping"] : ["auth", password]);
+  await connection.write(writer.take());
+  while (true) {
+    const size = replyFrameSize(connection.buffer, connection.start, connection.end);
+    if (size > 0) {
+      const reply = decodeReply(connection.buffer, connection.start + FRAME_PREFIX_BYTES, connection.start + size);
+      connection.start += size;
+      if (!(reply instanceof ReplyError)) return;
+      throw new ReplyError(reply.code, `it refuses the proxy: ${reply.code} ${reply.message}`);
+    }
+    if (!await connection.fill()) throw new ConnectionError(address, "it closed the connection", true);
+  }
+}

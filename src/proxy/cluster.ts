@@ -1,0 +1,98 @@
+/**
+ * The servers in use and who owns which slot, kept up with the list of members.
+ *
+ * Slots are the unit of ownership: a command finds its server by `pools[owners[slot]]`, two array reads. A change of
+ * the list replaces both arrays at once, between two commands. A server that stays keeps its pool, and with it its
+ * connections and what is in flight; one that leaves takes no new request from then on, and its pool ends when the
+ * requests in flight are answered.
+ *
+ * @module
+ */
+
+import { Pool } from "../route/pool.ts";
+import type { PoolOptions } from "../route/pool.ts";
+import { countSlots, ownersOf, slotOf } from "../route/slots.ts";
+import type { Member } from "../route/slots.ts";
+import { makeTags } from "./scan_cursor.ts";
+
+/** A server's place in the order that `scan` visits. */
+export interface Stop {
+  /** See {@linkcode makeTags}. */
+  readonly tag: number;
+  readonly pool: Pool;
+}
+
+/** The servers and the routes to them. */
+export class Cluster {
+  /** The servers, in the order of the list. Replaced with {@linkcode owners}, never changed. */
+  pools: readonly Pool[] = [];
+  /** The owner of each slot, as a position in {@linkcode pools}. */
+  owners: Uint16Array = new Uint16Array(0);
+  #members: readonly Member[] = [];
+  #stops: readonly Stop[] = [];
+  #draining: Pool[] = [];
+  readonly #options: PoolOptions;
+
+  constructor(options: PoolOptions) {
+    this.#options = options;
+  }
+
+  /** The list that rules now. */
+  get members(): readonly Member[] {
+    return this.#members;
+  }
+
+  /** Servers that were removed and have requests in flight. */
+  get draining(): readonly Pool[] {
+    return this.#draining;
+  }
+
+  /** Routes by another list from now on. */
+  apply(members: readonly Member[]): void {
+    const before = new Map(this.pools.map((pool) => [pool.address, pool]));
+    const owners = ownersOf(members);
+    this.pools = members.map(({ address }) => before.get(address) ?? new Pool(address, this.#options));
+    this.owners = owners;
+    this.#members = members;
+    const tags = makeTags(members.map((member) => member.address));
+    this.#stops = this.pools.map((pool) => ({ tag: tags.get(pool.address)!, pool })).sort((a, b) => a.tag - b.tag);
+    for (const pool of this.pools) before.delete(pool.address);
+    for (const pool of before.values()) {
+      this.#draining.push(pool);
+      pool.retire();
+    }
+    this.#forgetDrained();
+  }
+
+  /** The server that owns the key `bytes[start, start + length)`. */
+  ownerOf(bytes: Uint8Array, start: number, length: number): Pool {
+    return this.pools[this.owners[slotOf(bytes, start, length)]!]!;
+  }
+
+  /** How many slots each server has, in the order of {@linkcode pools}. */
+  countSlots(): Uint32Array {
+    return countSlots(this.owners, this.pools.length);
+  }
+
+  /** The first server in the order of `scan` whose tag is at least `tag`. */
+  stopFrom(tag: number): Stop | undefined {
+    return this.#stops.find((stop) => stop.tag >= tag);
+  }
+
+  /** Ends what has waited too long, on servers that were removed too. To be called several times a second. */
+  sweep(): void {
+    for (const pool of this.pools) pool.sweep();
+    for (const pool of this.#draining) pool.sweep();
+    if (this.#draining.length > 0) this.#forgetDrained();
+  }
+
+  #forgetDrained(): void {
+    this.#draining = this.#draining.filter((pool) => !pool.closed);
+  }
+
+  /** Closes all connections; what is in flight fails. */
+  close(): void {
+    for (const pool of [...this.pools, ...this.#draining]) pool.close();
+    this.#draining = [];
+  }
+}

@@ -1,0 +1,71 @@
+/**
+ * Composes native requests out of arguments that stand encoded in another request.
+ *
+ * ```text
+ * frame   length:u32 · array header · arg · arg · arg · …
+ *                                     ▲     ▲
+ *                      copied with their headers, whatever form the client chose
+ * ```
+ *
+ * Copying arguments as they were encoded makes no part of a request larger than the request was.
+ *
+ * @module
+ */
+
+import { copyBytes, INTEGER_TEXT_MAX_BYTES } from "../bytes.ts";
+import { formatInteger } from "../bytes.ts";
+import { FRAME_PREFIX_BYTES } from "../wire/frame.ts";
+import { HEADER_MAX_BYTES, write32, writeArrayHeader, writeStrHeader } from "../wire/message_pack.ts";
+import type { Request } from "../wire/request.ts";
+import { BUFFER_KEEP_MAX_BYTES } from "../limits.ts";
+
+const INITIAL_BYTES = 4096;
+
+/** Composes one frame at a time. */
+export class FrameComposer {
+  /** The frame is `[0, length)`. Valid until the next {@linkcode begin}; replaced when it grows. */
+  buffer: Uint8Array<ArrayBuffer> = new Uint8Array(INITIAL_BYTES);
+  length = 0;
+
+  /** Begins a request of `count` arguments with the name of `request`. */
+  begin(request: Request, count: number): void {
+    if (this.buffer.length > BUFFER_KEEP_MAX_BYTES) this.buffer = new Uint8Array(INITIAL_BYTES);
+    this.length = 0;
+    const size = request.length(0);
+    this.#grow(FRAME_PREFIX_BYTES + 2 * HEADER_MAX_BYTES + size);
+    let at = writeArrayHeader(this.buffer, FRAME_PREFIX_BYTES, count);
+    at = writeStrHeader(this.buffer, at, size);
+    copyBytes(request.bytes, request.start(0), this.buffer, at, size);
+    this.length = at + size;
+  }
+
+  /** Appends the arguments `first` to `last` of `request` as they are encoded there. `first` is at least 1. */
+  copy(request: Request, first: number, last: number): void {
+    const start = request.start(first - 1) + request.length(first - 1);
+    const size = request.start(last) + request.length(last) - start;
+    this.#grow(size);
+    copyBytes(request.bytes, start, this.buffer, this.length, size);
+    this.length += size;
+  }
+
+  /** Appends a safe integer in decimal. */
+  integer(value: number): void {
+    this.#grow(1 + INTEGER_TEXT_MAX_BYTES);
+    const size = formatInteger(value, this.buffer, this.length + 1);
+    writeStrHeader(this.buffer, this.length, size);
+    this.length += 1 + size;
+  }
+
+  /** Completes the frame. */
+  end(): void {
+    write32(this.buffer, 0, this.length - FRAME_PREFIX_BYTES);
+  }
+
+  #grow(size: number): void {
+    const needed = this.length + size;
+    if (needed <= this.buffer.length) return;
+    const grown = new Uint8Array(Math.max(needed, this.buffer.length * 2));
+    grown.set(this.buffer.subarray(0, this.length));
+    this.buffer = grown;
+  }
+}

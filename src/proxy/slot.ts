@@ -1,0 +1,71 @@
+/**
+ * A place in the order of one client's replies.
+ *
+ * Servers answer in any order, clients are answered in theirs. A reply that comes early is kept in its slot, whose
+ * buffer is used again and again, until all slots before it are answered; one that comes in its turn is copied from
+ * the server's read buffer to the client's output at once.
+ *
+ * @module
+ */
+
+import { copyBytes } from "../bytes.ts";
+import type { ConnectionError, ReplyCode } from "../errors.ts";
+import { Exchange } from "../route/exchange.ts";
+import type { Pool } from "../route/pool.ts";
+import { codeOf } from "./refusal.ts";
+
+/** A slot keeps its buffer up to this size; most replies are shorter. */
+const KEEP_MAX_BYTES = 256;
+const EMPTY = new Uint8Array(0);
+
+/** The client of a request, as the routing sees it. */
+export interface Client {
+  /** Whether it may run commands that are not open. */
+  authenticated: boolean;
+  /** The slot of the next request. */
+  openSlot(): Slot;
+  /** Sends a request to a server, behind all others of this client to that server. The frame is borrowed until return. */
+  send(pool: Pool, exchange: Exchange, bytes: Uint8Array, start: number, size: number): void;
+  /** Takes the reply of a slot, a frame at `bytes[start, end)`, borrowed until return. */
+  complete(slot: Slot, bytes: Uint8Array, start: number, end: number): void;
+  /** Answers a slot with an error. */
+  refuse(slot: Slot, code: ReplyCode, message: string): void;
+}
+
+/** One request of a client. When a single server answers it, the slot itself is the exchange. */
+export class Slot extends Exchange {
+  readonly client: Client;
+  /** Whether its reply is kept in {@linkcode reply}. */
+  done = false;
+  /** The reply is `[0, replySize)`. */
+  reply: Uint8Array<ArrayBuffer> = EMPTY;
+  replySize = 0;
+
+  constructor(client: Client) {
+    super();
+    this.client = client;
+  }
+
+  override succeed(bytes: Uint8Array, start: number, end: number): void {
+    this.client.complete(this, bytes, start, end);
+  }
+
+  override fail(error: ConnectionError): void {
+    this.client.refuse(this, codeOf(error, this.repeatable), error.message);
+  }
+
+  /** Keeps a copy of the reply. */
+  keep(bytes: Uint8Array, start: number, end: number): void {
+    const size = end - start;
+    if (size > this.reply.length) this.reply = new Uint8Array(size <= KEEP_MAX_BYTES ? Math.max(64, size) : size);
+    copyBytes(bytes, start, this.reply, 0, size);
+    this.replySize = size;
+    this.done = true;
+  }
+
+  /** Makes it ready for another request. */
+  reset(): void {
+    this.done = false;
+    if (this.reply.length > KEEP_MAX_BYTES) this.reply = EMPTY;
+  }
+}

@@ -1,0 +1,71 @@
+/**
+ * A role's life as a process: it runs until a signal stops it in order, and its exit status says how it ended.
+ *
+ * | what happens | exit status |
+ * |---|---|
+ * | SIGTERM or SIGINT, and everything ended in order | 0 |
+ * | the same, but something failed on the way (the last snapshot) | 1 |
+ * | a second SIGTERM or SIGINT before that | 143 or 130, at once |
+ * | an exception that nobody caught: a bug | 1, at once |
+ *
+ * @module
+ */
+
+import type { Logger } from "./logger.ts";
+
+/** Signals that stop a role, with the exit status that a shell gives a program they kill. */
+const STOP_SIGNALS = { SIGTERM: 143, SIGINT: 130 } as const;
+/** These would kill the process: a terminal that closed, a peer or a file limit, a stray kill. None is a reason to end. */
+const IGNORED_SIGNALS = ["SIGHUP", "SIGPIPE", "SIGUSR1", "SIGUSR2", "SIGXFSZ"] as const;
+
+/** What runs. */
+export interface Stoppable {
+  /** Ends everything in order. Rejects when something was lost on the way. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Waits until the role is stopped. Signals are handled from the call on, before it returns.
+ *
+ * @returns the exit status
+ */
+export async function runUntilStopped(role: Stoppable, logger: Logger): Promise<number> {
+  const ended = Promise.withResolvers<number>();
+  const cleanups: (() => void)[] = [];
+  const listen = (signal: Deno.Signal, handler: () => void) => {
+    Deno.addSignalListener(signal, handler);
+    cleanups.push(() => Deno.removeSignalListener(signal, handler));
+  };
+  let stopping = false;
+  const onStop = (signal: keyof typeof STOP_SIGNALS) => {
+    if (stopping) return ended.resolve(STOP_SIGNALS[signal]);
+    stopping = true;
+    logger.info(`Stopping after ${signal}`);
+    role.stop().then(() => ended.resolve(0), (error) => {
+      logger.error("Cannot stop in order", { error: String(error) });
+      ended.resolve(1);
+    });
+  };
+  const onBug = (event: Event, error: unknown) => {
+    event.preventDefault();
+    logger.error("A bug of inmem ended it; please report it", { error: stackOf(error) });
+    ended.resolve(1);
+  };
+  const onRejection = (event: PromiseRejectionEvent) => onBug(event, event.reason);
+  const onError = (event: ErrorEvent) => onBug(event, event.error);
+  for (const signal of Object.keys(STOP_SIGNALS) as (keyof typeof STOP_SIGNALS)[]) listen(signal, () => onStop(signal));
+  for (const signal of IGNORED_SIGNALS) listen(signal, () => {});
+  addEventListener("unhandledrejection", onRejection);
+  addEventListener("error", onError);
+  try {
+    return await ended.promise;
+  } finally {
+    removeEventListener("unhandledrejection", onRejection);
+    removeEventListener("error", onError);
+    for (const cleanup of cleanups) cleanup();
+  }
+}
+
+function stackOf(error: unknown): string {
+  return error instanceof Error ? error.stack ?? error.message : String(error);
+}

@@ -1,0 +1,193 @@
+/**
+ * The options of every role, as data: parsing, `--help`, the documentation and the tests of deployment read them.
+ *
+ * @module
+ */
+
+import {
+  CLIENTS_MAX_COUNT,
+  DEFAULT_TTL_MAX_MS,
+  MEMORY_LIMIT_MAX_BYTES,
+  MEMORY_LIMIT_MIN_BYTES,
+  POOL_CONNECTIONS_MAX_COUNT,
+  TIMEOUT_MAX_MS,
+} from "./limits.ts";
+import type { Option, OptionTable } from "./options.ts";
+
+const help = { kind: "flag", help: "print this text" } as const satisfies Option;
+
+const logFormat = {
+  kind: "text",
+  choices: ["text", "json"],
+  default: "text",
+  help: "how log lines on standard error are written",
+} as const satisfies Option;
+
+const maxClients = {
+  kind: "count",
+  default: "10000",
+  min: 1,
+  max: CLIENTS_MAX_COUNT,
+  help: "connections at once; a further one is refused",
+} as const satisfies Option;
+
+const cert = {
+  kind: "text",
+  valueName: "FILE",
+  help: "the certificate chain, in PEM",
+  absent: "a local one, made on first use",
+} as const satisfies Option;
+
+const key = {
+  kind: "text",
+  valueName: "FILE",
+  help: "the certificate's private key, in PEM, mode 0600",
+} as const satisfies Option;
+
+const noAuth = {
+  kind: "flag",
+  help: "need no password, even beyond loopback addresses",
+} as const satisfies Option;
+
+const plaintextListener = {
+  kind: "flag",
+  help: "no TLS; on loopback addresses only",
+} as const satisfies Option;
+
+/** The options of `inmem server`. */
+export const serverOptions = {
+  usage: "inmem server [OPTIONS]",
+  summary: "Holds strings, lists and hashes in memory and serves them over TLS. Options may have one dash or two.",
+  options: {
+    addr: { kind: "address", default: "127.0.0.1:9443", help: "where to listen; port 0 lets the system choose" },
+    cert,
+    key,
+    data: { kind: "text", valueName: "FOLDER", default: "./inmem-data", help: "where data is kept on disk" },
+    "no-persist": { kind: "flag", help: "keep nothing on disk" },
+    backup: {
+      kind: "text",
+      valueName: "FILE",
+      help: "start with the data of this snapshot instead of the folder's own",
+    },
+    "max-memory": {
+      kind: "size",
+      min: MEMORY_LIMIT_MIN_BYTES,
+      max: MEMORY_LIMIT_MAX_BYTES,
+      help: "memory for data, such as 512mb or 4gb",
+      absent: "75 % of the container's or machine's memory",
+    },
+    eviction: {
+      kind: "text",
+      choices: ["lru", "none"],
+      default: "lru",
+      help: "at the memory limit: lru drops the key not used for longest, none refuses writes",
+    },
+    "default-ttl": {
+      kind: "duration",
+      min: 1,
+      max: DEFAULT_TTL_MAX_MS,
+      help: "how long a key lives that is set without a time of its own, such as 30s or 1d",
+      absent: "for ever",
+    },
+    "password-file": {
+      kind: "text",
+      valueName: "FILE",
+      environment: "INMEM_PASSWORD",
+      help: "the password that clients have to give",
+    },
+    "no-auth": noAuth,
+    "max-clients": maxClients,
+    plaintext: plaintextListener,
+    "log-format": logFormat,
+    help,
+  },
+} as const satisfies OptionTable;
+
+/** The options of `inmem proxy`. */
+export const proxyOptions = {
+  usage: "inmem proxy [OPTIONS]",
+  summary: "Spreads keys over the servers that a file names, and follows that file as it changes.",
+  options: {
+    addr: { kind: "address", default: "127.0.0.1:9444", help: "where to listen; port 0 lets the system choose" },
+    cert,
+    key,
+    servers: { kind: "text", valueName: "FILE", default: "servers.json", help: "the file that names the servers" },
+    conns: {
+      kind: "count",
+      default: "10",
+      min: 1,
+      max: POOL_CONNECTIONS_MAX_COUNT,
+      help: "connections to each server, at most",
+    },
+    ca: {
+      kind: "text",
+      valueName: "FILE",
+      help: "certificates that the servers' certificates are verified against, in PEM",
+      absent: "for servers on loopback addresses the local authority, and the public ones",
+    },
+    "password-file": {
+      kind: "text",
+      valueName: "FILE",
+      environment: "INMEM_PASSWORD",
+      help: "the password that clients have to give",
+    },
+    "servers-password-file": {
+      kind: "text",
+      valueName: "FILE",
+      help: "the password that the proxy gives to the servers",
+      absent: "the same as for clients",
+    },
+    "no-auth": noAuth,
+    "max-clients": maxClients,
+    plaintext: plaintextListener,
+    "servers-plaintext": { kind: "flag", help: "no TLS towards the servers; on loopback addresses only" },
+    "log-format": logFormat,
+    help,
+  },
+} as const satisfies OptionTable;
+
+/** The options of `inmem client`. Behind the first other argument everything belongs to the command. */
+export const clientOptions = {
+  usage: "inmem client [OPTIONS] [COMMAND [ARGUMENT ...]]",
+  summary: "Runs one command; without one, runs the lines of standard input, or asks for them on a terminal. " +
+    "Exit status: 0 done, 1 refused by the server, 2 wrong usage, 3 no connection.",
+  stopEarly: true,
+  options: {
+    addr: { kind: "address", default: "127.0.0.1:9443", help: "the server or proxy" },
+    ca: {
+      kind: "text",
+      valueName: "FILE",
+      help: "certificates that the server's certificate is verified against, in PEM",
+      absent: "for loopback addresses the local authority, and the public ones",
+    },
+    insecure: { kind: "flag", help: "believe any certificate; whoever is in between can read and change everything" },
+    "password-file": {
+      kind: "text",
+      valueName: "FILE",
+      environment: "INMEM_PASSWORD",
+      help: "the password to give",
+    },
+    json: { kind: "flag", help: "print replies as JSON" },
+    plaintext: { kind: "flag", help: "no TLS; to loopback addresses only" },
+    timeout: {
+      kind: "duration",
+      default: "10s",
+      min: 1,
+      max: TIMEOUT_MAX_MS,
+      help: "how long to wait for the connection and for each reply",
+    },
+    help,
+  },
+} as const satisfies OptionTable;
+
+/** The options of `inmem certs`. */
+export const certsOptions = {
+  usage: "inmem certs [FOLDER] [OPTIONS]",
+  summary: "Makes a server certificate for localhost and the hosts given, and a local authority that signs it unless " +
+    "there is one, in FOLDER or the user's state folder.",
+  options: {
+    host: { kind: "text", valueName: "NAME", repeated: true, help: "a further host name or IP address of the server" },
+    force: { kind: "flag", help: "make a new authority although there is one; clients have to be given it" },
+    help,
+  },
+} as const satisfies OptionTable;

@@ -1,0 +1,67 @@
+/**
+ * One request on its way through a backend, and the lane that keeps a client's requests in order.
+ *
+ * An exchange is a plain object that its owner may use again once it is settled: nothing here costs a promise, a
+ * closure or an allocation per command. It is settled exactly once, by {@linkcode Exchange.succeed} or
+ * {@linkcode Exchange.fail}.
+ *
+ * @module
+ */
+
+import type { ConnectionError } from "../errors.ts";
+import type { Pipeline } from "./pipeline.ts";
+
+/** Requests of one write. Its bytes are kept while a read that may be repeated is unanswered. */
+export class Batch {
+  /** The frames are `[0, length)`. Replaced when it grows. */
+  bytes: Uint8Array<ArrayBuffer>;
+  length = 0;
+  /** Who still needs the bytes: the write under way, and every unanswered request that may be repeated. */
+  holders = 0;
+
+  constructor(size: number) {
+    this.bytes = new Uint8Array(size);
+  }
+}
+
+/**
+ * The way of one client to one server. While it has requests in flight all of them take the same connection, so they
+ * are run in the order they were sent: the client reads its own writes.
+ */
+export class Lane {
+  /** Where its requests go while some are in flight. */
+  pipeline: Pipeline | undefined = undefined;
+  /** Requests sent and not settled. */
+  inFlight = 0;
+}
+
+/** A request and the place its reply is wanted. */
+export abstract class Exchange {
+  /** Whether running the request twice does no harm, so that it may be repeated when its connection is lost. */
+  repeatable = false;
+
+  // What follows belongs to the pipeline until the exchange is settled.
+
+  /** The lane it was sent on. */
+  lane: Lane | undefined = undefined;
+  /** Where its frame is, for repeating it. */
+  batch: Batch | undefined = undefined;
+  /** Its frame is `batch.bytes[start, start + size)`. */
+  start = 0;
+  /** The length of its frame in bytes. */
+  size = 0;
+  /** When it was sent first, by the pool's clock. */
+  sinceMs = 0;
+  /** Whether it has been repeated: once is all. */
+  repeated = false;
+
+  /**
+   * Takes the reply, one whole frame at `bytes[start, end)`, borrowed until return. Must not throw.
+   */
+  abstract succeed(bytes: Uint8Array, start: number, end: number): void;
+
+  /**
+   * Takes note that no reply will come. `error.sent` says whether the server may have run the request. Must not throw.
+   */
+  abstract fail(error: ConnectionError): void;
+}

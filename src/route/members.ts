@@ -1,0 +1,307 @@
+/**
+ * The list of servers: `servers.json`, checked as a whole and followed while it changes.
+ *
+ * ```json
+ * [{ "addr": "10.0.0.1:9443", "weight": 500 }, { "addr": "10.0.0.2:9443" }]
+ * ```
+ *
+ * The *folder* of the file is watched, since a watch on the file itself goes silent after the first rename; and where
+ * the file is a symbolic link, also the folder that it leads to. A watch may miss events (its queue is short, and a
+ * folder that is replaced takes its watch with it), so the file is read every two seconds as well. An event leads to a
+ * reading at most 100 ms later, however many follow it: a file rewritten without pause is still followed.
+ *
+ * A content that is no valid list changes nothing. It may be half of a content being written, so it is reported only
+ * when a second reading has found the same, and once.
+ *
+ * @module
+ */
+
+import { UsageError } from "../errors.ts";
+import {
+  MEMBERS_DEBOUNCE_MS,
+  MEMBERS_POLL_MS,
+  SERVERS_FILE_MAX_BYTES,
+  SERVERS_MAX_COUNT,
+  WEIGHT_MAX,
+} from "../limits.ts";
+import type { Member } from "./slots.ts";
+
+/**
+ * Reads a list of servers.
+ *
+ * @param text the content of `servers.json`
+ * @returns the servers in the order of the text, addresses in lower case, a missing weight as 1
+ * @throws {UsageError} naming the first entry that is wrong and what was expected
+ */
+export function parseMembers(text: string): Member[] {
+  let list: unknown;
+  try {
+    list = JSON.parse(text);
+  } catch (error) {
+    throw new UsageError(`Cannot read the list of servers: expected JSON: ${(error as Error).message}`);
+  }
+  if (!Array.isArray(list)) throw new UsageError("Cannot read the list of servers: expected an array");
+  if (list.length === 0 || list.length > SERVERS_MAX_COUNT) {
+    throw new UsageError(`Cannot use a list of ${list.length} servers: expected 1 to ${SERVERS_MAX_COUNT}`);
+  }
+  const positions = new Map<string, number>();
+  return list.map((entry: unknown, index) => {
+    const member = parseMember(entry, index + 1);
+    const first = positions.get(member.address);
+    if (first !== undefined) {
+      throw new UsageError(
+        `Cannot use server ${index + 1} of the list: "${member.address}" is already server ${first}`,
+      );
+    }
+    positions.set(member.address, index + 1);
+    return member;
+  });
+}
+
+function parseMember(entry: unknown, number: number): Member {
+  const where = `Cannot use server ${number} of the list`;
+  if (typeof entry !== "object" || entry === null || Array.isArray(entry)) {
+    throw new UsageError(`${where}: expected an object such as {"addr": "host:port"}`);
+  }
+  for (const field of Object.keys(entry)) {
+    if (field !== "addr" && field !== "weight") {
+      throw new UsageError(`${where}: expected the fields "addr" and "weight", found "${field}"`);
+    }
+  }
+  const { addr, weight = 1 } = entry as { addr?: unknown; weight?: unknown };
+  const address = typeof addr === "string" ? parseMemberAddress(addr) : undefined;
+  if (address === undefined) {
+    throw new UsageError(
+      `${where}: expected "addr" to be "host:port" with a port from 1 to 65535, found ${JSON.stringify(addr)}`,
+    );
+  }
+  if (typeof weight !== "number" || !Number.isInteger(weight) || weight < 1 || weight > WEIGHT_MAX) {
+    throw new UsageError(
+      `${where}: expected "weight" to be an integer from 1 to ${WEIGHT_MAX}, found ${JSON.stringify(weight)}`,
+    );
+  }
+  return { address, weight };
+}
+
+/** One spelling for each address, since the routing hashes the spelling; `undefined` when it is no address. */
+function parseMemberAddress(text: string): string | undefined {
+  const parts = /^([A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]):([0-9]{1,5})$/.exec(text);
+  if (parts === null) return undefined;
+  const port = Number(parts[2]);
+  return port >= 1 && port <= 65_535 ? `${parts[1]!.toLowerCase()}:${port}` : undefined;
+}
+
+/** Whether two lists say the same, in whatever order. */
+export function sameMembers(a: readonly Member[], b: readonly Member[]): boolean {
+  const weights = new Map(a.map(({ address, weight }) => [address, weight]));
+  return a.length === b.length && b.every(({ address, weight }) => weights.get(address) === weight);
+}
+
+/**
+ * Reads `servers.json` once.
+ *
+ * @throws {UsageError} when the file cannot be read or holds no valid list
+ */
+export async function readMembers(path: string): Promise<Member[]> {
+  const content = await readContent(path);
+  if (content.text === undefined) throw new UsageError(`Cannot read "${path}": ${content.problem}`);
+  return parseMembers(content.text);
+}
+
+/** What a reading has found: text, or why there is none. */
+interface Content {
+  readonly text?: string;
+  readonly problem?: string;
+}
+
+async function readContent(path: string): Promise<Content> {
+  try {
+    // A pipe of that name would be read without end.
+    const { isFile, size } = await Deno.stat(path);
+    if (!isFile) return { problem: "expected a file" };
+    if (size > SERVERS_FILE_MAX_BYTES) return { problem: `expected at most ${SERVERS_FILE_MAX_BYTES} bytes` };
+    return { text: new TextDecoder("utf-8", { fatal: true }).decode(await Deno.readFile(path)) };
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return { problem: "there is no such file" };
+    if (error instanceof TypeError) return { problem: "expected UTF-8" };
+    return { problem: (error as Error).message };
+  }
+}
+
+/** Follows `servers.json` until it is closed. */
+export interface MembersWatch {
+  /** Stops following; neither callback is called after it. Idempotent. */
+  close(): void;
+}
+
+/**
+ * Follows `servers.json`.
+ *
+ * @param path the file, which need not exist at the moment
+ * @param members what rules now
+ * @param onChange called with each list that differs from the one before in more than its order
+ * @param report called with one sentence for each content that is no list, and when a list rules again after that
+ */
+export function watchMembers(
+  path: string,
+  members: readonly Member[],
+  onChange: (members: Member[]) => void,
+  report: (sentence: string) => void,
+): MembersWatch {
+  const follower = new Follower(path, members, onChange, report);
+  follower.schedule(0);
+  return follower;
+}
+
+class Follower implements MembersWatch {
+  readonly #path: string;
+  #members: readonly Member[];
+  readonly #onChange: (members: Member[]) => void;
+  readonly #report: (sentence: string) => void;
+  #closed = false;
+
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #dueMs = Infinity;
+  #reading = false;
+
+  #watcher: Deno.FsWatcher | undefined;
+  /** The watched folders and their identities, as one text. */
+  #watched = "";
+
+  /** The fault found by the last reading, "" when there was none. */
+  #fault = "";
+  #faultReported = false;
+
+  constructor(
+    path: string,
+    members: readonly Member[],
+    onChange: (members: Member[]) => void,
+    report: (sentence: string) => void,
+  ) {
+    this.#path = path;
+    this.#members = members;
+    this.#onChange = onChange;
+    this.#report = report;
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    this.#unwatch();
+  }
+
+  /** Reads in `delayMs` at the latest. */
+  schedule(delayMs: number): void {
+    const dueMs = performance.now() + delayMs;
+    if (this.#closed || dueMs >= this.#dueMs) return;
+    clearTimeout(this.#timer);
+    this.#dueMs = dueMs;
+    this.#timer = setTimeout(() => this.#run(), delayMs);
+  }
+
+  async #run(): Promise<void> {
+    this.#dueMs = Infinity;
+    if (this.#reading) return this.schedule(MEMBERS_DEBOUNCE_MS);
+    this.#reading = true;
+    try {
+      // Watching comes first: what changes behind the reading is then an event.
+      await this.#watch();
+      const content = await readContent(this.#path);
+      if (!this.#closed) this.#apply(content);
+    } finally {
+      this.#reading = false;
+    }
+    const settled = this.#watcher !== undefined && (this.#fault === "" || this.#faultReported);
+    this.schedule(settled ? MEMBERS_POLL_MS : MEMBERS_DEBOUNCE_MS);
+  }
+
+  #apply({ text, problem }: Content): void {
+    let fault = "";
+    let members: Member[] = [];
+    try {
+      if (text === undefined) fault = `Cannot read "${this.#path}": ${problem}`;
+      else members = parseMembers(text);
+    } catch (error) {
+      fault = `Cannot use "${this.#path}": ${(error as Error).message}`;
+    }
+    if (fault === "") {
+      if (this.#faultReported) this.#report(`"${this.#path}" is valid again`);
+      this.#fault = "";
+      this.#faultReported = false;
+      if (!sameMembers(this.#members, members)) {
+        this.#members = members;
+        this.#onChange(members);
+      }
+      return;
+    }
+    // The content belongs to the comparison: another bad content with the same fault is another mistake.
+    const seen = `${fault}\n${text}`;
+    if (seen !== this.#fault) {
+      this.#fault = seen;
+      this.#faultReported = false;
+    } else if (!this.#faultReported) {
+      this.#faultReported = true;
+      this.#report(`${fault}; the list known before stays in use`);
+    }
+  }
+
+  /** Watches the folder of the file and the one that it leads to, and anew when one of them was replaced. */
+  async #watch(): Promise<void> {
+    const folders = new Set([folderOf(this.#path)]);
+    let identity = "";
+    try {
+      folders.add(folderOf(await Deno.realPath(this.#path)));
+    } catch {
+      // Without the file its folder is what can be watched.
+    }
+    try {
+      for (const folder of folders) {
+        const { dev, ino } = await Deno.stat(folder);
+        identity += `${folder}\n${dev} ${ino}\n`;
+      }
+    } catch {
+      // Without the folder there is nothing to watch; it is looked for again soon.
+      return this.#unwatch();
+    }
+    if (this.#closed || identity === this.#watched) return;
+    this.#unwatch();
+    try {
+      this.#watcher = Deno.watchFs([...folders], { recursive: false });
+      this.#watched = identity;
+      this.#follow(this.#watcher);
+    } catch {
+      // The system's limit of watches, or the folder has just gone: reading at intervals goes on.
+    }
+  }
+
+  #unwatch(): void {
+    this.#watched = "";
+    const watcher = this.#watcher;
+    this.#watcher = undefined;
+    try {
+      watcher?.close();
+    } catch {
+      // It has ended by itself.
+    }
+  }
+
+  async #follow(watcher: Deno.FsWatcher): Promise<void> {
+    try {
+      for await (const event of watcher) {
+        // Our own readings are events too.
+        if (event.kind !== "access") this.schedule(MEMBERS_DEBOUNCE_MS);
+      }
+    } catch {
+      // Its end is what matters, not why.
+    }
+    if (this.#watcher === watcher) {
+      this.#unwatch();
+      this.schedule(MEMBERS_DEBOUNCE_MS);
+    }
+  }
+}
+
+function folderOf(path: string): string {
+  const slash = path.lastIndexOf("/");
+  return slash < 0 ? "." : slash === 0 ? "/" : path.slice(0, slash);
+}

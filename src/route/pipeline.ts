@@ -1,0 +1,279 @@
+/**
+ * One connection to a server, shared by many clients: requests go out in batches, replies come back in the same order.
+ *
+ * ```text
+ * exchanges   [ answered | sent, unanswered … | collected, unsent … ]
+ *              head ──────┘                    └── unsent        tail
+ * ```
+ *
+ * Requests of one turn of the event loop are collected in one batch and written at once; while a write is under way the
+ * next batch collects, so writes never overlap. The reply frame that arrives belongs to the exchange at `head`, and its
+ * bytes are handed over as they stand in the read buffer.
+ *
+ * A request that is not answered in time ends the connection: its reply may still come, and must not be taken for the
+ * reply to another request. What a lost connection leaves behind is given back to the pool, which decides.
+ *
+ * @module
+ */
+
+import { copyBytes } from "../bytes.ts";
+import { assert, ProtocolError } from "../errors.ts";
+import { BACKEND_QUEUE_MAX_BYTES, BUFFER_KEEP_MAX_BYTES } from "../limits.ts";
+import { Batch } from "./exchange.ts";
+import type { Exchange, Lane } from "./exchange.ts";
+import type { Clock, Flushable, Turn } from "./turn.ts";
+
+/** A connection as a pipeline uses it: one reader and one writer beside each other. */
+export interface Transport {
+  /** Unread bytes are `[start, end)`; may be replaced by {@linkcode fill}. */
+  readonly buffer: Uint8Array;
+  start: number;
+  readonly end: number;
+  /** Reads once and appends; `false` at the end. Rejects when the connection is lost. */
+  fill(): Promise<boolean>;
+  /** Writes all of `bytes`, which do not change meanwhile. Rejects when the connection is lost. */
+  write(bytes: Uint8Array): Promise<void>;
+  /** Idempotent. What is under way rejects. */
+  close(): void;
+}
+
+/** What a pipeline needs of its pool. */
+export interface PipelineHost {
+  readonly address: string;
+  readonly turn: Turn;
+  readonly clock: Clock;
+  /**
+   * The size of the frame that begins at `start`, prefix included, or 0 while it is not whole.
+   *
+   * @throws {Error} when those bytes are no frame
+   */
+  frameSize(bytes: Uint8Array, start: number, end: number): number;
+  /** Called once when the pipeline has ended. Every exchange left over has to be settled or sent elsewhere. */
+  ended(pipeline: Pipeline, end: PipelineEnd): void;
+  /** Called when the last exchange in flight was answered. */
+  idle(pipeline: Pipeline): void;
+}
+
+/** Why a pipeline ended, and what it left. */
+export interface PipelineEnd {
+  /** Whether the server failed to answer in time; if not, the connection was lost. */
+  readonly late: boolean;
+  /** One sentence. */
+  readonly reason: string;
+  /** Exchanges whose bytes may have left, in order. */
+  readonly sent: readonly Exchange[];
+  /** Exchanges of which no byte has left, in order. */
+  readonly unsent: readonly Exchange[];
+}
+
+const RING_INITIAL_COUNT = 64;
+const BATCH_INITIAL_BYTES = 16 * 1024;
+/** Batches kept for the next writes; more are in use only when the server is slow. */
+const SPARE_BATCHES_MAX_COUNT = 4;
+
+/** A pipelined connection. It collects from the start, and writes once {@linkcode begin} has given it a transport. */
+export class Pipeline implements Flushable {
+  scheduled = false;
+  /** Bytes of the requests not answered yet. */
+  queuedBytes = 0;
+  /** Whether a reply has ever come: only then was the server more than an open port. */
+  answered = false;
+  #host: PipelineHost;
+  #transport: Transport | undefined;
+  #ended = false;
+  #ring: (Exchange | undefined)[] = new Array(RING_INITIAL_COUNT).fill(undefined);
+  #head = 0;
+  #unsent = 0;
+  #tail = 0;
+  #collecting = new Batch(BATCH_INITIAL_BYTES);
+  #spare: Batch[] = [];
+  #writing = false;
+  #waiting: (() => void)[] = [];
+
+  constructor(host: PipelineHost) {
+    this.#host = host;
+  }
+
+  /** Whether it has a connection, so that requests leave at the end of the turn. */
+  get ready(): boolean {
+    return this.#transport !== undefined && !this.#ended;
+  }
+
+  /** Whether it takes no more requests. */
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** Requests not answered yet. */
+  get inFlight(): number {
+    return this.#tail - this.#head;
+  }
+
+  /** How busy it is: requests in flight, large ones counted as several. */
+  get load(): number {
+    return this.#tail - this.#head + (this.queuedBytes >>> 12);
+  }
+
+  /** Whether its queue is full. One more request is taken nevertheless, since a frame cannot be taken in part. */
+  get congested(): boolean {
+    return this.queuedBytes >= BACKEND_QUEUE_MAX_BYTES;
+  }
+
+  /** Has `relieved` called once when the queue is half empty, or the pipeline has ended. */
+  whenRelieved(relieved: () => void): void {
+    if (this.congested) this.#waiting.push(relieved);
+    else relieved();
+  }
+
+  /** Begins to write and read on `transport`, which belongs to the pipeline from now on. */
+  begin(transport: Transport): void {
+    assert(this.#transport === undefined && !this.#ended, "a pipeline begins once");
+    this.#transport = transport;
+    this.#read(transport);
+    this.flush();
+  }
+
+  /** Appends a request whose frame is `bytes[start, start + size)`, borrowed until return. */
+  send(lane: Lane, exchange: Exchange, bytes: Uint8Array, start: number, size: number): void {
+    const batch = this.#collecting;
+    if (batch.length + size > batch.bytes.length) growBatch(batch, size);
+    copyBytes(bytes, start, batch.bytes, batch.length, size);
+    if (exchange.repeatable) batch.holders++;
+    exchange.lane = lane;
+    exchange.batch = batch;
+    exchange.start = batch.length;
+    exchange.size = size;
+    batch.length += size;
+    this.queuedBytes += size;
+    if (this.#tail - this.#head === this.#ring.length) this.#growRing();
+    this.#ring[this.#tail++ & (this.#ring.length - 1)] = exchange;
+    if (this.#transport !== undefined && !this.#writing) this.#host.turn.schedule(this);
+  }
+
+  /** Writes what was collected, unless a write is under way: then it follows that one. */
+  flush(): void {
+    if (this.#transport === undefined || this.#ended || this.#writing || this.#collecting.length === 0) return;
+    this.#write(this.#transport);
+  }
+
+  async #write(transport: Transport): Promise<void> {
+    this.#writing = true;
+    try {
+      while (!this.#ended && this.#collecting.length > 0) {
+        const batch = this.#collecting;
+        this.#collecting = this.#spare.pop() ?? new Batch(BATCH_INITIAL_BYTES);
+        this.#unsent = this.#tail;
+        batch.holders++;
+        await transport.write(batch.bytes.subarray(0, batch.length));
+        this.#release(batch);
+      }
+      this.#writing = false;
+    } catch (error) {
+      this.end(false, `the connection was lost: ${(error as Error).message}`);
+    }
+  }
+
+  async #read(transport: Transport): Promise<void> {
+    try {
+      while (await transport.fill()) {
+        if (this.#ended) return;
+        this.#takeReplies(transport);
+      }
+      this.end(false, "it closed the connection");
+    } catch (error) {
+      this.end(false, `the connection was lost: ${(error as Error).message}`);
+    }
+  }
+
+  #takeReplies(transport: Transport): void {
+    const bytes = transport.buffer;
+    let at = transport.start;
+    while (true) {
+      const size = this.#host.frameSize(bytes, at, transport.end);
+      if (size === 0) break;
+      if (this.#head === this.#unsent) throw new ProtocolError("it answered what nobody had asked");
+      const place = this.#head++ & (this.#ring.length - 1);
+      const exchange = this.#ring[place]!;
+      this.#ring[place] = undefined;
+      this.queuedBytes -= exchange.size;
+      this.#settle(exchange);
+      exchange.succeed(bytes, at, at + size);
+      at += size;
+    }
+    if (at === transport.start) return;
+    transport.start = at;
+    this.answered = true;
+    if (this.#waiting.length > 0 && this.queuedBytes <= BACKEND_QUEUE_MAX_BYTES / 2) this.#relieve();
+    if (this.#head === this.#tail) {
+      // Counting afresh keeps the positions small integers.
+      this.#head = this.#unsent = this.#tail = 0;
+      this.#host.idle(this);
+    }
+  }
+
+  /** Takes back what the exchange held, so that its owner may use it again. */
+  #settle(exchange: Exchange): void {
+    exchange.lane!.inFlight--;
+    if (exchange.repeatable) this.#release(exchange.batch!);
+    exchange.batch = undefined;
+  }
+
+  #release(batch: Batch): void {
+    if (--batch.holders > 0) return;
+    if (this.#spare.length < SPARE_BATCHES_MAX_COUNT && batch.bytes.length <= BUFFER_KEEP_MAX_BYTES) {
+      batch.length = 0;
+      this.#spare.push(batch);
+    }
+  }
+
+  /** Ends it if the oldest request has waited longer than `timeoutMs`. */
+  sweep(timeoutMs: number): void {
+    if (this.#head === this.#tail || !this.ready) return;
+    const oldest = this.#ring[this.#head & (this.#ring.length - 1)]!;
+    if (this.#host.clock.nowMs - oldest.sinceMs > timeoutMs) this.end(true, `no answer within ${timeoutMs} ms`);
+  }
+
+  /**
+   * Closes the connection and gives the exchanges left over to the pool. Idempotent.
+   *
+   * @param late whether the server failed to answer in time
+   * @param reason one sentence, for the errors that clients get
+   */
+  end(late: boolean, reason: string): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#transport?.close();
+    const sent = this.#takeOut(this.#head, this.#unsent);
+    const unsent = this.#takeOut(this.#unsent, this.#tail);
+    this.#head = this.#unsent = this.#tail;
+    this.queuedBytes = 0;
+    this.#host.ended(this, { late, reason, sent, unsent });
+    this.#relieve();
+  }
+
+  #takeOut(from: number, to: number): Exchange[] {
+    const taken: Exchange[] = [];
+    for (let i = from; i < to; i++) taken.push(this.#ring[i & (this.#ring.length - 1)]!);
+    return taken;
+  }
+
+  #relieve(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const relieved of waiting) relieved();
+  }
+
+  #growRing(): void {
+    const grown: (Exchange | undefined)[] = new Array(this.#ring.length * 2).fill(undefined);
+    for (let i = this.#head; i < this.#tail; i++) {
+      grown[i & (grown.length - 1)] = this.#ring[i & (this.#ring.length - 1)];
+    }
+    this.#ring = grown;
+  }
+}
+
+function growBatch(batch: Batch, size: number): void {
+  const grown = new Uint8Array(Math.max(batch.length + size, batch.bytes.length * 2));
+  grown.set(batch.bytes.subarray(0, batch.length));
+  batch.bytes = grown;
+}

@@ -1,0 +1,279 @@
+/**
+ * One server as the proxy sees it: a few pipelined connections, opened on demand, and what to do when one is lost.
+ *
+ * ```text
+ *            connected                     every connection lost, no new one
+ *   up ◄──────────────────── down ◄──────────────────────────────────────── up
+ *   │     (tried at growing intervals)               or a deadline missed
+ *   └── retire() ──► draining ── last reply ──► closed
+ * ```
+ *
+ * While a server is down its requests fail at once: they cost their clients an error and nobody else anything.
+ *
+ * What a lost connection leaves is settled in order, so that a client's requests stay in order:
+ *
+ * | request | bytes had left | then |
+ * |---|---|---|
+ * | may be repeated | yes or no | sent once more, on another connection; the second loss fails it |
+ * | may not | no | sent once more |
+ * | may not | yes | fails, its outcome unknown |
+ *
+ * After a missed deadline nothing is sent again: the server is the one to suspect, and another wait would help nobody.
+ *
+ * @module
+ */
+
+import { assert, ConnectionError } from "../errors.ts";
+import { BACKEND_RETRY_MAX_MS, BACKEND_RETRY_MIN_MS, PIPELINE_BUSY_LOAD } from "../limits.ts";
+import type { Exchange, Lane } from "./exchange.ts";
+import { Pipeline } from "./pipeline.ts";
+import type { PipelineEnd, PipelineHost, Transport } from "./pipeline.ts";
+import type { Clock, Turn } from "./turn.ts";
+
+/** What all pools of a role share. */
+export interface PoolOptions {
+  /** Most connections to one server. */
+  readonly connectionsMaxCount: number;
+  /** How long a request may wait for its reply, in ms. */
+  readonly timeoutMs: number;
+  readonly turn: Turn;
+  readonly clock: Clock;
+  /**
+   * Makes a connection that the server has answered on, so that it is known to work. Has its own deadline.
+   *
+   * @throws {Error} whose message says why there is none
+   */
+  open(address: string, signal: AbortSignal): Promise<Transport>;
+  /** As {@linkcode PipelineHost.frameSize}. */
+  frameSize(bytes: Uint8Array, start: number, end: number): number;
+  /** Takes note that the server's state has changed. */
+  report(address: string, state: PoolState, reason: string): void;
+}
+
+const REMOVED = "it was removed from the list of servers";
+
+/** See the module's comment. */
+export type PoolState = "up" | "down" | "draining";
+
+/** The connections to one server. */
+export class Pool implements PipelineHost {
+  /** `host:port` of the server. */
+  readonly address: string;
+  readonly turn: Turn;
+  readonly clock: Clock;
+  /** Requests sent since the start. */
+  requests = 0;
+  /** Requests that got no reply. */
+  failures = 0;
+  /** Connections lost after a missed deadline. */
+  timeouts = 0;
+  #options: PoolOptions;
+  #pipelines: Pipeline[] = [];
+  #state: PoolState = "up";
+  #reason = "";
+  /** Connections in a row that could not be made, or were lost before the first reply. */
+  #misses = 0;
+  #retryTimer: ReturnType<typeof setTimeout> | undefined;
+  #mayOpen = true;
+  #opening = false;
+  #abort = new AbortController();
+  #error: ConnectionError | undefined;
+
+  constructor(address: string, options: PoolOptions) {
+    this.address = address;
+    this.turn = options.turn;
+    this.clock = options.clock;
+    this.#options = options;
+  }
+
+  /** Whether it works, is given up for the moment, or takes no new requests. */
+  get state(): PoolState {
+    return this.#state;
+  }
+
+  /** Connections made. */
+  get connections(): number {
+    let ready = 0;
+    for (const pipeline of this.#pipelines) if (pipeline.ready) ready++;
+    return ready;
+  }
+
+  /** Whether it was retired and its last connection is closed. */
+  get closed(): boolean {
+    return this.#state === "draining" && this.#pipelines.length === 0;
+  }
+
+  /** Requests not answered yet. */
+  get inFlight(): number {
+    let sum = 0;
+    for (const pipeline of this.#pipelines) sum += pipeline.inFlight;
+    return sum;
+  }
+
+  /** As {@linkcode PipelineHost.frameSize}. */
+  frameSize(bytes: Uint8Array, start: number, end: number): number {
+    return this.#options.frameSize(bytes, start, end);
+  }
+
+  /**
+   * Sends a request whose frame is `bytes[start, start + size)`, borrowed until return.
+   *
+   * The exchange is settled once, and may be before this returns: when the server is down.
+   *
+   * @returns a pipeline to wait for before sending more, or `undefined` when more is welcome
+   */
+  send(lane: Lane, exchange: Exchange, bytes: Uint8Array, start: number, size: number): Pipeline | undefined {
+    exchange.sinceMs = this.clock.nowMs;
+    exchange.repeated = false;
+    this.requests++;
+    lane.inFlight++;
+    const pipeline = this.#place(lane);
+    if (pipeline === undefined) {
+      this.#fail(exchange, lane, this.#unavailable());
+      return undefined;
+    }
+    pipeline.send(lane, exchange, bytes, start, size);
+    return pipeline.congested ? pipeline : undefined;
+  }
+
+  /** The lane's connection while it has requests in flight, else the least loaded one. */
+  #place(lane: Lane): Pipeline | undefined {
+    const pinned = lane.pipeline;
+    if (lane.inFlight > 1 && pinned !== undefined && !pinned.ended) return pinned;
+    return lane.pipeline = this.#leastLoaded();
+  }
+
+  #leastLoaded(): Pipeline | undefined {
+    let best: Pipeline | undefined;
+    let load = Infinity;
+    for (const pipeline of this.#pipelines) {
+      // One that is still being opened is no choice while another could answer.
+      const each = pipeline.ready ? pipeline.load : Number.MAX_SAFE_INTEGER;
+      if (each < load) {
+        best = pipeline;
+        load = each;
+      }
+    }
+    if (best === undefined) return this.#state === "up" ? this.#open() : undefined;
+    // What is being opened while the server is down is a trial, and nobody's request waits for it.
+    if (!best.ready && this.#state !== "up") return undefined;
+    if (load >= PIPELINE_BUSY_LOAD && this.#mayOpen && !this.#opening && this.#state === "up") {
+      if (this.#pipelines.length < this.#options.connectionsMaxCount) this.#open();
+    }
+    return best;
+  }
+
+  /** Adds a connection. It collects requests while it is being made. */
+  #open(): Pipeline {
+    assert(!this.#opening, "connections are opened one after another");
+    const pipeline = new Pipeline(this);
+    this.#pipelines.push(pipeline);
+    this.#opening = true;
+    this.#connect(pipeline);
+    return pipeline;
+  }
+
+  async #connect(pipeline: Pipeline): Promise<void> {
+    let transport: Transport;
+    try {
+      transport = await this.#options.open(this.address, this.#abort.signal);
+    } catch (error) {
+      this.#opening = false;
+      pipeline.end(false, (error as Error).message);
+      return;
+    }
+    this.#opening = false;
+    if (pipeline.ended) return transport.close();
+    if (this.#state === "down") this.#change("up", "");
+    pipeline.begin(transport);
+    this.idle(pipeline);
+  }
+
+  /** Part of {@linkcode PipelineHost}. */
+  idle(pipeline: Pipeline): void {
+    if (pipeline.answered) this.#misses = 0;
+    if (this.#state === "draining" && pipeline.ready && pipeline.inFlight === 0) pipeline.end(false, REMOVED);
+  }
+
+  /** Part of {@linkcode PipelineHost}. */
+  ended(pipeline: Pipeline, { late, reason, sent, unsent }: PipelineEnd): void {
+    this.#pipelines.splice(this.#pipelines.indexOf(pipeline), 1);
+    if (late) this.timeouts++;
+    if (pipeline.answered && !late) this.#misses = 0;
+    else if (this.#state !== "draining") this.#miss(reason);
+    const error = new ConnectionError(this.address, `server "${this.address}": ${reason}`, true);
+    const unsentError = new ConnectionError(this.address, error.message, false);
+    for (const exchange of sent) this.#settle(exchange, error, late || !exchange.repeatable);
+    for (const exchange of unsent) this.#settle(exchange, unsentError, late);
+  }
+
+  /** Sends once more what may be, on the lane's next connection; fails the rest. */
+  #settle(exchange: Exchange, error: ConnectionError, final: boolean): void {
+    const { batch, start, size } = exchange;
+    const lane = exchange.lane!;
+    exchange.batch = undefined;
+    if (final || exchange.repeated || batch === undefined) return this.#fail(exchange, lane, error);
+    const pipeline = this.#place(lane);
+    if (pipeline === undefined) return this.#fail(exchange, lane, error);
+    exchange.repeated = true;
+    pipeline.send(lane, exchange, batch.bytes, start, size);
+  }
+
+  #fail(exchange: Exchange, lane: Lane, error: ConnectionError): void {
+    lane.inFlight--;
+    this.failures++;
+    exchange.fail(error);
+  }
+
+  /** A connection was not made, or was of no use: the next one is tried later, each time after twice as long. */
+  #miss(reason: string): void {
+    const delayMs = Math.min(BACKEND_RETRY_MIN_MS * 2 ** Math.min(this.#misses++, 20), BACKEND_RETRY_MAX_MS);
+    this.#mayOpen = false;
+    clearTimeout(this.#retryTimer);
+    this.#retryTimer = setTimeout(() => this.#retry(), delayMs);
+    if (!this.#pipelines.some((pipeline) => pipeline.ready)) this.#change("down", reason);
+  }
+
+  #retry(): void {
+    this.#mayOpen = true;
+    if (this.#state === "down" && !this.#opening) this.#open();
+  }
+
+  #change(state: PoolState, reason: string): void {
+    this.#reason = reason;
+    if (this.#state === state || this.#state === "draining") return;
+    this.#state = state;
+    this.#options.report(this.address, state, reason);
+  }
+
+  /** Made once per cause, not per request: a stack costs more than all the rest of a request. */
+  #unavailable(): ConnectionError {
+    const reason = this.#state === "draining" ? REMOVED : this.#reason;
+    const message = `server "${this.address}": ${reason}`;
+    if (this.#error?.message !== message) this.#error = new ConnectionError(this.address, message, false);
+    return this.#error;
+  }
+
+  /** Ends connections whose oldest request has waited too long. To be called several times a second. */
+  sweep(): void {
+    for (const pipeline of [...this.#pipelines]) pipeline.sweep(this.#options.timeoutMs);
+  }
+
+  /** Takes no new requests; connections are closed when those in flight are answered. Idempotent. */
+  retire(): void {
+    if (this.#state === "draining") return;
+    this.#state = "draining";
+    clearTimeout(this.#retryTimer);
+    this.#options.report(this.address, "draining", "");
+    for (const pipeline of [...this.#pipelines]) {
+      if (pipeline.inFlight === 0) pipeline.end(false, REMOVED);
+    }
+  }
+
+  /** Closes everything; what is in flight fails. */
+  close(): void {
+    this.retire();
+    this.#abort.abort();
+    for (const pipeline of [...this.#pipelines]) pipeline.end(true, "the proxy is stopping");
+  }
+}

@@ -1,0 +1,302 @@
+/**
+ * A server that runs in this process: it accepts, serves sessions, removes what expires and saves from time to time.
+ *
+ * ```text
+ * start   lock the folder → load the newest snapshot → listen
+ * stop    listen no more → batches under way are answered → snapshot → the folder is given up
+ * ```
+ *
+ * @module
+ */
+
+import { ReplyError, StartError } from "../errors.ts";
+import {
+  CONNECTION_SWEEP_INTERVAL_MS,
+  EXPIRY_INTERVAL_MS,
+  EXPIRY_SLICE_COUNT,
+  EXPIRY_SLICE_MS,
+  HANDSHAKES_MAX_COUNT,
+  REJECTED_CLIENTS_MAX_COUNT,
+  SHUTDOWN_GRACE_MS,
+  SNAPSHOT_INTERVAL_MS,
+} from "../limits.ts";
+import type { Logger } from "../logger.ts";
+import { formatInfo } from "./info.ts";
+import { Password } from "./password.ts";
+import { Persistence } from "./persistence.ts";
+import type { Loaded } from "./persistence.ts";
+import { Session } from "./session.ts";
+import type { SessionHost } from "./session.ts";
+import { Store } from "../store/store.ts";
+import { VERSION } from "../version.ts";
+import { abort, acceptLoop, handshake, listen } from "../wire/socket.ts";
+import type { Listener } from "../wire/socket.ts";
+
+/** How a server is to run. */
+export interface ServerSettings {
+  /** Where to listen; port 0 lets the system choose. */
+  readonly hostname: string;
+  readonly port: number;
+  /** Certificate chain and key in PEM; without it the server speaks plaintext. */
+  readonly certificate?: { readonly cert: string; readonly key: string } | undefined;
+  /** The data folder; without it nothing is kept on disk. */
+  readonly dataPath?: string | undefined;
+  /** A snapshot to start from instead of the folder's newest. */
+  readonly backupPath?: string | undefined;
+  readonly memoryLimitBytes: number;
+  /** Whether the least recently used keys make room for new ones; otherwise writes are refused when memory is full. */
+  readonly evicts: boolean;
+  /** TTL of keys made without one, in ms; 0 for none. */
+  readonly defaultTtlMs: number;
+  /** What clients have to know; without it everybody may do everything. */
+  readonly password?: string | undefined;
+  /** Clients at once. */
+  readonly maxClients: number;
+  readonly logger: Logger;
+}
+
+/**
+ * Starts a server in this process.
+ *
+ * @returns the server, which listens and has loaded its data
+ * @throws {StartError} when the data cannot be loaded or the address not be listened on; nothing runs then
+ */
+export async function startServer(settings: ServerSettings): Promise<Server> {
+  const { memoryLimitBytes, evicts, dataPath, backupPath, hostname, port, certificate } = settings;
+  const store = makeStore(memoryLimitBytes, evicts);
+  const persistence = await Persistence.open(store, { path: dataPath, backup: backupPath }, Date.now());
+  try {
+    return new Server(settings, store, persistence, listen({ hostname, port, ...certificate }));
+  } catch (error) {
+    await persistence.close();
+    throw error;
+  }
+}
+
+function makeStore(memoryLimitBytes: number, evicts: boolean): Store {
+  const [first, second] = crypto.getRandomValues(new Uint32Array(2));
+  try {
+    return new Store({ memoryLimitBytes, evicts, seed: [first!, second!] });
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause;
+    const message = `Cannot reserve ${memoryLimitBytes} bytes of memory: expected a smaller --max-memory`;
+    throw new StartError(message, { cause });
+  }
+}
+
+/** A server that runs. Made by {@linkcode startServer}. */
+export class Server implements SessionHost {
+  readonly store: Store;
+  readonly defaultTtlMs: number;
+  readonly passwordRequired: boolean;
+  commands = 0;
+  readonly #settings: ServerSettings;
+  readonly #logger: Logger;
+  readonly #password: Password | undefined;
+  readonly #persistence: Persistence;
+  readonly #listener: Listener;
+  readonly #accepting: Promise<void>;
+  readonly #handshaking = new Set<Deno.Conn>();
+  readonly #sessions = new Set<Session>();
+  readonly #rejected = new Set<Session>();
+  readonly #startedMs = performance.now();
+  #connections = 0;
+  #rejectedCount = 0;
+  #handshakeFailures = 0;
+  #expiryTimer: number;
+  readonly #sweepTimer: number;
+  readonly #snapshotTimer: number;
+  #stopped: Promise<void> | undefined;
+  /** Tells {@linkcode #drain} that a session has ended. */
+  #onSessionEnd: () => void = () => {};
+
+  /** Use {@linkcode startServer}. */
+  constructor(settings: ServerSettings, store: Store, persistence: Persistence, listener: Listener) {
+    this.#settings = settings;
+    this.#logger = settings.logger;
+    this.store = store;
+    this.defaultTtlMs = settings.defaultTtlMs;
+    this.passwordRequired = settings.password !== undefined;
+    this.#password = settings.password === undefined ? undefined : new Password(settings.password);
+    this.#persistence = persistence;
+    this.#listener = listener;
+    this.#accepting = acceptLoop(listener, {
+      onConnection: (socket) => this.#serve(socket),
+      onError: (error) => this.#logger.warn("Cannot accept a connection", { error: messageOf(error) }),
+    });
+    this.#expiryTimer = setTimeout(() => this.#expire(), EXPIRY_INTERVAL_MS);
+    this.#sweepTimer = setInterval(() => this.#sweep(), CONNECTION_SWEEP_INTERVAL_MS);
+    this.#snapshotTimer = setInterval(() => this.#saveChanges(), SNAPSHOT_INTERVAL_MS);
+  }
+
+  /** The address listened on, with the real port. */
+  get address(): Deno.NetAddr {
+    return this.#listener.address;
+  }
+
+  /** What the start loaded from disk; `undefined` when there was nothing. */
+  get loaded(): Loaded | undefined {
+    return this.#persistence.loaded;
+  }
+
+  /** Why replies may be slower here than elsewhere; `undefined` when all is well. */
+  get untuned(): string | undefined {
+    return this.#listener.untuned;
+  }
+
+  authenticate(user: string, password: string): boolean {
+    return this.#password?.matches(user, password) ?? true;
+  }
+
+  info(sections: readonly string[]): string {
+    return formatInfo({
+      version: VERSION,
+      port: this.address.port,
+      uptimeMs: performance.now() - this.#startedMs,
+      clients: this.#sessions.size,
+      maxClients: this.#settings.maxClients,
+      connections: this.#connections,
+      rejected: this.#rejectedCount,
+      handshakeFailures: this.#handshakeFailures,
+      commands: this.commands,
+      evicts: this.#settings.evicts,
+      store: this.store,
+      persistence: this.#persistence.status,
+    }, sections);
+  }
+
+  async save(): Promise<void> {
+    if (!this.#persistence.enabled) throw new ReplyError("ERR", "this server keeps nothing on disk");
+    try {
+      await this.#persistence.save();
+    } catch (cause) {
+      this.#logger.error("Cannot save a snapshot", { error: messageOf(cause) });
+      throw new ReplyError("ERR", `cannot save: ${messageOf(cause)}`, { cause });
+    }
+  }
+
+  reportBug(error: unknown): void {
+    this.#logger.error("A bug of inmem; please report it", { error: stackOf(error) });
+  }
+
+  /**
+   * Ends the server in order: see the module's comment. Safe to call twice.
+   *
+   * @throws what the last snapshot failed with; everything is closed then all the same
+   */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async #stop(): Promise<void> {
+    this.#listener.close();
+    clearInterval(this.#sweepTimer);
+    clearInterval(this.#snapshotTimer);
+    clearTimeout(this.#expiryTimer);
+    for (const socket of this.#handshaking) closeQuietly(socket);
+    for (const session of [...this.#sessions, ...this.#rejected]) session.stop();
+    await this.#accepting;
+    await this.#drain();
+    try {
+      if (this.#persistence.enabled && this.#persistence.changesSinceSave > 0) await this.#persistence.save();
+    } finally {
+      await this.#persistence.close();
+    }
+  }
+
+  /** Waits for the sessions to end; those that have not after a while are cut off. */
+  async #drain(): Promise<void> {
+    const count = () => this.#sessions.size + this.#rejected.size + this.#handshaking.size;
+    const late = Promise.withResolvers<void>();
+    const timer = setTimeout(late.resolve, SHUTDOWN_GRACE_MS);
+    while (count() > 0) {
+      const ended = Promise.withResolvers<"ended">();
+      this.#onSessionEnd = () => ended.resolve("ended");
+      if (await Promise.race([ended.promise, late.promise]) !== "ended") break;
+    }
+    clearTimeout(timer);
+    if (count() === 0) return;
+    this.#logger.warn("Cut off clients that did not take their replies", { clients: count() });
+    await Promise.all([...this.#sessions, ...this.#rejected].map((session) => session.abort()));
+  }
+
+  async #serve(socket: Deno.TcpConn | Deno.TlsConn): Promise<void> {
+    this.#connections++;
+    if (this.#handshaking.size >= HANDSHAKES_MAX_COUNT) {
+      this.#rejectedCount++;
+      return await abort(socket);
+    }
+    this.#handshaking.add(socket);
+    try {
+      await handshake(socket);
+    } catch {
+      // Not worth a line each: whoever scans ports makes thousands of them.
+      this.#handshakeFailures++;
+      return;
+    } finally {
+      this.#handshaking.delete(socket);
+      this.#onSessionEnd();
+    }
+    const session = new Session(socket, this);
+    if (this.#stopped) return await session.abort();
+    if (this.#sessions.size < this.#settings.maxClients) {
+      await this.#during(this.#sessions, session, () => session.run());
+    } else {
+      this.#rejectedCount++;
+      if (this.#rejected.size >= REJECTED_CLIENTS_MAX_COUNT) return await session.abort();
+      await this.#during(this.#rejected, session, () => session.reject("max number of clients reached"));
+    }
+  }
+
+  async #during(group: Set<Session>, session: Session, run: () => Promise<void>): Promise<void> {
+    group.add(session);
+    try {
+      await run();
+    } finally {
+      group.delete(session);
+      this.#onSessionEnd();
+    }
+  }
+
+  #sweep(): void {
+    const nowMs = performance.now();
+    for (const session of this.#sessions) session.sweep(nowMs);
+    for (const session of this.#rejected) session.sweep(nowMs);
+  }
+
+  /** Removes what has expired, for a moment at a time, and goes on at once when more is due. */
+  #expire(): void {
+    const begunMs = performance.now();
+    let more: boolean;
+    do more = this.store.expireDue(Date.now(), EXPIRY_SLICE_COUNT); while (
+      more && performance.now() - begunMs < EXPIRY_SLICE_MS
+    );
+    this.#expiryTimer = setTimeout(() => this.#expire(), more ? 0 : EXPIRY_INTERVAL_MS);
+  }
+
+  /** The snapshot from time to time. A failure is told, and the next time may do better. */
+  #saveChanges(): void {
+    if (!this.#persistence.enabled || this.#persistence.changesSinceSave === 0) return;
+    this.#persistence.save().catch((error) => {
+      this.#logger.error("Cannot save a snapshot", { error: messageOf(error) });
+    });
+  }
+}
+
+function closeQuietly(socket: Deno.Conn): void {
+  try {
+    socket.close();
+  } catch {
+    // It has ended by itself.
+  }
+}
+
+/** What an exception says, for a log line. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function stackOf(error: unknown): string {
+  return error instanceof Error ? error.stack ?? error.message : String(error);
+}

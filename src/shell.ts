@@ -1,0 +1,135 @@
+/**
+ * `inmem client`: one command, the lines of standard input, or a shell on a terminal.
+ *
+ * | called with | does |
+ * |---|---|
+ * | a command | runs it; its arguments are sent as they are typed, as UTF-8 |
+ * | no command, input from a file or pipe | runs each line; see `shell/piped.ts` |
+ * | no command, on a terminal | asks for commands; see `shell/interactive.ts` |
+ *
+ * Replies are for people when standard output is a terminal, else raw; `shell/format.ts` says how each looks. A refusal
+ * goes to standard error in raw form, so that output holds data only, and to standard output otherwise.
+ *
+ * @module
+ */
+
+import { formatAddress } from "./address.ts";
+import { Client, connect } from "./client.ts";
+import { ConnectionError, ReplyError, StartError, UsageError } from "./errors.ts";
+import { clientOptions, helpText as optionsHelp, parseOptions, readPassword } from "./options.ts";
+import type { OptionValues } from "./options.ts";
+import { formatError, formatReply } from "./shell/format.ts";
+import type { Format } from "./shell/format.ts";
+import { helpText } from "./shell/help.ts";
+import { History } from "./shell/history.ts";
+import { runInteractive } from "./shell/interactive.ts";
+import { Output } from "./shell/output.ts";
+import { runPiped, Status } from "./shell/piped.ts";
+import { stateFolder } from "./state_folder.ts";
+
+type Values = OptionValues<typeof clientOptions>;
+
+/**
+ * The role `inmem client`.
+ *
+ * @param argv the arguments after `client`
+ * @returns the exit status: 0 done, 1 the server refused, 2 wrong usage, 3 no connection; 128 and a signal's number when
+ * one has ended the interactive shell. The caller exits with it: input that nobody waits for any more may still be open.
+ */
+export async function clientMain(argv: readonly string[]): Promise<number> {
+  try {
+    const { values, positional } = parseOptions(clientOptions, argv);
+    if (values.help) return await print(optionsHelp(clientOptions) + COMMANDS_HINT);
+    const format: Format = values.json ? "json" : Deno.stdout.isTerminal() ? "human" : "raw";
+    if (positional[0]?.toLowerCase() === "help") return await printHelp(positional.slice(1));
+    const client = await connectAs(values);
+    try {
+      if (positional.length > 0) return await runOne(client, positional, format);
+      // Without a terminal on both sides there is nobody to show a prompt to.
+      if (Deno.stdin.isTerminal() && Deno.stdout.isTerminal()) {
+        return await runInteractive(client, new History(historyPath()), format);
+      }
+      const streams = { input: Deno.stdin.readable, output: Deno.stdout, errors: Deno.stderr };
+      return await runPiped(client, streams, format);
+    } finally {
+      client.disconnect();
+      await client.close();
+    }
+  } catch (error) {
+    if (error instanceof UsageError || error instanceof StartError) return complain(error.message, Status.Usage);
+    if (error instanceof ConnectionError) return complain(error.message + hintFor(error), Status.NoConnection);
+    if (error instanceof ReplyError) {
+      return complain(`Cannot authenticate: ${error.code} ${error.message}`, Status.Refused);
+    }
+    throw error;
+  }
+}
+
+const COMMANDS_HINT = '\n"inmem client help" lists the commands, "inmem client help COMMAND" explains one.\n';
+
+async function connectAs(values: Values): Promise<Client> {
+  return await connect({
+    addr: formatAddress(values.addr),
+    caFile: values.ca,
+    insecure: values.insecure,
+    plaintext: values.plaintext,
+    password: readPassword(values["password-file"]),
+    timeoutMs: values.timeout,
+  });
+}
+
+async function runOne(client: Client, words: readonly string[], format: Format): Promise<number> {
+  const command = words[0]!.toLowerCase();
+  try {
+    return await print(formatReply(await client.send(words), format, command));
+  } catch (error) {
+    if (error instanceof RangeError) throw new UsageError(error.message, { cause: error });
+    if (!(error instanceof ReplyError)) throw error;
+    const text = formatError(error, format);
+    if (format === "raw") writeError(text);
+    else await print(text);
+    return Status.Refused;
+  }
+}
+
+async function printHelp(topics: readonly string[]): Promise<number> {
+  const text = helpText(topics[0]);
+  if (text === undefined) throw new UsageError(`No help for "${topics[0]}": "inmem client help" lists the commands`);
+  return await print(text);
+}
+
+async function print(bytes: Uint8Array | string): Promise<number> {
+  const output = new Output(Deno.stdout);
+  output.add(bytes);
+  await output.flushed();
+  if (output.failure !== undefined) throw output.failure;
+  return Status.Done;
+}
+
+function complain(message: string, status: Status): Status {
+  writeError(`inmem client: ${message}\n`);
+  return status;
+}
+
+function writeError(text: string): void {
+  const bytes = new TextEncoder().encode(text);
+  for (let written = 0; written < bytes.length;) written += Deno.stderr.writeSync(bytes.subarray(written));
+}
+
+/** What a person may do about it, as far as the reason tells. */
+function hintFor(error: ConnectionError): string {
+  const { message } = error;
+  if (/nobody listens/.test(message)) return `; is the server running? Start it with "inmem server", or give --addr`;
+  if (/not trusted/.test(message)) return "; give its authority's certificate with --ca FILE";
+  if (/does not speak TLS/.test(message)) return "; if it was started with --plaintext, give that option here, too";
+  return "";
+}
+
+/** Where the interactive shell's history is kept; nowhere when the environment names no home. */
+function historyPath(): string | undefined {
+  try {
+    return `${stateFolder()}/history`;
+  } catch {
+    return undefined;
+  }
+}

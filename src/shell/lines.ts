@@ -1,0 +1,52 @@
+/**
+ * From a stream of bytes to lines.
+ *
+ * @module
+ */
+
+import { UsageError } from "../errors.ts";
+import { LINE_SIZE_MAX_BYTES } from "../limits.ts";
+
+const NEWLINE = 0x0a;
+
+/**
+ * Yields the lines of a stream without their newlines; what follows the last newline is a line, too, if there is any.
+ * Each array holds the lines that one chunk has completed, so that who takes them works without waiting in between.
+ * They are views that the caller owns.
+ *
+ * @throws {UsageError} when a line is longer than `LINE_SIZE_MAX_BYTES`
+ */
+export async function* readLines(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array[], void> {
+  let begun: Uint8Array[] = [];
+  let begunBytes = 0;
+  for await (const chunk of chunks) {
+    const lines: Uint8Array[] = [];
+    let start = 0;
+    for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, start)) {
+      lines.push(joined(begun, chunk.subarray(start, end)));
+      begun = [];
+      begunBytes = 0;
+      start = end + 1;
+    }
+    if (start < chunk.length) {
+      begun.push(chunk.subarray(start));
+      begunBytes += chunk.length - start;
+      if (begunBytes > LINE_SIZE_MAX_BYTES) {
+        throw new UsageError(`Cannot read a line of ${begunBytes} bytes: expected at most ${LINE_SIZE_MAX_BYTES}`);
+      }
+    }
+    if (lines.length > 0) yield lines;
+  }
+  if (begunBytes > 0) yield [joined(begun, new Uint8Array(0))];
+}
+
+function joined(begun: readonly Uint8Array[], rest: Uint8Array): Uint8Array {
+  if (begun.length === 0) return rest;
+  const target = new Uint8Array(begun.reduce((sum, part) => sum + part.length, rest.length));
+  let at = 0;
+  for (const part of [...begun, rest]) {
+    target.set(part, at);
+    at += part.length;
+  }
+  return target;
+}

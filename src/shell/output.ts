@@ -1,0 +1,91 @@
+/**
+ * Standard output, collected for few writes, and a reader at its other end that may go away.
+ *
+ * @module
+ */
+
+import { encodeText } from "../bytes.ts";
+import { OUTPUT_QUEUE_MAX_BYTES } from "../limits.ts";
+
+/** What output is written to. `Deno.stdout` is such. */
+export interface Sink {
+  write(source: Uint8Array): Promise<number>;
+}
+
+/** Writes in order, in the background. Once the reader is gone everything more is dropped. */
+export class Output {
+  readonly #sink: Sink;
+  #chunks: Uint8Array[] = [];
+  #queuedBytes = 0;
+  #writing: Promise<void> | undefined;
+  #failure: unknown;
+  readonly #failing = Promise.withResolvers<void>();
+
+  constructor(sink: Sink) {
+    this.#sink = sink;
+  }
+
+  /** Whether writing has failed, as it does when the reader went away; {@linkcode Output.failure} says why. */
+  get failed(): boolean {
+    return this.#failure !== undefined;
+  }
+
+  /** Why writing failed, unless the reader just has enough (as in `| head`): that is no failure of anybody's. */
+  get failure(): unknown {
+    return this.#failure instanceof Deno.errors.BrokenPipe ? undefined : this.#failure;
+  }
+
+  /** Resolves when writing has failed, if ever. */
+  get failing(): Promise<void> {
+    return this.#failing.promise;
+  }
+
+  /** Takes bytes to be written, which must not change any more. */
+  add(bytes: Uint8Array | string): void {
+    if (this.failed) return;
+    const chunk = typeof bytes === "string" ? encodeText(bytes) : bytes;
+    this.#chunks.push(chunk);
+    this.#queuedBytes += chunk.length;
+    this.#writing ??= this.#write();
+  }
+
+  /** Resolves when all was written, or writing has failed. */
+  async flushed(): Promise<void> {
+    while (this.#writing !== undefined) await this.#writing;
+  }
+
+  /** Resolves when little enough waits to be written, or writing has failed. */
+  async room(): Promise<void> {
+    if (this.#queuedBytes > OUTPUT_QUEUE_MAX_BYTES) await this.flushed();
+  }
+
+  async #write(): Promise<void> {
+    // What the rest of this turn adds goes with the same write.
+    await Promise.resolve();
+    try {
+      while (this.#chunks.length > 0) {
+        const bytes = join(this.#chunks, this.#queuedBytes);
+        this.#chunks = [];
+        this.#queuedBytes = 0;
+        for (let written = 0; written < bytes.length;) written += await this.#sink.write(bytes.subarray(written));
+      }
+    } catch (error) {
+      this.#failure = error ?? new Error("Cannot write");
+      this.#failing.resolve();
+      this.#chunks = [];
+      this.#queuedBytes = 0;
+    }
+    this.#writing = undefined;
+  }
+}
+
+function join(chunks: readonly Uint8Array[], sizeBytes: number): Uint8Array {
+  if (chunks.length === 1) return chunks[0]!;
+  const joined = new Uint8Array(sizeBytes);
+  let at = 0;
+  for (const chunk of chunks) {
+    joined.set(chunk, at);
+    at += chunk.length;
+  }
+  return joined;
+}

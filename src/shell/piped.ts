@@ -1,0 +1,192 @@
+/**
+ * `inmem client` with commands on its standard input, a line each.
+ *
+ * Commands are sent as fast as lines arrive, without waiting for replies, and replies are written in the order of the
+ * lines as soon as they are there. A refused command does not stop those after it; a lost connection does, since what
+ * follows may rest on what was lost.
+ *
+ * @module
+ */
+
+import { ConnectionError, ReplyError, UsageError } from "../errors.ts";
+import { PIPED_IN_FLIGHT_MAX_COUNT } from "../limits.ts";
+import type { Client, Value } from "../client.ts";
+import { formatError, formatReply } from "./format.ts";
+import type { Format } from "./format.ts";
+import { helpText } from "./help.ts";
+import { readLines } from "./lines.ts";
+import { Output } from "./output.ts";
+import type { Sink } from "./output.ts";
+import { tokenize } from "./tokenizer.ts";
+
+/** Exit statuses of `inmem client`. */
+export const Status = { Done: 0, Refused: 1, Usage: 2, NoConnection: 3 } as const;
+/** One of {@linkcode Status}. */
+export type Status = typeof Status[keyof typeof Status];
+
+/** Where the piped client reads and writes. */
+export interface PipedStreams {
+  input: AsyncIterable<Uint8Array>;
+  output: Sink;
+  errors: Sink;
+}
+
+/** One line's outcome, which waits until those before it are written. */
+interface Slot {
+  readonly line: number;
+  readonly command: string;
+  outcome: { value: Value } | { text: string } | { error: unknown } | undefined;
+}
+
+/**
+ * Runs commands until the input ends.
+ *
+ * @returns `Refused` when at least one was; `NoConnection` when the connection was lost
+ */
+export async function runPiped(client: Client, streams: PipedStreams, format: Format): Promise<Status> {
+  const run = new PipedRun(client, streams, format);
+  return await run.run(streams.input);
+}
+
+class PipedRun {
+  readonly #client: Client;
+  readonly #format: Format;
+  readonly #output: Output;
+  readonly #errors: Output;
+  #slots: Slot[] = [];
+  /** The first slot of `#slots` that is not written. */
+  #head = 0;
+  #lineCount = 0;
+  #status: Status = Status.Done;
+  #progress = Promise.withResolvers<void>();
+  readonly #ended = Promise.withResolvers<void>();
+
+  constructor(client: Client, { output, errors }: PipedStreams, format: Format) {
+    this.#client = client;
+    this.#format = format;
+    this.#output = new Output(output);
+    this.#errors = output === errors ? this.#output : new Output(errors);
+  }
+
+  async run(input: AsyncIterable<Uint8Array>): Promise<Status> {
+    const reading = this.#readAll(input);
+    reading.catch(() => {});
+    // Input may stay silent for ever after the connection was lost, or the reader of the output went away.
+    await Promise.race([reading, this.#ended.promise, this.#output.failing]);
+    while (this.#head < this.#slots.length && !this.#stopped) await this.#progress.promise;
+    await this.#output.flushed();
+    await this.#errors.flushed();
+    if (this.#output.failure !== undefined) throw this.#output.failure;
+    return this.#status;
+  }
+
+  async #readAll(input: AsyncIterable<Uint8Array>): Promise<void> {
+    try {
+      for await (const lines of readLines(input)) {
+        if (!await this.#takeLines(lines)) break;
+      }
+    } catch (error) {
+      if (!(error instanceof UsageError)) throw error;
+      this.#fail(error.message, Status.Usage);
+    }
+  }
+
+  get #stopped(): boolean {
+    return this.#status >= Status.Usage || this.#output.failed;
+  }
+
+  /** Sends the commands of the lines; `false` when nothing is to be read any more. */
+  async #takeLines(lines: readonly Uint8Array[]): Promise<boolean> {
+    for (const line of lines) {
+      if (!this.#takeLine(line)) return false;
+      while (this.#slots.length - this.#head >= PIPED_IN_FLIGHT_MAX_COUNT && !this.#stopped) {
+        await this.#progress.promise;
+      }
+      await this.#client.room();
+      await this.#output.room();
+      if (this.#stopped) return false;
+    }
+    return true;
+  }
+
+  #takeLine(line: Uint8Array): boolean {
+    this.#lineCount++;
+    let words: Uint8Array[];
+    try {
+      words = tokenize(line);
+    } catch (error) {
+      this.#settle(this.#slot(""), { error });
+      return true;
+    }
+    if (words.length === 0) return true;
+    const command = new TextDecoder().decode(words[0]).toLowerCase();
+    if (command === "exit" || command === "quit") return false;
+    const slot = this.#slot(command);
+    if (command === "help") {
+      const topic = words[1] === undefined ? "" : new TextDecoder().decode(words[1]);
+      const text = helpText(topic);
+      this.#settle(slot, text === undefined ? { error: new UsageError(`No help for "${topic}"`) } : { text });
+    } else if (command === "clear") {
+      this.#settle(slot, { text: "" });
+    } else {
+      this.#client.send(words).then(
+        (value) => this.#settle(slot, { value }),
+        (error) => this.#settle(slot, { error }),
+      );
+    }
+    return true;
+  }
+
+  #slot(command: string): Slot {
+    const slot = { line: this.#lineCount, command, outcome: undefined };
+    this.#slots.push(slot);
+    return slot;
+  }
+
+  #settle(slot: Slot, outcome: Slot["outcome"]): void {
+    slot.outcome = outcome;
+    while (!this.#stopped) {
+      const oldest = this.#slots[this.#head];
+      if (oldest?.outcome === undefined) break;
+      this.#head++;
+      this.#write(oldest, oldest.outcome);
+    }
+    if (this.#head > PIPED_IN_FLIGHT_MAX_COUNT) {
+      this.#slots = this.#slots.slice(this.#head);
+      this.#head = 0;
+    }
+    if (this.#stopped) this.#ended.resolve();
+    this.#progress.resolve();
+    this.#progress = Promise.withResolvers();
+  }
+
+  #write(slot: Slot, outcome: NonNullable<Slot["outcome"]>): void {
+    if ("value" in outcome) this.#output.add(formatReply(outcome.value, this.#format, slot.command));
+    else if ("text" in outcome) this.#output.add(outcome.text);
+    else this.#writeError(slot, outcome.error);
+  }
+
+  #writeError(slot: Slot, error: unknown): void {
+    if (error instanceof ConnectionError) {
+      const outcome = error.sent ? "it may have taken effect" : "it was not sent";
+      return this.#fail(
+        `line ${slot.line}: ${error.message}; ${outcome}, and nothing after it is run`,
+        Status.NoConnection,
+      );
+    }
+    this.#status = Status.Refused;
+    const refusal = error instanceof ReplyError ? error : new ReplyError("ERR", messageOf(error));
+    const text = formatError(refusal, this.#format);
+    if (this.#format === "raw") this.#errors.add(`line ${slot.line}: ${text}`);
+    else this.#output.add(text);
+  }
+
+  #fail(message: string, status: Status): void {
+    this.#status = status;
+    this.#errors.add(`inmem client: ${message}\n`);
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

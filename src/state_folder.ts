@@ -1,0 +1,58 @@
+/**
+ * The folder where inmem keeps what it makes for a user: the certificates of servers on this machine.
+ *
+ * A module of its own, so that a client finds the authority without loading what makes one.
+ *
+ * @module
+ */
+
+import { join } from "@std/path";
+import { StartError } from "./errors.ts";
+
+/** The files in a folder of certificates. */
+export interface CertificatePaths {
+  readonly authority: string;
+  readonly authorityKey: string;
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** The paths of the files in `folder`. */
+export function certificatePaths(folder: string): CertificatePaths {
+  return {
+    authority: join(folder, "ca.pem"),
+    authorityKey: join(folder, "ca.key"),
+    cert: join(folder, "server.pem"),
+    key: join(folder, "server.key"),
+  };
+}
+
+/**
+ * Where inmem keeps what it makes for a user: `$XDG_STATE_HOME/inmem`, or `~/.local/state/inmem`.
+ *
+ * @throws {StartError} when the environment names neither
+ */
+export function stateFolder(): string {
+  const state = Deno.env.get("XDG_STATE_HOME");
+  // The XDG base directory specification has relative paths ignored.
+  if (state !== undefined && state.startsWith("/")) return join(state, "inmem");
+  const home = Deno.env.get("HOME");
+  if (home !== undefined && home !== "") return join(home, ".local", "state", "inmem");
+  throw new StartError(
+    "Cannot find a folder for certificates: HOME and XDG_STATE_HOME are not set; give --cert and --key",
+  );
+}
+
+/**
+ * The authority in the state folder, which clients trust for loopback addresses.
+ *
+ * @param folder another folder, for tests
+ * @returns PEM; `undefined` when no server was started by this user yet, or it may not be read
+ */
+export function readDefaultAuthority(folder?: string): string | undefined {
+  try {
+    return Deno.readTextFileSync(certificatePaths(folder ?? stateFolder()).authority);
+  } catch {
+    return undefined;
+  }
+}

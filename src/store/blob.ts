@@ -1,0 +1,161 @@
+/**
+ * Blobs: values too large to lie in their entry, as a chain of pieces.
+ *
+ * ```text
+ * piece    word 0   next piece, or 0
+ *          word 1   previous piece, or what owns the blob: an entry or a leaf
+ *          word 2   bytes in this piece
+ *          word 3   kind
+ *          bytes
+ * ```
+ *
+ * All pieces but the last ones fill a page each, so no value, however large, needs neighbouring pages, and nothing is
+ * lost to fragmentation. What is left over goes into blocks whose rounding loses less than an eighth.
+ *
+ * @module
+ */
+
+import { type Arena, BLOCK_SHARED_MAX_BYTES, PAGE_BYTES } from "./arena.ts";
+import { KIND_PIECE } from "./block.ts";
+import { copyBytes } from "../bytes.ts";
+
+const HEADER_BYTES = 16;
+const WORD_NEXT = 0;
+const WORD_PREVIOUS = 1;
+const WORD_SIZE = 2;
+const WORD_KIND = 3;
+const PIECE_META = (KIND_PIECE << 28) >>> 0;
+
+/** Bytes of a piece, header included, for a value of which `rest` bytes are left. */
+function pieceSize(arena: Arena, rest: number): number {
+  const wanted = rest + HEADER_BYTES;
+  if (wanted >= PAGE_BYTES) return PAGE_BYTES;
+  if (wanted <= BLOCK_SHARED_MAX_BYTES || arena.roundedSize(wanted) - wanted <= wanted / 8) return wanted;
+  return arena.sizeBelow(wanted);
+}
+
+/** The blobs of one arena. */
+export class Blobs {
+  readonly #arena: Arena;
+  readonly #words: Uint32Array;
+  readonly #bytes: Uint8Array;
+
+  constructor(arena: Arena) {
+    this.#arena = arena;
+    this.#words = arena.words;
+    this.#bytes = arena.bytes;
+  }
+
+  /**
+   * Copies `length` bytes (1 at least) into a new blob, and answers its first piece.
+   *
+   * @param owner entry or leaf that will name the first piece
+   */
+  create(owner: number, source: Uint8Array, start: number, length: number): number {
+    return this.#chain(owner, source, start, length);
+  }
+
+  #chain(previous: number, source: Uint8Array, start: number, length: number): number {
+    const words = this.#words;
+    let first = 0;
+    while (length > 0) {
+      const size = pieceSize(this.#arena, length);
+      const piece = this.#arena.allocate(size);
+      const count = Math.min(length, size - HEADER_BYTES);
+      const word = piece * 2;
+      words[word + WORD_NEXT] = 0;
+      words[word + WORD_PREVIOUS] = previous;
+      words[word + WORD_SIZE] = count;
+      words[word + WORD_KIND] = PIECE_META;
+      copyBytes(source, start, this.#bytes, piece * 8 + HEADER_BYTES, count);
+      if (first === 0) first = piece;
+      else words[previous * 2 + WORD_NEXT] = piece;
+      previous = piece;
+      start += count;
+      length -= count;
+    }
+    return first;
+  }
+
+  /** Copies bytes `[from, from + length)` of a blob to `target` at `at`. */
+  copy(first: number, from: number, target: Uint8Array, at: number, length: number): void {
+    const words = this.#words;
+    for (let piece = first; length > 0; piece = words[piece * 2 + WORD_NEXT]!) {
+      const size = words[piece * 2 + WORD_SIZE]!;
+      if (from >= size) {
+        from -= size;
+        continue;
+      }
+      const count = Math.min(size - from, length);
+      copyBytes(this.#bytes, piece * 8 + HEADER_BYTES + from, target, at, count);
+      at += count;
+      length -= count;
+      from = 0;
+    }
+  }
+
+  /** Appends to a blob. Only its last piece is copied. Answers the first piece, which may be a new one. */
+  append(first: number, source: Uint8Array, start: number, length: number): number {
+    if (length === 0) return first;
+    const words = this.#words;
+    let last = first;
+    while (words[last * 2 + WORD_NEXT] !== 0) last = words[last * 2 + WORD_NEXT]!;
+    const size = words[last * 2 + WORD_SIZE]!;
+    const room = Math.min(length, this.#arena.sizeAt(last) - HEADER_BYTES - size);
+    copyBytes(source, start, this.#bytes, last * 8 + HEADER_BYTES + size, room);
+    words[last * 2 + WORD_SIZE] = size + room;
+    if (room === length) return first;
+    if (size + room + HEADER_BYTES === PAGE_BYTES) {
+      words[last * 2 + WORD_NEXT] = this.#chain(last, source, start + room, length - room);
+      return first;
+    }
+    // The last piece is full and smaller than a page: it and what is appended make new pieces.
+    const previous = words[last * 2 + WORD_PREVIOUS]!;
+    const joined = new Uint8Array(size + length);
+    joined.set(this.#bytes.subarray(last * 8 + HEADER_BYTES, last * 8 + HEADER_BYTES + size));
+    joined.set(source.subarray(start, start + length), size);
+    const rest = this.#chain(previous, joined, 0, joined.length);
+    this.#arena.free(last);
+    if (last === first) return rest;
+    words[previous * 2 + WORD_NEXT] = rest;
+    return first;
+  }
+
+  /** Frees all pieces: a thousand for the largest value. */
+  free(first: number): void {
+    for (let piece = first; piece !== 0;) {
+      const next = this.#words[piece * 2 + WORD_NEXT]!;
+      this.#arena.free(piece);
+      piece = next;
+    }
+  }
+
+  /** The owner of the blob at `first` now stands at `owner`. */
+  ownerMoved(first: number, owner: number): void {
+    this.#words[first * 2 + WORD_PREVIOUS] = owner;
+  }
+
+  /**
+   * A piece now stands at `to`: mends its neighbours.
+   *
+   * @returns the owner, which must name `to` as its first piece, or 0 when another piece does
+   */
+  moved(to: number): number {
+    const words = this.#words;
+    const next = words[to * 2 + WORD_NEXT]!;
+    if (next !== 0) words[next * 2 + WORD_PREVIOUS] = to;
+    const previous = words[to * 2 + WORD_PREVIOUS]!;
+    if (words[previous * 2 + WORD_KIND]! >>> 28 !== KIND_PIECE) return previous;
+    words[previous * 2 + WORD_NEXT] = to;
+    return 0;
+  }
+
+  /** Bytes that the blob's pieces take in the arena. For accounting in tests. */
+  audit(first: number): number {
+    let bytes = 0;
+    for (let piece = first; piece !== 0; piece = this.#words[piece * 2 + WORD_NEXT]!) {
+      bytes += this.#arena.sizeAt(piece);
+    }
+    return bytes;
+  }
+}

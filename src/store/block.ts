@@ -1,0 +1,82 @@
+/**
+ * What lies in a block: the kinds, and the header that entries share.
+ *
+ * An *entry* is a key with its value (kinds 1 to 6) or a field of a large hash with its value (kinds 7 and 8):
+ *
+ * ```text
+ * word 0   newer entry in the recency list    · next field of the hash
+ * word 1   older entry in the recency list    · previous field of the hash, or the hash itself
+ * word 2   hash of the key                    · of the field
+ * word 3   kind:4 · flags:4 · 0:8 · length of the key or field:16
+ * word 4   length of the value in bytes (kinds 1 2 3 5 7 8), or count of elements (kinds 4 6)
+ * words    with flag DEADLINE: deadline low, high · next, previous entry in the wheel's slot
+ * words    by kind:
+ *            STRING        –                                  value follows the key
+ *            STRING_BLOB   first piece
+ *            LIST_PACKED   count of elements                  packed elements follow the key
+ *            LIST          first directory, last directory
+ *            HASH_PACKED   count of fields                    packed fields and values follow the key
+ *            HASH          first field, last field, id low, id high
+ *            FIELD         id of its hash: low, high          value follows the field
+ *            FIELD_BLOB    id of its hash: low, high, first piece
+ * bytes    key or field, then what follows it
+ * ```
+ *
+ * Links, hash, key and a small value lie side by side, so that a `get` of a small value that is not in the processor's
+ * cache waits for memory twice: for the table's bucket and for this block.
+ *
+ * The other kinds are PIECE (blob.ts), LEAF and DIRECTORY (list.ts). Kind 0 is a free slot (arena.ts).
+ *
+ * @module
+ */
+
+export const KIND_STRING = 1;
+export const KIND_STRING_BLOB = 2;
+export const KIND_LIST_PACKED = 3;
+export const KIND_LIST = 4;
+export const KIND_HASH_PACKED = 5;
+export const KIND_HASH = 6;
+export const KIND_FIELD = 7;
+export const KIND_FIELD_BLOB = 8;
+export const KIND_PIECE = 9;
+export const KIND_LEAF = 10;
+export const KIND_DIRECTORY = 11;
+
+/** In word 3: the entry has a deadline. */
+export const FLAG_DEADLINE = 0x01000000;
+/** In word 3: the entry is out of the table and waits to be taken apart (store.ts). */
+export const FLAG_DETACHED = 0x02000000;
+
+/** Words that every entry begins with. */
+export const ENTRY_WORDS = 5;
+/** Words that a deadline takes. */
+export const DEADLINE_WORDS = 4;
+
+const WORDS_BY_KIND = [0, 0, 1, 1, 2, 1, 4, 2, 3];
+
+/** Words of an entry before its key, by the top byte of word 3 (kind and flags). */
+export const HEADER_WORDS: Uint8Array = new Uint8Array(256);
+/** The same in bytes. */
+export const HEADER_BYTES: Uint8Array = new Uint8Array(256);
+WORDS_BY_KIND.forEach((words, kind) => {
+  for (let flags = 0; flags < 16; flags++) {
+    const all = ENTRY_WORDS + (flags & 1 ? DEADLINE_WORDS : 0) + words;
+    HEADER_WORDS[(kind << 4) | flags] = all;
+    HEADER_BYTES[(kind << 4) | flags] = all * 4;
+  }
+});
+
+/** The kind in a word 3. */
+export function kindOf(meta: number): number {
+  return meta >>> 28;
+}
+
+/** The length of the key in a word 3. */
+export function keyLengthOf(meta: number): number {
+  return meta & 0xffff;
+}
+
+/** Position among an entry's words of the first word that depends on its kind. */
+export function bodyWord(meta: number): number {
+  return ENTRY_WORDS + (meta & FLAG_DEADLINE ? DEADLINE_WORDS : 0);
+}

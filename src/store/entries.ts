@@ -1,0 +1,420 @@
+/**
+ * Entries: making, finding, reshaping and removing them, whatever their value is.
+ *
+ * An entry is named by its reference in several places at once: the table, its neighbours in the recency list and in the
+ * wheel, and what its value consists of. This module keeps those in step. `reform` gives an entry another size or kind
+ * (in place if the block's class allows, else in a new block); `moved` mends the names after compaction. `block.ts`
+ * draws the layout.
+ *
+ * Owned by `store.ts`, and shared with `list.ts` and `hash.ts`.
+ *
+ * @module
+ */
+
+import { copyBytes } from "../bytes.ts";
+import { assert } from "../errors.ts";
+import { KEY_SIZE_MAX_BYTES } from "../limits.ts";
+import { type Arena, BLOCK_SHARED_MAX_BYTES } from "./arena.ts";
+import {
+  bodyWord,
+  DEADLINE_WORDS,
+  ENTRY_WORDS,
+  FLAG_DEADLINE,
+  FLAG_DETACHED,
+  HEADER_BYTES,
+  keyLengthOf,
+  KIND_FIELD,
+  KIND_FIELD_BLOB,
+  KIND_HASH,
+  KIND_LIST,
+  KIND_STRING,
+  KIND_STRING_BLOB,
+  kindOf,
+} from "./block.ts";
+import { Blobs } from "./blob.ts";
+import { Deadlines } from "./deadlines.ts";
+import { RecencyList } from "./recency.ts";
+import { halfSipHash } from "./siphash.ts";
+import { Table } from "./table.ts";
+
+/** For `reform`: the value is gone already, and only the key is kept. */
+export const KEEP_NOTHING = -1;
+
+/** All entries of one arena. */
+export class Entries {
+  readonly arena: Arena;
+  readonly words: Uint32Array;
+  readonly bytes: Uint8Array;
+  /** Keys. */
+  readonly keys: Table;
+  /** Fields of large hashes. */
+  readonly fields: Table;
+  readonly recency: RecencyList;
+  /** Removed entries whose value is too large to be freed at once. */
+  readonly garbage: RecencyList;
+  readonly deadlines: Deadlines;
+  readonly blobs: Blobs;
+  readonly #seed0: number;
+  readonly #seed1: number;
+
+  constructor(arena: Arena, seed: readonly [number, number]) {
+    this.arena = arena;
+    this.words = arena.words;
+    this.bytes = arena.bytes;
+    this.keys = new Table(arena, false);
+    this.fields = new Table(arena, true);
+    this.recency = new RecencyList(arena);
+    this.garbage = new RecencyList(arena);
+    this.deadlines = new Deadlines(arena);
+    this.blobs = new Blobs(arena);
+    this.#seed0 = seed[0];
+    this.#seed1 = seed[1];
+    this.keys.allocate();
+  }
+
+  /** Forgets everything. */
+  clear(): void {
+    this.arena.clear();
+    this.keys.clear();
+    this.fields.clear();
+    this.recency.clear();
+    this.garbage.clear();
+    this.deadlines.clear();
+    this.keys.allocate();
+  }
+
+  /** The hash of a key. */
+  hashKey(key: Uint8Array, start: number, length: number): number {
+    return halfSipHash(key, start, length, this.#seed0, this.#seed1);
+  }
+
+  /** The hash of a field of the hash with that id. */
+  hashField(field: Uint8Array, start: number, length: number, idLow: number, idHigh: number): number {
+    return halfSipHash(field, start, length, this.#seed0 ^ idLow, this.#seed1 ^ idHigh);
+  }
+
+  /** Where an entry's small value, or its packed elements, begin in `bytes`. */
+  valueStart(entry: number): number {
+    const meta = this.words[entry * 2 + 3]!;
+    return entry * 8 + HEADER_BYTES[meta >>> 24]! + keyLengthOf(meta);
+  }
+
+  /** Makes the entry of an absent key, without deadline. Word 4, the words of its kind and its value are the caller's. */
+  create(kind: number, key: Uint8Array, start: number, length: number, inlineSize: number): number {
+    const hash = this.hashKey(key, start, length);
+    const entry = this.#allocate(kind, hash, key, start, length, inlineSize);
+    this.keys.insert(hash, entry);
+    this.recency.add(entry);
+    return entry;
+  }
+
+  /** Makes an entry for an absent field of a large hash. Links, value and word 4 are the caller's. */
+  createField(
+    kind: number,
+    hash: number,
+    idLow: number,
+    idHigh: number,
+    field: Uint8Array,
+    start: number,
+    length: number,
+    inlineSize: number,
+  ): number {
+    const entry = this.#allocate(kind, hash, field, start, length, inlineSize);
+    this.words[entry * 2 + ENTRY_WORDS] = idLow;
+    this.words[entry * 2 + ENTRY_WORDS + 1] = idHigh;
+    this.fields.insert(hash, entry);
+    return entry;
+  }
+
+  #allocate(
+    kind: number,
+    hash: number,
+    key: Uint8Array,
+    start: number,
+    length: number,
+    inlineSize: number,
+  ): number {
+    assert(length <= KEY_SIZE_MAX_BYTES, "a key or field exceeds its limit");
+    const header = HEADER_BYTES[kind << 4]!;
+    const entry = this.arena.allocate(header + length + inlineSize);
+    const word = entry * 2;
+    this.words[word + 2] = hash;
+    this.words[word + 3] = (kind << 28) | length;
+    copyBytes(key, start, this.bytes, entry * 8 + header, length);
+    return entry;
+  }
+
+  /**
+   * Whether a value of `length` bytes lies in its entry rather than in a blob.
+   *
+   * @param header bytes of the entry before its key
+   */
+  isInline(header: number, keyLength: number, length: number): boolean {
+    return length === 0 || header + keyLength + length <= BLOCK_SHARED_MAX_BYTES;
+  }
+
+  /** Writes the value of an entry that has been given the kind and the room for it. */
+  writeValue(entry: number, source: Uint8Array, start: number, length: number): void {
+    const meta = this.words[entry * 2 + 3]!;
+    this.words[entry * 2 + 4] = length;
+    if (kindOf(meta) === KIND_STRING || kindOf(meta) === KIND_FIELD) {
+      copyBytes(source, start, this.bytes, this.valueStart(entry), length);
+    } else {
+      this.words[entry * 2 + this.#pieceWord(meta)] = this.blobs.create(entry, source, start, length);
+    }
+  }
+
+  /** Copies bytes `[from, from + length)` of the value of a string or field. */
+  copyValue(entry: number, from: number, target: Uint8Array, at: number, length: number): void {
+    const meta = this.words[entry * 2 + 3]!;
+    if (kindOf(meta) === KIND_STRING || kindOf(meta) === KIND_FIELD) {
+      copyBytes(this.bytes, entry * 8 + HEADER_BYTES[meta >>> 24]! + keyLengthOf(meta) + from, target, at, length);
+    } else {
+      this.blobs.copy(this.words[entry * 2 + this.#pieceWord(meta)]!, from, target, at, length);
+    }
+  }
+
+  /** Replaces the value of a string or field, whose deadline stays. Answers the entry's reference from now on. */
+  replaceValue(entry: number, source: Uint8Array, start: number, length: number): number {
+    const meta = this.words[entry * 2 + 3]!;
+    const small = kindOf(meta) === KIND_FIELD || kindOf(meta) === KIND_FIELD_BLOB ? KIND_FIELD : KIND_STRING;
+    this.freeBlob(entry);
+    const flags = (meta >>> 24) & 0x0f;
+    const keyLength = keyLengthOf(meta);
+    const inline = this.isInline(HEADER_BYTES[(small << 4) | flags]!, keyLength, length);
+    const kind = inline ? small : small + 1;
+    const reformed = this.reform(entry, (kind << 4) | flags, inline ? length : 0, KEEP_NOTHING);
+    this.writeValue(reformed, source, start, length);
+    return reformed;
+  }
+
+  /** Appends to the value of a string. Answers the entry's reference from now on. */
+  appendValue(entry: number, source: Uint8Array, start: number, length: number): number {
+    const word = entry * 2;
+    const meta = this.words[word + 3]!;
+    const old = this.words[word + 4]!;
+    if (kindOf(meta) === KIND_STRING_BLOB) {
+      const pieceWord = word + this.#pieceWord(meta);
+      this.words[pieceWord] = this.blobs.append(this.words[pieceWord]!, source, start, length);
+      this.words[word + 4] = old + length;
+      return entry;
+    }
+    if (this.isInline(HEADER_BYTES[meta >>> 24]!, keyLengthOf(meta), old + length)) {
+      const reformed = this.reform(entry, meta >>> 24, old + length, old);
+      copyBytes(source, start, this.bytes, this.valueStart(reformed) + old, length);
+      this.words[reformed * 2 + 4] = old + length;
+      return reformed;
+    }
+    const joined = new Uint8Array(old + length);
+    this.copyValue(entry, 0, joined, 0, old);
+    joined.set(source.subarray(start, start + length), old);
+    return this.replaceValue(entry, joined, 0, joined.length);
+  }
+
+  /** Frees the blob of an entry that has one. */
+  freeBlob(entry: number): void {
+    const meta = this.words[entry * 2 + 3]!;
+    if (kindOf(meta) === KIND_STRING_BLOB || kindOf(meta) === KIND_FIELD_BLOB) {
+      this.blobs.free(this.words[entry * 2 + this.#pieceWord(meta)]!);
+    }
+  }
+
+  /** Position among an entry's words of the one that names its first piece. */
+  #pieceWord(meta: number): number {
+    return kindOf(meta) === KIND_FIELD_BLOB ? ENTRY_WORDS + 2 : bodyWord(meta);
+  }
+
+  /** Sets, changes or (with 0) takes away a deadline. Answers the entry's reference from now on. */
+  setDeadline(entry: number, deadlineMs: number): number {
+    const meta = this.words[entry * 2 + 3]!;
+    const had = (meta & FLAG_DEADLINE) !== 0;
+    if (had) this.deadlines.remove(entry);
+    if (had !== (deadlineMs !== 0)) {
+      const top = (meta ^ FLAG_DEADLINE) >>> 24;
+      const inlineSize = this.inlineSize(entry);
+      entry = this.reform(entry, top, inlineSize, inlineSize);
+    }
+    if (deadlineMs !== 0) this.deadlines.add(entry, deadlineMs);
+    return entry;
+  }
+
+  /** Bytes behind an entry's key: a small value or packed elements. */
+  inlineSize(entry: number): number {
+    switch (kindOf(this.words[entry * 2 + 3]!)) {
+      case KIND_STRING_BLOB:
+      case KIND_FIELD_BLOB:
+      case KIND_LIST:
+      case KIND_HASH:
+        return 0;
+      default:
+        return this.words[entry * 2 + 4]!;
+    }
+  }
+
+  /**
+   * Gives an entry another kind, flags or inline size, in place if its block allows.
+   *
+   * When the kind stays, the words of the kind are kept, and what they name is told of a new place; when it changes, or
+   * with `KEEP_NOTHING`, they are undefined and the caller's. A change of FLAG_DEADLINE only makes or closes the gap for
+   * it: the entry must not be in the wheel.
+   *
+   * @param top kind and flags, as in the top byte of word 3
+   * @param inlineSize bytes behind the key from now on
+   * @param keep how many of them are there already and stay
+   * @returns the entry's reference from now on
+   */
+  reform(entry: number, top: number, inlineSize: number, keep: number): number {
+    const words = this.words;
+    const meta = words[entry * 2 + 3]!;
+    const oldTop = meta >>> 24;
+    const keyLength = keyLengthOf(meta);
+    const newHeader = HEADER_BYTES[top]!;
+    const sameKind = keep !== KEEP_NOTHING && top >>> 4 === oldTop >>> 4;
+    // Tail: what stays behind the words that all entries have. With the same kind, that includes the words of the kind.
+    const oldTail = sameKind ? bodyWord(meta) * 4 : HEADER_BYTES[oldTop]!;
+    const newTail = sameKind ? bodyWord((top << 24) >>> 0) * 4 : newHeader;
+    const tailSize = newHeader - newTail + keyLength + Math.max(0, keep);
+    const newMeta = ((top << 24) | keyLength) >>> 0;
+    if (this.arena.fits(entry, newHeader + keyLength + inlineSize)) {
+      if (oldTail !== newTail) {
+        this.bytes.copyWithin(entry * 8 + newTail, entry * 8 + oldTail, entry * 8 + oldTail + tailSize);
+      }
+      words[entry * 2 + 3] = newMeta;
+      return entry;
+    }
+    const to = this.arena.allocate(newHeader + keyLength + inlineSize);
+    for (let word = 0; word < ENTRY_WORDS; word++) words[to * 2 + word] = words[entry * 2 + word]!;
+    words[to * 2 + 3] = newMeta;
+    const keepsDeadline = (meta & newMeta & FLAG_DEADLINE) !== 0;
+    if (keepsDeadline) {
+      for (let word = ENTRY_WORDS; word < ENTRY_WORDS + DEADLINE_WORDS; word++) {
+        words[to * 2 + word] = words[entry * 2 + word]!;
+      }
+    } else if (top >>> 4 >= KIND_FIELD) {
+      words[to * 2 + ENTRY_WORDS] = words[entry * 2 + ENTRY_WORDS]!;
+      words[to * 2 + ENTRY_WORDS + 1] = words[entry * 2 + ENTRY_WORDS + 1]!;
+    }
+    copyBytes(this.bytes, entry * 8 + oldTail, this.bytes, to * 8 + newTail, tailSize);
+    this.#relink(entry, to, keepsDeadline);
+    if (sameKind) this.#relinkValue(to);
+    this.arena.free(entry);
+    return to;
+  }
+
+  /** Takes an entry of a key out of all lists. Its block and its value remain. */
+  unlink(entry: number): void {
+    const meta = this.words[entry * 2 + 3]!;
+    this.keys.remove(this.words[entry * 2 + 2]!, entry);
+    this.recency.remove(entry);
+    if (meta & FLAG_DEADLINE) this.deadlines.remove(entry);
+  }
+
+  /** After compaction: the entry at `from` now stands at `to`, its bytes copied. */
+  moved(from: number, to: number): void {
+    const meta = this.words[to * 2 + 3]!;
+    if (meta & FLAG_DETACHED) this.garbage.moved(to);
+    else this.#relink(from, to, (meta & FLAG_DEADLINE) !== 0);
+    this.#relinkValue(to);
+  }
+
+  /** After compaction: the first piece of an entry's blob now stands at `piece`. */
+  pieceMoved(entry: number, piece: number): void {
+    this.words[entry * 2 + this.#pieceWord(this.words[entry * 2 + 3]!)] = piece;
+  }
+
+  /** Lets everything that names the entry at `from` name it at `to`. */
+  #relink(from: number, to: number, inWheel: boolean): void {
+    const words = this.words;
+    const hash = words[to * 2 + 2]!;
+    if (kindOf(words[to * 2 + 3]!) < KIND_FIELD) {
+      this.keys.replace(hash, from, to);
+      this.recency.moved(to);
+      if (inWheel) this.deadlines.moved(from, to);
+    } else {
+      this.fields.replace(hash, from, to);
+      this.#relinkChain(to, KIND_HASH);
+    }
+  }
+
+  /** Lets what a value consists of name its entry at `to`. */
+  #relinkValue(to: number): void {
+    const words = this.words;
+    const meta = words[to * 2 + 3]!;
+    const kind = kindOf(meta);
+    if (kind === KIND_STRING_BLOB || kind === KIND_FIELD_BLOB) {
+      this.blobs.ownerMoved(words[to * 2 + this.#pieceWord(meta)]!, to);
+    } else if (kind === KIND_LIST || kind === KIND_HASH) {
+      const body = to * 2 + bodyWord(meta);
+      // A detached value may have lost all its parts already.
+      if (words[body] !== 0) {
+        words[words[body]! * 2 + 1] = to;
+        words[words[body + 1]! * 2] = to;
+      }
+    }
+  }
+
+  /**
+   * A part of a chain (a field, or a directory of a list) now stands at `to`: mends its neighbours. Chains begin and end
+   * at the entry that owns them, whose words of the kind name the first and the last part.
+   *
+   * @param ownerKind the kind of that entry
+   */
+  #relinkChain(to: number, ownerKind: number): void {
+    const words = this.words;
+    const next = words[to * 2]!;
+    const previous = words[to * 2 + 1]!;
+    const nextMeta = words[next * 2 + 3]!;
+    const previousMeta = words[previous * 2 + 3]!;
+    if (kindOf(nextMeta) === ownerKind) words[next * 2 + bodyWord(nextMeta) + 1] = to;
+    else words[next * 2 + 1] = to;
+    if (kindOf(previousMeta) === ownerKind) words[previous * 2 + bodyWord(previousMeta)] = to;
+    else words[previous * 2] = to;
+  }
+
+  /** A directory of a list now stands at `to`: mends its neighbours. */
+  directoryMoved(to: number): void {
+    this.#relinkChain(to, KIND_LIST);
+  }
+
+  /** Puts a part (a field, or a directory) at the front or the back of the chain of `owner`. */
+  linkPart(owner: number, part: number, front: boolean): void {
+    const words = this.words;
+    const body = owner * 2 + bodyWord(words[owner * 2 + 3]!);
+    const first = words[body]!;
+    if (first === 0) {
+      words[body] = words[body + 1] = part;
+      words[part * 2] = words[part * 2 + 1] = owner;
+    } else if (front) {
+      words[part * 2] = first;
+      words[part * 2 + 1] = owner;
+      words[first * 2 + 1] = part;
+      words[body] = part;
+    } else {
+      const last = words[body + 1]!;
+      words[part * 2] = owner;
+      words[part * 2 + 1] = last;
+      words[last * 2] = part;
+      words[body + 1] = part;
+    }
+  }
+
+  /** Takes a part out of the chain of `owner`. */
+  unlinkPart(owner: number, part: number): void {
+    const words = this.words;
+    const body = owner * 2 + bodyWord(words[owner * 2 + 3]!);
+    const next = words[part * 2]!;
+    const previous = words[part * 2 + 1]!;
+    if (next === owner && previous === owner) {
+      words[body] = words[body + 1] = 0;
+    } else if (next === owner) {
+      words[body + 1] = previous;
+      words[previous * 2] = owner;
+    } else if (previous === owner) {
+      words[body] = next;
+      words[next * 2 + 1] = owner;
+    } else {
+      words[previous * 2] = next;
+      words[next * 2 + 1] = previous;
+    }
+  }
+}

@@ -1,0 +1,361 @@
+/**
+ * Hashes: packed while small, then one entry a field in a table that all large hashes share.
+ *
+ * ```text
+ * HASH_PACKED entry   count · … key · packed field, value, field, value, …     up to 512 bytes, each up to 64
+ *
+ * HASH entry          first, last field · id
+ *      │
+ * field ◀─▶ field ◀─▶ …         chain that begins and ends at the entry, in the order the fields were made
+ *      word 0  next field, or the entry     word 1  previous field, or the entry     (block.ts draws the rest)
+ * ```
+ *
+ * A field is found by the hash of its bytes under a seed mixed with the id of its hash, so reaching one costs the same
+ * as reaching a key, whatever the size of the hash, and growing is the table's business alone. An id is never given
+ * twice, so the fields of a hash that was removed are found by nobody while they wait to be freed.
+ *
+ * @module
+ */
+
+import { copyBytes } from "../bytes.ts";
+import {
+  bodyWord,
+  HEADER_BYTES,
+  keyLengthOf,
+  KIND_FIELD,
+  KIND_FIELD_BLOB,
+  KIND_HASH,
+  KIND_HASH_PACKED,
+  kindOf,
+} from "./block.ts";
+import { type Entries, KEEP_NOTHING } from "./entries.ts";
+import { PACKED_ELEMENT_MAX_BYTES, PACKED_MAX_BYTES } from "./list.ts";
+import { equalsPacked, nextPacked, packedLength, packedSize, packedStart, writePacked } from "./packed.ts";
+
+const WORD = 2 ** 32;
+const FIELD_HEADER_BYTES = HEADER_BYTES[KIND_FIELD << 4]!;
+
+/** The hashes of one arena. Every method that changes a hash answers the entry's reference from then on. */
+export class Hashes {
+  /** Whether the last `set` made a field. */
+  added = false;
+  /** Whether the last `remove` found its field. */
+  removed = false;
+  readonly #entries: Entries;
+  readonly #words: Uint32Array;
+  readonly #bytes: Uint8Array;
+  readonly #scratch = new Uint8Array(PACKED_MAX_BYTES * 2);
+  #nextId = 1;
+
+  // The cursor: a field at #at with the end of its run (packed), or a field's entry and its hash's.
+  #at = 0;
+  #end = 0;
+  #field = 0;
+  #entry = 0;
+
+  constructor(entries: Entries) {
+    this.#entries = entries;
+    this.#words = entries.words;
+    this.#bytes = entries.bytes;
+  }
+
+  /** Fields of a hash. */
+  length(entry: number): number {
+    const meta = this.#words[entry * 2 + 3]!;
+    return this.#words[entry * 2 + (kindOf(meta) === KIND_HASH ? 4 : bodyWord(meta))]!;
+  }
+
+  /** Makes a hash without fields under an absent key; the caller sets a field at once. */
+  create(key: Uint8Array, start: number, length: number): number {
+    const entry = this.#entries.create(KIND_HASH_PACKED, key, start, length, 0);
+    const words = this.#words;
+    words[entry * 2 + 4] = 0;
+    words[entry * 2 + bodyWord(words[entry * 2 + 3]!)] = 0;
+    return entry;
+  }
+
+  /** Sets a field. */
+  set(
+    entry: number,
+    field: Uint8Array,
+    fieldStart: number,
+    fieldLength: number,
+    value: Uint8Array,
+    valueStart: number,
+    valueLength: number,
+  ): number {
+    if (kindOf(this.#words[entry * 2 + 3]!) === KIND_HASH_PACKED) {
+      const set = this.#setPacked(entry, field, fieldStart, fieldLength, value, valueStart, valueLength);
+      if (set !== 0) return set;
+      entry = this.#enlarge(entry);
+    }
+    this.#setLarge(entry, field, fieldStart, fieldLength, value, valueStart, valueLength);
+    return entry;
+  }
+
+  /** Sets a field of a packed hash, or answers 0 when it would not be small any more. */
+  #setPacked(
+    entry: number,
+    field: Uint8Array,
+    fieldStart: number,
+    fieldLength: number,
+    value: Uint8Array,
+    valueStart: number,
+    valueLength: number,
+  ): number {
+    if (fieldLength > PACKED_ELEMENT_MAX_BYTES || valueLength > PACKED_ELEMENT_MAX_BYTES) return 0;
+    const words = this.#words;
+    const bytes = this.#bytes;
+    const meta = words[entry * 2 + 3]!;
+    const used = words[entry * 2 + 4]!;
+    const base = this.#entries.valueStart(entry);
+    const at = this.#findPacked(base, base + used, field, fieldStart, fieldLength);
+    this.added = at < 0;
+    if (at < 0) {
+      const size = used + packedSize(fieldLength) + packedSize(valueLength);
+      if (size > PACKED_MAX_BYTES) return 0;
+      entry = this.#entries.reform(entry, meta >>> 24, size, used);
+      const behind = writePacked(bytes, this.#entries.valueStart(entry) + used, field, fieldStart, fieldLength);
+      writePacked(bytes, behind, value, valueStart, valueLength);
+      words[entry * 2 + 4] = size;
+      words[entry * 2 + bodyWord(meta)]!++;
+      return entry;
+    }
+    const valueAt = nextPacked(bytes, at);
+    if (packedLength(bytes, valueAt) === valueLength) {
+      copyBytes(value, valueStart, bytes, packedStart(bytes, valueAt), valueLength);
+      return entry;
+    }
+    const offset = valueAt - base;
+    const tail = nextPacked(bytes, valueAt) - base;
+    const size = offset + packedSize(valueLength) + used - tail;
+    if (size > PACKED_MAX_BYTES) return 0;
+    // What stands behind the value goes through the scratch, since the block may change and the value's size does.
+    copyBytes(bytes, base + tail, this.#scratch, 0, used - tail);
+    entry = this.#entries.reform(entry, meta >>> 24, size, offset);
+    const start = this.#entries.valueStart(entry);
+    const behind = writePacked(bytes, start + offset, value, valueStart, valueLength);
+    copyBytes(this.#scratch, 0, bytes, behind, used - tail);
+    words[entry * 2 + 4] = size;
+    return entry;
+  }
+
+  /** Position of a field in a packed run, or -1. */
+  #findPacked(begin: number, end: number, field: Uint8Array, start: number, length: number): number {
+    const bytes = this.#bytes;
+    for (let at = begin; at < end; at = nextPacked(bytes, nextPacked(bytes, at))) {
+      if (equalsPacked(bytes, at, field, start, length)) return at;
+    }
+    return -1;
+  }
+
+  /** Turns a packed hash into a large one. */
+  #enlarge(entry: number): number {
+    const words = this.#words;
+    const meta = words[entry * 2 + 3]!;
+    const used = words[entry * 2 + 4]!;
+    const scratch = this.#scratch;
+    copyBytes(this.#bytes, this.#entries.valueStart(entry), scratch, 0, used);
+    const large = this.#entries.reform(entry, (KIND_HASH << 4) | ((meta >>> 24) & 0x0f), 0, KEEP_NOTHING);
+    const body = large * 2 + bodyWord(words[large * 2 + 3]!);
+    const id = this.#nextId++;
+    words[large * 2 + 4] = 0;
+    words[body] = words[body + 1] = 0;
+    words[body + 2] = id % WORD;
+    words[body + 3] = Math.floor(id / WORD);
+    for (let at = 0; at < used;) {
+      const valueAt = nextPacked(scratch, at);
+      this.#setLarge(
+        large,
+        scratch,
+        packedStart(scratch, at),
+        packedLength(scratch, at),
+        scratch,
+        packedStart(scratch, valueAt),
+        packedLength(scratch, valueAt),
+      );
+      at = nextPacked(scratch, valueAt);
+    }
+    return large;
+  }
+
+  #setLarge(
+    entry: number,
+    field: Uint8Array,
+    fieldStart: number,
+    fieldLength: number,
+    value: Uint8Array,
+    valueStart: number,
+    valueLength: number,
+  ): void {
+    const words = this.#words;
+    const body = entry * 2 + bodyWord(words[entry * 2 + 3]!);
+    const idLow = words[body + 2]!;
+    const idHigh = words[body + 3]!;
+    const hash = this.#entries.hashField(field, fieldStart, fieldLength, idLow, idHigh);
+    const found = this.#entries.fields.find(hash, field, fieldStart, fieldLength, idLow, idHigh);
+    this.added = found === 0;
+    if (found !== 0) {
+      this.#entries.replaceValue(found, value, valueStart, valueLength);
+      return;
+    }
+    const inline = this.#entries.isInline(FIELD_HEADER_BYTES, fieldLength, valueLength);
+    const made = this.#entries.createField(
+      inline ? KIND_FIELD : KIND_FIELD_BLOB,
+      hash,
+      idLow,
+      idHigh,
+      field,
+      fieldStart,
+      fieldLength,
+      inline ? valueLength : 0,
+    );
+    this.#entries.writeValue(made, value, valueStart, valueLength);
+    this.#entries.linkPart(entry, made, false);
+    words[entry * 2 + 4]!++;
+  }
+
+  /** Removes a field. Answers 0 when the hash is empty then; its entry remains. */
+  remove(entry: number, field: Uint8Array, start: number, length: number): number {
+    const words = this.#words;
+    const bytes = this.#bytes;
+    const meta = words[entry * 2 + 3]!;
+    if (kindOf(meta) === KIND_HASH_PACKED) {
+      const base = this.#entries.valueStart(entry);
+      const used = words[entry * 2 + 4]!;
+      const at = this.#findPacked(base, base + used, field, start, length);
+      this.removed = at >= 0;
+      if (at < 0) return entry;
+      const behind = nextPacked(bytes, nextPacked(bytes, at));
+      bytes.copyWithin(at, behind, base + used);
+      words[entry * 2 + 4] = used - (behind - at);
+      return --words[entry * 2 + bodyWord(meta)]! === 0 ? 0 : entry;
+    }
+    const found = this.#findLarge(entry, field, start, length);
+    this.removed = found !== 0;
+    if (found === 0) return entry;
+    this.#freeField(entry, found);
+    return words[entry * 2 + 4] === 0 ? 0 : entry;
+  }
+
+  #findLarge(entry: number, field: Uint8Array, start: number, length: number): number {
+    const words = this.#words;
+    const body = entry * 2 + bodyWord(words[entry * 2 + 3]!);
+    const idLow = words[body + 2]!;
+    const idHigh = words[body + 3]!;
+    const hash = this.#entries.hashField(field, start, length, idLow, idHigh);
+    return this.#entries.fields.find(hash, field, start, length, idLow, idHigh);
+  }
+
+  #freeField(entry: number, field: number): void {
+    const words = this.#words;
+    this.#entries.fields.remove(words[field * 2 + 2]!, field);
+    this.#entries.unlinkPart(entry, field);
+    this.#entries.freeBlob(field);
+    this.#entries.arena.free(field);
+    words[entry * 2 + 4]!--;
+  }
+
+  /**
+   * Frees fields of a large hash that is out of the table, and at last its entry.
+   *
+   * @returns the budget left after one step a field; the entry is gone when it is above 0
+   */
+  dismantle(entry: number, budget: number): number {
+    const words = this.#words;
+    const body = entry * 2 + bodyWord(words[entry * 2 + 3]!);
+    while (words[body] !== 0) {
+      if (budget-- <= 0) return 0;
+      this.#freeField(entry, words[body]!);
+    }
+    this.#entries.garbage.remove(entry);
+    this.#entries.arena.free(entry);
+    return Math.max(1, budget);
+  }
+
+  /** Puts the cursor on a field; `false` when it is absent. */
+  find(entry: number, field: Uint8Array, start: number, length: number): boolean {
+    if (kindOf(this.#words[entry * 2 + 3]!) === KIND_HASH_PACKED) {
+      const base = this.#entries.valueStart(entry);
+      const at = this.#findPacked(base, base + this.#words[entry * 2 + 4]!, field, start, length);
+      this.#field = 0;
+      this.#at = at;
+      return at >= 0;
+    }
+    this.#field = this.#findLarge(entry, field, start, length);
+    return this.#field !== 0;
+  }
+
+  /** Puts the cursor on the first field. A hash has one at least. */
+  first(entry: number): boolean {
+    const words = this.#words;
+    const meta = words[entry * 2 + 3]!;
+    this.#entry = entry;
+    if (kindOf(meta) === KIND_HASH_PACKED) {
+      this.#field = 0;
+      this.#at = this.#entries.valueStart(entry);
+      this.#end = this.#at + words[entry * 2 + 4]!;
+      return this.#at < this.#end;
+    }
+    this.#field = words[entry * 2 + bodyWord(meta)]!;
+    return this.#field !== 0;
+  }
+
+  /** Moves the cursor, after `first`, to the next field; `false` behind the last. */
+  next(): boolean {
+    if (this.#field === 0) {
+      this.#at = nextPacked(this.#bytes, nextPacked(this.#bytes, this.#at));
+      return this.#at < this.#end;
+    }
+    const next = this.#words[this.#field * 2]!;
+    if (next === this.#entry) return false;
+    this.#field = next;
+    return true;
+  }
+
+  /** Length of the field at the cursor. */
+  fieldLength(): number {
+    return this.#field === 0 ? packedLength(this.#bytes, this.#at) : keyLengthOf(this.#words[this.#field * 2 + 3]!);
+  }
+
+  /** Copies the field at the cursor. */
+  copyField(target: Uint8Array, at: number): void {
+    if (this.#field === 0) {
+      copyBytes(this.#bytes, packedStart(this.#bytes, this.#at), target, at, packedLength(this.#bytes, this.#at));
+    } else {
+      const meta = this.#words[this.#field * 2 + 3]!;
+      copyBytes(this.#bytes, this.#field * 8 + HEADER_BYTES[meta >>> 24]!, target, at, keyLengthOf(meta));
+    }
+  }
+
+  /** Length of the value at the cursor. */
+  valueLength(): number {
+    if (this.#field !== 0) return this.#words[this.#field * 2 + 4]!;
+    return packedLength(this.#bytes, nextPacked(this.#bytes, this.#at));
+  }
+
+  /** Copies the value at the cursor. */
+  copyValue(target: Uint8Array, at: number): void {
+    if (this.#field !== 0) {
+      this.#entries.copyValue(this.#field, 0, target, at, this.#words[this.#field * 2 + 4]!);
+    } else {
+      const valueAt = nextPacked(this.#bytes, this.#at);
+      copyBytes(this.#bytes, packedStart(this.#bytes, valueAt), target, at, packedLength(this.#bytes, valueAt));
+    }
+  }
+
+  /** Bytes that the fields of a large hash take in the arena. For accounting in tests. */
+  audit(entry: number): number {
+    let bytes = 0;
+    const words = this.#words;
+    let field = words[entry * 2 + bodyWord(words[entry * 2 + 3]!)]!;
+    while (field !== 0 && field !== entry) {
+      bytes += this.#entries.arena.sizeAt(field);
+      if (kindOf(words[field * 2 + 3]!) === KIND_FIELD_BLOB) {
+        bytes += this.#entries.blobs.audit(words[field * 2 + bodyWord(words[field * 2 + 3]!) + 2]!);
+      }
+      field = words[field * 2]!;
+    }
+    return bytes;
+  }
+}

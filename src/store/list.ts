@@ -1,0 +1,583 @@
+/**
+ * Lists: packed while small, then leaves of packed elements under a chain of directories.
+ *
+ * ```text
+ * LIST_PACKED entry   count · … key · packed elements             up to 512 bytes, elements up to 64
+ *
+ * LIST entry          first, last directory
+ *      │
+ * directory ◀─▶ directory ◀─▶ …                chain that begins and ends at the entry
+ *      │  word 0  next directory, or the entry      word 1  previous directory, or the entry
+ *      │  word 2  elements below it                 word 3  kind:4 · 0:12 · leaves:16
+ *      │  then for each leaf: reference, elements in it                  up to 256 leaves
+ *      ▼
+ * leaf    word 0  its directory                     word 1  start:16 · end:16 of the run, in bytes
+ *         word 2  elements outside (blobs)          word 3  kind
+ *         bytes   room · run of packed elements · room                   up to 2 KiB
+ * ```
+ *
+ * Pushing and popping work on the first or last leaf. Reaching an index skips a directory (tens of thousands of
+ * elements) or a leaf (a hundred) at a time, from the nearer end. Elements above 1 KiB lie in blobs of their own.
+ *
+ * @module
+ */
+
+import { keyLengthOf, KIND_DIRECTORY, KIND_LEAF, KIND_LIST, KIND_LIST_PACKED, kindOf } from "./block.ts";
+import { bodyWord, HEADER_BYTES } from "./block.ts";
+import { type Entries, KEEP_NOTHING } from "./entries.ts";
+import {
+  isOutside,
+  nextPacked,
+  OUTSIDE_BYTES,
+  outsidePiece,
+  packedLength,
+  packedSize,
+  packedStart,
+  previousPacked,
+  seekPacked,
+  setOutsidePiece,
+  writeOutside,
+  writePacked,
+} from "./packed.ts";
+import { copyBytes } from "../bytes.ts";
+import { BLOCK_SHARED_MAX_BYTES } from "./arena.ts";
+
+/** Largest run of a packed list or hash. */
+export const PACKED_MAX_BYTES = 512;
+/** Largest element, field or value in a packed list or hash. */
+export const PACKED_ELEMENT_MAX_BYTES = 64;
+
+const ELEMENT_INLINE_MAX_BYTES = 1024;
+const PART_HEADER_BYTES = 16;
+const LEAF_INITIAL_BYTES = 1024;
+const LEAF_MAX_BYTES = 2048;
+/** A leaf may grow to this when elements are replaced by longer ones; beyond it they go outside. */
+const LEAF_REPLACED_MAX_BYTES = 4096;
+const DIRECTORY_INITIAL_ITEMS = 4;
+const DIRECTORY_MAX_ITEMS = 256;
+const LEAF_META = (KIND_LEAF << 28) >>> 0;
+const DIRECTORY_META = (KIND_DIRECTORY << 28) >>> 0;
+
+/** The lists of one arena. Every method that changes a list answers the entry's reference from then on. */
+export class Lists {
+  readonly #entries: Entries;
+  readonly #words: Uint32Array;
+  readonly #bytes: Uint8Array;
+  /** Room to rebuild a run in. */
+  readonly #scratch = new Uint8Array(BLOCK_SHARED_MAX_BYTES * 2);
+
+  // The cursor: an element at #at, the end of its run, and (large lists) its directory and item.
+  #entry = 0;
+  #directory = 0;
+  #item = 0;
+  #at = 0;
+  #end = 0;
+
+  constructor(entries: Entries) {
+    this.#entries = entries;
+    this.#words = entries.words;
+    this.#bytes = entries.bytes;
+  }
+
+  /** Elements of a list. */
+  length(entry: number): number {
+    const meta = this.#words[entry * 2 + 3]!;
+    return this.#words[entry * 2 + (kindOf(meta) === KIND_LIST ? 4 : bodyWord(meta))]!;
+  }
+
+  /** Makes a list of one element under an absent key. */
+  create(
+    key: Uint8Array,
+    keyStart: number,
+    keyLength: number,
+    source: Uint8Array,
+    start: number,
+    length: number,
+  ): number {
+    const words = this.#words;
+    if (length <= PACKED_ELEMENT_MAX_BYTES) {
+      const size = packedSize(length);
+      const entry = this.#entries.create(KIND_LIST_PACKED, key, keyStart, keyLength, size);
+      words[entry * 2 + 4] = size;
+      words[entry * 2 + bodyWord(words[entry * 2 + 3]!)] = 1;
+      writePacked(this.#bytes, this.#entries.valueStart(entry), source, start, length);
+      return entry;
+    }
+    const entry = this.#entries.create(KIND_LIST, key, keyStart, keyLength, 0);
+    this.#emptyLarge(entry);
+    this.#pushLarge(entry, false, source, start, length);
+    return entry;
+  }
+
+  /** Adds an element at the head or the tail. */
+  push(entry: number, head: boolean, source: Uint8Array, start: number, length: number): number {
+    const words = this.#words;
+    const meta = words[entry * 2 + 3]!;
+    if (kindOf(meta) === KIND_LIST_PACKED) {
+      const used = words[entry * 2 + 4]!;
+      const size = packedSize(length);
+      if (length > PACKED_ELEMENT_MAX_BYTES || used + size > PACKED_MAX_BYTES) {
+        entry = this.#enlarge(entry);
+      } else {
+        entry = this.#entries.reform(entry, meta >>> 24, used + size, used);
+        const at = this.#entries.valueStart(entry);
+        if (head) this.#bytes.copyWithin(at + size, at, at + used);
+        writePacked(this.#bytes, head ? at : at + used, source, start, length);
+        words[entry * 2 + 4] = used + size;
+        words[entry * 2 + bodyWord(meta)]!++;
+        return entry;
+      }
+    }
+    this.#pushLarge(entry, head, source, start, length);
+    return entry;
+  }
+
+  #emptyLarge(entry: number): void {
+    const words = this.#words;
+    const body = entry * 2 + bodyWord(words[entry * 2 + 3]!);
+    words[entry * 2 + 4] = 0;
+    words[body] = words[body + 1] = 0;
+  }
+
+  /** Turns a packed list into a large one. */
+  #enlarge(entry: number): number {
+    const words = this.#words;
+    const meta = words[entry * 2 + 3]!;
+    const used = words[entry * 2 + 4]!;
+    const count = words[entry * 2 + bodyWord(meta)]!;
+    copyBytes(this.#bytes, this.#entries.valueStart(entry), this.#scratch, 0, used);
+    const large = this.#entries.reform(entry, (KIND_LIST << 4) | ((meta >>> 24) & 0x0f), 0, KEEP_NOTHING);
+    this.#emptyLarge(large);
+    const directory = this.#addDirectory(large, false);
+    const leaf = this.#addLeaf(directory, 0, Math.max(used, PACKED_MAX_BYTES), false);
+    copyBytes(this.#scratch, 0, this.#bytes, leaf * 8 + PART_HEADER_BYTES, used);
+    this.#setRun(leaf, 0, used);
+    this.#addCount(large, directory, 0, count);
+    return large;
+  }
+
+  #pushLarge(entry: number, head: boolean, source: Uint8Array, start: number, length: number): void {
+    const words = this.#words;
+    const outside = length > ELEMENT_INLINE_MAX_BYTES;
+    const size = outside ? OUTSIDE_BYTES : packedSize(length);
+    let directory = words[entry * 2 + bodyWord(words[entry * 2 + 3]!) + (head ? 0 : 1)]!;
+    if (directory === 0) directory = this.#addDirectory(entry, head);
+    let item = head ? 0 : this.#items(directory) - 1;
+    let leaf = this.#items(directory) === 0 ? 0 : this.#makeRoom(directory, item, head, size);
+    if (leaf === 0) {
+      if (this.#items(directory) === DIRECTORY_MAX_ITEMS) directory = this.#addDirectory(entry, head);
+      directory = this.#growDirectory(directory);
+      item = head ? 0 : this.#items(directory);
+      leaf = this.#addLeaf(directory, item, Math.max(size, LEAF_INITIAL_BYTES - PART_HEADER_BYTES), head);
+    }
+    const run = words[leaf * 2 + 1]!;
+    const begin = run >>> 16;
+    const end = run & 0xffff;
+    const at = leaf * 8 + PART_HEADER_BYTES + (head ? begin - size : end);
+    if (outside) {
+      writeOutside(this.#bytes, at, this.#entries.blobs.create(leaf, source, start, length), length);
+      words[leaf * 2 + 2]!++;
+    } else {
+      writePacked(this.#bytes, at, source, start, length);
+    }
+    if (head) this.#setRun(leaf, begin - size, end);
+    else this.#setRun(leaf, begin, end + size);
+    this.#addCount(entry, directory, item, 1);
+  }
+
+  /** Removes the first or the last element. Answers 0 when the list is empty then; its entry remains. */
+  pop(entry: number, head: boolean): number {
+    const words = this.#words;
+    const meta = words[entry * 2 + 3]!;
+    if (kindOf(meta) === KIND_LIST_PACKED) {
+      const used = words[entry * 2 + 4]!;
+      const at = this.#entries.valueStart(entry);
+      const edge = head ? nextPacked(this.#bytes, at) : previousPacked(this.#bytes, at + used);
+      if (head) this.#bytes.copyWithin(at, edge, at + used);
+      words[entry * 2 + 4] = head ? used - (edge - at) : edge - at;
+      const count = --words[entry * 2 + bodyWord(meta)]!;
+      return count === 0 ? 0 : entry;
+    }
+    const directory = words[entry * 2 + bodyWord(meta) + (head ? 0 : 1)]!;
+    const item = head ? 0 : this.#items(directory) - 1;
+    const leaf = this.#leaf(directory, item);
+    const run = words[leaf * 2 + 1]!;
+    const base = leaf * 8 + PART_HEADER_BYTES;
+    const begin = run >>> 16;
+    const end = run & 0xffff;
+    const at = head ? base + begin : previousPacked(this.#bytes, base + end);
+    const behind = nextPacked(this.#bytes, at);
+    this.#freeOutside(leaf, at);
+    if (head) this.#setRun(leaf, behind - base, end);
+    else this.#setRun(leaf, begin, at - base);
+    this.#addCount(entry, directory, item, -1);
+    if (words[directory * 2 + 5 + item * 2] === 0) this.#removeLeaf(entry, directory, item);
+    return words[entry * 2 + 4] === 0 ? 0 : entry;
+  }
+
+  /** Replaces element `index`, which is there. */
+  set(entry: number, index: number, source: Uint8Array, start: number, length: number): number {
+    const words = this.#words;
+    const meta = words[entry * 2 + 3]!;
+    if (kindOf(meta) === KIND_LIST_PACKED) {
+      const used = words[entry * 2 + 4]!;
+      this.seek(entry, index);
+      const offset = this.#at - this.#entries.valueStart(entry);
+      const tail = nextPacked(this.#bytes, this.#at) - this.#entries.valueStart(entry);
+      const size = offset + packedSize(length) + used - tail;
+      if (length <= PACKED_ELEMENT_MAX_BYTES && size <= PACKED_MAX_BYTES) {
+        this.#rebuild(this.#entries.valueStart(entry), offset, tail, used, source, start, length);
+        entry = this.#entries.reform(entry, meta >>> 24, size, 0);
+        copyBytes(this.#scratch, 0, this.#bytes, this.#entries.valueStart(entry), size);
+        words[entry * 2 + 4] = size;
+        return entry;
+      }
+      entry = this.#enlarge(entry);
+    }
+    this.seek(entry, index);
+    this.#setLarge(source, start, length);
+    return entry;
+  }
+
+  /** Puts a run with the element at `[offset, tail)` replaced into the scratch. */
+  #rebuild(
+    base: number,
+    offset: number,
+    tail: number,
+    used: number,
+    source: Uint8Array,
+    start: number,
+    length: number,
+  ): void {
+    copyBytes(this.#bytes, base, this.#scratch, 0, offset);
+    const at = writePacked(this.#scratch, offset, source, start, length);
+    copyBytes(this.#bytes, base + tail, this.#scratch, at, used - tail);
+  }
+
+  #setLarge(source: Uint8Array, start: number, length: number): void {
+    const words = this.#words;
+    let leaf = this.#leaf(this.#directory, this.#item);
+    this.#freeOutside(leaf, this.#at);
+    const base = leaf * 8 + PART_HEADER_BYTES;
+    const run = words[leaf * 2 + 1]!;
+    const begin = base + (run >>> 16);
+    const used = (run & 0xffff) - (run >>> 16);
+    const offset = this.#at - begin;
+    const tail = nextPacked(this.#bytes, this.#at) - begin;
+    const rest = used - (tail - offset);
+    const outside = length > ELEMENT_INLINE_MAX_BYTES || rest + packedSize(length) > LEAF_REPLACED_MAX_BYTES;
+    const size = rest + (outside ? OUTSIDE_BYTES : packedSize(length));
+    if (outside) {
+      copyBytes(this.#bytes, begin, this.#scratch, 0, offset);
+      writeOutside(this.#scratch, offset, 0, length);
+      copyBytes(this.#bytes, begin + tail, this.#scratch, offset + OUTSIDE_BYTES, used - tail);
+    } else {
+      this.#rebuild(begin, offset, tail, used, source, start, length);
+    }
+    const resized = size > this.#entries.arena.sizeAt(leaf) - PART_HEADER_BYTES;
+    if (resized) {
+      // The run is in the scratch: the new block takes no copy of the old one, which names a freed blob.
+      this.#setRun(leaf, 0, 0);
+      leaf = this.#resizeLeaf(this.#directory, this.#item, size, false);
+    }
+    copyBytes(this.#scratch, 0, this.#bytes, leaf * 8 + PART_HEADER_BYTES, size);
+    this.#setRun(leaf, 0, size);
+    if (outside) {
+      const piece = this.#entries.blobs.create(leaf, source, start, length);
+      setOutsidePiece(this.#bytes, leaf * 8 + PART_HEADER_BYTES + offset, piece);
+      words[leaf * 2 + 2]!++;
+    }
+    if (resized) this.#eachOutside(leaf, (at) => this.#entries.blobs.ownerMoved(outsidePiece(this.#bytes, at), leaf));
+  }
+
+  /** Puts the cursor on element `index`; `false` when there is none. */
+  seek(entry: number, index: number): boolean {
+    const words = this.#words;
+    const meta = words[entry * 2 + 3]!;
+    const count = this.length(entry);
+    if (index < 0 || index >= count) return false;
+    this.#entry = entry;
+    if (kindOf(meta) === KIND_LIST_PACKED) {
+      const begin = entry * 8 + HEADER_BYTES[meta >>> 24]! + keyLengthOf(meta);
+      this.#directory = 0;
+      this.#end = begin + words[entry * 2 + 4]!;
+      this.#at = seekPacked(this.#bytes, begin, this.#end, count, index);
+      return true;
+    }
+    const body = entry * 2 + bodyWord(meta);
+    if (index < count / 2) {
+      this.#directory = words[body]!;
+      for (let total; index >= (total = words[this.#directory * 2 + 2]!);) {
+        index -= total;
+        this.#directory = words[this.#directory * 2]!;
+      }
+    } else {
+      this.#directory = words[body + 1]!;
+      let before = count - words[this.#directory * 2 + 2]!;
+      while (index < before) {
+        this.#directory = words[this.#directory * 2 + 1]!;
+        before -= words[this.#directory * 2 + 2]!;
+      }
+      index -= before;
+    }
+    this.#seekItem(index);
+    return true;
+  }
+
+  /** Puts the cursor on element `index` of its directory. */
+  #seekItem(index: number): void {
+    const words = this.#words;
+    const counts = this.#directory * 2 + 5;
+    if (index < words[this.#directory * 2 + 2]! / 2) {
+      this.#item = 0;
+      for (let count; index >= (count = words[counts + this.#item * 2]!);) {
+        index -= count;
+        this.#item++;
+      }
+    } else {
+      this.#item = this.#items(this.#directory) - 1;
+      let before = words[this.#directory * 2 + 2]! - words[counts + this.#item * 2]!;
+      while (index < before) {
+        this.#item--;
+        before -= words[counts + this.#item * 2]!;
+      }
+      index -= before;
+    }
+    this.#enterLeaf();
+    this.#at = seekPacked(this.#bytes, this.#at, this.#end, words[counts + this.#item * 2]!, index);
+  }
+
+  /** Puts the cursor at the beginning of its item's run. */
+  #enterLeaf(): void {
+    const leaf = this.#leaf(this.#directory, this.#item);
+    const run = this.#words[leaf * 2 + 1]!;
+    const base = leaf * 8 + PART_HEADER_BYTES;
+    this.#at = base + (run >>> 16);
+    this.#end = base + (run & 0xffff);
+  }
+
+  /** Moves the cursor one towards the tail; `false` behind the last element. */
+  next(): boolean {
+    this.#at = nextPacked(this.#bytes, this.#at);
+    if (this.#at < this.#end) return true;
+    if (this.#directory === 0) return false;
+    this.#item++;
+    if (this.#item === this.#items(this.#directory)) {
+      this.#directory = this.#words[this.#directory * 2]!;
+      if (this.#directory === this.#entry) return false;
+      this.#item = 0;
+    }
+    this.#enterLeaf();
+    return true;
+  }
+
+  /** The length of the element at the cursor. */
+  elementLength(): number {
+    return packedLength(this.#bytes, this.#at);
+  }
+
+  /** Copies the element at the cursor. */
+  copyElement(target: Uint8Array, at: number): void {
+    const length = packedLength(this.#bytes, this.#at);
+    if (isOutside(this.#bytes, this.#at)) {
+      this.#entries.blobs.copy(outsidePiece(this.#bytes, this.#at), 0, target, at, length);
+    } else {
+      copyBytes(this.#bytes, packedStart(this.#bytes, this.#at), target, at, length);
+    }
+  }
+
+  /**
+   * Frees leaves of a large list that is out of the table, and at last its entry.
+   *
+   * @returns the budget left after one step a leaf; the entry is gone when it is above 0
+   */
+  dismantle(entry: number, budget: number): number {
+    const words = this.#words;
+    const body = entry * 2 + bodyWord(words[entry * 2 + 3]!);
+    while (words[body] !== 0) {
+      if (budget-- <= 0) return 0;
+      const directory = words[body]!;
+      const item = this.#items(directory) - 1;
+      const leaf = this.#leaf(directory, item);
+      this.#eachOutside(leaf, (at) => this.#entries.blobs.free(outsidePiece(this.#bytes, at)));
+      this.#removeLeaf(entry, directory, item);
+    }
+    this.#entries.garbage.remove(entry);
+    this.#entries.arena.free(entry);
+    return Math.max(1, budget);
+  }
+
+  /** After compaction: a leaf now stands at `to`. */
+  leafMoved(from: number, to: number): void {
+    const words = this.#words;
+    const directory = words[to * 2]!;
+    let word = directory * 2 + 4;
+    while (words[word] !== from) word += 2;
+    words[word] = to;
+    this.#eachOutside(to, (at) => this.#entries.blobs.ownerMoved(outsidePiece(this.#bytes, at), to));
+  }
+
+  /** After compaction: a directory now stands at `to`. */
+  directoryMoved(to: number): void {
+    this.#entries.directoryMoved(to);
+    const items = this.#items(to);
+    for (let item = 0; item < items; item++) this.#words[this.#leaf(to, item) * 2] = to;
+  }
+
+  /** After compaction: the first piece of an element in `leaf` now stands at `to`. */
+  pieceMoved(leaf: number, from: number, to: number): void {
+    this.#eachOutside(leaf, (at) => {
+      if (outsidePiece(this.#bytes, at) === from) setOutsidePiece(this.#bytes, at, to);
+    });
+  }
+
+  /** Bytes that the parts of a large list take in the arena. For accounting in tests. */
+  audit(entry: number): number {
+    const words = this.#words;
+    const arena = this.#entries.arena;
+    let bytes = 0;
+    let directory = words[entry * 2 + bodyWord(words[entry * 2 + 3]!)]!;
+    while (directory !== 0 && directory !== entry) {
+      bytes += arena.sizeAt(directory);
+      for (let item = 0; item < this.#items(directory); item++) {
+        const leaf = this.#leaf(directory, item);
+        bytes += arena.sizeAt(leaf);
+        this.#eachOutside(leaf, (at) => bytes += this.#entries.blobs.audit(outsidePiece(this.#bytes, at)));
+      }
+      directory = words[directory * 2]!;
+    }
+    return bytes;
+  }
+
+  // Parts.
+
+  #items(directory: number): number {
+    return this.#words[directory * 2 + 3]! & 0xffff;
+  }
+
+  #leaf(directory: number, item: number): number {
+    return this.#words[directory * 2 + 4 + item * 2]!;
+  }
+
+  #setRun(leaf: number, start: number, end: number): void {
+    this.#words[leaf * 2 + 1] = (start << 16) | end;
+  }
+
+  #addCount(entry: number, directory: number, item: number, count: number): void {
+    const words = this.#words;
+    words[directory * 2 + 5 + item * 2]! += count;
+    words[directory * 2 + 2]! += count;
+    words[entry * 2 + 4]! += count;
+  }
+
+  #addDirectory(entry: number, front: boolean): number {
+    const directory = this.#entries.arena.allocate(PART_HEADER_BYTES + DIRECTORY_INITIAL_ITEMS * 8);
+    this.#words[directory * 2 + 2] = 0;
+    this.#words[directory * 2 + 3] = DIRECTORY_META;
+    this.#entries.linkPart(entry, directory, front);
+    return directory;
+  }
+
+  /** Makes room for one more item, in a block of twice the size if need be. Answers the directory from now on. */
+  #growDirectory(directory: number): number {
+    const words = this.#words;
+    const items = this.#items(directory);
+    const arena = this.#entries.arena;
+    if (items < Math.min(DIRECTORY_MAX_ITEMS, (arena.sizeAt(directory) - PART_HEADER_BYTES) >>> 3)) return directory;
+    const to = arena.allocate(PART_HEADER_BYTES + Math.min(DIRECTORY_MAX_ITEMS, items * 2) * 8);
+    for (let word = 0; word < 4 + items * 2; word++) words[to * 2 + word] = words[directory * 2 + word]!;
+    this.directoryMoved(to);
+    arena.free(directory);
+    return to;
+  }
+
+  /** Makes an empty leaf the item at `item`, moving those behind it. */
+  #addLeaf(directory: number, item: number, capacity: number, head: boolean): number {
+    const words = this.#words;
+    const arena = this.#entries.arena;
+    const leaf = arena.allocate(PART_HEADER_BYTES + capacity);
+    const edge = head ? arena.sizeAt(leaf) - PART_HEADER_BYTES : 0;
+    words[leaf * 2] = directory;
+    words[leaf * 2 + 2] = 0;
+    words[leaf * 2 + 3] = LEAF_META;
+    this.#setRun(leaf, edge, edge);
+    const items = this.#items(directory);
+    const base = directory * 2 + 4;
+    if (item < items) words.copyWithin(base + item * 2 + 2, base + item * 2, base + items * 2);
+    words[base + item * 2] = leaf;
+    words[base + item * 2 + 1] = 0;
+    words[directory * 2 + 3] = DIRECTORY_META | (items + 1);
+    return leaf;
+  }
+
+  /** Frees the leaf at `item`, whose outside elements are freed already, and the directory when it is empty then. */
+  #removeLeaf(entry: number, directory: number, item: number): void {
+    const words = this.#words;
+    const items = this.#items(directory);
+    const base = directory * 2 + 4;
+    this.#entries.arena.free(this.#leaf(directory, item));
+    words.copyWithin(base + item * 2, base + item * 2 + 2, base + items * 2);
+    words[directory * 2 + 3] = DIRECTORY_META | (items - 1);
+    if (items > 1) return;
+    this.#entries.unlinkPart(entry, directory);
+    this.#entries.arena.free(directory);
+  }
+
+  /** Lets the leaf at `item` have `size` free bytes at its head or tail. Answers it, or 0 when it is full. */
+  #makeRoom(directory: number, item: number, head: boolean, size: number): number {
+    const words = this.#words;
+    const leaf = this.#leaf(directory, item);
+    const capacity = this.#entries.arena.sizeAt(leaf) - PART_HEADER_BYTES;
+    const run = words[leaf * 2 + 1]!;
+    const begin = run >>> 16;
+    const end = run & 0xffff;
+    if (head ? begin >= size : capacity - end >= size) return leaf;
+    const used = end - begin;
+    if (used + size <= capacity) {
+      const base = leaf * 8 + PART_HEADER_BYTES;
+      const to = head ? capacity - used : 0;
+      this.#bytes.copyWithin(base + to, base + begin, base + end);
+      this.#setRun(leaf, to, to + used);
+      return leaf;
+    }
+    const largest = LEAF_MAX_BYTES - PART_HEADER_BYTES;
+    if (used + size > largest) return 0;
+    return this.#resizeLeaf(directory, item, Math.min(largest, Math.max(capacity * 2, used + size)), head);
+  }
+
+  /** Moves a leaf's run into a larger block, all free room at its head or its tail. Answers the leaf from now on. */
+  #resizeLeaf(directory: number, item: number, capacity: number, head: boolean): number {
+    const words = this.#words;
+    const arena = this.#entries.arena;
+    const leaf = this.#leaf(directory, item);
+    const to = arena.allocate(PART_HEADER_BYTES + capacity);
+    for (let word = 0; word < 4; word++) words[to * 2 + word] = words[leaf * 2 + word]!;
+    const run = words[leaf * 2 + 1]!;
+    const begin = run >>> 16;
+    const used = (run & 0xffff) - begin;
+    const at = head ? arena.sizeAt(to) - PART_HEADER_BYTES - used : 0;
+    copyBytes(this.#bytes, leaf * 8 + PART_HEADER_BYTES + begin, this.#bytes, to * 8 + PART_HEADER_BYTES + at, used);
+    this.#setRun(to, at, at + used);
+    this.leafMoved(leaf, to);
+    arena.free(leaf);
+    return to;
+  }
+
+  /** Frees the blob of the element at `at`, if it lies outside. */
+  #freeOutside(leaf: number, at: number): void {
+    if (!isOutside(this.#bytes, at)) return;
+    this.#entries.blobs.free(outsidePiece(this.#bytes, at));
+    this.#words[leaf * 2 + 2]!--;
+  }
+
+  #eachOutside(leaf: number, visit: (at: number) => void): void {
+    const words = this.#words;
+    if (words[leaf * 2 + 2] === 0) return;
+    const base = leaf * 8 + PART_HEADER_BYTES;
+    const run = words[leaf * 2 + 1]!;
+    const end = base + (run & 0xffff);
+    for (let at = base + (run >>> 16); at < end; at = nextPacked(this.#bytes, at)) {
+      if (isOutside(this.#bytes, at)) visit(at);
+    }
+  }
+}

@@ -1,0 +1,82 @@
+/**
+ * Entries from the most to the least recently used: an intrusive doubly linked list through words 0 and 1.
+ *
+ * ```text
+ * newest ──1──▶ entry ──1──▶ entry ──1──▶ oldest        word 1: older
+ *        ◀──0──       ◀──0──       ◀──0──               word 0: newer
+ * ```
+ *
+ * Exact: every use moves the entry to the front, in constant time. The same list, as a second instance, holds the large
+ * values that wait to be taken apart.
+ *
+ * @module
+ */
+
+import type { Arena } from "./arena.ts";
+
+const NEWER = 0;
+const OLDER = 1;
+
+/** A recency list over entries of one arena. An entry is in at most one list. */
+export class RecencyList {
+  /** The entry used last, or 0. */
+  newest = 0;
+  /** The entry that was not used for the longest time, or 0. */
+  oldest = 0;
+  readonly #words: Uint32Array;
+
+  constructor(arena: Arena) {
+    this.#words = arena.words;
+  }
+
+  /** The entry used next after `entry`, or 0. */
+  newer(entry: number): number {
+    return this.#words[entry * 2 + NEWER]!;
+  }
+
+  /** Puts an entry that is in no list at the front. */
+  add(entry: number): void {
+    const words = this.#words;
+    const second = this.newest;
+    words[entry * 2 + NEWER] = 0;
+    words[entry * 2 + OLDER] = second;
+    if (second === 0) this.oldest = entry;
+    else words[second * 2 + NEWER] = entry;
+    this.newest = entry;
+  }
+
+  /** Takes an entry out. */
+  remove(entry: number): void {
+    const words = this.#words;
+    const newer = words[entry * 2 + NEWER]!;
+    const older = words[entry * 2 + OLDER]!;
+    if (newer === 0) this.newest = older;
+    else words[newer * 2 + OLDER] = older;
+    if (older === 0) this.oldest = newer;
+    else words[older * 2 + NEWER] = newer;
+  }
+
+  /** Makes an entry of the list the newest. */
+  touch(entry: number): void {
+    if (this.newest === entry) return;
+    this.remove(entry);
+    this.add(entry);
+  }
+
+  /** An entry now stands at `to`, its words copied: mends its neighbours. */
+  moved(to: number): void {
+    const words = this.#words;
+    const newer = words[to * 2 + NEWER]!;
+    const older = words[to * 2 + OLDER]!;
+    if (newer === 0) this.newest = to;
+    else words[newer * 2 + OLDER] = to;
+    if (older === 0) this.oldest = to;
+    else words[older * 2 + NEWER] = to;
+  }
+
+  /** Forgets everything. */
+  clear(): void {
+    this.newest = 0;
+    this.oldest = 0;
+  }
+}

@@ -1,0 +1,564 @@
+/**
+ * The store: keys with strings, lists and hashes, deadlines, and exact LRU under a memory limit.
+ *
+ * Everything lies in one arena as large as the limit (arena.ts), and no JavaScript object exists per key, so a hundred
+ * million keys cost the garbage collector nothing, and the limit cannot be exceeded. Reading order of this folder:
+ *
+ * | file | what |
+ * |---|---|
+ * | arena.ts | pages, size classes, compaction |
+ * | block.ts | what lies in a block |
+ * | siphash.ts, table.ts | from a key to its entry |
+ * | recency.ts, deadlines.ts | which entry goes next |
+ * | entries.ts | one entry: made, reshaped, moved, removed |
+ * | blob.ts, packed.ts, list.ts, hash.ts | values |
+ *
+ * **Room.** `makeRoom` is the only place that evicts keys and moves blocks. A command that may need memory calls it
+ * first, with the bytes it brings; whatever the command does then finds room, so references stay valid while it runs, and
+ * a refused command has changed nothing. Two thresholds of free pages: below the comfortable one, each command evicts
+ * about as much as it brings; below the necessary one, eviction and compaction go on until it is reached.
+ *
+ * **Time.** The store has no clock: `nowMs` is given. An expired key is removed when it is looked at, or by `expireDue`.
+ *
+ * **References.** An entry is a positive number, 0 for an absent key. It is valid until the next `makeRoom`, `remove`, or
+ * change of that key, which answers the one to use from then on. Cursors are valid until the next change.
+ *
+ * Not for concurrent use; it never waits.
+ *
+ * @module
+ */
+
+import { StoreFullError } from "../errors.ts";
+import { Arena, PAGE_BYTES } from "./arena.ts";
+import {
+  bodyWord,
+  FLAG_DEADLINE,
+  FLAG_DETACHED,
+  HEADER_BYTES,
+  keyLengthOf,
+  KIND_DIRECTORY,
+  KIND_HASH,
+  KIND_LEAF,
+  KIND_LIST,
+  KIND_PIECE,
+  KIND_STRING,
+  KIND_STRING_BLOB,
+  kindOf,
+} from "./block.ts";
+import { copyBytes } from "../bytes.ts";
+import { Entries } from "./entries.ts";
+import { Hashes } from "./hash.ts";
+import { Lists } from "./list.ts";
+
+/** What a key holds. */
+export const EntryType = { None: 0, String: 1, List: 2, Hash: 3 } as const;
+/** One of the numbers of {@linkcode EntryType}. */
+export type EntryType = (typeof EntryType)[keyof typeof EntryType];
+
+/** How a store is made. */
+export interface StoreOptions {
+  /** Bytes of memory for everything the store holds, its tables included. */
+  readonly memoryLimitBytes: number;
+  /** Whether the least recently used keys make room for new ones; else writes are refused when the store is full. */
+  readonly evicts: boolean;
+  /** Two random 32-bit words: who does not know them cannot choose colliding keys. */
+  readonly seed: readonly [number, number];
+}
+
+/** Sizes in bytes, and counts since the start. */
+export interface StoreStatistics {
+  /** Slots in use and tables: what the data takes. */
+  readonly usedBytes: number;
+  /** Pages in use: `usedBytes` and free slots between them. */
+  readonly committedBytes: number;
+  readonly limitBytes: number;
+  /** Tables of keys and fields. */
+  readonly tableBytes: number;
+  readonly keys: number;
+  readonly keysWithDeadline: number;
+  readonly evictedKeys: number;
+  readonly expiredKeys: number;
+}
+
+const TYPE_BY_KIND: readonly EntryType[] = [
+  EntryType.None,
+  EntryType.String,
+  EntryType.String,
+  EntryType.List,
+  EntryType.List,
+  EntryType.Hash,
+  EntryType.Hash,
+];
+
+const STRING_TOP = KIND_STRING << 4;
+const STRING_HEADER_BYTES = HEADER_BYTES[STRING_TOP]!;
+
+/** Free pages that any command may need: for blocks of as many classes, a page of each table, and their overflow. */
+const PAGES_NECESSARY = 14;
+const PAGES_COMFORTABLE_MIN = 16;
+/** The comfortable share of free pages is one in so many. */
+const PAGES_COMFORTABLE_SHARE = 128;
+const PAGES_COMFORTABLE_MAX = 64;
+/** A command that brings less than this needs no pages of its own beyond the necessary ones. */
+const SMALL_BYTES = 4096;
+const SMALL_ARGUMENTS = 8;
+/** Bytes that a small entry takes beside its key and value, for estimating how much to evict. */
+const ENTRY_OVERHEAD_BYTES = 24;
+/** Parts of large removed values that are freed at a time while room is made. */
+const DISMANTLE_STEP = 64;
+/** A removed value of more parts than this is taken apart in steps. */
+const REMOVE_AT_ONCE_MAX = 64;
+
+/** The data. See the module's comment. */
+export class Store {
+  /** Counts every change of data: writes, evictions, expiries. */
+  changes = 0;
+  readonly #entries: Entries;
+  readonly #arena: Arena;
+  readonly #words: Uint32Array;
+  readonly #lists: Lists;
+  readonly #hashes: Hashes;
+  readonly #evicts: boolean;
+  readonly #pagesComfortable: number;
+  #evictedKeys = 0;
+  #expiredKeys = 0;
+
+  /**
+   * @throws {RangeError} when the system grants no buffer of that size
+   */
+  constructor(options: StoreOptions) {
+    this.#arena = new Arena(options.memoryLimitBytes);
+    this.#entries = new Entries(this.#arena, options.seed);
+    this.#words = this.#arena.words;
+    this.#lists = new Lists(this.#entries);
+    this.#hashes = new Hashes(this.#entries);
+    this.#evicts = options.evicts;
+    const share = Math.floor(this.#arena.pageCount / PAGES_COMFORTABLE_SHARE);
+    this.#pagesComfortable = Math.min(PAGES_COMFORTABLE_MAX, Math.max(PAGES_COMFORTABLE_MIN, share));
+  }
+
+  /** Keys, those included that have expired and were not looked at since. */
+  get size(): number {
+    return this.#entries.keys.count;
+  }
+
+  /** Sizes and counts, as a new object. */
+  get statistics(): StoreStatistics {
+    const arena = this.#arena;
+    const tableBytes = arena.tablePages * PAGE_BYTES;
+    return {
+      usedBytes: arena.usedBytes + tableBytes,
+      committedBytes: (arena.pageCount - arena.freePages) * PAGE_BYTES,
+      limitBytes: arena.pageCount * PAGE_BYTES,
+      tableBytes,
+      keys: this.size,
+      keysWithDeadline: this.#entries.deadlines.count,
+      evictedKeys: this.#evictedKeys,
+      expiredKeys: this.#expiredKeys,
+    };
+  }
+
+  // Room.
+
+  /**
+   * Makes sure that a command which brings `bytes` in `count` arguments finds room. Called before its first look-up.
+   *
+   * @throws {StoreFullError} when that cannot be; no key was removed for it unless eviction is on
+   */
+  makeRoom(bytes: number, count = 1): void {
+    if (this.#arena.freePages >= this.#pagesComfortable && bytes < SMALL_BYTES && count <= SMALL_ARGUMENTS) return;
+    this.#reclaim(bytes, count);
+  }
+
+  #reclaim(bytes: number, count: number): void {
+    const arena = this.#arena;
+    let extra = bytes < SMALL_BYTES ? 0 : Math.ceil(bytes * 1.25 / PAGE_BYTES) + 1;
+    if (count > SMALL_ARGUMENTS) {
+      extra += Math.min(64, count) + Math.ceil(count * ENTRY_OVERHEAD_BYTES * 2 / PAGE_BYTES);
+    }
+    const comfortable = this.#pagesComfortable + extra;
+    const necessary = PAGES_NECESSARY + extra;
+    if (arena.freePages >= comfortable) return;
+    if (necessary > arena.pageCount - arena.tablePages) throw new StoreFullError();
+    if (this.#evicts) {
+      const goal = arena.usedBytes - bytes - count * ENTRY_OVERHEAD_BYTES;
+      while (arena.usedBytes > goal && (this.#dismantle(DISMANTLE_STEP) || this.#evict()));
+    }
+    while (arena.freePages < necessary) {
+      if (arena.compact(this.#moved) || this.#dismantle(DISMANTLE_STEP)) continue;
+      if (!this.#evicts || !this.#evict()) throw new StoreFullError();
+    }
+  }
+
+  /** Removes the least recently used key; `false` when there is none. */
+  #evict(): boolean {
+    const entry = this.#entries.recency.oldest;
+    if (entry === 0) return false;
+    const size = this.#arena.sizeAt(entry);
+    this.#evictedKeys++;
+    this.remove(entry);
+    this.#arena.compactAfterFree(size, this.#moved);
+    return true;
+  }
+
+  /** Frees some parts of removed values; `false` when there are none. */
+  #dismantle(budget: number): boolean {
+    const garbage = this.#entries.garbage;
+    if (garbage.oldest === 0) return false;
+    while (garbage.oldest !== 0 && budget > 0) {
+      const entry = garbage.oldest;
+      const list = kindOf(this.#words[entry * 2 + 3]!) === KIND_LIST;
+      budget = list ? this.#lists.dismantle(entry, budget) : this.#hashes.dismantle(entry, budget);
+    }
+    return true;
+  }
+
+  /** Mends what names a block that compaction has moved. */
+  readonly #moved = (from: number, to: number): void => {
+    switch (kindOf(this.#words[to * 2 + 3]!)) {
+      case KIND_PIECE: {
+        const owner = this.#entries.blobs.moved(to);
+        if (owner === 0) return;
+        if (kindOf(this.#words[owner * 2 + 3]!) === KIND_LEAF) this.#lists.pieceMoved(owner, from, to);
+        else this.#entries.pieceMoved(owner, to);
+        return;
+      }
+      case KIND_LEAF:
+        return this.#lists.leafMoved(from, to);
+      case KIND_DIRECTORY:
+        return this.#lists.directoryMoved(to);
+      default:
+        return this.#entries.moved(from, to);
+    }
+  };
+
+  // Keys.
+
+  /** The entry of a key, which becomes the most recently used, or 0. */
+  find(key: Uint8Array, start: number, length: number, nowMs: number): number {
+    const entry = this.peek(key, start, length, nowMs);
+    if (entry !== 0) this.#entries.recency.touch(entry);
+    return entry;
+  }
+
+  /** The entry of a key, or 0, without using it. */
+  peek(key: Uint8Array, start: number, length: number, nowMs: number): number {
+    const entries = this.#entries;
+    const entry = entries.keys.find(entries.hashKey(key, start, length), key, start, length, 0, 0);
+    if (entry === 0 || (this.#words[entry * 2 + 3]! & FLAG_DEADLINE) === 0) return entry;
+    if (entries.deadlines.of(entry) > nowMs) return entry;
+    this.#expire(entry);
+    return 0;
+  }
+
+  readonly #expire = (entry: number): void => {
+    this.#expiredKeys++;
+    this.remove(entry);
+  };
+
+  /** What a key holds. */
+  type(entry: number): EntryType {
+    return TYPE_BY_KIND[kindOf(this.#words[entry * 2 + 3]!)]!;
+  }
+
+  /** When a key expires, in ms since 1970; 0: never. */
+  deadline(entry: number): number {
+    return this.#words[entry * 2 + 3]! & FLAG_DEADLINE ? this.#entries.deadlines.of(entry) : 0;
+  }
+
+  /** Sets when a key expires; 0: never. Answers its reference from now on. */
+  setDeadline(entry: number, deadlineMs: number): number {
+    this.changes++;
+    return this.#entries.setDeadline(entry, deadlineMs);
+  }
+
+  /** Removes a key. A large value is freed later, in steps. */
+  remove(entry: number): void {
+    this.changes++;
+    const entries = this.#entries;
+    const meta = this.#words[entry * 2 + 3]!;
+    const kind = kindOf(meta);
+    entries.unlink(entry);
+    if (kind === KIND_LIST || kind === KIND_HASH) {
+      this.#words[entry * 2 + 3] = meta | FLAG_DETACHED;
+      entries.garbage.add(entry);
+      if (this.#words[entry * 2 + 4]! <= REMOVE_AT_ONCE_MAX) this.#dismantle(REMOVE_AT_ONCE_MAX);
+      return;
+    }
+    entries.freeBlob(entry);
+    this.#arena.free(entry);
+  }
+
+  /** Removes all keys. */
+  clear(): void {
+    this.changes++;
+    this.#entries.clear();
+  }
+
+  /** The length of a key in bytes. */
+  keyLength(entry: number): number {
+    return keyLengthOf(this.#words[entry * 2 + 3]!);
+  }
+
+  /** Copies a key. */
+  copyKey(entry: number, target: Uint8Array, at: number): void {
+    const meta = this.#words[entry * 2 + 3]!;
+    copyBytes(this.#arena.bytes, entry * 8 + HEADER_BYTES[meta >>> 24]!, target, at, keyLengthOf(meta));
+  }
+
+  /**
+   * Visits a few keys, those included that have expired, and answers the cursor to go on with. A key that is there from
+   * the first call, with cursor 0, until 0 is answered is visited exactly once, whatever else happens meanwhile.
+   *
+   * @param cursor an unsigned 32-bit integer
+   * @param visit must not change the store
+   */
+  scan(cursor: number, visit: (entry: number) => void): number {
+    return this.#entries.keys.scan(cursor, visit);
+  }
+
+  /** The least recently used key, or 0. */
+  oldest(): number {
+    return this.#entries.recency.oldest;
+  }
+
+  /** The key used next after that, or 0. */
+  newer(entry: number): number {
+    return this.#entries.recency.newer(entry);
+  }
+
+  /**
+   * Removes keys whose time has come, and frees parts of large values removed before.
+   *
+   * @param budget most steps to take, each well below a microsecond or two
+   * @returns whether more is due
+   */
+  expireDue(nowMs: number, budget: number): boolean {
+    const left = this.#entries.deadlines.expire(nowMs, budget, this.#expire);
+    if (left === 0) return true;
+    this.#dismantle(left);
+    return this.#entries.garbage.oldest !== 0;
+  }
+
+  // Strings.
+
+  /** The length of a string in bytes. */
+  stringLength(entry: number): number {
+    return this.#words[entry * 2 + 4]!;
+  }
+
+  /** Copies bytes `[from, from + length)` of a string. */
+  copyString(entry: number, from: number, target: Uint8Array, at: number, length: number): void {
+    this.#entries.copyValue(entry, from, target, at, length);
+  }
+
+  /**
+   * Sets a string.
+   *
+   * @param entry what the key holds, of any type, or 0
+   * @param deadlineMs when it expires; 0: never
+   * @returns the entry
+   */
+  setString(
+    key: Uint8Array,
+    keyStart: number,
+    keyLength: number,
+    entry: number,
+    value: Uint8Array,
+    valueStart: number,
+    valueLength: number,
+    deadlineMs: number,
+  ): number {
+    this.changes++;
+    const entries = this.#entries;
+    const words = this.#words;
+    if (entry !== 0) {
+      const top = words[entry * 2 + 3]! >>> 24;
+      const size = STRING_HEADER_BYTES + keyLength + valueLength;
+      // Most writes replace a small string by one of about the same size.
+      if (top === STRING_TOP && deadlineMs === 0 && this.#arena.fits(entry, Math.min(size, PAGE_BYTES))) {
+        words[entry * 2 + 4] = valueLength;
+        copyBytes(value, valueStart, this.#arena.bytes, entry * 8 + STRING_HEADER_BYTES + keyLength, valueLength);
+        return entry;
+      }
+      if (top >>> 4 <= KIND_STRING_BLOB) {
+        if (this.deadline(entry) !== deadlineMs) entry = entries.setDeadline(entry, deadlineMs);
+        return entries.replaceValue(entry, value, valueStart, valueLength);
+      }
+      this.remove(entry);
+    }
+    const header = STRING_HEADER_BYTES + (deadlineMs === 0 ? 0 : 16);
+    const inline = entries.isInline(header, keyLength, valueLength);
+    const kind = inline ? KIND_STRING : KIND_STRING_BLOB;
+    const made = entries.create(kind, key, keyStart, keyLength, inline ? valueLength : 0);
+    entries.writeValue(made, value, valueStart, valueLength);
+    return deadlineMs === 0 ? made : entries.setDeadline(made, deadlineMs);
+  }
+
+  /** Appends to a string. Answers its entry from now on. */
+  appendString(entry: number, source: Uint8Array, start: number, length: number): number {
+    this.changes++;
+    return this.#entries.appendValue(entry, source, start, length);
+  }
+
+  // Lists.
+
+  /** The number of elements. */
+  listLength(entry: number): number {
+    return this.#lists.length(entry);
+  }
+
+  /** Adds an element at the head or the tail of a list; an absent one (`entry` 0) is made. Answers its entry. */
+  listPush(
+    key: Uint8Array,
+    keyStart: number,
+    keyLength: number,
+    entry: number,
+    head: boolean,
+    source: Uint8Array,
+    start: number,
+    length: number,
+  ): number {
+    this.changes++;
+    return entry === 0
+      ? this.#lists.create(key, keyStart, keyLength, source, start, length)
+      : this.#lists.push(entry, head, source, start, length);
+  }
+
+  /** Puts the cursor on the element at `index`, 0 or more; `false` when there is none. */
+  listSeek(entry: number, index: number): boolean {
+    return this.#lists.seek(entry, index);
+  }
+
+  /** Moves the cursor one towards the tail; `false` behind the last. */
+  listNext(): boolean {
+    return this.#lists.next();
+  }
+
+  /** Length of the element at the cursor. */
+  elementLength(): number {
+    return this.#lists.elementLength();
+  }
+
+  /** Copies the element at the cursor. */
+  copyElement(target: Uint8Array, at: number): void {
+    this.#lists.copyElement(target, at);
+  }
+
+  /** Replaces the element at `index`, which is there. Answers the list's entry. */
+  listSet(entry: number, index: number, source: Uint8Array, start: number, length: number): number {
+    this.changes++;
+    return this.#lists.set(entry, index, source, start, length);
+  }
+
+  /** Removes the first or the last element. Answers the list's entry, or 0 when it got empty, and its key is gone. */
+  listPop(entry: number, head: boolean): number {
+    this.changes++;
+    if (this.#lists.pop(entry, head) !== 0) return entry;
+    this.remove(entry);
+    return 0;
+  }
+
+  // Hashes.
+
+  /** Whether the last `hashSet` made a field. */
+  get added(): boolean {
+    return this.#hashes.added;
+  }
+
+  /** Whether the last `hashRemove` found its field. */
+  get removed(): boolean {
+    return this.#hashes.removed;
+  }
+
+  /** The number of fields. */
+  hashLength(entry: number): number {
+    return this.#hashes.length(entry);
+  }
+
+  /** Sets a field of a hash; an absent hash (`entry` 0) is made. Answers its entry; see `added`. */
+  hashSet(
+    key: Uint8Array,
+    keyStart: number,
+    keyLength: number,
+    entry: number,
+    field: Uint8Array,
+    fieldStart: number,
+    fieldLength: number,
+    value: Uint8Array,
+    valueStart: number,
+    valueLength: number,
+  ): number {
+    this.changes++;
+    if (entry === 0) entry = this.#hashes.create(key, keyStart, keyLength);
+    return this.#hashes.set(entry, field, fieldStart, fieldLength, value, valueStart, valueLength);
+  }
+
+  /** Puts the cursor on a field; `false` when it is absent. */
+  hashFind(entry: number, field: Uint8Array, start: number, length: number): boolean {
+    return this.#hashes.find(entry, field, start, length);
+  }
+
+  /** Puts the cursor on the first field. */
+  hashFirst(entry: number): boolean {
+    return this.#hashes.first(entry);
+  }
+
+  /** Moves the cursor, after `hashFirst`, on; `false` behind the last. */
+  hashNext(): boolean {
+    return this.#hashes.next();
+  }
+
+  /** Length of the field at the cursor. */
+  fieldLength(): number {
+    return this.#hashes.fieldLength();
+  }
+
+  /** Copies the field at the cursor. */
+  copyField(target: Uint8Array, at: number): void {
+    this.#hashes.copyField(target, at);
+  }
+
+  /** Length of the value at the cursor. */
+  valueLength(): number {
+    return this.#hashes.valueLength();
+  }
+
+  /** Copies the value at the cursor. */
+  copyValue(target: Uint8Array, at: number): void {
+    this.#hashes.copyValue(target, at);
+  }
+
+  /** Removes a field. Answers the hash's entry, or 0 when it got empty, and its key is gone; see `removed`. */
+  hashRemove(entry: number, field: Uint8Array, start: number, length: number): number {
+    const left = this.#hashes.remove(entry, field, start, length);
+    if (this.removed) this.changes++;
+    if (left !== 0) return left;
+    this.remove(entry);
+    return 0;
+  }
+
+  // Accounting.
+
+  /**
+   * Sums what every entry takes, and compares it with what the allocator says. For tests: it visits everything.
+   *
+   * @returns bytes in use by the allocator's account less bytes reachable: 0 unless there is a leak
+   */
+  audit(): number {
+    let reachable = 0;
+    for (const list of [this.#entries.recency, this.#entries.garbage]) {
+      for (let entry = list.oldest; entry !== 0; entry = list.newer(entry)) {
+        const meta = this.#words[entry * 2 + 3]!;
+        reachable += this.#arena.sizeAt(entry);
+        const kind = kindOf(meta);
+        if (kind === KIND_LIST) reachable += this.#lists.audit(entry);
+        else if (kind === KIND_HASH) reachable += this.#hashes.audit(entry);
+        else if (kind === KIND_STRING_BLOB) {
+          reachable += this.#entries.blobs.audit(this.#words[entry * 2 + bodyWord(meta)]!);
+        }
+      }
+    }
+    return this.#arena.usedBytes - reachable;
+  }
+}

@@ -1,0 +1,365 @@
+/**
+ * Hash tables that grow one bucket at a time: linear hashing (Litwin, 1980) over buckets of one cache line.
+ *
+ * ```text
+ * bucket   words 0–2    twelve tags of 8 bits; 0: the place is free
+ * 64 bytes word 3       next bucket of the chain (its number + 1), or 0
+ *          words 4–15   twelve references to entries
+ *
+ * table    bucket 0 … 2^level - 1 … 2^level + split - 1
+ *          a hash h is in bucket h mod 2^level, or, when that is below split, in h mod 2^(level + 1)
+ * ```
+ *
+ * Growing splits the bucket at `split` into two and moves `split` on; shrinking is the same backwards. So no operation
+ * ever moves more than one bucket, and no second table is needed. Buckets lie in pages of the arena, 1,024 a page, and
+ * the pages' numbers in a plain array. The tag (the hash's top 8 bits) is compared four at a time in a register; a
+ * bucket holds 7.5 entries on average, so a search for an absent key reads one line, and one for a present key one line
+ * and the entry.
+ *
+ * The same table holds keys, and the fields of all large hashes; a field's entry names its hash by an id of 64 bits that
+ * is compared too (`scoped`).
+ *
+ * Scanning goes through the hashes in the order of their reversed bits. Each bucket is one interval of that order,
+ * whatever the table's size, so a cursor stays right while the table grows and shrinks: a key present throughout is
+ * visited exactly once.
+ *
+ * @module
+ */
+
+import { assert } from "../errors.ts";
+import { equalBytes } from "../bytes.ts";
+import { type Arena, PAGE_WORDS } from "./arena.ts";
+import { HEADER_BYTES } from "./block.ts";
+
+const PLACES = 12;
+const BUCKET_WORDS = 16;
+const CHAIN_WORD = 3;
+const REFERENCES_WORD = 4;
+const PAGE_BUCKETS = PAGE_WORDS / BUCKET_WORDS;
+const PAGE_BUCKETS_SHIFT = 10;
+const LEVEL_MIN = PAGE_BUCKETS_SHIFT;
+/** Entries a bucket on average at which one more bucket is made. */
+const GROW_LOAD = 7.5;
+/** Entries a bucket on average at which one bucket is taken away. */
+const SHRINK_LOAD = 2;
+
+/** A table of entries, found by hash and key. */
+export class Table {
+  /** Entries in the table. */
+  count = 0;
+  readonly #arena: Arena;
+  readonly #words: Uint32Array;
+  readonly #bytes: Uint8Array;
+  readonly #scoped: boolean;
+  /** Page of each 1,024 buckets. */
+  readonly #pages: Uint32Array;
+  #level = LEVEL_MIN;
+  #mask = 2 ** LEVEL_MIN - 1;
+  #split = 0;
+  #allocated = false;
+  /** Chain of free overflow buckets, as numbers + 1. */
+  #freeBuckets = 0;
+  #scratch = new Uint32Array(64);
+  #scratchCount = 0;
+
+  /**
+   * @param scoped whether entries belong to a scope (a large hash) that is part of their identity
+   */
+  constructor(arena: Arena, scoped: boolean) {
+    this.#arena = arena;
+    this.#words = arena.words;
+    this.#bytes = arena.bytes;
+    this.#scoped = scoped;
+    this.#pages = new Uint32Array(arena.pageCount);
+  }
+
+  /** Forgets everything. The arena is cleared by its owner. */
+  clear(): void {
+    this.count = 0;
+    this.#level = LEVEL_MIN;
+    this.#mask = 2 ** LEVEL_MIN - 1;
+    this.#split = 0;
+    this.#allocated = false;
+    this.#freeBuckets = 0;
+  }
+
+  /** Takes the first page. Needs a free page in the arena. */
+  allocate(): void {
+    if (this.#allocated) return;
+    this.#pages[0] = this.#newPage();
+    this.#allocated = true;
+  }
+
+  /**
+   * The entry with that hash and key, or 0.
+   *
+   * @param scopeLow low word of the scope's id; ignored when the table is not scoped
+   */
+  find(hash: number, key: Uint8Array, start: number, length: number, scopeLow: number, scopeHigh: number): number {
+    if (!this.#allocated) return 0;
+    const words = this.#words;
+    const pattern = Math.imul(tagOf(hash), 0x01010101);
+    let base = this.#baseOf(hash);
+    for (;;) {
+      for (let group = 0; group < 3; group++) {
+        let matches = zeroBytes(words[base + group]! ^ pattern);
+        while (matches !== 0) {
+          const place = group * 4 + (lowestBit(matches) >>> 3);
+          const entry = words[base + REFERENCES_WORD + place]!;
+          if (entry !== 0 && this.#is(entry, hash, key, start, length, scopeLow, scopeHigh)) return entry;
+          matches &= matches - 1;
+        }
+      }
+      const chain = words[base + CHAIN_WORD]!;
+      if (chain === 0) return 0;
+      base = (chain - 1) * BUCKET_WORDS;
+    }
+  }
+
+  #is(
+    entry: number,
+    hash: number,
+    key: Uint8Array,
+    start: number,
+    length: number,
+    scopeLow: number,
+    scopeHigh: number,
+  ): boolean {
+    const words = this.#words;
+    const word = entry * 2;
+    if (words[word + 2] !== hash) return false;
+    const meta = words[word + 3]!;
+    if ((meta & 0xffff) !== length) return false;
+    if (this.#scoped && (words[word + 5] !== scopeLow || words[word + 6] !== scopeHigh)) return false;
+    return equalBytes(this.#bytes, entry * 8 + HEADER_BYTES[meta >>> 24]!, key, start, length);
+  }
+
+  /** Puts in an entry that is not there. May need a page of the arena, or two. */
+  insert(hash: number, entry: number): void {
+    this.allocate();
+    this.#place(this.#baseOf(hash), tagOf(hash), entry);
+    this.count++;
+    if (this.count > (this.#mask + 1 + this.#split) * GROW_LOAD) this.#grow();
+  }
+
+  /** Takes out an entry that is there. */
+  remove(hash: number, entry: number): void {
+    const words = this.#words;
+    let base = this.#baseOf(hash);
+    let previous = -1;
+    let place = this.#placeOf(base, hash, entry);
+    while (place < 0) {
+      const chain = words[base + CHAIN_WORD]!;
+      assert(chain !== 0, "an entry is missing from its table");
+      previous = base;
+      base = (chain - 1) * BUCKET_WORDS;
+      place = this.#placeOf(base, hash, entry);
+    }
+    words[base + (place >>> 2)]! &= ~(0xff << ((place & 3) * 8));
+    words[base + REFERENCES_WORD + place] = 0;
+    if (previous >= 0 && words[base] === 0 && words[base + 1] === 0 && words[base + 2] === 0) {
+      words[previous + CHAIN_WORD] = words[base + CHAIN_WORD]!;
+      this.#freeBucket(base);
+    }
+    this.count--;
+    if (this.count < (this.#mask + 1 + this.#split) * SHRINK_LOAD) this.#shrink();
+  }
+
+  /** The entry at `from` now stands at `to`. */
+  replace(hash: number, from: number, to: number): void {
+    const words = this.#words;
+    let base = this.#baseOf(hash);
+    for (;;) {
+      const place = this.#placeOf(base, hash, from);
+      if (place >= 0) {
+        words[base + REFERENCES_WORD + place] = to;
+        return;
+      }
+      const chain = words[base + CHAIN_WORD]!;
+      assert(chain !== 0, "a moved entry is missing from its table");
+      base = (chain - 1) * BUCKET_WORDS;
+    }
+  }
+
+  /**
+   * Visits the entries of one bucket, and answers the cursor of the next; 0 begins, and 0 is answered at the end.
+   *
+   * @param cursor an unsigned 32-bit integer
+   * @param visit must not change the table
+   */
+  scan(cursor: number, visit: (entry: number) => void): number {
+    if (!this.#allocated) return 0;
+    const words = this.#words;
+    const hash = reverseBits(cursor);
+    const low = (hash & this.#mask) >>> 0;
+    const bits = low < this.#split ? this.#level + 1 : this.#level;
+    let base = this.#baseOf(hash);
+    for (;;) {
+      for (let place = 0; place < PLACES; place++) {
+        const entry = words[base + REFERENCES_WORD + place]!;
+        if (entry !== 0 && reverseBits(words[entry * 2 + 2]!) >= cursor) visit(entry);
+      }
+      const chain = words[base + CHAIN_WORD]!;
+      if (chain === 0) break;
+      base = (chain - 1) * BUCKET_WORDS;
+    }
+    const step = 2 ** (32 - bits);
+    const next = (Math.floor(cursor / step) + 1) * step;
+    return next >= 2 ** 32 ? 0 : next;
+  }
+
+  /** Word of the bucket that `hash` belongs to. */
+  #baseOf(hash: number): number {
+    let bucket = hash & this.#mask;
+    if (bucket < this.#split) bucket = hash & (this.#mask * 2 + 1);
+    return this.#base(bucket);
+  }
+
+  #base(bucket: number): number {
+    return this.#pages[bucket >>> PAGE_BUCKETS_SHIFT]! * PAGE_WORDS + (bucket & (PAGE_BUCKETS - 1)) * BUCKET_WORDS;
+  }
+
+  /** The place of `entry` in the bucket at `base`, or -1. */
+  #placeOf(base: number, hash: number, entry: number): number {
+    const words = this.#words;
+    const pattern = Math.imul(tagOf(hash), 0x01010101);
+    for (let group = 0; group < 3; group++) {
+      let matches = zeroBytes(words[base + group]! ^ pattern);
+      while (matches !== 0) {
+        const place = group * 4 + (lowestBit(matches) >>> 3);
+        if (words[base + REFERENCES_WORD + place] === entry) return place;
+        matches &= matches - 1;
+      }
+    }
+    return -1;
+  }
+
+  #place(base: number, tag: number, entry: number): void {
+    const words = this.#words;
+    for (;;) {
+      for (let group = 0; group < 3; group++) {
+        const free = zeroBytes(words[base + group]!);
+        if (free !== 0) {
+          const byte = lowestBit(free) >>> 3;
+          words[base + group]! |= tag << (byte * 8);
+          words[base + REFERENCES_WORD + group * 4 + byte] = entry;
+          return;
+        }
+      }
+      if (words[base + CHAIN_WORD] === 0) words[base + CHAIN_WORD] = this.#takeBucket() + 1;
+      base = (words[base + CHAIN_WORD]! - 1) * BUCKET_WORDS;
+    }
+  }
+
+  #grow(): void {
+    const bucket = this.#split;
+    const added = bucket + this.#mask + 1;
+    if ((added & (PAGE_BUCKETS - 1)) === 0) {
+      // Without a page the chains grow longer until there is one: slower, but right.
+      if (this.#arena.freePages === 0) return;
+      this.#pages[added >>> PAGE_BUCKETS_SHIFT] = this.#newPage();
+    }
+    this.#scratchCount = 0;
+    this.#drain(this.#base(bucket));
+    this.#split++;
+    if (this.#split > this.#mask) {
+      this.#level++;
+      this.#mask = this.#mask * 2 + 1;
+      this.#split = 0;
+    }
+    this.#placeScratch();
+  }
+
+  #shrink(): void {
+    if (this.#split === 0) {
+      if (this.#level === LEVEL_MIN) return;
+      this.#level--;
+      this.#mask >>>= 1;
+      this.#split = this.#mask + 1;
+    }
+    this.#split--;
+    const removed = this.#split + this.#mask + 1;
+    this.#scratchCount = 0;
+    this.#drain(this.#base(removed));
+    this.#placeScratch();
+    if ((removed & (PAGE_BUCKETS - 1)) === 0) this.#arena.freePage(this.#pages[removed >>> PAGE_BUCKETS_SHIFT]!);
+  }
+
+  /** Empties a chain into the scratch, and frees its overflow buckets. */
+  #drain(base: number): void {
+    const words = this.#words;
+    for (let first = true;; first = false) {
+      for (let place = 0; place < PLACES; place++) {
+        const entry = words[base + REFERENCES_WORD + place]!;
+        if (entry === 0) continue;
+        if (this.#scratchCount === this.#scratch.length) {
+          const grown = new Uint32Array(this.#scratch.length * 2);
+          grown.set(this.#scratch);
+          this.#scratch = grown;
+        }
+        this.#scratch[this.#scratchCount++] = entry;
+      }
+      const chain = words[base + CHAIN_WORD]!;
+      words.fill(0, base, base + BUCKET_WORDS);
+      if (!first) this.#freeBucket(base);
+      if (chain === 0) return;
+      base = (chain - 1) * BUCKET_WORDS;
+    }
+  }
+
+  #placeScratch(): void {
+    for (let i = 0; i < this.#scratchCount; i++) {
+      const entry = this.#scratch[i]!;
+      const hash = this.#words[entry * 2 + 2]!;
+      this.#place(this.#baseOf(hash), tagOf(hash), entry);
+    }
+  }
+
+  #newPage(): number {
+    const page = this.#arena.allocatePage();
+    assert(page >= 0, "a table grew without room");
+    this.#words.fill(0, page * PAGE_WORDS, (page + 1) * PAGE_WORDS);
+    return page;
+  }
+
+  /** Number of an empty overflow bucket. */
+  #takeBucket(): number {
+    if (this.#freeBuckets === 0) {
+      const page = this.#newPage();
+      for (let i = PAGE_BUCKETS - 1; i >= 0; i--) this.#freeBucket(page * PAGE_WORDS + i * BUCKET_WORDS);
+    }
+    const number = this.#freeBuckets - 1;
+    const base = number * BUCKET_WORDS;
+    this.#freeBuckets = this.#words[base + CHAIN_WORD]!;
+    this.#words[base + CHAIN_WORD] = 0;
+    return number;
+  }
+
+  #freeBucket(base: number): void {
+    this.#words[base + CHAIN_WORD] = this.#freeBuckets;
+    this.#freeBuckets = base / BUCKET_WORDS + 1;
+  }
+}
+
+/** A hash's tag: 1 to 255, since 0 marks a free place. */
+function tagOf(hash: number): number {
+  return (hash >>> 24) || 1;
+}
+
+/** Bit 7 of every byte of `word` that is 0; bytes above such a one may be marked too, so matches are verified. */
+function zeroBytes(word: number): number {
+  return (word - 0x01010101) & ~word & 0x80808080;
+}
+
+function lowestBit(word: number): number {
+  return 31 - Math.clz32(word & -word);
+}
+
+/** The 32 bits of `word` in reverse order, unsigned. */
+export function reverseBits(word: number): number {
+  word = ((word >>> 1) & 0x55555555) | ((word & 0x55555555) << 1);
+  word = ((word >>> 2) & 0x33333333) | ((word & 0x33333333) << 2);
+  word = ((word >>> 4) & 0x0f0f0f0f) | ((word & 0x0f0f0f0f) << 4);
+  word = ((word >>> 8) & 0x00ff00ff) | ((word & 0x00ff00ff) << 8);
+  return ((word >>> 16) | (word << 16)) >>> 0;
+}

@@ -1,0 +1,2 @@
+// @ts-types="./std_path.d.ts"
+export * from "deno-std/path/mod.js";

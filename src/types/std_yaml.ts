@@ -1,0 +1,2 @@
+// @ts-types="./std_yaml.d.ts"
+export * from "deno-std/yaml/mod.js";

@@ -1,0 +1,120 @@
+/**
+ * One connection: batches in, one ordered write out.
+ *
+ * ```text
+ * buffer   [ consumed | unread … | room ]
+ *          0          start      end     buffer.length
+ * ```
+ *
+ * `fill` reads once and appends; the role then takes every whole frame out of `[start, end)`, runs them, and writes
+ * all replies with one `write`. While it writes it does not read, so a peer that does not take its replies is slowed
+ * by its own TCP window and costs one read buffer and one batch of replies.
+ *
+ * The buffer grows as bytes arrive, never as a length prefix promises: a stranger's announcement costs nothing.
+ *
+ * @module
+ */
+
+import { BUFFER_KEEP_MAX_BYTES, READ_BUFFER_BATCH_BYTES, READ_BUFFER_INITIAL_BYTES } from "../limits.ts";
+
+/** What a connection needs of a socket; `Deno.TcpConn` and `Deno.TlsConn` are such. */
+export interface Socket {
+  read(target: Uint8Array): Promise<number | null>;
+  write(source: Uint8Array): Promise<number>;
+  close(): void;
+}
+
+/** Which protocol a connection speaks, by its first byte. */
+export type Protocol = "native" | "resp" | "unknown";
+
+/**
+ * Tells the protocols apart: a native frame is shorter than 2^29 bytes, so its first byte is at most 0x1f; RESP begins
+ * with `*` or a letter (an inline command).
+ */
+export function protocolOf(firstByte: number): Protocol {
+  if (firstByte <= 0x1f) return "native";
+  const letter = firstByte | 0x20;
+  return firstByte === 0x2a || (letter >= 0x61 && letter <= 0x7a) ? "resp" : "unknown";
+}
+
+/** A socket with a read buffer. Not safe for two readers or two writers at a time. */
+export class Connection {
+  /** Unread bytes are `[start, end)`. Borrowed by requests until the next `fill`. */
+  buffer: Uint8Array<ArrayBuffer> = new Uint8Array(READ_BUFFER_INITIAL_BYTES);
+  /** First unread byte. The role moves it forward as it takes frames out. */
+  start = 0;
+  /** Behind the last unread byte. */
+  end = 0;
+  #socket: Socket;
+  #closed = false;
+  /** Whether the last read filled an empty buffer. */
+  #filled = false;
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
+  }
+
+  /** Whether {@linkcode close} was called. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /**
+   * Reads once and appends to the buffer, which is compacted or doubled when it has no room.
+   *
+   * @returns `false` when the peer has ended the connection in order
+   * @throws what the socket throws when the connection is lost or was closed
+   */
+  async fill(): Promise<boolean> {
+    if (this.start === this.end) {
+      // One read that filled the buffer left more behind: such a peer gets larger batches, and an idle one costs little.
+      const size = this.buffer.length;
+      if (size > BUFFER_KEEP_MAX_BYTES) this.buffer = new Uint8Array(READ_BUFFER_BATCH_BYTES);
+      else if (this.#filled && size < READ_BUFFER_BATCH_BYTES) this.buffer = new Uint8Array(size * 4);
+      this.start = this.end = 0;
+    } else if (this.end === this.buffer.length) {
+      this.#makeRoom();
+    }
+    const target = this.end === 0 ? this.buffer : this.buffer.subarray(this.end);
+    const count = await this.#socket.read(target);
+    if (count === null) return false;
+    this.end += count;
+    this.#filled = count === this.buffer.length;
+    return true;
+  }
+
+  #makeRoom(): void {
+    const unread = this.end - this.start;
+    // Moving is worth it while at least half of the buffer becomes free; else each byte would be moved many times.
+    if (unread <= this.buffer.length / 2) {
+      this.buffer.copyWithin(0, this.start, this.end);
+    } else {
+      const grown = new Uint8Array(this.buffer.length * 2);
+      grown.set(this.buffer.subarray(this.start, this.end));
+      this.buffer = grown;
+    }
+    this.start = 0;
+    this.end = unread;
+  }
+
+  /**
+   * Writes all of `bytes`, which must not change until the promise is settled.
+   *
+   * @throws what the socket throws when the connection is lost or was closed
+   */
+  async write(bytes: Uint8Array): Promise<void> {
+    let written = await this.#socket.write(bytes);
+    while (written < bytes.length) written += await this.#socket.write(bytes.subarray(written));
+  }
+
+  /** Closes the socket. Idempotent. Reads and writes under way reject. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    try {
+      this.#socket.close();
+    } catch {
+      // Already closed by the runtime after a failure: closed is what was asked for.
+    }
+  }
+}

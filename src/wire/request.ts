@@ -1,0 +1,75 @@
+/**
+ * One request, as places in the read buffer it arrived in.
+ *
+ * ```text
+ * bytes   … 93 a3 s e t a1 x a2 4 2 …          the connection's read buffer, borrowed
+ * starts        [   2,      6,   8 ]           where each argument begins in it
+ * lengths       [   3,      1,   2 ]           how long it is
+ * ```
+ *
+ * One object is filled again and again by the decoder, so a command costs no allocation. Argument 0 is the
+ * command's name. Everything is borrowed until the command returns: who keeps bytes copies them.
+ *
+ * @module
+ */
+
+import { decodeText, equalsIgnoringCase, parseInteger } from "../bytes.ts";
+
+const EMPTY = new Uint8Array(0);
+
+/** The arguments of the request being run. See the module's comment for who owns what. */
+export class Request {
+  /** The buffer that holds all arguments. Borrowed until the command returns. */
+  bytes: Uint8Array = EMPTY;
+  /** How many arguments there are, the command's name included. */
+  count = 0;
+  /** Sum of the lengths of all arguments, in bytes. */
+  size = 0;
+  /** Where argument `i` begins in {@linkcode bytes}. */
+  starts: Int32Array = new Int32Array(16);
+  /** How many bytes argument `i` has. */
+  lengths: Int32Array = new Int32Array(16);
+
+  /** Begins a request of `count` arguments in `bytes`. The decoder fills `starts` and `lengths` then. */
+  reset(bytes: Uint8Array, count: number): void {
+    this.bytes = bytes;
+    this.count = count;
+    this.size = 0;
+    if (count > this.starts.length || (this.starts.length > 4096 && count <= 16)) {
+      const capacity = Math.max(16, 2 ** Math.ceil(Math.log2(count)));
+      this.starts = new Int32Array(capacity);
+      this.lengths = new Int32Array(capacity);
+    }
+  }
+
+  /** Where argument `index` begins. `index` must be below `count`. */
+  start(index: number): number {
+    return this.starts[index]!;
+  }
+
+  /** The length of argument `index`, in bytes. `index` must be below `count`. */
+  length(index: number): number {
+    return this.lengths[index]!;
+  }
+
+  /** Argument `index` as text: a new string, for the paths that are not hot. */
+  text(index: number): string {
+    return decodeText(this.bytes, this.starts[index]!, this.lengths[index]!);
+  }
+
+  /** Argument `index` as a view on the read buffer, borrowed until the command returns. */
+  view(index: number): Uint8Array {
+    const start = this.starts[index]!;
+    return this.bytes.subarray(start, start + this.lengths[index]!);
+  }
+
+  /** Argument `index` as an integer, or `NaN` when it is none. */
+  integer(index: number): number {
+    return parseInteger(this.bytes, this.starts[index]!, this.lengths[index]!);
+  }
+
+  /** Whether argument `index` is the ASCII word `lower`, whatever its case. */
+  is(index: number, lower: string): boolean {
+    return equalsIgnoringCase(this.bytes, this.starts[index]!, this.lengths[index]!, lower);
+  }
+}

@@ -1,0 +1,60 @@
+/**
+ * What the system and the TLS library say, in words for people.
+ *
+ * @module
+ */
+
+/** Why listening failed. */
+export function listenReason(error: unknown): string {
+  if (error instanceof Deno.errors.AddrInUse) return "another program uses that port";
+  if (error instanceof Deno.errors.AddrNotAvailable) return "that is not an address of this machine";
+  if (error instanceof Deno.errors.PermissionDenied) return "the system does not permit that port";
+  if (error instanceof Deno.errors.InvalidData) return `the certificate or its key is unusable: ${error.message}`;
+  if (isLookupFailure(error)) return "that name has no address";
+  return messageOf(error);
+}
+
+/** What certificate verification says, and what that means to a person. */
+const CERTIFICATE_REASONS: readonly (readonly [RegExp, (host: string) => string])[] = [
+  [/not valid for name|NotValidForName/, (host) => `its certificate is not for "${host}"`],
+  [/UnknownIssuer|BadSignature/, () => "its certificate is not trusted: no authority given or built in has signed it"],
+  [/CaUsedAsEndEntity/, () => "its certificate is not trusted: it is the one of an authority, not of a server"],
+  [/not valid yet|NotValidYet/, () => "its certificate is not valid yet"],
+  [/expired/i, () => "its certificate has expired"],
+  [/invalid peer certificate/, () => "its certificate is not valid"],
+  [/corrupt message|not speak TLS/, () => "it does not speak TLS"],
+];
+
+/** Why connecting or a handshake failed, in words for people. */
+export function connectReason(error: unknown, host: string): string {
+  const message = messageOf(error);
+  for (const [pattern, reason] of CERTIFICATE_REASONS) {
+    if (pattern.test(message)) return `${reason(host)} (${message})`;
+  }
+  const code = errorCodeOf(error);
+  if (error instanceof Deno.errors.ConnectionRefused || code === "ECONNREFUSED") return "nobody listens there";
+  if (code === "ENETUNREACH" || code === "EHOSTUNREACH") return "that host is unreachable";
+  if (isLookupFailure(error)) return "that name has no address";
+  if (error instanceof Deno.errors.UnexpectedEof) return "it closed the connection";
+  if (error instanceof Deno.errors.ConnectionReset) return "it reset the connection";
+  return message;
+}
+
+function isLookupFailure(error: unknown): boolean {
+  return /failed to lookup address|ENOTFOUND|EAI_AGAIN/.test(messageOf(error));
+}
+
+/** The code of an error, such as `ECONNREFUSED`. */
+export function errorCodeOf(error: unknown): unknown {
+  return error instanceof Error && "code" in error ? error.code : undefined;
+}
+
+/** The message of whatever was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** `host:port`, with brackets around an IPv6 address. */
+export function formatPeer(hostname: string, port: number): string {
+  return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
+}

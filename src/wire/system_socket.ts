@@ -1,0 +1,224 @@
+/**
+ * What Deno's sockets leave out, done by a few calls into the C library.
+ *
+ * `Deno.TlsConn` has no `setNoDelay`, and closing one whose handshake is unfinished, or whose write is blocked, does
+ * not free its descriptor. Both are cured with one system call on that descriptor, which Deno does not tell either; so
+ * it is found by its addresses: `getsockname` and `getpeername` are asked of every small integer. Descriptors are handed out
+ * lowest first, so they lie close together, and a long run of numbers that are no sockets ends the search.
+ *
+ * ```text
+ * sockaddr_in    family:u16 native  port:u16 big-endian  address:4
+ * sockaddr_in6   family:u16 native  port:u16 big-endian  flow:u32  address:16  scope:u32
+ * ```
+ *
+ * Nothing can change between finding a descriptor and using it: everything here is synchronous, and Deno closes sockets
+ * on this same thread.
+ *
+ * @module
+ */
+
+import { DESCRIPTOR_GAP_MAX_COUNT } from "../limits.ts";
+
+// Numbers of Linux; they are the same on x86-64 and arm64.
+const AF_INET = 2;
+const AF_INET6 = 10;
+const SHUT_RDWR = 2;
+/** Room for any socket's address; those of TCP use the first 28 bytes at most. */
+const SOCKET_ADDRESS_MAX_BYTES = 128;
+const SOCKET_ADDRESS_USED_BYTES = 28;
+const SOL_SOCKET = 1;
+const IPPROTO_TCP = 6;
+
+/** A socket option: its level and its number. */
+export interface SocketOption {
+  readonly level: number;
+  readonly name: number;
+}
+
+/** Sends what is written at once, rather than waiting for the peer to acknowledge earlier bytes (Nagle's algorithm). */
+export const TCP_NODELAY: SocketOption = { level: IPPROTO_TCP, name: 1 };
+/** How long sent bytes may stay unacknowledged before the connection is cut off, in ms. */
+export const TCP_USER_TIMEOUT: SocketOption = { level: IPPROTO_TCP, name: 18 };
+/** Probes a silent peer, so that one that vanished is noticed. */
+export const SO_KEEPALIVE: SocketOption = { level: SOL_SOCKET, name: 9 };
+
+/** The addresses that tell one socket: with `remote` a connection, without it all sockets bound to `local`. */
+export interface SocketAddresses {
+  readonly local: Deno.NetAddr;
+  readonly remote?: Deno.NetAddr;
+}
+
+const SYMBOLS = {
+  getsockname: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
+  getpeername: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
+  getsockopt: { parameters: ["i32", "i32", "i32", "buffer", "buffer"], result: "i32" },
+  setsockopt: { parameters: ["i32", "i32", "i32", "buffer", "u32"], result: "i32" },
+  inet_pton: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
+  shutdown: { parameters: ["i32", "i32"], result: "i32" },
+} as const;
+
+/** The encoded addresses of one socket searched for. */
+interface Target {
+  local: Uint8Array;
+  remote: Uint8Array | undefined;
+}
+
+/** What is searched for, by ports, so that a thousand connections cost one look each. */
+interface Targets {
+  localPorts: Set<number>;
+  byPorts: Map<number, Target[]>;
+}
+
+/**
+ * The C library's view of this process's sockets. Open it, use it and dispose of it in one go: opening takes about a
+ * millisecond, and an open library is a resource.
+ *
+ * @example
+ * ```ts ignore
+ * using sockets = SystemSockets.open();
+ * for (const descriptor of sockets.find([{ local: listener.addr }])) sockets.setOption(descriptor, TCP_NODELAY, 1);
+ * ```
+ */
+export class SystemSockets implements Disposable {
+  #library: Deno.DynamicLibrary<typeof SYMBOLS>;
+  #local = new Uint8Array(SOCKET_ADDRESS_MAX_BYTES);
+  #remote = new Uint8Array(SOCKET_ADDRESS_MAX_BYTES);
+  #hosts = new Map<string, Uint8Array>();
+  #length = new Uint32Array(1);
+  #lengthBytes = new Uint8Array(this.#length.buffer);
+
+  private constructor(library: Deno.DynamicLibrary<typeof SYMBOLS>) {
+    this.#library = library;
+  }
+
+  /**
+   * Loads the C library.
+   *
+   * @throws {Error} on another system than Linux on x86-64 or arm64, without the permission for FFI, or where there is
+   * no GNU C library; the message says which, and everything goes on without what this class cures
+   */
+  static open(): SystemSockets {
+    const { os, arch } = Deno.build;
+    if (os !== "linux") throw new Error(`Cannot set socket options on "${os}": only Linux is supported`);
+    if (arch !== "x86_64" && arch !== "aarch64") throw new Error(`Cannot set socket options on "${arch}"`);
+    return new SystemSockets(Deno.dlopen("libc.so.6", SYMBOLS));
+  }
+
+  /**
+   * The descriptors of the sockets with these addresses, in ascending order.
+   *
+   * One connection has one descriptor; one listener's address is also that of every connection it accepted.
+   */
+  find(addresses: readonly SocketAddresses[]): number[] {
+    const targets = this.#encodeAll(addresses);
+    const found: number[] = [];
+    let gap = 0;
+    for (let descriptor = 0; gap < DESCRIPTOR_GAP_MAX_COUNT; descriptor++) {
+      if (this.#readName("getsockname", descriptor, this.#local)) {
+        gap = 0;
+        if (targets.localPorts.has(portOf(this.#local)) && this.#isAmong(targets, descriptor)) found.push(descriptor);
+      } else {
+        gap++;
+      }
+    }
+    return found;
+  }
+
+  /** Sets an option to a number; `false` when the system refuses. */
+  setOption(descriptor: number, option: SocketOption, value: number): boolean {
+    const bytes = new Uint8Array(Int32Array.of(value).buffer);
+    return this.#library.symbols.setsockopt(descriptor, option.level, option.name, bytes, bytes.length) === 0;
+  }
+
+  /** The number that an option is set to; `undefined` when the system refuses to tell. */
+  getOption(descriptor: number, option: SocketOption): number | undefined {
+    const value = new Int32Array(1);
+    this.#length[0] = value.byteLength;
+    const bytes = new Uint8Array(value.buffer);
+    const status = this.#library.symbols.getsockopt(descriptor, option.level, option.name, bytes, this.#lengthBytes);
+    return status === 0 ? value[0] : undefined;
+  }
+
+  /** Ends both directions of a connection: whatever waits on it fails at once. The descriptor stays open. */
+  shutDown(descriptor: number): boolean {
+    return this.#library.symbols.shutdown(descriptor, SHUT_RDWR) === 0;
+  }
+
+  /** Unloads the library. */
+  [Symbol.dispose](): void {
+    this.#library.close();
+  }
+
+  /** Reads a name of `descriptor`; `false` when it is no socket, or has no such name. */
+  #readName(kind: "getsockname" | "getpeername", descriptor: number, name: Uint8Array<ArrayBuffer>): boolean {
+    this.#length[0] = SOCKET_ADDRESS_MAX_BYTES;
+    if (this.#library.symbols[kind](descriptor, name, this.#lengthBytes) !== 0) return false;
+    return name[0] === AF_INET || name[0] === AF_INET6;
+  }
+
+  /** Whether the socket whose local name has just been read is searched for. */
+  #isAmong(targets: Targets, descriptor: number): boolean {
+    const port = portOf(this.#local);
+    const bound = targets.byPorts.get(portsKey(port, 0)) ?? [];
+    if (bound.some((target) => sameAddress(target.local, this.#local))) return true;
+    if (!this.#readName("getpeername", descriptor, this.#remote)) return false;
+    const connected = targets.byPorts.get(portsKey(port, portOf(this.#remote))) ?? [];
+    return connected.some(({ local, remote }) => {
+      return remote !== undefined && sameAddress(local, this.#local) && sameAddress(remote, this.#remote);
+    });
+  }
+
+  #encodeAll(addresses: readonly SocketAddresses[]): Targets {
+    const targets: Targets = { localPorts: new Set(), byPorts: new Map() };
+    for (const { local, remote } of addresses) {
+      const target = { local: this.#encode(local), remote: remote === undefined ? undefined : this.#encode(remote) };
+      const key = portsKey(local.port, remote?.port ?? 0);
+      const others = targets.byPorts.get(key);
+      if (others === undefined) targets.byPorts.set(key, [target]);
+      else others.push(target);
+      targets.localPorts.add(local.port);
+    }
+    return targets;
+  }
+
+  /** The address as the system writes it; a host that is no IP address matches nothing. */
+  #encode(address: Deno.NetAddr): Uint8Array {
+    const encoded = this.#encodeHost(address.hostname).slice();
+    encoded[2] = address.port >>> 8;
+    encoded[3] = address.port & 0xff;
+    return encoded;
+  }
+
+  /** An encoded address without its port. Remembered: many connections share few hosts. */
+  #encodeHost(hostname: string): Uint8Array {
+    const known = this.#hosts.get(hostname);
+    if (known !== undefined) return known;
+    const encoded = new Uint8Array(SOCKET_ADDRESS_USED_BYTES);
+    const host = hostname.replace(/%.*$/, "");
+    const family = host.includes(":") ? AF_INET6 : AF_INET;
+    const target = encoded.subarray(family === AF_INET6 ? 8 : 4);
+    const isAddress = this.#library.symbols.inet_pton(family, new TextEncoder().encode(`${host}\0`), target) === 1;
+    encoded[0] = isAddress ? family : 0;
+    this.#hosts.set(hostname, encoded);
+    return encoded;
+  }
+}
+
+function portOf(name: Uint8Array): number {
+  return (name[2] ?? 0) << 8 | (name[3] ?? 0);
+}
+
+/** One number for two ports. No connection has the remote port 0, which so stands for none. */
+function portsKey(local: number, remote: number): number {
+  return local * 65_536 + remote;
+}
+
+/** Compares family, port and address; flow label and scope differ in what Deno shows of them. */
+function sameAddress(left: Uint8Array, right: Uint8Array): boolean {
+  if (left[0] !== right[0] || left[2] !== right[2] || left[3] !== right[3]) return false;
+  const isLong = left[0] === AF_INET6;
+  for (let index = isLong ? 8 : 4; index < (isLong ? 24 : 8); index++) {
+    if (left[index] !== right[index]) return false;
+  }
+  return true;
+}

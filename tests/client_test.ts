@@ -1,0 +1,405 @@
+import { assert, assertEquals, assertFalse, assertInstanceOf, assertRejects, assertStringIncludes } from "@std/assert";
+import { encodeText } from "../src/bytes.ts";
+import { Client, connect } from "../src/client.ts";
+import { COMMANDS } from "../src/command/specification.ts";
+import { ConnectionError, ProtocolError, ReplyError, UsageError } from "../src/errors.ts";
+import { FakeServer } from "./support/fake_server.ts";
+import type { FakeHandler } from "./support/fake_server.ts";
+import type { ConnectOptions } from "../src/client.ts";
+
+/** A client of a server that answers as `handler` says. */
+async function withClient(
+  handler: FakeHandler,
+  run: (client: Client, server: FakeServer) => Promise<void>,
+  options: ConnectOptions = {},
+): Promise<void> {
+  await using server = new FakeServer(handler);
+  await using client = await connect({ addr: `127.0.0.1:${server.port}`, plaintext: true, ...options });
+  await run(client, server);
+}
+
+/** A server that answers everything with what was asked, as data. */
+function echo(request: string[], peer: Parameters<FakeHandler>[1]): void {
+  peer.reply(encodeText(request.join(" ")));
+}
+
+/** Collects the outcome of a promise, so that nothing is unhandled meanwhile. */
+async function failureOf(promise: Promise<unknown>): Promise<unknown> {
+  try {
+    return `resolved to ${await promise}`;
+  } catch (error) {
+    return error;
+  }
+}
+
+Deno.test("Client send() matches pipelined replies in order", async () => {
+  await withClient(echo, async (client) => {
+    const requests = Array.from({ length: 10_000 }, (_, index) => client.send(["echo", index]));
+    const replies = await Promise.all(requests);
+    assertEquals(
+      replies.map((reply) => new TextDecoder().decode(reply as Uint8Array)),
+      requests.map((_, index) => `echo ${index}`),
+    );
+  });
+});
+
+Deno.test("Client send() copies the bytes it is given", async () => {
+  await withClient(echo, async (client) => {
+    const bytes = encodeText("before");
+    const reply = client.text.echo(bytes);
+    bytes.fill(0);
+    assertEquals(await reply, "echo before");
+  });
+});
+
+Deno.test("Client send() rejects with ReplyError and goes on", async () => {
+  await withClient((request, peer) => {
+    if (request[0] === "get") peer.refuse("WRONGTYPE", "wrong kind");
+    else peer.reply("OK");
+  }, async (client, server) => {
+    const error = await assertRejects(() => client.get("x"), ReplyError, "wrong kind");
+    assertEquals(error.code, "WRONGTYPE");
+    assertEquals(await client.send(["set", "x", "1"]), "OK");
+    assertEquals(server.connectionCount, 1);
+  });
+});
+
+Deno.test("Client send() refuses what cannot be sent and sends the rest", async () => {
+  await withClient(echo, async (client) => {
+    const before = client.text.echo("1");
+    await assertRejects(() => client.send([]), RangeError);
+    // @ts-expect-error an object is no argument
+    await assertRejects(() => client.send(["echo", {}]), TypeError);
+    const after = client.text.echo("2");
+    assertEquals([await before, await after], ["echo 1", "echo 2"]);
+  });
+});
+
+Deno.test("Client never delivers a late reply to another request", async () => {
+  await withClient((request, peer) => {
+    if (request[1] === "slow") peer.pause(300);
+    peer.reply(encodeText(request[1] === "slow" ? "late" : "in time"));
+  }, async (client, server) => {
+    const slow = failureOf(client.send(["get", "slow"]));
+    const behind = failureOf(client.send(["get", "fast"]));
+    const error = await slow;
+    assertInstanceOf(error, ConnectionError);
+    assertStringIncludes(error.message, "No answer");
+    assert(error.sent);
+    assertInstanceOf(await behind, ConnectionError);
+    assertEquals(await client.text.get("fast"), "in time");
+    assertEquals(server.connectionCount, 2);
+    await new Promise((resolve) => setTimeout(resolve, 310));
+    assertEquals(await client.text.get("fast"), "in time");
+  }, { timeoutMs: 150 });
+});
+
+Deno.test("Client rejects what is in flight when the connection is lost, and repeats none", async () => {
+  await withClient((request, peer) => {
+    if (request[0] === "incr") peer.close();
+    else peer.reply(request.length);
+  }, async (client, server) => {
+    const answered = client.send(["ping"]);
+    const lost = ["a", "b", "c"].map((key) => failureOf(client.send(["incr", key])));
+    assertEquals(await answered, 1);
+    for (const error of await Promise.all(lost)) {
+      assertInstanceOf(error, ConnectionError);
+      assert(error.sent);
+    }
+    assertEquals(await client.send(["ping"]), 1);
+    assertEquals(server.requests.filter(([name, key]) => name === "incr" && key === "a").length, 1);
+    assertEquals(server.connectionCount, 2);
+  });
+});
+
+Deno.test("Client takes half a reply for none", async () => {
+  await withClient((_request, peer) => {
+    peer.write(new Uint8Array([0, 0, 0, 5, 0x92, 0x00]));
+    peer.close();
+  }, async (client) => {
+    await assertRejects(() => client.send(["ping"]), ConnectionError, "closed it");
+  });
+});
+
+Deno.test("Client takes a reply that arrives byte by byte", async () => {
+  await withClient((_request, peer) => {
+    for (const byte of [0, 0, 0, 4, 0x92, 0x00, 0xa1, 0x78]) peer.write(new Uint8Array([byte]));
+  }, async (client) => {
+    assertEquals(await client.send(["ping"]), "x");
+  });
+});
+
+for (
+  const [what, bytes] of [
+    ["another protocol's bytes", encodeText("HTTP/1.1 400 Bad Request\r\n\r\n")],
+    ["a frame that is no reply", new Uint8Array([0, 0, 0, 1, 0xc0])],
+    ["malformed MessagePack", new Uint8Array([0, 0, 0, 2, 0x92, 0xc1])],
+    ["an empty frame", new Uint8Array([0, 0, 0, 0])],
+  ] as const
+) {
+  Deno.test(`Client gives a connection up that answers with ${what}`, async () => {
+    await withClient((_request, peer) => peer.write(bytes), async (client) => {
+      const error = await assertRejects(() => client.send(["ping"]), ConnectionError, "not the protocol");
+      assertInstanceOf(error.cause, ProtocolError);
+      assertFalse(client.connected);
+    });
+  });
+}
+
+Deno.test("Client gives a connection up that answers what was not asked", async () => {
+  await withClient((_request, peer) => {
+    peer.reply("first");
+    peer.reply("second");
+  }, async (client, server) => {
+    assertEquals(await client.send(["ping"]), "first");
+    while (client.connected) await new Promise((resolve) => setTimeout(resolve, 1));
+    assertEquals(await client.send(["ping"]), "first");
+    assertEquals(server.connectionCount, 2);
+  });
+});
+
+Deno.test("Client authenticates each connection before anything else", async () => {
+  await withClient((request, peer) => {
+    if (request[0] === "auth") peer.reply("OK");
+    else if (request[0] === "quit") peer.close();
+    else peer.reply(1);
+  }, async (client, server) => {
+    await client.send(["ping"]);
+    await failureOf(client.send(["quit"]));
+    await Promise.all([client.send(["ping"]), client.send(["size"])]);
+    assertEquals(server.requests, [["auth", "secret"], ["ping"], ["quit"], ["auth", "secret"], ["ping"], ["size"]]);
+  }, { password: "secret" });
+});
+
+Deno.test("connect() rejects with ReplyError when the password is refused", async () => {
+  await using server = new FakeServer((_request, peer) => peer.refuse("WRONGPASS", "no"));
+  const options = { addr: `127.0.0.1:${server.port}`, plaintext: true, password: "wrong" };
+  const error = await assertRejects(() => connect(options), ReplyError);
+  assertEquals(error.code, "WRONGPASS");
+});
+
+Deno.test("connect() gives up on a server that does not answer the password", async () => {
+  await using server = new FakeServer(() => {});
+  const options = { addr: `127.0.0.1:${server.port}`, plaintext: true, password: "x", timeoutMs: 40 };
+  await assertRejects(() => connect(options), ConnectionError, "within 40 ms");
+});
+
+Deno.test("connect() rejects with ConnectionError when nobody listens", async () => {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  listener.close();
+  const options = { hostname: "127.0.0.1", port, plaintext: true };
+  const error = await assertRejects(() => connect(options), ConnectionError, "nobody listens");
+  assertFalse(error.sent);
+  assertEquals(error.address, `127.0.0.1:${port}`);
+});
+
+Deno.test("connect() refuses options that make no sense", async () => {
+  await assertRejects(() => connect({ addr: "nonsense" }), UsageError);
+  await assertRejects(() => connect({ addr: "127.0.0.1:0" }), UsageError, "1 to 65535");
+  await assertRejects(() => connect({ addr: "a:1", port: 1 }), TypeError);
+  await assertRejects(() => connect({ addr: "192.0.2.1:1", plaintext: true }), UsageError, "without TLS");
+  await assertRejects(() => connect({ timeoutMs: -1 }), RangeError);
+  await assertRejects(() => connect({ timeoutMs: NaN }), RangeError);
+  await assertRejects(() => connect({ caFile: "/nonexistent/ca.pem" }), UsageError, "no such file");
+});
+
+Deno.test("Client waits between attempts to reconnect that fail, and says what was not sent", async () => {
+  let port = 0;
+  let client: Client;
+  {
+    await using server = new FakeServer(echo);
+    port = server.port;
+    client = await connect({ addr: `127.0.0.1:${port}`, plaintext: true });
+    await client.send(["ping"]);
+  }
+  while (client.connected) await new Promise((resolve) => setTimeout(resolve, 1));
+  const begun = performance.now();
+  for (let i = 0; i < 3; i++) {
+    const error = await assertRejects(() => client.send(["ping"]), ConnectionError, "nobody listens");
+    assertFalse(error.sent);
+  }
+  // At once, then after 50 ms, then after 100 ms.
+  assert(performance.now() - begun >= 150);
+  await using _server = new FakeServer(echo, port);
+  assertEquals(await client.text.echo("again"), "echo again");
+  await client.close();
+});
+
+Deno.test("Client close() waits for replies, then refuses", async () => {
+  await using server = new FakeServer((_request, peer) => setTimeout(() => peer.reply(7), 20));
+  const client = await connect({ addr: `127.0.0.1:${server.port}`, plaintext: true });
+  const replies = Promise.all([client.incr("a"), client.incr("a")]);
+  await client.close();
+  assertEquals(await replies, [7, 7]);
+  const error = await assertRejects(() => client.send(["ping"]), ConnectionError, "closed");
+  assertFalse(error.sent);
+  await client.close();
+});
+
+Deno.test("Client disconnect() rejects what is in flight and connects again", async () => {
+  await withClient((request, peer) => {
+    if (request[0] !== "wait") peer.reply(1);
+  }, async (client, server) => {
+    const waiting = failureOf(client.send(["wait"]));
+    while (server.requests.length === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+    client.disconnect();
+    assertInstanceOf(await waiting, ConnectionError);
+    assertEquals(await client.send(["ping"]), 1);
+    assertEquals(server.connectionCount, 2);
+  });
+});
+
+Deno.test("connect() signal closes the client", async () => {
+  const aborter = new AbortController();
+  await withClient(() => {}, async (client) => {
+    const waiting = failureOf(client.send(["get", "x"]));
+    aborter.abort(new Error("enough"));
+    const error = await waiting;
+    assertInstanceOf(error, ConnectionError);
+    assertEquals((error.cause as Error).message, "enough");
+    await assertRejects(() => client.send(["get", "x"]), ConnectionError, "closed");
+  }, { signal: aborter.signal });
+  await assertRejects(() => connect({ signal: aborter.signal }), Error, "enough");
+});
+
+Deno.test("Client room() resolves while little is in flight, and after the connection is lost", async () => {
+  await withClient(() => {}, async (client) => {
+    await client.room();
+    const bytes = new Uint8Array(70 * 1024 * 1024);
+    const requests = [0, 1, 2, 3].map((index) => failureOf(client.send(["set", index, bytes])));
+    const refused = await failureOf(client.send(["set", "z", "1"]));
+    assertInstanceOf(refused, ConnectionError);
+    assertStringIncludes(refused.message, "wait for replies");
+    let hasRoom = false;
+    const room = client.room().then(() => hasRoom = true);
+    await Promise.resolve();
+    assertFalse(hasRoom);
+    client.disconnect();
+    for (const error of await Promise.all(requests)) assertInstanceOf(error, ConnectionError);
+    await room;
+  });
+});
+
+Deno.test("Client has a typed method for each command", () => {
+  for (const { name } of COMMANDS) {
+    // deno-lint-ignore no-explicit-any -- a name that comes from a table
+    assertEquals(typeof (Client.prototype as any)[name], "function", name);
+  }
+});
+
+Deno.test("Client methods send the command and convert its reply", async () => {
+  const bytes = encodeText("v");
+  const replies: Record<string, unknown> = {
+    get: bytes,
+    mget: [bytes, null],
+    set: "OK",
+    mset: "OK",
+    incr: 3,
+    lrange: [bytes, bytes],
+    lpop: [bytes],
+    lset: "OK",
+    hgetall: new Map([[encodeText("f"), bytes]]),
+    hexists: 1,
+    hset: 2,
+    hmget: [null, bytes],
+    type: "list",
+    expire: 0,
+    info: encodeText("# Server\r\n"),
+  };
+  await withClient((request, peer) => peer.reply(replies[request[0]!] as never), async (client, server) => {
+    assertEquals(await client.get("k"), bytes);
+    assertEquals(await client.getText("k"), "v");
+    assertEquals(await client.text.mget("a", "b"), ["v", null]);
+    assertEquals(await client.set("k", "v", { ttlMs: 1500, onlyIf: "absent" }), true);
+    assertEquals(await client.set("k", 5n, { keepTtl: true, onlyIf: "present" }), true);
+    await client.mset({ a: 1, b: "x" });
+    await client.mset(new Map([["c", "y"]]));
+    assertEquals(await client.incr("n"), 3);
+    assertEquals(await client.text.lrange("l"), ["v", "v"]);
+    assertEquals(await client.text.lpop("l", 2), ["v"]);
+    await client.lset("l", -1, "v");
+    assertEquals(await client.hgetall("h"), new Map([["f", bytes]]));
+    assertEquals(await client.hexists("h", "f"), true);
+    assertEquals(await client.hset("h", [["f", 1], [bytes, bytes]]), 2);
+    assertEquals(await client.text.hmget("h", "a", "b"), [null, "v"]);
+    assertEquals(await client.type("l"), "list");
+    assertEquals(await client.expire("l", 5), false);
+    assertEquals(await client.info("server"), "# Server\r\n");
+    assertEquals(server.requests.map((request) => request.join(" ")), [
+      "get k",
+      "get k",
+      "mget a b",
+      "set k v PX 1500 NX",
+      "set k 5 KEEPTTL XX",
+      "mset a 1 b x",
+      "mset c y",
+      "incr n",
+      "lrange l 0 -1",
+      "lpop l 2",
+      "lset l -1 v",
+      "hgetall h",
+      "hexists h f",
+      "hset h f 1 v v",
+      "hmget h a b",
+      "type l",
+      "expire l 5",
+      "info server",
+    ]);
+  });
+});
+
+Deno.test("Client set() answers whether it was set, or the old value", async () => {
+  await withClient((request, peer) => {
+    peer.reply(request.includes("GET") ? encodeText("old") : request.includes("NX") ? null : "OK");
+  }, async (client) => {
+    assertEquals(await client.set("k", "v"), true);
+    assertEquals(await client.set("k", "v", { onlyIf: "absent" }), false);
+    assertEquals(await client.text.set("k", "v", { get: true }), "old");
+    await assertRejects(() => client.set("k", "v", { ttlMs: 0 }), RangeError);
+    await assertRejects(() => client.set("k", "v", { ttlMs: 1.5 }), RangeError);
+    await assertRejects(() => client.set("k", "v", { ttlMs: 1, keepTtl: true }), TypeError);
+  });
+});
+
+Deno.test("Client methods ask nothing of the server for no keys", async () => {
+  await withClient(echo, async (client, server) => {
+    assertEquals(await client.mget(), []);
+    assertEquals(await client.remove(), 0);
+    assertEquals(await client.exists(), 0);
+    assertEquals(await client.hmget("h"), []);
+    assertEquals(await client.hset("h", {}), 0);
+    await client.mset({});
+    assertEquals(server.requests, []);
+  });
+});
+
+Deno.test("Client scan() follows the cursor to its end", async () => {
+  const pages: Record<string, [string, string[]]> = { "0": ["17", ["a", "b"]], "17": ["1:5", []], "1:5": ["0", ["c"]] };
+  await withClient((request, peer) => {
+    const [cursor, keys] = pages[request[1]!]!;
+    peer.reply([encodeText(cursor), keys.map(encodeText)]);
+  }, async (client, server) => {
+    const found: string[] = [];
+    for await (const key of client.text.scan({ match: "*", count: 2, type: "string" })) found.push(key);
+    assertEquals(found, ["a", "b", "c"]);
+    assertEquals(server.requests[1], ["scan", "17", "MATCH", "*", "COUNT", "2", "TYPE", "string"]);
+  });
+});
+
+Deno.test("Client text refuses what is not UTF-8, and keeps a byte order mark", async () => {
+  const replies = [new Uint8Array([0xff]), encodeText("\ufeffx")];
+  await withClient((_request, peer) => peer.reply(replies.shift()!), async (client) => {
+    await assertRejects(() => client.text.get("k"), TypeError, "not UTF-8");
+    assertEquals(await client.text.get("k"), "\ufeffx");
+  });
+});
+
+Deno.test("Client methods refuse integers beyond 2^53, and replies of another kind", async () => {
+  const replies = [2n ** 60n, "OK", 2n ** 60n];
+  await withClient((_request, peer) => peer.reply(replies.shift()!), async (client) => {
+    await assertRejects(() => client.incr("n"), RangeError, "bigint");
+    await assertRejects(() => client.incr("n"), ProtocolError, "expected an integer");
+    assertEquals(await client.send(["incr", "n"]), 2n ** 60n);
+  });
+});

@@ -1,0 +1,291 @@
+import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
+import { DEADLINE_MAX_MS, PATTERN_SIZE_MAX_BYTES, SCAN_COUNT_MAX, SCAN_REPLY_MAX_BYTES } from "../../src/limits.ts";
+import { testCommands } from "../support/test_commands.ts";
+import type { MemoryClient } from "../support/memory_client.ts";
+import { START_MS } from "../support/memory_client.ts";
+
+const NOT_INTEGER = "ERR value is not an integer or out of range";
+
+/** One key of each type. */
+function fill(client: MemoryClient): void {
+  client.call("set", "string", "value");
+  client.call("rpush", "list", "a", "b");
+  client.call("hset", "hash", "f", "v");
+}
+
+/** The keys in the order of their use, the least recently used first. */
+function keysByUse({ store }: MemoryClient): string[] {
+  const keys: string[] = [];
+  for (let entry = store.oldest(); entry !== 0; entry = store.newer(entry)) {
+    const key = new Uint8Array(store.keyLength(entry));
+    store.copyKey(entry, key, 0);
+    keys.push(new TextDecoder().decode(key));
+  }
+  return keys;
+}
+
+testCommands("remove counts what was there", (makeClient) => {
+  const client = makeClient();
+  fill(client);
+  assertEquals(client.text("remove", "string", "absent", "list", "string"), 2);
+  assertEquals(client.text("del", "hash"), 1);
+  assertEquals(client.text("del", "hash"), 0);
+  assertEquals(client.text("size"), 0);
+});
+
+testCommands("exists counts a key as often as it is named", (makeClient) => {
+  const client = makeClient();
+  fill(client);
+  assertEquals(client.text("exists", "string", "absent", "list", "string"), 3);
+  assertEquals(client.text("exists", "absent"), 0);
+});
+
+testCommands("type names what a key holds", (makeClient) => {
+  const client = makeClient();
+  fill(client);
+  assertEquals(["string", "list", "hash", "absent"].map((key) => client.call("type", key)), [
+    "string",
+    "list",
+    "hash",
+    "none",
+  ]);
+});
+
+testCommands("ttl and pttl tell absent from everlasting", (makeClient) => {
+  const client = makeClient();
+  client.call("set", "x", "1");
+  assertEquals(client.text("ttl", "x"), -1);
+  assertEquals(client.text("pttl", "x"), -1);
+  assertEquals(client.text("ttl", "absent"), -2);
+  assertEquals(client.text("pttl", "absent"), -2);
+  assertEquals(client.refusal("ttl", "x", "1", "1"), "ERR wrong number of arguments for 'ttl' command");
+});
+
+testCommands("ttl rounds to the nearest second", (makeClient) => {
+  const client = makeClient();
+  client.call("set", "x", "1", "PX", "2500");
+  assertEquals(client.text("ttl", "x"), 3);
+  client.nowMs += 1;
+  assertEquals(client.text("ttl", "x"), 2);
+  assertEquals(client.text("pttl", "x"), 2499);
+  client.nowMs += 2000;
+  assertEquals(client.text("ttl", "x"), 0);
+  assertEquals(client.text("pttl", "x"), 499);
+});
+
+testCommands("expire, pexpire and ttl with seconds set a TTL on any type", (makeClient) => {
+  const client = makeClient();
+  fill(client);
+  assertEquals(client.text("expire", "string", "10"), 1);
+  assertEquals(client.text("pexpire", "list", "10"), 1);
+  assertEquals(client.text("ttl", "hash", "20"), 1);
+  assertEquals(["string", "list", "hash"].map((key) => client.call("pttl", key)), [10_000, 10, 20_000]);
+  assertEquals(client.text("expire", "string", "5"), 1);
+  assertEquals(client.text("pttl", "string"), 5000);
+  assertEquals(client.text("lrange", "list", "0", "-1"), ["a", "b"]);
+  assertEquals(client.text("hget", "hash", "f"), "v");
+  for (const name of ["expire", "pexpire", "ttl"]) assertEquals(client.text(name, "absent", "10"), 0);
+  client.nowMs += 10;
+  assertEquals(client.text("exists", "string", "list", "hash"), 2);
+});
+
+testCommands("expire refuses a TTL that is none and leaves the key", (makeClient) => {
+  const client = makeClient();
+  client.call("set", "x", "1", "PX", "77");
+  for (const name of ["expire", "pexpire", "ttl"]) {
+    for (const amount of ["0", "-1", "-9223372036854775808", "9223372036854775807"]) {
+      assertEquals(client.refusal(name, "x", amount), `ERR invalid expire time in '${name}' command`, amount);
+      assertEquals(client.refusal(name, "absent", amount), `ERR invalid expire time in '${name}' command`, amount);
+    }
+    for (const amount of ["", "x", "1.5", "9223372036854775808"]) {
+      assertEquals(client.refusal(name, "x", amount), NOT_INTEGER, amount);
+    }
+  }
+  assertEquals(client.text("pttl", "x"), 77);
+  assertEquals(client.text("pexpire", "x", String(DEADLINE_MAX_MS - START_MS)), 1);
+  assertEquals(
+    client.refusal("pexpire", "x", String(DEADLINE_MAX_MS - START_MS + 1)),
+    "ERR invalid expire time in 'pexpire' command",
+  );
+});
+
+testCommands("persist takes the TTL away", (makeClient) => {
+  const client = makeClient();
+  client.call("set", "x", "1", "PX", "10");
+  assertEquals(client.text("persist", "x"), 1);
+  assertEquals(client.text("persist", "x"), 0);
+  assertEquals(client.text("persist", "absent"), 0);
+  client.nowMs += 10_000;
+  assertEquals(client.text("get", "x"), "1");
+});
+
+testCommands("an expired key is absent for every command", (makeClient) => {
+  const client = makeClient();
+  const requests: [string[], unknown][] = [
+    [["get", "x"], null],
+    [["exists", "x"], 0],
+    [["type", "x"], "none"],
+    [["ttl", "x"], -2],
+    [["remove", "x"], 0],
+    [["persist", "x"], 0],
+    [["expire", "x", "10"], 0],
+    [["keys", "*"], []],
+    [["strlen", "x"], 0],
+    [["incr", "x"], 1],
+    [["rpush", "x", "a"], 1],
+    [["hset", "x", "f", "v"], 1],
+    [["set", "x", "v", "XX"], null],
+    [["set", "x", "v", "GET"], null],
+  ];
+  for (const [request, expected] of requests) {
+    client.call("flush");
+    client.call("set", "x", "5", "PX", "10");
+    client.nowMs += 10;
+    assertEquals(client.text(...request), expected, request.join(" "));
+  }
+});
+
+testCommands("only reads and writes of values count as use", (makeClient) => {
+  const client = makeClient();
+  fill(client);
+  assertEquals(keysByUse(client), ["string", "list", "hash"]);
+  for (const request of [["exists", "string"], ["type", "string"], ["ttl", "string"], ["pttl", "string"]]) {
+    client.call(...request);
+    assertEquals(keysByUse(client), ["string", "list", "hash"], request.join(" "));
+  }
+  client.call("keys", "*");
+  client.call("scan", "0");
+  assertEquals(keysByUse(client), ["string", "list", "hash"]);
+  client.call("get", "string");
+  assertEquals(keysByUse(client), ["list", "hash", "string"]);
+  client.call("llen", "list");
+  client.call("hset", "hash", "f", "w");
+  assertEquals(keysByUse(client), ["string", "list", "hash"]);
+  client.call("mget", "list", "string", "hash", "absent");
+  assertEquals(keysByUse(client), ["list", "string", "hash"]);
+  client.call("set", "new", "1");
+  client.call("set", "list", "1");
+  assertEquals(keysByUse(client), ["string", "hash", "new", "list"]);
+});
+
+testCommands("keys answers what matches, any bytes", (makeClient) => {
+  const client = makeClient();
+  assertEquals(client.text("keys", "*"), []);
+  client.call("mset", "user:1", "", "user:22", "", "", "", "with space", "", "ключ", "");
+  const sorted = (pattern: string) => (client.text("keys", pattern) as string[]).sort();
+  assertEquals(sorted("*"), ["", "user:1", "user:22", "with space", "ключ"]);
+  assertEquals(sorted("user:*"), ["user:1", "user:22"]);
+  assertEquals(sorted("user:?"), ["user:1"]);
+  assertEquals(sorted("*[0-9][0-9]"), ["user:22"]);
+  assertEquals(sorted("with space"), ["with space"]);
+  assertEquals(sorted("кл*"), ["ключ"]);
+  assertEquals(sorted(""), [""]);
+  assertEquals(sorted("none*"), []);
+  const long = "*".repeat(PATTERN_SIZE_MAX_BYTES);
+  assertEquals(sorted(long).length, 5);
+  assertEquals(client.refusal("keys", long + "*"), `ERR pattern exceeds ${PATTERN_SIZE_MAX_BYTES} bytes`);
+  assertEquals(client.refusal("scan", "0", "match", long + "*"), `ERR pattern exceeds ${PATTERN_SIZE_MAX_BYTES} bytes`);
+});
+
+/** Follows the cursor to its end; all keys in the order they came. */
+function scanAll(client: MemoryClient, ...options: string[]): string[] {
+  const found: string[] = [];
+  let cursor = "0";
+  for (let i = 0;; i++) {
+    assert(i < 100_000, "the cursor does not end");
+    const [next, keys] = client.text("scan", cursor, ...options) as [string, string[]];
+    found.push(...keys);
+    if (next === "0") return found;
+    cursor = next;
+  }
+}
+
+testCommands("scan visits every key once", (makeClient) => {
+  const client = makeClient();
+  assertEquals(client.text("scan", "0"), ["0", []]);
+  const keys = Array.from({ length: 3000 }, (_, i) => `key:${i}`);
+  client.call("mset", ...keys.flatMap((key) => [key, "v"]));
+  assertEquals(scanAll(client).sort(), keys.toSorted());
+  assertEquals(scanAll(client, "COUNT", "1").sort(), keys.toSorted());
+  assertEquals(scanAll(client, "count", "1000000").sort(), keys.toSorted());
+});
+
+testCommands("scan filters by pattern and type", (makeClient) => {
+  const client = makeClient();
+  fill(client);
+  client.call("mset", "a1", "", "a2", "", "b1", "");
+  assertEquals(scanAll(client, "MATCH", "a*").sort(), ["a1", "a2"]);
+  assertEquals(scanAll(client, "TYPE", "list"), ["list"]);
+  assertEquals(scanAll(client, "type", "HASH", "match", "h*", "count", "3"), ["hash"]);
+  assertEquals(scanAll(client, "TYPE", "string", "MATCH", "?1").sort(), ["a1", "b1"]);
+  assertEquals(scanAll(client, "TYPE", "stream"), []);
+  assertEquals(scanAll(client, "MATCH", "a*", "MATCH", "*").length, 6);
+});
+
+testCommands("scan leaves out what has expired", (makeClient) => {
+  const client = makeClient();
+  fill(client);
+  client.call("pexpire", "list", "10");
+  client.nowMs += 10;
+  assertEquals(scanAll(client).sort(), ["hash", "string"]);
+  assertEquals((client.text("keys", "*") as string[]).sort(), ["hash", "string"]);
+});
+
+testCommands("scan keeps its promise while keys come and go", (makeClient) => {
+  const client = makeClient();
+  const stable = Array.from({ length: 500 }, (_, i) => `stable:${i}`);
+  client.call("mset", ...stable.flatMap((key) => [key, "v"]));
+  const found = new Set<string>();
+  let cursor = "0";
+  let step = 0;
+  do {
+    const [next, keys] = client.text("scan", cursor, "COUNT", "5") as [string, string[]];
+    for (const key of keys) found.add(key);
+    cursor = next;
+    // The table grows a hundredfold meanwhile.
+    if (step < 60) client.call("mset", ...Array.from({ length: 2000 }, (_, i) => `new:${step % 30}:${i % 1000}`));
+    step++;
+  } while (cursor !== "0");
+  for (const key of stable) assert(found.has(key), key);
+});
+
+testCommands("scan does a bounded amount a time, whatever COUNT says", (makeClient) => {
+  const client = makeClient();
+  const keys = Array.from({ length: SCAN_COUNT_MAX * 2 }, (_, i) => `k${i}`);
+  client.call("mset", ...keys.flatMap((key) => [key, ""]));
+  const [next, some] = client.text("scan", "0", "COUNT", "9223372036854775807") as [string, string[]];
+  assert(next !== "0");
+  assertLessOrEqual(some.length, SCAN_COUNT_MAX + 1000);
+  client.call("flush");
+  for (let i = 0; i < 200; i++) client.call("set", String(i).padEnd(30_000, "x"), "");
+  const [, long] = client.text("scan", "0", "COUNT", "1000") as [string, string[]];
+  assertLessOrEqual(long.reduce((sum, key) => sum + key.length, 0), SCAN_REPLY_MAX_BYTES + 1_000_000);
+  assertEquals(scanAll(client, "COUNT", "1000").length, 200);
+});
+
+testCommands("scan refuses wrong cursors and options", (makeClient) => {
+  const client = makeClient();
+  for (const cursor of ["", "x", "-1", "1.5", " 0", "4294967296", "18446744073709551616"]) {
+    assertEquals(client.refusal("scan", cursor), "ERR invalid cursor", cursor);
+  }
+  assertEquals(client.refusal("scan", "0", "MATCH"), "ERR syntax error");
+  assertEquals(client.refusal("scan", "0", "NOPE", "1"), "ERR syntax error");
+  assertEquals(client.refusal("scan", "0", "COUNT", "0"), "ERR syntax error");
+  assertEquals(client.refusal("scan", "0", "COUNT", "-5"), "ERR syntax error");
+  assertEquals(client.refusal("scan", "0", "COUNT", "x"), NOT_INTEGER);
+  // A cursor that was never given out is harmless.
+  assert(Array.isArray(client.text("scan", "4294967295")));
+});
+
+testCommands("size and flush", (makeClient) => {
+  const client = makeClient();
+  assertEquals(client.text("size"), 0);
+  fill(client);
+  assertEquals(client.text("size"), 3);
+  assertEquals(client.text("flush"), "OK");
+  assertEquals(client.text("size"), 0);
+  assertEquals(client.text("keys", "*"), []);
+  for (const name of ["flushall", "FLUSHDB"]) assertEquals(client.text(name), "OK");
+  fill(client);
+  assertEquals(client.text("dbsize"), 3);
+});

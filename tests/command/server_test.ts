@@ -1,0 +1,67 @@
+import { assert, assertEquals } from "@std/assert";
+import { ReplyError } from "../../src/errors.ts";
+import { testCommands } from "../support/test_commands.ts";
+
+testCommands("ping answers PONG or its argument", (makeClient) => {
+  const client = makeClient();
+  assertEquals(client.call("ping"), "PONG");
+  assertEquals(client.text("ping", "hello"), "hello");
+  assertEquals(client.text("ping", ""), "");
+  assertEquals(client.refusal("ping", "a", "b"), "ERR wrong number of arguments for 'ping' command");
+});
+
+testCommands("echo answers its argument, any bytes", (makeClient) => {
+  const client = makeClient();
+  const bytes = Uint8Array.from({ length: 256 }, (_, i) => i);
+  assertEquals(client.call("echo", bytes), bytes);
+});
+
+testCommands("info passes its sections on in lower case", (makeClient) => {
+  const client = makeClient();
+  assertEquals(client.text("info"), "# Server\r\nname:inmem\r\n");
+  assertEquals(client.infoSections, []);
+  client.call("info", "Server", "MEMORY");
+  assertEquals(client.infoSections, ["server", "memory"]);
+});
+
+testCommands("auth lets in who has the password", (makeClient) => {
+  const client = makeClient({ password: "secret" });
+  assertEquals(client.refusal("auth", "wrong"), "WRONGPASS invalid username-password pair or user is disabled.");
+  assertEquals(client.refusal("get", "x"), "NOAUTH Authentication required.");
+  assertEquals(
+    client.refusal("auth", "root", "secret"),
+    "WRONGPASS invalid username-password pair or user is disabled.",
+  );
+  assertEquals(client.refusal("auth", "default", "secret", "x"), "ERR syntax error");
+  assertEquals(client.text("auth", "default", "secret"), "OK");
+  assertEquals(client.text("get", "x"), null);
+  // A failure afterwards leaves the connection as it was.
+  client.refusal("auth", "wrong");
+  assertEquals(client.text("get", "x"), null);
+});
+
+testCommands("auth where no password is set", (makeClient) => {
+  const client = makeClient();
+  assertEquals(
+    client.refusal("auth", "x"),
+    "ERR AUTH <password> called without any password configured for the default user. " +
+      "Are you sure your configuration is correct?",
+  );
+  assertEquals(client.text("auth", "default", "x"), "OK");
+  assertEquals(client.refusal("auth", "x", "x"), "WRONGPASS invalid username-password pair or user is disabled.");
+});
+
+testCommands("save answers when the snapshot is written", async (makeClient) => {
+  const client = makeClient();
+  let written = false;
+  client.saving = async () => {
+    await Promise.resolve();
+    written = true;
+  };
+  assertEquals(await client.wait("save"), "OK");
+  assert(written);
+  client.saving = () => Promise.reject(new ReplyError("ERR", "no data folder"));
+  const answer = await client.wait("save");
+  assert(answer instanceof ReplyError);
+  assertEquals(`${answer.code} ${answer.message}`, "ERR no data folder");
+});

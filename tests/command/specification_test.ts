@@ -1,0 +1,84 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { AssertionError } from "../../src/errors.ts";
+import { acceptsCount, CommandIndex, COMMANDS } from "../../src/command/specification.ts";
+import type { CommandSpecification } from "../../src/command/specification.ts";
+
+const encoder = new TextEncoder();
+const allNames = COMMANDS.flatMap(({ name, aliases }) => [name, ...aliases]);
+
+function find(index: CommandIndex, name: string | Uint8Array): number {
+  const bytes = typeof name === "string" ? encoder.encode(name) : name;
+  // Surrounded by letters, which must not count.
+  const around = new Uint8Array(bytes.length + 16).fill(0x78);
+  around.set(bytes, 8);
+  return index.find(around, 8, bytes.length);
+}
+
+Deno.test("COMMANDS names every command once, and says sound things of it", () => {
+  assertEquals(new Set(allNames).size, allNames.length);
+  for (const { name, arity, firstKey, lastKey, keyStep, writes, grows, open, routing, summary } of COMMANDS) {
+    assert(arity !== 0, name);
+    assert(!grows || writes, `${name}: what grows writes`);
+    assert(!open || !writes, `${name}: what is open must not write`);
+    assertEquals(firstKey === 0, keyStep === 0, name);
+    assertEquals(firstKey === 0, !["key", "sum", "values", "pairs"].includes(routing), name);
+    assert(lastKey === -1 || lastKey >= firstKey, name);
+    // The least number of arguments includes a key.
+    assert(Math.abs(arity) > firstKey, name);
+    assert(/^\S.+\S$/.test(summary), name);
+  }
+});
+
+Deno.test("CommandIndex find() finds names and aliases in any case", () => {
+  const index = new CommandIndex();
+  COMMANDS.forEach(({ name, aliases }, position) => {
+    for (const each of [name, ...aliases]) {
+      assertEquals(find(index, each), position, each);
+      assertEquals(find(index, each.toUpperCase()), position, each);
+      assertEquals(find(index, each[0]!.toUpperCase() + each.slice(1)), position, each);
+    }
+  });
+});
+
+Deno.test("CommandIndex find() finds nothing that is only similar", () => {
+  const index = new CommandIndex();
+  const known = new Set(allNames);
+  for (const name of allNames) {
+    const similar = [name + "x", "x" + name, name.slice(1), name.slice(0, -1), " " + name, name + "\0", "\0" + name];
+    for (const each of similar) {
+      if (!known.has(each)) assertEquals(find(index, each), -1, JSON.stringify(each));
+    }
+    const bytes = encoder.encode(name);
+    for (let i = 0; i < bytes.length; i++) {
+      for (let byte = 0; byte < 256; byte++) {
+        const changed = Uint8Array.from(bytes);
+        changed[i] = byte;
+        const text = String.fromCharCode(...changed).replace(/[A-Z]/g, (letter) => letter.toLowerCase());
+        assertEquals(find(index, changed) !== -1, known.has(text), JSON.stringify(text));
+      }
+    }
+  }
+  for (const name of ["", "\0", " ", "x".repeat(100_000), "get ".repeat(5)]) assertEquals(find(index, name), -1);
+});
+
+Deno.test("CommandIndex find() tells long names apart by all their letters", () => {
+  const template = COMMANDS[0]!;
+  const names = ["incrbyfloat", "decrbyfloat", "byfloat", "rbyfloat", "crbyfloat"];
+  const commands: CommandSpecification[] = names.map((name) => ({ ...template, name, aliases: [] }));
+  const index = new CommandIndex(commands);
+  names.forEach((name, position) => {
+    assertEquals(find(index, name), position, name);
+    assertEquals(find(index, name.toUpperCase()), position, name);
+  });
+  for (const name of ["xncrbyfloat", "incrbyfloax", "yfloat", "xrbyfloat", "xcrbyfloat"]) {
+    assertEquals(find(index, name), -1, name);
+  }
+  assertThrows(() => new CommandIndex([{ ...template, name: "with-dash" }]), AssertionError);
+});
+
+Deno.test("acceptsCount() tells exact from at least", () => {
+  const get = COMMANDS.find(({ name }) => name === "get")!;
+  const mget = COMMANDS.find(({ name }) => name === "mget")!;
+  assertEquals([1, 2, 3].map((count) => acceptsCount(get, count)), [false, true, false]);
+  assertEquals([1, 2, 3, 1000].map((count) => acceptsCount(mget, count)), [false, true, true, true]);
+});

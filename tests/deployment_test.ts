@@ -1,0 +1,227 @@
+/**
+ * Holds what cannot be run here, where no container engine is: the Dockerfile and `cluster/docker-compose.yml`. Every path
+ * in them has to come from somewhere, and the command line of each service, with its health check, is run for real, with
+ * a container's paths turned into those of a temporary folder and its addresses into free ports of loopback.
+ */
+
+import { assert, assertEquals, assertExists, assertStringIncludes } from "@std/assert";
+import { join } from "@std/path";
+import { parse } from "@std/yaml";
+import { describeStatus, RoleProcess, ROOT } from "../cluster/role_process.ts";
+import { runInmem } from "./support/launcher.ts";
+
+interface Service {
+  image: string;
+  build?: string;
+  command: string;
+  secrets?: string[];
+  volumes: string[];
+  depends_on?: Record<string, { condition: string }>;
+  healthcheck: { test?: string; disable?: boolean };
+}
+
+interface Compose {
+  services: Record<string, Service>;
+  secrets: Record<string, { environment: string }>;
+  volumes: Record<string, null>;
+}
+
+const clusterFolder = join(ROOT, "cluster");
+const PASSWORD = "a password of the deployment test";
+
+async function readCompose(): Promise<Compose> {
+  return parse(await Deno.readTextFile(join(clusterFolder, "docker-compose.yml"))) as Compose;
+}
+
+/** The instructions of the Dockerfile, continued lines joined, comments left out. */
+async function readDockerfile(): Promise<{ instruction: string; value: string }[]> {
+  const text = await Deno.readTextFile(join(ROOT, "Dockerfile"));
+  return text.replaceAll("\\\n", " ").split("\n").filter((line) => line !== "" && !line.startsWith("#")).map((line) => {
+    const [instruction = "", ...rest] = line.trim().split(/\s+/);
+    return { instruction, value: rest.join(" ") };
+  });
+}
+
+function exists(path: string): Promise<boolean> {
+  return Deno.stat(path).then(() => true, () => false);
+}
+
+Deno.test("docker-compose.yml names only services, volumes, secrets and files that exist", async () => {
+  const { services, secrets, volumes } = await readCompose();
+  assertEquals(Object.keys(services), ["certs", "server1", "server2", "server3", "proxy"]);
+  const used = new Set<string>();
+  for (const [name, service] of Object.entries(services)) {
+    for (const dependency of Object.keys(service.depends_on ?? {})) {
+      assert(dependency in services, `${name}: ${dependency}`);
+    }
+    for (const secret of service.secrets ?? []) assert(secret in secrets, `${name}: ${secret}`);
+    for (const volume of service.volumes) {
+      const [source = ""] = volume.split(":");
+      if (source.startsWith(".")) assert(await exists(join(clusterFolder, source)), `${name}: ${source}`);
+      else assert(source in volumes, `${name}: ${source}`);
+      used.add(source);
+    }
+    if (service.build) assert(await exists(join(clusterFolder, service.build, "Dockerfile")), name);
+  }
+  assertEquals([...used].filter((name) => name in volumes).sort(), Object.keys(volumes).sort());
+});
+
+Deno.test("docker-compose.yml: every path inside a container is mounted, and every server is listed and certified", async () => {
+  const { services } = await readCompose();
+  for (const [name, service] of Object.entries(services)) {
+    const mounted = service.volumes.map((volume) => volume.split(":")[1] ?? "");
+    mounted.push(...(service.secrets ?? []).map((secret) => `/run/secrets/${secret}`));
+    const paths = `${service.command} ${service.healthcheck.test ?? ""}`.split(" ").filter((word) =>
+      word.startsWith("/")
+    );
+    for (const path of paths) {
+      assert(
+        mounted.some((mount) => path === mount || path.startsWith(`${mount}/`)),
+        `${name}: "${path}" is not mounted`,
+      );
+    }
+  }
+  const listed = JSON.parse(await Deno.readTextFile(join(clusterFolder, "docker", "servers.json"))) as {
+    addr: string;
+  }[];
+  const servers = Object.keys(services).filter((name) => name.startsWith("server"));
+  assertEquals(listed.map(({ addr }) => addr), servers.map((name) => `${name}:9443`));
+  const certified = services.certs?.command.split(" ").filter((_, index, words) => words[index - 1] === "--host");
+  assertEquals(certified, [...servers, "proxy"]);
+});
+
+Deno.test("Dockerfile copies what exists and is not ignored, and builds with the pinned Deno", async () => {
+  const instructions = await readDockerfile();
+  const unignored = (await Deno.readTextFile(join(ROOT, ".dockerignore"))).split("\n")
+    .filter((line) => line.startsWith("!")).map((line) => line.slice(1));
+  const copied = instructions.filter(({ instruction, value }) => instruction === "COPY" && !value.startsWith("--from"))
+    .flatMap(({ value }) => value.split(" ").slice(0, -1));
+  assertEquals(copied.sort(), unignored.sort());
+  for (const path of copied) assert(await exists(join(ROOT, path)), path);
+  const build = instructions.find(({ instruction, value }) => instruction === "RUN" && value.startsWith("npx"));
+  assertEquals(build?.value, `npx -y deno@${Deno.version.deno} task compile`);
+  const gate = await Deno.readTextFile(join(ROOT, ".ci", "run"));
+  assertStringIncludes(gate, `npx -y deno@${Deno.version.deno}`);
+  const user = instructions.findLastIndex(({ instruction }) => instruction === "USER");
+  assert(
+    user > instructions.findLastIndex(({ instruction }) => instruction === "FROM"),
+    "expected a user for the last image",
+  );
+  assertEquals(instructions[user]?.value, "inmem");
+});
+
+Deno.test("deno.json leaves packages and the lock file to the tasks", async () => {
+  // Before it runs a task, Deno downloads the npm packages that deno.json's "imports", or a lock file it knows of,
+  // names; and it does so without the DENO_TLS_CA_STORE that the task is about to set. Behind a mirror that inspects TLS
+  // a fresh clone would end there. So the import map has a file of its own, and each task names the lock file itself.
+  const config = JSON.parse(await Deno.readTextFile(join(ROOT, "deno.json"))) as {
+    imports?: unknown;
+    lock?: unknown;
+    tasks: Record<string, { command: string }>;
+  };
+  assertEquals(config.imports, undefined);
+  assertEquals(config.lock, false);
+  for (const [name, { command }] of Object.entries(config.tasks)) {
+    for (const [part, word] of command.matchAll(/\bdeno (run|test|bench|compile|check|doc)\b[^&]*/g)) {
+      assertStringIncludes(part, "--lock=deno.lock --frozen", `${name}: deno ${word}`);
+      assertStringIncludes(command, "DENO_TLS_CA_STORE=system,mozilla", name);
+    }
+  }
+});
+
+/** What a container's paths and addresses are here. The longest prefix of a path counts. */
+type Places = Readonly<Record<string, string>>;
+
+/** The words of a container's command line as they are run here. */
+function localize(words: readonly string[], places: Places): string[] {
+  const prefixes = Object.keys(places).sort((a, b) => b.length - a.length);
+  return words.map((word) => {
+    const prefix = prefixes.find((candidate) => word === candidate || word.startsWith(`${candidate}/`));
+    return prefix === undefined ? word : `${places[prefix]}${word.slice(prefix.length)}`;
+  });
+}
+
+/** Runs `inmem` to its end, which has to be a good one. */
+async function run(words: readonly string[], env?: Record<string, string>): Promise<string> {
+  const { code, stdout, stderr } = await runInmem(words, { env });
+  assertEquals(code, 0, `inmem ${words.join(" ")}\n${stderr}`);
+  return stdout;
+}
+
+/** Runs `body` in a folder that holds what the containers mount, and stops in reverse order what `body` started. */
+async function inFolder(body: (folder: string, started: RoleProcess[]) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  const started: RoleProcess[] = [];
+  const ends: string[] = [];
+  try {
+    // In a container it is under /run/secrets, where a file may be readable by all.
+    await Deno.writeTextFile(join(folder, "password"), `${PASSWORD}\n`, { mode: 0o600 });
+    await body(folder, started);
+  } finally {
+    for (const role of started.reverse()) {
+      const status = await role.stop();
+      if (!status.success) ends.push(`${role.name}: ${describeStatus(status)}${role.lastLines()}`);
+    }
+    await Deno.remove(folder, { recursive: true });
+  }
+  assertEquals(ends, []);
+}
+
+Deno.test("docker-compose.yml: every command line and health check runs, and the cluster keeps a key", async () => {
+  const { services } = await readCompose();
+  await inFolder(async (folder, started) => {
+    const places = {
+      "/certs": join(folder, "certs"),
+      "/etc/inmem": folder,
+      "/run/secrets/inmem_password": join(folder, "password"),
+      "0.0.0.0:9443": "127.0.0.1:0",
+    };
+    const wordsOf = (name: string) => services[name]?.command.split(" ") ?? [];
+    await run(localize(wordsOf("certs"), places));
+
+    /** Runs a service's health check; answers its words without the command, so that others can follow. */
+    const checkHealth = async (name: string, address: string) => {
+      const [program, ...words] = services[name]?.healthcheck.test?.split(" ") ?? [];
+      assertEquals(program, "inmem");
+      const localized = localize(words, { ...places, "127.0.0.1:9443": address });
+      await run(localized);
+      return localized.slice(0, -1);
+    };
+    const servers: { addr: string }[] = [];
+    for (const name of ["server1", "server2", "server3"]) {
+      const server = new RoleProcess(name, localize(wordsOf(name), { ...places, "/data": join(folder, name) }));
+      started.push(server);
+      const addr = await server.address();
+      servers.push({ addr });
+      await checkHealth(name, addr);
+    }
+    await Deno.writeTextFile(join(folder, "servers.json"), JSON.stringify(servers));
+    const proxy = new RoleProcess("proxy", localize(wordsOf("proxy"), places));
+    started.push(proxy);
+    const client = await checkHealth("proxy", await proxy.address());
+    await run([...client, "set", "greeting", "hello"]);
+    assertEquals((await run([...client, "get", "greeting"])).trim(), "hello");
+  });
+});
+
+Deno.test("Dockerfile: the default command and the health check run, with the password from the environment", async () => {
+  const instructions = await readDockerfile();
+  const wordsOf = (name: string) => {
+    const value = instructions.findLast(({ instruction }) => instruction === name)?.value;
+    assertExists(value, name);
+    return JSON.parse(value.slice(value.indexOf("["))) as string[];
+  };
+  assertEquals(wordsOf("ENTRYPOINT"), ["inmem"]);
+  const volumes = wordsOf("VOLUME");
+  await inFolder(async (folder, started) => {
+    const places: Record<string, string> = { "0.0.0.0:9443": "127.0.0.1:0" };
+    for (const volume of volumes) places[volume] = join(folder, volume);
+    const env = { INMEM_PASSWORD: PASSWORD };
+    await run(localize(["certs", "/certs", "--host", "inmem.example"], places));
+    const server = new RoleProcess("server", localize(wordsOf("CMD"), places), { env });
+    started.push(server);
+    const [program, ...words] = wordsOf("HEALTHCHECK");
+    assertEquals(program, "inmem");
+    await run(localize(words, { ...places, "127.0.0.1:9443": await server.address() }), env);
+  });
+});

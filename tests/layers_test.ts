@@ -1,0 +1,171 @@
+/**
+ * Holds the one direction that imports go: what a layer may import is said in one table, and the real import graph, as
+ * `deno info --json` prints it, is checked against it. Type-only and dynamic imports count like any other.
+ *
+ * A module's layer is the first name under `src/`: `src/wire/frame.ts` is of `wire`, `src/shell.ts` and
+ * `src/shell/history.ts` are of `shell`. A module at the root of `src/` that is no role is a leaf.
+ */
+
+import { assert, assertEquals } from "@std/assert";
+import { fromFileUrl, join, relative } from "@std/path";
+
+/** One import: both ends are paths under `src/`, or a package's specifier such as `npm:/deno-std@1.4.0/path/mod.js`. */
+interface Edge {
+  from: string;
+  to: string;
+}
+
+/** The two modules that anything may import and that import nothing but each other. */
+const BASE = ["bytes", "errors", "limits"];
+
+/**
+ * What each layer may import besides itself and `BASE`. `leaf` is any module at the root of `src/` that is no role,
+ * `platform` a module that Deno has built in (`node:`), `package` one from outside, and `types` the modules that give
+ * packages their types.
+ */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  limits: [],
+  errors: [],
+  bytes: [],
+  // Sockets of the platform are what wire is about.
+  wire: ["platform"],
+  store: [],
+  route: [],
+  specification: [],
+  types: ["package"],
+  leaf: ["leaf", "specification", "types", "package", "platform"],
+  command: ["store", "wire", "specification", "types", "package", "platform"],
+  log: ["wire", "specification", "types", "package", "platform"],
+  client: ["wire", "specification", "leaf", "types", "package", "platform"],
+  proxy: ["wire", "route", "client", "specification", "leaf", "types", "package", "platform"],
+  server: ["wire", "command", "store", "log", "specification", "leaf", "types", "package", "platform"],
+  shell: ["client", "specification", "leaf", "types", "package", "platform"],
+  main: ["server", "proxy", "client", "shell", "specification", "leaf", "types", "package", "platform"],
+  mod: ["client", "wire", "specification", "leaf", "types", "package", "platform"],
+};
+
+/** The layer of a path under `src/` or of a package's specifier. */
+function layerOf(path: string): string {
+  if (path.startsWith("node:")) return "platform";
+  if (/^[a-z]+:/.test(path)) return "package";
+  if (path === "command/specification.ts") return "specification";
+  const layer = path.replace(/(\.d)?\.ts$/, "").split("/")[0] ?? "";
+  return layer in MAY_IMPORT ? layer : "leaf";
+}
+
+/** A sentence for each edge that goes against the direction. */
+function violations(edges: readonly Edge[]): string[] {
+  const found: string[] = [];
+  for (const { from, to } of edges) {
+    const source = layerOf(from);
+    const target = layerOf(to);
+    const allowed = source === target || BASE.includes(target) || MAY_IMPORT[source]?.includes(target);
+    if (!allowed) found.push(`${from} imports ${to}: "${source}" may not import "${target}"`);
+  }
+  return found;
+}
+
+/** The part of `deno info --json` that is read here. */
+interface ModuleGraph {
+  modules: {
+    specifier: string;
+    error?: string;
+    dependencies?: { specifier: string; code?: { specifier?: string }; type?: { specifier?: string } }[];
+  }[];
+}
+
+const sourceFolder = fromFileUrl(new URL("../src/", import.meta.url));
+
+async function readGraph(root: string): Promise<ModuleGraph> {
+  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["info", "--json", join(sourceFolder, root)],
+  }).output();
+  assert(success, new TextDecoder().decode(stderr));
+  return JSON.parse(new TextDecoder().decode(stdout)) as ModuleGraph;
+}
+
+function nameOf(specifier: string): string {
+  return specifier.startsWith("file:") ? relative(sourceFolder, fromFileUrl(specifier)) : specifier;
+}
+
+function edgesOf(graph: ModuleGraph): Edge[] {
+  const edges: Edge[] = [];
+  for (const module of graph.modules) {
+    if (!module.specifier.startsWith("file:")) continue;
+    assertEquals(module.error, undefined, nameOf(module.specifier));
+    for (const { specifier, code, type } of module.dependencies ?? []) {
+      const target = code?.specifier ?? type?.specifier;
+      assert(target !== undefined, `Cannot resolve "${specifier}" in "${nameOf(module.specifier)}"`);
+      edges.push({ from: nameOf(module.specifier), to: nameOf(target) });
+    }
+  }
+  return edges;
+}
+
+async function listSources(folder = ""): Promise<string[]> {
+  const found: string[] = [];
+  for await (const { name, isDirectory } of Deno.readDir(join(sourceFolder, folder))) {
+    const path = join(folder, name);
+    if (isDirectory) found.push(...await listSources(path));
+    else if (name.endsWith(".ts")) found.push(path);
+  }
+  return found.sort();
+}
+
+for (const root of ["main.ts", "mod.ts"]) {
+  Deno.test(`imports from ${root} go one way`, async () => {
+    const edges = edgesOf(await readGraph(root));
+    assert(edges.length > 5, `expected a graph, found ${edges.length} imports`);
+    assertEquals(violations(edges), []);
+  });
+}
+
+Deno.test("every source module is reached from main.ts or mod.ts", async () => {
+  const reached = new Set<string>();
+  for (const root of ["main.ts", "mod.ts"]) {
+    for (const { specifier } of (await readGraph(root)).modules) reached.add(nameOf(specifier));
+  }
+  // The typed packages serve the tests too.
+  const dead = (await listSources()).filter((path) => !reached.has(path) && layerOf(path) !== "types");
+  assertEquals(dead, []);
+});
+
+Deno.test("violations() accepts the direction and names what goes against it", () => {
+  assertEquals(
+    violations([
+      { from: "wire/frame.ts", to: "limits.ts" },
+      { from: "wire/frame.ts", to: "wire/request.ts" },
+      { from: "command/table.ts", to: "command/specification.ts" },
+      { from: "command/string.ts", to: "store/store.ts" },
+      { from: "server.ts", to: "log/snapshot.ts" },
+      { from: "server.ts", to: "options.ts" },
+      { from: "certs.ts", to: "types/x509.ts" },
+      { from: "types/std_path.ts", to: "npm:/deno-std@1.4.0/path/mod.js" },
+      { from: "main.ts", to: "server.ts" },
+    ]),
+    [],
+  );
+  const against: [string, string][] = [
+    ["wire/frame.ts", "store/store.ts"],
+    ["wire/frame.ts", "types/std_msgpack.ts"],
+    ["wire/frame.ts", "npm:left-pad@1.3.0"],
+    ["wire/frame.ts", "options.ts"],
+    ["store/store.ts", "command/specification.ts"],
+    ["route/slots.ts", "node:fs"],
+    ["store/store.ts", "npm:/deno-std@1.4.0/msgpack/mod.js"],
+    ["limits.ts", "options.ts"],
+    ["errors.ts", "wire/frame.ts"],
+    ["command/specification.ts", "command/table.ts"],
+    ["command/table.ts", "log/snapshot.ts"],
+    ["log/snapshot.ts", "store/store.ts"],
+    ["client.ts", "command/table.ts"],
+    ["proxy.ts", "store/store.ts"],
+    ["server.ts", "route/slots.ts"],
+    ["shell.ts", "server.ts"],
+    ["options.ts", "server.ts"],
+    ["server.ts", "main.ts"],
+  ];
+  for (const [from, to] of against) {
+    assertEquals(violations([{ from, to }]).length, 1, `${from} imports ${to}`);
+  }
+});

@@ -1,0 +1,212 @@
+import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
+import { StartError, UsageError } from "../src/errors.ts";
+import { CLIENTS_DEFAULT_COUNT, MEMORY_LIMIT_MAX_BYTES, POOL_CONNECTIONS_DEFAULT_COUNT } from "../src/limits.ts";
+import {
+  certsOptions,
+  clientOptions,
+  defaultMemoryLimit,
+  helpText,
+  type OptionTable,
+  parseDuration,
+  parseOptions,
+  parseSize,
+  proxyOptions,
+  readPassword,
+  serverOptions,
+} from "../src/options.ts";
+
+const ROLES: readonly OptionTable[] = [serverOptions, proxyOptions, clientOptions, certsOptions];
+
+Deno.test("parseOptions() gives typed values, and defaults", () => {
+  const { values, positional } = parseOptions(serverOptions, []);
+  assertEquals(positional, []);
+  assertEquals(values, {
+    addr: { hostname: "127.0.0.1", port: 9443 },
+    cert: undefined,
+    key: undefined,
+    data: "./inmem-data",
+    "no-persist": false,
+    backup: undefined,
+    "max-memory": undefined,
+    eviction: "lru",
+    "default-ttl": undefined,
+    "password-file": undefined,
+    "no-auth": false,
+    "max-clients": CLIENTS_DEFAULT_COUNT,
+    plaintext: false,
+    "log-format": "text",
+    help: false,
+  });
+  const eviction: "lru" | "none" = values.eviction;
+  assertEquals(eviction, "lru");
+  assertEquals(parseOptions(proxyOptions, []).values.conns, POOL_CONNECTIONS_DEFAULT_COUNT);
+  assertEquals(parseOptions(clientOptions, []).values.timeout, 10_000);
+});
+
+Deno.test("parseOptions() takes one dash or two, with = or a space", () => {
+  for (const argv of [["--addr", ":1"], ["--addr=:1"], ["-addr", ":1"], ["-addr=:1"]]) {
+    assertEquals(parseOptions(serverOptions, argv).values.addr, { hostname: "0.0.0.0", port: 1 });
+  }
+  for (const argv of [["--no-persist"], ["-no-persist"], ["--no-persist", "--no-persist"]]) {
+    assertEquals(parseOptions(serverOptions, argv).values["no-persist"], true);
+  }
+  const { values } = parseOptions(serverOptions, [
+    ...["-max-memory", "64mb", "--default-ttl=30s", "--eviction", "none", "--plaintext", "-data=a=b c", "--no-auth"],
+    ...["--max-clients", "7", "--log-format=json"],
+  ]);
+  assertEquals(values["max-memory"], 64 * 1024 * 1024);
+  assertEquals(values["default-ttl"], 30_000);
+  assertEquals(values.eviction, "none");
+  assertEquals(values.data, "a=b c");
+  assertEquals(values["max-clients"], 7);
+  assertEquals(values["log-format"], "json");
+  assert(values.plaintext && values["no-auth"]);
+  for (const argv of [["-h"], ["--help"], ["-help"]]) assert(parseOptions(serverOptions, argv).values.help);
+});
+
+Deno.test("parseOptions() collects repeated options", () => {
+  const argv = ["folder", "--host", "a", "-host=b", "--force", "--host", "12"];
+  const { values, positional } = parseOptions(certsOptions, argv);
+  assertEquals(values.host, ["a", "b", "12"]);
+  assertEquals(positional, ["folder"]);
+  assert(values.force);
+  assertEquals(parseOptions(certsOptions, []).values.host, []);
+});
+
+Deno.test("parseOptions() leaves what follows a client's command alone", () => {
+  for (
+    const command of [
+      ["set", "x", "-1"],
+      ["set", "x", "--foo"],
+      ["set", "--json", "--", "--"],
+      ["set", "x", "", "007", "true", "-addr=:1"],
+    ]
+  ) {
+    const { values, positional } = parseOptions(clientOptions, ["--json", ...command]);
+    assertEquals(positional, command);
+    assert(values.json);
+  }
+  assertEquals(parseOptions(clientOptions, ["--", "--json"]).positional, ["--json"]);
+  assert(!parseOptions(clientOptions, ["--", "--json"]).values.json);
+  assertEquals(parseOptions(clientOptions, ["--json", "true"]).positional, ["true"]);
+  assertEquals(parseOptions(clientOptions, ["-"]).positional, ["-"]);
+});
+
+Deno.test("parseOptions() refuses wrong options with one line", () => {
+  const cases: [argv: string[], message: string][] = [
+    [["--adr", ":1"], 'Cannot use unknown option "--adr": did you mean --addr?'],
+    [["-max-memroy=1gb"], 'Cannot use unknown option "--max-memroy": did you mean --max-memory?'],
+    [["--zzzzzz"], 'Cannot use unknown option "--zzzzzz": expected one that --help lists'],
+    [["--constructor"], 'Cannot use unknown option "--constructor": expected one that --help lists'],
+    [["--addr"], "Cannot use --addr without a value: expected --addr HOST:PORT"],
+    [["--addr="], "Cannot use --addr without a value: expected --addr HOST:PORT"],
+    [["--password-file", "--no-auth"], "Cannot use --password-file without a value: expected --password-file FILE"],
+    [["--no-auth=false"], 'Cannot use "--no-auth=false": --no-auth takes no value'],
+    [["--data", "a", "-data=b"], "Cannot use --data 2 times: expected it once"],
+    [["--eviction", "lfu"], 'Cannot use --eviction "lfu": expected lru or none'],
+    [["--max-clients", "0"], 'Cannot parse number "0": expected 1 to 1000000 (--max-clients)'],
+    [["--max-clients", "1.5"], 'Cannot parse number "1.5": expected 1 to 1000000 (--max-clients)'],
+    [["--max-clients=-1"], 'Cannot parse number "-1": expected 1 to 1000000 (--max-clients)'],
+    [["--max-memory", "1kb"], 'Cannot use size "1kb": expected 4mb to 32gb (--max-memory)'],
+    [
+      ["--max-memory", "64 mb"],
+      'Cannot parse size "64 mb": expected bytes, or such as 100kb, 64mb, 1.5gb (--max-memory)',
+    ],
+    [["--default-ttl", "0"], 'Cannot use duration "0": expected 1ms to 36500d (--default-ttl)'],
+    [["--default-ttl", "soon"], 'Cannot parse duration "soon": expected seconds, or such as 500ms'],
+    [["--addr", "127.0.0.1:70000"], 'Cannot parse port "70000" of "127.0.0.1:70000": expected 0 to 65535 (--addr)'],
+  ];
+  for (const [argv, message] of cases) {
+    const error = assertThrows(() => parseOptions(serverOptions, argv), UsageError);
+    assert(error.message.startsWith(message), error.message);
+    assert(!error.message.includes("\n"));
+  }
+});
+
+Deno.test("parseOptions() parses every default of every role", () => {
+  for (const table of ROLES) parseOptions(table, []);
+});
+
+Deno.test("helpText() lists every option, aligned, within 96 columns", () => {
+  for (const table of ROLES) {
+    const text = helpText(table);
+    assert(text.startsWith(`Usage: ${table.usage}\n`) && text.endsWith("\n"));
+    for (const name of Object.keys(table.options)) assertMatch(text, new RegExp(`^  --${name}( |$)`, "m"));
+    for (const line of text.split("\n")) assert(line.length <= 96 && line === line.trimEnd(), line);
+  }
+  const lines = helpText(clientOptions).split("\n");
+  assert(lines.includes("  --addr HOST:PORT      the server or proxy (default 127.0.0.1:9443)"));
+  assertMatch(helpText(serverOptions), /INMEM_PASSWORD/);
+});
+
+Deno.test("parseSize() and parseDuration() read units", () => {
+  const sizes = {
+    "0": 0,
+    "1024": 1024,
+    "1b": 1,
+    "100kb": 102_400,
+    "1k": 1024,
+    "64MB": 67_108_864,
+    "1.5gb": 1_610_612_736,
+  };
+  for (const [text, size] of Object.entries(sizes)) assertEquals(parseSize(text), size, text);
+  const durations = {
+    "500ms": 500,
+    "30s": 30_000,
+    "30": 30_000,
+    "0.5": 500,
+    "5m": 300_000,
+    "1h": 3_600_000,
+    "1d": 86_400_000,
+  };
+  for (const [text, duration] of Object.entries(durations)) assertEquals(parseDuration(text), duration, text);
+  for (const text of ["", "mb", "-1", "1e3", "0x10", "1tb", ".5", "1.", "1,5", "99999999999999999999"]) {
+    assertThrows(() => parseSize(text), UsageError);
+  }
+  for (const text of ["", "s", "-1s", "1w", "1 s", "Infinity"]) assertThrows(() => parseDuration(text), UsageError);
+});
+
+Deno.test("readPassword() reads a private file, or else the environment", () => {
+  const folder = Deno.makeTempDirSync();
+  const before = Deno.env.get("INMEM_PASSWORD");
+  function write(content: string, mode = 0o600): string {
+    const path = `${folder}/password`;
+    Deno.writeTextFileSync(path, content);
+    Deno.chmodSync(path, mode);
+    return path;
+  }
+  try {
+    Deno.env.delete("INMEM_PASSWORD");
+    assertEquals(readPassword(undefined), undefined);
+    Deno.env.set("INMEM_PASSWORD", "from the environment");
+    assertEquals(readPassword(undefined), "from the environment");
+    assertEquals(readPassword(write("sécret word\n")), "sécret word");
+    assertEquals(readPassword(write("word\r\n")), "word");
+    assertEquals(readPassword(write(" word \n\n")), " word \n");
+    assertThrows(() => readPassword(write("\n")), StartError, "it is empty");
+    assertThrows(() => readPassword(write("word", 0o644)), StartError, "chmod 600");
+    assertThrows(() => readPassword(`${folder}/none`), StartError, "no such file");
+    assertThrows(() => readPassword(folder), StartError, "not a file");
+    Deno.env.set("INMEM_PASSWORD", "");
+    assertThrows(() => readPassword(undefined), StartError, "INMEM_PASSWORD");
+  } finally {
+    if (before === undefined) Deno.env.delete("INMEM_PASSWORD");
+    else Deno.env.set("INMEM_PASSWORD", before);
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
+
+Deno.test("defaultMemoryLimit() takes a share of the container, or of the machine", () => {
+  const gigabyte = 1024 ** 3;
+  const machine = 16 * gigabyte;
+  const none = defaultMemoryLimit({ machine, containerFiles: [undefined, undefined] });
+  assertEquals(none, { limit: 12 * gigabyte, reason: "75 % of the machine's 16gb" });
+  assertEquals(defaultMemoryLimit({ machine, containerFiles: ["max\n", "9223372036854771712\n"] }), none);
+  assertEquals(defaultMemoryLimit({ machine, containerFiles: [`${2 * gigabyte}\n`, undefined] }), {
+    limit: 1.5 * gigabyte,
+    reason: "75 % of the container's 2gb",
+  });
+  assertEquals(defaultMemoryLimit({ machine: 1024 ** 4, containerFiles: [] }).limit, MEMORY_LIMIT_MAX_BYTES);
+  const real = defaultMemoryLimit();
+  assert(real.limit <= Deno.systemMemoryInfo().total, real.reason);
+});

@@ -1,0 +1,299 @@
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { UsageError } from "../../src/errors.ts";
+import { SERVERS_FILE_MAX_BYTES } from "../../src/limits.ts";
+import { parseMembers, readMembers, sameMembers, watchMembers } from "../../src/route/members.ts";
+import type { Member } from "../../src/route/slots.ts";
+
+/** A change is applied within this; RELIABILITY asks for it. */
+const APPLIED_MS = 500;
+
+function listOf(...addresses: string[]): string {
+  return JSON.stringify(addresses.map((addr) => ({ addr })));
+}
+
+Deno.test("parseMembers() reads addresses and weights in the order of the list", () => {
+  assertEquals(
+    parseMembers('[{"addr":"B.example:1","weight":500},{"addr":"10.0.0.1:09443"},{"weight":1,"addr":"[::1]:65535"}]'),
+    [
+      { address: "b.example:1", weight: 500 },
+      { address: "10.0.0.1:9443", weight: 1 },
+      { address: "[::1]:65535", weight: 1 },
+    ],
+  );
+});
+
+const FAULTS: readonly (readonly [text: string, message: string])[] = [
+  ["", "expected JSON"],
+  ['[{"addr":"a:1"}', "expected JSON"],
+  ['{"addr":"a:1"}', "expected an array"],
+  ["[]", "list of 0 servers"],
+  ['["a:1"]', "server 1 of the list: expected an object"],
+  ['[{"addr":"a:1"},null]', "server 2 of the list: expected an object"],
+  ['[{"addr":"a:1"},[]]', "server 2 of the list: expected an object"],
+  ["[{}]", 'expected "addr" to be "host:port"'],
+  ['[{"addr":9443}]', 'expected "addr" to be "host:port"'],
+  ['[{"addr":"a"}]', 'found "a"'],
+  ['[{"addr":"a:1"},{"addr":"b:70000"}]', 'server 2 of the list: expected "addr"'],
+  ['[{"addr":"a:0"}]', "a port from 1 to 65535"],
+  ['[{"addr":":1"}]', "host:port"],
+  ['[{"addr":"a b:1"}]', "host:port"],
+  ['[{"addr":"::1:1"}]', "host:port"],
+  ['[{"addr":"a:1"},{"addr":"b:1"},{"addr":"A:1"}]', 'server 3 of the list: "a:1" is already server 1'],
+  ['[{"addr":"a:1","weight":0}]', '"weight" to be an integer from 1 to 1000000'],
+  ['[{"addr":"a:1","weight":1000001}]', '"weight"'],
+  ['[{"addr":"a:1","weight":1.5}]', '"weight"'],
+  ['[{"addr":"a:1","weight":"5"}]', '"weight"'],
+  ['[{"addr":"a:1","weight":null}]', '"weight"'],
+  ['[{"addr":"a:1","wieght":5}]', 'found "wieght"'],
+  [JSON.stringify(Array.from({ length: 1025 }, (_, i) => ({ addr: `a:${i + 1}` }))), "expected 1 to 1024"],
+];
+
+for (const [text, message] of FAULTS) {
+  Deno.test(`parseMembers() refuses ${text.slice(0, 60)}`, () => {
+    assertThrows(() => parseMembers(text), UsageError, message);
+  });
+}
+
+Deno.test("sameMembers() looks at addresses and weights, not at the order", () => {
+  const [a, b] = [{ address: "a:1", weight: 1 }, { address: "b:1", weight: 2 }];
+  assert(sameMembers([a, b], [b, a]));
+  assert(!sameMembers([a, b], [a]));
+  assert(!sameMembers([a], [b]));
+  assert(!sameMembers([a, b], [a, { ...b, weight: 3 }]));
+});
+
+Deno.test("readMembers() says what is wrong with the file", () =>
+  withFolder(async (folder) => {
+    const path = `${folder}/servers.json`;
+    await assertRejects(() => readMembers(path), UsageError, "there is no such file");
+    await assertRejects(() => readMembers(folder), UsageError, "expected a file");
+    await Deno.writeFile(path, Uint8Array.of(0xff, 0xfe));
+    await assertRejects(() => readMembers(path), UsageError, "expected UTF-8");
+    await Deno.writeFile(path, new Uint8Array(SERVERS_FILE_MAX_BYTES + 1));
+    await assertRejects(() => readMembers(path), UsageError, "expected at most");
+    await Deno.writeTextFile(path, listOf("a:1"));
+    assertEquals(await readMembers(path), [{ address: "a:1", weight: 1 }]);
+  }));
+
+async function withFolder(run: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir({ prefix: "inmem-members-" });
+  try {
+    await run(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** Follows a file and waits for what a test expects. */
+class Watching implements AsyncDisposable {
+  /** The addresses of every list that ruled. */
+  readonly lists: string[] = [];
+  readonly reports: string[] = [];
+  readonly #close: () => void;
+
+  constructor(path: string, members: readonly Member[]) {
+    const watch = watchMembers(
+      path,
+      members,
+      (changed) => this.lists.push(changed.map(({ address, weight }) => `${address}*${weight}`).join(" ")),
+      (sentence) => this.reports.push(sentence),
+    );
+    this.#close = () => watch.close();
+  }
+
+  /** Waits until the last list is this one; returns after how many ms. */
+  async until(list: string, timeoutMs = APPLIED_MS): Promise<number> {
+    return await this.untilSo(() => this.lists.at(-1) === list, `"${list}" rules`, timeoutMs);
+  }
+
+  async untilSo(condition: () => boolean, what: string, timeoutMs = APPLIED_MS): Promise<number> {
+    const begunMs = performance.now();
+    while (!condition()) {
+      const waitedMs = performance.now() - begunMs;
+      assert(waitedMs < timeoutMs, `Not within ${timeoutMs} ms: ${what}; ${this.lists}; ${this.reports}`);
+      await pause(5);
+    }
+    return performance.now() - begunMs;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#close();
+    // A reading under way ends by itself.
+    await pause(20);
+  }
+}
+
+function pause(durationMs: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, durationMs));
+}
+
+const A = [{ address: "a:1", weight: 1 }];
+
+/** Follows a file that says "a:1" at first. */
+function watching(run: (path: string, watching: Watching, folder: string) => Promise<void>): () => Promise<void> {
+  return () =>
+    withFolder(async (folder) => {
+      const path = `${folder}/servers.json`;
+      await Deno.writeTextFile(path, listOf("a:1"));
+      await using following = new Watching(path, A);
+      // The watch is there once the first reading is done; nothing tells of that, and nothing needs to.
+      await pause(50);
+      await run(path, following, folder);
+    });
+}
+
+Deno.test(
+  "watchMembers() applies a file written in place",
+  watching(async (path, following) => {
+    for (let round = 1; round <= 3; round++) {
+      await Deno.writeTextFile(path, listOf("a:1", `b:${round}`));
+      await following.until(`a:1*1 b:${round}*1`);
+    }
+    assertEquals(following.lists.length, 3);
+    assertEquals(following.reports, []);
+  }),
+);
+
+Deno.test(
+  "watchMembers() applies a file that was replaced by rename, again and again",
+  watching(async (path, following) => {
+    for (let round = 1; round <= 3; round++) {
+      await Deno.writeTextFile(`${path}.new`, listOf(`b:${round}`));
+      await Deno.rename(`${path}.new`, path);
+      await following.until(`b:${round}*1`);
+    }
+  }),
+);
+
+Deno.test("watchMembers() applies a swap of symbolic links, as Kubernetes does it", () =>
+  withFolder(async (folder) => {
+    const path = `${folder}/servers.json`;
+    await Deno.mkdir(`${folder}/..v1`);
+    await Deno.writeTextFile(`${folder}/..v1/servers.json`, listOf("a:1"));
+    await Deno.symlink("..v1", `${folder}/..data`);
+    await Deno.symlink("..data/servers.json", path);
+    await using following = new Watching(path, A);
+    await pause(50);
+    for (let version = 2; version <= 4; version++) {
+      await Deno.mkdir(`${folder}/..v${version}`);
+      await Deno.writeTextFile(`${folder}/..v${version}/servers.json`, listOf(`b:${version}`));
+      await Deno.symlink(`..v${version}`, `${folder}/..data_new`);
+      await Deno.rename(`${folder}/..data_new`, `${folder}/..data`);
+      await following.until(`b:${version}*1`);
+    }
+  }));
+
+Deno.test("watchMembers() sees a change of the file that a link leads to in another folder", () =>
+  withFolder(async (folder) => {
+    await Deno.mkdir(`${folder}/real`);
+    await Deno.mkdir(`${folder}/seen`);
+    await Deno.writeTextFile(`${folder}/real/list`, listOf("a:1"));
+    await Deno.symlink(`${folder}/real/list`, `${folder}/seen/servers.json`);
+    await using following = new Watching(`${folder}/seen/servers.json`, A);
+    await pause(50);
+    await Deno.writeTextFile(`${folder}/real/list`, listOf("b:1"));
+    await following.until("b:1*1");
+  }));
+
+Deno.test(
+  "watchMembers() survives that the file is deleted and made again",
+  watching(async (path, following) => {
+    for (let round = 1; round <= 2; round++) {
+      await Deno.remove(path);
+      await following.untilSo(() => following.reports.length === 2 * round - 1, "the loss is reported", 1000);
+      await Deno.writeTextFile(path, listOf(`b:${round}`));
+      await following.until(`b:${round}*1`);
+    }
+    assert(following.reports[0]!.includes("there is no such file; the list known before stays in use"));
+    assert(following.reports[1]!.includes("is valid again"));
+  }),
+);
+
+Deno.test("watchMembers() survives that the folder is deleted and made again", () =>
+  withFolder(async (parent) => {
+    const folder = `${parent}/folder`;
+    const path = `${folder}/servers.json`;
+    await Deno.mkdir(folder);
+    await Deno.writeTextFile(path, listOf("a:1"));
+    await using following = new Watching(path, A);
+    await pause(50);
+    await Deno.remove(folder, { recursive: true });
+    await following.untilSo(() => following.reports.length === 1, "the loss is reported", 1000);
+    await Deno.mkdir(folder);
+    await Deno.writeTextFile(path, listOf("b:1"));
+    await following.until("b:1*1");
+    await Deno.writeTextFile(path, listOf("c:1"));
+    await following.until("c:1*1");
+  }));
+
+Deno.test(
+  "watchMembers() follows a folder that was replaced by rename",
+  watching(async (_path, following, folder) => {
+    await Deno.mkdir(`${folder}.new`);
+    await Deno.writeTextFile(`${folder}.new/servers.json`, listOf("b:1"));
+    await Deno.rename(folder, `${folder}.old`);
+    await Deno.rename(`${folder}.new`, folder);
+    await Deno.remove(`${folder}.old`, { recursive: true });
+    await following.until("b:1*1", 3000);
+    await Deno.writeTextFile(`${folder}/servers.json`, listOf("c:1"));
+    await following.until("c:1*1");
+  }),
+);
+
+Deno.test(
+  "watchMembers() keeps the list and reports once for each bad content",
+  watching(async (path, following) => {
+    await Deno.writeTextFile(path, "[");
+    await following.untilSo(() => following.reports.length === 1, "the first is reported");
+    await Deno.writeTextFile(path, "[");
+    await pause(350);
+    await Deno.writeTextFile(path, "[]");
+    await following.untilSo(() => following.reports.length === 2, "the second is reported");
+    assertEquals(following.lists, []);
+    await Deno.writeTextFile(path, listOf("b:1"));
+    await following.until("b:1*1");
+    assertEquals(following.reports.length, 3);
+  }),
+);
+
+Deno.test(
+  "watchMembers() is not disturbed by contents cut off at any byte",
+  watching(async (path, following) => {
+    const text = listOf("b:1", "c:1");
+    for (let length = 0; length < text.length; length += 5) {
+      await Deno.writeTextFile(path, text.slice(0, length));
+      await pause(7);
+    }
+    assertEquals(following.lists, []);
+    await Deno.writeTextFile(path, text);
+    await following.until("b:1*1 c:1*1");
+  }),
+);
+
+Deno.test(
+  "watchMembers() follows a file that is rewritten without pause",
+  watching(async (path, following) => {
+    const endMs = performance.now() + 1000;
+    let round = 0;
+    while (performance.now() < endMs) {
+      await Deno.writeTextFile(`${path}.new`, listOf(`b:${1 + round++}`));
+      await Deno.rename(`${path}.new`, path);
+      await pause(10);
+    }
+    assert(following.lists.length >= 3, `${following.lists.length} lists in a second`);
+    await following.until(`b:${round}*1`);
+  }),
+);
+
+Deno.test(
+  "watchMembers() takes another order or another spelling for no change",
+  watching(async (path, following) => {
+    await Deno.writeTextFile(path, '[ {"addr": "b:1", "weight": 1}, {"addr":"a:1"} ]');
+    await following.until("b:1*1 a:1*1");
+    await Deno.writeTextFile(path, listOf("A:01", "b:1"));
+    await pause(300);
+    assertEquals(following.lists.length, 1);
+    await Deno.writeTextFile(path, '[{"addr":"b:1","weight":7},{"addr":"a:1"}]');
+    await following.until("b:1*7 a:1*1");
+  }),
+);

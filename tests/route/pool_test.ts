@@ -1,0 +1,505 @@
+/**
+ * Pools over connections that the test plays the server of: no socket, no clock but the test's own.
+ *
+ * A frame is one letter and a full stop here, since pools do not look into frames.
+ */
+
+import { assert, assertEquals } from "@std/assert";
+import { decodeText, encodeText } from "../../src/bytes.ts";
+import type { ConnectionError } from "../../src/errors.ts";
+import { BACKEND_QUEUE_MAX_BYTES, PIPELINE_BUSY_LOAD } from "../../src/limits.ts";
+import { Exchange, Lane } from "../../src/route/exchange.ts";
+import type { Transport } from "../../src/route/pipeline.ts";
+import { Pool } from "../../src/route/pool.ts";
+import { Turn } from "../../src/route/turn.ts";
+
+const FULL_STOP = 0x2e;
+
+/** A connection whose other end is the test. */
+class FakeTransport implements Transport {
+  buffer: Uint8Array = new Uint8Array(1024);
+  start = 0;
+  end = 0;
+  /** What was written, a text a write. */
+  readonly writes: string[] = [];
+  closed = false;
+  /** Writes wait for {@linkcode unblock}. */
+  blocked = false;
+  #unblock: () => void = () => {};
+  #arrived: (() => void) | undefined;
+  #ended: Error | "end" | undefined;
+  #incoming = "";
+
+  /** Answers. */
+  push(text: string): void {
+    this.#incoming += text;
+    this.#arrived?.();
+  }
+
+  /** Loses the connection, or ends it in order. */
+  lose(error: Error | "end" = new Error("reset")): void {
+    this.#ended = error;
+    this.#arrived?.();
+    this.#unblock();
+  }
+
+  unblock(): void {
+    this.blocked = false;
+    this.#unblock();
+  }
+
+  async fill(): Promise<boolean> {
+    while (this.#incoming === "" && this.#ended === undefined) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#arrived = resolve;
+      await promise;
+    }
+    if (this.#incoming === "" && this.#ended !== undefined) {
+      if (this.#ended === "end") return false;
+      throw this.#ended;
+    }
+    const unread = decodeText(this.buffer, this.start, this.end - this.start);
+    this.buffer = encodeText(unread + this.#incoming);
+    this.#incoming = "";
+    this.start = 0;
+    this.end = this.buffer.length;
+    return true;
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    this.writes.push(decodeText(bytes));
+    if (this.blocked) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#unblock = resolve;
+      await promise;
+    }
+    if (this.#ended instanceof Error) throw this.#ended;
+  }
+
+  close(): void {
+    if (this.closed) return;
+    this.closed = true;
+    this.lose(new Error("closed"));
+  }
+}
+
+/** Takes note of how it was settled. */
+class FakeExchange extends Exchange {
+  readonly #log: string[];
+
+  constructor(readonly name: string, repeatable: boolean, log: string[]) {
+    super();
+    this.repeatable = repeatable;
+    this.#log = log;
+  }
+
+  override succeed(bytes: Uint8Array, start: number, end: number): void {
+    this.#log.push(`${this.name}=${decodeText(bytes, start, end - start)}`);
+  }
+
+  override fail(error: ConnectionError): void {
+    this.#log.push(`${this.name}!${error.sent ? "sent" : "unsent"}`);
+    this.error = error;
+  }
+
+  error: ConnectionError | undefined;
+}
+
+/** A pool and everything around it. */
+class Rig {
+  readonly turn = new Turn();
+  readonly clock = { nowMs: 0 };
+  /** How exchanges were settled: `name=reply` or `name!sent`. */
+  readonly log: string[] = [];
+  readonly states: string[] = [];
+  /** Connections being made, in order: the test settles them. */
+  readonly opening: PromiseWithResolvers<Transport>[] = [];
+  readonly pool: Pool;
+
+  constructor(connectionsMaxCount = 1) {
+    this.pool = new Pool("server:1", {
+      connectionsMaxCount,
+      timeoutMs: 1000,
+      turn: this.turn,
+      clock: this.clock,
+      open: () => {
+        const opening = Promise.withResolvers<Transport>();
+        this.opening.push(opening);
+        return opening.promise;
+      },
+      frameSize: (bytes, start, end) => {
+        const stop = bytes.subarray(start, end).indexOf(FULL_STOP);
+        return stop + 1;
+      },
+      report: (_address, state, reason) => this.states.push(reason === "" ? state : `${state}: ${reason}`),
+    });
+  }
+
+  /** Sends a read (lower case) or a write (upper case). */
+  send(name: string, lane = new Lane()): FakeExchange {
+    const exchange = new FakeExchange(name, name === name.toLowerCase(), this.log);
+    const frame = encodeText(`<${name}.>`);
+    this.pool.send(lane, exchange, frame, 1, frame.length - 2);
+    return exchange;
+  }
+
+  /** Lets the connection that is being made succeed. */
+  async connect(transport = new FakeTransport()): Promise<FakeTransport> {
+    this.opening.shift()!.resolve(transport);
+    await settle();
+    return transport;
+  }
+
+  async refuse(reason: string): Promise<void> {
+    this.opening.shift()!.reject(new Error(reason));
+    await settle();
+  }
+
+  /** Waits for the next try to connect. */
+  async untilOpening(): Promise<void> {
+    const deadlineMs = performance.now() + 5000;
+    while (this.opening.length === 0) {
+      assert(performance.now() < deadlineMs, "no try to connect within 5 s");
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  }
+}
+
+/** Lets everything run that waits for nothing but its turn. */
+function settle(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 0));
+}
+
+/** Runs a test on a pool, and closes it. */
+function withRig(run: (rig: Rig) => Promise<void>, connectionsMaxCount = 1): () => Promise<void> {
+  return async () => {
+    const rig = new Rig(connectionsMaxCount);
+    try {
+      await run(rig);
+    } finally {
+      for (const opening of rig.opening) opening.reject(new Error("the test is over"));
+      rig.pool.close();
+      await settle();
+    }
+  };
+}
+
+Deno.test(
+  "Pool connects on demand and writes what one turn has collected at once",
+  withRig(async (rig) => {
+    assertEquals(rig.opening.length, 0);
+    rig.send("a");
+    rig.send("B");
+    assertEquals(rig.opening.length, 1);
+    const transport = await rig.connect();
+    rig.send("c");
+    rig.send("d");
+    assertEquals(transport.writes, ["a.B."]);
+    await settle();
+    assertEquals(transport.writes, ["a.B.", "c.d."]);
+  }),
+);
+
+Deno.test(
+  "Pool matches replies to requests by their order",
+  withRig(async (rig) => {
+    for (const name of "abcd") rig.send(name);
+    const transport = await rig.connect();
+    transport.push("1.2.3");
+    await settle();
+    assertEquals(rig.log, ["a=1.", "b=2."]);
+    transport.push(".4.");
+    await settle();
+    assertEquals(rig.log, ["a=1.", "b=2.", "c=3.", "d=4."]);
+    assertEquals(rig.pool.inFlight, 0);
+  }),
+);
+
+Deno.test(
+  "Pool never has two writes under way on one connection",
+  withRig(async (rig) => {
+    rig.send("a");
+    const transport = new FakeTransport();
+    transport.blocked = true;
+    await rig.connect(transport);
+    rig.send("b");
+    await settle();
+    rig.send("c");
+    await settle();
+    assertEquals(transport.writes, ["a."]);
+    transport.unblock();
+    await settle();
+    assertEquals(transport.writes, ["a.", "b.c."]);
+  }),
+);
+
+Deno.test(
+  "Pool ends a connection that sends what nobody has asked for",
+  withRig(async (rig) => {
+    rig.send("a");
+    const transport = await rig.connect();
+    transport.push("1.2.");
+    await settle();
+    assertEquals(rig.log, ["a=1."]);
+    assert(transport.closed);
+  }),
+);
+
+Deno.test(
+  "Pool repeats a read once when its connection is lost, and never a write that was sent",
+  withRig(async (rig) => {
+    rig.send("x");
+    const first = await rig.connect();
+    first.push("0.");
+    await settle();
+    for (const name of ["a", "B", "c"]) rig.send(name);
+    await settle();
+    first.lose();
+    await settle();
+    assertEquals(rig.log, ["x=0.", "B!sent"]);
+    const second = await rig.connect();
+    assertEquals(second.writes, ["a.c."]);
+    second.push("1.");
+    await settle();
+    second.lose();
+    await settle();
+    assertEquals(rig.log, ["x=0.", "B!sent", "a=1.", "c!sent"]);
+  }),
+);
+
+Deno.test(
+  "Pool sends a write on another connection when no byte of it had left",
+  withRig(async (rig) => {
+    rig.send("x");
+    const first = await rig.connect();
+    first.push("0.");
+    await settle();
+    first.blocked = true;
+    rig.send("A");
+    await settle();
+    rig.send("B");
+    await settle();
+    first.lose();
+    await settle();
+    assertEquals(rig.log, ["x=0.", "A!sent"]);
+    const second = await rig.connect();
+    assertEquals(second.writes, ["B."]);
+  }),
+);
+
+Deno.test(
+  "Pool keeps the order of what it repeats, and sends later requests behind it",
+  withRig(async (rig) => {
+    const lane = new Lane();
+    rig.send("x", lane);
+    const first = await rig.connect();
+    first.push("0.");
+    await settle();
+    for (const name of "abc") rig.send(name, lane);
+    await settle();
+    first.lose("end");
+    await settle();
+    rig.send("d", lane);
+    const second = await rig.connect();
+    assertEquals(second.writes, ["a.b.c.d."]);
+    assertEquals(lane.inFlight, 4);
+  }),
+);
+
+Deno.test(
+  "Pool ends a connection that misses a deadline, so that no late reply reaches another request",
+  withRig(async (rig) => {
+    rig.send("a");
+    rig.send("B");
+    const first = await rig.connect();
+    rig.clock.nowMs = 900;
+    rig.send("c");
+    await settle();
+    rig.pool.sweep();
+    assertEquals(rig.log, []);
+    rig.clock.nowMs = 1001;
+    rig.pool.sweep();
+    assertEquals(rig.log, ["a!sent", "B!sent", "c!sent"]);
+    assert(first.closed);
+    // The reply that nobody waits for any more.
+    first.push("1.2.3.");
+    await rig.untilOpening();
+    const second = await rig.connect();
+    rig.send("d");
+    await settle();
+    second.push("4.");
+    await settle();
+    assertEquals(rig.log.slice(3), ["d=4."]);
+    assertEquals(rig.pool.timeouts, 1);
+  }),
+);
+
+Deno.test(
+  "Pool fails requests at once while the server is down, and tries it by itself",
+  withRig(async (rig) => {
+    const waiting = rig.send("A");
+    await rig.refuse("nobody listens there");
+    assertEquals(rig.log, ["A!unsent"]);
+    assertEquals(waiting.error!.message, 'server "server:1": nobody listens there');
+    assertEquals(rig.pool.state, "down");
+    rig.send("b");
+    assertEquals(rig.log, ["A!unsent", "b!unsent"]);
+    await rig.untilOpening();
+    // A request does not wait for the trial.
+    rig.send("c");
+    assertEquals(rig.log.at(-1), "c!unsent");
+    await rig.refuse("nobody listens there");
+    await rig.untilOpening();
+    const transport = await rig.connect();
+    assertEquals(rig.pool.state, "up");
+    rig.send("d");
+    await settle();
+    assertEquals(transport.writes, ["d."]);
+    assertEquals(rig.states, ["down: nobody listens there", "up"]);
+  }),
+);
+
+Deno.test(
+  "Pool takes a connection that is lost before the first reply for a server that is down",
+  withRig(async (rig) => {
+    rig.send("a");
+    const transport = await rig.connect();
+    transport.lose("end");
+    await settle();
+    assertEquals(rig.log, ["a!sent"]);
+    assertEquals(rig.states, ["down: it closed the connection"]);
+  }),
+);
+
+Deno.test(
+  "Pool opens another connection when all are busy, and uses the least loaded",
+  withRig(async (rig) => {
+    rig.send("a");
+    const first = await rig.connect();
+    assertEquals(rig.opening.length, 0);
+    for (let i = 0; i < PIPELINE_BUSY_LOAD; i++) rig.send("b");
+    assertEquals(rig.opening.length, 1);
+    const second = await rig.connect();
+    rig.send("c");
+    await settle();
+    assertEquals(second.writes, ["c."]);
+    // Both are busy now, and two is all there may be.
+    for (let i = 0; i < 3 * PIPELINE_BUSY_LOAD; i++) rig.send("d");
+    assertEquals(rig.opening.length, 0);
+    await settle();
+    assert(Math.abs(first.writes.join("").length - second.writes.join("").length) <= 4);
+  }, 2),
+);
+
+Deno.test(
+  "Pool keeps a client on one connection while it has requests in flight",
+  withRig(async (rig) => {
+    const lane = new Lane();
+    for (let i = 0; i <= PIPELINE_BUSY_LOAD; i++) rig.send("x");
+    const first = await rig.connect();
+    rig.send("y");
+    rig.send("a", lane);
+    const second = await rig.connect();
+    rig.send("b", lane);
+    await settle();
+    assertEquals(second.writes, []);
+    assert(first.writes.join("").endsWith("y.a.b."));
+    first.push("1.".repeat(PIPELINE_BUSY_LOAD + 4));
+    await settle();
+    assertEquals(lane.inFlight, 0);
+    rig.send("z");
+    rig.send("c", lane);
+    await settle();
+    assert(first.writes.join("").endsWith("z."));
+    assertEquals(second.writes, ["c."]);
+  }, 2),
+);
+
+Deno.test(
+  "Pool tells when a queue is full and when it is relieved",
+  withRig(async (rig) => {
+    const lane = new Lane();
+    const frame = encodeText("x".repeat(BACKEND_QUEUE_MAX_BYTES / 2) + ".");
+    const exchange = () => new FakeExchange("x", false, rig.log);
+    assertEquals(rig.pool.send(lane, exchange(), frame, 0, frame.length), undefined);
+    const congested = rig.pool.send(lane, exchange(), frame, 0, frame.length);
+    assert(congested !== undefined);
+    let relieved = 0;
+    congested.whenRelieved(() => relieved++);
+    const transport = await rig.connect();
+    transport.push("1.");
+    await settle();
+    assertEquals(relieved, 0);
+    transport.push("2.");
+    await settle();
+    assertEquals(relieved, 1);
+    congested.whenRelieved(() => relieved++);
+    assertEquals(relieved, 2);
+  }),
+);
+
+Deno.test(
+  "Pool relieves those that wait when the connection is lost",
+  withRig(async (rig) => {
+    const frame = encodeText("x".repeat(BACKEND_QUEUE_MAX_BYTES) + ".");
+    const congested = rig.pool.send(new Lane(), new FakeExchange("x", false, rig.log), frame, 0, frame.length);
+    let relieved = 0;
+    congested!.whenRelieved(() => relieved++);
+    await rig.refuse("nobody listens there");
+    assertEquals(relieved, 1);
+  }),
+);
+
+Deno.test(
+  "Pool retire() lets what is in flight finish, then closes",
+  withRig(async (rig) => {
+    rig.send("a");
+    const transport = await rig.connect();
+    rig.pool.retire();
+    assert(!transport.closed);
+    assertEquals(rig.pool.closed, false);
+    transport.push("1.");
+    await settle();
+    assertEquals(rig.log, ["a=1."]);
+    assert(transport.closed);
+    assert(rig.pool.closed);
+    const late = rig.send("b");
+    assertEquals(rig.log.at(-1), "b!unsent");
+    assert(late.error!.message.includes("removed"));
+  }),
+);
+
+Deno.test(
+  "Pool retire() closes idle connections at once, and one that is being made when it is made",
+  withRig(async (rig) => {
+    rig.send("a");
+    rig.pool.retire();
+    const transport = await rig.connect();
+    assertEquals(transport.writes, ["a."]);
+    transport.push("1.");
+    await settle();
+    assertEquals(rig.log, ["a=1."]);
+    assert(transport.closed);
+  }),
+);
+
+Deno.test("Turn flushes each once a turn, those asked for meanwhile too", async () => {
+  const turn = new Turn();
+  const flushed: string[] = [];
+  const second = { scheduled: false, flush: () => void flushed.push("second") };
+  const first = {
+    scheduled: false,
+    flush: () => {
+      flushed.push("first");
+      turn.schedule(second);
+    },
+  };
+  turn.schedule(first);
+  turn.schedule(first);
+  assertEquals(flushed, []);
+  await settle();
+  assertEquals(flushed, ["first", "second"]);
+  turn.schedule(first);
+  await settle();
+  assertEquals(flushed.length, 4);
+});

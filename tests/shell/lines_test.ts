@@ -1,0 +1,21 @@
+import { assertEquals } from "@std/assert";
+import { decodeText, encodeText } from "../../src/bytes.ts";
+import { readLines } from "../../src/shell/lines.ts";
+
+async function linesOf(...chunks: string[]): Promise<string[]> {
+  const found: string[] = [];
+  for await (const lines of readLines(ReadableStream.from(chunks.map(encodeText)))) {
+    found.push(...lines.map((line) => decodeText(line)));
+  }
+  return found;
+}
+
+Deno.test("readLines() joins lines that chunks have split", async () => {
+  assertEquals(await linesOf("a\nb", "c\n", "\nd", "", "e\n"), ["a", "bc", "", "de"]);
+});
+
+Deno.test("readLines() yields what follows the last newline", async () => {
+  assertEquals(await linesOf("a\nb"), ["a", "b"]);
+  assertEquals(await linesOf("a\n"), ["a"]);
+  assertEquals(await linesOf(), []);
+});

@@ -1,0 +1,137 @@
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { decodeText, encodeText } from "../../src/bytes.ts";
+import { connect } from "../../src/client.ts";
+import type { Format } from "../../src/shell/format.ts";
+import { runPiped, Status } from "../../src/shell/piped.ts";
+import type { Sink } from "../../src/shell/output.ts";
+import { FakeServer } from "../support/fake_server.ts";
+import type { FakeHandler } from "../support/fake_server.ts";
+
+/** Collects what is written; fails once it has taken `limitBytes`, as a pipe does whose reader went away. */
+class Collector implements Sink {
+  text = "";
+  readonly #limitBytes: number;
+
+  constructor(limitBytes = Infinity) {
+    this.#limitBytes = limitBytes;
+  }
+
+  write(source: Uint8Array): Promise<number> {
+    if (this.text.length >= this.#limitBytes) return Promise.reject(new Deno.errors.BrokenPipe("gone"));
+    // One byte less than asked: who writes has to go on with the rest.
+    const taken = source.length > 1 ? source.subarray(0, -1) : source;
+    this.text += decodeText(taken);
+    return Promise.resolve(taken.length);
+  }
+}
+
+interface Run {
+  status: Status;
+  output: string;
+  errors: string;
+  requests: string[][];
+}
+
+async function runLines(
+  input: AsyncIterable<Uint8Array> | string,
+  handler: FakeHandler,
+  { format = "raw", limitBytes }: { format?: Format; limitBytes?: number } = {},
+): Promise<Run> {
+  await using server = new FakeServer(handler);
+  await using client = await connect({ addr: `127.0.0.1:${server.port}`, plaintext: true });
+  const output = new Collector(limitBytes);
+  const errors = new Collector();
+  const chunks = typeof input === "string" ? ReadableStream.from([encodeText(input)]) : input;
+  const status = await runPiped(client, { input: chunks, output, errors }, format);
+  client.disconnect();
+  return { status, output: output.text, errors: errors.text, requests: server.requests };
+}
+
+function answer(request: string[], peer: Parameters<FakeHandler>[1]): void {
+  if (request[0] === "bad") peer.refuse("ERR", "no such thing");
+  else if (request[0] === "cut") peer.close();
+  else peer.reply(encodeText(request.slice(1).join(" ")));
+}
+
+Deno.test("runPiped() writes replies in the order of the lines", async () => {
+  const lines = Array.from({ length: 20_000 }, (_, index) => `echo ${index}\n`).join("");
+  const { status, output, requests } = await runLines(lines, answer);
+  assertEquals(status, Status.Done);
+  assertEquals(output, lines.replaceAll("echo ", ""));
+  assertEquals(requests.length, 20_000);
+});
+
+Deno.test("runPiped() goes on after a refusal and after a line that cannot be read", async () => {
+  const { status, output, errors } = await runLines('echo 1\nbad\n\necho "x\necho 2', answer);
+  assertEquals(status, Status.Refused);
+  assertEquals(output, "1\n2\n");
+  assertEquals(errors.split("\n")[0], "line 2: ERR no such thing");
+  assertMatch(errors, /^line 4: ERR Cannot read the line: .* never closed$/m);
+});
+
+Deno.test("runPiped() writes refusals among the replies in JSON", async () => {
+  const { output, errors } = await runLines("echo 1\nbad\necho 2\n", answer, { format: "json" });
+  assertEquals(output, '"1"\n{"error":{"code":"ERR","message":"no such thing"}}\n"2"\n');
+  assertEquals(errors, "");
+});
+
+Deno.test("runPiped() keeps the place of what it answers itself", async () => {
+  const { output, requests } = await runLines("echo 1\nhelp ping\nclear\necho 2\nquit\necho 3\n", answer);
+  assertMatch(output, /^1\nping \[text\]\n(.*\n)+2\n$/);
+  assertEquals(requests.length, 2);
+});
+
+Deno.test("runPiped() stops when the connection is lost, and says what is unknown", async () => {
+  const { status, output, errors, requests } = await runLines("echo 1\ncut\necho 2\n", answer);
+  assertEquals(status, Status.NoConnection);
+  assertEquals(output, "1\n");
+  assertMatch(errors, /^inmem client: line 2: Lost the connection .*it may have taken effect/);
+  assert(requests.filter(([name]) => name === "cut").length === 1);
+});
+
+Deno.test("runPiped() ends when the connection is lost although its input stays silent", async () => {
+  let input: ReadableStreamDefaultController<Uint8Array>;
+  const silent = new ReadableStream<Uint8Array>({
+    start(controller) {
+      input = controller;
+      controller.enqueue(encodeText("echo 1\ncut\n"));
+    },
+  });
+  const { status, output } = await runLines(silent, answer);
+  assertEquals([status, output], [Status.NoConnection, "1\n"]);
+  input!.close();
+});
+
+Deno.test("runPiped() writes a reply before more input has arrived", async () => {
+  const first = Promise.withResolvers<void>();
+  async function* input(): AsyncGenerator<Uint8Array> {
+    yield encodeText("echo 1\n");
+    await first.promise;
+    yield encodeText("echo 2\n");
+  }
+  await using server = new FakeServer(answer);
+  await using client = await connect({ addr: `127.0.0.1:${server.port}`, plaintext: true });
+  const written: string[] = [];
+  const output: Sink = {
+    write(source) {
+      written.push(decodeText(source));
+      first.resolve();
+      return Promise.resolve(source.length);
+    },
+  };
+  assertEquals(await runPiped(client, { input: input(), output, errors: output }, "raw"), Status.Done);
+  assertEquals(written, ["1\n", "2\n"]);
+});
+
+Deno.test("runPiped() ends quietly when the reader of its output goes away", async () => {
+  async function* input(): AsyncGenerator<Uint8Array> {
+    for (;;) {
+      yield encodeText("echo 1\n".repeat(1000));
+      await new Promise((resolve) => setTimeout(resolve, 0));
+    }
+  }
+  const { status, output, errors } = await runLines(input(), answer, { limitBytes: 10 });
+  assertEquals(status, Status.Done);
+  assertEquals(errors, "");
+  assertStringIncludes(output, "1\n1\n");
+});

@@ -1,0 +1,174 @@
+/**
+ * The client as a program: how it is called, what it prints where, and its exit status. The interactive shell runs on a
+ * pseudo-terminal that `script` (of util-linux) makes; where there is none, that test is left out.
+ */
+
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { fromFileUrl, join } from "@std/path";
+import { encodeText } from "../src/bytes.ts";
+import { FakeServer } from "./support/fake_server.ts";
+import type { FakeHandler } from "./support/fake_server.ts";
+
+const MAIN = fromFileUrl(new URL("../src/main.ts", import.meta.url));
+const CONFIGURATION = fromFileUrl(new URL("../deno.json", import.meta.url));
+const PROGRAM = [Deno.execPath(), "run", "--quiet", "--no-prompt", "--config", CONFIGURATION, "-P=program", MAIN];
+
+async function runClient(
+  words: readonly string[],
+  { input = "", env = {} }: { input?: string; env?: Record<string, string> } = {},
+): Promise<{ code: number; output: string; errors: string }> {
+  const [command = "", ...args] = PROGRAM;
+  const child = new Deno.Command(command, {
+    args: [...args, "client", ...words],
+    env: { INMEM_PASSWORD: "secret", ...env },
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const writer = child.stdin.getWriter();
+  await writer.write(encodeText(input)).catch(() => {});
+  await writer.close().catch(() => {});
+  const { code, stdout, stderr } = await child.output();
+  return { code, output: new TextDecoder().decode(stdout), errors: new TextDecoder().decode(stderr) };
+}
+
+const answer: FakeHandler = (request, peer) => {
+  const values: Record<string, () => void> = {
+    auth: () => request[1] === "secret" ? peer.reply("OK") : peer.refuse("WRONGPASS", "invalid password"),
+    get: () => peer.reply(encodeText(`value of ${request[1]}`)),
+    lrange: () => peer.reply([encodeText("a"), null, encodeText("日本")]),
+    set: () => peer.reply("OK"),
+    incr: () => peer.refuse("ERR", "value is not an integer"),
+  };
+  (values[request[0]!] ?? (() => peer.refuse("ERR", `unknown command '${request[0]}'`)))();
+};
+
+function to(server: FakeServer): string[] {
+  return ["--addr", `127.0.0.1:${server.port}`, "--plaintext"];
+}
+
+Deno.test("inmem client runs one command, whose arguments may look like options", async () => {
+  await using server = new FakeServer(answer);
+  assertEquals(await runClient([...to(server), "set", "x", "-5"]), { code: 0, output: "OK\n", errors: "" });
+  assertEquals(server.requests, [["auth", "secret"], ["set", "x", "-5"]]);
+  assertEquals((await runClient([...to(server), "lrange", "l", "0", "-1"])).output, "a\n\n日本\n");
+  assertEquals((await runClient([...to(server), "--json", "lrange", "l"])).output, '["a",null,"日本"]\n');
+});
+
+Deno.test("inmem client exits with 1 when the server refuses", async () => {
+  await using server = new FakeServer(answer);
+  const refused = { code: 1, output: "", errors: "ERR value is not an integer\n" };
+  assertEquals(await runClient([...to(server), "incr", "x"]), refused);
+  const json = await runClient([...to(server), "--json", "incr", "x"]);
+  assertEquals(json, { code: 1, output: '{"error":{"code":"ERR","message":"value is not an integer"}}\n', errors: "" });
+  const wrong = await runClient([...to(server), "get", "x"], { env: { INMEM_PASSWORD: "wrong" } });
+  assertEquals([wrong.code, wrong.output], [1, ""]);
+  assertStringIncludes(wrong.errors, "WRONGPASS");
+});
+
+Deno.test("inmem client exits with 2 when it is called wrongly, and helps without a server", async () => {
+  for (const words of [["--nonsense"], ["--addr", "nowhere"], ["--ca", "/nonexistent", "ping"], ["help", "nonsense"]]) {
+    const { code, output, errors } = await runClient(words);
+    assertEquals([code, output], [2, ""], words.join(" "));
+    assertMatch(errors, /^inmem client: [^\n]+\n$/);
+  }
+  const help = await runClient(["help", "get"]);
+  assertEquals([help.code, help.errors], [0, ""]);
+  assertStringIncludes(help.output, "get key");
+  const usage = await runClient(["--help"]);
+  assertEquals(usage.code, 0);
+  assertStringIncludes(usage.output, "Usage: inmem client");
+});
+
+Deno.test("inmem client exits with 3 when there is no connection, and hints at what to do", async () => {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  listener.close();
+  const { code, output, errors } = await runClient(["--addr", `127.0.0.1:${port}`, "get", "x"]);
+  assertEquals([code, output], [3, ""]);
+  assertStringIncludes(errors, `127.0.0.1:${port}`);
+  assertStringIncludes(errors, "is the server running?");
+  await using server = new FakeServer((_request, peer) => peer.write(encodeText("HTTP/1.1 400 Bad Request\r\n")));
+  const other = await runClient([...to(server), "get", "x"]);
+  assertEquals(other.code, 3);
+  assertStringIncludes(other.errors, "not the protocol of inmem");
+});
+
+Deno.test("inmem client runs the lines of its input", async () => {
+  await using server = new FakeServer(answer);
+  const { code, output, errors } = await runClient(to(server), { input: 'get "a b"\nincr x\nget c' });
+  assertEquals({ code, output, errors }, {
+    code: 1,
+    output: "value of a b\nvalue of c\n",
+    errors: "line 2: ERR value is not an integer\n",
+  });
+});
+
+async function hasScript(): Promise<boolean> {
+  try {
+    return (await new Deno.Command("script", { args: ["--version"], stdout: "null" }).output()).success;
+  } catch {
+    return false;
+  }
+}
+
+Deno.test(
+  { name: "inmem client on a terminal edits, completes and remembers", ignore: !await hasScript() },
+  async () => {
+    await using server = new FakeServer(answer);
+    const state = await Deno.makeTempDir({ prefix: "inmem-shell-" });
+    const line = [...PROGRAM, "client", ...to(server)].map((word) => `'${word}'`).join(" ");
+    const child = new Deno.Command("script", {
+      args: ["--quiet", "--flush", "--return", "--command", `${line}; stty -a`, "/dev/null"],
+      env: { INMEM_PASSWORD: "secret", XDG_STATE_HOME: state, TERM: "xterm" },
+      stdin: "piped",
+      stdout: "piped",
+    }).spawn();
+    const keys = child.stdin.getWriter();
+    let seen = "";
+    const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+    async function expect(text: string): Promise<void> {
+      while (!seen.includes(text)) {
+        const { value, done } = await reader.read();
+        assert(!done, `the shell ended before "${text}" was seen: ${seen}`);
+        seen += value;
+      }
+      seen = seen.slice(seen.indexOf(text) + text.length);
+    }
+    async function type(text: string): Promise<void> {
+      await keys.write(encodeText(text));
+    }
+    try {
+      await expect(`127.0.0.1:${server.port}> `);
+      await type("get ac\x1b[Db\x01\x1b[3~G\x05\x7f\r");
+      await expect("unknown command 'Get'");
+      await type("gx\x7f");
+      await type("e");
+      await type("t");
+      await type("\x15auth hunter2\r");
+      await expect("(error) WRONGPASS");
+      await type("hgeta");
+      await expect("hgeta");
+      await type("\t");
+      await expect("ll ");
+      await type("\x03");
+      await expect("^C");
+      await type("get 日本\nset x 1\nincr x\n");
+      await expect('"value of 日本"');
+      await expect("OK");
+      await expect("(error) ERR value is not an integer");
+      await type("\x1b[A\x1b[A\x1b[A\r");
+      await expect('"value of 日本"');
+      await type("exit\r");
+      await expect(" icanon");
+      while (!(await reader.read()).done);
+    } finally {
+      await keys.close().catch(() => {});
+      await child.status;
+      const history = await Deno.readTextFile(join(state, "inmem", "history"));
+      await Deno.remove(state, { recursive: true });
+      assertEquals(history.includes("hunter2"), false);
+      assertStringIncludes(history, "get 日本\nset x 1\nincr x\n");
+    }
+  },
+);

@@ -1,0 +1,143 @@
+/**
+ * A server that answers as a test says: with replies, with bytes that are none, late, or not at all. It speaks the native
+ * protocol without TLS, on a loopback port that the system chooses.
+ *
+ * @module
+ */
+
+import { decodeText } from "../../src/bytes.ts";
+import type { Value } from "../../src/client.ts";
+import { Connection } from "../../src/wire/connection.ts";
+import { decodeRequest, FRAME_PREFIX_BYTES, frameLength } from "../../src/wire/frame.ts";
+import { NativeReply } from "../../src/wire/reply.ts";
+import { Request } from "../../src/wire/request.ts";
+
+/** One client's connection, as the test sees it. */
+export class FakePeer {
+  readonly #connection: Connection;
+  #written: Promise<void> = Promise.resolve();
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+  }
+
+  /** Answers a value. Text is answered as the server's own word, bytes as data. */
+  reply(value: Value): void {
+    const reply = new NativeReply();
+    reply.begin();
+    encode(reply, value);
+    reply.end();
+    this.write(reply.buffer.slice(0, reply.length));
+  }
+
+  /** Answers a refusal. */
+  refuse(code: "ERR" | "WRONGTYPE" | "WRONGPASS" | "NOAUTH", message: string): void {
+    const reply = new NativeReply();
+    reply.begin();
+    reply.error(code, message);
+    reply.end();
+    this.write(reply.buffer.slice(0, reply.length));
+  }
+
+  /** Writes bytes as they are, behind what was written before. */
+  write(bytes: Uint8Array): void {
+    this.#written = this.#written.then(() => this.#connection.write(bytes)).catch(() => {});
+  }
+
+  /** Holds back what is written from now on. */
+  pause(durationMs: number): void {
+    this.#written = this.#written.then(() => new Promise((resolve) => setTimeout(resolve, durationMs)));
+  }
+
+  /** Cuts the connection off, once what was written before is out. */
+  async close(): Promise<void> {
+    await this.#written;
+    this.#connection.close();
+  }
+}
+
+function encode(reply: NativeReply, value: Value): void {
+  if (value === null) reply.nil();
+  else if (typeof value === "string") reply.status(value);
+  else if (typeof value === "number") reply.integer(value);
+  else if (typeof value === "bigint") reply.integer64(value);
+  else if (value instanceof Uint8Array) reply.bytes(value, 0, value.length);
+  else if (Array.isArray(value)) {
+    reply.array(value.length);
+    for (const item of value) encode(reply, item);
+  } else if (value instanceof Map) {
+    reply.map(value.size);
+    for (const [field, item] of value) {
+      encode(reply, field);
+      encode(reply, item);
+    }
+  } else throw new TypeError(`Cannot encode a ${typeof value}`);
+}
+
+/** What a test does with one request: its arguments as text, and the connection to answer on. */
+export type FakeHandler = (request: string[], peer: FakePeer) => void;
+
+/** Listens until disposed of. */
+export class FakeServer implements AsyncDisposable {
+  /** How many connections there were. */
+  connectionCount = 0;
+  /** All requests so far, on all connections, as text. */
+  readonly requests: string[][] = [];
+  readonly #listener: Deno.TcpListener;
+  readonly #open = new Set<Connection>();
+  readonly #serving: Promise<void>[] = [];
+  readonly #handler: FakeHandler;
+
+  constructor(handler: FakeHandler, port = 0) {
+    this.#handler = handler;
+    this.#listener = Deno.listen({ hostname: "127.0.0.1", port });
+    this.#serving.push(this.#accept());
+  }
+
+  /** Where it listens. */
+  get port(): number {
+    return this.#listener.addr.port;
+  }
+
+  async #accept(): Promise<void> {
+    for await (const socket of this.#listener) {
+      this.connectionCount++;
+      const connection = new Connection(socket);
+      this.#open.add(connection);
+      this.#serving.push(this.#serve(connection));
+    }
+  }
+
+  async #serve(connection: Connection): Promise<void> {
+    const peer = new FakePeer(connection);
+    const request = new Request();
+    try {
+      while (await connection.fill()) {
+        while (connection.end - connection.start >= FRAME_PREFIX_BYTES) {
+          const begin = connection.start + FRAME_PREFIX_BYTES;
+          const end = begin + frameLength(connection.buffer, connection.start);
+          if (end > connection.end) break;
+          decodeRequest(connection.buffer, begin, end, request);
+          connection.start = end;
+          const words: string[] = [];
+          for (let i = 0; i < request.count; i++) {
+            words.push(decodeText(request.bytes, request.start(i), request.length(i)));
+          }
+          this.requests.push(words);
+          this.#handler(words, peer);
+        }
+      }
+    } catch {
+      // The client or the test has cut the connection off.
+    }
+    connection.close();
+    this.#open.delete(connection);
+  }
+
+  /** Stops listening and cuts every connection off. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#listener.close();
+    for (const connection of this.#open) connection.close();
+    await Promise.all(this.#serving);
+  }
+}

@@ -1,0 +1,153 @@
+/**
+ * A client without a network: encodes a request as the native protocol does, runs it through the command layer in
+ * this process, and decodes the reply. It is its own command context, with a clock that the test moves.
+ *
+ * @module
+ */
+
+import { assert, assertEquals, fail } from "@std/assert";
+import { execute } from "../../src/command/table.ts";
+import type { CommandContext } from "../../src/command/table.ts";
+import { ReplyError } from "../../src/errors.ts";
+import { Store } from "../../src/store/store.ts";
+import { decodeReply, decodeRequest, FRAME_PREFIX_BYTES, frameLength, RequestWriter } from "../../src/wire/frame.ts";
+import type { Argument, Value } from "../../src/wire/frame.ts";
+import { NativeReply } from "../../src/wire/reply.ts";
+import { Request } from "../../src/wire/request.ts";
+
+/** What a {@linkcode MemoryClient} is made with; everything has a default. */
+export interface MemoryClientOptions {
+  store?: Store;
+  /** Of the store that is made when none is given. */
+  memoryLimitBytes?: number;
+  nowMs?: number;
+  defaultTtlMs?: number;
+  password?: string;
+}
+
+const decoder = new TextDecoder();
+
+/** The time at which tests begin, unless they say otherwise. */
+export const START_MS = 1_700_000_000_000;
+
+/** A store that evicts, with a fixed seed. */
+export function makeStore(memoryLimitBytes = 64 * 1024 * 1024): Store {
+  return new Store({ memoryLimitBytes, evicts: true, seed: [1, 2] });
+}
+
+/** One connection to a store in this process. */
+export class MemoryClient implements CommandContext {
+  readonly store: Store;
+  nowMs: number;
+  authenticated: boolean;
+  readonly passwordRequired: boolean;
+  readonly defaultTtlMs: number;
+  /** Exceptions that were reported as bugs. */
+  readonly bugs: unknown[] = [];
+  /** The sections that `info` was last asked for. */
+  infoSections: readonly string[] | undefined;
+  /** What `save` does. */
+  saving: () => Promise<void> = () => Promise.resolve();
+  readonly reply = new NativeReply();
+  readonly #request = new Request();
+  readonly #writer = new RequestWriter();
+  readonly #password: string | undefined;
+
+  constructor(options: MemoryClientOptions = {}) {
+    const { store, memoryLimitBytes, nowMs = START_MS, defaultTtlMs = 0, password } = options;
+    this.store = store ?? makeStore(memoryLimitBytes);
+    this.nowMs = nowMs;
+    this.defaultTtlMs = defaultTtlMs;
+    this.#password = password;
+    this.passwordRequired = password !== undefined;
+    this.authenticated = password === undefined;
+  }
+
+  authenticate(user: string, password: string): boolean {
+    return user === "default" && password === this.#password;
+  }
+
+  info(sections: readonly string[]): string {
+    this.infoSections = sections;
+    return "# Server\r\nname:inmem\r\n";
+  }
+
+  save(): Promise<void> {
+    return this.saving();
+  }
+
+  reportBug(error: unknown): void {
+    this.bugs.push(error);
+  }
+
+  /** Runs one request and returns its whole reply frame, borrowed until the next call. */
+  run(request: readonly Argument[]): Uint8Array {
+    const pending = this.#start(request);
+    assert(pending === undefined, `expected "${request[0]}" not to wait`);
+    return this.#frame();
+  }
+
+  /** Runs one request that has to be accepted, and returns what it answers. */
+  call(...request: readonly Argument[]): Value {
+    return accepted(this.#decode(this.run(request)));
+  }
+
+  /** Runs one request that may wait. */
+  async wait(...request: readonly Argument[]): Promise<Value | ReplyError> {
+    await this.#start(request);
+    return this.#decode(this.#frame());
+  }
+
+  /** Runs one request that has to be refused without changing anything, and returns `CODE message`. */
+  refusal(...request: readonly Argument[]): string {
+    const { changes, size } = this.store;
+    const value = this.#decode(this.run(request));
+    if (!(value instanceof ReplyError)) fail(`expected a refusal of "${request.map(shown).join(" ")}"`);
+    assertEquals(this.store.changes, changes, "a refused command changed something");
+    assertEquals(this.store.size, size, "a refused command changed the number of keys");
+    return `${value.code} ${value.message}`;
+  }
+
+  /** As {@linkcode call}, with all bytes in the answer read as UTF-8 and maps turned into arrays of pairs. */
+  text(...request: readonly Argument[]): Readable {
+    return readable(this.call(...request));
+  }
+
+  #start(request: readonly Argument[]): void | Promise<void> {
+    this.#writer.add(request);
+    const frame = this.#writer.take();
+    decodeRequest(frame, FRAME_PREFIX_BYTES, frame.length, this.#request);
+    this.reply.clear();
+    return execute(this, this.#request, this.reply);
+  }
+
+  #frame(): Uint8Array {
+    const { buffer, length } = this.reply;
+    assertEquals(frameLength(buffer, 0), length - FRAME_PREFIX_BYTES, "a reply is one frame");
+    return buffer.subarray(0, length);
+  }
+
+  #decode(frame: Uint8Array): Value | ReplyError {
+    return decodeReply(frame, FRAME_PREFIX_BYTES, frame.length);
+  }
+}
+
+function shown(argument: Argument): string {
+  return argument instanceof Uint8Array ? `(${argument.length} bytes)` : String(argument);
+}
+
+function accepted(value: Value | ReplyError): Value {
+  if (value instanceof ReplyError) throw value;
+  return value;
+}
+
+/** A reply that is easy to compare with what a test expects. */
+export type Readable = null | boolean | number | bigint | string | readonly Readable[];
+
+/** Reads bytes as UTF-8 and maps as arrays of pairs, all the way down. */
+export function readable(value: Value): Readable {
+  if (value instanceof Uint8Array) return decoder.decode(value);
+  if (Array.isArray(value)) return value.map(readable);
+  if (value instanceof Map) return [...value].map(([key, item]) => [readable(key), readable(item)]);
+  return value;
+}

@@ -1,0 +1,479 @@
+/**
+ * The store as plainly as it can be said: maps and arrays, nothing clever. The oracle that the real store is tested
+ * against, through its own calls and through commands.
+ *
+ * It is stricter than the real one about what callers may do. A reference ends with the next write to its key and with
+ * `makeRoom`, and the cursor with any write; using either after that throws, where the real store might happen to
+ * work. Memory is not modelled: `makeRoom` evicts nothing, and refuses everything when {@linkcode ModelStore.full} is
+ * set; a test that knows how many keys the real store has evicted says so with {@linkcode ModelStore.evict}.
+ *
+ * @module
+ */
+
+import { AssertionError, StoreFullError } from "../../src/errors.ts";
+import { EntryType } from "../../src/store/store.ts";
+import type { Store, StoreStatistics } from "../../src/store/store.ts";
+
+/** What a store offers to those who use it. */
+type PublicStore = Pick<Store, keyof Store>;
+
+type Bytes = Uint8Array<ArrayBuffer>;
+
+interface ModelEntry {
+  readonly key: string;
+  /** The bucket that `scan` sees it in. */
+  readonly bucket: number;
+  reference: number;
+  deadlineMs: number;
+  value: Bytes | Bytes[] | Map<string, Bytes>;
+}
+
+type Cursor =
+  | { readonly elements: readonly Bytes[]; index: number }
+  | { readonly fields: readonly (readonly [string, Bytes])[]; index: number };
+
+/** Buckets that `scan` sees. */
+const BUCKETS_COUNT = 64;
+
+/** Bytes as a string of as many characters, so that a `Map` can be keyed by them. */
+function keyOf(bytes: Uint8Array, start: number, length: number): string {
+  let key = "";
+  for (let i = start; i < start + length; i++) key += String.fromCharCode(bytes[i]!);
+  return key;
+}
+
+function copyOf(bytes: Uint8Array, start: number, length: number): Bytes {
+  const copy = new Uint8Array(length);
+  copy.set(bytes.subarray(start, start + length));
+  return copy;
+}
+
+function write(text: string, target: Uint8Array, at: number): void {
+  for (let i = 0; i < text.length; i++) target[at + i] = text.charCodeAt(i);
+}
+
+function bucketOf(key: string): number {
+  let hash = 0;
+  for (let i = 0; i < key.length; i++) hash = (Math.imul(hash, 31) + key.charCodeAt(i)) | 0;
+  return (hash >>> 0) % BUCKETS_COUNT;
+}
+
+/** A store that is obviously right. */
+export class ModelStore implements PublicStore {
+  /** Whether `makeRoom` refuses. */
+  full = false;
+  changes = 0;
+  added = false;
+  removed = false;
+  /** Keys in the order of their use, the least recently used first. */
+  readonly #entries = new Map<string, ModelEntry>();
+  /** The references that may be used now. */
+  readonly #references = new Map<number, ModelEntry>();
+  #nextReference = 1;
+  #cursor: Cursor | undefined;
+  #expired = 0;
+
+  /** This model in the real store's place. The cast is for the real one's private parts only. */
+  asStore(): Store {
+    return this as PublicStore as Store;
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  get statistics(): StoreStatistics {
+    let keysWithDeadline = 0;
+    for (const { deadlineMs } of this.#entries.values()) {
+      if (deadlineMs !== 0) keysWithDeadline++;
+    }
+    return {
+      usedBytes: 0,
+      committedBytes: 0,
+      limitBytes: 0,
+      tableBytes: 0,
+      keys: this.size,
+      keysWithDeadline,
+      evictedKeys: 0,
+      expiredKeys: this.#expired,
+    };
+  }
+
+  makeRoom(bytes: number, count = 1): void {
+    if (!(bytes >= 0 && count >= 1)) throw new AssertionError(`room for ${bytes} bytes in ${count} arguments`);
+    if (this.full) throw new StoreFullError();
+    this.#references.clear();
+    this.#cursor = undefined;
+  }
+
+  /** Removes the least recently used keys. */
+  evict(count: number): void {
+    for (const entry of this.#entries.values()) {
+      if (count-- === 0) return;
+      this.#drop(entry);
+    }
+  }
+
+  // Keys.
+
+  find(bytes: Uint8Array, start: number, length: number, nowMs: number): number {
+    const reference = this.peek(bytes, start, length, nowMs);
+    if (reference !== 0) this.#touch(this.#entry(reference));
+    return reference;
+  }
+
+  peek(bytes: Uint8Array, start: number, length: number, nowMs: number): number {
+    const entry = this.#entries.get(keyOf(bytes, start, length));
+    if (entry === undefined) return 0;
+    if (entry.deadlineMs !== 0 && entry.deadlineMs <= nowMs) {
+      this.#expire(entry);
+      return 0;
+    }
+    return this.#refer(entry);
+  }
+
+  type(reference: number): EntryType {
+    const { value } = this.#entry(reference);
+    if (value instanceof Map) return EntryType.Hash;
+    return Array.isArray(value) ? EntryType.List : EntryType.String;
+  }
+
+  deadline(reference: number): number {
+    return this.#entry(reference).deadlineMs;
+  }
+
+  setDeadline(reference: number, deadlineMs: number): number {
+    const entry = this.#entry(reference);
+    entry.deadlineMs = deadlineMs;
+    return this.#changed(entry);
+  }
+
+  remove(reference: number): void {
+    this.#drop(this.#entry(reference));
+  }
+
+  clear(): void {
+    this.changes++;
+    this.#cursor = undefined;
+    this.#entries.clear();
+    this.#references.clear();
+  }
+
+  keyLength(reference: number): number {
+    return this.#entry(reference).key.length;
+  }
+
+  copyKey(reference: number, target: Uint8Array, at: number): void {
+    write(this.#entry(reference).key, target, at);
+  }
+
+  scan(cursor: number, visit: (entry: number) => void): number {
+    for (const entry of this.#entries.values()) {
+      if (entry.bucket === cursor) visit(this.#refer(entry));
+    }
+    return cursor + 1 < BUCKETS_COUNT ? cursor + 1 : 0;
+  }
+
+  oldest(): number {
+    for (const entry of this.#entries.values()) return this.#refer(entry);
+    return 0;
+  }
+
+  newer(reference: number): number {
+    const { key } = this.#entry(reference);
+    let passed = false;
+    for (const entry of this.#entries.values()) {
+      if (passed) return this.#refer(entry);
+      passed = entry.key === key;
+    }
+    return 0;
+  }
+
+  expireDue(nowMs: number, budget: number): boolean {
+    for (const entry of this.#entries.values()) {
+      if (entry.deadlineMs === 0 || entry.deadlineMs > nowMs) continue;
+      if (budget-- === 0) return true;
+      this.#expire(entry);
+    }
+    return false;
+  }
+
+  // Strings.
+
+  stringLength(reference: number): number {
+    return this.#string(reference).length;
+  }
+
+  copyString(reference: number, from: number, target: Uint8Array, at: number, length: number): void {
+    const value = this.#string(reference);
+    if (from + length > value.length) throw new AssertionError("a string was read beyond its end");
+    target.set(value.subarray(from, from + length), at);
+  }
+
+  setString(
+    keyBytes: Uint8Array,
+    keyStart: number,
+    keyLength: number,
+    reference: number,
+    bytes: Uint8Array,
+    start: number,
+    length: number,
+    deadlineMs: number,
+  ): number {
+    const value = copyOf(bytes, start, length);
+    const entry = this.#ensure(keyBytes, keyStart, keyLength, reference, value);
+    entry.value = value;
+    entry.deadlineMs = deadlineMs;
+    return this.#changed(entry);
+  }
+
+  appendString(reference: number, bytes: Uint8Array, start: number, length: number): number {
+    const value = this.#string(reference);
+    const entry = this.#entry(reference);
+    const joined = new Uint8Array(value.length + length);
+    joined.set(value);
+    joined.set(bytes.subarray(start, start + length), value.length);
+    entry.value = joined;
+    return this.#changed(entry);
+  }
+
+  // Lists.
+
+  listLength(reference: number): number {
+    return this.#list(reference).length;
+  }
+
+  listPush(
+    keyBytes: Uint8Array,
+    keyStart: number,
+    keyLength: number,
+    reference: number,
+    head: boolean,
+    bytes: Uint8Array,
+    start: number,
+    length: number,
+  ): number {
+    const element = copyOf(bytes, start, length);
+    const list = reference === 0 ? [] : this.#list(reference);
+    const entry = this.#ensure(keyBytes, keyStart, keyLength, reference, list);
+    if (head) list.unshift(element);
+    else list.push(element);
+    return this.#changed(entry);
+  }
+
+  listSeek(reference: number, index: number): boolean {
+    const elements = this.#list(reference);
+    if (!(index >= 0)) throw new AssertionError(`index ${index}`);
+    this.#cursor = { elements, index };
+    return index < elements.length;
+  }
+
+  listNext(): boolean {
+    const cursor = this.#listCursor();
+    return ++cursor.index < cursor.elements.length;
+  }
+
+  elementLength(): number {
+    return this.#element().length;
+  }
+
+  copyElement(target: Uint8Array, at: number): void {
+    target.set(this.#element(), at);
+  }
+
+  listSet(reference: number, index: number, bytes: Uint8Array, start: number, length: number): number {
+    const list = this.#list(reference);
+    if (!(index >= 0 && index < list.length)) throw new AssertionError(`index ${index} of ${list.length}`);
+    list[index] = copyOf(bytes, start, length);
+    return this.#changed(this.#entry(reference));
+  }
+
+  listPop(reference: number, head: boolean): number {
+    const list = this.#list(reference);
+    const entry = this.#entry(reference);
+    if (head) list.shift();
+    else list.pop();
+    return this.#dropIfEmpty(entry, list.length);
+  }
+
+  // Hashes.
+
+  hashLength(reference: number): number {
+    return this.#hash(reference).size;
+  }
+
+  hashSet(
+    keyBytes: Uint8Array,
+    keyStart: number,
+    keyLength: number,
+    reference: number,
+    fieldBytes: Uint8Array,
+    fieldStart: number,
+    fieldLength: number,
+    bytes: Uint8Array,
+    start: number,
+    length: number,
+  ): number {
+    const hash = reference === 0 ? new Map<string, Bytes>() : this.#hash(reference);
+    const entry = this.#ensure(keyBytes, keyStart, keyLength, reference, hash);
+    const field = keyOf(fieldBytes, fieldStart, fieldLength);
+    this.added = !hash.has(field);
+    hash.set(field, copyOf(bytes, start, length));
+    return this.#changed(entry);
+  }
+
+  hashFind(reference: number, bytes: Uint8Array, start: number, length: number): boolean {
+    const field = keyOf(bytes, start, length);
+    const value = this.#hash(reference).get(field);
+    this.#cursor = { fields: value === undefined ? [] : [[field, value]], index: 0 };
+    return value !== undefined;
+  }
+
+  hashFirst(reference: number): boolean {
+    const fields = [...this.#hash(reference)];
+    this.#cursor = { fields, index: 0 };
+    return fields.length > 0;
+  }
+
+  hashNext(): boolean {
+    const cursor = this.#hashCursor();
+    return ++cursor.index < cursor.fields.length;
+  }
+
+  fieldLength(): number {
+    return this.#pair()[0].length;
+  }
+
+  copyField(target: Uint8Array, at: number): void {
+    write(this.#pair()[0], target, at);
+  }
+
+  valueLength(): number {
+    return this.#pair()[1].length;
+  }
+
+  copyValue(target: Uint8Array, at: number): void {
+    target.set(this.#pair()[1], at);
+  }
+
+  hashRemove(reference: number, bytes: Uint8Array, start: number, length: number): number {
+    const hash = this.#hash(reference);
+    this.removed = hash.delete(keyOf(bytes, start, length));
+    return this.removed ? this.#dropIfEmpty(this.#entry(reference), hash.size) : reference;
+  }
+
+  /** Nothing can leak here. */
+  audit(): number {
+    return 0;
+  }
+
+  // References, order of use, and what a write does.
+
+  #entry(reference: number): ModelEntry {
+    const entry = this.#references.get(reference);
+    if (entry === undefined) throw new AssertionError(`reference ${reference} is used after its end`);
+    return entry;
+  }
+
+  #refer(entry: ModelEntry): number {
+    this.#references.set(entry.reference, entry);
+    return entry.reference;
+  }
+
+  /** Ends the entry's reference, and returns the new one. */
+  #changed(entry: ModelEntry): number {
+    this.changes++;
+    this.#cursor = undefined;
+    this.#references.delete(entry.reference);
+    entry.reference = this.#nextReference++;
+    return this.#refer(entry);
+  }
+
+  #touch(entry: ModelEntry): void {
+    this.#entries.delete(entry.key);
+    this.#entries.set(entry.key, entry);
+  }
+
+  #ensure(
+    bytes: Uint8Array,
+    start: number,
+    length: number,
+    reference: number,
+    value: ModelEntry["value"],
+  ): ModelEntry {
+    const key = keyOf(bytes, start, length);
+    if (reference !== 0) {
+      const entry = this.#entry(reference);
+      if (entry.key !== key) throw new AssertionError("a reference was used with another key");
+      return entry;
+    }
+    if (this.#entries.has(key)) throw new AssertionError("a key that is there was made again");
+    const entry = { key, bucket: bucketOf(key), reference: this.#nextReference++, deadlineMs: 0, value };
+    this.#entries.set(key, entry);
+    return entry;
+  }
+
+  #drop(entry: ModelEntry): void {
+    this.changes++;
+    this.#cursor = undefined;
+    this.#references.delete(entry.reference);
+    this.#entries.delete(entry.key);
+  }
+
+  #dropIfEmpty(entry: ModelEntry, length: number): number {
+    if (length > 0) return this.#changed(entry);
+    this.#drop(entry);
+    return 0;
+  }
+
+  #expire(entry: ModelEntry): void {
+    this.#expired++;
+    this.#drop(entry);
+  }
+
+  // Values by type, and the cursor.
+
+  #string(reference: number): Bytes {
+    const { value } = this.#entry(reference);
+    if (!(value instanceof Uint8Array)) throw new AssertionError("expected a string");
+    return value;
+  }
+
+  #list(reference: number): Bytes[] {
+    const { value } = this.#entry(reference);
+    if (!Array.isArray(value)) throw new AssertionError("expected a list");
+    return value;
+  }
+
+  #hash(reference: number): Map<string, Bytes> {
+    const { value } = this.#entry(reference);
+    if (!(value instanceof Map)) throw new AssertionError("expected a hash");
+    return value;
+  }
+
+  #listCursor(): Extract<Cursor, { elements: unknown }> {
+    const cursor = this.#cursor;
+    if (cursor === undefined || !("elements" in cursor)) throw new AssertionError("the cursor is on no list");
+    return cursor;
+  }
+
+  #hashCursor(): Extract<Cursor, { fields: unknown }> {
+    const cursor = this.#cursor;
+    if (cursor === undefined || !("fields" in cursor)) throw new AssertionError("the cursor is on no hash");
+    return cursor;
+  }
+
+  #element(): Bytes {
+    const { elements, index } = this.#listCursor();
+    const element = elements[index];
+    if (element === undefined) throw new AssertionError("the cursor is behind the list");
+    return element;
+  }
+
+  #pair(): readonly [string, Bytes] {
+    const { fields, index } = this.#hashCursor();
+    const pair = fields[index];
+    if (pair === undefined) throw new AssertionError("the cursor is behind the hash");
+    return pair;
+  }
+}

@@ -1,0 +1,119 @@
+/**
+ * A client that sends whatever a test wants, whole frames or not, and reads replies one by one.
+ *
+ * @module
+ */
+
+import { assert } from "@std/assert";
+import { decodeText } from "../../src/bytes.ts";
+import { ReplyError } from "../../src/errors.ts";
+import { decodeReply, FRAME_PREFIX_BYTES, frameLength, RequestWriter } from "../../src/wire/frame.ts";
+import type { Argument, Value } from "../../src/wire/frame.ts";
+
+/** The frames of some requests. */
+export function framesOf(...requests: (readonly Argument[])[]): Uint8Array<ArrayBuffer> {
+  const writer = new RequestWriter();
+  for (const request of requests) writer.add(request);
+  return writer.take();
+}
+
+/** A reply as a test compares it: bytes as text, a refusal as `CODE message`. */
+export function plain(value: Value | ReplyError): unknown {
+  if (value instanceof ReplyError) return `${value.code} ${value.message}`;
+  if (value instanceof Uint8Array) return decodeText(value);
+  if (Array.isArray(value)) return value.map(plain);
+  if (value instanceof Map) return new Map([...value].map(([key, each]) => [plain(key), plain(each)]));
+  return value;
+}
+
+/** One connection. Dispose of it, or {@linkcode close} it. */
+export class RawClient implements Disposable {
+  readonly socket: Deno.TcpConn | Deno.TlsConn;
+  #buffer = new Uint8Array(64 * 1024);
+  #start = 0;
+  #end = 0;
+  #closed = false;
+
+  constructor(socket: Deno.TcpConn | Deno.TlsConn) {
+    this.socket = socket;
+  }
+
+  /** Connects in plaintext, or with TLS when certificates are given. */
+  static async connect(address: Deno.NetAddr, caCerts?: string[]): Promise<RawClient> {
+    const { hostname, port } = address;
+    return new RawClient(
+      caCerts ? await Deno.connectTls({ hostname, port, caCerts }) : await Deno.connect({ hostname, port }),
+    );
+  }
+
+  /** Sends bytes. */
+  async send(bytes: Uint8Array): Promise<void> {
+    for (let start = 0; start < bytes.length;) start += await this.socket.write(bytes.subarray(start));
+  }
+
+  /** Sends one request and reads its reply. */
+  async call(...request: Argument[]): Promise<unknown> {
+    await this.send(framesOf(request));
+    return await this.reply();
+  }
+
+  /** Reads one reply. */
+  async reply(): Promise<unknown> {
+    await this.#fill(FRAME_PREFIX_BYTES);
+    const length = frameLength(this.#buffer, this.#start);
+    await this.#fill(FRAME_PREFIX_BYTES + length);
+    const start = this.#start + FRAME_PREFIX_BYTES;
+    this.#start = start + length;
+    return plain(decodeReply(this.#buffer, start, start + length));
+  }
+
+  /** Reads `count` replies. */
+  async replies(count: number): Promise<unknown[]> {
+    const found: unknown[] = [];
+    while (found.length < count) found.push(await this.reply());
+    return found;
+  }
+
+  /** Reads until the server ends the connection, whether in order or not, and returns what came as text. */
+  async rest(): Promise<string> {
+    try {
+      while (await this.#read());
+    } catch (error) {
+      assert(error instanceof Error && error.name in Deno.errors, String(error));
+    }
+    const text = decodeText(this.#buffer, this.#start, this.#end - this.#start);
+    this.#start = this.#end;
+    return text;
+  }
+
+  async #fill(count: number): Promise<void> {
+    while (this.#end - this.#start < count) {
+      if (!await this.#read()) throw new Error("The server has ended the connection");
+    }
+  }
+
+  async #read(): Promise<boolean> {
+    if (this.#end === this.#buffer.length) {
+      const unread = this.#buffer.subarray(this.#start, this.#end);
+      const next = unread.length > this.#buffer.length / 2 ? new Uint8Array(this.#buffer.length * 2) : this.#buffer;
+      next.set(unread);
+      this.#buffer = next;
+      this.#end -= this.#start;
+      this.#start = 0;
+    }
+    const count = await this.socket.read(this.#buffer.subarray(this.#end));
+    if (count === null) return false;
+    this.#end += count;
+    return true;
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.socket.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}

@@ -1,0 +1,184 @@
+/**
+ * Random requests of all commands that work on data, for comparing two stores.
+ *
+ * They come in phases, since what finds mistakes differs: few keys whose type changes all the time, lists and hashes
+ * that are left to grow large, large values, many keys.
+ *
+ * @module
+ */
+
+import { COMMANDS } from "../../src/command/specification.ts";
+import type { Argument } from "../../src/wire/frame.ts";
+import type { Random } from "./random.ts";
+
+/**
+ * Commands that are not of the store; `scan`, whose cursors differ and which is followed to its end; and `size`, which
+ * counts what has expired until it is removed, and is compared after that.
+ */
+const LEFT_OUT: ReadonlySet<string> = new Set(["ping", "echo", "info", "auth", "save", "scan", "flush", "size"]);
+/** Commands by how much they do for the run: what builds something up comes more often. */
+const NAMES = COMMANDS.filter(({ name }) => !LEFT_OUT.has(name)).flatMap(({ name }) => {
+  if (["lpush", "rpush", "hset", "append", "set"].includes(name)) return [name, name, name, name];
+  return [name];
+});
+
+/** The commands' groups by name. */
+const GROUPS: ReadonlyMap<string, string> = new Map(COMMANDS.map(({ name, group }) => [name, group]));
+/** Groups whose keys are kept apart most of the time, so that large lists and hashes come to be. */
+const KEYED_GROUPS = ["string", "list", "hash"];
+
+/** What the arguments of one phase are drawn from. */
+export interface Phase {
+  readonly keys: readonly Argument[];
+  /** Fields of a hash that are used. */
+  readonly fields: number;
+  /** Lengths of values, in bytes. */
+  readonly lengths: readonly number[];
+  /** Lists and hashes mostly stay and grow; else they come and go. */
+  readonly grows: boolean;
+}
+
+const KEYS: readonly Argument[] = [
+  "",
+  "a",
+  "b",
+  "key with spaces",
+  "ключ",
+  "{tag}x",
+  "n1",
+  "n2",
+  "l1",
+  "l2",
+  "h1",
+  "h2",
+]
+  .concat(Array.from({ length: 20 }, (_, i) => `k${i}`));
+const LONG_KEY = new Uint8Array(3000).fill(0x6b);
+
+/** The phases that a run goes through, in any order. */
+export const PHASES: readonly Phase[] = [
+  { keys: KEYS, fields: 6, lengths: [0, 1, 3, 8, 20], grows: false },
+  { keys: [...KEYS.slice(0, 8), LONG_KEY], fields: 40, lengths: [0, 1, 7, 8, 9, 63, 64, 65, 255, 256], grows: false },
+  { keys: KEYS.slice(0, 6), fields: 3_000, lengths: [0, 2, 30], grows: true },
+  { keys: KEYS.slice(0, 6), fields: 300, lengths: [0, 2, 30, 200, 2_000], grows: true },
+  { keys: KEYS.slice(0, 6), fields: 8, lengths: [1, 500, 4_000, 20_000, 100_000], grows: false },
+  { keys: Array.from({ length: 3_000 }, (_, i) => `many:${i}`), fields: 3, lengths: [1, 16, 32, 300], grows: false },
+];
+
+const NUMBERS = [0, 1, -1, 2, -2, 5, 10, -10, 100, 2 ** 31, -(2 ** 31), 2 ** 53 - 1, -(2 ** 53 - 1)];
+const STRANGE = ["9223372036854775807", "-9223372036854775808", "9223372036854775808", "", "x", "1.5", "01", "-0"];
+
+/** Makes requests of one phase. */
+export class RequestGenerator {
+  /** The group whose keys the request being made uses most of the time; -1 for any. */
+  #group = -1;
+
+  constructor(readonly random: Random, readonly phase: Phase) {}
+
+  #key(): Argument {
+    const { keys } = this.phase;
+    if (this.#group === -1 || this.random.chance(this.phase.grows ? 0.0005 : 0.03)) return this.random.pick(keys);
+    const own = this.random.below(Math.floor(keys.length / 3)) * 3 + this.#group;
+    return keys[own]!;
+  }
+
+  #field(): Argument {
+    const number = this.random.below(this.phase.fields);
+    return number === 0 ? "" : number % 7 === 0 ? `field ${number}`.padEnd(40 + number % 300, "f") : `f${number}`;
+  }
+
+  #value(): Argument {
+    if (this.random.chance(0.3)) return this.#number();
+    const bytes = new Uint8Array(this.random.pick(this.phase.lengths));
+    bytes.fill(this.random.below(256));
+    if (bytes.length > 0) bytes[0] = this.random.below(256);
+    return bytes;
+  }
+
+  #number(): Argument {
+    if (this.random.chance(0.05)) return this.random.pick(STRANGE);
+    return this.random.chance(0.5) ? this.random.pick(NUMBERS) : this.random.below(300) - 100;
+  }
+
+  /** From one up, mostly few and now and then many. */
+  #repeat(make: () => Argument | Argument[]): Argument[] {
+    const count = this.random.chance(this.phase.grows ? 0.1 : 0.02)
+      ? 1 + this.random.below(100)
+      : 1 + this.random.below(4);
+    return Array.from({ length: count }, make).flat();
+  }
+
+  #ttl(): Argument {
+    return this.random.chance(0.1) ? this.#number() : 1 + this.random.below(5_000);
+  }
+
+  #setOptions(): Argument[] {
+    const options: Argument[] = [];
+    if (this.random.chance(0.2)) options.push(this.random.pick(["NX", "xx"]));
+    if (this.random.chance(0.2)) options.push("GET");
+    if (this.random.chance(0.2)) options.push("KEEPTTL");
+    if (this.random.chance(0.2)) options.push("PX", this.#ttl());
+    if (this.random.chance(0.05)) options.push("EX", this.#number());
+    return options;
+  }
+
+  /** One request, the command's name first. Most are right; some are to be refused. */
+  request(): Argument[] {
+    const name = this.random.pick(NAMES);
+    this.#group = KEYED_GROUPS.indexOf(GROUPS.get(name)!);
+    // What ends keys mostly ends strings.
+    if (name === "remove" || (this.phase.grows && /expire|ttl/.test(name))) this.#group = 0;
+    return [name, ...this.#arguments(name)];
+  }
+
+  #arguments(name: string): Argument[] {
+    switch (name) {
+      case "set":
+        return [this.#key(), this.#value(), ...this.#setOptions()];
+      case "mget":
+      case "exists":
+        return this.#repeat(() => this.#key());
+      case "remove":
+        return this.random.chance(0.5) ? [this.#key()] : this.#repeat(() => this.#key());
+      case "mset":
+        return this.#repeat(() => [this.#key(), this.#value()]);
+      case "append":
+        return [this.#key(), this.#value()];
+      case "incrby":
+        return [this.#key(), this.#number()];
+      case "lpush":
+      case "rpush":
+        return [this.#key(), ...this.#repeat(() => this.#value())];
+      case "lpop":
+      case "rpop":
+        if (this.random.chance(0.7)) return [this.#key()];
+        return [this.#key(), this.random.chance(0.02) ? this.#number() : this.random.below(6)];
+      case "lset":
+        return [this.#key(), this.random.below(20) - 10, this.#value()];
+      case "lget":
+        return [this.#key(), this.#number()];
+      case "lrange":
+        return [this.#key(), this.#number(), this.#number()];
+      case "hset":
+        return [this.#key(), ...this.#repeat(() => [this.#field(), this.#value()])];
+      case "hget":
+      case "hexists":
+        return [this.#key(), this.#field()];
+      case "hmget":
+      case "hdel":
+        return [this.#key(), ...this.#repeat(() => this.#field())];
+      case "hincrby":
+        return [this.#key(), this.#field(), this.#number()];
+      case "expire":
+        return [this.#key(), this.random.below(4)];
+      case "pexpire":
+        return [this.#key(), this.#ttl()];
+      case "ttl":
+        return this.random.chance(0.8) ? [this.#key()] : [this.#key(), this.random.below(4)];
+      case "keys":
+        return [this.random.pick(["k*", "*11", "[a-l]?", "many:??", "ключ", "", this.random.chance(0.1) ? "*" : "?"])];
+      default:
+        return [this.#key()];
+    }
+  }
+}

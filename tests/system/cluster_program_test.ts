@@ -1,0 +1,219 @@
+/**
+ * `deno task cluster`, on free ports and in a temporary folder.
+ */
+
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { join } from "@std/path";
+import { ROOT } from "../../cluster/role_process.ts";
+import { certificatePaths } from "../../src/certs.ts";
+import { run, runInmem, serversJson, until } from "../support/launcher.ts";
+import type { Outcome } from "../support/launcher.ts";
+
+/** The cluster program as a process: what it prints, its children, its end. */
+class ClusterProgram implements AsyncDisposable {
+  readonly folder: string;
+  stdout = "";
+  stderr = "";
+  readonly status: Promise<Deno.CommandStatus>;
+  readonly #child: Deno.ChildProcess;
+
+  private constructor(folder: string, words: readonly string[]) {
+    this.folder = folder;
+    this.#child = new Deno.Command(Deno.execPath(), {
+      args: [
+        "run",
+        "--quiet",
+        "--no-prompt",
+        "--lock=deno.lock",
+        "--frozen",
+        "-P=cluster",
+        "cluster/cluster.ts",
+        ...words,
+      ],
+      cwd: ROOT,
+      env: { NO_COLOR: "1" },
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    const collect = async (stream: ReadableStream<Uint8Array<ArrayBuffer>>, add: (text: string) => void) => {
+      for await (const text of stream.pipeThrough(new TextDecoderStream())) add(text);
+    };
+    this.status = Promise.all([
+      this.#child.status,
+      collect(this.#child.stdout, (text) => this.stdout += text),
+      collect(this.#child.stderr, (text) => this.stderr += text),
+    ]).then(([status]) => status);
+  }
+
+  static start(folder: string, words: readonly string[] = ["--port", "0"]): ClusterProgram {
+    return new ClusterProgram(folder, [...words, "--directory", folder]);
+  }
+
+  /** Waits until it has said what to type next. */
+  async ready(): Promise<void> {
+    let ended = false;
+    this.status.then(() => ended = true);
+    await until(() => this.stdout.includes("Ctrl-C stops everything") || ended, "the cluster is ready", 60_000);
+    assert(!ended, this.stderr);
+  }
+
+  get proxy(): string {
+    return /A proxy listens on (\S+),/.exec(this.stdout)![1]!;
+  }
+
+  get servers(): string[] {
+    return /in front of servers on (.+)\.\n/.exec(this.stdout)![1]!.split(", ");
+  }
+
+  /** Runs `inmem client` against the proxy to its end. */
+  client(...words: string[]): Promise<Outcome> {
+    const { authority } = certificatePaths(join(this.folder, "certs"));
+    return runInmem(["client", "--addr", this.proxy, "--ca", authority, ...words]);
+  }
+
+  signal(signal: Deno.Signal): void {
+    this.#child.kill(signal);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      this.#child.kill("SIGTERM");
+    } catch {
+      // It has ended.
+    }
+    await this.status;
+  }
+}
+
+async function isListening(address: string): Promise<boolean> {
+  const [hostname = "", port] = address.split(":");
+  try {
+    (await Deno.connect({ hostname, port: Number(port) })).close();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+Deno.test("the cluster starts from nothing, serves, follows servers.json, stops in order and keeps its data", async (test) => {
+  const folder = await Deno.makeTempDir({ prefix: "inmem-cluster-" });
+  try {
+    await test.step("first run", async () => {
+      await using cluster = ClusterProgram.start(folder);
+      await cluster.ready();
+      assertEquals(cluster.servers.length, 3);
+      const listed = JSON.parse(await Deno.readTextFile(join(folder, "servers.json"))) as { addr: string }[];
+      assertEquals(listed.map(({ addr }) => addr), cluster.servers);
+      for (const name of ["ca.key", "server.key"]) {
+        assertEquals((await Deno.stat(join(folder, "certs", name))).mode! & 0o777, 0o600);
+      }
+      for (const role of ["server1", "server2", "server3", "proxy  "]) {
+        assertMatch(cluster.stderr, new RegExp(`^${role} \\| .*listening on`, "m"));
+      }
+      // What it tells its user to type is what works.
+      const typed = /^ {2}(.+ set greeting hello)$/m.exec(cluster.stdout)?.[1];
+      assert(typed !== undefined, cluster.stdout);
+      assertStringIncludes(typed, `client --addr ${cluster.proxy} --ca `);
+      assertEquals((await cluster.client("set", "greeting", "hello")).stdout, "OK\n");
+      const names = Array.from({ length: 30 }, (_, index) => `key:${index}`);
+      assertEquals((await cluster.client("mset", ...names.flatMap((name) => [name, name]))).stdout, "OK\n");
+      assertEquals((await cluster.client("size")).stdout, "31\n");
+
+      const before = cluster.stderr.length;
+      await Deno.writeTextFile(join(folder, "servers.json"), serversJson(cluster.servers.slice(0, 2)));
+      await until(() => cluster.stderr.slice(before).includes("proxy"), "the proxy says that it follows the file");
+      await until(async () => Number((await cluster.client("size")).stdout) < 31, "a server is out");
+      await Deno.writeTextFile(join(folder, "servers.json"), serversJson(cluster.servers));
+      await until(async () => (await cluster.client("size")).stdout === "31\n", "it is in again");
+
+      const addresses = [cluster.proxy, ...cluster.servers];
+      cluster.signal("SIGINT");
+      assertEquals((await cluster.status).code, 0, cluster.stderr);
+      for (const address of addresses) assertEquals(await isListening(address), false, address);
+    });
+
+    await test.step("second run, with the data of the first", async () => {
+      const authority = await Deno.readTextFile(certificatePaths(join(folder, "certs")).authority);
+      await using cluster = ClusterProgram.start(folder);
+      await cluster.ready();
+      assertEquals(await Deno.readTextFile(certificatePaths(join(folder, "certs")).authority), authority);
+      // Free ports are other ports, and so are the owners of keys: all data is there, though not all where it is looked for.
+      assertEquals((await cluster.client("size")).stdout, "31\n");
+      cluster.signal("SIGTERM");
+      assertEquals((await cluster.status).code, 0, cluster.stderr);
+    });
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("a child of the cluster that dies is reported, and stops the rest with status 1", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "inmem-cluster-" });
+  try {
+    await using cluster = ClusterProgram.start(folder);
+    await cluster.ready();
+    const [first = ""] = cluster.servers;
+    const { authority } = certificatePaths(join(folder, "certs"));
+    const info = await runInmem(["client", "--addr", first, "--ca", authority, "info", "server"]);
+    const pid = Number(/process_id:([0-9]+)/.exec(info.stdout)![1]);
+    Deno.kill(pid, "SIGKILL");
+    assertEquals((await cluster.status).code, 1);
+    assertStringIncludes(cluster.stderr, "server1 ended with signal SIGKILL");
+    for (const address of [cluster.proxy, ...cluster.servers]) assertEquals(await isListening(address), false, address);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("the cluster keeps its ports and servers.json from run to run, and says when a port is in use", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "inmem-cluster-" });
+  // Four ports in a row that are free now.
+  const port = await freePorts();
+  try {
+    const edited = serversJson([`127.0.0.1:${port + 1}`, `127.0.0.1:${port + 3}`]);
+    await Deno.writeTextFile(join(folder, "servers.json"), edited);
+    {
+      await using cluster = ClusterProgram.start(folder, ["--port", String(port)]);
+      await cluster.ready();
+      assertEquals(cluster.proxy, `127.0.0.1:${port}`);
+      assertEquals(await Deno.readTextFile(join(folder, "servers.json")), edited, "its user's from the first run on");
+    }
+    using taken = Deno.listen({ hostname: "127.0.0.1", port: port + 2 });
+    await using cluster = ClusterProgram.start(folder, ["--port", String(port)]);
+    assertEquals((await cluster.status).code, 1);
+    assertMatch(cluster.stderr, new RegExp(`server2 ended.*\n.*Cannot listen on 127\\.0\\.0\\.1:${taken.addr.port}`));
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+async function freePorts(): Promise<number> {
+  for (;;) {
+    const probe = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const { port } = probe.addr;
+    probe.close();
+    const taken = await Promise.all([0, 1, 2, 3].map((offset) => isListening(`127.0.0.1:${port + offset}`)));
+    if (port < 65_000 && !taken.includes(true)) return port;
+  }
+}
+
+Deno.test("the cluster refuses wrong options with status 2 and has a help text", async () => {
+  const start = (...words: string[]) =>
+    run([
+      Deno.execPath(),
+      "run",
+      "--quiet",
+      "--no-prompt",
+      "--lock=deno.lock",
+      "--frozen",
+      "-P=cluster",
+      "cluster/cluster.ts",
+      ...words,
+    ]);
+  const [badPort, unknown, help] = await Promise.all([start("--port", "x"), start("--nosuch"), start("--help")]);
+  assertEquals([badPort.code, unknown.code, help.code], [2, 2, 0], badPort.stderr + unknown.stderr + help.stderr);
+  assertMatch(badPort.stderr, /^Cannot parse port "x": expected 0 to 65532\n$/);
+  assertMatch(unknown.stderr, /^Cannot understand "--nosuch".*\n$/);
+  assertStringIncludes(help.stdout, "--port");
+});

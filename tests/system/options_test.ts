@@ -1,0 +1,184 @@
+/**
+ * The command line: what is wrong with it is said in one line with exit status 2, before anything has happened.
+ */
+
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { certsOptions, clientOptions, proxyOptions, serverOptions } from "../../src/options.ts";
+import { run, runInmem, systemTest, until } from "../support/launcher.ts";
+import { inmemCommand } from "../../cluster/role_process.ts";
+
+/** Programs that run at the same time: there are two cores. */
+const AT_ONCE_COUNT = 3;
+
+/** What is wrong, and what its line has to say. */
+const WRONG: readonly [words: string, says: RegExp][] = [
+  ["nosuch", /"nosuch".*expected server, proxy, client, certs/],
+  ["sever", /did you mean "inmem server"/],
+  ["server --nosuch", /--nosuch/],
+  ["server --adr 127.0.0.1:0", /did you mean --addr/],
+  ["server --addr", /--addr without a value/],
+  ["server --addr 127.0.0.1", /"127.0.0.1": expected host:port/],
+  ["server --addr 127.0.0.1:x", /port "x".*expected 0 to 65535/],
+  ["server --addr 127.0.0.1:65536", /65536.*expected 0 to 65535/],
+  ["server --addr 127.0.0.1:0 --addr 127.0.0.1:0", /--addr 2 times/],
+  ["server --max-memory lots", /"lots".*--max-memory/],
+  ["server --max-memory 1kb", /--max-memory/],
+  ["server --max-memory 0", /--max-memory/],
+  ["server --max-memory -5mb", /--max-memory/],
+  ["server --max-memory 100tb", /--max-memory/],
+  ["server --eviction fifo", /"fifo": expected lru or none/],
+  ["server --default-ttl 0", /--default-ttl/],
+  ["server --default-ttl -1s", /--default-ttl/],
+  ["server --default-ttl soon", /"soon".*--default-ttl/],
+  ["server --max-clients 0", /--max-clients/],
+  ["server --max-clients 1.5", /"1.5".*--max-clients/],
+  ["server --log-format xml", /"xml": expected text or json/],
+  ["server --no-persist=yes", /--no-persist takes no value/],
+  ["server extra", /"extra": expected options only/],
+  ["server --addr 127.0.0.1:0 --cert only.pem", /--key/],
+  ["server --addr 127.0.0.1:0 --key only.key", /--cert/],
+  ["server --addr 0.0.0.0:0 --plaintext --no-auth", /plaintext.*loopback|loopback.*plaintext/i],
+  ["server --addr 0.0.0.0:0 --no-persist", /password|--no-auth/],
+  ["proxy --conns 0", /--conns/],
+  ["proxy --conns many", /"many".*--conns/],
+  ["proxy --conns 100000", /--conns/],
+  ["proxy --addr :x", /port "x"/],
+  ["proxy --addr 0.0.0.0:0 --plaintext --no-auth", /plaintext.*loopback|loopback.*plaintext/i],
+  ["proxy --data x", /--data/],
+  ["client --addr nowhere ping", /"nowhere": expected host:port/],
+  ["client --timeout never ping", /"never".*--timeout/],
+  ["client --nosuch ping", /--nosuch/],
+  ["client --password hunter2 ping", /--password/],
+  ["client --ca /nonexistent/ca.pem ping", /\/nonexistent\/ca\.pem/],
+  ["client help nosuch", /"nosuch"/],
+  ["certs --host", /--host without a value/],
+  ["certs a b", /"b"|one folder/i],
+];
+
+async function inTurns<Item>(items: readonly Item[], visit: (item: Item) => Promise<void>): Promise<void> {
+  const rest = [...items];
+  await Promise.all(Array.from({ length: AT_ONCE_COUNT }, async () => {
+    for (let item = rest.shift(); item !== undefined; item = rest.shift()) await visit(item);
+  }));
+}
+
+systemTest("a wrong option is told in one line that says what was expected, with status 2", async (launcher) => {
+  const failures: string[] = [];
+  const cwd = launcher.path("empty");
+  await Deno.mkdir(cwd);
+  await inTurns(WRONG, async ([words, says]) => {
+    const { code, stdout, stderr } = await runInmem(words.split(" "), {
+      env: { XDG_STATE_HOME: launcher.path("state") },
+    });
+    const lines = stderr.trimEnd().split("\n");
+    if (code !== 2) failures.push(`inmem ${words}: status ${code}, expected 2: ${stderr}`);
+    else if (lines.length !== 1 || stdout !== "") {
+      failures.push(`inmem ${words}: expected one line:\n${stderr}${stdout}`);
+    } else if (!says.test(lines[0]!)) failures.push(`inmem ${words}: "${lines[0]}" does not say ${says}`);
+  });
+  assertEquals(failures, [], failures.join("\n"));
+  const made = await Array.fromAsync(Deno.readDir(launcher.folder));
+  assert(!made.some(({ name }) => name === "state"), "a refused command line has made certificates");
+});
+
+Deno.test("the password is never an option's value", () => {
+  for (const { options } of [serverOptions, proxyOptions, clientOptions, certsOptions]) {
+    assert(!("password" in options));
+  }
+});
+
+Deno.test("--help names every option of a role, with status 0", async () => {
+  const tables = { server: serverOptions, proxy: proxyOptions, client: clientOptions, certs: certsOptions };
+  await inTurns(Object.entries(tables), async ([role, { options }]) => {
+    const { code, stdout, stderr } = await runInmem([role, "--help"]);
+    assertEquals([code, stderr], [0, ""], role);
+    for (const name of Object.keys(options)) assert(stdout.includes(`--${name}`), `inmem ${role} --help: --${name}`);
+    for (const line of stdout.split("\n")) assert(line.length <= 120, `longer than a terminal: ${line}`);
+  });
+});
+
+Deno.test("inmem alone, help, --help and --version answer with status 0", async () => {
+  const [alone, help, dashed, ofRole, version] = await Promise.all(
+    [[], ["help"], ["--help"], ["help", "server"], ["--version"]].map((words) => runInmem(words)),
+  );
+  for (const each of [alone!, help!, dashed!]) {
+    assertEquals([each.code, each.stderr], [0, ""]);
+    for (const role of ["server", "proxy", "client", "certs"]) assert(each.stdout.includes(`inmem ${role}`));
+  }
+  assert(ofRole!.stdout.includes("--max-memory"));
+  assertMatch(version!.stdout, /^inmem [0-9]+\.[0-9]+\.[0-9]+/);
+});
+
+systemTest("options may have one dash, and a value behind an equals sign", async (launcher) => {
+  const { cert, key } = launcher.certificates;
+  const words = ["server", "-addr=127.0.0.1:0", "-cert", cert, `-key=${key}`, "-no-persist", "-max-memory", "64mb"];
+  const process = launcher.start("server", words);
+  const address = await process.address();
+  const { code, stdout } = await launcher.client({ address }, ["info", "memory"]);
+  assertEquals(code, 0);
+  assert(stdout.includes(`maxmemory:${64 * 1024 * 1024}`), stdout);
+});
+
+systemTest("exactly one line says that a role listens, and JSON logs are JSON", async (launcher) => {
+  const server = await launcher.server(["--log-format", "json"]);
+  const proxy = await launcher.proxy(await launcher.serversFile([server.address]), ["--log-format", "json"]);
+  for (const { process, address } of [server, proxy]) {
+    assertEquals(process.lines.filter((line) => line.includes("listening on")).length, 1);
+    assertMatch(address, /^127\.0\.0\.1:[1-9][0-9]*$/);
+    for (const line of process.lines) assertEquals(typeof JSON.parse(line), "object", line);
+  }
+});
+
+systemTest("a server without --cert makes its own, which its user's client trusts", async (launcher) => {
+  const env = { XDG_STATE_HOME: launcher.path("state") };
+  const process = launcher.start("server", ["server", "--addr", "127.0.0.1:0", "--no-persist"], env);
+  const address = await process.address();
+  const trusted = await run(inmemCommand("client", "--addr", address, "ping"), { env });
+  assertEquals([trusted.code, trusted.stdout.trim()], [0, "PONG"], trusted.stderr);
+  const stranger = await run(inmemCommand("client", "--addr", address, "ping"), {
+    env: { XDG_STATE_HOME: launcher.path("stranger") },
+  });
+  assertEquals(stranger.code, 3, stranger.stderr);
+  const insecure = await run(inmemCommand("client", "--addr", address, "--insecure", "ping"), {
+    env: { XDG_STATE_HOME: launcher.path("stranger") },
+  });
+  assertEquals(insecure.code, 0, insecure.stderr);
+  for await (const { name } of Deno.readDir(launcher.path("state", "inmem"))) {
+    if (!name.endsWith(".key")) continue;
+    assertEquals((await Deno.stat(launcher.path("state", "inmem", name))).mode! & 0o777, 0o600, name);
+  }
+});
+
+systemTest("certs makes an authority once, and certificates for the hosts it is told", async (launcher) => {
+  const { authority, authorityKey, key } = launcher.certificates;
+  const first = await Deno.readTextFile(authority);
+  for (const path of [authorityKey, key]) assertEquals((await Deno.stat(path)).mode! & 0o777, 0o600);
+  const again = await runInmem(["certs", launcher.path("certs"), "--host", "db1.example", "--host", "10.0.0.7"]);
+  assertEquals(again.code, 0, again.stderr);
+  assertEquals(await Deno.readTextFile(authority), first, "clients go on trusting the authority they have");
+  assert(again.stdout.includes("db1.example") && again.stdout.includes("10.0.0.7"), again.stdout);
+  const server = await launcher.server();
+  assertEquals((await launcher.client(server, ["ping"])).code, 0);
+  const bad = await runInmem(["certs", launcher.path("bad"), "--host", "not a host"]);
+  assertEquals(bad.code, 2, bad.stderr);
+  assertEquals(await Deno.stat(launcher.path("bad")).then(() => true, () => false), false);
+});
+
+systemTest("--plaintext talks without TLS on loopback, through a proxy as well", async (launcher) => {
+  const server = await launcher.server(["--plaintext"]);
+  const file = await launcher.serversFile([server.address]);
+  const proxy = launcher.start("proxy", [
+    ...["proxy", "--addr", "127.0.0.1:0", "--plaintext", "--servers-plaintext", "--servers", file],
+  ]);
+  const address = await proxy.address();
+  const plain = (at: string, ...words: string[]) => runInmem(["client", "--addr", at, "--plaintext", ...words]);
+  assertEquals((await plain(address, "set", "x", "42")).stdout.trim(), "OK");
+  assertEquals((await plain(server.address, "get", "x")).stdout.trim(), "42");
+  const [overTls, beyond] = await Promise.all([
+    launcher.client(server, ["ping"]),
+    runInmem(["client", "--addr", "192.0.2.1:9443", "--plaintext", "ping"]),
+  ]);
+  assertEquals(overTls.code, 3, overTls.stderr);
+  assertEquals(beyond.code, 2, beyond.stderr);
+  await until(async () => (await plain(address, "ping")).code === 0, "both go on");
+});

@@ -1,0 +1,219 @@
+import { assert, assertEquals, assertLessOrEqual, assertRejects, assertStrictEquals } from "@std/assert";
+import {
+  BUFFER_KEEP_MAX_BYTES,
+  FRAME_SIZE_MAX_BYTES,
+  READ_BUFFER_BATCH_BYTES,
+  READ_BUFFER_INITIAL_BYTES,
+} from "../../src/limits.ts";
+import { Connection, protocolOf } from "../../src/wire/connection.ts";
+import type { Socket } from "../../src/wire/connection.ts";
+import { FRAME_PREFIX_BYTES, frameLength } from "../../src/wire/frame.ts";
+import { write32 } from "../../src/wire/message_pack.ts";
+import { concat } from "../support/hex.ts";
+
+/** A socket whose peer sends `incoming` in pieces of at most `pieceBytes`, and takes as much at a time. */
+class FakeSocket implements Socket {
+  readonly written: number[] = [];
+  writes = 0;
+  closes = 0;
+  largestRead = 0;
+  #at = 0;
+
+  constructor(readonly incoming: Uint8Array = new Uint8Array(0), readonly pieceBytes = Infinity) {}
+
+  read(target: Uint8Array): Promise<number | null> {
+    assert(target.length > 0, "a read without room would look like the end of the connection");
+    const count = Math.min(target.length, this.pieceBytes, this.incoming.length - this.#at);
+    if (count === 0) return Promise.resolve(null);
+    target.set(this.incoming.subarray(this.#at, this.#at + count));
+    this.#at += count;
+    this.largestRead = Math.max(this.largestRead, count);
+    return Promise.resolve(count);
+  }
+
+  write(source: Uint8Array): Promise<number> {
+    const count = Math.min(source.length, this.pieceBytes);
+    for (let i = 0; i < count; i++) this.written.push(source[i]!);
+    this.writes++;
+    return Promise.resolve(count);
+  }
+
+  close(): void {
+    this.closes++;
+  }
+}
+
+/** A frame of `length` bytes whose content can be told from any other's. */
+function frameOf(length: number, mark: number): Uint8Array {
+  const frame = new Uint8Array(FRAME_PREFIX_BYTES + length);
+  write32(frame, 0, length);
+  for (let i = 0; i < length; i++) frame[FRAME_PREFIX_BYTES + i] = mark + i;
+  return frame;
+}
+
+/** Takes whole frames out of a connection as a role does, until its end. */
+async function takeFrames(connection: Connection, visit: (frame: Uint8Array) => void): Promise<void> {
+  while (await connection.fill()) {
+    assertLessOrEqual(connection.end, connection.buffer.length);
+    for (;;) {
+      const unread = connection.end - connection.start;
+      if (unread < FRAME_PREFIX_BYTES) break;
+      const whole = FRAME_PREFIX_BYTES + frameLength(connection.buffer, connection.start);
+      if (unread < whole) break;
+      visit(connection.buffer.slice(connection.start, connection.start + whole));
+      connection.start += whole;
+    }
+  }
+}
+
+Deno.test("protocolOf() tells native from RESP by every possible first byte", () => {
+  for (let byte = 0; byte < 256; byte++) {
+    const character = String.fromCharCode(byte);
+    const expected = byte <= 0x1f ? "native" : /[*a-zA-Z]/.test(character) ? "resp" : "unknown";
+    assertEquals(protocolOf(byte), expected, `byte ${byte}`);
+  }
+  assertEquals(protocolOf(FRAME_SIZE_MAX_BYTES >>> 24), "native");
+  // What a TLS client sends to a plaintext port.
+  assertEquals(protocolOf(0x16), "native");
+});
+
+Deno.test("Connection fill() takes frames apart whatever the pieces they arrive in", async () => {
+  const frames = [0, 1, 2, 100, 5, 1000, 3, 7, 300].map((length, index) => frameOf(length, index * 31));
+  for (const pieceBytes of [1, 2, 3, 5, 7, 64, 1000, Infinity]) {
+    const connection = new Connection(new FakeSocket(concat(...frames), pieceBytes));
+    const taken: Uint8Array[] = [];
+    await takeFrames(connection, (frame) => taken.push(frame));
+    assertEquals(taken, frames, `pieces of ${pieceBytes}`);
+    assertEquals(connection.start, connection.end);
+  }
+});
+
+Deno.test("Connection fill() keeps its buffer while small frames flow through it", async () => {
+  const frame = frameOf(60, 1);
+  const count = Math.ceil(READ_BUFFER_INITIAL_BYTES * 5 / frame.length);
+  const incoming = concat(...Array.from({ length: count }, () => frame));
+  // 1000 does not divide the buffer, so that unread bytes remain at its end again and again.
+  const connection = new Connection(new FakeSocket(incoming, 1000));
+  const buffer = connection.buffer;
+  let taken = 0;
+  await takeFrames(connection, (each) => {
+    assertEquals(each, frame);
+    taken++;
+  });
+  assertEquals(taken, count);
+  assertStrictEquals(connection.buffer, buffer);
+});
+
+Deno.test("Connection fill() moves unread bytes to the front when they are at most half of a full buffer", async () => {
+  const incoming = Uint8Array.from({ length: READ_BUFFER_INITIAL_BYTES * 2 }, (_, i) => i % 251);
+  const connection = new Connection(new FakeSocket(incoming));
+  assert(await connection.fill());
+  assertEquals(connection.end, READ_BUFFER_INITIAL_BYTES);
+  const { buffer } = connection;
+  connection.start = READ_BUFFER_INITIAL_BYTES / 2;
+  assert(await connection.fill());
+  assertStrictEquals(connection.buffer, buffer);
+  assertEquals([connection.start, connection.end], [0, READ_BUFFER_INITIAL_BYTES]);
+  const from = READ_BUFFER_INITIAL_BYTES / 2;
+  assertEquals(buffer, incoming.slice(from, from + READ_BUFFER_INITIAL_BYTES));
+});
+
+Deno.test("Connection fill() doubles its buffer for a large frame, and gives it back once empty", async () => {
+  const large = frameOf(BUFFER_KEEP_MAX_BYTES * 3, 5);
+  const socket = new FakeSocket(concat(frameOf(10, 1), large, frameOf(10, 2)), 50_000);
+  const connection = new Connection(socket);
+  const lengths: number[] = [];
+  const seen = new Set<number>();
+  await takeFrames(connection, (frame) => {
+    lengths.push(frame.length);
+    seen.add(connection.buffer.length);
+    if (frame.length === large.length) assertEquals(frame, large);
+  });
+  assertEquals(lengths, [14, large.length, 14]);
+  assertLessOrEqual(Math.max(...seen), large.length * 2 + READ_BUFFER_INITIAL_BYTES);
+  connection.start = connection.end;
+  assertEquals(await connection.fill(), false);
+  assertEquals(connection.buffer.length, READ_BUFFER_BATCH_BYTES);
+});
+
+Deno.test("Connection fill() takes larger batches from a peer that sends much, and stays small for others", async () => {
+  const connection = new Connection(new FakeSocket(new Uint8Array(READ_BUFFER_BATCH_BYTES * 4)));
+  const sizes: number[] = [];
+  while (await connection.fill()) {
+    sizes.push(connection.end - connection.start);
+    connection.start = connection.end;
+  }
+  assertEquals(sizes[0], READ_BUFFER_INITIAL_BYTES);
+  assertEquals(Math.max(...sizes), READ_BUFFER_BATCH_BYTES);
+  const quiet = new Connection(new FakeSocket(new Uint8Array(1000), 100));
+  while (await quiet.fill()) quiet.start = quiet.end;
+  assertEquals(quiet.buffer.length, READ_BUFFER_INITIAL_BYTES);
+});
+
+Deno.test("Connection fill() keeps what is unread when it grows from any position", async () => {
+  for (const start of [0, 1, READ_BUFFER_INITIAL_BYTES / 2 - 1]) {
+    const incoming = Uint8Array.from({ length: READ_BUFFER_INITIAL_BYTES * 3 }, (_, i) => i % 253);
+    const connection = new Connection(new FakeSocket(incoming));
+    await connection.fill();
+    connection.start = start;
+    await connection.fill();
+    assertEquals(connection.buffer.length, READ_BUFFER_INITIAL_BYTES * 2);
+    const unread = connection.buffer.slice(connection.start, connection.end);
+    assertEquals(unread, incoming.slice(start, start + unread.length));
+    assert(unread.length > READ_BUFFER_INITIAL_BYTES);
+  }
+});
+
+Deno.test("Connection fill() grows as bytes arrive, not as a prefix promises", async () => {
+  const promise = new Uint8Array(FRAME_PREFIX_BYTES);
+  write32(promise, 0, FRAME_SIZE_MAX_BYTES);
+  const connection = new Connection(new FakeSocket(promise));
+  await connection.fill();
+  assertEquals(await connection.fill(), false);
+  assertEquals(connection.buffer.length, READ_BUFFER_INITIAL_BYTES);
+});
+
+Deno.test("Connection fill() answers false at the end, with a half frame still unread", async () => {
+  const connection = new Connection(new FakeSocket(Uint8Array.of(0, 0, 0, 9, 0x92)));
+  assert(await connection.fill());
+  assertEquals(await connection.fill(), false);
+  assertEquals([connection.start, connection.end], [0, 5]);
+});
+
+Deno.test("Connection fill() and write() pass on what the socket throws", async () => {
+  const failing: Socket = {
+    read: () => Promise.reject(new Deno.errors.ConnectionReset("reset")),
+    write: () => Promise.reject(new Deno.errors.BrokenPipe("pipe")),
+    close: () => {},
+  };
+  const connection = new Connection(failing);
+  await assertRejects(() => connection.fill(), Deno.errors.ConnectionReset);
+  await assertRejects(() => connection.write(Uint8Array.of(1)), Deno.errors.BrokenPipe);
+});
+
+Deno.test("Connection write() goes on until all is written", async () => {
+  const bytes = Uint8Array.from({ length: 100 }, (_, i) => i);
+  for (const pieceBytes of [1, 7, 99, 100, Infinity]) {
+    const socket = new FakeSocket(undefined, pieceBytes);
+    await new Connection(socket).write(bytes);
+    assertEquals(socket.written, [...bytes]);
+    assertEquals(socket.writes, Math.ceil(100 / Math.min(pieceBytes, 100)));
+  }
+});
+
+Deno.test("Connection close() closes once, whatever the socket says to it", () => {
+  const socket = new FakeSocket();
+  const connection = new Connection(socket);
+  assertEquals(connection.closed, false);
+  connection.close();
+  connection.close();
+  assertEquals([socket.closes, connection.closed], [1, true]);
+  const broken: Socket = {
+    read: () => Promise.resolve(null),
+    write: (source) => Promise.resolve(source.length),
+    close: () => {
+      throw new Deno.errors.BadResource("gone");
+    },
+  };
+  new Connection(broken).close();
+});
