@@ -1,10 +1,11 @@
 /**
  * Where passwords come from: a file, or the environment; never an option's value, which every user of a machine sees in
- * its list of processes.
+ * its list of processes. And how they are compared.
  *
  * @module
  */
 
+import { createHash, timingSafeEqual } from "node:crypto";
 import { StartError } from "./errors.ts";
 import { readPrivateFile } from "./private_file.ts";
 
@@ -29,4 +30,25 @@ export function readPassword(path: string | undefined): string | undefined {
     throw new StartError(`Cannot use an empty password: unset ${PASSWORD_VARIABLE}, or set it to one`);
   }
   return password;
+}
+
+/** The one user there is, as in Redis before its users had names. */
+const USER = "default";
+
+/** Checks passwords. Keeps a digest only, which also makes what is compared equally long. */
+export class Password {
+  readonly #digest: Uint8Array;
+
+  constructor(password: string) {
+    this.#digest = digest(password);
+  }
+
+  /** Whether user and password are right; takes the same time whether they are or not. */
+  matches(user: string, password: string): boolean {
+    return timingSafeEqual(digest(password), this.#digest) && user === USER;
+  }
+}
+
+function digest(text: string): Uint8Array {
+  return createHash("sha256").update(text).digest();
 }

@@ -48,7 +48,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 function layerOf(path: string): string {
   if (path.startsWith("node:")) return "platform";
   if (/^[a-z]+:/.test(path)) return "package";
-  if (path === "command/specification.ts") return "specification";
+  if (path === "command/specification.ts" || path === "command/call.ts") return "specification";
   const layer = path.replace(/(\.d)?\.ts$/, "").split("/")[0] ?? "";
   return layer in MAY_IMPORT ? layer : "leaf";
 }

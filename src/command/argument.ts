@@ -39,11 +39,6 @@ export function notInteger(): ReplyError {
   return new ReplyError("ERR", "value is not an integer or out of range");
 }
 
-/** The refusal of a request with too few or too many arguments. Names the command as the client did. */
-export function wrongCount(request: Request): ReplyError {
-  return new ReplyError("ERR", `wrong number of arguments for '${request.text(0).toLowerCase()}' command`);
-}
-
 /** The refusal of a TTL that is not positive, or ends beyond `DEADLINE_MAX_MS`. */
 function invalidExpireTime(request: Request): ReplyError {
   return new ReplyError("ERR", `invalid expire time in '${request.text(0).toLowerCase()}' command`);

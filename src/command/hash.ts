@@ -10,7 +10,8 @@ import { EntryType } from "../store/store.ts";
 import type { Store } from "../store/store.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
-import { defaultDeadline, exactInteger, findTyped, wrongCount } from "./argument.ts";
+import { defaultDeadline, exactInteger, findTyped } from "./argument.ts";
+import { wrongCount } from "./call.ts";
 import type { CommandContext } from "./context.ts";
 import { addDecimal, decimal, DECIMAL_MAX_BYTES, replySum } from "./decimal.ts";
 

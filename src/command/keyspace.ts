@@ -10,7 +10,8 @@ import { PATTERN_SIZE_MAX_BYTES, SCAN_COUNT_DEFAULT, SCAN_COUNT_MAX, SCAN_REPLY_
 import { EntryType } from "../store/store.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
-import { deadlineAfter, roundedInteger, syntaxError, wrongCount } from "./argument.ts";
+import { deadlineAfter, roundedInteger, syntaxError } from "./argument.ts";
+import { wrongCount } from "./call.ts";
 import type { CommandContext } from "./context.ts";
 import { KeyCollector } from "./key_collector.ts";
 

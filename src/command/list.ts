@@ -9,7 +9,8 @@ import { EntryType } from "../store/store.ts";
 import type { Store } from "../store/store.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
-import { defaultDeadline, findTyped, roundedInteger, wrongCount } from "./argument.ts";
+import { defaultDeadline, findTyped, roundedInteger } from "./argument.ts";
+import { wrongCount } from "./call.ts";
 import type { CommandContext } from "./context.ts";
 
 /** Answers the element that the store's cursor is on. */

@@ -4,13 +4,10 @@
  * @module
  */
 
-import { ReplyError } from "../errors.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
-import { syntaxError, wrongCount } from "./argument.ts";
+import { checkAuthentication, wrongCount } from "./call.ts";
 import type { CommandContext } from "./context.ts";
-
-const DEFAULT_USER = "default";
 
 /** `ping [text]` */
 export function ping(_context: CommandContext, request: Request, reply: Reply): void {
@@ -31,25 +28,9 @@ export function info(context: CommandContext, request: Request, reply: Reply): v
   reply.text(context.info(sections));
 }
 
-/**
- * `auth [user] password`
- *
- * A failure leaves the connection as it was. Where no password is set, the form with a user succeeds, as clients
- * that always send one expect, and the short form says that there is none.
- */
+/** `auth [user] password`: a failure leaves the connection as it was. */
 export function auth(context: CommandContext, request: Request, reply: Reply): void {
-  if (request.count > 3) throw syntaxError();
-  const user = request.count === 3 ? request.text(1) : DEFAULT_USER;
-  if (!context.passwordRequired && request.count === 2) {
-    throw new ReplyError(
-      "ERR",
-      "AUTH <password> called without any password configured for the default user. " +
-        "Are you sure your configuration is correct?",
-    );
-  }
-  const accepted = user === DEFAULT_USER &&
-    (!context.passwordRequired || context.authenticate(user, request.text(request.count - 1)));
-  if (!accepted) throw new ReplyError("WRONGPASS", "invalid username-password pair or user is disabled.");
+  checkAuthentication(request, context);
   context.authenticated = true;
   reply.ok();
 }

@@ -11,7 +11,8 @@ import type { Store } from "../store/store.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
 import { deadlineAfter, deadlineAt, defaultDeadline, exactInteger, findTyped } from "./argument.ts";
-import { syntaxError, wrongCount, wrongType } from "./argument.ts";
+import { syntaxError, wrongType } from "./argument.ts";
+import { wrongCount } from "./call.ts";
 import type { CommandContext } from "./context.ts";
 import { addDecimal, decimal, DECIMAL_MAX_BYTES, replySum } from "./decimal.ts";
 

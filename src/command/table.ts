@@ -11,13 +11,12 @@
  * @module
  */
 
-import { decodeText } from "../bytes.ts";
 import { assert, ReplyError, StoreFullError } from "../errors.ts";
 import type { ReplyCode } from "../errors.ts";
-import { KEY_SIZE_MAX_BYTES, VALUE_SIZE_MAX_BYTES } from "../limits.ts";
+import { KEY_SIZE_MAX_BYTES } from "../limits.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
-import { wrongCount } from "./argument.ts";
+import { checkSizes, unknownCommand, wrongCount } from "./call.ts";
 import type { CommandContext, Run } from "./context.ts";
 import * as hashCommands from "./hash.ts";
 import * as keyspaceCommands from "./keyspace.ts";
@@ -34,9 +33,6 @@ interface Command {
   readonly specification: CommandSpecification;
   readonly run: Run;
 }
-
-/** Longest quotation of a request in an error, in characters. */
-const QUOTATION_MAX_LENGTH = 128;
 
 const commands = joinCommands();
 const commandIndex = new CommandIndex();
@@ -108,40 +104,4 @@ function refuse(context: CommandContext, reply: Reply, error: unknown): void {
     context.reportBug(error);
     reply.error("ERR", "internal error");
   }
-}
-
-/**
- * Refuses keys and values that are too long.
- *
- * @throws {ReplyError}
- */
-function checkSizes(specification: CommandSpecification, request: Request): void {
-  const { firstKey, keyStep } = specification;
-  const lastKey = specification.lastKey < 0 ? request.count + specification.lastKey : specification.lastKey;
-  for (let i = 1; i < request.count; i++) {
-    const length = request.lengths[i]!;
-    if (firstKey > 0 && i >= firstKey && i <= lastKey && (i - firstKey) % keyStep === 0) {
-      if (length > KEY_SIZE_MAX_BYTES) throw new ReplyError("ERR", `key exceeds ${KEY_SIZE_MAX_BYTES} bytes`);
-    } else if (length > VALUE_SIZE_MAX_BYTES) {
-      throw new ReplyError("ERR", `value exceeds ${VALUE_SIZE_MAX_BYTES} bytes`);
-    }
-  }
-}
-
-/** Quotes what was sent as Redis does: the name, and as many arguments as fit 128 characters. */
-function unknownCommand(request: Request): ReplyError {
-  let quoted = "";
-  for (let i = 1; i < request.count && quoted.length < QUOTATION_MAX_LENGTH; i++) {
-    quoted += `'${quotation(request, i, QUOTATION_MAX_LENGTH - quoted.length)}' `;
-  }
-  const name = quotation(request, 0, QUOTATION_MAX_LENGTH);
-  return new ReplyError("ERR", `unknown command '${name}', with args beginning with: ${quoted}`);
-}
-
-/** Argument `index` on one line, cut after `length` bytes. */
-function quotation(request: Request, index: number, length: number): string {
-  const start = request.start(index);
-  const cut = request.bytes.subarray(start, start + Math.min(length, request.length(index)));
-  // deno-lint-ignore no-control-regex -- control characters are what has to go
-  return decodeText(cut).replace(/[\x00-\x1f\x7f]/g, " ");
 }

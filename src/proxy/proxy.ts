@@ -11,28 +11,22 @@
  * @module
  */
 
-import { createHash, timingSafeEqual } from "node:crypto";
-import {
-  BACKEND_SWEEP_INTERVAL_MS,
-  BACKEND_TIMEOUT_MS,
-  CONNECTION_SWEEP_INTERVAL_MS,
-  HANDSHAKES_MAX_COUNT,
-  REJECTED_CLIENTS_MAX_COUNT,
-  SHUTDOWN_GRACE_MS,
-} from "../limits.ts";
+import { BACKEND_SWEEP_INTERVAL_MS, BACKEND_TIMEOUT_MS } from "../limits.ts";
+import { formatInfo } from "../info_text.ts";
 import type { Logger } from "../logger.ts";
+import { Password } from "../password.ts";
 import { readMembers, watchMembers } from "../route/members.ts";
 import type { MembersWatch } from "../route/members.ts";
 import type { PoolState } from "../route/pool.ts";
 import type { Member } from "../route/slots.ts";
 import { Turn } from "../route/turn.ts";
-import { VERSION } from "../version.ts";
-import { abort, acceptLoop, handshake, listen } from "../wire/socket.ts";
+import { Clients } from "../wire/clients.ts";
+import { listen } from "../wire/socket.ts";
 import type { Listener } from "../wire/socket.ts";
 import { checkPlaintext, openBackend, replyFrameSize } from "./backend.ts";
 import type { BackendSettings } from "./backend.ts";
 import { Cluster } from "./cluster.ts";
-import { formatInfo } from "./info.ts";
+import { PROXY_SECTIONS } from "./info.ts";
 import { Router } from "./router.ts";
 import type { RouterHost } from "./router.ts";
 import { Session } from "./session.ts";
@@ -83,31 +77,23 @@ export class Proxy implements SessionHost, RouterHost {
   commands = 0;
   readonly #settings: ProxySettings;
   readonly #logger: Logger;
-  readonly #passwordDigest: Uint8Array;
+  readonly #password: Password | undefined;
   readonly #cluster: Cluster;
   readonly #clock = { nowMs: performance.now() };
   readonly #watch: MembersWatch;
   readonly #listener: Listener;
-  readonly #accepting: Promise<void>;
-  readonly #handshaking = new Set<Deno.Conn>();
-  readonly #sessions = new Set<Session>();
-  readonly #rejected = new Set<Session>();
+  readonly #clients: Clients<Session>;
   readonly #startedMs = performance.now();
-  readonly #clientsTimer: number;
   readonly #serversTimer: number;
-  #connections = 0;
-  #rejectedCount = 0;
   #changes = 0;
   #stopped: Promise<void> | undefined;
-  /** Tells {@linkcode #drain} that a session has ended. */
-  #onSessionEnd: () => void = () => {};
 
   /** Use {@linkcode startProxy}. */
   constructor(settings: ProxySettings, members: readonly Member[], listener: Listener) {
     this.#settings = settings;
     this.#logger = settings.logger;
     this.passwordRequired = settings.password !== undefined;
-    this.#passwordDigest = digest(settings.password ?? "");
+    this.#password = settings.password === undefined ? undefined : new Password(settings.password);
     const timeoutMs = settings.timeoutMs ?? BACKEND_TIMEOUT_MS;
     this.#cluster = new Cluster({
       connectionsMaxCount: settings.connectionsMaxCount,
@@ -127,11 +113,12 @@ export class Proxy implements SessionHost, RouterHost {
       (sentence) => this.#logger.warn(sentence),
     );
     this.#listener = listener;
-    this.#accepting = acceptLoop(listener, {
-      onConnection: (socket) => this.#serve(socket),
-      onError: (error) => this.#logger.warn("Cannot accept a connection", { error: messageOf(error) }),
+    this.#clients = new Clients({
+      listener,
+      maxCount: settings.maxClients,
+      open: (socket) => new Session(socket, this),
+      warn: (message, fields) => this.#logger.warn(message, fields),
     });
-    this.#clientsTimer = setInterval(() => this.#sweepClients(), CONNECTION_SWEEP_INTERVAL_MS);
     this.#serversTimer = setInterval(
       () => this.#sweepServers(),
       Math.max(1, Math.min(BACKEND_SWEEP_INTERVAL_MS, timeoutMs / 4)),
@@ -153,23 +140,22 @@ export class Proxy implements SessionHost, RouterHost {
     return this.#cluster.members;
   }
 
-  isPassword(password: Uint8Array): boolean {
-    return timingSafeEqual(digest(password), this.#passwordDigest);
+  authenticate(user: string, password: string): boolean {
+    return this.#password?.matches(user, password) ?? true;
   }
 
   info(sections: readonly string[]): string {
-    return formatInfo({
-      version: VERSION,
+    const facts = {
+      role: "proxy",
       port: this.address.port,
       uptimeMs: performance.now() - this.#startedMs,
-      clients: this.#sessions.size,
+      clients: this.#clients,
       maxClients: this.#settings.maxClients,
-      connections: this.#connections,
-      rejected: this.#rejectedCount,
       commands: this.commands,
       changes: this.#changes,
       cluster: this.#cluster,
-    }, sections);
+    };
+    return formatInfo(PROXY_SECTIONS, facts, sections);
   }
 
   reportBug(error: unknown): void {
@@ -198,94 +184,13 @@ export class Proxy implements SessionHost, RouterHost {
 
   async #stop(): Promise<void> {
     this.#watch.close();
-    this.#listener.close();
-    for (const socket of this.#handshaking) closeQuietly(socket);
-    for (const session of [...this.#sessions, ...this.#rejected]) session.stop();
-    await this.#accepting;
-    await this.#drain();
-    clearInterval(this.#clientsTimer);
+    await this.#clients.stop();
     clearInterval(this.#serversTimer);
     this.#cluster.close();
-  }
-
-  /** Waits for the sessions to end; those that have not after a while are cut off. */
-  async #drain(): Promise<void> {
-    const count = () => this.#sessions.size + this.#rejected.size + this.#handshaking.size;
-    const late = Promise.withResolvers<void>();
-    const timer = setTimeout(late.resolve, SHUTDOWN_GRACE_MS);
-    while (count() > 0) {
-      const ended = Promise.withResolvers<"ended">();
-      this.#onSessionEnd = () => ended.resolve("ended");
-      if (await Promise.race([ended.promise, late.promise]) !== "ended") break;
-    }
-    clearTimeout(timer);
-    if (count() === 0) return;
-    this.#logger.warn("Cut off clients whose requests were not finished", { clients: count() });
-    await Promise.all([...this.#sessions, ...this.#rejected].map((session) => session.abort()));
-  }
-
-  async #serve(socket: Deno.TcpConn | Deno.TlsConn): Promise<void> {
-    this.#connections++;
-    if (this.#handshaking.size >= HANDSHAKES_MAX_COUNT) {
-      this.#rejectedCount++;
-      return await abort(socket);
-    }
-    this.#handshaking.add(socket);
-    try {
-      await handshake(socket);
-    } catch {
-      // Not worth a line each: whoever scans ports makes thousands of them.
-      return;
-    } finally {
-      this.#handshaking.delete(socket);
-      this.#onSessionEnd();
-    }
-    const session = new Session(socket, this);
-    if (this.#stopped) return await session.abort();
-    if (this.#sessions.size < this.#settings.maxClients) {
-      await this.#during(this.#sessions, session, () => session.run());
-    } else {
-      this.#rejectedCount++;
-      if (this.#rejected.size >= REJECTED_CLIENTS_MAX_COUNT) return await session.abort();
-      await this.#during(this.#rejected, session, () => session.reject("max number of clients reached"));
-    }
-  }
-
-  async #during(group: Set<Session>, session: Session, run: () => Promise<void>): Promise<void> {
-    group.add(session);
-    try {
-      await run();
-    } finally {
-      group.delete(session);
-      this.#onSessionEnd();
-    }
-  }
-
-  #sweepClients(): void {
-    const nowMs = performance.now();
-    for (const session of this.#sessions) session.sweep(nowMs);
-    for (const session of this.#rejected) session.sweep(nowMs);
   }
 
   #sweepServers(): void {
     this.#clock.nowMs = performance.now();
     this.#cluster.sweep();
   }
-}
-
-/** Digests are equally long, whatever was sent. */
-function digest(text: string | Uint8Array): Uint8Array {
-  return createHash("sha256").update(text).digest();
-}
-
-function closeQuietly(socket: Deno.Conn): void {
-  try {
-    socket.close();
-  } catch {
-    // It has ended by itself.
-  }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

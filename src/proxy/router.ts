@@ -8,6 +8,8 @@
  * @module
  */
 
+import { checkAuthentication, checkSizes, unknownCommand, wrongCount } from "../command/call.ts";
+import type { Authenticator } from "../command/call.ts";
 import { acceptsCount, CommandIndex, COMMANDS } from "../command/specification.ts";
 import type { CommandSpecification } from "../command/specification.ts";
 import { AssertionError, ProtocolError, ReplyError } from "../errors.ts";
@@ -18,19 +20,12 @@ import type { Cluster } from "./cluster.ts";
 import { FrameComposer } from "./frame_composer.ts";
 import { Gather } from "./gather.ts";
 import { joinArrays, JoinedReply, joinStatuses, joinSums, joinValues } from "./join.ts";
-import { checkSizes, unknownCommand, wrongCount } from "./refusal.ts";
 import { composeScan, findStep, ScanExchange, writeEnd } from "./scan.ts";
 import type { Client, Slot } from "./slot.ts";
 import { Split } from "./split.ts";
 
-const DEFAULT_USER = "default";
-
 /** What the router asks of the role. */
-export interface RouterHost {
-  /** Whether clients have to authenticate. */
-  readonly passwordRequired: boolean;
-  /** Whether it is the password. Takes the same time whatever is wrong with it. */
-  isPassword(password: Uint8Array): boolean;
+export interface RouterHost extends Authenticator {
   /** The text of `info`. No sections means all. */
   info(sections: readonly string[]): string;
   /** Takes note of a bug of ours. */
@@ -172,7 +167,8 @@ export class Router {
       case "echo":
         return this.answer(slot, (reply) => echo(request, reply));
       case "auth":
-        this.#authenticate(slot.client);
+        checkAuthentication(request, this.#host);
+        slot.client.authenticated = true;
         return this.answer(slot, (reply) => reply.ok());
       case "info": {
         const sections: string[] = [];
@@ -182,24 +178,6 @@ export class Router {
       default:
         throw new AssertionError(`the proxy has no answer to "${name}"`);
     }
-  }
-
-  /** As the server does; see `auth` in `command/server.ts`. */
-  #authenticate(client: Client): void {
-    const request = this.#request;
-    if (request.count > 3) throw new ReplyError("ERR", "syntax error");
-    const required = this.#host.passwordRequired;
-    if (!required && request.count === 2) {
-      throw new ReplyError(
-        "ERR",
-        "AUTH <password> called without any password configured for the default user. " +
-          "Are you sure your configuration is correct?",
-      );
-    }
-    const isUser = request.count === 2 || request.text(1) === DEFAULT_USER;
-    const isAccepted = isUser && (!required || this.#host.isPassword(request.view(request.count - 1)));
-    if (!isAccepted) throw new ReplyError("WRONGPASS", "invalid username-password pair or user is disabled.");
-    client.authenticated = true;
   }
 
   /** Answers what `write` says, or the error that it throws. */

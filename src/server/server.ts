@@ -10,26 +10,18 @@
  */
 
 import { ReplyError, StartError } from "../errors.ts";
-import {
-  CONNECTION_SWEEP_INTERVAL_MS,
-  EXPIRY_INTERVAL_MS,
-  EXPIRY_SLICE_COUNT,
-  EXPIRY_SLICE_MS,
-  HANDSHAKES_MAX_COUNT,
-  REJECTED_CLIENTS_MAX_COUNT,
-  SHUTDOWN_GRACE_MS,
-  SNAPSHOT_INTERVAL_MS,
-} from "../limits.ts";
+import { EXPIRY_INTERVAL_MS, EXPIRY_SLICE_COUNT, EXPIRY_SLICE_MS, SNAPSHOT_INTERVAL_MS } from "../limits.ts";
 import type { Logger } from "../logger.ts";
-import { formatInfo } from "./info.ts";
-import { Password } from "./password.ts";
+import { formatInfo } from "../info_text.ts";
+import { Password } from "../password.ts";
+import { SERVER_SECTIONS } from "./info.ts";
 import { Persistence } from "./persistence.ts";
 import type { Loaded } from "./persistence.ts";
 import { Session } from "./session.ts";
 import type { SessionHost } from "./session.ts";
 import { Store } from "../store/store.ts";
-import { VERSION } from "../version.ts";
-import { abort, acceptLoop, handshake, listen } from "../wire/socket.ts";
+import { Clients } from "../wire/clients.ts";
+import { listen } from "../wire/socket.ts";
 import type { Listener } from "../wire/socket.ts";
 
 /** How a server is to run. */
@@ -95,20 +87,11 @@ export class Server implements SessionHost {
   readonly #password: Password | undefined;
   readonly #persistence: Persistence;
   readonly #listener: Listener;
-  readonly #accepting: Promise<void>;
-  readonly #handshaking = new Set<Deno.Conn>();
-  readonly #sessions = new Set<Session>();
-  readonly #rejected = new Set<Session>();
+  readonly #clients: Clients<Session>;
   readonly #startedMs = performance.now();
-  #connections = 0;
-  #rejectedCount = 0;
-  #handshakeFailures = 0;
   #expiryTimer: number;
-  readonly #sweepTimer: number;
   readonly #snapshotTimer: number;
   #stopped: Promise<void> | undefined;
-  /** Tells {@linkcode #drain} that a session has ended. */
-  #onSessionEnd: () => void = () => {};
 
   /** Use {@linkcode startServer}. */
   constructor(settings: ServerSettings, store: Store, persistence: Persistence, listener: Listener) {
@@ -120,12 +103,13 @@ export class Server implements SessionHost {
     this.#password = settings.password === undefined ? undefined : new Password(settings.password);
     this.#persistence = persistence;
     this.#listener = listener;
-    this.#accepting = acceptLoop(listener, {
-      onConnection: (socket) => this.#serve(socket),
-      onError: (error) => this.#logger.warn("Cannot accept a connection", { error: messageOf(error) }),
+    this.#clients = new Clients({
+      listener,
+      maxCount: settings.maxClients,
+      open: (socket) => new Session(socket, this),
+      warn: (message, fields) => this.#logger.warn(message, fields),
     });
     this.#expiryTimer = setTimeout(() => this.#expire(), EXPIRY_INTERVAL_MS);
-    this.#sweepTimer = setInterval(() => this.#sweep(), CONNECTION_SWEEP_INTERVAL_MS);
     this.#snapshotTimer = setInterval(() => this.#saveChanges(), SNAPSHOT_INTERVAL_MS);
   }
 
@@ -149,20 +133,18 @@ export class Server implements SessionHost {
   }
 
   info(sections: readonly string[]): string {
-    return formatInfo({
-      version: VERSION,
+    const facts = {
+      role: "server",
       port: this.address.port,
       uptimeMs: performance.now() - this.#startedMs,
-      clients: this.#sessions.size,
+      clients: this.#clients,
       maxClients: this.#settings.maxClients,
-      connections: this.#connections,
-      rejected: this.#rejectedCount,
-      handshakeFailures: this.#handshakeFailures,
       commands: this.commands,
       evicts: this.#settings.evicts,
       store: this.store,
       persistence: this.#persistence.status,
-    }, sections);
+    };
+    return formatInfo(SERVER_SECTIONS, facts, sections);
   }
 
   async save(): Promise<void> {
@@ -190,79 +172,14 @@ export class Server implements SessionHost {
   }
 
   async #stop(): Promise<void> {
-    this.#listener.close();
-    clearInterval(this.#sweepTimer);
     clearInterval(this.#snapshotTimer);
     clearTimeout(this.#expiryTimer);
-    for (const socket of this.#handshaking) closeQuietly(socket);
-    for (const session of [...this.#sessions, ...this.#rejected]) session.stop();
-    await this.#accepting;
-    await this.#drain();
+    await this.#clients.stop();
     try {
       if (this.#persistence.enabled && this.#persistence.changesSinceSave > 0) await this.#persistence.save();
     } finally {
       await this.#persistence.close();
     }
-  }
-
-  /** Waits for the sessions to end; those that have not after a while are cut off. */
-  async #drain(): Promise<void> {
-    const count = () => this.#sessions.size + this.#rejected.size + this.#handshaking.size;
-    const late = Promise.withResolvers<void>();
-    const timer = setTimeout(late.resolve, SHUTDOWN_GRACE_MS);
-    while (count() > 0) {
-      const ended = Promise.withResolvers<"ended">();
-      this.#onSessionEnd = () => ended.resolve("ended");
-      if (await Promise.race([ended.promise, late.promise]) !== "ended") break;
-    }
-    clearTimeout(timer);
-    if (count() === 0) return;
-    this.#logger.warn("Cut off clients that did not take their replies", { clients: count() });
-    await Promise.all([...this.#sessions, ...this.#rejected].map((session) => session.abort()));
-  }
-
-  async #serve(socket: Deno.TcpConn | Deno.TlsConn): Promise<void> {
-    this.#connections++;
-    if (this.#handshaking.size >= HANDSHAKES_MAX_COUNT) {
-      this.#rejectedCount++;
-      return await abort(socket);
-    }
-    this.#handshaking.add(socket);
-    try {
-      await handshake(socket);
-    } catch {
-      // Not worth a line each: whoever scans ports makes thousands of them.
-      this.#handshakeFailures++;
-      return;
-    } finally {
-      this.#handshaking.delete(socket);
-      this.#onSessionEnd();
-    }
-    const session = new Session(socket, this);
-    if (this.#stopped) return await session.abort();
-    if (this.#sessions.size < this.#settings.maxClients) {
-      await this.#during(this.#sessions, session, () => session.run());
-    } else {
-      this.#rejectedCount++;
-      if (this.#rejected.size >= REJECTED_CLIENTS_MAX_COUNT) return await session.abort();
-      await this.#during(this.#rejected, session, () => session.reject("max number of clients reached"));
-    }
-  }
-
-  async #during(group: Set<Session>, session: Session, run: () => Promise<void>): Promise<void> {
-    group.add(session);
-    try {
-      await run();
-    } finally {
-      group.delete(session);
-      this.#onSessionEnd();
-    }
-  }
-
-  #sweep(): void {
-    const nowMs = performance.now();
-    for (const session of this.#sessions) session.sweep(nowMs);
-    for (const session of this.#rejected) session.sweep(nowMs);
   }
 
   /** Removes what has expired, for a moment at a time, and goes on at once when more is due. */
@@ -281,14 +198,6 @@ export class Server implements SessionHost {
     this.#persistence.save().catch((error) => {
       this.#logger.error("Cannot save a snapshot", { error: messageOf(error) });
     });
-  }
-}
-
-function closeQuietly(socket: Deno.Conn): void {
-  try {
-    socket.close();
-  } catch {
-    // It has ended by itself.
   }
 }
 

@@ -1,0 +1,98 @@
+/**
+ * A call of a command, before it runs: what is refused whatever the store holds.
+ *
+ * The server refuses here, and so does the proxy, in the same words: a client cannot tell which of them did. Like the
+ * specification, this may be imported by anybody.
+ *
+ * @module
+ */
+
+import { decodeText } from "../bytes.ts";
+import { ReplyError } from "../errors.ts";
+import { KEY_SIZE_MAX_BYTES, VALUE_SIZE_MAX_BYTES } from "../limits.ts";
+import type { CommandSpecification } from "./specification.ts";
+
+/** The places of a call's arguments in a buffer; argument 0 is the command's name. `Request` of the wire is such. */
+export interface Call {
+  readonly bytes: Uint8Array;
+  readonly count: number;
+  readonly starts: Int32Array;
+  readonly lengths: Int32Array;
+}
+
+/** The only user, whom `auth` with a password alone means. */
+const DEFAULT_USER = "default";
+
+/** Longest quotation of a call in an error, in characters. */
+const QUOTATION_MAX_LENGTH = 128;
+
+/** The refusal of a call with too few or too many arguments. Names the command as the client did. */
+export function wrongCount(call: Call): ReplyError {
+  const name = decodeText(call.bytes, call.starts[0]!, call.lengths[0]!).toLowerCase();
+  return new ReplyError("ERR", `wrong number of arguments for '${name}' command`);
+}
+
+/** Quotes what was sent as Redis does: the name, and as many arguments as fit 128 characters. */
+export function unknownCommand(call: Call): ReplyError {
+  let quoted = "";
+  for (let i = 1; i < call.count && quoted.length < QUOTATION_MAX_LENGTH; i++) {
+    quoted += `'${quotation(call, i, QUOTATION_MAX_LENGTH - quoted.length)}' `;
+  }
+  const name = quotation(call, 0, QUOTATION_MAX_LENGTH);
+  return new ReplyError("ERR", `unknown command '${name}', with args beginning with: ${quoted}`);
+}
+
+/** Argument `index` on one line, cut after `length` bytes. */
+function quotation(call: Call, index: number, length: number): string {
+  const text = decodeText(call.bytes, call.starts[index]!, Math.min(length, call.lengths[index]!));
+  // deno-lint-ignore no-control-regex -- control characters are what has to go
+  return text.replace(/[\x00-\x1f\x7f]/g, " ");
+}
+
+/**
+ * Refuses keys and values that are too long.
+ *
+ * @throws {ReplyError}
+ */
+export function checkSizes(specification: CommandSpecification, call: Call): void {
+  const { firstKey, keyStep } = specification;
+  const lastKey = specification.lastKey < 0 ? call.count + specification.lastKey : specification.lastKey;
+  for (let i = 1; i < call.count; i++) {
+    const length = call.lengths[i]!;
+    if (firstKey > 0 && i >= firstKey && i <= lastKey && (i - firstKey) % keyStep === 0) {
+      if (length > KEY_SIZE_MAX_BYTES) throw new ReplyError("ERR", `key exceeds ${KEY_SIZE_MAX_BYTES} bytes`);
+    } else if (length > VALUE_SIZE_MAX_BYTES) {
+      throw new ReplyError("ERR", `value exceeds ${VALUE_SIZE_MAX_BYTES} bytes`);
+    }
+  }
+}
+
+/** Whether clients have to authenticate, and whether a user and a password are right. */
+export interface Authenticator {
+  readonly passwordRequired: boolean;
+  authenticate(user: string, password: string): boolean;
+}
+
+/**
+ * Refuses `auth [user] password` unless it is right.
+ *
+ * Where no password is set, the form with a user succeeds, as clients that always send one expect, and the short form
+ * says that there is none.
+ *
+ * @throws {ReplyError}
+ */
+export function checkAuthentication(call: Call, authenticator: Authenticator): void {
+  if (call.count > 3) throw new ReplyError("ERR", "syntax error");
+  const text = (index: number) => decodeText(call.bytes, call.starts[index]!, call.lengths[index]!);
+  const user = call.count === 3 ? text(1) : DEFAULT_USER;
+  const { passwordRequired } = authenticator;
+  if (!passwordRequired && call.count === 2) {
+    throw new ReplyError(
+      "ERR",
+      "AUTH <password> called without any password configured for the default user. " +
+        "Are you sure your configuration is correct?",
+    );
+  }
+  const accepted = passwordRequired ? authenticator.authenticate(user, text(call.count - 1)) : user === DEFAULT_USER;
+  if (!accepted) throw new ReplyError("WRONGPASS", "invalid username-password pair or user is disabled.");
+}

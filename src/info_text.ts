@@ -1,0 +1,85 @@
+/**
+ * The text of `info`: sections of `name:value` lines, named as monitoring for Redis expects where Redis has the fact.
+ *
+ * Each role brings its own sections; what all roles tell is here.
+ *
+ * @module
+ */
+
+import { VERSION } from "./version.ts";
+
+/** The lines of one section, in order. */
+export type InfoLines = Readonly<Record<string, string | number>>;
+
+/** How a role makes its sections from its facts, by name in lower case, in the order they are told. */
+export type InfoSections<Facts> = Readonly<Record<string, (facts: Facts) => InfoLines>>;
+
+/** What every role tells of itself. */
+export interface RoleFacts {
+  readonly role: string;
+  readonly port: number;
+  readonly uptimeMs: number;
+  /** Clients being served, and connections since the start: all, those that were too many, those without handshake. */
+  readonly clients: {
+    readonly count: number;
+    readonly accepted: number;
+    readonly rejected: number;
+    readonly handshakeFailures: number;
+  };
+  readonly maxClients: number;
+  /** Requests since the start. */
+  readonly commands: number;
+}
+
+/** Names that mean all sections. */
+const ALL = ["all", "default", "everything"];
+
+/**
+ * Writes sections, with `\r\n` behind each line and an empty line between sections.
+ *
+ * @param wanted names in lower case; none means all; unknown ones are left out
+ */
+export function formatInfo<Facts>(sections: InfoSections<Facts>, facts: Facts, wanted: readonly string[]): string {
+  const wantsAll = wanted.length === 0 || wanted.some((name) => ALL.includes(name));
+  const texts: string[] = [];
+  for (const [name, makeLines] of Object.entries(sections)) {
+    if (!wantsAll && !wanted.includes(name)) continue;
+    const title = name[0]!.toUpperCase() + name.slice(1);
+    const lines = Object.entries(makeLines(facts)).map(([key, value]) => `${key}:${value}\r\n`);
+    texts.push(`# ${title}\r\n${lines.join("")}`);
+  }
+  return texts.join("\r\n");
+}
+
+/** Section `server`. */
+export function serverLines({ role, port, uptimeMs }: RoleFacts): InfoLines {
+  return {
+    inmem_version: VERSION,
+    role,
+    os: `${Deno.build.os} ${Deno.build.arch}`,
+    process_id: Deno.pid,
+    tcp_port: port,
+    uptime_in_seconds: Math.floor(uptimeMs / 1000),
+  };
+}
+
+/** Section `clients`. */
+export function clientsLines({ clients, maxClients }: RoleFacts): InfoLines {
+  return { connected_clients: clients.count, maxclients: maxClients };
+}
+
+/** What every role has in section `memory`. */
+export function processLines(): InfoLines {
+  const { rss, heapUsed } = Deno.memoryUsage();
+  return { used_memory_rss: rss, heap_memory: heapUsed };
+}
+
+/** What every role has in section `stats`. */
+export function statsLines({ clients, commands }: RoleFacts): InfoLines {
+  return {
+    total_connections_received: clients.accepted,
+    rejected_connections: clients.rejected,
+    handshake_failures: clients.handshakeFailures,
+    total_commands_processed: commands,
+  };
+}

@@ -1,0 +1,159 @@
+/**
+ * The clients of a role: accepted, counted, limited, swept, and in the end let go.
+ *
+ * ```text
+ * accept → handshake (with a deadline, and not too many at a time)
+ *        → below the limit: session.run()        until it ends
+ *        → else:            session.reject(…)    told why, and closed
+ * stop     listen no more → sessions end in order → those that do not within SHUTDOWN_GRACE_MS are cut off
+ * ```
+ *
+ * What a session does is the role's business.
+ *
+ * @module
+ */
+
+import { closeQuietly } from "./abort.ts";
+import {
+  CONNECTION_SWEEP_INTERVAL_MS,
+  HANDSHAKES_MAX_COUNT,
+  REJECTED_CLIENTS_MAX_COUNT,
+  SHUTDOWN_GRACE_MS,
+} from "../limits.ts";
+import { abort, acceptLoop, handshake } from "./socket.ts";
+import type { Listener } from "./socket.ts";
+
+/** One client's connection, as this module handles it. */
+export interface ClientSession {
+  /** Serves the connection until it ends, and closes it. Never rejects because of what the peer does. */
+  run(): Promise<void>;
+  /** Tells the peer why it is not served, and closes. Never rejects because of what the peer does. */
+  reject(message: string): Promise<void>;
+  /** Ends the session once what is in flight is answered. */
+  stop(): unknown;
+  /** Closes the connection whatever it does; resolves when its descriptor is free. */
+  abort(): Promise<void>;
+  /** Cuts the connection off when something has taken too long; `nowMs` is what `performance.now()` tells. */
+  sweep(nowMs: number): void;
+}
+
+/** How clients are accepted. */
+export interface ClientsOptions<S extends ClientSession> {
+  readonly listener: Listener;
+  /** Clients at once; a further one is rejected. */
+  readonly maxCount: number;
+  /** Makes the session of a connection after its handshake; the session owns the connection. */
+  readonly open: (socket: Deno.TcpConn | Deno.TlsConn) => S;
+  /** Told what accepting failed with, and when clients had to be cut off at the end. */
+  readonly warn: (message: string, fields: Record<string, string | number>) => void;
+}
+
+/** The clients of one listener, from now on until `stop`. */
+export class Clients<S extends ClientSession> {
+  /** Connections accepted since the start. */
+  accepted = 0;
+  /** Those of them that were too many. */
+  rejected = 0;
+  /** Those of them whose handshake failed, or was not finished in time. */
+  handshakeFailures = 0;
+  readonly #options: ClientsOptions<S>;
+  readonly #accepting: Promise<void>;
+  readonly #handshaking = new Set<Deno.Conn>();
+  readonly #served = new Set<S>();
+  readonly #turnedAway = new Set<S>();
+  readonly #sweepTimer: number;
+  #stopped: Promise<void> | undefined;
+  /** Tells `#drain` that a session has ended. */
+  #onEnd: () => void = () => {};
+
+  constructor(options: ClientsOptions<S>) {
+    this.#options = options;
+    this.#accepting = acceptLoop(options.listener, {
+      onConnection: (socket) => this.#serve(socket),
+      onError: (error) => {
+        const reason = error instanceof Error ? error.message : String(error);
+        options.warn("Cannot accept a connection", { error: reason });
+      },
+    });
+    this.#sweepTimer = setInterval(() => this.#sweep(), CONNECTION_SWEEP_INTERVAL_MS);
+  }
+
+  /** Clients being served. */
+  get count(): number {
+    return this.#served.size;
+  }
+
+  /** Accepts no more, and resolves when every client is gone. Safe to call twice. */
+  stop(): Promise<void> {
+    return this.#stopped ??= this.#stop();
+  }
+
+  async #stop(): Promise<void> {
+    this.#options.listener.close();
+    clearInterval(this.#sweepTimer);
+    for (const socket of this.#handshaking) closeQuietly(socket);
+    for (const session of [...this.#served, ...this.#turnedAway]) session.stop();
+    await this.#accepting;
+    await this.#drain();
+  }
+
+  /** Waits for the sessions to end; those that have not after a while are cut off. */
+  async #drain(): Promise<void> {
+    const count = () => this.#served.size + this.#turnedAway.size + this.#handshaking.size;
+    const late = Promise.withResolvers<void>();
+    const timer = setTimeout(late.resolve, SHUTDOWN_GRACE_MS);
+    while (count() > 0) {
+      const ended = Promise.withResolvers<"ended">();
+      this.#onEnd = () => ended.resolve("ended");
+      if (await Promise.race([ended.promise, late.promise]) !== "ended") break;
+    }
+    clearTimeout(timer);
+    if (count() === 0) return;
+    this.#options.warn("Cut off clients whose requests were not finished", { clients: count() });
+    await Promise.all([...this.#served, ...this.#turnedAway].map((session) => session.abort()));
+  }
+
+  async #serve(socket: Deno.TcpConn | Deno.TlsConn): Promise<void> {
+    this.accepted++;
+    if (this.#handshaking.size >= HANDSHAKES_MAX_COUNT) {
+      this.rejected++;
+      return await abort(socket);
+    }
+    this.#handshaking.add(socket);
+    try {
+      await handshake(socket);
+    } catch {
+      // Not worth a line each: whoever scans ports makes thousands of them.
+      this.handshakeFailures++;
+      return;
+    } finally {
+      this.#handshaking.delete(socket);
+      this.#onEnd();
+    }
+    const session = this.#options.open(socket);
+    if (this.#stopped) return await session.abort();
+    if (this.#served.size < this.#options.maxCount) {
+      await this.#during(this.#served, session, () => session.run());
+    } else {
+      this.rejected++;
+      if (this.#turnedAway.size >= REJECTED_CLIENTS_MAX_COUNT) return await session.abort();
+      await this.#during(this.#turnedAway, session, () => session.reject("max number of clients reached"));
+    }
+  }
+
+  async #during(group: Set<S>, session: S, run: () => Promise<void>): Promise<void> {
+    group.add(session);
+    try {
+      await run();
+    } finally {
+      group.delete(session);
+      this.#onEnd();
+    }
+  }
+
+  #sweep(): void {
+    const nowMs = performance.now();
+    for (const session of this.#served) session.sweep(nowMs);
+    for (const session of this.#turnedAway) session.sweep(nowMs);
+  }
+}
