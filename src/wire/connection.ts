@@ -16,13 +16,11 @@
  */
 
 import { BUFFER_KEEP_MAX_BYTES, READ_BUFFER_BATCH_BYTES, READ_BUFFER_INITIAL_BYTES } from "../limits.ts";
+import { closeQuietly } from "./abort.ts";
+import { type Socket, writeAll } from "./socket.ts";
 
-/** What a connection needs of a socket; `Deno.TcpConn` and `Deno.TlsConn` are such. */
-export interface Socket {
-  read(target: Uint8Array): Promise<number | null>;
-  write(source: Uint8Array): Promise<number>;
-  close(): void;
-}
+/** What a connection needs of a socket. */
+export type ByteSocket = Pick<Socket, "read" | "write" | "close">;
 
 /** Which protocol a connection speaks, by its first byte. */
 export type Protocol = "native" | "resp" | "unknown";
@@ -45,12 +43,12 @@ export class Connection {
   start = 0;
   /** Behind the last unread byte. */
   end = 0;
-  #socket: Socket;
+  readonly #socket: ByteSocket;
   #closed = false;
   /** Whether the last read filled an empty buffer. */
   #filled = false;
 
-  constructor(socket: Socket) {
+  constructor(socket: ByteSocket) {
     this.#socket = socket;
   }
 
@@ -102,19 +100,14 @@ export class Connection {
    *
    * @throws what the socket throws when the connection is lost or was closed
    */
-  async write(bytes: Uint8Array): Promise<void> {
-    let written = await this.#socket.write(bytes);
-    while (written < bytes.length) written += await this.#socket.write(bytes.subarray(written));
+  write(bytes: Uint8Array): Promise<void> {
+    return writeAll(this.#socket, bytes);
   }
 
   /** Closes the socket. Idempotent. Reads and writes under way reject. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    try {
-      this.#socket.close();
-    } catch {
-      // Already closed by the runtime after a failure: closed is what was asked for.
-    }
+    closeQuietly(this.#socket);
   }
 }

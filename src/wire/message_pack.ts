@@ -65,66 +65,55 @@ export function read32(bytes: Uint8Array, at: number): number {
   return ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0;
 }
 
-/** Writes the header of a bin of `length` bytes. */
-export function writeBinHeader(target: Uint8Array, at: number, length: number): number {
+/** Writes a length behind the form for 8 bits, or that for 16 or 32, which follow it. */
+function writeLength(target: Uint8Array, at: number, length: number, form8: number): number {
   if (length < 0x100) {
-    target[at] = Form.Bin8;
+    target[at] = form8;
     target[at + 1] = length;
     return at + 2;
   }
   if (length < 0x10000) {
-    target[at] = Form.Bin16;
+    target[at] = form8 + 1;
     return write16(target, at + 1, length);
   }
-  target[at] = Form.Bin32;
+  target[at] = form8 + 2;
   return write32(target, at + 1, length);
+}
+
+/** Writes a count folded into one byte, or behind the form for 16 bits, or that for 32, which follows it. */
+function writeCount(target: Uint8Array, at: number, count: number, folded: number, form16: number): number {
+  if (count < 16) {
+    target[at] = folded | count;
+    return at + 1;
+  }
+  if (count < 0x10000) {
+    target[at] = form16;
+    return write16(target, at + 1, count);
+  }
+  target[at] = form16 + 1;
+  return write32(target, at + 1, count);
+}
+
+/** Writes the header of a bin of `length` bytes. */
+export function writeBinHeader(target: Uint8Array, at: number, length: number): number {
+  return writeLength(target, at, length, Form.Bin8);
 }
 
 /** Writes the header of a str whose UTF-8 takes `length` bytes. */
 export function writeStrHeader(target: Uint8Array, at: number, length: number): number {
-  if (length < 32) {
-    target[at] = 0xa0 | length;
-    return at + 1;
-  }
-  if (length < 0x100) {
-    target[at] = Form.Str8;
-    target[at + 1] = length;
-    return at + 2;
-  }
-  if (length < 0x10000) {
-    target[at] = Form.Str16;
-    return write16(target, at + 1, length);
-  }
-  target[at] = Form.Str32;
-  return write32(target, at + 1, length);
+  if (length >= 32) return writeLength(target, at, length, Form.Str8);
+  target[at] = 0xa0 | length;
+  return at + 1;
 }
 
 /** Writes the header of an array of `count` items. */
 export function writeArrayHeader(target: Uint8Array, at: number, count: number): number {
-  if (count < 16) {
-    target[at] = 0x90 | count;
-    return at + 1;
-  }
-  if (count < 0x10000) {
-    target[at] = Form.Array16;
-    return write16(target, at + 1, count);
-  }
-  target[at] = Form.Array32;
-  return write32(target, at + 1, count);
+  return writeCount(target, at, count, 0x90, Form.Array16);
 }
 
 /** Writes the header of a map of `count` pairs. */
 export function writeMapHeader(target: Uint8Array, at: number, count: number): number {
-  if (count < 16) {
-    target[at] = 0x80 | count;
-    return at + 1;
-  }
-  if (count < 0x10000) {
-    target[at] = Form.Map16;
-    return write16(target, at + 1, count);
-  }
-  target[at] = Form.Map32;
-  return write32(target, at + 1, count);
+  return writeCount(target, at, count, 0x80, Form.Map16);
 }
 
 /** Writes a safe integer in its shortest form. */

@@ -6,13 +6,13 @@ import {
   READ_BUFFER_INITIAL_BYTES,
 } from "../../src/limits.ts";
 import { Connection, protocolOf } from "../../src/wire/connection.ts";
-import type { Socket } from "../../src/wire/connection.ts";
+import type { ByteSocket } from "../../src/wire/connection.ts";
 import { FRAME_PREFIX_BYTES, frameLength } from "../../src/wire/frame.ts";
 import { write32 } from "../../src/wire/message_pack.ts";
 import { concat } from "../support/hex.ts";
 
 /** A socket whose peer sends `incoming` in pieces of at most `pieceBytes`, and takes as much at a time. */
-class FakeSocket implements Socket {
+class FakeSocket implements ByteSocket {
   readonly written: number[] = [];
   writes = 0;
   closes = 0;
@@ -181,7 +181,7 @@ Deno.test("Connection fill() answers false at the end, with a half frame still u
 });
 
 Deno.test("Connection fill() and write() pass on what the socket throws", async () => {
-  const failing: Socket = {
+  const failing: ByteSocket = {
     read: () => Promise.reject(new Deno.errors.ConnectionReset("reset")),
     write: () => Promise.reject(new Deno.errors.BrokenPipe("pipe")),
     close: () => {},
@@ -208,7 +208,7 @@ Deno.test("Connection close() closes once, whatever the socket says to it", () =
   connection.close();
   connection.close();
   assertEquals([socket.closes, connection.closed], [1, true]);
-  const broken: Socket = {
+  const broken: ByteSocket = {
     read: () => Promise.resolve(null),
     write: (source) => Promise.resolve(source.length),
     close: () => {
