@@ -48,7 +48,7 @@ export async function serverMain(argv: readonly string[]): Promise<number> {
     logger,
   });
   const ended = runUntilStopped(server, logger);
-  logger.info(`Memory for data: ${memory.limit} bytes`, { reason: memory.reason });
+  logger.info(`Memory for data: ${formatSize(memory.limit)}`, { reason: memory.reason });
   if (server.loaded) {
     const { path, keys, expired } = server.loaded;
     logger.info(`Loaded "${path}"`, { keys: keys - expired, expired });

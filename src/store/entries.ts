@@ -67,8 +67,8 @@ export class Entries {
     this.garbage = new RecencyList(arena);
     this.deadlines = new Deadlines(arena);
     this.blobs = new Blobs(arena);
-    this.#seed0 = seed[0];
-    this.#seed1 = seed[1];
+    this.#seed0 = seed[0] | 0;
+    this.#seed1 = seed[1] | 0;
     this.keys.allocate();
   }
 
@@ -304,7 +304,7 @@ export class Entries {
   /** Takes an entry of a key out of all lists. Its block and its value remain. */
   unlink(entry: number): void {
     const meta = this.words[entry * 2 + 3]!;
-    this.keys.remove(this.words[entry * 2 + 2]!, entry);
+    this.keys.remove(this.words[entry * 2 + 2]! | 0, entry);
     this.recency.remove(entry);
     if (meta & FLAG_DEADLINE) this.deadlines.remove(entry);
   }
@@ -325,7 +325,7 @@ export class Entries {
   /** Lets everything that names the entry at `from` name it at `to`. */
   #relink(from: number, to: number, inWheel: boolean): void {
     const words = this.words;
-    const hash = words[to * 2 + 2]!;
+    const hash = words[to * 2 + 2]! | 0;
     if (kindOf(words[to * 2 + 3]!) < KIND_FIELD) {
       this.keys.replace(hash, from, to);
       this.recency.moved(to);

@@ -249,7 +249,7 @@ export class Hashes {
 
   #freeField(entry: number, field: number): void {
     const words = this.#words;
-    this.#entries.fields.remove(words[field * 2 + 2]!, field);
+    this.#entries.fields.remove(words[field * 2 + 2]! | 0, field);
     this.#entries.unlinkPart(entry, field);
     this.#entries.freeBlob(field);
     this.#entries.arena.free(field);

@@ -10,7 +10,7 @@
  */
 
 /**
- * The hash of `bytes[start, start + length)`, an unsigned 32-bit integer.
+ * The hash of `bytes[start, start + length)`, a signed 32-bit integer: those need no box on the way through calls.
  *
  * @param k0 first word of the seed
  * @param k1 second word of the seed
@@ -55,5 +55,5 @@ export function halfSipHash(bytes: Uint8Array, start: number, length: number, k0
     v2 = (v2 << 16) | (v2 >>> 16);
     v0 ^= word;
   }
-  return (v1 ^ v3) >>> 0;
+  return v1 ^ v3;
 }

@@ -127,7 +127,7 @@ export class Table {
   ): boolean {
     const words = this.#words;
     const word = entry * 2;
-    if (words[word + 2] !== hash) return false;
+    if ((words[word + 2]! | 0) !== hash) return false;
     const meta = words[word + 3]!;
     if ((meta & 0xffff) !== length) return false;
     if (this.#scoped && (words[word + 5] !== scopeLow || words[word + 6] !== scopeHigh)) return false;
@@ -310,7 +310,7 @@ export class Table {
   #placeScratch(): void {
     for (let i = 0; i < this.#scratchCount; i++) {
       const entry = this.#scratch[i]!;
-      const hash = this.#words[entry * 2 + 2]!;
+      const hash = this.#words[entry * 2 + 2]! | 0;
       this.#place(this.#baseOf(hash), tagOf(hash), entry);
     }
   }
