@@ -171,29 +171,42 @@ export class RequestWriter {
 
   #argument(argument: Argument, index: number): void {
     if (typeof argument === "string") {
-      // Three bytes a UTF-16 unit is the most that UTF-8 takes. Short text is encoded in place.
-      if (argument.length <= 10) {
-        this.#grow(HEADER_MAX_BYTES + argument.length * 3);
-        const { written } = encoder.encodeInto(argument, this.#buffer.subarray(this.#length + 1));
-        this.#buffer[this.#length] = 0xa0 | written;
-        this.#length += 1 + written;
-        return;
-      }
-      const bytes = encodeText(argument);
-      this.#grow(HEADER_MAX_BYTES + bytes.length);
-      const at = writeStrHeader(this.#buffer, this.#length, bytes.length);
-      this.#buffer.set(bytes, at);
-      this.#length = at + bytes.length;
+      this.#text(argument);
     } else if (typeof argument === "number" || typeof argument === "bigint") {
       this.#argument(String(argument), index);
     } else if (argument instanceof Uint8Array) {
-      this.#grow(HEADER_MAX_BYTES + argument.length);
-      const at = writeBinHeader(this.#buffer, this.#length, argument.length);
-      copyBytes(argument, 0, this.#buffer, at, argument.length);
-      this.#length = at + argument.length;
+      this.#bytes(argument, writeBinHeader);
     } else {
       throw new TypeError(`Cannot send argument ${index} of type ${typeof argument}: expected text, bytes or a number`);
     }
+  }
+
+  #bytes(bytes: Uint8Array, writeHeader: typeof writeBinHeader): void {
+    this.#grow(HEADER_MAX_BYTES + bytes.length);
+    const at = writeHeader(this.#buffer, this.#length, bytes.length);
+    copyBytes(bytes, 0, this.#buffer, at, bytes.length);
+    this.#length = at + bytes.length;
+  }
+
+  #text(text: string): void {
+    if (text.length > LONG_TEXT_MIN) return this.#bytes(encodeText(text), writeStrHeader);
+    // Three bytes a UTF-16 unit is the most that UTF-8 takes.
+    this.#grow(HEADER_MAX_BYTES + text.length * 3);
+    const begun = this.#length;
+    if (text.length <= SHORT_TEXT_MAX) {
+      let at = writeStrHeader(this.#buffer, begun, text.length);
+      let i = 0;
+      for (let unit; i < text.length && (unit = text.charCodeAt(i)) < 0x80; i++) this.#buffer[at++] = unit;
+      if (i === text.length) {
+        this.#length = at;
+        return;
+      }
+    }
+    // Encoded behind the longest header, and moved to the shortest.
+    const { written } = encoder.encodeInto(text, this.#buffer.subarray(begun + HEADER_MAX_BYTES));
+    const at = writeStrHeader(this.#buffer, begun, written);
+    this.#buffer.copyWithin(at, begun + HEADER_MAX_BYTES, begun + HEADER_MAX_BYTES + written);
+    this.#length = at + written;
   }
 
   #grow(size: number): void {
@@ -206,25 +219,30 @@ export class RequestWriter {
 }
 
 const encoder = new TextEncoder();
+/** Text up to this long is encoded and decoded by a loop while it is ASCII. */
+const SHORT_TEXT_MAX = 64;
+/** Text longer than this is encoded by itself first: room for the most that it may take would be too much. */
+const LONG_TEXT_MIN = 16 * 1024;
 
 /** Position of the decoder below; decoding runs to completion, so one is enough. */
 let cursor = 0;
-/** Copy of the frame that the values of an aggregate are views on, and where the frame began. */
-let owned: Uint8Array<ArrayBuffer> | undefined;
-let ownedStart = 0;
+/** Values up to this long share a buffer with others: one of its own costs such a value ten times its copying. */
+const POOLED_MAX_BYTES = 1024;
+const POOL_BYTES = 16 * 1024;
+/** Where the next short values are copied to, and how much of it is taken. */
+let pool = new Uint8Array(0);
+let pooled = 0;
 
 /**
- * Reads the reply in `bytes[start, end)`, the prefix excluded. The caller owns the value and its bytes, which are copies;
- * those of one aggregate share a buffer, since a buffer of its own costs a short value ten times its copying.
+ * Reads the reply in `bytes[start, end)`, the prefix excluded. The caller owns the value and its bytes, which are copies.
+ * Short ones are views on a buffer that they share, so their `buffer` is not theirs alone.
  *
  * @returns the value, or a {@linkcode ReplyError} (returned, not thrown) when the server refused the command
  * @throws {ProtocolError} when those bytes are not one reply
  */
 export function decodeReply(bytes: Uint8Array, start: number, end: number): Value | ReplyError {
-  cursor = ownedStart = start;
-  owned = undefined;
+  cursor = start;
   const reply = decodeValue(bytes, end, 0);
-  owned = undefined;
   if (cursor === end && Array.isArray(reply)) {
     if (reply.length === 2 && reply[0] === 0) return reply[1]!;
     if (reply.length === 3 && reply[0] === 1 && typeof reply[1] === "string" && typeof reply[2] === "string") {
@@ -250,11 +268,11 @@ function decodeValue(bytes: Uint8Array, end: number, depth: number): Value {
     case Form.True:
       return true;
     case Form.Bin8:
-      return takeBytes(bytes, end, unsigned(bytes, end, 1), depth);
+      return takeBytes(bytes, end, unsigned(bytes, end, 1));
     case Form.Bin16:
-      return takeBytes(bytes, end, unsigned(bytes, end, 2), depth);
+      return takeBytes(bytes, end, unsigned(bytes, end, 2));
     case Form.Bin32:
-      return takeBytes(bytes, end, unsigned(bytes, end, 4), depth);
+      return takeBytes(bytes, end, unsigned(bytes, end, 4));
     case Form.Str8:
       return takeText(bytes, end, unsigned(bytes, end, 1));
     case Form.Str16:
@@ -313,20 +331,32 @@ function integer64(bytes: Uint8Array, end: number, signed: boolean): number | bi
   return Number.isSafeInteger(number) ? number : integer;
 }
 
-function takeBytes(bytes: Uint8Array, end: number, length: number, depth: number): Uint8Array<ArrayBuffer> {
+function takeBytes(bytes: Uint8Array, end: number, length: number): Uint8Array<ArrayBuffer> {
   need(end, length);
   const from = cursor;
   cursor += length;
-  // Depth 1 is the reply's own value; what lies deeper is one of many.
-  if (depth <= 1) return new Uint8Array(bytes.subarray(from, cursor));
-  owned ??= new Uint8Array(bytes.subarray(ownedStart, end));
-  return owned.subarray(from - ownedStart, cursor - ownedStart);
+  if (length > POOLED_MAX_BYTES) return new Uint8Array(bytes.subarray(from, cursor));
+  if (length > pool.length - pooled) {
+    pool = new Uint8Array(POOL_BYTES);
+    pooled = 0;
+  }
+  const copy = pool.subarray(pooled, pooled + length);
+  copyBytes(bytes, from, pool, pooled, length);
+  pooled += length;
+  return copy;
 }
 
 function takeText(bytes: Uint8Array, end: number, length: number): string {
   need(end, length);
-  const text = decodeText(bytes, cursor, length);
+  const from = cursor;
   cursor += length;
+  // Most texts are words of the server's: short and ASCII. Then the engine's decoder costs more than it does.
+  if (length > SHORT_TEXT_MAX) return decodeText(bytes, from, length);
+  let text = "";
+  for (let at = from; at < cursor; at++) {
+    if (bytes[at]! >= 0x80) return decodeText(bytes, from, length);
+    text += String.fromCharCode(bytes[at]!);
+  }
   return text;
 }
 
