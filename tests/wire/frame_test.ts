@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertInstanceOf, assertNotStrictEquals, assertThrows } from "@std/assert";
 import { decode, encode } from "@std/msgpack";
 import type { ValueType } from "@std/msgpack";
-import { encodeText } from "../../src/bytes.ts";
+import { decodeText, encodeText } from "../../src/bytes.ts";
 import { ProtocolError, ReplyError } from "../../src/errors.ts";
 import { ARGUMENTS_MAX_COUNT, FRAME_SIZE_MAX_BYTES, NESTING_MAX_DEPTH } from "../../src/limits.ts";
 import { decodeReply, decodeRequest, FRAME_PREFIX_BYTES, frameLength, RequestWriter } from "../../src/wire/frame.ts";
@@ -318,4 +318,27 @@ Deno.test("decodeReply() is in order again after an error", () => {
   assertThrows(() => reply(fromHex("92 00 91 91")), ProtocolError);
   assertEquals(reply(encode([0, "fine"])), "fine");
   assert(reply(encode([1, "ERR", "no"])) instanceof ReplyError);
+});
+
+Deno.test("text of any length and alphabet goes as UTF-8, in both directions", () => {
+  const texts = ["", "é", "\ufeff", "\ud800", "€".repeat(10), "a".repeat(63) + "é", "é".repeat(64), "😀".repeat(5000)];
+  for (const length of [31, 32, 63, 64, 65, 255, 256, 16_384, 16_385, 65_536]) texts.push("x".repeat(length));
+  for (const text of texts) {
+    const bytes = encodeText(text);
+    assertEquals(argumentsOf(request(frame("echo", text, "x"))), [encodeText("echo"), bytes, encodeText("x")]);
+    const expected = decodeText(bytes);
+    const reply = encode([0, [expected, expected]]);
+    assertEquals(decodeReply(reply, 0, reply.length), [expected, expected]);
+  }
+});
+
+Deno.test("decodeReply() gives short values bytes of their own, whatever becomes of the others", () => {
+  const lengths = [0, 1, 500, 1024, 1025, 70_000];
+  const reply = encode([0, lengths.map((length) => new Uint8Array(length).fill(7))]);
+  const first = decodeReply(reply, 0, reply.length) as Uint8Array[];
+  const second = decodeReply(reply, 0, reply.length) as Uint8Array[];
+  reply.fill(0);
+  first.forEach((value) => value.fill(1));
+  assertEquals(second, lengths.map((length) => new Uint8Array(length).fill(7)));
+  assertEquals(first, lengths.map((length) => new Uint8Array(length).fill(1)));
 });
