@@ -9,6 +9,7 @@ import { UsageError } from "./errors.ts";
 import { resolveListening } from "./listening_options.ts";
 import { createLogger } from "./logger.ts";
 import { defaultMemoryLimit, helpText, parseOptions, serverOptions } from "./options.ts";
+import { formatSize } from "./quantities.ts";
 import { runUntilStopped } from "./role_lifetime.ts";
 import { startServer } from "./server/server.ts";
 

@@ -14,6 +14,7 @@ import { EXPIRY_INTERVAL_MS, EXPIRY_SLICE_COUNT, EXPIRY_SLICE_MS, SNAPSHOT_INTER
 import type { Logger } from "../logger.ts";
 import { formatInfo } from "../info_text.ts";
 import { Password } from "../password.ts";
+import { formatSize } from "../quantities.ts";
 import { SERVER_SECTIONS } from "./info.ts";
 import { Persistence } from "./persistence.ts";
 import type { Loaded } from "./persistence.ts";
@@ -176,7 +177,11 @@ export class Server implements SessionHost {
     clearTimeout(this.#expiryTimer);
     await this.#clients.stop();
     try {
-      if (this.#persistence.enabled && this.#persistence.changesSinceSave > 0) await this.#persistence.save();
+      if (this.#persistence.enabled && this.#persistence.changesSinceSave > 0) {
+        await this.#persistence.save();
+        const { lastSaveKeys, lastSaveBytes } = this.#persistence.status;
+        this.#logger.info("Saved a snapshot", { keys: lastSaveKeys, size: formatSize(lastSaveBytes) });
+      }
     } finally {
       await this.#persistence.close();
     }
