@@ -87,6 +87,18 @@ async function writeServersFile(path: string, addresses: readonly string[]): Pro
   await Deno.rename(temporary, path);
 }
 
+/** Where a role listens, once it does. */
+async function listeningAddress(role: RoleProcess): Promise<string> {
+  try {
+    return await role.address();
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new ClusterError(
+      `${reason}\nIf the cluster runs already, stop it, or give this one its own --port and --directory`,
+    );
+  }
+}
+
 /** Four roles that live and end together. */
 class Cluster {
   readonly #options: Options;
@@ -116,12 +128,12 @@ class Cluster {
       const words = ["server", "--addr", address, "--data", data, "--max-memory", MEMORY_LIMIT, ...identity];
       this.#servers.push(this.#role(`server${number}`, words));
     }
-    const servers = await Promise.all(this.#servers.map((server) => server.address()));
+    const servers = await Promise.all(this.#servers.map(listeningAddress));
     const serversFile = join(directory, "servers.json");
     await writeServersFile(serversFile, servers);
     const trust = ["--ca", authority, "--servers", serversFile];
     this.#proxy = this.#role("proxy", ["proxy", "--addr", `127.0.0.1:${port}`, ...identity, ...trust]);
-    return { proxy: await this.#proxy.address(), servers };
+    return { proxy: await listeningAddress(this.#proxy), servers };
   }
 
   #role(name: string, words: readonly string[]): RoleProcess {

@@ -16,7 +16,7 @@
  */
 
 import { createPrivateKey, X509Certificate } from "node:crypto";
-import { join } from "@std/path";
+import { dirname, join } from "@std/path";
 import { isHostname, isIpAddress } from "./address.ts";
 import type { KeyPair } from "./certificate_maker.ts";
 import { StartError, UsageError } from "./errors.ts";
@@ -102,7 +102,8 @@ async function makeLocked(
 /** The authority in the folder; `undefined` when there is none. */
 function readAuthority(paths: CertificatePaths, nowMs: number): KeyPair | undefined {
   if (!exists(paths.authority)) return undefined;
-  const advice = "give the files back, or make a new authority with --force";
+  const folder = dirname(paths.authority);
+  const advice = `give the files back, or make a new authority with: inmem certs "${folder}" --force`;
   const cert = readPublicFile(paths.authority, "authority's certificate");
   if (!exists(paths.authorityKey)) {
     throw new StartError(`Cannot use the authority "${paths.authority}": its key "ca.key" is missing; ${advice}`);
@@ -239,20 +240,6 @@ function isKeyOf(certificate: X509Certificate, key: string, keyPath: string): bo
     });
   }
   return certificate.checkPrivateKey(privateKey);
-}
-
-/**
- * Refuses to run while `SSLKEYLOGFILE` is set: the TLS library would write the secrets of every connection there, and
- * cannot be told not to.
- *
- * @throws {StartError}
- */
-export function refuseKeyLogging(): void {
-  const path = Deno.env.get("SSLKEYLOGFILE");
-  if (path === undefined || path === "") return;
-  throw new StartError(
-    `Cannot start while SSLKEYLOGFILE is set: the secrets of every connection would be written to "${path}"; unset it`,
-  );
 }
 
 /**

@@ -51,7 +51,7 @@ export const CONNECTION_SWEEP_INTERVAL_MS = 1_000;
 export const WRITE_TIMEOUT_MS = 30_000;
 /** How long an outgoing connection may take until its handshake is done. */
 export const CONNECT_TIMEOUT_MS = 3_000;
-/** How long a backend may take to answer before its connection is given up. */
+/** How long a backend may be silent while it owes a reply before its connection is given up. */
 export const BACKEND_TIMEOUT_MS = 10_000;
 /** A failed accept is repeated after this, then after twice as long, and so on: out of descriptors, each one fails. */
 export const ACCEPT_RETRY_MIN_MS = 5;
@@ -71,10 +71,18 @@ export const TIMEOUT_MAX_MS = 86_400_000;
 export const SHUTDOWN_GRACE_MS = 5_000;
 /** Bytes of requests that the proxy holds for one backend connection before it stops reading clients of it. */
 export const BACKEND_QUEUE_MAX_BYTES = 8 * 1024 * 1024;
+/** Long output to a backend is written in pieces of this size, so that its progress can be seen. */
+export const BACKEND_WRITE_BYTES = 256 * 1024;
 /** Requests of one proxy client in flight before the proxy stops reading it. */
 export const PROXY_IN_FLIGHT_MAX_COUNT = 16 * 1024;
 /** Bytes of replies that the proxy holds or expects for one client before it stops reading it. */
 export const CLIENT_BACKLOG_MAX_BYTES = 4 * 1024 * 1024;
+/**
+ * Bytes of replies that the proxy holds for one client, the last one not counted; past it reads are refused, and a write
+ * with a long reply costs the connection. Where sizes are as expected it is not reached, since the proxy stops reading
+ * such a client long before.
+ */
+export const CLIENT_REPLIES_MAX_BYTES = 512 * 1024 * 1024;
 /** How large the proxy takes a client's next reply to be, until it has seen some. */
 export const CLIENT_REPLY_ESTIMATE_BYTES = 16 * 1024;
 /** How often the proxy looks for replies that are overdue. Deadlines are that much less exact. */
@@ -167,7 +175,7 @@ export const RECONNECT_DELAY_MIN_MS = 50;
 export const RECONNECT_DELAY_MAX_MS = 2_000;
 /** Replies that the piped client holds for a slow reader of its output before it stops asking for more. */
 export const OUTPUT_QUEUE_MAX_BYTES = 4 * 1024 * 1024;
-/** Commands that the piped client has in flight: enough to keep a connection busy. */
+/** Most commands that the piped client has in flight: enough to keep a connection busy. */
 export const PIPED_IN_FLIGHT_MAX_COUNT = 1_024;
 /** Lines of history that the interactive client keeps. */
 export const HISTORY_MAX_COUNT = 1_000;

@@ -10,8 +10,9 @@
 
 import { formatAddress, isLoopback } from "./address.ts";
 import type { Address } from "./address.ts";
-import { defaultCertificates, loadKeyPair, refuseKeyLogging } from "./certs.ts";
+import { defaultCertificates, loadKeyPair } from "./certs.ts";
 import { UsageError } from "./errors.ts";
+import { refuseKeyLogging } from "./key_logging.ts";
 import { readPassword } from "./password.ts";
 
 /** Options that the server and the proxy share, as parsed. */

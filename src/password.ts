@@ -13,19 +13,37 @@ import { readPrivateFile } from "./private_file.ts";
 export const PASSWORD_VARIABLE = "INMEM_PASSWORD";
 
 /**
+ * Stands in text for bytes that are not UTF-8. A password that holds it would be matched by other bytes than its own.
+ */
+const REPLACEMENT = "\ufffd";
+
+/**
  * The password: the content of `path` without one newline at its end, or else the value of `INMEM_PASSWORD`.
  *
  * @param path the file of `--password-file`; it wins over the environment
  * @returns `undefined` when neither is given
- * @throws {StartError} when the file cannot be read or others may read it, or the password is empty
+ * @throws {StartError} when the file cannot be read or others may read it, or the password is empty or no UTF-8
  */
 export function readPassword(path: string | undefined): string | undefined {
   if (path !== undefined) {
     const password = readPrivateFile(path, "password file").replace(/\r?\n$/, "");
     if (password === "") throw new StartError(`Cannot use the password file "${path}": it is empty`);
+    if (password.includes(REPLACEMENT)) {
+      throw new StartError(`Cannot use the password file "${path}": expected UTF-8 text`);
+    }
     return password;
   }
-  const password = Deno.env.get(PASSWORD_VARIABLE);
+  let password: string | undefined;
+  try {
+    password = Deno.env.get(PASSWORD_VARIABLE);
+  } catch (cause) {
+    throw new StartError(`Cannot use the password in ${PASSWORD_VARIABLE}: expected UTF-8 text`, { cause });
+  }
+  if (password?.includes(REPLACEMENT)) {
+    throw new StartError(
+      `Cannot use the password in ${PASSWORD_VARIABLE}: expected no U+FFFD, which stands for bad bytes`,
+    );
+  }
   if (password === "") {
     throw new StartError(`Cannot use an empty password: unset ${PASSWORD_VARIABLE}, or set it to one`);
   }

@@ -51,8 +51,11 @@ export async function serverMain(argv: readonly string[]): Promise<number> {
   const ended = runUntilStopped(server, logger);
   logger.info(`Memory for data: ${formatSize(memory.limit)}`, { reason: memory.reason });
   if (server.loaded) {
-    const { path, keys, expired } = server.loaded;
-    logger.info(`Loaded "${path}"`, { keys: keys - expired, expired });
+    const { path, keys, expired, evicted } = server.loaded;
+    logger.info(`Loaded "${path}"`, { keys: keys - expired - evicted, expired, evicted });
+    if (evicted > 0) {
+      logger.warn("The snapshot needs more than --max-memory: its least used keys were left out", { evicted });
+    }
   }
   if (server.untuned !== undefined) logger.warn("Replies may be slower than elsewhere", { reason: server.untuned });
   logger.info(`listening on ${formatAddress(server.address)}`);

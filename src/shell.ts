@@ -16,6 +16,7 @@
 import { formatAddress } from "./address.ts";
 import { Client, connect } from "./client.ts";
 import { ConnectionError, ReplyError, StartError, UsageError } from "./errors.ts";
+import { refuseKeyLogging } from "./key_logging.ts";
 import { clientOptions, helpText as optionsHelp, parseOptions, readPassword } from "./options.ts";
 import type { OptionValues } from "./options.ts";
 import { formatError, formatReply } from "./shell/format.ts";
@@ -23,7 +24,7 @@ import type { Format } from "./shell/format.ts";
 import { helpText } from "./shell/help.ts";
 import { History } from "./shell/history.ts";
 import { runInteractive } from "./shell/interactive.ts";
-import { Output } from "./shell/output.ts";
+import { Output, OutputError } from "./shell/output.ts";
 import { runPiped, Status } from "./shell/piped.ts";
 import { stateFolder } from "./state_folder.ts";
 
@@ -33,12 +34,15 @@ type Values = OptionValues<typeof clientOptions>;
  * The role `inmem client`.
  *
  * @param argv the arguments after `client`
- * @returns the exit status: 0 done, 1 the server refused, 2 wrong usage, 3 no connection; 128 and a signal's number when
- * one has ended the interactive shell. The caller exits with it: input that nobody waits for any more may still be open.
+ * @returns the exit status: 0 done, 1 the server refused, 2 wrong usage, or input, output or a file that cannot be used,
+ * 3 no connection; 128 and a signal's number when one has ended the interactive shell. The caller exits with it: input
+ * that nobody waits for any more may still be open.
  */
 export async function clientMain(argv: readonly string[]): Promise<number> {
+  let plaintext = false;
   try {
     const { values, positional } = parseOptions(clientOptions, argv);
+    ({ plaintext } = values);
     if (values.help) return await print(optionsHelp(clientOptions) + COMMANDS_HINT);
     const format: Format = values.json ? "json" : Deno.stdout.isTerminal() ? "human" : "raw";
     if (positional[0]?.toLowerCase() === "help") return await printHelp(positional.slice(1));
@@ -57,10 +61,14 @@ export async function clientMain(argv: readonly string[]): Promise<number> {
     }
   } catch (error) {
     if (error instanceof UsageError || error instanceof StartError) return complain(error.message, Status.Usage);
-    if (error instanceof ConnectionError) return complain(error.message + hintFor(error), Status.NoConnection);
-    if (error instanceof ReplyError) {
-      return complain(`Cannot authenticate: ${error.code} ${error.message}`, Status.Refused);
+    if (error instanceof ConnectionError) {
+      return complain(error.message + hintFor(error, plaintext), Status.NoConnection);
     }
+    if (error instanceof ReplyError) {
+      const reason = `${error.code} ${error.message}`.replace(/[.?]$/, "");
+      return complain(`Cannot authenticate: ${reason}${hintForPassword(error)}`, Status.Refused);
+    }
+    if (error instanceof OutputError) return complain(error.message, Status.Usage);
     throw error;
   }
 }
@@ -68,6 +76,7 @@ export async function clientMain(argv: readonly string[]): Promise<number> {
 const COMMANDS_HINT = '\n"inmem client help" lists the commands, "inmem client help COMMAND" explains one.\n';
 
 async function connectAs(values: Values): Promise<Client> {
+  refuseKeyLogging();
   return await connect({
     addr: formatAddress(values.addr),
     caFile: values.ca,
@@ -88,6 +97,7 @@ async function runOne(client: Client, words: readonly string[], format: Format):
     const text = formatError(error, format);
     if (format === "raw") writeError(text);
     else await print(text);
+    if (error.code === "NOAUTH") complain(`Cannot run "${command}"${hintForPassword(error)}`, Status.Refused);
     return Status.Refused;
   }
 }
@@ -117,12 +127,22 @@ function writeError(text: string): void {
 }
 
 /** What a person may do about it, as far as the reason tells. */
-function hintFor(error: ConnectionError): string {
+function hintFor(error: ConnectionError, plaintext: boolean): string {
   const { message } = error;
   if (/nobody listens/.test(message)) return `; is the server running? Start it with "inmem server", or give --addr`;
   if (/not trusted/.test(message)) return "; give its authority's certificate with --ca FILE";
   if (/does not speak TLS/.test(message)) return "; if it was started with --plaintext, give that option here, too";
+  if (/has no address/.test(message)) return "; check --addr";
+  if (plaintext && /closed it/.test(message)) return "; if it speaks TLS, leave --plaintext away";
   return "";
+}
+
+/** The same for a refusal that has to do with the password. */
+function hintForPassword({ code }: ReplyError): string {
+  const given = "--password-file FILE, or INMEM_PASSWORD";
+  if (code === "NOAUTH") return `: this server wants a password; give it with ${given}`;
+  if (code === "WRONGPASS") return `; give the right one with ${given}`;
+  return "; if this server wants no password, leave --password-file away and unset INMEM_PASSWORD";
 }
 
 /** Where the interactive shell's history is kept; nowhere when the environment names no home. */

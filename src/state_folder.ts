@@ -1,12 +1,12 @@
 /**
  * The folder where inmem keeps what it makes for a user: the certificates of servers on this machine.
  *
- * A module of its own, so that a client finds the authority without loading what makes one.
+ * A module of its own, so that a client finds the authority without loading what makes one. It imports no package, so
+ * that the library can be imported from any folder, with no import map.
  *
  * @module
  */
 
-import { join } from "@std/path";
 import { StartError } from "./errors.ts";
 
 /** The files in a folder of certificates. */
@@ -20,11 +20,15 @@ export interface CertificatePaths {
 /** The paths of the files in `folder`. */
 export function certificatePaths(folder: string): CertificatePaths {
   return {
-    authority: join(folder, "ca.pem"),
-    authorityKey: join(folder, "ca.key"),
-    cert: join(folder, "server.pem"),
-    key: join(folder, "server.key"),
+    authority: within(folder, "ca.pem"),
+    authorityKey: within(folder, "ca.key"),
+    cert: within(folder, "server.pem"),
+    key: within(folder, "server.key"),
   };
+}
+
+function within(folder: string, name: string): string {
+  return `${folder.replace(/\/+$/, "")}/${name}`;
 }
 
 /**
@@ -35,11 +39,12 @@ export function certificatePaths(folder: string): CertificatePaths {
 export function stateFolder(): string {
   const state = Deno.env.get("XDG_STATE_HOME");
   // The XDG base directory specification has relative paths ignored.
-  if (state !== undefined && state.startsWith("/")) return join(state, "inmem");
+  if (state !== undefined && state.startsWith("/")) return within(state, "inmem");
   const home = Deno.env.get("HOME");
-  if (home !== undefined && home !== "") return join(home, ".local", "state", "inmem");
+  if (home !== undefined && home !== "") return within(home, ".local/state/inmem");
   throw new StartError(
-    "Cannot find a folder for certificates: HOME and XDG_STATE_HOME are not set; give --cert and --key",
+    "Cannot find a folder for certificates: HOME and XDG_STATE_HOME are not set; set one, give --cert and --key, " +
+      "or run: inmem certs FOLDER",
   );
 }
 

@@ -8,10 +8,10 @@ import {
   loadKeyPair,
   makeCertificates,
   readDefaultAuthority,
-  refuseKeyLogging,
   stateFolder,
 } from "../src/certs.ts";
 import { StartError, UsageError } from "../src/errors.ts";
+import { refuseKeyLogging } from "../src/key_logging.ts";
 
 const DAY_MS = 86_400_000;
 

@@ -4,7 +4,7 @@ import { Client, connect } from "../src/client.ts";
 import { COMMANDS } from "../src/command/specification.ts";
 import { ConnectionError, ProtocolError, ReplyError, UsageError } from "../src/errors.ts";
 import { FakeServer } from "./support/fake_server.ts";
-import type { FakeHandler } from "./support/fake_server.ts";
+import type { FakeHandler, FakePeer } from "./support/fake_server.ts";
 import type { ConnectOptions } from "../src/client.ts";
 
 /** A client of a server that answers as `handler` says. */
@@ -76,8 +76,13 @@ Deno.test("Client send() refuses what cannot be sent and sends the rest", async 
 });
 
 Deno.test("Client never delivers a late reply to another request", async () => {
+  let slowPeer: FakePeer | undefined;
+  const release = Promise.withResolvers<void>();
   await withClient((request, peer) => {
-    if (request[1] === "slow") peer.pause(300);
+    if (request[1] === "slow") {
+      slowPeer = peer;
+      peer.hold(release.promise);
+    }
     peer.reply(encodeText(request[1] === "slow" ? "late" : "in time"));
   }, async (client, server) => {
     const slow = failureOf(client.send(["get", "slow"]));
@@ -89,7 +94,8 @@ Deno.test("Client never delivers a late reply to another request", async () => {
     assertInstanceOf(await behind, ConnectionError);
     assertEquals(await client.text.get("fast"), "in time");
     assertEquals(server.connectionCount, 2);
-    await new Promise((resolve) => setTimeout(resolve, 310));
+    release.resolve();
+    await slowPeer!.written();
     assertEquals(await client.text.get("fast"), "in time");
   }, { timeoutMs: 150 });
 });

@@ -1,9 +1,9 @@
 /** The program around the roles: what a first word does, exit statuses, signals. Runs the real program. */
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { RoleProcess } from "../cluster/role_process.ts";
+import { inmemCommand, RoleProcess } from "../cluster/role_process.ts";
 import configuration from "../deno.json" with { type: "json" };
-import { runInmem } from "./support/launcher.ts";
+import { run, runInmem } from "./support/launcher.ts";
 import { framesOf, RawClient } from "./support/raw_client.ts";
 
 const LOCAL = ["server", "--addr", "127.0.0.1:0", "--no-persist", "--plaintext"];
@@ -53,6 +53,12 @@ Deno.test("inmem server refuses options that are wrong or not safe with exit sta
     assertRefused(["server", "--plaintext", "--cert", "x.pem", "--key", "x.key"], 2, "expected one of them"),
     assertRefused(["server", "--no-auth", "--password-file", "x"], 2, "expected one of them"),
   ]);
+});
+
+Deno.test("inmem server refuses a password in the environment that is no text, on one line", async () => {
+  const command = inmemCommand(...LOCAL).map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(" ");
+  const { code, stderr } = await run(["sh", "-c", `INMEM_PASSWORD="$(printf 'a\\377')" exec ${command}`]);
+  assertEquals([code, stderr], [1, "inmem: Cannot use the password in INMEM_PASSWORD: expected UTF-8 text\n"]);
 });
 
 Deno.test("inmem server refuses what the machine does not allow with exit status 1", async () => {

@@ -4,7 +4,12 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import { encodeText } from "../src/bytes.ts";
 import { makeCertificates } from "../src/certs.ts";
 import { UsageError } from "../src/errors.ts";
-import { FRAME_SIZE_MAX_BYTES, FRAME_SIZE_UNAUTHENTICATED_MAX_BYTES, KEY_SIZE_MAX_BYTES } from "../src/limits.ts";
+import {
+  ABORT_DELAY_MS,
+  FRAME_SIZE_MAX_BYTES,
+  FRAME_SIZE_UNAUTHENTICATED_MAX_BYTES,
+  KEY_SIZE_MAX_BYTES,
+} from "../src/limits.ts";
 import type { Logger } from "../src/logger.ts";
 import { Proxy, proxyMain, type ProxySettings, startProxy } from "../src/proxy.ts";
 import { ownersOf, slotOf } from "../src/route/slots.ts";
@@ -579,6 +584,30 @@ Deno.test("Proxy lets requests in flight finish on a server that leaves the list
   });
 });
 
+Deno.test("Proxy keeps a client's order when a server leaves the list and comes back with requests in flight", async () => {
+  let release: (() => void) | undefined;
+  const holding: FakeHandler = (request, peer) => {
+    // Only the connection of the first request is held up.
+    if (release === undefined) peer.hold(new Promise((resolve) => release = resolve));
+    echoing(request, peer);
+  };
+  await withFakes([holding, echoing], async ({ proxy, path, addresses, connect, key }, servers) => {
+    using client = await connect();
+    await client.send(framesOf(["set", key(0), "first"]));
+    await until(() => release !== undefined, "the request arrives");
+    await writeList(path, addresses.slice(1));
+    await until(() => proxy.members.length === 1, "the server is out");
+    await writeList(path, addresses);
+    await until(() => proxy.members.length === 2, "the server is in");
+    assertEquals(infoOf(proxy, "cluster_servers_draining"), "0");
+    await client.send(framesOf(["set", key(0), "second"]));
+    await until(() => servers[0]!.requests.some((request) => request.at(-1) === "second"), "the next one arrives");
+    assertEquals(servers[0]!.connectionCount, 1);
+    release!();
+    assertEquals(await client.replies(2), ["first", "second"]);
+  });
+});
+
 Deno.test(
   "Proxy keeps its routes when the list is bad, and says so on one line",
   clustered(2, async ({ proxy, path, connect, log }) => {
@@ -758,6 +787,35 @@ Deno.test("Proxy bounds what it holds for a client that does not read, and serve
     await until(() => infoOf(proxy, "connected_clients") === "1", "the client is gone");
     assertEquals((await polite.call("get", "x") as string).length, value.length);
   });
+});
+
+Deno.test("Proxy refuses to hold more than the limit for a client, and serves the others", async () => {
+  const value = new Uint8Array(MEGABYTE);
+  let release: (() => void) | undefined;
+  const holding: FakeHandler = (_request, peer) => void (release = () => peer.reply("first"));
+  const large: FakeHandler = (request, peer) => request[0] === "set" ? echoing(request, peer) : peer.reply(value);
+  await withFakes([holding, large], async ({ proxy, connect, key }, servers) => {
+    using greedy = await connect();
+    using polite = await connect();
+    // The first reply does not come, so that all others have to be kept: four, and the one that goes beyond.
+    await greedy.send(framesOf(["get", key(0)], ...Array(5).fill(["get", key(1)]), ["set", key(1), "short"]));
+    await until(
+      () => servers[1]!.requests.length >= 7 && serverFact(proxy, 1, "in_flight") === "0",
+      "all are answered",
+    );
+    release!();
+    assertEquals(await greedy.reply(), "first");
+    for (let i = 0; i < 4; i++) assertEquals((await greedy.reply() as string).length, MEGABYTE);
+    assertEquals(await greedy.reply(), `BUSY more than ${4 * MEGABYTE} bytes of replies wait to be read`);
+    assertEquals(await greedy.reply(), "short");
+    // What a write answers must not get lost alone. Another client, since of this one long replies are expected now.
+    using taker = await connect();
+    await taker.send(framesOf(["get", key(0)], ...Array(5).fill(["getdel", key(1)])));
+    assertEquals(await taker.rest(), "");
+    assertEquals(await polite.call("set", key(1), "v"), "v");
+    // A connection that is cut off is dealt with a little later.
+    await pause(2 * ABORT_DELAY_MS);
+  }, { repliesMaxBytes: 4 * MEGABYTE });
 });
 
 Deno.test("Proxy stops reading a client of a server that does not answer, and serves the others", async () => {

@@ -380,7 +380,7 @@ Deno.test("Server.stop() rejects when the last snapshot cannot be written, and g
     using client = await RawClient.connect(server.address);
     await client.call("set", "a", "x");
     await Deno.remove(dataPath, { recursive: true });
-    await assertRejects(() => server.stop(), Deno.errors.NotFound);
+    await assertRejects(() => server.stop(), StartError, dataPath);
     await (await start({ dataPath, port: server.address.port })).stop();
   }));
 
@@ -449,6 +449,9 @@ Deno.test("startServer() refuses a snapshot that does not fit when eviction is o
     using reader = await RawClient.connect(evicting.address);
     assertEquals(await reader.call("llen", "list"), 1000);
     assertEquals(await reader.call("exists", "k0", "k199"), 1);
+    const { keys, expired, evicted } = evicting.loaded!;
+    assert(evicted > 100, `${evicted} keys`);
+    assertEquals([keys, expired, await reader.call("size")], [201, 0, keys - evicted]);
     await evicting.stop();
   }));
 

@@ -66,6 +66,57 @@ Deno.test("inmem client exits with 1 when the server refuses", async () => {
   assertStringIncludes(wrong.errors, "WRONGPASS");
 });
 
+Deno.test("inmem client says what to do about a password", async () => {
+  await using server = new FakeServer((request, peer) => {
+    if (request[0] === "auth") peer.refuse(request[1] === "wrong" ? "WRONGPASS" : "ERR", "no");
+    else peer.refuse("NOAUTH", "Authentication required.");
+  });
+  const wrong = await runClient([...to(server), "get", "x"], { env: { INMEM_PASSWORD: "wrong" } });
+  assertMatch(
+    wrong.errors,
+    /^inmem client: Cannot authenticate: WRONGPASS no; give the right one with --password-file/,
+  );
+  const needless = await runClient([...to(server), "get", "x"]);
+  assertMatch(needless.errors, /^inmem client: Cannot authenticate: ERR no; if this server wants no password, leave /);
+  const [program = "", ...args] = PROGRAM;
+  const command = new Deno.Command(program, { args: [...args, "client", ...to(server), "get", "x"], stdin: "null" });
+  const { code, stderr } = await command.output();
+  assertEquals(code, 1);
+  assertMatch(
+    new TextDecoder().decode(stderr),
+    /^NOAUTH .*\ninmem client: .*give it with --password-file FILE, or INMEM_/,
+  );
+});
+
+Deno.test("inmem client refuses to run while the secrets of TLS would be written to a file", async () => {
+  const { code, output, errors } = await runClient(["ping"], { env: { SSLKEYLOGFILE: "/nonexistent/keys" } });
+  assertEquals([code, output], [2, ""]);
+  assertMatch(errors, /^inmem client: Cannot start while SSLKEYLOGFILE is set[^\n]+unset it\n$/);
+});
+
+Deno.test({
+  name: "inmem client says that its output or its input cannot be used",
+  ignore: Deno.build.os !== "linux",
+  fn: async () => {
+    await using server = new FakeServer(answer);
+    for (
+      const [words, redirection, expected] of [
+        [["get", "x"], "> /dev/full", /^inmem client: Cannot write to standard output: No space left/],
+        [["help"], "> /dev/full", /^inmem client: Cannot write to standard output: No space left/],
+        [[], "< /", /^inmem client: Cannot read standard input: Is a directory/],
+      ] as const
+    ) {
+      const { code, stderr } = await new Deno.Command("sh", {
+        args: ["-c", `"$@" ${redirection}`, "sh", ...PROGRAM, "client", ...to(server), ...words],
+        env: { INMEM_PASSWORD: "secret" },
+        stdin: "null",
+      }).output();
+      assertMatch(new TextDecoder().decode(stderr), expected);
+      assertEquals(code, 2);
+    }
+  },
+});
+
 Deno.test("inmem client exits with 2 when it is called wrongly, and helps without a server", async () => {
   for (const words of [["--nonsense"], ["--addr", "nowhere"], ["--ca", "/nonexistent", "ping"], ["help", "nonsense"]]) {
     const { code, output, errors } = await runClient(words);

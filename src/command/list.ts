@@ -115,9 +115,14 @@ export function lset(context: CommandContext, request: Request, reply: Reply): v
 /** `lget key index` */
 export function lget(context: CommandContext, request: Request, reply: Reply): void {
   const store = context.store;
-  let index = roundedInteger(request, 2);
   const entry = findTyped(context, request, 1, EntryType.List);
-  const length = entry === 0 ? 0 : store.listLength(entry);
+  if (entry === 0) {
+    reply.nil();
+    return;
+  }
+  const length = store.listLength(entry);
+  // Read only now, as in Redis: of an absent list every index is nil, even one that is no number.
+  let index = roundedInteger(request, 2);
   if (index < 0) index += length;
   if (index < 0 || index >= length) {
     reply.nil();

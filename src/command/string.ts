@@ -37,40 +37,59 @@ const NX = 1;
 const XX = 2;
 const GET = 4;
 const KEEPTTL = 8;
-const TTL = 16;
+const EX = 16;
+const PX = 32;
+const EXAT = 64;
+const PXAT = 128;
+const TTL = EX | PX | EXAT | PXAT;
 
-/** The deadline that {@linkcode setOptions} read last. Meaningful with `TTL` only. */
+/** The deadline that {@linkcode setOptions} read last. Meaningful with one of `TTL` only. */
 let optionDeadlineMs = 0;
 
 /**
- * Reads the options behind `set key value`.
+ * Reads the options behind `set key value`. As in Redis an option may be repeated, and the last TTL counts; the number
+ * is looked at when all else is right.
  *
  * @returns their bits
  * @throws {ReplyError} when they are unknown, contradict each other, or the TTL is none
  */
 function setOptions(context: CommandContext, request: Request): number {
   let options = 0;
+  let ttlIndex = 0;
   for (let i = 3; i < request.count; i++) {
-    if (request.is(i, "nx") && (options & XX) === 0) {
-      options |= NX;
-    } else if (request.is(i, "xx") && (options & NX) === 0) {
-      options |= XX;
-    } else if (request.is(i, "get")) {
-      options |= GET;
-    } else if (request.is(i, "keepttl") && (options & TTL) === 0) {
-      options |= KEEPTTL;
-    } else {
-      if ((options & (TTL | KEEPTTL)) !== 0 || i + 1 === request.count) throw syntaxError();
-      if (request.is(i, "ex")) optionDeadlineMs = deadlineAfter(context, request, i + 1, 1000);
-      else if (request.is(i, "px")) optionDeadlineMs = deadlineAfter(context, request, i + 1, 1);
-      else if (request.is(i, "exat")) optionDeadlineMs = deadlineAt(context, request, i + 1, 1000);
-      else if (request.is(i, "pxat")) optionDeadlineMs = deadlineAt(context, request, i + 1, 1);
-      else throw syntaxError();
-      options |= TTL;
-      i++;
-    }
+    const option = setOption(request, i);
+    if (option === 0 || (options & excludedBy(option)) !== 0) throw syntaxError();
+    options |= option;
+    if ((option & TTL) === 0) continue;
+    ttlIndex = ++i;
+    if (ttlIndex === request.count) throw syntaxError();
+  }
+  if ((options & (EX | PX)) !== 0) {
+    optionDeadlineMs = deadlineAfter(context, request, ttlIndex, (options & EX) !== 0 ? 1000 : 1);
+  } else if ((options & TTL) !== 0) {
+    optionDeadlineMs = deadlineAt(context, request, ttlIndex, (options & EXAT) !== 0 ? 1000 : 1);
   }
   return options;
+}
+
+/** The bit of the option in argument `index`; 0 when there is no such option. */
+function setOption(request: Request, index: number): number {
+  if (request.is(index, "ex")) return EX;
+  if (request.is(index, "px")) return PX;
+  if (request.is(index, "nx")) return NX;
+  if (request.is(index, "xx")) return XX;
+  if (request.is(index, "get")) return GET;
+  if (request.is(index, "keepttl")) return KEEPTTL;
+  if (request.is(index, "exat")) return EXAT;
+  if (request.is(index, "pxat")) return PXAT;
+  return 0;
+}
+
+/** The options that may not stand beside `option`. */
+function excludedBy(option: number): number {
+  if (option === NX) return XX;
+  if (option === XX) return NX;
+  return (option & (TTL | KEEPTTL)) === 0 ? 0 : (TTL | KEEPTTL) & ~option;
 }
 
 /** `set key value [EX seconds | PX ms | EXAT seconds | PXAT ms | KEEPTTL] [NX | XX] [GET]` */

@@ -12,6 +12,9 @@
  * folder. A crash at any point leaves the files that were there before, and at most a temporary one.
  * The number is the time in ms, or one more than the newest where the clock has gone back.
  *
+ * The lock is on the file, and every snapshot is written by path. So before each one it is made sure that the path still
+ * leads to the file that is locked: where the folder was moved or mounted over, another server may own what is there now.
+ *
  * @module
  */
 
@@ -22,6 +25,8 @@ import { SNAPSHOTS_KEPT_COUNT } from "../limits.ts";
 const LOCK_NAME = "inmem.lock";
 const SNAPSHOT_PATTERN = /^snapshot-([0-9]{15})\.inmem$/;
 const TEMPORARY_PATTERN = /^snapshot-[0-9]{15}\.tmp$/;
+/** The largest number that a snapshot's name has room for; as a time it is in the year 33658. */
+const NUMBER_MAX = 999_999_999_999_999;
 
 /** A snapshot of the folder, by its name. */
 export interface SnapshotFile {
@@ -33,7 +38,7 @@ export interface SnapshotFile {
 /** A folder that this process owns until {@linkcode close}. */
 export class DataFolder {
   readonly path: string;
-  readonly #lock: Deno.FsFile;
+  #lock: Deno.FsFile;
   /** Snapshots with numbers in here were there at start and stay, whatever is written. */
   readonly #spared = new Set<number>();
 
@@ -66,9 +71,10 @@ export class DataFolder {
   /** The snapshots in the folder, the newest first. */
   async snapshots(): Promise<SnapshotFile[]> {
     const found: SnapshotFile[] = [];
-    for await (const { name, isFile } of Deno.readDir(this.path)) {
+    for await (const { name } of Deno.readDir(this.path)) {
+      // Whatever has such a name counts, a link too: a start without it would lose keys without a word.
       const match = SNAPSHOT_PATTERN.exec(name);
-      if (match && isFile) found.push({ path: `${this.path}/${name}`, number: Number(match[1]) });
+      if (match) found.push({ path: `${this.path}/${name}`, number: Number(match[1]) });
     }
     return found.sort((a, b) => b.number - a.number);
   }
@@ -83,11 +89,13 @@ export class DataFolder {
    *
    * @param nowMs gives the snapshot its number
    * @param write fills the file, synchronously; what it returns is returned
-   * @throws what `write` or the file system throws; nothing has changed then
+   * @throws what `write` or the file system throws; the snapshots of before are still there then
    */
   async write<Result>(nowMs: number, write: (file: Deno.FsFile) => Result): Promise<Result> {
+    await this.#keepLock();
     const [newest] = await this.snapshots();
     const number = Math.max(nowMs, newest ? newest.number + 1 : 0);
+    if (number > NUMBER_MAX) throw new Error(`Cannot number a snapshot after "${newest?.path}": move it away`);
     const base = `${this.path}/snapshot-${String(number).padStart(15, "0")}`;
     const temporary = `${base}.tmp`;
     let result: Result;
@@ -113,6 +121,30 @@ export class DataFolder {
   /** Gives the folder up. */
   close(): void {
     this.#lock.close();
+  }
+
+  /**
+   * Makes sure that the path still leads to the lock. One that has gone is made again, for a folder that was emptied by
+   * hand; one of somebody else's is theirs.
+   *
+   * @throws {StartError} when there is no such folder, or it is not the one that was taken at start
+   */
+  async #keepLock(): Promise<void> {
+    let found: Deno.FileInfo;
+    try {
+      found = await Deno.stat(`${this.path}/${LOCK_NAME}`);
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+      const again = await lock(this.path);
+      this.#lock.close();
+      this.#lock = again;
+      return;
+    }
+    const held = await this.#lock.stat();
+    if (held.ino === found.ino && held.dev === found.dev) return;
+    throw new StartError(
+      `Cannot write in the data folder "${this.path}": since the start it, or its lock, was replaced by another one`,
+    );
   }
 
   async #sync(): Promise<void> {

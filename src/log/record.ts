@@ -17,7 +17,13 @@
  */
 
 import { ProtocolError } from "../errors.ts";
-import { DEADLINE_MAX_MS, ELEMENTS_MAX_COUNT, KEY_SIZE_MAX_BYTES, VALUE_SIZE_MAX_BYTES } from "../limits.ts";
+import {
+  DEADLINE_MAX_MS,
+  ELEMENTS_MAX_COUNT,
+  FIELD_SIZE_MAX_BYTES,
+  KEY_SIZE_MAX_BYTES,
+  VALUE_SIZE_MAX_BYTES,
+} from "../limits.ts";
 import { Form, read16, read32 } from "../wire/message_pack.ts";
 
 /** First item of a record: what follows. */
@@ -151,7 +157,7 @@ export class RecordDecoder {
     const target = this.#target;
     if (this.#open === RecordType.Hash) {
       for (let i = 0; i < count; i++) {
-        const fieldStart = this.#bin(VALUE_SIZE_MAX_BYTES);
+        const fieldStart = this.#bin(FIELD_SIZE_MAX_BYTES);
         const fieldLength = this.#length;
         const valueStart = this.#bin(VALUE_SIZE_MAX_BYTES);
         target.field(this.#bytes, fieldStart, fieldLength, valueStart, this.#length);

@@ -33,7 +33,7 @@
 import { crc32 } from "node:zlib";
 import { encodeText } from "../bytes.ts";
 import { assert } from "../errors.ts";
-import { KEY_SIZE_MAX_BYTES, SNAPSHOT_BLOCK_BYTES, VALUE_SIZE_MAX_BYTES } from "../limits.ts";
+import { FIELD_SIZE_MAX_BYTES, KEY_SIZE_MAX_BYTES, SNAPSHOT_BLOCK_BYTES, VALUE_SIZE_MAX_BYTES } from "../limits.ts";
 import {
   Form,
   HEADER_MAX_BYTES,
@@ -54,7 +54,7 @@ export const BLOCK_HEADER_BYTES = 12;
 /** The first bytes of a snapshot. */
 export const SNAPSHOT_MAGIC: Uint8Array = encodeText("INMEMSNP");
 /** No record is larger: a hash's field and value in a record that also names the key. */
-const RECORD_MAX_BYTES = KEY_SIZE_MAX_BYTES + 2 * VALUE_SIZE_MAX_BYTES + 6 * HEADER_MAX_BYTES;
+const RECORD_MAX_BYTES = KEY_SIZE_MAX_BYTES + FIELD_SIZE_MAX_BYTES + VALUE_SIZE_MAX_BYTES + 6 * HEADER_MAX_BYTES;
 /** No payload is larger: what is collected before the largest record that is still put behind it. */
 export const BLOCK_PAYLOAD_MAX_BYTES = SNAPSHOT_BLOCK_BYTES + RECORD_MAX_BYTES;
 

@@ -4,7 +4,8 @@
  * Slots are the unit of ownership: a command finds its server by `pools[owners[slot]]`, two array reads. A change of
  * the list replaces both arrays at once, between two commands. A server that stays keeps its pool, and with it its
  * connections and what is in flight; one that leaves takes no new request from then on, and its pool ends when the
- * requests in flight are answered.
+ * requests in flight are answered. One that comes back before that goes on with the same pool: another one would let a
+ * client's next request overtake those in flight.
  *
  * @module
  */
@@ -49,18 +50,19 @@ export class Cluster {
 
   /** Routes by another list from now on. */
   apply(members: readonly Member[]): void {
-    const before = new Map(this.pools.map((pool) => [pool.address, pool]));
+    const known = new Map([...this.pools, ...this.#draining].map((pool) => [pool.address, pool]));
     const owners = ownersOf(members);
-    this.pools = members.map(({ address }) => before.get(address) ?? new Pool(address, this.#options));
+    this.pools = members.map(({ address }) => known.get(address) ?? new Pool(address, this.#options));
     this.owners = owners;
     this.#members = members;
     const tags = makeTags(members.map((member) => member.address));
     this.#stops = this.pools.map((pool) => ({ tag: tags.get(pool.address)!, pool })).sort((a, b) => a.tag - b.tag);
-    for (const pool of this.pools) before.delete(pool.address);
-    for (const pool of before.values()) {
-      this.#draining.push(pool);
-      pool.retire();
+    for (const pool of this.pools) {
+      known.delete(pool.address);
+      pool.restore();
     }
+    this.#draining = [...known.values()];
+    for (const pool of this.#draining) pool.retire();
     this.#forgetDrained();
   }
 

@@ -70,6 +70,12 @@ export class Outbox implements Flushable {
     if (this.#leaving === 0 && this.#length > 0) this.#write();
   }
 
+  /** Forgets what is collected, for good. The owner has ended the connection. */
+  discard(): void {
+    this.#collecting = this.#spare = EMPTY;
+    this.#length = 0;
+  }
+
   async #write(): Promise<void> {
     try {
       while (this.#length > 0) {

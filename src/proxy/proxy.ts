@@ -11,7 +11,7 @@
  * @module
  */
 
-import { BACKEND_SWEEP_INTERVAL_MS, BACKEND_TIMEOUT_MS } from "../limits.ts";
+import { BACKEND_SWEEP_INTERVAL_MS, BACKEND_TIMEOUT_MS, CLIENT_REPLIES_MAX_BYTES } from "../limits.ts";
 import { formatInfo } from "../info_text.ts";
 import type { Logger } from "../logger.ts";
 import { Password } from "../password.ts";
@@ -51,6 +51,8 @@ export interface ProxySettings {
   readonly backend: BackendSettings;
   /** How long a server may take to answer, in ms. */
   readonly timeoutMs?: number;
+  /** Bytes of replies that are held for one client. */
+  readonly repliesMaxBytes?: number;
   readonly logger: Logger;
 }
 
@@ -74,6 +76,7 @@ export class Proxy implements SessionHost, RouterHost {
   readonly router: Router;
   readonly turn = new Turn();
   readonly passwordRequired: boolean;
+  readonly repliesMaxBytes: number;
   commands = 0;
   readonly #settings: ProxySettings;
   readonly #logger: Logger;
@@ -92,6 +95,7 @@ export class Proxy implements SessionHost, RouterHost {
   constructor(settings: ProxySettings, members: readonly Member[], listener: Listener) {
     this.#settings = settings;
     this.#logger = settings.logger;
+    this.repliesMaxBytes = settings.repliesMaxBytes ?? CLIENT_REPLIES_MAX_BYTES;
     this.passwordRequired = settings.password !== undefined;
     this.#password = settings.password === undefined ? undefined : new Password(settings.password);
     const timeoutMs = settings.timeoutMs ?? BACKEND_TIMEOUT_MS;

@@ -48,6 +48,12 @@ export class Router {
 
   /** Takes one request, a whole frame at `bytes[start, end)`, borrowed until return. Opens one slot of the client. */
   route(client: Client, bytes: Uint8Array, start: number, end: number): void {
+    this.#route(client, bytes, start, end);
+    // Else it would keep the client's read buffer, which may be a large one.
+    this.#request.clear();
+  }
+
+  #route(client: Client, bytes: Uint8Array, start: number, end: number): void {
     const slot = client.openSlot();
     const request = this.#request;
     try {
@@ -60,13 +66,13 @@ export class Router {
     const position = this.#index.find(bytes, request.starts[0]!, request.lengths[0]!);
     if (position < 0) return this.#refuseWith(slot, unknownCommand(request));
     const specification = COMMANDS[position]!;
+    slot.repeatable = !specification.writes;
     if (!acceptsCount(specification, request.count)) return this.#refuseWith(slot, wrongCount(request));
     if (!client.authenticated && !specification.open) {
       return this.refuse(slot, "NOAUTH", "Authentication required.");
     }
     if (specification.routing === "key") {
       const key = specification.firstKey;
-      slot.repeatable = !specification.writes;
       client.send(
         this.#cluster.ownerOf(bytes, request.starts[key]!, request.lengths[key]!),
         slot,
@@ -111,7 +117,6 @@ export class Router {
     checkSizes(specification, request);
     const split = new Split(this.#cluster, specification, request);
     if (split.count === 1) {
-      slot.repeatable = !specification.writes;
       slot.client.send(split.pool(0), slot, request.bytes, start, end - start);
       return;
     }
@@ -190,8 +195,7 @@ export class Router {
       this.#writeRefusal(reply, error);
     }
     reply.end();
-    slot.succeed(reply.buffer, 0, reply.length);
-    reply.clear();
+    this.#hand(slot);
   }
 
   /** Answers an error. */
@@ -200,8 +204,14 @@ export class Router {
     reply.begin();
     reply.error(code, message);
     reply.end();
-    slot.succeed(reply.buffer, 0, reply.length);
-    reply.clear();
+    this.#hand(slot);
+  }
+
+  /** Hands the reply over. The client may refuse to take it, which begins another one: so this one is cleared before. */
+  #hand(slot: Slot): void {
+    const { buffer, length } = this.#reply;
+    this.#reply.clear();
+    slot.succeed(buffer, 0, length);
   }
 
   #refuseWith(slot: Slot, error: ReplyError): void {

@@ -24,7 +24,6 @@ import {
   FRAME_SIZE_MAX_BYTES,
   FRAME_SIZE_UNAUTHENTICATED_MAX_BYTES,
   PROXY_IN_FLIGHT_MAX_COUNT,
-  REPLY_SIZE_MAX_BYTES,
 } from "../limits.ts";
 import { Lane } from "../route/exchange.ts";
 import type { Exchange } from "../route/exchange.ts";
@@ -44,6 +43,9 @@ const RING_INITIAL_COUNT = 16;
 /** A ring above this size is given back when the client is idle. */
 const RING_KEEP_MAX_COUNT = 1024;
 
+/** A reply up to this size is short. */
+const SHORT_REPLY_MAX_BYTES = 1024;
+
 const FOREIGN_PROTOCOL_LINE = encodeText(
   "-ERR this port speaks the native protocol of inmem only; use inmem client or a library for it\r\n",
 );
@@ -54,6 +56,8 @@ export interface SessionHost {
   readonly turn: Turn;
   /** Whether clients have to authenticate. */
   readonly passwordRequired: boolean;
+  /** See CLIENT_REPLIES_MAX_BYTES. */
+  readonly repliesMaxBytes: number;
   /** Requests taken, by all sessions. */
   commands: number;
   /** Takes note of a bug of ours. */
@@ -230,6 +234,13 @@ export class Session implements Client, OutboxOwner {
   complete(slot: Slot, bytes: Uint8Array, start: number, end: number): void {
     if (this.#closed) return;
     const size = end - start;
+    // Short replies, refusals among them, are always taken: their number is bounded.
+    if (size > SHORT_REPLY_MAX_BYTES && this.#outbox.size + this.#keptBytes > this.#host.repliesMaxBytes) {
+      // The reply to a write may be all that is left of what it took out, so it must not be dropped alone.
+      if (!slot.repeatable) return void this.abort();
+      const message = `more than ${this.#host.repliesMaxBytes} bytes of replies wait to be read`;
+      return this.refuse(slot, "BUSY", message);
+    }
     this.#estimate = size >= this.#estimate ? size : this.#estimate - ((this.#estimate - size) >>> 4);
     const mask = this.#ring.length - 1;
     if (slot !== this.#ring[this.#head & mask]) {
@@ -250,7 +261,6 @@ export class Session implements Client, OutboxOwner {
       this.#head = this.#tail = 0;
       if (mask >= RING_KEEP_MAX_COUNT) this.#ring = new Array(RING_INITIAL_COUNT).fill(undefined);
     }
-    if (this.#outbox.size > REPLY_SIZE_MAX_BYTES * 2) this.abort();
     if (this.#resume !== undefined) this.#resumeIfPossible();
   }
 
@@ -339,8 +349,10 @@ export class Session implements Client, OutboxOwner {
     this.#connection.close();
     this.#whenDrained?.resolve();
     this.#resumeIfPossible();
-    // Slots in flight hold the session until their servers answer; its buffers need not wait for that.
+    // Slots in flight hold the session until their servers answer; what it holds need not wait for that.
     this.#lanes.clear();
+    this.#ring = [];
+    this.#outbox.discard();
   }
 }
 

@@ -50,7 +50,7 @@ export abstract class Exchange {
   start = 0;
   /** The length of its frame in bytes. */
   size = 0;
-  /** When it was sent first, by the pool's clock. */
+  /** Since when it waits for its reply, by the pool's clock. */
   sinceMs = 0;
   /** Whether it has been repeated: once is all. */
   repeated = false;

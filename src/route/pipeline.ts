@@ -10,15 +10,17 @@
  * next batch collects, so writes never overlap. The reply frame that arrives belongs to the exchange at `head`, and its
  * bytes are handed over as they stand in the read buffer.
  *
- * A request that is not answered in time ends the connection: its reply may still come, and must not be taken for the
- * reply to another request. What a lost connection leaves behind is given back to the pool, which decides.
+ * A server that falls silent while a request waits for its reply ends the connection: the reply may still come, and must
+ * not be taken for the reply to another request. Silence is what counts, not the wait: behind long replies, or while it is
+ * long itself, a request may wait for a server that works all the time. What a lost connection leaves behind is given
+ * back to the pool, which decides.
  *
  * @module
  */
 
 import { copyBytes } from "../bytes.ts";
 import { assert, ProtocolError } from "../errors.ts";
-import { BACKEND_QUEUE_MAX_BYTES, BUFFER_KEEP_MAX_BYTES } from "../limits.ts";
+import { BACKEND_QUEUE_MAX_BYTES, BACKEND_WRITE_BYTES, BUFFER_KEEP_MAX_BYTES } from "../limits.ts";
 import { Batch } from "./exchange.ts";
 import type { Exchange, Lane } from "./exchange.ts";
 import type { Clock, Flushable, Turn } from "./turn.ts";
@@ -88,6 +90,8 @@ export class Pipeline implements Flushable {
   #collecting = new Batch(BATCH_INITIAL_BYTES);
   #spare: Batch[] = [];
   #writing = false;
+  /** When bytes came last, by the host's clock. */
+  #heardMs = -Infinity;
   #waiting: (() => void)[] = [];
 
   constructor(host: PipelineHost) {
@@ -162,9 +166,13 @@ export class Pipeline implements Flushable {
       while (!this.#ended && this.#collecting.length > 0) {
         const batch = this.#collecting;
         this.#collecting = this.#spare.pop() ?? new Batch(BATCH_INITIAL_BYTES);
+        const first = this.#unsent;
         this.#unsent = this.#tail;
         batch.holders++;
-        await transport.write(batch.bytes.subarray(0, batch.length));
+        for (let start = 0; start < batch.length; start += BACKEND_WRITE_BYTES) {
+          await transport.write(batch.bytes.subarray(start, Math.min(batch.length, start + BACKEND_WRITE_BYTES)));
+          this.#waitAnew(first);
+        }
         this.#release(batch);
       }
       this.#writing = false;
@@ -173,10 +181,17 @@ export class Pipeline implements Flushable {
     }
   }
 
+  /** The oldest request waits from now on, if it is of the batch being written, which begins at `first`. */
+  #waitAnew(first: number): void {
+    if (this.#ended || this.#head < first || this.#head === this.#tail) return;
+    this.#ring[this.#head & (this.#ring.length - 1)]!.sinceMs = this.#host.clock.nowMs;
+  }
+
   async #read(transport: Transport): Promise<void> {
     try {
       while (await transport.fill()) {
         if (this.#ended) return;
+        this.#heardMs = this.#host.clock.nowMs;
         this.#takeReplies(transport);
       }
       this.end(false, "it closed the connection");
@@ -226,11 +241,12 @@ export class Pipeline implements Flushable {
     }
   }
 
-  /** Ends it if the oldest request has waited longer than `timeoutMs`. */
+  /** Ends it if a request waits and nothing has come for longer than `timeoutMs`. */
   sweep(timeoutMs: number): void {
     if (this.#head === this.#tail || !this.ready) return;
     const oldest = this.#ring[this.#head & (this.#ring.length - 1)]!;
-    if (this.#host.clock.nowMs - oldest.sinceMs > timeoutMs) this.end(true, `no answer within ${timeoutMs} ms`);
+    const silentMs = this.#host.clock.nowMs - Math.max(oldest.sinceMs, this.#heardMs);
+    if (silentMs > timeoutMs) this.end(true, `no answer within ${timeoutMs} ms`);
   }
 
   /**

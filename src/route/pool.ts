@@ -6,6 +6,7 @@
  *   up ◄──────────────────── down ◄──────────────────────────────────────── up
  *   │     (tried at growing intervals)               or a deadline missed
  *   └── retire() ──► draining ── last reply ──► closed
+ *                       └────── restore() ──────┴──► up
  * ```
  *
  * While a server is down its requests fail at once: they cost their clients an error and nobody else anything.
@@ -16,7 +17,9 @@
  * |---|---|---|
  * | may be repeated | yes or no | sent once more, on another connection; the second loss fails it |
  * | may not | no | sent once more |
- * | may not | yes | fails, its outcome unknown |
+ * | may not | yes | fails, its outcome unknown; so do the same client's requests before it |
+ *
+ * The last row is what keeps the order: a read that was sent before a write must not be run behind it.
  *
  * After a missed deadline nothing is sent again: the server is the one to suspect, and another wait would help nobody.
  *
@@ -75,7 +78,8 @@ export class Pool implements PipelineHost {
   #misses = 0;
   #retryTimer: ReturnType<typeof setTimeout> | undefined;
   #mayOpen = true;
-  #opening = false;
+  /** The connection that is being made. */
+  #opening: Pipeline | undefined;
   #abort = new AbortController();
   #error: ConnectionError | undefined;
 
@@ -157,7 +161,7 @@ export class Pool implements PipelineHost {
     if (best === undefined) return this.#state === "up" ? this.#open() : undefined;
     // What is being opened while the server is down is a trial, and nobody's request waits for it.
     if (!best.ready && this.#state !== "up") return undefined;
-    if (load >= PIPELINE_BUSY_LOAD && this.#mayOpen && !this.#opening && this.#state === "up") {
+    if (load >= PIPELINE_BUSY_LOAD && this.#mayOpen && this.#opening === undefined && this.#state === "up") {
       if (this.#pipelines.length < this.#options.connectionsMaxCount) this.#open();
     }
     return best;
@@ -165,10 +169,10 @@ export class Pool implements PipelineHost {
 
   /** Adds a connection. It collects requests while it is being made. */
   #open(): Pipeline {
-    assert(!this.#opening, "connections are opened one after another");
+    assert(this.#opening === undefined, "connections are opened one after another");
     const pipeline = new Pipeline(this);
     this.#pipelines.push(pipeline);
-    this.#opening = true;
+    this.#opening = pipeline;
     this.#connect(pipeline);
     return pipeline;
   }
@@ -178,12 +182,10 @@ export class Pool implements PipelineHost {
     try {
       transport = await this.#options.open(this.address, this.#abort.signal);
     } catch (error) {
-      this.#opening = false;
-      pipeline.end(false, (error as Error).message);
-      return;
+      return pipeline.end(false, (error as Error).message);
     }
-    this.#opening = false;
     if (pipeline.ended) return transport.close();
+    this.#opening = undefined;
     if (this.#state === "down") this.#change("up", "");
     pipeline.begin(transport);
     this.idle(pipeline);
@@ -198,12 +200,14 @@ export class Pool implements PipelineHost {
   /** Part of {@linkcode PipelineHost}. */
   ended(pipeline: Pipeline, { late, reason, sent, unsent }: PipelineEnd): void {
     this.#pipelines.splice(this.#pipelines.indexOf(pipeline), 1);
+    if (this.#opening === pipeline) this.#opening = undefined;
     if (late) this.timeouts++;
     if (pipeline.answered && !late) this.#misses = 0;
     else if (this.#state !== "draining") this.#miss(reason);
     const error = new ConnectionError(this.address, `server "${this.address}": ${reason}`, true);
     const unsentError = new ConnectionError(this.address, error.message, false);
-    for (const exchange of sent) this.#settle(exchange, error, late || !exchange.repeatable);
+    const final = unrepeatable(sent);
+    for (const exchange of sent) this.#settle(exchange, error, late || final.has(exchange));
     for (const exchange of unsent) this.#settle(exchange, unsentError, late);
   }
 
@@ -236,7 +240,7 @@ export class Pool implements PipelineHost {
 
   #retry(): void {
     this.#mayOpen = true;
-    if (this.#state === "down" && !this.#opening) this.#open();
+    if (this.#state === "down" && this.#opening === undefined) this.#open();
   }
 
   #change(state: PoolState, reason: string): void {
@@ -270,10 +274,31 @@ export class Pool implements PipelineHost {
     }
   }
 
+  /** Takes requests again, behind those still in flight: the server is back on the list. Idempotent. */
+  restore(): void {
+    if (this.#state !== "draining") return;
+    this.#state = "up";
+    this.#misses = 0;
+    this.#mayOpen = true;
+  }
+
   /** Closes everything; what is in flight fails. */
   close(): void {
     this.retire();
     this.#abort.abort();
     for (const pipeline of [...this.#pipelines]) pipeline.end(true, "the proxy is stopping");
   }
+}
+
+/** Those of a lost connection's requests that must not be run again: writes, and what their clients sent before them. */
+function unrepeatable(sent: readonly Exchange[]): Set<Exchange> {
+  const found = new Set<Exchange>();
+  const written = new Set<Lane>();
+  for (let i = sent.length - 1; i >= 0; i--) {
+    const exchange = sent[i]!;
+    const lane = exchange.lane!;
+    if (!exchange.repeatable) written.add(lane);
+    if (written.has(lane)) found.add(exchange);
+  }
+  return found;
 }

@@ -2,7 +2,8 @@
  * The store on disk: which snapshot a start loads, and when one is written.
  *
  * A start either has exactly what the newest snapshot holds, or it does not happen. Falling back to an older one by
- * itself would lose keys without a word, so a damaged one stops the start, and the person decides (`--backup`).
+ * itself would lose keys without a word, so a damaged one stops the start, and the person decides (`--backup`). What is
+ * left out all the same is counted and told: keys that have expired, and, where there is eviction, what has no room.
  *
  * Writing walks over the whole store in one go, so that the snapshot is of one moment; commands wait for it. Syncing
  * and renaming happen beside commands.
@@ -32,6 +33,8 @@ export interface Loaded extends SnapshotSummary {
   readonly path: string;
   /** Keys that were left out since their deadline had passed. */
   readonly expired: number;
+  /** Keys that were left out since there was no room for them: the least recently used ones. */
+  readonly evicted: number;
 }
 
 /** What `info persistence` tells. */
@@ -172,7 +175,7 @@ function load(store: Store, path: string, nowMs: number, advice: string): Loaded
   try {
     using file = Deno.openSync(path, { read: true });
     const summary = readSnapshot(file, file.statSync().size, path, loader);
-    return { ...summary, path, expired: loader.expired };
+    return { ...summary, path, expired: loader.expired, evicted: store.statistics.evictedKeys };
   } catch (cause) {
     if (cause instanceof StartError) throw cause;
     if (cause instanceof CorruptionError) {

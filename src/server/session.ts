@@ -227,6 +227,8 @@ export class Session implements CommandContext {
         await this.#refuse(new Uint8Array(0));
         return next;
       } else {
+        // It borrows the read buffer, which may be a large one that the next read gives back.
+        if (next === Next.Read) this.#request.clear();
         if (reply.length > 0) await this.#flush();
         if (next === Next.Read) return next;
       }

@@ -12,13 +12,20 @@ export interface Sink {
   write(source: Uint8Array): Promise<number>;
 }
 
+/** Standard output takes no more. */
+export class OutputError extends Error {
+  constructor(cause: unknown) {
+    super(`Cannot write to standard output: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  }
+}
+
 /** Writes in order, in the background. Once the reader is gone everything more is dropped. */
 export class Output {
   readonly #sink: Sink;
   #chunks: Uint8Array[] = [];
   #queuedBytes = 0;
   #writing: Promise<void> | undefined;
-  #failure: unknown;
+  #failure: OutputError | undefined;
   readonly #failing = Promise.withResolvers<void>();
 
   constructor(sink: Sink) {
@@ -31,8 +38,8 @@ export class Output {
   }
 
   /** Why writing failed, unless the reader just has enough (as in `| head`): that is no failure of anybody's. */
-  get failure(): unknown {
-    return this.#failure instanceof Deno.errors.BrokenPipe ? undefined : this.#failure;
+  get failure(): OutputError | undefined {
+    return this.#failure?.cause instanceof Deno.errors.BrokenPipe ? undefined : this.#failure;
   }
 
   /** Resolves when writing has failed, if ever. */
@@ -70,7 +77,7 @@ export class Output {
         for (let written = 0; written < bytes.length;) written += await this.#sink.write(bytes.subarray(written));
       }
     } catch (error) {
-      this.#failure = error ?? new Error("Cannot write");
+      this.#failure = new OutputError(error);
       this.#failing.resolve();
       this.#chunks = [];
       this.#queuedBytes = 0;

@@ -8,8 +8,8 @@
  * @module
  */
 
-import { ConnectionError, ReplyError, UsageError } from "../errors.ts";
-import { PIPED_IN_FLIGHT_MAX_COUNT } from "../limits.ts";
+import { ConnectionError, InmemError, ReplyError, UsageError } from "../errors.ts";
+import { OUTPUT_QUEUE_MAX_BYTES, PIPED_IN_FLIGHT_MAX_COUNT } from "../limits.ts";
 import type { Client, Value } from "../client.ts";
 import { formatError, formatReply } from "./format.ts";
 import type { Format } from "./format.ts";
@@ -31,11 +31,14 @@ export interface PipedStreams {
   errors: Sink;
 }
 
+/** Commands in flight before the first reply tells how large replies are. */
+const IN_FLIGHT_FIRST_COUNT = 16;
+
 /** One line's outcome, which waits until those before it are written. */
 interface Slot {
   readonly line: number;
   readonly command: string;
-  outcome: { value: Value } | { text: string } | { error: unknown } | undefined;
+  outcome: { value: Value } | { text: string } | { error: unknown } | { unreadable: string } | undefined;
 }
 
 /**
@@ -56,6 +59,8 @@ class PipedRun {
   #slots: Slot[] = [];
   /** The first slot of `#slots` that is not written. */
   #head = 0;
+  /** Commands that may be unanswered now: one more with each reply, and fewer where replies are large. */
+  #inFlightLimit = IN_FLIGHT_FIRST_COUNT;
   #lineCount = 0;
   #status: Status = Status.Done;
   #progress = Promise.withResolvers<void>();
@@ -86,8 +91,12 @@ class PipedRun {
         if (!await this.#takeLines(lines)) break;
       }
     } catch (error) {
-      if (!(error instanceof UsageError)) throw error;
-      this.#fail(error.message, Status.Usage);
+      // An error of the system's has a code. Another one is a bug of ours.
+      const isSystem = error instanceof Error && "code" in error && !(error instanceof InmemError);
+      if (!(error instanceof UsageError) && !isSystem) throw error;
+      const message = isSystem ? `Cannot read standard input: ${error.message}` : messageOf(error);
+      // It has a place among the lines, so that those before it are answered first.
+      this.#settle(this.#slot(""), { unreadable: message });
     }
   }
 
@@ -99,7 +108,7 @@ class PipedRun {
   async #takeLines(lines: readonly Uint8Array[]): Promise<boolean> {
     for (const line of lines) {
       if (!this.#takeLine(line)) return false;
-      while (this.#slots.length - this.#head >= PIPED_IN_FLIGHT_MAX_COUNT && !this.#stopped) {
+      while (this.#slots.length - this.#head >= this.#inFlightLimit && !this.#stopped) {
         await this.#progress.promise;
       }
       await this.#client.room();
@@ -150,6 +159,8 @@ class PipedRun {
       if (oldest?.outcome === undefined) break;
       this.#head++;
       this.#write(oldest, oldest.outcome);
+      // The slot stays for a while, its reply need not.
+      oldest.outcome = undefined;
     }
     if (this.#head > PIPED_IN_FLIGHT_MAX_COUNT) {
       this.#slots = this.#slots.slice(this.#head);
@@ -161,9 +172,17 @@ class PipedRun {
   }
 
   #write(slot: Slot, outcome: NonNullable<Slot["outcome"]>): void {
-    if ("value" in outcome) this.#output.add(formatReply(outcome.value, this.#format, slot.command));
+    if ("value" in outcome) this.#writeReply(formatReply(outcome.value, this.#format, slot.command));
     else if ("text" in outcome) this.#output.add(outcome.text);
+    else if ("unreadable" in outcome) this.#fail(outcome.unreadable, Status.Usage);
     else this.#writeError(slot, outcome.error);
+  }
+
+  #writeReply(bytes: Uint8Array): void {
+    this.#output.add(bytes);
+    // Replies come whether their reader keeps up or not, so no more of them are asked for than may wait for it.
+    const fittingCount = Math.max(1, Math.floor(OUTPUT_QUEUE_MAX_BYTES / bytes.length));
+    this.#inFlightLimit = Math.min(this.#inFlightLimit + 1, fittingCount, PIPED_IN_FLIGHT_MAX_COUNT);
   }
 
   #writeError(slot: Slot, error: unknown): void {

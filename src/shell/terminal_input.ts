@@ -34,19 +34,17 @@ export class TerminalInput {
 
   /** Takes what was read from the terminal; the bytes are copied. */
   add(bytes: Uint8Array): void {
-    let rest = bytes;
-    const stop = this.#held ? bytes.lastIndexOf(CONTROL_C) : -1;
-    if (stop >= 0) {
-      // What was typed ahead is given up together with the command that runs.
-      this.#typed = new Uint8Array(0);
-      rest = bytes.subarray(stop + 1);
-    }
-    const joined = new Uint8Array(this.#typed.length + rest.length);
+    const joined = new Uint8Array(this.#typed.length + bytes.length);
     joined.set(this.#typed);
-    joined.set(rest, this.#typed.length);
+    joined.set(bytes, this.#typed.length);
     this.#typed = joined;
-    if (stop >= 0) this.#interrupt();
     this.#feed();
+    // Something is left only behind the line of a command that runs.
+    const stop = this.#typed.lastIndexOf(CONTROL_C);
+    if (stop < 0) return;
+    // What was typed ahead is given up together with that command.
+    this.#typed = this.#typed.subarray(stop + 1);
+    this.#interrupt();
   }
 
   /** The terminal is gone: what was typed is handed over, then the editor is told. */

@@ -18,7 +18,8 @@
  * the top four bits and is not 0.
  *
  * Why slots of size classes: same-size slots make every freed slot usable by every later block of the class. Classes
- * stand at most 7 % apart. What is freed in one class serves another by *compaction*: the blocks of the emptiest page
+ * stand 8 bytes apart up to 128, then at most 7 % apart up to 5 KiB and 15 % up to 8 KiB; larger ones, of which few
+ * fit a page, up to twice. What is freed in one class serves another by *compaction*: the blocks of the emptiest page
  * of a class move into free slots of its other pages, and the page is free for any class. Since a page's worth of slots
  * was freed before that, freeing costs at most one move a block, and no size mix can strand more than about a page
  * a class. (Slabs as in memcached, without its stranded pages.)

@@ -121,13 +121,15 @@ export class Blobs {
     return first;
   }
 
-  /** Frees all pieces: a thousand for the largest value. */
-  free(first: number): void {
-    for (let piece = first; piece !== 0;) {
+  /** Frees all pieces: a thousand for the largest value. Answers how many they were. */
+  free(first: number): number {
+    let count = 0;
+    for (let piece = first; piece !== 0; count++) {
       const next = this.#words[piece * 2 + WORD_NEXT]!;
       this.#arena.free(piece);
       piece = next;
     }
+    return count;
   }
 
   /** The owner of the blob at `first` now stands at `owner`. */

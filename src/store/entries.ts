@@ -211,12 +211,11 @@ export class Entries {
     return this.replaceValue(entry, joined, 0, joined.length);
   }
 
-  /** Frees the blob of an entry that has one. */
-  freeBlob(entry: number): void {
+  /** Frees the blob of an entry that has one. Answers how many pieces it had. */
+  freeBlob(entry: number): number {
     const meta = this.words[entry * 2 + 3]!;
-    if (kindOf(meta) === KIND_STRING_BLOB || kindOf(meta) === KIND_FIELD_BLOB) {
-      this.blobs.free(this.words[entry * 2 + this.#pieceWord(meta)]!);
-    }
+    if (kindOf(meta) !== KIND_STRING_BLOB && kindOf(meta) !== KIND_FIELD_BLOB) return 0;
+    return this.blobs.free(this.words[entry * 2 + this.#pieceWord(meta)]!);
   }
 
   /** Position among an entry's words of the one that names its first piece. */
@@ -256,7 +255,7 @@ export class Entries {
    *
    * When the kind stays, the words of the kind are kept, and what they name is told of a new place; when it changes, or
    * with `KEEP_NOTHING`, they are undefined and the caller's. A change of FLAG_DEADLINE only makes or closes the gap for
-   * it: the entry must not be in the wheel.
+   * it: the entry must not be in the wheel. One taken away leaves the entry where it is, since the caller may have no room.
    *
    * @param top kind and flags, as in the top byte of word 3
    * @param inlineSize bytes behind the key from now on
@@ -275,7 +274,8 @@ export class Entries {
     const newTail = sameKind ? bodyWord((top << 24) >>> 0) * 4 : newHeader;
     const tailSize = newHeader - newTail + keyLength + Math.max(0, keep);
     const newMeta = ((top << 24) | keyLength) >>> 0;
-    if (this.arena.fits(entry, newHeader + keyLength + inlineSize)) {
+    const losesDeadline = oldTop - top === FLAG_DEADLINE >>> 24;
+    if (losesDeadline || this.arena.fits(entry, newHeader + keyLength + inlineSize)) {
       if (oldTail !== newTail) {
         this.bytes.copyWithin(entry * 8 + newTail, entry * 8 + oldTail, entry * 8 + oldTail + tailSize);
       }

@@ -247,26 +247,28 @@ export class Hashes {
     return this.#entries.fields.find(hash, field, start, length, idLow, idHigh);
   }
 
-  #freeField(entry: number, field: number): void {
+  /** Frees a field. Answers how many pieces its value had. */
+  #freeField(entry: number, field: number): number {
     const words = this.#words;
     this.#entries.fields.remove(words[field * 2 + 2]! | 0, field);
     this.#entries.unlinkPart(entry, field);
-    this.#entries.freeBlob(field);
+    const pieces = this.#entries.freeBlob(field);
     this.#entries.arena.free(field);
     words[entry * 2 + 4]!--;
+    return pieces;
   }
 
   /**
    * Frees fields of a large hash that is out of the table, and at last its entry.
    *
-   * @returns the budget left after one step a field; the entry is gone when it is above 0
+   * @returns the budget left after one step a field and one a piece of its value; the entry is gone when it is above 0
    */
   dismantle(entry: number, budget: number): number {
     const words = this.#words;
     const body = entry * 2 + bodyWord(words[entry * 2 + 3]!);
     while (words[body] !== 0) {
       if (budget-- <= 0) return 0;
-      this.#freeField(entry, words[body]!);
+      budget -= this.#freeField(entry, words[body]!);
     }
     this.#entries.garbage.remove(entry);
     this.#entries.arena.free(entry);

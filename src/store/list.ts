@@ -389,7 +389,7 @@ export class Lists {
   /**
    * Frees leaves of a large list that is out of the table, and at last its entry.
    *
-   * @returns the budget left after one step a leaf; the entry is gone when it is above 0
+   * @returns the budget left after one step a leaf and one a piece outside it; the entry is gone when it is above 0
    */
   dismantle(entry: number, budget: number): number {
     const words = this.#words;
@@ -399,7 +399,7 @@ export class Lists {
       const directory = words[body]!;
       const item = this.#items(directory) - 1;
       const leaf = this.#leaf(directory, item);
-      this.#eachOutside(leaf, (at) => this.#entries.blobs.free(outsidePiece(this.#bytes, at)));
+      this.#eachOutside(leaf, (at) => budget -= this.#entries.blobs.free(outsidePiece(this.#bytes, at)));
       this.#removeLeaf(entry, directory, item);
     }
     this.#entries.garbage.remove(entry);

@@ -29,7 +29,7 @@
  */
 
 import { StoreFullError } from "../errors.ts";
-import { Arena, PAGE_BYTES } from "./arena.ts";
+import { Arena, CLASS_SIZES, PAGE_BYTES } from "./arena.ts";
 import {
   bodyWord,
   FLAG_DEADLINE,
@@ -93,21 +93,51 @@ const TYPE_BY_KIND: readonly EntryType[] = [
 const STRING_TOP = KIND_STRING << 4;
 const STRING_HEADER_BYTES = HEADER_BYTES[STRING_TOP]!;
 
-/** Free pages that any command may need: for blocks of as many classes, a page of each table, and their overflow. */
-const PAGES_NECESSARY = 14;
-const PAGES_COMFORTABLE_MIN = 16;
+/**
+ * Free pages that any small command may need, a page for each class that it takes blocks of. The most has an `hset` of three
+ * fields, the last of which makes a packed hash a large one: two packed sizes, the HASH entry, fields of 11 classes
+ * out of 512 bytes, the last field, and two pages of the table.
+ */
+const PAGES_NECESSARY = 18;
+const PAGES_COMFORTABLE_MIN = 20;
 /** The comfortable share of free pages is one in so many. */
 const PAGES_COMFORTABLE_SHARE = 128;
 const PAGES_COMFORTABLE_MAX = 64;
 /** A command that brings less than this needs no pages of its own beyond the necessary ones. */
 const SMALL_BYTES = 4096;
 const SMALL_ARGUMENTS = 8;
+/** What a large value takes for each of its bytes at most: see `pieceSize` in blob.ts. */
+const LARGE_FACTOR = 1.25;
+/** What shorter data takes at most: a key just above half a page has a page, and a leaf may hold two elements, not three. */
+const SHORT_FACTOR = 2;
 /** Bytes that a small entry takes beside its key and value, for estimating how much to evict. */
 const ENTRY_OVERHEAD_BYTES = 24;
 /** Parts of large removed values that are freed at a time while room is made. */
 const DISMANTLE_STEP = 64;
 /** A removed value of more parts than this is taken apart in steps. */
 const REMOVE_AT_ONCE_MAX = 64;
+
+/** Pages that `bytes` in `count` arguments may need beyond the necessary ones. */
+function pagesFor(bytes: number, count: number): number {
+  let pages = 0;
+  if (bytes >= SMALL_BYTES) {
+    const short = Math.min(bytes, count * PAGE_BYTES);
+    pages = Math.ceil((bytes * LARGE_FACTOR + short * (SHORT_FACTOR - LARGE_FACTOR)) / PAGE_BYTES) + 1;
+  }
+  if (count > SMALL_ARGUMENTS) {
+    const overhead = count * ENTRY_OVERHEAD_BYTES;
+    // Twice: an entry may first be made without its deadline, and again with it.
+    pages += Math.ceil(2 * overhead / PAGE_BYTES) + Math.min(count, classesWithin(2 * (bytes + overhead)));
+  }
+  return pages;
+}
+
+/** How many size classes blocks of `bytes` in all can be of. */
+function classesWithin(bytes: number): number {
+  let classes = 0;
+  for (let left = bytes; left > 0 && classes < CLASS_SIZES.length; classes++) left -= CLASS_SIZES[classes]!;
+  return classes;
+}
 
 /** The data. See the module's comment. */
 export class Store {
@@ -172,10 +202,7 @@ export class Store {
 
   #reclaim(bytes: number, count: number): void {
     const arena = this.#arena;
-    let extra = bytes < SMALL_BYTES ? 0 : Math.ceil(bytes * 1.25 / PAGE_BYTES) + 1;
-    if (count > SMALL_ARGUMENTS) {
-      extra += Math.min(64, count) + Math.ceil(count * ENTRY_OVERHEAD_BYTES * 2 / PAGE_BYTES);
-    }
+    const extra = pagesFor(bytes, count);
     const comfortable = this.#pagesComfortable + extra;
     const necessary = PAGES_NECESSARY + extra;
     if (arena.freePages >= comfortable) return;
@@ -266,7 +293,7 @@ export class Store {
     return this.#words[entry * 2 + 3]! & FLAG_DEADLINE ? this.#entries.deadlines.of(entry) : 0;
   }
 
-  /** Sets when a key expires; 0: never. Answers its reference from now on. */
+  /** Sets when a key expires; 0: never, which needs no room. Answers its reference from now on. */
   setDeadline(entry: number, deadlineMs: number): number {
     this.changes++;
     return this.#entries.setDeadline(entry, deadlineMs);
@@ -330,7 +357,7 @@ export class Store {
   /**
    * Removes keys whose time has come, and frees parts of large values removed before.
    *
-   * @param budget most steps to take, each well below a microsecond or two
+   * @param budget most steps to take, each well below a microsecond or two: an expired key, or a part of a large value
    * @returns whether more is due
    */
   expireDue(nowMs: number, budget: number): boolean {
@@ -376,7 +403,8 @@ export class Store {
       const top = words[entry * 2 + 3]! >>> 24;
       const size = STRING_HEADER_BYTES + keyLength + valueLength;
       // Most writes replace a small string by one of about the same size.
-      if (top === STRING_TOP && deadlineMs === 0 && this.#arena.fits(entry, Math.min(size, PAGE_BYTES))) {
+      const inline = entries.isInline(STRING_HEADER_BYTES, keyLength, valueLength);
+      if (top === STRING_TOP && deadlineMs === 0 && inline && this.#arena.fits(entry, size)) {
         words[entry * 2 + 4] = valueLength;
         copyBytes(value, valueStart, this.#arena.bytes, entry * 8 + STRING_HEADER_BYTES + keyLength, valueLength);
         return entry;

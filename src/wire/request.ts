@@ -16,6 +16,10 @@
 import { decodeText, equalsIgnoringCase, parseInteger } from "../bytes.ts";
 
 const EMPTY = new Uint8Array(0);
+/** Room for arguments at first. */
+const ARGUMENTS_INITIAL_COUNT = 16;
+/** Room for more than this is given back. */
+const ARGUMENTS_KEEP_MAX_COUNT = 4096;
 
 /** The arguments of the request being run. See the module's comment for who owns what. */
 export class Request {
@@ -26,20 +30,29 @@ export class Request {
   /** Sum of the lengths of all arguments, in bytes. */
   size = 0;
   /** Where argument `i` begins in {@linkcode bytes}. */
-  starts: Int32Array = new Int32Array(16);
+  starts: Int32Array = new Int32Array(ARGUMENTS_INITIAL_COUNT);
   /** How many bytes argument `i` has. */
-  lengths: Int32Array = new Int32Array(16);
+  lengths: Int32Array = new Int32Array(ARGUMENTS_INITIAL_COUNT);
 
   /** Begins a request of `count` arguments in `bytes`. The decoder fills `starts` and `lengths` then. */
   reset(bytes: Uint8Array, count: number): void {
     this.bytes = bytes;
     this.count = count;
     this.size = 0;
-    if (count > this.starts.length || (this.starts.length > 4096 && count <= 16)) {
-      const capacity = Math.max(16, 2 ** Math.ceil(Math.log2(count)));
-      this.starts = new Int32Array(capacity);
-      this.lengths = new Int32Array(capacity);
-    }
+    if (count > this.starts.length) this.#makeRoom(2 ** Math.ceil(Math.log2(count)));
+  }
+
+  /** Lets go of the buffer, and of the room that many arguments took: until the next request this shall cost little. */
+  clear(): void {
+    this.bytes = EMPTY;
+    this.count = 0;
+    this.size = 0;
+    if (this.starts.length > ARGUMENTS_KEEP_MAX_COUNT) this.#makeRoom(ARGUMENTS_INITIAL_COUNT);
+  }
+
+  #makeRoom(count: number): void {
+    this.starts = new Int32Array(count);
+    this.lengths = new Int32Array(count);
   }
 
   /** Where argument `index` begins. `index` must be below `count`. */

@@ -77,7 +77,7 @@ testCommands("lget counts from either end and answers nil outside", (makeClient)
   }
   assertEquals(client.text("lget", "absent", "0"), null);
   assertEquals(client.refusal("lget", "l", "x"), NOT_INTEGER);
-  assertEquals(client.refusal("lget", "absent", "1.5"), NOT_INTEGER);
+  assertEquals(client.text("lget", "absent", "1.5"), null);
 });
 
 testCommands("lset replaces one element", (makeClient) => {

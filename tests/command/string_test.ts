@@ -118,7 +118,10 @@ testCommands("set refuses options that contradict each other or are none", (make
     ["EX"],
     ["PX"],
     ["EX", "10", "PX", "10"],
-    ["EX", "10", "EX", "10"],
+    ["EX", "10", "EX"],
+    ["EX", "0", "NOPE"],
+    ["EX", "ten", "NX", "XX"],
+    ["PX", "10", "EXAT", "10"],
     ["EX", "10", "KEEPTTL"],
     ["KEEPTTL", "EX", "10"],
     ["NOPE"],
@@ -129,6 +132,10 @@ testCommands("set refuses options that contradict each other or are none", (make
   for (const options of wrong) assertEquals(client.refusal("set", "x", "new", ...options), SYNTAX, options.join(" "));
   assertEquals(client.text("get", "x"), "old");
   assertEquals(client.text("set", "x", "new", "NX", "NX", "GET", "GET"), "old");
+  assertEquals(client.text("set", "x", "new", "EX", "ten", "EX", "10"), "OK");
+  assertEquals(client.text("ttl", "x"), 10);
+  assertEquals(client.text("set", "x", "new", "KEEPTTL", "KEEPTTL"), "OK");
+  assertEquals(client.text("ttl", "x"), 10);
 });
 
 testCommands("set refuses a TTL that is none", (makeClient) => {

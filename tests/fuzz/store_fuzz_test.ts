@@ -8,34 +8,25 @@ import { assert, assertEquals } from "@std/assert";
 import { EntryType, Store } from "../../src/store/store.ts";
 import { encodeText } from "../../src/bytes.ts";
 import { StoreFullError } from "../../src/errors.ts";
+import { Random } from "../support/random.ts";
 
 type Held = { deadline: number; value: string | string[] | Map<string, string> };
-
-/** A generator of random numbers from a seed (mulberry32). */
-function randomFrom(seed: number): () => number {
-  return () => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-}
 
 /** One run of the store beside its model. Values are Latin-1 strings, so that one character is one byte. */
 class Run {
   readonly store: Store;
   readonly model = new Map<string, Held>();
   nowMs = 1_700_000_000_000;
-  readonly #random: () => number;
+  readonly #random: Random;
   #buffer = new Uint8Array(1 << 22);
 
   constructor(seed: number, limit: number, evicts: boolean) {
-    this.#random = randomFrom(seed);
+    this.#random = new Random(seed);
     this.store = new Store({ memoryLimitBytes: limit, evicts, seed: [seed, ~seed >>> 0] });
   }
 
   below(count: number): number {
-    return Math.floor(this.#random() * count);
+    return this.#random.below(count);
   }
 
   text(length: number): string {
@@ -45,9 +36,9 @@ class Run {
 
   /** A length: mostly short, sometimes long, rarely very long. */
   someLength(longest: number): number {
-    const dice = this.#random();
-    if (dice < 0.7) return this.below(40);
-    if (dice < 0.95) return this.below(Math.min(longest, 600));
+    const dice = this.below(100);
+    if (dice < 70) return this.below(40);
+    if (dice < 95) return this.below(Math.min(longest, 600));
     return this.below(longest);
   }
 

@@ -83,6 +83,68 @@ Deno.test("DataFolder.write() leaves everything as it was when writing fails", (
     folder.close();
   }));
 
+Deno.test("DataFolder.write() refuses a folder that was replaced, which another server may own", () =>
+  withFolder(async (path) => {
+    const folder = await DataFolder.open(path);
+    await folder.write(1, put("mine"));
+    await Deno.rename(path, `${path}-moved`);
+    await assertRejects(() => folder.write(2, put("nowhere")), StartError, path);
+    const other = await DataFolder.open(path);
+    await other.write(3, put("theirs"));
+    await assertRejects(() => folder.write(4, put("mine")), StartError, "replaced by another one");
+    other.close();
+    await assertRejects(() => folder.write(5, put("mine")), StartError, "replaced by another one");
+    assertEquals(await contents(other), ["theirs"]);
+    await Deno.remove(path, { recursive: true });
+    await Deno.rename(`${path}-moved`, path);
+    await folder.write(6, put("mine again"));
+    assertEquals(await contents(folder), ["mine again", "mine"]);
+    folder.close();
+  }));
+
+Deno.test("DataFolder.write() goes on in a folder that was emptied by hand, and locks it anew", () =>
+  withFolder(async (path) => {
+    const folder = await DataFolder.open(path);
+    await Deno.remove(path, { recursive: true });
+    await Deno.mkdir(path);
+    await folder.write(1, put("x"));
+    assertEquals(await contents(folder), ["x"]);
+    await assertRejects(() => DataFolder.open(path), StartError, `process ${Deno.pid}`);
+    folder.close();
+    (await DataFolder.open(path)).close();
+  }));
+
+Deno.test("DataFolder.write() refuses a number that its names have no room for, rather than hide the snapshot", () =>
+  withFolder(async (path) => {
+    const folder = await DataFolder.open(path);
+    const last = `${path}/snapshot-999999999999999.inmem`;
+    await Deno.writeTextFile(last, "last");
+    await assertRejects(() => folder.write(1, put("x")), Error, last);
+    assertEquals(await contents(folder), ["last"]);
+    folder.close();
+  }));
+
+Deno.test("DataFolder.snapshots() counts links, so that no start goes without what they lead to", () =>
+  withFolder(async (path) => {
+    const folder = await DataFolder.open(path);
+    await Deno.writeTextFile(`${path}/elsewhere`, "linked");
+    await Deno.symlink(`${path}/elsewhere`, `${path}/snapshot-000000000000007.inmem`);
+    assertEquals(await contents(folder), ["linked"]);
+    folder.close();
+  }));
+
+Deno.test("DataFolder.open() locks what a link leads to", () =>
+  withFolder(async (path) => {
+    const folder = await DataFolder.open(path);
+    await Deno.symlink(path, `${path}-link`);
+    await assertRejects(() => DataFolder.open(`${path}-link`), StartError, `process ${Deno.pid}`);
+    folder.close();
+    const linked = await DataFolder.open(`${path}-link`);
+    await linked.write(1, put("x"));
+    assertEquals(await contents(linked), ["x"]);
+    linked.close();
+  }));
+
 Deno.test("DataFolder.spare() keeps what was there at start", () =>
   withFolder(async (path) => {
     const first = await DataFolder.open(path);

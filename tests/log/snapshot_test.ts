@@ -3,7 +3,7 @@ import { decode } from "@std/msgpack";
 import { crc32 } from "node:zlib";
 import { decodeText, encodeText } from "../../src/bytes.ts";
 import { CorruptionError, StartError } from "../../src/errors.ts";
-import { SNAPSHOT_BLOCK_BYTES } from "../../src/limits.ts";
+import { FIELD_SIZE_MAX_BYTES, SNAPSHOT_BLOCK_BYTES } from "../../src/limits.ts";
 import type { RecordTarget } from "../../src/log/record.ts";
 import {
   BLOCK_HEADER_BYTES,
@@ -175,7 +175,12 @@ Deno.test("SnapshotWriter spreads large lists, hashes and values over blocks of 
       value: Array.from({ length: 60_000 }, (_, i): [Bytes, Bytes] => [text(`field ${i}`), noise(i % 50, i)]),
     },
     { key: text("big elements"), deadlineMs: 0, type: "list", value: [1, 2, 3].map((i) => noise(i * 1_000_000, i)) },
-    { key: text("big field"), deadlineMs: 0, type: "hash", value: [[noise(1_500_000, 8), noise(1_500_000, 9)]] },
+    {
+      key: text("big field"),
+      deadlineMs: 0,
+      type: "hash",
+      value: [[noise(FIELD_SIZE_MAX_BYTES, 8), noise(1_600_000, 9)]],
+    },
     string("last", "y"),
   ];
   const { bytes } = snapshotOf(entries);
@@ -302,6 +307,11 @@ Deno.test("readSnapshot() refuses records that are not possible, whatever their 
     ["list with too many elements", [0x96, 2, 0, 0xc4, 1, 65, 1, 0xc4, 0, 0xc4, 0, 0x93, 0, 1, 32]],
     ["list that says it has 4 G elements in this record", [0xdd, 255, 255, 255, 255, 2, 0, 0xc4, 0, 1, 0xc4, 0]],
     ["hash with half a field", [0x95, 3, 0, 0xc4, 1, 65, 1, 0xc4, 0, 0x93, 0, 1, 32]],
+    ["hash with a field longer than any", [
+      ...[0x96, 3, 0, 0xc4, 1, 65, 1],
+      ...[0xc6, 0, 0, 0x80, 1, ...new Uint8Array(FIELD_SIZE_MAX_BYTES + 1)],
+      ...[0xc4, 0, 0x93, 0, 1, 32],
+    ]],
     ["more of nothing", [0x92, 4, 0xc4, 0, ...end]],
     ["text as a key", [0x94, 1, 0, 0xa1, 65, 0xc4, 0, 0x93, 0, 1, 32]],
     ["negative deadline", [0x94, 1, 0xff, 0xc4, 0, 0xc4, 0, 0x93, 0, 1, 32]],

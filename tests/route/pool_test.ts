@@ -7,7 +7,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { decodeText, encodeText } from "../../src/bytes.ts";
 import type { ConnectionError } from "../../src/errors.ts";
-import { BACKEND_QUEUE_MAX_BYTES, PIPELINE_BUSY_LOAD } from "../../src/limits.ts";
+import { BACKEND_QUEUE_MAX_BYTES, BACKEND_WRITE_BYTES, PIPELINE_BUSY_LOAD } from "../../src/limits.ts";
 import { Exchange, Lane } from "../../src/route/exchange.ts";
 import type { Transport } from "../../src/route/pipeline.ts";
 import { Pool } from "../../src/route/pool.ts";
@@ -268,6 +268,26 @@ Deno.test(
 );
 
 Deno.test(
+  "Pool does not repeat a read that its client sent before a write which may have been run",
+  withRig(async (rig) => {
+    rig.send("x");
+    const first = await rig.connect();
+    first.push("0.");
+    await settle();
+    const lane = new Lane();
+    const other = new Lane();
+    for (const name of ["a", "B", "c"]) rig.send(name, lane);
+    rig.send("d", other);
+    await settle();
+    first.lose();
+    await settle();
+    assertEquals(rig.log, ["x=0.", "a!sent", "B!sent"]);
+    const second = await rig.connect();
+    assertEquals(second.writes, ["c.d."]);
+  }),
+);
+
+Deno.test(
   "Pool sends a write on another connection when no byte of it had left",
   withRig(async (rig) => {
     rig.send("x");
@@ -331,6 +351,58 @@ Deno.test(
     await settle();
     assertEquals(rig.log.slice(3), ["d=4."]);
     assertEquals(rig.pool.timeouts, 1);
+  }),
+);
+
+Deno.test(
+  "Pool gives a request time while the server answers those before it",
+  withRig(async (rig) => {
+    for (const name of "abc") rig.send(name);
+    const transport = await rig.connect();
+    rig.clock.nowMs = 900;
+    transport.push("1.");
+    await settle();
+    rig.clock.nowMs = 1800;
+    // Half a reply is a sign of life too.
+    transport.push("2");
+    await settle();
+    rig.clock.nowMs = 2800;
+    rig.pool.sweep();
+    assertEquals(rig.log, ["a=1."]);
+    rig.clock.nowMs = 2801;
+    rig.pool.sweep();
+    assertEquals(rig.log, ["a=1.", "b!sent", "c!sent"]);
+  }),
+);
+
+Deno.test(
+  "Pool gives a long request time while its bytes leave, and none behind it while they do not",
+  withRig(async (rig) => {
+    const frame = encodeText("x".repeat(2 * BACKEND_WRITE_BYTES) + ".");
+    rig.pool.send(new Lane(), new FakeExchange("A", false, rig.log), frame, 0, frame.length);
+    const transport = new FakeTransport();
+    transport.blocked = true;
+    await rig.connect(transport);
+    for (const nowMs of [900, 1800]) {
+      rig.clock.nowMs = nowMs;
+      rig.pool.sweep();
+      transport.unblock();
+      transport.blocked = true;
+      await settle();
+    }
+    assertEquals(transport.writes.map((text) => text.length), [BACKEND_WRITE_BYTES, BACKEND_WRITE_BYTES, 1]);
+    rig.clock.nowMs = 2700;
+    transport.unblock();
+    await settle();
+    // What leaves behind it is no sign of life: the system takes it, whatever the server does.
+    rig.clock.nowMs = 3600;
+    rig.send("b");
+    await settle();
+    assertEquals(transport.writes.at(-1), "b.");
+    assertEquals(rig.log, []);
+    rig.clock.nowMs = 3701;
+    rig.pool.sweep();
+    assertEquals(rig.log, ["A!sent", "b!sent"]);
   }),
 );
 
@@ -480,6 +552,45 @@ Deno.test(
     await settle();
     assertEquals(rig.log, ["a=1."]);
     assert(transport.closed);
+  }),
+);
+
+Deno.test(
+  "Pool restore() goes on with the connection that has requests in flight, so that none overtakes them",
+  withRig(async (rig) => {
+    const lane = new Lane();
+    rig.send("A", lane);
+    const transport = await rig.connect();
+    rig.pool.retire();
+    rig.pool.restore();
+    rig.send("b", lane);
+    await settle();
+    assertEquals(transport.writes, ["A.", "b."]);
+    transport.push("1.2.");
+    await settle();
+    assertEquals(rig.log, ["A=1.", "b=2."]);
+    assert(!transport.closed);
+    assertEquals([rig.pool.state, rig.pool.closed], ["up", false]);
+  }),
+);
+
+Deno.test(
+  "Pool restore() connects anew when nothing is left, whatever was being tried before",
+  withRig(async (rig) => {
+    rig.send("a");
+    await rig.refuse("nobody listens there");
+    await rig.untilOpening();
+    // The trial is under way when the server leaves the list and comes back.
+    const trial = rig.opening.shift()!;
+    rig.pool.retire();
+    assert(rig.pool.closed);
+    rig.pool.restore();
+    rig.send("b");
+    const abandoned = new FakeTransport();
+    trial.resolve(abandoned);
+    const transport = await rig.connect();
+    assert(abandoned.closed);
+    assertEquals(transport.writes, ["b."]);
   }),
 );
 

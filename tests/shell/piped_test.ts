@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { decodeText, encodeText } from "../../src/bytes.ts";
 import { connect } from "../../src/client.ts";
 import type { Format } from "../../src/shell/format.ts";
@@ -79,6 +79,49 @@ Deno.test("runPiped() keeps the place of what it answers itself", async () => {
   const { output, requests } = await runLines("echo 1\nhelp ping\nclear\necho 2\nquit\necho 3\n", answer);
   assertMatch(output, /^1\nping \[text\]\n(.*\n)+2\n$/);
   assertEquals(requests.length, 2);
+});
+
+Deno.test("runPiped() answers what was read before its input failed", async () => {
+  async function* input(): AsyncGenerator<Uint8Array> {
+    yield encodeText("echo 1\necho 2\n");
+    await Promise.resolve();
+    throw Object.assign(new Deno.errors.IsADirectory("Is a directory (os error 21)"), { code: "EISDIR" });
+  }
+  const { status, output, errors } = await runLines(input(), answer);
+  assertEquals([status, output], [Status.Usage, "1\n2\n"]);
+  assertEquals(errors, "inmem client: Cannot read standard input: Is a directory (os error 21)\n");
+});
+
+Deno.test("runPiped() rejects with a bug of its input, and does not take it for the system's", async () => {
+  // deno-lint-ignore require-yield -- it fails before the first line
+  async function* input(): AsyncGenerator<Uint8Array> {
+    await Promise.resolve();
+    throw new TypeError("a bug");
+  }
+  await assertRejects(() => runLines(input(), answer), TypeError, "a bug");
+});
+
+Deno.test("runPiped() keeps few large replies in flight", async () => {
+  const value = new Uint8Array(1024 * 1024).fill(0x78);
+  let askedCount = 0;
+  let mostAhead = 0;
+  let writtenBytes = 0;
+  await using server = new FakeServer((_request, peer) => {
+    askedCount++;
+    mostAhead = Math.max(mostAhead, askedCount - Math.floor(writtenBytes / value.length));
+    peer.reply(value);
+  });
+  await using client = await connect({ addr: `127.0.0.1:${server.port}`, plaintext: true });
+  const output: Sink = {
+    write(source) {
+      writtenBytes += source.length;
+      return Promise.resolve(source.length);
+    },
+  };
+  const input = ReadableStream.from([encodeText("get big\n".repeat(100))]);
+  assertEquals(await runPiped(client, { input, output, errors: output }, "raw"), Status.Done);
+  assertEquals([askedCount, writtenBytes], [100, 100 * (value.length + 1)]);
+  assert(mostAhead <= 20, `${mostAhead} replies of a megabyte were asked for and not written`);
 });
 
 Deno.test("runPiped() stops when the connection is lost, and says what is unknown", async () => {

@@ -40,3 +40,12 @@ Deno.test("TerminalInput interrupts for Ctrl-C while held, and forgets what was 
   assertEquals(pieces, ["one\n", "four", "\x03"]);
   input.stream.destroy();
 });
+
+Deno.test("TerminalInput interrupts for a Ctrl-C that was read together with the line before it", () => {
+  const { input, pieces, interrupts } = makeInput();
+  input.add(encodeText("one\ntwo\n\x03th"));
+  assertEquals([pieces, interrupts()], [["one\n"], 1]);
+  input.release();
+  assertEquals(pieces, ["one\n", "th"]);
+  input.stream.destroy();
+});

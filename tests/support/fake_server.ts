@@ -46,7 +46,17 @@ export class FakePeer {
 
   /** Holds back what is written from now on. */
   pause(durationMs: number): void {
-    this.#written = this.#written.then(() => new Promise((resolve) => setTimeout(resolve, durationMs)));
+    this.hold(new Promise((resolve) => setTimeout(resolve, durationMs)));
+  }
+
+  /** Holds back what is written from now on until `released` resolves. */
+  hold(released: Promise<void>): void {
+    this.#written = this.#written.then(() => released);
+  }
+
+  /** Resolves when what was written before is out, or nobody takes it any more. */
+  written(): Promise<void> {
+    return this.#written;
   }
 
   /** Cuts the connection off, once what was written before is out. */

@@ -16,11 +16,12 @@
 import { fail } from "@std/assert";
 import { join } from "@std/path";
 import { describeStatus, inmemCommand, RoleProcess, ROOT } from "../../cluster/role_process.ts";
+import { parseAddress } from "../../src/address.ts";
 import { certificatePaths } from "../../src/certs.ts";
 import type { CertificatePaths } from "../../src/certs.ts";
 import { connect } from "../../src/client.ts";
 import type { Client, ConnectOptions } from "../../src/client.ts";
-import { RawConnection } from "./raw_connection.ts";
+import { RawClient } from "./raw_client.ts";
 
 export { RoleProcess, ROOT } from "../../cluster/role_process.ts";
 
@@ -192,11 +193,8 @@ export class Launcher {
   }
 
   /** Opens a bare TLS connection, for bytes that no client of ours would send. */
-  async raw(role: Pick<Role, "address">): Promise<RawConnection> {
-    const at = role.address.lastIndexOf(":");
-    const [hostname, port] = [role.address.slice(0, at), Number(role.address.slice(at + 1))];
-    const caCerts = [await Deno.readTextFile(this.certificates.authority)];
-    return new RawConnection(await Deno.connectTls({ hostname, port, caCerts }));
+  async raw(role: Pick<Role, "address">): Promise<RawClient> {
+    return await RawClient.connect(parseAddress(role.address), [await Deno.readTextFile(this.certificates.authority)]);
   }
 
   /**

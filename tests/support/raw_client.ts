@@ -1,11 +1,11 @@
 /**
- * A client that sends whatever a test wants, whole frames or not, and reads replies one by one.
+ * A client that sends whatever a test wants, whole frames or not, and reads frames, replies or whatever comes.
  *
  * @module
  */
 
 import { assert } from "@std/assert";
-import { decodeText } from "../../src/bytes.ts";
+import { decodeText, encodeText } from "../../src/bytes.ts";
 import { ReplyError } from "../../src/errors.ts";
 import { decodeReply, FRAME_PREFIX_BYTES, frameLength, RequestWriter } from "../../src/wire/frame.ts";
 import type { Argument, Value } from "../../src/wire/frame.ts";
@@ -26,6 +26,9 @@ export function plain(value: Value | ReplyError): unknown {
   return value;
 }
 
+/** What the other side does by itself, such as closing the connection, it has to do within this time. */
+const TIMEOUT_MS = 30_000;
+
 /** One connection. Dispose of it, or {@linkcode close} it. */
 export class RawClient implements Disposable {
   readonly socket: Deno.TcpConn | Deno.TlsConn;
@@ -39,15 +42,16 @@ export class RawClient implements Disposable {
   }
 
   /** Connects in plaintext, or with TLS when certificates are given. */
-  static async connect(address: Deno.NetAddr, caCerts?: string[]): Promise<RawClient> {
+  static async connect(address: { hostname: string; port: number }, caCerts?: string[]): Promise<RawClient> {
     const { hostname, port } = address;
     return new RawClient(
       caCerts ? await Deno.connectTls({ hostname, port, caCerts }) : await Deno.connect({ hostname, port }),
     );
   }
 
-  /** Sends bytes. */
-  async send(bytes: Uint8Array): Promise<void> {
+  /** Sends bytes, or text as UTF-8. */
+  async send(content: Uint8Array | string): Promise<void> {
+    const bytes = typeof content === "string" ? encodeText(content) : content;
     for (let start = 0; start < bytes.length;) start += await this.socket.write(bytes.subarray(start));
   }
 
@@ -57,14 +61,19 @@ export class RawClient implements Disposable {
     return await this.reply();
   }
 
+  /** Reads one frame, its prefix included. */
+  async readFrame(): Promise<Uint8Array> {
+    await this.#fill(FRAME_PREFIX_BYTES);
+    const length = FRAME_PREFIX_BYTES + frameLength(this.#buffer, this.#start);
+    await this.#fill(length);
+    this.#start += length;
+    return this.#buffer.slice(this.#start - length, this.#start);
+  }
+
   /** Reads one reply. */
   async reply(): Promise<unknown> {
-    await this.#fill(FRAME_PREFIX_BYTES);
-    const length = frameLength(this.#buffer, this.#start);
-    await this.#fill(FRAME_PREFIX_BYTES + length);
-    const start = this.#start + FRAME_PREFIX_BYTES;
-    this.#start = start + length;
-    return plain(decodeReply(this.#buffer, start, start + length));
+    const frame = await this.readFrame();
+    return plain(decodeReply(frame, FRAME_PREFIX_BYTES, frame.length));
   }
 
   /** Reads `count` replies. */
@@ -74,16 +83,30 @@ export class RawClient implements Disposable {
     return found;
   }
 
-  /** Reads until the server ends the connection, whether in order or not, and returns what came as text. */
-  async rest(): Promise<string> {
+  /** Reads until the other side ends the connection, whether in order or not; fails when it does not do so in time. */
+  async readToEnd(timeoutMs = TIMEOUT_MS): Promise<Uint8Array> {
+    let late = false;
+    const timer = setTimeout(() => {
+      late = true;
+      this.close();
+    }, timeoutMs);
     try {
       while (await this.#read());
     } catch (error) {
       assert(error instanceof Error && error.name in Deno.errors, String(error));
+    } finally {
+      clearTimeout(timer);
     }
-    const text = decodeText(this.#buffer, this.#start, this.#end - this.#start);
+    if (late) throw new Error(`The connection was not closed within ${timeoutMs} ms`);
+    const bytes = this.#buffer.slice(this.#start, this.#end);
     this.#start = this.#end;
-    return text;
+    return bytes;
+  }
+
+  /** As {@linkcode readToEnd}, as text. */
+  async rest(): Promise<string> {
+    const bytes = await this.readToEnd();
+    return decodeText(bytes, 0, bytes.length);
   }
 
   async #fill(count: number): Promise<void> {

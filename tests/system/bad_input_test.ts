@@ -13,7 +13,7 @@ import { write32 } from "../../src/wire/message_pack.ts";
 import { concat, fromHex, toHex } from "../support/hex.ts";
 import { Launcher, systemTest, until } from "../support/launcher.ts";
 import type { Role } from "../support/launcher.ts";
-import type { RawConnection } from "../support/raw_connection.ts";
+import type { RawClient } from "../support/raw_client.ts";
 import { pickSeed, Random } from "../support/random.ts";
 
 function frameOf(...request: Argument[]): Uint8Array {
@@ -49,7 +49,7 @@ function repliesIn(bytes: Uint8Array): (Value | ReplyError)[] {
   return replies;
 }
 
-async function readReply(connection: RawConnection): Promise<Value | ReplyError> {
+async function readReply(connection: RawClient): Promise<Value | ReplyError> {
   const [reply] = repliesIn(await connection.readFrame());
   return reply!;
 }
@@ -105,7 +105,7 @@ async function exercise(test: Deno.TestContext, launcher: Launcher, role: Role):
   await test.step("a malformed frame is answered, and the next one is run", async () => {
     using connection = await launcher.raw(role);
     for (const [what, hex] of Object.entries(MALFORMED)) {
-      await connection.write(concat(framed(hex), frameOf("ping")));
+      await connection.send(concat(framed(hex), frameOf("ping")));
       assertProtocolError(await readReply(connection), what);
       assertEquals(await readReply(connection), "PONG", `the request behind ${what}`);
     }
@@ -115,7 +115,7 @@ async function exercise(test: Deno.TestContext, launcher: Launcher, role: Role):
   await test.step("requests before an oversized frame are answered, then the error, then the connection ends", async () => {
     for (const length of [FRAME_SIZE_MAX_BYTES + 1, 0x1fffffff]) {
       using connection = await launcher.raw(role);
-      await connection.write(concat(frameOf("ping"), frameOf("echo", "x"), prefix(length), frameOf("ping")));
+      await connection.send(concat(frameOf("ping"), frameOf("echo", "x"), prefix(length), frameOf("ping")));
       const replies = repliesIn(await connection.readToEnd());
       assertEquals(replies.length, 3, `length ${length}`);
       assertEquals(replies.slice(0, 2), ["PONG", encodeText("x")]);
@@ -127,7 +127,7 @@ async function exercise(test: Deno.TestContext, launcher: Launcher, role: Role):
 
   await test.step("an announced frame that does not come costs no memory, and nobody waits for it", async () => {
     using connection = await launcher.raw(role);
-    await connection.write(concat(frameOf("ping"), prefix(FRAME_SIZE_MAX_BYTES), Uint8Array.of(0x92)));
+    await connection.send(concat(frameOf("ping"), prefix(FRAME_SIZE_MAX_BYTES), Uint8Array.of(0x92)));
     assertEquals(await readReply(connection), "PONG");
     await check();
   });
@@ -136,21 +136,21 @@ async function exercise(test: Deno.TestContext, launcher: Launcher, role: Role):
     const frame = frameOf("set", "witness", "changed");
     for (const cut of [1, 3, 4, 5, frame.length - 1]) {
       using connection = await launcher.raw(role);
-      await connection.write(frame.subarray(0, cut));
+      await connection.send(frame.subarray(0, cut));
     }
     await check();
   });
 
   await test.step("a frame may come byte by byte", async () => {
     using connection = await launcher.raw(role);
-    for (const byte of frameOf("echo", "slowly")) await connection.write(Uint8Array.of(byte));
+    for (const byte of frameOf("echo", "slowly")) await connection.send(Uint8Array.of(byte));
     assertEquals(await readReply(connection), encodeText("slowly"));
   });
 
   await test.step("other protocols are cut off at once", async () => {
     for (const [what, bytes] of Object.entries(FOREIGN)) {
       using connection = await launcher.raw(role);
-      await connection.write(bytes);
+      await connection.send(bytes);
       const answer = new TextDecoder().decode(await connection.readToEnd(5_000));
       assertMatch(answer, /^-ERR .*\r\n$/, what);
     }
@@ -187,7 +187,7 @@ async function exercise(test: Deno.TestContext, launcher: Launcher, role: Role):
       // Half of them as a frame, so that the decoder sees them.
       if (random.chance(0.5)) write32(bytes, 0, bytes.length < 4 ? 0 : bytes.length - 4);
       else bytes[0] = random.below(0x20);
-      await connection.write(bytes).catch(() => {});
+      await connection.send(bytes).catch(() => {});
     }
     await check();
   });
@@ -197,7 +197,7 @@ async function exercise(test: Deno.TestContext, launcher: Launcher, role: Role):
     const count = 5_000;
     const all = concat(...Array.from({ length: count }, (_, index) => frameOf("echo", String(index))));
     const sending = (async () => {
-      for (let at = 0; at < all.length; at += 1_009) await connection.write(all.subarray(at, at + 1_009));
+      for (let at = 0; at < all.length; at += 1_009) await connection.send(all.subarray(at, at + 1_009));
     })();
     for (let index = 0; index < count; index++) {
       assertEquals(await readReply(connection), encodeText(String(index)));
@@ -217,7 +217,7 @@ systemTest("before authentication a frame is at most 16 KiB, and the connection 
     const cutOff = silent.readToEnd(9_000).then(() => performance.now() - began);
     {
       using large = await launcher.raw(role);
-      await large.write(concat(frameOf("ping"), prefix(FRAME_SIZE_UNAUTHENTICATED_MAX_BYTES + 1)));
+      await large.send(concat(frameOf("ping"), prefix(FRAME_SIZE_UNAUTHENTICATED_MAX_BYTES + 1)));
       const replies = repliesIn(await large.readToEnd());
       assertEquals(replies[0], "PONG");
       assertInstanceOf(replies[1], ReplyError);
@@ -225,16 +225,16 @@ systemTest("before authentication a frame is at most 16 KiB, and the connection 
     {
       using client = await launcher.raw(role);
       const large = new Uint8Array(FRAME_SIZE_UNAUTHENTICATED_MAX_BYTES * 2);
-      await client.write(concat(frameOf("get", "x"), frameOf("auth", "wrong"), frameOf("auth", "secret")));
+      await client.send(concat(frameOf("get", "x"), frameOf("auth", "wrong"), frameOf("auth", "secret")));
       const [first, second, third] = [await readReply(client), await readReply(client), await readReply(client)];
       assertInstanceOf(first, ReplyError);
       assertInstanceOf(second, ReplyError);
       assertEquals([first.code, second.code, third], ["NOAUTH", "WRONGPASS", "OK"]);
-      await client.write(frameOf("set", "x", large));
+      await client.send(frameOf("set", "x", large));
       assertEquals(await readReply(client), "OK");
       const lived = await cutOff;
       assert(lived > 3_000 && lived < 8_500, `a stranger was cut off after ${lived} ms`);
-      await client.write(frameOf("strlen", "x"));
+      await client.send(frameOf("strlen", "x"));
       assertEquals(await readReply(client), large.length);
     }
   }));
@@ -254,7 +254,7 @@ systemTest("connections beyond --max-clients are told so, and room that becomes 
   await second.close();
   await until(async () => {
     using another = await launcher.raw(server);
-    await another.write(frameOf("get", "x"));
+    await another.send(frameOf("get", "x"));
     const reply = await readReply(another).catch(() => undefined);
     return reply instanceof Uint8Array;
   }, "a third client is served once the second has left");

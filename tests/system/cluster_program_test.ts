@@ -183,6 +183,7 @@ Deno.test("the cluster keeps its ports and servers.json from run to run, and say
     await using cluster = ClusterProgram.start(folder, ["--port", String(port)]);
     assertEquals((await cluster.status).code, 1);
     assertMatch(cluster.stderr, new RegExp(`server2 ended.*\n.*Cannot listen on 127\\.0\\.0\\.1:${taken.addr.port}`));
+    assertStringIncludes(cluster.stderr, "--port and --directory");
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

@@ -52,6 +52,17 @@ systemTest(
   },
 );
 
+systemTest("clients that sent much and are idle now cost little", async (launcher) => {
+  const server = await launcher.server(["--max-memory", "64mb"]);
+  const witness = await launcher.connect(server);
+  const [clients, size] = [20, 30_000_000];
+  const rssBefore = Number((await memoryOf(witness)).get("used_memory_rss"));
+  // They stay connected. Each one's request passed through a buffer of its own.
+  for (let i = 0; i < clients; i++) await (await launcher.connect(server)).set("key", new Uint8Array(size));
+  const grownBytes = Number((await memoryOf(witness)).get("used_memory_rss")) - rssBefore;
+  assertLessOrEqual(grownBytes, clients * size / 2, "their buffers are given back");
+});
+
 systemTest("--eviction none refuses what does not fit with OOM, and keeps what it has", async (launcher) => {
   const server = await launcher.server(["--max-memory", "4mb", "--eviction", "none"]);
   const client = await launcher.connect(server);

@@ -16,12 +16,12 @@ systemTest("the session in PROTOCOL.md is what server and proxy say, byte by byt
   for (const role of [server, proxy]) {
     using connection = await launcher.raw(role);
     for (const { from, bytes } of examples) {
-      if (from === "client") await connection.write(bytes);
+      if (from === "client") await connection.send(bytes);
       else assertEquals(toHex(await connection.readFrame()), toHex(bytes));
     }
     // The same again in one write: pipelining changes nothing but the counters.
     using pipelined = await launcher.raw(role);
-    await pipelined.write(concat(...examples.filter(({ from }) => from === "client").map(({ bytes }) => bytes)));
+    await pipelined.send(concat(...examples.filter(({ from }) => from === "client").map(({ bytes }) => bytes)));
     const replies = examples.filter(({ from }) => from === "server").length;
     for (let i = 0; i < replies; i++) assertEquals((await pipelined.readFrame()).length > FRAME_PREFIX_BYTES, true);
   }

@@ -144,6 +144,34 @@ systemTest("a damaged snapshot stops the start with its path, and nothing is ove
   assertEquals(await (await launcher.connect(again)).size(), 100);
 });
 
+systemTest("a snapshot that needs more than --max-memory is loaded in part, with a warning", async (launcher) => {
+  const data = launcher.newFolder();
+  const first = await launcher.server(["--data", data]);
+  const client = await launcher.connect(first);
+  const count = 10_000;
+  await Promise.all(Array.from({ length: count }, (_, index) => client.set(`key:${index}`, "v".repeat(1_000))));
+  await client.close();
+  await launcher.stop(first);
+  const second = await launcher.server(["--data", data, "--max-memory", "4mb"]);
+  const kept = await (await launcher.connect(second)).size();
+  const lines = second.process.lines;
+  assert(lines.some((line) => line.includes(`keys=${kept} expired=0 evicted=${count - kept}`)), lines.join("\n"));
+  assert(lines.some((line) => / warn .*--max-memory/.test(line)), lines.join("\n"));
+});
+
+systemTest("a server whose last snapshot cannot be written says so, and ends with status 1", async (launcher) => {
+  const data = launcher.newFolder();
+  const server = await launcher.server(["--data", data]);
+  const client = await launcher.connect(server);
+  await client.set("x", "42");
+  await client.close();
+  await Deno.remove(data, { recursive: true });
+  launcher.forgive(server.process);
+  assertEquals((await launcher.stop(server)).code, 1);
+  const lines = server.process.lines;
+  assert(lines.some((line) => line.includes("Cannot stop in order") && line.includes(data)), lines.join("\n"));
+});
+
 systemTest("a port in use stops the start", async (launcher) => {
   const server = await launcher.server();
   const data = launcher.newFolder();

@@ -1,0 +1,54 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import { clientsLines, formatInfo, processLines, type RoleFacts, serverLines, statsLines } from "../src/info_text.ts";
+import { VERSION } from "../src/version.ts";
+
+const SECTIONS = {
+  first: (facts: { count: number }) => ({ count: facts.count, word: "x" }),
+  second: () => ({}),
+  third: () => ({ ratio: "1.00" }),
+};
+const ALL = "# First\r\ncount:3\r\nword:x\r\n\r\n# Second\r\n\r\n# Third\r\nratio:1.00\r\n";
+
+const FACTS: RoleFacts = {
+  role: "server",
+  port: 9443,
+  uptimeMs: 61_999,
+  clients: { count: 1, accepted: 7, rejected: 2, handshakeFailures: 3 },
+  maxClients: 100,
+  commands: 42,
+};
+
+Deno.test("formatInfo() writes all sections in their order when none or all are asked for", () => {
+  for (const wanted of [[], ["all"], ["default"], ["everything"], ["third", "all"]]) {
+    assertEquals(formatInfo(SECTIONS, { count: 3 }, wanted), ALL, wanted.join());
+  }
+});
+
+Deno.test("formatInfo() writes the sections asked for once, in their own order, and leaves unknown ones out", () => {
+  const some = "# First\r\ncount:3\r\nword:x\r\n\r\n# Third\r\nratio:1.00\r\n";
+  assertEquals(formatInfo(SECTIONS, { count: 3 }, ["third", "nosuch", "first", "third"]), some);
+  assertEquals(formatInfo(SECTIONS, { count: 3 }, ["nosuch"]), "");
+  assertEquals(formatInfo(SECTIONS, { count: 3 }, ["constructor"]), "");
+});
+
+Deno.test("formatInfo() makes only what is asked for", () => {
+  const fail = () => {
+    throw new Error("not asked for");
+  };
+  assertEquals(formatInfo({ ...SECTIONS, first: fail }, { count: 3 }, ["second"]), "# Second\r\n");
+});
+
+Deno.test("the lines that every role tells are its facts under the names of Redis", () => {
+  const { os, process_id, ...server } = serverLines(FACTS);
+  assertMatch(String(os), /^[a-z]+ [a-z0-9_]+$/);
+  assertEquals(process_id, Deno.pid);
+  assertEquals(server, { inmem_version: VERSION, role: "server", tcp_port: 9443, uptime_in_seconds: 61 });
+  assertEquals(clientsLines(FACTS), { connected_clients: 1, maxclients: 100 });
+  assertEquals(statsLines(FACTS), {
+    total_connections_received: 7,
+    rejected_connections: 2,
+    handshake_failures: 3,
+    total_commands_processed: 42,
+  });
+  for (const bytes of Object.values(processLines())) assertMatch(String(bytes), /^[1-9][0-9]*$/);
+});
