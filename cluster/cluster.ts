@@ -18,7 +18,7 @@
 
 import { parseArgs } from "@std/cli/parse-args";
 import { join, relative, resolve } from "@std/path";
-import { certificatePaths } from "../src/certs.ts";
+import { certificatePaths } from "../src/role/certs.ts";
 import { describeStatus, inmemCommand, RoleProcess, ROOT } from "./role_process.ts";
 
 const SERVERS_COUNT = 3;

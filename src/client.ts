@@ -7,7 +7,7 @@
  * @module
  */
 
-import { formatAddress, isLoopback, parseAddress } from "./address.ts";
+import { formatAddress, isLoopback, parseAddress } from "./role/address.ts";
 import { Commands } from "./client/commands.ts";
 import { toText } from "./client/convert.ts";
 import { Link } from "./client/link.ts";
@@ -18,7 +18,7 @@ import {
   RECONNECT_DELAY_MIN_MS,
   REQUEST_TIMEOUT_DEFAULT_MS,
 } from "./limits.ts";
-import { readDefaultAuthority } from "./state_folder.ts";
+import { readDefaultAuthority } from "./role/state_folder.ts";
 import { connect as connectSocket } from "./wire/socket.ts";
 import type { Key } from "./client/commands.ts";
 import type { Argument, Value } from "./wire/frame.ts";

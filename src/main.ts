@@ -8,8 +8,8 @@
  */
 
 import { InmemError, UsageError } from "./errors.ts";
-import { editDistance } from "./options.ts";
-import { VERSION } from "./version.ts";
+import { editDistance } from "./role/options.ts";
+import { VERSION } from "./role/version.ts";
 
 /** What a role is called with, and what it returns: its exit status, or nothing for 0. */
 type Main = (argv: readonly string[]) => Promise<number | void>;
@@ -34,7 +34,7 @@ const ROLES: Readonly<Record<string, Role>> = {
   },
   certs: {
     summary: "makes a local authority and a server certificate",
-    load: async () => (await import("./certs.ts")).certsMain,
+    load: async () => (await import("./role/certs.ts")).certsMain,
   },
 };
 

@@ -4,14 +4,14 @@
  * @module
  */
 
-import { formatAddress } from "./address.ts";
+import { formatAddress } from "./role/address.ts";
 import { UsageError } from "./errors.ts";
-import { resolveListening } from "./listening_options.ts";
-import { createLogger } from "./logger.ts";
-import { helpText, parseOptions, proxyOptions, readPassword } from "./options.ts";
-import { readPublicFile } from "./private_file.ts";
+import { resolveListening } from "./role/listening_options.ts";
+import { createLogger } from "./role/logger.ts";
+import { helpText, parseOptions, proxyOptions, readPassword } from "./role/options.ts";
+import { readPublicFile } from "./role/private_file.ts";
 import { startProxy } from "./proxy/proxy.ts";
-import { runUntilStopped } from "./role_lifetime.ts";
+import { runUntilStopped } from "./role/lifetime.ts";
 
 export { Proxy, type ProxySettings, startProxy } from "./proxy/proxy.ts";
 
@@ -19,7 +19,7 @@ export { Proxy, type ProxySettings, startProxy } from "./proxy/proxy.ts";
  * Runs a proxy until a signal stops it.
  *
  * @param argv the arguments after `proxy`
- * @returns the exit status; role_lifetime.ts lists them
+ * @returns the exit status; role/lifetime.ts lists them
  * @throws {UsageError} when the options or the list of servers are wrong
  * @throws {StartError} when the proxy cannot start
  */

@@ -4,13 +4,13 @@
  * @module
  */
 
-import { formatAddress } from "./address.ts";
+import { formatAddress } from "./role/address.ts";
 import { UsageError } from "./errors.ts";
-import { resolveListening } from "./listening_options.ts";
-import { createLogger } from "./logger.ts";
-import { defaultMemoryLimit, helpText, parseOptions, serverOptions } from "./options.ts";
-import { formatSize } from "./quantities.ts";
-import { runUntilStopped } from "./role_lifetime.ts";
+import { resolveListening } from "./role/listening_options.ts";
+import { createLogger } from "./role/logger.ts";
+import { defaultMemoryLimit, helpText, parseOptions, serverOptions } from "./role/options.ts";
+import { formatSize } from "./role/quantities.ts";
+import { runUntilStopped } from "./role/lifetime.ts";
 import { startServer } from "./server/server.ts";
 
 export { Server, type ServerSettings, startServer } from "./server/server.ts";
@@ -19,7 +19,7 @@ export { Server, type ServerSettings, startServer } from "./server/server.ts";
  * Runs a server until a signal stops it.
  *
  * @param argv the arguments after `server`
- * @returns the exit status; role_lifetime.ts lists them
+ * @returns the exit status; role/lifetime.ts lists them
  * @throws {UsageError} when the options are wrong
  * @throws {StartError} when the server cannot start
  */

@@ -13,12 +13,12 @@
  * @module
  */
 
-import { formatAddress } from "./address.ts";
+import { formatAddress } from "./role/address.ts";
 import { Client, connect } from "./client.ts";
 import { ConnectionError, ReplyError, StartError, UsageError } from "./errors.ts";
-import { refuseKeyLogging } from "./key_logging.ts";
-import { clientOptions, helpText as optionsHelp, parseOptions, readPassword } from "./options.ts";
-import type { OptionValues } from "./options.ts";
+import { refuseKeyLogging } from "./role/key_logging.ts";
+import { clientOptions, helpText as optionsHelp, parseOptions, readPassword } from "./role/options.ts";
+import type { OptionValues } from "./role/options.ts";
 import { formatError, formatReply } from "./shell/format.ts";
 import type { Format } from "./shell/format.ts";
 import { helpText } from "./shell/help.ts";
@@ -26,7 +26,7 @@ import { History } from "./shell/history.ts";
 import { runInteractive } from "./shell/interactive.ts";
 import { Output, OutputError } from "./shell/output.ts";
 import { runPiped, Status } from "./shell/piped.ts";
-import { stateFolder } from "./state_folder.ts";
+import { stateFolder } from "./role/state_folder.ts";
 
 type Values = OptionValues<typeof clientOptions>;
 

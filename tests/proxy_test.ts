@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { encodeText } from "../src/bytes.ts";
-import { makeCertificates } from "../src/certs.ts";
+import { makeCertificates } from "../src/role/certs.ts";
 import { UsageError } from "../src/errors.ts";
 import {
   ABORT_DELAY_MS,
@@ -10,7 +10,7 @@ import {
   FRAME_SIZE_UNAUTHENTICATED_MAX_BYTES,
   KEY_SIZE_MAX_BYTES,
 } from "../src/limits.ts";
-import type { Logger } from "../src/logger.ts";
+import type { Logger } from "../src/role/logger.ts";
 import { Proxy, proxyMain, type ProxySettings, startProxy } from "../src/proxy.ts";
 import { ownersOf, slotOf } from "../src/route/slots.ts";
 import { type Server, type ServerSettings, startServer } from "../src/server.ts";

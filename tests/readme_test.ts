@@ -4,7 +4,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { COMMANDS } from "../src/command/specification.ts";
-import { certsOptions, clientOptions, proxyOptions, serverOptions } from "../src/options.ts";
+import { certsOptions, clientOptions, proxyOptions, serverOptions } from "../src/role/options.ts";
 import denoJson from "../deno.json" with { type: "json" };
 
 const ROOT = new URL("../", import.meta.url);

@@ -1,9 +1,9 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { encodeText } from "../src/bytes.ts";
-import { makeCertificates } from "../src/certs.ts";
+import { makeCertificates } from "../src/role/certs.ts";
 import { StartError } from "../src/errors.ts";
 import { FRAME_SIZE_MAX_BYTES, FRAME_SIZE_UNAUTHENTICATED_MAX_BYTES } from "../src/limits.ts";
-import type { Logger } from "../src/logger.ts";
+import type { Logger } from "../src/role/logger.ts";
 import { type Server, type ServerSettings, startServer } from "../src/server.ts";
 import { write32 } from "../src/wire/message_pack.ts";
 import { framesOf, RawClient } from "./support/raw_client.ts";

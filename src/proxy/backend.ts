@@ -7,10 +7,10 @@
  * @module
  */
 
-import { isLoopback, parseAddress } from "../address.ts";
+import { isLoopback, parseAddress } from "../role/address.ts";
 import { ConnectionError, ProtocolError, ReplyError, UsageError } from "../errors.ts";
 import { CONNECT_TIMEOUT_MS, REPLY_SIZE_MAX_BYTES } from "../limits.ts";
-import { readDefaultAuthority } from "../state_folder.ts";
+import { readDefaultAuthority } from "../role/state_folder.ts";
 import { Connection } from "../wire/connection.ts";
 import { decodeReply, FRAME_PREFIX_BYTES, frameLength, RequestWriter } from "../wire/frame.ts";
 import { abort, connect } from "../wire/socket.ts";

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { clientsLines, processLines, serverLines, statsLines } from "../info_text.ts";
-import type { InfoLines, InfoSections, RoleFacts } from "../info_text.ts";
+import { clientsLines, processLines, serverLines, statsLines } from "../role/info_text.ts";
+import type { InfoLines, InfoSections, RoleFacts } from "../role/info_text.ts";
 import { SLOTS_COUNT } from "../limits.ts";
 import type { Cluster } from "./cluster.ts";
 

@@ -12,9 +12,9 @@
  */
 
 import { BACKEND_SWEEP_INTERVAL_MS, BACKEND_TIMEOUT_MS, CLIENT_REPLIES_MAX_BYTES } from "../limits.ts";
-import { formatInfo } from "../info_text.ts";
-import type { Logger } from "../logger.ts";
-import { Password } from "../password.ts";
+import { formatInfo } from "../role/info_text.ts";
+import type { Logger } from "../role/logger.ts";
+import { Password } from "../role/password.ts";
 import { readMembers, watchMembers } from "../route/members.ts";
 import type { MembersWatch } from "../route/members.ts";
 import type { PoolState } from "../route/pool.ts";

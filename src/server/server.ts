@@ -11,10 +11,10 @@
 
 import { ReplyError, StartError } from "../errors.ts";
 import { EXPIRY_INTERVAL_MS, EXPIRY_SLICE_COUNT, EXPIRY_SLICE_MS, SNAPSHOT_INTERVAL_MS } from "../limits.ts";
-import type { Logger } from "../logger.ts";
-import { formatInfo } from "../info_text.ts";
-import { Password } from "../password.ts";
-import { formatSize } from "../quantities.ts";
+import type { Logger } from "../role/logger.ts";
+import { formatInfo } from "../role/info_text.ts";
+import { Password } from "../role/password.ts";
+import { formatSize } from "../role/quantities.ts";
 import { SERVER_SECTIONS } from "./info.ts";
 import { Persistence } from "./persistence.ts";
 import type { Loaded } from "./persistence.ts";

@@ -8,6 +8,7 @@ import { assert, assertEquals } from "@std/assert";
 import { EntryType, Store } from "../../src/store/store.ts";
 import { encodeText } from "../../src/bytes.ts";
 import { StoreFullError } from "../../src/errors.ts";
+import { KEY_SIZE_MAX_BYTES } from "../../src/limits.ts";
 import { Random } from "../support/random.ts";
 
 type Held = { deadline: number; value: string | string[] | Map<string, string> };
@@ -32,6 +33,13 @@ class Run {
   text(length: number): string {
     const letter = String.fromCharCode(97 + this.below(26));
     return (letter + this.below(1e9)).repeat(Math.ceil(length / 2)).slice(0, length);
+  }
+
+  /** One of `keys` keys. Some are as long as keys may be, about half a page, so that their block takes a whole one. */
+  name(keys: number): string {
+    const number = this.below(keys);
+    const name = `key:${number}`;
+    return number % 97 === 1 ? name.padEnd(KEY_SIZE_MAX_BYTES - number % 40, "k") : name;
   }
 
   /** A length: mostly short, sometimes long, rarely very long. */
@@ -92,35 +100,117 @@ class Run {
     assertEquals(this.store.size, this.model.size);
   }
 
-  step(longest: number, keys: number): void {
+  /** Makes room as the dispatcher does. A store that refuses loses its oldest key, and `false` is answered. */
+  makeRoom(bytes: number, count: number): boolean {
     const { store, model } = this;
-    const name = `key:${this.below(keys)}`;
+    try {
+      store.makeRoom(bytes, count);
+    } catch (error) {
+      assert(error instanceof StoreFullError);
+      const oldest = model.keys().next();
+      if (!oldest.done) {
+        const doomed = encodeText(oldest.value);
+        store.remove(store.peek(doomed, 0, doomed.length, 0));
+        model.delete(oldest.value);
+      }
+      return false;
+    }
+    this.followEvictions();
+    return true;
+  }
+
+  /** The store's entry of a key, made the most recently used here as there; 0 when it is absent or has expired. */
+  find(name: string): number {
+    const key = encodeText(name);
+    const known = this.model.get(name);
+    if (known && known.deadline !== 0 && known.deadline <= this.nowMs) this.model.delete(name);
+    const held = this.model.get(name);
+    const entry = this.store.find(key, 0, key.length, this.nowMs);
+    assertEquals(entry !== 0, held !== undefined, name);
+    if (held) this.touch(name, held);
+    return entry;
+  }
+
+  /** A command of many arguments of all sizes: `mset`, `lpush`, `rpush` or `hset`, some with a default TTL. */
+  many(longest: number, keys: number): void {
+    const { store, model } = this;
+    const command = this.below(4);
+    const name = this.name(keys);
+    const wanted = this.below(5) === 0 ? this.below(5_000) : this.below(100);
+    const items: { field: string; value: string }[] = [];
+    // Together at most a megabyte: the smallest store holds that.
+    for (let size = 0; items.length < wanted && size < 1_000_000;) {
+      const value = this.text(this.someLength(longest));
+      // Few letters make few texts: the number keeps the fields of a large hash apart.
+      const field = this.text(this.below(4)) + (command === 3 ? this.below(10_000) : "");
+      items.push({ field: command === 0 ? this.name(keys) : field, value });
+      size += value.length;
+    }
+    const paired = command === 0 || command === 3;
+    const bytes = items.reduce(
+      (sum, { field, value }) => sum + value.length + (paired ? field.length : 0),
+      name.length,
+    );
+    if (items.length === 0 || !this.makeRoom(bytes, 2 + items.length * (paired ? 2 : 1))) return;
+    const deadline = this.below(3) === 0 ? this.nowMs + 1 + this.below(100_000) : 0;
+    if (command === 0) {
+      for (const { field, value } of items) this.setMany(field, value, deadline);
+      return;
+    }
+    const key = encodeText(name);
+    let entry = this.find(name);
+    const held = model.get(name);
+    if (held && (command === 3 ? !(held.value instanceof Map) : !Array.isArray(held.value))) return;
+    const made = held ?? { deadline, value: command === 3 ? new Map<string, string>() : [] };
+    for (const { field, value } of items) {
+      const [fieldBytes, valueBytes] = [encodeText(field), encodeText(value)];
+      if (made.value instanceof Map) {
+        entry = store.hashSet(
+          key,
+          0,
+          key.length,
+          entry,
+          fieldBytes,
+          0,
+          fieldBytes.length,
+          valueBytes,
+          0,
+          valueBytes.length,
+        );
+        made.value.set(field, value);
+      } else if (typeof made.value !== "string") {
+        entry = store.listPush(key, 0, key.length, entry, command === 1, valueBytes, 0, valueBytes.length);
+        if (command === 1) made.value.unshift(value);
+        else made.value.push(value);
+      }
+    }
+    if (!held && deadline !== 0) store.setDeadline(entry, deadline);
+    this.touch(name, made);
+  }
+
+  setMany(name: string, value: string, deadline: number): void {
+    const [key, bytes] = [encodeText(name), encodeText(value)];
+    this.store.setString(key, 0, key.length, this.find(name), bytes, 0, bytes.length, deadline);
+    this.touch(name, { deadline, value });
+  }
+
+  step(longest: number, keys: number): void {
+    if (this.below(100) === 0) return this.many(longest, keys);
+    const { store, model } = this;
+    const name = this.name(keys);
     const key = encodeText(name);
     const op = this.below(20);
     const value = this.text(this.someLength(longest));
     const field = this.text(this.below(3) + (this.below(30) === 0 ? this.below(300) : 0));
     const bytes = encodeText(value);
     const fieldBytes = encodeText(field);
-    try {
-      store.makeRoom(bytes.length + key.length + fieldBytes.length + 8);
-    } catch (error) {
-      assert(error instanceof StoreFullError);
-      const doomed = encodeText(model.keys().next().value!);
-      store.remove(store.peek(doomed, 0, doomed.length, 0));
-      model.delete(model.keys().next().value!);
-      return;
-    }
-    this.followEvictions();
+    if (!this.makeRoom(bytes.length + key.length + fieldBytes.length + 8, 4)) return;
     if (op === 0) {
       this.nowMs += this.below(2000);
       return this.expire();
     }
-    const known = model.get(name);
-    if (known && known.deadline !== 0 && known.deadline <= this.nowMs) model.delete(name);
+    let entry = this.find(name);
     const held = model.get(name);
-    let entry = store.find(key, 0, key.length, this.nowMs);
-    assertEquals(entry !== 0, held !== undefined, name);
-    if (held) this.touch(name, held);
     if (op < 5) {
       const deadline = this.below(3) === 0 ? this.nowMs + 1 + this.below(100_000) : 0;
       store.setString(key, 0, key.length, entry, bytes, 0, bytes.length, deadline);
@@ -219,6 +309,7 @@ const steps = Number(Deno.env.get("STEPS") ?? 60_000);
 for (
   const [name, limit, longest, keys, evicts] of [
     ["with room", 1 << 27, 20_000, 3_000, true],
+    ["with few keys of many parts", 1 << 26, 5_000, 20, true],
     ["under eviction", 1 << 22, 3_000, 30_000, true],
     ["under eviction, large values", 1 << 24, 700_000, 3_000, true],
     ["full without eviction", 1 << 22, 2_000, 30_000, false],

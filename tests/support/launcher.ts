@@ -16,9 +16,9 @@
 import { fail } from "@std/assert";
 import { join } from "@std/path";
 import { describeStatus, inmemCommand, RoleProcess, ROOT } from "../../cluster/role_process.ts";
-import { parseAddress } from "../../src/address.ts";
-import { certificatePaths } from "../../src/certs.ts";
-import type { CertificatePaths } from "../../src/certs.ts";
+import { parseAddress } from "../../src/role/address.ts";
+import { certificatePaths } from "../../src/role/certs.ts";
+import type { CertificatePaths } from "../../src/role/certs.ts";
 import { connect } from "../../src/client.ts";
 import type { Client, ConnectOptions } from "../../src/client.ts";
 import { RawClient } from "./raw_client.ts";

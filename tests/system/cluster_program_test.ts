@@ -5,7 +5,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { ROOT } from "../../cluster/role_process.ts";
-import { certificatePaths } from "../../src/certs.ts";
+import { certificatePaths } from "../../src/role/certs.ts";
 import { run, runInmem, serversJson, until } from "../support/launcher.ts";
 import type { Outcome } from "../support/launcher.ts";
 

@@ -3,7 +3,7 @@
  */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { certsOptions, clientOptions, proxyOptions, serverOptions } from "../../src/options.ts";
+import { certsOptions, clientOptions, proxyOptions, serverOptions } from "../../src/role/options.ts";
 import { run, runInmem, systemTest, until } from "../support/launcher.ts";
 import { inmemCommand } from "../../cluster/role_process.ts";
 

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { makeAuthority, makeServerCertificate } from "../../src/certificate_maker.ts";
+import { makeAuthority, makeServerCertificate } from "../../src/role/certificate_maker.ts";
 import { REJECTED_CLIENTS_MAX_COUNT, SHUTDOWN_GRACE_MS } from "../../src/limits.ts";
 import { Clients, type ClientSession } from "../../src/wire/clients.ts";
 import { listen, type ListenOptions } from "../../src/wire/socket.ts";

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertInstanceOf, assertMatch, assertRejects, assertThrows } from "@std/assert";
-import { makeAuthority, makeServerCertificate } from "../../src/certificate_maker.ts";
+import { makeAuthority, makeServerCertificate } from "../../src/role/certificate_maker.ts";
 import { ConnectionError, StartError } from "../../src/errors.ts";
 import { WRITE_TIMEOUT_MS } from "../../src/limits.ts";
 import {

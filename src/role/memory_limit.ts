@@ -7,7 +7,7 @@
  * @module
  */
 
-import { MEMORY_LIMIT_DEFAULT_SHARE, MEMORY_LIMIT_MAX_BYTES, MEMORY_LIMIT_MIN_BYTES } from "./limits.ts";
+import { MEMORY_LIMIT_DEFAULT_SHARE, MEMORY_LIMIT_MAX_BYTES, MEMORY_LIMIT_MIN_BYTES } from "../limits.ts";
 import { formatSize } from "./quantities.ts";
 
 /** A memory limit, and where it comes from. */

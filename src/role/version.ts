@@ -4,7 +4,7 @@
  * @module
  */
 
-import configuration from "../deno.json" with { type: "json" };
+import configuration from "../../deno.json" with { type: "json" };
 
 /** The version, such as `0.1.0`. */
 export const VERSION: string = configuration.version;

@@ -11,7 +11,7 @@
 import { formatAddress, isLoopback } from "./address.ts";
 import type { Address } from "./address.ts";
 import { defaultCertificates, loadKeyPair } from "./certs.ts";
-import { UsageError } from "./errors.ts";
+import { UsageError } from "../errors.ts";
 import { refuseKeyLogging } from "./key_logging.ts";
 import { readPassword } from "./password.ts";
 

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertFalse, assertThrows } from "@std/assert";
-import { StartError } from "../src/errors.ts";
-import { Password, PASSWORD_VARIABLE, readPassword } from "../src/password.ts";
+import { StartError } from "../../src/errors.ts";
+import { Password, PASSWORD_VARIABLE, readPassword } from "../../src/role/password.ts";
 
 /** Runs a test with a password file of this content. */
 function withFile(content: string | Uint8Array, run: (path: string) => void): void {

@@ -1,6 +1,13 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import { clientsLines, formatInfo, processLines, type RoleFacts, serverLines, statsLines } from "../src/info_text.ts";
-import { VERSION } from "../src/version.ts";
+import {
+  clientsLines,
+  formatInfo,
+  processLines,
+  type RoleFacts,
+  serverLines,
+  statsLines,
+} from "../../src/role/info_text.ts";
+import { VERSION } from "../../src/role/version.ts";
 
 const SECTIONS = {
   first: (facts: { count: number }) => ({ count: facts.count, word: "x" }),

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { formatAddress, isHostname, isIpAddress, isLoopback, parseAddress } from "../src/address.ts";
-import { UsageError } from "../src/errors.ts";
+import { formatAddress, isHostname, isIpAddress, isLoopback, parseAddress } from "../../src/role/address.ts";
+import { UsageError } from "../../src/errors.ts";
 
 Deno.test("parseAddress() reads names, IPv4, IPv6 and every address", () => {
   const cases: [text: string, hostname: string, port: number][] = [

@@ -9,9 +9,9 @@ import {
   makeCertificates,
   readDefaultAuthority,
   stateFolder,
-} from "../src/certs.ts";
-import { StartError, UsageError } from "../src/errors.ts";
-import { refuseKeyLogging } from "../src/key_logging.ts";
+} from "../../src/role/certs.ts";
+import { StartError, UsageError } from "../../src/errors.ts";
+import { refuseKeyLogging } from "../../src/role/key_logging.ts";
 
 const DAY_MS = 86_400_000;
 
@@ -124,10 +124,11 @@ Deno.test("defaultCertificates() makes one pair, whoever asks at the same time",
     const folder = join(parent, "inmem");
     const asked = await Promise.all(Array.from({ length: 5 }, () => defaultCertificates(folder)));
     const processes = await Promise.all(Array.from({ length: 3 }, async () => {
-      const script = `import { defaultCertificates } from ${JSON.stringify(import.meta.resolve("../src/certs.ts"))};` +
+      const script =
+        `import { defaultCertificates } from ${JSON.stringify(import.meta.resolve("../../src/role/certs.ts"))};` +
         `console.log((await defaultCertificates(${JSON.stringify(join(parent, "shared"))})).cert);`;
       const output = await new Deno.Command(Deno.execPath(), {
-        args: ["eval", "--config", new URL("../deno.json", import.meta.url).pathname, script],
+        args: ["eval", "--config", new URL("../../deno.json", import.meta.url).pathname, script],
         env: { DENO_TLS_CA_STORE: "system,mozilla" },
       }).output();
       assert(output.success, new TextDecoder().decode(output.stderr));

@@ -6,7 +6,7 @@
  */
 
 import { createHash, timingSafeEqual } from "node:crypto";
-import { StartError } from "./errors.ts";
+import { StartError } from "../errors.ts";
 import { readPrivateFile } from "./private_file.ts";
 
 /** The environment variable that holds the password when no file is named. */

@@ -11,7 +11,7 @@ import {
   MEMORY_LIMIT_MIN_BYTES,
   POOL_CONNECTIONS_MAX_COUNT,
   TIMEOUT_MAX_MS,
-} from "./limits.ts";
+} from "../limits.ts";
 import type { Option, OptionTable } from "./options.ts";
 
 const help = { kind: "flag", help: "print this text" } as const satisfies Option;

@@ -10,7 +10,7 @@
  * @module
  */
 
-import { UsageError } from "./errors.ts";
+import { UsageError } from "../errors.ts";
 
 /** Where to listen or to connect to. */
 export interface Address {

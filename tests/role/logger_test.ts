@@ -1,5 +1,5 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import { createLogger, type LogFormat } from "../src/logger.ts";
+import { createLogger, type LogFormat } from "../../src/role/logger.ts";
 
 function linesOf(format: LogFormat, run: (logger: ReturnType<typeof createLogger>) => void): string[] {
   const lines: string[] = [];
@@ -39,7 +39,7 @@ Deno.test("createLogger() lets no value forge a line or reach the terminal", () 
 
 Deno.test("createLogger() writes to standard error, and survives its end", async () => {
   const script = `
-    import { createLogger } from ${JSON.stringify(import.meta.resolve("../src/logger.ts"))};
+    import { createLogger } from ${JSON.stringify(import.meta.resolve("../../src/role/logger.ts"))};
     const logger = createLogger("text");
     logger.info("first");
     await Deno.stdin.read(new Uint8Array(1));

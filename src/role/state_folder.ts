@@ -7,7 +7,7 @@
  * @module
  */
 
-import { StartError } from "./errors.ts";
+import { StartError } from "../errors.ts";
 
 /** The files in a folder of certificates. */
 export interface CertificatePaths {

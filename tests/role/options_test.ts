@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
-import { StartError, UsageError } from "../src/errors.ts";
-import { CLIENTS_DEFAULT_COUNT, MEMORY_LIMIT_MAX_BYTES, POOL_CONNECTIONS_DEFAULT_COUNT } from "../src/limits.ts";
+import { StartError, UsageError } from "../../src/errors.ts";
+import { CLIENTS_DEFAULT_COUNT, MEMORY_LIMIT_MAX_BYTES, POOL_CONNECTIONS_DEFAULT_COUNT } from "../../src/limits.ts";
 import {
   certsOptions,
   clientOptions,
@@ -13,7 +13,7 @@ import {
   proxyOptions,
   readPassword,
   serverOptions,
-} from "../src/options.ts";
+} from "../../src/role/options.ts";
 
 const ROLES: readonly OptionTable[] = [serverOptions, proxyOptions, clientOptions, certsOptions];
 

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { StartError } from "./errors.ts";
-import { PRIVATE_FILE_MAX_BYTES } from "./limits.ts";
+import { StartError } from "../errors.ts";
+import { PRIVATE_FILE_MAX_BYTES } from "../limits.ts";
 
 /** Container engines mount secrets here, readable by everybody inside; nobody else is inside. */
 const CONTAINER_SECRETS_FOLDER = "/run/secrets/";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { StartError } from "./errors.ts";
+import { StartError } from "../errors.ts";
 
 /**
  * Refuses to run while `SSLKEYLOGFILE` is set: the TLS library would write the secrets of every connection there, and

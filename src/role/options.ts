@@ -13,13 +13,13 @@
 
 import { parseArgs } from "@std/cli/parse-args";
 import { type Address, parseAddress } from "./address.ts";
-import { UsageError } from "./errors.ts";
+import { UsageError } from "../errors.ts";
 import { parseCount, parseDuration, parseSize } from "./quantities.ts";
 
 export { defaultMemoryLimit, type MemoryLimit } from "./memory_limit.ts";
 export { readPassword } from "./password.ts";
 export { parseDuration, parseSize } from "./quantities.ts";
-export { certsOptions, clientOptions, proxyOptions, serverOptions } from "./role_options.ts";
+export { certsOptions, clientOptions, proxyOptions, serverOptions } from "./option_tables.ts";
 
 /** What an option's value means. Sizes are in bytes, durations in ms. */
 export type OptionKind = "flag" | "text" | "count" | "size" | "duration" | "address";
