@@ -1,0 +1,132 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { PAGE_BYTES } from "../../src/store/arena.ts";
+import { Store } from "../../src/store/store.ts";
+import { StoreFullError } from "../../src/errors.ts";
+import { KEY_SIZE_MAX_BYTES } from "../../src/limits.ts";
+
+const MIB = 2 ** 20;
+const filler = new Uint8Array(4 * MIB).fill(0x78);
+
+function newStore(memoryLimitBytes: number, evicts: boolean): Store {
+  return new Store({ memoryLimitBytes, evicts, seed: [1, 2] });
+}
+
+/** A key of four bytes or more that no other number gives. */
+function keyOf(number: number, length = 4): Uint8Array {
+  const key = new Uint8Array(length);
+  new DataView(key.buffer).setUint32(0, number);
+  return key;
+}
+
+function find(store: Store, key: Uint8Array): number {
+  return store.find(key, 0, key.length, 0);
+}
+
+/** Sets a string without asking for room. */
+function put(store: Store, key: Uint8Array, length: number, deadlineMs = 0): number {
+  return store.setString(key, 0, key.length, find(store, key), filler, 0, length, deadlineMs);
+}
+
+/** Sets a string as the command does. */
+function set(store: Store, key: Uint8Array, length: number, deadlineMs = 0): number {
+  store.makeRoom(3 + key.length + length, 3);
+  return put(store, key, length, deadlineMs);
+}
+
+Deno.test("Store setString() keeps a value that does not fit beside a key of half a page in a blob", () => {
+  const store = newStore(4 * MIB, false);
+  const key = keyOf(1, KEY_SIZE_MAX_BYTES);
+  for (const length of [0, 32_740, 0, 40_000]) {
+    let entry = set(store, key, length);
+    entry = store.setDeadline(entry, 1000);
+    entry = store.setDeadline(entry, 0);
+    assertEquals(store.stringLength(entry), length);
+    assertEquals(store.audit(), 0);
+    assert(store.statistics.usedBytes > length + PAGE_BYTES, "the value lies outside its key's page");
+  }
+});
+
+Deno.test("Store setDeadline() takes deadlines away without room", () => {
+  const store = newStore(4 * MIB, false);
+  const numbers: number[] = [];
+  // Keys of 56 sizes, until nothing of any size is left.
+  for (let length = 4;; length = (length + 16) % 900) {
+    const number = numbers.length;
+    try {
+      set(store, keyOf(number), length, 1e12);
+    } catch (error) {
+      assert(error instanceof StoreFullError);
+      break;
+    }
+    numbers.push(number);
+  }
+  const before = store.statistics;
+  for (const number of numbers) assertEquals(store.deadline(store.setDeadline(find(store, keyOf(number)), 0)), 0);
+  assertEquals(store.statistics.keysWithDeadline, 0);
+  assertEquals(store.statistics.committedBytes, before.committedBytes);
+  assertEquals(store.audit(), 0);
+});
+
+Deno.test("Store makeRoom() is enough for many keys of half a page", () => {
+  const store = newStore(64 * MIB, true);
+  fillEvicting(store, 128);
+  store.makeRoom(400 * KEY_SIZE_MAX_BYTES, 801);
+  for (let i = 0; i < 400; i++) put(store, keyOf(0x1000_0000 + i, KEY_SIZE_MAX_BYTES), 0);
+  for (let i = 0; i < 400; i++) assert(find(store, keyOf(0x1000_0000 + i, KEY_SIZE_MAX_BYTES)) !== 0);
+  assertEquals(store.audit(), 0);
+});
+
+Deno.test("Store makeRoom() is enough for elements of which a leaf holds two, nearly three", () => {
+  for (const limit of [160, 170, 180]) {
+    const store = newStore(limit * MIB, true);
+    fillEvicting(store, 3 * limit);
+    store.makeRoom(100_000 * 676, 100_002);
+    let entry = 0;
+    const key = keyOf(0xffff_ffff);
+    for (let i = 0; i < 100_000; i++) entry = store.listPush(key, 0, 4, entry, false, filler, 0, 676);
+    assertEquals(store.listLength(entry), 100_000);
+  }
+});
+
+/** Fills a store that evicts with `mebibytes` of strings. */
+function fillEvicting(store: Store, mebibytes: number): void {
+  for (let number = 0; number < mebibytes * 16; number++) set(store, keyOf(number), 60_000);
+}
+
+Deno.test("Store makeRoom() leaves the smallest store room for commands of many small arguments", () => {
+  const store = newStore(4 * MIB, false);
+  for (const count of [9, 21, 50, 101]) store.makeRoom(count * 8, count);
+  assertThrows(() => store.makeRoom(8 * MIB, 3), StoreFullError);
+});
+
+Deno.test("Store makeRoom() evicts about one key a set when all are of one size", () => {
+  const store = newStore(16 * MIB, true);
+  let number = 0;
+  for (; number < 300_000; number++) set(store, keyOf(number, 16), 32);
+  const before = store.statistics;
+  for (const end = number + 100_000; number < end; number++) set(store, keyOf(number, 16), 32);
+  const evicted = store.statistics.evictedKeys - before.evictedKeys;
+  assert(evicted > 90_000 && evicted < 110_000, `${evicted} evictions in 100,000 sets`);
+});
+
+Deno.test("Store expireDue() counts what lies outside a removed list and the fields of a removed hash", () => {
+  const store = newStore(64 * MIB, false);
+  const key = keyOf(1);
+  for (const type of ["list", "hash"]) {
+    let entry = 0;
+    for (let i = 0; i < 1000; i++) {
+      store.makeRoom(20_000, 4);
+      const field = keyOf(i);
+      entry = find(store, key);
+      if (type === "list") store.listPush(key, 0, 4, entry, false, filler, 0, 20_000);
+      else store.hashSet(key, 0, 4, entry, field, 0, 4, filler, 0, 20_000);
+    }
+    store.remove(find(store, key));
+    const before = store.statistics.usedBytes;
+    assert(store.expireDue(0, 10), `a ${type} of 1,000 values was freed in 10 steps`);
+    // A leaf goes as a whole: 203 elements.
+    assert(before - store.statistics.usedBytes < 220 * 21_840);
+    while (store.expireDue(0, 10));
+    assertEquals([store.size, store.audit()], [0, 0]);
+  }
+});
