@@ -25,7 +25,7 @@
  * Links, hash, key and a small value lie side by side, so that a `get` of a small value that is not in the processor's
  * cache waits for memory twice: for the table's bucket and for this block.
  *
- * The other kinds are PIECE (blob.ts), LEAF and DIRECTORY (list.ts). Kind 0 is a free slot (arena.ts).
+ * The other kinds are PIECE (blob.ts), LEAF and DIRECTORY (list_parts.ts). Kind 0 is a free slot (arena.ts).
  *
  * @module
  */

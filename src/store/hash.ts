@@ -29,8 +29,16 @@ import {
   kindOf,
 } from "./block.ts";
 import { type Entries, KEEP_NOTHING } from "./entries.ts";
-import { PACKED_ELEMENT_MAX_BYTES, PACKED_MAX_BYTES } from "./list.ts";
-import { equalsPacked, nextPacked, packedLength, packedSize, packedStart, writePacked } from "./packed.ts";
+import {
+  equalsPacked,
+  nextPacked,
+  PACKED_ELEMENT_MAX_BYTES,
+  PACKED_MAX_BYTES,
+  packedLength,
+  packedSize,
+  packedStart,
+  writePacked,
+} from "./packed.ts";
 
 const WORD = 2 ** 32;
 const FIELD_HEADER_BYTES = HEADER_BYTES[KIND_FIELD << 4]!;

@@ -4,16 +4,7 @@
  * ```text
  * LIST_PACKED entry   count · … key · packed elements             up to 512 bytes, elements up to 64
  *
- * LIST entry          first, last directory
- *      │
- * directory ◀─▶ directory ◀─▶ …                chain that begins and ends at the entry
- *      │  word 0  next directory, or the entry      word 1  previous directory, or the entry
- *      │  word 2  elements below it                 word 3  kind:4 · 0:12 · leaves:16
- *      │  then for each leaf: reference, elements in it                  up to 256 leaves
- *      ▼
- * leaf    word 0  its directory                     word 1  start:16 · end:16 of the run, in bytes
- *         word 2  elements outside (blobs)          word 3  kind
- *         bytes   room · run of packed elements · room                   up to 2 KiB
+ * LIST entry          first, last directory · … key             leaves under directories: list_parts.ts
  * ```
  *
  * Pushing and popping work on the first or last leaf. Reaching an index skips a directory (tens of thousands of
@@ -22,14 +13,15 @@
  * @module
  */
 
-import { keyLengthOf, KIND_DIRECTORY, KIND_LEAF, KIND_LIST, KIND_LIST_PACKED, kindOf } from "./block.ts";
-import { bodyWord, HEADER_BYTES } from "./block.ts";
+import { bodyWord, HEADER_BYTES, keyLengthOf, KIND_LIST, KIND_LIST_PACKED, kindOf } from "./block.ts";
 import { type Entries, KEEP_NOTHING } from "./entries.ts";
 import {
   isOutside,
   nextPacked,
   OUTSIDE_BYTES,
   outsidePiece,
+  PACKED_ELEMENT_MAX_BYTES,
+  PACKED_MAX_BYTES,
   packedLength,
   packedSize,
   packedStart,
@@ -39,28 +31,19 @@ import {
   writeOutside,
   writePacked,
 } from "./packed.ts";
+import { DIRECTORY_MAX_ITEMS, type ListParts, PART_HEADER_BYTES } from "./list_parts.ts";
 import { copyBytes } from "../bytes.ts";
 import { BLOCK_SHARED_MAX_BYTES } from "./arena.ts";
 
-/** Largest run of a packed list or hash. */
-export const PACKED_MAX_BYTES = 512;
-/** Largest element, field or value in a packed list or hash. */
-export const PACKED_ELEMENT_MAX_BYTES = 64;
-
 const ELEMENT_INLINE_MAX_BYTES = 1024;
-const PART_HEADER_BYTES = 16;
 const LEAF_INITIAL_BYTES = 1024;
-const LEAF_MAX_BYTES = 2048;
 /** A leaf may grow to this when elements are replaced by longer ones; beyond it they go outside. */
 const LEAF_REPLACED_MAX_BYTES = 4096;
-const DIRECTORY_INITIAL_ITEMS = 4;
-const DIRECTORY_MAX_ITEMS = 256;
-const LEAF_META = (KIND_LEAF << 28) >>> 0;
-const DIRECTORY_META = (KIND_DIRECTORY << 28) >>> 0;
 
 /** The lists of one arena. Every method that changes a list answers the entry's reference from then on. */
 export class Lists {
   readonly #entries: Entries;
+  readonly #parts: ListParts;
   readonly #words: Uint32Array;
   readonly #bytes: Uint8Array;
   /** Room to rebuild a run in. */
@@ -73,8 +56,9 @@ export class Lists {
   #at = 0;
   #end = 0;
 
-  constructor(entries: Entries) {
+  constructor(entries: Entries, parts: ListParts) {
     this.#entries = entries;
+    this.#parts = parts;
     this.#words = entries.words;
     this.#bytes = entries.bytes;
   }
@@ -148,11 +132,11 @@ export class Lists {
     copyBytes(this.#bytes, this.#entries.valueStart(entry), this.#scratch, 0, used);
     const large = this.#entries.reform(entry, (KIND_LIST << 4) | ((meta >>> 24) & 0x0f), 0, KEEP_NOTHING);
     this.#emptyLarge(large);
-    const directory = this.#addDirectory(large, false);
-    const leaf = this.#addLeaf(directory, 0, Math.max(used, PACKED_MAX_BYTES), false);
+    const directory = this.#parts.addDirectory(large, false);
+    const leaf = this.#parts.addLeaf(directory, 0, Math.max(used, PACKED_MAX_BYTES), false);
     copyBytes(this.#scratch, 0, this.#bytes, leaf * 8 + PART_HEADER_BYTES, used);
-    this.#setRun(leaf, 0, used);
-    this.#addCount(large, directory, 0, count);
+    this.#parts.setRun(leaf, 0, used);
+    this.#parts.addCount(large, directory, 0, count);
     return large;
   }
 
@@ -161,14 +145,14 @@ export class Lists {
     const outside = length > ELEMENT_INLINE_MAX_BYTES;
     const size = outside ? OUTSIDE_BYTES : packedSize(length);
     let directory = words[entry * 2 + bodyWord(words[entry * 2 + 3]!) + (head ? 0 : 1)]!;
-    if (directory === 0) directory = this.#addDirectory(entry, head);
-    let item = head ? 0 : this.#items(directory) - 1;
-    let leaf = this.#items(directory) === 0 ? 0 : this.#makeRoom(directory, item, head, size);
+    if (directory === 0) directory = this.#parts.addDirectory(entry, head);
+    let item = head ? 0 : this.#parts.items(directory) - 1;
+    let leaf = this.#parts.items(directory) === 0 ? 0 : this.#parts.makeLeafRoom(directory, item, head, size);
     if (leaf === 0) {
-      if (this.#items(directory) === DIRECTORY_MAX_ITEMS) directory = this.#addDirectory(entry, head);
-      directory = this.#growDirectory(directory);
-      item = head ? 0 : this.#items(directory);
-      leaf = this.#addLeaf(directory, item, Math.max(size, LEAF_INITIAL_BYTES - PART_HEADER_BYTES), head);
+      if (this.#parts.items(directory) === DIRECTORY_MAX_ITEMS) directory = this.#parts.addDirectory(entry, head);
+      directory = this.#parts.growDirectory(directory);
+      item = head ? 0 : this.#parts.items(directory);
+      leaf = this.#parts.addLeaf(directory, item, Math.max(size, LEAF_INITIAL_BYTES - PART_HEADER_BYTES), head);
     }
     const run = words[leaf * 2 + 1]!;
     const begin = run >>> 16;
@@ -180,9 +164,9 @@ export class Lists {
     } else {
       writePacked(this.#bytes, at, source, start, length);
     }
-    if (head) this.#setRun(leaf, begin - size, end);
-    else this.#setRun(leaf, begin, end + size);
-    this.#addCount(entry, directory, item, 1);
+    if (head) this.#parts.setRun(leaf, begin - size, end);
+    else this.#parts.setRun(leaf, begin, end + size);
+    this.#parts.addCount(entry, directory, item, 1);
   }
 
   /** Removes the first or the last element. Answers 0 when the list is empty then; its entry remains. */
@@ -199,19 +183,19 @@ export class Lists {
       return count === 0 ? 0 : entry;
     }
     const directory = words[entry * 2 + bodyWord(meta) + (head ? 0 : 1)]!;
-    const item = head ? 0 : this.#items(directory) - 1;
-    const leaf = this.#leaf(directory, item);
+    const item = head ? 0 : this.#parts.items(directory) - 1;
+    const leaf = this.#parts.leaf(directory, item);
     const run = words[leaf * 2 + 1]!;
     const base = leaf * 8 + PART_HEADER_BYTES;
     const begin = run >>> 16;
     const end = run & 0xffff;
     const at = head ? base + begin : previousPacked(this.#bytes, base + end);
     const behind = nextPacked(this.#bytes, at);
-    this.#freeOutside(leaf, at);
-    if (head) this.#setRun(leaf, behind - base, end);
-    else this.#setRun(leaf, begin, at - base);
-    this.#addCount(entry, directory, item, -1);
-    if (words[directory * 2 + 5 + item * 2] === 0) this.#removeLeaf(entry, directory, item);
+    this.#parts.freeOutside(leaf, at);
+    if (head) this.#parts.setRun(leaf, behind - base, end);
+    else this.#parts.setRun(leaf, begin, at - base);
+    this.#parts.addCount(entry, directory, item, -1);
+    if (words[directory * 2 + 5 + item * 2] === 0) this.#parts.removeLeaf(entry, directory, item);
     return words[entry * 2 + 4] === 0 ? 0 : entry;
   }
 
@@ -256,8 +240,8 @@ export class Lists {
 
   #setLarge(source: Uint8Array, start: number, length: number): void {
     const words = this.#words;
-    let leaf = this.#leaf(this.#directory, this.#item);
-    this.#freeOutside(leaf, this.#at);
+    let leaf = this.#parts.leaf(this.#directory, this.#item);
+    this.#parts.freeOutside(leaf, this.#at);
     const base = leaf * 8 + PART_HEADER_BYTES;
     const run = words[leaf * 2 + 1]!;
     const begin = base + (run >>> 16);
@@ -277,17 +261,19 @@ export class Lists {
     const resized = size > this.#entries.arena.sizeAt(leaf) - PART_HEADER_BYTES;
     if (resized) {
       // The run is in the scratch: the new block takes no copy of the old one, which names a freed blob.
-      this.#setRun(leaf, 0, 0);
-      leaf = this.#resizeLeaf(this.#directory, this.#item, size, false);
+      this.#parts.setRun(leaf, 0, 0);
+      leaf = this.#parts.resizeLeaf(this.#directory, this.#item, size, false);
     }
     copyBytes(this.#scratch, 0, this.#bytes, leaf * 8 + PART_HEADER_BYTES, size);
-    this.#setRun(leaf, 0, size);
+    this.#parts.setRun(leaf, 0, size);
     if (outside) {
       const piece = this.#entries.blobs.create(leaf, source, start, length);
       setOutsidePiece(this.#bytes, leaf * 8 + PART_HEADER_BYTES + offset, piece);
       words[leaf * 2 + 2]!++;
     }
-    if (resized) this.#eachOutside(leaf, (at) => this.#entries.blobs.ownerMoved(outsidePiece(this.#bytes, at), leaf));
+    if (resized) {
+      this.#parts.eachOutside(leaf, (at) => this.#entries.blobs.ownerMoved(outsidePiece(this.#bytes, at), leaf));
+    }
   }
 
   /** Puts the cursor on element `index`; `false` when there is none. */
@@ -335,7 +321,7 @@ export class Lists {
         this.#item++;
       }
     } else {
-      this.#item = this.#items(this.#directory) - 1;
+      this.#item = this.#parts.items(this.#directory) - 1;
       let before = words[this.#directory * 2 + 2]! - words[counts + this.#item * 2]!;
       while (index < before) {
         this.#item--;
@@ -349,7 +335,7 @@ export class Lists {
 
   /** Puts the cursor at the beginning of its item's run. */
   #enterLeaf(): void {
-    const leaf = this.#leaf(this.#directory, this.#item);
+    const leaf = this.#parts.leaf(this.#directory, this.#item);
     const run = this.#words[leaf * 2 + 1]!;
     const base = leaf * 8 + PART_HEADER_BYTES;
     this.#at = base + (run >>> 16);
@@ -362,7 +348,7 @@ export class Lists {
     if (this.#at < this.#end) return true;
     if (this.#directory === 0) return false;
     this.#item++;
-    if (this.#item === this.#items(this.#directory)) {
+    if (this.#item === this.#parts.items(this.#directory)) {
       this.#directory = this.#words[this.#directory * 2]!;
       if (this.#directory === this.#entry) return false;
       this.#item = 0;
@@ -397,38 +383,14 @@ export class Lists {
     while (words[body] !== 0) {
       if (budget-- <= 0) return 0;
       const directory = words[body]!;
-      const item = this.#items(directory) - 1;
-      const leaf = this.#leaf(directory, item);
-      this.#eachOutside(leaf, (at) => budget -= this.#entries.blobs.free(outsidePiece(this.#bytes, at)));
-      this.#removeLeaf(entry, directory, item);
+      const item = this.#parts.items(directory) - 1;
+      const leaf = this.#parts.leaf(directory, item);
+      this.#parts.eachOutside(leaf, (at) => budget -= this.#entries.blobs.free(outsidePiece(this.#bytes, at)));
+      this.#parts.removeLeaf(entry, directory, item);
     }
     this.#entries.garbage.remove(entry);
     this.#entries.arena.free(entry);
     return Math.max(1, budget);
-  }
-
-  /** After compaction: a leaf now stands at `to`. */
-  leafMoved(from: number, to: number): void {
-    const words = this.#words;
-    const directory = words[to * 2]!;
-    let word = directory * 2 + 4;
-    while (words[word] !== from) word += 2;
-    words[word] = to;
-    this.#eachOutside(to, (at) => this.#entries.blobs.ownerMoved(outsidePiece(this.#bytes, at), to));
-  }
-
-  /** After compaction: a directory now stands at `to`. */
-  directoryMoved(to: number): void {
-    this.#entries.directoryMoved(to);
-    const items = this.#items(to);
-    for (let item = 0; item < items; item++) this.#words[this.#leaf(to, item) * 2] = to;
-  }
-
-  /** After compaction: the first piece of an element in `leaf` now stands at `to`. */
-  pieceMoved(leaf: number, from: number, to: number): void {
-    this.#eachOutside(leaf, (at) => {
-      if (outsidePiece(this.#bytes, at) === from) setOutsidePiece(this.#bytes, at, to);
-    });
   }
 
   /** Bytes that the parts of a large list take in the arena. For accounting in tests. */
@@ -439,145 +401,13 @@ export class Lists {
     let directory = words[entry * 2 + bodyWord(words[entry * 2 + 3]!)]!;
     while (directory !== 0 && directory !== entry) {
       bytes += arena.sizeAt(directory);
-      for (let item = 0; item < this.#items(directory); item++) {
-        const leaf = this.#leaf(directory, item);
+      for (let item = 0; item < this.#parts.items(directory); item++) {
+        const leaf = this.#parts.leaf(directory, item);
         bytes += arena.sizeAt(leaf);
-        this.#eachOutside(leaf, (at) => bytes += this.#entries.blobs.audit(outsidePiece(this.#bytes, at)));
+        this.#parts.eachOutside(leaf, (at) => bytes += this.#entries.blobs.audit(outsidePiece(this.#bytes, at)));
       }
       directory = words[directory * 2]!;
     }
     return bytes;
-  }
-
-  // Parts.
-
-  #items(directory: number): number {
-    return this.#words[directory * 2 + 3]! & 0xffff;
-  }
-
-  #leaf(directory: number, item: number): number {
-    return this.#words[directory * 2 + 4 + item * 2]!;
-  }
-
-  #setRun(leaf: number, start: number, end: number): void {
-    this.#words[leaf * 2 + 1] = (start << 16) | end;
-  }
-
-  #addCount(entry: number, directory: number, item: number, count: number): void {
-    const words = this.#words;
-    words[directory * 2 + 5 + item * 2]! += count;
-    words[directory * 2 + 2]! += count;
-    words[entry * 2 + 4]! += count;
-  }
-
-  #addDirectory(entry: number, front: boolean): number {
-    const directory = this.#entries.arena.allocate(PART_HEADER_BYTES + DIRECTORY_INITIAL_ITEMS * 8);
-    this.#words[directory * 2 + 2] = 0;
-    this.#words[directory * 2 + 3] = DIRECTORY_META;
-    this.#entries.linkPart(entry, directory, front);
-    return directory;
-  }
-
-  /** Makes room for one more item, in a block of twice the size if need be. Answers the directory from now on. */
-  #growDirectory(directory: number): number {
-    const words = this.#words;
-    const items = this.#items(directory);
-    const arena = this.#entries.arena;
-    if (items < Math.min(DIRECTORY_MAX_ITEMS, (arena.sizeAt(directory) - PART_HEADER_BYTES) >>> 3)) return directory;
-    const to = arena.allocate(PART_HEADER_BYTES + Math.min(DIRECTORY_MAX_ITEMS, items * 2) * 8);
-    for (let word = 0; word < 4 + items * 2; word++) words[to * 2 + word] = words[directory * 2 + word]!;
-    this.directoryMoved(to);
-    arena.free(directory);
-    return to;
-  }
-
-  /** Makes an empty leaf the item at `item`, moving those behind it. */
-  #addLeaf(directory: number, item: number, capacity: number, head: boolean): number {
-    const words = this.#words;
-    const arena = this.#entries.arena;
-    const leaf = arena.allocate(PART_HEADER_BYTES + capacity);
-    const edge = head ? arena.sizeAt(leaf) - PART_HEADER_BYTES : 0;
-    words[leaf * 2] = directory;
-    words[leaf * 2 + 2] = 0;
-    words[leaf * 2 + 3] = LEAF_META;
-    this.#setRun(leaf, edge, edge);
-    const items = this.#items(directory);
-    const base = directory * 2 + 4;
-    if (item < items) words.copyWithin(base + item * 2 + 2, base + item * 2, base + items * 2);
-    words[base + item * 2] = leaf;
-    words[base + item * 2 + 1] = 0;
-    words[directory * 2 + 3] = DIRECTORY_META | (items + 1);
-    return leaf;
-  }
-
-  /** Frees the leaf at `item`, whose outside elements are freed already, and the directory when it is empty then. */
-  #removeLeaf(entry: number, directory: number, item: number): void {
-    const words = this.#words;
-    const items = this.#items(directory);
-    const base = directory * 2 + 4;
-    this.#entries.arena.free(this.#leaf(directory, item));
-    words.copyWithin(base + item * 2, base + item * 2 + 2, base + items * 2);
-    words[directory * 2 + 3] = DIRECTORY_META | (items - 1);
-    if (items > 1) return;
-    this.#entries.unlinkPart(entry, directory);
-    this.#entries.arena.free(directory);
-  }
-
-  /** Lets the leaf at `item` have `size` free bytes at its head or tail. Answers it, or 0 when it is full. */
-  #makeRoom(directory: number, item: number, head: boolean, size: number): number {
-    const words = this.#words;
-    const leaf = this.#leaf(directory, item);
-    const capacity = this.#entries.arena.sizeAt(leaf) - PART_HEADER_BYTES;
-    const run = words[leaf * 2 + 1]!;
-    const begin = run >>> 16;
-    const end = run & 0xffff;
-    if (head ? begin >= size : capacity - end >= size) return leaf;
-    const used = end - begin;
-    if (used + size <= capacity) {
-      const base = leaf * 8 + PART_HEADER_BYTES;
-      const to = head ? capacity - used : 0;
-      this.#bytes.copyWithin(base + to, base + begin, base + end);
-      this.#setRun(leaf, to, to + used);
-      return leaf;
-    }
-    const largest = LEAF_MAX_BYTES - PART_HEADER_BYTES;
-    if (used + size > largest) return 0;
-    return this.#resizeLeaf(directory, item, Math.min(largest, Math.max(capacity * 2, used + size)), head);
-  }
-
-  /** Moves a leaf's run into a larger block, all free room at its head or its tail. Answers the leaf from now on. */
-  #resizeLeaf(directory: number, item: number, capacity: number, head: boolean): number {
-    const words = this.#words;
-    const arena = this.#entries.arena;
-    const leaf = this.#leaf(directory, item);
-    const to = arena.allocate(PART_HEADER_BYTES + capacity);
-    for (let word = 0; word < 4; word++) words[to * 2 + word] = words[leaf * 2 + word]!;
-    const run = words[leaf * 2 + 1]!;
-    const begin = run >>> 16;
-    const used = (run & 0xffff) - begin;
-    const at = head ? arena.sizeAt(to) - PART_HEADER_BYTES - used : 0;
-    copyBytes(this.#bytes, leaf * 8 + PART_HEADER_BYTES + begin, this.#bytes, to * 8 + PART_HEADER_BYTES + at, used);
-    this.#setRun(to, at, at + used);
-    this.leafMoved(leaf, to);
-    arena.free(leaf);
-    return to;
-  }
-
-  /** Frees the blob of the element at `at`, if it lies outside. */
-  #freeOutside(leaf: number, at: number): void {
-    if (!isOutside(this.#bytes, at)) return;
-    this.#entries.blobs.free(outsidePiece(this.#bytes, at));
-    this.#words[leaf * 2 + 2]!--;
-  }
-
-  #eachOutside(leaf: number, visit: (at: number) => void): void {
-    const words = this.#words;
-    if (words[leaf * 2 + 2] === 0) return;
-    const base = leaf * 8 + PART_HEADER_BYTES;
-    const run = words[leaf * 2 + 1]!;
-    const end = base + (run & 0xffff);
-    for (let at = base + (run >>> 16); at < end; at = nextPacked(this.#bytes, at)) {
-      if (isOutside(this.#bytes, at)) visit(at);
-    }
   }
 }

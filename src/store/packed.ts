@@ -18,6 +18,10 @@ const SHORT_MAX_BYTES = 252;
 const LONG = 253;
 const OUTSIDE = 255;
 
+/** Largest run of a packed list or hash. */
+export const PACKED_MAX_BYTES = 512;
+/** Largest element, field or value in a packed list or hash. */
+export const PACKED_ELEMENT_MAX_BYTES = 64;
 /** Bytes that a reference to a blob takes in a run. */
 export const OUTSIDE_BYTES = 10;
 

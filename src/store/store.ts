@@ -11,7 +11,7 @@
  * | siphash.ts, table.ts | from a key to its entry |
  * | recency.ts, deadlines.ts | which entry goes next |
  * | entries.ts | one entry: made, reshaped, moved, removed |
- * | blob.ts, packed.ts, list.ts, hash.ts | values |
+ * | blob.ts, packed.ts, list.ts, list_parts.ts, hash.ts | values |
  *
  * **Room.** `makeRoom` is the only place that evicts keys and moves blocks. A command that may need memory calls it
  * first, with the bytes it brings; whatever the command does then finds room, so references stay valid while it runs, and
@@ -49,6 +49,7 @@ import { copyBytes } from "../bytes.ts";
 import { Entries } from "./entries.ts";
 import { Hashes } from "./hash.ts";
 import { Lists } from "./list.ts";
+import { ListParts } from "./list_parts.ts";
 
 /** What a key holds. */
 export const EntryType = { None: 0, String: 1, List: 2, Hash: 3 } as const;
@@ -147,6 +148,7 @@ export class Store {
   readonly #arena: Arena;
   readonly #words: Uint32Array;
   readonly #lists: Lists;
+  readonly #listParts: ListParts;
   readonly #hashes: Hashes;
   readonly #evicts: boolean;
   readonly #pagesComfortable: number;
@@ -160,7 +162,8 @@ export class Store {
     this.#arena = new Arena(options.memoryLimitBytes);
     this.#entries = new Entries(this.#arena, options.seed);
     this.#words = this.#arena.words;
-    this.#lists = new Lists(this.#entries);
+    this.#listParts = new ListParts(this.#entries);
+    this.#lists = new Lists(this.#entries, this.#listParts);
     this.#hashes = new Hashes(this.#entries);
     this.#evicts = options.evicts;
     const share = Math.floor(this.#arena.pageCount / PAGES_COMFORTABLE_SHARE);
@@ -246,14 +249,14 @@ export class Store {
       case KIND_PIECE: {
         const owner = this.#entries.blobs.moved(to);
         if (owner === 0) return;
-        if (kindOf(this.#words[owner * 2 + 3]!) === KIND_LEAF) this.#lists.pieceMoved(owner, from, to);
+        if (kindOf(this.#words[owner * 2 + 3]!) === KIND_LEAF) this.#listParts.pieceMoved(owner, from, to);
         else this.#entries.pieceMoved(owner, to);
         return;
       }
       case KIND_LEAF:
-        return this.#lists.leafMoved(from, to);
+        return this.#listParts.leafMoved(from, to);
       case KIND_DIRECTORY:
-        return this.#lists.directoryMoved(to);
+        return this.#listParts.directoryMoved(to);
       default:
         return this.#entries.moved(from, to);
     }

@@ -1,0 +1,209 @@
+/**
+ * The parts of large lists: leaves of packed elements, under a chain of directories.
+ *
+ * ```text
+ * LIST entry          first, last directory
+ *      │
+ * directory ◀─▶ directory ◀─▶ …                chain that begins and ends at the entry
+ *      │  word 0  next directory, or the entry      word 1  previous directory, or the entry
+ *      │  word 2  elements below it                 word 3  kind:4 · 0:12 · leaves:16
+ *      │  then for each leaf: reference, elements in it                  up to 256 leaves
+ *      ▼
+ * leaf    word 0  its directory                     word 1  start:16 · end:16 of the run, in bytes
+ *         word 2  elements outside (blobs)          word 3  kind
+ *         bytes   room · run of packed elements · room                   up to 2 KiB
+ * ```
+ *
+ * A leaf is named by its directory and its place there, its *item*. This module keeps directories and leaves in step, and
+ * mends their names after compaction; what the elements mean is the business of `list.ts`.
+ *
+ * @module
+ */
+
+import { KIND_DIRECTORY, KIND_LEAF } from "./block.ts";
+import { copyBytes } from "../bytes.ts";
+import type { Entries } from "./entries.ts";
+import { isOutside, nextPacked, outsidePiece, setOutsidePiece } from "./packed.ts";
+
+/** Bytes of a leaf or a directory before what it holds. */
+export const PART_HEADER_BYTES = 16;
+/** A leaf that is full at this size is followed by another one. */
+const LEAF_MAX_BYTES = 2048;
+const DIRECTORY_INITIAL_ITEMS = 4;
+/** A directory that has as many leaves is followed by another one. */
+export const DIRECTORY_MAX_ITEMS = 256;
+const LEAF_META = (KIND_LEAF << 28) >>> 0;
+const DIRECTORY_META = (KIND_DIRECTORY << 28) >>> 0;
+
+/** The leaves and directories of one arena. */
+export class ListParts {
+  readonly #entries: Entries;
+  readonly #words: Uint32Array;
+  readonly #bytes: Uint8Array;
+
+  constructor(entries: Entries) {
+    this.#entries = entries;
+    this.#words = entries.words;
+    this.#bytes = entries.bytes;
+  }
+
+  /** Leaves of a directory. */
+  items(directory: number): number {
+    return this.#words[directory * 2 + 3]! & 0xffff;
+  }
+
+  /** The leaf at `item`. */
+  leaf(directory: number, item: number): number {
+    return this.#words[directory * 2 + 4 + item * 2]!;
+  }
+
+  /** Lets a leaf's run be `[start, end)`, in bytes behind its header. */
+  setRun(leaf: number, start: number, end: number): void {
+    this.#words[leaf * 2 + 1] = (start << 16) | end;
+  }
+
+  /** Counts `count` elements more, or fewer, in the leaf at `item` and all above it. */
+  addCount(entry: number, directory: number, item: number, count: number): void {
+    const words = this.#words;
+    words[directory * 2 + 5 + item * 2]! += count;
+    words[directory * 2 + 2]! += count;
+    words[entry * 2 + 4]! += count;
+  }
+
+  /** Puts an empty directory at the front or the back of the list's chain. */
+  addDirectory(entry: number, front: boolean): number {
+    const directory = this.#entries.arena.allocate(PART_HEADER_BYTES + DIRECTORY_INITIAL_ITEMS * 8);
+    this.#words[directory * 2 + 2] = 0;
+    this.#words[directory * 2 + 3] = DIRECTORY_META;
+    this.#entries.linkPart(entry, directory, front);
+    return directory;
+  }
+
+  /** Makes room for one more item, in a block of twice the size if need be. Answers the directory from now on. */
+  growDirectory(directory: number): number {
+    const words = this.#words;
+    const items = this.items(directory);
+    const arena = this.#entries.arena;
+    if (items < Math.min(DIRECTORY_MAX_ITEMS, (arena.sizeAt(directory) - PART_HEADER_BYTES) >>> 3)) return directory;
+    const to = arena.allocate(PART_HEADER_BYTES + Math.min(DIRECTORY_MAX_ITEMS, items * 2) * 8);
+    for (let word = 0; word < 4 + items * 2; word++) words[to * 2 + word] = words[directory * 2 + word]!;
+    this.directoryMoved(to);
+    arena.free(directory);
+    return to;
+  }
+
+  /** Makes an empty leaf the item at `item`, moving those behind it. */
+  addLeaf(directory: number, item: number, capacity: number, head: boolean): number {
+    const words = this.#words;
+    const arena = this.#entries.arena;
+    const leaf = arena.allocate(PART_HEADER_BYTES + capacity);
+    const edge = head ? arena.sizeAt(leaf) - PART_HEADER_BYTES : 0;
+    words[leaf * 2] = directory;
+    words[leaf * 2 + 2] = 0;
+    words[leaf * 2 + 3] = LEAF_META;
+    this.setRun(leaf, edge, edge);
+    const items = this.items(directory);
+    const base = directory * 2 + 4;
+    if (item < items) words.copyWithin(base + item * 2 + 2, base + item * 2, base + items * 2);
+    words[base + item * 2] = leaf;
+    words[base + item * 2 + 1] = 0;
+    words[directory * 2 + 3] = DIRECTORY_META | (items + 1);
+    return leaf;
+  }
+
+  /** Frees the leaf at `item`, whose outside elements are freed already, and the directory when it is empty then. */
+  removeLeaf(entry: number, directory: number, item: number): void {
+    const words = this.#words;
+    const items = this.items(directory);
+    const base = directory * 2 + 4;
+    this.#entries.arena.free(this.leaf(directory, item));
+    words.copyWithin(base + item * 2, base + item * 2 + 2, base + items * 2);
+    words[directory * 2 + 3] = DIRECTORY_META | (items - 1);
+    if (items > 1) return;
+    this.#entries.unlinkPart(entry, directory);
+    this.#entries.arena.free(directory);
+  }
+
+  /** Lets the leaf at `item` have `size` free bytes at its head or tail. Answers it, or 0 when it is full. */
+  makeLeafRoom(directory: number, item: number, head: boolean, size: number): number {
+    const words = this.#words;
+    const leaf = this.leaf(directory, item);
+    const capacity = this.#entries.arena.sizeAt(leaf) - PART_HEADER_BYTES;
+    const run = words[leaf * 2 + 1]!;
+    const begin = run >>> 16;
+    const end = run & 0xffff;
+    if (head ? begin >= size : capacity - end >= size) return leaf;
+    const used = end - begin;
+    if (used + size <= capacity) {
+      const base = leaf * 8 + PART_HEADER_BYTES;
+      const to = head ? capacity - used : 0;
+      this.#bytes.copyWithin(base + to, base + begin, base + end);
+      this.setRun(leaf, to, to + used);
+      return leaf;
+    }
+    const largest = LEAF_MAX_BYTES - PART_HEADER_BYTES;
+    if (used + size > largest) return 0;
+    return this.resizeLeaf(directory, item, Math.min(largest, Math.max(capacity * 2, used + size)), head);
+  }
+
+  /** Moves a leaf's run into a larger block, all free room at its head or its tail. Answers the leaf from now on. */
+  resizeLeaf(directory: number, item: number, capacity: number, head: boolean): number {
+    const words = this.#words;
+    const arena = this.#entries.arena;
+    const leaf = this.leaf(directory, item);
+    const to = arena.allocate(PART_HEADER_BYTES + capacity);
+    for (let word = 0; word < 4; word++) words[to * 2 + word] = words[leaf * 2 + word]!;
+    const run = words[leaf * 2 + 1]!;
+    const begin = run >>> 16;
+    const used = (run & 0xffff) - begin;
+    const at = head ? arena.sizeAt(to) - PART_HEADER_BYTES - used : 0;
+    copyBytes(this.#bytes, leaf * 8 + PART_HEADER_BYTES + begin, this.#bytes, to * 8 + PART_HEADER_BYTES + at, used);
+    this.setRun(to, at, at + used);
+    this.leafMoved(leaf, to);
+    arena.free(leaf);
+    return to;
+  }
+
+  /** Frees the blob of the element at `at`, if it lies outside. */
+  freeOutside(leaf: number, at: number): void {
+    if (!isOutside(this.#bytes, at)) return;
+    this.#entries.blobs.free(outsidePiece(this.#bytes, at));
+    this.#words[leaf * 2 + 2]!--;
+  }
+
+  /** Visits the positions of a leaf's elements that lie outside. */
+  eachOutside(leaf: number, visit: (at: number) => void): void {
+    const words = this.#words;
+    if (words[leaf * 2 + 2] === 0) return;
+    const base = leaf * 8 + PART_HEADER_BYTES;
+    const run = words[leaf * 2 + 1]!;
+    const end = base + (run & 0xffff);
+    for (let at = base + (run >>> 16); at < end; at = nextPacked(this.#bytes, at)) {
+      if (isOutside(this.#bytes, at)) visit(at);
+    }
+  }
+
+  /** After compaction: a leaf now stands at `to`. */
+  leafMoved(from: number, to: number): void {
+    const words = this.#words;
+    const directory = words[to * 2]!;
+    let word = directory * 2 + 4;
+    while (words[word] !== from) word += 2;
+    words[word] = to;
+    this.eachOutside(to, (at) => this.#entries.blobs.ownerMoved(outsidePiece(this.#bytes, at), to));
+  }
+
+  /** After compaction: a directory now stands at `to`. */
+  directoryMoved(to: number): void {
+    this.#entries.directoryMoved(to);
+    const items = this.items(to);
+    for (let item = 0; item < items; item++) this.#words[this.leaf(to, item) * 2] = to;
+  }
+
+  /** After compaction: the first piece of an element in `leaf` now stands at `to`. */
+  pieceMoved(leaf: number, from: number, to: number): void {
+    this.eachOutside(leaf, (at) => {
+      if (outsidePiece(this.#bytes, at) === from) setOutsidePiece(this.#bytes, at, to);
+    });
+  }
+}
