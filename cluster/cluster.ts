@@ -16,6 +16,7 @@
  * @module
  */
 
+import { messageOf } from "../src/errors.ts";
 import { parseArgs } from "@std/cli/parse-args";
 import { join, relative, resolve } from "@std/path";
 import { certificatePaths } from "../src/role/certs.ts";
@@ -92,7 +93,7 @@ async function listeningAddress(role: RoleProcess): Promise<string> {
   try {
     return await role.address();
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     throw new ClusterError(
       `${reason}\nIf the cluster runs already, stop it, or give this one its own --port and --directory`,
     );
@@ -201,7 +202,7 @@ async function main(): Promise<number> {
   try {
     options = parseOptions(Deno.args);
   } catch (error) {
-    console.error(error instanceof Error ? error.message : String(error));
+    console.error(messageOf(error));
     return 2;
   }
   if (options === undefined) {
@@ -222,7 +223,7 @@ async function main(): Promise<number> {
   try {
     await Promise.race([run(), asked.promise]);
   } catch (error) {
-    console.error(error instanceof Error ? error.message : String(error));
+    console.error(messageOf(error));
     await cluster.stop();
     return 1;
   }

@@ -14,7 +14,7 @@
  * @module
  */
 
-import { ConnectionError, InmemError, ProtocolError, ReplyError } from "../errors.ts";
+import { ConnectionError, InmemError, messageOf, ProtocolError, ReplyError } from "../errors.ts";
 import { CLIENT_UNANSWERED_MAX_BYTES, REPLY_SIZE_MAX_BYTES } from "../limits.ts";
 import { Connection } from "../wire/connection.ts";
 import { decodeReply, FRAME_PREFIX_BYTES, frameLength, RequestWriter } from "../wire/frame.ts";
@@ -315,5 +315,5 @@ export class Link {
 function reasonOf(error: unknown): string {
   const closed = [Deno.errors.UnexpectedEof, Deno.errors.ConnectionReset, Deno.errors.BrokenPipe];
   if (closed.some((kind) => error instanceof kind)) return "the other side closed it";
-  return error instanceof Error ? error.message : String(error);
+  return messageOf(error);
 }

@@ -19,7 +19,7 @@
  */
 
 import { encodeText } from "../bytes.ts";
-import { StartError } from "../errors.ts";
+import { messageOf, StartError } from "../errors.ts";
 import { SNAPSHOTS_KEPT_COUNT } from "../limits.ts";
 
 const LOCK_NAME = "inmem.lock";
@@ -56,14 +56,14 @@ export class DataFolder {
     try {
       await Deno.mkdir(path, { recursive: true, mode: 0o700 });
     } catch (cause) {
-      throw new StartError(`Cannot make the data folder "${path}": ${reason(cause)}`, { cause });
+      throw new StartError(`Cannot make the data folder "${path}": ${messageOf(cause)}`, { cause });
     }
     const folder = new DataFolder(path, await lock(path));
     try {
       await folder.#removeTemporaries();
     } catch (cause) {
       folder.close();
-      throw new StartError(`Cannot write in the data folder "${path}": ${reason(cause)}`, { cause });
+      throw new StartError(`Cannot write in the data folder "${path}": ${messageOf(cause)}`, { cause });
     }
     return folder;
   }
@@ -170,7 +170,7 @@ async function lock(path: string): Promise<Deno.FsFile> {
   try {
     file = await Deno.open(name, { read: true, write: true, create: true, mode: 0o600 });
   } catch (cause) {
-    throw new StartError(`Cannot write in the data folder "${path}": ${reason(cause)}`, { cause });
+    throw new StartError(`Cannot write in the data folder "${path}": ${messageOf(cause)}`, { cause });
   }
   try {
     if (!await file.tryLock(true)) {
@@ -185,10 +185,6 @@ async function lock(path: string): Promise<Deno.FsFile> {
   } catch (cause) {
     file.close();
     if (cause instanceof StartError) throw cause;
-    throw new StartError(`Cannot lock the data folder "${path}": ${reason(cause)}`, { cause });
+    throw new StartError(`Cannot lock the data folder "${path}": ${messageOf(cause)}`, { cause });
   }
-}
-
-function reason(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
 }

@@ -11,6 +11,7 @@
  * @module
  */
 
+import { stackOf } from "../errors.ts";
 import { BACKEND_SWEEP_INTERVAL_MS, BACKEND_TIMEOUT_MS, CLIENT_REPLIES_MAX_BYTES } from "../limits.ts";
 import { formatInfo } from "../role/info_text.ts";
 import type { Logger } from "../role/logger.ts";
@@ -163,8 +164,7 @@ export class Proxy implements SessionHost, RouterHost {
   }
 
   reportBug(error: unknown): void {
-    const stack = error instanceof Error ? error.stack ?? error.message : String(error);
-    this.#logger.error("A bug of inmem; please report it", { error: stack });
+    this.#logger.error("A bug of inmem; please report it", { error: stackOf(error) });
   }
 
   #reportServer(address: string, state: PoolState, reason: string): void {

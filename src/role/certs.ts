@@ -19,7 +19,7 @@ import { createPrivateKey, X509Certificate } from "node:crypto";
 import { dirname, join } from "@std/path";
 import { isHostname, isIpAddress } from "./address.ts";
 import type { KeyPair } from "./certificate_maker.ts";
-import { StartError, UsageError } from "../errors.ts";
+import { messageOf, StartError, UsageError } from "../errors.ts";
 import { CERTIFICATE_RENEW_DAYS } from "../limits.ts";
 import { certsOptions, helpText, parseOptions } from "./options.ts";
 import { readPrivateFile, readPublicFile } from "./private_file.ts";
@@ -290,8 +290,4 @@ function exists(path: string): boolean {
     if (error instanceof Deno.errors.NotFound) return false;
     throw new StartError(`Cannot read "${path}": ${messageOf(error)}`, { cause: error });
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

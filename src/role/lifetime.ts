@@ -11,6 +11,7 @@
  * @module
  */
 
+import { stackOf } from "../errors.ts";
 import type { Logger } from "./logger.ts";
 
 /** Signals that stop a role, with the exit status that a shell gives a program they kill. */
@@ -64,8 +65,4 @@ export async function runUntilStopped(role: Stoppable, logger: Logger): Promise<
     removeEventListener("error", onError);
     for (const cleanup of cleanups) cleanup();
   }
-}
-
-function stackOf(error: unknown): string {
-  return error instanceof Error ? error.stack ?? error.message : String(error);
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { StartError } from "../errors.ts";
+import { messageOf, StartError } from "../errors.ts";
 import { PRIVATE_FILE_MAX_BYTES } from "../limits.ts";
 
 /** Container engines mount secrets here, readable by everybody inside; nobody else is inside. */
@@ -56,7 +56,7 @@ function isContainerSecret(path: string): boolean {
 
 function readFailure(error: unknown, path: string, what: string): StartError {
   if (error instanceof StartError) return error;
-  let reason = error instanceof Error ? error.message : String(error);
+  let reason = messageOf(error);
   if (error instanceof Deno.errors.NotFound) reason = "there is no such file";
   else if (error instanceof Deno.errors.PermissionDenied) reason = "permission denied";
   return new StartError(`Cannot read the ${what} "${path}": ${reason}`, { cause: error });

@@ -11,7 +11,7 @@
  * @module
  */
 
-import { CorruptionError, StartError, StoreFullError } from "../errors.ts";
+import { CorruptionError, messageOf, StartError, StoreFullError } from "../errors.ts";
 import { DataFolder } from "../log/folder.ts";
 import type { SnapshotFile } from "../log/folder.ts";
 import { SnapshotWriter } from "../log/snapshot.ts";
@@ -157,7 +157,7 @@ export class Persistence {
       this.#lastDurationMs = performance.now() - begunMs;
       this.#lastError = "";
     } catch (error) {
-      this.#lastError = error instanceof Error ? error.message : String(error);
+      this.#lastError = messageOf(error);
       throw error;
     }
   }
@@ -186,6 +186,6 @@ function load(store: Store, path: string, nowMs: number, advice: string): Loaded
     if (cause instanceof StoreFullError) {
       throw new StartError(`Cannot load "${path}": it needs more than --max-memory, and --eviction is none`, { cause });
     }
-    throw new StartError(`Cannot load "${path}": ${cause instanceof Error ? cause.message : cause}`, { cause });
+    throw new StartError(`Cannot load "${path}": ${messageOf(cause)}`, { cause });
   }
 }

@@ -9,7 +9,7 @@
  * @module
  */
 
-import { ReplyError, StartError } from "../errors.ts";
+import { messageOf, ReplyError, stackOf, StartError } from "../errors.ts";
 import { EXPIRY_INTERVAL_MS, EXPIRY_SLICE_COUNT, EXPIRY_SLICE_MS, SNAPSHOT_INTERVAL_MS } from "../limits.ts";
 import type { Logger } from "../role/logger.ts";
 import { formatInfo } from "../role/info_text.ts";
@@ -204,13 +204,4 @@ export class Server implements SessionHost {
       this.#logger.error("Cannot save a snapshot", { error: messageOf(error) });
     });
   }
-}
-
-/** What an exception says, for a log line. */
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
-
-function stackOf(error: unknown): string {
-  return error instanceof Error ? error.stack ?? error.message : String(error);
 }

@@ -9,7 +9,7 @@
 
 import process from "node:process";
 import * as readline from "node:readline";
-import { ConnectionError, ReplyError } from "../errors.ts";
+import { ConnectionError, messageOf, ReplyError } from "../errors.ts";
 import { HISTORY_MAX_COUNT } from "../limits.ts";
 import type { Client } from "../client.ts";
 import { complete } from "./completion.ts";
@@ -182,8 +182,4 @@ class InteractiveShell {
 
 function isDefaultUser(word: Uint8Array): boolean {
   return new TextDecoder().decode(word) === "default";
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

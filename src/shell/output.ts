@@ -4,6 +4,7 @@
  * @module
  */
 
+import { messageOf } from "../errors.ts";
 import { encodeText } from "../bytes.ts";
 import { OUTPUT_QUEUE_MAX_BYTES } from "../limits.ts";
 
@@ -15,7 +16,7 @@ export interface Sink {
 /** Standard output takes no more. */
 export class OutputError extends Error {
   constructor(cause: unknown) {
-    super(`Cannot write to standard output: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    super(`Cannot write to standard output: ${messageOf(cause)}`, { cause });
   }
 }
 

@@ -8,7 +8,7 @@
  * @module
  */
 
-import { ConnectionError, InmemError, ReplyError, UsageError } from "../errors.ts";
+import { ConnectionError, InmemError, messageOf, ReplyError, UsageError } from "../errors.ts";
 import { OUTPUT_QUEUE_MAX_BYTES, PIPED_IN_FLIGHT_MAX_COUNT } from "../limits.ts";
 import type { Client, Value } from "../client.ts";
 import { formatError, formatReply } from "./format.ts";
@@ -204,8 +204,4 @@ class PipedRun {
     this.#status = status;
     this.#errors.add(`inmem client: ${message}\n`);
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -13,6 +13,7 @@
  * @module
  */
 
+import { messageOf } from "../errors.ts";
 import { closeQuietly } from "./abort.ts";
 import {
   CONNECTION_SWEEP_INTERVAL_MS,
@@ -71,8 +72,7 @@ export class Clients<S extends ClientSession> {
     this.#accepting = acceptLoop(options.listener, {
       onConnection: (socket) => this.#serve(socket),
       onError: (error) => {
-        const reason = error instanceof Error ? error.message : String(error);
-        options.warn("Cannot accept a connection", { error: reason });
+        options.warn("Cannot accept a connection", { error: messageOf(error) });
       },
     });
     this.#sweepTimer = setInterval(() => this.#sweep(), CONNECTION_SWEEP_INTERVAL_MS);

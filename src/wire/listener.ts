@@ -6,10 +6,10 @@
  * @module
  */
 
-import { ConnectionError, StartError } from "../errors.ts";
+import { ConnectionError, messageOf, StartError } from "../errors.ts";
 import { ACCEPT_RETRY_MAX_MS, ACCEPT_RETRY_MIN_MS, HANDSHAKE_TIMEOUT_MS, WRITE_TIMEOUT_MS } from "../limits.ts";
 import { abort, closeQuietly } from "./abort.ts";
-import { connectReason, formatPeer, listenReason, messageOf } from "./socket_errors.ts";
+import { connectReason, formatPeer, listenReason } from "./socket_errors.ts";
 import { SO_KEEPALIVE, SystemSockets, TCP_NODELAY, TCP_USER_TIMEOUT } from "./system_socket.ts";
 
 /** Where and how to listen. */

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { messageOf } from "../errors.ts";
+
 /** Why listening failed. */
 export function listenReason(error: unknown): string {
   if (error instanceof Deno.errors.AddrInUse) return "another program uses that port";
@@ -47,11 +49,6 @@ function isLookupFailure(error: unknown): boolean {
 /** The code of an error, such as `ECONNREFUSED`. */
 export function errorCodeOf(error: unknown): unknown {
   return error instanceof Error && "code" in error ? error.code : undefined;
-}
-
-/** The message of whatever was thrown. */
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 /** `host:port`, with brackets around an IPv6 address. */
