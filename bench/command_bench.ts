@@ -22,7 +22,6 @@ const PUSHES_MAX_COUNT = 1_000_000;
 
 class BenchContext implements CommandContext {
   readonly store = new Store({ memoryLimitBytes: 512 * 1024 * 1024, evicts: true, seed: [1, 2] });
-  nowMs = 1_700_000_000_000;
   authenticated = true;
   readonly passwordRequired = false;
   readonly defaultTtlMs = 0;

@@ -19,7 +19,7 @@ import type { CommandContext } from "./context.ts";
  */
 export function findTyped(context: CommandContext, request: Request, index: number, type: EntryType): number {
   const store = context.store;
-  const entry = store.find(request.bytes, request.starts[index]!, request.lengths[index]!, context.nowMs);
+  const entry = store.find(request.bytes, request.starts[index]!, request.lengths[index]!);
   if (entry !== 0 && store.type(entry) !== type) throw wrongType();
   return entry;
 }
@@ -76,7 +76,7 @@ export function exactInteger(request: Request, index: number): number | bigint {
  */
 export function deadlineAfter(context: CommandContext, request: Request, index: number, unitMs: number): number {
   const amount = roundedInteger(request, index);
-  const deadlineMs = context.nowMs + amount * unitMs;
+  const deadlineMs = context.store.nowMs + amount * unitMs;
   if (amount <= 0 || deadlineMs > DEADLINE_MAX_MS) throw invalidExpireTime(request);
   return deadlineMs;
 }
@@ -90,12 +90,12 @@ export function deadlineAfter(context: CommandContext, request: Request, index: 
  */
 export function deadlineAt(context: CommandContext, request: Request, index: number, unitMs: number): number {
   const deadlineMs = roundedInteger(request, index) * unitMs;
-  if (deadlineMs <= context.nowMs || deadlineMs > DEADLINE_MAX_MS) throw invalidExpireTime(request);
+  if (deadlineMs <= context.store.nowMs || deadlineMs > DEADLINE_MAX_MS) throw invalidExpireTime(request);
   return deadlineMs;
 }
 
 /** The deadline of a key that comes into being now and was given no TTL: the default one, or 0 for none. */
 export function defaultDeadline(context: CommandContext): number {
   const ttlMs = context.defaultTtlMs;
-  return ttlMs === 0 ? 0 : Math.min(context.nowMs + ttlMs, DEADLINE_MAX_MS);
+  return ttlMs === 0 ? 0 : Math.min(context.store.nowMs + ttlMs, DEADLINE_MAX_MS);
 }

@@ -13,9 +13,8 @@ import type { Request } from "../wire/request.ts";
 
 /** What a command may use besides its request. One a connection, reused for every command; a role implements it. */
 export interface CommandContext {
+  /** Its `nowMs` is set once a read batch, so that all of a batch sees the same time. */
   readonly store: Store;
-  /** The time in ms since 1970, an integer. Set once a read batch, so all of a batch sees the same time. */
-  nowMs: number;
   /** Whether this connection may run commands that are not open. */
   authenticated: boolean;
   /** Whether a password is set at all. */

@@ -27,7 +27,6 @@ export class KeyCollector {
   #references: Uint32Array<ArrayBuffer> = new Uint32Array(INITIAL_COUNT);
   #count = 0;
   #store: Store | undefined;
-  #nowMs = 0;
   #request: Request | undefined;
   #patternIndex = 0;
   #type: EntryType | undefined;
@@ -35,9 +34,8 @@ export class KeyCollector {
   readonly #key = new Uint8Array(KEY_SIZE_MAX_BYTES);
 
   /** Starts afresh: all keys of `store` that have not expired are gathered. */
-  begin(store: Store, nowMs: number): void {
+  begin(store: Store): void {
     this.#store = store;
-    this.#nowMs = nowMs;
     this.#request = undefined;
     this.#type = undefined;
     this.#count = 0;
@@ -65,8 +63,7 @@ export class KeyCollector {
   readonly visit = (entry: number): void => {
     const store = this.#store!;
     this.visited++;
-    const deadlineMs = store.deadline(entry);
-    if (deadlineMs !== 0 && deadlineMs <= this.#nowMs) return;
+    if (store.hasExpired(entry)) return;
     if (this.#type !== undefined && store.type(entry) !== this.#type) return;
     const length = store.keyLength(entry);
     const request = this.#request;

@@ -28,12 +28,12 @@ const cursorText = new Uint8Array(INTEGER_TEXT_MAX_BYTES);
 
 /** The entry of the key in argument `index`, its place in the LRU order untouched; 0 when it is absent. */
 function peek(context: CommandContext, request: Request, index: number): number {
-  return context.store.peek(request.bytes, request.starts[index]!, request.lengths[index]!, context.nowMs);
+  return context.store.peek(request.bytes, request.starts[index]!, request.lengths[index]!);
 }
 
 /** The entry of the key in argument `index`, which becomes the most recently used; 0 when it is absent. */
 function find(context: CommandContext, request: Request, index: number): number {
-  return context.store.find(request.bytes, request.starts[index]!, request.lengths[index]!, context.nowMs);
+  return context.store.find(request.bytes, request.starts[index]!, request.lengths[index]!);
 }
 
 /** `remove key [key …]` */
@@ -97,7 +97,7 @@ function timeLeft(context: CommandContext, request: Request): number {
   const entry = peek(context, request, 1);
   if (entry === 0) return -2;
   const deadlineMs = context.store.deadline(entry);
-  return deadlineMs === 0 ? -1 : deadlineMs - context.nowMs;
+  return deadlineMs === 0 ? -1 : deadlineMs - context.store.nowMs;
 }
 
 /** `expire key seconds` */
@@ -131,7 +131,7 @@ export function persist(context: CommandContext, request: Request, reply: Reply)
 export function keys(context: CommandContext, request: Request, reply: Reply): void {
   checkPattern(request, 1);
   const store = context.store;
-  collector.begin(store, context.nowMs);
+  collector.begin(store);
   collector.match(request, 1);
   try {
     let cursor = 0;
@@ -153,7 +153,7 @@ export function scan(context: CommandContext, request: Request, reply: Reply): v
   let cursor = request.integer(1);
   // Also refuses NaN.
   if (!(cursor >= 0 && cursor <= CURSOR_MAX)) throw new ReplyError("ERR", "invalid cursor");
-  collector.begin(store, context.nowMs);
+  collector.begin(store);
   try {
     const count = scanOptions(request);
     let buckets = Math.max(count * SCAN_BUCKETS_PER_KEY, SCAN_BUCKETS_MIN_COUNT);

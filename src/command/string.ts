@@ -96,7 +96,7 @@ function excludedBy(option: number): number {
 export function set(context: CommandContext, request: Request, reply: Reply): void {
   const options = request.count === 3 ? 0 : setOptions(context, request);
   const store = context.store;
-  const entry = store.find(request.bytes, request.starts[1]!, request.lengths[1]!, context.nowMs);
+  const entry = store.find(request.bytes, request.starts[1]!, request.lengths[1]!);
   if ((options & GET) !== 0) {
     // The old value is answered whether or not the new one is set, and has to be read before.
     if (entry === 0) {
@@ -138,7 +138,7 @@ export function mget(context: CommandContext, request: Request, reply: Reply): v
   const store = context.store;
   reply.array(request.count - 1);
   for (let i = 1; i < request.count; i++) {
-    const entry = store.find(request.bytes, request.starts[i]!, request.lengths[i]!, context.nowMs);
+    const entry = store.find(request.bytes, request.starts[i]!, request.lengths[i]!);
     if (entry === 0 || store.type(entry) !== EntryType.String) reply.nil();
     else replyString(store, entry, reply);
   }
@@ -150,7 +150,7 @@ export function mset(context: CommandContext, request: Request, reply: Reply): v
   const store = context.store;
   const deadlineMs = defaultDeadline(context);
   for (let i = 1; i < request.count; i += 2) {
-    const entry = store.find(request.bytes, request.starts[i]!, request.lengths[i]!, context.nowMs);
+    const entry = store.find(request.bytes, request.starts[i]!, request.lengths[i]!);
     setArgument(store, request, i, entry, deadlineMs);
   }
   reply.ok();

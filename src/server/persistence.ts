@@ -74,22 +74,22 @@ export class Persistence {
   }
 
   /**
-   * Takes the data folder and loads the store, which must be empty.
+   * Takes the data folder and loads the store, which must be empty and know the time.
    *
    * @throws {StartError} when the folder cannot be used or the snapshot not be loaded; no file has changed then
    */
-  static async open(store: Store, options: PersistenceOptions, nowMs: number): Promise<Persistence> {
+  static async open(store: Store, options: PersistenceOptions): Promise<Persistence> {
     const { path, backup } = options;
     const folder = path === undefined ? undefined : await DataFolder.open(path);
     try {
       if (backup !== undefined) {
         // Whatever made a person restore a backup, the files of before are not ours to remove.
         await folder?.spare();
-        return new Persistence(store, folder, load(store, backup, nowMs, "restore another backup"), true);
+        return new Persistence(store, folder, load(store, backup, "restore another backup"), true);
       }
       const [newest, previous] = await folder?.snapshots() ?? [];
       if (newest === undefined) return new Persistence(store, folder, undefined, false);
-      return new Persistence(store, folder, load(store, newest.path, nowMs, wayOut(newest, previous)), false);
+      return new Persistence(store, folder, load(store, newest.path, wayOut(newest, previous)), false);
     } catch (error) {
       folder?.close();
       throw error;
@@ -170,8 +170,8 @@ function wayOut(newest: SnapshotFile, previous: SnapshotFile | undefined): strin
 }
 
 /** Loads one snapshot; `advice` is what a person can do when it is damaged. */
-function load(store: Store, path: string, nowMs: number, advice: string): Loaded {
-  const loader = new StoreLoader(store, nowMs);
+function load(store: Store, path: string, advice: string): Loaded {
+  const loader = new StoreLoader(store);
   try {
     using file = Deno.openSync(path, { read: true });
     const summary = readSnapshot(file, file.statSync().size, path, loader);

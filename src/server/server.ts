@@ -57,7 +57,8 @@ export interface ServerSettings {
 export async function startServer(settings: ServerSettings): Promise<Server> {
   const { memoryLimitBytes, evicts, dataPath, backupPath, hostname, port, certificate } = settings;
   const store = makeStore(memoryLimitBytes, evicts);
-  const persistence = await Persistence.open(store, { path: dataPath, backup: backupPath }, Date.now());
+  store.nowMs = Date.now();
+  const persistence = await Persistence.open(store, { path: dataPath, backup: backupPath });
   try {
     return new Server(settings, store, persistence, listen({ hostname, port, ...certificate }));
   } catch (error) {
@@ -190,8 +191,9 @@ export class Server implements SessionHost {
   /** Removes what has expired, for a moment at a time, and goes on at once when more is due. */
   #expire(): void {
     const begunMs = performance.now();
+    this.store.nowMs = Date.now();
     let more: boolean;
-    do more = this.store.expireDue(Date.now(), EXPIRY_SLICE_COUNT); while (
+    do more = this.store.expireDue(EXPIRY_SLICE_COUNT); while (
       more && performance.now() - begunMs < EXPIRY_SLICE_MS
     );
     this.#expiryTimer = setTimeout(() => this.#expire(), more ? 0 : EXPIRY_INTERVAL_MS);

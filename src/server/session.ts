@@ -80,7 +80,6 @@ export class Session implements CommandContext {
   readonly store: Store;
   readonly passwordRequired: boolean;
   readonly defaultTtlMs: number;
-  nowMs = 0;
   authenticated: boolean;
   readonly #host: SessionHost;
   readonly #socket: Deno.TcpConn | Deno.TlsConn;
@@ -218,7 +217,7 @@ export class Session implements CommandContext {
     const reply = this.#reply;
     for (;;) {
       this.#phase = Phase.Running;
-      this.nowMs = Date.now();
+      this.store.nowMs = Date.now();
       const next = this.#runFrames();
       if (next === Next.Wait) {
         await this.#pending;

@@ -21,7 +21,6 @@ export class StoreLoader implements RecordTarget {
   /** Keys left out since their deadline had passed. */
   expired = 0;
   readonly #store: Store;
-  readonly #nowMs: number;
   /** Key of the list or hash being loaded, since the record that named it may be gone. */
   readonly #key = new Uint8Array(KEY_SIZE_MAX_BYTES);
   #keyLength = 0;
@@ -33,13 +32,9 @@ export class StoreLoader implements RecordTarget {
   /** Whether the list or hash being loaded is left out. */
   #skips = false;
 
-  /**
-   * @param store empty
-   * @param nowMs decides which deadlines have passed
-   */
-  constructor(store: Store, nowMs: number) {
+  /** @param store empty; its `nowMs` decides which deadlines have passed */
+  constructor(store: Store) {
     this.#store = store;
-    this.#nowMs = nowMs;
   }
 
   string(
@@ -114,7 +109,7 @@ export class StoreLoader implements RecordTarget {
     this.#store.makeRoom(Math.max(bytes, ROOM_BYTES), ROOM_ITEMS);
     if (this.#entry === 0) return;
     // Room was made by moving others or evicting them, in the worst case the beginning of this very one.
-    this.#entry = this.#store.find(this.#key, 0, this.#keyLength, this.#nowMs);
+    this.#entry = this.#store.find(this.#key, 0, this.#keyLength);
     this.#skips = this.#entry === 0;
   }
 
@@ -124,13 +119,13 @@ export class StoreLoader implements RecordTarget {
   }
 
   #isOver(deadlineMs: number): boolean {
-    if (deadlineMs === 0 || deadlineMs > this.#nowMs) return false;
+    if (deadlineMs === 0 || deadlineMs > this.#store.nowMs) return false;
     this.expired++;
     return true;
   }
 
   #expectAbsent(bytes: Uint8Array, keyStart: number, keyLength: number): void {
-    if (this.#store.peek(bytes, keyStart, keyLength, this.#nowMs) !== 0) {
+    if (this.#store.peek(bytes, keyStart, keyLength) !== 0) {
       throw new ProtocolError("Cannot read a key that was there already: expected each key once");
     }
   }

@@ -18,7 +18,8 @@
  * a refused command has changed nothing. Two thresholds of free pages: below the comfortable one, each command evicts
  * about as much as it brings; below the necessary one, eviction and compaction go on until it is reached.
  *
- * **Time.** The store has no clock: `nowMs` is given. An expired key is removed when it is looked at, or by `expireDue`.
+ * **Time.** The store has no clock: its owner sets `nowMs`. (Handed over with each call, a time in ms would be boxed each
+ * time: it has more than 32 bits.) An expired key is removed when it is looked at, or by `expireDue`.
  *
  * **References.** An entry is a positive number, 0 for an absent key. It is valid until the next `makeRoom`, `remove`, or
  * change of that key, which answers the one to use from then on. Cursors are valid until the next change.
@@ -144,6 +145,8 @@ function classesWithin(bytes: number): number {
 export class Store {
   /** Counts every change of data: writes, evictions, expiries. */
   changes = 0;
+  /** The time, in ms since 1970: an integer. Whoever calls sees to it. */
+  nowMs = 0;
   readonly #entries: Entries;
   readonly #arena: Arena;
   readonly #words: Uint32Array;
@@ -265,18 +268,18 @@ export class Store {
   // Keys.
 
   /** The entry of a key, which becomes the most recently used, or 0. */
-  find(key: Uint8Array, start: number, length: number, nowMs: number): number {
-    const entry = this.peek(key, start, length, nowMs);
+  find(key: Uint8Array, start: number, length: number): number {
+    const entry = this.peek(key, start, length);
     if (entry !== 0) this.#entries.recency.touch(entry);
     return entry;
   }
 
   /** The entry of a key, or 0, without using it. */
-  peek(key: Uint8Array, start: number, length: number, nowMs: number): number {
+  peek(key: Uint8Array, start: number, length: number): number {
     const entries = this.#entries;
     const entry = entries.keys.find(entries.hashKey(key, start, length), key, start, length, 0, 0);
     if (entry === 0 || (this.#words[entry * 2 + 3]! & FLAG_DEADLINE) === 0) return entry;
-    if (entries.deadlines.of(entry) > nowMs) return entry;
+    if (entries.deadlines.of(entry) > this.nowMs) return entry;
     this.#expire(entry);
     return 0;
   }
@@ -294,6 +297,12 @@ export class Store {
   /** When a key expires, in ms since 1970; 0: never. */
   deadline(entry: number): number {
     return this.#words[entry * 2 + 3]! & FLAG_DEADLINE ? this.#entries.deadlines.of(entry) : 0;
+  }
+
+  /** Whether a key's time has come, though nobody has looked for it since. */
+  hasExpired(entry: number): boolean {
+    const deadlineMs = this.deadline(entry);
+    return deadlineMs !== 0 && deadlineMs <= this.nowMs;
   }
 
   /** Sets when a key expires; 0: never, which needs no room. Answers its reference from now on. */
@@ -363,8 +372,8 @@ export class Store {
    * @param budget most steps to take, each well below a microsecond or two: an expired key, or a part of a large value
    * @returns whether more is due
    */
-  expireDue(nowMs: number, budget: number): boolean {
-    const left = this.#entries.deadlines.expire(nowMs, budget, this.#expire);
+  expireDue(budget: number): boolean {
+    const left = this.#entries.deadlines.expire(this.nowMs, budget, this.#expire);
     if (left === 0) return true;
     this.#dismantle(left);
     return this.#entries.garbage.oldest !== 0;

@@ -74,8 +74,8 @@ function scanAll(client: MemoryClient): string[] {
 }
 
 /** Removes all that has expired: first as the server does from time to time, then the rest by looking at it. */
-function expireAll({ store, nowMs }: MemoryClient): void {
-  for (let i = 0; store.expireDue(nowMs, 100); i++) assert(i < 1_000_000, "expiry does not end");
+function expireAll({ store }: MemoryClient): void {
+  for (let i = 0; store.expireDue(100); i++) assert(i < 1_000_000, "expiry does not end");
   const keys: Uint8Array[] = [];
   let cursor = 0;
   do {
@@ -85,7 +85,7 @@ function expireAll({ store, nowMs }: MemoryClient): void {
       keys.push(key);
     });
   } while (cursor !== 0);
-  for (const key of keys) store.peek(key, 0, key.length, nowMs);
+  for (const key of keys) store.peek(key, 0, key.length);
 }
 
 /** The real store and the model, which are told the same. */

@@ -17,13 +17,13 @@ type Held = { deadline: number; value: string | string[] | Map<string, string> }
 class Run {
   readonly store: Store;
   readonly model = new Map<string, Held>();
-  nowMs = 1_700_000_000_000;
   readonly #random: Random;
   #buffer = new Uint8Array(1 << 22);
 
   constructor(seed: number, limit: number, evicts: boolean) {
     this.#random = new Random(seed);
     this.store = new Store({ memoryLimitBytes: limit, evicts, seed: [seed, ~seed >>> 0] });
+    this.store.nowMs = 1_700_000_000_000;
   }
 
   below(count: number): number {
@@ -89,12 +89,21 @@ class Run {
     this.model.set(key, held);
   }
 
+  /** The store's entry of a key, whether or not it has expired; 0 when it is absent. */
+  peek(name: string): number {
+    const key = encodeText(name);
+    const { nowMs } = this.store;
+    this.store.nowMs = 0;
+    const entry = this.store.peek(key, 0, key.length);
+    this.store.nowMs = nowMs;
+    return entry;
+  }
+
   /** Takes from the model what eviction took from the store: its oldest keys, and no others. */
   followEvictions(): void {
     for (const key of this.model.keys()) {
       if (this.model.size <= this.store.size) break;
-      const bytes = encodeText(key);
-      assertEquals(this.store.peek(bytes, 0, bytes.length, 0), 0, `"${key}" was the oldest, but another was evicted`);
+      assertEquals(this.peek(key), 0, `"${key}" was the oldest, but another was evicted`);
       this.model.delete(key);
     }
     assertEquals(this.store.size, this.model.size);
@@ -109,8 +118,7 @@ class Run {
       assert(error instanceof StoreFullError);
       const oldest = model.keys().next();
       if (!oldest.done) {
-        const doomed = encodeText(oldest.value);
-        store.remove(store.peek(doomed, 0, doomed.length, 0));
+        store.remove(this.peek(oldest.value));
         model.delete(oldest.value);
       }
       return false;
@@ -123,9 +131,9 @@ class Run {
   find(name: string): number {
     const key = encodeText(name);
     const known = this.model.get(name);
-    if (known && known.deadline !== 0 && known.deadline <= this.nowMs) this.model.delete(name);
+    if (known && known.deadline !== 0 && known.deadline <= this.store.nowMs) this.model.delete(name);
     const held = this.model.get(name);
-    const entry = this.store.find(key, 0, key.length, this.nowMs);
+    const entry = this.store.find(key, 0, key.length);
     assertEquals(entry !== 0, held !== undefined, name);
     if (held) this.touch(name, held);
     return entry;
@@ -152,7 +160,7 @@ class Run {
       name.length,
     );
     if (items.length === 0 || !this.makeRoom(bytes, 2 + items.length * (paired ? 2 : 1))) return;
-    const deadline = this.below(3) === 0 ? this.nowMs + 1 + this.below(100_000) : 0;
+    const deadline = this.below(3) === 0 ? this.store.nowMs + 1 + this.below(100_000) : 0;
     if (command === 0) {
       for (const { field, value } of items) this.setMany(field, value, deadline);
       return;
@@ -206,13 +214,13 @@ class Run {
     const fieldBytes = encodeText(field);
     if (!this.makeRoom(bytes.length + key.length + fieldBytes.length + 8, 4)) return;
     if (op === 0) {
-      this.nowMs += this.below(2000);
+      this.store.nowMs += this.below(2000);
       return this.expire();
     }
     let entry = this.find(name);
     const held = model.get(name);
     if (op < 5) {
-      const deadline = this.below(3) === 0 ? this.nowMs + 1 + this.below(100_000) : 0;
+      const deadline = this.below(3) === 0 ? this.store.nowMs + 1 + this.below(100_000) : 0;
       store.setString(key, 0, key.length, entry, bytes, 0, bytes.length, deadline);
       this.touch(name, { deadline, value });
     } else if (op < 6 && typeof held?.value === "string" && held.value.length < 1e6) {
@@ -256,7 +264,7 @@ class Run {
       assertEquals(left === 0, held.value.size === 0);
       if (left === 0) model.delete(name);
     } else if (op < 18 && held) {
-      held.deadline = this.below(3) === 0 ? 0 : this.nowMs + 1 + this.below(1_000_000);
+      held.deadline = this.below(3) === 0 ? 0 : this.store.nowMs + 1 + this.below(1_000_000);
       store.setDeadline(entry, held.deadline);
     } else if (op < 19 && held) {
       store.remove(entry);
@@ -269,8 +277,8 @@ class Run {
 
   /** Runs the wheel until nothing is due; what is more than 128 ms overdue must be gone. */
   expire(): void {
-    while (this.store.expireDue(this.nowMs, 50));
-    const slot = Math.floor(this.nowMs / 128) * 128;
+    while (this.store.expireDue(50));
+    const slot = Math.floor(this.store.nowMs / 128) * 128;
     for (const [key, { deadline }] of this.model) {
       if (deadline !== 0 && deadline < slot) this.model.delete(key);
     }

@@ -19,7 +19,7 @@ function keyOf(number: number, length = 4): Uint8Array {
 }
 
 function find(store: Store, key: Uint8Array): number {
-  return store.find(key, 0, key.length, 0);
+  return store.find(key, 0, key.length);
 }
 
 /** Sets a string without asking for room. */
@@ -123,10 +123,10 @@ Deno.test("Store expireDue() counts what lies outside a removed list and the fie
     }
     store.remove(find(store, key));
     const before = store.statistics.usedBytes;
-    assert(store.expireDue(0, 10), `a ${type} of 1,000 values was freed in 10 steps`);
+    assert(store.expireDue(10), `a ${type} of 1,000 values was freed in 10 steps`);
     // A leaf goes as a whole: 203 elements.
     assert(before - store.statistics.usedBytes < 220 * 21_840);
-    while (store.expireDue(0, 10));
+    while (store.expireDue(10));
     assertEquals([store.size, store.audit()], [0, 0]);
   }
 });

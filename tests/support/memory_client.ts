@@ -38,7 +38,6 @@ export function makeStore(memoryLimitBytes = 64 * 1024 * 1024): Store {
 /** One connection to a store in this process. */
 export class MemoryClient implements CommandContext {
   readonly store: Store;
-  nowMs: number;
   authenticated: boolean;
   readonly passwordRequired: boolean;
   readonly defaultTtlMs: number;
@@ -56,11 +55,20 @@ export class MemoryClient implements CommandContext {
   constructor(options: MemoryClientOptions = {}) {
     const { store, memoryLimitBytes, nowMs = START_MS, defaultTtlMs = 0, password } = options;
     this.store = store ?? makeStore(memoryLimitBytes);
-    this.nowMs = nowMs;
+    this.store.nowMs = nowMs;
     this.defaultTtlMs = defaultTtlMs;
     this.#password = password;
     this.passwordRequired = password !== undefined;
     this.authenticated = password === undefined;
+  }
+
+  /** The store's clock, which the test moves. */
+  get nowMs(): number {
+    return this.store.nowMs;
+  }
+
+  set nowMs(nowMs: number) {
+    this.store.nowMs = nowMs;
   }
 
   authenticate(user: string, password: string): boolean {

@@ -63,6 +63,7 @@ export class ModelStore implements PublicStore {
   /** Whether `makeRoom` refuses. */
   full = false;
   changes = 0;
+  nowMs = 0;
   added = false;
   removed = false;
   /** Keys in the order of their use, the least recently used first. */
@@ -116,16 +117,16 @@ export class ModelStore implements PublicStore {
 
   // Keys.
 
-  find(bytes: Uint8Array, start: number, length: number, nowMs: number): number {
-    const reference = this.peek(bytes, start, length, nowMs);
+  find(bytes: Uint8Array, start: number, length: number): number {
+    const reference = this.peek(bytes, start, length);
     if (reference !== 0) this.#touch(this.#entry(reference));
     return reference;
   }
 
-  peek(bytes: Uint8Array, start: number, length: number, nowMs: number): number {
+  peek(bytes: Uint8Array, start: number, length: number): number {
     const entry = this.#entries.get(keyOf(bytes, start, length));
     if (entry === undefined) return 0;
-    if (entry.deadlineMs !== 0 && entry.deadlineMs <= nowMs) {
+    if (entry.deadlineMs !== 0 && entry.deadlineMs <= this.nowMs) {
       this.#expire(entry);
       return 0;
     }
@@ -189,9 +190,14 @@ export class ModelStore implements PublicStore {
     return 0;
   }
 
-  expireDue(nowMs: number, budget: number): boolean {
+  hasExpired(reference: number): boolean {
+    const { deadlineMs } = this.#entry(reference);
+    return deadlineMs !== 0 && deadlineMs <= this.nowMs;
+  }
+
+  expireDue(budget: number): boolean {
     for (const entry of this.#entries.values()) {
-      if (entry.deadlineMs === 0 || entry.deadlineMs > nowMs) continue;
+      if (entry.deadlineMs === 0 || entry.deadlineMs > this.nowMs) continue;
       if (budget-- === 0) return true;
       this.#expire(entry);
     }
