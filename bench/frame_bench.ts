@@ -79,7 +79,7 @@ for (const [name, { say, oracle }] of Object.entries(replies)) {
     }
   };
   tell();
-  const bytes = reply.buffer.slice(0, reply.length);
+  const bytes = reply.contents().slice();
   reply.clear();
 
   Deno.bench(`1,000 × @std/msgpack encode: ${name}`, { group: `encode reply: ${name}`, baseline: true }, () => {
@@ -87,7 +87,7 @@ for (const [name, { say, oracle }] of Object.entries(replies)) {
   });
   Deno.bench(`1,000 × NativeReply: ${name}`, { group: `encode reply: ${name}` }, () => {
     tell();
-    reply.length = 0;
+    reply.clear();
   });
 
   Deno.bench(`1,000 × @std/msgpack decode: ${name}`, { group: `decode reply: ${name}`, baseline: true }, () => {

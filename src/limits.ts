@@ -20,10 +20,17 @@ export const READ_BUFFER_INITIAL_BYTES = 4 * 1024;
 export const READ_BUFFER_BATCH_BYTES = 64 * 1024;
 /** A connection's buffer of replies at first; it doubles as needed. */
 export const REPLY_BUFFER_INITIAL_BYTES = 1024;
+/**
+ * Longer replies are collected in chunks of this size. From 64 KiB to 4 MiB all are as fast; smaller ones make more of
+ * them, and larger ones take longer to get from the system.
+ */
+export const REPLY_CHUNK_BYTES = 512 * 1024;
 /** A connection's buffer above this size is given back once it is empty. */
 export const BUFFER_KEEP_MAX_BYTES = 1024 * 1024;
 /** Replies collected beyond this are written before the next command of the batch runs. */
 export const REPLY_FLUSH_BYTES = 256 * 1024;
+/** Of the replies of one read batch that much is written, then others get their turn, however fast the client reads: 2 ms. */
+export const REPLY_BURST_BYTES = 4 * 1024 * 1024;
 /** Largest reply to one command. Past it the command is answered with an error. */
 export const REPLY_SIZE_MAX_BYTES = 1024 * 1024 * 1024;
 /** Deepest nesting a decoder of ours follows. */
@@ -112,7 +119,7 @@ export const FIELD_SIZE_MAX_BYTES = KEY_SIZE_MAX_BYTES;
 export const VALUE_SIZE_MAX_BYTES = 64 * 1024 * 1024;
 /** Most elements of one list and fields of one hash. */
 export const ELEMENTS_MAX_COUNT = 2 ** 32 - 1;
-/** Longest glob pattern. Matching takes pattern × key steps at worst. */
+/** Longest glob pattern. Matching takes a step for each byte of a key and each 32 bytes of a pattern: 1.5 ms at most. */
 export const PATTERN_SIZE_MAX_BYTES = 1024;
 /** Keys that one `scan` looks at, unless COUNT says otherwise. */
 export const SCAN_COUNT_DEFAULT = 10;
@@ -120,18 +127,65 @@ export const SCAN_COUNT_DEFAULT = 10;
 export const SCAN_COUNT_MAX = 10_000;
 /** One `scan` ends once the keys it found are longer than this in all. */
 export const SCAN_REPLY_MAX_BYTES = 1024 * 1024;
+/** One `scan` ends once it has taken this many steps of about a nanosecond: with long keys, or a pattern that takes long. */
+export const SCAN_STEPS_MAX_COUNT = 1_500_000;
+
+// Store. What things take of the memory limit, in bytes; each size is rounded up to the next of the allocator's classes, 8
+// apart up to 128, then at most 7 %. The files of src/store draw the layouts.
+//
+//   index            64 for every 7.5 keys on average (5.3 to 10.7 a key); the same for fields of large hashes
+//   string           16 + key + value;  36 + key + value with a deadline, or 20 + … above 255 B of value
+//   list, hash       24 + key (+ 16 with a deadline) + packed: 2 + length an element, 1 + length a field and 1 + a value
+//   large list       28 + key, and leaves: 24 for each 2 KiB, 2 + length an element
+//   large hash       36 + key, and an entry for each field: 28 + field + value
+//   large value      16 for each 64 KiB, and up to an eighth of its last 64 KiB
+//
+// Beside the limit the allocator's account takes 24 bytes for each 64 KiB, and the runtime about 70 MB.
+
+/** Largest block that shares a page with others economically; what is longer is cut into pieces of up to 64 KiB. */
+export const BLOCK_SHARED_MAX_BYTES = 8192;
+/** Largest run of a packed list or hash; beyond it they become large ones. Moving its tail costs no more than a look-up. */
+export const PACKED_MAX_BYTES = 512;
+/** Largest element, field or value in a packed list or hash: their length shall take one byte. */
+export const PACKED_ELEMENT_MAX_BYTES = 64;
+/** A list's leaf begins with this, or what its first element takes. */
+export const LEAF_INITIAL_BYTES = 512;
+/** A leaf that is full at this size is followed by another one. Reaching an element walks over half of it on average. */
+export const LEAF_MAX_BYTES = 2048;
+/** A leaf may grow to this when elements are replaced by longer ones; then they go outside. */
+export const LEAF_REPLACED_MAX_BYTES = 4096;
+/** Longer elements of a list lie outside of its leaves. */
+export const ELEMENT_INLINE_MAX_BYTES = 1024;
+/** A directory that has as many leaves is followed by another one. Reaching an element walks over half of them at worst. */
+export const DIRECTORY_LEAVES_MAX_COUNT = 256;
+/** A removed list or hash of more elements than this is freed in steps. */
+export const FREED_AT_ONCE_MAX_COUNT = 64;
+/** Parts of large removed values that are freed at a time while room is made for a command. */
+export const FREEING_STEPS_COUNT = 64;
+/** Keys whose memory is fetched together: enough to hide one wait behind the others, and no more than the first cache holds. */
+export const PREFETCH_MAX_COUNT = 32;
+/** Fewer keys are not fetched ahead: with small values they are in the processor's caches anyway. */
+export const PREFETCH_KEYS_MIN_COUNT = 200_000;
 /** Latest deadline, in ms since 1970: the largest that fits 48 bits, in the year 10889. */
 export const DEADLINE_MAX_MS = 2 ** 48 - 1;
 /** Smallest memory limit: below it the fixed parts of the store leave no room for data. */
 export const MEMORY_LIMIT_MIN_BYTES = 4 * 1024 * 1024;
 /** Largest memory limit: references are 32 bits wide and count units of 8 bytes. */
 export const MEMORY_LIMIT_MAX_BYTES = 32 * 1024 * 1024 * 1024;
+/** The arena has huge pages beyond this: for less they gain little, and a small store shall not take more than it uses. */
+export const HUGE_PAGES_FROM_BYTES = 512 * 1024 * 1024;
+/** Huge pages are made ready this far ahead: loading at 100 MB/s uses it up in 160 ms. */
+export const HUGE_PAGES_AHEAD_BYTES = 16 * 1024 * 1024;
 /** How often expired keys are looked for when none is due. */
 export const EXPIRY_INTERVAL_MS = 100;
+/** Commands that take long, such as `keys`, run for this long at a time, then other commands get their turn. */
+export const SLICE_MS = 2;
 /** Expired keys are removed for this long at a time, then commands get their turn. */
 export const EXPIRY_SLICE_MS = 2;
-/** Expired keys that are removed between two looks at the clock. */
-export const EXPIRY_SLICE_COUNT = 200;
+/** Large values that were removed are freed for this long at a time, then commands get their turn. */
+export const FREEING_SLICE_MS = 0.8;
+/** Expired keys, or parts of large values, that go between two looks at the clock. */
+export const RECLAIM_STEPS_COUNT = 200;
 /** Share of the container's or machine's memory for data unless `--max-memory` is given; the rest is the runtime's. */
 export const MEMORY_LIMIT_DEFAULT_SHARE = 0.75;
 /** Longest `--default-ttl`: a hundred years, so that no sum with the present passes the latest deadline. */

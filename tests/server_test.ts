@@ -258,6 +258,37 @@ Deno.test("Server.stop() waits for nobody who does not take replies", () =>
     await next.stop();
   }));
 
+Deno.test("Server.stop() ends walks over all keys, and those who wait for them are told", () =>
+  withServer(async (server) => {
+    const clients = await Promise.all(Array.from({ length: 3 }, () => RawClient.connect(server.address)));
+    // A walk without an end.
+    server.store.scan = () => 1;
+    for (const client of clients) await client.send(framesOf(["keys", "*"]));
+    await until(() => Number(infoOf(server, "total_commands_processed")) === clients.length, "the walks have begun");
+    const stopping = server.stop();
+    for (const client of clients) {
+      assertEquals(await client.reply(), "ERR the server is stopping");
+      assertEquals(await client.rest(), "");
+      client.close();
+    }
+    await stopping;
+  }));
+
+Deno.test("Server lets clients run while there are more walks over all keys than one, and when their clients leave", () =>
+  withServer(async (server) => {
+    const walkers = await Promise.all(Array.from({ length: 3 }, () => RawClient.connect(server.address)));
+    using client = await RawClient.connect(server.address);
+    const { scan } = server.store;
+    server.store.scan = () => 1;
+    for (const walker of walkers) await walker.send(framesOf(["keys", "*"]));
+    await until(() => Number(infoOf(server, "total_commands_processed")) >= walkers.length, "the walks have begun");
+    for (let i = 0; i < 20; i++) assertEquals(await client.call("set", `key:${i}`, ""), "OK");
+    for (const walker of walkers) walker.close();
+    await until(() => clientsOf(server) === 1, "those who left are gone");
+    server.store.scan = scan;
+    assertEquals((await client.call("keys", "*") as string[]).length, 20);
+  }));
+
 Deno.test("Server keeps keys of all types with their TTLs over a restart", () =>
   withFolder(async (folder) => {
     const dataPath = `${folder}/data`;

@@ -51,6 +51,11 @@ function invalidExpireTime(request: Request): ReplyError {
  * @throws {ReplyError} when it is not an integer
  */
 export function roundedInteger(request: Request, index: number): number {
+  if (request.lengths[index] === 1) {
+    // Most indexes and counts: an integer that stays one, where `integer` may answer NaN.
+    const digit = request.bytes[request.starts[index]!]! - 0x30;
+    if (digit >= 0 && digit <= 9) return digit;
+  }
   const value = request.integer(index);
   return Number.isNaN(value) ? Number(exactInteger(request, index)) : value;
 }

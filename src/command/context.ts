@@ -2,7 +2,8 @@
  * What a command runs with, and the form every command has.
  *
  * A command is one top-level function that runs to completion: it reads its arguments in place, calls the store, and
- * tells the reply what it found. It refuses by throwing a `ReplyError`, and does so before it changes anything.
+ * tells the reply what it found. It refuses by throwing a `ReplyError`, and does so before it changes anything. One that
+ * reads more than may be read at a time (`keys`) runs in slices, and pauses between them.
  *
  * @module
  */
@@ -31,9 +32,25 @@ export interface CommandContext {
    * @throws {ReplyError} when there is no data folder, or writing failed
    */
   save(): Promise<void>;
+  /**
+   * Calls `step`, which is to take about a tenth of a millisecond, until it answers that all is done or the time is up
+   * after which a command has to {@linkcode pause}. That may be at once, without a step.
+   *
+   * @returns whether all is done
+   */
+  slice(step: () => boolean): boolean;
+  /**
+   * Lets other clients' commands run; `store.nowMs` is the present time afterwards.
+   *
+   * @throws {ReplyError} when there is no reason to go on: the client is gone, or the server stops
+   */
+  pause(): Promise<void>;
   /** Takes note of an exception that no command should throw. It was answered with `ERR internal error`. */
   reportBug(error: unknown): void;
 }
 
-/** Runs one command. Returns a promise only when it has to wait; the reply is complete once that resolves. */
+/**
+ * Runs one command. Returns a promise only when it has to wait; the reply is complete once that resolves. Until then the
+ * request stays borrowed and the reply is this command's alone, but references into the store are not valid any more.
+ */
 export type Run = (context: CommandContext, request: Request, reply: Reply) => void | Promise<void>;

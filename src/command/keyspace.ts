@@ -6,7 +6,13 @@
 
 import { formatInteger, INTEGER_TEXT_MAX_BYTES } from "../bytes.ts";
 import { ReplyError } from "../errors.ts";
-import { PATTERN_SIZE_MAX_BYTES, SCAN_COUNT_DEFAULT, SCAN_COUNT_MAX, SCAN_REPLY_MAX_BYTES } from "../limits.ts";
+import {
+  PATTERN_SIZE_MAX_BYTES,
+  SCAN_COUNT_DEFAULT,
+  SCAN_COUNT_MAX,
+  SCAN_REPLY_MAX_BYTES,
+  SCAN_STEPS_MAX_COUNT,
+} from "../limits.ts";
 import { EntryType } from "../store/store.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
@@ -14,6 +20,7 @@ import { deadlineAfter, roundedInteger, syntaxError } from "./argument.ts";
 import { wrongCount } from "./call.ts";
 import type { CommandContext } from "./context.ts";
 import { KeyCollector } from "./key_collector.ts";
+import { replyKeys } from "./key_walk.ts";
 
 /** The largest cursor of the store; see `Store.scan`. */
 const CURSOR_MAX = 2 ** 32 - 1;
@@ -22,8 +29,6 @@ const SCAN_BUCKETS_PER_KEY = 10;
 /** Buckets that one `scan` may look into at any rate: those of the smallest table, so that a few keys take one call. */
 const SCAN_BUCKETS_MIN_COUNT = 1024;
 
-/** One is enough, since commands run to completion. */
-const collector = new KeyCollector();
 const cursorText = new Uint8Array(INTEGER_TEXT_MAX_BYTES);
 
 /** The entry of the key in argument `index`, its place in the LRU order untouched; 0 when it is absent. */
@@ -127,49 +132,37 @@ export function persist(context: CommandContext, request: Request, reply: Reply)
   reply.integer(had ? 1 : 0);
 }
 
-/** `keys pattern` */
-export function keys(context: CommandContext, request: Request, reply: Reply): void {
+/** `keys pattern`: waits when there are many keys, so that other clients' commands run meanwhile. */
+export function keys(context: CommandContext, request: Request, reply: Reply): void | Promise<void> {
   checkPattern(request, 1);
-  const store = context.store;
-  collector.begin(store);
-  collector.match(request, 1);
-  try {
-    let cursor = 0;
-    do cursor = store.scan(cursor, collector.visit); while (cursor !== 0);
-    collector.reply(reply);
-  } finally {
-    collector.end();
-  }
+  return replyKeys(context, request, 1, reply);
 }
 
 /**
  * `scan cursor [MATCH pattern] [COUNT count] [TYPE type]`
  *
  * Looks at `count` keys, or a few more, since it ends with a bucket; fewer when they are long, the table is sparse,
- * or `count` is above `SCAN_COUNT_MAX`.
+ * the pattern takes long, or `count` is above `SCAN_COUNT_MAX`.
  */
 export function scan(context: CommandContext, request: Request, reply: Reply): void {
-  const store = context.store;
   let cursor = request.integer(1);
   // Also refuses NaN.
   if (!(cursor >= 0 && cursor <= CURSOR_MAX)) throw new ReplyError("ERR", "invalid cursor");
-  collector.begin(store);
-  try {
-    const count = scanOptions(request);
-    let buckets = Math.max(count * SCAN_BUCKETS_PER_KEY, SCAN_BUCKETS_MIN_COUNT);
-    do cursor = store.scan(cursor, collector.visit); while (
-      cursor !== 0 && --buckets > 0 && collector.visited < count && collector.size < SCAN_REPLY_MAX_BYTES
-    );
-    reply.array(2);
-    reply.bytes(cursorText, 0, formatInteger(cursor, cursorText, 0));
-    collector.reply(reply);
-  } finally {
-    collector.end();
-  }
+  const collector = new KeyCollector(context.store);
+  const count = scanOptions(request, collector);
+  let buckets = Math.max(count * SCAN_BUCKETS_PER_KEY, SCAN_BUCKETS_MIN_COUNT);
+  do cursor = collector.collect(cursor); while (
+    cursor !== 0 && --buckets > 0 && collector.visited < count && collector.size < SCAN_REPLY_MAX_BYTES &&
+    collector.steps < SCAN_STEPS_MAX_COUNT
+  );
+  reply.array(2);
+  reply.bytes(cursorText, 0, formatInteger(cursor, cursorText, 0));
+  reply.array(collector.count);
+  collector.reply(reply);
 }
 
 /** Tells the collector the options of `scan`, and returns how many keys to look at. */
-function scanOptions(request: Request): number {
+function scanOptions(request: Request, collector: KeyCollector): number {
   let count = SCAN_COUNT_DEFAULT;
   for (let i = 2; i < request.count; i += 2) {
     if (i + 1 === request.count) throw syntaxError();

@@ -59,7 +59,7 @@ function pop(context: CommandContext, request: Request, reply: Reply, head: bool
   if (entry === 0) {
     reply.nil();
   } else if (wanted === -1) {
-    store.listSeek(entry, head ? 0 : store.listLength(entry) - 1);
+    store.listSeek(entry, head ? 0 : -1);
     replyElement(store, reply);
     store.listPop(entry, head);
   } else {
@@ -120,16 +120,9 @@ export function lget(context: CommandContext, request: Request, reply: Reply): v
     reply.nil();
     return;
   }
-  const length = store.listLength(entry);
   // Read only now, as in Redis: of an absent list every index is nil, even one that is no number.
-  let index = roundedInteger(request, 2);
-  if (index < 0) index += length;
-  if (index < 0 || index >= length) {
-    reply.nil();
-    return;
-  }
-  store.listSeek(entry, index);
-  replyElement(store, reply);
+  if (store.listSeek(entry, roundedInteger(request, 2))) replyElement(store, reply);
+  else reply.nil();
 }
 
 /** `lrange key start stop` */

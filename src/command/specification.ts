@@ -7,7 +7,7 @@
  * @module
  */
 
-import { equalsIgnoringCase } from "../bytes.ts";
+import { encodeText } from "../bytes.ts";
 import { assert } from "../errors.ts";
 
 /** What a command works on; `help` lists by it. */
@@ -217,80 +217,106 @@ export const COMMANDS: readonly CommandSpecification[] = [
   command("server", "save", 1, "", "Writes a snapshot to disk, and answers when it is there.", { routing: "every" }),
 ];
 
+/** Slots of a {@linkcode CommandIndex} for each name, so that few share one. */
+const SLOTS_PER_NAME = 8;
+const SLOT_WORDS = 4;
+/** Letters of a name that one word holds. */
+const FIRST_LETTERS = 4;
+
 /**
  * Finds a command by its name, whatever its case, without allocating.
  *
- * Names are letters, so `byte | 0x20` is their lower case, and nothing else turns into a letter by it. The last eight
- * letters of a name are two words, which one pass collects and two comparisons tell apart; only longer names are
- * compared letter by letter as well. An open-addressed table is keyed by those words; its slots hold positions.
+ * Names are letters, so `byte | 0x20` is their lower case, and nothing else turns into a letter by it. The first four
+ * letters and the length choose a slot of an open-addressed table, and nearly always settle it; of longer names the other
+ * letters are compared as well.
+ *
+ * ```text
+ * slot     first four letters · length of the name · position of the command + 1 (0: free) · where the letters begin
+ * letters  getsetmgetlindex…
+ * ```
  */
 export class CommandIndex {
-  readonly #names: string[];
-  readonly #positions: Int16Array;
-  readonly #lengths: Uint8Array;
-  readonly #firsts: Int32Array;
-  readonly #seconds: Int32Array;
-  readonly #mask: number;
+  readonly #slots: Int32Array;
+  readonly #letters: Uint8Array;
+  readonly #shift: number;
+  // The command found last, if its first letters are all it has: commands of one kind often come in a row.
+  #lastFirst = 0;
+  #lastLength = 0;
+  #lastPosition = -1;
 
   /** @param commands the table to find in; `find` answers positions in it */
   constructor(commands: readonly CommandSpecification[] = COMMANDS) {
-    const names = commands.flatMap(({ name, aliases }) => [name, ...aliases]);
-    const slots = 2 ** Math.ceil(Math.log2(names.length * 4));
-    this.#names = Array<string>(slots).fill("");
-    this.#positions = new Int16Array(slots).fill(-1);
-    this.#lengths = new Uint8Array(slots);
-    this.#firsts = new Int32Array(slots);
-    this.#seconds = new Int32Array(slots);
-    this.#mask = slots - 1;
-    commands.forEach(({ name, aliases }, position) => {
-      for (const each of [name, ...aliases]) this.#add(each, position);
+    const names = commands.flatMap(({ name, aliases }, position) => {
+      return [name, ...aliases].map((each) => ({ position, letters: encodeText(each) }));
     });
+    const bits = Math.ceil(Math.log2(names.length * SLOTS_PER_NAME));
+    this.#slots = new Int32Array(2 ** bits * SLOT_WORDS);
+    this.#letters = new Uint8Array(names.reduce((sum, { letters }) => sum + letters.length, 0));
+    this.#shift = 32 - bits;
+    let offset = 0;
+    for (const { position, letters } of names) {
+      assert(
+        letters.every((letter) => letter >= 0x61 && letter <= 0x7a),
+        `command ${position} has a name of no letters`,
+      );
+      this.#letters.set(letters, offset);
+      this.#add(position, offset, letters.length);
+      offset += letters.length;
+    }
   }
 
-  #add(name: string, position: number): void {
-    assert(/^[a-z]+$/.test(name), `command "${name}" is not named by lower-case letters`);
-    let first = 0;
-    let second = 0;
-    for (let i = 0; i < name.length; i++) {
-      first = (first << 8) | (second >>> 24);
-      second = (second << 8) | name.charCodeAt(i);
-    }
-    let slot = slotOf(first, second) & this.#mask;
-    while (this.#positions[slot] !== -1) slot = (slot + 1) & this.#mask;
-    this.#names[slot] = name;
-    this.#positions[slot] = position;
-    this.#lengths[slot] = name.length;
-    this.#firsts[slot] = first;
-    this.#seconds[slot] = second;
+  #add(position: number, offset: number, length: number): void {
+    const first = firstLetters(this.#letters, offset, length);
+    let at = (spread(first, length) >>> this.#shift) * SLOT_WORDS;
+    while (this.#slots[at + 2] !== 0) at = (at + SLOT_WORDS) & (this.#slots.length - 1);
+    this.#slots.set([first, length, position + 1, offset], at);
   }
 
   /** The position of the command named by `bytes[start, start + length)`, or -1. */
   find(bytes: Uint8Array, start: number, length: number): number {
-    const end = start + length;
-    let first = 0;
-    let second = 0;
-    for (let i = length > 8 ? end - 8 : start; i < end; i++) {
-      first = (first << 8) | (second >>> 24);
-      second = (second << 8) | bytes[i]! | 0x20;
+    if (length === 0) return -1;
+    const slots = this.#slots;
+    const first = firstLetters(bytes, start, length);
+    if (first === this.#lastFirst && length === this.#lastLength) return this.#lastPosition;
+    let at = (spread(first, length) >>> this.#shift) * SLOT_WORDS;
+    for (; slots[at + 2] !== 0; at = (at + SLOT_WORDS) & (slots.length - 1)) {
+      if (slots[at] !== first || slots[at + 1] !== length) continue;
+      const letters = this.#letters;
+      const offset = slots[at + 3]!;
+      let i = FIRST_LETTERS;
+      while (i < length && (bytes[start + i]! | 0x20) === letters[offset + i]) i++;
+      if (i < length) continue;
+      const position = slots[at + 2]! - 1;
+      if (length <= FIRST_LETTERS) {
+        this.#lastFirst = first;
+        this.#lastLength = length;
+        this.#lastPosition = position;
+      }
+      return position;
     }
-    for (let slot = slotOf(first, second) & this.#mask;; slot = (slot + 1) & this.#mask) {
-      const position = this.#positions[slot]!;
-      if (position === -1) return -1;
-      if (
-        this.#firsts[slot] === first && this.#seconds[slot] === second && this.#lengths[slot] === length &&
-        (length <= 8 || equalsIgnoringCase(bytes, start, length, this.#names[slot]!))
-      ) return position;
-    }
+    return -1;
   }
 }
 
-/** Spreads names over the slots; the product's upper half depends on all letters. */
-function slotOf(first: number, second: number): number {
-  return Math.imul(first ^ Math.imul(second, 0x9e3779b1), 0x85ebca6b) >>> 16;
+/** Up to four letters of a name in lower case, as one word. */
+function firstLetters(bytes: Uint8Array, start: number, length: number): number {
+  let word = bytes[start]!;
+  if (length > 1) word |= bytes[start + 1]! << 8;
+  if (length > 2) word |= bytes[start + 2]! << 16;
+  if (length > 3) word |= bytes[start + 3]! << 24;
+  return word | 0x20202020;
 }
 
-/** Whether a command may be called with `count` arguments, its name included. */
-export function acceptsCount(specification: CommandSpecification, count: number): boolean {
-  const { arity } = specification;
+/** Spreads names over the slots; the product's upper bits depend on all letters. */
+function spread(first: number, length: number): number {
+  return Math.imul(first ^ (length << 12), 0x9e3779b1);
+}
+
+/**
+ * Whether a command may be called with `count` arguments, its name included.
+ *
+ * @param arity as in its specification
+ */
+export function acceptsCount(arity: number, count: number): boolean {
   return arity >= 0 ? count === arity : count >= -arity;
 }

@@ -136,9 +136,12 @@ function setArgument(store: Store, request: Request, index: number, entry: numbe
 /** `mget key [key …]` */
 export function mget(context: CommandContext, request: Request, reply: Reply): void {
   const store = context.store;
-  reply.array(request.count - 1);
-  for (let i = 1; i < request.count; i++) {
-    const entry = store.find(request.bytes, request.starts[i]!, request.lengths[i]!);
+  const { bytes, starts, lengths, count } = request;
+  reply.array(count - 1);
+  let ahead = 1;
+  for (let i = 1; i < count; i++) {
+    if (i === ahead) ahead = store.prefetch(bytes, starts, lengths, i, count, 1);
+    const entry = store.find(bytes, starts[i]!, lengths[i]!);
     if (entry === 0 || store.type(entry) !== EntryType.String) reply.nil();
     else replyString(store, entry, reply);
   }
@@ -148,9 +151,12 @@ export function mget(context: CommandContext, request: Request, reply: Reply): v
 export function mset(context: CommandContext, request: Request, reply: Reply): void {
   if (request.count % 2 === 0) throw wrongCount(request);
   const store = context.store;
+  const { bytes, starts, lengths, count } = request;
   const deadlineMs = defaultDeadline(context);
-  for (let i = 1; i < request.count; i += 2) {
-    const entry = store.find(request.bytes, request.starts[i]!, request.lengths[i]!);
+  let ahead = 1;
+  for (let i = 1; i < count; i += 2) {
+    if (i === ahead) ahead = store.prefetch(bytes, starts, lengths, i, count, 2);
+    const entry = store.find(bytes, starts[i]!, lengths[i]!);
     setArgument(store, request, i, entry, deadlineMs);
   }
   reply.ok();

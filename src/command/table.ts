@@ -28,10 +28,13 @@ import * as stringCommands from "./string.ts";
 
 export type { CommandContext, Run } from "./context.ts";
 
-/** A command with its code. */
+/** A command with its code. What every call looks at stands beside it: one object to reach, not two. */
 interface Command {
-  readonly specification: CommandSpecification;
   readonly run: Run;
+  readonly arity: number;
+  readonly open: boolean;
+  readonly grows: boolean;
+  readonly specification: CommandSpecification;
 }
 
 const commands = joinCommands();
@@ -50,7 +53,8 @@ function joinCommands(): readonly Command[] {
     const run = runs.get(specification.name);
     assert(run !== undefined, `command "${specification.name}" has no code`);
     runs.delete(specification.name);
-    return { specification, run };
+    const { arity, open, grows } = specification;
+    return { run, arity, open, grows, specification };
   });
   assert(runs.size === 0, `command "${runs.keys().next().value}" has no specification`);
   return joined;
@@ -78,12 +82,13 @@ export function execute(context: CommandContext, request: Request, reply: Reply)
 function dispatch(context: CommandContext, request: Request, reply: Reply): void | Promise<void> {
   const position = commandIndex.find(request.bytes, request.starts[0]!, request.lengths[0]!);
   if (position === -1) throw unknownCommand(request);
-  const { specification, run } = commands[position]!;
-  if (!acceptsCount(specification, request.count)) throw wrongCount(request);
-  if (!context.authenticated && !specification.open) throw new ReplyError("NOAUTH", "Authentication required.");
+  const command = commands[position]!;
+  const run = command.run;
+  if (!acceptsCount(command.arity, request.count)) throw wrongCount(request);
+  if (!context.authenticated && !command.open) throw new ReplyError("NOAUTH", "Authentication required.");
   // No argument is longer than all of them together, so this settles it for nearly every request.
-  if (request.size > KEY_SIZE_MAX_BYTES) checkSizes(specification, request);
-  if (specification.grows) context.store.makeRoom(request.size, request.count);
+  if (request.size > KEY_SIZE_MAX_BYTES) checkSizes(command.specification, request);
+  if (command.grows) context.store.makeRoom(request.size, request.count);
   return run(context, request, reply);
 }
 

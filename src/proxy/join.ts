@@ -16,8 +16,12 @@ import { NativeReply } from "../wire/reply.ts";
 /** Where the value begins in a reply frame that grants its request. */
 const VALUE_OFFSET = FRAME_PREFIX_BYTES + 2;
 
-/** A reply that can take over what stands encoded in another one. */
+/** A reply that can take over what stands encoded in another one. It stays in one piece, as the replies of servers do. */
 export class JoinedReply extends NativeReply {
+  constructor() {
+    super(Infinity);
+  }
+
   /** Appends `length` bytes that are whole values already. */
   raw(bytes: Uint8Array, start: number, length: number): void {
     this.grow(length);

@@ -67,7 +67,7 @@ export class Router {
     if (position < 0) return this.#refuseWith(slot, unknownCommand(request));
     const specification = COMMANDS[position]!;
     slot.repeatable = !specification.writes;
-    if (!acceptsCount(specification, request.count)) return this.#refuseWith(slot, wrongCount(request));
+    if (!acceptsCount(specification.arity, request.count)) return this.#refuseWith(slot, wrongCount(request));
     if (!client.authenticated && !specification.open) {
       return this.refuse(slot, "NOAUTH", "Authentication required.");
     }

@@ -27,13 +27,16 @@ export const SERVER_SECTIONS: InfoSections<ServerFacts> = {
 };
 
 function memoryLines({ store, evicts }: ServerFacts): InfoLines {
-  const { usedBytes, committedBytes, limitBytes, tableBytes } = store.statistics;
+  const { usedBytes, committedBytes, limitBytes, tableBytes, accountBytes } = store.statistics;
   return {
     used_memory: usedBytes,
+    used_memory_dataset: usedBytes - tableBytes,
+    used_memory_overhead: tableBytes + accountBytes,
     maxmemory: limitBytes,
     maxmemory_policy: evicts ? "allkeys-lru" : "noeviction",
     committed_memory: committedBytes,
     index_memory: tableBytes,
+    mem_fragmentation_bytes: committedBytes - usedBytes,
     mem_fragmentation_ratio: (committedBytes / Math.max(1, usedBytes)).toFixed(2),
     ...processLines(),
   };

@@ -10,7 +10,14 @@
  */
 
 import { messageOf, ReplyError, stackOf, StartError } from "../errors.ts";
-import { EXPIRY_INTERVAL_MS, EXPIRY_SLICE_COUNT, EXPIRY_SLICE_MS, SNAPSHOT_INTERVAL_MS } from "../limits.ts";
+import {
+  EXPIRY_INTERVAL_MS,
+  EXPIRY_SLICE_MS,
+  FREEING_SLICE_MS,
+  RECLAIM_STEPS_COUNT,
+  SNAPSHOT_INTERVAL_MS,
+} from "../limits.ts";
+import { HugePages } from "../role/huge_pages.ts";
 import type { Logger } from "../role/logger.ts";
 import { formatInfo } from "../role/info_text.ts";
 import { Password } from "../role/password.ts";
@@ -20,6 +27,7 @@ import { Persistence } from "./persistence.ts";
 import type { Loaded } from "./persistence.ts";
 import { Session } from "./session.ts";
 import type { SessionHost } from "./session.ts";
+import { Slices } from "./slices.ts";
 import { Store } from "../store/store.ts";
 import { Clients } from "../wire/clients.ts";
 import { listen } from "../wire/socket.ts";
@@ -84,14 +92,16 @@ export class Server implements SessionHost {
   readonly defaultTtlMs: number;
   readonly passwordRequired: boolean;
   commands = 0;
+  readonly slices: Slices = new Slices();
   readonly #settings: ServerSettings;
   readonly #logger: Logger;
   readonly #password: Password | undefined;
   readonly #persistence: Persistence;
   readonly #listener: Listener;
+  readonly #hugePages: HugePages | undefined;
   readonly #clients: Clients<Session>;
   readonly #startedMs = performance.now();
-  #expiryTimer: number;
+  #reclaimTimer: number;
   readonly #snapshotTimer: number;
   #stopped: Promise<void> | undefined;
 
@@ -105,13 +115,15 @@ export class Server implements SessionHost {
     this.#password = settings.password === undefined ? undefined : new Password(settings.password);
     this.#persistence = persistence;
     this.#listener = listener;
+    this.#hugePages = HugePages.for(store.memory);
+    if (this.#hugePages !== undefined) store.onGrowth = (frontier) => this.#hugePages?.reach(frontier);
     this.#clients = new Clients({
       listener,
       maxCount: settings.maxClients,
       open: (socket) => new Session(socket, this),
       warn: (message, fields) => this.#logger.warn(message, fields),
     });
-    this.#expiryTimer = setTimeout(() => this.#expire(), EXPIRY_INTERVAL_MS);
+    this.#reclaimTimer = setTimeout(() => this.#reclaim(), EXPIRY_INTERVAL_MS);
     this.#snapshotTimer = setInterval(() => this.#saveChanges(), SNAPSHOT_INTERVAL_MS);
   }
 
@@ -175,7 +187,7 @@ export class Server implements SessionHost {
 
   async #stop(): Promise<void> {
     clearInterval(this.#snapshotTimer);
-    clearTimeout(this.#expiryTimer);
+    clearTimeout(this.#reclaimTimer);
     await this.#clients.stop();
     try {
       if (this.#persistence.enabled && this.#persistence.changesSinceSave > 0) {
@@ -185,18 +197,16 @@ export class Server implements SessionHost {
       }
     } finally {
       await this.#persistence.close();
+      await this.#hugePages?.[Symbol.asyncDispose]();
     }
   }
 
-  /** Removes what has expired, for a moment at a time, and goes on at once when more is due. */
-  #expire(): void {
-    const begunMs = performance.now();
+  /** Removes what has expired, and frees what was removed, for a moment at a time; goes on at once when there is more. */
+  #reclaim(): void {
     this.store.nowMs = Date.now();
-    let more: boolean;
-    do more = this.store.expireDue(EXPIRY_SLICE_COUNT); while (
-      more && performance.now() - begunMs < EXPIRY_SLICE_MS
-    );
-    this.#expiryTimer = setTimeout(() => this.#expire(), more ? 0 : EXPIRY_INTERVAL_MS);
+    const isMore = runFor(EXPIRY_SLICE_MS, () => this.store.expireDue(RECLAIM_STEPS_COUNT)) ||
+      runFor(FREEING_SLICE_MS, () => this.store.freeRemoved(RECLAIM_STEPS_COUNT));
+    this.#reclaimTimer = setTimeout(() => this.#reclaim(), isMore ? 0 : EXPIRY_INTERVAL_MS);
   }
 
   /** The snapshot from time to time. A failure is told, and the next time may do better. */
@@ -206,4 +216,12 @@ export class Server implements SessionHost {
       this.#logger.error("Cannot save a snapshot", { error: messageOf(error) });
     });
   }
+}
+
+/** Calls `step` until it answers that there is no more to do, or the time is up. Answers whether there is more. */
+function runFor(durationMs: number, step: () => boolean): boolean {
+  const endMs = performance.now() + durationMs;
+  let isMore: boolean;
+  do isMore = step(); while (isMore && performance.now() < endMs);
+  return isMore;
 }

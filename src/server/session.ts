@@ -5,9 +5,12 @@
  * read once → every whole frame in it → run each, synchronously → write all replies once → read …
  * ```
  *
- * Nothing is awaited and nothing allocated between the frames of a batch, except where a command waits (`save`) or the
- * replies have become so many that they are written first. While it writes, it does not read, so a client that does not
- * take its replies holds one read buffer and one batch of replies.
+ * Nothing is awaited and nothing allocated between the frames of a batch, except where a command waits (`save`, `keys`) or
+ * the replies have become so many that they are written first. While it writes, it does not read, so a client that does
+ * not take its replies holds one read buffer and one batch of replies.
+ *
+ * A command that takes long pauses between its slices. From the first pause on the session reads ahead, a little, only to
+ * notice that the client leaves: as in Redis, one that ends its side of the connection gives up on the reply.
  *
  * Deadlines need no timer of their own: {@linkcode Session.sweep} is called about once a second and compares what it
  * sees with what it saw before.
@@ -18,7 +21,7 @@
 import { encodeText } from "../bytes.ts";
 import { execute } from "../command/table.ts";
 import type { CommandContext } from "../command/table.ts";
-import { InmemError, ProtocolError } from "../errors.ts";
+import { InmemError, ProtocolError, ReplyError } from "../errors.ts";
 import {
   AUTHENTICATION_TIMEOUT_MS,
   FRAME_SIZE_MAX_BYTES,
@@ -26,15 +29,21 @@ import {
   LINGER_TIMEOUT_MS,
   PARTIAL_FRAME_MIN_BYTES_PER_MS,
   PARTIAL_FRAME_TIMEOUT_MS,
+  PREFETCH_MAX_COUNT,
+  READ_BUFFER_BATCH_BYTES,
+  REPLY_BURST_BYTES,
+  REPLY_CHUNK_BYTES,
   REPLY_FLUSH_BYTES,
   WRITE_TIMEOUT_MS,
 } from "../limits.ts";
 import type { Store } from "../store/store.ts";
 import { Connection, protocolOf } from "../wire/connection.ts";
 import { decodeRequest, FRAME_PREFIX_BYTES, frameLength } from "../wire/frame.ts";
+import { KeyWindow } from "../wire/key_window.ts";
 import { NativeReply } from "../wire/reply.ts";
 import { Request } from "../wire/request.ts";
 import { abort } from "../wire/socket.ts";
+import type { Slices } from "./slices.ts";
 
 /** What all sessions of a server share. */
 export interface SessionHost {
@@ -43,6 +52,8 @@ export interface SessionHost {
   readonly defaultTtlMs: number;
   /** Whether clients have to authenticate. */
   readonly passwordRequired: boolean;
+  /** Turns for commands that take long. */
+  readonly slices: Slices;
   /** Requests answered, by all sessions. */
   commands: number;
   /** Whether user and password are right. */
@@ -71,6 +82,9 @@ const enum Next {
   Close,
 }
 
+/** One is enough for all sessions, since nothing is kept in it. */
+const nextKeys = new KeyWindow(PREFETCH_MAX_COUNT);
+
 const FOREIGN_PROTOCOL_LINE = encodeText(
   "-ERR this port speaks the native protocol of inmem only; use inmem client or a library for it\r\n",
 );
@@ -92,8 +106,14 @@ export class Session implements CommandContext {
   #aborted: Promise<void> | undefined;
   /** The command that {@linkcode Next.Wait} waits for. */
   #pending: Promise<void> | undefined;
+  /** Whether {@linkcode #watch} runs. */
+  #watching = false;
+  /** Whether the client has ended its side while a command paused. */
+  #left = false;
   /** Counts frames and writes: as long as it stays the same, what is under way is still the same. */
   #steps = 0;
+  /** Bytes of replies written since the batch began, or others had their turn. */
+  #burst = 0;
   /** What {@linkcode sweep} saw last, and since when. */
   #sweptSteps = -1;
   #sweptPhase = Phase.Reading;
@@ -128,6 +148,35 @@ export class Session implements CommandContext {
 
   save(): Promise<void> {
     return this.#host.save();
+  }
+
+  slice(step: () => boolean): boolean {
+    return this.#host.slices.run(step);
+  }
+
+  async pause(): Promise<void> {
+    if (!this.#watching) this.#watch();
+    await this.#host.slices.next();
+    this.store.nowMs = Date.now();
+    if (this.#stopping) throw new ReplyError("ERR", "the server is stopping");
+    if (this.#left || this.#connection.closed) throw new ReplyError("ERR", "the connection was ended meanwhile");
+  }
+
+  /** Reads ahead while a command waits, as far as a batch goes, to see the client leave. */
+  async #watch(): Promise<void> {
+    const connection = this.#connection;
+    this.#watching = true;
+    try {
+      while (
+        !this.#left && this.#phase === Phase.Running && connection.end - connection.start < READ_BUFFER_BATCH_BYTES
+      ) {
+        this.#left = !await connection.readAhead();
+      }
+    } catch {
+      // Why is told by the next read or write, which ends the session.
+      this.#left = true;
+    }
+    this.#watching = false;
   }
 
   reportBug(error: unknown): void {
@@ -172,7 +221,7 @@ export class Session implements CommandContext {
     }
   }
 
-  /** Ends the session once the batch that is running is answered; at once when none is. */
+  /** Ends the session once the batch that is running is answered, where a command pauses with an error; at once else. */
   stop(): void {
     this.#stopping = true;
     if (this.#phase !== Phase.Reading && this.#phase !== Phase.Lingering) return;
@@ -215,6 +264,7 @@ export class Session implements CommandContext {
   /** Runs all whole frames that were read and writes all replies. */
   async #batch(): Promise<Next> {
     const reply = this.#reply;
+    this.#burst = 0;
     for (;;) {
       this.#phase = Phase.Running;
       this.store.nowMs = Date.now();
@@ -228,7 +278,7 @@ export class Session implements CommandContext {
       } else {
         // It borrows the read buffer, which may be a large one that the next read gives back.
         if (next === Next.Read) this.#request.clear();
-        if (reply.length > 0) await this.#flush();
+        if (reply.size > 0) await this.#flush();
         if (next === Next.Read) return next;
       }
     }
@@ -239,9 +289,11 @@ export class Session implements CommandContext {
     const connection = this.#connection;
     const request = this.#request;
     const reply = this.#reply;
+    let ahead = connection.start;
     for (;;) {
       const unread = connection.end - connection.start;
       if (unread < FRAME_PREFIX_BYTES) return Next.Read;
+      if (connection.start >= ahead && this.store.isLarge) ahead = this.#lookAhead();
       const length = frameLength(connection.buffer, connection.start);
       const limit = this.authenticated ? FRAME_SIZE_MAX_BYTES : FRAME_SIZE_UNAUTHENTICATED_MAX_BYTES;
       if (length > limit) {
@@ -267,8 +319,16 @@ export class Session implements CommandContext {
         this.#pending = pending;
         return Next.Wait;
       }
-      if (reply.length > REPLY_FLUSH_BYTES) return Next.Flush;
+      if (reply.size > REPLY_FLUSH_BYTES) return Next.Flush;
     }
+  }
+
+  /** Has the memory for the next frames' keys fetched. Answers where to look ahead again. */
+  #lookAhead(): number {
+    const { buffer, start, end } = this.#connection;
+    const behind = nextKeys.fill(buffer, start, end);
+    this.store.prefetch(buffer, nextKeys.starts, nextKeys.lengths, 0, nextKeys.count, 1);
+    return behind === start ? end : behind;
   }
 
   #fail(message: string): void {
@@ -280,8 +340,27 @@ export class Session implements CommandContext {
   async #flush(): Promise<void> {
     const reply = this.#reply;
     this.#phase = Phase.Writing;
-    await this.#connection.write(reply.buffer.subarray(0, reply.length));
+    for (let chunk = reply.takeChunk(); chunk !== undefined; chunk = reply.takeChunk()) await this.#writeLong(chunk);
+    const last = reply.buffer.subarray(0, reply.length);
+    if (last.length > REPLY_CHUNK_BYTES) await this.#writeLong(last);
+    else await this.#writePiece(last);
     reply.clear();
+  }
+
+  async #writeLong(bytes: Uint8Array): Promise<void> {
+    for (let start = 0; start < bytes.length; start += REPLY_CHUNK_BYTES) {
+      await this.#writePiece(bytes.subarray(start, start + REPLY_CHUNK_BYTES));
+    }
+  }
+
+  /** Writes a piece of replies, and lets others run where many follow each other. */
+  #writePiece(bytes: Uint8Array): Promise<void> {
+    const written = this.#connection.write(bytes);
+    this.#burst += bytes.length;
+    if (this.#burst < REPLY_BURST_BYTES) return written;
+    // Writes that need not wait follow each other without a turn of the event loop.
+    this.#burst = 0;
+    return written.then(() => this.#host.slices.next());
   }
 
   /**
@@ -289,7 +368,7 @@ export class Session implements CommandContext {
    * with unread input resets the connection, and the peer would lose the reply that says why.
    */
   async #refuse(line: Uint8Array<ArrayBuffer>): Promise<void> {
-    if (this.#reply.length > 0) await this.#flush();
+    if (this.#reply.size > 0) await this.#flush();
     this.#phase = Phase.Writing;
     if (line.length > 0) await this.#connection.write(line);
     await this.#socket.closeWrite();

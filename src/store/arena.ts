@@ -33,9 +33,9 @@ import { assert } from "../errors.ts";
 export const PAGE_BYTES = 65_536;
 /** Words (32 bits) of a page. */
 export const PAGE_WORDS = PAGE_BYTES / 4;
-/** Largest block that shares a page with others economically; larger data is cut into pieces. */
-export const BLOCK_SHARED_MAX_BYTES = 8192;
 
+/** Pages between two calls of `onGrowth`: a megabyte. */
+const GROWTH_PAGES = 16;
 const UNIT_BYTES = 8;
 const PAGE_UNITS = PAGE_BYTES / UNIT_BYTES;
 const PAGE_UNITS_SHIFT = 13;
@@ -92,6 +92,8 @@ export class Arena {
   usedBytes = 0;
   /** Pages that tables use. */
   tablePages = 0;
+  /** Told each megabyte, when pages are used that never were before: how far those in use now reach, in bytes. */
+  onGrowth: ((frontier: number) => void) | undefined;
 
   readonly #sizes = Uint32Array.from(CLASS_SIZES);
   readonly #units = Uint32Array.from(CLASS_SIZES, (size) => size / UNIT_BYTES);
@@ -133,6 +135,20 @@ export class Arena {
     this.#next = new Int32Array(this.pageCount);
     this.#previous = new Int32Array(this.pageCount);
     this.clear();
+  }
+
+  /** Bytes that the account of pages takes, beside the arena. */
+  get accountBytes(): number {
+    const arrays = [
+      this.#pageClass,
+      this.#pageList,
+      this.#freeSlots,
+      this.#freed,
+      this.#fresh,
+      this.#next,
+      this.#previous,
+    ];
+    return arrays.reduce((sum, array) => sum + array.byteLength, 0);
   }
 
   /** Frees everything. Every reference becomes invalid. */
@@ -327,7 +343,9 @@ export class Arena {
       this.#freePageHead = this.#next[page]!;
       return page;
     }
-    return this.#freshPages++;
+    const fresh = this.#freshPages++;
+    if (fresh % GROWTH_PAGES === 0) this.onGrowth?.(fresh * PAGE_BYTES);
+    return fresh;
   }
 
   #releasePage(page: number, kind: number): void {

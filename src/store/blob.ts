@@ -15,7 +15,8 @@
  * @module
  */
 
-import { type Arena, BLOCK_SHARED_MAX_BYTES, PAGE_BYTES } from "./arena.ts";
+import { BLOCK_SHARED_MAX_BYTES } from "../limits.ts";
+import { type Arena, PAGE_BYTES } from "./arena.ts";
 import { KIND_PIECE } from "./block.ts";
 import { copyBytes } from "../bytes.ts";
 

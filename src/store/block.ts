@@ -1,16 +1,17 @@
 /**
  * What lies in a block: the kinds, and the header that entries share.
  *
- * An *entry* is a key with its value (kinds 1 to 6) or a field of a large hash with its value (kinds 7 and 8):
+ * An *entry* is a key with its value (kinds 1 to 7) or a field of a large hash with its value (kinds 8 and 9):
  *
  * ```text
  * word 0   newer entry in the recency list    · next field of the hash
  * word 1   older entry in the recency list    · previous field of the hash, or the hash itself
  * word 2   hash of the key                    · of the field
- * word 3   kind:4 · flags:4 · 0:8 · length of the key or field:16
- * word 4   length of the value in bytes (kinds 1 2 3 5 7 8), or count of elements (kinds 4 6)
+ * word 3   kind:4 · flags:4 · length of a short string:8 · length of the key or field:16
+ * word 4   length of the value in bytes, or count of elements (LIST, HASH); STRING_SHORT has no such word
  * words    with flag DEADLINE: deadline low, high · next, previous entry in the wheel's slot
  * words    by kind:
+ *            STRING_SHORT  –                                  value follows the key; never a deadline
  *            STRING        –                                  value follows the key
  *            STRING_BLOB   first piece
  *            LIST_PACKED   count of elements                  packed elements follow the key
@@ -23,36 +24,42 @@
  * ```
  *
  * Links, hash, key and a small value lie side by side, so that a `get` of a small value that is not in the processor's
- * cache waits for memory twice: for the table's bucket and for this block.
+ * cache waits for memory twice: for the table's bucket and for this block. Most keys are short strings without a deadline:
+ * theirs has 16 bytes of links, hash and lengths, and begins and ends with a cache line more often.
  *
  * The other kinds are PIECE (blob.ts), LEAF and DIRECTORY (list_parts.ts). Kind 0 is a free slot (arena.ts).
  *
  * @module
  */
 
-export const KIND_STRING = 1;
-export const KIND_STRING_BLOB = 2;
-export const KIND_LIST_PACKED = 3;
-export const KIND_LIST = 4;
-export const KIND_HASH_PACKED = 5;
-export const KIND_HASH = 6;
-export const KIND_FIELD = 7;
-export const KIND_FIELD_BLOB = 8;
-export const KIND_PIECE = 9;
-export const KIND_LEAF = 10;
-export const KIND_DIRECTORY = 11;
+export const KIND_STRING_SHORT = 1;
+export const KIND_STRING = 2;
+export const KIND_STRING_BLOB = 3;
+export const KIND_LIST_PACKED = 4;
+export const KIND_LIST = 5;
+export const KIND_HASH_PACKED = 6;
+export const KIND_HASH = 7;
+export const KIND_FIELD = 8;
+export const KIND_FIELD_BLOB = 9;
+export const KIND_PIECE = 10;
+export const KIND_LEAF = 11;
+export const KIND_DIRECTORY = 12;
+
+/** Longest value of a STRING_SHORT, whose length has eight bits. */
+export const SHORT_MAX_BYTES = 255;
 
 /** In word 3: the entry has a deadline. */
 export const FLAG_DEADLINE = 0x01000000;
 /** In word 3: the entry is out of the table and waits to be taken apart (store.ts). */
 export const FLAG_DETACHED = 0x02000000;
 
-/** Words that every entry begins with. */
+/** Words that every entry begins with, except STRING_SHORT, which has one less. */
 export const ENTRY_WORDS = 5;
 /** Words that a deadline takes. */
 export const DEADLINE_WORDS = 4;
 
-const WORDS_BY_KIND = [0, 0, 1, 1, 2, 1, 4, 2, 3];
+/** Words of each kind beyond those that every entry begins with. */
+const WORDS_BY_KIND = [0, -1, 0, 1, 1, 2, 1, 4, 2, 3];
 
 /** Words of an entry before its key, by the top byte of word 3 (kind and flags). */
 export const HEADER_WORDS: Uint8Array = new Uint8Array(256);
@@ -69,6 +76,16 @@ WORDS_BY_KIND.forEach((words, kind) => {
 /** The kind in a word 3. */
 export function kindOf(meta: number): number {
   return meta >>> 28;
+}
+
+/** The length of the value in a word 3 of a STRING_SHORT. */
+export function shortLengthOf(meta: number): number {
+  return (meta >>> 16) & 0xff;
+}
+
+/** A word 3 of a STRING_SHORT with another length of the value. */
+export function withShortLength(meta: number, length: number): number {
+  return (meta & 0xff00ffff) | (length << 16);
 }
 
 /** The length of the key in a word 3. */

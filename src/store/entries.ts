@@ -13,8 +13,8 @@
 
 import { copyBytes } from "../bytes.ts";
 import { assert } from "../errors.ts";
-import { KEY_SIZE_MAX_BYTES } from "../limits.ts";
-import { type Arena, BLOCK_SHARED_MAX_BYTES } from "./arena.ts";
+import { BLOCK_SHARED_MAX_BYTES, KEY_SIZE_MAX_BYTES } from "../limits.ts";
+import type { Arena } from "./arena.ts";
 import {
   bodyWord,
   DEADLINE_WORDS,
@@ -29,13 +29,21 @@ import {
   KIND_LIST,
   KIND_STRING,
   KIND_STRING_BLOB,
+  KIND_STRING_SHORT,
   kindOf,
+  SHORT_MAX_BYTES,
+  shortLengthOf,
+  withShortLength,
 } from "./block.ts";
 import { Blobs } from "./blob.ts";
 import { Deadlines } from "./deadlines.ts";
 import { RecencyList } from "./recency.ts";
 import { halfSipHash } from "./siphash.ts";
 import { Table } from "./table.ts";
+
+const SHORT_HEADER_BYTES = HEADER_BYTES[KIND_STRING_SHORT << 4]!;
+const STRING_HEADER_BYTES = HEADER_BYTES[KIND_STRING << 4]!;
+const FIELD_HEADER_BYTES = HEADER_BYTES[KIND_FIELD << 4]!;
 
 /** For `reform`: the value is gone already, and only the key is kept. */
 export const KEEP_NOTHING = -1;
@@ -99,12 +107,26 @@ export class Entries {
     return entry * 8 + HEADER_BYTES[meta >>> 24]! + keyLengthOf(meta);
   }
 
-  /** Makes the entry of an absent key, without deadline. Word 4, the words of its kind and its value are the caller's. */
-  create(kind: number, key: Uint8Array, start: number, length: number, inlineSize: number): number {
+  /**
+   * Makes the entry of an absent key. Word 4, the words of its kind and its value are the caller's.
+   *
+   * @param deadlineMs when it expires; 0: never
+   * @param inlineSize room behind the key, in bytes
+   */
+  create(
+    kind: number,
+    key: Uint8Array,
+    start: number,
+    length: number,
+    deadlineMs: number,
+    inlineSize: number,
+  ): number {
     const hash = this.hashKey(key, start, length);
-    const entry = this.#allocate(kind, hash, key, start, length, inlineSize);
+    const top = (kind << 4) | (deadlineMs === 0 ? 0 : FLAG_DEADLINE >>> 24);
+    const entry = this.#allocate(top, hash, key, start, length, inlineSize);
     this.keys.insert(hash, entry);
     this.recency.add(entry);
+    if (deadlineMs !== 0) this.deadlines.add(entry, deadlineMs);
     return entry;
   }
 
@@ -119,15 +141,16 @@ export class Entries {
     length: number,
     inlineSize: number,
   ): number {
-    const entry = this.#allocate(kind, hash, field, start, length, inlineSize);
+    const entry = this.#allocate(kind << 4, hash, field, start, length, inlineSize);
     this.words[entry * 2 + ENTRY_WORDS] = idLow;
     this.words[entry * 2 + ENTRY_WORDS + 1] = idHigh;
     this.fields.insert(hash, entry);
     return entry;
   }
 
+  /** @param top kind and flags, as in the top byte of word 3 */
   #allocate(
-    kind: number,
+    top: number,
     hash: number,
     key: Uint8Array,
     start: number,
@@ -135,39 +158,56 @@ export class Entries {
     inlineSize: number,
   ): number {
     assert(length <= KEY_SIZE_MAX_BYTES, "a key or field exceeds its limit");
-    const header = HEADER_BYTES[kind << 4]!;
+    const header = HEADER_BYTES[top]!;
     const entry = this.arena.allocate(header + length + inlineSize);
     const word = entry * 2;
     this.words[word + 2] = hash;
-    this.words[word + 3] = (kind << 28) | length;
+    this.words[word + 3] = (top << 24) | length;
     copyBytes(key, start, this.bytes, entry * 8 + header, length);
     return entry;
   }
 
-  /**
-   * Whether a value of `length` bytes lies in its entry rather than in a blob.
-   *
-   * @param header bytes of the entry before its key
-   */
-  isInline(header: number, keyLength: number, length: number): boolean {
-    return length === 0 || header + keyLength + length <= BLOCK_SHARED_MAX_BYTES;
+  /** The kind of a string whose value has `length` bytes. */
+  stringKind(hasDeadline: boolean, keyLength: number, length: number): number {
+    if (!hasDeadline && length <= SHORT_MAX_BYTES && isInline(SHORT_HEADER_BYTES, keyLength, length)) {
+      return KIND_STRING_SHORT;
+    }
+    const header = STRING_HEADER_BYTES + (hasDeadline ? DEADLINE_WORDS * 4 : 0);
+    return isInline(header, keyLength, length) ? KIND_STRING : KIND_STRING_BLOB;
+  }
+
+  /** The kind of a field of a large hash whose value has `length` bytes. */
+  fieldKind(fieldLength: number, length: number): number {
+    return isInline(FIELD_HEADER_BYTES, fieldLength, length) ? KIND_FIELD : KIND_FIELD_BLOB;
   }
 
   /** Writes the value of an entry that has been given the kind and the room for it. */
   writeValue(entry: number, source: Uint8Array, start: number, length: number): void {
     const meta = this.words[entry * 2 + 3]!;
-    this.words[entry * 2 + 4] = length;
-    if (kindOf(meta) === KIND_STRING || kindOf(meta) === KIND_FIELD) {
+    this.#setLength(entry, length);
+    if (isInlineKind(kindOf(meta))) {
       copyBytes(source, start, this.bytes, this.valueStart(entry), length);
     } else {
       this.words[entry * 2 + this.#pieceWord(meta)] = this.blobs.create(entry, source, start, length);
     }
   }
 
+  /** The length of the value of a string or field. */
+  valueLength(entry: number): number {
+    const meta = this.words[entry * 2 + 3]!;
+    return kindOf(meta) === KIND_STRING_SHORT ? shortLengthOf(meta) : this.words[entry * 2 + 4]!;
+  }
+
+  #setLength(entry: number, length: number): void {
+    const meta = this.words[entry * 2 + 3]!;
+    if (kindOf(meta) === KIND_STRING_SHORT) this.words[entry * 2 + 3] = withShortLength(meta, length);
+    else this.words[entry * 2 + 4] = length;
+  }
+
   /** Copies bytes `[from, from + length)` of the value of a string or field. */
   copyValue(entry: number, from: number, target: Uint8Array, at: number, length: number): void {
     const meta = this.words[entry * 2 + 3]!;
-    if (kindOf(meta) === KIND_STRING || kindOf(meta) === KIND_FIELD) {
+    if (isInlineKind(kindOf(meta))) {
       copyBytes(this.bytes, entry * 8 + HEADER_BYTES[meta >>> 24]! + keyLengthOf(meta) + from, target, at, length);
     } else {
       this.blobs.copy(this.words[entry * 2 + this.#pieceWord(meta)]!, from, target, at, length);
@@ -177,12 +217,13 @@ export class Entries {
   /** Replaces the value of a string or field, whose deadline stays. Answers the entry's reference from now on. */
   replaceValue(entry: number, source: Uint8Array, start: number, length: number): number {
     const meta = this.words[entry * 2 + 3]!;
-    const small = kindOf(meta) === KIND_FIELD || kindOf(meta) === KIND_FIELD_BLOB ? KIND_FIELD : KIND_STRING;
+    const isField = kindOf(meta) === KIND_FIELD || kindOf(meta) === KIND_FIELD_BLOB;
     this.freeBlob(entry);
     const flags = (meta >>> 24) & 0x0f;
-    const keyLength = keyLengthOf(meta);
-    const inline = this.isInline(HEADER_BYTES[(small << 4) | flags]!, keyLength, length);
-    const kind = inline ? small : small + 1;
+    const kind = isField
+      ? this.fieldKind(keyLengthOf(meta), length)
+      : this.stringKind((meta & FLAG_DEADLINE) !== 0, keyLengthOf(meta), length);
+    const inline = isInlineKind(kind);
     const reformed = this.reform(entry, (kind << 4) | flags, inline ? length : 0, KEEP_NOTHING);
     this.writeValue(reformed, source, start, length);
     return reformed;
@@ -192,17 +233,18 @@ export class Entries {
   appendValue(entry: number, source: Uint8Array, start: number, length: number): number {
     const word = entry * 2;
     const meta = this.words[word + 3]!;
-    const old = this.words[word + 4]!;
+    const old = this.valueLength(entry);
     if (kindOf(meta) === KIND_STRING_BLOB) {
       const pieceWord = word + this.#pieceWord(meta);
       this.words[pieceWord] = this.blobs.append(this.words[pieceWord]!, source, start, length);
       this.words[word + 4] = old + length;
       return entry;
     }
-    if (this.isInline(HEADER_BYTES[meta >>> 24]!, keyLengthOf(meta), old + length)) {
+    const hasDeadline = (meta & FLAG_DEADLINE) !== 0;
+    if (this.stringKind(hasDeadline, keyLengthOf(meta), old + length) === kindOf(meta)) {
       const reformed = this.reform(entry, meta >>> 24, old + length, old);
       copyBytes(source, start, this.bytes, this.valueStart(reformed) + old, length);
-      this.words[reformed * 2 + 4] = old + length;
+      this.#setLength(reformed, old + length);
       return reformed;
     }
     const joined = new Uint8Array(old + length);
@@ -229,9 +271,12 @@ export class Entries {
     const had = (meta & FLAG_DEADLINE) !== 0;
     if (had) this.deadlines.remove(entry);
     if (had !== (deadlineMs !== 0)) {
-      const top = (meta ^ FLAG_DEADLINE) >>> 24;
+      // A short string turns into an ordinary one, and stays that when its deadline is taken away, as there may be no room.
+      const isShort = kindOf(meta) === KIND_STRING_SHORT;
+      const top = isShort ? (KIND_STRING << 4) | (FLAG_DEADLINE >>> 24) : (meta ^ FLAG_DEADLINE) >>> 24;
       const inlineSize = this.inlineSize(entry);
       entry = this.reform(entry, top, inlineSize, inlineSize);
+      if (isShort) this.words[entry * 2 + 4] = inlineSize;
     }
     if (deadlineMs !== 0) this.deadlines.add(entry, deadlineMs);
     return entry;
@@ -239,7 +284,10 @@ export class Entries {
 
   /** Bytes behind an entry's key: a small value or packed elements. */
   inlineSize(entry: number): number {
-    switch (kindOf(this.words[entry * 2 + 3]!)) {
+    const meta = this.words[entry * 2 + 3]!;
+    switch (kindOf(meta)) {
+      case KIND_STRING_SHORT:
+        return shortLengthOf(meta);
       case KIND_STRING_BLOB:
       case KIND_FIELD_BLOB:
       case KIND_LIST:
@@ -273,7 +321,7 @@ export class Entries {
     const oldTail = sameKind ? bodyWord(meta) * 4 : HEADER_BYTES[oldTop]!;
     const newTail = sameKind ? bodyWord((top << 24) >>> 0) * 4 : newHeader;
     const tailSize = newHeader - newTail + keyLength + Math.max(0, keep);
-    const newMeta = ((top << 24) | keyLength) >>> 0;
+    const newMeta = ((top << 24) | (sameKind ? meta & 0x00ff0000 : 0) | keyLength) >>> 0;
     const losesDeadline = oldTop - top === FLAG_DEADLINE >>> 24;
     if (losesDeadline || this.arena.fits(entry, newHeader + keyLength + inlineSize)) {
       if (oldTail !== newTail) {
@@ -290,7 +338,7 @@ export class Entries {
       for (let word = ENTRY_WORDS; word < ENTRY_WORDS + DEADLINE_WORDS; word++) {
         words[to * 2 + word] = words[entry * 2 + word]!;
       }
-    } else if (top >>> 4 >= KIND_FIELD) {
+    } else if (top >>> 4 === KIND_FIELD || top >>> 4 === KIND_FIELD_BLOB) {
       words[to * 2 + ENTRY_WORDS] = words[entry * 2 + ENTRY_WORDS]!;
       words[to * 2 + ENTRY_WORDS + 1] = words[entry * 2 + ENTRY_WORDS + 1]!;
     }
@@ -417,4 +465,14 @@ export class Entries {
       words[next * 2 + 1] = previous;
     }
   }
+}
+
+/** Whether a value of `length` bytes lies in its entry rather than in a blob. `header`: bytes before the key. */
+function isInline(header: number, keyLength: number, length: number): boolean {
+  return length === 0 || header + keyLength + length <= BLOCK_SHARED_MAX_BYTES;
+}
+
+/** Whether the value of a string or field of that kind follows its key. */
+function isInlineKind(kind: number): boolean {
+  return kind <= KIND_STRING || kind === KIND_FIELD;
 }

@@ -2,7 +2,7 @@
  * Hashes: packed while small, then one entry a field in a table that all large hashes share.
  *
  * ```text
- * HASH_PACKED entry   count · … key · packed field, value, field, value, …     up to 512 bytes, each up to 64
+ * HASH_PACKED entry   count · … key · packed fields (packed_fields.ts)         up to 512 bytes, each up to 64
  *
  * HASH entry          first, last field · id
  *      │
@@ -18,6 +18,7 @@
  */
 
 import { copyBytes } from "../bytes.ts";
+import { PACKED_ELEMENT_MAX_BYTES, PACKED_MAX_BYTES } from "../limits.ts";
 import {
   bodyWord,
   HEADER_BYTES,
@@ -29,19 +30,9 @@ import {
   kindOf,
 } from "./block.ts";
 import { type Entries, KEEP_NOTHING } from "./entries.ts";
-import {
-  equalsPacked,
-  nextPacked,
-  PACKED_ELEMENT_MAX_BYTES,
-  PACKED_MAX_BYTES,
-  packedLength,
-  packedSize,
-  packedStart,
-  writePacked,
-} from "./packed.ts";
+import { behindPacked, findPackedField, packedFieldSize, writePackedField } from "./packed_fields.ts";
 
 const WORD = 2 ** 32;
-const FIELD_HEADER_BYTES = HEADER_BYTES[KIND_FIELD << 4]!;
 
 /** The hashes of one arena. Every method that changes a hash answers the entry's reference from then on. */
 export class Hashes {
@@ -55,8 +46,9 @@ export class Hashes {
   readonly #scratch = new Uint8Array(PACKED_MAX_BYTES * 2);
   #nextId = 1;
 
-  // The cursor: a field at #at with the end of its run (packed), or a field's entry and its hash's.
+  // The cursor: a field at #at, its value, and the end of its run (packed), or a field's entry and its hash's.
   #at = 0;
+  #valueAt = 0;
   #end = 0;
   #field = 0;
   #entry = 0;
@@ -73,9 +65,10 @@ export class Hashes {
     return this.#words[entry * 2 + (kindOf(meta) === KIND_HASH ? 4 : bodyWord(meta))]!;
   }
 
-  /** Makes a hash without fields under an absent key; the caller sets a field at once. */
-  create(key: Uint8Array, start: number, length: number): number {
-    const entry = this.#entries.create(KIND_HASH_PACKED, key, start, length, 0);
+  /** Makes a hash without fields under an absent key; the caller sets a field of that size, value included, at once. */
+  create(key: Uint8Array, start: number, length: number, fieldSize: number): number {
+    const room = Math.min(PACKED_MAX_BYTES, packedFieldSize(0) * 2 + fieldSize);
+    const entry = this.#entries.create(KIND_HASH_PACKED, key, start, length, 0, room);
     const words = this.#words;
     words[entry * 2 + 4] = 0;
     words[entry * 2 + bodyWord(words[entry * 2 + 3]!)] = 0;
@@ -92,17 +85,32 @@ export class Hashes {
     valueStart: number,
     valueLength: number,
   ): number {
-    if (kindOf(this.#words[entry * 2 + 3]!) === KIND_HASH_PACKED) {
-      const set = this.#setPacked(entry, field, fieldStart, fieldLength, value, valueStart, valueLength);
-      if (set !== 0) return set;
+    const words = this.#words;
+    const meta = words[entry * 2 + 3]!;
+    if (meta >>> 28 === KIND_HASH_PACKED) {
+      const bytes = this.#bytes;
+      const base = entry * 8 + HEADER_BYTES[meta >>> 24]! + (meta & 0xffff);
+      const at = findPackedField(bytes, base, base + words[entry * 2 + 4]!, field, fieldStart, fieldLength);
+      // Most writes replace a value by one of its length.
+      if (at >= 0 && bytes[at + 1 + fieldLength] === valueLength) {
+        copyBytes(value, valueStart, bytes, at + 2 + fieldLength, valueLength);
+        this.added = false;
+        return entry;
+      }
+      if (fieldLength <= PACKED_ELEMENT_MAX_BYTES && valueLength <= PACKED_ELEMENT_MAX_BYTES) {
+        const set = at < 0
+          ? this.#addPacked(entry, field, fieldStart, fieldLength, value, valueStart, valueLength)
+          : this.#replacePacked(entry, at, value, valueStart, valueLength);
+        if (set !== 0) return set;
+      }
       entry = this.#enlarge(entry);
     }
     this.#setLarge(entry, field, fieldStart, fieldLength, value, valueStart, valueLength);
     return entry;
   }
 
-  /** Sets a field of a packed hash, or answers 0 when it would not be small any more. */
-  #setPacked(
+  /** Adds a field to a packed hash, or answers 0 when it would not be small any more. */
+  #addPacked(
     entry: number,
     field: Uint8Array,
     fieldStart: number,
@@ -111,50 +119,45 @@ export class Hashes {
     valueStart: number,
     valueLength: number,
   ): number {
-    if (fieldLength > PACKED_ELEMENT_MAX_BYTES || valueLength > PACKED_ELEMENT_MAX_BYTES) return 0;
+    const words = this.#words;
+    const meta = words[entry * 2 + 3]!;
+    const used = words[entry * 2 + 4]!;
+    const size = used + packedFieldSize(fieldLength) + packedFieldSize(valueLength);
+    if (size > PACKED_MAX_BYTES) return 0;
+    this.added = true;
+    entry = this.#entries.reform(entry, meta >>> 24, size, used);
+    const at = this.#entries.valueStart(entry) + used;
+    const behind = writePackedField(this.#bytes, at, field, fieldStart, fieldLength);
+    writePackedField(this.#bytes, behind, value, valueStart, valueLength);
+    words[entry * 2 + 4] = size;
+    words[entry * 2 + bodyWord(meta)]!++;
+    return entry;
+  }
+
+  /**
+   * Replaces the value of the packed field at `at` by one of another length, or answers 0 when the hash would not be
+   * small any more.
+   */
+  #replacePacked(entry: number, at: number, value: Uint8Array, valueStart: number, valueLength: number): number {
     const words = this.#words;
     const bytes = this.#bytes;
     const meta = words[entry * 2 + 3]!;
     const used = words[entry * 2 + 4]!;
     const base = this.#entries.valueStart(entry);
-    const at = this.#findPacked(base, base + used, field, fieldStart, fieldLength);
-    this.added = at < 0;
-    if (at < 0) {
-      const size = used + packedSize(fieldLength) + packedSize(valueLength);
-      if (size > PACKED_MAX_BYTES) return 0;
-      entry = this.#entries.reform(entry, meta >>> 24, size, used);
-      const behind = writePacked(bytes, this.#entries.valueStart(entry) + used, field, fieldStart, fieldLength);
-      writePacked(bytes, behind, value, valueStart, valueLength);
-      words[entry * 2 + 4] = size;
-      words[entry * 2 + bodyWord(meta)]!++;
-      return entry;
-    }
-    const valueAt = nextPacked(bytes, at);
-    if (packedLength(bytes, valueAt) === valueLength) {
-      copyBytes(value, valueStart, bytes, packedStart(bytes, valueAt), valueLength);
-      return entry;
-    }
+    const valueAt = behindPacked(bytes, at);
     const offset = valueAt - base;
-    const tail = nextPacked(bytes, valueAt) - base;
-    const size = offset + packedSize(valueLength) + used - tail;
+    const tail = behindPacked(bytes, valueAt) - base;
+    const size = offset + packedFieldSize(valueLength) + used - tail;
     if (size > PACKED_MAX_BYTES) return 0;
+    this.added = false;
     // What stands behind the value goes through the scratch, since the block may change and the value's size does.
     copyBytes(bytes, base + tail, this.#scratch, 0, used - tail);
     entry = this.#entries.reform(entry, meta >>> 24, size, offset);
     const start = this.#entries.valueStart(entry);
-    const behind = writePacked(bytes, start + offset, value, valueStart, valueLength);
+    const behind = writePackedField(bytes, start + offset, value, valueStart, valueLength);
     copyBytes(this.#scratch, 0, bytes, behind, used - tail);
     words[entry * 2 + 4] = size;
     return entry;
-  }
-
-  /** Position of a field in a packed run, or -1. */
-  #findPacked(begin: number, end: number, field: Uint8Array, start: number, length: number): number {
-    const bytes = this.#bytes;
-    for (let at = begin; at < end; at = nextPacked(bytes, nextPacked(bytes, at))) {
-      if (equalsPacked(bytes, at, field, start, length)) return at;
-    }
-    return -1;
   }
 
   /** Turns a packed hash into a large one. */
@@ -172,17 +175,9 @@ export class Hashes {
     words[body + 2] = id % WORD;
     words[body + 3] = Math.floor(id / WORD);
     for (let at = 0; at < used;) {
-      const valueAt = nextPacked(scratch, at);
-      this.#setLarge(
-        large,
-        scratch,
-        packedStart(scratch, at),
-        packedLength(scratch, at),
-        scratch,
-        packedStart(scratch, valueAt),
-        packedLength(scratch, valueAt),
-      );
-      at = nextPacked(scratch, valueAt);
+      const valueAt = behindPacked(scratch, at);
+      this.#setLarge(large, scratch, at + 1, scratch[at]!, scratch, valueAt + 1, scratch[valueAt]!);
+      at = behindPacked(scratch, valueAt);
     }
     return large;
   }
@@ -207,16 +202,16 @@ export class Hashes {
       this.#entries.replaceValue(found, value, valueStart, valueLength);
       return;
     }
-    const inline = this.#entries.isInline(FIELD_HEADER_BYTES, fieldLength, valueLength);
+    const kind = this.#entries.fieldKind(fieldLength, valueLength);
     const made = this.#entries.createField(
-      inline ? KIND_FIELD : KIND_FIELD_BLOB,
+      kind,
       hash,
       idLow,
       idHigh,
       field,
       fieldStart,
       fieldLength,
-      inline ? valueLength : 0,
+      kind === KIND_FIELD ? valueLength : 0,
     );
     this.#entries.writeValue(made, value, valueStart, valueLength);
     this.#entries.linkPart(entry, made, false);
@@ -231,10 +226,10 @@ export class Hashes {
     if (kindOf(meta) === KIND_HASH_PACKED) {
       const base = this.#entries.valueStart(entry);
       const used = words[entry * 2 + 4]!;
-      const at = this.#findPacked(base, base + used, field, start, length);
+      const at = findPackedField(bytes, base, base + used, field, start, length);
       this.removed = at >= 0;
       if (at < 0) return entry;
-      const behind = nextPacked(bytes, nextPacked(bytes, at));
+      const behind = behindPacked(bytes, behindPacked(bytes, at));
       bytes.copyWithin(at, behind, base + used);
       words[entry * 2 + 4] = used - (behind - at);
       return --words[entry * 2 + bodyWord(meta)]! === 0 ? 0 : entry;
@@ -285,15 +280,19 @@ export class Hashes {
 
   /** Puts the cursor on a field; `false` when it is absent. */
   find(entry: number, field: Uint8Array, start: number, length: number): boolean {
-    if (kindOf(this.#words[entry * 2 + 3]!) === KIND_HASH_PACKED) {
-      const base = this.#entries.valueStart(entry);
-      const at = this.#findPacked(base, base + this.#words[entry * 2 + 4]!, field, start, length);
-      this.#field = 0;
-      this.#at = at;
-      return at >= 0;
+    const words = this.#words;
+    const meta = words[entry * 2 + 3]!;
+    if (meta >>> 28 !== KIND_HASH_PACKED) {
+      this.#field = this.#findLarge(entry, field, start, length);
+      return this.#field !== 0;
     }
-    this.#field = this.#findLarge(entry, field, start, length);
-    return this.#field !== 0;
+    const base = entry * 8 + HEADER_BYTES[meta >>> 24]! + (meta & 0xffff);
+    const at = findPackedField(this.#bytes, base, base + words[entry * 2 + 4]!, field, start, length);
+    if (at < 0) return false;
+    this.#field = 0;
+    this.#at = at;
+    this.#valueAt = at + 1 + length;
+    return true;
   }
 
   /** Puts the cursor on the first field. A hash has one at least. */
@@ -302,10 +301,9 @@ export class Hashes {
     const meta = words[entry * 2 + 3]!;
     this.#entry = entry;
     if (kindOf(meta) === KIND_HASH_PACKED) {
-      this.#field = 0;
-      this.#at = this.#entries.valueStart(entry);
-      this.#end = this.#at + words[entry * 2 + 4]!;
-      return this.#at < this.#end;
+      const base = this.#entries.valueStart(entry);
+      this.#end = base + words[entry * 2 + 4]!;
+      return this.#enter(base);
     }
     this.#field = words[entry * 2 + bodyWord(meta)]!;
     return this.#field !== 0;
@@ -313,25 +311,31 @@ export class Hashes {
 
   /** Moves the cursor, after `first`, to the next field; `false` behind the last. */
   next(): boolean {
-    if (this.#field === 0) {
-      this.#at = nextPacked(this.#bytes, nextPacked(this.#bytes, this.#at));
-      return this.#at < this.#end;
-    }
+    if (this.#field === 0) return this.#enter(behindPacked(this.#bytes, this.#valueAt));
     const next = this.#words[this.#field * 2]!;
     if (next === this.#entry) return false;
     this.#field = next;
     return true;
   }
 
+  /** Puts the cursor on the packed field at `at`; `false` when the run ends there. */
+  #enter(at: number): boolean {
+    if (at >= this.#end) return false;
+    this.#field = 0;
+    this.#at = at;
+    this.#valueAt = behindPacked(this.#bytes, at);
+    return true;
+  }
+
   /** Length of the field at the cursor. */
   fieldLength(): number {
-    return this.#field === 0 ? packedLength(this.#bytes, this.#at) : keyLengthOf(this.#words[this.#field * 2 + 3]!);
+    return this.#field === 0 ? this.#bytes[this.#at]! : keyLengthOf(this.#words[this.#field * 2 + 3]!);
   }
 
   /** Copies the field at the cursor. */
   copyField(target: Uint8Array, at: number): void {
     if (this.#field === 0) {
-      copyBytes(this.#bytes, packedStart(this.#bytes, this.#at), target, at, packedLength(this.#bytes, this.#at));
+      copyBytes(this.#bytes, this.#at + 1, target, at, this.#bytes[this.#at]!);
     } else {
       const meta = this.#words[this.#field * 2 + 3]!;
       copyBytes(this.#bytes, this.#field * 8 + HEADER_BYTES[meta >>> 24]!, target, at, keyLengthOf(meta));
@@ -340,18 +344,13 @@ export class Hashes {
 
   /** Length of the value at the cursor. */
   valueLength(): number {
-    if (this.#field !== 0) return this.#words[this.#field * 2 + 4]!;
-    return packedLength(this.#bytes, nextPacked(this.#bytes, this.#at));
+    return this.#field === 0 ? this.#bytes[this.#valueAt]! : this.#words[this.#field * 2 + 4]!;
   }
 
   /** Copies the value at the cursor. */
   copyValue(target: Uint8Array, at: number): void {
-    if (this.#field !== 0) {
-      this.#entries.copyValue(this.#field, 0, target, at, this.#words[this.#field * 2 + 4]!);
-    } else {
-      const valueAt = nextPacked(this.#bytes, this.#at);
-      copyBytes(this.#bytes, packedStart(this.#bytes, valueAt), target, at, packedLength(this.#bytes, valueAt));
-    }
+    if (this.#field === 0) copyBytes(this.#bytes, this.#valueAt + 1, target, at, this.#bytes[this.#valueAt]!);
+    else this.#entries.copyValue(this.#field, 0, target, at, this.#words[this.#field * 2 + 4]!);
   }
 
   /** Bytes that the fields of a large hash take in the arena. For accounting in tests. */

@@ -13,15 +13,13 @@
  * @module
  */
 
-import { bodyWord, HEADER_BYTES, keyLengthOf, KIND_LIST, KIND_LIST_PACKED, kindOf } from "./block.ts";
+import { bodyWord, HEADER_BYTES, KIND_LIST, KIND_LIST_PACKED, kindOf } from "./block.ts";
 import { type Entries, KEEP_NOTHING } from "./entries.ts";
 import {
   isOutside,
   nextPacked,
   OUTSIDE_BYTES,
   outsidePiece,
-  PACKED_ELEMENT_MAX_BYTES,
-  PACKED_MAX_BYTES,
   packedLength,
   packedSize,
   packedStart,
@@ -31,14 +29,17 @@ import {
   writeOutside,
   writePacked,
 } from "./packed.ts";
-import { DIRECTORY_MAX_ITEMS, type ListParts, PART_HEADER_BYTES } from "./list_parts.ts";
+import { type ListParts, PART_HEADER_BYTES } from "./list_parts.ts";
 import { copyBytes } from "../bytes.ts";
-import { BLOCK_SHARED_MAX_BYTES } from "./arena.ts";
-
-const ELEMENT_INLINE_MAX_BYTES = 1024;
-const LEAF_INITIAL_BYTES = 1024;
-/** A leaf may grow to this when elements are replaced by longer ones; beyond it they go outside. */
-const LEAF_REPLACED_MAX_BYTES = 4096;
+import {
+  BLOCK_SHARED_MAX_BYTES,
+  DIRECTORY_LEAVES_MAX_COUNT,
+  ELEMENT_INLINE_MAX_BYTES,
+  LEAF_INITIAL_BYTES,
+  LEAF_REPLACED_MAX_BYTES,
+  PACKED_ELEMENT_MAX_BYTES,
+  PACKED_MAX_BYTES,
+} from "../limits.ts";
 
 /** The lists of one arena. Every method that changes a list answers the entry's reference from then on. */
 export class Lists {
@@ -81,13 +82,13 @@ export class Lists {
     const words = this.#words;
     if (length <= PACKED_ELEMENT_MAX_BYTES) {
       const size = packedSize(length);
-      const entry = this.#entries.create(KIND_LIST_PACKED, key, keyStart, keyLength, size);
+      const entry = this.#entries.create(KIND_LIST_PACKED, key, keyStart, keyLength, 0, size);
       words[entry * 2 + 4] = size;
       words[entry * 2 + bodyWord(words[entry * 2 + 3]!)] = 1;
       writePacked(this.#bytes, this.#entries.valueStart(entry), source, start, length);
       return entry;
     }
-    const entry = this.#entries.create(KIND_LIST, key, keyStart, keyLength, 0);
+    const entry = this.#entries.create(KIND_LIST, key, keyStart, keyLength, 0, 0);
     this.#emptyLarge(entry);
     this.#pushLarge(entry, false, source, start, length);
     return entry;
@@ -149,7 +150,9 @@ export class Lists {
     let item = head ? 0 : this.#parts.items(directory) - 1;
     let leaf = this.#parts.items(directory) === 0 ? 0 : this.#parts.makeLeafRoom(directory, item, head, size);
     if (leaf === 0) {
-      if (this.#parts.items(directory) === DIRECTORY_MAX_ITEMS) directory = this.#parts.addDirectory(entry, head);
+      if (this.#parts.items(directory) === DIRECTORY_LEAVES_MAX_COUNT) {
+        directory = this.#parts.addDirectory(entry, head);
+      }
       directory = this.#parts.growDirectory(directory);
       item = head ? 0 : this.#parts.items(directory);
       leaf = this.#parts.addLeaf(directory, item, Math.max(size, LEAF_INITIAL_BYTES - PART_HEADER_BYTES), head);
@@ -276,21 +279,35 @@ export class Lists {
     }
   }
 
-  /** Puts the cursor on element `index`; `false` when there is none. */
+  /** Puts the cursor on element `index`, counted from behind the last one when negative; `false` when there is none. */
   seek(entry: number, index: number): boolean {
     const words = this.#words;
     const meta = words[entry * 2 + 3]!;
-    const count = this.length(entry);
-    if (index < 0 || index >= count) return false;
-    this.#entry = entry;
-    if (kindOf(meta) === KIND_LIST_PACKED) {
-      const begin = entry * 8 + HEADER_BYTES[meta >>> 24]! + keyLengthOf(meta);
+    const body = entry * 2 + bodyWord(meta);
+    if (meta >>> 28 === KIND_LIST_PACKED) {
+      const count = words[body]!;
+      if (index < 0) index += count;
+      if (index < 0 || index >= count) return false;
+      const begin = entry * 8 + HEADER_BYTES[meta >>> 24]! + (meta & 0xffff);
+      const end = begin + words[entry * 2 + 4]!;
       this.#directory = 0;
-      this.#end = begin + words[entry * 2 + 4]!;
-      this.#at = seekPacked(this.#bytes, begin, this.#end, count, index);
+      this.#end = end;
+      this.#at = seekPacked(this.#bytes, begin, end, count, index);
       return true;
     }
-    const body = entry * 2 + bodyWord(meta);
+    this.#entry = entry;
+    return this.#seekLarge(body, index, words[entry * 2 + 4]!);
+  }
+
+  /**
+   * Puts the cursor on element `index` of the `count` of a large list, as `seek` does.
+   *
+   * @param body position among the words of those that name the first and the last directory
+   */
+  #seekLarge(body: number, index: number, count: number): boolean {
+    if (index < 0) index += count;
+    if (index < 0 || index >= count) return false;
+    const words = this.#words;
     if (index < count / 2) {
       this.#directory = words[body]!;
       for (let total; index >= (total = words[this.#directory * 2 + 2]!);) {
@@ -364,12 +381,11 @@ export class Lists {
 
   /** Copies the element at the cursor. */
   copyElement(target: Uint8Array, at: number): void {
-    const length = packedLength(this.#bytes, this.#at);
-    if (isOutside(this.#bytes, this.#at)) {
-      this.#entries.blobs.copy(outsidePiece(this.#bytes, this.#at), 0, target, at, length);
-    } else {
-      copyBytes(this.#bytes, packedStart(this.#bytes, this.#at), target, at, length);
-    }
+    const bytes = this.#bytes;
+    const from = this.#at;
+    const length = packedLength(bytes, from);
+    if (isOutside(bytes, from)) this.#entries.blobs.copy(outsidePiece(bytes, from), 0, target, at, length);
+    else copyBytes(bytes, packedStart(bytes, from), target, at, length);
   }
 
   /**

@@ -22,16 +22,15 @@
 
 import { KIND_DIRECTORY, KIND_LEAF } from "./block.ts";
 import { copyBytes } from "../bytes.ts";
+import { DIRECTORY_LEAVES_MAX_COUNT, LEAF_MAX_BYTES } from "../limits.ts";
 import type { Entries } from "./entries.ts";
 import { isOutside, nextPacked, outsidePiece, setOutsidePiece } from "./packed.ts";
 
 /** Bytes of a leaf or a directory before what it holds. */
 export const PART_HEADER_BYTES = 16;
-/** A leaf that is full at this size is followed by another one. */
-const LEAF_MAX_BYTES = 2048;
+/** A leaf that is full grows by an eighth: a list of a few hundred bytes shall not pay for twice that. */
+const LEAF_GROWTH_SHIFT = 3;
 const DIRECTORY_INITIAL_ITEMS = 4;
-/** A directory that has as many leaves is followed by another one. */
-export const DIRECTORY_MAX_ITEMS = 256;
 const LEAF_META = (KIND_LEAF << 28) >>> 0;
 const DIRECTORY_META = (KIND_DIRECTORY << 28) >>> 0;
 
@@ -84,8 +83,10 @@ export class ListParts {
     const words = this.#words;
     const items = this.items(directory);
     const arena = this.#entries.arena;
-    if (items < Math.min(DIRECTORY_MAX_ITEMS, (arena.sizeAt(directory) - PART_HEADER_BYTES) >>> 3)) return directory;
-    const to = arena.allocate(PART_HEADER_BYTES + Math.min(DIRECTORY_MAX_ITEMS, items * 2) * 8);
+    if (items < Math.min(DIRECTORY_LEAVES_MAX_COUNT, (arena.sizeAt(directory) - PART_HEADER_BYTES) >>> 3)) {
+      return directory;
+    }
+    const to = arena.allocate(PART_HEADER_BYTES + Math.min(DIRECTORY_LEAVES_MAX_COUNT, items * 2) * 8);
     for (let word = 0; word < 4 + items * 2; word++) words[to * 2 + word] = words[directory * 2 + word]!;
     this.directoryMoved(to);
     arena.free(directory);
@@ -143,7 +144,7 @@ export class ListParts {
     }
     const largest = LEAF_MAX_BYTES - PART_HEADER_BYTES;
     if (used + size > largest) return 0;
-    return this.resizeLeaf(directory, item, Math.min(largest, Math.max(capacity * 2, used + size)), head);
+    return this.resizeLeaf(directory, item, Math.min(largest, used + size + (used >>> LEAF_GROWTH_SHIFT)), head);
   }
 
   /** Moves a leaf's run into a larger block, all free room at its head or its tail. Answers the leaf from now on. */
@@ -159,7 +160,8 @@ export class ListParts {
     const at = head ? arena.sizeAt(to) - PART_HEADER_BYTES - used : 0;
     copyBytes(this.#bytes, leaf * 8 + PART_HEADER_BYTES + begin, this.#bytes, to * 8 + PART_HEADER_BYTES + at, used);
     this.setRun(to, at, at + used);
-    this.leafMoved(leaf, to);
+    words[directory * 2 + 4 + item * 2] = to;
+    this.#adoptOutside(to);
     arena.free(leaf);
     return to;
   }
@@ -190,7 +192,13 @@ export class ListParts {
     let word = directory * 2 + 4;
     while (words[word] !== from) word += 2;
     words[word] = to;
-    this.eachOutside(to, (at) => this.#entries.blobs.ownerMoved(outsidePiece(this.#bytes, at), to));
+    this.#adoptOutside(to);
+  }
+
+  /** Lets the blobs of a leaf's outside elements name it as their owner. */
+  #adoptOutside(leaf: number): void {
+    if (this.#words[leaf * 2 + 2] === 0) return;
+    this.eachOutside(leaf, (at) => this.#entries.blobs.ownerMoved(outsidePiece(this.#bytes, at), leaf));
   }
 
   /** After compaction: a directory now stands at `to`. */

@@ -18,10 +18,6 @@ const SHORT_MAX_BYTES = 252;
 const LONG = 253;
 const OUTSIDE = 255;
 
-/** Largest run of a packed list or hash. */
-export const PACKED_MAX_BYTES = 512;
-/** Largest element, field or value in a packed list or hash. */
-export const PACKED_ELEMENT_MAX_BYTES = 64;
 /** Bytes that a reference to a blob takes in a run. */
 export const OUTSIDE_BYTES = 10;
 
@@ -120,7 +116,7 @@ export function equalsPacked(
  * The position of element `index` of the `count` in `[start, end)`, counted from the nearer end.
  */
 export function seekPacked(bytes: Uint8Array, start: number, end: number, count: number, index: number): number {
-  if (index < count / 2) {
+  if (index * 2 < count) {
     let at = start;
     for (let i = 0; i < index; i++) at = nextPacked(bytes, at);
     return at;

@@ -30,6 +30,12 @@
  */
 
 import { StoreFullError } from "../errors.ts";
+import {
+  FREED_AT_ONCE_MAX_COUNT,
+  FREEING_STEPS_COUNT,
+  PREFETCH_KEYS_MIN_COUNT,
+  PREFETCH_MAX_COUNT,
+} from "../limits.ts";
 import { Arena, CLASS_SIZES, PAGE_BYTES } from "./arena.ts";
 import {
   bodyWord,
@@ -44,13 +50,19 @@ import {
   KIND_PIECE,
   KIND_STRING,
   KIND_STRING_BLOB,
+  KIND_STRING_SHORT,
   kindOf,
+  SHORT_MAX_BYTES,
+  withShortLength,
 } from "./block.ts";
 import { copyBytes } from "../bytes.ts";
 import { Entries } from "./entries.ts";
 import { Hashes } from "./hash.ts";
 import { Lists } from "./list.ts";
 import { ListParts } from "./list_parts.ts";
+import { Prefetcher } from "./prefetch.ts";
+import type { RecencyList } from "./recency.ts";
+import type { Table } from "./table.ts";
 
 /** What a key holds. */
 export const EntryType = { None: 0, String: 1, List: 2, Hash: 3 } as const;
@@ -76,24 +88,27 @@ export interface StoreStatistics {
   readonly limitBytes: number;
   /** Tables of keys and fields. */
   readonly tableBytes: number;
+  /** What the allocator's account of its pages takes, beside the limit: less than 0.04 % of it. */
+  readonly accountBytes: number;
   readonly keys: number;
   readonly keysWithDeadline: number;
   readonly evictedKeys: number;
   readonly expiredKeys: number;
 }
 
-const TYPE_BY_KIND: readonly EntryType[] = [
+/** What an entry holds, by its kind. */
+const TYPE_BY_KIND = Uint8Array.of(
   EntryType.None,
   EntryType.String,
   EntryType.String,
+  EntryType.String,
   EntryType.List,
   EntryType.List,
   EntryType.Hash,
   EntryType.Hash,
-];
+) as Uint8Array & Record<number, EntryType>;
 
-const STRING_TOP = KIND_STRING << 4;
-const STRING_HEADER_BYTES = HEADER_BYTES[STRING_TOP]!;
+const SHORT_HEADER_BYTES = HEADER_BYTES[KIND_STRING_SHORT << 4]!;
 
 /**
  * Free pages that any small command may need, a page for each class that it takes blocks of. The most has an `hset` of three
@@ -114,10 +129,6 @@ const LARGE_FACTOR = 1.25;
 const SHORT_FACTOR = 2;
 /** Bytes that a small entry takes beside its key and value, for estimating how much to evict. */
 const ENTRY_OVERHEAD_BYTES = 24;
-/** Parts of large removed values that are freed at a time while room is made. */
-const DISMANTLE_STEP = 64;
-/** A removed value of more parts than this is taken apart in steps. */
-const REMOVE_AT_ONCE_MAX = 64;
 
 /** Pages that `bytes` in `count` arguments may need beyond the necessary ones. */
 function pagesFor(bytes: number, count: number): number {
@@ -150,6 +161,10 @@ export class Store {
   readonly #entries: Entries;
   readonly #arena: Arena;
   readonly #words: Uint32Array;
+  readonly #bytes: Uint8Array<ArrayBuffer>;
+  readonly #keys: Table;
+  readonly #recency: RecencyList;
+  readonly #prefetcher: Prefetcher;
   readonly #lists: Lists;
   readonly #listParts: ListParts;
   readonly #hashes: Hashes;
@@ -165,6 +180,10 @@ export class Store {
     this.#arena = new Arena(options.memoryLimitBytes);
     this.#entries = new Entries(this.#arena, options.seed);
     this.#words = this.#arena.words;
+    this.#bytes = this.#arena.bytes;
+    this.#keys = this.#entries.keys;
+    this.#recency = this.#entries.recency;
+    this.#prefetcher = new Prefetcher(this.#entries);
     this.#listParts = new ListParts(this.#entries);
     this.#lists = new Lists(this.#entries, this.#listParts);
     this.#hashes = new Hashes(this.#entries);
@@ -175,7 +194,17 @@ export class Store {
 
   /** Keys, those included that have expired and were not looked at since. */
   get size(): number {
-    return this.#entries.keys.count;
+    return this.#keys.count;
+  }
+
+  /** The arena, for telling the system how to treat its memory. What it holds is nobody's business but the store's. */
+  get memory(): Uint8Array<ArrayBuffer> {
+    return this.#bytes;
+  }
+
+  /** Has somebody told each megabyte how far into the arena the store has come for the first time, in bytes. */
+  set onGrowth(callback: (frontier: number) => void) {
+    this.#arena.onGrowth = callback;
   }
 
   /** Sizes and counts, as a new object. */
@@ -187,6 +216,7 @@ export class Store {
       committedBytes: (arena.pageCount - arena.freePages) * PAGE_BYTES,
       limitBytes: arena.pageCount * PAGE_BYTES,
       tableBytes,
+      accountBytes: arena.accountBytes,
       keys: this.size,
       keysWithDeadline: this.#entries.deadlines.count,
       evictedKeys: this.#evictedKeys,
@@ -215,17 +245,17 @@ export class Store {
     if (necessary > arena.pageCount - arena.tablePages) throw new StoreFullError();
     if (this.#evicts) {
       const goal = arena.usedBytes - bytes - count * ENTRY_OVERHEAD_BYTES;
-      while (arena.usedBytes > goal && (this.#dismantle(DISMANTLE_STEP) || this.#evict()));
+      while (arena.usedBytes > goal && (this.#dismantle(FREEING_STEPS_COUNT) || this.#evict()));
     }
     while (arena.freePages < necessary) {
-      if (arena.compact(this.#moved) || this.#dismantle(DISMANTLE_STEP)) continue;
+      if (arena.compact(this.#moved) || this.#dismantle(FREEING_STEPS_COUNT)) continue;
       if (!this.#evicts || !this.#evict()) throw new StoreFullError();
     }
   }
 
   /** Removes the least recently used key; `false` when there is none. */
   #evict(): boolean {
-    const entry = this.#entries.recency.oldest;
+    const entry = this.#recency.oldest;
     if (entry === 0) return false;
     const size = this.#arena.sizeAt(entry);
     this.#evictedKeys++;
@@ -267,19 +297,67 @@ export class Store {
 
   // Keys.
 
-  /** The entry of a key, which becomes the most recently used, or 0. */
+  /**
+   * The entry of a key, which becomes the most recently used, or 0.
+   *
+   * Commands on one key often come in a row, so the entry at the front of the recency list is compared first: it costs a
+   * nanosecond or two when it is another one, and saves hashing, searching and relinking when it is not.
+   */
   find(key: Uint8Array, start: number, length: number): number {
-    const entry = this.peek(key, start, length);
-    if (entry !== 0) this.#entries.recency.touch(entry);
-    return entry;
+    const newest = this.#recency.newest;
+    let entry = newest;
+    if (newest === 0 || !this.#isNamed(newest, key, start, length)) {
+      entry = this.#keys.find(this.#entries.hashKey(key, start, length), key, start, length, 0, 0);
+      if (entry === 0) return 0;
+      this.#recency.touch(entry);
+    }
+    if ((this.#words[entry * 2 + 3]! & FLAG_DEADLINE) === 0 || !this.hasExpired(entry)) return entry;
+    this.#expire(entry);
+    return 0;
+  }
+
+  /** Whether an entry is that of a key. Keys are compared from their ends, where they differ most. */
+  #isNamed(entry: number, key: Uint8Array, start: number, length: number): boolean {
+    const meta = this.#words[entry * 2 + 3]!;
+    if ((meta & 0xffff) !== length) return false;
+    const bytes = this.#bytes;
+    const at = entry * 8 + HEADER_BYTES[meta >>> 24]!;
+    for (let i = length - 1; i >= 0; i--) {
+      if (bytes[at + i] !== key[start + i]) return false;
+    }
+    return true;
+  }
+
+  /**
+   * Has the processor load what commands on the next few keys will need, all at the same time: see prefetch.ts. Changes
+   * nothing, and does nothing while the keys are so few that they are in the processor's caches anyway.
+   *
+   * @param starts where key `i` begins in `bytes`, for every `step`-th `i` from `from` below `end`
+   * @returns the `i` to go on with; `end` or more when there is no need to call again
+   */
+  prefetch(
+    bytes: Uint8Array,
+    starts: Int32Array,
+    lengths: Int32Array,
+    from: number,
+    end: number,
+    step: number,
+  ): number {
+    if (this.#keys.count < PREFETCH_KEYS_MIN_COUNT) return end;
+    const count = Math.min(PREFETCH_MAX_COUNT, Math.ceil((end - from) / step));
+    if (count > 1) this.#prefetcher.load(bytes, starts, lengths, from, count, step);
+    return from + count * step;
+  }
+
+  /** Whether the keys are so many that {@linkcode prefetch} does anything. */
+  get isLarge(): boolean {
+    return this.#keys.count >= PREFETCH_KEYS_MIN_COUNT;
   }
 
   /** The entry of a key, or 0, without using it. */
   peek(key: Uint8Array, start: number, length: number): number {
-    const entries = this.#entries;
-    const entry = entries.keys.find(entries.hashKey(key, start, length), key, start, length, 0, 0);
-    if (entry === 0 || (this.#words[entry * 2 + 3]! & FLAG_DEADLINE) === 0) return entry;
-    if (entries.deadlines.of(entry) > this.nowMs) return entry;
+    const entry = this.#keys.find(this.#entries.hashKey(key, start, length), key, start, length, 0, 0);
+    if (entry === 0 || !this.hasExpired(entry)) return entry;
     this.#expire(entry);
     return 0;
   }
@@ -291,7 +369,7 @@ export class Store {
 
   /** What a key holds. */
   type(entry: number): EntryType {
-    return TYPE_BY_KIND[kindOf(this.#words[entry * 2 + 3]!)]!;
+    return TYPE_BY_KIND[this.#words[entry * 2 + 3]! >>> 28]!;
   }
 
   /** When a key expires, in ms since 1970; 0: never. */
@@ -321,7 +399,7 @@ export class Store {
     if (kind === KIND_LIST || kind === KIND_HASH) {
       this.#words[entry * 2 + 3] = meta | FLAG_DETACHED;
       entries.garbage.add(entry);
-      if (this.#words[entry * 2 + 4]! <= REMOVE_AT_ONCE_MAX) this.#dismantle(REMOVE_AT_ONCE_MAX);
+      if (this.#words[entry * 2 + 4]! <= FREED_AT_ONCE_MAX_COUNT) this.#dismantle(FREED_AT_ONCE_MAX_COUNT);
       return;
     }
     entries.freeBlob(entry);
@@ -342,7 +420,7 @@ export class Store {
   /** Copies a key. */
   copyKey(entry: number, target: Uint8Array, at: number): void {
     const meta = this.#words[entry * 2 + 3]!;
-    copyBytes(this.#arena.bytes, entry * 8 + HEADER_BYTES[meta >>> 24]!, target, at, keyLengthOf(meta));
+    copyBytes(this.#bytes, entry * 8 + HEADER_BYTES[meta >>> 24]!, target, at, keyLengthOf(meta));
   }
 
   /**
@@ -353,29 +431,37 @@ export class Store {
    * @param visit must not change the store
    */
   scan(cursor: number, visit: (entry: number) => void): number {
-    return this.#entries.keys.scan(cursor, visit);
+    return this.#keys.scan(cursor, visit);
   }
 
   /** The least recently used key, or 0. */
   oldest(): number {
-    return this.#entries.recency.oldest;
+    return this.#recency.oldest;
   }
 
   /** The key used next after that, or 0. */
   newer(entry: number): number {
-    return this.#entries.recency.newer(entry);
+    return this.#recency.newer(entry);
   }
 
   /**
-   * Removes keys whose time has come, and frees parts of large values removed before.
+   * Removes keys whose time has come.
    *
-   * @param budget most steps to take, each well below a microsecond or two: an expired key, or a part of a large value
+   * @param budget most steps to take, each about half a microsecond: a key that has expired, or one to look at again later
    * @returns whether more is due
    */
   expireDue(budget: number): boolean {
-    const left = this.#entries.deadlines.expire(this.nowMs, budget, this.#expire);
-    if (left === 0) return true;
-    this.#dismantle(left);
+    return this.#entries.deadlines.expire(this.nowMs, budget, this.#expire) === 0;
+  }
+
+  /**
+   * Frees parts of large values that were removed before.
+   *
+   * @param budget most steps to take, each about half a microsecond: a leaf of a list, a field of a hash, or 64 KiB
+   * @returns whether there are more
+   */
+  freeRemoved(budget: number): boolean {
+    this.#dismantle(budget);
     return this.#entries.garbage.oldest !== 0;
   }
 
@@ -383,12 +469,17 @@ export class Store {
 
   /** The length of a string in bytes. */
   stringLength(entry: number): number {
-    return this.#words[entry * 2 + 4]!;
+    return this.#entries.valueLength(entry);
   }
 
   /** Copies bytes `[from, from + length)` of a string. */
   copyString(entry: number, from: number, target: Uint8Array, at: number, length: number): void {
-    this.#entries.copyValue(entry, from, target, at, length);
+    const meta = this.#words[entry * 2 + 3]!;
+    if (meta >>> 28 <= KIND_STRING) {
+      copyBytes(this.#bytes, entry * 8 + HEADER_BYTES[meta >>> 24]! + (meta & 0xffff) + from, target, at, length);
+    } else {
+      this.#entries.copyValue(entry, from, target, at, length);
+    }
   }
 
   /**
@@ -412,27 +503,27 @@ export class Store {
     const entries = this.#entries;
     const words = this.#words;
     if (entry !== 0) {
-      const top = words[entry * 2 + 3]! >>> 24;
-      const size = STRING_HEADER_BYTES + keyLength + valueLength;
-      // Most writes replace a small string by one of about the same size.
-      const inline = entries.isInline(STRING_HEADER_BYTES, keyLength, valueLength);
-      if (top === STRING_TOP && deadlineMs === 0 && inline && this.#arena.fits(entry, size)) {
-        words[entry * 2 + 4] = valueLength;
-        copyBytes(value, valueStart, this.#arena.bytes, entry * 8 + STRING_HEADER_BYTES + keyLength, valueLength);
+      const meta = words[entry * 2 + 3]!;
+      // Most writes replace a short string by one of about the same size.
+      if (
+        meta >>> 28 === KIND_STRING_SHORT && deadlineMs === 0 && valueLength <= SHORT_MAX_BYTES &&
+        this.#arena.fits(entry, SHORT_HEADER_BYTES + keyLength + valueLength)
+      ) {
+        words[entry * 2 + 3] = withShortLength(meta, valueLength);
+        copyBytes(value, valueStart, this.#bytes, entry * 8 + SHORT_HEADER_BYTES + keyLength, valueLength);
         return entry;
       }
-      if (top >>> 4 <= KIND_STRING_BLOB) {
+      if (meta >>> 28 <= KIND_STRING_BLOB) {
         if (this.deadline(entry) !== deadlineMs) entry = entries.setDeadline(entry, deadlineMs);
         return entries.replaceValue(entry, value, valueStart, valueLength);
       }
       this.remove(entry);
     }
-    const header = STRING_HEADER_BYTES + (deadlineMs === 0 ? 0 : 16);
-    const inline = entries.isInline(header, keyLength, valueLength);
-    const kind = inline ? KIND_STRING : KIND_STRING_BLOB;
-    const made = entries.create(kind, key, keyStart, keyLength, inline ? valueLength : 0);
+    const kind = entries.stringKind(deadlineMs !== 0, keyLength, valueLength);
+    const inlineSize = kind === KIND_STRING_BLOB ? 0 : valueLength;
+    const made = entries.create(kind, key, keyStart, keyLength, deadlineMs, inlineSize);
     entries.writeValue(made, value, valueStart, valueLength);
-    return deadlineMs === 0 ? made : entries.setDeadline(made, deadlineMs);
+    return made;
   }
 
   /** Appends to a string. Answers its entry from now on. */
@@ -465,7 +556,7 @@ export class Store {
       : this.#lists.push(entry, head, source, start, length);
   }
 
-  /** Puts the cursor on the element at `index`, 0 or more; `false` when there is none. */
+  /** Puts the cursor on the element at `index`, counted from behind the last when negative; `false` if there is none. */
   listSeek(entry: number, index: number): boolean {
     return this.#lists.seek(entry, index);
   }
@@ -530,7 +621,7 @@ export class Store {
     valueLength: number,
   ): number {
     this.changes++;
-    if (entry === 0) entry = this.#hashes.create(key, keyStart, keyLength);
+    if (entry === 0) entry = this.#hashes.create(key, keyStart, keyLength, fieldLength + valueLength);
     return this.#hashes.set(entry, field, fieldStart, fieldLength, value, valueStart, valueLength);
   }
 

@@ -96,19 +96,21 @@ export class Table {
    * @param scopeLow low word of the scope's id; ignored when the table is not scoped
    */
   find(hash: number, key: Uint8Array, start: number, length: number, scopeLow: number, scopeHigh: number): number {
-    if (!this.#allocated) return 0;
     const words = this.#words;
-    const pattern = Math.imul(tagOf(hash), 0x01010101);
-    let base = this.#baseOf(hash);
+    const bytes = this.#bytes;
+    const scoped = this.#scoped;
+    const pattern = patternOf(hash);
+    let base = this.bucketOf(hash);
     for (;;) {
-      for (let group = 0; group < 3; group++) {
-        let matches = zeroBytes(words[base + group]! ^ pattern);
-        while (matches !== 0) {
-          const place = group * 4 + (lowestBit(matches) >>> 3);
-          const entry = words[base + REFERENCES_WORD + place]!;
-          if (entry !== 0 && this.#is(entry, hash, key, start, length, scopeLow, scopeHigh)) return entry;
-          matches &= matches - 1;
-        }
+      for (let matches = this.#matches(base, pattern); matches !== 0; matches &= matches - 1) {
+        const entry = words[base + REFERENCES_WORD + placeOf(matches)]!;
+        if (entry === 0) continue;
+        const word = entry * 2;
+        if ((words[word + 2]! | 0) !== hash) continue;
+        const meta = words[word + 3]!;
+        if ((meta & 0xffff) !== length) continue;
+        if (scoped && (words[word + 5] !== scopeLow || words[word + 6] !== scopeHigh)) continue;
+        if (equalBytes(bytes, entry * 8 + HEADER_BYTES[meta >>> 24]!, key, start, length)) return entry;
       }
       const chain = words[base + CHAIN_WORD]!;
       if (chain === 0) return 0;
@@ -116,28 +118,20 @@ export class Table {
     }
   }
 
-  #is(
-    entry: number,
-    hash: number,
-    key: Uint8Array,
-    start: number,
-    length: number,
-    scopeLow: number,
-    scopeHigh: number,
-  ): boolean {
+  /**
+   * Places in the bucket at `base` whose tags match, as bits that `placeOf` understands: all twelve in one number, since
+   * a branch for each group of four would be guessed wrong by the processor every other time.
+   */
+  #matches(base: number, pattern: number): number {
     const words = this.#words;
-    const word = entry * 2;
-    if ((words[word + 2]! | 0) !== hash) return false;
-    const meta = words[word + 3]!;
-    if ((meta & 0xffff) !== length) return false;
-    if (this.#scoped && (words[word + 5] !== scopeLow || words[word + 6] !== scopeHigh)) return false;
-    return equalBytes(this.#bytes, entry * 8 + HEADER_BYTES[meta >>> 24]!, key, start, length);
+    return (zeroBytes(words[base]! ^ pattern) >>> 7) | (zeroBytes(words[base + 1]! ^ pattern) >>> 6) |
+      (zeroBytes(words[base + 2]! ^ pattern) >>> 5);
   }
 
   /** Puts in an entry that is not there. May need a page of the arena, or two. */
   insert(hash: number, entry: number): void {
     this.allocate();
-    this.#place(this.#baseOf(hash), tagOf(hash), entry);
+    this.#place(this.bucketOf(hash), tagOf(hash), entry);
     this.count++;
     if (this.count > (this.#mask + 1 + this.#split) * GROW_LOAD) this.#grow();
   }
@@ -145,7 +139,7 @@ export class Table {
   /** Takes out an entry that is there. */
   remove(hash: number, entry: number): void {
     const words = this.#words;
-    let base = this.#baseOf(hash);
+    let base = this.bucketOf(hash);
     let previous = -1;
     let place = this.#placeOf(base, hash, entry);
     while (place < 0) {
@@ -168,7 +162,7 @@ export class Table {
   /** The entry at `from` now stands at `to`. */
   replace(hash: number, from: number, to: number): void {
     const words = this.#words;
-    let base = this.#baseOf(hash);
+    let base = this.bucketOf(hash);
     for (;;) {
       const place = this.#placeOf(base, hash, from);
       if (place >= 0) {
@@ -193,7 +187,7 @@ export class Table {
     const hash = reverseBits(cursor);
     const low = (hash & this.#mask) >>> 0;
     const bits = low < this.#split ? this.#level + 1 : this.#level;
-    let base = this.#baseOf(hash);
+    let base = this.bucketOf(hash);
     for (;;) {
       for (let place = 0; place < PLACES; place++) {
         const entry = words[base + REFERENCES_WORD + place]!;
@@ -208,11 +202,17 @@ export class Table {
     return next >= 2 ** 32 ? 0 : next;
   }
 
-  /** Word of the bucket that `hash` belongs to. */
-  #baseOf(hash: number): number {
+  /** Word of the bucket that `hash` belongs to. The table must not be empty. */
+  bucketOf(hash: number): number {
     let bucket = hash & this.#mask;
     if (bucket < this.#split) bucket = hash & (this.#mask * 2 + 1);
     return this.#base(bucket);
+  }
+
+  /** The first entry whose tag is that of `hash` in a bucket, its chain left out; 0 when there is none. For prefetching. */
+  guess(bucket: number, hash: number): number {
+    const matches = this.#matches(bucket, patternOf(hash));
+    return matches === 0 ? 0 : this.#words[bucket + REFERENCES_WORD + placeOf(matches)]!;
   }
 
   #base(bucket: number): number {
@@ -221,15 +221,9 @@ export class Table {
 
   /** The place of `entry` in the bucket at `base`, or -1. */
   #placeOf(base: number, hash: number, entry: number): number {
-    const words = this.#words;
-    const pattern = Math.imul(tagOf(hash), 0x01010101);
-    for (let group = 0; group < 3; group++) {
-      let matches = zeroBytes(words[base + group]! ^ pattern);
-      while (matches !== 0) {
-        const place = group * 4 + (lowestBit(matches) >>> 3);
-        if (words[base + REFERENCES_WORD + place] === entry) return place;
-        matches &= matches - 1;
-      }
+    for (let matches = this.#matches(base, patternOf(hash)); matches !== 0; matches &= matches - 1) {
+      const place = placeOf(matches);
+      if (this.#words[base + REFERENCES_WORD + place] === entry) return place;
     }
     return -1;
   }
@@ -237,14 +231,13 @@ export class Table {
   #place(base: number, tag: number, entry: number): void {
     const words = this.#words;
     for (;;) {
-      for (let group = 0; group < 3; group++) {
-        const free = zeroBytes(words[base + group]!);
-        if (free !== 0) {
-          const byte = lowestBit(free) >>> 3;
-          words[base + group]! |= tag << (byte * 8);
-          words[base + REFERENCES_WORD + group * 4 + byte] = entry;
-          return;
-        }
+      // The lowest match is never a false one, and a tag of 0 is a free place.
+      const free = this.#matches(base, 0);
+      if (free !== 0) {
+        const place = placeOf(free);
+        words[base + (place >>> 2)]! |= tag << ((place & 3) * 8);
+        words[base + REFERENCES_WORD + place] = entry;
+        return;
       }
       if (words[base + CHAIN_WORD] === 0) words[base + CHAIN_WORD] = this.#takeBucket() + 1;
       base = (words[base + CHAIN_WORD]! - 1) * BUCKET_WORDS;
@@ -311,7 +304,7 @@ export class Table {
     for (let i = 0; i < this.#scratchCount; i++) {
       const entry = this.#scratch[i]!;
       const hash = this.#words[entry * 2 + 2]! | 0;
-      this.#place(this.#baseOf(hash), tagOf(hash), entry);
+      this.#place(this.bucketOf(hash), tagOf(hash), entry);
     }
   }
 
@@ -346,13 +339,20 @@ function tagOf(hash: number): number {
   return (hash >>> 24) || 1;
 }
 
+/** A hash's tag in each byte of a word. */
+function patternOf(hash: number): number {
+  return Math.imul(tagOf(hash), 0x01010101);
+}
+
 /** Bit 7 of every byte of `word` that is 0; bytes above such a one may be marked too, so matches are verified. */
 function zeroBytes(word: number): number {
   return (word - 0x01010101) & ~word & 0x80808080;
 }
 
-function lowestBit(word: number): number {
-  return 31 - Math.clz32(word & -word);
+/** The place that the lowest bit of `matches` stands for: bit 8 × byte + group is byte `byte` of tag word `group`. */
+function placeOf(matches: number): number {
+  const bit = 31 - Math.clz32(matches & -matches);
+  return ((bit & 7) << 2) + (bit >>> 3);
 }
 
 /** The 32 bits of `word` in reverse order, unsigned. */

@@ -47,6 +47,8 @@ export class Connection {
   #closed = false;
   /** Whether the last read filled an empty buffer. */
   #filled = false;
+  /** The read that {@linkcode readAhead} has under way. */
+  #ahead: Promise<boolean> | undefined;
 
   constructor(socket: ByteSocket) {
     this.#socket = socket;
@@ -63,7 +65,31 @@ export class Connection {
    * @returns `false` when the peer has ended the connection in order
    * @throws what the socket throws when the connection is lost or was closed
    */
-  async fill(): Promise<boolean> {
+  fill(): Promise<boolean> {
+    return this.#ahead ?? this.#fill();
+  }
+
+  /**
+   * Reads once, as {@linkcode fill} does, while requests borrow the buffer: what they borrow stays where it is. For
+   * noticing that the peer ends the connection. A `fill` that comes meanwhile is answered by the same read.
+   *
+   * @returns `false` when the peer has ended the connection in order
+   * @throws what the socket throws when the connection is lost or was closed
+   */
+  readAhead(): Promise<boolean> {
+    this.#ahead ??= this.#readBehind().finally(() => this.#ahead = undefined);
+    return this.#ahead;
+  }
+
+  async #readBehind(): Promise<boolean> {
+    if (this.end === this.buffer.length) this.#grow();
+    const count = await this.#socket.read(this.buffer.subarray(this.end));
+    if (count === null) return false;
+    this.end += count;
+    return true;
+  }
+
+  async #fill(): Promise<boolean> {
     if (this.start === this.end) {
       // One read that filled the buffer left more behind: such a peer gets larger batches, and an idle one costs little.
       const size = this.buffer.length;
@@ -84,15 +110,19 @@ export class Connection {
   #makeRoom(): void {
     const unread = this.end - this.start;
     // Moving is worth it while at least half of the buffer becomes free; else each byte would be moved many times.
-    if (unread <= this.buffer.length / 2) {
-      this.buffer.copyWithin(0, this.start, this.end);
-    } else {
-      const grown = new Uint8Array(this.buffer.length * 2);
-      grown.set(this.buffer.subarray(this.start, this.end));
-      this.buffer = grown;
-    }
+    if (unread > this.buffer.length / 2) return this.#grow();
+    this.buffer.copyWithin(0, this.start, this.end);
     this.start = 0;
     this.end = unread;
+  }
+
+  /** Goes on with a larger buffer; the one of before stays as it is. */
+  #grow(): void {
+    const grown = new Uint8Array(this.buffer.length * 2);
+    grown.set(this.buffer.subarray(this.start, this.end));
+    this.buffer = grown;
+    this.end -= this.start;
+    this.start = 0;
   }
 
   /**

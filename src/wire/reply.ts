@@ -2,8 +2,22 @@
  * Replies, collected for one write.
  *
  * A command tells its answer to a `Reply` in terms of meaning (an integer, a bulk of bytes, a map…); the protocol of
- * the connection decides which bytes that is. Replies of all commands of one read batch stand one behind another in
- * one buffer, which is written to the socket once. Nothing is allocated per reply; the buffer doubles when it is full.
+ * the connection decides which bytes that is. Replies of all commands of one read batch stand one behind another, and
+ * nothing is allocated per reply.
+ *
+ * ```text
+ * nearly always   buffer   [ reply | reply | reply … | room ]           one buffer, which doubles; one write
+ *                                                    length
+ *
+ * much said       chunks   [ reply | rep ] [ ly … ] [ …    ]            finished, written first
+ *                 buffer   [ … | room ]                                 the chunk being filled
+ *                              length
+ * ```
+ *
+ * A buffer that would have to grow beyond `REPLY_CHUNK_BYTES` is put aside as a finished chunk, and another one is begun;
+ * a value larger than that gets a chunk of its own size. So what was written is not copied again however long a reply
+ * gets, and no step takes longer than a chunk does. What is told later than it stands (the length of a frame, the count
+ * of an array) is filled in wherever it went.
  *
  * An aggregate is told head first: `map(2)` is followed by exactly four values.
  *
@@ -11,7 +25,12 @@
  */
 
 import { copyBytes, encodeText } from "../bytes.ts";
-import { BUFFER_KEEP_MAX_BYTES, REPLY_BUFFER_INITIAL_BYTES, REPLY_SIZE_MAX_BYTES } from "../limits.ts";
+import {
+  BUFFER_KEEP_MAX_BYTES,
+  REPLY_BUFFER_INITIAL_BYTES,
+  REPLY_CHUNK_BYTES,
+  REPLY_SIZE_MAX_BYTES,
+} from "../limits.ts";
 import { ReplyError } from "../errors.ts";
 import type { ReplyCode } from "../errors.ts";
 import {
@@ -28,15 +47,45 @@ import {
 
 /** Most bytes that any protocol puts around a value. */
 const VALUE_OVERHEAD_MAX_BYTES = 16;
+/** A buffer of which less than one part in so many is filled is copied into the next: it is not worth a write. */
+const CHUNK_WORTHY_SHARE = 64;
 
 /** What a command says its answer to. One value a command, unless it announced an aggregate. */
 export abstract class Reply {
-  /** Holds the replies of the batch in `[0, length)`. Replaced when it grows, so read it after `reserve`. */
+  /** The chunk being filled, up to {@linkcode length}. Replaced when it is full, so read it after `reserve`. */
   buffer: Uint8Array<ArrayBuffer> = new Uint8Array(REPLY_BUFFER_INITIAL_BYTES);
   /** Bytes of {@linkcode buffer} that are filled. */
   length = 0;
-  /** Where the reply to the command now running begins. */
+  /** {@linkcode buffer} for numbers of several bytes, which take one store then. */
+  protected view: DataView = new DataView(this.buffer.buffer);
+  /** Where the reply to the command now running begins, in the chunk that {@linkcode begunChunk} tells. */
   protected begun = 0;
+  /** Which of the finished chunks the reply to the command now running begins in; -1 while that is {@linkcode buffer}. */
+  protected begunChunk = -1;
+  readonly #chunkBytes: number;
+  readonly #sizeMaxBytes: number;
+  /** The finished chunks. */
+  #chunks: Uint8Array<ArrayBuffer>[] = [];
+  #chunksSize = 0;
+  /** The part of `#chunksSize` that the reply to the command now running has. */
+  #begunSize = 0;
+  /** Where the array begins whose count is not known yet: its chunk's index and its place in it. */
+  #openChunk = 0;
+  #openAt = 0;
+
+  /**
+   * @param chunkBytes what a chunk is at most, unless a single value is larger; `Infinity` keeps all in one buffer
+   * @param sizeMaxBytes the largest reply to one command
+   */
+  constructor(chunkBytes: number = REPLY_CHUNK_BYTES, sizeMaxBytes: number = REPLY_SIZE_MAX_BYTES) {
+    this.#chunkBytes = chunkBytes;
+    this.#sizeMaxBytes = sizeMaxBytes;
+  }
+
+  /** Bytes of all replies of the batch. */
+  get size(): number {
+    return this.#chunksSize + this.length;
+  }
 
   /** Starts the reply to the next command. */
   abstract begin(): void;
@@ -58,6 +107,10 @@ export abstract class Reply {
   abstract reserve(length: number): number;
   /** Begins an array of `count` values. */
   abstract array(count: number): void;
+  /** Begins an array whose count {@linkcode closeArray} tells. One at a time. */
+  abstract openArray(): void;
+  /** Tells how many values have followed {@linkcode openArray}. */
+  abstract closeArray(count: number): void;
   /** Begins a map of `count` pairs, each a key and a value. */
   abstract map(count: number): void;
   /** Answers a refusal, and forgets what this command has said so far. */
@@ -85,29 +138,120 @@ export abstract class Reply {
     this.grow(size + count * VALUE_OVERHEAD_MAX_BYTES);
   }
 
-  /** Empties the buffer after it was written; a large one is given back. */
+  /**
+   * Takes out the first of the finished chunks, which stand before what {@linkcode buffer} holds, so that its memory is
+   * free as soon as it was written. Only between commands.
+   *
+   * @returns `undefined` when there is none
+   */
+  takeChunk(): Uint8Array<ArrayBuffer> | undefined {
+    const chunk = this.#chunks.shift();
+    if (chunk !== undefined) this.#chunksSize -= chunk.length;
+    return chunk;
+  }
+
+  /** All replies of the batch in one piece: borrowed until something changes where they are in one chunk, else a copy. */
+  contents(): Uint8Array<ArrayBuffer> {
+    const last = this.buffer.subarray(0, this.length);
+    if (this.#chunks.length === 0) return last;
+    const joined = new Uint8Array(this.size);
+    let at = 0;
+    for (const chunk of [...this.#chunks, last]) {
+      joined.set(chunk, at);
+      at += chunk.length;
+    }
+    return joined;
+  }
+
+  /** Forgets all replies after they were written; a large buffer is given back. */
   clear(): void {
     this.length = 0;
     this.begun = 0;
-    if (this.buffer.length > BUFFER_KEEP_MAX_BYTES) this.buffer = new Uint8Array(REPLY_BUFFER_INITIAL_BYTES);
+    if (this.#chunksSize !== 0) this.#dropChunks(0);
+    if (this.buffer.length > BUFFER_KEEP_MAX_BYTES) this.#use(new Uint8Array(REPLY_BUFFER_INITIAL_BYTES));
+  }
+
+  /** Bytes that the command now running has said. */
+  protected get said(): number {
+    return this.begunChunk === -1 ? this.length - this.begun : this.#begunSize + this.length;
+  }
+
+  /** Fills in a 32-bit number in a chunk: a finished one, or else `buffer`. */
+  protected patch(chunk: number, at: number, value: number): void {
+    write32(chunk >= 0 && chunk < this.#chunks.length ? this.#chunks[chunk]! : this.buffer, at, value);
+  }
+
+  /** Takes note that an array begins at `length` whose count is not known yet. */
+  protected markArray(): void {
+    this.#openChunk = this.#chunks.length;
+    this.#openAt = this.length;
+  }
+
+  /** Fills in a 32-bit number `offset` bytes behind where {@linkcode markArray} was called. */
+  protected patchArray(offset: number, value: number): void {
+    this.patch(this.#openChunk, this.#openAt + offset, value);
+  }
+
+  /** Forgets what the command now running has said. */
+  protected retract(): void {
+    if (this.begunChunk !== -1) {
+      const chunk = this.#chunks[this.begunChunk]!;
+      this.#dropChunks(this.begunChunk);
+      this.#use(new Uint8Array(chunk.buffer));
+    }
+    this.length = this.begun;
+  }
+
+  /** Forgets the finished chunks from `index` on. */
+  #dropChunks(index: number): void {
+    for (const chunk of this.#chunks.splice(index)) this.#chunksSize -= chunk.length;
+    this.begunChunk = -1;
   }
 
   /**
-   * Makes room for `size` more bytes.
+   * Makes room for `size` more bytes, side by side.
    *
    * @throws {ReplyError} when the reply to this command would exceed `REPLY_SIZE_MAX_BYTES`
    */
   protected grow(size: number): void {
-    const needed = this.length + size;
-    if (needed <= this.buffer.length) return;
-    if (needed - this.begun > REPLY_SIZE_MAX_BYTES) {
-      throw new ReplyError("ERR", `reply exceeds ${REPLY_SIZE_MAX_BYTES} bytes; ask for less at a time`);
+    if (this.length + size > this.buffer.length) this.#extend(size);
+  }
+
+  #extend(size: number): void {
+    const left = this.#sizeMaxBytes - this.said;
+    if (size > left) {
+      throw new ReplyError("ERR", `reply exceeds ${this.#sizeMaxBytes} bytes; ask for less at a time`);
     }
+    const { buffer, length } = this;
+    const isFull = length + size > this.#chunkBytes && length > this.#chunkBytes / CHUNK_WORTHY_SHARE;
+    const kept = isFull ? 0 : length;
     // Never beyond the bound, so that spare room cannot carry a reply past it.
-    const doubled = Math.min(this.buffer.length * 2, this.begun + REPLY_SIZE_MAX_BYTES);
-    const grown = new Uint8Array(Math.max(needed, doubled));
-    grown.set(this.buffer.subarray(0, this.length));
-    this.buffer = grown;
+    const spare = Math.min(buffer.length * 2, this.#chunkBytes, kept + left);
+    const grown = new Uint8Array(Math.max(kept + size, spare));
+    if (isFull) this.#putAside();
+    else grown.set(buffer.subarray(0, length));
+    this.#use(grown);
+  }
+
+  /** Puts the filled part of `buffer` aside as a finished chunk. The caller replaces `buffer`. */
+  #putAside(): void {
+    if (this.begunChunk !== -1) {
+      this.#begunSize += this.length;
+    } else if (this.begun === this.length) {
+      // It has said nothing yet: it begins in the next chunk.
+      this.begun = 0;
+    } else {
+      this.begunChunk = this.#chunks.length;
+      this.#begunSize = this.length - this.begun;
+    }
+    this.#chunks.push(this.buffer.subarray(0, this.length));
+    this.#chunksSize += this.length;
+    this.length = 0;
+  }
+
+  #use(buffer: Uint8Array<ArrayBuffer>): void {
+    this.buffer = buffer;
+    this.view = new DataView(buffer.buffer);
   }
 }
 
@@ -115,9 +259,11 @@ export abstract class Reply {
  * Replies in the native protocol: `length:u32` and one MessagePack array, `[0, value]` or `[1, code, message]`.
  *
  * ```text
- * begin   length 0 0 0 0 · 92 00
- * …       value
- * end     length is filled in
+ * begin        length 0 0 0 0 · 92 00
+ * …            value
+ * openArray    dd 0 0 0 0               as wide as any count needs
+ * closeArray   the count is filled in
+ * end          length is filled in
  * ```
  *
  * The server's own words are str, data is bin.
@@ -126,14 +272,18 @@ export class NativeReply extends Reply {
   override begin(): void {
     this.begun = this.length;
     this.grow(6);
-    const buffer = this.buffer;
-    buffer[this.length + 4] = 0x92;
-    buffer[this.length + 5] = 0;
-    this.length += 6;
+    const at = this.length;
+    this.view.setUint16(at + 4, 0x9200);
+    this.length = at + 6;
   }
 
   override end(): void {
-    write32(this.buffer, this.begun, this.length - this.begun - 4);
+    if (this.begunChunk === -1) {
+      this.view.setUint32(this.begun, this.length - this.begun - 4);
+    } else {
+      this.patch(this.begunChunk, this.begun, this.said - 4);
+      this.begunChunk = -1;
+    }
   }
 
   override ok(): void {
@@ -171,6 +321,19 @@ export class NativeReply extends Reply {
   }
 
   override reserve(length: number): number {
+    // Most values are short, and this is said more often than anything else.
+    const { buffer, length: at } = this;
+    const end = at + 2 + length;
+    if (length < 0x100 && end <= buffer.length) {
+      buffer[at] = Form.Bin8;
+      buffer[at + 1] = length;
+      this.length = end;
+      return at + 2;
+    }
+    return this.#reserveLong(length);
+  }
+
+  #reserveLong(length: number): number {
     this.grow(HEADER_MAX_BYTES + length);
     const at = writeBinHeader(this.buffer, this.length, length);
     this.length = at + length;
@@ -182,13 +345,24 @@ export class NativeReply extends Reply {
     this.length = writeArrayHeader(this.buffer, this.length, count);
   }
 
+  override openArray(): void {
+    this.grow(5);
+    this.markArray();
+    this.buffer[this.length] = Form.Array32;
+    this.length += 5;
+  }
+
+  override closeArray(count: number): void {
+    this.patchArray(1, count);
+  }
+
   override map(count: number): void {
     this.grow(HEADER_MAX_BYTES);
     this.length = writeMapHeader(this.buffer, this.length, count);
   }
 
   override error(code: ReplyCode, message: string): void {
-    this.length = this.begun;
+    this.retract();
     const text = encodeText(message);
     this.grow(4 + 2 + HEADER_MAX_BYTES + code.length + HEADER_MAX_BYTES + text.length);
     this.buffer[this.length + 4] = 0x93;

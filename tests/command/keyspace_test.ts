@@ -1,8 +1,10 @@
 import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
+import { ReplyError } from "../../src/errors.ts";
 import { DEADLINE_MAX_MS, PATTERN_SIZE_MAX_BYTES, SCAN_COUNT_MAX, SCAN_REPLY_MAX_BYTES } from "../../src/limits.ts";
+import { NativeReply } from "../../src/wire/reply.ts";
 import { testCommands } from "../support/test_commands.ts";
-import type { MemoryClient } from "../support/memory_client.ts";
-import { START_MS } from "../support/memory_client.ts";
+import type { MakeClient } from "../support/test_commands.ts";
+import { makeStore, MemoryClient, readable, START_MS } from "../support/memory_client.ts";
 
 const NOT_INTEGER = "ERR value is not an integer or out of range";
 
@@ -187,6 +189,132 @@ testCommands("keys answers what matches, any bytes", (makeClient) => {
   assertEquals(client.refusal("scan", "0", "match", long + "*"), `ERR pattern exceeds ${PATTERN_SIZE_MAX_BYTES} bytes`);
 });
 
+// Keys in slices: one step a slice, which looks at about a thousand keys.
+
+const MANY = Array.from({ length: 6_000 }, (_, i) => `stable:${i}`);
+
+/** Two clients of one store with many keys, the first of which pauses as often as it can. */
+function makePair(makeClient: MakeClient, reply?: NativeReply): { walker: MemoryClient; other: MemoryClient } {
+  const walker = makeClient(reply === undefined ? {} : { reply });
+  const other = makeClient({ store: walker.store });
+  other.call("mset", ...MANY.flatMap((key) => [key, ""]));
+  walker.stepsASlice = 1;
+  return { walker, other };
+}
+
+/** What `keys` answers, each key once. */
+async function keysOf(client: MemoryClient, pattern: string): Promise<string[]> {
+  const answer = await client.wait("keys", pattern);
+  if (answer instanceof ReplyError) throw answer;
+  const found = readable(answer) as string[];
+  assertEquals(new Set(found).size, found.length, "a key is answered twice");
+  return found;
+}
+
+testCommands(
+  "keys answers every key that is there throughout, whatever other clients do meanwhile",
+  async (makeClient) => {
+    const { walker, other } = makePair(makeClient);
+    const newKeys = (round: number) => Array.from({ length: 2_000 }, (_, i) => `new:${round}:${i}`);
+    let pauses = 0;
+    walker.pausing = async () => {
+      pauses++;
+      // The table grows and shrinks, and what was found moves or goes.
+      other.call("mset", ...newKeys(pauses).flatMap((key) => [key, ""]));
+      if (pauses % 2 === 0) other.call("remove", ...newKeys(pauses - 1));
+      other.call("mset", ...MANY.slice(0, 500).flatMap((key) => [key, "longer ".repeat(pauses)]));
+      other.call("remove", ...MANY.slice(5_000));
+      await new Promise((resolve) => setTimeout(resolve, 0));
+    };
+    const found = new Set(await keysOf(walker, "*"));
+    assert(pauses > 3, `${pauses} pauses`);
+    for (const key of MANY.slice(0, 5_000)) assert(found.has(key), key);
+    // Nothing is left behind in the reply or the walk.
+    walker.stepsASlice = Infinity;
+    assertEquals((walker.text("keys", "stable:*") as string[]).sort(), MANY.slice(0, 5_000).toSorted());
+  },
+);
+
+testCommands("keys with a pattern pauses as well, though it answers nothing", async (makeClient) => {
+  const { walker, other } = makePair(makeClient);
+  let pauses = 0;
+  walker.pausing = () => {
+    pauses++;
+    assertEquals(other.text("ping"), "PONG");
+  };
+  assertEquals(await keysOf(walker, "none*"), []);
+  assert(pauses > 3, `${pauses} pauses`);
+  const expected = Array.from({ length: 10 }, (_, i) => `stable:12${i}4`);
+  assertEquals((await keysOf(walker, "stable:12?4")).sort(), expected);
+});
+
+testCommands("keys goes on when all is flushed between its slices, with the keys of then", async (makeClient) => {
+  const { walker, other } = makePair(makeClient);
+  let pauses = 0;
+  walker.pausing = () => {
+    if (++pauses !== 2) return;
+    other.call("flush");
+    other.call("set", "late", "");
+  };
+  const found = await keysOf(walker, "*");
+  assertEquals(pauses, 2, "there is nothing left to walk over");
+  assert(found.length > 1_000 && found.length < 5_000, `${found.length} keys`);
+  for (const key of found) assert(MANY.includes(key) || key === "late", key);
+});
+
+testCommands("keys leaves out what has expired by the time it comes by", async (makeClient) => {
+  const { walker, other } = makePair(makeClient);
+  for (const key of MANY) other.call("pexpire", key, "10");
+  let pauses = 0;
+  walker.pausing = () => {
+    if (++pauses === 2) walker.nowMs += 10;
+  };
+  const found = await keysOf(walker, "*");
+  assert(found.length > 1_000 && found.length < 3_500, `${found.length} keys`);
+  assert(pauses > 3, "it goes on to the end");
+});
+
+testCommands("keys refuses a reply beyond the bound, in the first slice and in later ones", async (makeClient) => {
+  for (const bound of [10_000, 50_000]) {
+    const { walker } = makePair(makeClient, new NativeReply(1024, bound));
+    let pauses = 0;
+    walker.pausing = () => void pauses++;
+    const answer = await walker.wait("keys", "*");
+    assert(answer instanceof ReplyError);
+    assertEquals(answer.message, `reply exceeds ${bound} bytes; ask for less at a time`);
+    assertEquals(pauses > 0, bound > 10_000);
+    assertEquals(walker.text("exists", MANY[0]!), 1);
+    assertEquals((await keysOf(walker, "stable:11*")).length, 111);
+  }
+});
+
+testCommands("keys ends when a pause says that there is no reason to go on", async (makeClient) => {
+  const { walker } = makePair(makeClient);
+  let pauses = 0;
+  walker.pausing = () => {
+    if (++pauses === 2) throw new ReplyError("ERR", "enough");
+  };
+  const answer = await walker.wait("keys", "*");
+  assert(answer instanceof ReplyError);
+  assertEquals([answer.message, pauses], ["enough", 2]);
+});
+
+Deno.test("keys answers every key that is there throughout while others are evicted", async () => {
+  const store = makeStore(8 * 1024 * 1024);
+  const { walker, other } = makePair((options) => new MemoryClient({ store, ...options }));
+  let made = 0;
+  walker.pausing = () => {
+    const evicted = store.statistics.evictedKeys;
+    while (store.statistics.evictedKeys < evicted + 500) other.call("set", `new:${made++}`, new Uint8Array(1_000));
+    // Used again and again, these stay.
+    other.call("mget", ...MANY.slice(0, 2_000));
+  };
+  other.call("mget", ...MANY.slice(0, 2_000));
+  const found = new Set(await keysOf(walker, "*"));
+  for (const key of MANY.slice(0, 2_000)) assert(found.has(key), key);
+  assert(store.statistics.evictedKeys > 1_000);
+});
+
 /** Follows the cursor to its end; all keys in the order they came. */
 function scanAll(client: MemoryClient, ...options: string[]): string[] {
   const found: string[] = [];
@@ -261,6 +389,29 @@ testCommands("scan does a bounded amount a time, whatever COUNT says", (makeClie
   const [, long] = client.text("scan", "0", "COUNT", "1000") as [string, string[]];
   assertLessOrEqual(long.reduce((sum, key) => sum + key.length, 0), SCAN_REPLY_MAX_BYTES + 1_000_000);
   assertEquals(scanAll(client, "COUNT", "1000").length, 200);
+});
+
+testCommands("scan ends early where long keys make a pattern take long, and finds all the same", (makeClient) => {
+  const client = makeClient();
+  const long = Array.from({ length: 100 }, (_, i) => "a".repeat(30_000) + i);
+  for (const key of long) client.call("set", key, "");
+  const pattern = "*" + "a".repeat(PATTERN_SIZE_MAX_BYTES - 3) + "7?";
+  const [next, some] = client.text("scan", "0", "MATCH", pattern, "COUNT", "10000") as [string, string[]];
+  assert(next !== "0" && some.length < 5, `${some.length} keys at once`);
+  const expected = long.filter((_, i) => i >= 70 && i < 80);
+  assertEquals(scanAll(client, "MATCH", pattern, "COUNT", "10000").sort(), expected);
+});
+
+testCommands("scan and keys find every key once where a bucket is walked through in parts", async (makeClient) => {
+  const client = makeClient();
+  const long = Array.from({ length: 4_000 }, (_, i) => "a".repeat(5_000) + i);
+  for (const key of long) client.call("set", key, "");
+  // The last ones decide, so that nothing is found early.
+  const pattern = "*" + "a".repeat(PATTERN_SIZE_MAX_BYTES - 6) + "[12]*";
+  const expected = long.filter((key) => "12".includes(key[5_000]!)).sort();
+  assertEquals(scanAll(client, "MATCH", pattern, "COUNT", "10000").sort(), expected);
+  client.stepsASlice = 1;
+  assertEquals((await keysOf(client, pattern)).sort(), expected);
 });
 
 testCommands("scan refuses wrong cursors and options", (makeClient) => {

@@ -79,6 +79,6 @@ Deno.test("CommandIndex find() tells long names apart by all their letters", () 
 Deno.test("acceptsCount() tells exact from at least", () => {
   const get = COMMANDS.find(({ name }) => name === "get")!;
   const mget = COMMANDS.find(({ name }) => name === "mget")!;
-  assertEquals([1, 2, 3].map((count) => acceptsCount(get, count)), [false, true, false]);
-  assertEquals([1, 2, 3, 1000].map((count) => acceptsCount(mget, count)), [false, true, true, true]);
+  assertEquals([1, 2, 3].map((count) => acceptsCount(get.arity, count)), [false, true, false]);
+  assertEquals([1, 2, 3, 1000].map((count) => acceptsCount(mget.arity, count)), [false, true, true, true]);
 });

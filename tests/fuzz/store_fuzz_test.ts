@@ -278,6 +278,7 @@ class Run {
   /** Runs the wheel until nothing is due; what is more than 128 ms overdue must be gone. */
   expire(): void {
     while (this.store.expireDue(50));
+    if (this.below(2) === 0) { while (this.store.freeRemoved(50)); }
     const slot = Math.floor(this.store.nowMs / 128) * 128;
     for (const [key, { deadline }] of this.model) {
       if (deadline !== 0 && deadline < slot) this.model.delete(key);

@@ -11,7 +11,7 @@ function frame(write: (reply: NativeReply) => void): Uint8Array {
   reply.begin();
   write(reply);
   reply.end();
-  return reply.buffer.slice(0, reply.length);
+  return reply.contents().slice();
 }
 
 function joined(write: (reply: JoinedReply) => void): Value {

@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { decodeText } from "../../src/bytes.ts";
 import {
   AUTHENTICATION_TIMEOUT_MS,
   LINGER_TIMEOUT_MS,
@@ -7,13 +8,24 @@ import {
   WRITE_TIMEOUT_MS,
 } from "../../src/limits.ts";
 import { Session, type SessionHost } from "../../src/server/session.ts";
+import { Slices } from "../../src/server/slices.ts";
 import { write32 } from "../../src/wire/message_pack.ts";
 import { makeStore } from "../support/memory_client.ts";
 import { framesOf, RawClient } from "../support/raw_client.ts";
 
+/** Slices of one step, which are counted. */
+class ShortSlices extends Slices {
+  count = 0;
+  override run(step: () => boolean): boolean {
+    this.count++;
+    return step();
+  }
+}
+
 class Host implements SessionHost {
   readonly store = makeStore();
   readonly defaultTtlMs = 0;
+  readonly slices = new ShortSlices();
   readonly bugs: unknown[] = [];
   commands = 0;
   saving = Promise.withResolvers<void>();
@@ -30,6 +42,15 @@ class Host implements SessionHost {
   /** Waits until `count` commands were begun. */
   async ran(count: number): Promise<void> {
     while (this.commands < count) await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+  /** Waits until a command that pauses has done so `count` times more. */
+  async paused(count: number): Promise<void> {
+    const last = this.slices.count + count;
+    while (this.slices.count < last) await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+  /** Makes a walk over all keys one without an end. */
+  walkForEver(): void {
+    this.store.scan = () => 1;
   }
   reportBug(error: unknown): void {
     this.bugs.push(error);
@@ -181,6 +202,116 @@ Deno.test("Session.stop() waits for a command that waits, answers it and ends", 
     host.saving.resolve();
     assertEquals(await client.replies(2), ["OK", "OK"]);
     assert(await ended(client));
+  }));
+
+Deno.test("Session runs nothing behind a command that pauses, whatever arrives meanwhile, and then goes on in order", () =>
+  withSession(async (client, _session, host) => {
+    const keys = Array.from({ length: 20_000 }, (_, i) => `key:${i}`);
+    for (const key of keys) await client.send(framesOf(["set", key, ""]));
+    await client.replies(keys.length);
+    // More comes than the read buffer has room for, in pieces, while the pattern is still borrowed.
+    await client.send(framesOf(["keys", "key:1*"], ["remove", ...keys.slice(0, 10)]));
+    await host.paused(2);
+    const commands = host.commands;
+    const sending = client.send(framesOf(...keys.map((key) => ["exists", key])));
+    await host.paused(2);
+    assertEquals(host.commands, commands);
+    const found = await client.reply() as string[];
+    assertEquals(found.sort(), keys.filter((key) => key.startsWith("key:1")).sort());
+    assertEquals(await client.reply(), 10);
+    assertEquals(await client.replies(keys.length), keys.map((_, i) => i < 10 ? 0 : 1));
+    await sending;
+  }));
+
+Deno.test("Session reads ahead no further than a batch while a command pauses", () =>
+  withSession(async (client, session, host) => {
+    host.walkForEver();
+    await client.send(framesOf(["keys", "*"]));
+    let sent = false;
+    const frame = framesOf(["set", "a", new Uint8Array(64_000_000)]);
+    const sending = client.send(frame).then(() => sent = true, () => {});
+    await host.paused(100);
+    assert(!sent, "it is as slow as what it waits for");
+    await session.abort();
+    await sending;
+  }));
+
+Deno.test("Session lets other sessions' commands run while one pauses", async () => {
+  const host = new Host();
+  host.walkForEver();
+  await withSession(async (walking) => {
+    await walking.send(framesOf(["keys", "*"]));
+    await host.paused(1);
+    await withSession(async (client) => {
+      for (let i = 0; i < 10; i++) {
+        await settle(client);
+        await host.paused(1);
+      }
+    }, host);
+  }, host);
+});
+
+Deno.test("Session ends a command that pauses once its client has left", async () => {
+  for (const leave of ["close", "closeWrite"]) {
+    const host = new Host();
+    host.walkForEver();
+    await withSession(async (client) => {
+      await settle(client);
+      // What comes behind it does not hide the end.
+      await client.send(framesOf(["keys", "*"], ["ping"]));
+      await host.paused(2);
+      if (leave === "closeWrite") {
+        await client.socket.closeWrite();
+        assertEquals(await client.replies(2), ["ERR the connection was ended meanwhile", "PONG"]);
+        assert(await ended(client));
+      } else {
+        client.close();
+      }
+    }, host);
+    // It has ended by itself, or the test would not get here.
+  }
+});
+
+Deno.test("Session.stop() ends a command that pauses with an error, answers what is behind it and ends", () =>
+  withSession(async (client, session, host) => {
+    host.walkForEver();
+    await client.send(framesOf(["set", "a", "1"], ["keys", "*"], ["get", "a"]));
+    await host.paused(2);
+    session.stop();
+    assertEquals(await client.replies(3), ["OK", "ERR the server is stopping", "1"]);
+    assert(await ended(client));
+  }));
+
+Deno.test("Session.abort() ends a command that pauses", () =>
+  withSession(async (client, session, host) => {
+    host.walkForEver();
+    await client.send(framesOf(["keys", "*"]));
+    await host.paused(2);
+    // A client that waits is idle, not slow.
+    session.sweep(performance.now() + 3_600_000);
+    await host.paused(2);
+    await session.abort();
+    assert(await ended(client));
+  }));
+
+Deno.test("Session gives others a turn while it writes much, and keeps the bytes in order", () =>
+  withSession(async (client, _session, host) => {
+    const value = new Uint8Array(3_000_000).map((_, i) => i % 251);
+    assertEquals(await client.call("set", "a", value), "OK");
+    assertEquals(await client.call("set", "b", value.subarray(0, 100_000)), "OK");
+    let turns = 0;
+    const next = host.slices.next.bind(host.slices);
+    host.slices.next = () => {
+      turns++;
+      return next();
+    };
+    const names = Array.from({ length: 12 }, (_, i) => i % 3 === 0 ? "a" : "b");
+    await client.send(framesOf(["mget", ...names], ...names.map((name) => ["get", name])));
+    const expected = { a: decodeText(value), b: decodeText(value, 0, 100_000) };
+    const all = names.map((name) => expected[name as "a" | "b"]);
+    const [first, ...others] = await client.replies(13) as [string[], ...string[]];
+    assert(first.every((each, i) => each === all[i]) && others.every((each, i) => each === all[i]));
+    assert(turns >= 4, `${turns} turns`);
   }));
 
 Deno.test("Session.reject() says why, also to a client that has sent already", async () => {

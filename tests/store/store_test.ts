@@ -109,7 +109,7 @@ Deno.test("Store makeRoom() evicts about one key a set when all are of one size"
   assert(evicted > 90_000 && evicted < 110_000, `${evicted} evictions in 100,000 sets`);
 });
 
-Deno.test("Store expireDue() counts what lies outside a removed list and the fields of a removed hash", () => {
+Deno.test("Store freeRemoved() counts what lies outside a removed list and the fields of a removed hash", () => {
   const store = newStore(64 * MIB, false);
   const key = keyOf(1);
   for (const type of ["list", "hash"]) {
@@ -123,10 +123,10 @@ Deno.test("Store expireDue() counts what lies outside a removed list and the fie
     }
     store.remove(find(store, key));
     const before = store.statistics.usedBytes;
-    assert(store.expireDue(10), `a ${type} of 1,000 values was freed in 10 steps`);
+    assert(store.freeRemoved(10), `a ${type} of 1,000 values was freed in 10 steps`);
     // A leaf goes as a whole: 203 elements.
     assert(before - store.statistics.usedBytes < 220 * 21_840);
-    while (store.expireDue(10));
+    while (store.freeRemoved(10));
     assertEquals([store.size, store.audit()], [0, 0]);
   }
 });

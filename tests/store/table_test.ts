@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { Arena } from "../../src/store/arena.ts";
+import { HEADER_BYTES, KIND_STRING } from "../../src/store/block.ts";
 import { reverseBits, Table } from "../../src/store/table.ts";
 import { halfSipHash } from "../../src/store/siphash.ts";
 
@@ -23,8 +24,8 @@ class Fixture {
     const key = this.key(number);
     const entry = this.arena.allocate(24);
     this.arena.words[entry * 2 + 2] = this.hash(key);
-    this.arena.words[entry * 2 + 3] = 0x10000004;
-    this.arena.bytes.set(key, entry * 8 + 20);
+    this.arena.words[entry * 2 + 3] = (KIND_STRING << 28) | 4;
+    this.arena.bytes.set(key, entry * 8 + HEADER_BYTES[KIND_STRING << 4]!);
     this.table.insert(this.hash(key), entry);
     this.entries.set(number, entry);
   }
@@ -42,7 +43,7 @@ class Fixture {
   }
 
   number(entry: number): number {
-    return new DataView(this.arena.bytes.buffer).getUint32(entry * 8 + 20);
+    return new DataView(this.arena.bytes.buffer).getUint32(entry * 8 + HEADER_BYTES[KIND_STRING << 4]!);
   }
 }
 

@@ -27,7 +27,7 @@ export class FakePeer {
     reply.begin();
     encode(reply, value);
     reply.end();
-    this.write(reply.buffer.slice(0, reply.length));
+    this.write(reply.contents().slice());
   }
 
   /** Answers a refusal. */
@@ -36,7 +36,7 @@ export class FakePeer {
     reply.begin();
     reply.error(code, message);
     reply.end();
-    this.write(reply.buffer.slice(0, reply.length));
+    this.write(reply.contents().slice());
   }
 
   /** Writes bytes as they are, behind what was written before. */

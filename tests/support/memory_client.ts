@@ -23,6 +23,8 @@ export interface MemoryClientOptions {
   nowMs?: number;
   defaultTtlMs?: number;
   password?: string;
+  /** Where replies are collected. */
+  reply?: NativeReply;
 }
 
 const decoder = new TextDecoder();
@@ -47,17 +49,22 @@ export class MemoryClient implements CommandContext {
   infoSections: readonly string[] | undefined;
   /** What `save` does. */
   saving: () => Promise<void> = () => Promise.resolve();
-  readonly reply = new NativeReply();
+  /** Steps that a command which can pause takes before it does. */
+  stepsASlice = Infinity;
+  /** What happens when it pauses. */
+  pausing: () => void | Promise<void> = () => {};
+  readonly reply: NativeReply;
   readonly #request = new Request();
   readonly #writer = new RequestWriter();
   readonly #password: string | undefined;
 
   constructor(options: MemoryClientOptions = {}) {
-    const { store, memoryLimitBytes, nowMs = START_MS, defaultTtlMs = 0, password } = options;
+    const { store, memoryLimitBytes, nowMs = START_MS, defaultTtlMs = 0, password, reply } = options;
     this.store = store ?? makeStore(memoryLimitBytes);
     this.store.nowMs = nowMs;
     this.defaultTtlMs = defaultTtlMs;
     this.#password = password;
+    this.reply = reply ?? new NativeReply();
     this.passwordRequired = password !== undefined;
     this.authenticated = password === undefined;
   }
@@ -82,6 +89,15 @@ export class MemoryClient implements CommandContext {
 
   save(): Promise<void> {
     return this.saving();
+  }
+
+  slice(step: () => boolean): boolean {
+    for (let i = 0; i < this.stepsASlice; i++) if (step()) return true;
+    return false;
+  }
+
+  async pause(): Promise<void> {
+    await this.pausing();
   }
 
   reportBug(error: unknown): void {
@@ -130,9 +146,9 @@ export class MemoryClient implements CommandContext {
   }
 
   #frame(): Uint8Array {
-    const { buffer, length } = this.reply;
-    assertEquals(frameLength(buffer, 0), length - FRAME_PREFIX_BYTES, "a reply is one frame");
-    return buffer.subarray(0, length);
+    const frame = this.reply.contents();
+    assertEquals(frameLength(frame, 0), frame.length - FRAME_PREFIX_BYTES, "a reply is one frame");
+    return frame;
   }
 
   #decode(frame: Uint8Array): Value | ReplyError {

@@ -93,11 +93,24 @@ export class ModelStore implements PublicStore {
       committedBytes: 0,
       limitBytes: 0,
       tableBytes: 0,
+      accountBytes: 0,
       keys: this.size,
       keysWithDeadline,
       evictedKeys: 0,
       expiredKeys: this.#expired,
     };
+  }
+
+  readonly isLarge = false;
+
+  set onGrowth(_callback: (frontier: number) => void) {}
+
+  get memory(): Uint8Array<ArrayBuffer> {
+    throw new AssertionError("a model has no arena");
+  }
+
+  prefetch(_bytes: Uint8Array, _starts: Int32Array, _lengths: Int32Array, _from: number, end: number): number {
+    return end;
   }
 
   makeRoom(bytes: number, count = 1): void {
@@ -195,6 +208,10 @@ export class ModelStore implements PublicStore {
     return deadlineMs !== 0 && deadlineMs <= this.nowMs;
   }
 
+  freeRemoved(): boolean {
+    return false;
+  }
+
   expireDue(budget: number): boolean {
     for (const entry of this.#entries.values()) {
       if (entry.deadlineMs === 0 || entry.deadlineMs > this.nowMs) continue;
@@ -269,9 +286,10 @@ export class ModelStore implements PublicStore {
 
   listSeek(reference: number, index: number): boolean {
     const elements = this.#list(reference);
-    if (!(index >= 0)) throw new AssertionError(`index ${index}`);
+    if (Number.isNaN(index)) throw new AssertionError(`index ${index}`);
+    if (index < 0) index += elements.length;
     this.#cursor = { elements, index };
-    return index < elements.length;
+    return index >= 0 && index < elements.length;
   }
 
   listNext(): boolean {

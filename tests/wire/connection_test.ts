@@ -191,6 +191,55 @@ Deno.test("Connection fill() and write() pass on what the socket throws", async 
   await assertRejects(() => connection.write(Uint8Array.of(1)), Deno.errors.BrokenPipe);
 });
 
+Deno.test("Connection readAhead() leaves what is borrowed where it is, whatever room there is", async () => {
+  for (
+    const unread of [0, 10, READ_BUFFER_INITIAL_BYTES / 2, READ_BUFFER_INITIAL_BYTES - 1, READ_BUFFER_INITIAL_BYTES]
+  ) {
+    const incoming = Uint8Array.from({ length: READ_BUFFER_INITIAL_BYTES * 20 }, (_, i) => i % 251);
+    const connection = new Connection(new FakeSocket(incoming));
+    await connection.fill();
+    // All but what is unread was taken out, and is still borrowed.
+    connection.start = connection.end - unread;
+    const borrowed = connection.buffer;
+    const before = borrowed.slice();
+    for (let i = 0; i < 3; i++) assert(await connection.readAhead());
+    assertEquals(borrowed, before.map((byte, i) => i < READ_BUFFER_INITIAL_BYTES ? byte : borrowed[i]!));
+    const from = READ_BUFFER_INITIAL_BYTES - unread;
+    const read = connection.buffer.slice(connection.start, connection.end);
+    assert(read.length > unread);
+    assertEquals(read, incoming.slice(from, from + read.length), `${unread} bytes unread`);
+  }
+});
+
+Deno.test("Connection fill() is answered by a readAhead() under way, and reads by itself after it", async () => {
+  const reads: PromiseWithResolvers<number | null>[] = [];
+  const socket: ByteSocket = {
+    read() {
+      reads.push(Promise.withResolvers());
+      return reads.at(-1)!.promise;
+    },
+    write: (source) => Promise.resolve(source.length),
+    close() {},
+  };
+  const connection = new Connection(socket);
+  const ahead = connection.readAhead();
+  assertStrictEquals(connection.readAhead(), ahead, "one read at a time");
+  const filled = connection.fill();
+  assertEquals(reads.length, 1);
+  reads[0]!.resolve(5);
+  assertEquals([await ahead, await filled], [true, true]);
+  assertEquals([connection.start, connection.end], [0, 5]);
+  const next = connection.fill();
+  assertEquals(reads.length, 2);
+  reads[1]!.resolve(null);
+  assertEquals(await next, false);
+  const last = connection.readAhead();
+  const also = connection.fill();
+  reads[2]!.reject(new Deno.errors.ConnectionReset("gone"));
+  await assertRejects(() => last, Deno.errors.ConnectionReset);
+  await assertRejects(() => also, Deno.errors.ConnectionReset);
+});
+
 Deno.test("Connection write() goes on until all is written", async () => {
   const bytes = Uint8Array.from({ length: 100 }, (_, i) => i);
   for (const pieceBytes of [1, 7, 99, 100, Infinity]) {

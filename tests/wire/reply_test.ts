@@ -3,20 +3,22 @@ import { decode } from "@std/msgpack";
 import type { ValueType } from "@std/msgpack";
 import { encodeText } from "../../src/bytes.ts";
 import { ReplyError } from "../../src/errors.ts";
-import { BUFFER_KEEP_MAX_BYTES, REPLY_SIZE_MAX_BYTES } from "../../src/limits.ts";
+import { BUFFER_KEEP_MAX_BYTES, REPLY_CHUNK_BYTES, REPLY_SIZE_MAX_BYTES } from "../../src/limits.ts";
 import { decodeReply, FRAME_PREFIX_BYTES, frameLength } from "../../src/wire/frame.ts";
 import { NativeReply } from "../../src/wire/reply.ts";
 import type { Value } from "../../src/wire/frame.ts";
-import { toHex } from "../support/hex.ts";
+import { concat, toHex } from "../support/hex.ts";
+import { pickSeed, Random } from "../support/random.ts";
 
-/** The frames in a reply's buffer, each without its prefix. */
+/** The frames that a reply holds, each without its prefix. */
 function framesOf(reply: NativeReply): Uint8Array[] {
   const frames: Uint8Array[] = [];
-  for (let at = 0; at < reply.length;) {
+  const bytes = reply.contents();
+  for (let at = 0; at < bytes.length;) {
     const start = at + FRAME_PREFIX_BYTES;
-    at = start + frameLength(reply.buffer, at);
-    assert(at <= reply.length, "a frame goes beyond what was written");
-    frames.push(reply.buffer.slice(start, at));
+    at = start + frameLength(bytes, at);
+    assert(at <= bytes.length, "a frame goes beyond what was written");
+    frames.push(bytes.slice(start, at));
   }
   return frames;
 }
@@ -30,12 +32,11 @@ function oracle(say: (reply: NativeReply) => void): ValueType {
 
 /** What one command said, as our own client reads it. */
 function ours(say: (reply: NativeReply) => void): Value | ReplyError {
-  const reply = told(say);
-  return decodeReply(reply.buffer, FRAME_PREFIX_BYTES, reply.length);
+  const bytes = told(say).contents();
+  return decodeReply(bytes, FRAME_PREFIX_BYTES, bytes.length);
 }
 
-function told(say: (reply: NativeReply) => void): NativeReply {
-  const reply = new NativeReply();
+function told(say: (reply: NativeReply) => void, reply = new NativeReply()): NativeReply {
   reply.begin();
   say(reply);
   reply.end();
@@ -70,7 +71,7 @@ Deno.test("NativeReply integer64() answers as integer() does where that can, and
   for (const value of [0n, -1n, 127n, 128n, -(2n ** 31n) - 1n, BigInt(Number.MAX_SAFE_INTEGER)]) {
     const narrow = told((reply) => reply.integer(Number(value)));
     const wide = told((reply) => reply.integer64(value));
-    assertEquals(toHex(wide.buffer.subarray(0, wide.length)), toHex(narrow.buffer.subarray(0, narrow.length)));
+    assertEquals(toHex(wide.contents()), toHex(narrow.contents()));
   }
   for (const value of [2n ** 53n, -(2n ** 53n), 2n ** 63n - 1n, -(2n ** 63n)]) {
     assertEquals(oracle((reply) => reply.integer64(value)), [0, value]);
@@ -232,4 +233,226 @@ Deno.test("NativeReply refuses to grow beyond REPLY_SIZE_MAX_BYTES, and can stil
   reply.error("ERR", "too large");
   reply.end();
   assertEquals(framesOf(reply).map(decode), [[0, 7], [1, "ERR", "too large"]]);
+});
+
+// Chunks.
+
+/** What was said in chunks has to be what was said in one piece. */
+function assertSame(chunked: NativeReply, whole: NativeReply, context: string): void {
+  assertEquals(chunked.size, whole.size, context);
+  assertEquals(toHex(chunked.contents()), toHex(whole.contents()), context);
+}
+
+/** Takes everything out of a reply as a session does. */
+function takeAll(reply: NativeReply): Uint8Array[] {
+  const pieces: Uint8Array[] = [];
+  for (let chunk = reply.takeChunk(); chunk !== undefined; chunk = reply.takeChunk()) pieces.push(chunk);
+  pieces.push(reply.buffer.slice(0, reply.length));
+  reply.clear();
+  return pieces;
+}
+
+const FORMS: Record<string, (reply: NativeReply) => void> = {
+  ok: (reply) => reply.ok(),
+  nil: (reply) => reply.nil(),
+  "small integer": (reply) => reply.integer(5),
+  integer: (reply) => reply.integer(-5_000_000_000),
+  integer64: (reply) => reply.integer64(2n ** 60n),
+  "short status": (reply) => reply.status("PONG"),
+  "long status": (reply) => reply.status("w".repeat(300)),
+  "no bytes": (reply) => reply.bytes(new Uint8Array(0), 0, 0),
+  "short bytes": (reply) => reply.bytes(Uint8Array.of(1, 2, 3), 0, 3),
+  "bytes longer than a chunk": (reply) => reply.bytes(new Uint8Array(500).fill(7), 0, 500),
+  text: (reply) => reply.text("ключ"),
+  array: (reply) => {
+    reply.array(2);
+    reply.nil();
+    reply.ok();
+  },
+  "large array": (reply) => {
+    reply.array(20);
+    for (let i = 0; i < 20; i++) reply.integer(i * 10);
+  },
+  map: (reply) => {
+    reply.map(1);
+    reply.status("field");
+    reply.integer(1);
+  },
+  "array of a count told later": (reply) => {
+    reply.openArray();
+    for (let i = 0; i < 70; i++) reply.integer(i * 1000);
+    reply.closeArray(70);
+  },
+};
+
+Deno.test("NativeReply says every form at any distance from a chunk's end as in one piece", () => {
+  for (const [name, form] of Object.entries(FORMS)) {
+    for (let padding = 0; padding < 150; padding++) {
+      const say = (reply: NativeReply) => {
+        told((each) => each.ok(), reply);
+        told((each) => {
+          each.array(3);
+          each.bytes(new Uint8Array(padding).fill(9), 0, padding);
+          form(each);
+          each.integer(42);
+        }, reply);
+        told((each) => each.nil(), reply);
+        return reply;
+      };
+      const chunked = say(new NativeReply(64));
+      assertSame(chunked, say(new NativeReply(Infinity)), `${name} behind ${padding} bytes`);
+      const [ok, all, nil] = framesOf(chunked).map(decode);
+      assertEquals([ok, nil], [[0, "OK"], [0, null]]);
+      const [status, items] = all as [number, ValueType[]];
+      assertEquals([status, items.length, items[2]], [0, 3, 42]);
+    }
+  }
+});
+
+Deno.test("NativeReply in chunks of any size is what it is in one piece, refusals included", () => {
+  const seed = pickSeed();
+  console.log(`seed ${seed}`);
+  const random = new Random(seed);
+  const forms = Object.values(FORMS);
+  for (let round = 0; round < 2_000; round++) {
+    const replies = [new NativeReply(30 + random.below(400)), new NativeReply(Infinity)];
+    const [chunked, whole] = replies as [NativeReply, NativeReply];
+    let commands = 0;
+    while (random.chance(0.8)) {
+      const count = random.below(40);
+      const chosen = Array.from({ length: count }, () => random.pick(forms));
+      const refused = random.chance(0.3);
+      for (const reply of replies) {
+        reply.begin();
+        reply.array(count);
+        for (const form of chosen) form(reply);
+        if (refused) reply.error("ERR", `round ${round}`);
+        reply.end();
+      }
+      commands++;
+    }
+    assertSame(chunked, whole, `seed ${seed}, round ${round}`);
+    assertEquals(framesOf(chunked).map(decode).length, commands);
+    const expected = toHex(whole.contents());
+    assertEquals(toHex(concat(...takeAll(chunked))), expected, "what is taken out is what was said");
+    assertEquals(chunked.size, 0);
+    // It can be used again.
+    assertEquals(framesOf(told((reply) => reply.integer(1), chunked)).map(decode), [[0, 1]]);
+  }
+});
+
+Deno.test("NativeReply keeps what small replies say in one buffer, and copies nothing that fills a chunk", () => {
+  const value = new Uint8Array(10_000).fill(1);
+  const reply = new NativeReply();
+  const buffers = new Set<Uint8Array>();
+  let count = 0;
+  reply.begin();
+  reply.openArray();
+  for (; reply.size <= REPLY_CHUNK_BYTES - 12_000; count++) reply.bytes(value, 0, value.length);
+  assertEquals(reply.size, reply.length, "all is in one buffer");
+  for (; reply.size < REPLY_CHUNK_BYTES * 4; count++) {
+    reply.bytes(value, 0, value.length);
+    if (reply.size > reply.length) buffers.add(reply.buffer);
+  }
+  reply.closeArray(count);
+  reply.end();
+  assertEquals(framesOf(reply).map(decode), [[0, Array(count).fill(value)]]);
+  assertEquals(buffers.size, 4, "no chunk grew");
+  const pieces = takeAll(reply);
+  assertEquals(pieces.length, 5);
+  for (const piece of pieces.slice(1, 4)) assert([...buffers].some(({ buffer }) => buffer === piece.buffer));
+});
+
+Deno.test("NativeReply gives a value larger than a chunk one of its own, and writes a short head with it", () => {
+  const size = REPLY_CHUNK_BYTES * 3;
+  const reply = told((each) => each.reserve(size));
+  assertEquals(reply.takeChunk(), undefined);
+  assertEquals(reply.length, FRAME_PREFIX_BYTES + 2 + 5 + size);
+  const many = told((each) => {
+    each.array(5);
+    for (const length of [size, 10, size, REPLY_CHUNK_BYTES / 2, size]) each.reserve(length);
+  });
+  const lengths = takeAll(many).map(({ length }) => length);
+  assertEquals(
+    lengths.reduce((sum, length) => sum + length),
+    FRAME_PREFIX_BYTES + 3 + 3 * (5 + size) + 12 + 5 + size / 6,
+  );
+  assertEquals(lengths.length, 4);
+});
+
+Deno.test("NativeReply error() forgets whole chunks, and gives their memory up", () => {
+  const reply = new NativeReply(1000);
+  told((each) => each.integer(1), reply);
+  const begun = reply.buffer;
+  reply.begin();
+  reply.array(2 ** 32 - 1);
+  while (reply.size < 50_000) reply.integer(123_456);
+  assert(reply.buffer !== begun);
+  reply.error("ERR", "changed its mind");
+  assertEquals(reply.size, reply.length, "no chunk is left");
+  assertStrictEquals(reply.buffer.buffer, begun.buffer);
+  reply.end();
+  told((each) => each.ok(), reply);
+  assertEquals(framesOf(reply).map(decode), [[0, 1], [1, "ERR", "changed its mind"], [0, "OK"]]);
+  // A refusal too long for what is left of the chunk that its command began in.
+  reply.begin();
+  while (reply.size < 50_000) reply.integer(123_456);
+  reply.error("ERR", "x".repeat(5000));
+  reply.end();
+  assertEquals(framesOf(reply).map(decode).at(-1), [1, "ERR", "x".repeat(5000)]);
+});
+
+Deno.test("NativeReply holds a reply of many chunks to its bound, to the byte", () => {
+  const bound = 5000;
+  for (const chunkBytes of [100, 1024, 3000, Infinity]) {
+    const reply = new NativeReply(chunkBytes, bound);
+    for (let round = 0; round < 3; round++) {
+      reply.begin();
+      const before = reply.size - 6;
+      assertThrows(
+        () => {
+          for (;;) reply.bytes(new Uint8Array(90), 0, 90);
+        },
+        ReplyError,
+        `reply exceeds ${bound} bytes`,
+      );
+      const said = reply.size - before;
+      assert(said <= bound && said > bound - 110, `${said} bytes in chunks of ${chunkBytes}`);
+      reply.error("ERR", "too large");
+      reply.end();
+    }
+    assertEquals(framesOf(reply).map(decode), Array(3).fill([1, "ERR", "too large"]));
+  }
+});
+
+Deno.test("NativeReply prepare() leaves nothing that could fail: all that follows finds its room", () => {
+  for (const [count, length] of [[10, 5], [1000, 300], [3, 2000]] as const) {
+    const reply = new NativeReply(1000, 2_000_000);
+    told((each) => each.bytes(new Uint8Array(700), 0, 700), reply);
+    reply.begin();
+    reply.array(count);
+    reply.prepare(count, count * length);
+    const buffer = reply.buffer;
+    for (let i = 0; i < count; i++) reply.bytes(new Uint8Array(length), 0, length);
+    assertStrictEquals(reply.buffer, buffer);
+    reply.end();
+    assertEquals(framesOf(reply).map(decode)[1], [0, Array(count).fill(new Uint8Array(length))]);
+    reply.begin();
+    reply.array(2);
+    assertThrows(() => reply.prepare(1000, 2_000_000), ReplyError);
+    reply.error("ERR", "no");
+    reply.end();
+    assertEquals(framesOf(reply).map(decode)[2], [1, "ERR", "no"]);
+  }
+});
+
+Deno.test("NativeReply clear() gives chunks back", () => {
+  const reply = told((each) => {
+    each.array(10);
+    for (let i = 0; i < 10; i++) each.reserve(REPLY_CHUNK_BYTES - 1000);
+  });
+  assert(reply.size > reply.length);
+  reply.clear();
+  assertEquals([reply.size, reply.takeChunk()], [0, undefined]);
+  assertEquals(framesOf(told((each) => each.nil(), reply)).map(decode), [[0, null]]);
 });

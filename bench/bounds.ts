@@ -1,0 +1,134 @@
+/**
+ * What inmem promises about pauses, large values, its index and its memory, next to what this machine shows.
+ *
+ * Promises on pauses are measured on a real server, whose event loop is watched while a client in another process works
+ * and sends pings. On a machine that others use as well a clock tells of them too: a loop that does nothing is held up by
+ * 5 ms and more now and then. So a hold is told, and compared with its promise, as the time that the thread ran or was
+ * blocked (support/thread_time.ts); the time by the clock stands beside it, and the group "idle" has the same of a server
+ * that does nothing. Every case runs several times, and the median of the rounds is told: of the longest hold of each
+ * round, where it is holds.
+ *
+ * The script measures and does not judge: it ends with 0 though a bound is missed.
+ *
+ * ```sh
+ * deno run -A bench/bounds.ts --rounds 1 --scale 0.1 --only lists,hashes
+ * ```
+ *
+ * @module
+ */
+
+import { parseArgs } from "@std/cli/parse-args";
+import { join } from "@std/path";
+import { messageOf, UsageError } from "../src/errors.ts";
+import { makeCertificates } from "../src/role/certs.ts";
+import { type BoundRow, formatRows, Rows } from "./support/bound_row.ts";
+import { CAPACITY_CASES } from "./support/capacity_bounds.ts";
+import { describeMachine } from "./support/machine.ts";
+import { parseNumber, refuseUnknown } from "./support/number_option.ts";
+import { measureServed, SERVED_CASES } from "./support/served_bounds.ts";
+import { STORE_CASES } from "./support/store_bounds.ts";
+
+const ROUNDS_DEFAULT = 3;
+/** The cases that run in this process alone. */
+const LOCAL_CASES = { ...STORE_CASES, ...CAPACITY_CASES };
+const NAMES = [...Object.keys(SERVED_CASES), ...Object.keys(LOCAL_CASES)];
+
+const HELP = `Measures what inmem promises about pauses, large values, its index and its memory.
+
+Usage: deno run -A bench/bounds.ts [options]
+
+  --only NAMES     of cases, separated by commas; all of them unless given:
+                   ${NAMES.join(" ")}
+  --rounds NUMBER  how often everything is measured; medians are told (default: ${ROUNDS_DEFAULT})
+  --scale FACTOR   of the counts and of the memory limit (default: 1); bounds are meant for 1
+  --json           the result as JSON
+  --help           this text
+`;
+
+interface Options {
+  readonly names: readonly string[];
+  readonly rounds: number;
+  readonly scale: number;
+  readonly json: boolean;
+}
+
+/** What `--json` prints. */
+export interface BoundsReport {
+  readonly machine: string;
+  readonly rounds: number;
+  readonly scale: number;
+  readonly rows: readonly BoundRow[];
+}
+
+/** Reads the command line; `undefined` when it asks for help. */
+function parseOptions(words: readonly string[]): Options | undefined {
+  const args = parseArgs(words, {
+    string: ["only", "rounds", "scale"],
+    boolean: ["json", "help"],
+    default: { only: NAMES.join(","), rounds: String(ROUNDS_DEFAULT), scale: "1" },
+    unknown: refuseUnknown,
+  });
+  if (args.help) return undefined;
+  const wanted = new Set(args.only.split(","));
+  const unknown = [...wanted].find((name) => !NAMES.includes(name));
+  if (unknown !== undefined) throw new UsageError(`Cannot measure "${unknown}": expected ${NAMES.join(", ")}`);
+  return {
+    names: NAMES.filter((name) => wanted.has(name)),
+    rounds: parseNumber("--rounds", args.rounds, { min: 1, max: 100, integer: true }),
+    scale: parseNumber("--scale", args.scale, { min: 0.001, max: 4 }),
+    json: args.json,
+  };
+}
+
+async function measure(options: Options): Promise<BoundsReport> {
+  const { names, rounds, scale } = options;
+  const measured: Rows[] = [];
+  const served = names.filter((name) => name in SERVED_CASES);
+  if (served.length > 0) measured.push(...await measureWithServer(served, options));
+  for (const [name, run] of Object.entries(LOCAL_CASES)) {
+    if (!names.includes(name)) continue;
+    const rows = new Rows(name);
+    run(options, rows);
+    measured.push(rows);
+  }
+  return { machine: describeMachine(), rounds, scale, rows: measured.flatMap(({ rows }) => rows) };
+}
+
+/** Measures with a certificate in a temporary folder, which is gone afterwards. */
+async function measureWithServer(names: readonly string[], { rounds, scale }: Options): Promise<Rows[]> {
+  const folder = await Deno.makeTempDir({ prefix: "inmem-bounds-" });
+  try {
+    const { paths: certificates } = await makeCertificates(join(folder, "certs"), []);
+    return await measureServed(names, { certificates, rounds, scale });
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+function formatReport({ machine, rounds, scale, rows }: BoundsReport): string {
+  const missed = rows.filter(({ met }) => met === false).length;
+  const promised = rows.filter(({ met }) => met !== undefined).length;
+  const scaled = scale === 1 ? "" : `, counts × ${scale}: the bounds are meant for 1`;
+  return `${formatRows(rows)}\n\n${
+    promised - missed
+  } of ${promised} met; medians of ${rounds} rounds${scaled}\n${machine}`;
+}
+
+/** Runs the script; answers its exit status. */
+async function main(words: readonly string[]): Promise<number> {
+  try {
+    const options = parseOptions(words);
+    if (options === undefined) {
+      console.log(HELP);
+      return 0;
+    }
+    const report = await measure(options);
+    console.log(options.json ? JSON.stringify(report, null, 2) : formatReport(report));
+    return 0;
+  } catch (error) {
+    console.error(messageOf(error));
+    return error instanceof UsageError ? 2 : 1;
+  }
+}
+
+if (import.meta.main) Deno.exitCode = await main(Deno.args);

@@ -1,0 +1,161 @@
+/**
+ * What exact LRU is worth: hits of inmem's store next to hits of a cache that evicts by sampling, as redis-server does.
+ *
+ * Both are used as caches are: a key that is asked for and absent is put in. The exact side is the real store under a
+ * memory limit, with eviction on. The sampled side is a model of keys without values (support/sampled_lru.ts). How many
+ * keys fit the store is the store's business, and changes by some with every page that it fills and frees; so after each
+ * access the model evicts until it holds no more keys than the store does at that moment. Neither ever has more room.
+ *
+ * The first half of each trace fills the caches, and hits are counted in the second half.
+ *
+ * ```sh
+ * deno run -A bench/hit_ratio.ts --seed 42 --scale 0.1
+ * ```
+ *
+ * @module
+ */
+
+import { parseArgs } from "@std/cli/parse-args";
+import { Random } from "../tests/support/random.ts";
+import { messageOf, UsageError } from "../src/errors.ts";
+import { ExactLru } from "./support/exact_lru.ts";
+import { parseNumber, refuseUnknown } from "./support/number_option.ts";
+import { SampledLru } from "./support/sampled_lru.ts";
+import { formatTable } from "./support/table.ts";
+import { makeTraces, type Trace } from "./support/traces.ts";
+
+const KEYS_COUNT = 200_000;
+const ACCESSES_COUNT = 2_000_000;
+/** Sizes of the caches, as shares of the keys. */
+const CACHE_SHARES = [0.01, 0.05, 0.1, 0.25];
+/** Keeps the random numbers of the samples apart from those of the traces. */
+const SAMPLING_SEED = 0x5a5a5a5a;
+
+const HELP = `Compares hits: the store's exact LRU, and LRU by sampling as redis-server does it, with as many keys.
+
+Usage: deno run -A bench/hit_ratio.ts [options]
+
+  --seed NUMBER   of all random choices (default: another one each time)
+  --scale FACTOR  of the numbers of keys and of accesses: ${KEYS_COUNT} and ${ACCESSES_COUNT} (default: 1)
+  --json          the result as JSON
+  --help          this text
+`;
+
+interface Options {
+  readonly seed: number;
+  readonly scale: number;
+  readonly json: boolean;
+}
+
+/** What both caches have made of one trace. */
+export interface HitRow {
+  readonly trace: string;
+  /** Keys that the caches held, on average over the counted accesses, as a share of all keys but the cold ones. */
+  readonly cacheShare: number;
+  /** The same as a number of keys. */
+  readonly cacheKeys: number;
+  readonly exactHitPercent: number;
+  readonly sampledHitPercent: number;
+}
+
+/** What `--json` prints. */
+export interface HitReport {
+  readonly seed: number;
+  readonly keys: number;
+  readonly accesses: number;
+  readonly rows: readonly HitRow[];
+}
+
+/** Reads the command line; `undefined` when it asks for help. */
+function parseOptions(words: readonly string[]): Options | undefined {
+  const args = parseArgs(words, {
+    string: ["seed", "scale"],
+    boolean: ["json", "help"],
+    default: { seed: String(crypto.getRandomValues(new Uint32Array(1))[0]!), scale: "1" },
+    unknown: refuseUnknown,
+  });
+  if (args.help) return undefined;
+  return {
+    seed: parseNumber("--seed", args.seed, { min: 0, max: 2 ** 32 - 1, integer: true }),
+    scale: parseNumber("--scale", args.scale, { min: 0.05, max: 20 }),
+    json: args.json,
+  };
+}
+
+/** Runs a trace through both caches. */
+function compare(trace: Trace, keysCount: number, cacheShare: number, seed: number): HitRow {
+  const exact = ExactLru.holding(Math.ceil(keysCount * cacheShare));
+  const sampled = new SampledLru(trace.keysEnd, new Random(seed ^ SAMPLING_SEED));
+  const { keys, coldFrom } = trace;
+  const countedFrom = keys.length >>> 1;
+  let counted = 0;
+  let exactHits = 0;
+  let sampledHits = 0;
+  let heldSum = 0;
+  for (let access = 0; access < keys.length; access++) {
+    const key = keys[access]!;
+    const exactHit = exact.use(key);
+    const sampledHit = sampled.use(key);
+    while (sampled.size > exact.size) sampled.evict();
+    if (access < countedFrom || key >= coldFrom) continue;
+    counted++;
+    heldSum += exact.size;
+    if (exactHit) exactHits++;
+    if (sampledHit) sampledHits++;
+  }
+  const cacheKeys = heldSum / counted;
+  return {
+    trace: trace.name,
+    cacheShare: cacheKeys / keysCount,
+    cacheKeys,
+    exactHitPercent: exactHits / counted * 100,
+    sampledHitPercent: sampledHits / counted * 100,
+  };
+}
+
+function makeReport({ seed, scale }: Options): HitReport {
+  const keysCount = Math.ceil(KEYS_COUNT * scale);
+  const accessesCount = Math.ceil(ACCESSES_COUNT * scale);
+  const traces = makeTraces({ keysCount, accessesCount, seed });
+  const rows = traces.flatMap((trace) => CACHE_SHARES.map((share) => compare(trace, keysCount, share, seed)));
+  return { seed, keys: keysCount, accesses: accessesCount, rows };
+}
+
+function formatReport({ seed, keys, accesses, rows }: HitReport): string {
+  const table = formatTable([
+    ["trace", "keys held", "of all keys", "exact hit %", "sampled hit %", "difference"],
+    ...rows.map((row) => {
+      const difference = row.exactHitPercent - row.sampledHitPercent;
+      return [
+        row.trace,
+        Math.round(row.cacheKeys).toLocaleString("en"),
+        `${(row.cacheShare * 100).toFixed(1)} %`,
+        row.exactHitPercent.toFixed(2),
+        row.sampledHitPercent.toFixed(2),
+        `${difference < 0 ? "" : "+"}${difference.toFixed(2)}`,
+      ];
+    }),
+  ]);
+  const size = `${keys.toLocaleString("en")} keys, ${accesses.toLocaleString("en")} accesses`;
+  return `${table}\n\n${size}; the same again: --seed ${seed}`;
+}
+
+/** Runs the script; answers its exit status. */
+function main(words: readonly string[]): number {
+  try {
+    const options = parseOptions(words);
+    if (options === undefined) {
+      console.log(HELP);
+      return 0;
+    }
+    const report = makeReport(options);
+    console.log(options.json ? JSON.stringify(report, null, 2) : formatReport(report));
+    return 0;
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    console.error(messageOf(error));
+    return 2;
+  }
+}
+
+if (import.meta.main) Deno.exitCode = main(Deno.args);

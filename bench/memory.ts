@@ -1,0 +1,286 @@
+/**
+ * Resident bytes a key: `inmem server` next to `redis-server`, each in a process of its own.
+ *
+ * Every figure is a difference: a server is started and warmed up, so that its code is compiled and its buffers exist;
+ * its resident memory is read before and after it is loaded, each time once it has stopped changing. So the runtime
+ * itself is not counted, and everything that the data causes is: tables, rounding, the allocator's slack, and whatever
+ * the runtime's heap has grown meanwhile. Rounds alternate which side goes first, and the medians are told.
+ *
+ * The last of these is by chance: between two collections the runtime's heap gathers up to 20 MB of garbage, the sooner
+ * the more bytes it is sent. So inmem's figures vary by some MB divided by the number of keys, and its own account, which
+ * does not vary, stands beside them.
+ *
+ * ```sh
+ * deno run -A bench/memory.ts --rounds 1 --scale 0.1
+ * ```
+ *
+ * Linux only. `INMEM_BIN=FILE` measures that binary instead of the sources.
+ *
+ * @module
+ */
+
+import { parseArgs } from "@std/cli/parse-args";
+import { join } from "@std/path";
+import { messageOf, UsageError } from "../src/errors.ts";
+import { type CertificatePaths, makeCertificates } from "../src/role/certs.ts";
+import { delay } from "./support/delay.ts";
+import { InmemServer } from "./support/inmem_server.ts";
+import { type Load, LOADS } from "./support/loads.ts";
+import { describeMachine } from "./support/machine.ts";
+import { parseNumber, refuseUnknown } from "./support/number_option.ts";
+import { RedisServer, redisVersion } from "./support/redis_server.ts";
+import { settledResidentBytes } from "./support/resident_memory.ts";
+import { formatTable } from "./support/table.ts";
+
+const ROUNDS_DEFAULT = 3;
+/** A pipeline of so many commands, and its replies, fit the sockets' buffers. */
+const BATCH_COUNT = 500;
+/** Until then code is compiled and the heap's young part grows, by 6 to 10 MB together, which are no data. */
+const WARM_UP_COMMANDS_COUNT = 200_000;
+const WARM_UP_KEYS_COUNT = 8;
+/** How long resident memory has to stay the same. */
+const QUIET_MS = 300;
+/**
+ * Least time between the load and the reading, at full size. redis-server's allocator gives freed memory back in steps
+ * over 10 s (`dirty_decay_ms` of jemalloc), and looks quiet between them.
+ */
+const GIVING_BACK_MS = 12_000;
+
+/** Signals that end the script, its servers first. */
+const STOP_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
+const HELP = `Measures resident bytes a key: inmem server next to redis-server.
+
+Usage: deno run -A bench/memory.ts [options]
+
+  --rounds NUMBER  how often everything is measured; medians are told (default: ${ROUNDS_DEFAULT})
+  --scale FACTOR   of the numbers of keys (default: 1); the smaller, the more the runtime's own heap counts
+  --json           the result as JSON
+  --help           this text
+`;
+
+interface Options {
+  readonly rounds: number;
+  readonly scale: number;
+  readonly json: boolean;
+}
+
+/** A server as it is measured here. */
+interface MeasuredServer extends AsyncDisposable {
+  readonly pid: number;
+  run(commands: readonly (readonly string[])[]): Promise<void>;
+  keysCount(): Promise<number>;
+}
+
+/** What one load has taken on both sides, in bytes a key. */
+export interface MemoryRow {
+  readonly load: string;
+  readonly keys: number;
+  readonly redisBytes: number;
+  readonly inmemBytes: number;
+  readonly ratio: number;
+  readonly wantedRatio: number;
+  /** By inmem's own account: its data with links, tables and rounding, without the runtime. */
+  readonly inmemUsedBytes: number;
+}
+
+/** What `--json` prints. */
+export interface MemoryReport {
+  readonly machine: string;
+  readonly redis: string;
+  readonly inmem: string;
+  readonly rounds: number;
+  readonly scale: number;
+  readonly rows: readonly MemoryRow[];
+}
+
+/** Bytes a key of each round. */
+interface Samples {
+  readonly redis: number[];
+  readonly inmem: number[];
+  readonly inmemUsed: number[];
+}
+
+/** Reads the command line; `undefined` when it asks for help. */
+function parseOptions(words: readonly string[]): Options | undefined {
+  const args = parseArgs(words, {
+    string: ["rounds", "scale"],
+    boolean: ["json", "help"],
+    default: { rounds: String(ROUNDS_DEFAULT), scale: "1" },
+    unknown: refuseUnknown,
+  });
+  if (args.help) return undefined;
+  return {
+    rounds: parseNumber("--rounds", args.rounds, { min: 1, max: 100, integer: true }),
+    scale: parseNumber("--scale", args.scale, { min: 0.001, max: 20 }),
+    json: args.json,
+  };
+}
+
+/** The loads, run against one fresh server after another. */
+class Measurement {
+  readonly #options: Options;
+  readonly #folder: string;
+  readonly #certificates: CertificatePaths;
+  readonly #signal: AbortSignal;
+  #inmemVersion = "";
+
+  constructor(options: Options, folder: string, certificates: CertificatePaths, signal: AbortSignal) {
+    this.#options = options;
+    this.#folder = folder;
+    this.#certificates = certificates;
+    this.#signal = signal;
+  }
+
+  /** The whole report. */
+  async run(redis: string): Promise<MemoryReport> {
+    const { rounds, scale } = this.#options;
+    const loads = LOADS.map((load) => ({ ...load, keysCount: Math.ceil(load.keysCount * scale) }));
+    const samples = loads.map((): Samples => ({ redis: [], inmem: [], inmemUsed: [] }));
+    for (let round = 0; round < rounds; round++) {
+      for (const [index, load] of loads.entries()) {
+        const sides = [
+          () => this.#measureRedis(load, samples[index]!),
+          () => this.#measureInmem(load, samples[index]!),
+        ];
+        if (round % 2 === 1) sides.reverse();
+        for (const measure of sides) await measure();
+      }
+    }
+    const rows = loads.map((load, index) => makeRow(load, samples[index]!));
+    return { machine: describeMachine(), redis, inmem: this.#inmemVersion, rounds, scale, rows };
+  }
+
+  async #measureRedis(load: Load, samples: Samples): Promise<void> {
+    await using server = await RedisServer.start(this.#folder, this.#signal);
+    samples.redis.push(await this.#load(server, load));
+  }
+
+  async #measureInmem(load: Load, samples: Samples): Promise<void> {
+    await using server = await InmemServer.start(this.#certificates);
+    this.#inmemVersion = await server.version();
+    samples.inmem.push(await this.#load(server, load));
+    samples.inmemUsed.push(await server.usedBytes() / load.keysCount);
+  }
+
+  /** Loads a server that was just started. Answers the resident bytes that a key has added. */
+  async #load(server: MeasuredServer, load: Load): Promise<number> {
+    // A small load is for trying the script out.
+    const share = Math.min(1, this.#options.scale);
+    await this.#runBatches(server, warmUpCommands(load, share * WARM_UP_COMMANDS_COUNT));
+    const before = await settledResidentBytes(server.pid, QUIET_MS, this.#signal);
+    await this.#runBatches(server, commandsOf(load, load.keysCount));
+    await delay(share * GIVING_BACK_MS, this.#signal);
+    const after = await settledResidentBytes(server.pid, QUIET_MS, this.#signal);
+    const keysCount = await server.keysCount();
+    if (keysCount !== load.keysCount) {
+      throw new Error(`Cannot tell bytes a key: expected ${load.keysCount} keys, found ${keysCount}`);
+    }
+    return (after - before) / keysCount;
+  }
+
+  async #runBatches(server: MeasuredServer, commands: Iterable<readonly string[]>): Promise<void> {
+    let batch: (readonly string[])[] = [];
+    for (const command of commands) {
+      batch.push(command);
+      if (batch.length < BATCH_COUNT) continue;
+      this.#signal.throwIfAborted();
+      await server.run(batch);
+      batch = [];
+    }
+    if (batch.length > 0) await server.run(batch);
+  }
+}
+
+/** Commands that make so many keys. */
+function* commandsOf(load: Load, keysCount: number): Generator<readonly string[]> {
+  for (let part = 0; part < load.commandsPerKey; part++) {
+    for (let key = 0; key < keysCount; key++) yield load.command(key, part);
+  }
+}
+
+/**
+ * At least `count` commands of the load's kind, on a few keys that are removed again and again. Flushing frees them at
+ * once, where a removed list would be freed later: the load must not find memory that the warm-up has left behind.
+ */
+function* warmUpCommands(load: Load, count: number): Generator<readonly string[]> {
+  for (let done = 0; done < count; done += WARM_UP_KEYS_COUNT * load.commandsPerKey) {
+    yield* commandsOf(load, WARM_UP_KEYS_COUNT);
+    yield ["FLUSHALL"];
+  }
+}
+
+function makeRow(load: Load, samples: Samples): MemoryRow {
+  const redisBytes = median(samples.redis);
+  const inmemBytes = median(samples.inmem);
+  return {
+    load: load.name,
+    keys: load.keysCount,
+    redisBytes,
+    inmemBytes,
+    ratio: inmemBytes / redisBytes,
+    wantedRatio: load.wantedRatio,
+    inmemUsedBytes: median(samples.inmemUsed),
+  };
+}
+
+/** The middle one of some numbers, or the mean of the middle two. */
+function median(numbers: readonly number[]): number {
+  const sorted = numbers.toSorted((a, b) => a - b);
+  return (sorted[(sorted.length - 1) >> 1]! + sorted[sorted.length >> 1]!) / 2;
+}
+
+function formatReport({ machine, redis, inmem, rounds, rows }: MemoryReport): string {
+  const heading = ["resident bytes a key", "keys", "redis", "inmem", "inmem ÷ redis", "wanted", "used by inmem"];
+  const table = formatTable([
+    heading,
+    ...rows.map((row) => [
+      row.load,
+      row.keys.toLocaleString("en"),
+      row.redisBytes.toFixed(1),
+      row.inmemBytes.toFixed(1),
+      row.ratio.toFixed(2),
+      `≤ ${row.wantedRatio.toFixed(2)}`,
+      row.inmemUsedBytes.toFixed(1),
+    ]),
+  ]);
+  const versions = `inmem ${inmem}, redis-server ${redis}, medians of ${rounds} rounds`;
+  return `${table}\n\n${versions}\n${machine}`;
+}
+
+/** Measures in a temporary folder, which is gone afterwards as the servers are. */
+async function measure(options: Options, redis: string, signal: AbortSignal): Promise<MemoryReport> {
+  const folder = await Deno.makeTempDir({ prefix: "inmem-memory-" });
+  try {
+    const { paths } = await makeCertificates(join(folder, "certs"), []);
+    return await new Measurement(options, folder, paths, signal).run(redis);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** Runs the script; answers its exit status. */
+async function main(words: readonly string[]): Promise<number> {
+  const aborter = new AbortController();
+  const interrupt = () => aborter.abort(new Error("Interrupted"));
+  for (const name of STOP_SIGNALS) Deno.addSignalListener(name, interrupt);
+  try {
+    const options = parseOptions(words);
+    if (options === undefined) {
+      console.log(HELP);
+      return 0;
+    }
+    const redis = await redisVersion();
+    if (redis === undefined) throw new UsageError("Cannot compare: there is no redis-server on PATH");
+    const report = await measure(options, redis, aborter.signal);
+    console.log(options.json ? JSON.stringify(report, null, 2) : formatReport(report));
+    return 0;
+  } catch (error) {
+    console.error(messageOf(aborter.signal.aborted ? aborter.signal.reason : error));
+    return error instanceof UsageError ? 2 : 1;
+  } finally {
+    for (const name of STOP_SIGNALS) Deno.removeSignalListener(name, interrupt);
+  }
+}
+
+if (import.meta.main) Deno.exitCode = await main(Deno.args);

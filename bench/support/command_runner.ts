@@ -1,0 +1,151 @@
+/**
+ * The command layer over a store, with no network: decode a request in place, run it, clear the reply, as the server does
+ * for each command of a batch.
+ *
+ * @module
+ */
+
+import { execute } from "../../src/command/table.ts";
+import type { CommandContext } from "../../src/command/table.ts";
+import type { Store } from "../../src/store/store.ts";
+import { decodeRequest, FRAME_PREFIX_BYTES, frameLength, RequestWriter } from "../../src/wire/frame.ts";
+import type { Argument } from "../../src/wire/frame.ts";
+import { NativeReply } from "../../src/wire/reply.ts";
+import { Request } from "../../src/wire/request.ts";
+import { Stopwatch } from "./holds.ts";
+import { threadTimeMs } from "./thread_time.ts";
+
+/** Requests that are encoded at a time. */
+const BATCH_COUNT = 10_000;
+/** Where a reply says whether the request was refused: behind the length and the head of the array. */
+const STATUS_AT = FRAME_PREFIX_BYTES + 1;
+
+/** Runs requests on one store. */
+export class CommandRunner implements CommandContext {
+  readonly store: Store;
+  authenticated = true;
+  readonly passwordRequired = false;
+  readonly defaultTtlMs = 0;
+  readonly #request = new Request();
+  readonly #reply = new NativeReply();
+
+  constructor(store: Store) {
+    this.store = store;
+    store.nowMs = Date.now();
+  }
+
+  authenticate(): boolean {
+    return true;
+  }
+
+  info(): string {
+    return "";
+  }
+
+  save(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  slice(step: () => boolean): boolean {
+    while (!step());
+    return true;
+  }
+
+  pause(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  reportBug(error: unknown): void {
+    throw error;
+  }
+
+  /** Runs request `make(i)` for each `i` below `count`. */
+  runAll(count: number, make: (index: number) => readonly Argument[]): void {
+    for (const frames of batches(count, make)) {
+      this.store.nowMs = Date.now();
+      this.runFrames(frames);
+    }
+  }
+
+  /** As {@linkcode runAll}, and tells the longest of them. */
+  longest(count: number, make: (index: number) => readonly Argument[]): Stopwatch {
+    const stopwatch = new Stopwatch();
+    for (const frames of batches(count, make)) {
+      for (let at = 0; at < frames.length;) {
+        stopwatch.start();
+        at = this.#run(frames, at);
+        stopwatch.stop();
+      }
+    }
+    return stopwatch;
+  }
+
+  /** Runs requests one after another. Answers the processor time that all of them took, in ms. */
+  runFrames(frames: Uint8Array): number {
+    const startedMs = threadTimeMs();
+    for (let at = 0; at < frames.length;) at = this.#run(frames, at);
+    return threadTimeMs() - startedMs;
+  }
+
+  /** Runs requests one after another. Answers the time that each took by the clock, in ms. */
+  timeFrames(frames: Uint8Array): number[] {
+    const times: number[] = [];
+    for (let at = 0; at < frames.length;) {
+      const startedMs = performance.now();
+      at = this.#run(frames, at);
+      times.push(performance.now() - startedMs);
+    }
+    return times;
+  }
+
+  /**
+   * Runs one request.
+   *
+   * @param frame the request; see {@linkcode encodeRequests}
+   * @returns the reply's frame, borrowed until the next request
+   */
+  call(frame: Uint8Array): Uint8Array {
+    const reply = this.#reply;
+    this.#execute(frame, 0);
+    if (reply.size > reply.length) throw new Error("Cannot tell a reply of several chunks");
+    const answer = reply.buffer.subarray(0, reply.length);
+    reply.clear();
+    return answer;
+  }
+
+  /** Runs the request at `at`. Answers where the next one begins. */
+  #run(frames: Uint8Array, at: number): number {
+    const end = this.#execute(frames, at);
+    this.#reply.clear();
+    return end;
+  }
+
+  #execute(frames: Uint8Array, at: number): number {
+    const start = at + FRAME_PREFIX_BYTES;
+    const end = start + frameLength(frames, at);
+    decodeRequest(frames, start, end, this.#request);
+    if (execute(this, this.#request, this.#reply) !== undefined) throw new Error("Cannot measure a command that waits");
+    const reply = this.#reply;
+    // A refusal is short: it stands in one buffer.
+    const isRefused = reply.size === reply.length && reply.buffer[STATUS_AT] !== 0;
+    if (isRefused) throw new Error(`Cannot measure "${this.#request.text(0)}": it was refused`);
+    return end;
+  }
+}
+
+/** The frames of `count` requests, some thousand at a time. */
+export function* batches(
+  count: number,
+  make: (index: number) => readonly Argument[],
+): Generator<Uint8Array<ArrayBuffer>> {
+  for (let start = 0; start < count; start += BATCH_COUNT) {
+    yield encodeRequests(Math.min(BATCH_COUNT, count - start), (index) => make(start + index));
+  }
+}
+
+/** The frames of `count` requests. */
+export function encodeRequests(count: number, make: (index: number) => readonly Argument[]): Uint8Array<ArrayBuffer> {
+  const writer = new RequestWriter();
+  for (let index = 0; index < count; index++) writer.add(make(index));
+  return writer.take();
+}

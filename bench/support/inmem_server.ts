@@ -1,0 +1,71 @@
+/**
+ * `inmem server` as a child process, without persistence, over TLS, with one client of the library connected to it.
+ *
+ * @module
+ */
+
+import { RoleProcess } from "../../cluster/role_process.ts";
+import { type Client, connect } from "../../src/mod.ts";
+import type { CertificatePaths } from "../../src/role/certs.ts";
+
+/** A server that was started, with one connection to it. Disposing of it ends the process. */
+export class InmemServer implements AsyncDisposable {
+  readonly #process: RoleProcess;
+  #client: Client | undefined;
+
+  private constructor(process: RoleProcess) {
+    this.#process = process;
+  }
+
+  /** Starts a server with that certificate and waits until it answers: the sources, or the binary `INMEM_BIN`. */
+  static async start({ cert, key, authority }: CertificatePaths): Promise<InmemServer> {
+    const words = ["server", "--addr", "127.0.0.1:0", "--no-persist", "--cert", cert, "--key", key];
+    const process = new RoleProcess("inmem server", words);
+    const server = new InmemServer(process);
+    try {
+      server.#client = await connect({ addr: await process.address(), caFile: authority });
+    } catch (error) {
+      await server[Symbol.asyncDispose]();
+      throw error;
+    }
+    return server;
+  }
+
+  /** The process's id. */
+  get pid(): number {
+    return this.#process.pid;
+  }
+
+  /** Runs commands in one pipeline. */
+  async run(commands: readonly (readonly string[])[]): Promise<void> {
+    const client = this.#client!;
+    await Promise.all(commands.map((command) => client.send(command)));
+  }
+
+  /** How many keys it holds. */
+  keysCount(): Promise<number> {
+    return this.#client!.size();
+  }
+
+  /** What its data takes by its own account: links, tables and rounding included, the runtime not. */
+  async usedBytes(): Promise<number> {
+    return Number(await this.#fact("memory", "used_memory"));
+  }
+
+  /** Its version. */
+  version(): Promise<string> {
+    return this.#fact("server", "inmem_version");
+  }
+
+  async #fact(section: string, name: string): Promise<string> {
+    const found = new RegExp(`^${name}:(.*)$`, "m").exec(await this.#client!.info(section));
+    if (found === null) throw new Error(`Cannot find "${name}" in section "${section}" of info`);
+    return found[1]!.trim();
+  }
+
+  /** Ends the process in order. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#client?.close();
+    await this.#process.stop();
+  }
+}

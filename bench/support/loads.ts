@@ -1,0 +1,103 @@
+/**
+ * The data that servers are loaded with to see what it takes: the same keys, fields and bytes for each server.
+ *
+ * Values are letters and digits out of a pool made once, so they cost the loader a view each and not a character each.
+ *
+ * @module
+ */
+
+import { Random } from "../../tests/support/random.ts";
+
+const POOL_LENGTH = 1 << 16;
+const POOL_SEED = 7;
+const ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789";
+/** Odd and large, so that neighbouring numbers take their text from distant places of the pool. */
+const POOL_STRIDE = 40_503;
+
+const LIST_ELEMENTS_COUNT = 100;
+/** Lists grow in turns, as they do in use, by so many elements each time. */
+const LIST_PUSHED_COUNT = 10;
+
+/** Keys of one kind, and how they are made. */
+export interface Load {
+  readonly name: string;
+  readonly keysCount: number;
+  /** Resident bytes a key that inmem may take for each of redis-server's. */
+  readonly wantedRatio: number;
+  /** Commands that make a key, numbered from 0. All keys get their first, then all their second. */
+  readonly commandsPerKey: number;
+  /** Command `part` of a key. */
+  command(key: number, part: number): readonly string[];
+}
+
+/** The loads at their full size. */
+export const LOADS: readonly Load[] = [
+  {
+    name: "strings of 32 B",
+    keysCount: 1_000_000,
+    wantedRatio: 0.65,
+    commandsPerKey: 1,
+    command: (key) => ["SET", keyName(key), text(key, 32)],
+  },
+  {
+    name: "strings of 200 B",
+    keysCount: 1_000_000,
+    wantedRatio: 0.8,
+    commandsPerKey: 1,
+    command: (key) => ["SET", keyName(key), text(key, 200)],
+  },
+  {
+    name: "hashes of 5 fields",
+    keysCount: 200_000,
+    wantedRatio: 1,
+    commandsPerKey: 1,
+    command: (key) => ["HSET", keyName(key), ...hashFields(key)],
+  },
+  {
+    name: `lists of ${LIST_ELEMENTS_COUNT} × 10 B`,
+    keysCount: 10_000,
+    wantedRatio: 1,
+    commandsPerKey: LIST_ELEMENTS_COUNT / LIST_PUSHED_COUNT,
+    command: (key, part) => ["RPUSH", keyName(key), ...listElements(key, part)],
+  },
+];
+
+/** The name of a key: 16 bytes. */
+function keyName(key: number): string {
+  return `key:${String(key).padStart(12, "0")}`;
+}
+
+function hashFields(key: number): string[] {
+  const plan = ["free", "team", "business"][key % 3]!;
+  const seenAt = 1_700_000_000 + key * 17;
+  return [
+    "name",
+    text(key, 10),
+    "city",
+    text(key * 3, 7),
+    "plan",
+    plan,
+    "seen",
+    String(seenAt),
+    "score",
+    `${key % 997}`,
+  ];
+}
+
+function listElements(key: number, part: number): string[] {
+  const first = key * LIST_ELEMENTS_COUNT + part * LIST_PUSHED_COUNT;
+  return Array.from({ length: LIST_PUSHED_COUNT }, (_, index) => text(first + index, 10));
+}
+
+const pool = makePool();
+
+function makePool(): string {
+  const random = new Random(POOL_SEED);
+  return Array.from({ length: POOL_LENGTH }, () => ALPHABET[random.below(ALPHABET.length)]).join("");
+}
+
+/** Some text that depends on the number. */
+function text(number: number, length: number): string {
+  const start = number * POOL_STRIDE % (POOL_LENGTH - length);
+  return pool.slice(start, start + length);
+}

@@ -1,0 +1,128 @@
+/**
+ * `redis-server` as a child process, without persistence, on a loopback port that was free.
+ *
+ * @module
+ */
+
+import { messageOf } from "../../src/errors.ts";
+import { delay } from "./delay.ts";
+import { RespConnection } from "./resp_connection.ts";
+
+const HOSTNAME = "127.0.0.1";
+const POLL_MS = 20;
+const START_TIMEOUT_MS = 10_000;
+const STOP_TIMEOUT_MS = 5_000;
+
+/** The version of the `redis-server` on PATH; `undefined` when there is none. */
+export async function redisVersion(): Promise<string | undefined> {
+  try {
+    const { stdout } = await new Deno.Command("redis-server", { args: ["--version"], stderr: "null" }).output();
+    return /\bv=([0-9.]+)/.exec(new TextDecoder().decode(stdout))?.[1] ?? "of an unknown version";
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
+/** A server that was started, with one connection to it. Disposing of it ends the process. */
+export class RedisServer implements AsyncDisposable {
+  readonly #process: Deno.ChildProcess;
+  #connection: RespConnection | undefined;
+
+  private constructor(process: Deno.ChildProcess) {
+    this.#process = process;
+  }
+
+  /**
+   * Starts a server and waits until it answers.
+   *
+   * @param folder its working folder, where it writes nothing
+   */
+  static async start(folder: string, signal: AbortSignal): Promise<RedisServer> {
+    // redis-server cannot be told to choose a port, so the system is asked for one that is given back at once.
+    const port = freePort();
+    const endpoint = ["--bind", HOSTNAME, "--port", String(port)];
+    const process = new Deno.Command("redis-server", {
+      args: [...endpoint, "--save", "", "--appendonly", "no", "--dir", folder, "--loglevel", "warning"],
+      stdin: "null",
+      stdout: "null",
+      stderr: "inherit",
+    }).spawn();
+    const server = new RedisServer(process);
+    try {
+      server.#connection = await connectWithin(START_TIMEOUT_MS, port, process, signal);
+    } catch (error) {
+      await server[Symbol.asyncDispose]();
+      throw error;
+    }
+    return server;
+  }
+
+  /** The process's id. */
+  get pid(): number {
+    return this.#process.pid;
+  }
+
+  /** Runs commands in one pipeline. */
+  async run(commands: readonly (readonly string[])[]): Promise<void> {
+    await this.#connection!.run(commands);
+  }
+
+  /** How many keys it holds. */
+  async keysCount(): Promise<number> {
+    const reply = await this.#connection!.run([["DBSIZE"]]);
+    return Number(reply.slice(1));
+  }
+
+  /** Ends the process: in order, or by force when that takes too long. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#connection?.close();
+    this.#signal("SIGTERM");
+    const timer = setTimeout(() => this.#signal("SIGKILL"), STOP_TIMEOUT_MS);
+    try {
+      await this.#process.status;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #signal(signal: Deno.Signal): void {
+    try {
+      this.#process.kill(signal);
+    } catch {
+      // It has ended by itself.
+    }
+  }
+}
+
+function freePort(): number {
+  using listener = Deno.listen({ hostname: HOSTNAME, port: 0 });
+  return listener.addr.port;
+}
+
+/** Connects as soon as the process answers. It loses its chance by ending. */
+async function connectWithin(
+  timeoutMs: number,
+  port: number,
+  process: Deno.ChildProcess,
+  signal: AbortSignal,
+): Promise<RespConnection> {
+  let ended = false;
+  process.status.then(() => ended = true);
+  for (const givesUpAtMs = performance.now() + timeoutMs;;) {
+    await delay(POLL_MS, signal);
+    let connection: RespConnection | undefined;
+    try {
+      connection = await RespConnection.connect(HOSTNAME, port);
+      await connection.run([["PING"]]);
+      return connection;
+    } catch (error) {
+      connection?.close();
+      if (ended || performance.now() >= givesUpAtMs) {
+        throw new Error(`Cannot start redis-server: ${ended ? "it ended at once" : messageOf(error)}`, {
+          cause: error,
+        });
+      }
+    }
+  }
+}

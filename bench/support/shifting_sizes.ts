@@ -1,0 +1,179 @@
+/**
+ * A store that is full and evicts, while the sizes of what is written change: memory that one size has left must serve the
+ * next, however little the two have in common.
+ *
+ * A phase goes on until everything from before it was evicted, and as many keys of its own as the store holds. So what
+ * its figures tell of is a store that holds nothing else and has turned over once.
+ *
+ * @module
+ */
+
+import { EntryType, Store } from "../../src/store/store.ts";
+import { Random } from "../../tests/support/random.ts";
+import type { Stopwatch } from "./holds.ts";
+
+/** The longest value of all phases. */
+const VALUE_MAX_BYTES = 100_000;
+const KEY_BYTES = 16;
+/** What a request has besides its key and what belongs to it: its name. */
+const NAME_BYTES = 4;
+/** Lists and hashes that grow at the same time. */
+const GROWING_COUNT = 32;
+/** Elements and fields that one gets, on average. */
+const GROWN_COUNT = 200;
+/** Elements and fields are popped, removed and replaced as well. */
+const SHRINK_CHANCE = 0.1;
+const REPLACE_CHANCE = 0.2;
+/** Writes between two looks at the statistics, which cost an object. */
+const LOOK_EVERY_COUNT = 256;
+
+/** What is written in one phase. */
+export interface SizePhase {
+  readonly name: string;
+  /** Writes something. */
+  readonly write: (writer: ShiftingSizes) => void;
+}
+
+/** The phases, in the order they follow each other. */
+export const SIZE_PHASES: readonly SizePhase[] = [
+  { name: "values of 100 B", write: (writer) => writer.setString(100) },
+  { name: "values of 1,000 B", write: (writer) => writer.setString(1_000) },
+  { name: "values of 37 B", write: (writer) => writer.setString(37) },
+  { name: "values of 0 B to 100 kB", write: (writer) => writer.setString(writer.random.below(VALUE_MAX_BYTES + 1)) },
+  { name: "lists and hashes", write: (writer) => writer.grow() },
+];
+
+/** What a phase has come to. Shares are of the limit. */
+export interface SizeFigures {
+  /** Blocks in use and tables, at the end. */
+  readonly usedShare: number;
+  /** The least of that since the store was full. */
+  readonly leastUsedShare: number;
+  /** Pages in use at most. */
+  readonly committedShare: number;
+  /** Bytes of keys, fields, elements and values, at the end. */
+  readonly payloadShare: number;
+  readonly keys: number;
+}
+
+/** Writes phases to a store of its own. */
+export class ShiftingSizes {
+  readonly store: Store;
+  readonly random: Random;
+  readonly #key = new Uint8Array(KEY_BYTES);
+  readonly #keyView = new DataView(this.#key.buffer);
+  readonly #value = new Uint8Array(VALUE_MAX_BYTES).fill(0x78);
+  readonly #field = new Uint8Array(4);
+  /** Numbers of the keys whose lists and hashes grow; even ones are lists. */
+  readonly #growing: number[] = [];
+  #keysCount = 0;
+
+  constructor(memoryLimitBytes: number, seed: number) {
+    this.store = new Store({ memoryLimitBytes, evicts: true, seed: [seed, 2] });
+    this.random = new Random(seed);
+  }
+
+  /**
+   * Runs a phase.
+   *
+   * @param stopwatch is told of each write
+   */
+  run(phase: SizePhase, stopwatch?: Pick<Stopwatch, "start" | "stop">): SizeFigures {
+    const { store } = this;
+    const { limitBytes, keys: keysBefore, evictedKeys: evictedBefore } = store.statistics;
+    let leastUsedBytes = limitBytes;
+    let committedBytes = 0;
+    for (;;) {
+      for (let i = 0; i < LOOK_EVERY_COUNT; i++) {
+        stopwatch?.start();
+        phase.write(this);
+        stopwatch?.stop();
+      }
+      const now = store.statistics;
+      committedBytes = Math.max(committedBytes, now.committedBytes);
+      const evicted = now.evictedKeys - evictedBefore;
+      if (evicted > 0) leastUsedBytes = Math.min(leastUsedBytes, now.usedBytes);
+      if (evicted < keysBefore + now.keys) continue;
+      return {
+        usedShare: now.usedBytes / limitBytes,
+        leastUsedShare: leastUsedBytes / limitBytes,
+        committedShare: committedBytes / limitBytes,
+        payloadShare: payloadBytes(store) / limitBytes,
+        keys: now.keys,
+      };
+    }
+  }
+
+  /** Sets a new key. */
+  setString(length: number): void {
+    const { store } = this;
+    this.#useKey(this.#keysCount++);
+    store.makeRoom(NAME_BYTES + KEY_BYTES + length, 3);
+    store.setString(this.#key, 0, KEY_BYTES, 0, this.#value, 0, length, 0);
+  }
+
+  /** Adds an element or a field to one of the lists and hashes that grow, or takes one away, or replaces one. */
+  grow(): void {
+    const { random } = this;
+    const index = random.below(GROWING_COUNT);
+    // Each ends by chance, so that sizes vary, and another one begins in its place.
+    const isNew = this.#growing[index] === undefined || random.chance(1 / GROWN_COUNT);
+    const number = isNew ? this.#keysCount++ : this.#growing[index]!;
+    this.#growing[index] = number;
+    const length = random.chance(0.99) ? random.below(100) : random.below(5_000);
+    this.#useKey(number);
+    this.store.makeRoom(NAME_BYTES + KEY_BYTES + this.#field.length + length, 4);
+    const entry = this.store.find(this.#key, 0, KEY_BYTES);
+    if (number % 2 === 0) this.#growList(entry, length);
+    else this.#growHash(entry, length);
+  }
+
+  #growList(entry: number, length: number): void {
+    const { store, random } = this;
+    if (entry !== 0 && random.chance(SHRINK_CHANCE)) {
+      store.listPop(entry, random.chance(0.5));
+    } else if (entry !== 0 && random.chance(REPLACE_CHANCE)) {
+      store.listSet(entry, random.below(store.listLength(entry)), this.#value, 0, length);
+    } else {
+      store.listPush(this.#key, 0, KEY_BYTES, entry, random.chance(0.5), this.#value, 0, length);
+    }
+  }
+
+  #growHash(entry: number, length: number): void {
+    const { store, random } = this;
+    const field = this.#field;
+    // Among so few that some of them are there already.
+    new DataView(field.buffer).setUint32(0, random.below(GROWN_COUNT * 2));
+    if (entry !== 0 && random.chance(SHRINK_CHANCE)) store.hashRemove(entry, field, 0, field.length);
+    else store.hashSet(this.#key, 0, KEY_BYTES, entry, field, 0, field.length, this.#value, 0, length);
+  }
+
+  #useKey(number: number): void {
+    this.#keyView.setUint32(KEY_BYTES - 4, number);
+  }
+}
+
+/** Bytes of all keys, fields, elements and values. */
+function payloadBytes(store: Store): number {
+  let bytes = 0;
+  for (let entry = store.oldest(); entry !== 0; entry = store.newer(entry)) {
+    bytes += store.keyLength(entry) + valueBytes(store, entry);
+  }
+  return bytes;
+}
+
+function valueBytes(store: Store, entry: number): number {
+  let bytes = 0;
+  switch (store.type(entry)) {
+    case EntryType.List:
+      for (let isThere = store.listSeek(entry, 0); isThere; isThere = store.listNext()) bytes += store.elementLength();
+      return bytes;
+    case EntryType.Hash:
+      for (let isThere = store.hashFirst(entry); isThere; isThere = store.hashNext()) {
+        bytes += store.fieldLength() + store.valueLength();
+      }
+      return bytes;
+    default:
+      return store.stringLength(entry);
+  }
+}

@@ -1,0 +1,62 @@
+/**
+ * Time for commands that take long, a slice at a time, so that together they never hold the event loop for longer than
+ * one slice.
+ *
+ * ```text
+ * turn     | slice        | reads, writes, timers … | slice        | reads, writes, timers …
+ * who      | A            |                         | B            |
+ * ```
+ *
+ * What a turn has left is shared by all who run in it: where many short walks would add up, the later ones wait. Those who
+ * wait stand in a queue, and each is let go on in a turn of its own.
+ *
+ * A turn is waited for with `setTimeout(…, 0)`. It takes a millisecond, in which everything else runs that there is.
+ * Measured with slices of 2 ms beside a client that waits for each echo: 3,500 echoes a second, where `MessageChannel`
+ * (0.02 ms a turn) lets 16 through and `setImmediate` of `node:timers` (0.003 ms) 8. These two come back before the
+ * loop has asked the system for input.
+ *
+ * @module
+ */
+
+import { SLICE_MS } from "../limits.ts";
+
+/** The slices of one role. */
+export class Slices {
+  /** What is left of the slice of this turn. Below 0 when a step took longer than there was. */
+  #leftMs = SLICE_MS;
+  /** When the last step ended. */
+  #endedMs = 0;
+  #last: Promise<void> = Promise.resolve();
+
+  /**
+   * Calls `step`, which is to take a small part of a slice, until it answers that all is done or no time is left. Then
+   * the caller waits for {@linkcode next}, and comes again.
+   *
+   * @returns whether all is done
+   */
+  run(step: () => boolean): boolean {
+    let nowMs = performance.now();
+    // Time in which others ran counts as if it were a turn, as far as it goes.
+    this.#leftMs = Math.min(SLICE_MS, this.#leftMs + nowMs - this.#endedMs);
+    const endMs = nowMs + this.#leftMs;
+    let isDone = false;
+    while (!isDone && nowMs < endMs) {
+      isDone = step();
+      nowMs = performance.now();
+    }
+    this.#leftMs = endMs - nowMs;
+    this.#endedMs = nowMs;
+    return isDone;
+  }
+
+  /** Resolves in a later turn, behind all who have asked before. Whoever goes on then has a whole slice. */
+  next(): Promise<void> {
+    this.#last = this.#last.then(() => this.#turn());
+    return this.#last;
+  }
+
+  async #turn(): Promise<void> {
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    this.#leftMs = SLICE_MS;
+  }
+}

@@ -1,0 +1,125 @@
+/**
+ * Runs every script of `bench/` that is not for `deno bench` once, as small as it goes, so that none rots: it exits with 0,
+ * and its JSON has what its reader expects. Nothing is measured: at this size the figures mean little.
+ *
+ * A script more is a row more in `SCRIPTS`.
+ */
+
+import { assert, assertEquals } from "@std/assert";
+import { join } from "@std/path";
+import type { BoundsReport } from "../bench/bounds.ts";
+import type { HitReport } from "../bench/hit_ratio.ts";
+import type { MemoryReport } from "../bench/memory.ts";
+import { LOADS } from "../bench/support/loads.ts";
+import { redisVersion } from "../bench/support/redis_server.ts";
+import { ROOT } from "../cluster/role_process.ts";
+
+/** A script that takes longer is told to stop, which ends the servers that it has started. */
+const TIMEOUT_MS = 60_000;
+
+interface Script {
+  /** In `bench/`. */
+  readonly name: string;
+  readonly args: readonly string[];
+  /** What the machine lacks for it; `undefined` when it can run. */
+  readonly lacks?: string | undefined;
+  /** Checks what `--json` has printed. */
+  readonly check: (report: unknown) => void;
+}
+
+const hasRedis = await redisVersion() !== undefined;
+
+const SCRIPTS: readonly Script[] = [
+  { name: "bounds.ts", args: ["--rounds", "1", "--scale", "0.01"], check: checkBounds },
+  { name: "hit_ratio.ts", args: ["--seed", "1", "--scale", "0.05"], check: checkHits },
+  {
+    name: "memory.ts",
+    args: ["--rounds", "1", "--scale", "0.01"],
+    lacks: hasRedis ? undefined : "redis-server is not on PATH",
+    check: checkMemory,
+  },
+];
+
+for (const { name, args, lacks, check } of SCRIPTS) {
+  const title = `bench/${name} runs and tells its figures`;
+  Deno.test({
+    name: lacks === undefined ? title : `${title} (ignored: ${lacks})`,
+    ignore: lacks !== undefined,
+    fn: async () => check(JSON.parse(await run(name, [...args, "--json"]))),
+  });
+
+  Deno.test(`bench/${name} refuses an option that it does not have`, async () => {
+    const { code, stdout, stderr } = await start(name, ["--no-such-option"]);
+    assertEquals({ code, stdout }, { code: 2, stdout: "" });
+    assert(stderr.includes("--no-such-option"), stderr);
+  });
+}
+
+interface Outcome {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs a script to its end. */
+async function start(name: string, args: readonly string[]): Promise<Outcome> {
+  const options = ["run", "--quiet", "--no-prompt", "--lock=deno.lock", "--frozen", "-A"];
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: [...options, join("bench", name), ...args],
+    cwd: ROOT,
+    env: { NO_COLOR: "1" },
+    stdin: "null",
+    signal: AbortSignal.timeout(TIMEOUT_MS),
+  }).output();
+  const decoder = new TextDecoder();
+  return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+}
+
+/** What a script that ends well has printed. */
+async function run(name: string, args: readonly string[]): Promise<string> {
+  const { code, stdout, stderr } = await start(name, args);
+  assertEquals(code, 0, `${name}: ${stderr}`);
+  return stdout;
+}
+
+/** Asserts that these are positive numbers. */
+function assertPositive(figures: Readonly<Record<string, number>>): void {
+  for (const [name, value] of Object.entries(figures)) {
+    assert(Number.isFinite(value) && value > 0, `${name} is ${value}: expected a positive number`);
+  }
+}
+
+function checkBounds(report: unknown): void {
+  const { machine, rows } = report as BoundsReport;
+  assert(machine !== "");
+  const groups = ["idle", "deadlines", "removal", "sizes", "keys", "lists", "hashes", "index", "slices", "eviction"];
+  assertEquals([...new Set(rows.map(({ group }) => group))], [...groups, "capacity"]);
+  for (const { group, what, measured, bound, met } of rows) {
+    assertPositive({ [`${group}: ${what}`]: measured });
+    assertEquals(typeof met, bound === undefined ? "undefined" : "boolean");
+  }
+}
+
+function checkHits(report: unknown): void {
+  const { keys, accesses, rows } = report as HitReport;
+  assertPositive({ keys, accesses });
+  assertEquals(new Set(rows.map(({ trace }) => trace)).size, 4);
+  assertEquals(rows.length, 4 * 4);
+  for (const { trace, cacheShare, cacheKeys, exactHitPercent, sampledHitPercent } of rows) {
+    assertPositive({ cacheShare, cacheKeys });
+    for (const percent of [exactHitPercent, sampledHitPercent]) {
+      assert(percent >= 0 && percent <= 100, `${trace}: ${percent} %`);
+      // A loop longer than the cache is what LRU never hits.
+      assert(percent > 0 || trace.startsWith("loop"), `${trace}: no hits`);
+    }
+  }
+}
+
+function checkMemory(report: unknown): void {
+  const { redis, inmem, rows } = report as MemoryReport;
+  assert(redis !== "" && inmem !== "");
+  assertEquals(rows.map(({ load }) => load), LOADS.map(({ name }) => name));
+  for (const { keys, redisBytes, inmemBytes, ratio, wantedRatio, inmemUsedBytes } of rows) {
+    assertPositive({ keys, redisBytes, inmemBytes, ratio, wantedRatio, inmemUsedBytes });
+  }
+}

@@ -1,0 +1,85 @@
+import { assert, assertEquals } from "@std/assert";
+import { SLICE_MS } from "../../src/limits.ts";
+import { Slices } from "../../src/server/slices.ts";
+
+/** Runs a test with a clock that it moves. */
+function withClock(test: (advance: (ms: number) => void) => void): void {
+  const original = performance.now;
+  let nowMs = 1_000;
+  performance.now = () => nowMs;
+  try {
+    test((ms) => nowMs += ms);
+  } finally {
+    performance.now = original;
+  }
+}
+
+Deno.test("Slices run() goes on until all is done, or the slice is over", () =>
+  withClock((advance) => {
+    const slices = new Slices();
+    let steps = 0;
+    const step = (last: number) => () => {
+      advance(SLICE_MS / 10);
+      return ++steps === last;
+    };
+    assert(slices.run(step(3)));
+    assertEquals(steps, 3);
+    steps = 0;
+    assert(!slices.run(step(1_000)), "what the first has left");
+    assert(steps >= 6 && steps <= 8, `${steps} steps`);
+  }));
+
+Deno.test("Slices run() shares a turn among all who run in it", () =>
+  withClock((advance) => {
+    const slices = new Slices();
+    let steps = 0;
+    for (let i = 0; i < 100; i++) {
+      slices.run(() => {
+        advance(SLICE_MS / 10);
+        return steps++ % 2 === 1;
+      });
+    }
+    assert(steps >= 10 && steps <= 12, `${steps} steps`);
+    assert(!slices.run(() => true), "not even a step");
+  }));
+
+Deno.test("Slices run() has time again after others ran, and owes what a step took too long", () =>
+  withClock((advance) => {
+    const slices = new Slices();
+    const step = (ms: number) => () => {
+      advance(ms);
+      return true;
+    };
+    assert(slices.run(step(SLICE_MS * 1.5)));
+    advance(SLICE_MS * 0.4);
+    assert(!slices.run(step(0)));
+    advance(SLICE_MS * 0.2);
+    assert(slices.run(step(SLICE_MS * 0.2)));
+    assert(!slices.run(step(0)));
+    advance(1_000_000);
+    assert(slices.run(step(SLICE_MS)), "a slice, however long nobody needed one");
+    assert(!slices.run(step(0)));
+  }));
+
+Deno.test("Slices next() gives each who waits a turn of its own, in the order they asked, and a whole slice", async () => {
+  const slices = new Slices();
+  let turns = 0;
+  let timer = 0;
+  const count = () => {
+    turns++;
+    timer = setTimeout(count, 0);
+  };
+  timer = setTimeout(count, 0);
+  const seen: [name: string, turn: number][] = [];
+  const wait = async (name: string) => {
+    for (let round = 0; round < 3; round++) {
+      await slices.next();
+      seen.push([name, turns]);
+      assert(slices.run(() => true), "there is time");
+    }
+  };
+  await Promise.all([wait("a"), wait("b"), wait("c")]);
+  clearTimeout(timer);
+  assertEquals(seen.map(([name]) => name).join(""), "abcabcabc");
+  for (let i = 1; i < seen.length; i++) assert(seen[i]![1] > seen[i - 1]![1], `one turn for both: ${seen.join(" ")}`);
+});

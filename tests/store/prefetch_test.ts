@@ -1,0 +1,72 @@
+import { assertEquals } from "@std/assert";
+import { PREFETCH_MAX_COUNT } from "../../src/limits.ts";
+import { Store } from "../../src/store/store.ts";
+
+const KEY_BYTES = 4;
+
+/** Keys one behind another, as a request or a read buffer holds them. */
+class Keys {
+  readonly bytes: Uint8Array;
+  readonly starts: Int32Array;
+  readonly lengths: Int32Array;
+
+  constructor(numbers: readonly number[]) {
+    this.bytes = new Uint8Array(numbers.length * KEY_BYTES);
+    this.starts = Int32Array.from(numbers, (_, i) => i * KEY_BYTES);
+    this.lengths = new Int32Array(numbers.length).fill(KEY_BYTES);
+    const view = new DataView(this.bytes.buffer);
+    numbers.forEach((number, i) => view.setUint32(i * KEY_BYTES, number));
+  }
+}
+
+function fill(count: number): Store {
+  const store = new Store({ memoryLimitBytes: 1 << 26, evicts: false, seed: [3, 4] });
+  const key = new Uint8Array(KEY_BYTES);
+  const view = new DataView(key.buffer);
+  for (let i = 0; i < count; i++) {
+    view.setUint32(0, i);
+    store.makeRoom(20);
+    store.setString(key, 0, KEY_BYTES, 0, key, 0, KEY_BYTES, 0);
+  }
+  return store;
+}
+
+Deno.test("Store prefetch() changes nothing, whatever the keys are, and goes on where it stopped", () => {
+  const store = fill(250_000);
+  assertEquals(store.isLarge, true);
+  const numbers = Array.from({ length: 100 }, (_, i) => i % 3 === 0 ? 1e9 + i : i * 2_003);
+  const { bytes, starts, lengths } = new Keys(numbers);
+  lengths[7] = 0;
+  const { changes } = store;
+  const oldest = store.oldest();
+  const stops: number[] = [];
+  for (let from = 0; from < numbers.length;) stops.push(from = store.prefetch(bytes, starts, lengths, from, 100, 1));
+  assertEquals(stops, [PREFETCH_MAX_COUNT, 2 * PREFETCH_MAX_COUNT, 3 * PREFETCH_MAX_COUNT, 100]);
+  assertEquals(store.prefetch(bytes, starts, lengths, 1, 9, 2), 9);
+  assertEquals([store.changes, store.oldest(), store.size, store.audit()], [changes, oldest, 250_000, 0]);
+  numbers.forEach((number, i) => {
+    if (i !== 7) assertEquals(store.find(bytes, starts[i]!, lengths[i]!) !== 0, number < 250_000, `key ${number}`);
+  });
+});
+
+Deno.test("Store prefetch() leaves small stores alone, and can read at the very end of the arena", () => {
+  const small = fill(10);
+  const { bytes, starts, lengths } = new Keys([1, 2, 3]);
+  assertEquals([small.isLarge, small.prefetch(bytes, starts, lengths, 0, 3, 1)], [false, 3]);
+  // As many keys as fit: some lie in the last page.
+  const full = new Store({ memoryLimitBytes: 1 << 24, evicts: true, seed: [3, 4] });
+  const key = new Uint8Array(KEY_BYTES);
+  const view = new DataView(key.buffer);
+  for (let i = 0; full.statistics.evictedKeys === 0; i++) {
+    view.setUint32(0, i);
+    full.makeRoom(20);
+    full.setString(key, 0, KEY_BYTES, full.find(key, 0, KEY_BYTES), key, 0, KEY_BYTES, 0);
+  }
+  const size = full.size;
+  assertEquals(full.isLarge, true);
+  for (let first = 0; first < 300_000; first += PREFETCH_MAX_COUNT) {
+    const keys = new Keys(Array.from({ length: PREFETCH_MAX_COUNT }, (_, i) => first + i));
+    full.prefetch(keys.bytes, keys.starts, keys.lengths, 0, PREFETCH_MAX_COUNT, 1);
+  }
+  assertEquals([full.size, full.audit()], [size, 0]);
+});
