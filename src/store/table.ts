@@ -96,6 +96,8 @@ export class Table {
    * @param scopeLow low word of the scope's id; ignored when the table is not scoped
    */
   find(hash: number, key: Uint8Array, start: number, length: number, scopeLow: number, scopeHigh: number): number {
+    // Without an entry there may be no page, and what its number stands for is somebody else's.
+    if (this.count === 0) return 0;
     const words = this.#words;
     const bytes = this.#bytes;
     const scoped = this.#scoped;
