@@ -111,4 +111,4 @@ function benchCold(group: string, keysCount: number, memoryLimitBytes: number): 
 }
 
 benchCold("100 k keys at random", Math.ceil(100_000 * SCALE), 512 * 1024 * 1024);
-benchCold("10 M keys at random", Math.ceil(10_000_000 * SCALE), 6 * 1024 * 1024 * 1024 * Math.max(SCALE, 0.1));
+benchCold("10 M keys at random", Math.ceil(10_000_000 * SCALE), 6 * 1024 * 1024 * 1024 * Math.max(SCALE, 0.05));
