@@ -36,8 +36,8 @@ const EVICTING_LIMIT_MIN_BYTES = 16 * MIB;
 /** Small keys evicted after the large values, so that nothing of those can be left. */
 const EVICTED_BEHIND_COUNT = 1_000;
 const FILLED_COUNT = 1_000;
-/** A store that is filled so far has not evicted anything yet, and soon will. */
-const NEARLY_FULL_SHARE = 0.98;
+/** A store that has so little left has not evicted anything yet, and soon will: it keeps up to 4 MiB free. */
+const NEARLY_FULL_LEFT_BYTES = 5 * MIB;
 /** Values that make room at the cost of many small ones. */
 const LARGE_VALUE_SIZES = [64 * 1024, MIB, VALUE_SIZE_MAX_BYTES];
 const LARGE_VALUES_COUNT = 3;
@@ -351,7 +351,10 @@ function fillUp(runner: CommandRunner): void {
 /** Sets small strings until the oldest key, a large one, is evicted and freed. Tells the longest set. */
 function evictOldest(runner: CommandRunner): Hold {
   const { store } = runner;
-  const isNearlyFull = () => store.statistics.committedBytes > store.statistics.limitBytes * NEARLY_FULL_SHARE;
+  const isNearlyFull = () => {
+    const { limitBytes, committedBytes } = store.statistics;
+    return limitBytes - committedBytes < NEARLY_FULL_LEFT_BYTES;
+  };
   // Fresh memory is not what is measured: the system takes up to a millisecond to hand out a piece of it.
   while (!isNearlyFull()) setSmall(runner, FILLED_COUNT);
   const value = "x".repeat(100);

@@ -129,6 +129,25 @@ for (const type of ["list", "hash"] as const) {
   });
 }
 
+Deno.test("Store clear() leaves the next large hash no table of before", () => {
+  const store = newStore(16 * MIB);
+  const fields = 50;
+  for (let field = 0; field < fields; field++) setField(store, field, 100);
+  store.clear();
+  // What was the first page of the table of fields holds strings now.
+  for (let number = 1; number <= 12_000; number++) set(store, number, 1_000);
+  for (let field = 0; field < fields; field++) setField(store, field, 100);
+  assertEquals(store.hashLength(find(store, 0)), fields);
+  assertEquals(store.audit(), 0);
+});
+
+/** Sets a field of the hash under key 0 as the command does. */
+function setField(store: Store, field: number, length: number): void {
+  store.makeRoom(16 + length, 4);
+  const entry = find(store, 0);
+  store.hashSet(new Uint8Array(4), 0, 4, entry, keyOf(field), 0, 4, value, 0, length);
+}
+
 /** What data takes, without tables. */
 function blockBytes(store: Store): number {
   const { usedBytes, tableBytes } = store.statistics;
@@ -138,12 +157,13 @@ function blockBytes(store: Store): number {
 /** Makes a list or hash of many elements under key 0. Answers how many bytes one part of it has at most. */
 function makeLarge(store: Store, type: "list" | "hash"): number {
   const key = new Uint8Array(4);
-  let entry = 0;
   for (let number = 0; number < ELEMENTS_COUNT; number++) {
-    store.makeRoom(24, 4);
-    entry = find(store, 0);
-    if (type === "list") store.listPush(key, 0, 4, entry, false, value, 0, 10);
-    else store.hashSet(key, 0, 4, entry, keyOf(number), 0, 4, value, 0, 10);
+    if (type === "hash") {
+      setField(store, number, 10);
+      continue;
+    }
+    store.makeRoom(24, 3);
+    store.listPush(key, 0, 4, find(store, 0), false, value, 0, 10);
   }
   // A leaf, with its directory when it was the last one below it; or a field.
   return type === "list" ? 2 * 2_184 : 64;
