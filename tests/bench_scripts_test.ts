@@ -33,7 +33,6 @@ const SCRIPTS: readonly Script[] = [
   {
     name: "bounds.ts",
     args: ["--rounds", "1", "--scale", "0.01"],
-    lacks: "it takes too long for every test run",
     check: checkBounds,
   },
   { name: "hit_ratio.ts", args: ["--seed", "1", "--scale", "0.05"], check: checkHits },
