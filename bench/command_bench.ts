@@ -9,7 +9,7 @@
  * `INMEM_BENCH_SCALE=0.1` takes a tenth of the keys.
  */
 
-import { BenchContext, encode, KeyedFrames, Runner } from "./support/command_layer.ts";
+import { encode, KeyedFrames, makeContext, Runner } from "./support/command_layer.ts";
 
 const BATCH_COUNT = 1_000;
 const SCALE = Number(Deno.env.get("INMEM_BENCH_SCALE") ?? 1);
@@ -31,7 +31,7 @@ const CASES: readonly Case[] = [
 
 /** One key of each type, of one byte each. */
 function hotRunner(): Runner {
-  const runner = new Runner(new BenchContext(512 * 1024 * 1024));
+  const runner = new Runner(makeContext(512 * 1024 * 1024));
   runner.run(encode([["set", "s", "v"], ["rpush", "r", "v"], ["hset", "h", "f", "v"]]));
   return runner;
 }
@@ -98,7 +98,7 @@ function benchCold(group: string, keysCount: number, memoryLimitBytes: number): 
       baseline: name === "get",
       fn(bench) {
         if (runner === undefined) {
-          runner = new Runner(new BenchContext(memoryLimitBytes));
+          runner = new Runner(makeContext(memoryLimitBytes));
           fill(runner, keysCount);
         }
         frames.fill(() => (Math.random() * keysCount) | 0);

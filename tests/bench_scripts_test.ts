@@ -9,6 +9,7 @@ import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import type { BoundsReport } from "../bench/bounds.ts";
 import type { HitReport } from "../bench/hit_ratio.ts";
+import type { LargeStoreReport } from "../bench/large_store.ts";
 import type { MemoryReport } from "../bench/memory.ts";
 import { LOADS } from "../bench/support/loads.ts";
 import { redisVersion } from "../bench/support/redis_server.ts";
@@ -36,6 +37,7 @@ const SCRIPTS: readonly Script[] = [
     check: checkBounds,
   },
   { name: "hit_ratio.ts", args: ["--seed", "1", "--scale", "0.05"], check: checkHits },
+  { name: "large_store.ts", args: ["--scale", "0.002"], check: checkLargeStore },
   {
     name: "memory.ts",
     args: ["--rounds", "1", "--scale", "0.01"],
@@ -117,6 +119,14 @@ function checkHits(report: unknown): void {
       assert(percent > 0 || trace.startsWith("loop"), `${trace}: no hits`);
     }
   }
+}
+
+function checkLargeStore(report: unknown): void {
+  const { machine, rows, ...figures } = report as LargeStoreReport;
+  assert(machine !== "");
+  assertPositive(figures);
+  assertEquals(rows.map(({ keys }) => keys), [200, 2_000, 100_000]);
+  for (const row of rows) assertPositive({ ...row });
 }
 
 function checkMemory(report: unknown): void {

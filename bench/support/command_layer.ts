@@ -9,55 +9,26 @@
  */
 
 import { execute } from "../../src/command/table.ts";
-import type { CommandContext } from "../../src/command/table.ts";
 import { PREFETCH_MAX_COUNT } from "../../src/limits.ts";
+import { HugePages } from "../../src/role/huge_pages.ts";
 import { Store } from "../../src/store/store.ts";
 import { decodeRequest, FRAME_PREFIX_BYTES, frameLength, RequestWriter } from "../../src/wire/frame.ts";
 import type { Argument } from "../../src/wire/frame.ts";
 import { KeyWindow } from "../../src/wire/key_window.ts";
 import { NativeReply } from "../../src/wire/reply.ts";
 import { Request } from "../../src/wire/request.ts";
-import { HugePages } from "../../src/role/huge_pages.ts";
+import { BenchContext } from "./bench_context.ts";
 
-/** A connection's view of a store of its own. */
-export class BenchContext implements CommandContext {
-  readonly store: Store;
-  authenticated = true;
-  readonly passwordRequired = false;
-  readonly defaultTtlMs = 0;
-
-  constructor(memoryLimitBytes: number) {
-    this.store = new Store({ memoryLimitBytes, evicts: true, seed: [1, 2] });
-    this.store.nowMs = 1_700_000_000_000;
-    const pages = HugePages.for(this.store.memory);
-    if (pages !== undefined) this.store.onGrowth = (frontier) => pages.reach(frontier);
-  }
-
-  authenticate(): boolean {
-    return true;
-  }
-
-  info(): string {
-    return "";
-  }
-
-  save(): Promise<void> {
-    return Promise.resolve();
-  }
-
-  slice(step: () => boolean): boolean {
-    while (!step());
-    return true;
-  }
-
-  pause(): Promise<void> {
-    return Promise.resolve();
-  }
-
-  reportBug(error: unknown): void {
-    throw error;
-  }
+/** A connection's view of a new store, with huge pages where the server has them. */
+export function makeContext(memoryLimitBytes: number): BenchContext {
+  const store = new Store({ memoryLimitBytes, evicts: true, seed: [1, 2] });
+  store.nowMs = START_MS;
+  const pages = HugePages.for(store.memory);
+  if (pages !== undefined) store.onGrowth = (frontier) => pages.reach(frontier);
+  return new BenchContext(store);
 }
+
+const START_MS = 1_700_000_000_000;
 
 /** Encodes requests as a client sends them. */
 export function encode(requests: Iterable<readonly Argument[]>): Uint8Array {

@@ -6,12 +6,12 @@
  */
 
 import { execute } from "../../src/command/table.ts";
-import type { CommandContext } from "../../src/command/table.ts";
 import type { Store } from "../../src/store/store.ts";
 import { decodeRequest, FRAME_PREFIX_BYTES, frameLength, RequestWriter } from "../../src/wire/frame.ts";
 import type { Argument } from "../../src/wire/frame.ts";
 import { NativeReply } from "../../src/wire/reply.ts";
 import { Request } from "../../src/wire/request.ts";
+import { BenchContext } from "./bench_context.ts";
 import { Stopwatch } from "./holds.ts";
 import { threadTimeMs } from "./thread_time.ts";
 
@@ -21,42 +21,13 @@ const BATCH_COUNT = 10_000;
 const STATUS_AT = FRAME_PREFIX_BYTES + 1;
 
 /** Runs requests on one store. */
-export class CommandRunner implements CommandContext {
-  readonly store: Store;
-  authenticated = true;
-  readonly passwordRequired = false;
-  readonly defaultTtlMs = 0;
+export class CommandRunner extends BenchContext {
   readonly #request = new Request();
   readonly #reply = new NativeReply();
 
   constructor(store: Store) {
-    this.store = store;
+    super(store);
     store.nowMs = Date.now();
-  }
-
-  authenticate(): boolean {
-    return true;
-  }
-
-  info(): string {
-    return "";
-  }
-
-  save(): Promise<void> {
-    return Promise.resolve();
-  }
-
-  slice(step: () => boolean): boolean {
-    while (!step());
-    return true;
-  }
-
-  pause(): Promise<void> {
-    return Promise.resolve();
-  }
-
-  reportBug(error: unknown): void {
-    throw error;
   }
 
   /** Runs request `make(i)` for each `i` below `count`. */

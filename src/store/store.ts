@@ -123,8 +123,8 @@ const PAGES_COMFORTABLE_MAX = 64;
 /** A command that brings less than this needs no pages of its own beyond the necessary ones. */
 const SMALL_BYTES = 4096;
 const SMALL_ARGUMENTS = 8;
-/** What a large value takes for each of its bytes at most: see `pieceSize` in blob.ts. */
-const LARGE_FACTOR = 1.25;
+/** What a large value takes for each of its bytes, its last piece left out: see blob.ts. That one counts as short data. */
+const LARGE_FACTOR = PAGE_BYTES / (PAGE_BYTES - 16);
 /** What shorter data takes at most: a key just above half a page has a page, and a leaf may hold two elements, not three. */
 const SHORT_FACTOR = 2;
 /** Bytes that a small entry takes beside its key and value, for estimating how much to evict. */
