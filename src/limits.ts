@@ -14,6 +14,10 @@ export const FRAME_SIZE_MAX_BYTES = 128 * 1024 * 1024;
 export const FRAME_SIZE_UNAUTHENTICATED_MAX_BYTES = 16 * 1024;
 /** Most arguments of one request, its name included. */
 export const ARGUMENTS_MAX_COUNT = 1024 * 1024;
+/** Most arguments of a request of RESP before authentication, as in Redis. */
+export const ARGUMENTS_UNAUTHENTICATED_MAX_COUNT = 10;
+/** Longest inline command of RESP, and longest line that tells a count or a length there, as in Redis. */
+export const RESP_LINE_MAX_BYTES = 64 * 1024;
 /** A connection's read buffer at first: thousands of idle connections shall cost little. */
 export const READ_BUFFER_INITIAL_BYTES = 4 * 1024;
 /** What it grows to when a peer sends more at a time: one read takes what a socket typically holds. */
@@ -119,6 +123,14 @@ export const FIELD_SIZE_MAX_BYTES = KEY_SIZE_MAX_BYTES;
 export const VALUE_SIZE_MAX_BYTES = 64 * 1024 * 1024;
 /** Most elements of one list and fields of one hash. */
 export const ELEMENTS_MAX_COUNT = 2 ** 32 - 1;
+/** What a client may queue between `multi` and `exec`, in bytes. */
+export const TRANSACTION_MAX_BYTES = 128 * 1024 * 1024;
+/** Longest time that a command may wait for an element: what a timer can be set to, 24 days. Longer is for ever. */
+export const BLOCKING_TIMEOUT_MAX_MS = 2 ** 31 - 1;
+/** Messages of channels that are held for a client which does not read them; beyond that it is cut off, as by Redis. */
+export const MESSAGES_MAX_BYTES = 32 * 1024 * 1024;
+/** Longest name of a connection. */
+export const CLIENT_NAME_MAX_BYTES = 1024;
 /** Longest glob pattern. Matching takes a step for each byte of a key and each 32 bytes of a pattern: 1.5 ms at most. */
 export const PATTERN_SIZE_MAX_BYTES = 1024;
 /** Keys that one `scan` looks at, unless COUNT says otherwise. */

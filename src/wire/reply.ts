@@ -21,6 +21,9 @@
  *
  * An aggregate is told head first: `map(2)` is followed by exactly four values.
  *
+ * The reply to `exec` is an array of items, each the reply to one command, which may be a refusal. `openItem` and `closeItem`
+ * stand around each, and `error` between them forgets what the item has said and no more.
+ *
  * @module
  */
 
@@ -33,6 +36,8 @@ import {
 } from "../limits.ts";
 import { ReplyError } from "../errors.ts";
 import type { ReplyCode } from "../errors.ts";
+import { formatDouble } from "./double.ts";
+import { FRAME_PREFIX_BYTES } from "./frame.ts";
 import {
   Form,
   HEADER_MAX_BYTES,
@@ -72,6 +77,9 @@ export abstract class Reply {
   /** Where the array begins whose count is not known yet: its chunk's index and its place in it. */
   #openChunk = 0;
   #openAt = 0;
+  /** Where the item begins that is being told: its chunk's index, -1 when there is none, and its place in it. */
+  #itemChunk = -1;
+  #itemAt = 0;
 
   /**
    * @param chunkBytes what a chunk is at most, unless a single value is larger; `Infinity` keeps all in one buffer
@@ -99,8 +107,12 @@ export abstract class Reply {
   abstract integer(value: number): void;
   /** Answers a 64-bit signed integer. */
   abstract integer64(value: bigint): void;
+  /** Answers a number that need not be whole, with 17 digits where it takes so many, or `inf`, `-inf`, `nan`. */
+  abstract double(value: number): void;
   /** Answers that there is nothing. */
   abstract nil(): void;
+  /** Answers that there is nothing where an array is expected. */
+  abstract nilArray(): void;
   /**
    * Answers `length` bytes, which the caller writes at the returned position of {@linkcode buffer} at once.
    */
@@ -113,8 +125,27 @@ export abstract class Reply {
   abstract closeArray(count: number): void;
   /** Begins a map of `count` pairs, each a key and a value. */
   abstract map(count: number): void;
-  /** Answers a refusal, and forgets what this command has said so far. */
+  /** Begins a set of `count` values. */
+  abstract set(count: number): void;
+  /** Begins a message of `count` values, which is no reply to a command but about what happened elsewhere. */
+  abstract push(count: number): void;
+  /** Answers text for people to read as it is. */
+  abstract verbatim(text: string): void;
+  /** Whether the protocol has maps and doubles, and clients expect pairs to be arrays within an array. */
+  abstract get isRich(): boolean;
+  /** Answers a refusal, and forgets what this command, or the item being told, has said so far. */
   abstract error(code: ReplyCode, message: string): void;
+
+  /** Begins an item: the reply to one of the commands that this one runs. One at a time. */
+  openItem(): void {
+    this.#itemChunk = this.#chunks.length;
+    this.#itemAt = this.length;
+  }
+
+  /** Completes an item. */
+  closeItem(): void {
+    this.#itemChunk = -1;
+  }
 
   /** Answers a copy of `source[start, start + length)`. */
   bytes(source: Uint8Array, start: number, length: number): void {
@@ -167,6 +198,7 @@ export abstract class Reply {
   clear(): void {
     this.length = 0;
     this.begun = 0;
+    this.#itemChunk = -1;
     if (this.#chunksSize !== 0) this.#dropChunks(0);
     if (this.buffer.length > BUFFER_KEEP_MAX_BYTES) this.#use(new Uint8Array(REPLY_BUFFER_INITIAL_BYTES));
   }
@@ -192,20 +224,60 @@ export abstract class Reply {
     this.patch(this.#openChunk, this.#openAt + offset, value);
   }
 
-  /** Forgets what the command now running has said. */
-  protected retract(): void {
-    if (this.begunChunk !== -1) {
-      const chunk = this.#chunks[this.begunChunk]!;
-      this.#dropChunks(this.begunChunk);
+  /**
+   * Replaces the `reserved` bytes at the place where {@linkcode markArray} was called by the first `length` bytes of
+   * `head`, which are not more, and moves what follows them in their chunk up to it.
+   */
+  protected spliceArray(reserved: number, head: Uint8Array, length: number): void {
+    const isFinished = this.#openChunk < this.#chunks.length;
+    const chunk = isFinished ? this.#chunks[this.#openChunk]! : this.buffer;
+    const at = this.#openAt;
+    const moved = reserved - length;
+    for (let i = 0; i < length; i++) chunk[at + i] = head[i]!;
+    if (!isFinished) {
+      chunk.copyWithin(at + length, at + reserved, this.length);
+      this.length -= moved;
+    } else {
+      chunk.copyWithin(at + length, at + reserved);
+      this.#chunks[this.#openChunk] = chunk.subarray(0, chunk.length - moved);
+      this.#chunksSize -= moved;
+      this.#begunSize -= moved;
+    }
+  }
+
+  /** Whether an item is being told. */
+  protected get isInItem(): boolean {
+    return this.#itemChunk !== -1;
+  }
+
+  /** Forgets what the command now running, or the item being told, has said. */
+  retract(): void {
+    if (this.#itemChunk !== -1) {
+      this.#cut(this.#itemChunk, this.#itemAt);
+    } else if (this.begunChunk !== -1) {
+      this.#cut(this.begunChunk, this.begun);
+    } else {
+      this.length = this.begun;
+    }
+  }
+
+  /** Forgets what stands behind `at` in a chunk, which becomes `buffer` if it was finished. */
+  #cut(index: number, at: number): void {
+    const chunk = this.#chunks[index];
+    if (chunk !== undefined) {
+      this.#dropChunks(index);
       this.#use(new Uint8Array(chunk.buffer));
     }
-    this.length = this.begun;
+    this.length = at;
   }
 
   /** Forgets the finished chunks from `index` on. */
   #dropChunks(index: number): void {
-    for (const chunk of this.#chunks.splice(index)) this.#chunksSize -= chunk.length;
-    this.begunChunk = -1;
+    for (const chunk of this.#chunks.splice(index)) {
+      this.#chunksSize -= chunk.length;
+      this.#begunSize -= chunk.length;
+    }
+    if (this.begunChunk >= index) this.begunChunk = -1;
   }
 
   /**
@@ -215,6 +287,20 @@ export abstract class Reply {
    */
   protected grow(size: number): void {
     if (this.length + size > this.buffer.length) this.#extend(size);
+  }
+
+  /**
+   * Makes room for a refusal, behind `retract`. Where not even that has room, it is the whole command that is refused.
+   *
+   * @throws {ReplyError} as {@linkcode grow} does, and then there is no item any more
+   */
+  protected growForRefusal(size: number): void {
+    try {
+      this.grow(size);
+    } catch (error) {
+      this.#itemChunk = -1;
+      throw error;
+    }
   }
 
   #extend(size: number): void {
@@ -315,9 +401,17 @@ export class NativeReply extends Reply {
       : writeInteger64(this.buffer, this.length, value);
   }
 
+  override double(value: number): void {
+    this.text(formatDouble(value));
+  }
+
   override nil(): void {
     this.grow(1);
     this.buffer[this.length++] = Form.Nil;
+  }
+
+  override nilArray(): void {
+    this.nil();
   }
 
   override reserve(length: number): number {
@@ -361,13 +455,36 @@ export class NativeReply extends Reply {
     this.length = writeMapHeader(this.buffer, this.length, count);
   }
 
+  override set(count: number): void {
+    this.array(count);
+  }
+
+  override push(count: number): void {
+    this.array(count);
+  }
+
+  override verbatim(text: string): void {
+    this.text(text);
+  }
+
+  override get isRich(): boolean {
+    return true;
+  }
+
+  override openItem(): void {
+    this.grow(2);
+    super.openItem();
+    this.view.setUint16(this.length, 0x9200);
+    this.length += 2;
+  }
+
   override error(code: ReplyCode, message: string): void {
     this.retract();
     const text = encodeText(message);
-    this.grow(4 + 2 + HEADER_MAX_BYTES + code.length + HEADER_MAX_BYTES + text.length);
-    this.buffer[this.length + 4] = 0x93;
-    this.buffer[this.length + 5] = 1;
-    this.length += 6;
+    const prefix = this.isInItem ? 0 : FRAME_PREFIX_BYTES;
+    this.growForRefusal(prefix + 2 + HEADER_MAX_BYTES + code.length + HEADER_MAX_BYTES + text.length);
+    this.view.setUint16(this.length + prefix, 0x9301);
+    this.length += prefix + 2;
     this.status(code);
     const at = writeStrHeader(this.buffer, this.length, text.length);
     this.buffer.set(text, at);
