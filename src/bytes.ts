@@ -98,6 +98,9 @@ export function parseInteger64(bytes: Uint8Array, start: number, length: number)
   return BigInt.asIntN(64, value) === value ? value : undefined;
 }
 
+/** Integers up to this one are 32 bits wide in the engine, and remain so: dividing them takes no conversion. */
+const SMALL_INTEGER_MAX = 999_999_999;
+
 /** Digits that {@linkcode formatInteger} needs at most: a sign and 16 digits. */
 export const INTEGER_TEXT_MAX_BYTES = 17;
 
@@ -107,6 +110,7 @@ export const INTEGER_TEXT_MAX_BYTES = 17;
  * @returns the bytes written
  */
 export function formatInteger(value: number, target: Uint8Array, start: number): number {
+  if (value >= 0 && value <= SMALL_INTEGER_MAX) return formatSmallInteger(value, target, start);
   let at = start;
   if (value < 0) {
     target[at++] = 0x2d;
@@ -120,4 +124,15 @@ export function formatInteger(value: number, target: Uint8Array, start: number):
     value = quotient;
   }
   return at + digits - start;
+}
+
+function formatSmallInteger(value: number, target: Uint8Array, start: number): number {
+  let digits = 1;
+  for (let power = 10; power <= value; power *= 10) digits++;
+  for (let i = start + digits - 1; i >= start; i--) {
+    const quotient = (value / 10) | 0;
+    target[i] = 0x30 + (value - quotient * 10);
+    value = quotient;
+  }
+  return digits;
 }

@@ -12,7 +12,15 @@ import {
 } from "../src/bytes.ts";
 
 const INTEGERS = [0, 1, 9, 10, 11, 99, 100, 101, 127, 128, 255, 256, 65535, 65536, 2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1]
-  .concat([2 ** 32, 999_999_999_999_999, 1_000_000_000_000_000, Number.MAX_SAFE_INTEGER - 1, Number.MAX_SAFE_INTEGER]);
+  .concat([
+    999_999_999,
+    1_000_000_000,
+    2 ** 32,
+    999_999_999_999_999,
+    1_000_000_000_000_000,
+    Number.MAX_SAFE_INTEGER - 1,
+    Number.MAX_SAFE_INTEGER,
+  ]);
 
 /** What Redis refuses as an integer as well. */
 const NOT_INTEGERS = [

@@ -11,20 +11,38 @@
  */
 
 const DIGITS_COUNT = 17;
+/** So many more digits show whether a double lies half way between two texts. */
+const HALF_DIGITS_COUNT = 24;
 
 /** The text of a double. ASCII. */
 export function formatDouble(value: number): string {
   if (Number.isNaN(value)) return "nan";
-  if (!Number.isFinite(value)) return value > 0 ? "inf" : "-inf";
-  if (Object.is(value, -0)) return "-0";
-  // Always of the form "-1.2345678901234567e+21".
-  const [mantissa, power] = value.toExponential(DIGITS_COUNT - 1).split("e") as [string, string];
+  const sign = value < 0 || Object.is(value, -0) ? "-" : "";
+  const magnitude = Math.abs(value);
+  if (magnitude === Infinity) return `${sign}inf`;
+  // Always of the form "1.2345678901234567e+21".
+  const [mantissa, power] = rounded(magnitude).split("e") as [string, string];
+  const digits = mantissa.replace(".", "");
   const exponent = Number(power);
-  if (exponent >= -4 && exponent < DIGITS_COUNT) return withoutZeros(value.toFixed(DIGITS_COUNT - 1 - exponent));
-  return `${withoutZeros(mantissa)}e${exponent < 0 ? "-" : "+"}${String(Math.abs(exponent)).padStart(2, "0")}`;
+  if (exponent < -4 || exponent >= DIGITS_COUNT) {
+    const exponentDigits = String(Math.abs(exponent)).padStart(2, "0");
+    return `${sign}${withPoint(digits, 1)}e${exponent < 0 ? "-" : "+"}${exponentDigits}`;
+  }
+  if (exponent < 0) return sign + withPoint("0".repeat(-exponent) + digits, 1);
+  return sign + withPoint(digits, exponent + 1);
 }
 
-/** Leaves out what says nothing behind the point. */
-function withoutZeros(text: string): string {
-  return text.includes(".") ? text.replace(/\.?0+$/, "") : text;
+/** Rounds to even where a double lies half way between two texts, as C does; JavaScript rounds up. */
+function rounded(magnitude: number): string {
+  const [longer, power] = magnitude.toExponential(DIGITS_COUNT - 1 + HALF_DIGITS_COUNT).split("e") as [string, string];
+  const kept = longer.slice(0, DIGITS_COUNT + 1);
+  const isHalf = /^50*$/.test(longer.slice(DIGITS_COUNT + 1));
+  if (isHalf && Number(kept.at(-1)) % 2 === 0) return `${kept}e${power}`;
+  return magnitude.toExponential(DIGITS_COUNT - 1);
+}
+
+/** Puts the point behind so many digits, and leaves out what says nothing behind it. */
+function withPoint(digits: string, count: number): string {
+  const fraction = digits.slice(count).replace(/0+$/, "");
+  return digits.slice(0, count) + (fraction === "" ? "" : `.${fraction}`);
 }

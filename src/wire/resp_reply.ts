@@ -123,6 +123,30 @@ export class RespReply extends Reply {
   }
 
   override reserve(length: number): number {
+    // Most values are short, and this is said more often than anything else.
+    const { buffer, length: at } = this;
+    const end = at + 5 + length;
+    if (length < 100 && end + 2 <= buffer.length) {
+      buffer[at] = 0x24;
+      if (length >= 10) {
+        const tens = (length * 205) >> 11;
+        buffer[at + 1] = 0x30 + tens;
+        buffer[at + 2] = 0x30 + length - tens * 10;
+        buffer[at + 3] = CR;
+        buffer[at + 4] = LF;
+        buffer[end] = CR;
+        buffer[end + 1] = LF;
+        this.length = end + 2;
+        return at + 5;
+      }
+      buffer[at + 1] = 0x30 + length;
+      buffer[at + 2] = CR;
+      buffer[at + 3] = LF;
+      buffer[end - 1] = CR;
+      buffer[end] = LF;
+      this.length = end + 1;
+      return at + 4;
+    }
     return this.#reserve(0x24, length);
   }
 
