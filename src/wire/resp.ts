@@ -129,6 +129,7 @@ export class RespDecoder {
     }
     request.size = size;
     this.needed = 0;
+    this.#lineBegin = -1;
     return at;
   }
 

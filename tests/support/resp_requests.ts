@@ -1,0 +1,141 @@
+/**
+ * Requests in RESP: written, and read back out of bytes that arrive in pieces, as a connection has them.
+ *
+ * Text stands for bytes here, a character for a byte.
+ *
+ * @module
+ */
+
+import { assert, assertEquals } from "@std/assert";
+import { ProtocolError } from "../../src/errors.ts";
+import { ARGUMENTS_MAX_COUNT, FRAME_SIZE_MAX_BYTES, VALUE_SIZE_MAX_BYTES } from "../../src/limits.ts";
+import { Request } from "../../src/wire/request.ts";
+import { RespDecoder } from "../../src/wire/resp.ts";
+import type { RespLimits } from "../../src/wire/resp.ts";
+
+/** What a client may send. */
+export const LIMITS: RespLimits = {
+  argumentsMaxCount: ARGUMENTS_MAX_COUNT,
+  bulkMaxBytes: VALUE_SIZE_MAX_BYTES,
+  requestMaxBytes: FRAME_SIZE_MAX_BYTES,
+};
+
+/** What was read, up to an error that ended it. */
+export interface Outcome {
+  readonly requests: string[][];
+  readonly error?: string;
+}
+
+/** The bytes that text of a character a byte stands for. */
+export function binaryBytes(text: string): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
+  return bytes;
+}
+
+/** The text of a character a byte. */
+export function binaryText(bytes: Uint8Array): string {
+  let text = "";
+  for (let at = 0; at < bytes.length; at += 10_000) text += String.fromCharCode(...bytes.subarray(at, at + 10_000));
+  return text;
+}
+
+/** An array of bulks. */
+export function encodeRequest(...items: string[]): string {
+  return `*${items.length}\r\n${items.map((item) => `$${item.length}\r\n${item}\r\n`).join("")}`;
+}
+
+/** The arguments of a request. */
+export function argumentsOf(request: Request): string[] {
+  return Array.from({ length: request.count }, (_, i) => {
+    const view = request.bytes.subarray(request.start(i), request.start(i) + request.length(i));
+    return binaryText(view);
+  });
+}
+
+/** A decoder and the buffer that it reads, which grows and moves as that of a connection does. */
+export class RespFeed {
+  readonly requests: string[][] = [];
+  readonly decoder = new RespDecoder();
+  readonly request = new Request();
+  error: string | undefined;
+  #buffer = new Uint8Array(0);
+  #start = 0;
+
+  constructor(readonly limits: RespLimits = LIMITS) {}
+
+  /** Bytes that were not read yet. */
+  get unread(): number {
+    return this.#buffer.length - this.#start;
+  }
+
+  /** Takes what has arrived, and reads all that is whole. */
+  feed(piece: Uint8Array): void {
+    if (this.error !== undefined) return;
+    // Sometimes as many bytes as were read before stay in front.
+    const kept = piece.length % 3 === 0 ? 0 : this.#start;
+    const end = kept + this.unread + piece.length;
+    // What stands behind the end is none of the decoder's business; this would be read as more of anything.
+    const buffer = new Uint8Array(end + 16).fill(0x0d, end);
+    buffer.set(this.#buffer.subarray(this.#start), kept);
+    buffer.set(piece, end - piece.length);
+    this.#buffer = buffer.subarray(0, end);
+    this.#start = kept;
+    try {
+      this.#readWhole(buffer, end);
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      this.error = error.message;
+    }
+  }
+
+  #readWhole(buffer: Uint8Array, end: number): void {
+    for (;;) {
+      const behind = this.decoder.decode(buffer, this.#start, end, this.request, this.limits);
+      if (behind === -1) break;
+      assert(behind > this.#start && behind <= end, "a request ends within its bytes");
+      const items = argumentsOf(this.request);
+      assert(items.length > 0, "a request has a name");
+      assertEquals(this.request.size, items.reduce((sum, { length }) => sum + length, 0));
+      this.requests.push(items);
+      this.#start = behind;
+    }
+    this.#start += this.decoder.passed;
+    const { needed } = this.decoder;
+    assert(needed === 0 || needed > this.unread, "what is needed is more than what is there");
+    this.request.clear();
+  }
+
+  get outcome(): Outcome {
+    return this.error === undefined ? { requests: this.requests } : { requests: this.requests, error: this.error };
+  }
+}
+
+/** Reads bytes that arrive in pieces, which end at `cuts`. */
+export function readRequests(bytes: Uint8Array, cuts: readonly number[] = [], limits: RespLimits = LIMITS): Outcome {
+  const feed = new RespFeed(limits);
+  let begun = 0;
+  for (const cut of [...cuts, bytes.length]) {
+    feed.feed(bytes.subarray(begun, cut));
+    begun = cut;
+  }
+  return feed.outcome;
+}
+
+/** Bytes that count how often they are read, and that may not be read outside of `[start, end)`. */
+export function guarded(bytes: Uint8Array, start: number, end: number): { bytes: Uint8Array; reads: () => number } {
+  let reads = 0;
+  const proxy = new Proxy(bytes, {
+    get(target, key): unknown {
+      if (typeof key === "string" && /^[0-9]+$/.test(key)) {
+        const index = Number(key);
+        if (index < start || index >= end) throw new RangeError(`Read byte ${index}, outside of ${start} to ${end}`);
+        reads++;
+        return target[index];
+      }
+      const value: unknown = Reflect.get(target, key, target);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+  return { bytes: proxy, reads: () => reads };
+}
