@@ -19,7 +19,7 @@ const STOP_TIMEOUT_MS = 30_000;
  * Lets V8 inline a whole command into the loop that runs it, rather than stop half way: a fifth less time for each. The
  * tasks of deno.json say the same, and `deno compile` builds it in.
  */
-const V8_FLAGS = "--v8-flags=--max-inlined-bytecode-size-cumulative=2000";
+export const V8_FLAGS = "--v8-flags=--max-inlined-bytecode-size-cumulative=2000";
 
 /** The folder of deno.json. Commands of {@linkcode inmemCommand} run there. */
 export const ROOT = fromFileUrl(new URL("..", import.meta.url));
@@ -41,6 +41,8 @@ export interface RoleOptions {
   readonly onLine?: (line: string) => void;
   /** Environment variables besides this process's own. */
   readonly env?: Readonly<Record<string, string>>;
+  /** A command line that runs the one behind it, such as that of `taskset`; none unless given. */
+  readonly launcher?: readonly string[];
   /** Puts the process into a group of its own, which Ctrl-C in this terminal does not reach. */
   readonly detached?: boolean;
 }
@@ -59,7 +61,7 @@ export class RoleProcess {
    * @param words the command line behind `inmem`
    */
   constructor(readonly name: string, words: readonly string[], options: RoleOptions = {}) {
-    const [program, ...args] = inmemCommand(...words);
+    const [program, ...args] = [...options.launcher ?? [], ...inmemCommand(...words)];
     this.#child = new Deno.Command(program!, {
       args,
       cwd: ROOT,
