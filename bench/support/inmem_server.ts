@@ -6,24 +6,35 @@
 
 import { RoleProcess } from "../../cluster/role_process.ts";
 import { type Client, connect } from "../../src/mod.ts";
+import { parseAddress } from "../../src/role/address.ts";
 import type { CertificatePaths } from "../../src/role/certs.ts";
+import type { Endpoint } from "./resp_connection.ts";
 
 /** A server that was started, with one connection to it. Disposing of it ends the process. */
 export class InmemServer implements AsyncDisposable {
   readonly #process: RoleProcess;
   #client: Client | undefined;
+  #endpoint: Endpoint | undefined;
 
   private constructor(process: RoleProcess) {
     this.#process = process;
   }
 
-  /** Starts a server with that certificate and waits until it answers: the sources, or the binary `INMEM_BIN`. */
-  static async start({ cert, key, authority }: CertificatePaths): Promise<InmemServer> {
+  /**
+   * Starts a server with that certificate, under a launcher such as `taskset`, and waits until it answers: the sources, or
+   * the binary `INMEM_BIN`.
+   */
+  static async start(
+    { cert, key, authority }: CertificatePaths,
+    launcher: readonly string[] = [],
+  ): Promise<InmemServer> {
     const words = ["server", "--addr", "127.0.0.1:0", "--no-persist", "--cert", cert, "--key", key];
-    const process = new RoleProcess("inmem server", words);
+    const process = new RoleProcess("inmem server", words, { launcher });
     const server = new InmemServer(process);
     try {
-      server.#client = await connect({ addr: await process.address(), caFile: authority });
+      const addr = await process.address();
+      server.#endpoint = { ...parseAddress(addr), authority: await Deno.readTextFile(authority) };
+      server.#client = await connect({ addr, caFile: authority });
     } catch (error) {
       await server[Symbol.asyncDispose]();
       throw error;
@@ -34,6 +45,11 @@ export class InmemServer implements AsyncDisposable {
   /** The process's id. */
   get pid(): number {
     return this.#process.pid;
+  }
+
+  /** Where it listens. */
+  get endpoint(): Endpoint {
+    return this.#endpoint!;
   }
 
   /** Runs commands in one pipeline. */

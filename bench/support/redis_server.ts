@@ -5,8 +5,9 @@
  */
 
 import { messageOf } from "../../src/errors.ts";
+import type { CertificatePaths } from "../../src/role/certs.ts";
 import { delay } from "./delay.ts";
-import { RespConnection } from "./resp_connection.ts";
+import { type Endpoint, RespConnection } from "./resp_connection.ts";
 
 const HOSTNAME = "127.0.0.1";
 const POLL_MS = 20;
@@ -24,12 +25,23 @@ export async function redisVersion(): Promise<string | undefined> {
   }
 }
 
+/** How a server is started. */
+export interface RedisServerOptions {
+  /** Has it speak TLS, and nothing else. */
+  readonly certificates?: CertificatePaths;
+  /** A command line that runs the one behind it, such as that of `taskset`. */
+  readonly launcher?: readonly string[];
+}
+
 /** A server that was started, with one connection to it. Disposing of it ends the process. */
 export class RedisServer implements AsyncDisposable {
+  /** Where it listens. */
+  readonly endpoint: Endpoint;
   readonly #process: Deno.ChildProcess;
   #connection: RespConnection | undefined;
 
-  private constructor(process: Deno.ChildProcess) {
+  private constructor(endpoint: Endpoint, process: Deno.ChildProcess) {
+    this.endpoint = endpoint;
     this.#process = process;
   }
 
@@ -38,19 +50,21 @@ export class RedisServer implements AsyncDisposable {
    *
    * @param folder its working folder, where it writes nothing
    */
-  static async start(folder: string, signal: AbortSignal): Promise<RedisServer> {
+  static async start(folder: string, signal: AbortSignal, options: RedisServerOptions = {}): Promise<RedisServer> {
+    const { certificates, launcher = [] } = options;
+    const authority = certificates === undefined ? undefined : await Deno.readTextFile(certificates.authority);
     // redis-server cannot be told to choose a port, so the system is asked for one that is given back at once.
     const port = freePort();
-    const endpoint = ["--bind", HOSTNAME, "--port", String(port)];
-    const process = new Deno.Command("redis-server", {
-      args: [...endpoint, "--save", "", "--appendonly", "no", "--dir", folder, "--loglevel", "warning"],
+    const [program, ...args] = [...launcher, "redis-server", ...listeningOptions(port, certificates)];
+    const process = new Deno.Command(program!, {
+      args: [...args, "--save", "", "--appendonly", "no", "--dir", folder, "--loglevel", "warning"],
       stdin: "null",
       stdout: "null",
       stderr: "inherit",
     }).spawn();
-    const server = new RedisServer(process);
+    const server = new RedisServer({ hostname: HOSTNAME, port, authority }, process);
     try {
-      server.#connection = await connectWithin(START_TIMEOUT_MS, port, process, signal);
+      server.#connection = await connectWithin(START_TIMEOUT_MS, server.endpoint, process, signal);
     } catch (error) {
       await server[Symbol.asyncDispose]();
       throw error;
@@ -70,8 +84,8 @@ export class RedisServer implements AsyncDisposable {
 
   /** How many keys it holds. */
   async keysCount(): Promise<number> {
-    const reply = await this.#connection!.run([["DBSIZE"]]);
-    return Number(reply.slice(1));
+    const [reply] = await this.#connection!.run([["DBSIZE"]]);
+    return Number(reply!.slice(1));
   }
 
   /** Ends the process: in order, or by force when that takes too long. */
@@ -100,10 +114,18 @@ function freePort(): number {
   return listener.addr.port;
 }
 
+function listeningOptions(port: number, certificates: CertificatePaths | undefined): string[] {
+  if (certificates === undefined) return ["--bind", HOSTNAME, "--port", String(port)];
+  const { cert, key, authority } = certificates;
+  const files = ["--tls-cert-file", cert, "--tls-key-file", key, "--tls-ca-cert-file", authority];
+  const endpoint = ["--bind", HOSTNAME, "--port", "0", "--tls-port", String(port)];
+  return [...endpoint, ...files, "--tls-auth-clients", "no"];
+}
+
 /** Connects as soon as the process answers. It loses its chance by ending. */
 async function connectWithin(
   timeoutMs: number,
-  port: number,
+  endpoint: Endpoint,
   process: Deno.ChildProcess,
   signal: AbortSignal,
 ): Promise<RespConnection> {
@@ -113,7 +135,7 @@ async function connectWithin(
     await delay(POLL_MS, signal);
     let connection: RespConnection | undefined;
     try {
-      connection = await RespConnection.connect(HOSTNAME, port);
+      connection = await RespConnection.connect(endpoint);
       await connection.run([["PING"]]);
       return connection;
     } catch (error) {

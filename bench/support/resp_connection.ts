@@ -1,69 +1,107 @@
 /**
- * The least of a Redis client that loading needs: many commands in one write, and replies of one line each.
+ * The least of a Redis client that loading and measuring need: many commands in one write, and replies of one line each,
+ * or one value at a time.
  *
  * ```text
  * command   *3 CRLF  $3 CRLF SET CRLF  $1 CRLF x CRLF  $2 CRLF 42 CRLF
- * reply     +OK CRLF   :1 CRLF   -ERR text CRLF
+ * line      +OK CRLF   :1 CRLF   -ERR text CRLF
+ * value     $2 CRLF 42 CRLF
  * ```
  *
- * Replies of several lines (bulk strings, arrays) are not understood: `SET`, `HSET`, `RPUSH`, `DBSIZE`, `FLUSHALL` and
- * `PING` have none. The protocol: https://redis.io/docs/latest/develop/reference/protocol-spec/
+ * The protocol: https://redis.io/docs/latest/develop/reference/protocol-spec/
  *
  * @module
  */
 
-const RECEIVE_BYTES = 64 * 1024;
+import { connect, type Socket, writeAll } from "../../src/wire/socket.ts";
 
-/** A connection over plain TCP. Not for two callers at a time. */
+const RECEIVE_BYTES = 64 * 1024;
+const NEWLINE = 0x0a;
+const DOLLAR = 0x24;
+const LINE_END_BYTES = 2;
+
+/** Where a server listens. */
+export interface Endpoint {
+  readonly hostname: string;
+  readonly port: number;
+  /** The authority to trust, in PEM. Without one the server speaks plaintext. */
+  readonly authority?: string | undefined;
+}
+
+/** A connection. Not for two callers at a time. */
 export class RespConnection {
-  readonly #socket: Deno.TcpConn;
+  readonly #socket: Socket;
   readonly #received = new Uint8Array(RECEIVE_BYTES);
-  readonly #encoder = new TextEncoder();
   readonly #decoder = new TextDecoder();
 
-  private constructor(socket: Deno.TcpConn) {
+  private constructor(socket: Socket) {
     this.#socket = socket;
   }
 
   /** Connects. */
-  static async connect(hostname: string, port: number): Promise<RespConnection> {
-    const socket = await Deno.connect({ hostname, port });
-    socket.setNoDelay();
-    return new RespConnection(socket);
+  static async connect({ hostname, port, authority }: Endpoint): Promise<RespConnection> {
+    const security = authority === undefined ? { plaintext: true } : { caCerts: [authority] };
+    return new RespConnection(await connect({ hostname, port, ...security }));
   }
 
   /**
-   * Sends commands in one write, and waits for all replies. Together they must fit the kernel's buffers, a few hundred
-   * kilobytes: nothing is read before everything is written.
+   * Sends commands in one write, and waits for all replies, which it reads meanwhile.
    *
-   * @param commands of ASCII words
-   * @returns the last reply, without its line's end
+   * @param commands of ASCII words, each answered by one line
+   * @returns the replies, without their lines' ends
    * @throws {Error} when a command is refused, or the connection ends
    */
-  async run(commands: readonly (readonly string[])[]): Promise<string> {
-    await this.#write(this.#encoder.encode(commands.map(encodeCommand).join("")));
-    let last = "";
+  async run(commands: readonly (readonly string[])[]): Promise<string[]> {
+    const [, replies] = await Promise.all([
+      writeAll(this.#socket, encodeCommands(commands)),
+      this.#readLines(commands.length),
+    ]);
+    return replies;
+  }
+
+  async #readLines(count: number): Promise<string[]> {
+    const found: string[] = [];
     let rest = "";
-    for (let missing = commands.length; missing > 0;) {
-      const lines = (rest + await this.#read()).split("\r\n");
+    while (found.length < count) {
+      const received = this.#received.subarray(0, await this.#read(0));
+      const lines = (rest + this.#decoder.decode(received)).split("\r\n");
       rest = lines.pop()!;
       for (const line of lines) {
-        if (line.startsWith("-")) throw new Error(`Cannot run a command: redis-server says "${line.slice(1)}"`);
-        last = line;
+        if (line.startsWith("-")) throw new Error(`Cannot run a command: the server says "${line.slice(1)}"`);
+        found.push(line);
       }
-      missing -= lines.length;
     }
-    return last;
+    return found;
   }
 
-  async #write(bytes: Uint8Array): Promise<void> {
-    for (let start = 0; start < bytes.length;) start += await this.#socket.write(bytes.subarray(start));
+  /**
+   * Sends a command, and reads the value that it is answered by without keeping it.
+   *
+   * @param command made by {@linkcode encodeCommands}; borrowed until then
+   * @returns the value's length in bytes
+   * @throws {Error} when the reply is another, or the connection ends
+   */
+  async skipValue(command: Uint8Array): Promise<number> {
+    await writeAll(this.#socket, command);
+    const bytes = this.#received;
+    let end = 0;
+    let lineEnd = -1;
+    while (lineEnd < 0) {
+      end += await this.#read(end);
+      lineEnd = bytes.subarray(0, end).indexOf(NEWLINE);
+    }
+    const header = this.#decoder.decode(bytes.subarray(0, lineEnd + 1 - LINE_END_BYTES));
+    const length = Number(header.slice(1));
+    if (bytes[0] !== DOLLAR || length < 0) throw new Error(`Cannot read a value: the server says "${header}"`);
+    const size = lineEnd + 1 + length + LINE_END_BYTES;
+    while (end < size) end += await this.#read(0);
+    return length;
   }
 
-  async #read(): Promise<string> {
-    const count = await this.#socket.read(this.#received);
-    if (count === null) throw new Error("Cannot read a reply: redis-server has closed the connection");
-    return this.#decoder.decode(this.#received.subarray(0, count));
+  async #read(at: number): Promise<number> {
+    const count = await this.#socket.read(at === 0 ? this.#received : this.#received.subarray(at));
+    if (count === null) throw new Error("Cannot read a reply: the server has closed the connection");
+    return count;
   }
 
   /** Closes the connection. */
@@ -72,8 +110,12 @@ export class RespConnection {
   }
 }
 
-function encodeCommand(words: readonly string[]): string {
-  let text = `*${words.length}\r\n`;
-  for (const word of words) text += `$${word.length}\r\n${word}\r\n`;
-  return text;
+/** The bytes of some commands of ASCII words. */
+export function encodeCommands(commands: readonly (readonly string[])[]): Uint8Array {
+  let text = "";
+  for (const words of commands) {
+    text += `*${words.length}\r\n`;
+    for (const word of words) text += `$${word.length}\r\n${word}\r\n`;
+  }
+  return new TextEncoder().encode(text);
 }

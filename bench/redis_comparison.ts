@@ -1,0 +1,184 @@
+/**
+ * `inmem server` next to `redis-server`, both over TLS and without persistence, under the load of `redis-benchmark`.
+ *
+ * A third server stands beside them, the ceiling (support/ceiling_program.ts), which only counts commands: what this
+ * runtime's input and output allow. Each has a process on one core, and the load generator has the other. Every test runs
+ * against one right after the other, for as long a time each, in rounds that change their order. What is told of a ratio is
+ * the median over the rounds: other work on the machine strikes both sides of it, and a run during which there is much of
+ * it is repeated.
+ *
+ * The script measures and does not judge: it ends with 0 though a ratio is missed.
+ *
+ * ```sh
+ * deno run -A bench/redis_comparison.ts --quick --only set,get --pipelines 16,64
+ * ```
+ *
+ * Linux only. `INMEM_BIN=FILE` measures that binary instead of the sources.
+ *
+ * @module
+ */
+
+import { parseArgs } from "@std/cli/parse-args";
+import { join } from "@std/path";
+import { inmemCommand, ROOT } from "../cluster/role_process.ts";
+import { messageOf, UsageError } from "../src/errors.ts";
+import { makeCertificates } from "../src/role/certs.ts";
+import { CeilingServer } from "./support/ceiling_server.ts";
+import { ComparedServer } from "./support/compared_server.ts";
+import { COMPARED_TESTS, type ComparedTest, KEYS_COUNT, PIPELINES, VALUE_BYTES } from "./support/compared_tests.ts";
+import { compareLatency, compareOneWrite, compareThroughput } from "./support/comparison.ts";
+import { COMMAND, CONNECTIONS_COUNT, formatComparison, type RedisComparison } from "./support/comparison_report.ts";
+import { InmemServer } from "./support/inmem_server.ts";
+import { describeMachine } from "./support/machine.ts";
+import { parseNumber, refuseUnknown } from "./support/number_option.ts";
+import { divideCores } from "./support/processor_cores.ts";
+import { hasRedisBenchmark } from "./support/redis_benchmark.ts";
+import { RedisServer, redisVersion } from "./support/redis_server.ts";
+
+/** How long runs take, how often one is repeated that others disturb, and how many times the large value is read. */
+const FULL = { rounds: 5, runMs: 1_200, retries: 2, gets: 2_000 };
+/** For trying the script out, and for its test. */
+const QUICK = { rounds: 1, runMs: 150, retries: 0, gets: 200 };
+
+/** Signals that end the script, its servers first. */
+const STOP_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
+/** The names that `--only` takes: those of redis-benchmark's own `-t`. */
+const NAMES = COMPARED_TESTS.map(shortName);
+
+const HELP = `Measures inmem server next to redis-server, over TLS, by redis-benchmark.
+
+Usage: deno run -A bench/redis_comparison.ts [options]
+
+  --only NAMES        of tests, separated by commas; all of them unless given:
+                      ${NAMES.join(" ")}
+  --pipelines NUMBERS of ${PIPELINES.join(", ")}; all of them unless given
+  --rounds NUMBER     how often everything is measured; medians are told (default: ${FULL.rounds})
+  --quick             short runs, and one round: no figures to rely on
+  --json              the result as JSON
+  --help              this text
+`;
+
+interface Options {
+  readonly tests: readonly ComparedTest[];
+  readonly pipelines: readonly number[];
+  readonly rounds: number;
+  readonly runMs: number;
+  readonly retries: number;
+  readonly gets: number;
+  readonly json: boolean;
+}
+
+/** Reads the command line; `undefined` when it asks for help. */
+function parseOptions(words: readonly string[]): Options | undefined {
+  const args = parseArgs(words, {
+    string: ["only", "pipelines", "rounds"],
+    boolean: ["quick", "json", "help"],
+    default: { only: NAMES.join(","), pipelines: PIPELINES.join(",") },
+    unknown: refuseUnknown,
+  });
+  if (args.help) return undefined;
+  const names = chosen("--only", args.only, NAMES);
+  const pipelines = chosen("--pipelines", args.pipelines, PIPELINES.map(String)).map(Number);
+  const tests = COMPARED_TESTS.filter((test) => names.includes(shortName(test)));
+  if (!tests.some(({ asked }) => pipelines.some((pipeline) => asked.has(pipeline)))) {
+    throw new UsageError(`Cannot measure ${names.join(", ")}: expected another of --pipelines`);
+  }
+  const size = args.quick ? QUICK : FULL;
+  return {
+    ...size,
+    tests,
+    pipelines,
+    rounds: parseNumber("--rounds", args.rounds ?? String(size.rounds), { min: 1, max: 100, integer: true }),
+    json: args.json,
+  };
+}
+
+/** The words of an option, in the order of those it may have. */
+function chosen(option: string, text: string, from: readonly string[]): readonly string[] {
+  const words = new Set(text.split(","));
+  const unknown = [...words].find((word) => !from.includes(word));
+  if (unknown !== undefined) {
+    throw new UsageError(`Cannot use "${unknown}" in ${option}: expected some of ${from.join(", ")}`);
+  }
+  return from.filter((word) => words.has(word));
+}
+
+function shortName({ tests }: ComparedTest): string {
+  return tests.split(",").at(-1)!;
+}
+
+/** What `inmem --version` says, of the binary or of the sources. */
+async function inmemVersion(): Promise<string> {
+  const [program, ...args] = inmemCommand("--version");
+  const { stdout } = await new Deno.Command(program!, { args, cwd: ROOT, stdin: "null" }).output();
+  return new TextDecoder().decode(stdout).trim().replace(/^inmem /, "");
+}
+
+/** Starts the servers, with certificates in a temporary folder, and compares. All is gone afterwards. */
+async function measure(options: Options, redis: string, signal: AbortSignal): Promise<RedisComparison> {
+  const machine = describeMachine();
+  const before = Deno.loadavg()[0]!;
+  const { launcher, description: cores } = await divideCores();
+  await using stack = new AsyncDisposableStack();
+  const folder = await Deno.makeTempDir({ prefix: "inmem-comparison-" });
+  stack.defer(() => Deno.remove(folder, { recursive: true }));
+  const { paths: certificates } = await makeCertificates(join(folder, "certs"), []);
+  const started = {
+    inmem: stack.use(await InmemServer.start(certificates, launcher)),
+    redis: stack.use(await RedisServer.start(folder, signal, { certificates, launcher })),
+    ceiling: stack.use(await CeilingServer.start(certificates, launcher)),
+  };
+  const { runMs, retries, rounds, gets } = options;
+  const settings = { authority: certificates.authority, runMs, retries, signal };
+  const servers = {
+    inmem: stack.use(await ComparedServer.of("inmem", started.inmem, settings)),
+    redis: stack.use(await ComparedServer.of("redis", started.redis, settings)),
+    ceiling: stack.use(await ComparedServer.of("ceiling", started.ceiling, settings)),
+  };
+  const oneWrite = await compareOneWrite(servers);
+  const rows = await compareThroughput(servers, options);
+  const latency = await compareLatency(servers, rounds, gets);
+  return {
+    machine,
+    cores,
+    loadAverages: [before, Deno.loadavg()[0]!],
+    inmem: await inmemVersion(),
+    redis,
+    connections: CONNECTIONS_COUNT,
+    valueBytes: VALUE_BYTES,
+    keys: KEYS_COUNT,
+    rounds,
+    command: COMMAND,
+    rows,
+    latency,
+    oneWrite,
+  };
+}
+
+/** Runs the script; answers its exit status. */
+async function main(words: readonly string[]): Promise<number> {
+  const aborter = new AbortController();
+  const interrupt = () => aborter.abort(new Error("Interrupted"));
+  for (const name of STOP_SIGNALS) Deno.addSignalListener(name, interrupt);
+  try {
+    const options = parseOptions(words);
+    if (options === undefined) {
+      console.log(HELP);
+      return 0;
+    }
+    const redis = await redisVersion();
+    if (redis === undefined) throw new Error("Cannot compare: there is no redis-server on PATH");
+    if (!await hasRedisBenchmark()) throw new Error("Cannot compare: there is no redis-benchmark on PATH");
+    const report = await measure(options, redis, aborter.signal);
+    console.log(options.json ? JSON.stringify(report, null, 2) : formatComparison(report));
+    return 0;
+  } catch (error) {
+    console.error(messageOf(aborter.signal.aborted ? aborter.signal.reason : error));
+    return error instanceof UsageError ? 2 : 1;
+  } finally {
+    for (const name of STOP_SIGNALS) Deno.removeSignalListener(name, interrupt);
+  }
+}
+
+if (import.meta.main) Deno.exitCode = await main(Deno.args);

@@ -1,0 +1,160 @@
+/**
+ * One of the servers that are compared, and runs of redis-benchmark against it.
+ *
+ * @module
+ */
+
+import { CONNECTIONS_COUNT } from "./comparison_report.ts";
+import type { Run, SideName } from "./comparison_report.ts";
+import { commandsOf, type ComparedTest, type Dataset, KEYS_COUNT, VALUE_BYTES } from "./compared_tests.ts";
+import { delay } from "./delay.ts";
+import { machineTimeMs, ownTimeMs, processorTimeMs } from "./processor_time.ts";
+import { runBenchmark } from "./redis_benchmark.ts";
+import { type Endpoint, RespConnection } from "./resp_connection.ts";
+
+/** Commands of a dataset that are sent at once. */
+const LOAD_BATCH_COUNT = 1_000;
+/** The first run of a test is so long, for each command in a pipeline. */
+const FIRST_REQUESTS_COUNT = 500;
+/** A run is disturbed when other processes have had more than this share of a core meanwhile. */
+const OTHERS_BUSY_MAX = 0.05;
+/** How long they are watched, and how long they are waited for, before it is repeated. */
+const WATCH_MS = 200;
+const WAIT_MAX_MS = 15_000;
+
+/** A server as it is started. */
+export interface StartedServer {
+  readonly pid: number;
+  readonly endpoint: Endpoint;
+}
+
+/** What is the same for all runs. */
+export interface RunSettings {
+  /** The file of the authority to trust. */
+  readonly authority: string;
+  /** How long a run is to take. */
+  readonly runMs: number;
+  /** How often a run is repeated that others have disturbed. */
+  readonly retries: number;
+  readonly signal: AbortSignal;
+}
+
+/** A server, and what is known of it. Disposing of it ends the connection; the server is its starter's. */
+export class ComparedServer implements Disposable {
+  readonly name: SideName;
+  /** For what redis-benchmark has no test. */
+  readonly connection: RespConnection;
+  readonly #server: StartedServer;
+  readonly #settings: RunSettings;
+  /** Requests a second of each test, as it was seen last. */
+  readonly #rates = new Map<string, number>();
+  #holds: Dataset | undefined;
+
+  private constructor(name: SideName, server: StartedServer, connection: RespConnection, settings: RunSettings) {
+    this.name = name;
+    this.connection = connection;
+    this.#server = server;
+    this.#settings = settings;
+  }
+
+  /** Connects to a server. */
+  static async of(name: SideName, server: StartedServer, settings: RunSettings): Promise<ComparedServer> {
+    return new ComparedServer(name, server, await RespConnection.connect(server.endpoint), settings);
+  }
+
+  [Symbol.dispose](): void {
+    this.connection.close();
+  }
+
+  /** Runs a test until its code is compiled, and it is known how many requests a run takes. */
+  async warmUp(test: ComparedTest, pipeline: number): Promise<void> {
+    await this.#run(test, pipeline, FIRST_REQUESTS_COUNT * pipeline);
+    await this.#run(test, pipeline, this.#requestsOf(test, pipeline, this.#settings.runMs / 4));
+  }
+
+  /** Runs a test that was warmed up: until it is not disturbed, or else the least disturbed run counts. */
+  async run(test: ComparedTest, pipeline: number): Promise<Run> {
+    let best: Run | undefined;
+    for (let left = this.#settings.retries; left >= 0; left--) {
+      const run = await this.#run(test, pipeline, this.#requestsOf(test, pipeline, this.#settings.runMs));
+      if (best === undefined || run.othersBusy < best.othersBusy) best = run;
+      if (best.othersBusy <= OTHERS_BUSY_MAX || left === 0) break;
+      await this.#waitForOthers();
+    }
+    return best!;
+  }
+
+  async #waitForOthers(): Promise<void> {
+    const { pid } = this.#server;
+    for (let waitedMs = 0; waitedMs < WAIT_MAX_MS; waitedMs += WATCH_MS) {
+      const before = await timesMs(pid);
+      await delay(WATCH_MS, this.#settings.signal);
+      if (busyBetween(before, await timesMs(pid)).othersBusy <= OTHERS_BUSY_MAX) return;
+    }
+  }
+
+  /** How many requests take so long. A multiple of the pipeline, since redis-benchmark sends no less. */
+  #requestsOf(test: ComparedTest, pipeline: number, timeMs: number): number {
+    const rate = this.#rates.get(keyOf(test, pipeline))!;
+    return Math.max(FIRST_REQUESTS_COUNT, Math.ceil(rate * timeMs / 1000 / pipeline)) * pipeline;
+  }
+
+  async #run(test: ComparedTest, pipeline: number, requests: number): Promise<Run> {
+    const { authority, signal } = this.#settings;
+    const { pid, endpoint } = this.#server;
+    await this.#load(test.dataset);
+    const before = await timesMs(pid);
+    const requestsPerSecond = await runBenchmark({
+      port: endpoint.port,
+      authority,
+      connections: CONNECTIONS_COUNT,
+      keys: KEYS_COUNT,
+      valueBytes: VALUE_BYTES,
+      requests,
+      pipeline,
+      tests: test.tests,
+    }, signal);
+    const busy = busyBetween(before, await timesMs(pid));
+    this.#rates.set(keyOf(test, pipeline), requestsPerSecond);
+    return { requests, requestsPerSecond, ...busy };
+  }
+
+  /** Has the server hold a dataset and nothing else. Lists grow in a test, so "nothing" is never there by itself. */
+  async #load(dataset: Dataset): Promise<void> {
+    if (this.name === "ceiling" || (dataset === this.#holds && dataset !== "nothing")) return;
+    await this.connection.run([["FLUSHALL"]]);
+    let batch: (readonly string[])[] = [];
+    for (const command of commandsOf(dataset)) {
+      if (batch.push(command) < LOAD_BATCH_COUNT) continue;
+      await this.connection.run(batch);
+      batch = [];
+    }
+    if (batch.length > 0) await this.connection.run(batch);
+    this.#holds = dataset;
+  }
+}
+
+function keyOf(test: ComparedTest, pipeline: number): string {
+  return `${test.name} ${pipeline}`;
+}
+
+/** Times in ms, since each began. */
+interface Times {
+  readonly clock: number;
+  readonly server: number;
+  /** Of processes that are neither the server's nor ours. */
+  readonly others: number;
+}
+
+async function timesMs(pid: number): Promise<Times> {
+  const [machine, own, server] = await Promise.all([machineTimeMs(), ownTimeMs(), processorTimeMs(pid)]);
+  return { clock: performance.now(), server, others: machine - own - server };
+}
+
+function busyBetween(before: Times, after: Times): Pick<Run, "serverBusy" | "othersBusy"> {
+  const elapsed = after.clock - before.clock;
+  return {
+    serverBusy: (after.server - before.server) / elapsed,
+    othersBusy: Math.max(0, after.others - before.others) / elapsed,
+  };
+}

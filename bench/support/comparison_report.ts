@@ -1,0 +1,187 @@
+/**
+ * What the comparison with redis-server has shown: for programs as JSON, for people as text.
+ *
+ * @module
+ */
+
+import { type Bound, formatCount, median } from "./bound_row.ts";
+import { KEYS_COUNT, VALUE_BYTES } from "./compared_tests.ts";
+import { benchmarkCommand } from "./redis_benchmark.ts";
+import { formatTable } from "./table.ts";
+
+export const CONNECTIONS_COUNT = 50;
+
+/** Who is measured. The ceiling does nothing but count commands. */
+export type SideName = "inmem" | "redis" | "ceiling";
+
+/** One run of redis-benchmark. */
+export interface Run {
+  readonly requests: number;
+  readonly requestsPerSecond: number;
+  /** Processor time of the server by the time of the run, start and end of redis-benchmark included: 1 is a whole core. */
+  readonly serverBusy: number;
+  /** The same of processes that have nothing to do with it: they disturb. */
+  readonly othersBusy: number;
+}
+
+/** What one server has done in a row. */
+export interface Side {
+  /** The medians of the rounds. */
+  readonly requestsPerSecond: number;
+  readonly serverBusy: number;
+  readonly rounds: readonly Run[];
+}
+
+/**
+ * How two figures compare. Both come from the same round, one right after the other, so that what else the machine did
+ * meanwhile strikes out; the ratio is the median over the rounds, not the ratio of the medians.
+ */
+export interface Ratio {
+  readonly ratio: number;
+  readonly rounds: readonly number[];
+  /** What is asked, such as `≥ 1.6`; absent where the ratio is for information. */
+  readonly asked?: Bound | undefined;
+  readonly met?: boolean | undefined;
+}
+
+/** One test at one pipeline. */
+export interface ComparisonRow {
+  readonly test: string;
+  readonly pipeline: number;
+  readonly inmem: Side;
+  readonly redis: Side;
+  readonly ceiling?: Side | undefined;
+  /** inmem ÷ redis. */
+  readonly toRedis: Ratio;
+  /** inmem ÷ ceiling. */
+  readonly toCeiling?: Ratio | undefined;
+}
+
+/** Reading one large value after another on one connection. */
+export interface ValueLatency {
+  readonly valueBytes: number;
+  /** Of each server, in each round. */
+  readonly requests: number;
+  /** Round trip, p50, the median of the rounds. */
+  readonly inmemMs: number;
+  readonly redisMs: number;
+  readonly toRedis: Ratio;
+}
+
+/** How many replies came to commands that were sent in one write, and were as they should. */
+export interface OneWrite {
+  readonly commands: number;
+  readonly inmemAnswered: number;
+  readonly redisAnswered: number;
+}
+
+/** What `--json` prints. */
+export interface RedisComparison {
+  readonly machine: string;
+  readonly cores: string;
+  /** Processes that were ready to run, over the minute before the first round and the minute before the end. */
+  readonly loadAverages: readonly [before: number, after: number];
+  readonly inmem: string;
+  readonly redis: string;
+  readonly connections: number;
+  readonly valueBytes: number;
+  readonly keys: number;
+  readonly rounds: number;
+  readonly command: string;
+  readonly rows: readonly ComparisonRow[];
+  readonly latency: ValueLatency;
+  readonly oneWrite: OneWrite;
+}
+
+/** The command line of every run, with names for what differs. */
+export const COMMAND: string = benchmarkCommand({
+  connections: CONNECTIONS_COUNT,
+  keys: KEYS_COUNT,
+  valueBytes: VALUE_BYTES,
+}).join(" ");
+
+/** Compares what two servers did, round by round. */
+export function compare(numerators: readonly number[], denominators: readonly number[], asked?: Bound): Ratio {
+  const rounds = numerators.map((numerator, round) => numerator / denominators[round]!);
+  const ratio = median(rounds);
+  if (asked === undefined) return { ratio, rounds };
+  return { ratio, rounds, asked, met: asked.relation === "≥" ? ratio >= asked.value : ratio <= asked.value };
+}
+
+/** The report as text. */
+export function formatComparison(report: RedisComparison): string {
+  const { rows, latency, oneWrite } = report;
+  const ratios = [...rows.flatMap(({ toRedis, toCeiling }) => [toRedis, toCeiling]), latency.toRedis];
+  const judged = ratios.filter((ratio) => ratio?.met !== undefined);
+  const met = judged.filter((ratio) => ratio?.met).length;
+  const requests = rows.flatMap(({ inmem, redis }) => [inmem, redis]).flatMap(({ rounds }) =>
+    rounds.map((run) => run.requests)
+  );
+  const { inmemMs, redisMs, toRedis } = latency;
+  const inMs = (ms: number) => `${ms.toFixed(3)} ms`;
+  const [before, after] = report.loadAverages.map((load) => load.toFixed(2));
+  return `${formatRows(rows)}
+
+GET of ${formatCount(latency.valueBytes)} bytes, one at a time, ${formatCount(latency.requests)} times, p50: inmem ${
+    inMs(inmemMs)
+  }, redis ${inMs(redisMs)}, inmem ÷ redis ${toRedis.ratio.toFixed(2)} (asked ${formatBound(toRedis)}: ${
+    formatMet(toRedis)
+  })
+${formatCount(oneWrite.commands)} commands in one write: inmem has answered ${
+    formatCount(oneWrite.inmemAnswered)
+  }, redis ${formatCount(oneWrite.redisAnswered)}
+
+${met} of ${judged.length} ratios met; requests a second and ratios are medians of ${report.rounds} rounds; % is the server's share of a core
+inmem ${report.inmem}, redis-server ${report.redis}, TLS 1.3, ${report.connections} connections, values of ${report.valueBytes} bytes, ${
+    formatCount(report.keys)
+  } keys,
+${formatCount(Math.min(...requests))} to ${formatCount(Math.max(...requests))} requests a run
+${report.command}
+${report.machine}; ${report.cores}; load average ${before} before, ${after} after`;
+}
+
+function formatRows(rows: readonly ComparisonRow[]): string {
+  const headings = [
+    "inmem",
+    "",
+    "redis",
+    "",
+    "inmem ÷ redis",
+    "asked",
+    "met",
+    "ceiling",
+    "",
+    "inmem ÷ ceiling",
+    "asked",
+  ];
+  return formatTable([
+    ["requests a second", "pipeline", ...headings, "met"],
+    ...rows.map(({ test, pipeline, inmem, redis, ceiling, toRedis, toCeiling }) => [
+      test,
+      String(pipeline),
+      ...formatSide(inmem),
+      ...formatSide(redis),
+      ...formatRatio(toRedis),
+      ...formatSide(ceiling),
+      ...formatRatio(toCeiling),
+    ]),
+  ]);
+}
+
+function formatSide(side: Side | undefined): string[] {
+  if (side === undefined) return ["", ""];
+  return [formatCount(Math.round(side.requestsPerSecond)), `${(side.serverBusy * 100).toFixed(0)} %`];
+}
+
+function formatRatio(ratio: Ratio | undefined): string[] {
+  if (ratio === undefined) return ["", "", ""];
+  return [ratio.ratio.toFixed(2), formatBound(ratio), formatMet(ratio)];
+}
+
+function formatBound({ asked }: Ratio): string {
+  return asked === undefined ? "" : `${asked.relation} ${asked.value.toFixed(1)}`;
+}
+
+function formatMet({ met }: Ratio): string {
+  return met === undefined ? "" : met ? "yes" : "NO";
+}
