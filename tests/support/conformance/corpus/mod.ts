@@ -1,0 +1,33 @@
+/**
+ * The corpus: what redis-server and inmem are both asked.
+ *
+ * @module
+ */
+
+import type { Group } from "../transcript.ts";
+import { AUTHENTICATION } from "./authentication.ts";
+import { BLOCKING } from "./blocking.ts";
+import { CHANNELS } from "./channels.ts";
+import { CONNECTIONS } from "./connections.ts";
+import { HASHES } from "./hashes.ts";
+import { KEYS } from "./keys.ts";
+import { LISTS } from "./lists.ts";
+import { PROTOCOLS } from "./protocols.ts";
+import { STRINGS } from "./strings.ts";
+import { TRANSACTIONS } from "./transactions.ts";
+
+/** Groups for servers that anybody may use. */
+export const GROUPS: readonly Group[] = [
+  STRINGS,
+  LISTS,
+  HASHES,
+  KEYS,
+  BLOCKING,
+  TRANSACTIONS,
+  CHANNELS,
+  CONNECTIONS,
+  PROTOCOLS,
+];
+
+/** Groups for servers that ask for the password. */
+export const GUARDED_GROUPS: readonly Group[] = [AUTHENTICATION];

@@ -1,0 +1,296 @@
+/** Transactions. */
+
+import { type Group, group, transcript } from "../transcript.ts";
+
+/** Scenarios about transactions. */
+export const TRANSACTIONS: Group = group("transactions", {
+  "multi and exec": transcript`
+    multi
+    set k 1
+    incr k
+    get k
+    rpush l a b
+    lrange l 0 -1
+    hset h f v
+    hgetall h
+    get absent
+    lpop absent
+    lpop absent 2
+    mget k absent
+    ttl k
+    ping
+    ping text
+    echo text
+    exec
+    get k
+    multi
+    exec
+    exec
+    discard
+    multi
+    multi
+    set a 1
+    exec
+    multi extra
+    exec extra
+    discard extra
+    multi
+    exec extra
+    exec
+  `,
+  "discard": transcript`
+    set k before
+    multi
+    set k after
+    discard
+    get k
+    discard
+    multi
+    discard
+    exec
+  `,
+  "errors while queueing": transcript`
+    set k before
+    multi
+    set k after
+    foo
+    exec
+    get k
+    multi
+    set k
+    set k after
+    exec
+    get k
+    multi
+    get
+    discard
+    multi
+    get k
+    exec
+    multi
+    client foo
+    exec
+    multi
+    object foo k
+    exec
+    multi
+    watch k
+    get k
+    exec
+    multi
+    subscribe
+    exec
+  `,
+  "errors while running": transcript`
+    set s string
+    multi
+    set k 1
+    lpush s x
+    incr s
+    hset s f v
+    set k 2
+    expire k abc
+    exec
+    get k
+  `,
+  "watch": transcript`
+    a> set k 1
+    a> watch k
+    a> multi
+    a> set k 2
+    a> exec
+    a> watch k
+    b> set k changed
+    a> multi
+    a> set k 3
+    a> exec
+    a> get k
+    a> multi
+    a> set k 3
+    a> exec
+    a> watch k
+    a> set k mine
+    a> multi
+    a> get k
+    a> exec
+    a> watch k
+    b> set k changed
+    a> unwatch
+    a> multi
+    a> get k
+    a> exec
+    a> watch k
+    b> set k changed
+    a> multi
+    a> discard
+    a> multi
+    a> get k
+    a> exec
+    a> watch
+    a> watch k l absent
+    b> set other 1
+    a> multi
+    a> get other
+    a> exec
+    a> watch k l absent
+    b> set absent 1
+    a> multi
+    a> get absent
+    a> exec
+    a> unwatch extra
+    a> unwatch
+  `,
+  "watch and changes of all kinds": transcript`
+    a> rpush l x
+    a> watch l
+    b> rpush l y
+    a> multi
+    a> exec
+    a> watch l
+    b> lrange l 0 -1
+    a> multi
+    a> exec
+    a> watch l
+    b> del l
+    a> multi
+    a> exec
+    a> watch l
+    b> del l
+    a> multi
+    a> exec
+    a> watch l
+    b> flushall
+    a> multi
+    a> exec
+    a> set k v
+    a> watch k
+    b> flushall
+    a> multi
+    a> exec
+    a> set k v
+    a> watch k
+    b> expire k 100
+    a> multi
+    a> exec
+    a> watch k
+    b> persist k
+    a> multi
+    a> exec
+    a> watch k
+    b> set k v XX GET
+    a> multi
+    a> exec
+    a> watch k
+    b> rename k other
+    a> multi
+    a> exec
+    a> watch target
+    b> rename other target
+    a> multi
+    a> exec
+    a> hset h f 1
+    a> watch h
+    b> hincrby h f 1
+    a> multi
+    a> exec
+    a> watch h
+    b> hdel h absent
+    a> multi
+    a> exec
+    a> watch h
+    b> hset h f 2
+    a> multi
+    a> exec
+    a> watch n
+    b> lpushx n 1
+    a> multi
+    a> exec
+    a> watch n
+    b> setnx n 1
+    a> multi
+    a> exec
+    a> watch n
+    b> setnx n 2
+    a> multi
+    a> exec
+    a> watch n
+    b> append n ""
+    a> multi
+    a> exec
+    a> watch n
+    b> setrange n 0 x
+    a> multi
+    a> exec
+    a> watch n
+    b> getdel n
+    a> multi
+    a> exec
+  `,
+  "watched keys that expire": transcript`
+    set k v PX 20
+    watch k
+    :sleep 40
+    multi
+    get k
+    exec
+    set k v PX 20
+    :sleep 40
+    watch k
+    multi
+    get k
+    exec
+    set k v PX 10000
+    watch k
+    multi
+    get k
+    exec
+  `,
+  "a spoilt transaction that was watched as well": transcript`
+    a> watch k
+    b> set k v
+    a> multi
+    a> foo
+    a> exec
+    a> multi
+    a> get k
+    a> exec
+  `,
+  "in one write": transcript`
+    multi | set k 1 | incr k | exec
+    multi | set k | exec
+    multi | set k 1 | discard | get k
+    watch k | multi | get k | exec
+    multi | ping | quit => closed
+  `,
+  "commands about the connection in a transaction": transcript`
+    multi
+    select 0
+    client getname
+    client setname name
+    client getname
+    unwatch
+    dbsize
+    type k
+    flushall
+    exec
+    multi
+    get k
+    reset
+    get k
+    multi
+    publish c m
+    keys *
+    scan 0
+    exec
+  `,
+  "pub/sub in a transaction": transcript`
+    multi
+    subscribe c
+    exec => 1
+    unsubscribe c
+    multi
+    unsubscribe
+    ping
+    exec
+  `,
+});

@@ -1,0 +1,168 @@
+/**
+ * Where inmem answers otherwise than redis-server 7.0.15, and means to.
+ *
+ * One that does not occur any more fails the conformance test as well: then it has to go from here.
+ *
+ * @module
+ */
+
+/** A difference in the reply to one step. */
+export interface StepDifference {
+  /** The scenario's name, and the line of the transcript. */
+  readonly scenario: string;
+  readonly step: string;
+  /** What inmem answers, as failures of the test show it. */
+  readonly inmem: string;
+  /** The same in RESP3, where that looks otherwise. */
+  readonly inmem3?: string;
+  readonly reason: string;
+}
+
+/** A text that inmem has wherever redis-server has another one. */
+export interface TextDifference {
+  readonly redis: string;
+  readonly inmem: string;
+  readonly reason: string;
+}
+
+/** One difference. */
+export type Difference = StepDifference | TextDifference;
+
+const TOO_LONG_KEY = "Keys and fields end at 32 KiB: they are kept whole beside their entry.";
+const TOO_LONG_VALUE = "Values end at 64 MiB, and the error names that bound.";
+const EMPTY_CURSOR = "A cursor is a number; redis-server takes an empty one as 0, by the way that it reads numbers.";
+const TEXT_OF_ERRORS =
+  "Errors are lines of UTF-8, so that every client can show them; redis-server cuts them at a zero byte.";
+const CONTAINERS = "Subcommands are no commands of their own here, so that what one of them works on is told of all.";
+
+/** All of them. */
+export const DIFFERENCES: readonly Difference[] = [
+  {
+    redis: "$6\r\nserver\r\n$5\r\nredis\r\n",
+    inmem: "$6\r\nserver\r\n$5\r\ninmem\r\n",
+    reason: "`hello` tells the truth about who answers.",
+  },
+  {
+    scenario: "getrange, substr and setrange",
+    step: "setrange pad 536870912 x",
+    inmem: "-ERR string exceeds maximum allowed size (67108864 bytes)\\r\\n",
+    reason: TOO_LONG_VALUE,
+  },
+  {
+    scenario: "getrange, substr and setrange",
+    step: "setrange pad 9223372036854775807 x",
+    inmem: "-ERR string exceeds maximum allowed size (67108864 bytes)\\r\\n",
+    reason: TOO_LONG_VALUE,
+  },
+  {
+    scenario: "strings that look like numbers after `append`",
+    step: "object encoding k",
+    inmem: "$3\\r\\nint\\r\\n",
+    reason: "The encoding is told by what the value is; redis-server tells how it came to be.",
+  },
+  {
+    scenario: "empty cursors",
+    step: 'scan ""',
+    inmem: "-ERR invalid cursor\\r\\n",
+    reason: EMPTY_CURSOR,
+  },
+  {
+    scenario: "empty cursors",
+    step: 'hscan h ""',
+    inmem: "-ERR invalid cursor\\r\\n",
+    reason: EMPTY_CURSOR,
+  },
+  {
+    scenario: "keys and fields that are too long",
+    step: "set xxxxxxxx…(32769 bytes) v",
+    inmem: "-ERR key exceeds 32768 bytes\\r\\n",
+    reason: TOO_LONG_KEY,
+  },
+  {
+    scenario: "keys and fields that are too long",
+    step: "get xxxxxxxx…(32769 bytes)",
+    inmem: "-ERR key exceeds 32768 bytes\\r\\n",
+    reason: TOO_LONG_KEY,
+  },
+  {
+    scenario: "keys and fields that are too long",
+    step: "del xxxxxxxx…(32769 bytes)",
+    inmem: "-ERR key exceeds 32768 bytes\\r\\n",
+    reason: TOO_LONG_KEY,
+  },
+  {
+    scenario: "keys and fields that are too long",
+    step: "hset h xxxxxxxx…(32769 bytes) v",
+    inmem: "-ERR field exceeds 32768 bytes\\r\\n",
+    reason: TOO_LONG_KEY,
+  },
+  {
+    scenario: "keys and fields that are too long",
+    step: "hget h xxxxxxxx…(32769 bytes)",
+    inmem: "$-1\\r\\n",
+    inmem3: "_\\r\\n",
+    reason: TOO_LONG_KEY,
+  },
+  {
+    scenario: "more arguments than inmem takes",
+    step: 'a> :raw "x\\r\\n" => closed',
+    inmem: "-ERR Protocol error: invalid multibulk length\\r\\n(closed)",
+    reason:
+      "A request has 1,048,576 arguments at most, as up to Redis 6: redis-server waits for more than two thousand million.",
+  },
+  {
+    scenario: "a long password of a stranger",
+    step: "b> :raw xxxxxxxx…(16393 bytes)",
+    inmem: "-ERR Protocol error: too big request\\r\\n",
+    reason:
+      "Before authentication a whole request has 16 KiB at most; redis-server allows that for each of ten arguments.",
+  },
+  {
+    scenario: "bytes in error texts",
+    step: 'foo "\\xff"',
+    inmem: "-ERR unknown command 'foo', with args beginning with: '\\xef\\xbf\\xbd' \\r\\n",
+    reason: TEXT_OF_ERRORS,
+  },
+  {
+    scenario: "bytes in error texts",
+    step: 'foo "a\\x00b"',
+    inmem: "-ERR unknown command 'foo', with args beginning with: 'a b' \\r\\n",
+    reason: TEXT_OF_ERRORS,
+  },
+  {
+    scenario: "bytes in error texts",
+    step: '"\\x00"',
+    inmem: "-ERR unknown command ' ', with args beginning with: \\r\\n",
+    reason: TEXT_OF_ERRORS,
+  },
+  {
+    scenario: "command info of commands that differ",
+    step: "command info ttl",
+    inmem: "*1\\r\\n*10\\r\\n$3\\r\\nttl\\r\\n:-2\\r\\n*\\r\\n+fast\\r\\n+write\\r\\n:1\\r\\n:1\\r\\n:1\\r\\n",
+    inmem3: "*1\\r\\n*10\\r\\n$3\\r\\nttl\\r\\n:-2\\r\\n~\\r\\n+fast\\r\\n+write\\r\\n:1\\r\\n:1\\r\\n:1\\r\\n",
+    reason: "`ttl key seconds` sets a time here.",
+  },
+  {
+    scenario: "command info of commands that differ",
+    step: "command info rename renamenx",
+    inmem: "*2\\r\\n*10\\r\\n$6\\r\\nrename\\r\\n:3\\r\\n*\\r\\n+denyoom\\r\\n+write\\r\\n:1\\r\\n:2\\r\\n:1\\r\\n" +
+      "*10\\r\\n$8\\r\\nrenamenx\\r\\n:3\\r\\n*\\r\\n+denyoom\\r\\n+fast\\r\\n+write\\r\\n:1\\r\\n:2\\r\\n:1\\r\\n",
+    inmem3: "*2\\r\\n*10\\r\\n$6\\r\\nrename\\r\\n:3\\r\\n~\\r\\n+denyoom\\r\\n+write\\r\\n:1\\r\\n:2\\r\\n:1\\r\\n" +
+      "*10\\r\\n$8\\r\\nrenamenx\\r\\n:3\\r\\n~\\r\\n+denyoom\\r\\n+fast\\r\\n+write\\r\\n:1\\r\\n:2\\r\\n:1\\r\\n",
+    reason: "A longer key takes more memory.",
+  },
+  {
+    scenario: "command info of commands that differ",
+    step: "command info object",
+    inmem: "*1\\r\\n*10\\r\\n$6\\r\\nobject\\r\\n:-2\\r\\n*\\r\\n+readonly\\r\\n:2\\r\\n:2\\r\\n:1\\r\\n",
+    inmem3: "*1\\r\\n*10\\r\\n$6\\r\\nobject\\r\\n:-2\\r\\n~\\r\\n+readonly\\r\\n:2\\r\\n:2\\r\\n:1\\r\\n",
+    reason: CONTAINERS,
+  },
+  {
+    scenario: "command info of commands that differ",
+    step: "command info memory",
+    inmem: "*1\\r\\n*10\\r\\n$6\\r\\nmemory\\r\\n:-2\\r\\n*\\r\\n+readonly\\r\\n:2\\r\\n:2\\r\\n:1\\r\\n",
+    inmem3: "*1\\r\\n*10\\r\\n$6\\r\\nmemory\\r\\n:-2\\r\\n~\\r\\n+readonly\\r\\n:2\\r\\n:2\\r\\n:1\\r\\n",
+    reason: CONTAINERS,
+  },
+];

@@ -1,0 +1,105 @@
+/**
+ * Frames of RESP2 and RESP3 as trees, and back to the very same bytes. Written apart from `src/wire`, which it judges.
+ *
+ * ```text
+ * *2\r\n$1\r\na\r\n:1\r\n   →   { type: "*", line: "2", items: [{ type: "$", line: "1", body: "a" }, { type: ":", line: "1" }] }
+ * ```
+ *
+ * Text has one character a byte.
+ *
+ * @module
+ */
+
+/** One reply or push. */
+export interface Frame {
+  /** Its first byte. */
+  readonly type: string;
+  /** The rest of its first line. */
+  readonly line: string;
+  /** Of `$`, `=` and `!`: the bytes behind the line. */
+  readonly body?: string;
+  /** Of aggregates: what they hold; keys and values in turn for a map. */
+  readonly items?: readonly Frame[];
+}
+
+/** A frame, and where the next one begins. */
+export interface Decoded {
+  readonly frame: Frame;
+  readonly end: number;
+}
+
+const LINES = "+-:,_#(";
+const BULKS = "$=!";
+const AGGREGATES = "*~>%|";
+
+/**
+ * Reads the frame at `start`; `undefined` while it is not whole.
+ *
+ * @throws {Error} when the bytes are no frame
+ */
+export function decodeFrame(bytes: Uint8Array, start: number, end: number): Decoded | undefined {
+  let lineEnd = start;
+  do {
+    lineEnd = bytes.indexOf(0x0d, lineEnd);
+    if (lineEnd < 0 || lineEnd + 1 >= end) return undefined;
+  } while (bytes[lineEnd + 1] !== 0x0a && ++lineEnd);
+  const type = String.fromCharCode(bytes[start]!);
+  const line = binaryText(bytes, start + 1, lineEnd);
+  let at = lineEnd + 2;
+  if (LINES.includes(type)) return { frame: { type, line }, end: at };
+  if (!BULKS.includes(type) && !AGGREGATES.includes(type) || !/^(-1|0|[1-9][0-9]*)$/.test(line)) {
+    throw new Error(`No frame: ${escape(type + line)}`);
+  }
+  const count = Number(line);
+  if (count < 0) return { frame: { type, line }, end: at };
+  if (BULKS.includes(type)) {
+    if (end < at + count + 2) return undefined;
+    if (bytes[at + count] !== 0x0d || bytes[at + count + 1] !== 0x0a) throw new Error(`No end of ${type}${line}`);
+    return { frame: { type, line, body: binaryText(bytes, at, at + count) }, end: at + count + 2 };
+  }
+  const items: Frame[] = [];
+  for (let missing = "%|".includes(type) ? 2 * count : count; missing > 0; missing--) {
+    const item = decodeFrame(bytes, at, end);
+    if (item === undefined) return undefined;
+    items.push(item.frame);
+    at = item.end;
+  }
+  return { frame: { type, line, items }, end: at };
+}
+
+/** The bytes of a frame as text. */
+export function encodeFrame({ type, line, body, items }: Frame): string {
+  const tail = body !== undefined ? `${body}\r\n` : items?.map(encodeFrame).join("") ?? "";
+  return `${type}${line}\r\n${tail}`;
+}
+
+/** A request as clients send it. */
+export function encodeCommand(words: readonly string[]): string {
+  return `*${words.length}\r\n${words.map((word) => `$${word.length}\r\n${word}\r\n`).join("")}`;
+}
+
+/** Bytes as text of one character each. */
+export function binaryText(bytes: Uint8Array, start = 0, end = bytes.length): string {
+  let text = "";
+  for (let at = start; at < end; at += 8192) {
+    text += String.fromCharCode(...bytes.subarray(at, Math.min(end, at + 8192)));
+  }
+  return text;
+}
+
+/** Such text as bytes. */
+export function binaryBytes(text: string): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
+  return bytes;
+}
+
+/** Text as it is shown: one line, every byte visible, cut in the middle when it is long. */
+export function escape(text: string, maxLength = 2_000): string {
+  const whole = text.length <= maxLength ? text : `${text.slice(0, maxLength / 2)}…${text.slice(-maxLength / 2)}`;
+  return whole
+    .replaceAll("\\", "\\\\")
+    .replaceAll("\r", "\\r")
+    .replaceAll("\n", "\\n")
+    .replace(/[^ -~…]/g, (byte) => `\\x${byte.charCodeAt(0).toString(16).padStart(2, "0")}`);
+}

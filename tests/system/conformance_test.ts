@@ -1,0 +1,219 @@
+/**
+ * Asks inmem and the real redis-server the same, good and bad, in RESP2 and RESP3, and compares the replies byte by byte.
+ *
+ * What is asked stands in `tests/support/conformance/corpus/`, what of some replies is not compared in `comparers.ts`, and
+ * where inmem means to differ in `differences.ts`.
+ */
+
+import { assert, assertEquals, fail } from "@std/assert";
+import type { Logger } from "../../src/role/logger.ts";
+import { startServer } from "../../src/server.ts";
+import { comparable } from "../support/conformance/comparers.ts";
+import { GROUPS, GUARDED_GROUPS } from "../support/conformance/corpus/mod.ts";
+import { DIFFERENCES } from "../support/conformance/differences.ts";
+import { RedisServer, redisVersion } from "../support/conformance/redis_server.ts";
+import { decodeFrame, type Frame } from "../support/conformance/resp_frames.ts";
+import { Comparison, formatMismatch, Player, type Target, type Version } from "../support/conformance/runner.ts";
+import { type Group, transcript } from "../support/conformance/transcript.ts";
+
+/** What the corpus was made for: other versions answer a few things otherwise. */
+const VERSION = /^7\.0\./;
+const PASSWORD = "secret";
+const VERSIONS: readonly Version[] = [2, 3];
+/** Who has to authenticate says `hello` by itself, so one run is all. */
+const GUARDED_VERSIONS: readonly Version[] = [2];
+/** What `config get` tells shall be the same: one database, and the memory and eviction of `withInmem`. */
+const AS_INMEM = ["--databases", "1", "--maxmemory", "256mb", "--maxmemory-policy", "allkeys-lru"];
+/** `debug sleep` is asked for; times that run out are looked at every 2 ms. */
+const REDIS_WORDS = ["--enable-debug-command", "yes", "--hz", "500", ...AS_INMEM];
+/** Failures that are shown; after a first one others often follow. */
+const SHOWN_COUNT = 25;
+
+const version = await redisVersion();
+const lacks = version === undefined
+  ? "redis-server is not on PATH"
+  : VERSION.test(version)
+  ? undefined
+  : `redis-server is ${version}, not 7.0`;
+
+const quiet: Logger = { info() {}, warn() {}, error: (message, fields) => console.error(message, fields) };
+
+/** A test that needs redis-server. */
+function redisTest(name: string, body: (test: Deno.TestContext) => Promise<void>): void {
+  Deno.test({
+    name: lacks === undefined ? name : `${name} (ignored: ${lacks})`,
+    ignore: lacks !== undefined,
+    fn: body,
+  });
+}
+
+/** Runs `body` against an inmem in this process. */
+async function withInmem(password: string | undefined, body: (target: Target) => Promise<void>): Promise<void> {
+  const server = await startServer({
+    hostname: "127.0.0.1",
+    port: 0,
+    memoryLimitBytes: 256 * 1024 * 1024,
+    evicts: true,
+    defaultTtlMs: 0,
+    maxClients: 100,
+    logger: quiet,
+    password,
+  });
+  try {
+    await body({ port: server.address.port, password });
+  } finally {
+    await server.stop();
+  }
+}
+
+function startRedis(password: string | undefined): Promise<RedisServer> {
+  return RedisServer.start(...REDIS_WORDS, ...(password === undefined ? [] : ["--requirepass", password]));
+}
+
+/** Plays groups on both sides, each as a step of the test that fails with its own mismatches. */
+async function playGroups(
+  test: Deno.TestContext,
+  groups: readonly Group[],
+  versions: readonly Version[],
+  comparison: Comparison,
+): Promise<void> {
+  for (const group of groups) {
+    for (const version of versions) {
+      await test.step(`${group.name}, RESP${version}`, async () => {
+        const known = comparison.mismatches.length;
+        for (const scenario of group.scenarios) await comparison.play(scenario, version);
+        const found = comparison.mismatches.slice(known);
+        const shown = found.slice(0, SHOWN_COUNT).map(formatMismatch).join("\n");
+        if (found.length > 0) fail(`${found.length} replies differ from those of redis-server:\n${shown}`);
+      });
+    }
+  }
+}
+
+/** Off while RESP is being built. */
+const INMEM_IS_READY = false;
+
+redisTest("inmem answers byte by byte as redis-server does", async (test) => {
+  if (!INMEM_IS_READY) return;
+  const unseen = new Set(DIFFERENCES);
+  const all = [[GROUPS, VERSIONS, undefined], [GUARDED_GROUPS, GUARDED_VERSIONS, PASSWORD]] as const;
+  for (const [groups, versions, password] of all) {
+    await withInmem(password, async (inmem) => {
+      await using redis = await startRedis(password);
+      using expected = await Player.open({ port: redis.port, password });
+      using actual = await Player.open(inmem);
+      const comparison = new Comparison(expected, actual, DIFFERENCES);
+      await playGroups(test, groups, versions, comparison);
+      assert(comparison.commands > 50);
+      for (const difference of comparison.seen) unseen.delete(difference);
+    });
+  }
+  await test.step("every difference that is listed occurs", () => {
+    assertEquals([...unseen], []);
+  });
+});
+
+redisTest("Comparison finds what differs, and what is listed and does not", async () => {
+  await using left = await startRedis(undefined);
+  await using right = await RedisServer.start("--databases", "3");
+  using expected = await Player.open(left);
+  using actual = await Player.open(right);
+  const scenario = {
+    name: "databases",
+    steps: transcript`set k v | get k
+    config get databases
+    debug sleep 0
+    b> :raw "*x\r\n" => closed
+    select 5`,
+  };
+  const meant = { scenario: "databases", step: "select 2", inmem: "+OK\\r\\n", reason: "" };
+  const wrong = { scenario: "databases", step: "config get databases", inmem: "*0\\r\\n", reason: "" };
+  const gone = { scenario: "databases", step: "set k v | get k", inmem: "", reason: "" };
+  const text = { redis: "PONG", inmem: "PONK", reason: "" };
+  const comparison = new Comparison(expected, actual, [meant, wrong, gone, text]);
+  for (const version of VERSIONS) await comparison.play(scenario, version);
+
+  const [first, second] = comparison.mismatches;
+  assertEquals(comparison.mismatches.map(({ step, version }) => `${step.line} ${version}`), [
+    "config get databases 2",
+    "debug sleep 0 2",
+    "config get databases 3",
+    "debug sleep 0 3",
+  ]);
+  assertEquals(first!.expected, "*2\\r\\n$9\\r\\ndatabases\\r\\n$1\\r\\n1\\r\\n");
+  assertEquals(first!.actual, "*2\\r\\n$9\\r\\ndatabases\\r\\n$1\\r\\n3\\r\\n");
+  assert(
+    formatMismatch(second!).includes("databases, RESP2: a> debug sleep 0\n  redis  +OK\\r\\n\n  inmem  -ERR DEBUG"),
+  );
+  assertEquals([...comparison.seen], [meant]);
+  assertEquals(comparison.commands, 2 * 6);
+});
+
+/** The frames of some bytes. */
+function framesOf(text: string): Frame[] {
+  const bytes = new TextEncoder().encode(text);
+  const frames: Frame[] = [];
+  for (let at = 0; at < bytes.length;) {
+    const { frame, end } = decodeFrame(bytes, at, bytes.length)!;
+    frames.push(frame);
+    at = end;
+  }
+  return frames;
+}
+
+const isSame = (command: string, left: string, right: string) => {
+  const words = command.split(" ").filter((word) => word !== "");
+  return comparable(framesOf(left), words) === comparable(framesOf(right), words);
+};
+
+Deno.test("comparable() overlooks order where there is none, and nothing else", () => {
+  const ab = "*2\r\n$1\r\na\r\n$1\r\nb\r\n";
+  const ba = "*2\r\n$1\r\nb\r\n$1\r\na\r\n";
+  assert(isSame("KEYS *", ab, ba));
+  assert(!isSame("mget a b", ab, ba));
+  assert(!isSame("hgetall h", ab, ba), "field and value are not to be swapped");
+  assert(!isSame("keys *", ab, ab.replace("*", "~")));
+  assert(!isSame("keys *", ab, "*1\r\n$1\r\na\r\n"));
+  assert(isSame("hgetall h", "%2\r\n+a\r\n:1\r\n+b\r\n:2\r\n", "%2\r\n+b\r\n:2\r\n+a\r\n:1\r\n"));
+  assert(!isSame("hgetall h", "%2\r\n+a\r\n:1\r\n+b\r\n:2\r\n", "%2\r\n+b\r\n:1\r\n+a\r\n:2\r\n"));
+  assert(!isSame("get k", "$-1\r\n", "_\r\n"));
+  assert(!isSame("get k", "$-1\r\n", "*-1\r\n"));
+  assert(!isSame("keys *", "-ERR a\r\n", "-ERR b\r\n"));
+  assert(!isSame("time", "-ERR 1\r\n", "-ERR 2\r\n"), "errors are compared whole");
+});
+
+Deno.test("comparable() overlooks what is of the moment", () => {
+  assert(isSame("time", "*2\r\n$2\r\n10\r\n$1\r\n5\r\n", "*2\r\n$2\r\n11\r\n$2\r\n60\r\n"));
+  assert(isSame("pttl k", ":99998\r\n", ":100000\r\n"));
+  assert(!isSame("pttl k", ":-1\r\n", ":-2\r\n"));
+  assert(!isSame("pttl k", ":100000\r\n", ":300000\r\n"));
+  assert(!isSame("ttl k", ":99\r\n", ":100\r\n"));
+  const message = (pattern: string) => `*4\r\n+pmessage\r\n+${pattern}\r\n+c\r\n+m\r\n`.replaceAll("+pm", "$8\r\npm");
+  assert(isSame("", message("a") + message("b"), message("b") + message("a")));
+  assert(!isSame("", message("a") + message("b"), message("b") + message("b")));
+});
+
+Deno.test("transcript() reads words, quotes, escapes, connections and expectations", () => {
+  const steps = transcript`
+    # nothing
+    set k "two \"words\"\r\n\x00" ""
+
+    b> get k | get ${"x".repeat(100)} => blocked
+    c> :raw "*1\r\n" => closed
+    :read 2
+    :sleep 5
+    :end
+  `;
+  assertEquals(
+    steps.map(({ connection, kind, commands, raw, expects }) => [connection, kind, commands, raw, expects]),
+    [
+      ["a", "send", [["set", "k", 'two "words"\r\n\0', ""]], undefined, 1],
+      ["b", "send", [["get", "k"], ["get", "x".repeat(100)]], undefined, "blocked"],
+      ["c", "send", [], "*1\r\n", "closed"],
+      ["a", "read", [], undefined, 2],
+      ["a", "sleep", [], undefined, 0],
+      ["a", "end", [], undefined, 0],
+    ],
+  );
+  assertEquals(steps[1]!.line, "b> get k | get xxxxxxxx…(100 bytes) => blocked");
+});
