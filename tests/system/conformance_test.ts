@@ -124,7 +124,7 @@ redisTest("Comparison finds what differs, and what is listed and does not", asyn
     config get databases
     debug sleep 0
     b> :raw "*x\r\n" => closed
-    select 5`,
+    select 2`,
   };
   const meant = { scenario: "databases", step: "select 2", inmem: "+OK\\r\\n", reason: "" };
   const wrong = { scenario: "databases", step: "config get databases", inmem: "*0\\r\\n", reason: "" };
