@@ -28,6 +28,8 @@ export type ReplyCode =
   | "CROSSSLOT"
   | "BUSY"
   | "MISCONF"
+  | "EXECABORT"
+  | "UNBLOCKED"
   | "UNAVAILABLE"
   | "UNKNOWN_OUTCOME";
 

@@ -113,6 +113,13 @@ export const POOL_CONNECTIONS_DEFAULT_COUNT = 10;
 /** Most pooled connections a backend that `--conns` may ask for. */
 export const POOL_CONNECTIONS_MAX_COUNT = 1_000;
 
+/** Connections to one backend that are lent to single proxy clients, for what waits or watches; more are refused. */
+export const DEDICATED_CONNECTIONS_MAX_COUNT = 1_000;
+/** Connections given back that are kept for the next client that needs one. */
+export const DEDICATED_IDLE_MAX_COUNT = 16;
+/** How long they are kept. */
+export const DEDICATED_IDLE_MAX_MS = 10_000;
+
 // Data.
 
 /** Longest key. Keys are kept whole beside the entry's header, inside one page. */

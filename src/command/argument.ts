@@ -5,12 +5,14 @@
  * @module
  */
 
-import { parseInteger64 } from "../bytes.ts";
 import { ReplyError } from "../errors.ts";
 import { DEADLINE_MAX_MS } from "../limits.ts";
 import type { EntryType } from "../store/store.ts";
 import type { Request } from "../wire/request.ts";
 import type { CommandContext } from "./context.ts";
+import { roundedInteger } from "./integer_argument.ts";
+
+export { exactInteger, notInteger, roundedInteger, syntaxError } from "./integer_argument.ts";
 
 /**
  * The entry of the key in argument `index`, which becomes the most recently used; 0 when it is absent.
@@ -24,53 +26,24 @@ export function findTyped(context: CommandContext, request: Request, index: numb
   return entry;
 }
 
+/** The entry of the key in argument `index`, which becomes the most recently used; 0 when it is absent. */
+export function findKey(context: CommandContext, request: Request, index: number): number {
+  return context.store.find(request.bytes, request.starts[index]!, request.lengths[index]!);
+}
+
+/** The entry of the key in argument `index`, its place in the LRU order untouched; 0 when it is absent. */
+export function peekKey(context: CommandContext, request: Request, index: number): number {
+  return context.store.peek(request.bytes, request.starts[index]!, request.lengths[index]!);
+}
+
 /** The refusal of a command for a key of another type. */
 export function wrongType(): ReplyError {
   return new ReplyError("WRONGTYPE", "Operation against a key holding the wrong kind of value");
 }
 
-/** The refusal of options that are unknown, incomplete or contradict each other. */
-export function syntaxError(): ReplyError {
-  return new ReplyError("ERR", "syntax error");
-}
-
-/** The refusal of a number that is none, or needs more than 64 bits. */
-export function notInteger(): ReplyError {
-  return new ReplyError("ERR", "value is not an integer or out of range");
-}
-
-/** The refusal of a TTL that is not positive, or ends beyond `DEADLINE_MAX_MS`. */
-function invalidExpireTime(request: Request): ReplyError {
+/** The refusal of a TTL that is not positive where it has to be, or ends beyond `DEADLINE_MAX_MS`. */
+export function invalidExpireTime(request: Request): ReplyError {
   return new ReplyError("ERR", `invalid expire time in '${request.text(0).toLowerCase()}' command`);
-}
-
-/**
- * Argument `index` as a 64-bit signed integer. Beyond 53 bits it is rounded to the nearest `number`, which is enough
- * for whatever is clamped or compared with a bound: indexes, counts and times.
- *
- * @throws {ReplyError} when it is not an integer
- */
-export function roundedInteger(request: Request, index: number): number {
-  if (request.lengths[index] === 1) {
-    // Most indexes and counts: an integer that stays one, where `integer` may answer NaN.
-    const digit = request.bytes[request.starts[index]!]! - 0x30;
-    if (digit >= 0 && digit <= 9) return digit;
-  }
-  const value = request.integer(index);
-  return Number.isNaN(value) ? Number(exactInteger(request, index)) : value;
-}
-
-/**
- * Argument `index` as a 64-bit signed integer: a `number` when it is safe, else a `bigint`.
- *
- * @throws {ReplyError} when it is not an integer
- */
-export function exactInteger(request: Request, index: number): number | bigint {
-  const value = request.integer(index);
-  if (!Number.isNaN(value)) return value;
-  const large = parseInteger64(request.bytes, request.starts[index]!, request.lengths[index]!);
-  if (large === undefined) throw notInteger();
-  return large;
 }
 
 /**
@@ -87,15 +60,14 @@ export function deadlineAfter(context: CommandContext, request: Request, index: 
 }
 
 /**
- * The deadline that stands in argument `index` itself, in ms since 1970. One that has passed is refused as a TTL that
- * is not positive is.
+ * The deadline that stands in argument `index` itself, in ms since 1970. It may have passed.
  *
  * @param unitMs what the argument counts: 1 or 1000 ms
- * @throws {ReplyError} when it is no integer, not in the future, or beyond `DEADLINE_MAX_MS`
+ * @throws {ReplyError} when it is no integer, not positive, or beyond `DEADLINE_MAX_MS`
  */
-export function deadlineAt(context: CommandContext, request: Request, index: number, unitMs: number): number {
+export function deadlineAt(request: Request, index: number, unitMs: number): number {
   const deadlineMs = roundedInteger(request, index) * unitMs;
-  if (deadlineMs <= context.store.nowMs || deadlineMs > DEADLINE_MAX_MS) throw invalidExpireTime(request);
+  if (deadlineMs <= 0 || deadlineMs > DEADLINE_MAX_MS) throw invalidExpireTime(request);
   return deadlineMs;
 }
 

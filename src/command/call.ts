@@ -93,6 +93,15 @@ export function checkAuthentication(call: Call, authenticator: Authenticator): v
         "Are you sure your configuration is correct?",
     );
   }
-  const accepted = passwordRequired ? authenticator.authenticate(user, text(call.count - 1)) : user === DEFAULT_USER;
+  checkCredentials(user, text(call.count - 1), authenticator);
+}
+
+/**
+ * Refuses a user and a password that are wrong. Where no password is set, the default user's may be any.
+ *
+ * @throws {ReplyError}
+ */
+export function checkCredentials(user: string, password: string, authenticator: Authenticator): void {
+  const accepted = authenticator.passwordRequired ? authenticator.authenticate(user, password) : user === DEFAULT_USER;
   if (!accepted) throw new ReplyError("WRONGPASS", "invalid username-password pair or user is disabled.");
 }

@@ -11,21 +11,23 @@
 import type { Store } from "../store/store.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
+import type { ClientState } from "./client_state.ts";
+import type { ConnectionContext } from "./connection_context.ts";
+import type { Transaction } from "./queue.ts";
+import type { SharedState } from "./shared_state.ts";
+import type { Waiter, Waiters } from "./waiters.ts";
 
 /** What a command may use besides its request. One a connection, reused for every command; a role implements it. */
-export interface CommandContext {
+export interface CommandContext extends ConnectionContext {
   /** Its `nowMs` is set once a read batch, so that all of a batch sees the same time. */
   readonly store: Store;
-  /** Whether this connection may run commands that are not open. */
-  authenticated: boolean;
-  /** Whether a password is set at all. */
-  readonly passwordRequired: boolean;
+  /** This connection. */
+  readonly client: ClientState<Transaction>;
+  readonly shared: SharedState;
+  /** Those of {@linkcode shared}, which commands that push look at. */
+  readonly waiters: Waiters;
   /** The TTL of keys that come into being without one of their own; 0 for none. */
   readonly defaultTtlMs: number;
-  /** Whether user and password are right. Does not change {@linkcode authenticated}. */
-  authenticate(user: string, password: string): boolean;
-  /** Facts as `# Section\r\nname:value\r\n…`; no sections means all. Names are in lower case. */
-  info(sections: readonly string[]): string;
   /**
    * Writes a snapshot; resolves when it is on disk.
    *
@@ -45,6 +47,12 @@ export interface CommandContext {
    * @throws {ReplyError} when there is no reason to go on: the client is gone, or the server stops
    */
   pause(): Promise<void>;
+  /**
+   * Lets a client wait: writes what was answered before, begins the reply anew, and waits.
+   *
+   * @param begin called when the reply is begun anew; answers what to wait for, or nothing when it has answered meanwhile
+   */
+  block(begin: () => Waiter | undefined): Promise<void>;
   /** Takes note of an exception that no command should throw. It was answered with `ERR internal error`. */
   reportBug(error: unknown): void;
 }

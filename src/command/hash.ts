@@ -5,48 +5,30 @@
  */
 
 import { ReplyError } from "../errors.ts";
-import { FIELD_SIZE_MAX_BYTES } from "../limits.ts";
 import { EntryType } from "../store/store.ts";
-import type { Store } from "../store/store.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
 import { defaultDeadline, exactInteger, findTyped } from "./argument.ts";
 import { wrongCount } from "./call.ts";
 import type { CommandContext } from "./context.ts";
 import { addDecimal, decimal, DECIMAL_MAX_BYTES, replySum } from "./decimal.ts";
+import { checkField, findField, replyField, replyValue } from "./hash_field.ts";
 
 const NOT_INTEGER = "hash value is not an integer";
 
-/** Positions the store's cursor on the field in argument `index`; false when the entry or the field is absent. */
-function findField(store: Store, request: Request, entry: number, index: number): boolean {
-  return entry !== 0 && store.hashFind(entry, request.bytes, request.starts[index]!, request.lengths[index]!);
-}
-
-/** Answers the field that the store's cursor is on. */
-function replyField(store: Store, reply: Reply): void {
-  const at = reply.reserve(store.fieldLength());
-  store.copyField(reply.buffer, at);
-}
-
-/** Answers the value that the store's cursor is on. */
-function replyValue(store: Store, reply: Reply): void {
-  const at = reply.reserve(store.valueLength());
-  store.copyValue(reply.buffer, at);
-}
-
-/**
- * Refuses a field that no hash can hold.
- *
- * @throws {ReplyError}
- */
-function checkField(request: Request, index: number): void {
-  if (request.lengths[index]! > FIELD_SIZE_MAX_BYTES) {
-    throw new ReplyError("ERR", `field exceeds ${FIELD_SIZE_MAX_BYTES} bytes`);
-  }
-}
-
 /** `hset key field value [field value …]` */
 export function hset(context: CommandContext, request: Request, reply: Reply): void {
+  reply.integer(setFields(context, request));
+}
+
+/** `hmset key field value [field value …]` */
+export function hmset(context: CommandContext, request: Request, reply: Reply): void {
+  setFields(context, request);
+  reply.ok();
+}
+
+/** Sets fields, and answers how many of them are new. */
+function setFields(context: CommandContext, request: Request): number {
   const { bytes, starts, lengths, count } = request;
   if (count % 2 === 1) throw wrongCount(request);
   for (let i = 2; i < count; i += 2) checkField(request, i);
@@ -70,7 +52,33 @@ export function hset(context: CommandContext, request: Request, reply: Reply): v
     if (store.added) added++;
   }
   if (made && context.defaultTtlMs !== 0) store.setDeadline(entry, defaultDeadline(context));
-  reply.integer(added);
+  return added;
+}
+
+/** `hsetnx key field value` */
+export function hsetnx(context: CommandContext, request: Request, reply: Reply): void {
+  const { bytes, starts, lengths } = request;
+  checkField(request, 2);
+  const store = context.store;
+  const entry = findTyped(context, request, 1, EntryType.Hash);
+  if (findField(store, request, entry, 2)) {
+    reply.integer(0);
+    return;
+  }
+  const changed = store.hashSet(
+    bytes,
+    starts[1]!,
+    lengths[1]!,
+    entry,
+    bytes,
+    starts[2]!,
+    lengths[2]!,
+    bytes,
+    starts[3]!,
+    lengths[3]!,
+  );
+  if (entry === 0 && context.defaultTtlMs !== 0) store.setDeadline(changed, defaultDeadline(context));
+  reply.integer(1);
 }
 
 /** `hget key field` */
@@ -117,6 +125,12 @@ export function hgetall(context: CommandContext, request: Request, reply: Reply)
 export function hlen(context: CommandContext, request: Request, reply: Reply): void {
   const entry = findTyped(context, request, 1, EntryType.Hash);
   reply.integer(entry === 0 ? 0 : context.store.hashLength(entry));
+}
+
+/** `hstrlen key field` */
+export function hstrlen(context: CommandContext, request: Request, reply: Reply): void {
+  const entry = findTyped(context, request, 1, EntryType.Hash);
+  reply.integer(findField(context.store, request, entry, 2) ? context.store.valueLength() : 0);
 }
 
 /** `hexists key field` */

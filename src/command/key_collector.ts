@@ -19,10 +19,8 @@
 import { KEY_SIZE_MAX_BYTES } from "../limits.ts";
 import type { EntryType, Store } from "../store/store.ts";
 import type { Reply } from "../wire/reply.ts";
-import type { Request } from "../wire/request.ts";
-import { Glob } from "./glob.ts";
+import type { Glob } from "./glob.ts";
 
-const STAR = 0x2a;
 /** What looking into a bucket takes, in nanoseconds. */
 const BUCKET_STEPS = 20;
 /** What looking at a key takes, in nanoseconds: mostly waiting for its memory. */
@@ -49,33 +47,23 @@ export class KeyCollector {
   /** Sum of the lengths of all keys gathered so far, in bytes. */
   size = 0;
   readonly #store: Store;
-  #glob: Glob | undefined;
-  #type: EntryType | undefined;
+  readonly #glob: Glob | undefined;
+  readonly #type: EntryType | undefined;
   /** Bytes of all keys looked at. */
   #visitedSize = 0;
   #buckets = 0;
 
-  /** Without {@linkcode match} and {@linkcode only}, all keys of `store` that have not expired are gathered. */
-  constructor(store: Store) {
+  /** Keys of `store` that have not expired are gathered: those that match `glob`, and are of one type, where given. */
+  constructor(store: Store, glob?: Glob, type?: EntryType) {
     this.#store = store;
+    this.#glob = glob;
+    this.#type = type;
   }
 
   /** What all this has taken so far, in steps of about a nanosecond. */
   get steps(): number {
     const looking = this.#buckets * BUCKET_STEPS + this.visited * KEY_STEPS;
     return looking + this.#visitedSize / BYTES_PER_STEP + (this.#glob?.steps ?? 0);
-  }
-
-  /** Gathers only keys that match the pattern in argument `index`, which is borrowed until return. */
-  match(request: Request, index: number): void {
-    const { bytes, starts, lengths } = request;
-    const matchesAll = lengths[index] === 1 && bytes[starts[index]!] === STAR;
-    this.#glob = matchesAll ? undefined : new Glob(bytes, starts[index]!, lengths[index]!);
-  }
-
-  /** Gathers only keys of one type. */
-  only(type: EntryType): void {
-    this.#type = type;
   }
 
   /** Gathers keys of the bucket at `cursor`, or of a part of it, and answers where to go on; see `Store.scan`. */

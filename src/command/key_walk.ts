@@ -3,34 +3,35 @@
  *
  * What is found is copied into the reply at once, since references do not outlive a slice; how many keys there are is
  * known at the end, and filled in then. `Store.scan` sees to it that a key which is there all the time is answered exactly
- * once, whatever is added, removed or evicted between slices, and even when all is flushed.
+ * once, whatever is added, removed or evicted between slices, and even when all is flushed. In a transaction, which nothing
+ * may come between, it is one slice.
  *
  * @module
  */
 
 import type { Reply } from "../wire/reply.ts";
-import type { Request } from "../wire/request.ts";
 import type { CommandContext } from "./context.ts";
+import type { Glob } from "./glob.ts";
 import { KeyCollector } from "./key_collector.ts";
 
 /** The collector's steps, of about a nanosecond each, that are one step of a slice. */
 const STEPS_AT_ONCE = 100_000;
 
 /**
- * Answers the keys that match the pattern in argument `index`.
+ * Answers the keys that match `glob`, or all when there is none.
  *
  * @returns a promise when that takes more than one slice
  * @throws {ReplyError} when the reply gets too long
  */
 export function replyKeys(
   context: CommandContext,
-  request: Request,
-  index: number,
+  glob: Glob | undefined,
   reply: Reply,
 ): void | Promise<void> {
-  const walk = new KeyWalk(context, request, index, reply);
+  const walk = new KeyWalk(context, glob, reply);
   reply.openArray();
-  if (!context.slice(walk.step)) return finish(context, walk, reply);
+  if (context.client.executing) { while (!walk.step()); }
+  else if (!context.slice(walk.step)) return finish(context, walk, reply);
   reply.closeArray(walk.count);
 }
 
@@ -47,10 +48,8 @@ class KeyWalk {
   readonly #reply: Reply;
   #cursor = 0;
 
-  /** @param request borrowed until return */
-  constructor(context: CommandContext, request: Request, index: number, reply: Reply) {
-    this.#collector = new KeyCollector(context.store);
-    this.#collector.match(request, index);
+  constructor(context: CommandContext, glob: Glob | undefined, reply: Reply) {
+    this.#collector = new KeyCollector(context.store, glob);
     this.#reply = reply;
   }
 

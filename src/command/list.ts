@@ -12,33 +12,43 @@ import type { Request } from "../wire/request.ts";
 import { defaultDeadline, findTyped, roundedInteger } from "./argument.ts";
 import { wrongCount } from "./call.ts";
 import type { CommandContext } from "./context.ts";
-
-/** Answers the element that the store's cursor is on. */
-function replyElement(store: Store, reply: Reply): void {
-  const at = reply.reserve(store.elementLength());
-  store.copyElement(reply.buffer, at);
-}
+import { replyElement } from "./list_element.ts";
 
 /** `lpush key element [element …]` */
 export function lpush(context: CommandContext, request: Request, reply: Reply): void {
-  push(context, request, reply, true);
+  push(context, request, reply, true, true);
 }
 
 /** `rpush key element [element …]` */
 export function rpush(context: CommandContext, request: Request, reply: Reply): void {
-  push(context, request, reply, false);
+  push(context, request, reply, false, true);
 }
 
-function push(context: CommandContext, request: Request, reply: Reply, head: boolean): void {
+/** `lpushx key element [element …]` */
+export function lpushx(context: CommandContext, request: Request, reply: Reply): void {
+  push(context, request, reply, true, false);
+}
+
+/** `rpushx key element [element …]` */
+export function rpushx(context: CommandContext, request: Request, reply: Reply): void {
+  push(context, request, reply, false, false);
+}
+
+function push(context: CommandContext, request: Request, reply: Reply, head: boolean, makes: boolean): void {
   const store = context.store;
   const { bytes, starts, lengths, count } = request;
   let entry = findTyped(context, request, 1, EntryType.List);
   const made = entry === 0;
+  if (made && !makes) {
+    reply.integer(0);
+    return;
+  }
   for (let i = 2; i < count; i++) {
     entry = store.listPush(bytes, starts[1]!, lengths[1]!, entry, head, bytes, starts[i]!, lengths[i]!);
   }
   if (made && context.defaultTtlMs !== 0) entry = store.setDeadline(entry, defaultDeadline(context));
   reply.integer(store.listLength(entry));
+  if (context.waiters.count > 0) context.waiters.pushed(bytes, starts[1]!, lengths[1]!);
 }
 
 /** `lpop key [count]` */
@@ -148,4 +158,26 @@ export function lrange(context: CommandContext, request: Request, reply: Reply):
 export function llen(context: CommandContext, request: Request, reply: Reply): void {
   const entry = findTyped(context, request, 1, EntryType.List);
   reply.integer(entry === 0 ? 0 : context.store.listLength(entry));
+}
+
+/** `ltrim key start stop` */
+export function ltrim(context: CommandContext, request: Request, reply: Reply): void {
+  const store = context.store;
+  let start = roundedInteger(request, 2);
+  let stop = roundedInteger(request, 3);
+  const entry = findTyped(context, request, 1, EntryType.List);
+  if (entry !== 0) {
+    const length = store.listLength(entry);
+    if (start < 0) start = Math.max(0, start + length);
+    if (stop < 0) stop += length;
+    stop = Math.min(stop, length - 1);
+    if (start > stop) {
+      store.remove(entry);
+    } else {
+      // From the tail on, so that the other range stays where it is.
+      const kept = stop + 1 < length ? store.listRemove(entry, stop + 1, length - stop - 1) : entry;
+      if (start > 0) store.listRemove(kept, 0, start);
+    }
+  }
+  reply.ok();
 }

@@ -1,42 +1,42 @@
 /**
- * The commands on the server and the connection. Every function exported here is the command of its name.
+ * The commands on the server. Every function exported here is the command of its name.
  *
  * @module
  */
 
+import { ReplyError } from "../errors.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
-import { checkAuthentication, wrongCount } from "./call.ts";
+import { client as clientCommand } from "./client.ts";
 import type { CommandContext } from "./context.ts";
 
-/** `ping [text]` */
-export function ping(_context: CommandContext, request: Request, reply: Reply): void {
-  if (request.count > 2) throw wrongCount(request);
-  if (request.count === 1) reply.status("PONG");
-  else reply.bytes(request.bytes, request.starts[1]!, request.lengths[1]!);
-}
-
-/** `echo text` */
-export function echo(_context: CommandContext, request: Request, reply: Reply): void {
-  reply.bytes(request.bytes, request.starts[1]!, request.lengths[1]!);
-}
-
-/** `info [section …]` */
-export function info(context: CommandContext, request: Request, reply: Reply): void {
-  const sections: string[] = [];
-  for (let i = 1; i < request.count; i++) sections.push(request.text(i).toLowerCase());
-  reply.text(context.info(sections));
-}
-
-/** `auth [user] password`: a failure leaves the connection as it was. */
-export function auth(context: CommandContext, request: Request, reply: Reply): void {
-  checkAuthentication(request, context);
-  context.authenticated = true;
-  reply.ok();
-}
+/** Characters of a wrong subcommand that are quoted. */
+const QUOTED_MAX_LENGTH = 128;
 
 /** `save` */
 export async function save(context: CommandContext, _request: Request, reply: Reply): Promise<void> {
   await context.save();
+  reply.ok();
+}
+
+/** `client …`, of which one, `no-touch`, concerns the store. */
+export function client(context: CommandContext, request: Request, reply: Reply): void | Promise<void> {
+  const pending = clientCommand(context, request, reply);
+  context.store.touches = !context.client.touchesNothing;
+  return pending;
+}
+
+/** `debug sleep seconds`: holds the whole server, as in Redis, so that clients can be tested against one that hangs. */
+export function debug(_context: CommandContext, request: Request, reply: Reply): void {
+  if (request.count !== 3 || !request.is(1, "sleep")) {
+    const subcommand = request.text(1).slice(0, QUOTED_MAX_LENGTH);
+    throw new ReplyError(
+      "ERR",
+      `unknown subcommand or wrong number of arguments for '${subcommand}'. Try DEBUG HELP.`,
+    );
+  }
+  const seconds = Number.parseFloat(request.text(2));
+  // What is no number is 0, as C reads it.
+  if (seconds > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, seconds * 1000);
   reply.ok();
 }

@@ -10,25 +10,47 @@
 import { encodeText } from "../bytes.ts";
 import { assert } from "../errors.ts";
 
+/** The version of Redis whose commands these are, for clients that ask. */
+export const REDIS_VERSION = "7.0.15";
+
 /** What a command works on; `help` lists by it. */
-export type Group = "string" | "list" | "hash" | "key" | "server";
+export type Group = "string" | "list" | "hash" | "key" | "transaction" | "channel" | "connection" | "server";
 
 /**
  * What the proxy does with a command.
  *
  * | routing | to which servers | answer |
  * |---|---|---|
- * | `key` | the owner of its key | that server's, untouched |
+ * | `key` | the owner of its key; where there is none (`object help`), any | that server's, untouched |
+ * | `together` | the owner of its keys, which have to share a slot | that server's, untouched |
  * | `sum` | owners of its keys, each with its own keys | the sum of the integers |
  * | `values` | owners of its keys, each with its own keys | the values in the order asked |
  * | `pairs` | owners of its keys, each with its own pairs | `OK` |
  * | `total` | all | the sum of the integers |
  * | `merge` | all | the arrays one behind another |
  * | `every` | all | `OK` |
+ * | `any` | one by chance, the others if that one has nothing | that server's |
  * | `scan` | one after another | a cursor that names server and position |
  * | `local` | none: the proxy answers | its own |
+ * | `wait` | the owner of its keys, which have to share a slot | that server's; others' requests must not wait behind it |
+ * | `transaction` | the owner of all keys until `exec`, which have to share a slot | that server's |
+ * | `channel` | where channels are | messages too |
  */
-export type Routing = "key" | "sum" | "values" | "pairs" | "total" | "merge" | "every" | "scan" | "local";
+export type Routing =
+  | "key"
+  | "together"
+  | "sum"
+  | "values"
+  | "pairs"
+  | "total"
+  | "merge"
+  | "every"
+  | "any"
+  | "scan"
+  | "local"
+  | "wait"
+  | "transaction"
+  | "channel";
 
 /** One command. Positions count from the command's name, which is 0. */
 export interface CommandSpecification {
@@ -50,6 +72,12 @@ export interface CommandSpecification {
   readonly grows: boolean;
   /** Whether it may run before authentication. */
   readonly open: boolean;
+  /** Whether it may run on a connection of RESP2 that listens to channels. */
+  readonly listens: boolean;
+  /** Whether it runs at once although a transaction was begun. */
+  readonly unqueued: boolean;
+  /** Whether it is refused in a transaction, since it waits for something else than the store. */
+  readonly unqueueable: boolean;
   readonly routing: Routing;
   /** Its arguments, as `help` shows them. */
   readonly syntax: string;
@@ -63,8 +91,25 @@ interface Row {
   writes?: boolean;
   grows?: boolean;
   open?: boolean;
+  listens?: boolean;
+  unqueued?: boolean;
+  unqueueable?: boolean;
   routing?: Routing;
 }
+
+/** Groups whose commands have no keys, unless their rows say otherwise. */
+const WITHOUT_KEYS: readonly Group[] = ["transaction", "channel", "connection", "server"];
+/** The routing of a group's commands, unless their rows say otherwise. */
+const ROUTING_BY_GROUP: Readonly<Record<Group, Routing>> = {
+  string: "key",
+  list: "key",
+  hash: "key",
+  key: "key",
+  transaction: "transaction",
+  channel: "channel",
+  connection: "local",
+  server: "local",
+};
 
 function command(
   group: Group,
@@ -74,7 +119,7 @@ function command(
   summary: string,
   row: Row = {},
 ): CommandSpecification {
-  const [firstKey, lastKey, keyStep] = row.keys ?? (group === "server" ? [0, 0, 0] : [1, 1, 1]);
+  const [firstKey, lastKey, keyStep] = row.keys ?? (WITHOUT_KEYS.includes(group) ? [0, 0, 0] : [1, 1, 1]);
   return {
     name,
     aliases: row.aliases ?? [],
@@ -86,7 +131,10 @@ function command(
     writes: row.writes ?? false,
     grows: row.grows ?? false,
     open: row.open ?? false,
-    routing: row.routing ?? (group === "server" ? "local" : "key"),
+    listens: row.listens ?? false,
+    unqueued: row.unqueued ?? false,
+    unqueueable: row.unqueueable ?? false,
+    routing: row.routing ?? ROUTING_BY_GROUP[group],
     syntax,
     summary,
   };
@@ -95,6 +143,9 @@ function command(
 const NO_KEYS = [0, 0, 0] as const;
 const ALL_KEYS = [1, -1, 1] as const;
 const PAIRS = [1, -1, 2] as const;
+const TWO_KEYS = [1, 2, 1] as const;
+/** The key of a subcommand. */
+const SECOND = [2, 2, 1] as const;
 const GROWS = { writes: true, grows: true };
 const WRITES = { writes: true };
 
@@ -109,6 +160,18 @@ export const COMMANDS: readonly CommandSpecification[] = [
     "Sets a string, whatever the key held. NX: only if absent. XX: only if present. GET: answers the old value.",
     GROWS,
   ),
+  command("string", "setnx", 3, "key value", "Sets a string if the key is absent; answers 1, or 0.", GROWS),
+  command("string", "setex", 4, "key seconds value", "Sets a string with a TTL.", GROWS),
+  command("string", "psetex", 4, "key ms value", "Sets a string with a TTL in milliseconds.", GROWS),
+  command("string", "getset", 3, "key value", "Sets a string, and answers the old value, or nil.", GROWS),
+  command(
+    "string",
+    "getex",
+    -2,
+    "key [EX seconds | PX ms | EXAT unix-seconds | PXAT unix-ms | PERSIST]",
+    "The value of a string, whose TTL is set or taken away.",
+    WRITES,
+  ),
   command("string", "mget", -2, "key [key …]", "The values of several strings; nil for what is absent or no string.", {
     keys: ALL_KEYS,
     routing: "values",
@@ -118,21 +181,101 @@ export const COMMANDS: readonly CommandSpecification[] = [
     keys: PAIRS,
     routing: "pairs",
   }),
+  command(
+    "string",
+    "msetnx",
+    -3,
+    "key value [key value …]",
+    "Sets several strings if none is there; answers 1, or 0.",
+    {
+      ...GROWS,
+      keys: PAIRS,
+      routing: "together",
+    },
+  ),
   command("string", "getdel", 2, "key", "The value of a string, which is removed.", WRITES),
   command("string", "strlen", 2, "key", "The length of a string in bytes; 0 when absent."),
+  command("string", "getrange", 4, "key start end", "The bytes from start to end, both included; -1 is the last.", {
+    aliases: ["substr"],
+  }),
+  command(
+    "string",
+    "setrange",
+    4,
+    "key offset value",
+    "Overwrites a string from an offset on; answers its length.",
+    GROWS,
+  ),
   command("string", "append", 3, "key value", "Appends to a string, or sets it; answers its length in bytes.", GROWS),
   command("string", "incr", 2, "key", "Adds 1 to a number, or sets it to 1; answers the sum.", GROWS),
   command("string", "decr", 2, "key", "Subtracts 1 from a number, or sets it to -1; answers the difference.", GROWS),
   command("string", "incrby", 3, "key integer", "Adds to a number, or sets it; answers the sum.", GROWS),
+  command("string", "decrby", 3, "key integer", "Subtracts from a number; answers the difference.", GROWS),
+  command("string", "incrbyfloat", 3, "key number", "Adds to a number with a fraction; answers the sum.", GROWS),
 
   command("list", "lpush", -3, "key element [element …]", "Puts elements at the head; answers the length.", GROWS),
   command("list", "rpush", -3, "key element [element …]", "Puts elements at the tail; answers the length.", GROWS),
+  command("list", "lpushx", -3, "key element [element …]", "As `lpush`, if the list is there; else answers 0.", GROWS),
+  command("list", "rpushx", -3, "key element [element …]", "As `rpush`, if the list is there; else answers 0.", GROWS),
   command("list", "lpop", -2, "key [count]", "Takes one element, or up to `count`, from the head.", WRITES),
   command("list", "rpop", -2, "key [count]", "Takes one element, or up to `count`, from the tail.", WRITES),
   command("list", "lset", 4, "key index element", "Replaces an element; -1 is the last.", GROWS),
   command("list", "lget", 3, "key index", "The element at an index, or nil; -1 is the last.", { aliases: ["lindex"] }),
   command("list", "lrange", 4, "key start stop", "The elements from start to stop, both included; -1 is the last."),
   command("list", "llen", 2, "key", "The number of elements; 0 when absent."),
+  command(
+    "list",
+    "linsert",
+    5,
+    "key BEFORE|AFTER pivot element",
+    "Puts an element beside another; answers the length, or -1 when that is not there.",
+    GROWS,
+  ),
+  command("list", "lrem", 4, "key count element", "Removes elements that are equal; answers how many.", WRITES),
+  command("list", "ltrim", 4, "key start stop", "Removes all but the elements from start to stop.", WRITES),
+  command(
+    "list",
+    "lpos",
+    -3,
+    "key element [RANK rank] [COUNT count] [MAXLEN length]",
+    "The index of an element, or of several.",
+  ),
+  command(
+    "list",
+    "lmove",
+    5,
+    "source destination LEFT|RIGHT LEFT|RIGHT",
+    "Moves an element from one end of a list to one end of another, and answers it.",
+    { ...GROWS, keys: TWO_KEYS, routing: "together" },
+  ),
+  command("list", "rpoplpush", 3, "source destination", "As `lmove` from the tail to the head.", {
+    ...GROWS,
+    keys: TWO_KEYS,
+    routing: "together",
+  }),
+  command("list", "blpop", -3, "key [key …] timeout", "As `lpop` on the first list that has one; waits, in seconds.", {
+    ...WRITES,
+    keys: [1, -2, 1],
+    routing: "wait",
+  }),
+  command("list", "brpop", -3, "key [key …] timeout", "As `rpop` on the first list that has one; waits, in seconds.", {
+    ...WRITES,
+    keys: [1, -2, 1],
+    routing: "wait",
+  }),
+  command(
+    "list",
+    "blmove",
+    6,
+    "source destination LEFT|RIGHT LEFT|RIGHT timeout",
+    "As `lmove`; waits for an element, in seconds.",
+    { ...GROWS, keys: [1, 2, 1], routing: "wait" },
+  ),
+  command("list", "brpoplpush", 4, "source destination timeout", "As `rpoplpush`; waits for an element, in seconds.", {
+    ...GROWS,
+    keys: [1, 2, 1],
+    routing: "wait",
+  }),
 
   command(
     "hash",
@@ -142,12 +285,15 @@ export const COMMANDS: readonly CommandSpecification[] = [
     "Sets fields; answers how many of them are new.",
     GROWS,
   ),
+  command("hash", "hmset", -4, "key field value [field value …]", "As `hset`; answers OK.", GROWS),
+  command("hash", "hsetnx", 4, "key field value", "Sets a field if it is absent; answers 1, or 0.", GROWS),
   command("hash", "hget", 3, "key field", "The value of a field, or nil."),
   command("hash", "hmget", -3, "key field [field …]", "The values of several fields; nil for what is absent."),
   command("hash", "hdel", -3, "key field [field …]", "Removes fields; answers how many there were.", WRITES),
   command("hash", "hgetall", 2, "key", "All fields with their values."),
   command("hash", "hlen", 2, "key", "The number of fields; 0 when absent."),
   command("hash", "hexists", 3, "key field", "1 if the field is there, else 0."),
+  command("hash", "hstrlen", 3, "key field", "The length of a field's value in bytes; 0 when absent."),
   command("hash", "hkeys", 2, "key", "All fields."),
   command("hash", "hvals", 2, "key", "All values."),
   command(
@@ -158,10 +304,32 @@ export const COMMANDS: readonly CommandSpecification[] = [
     "Adds to the number in a field, or sets it; answers the sum.",
     GROWS,
   ),
+  command(
+    "hash",
+    "hincrbyfloat",
+    4,
+    "key field number",
+    "Adds to the number with a fraction in a field; answers the sum.",
+    GROWS,
+  ),
+  command(
+    "hash",
+    "hrandfield",
+    -2,
+    "key [count [WITHVALUES]]",
+    "Fields at random: all different, or when `count` is negative that many of any.",
+  ),
+  command(
+    "hash",
+    "hscan",
+    -3,
+    "key cursor [MATCH pattern] [COUNT count]",
+    "Some fields with values and the cursor to go on with; begin with 0, until it is 0 again.",
+  ),
 
   command("key", "remove", -2, "key [key …]", "Removes keys; answers how many there were.", {
     ...WRITES,
-    aliases: ["del"],
+    aliases: ["del", "unlink"],
     keys: ALL_KEYS,
     routing: "sum",
   }),
@@ -169,18 +337,48 @@ export const COMMANDS: readonly CommandSpecification[] = [
     keys: ALL_KEYS,
     routing: "sum",
   }),
+  command("key", "touch", -2, "key [key …]", "As `exists`, and makes the keys the most recently used.", {
+    keys: ALL_KEYS,
+    routing: "sum",
+  }),
+  command("key", "rename", 3, "key newkey", "Gives a value another key, whatever that held.", {
+    ...GROWS,
+    keys: TWO_KEYS,
+    routing: "together",
+  }),
+  command("key", "renamenx", 3, "key newkey", "As `rename`, if the other key is absent; answers 1, or 0.", {
+    ...GROWS,
+    keys: TWO_KEYS,
+    routing: "together",
+  }),
+  command("key", "copy", -3, "source destination [DB 0] [REPLACE]", "Copies a value; answers 1, or 0.", {
+    ...GROWS,
+    keys: TWO_KEYS,
+    routing: "together",
+  }),
   command("key", "type", 2, "key", "string, list, hash or none."),
   command(
     "key",
     "ttl",
     -2,
     "key [seconds]",
-    "The seconds a key has left (-1: no TTL, -2: no key), or sets them as `expire` does.",
-    GROWS,
+    "The seconds a key has left (-1: no TTL, -2: no key), or sets them, which have to be positive.",
+    WRITES,
   ),
   command("key", "pttl", 2, "key", "The milliseconds a key has left; -1: no TTL, -2: no key."),
-  command("key", "expire", 3, "key seconds", "Lets a key end after a time; answers 1, or 0 if it is absent.", GROWS),
-  command("key", "pexpire", 3, "key ms", "As `expire`, in milliseconds.", GROWS),
+  command(
+    "key",
+    "expire",
+    -3,
+    "key seconds [NX | XX | GT | LT]",
+    "Lets a key end after a time. NX: only without a TTL. XX: only with one. GT: only later. LT: only earlier.",
+    WRITES,
+  ),
+  command("key", "pexpire", -3, "key ms [NX | XX | GT | LT]", "As `expire`, in milliseconds.", WRITES),
+  command("key", "expireat", -3, "key unix-seconds [NX | XX | GT | LT]", "Lets a key end at a moment.", WRITES),
+  command("key", "pexpireat", -3, "key unix-ms [NX | XX | GT | LT]", "As `expireat`, in milliseconds.", WRITES),
+  command("key", "expiretime", 2, "key", "The moment a key ends, in seconds since 1970; -1: never, -2: no key."),
+  command("key", "pexpiretime", 2, "key", "The moment a key ends, in milliseconds since 1970; -1: never, -2: no key."),
   command("key", "persist", 2, "key", "Takes a key's TTL away; answers 1, or 0 if it had none.", WRITES),
   command("key", "keys", 2, "pattern", "All keys that match a glob pattern: * ? [a-z] \\", {
     keys: NO_KEYS,
@@ -195,15 +393,96 @@ export const COMMANDS: readonly CommandSpecification[] = [
     { keys: NO_KEYS, routing: "scan" },
   ),
   command("key", "size", 1, "", "The number of keys.", { aliases: ["dbsize"], keys: NO_KEYS, routing: "total" }),
-  command("key", "flush", 1, "", "Removes all keys.", {
+  command("key", "randomkey", 1, "", "Some key, or nil.", { keys: NO_KEYS, routing: "any" }),
+  command(
+    "key",
+    "object",
+    -2,
+    "encoding key | freq key | idletime key | refcount key",
+    "How a value is kept, in the words of Redis.",
+    { keys: SECOND },
+  ),
+  command(
+    "key",
+    "memory",
+    -2,
+    "usage key [SAMPLES count] | stats | doctor | malloc-stats | purge",
+    "What a value takes in bytes, or all of them.",
+    { keys: SECOND },
+  ),
+  command("key", "flush", -1, "[ASYNC | SYNC]", "Removes all keys.", {
     ...WRITES,
     aliases: ["flushall", "flushdb"],
     keys: NO_KEYS,
     routing: "every",
   }),
 
-  command("server", "ping", -1, "[text]", "PONG, or the text.", { open: true }),
-  command("server", "echo", 2, "text", "The text."),
+  command("transaction", "multi", 1, "", "Begins a transaction: commands are queued until `exec`.", { unqueued: true }),
+  command(
+    "transaction",
+    "exec",
+    1,
+    "",
+    "Runs what was queued, all at once; answers nil if a watched key has changed.",
+    {
+      unqueued: true,
+    },
+  ),
+  command("transaction", "discard", 1, "", "Forgets what was queued.", { unqueued: true }),
+  command(
+    "transaction",
+    "watch",
+    -2,
+    "key [key …]",
+    "Lets `exec` run nothing if one of these keys changes until then.",
+    {
+      keys: ALL_KEYS,
+      unqueued: true,
+    },
+  ),
+  command("transaction", "unwatch", 1, "", "Watches no key any more."),
+
+  command("channel", "subscribe", -2, "channel [channel …]", "Listens to channels. Needs RESP.", { listens: true }),
+  command("channel", "unsubscribe", -1, "[channel …]", "Listens to these channels no more, or to none.", {
+    listens: true,
+  }),
+  command("channel", "psubscribe", -2, "pattern [pattern …]", "Listens to the channels that match. Needs RESP.", {
+    listens: true,
+  }),
+  command("channel", "punsubscribe", -1, "[pattern …]", "Listens to what matches these no more, or to no pattern.", {
+    listens: true,
+  }),
+  command("channel", "publish", 3, "channel message", "Sends to all who listen; answers how many they are."),
+  command("channel", "pubsub", -2, "channels [pattern] | numsub [channel …] | numpat", "What is listened to."),
+
+  command("connection", "ping", -1, "[text]", "PONG, or the text.", { open: true, listens: true }),
+  command("connection", "echo", 2, "text", "The text."),
+  command("connection", "auth", -2, "[user] password", "Authenticates this connection; the only user is `default`.", {
+    open: true,
+  }),
+  command(
+    "connection",
+    "hello",
+    -1,
+    "[2|3 [AUTH user password] [SETNAME name]]",
+    "Chooses the version of RESP, and answers what this server is.",
+    { open: true },
+  ),
+  command(
+    "connection",
+    "client",
+    -2,
+    "id | getname | setname name | setinfo option value | list … | info | kill … | unblock id | no-evict … | no-touch …",
+    "What the server knows of its connections; `client help` tells more.",
+  ),
+  command("connection", "select", 2, "index", "Chooses database 0, the only one."),
+  command("connection", "reset", 1, "", "Makes the connection what it was at first.", {
+    open: true,
+    listens: true,
+    unqueued: true,
+  }),
+  command("connection", "quit", -1, "", "Ends the connection.", { open: true, listens: true, unqueued: true }),
+
   command(
     "server",
     "info",
@@ -211,10 +490,21 @@ export const COMMANDS: readonly CommandSpecification[] = [
     "[section …]",
     "Facts about the server: server clients memory persistence stats keyspace.",
   ),
-  command("server", "auth", -2, "[user] password", "Authenticates this connection; the only user is `default`.", {
-    open: true,
+  command("server", "config", -2, "get pattern | set name value | resetstat", "Settings, read and set."),
+  command("server", "swapdb", 3, "index index", "Swaps databases, of which there is one."),
+  command("server", "time", 1, "", "The time: seconds since 1970, and microseconds."),
+  command(
+    "server",
+    "command",
+    -1,
+    "[count | info [name …] | docs [name …] | list … | getkeys command … | getkeysandflags command …]",
+    "What commands there are.",
+  ),
+  command("server", "debug", -2, "sleep seconds", "For tests of clients: holds the whole server."),
+  command("server", "save", 1, "", "Writes a snapshot to disk, and answers when it is there.", {
+    routing: "every",
+    unqueueable: true,
   }),
-  command("server", "save", 1, "", "Writes a snapshot to disk, and answers when it is there.", { routing: "every" }),
 ];
 
 /** Slots of a {@linkcode CommandIndex} for each name, so that few share one. */

@@ -1,5 +1,5 @@
 /**
- * The commands on strings. Every function exported here is the command of its name.
+ * The commands on strings that most clients use all the time. Every function exported here is the command of its name.
  *
  * @module
  */
@@ -7,23 +7,16 @@
 import { ReplyError } from "../errors.ts";
 import { VALUE_SIZE_MAX_BYTES } from "../limits.ts";
 import { EntryType } from "../store/store.ts";
-import type { Store } from "../store/store.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
-import { deadlineAfter, deadlineAt, defaultDeadline, exactInteger, findTyped } from "./argument.ts";
-import { syntaxError, wrongType } from "./argument.ts";
+import { defaultDeadline, exactInteger, findTyped, wrongType } from "./argument.ts";
 import { wrongCount } from "./call.ts";
 import type { CommandContext } from "./context.ts";
 import { addDecimal, decimal, DECIMAL_MAX_BYTES, replySum } from "./decimal.ts";
+import { GET, KEEPTTL, NX, optionDeadlineMs, readDeadline, readOptions, SET_OPTIONS, TTL, XX } from "./set_options.ts";
+import { replyString, setArgument, stringTooLong } from "./string_value.ts";
 
 const NOT_INTEGER = "value is not an integer or out of range";
-
-/** Answers the whole string. */
-function replyString(store: Store, entry: number, reply: Reply): void {
-  const length = store.stringLength(entry);
-  const at = reply.reserve(length);
-  store.copyString(entry, 0, reply.buffer, at, length);
-}
 
 /** `get key` */
 export function get(context: CommandContext, request: Request, reply: Reply): void {
@@ -32,64 +25,10 @@ export function get(context: CommandContext, request: Request, reply: Reply): vo
   else replyString(context.store, entry, reply);
 }
 
-/** What the options of `set` ask for, as bits. */
-const NX = 1;
-const XX = 2;
-const GET = 4;
-const KEEPTTL = 8;
-const EX = 16;
-const PX = 32;
-const EXAT = 64;
-const PXAT = 128;
-const TTL = EX | PX | EXAT | PXAT;
-
-/** The deadline that {@linkcode setOptions} read last. Meaningful with one of `TTL` only. */
-let optionDeadlineMs = 0;
-
-/**
- * Reads the options behind `set key value`. As in Redis an option may be repeated, and the last TTL counts; the number
- * is looked at when all else is right.
- *
- * @returns their bits
- * @throws {ReplyError} when they are unknown, contradict each other, or the TTL is none
- */
 function setOptions(context: CommandContext, request: Request): number {
-  let options = 0;
-  let ttlIndex = 0;
-  for (let i = 3; i < request.count; i++) {
-    const option = setOption(request, i);
-    if (option === 0 || (options & excludedBy(option)) !== 0) throw syntaxError();
-    options |= option;
-    if ((option & TTL) === 0) continue;
-    ttlIndex = ++i;
-    if (ttlIndex === request.count) throw syntaxError();
-  }
-  if ((options & (EX | PX)) !== 0) {
-    optionDeadlineMs = deadlineAfter(context, request, ttlIndex, (options & EX) !== 0 ? 1000 : 1);
-  } else if ((options & TTL) !== 0) {
-    optionDeadlineMs = deadlineAt(context, request, ttlIndex, (options & EXAT) !== 0 ? 1000 : 1);
-  }
+  const options = readOptions(request, 3, SET_OPTIONS);
+  readDeadline(context, request, options);
   return options;
-}
-
-/** The bit of the option in argument `index`; 0 when there is no such option. */
-function setOption(request: Request, index: number): number {
-  if (request.is(index, "ex")) return EX;
-  if (request.is(index, "px")) return PX;
-  if (request.is(index, "nx")) return NX;
-  if (request.is(index, "xx")) return XX;
-  if (request.is(index, "get")) return GET;
-  if (request.is(index, "keepttl")) return KEEPTTL;
-  if (request.is(index, "exat")) return EXAT;
-  if (request.is(index, "pxat")) return PXAT;
-  return 0;
-}
-
-/** The options that may not stand beside `option`. */
-function excludedBy(option: number): number {
-  if (option === NX) return XX;
-  if (option === XX) return NX;
-  return (option & (TTL | KEEPTTL)) === 0 ? 0 : (TTL | KEEPTTL) & ~option;
 }
 
 /** `set key value [EX seconds | PX ms | EXAT seconds | PXAT ms | KEEPTTL] [NX | XX] [GET]` */
@@ -114,23 +53,10 @@ export function set(context: CommandContext, request: Request, reply: Reply): vo
   if ((options & TTL) !== 0) deadlineMs = optionDeadlineMs;
   else if ((options & KEEPTTL) !== 0 && entry !== 0) deadlineMs = store.deadline(entry);
   else deadlineMs = defaultDeadline(context);
-  setArgument(store, request, 1, entry, deadlineMs);
+  // What would be gone as soon as it is there is as good as removed: EXAT and PXAT may name a moment that has passed.
+  if ((options & TTL) === 0 || deadlineMs > store.nowMs) setArgument(store, request, 1, 2, entry, deadlineMs);
+  else if (entry !== 0) store.remove(entry);
   if ((options & GET) === 0) reply.ok();
-}
-
-/** Sets the key in argument `index` to the value behind it. */
-function setArgument(store: Store, request: Request, index: number, entry: number, deadlineMs: number): void {
-  const { bytes, starts, lengths } = request;
-  store.setString(
-    bytes,
-    starts[index]!,
-    lengths[index]!,
-    entry,
-    bytes,
-    starts[index + 1]!,
-    lengths[index + 1]!,
-    deadlineMs,
-  );
 }
 
 /** `mget key [key …]` */
@@ -157,7 +83,7 @@ export function mset(context: CommandContext, request: Request, reply: Reply): v
   for (let i = 1; i < count; i += 2) {
     if (i === ahead) ahead = store.prefetch(bytes, starts, lengths, i, count, 2);
     const entry = store.find(bytes, starts[i]!, lengths[i]!);
-    setArgument(store, request, i, entry, deadlineMs);
+    setArgument(store, request, i, i + 1, entry, deadlineMs);
   }
   reply.ok();
 }
@@ -186,14 +112,12 @@ export function append(context: CommandContext, request: Request, reply: Reply):
   const entry = findTyped(context, request, 1, EntryType.String);
   const length = request.lengths[2]!;
   if (entry === 0) {
-    setArgument(store, request, 1, 0, defaultDeadline(context));
+    setArgument(store, request, 1, 2, 0, defaultDeadline(context));
     reply.integer(length);
     return;
   }
   const total = store.stringLength(entry) + length;
-  if (total > VALUE_SIZE_MAX_BYTES) {
-    throw new ReplyError("ERR", `string exceeds maximum allowed size (${VALUE_SIZE_MAX_BYTES} bytes)`);
-  }
+  if (total > VALUE_SIZE_MAX_BYTES) throw stringTooLong();
   store.appendString(entry, request.bytes, request.starts[2]!, length);
   reply.integer(total);
 }
@@ -211,6 +135,15 @@ export function decr(context: CommandContext, request: Request, reply: Reply): v
 /** `incrby key integer` */
 export function incrby(context: CommandContext, request: Request, reply: Reply): void {
   increment(context, request, reply, exactInteger(request, 2));
+}
+
+/** `decrby key integer` */
+export function decrby(context: CommandContext, request: Request, reply: Reply): void {
+  const amount = exactInteger(request, 2);
+  // Its negative needs 65 bits.
+  if (amount === -(2n ** 63n)) throw new ReplyError("ERR", "decrement would overflow");
+  // 0 - 0 where -0 would be written as such.
+  increment(context, request, reply, typeof amount === "bigint" ? -amount : 0 - amount);
 }
 
 function increment(context: CommandContext, request: Request, reply: Reply, delta: number | bigint): void {

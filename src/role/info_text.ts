@@ -6,6 +6,7 @@
  * @module
  */
 
+import { REDIS_VERSION } from "../command/specification.ts";
 import { VERSION } from "./version.ts";
 
 /** The lines of one section, in order. */
@@ -55,6 +56,8 @@ export function formatInfo<Facts>(sections: InfoSections<Facts>, facts: Facts, w
 export function serverLines({ role, port, uptimeMs }: RoleFacts): InfoLines {
   return {
     inmem_version: VERSION,
+    redis_version: REDIS_VERSION,
+    redis_mode: "standalone",
     role,
     os: `${Deno.build.os} ${Deno.build.arch}`,
     process_id: Deno.pid,

@@ -11,7 +11,8 @@ import type { PersistenceStatus } from "./persistence.ts";
 
 /** What a server tells of itself. */
 export interface ServerFacts extends RoleFacts {
-  readonly evicts: boolean;
+  /** Clients that wait for an element of a list. */
+  readonly blockedClients: number;
   readonly store: Store;
   readonly persistence: PersistenceStatus;
 }
@@ -19,21 +20,21 @@ export interface ServerFacts extends RoleFacts {
 /** The sections in the order they are told. */
 export const SERVER_SECTIONS: InfoSections<ServerFacts> = {
   server: serverLines,
-  clients: clientsLines,
+  clients: (facts) => ({ ...clientsLines(facts), blocked_clients: facts.blockedClients }),
   memory: memoryLines,
   persistence: persistenceLines,
   stats: (facts) => ({ ...statsLines(facts), ...storeLines(facts) }),
   keyspace: keyspaceLines,
 };
 
-function memoryLines({ store, evicts }: ServerFacts): InfoLines {
+function memoryLines({ store }: ServerFacts): InfoLines {
   const { usedBytes, committedBytes, limitBytes, tableBytes, accountBytes } = store.statistics;
   return {
     used_memory: usedBytes,
     used_memory_dataset: usedBytes - tableBytes,
     used_memory_overhead: tableBytes + accountBytes,
     maxmemory: limitBytes,
-    maxmemory_policy: evicts ? "allkeys-lru" : "noeviction",
+    maxmemory_policy: store.evicts ? "allkeys-lru" : "noeviction",
     committed_memory: committedBytes,
     index_memory: tableBytes,
     mem_fragmentation_bytes: committedBytes - usedBytes,
@@ -44,6 +45,7 @@ function memoryLines({ store, evicts }: ServerFacts): InfoLines {
 
 function persistenceLines({ persistence }: ServerFacts): InfoLines {
   return {
+    loading: 0,
     persistence_enabled: Number(persistence.enabled),
     rdb_changes_since_last_save: persistence.changesSinceSave,
     rdb_bgsave_in_progress: Number(persistence.saving),

@@ -17,11 +17,13 @@ import {
   RECLAIM_STEPS_COUNT,
   SNAPSHOT_INTERVAL_MS,
 } from "../limits.ts";
+import { SharedState } from "../command/shared_state.ts";
 import { HugePages } from "../role/huge_pages.ts";
 import type { Logger } from "../role/logger.ts";
 import { formatInfo } from "../role/info_text.ts";
 import { Password } from "../role/password.ts";
 import { formatSize } from "../role/quantities.ts";
+import { serverConfiguration } from "./configuration.ts";
 import { SERVER_SECTIONS } from "./info.ts";
 import { Persistence } from "./persistence.ts";
 import type { Loaded } from "./persistence.ts";
@@ -93,6 +95,7 @@ export class Server implements SessionHost {
   readonly passwordRequired: boolean;
   commands = 0;
   readonly slices: Slices = new Slices();
+  readonly shared: SharedState;
   readonly #settings: ServerSettings;
   readonly #logger: Logger;
   readonly #password: Password | undefined;
@@ -115,6 +118,7 @@ export class Server implements SessionHost {
     this.#password = settings.password === undefined ? undefined : new Password(settings.password);
     this.#persistence = persistence;
     this.#listener = listener;
+    this.shared = new SharedState(serverConfiguration({ settings, store, port: listener.address.port }));
     this.#hugePages = HugePages.for(store.memory);
     if (this.#hugePages !== undefined) store.onGrowth = (frontier) => this.#hugePages?.reach(frontier);
     this.#clients = new Clients({
@@ -154,7 +158,7 @@ export class Server implements SessionHost {
       clients: this.#clients,
       maxClients: this.#settings.maxClients,
       commands: this.commands,
-      evicts: this.#settings.evicts,
+      blockedClients: this.shared.waiters.count,
       store: this.store,
       persistence: this.#persistence.status,
     };
@@ -169,6 +173,12 @@ export class Server implements SessionHost {
       this.#logger.error("Cannot save a snapshot", { error: messageOf(cause) });
       throw new ReplyError("ERR", `cannot save: ${messageOf(cause)}`, { cause });
     }
+  }
+
+  resetStatistics(): void {
+    this.commands = 0;
+    this.store.resetStatistics();
+    this.#clients.resetStatistics();
   }
 
   reportBug(error: unknown): void {

@@ -12,6 +12,9 @@
  * A command that takes long pauses between its slices. From the first pause on the session reads ahead, a little, only to
  * notice that the client leaves: as in Redis, one that ends its side of the connection gives up on the reply.
  *
+ * What is published to a channel comes from the commands of others, at any time: it is collected beside the replies, and
+ * written behind them, or at once when the session waits for input.
+ *
  * Deadlines need no timer of their own: {@linkcode Session.sweep} is called about once a second and compares what it
  * sees with what it saw before.
  *
@@ -19,14 +22,18 @@
  */
 
 import { encodeText } from "../bytes.ts";
+import { ClientState } from "../command/client_state.ts";
+import type { ClientConnection, ProtocolVersion } from "../command/client_state.ts";
+import type { Transaction } from "../command/queue.ts";
+import type { SharedState } from "../command/shared_state.ts";
 import { execute } from "../command/table.ts";
 import type { CommandContext } from "../command/table.ts";
+import type { Waiter, Waiters } from "../command/waiters.ts";
 import { InmemError, ProtocolError, ReplyError } from "../errors.ts";
 import {
   AUTHENTICATION_TIMEOUT_MS,
-  FRAME_SIZE_MAX_BYTES,
-  FRAME_SIZE_UNAUTHENTICATED_MAX_BYTES,
   LINGER_TIMEOUT_MS,
+  MESSAGES_MAX_BYTES,
   PARTIAL_FRAME_MIN_BYTES_PER_MS,
   PARTIAL_FRAME_TIMEOUT_MS,
   PREFETCH_MAX_COUNT,
@@ -38,10 +45,14 @@ import {
 } from "../limits.ts";
 import type { Store } from "../store/store.ts";
 import { Connection, protocolOf } from "../wire/connection.ts";
-import { decodeRequest, FRAME_PREFIX_BYTES, frameLength } from "../wire/frame.ts";
 import { KeyWindow } from "../wire/key_window.ts";
+import { NativeDecoder, REQUEST_LIMITS, UNAUTHENTICATED_REQUEST_LIMITS } from "../wire/native_decoder.ts";
 import { NativeReply } from "../wire/reply.ts";
+import type { Reply } from "../wire/reply.ts";
 import { Request } from "../wire/request.ts";
+import { RespDecoder } from "../wire/resp.ts";
+import { RespKeyWindow } from "../wire/resp_key_window.ts";
+import { RespReply } from "../wire/resp_reply.ts";
 import { abort } from "../wire/socket.ts";
 import type { Slices } from "./slices.ts";
 
@@ -54,6 +65,7 @@ export interface SessionHost {
   readonly passwordRequired: boolean;
   /** Turns for commands that take long. */
   readonly slices: Slices;
+  readonly shared: SharedState;
   /** Requests answered, by all sessions. */
   commands: number;
   /** Whether user and password are right. */
@@ -62,6 +74,8 @@ export interface SessionHost {
   info(sections: readonly string[]): string;
   /** Writes a snapshot. @throws {ReplyError} */
   save(): Promise<void>;
+  /** Sets the counts of `info` to zero. */
+  resetStatistics(): void;
   /** Takes note of a bug of ours. */
   reportBug(error: unknown): void;
 }
@@ -82,24 +96,32 @@ const enum Next {
   Close,
 }
 
-/** One is enough for all sessions, since nothing is kept in it. */
-const nextKeys = new KeyWindow(PREFETCH_MAX_COUNT);
+/** One of each is enough for all sessions, since nothing is kept in them. */
+const nativeKeys = new KeyWindow(PREFETCH_MAX_COUNT);
+const respKeys = new RespKeyWindow(PREFETCH_MAX_COUNT);
 
-const FOREIGN_PROTOCOL_LINE = encodeText(
-  "-ERR this port speaks the native protocol of inmem only; use inmem client or a library for it\r\n",
-);
+const FOREIGN_PROTOCOL_LINE = encodeText("-ERR this is neither the native protocol of inmem nor RESP\r\n");
 
 /** One connection that is being served. */
-export class Session implements CommandContext {
+export class Session implements CommandContext, ClientConnection {
   readonly store: Store;
   readonly passwordRequired: boolean;
   readonly defaultTtlMs: number;
-  authenticated: boolean;
+  readonly client: ClientState<Transaction>;
+  readonly shared: SharedState;
+  readonly waiters: Waiters;
   readonly #host: SessionHost;
   readonly #socket: Deno.TcpConn | Deno.TlsConn;
   readonly #connection: Connection;
   readonly #request = new Request();
-  readonly #reply = new NativeReply();
+  // The protocol, once the first byte has told it.
+  #decoder: NativeDecoder | RespDecoder = new NativeDecoder();
+  #reply: Reply = new NativeReply();
+  #keys: KeyWindow | RespKeyWindow = nativeKeys;
+  /** Messages of channels that were not written yet. */
+  #messages: RespReply | undefined;
+  /** The write of messages that is under way while nothing else is. */
+  #pump: Promise<void> | undefined;
   readonly #acceptedMs = performance.now();
   #phase = Phase.Reading;
   #stopping = false;
@@ -126,7 +148,10 @@ export class Session implements CommandContext {
     this.store = host.store;
     this.passwordRequired = host.passwordRequired;
     this.defaultTtlMs = host.defaultTtlMs;
-    this.authenticated = !host.passwordRequired;
+    this.shared = host.shared;
+    this.waiters = host.shared.waiters;
+    const [address, localAddress] = [formatAddress(socket.remoteAddr), formatAddress(socket.localAddr)];
+    this.client = new ClientState(host.shared.nextId(), address, localAddress, this, !host.passwordRequired);
     this.#connection = new Connection({
       read: (target) => socket.read(target),
       write: (source) => {
@@ -162,6 +187,83 @@ export class Session implements CommandContext {
     if (this.#left || this.#connection.closed) throw new ReplyError("ERR", "the connection was ended meanwhile");
   }
 
+  async block(begin: () => Waiter | undefined): Promise<void> {
+    const reply = this.#reply;
+    // Nobody shall wait for what was answered long ago.
+    reply.retract();
+    if (reply.size > 0) await this.#flush();
+    this.#phase = Phase.Running;
+    this.store.nowMs = Date.now();
+    reply.begin();
+    if (this.#stopping) throw new ReplyError("ERR", "the server is stopping");
+    const waiter = begin();
+    if (waiter === undefined) return;
+    this.client.waiter = waiter;
+    if (!this.#watching) this.#watch();
+    await waiter.done;
+    this.client.waiter = undefined;
+    this.store.nowMs = Date.now();
+  }
+
+  speak(version: ProtocolVersion): void {
+    this.client.version = version;
+    this.client.update();
+    if (this.#reply instanceof RespReply && version !== 0) this.#reply.version = version;
+  }
+
+  resetStatistics(): void {
+    this.#host.resetStatistics();
+  }
+
+  // What others' commands want of the connection.
+
+  kill(): void {
+    this.client.waiter?.refuse(new ReplyError("ERR", "the connection was killed"));
+    this.abort();
+  }
+
+  deliver(pattern: Uint8Array | undefined, channel: Uint8Array, message: Uint8Array): void {
+    const { version } = this.client;
+    const reply = this.#messages ??= new RespReply();
+    reply.version = version === 3 ? 3 : 2;
+    reply.begin();
+    reply.push(pattern === undefined ? 3 : 4);
+    reply.text(pattern === undefined ? "message" : "pmessage");
+    if (pattern !== undefined) reply.bytes(pattern, 0, pattern.length);
+    reply.bytes(channel, 0, channel.length);
+    reply.bytes(message, 0, message.length);
+    reply.end();
+    if (reply.size > MESSAGES_MAX_BYTES) this.kill();
+    else if (this.#isQuiet && this.#pump === undefined) this.#startPump();
+  }
+
+  /** Whether nothing is being said, nor is about to be. */
+  get #isQuiet(): boolean {
+    return this.#phase === Phase.Reading || this.client.waiter !== undefined;
+  }
+
+  /** Writes messages while the session waits for input. What comes until the present command has ended goes along. */
+  #startPump(): void {
+    this.#pump = Promise.resolve().then(async () => {
+      while (this.#isQuiet && !this.#connection.closed) {
+        const messages = this.#takeMessages();
+        if (messages === undefined) break;
+        await this.#connection.write(messages);
+      }
+    }).catch((error) => {
+      if (!isDisconnection(error)) this.#host.reportBug(error);
+      this.abort();
+    }).finally(() => this.#pump = undefined);
+  }
+
+  #takeMessages(): Uint8Array<ArrayBuffer> | undefined {
+    const messages = this.#messages;
+    if (messages === undefined || messages.size === 0) return undefined;
+    const bytes = messages.contents().slice();
+    this.#messages = undefined;
+    return bytes;
+  }
+
   /** Reads ahead while a command waits, as far as a batch goes, to see the client leave. */
   async #watch(): Promise<void> {
     const connection = this.#connection;
@@ -177,6 +279,7 @@ export class Session implements CommandContext {
       this.#left = true;
     }
     this.#watching = false;
+    if (this.#left) this.client.waiter?.refuse(new ReplyError("ERR", "the connection was ended meanwhile"));
   }
 
   reportBug(error: unknown): void {
@@ -188,10 +291,8 @@ export class Session implements CommandContext {
     const connection = this.#connection;
     try {
       if (!await connection.fill()) return;
-      if (protocolOf(connection.buffer[connection.start]!) !== "native") {
-        await this.#refuse(FOREIGN_PROTOCOL_LINE);
-        return;
-      }
+      if (!this.#chooseProtocol()) return await this.#refuse(FOREIGN_PROTOCOL_LINE);
+      this.shared.clients.set(this.client.id, this.client);
       let next: Next;
       do {
         next = await this.#batch();
@@ -203,14 +304,31 @@ export class Session implements CommandContext {
       // A connection that was lost, or closed by a deadline, ends the session and nothing else.
       if (!isDisconnection(error)) this.#host.reportBug(error);
     } finally {
+      this.shared.forget(this.client);
       connection.close();
       await this.#aborted;
     }
   }
 
+  /** Goes by the first byte; `false` when it is of no protocol. */
+  #chooseProtocol(): boolean {
+    const connection = this.#connection;
+    const protocol = protocolOf(connection.buffer[connection.start]!);
+    if (protocol !== "resp") return protocol === "native";
+    this.#decoder = new RespDecoder();
+    this.#reply = new RespReply();
+    this.#keys = respKeys;
+    this.speak(2);
+    return true;
+  }
+
   /** Tells the peer why it is not served, and closes. */
   async reject(message: string): Promise<void> {
     try {
+      // In which protocol to say it is known once the peer has said something.
+      this.#phase = Phase.Lingering;
+      if (!await this.#connection.fill()) return;
+      this.#chooseProtocol();
       this.#fail(message);
       await this.#refuse(new Uint8Array(0));
     } catch (error) {
@@ -224,6 +342,7 @@ export class Session implements CommandContext {
   /** Ends the session once the batch that is running is answered, where a command pauses with an error; at once else. */
   stop(): void {
     this.#stopping = true;
+    this.client.waiter?.refuse(new ReplyError("ERR", "the server is stopping"));
     if (this.#phase !== Phase.Reading && this.#phase !== Phase.Lingering) return;
     // The end is announced first, so that the client sees an orderly one.
     this.#socket.closeWrite().catch(() => {}).then(() => this.#connection.close());
@@ -242,7 +361,7 @@ export class Session implements CommandContext {
    * @param nowMs as `performance.now()` tells it
    */
   sweep(nowMs: number): void {
-    if (!this.authenticated && nowMs - this.#acceptedMs > AUTHENTICATION_TIMEOUT_MS) {
+    if (!this.client.authenticated && nowMs - this.#acceptedMs > AUTHENTICATION_TIMEOUT_MS) {
       this.abort();
       return;
     }
@@ -268,52 +387,67 @@ export class Session implements CommandContext {
     for (;;) {
       this.#phase = Phase.Running;
       this.store.nowMs = Date.now();
-      const next = this.#runFrames();
+      this.store.touches = !this.client.touchesNothing;
+      const next = this.#runRequests();
       if (next === Next.Wait) {
         await this.#pending;
         this.#pending = undefined;
+        if (this.client.closing) {
+          await this.#refuse(new Uint8Array(0));
+          return Next.Close;
+        }
       } else if (next === Next.Close) {
         await this.#refuse(new Uint8Array(0));
         return next;
       } else {
-        // It borrows the read buffer, which may be a large one that the next read gives back.
-        if (next === Next.Read) this.#request.clear();
-        if (reply.size > 0) await this.#flush();
+        if (next === Next.Read) this.#letGo();
+        if (reply.size > 0 || this.#messages !== undefined) await this.#flush();
         if (next === Next.Read) return next;
       }
     }
   }
 
-  /** Takes frames out of the buffer and runs them, up to the first that is not whole or that something waits for. */
-  #runFrames(): Next {
+  /** Before the next read: the request borrows the buffer, which may be a large one that the read gives back. */
+  #letGo(): void {
+    const request = this.#request;
+    const { client } = this;
+    if (request.count > 0) client.noteCommand(request.bytes, request.starts[0]!, request.lengths[0]!);
+    client.lastMs = this.store.nowMs;
+    request.clear();
+    if (client.authenticated && this.#decoder.needed > READ_BUFFER_BATCH_BYTES) {
+      this.#connection.reserve(this.#decoder.needed);
+    }
+  }
+
+  /** Takes requests out of the buffer and runs them, up to the first that is not whole or that something waits for. */
+  #runRequests(): Next {
     const connection = this.#connection;
     const request = this.#request;
     const reply = this.#reply;
+    const decoder = this.#decoder;
+    const host = this.#host;
     let ahead = connection.start;
     for (;;) {
-      const unread = connection.end - connection.start;
-      if (unread < FRAME_PREFIX_BYTES) return Next.Read;
       if (connection.start >= ahead && this.store.isLarge) ahead = this.#lookAhead();
-      const length = frameLength(connection.buffer, connection.start);
-      const limit = this.authenticated ? FRAME_SIZE_MAX_BYTES : FRAME_SIZE_UNAUTHENTICATED_MAX_BYTES;
-      if (length > limit) {
-        const reason = this.authenticated ? "" : " before authentication";
-        this.#fail(`Protocol error: frame of ${length} bytes, expected at most ${limit}${reason}`);
-        return Next.Close;
-      }
-      if (unread < FRAME_PREFIX_BYTES + length) return Next.Read;
-      const start = connection.start + FRAME_PREFIX_BYTES;
-      connection.start = start + length;
-      this.#steps++;
-      this.#host.commands++;
+      let behind: number;
       try {
-        decodeRequest(connection.buffer, start, connection.start, request);
+        const limits = this.client.authenticated ? REQUEST_LIMITS : UNAUTHENTICATED_REQUEST_LIMITS;
+        behind = decoder.decode(connection.buffer, connection.start, connection.end, request, limits);
       } catch (error) {
         if (!(error instanceof ProtocolError)) throw error;
-        // The frame was whole, so the next one begins where it should: only this one is refused.
         this.#fail(`Protocol error: ${error.message}`);
+        if (decoder.behind === -1) return Next.Close;
+        // It is known where the next one begins: only this one is refused.
+        connection.start = decoder.behind;
         continue;
       }
+      if (behind === -1) {
+        connection.start += decoder.passed;
+        return Next.Read;
+      }
+      connection.start = behind;
+      this.#steps++;
+      host.commands++;
       const pending = execute(this, request, reply);
       if (pending !== undefined) {
         this.#pending = pending;
@@ -323,11 +457,12 @@ export class Session implements CommandContext {
     }
   }
 
-  /** Has the memory for the next frames' keys fetched. Answers where to look ahead again. */
+  /** Has the memory for the next requests' keys fetched. Answers where to look ahead again. */
   #lookAhead(): number {
     const { buffer, start, end } = this.#connection;
-    const behind = nextKeys.fill(buffer, start, end);
-    this.store.prefetch(buffer, nextKeys.starts, nextKeys.lengths, 0, nextKeys.count, 1);
+    const keys = this.#keys;
+    const behind = keys.fill(buffer, start, end);
+    this.store.prefetch(buffer, keys.starts, keys.lengths, 0, keys.count, 1);
     return behind === start ? end : behind;
   }
 
@@ -340,11 +475,15 @@ export class Session implements CommandContext {
   async #flush(): Promise<void> {
     const reply = this.#reply;
     this.#phase = Phase.Writing;
+    if (this.#pump !== undefined) await this.#pump;
     for (let chunk = reply.takeChunk(); chunk !== undefined; chunk = reply.takeChunk()) await this.#writeLong(chunk);
     const last = reply.buffer.subarray(0, reply.length);
     if (last.length > REPLY_CHUNK_BYTES) await this.#writeLong(last);
-    else await this.#writePiece(last);
+    else if (last.length > 0) await this.#writePiece(last);
     reply.clear();
+    for (let bytes = this.#takeMessages(); bytes !== undefined; bytes = this.#takeMessages()) {
+      await this.#writeLong(bytes);
+    }
   }
 
   async #writeLong(bytes: Uint8Array): Promise<void> {
@@ -368,7 +507,7 @@ export class Session implements CommandContext {
    * with unread input resets the connection, and the peer would lose the reply that says why.
    */
   async #refuse(line: Uint8Array<ArrayBuffer>): Promise<void> {
-    if (this.#reply.size > 0) await this.#flush();
+    if (this.#reply.size > 0 || this.#messages !== undefined) await this.#flush();
     this.#phase = Phase.Writing;
     if (line.length > 0) await this.#connection.write(line);
     await this.#socket.closeWrite();
@@ -377,6 +516,13 @@ export class Session implements CommandContext {
     this.#phase = Phase.Lingering;
     do this.#connection.start = this.#connection.end; while (await this.#connection.fill());
   }
+}
+
+/** An address as `client list` tells it. */
+function formatAddress(address: Deno.Addr): string {
+  if (address.transport !== "tcp") return "";
+  const { hostname, port } = address as Deno.NetAddr;
+  return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
 }
 
 /** Whether an exception means that the connection is gone, rather than that we have a bug. */

@@ -30,6 +30,9 @@ const GROUP_TITLES: Readonly<Record<Group, string>> = {
   list: "Lists",
   hash: "Hashes",
   key: "Keys",
+  transaction: "Transaction",
+  channel: "Channels",
+  connection: "Connection",
   server: "Server",
 };
 
@@ -70,10 +73,10 @@ function overview(): string {
   const lines: string[] = [];
   for (const group of GROUPS) {
     const names = COMMANDS.filter((command) => command.group === group).map((command) => command.name);
-    lines.push(`${GROUP_TITLES[group].padEnd(9)}${names.join(" ")}`);
+    lines.push(`${GROUP_TITLES[group].padEnd(13)}${names.join(" ")}`);
   }
   lines.push(
-    `${"Here".padEnd(9)}${LOCAL_COMMANDS.map((command) => command.name).join(" ")}`,
+    `${"Here".padEnd(13)}${LOCAL_COMMANDS.map((command) => command.name).join(" ")}`,
     "",
     `help COMMAND explains one; help @GROUP lists ${GROUPS.map((group) => `@${group}`).join(" ")}.`,
     String.raw`Arguments with blanks stand in quotes: "two words", 'it\'s', "\x00\n".`,

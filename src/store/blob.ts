@@ -18,7 +18,7 @@
 import { BLOCK_SHARED_MAX_BYTES } from "../limits.ts";
 import { type Arena, PAGE_BYTES } from "./arena.ts";
 import { KIND_PIECE } from "./block.ts";
-import { copyBytes } from "../bytes.ts";
+import { copyBytes, equalBytes } from "../bytes.ts";
 
 const HEADER_BYTES = 16;
 const WORD_NEXT = 0;
@@ -95,6 +95,55 @@ export class Blobs {
     }
   }
 
+  /** Whether a blob of `length` bytes is those bytes. */
+  equals(first: number, other: Uint8Array, start: number, length: number): boolean {
+    const words = this.#words;
+    const end = start + length;
+    for (let piece = first; start < end; piece = words[piece * 2 + WORD_NEXT]!) {
+      const size = words[piece * 2 + WORD_SIZE]!;
+      if (!equalBytes(this.#bytes, piece * 8 + HEADER_BYTES, other, start, size)) return false;
+      start += size;
+    }
+    return true;
+  }
+
+  /** Writes over bytes `[from, from + length)` of a blob, which are there. */
+  overwrite(first: number, from: number, source: Uint8Array, start: number, length: number): void {
+    const words = this.#words;
+    for (let piece = first; length > 0; piece = words[piece * 2 + WORD_NEXT]!) {
+      const size = words[piece * 2 + WORD_SIZE]!;
+      if (from >= size) {
+        from -= size;
+        continue;
+      }
+      const count = Math.min(size - from, length);
+      copyBytes(source, start, this.#bytes, piece * 8 + HEADER_BYTES + from, count);
+      start += count;
+      length -= count;
+      from = 0;
+    }
+  }
+
+  /** Copies a blob, piece by piece, and answers the first piece of the copy. */
+  clone(first: number, owner: number): number {
+    const words = this.#words;
+    let made = 0;
+    let previous = owner;
+    for (let from = first; from !== 0; from = words[from * 2 + WORD_NEXT]!) {
+      const size = words[from * 2 + WORD_SIZE]!;
+      const piece = this.#arena.allocate(HEADER_BYTES + size);
+      words[piece * 2 + WORD_NEXT] = 0;
+      words[piece * 2 + WORD_PREVIOUS] = previous;
+      words[piece * 2 + WORD_SIZE] = size;
+      words[piece * 2 + WORD_KIND] = PIECE_META;
+      copyBytes(this.#bytes, from * 8 + HEADER_BYTES, this.#bytes, piece * 8 + HEADER_BYTES, size);
+      if (made === 0) made = piece;
+      else words[previous * 2 + WORD_NEXT] = piece;
+      previous = piece;
+    }
+    return made;
+  }
+
   /** Appends to a blob. Only its last piece is copied. Answers the first piece, which may be a new one. */
   append(first: number, source: Uint8Array, start: number, length: number): number {
     if (length === 0) return first;
@@ -153,8 +202,8 @@ export class Blobs {
     return 0;
   }
 
-  /** Bytes that the blob's pieces take in the arena. For accounting in tests. */
-  audit(first: number): number {
+  /** Bytes that the blob's pieces take in the arena. */
+  bytes(first: number): number {
     let bytes = 0;
     for (let piece = first; piece !== 0; piece = this.#words[piece * 2 + WORD_NEXT]!) {
       bytes += this.#arena.sizeAt(piece);

@@ -45,6 +45,9 @@ const SHORT_HEADER_BYTES = HEADER_BYTES[KIND_STRING_SHORT << 4]!;
 const STRING_HEADER_BYTES = HEADER_BYTES[KIND_STRING << 4]!;
 const FIELD_HEADER_BYTES = HEADER_BYTES[KIND_FIELD << 4]!;
 
+/** Zero bytes that are appended at a time where a string is written to far beyond its end. */
+const GAP_PIECE_BYTES = 2 ** 20;
+
 /** For `reform`: the value is gone already, and only the key is kept. */
 export const KEEP_NOTHING = -1;
 
@@ -253,11 +256,53 @@ export class Entries {
     return this.replaceValue(entry, joined, 0, joined.length);
   }
 
+  /**
+   * Writes into the value of a string from byte `from` on; what is missing before it becomes zero bytes. Answers the
+   * entry's reference from now on.
+   */
+  overwriteValue(entry: number, from: number, source: Uint8Array, start: number, length: number): number {
+    for (let gap = from - this.valueLength(entry); gap > 0; gap -= GAP_PIECE_BYTES) {
+      const size = Math.min(gap, GAP_PIECE_BYTES);
+      entry = this.appendValue(entry, new Uint8Array(size), 0, size);
+    }
+    const meta = this.words[entry * 2 + 3]!;
+    const overwritten = Math.min(length, this.valueLength(entry) - from);
+    if (isInlineKind(kindOf(meta))) {
+      copyBytes(source, start, this.bytes, this.valueStart(entry) + from, overwritten);
+    } else {
+      this.blobs.overwrite(this.words[entry * 2 + this.#pieceWord(meta)]!, from, source, start, overwritten);
+    }
+    if (overwritten === length) return entry;
+    return this.appendValue(entry, source, start + overwritten, length - overwritten);
+  }
+
+  /** Writes the value of another string or field to an entry that has been given the kind and the room for it. */
+  cloneValue(from: number, to: number): void {
+    const fromMeta = this.words[from * 2 + 3]!;
+    const toMeta = this.words[to * 2 + 3]!;
+    const length = this.valueLength(from);
+    if (isInlineKind(kindOf(fromMeta))) {
+      this.writeValue(to, this.bytes, this.valueStart(from), length);
+      return;
+    }
+    this.#setLength(to, length);
+    const piece = this.words[from * 2 + this.#pieceWord(fromMeta)]!;
+    if (isInlineKind(kindOf(toMeta))) this.blobs.copy(piece, 0, this.bytes, this.valueStart(to), length);
+    else this.words[to * 2 + this.#pieceWord(toMeta)] = this.blobs.clone(piece, to);
+  }
+
   /** Frees the blob of an entry that has one. Answers how many pieces it had. */
   freeBlob(entry: number): number {
     const meta = this.words[entry * 2 + 3]!;
     if (kindOf(meta) !== KIND_STRING_BLOB && kindOf(meta) !== KIND_FIELD_BLOB) return 0;
     return this.blobs.free(this.words[entry * 2 + this.#pieceWord(meta)]!);
+  }
+
+  /** Bytes that the blob of an entry takes in the arena; 0 when it has none. */
+  blobBytes(entry: number): number {
+    const meta = this.words[entry * 2 + 3]!;
+    if (kindOf(meta) !== KIND_STRING_BLOB && kindOf(meta) !== KIND_FIELD_BLOB) return 0;
+    return this.blobs.bytes(this.words[entry * 2 + this.#pieceWord(meta)]!);
   }
 
   /** Position among an entry's words of the one that names its first piece. */
@@ -347,6 +392,50 @@ export class Entries {
     if (sameKind) this.#relinkValue(to);
     this.arena.free(entry);
     return to;
+  }
+
+  /**
+   * Gives an entry of a key another one, which is absent. Its places in the recency list and in the wheel stay, and so does
+   * its value. Answers the entry's reference from now on.
+   */
+  rename(entry: number, key: Uint8Array, start: number, length: number): number {
+    assert(length <= KEY_SIZE_MAX_BYTES, "a key exceeds its limit");
+    const words = this.words;
+    const meta = words[entry * 2 + 3]!;
+    const header = HEADER_BYTES[meta >>> 24]!;
+    const oldTail = header + keyLengthOf(meta);
+    const inlineSize = this.inlineSize(entry);
+    this.keys.remove(words[entry * 2 + 2]! | 0, entry);
+    let to = entry;
+    if (this.arena.fits(entry, header + length + inlineSize)) {
+      this.bytes.copyWithin(entry * 8 + header + length, entry * 8 + oldTail, entry * 8 + oldTail + inlineSize);
+    } else {
+      to = this.arena.allocate(header + length + inlineSize);
+      for (let word = 0; word < header / 4; word++) words[to * 2 + word] = words[entry * 2 + word]!;
+      copyBytes(this.bytes, entry * 8 + oldTail, this.bytes, to * 8 + header + length, inlineSize);
+      this.recency.moved(to);
+      if (meta & FLAG_DEADLINE) this.deadlines.moved(entry, to);
+      this.#relinkValue(to);
+      this.arena.free(entry);
+    }
+    const hash = this.hashKey(key, start, length);
+    words[to * 2 + 2] = hash;
+    words[to * 2 + 3] = ((meta & 0xffff0000) | length) >>> 0;
+    copyBytes(key, start, this.bytes, to * 8 + header, length);
+    this.keys.insert(hash, to);
+    return this.#fitValue(to);
+  }
+
+  /** Lets the value of a string lie where one of its length lies beside a key like this. Answers the entry. */
+  #fitValue(entry: number): number {
+    const meta = this.words[entry * 2 + 3]!;
+    if (kindOf(meta) > KIND_STRING_BLOB) return entry;
+    const length = this.valueLength(entry);
+    const kind = this.stringKind((meta & FLAG_DEADLINE) !== 0, keyLengthOf(meta), length);
+    if (isInlineKind(kind) === isInlineKind(kindOf(meta))) return entry;
+    const value = new Uint8Array(length);
+    this.copyValue(entry, 0, value, 0, length);
+    return this.replaceValue(entry, value, 0, length);
   }
 
   /** Takes an entry of a key out of all lists. Its block and its value remain. */
@@ -444,6 +533,42 @@ export class Entries {
       words[last * 2] = part;
       words[body + 1] = part;
     }
+  }
+
+  /** Puts a part into the chain of `owner`, behind one of its parts. */
+  linkPartBehind(owner: number, part: number, previous: number): void {
+    const words = this.words;
+    const next = words[previous * 2]!;
+    if (next === owner) return this.linkPart(owner, part, false);
+    words[part * 2] = next;
+    words[part * 2 + 1] = previous;
+    words[next * 2 + 1] = part;
+    words[previous * 2] = part;
+  }
+
+  /**
+   * Takes the parts from `first` to `last`, which are not all, out of the chain of `owner`, a large list, and lets them
+   * be freed later, in steps, as the value of an entry that is detached from the beginning. Takes a block of 32 bytes.
+   *
+   * @param count elements of these parts
+   */
+  detachParts(owner: number, first: number, last: number, count: number): void {
+    const words = this.words;
+    const body = owner * 2 + bodyWord(words[owner * 2 + 3]!);
+    const previous = words[first * 2 + 1]!;
+    const next = words[last * 2]!;
+    if (previous === owner) words[body] = next;
+    else words[previous * 2] = next;
+    if (next === owner) words[body + 1] = previous;
+    else words[next * 2 + 1] = previous;
+    const detached = this.arena.allocate(HEADER_BYTES[KIND_LIST << 4]!);
+    words[detached * 2 + 2] = 0;
+    words[detached * 2 + 3] = ((KIND_LIST << 28) | FLAG_DETACHED) >>> 0;
+    words[detached * 2 + 4] = count;
+    words[detached * 2 + ENTRY_WORDS] = first;
+    words[detached * 2 + ENTRY_WORDS + 1] = last;
+    words[first * 2 + 1] = words[last * 2] = detached;
+    this.garbage.add(detached);
   }
 
   /** Takes a part out of the chain of `owner`. */

@@ -19,20 +19,16 @@
 
 import { copyBytes } from "../bytes.ts";
 import { PACKED_ELEMENT_MAX_BYTES, PACKED_MAX_BYTES } from "../limits.ts";
-import {
-  bodyWord,
-  HEADER_BYTES,
-  keyLengthOf,
-  KIND_FIELD,
-  KIND_FIELD_BLOB,
-  KIND_HASH,
-  KIND_HASH_PACKED,
-  kindOf,
-} from "./block.ts";
+import { bodyWord, HEADER_BYTES, keyLengthOf, KIND_FIELD, KIND_HASH, KIND_HASH_PACKED, kindOf } from "./block.ts";
+import type { Draws } from "./draws.ts";
 import { type Entries, KEEP_NOTHING } from "./entries.ts";
 import { behindPacked, findPackedField, packedFieldSize, writePackedField } from "./packed_fields.ts";
 
 const WORD = 2 ** 32;
+/** What a field chosen from the table costs, in steps along the chain: five tries, each of which misses the cache twice. */
+const CHOOSE_FACTOR = 20;
+/** Fields that one `scan` visits. */
+const SCAN_FIELDS_COUNT = 10;
 
 /** The hashes of one arena. Every method that changes a hash answers the entry's reference from then on. */
 export class Hashes {
@@ -168,18 +164,24 @@ export class Hashes {
     const scratch = this.#scratch;
     copyBytes(this.#bytes, this.#entries.valueStart(entry), scratch, 0, used);
     const large = this.#entries.reform(entry, (KIND_HASH << 4) | ((meta >>> 24) & 0x0f), 0, KEEP_NOTHING);
-    const body = large * 2 + bodyWord(words[large * 2 + 3]!);
-    const id = this.#nextId++;
-    words[large * 2 + 4] = 0;
-    words[body] = words[body + 1] = 0;
-    words[body + 2] = id % WORD;
-    words[body + 3] = Math.floor(id / WORD);
+    this.beginLarge(large);
     for (let at = 0; at < used;) {
       const valueAt = behindPacked(scratch, at);
       this.#setLarge(large, scratch, at + 1, scratch[at]!, scratch, valueAt + 1, scratch[valueAt]!);
       at = behindPacked(scratch, valueAt);
     }
     return large;
+  }
+
+  /** Gives an entry of the kind no fields and a new id. */
+  beginLarge(entry: number): void {
+    const words = this.#words;
+    const body = entry * 2 + bodyWord(words[entry * 2 + 3]!);
+    const id = this.#nextId++;
+    words[entry * 2 + 4] = 0;
+    words[body] = words[body + 1] = 0;
+    words[body + 2] = id % WORD;
+    words[body + 3] = Math.floor(id / WORD);
   }
 
   #setLarge(
@@ -327,6 +329,67 @@ export class Hashes {
     return true;
   }
 
+  /** Puts the cursor on some field, each as likely as any other. */
+  choose(entry: number, draws: Draws): void {
+    const count = this.length(entry);
+    const words = this.#words;
+    const meta = words[entry * 2 + 3]!;
+    const { fields } = this.#entries;
+    this.#entry = entry;
+    if (kindOf(meta) === KIND_HASH && count * count > fields.count * CHOOSE_FACTOR) {
+      const body = entry * 2 + bodyWord(meta);
+      // The table has fields of all hashes: those of others are passed over, until the walk would have taken less.
+      for (let left = fields.count * CHOOSE_FACTOR / count; left > 0; left--) {
+        const field = fields.choose(draws);
+        if (words[field * 2 + 5] !== words[body + 2] || words[field * 2 + 6] !== words[body + 3]) continue;
+        this.#field = field;
+        return;
+      }
+    }
+    const index = draws.below(count);
+    if (kindOf(meta) === KIND_HASH && index > count / 2) {
+      this.#field = words[entry * 2 + bodyWord(meta) + 1]!;
+      for (let i = count - 1; i > index; i--) this.#field = words[this.#field * 2 + 1]!;
+    } else {
+      this.first(entry);
+      for (let i = 0; i < index; i++) this.next();
+    }
+  }
+
+  /**
+   * Visits a few fields, the newest first, and answers the cursor to go on with: the hash of the field that is next.
+   *
+   * Fields stand in the order in which they were made. So whatever was made since a call, if only again, stands among those
+   * that were visited, and the next one is found where it stood or there: in no case is a field passed over. Where it is
+   * gone, or several have its hash, the scan begins anew.
+   *
+   * @param cursor 0 at the beginning; 0 is answered at the end
+   * @param visit must not change the store
+   */
+  scan(entry: number, cursor: number, visit: () => void): number {
+    const words = this.#words;
+    const meta = words[entry * 2 + 3]!;
+    if (kindOf(meta) === KIND_HASH_PACKED) {
+      for (let more = this.first(entry); more; more = this.next()) visit();
+      return 0;
+    }
+    const body = entry * 2 + bodyWord(meta);
+    const idLow = words[body + 2]!;
+    const idHigh = words[body + 3]!;
+    const { fields } = this.#entries;
+    let field = cursor === 0 ? 0 : fields.findOnly(cursor | 0, idLow, idHigh);
+    if (field === 0) field = words[body + 1]!;
+    this.#entry = entry;
+    for (let visited = 0; field !== entry; visited++) {
+      const hash = words[field * 2 + 2]!;
+      if (visited >= SCAN_FIELDS_COUNT && hash !== 0 && fields.findOnly(hash | 0, idLow, idHigh) === field) return hash;
+      this.#field = field;
+      visit();
+      field = words[field * 2 + 1]!;
+    }
+    return 0;
+  }
+
   /** Length of the field at the cursor. */
   fieldLength(): number {
     return this.#field === 0 ? this.#bytes[this.#at]! : keyLengthOf(this.#words[this.#field * 2 + 3]!);
@@ -353,18 +416,21 @@ export class Hashes {
     else this.#entries.copyValue(this.#field, 0, target, at, this.#words[this.#field * 2 + 4]!);
   }
 
-  /** Bytes that the fields of a large hash take in the arena. For accounting in tests. */
-  audit(entry: number): number {
+  /**
+   * Bytes that the fields of a large hash take in the arena.
+   *
+   * @param samples fields that are measured, the others count as their average; 0: all
+   */
+  partsBytes(entry: number, samples: number): number {
     let bytes = 0;
+    let measured = 0;
     const words = this.#words;
     let field = words[entry * 2 + bodyWord(words[entry * 2 + 3]!)]!;
-    while (field !== 0 && field !== entry) {
-      bytes += this.#entries.arena.sizeAt(field);
-      if (kindOf(words[field * 2 + 3]!) === KIND_FIELD_BLOB) {
-        bytes += this.#entries.blobs.audit(words[field * 2 + bodyWord(words[field * 2 + 3]!) + 2]!);
-      }
+    for (; field !== 0 && field !== entry && (samples === 0 || measured < samples); measured++) {
+      bytes += this.#entries.arena.sizeAt(field) + this.#entries.blobBytes(field);
       field = words[field * 2]!;
     }
-    return bytes;
+    const count = words[entry * 2 + 4]!;
+    return measured === count ? bytes : Math.round(bytes / measured * count);
   }
 }

@@ -16,6 +16,7 @@
 import { bodyWord, HEADER_BYTES, KIND_LIST, KIND_LIST_PACKED, kindOf } from "./block.ts";
 import { type Entries, KEEP_NOTHING } from "./entries.ts";
 import {
+  equalsPacked,
   isOutside,
   nextPacked,
   OUTSIDE_BYTES,
@@ -50,11 +51,12 @@ export class Lists {
   /** Room to rebuild a run in. */
   readonly #scratch = new Uint8Array(BLOCK_SHARED_MAX_BYTES * 2);
 
-  // The cursor: an element at #at, the end of its run, and (large lists) its directory and item.
+  // The cursor: an element at #at, the bounds of its run, and (large lists) its directory and item.
   #entry = 0;
   #directory = 0;
   #item = 0;
   #at = 0;
+  #begin = 0;
   #end = 0;
 
   constructor(entries: Entries, parts: ListParts) {
@@ -102,7 +104,7 @@ export class Lists {
       const used = words[entry * 2 + 4]!;
       const size = packedSize(length);
       if (length > PACKED_ELEMENT_MAX_BYTES || used + size > PACKED_MAX_BYTES) {
-        entry = this.#enlarge(entry);
+        entry = this.enlarge(entry);
       } else {
         entry = this.#entries.reform(entry, meta >>> 24, used + size, used);
         const at = this.#entries.valueStart(entry);
@@ -125,7 +127,7 @@ export class Lists {
   }
 
   /** Turns a packed list into a large one. */
-  #enlarge(entry: number): number {
+  enlarge(entry: number): number {
     const words = this.#words;
     const meta = words[entry * 2 + 3]!;
     const used = words[entry * 2 + 4]!;
@@ -219,7 +221,7 @@ export class Lists {
         words[entry * 2 + 4] = size;
         return entry;
       }
-      entry = this.#enlarge(entry);
+      entry = this.enlarge(entry);
     }
     this.seek(entry, index);
     this.#setLarge(source, start, length);
@@ -291,6 +293,7 @@ export class Lists {
       const begin = entry * 8 + HEADER_BYTES[meta >>> 24]! + (meta & 0xffff);
       const end = begin + words[entry * 2 + 4]!;
       this.#directory = 0;
+      this.#begin = begin;
       this.#end = end;
       this.#at = seekPacked(this.#bytes, begin, end, count, index);
       return true;
@@ -355,7 +358,7 @@ export class Lists {
     const leaf = this.#parts.leaf(this.#directory, this.#item);
     const run = this.#words[leaf * 2 + 1]!;
     const base = leaf * 8 + PART_HEADER_BYTES;
-    this.#at = base + (run >>> 16);
+    this.#at = this.#begin = base + (run >>> 16);
     this.#end = base + (run & 0xffff);
   }
 
@@ -374,9 +377,49 @@ export class Lists {
     return true;
   }
 
+  /** Moves the cursor one towards the head; `false` before the first element. */
+  previous(): boolean {
+    if (this.#at === this.#begin) {
+      if (this.#directory === 0) return false;
+      if (this.#item === 0) {
+        this.#directory = this.#words[this.#directory * 2 + 1]!;
+        if (this.#directory === this.#entry) return false;
+        this.#item = this.#parts.items(this.#directory);
+      }
+      this.#item--;
+      this.#enterLeaf();
+      this.#at = this.#end;
+    }
+    this.#at = previousPacked(this.#bytes, this.#at);
+    return true;
+  }
+
+  /** The directory of the element at the cursor, which is in a large list. */
+  get directory(): number {
+    return this.#directory;
+  }
+
+  /** The leaf of the element at the cursor, as an item of its directory. */
+  get item(): number {
+    return this.#item;
+  }
+
+  /** Where the element at the cursor stands in the arena's bytes. */
+  get at(): number {
+    return this.#at;
+  }
+
   /** The length of the element at the cursor. */
   elementLength(): number {
     return packedLength(this.#bytes, this.#at);
+  }
+
+  /** Whether the element at `at` is those bytes. */
+  isElement(at: number, other: Uint8Array, start: number, length: number): boolean {
+    const bytes = this.#bytes;
+    if (!isOutside(bytes, at)) return equalsPacked(bytes, at, other, start, length);
+    return packedLength(bytes, at) === length &&
+      this.#entries.blobs.equals(outsidePiece(bytes, at), other, start, length);
   }
 
   /** Copies the element at the cursor. */
@@ -384,6 +427,11 @@ export class Lists {
     const bytes = this.#bytes;
     const from = this.#at;
     const length = packedLength(bytes, from);
+    if (length <= PACKED_ELEMENT_MAX_BYTES && bytes[from] === length) {
+      // Most elements: short, and behind a length of one byte.
+      for (let i = 0; i < length; i++) target[at + i] = bytes[from + 1 + i]!;
+      return;
+    }
     if (isOutside(bytes, from)) this.#entries.blobs.copy(outsidePiece(bytes, from), 0, target, at, length);
     else copyBytes(bytes, packedStart(bytes, from), target, at, length);
   }
@@ -409,21 +457,30 @@ export class Lists {
     return Math.max(1, budget);
   }
 
-  /** Bytes that the parts of a large list take in the arena. For accounting in tests. */
-  audit(entry: number): number {
+  /**
+   * Bytes that the parts of a large list take in the arena.
+   *
+   * @param samples leaves that are measured, the others count as their average; 0: all
+   */
+  partsBytes(entry: number, samples: number): number {
     const words = this.#words;
     const arena = this.#entries.arena;
     let bytes = 0;
+    let leafBytes = 0;
+    let leaves = 0;
+    let measured = 0;
     let directory = words[entry * 2 + bodyWord(words[entry * 2 + 3]!)]!;
     while (directory !== 0 && directory !== entry) {
       bytes += arena.sizeAt(directory);
-      for (let item = 0; item < this.#parts.items(directory); item++) {
+      const items = this.#parts.items(directory);
+      for (let item = 0; item < items && (samples === 0 || measured < samples); item++, measured++) {
         const leaf = this.#parts.leaf(directory, item);
-        bytes += arena.sizeAt(leaf);
-        this.#parts.eachOutside(leaf, (at) => bytes += this.#entries.blobs.audit(outsidePiece(this.#bytes, at)));
+        leafBytes += arena.sizeAt(leaf);
+        this.#parts.eachOutside(leaf, (at) => leafBytes += this.#entries.blobs.bytes(outsidePiece(this.#bytes, at)));
       }
+      leaves += items;
       directory = words[directory * 2]!;
     }
-    return bytes;
+    return measured === leaves ? bytes + leafBytes : bytes + Math.round(leafBytes / measured * leaves);
   }
 }

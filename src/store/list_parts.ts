@@ -22,7 +22,7 @@
 
 import { KIND_DIRECTORY, KIND_LEAF } from "./block.ts";
 import { copyBytes } from "../bytes.ts";
-import { DIRECTORY_LEAVES_MAX_COUNT, LEAF_MAX_BYTES } from "../limits.ts";
+import { DIRECTORY_LEAVES_MAX_COUNT, LEAF_INITIAL_BYTES, LEAF_MAX_BYTES } from "../limits.ts";
 import type { Entries } from "./entries.ts";
 import { isOutside, nextPacked, outsidePiece, setOutsidePiece } from "./packed.ts";
 
@@ -31,8 +31,13 @@ export const PART_HEADER_BYTES = 16;
 /** A leaf that is full grows by an eighth: a list of a few hundred bytes shall not pay for twice that. */
 const LEAF_GROWTH_SHIFT = 3;
 const DIRECTORY_INITIAL_ITEMS = 4;
-const LEAF_META = (KIND_LEAF << 28) >>> 0;
-const DIRECTORY_META = (KIND_DIRECTORY << 28) >>> 0;
+/** Word 3 of a leaf. */
+export const LEAF_META = (KIND_LEAF << 28) >>> 0;
+/** Word 3 of a directory without leaves. */
+export const DIRECTORY_META = (KIND_DIRECTORY << 28) >>> 0;
+/** Neighbours that hold no more than this together become one: half of what is full, so that they do not split again at once. */
+const LEAVES_JOINED_MAX_BYTES = LEAF_MAX_BYTES / 2;
+const DIRECTORIES_JOINED_MAX_LEAVES = DIRECTORY_LEAVES_MAX_COUNT / 2;
 
 /** The leaves and directories of one arena. */
 export class ListParts {
@@ -164,6 +169,160 @@ export class ListParts {
     this.#adoptOutside(to);
     arena.free(leaf);
     return to;
+  }
+
+  /** Bytes of a leaf's run. */
+  usedBytes(leaf: number): number {
+    const run = this.#words[leaf * 2 + 1]!;
+    return (run & 0xffff) - (run >>> 16);
+  }
+
+  /** Elements of the leaf at `item`. */
+  count(directory: number, item: number): number {
+    return this.#words[directory * 2 + 5 + item * 2]!;
+  }
+
+  /**
+   * Lets the elements of the leaf at `item` from `offset` bytes behind the beginning of its run on be a leaf of their own,
+   * at `item + 1`. There must be room for an item.
+   */
+  splitLeaf(directory: number, item: number, offset: number): void {
+    const words = this.#words;
+    const bytes = this.#bytes;
+    const leaf = this.leaf(directory, item);
+    const size = this.usedBytes(leaf) - offset;
+    const right = this.addLeaf(directory, item + 1, Math.max(size, LEAF_INITIAL_BYTES - PART_HEADER_BYTES), true);
+    const end = words[right * 2 + 1]! & 0xffff;
+    const begin = words[leaf * 2 + 1]! >>> 16;
+    const from = leaf * 8 + PART_HEADER_BYTES + begin + offset;
+    copyBytes(bytes, from, bytes, right * 8 + PART_HEADER_BYTES + end - size, size);
+    this.setRun(leaf, begin, begin + offset);
+    this.setRun(right, end - size, end);
+    let count = 0;
+    let outside = 0;
+    for (let at = from; at < from + size; at = nextPacked(bytes, at), count++) {
+      if (isOutside(bytes, at)) outside++;
+    }
+    words[leaf * 2 + 2]! -= outside;
+    words[right * 2 + 2] = outside;
+    words[directory * 2 + 5 + item * 2]! -= count;
+    words[directory * 2 + 7 + item * 2] = count;
+    this.#adoptOutside(right);
+  }
+
+  /** Lets the leaf at `item` and the one behind it be one, if they are small and one of them has the room. */
+  joinLeaves(directory: number, item: number): boolean {
+    if (item < 0 || item + 1 >= this.items(directory)) return false;
+    const words = this.#words;
+    const arena = this.#entries.arena;
+    const left = this.leaf(directory, item);
+    const right = this.leaf(directory, item + 1);
+    const size = this.usedBytes(left) + this.usedBytes(right);
+    if (size > LEAVES_JOINED_MAX_BYTES) return false;
+    const intoLeft = size <= arena.sizeAt(left) - PART_HEADER_BYTES;
+    if (!intoLeft && size > arena.sizeAt(right) - PART_HEADER_BYTES) return false;
+    const [into, from] = intoLeft ? [left, right] : [right, left];
+    const moved = this.usedBytes(from);
+    this.makeLeafRoom(directory, intoLeft ? item : item + 1, !intoLeft, moved);
+    const run = words[into * 2 + 1]!;
+    const at = intoLeft ? run & 0xffff : (run >>> 16) - moved;
+    const source = from * 8 + PART_HEADER_BYTES + (words[from * 2 + 1]! >>> 16);
+    copyBytes(this.#bytes, source, this.#bytes, into * 8 + PART_HEADER_BYTES + at, moved);
+    if (intoLeft) this.setRun(into, run >>> 16, at + moved);
+    else this.setRun(into, at, run & 0xffff);
+    words[into * 2 + 2]! += words[from * 2 + 2]!;
+    this.#adoptOutside(into);
+    const base = directory * 2 + 4 + item * 2;
+    words[base] = into;
+    words[base + 1]! += words[base + 3]!;
+    this.#dropItems(directory, item + 1, item + 2);
+    arena.free(from);
+    return true;
+  }
+
+  /** Takes items `[from, to)` out of a directory. What they name, and all counts, are the caller's. */
+  #dropItems(directory: number, from: number, to: number): void {
+    const items = this.items(directory);
+    const base = directory * 2 + 4;
+    this.#words.copyWithin(base + from * 2, base + to * 2, base + items * 2);
+    this.#words[directory * 2 + 3] = DIRECTORY_META | (items - (to - from));
+  }
+
+  /**
+   * Frees leaves `[from, to)` with their elements, and the directory when it is empty then.
+   *
+   * @returns whether the directory is still there
+   */
+  removeLeaves(entry: number, directory: number, from: number, to: number): boolean {
+    const words = this.#words;
+    let count = 0;
+    for (let item = from; item < to; item++) {
+      const leaf = this.leaf(directory, item);
+      count += this.count(directory, item);
+      this.eachOutside(leaf, (at) => this.#entries.blobs.free(outsidePiece(this.#bytes, at)));
+      this.#entries.arena.free(leaf);
+    }
+    words[directory * 2 + 2]! -= count;
+    words[entry * 2 + 4]! -= count;
+    this.#dropItems(directory, from, to);
+    if (this.items(directory) > 0) return true;
+    this.#entries.unlinkPart(entry, directory);
+    this.#entries.arena.free(directory);
+    return false;
+  }
+
+  /** Lets the leaves from `item` on have a directory of their own, behind this one. Answers it. */
+  splitDirectory(entry: number, directory: number, item: number): number {
+    const count = this.items(directory) - item;
+    const right = this.#entries.arena.allocate(PART_HEADER_BYTES + Math.max(DIRECTORY_INITIAL_ITEMS, count) * 8);
+    this.#words[right * 2 + 2] = 0;
+    this.#words[right * 2 + 3] = DIRECTORY_META;
+    this.#entries.linkPartBehind(entry, right, directory);
+    this.#moveItems(directory, item, right, 0);
+    return right;
+  }
+
+  /** Lets a directory and the one behind it be one, if they are small and one of them has the room. */
+  joinDirectories(entry: number, directory: number): void {
+    const next = this.#words[directory * 2]!;
+    if (next === entry) return;
+    const arena = this.#entries.arena;
+    const items = this.items(directory) + this.items(next);
+    const bytes = PART_HEADER_BYTES + items * 8;
+    let gone: number;
+    if (items > DIRECTORIES_JOINED_MAX_LEAVES) {
+      return;
+    } else if (bytes <= arena.sizeAt(directory)) {
+      this.#moveItems(next, 0, directory, this.items(directory));
+      gone = next;
+    } else if (bytes <= arena.sizeAt(next)) {
+      this.#moveItems(directory, 0, next, 0);
+      gone = directory;
+    } else {
+      return;
+    }
+    this.#entries.unlinkPart(entry, gone);
+    arena.free(gone);
+  }
+
+  /** Moves the items of a directory from `item` on to another one, which has the room, before its item `at`. */
+  #moveItems(from: number, item: number, to: number, at: number): void {
+    const words = this.#words;
+    const moved = this.items(from) - item;
+    const items = this.items(to);
+    const source = from * 2 + 4 + item * 2;
+    const target = to * 2 + 4 + at * 2;
+    words.copyWithin(target + moved * 2, target, to * 2 + 4 + items * 2);
+    words.copyWithin(target, source, source + moved * 2);
+    let count = 0;
+    for (let word = target; word < target + moved * 2; word += 2) {
+      words[words[word]! * 2] = to;
+      count += words[word + 1]!;
+    }
+    words[from * 2 + 2]! -= count;
+    words[to * 2 + 2]! += count;
+    words[from * 2 + 3] = DIRECTORY_META | item;
+    words[to * 2 + 3] = DIRECTORY_META | (items + moved);
   }
 
   /** Frees the blob of the element at `at`, if it lies outside. */

@@ -38,15 +38,16 @@ import {
 } from "../limits.ts";
 import { Arena, CLASS_SIZES, PAGE_BYTES } from "./arena.ts";
 import {
-  bodyWord,
   FLAG_DEADLINE,
   FLAG_DETACHED,
   HEADER_BYTES,
   keyLengthOf,
   KIND_DIRECTORY,
   KIND_HASH,
+  KIND_HASH_PACKED,
   KIND_LEAF,
   KIND_LIST,
+  KIND_LIST_PACKED,
   KIND_PIECE,
   KIND_STRING,
   KIND_STRING_BLOB,
@@ -56,9 +57,12 @@ import {
   withShortLength,
 } from "./block.ts";
 import { copyBytes } from "../bytes.ts";
+import { Copier } from "./copy.ts";
+import { Draws } from "./draws.ts";
 import { Entries } from "./entries.ts";
 import { Hashes } from "./hash.ts";
 import { Lists } from "./list.ts";
+import { ListEditor } from "./list_edit.ts";
 import { ListParts } from "./list_parts.ts";
 import { Prefetcher } from "./prefetch.ts";
 import type { RecencyList } from "./recency.ts";
@@ -130,6 +134,15 @@ const SHORT_FACTOR = 2;
 /** Bytes that a small entry takes beside its key and value, for estimating how much to evict. */
 const ENTRY_OVERHEAD_BYTES = 24;
 
+/** What the blocks of a copy take, pages' tails that hold no block included: at most 0.4 % of a page, for slots of 640 bytes. */
+const COPY_FACTOR = 1.005;
+/** What a field of a large hash takes at most in the table beside its block: see `Table`, and overflowing buckets. */
+const COPIED_FIELD_BYTES = 24;
+/** What an entry takes in a table on average while it grows. */
+const PLACE_BYTES = 9;
+/** Expired keys that are chosen by chance and removed before no other is looked for: nearly all have expired. */
+const EXPIRED_TRIES_MAX_COUNT = 100;
+
 /** Pages that `bytes` in `count` arguments may need beyond the necessary ones. */
 function pagesFor(bytes: number, count: number): number {
   let pages = 0;
@@ -158,6 +171,10 @@ export class Store {
   changes = 0;
   /** The time, in ms since 1970: an integer. Whoever calls sees to it. */
   nowMs = 0;
+  /** Whether looking a key up makes it the most recently used. Whoever calls sees to it. */
+  touches = true;
+  /** See {@linkcode StoreOptions}. */
+  evicts: boolean;
   readonly #entries: Entries;
   readonly #arena: Arena;
   readonly #words: Uint32Array;
@@ -167,9 +184,13 @@ export class Store {
   readonly #prefetcher: Prefetcher;
   readonly #lists: Lists;
   readonly #listParts: ListParts;
+  readonly #listEditor: ListEditor;
   readonly #hashes: Hashes;
-  readonly #evicts: boolean;
+  readonly #copier: Copier;
+  readonly #draws = new Draws();
   readonly #pagesComfortable: number;
+  /** Whether eviction spares the most recently used key. */
+  #keepsNewest = false;
   #evictedKeys = 0;
   #expiredKeys = 0;
 
@@ -186,8 +207,10 @@ export class Store {
     this.#prefetcher = new Prefetcher(this.#entries);
     this.#listParts = new ListParts(this.#entries);
     this.#lists = new Lists(this.#entries, this.#listParts);
+    this.#listEditor = new ListEditor(this.#entries, this.#lists, this.#listParts);
     this.#hashes = new Hashes(this.#entries);
-    this.#evicts = options.evicts;
+    this.#copier = new Copier(this.#entries, this.#listParts, this.#hashes);
+    this.evicts = options.evicts;
     const share = Math.floor(this.#arena.pageCount / PAGES_COMFORTABLE_SHARE);
     this.#pagesComfortable = Math.min(PAGES_COMFORTABLE_MAX, Math.max(PAGES_COMFORTABLE_MIN, share));
   }
@@ -205,6 +228,11 @@ export class Store {
   /** Has somebody told each megabyte how far into the arena the store has come for the first time, in bytes. */
   set onGrowth(callback: (frontier: number) => void) {
     this.#arena.onGrowth = callback;
+  }
+
+  /** Sets the counts of evicted and expired keys to zero. */
+  resetStatistics(): void {
+    this.#evictedKeys = this.#expiredKeys = 0;
   }
 
   /** Sizes and counts, as a new object. */
@@ -233,30 +261,56 @@ export class Store {
    */
   makeRoom(bytes: number, count = 1): void {
     if (this.#arena.freePages >= this.#pagesComfortable && bytes < SMALL_BYTES && count <= SMALL_ARGUMENTS) return;
-    this.#reclaim(bytes, count);
+    this.#reclaim(bytes, count, pagesFor(bytes, count), 0);
   }
 
-  #reclaim(bytes: number, count: number): void {
+  /**
+   * Makes room for `copyEntry` of what `entry` holds. That entry, which becomes the most recently used, stays whatever
+   * else has to go; others may be evicted or moved.
+   *
+   * @returns the entry's reference from now on
+   * @throws {StoreFullError} when the limit does not hold both
+   */
+  makeRoomForCopy(entry: number): number {
+    const words = this.#words;
+    const bytes = this.#blockBytes(entry, 0);
+    const fields = kindOf(words[entry * 2 + 3]!) === KIND_HASH ? words[entry * 2 + 4]! : 0;
+    const pages = Math.ceil((bytes * COPY_FACTOR + fields * COPIED_FIELD_BYTES) / PAGE_BYTES);
+    const kept = Math.ceil(bytes / PAGE_BYTES);
+    this.#recency.touch(entry);
+    this.#keepsNewest = true;
+    try {
+      this.#reclaim(bytes, 1, pages + classesWithin(bytes), kept);
+    } finally {
+      this.#keepsNewest = false;
+    }
+    return this.#recency.newest;
+  }
+
+  /**
+   * @param extra pages that are needed beyond the necessary ones
+   * @param kept pages that cannot be freed
+   */
+  #reclaim(bytes: number, count: number, extra: number, kept: number): void {
     const arena = this.#arena;
-    const extra = pagesFor(bytes, count);
     const comfortable = this.#pagesComfortable + extra;
     const necessary = PAGES_NECESSARY + extra;
     if (arena.freePages >= comfortable) return;
-    if (necessary > arena.pageCount - arena.tablePages) throw new StoreFullError();
-    if (this.#evicts) {
+    if (necessary > arena.pageCount - arena.tablePages - kept) throw new StoreFullError();
+    if (this.evicts) {
       const goal = arena.usedBytes - bytes - count * ENTRY_OVERHEAD_BYTES;
       while (arena.usedBytes > goal && (this.#dismantle(FREEING_STEPS_COUNT) || this.#evict()));
     }
     while (arena.freePages < necessary) {
       if (arena.compact(this.#moved) || this.#dismantle(FREEING_STEPS_COUNT)) continue;
-      if (!this.#evicts || !this.#evict()) throw new StoreFullError();
+      if (!this.evicts || !this.#evict()) throw new StoreFullError();
     }
   }
 
   /** Removes the least recently used key; `false` when there is none. */
   #evict(): boolean {
     const entry = this.#recency.oldest;
-    if (entry === 0) return false;
+    if (entry === 0 || (this.#keepsNewest && entry === this.#recency.newest)) return false;
     const size = this.#arena.sizeAt(entry);
     this.#evictedKeys++;
     this.remove(entry);
@@ -309,7 +363,7 @@ export class Store {
     if (newest === 0 || !this.#isNamed(newest, key, start, length)) {
       entry = this.#keys.find(this.#entries.hashKey(key, start, length), key, start, length, 0, 0);
       if (entry === 0) return 0;
-      this.#recency.touch(entry);
+      if (this.touches) this.#recency.touch(entry);
     }
     if ((this.#words[entry * 2 + 3]! & FLAG_DEADLINE) === 0 || !this.hasExpired(entry)) return entry;
     this.#expire(entry);
@@ -434,6 +488,75 @@ export class Store {
     return this.#keys.scan(cursor, visit);
   }
 
+  /**
+   * Gives an entry another key, which must be absent. Value, deadline and place in the order of use stay; of a large list
+   * or hash nothing is touched but the entry. Needs the room of a small command.
+   *
+   * @param key not part of the store
+   * @returns the entry
+   */
+  rename(entry: number, key: Uint8Array, keyStart: number, keyLength: number): number {
+    this.changes++;
+    return this.#entries.rename(entry, key, keyStart, keyLength);
+  }
+
+  /**
+   * Copies an entry with its deadline to another key, which must be absent and becomes the most recently used. Needs the
+   * room that `makeRoomForCopy` makes, or that of a small command for what `isPacked` and for a string of up to 4 KiB.
+   *
+   * @returns the copy's entry; that of the original stays valid
+   */
+  copyEntry(entry: number, key: Uint8Array, keyStart: number, keyLength: number): number {
+    this.changes++;
+    return this.#copier.copy(entry, key, keyStart, keyLength);
+  }
+
+  /**
+   * Some key that has not expired, each about as likely as any other; 0 when there is none.
+   *
+   * @param random in [0, 1)
+   */
+  randomEntry(random: number): number {
+    this.#draws.begin(random);
+    for (let tries = 0; tries < EXPIRED_TRIES_MAX_COUNT; tries++) {
+      const entry = this.#keys.choose(this.#draws);
+      if (entry === 0 || !this.hasExpired(entry)) return entry;
+      this.#expire(entry);
+    }
+    return 0;
+  }
+
+  /**
+   * Bytes that a key and its value take in the arena: its blocks, rounding included, and 9 for each place in a table.
+   *
+   * @param samples parts (leaves of a list, fields of a hash) that are measured, for large ones; the others count as their
+   *   average. 0: all
+   */
+  entryBytes(entry: number, samples: number): number {
+    const words = this.#words;
+    const fields = kindOf(words[entry * 2 + 3]!) === KIND_HASH ? words[entry * 2 + 4]! : 0;
+    return this.#blockBytes(entry, samples) + (1 + fields) * PLACE_BYTES;
+  }
+
+  /** Bytes of an entry's blocks. */
+  #blockBytes(entry: number, samples: number): number {
+    const size = this.#arena.sizeAt(entry);
+    switch (kindOf(this.#words[entry * 2 + 3]!)) {
+      case KIND_LIST:
+        return size + this.#lists.partsBytes(entry, samples);
+      case KIND_HASH:
+        return size + this.#hashes.partsBytes(entry, samples);
+      default:
+        return size + this.#entries.blobBytes(entry);
+    }
+  }
+
+  /** Whether an entry is a list or a hash in one block. */
+  isPacked(entry: number): boolean {
+    const kind = kindOf(this.#words[entry * 2 + 3]!);
+    return kind === KIND_LIST_PACKED || kind === KIND_HASH_PACKED;
+  }
+
   /** The least recently used key, or 0. */
   oldest(): number {
     return this.#recency.oldest;
@@ -532,6 +655,15 @@ export class Store {
     return this.#entries.appendValue(entry, source, start, length);
   }
 
+  /**
+   * Writes into a string from byte `from` on, whatever it holds there; what is missing before it becomes zero bytes. Needs
+   * the room of the bytes by which the string grows. Answers its entry from now on.
+   */
+  overwriteString(entry: number, from: number, source: Uint8Array, start: number, length: number): number {
+    this.changes++;
+    return this.#entries.overwriteValue(entry, from, source, start, length);
+  }
+
   // Lists.
 
   /** The number of elements. */
@@ -566,6 +698,16 @@ export class Store {
     return this.#lists.next();
   }
 
+  /** Moves the cursor one towards the head; `false` before the first. */
+  listPrevious(): boolean {
+    return this.#lists.previous();
+  }
+
+  /** Whether the element at the cursor is those bytes. */
+  elementEquals(other: Uint8Array, start: number, length: number): boolean {
+    return this.#lists.isElement(this.#lists.at, other, start, length);
+  }
+
   /** Length of the element at the cursor. */
   elementLength(): number {
     return this.#lists.elementLength();
@@ -586,6 +728,50 @@ export class Store {
   listPop(entry: number, head: boolean): number {
     this.changes++;
     if (this.#lists.pop(entry, head) !== 0) return entry;
+    this.remove(entry);
+    return 0;
+  }
+
+  /**
+   * Inserts an element before the one at `index`, which is 0 to the list's length. Needs the room of a push. Answers the
+   * list's entry from now on.
+   */
+  listInsert(entry: number, index: number, source: Uint8Array, start: number, length: number): number {
+    this.changes++;
+    return this.#listEditor.insert(entry, index, source, start, length);
+  }
+
+  /**
+   * Removes elements `[index, index + count)`, which are there. Whole leaves between go at once or, when they are many,
+   * are freed later, in steps. Needs no room. Answers the list's entry, or 0 when it got empty, and its key is gone.
+   */
+  listRemove(entry: number, index: number, count: number): number {
+    this.changes++;
+    if (count < this.#lists.length(entry)) {
+      this.#listEditor.remove(entry, index, count);
+      return entry;
+    }
+    this.remove(entry);
+    return 0;
+  }
+
+  /**
+   * Removes elements that are those bytes, in one walk, and at most `most` of them: the first ones, or the last ones
+   * (`fromTail`). Needs no room. How many they were shows in the list's length.
+   *
+   * @param most 1 at least; `Infinity` for all
+   * @returns the list's entry, or 0 when it got empty, and its key is gone
+   */
+  listRemoveEqual(
+    entry: number,
+    fromTail: boolean,
+    most: number,
+    other: Uint8Array,
+    start: number,
+    length: number,
+  ): number {
+    if (this.#listEditor.removeEqual(entry, fromTail, most, other, start, length) > 0) this.changes++;
+    if (this.#lists.length(entry) > 0) return entry;
     this.remove(entry);
     return 0;
   }
@@ -640,6 +826,31 @@ export class Store {
     return this.#hashes.next();
   }
 
+  /**
+   * Puts the cursor on some field, each about as likely as any other. In a hash of n fields, where large hashes have m in
+   * all, that takes n / 4 or 5 m / n steps, whichever is less; for many fields at a time, walking over all is quicker.
+   *
+   * @param random in [0, 1)
+   * @returns whether there is a field: a hash has one
+   */
+  hashSeekRandom(entry: number, random: number): boolean {
+    this.#draws.begin(random);
+    this.#hashes.choose(entry, this.#draws);
+    return true;
+  }
+
+  /**
+   * Visits a few fields with the cursor on each, and answers the cursor to go on with. A field that is there from the
+   * first call, with cursor 0, until 0 is answered is visited, whatever else happens meanwhile: once, unless fields are
+   * removed. Packed hashes are visited in one go.
+   *
+   * @param cursor an unsigned 32-bit integer
+   * @param visit must not change the store
+   */
+  hashScan(entry: number, cursor: number, visit: () => void): number {
+    return this.#hashes.scan(entry, cursor, visit);
+  }
+
   /** Length of the field at the cursor. */
   fieldLength(): number {
     return this.#hashes.fieldLength();
@@ -680,14 +891,7 @@ export class Store {
     let reachable = 0;
     for (const list of [this.#entries.recency, this.#entries.garbage]) {
       for (let entry = list.oldest; entry !== 0; entry = list.newer(entry)) {
-        const meta = this.#words[entry * 2 + 3]!;
-        reachable += this.#arena.sizeAt(entry);
-        const kind = kindOf(meta);
-        if (kind === KIND_LIST) reachable += this.#lists.audit(entry);
-        else if (kind === KIND_HASH) reachable += this.#hashes.audit(entry);
-        else if (kind === KIND_STRING_BLOB) {
-          reachable += this.#entries.blobs.audit(this.#words[entry * 2 + bodyWord(meta)]!);
-        }
+        reachable += this.#blockBytes(entry, 0);
       }
     }
     return this.#arena.usedBytes - reachable;

@@ -30,6 +30,7 @@ import { assert } from "../errors.ts";
 import { equalBytes } from "../bytes.ts";
 import { type Arena, PAGE_WORDS } from "./arena.ts";
 import { HEADER_BYTES } from "./block.ts";
+import type { Draws } from "./draws.ts";
 
 const PLACES = 12;
 const BUCKET_WORDS = 16;
@@ -42,6 +43,11 @@ const LEVEL_MIN = PAGE_BUCKETS_SHIFT;
 const GROW_LOAD = 7.5;
 /** Entries a bucket on average at which one bucket is taken away. */
 const SHRINK_LOAD = 2;
+
+/** Places among which `choose` draws: more than a chain has entries, except in one of ten thousand. */
+const CHOOSE_PLACES = 32;
+/** By then `choose` has found an entry but in one of 10^27 times. */
+const CHOOSE_TRIES_MAX_COUNT = 1000;
 
 /** A table of entries, found by hash and key. */
 export class Table {
@@ -117,6 +123,85 @@ export class Table {
       const chain = words[base + CHAIN_WORD]!;
       if (chain === 0) return 0;
       base = (chain - 1) * BUCKET_WORDS;
+    }
+  }
+
+  /**
+   * The one entry with that hash in a scope, whatever its key; 0 when there is none, or more than one.
+   */
+  findOnly(hash: number, scopeLow: number, scopeHigh: number): number {
+    if (this.count === 0) return 0;
+    const words = this.#words;
+    const pattern = patternOf(hash);
+    let base = this.bucketOf(hash);
+    let found = 0;
+    for (;;) {
+      for (let matches = this.#matches(base, pattern); matches !== 0; matches &= matches - 1) {
+        const entry = words[base + REFERENCES_WORD + placeOf(matches)]!;
+        if (entry === 0 || (words[entry * 2 + 2]! | 0) !== hash) continue;
+        if (words[entry * 2 + 5] !== scopeLow || words[entry * 2 + 6] !== scopeHigh) continue;
+        if (found !== 0) return 0;
+        found = entry;
+      }
+      const chain = words[base + CHAIN_WORD]!;
+      if (chain === 0) return found;
+      base = (chain - 1) * BUCKET_WORDS;
+    }
+  }
+
+  /**
+   * Some entry, each as likely as any other; 0 when there is none.
+   *
+   * In the smallest table, which may be nearly empty, the entry of that number is looked for. In larger ones a bucket is
+   * chosen and one of so many places, until there is an entry in that place: in the fifth or so on average, and in the
+   * sixteenth where the table is about to shrink.
+   */
+  choose(draws: Draws): number {
+    if (this.count === 0) return 0;
+    const buckets = this.#mask + 1 + this.#split;
+    if (buckets === PAGE_BUCKETS) return this.#entryOfNumber(draws.below(this.count));
+    for (let tries = 0; tries < CHOOSE_TRIES_MAX_COUNT; tries++) {
+      const base = this.#base(draws.below(buckets));
+      const load = this.#countFrom(base);
+      // Chains are longer than that only where no page was left for the table to grow.
+      const place = draws.below(Math.max(load, CHOOSE_PLACES));
+      if (place < load) return this.#entryFrom(base, place);
+    }
+    return this.#entryOfNumber(0);
+  }
+
+  /** Entry `number` in the order of the buckets. */
+  #entryOfNumber(number: number): number {
+    for (let bucket = 0;; bucket++) {
+      const base = this.#base(bucket);
+      const load = this.#countFrom(base);
+      if (number < load) return this.#entryFrom(base, number);
+      number -= load;
+    }
+  }
+
+  /** Entries in a bucket and its chain. */
+  #countFrom(base: number): number {
+    const words = this.#words;
+    for (let count = 0;;) {
+      for (let place = 0; place < PLACES; place++) {
+        if (words[base + REFERENCES_WORD + place] !== 0) count++;
+      }
+      const chain = words[base + CHAIN_WORD]!;
+      if (chain === 0) return count;
+      base = (chain - 1) * BUCKET_WORDS;
+    }
+  }
+
+  /** Entry `number`, which is there, of a bucket and its chain. */
+  #entryFrom(base: number, number: number): number {
+    const words = this.#words;
+    for (;;) {
+      for (let place = 0; place < PLACES; place++) {
+        const entry = words[base + REFERENCES_WORD + place]!;
+        if (entry !== 0 && number-- === 0) return entry;
+      }
+      base = (words[base + CHAIN_WORD]! - 1) * BUCKET_WORDS;
     }
   }
 

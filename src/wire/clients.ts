@@ -83,6 +83,11 @@ export class Clients<S extends ClientSession> {
     return this.#served.size;
   }
 
+  /** Sets the counts to zero. */
+  resetStatistics(): void {
+    this.accepted = this.rejected = this.handshakeFailures = 0;
+  }
+
   /** Accepts no more, and resolves when every client is gone. Safe to call twice. */
   stop(): Promise<void> {
     return this.#stopped ??= this.#stop();

@@ -13,7 +13,7 @@
  * @module
  */
 
-import { decodeText, equalsIgnoringCase, parseInteger } from "../bytes.ts";
+import { copyBytes, decodeText, equalsIgnoringCase, parseInteger } from "../bytes.ts";
 
 const EMPTY = new Uint8Array(0);
 /** Room for arguments at first. */
@@ -48,6 +48,21 @@ export class Request {
     this.count = 0;
     this.size = 0;
     if (this.starts.length > ARGUMENTS_KEEP_MAX_COUNT) this.#makeRoom(ARGUMENTS_INITIAL_COUNT);
+  }
+
+  /** A request of its own with the same arguments, in bytes of its own. */
+  copy(): Request {
+    const copy = new Request();
+    const bytes = new Uint8Array(this.size);
+    copy.reset(bytes, this.count);
+    for (let i = 0; i < this.count; i++) {
+      const length = this.lengths[i]!;
+      copyBytes(this.bytes, this.starts[i]!, bytes, copy.size, length);
+      copy.starts[i] = copy.size;
+      copy.lengths[i] = length;
+      copy.size += length;
+    }
+    return copy;
   }
 
   #makeRoom(count: number): void {

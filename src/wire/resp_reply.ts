@@ -30,12 +30,10 @@ import type { ReplyCode } from "../errors.ts";
 import { formatDouble } from "./double.ts";
 import { Reply } from "./reply.ts";
 
-/** A sign, 19 digits, and what stands around them. */
-const INTEGER64_MAX_BYTES = 1 + 20 + 2;
-/** Most bytes of a line that tells a count or a length. */
-const HEADER_MAX_BYTES = 1 + INTEGER_TEXT_MAX_BYTES + 2;
-/** Room for the header of an array whose count is not known: no chunk of memory holds more than 10 digits' values. */
-const OPEN_HEADER_BYTES = 1 + 10 + 2;
+/** Most bytes of an integer: a sign, 16 digits and what stands around them. */
+const INTEGER_MAX_BYTES = 1 + INTEGER_TEXT_MAX_BYTES + 2;
+/** Most bytes of a line that tells a count or a length: no reply has more than 10 digits' bytes or values. */
+const HEADER_MAX_BYTES = 1 + 10 + 2;
 
 const CR = 0x0d;
 const LF = 0x0a;
@@ -75,18 +73,17 @@ export class RespReply extends Reply {
   }
 
   override integer(value: number): void {
-    this.grow(HEADER_MAX_BYTES);
-    const { buffer, length: at } = this;
+    this.grow(INTEGER_MAX_BYTES);
+    const at = this.length;
     if (value >= 0 && value < 10) {
       this.view.setUint32(at, 0x3a300d0a + value * 0x10000);
       this.length = at + 4;
     } else {
-      this.length = writeHeader(buffer, at, 0x3a, value);
+      this.length = writeHeader(this.buffer, at, 0x3a, value);
     }
   }
 
   override integer64(value: bigint): void {
-    this.grow(INTEGER64_MAX_BYTES);
     this.#line(0x3a, value.toString());
   }
 
@@ -166,13 +163,13 @@ export class RespReply extends Reply {
   }
 
   override openArray(): void {
-    this.grow(OPEN_HEADER_BYTES);
+    this.grow(HEADER_MAX_BYTES);
     this.markArray();
-    this.length += OPEN_HEADER_BYTES;
+    this.length += HEADER_MAX_BYTES;
   }
 
   override closeArray(count: number): void {
-    this.spliceArray(OPEN_HEADER_BYTES, header, writeHeader(header, 0, 0x2a, count));
+    this.spliceArray(HEADER_MAX_BYTES, header, writeHeader(header, 0, 0x2a, count));
   }
 
   override map(count: number): void {

@@ -7,6 +7,7 @@ import {
   PARTIAL_FRAME_TIMEOUT_MS,
   WRITE_TIMEOUT_MS,
 } from "../../src/limits.ts";
+import { SharedState } from "../../src/command/shared_state.ts";
 import { Session, type SessionHost } from "../../src/server/session.ts";
 import { Slices } from "../../src/server/slices.ts";
 import { write32 } from "../../src/wire/message_pack.ts";
@@ -26,6 +27,7 @@ class Host implements SessionHost {
   readonly store = makeStore();
   readonly defaultTtlMs = 0;
   readonly slices = new ShortSlices();
+  readonly shared = new SharedState();
   readonly bugs: unknown[] = [];
   commands = 0;
   saving = Promise.withResolvers<void>();
@@ -39,6 +41,7 @@ class Host implements SessionHost {
   save(): Promise<void> {
     return this.saving.promise;
   }
+  resetStatistics(): void {}
   /** Waits until `count` commands were begun. */
   async ran(count: number): Promise<void> {
     while (this.commands < count) await new Promise((resolve) => setTimeout(resolve, 2));

@@ -6,6 +6,11 @@
  */
 
 import { assert, assertEquals, fail } from "@std/assert";
+import { ClientState } from "../../src/command/client_state.ts";
+import type { Transaction } from "../../src/command/queue.ts";
+import type { ProtocolVersion } from "../../src/command/client_state.ts";
+import { SharedState } from "../../src/command/shared_state.ts";
+import type { Waiter, Waiters } from "../../src/command/waiters.ts";
 import { execute } from "../../src/command/table.ts";
 import type { CommandContext } from "../../src/command/table.ts";
 import { ReplyError } from "../../src/errors.ts";
@@ -23,6 +28,8 @@ export interface MemoryClientOptions {
   nowMs?: number;
   defaultTtlMs?: number;
   password?: string;
+  /** What it shares with other clients of the same store. */
+  shared?: SharedState;
   /** Where replies are collected. */
   reply?: NativeReply;
 }
@@ -40,7 +47,9 @@ export function makeStore(memoryLimitBytes = 64 * 1024 * 1024): Store {
 /** One connection to a store in this process. */
 export class MemoryClient implements CommandContext {
   readonly store: Store;
-  authenticated: boolean;
+  readonly client: ClientState<Transaction>;
+  readonly shared: SharedState;
+  readonly waiters: Waiters;
   readonly passwordRequired: boolean;
   readonly defaultTtlMs: number;
   /** Exceptions that were reported as bugs. */
@@ -53,20 +62,37 @@ export class MemoryClient implements CommandContext {
   stepsASlice = Infinity;
   /** What happens when it pauses. */
   pausing: () => void | Promise<void> = () => {};
+  /** What channels have brought: pattern (if it came by one), channel and message. */
+  readonly messages: Uint8Array[][] = [];
+  /** Whether another client has killed this one. */
+  isKilled = false;
+  /** How often statistics were reset. */
+  resets = 0;
   readonly reply: NativeReply;
   readonly #request = new Request();
   readonly #writer = new RequestWriter();
   readonly #password: string | undefined;
 
   constructor(options: MemoryClientOptions = {}) {
-    const { store, memoryLimitBytes, nowMs = START_MS, defaultTtlMs = 0, password, reply } = options;
+    const { store, memoryLimitBytes, nowMs = START_MS, defaultTtlMs = 0, password, reply, shared } = options;
     this.store = store ?? makeStore(memoryLimitBytes);
     this.store.nowMs = nowMs;
     this.defaultTtlMs = defaultTtlMs;
     this.#password = password;
     this.reply = reply ?? new NativeReply();
     this.passwordRequired = password !== undefined;
-    this.authenticated = password === undefined;
+    this.shared = shared ?? new SharedState();
+    this.waiters = this.shared.waiters;
+    const id = this.shared.nextId();
+    this.client = new ClientState(id, `127.0.0.1:${50_000 + id}`, "127.0.0.1:9443", {
+      kill: () => this.isKilled = true,
+      deliver: (pattern, channel, message) => {
+        this.messages.push(
+          [pattern, channel, message].filter((part) => part !== undefined).map((part) => part.slice()),
+        );
+      },
+    }, password === undefined);
+    this.shared.clients.set(id, this.client);
   }
 
   /** The store's clock, which the test moves. */
@@ -98,6 +124,24 @@ export class MemoryClient implements CommandContext {
 
   async pause(): Promise<void> {
     await this.pausing();
+  }
+
+  async block(begin: () => Waiter | undefined): Promise<void> {
+    this.reply.retract();
+    this.reply.begin();
+    const waiter = begin();
+    if (waiter === undefined) return;
+    this.client.waiter = waiter;
+    await waiter.done;
+    this.client.waiter = undefined;
+  }
+
+  speak(version: ProtocolVersion): void {
+    this.client.version = version;
+  }
+
+  resetStatistics(): void {
+    this.resets++;
   }
 
   reportBug(error: unknown): void {

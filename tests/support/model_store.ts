@@ -20,9 +20,9 @@ type PublicStore = Pick<Store, keyof Store>;
 type Bytes = Uint8Array<ArrayBuffer>;
 
 interface ModelEntry {
-  readonly key: string;
+  key: string;
   /** The bucket that `scan` sees it in. */
-  readonly bucket: number;
+  bucket: number;
   reference: number;
   deadlineMs: number;
   value: Bytes | Bytes[] | Map<string, Bytes>;
@@ -58,10 +58,22 @@ function bucketOf(key: string): number {
   return (hash >>> 0) % BUCKETS_COUNT;
 }
 
+function equals(value: Bytes, bytes: Uint8Array, start: number, length: number): boolean {
+  return keyOf(value, 0, value.length) === keyOf(bytes, start, length);
+}
+
+/** A value that shares nothing with the other that cannot be shared: byte strings are never changed in place. */
+function cloneOf(value: ModelEntry["value"]): ModelEntry["value"] {
+  if (value instanceof Map) return new Map(value);
+  return Array.isArray(value) ? [...value] : value;
+}
+
 /** A store that is obviously right. */
 export class ModelStore implements PublicStore {
   /** Whether `makeRoom` refuses. */
   full = false;
+  touches = true;
+  evicts = true;
   changes = 0;
   nowMs = 0;
   added = false;
@@ -120,6 +132,17 @@ export class ModelStore implements PublicStore {
     this.#cursor = undefined;
   }
 
+  makeRoomForCopy(reference: number): number {
+    const entry = this.#entry(reference);
+    this.makeRoom(0);
+    this.#touch(entry);
+    return this.#refer(entry);
+  }
+
+  resetStatistics(): void {
+    this.#expired = 0;
+  }
+
   /** Removes the least recently used keys. */
   evict(count: number): void {
     for (const entry of this.#entries.values()) {
@@ -132,7 +155,7 @@ export class ModelStore implements PublicStore {
 
   find(bytes: Uint8Array, start: number, length: number): number {
     const reference = this.peek(bytes, start, length);
-    if (reference !== 0) this.#touch(this.#entry(reference));
+    if (reference !== 0 && this.touches) this.#touch(this.#entry(reference));
     return reference;
   }
 
@@ -186,6 +209,38 @@ export class ModelStore implements PublicStore {
       if (entry.bucket === cursor) visit(this.#refer(entry));
     }
     return cursor + 1 < BUCKETS_COUNT ? cursor + 1 : 0;
+  }
+
+  rename(reference: number, bytes: Uint8Array, start: number, length: number): number {
+    const entry = this.#entry(reference);
+    const key = keyOf(bytes, start, length);
+    if (this.#entries.has(key)) throw new AssertionError("a key was given that is there");
+    entry.key = key;
+    entry.bucket = bucketOf(key);
+    const inOrder = [...this.#entries.values()];
+    this.#entries.clear();
+    for (const each of inOrder) this.#entries.set(each.key, each);
+    return this.#changed(entry);
+  }
+
+  copyEntry(reference: number, bytes: Uint8Array, start: number, length: number): number {
+    const { value, deadlineMs } = this.#entry(reference);
+    const made = this.#ensure(bytes, start, length, 0, cloneOf(value));
+    made.deadlineMs = deadlineMs;
+    return this.#changed(made);
+  }
+
+  randomEntry(random: number): number {
+    const entries = [...this.#entries.values()].filter((entry) => !this.hasExpired(this.#refer(entry)));
+    return entries.length === 0 ? 0 : this.#refer(entries[Math.floor(random * entries.length)]!);
+  }
+
+  entryBytes(): number {
+    throw new AssertionError("a model has no arena");
+  }
+
+  isPacked(): boolean {
+    throw new AssertionError("a model has no blocks");
   }
 
   oldest(): number {
@@ -260,6 +315,16 @@ export class ModelStore implements PublicStore {
     return this.#changed(entry);
   }
 
+  overwriteString(reference: number, from: number, bytes: Uint8Array, start: number, length: number): number {
+    const value = this.#string(reference);
+    const entry = this.#entry(reference);
+    const overwritten = new Uint8Array(Math.max(value.length, from + length));
+    overwritten.set(value);
+    overwritten.set(bytes.subarray(start, start + length), from);
+    entry.value = overwritten;
+    return this.#changed(entry);
+  }
+
   // Lists.
 
   listLength(reference: number): number {
@@ -297,6 +362,14 @@ export class ModelStore implements PublicStore {
     return ++cursor.index < cursor.elements.length;
   }
 
+  listPrevious(): boolean {
+    return --this.#listCursor().index >= 0;
+  }
+
+  elementEquals(bytes: Uint8Array, start: number, length: number): boolean {
+    return equals(this.#element(), bytes, start, length);
+  }
+
   elementLength(): number {
     return this.#element().length;
   }
@@ -318,6 +391,39 @@ export class ModelStore implements PublicStore {
     if (head) list.shift();
     else list.pop();
     return this.#dropIfEmpty(entry, list.length);
+  }
+
+  listInsert(reference: number, index: number, bytes: Uint8Array, start: number, length: number): number {
+    const list = this.#list(reference);
+    if (!(index >= 0 && index <= list.length)) throw new AssertionError(`index ${index} of ${list.length}`);
+    list.splice(index, 0, copyOf(bytes, start, length));
+    return this.#changed(this.#entry(reference));
+  }
+
+  listRemove(reference: number, index: number, count: number): number {
+    const list = this.#list(reference);
+    if (!(index >= 0 && count >= 1 && index + count <= list.length)) {
+      throw new AssertionError(`${count} elements from ${index} of ${list.length}`);
+    }
+    list.splice(index, count);
+    return this.#dropIfEmpty(this.#entry(reference), list.length);
+  }
+
+  listRemoveEqual(
+    reference: number,
+    fromTail: boolean,
+    most: number,
+    bytes: Uint8Array,
+    start: number,
+    length: number,
+  ): number {
+    if (!(most >= 1)) throw new AssertionError(`at most ${most} elements`);
+    const list = this.#list(reference);
+    const indexes = list.keys().filter((index) => equals(list[index]!, bytes, start, length)).toArray();
+    const gone = fromTail ? indexes.slice(-most) : indexes.slice(0, most);
+    if (gone.length === 0) return reference;
+    for (const index of gone.reverse()) list.splice(index, 1);
+    return this.#dropIfEmpty(this.#entry(reference), list.length);
   }
 
   // Hashes.
@@ -362,6 +468,21 @@ export class ModelStore implements PublicStore {
   hashNext(): boolean {
     const cursor = this.#hashCursor();
     return ++cursor.index < cursor.fields.length;
+  }
+
+  hashSeekRandom(reference: number, random: number): boolean {
+    const fields = [...this.#hash(reference)];
+    this.#cursor = { fields, index: Math.floor(random * fields.length) };
+    return true;
+  }
+
+  hashScan(reference: number, cursor: number, visit: () => void): number {
+    for (const pair of this.#hash(reference)) {
+      if (bucketOf(pair[0]) !== cursor) continue;
+      this.#cursor = { fields: [pair], index: 0 };
+      visit();
+    }
+    return cursor + 1 < BUCKETS_COUNT ? cursor + 1 : 0;
   }
 
   fieldLength(): number {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { assert } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { decodeText, encodeText } from "../../src/bytes.ts";
 import { ReplyError } from "../../src/errors.ts";
 import { decodeReply, FRAME_PREFIX_BYTES, frameLength, RequestWriter } from "../../src/wire/frame.ts";
@@ -68,6 +68,14 @@ export class RawClient implements Disposable {
     await this.#fill(length);
     this.#start += length;
     return this.#buffer.slice(this.#start - length, this.#start);
+  }
+
+  /** Reads as many bytes as `text` has, which has to be what comes. */
+  async expect(text: string): Promise<void> {
+    const wanted = encodeText(text);
+    await this.#fill(wanted.length);
+    this.#start += wanted.length;
+    assertEquals(decodeText(this.#buffer, this.#start - wanted.length, wanted.length), text);
   }
 
   /** Reads one reply. */

@@ -1,0 +1,140 @@
+/**
+ * The commands that wait for an element of a list. Every function exported here is the command of its name.
+ *
+ * Each does at once what it can; where every list is empty its client waits, and is served by the command that pushes
+ * (waiters.ts). Within a transaction nothing waits: then it answers as if its time was up.
+ *
+ * @module
+ */
+
+import { ReplyError, StoreFullError } from "../errors.ts";
+import type { ReplyCode } from "../errors.ts";
+import { BLOCKING_TIMEOUT_MAX_MS } from "../limits.ts";
+import { EntryType } from "../store/store.ts";
+import type { Reply } from "../wire/reply.ts";
+import type { Request } from "../wire/request.ts";
+import { findTyped } from "./argument.ts";
+import type { CommandContext } from "./context.ts";
+import { isHead, moveElement, replyElement } from "./list_element.ts";
+import { binaryText } from "./waiters.ts";
+
+/** `blpop key [key …] timeout` */
+export function blpop(context: CommandContext, request: Request, reply: Reply): void | Promise<void> {
+  return popAny(context, request, reply, true);
+}
+
+/** `brpop key [key …] timeout` */
+export function brpop(context: CommandContext, request: Request, reply: Reply): void | Promise<void> {
+  return popAny(context, request, reply, false);
+}
+
+function popAny(context: CommandContext, request: Request, reply: Reply, head: boolean): void | Promise<void> {
+  const last = request.count - 2;
+  return waitFor(context, request, reply, 1, last, request.count - 1, {
+    attempt: (index) => popFrom(context, request, index, reply, head),
+    giveUp: () => reply.nilArray(),
+  });
+}
+
+/** Answers a key and its first or last element, which is taken out; `false` when there is none. */
+function popFrom(context: CommandContext, request: Request, index: number, reply: Reply, head: boolean): boolean {
+  const { store, shared: { watches } } = context;
+  const entry = findTyped(context, request, index, EntryType.List);
+  if (entry === 0) return false;
+  const { bytes, starts, lengths } = request;
+  reply.array(2);
+  reply.bytes(bytes, starts[index]!, lengths[index]!);
+  store.listSeek(entry, head ? 0 : -1);
+  replyElement(store, reply);
+  store.listPop(entry, head);
+  if (watches.count > 0) watches.touch(bytes, starts[index]!, lengths[index]!);
+  return true;
+}
+
+/** `blmove source destination LEFT|RIGHT LEFT|RIGHT timeout` */
+export function blmove(context: CommandContext, request: Request, reply: Reply): void | Promise<void> {
+  return moveWhenThere(context, request, reply, isHead(request, 3), isHead(request, 4), 5);
+}
+
+/** `brpoplpush source destination timeout` */
+export function brpoplpush(context: CommandContext, request: Request, reply: Reply): void | Promise<void> {
+  return moveWhenThere(context, request, reply, false, true, 3);
+}
+
+function moveWhenThere(
+  context: CommandContext,
+  request: Request,
+  reply: Reply,
+  fromHead: boolean,
+  toHead: boolean,
+  timeoutIndex: number,
+): void | Promise<void> {
+  return waitFor(context, request, reply, 1, 1, timeoutIndex, {
+    attempt: () => moveElement(context, request, reply, fromHead, toHead),
+    giveUp: () => reply.nil(),
+  });
+}
+
+/** What a command that waits does when there is something, and when there is nothing. */
+interface Attempt {
+  /** Does it with the key in argument `index`; `false` when that holds no list. */
+  attempt(index: number): boolean;
+  giveUp(): void;
+}
+
+/** Tries the keys in arguments `first` to `last` in their order, and waits for one of them if need be. */
+function waitFor(
+  context: CommandContext,
+  request: Request,
+  reply: Reply,
+  first: number,
+  last: number,
+  timeoutIndex: number,
+  { attempt, giveUp }: Attempt,
+): void | Promise<void> {
+  const timeoutMs = timeoutArgument(request, timeoutIndex);
+  const attemptAll = () => {
+    for (let i = first; i <= last; i++) if (attempt(i)) return true;
+    return false;
+  };
+  if (attemptAll()) return;
+  if (context.client.executing) return giveUp();
+  return context.block(() => {
+    // While what was answered before was written, others may have pushed.
+    if (attemptAll()) return undefined;
+    const { bytes, starts, lengths } = request;
+    const keys = new Map<string, number>();
+    for (let i = last; i >= first; i--) keys.set(binaryText(bytes, starts[i]!, lengths[i]!), i);
+    return context.waiters.wait([...keys.keys()], timeoutMs, {
+      serve: (key) => {
+        try {
+          return attempt(keys.get(key)!);
+        } catch (error) {
+          refuse(context, reply, error);
+          return true;
+        }
+      },
+      expire: giveUp,
+      refuse: (error) => refuse(context, reply, error),
+    });
+  });
+}
+
+/** Argument `index` as a time to wait in ms, from seconds with a fraction; 0 is for ever. */
+function timeoutArgument(request: Request, index: number): number {
+  const text = request.text(index);
+  const seconds = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : NaN;
+  if (!Number.isFinite(seconds)) throw new ReplyError("ERR", "timeout is not a float or out of range");
+  if (seconds < 0) throw new ReplyError("ERR", "timeout is negative");
+  const timeoutMs = Math.ceil(seconds * 1000);
+  return timeoutMs > BLOCKING_TIMEOUT_MAX_MS ? 0 : timeoutMs;
+}
+
+function refuse(context: CommandContext, reply: Reply, error: unknown): void {
+  if (error instanceof ReplyError || error instanceof StoreFullError) {
+    reply.error(error.code as ReplyCode, error.message);
+  } else {
+    context.reportBug(error);
+    reply.error("ERR", "internal error");
+  }
+}

@@ -1,0 +1,117 @@
+/**
+ * The commands on channels. Every function exported here is the command of its name.
+ *
+ * A subscription is answered with a message of its own for each channel, and what is published comes unasked. The native
+ * protocol has no place for either, so there they are refused.
+ *
+ * @module
+ */
+
+import { ReplyError } from "../errors.ts";
+import type { Reply } from "../wire/reply.ts";
+import type { Request } from "../wire/request.ts";
+import type { CommandContext } from "./context.ts";
+import { Glob } from "./glob.ts";
+import { binaryBytes, binaryText } from "./waiters.ts";
+import { unknownSubcommand } from "./subcommands.ts";
+
+/** Adds or takes away one channel or pattern. */
+type Change = (context: CommandContext, name: string) => void;
+
+/** `subscribe channel [channel …]` */
+export function subscribe(context: CommandContext, request: Request, reply: Reply): void {
+  changeEach(context, request, reply, "subscribe", ({ shared, client }, name) => {
+    shared.channels.subscribe(client, name);
+  });
+}
+
+/** `psubscribe pattern [pattern …]` */
+export function psubscribe(context: CommandContext, request: Request, reply: Reply): void {
+  changeEach(context, request, reply, "psubscribe", ({ shared, client }, name) => {
+    shared.channels.subscribePattern(client, name);
+  });
+}
+
+/** `unsubscribe [channel …]`: without one, all channels. */
+export function unsubscribe(context: CommandContext, request: Request, reply: Reply): void {
+  const change: Change = ({ shared, client }, name) => shared.channels.unsubscribe(client, name);
+  if (request.count > 1) changeEach(context, request, reply, "unsubscribe", change);
+  else changeAll(context, reply, "unsubscribe", [...context.client.channels], change);
+}
+
+/** `punsubscribe [pattern …]`: without one, all patterns. */
+export function punsubscribe(context: CommandContext, request: Request, reply: Reply): void {
+  const change: Change = ({ shared, client }, name) => shared.channels.unsubscribePattern(client, name);
+  if (request.count > 1) changeEach(context, request, reply, "punsubscribe", change);
+  else changeAll(context, reply, "punsubscribe", [...context.client.patterns], change);
+}
+
+function changeEach(context: CommandContext, request: Request, reply: Reply, verb: string, change: Change): void {
+  refuseNative(context, verb);
+  for (let i = 1; i < request.count; i++) {
+    const name = binaryText(request.bytes, request.starts[i]!, request.lengths[i]!);
+    change(context, name);
+    confirm(context, reply, verb, name);
+  }
+}
+
+function changeAll(
+  context: CommandContext,
+  reply: Reply,
+  verb: string,
+  names: readonly string[],
+  change: Change,
+): void {
+  refuseNative(context, verb);
+  if (names.length === 0) confirm(context, reply, verb, undefined);
+  for (const name of names) {
+    change(context, name);
+    confirm(context, reply, verb, name);
+  }
+}
+
+function refuseNative({ client }: CommandContext, verb: string): void {
+  if (client.version === 0) throw new ReplyError("ERR", `${verb} needs a connection that speaks RESP`);
+}
+
+function confirm({ client }: CommandContext, reply: Reply, verb: string, name: string | undefined): void {
+  reply.push(3);
+  reply.text(verb);
+  if (name === undefined) reply.nil();
+  else bytesOf(name, reply);
+  reply.integer(client.subscriptions);
+}
+
+function bytesOf(name: string, reply: Reply): void {
+  const bytes = binaryBytes(name);
+  reply.bytes(bytes, 0, bytes.length);
+}
+
+/** `publish channel message` */
+export function publish(context: CommandContext, request: Request, reply: Reply): void {
+  reply.integer(context.shared.channels.publish(request.view(1), request.view(2)));
+}
+
+/** `pubsub channels [pattern] | numsub [channel …] | numpat` */
+export function pubsub({ shared: { channels } }: CommandContext, request: Request, reply: Reply): void {
+  if (request.is(1, "channels") && request.count <= 3) {
+    const glob = request.count === 3 ? new Glob(request.view(2)) : undefined;
+    const names = [...channels.names].filter((name) => {
+      const bytes = binaryBytes(name);
+      return glob === undefined || glob.matches(bytes, 0, bytes.length);
+    });
+    reply.array(names.length);
+    for (const name of names) bytesOf(name, reply);
+  } else if (request.is(1, "numsub")) {
+    reply.array((request.count - 2) * 2);
+    for (let i = 2; i < request.count; i++) {
+      const { bytes, starts, lengths } = request;
+      reply.bytes(bytes, starts[i]!, lengths[i]!);
+      reply.integer(channels.count(binaryText(bytes, starts[i]!, lengths[i]!)));
+    }
+  } else if (request.is(1, "numpat") && request.count === 2) {
+    reply.integer(channels.patternCount);
+  } else {
+    throw unknownSubcommand(request);
+  }
+}

@@ -1,0 +1,147 @@
+/**
+ * What a server knows of one connection, beside its socket: who it is, and what state its commands have brought it into.
+ *
+ * Most connections are *plain*: authenticated, in no transaction, and free to run any command. Whether one is stands in a
+ * field of its own, so that the way to a command looks at one field and not at three.
+ *
+ * @module
+ */
+
+import { decodeText } from "../bytes.ts";
+import type { ReplyError } from "../errors.ts";
+
+/** Longer than the name of any command. */
+const LAST_NAME_MAX_BYTES = 16;
+
+/** What a connection speaks: 2 and 3 are versions of RESP, 0 is the native protocol. */
+export type ProtocolVersion = 0 | 2 | 3;
+
+/** What the connection does for the commands of others. */
+export interface ClientConnection {
+  /** Ends the connection, whatever it does. */
+  kill(): void;
+  /** Sends a message of a channel; `pattern` when it came by one. The bytes are borrowed until return. */
+  deliver(pattern: Uint8Array | undefined, channel: Uint8Array, message: Uint8Array): void;
+}
+
+/** What a connection has queued since `multi`; a role has its own kind. */
+export interface QueuedCommands {
+  readonly count: number;
+}
+
+/** A command that waits, as it is ended by others. */
+export interface PendingWait {
+  /** Answers what is answered when the time is up. */
+  expire(): void;
+  /** Answers an error. */
+  refuse(error: ReplyError): void;
+}
+
+/** A key that a connection watches for the sake of a transaction. */
+export interface WatchedKey {
+  readonly key: string;
+  /** Whether it was there when the watch began. */
+  readonly existed: boolean;
+  /** Whether it was changed since. */
+  isChanged: boolean;
+}
+
+/** One connection. */
+export class ClientState<Queue extends QueuedCommands = QueuedCommands> {
+  /** Unique since the start, and growing. */
+  readonly id: number;
+  /** `host:port` of the peer, and of our end. */
+  readonly address: string;
+  readonly localAddress: string;
+  readonly connection: ClientConnection;
+  /** As `Date.now()` tells it: when it was made, and when it last sent something. */
+  readonly createdMs: number;
+  lastMs: number;
+  /** By `client setname` and `client setinfo`. */
+  name = "";
+  libraryName = "";
+  libraryVersion = "";
+  version: ProtocolVersion = 0;
+  /** Whether its reads leave the order of eviction alone, by `client no-touch`. */
+  touchesNothing = false;
+  /** By `client no-evict`; clients are never evicted here. */
+  isKept = false;
+  /** Whether the connection ends once what it was answered is written. */
+  closing = false;
+  /** Whether `exec` is running its commands: they must not wait. */
+  executing = false;
+  /** What it waits for. */
+  waiter: PendingWait | undefined;
+  readonly watched: WatchedKey[] = [];
+  /** Channels it listens to, and patterns, by their bytes as text. */
+  readonly channels = new Set<string>();
+  readonly patterns = new Set<string>();
+  /** See the module's comment. */
+  isPlain = false;
+  readonly #lastName = new Uint8Array(LAST_NAME_MAX_BYTES);
+  #lastNameLength = 0;
+  #authenticated: boolean;
+  #transaction: Queue | undefined;
+
+  constructor(
+    id: number,
+    address: string,
+    localAddress: string,
+    connection: ClientConnection,
+    authenticated: boolean,
+  ) {
+    this.id = id;
+    this.address = address;
+    this.localAddress = localAddress;
+    this.connection = connection;
+    this.createdMs = this.lastMs = Date.now();
+    this.#authenticated = authenticated;
+    this.update();
+  }
+
+  /** Takes note of the name of the last command of a batch; it costs no allocation. */
+  noteCommand(bytes: Uint8Array, start: number, length: number): void {
+    this.#lastNameLength = Math.min(length, LAST_NAME_MAX_BYTES);
+    for (let i = 0; i < this.#lastNameLength; i++) this.#lastName[i] = bytes[start + i]!;
+  }
+
+  /** The name of the last command of the last batch, in lower case. */
+  get lastCommand(): string {
+    return decodeText(this.#lastName, 0, this.#lastNameLength).toLowerCase().replace(/[^!-~]/g, "?") || "NULL";
+  }
+
+  /** Whether it may run commands that are not open. */
+  get authenticated(): boolean {
+    return this.#authenticated;
+  }
+
+  set authenticated(authenticated: boolean) {
+    this.#authenticated = authenticated;
+    this.update();
+  }
+
+  /** What it has queued since `multi`. */
+  get transaction(): Queue | undefined {
+    return this.#transaction;
+  }
+
+  set transaction(transaction: Queue | undefined) {
+    this.#transaction = transaction;
+    this.update();
+  }
+
+  /** Channels and patterns that it listens to. */
+  get subscriptions(): number {
+    return this.channels.size + this.patterns.size;
+  }
+
+  /** Whether it may only listen and leave: in RESP2 a message could be taken for a reply. */
+  get onlyListens(): boolean {
+    return this.version === 2 && this.subscriptions > 0;
+  }
+
+  /** Decides anew whether it is plain. For whoever has changed subscriptions or version. */
+  update(): void {
+    this.isPlain = this.#authenticated && this.#transaction === undefined && !this.onlyListens;
+  }
+}

@@ -1,0 +1,153 @@
+/**
+ * Reads the arguments that a specification shows to people as the tree that `command docs` shows to programs, which make
+ * hints of it.
+ *
+ * ```text
+ * key value [EX seconds | KEEPTTL] [GET]
+ *
+ * key                     a key
+ * value                   a string
+ * oneof, optional
+ *   seconds               an integer behind the word EX
+ *   keepttl               the word KEEPTTL
+ * get, optional           the word GET
+ * ```
+ *
+ * Words in capitals are said as they are, and so are the first ones of choices, which name subcommands; others stand for
+ * what is said. `a|b` and `a | b` are choices; `x [x …]` is one or more of x; `x …` is x and whatever follows.
+ *
+ * @module
+ */
+
+/** What an argument may be. */
+export type ArgumentType = "key" | "string" | "integer" | "double" | "pattern" | "pure-token" | "oneof" | "block";
+
+/** One argument, or several that belong together. */
+export interface SyntaxArgument {
+  readonly name: string;
+  readonly type: ArgumentType;
+  /** The word that stands before it, or that it is. */
+  readonly token?: string | undefined;
+  readonly isOptional?: boolean;
+  readonly isMultiple?: boolean;
+  /** Of `oneof` and `block`. */
+  readonly parts?: readonly SyntaxArgument[];
+}
+
+const KEYS: ReadonlySet<string> = new Set(["key", "newkey", "source", "destination"]);
+const DOUBLES: ReadonlySet<string> = new Set(["number", "timeout"]);
+const INTEGERS: ReadonlySet<string> = new Set(
+  ("seconds ms unix-seconds unix-ms integer count index start stop end offset rank length cursor 0 2 3").split(" "),
+);
+
+const MORE = "…";
+const TOKEN = /^[A-Z][A-Z-]*$/;
+const NAME = /^[a-z]/;
+
+/** Arguments one behind another, and whether the last may come again. */
+interface Row {
+  readonly parts: readonly SyntaxArgument[];
+  readonly hasMore: boolean;
+}
+
+/** The arguments that `syntax` describes. */
+export function parseSyntax(syntax: string): readonly SyntaxArgument[] {
+  const words = syntax.match(/[[\]…]|[^\s[\]…]+/g) ?? [];
+  const rows = new SyntaxParser(words).rows();
+  return rows.length === 1 ? withMore(rows[0]!) : [oneOf(rows)];
+}
+
+/** Reads words from left to right. */
+class SyntaxParser {
+  readonly #words: readonly string[];
+  #at = 0;
+
+  constructor(words: readonly string[]) {
+    this.#words = words;
+  }
+
+  /** Rows between bars, up to a closing bracket or the end. */
+  rows(): readonly Row[] {
+    const rows = [this.#row()];
+    while (this.#words[this.#at] === "|") {
+      this.#at++;
+      rows.push(this.#row());
+    }
+    return rows;
+  }
+
+  #row(): Row {
+    const parts: SyntaxArgument[] = [];
+    let hasMore = false;
+    while (this.#at < this.#words.length && !["]", "|"].includes(this.#words[this.#at]!)) {
+      const word = this.#words[this.#at++]!;
+      if (word === MORE) hasMore = true;
+      else if (word === "[") this.#addBracket(parts);
+      else parts.push(argument(word));
+    }
+    return { parts, hasMore };
+  }
+
+  /** What is in brackets: something new, or more of what stands before them. */
+  #addBracket(parts: SyntaxArgument[]): void {
+    const rows = this.rows();
+    this.#at++;
+    const [first] = rows;
+    const count = first!.parts.length;
+    const before = parts.slice(-count);
+    const repeats = rows.length === 1 && first!.hasMore && before.length === count &&
+      before.every(({ name }, i) => name === first!.parts[i]!.name);
+    if (repeats) parts.splice(-count, count, { ...block(before), isMultiple: true });
+    else parts.push({ ...(rows.length === 1 ? joined(first!) : oneOf(rows)), isOptional: true });
+  }
+}
+
+/** A word that stands for itself or for what is said. */
+function argument(word: string): SyntaxArgument {
+  if (word.includes("|")) return oneOf(word.split("|").map((each) => ({ parts: [argument(each)], hasMore: false })));
+  if (TOKEN.test(word)) return { name: word.toLowerCase(), type: "pure-token", token: word };
+  if (KEYS.has(word)) return { name: word, type: "key" };
+  if (DOUBLES.has(word)) return { name: word, type: "double" };
+  if (INTEGERS.has(word)) return { name: word, type: "integer" };
+  return { name: word, type: word === "pattern" ? "pattern" : "string" };
+}
+
+/** A row's arguments, the last of which may come again if there is more. */
+function withMore({ parts, hasMore }: Row): readonly SyntaxArgument[] {
+  const last = parts.at(-1);
+  return hasMore && last !== undefined ? [...parts.slice(0, -1), { ...last, isMultiple: true }] : parts;
+}
+
+/** A row as one argument: what stands behind a token in front belongs to it. */
+function joined(row: Row): SyntaxArgument {
+  const parts = withMore(row);
+  const [first, ...others] = parts;
+  if (first?.type !== "pure-token" || others.length === 0) return block(parts);
+  // An argument that may be missing does not make its token so.
+  const behind = others.length === 1 && others[0]!.isOptional ? wrapped(others) : block(others);
+  return { ...behind, token: first.token };
+}
+
+function block(parts: readonly SyntaxArgument[]): SyntaxArgument {
+  return parts.length === 1 ? parts[0]! : wrapped(parts);
+}
+
+function wrapped(parts: readonly SyntaxArgument[]): SyntaxArgument {
+  return { name: nameOf(parts, "_"), type: "block", parts };
+}
+
+function oneOf(rows: readonly Row[]): SyntaxArgument {
+  const parts = rows.map((row) => joined({ ...row, parts: withName(row.parts) }));
+  return { name: nameOf(parts, "-or-"), type: "oneof", parts };
+}
+
+/** A choice's arguments, the first of which, if it is a word, is the choice's name. */
+function withName([first, ...others]: readonly SyntaxArgument[]): readonly SyntaxArgument[] {
+  if (first === undefined) return others;
+  const isName = NAME.test(first.name) && ["string", "integer"].includes(first.type) && first.token === undefined;
+  return [isName ? { name: first.name, type: "pure-token", token: first.name } : first, ...others];
+}
+
+function nameOf(parts: readonly SyntaxArgument[], between: string): string {
+  return parts.map(({ name }) => name).join(between);
+}

@@ -1,0 +1,166 @@
+/**
+ * The commands on when keys end. Every function exported here is the command of its name.
+ *
+ * A moment that has passed removes the key at once, as in Redis. Only the form of inmem's own, `ttl key seconds`, takes
+ * nothing but a time to come.
+ *
+ * @module
+ */
+
+import { ReplyError } from "../errors.ts";
+import { DEADLINE_MAX_MS } from "../limits.ts";
+import type { Store } from "../store/store.ts";
+import type { Reply } from "../wire/reply.ts";
+import type { Request } from "../wire/request.ts";
+import { deadlineAfter, findKey, invalidExpireTime, peekKey, roundedInteger } from "./argument.ts";
+import { wrongCount } from "./call.ts";
+import type { CommandContext } from "./context.ts";
+
+/** Redis keeps times in 64 bits, and refuses what they cannot hold. */
+const MOMENT_MIN_MS = -(2 ** 63);
+
+/** What the options of `expire` ask for, as bits. */
+const NX = 1;
+const XX = 2;
+const GT = 4;
+const LT = 8;
+
+/** `ttl key` and `ttl key seconds` */
+export function ttl(context: CommandContext, request: Request, reply: Reply): void {
+  if (request.count > 3) throw wrongCount(request);
+  if (request.count === 3) {
+    const deadlineMs = deadlineAfter(context, request, 2, 1000);
+    expireAt(context, request, reply, deadlineMs, 0);
+    return;
+  }
+  const leftMs = timeLeft(context, request);
+  reply.integer(leftMs < 0 ? leftMs : wholeSeconds(leftMs));
+}
+
+/** `pttl key` */
+export function pttl(context: CommandContext, request: Request, reply: Reply): void {
+  reply.integer(timeLeft(context, request));
+}
+
+/** `expiretime key` */
+export function expiretime(context: CommandContext, request: Request, reply: Reply): void {
+  const deadlineMs = moment(context, request);
+  reply.integer(deadlineMs < 0 ? deadlineMs : wholeSeconds(deadlineMs));
+}
+
+/** `pexpiretime key` */
+export function pexpiretime(context: CommandContext, request: Request, reply: Reply): void {
+  reply.integer(moment(context, request));
+}
+
+/** The milliseconds that the key in argument 1 has left; -1 when it has no deadline, -2 when it is absent. */
+function timeLeft(context: CommandContext, request: Request): number {
+  const deadlineMs = moment(context, request);
+  return deadlineMs < 0 ? deadlineMs : deadlineMs - context.store.nowMs;
+}
+
+/** When the key in argument 1 ends, in ms since 1970; -1 when it has no deadline, -2 when it is absent. */
+function moment(context: CommandContext, request: Request): number {
+  const entry = peekKey(context, request, 1);
+  if (entry === 0) return -2;
+  const deadlineMs = context.store.deadline(entry);
+  return deadlineMs === 0 ? -1 : deadlineMs;
+}
+
+function wholeSeconds(ms: number): number {
+  return Math.floor((ms + 500) / 1000);
+}
+
+/** `expire key seconds [NX | XX | GT | LT]` */
+export function expire(context: CommandContext, request: Request, reply: Reply): void {
+  expireAsAsked(context, request, reply, context.store.nowMs, 1000);
+}
+
+/** `pexpire key ms [NX | XX | GT | LT]` */
+export function pexpire(context: CommandContext, request: Request, reply: Reply): void {
+  expireAsAsked(context, request, reply, context.store.nowMs, 1);
+}
+
+/** `expireat key unix-seconds [NX | XX | GT | LT]` */
+export function expireat(context: CommandContext, request: Request, reply: Reply): void {
+  expireAsAsked(context, request, reply, 0, 1000);
+}
+
+/** `pexpireat key unix-ms [NX | XX | GT | LT]` */
+export function pexpireat(context: CommandContext, request: Request, reply: Reply): void {
+  expireAsAsked(context, request, reply, 0, 1);
+}
+
+/** Lets the key in argument 1 end `amount × unitMs` after `baseMs`, where the amount is argument 2. */
+function expireAsAsked(
+  context: CommandContext,
+  request: Request,
+  reply: Reply,
+  baseMs: number,
+  unitMs: number,
+): void {
+  const options = request.count === 3 ? 0 : readOptions(request);
+  const amountMs = roundedInteger(request, 2) * unitMs;
+  const deadlineMs = baseMs + amountMs;
+  if (amountMs < MOMENT_MIN_MS || deadlineMs > DEADLINE_MAX_MS) throw invalidExpireTime(request);
+  expireAt(context, request, reply, deadlineMs, options);
+}
+
+/** @throws {ReplyError} when an option is unknown, or two contradict each other */
+function readOptions(request: Request): number {
+  let options = 0;
+  for (let i = 3; i < request.count; i++) {
+    if (request.is(i, "nx")) options |= NX;
+    else if (request.is(i, "xx")) options |= XX;
+    else if (request.is(i, "gt")) options |= GT;
+    else if (request.is(i, "lt")) options |= LT;
+    else throw new ReplyError("ERR", `Unsupported option ${request.text(i)}`);
+  }
+  if ((options & NX) !== 0 && options !== NX) {
+    throw new ReplyError("ERR", "NX and XX, GT or LT options at the same time are not compatible");
+  }
+  if ((options & GT) !== 0 && (options & LT) !== 0) {
+    throw new ReplyError("ERR", "GT and LT options at the same time are not compatible");
+  }
+  return options;
+}
+
+/** Lets the key in argument 1 end at `deadlineMs` if `options` allow it, and answers whether it does. */
+function expireAt(
+  context: CommandContext,
+  request: Request,
+  reply: Reply,
+  deadlineMs: number,
+  options: number,
+): void {
+  const store = context.store;
+  const hasPassed = deadlineMs <= store.nowMs;
+  // Where the store is full, a key can be removed this way all the same.
+  if (!hasPassed) store.makeRoom(request.size, request.count);
+  const entry = findKey(context, request, 1);
+  if (entry === 0 || (options !== 0 && !allows(options, store, entry, deadlineMs))) {
+    reply.integer(0);
+    return;
+  }
+  if (hasPassed) store.remove(entry);
+  else store.setDeadline(entry, deadlineMs);
+  reply.integer(1);
+}
+
+function allows(options: number, store: Store, entry: number, deadlineMs: number): boolean {
+  const presentMs = store.deadline(entry);
+  const isEverlasting = presentMs === 0;
+  if ((options & NX) !== 0 && !isEverlasting) return false;
+  if ((options & XX) !== 0 && isEverlasting) return false;
+  if ((options & GT) !== 0 && (isEverlasting || deadlineMs <= presentMs)) return false;
+  return (options & LT) === 0 || isEverlasting || deadlineMs < presentMs;
+}
+
+/** `persist key` */
+export function persist(context: CommandContext, request: Request, reply: Reply): void {
+  const store = context.store;
+  const entry = findKey(context, request, 1);
+  const had = entry !== 0 && store.deadline(entry) !== 0;
+  if (had) store.setDeadline(entry, 0);
+  reply.integer(had ? 1 : 0);
+}

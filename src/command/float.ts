@@ -1,0 +1,111 @@
+/**
+ * The commands that add to numbers with a fraction. Every function exported here is the command of its name.
+ *
+ * They answer and store what Redis on x86-64 does, digit by digit: see long_double.ts.
+ *
+ * @module
+ */
+
+import { decodeText, encodeText } from "../bytes.ts";
+import { ReplyError } from "../errors.ts";
+import { EntryType } from "../store/store.ts";
+import type { Reply } from "../wire/reply.ts";
+import type { Request } from "../wire/request.ts";
+import { defaultDeadline, findTyped } from "./argument.ts";
+import type { CommandContext } from "./context.ts";
+import { checkField, findField } from "./hash_field.ts";
+import {
+  addLongDouble,
+  formatLongDouble,
+  INFINITE,
+  LONG_DOUBLE_TEXT_MAX_LENGTH,
+  parseLongDouble,
+} from "./long_double.ts";
+import type { LongDouble } from "./long_double.ts";
+
+const NOT_FLOAT = "value is not a valid float";
+const HASH_VALUE_NOT_FLOAT = "hash value is not a float";
+
+/** What is not there counts as this. */
+const ZERO: LongDouble = { isNegative: false, mantissa: 0n, exponent: 0 };
+
+/** `incrbyfloat key number` */
+export function incrbyfloat(context: CommandContext, request: Request, reply: Reply): void {
+  const store = context.store;
+  const entry = findTyped(context, request, 1, EntryType.String);
+  let number: LongDouble | typeof INFINITE = ZERO;
+  if (entry !== 0) {
+    const text = new Uint8Array(checkLength(store.stringLength(entry), NOT_FLOAT));
+    store.copyString(entry, 0, text, 0, text.length);
+    number = parse(text, NOT_FLOAT);
+  }
+  const sum = add(number, numberArgument(request, 2));
+  const deadlineMs = entry === 0 ? defaultDeadline(context) : store.deadline(entry);
+  store.setString(request.bytes, request.starts[1]!, request.lengths[1]!, entry, sum, 0, sum.length, deadlineMs);
+  reply.bytes(sum, 0, sum.length);
+}
+
+/** `hincrbyfloat key field number` */
+export function hincrbyfloat(context: CommandContext, request: Request, reply: Reply): void {
+  const { bytes, starts, lengths } = request;
+  checkField(request, 2);
+  const increment = numberArgument(request, 3);
+  if (increment === INFINITE) throw new ReplyError("ERR", "value is NaN or Infinity");
+  const store = context.store;
+  const entry = findTyped(context, request, 1, EntryType.Hash);
+  let number: LongDouble | typeof INFINITE = ZERO;
+  if (findField(store, request, entry, 2)) {
+    const text = new Uint8Array(checkLength(store.valueLength(), HASH_VALUE_NOT_FLOAT));
+    store.copyValue(text, 0);
+    number = parse(text, HASH_VALUE_NOT_FLOAT);
+  }
+  const sum = add(number, increment);
+  const changed = store.hashSet(
+    bytes,
+    starts[1]!,
+    lengths[1]!,
+    entry,
+    bytes,
+    starts[2]!,
+    lengths[2]!,
+    sum,
+    0,
+    sum.length,
+  );
+  if (entry === 0 && context.defaultTtlMs !== 0) store.setDeadline(changed, defaultDeadline(context));
+  reply.bytes(sum, 0, sum.length);
+}
+
+/**
+ * Argument `index` as a number.
+ *
+ * @throws {ReplyError} when it is none
+ */
+function numberArgument(request: Request, index: number): LongDouble | typeof INFINITE {
+  checkLength(request.lengths[index]!, NOT_FLOAT);
+  return parse(request.view(index), NOT_FLOAT);
+}
+
+/** @throws {ReplyError} when text of `length` bytes is no number */
+function checkLength(length: number, refusal: string): number {
+  if (length > LONG_DOUBLE_TEXT_MAX_LENGTH) throw new ReplyError("ERR", refusal);
+  return length;
+}
+
+/** @throws {ReplyError} when the text is no number */
+function parse(text: Uint8Array, refusal: string): LongDouble | typeof INFINITE {
+  const number = parseLongDouble(decodeText(text));
+  if (number === undefined) throw new ReplyError("ERR", refusal);
+  return number;
+}
+
+/**
+ * The sum as text.
+ *
+ * @throws {ReplyError} when it is no number
+ */
+function add(a: LongDouble | typeof INFINITE, b: LongDouble | typeof INFINITE): Uint8Array {
+  const sum = a === INFINITE || b === INFINITE ? INFINITE : addLongDouble(a, b);
+  if (sum === INFINITE) throw new ReplyError("ERR", "increment would produce NaN or Infinity");
+  return encodeText(formatLongDouble(sum));
+}

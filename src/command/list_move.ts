@@ -1,0 +1,20 @@
+/**
+ * The commands that move elements between lists. Every function exported here is the command of its name.
+ *
+ * @module
+ */
+
+import type { Reply } from "../wire/reply.ts";
+import type { Request } from "../wire/request.ts";
+import type { CommandContext } from "./context.ts";
+import { isHead, moveElement } from "./list_element.ts";
+
+/** `lmove source destination LEFT|RIGHT LEFT|RIGHT` */
+export function lmove(context: CommandContext, request: Request, reply: Reply): void {
+  if (!moveElement(context, request, reply, isHead(request, 3), isHead(request, 4))) reply.nil();
+}
+
+/** `rpoplpush source destination` */
+export function rpoplpush(context: CommandContext, request: Request, reply: Reply): void {
+  if (!moveElement(context, request, reply, false, true)) reply.nil();
+}

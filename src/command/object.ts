@@ -1,0 +1,199 @@
+/**
+ * `object` and `memory`: how values are kept, and what they take. Every function exported here is the command of its
+ * name.
+ *
+ * @module
+ */
+
+import { parseInteger64 } from "../bytes.ts";
+import { ReplyError } from "../errors.ts";
+import { EntryType } from "../store/store.ts";
+import type { Store } from "../store/store.ts";
+import type { Reply } from "../wire/reply.ts";
+import type { Request } from "../wire/request.ts";
+import { peekKey, roundedInteger, syntaxError } from "./argument.ts";
+import type { CommandContext } from "./context.ts";
+import { DECIMAL_MAX_BYTES } from "./decimal.ts";
+import { runSubcommand } from "./subcommands.ts";
+import type { Subcommands } from "./subcommands.ts";
+
+/** Strings up to this length Redis keeps beside their header. */
+const EMBEDDED_MAX_BYTES = 44;
+/** Elements or fields that `memory usage` looks at, unless SAMPLES says otherwise. */
+const SAMPLES_DEFAULT_COUNT = 5;
+
+const OBJECT_SUBCOMMANDS: Subcommands<CommandContext> = {
+  encoding: {
+    arity: 3,
+    run: encoding,
+    help: [
+      "ENCODING <key>",
+      "Return the kind of internal representation used in order to store the value",
+      "associated with a <key>.",
+    ],
+  },
+  freq: {
+    arity: 3,
+    run: frequency,
+    help: [
+      "FREQ <key>",
+      "Return the access frequency index of the <key>. The returned integer is",
+      "proportional to the logarithm of the recent access frequency of the key.",
+    ],
+  },
+  idletime: {
+    arity: 3,
+    run: idleTime,
+    help: [
+      "IDLETIME <key>",
+      "Return the idle time of the <key>, that is the approximated number of",
+      "seconds elapsed since the last access to the key.",
+    ],
+  },
+  refcount: {
+    arity: 3,
+    run: references,
+    help: ["REFCOUNT <key>", "Return the number of references of the value associated with the specified", "<key>."],
+  },
+};
+
+/** `object encoding key | freq key | idletime key | refcount key` */
+export function object(context: CommandContext, request: Request, reply: Reply): void | Promise<void> {
+  return runSubcommand(OBJECT_SUBCOMMANDS, context, request, reply);
+}
+
+/** In the words of Redis: small lists and hashes are packed, large ones are tables, and short strings embedded. */
+function encoding(context: CommandContext, request: Request, reply: Reply): void {
+  const entry = peekKey(context, request, 2);
+  if (entry === 0) reply.nil();
+  else reply.text(encodingOf(context.store, entry));
+}
+
+function encodingOf(store: Store, entry: number): string {
+  switch (store.type(entry)) {
+    case EntryType.List:
+      return "quicklist";
+    case EntryType.Hash:
+      return store.isPacked(entry) ? "listpack" : "hashtable";
+    default:
+      return stringEncoding(store, entry);
+  }
+}
+
+function stringEncoding(store: Store, entry: number): string {
+  const length = store.stringLength(entry);
+  if (length > EMBEDDED_MAX_BYTES) return "raw";
+  if (length > DECIMAL_MAX_BYTES) return "embstr";
+  const text = new Uint8Array(length);
+  store.copyString(entry, 0, text, 0, length);
+  return parseInteger64(text, 0, length) === undefined ? "embstr" : "int";
+}
+
+/** There is no policy here that counts accesses. */
+function frequency(context: CommandContext, request: Request, reply: Reply): void {
+  if (peekKey(context, request, 2) !== 0) {
+    throw new ReplyError(
+      "ERR",
+      "An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching " +
+        "between policies at runtime LRU and LFU data will take some time to adjust.",
+    );
+  }
+  reply.nil();
+}
+
+/** Keys are kept in the order of their use, and no times with them: every key is told to be in use. */
+function idleTime(context: CommandContext, request: Request, reply: Reply): void {
+  if (peekKey(context, request, 2) === 0) reply.nil();
+  else reply.integer(0);
+}
+
+/** No value is shared by keys. */
+function references(context: CommandContext, request: Request, reply: Reply): void {
+  if (peekKey(context, request, 2) === 0) reply.nil();
+  else reply.integer(1);
+}
+
+const MEMORY_SUBCOMMANDS: Subcommands<CommandContext> = {
+  doctor: { arity: 2, run: doctor, help: ["DOCTOR", "Return memory problems reports."] },
+  "malloc-stats": {
+    arity: 2,
+    run: allocatorStatistics,
+    help: ["MALLOC-STATS", "Return internal statistics report from the memory allocator."],
+  },
+  purge: {
+    arity: 2,
+    run: purge,
+    help: ["PURGE", "Attempt to purge dirty pages for reclamation by the allocator."],
+  },
+  stats: { arity: 2, run: statistics, help: ["STATS", "Return information about the memory usage of the server."] },
+  usage: {
+    arity: -3,
+    run: usage,
+    help: [
+      "USAGE <key> [SAMPLES <count>]",
+      "Return memory in bytes used by <key> and its value. Nested values are",
+      "sampled up to <count> times (default: 5, 0 means sample all).",
+    ],
+  },
+};
+
+/** `memory usage key [SAMPLES count] | stats | doctor | malloc-stats | purge` */
+export function memory(context: CommandContext, request: Request, reply: Reply): void | Promise<void> {
+  return runSubcommand(MEMORY_SUBCOMMANDS, context, request, reply);
+}
+
+function usage(context: CommandContext, request: Request, reply: Reply): void {
+  let samples = SAMPLES_DEFAULT_COUNT;
+  for (let i = 3; i < request.count; i += 2) {
+    if (!request.is(i, "samples") || i + 1 === request.count) throw syntaxError();
+    samples = roundedInteger(request, i + 1);
+    if (samples < 0) throw syntaxError();
+  }
+  const entry = peekKey(context, request, 2);
+  if (entry === 0) reply.nil();
+  else reply.integer(context.store.entryBytes(entry, samples));
+}
+
+/** What of Redis's figures there is here: all data lies in one arena, whose use is known to the byte. */
+function statistics({ store }: CommandContext, _request: Request, reply: Reply): void {
+  const { usedBytes, committedBytes, tableBytes, accountBytes, keys } = store.statistics;
+  const dataBytes = usedBytes - tableBytes;
+  const integers = {
+    "total.allocated": usedBytes,
+    "overhead.total": tableBytes + accountBytes,
+    "keys.count": keys,
+    "keys.bytes-per-key": keys === 0 ? 0 : Math.floor(usedBytes / keys),
+    "dataset.bytes": dataBytes,
+    "allocator.allocated": usedBytes,
+    "allocator.active": committedBytes,
+    "allocator-fragmentation.bytes": committedBytes - usedBytes,
+  };
+  const shares = {
+    "dataset.percentage": usedBytes === 0 ? 0 : dataBytes / usedBytes * 100,
+    "allocator-fragmentation.ratio": usedBytes === 0 ? 1 : committedBytes / usedBytes,
+  };
+  reply.map(Object.keys(integers).length + Object.keys(shares).length);
+  for (const [name, value] of Object.entries(integers)) {
+    reply.text(name);
+    reply.integer(value);
+  }
+  for (const [name, value] of Object.entries(shares)) {
+    reply.text(name);
+    reply.double(value);
+  }
+}
+
+function doctor(_context: CommandContext, _request: Request, reply: Reply): void {
+  reply.verbatim(
+    "Hi Sam, I can't find any memory issue in your instance. I can only account for what occurs on this base.\n",
+  );
+}
+
+function allocatorStatistics(_context: CommandContext, _request: Request, reply: Reply): void {
+  reply.text("Stats not supported for the current allocator");
+}
+
+/** Free pages are used again as they are: there is nothing to do. */
+function purge(_context: CommandContext, _request: Request, reply: Reply): void {
+  reply.ok();
+}

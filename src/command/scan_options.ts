@@ -1,0 +1,96 @@
+/**
+ * Cursors and options that `scan` and `hscan` have in common.
+ *
+ * @module
+ */
+
+import { formatInteger, INTEGER_TEXT_MAX_BYTES } from "../bytes.ts";
+import { ReplyError } from "../errors.ts";
+import { PATTERN_SIZE_MAX_BYTES, SCAN_COUNT_DEFAULT } from "../limits.ts";
+import { EntryType } from "../store/store.ts";
+import type { Reply } from "../wire/reply.ts";
+import type { Request } from "../wire/request.ts";
+import { roundedInteger, syntaxError } from "./argument.ts";
+import { Glob } from "./glob.ts";
+
+/** The largest cursor of the store; see `Store.scan`. */
+const CURSOR_MAX = 2 ** 32 - 1;
+/** Buckets that one walk looks into for each key it was asked for, so that a sparse table cannot hold it up. */
+export const SCAN_BUCKETS_PER_KEY = 10;
+/** Buckets that one walk may look into at any rate: those of the smallest table, so that a few keys take one call. */
+export const SCAN_BUCKETS_MIN_COUNT = 1024;
+
+const cursorText = new Uint8Array(INTEGER_TEXT_MAX_BYTES);
+
+/**
+ * Argument `index` as a cursor.
+ *
+ * @throws {ReplyError} when it is none
+ */
+export function scanCursor(request: Request, index: number): number {
+  const cursor = request.integer(index);
+  // Also refuses NaN.
+  if (!(cursor >= 0 && cursor <= CURSOR_MAX)) throw new ReplyError("ERR", "invalid cursor");
+  return cursor;
+}
+
+/** Answers a cursor, as text. */
+export function replyCursor(reply: Reply, cursor: number): void {
+  reply.bytes(cursorText, 0, formatInteger(cursor, cursorText, 0));
+}
+
+/** What the options say. */
+export interface ScanOptions {
+  /** How many to look at. */
+  readonly count: number;
+  /** What to match; nothing when all matches. */
+  readonly glob: Glob | undefined;
+  /** The only type that is wanted. */
+  readonly type: EntryType | undefined;
+}
+
+/**
+ * Reads the options from argument `from` on.
+ *
+ * @param hasType whether `TYPE` is one of them
+ * @throws {ReplyError} when they are wrong
+ */
+export function scanOptions(request: Request, from: number, hasType: boolean): ScanOptions {
+  let count = SCAN_COUNT_DEFAULT;
+  let glob: Glob | undefined;
+  let type: EntryType | undefined;
+  for (let i = from; i < request.count; i += 2) {
+    if (i + 1 === request.count) throw syntaxError();
+    if (request.is(i, "match")) {
+      glob = globArgument(request, i + 1);
+    } else if (request.is(i, "count")) {
+      count = roundedInteger(request, i + 1);
+      if (count < 1) throw syntaxError();
+    } else if (hasType && request.is(i, "type")) {
+      type = typeArgument(request, i + 1);
+    } else {
+      throw syntaxError();
+    }
+  }
+  return { count, glob, type };
+}
+
+/** The type named in argument `index`; `None`, which no key has, when there is no such type. */
+function typeArgument(request: Request, index: number): EntryType {
+  if (request.is(index, "string")) return EntryType.String;
+  if (request.is(index, "list")) return EntryType.List;
+  if (request.is(index, "hash")) return EntryType.Hash;
+  return EntryType.None;
+}
+
+/**
+ * The pattern in argument `index`; nothing when it matches everything.
+ *
+ * @throws {ReplyError} when it is too long
+ */
+export function globArgument(request: Request, index: number): Glob | undefined {
+  if (request.lengths[index]! > PATTERN_SIZE_MAX_BYTES) {
+    throw new ReplyError("ERR", `pattern exceeds ${PATTERN_SIZE_MAX_BYTES} bytes`);
+  }
+  return request.is(index, "*") ? undefined : new Glob(request.bytes, request.starts[index]!, request.lengths[index]!);
+}

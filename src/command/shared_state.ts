@@ -1,0 +1,44 @@
+/**
+ * What the connections of one server share, for commands that concern other connections.
+ *
+ * @module
+ */
+
+import { Channels } from "./channels.ts";
+import type { ClientState } from "./client_state.ts";
+import type { Configuration } from "./configuration.ts";
+import { Waiters } from "./waiters.ts";
+import { Watches } from "./watches.ts";
+
+/** All of it. One a server. */
+export class SharedState {
+  readonly waiters: Waiters = new Waiters();
+  readonly watches: Watches = new Watches();
+  readonly channels: Channels = new Channels();
+  /** The connections being served, by id. */
+  readonly clients: Map<number, ClientState> = new Map();
+  readonly configuration: Configuration;
+  #ids = 0;
+
+  constructor(configuration: Configuration = {}) {
+    this.configuration = configuration;
+  }
+
+  /** A number that no other connection had. */
+  nextId(): number {
+    return ++this.#ids;
+  }
+
+  /** Ends what a connection has begun: its transaction, its watches, all that it listens to. */
+  reset(client: ClientState): void {
+    client.transaction = undefined;
+    this.watches.forget(client);
+    this.channels.forget(client);
+  }
+
+  /** Takes a connection that has ended out of all lists. */
+  forget(client: ClientState): void {
+    this.clients.delete(client.id);
+    this.reset(client);
+  }
+}

@@ -1,0 +1,102 @@
+/**
+ * Transactions: `multi` begins to queue, `exec` runs what was queued, with nothing in between.
+ *
+ * ```text
+ * multi → OK   set a 1 → QUEUED   incr a → QUEUED   exec → [OK, 2]
+ * ```
+ *
+ * A request that cannot be queued (unknown, wrong count of arguments) spoils the transaction: `exec` refuses to run it.
+ * One that fails when it runs is answered with its error, and the others are run all the same.
+ *
+ * Every function exported here is the command of its name.
+ *
+ * @module
+ */
+
+import { ReplyError, StoreFullError } from "../errors.ts";
+import type { ReplyCode } from "../errors.ts";
+import type { Reply } from "../wire/reply.ts";
+import type { Request } from "../wire/request.ts";
+import type { CommandContext } from "./context.ts";
+import { Transaction } from "./queue.ts";
+import { type Command, runCommand } from "./run.ts";
+
+/** `multi` */
+export function multi({ client }: CommandContext, _request: Request, reply: Reply): void {
+  if (client.transaction !== undefined) throw new ReplyError("ERR", "MULTI calls can not be nested");
+  client.transaction = new Transaction();
+  reply.ok();
+}
+
+/** `discard` */
+export function discard(context: CommandContext, _request: Request, reply: Reply): void {
+  const { client, shared } = context;
+  if (client.transaction === undefined) throw new ReplyError("ERR", "DISCARD without MULTI");
+  client.transaction = undefined;
+  shared.watches.forget(client);
+  reply.ok();
+}
+
+/** `watch key [key …]` */
+export function watch(context: CommandContext, request: Request, reply: Reply): void {
+  const { client, shared, store } = context;
+  if (client.transaction !== undefined) throw new ReplyError("ERR", "WATCH inside MULTI is not allowed");
+  for (let i = 1; i < request.count; i++) {
+    shared.watches.add(client, store, request.bytes, request.starts[i]!, request.lengths[i]!);
+  }
+  reply.ok();
+}
+
+/** `unwatch` */
+export function unwatch({ client, shared }: CommandContext, _request: Request, reply: Reply): void {
+  // In a transaction it is queued, and its watches have ended when it runs.
+  shared.watches.forget(client);
+  reply.ok();
+}
+
+/** `exec` */
+export function exec(context: CommandContext, _request: Request, reply: Reply): void | Promise<void> {
+  const { client, shared: { watches, waiters }, store } = context;
+  const { transaction } = client;
+  if (transaction === undefined) throw new ReplyError("ERR", "EXEC without MULTI");
+  client.transaction = undefined;
+  const hasChanged = watches.hasChanged(client, store);
+  watches.forget(client);
+  if (transaction.isSpoilt) {
+    throw new ReplyError("EXECABORT", "Transaction discarded because of previous errors.");
+  }
+  if (hasChanged) {
+    reply.nilArray();
+    return;
+  }
+  const { commands, requests } = transaction;
+  client.executing = true;
+  waiters.hold();
+  try {
+    reply.array(commands.length);
+    for (let i = 0; i < commands.length; i++) {
+      reply.openItem();
+      runQueued(context, commands[i]!, requests[i]!, reply);
+      reply.closeItem();
+    }
+  } finally {
+    client.executing = false;
+    waiters.release();
+  }
+  // One of the commands may have been to end this connection, which is looked at after a wait.
+  if (client.closing) return Promise.resolve();
+}
+
+function runQueued(context: CommandContext, command: Command, request: Request, reply: Reply): void {
+  try {
+    // Nothing that can be queued waits: what could sees that a transaction is running.
+    runCommand(context, command, request, reply);
+  } catch (error) {
+    if (error instanceof ReplyError || error instanceof StoreFullError) {
+      reply.error(error.code as ReplyCode, error.message);
+    } else {
+      context.reportBug(error);
+      reply.error("ERR", "internal error");
+    }
+  }
+}

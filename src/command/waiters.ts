@@ -1,0 +1,157 @@
+/**
+ * Clients that wait for an element of a list, in the order they came.
+ *
+ * ```text
+ * queues    "jobs"  → A, C          A and C wait for jobs, B and C for mail: whoever is served leaves all its queues
+ *           "mail"  → B, C
+ * ```
+ *
+ * A command that has put elements into a list says so with {@linkcode Waiters.pushed}, as the last thing it does. Waiting
+ * clients are served at once then, the one that waits longest first, until the list has no more; while a transaction
+ * runs, once it has ended. Serving runs the command of the waiting client to completion, on its own reply.
+ *
+ * Keys are told apart as text of one character a byte.
+ *
+ * @module
+ */
+
+import type { ReplyError } from "../errors.ts";
+
+/** The bytes `[start, start + length)` as text of one character a byte, which tells any two keys apart. */
+export function binaryText(bytes: Uint8Array, start: number, length: number): string {
+  let text = "";
+  for (let i = start; i < start + length; i++) text += String.fromCharCode(bytes[i]!);
+  return text;
+}
+
+/** The bytes of a text that {@linkcode binaryText} made. */
+export function binaryBytes(text: string): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(text, (character) => character.charCodeAt(0));
+}
+
+/** How a wait is carried out and ended by those who do not wait. */
+export interface WaiterActions {
+  /** Does what is waited for, if it can be done with what `key` holds now, and answers whether it was. */
+  serve(key: string): boolean;
+  /** Answers what is answered when the time is up. */
+  expire(): void;
+  /** Answers an error. */
+  refuse(error: ReplyError): void;
+}
+
+/** One client's wait. */
+export class Waiter {
+  /** Resolves when the client was answered, whichever way. */
+  readonly done: Promise<void>;
+  readonly keys: readonly string[];
+  readonly #actions: WaiterActions;
+  readonly #waiters: Waiters;
+  readonly #timer: ReturnType<typeof setTimeout> | undefined;
+  #resolve: () => void;
+
+  /** Use {@linkcode Waiters.wait}. */
+  constructor(waiters: Waiters, keys: readonly string[], timeoutMs: number, actions: WaiterActions) {
+    this.#waiters = waiters;
+    this.keys = keys;
+    this.#actions = actions;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.done = promise;
+    this.#resolve = resolve;
+    if (timeoutMs > 0) this.#timer = setTimeout(() => this.expire(), timeoutMs);
+  }
+
+  /** Tries to serve the client with what `key` holds. */
+  serve(key: string): boolean {
+    if (!this.#actions.serve(key)) return false;
+    this.#end();
+    return true;
+  }
+
+  /** Ends the wait as if its time was up. */
+  expire(): void {
+    if (!this.#waiters.leave(this)) return;
+    this.#actions.expire();
+    this.#end();
+  }
+
+  /** Ends the wait with an error. */
+  refuse(error: ReplyError): void {
+    if (!this.#waiters.leave(this)) return;
+    this.#actions.refuse(error);
+    this.#end();
+  }
+
+  #end(): void {
+    clearTimeout(this.#timer);
+    this.#resolve();
+  }
+}
+
+/** All that wait at one server. */
+export class Waiters {
+  /** How many wait: 0 nearly always, and then nobody needs to say anything. */
+  count = 0;
+  readonly #queues = new Map<string, Set<Waiter>>();
+  /** Keys that were pushed to and not served since. */
+  #ready = new Set<string>();
+  #isHeld = false;
+
+  /**
+   * Waits for one of `keys`.
+   *
+   * @param timeoutMs 0: for ever
+   */
+  wait(keys: readonly string[], timeoutMs: number, actions: WaiterActions): Waiter {
+    const waiter = new Waiter(this, [...new Set(keys)], timeoutMs, actions);
+    for (const key of waiter.keys) {
+      let queue = this.#queues.get(key);
+      if (queue === undefined) this.#queues.set(key, queue = new Set());
+      queue.add(waiter);
+    }
+    this.count++;
+    return waiter;
+  }
+
+  /** Takes a waiter out of its queues; whether it was still in them. */
+  leave(waiter: Waiter): boolean {
+    let was = false;
+    for (const key of waiter.keys) {
+      const queue = this.#queues.get(key);
+      if (queue === undefined || !queue.delete(waiter)) continue;
+      was = true;
+      if (queue.size === 0) this.#queues.delete(key);
+    }
+    if (was) this.count--;
+    return was;
+  }
+
+  /**
+   * Says that the key `bytes[start, start + length)` holds a list which has got elements. May change any list, so it is
+   * the last thing that a command does.
+   */
+  pushed(bytes: Uint8Array, start: number, length: number): void {
+    const key = binaryText(bytes, start, length);
+    if (!this.#queues.has(key)) return;
+    this.#ready.add(key);
+    if (!this.#isHeld) this.release();
+  }
+
+  /** Serves nobody until {@linkcode release}. */
+  hold(): void {
+    this.#isHeld = true;
+  }
+
+  /** Serves all that can be. */
+  release(): void {
+    // Serving may itself push, to a key that is served in a later round.
+    this.#isHeld = true;
+    for (const key of this.#ready) {
+      this.#ready.delete(key);
+      for (const waiter of this.#queues.get(key) ?? []) {
+        if (!waiter.serve(key)) break;
+        this.leave(waiter);
+      }
+    }
+    this.#isHeld = false;
+  }
+}

@@ -1,0 +1,54 @@
+/**
+ * What `config` tells of a server, and lets one change: the eviction policy. All else is fixed at the start by an option.
+ *
+ * @module
+ */
+
+import type { Configuration, Parameter } from "../command/configuration.ts";
+import { VALUE_SIZE_MAX_BYTES } from "../limits.ts";
+import type { Store } from "../store/store.ts";
+
+/** What it tells of. */
+export interface ConfigurationFacts {
+  readonly settings: {
+    readonly hostname: string;
+    readonly certificate?: unknown;
+    readonly dataPath?: string | undefined;
+    readonly maxClients: number;
+    readonly password?: string | undefined;
+  };
+  readonly store: Store;
+  readonly port: number;
+}
+
+/** The parameters of a server. */
+export function serverConfiguration({ settings, store, port }: ConfigurationFacts): Configuration {
+  const fixed = (value: string | number): Parameter => ({ get: () => String(value) });
+  const isTls = settings.certificate !== undefined;
+  return {
+    bind: fixed(settings.hostname),
+    port: fixed(isTls ? 0 : port),
+    "tls-port": fixed(isTls ? port : 0),
+    maxclients: fixed(settings.maxClients),
+    maxmemory: fixed(store.statistics.limitBytes),
+    "maxmemory-policy": {
+      get: () => store.evicts ? "allkeys-lru" : "noeviction",
+      set: (value) => {
+        if (value !== "allkeys-lru" && value !== "noeviction") {
+          return "argument must be one of the following: allkeys-lru, noeviction";
+        }
+        store.evicts = value === "allkeys-lru";
+        return undefined;
+      },
+    },
+    "proto-max-bulk-len": fixed(VALUE_SIZE_MAX_BYTES),
+    databases: fixed(1),
+    timeout: fixed(0),
+    appendonly: fixed("no"),
+    save: fixed(settings.dataPath === undefined ? "" : "300 1"),
+    dir: fixed(settings.dataPath ?? ""),
+    "lazyfree-lazy-eviction": fixed("yes"),
+    "lazyfree-lazy-expire": fixed("yes"),
+    "lazyfree-lazy-user-del": fixed("yes"),
+  };
+}

@@ -1,0 +1,135 @@
+/**
+ * Copies of entries, whatever they hold, under another key.
+ *
+ * A copy is made block by block, since the blocks of a value name each other: what a block holds is copied as bytes, and
+ * the names are those of the new blocks. Leaves of a list get the size of what they hold. Fields of a large hash are found
+ * by its id, so those of the copy, which has another one, are entered into the table anew.
+ *
+ * Nothing is evicted or moved meanwhile: room for everything was made before (`Store.makeRoomForCopy`).
+ *
+ * @module
+ */
+
+import {
+  bodyWord,
+  FLAG_DEADLINE,
+  HEADER_BYTES,
+  keyLengthOf,
+  KIND_FIELD,
+  KIND_HASH_PACKED,
+  KIND_LIST,
+  KIND_LIST_PACKED,
+  KIND_STRING_BLOB,
+  kindOf,
+} from "./block.ts";
+import { copyBytes } from "../bytes.ts";
+import type { Entries } from "./entries.ts";
+import type { Hashes } from "./hash.ts";
+import { DIRECTORY_META, LEAF_META, type ListParts, PART_HEADER_BYTES } from "./list_parts.ts";
+import { outsidePiece, setOutsidePiece } from "./packed.ts";
+
+/** Copies entries of one arena. */
+export class Copier {
+  readonly #entries: Entries;
+  readonly #parts: ListParts;
+  readonly #hashes: Hashes;
+  readonly #words: Uint32Array;
+  readonly #bytes: Uint8Array;
+
+  constructor(entries: Entries, parts: ListParts, hashes: Hashes) {
+    this.#entries = entries;
+    this.#parts = parts;
+    this.#hashes = hashes;
+    this.#words = entries.words;
+    this.#bytes = entries.bytes;
+  }
+
+  /** Copies an entry with its deadline to an absent key. Answers the copy's entry. */
+  copy(entry: number, key: Uint8Array, start: number, length: number): number {
+    const meta = this.#words[entry * 2 + 3]!;
+    const deadlineMs = meta & FLAG_DEADLINE ? this.#entries.deadlines.of(entry) : 0;
+    const kind = kindOf(meta);
+    if (kind <= KIND_STRING_BLOB) return this.#copyString(entry, key, start, length, deadlineMs);
+    const isPacked = kind === KIND_LIST_PACKED || kind === KIND_HASH_PACKED;
+    const inlineSize = isPacked ? this.#words[entry * 2 + 4]! : 0;
+    const made = this.#entries.create(kind, key, start, length, deadlineMs, inlineSize);
+    if (isPacked) this.#copyPacked(entry, made);
+    else if (kind === KIND_LIST) this.#copyList(entry, made);
+    else this.#copyHash(entry, made);
+    return made;
+  }
+
+  #copyString(entry: number, key: Uint8Array, start: number, length: number, deadlineMs: number): number {
+    const valueLength = this.#entries.valueLength(entry);
+    const kind = this.#entries.stringKind(deadlineMs !== 0, length, valueLength);
+    const inlineSize = kind === KIND_STRING_BLOB ? 0 : valueLength;
+    const made = this.#entries.create(kind, key, start, length, deadlineMs, inlineSize);
+    this.#entries.cloneValue(entry, made);
+    return made;
+  }
+
+  #copyPacked(from: number, to: number): void {
+    const words = this.#words;
+    const body = bodyWord(words[from * 2 + 3]!);
+    words[to * 2 + 4] = words[from * 2 + 4]!;
+    words[to * 2 + body] = words[from * 2 + body]!;
+    const [source, target] = [this.#entries.valueStart(from), this.#entries.valueStart(to)];
+    copyBytes(this.#bytes, source, this.#bytes, target, words[from * 2 + 4]!);
+  }
+
+  #copyList(from: number, to: number): void {
+    const words = this.#words;
+    const body = bodyWord(words[from * 2 + 3]!);
+    words[to * 2 + 4] = words[from * 2 + 4]!;
+    words[to * 2 + body] = words[to * 2 + body + 1] = 0;
+    for (let directory = words[from * 2 + body]!; directory !== from; directory = words[directory * 2]!) {
+      const items = this.#parts.items(directory);
+      const made = this.#entries.arena.allocate(PART_HEADER_BYTES + items * 8);
+      words[made * 2 + 2] = words[directory * 2 + 2]!;
+      words[made * 2 + 3] = DIRECTORY_META | items;
+      this.#entries.linkPart(to, made, false);
+      for (let item = 0; item < items; item++) {
+        words[made * 2 + 4 + item * 2] = this.#copyLeaf(this.#parts.leaf(directory, item), made);
+        words[made * 2 + 5 + item * 2] = this.#parts.count(directory, item);
+      }
+    }
+  }
+
+  /** Copies a leaf for another directory. */
+  #copyLeaf(leaf: number, directory: number): number {
+    const words = this.#words;
+    const bytes = this.#bytes;
+    const size = this.#parts.usedBytes(leaf);
+    const made = this.#entries.arena.allocate(PART_HEADER_BYTES + size);
+    words[made * 2] = directory;
+    words[made * 2 + 2] = words[leaf * 2 + 2]!;
+    words[made * 2 + 3] = LEAF_META;
+    this.#parts.setRun(made, 0, size);
+    const from = leaf * 8 + PART_HEADER_BYTES + (words[leaf * 2 + 1]! >>> 16);
+    copyBytes(bytes, from, bytes, made * 8 + PART_HEADER_BYTES, size);
+    this.#parts.eachOutside(made, (at) => {
+      setOutsidePiece(bytes, at, this.#entries.blobs.clone(outsidePiece(bytes, at), made));
+    });
+    return made;
+  }
+
+  #copyHash(from: number, to: number): void {
+    const words = this.#words;
+    const entries = this.#entries;
+    this.#hashes.beginLarge(to);
+    const body = bodyWord(words[from * 2 + 3]!);
+    const idLow = words[to * 2 + body + 2]!;
+    const idHigh = words[to * 2 + body + 3]!;
+    for (let field = words[from * 2 + body]!; field !== from; field = words[field * 2]!) {
+      const meta = words[field * 2 + 3]!;
+      const start = field * 8 + HEADER_BYTES[meta >>> 24]!;
+      const length = keyLengthOf(meta);
+      const hash = entries.hashField(this.#bytes, start, length, idLow, idHigh);
+      const inlineSize = kindOf(meta) === KIND_FIELD ? words[field * 2 + 4]! : 0;
+      const made = entries.createField(kindOf(meta), hash, idLow, idHigh, this.#bytes, start, length, inlineSize);
+      entries.cloneValue(field, made);
+      entries.linkPart(to, made, false);
+    }
+    words[to * 2 + 4] = words[from * 2 + 4]!;
+  }
+}

@@ -1,0 +1,485 @@
+/**
+ * Lists changed in their middle: inserting, and removing a range or all elements that are equal to one.
+ *
+ * ```text
+ * insert    leaf has room             a b c d   →  a b X c d
+ *           leaf is full              a b c d   →  a b X │ c d          split where the element goes
+ * remove    a b │ c d e │ f g h │ i   →  a │ h │ i                      leaves between go as a whole
+ * ```
+ *
+ * Either costs no more than reaching the place and moving a part of a leaf, and one item for each leaf that goes. Where
+ * many go, the directories at both ends of them are split, so that the directories between can be handed over to be freed
+ * later, in steps. Leaves and directories that are left with little join their neighbours, so that a list takes no more
+ * than some times what its elements do, whatever is removed from it. All that needs room can be left out, so that removing
+ * never fails in a full store.
+ *
+ * @module
+ */
+
+import { bodyWord, KIND_LIST_PACKED, kindOf } from "./block.ts";
+import type { Entries } from "./entries.ts";
+import type { Lists } from "./list.ts";
+import { type ListParts, PART_HEADER_BYTES } from "./list_parts.ts";
+import { nextPacked, OUTSIDE_BYTES, packedSize, writeOutside, writePacked } from "./packed.ts";
+import {
+  DIRECTORY_LEAVES_MAX_COUNT,
+  ELEMENT_INLINE_MAX_BYTES,
+  FREED_AT_ONCE_MAX_COUNT,
+  LEAF_INITIAL_BYTES,
+  PACKED_ELEMENT_MAX_BYTES,
+  PACKED_MAX_BYTES,
+} from "../limits.ts";
+
+/** Blocks that freeing leaves later needs: two directories to split, and the entry that they wait in. */
+const DETACHING_PAGES = 3;
+
+/** What changes lists of one arena in their middle. Methods answer the entry's reference from then on. */
+export class ListEditor {
+  readonly #entries: Entries;
+  readonly #lists: Lists;
+  readonly #parts: ListParts;
+  readonly #words: Uint32Array;
+  readonly #bytes: Uint8Array;
+
+  // What some methods answer beside their result: a place, elements that are left there, the end of a run.
+  #directory = 0;
+  #item = 0;
+  #left = 0;
+  #end = 0;
+
+  constructor(entries: Entries, lists: Lists, parts: ListParts) {
+    this.#entries = entries;
+    this.#lists = lists;
+    this.#parts = parts;
+    this.#words = entries.words;
+    this.#bytes = entries.bytes;
+  }
+
+  /** Inserts an element before the one at `index`, which is 0 to the list's length. */
+  insert(entry: number, index: number, source: Uint8Array, start: number, length: number): number {
+    const words = this.#words;
+    const lists = this.#lists;
+    if (index === 0 || index === lists.length(entry)) return lists.push(entry, index === 0, source, start, length);
+    const meta = words[entry * 2 + 3]!;
+    if (kindOf(meta) === KIND_LIST_PACKED) {
+      const used = words[entry * 2 + 4]!;
+      const size = packedSize(length);
+      if (length <= PACKED_ELEMENT_MAX_BYTES && used + size <= PACKED_MAX_BYTES) {
+        lists.seek(entry, index);
+        const offset = lists.at - this.#entries.valueStart(entry);
+        entry = this.#entries.reform(entry, meta >>> 24, used + size, used);
+        const begin = this.#entries.valueStart(entry);
+        this.#bytes.copyWithin(begin + offset + size, begin + offset, begin + used);
+        writePacked(this.#bytes, begin + offset, source, start, length);
+        words[entry * 2 + 4] = used + size;
+        words[entry * 2 + bodyWord(meta)]!++;
+        return entry;
+      }
+      entry = lists.enlarge(entry);
+    }
+    lists.seek(entry, index);
+    this.#insertLarge(entry, lists.directory, lists.item, lists.at, source, start, length);
+    return entry;
+  }
+
+  /** Inserts before the element at `at` in the leaf at `item`. */
+  #insertLarge(
+    entry: number,
+    directory: number,
+    item: number,
+    at: number,
+    source: Uint8Array,
+    start: number,
+    length: number,
+  ): void {
+    const words = this.#words;
+    const parts = this.#parts;
+    const size = length > ELEMENT_INLINE_MAX_BYTES ? OUTSIDE_BYTES : packedSize(length);
+    let leaf = parts.leaf(directory, item);
+    const offset = at - leaf * 8 - PART_HEADER_BYTES - (words[leaf * 2 + 1]! >>> 16);
+    if (offset > 0) {
+      const head = offset * 2 < parts.usedBytes(leaf);
+      leaf = parts.makeLeafRoom(directory, item, head, size);
+      if (leaf !== 0) {
+        this.#write(entry, directory, item, this.#openGap(leaf, head, offset, size), source, start, length);
+        return;
+      }
+      this.#makeItem(entry, directory, item + 1);
+      directory = this.#directory;
+      // The item is made behind one that is there: its directory is the same.
+      item = this.#item;
+      parts.splitLeaf(directory, item - 1, offset);
+    }
+    // From here on it goes between two leaves.
+    if (item > 0 && (leaf = parts.makeLeafRoom(directory, item - 1, false, size)) !== 0) {
+      this.#write(
+        entry,
+        directory,
+        item - 1,
+        this.#openGap(leaf, false, parts.usedBytes(leaf), size),
+        source,
+        start,
+        length,
+      );
+      return;
+    }
+    leaf = parts.makeLeafRoom(directory, item, true, size);
+    if (leaf === 0) {
+      this.#makeItem(entry, directory, item);
+      directory = this.#directory;
+      item = this.#item;
+      leaf = parts.addLeaf(directory, item, Math.max(size, LEAF_INITIAL_BYTES - PART_HEADER_BYTES), true);
+    }
+    this.#write(entry, directory, item, this.#openGap(leaf, true, 0, size), source, start, length);
+  }
+
+  /**
+   * Makes room for an item at `item`, in a directory that may be another one: `#directory` and `#item` say where. It stands
+   * behind an item that is there, unless `item` is 0.
+   */
+  #makeItem(entry: number, directory: number, item: number): void {
+    if (this.#parts.items(directory) === DIRECTORY_LEAVES_MAX_COUNT) {
+      const half = DIRECTORY_LEAVES_MAX_COUNT / 2;
+      const right = this.#parts.splitDirectory(entry, directory, half);
+      if (item > half) {
+        directory = right;
+        item -= half;
+      }
+    }
+    this.#directory = this.#parts.growDirectory(directory);
+    this.#item = item;
+  }
+
+  /** Moves the elements before (`head`) or behind `offset` by `size` bytes, which are free there. Answers where the gap is. */
+  #openGap(leaf: number, head: boolean, offset: number, size: number): number {
+    const run = this.#words[leaf * 2 + 1]!;
+    const begin = run >>> 16;
+    const end = run & 0xffff;
+    const base = leaf * 8 + PART_HEADER_BYTES;
+    if (head) {
+      this.#bytes.copyWithin(base + begin - size, base + begin, base + begin + offset);
+      this.#parts.setRun(leaf, begin - size, end);
+      return base + begin - size + offset;
+    }
+    this.#bytes.copyWithin(base + begin + offset + size, base + begin + offset, base + end);
+    this.#parts.setRun(leaf, begin, end + size);
+    return base + begin + offset;
+  }
+
+  /** Writes an element into the gap at `at`, and counts it. */
+  #write(
+    entry: number,
+    directory: number,
+    item: number,
+    at: number,
+    source: Uint8Array,
+    start: number,
+    length: number,
+  ): void {
+    const leaf = this.#parts.leaf(directory, item);
+    if (length > ELEMENT_INLINE_MAX_BYTES) {
+      writeOutside(this.#bytes, at, this.#entries.blobs.create(leaf, source, start, length), length);
+      this.#words[leaf * 2 + 2]!++;
+    } else {
+      writePacked(this.#bytes, at, source, start, length);
+    }
+    this.#parts.addCount(entry, directory, item, 1);
+  }
+
+  /** Removes elements `[index, index + count)`, which are there and not all. */
+  remove(entry: number, index: number, count: number): void {
+    this.#lists.seek(entry, index);
+    if (kindOf(this.#words[entry * 2 + 3]!) === KIND_LIST_PACKED) this.#removePacked(entry, this.#lists.at, count);
+    else this.#removeLarge(entry, this.#lists.directory, this.#lists.item, this.#lists.at, count);
+  }
+
+  #removePacked(entry: number, at: number, count: number): void {
+    const words = this.#words;
+    const end = this.#entries.valueStart(entry) + words[entry * 2 + 4]!;
+    let behind = at;
+    for (let i = 0; i < count; i++) behind = nextPacked(this.#bytes, behind);
+    this.#bytes.copyWithin(at, behind, end);
+    words[entry * 2 + 4]! -= behind - at;
+    words[entry * 2 + bodyWord(words[entry * 2 + 3]!)]! -= count;
+  }
+
+  #removeLarge(entry: number, directory: number, item: number, at: number, count: number): void {
+    const words = this.#words;
+    const parts = this.#parts;
+    const leaf = parts.leaf(directory, item);
+    if (at !== leaf * 8 + PART_HEADER_BYTES + (words[leaf * 2 + 1]! >>> 16)) {
+      count -= this.#cut(entry, directory, item, at, count);
+      item++;
+    }
+    const before = item > 0 ? directory : words[directory * 2 + 1]!;
+    if (count > 0) {
+      const leaves = this.#passLeaves(entry, directory, item, count);
+      const [lastDirectory, lastItem] = [this.#directory, this.#item];
+      // The rest of the range goes first, while its leaf is where it is.
+      if (this.#left > 0) {
+        const last = parts.leaf(lastDirectory, lastItem);
+        const begin = last * 8 + PART_HEADER_BYTES + (words[last * 2 + 1]! >>> 16);
+        this.#cut(entry, lastDirectory, lastItem, begin, this.#left);
+      }
+      if (leaves > 0) this.#removeLeaves(entry, directory, item, lastDirectory, lastItem);
+    }
+    if (before === entry) return;
+    if (item > 0) {
+      // What is left on either side of the range, and of the leaf that one of them may have been joined to.
+      parts.joinLeaves(before, item - 1);
+      parts.joinLeaves(before, item - 2);
+    }
+    parts.joinDirectories(entry, before);
+  }
+
+  /**
+   * Passes whole leaves of the next `count` elements: `#directory` and `#item` say where it came to, `#left` how many
+   * elements of that leaf are left.
+   *
+   * @returns how many leaves
+   */
+  #passLeaves(entry: number, directory: number, item: number, count: number): number {
+    const words = this.#words;
+    const parts = this.#parts;
+    let leaves = 0;
+    while (directory !== entry) {
+      const items = parts.items(directory);
+      if (item === 0 && words[directory * 2 + 2]! <= count) {
+        count -= words[directory * 2 + 2]!;
+        leaves += items;
+        item = items;
+      }
+      for (; item < items && parts.count(directory, item) <= count; item++, leaves++) {
+        count -= parts.count(directory, item);
+      }
+      if (item < items) break;
+      directory = words[directory * 2]!;
+      item = 0;
+    }
+    this.#directory = directory;
+    this.#item = item;
+    this.#left = count;
+    return leaves;
+  }
+
+  /**
+   * Removes elements of the leaf at `item`, from the one at `at` on: `count`, or as many as there are.
+   *
+   * @returns how many; never all of the leaf
+   */
+  #cut(entry: number, directory: number, item: number, at: number, count: number): number {
+    const words = this.#words;
+    const bytes = this.#bytes;
+    const leaf = this.#parts.leaf(directory, item);
+    const run = words[leaf * 2 + 1]!;
+    const base = leaf * 8 + PART_HEADER_BYTES;
+    const begin = base + (run >>> 16);
+    const end = base + (run & 0xffff);
+    let behind = at;
+    let removed = 0;
+    for (; removed < count && behind < end; removed++) {
+      this.#parts.freeOutside(leaf, behind);
+      behind = nextPacked(bytes, behind);
+    }
+    if (at - begin < end - behind) {
+      bytes.copyWithin(begin + behind - at, begin, at);
+      this.#parts.setRun(leaf, begin + behind - at - base, end - base);
+    } else {
+      bytes.copyWithin(at, behind, end);
+      this.#parts.setRun(leaf, begin - base, end - (behind - at) - base);
+    }
+    this.#parts.addCount(entry, directory, item, -removed);
+    return removed;
+  }
+
+  /** Removes the leaves from one item up to another one, which may be behind the last: item 0 of the entry. */
+  #removeLeaves(entry: number, directory: number, item: number, lastDirectory: number, lastItem: number): void {
+    const words = this.#words;
+    const parts = this.#parts;
+    if (this.#isMuch(directory, item, lastDirectory, lastItem) && this.#entries.arena.freePages >= DETACHING_PAGES) {
+      this.#detachLeaves(entry, directory, item, lastDirectory, lastItem);
+      return;
+    }
+    while (directory !== lastDirectory) {
+      const next = words[directory * 2]!;
+      parts.removeLeaves(entry, directory, item, parts.items(directory));
+      directory = next;
+      item = 0;
+    }
+    if (item < lastItem) parts.removeLeaves(entry, directory, item, lastItem);
+  }
+
+  /** Whether freeing these leaves takes so many steps that it is better done later. */
+  #isMuch(directory: number, item: number, lastDirectory: number, lastItem: number): boolean {
+    let steps = 0;
+    while (directory !== lastDirectory || item < lastItem) {
+      if (item === this.#parts.items(directory)) {
+        directory = this.#words[directory * 2]!;
+        item = 0;
+        continue;
+      }
+      steps += 1 + this.#words[this.#parts.leaf(directory, item) * 2 + 2]!;
+      if (steps > FREED_AT_ONCE_MAX_COUNT) return true;
+      item++;
+    }
+    return false;
+  }
+
+  /** As `#removeLeaves`, with all of them in directories of their own that are freed later. */
+  #detachLeaves(entry: number, directory: number, item: number, lastDirectory: number, lastItem: number): void {
+    const words = this.#words;
+    const parts = this.#parts;
+    let first = directory;
+    if (item > 0) {
+      if (item < parts.items(directory)) {
+        first = parts.splitDirectory(entry, directory, item);
+        if (lastDirectory === directory) {
+          lastDirectory = first;
+          lastItem -= item;
+        }
+      } else {
+        first = words[directory * 2]!;
+      }
+    }
+    let behind = lastDirectory;
+    if (lastDirectory !== entry && lastItem > 0) behind = parts.splitDirectory(entry, lastDirectory, lastItem);
+    let count = 0;
+    let last = first;
+    for (let next = first; next !== behind; next = words[next * 2]!) {
+      count += words[next * 2 + 2]!;
+      last = next;
+    }
+    words[entry * 2 + 4]! -= count;
+    this.#entries.detachParts(entry, first, last, count);
+  }
+
+  /**
+   * Removes elements that are those bytes, `most` of them at most, from one end on.
+   *
+   * @returns how many
+   */
+  removeEqual(
+    entry: number,
+    fromTail: boolean,
+    most: number,
+    other: Uint8Array,
+    start: number,
+    length: number,
+  ): number {
+    const words = this.#words;
+    const meta = words[entry * 2 + 3]!;
+    const body = entry * 2 + bodyWord(meta);
+    if (kindOf(meta) === KIND_LIST_PACKED) {
+      const begin = this.#entries.valueStart(entry);
+      const end = begin + words[entry * 2 + 4]!;
+      const removed = this.#filter(0, begin, end, fromTail, most, other, start, length);
+      words[body]! -= removed;
+      words[entry * 2 + 4] = this.#end - begin;
+      return removed;
+    }
+    const before = words[entry * 2 + 4]!;
+    for (let directory = words[body + (fromTail ? 1 : 0)]!; directory !== entry && most > 0;) {
+      const beyond = words[directory * 2 + (fromTail ? 1 : 0)]!;
+      most -= this.#filterDirectory(entry, directory, fromTail, most, other, start, length);
+      directory = beyond;
+    }
+    return before - words[entry * 2 + 4]!;
+  }
+
+  /** Removes elements of one directory that are those bytes. Answers how many. */
+  #filterDirectory(
+    entry: number,
+    directory: number,
+    fromTail: boolean,
+    most: number,
+    other: Uint8Array,
+    start: number,
+    length: number,
+  ): number {
+    const words = this.#words;
+    const parts = this.#parts;
+    const items = parts.items(directory);
+    const before = words[directory * 2 + 1]!;
+    let removedInAll = 0;
+    // Items fewer than at the beginning: emptied, or joined.
+    let gone = 0;
+    for (let passed = 0; passed < items && removedInAll < most; passed++) {
+      const item = fromTail ? items - 1 - passed : passed - gone;
+      const leaf = parts.leaf(directory, item);
+      const run = words[leaf * 2 + 1]!;
+      const base = leaf * 8 + PART_HEADER_BYTES;
+      const left = most - removedInAll;
+      const removed = this.#filter(
+        leaf,
+        base + (run >>> 16),
+        base + (run & 0xffff),
+        fromTail,
+        left,
+        other,
+        start,
+        length,
+      );
+      if (removed === 0) continue;
+      removedInAll += removed;
+      parts.setRun(leaf, run >>> 16, this.#end - base);
+      parts.addCount(entry, directory, item, -removed);
+      if (parts.count(directory, item) === 0) {
+        if (!parts.removeLeaves(entry, directory, item, item + 1)) return removedInAll;
+        gone++;
+      } else if (parts.joinLeaves(directory, fromTail ? item : item - 1)) {
+        gone++;
+      }
+    }
+    // Only with the one that was walked through before: the walk goes on at the other.
+    const seam = fromTail ? directory : before;
+    if (removedInAll > 0 && seam !== entry) parts.joinDirectories(entry, seam);
+    return removedInAll;
+  }
+
+  /**
+   * Closes up the run `[begin, end)` over the elements that are those bytes: the first or last `most` of them. It ends at
+   * `#end` then.
+   *
+   * @param leaf whose run it is; 0: a packed list's
+   * @returns how many there were
+   */
+  #filter(
+    leaf: number,
+    begin: number,
+    end: number,
+    fromTail: boolean,
+    most: number,
+    other: Uint8Array,
+    start: number,
+    length: number,
+  ): number {
+    const bytes = this.#bytes;
+    const lists = this.#lists;
+    this.#end = end;
+    let matches = 0;
+    for (let at = begin; at < end; at = nextPacked(bytes, at)) {
+      if (lists.isElement(at, other, start, length)) matches++;
+    }
+    const removed = Math.min(matches, most);
+    if (removed === 0) return 0;
+    let toPass = fromTail ? matches - removed : 0;
+    let toRemove = removed;
+    let to = begin;
+    // The elements from here on stay, as far as is known.
+    let from = begin;
+    for (let at = begin; at < end && toRemove > 0;) {
+      const behind = nextPacked(bytes, at);
+      if (lists.isElement(at, other, start, length) && toPass-- <= 0) {
+        bytes.copyWithin(to, from, at);
+        to += at - from;
+        if (leaf !== 0) this.#parts.freeOutside(leaf, at);
+        from = behind;
+        toRemove--;
+      }
+      at = behind;
+    }
+    bytes.copyWithin(to, from, end);
+    this.#end = to + end - from;
+    return removed;
+  }
+}

@@ -1,0 +1,162 @@
+import { assertEquals } from "@std/assert";
+import { TRANSACTION_MAX_BYTES, VALUE_SIZE_MAX_BYTES } from "../../src/limits.ts";
+import { testCommands } from "../support/test_commands.ts";
+
+const WRONG_TYPE = "Operation against a key holding the wrong kind of value";
+const ABORTED = "EXECABORT Transaction discarded because of previous errors.";
+
+testCommands("multi queues, exec runs all and answers each reply", (makeClient) => {
+  const client = makeClient();
+  assertEquals(client.text("multi"), "OK");
+  assertEquals(client.text("set", "a", "1"), "QUEUED");
+  assertEquals(client.text("incr", "a"), "QUEUED");
+  assertEquals(client.text("get", "absent"), "QUEUED");
+  assertEquals(client.store.size, 0);
+  assertEquals(client.text("exec"), [[0, "OK"], [0, 2], [0, null]]);
+  assertEquals(client.text("get", "a"), "2");
+  assertEquals(client.text("multi"), "OK");
+  assertEquals(client.text("exec"), []);
+});
+
+testCommands("exec answers an error among the others, and runs what follows", (makeClient) => {
+  const client = makeClient();
+  client.call("set", "a", "text");
+  client.call("multi");
+  client.call("lpush", "a", "x");
+  client.call("incr", "a");
+  client.call("append", "a", "!");
+  assertEquals(client.text("exec"), [
+    [1, "WRONGTYPE", WRONG_TYPE],
+    [1, "ERR", "value is not an integer or out of range"],
+    [0, 5],
+  ]);
+});
+
+testCommands("a request that cannot be queued spoils the transaction", (makeClient) => {
+  for (const bad of [["nothing"], ["get"], ["set", "a", new Uint8Array(VALUE_SIZE_MAX_BYTES + 1)]]) {
+    const client = makeClient();
+    client.call("multi");
+    client.call("set", "a", "1");
+    client.refusal(...bad);
+    assertEquals(client.refusal("exec"), ABORTED);
+    assertEquals(client.text("get", "a"), null);
+    assertEquals(client.refusal("exec"), "ERR EXEC without MULTI");
+  }
+});
+
+testCommands("what is never queued and fails does not spoil the transaction", (makeClient) => {
+  const client = makeClient();
+  assertEquals(client.refusal("discard"), "ERR DISCARD without MULTI");
+  client.call("multi");
+  assertEquals(client.refusal("multi"), "ERR MULTI calls can not be nested");
+  assertEquals(client.refusal("watch", "a"), "ERR WATCH inside MULTI is not allowed");
+  client.call("set", "a", "1");
+  assertEquals(client.text("exec"), [[0, "OK"]]);
+});
+
+testCommands("discard forgets what was queued", (makeClient) => {
+  const client = makeClient();
+  client.call("multi");
+  client.call("set", "a", "1");
+  assertEquals(client.text("discard"), "OK");
+  assertEquals(client.text("get", "a"), null);
+});
+
+testCommands("a transaction is bounded", (makeClient) => {
+  const client = makeClient();
+  client.call("multi");
+  const value = new Uint8Array(VALUE_SIZE_MAX_BYTES - 1024);
+  client.call("set", "a", value);
+  client.call("set", "a", value);
+  assertEquals(client.refusal("set", "a", value), `ERR transaction exceeds ${TRANSACTION_MAX_BYTES} bytes`);
+  assertEquals(client.refusal("exec"), ABORTED);
+});
+
+testCommands("exec runs nothing when a watched key was changed by another client", (makeClient) => {
+  const client = makeClient();
+  const other = makeClient({ store: client.store, shared: client.shared });
+  const changes: (() => void)[] = [
+    () => other.call("set", "a", "2"),
+    () => other.call("remove", "a"),
+    () => other.call("expire", "a", "100"),
+    () => other.call("mset", "x", "1", "a", "3"),
+    () => other.call("flush"),
+    () => {
+      other.call("multi");
+      other.call("append", "a", "x");
+      other.call("exec");
+    },
+    () => client.call("set", "a", "4"),
+  ];
+  for (const change of changes) {
+    client.call("set", "a", "1");
+    assertEquals(client.text("watch", "a", "b", "a"), "OK");
+    change();
+    client.call("multi");
+    client.call("set", "c", "ran");
+    assertEquals(client.text("exec"), null, String(change));
+    assertEquals(client.text("get", "c"), null);
+    assertEquals(client.shared.watches.count, 0);
+  }
+});
+
+testCommands("exec runs when watched keys were only read, or others changed", (makeClient) => {
+  const client = makeClient();
+  const other = makeClient({ store: client.store, shared: client.shared });
+  client.call("watch", "a", "b");
+  other.call("get", "a");
+  other.call("remove", "a");
+  other.call("set", "c", "1");
+  client.call("multi");
+  client.call("set", "a", "1");
+  assertEquals(client.text("exec"), [[0, "OK"]]);
+  // Its own transaction has ended the watch.
+  client.call("set", "a", "2");
+  client.call("multi");
+  assertEquals(client.text("exec"), []);
+});
+
+testCommands("a watched key that expires has changed", (makeClient) => {
+  const client = makeClient();
+  client.call("set", "a", "1", "PX", "100");
+  client.call("watch", "a");
+  client.nowMs += 100;
+  client.call("multi");
+  assertEquals(client.text("exec"), null);
+});
+
+testCommands("unwatch and discard end a watch", (makeClient) => {
+  const client = makeClient();
+  for (const end of [["unwatch"], ["multi", "discard"]]) {
+    client.call("watch", "a");
+    client.call("set", "a", "1");
+    for (const command of end) client.call(command);
+    client.call("multi");
+    assertEquals(client.text("exec"), []);
+  }
+});
+
+testCommands("nothing waits in a transaction", (makeClient) => {
+  const client = makeClient();
+  client.call("multi");
+  client.call("blpop", "l", "0");
+  client.call("keys", "*");
+  client.stepsASlice = 0;
+  assertEquals(client.text("exec"), [[0, null], [0, []]]);
+  client.call("multi");
+  assertEquals(client.refusal("save"), "ERR Command not allowed inside a transaction");
+  assertEquals(client.refusal("exec"), ABORTED);
+});
+
+testCommands("a waiting client is served when the transaction has ended", async (makeClient) => {
+  const client = makeClient();
+  const other = makeClient({ store: client.store, shared: client.shared });
+  const waiting = other.wait("blpop", "l", "0");
+  await Promise.resolve();
+  client.call("multi");
+  client.call("rpush", "l", "a");
+  client.call("lpop", "l");
+  client.call("rpush", "l", "b");
+  assertEquals(client.text("exec"), [[0, 1], [0, "a"], [0, 1]]);
+  assertEquals(await waiting, [new TextEncoder().encode("l"), new TextEncoder().encode("b")]);
+});

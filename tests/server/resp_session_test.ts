@@ -1,0 +1,243 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { SharedState } from "../../src/command/shared_state.ts";
+import { Session, type SessionHost } from "../../src/server/session.ts";
+import { Slices } from "../../src/server/slices.ts";
+import type { Store } from "../../src/store/store.ts";
+import { makeStore } from "../support/memory_client.ts";
+import { RawClient } from "../support/raw_client.ts";
+
+/** A server without a listener. */
+class Host implements SessionHost {
+  readonly store: Store = makeStore();
+  readonly defaultTtlMs = 0;
+  readonly slices = new Slices();
+  readonly shared = new SharedState();
+  readonly bugs: unknown[] = [];
+  commands = 0;
+  constructor(readonly passwordRequired: boolean) {}
+  authenticate(_user: string, password: string): boolean {
+    return password === "secret";
+  }
+  info(): string {
+    return "";
+  }
+  save(): Promise<void> {
+    return Promise.resolve();
+  }
+  resetStatistics(): void {}
+  reportBug(error: unknown): void {
+    this.bugs.push(error);
+  }
+  /** Waits until something is so. */
+  async until(condition: () => boolean): Promise<void> {
+    while (!condition()) await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+  /** Waits until so many clients wait for an element. */
+  waiting(count: number): Promise<void> {
+    return this.until(() => this.shared.waiters.count === count);
+  }
+}
+
+/** Runs a test with some connections to one server. */
+async function withClients(
+  count: number,
+  run: (clients: RawClient[], host: Host, sessions: Session[]) => Promise<void>,
+  passwordRequired = false,
+): Promise<void> {
+  const host = new Host(passwordRequired);
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const clients: RawClient[] = [];
+  const sessions: Session[] = [];
+  const running: Promise<void>[] = [];
+  try {
+    for (let i = 0; i < count; i++) {
+      const connecting = RawClient.connect(listener.addr);
+      const session = new Session(await listener.accept(), host);
+      sessions.push(session);
+      running.push(session.run());
+      clients.push(await connecting);
+    }
+    await run(clients, host, sessions);
+  } finally {
+    for (const client of clients) client.close();
+    await Promise.all(running);
+    listener.close();
+  }
+  assertEquals(host.bugs, []);
+  assertEquals([host.shared.clients.size, host.shared.waiters.count, host.shared.watches.count], [0, 0, 0]);
+  assertEquals([...host.shared.channels.names], []);
+}
+
+Deno.test("Session answers RESP, inline commands and a pipeline among them", () =>
+  withClients(1, async ([client]) => {
+    await client!.send(
+      "PING\r\n*3\r\n$3\r\nSET\r\n$1\r\na\r\n$2\r\n42\r\n\r\nget a\r\n*2\r\n$4\r\nincr\r\n$1\r\na\r\n",
+    );
+    await client!.expect("+PONG\r\n+OK\r\n$2\r\n42\r\n:43\r\n");
+    await client!.send("nothing 1 2\n");
+    await client!.expect("-ERR unknown command 'nothing', with args beginning with: '1' '2' \r\n");
+  }));
+
+Deno.test("Session answers all of 10,000 commands in one write", () =>
+  withClients(1, async ([client]) => {
+    const text = "*2\r\n$4\r\nINCR\r\n$1\r\nn\r\n".repeat(10_000);
+    const sending = client!.send(text);
+    await client!.expect(Array.from({ length: 10_000 }, (_, i) => `:${i + 1}\r\n`).join(""));
+    await sending;
+  }));
+
+Deno.test("Session speaks the version that hello chooses, in the middle of a batch too", () =>
+  withClients(1, async ([client], host) => {
+    await client!.send("get a\r\nhello 3\r\nget a\r\nreset\r\nget a\r\n");
+    await client!.expect(
+      "$-1\r\n%7\r\n$6\r\nserver\r\n$5\r\ninmem\r\n$7\r\nversion\r\n$6\r\n7.0.15\r\n$5\r\nproto\r\n:3\r\n",
+    );
+    await client!.expect("$2\r\nid\r\n:1\r\n$4\r\nmode\r\n$10\r\nstandalone\r\n$4\r\nrole\r\n$6\r\nmaster\r\n");
+    await client!.expect("$7\r\nmodules\r\n*0\r\n_\r\n+RESET\r\n$-1\r\n");
+    assertEquals(host.shared.clients.get(1)!.version, 2);
+  }));
+
+Deno.test("Session tells what is wrong with the protocol after all replies before it, then closes", () =>
+  withClients(1, async ([client]) => {
+    await client!.send("ping\r\n*1\r\n:4\r\nping\r\nping\r\n");
+    assertEquals(await client!.rest(), "+PONG\r\n-ERR Protocol error: expected '$', got ':'\r\n");
+  }));
+
+Deno.test("Session lets a stranger send little", () =>
+  withClients(2, async ([first, second]) => {
+    await first!.send(`*2\r\n$4\r\nauth\r\n$${20_000}\r\n`);
+    assertEquals(await first!.rest(), "-ERR Protocol error: unauthenticated bulk length\r\n");
+    await second!.send("*11\r\n");
+    assertEquals(await second!.rest(), "-ERR Protocol error: unauthenticated multibulk length\r\n");
+  }, true));
+
+Deno.test("Session authenticates by auth and by hello", () =>
+  withClients(2, async ([first, second]) => {
+    await first!.send("get a\r\nauth secret\r\nget a\r\n");
+    await first!.expect("-NOAUTH Authentication required.\r\n+OK\r\n$-1\r\n");
+    await second!.send("hello 3 auth default wrong\r\nhello 2 auth default secret\r\n");
+    await second!.expect("-WRONGPASS invalid username-password pair or user is disabled.\r\n*14\r\n");
+    await second!.send("quit\r\nping\r\n");
+    assertStringIncludes(await second!.rest(), "*0\r\n+OK\r\n");
+  }, true));
+
+Deno.test("Session takes a large value in many pieces", () =>
+  withClients(1, async ([client], host) => {
+    const size = 5_000_000;
+    const value = "x".repeat(size);
+    await client!.send(`*3\r\n$3\r\nset\r\n$1\r\na\r\n$${size}\r\n`);
+    for (let at = 0; at < size; at += 999_999) await client!.send(value.slice(at, at + 999_999));
+    await client!.send("\r\n");
+    await client!.expect("+OK\r\n");
+    await client!.send("strlen a\r\n");
+    await client!.expect(`:${size}\r\n`);
+    assertEquals(host.store.size, 1);
+  }));
+
+Deno.test("Session writes what was answered before it waits, and answers the rest afterwards", () =>
+  withClients(2, async ([waiter, pusher], host) => {
+    await waiter!.send("set a 1\r\nblpop l 0\r\nget a\r\n");
+    await waiter!.expect("+OK\r\n");
+    await host.waiting(1);
+    await pusher!.send("rpush l x y\r\nlrange l 0 -1\r\n");
+    await pusher!.expect(":2\r\n*1\r\n$1\r\ny\r\n");
+    await waiter!.expect("*2\r\n$1\r\nl\r\n$1\r\nx\r\n$1\r\n1\r\n");
+    await waiter!.send("blpop none 0.01\r\n");
+    await waiter!.expect("*-1\r\n");
+    await waiter!.send("brpoplpush none l 0.01\r\n");
+    await waiter!.expect("$-1\r\n");
+  }));
+
+Deno.test("Session stops waiting when its client leaves, and takes no element then", () =>
+  withClients(2, async ([waiter, pusher], host) => {
+    await waiter!.send("blpop l 0\r\n");
+    await host.waiting(1);
+    waiter!.close();
+    await host.waiting(0);
+    await pusher!.send("rpush l x\r\nlrange l 0 -1\r\n");
+    await pusher!.expect(":1\r\n*1\r\n$1\r\nx\r\n");
+  }));
+
+Deno.test("Session ends a wait when it is stopped, killed or unblocked", () =>
+  withClients(4, async ([stopped, killed, unblocked, other], host, sessions) => {
+    for (const client of [stopped, killed, unblocked]) await client!.send("blpop l 0\r\n");
+    await host.waiting(3);
+    await other!.send("client unblock 3 error\r\nclient kill id 2\r\n");
+    await other!.expect(":1\r\n:1\r\n");
+    await unblocked!.expect("-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n");
+    await killed!.readToEnd();
+    sessions[0]!.stop();
+    assertEquals(await stopped!.rest(), "-ERR the server is stopping\r\n");
+  }));
+
+Deno.test("Session ends when it kills itself, once that is answered", () =>
+  withClients(1, async ([client]) => {
+    await client!.send("multi\r\nclient kill id 1 skipme no\r\nping\r\nexec\r\nping\r\n");
+    assertEquals(await client!.rest(), "+OK\r\n+QUEUED\r\n+QUEUED\r\n*2\r\n:1\r\n+PONG\r\n");
+  }));
+
+Deno.test("Session brings messages to who waits for input, writes or waits for an element", () =>
+  withClients(3, async ([idle, busy, publisher], host) => {
+    await idle!.send("subscribe news other\r\n");
+    await idle!.expect("*3\r\n$9\r\nsubscribe\r\n$4\r\nnews\r\n:1\r\n*3\r\n$9\r\nsubscribe\r\n$5\r\nother\r\n:2\r\n");
+    await busy!.send("hello 3\r\npsubscribe n*\r\nblpop l 0\r\n");
+    await host.waiting(1);
+    await publisher!.send("publish news one\r\npublish news two\r\npublish nobody three\r\n");
+    await publisher!.expect(":2\r\n:2\r\n:1\r\n");
+    await idle!.expect(
+      "*3\r\n$7\r\nmessage\r\n$4\r\nnews\r\n$3\r\none\r\n*3\r\n$7\r\nmessage\r\n$4\r\nnews\r\n$3\r\ntwo\r\n",
+    );
+    await idle!.send("get a\r\nping\r\nunsubscribe\r\nget a\r\n");
+    await idle!.expect(
+      "-ERR Can't execute 'get': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context\r\n",
+    );
+    await idle!.expect("*2\r\n$4\r\npong\r\n$0\r\n\r\n*3\r\n$11\r\nunsubscribe\r\n$4\r\nnews\r\n:1\r\n");
+    await idle!.expect("*3\r\n$11\r\nunsubscribe\r\n$5\r\nother\r\n:0\r\n$-1\r\n");
+    await publisher!.send("rpush l x\r\n");
+    await publisher!.expect(":1\r\n");
+    const text = await (busy!.send("quit\r\n"), busy!.rest());
+    const message = (channel: string, word: string) => {
+      return `>4\r\n$8\r\npmessage\r\n$2\r\nn*\r\n$${channel.length}\r\n${channel}\r\n$${word.length}\r\n${word}\r\n`;
+    };
+    const messages = message("news", "one") + message("news", "two") + message("nobody", "three");
+    assert(
+      text.endsWith(`>3\r\n$10\r\npsubscribe\r\n$2\r\nn*\r\n:1\r\n${messages}*2\r\n$1\r\nl\r\n$1\r\nx\r\n+OK\r\n`),
+      text,
+    );
+  }));
+
+Deno.test("Session delivers to a client that publishes to itself behind its replies", () =>
+  withClients(1, async ([client]) => {
+    await client!.send("hello 3\r\nsubscribe c\r\npublish c x\r\nping\r\n");
+    const text = await (client!.send("quit\r\n"), client!.rest());
+    const message = ">3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$1\r\nx\r\n";
+    assertStringIncludes(text, ">3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n:1\r\n+PONG\r\n");
+    assertStringIncludes(text, message);
+  }));
+
+Deno.test("Session cuts off a listener that does not read", () =>
+  withClients(2, async ([listener, publisher], host) => {
+    await listener!.send("subscribe c\r\n");
+    await listener!.expect("*3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n");
+    const message = `*3\r\n$7\r\npublish\r\n$1\r\nc\r\n$1000000\r\n${"x".repeat(1_000_000)}\r\n`;
+    // The socket takes some megabytes, the server holds MESSAGES_MAX_BYTES.
+    for (let i = 0; i < 60 && host.shared.clients.size === 2; i++) {
+      await publisher!.send(message);
+      await publisher!.expect(i === 0 ? ":1\r\n" : host.shared.clients.size === 2 ? ":1\r\n" : ":");
+    }
+    await host.until(() => host.shared.clients.size === 1);
+  }));
+
+Deno.test("Session tells a client that is one too many in its own protocol", async () => {
+  const host = new Host(false);
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const connecting = RawClient.connect(listener.addr);
+  const session = new Session(await listener.accept(), host);
+  const rejecting = session.reject("max number of clients reached");
+  using client = await connecting;
+  await client.send("ping\r\n");
+  assertEquals(await client.rest(), "-ERR max number of clients reached\r\n");
+  client.close();
+  await rejecting;
+  listener.close();
+});
