@@ -38,9 +38,9 @@ const SHORT_MAX_COUNT = 1024;
 
 /** How large a request may be. */
 export interface RespLimits {
-  /** Most arguments, the command's name included. */
+  /** Most arguments, the command's name included. No less than 9: so many are not counted. */
   readonly argumentsMaxCount: number;
-  /** Longest argument. */
+  /** Longest argument. No less than 99, for the same reason. */
   readonly bulkMaxBytes: number;
   /** Longest request in all. */
   readonly requestMaxBytes: number;

@@ -102,6 +102,56 @@ Deno.test("NativeReply reserve() gives a place to write the bytes in", () => {
   );
 });
 
+Deno.test("NativeReply says what RESP has forms of its own for in those of its own", () => {
+  assertEquals(oracle((reply) => reply.nilArray()), [0, null]);
+  assertEquals(oracle((reply) => reply.double(0.1)), [0, encodeText("0.10000000000000001")]);
+  assertEquals(oracle((reply) => reply.verbatim("é")), [0, encodeText("é")]);
+  for (const kind of ["set", "push"] as const) {
+    const say = (reply: NativeReply) => {
+      reply[kind](2);
+      reply.nil();
+      reply.ok();
+    };
+    assertEquals(oracle(say), [0, [null, "OK"]]);
+  }
+  assertEquals(new NativeReply().isRich, true);
+});
+
+Deno.test("NativeReply openItem() and closeItem() make each item a reply of its own, which may be a refusal", () => {
+  const say = (reply: NativeReply) => {
+    reply.array(4);
+    reply.openItem();
+    reply.map(1);
+    reply.status("a");
+    reply.integer(1);
+    reply.closeItem();
+    reply.openItem();
+    reply.array(2);
+    reply.nil();
+    reply.error("WRONGTYPE", "no");
+    reply.closeItem();
+    reply.openItem();
+    reply.error("ERR", "neither");
+    // What refuses once more replaces the refusal.
+    reply.error("ERR", "nor");
+    reply.closeItem();
+    reply.openItem();
+    reply.openArray();
+    reply.ok();
+    reply.closeArray(1);
+    reply.closeItem();
+  };
+  const items = [[0, { a: 1 }], [1, "WRONGTYPE", "no"], [1, "ERR", "nor"], [0, ["OK"]]];
+  assertEquals(oracle(say), [0, items]);
+  assertEquals(
+    oracle((reply) => {
+      say(reply);
+      reply.error("ERR", "all");
+    }),
+    [1, "ERR", "all"],
+  );
+});
+
 Deno.test("NativeReply array() and map() nest", () => {
   const say = (reply: NativeReply) => {
     reply.array(3);
@@ -282,6 +332,17 @@ const FORMS: Record<string, (reply: NativeReply) => void> = {
     reply.openArray();
     for (let i = 0; i < 70; i++) reply.integer(i * 1000);
     reply.closeArray(70);
+  },
+  items: (reply) => {
+    reply.array(3);
+    for (let i = 0; i < 3; i++) {
+      reply.openItem();
+      reply.array(9);
+      for (let j = 0; j < 9; j++) reply.integer(i * 1000);
+      if (i === 0) reply.error("ERR", "item");
+      if (i === 1) reply.error("ERR", "x".repeat(100));
+      reply.closeItem();
+    }
   },
 };
 
