@@ -71,7 +71,7 @@ function moveWhenThere(
 ): void | Promise<void> {
   return waitFor(context, request, reply, 1, 1, timeoutIndex, {
     attempt: () => moveElement(context, request, reply, fromHead, toHead),
-    giveUp: () => reply.nil(),
+    giveUp: () => context.client.executing ? reply.nil() : reply.nilArray(),
   });
 }
 
@@ -122,11 +122,12 @@ function waitFor(
 
 /** Argument `index` as a time to wait in ms, from seconds with a fraction; 0 is for ever. */
 function timeoutArgument(request: Request, index: number): number {
-  const text = request.text(index);
-  const seconds = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : NaN;
-  if (!Number.isFinite(seconds)) throw new ReplyError("ERR", "timeout is not a float or out of range");
-  if (seconds < 0) throw new ReplyError("ERR", "timeout is negative");
-  const timeoutMs = Math.ceil(seconds * 1000);
+  const text = request.text(index).toLowerCase();
+  const isNumber = /^[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d+)?|inf(inity)?)$/.test(text);
+  if (!isNumber) throw new ReplyError("ERR", "timeout is not a float or out of range");
+  const timeoutMs = Math.ceil(Number(text.replace(/inf(inity)?/, "1e999")) * 1000);
+  // Beyond 64 bits it is negative in the eyes of Redis as well.
+  if (timeoutMs < 0 || timeoutMs >= 2 ** 63) throw new ReplyError("ERR", "timeout is negative");
   return timeoutMs > BLOCKING_TIMEOUT_MAX_MS ? 0 : timeoutMs;
 }
 

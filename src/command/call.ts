@@ -10,7 +10,7 @@
 import { decodeText } from "../bytes.ts";
 import { ReplyError } from "../errors.ts";
 import { KEY_SIZE_MAX_BYTES, VALUE_SIZE_MAX_BYTES } from "../limits.ts";
-import type { CommandSpecification } from "./specification.ts";
+import type { CommandSpecification, ProtocolVersion } from "./specification.ts";
 
 /** The places of a call's arguments in a buffer; argument 0 is the command's name. `Request` of the wire is such. */
 export interface Call {
@@ -65,6 +65,11 @@ export function checkSizes(specification: CommandSpecification, call: Call): voi
       throw new ReplyError("ERR", `value exceeds ${VALUE_SIZE_MAX_BYTES} bytes`);
     }
   }
+}
+
+/** Whether a stranger may run a command on a connection that speaks that version. */
+export function isOpen({ open }: CommandSpecification, version: ProtocolVersion): boolean {
+  return open === true || (open === "native" && version === 0);
 }
 
 /** Whether clients have to authenticate, and whether a user and a password are right. */

@@ -13,7 +13,8 @@ import type { Request } from "../wire/request.ts";
 import type { CommandContext } from "./context.ts";
 import { Glob } from "./glob.ts";
 import { binaryBytes, binaryText } from "./waiters.ts";
-import { unknownSubcommand } from "./subcommands.ts";
+import { runSubcommand } from "./subcommands.ts";
+import type { Subcommands } from "./subcommands.ts";
 
 /** Adds or takes away one channel or pattern. */
 type Change = (context: CommandContext, name: string) => void;
@@ -89,29 +90,52 @@ function bytesOf(name: string, reply: Reply): void {
 
 /** `publish channel message` */
 export function publish(context: CommandContext, request: Request, reply: Reply): void {
-  reply.integer(context.shared.channels.publish(request.view(1), request.view(2)));
+  reply.integer(context.shared.channels.publish(context.client, request.view(1), request.view(2)));
 }
 
+/** Those of `pubsub`. */
+export const PUBSUB_SUBCOMMANDS: Subcommands<CommandContext> = {
+  channels: {
+    arity: -2,
+    run: listChannels,
+    help: ["CHANNELS [<pattern>]", "Return the currently active channels matching a <pattern> (default: '*')."],
+  },
+  numpat: { arity: 2, run: countPatterns, help: ["NUMPAT", "Return number of subscriptions to patterns."] },
+  numsub: {
+    arity: -2,
+    run: countListeners,
+    help: ["NUMSUB [<channel> ...]", "Return the number of subscribers for the specified channels."],
+  },
+};
+
 /** `pubsub channels [pattern] | numsub [channel …] | numpat` */
-export function pubsub({ shared: { channels } }: CommandContext, request: Request, reply: Reply): void {
-  if (request.is(1, "channels") && request.count <= 3) {
-    const glob = request.count === 3 ? new Glob(request.view(2)) : undefined;
-    const names = [...channels.names].filter((name) => {
-      const bytes = binaryBytes(name);
-      return glob === undefined || glob.matches(bytes, 0, bytes.length);
-    });
-    reply.array(names.length);
-    for (const name of names) bytesOf(name, reply);
-  } else if (request.is(1, "numsub")) {
-    reply.array((request.count - 2) * 2);
-    for (let i = 2; i < request.count; i++) {
-      const { bytes, starts, lengths } = request;
-      reply.bytes(bytes, starts[i]!, lengths[i]!);
-      reply.integer(channels.count(binaryText(bytes, starts[i]!, lengths[i]!)));
-    }
-  } else if (request.is(1, "numpat") && request.count === 2) {
-    reply.integer(channels.patternCount);
-  } else {
-    throw unknownSubcommand(request);
+export function pubsub(context: CommandContext, request: Request, reply: Reply): void | Promise<void> {
+  return runSubcommand(PUBSUB_SUBCOMMANDS, context, request, reply);
+}
+
+function listChannels({ shared: { channels } }: CommandContext, request: Request, reply: Reply): void {
+  if (request.count > 3) {
+    const name = request.text(1);
+    throw new ReplyError("ERR", `unknown subcommand or wrong number of arguments for '${name}'. Try PUBSUB HELP.`);
   }
+  const glob = request.count === 3 ? new Glob(request.view(2)) : undefined;
+  const names = [...channels.names].filter((name) => {
+    const bytes = binaryBytes(name);
+    return glob === undefined || glob.matches(bytes, 0, bytes.length);
+  });
+  reply.array(names.length);
+  for (const name of names) bytesOf(name, reply);
+}
+
+function countListeners({ shared: { channels } }: CommandContext, request: Request, reply: Reply): void {
+  const { bytes, starts, lengths, count } = request;
+  reply.array((count - 2) * 2);
+  for (let i = 2; i < count; i++) {
+    reply.bytes(bytes, starts[i]!, lengths[i]!);
+    reply.integer(channels.count(binaryText(bytes, starts[i]!, lengths[i]!)));
+  }
+}
+
+function countPatterns({ shared: { channels } }: CommandContext, _request: Request, reply: Reply): void {
+  reply.integer(channels.patternCount);
 }

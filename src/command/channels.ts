@@ -87,17 +87,17 @@ export class Channels {
     for (const name of [...client.patterns]) this.unsubscribePattern(client, name);
   }
 
-  /** Sends a message to all who listen, and answers how many times that was. */
-  publish(channel: Uint8Array, message: Uint8Array): number {
+  /** Sends a message of `publisher` to all who listen, and answers how many times that was. */
+  publish(publisher: ClientState, channel: Uint8Array, message: Uint8Array): number {
     let count = 0;
     for (const client of this.#channels.get(binaryText(channel, 0, channel.length)) ?? []) {
-      client.connection.deliver(undefined, channel, message);
+      client.connection.deliver(undefined, channel, message, client === publisher);
       count++;
     }
     for (const { bytes, glob, listeners } of this.#patterns.values()) {
       if (!glob.matches(channel, 0, channel.length)) continue;
       for (const client of listeners) {
-        client.connection.deliver(bytes, channel, message);
+        client.connection.deliver(bytes, channel, message, client === publisher);
         count++;
       }
     }

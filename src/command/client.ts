@@ -15,7 +15,8 @@ import { notInteger, roundedInteger, syntaxError } from "./integer_argument.ts";
 import { runSubcommand } from "./subcommands.ts";
 import type { Subcommands } from "./subcommands.ts";
 
-const SUBCOMMANDS: Subcommands = {
+/** Those of the command. */
+export const CLIENT_SUBCOMMANDS: Subcommands = {
   getname: { arity: 2, run: getName, help: ["GETNAME", "Return the name of the current connection."] },
   getredir: { arity: 2, run: getRedirection, help: ["GETREDIR", "Return -1: there is no tracking of keys."] },
   id: { arity: 2, run: id, help: ["ID", "Return the ID of the current connection."] },
@@ -50,7 +51,7 @@ const SUBCOMMANDS: Subcommands = {
 
 /** `client id | getname | setname name | setinfo … | list … | info | kill … | unblock … | no-evict … | no-touch …` */
 export function client(context: ConnectionContext, request: Request, reply: Reply): void | Promise<void> {
-  return runSubcommand(SUBCOMMANDS, context, request, reply);
+  return runSubcommand(CLIENT_SUBCOMMANDS, context, request, reply);
 }
 
 /**
@@ -99,9 +100,11 @@ function noEvict(context: ConnectionContext, request: Request, reply: Reply): vo
   reply.ok();
 }
 
-function noTouch(context: ConnectionContext, request: Request, reply: Reply): void {
+function noTouch(context: ConnectionContext, request: Request, reply: Reply): Promise<void> | undefined {
   context.client.touchesNothing = onOrOff(request, 2);
   reply.ok();
+  // After a wait the connection looks at its state again.
+  return context.client.executing ? undefined : Promise.resolve();
 }
 
 function onOrOff(request: Request, index: number): boolean {
@@ -111,7 +114,7 @@ function onOrOff(request: Request, index: number): boolean {
 }
 
 function info(context: ConnectionContext, _request: Request, reply: Reply): void {
-  reply.verbatim(`${describe(context.client, context)}\n`);
+  reply.verbatim(`${describe(context.client, context, "client|info")}\n`);
 }
 
 function list(context: ConnectionContext, request: Request, reply: Reply): void {
@@ -131,7 +134,7 @@ function list(context: ConnectionContext, request: Request, reply: Reply): void 
   } else if (request.count !== 2) {
     throw syntaxError();
   }
-  reply.verbatim(clients.map((client) => `${describe(client, context)}\n`).join(""));
+  reply.verbatim(clients.map((client) => `${describe(client, context, "client|list")}\n`).join(""));
 }
 
 /** What a client is, in the words of `client list … TYPE`. */
@@ -148,8 +151,8 @@ function typeArgument(request: Request, index: number): ClientType {
   throw new ReplyError("ERR", `Unknown client type '${request.text(index)}'`);
 }
 
-/** One line about a client, with the names that Redis has, of what there is here. */
-function describe(client: ClientState, context: ConnectionContext): string {
+/** One line about a client, with the names that Redis has, of what there is here. `command` is the one now running. */
+function describe(client: ClientState, context: ConnectionContext, command: string): string {
   const nowMs = Date.now();
   const seconds = (sinceMs: number) => Math.max(0, Math.floor((nowMs - sinceMs) / 1000));
   let flags = "";
@@ -171,7 +174,7 @@ function describe(client: ClientState, context: ConnectionContext): string {
     psub: client.patterns.size,
     multi: client.transaction?.count ?? -1,
     watch: client.watched.length,
-    cmd: client === context.client ? "client" : client.lastCommand,
+    cmd: client === context.client ? command : client.lastCommand,
     user: "default",
     resp: client.version,
     "lib-name": client.libraryName,

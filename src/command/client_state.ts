@@ -9,19 +9,24 @@
 
 import { decodeText } from "../bytes.ts";
 import type { ReplyError } from "../errors.ts";
+import type { ProtocolVersion } from "./specification.ts";
+
+export type { ProtocolVersion } from "./specification.ts";
 
 /** Longer than the name of any command. */
 const LAST_NAME_MAX_BYTES = 16;
-
-/** What a connection speaks: 2 and 3 are versions of RESP, 0 is the native protocol. */
-export type ProtocolVersion = 0 | 2 | 3;
 
 /** What the connection does for the commands of others. */
 export interface ClientConnection {
   /** Ends the connection, whatever it does. */
   kill(): void;
-  /** Sends a message of a channel; `pattern` when it came by one. The bytes are borrowed until return. */
-  deliver(pattern: Uint8Array | undefined, channel: Uint8Array, message: Uint8Array): void;
+  /**
+   * Sends a message of a channel. The bytes are borrowed until return.
+   *
+   * @param pattern when it came by one
+   * @param isOwn whether this client has published it, with the command now running
+   */
+  deliver(pattern: Uint8Array | undefined, channel: Uint8Array, message: Uint8Array, isOwn: boolean): void;
 }
 
 /** What a connection has queued since `multi`; a role has its own kind. */

@@ -31,7 +31,8 @@ import type { CommandSpecification } from "./specification.ts";
 import { runSubcommand } from "./subcommands.ts";
 import type { Subcommands } from "./subcommands.ts";
 
-const SUBCOMMANDS: Subcommands = {
+/** Those of the command. */
+export const COMMAND_SUBCOMMANDS: Subcommands = {
   count: { arity: 2, run: count, help: ["COUNT", "Return the total number of commands in this server."] },
   list: {
     arity: -2,
@@ -68,7 +69,7 @@ const SUBCOMMANDS: Subcommands = {
 /** `command [count | list | info [name …] | docs [name …] | getkeys … | getkeysandflags …]` */
 export function command(context: ConnectionContext, request: Request, reply: Reply): void | Promise<void> {
   if (request.count === 1) replyInfos(NAMED_COMMANDS, reply);
-  else return runSubcommand(SUBCOMMANDS, context, request, reply);
+  else return runSubcommand(COMMAND_SUBCOMMANDS, context, request, reply);
 }
 
 function count(_context: ConnectionContext, _request: Request, reply: Reply): void {

@@ -8,12 +8,14 @@ import { ReplyError } from "../errors.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
 import type { ConnectionContext } from "./connection_context.ts";
+import { syntaxError } from "./integer_argument.ts";
 import { Glob } from "./glob.ts";
 import { runSubcommand } from "./subcommands.ts";
 import type { Subcommands } from "./subcommands.ts";
 import { encodeText } from "../bytes.ts";
 
-const SUBCOMMANDS: Subcommands = {
+/** Those of the command. */
+export const CONFIG_SUBCOMMANDS: Subcommands = {
   get: {
     arity: -3,
     run: get,
@@ -26,28 +28,35 @@ const SUBCOMMANDS: Subcommands = {
 
 /** `config get pattern [pattern …] | set name value [name value …] | resetstat` */
 export function config(context: ConnectionContext, request: Request, reply: Reply): void | Promise<void> {
-  return runSubcommand(SUBCOMMANDS, context, request, reply);
+  return runSubcommand(CONFIG_SUBCOMMANDS, context, request, reply);
 }
 
 function get({ shared: { configuration } }: ConnectionContext, request: Request, reply: Reply): void {
-  const names = new Set<string>();
+  // As Redis does, a name that is no pattern is told as it was asked.
+  const told = new Map<string, string>();
   for (let i = 2; i < request.count; i++) {
-    const glob = new Glob(encodeText(request.text(i).toLowerCase()));
+    const pattern = request.text(i);
+    const lower = pattern.toLowerCase();
+    if (Object.hasOwn(configuration, lower)) {
+      told.set(lower, pattern);
+      continue;
+    }
+    const glob = new Glob(encodeText(lower));
     for (const name of Object.keys(configuration)) {
       const bytes = encodeText(name);
-      if (glob.matches(bytes, 0, bytes.length)) names.add(name);
+      if (!told.has(name) && glob.matches(bytes, 0, bytes.length)) told.set(name, name);
     }
   }
-  reply.map(names.size);
-  for (const name of names) {
-    reply.text(name);
+  reply.map(told.size);
+  for (const [name, asked] of told) {
+    reply.text(asked);
     reply.text(configuration[name]!.get());
   }
 }
 
 /** All or nothing, as far as the values tell. */
 function set({ shared: { configuration } }: ConnectionContext, request: Request, reply: Reply): void {
-  if (request.count % 2 === 1) throw new ReplyError("ERR", "wrong number of arguments for 'config|set' command");
+  if (request.count % 2 === 1) throw syntaxError();
   const changes: [name: string, value: string][] = [];
   for (let i = 2; i < request.count; i += 2) {
     const name = request.text(i).toLowerCase();

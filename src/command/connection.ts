@@ -76,8 +76,8 @@ export function hello(context: ConnectionContext, request: Request, reply: Reply
   if (!authenticated) {
     throw new ReplyError(
       "NOAUTH",
-      "HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> option " +
-        "can be used to authenticate the client and select the RESP protocol version at the same time",
+      "HELLO must be called with the client already authenticated, otherwise the HELLO AUTH <user> <pass> option can be " +
+        "used to authenticate the client and select the RESP protocol version at the same time",
     );
   }
   client.authenticated = true;

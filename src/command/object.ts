@@ -22,7 +22,8 @@ const EMBEDDED_MAX_BYTES = 44;
 /** Elements or fields that `memory usage` looks at, unless SAMPLES says otherwise. */
 const SAMPLES_DEFAULT_COUNT = 5;
 
-const OBJECT_SUBCOMMANDS: Subcommands<CommandContext> = {
+/** Those of `object`. */
+export const OBJECT_SUBCOMMANDS: Subcommands<CommandContext> = {
   encoding: {
     arity: 3,
     run: encoding,
@@ -113,7 +114,8 @@ function references(context: CommandContext, request: Request, reply: Reply): vo
   else reply.integer(1);
 }
 
-const MEMORY_SUBCOMMANDS: Subcommands<CommandContext> = {
+/** Those of `memory`. */
+export const MEMORY_SUBCOMMANDS: Subcommands<CommandContext> = {
   doctor: { arity: 2, run: doctor, help: ["DOCTOR", "Return memory problems reports."] },
   "malloc-stats": {
     arity: 2,

@@ -8,14 +8,16 @@ import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
 import type { CommandContext, Run } from "./context.ts";
 import type { CommandSpecification } from "./specification.ts";
+import type { Subcommands } from "./subcommands.ts";
 
 /** A command with its code. What every call looks at stands beside it: one object to reach, not two. */
 export interface Command {
   readonly run: Run;
   readonly arity: number;
-  readonly open: boolean;
   readonly grows: boolean;
   readonly writes: boolean;
+  /** Where it has commands of its own. */
+  readonly subcommands: Subcommands<never> | undefined;
   readonly specification: CommandSpecification;
 }
 

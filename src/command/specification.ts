@@ -13,6 +13,9 @@ import { assert } from "../errors.ts";
 /** The version of Redis whose commands these are, for clients that ask. */
 export const REDIS_VERSION = "7.0.15";
 
+/** What a connection speaks: 2 and 3 are versions of RESP, 0 is the native protocol. */
+export type ProtocolVersion = 0 | 2 | 3;
+
 /** What a command works on; `help` lists by it. */
 export type Group = "string" | "list" | "hash" | "key" | "transaction" | "channel" | "connection" | "server";
 
@@ -70,8 +73,8 @@ export interface CommandSpecification {
   readonly writes: boolean;
   /** Whether it may need memory, so that it is refused when the store is full. */
   readonly grows: boolean;
-  /** Whether it may run before authentication. */
-  readonly open: boolean;
+  /** Whether it may run before authentication: `native` for in that protocol only. */
+  readonly open: boolean | "native";
   /** Whether it may run on a connection of RESP2 that listens to channels. */
   readonly listens: boolean;
   /** Whether it runs at once although a transaction was begun. */
@@ -90,7 +93,7 @@ interface Row {
   keys?: readonly [first: number, last: number, step: number];
   writes?: boolean;
   grows?: boolean;
-  open?: boolean;
+  open?: boolean | "native";
   listens?: boolean;
   unqueued?: boolean;
   unqueueable?: boolean;
@@ -455,7 +458,7 @@ export const COMMANDS: readonly CommandSpecification[] = [
   command("channel", "publish", 3, "channel message", "Sends to all who listen; answers how many they are."),
   command("channel", "pubsub", -2, "channels [pattern] | numsub [channel …] | numpat", "What is listened to."),
 
-  command("connection", "ping", -1, "[text]", "PONG, or the text.", { open: true, listens: true }),
+  command("connection", "ping", -1, "[text]", "PONG, or the text.", { open: "native", listens: true }),
   command("connection", "echo", 2, "text", "The text."),
   command("connection", "auth", -2, "[user] password", "Authenticates this connection; the only user is `default`.", {
     open: true,

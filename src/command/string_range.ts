@@ -48,7 +48,7 @@ export function setrange(context: CommandContext, request: Request, reply: Reply
   if (after > VALUE_SIZE_MAX_BYTES) throw stringTooLong();
   if (after - before > length) {
     // More than the request brings. This may cost the key itself, and is repeated with what is there then.
-    store.makeRoom(after + lengths[1]!, request.count);
+    store.makeRoom(request.size + after - before, request.count);
     entry = findTyped(context, request, 1, EntryType.String);
   }
   if (entry === 0) {

@@ -41,6 +41,23 @@ function names({ bytes, starts, lengths }: Call): [name: string, subcommand: str
 }
 
 /**
+ * The subcommand that argument 1 names.
+ *
+ * @returns its name, or `help`
+ * @throws {ReplyError} when there is none, or it takes another number of arguments
+ */
+export function findSubcommand(subcommands: Subcommands<never>, call: Call): string {
+  const [name, given] = names(call);
+  const wanted = given.toLowerCase();
+  const isHelp = wanted === "help";
+  if (!isHelp && !Object.hasOwn(subcommands, wanted)) throw unknownSubcommand(call);
+  if (!acceptsCount(isHelp ? HELP_ARITY : subcommands[wanted]!.arity, call.count)) {
+    throw new ReplyError("ERR", `wrong number of arguments for '${name}|${wanted}' command`);
+  }
+  return wanted;
+}
+
+/**
  * Runs the subcommand that argument 1 names.
  *
  * @throws {ReplyError} when there is none, or it takes another number of arguments
@@ -51,14 +68,8 @@ export function runSubcommand<Context>(
   request: Request,
   reply: Reply,
 ): void | Promise<void> {
-  const [name, given] = names(request);
-  const wanted = given.toLowerCase();
-  const isHelp = wanted === "help";
-  if (!isHelp && !Object.hasOwn(subcommands, wanted)) throw unknownSubcommand(request);
-  if (!acceptsCount(isHelp ? HELP_ARITY : subcommands[wanted]!.arity, request.count)) {
-    throw new ReplyError("ERR", `wrong number of arguments for '${name}|${wanted}' command`);
-  }
-  if (isHelp) replyHelp(name, subcommands, reply);
+  const wanted = findSubcommand(subcommands, request);
+  if (wanted === "help") replyHelp(names(request)[0], subcommands, reply);
   else return subcommands[wanted]!.run(context, request, reply);
 }
 

@@ -16,15 +16,17 @@ import type { ReplyCode } from "../errors.ts";
 import { KEY_SIZE_MAX_BYTES } from "../limits.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
-import { checkSizes, unknownCommand, wrongCount } from "./call.ts";
+import { checkSizes, isOpen, unknownCommand, wrongCount } from "./call.ts";
 import * as blockingCommands from "./blocking.ts";
 import * as channelCommands from "./channel.ts";
 import * as connectionCommands from "./connection.ts";
-import { config } from "./config.ts";
+import { client, CLIENT_SUBCOMMANDS } from "./client.ts";
+import type { ClientState } from "./client_state.ts";
+import { config, CONFIG_SUBCOMMANDS } from "./config.ts";
 import type { CommandContext, Run } from "./context.ts";
 import { type Command, runCommand } from "./run.ts";
 import * as transactionCommands from "./transaction.ts";
-import * as commandCommands from "./command_info.ts";
+import { command, COMMAND_SUBCOMMANDS } from "./command_info.ts";
 import * as expireCommands from "./expire.ts";
 import * as floatCommands from "./float.ts";
 import * as hashCommands from "./hash.ts";
@@ -34,21 +36,33 @@ import * as keyspaceCommands from "./keyspace.ts";
 import * as listCommands from "./list.ts";
 import * as listMoveCommands from "./list_move.ts";
 import * as listSearchCommands from "./list_search.ts";
-import * as objectCommands from "./object.ts";
+import { memory, MEMORY_SUBCOMMANDS, object, OBJECT_SUBCOMMANDS } from "./object.ts";
 import * as renameCommands from "./rename.ts";
 import * as serverCommands from "./server.ts";
 import { acceptsCount, CommandIndex, COMMANDS } from "./specification.ts";
 import * as stringCommands from "./string.ts";
 import * as stringFormCommands from "./string_forms.ts";
 import * as stringRangeCommands from "./string_range.ts";
+import { findSubcommand } from "./subcommands.ts";
+import type { Subcommands } from "./subcommands.ts";
 
 export type { CommandContext, Run } from "./context.ts";
+
+const SUBCOMMANDS: Readonly<Record<string, Subcommands<never>>> = {
+  client: CLIENT_SUBCOMMANDS,
+  command: COMMAND_SUBCOMMANDS,
+  config: CONFIG_SUBCOMMANDS,
+  memory: MEMORY_SUBCOMMANDS,
+  object: OBJECT_SUBCOMMANDS,
+  pubsub: channelCommands.PUBSUB_SUBCOMMANDS,
+};
 
 const commands = joinCommands();
 const commandIndex = new CommandIndex();
 
 /** Joins specifications and functions by name; either without the other is a bug that ends the start. */
 function joinCommands(): readonly Command[] {
+  const { PUBSUB_SUBCOMMANDS: _, ...channels } = channelCommands;
   const runs = new Map<string, Run>(Object.entries({
     ...stringCommands,
     ...stringFormCommands,
@@ -63,21 +77,24 @@ function joinCommands(): readonly Command[] {
     ...keyspaceCommands,
     ...expireCommands,
     ...renameCommands,
-    ...objectCommands,
-    ...commandCommands,
+    object,
+    memory,
+    command,
     ...serverCommands,
     ...blockingCommands,
-    ...channelCommands,
+    ...channels,
     ...connectionCommands,
     ...transactionCommands,
+    client,
     config,
   }));
   const joined = COMMANDS.map((specification) => {
     const run = runs.get(specification.name);
     assert(run !== undefined, `command "${specification.name}" has no code`);
     runs.delete(specification.name);
-    const { arity, open, grows, writes } = specification;
-    return { run, arity, open, grows, writes, specification };
+    const { arity, grows, writes } = specification;
+    const subcommands = Object.hasOwn(SUBCOMMANDS, specification.name) ? SUBCOMMANDS[specification.name] : undefined;
+    return { run, arity, grows, writes, subcommands, specification };
   });
   assert(runs.size === 0, `command "${runs.keys().next().value}" has no specification`);
   return joined;
@@ -94,65 +111,97 @@ function joinCommands(): readonly Command[] {
 export function execute(context: CommandContext, request: Request, reply: Reply): void | Promise<void> {
   reply.begin();
   try {
-    const pending = dispatch(context, request, reply);
-    if (pending !== undefined) return complete(pending, context, reply);
+    const command = admit(context, request, reply);
+    if (command !== undefined) {
+      const pending = runCommand(context, command, request, reply);
+      if (pending !== undefined) return complete(pending, context, reply);
+    }
   } catch (error) {
     refuse(context, reply, error);
-    spoilTransaction(context, request);
+    if (context.client.closing) return complete(Promise.resolve(), context, reply);
   }
   reply.end();
 }
 
-/** A request that could not be queued spoils the transaction; one of those that are never queued does not. */
-function spoilTransaction({ client: { transaction } }: CommandContext, request: Request): void {
-  if (transaction === undefined) return;
+/**
+ * Finds the command of a request and refuses what must not run.
+ *
+ * @returns `undefined` when the request was answered already
+ */
+function admit(context: CommandContext, request: Request, reply: Reply): Command | undefined {
   const position = commandIndex.find(request.bytes, request.starts[0]!, request.lengths[0]!);
-  const command = commands[position];
-  const isQueued = command === undefined || !command.specification.unqueued ||
-    !acceptsCount(command.arity, request.count);
-  if (isQueued) transaction.isSpoilt = true;
-}
-
-function dispatch(context: CommandContext, request: Request, reply: Reply): void | Promise<void> {
-  const position = commandIndex.find(request.bytes, request.starts[0]!, request.lengths[0]!);
-  if (position === -1) return refuseUnknown(context, request);
+  if (!context.client.isPlain) return admitUnusual(context, commands[position], request, reply);
+  if (position === -1) throw unknown(context, request);
   const command = commands[position]!;
   if (!acceptsCount(command.arity, request.count)) throw wrongCount(request);
-  if (!context.client.isPlain && !isRunNow(context, command, request, reply)) return;
   // No argument is longer than all of them together, so this settles it for nearly every request.
   if (request.size > KEY_SIZE_MAX_BYTES) checkSizes(command.specification, request);
-  return runCommand(context, command, request, reply);
+  return command;
+}
+
+/** As `admit`, on a connection that is not plain. */
+function admitUnusual(
+  context: CommandContext,
+  command: Command | undefined,
+  request: Request,
+  reply: Reply,
+): Command | undefined {
+  const { client, shared } = context;
+  const { transaction } = client;
+  try {
+    if (command === undefined) throw unknown(context, request);
+    checkState(client, command, request);
+    if (transaction === undefined || command.specification.unqueued) return command;
+    transaction.add(command, request);
+  } catch (error) {
+    if (!(error instanceof ReplyError) || command?.specification.name !== "exec") {
+      // What cannot be queued spoils the transaction.
+      if (transaction !== undefined) transaction.isSpoilt = true;
+      throw error;
+    }
+    // The transaction ends in any case.
+    client.transaction = undefined;
+    shared.watches.forget(client);
+    const reason = error.code === "ERR" ? error.message : `${error.code} ${error.message}`;
+    throw new ReplyError("EXECABORT", `Transaction discarded because of: ${reason}`);
+  }
+  reply.status("QUEUED");
+  return undefined;
 }
 
 /**
- * A page in a browser may send HTTP to any port, and have commands in its body: as in Redis, who speaks HTTP is cut off.
+ * Refuses what may not run, or not be queued, on a connection in its state.
  *
- * @throws {ReplyError} when it is just a command that does not exist
+ * @throws {ReplyError}
  */
-function refuseUnknown({ client }: CommandContext, request: Request): Promise<void> {
-  if (client.version === 0 || !(request.is(0, "host:") || request.is(0, "post"))) throw unknownCommand(request);
-  client.closing = true;
-  return Promise.reject(new ReplyError("ERR", "this is no HTTP server"));
-}
-
-/** Whether a connection that is not plain may run a command now; one that is queued was answered. */
-function isRunNow({ client }: CommandContext, command: Command, request: Request, reply: Reply): boolean {
-  const { specification, open } = command;
-  if (!client.authenticated && !open) throw new ReplyError("NOAUTH", "Authentication required.");
+function checkState(client: ClientState, command: Command, request: Request): void {
+  const { specification, arity, subcommands } = command;
+  if (!acceptsCount(arity, request.count)) throw wrongCount(request);
+  const subcommand = subcommands === undefined ? undefined : findSubcommand(subcommands, request);
+  if (!client.authenticated && !isOpen(specification, client.version)) {
+    throw new ReplyError("NOAUTH", "Authentication required.");
+  }
   if (client.onlyListens && !specification.listens) {
-    const name = request.text(0).toLowerCase();
+    const name = request.text(0).toLowerCase() + (subcommand === undefined ? "" : `|${subcommand}`);
     throw new ReplyError(
       "ERR",
       `Can't execute '${name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context`,
     );
   }
-  const { transaction } = client;
-  if (transaction === undefined || specification.unqueued) return true;
-  if (specification.unqueueable) throw new ReplyError("ERR", "Command not allowed inside a transaction");
+  if (client.transaction !== undefined && specification.unqueueable) {
+    throw new ReplyError("ERR", "Command not allowed inside a transaction");
+  }
   checkSizes(specification, request);
-  transaction.add(command, request);
-  reply.status("QUEUED");
-  return false;
+}
+
+/**
+ * The refusal of a command that does not exist. A page in a browser may send HTTP to any port, and have commands in its
+ * body: as in Redis, who speaks HTTP is cut off.
+ */
+function unknown({ client }: CommandContext, request: Request): ReplyError {
+  if (client.version === 0 || !(request.is(0, "host:") || request.is(0, "post"))) return unknownCommand(request);
+  client.closing = true;
+  return new ReplyError("ERR", "this is no HTTP server");
 }
 
 /** Waits for a command that has to, and completes its reply. */

@@ -199,6 +199,7 @@ export class Session implements CommandContext, ClientConnection {
     const waiter = begin();
     if (waiter === undefined) return;
     this.client.waiter = waiter;
+    this.#noteCommand();
     if (!this.#watching) this.#watch();
     await waiter.done;
     this.client.waiter = undefined;
@@ -222,16 +223,13 @@ export class Session implements CommandContext, ClientConnection {
     this.abort();
   }
 
-  deliver(pattern: Uint8Array | undefined, channel: Uint8Array, message: Uint8Array): void {
-    const { version } = this.client;
+  deliver(pattern: Uint8Array | undefined, channel: Uint8Array, message: Uint8Array, isOwn: boolean): void {
+    // What a client publishes to itself comes before the answer to that, but not into the array of a transaction's answers.
+    if (isOwn && !this.client.executing) return writeMessage(this.#reply, pattern, channel, message);
     const reply = this.#messages ??= new RespReply();
-    reply.version = version === 3 ? 3 : 2;
+    reply.version = this.client.version === 3 ? 3 : 2;
     reply.begin();
-    reply.push(pattern === undefined ? 3 : 4);
-    reply.text(pattern === undefined ? "message" : "pmessage");
-    if (pattern !== undefined) reply.bytes(pattern, 0, pattern.length);
-    reply.bytes(channel, 0, channel.length);
-    reply.bytes(message, 0, message.length);
+    writeMessage(reply, pattern, channel, message);
     reply.end();
     if (reply.size > MESSAGES_MAX_BYTES) this.kill();
     else if (this.#isQuiet && this.#pump === undefined) this.#startPump();
@@ -409,14 +407,17 @@ export class Session implements CommandContext, ClientConnection {
 
   /** Before the next read: the request borrows the buffer, which may be a large one that the read gives back. */
   #letGo(): void {
-    const request = this.#request;
-    const { client } = this;
-    if (request.count > 0) client.noteCommand(request.bytes, request.starts[0]!, request.lengths[0]!);
-    client.lastMs = this.store.nowMs;
-    request.clear();
-    if (client.authenticated && this.#decoder.needed > READ_BUFFER_BATCH_BYTES) {
+    this.#noteCommand();
+    this.client.lastMs = this.store.nowMs;
+    this.#request.clear();
+    if (this.client.authenticated && this.#decoder.needed > READ_BUFFER_BATCH_BYTES) {
       this.#connection.reserve(this.#decoder.needed);
     }
+  }
+
+  #noteCommand(): void {
+    const { bytes, starts, lengths, count } = this.#request;
+    if (count > 0) this.client.noteCommand(bytes, starts[0]!, lengths[0]!);
   }
 
   /** Takes requests out of the buffer and runs them, up to the first that is not whole or that something waits for. */
@@ -509,6 +510,8 @@ export class Session implements CommandContext, ClientConnection {
   async #refuse(line: Uint8Array<ArrayBuffer>): Promise<void> {
     if (this.#reply.size > 0 || this.#messages !== undefined) await this.#flush();
     this.#phase = Phase.Writing;
+    // Nobody shall be told that this client listens once it sees the end.
+    this.shared.forget(this.client);
     if (line.length > 0) await this.#connection.write(line);
     await this.#socket.closeWrite();
     if (this.#stopping) return;
@@ -516,6 +519,15 @@ export class Session implements CommandContext, ClientConnection {
     this.#phase = Phase.Lingering;
     do this.#connection.start = this.#connection.end; while (await this.#connection.fill());
   }
+}
+
+/** Says a message of a channel. */
+function writeMessage(reply: Reply, pattern: Uint8Array | undefined, channel: Uint8Array, message: Uint8Array): void {
+  reply.push(pattern === undefined ? 3 : 4);
+  reply.text(pattern === undefined ? "message" : "pmessage");
+  if (pattern !== undefined) reply.bytes(pattern, 0, pattern.length);
+  reply.bytes(channel, 0, channel.length);
+  reply.bytes(message, 0, message.length);
 }
 
 /** An address as `client list` tells it. */

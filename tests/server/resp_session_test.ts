@@ -88,6 +88,8 @@ Deno.test("Session answers all of 10,000 commands in one write", () =>
 
 Deno.test("Session speaks the version that hello chooses, in the middle of a batch too", () =>
   withClients(1, async ([client], host) => {
+    await client!.send("client no-touch on\r\nclient no-touch off\r\n");
+    await client!.expect("+OK\r\n+OK\r\n");
     await client!.send("get a\r\nhello 3\r\nget a\r\nreset\r\nget a\r\n");
     await client!.expect(
       "$-1\r\n%7\r\n$6\r\nserver\r\n$5\r\ninmem\r\n$7\r\nversion\r\n$6\r\n7.0.15\r\n$5\r\nproto\r\n:3\r\n",
@@ -145,7 +147,7 @@ Deno.test("Session writes what was answered before it waits, and answers the res
     await waiter!.send("blpop none 0.01\r\n");
     await waiter!.expect("*-1\r\n");
     await waiter!.send("brpoplpush none l 0.01\r\n");
-    await waiter!.expect("$-1\r\n");
+    await waiter!.expect("*-1\r\n");
   }));
 
 Deno.test("Session stops waiting when its client leaves, and takes no element then", () =>
@@ -206,13 +208,16 @@ Deno.test("Session brings messages to who waits for input, writes or waits for a
     );
   }));
 
-Deno.test("Session delivers to a client that publishes to itself behind its replies", () =>
+Deno.test("Session delivers to a client that publishes to itself before the answer to that", () =>
   withClients(1, async ([client]) => {
     await client!.send("hello 3\r\nsubscribe c\r\npublish c x\r\nping\r\n");
+    await client!.send("multi\r\npublish c y\r\nexec\r\n");
     const text = await (client!.send("quit\r\n"), client!.rest());
-    const message = ">3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$1\r\nx\r\n";
-    assertStringIncludes(text, ">3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n:1\r\n+PONG\r\n");
-    assertStringIncludes(text, message);
+    const message = (word: string) => `>3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$1\r\n${word}\r\n`;
+    assertStringIncludes(text, `>3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n${message("x")}:1\r\n+PONG\r\n`);
+    // Not among the answers of a transaction.
+    assertStringIncludes(text, "+OK\r\n+QUEUED\r\n*1\r\n:1\r\n");
+    assertStringIncludes(text, message("y"));
   }));
 
 Deno.test("Session cuts off a listener that does not read", () =>
