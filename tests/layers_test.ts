@@ -32,16 +32,36 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   store: [],
   route: [],
   specification: [],
+  // The commands on the connection itself, which a proxy runs as a server does.
+  connection: ["wire", "specification"],
   types: ["package"],
   role: ["role", "specification", "types", "package", "platform"],
-  command: ["store", "wire", "specification", "types", "package", "platform"],
+  command: ["store", "wire", "connection", "specification", "types", "package", "platform"],
   log: ["wire", "specification", "types", "package", "platform"],
   client: ["wire", "specification", "role"],
-  proxy: ["wire", "route", "client", "specification", "role", "types", "package", "platform"],
-  server: ["wire", "command", "store", "log", "specification", "role", "types", "package", "platform"],
+  proxy: ["wire", "route", "client", "connection", "specification", "role", "types", "package", "platform"],
+  server: ["wire", "command", "connection", "store", "log", "specification", "role", "types", "package", "platform"],
   shell: ["client", "specification", "role", "types", "package", "platform"],
   main: ["server", "proxy", "client", "shell", "specification", "role", "types", "package", "platform"],
   mod: ["client", "wire", "specification", "role", "types", "package", "platform"],
+};
+
+/** Modules of `src/command/` that are of a layer of their own. */
+const LAYER_BY_MODULE: Readonly<Record<string, string>> = {
+  specification: "specification",
+  call: "specification",
+  client: "connection",
+  client_state: "connection",
+  command_facts: "connection",
+  command_info: "connection",
+  command_syntax: "connection",
+  config: "connection",
+  configuration: "connection",
+  connection: "connection",
+  connection_context: "connection",
+  glob: "connection",
+  integer_argument: "connection",
+  subcommands: "connection",
 };
 
 /** The layer of a path under `src/` or of a package's specifier. */
@@ -50,7 +70,8 @@ function layerOf(path: string): string {
   // The one file above `src/` that is imported: it says the version.
   if (path === "../deno.json") return "package";
   if (/^[a-z]+:/.test(path)) return "package";
-  if (path === "command/specification.ts" || path === "command/call.ts") return "specification";
+  const own = LAYER_BY_MODULE[/^command\/(.*)\.ts$/.exec(path)?.[1] ?? ""];
+  if (own !== undefined) return own;
   const layer = path.replace(/(\.d)?\.ts$/, "").split("/")[0] ?? "";
   return layer;
 }
@@ -163,6 +184,10 @@ Deno.test("violations() accepts the direction and names what goes against it", (
     ["limits.ts", "role/options.ts"],
     ["errors.ts", "wire/frame.ts"],
     ["command/specification.ts", "command/table.ts"],
+    ["command/specification.ts", "command/connection.ts"],
+    ["command/connection.ts", "command/context.ts"],
+    ["proxy/local_commands.ts", "command/channel.ts"],
+    ["client/link.ts", "command/client_state.ts"],
     ["command/table.ts", "log/snapshot.ts"],
     ["log/snapshot.ts", "store/store.ts"],
     ["client.ts", "command/table.ts"],

@@ -10,162 +10,27 @@ import {
   FRAME_SIZE_UNAUTHENTICATED_MAX_BYTES,
   KEY_SIZE_MAX_BYTES,
 } from "../src/limits.ts";
-import type { Logger } from "../src/role/logger.ts";
-import { Proxy, proxyMain, type ProxySettings, startProxy } from "../src/proxy.ts";
+import { proxyMain, startProxy } from "../src/proxy.ts";
 import { ownersOf, slotOf } from "../src/route/slots.ts";
-import { type Server, type ServerSettings, startServer } from "../src/server.ts";
 import { write32 } from "../src/wire/message_pack.ts";
 import { type FakeHandler, type FakePeer, FakeServer } from "./support/fake_server.ts";
+import {
+  answeringPings,
+  clustered,
+  echoing,
+  infoOf,
+  LogLines,
+  pause,
+  serverFact,
+  until,
+  withFakes,
+  withProxy,
+  withServers,
+  writeList,
+} from "./support/proxy_rig.ts";
 import { framesOf, RawClient } from "./support/raw_client.ts";
 
 const MEGABYTE = 1024 * 1024;
-
-/** Keeps what was logged. */
-class LogLines implements Logger {
-  readonly lines: string[] = [];
-  info(message: string): void {
-    this.lines.push(`info ${message}`);
-  }
-  warn(message: string): void {
-    this.lines.push(`warn ${message}`);
-  }
-  error(message: string): void {
-    this.lines.push(`error ${message}`);
-  }
-}
-
-/** What a test works with. */
-interface Rig {
-  readonly proxy: Proxy;
-  readonly addresses: readonly string[];
-  readonly path: string;
-  readonly log: LogLines;
-  /** A key that the server at this position owns; another one for each `number`. */
-  key(position: number, number?: number): string;
-  connect(): Promise<RawClient>;
-}
-
-/** Runs a test against a proxy before servers at these addresses. */
-async function withProxy(
-  addresses: readonly string[],
-  run: (rig: Rig) => Promise<void>,
-  settings: Partial<ProxySettings> = {},
-): Promise<void> {
-  const folder = await Deno.makeTempDir({ prefix: "inmem-proxy-" });
-  const path = `${folder}/servers.json`;
-  const log = new LogLines();
-  await writeList(path, addresses);
-  const proxy = await startProxy({
-    hostname: "127.0.0.1",
-    port: 0,
-    maxClients: 100,
-    serversPath: path,
-    connectionsMaxCount: 4,
-    backend: { plaintext: true },
-    logger: log,
-    ...settings,
-  });
-  const owners = ownersOf(addresses.map((address) => ({ address, weight: 1 })));
-  function key(position: number, number = 0): string {
-    let found = 0;
-    for (let i = 0;; i++) {
-      const text = `key:${i}`;
-      if (owners[slotOf(encodeText(text), 0, text.length)] === position && found++ === number) return text;
-    }
-  }
-  try {
-    await run({ proxy, addresses, path, log, key, connect: () => RawClient.connect(proxy.address) });
-    assertEquals(log.lines.filter((line) => line.startsWith("error")), []);
-  } finally {
-    await proxy.stop();
-    // What was reading or connecting when it stopped ends by itself.
-    await pause(20);
-    await Deno.remove(folder, { recursive: true });
-  }
-}
-
-async function writeList(path: string, addresses: readonly string[]): Promise<void> {
-  await Deno.writeTextFile(path, JSON.stringify(addresses.map((addr) => ({ addr }))));
-}
-
-/** Runs a test with real servers that keep nothing. */
-async function withServers(
-  count: number,
-  run: (servers: Server[], addresses: string[]) => Promise<void>,
-  settings: Partial<ServerSettings> = {},
-): Promise<void> {
-  const servers: Server[] = [];
-  try {
-    for (let i = 0; i < count; i++) {
-      servers.push(
-        await startServer({
-          hostname: "127.0.0.1",
-          port: 0,
-          memoryLimitBytes: 64 * MEGABYTE,
-          evicts: true,
-          defaultTtlMs: 0,
-          maxClients: 100,
-          logger: new LogLines(),
-          ...settings,
-        }),
-      );
-    }
-    await run(servers, servers.map((server) => `127.0.0.1:${server.address.port}`));
-  } finally {
-    await Promise.all(servers.map((server) => server.stop()));
-  }
-}
-
-/** Runs a test with real servers and a proxy before them. */
-function clustered(count: number, run: (rig: Rig, servers: Server[]) => Promise<void>): () => Promise<void> {
-  return () => withServers(count, (servers, addresses) => withProxy(addresses, (rig) => run(rig, servers)));
-}
-
-/** Runs a test with fake servers; pings are answered for the handlers. */
-async function withFakes(
-  handlers: readonly FakeHandler[],
-  run: (rig: Rig, servers: FakeServer[]) => Promise<void>,
-  settings: Partial<ProxySettings> = {},
-): Promise<void> {
-  const servers = handlers.map((handler) => new FakeServer(answeringPings(handler)));
-  try {
-    await withProxy(servers.map(({ port }) => `127.0.0.1:${port}`), (rig) => run(rig, servers), settings);
-  } finally {
-    // A test may have disposed of one before.
-    for (const server of servers) await server[Symbol.asyncDispose]().catch(() => {});
-  }
-}
-
-function answeringPings(handler: FakeHandler): FakeHandler {
-  return (request, peer) => request[0] === "ping" ? peer.reply("PONG") : handler(request, peer);
-}
-
-/** Answers each request with its last argument. */
-function echoing(request: string[], peer: FakePeer): void {
-  peer.reply(encodeText(request.at(-1)!));
-}
-
-function pause(durationMs: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, durationMs));
-}
-
-/** Waits until something is so. */
-async function until(condition: () => boolean | Promise<boolean>, what: string, timeoutMs = 5000): Promise<void> {
-  const deadlineMs = performance.now() + timeoutMs;
-  while (!await condition()) {
-    assert(performance.now() < deadlineMs, `Not within ${timeoutMs} ms: ${what}`);
-    await pause(5);
-  }
-}
-
-function infoOf(proxy: Proxy, name: string): string | undefined {
-  return new RegExp(`^${name}:(.*)\r$`, "m").exec(proxy.info([]))?.[1];
-}
-
-/** A fact of one server, from the proxy's `info`. */
-function serverFact(proxy: Proxy, position: number, name: string): string {
-  return new RegExp(`(?:^|,)${name}=([^,]*)`).exec(infoOf(proxy, `server${position}`)!)![1]!;
-}
 
 Deno.test(
   "Proxy forwards commands on one key to the owner, untouched",
@@ -736,10 +601,10 @@ Deno.test(
 Deno.test(
   "Proxy tells a client of another protocol so, and closes",
   clustered(1, async ({ connect }) => {
-    for (const text of ["GET / HTTP/1.1\r\n\r\n", "*1\r\n$4\r\nPING\r\n", "\x80\x01"]) {
+    for (const text of ["\x80\x01", "$4\r\nPING\r\n", " ping\r\n"]) {
       using client = await connect();
       await client.send(encodeText(text));
-      assertStringIncludes(await client.rest(), "native protocol of inmem only");
+      assertEquals(await client.rest(), "-ERR this is neither the native protocol of inmem nor RESP\r\n");
     }
     using client = await connect();
     assertEquals(await client.call("ping"), "PONG");
@@ -763,8 +628,11 @@ Deno.test("Proxy refuses clients beyond the limit", () =>
       using first = await connect();
       assertEquals(await first.call("ping"), "PONG");
       using second = await connect();
-      assertEquals(await second.reply(), "ERR max number of clients reached");
+      assertEquals(await second.call("ping"), "ERR max number of clients reached");
       assertEquals(await second.rest(), "");
+      using third = await connect();
+      await third.send("ping\r\n");
+      assertEquals(await third.rest(), "-ERR max number of clients reached\r\n");
       assertEquals(await first.call("ping"), "PONG");
     }, { maxClients: 1 })));
 

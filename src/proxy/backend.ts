@@ -1,20 +1,20 @@
 /**
  * Connections to servers: trusted, authenticated, and known to answer.
  *
- * A connection counts as made once a first request was answered on it, `auth` where there is a password and `ping`
- * where there is none: a process that is stopped still accepts connections, and a port may belong to anything.
+ * A connection counts as made once a first request was answered on it (`auth` or `ping`; in RESP `hello`, which also
+ * chooses the version): a process that is stopped still accepts connections, and a port may belong to anything.
  *
  * @module
  */
 
 import { isLoopback, parseAddress } from "../role/address.ts";
-import { ConnectionError, ProtocolError, ReplyError, UsageError } from "../errors.ts";
-import { CONNECT_TIMEOUT_MS, REPLY_SIZE_MAX_BYTES } from "../limits.ts";
+import { ConnectionError, ReplyError, UsageError } from "../errors.ts";
+import { CONNECT_TIMEOUT_MS } from "../limits.ts";
 import { readDefaultAuthority } from "../role/state_folder.ts";
 import { Connection } from "../wire/connection.ts";
-import { decodeReply, FRAME_PREFIX_BYTES, frameLength, RequestWriter } from "../wire/frame.ts";
 import { abort, connect } from "../wire/socket.ts";
 import type { Socket } from "../wire/socket.ts";
+import type { Dialect } from "./dialect.ts";
 
 /** How servers are reached. */
 export interface BackendSettings {
@@ -28,24 +28,6 @@ export interface BackendSettings {
   readonly connectTimeoutMs?: number;
 }
 
-/** The shortest reply is `92 00 c0`. */
-const REPLY_MIN_BYTES = 3;
-
-/**
- * The size of the reply frame that begins at `start`, prefix included, or 0 while it is not whole.
- *
- * @throws {ProtocolError} when its length is not that of a reply
- */
-export function replyFrameSize(bytes: Uint8Array, start: number, end: number): number {
-  if (end - start < FRAME_PREFIX_BYTES) return 0;
-  const length = frameLength(bytes, start);
-  if (length < REPLY_MIN_BYTES || length > REPLY_SIZE_MAX_BYTES) {
-    throw new ProtocolError(`it sent a reply of ${length} bytes`);
-  }
-  const size = FRAME_PREFIX_BYTES + length;
-  return end - start >= size ? size : 0;
-}
-
 /**
  * Refuses what must not go over a network in the clear.
  *
@@ -57,12 +39,13 @@ export function checkPlaintext(address: string): void {
 }
 
 /**
- * Connects to the server at `address` and authenticates.
+ * Connects to the server at `address` and authenticates, in a dialect that is spoken on the connection from then on.
  *
  * @returns a connection with nothing unread, which the caller owns
  * @throws {InmemError} whose message says why there is none
  */
 export async function openBackend(
+  dialect: Dialect,
   address: string,
   settings: BackendSettings,
   signal: AbortSignal,
@@ -79,7 +62,7 @@ export async function openBackend(
   const timer = setTimeout(close, Math.max(1, timeoutMs - (performance.now() - begunMs)));
   signal.addEventListener("abort", close, { once: true });
   try {
-    await greet(address, connection, settings.password);
+    await greet(dialect, address, connection, settings.password);
     return connection;
   } catch (error) {
     const isLate = connection.closed && !signal.aborted;
@@ -108,17 +91,22 @@ function freeingSocket(socket: Socket): Pick<Socket, "read" | "write" | "close">
 }
 
 /** Sends the first request and waits for its reply. */
-async function greet(address: string, connection: Connection, password: string | undefined): Promise<void> {
-  const writer = new RequestWriter();
-  writer.add(password === undefined ? ["ping"] : ["auth", password]);
-  await connection.write(writer.take());
+async function greet(
+  dialect: Dialect,
+  address: string,
+  connection: Connection,
+  password: string | undefined,
+): Promise<void> {
+  await connection.write(dialect.greeting(password));
+  const measure = dialect.measure();
   while (true) {
-    const size = replyFrameSize(connection.buffer, connection.start, connection.end);
+    const { buffer, start, end } = connection;
+    const size = measure.size(buffer, start, end);
     if (size > 0) {
-      const reply = decodeReply(connection.buffer, connection.start + FRAME_PREFIX_BYTES, connection.start + size);
       connection.start += size;
-      if (!(reply instanceof ReplyError)) return;
-      throw new ReplyError(reply.code, `it refuses the proxy: ${reply.code} ${reply.message}`);
+      if (dialect.grants(buffer, start)) return;
+      const { code, message } = dialect.refusal(buffer, start, start + size);
+      throw new ReplyError(code, `it refuses the proxy: ${code} ${message}`);
     }
     if (!await connection.fill()) throw new ConnectionError(address, "it closed the connection", true);
   }

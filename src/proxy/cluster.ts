@@ -10,10 +10,14 @@
  * @module
  */
 
+import { ConnectionError, ReplyError } from "../errors.ts";
+import type { DedicatedLane } from "../route/dedicated.ts";
+import type { Framing } from "../route/framing.ts";
 import { Pool } from "../route/pool.ts";
 import type { PoolOptions } from "../route/pool.ts";
 import { countSlots, ownersOf, slotOf } from "../route/slots.ts";
 import type { Member } from "../route/slots.ts";
+import { codeOf } from "./refusal.ts";
 import { makeTags } from "./scan_cursor.ts";
 
 /** A server's place in the order that `scan` visits. */
@@ -32,6 +36,7 @@ export class Cluster {
   #members: readonly Member[] = [];
   #stops: readonly Stop[] = [];
   #draining: Pool[] = [];
+  readonly #followers: (() => void)[] = [];
   readonly #options: PoolOptions;
 
   constructor(options: PoolOptions) {
@@ -48,6 +53,11 @@ export class Cluster {
     return this.#draining;
   }
 
+  /** Has `follow` called whenever slots have got other owners, while those that leave still take requests. */
+  onChange(follow: () => void): void {
+    this.#followers.push(follow);
+  }
+
   /** Routes by another list from now on. */
   apply(members: readonly Member[]): void {
     const known = new Map([...this.pools, ...this.#draining].map((pool) => [pool.address, pool]));
@@ -61,6 +71,7 @@ export class Cluster {
       known.delete(pool.address);
       pool.restore();
     }
+    for (const follow of this.#followers) follow();
     this.#draining = [...known.values()];
     for (const pool of this.#draining) pool.retire();
     this.#forgetDrained();
@@ -69,6 +80,25 @@ export class Cluster {
   /** The server that owns the key `bytes[start, start + length)`. */
   ownerOf(bytes: Uint8Array, start: number, length: number): Pool {
     return this.pools[this.owners[slotOf(bytes, start, length)]!]!;
+  }
+
+  /** The server that owns a slot. */
+  ownerOfSlot(slot: number): Pool {
+    return this.pools[this.owners[slot]!]!;
+  }
+
+  /**
+   * Lends a connection to a server that nobody else uses.
+   *
+   * @throws {ReplyError} when there is none
+   */
+  dedicate(pool: Pool, framing: Framing): DedicatedLane {
+    try {
+      return pool.dedicate(framing);
+    } catch (error) {
+      if (!(error instanceof ConnectionError)) throw error;
+      throw new ReplyError(codeOf(error, true), error.message);
+    }
   }
 
   /** How many slots each server has, in the order of {@linkcode pools}. */

@@ -8,17 +8,17 @@
  * @module
  */
 
-import { ProtocolError, ReplyError } from "../errors.ts";
+import { ReplyError } from "../errors.ts";
 import type { ConnectionError } from "../errors.ts";
 import { Exchange } from "../route/exchange.ts";
-import { decodeReply, FRAME_PREFIX_BYTES } from "../wire/frame.ts";
-import { grants } from "./join.ts";
+import type { Dialect } from "./dialect.ts";
+import type { JoinedPart } from "./join.ts";
 import { codeOf } from "./refusal.ts";
 
 /** What one server is asked. */
 export class Part extends Exchange {
-  /** Its reply frame, when it granted the request. */
-  frame: Uint8Array | undefined;
+  /** Its reply, when it granted the request. */
+  reply: Uint8Array | undefined;
   /** Why there is none. */
   refusal: ReplyError | undefined;
   readonly #gather: Gather;
@@ -30,8 +30,9 @@ export class Part extends Exchange {
   }
 
   override succeed(bytes: Uint8Array, start: number, end: number): void {
-    if (grants(bytes, start)) this.frame = bytes.slice(start, end);
-    else this.refusal = readRefusal(bytes, start, end);
+    const { dialect } = this.#gather;
+    if (dialect.grants(bytes, start)) this.reply = bytes.slice(start, end);
+    else this.refusal = dialect.refusal(bytes, start, end);
     this.#gather.settle();
   }
 
@@ -41,29 +42,23 @@ export class Part extends Exchange {
   }
 }
 
-function readRefusal(bytes: Uint8Array, start: number, end: number): ReplyError {
-  try {
-    const reply = decodeReply(bytes, start + FRAME_PREFIX_BYTES, end);
-    if (reply instanceof ReplyError) return reply;
-  } catch (error) {
-    if (!(error instanceof ProtocolError)) throw error;
-  }
-  return new ReplyError("ERR", "a server has answered what is no reply");
-}
-
 /** The parts of one command. */
 export class Gather {
   readonly parts: Part[] = [];
+  /** What the replies are in. */
+  readonly dialect: Dialect;
   readonly #writes: boolean;
   readonly #finish: (gather: Gather) => void;
   /** Parts not settled, and one more until all are sent. */
   #open = 1;
 
   /**
+   * @param dialect of the client
    * @param writes whether the command may change data
    * @param finish called once, when all parts are settled and {@linkcode sent} was called
    */
-  constructor(writes: boolean, finish: (gather: Gather) => void) {
+  constructor(dialect: Dialect, writes: boolean, finish: (gather: Gather) => void) {
+    this.dialect = dialect;
     this.#writes = writes;
     this.#finish = finish;
   }
@@ -91,17 +86,17 @@ export class Gather {
    *
    * @throws {ReplyError} when a part was refused
    */
-  frames(): Uint8Array[] {
-    const frames: Uint8Array[] = [];
+  granted(): JoinedPart[] {
+    const granted: JoinedPart[] = [];
     let refusal: ReplyError | undefined;
-    for (const part of this.parts) {
-      if (part.frame !== undefined) frames.push(part.frame);
+    for (const { reply, refusal: reason } of this.parts) {
+      if (reply !== undefined) granted.push({ bytes: reply, reader: this.dialect.values(reply, 0, reply.length) });
       // Of several refusals the one that leaves most in doubt counts.
-      else if (refusal === undefined || part.refusal!.code === "UNKNOWN_OUTCOME") refusal = part.refusal!;
+      else if (refusal === undefined || reason!.code === "UNKNOWN_OUTCOME") refusal = reason!;
     }
-    if (refusal === undefined) return frames;
-    if (!this.#writes || frames.length === 0) throw refusal;
-    const note = `${frames.length} of ${this.parts.length} servers have carried out their part`;
+    if (refusal === undefined) return granted;
+    if (!this.#writes || granted.length === 0) throw refusal;
+    const note = `${granted.length} of ${this.parts.length} servers have carried out their part`;
     throw new ReplyError(refusal.code, `${refusal.message}; ${note}`);
   }
 }

@@ -11,6 +11,7 @@
  * @module
  */
 
+import type { ProtocolVersion } from "../command/client_state.ts";
 import { stackOf } from "../errors.ts";
 import { BACKEND_SWEEP_INTERVAL_MS, BACKEND_TIMEOUT_MS, CLIENT_REPLIES_MAX_BYTES } from "../limits.ts";
 import { formatInfo } from "../role/info_text.ts";
@@ -24,12 +25,18 @@ import { Turn } from "../route/turn.ts";
 import { Clients } from "../wire/clients.ts";
 import { listen } from "../wire/socket.ts";
 import type { Listener } from "../wire/socket.ts";
-import { checkPlaintext, openBackend, replyFrameSize } from "./backend.ts";
+import { Answers } from "./answers.ts";
+import { checkPlaintext, openBackend } from "./backend.ts";
 import type { BackendSettings } from "./backend.ts";
 import { Cluster } from "./cluster.ts";
+import { proxyConfiguration } from "./configuration.ts";
+import { Connections } from "./connections.ts";
+import type { Dialect, Opener } from "./dialect.ts";
 import { PROXY_SECTIONS } from "./info.ts";
+import { LocalCommands } from "./local_commands.ts";
+import { NativeDialect } from "./native_dialect.ts";
+import { RespDialect, RespJoinedReply } from "./resp_dialect.ts";
 import { Router } from "./router.ts";
-import type { RouterHost } from "./router.ts";
 import { Session } from "./session.ts";
 import type { SessionHost } from "./session.ts";
 
@@ -73,8 +80,11 @@ export async function startProxy(settings: ProxySettings): Promise<Proxy> {
 }
 
 /** A proxy that runs. Made by {@linkcode startProxy}. */
-export class Proxy implements SessionHost, RouterHost {
+export class Proxy implements SessionHost {
   readonly router: Router;
+  readonly answers: Answers;
+  readonly dialects: Readonly<Record<ProtocolVersion, Dialect>>;
+  readonly connections: Connections;
   readonly turn = new Turn();
   readonly passwordRequired: boolean;
   readonly repliesMaxBytes: number;
@@ -105,12 +115,18 @@ export class Proxy implements SessionHost, RouterHost {
       timeoutMs,
       turn: this.turn,
       clock: this.#clock,
-      open: (address, signal) => openBackend(address, settings.backend, signal),
-      frameSize: replyFrameSize,
       report: (address, state, reason) => this.#reportServer(address, state, reason),
     });
     this.#cluster.apply(members);
-    this.router = new Router(this.#cluster, this);
+    const open: Opener = (dialect, address, signal) => openBackend(dialect, address, settings.backend, signal);
+    const reply = new RespJoinedReply();
+    this.dialects = {
+      0: new NativeDialect(open),
+      2: new RespDialect(2, open, reply),
+      3: new RespDialect(3, open, reply),
+    };
+    this.answers = new Answers((error) => this.reportBug(error));
+    this.router = new Router(this.#cluster, this.answers, new LocalCommands(this.answers));
     this.#watch = watchMembers(
       settings.serversPath,
       members,
@@ -118,6 +134,14 @@ export class Proxy implements SessionHost, RouterHost {
       (sentence) => this.#logger.warn(sentence),
     );
     this.#listener = listener;
+    this.connections = new Connections(
+      proxyConfiguration({
+        hostname: settings.hostname,
+        port: listener.address.port,
+        isTls: settings.certificate !== undefined,
+        maxClients: settings.maxClients,
+      }),
+    );
     this.#clients = new Clients({
       listener,
       maxCount: settings.maxClients,
@@ -161,6 +185,11 @@ export class Proxy implements SessionHost, RouterHost {
       cluster: this.#cluster,
     };
     return formatInfo(PROXY_SECTIONS, facts, sections);
+  }
+
+  resetStatistics(): void {
+    this.commands = 0;
+    this.#clients.resetStatistics();
   }
 
   reportBug(error: unknown): void {

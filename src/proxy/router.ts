@@ -8,228 +8,194 @@
  * @module
  */
 
-import { checkAuthentication, checkSizes, unknownCommand, wrongCount } from "../command/call.ts";
-import type { Authenticator } from "../command/call.ts";
+import { checkSizes, unknownCommand, wrongCount } from "../command/call.ts";
 import { acceptsCount, CommandIndex, COMMANDS } from "../command/specification.ts";
 import type { CommandSpecification } from "../command/specification.ts";
-import { AssertionError, ProtocolError, ReplyError } from "../errors.ts";
-import type { ReplyCode } from "../errors.ts";
-import { decodeRequest, FRAME_PREFIX_BYTES } from "../wire/frame.ts";
-import { Request } from "../wire/request.ts";
+import { ReplyError } from "../errors.ts";
+import type { Request } from "../wire/request.ts";
+import type { Answers } from "./answers.ts";
 import type { Cluster } from "./cluster.ts";
-import { FrameComposer } from "./frame_composer.ts";
+import type { JoinedReply } from "./dialect.ts";
 import { Gather } from "./gather.ts";
-import { joinArrays, JoinedReply, joinStatuses, joinSums, joinValues } from "./join.ts";
+import { joinArrays, joinStatuses, joinSums, joinValues } from "./join.ts";
+import type { JoinedPart } from "./join.ts";
+import type { LocalCommands } from "./local_commands.ts";
 import { composeScan, findStep, ScanExchange, writeEnd } from "./scan.ts";
-import type { Client, Slot } from "./slot.ts";
+import { sharedSlot } from "./shared_slot.ts";
+import type { Client, Frame, Slot } from "./slot.ts";
 import { Split } from "./split.ts";
-
-/** What the router asks of the role. */
-export interface RouterHost extends Authenticator {
-  /** The text of `info`. No sections means all. */
-  info(sections: readonly string[]): string;
-  /** Takes note of a bug of ours. */
-  reportBug(error: unknown): void;
-}
+import { Transactions } from "./transactions.ts";
+import { Waits } from "./waits.ts";
 
 /** Routes requests. */
 export class Router {
   readonly #cluster: Cluster;
-  readonly #host: RouterHost;
+  readonly #answers: Answers;
+  readonly #local: LocalCommands;
+  readonly #transactions: Transactions;
+  readonly #waits: Waits;
   readonly #index = new CommandIndex();
-  readonly #request = new Request();
-  readonly #composer = new FrameComposer();
-  readonly #reply = new JoinedReply();
 
-  constructor(cluster: Cluster, host: RouterHost) {
+  constructor(cluster: Cluster, answers: Answers, local: LocalCommands) {
     this.#cluster = cluster;
-    this.#host = host;
+    this.#answers = answers;
+    this.#local = local;
+    this.#transactions = new Transactions(cluster, answers);
+    this.#waits = new Waits(cluster, answers);
   }
 
-  /** Takes one request, a whole frame at `bytes[start, end)`, borrowed until return. Opens one slot of the client. */
-  route(client: Client, bytes: Uint8Array, start: number, end: number): void {
-    this.#route(client, bytes, start, end);
-    // Else it would keep the client's read buffer, which may be a large one.
-    this.#request.clear();
-  }
-
-  #route(client: Client, bytes: Uint8Array, start: number, end: number): void {
-    const slot = client.openSlot();
-    const request = this.#request;
-    try {
-      decodeRequest(bytes, start + FRAME_PREFIX_BYTES, end, request);
-    } catch (error) {
-      if (!(error instanceof ProtocolError)) throw error;
-      // The frame was whole, so the next one begins where it should: only this one is refused.
-      return this.refuse(slot, "ERR", `Protocol error: ${error.message}`);
-    }
-    const position = this.#index.find(bytes, request.starts[0]!, request.lengths[0]!);
-    if (position < 0) return this.#refuseWith(slot, unknownCommand(request));
+  /**
+   * Takes one request of a client, whose bytes are `bytes[start, end)`. All are borrowed until return.
+   *
+   * @returns `false` when it was not taken, since the client has to be idle first; else it has got a slot
+   */
+  route(client: Client, request: Request, bytes: Uint8Array, start: number, end: number): boolean {
+    const position = this.#index.find(request.bytes, request.starts[0]!, request.lengths[0]!);
+    if (position < 0) return this.#refuse(client, unknownCommand(request));
     const specification = COMMANDS[position]!;
+    if (!acceptsCount(specification.arity, request.count)) return this.#refuse(client, wrongCount(request));
+    const key = specification.firstKey;
+    if (client.state.isPlain && specification.routing === "key" && key < request.count) {
+      const slot = client.openSlot();
+      slot.repeatable = !specification.writes;
+      const owner = this.#cluster.ownerOf(request.bytes, request.starts[key]!, request.lengths[key]!);
+      client.send(owner, slot, bytes, start, end - start);
+      return true;
+    }
+    if (!client.isIdle && this.#needsIdle(client, specification)) return false;
+    const slot = client.openSlot();
     slot.repeatable = !specification.writes;
-    if (!acceptsCount(specification.arity, request.count)) return this.#refuseWith(slot, wrongCount(request));
-    if (!client.authenticated && !specification.open) {
-      return this.refuse(slot, "NOAUTH", "Authentication required.");
-    }
-    if (specification.routing === "key") {
-      const key = specification.firstKey;
-      client.send(
-        this.#cluster.ownerOf(bytes, request.starts[key]!, request.lengths[key]!),
-        slot,
-        bytes,
-        start,
-        end - start,
-      );
-      return;
-    }
     try {
-      this.#routeElsewhere(slot, specification, start, end);
+      const frame = { bytes, start, size: end - start };
+      if (client.state.isPlain || this.#isRunNow(slot, specification, request, frame)) {
+        this.#routeElsewhere(slot, specification, request, frame);
+      }
     } catch (error) {
       if (!(error instanceof ReplyError)) throw error;
-      this.#refuseWith(slot, error);
+      this.#answers.refuseWith(slot, error);
     }
+    return true;
+  }
+
+  /** Refuses what is no request of any command, which spoils a transaction. */
+  #refuse(client: Client, error: ReplyError): true {
+    if (client.state.transaction !== undefined) client.state.transaction.isSpoilt = true;
+    const slot = client.openSlot();
+    slot.repeatable = true;
+    this.#answers.refuseWith(slot, error);
+    return true;
+  }
+
+  #needsIdle(client: Client, specification: CommandSpecification): boolean {
+    if (specification.routing === "wait") return client.state.transaction === undefined;
+    if (specification.routing === "transaction") return this.#transactions.needsIdle(specification, client);
+    return specification.routing === "local" && this.#local.needsIdle(specification);
+  }
+
+  /**
+   * Whether a command of a client that is not plain may be routed now; one that is queued was answered.
+   *
+   * @throws {ReplyError} when it may not
+   */
+  #isRunNow(slot: Slot, specification: CommandSpecification, request: Request, frame: Frame): boolean {
+    const { client } = slot;
+    if (!client.state.authenticated && !specification.open) throw new ReplyError("NOAUTH", "Authentication required.");
+    if (client.state.transaction === undefined || specification.unqueued) return true;
+    this.#transactions.queue(slot, specification, request, frame);
+    return false;
   }
 
   /** Carries on with what is not for the owner of one key. */
-  #routeElsewhere(slot: Slot, specification: CommandSpecification, start: number, end: number): void {
+  #routeElsewhere(slot: Slot, specification: CommandSpecification, request: Request, frame: Frame): void {
     switch (specification.routing) {
+      case "key":
+        return this.#forwardKey(slot, specification, request, frame);
       case "sum":
       case "values":
       case "pairs":
-        return this.#split(slot, specification, start, end);
+        return this.#split(slot, specification, request, frame);
+      case "together":
+        return this.#forwardTogether(slot, specification, request, frame);
       case "total":
-        return this.#askAll(slot, specification, start, end, joinSums);
+        return this.#askAll(slot, specification, frame, joinSums);
       case "merge":
-        return this.#askAll(slot, specification, start, end, joinArrays);
+        return this.#askAll(slot, specification, frame, joinArrays);
       case "every":
-        return this.#askAll(slot, specification, start, end, joinStatuses);
+        return this.#askAll(slot, specification, frame, joinStatuses);
       case "scan":
-        return this.#scan(slot);
+        return this.#scan(slot, request);
+      case "wait":
+        return this.#waits.begin(slot, specification, request, frame);
+      case "transaction":
+        return this.#transactions.run(slot, specification, request, frame);
       default:
-        return this.#answerHere(slot, specification);
+        return this.#local.answer(slot, specification, request);
     }
   }
 
   /** Sends each owner the keys that are its own. */
-  #split(slot: Slot, specification: CommandSpecification, start: number, end: number): void {
-    const request = this.#request;
+  #split(slot: Slot, specification: CommandSpecification, request: Request, frame: Frame): void {
     if ((request.count - specification.firstKey) % specification.keyStep !== 0) throw wrongCount(request);
     checkSizes(specification, request);
+    const { client } = slot;
     const split = new Split(this.#cluster, specification, request);
-    if (split.count === 1) {
-      slot.client.send(split.pool(0), slot, request.bytes, start, end - start);
-      return;
-    }
+    if (split.count === 1) return client.send(split.pool(0), slot, frame.bytes, frame.start, frame.size);
     const { routing } = specification;
-    const gather = new Gather(specification.writes, (gather) =>
-      this.answer(slot, (reply) => {
-        const frames = gather.frames();
-        if (routing === "sum") joinSums(frames, reply);
-        else if (routing === "values") joinValues(frames, split.partOf, reply);
-        else joinStatuses(frames, reply);
+    const gather = new Gather(client.dialect, specification.writes, (gather) =>
+      this.#answers.answer(slot, (reply) => {
+        const parts = gather.granted();
+        if (routing === "sum") joinSums(parts, reply);
+        else if (routing === "values") joinValues(parts, split.partOf, reply);
+        else joinStatuses(parts, reply);
       }));
+    const { composer } = client.dialect;
     for (let part = 0; part < split.count; part++) {
-      split.compose(part, this.#composer);
-      slot.client.send(split.pool(part), gather.add(), this.#composer.buffer, 0, this.#composer.length);
+      split.compose(part, composer);
+      client.send(split.pool(part), gather.add(), composer.buffer, 0, composer.length);
     }
     gather.sent();
+  }
+
+  /** Sends the request as it is to the owner of its key; to any server when it names none, as `object help` does. */
+  #forwardKey(slot: Slot, { firstKey }: CommandSpecification, request: Request, frame: Frame): void {
+    const hasKey = firstKey < request.count;
+    const owner = hasKey
+      ? this.#cluster.ownerOf(request.bytes, request.start(firstKey), request.length(firstKey))
+      : this.#cluster.ownerOfSlot(0);
+    slot.client.send(owner, slot, frame.bytes, frame.start, frame.size);
+  }
+
+  /** Sends the request as it is to the owner of all its keys. */
+  #forwardTogether(slot: Slot, specification: CommandSpecification, request: Request, frame: Frame): void {
+    const owner = this.#cluster.ownerOfSlot(sharedSlot(specification, request));
+    slot.client.send(owner, slot, frame.bytes, frame.start, frame.size);
   }
 
   /** Sends the request as it is to all servers. */
   #askAll(
     slot: Slot,
     specification: CommandSpecification,
-    start: number,
-    end: number,
-    join: (frames: readonly Uint8Array[], reply: JoinedReply) => void,
+    frame: Frame,
+    join: (parts: readonly JoinedPart[], reply: JoinedReply) => void,
   ): void {
-    const { bytes } = this.#request;
-    const gather = new Gather(specification.writes, (gather) => {
-      this.answer(slot, (reply) => join(gather.frames(), reply));
+    const { client } = slot;
+    const gather = new Gather(client.dialect, specification.writes, (gather) => {
+      this.#answers.answer(slot, (reply) => join(gather.granted(), reply));
     });
-    for (const pool of this.#cluster.pools) slot.client.send(pool, gather.add(), bytes, start, end - start);
+    for (const pool of this.#cluster.pools) client.send(pool, gather.add(), frame.bytes, frame.start, frame.size);
     gather.sent();
   }
 
-  #scan(slot: Slot): void {
-    const step = findStep(this.#cluster, this.#request);
-    if (step === undefined) return this.answer(slot, writeEnd);
-    composeScan(this.#request, step.position, this.#composer);
-    const exchange = new ScanExchange(this.#cluster, step.stop.tag, {
+  #scan(slot: Slot, request: Request): void {
+    const step = findStep(this.#cluster, request);
+    if (step === undefined) return this.#answers.answer(slot, writeEnd);
+    const { client } = slot;
+    const { composer } = client.dialect;
+    composeScan(request, step.position, composer);
+    const exchange = new ScanExchange(this.#cluster, step.stop.tag, client.dialect, {
       forward: (bytes, start, end) => slot.succeed(bytes, start, end),
-      answer: (write) => this.answer(slot, write),
+      answer: (write) => this.#answers.answer(slot, write),
     });
-    slot.client.send(step.stop.pool, exchange, this.#composer.buffer, 0, this.#composer.length);
+    client.send(step.stop.pool, exchange, composer.buffer, 0, composer.length);
   }
-
-  /** Answers what needs no server. */
-  #answerHere(slot: Slot, { name }: CommandSpecification): void {
-    const request = this.#request;
-    switch (name) {
-      case "ping":
-        if (request.count > 2) throw wrongCount(request);
-        return this.answer(slot, (reply) => request.count === 1 ? reply.status("PONG") : echo(request, reply));
-      case "echo":
-        return this.answer(slot, (reply) => echo(request, reply));
-      case "auth":
-        checkAuthentication(request, this.#host);
-        slot.client.authenticated = true;
-        return this.answer(slot, (reply) => reply.ok());
-      case "info": {
-        const sections: string[] = [];
-        for (let i = 1; i < request.count; i++) sections.push(request.text(i).toLowerCase());
-        return this.answer(slot, (reply) => reply.text(this.#host.info(sections)));
-      }
-      default:
-        throw new AssertionError(`the proxy has no answer to "${name}"`);
-    }
-  }
-
-  /** Answers what `write` says, or the error that it throws. */
-  answer(slot: Slot, write: (reply: JoinedReply) => void): void {
-    const reply = this.#reply;
-    reply.begin();
-    try {
-      write(reply);
-    } catch (error) {
-      this.#writeRefusal(reply, error);
-    }
-    reply.end();
-    this.#hand(slot);
-  }
-
-  /** Answers an error. */
-  refuse(slot: Slot, code: ReplyCode, message: string): void {
-    const reply = this.#reply;
-    reply.begin();
-    reply.error(code, message);
-    reply.end();
-    this.#hand(slot);
-  }
-
-  /** Hands the reply over. The client may refuse to take it, which begins another one: so this one is cleared before. */
-  #hand(slot: Slot): void {
-    const { buffer, length } = this.#reply;
-    this.#reply.clear();
-    slot.succeed(buffer, 0, length);
-  }
-
-  #refuseWith(slot: Slot, error: ReplyError): void {
-    this.refuse(slot, error.code as ReplyCode, error.message);
-  }
-
-  #writeRefusal(reply: JoinedReply, error: unknown): void {
-    if (error instanceof ReplyError) {
-      reply.error(error.code as ReplyCode, error.message);
-    } else if (error instanceof ProtocolError) {
-      reply.error("ERR", `a server's reply is not as expected: ${error.message}`);
-    } else {
-      this.#host.reportBug(error);
-      reply.error("ERR", "internal error");
-    }
-  }
-}
-
-function echo(request: Request, reply: JoinedReply): void {
-  reply.bytes(request.bytes, request.start(1), request.length(1));
 }

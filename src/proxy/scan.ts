@@ -14,9 +14,7 @@ import type { ConnectionError } from "../errors.ts";
 import { Exchange } from "../route/exchange.ts";
 import type { Request } from "../wire/request.ts";
 import type { Cluster, Stop } from "./cluster.ts";
-import type { FrameComposer } from "./frame_composer.ts";
-import { grants, ValueReader } from "./join.ts";
-import type { JoinedReply } from "./join.ts";
+import type { Dialect, JoinedReply, RequestComposer } from "./dialect.ts";
 import { codeOf } from "./refusal.ts";
 import { encodeCursor, isPosition, positionOf, tagOf } from "./scan_cursor.ts";
 
@@ -44,7 +42,7 @@ export function findStep(cluster: Cluster, request: Request): ScanStep | undefin
 }
 
 /** Composes the request to one server. */
-export function composeScan(request: Request, position: number, composer: FrameComposer): void {
+export function composeScan(request: Request, position: number, composer: RequestComposer): void {
   composer.begin(request, request.count);
   composer.integer(position);
   if (request.count > 2) composer.copy(request, 2, request.count - 1);
@@ -70,27 +68,29 @@ export interface ScanOwner {
 export class ScanExchange extends Exchange {
   readonly #cluster: Cluster;
   readonly #tag: number;
+  readonly #dialect: Dialect;
   readonly #owner: ScanOwner;
 
-  constructor(cluster: Cluster, tag: number, owner: ScanOwner) {
+  constructor(cluster: Cluster, tag: number, dialect: Dialect, owner: ScanOwner) {
     super();
     this.#cluster = cluster;
     this.#tag = tag;
+    this.#dialect = dialect;
     this.#owner = owner;
     this.repeatable = true;
   }
 
   override succeed(bytes: Uint8Array, start: number, end: number): void {
-    if (!grants(bytes, start)) return this.#owner.forward(bytes, start, end);
+    if (!this.#dialect.grants(bytes, start)) return this.#owner.forward(bytes, start, end);
     this.#owner.answer((reply) => this.#translate(bytes, start, end, reply));
   }
 
   /** Replaces the server's cursor by one of ours; the keys are copied as they stand. */
   #translate(bytes: Uint8Array, start: number, end: number, reply: JoinedReply): void {
-    const reader = new ValueReader(bytes, start, end);
+    const reader = this.#dialect.values(bytes, start, end);
     if (reader.array() !== 2) throw new ProtocolError("Cannot read a reply to scan: expected a cursor and keys");
     const length = reader.skip();
-    const position = parseInteger(bytes, reader.at - length, length);
+    const position = parseInteger(bytes, reader.contentStart, length);
     if (!isPosition(position)) throw new ProtocolError("Cannot read a reply to scan: expected a cursor below 2^32");
     const next = position > 0 ? this.#tag : this.#cluster.stopFrom(this.#tag + 1)?.tag ?? 0;
     reply.array(2);

@@ -2,92 +2,110 @@
  * One client's connection to the proxy: requests in, replies out in the same order.
  *
  * ```text
- * read once → every whole frame in it → routed, each in a slot → read …      (requests)
- * slots     [ answered, written | waiting · kept · kept · waiting … ]        (replies)
- *                                 head                          tail
+ * read once → every whole request in it → routed, each in a slot → read …      (requests)
+ * slots → output, in order (reply_order.ts)                                    (replies)
  * ```
+ *
+ * The first byte tells the protocol. What differs from protocol to protocol stands behind the session's dialect; the
+ * session itself knows none.
  *
  * Reading goes on while replies are awaited, so a client may pipeline; how far it gets ahead is bounded. It is not
  * read while the replies that are held for it, or expected by the sizes of those it got before, exceed a limit, or a
  * server it sends to has its queue full. So a client that does not read its replies, or works with a slow server, costs
  * a bounded amount of memory, and no other client waits for it.
  *
+ * Some requests must not overtake those before them, or be overtaken (`hello` changes what replies look like): for them
+ * the session waits until it is *idle*, which is when nothing is in flight.
+ *
  * @module
  */
 
 import { encodeText } from "../bytes.ts";
+import { ClientState } from "../command/client_state.ts";
+import type { ClientConnection, ProtocolVersion } from "../command/client_state.ts";
+import type { ConnectionContext } from "../command/connection_context.ts";
+import { InmemError, ProtocolError, ReplyError } from "../errors.ts";
 import type { ReplyCode } from "../errors.ts";
-import { InmemError } from "../errors.ts";
-import {
-  CLIENT_BACKLOG_MAX_BYTES,
-  CLIENT_REPLY_ESTIMATE_BYTES,
-  FRAME_SIZE_MAX_BYTES,
-  FRAME_SIZE_UNAUTHENTICATED_MAX_BYTES,
-  PROXY_IN_FLIGHT_MAX_COUNT,
-} from "../limits.ts";
+import { CLIENT_BACKLOG_MAX_BYTES, PROXY_IN_FLIGHT_MAX_COUNT, READ_BUFFER_BATCH_BYTES } from "../limits.ts";
 import { Lane } from "../route/exchange.ts";
 import type { Exchange } from "../route/exchange.ts";
 import type { Pool } from "../route/pool.ts";
 import type { Turn } from "../route/turn.ts";
 import { Connection, protocolOf } from "../wire/connection.ts";
-import { FRAME_PREFIX_BYTES, frameLength } from "../wire/frame.ts";
+import { REQUEST_LIMITS, UNAUTHENTICATED_REQUEST_LIMITS } from "../wire/native_decoder.ts";
+import { Request } from "../wire/request.ts";
 import { abort } from "../wire/socket.ts";
+import type { Answers } from "./answers.ts";
+import type { Connections, Resettable } from "./connections.ts";
 import { Deadlines } from "./deadlines.ts";
+import type { Dialect, RequestDecoder } from "./dialect.ts";
 import { Outbox } from "./outbox.ts";
 import type { OutboxOwner } from "./outbox.ts";
+import type { QueuedRequests } from "./queued_requests.ts";
+import { ReplyOrder } from "./reply_order.ts";
 import type { Router } from "./router.ts";
-import { Slot } from "./slot.ts";
-import type { Client } from "./slot.ts";
-
-const RING_INITIAL_COUNT = 16;
-/** A ring above this size is given back when the client is idle. */
-const RING_KEEP_MAX_COUNT = 1024;
+import type { Client, Slot } from "./slot.ts";
+import type { Watch } from "./transactions.ts";
+import type { Wait } from "./waits.ts";
 
 /** A reply up to this size is short. */
 const SHORT_REPLY_MAX_BYTES = 1024;
 
-const FOREIGN_PROTOCOL_LINE = encodeText(
-  "-ERR this port speaks the native protocol of inmem only; use inmem client or a library for it\r\n",
-);
+const FOREIGN_PROTOCOL_LINE = encodeText("-ERR this is neither the native protocol of inmem nor RESP\r\n");
 
 /** What all sessions of a proxy share. */
 export interface SessionHost {
   readonly router: Router;
+  readonly answers: Answers;
   readonly turn: Turn;
+  readonly dialects: Readonly<Record<ProtocolVersion, Dialect>>;
   /** Whether clients have to authenticate. */
   readonly passwordRequired: boolean;
   /** See CLIENT_REPLIES_MAX_BYTES. */
   readonly repliesMaxBytes: number;
+  readonly connections: Connections;
   /** Requests taken, by all sessions. */
   commands: number;
+  /** Whether user and password are right. */
+  authenticate(user: string, password: string): boolean;
+  /** The text of `info`. */
+  info(sections: readonly string[]): string;
+  /** Sets the counts of `info` to zero. */
+  resetStatistics(): void;
   /** Takes note of a bug of ours. */
   reportBug(error: unknown): void;
 }
 
 /** One connection that is being served. */
-export class Session implements Client, OutboxOwner {
-  authenticated: boolean;
+export class Session implements Client, ConnectionContext, ClientConnection, Resettable, OutboxOwner {
+  readonly state: ClientState<QueuedRequests>;
+  readonly passwordRequired: boolean;
+  dialect: Dialect;
+  watch: Watch | undefined;
+  #wait: Wait | undefined;
+  /** Whether {@linkcode Session.#watchForEnd} runs. */
+  #watching = false;
   readonly #host: SessionHost;
   readonly #socket: Deno.TcpConn | Deno.TlsConn;
   readonly #connection: Connection;
+  readonly #request = new Request();
+  #decoder: RequestDecoder;
   readonly #outbox: Outbox;
+  readonly #order: ReplyOrder;
   readonly #deadlines = new Deadlines();
   readonly #lanes = new Map<Pool, Lane>();
+  /** The client has asked to leave, or is told to. */
+  #leaving = false;
   /** No more requests are taken. */
   #ending = false;
   /** The connection is gone; replies that still come are dropped. */
   #closed = false;
   #stopping: Promise<void> | undefined;
 
-  #ring: (Slot | undefined)[] = new Array(RING_INITIAL_COUNT).fill(undefined);
-  #head = 0;
-  #tail = 0;
-  /** Bytes of replies kept in slots. */
-  #keptBytes = 0;
-  /** The size of the next reply, guessed from above: the largest of late, sinking slowly. */
-  #estimate = CLIENT_REPLY_ESTIMATE_BYTES;
   /** A server's queue is full. */
   #blocked = false;
+  /** No request is taken until nothing is in flight. */
+  #untilIdle = false;
   /** Ends the pause in taking requests. */
   #resume: (() => void) | undefined;
   /** Resolved when every reply is written. */
@@ -97,9 +115,14 @@ export class Session implements Client, OutboxOwner {
   constructor(socket: Deno.TcpConn | Deno.TlsConn, host: SessionHost) {
     this.#socket = socket;
     this.#host = host;
-    this.authenticated = !host.passwordRequired;
+    this.passwordRequired = host.passwordRequired;
+    const [address, localAddress] = [formatAddress(socket.remoteAddr), formatAddress(socket.localAddr)];
+    this.state = new ClientState(host.connections.nextId(), address, localAddress, this, !host.passwordRequired);
+    this.dialect = host.dialects[0];
+    this.#decoder = this.dialect.decoder();
     this.#connection = new Connection(socket);
     this.#outbox = new Outbox(this, host.turn);
+    this.#order = new ReplyOrder(this.#outbox);
   }
 
   /** Serves the connection until it ends, and closes it. Never rejects because of what the peer does. */
@@ -107,17 +130,19 @@ export class Session implements Client, OutboxOwner {
     const connection = this.#connection;
     try {
       if (!await connection.fill()) return;
-      if (protocolOf(connection.buffer[connection.start]!) !== "native") {
+      if (!this.#chooseProtocol()) {
         this.#outbox.append(FOREIGN_PROTOCOL_LINE, 0, FOREIGN_PROTOCOL_LINE.length);
         return await this.#endRefused();
       }
+      this.#host.connections.add(this.state, this);
       do {
         if (this.#stopping !== undefined) return await this.#stopping;
-        if (!this.#takeFrames()) return await this.#endRefused();
+        if (!this.#takeRequests()) return await this.#endRefused();
         while (this.#mustPause()) {
           await this.#pause();
-          if (!this.#takeFrames()) return await this.#endRefused();
+          if (!this.#takeRequests()) return await this.#endRefused();
         }
+        this.#letGo();
       } while (await connection.fill());
       // The client may have ended its half only, and wait for its replies.
       await this.#endInOrder();
@@ -129,9 +154,23 @@ export class Session implements Client, OutboxOwner {
     }
   }
 
+  /** Goes by the first byte; `false` when it is of no protocol. */
+  #chooseProtocol(): boolean {
+    const connection = this.#connection;
+    const protocol = protocolOf(connection.buffer[connection.start]!);
+    if (protocol !== "resp") return protocol === "native";
+    this.speak(2);
+    this.#decoder = this.dialect.decoder();
+    return true;
+  }
+
   /** Tells the peer why it is not served, and closes. */
   async reject(message: string): Promise<void> {
     try {
+      // In which protocol to say it is known once the peer has said something.
+      this.#deadlines.linger();
+      if (!await this.#connection.fill()) return;
+      this.#chooseProtocol();
       this.refuse(this.openSlot(), "ERR", message);
       await this.#endRefused();
     } catch (error) {
@@ -143,6 +182,7 @@ export class Session implements Client, OutboxOwner {
 
   /** Takes no more requests, and ends the connection once those in flight are answered. */
   stop(): Promise<void> {
+    this.#wait?.refuse(new ReplyError("ERR", "the proxy is stopping"));
     return this.#stopping ??= this.#endInOrder();
   }
 
@@ -164,47 +204,100 @@ export class Session implements Client, OutboxOwner {
   sweep(nowMs: number): void {
     const { start, end } = this.#connection;
     const partialBytes = this.#resume === undefined ? end - start : 0;
-    if (this.#deadlines.isLate(nowMs, this.authenticated, partialBytes, this.#outbox)) this.abort();
+    if (this.#deadlines.isLate(nowMs, this.state.authenticated, partialBytes, this.#outbox)) this.abort();
   }
 
   /**
-   * Takes frames out of the buffer and routes them, up to the first that is not whole, or that has to wait.
+   * Takes requests out of the buffer and routes them, up to the first that is not whole, or that has to wait.
    *
-   * @returns `false` when the framing is lost, and the client was told so
+   * @returns `false` when there is nothing more to take: the framing is lost, or the client wants to leave
    */
-  #takeFrames(): boolean {
+  #takeRequests(): boolean {
     const connection = this.#connection;
-    const router = this.#host.router;
+    const decoder = this.#decoder;
+    const request = this.#request;
+    const { router } = this.#host;
     while (!this.#ending && !this.#mustPause()) {
-      const start = connection.start;
-      const unread = connection.end - start;
-      if (unread < FRAME_PREFIX_BYTES) return true;
-      const length = frameLength(connection.buffer, start);
-      const limit = this.authenticated ? FRAME_SIZE_MAX_BYTES : FRAME_SIZE_UNAUTHENTICATED_MAX_BYTES;
-      if (length > limit) {
-        const reason = this.authenticated ? "" : " before authentication";
-        const message = `Protocol error: frame of ${length} bytes, expected at most ${limit}${reason}`;
-        this.refuse(this.openSlot(), "ERR", message);
-        return false;
+      const { buffer, start } = connection;
+      let behind: number;
+      try {
+        const limits = this.state.authenticated ? REQUEST_LIMITS : UNAUTHENTICATED_REQUEST_LIMITS;
+        behind = decoder.decode(buffer, start, connection.end, request, limits);
+      } catch (error) {
+        if (!(error instanceof ProtocolError)) throw error;
+        this.refuse(this.openSlot(), "ERR", `Protocol error: ${error.message}`);
+        if (decoder.behind === -1) return false;
+        // It is known where the next one begins: only this one is refused.
+        connection.start = decoder.behind;
+        continue;
       }
-      if (unread < FRAME_PREFIX_BYTES + length) return true;
-      const end = start + FRAME_PREFIX_BYTES + length;
-      connection.start = end;
+      if (behind === -1) {
+        connection.start = start + decoder.passed;
+        return true;
+      }
+      if (!router.route(this, request, buffer, start, behind)) {
+        this.#untilIdle = true;
+        return true;
+      }
+      connection.start = behind;
       this.#deadlines.frames++;
       this.#host.commands++;
-      router.route(this, connection.buffer, start, end);
     }
-    return true;
+    return !this.#leaving;
+  }
+
+  /** Before the next read: the request borrows the buffer, which may be a large one that the read gives back. */
+  #letGo(): void {
+    const { state } = this;
+    const request = this.#request;
+    if (request.count > 0) state.noteCommand(request.bytes, request.starts[0]!, request.lengths[0]!);
+    state.lastMs = Date.now();
+    request.clear();
+    if (this.state.authenticated && this.#decoder.needed > READ_BUFFER_BATCH_BYTES) {
+      this.#connection.reserve(this.#decoder.needed);
+    }
   }
 
   // What the routing asks of a client.
 
+  get wait(): Wait | undefined {
+    return this.#wait;
+  }
+
+  set wait(wait: Wait | undefined) {
+    this.#wait = this.state.waiter = wait;
+    if (wait !== undefined && !this.#watching) this.#watchForEnd();
+  }
+
+  /** Reads ahead while it waits, as far as a batch goes, to see the peer leave: as in Redis, it gives up its reply then. */
+  async #watchForEnd(): Promise<void> {
+    const connection = this.#connection;
+    this.#watching = true;
+    try {
+      while (this.#wait !== undefined && connection.end - connection.start < READ_BUFFER_BATCH_BYTES) {
+        if (!await connection.readAhead()) this.#close();
+      }
+    } catch {
+      // Lost, or closed by a deadline.
+      this.#close();
+    }
+    this.#watching = false;
+  }
+
   openSlot(): Slot {
-    if (this.#tail - this.#head === this.#ring.length) this.#growRing();
-    const place = this.#tail++ & (this.#ring.length - 1);
-    const slot = this.#ring[place] ??= new Slot(this);
-    slot.reset();
-    return slot;
+    return this.#order.open(this);
+  }
+
+  get isIdle(): boolean {
+    return this.#order.inFlight === 0;
+  }
+
+  holdUntilIdle(): void {
+    this.#untilIdle = true;
+  }
+
+  leave(): void {
+    this.#leaving = this.#ending = true;
   }
 
   send(pool: Pool, exchange: Exchange, bytes: Uint8Array, start: number, size: number): void {
@@ -222,69 +315,90 @@ export class Session implements Client, OutboxOwner {
   #addLane(pool: Pool): Lane {
     // Servers that were removed are forgotten now and then, and this happens seldom.
     for (const known of this.#lanes.keys()) if (known.closed) this.#lanes.delete(known);
-    const lane = new Lane();
+    const lane = new Lane(this.dialect);
     this.#lanes.set(pool, lane);
     return lane;
   }
 
   refuse(slot: Slot, code: ReplyCode, message: string): void {
-    this.#host.router.refuse(slot, code, message);
+    this.#host.answers.refuse(slot, code, message);
   }
 
   complete(slot: Slot, bytes: Uint8Array, start: number, end: number): void {
     if (this.#closed) return;
     const size = end - start;
     // Short replies, refusals among them, are always taken: their number is bounded.
-    if (size > SHORT_REPLY_MAX_BYTES && this.#outbox.size + this.#keptBytes > this.#host.repliesMaxBytes) {
+    if (size > SHORT_REPLY_MAX_BYTES && this.#outbox.size + this.#order.keptBytes > this.#host.repliesMaxBytes) {
       // The reply to a write may be all that is left of what it took out, so it must not be dropped alone.
       if (!slot.repeatable) return void this.abort();
       const message = `more than ${this.#host.repliesMaxBytes} bytes of replies wait to be read`;
       return this.refuse(slot, "BUSY", message);
     }
-    this.#estimate = size >= this.#estimate ? size : this.#estimate - ((this.#estimate - size) >>> 4);
-    const mask = this.#ring.length - 1;
-    if (slot !== this.#ring[this.#head & mask]) {
-      slot.keep(bytes, start, end);
-      this.#keptBytes += size;
-      return;
-    }
-    this.#outbox.append(bytes, start, size);
-    this.#head++;
-    for (; this.#head < this.#tail; this.#head++) {
-      const next = this.#ring[this.#head & mask]!;
-      if (!next.done) break;
-      this.#outbox.append(next.reply, 0, next.replySize);
-      this.#keptBytes -= next.replySize;
-    }
-    if (this.#head === this.#tail) {
-      // Counting afresh keeps the positions small integers.
-      this.#head = this.#tail = 0;
-      if (mask >= RING_KEEP_MAX_COUNT) this.#ring = new Array(RING_INITIAL_COUNT).fill(undefined);
-    }
+    this.#order.take(slot, bytes, start, end);
     if (this.#resume !== undefined) this.#resumeIfPossible();
   }
 
-  #growRing(): void {
-    const grown: (Slot | undefined)[] = new Array(this.#ring.length * 2).fill(undefined);
-    for (let i = this.#head; i < this.#tail; i++) {
-      grown[i & (grown.length - 1)] = this.#ring[i & (this.#ring.length - 1)];
-    }
-    this.#ring = grown;
+  // What the commands on the connection ask of it.
+
+  get context(): ConnectionContext {
+    return this;
+  }
+
+  get client(): ClientState<QueuedRequests> {
+    return this.state;
+  }
+
+  get shared(): Connections {
+    return this.#host.connections;
+  }
+
+  authenticate(user: string, password: string): boolean {
+    return this.#host.authenticate(user, password);
+  }
+
+  info(sections: readonly string[]): string {
+    return this.#host.info(sections);
+  }
+
+  resetStatistics(): void {
+    this.#host.resetStatistics();
+  }
+
+  speak(version: ProtocolVersion): void {
+    this.state.version = version;
+    this.state.update();
+    if (this.dialect.version === version) return;
+    this.dialect = this.#host.dialects[version];
+    // The reply under way goes on in it.
+    void this.dialect.reply;
+    // Nothing is in flight on them, and their connections speak the other version.
+    this.#lanes.clear();
+  }
+
+  resetState(): void {
+    this.state.transaction = undefined;
+    this.watch?.lane.drop();
+    this.watch = undefined;
+  }
+
+  kill(): void {
+    this.abort();
+  }
+
+  deliver(): void {
+    // Only servers have channels.
   }
 
   // Bounds on how far the client gets ahead.
 
-  /** Bytes of replies that are held, and those that what is in flight is expected to bring. */
-  #backlog(): number {
-    return this.#outbox.size + this.#keptBytes + (this.#tail - this.#head) * this.#estimate;
-  }
-
   #mustPause(): boolean {
     if (this.#ending) return false;
     if (this.#blocked) return true;
-    const inFlight = this.#tail - this.#head;
+    const inFlight = this.#order.inFlight;
+    if (this.#untilIdle && inFlight > 0) return true;
+    this.#untilIdle = false;
     if (inFlight === 0 && this.#outbox.size === 0) return false;
-    return inFlight >= PROXY_IN_FLIGHT_MAX_COUNT || this.#backlog() >= CLIENT_BACKLOG_MAX_BYTES;
+    return inFlight >= PROXY_IN_FLIGHT_MAX_COUNT || this.#order.backlog >= CLIENT_BACKLOG_MAX_BYTES;
   }
 
   #pause(): Promise<void> {
@@ -299,12 +413,16 @@ export class Session implements Client, OutboxOwner {
   #resumeIfPossible(): void {
     const resume = this.#resume;
     if (resume === undefined) return;
-    const inFlight = this.#tail - this.#head;
-    const idle = inFlight === 0 && this.#outbox.size === 0;
-    const relieved = inFlight <= PROXY_IN_FLIGHT_MAX_COUNT / 2 && this.#backlog() <= CLIENT_BACKLOG_MAX_BYTES / 2;
-    if (!this.#closed && (this.#blocked || !(idle || relieved))) return;
+    if (!this.#closed && (this.#blocked || !this.#isRelieved())) return;
     this.#resume = undefined;
     resume();
+  }
+
+  #isRelieved(): boolean {
+    const inFlight = this.#order.inFlight;
+    if (inFlight === 0) return this.#outbox.size <= CLIENT_BACKLOG_MAX_BYTES / 2;
+    if (this.#untilIdle) return false;
+    return inFlight <= PROXY_IN_FLIGHT_MAX_COUNT / 2 && this.#order.backlog <= CLIENT_BACKLOG_MAX_BYTES / 2;
   }
 
   // Writing.
@@ -314,7 +432,7 @@ export class Session implements Client, OutboxOwner {
   }
 
   written(): void {
-    if (this.#head === this.#tail) this.#whenDrained?.resolve();
+    if (this.isIdle) this.#whenDrained?.resolve();
     this.#resumeIfPossible();
   }
 
@@ -324,7 +442,7 @@ export class Session implements Client, OutboxOwner {
 
   /** Resolves when every request is answered and every reply written, or the connection is lost. */
   async #drained(): Promise<void> {
-    if (this.#closed || (this.#head === this.#tail && this.#outbox.size === 0)) return;
+    if (this.#closed || (this.isIdle && this.#outbox.size === 0)) return;
     this.#whenDrained ??= Promise.withResolvers<void>();
     await this.#whenDrained.promise;
   }
@@ -349,9 +467,12 @@ export class Session implements Client, OutboxOwner {
     this.#connection.close();
     this.#whenDrained?.resolve();
     this.#resumeIfPossible();
+    this.#host.connections.remove(this.state);
+    this.watch?.lane.drop();
+    this.#wait?.drop();
     // Slots in flight hold the session until their servers answer; what it holds need not wait for that.
     this.#lanes.clear();
-    this.#ring = [];
+    this.#order.discard();
     this.#outbox.discard();
   }
 }
@@ -361,4 +482,11 @@ function isDisconnection(error: unknown): boolean {
   if (!(error instanceof Error) || error instanceof InmemError) return false;
   // What the runtime has no class for, such as EHOSTUNREACH, is a plain error with the system's code.
   return error.name in Deno.errors || "code" in error;
+}
+
+/** An address as `client list` tells it. */
+function formatAddress(address: Deno.Addr): string {
+  if (address.transport !== "tcp") return "";
+  const { hostname, port } = address as Deno.NetAddr;
+  return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
 }

@@ -9,21 +9,48 @@
  */
 
 import { copyBytes } from "../bytes.ts";
+import type { ClientState } from "../command/client_state.ts";
+import type { ConnectionContext } from "../command/connection_context.ts";
 import type { ConnectionError, ReplyCode } from "../errors.ts";
 import { Exchange } from "../route/exchange.ts";
 import type { Pool } from "../route/pool.ts";
+import type { Dialect } from "./dialect.ts";
+import type { QueuedRequests } from "./queued_requests.ts";
 import { codeOf } from "./refusal.ts";
+import type { Watch } from "./transactions.ts";
+import type { Wait } from "./waits.ts";
 
 /** A slot keeps its buffer up to this size; most replies are shorter. */
 const KEEP_MAX_BYTES = 256;
 const EMPTY = new Uint8Array(0);
 
+/** The bytes of a request as they came: `bytes[start, start + size)`, borrowed. */
+export interface Frame {
+  readonly bytes: Uint8Array;
+  readonly start: number;
+  readonly size: number;
+}
+
 /** The client of a request, as the routing sees it. */
 export interface Client {
-  /** Whether it may run commands that are not open. */
-  authenticated: boolean;
+  /** Who it is, and what state its commands have brought it into. */
+  readonly state: ClientState<QueuedRequests>;
+  /** For the commands on the connection. */
+  readonly context: ConnectionContext;
+  /** What it watches. */
+  watch: Watch | undefined;
+  /** What it waits for: meanwhile it takes no request, and notices that its peer leaves. */
+  wait: Wait | undefined;
+  /** What it speaks. */
+  readonly dialect: Dialect;
+  /** Whether all its requests are answered. */
+  readonly isIdle: boolean;
   /** The slot of the next request. */
   openSlot(): Slot;
+  /** Takes no further request until all are answered. */
+  holdUntilIdle(): void;
+  /** Ends the connection once all is answered. */
+  leave(): void;
   /** Sends a request to a server, behind all others of this client to that server. The frame is borrowed until return. */
   send(pool: Pool, exchange: Exchange, bytes: Uint8Array, start: number, size: number): void;
   /** Takes the reply of a slot, a frame at `bytes[start, end)`, borrowed until return. */

@@ -18,7 +18,7 @@ import type { Pool } from "../route/pool.ts";
 import { slotOf } from "../route/slots.ts";
 import type { Request } from "../wire/request.ts";
 import type { Cluster } from "./cluster.ts";
-import type { FrameComposer } from "./frame_composer.ts";
+import type { RequestComposer } from "./dialect.ts";
 
 /** One part: the server and a chain of key numbers. */
 interface Share {
@@ -76,7 +76,7 @@ export class Split {
   }
 
   /** Composes the request with the keys of a part, and what stands behind each of them. */
-  compose(part: number, composer: FrameComposer): void {
+  compose(part: number, composer: RequestComposer): void {
     const share = this.#shares[part]!;
     composer.begin(this.#request, 1 + share.count * this.#keyStep);
     for (let key = share.first; key >= 0; key = this.#next[key]!) {

@@ -9,6 +9,7 @@
  */
 
 import type { ConnectionError } from "../errors.ts";
+import type { Framing } from "./framing.ts";
 import type { Pipeline } from "./pipeline.ts";
 
 /** Requests of one write. Its bytes are kept while a read that may be repeated is unanswered. */
@@ -29,10 +30,16 @@ export class Batch {
  * are run in the order they were sent: the client reads its own writes.
  */
 export class Lane {
+  /** What its requests are. */
+  readonly framing: Framing;
   /** Where its requests go while some are in flight. */
   pipeline: Pipeline | undefined = undefined;
   /** Requests sent and not settled. */
   inFlight = 0;
+
+  constructor(framing: Framing) {
+    this.framing = framing;
+  }
 }
 
 /** A request and the place its reply is wanted. */

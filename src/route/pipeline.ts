@@ -23,33 +23,14 @@ import { assert, ProtocolError } from "../errors.ts";
 import { BACKEND_QUEUE_MAX_BYTES, BACKEND_WRITE_BYTES, BUFFER_KEEP_MAX_BYTES } from "../limits.ts";
 import { Batch } from "./exchange.ts";
 import type { Exchange, Lane } from "./exchange.ts";
+import type { FrameMeasure, Framing, Transport } from "./framing.ts";
 import type { Clock, Flushable, Turn } from "./turn.ts";
-
-/** A connection as a pipeline uses it: one reader and one writer beside each other. */
-export interface Transport {
-  /** Unread bytes are `[start, end)`; may be replaced by {@linkcode fill}. */
-  readonly buffer: Uint8Array;
-  start: number;
-  readonly end: number;
-  /** Reads once and appends; `false` at the end. Rejects when the connection is lost. */
-  fill(): Promise<boolean>;
-  /** Writes all of `bytes`, which do not change meanwhile. Rejects when the connection is lost. */
-  write(bytes: Uint8Array): Promise<void>;
-  /** Idempotent. What is under way rejects. */
-  close(): void;
-}
 
 /** What a pipeline needs of its pool. */
 export interface PipelineHost {
   readonly address: string;
   readonly turn: Turn;
   readonly clock: Clock;
-  /**
-   * The size of the frame that begins at `start`, prefix included, or 0 while it is not whole.
-   *
-   * @throws {Error} when those bytes are no frame
-   */
-  frameSize(bytes: Uint8Array, start: number, end: number): number;
   /** Called once when the pipeline has ended. Every exchange left over has to be settled or sent elsewhere. */
   ended(pipeline: Pipeline, end: PipelineEnd): void;
   /** Called when the last exchange in flight was answered. */
@@ -80,7 +61,12 @@ export class Pipeline implements Flushable {
   queuedBytes = 0;
   /** Whether a reply has ever come: only then was the server more than an open port. */
   answered = false;
-  #host: PipelineHost;
+  /** How much longer than others its server may be silent, in ms: for requests that wait for something to happen. */
+  patienceMs = 0;
+  /** What it speaks. */
+  readonly framing: Framing;
+  readonly #host: PipelineHost;
+  readonly #measure: FrameMeasure;
   #transport: Transport | undefined;
   #ended = false;
   #ring: (Exchange | undefined)[] = new Array(RING_INITIAL_COUNT).fill(undefined);
@@ -94,8 +80,10 @@ export class Pipeline implements Flushable {
   #heardMs = -Infinity;
   #waiting: (() => void)[] = [];
 
-  constructor(host: PipelineHost) {
+  constructor(host: PipelineHost, framing: Framing) {
     this.#host = host;
+    this.framing = framing;
+    this.#measure = framing.measure();
   }
 
   /** Whether it has a connection, so that requests leave at the end of the turn. */
@@ -204,7 +192,7 @@ export class Pipeline implements Flushable {
     const bytes = transport.buffer;
     let at = transport.start;
     while (true) {
-      const size = this.#host.frameSize(bytes, at, transport.end);
+      const size = this.#measure.size(bytes, at, transport.end);
       if (size === 0) break;
       if (this.#head === this.#unsent) throw new ProtocolError("it answered what nobody had asked");
       const place = this.#head++ & (this.#ring.length - 1);
@@ -246,7 +234,7 @@ export class Pipeline implements Flushable {
     if (this.#head === this.#tail || !this.ready) return;
     const oldest = this.#ring[this.#head & (this.#ring.length - 1)]!;
     const silentMs = this.#host.clock.nowMs - Math.max(oldest.sinceMs, this.#heardMs);
-    if (silentMs > timeoutMs) this.end(true, `no answer within ${timeoutMs} ms`);
+    if (silentMs > timeoutMs + this.patienceMs) this.end(true, `no answer within ${timeoutMs} ms`);
   }
 
   /**

@@ -28,27 +28,22 @@
 
 import { assert, ConnectionError } from "../errors.ts";
 import { BACKEND_RETRY_MAX_MS, BACKEND_RETRY_MIN_MS, PIPELINE_BUSY_LOAD } from "../limits.ts";
+import { Dedicated } from "./dedicated.ts";
+import type { DedicatedLane } from "./dedicated.ts";
 import type { Exchange, Lane } from "./exchange.ts";
+import type { Framing, Transport } from "./framing.ts";
 import { Pipeline } from "./pipeline.ts";
-import type { PipelineEnd, PipelineHost, Transport } from "./pipeline.ts";
+import type { PipelineEnd, PipelineHost } from "./pipeline.ts";
 import type { Clock, Turn } from "./turn.ts";
 
 /** What all pools of a role share. */
 export interface PoolOptions {
-  /** Most connections to one server. */
+  /** Most connections to one server; each framing in use has one at least. */
   readonly connectionsMaxCount: number;
   /** How long a request may wait for its reply, in ms. */
   readonly timeoutMs: number;
   readonly turn: Turn;
   readonly clock: Clock;
-  /**
-   * Makes a connection that the server has answered on, so that it is known to work. Has its own deadline.
-   *
-   * @throws {Error} whose message says why there is none
-   */
-  open(address: string, signal: AbortSignal): Promise<Transport>;
-  /** As {@linkcode PipelineHost.frameSize}. */
-  frameSize(bytes: Uint8Array, start: number, end: number): number;
   /** Takes note that the server's state has changed. */
   report(address: string, state: PoolState, reason: string): void;
 }
@@ -70,6 +65,8 @@ export class Pool implements PipelineHost {
   failures = 0;
   /** Connections lost after a missed deadline. */
   timeouts = 0;
+  /** Connections that are lent to single clients. */
+  readonly #dedicated: Dedicated;
   #options: PoolOptions;
   #pipelines: Pipeline[] = [];
   #state: PoolState = "up";
@@ -78,8 +75,10 @@ export class Pool implements PipelineHost {
   #misses = 0;
   #retryTimer: ReturnType<typeof setTimeout> | undefined;
   #mayOpen = true;
-  /** The connection that is being made. */
-  #opening: Pipeline | undefined;
+  /** Connections that are being made: one a framing at most. */
+  readonly #opening = new Set<Pipeline>();
+  /** What was asked for last: a server that is down is tried in it. */
+  #framing: Framing | undefined;
   #abort = new AbortController();
   #error: ConnectionError | undefined;
 
@@ -88,6 +87,7 @@ export class Pool implements PipelineHost {
     this.turn = options.turn;
     this.clock = options.clock;
     this.#options = options;
+    this.#dedicated = new Dedicated(address, options);
   }
 
   /** Whether it works, is given up for the moment, or takes no new requests. */
@@ -102,9 +102,14 @@ export class Pool implements PipelineHost {
     return ready;
   }
 
+  /** Connections that single clients have for themselves, and those kept for the next. */
+  get dedicated(): number {
+    return this.#dedicated.count;
+  }
+
   /** Whether it was retired and its last connection is closed. */
   get closed(): boolean {
-    return this.#state === "draining" && this.#pipelines.length === 0;
+    return this.#state === "draining" && this.#pipelines.length === 0 && this.#dedicated.count === 0;
   }
 
   /** Requests not answered yet. */
@@ -112,11 +117,6 @@ export class Pool implements PipelineHost {
     let sum = 0;
     for (const pipeline of this.#pipelines) sum += pipeline.inFlight;
     return sum;
-  }
-
-  /** As {@linkcode PipelineHost.frameSize}. */
-  frameSize(bytes: Uint8Array, start: number, end: number): number {
-    return this.#options.frameSize(bytes, start, end);
   }
 
   /**
@@ -140,17 +140,28 @@ export class Pool implements PipelineHost {
     return pipeline.congested ? pipeline : undefined;
   }
 
+  /**
+   * Lends a connection that no other lane uses.
+   *
+   * @throws {ConnectionError} when the server is down, or too many are lent
+   */
+  dedicate(framing: Framing): DedicatedLane {
+    if (this.#state !== "up") throw this.#unavailable();
+    return this.#dedicated.lend(framing);
+  }
+
   /** The lane's connection while it has requests in flight, else the least loaded one. */
   #place(lane: Lane): Pipeline | undefined {
     const pinned = lane.pipeline;
     if (lane.inFlight > 1 && pinned !== undefined && !pinned.ended) return pinned;
-    return lane.pipeline = this.#leastLoaded();
+    return lane.pipeline = this.#leastLoaded(lane.framing);
   }
 
-  #leastLoaded(): Pipeline | undefined {
+  #leastLoaded(framing: Framing): Pipeline | undefined {
     let best: Pipeline | undefined;
     let load = Infinity;
     for (const pipeline of this.#pipelines) {
+      if (pipeline.framing !== framing) continue;
       // One that is still being opened is no choice while another could answer.
       const each = pipeline.ready ? pipeline.load : Number.MAX_SAFE_INTEGER;
       if (each < load) {
@@ -158,21 +169,27 @@ export class Pool implements PipelineHost {
         load = each;
       }
     }
-    if (best === undefined) return this.#state === "up" ? this.#open() : undefined;
+    if (best === undefined) return this.#state === "up" && this.#mayBegin() ? this.#open(framing) : undefined;
     // What is being opened while the server is down is a trial, and nobody's request waits for it.
     if (!best.ready && this.#state !== "up") return undefined;
-    if (load >= PIPELINE_BUSY_LOAD && this.#mayOpen && this.#opening === undefined && this.#state === "up") {
-      if (this.#pipelines.length < this.#options.connectionsMaxCount) this.#open();
+    if (load >= PIPELINE_BUSY_LOAD && this.#mayOpen && this.#opening.size === 0 && this.#state === "up") {
+      if (this.#pipelines.length < this.#options.connectionsMaxCount) this.#open(framing);
     }
     return best;
   }
 
+  /** Whether a first connection of a framing may be made: not while the server refuses it, though it speaks another. */
+  #mayBegin(): boolean {
+    return this.#mayOpen || !this.#pipelines.some((pipeline) => pipeline.ready);
+  }
+
   /** Adds a connection. It collects requests while it is being made. */
-  #open(): Pipeline {
-    assert(this.#opening === undefined, "connections are opened one after another");
-    const pipeline = new Pipeline(this);
+  #open(framing: Framing): Pipeline {
+    for (const each of this.#opening) assert(each.framing !== framing, "connections are opened one after another");
+    const pipeline = new Pipeline(this, framing);
     this.#pipelines.push(pipeline);
-    this.#opening = pipeline;
+    this.#opening.add(pipeline);
+    this.#framing = framing;
     this.#connect(pipeline);
     return pipeline;
   }
@@ -180,12 +197,12 @@ export class Pool implements PipelineHost {
   async #connect(pipeline: Pipeline): Promise<void> {
     let transport: Transport;
     try {
-      transport = await this.#options.open(this.address, this.#abort.signal);
+      transport = await pipeline.framing.open(this.address, this.#abort.signal);
     } catch (error) {
       return pipeline.end(false, (error as Error).message);
     }
     if (pipeline.ended) return transport.close();
-    this.#opening = undefined;
+    this.#opening.delete(pipeline);
     if (this.#state === "down") this.#change("up", "");
     pipeline.begin(transport);
     this.idle(pipeline);
@@ -200,7 +217,7 @@ export class Pool implements PipelineHost {
   /** Part of {@linkcode PipelineHost}. */
   ended(pipeline: Pipeline, { late, reason, sent, unsent }: PipelineEnd): void {
     this.#pipelines.splice(this.#pipelines.indexOf(pipeline), 1);
-    if (this.#opening === pipeline) this.#opening = undefined;
+    this.#opening.delete(pipeline);
     if (late) this.timeouts++;
     if (pipeline.answered && !late) this.#misses = 0;
     else if (this.#state !== "draining") this.#miss(reason);
@@ -233,6 +250,7 @@ export class Pool implements PipelineHost {
   #miss(reason: string): void {
     const delayMs = Math.min(BACKEND_RETRY_MIN_MS * 2 ** Math.min(this.#misses++, 20), BACKEND_RETRY_MAX_MS);
     this.#mayOpen = false;
+    this.#reason = reason;
     clearTimeout(this.#retryTimer);
     this.#retryTimer = setTimeout(() => this.#retry(), delayMs);
     if (!this.#pipelines.some((pipeline) => pipeline.ready)) this.#change("down", reason);
@@ -240,13 +258,15 @@ export class Pool implements PipelineHost {
 
   #retry(): void {
     this.#mayOpen = true;
-    if (this.#state === "down" && this.#opening === undefined) this.#open();
+    if (this.#state === "down" && this.#opening.size === 0 && this.#framing !== undefined) this.#open(this.#framing);
   }
 
   #change(state: PoolState, reason: string): void {
     this.#reason = reason;
     if (this.#state === state || this.#state === "draining") return;
     this.#state = state;
+    // Those who wait there for something to happen would wait for ever.
+    if (state === "down") this.#dedicated.endAll(reason);
     this.#options.report(this.address, state, reason);
   }
 
@@ -261,6 +281,7 @@ export class Pool implements PipelineHost {
   /** Ends connections whose oldest request has waited too long. To be called several times a second. */
   sweep(): void {
     for (const pipeline of [...this.#pipelines]) pipeline.sweep(this.#options.timeoutMs);
+    this.#dedicated.sweep();
   }
 
   /** Takes no new requests; connections are closed when those in flight are answered. Idempotent. */
@@ -272,6 +293,7 @@ export class Pool implements PipelineHost {
     for (const pipeline of [...this.#pipelines]) {
       if (pipeline.inFlight === 0) pipeline.end(false, REMOVED);
     }
+    this.#dedicated.retire(REMOVED);
   }
 
   /** Takes requests again, behind those still in flight: the server is back on the list. Idempotent. */
@@ -280,6 +302,7 @@ export class Pool implements PipelineHost {
     this.#state = "up";
     this.#misses = 0;
     this.#mayOpen = true;
+    this.#dedicated.restore();
   }
 
   /** Closes everything; what is in flight fails. */
@@ -287,6 +310,7 @@ export class Pool implements PipelineHost {
     this.retire();
     this.#abort.abort();
     for (const pipeline of [...this.#pipelines]) pipeline.end(true, "the proxy is stopping");
+    this.#dedicated.close("the proxy is stopping");
   }
 }
 

@@ -7,9 +7,14 @@
 import { assert, assertEquals } from "@std/assert";
 import { decodeText, encodeText } from "../../src/bytes.ts";
 import type { ConnectionError } from "../../src/errors.ts";
-import { BACKEND_QUEUE_MAX_BYTES, BACKEND_WRITE_BYTES, PIPELINE_BUSY_LOAD } from "../../src/limits.ts";
+import {
+  BACKEND_QUEUE_MAX_BYTES,
+  BACKEND_RETRY_MIN_MS,
+  BACKEND_WRITE_BYTES,
+  PIPELINE_BUSY_LOAD,
+} from "../../src/limits.ts";
 import { Exchange, Lane } from "../../src/route/exchange.ts";
-import type { Transport } from "../../src/route/pipeline.ts";
+import type { Framing, Transport } from "../../src/route/framing.ts";
 import { Pool } from "../../src/route/pool.ts";
 import { Turn } from "../../src/route/turn.ts";
 
@@ -115,6 +120,7 @@ class Rig {
   /** Connections being made, in order: the test settles them. */
   readonly opening: PromiseWithResolvers<Transport>[] = [];
   readonly pool: Pool;
+  readonly framing: Framing = this.makeFraming();
 
   constructor(connectionsMaxCount = 1) {
     this.pool = new Pool("server:1", {
@@ -122,21 +128,24 @@ class Rig {
       timeoutMs: 1000,
       turn: this.turn,
       clock: this.clock,
+      report: (_address, state, reason) => this.states.push(reason === "" ? state : `${state}: ${reason}`),
+    });
+  }
+
+  /** One more protocol. All have the same frames, and connections of their own. */
+  makeFraming(): Framing {
+    return {
       open: () => {
         const opening = Promise.withResolvers<Transport>();
         this.opening.push(opening);
         return opening.promise;
       },
-      frameSize: (bytes, start, end) => {
-        const stop = bytes.subarray(start, end).indexOf(FULL_STOP);
-        return stop + 1;
-      },
-      report: (_address, state, reason) => this.states.push(reason === "" ? state : `${state}: ${reason}`),
-    });
+      measure: () => ({ size: (bytes, start, end) => bytes.subarray(start, end).indexOf(FULL_STOP) + 1 }),
+    };
   }
 
   /** Sends a read (lower case) or a write (upper case). */
-  send(name: string, lane = new Lane()): FakeExchange {
+  send(name: string, lane = new Lane(this.framing)): FakeExchange {
     const exchange = new FakeExchange(name, name === name.toLowerCase(), this.log);
     const frame = encodeText(`<${name}.>`);
     this.pool.send(lane, exchange, frame, 1, frame.length - 2);
@@ -274,8 +283,8 @@ Deno.test(
     const first = await rig.connect();
     first.push("0.");
     await settle();
-    const lane = new Lane();
-    const other = new Lane();
+    const lane = new Lane(rig.framing);
+    const other = new Lane(rig.framing);
     for (const name of ["a", "B", "c"]) rig.send(name, lane);
     rig.send("d", other);
     await settle();
@@ -310,7 +319,7 @@ Deno.test(
 Deno.test(
   "Pool keeps the order of what it repeats, and sends later requests behind it",
   withRig(async (rig) => {
-    const lane = new Lane();
+    const lane = new Lane(rig.framing);
     rig.send("x", lane);
     const first = await rig.connect();
     first.push("0.");
@@ -379,7 +388,7 @@ Deno.test(
   "Pool gives a long request time while its bytes leave, and none behind it while they do not",
   withRig(async (rig) => {
     const frame = encodeText("x".repeat(2 * BACKEND_WRITE_BYTES) + ".");
-    rig.pool.send(new Lane(), new FakeExchange("A", false, rig.log), frame, 0, frame.length);
+    rig.pool.send(new Lane(rig.framing), new FakeExchange("A", false, rig.log), frame, 0, frame.length);
     const transport = new FakeTransport();
     transport.blocked = true;
     await rig.connect(transport);
@@ -466,7 +475,7 @@ Deno.test(
 Deno.test(
   "Pool keeps a client on one connection while it has requests in flight",
   withRig(async (rig) => {
-    const lane = new Lane();
+    const lane = new Lane(rig.framing);
     for (let i = 0; i <= PIPELINE_BUSY_LOAD; i++) rig.send("x");
     const first = await rig.connect();
     rig.send("y");
@@ -490,7 +499,7 @@ Deno.test(
 Deno.test(
   "Pool tells when a queue is full and when it is relieved",
   withRig(async (rig) => {
-    const lane = new Lane();
+    const lane = new Lane(rig.framing);
     const frame = encodeText("x".repeat(BACKEND_QUEUE_MAX_BYTES / 2) + ".");
     const exchange = () => new FakeExchange("x", false, rig.log);
     assertEquals(rig.pool.send(lane, exchange(), frame, 0, frame.length), undefined);
@@ -514,7 +523,13 @@ Deno.test(
   "Pool relieves those that wait when the connection is lost",
   withRig(async (rig) => {
     const frame = encodeText("x".repeat(BACKEND_QUEUE_MAX_BYTES) + ".");
-    const congested = rig.pool.send(new Lane(), new FakeExchange("x", false, rig.log), frame, 0, frame.length);
+    const congested = rig.pool.send(
+      new Lane(rig.framing),
+      new FakeExchange("x", false, rig.log),
+      frame,
+      0,
+      frame.length,
+    );
     let relieved = 0;
     congested!.whenRelieved(() => relieved++);
     await rig.refuse("nobody listens there");
@@ -558,7 +573,7 @@ Deno.test(
 Deno.test(
   "Pool restore() goes on with the connection that has requests in flight, so that none overtakes them",
   withRig(async (rig) => {
-    const lane = new Lane();
+    const lane = new Lane(rig.framing);
     rig.send("A", lane);
     const transport = await rig.connect();
     rig.pool.retire();
@@ -614,3 +629,78 @@ Deno.test("Turn flushes each once a turn, those asked for meanwhile too", async 
   await settle();
   assertEquals(flushed.length, 4);
 });
+
+Deno.test(
+  "Pool sends the requests of each framing on connections of their own",
+  withRig(async (rig) => {
+    const other = rig.makeFraming();
+    const lanes = [new Lane(rig.framing), new Lane(other)];
+    rig.send("a", lanes[0]);
+    rig.send("b", lanes[1]);
+    rig.send("c", lanes[0]);
+    // One at least for each, whatever the limit.
+    assertEquals(rig.opening.length, 2);
+    const first = await rig.connect();
+    const second = await rig.connect();
+    assertEquals([first.writes, second.writes], [["a.c."], ["b."]]);
+    second.push("2.");
+    first.push("1.3.");
+    await settle();
+    assertEquals(rig.log, ["b=2.", "a=1.", "c=3."]);
+    // What is repeated stays in its framing.
+    rig.send("d", lanes[1]);
+    await settle();
+    second.lose();
+    await settle();
+    const third = await rig.connect();
+    assertEquals([first.writes, third.writes], [["a.c."], ["d."]]);
+    assertEquals(rig.pool.connections, 2);
+  }),
+);
+
+Deno.test(
+  "Pool counts the connections of all framings against its limit",
+  withRig(async (rig) => {
+    const other = rig.makeFraming();
+    const lanes = [new Lane(rig.framing), new Lane(other)];
+    const load = (lane: Lane) => {
+      for (let i = 0; i <= PIPELINE_BUSY_LOAD; i++) rig.send("a", lane);
+    };
+    load(lanes[0]!);
+    await rig.connect();
+    load(lanes[1]!);
+    await rig.connect();
+    assertEquals(rig.opening.length, 0);
+    // Another lane of a busy framing gets the third, and the fourth does not come.
+    rig.send("a", new Lane(other));
+    assertEquals(rig.opening.length, 1);
+    await rig.connect();
+    rig.send("a", new Lane(rig.framing));
+    assertEquals(rig.opening.length, 0);
+    assertEquals(rig.pool.connections, 3);
+  }, 3),
+);
+
+Deno.test(
+  "Pool does not try a framing for each request that the server refuses, while another works",
+  withRig(async (rig) => {
+    rig.send("a");
+    const transport = await rig.connect();
+    transport.push("1.");
+    await settle();
+    const other = rig.makeFraming();
+    rig.send("b", new Lane(other));
+    await rig.refuse("it does not speak that");
+    const refused = rig.send("c", new Lane(other));
+    assertEquals(rig.log.slice(1), ["b!unsent", "c!unsent"]);
+    assertEquals(refused.error!.message, 'server "server:1": it does not speak that');
+    rig.send("d");
+    await settle();
+    assertEquals(transport.writes, ["a.", "d."]);
+    assertEquals([rig.pool.state, rig.opening.length], ["up", 0]);
+    // It is tried again later.
+    await new Promise((resolve) => setTimeout(resolve, BACKEND_RETRY_MIN_MS + 20));
+    rig.send("e", new Lane(other));
+    assertEquals(rig.opening.length, 1);
+  }),
+);

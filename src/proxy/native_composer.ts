@@ -12,22 +12,20 @@
  * @module
  */
 
-import { copyBytes, INTEGER_TEXT_MAX_BYTES } from "../bytes.ts";
-import { formatInteger } from "../bytes.ts";
+import { copyBytes, encodeText, formatInteger, INTEGER_TEXT_MAX_BYTES } from "../bytes.ts";
+import { BUFFER_KEEP_MAX_BYTES } from "../limits.ts";
 import { FRAME_PREFIX_BYTES } from "../wire/frame.ts";
 import { HEADER_MAX_BYTES, write32, writeArrayHeader, writeStrHeader } from "../wire/message_pack.ts";
 import type { Request } from "../wire/request.ts";
-import { BUFFER_KEEP_MAX_BYTES } from "../limits.ts";
+import type { RequestComposer } from "./dialect.ts";
 
 const INITIAL_BYTES = 4096;
 
-/** Composes one frame at a time. */
-export class FrameComposer {
-  /** The frame is `[0, length)`. Valid until the next {@linkcode begin}; replaced when it grows. */
+/** See {@linkcode RequestComposer}. */
+export class NativeComposer implements RequestComposer {
   buffer: Uint8Array<ArrayBuffer> = new Uint8Array(INITIAL_BYTES);
   length = 0;
 
-  /** Begins a request of `count` arguments with the name of `request`. */
   begin(request: Request, count: number): void {
     if (this.buffer.length > BUFFER_KEEP_MAX_BYTES) this.buffer = new Uint8Array(INITIAL_BYTES);
     this.length = 0;
@@ -39,7 +37,6 @@ export class FrameComposer {
     this.length = at + size;
   }
 
-  /** Appends the arguments `first` to `last` of `request` as they are encoded there. `first` is at least 1. */
   copy(request: Request, first: number, last: number): void {
     const start = request.start(first - 1) + request.length(first - 1);
     const size = request.start(last) + request.length(last) - start;
@@ -48,7 +45,6 @@ export class FrameComposer {
     this.length += size;
   }
 
-  /** Appends a safe integer in decimal. */
   integer(value: number): void {
     this.#grow(1 + INTEGER_TEXT_MAX_BYTES);
     const size = formatInteger(value, this.buffer, this.length + 1);
@@ -56,7 +52,14 @@ export class FrameComposer {
     this.length += 1 + size;
   }
 
-  /** Completes the frame. */
+  text(value: string): void {
+    const encoded = encodeText(value);
+    this.#grow(HEADER_MAX_BYTES + encoded.length);
+    const at = writeStrHeader(this.buffer, this.length, encoded.length);
+    this.buffer.set(encoded, at);
+    this.length = at + encoded.length;
+  }
+
   end(): void {
     write32(this.buffer, 0, this.length - FRAME_PREFIX_BYTES);
   }

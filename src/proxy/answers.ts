@@ -1,0 +1,74 @@
+/**
+ * Replies of the proxy's own, each in the dialect of the client that gets it.
+ *
+ * @module
+ */
+
+import { ProtocolError, ReplyError } from "../errors.ts";
+import type { ReplyCode } from "../errors.ts";
+import type { JoinedReply } from "./dialect.ts";
+import type { Slot } from "./slot.ts";
+
+/** Makes them. One for all clients: nothing in it outlives a call. */
+export class Answers {
+  readonly #reportBug: (error: unknown) => void;
+
+  /** @param reportBug takes note of an exception that nothing should throw */
+  constructor(reportBug: (error: unknown) => void) {
+    this.#reportBug = reportBug;
+  }
+
+  /** Answers what `write` says, or the error that it throws. */
+  answer(slot: Slot, write: (reply: JoinedReply) => void): void {
+    const { reply } = slot.client.dialect;
+    reply.begin();
+    try {
+      write(reply);
+    } catch (error) {
+      this.#writeRefusal(reply, error);
+    }
+    reply.end();
+    hand(slot, reply);
+  }
+
+  /** Answers `OK`. */
+  ok(slot: Slot): void {
+    const { reply } = slot.client.dialect;
+    reply.begin();
+    reply.ok();
+    reply.end();
+    hand(slot, reply);
+  }
+
+  /** Answers an error. */
+  refuse(slot: Slot, code: ReplyCode, message: string): void {
+    const { reply } = slot.client.dialect;
+    reply.begin();
+    reply.error(code, message);
+    reply.end();
+    hand(slot, reply);
+  }
+
+  /** Answers an error that was thrown. */
+  refuseWith(slot: Slot, error: ReplyError): void {
+    this.refuse(slot, error.code as ReplyCode, error.message);
+  }
+
+  #writeRefusal(reply: JoinedReply, error: unknown): void {
+    if (error instanceof ReplyError) {
+      reply.error(error.code as ReplyCode, error.message);
+    } else if (error instanceof ProtocolError) {
+      reply.error("ERR", `a server's reply is not as expected: ${error.message}`);
+    } else {
+      this.#reportBug(error);
+      reply.error("ERR", "internal error");
+    }
+  }
+}
+
+/** Hands the reply over. The client may refuse to take it, which begins another one: so this one is cleared before. */
+function hand(slot: Slot, reply: JoinedReply): void {
+  const { buffer, length } = reply;
+  reply.clear();
+  slot.succeed(buffer, 0, length);
+}

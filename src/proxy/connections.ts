@@ -1,0 +1,49 @@
+/**
+ * The clients of one proxy, as far as the commands of one concern others: `client list`, `client kill`.
+ *
+ * @module
+ */
+
+import type { ClientState } from "../command/client_state.ts";
+import type { Configuration } from "../command/configuration.ts";
+import type { SharedConnections } from "../command/connection_context.ts";
+
+/** A client that can be made what it was at first. */
+export interface Resettable {
+  /** Ends what it has begun: its transaction, its watches, all that it listens to. */
+  resetState(): void;
+}
+
+/** All of them. One a proxy. */
+export class Connections implements SharedConnections {
+  readonly configuration: Configuration;
+  /** The connections being served, by id. */
+  readonly clients = new Map<number, ClientState>();
+  readonly #owners = new Map<number, Resettable>();
+  #ids = 0;
+
+  constructor(configuration: Configuration) {
+    this.configuration = configuration;
+  }
+
+  /** A number that no other connection had. */
+  nextId(): number {
+    return ++this.#ids;
+  }
+
+  /** Takes a connection into the list. */
+  add(client: ClientState, owner: Resettable): void {
+    this.clients.set(client.id, client);
+    this.#owners.set(client.id, owner);
+  }
+
+  /** Takes it out again. */
+  remove(client: ClientState): void {
+    this.clients.delete(client.id);
+    this.#owners.delete(client.id);
+  }
+
+  reset(client: ClientState): void {
+    this.#owners.get(client.id)?.resetState();
+  }
+}

@@ -1,0 +1,105 @@
+/**
+ * The protocols of the proxy, each as one object: everything that differs between them stands behind it.
+ *
+ * ```text
+ * client ─ bytes ─► decoder ─► Request ─► router ─┬─ untouched ───────────► server      (nearly always)
+ *                                                 └─ composer ─► parts ───► servers
+ * client ◄─ bytes ─────────────┬──────────────────── untouched ◄─ measure ─ server
+ *                              └─ reply ◄─ joins ◄─ values, grants, refusal ◄─ servers
+ * ```
+ *
+ * A session has one dialect at a time, and so has every connection to a server: what came in one of them goes to servers
+ * in the same, so that nothing has to be translated. Composer and reply are used for one request after another by all
+ * clients: nothing in them outlives a call.
+ *
+ * @module
+ */
+
+import type { ProtocolVersion } from "../command/client_state.ts";
+import type { ReplyError } from "../errors.ts";
+import type { Framing, Transport } from "../route/framing.ts";
+import type { NativeDecoder } from "../wire/native_decoder.ts";
+import type { Reply } from "../wire/reply.ts";
+import type { Request } from "../wire/request.ts";
+import type { RespDecoder } from "../wire/resp.ts";
+
+/** Takes requests out of what one client sends. */
+export type RequestDecoder = NativeDecoder | RespDecoder;
+
+/** Composes requests, one at a time, out of arguments of another one. */
+export interface RequestComposer {
+  /** The request is `[0, length)`. Valid until the next {@linkcode begin}; replaced when it grows. */
+  readonly buffer: Uint8Array<ArrayBuffer>;
+  readonly length: number;
+  /** Begins a request of `count` arguments with the name of `request`. */
+  begin(request: Request, count: number): void;
+  /** Appends the arguments `first` to `last` of `request`. `first` is at least 1. */
+  copy(request: Request, first: number, last: number): void;
+  /** Appends a safe integer in decimal. */
+  integer(value: number): void;
+  /** Appends text as UTF-8. */
+  text(value: string): void;
+  /** Completes the request. */
+  end(): void;
+}
+
+/** A reply that can take over what stands encoded in another one. It stays in one piece, as the replies of servers do. */
+export interface JoinedReply extends Reply {
+  /** Appends `length` bytes that are whole values already. */
+  raw(bytes: Uint8Array, start: number, length: number): void;
+}
+
+/** Reads one value after another out of a reply that grants its request. */
+export interface ValueReader {
+  /** Where the next value begins. */
+  readonly at: number;
+  /** Behind the last byte of the reply. */
+  readonly end: number;
+  /** Where the content of the value passed over last begins; see {@linkcode skip}. */
+  readonly contentStart: number;
+  /**
+   * Reads the header of an array.
+   *
+   * @returns how many items follow
+   * @throws {ProtocolError} when something else stands there
+   */
+  array(): number;
+  /**
+   * Passes over one value that is no aggregate.
+   *
+   * @returns the length of its content, 0 where it is no bytes or text
+   * @throws {ProtocolError} when something else stands there
+   */
+  skip(): number;
+  /**
+   * Reads an integer.
+   *
+   * @throws {ProtocolError} when something else stands there
+   */
+  integer(): bigint;
+}
+
+/** One protocol. */
+export interface Dialect extends Framing {
+  readonly version: ProtocolVersion;
+  readonly composer: RequestComposer;
+  /** The reply under way. Both versions of RESP have the same, which goes on in the version that was asked for it last. */
+  readonly reply: JoinedReply;
+  /** A decoder for one client. */
+  decoder(): RequestDecoder;
+  /** The first request on a connection to a server: its reply shows that it works, and lets the proxy in. */
+  greeting(password: string | undefined): Uint8Array;
+  /** A request of the proxy's own. */
+  request(words: readonly (string | Uint8Array)[]): Uint8Array<ArrayBuffer>;
+  /** Whether the reply at `start` grants its request. */
+  grants(bytes: Uint8Array, start: number): boolean;
+  /** Whether the reply at `start` is nil, of whatever kind. */
+  isNil(bytes: Uint8Array, start: number): boolean;
+  /** Why the reply at `bytes[start, end)` does not grant its request. */
+  refusal(bytes: Uint8Array, start: number, end: number): ReplyError;
+  /** Reads the reply at `bytes[start, end)`, which grants its request; borrowed. */
+  values(bytes: Uint8Array, start: number, end: number): ValueReader;
+}
+
+/** Opens connections to servers in a dialect. */
+export type Opener = (dialect: Dialect, address: string, signal: AbortSignal) => Promise<Transport>;

@@ -1,0 +1,107 @@
+/**
+ * The native protocol, as the proxy needs it. Frames are drawn in wire/PROTOCOL.md.
+ *
+ * ```text
+ * reply   length:u32 · 92 00 value            grants its request
+ *         length:u32 · 93 01 code message     does not
+ * ```
+ *
+ * @module
+ */
+
+import { copyBytes } from "../bytes.ts";
+import { ProtocolError, ReplyError } from "../errors.ts";
+import { REPLY_SIZE_MAX_BYTES } from "../limits.ts";
+import type { FrameMeasure, Transport } from "../route/framing.ts";
+import { decodeReply, FRAME_PREFIX_BYTES, frameLength, RequestWriter } from "../wire/frame.ts";
+import { Form } from "../wire/message_pack.ts";
+import { NativeDecoder } from "../wire/native_decoder.ts";
+import { NativeReply } from "../wire/reply.ts";
+import type { Dialect, JoinedReply, Opener } from "./dialect.ts";
+import { NativeComposer } from "./native_composer.ts";
+import { NativeValueReader } from "./native_values.ts";
+
+/** The shortest reply is `92 00 c0`. */
+const REPLY_MIN_BYTES = 3;
+
+/** The dialect. One for a whole proxy. */
+export class NativeDialect implements Dialect {
+  readonly version = 0;
+  readonly composer = new NativeComposer();
+  readonly reply = new NativeJoinedReply();
+  readonly #opener: Opener;
+
+  constructor(opener: Opener) {
+    this.#opener = opener;
+  }
+
+  open(address: string, signal: AbortSignal): Promise<Transport> {
+    return this.#opener(this, address, signal);
+  }
+
+  measure(): FrameMeasure {
+    return NATIVE_MEASURE;
+  }
+
+  decoder(): NativeDecoder {
+    return new NativeDecoder();
+  }
+
+  greeting(password: string | undefined): Uint8Array {
+    return this.request(password === undefined ? ["ping"] : ["auth", password]);
+  }
+
+  request(words: readonly (string | Uint8Array)[]): Uint8Array<ArrayBuffer> {
+    const writer = new RequestWriter();
+    writer.add(words);
+    return writer.take();
+  }
+
+  grants(bytes: Uint8Array, start: number): boolean {
+    return bytes[start + FRAME_PREFIX_BYTES] === 0x92 && bytes[start + FRAME_PREFIX_BYTES + 1] === 0;
+  }
+
+  isNil(bytes: Uint8Array, start: number): boolean {
+    return this.grants(bytes, start) && bytes[start + FRAME_PREFIX_BYTES + 2] === Form.Nil;
+  }
+
+  refusal(bytes: Uint8Array, start: number, end: number): ReplyError {
+    try {
+      const reply = decodeReply(bytes, start + FRAME_PREFIX_BYTES, end);
+      if (reply instanceof ReplyError) return reply;
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+    }
+    return new ReplyError("ERR", "a server has answered what is no reply");
+  }
+
+  values(bytes: Uint8Array, start: number, end: number): NativeValueReader {
+    return new NativeValueReader(bytes, start, end);
+  }
+}
+
+/** Nothing has to be remembered: the length stands in front. */
+const NATIVE_MEASURE: FrameMeasure = {
+  size(bytes: Uint8Array, start: number, end: number): number {
+    if (end - start < FRAME_PREFIX_BYTES) return 0;
+    const length = frameLength(bytes, start);
+    if (length < REPLY_MIN_BYTES || length > REPLY_SIZE_MAX_BYTES) {
+      throw new ProtocolError(`it sent a reply of ${length} bytes`);
+    }
+    const size = FRAME_PREFIX_BYTES + length;
+    return end - start >= size ? size : 0;
+  },
+};
+
+/** See {@linkcode JoinedReply}. */
+class NativeJoinedReply extends NativeReply implements JoinedReply {
+  constructor() {
+    super(Infinity);
+  }
+
+  raw(bytes: Uint8Array, start: number, length: number): void {
+    this.grow(length);
+    copyBytes(bytes, start, this.buffer, this.length, length);
+    this.length += length;
+  }
+}

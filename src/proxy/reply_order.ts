@@ -1,0 +1,94 @@
+/**
+ * Brings the replies to one client's requests into the order of the requests.
+ *
+ * ```text
+ * slots     [ answered, written | waiting · kept · kept · waiting … ]
+ *                                 head                          tail
+ * ```
+ *
+ * The reply that is due goes to the output at once, and with it those behind it that came before their turn.
+ *
+ * @module
+ */
+
+import { CLIENT_REPLY_ESTIMATE_BYTES } from "../limits.ts";
+import type { Outbox } from "./outbox.ts";
+import { Slot } from "./slot.ts";
+import type { Client } from "./slot.ts";
+
+const RING_INITIAL_COUNT = 16;
+/** A ring above this size is given back when the client is idle. */
+const RING_KEEP_MAX_COUNT = 1024;
+
+/** The slots of one client. */
+export class ReplyOrder {
+  /** Bytes of replies kept in slots. */
+  keptBytes = 0;
+  readonly #outbox: Outbox;
+  #ring: (Slot | undefined)[] = new Array(RING_INITIAL_COUNT).fill(undefined);
+  #head = 0;
+  #tail = 0;
+  /** The size of the next reply, guessed from above: the largest of late, sinking slowly. */
+  #estimate = CLIENT_REPLY_ESTIMATE_BYTES;
+
+  constructor(outbox: Outbox) {
+    this.#outbox = outbox;
+  }
+
+  /** Requests not answered yet. */
+  get inFlight(): number {
+    return this.#tail - this.#head;
+  }
+
+  /** Bytes of replies that are held, and those that what is in flight is expected to bring. */
+  get backlog(): number {
+    return this.#outbox.size + this.keptBytes + (this.#tail - this.#head) * this.#estimate;
+  }
+
+  /** The slot of the next request. */
+  open(client: Client): Slot {
+    if (this.#tail - this.#head === this.#ring.length) this.#grow();
+    const place = this.#tail++ & (this.#ring.length - 1);
+    const slot = this.#ring[place] ??= new Slot(client);
+    slot.reset();
+    return slot;
+  }
+
+  /** Takes the reply of a slot, at `bytes[start, end)`, borrowed until return. */
+  take(slot: Slot, bytes: Uint8Array, start: number, end: number): void {
+    const size = end - start;
+    this.#estimate = size >= this.#estimate ? size : this.#estimate - ((this.#estimate - size) >>> 4);
+    const mask = this.#ring.length - 1;
+    if (slot !== this.#ring[this.#head & mask]) {
+      slot.keep(bytes, start, end);
+      this.keptBytes += size;
+      return;
+    }
+    this.#outbox.append(bytes, start, size);
+    this.#head++;
+    for (; this.#head < this.#tail; this.#head++) {
+      const next = this.#ring[this.#head & mask]!;
+      if (!next.done) break;
+      this.#outbox.append(next.reply, 0, next.replySize);
+      this.keptBytes -= next.replySize;
+    }
+    if (this.#head === this.#tail) {
+      // Counting afresh keeps the positions small integers.
+      this.#head = this.#tail = 0;
+      if (mask >= RING_KEEP_MAX_COUNT) this.#ring = new Array(RING_INITIAL_COUNT).fill(undefined);
+    }
+  }
+
+  #grow(): void {
+    const grown: (Slot | undefined)[] = new Array(this.#ring.length * 2).fill(undefined);
+    for (let i = this.#head; i < this.#tail; i++) {
+      grown[i & (grown.length - 1)] = this.#ring[i & (this.#ring.length - 1)];
+    }
+    this.#ring = grown;
+  }
+
+  /** Lets go of everything. The client is gone. */
+  discard(): void {
+    this.#ring = [];
+  }
+}

@@ -1,0 +1,30 @@
+/**
+ * The slot that all keys of one request have to share where no two servers could carry it out together.
+ *
+ * @module
+ */
+
+import type { CommandSpecification } from "../command/specification.ts";
+import { ReplyError } from "../errors.ts";
+import { slotOf } from "../route/slots.ts";
+import type { Request } from "../wire/request.ts";
+
+/** The refusal of keys that do not share one, in the words of Redis Cluster. */
+export function crossSlot(): ReplyError {
+  return new ReplyError("CROSSSLOT", "Keys in request don't hash to the same slot");
+}
+
+/**
+ * The slot of all keys of a request.
+ *
+ * @throws {ReplyError} when they do not share one
+ */
+export function sharedSlot({ firstKey, lastKey, keyStep }: CommandSpecification, request: Request): number {
+  const { bytes, starts, lengths } = request;
+  const last = lastKey < 0 ? request.count + lastKey : lastKey;
+  const shared = slotOf(bytes, starts[firstKey]!, lengths[firstKey]!);
+  for (let i = firstKey + keyStep; i <= last; i += keyStep) {
+    if (slotOf(bytes, starts[i]!, lengths[i]!) !== shared) throw crossSlot();
+  }
+  return shared;
+}

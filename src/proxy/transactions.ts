@@ -1,0 +1,261 @@
+/**
+ * Transactions through the proxy: all keys of one have to share a slot, so one server runs all of it.
+ *
+ * ```text
+ * client    multi → OK    set {a}x 1 → QUEUED    incr {a}y → QUEUED    exec ─────────────────────► [OK, 1]
+ * server                                                 multi · set {a}x 1 · incr {a}y · exec → …, [OK, 1]
+ * ```
+ *
+ * The proxy queues; `exec` sends the whole of it at once, side by side on one connection, so that nothing of another client
+ * comes in between and no connection has to be kept for a transaction under way. What the server answers to `exec` is the
+ * client's answer.
+ *
+ * `watch` is different: the server remembers it of the connection. From the first `watch` to the end of the transaction the
+ * client has a connection of its own, on which `exec` goes as well. Around both of them the client's other requests
+ * wait, since those take other connections and would overtake or be overtaken.
+ *
+ * @module
+ */
+
+import { checkSizes } from "../command/call.ts";
+import type { CommandSpecification, Routing } from "../command/specification.ts";
+import type { ConnectionError } from "../errors.ts";
+import { ReplyError } from "../errors.ts";
+import type { DedicatedLane } from "../route/dedicated.ts";
+import { Exchange } from "../route/exchange.ts";
+import type { Pool } from "../route/pool.ts";
+import { slotOf } from "../route/slots.ts";
+import type { Request } from "../wire/request.ts";
+import type { Answers } from "./answers.ts";
+import type { Cluster } from "./cluster.ts";
+import type { Dialect } from "./dialect.ts";
+import { QueuedRequests } from "./queued_requests.ts";
+import { cannotBeUsed } from "./refusal.ts";
+import type { Client, Frame, Slot } from "./slot.ts";
+import { crossSlot, sharedSlot } from "./shared_slot.ts";
+import { UnreadExchange } from "./unread_exchange.ts";
+
+/** What a client watches. */
+export interface Watch {
+  /** The slot of the keys. */
+  readonly slot: number;
+  /** The server that watches them. */
+  readonly pool: Pool;
+  /** The connection that it remembers them of. */
+  readonly lane: DedicatedLane;
+}
+
+/** Commands without keys that any server can run as part of a transaction. */
+const ANYWHERE: readonly string[] = ["ping", "echo", "time", "select", "unwatch"];
+
+/** What concerns all servers. */
+const OF_ALL_SERVERS: readonly Routing[] = ["total", "merge", "every", "scan", "any"];
+
+const NO_KEY = "a transaction goes to the server of its keys, and it has none";
+
+/** Runs the commands of the group `transaction`. One for all clients. */
+export class Transactions {
+  readonly #cluster: Cluster;
+  readonly #answers: Answers;
+
+  constructor(cluster: Cluster, answers: Answers) {
+    this.#cluster = cluster;
+    this.#answers = answers;
+  }
+
+  /** Whether a command of the group must not be carried out before all that its client has asked for is. */
+  needsIdle({ name }: CommandSpecification, client: Client): boolean {
+    return name === "watch" ? client.state.transaction === undefined : client.watch !== undefined && name !== "multi";
+  }
+
+  /**
+   * Carries out a command of the group.
+   *
+   * @throws {ReplyError}
+   */
+  run(slot: Slot, specification: CommandSpecification, request: Request, frame: Frame): void {
+    switch (specification.name) {
+      case "multi":
+        return this.#multi(slot);
+      case "exec":
+        return this.#exec(slot);
+      case "discard":
+        return this.#discard(slot);
+      case "watch":
+        return this.#watch(slot, specification, request, frame);
+      default:
+        this.forget(slot.client);
+        return this.#answers.ok(slot);
+    }
+  }
+
+  #multi(slot: Slot): void {
+    const { client } = slot;
+    if (client.state.transaction !== undefined) throw new ReplyError("ERR", "MULTI calls can not be nested");
+    client.state.transaction = new QueuedRequests();
+    this.#answers.ok(slot);
+  }
+
+  #discard(slot: Slot): void {
+    const { client } = slot;
+    if (client.state.transaction === undefined) throw new ReplyError("ERR", "DISCARD without MULTI");
+    this.forget(client);
+    this.#answers.ok(slot);
+  }
+
+  #watch(slot: Slot, specification: CommandSpecification, request: Request, frame: Frame): void {
+    const { client } = slot;
+    if (client.state.transaction !== undefined) throw new ReplyError("ERR", "WATCH inside MULTI is not allowed");
+    checkSizes(specification, request);
+    const keySlot = sharedSlot(specification, request);
+    if (client.watch !== undefined && client.watch.slot !== keySlot) throw crossSlot();
+    const isFirst = client.watch === undefined;
+    if (client.watch === undefined) {
+      const pool = this.#cluster.ownerOfSlot(keySlot);
+      client.watch = { slot: keySlot, pool, lane: this.#cluster.dedicate(pool, client.dialect) };
+    }
+    client.watch.lane.send(new WatchExchange(slot, isFirst), frame.bytes, frame.start, frame.size);
+    client.holdUntilIdle();
+  }
+
+  /**
+   * Queues a command, and answers so.
+   *
+   * @throws {ReplyError} when it cannot be part of the client's transaction, which is spoilt then
+   */
+  queue(slot: Slot, specification: CommandSpecification, request: Request, frame: Frame): void {
+    const transaction = slot.client.state.transaction!;
+    try {
+      const keySlot = slotInTransaction(specification, request);
+      if (keySlot >= 0) {
+        const known = transaction.slot >= 0 ? transaction.slot : slot.client.watch?.slot ?? keySlot;
+        if (known !== keySlot) throw crossSlot();
+        transaction.slot = keySlot;
+      }
+      checkSizes(specification, request);
+      transaction.add(frame.bytes, frame.start, frame.size);
+    } catch (error) {
+      transaction.isSpoilt = true;
+      throw error;
+    }
+    this.#answers.answer(slot, (reply) => reply.status("QUEUED"));
+  }
+
+  #exec(slot: Slot): void {
+    const { client } = slot;
+    const { state: { transaction }, watch } = client;
+    if (transaction === undefined) throw new ReplyError("ERR", "EXEC without MULTI");
+    if (transaction.isSpoilt) {
+      this.forget(client);
+      throw new ReplyError("EXECABORT", "Transaction discarded because of previous errors.");
+    }
+    client.state.transaction = undefined;
+    slot.repeatable = false;
+    if (watch === undefined) {
+      if (transaction.count === 0) return this.#answers.answer(slot, (reply) => reply.array(0));
+      const pool = this.#cluster.ownerOfSlot(Math.max(0, transaction.slot));
+      return sendAll(client.dialect, transaction, slot, (exchange, bytes, start, size) => {
+        client.send(pool, exchange, bytes, start, size);
+      });
+    }
+    if (this.#cluster.ownerOfSlot(watch.slot) !== watch.pool) {
+      // The keys have another owner, where others may have changed them.
+      this.forget(client);
+      return this.#answers.answer(slot, (reply) => reply.nilArray());
+    }
+    client.watch = undefined;
+    const last = new LastExchange(slot, watch.lane);
+    sendAll(client.dialect, transaction, last, (exchange, bytes, start, size) => {
+      watch.lane.send(exchange, bytes, start, size);
+    });
+    client.holdUntilIdle();
+  }
+
+  /** Ends a client's transaction and all that it watches. */
+  forget(client: Client): void {
+    client.state.transaction = undefined;
+    // The server forgets with the connection.
+    client.watch?.lane.drop();
+    client.watch = undefined;
+  }
+}
+
+/**
+ * Sends a transaction as a whole; `last` is settled by what the server answers to `exec`. What it answers before that need
+ * not be read: when it refuses one request, it refuses `exec` as well.
+ */
+function sendAll(
+  dialect: Dialect,
+  transaction: QueuedRequests,
+  last: Exchange,
+  send: (exchange: Exchange, bytes: Uint8Array, start: number, size: number) => void,
+): void {
+  const { bytes, ends } = transaction;
+  const [begin, end] = [dialect.request(["multi"]), dialect.request(["exec"])];
+  send(new UnreadExchange(), begin, 0, begin.length);
+  let start = 0;
+  for (const stop of ends) {
+    send(new UnreadExchange(), bytes, start, stop - start);
+    start = stop;
+  }
+  send(last, end, 0, end.length);
+}
+
+/**
+ * The slot of a queued command's keys; -1 when it has none.
+ *
+ * @throws {ReplyError} when they do not share one, or the command is nothing for a transaction
+ */
+function slotInTransaction(specification: CommandSpecification, request: Request): number {
+  const { name, firstKey, routing } = specification;
+  if (name === "publish") return slotOf(request.bytes, request.start(1), request.length(1));
+  if (ANYWHERE.includes(name)) return -1;
+  if (firstKey === 0) {
+    const reason = OF_ALL_SERVERS.includes(routing) ? "a transaction runs on one server, and it concerns all" : NO_KEY;
+    throw cannotBeUsed(request, reason);
+  }
+  return request.count > firstKey ? sharedSlot(specification, request) : -1;
+}
+
+/** A `watch`. */
+class WatchExchange extends Exchange {
+  readonly #slot: Slot;
+  readonly #isFirst: boolean;
+
+  constructor(slot: Slot, isFirst: boolean) {
+    super();
+    this.#slot = slot;
+    this.#isFirst = isFirst;
+  }
+
+  override succeed(bytes: Uint8Array, start: number, end: number): void {
+    this.#slot.succeed(bytes, start, end);
+  }
+
+  override fail(error: ConnectionError): void {
+    // Where others were before it, `exec` must not forget them: it fails on the connection that was lost.
+    if (this.#isFirst) this.#slot.client.watch = undefined;
+    this.#slot.fail(error);
+  }
+}
+
+/** What ends a watch: its connection is free for others then. */
+class LastExchange extends Exchange {
+  readonly #slot: Slot;
+  readonly #lane: DedicatedLane;
+
+  constructor(slot: Slot, lane: DedicatedLane) {
+    super();
+    this.#slot = slot;
+    this.#lane = lane;
+  }
+
+  override succeed(bytes: Uint8Array, start: number, end: number): void {
+    this.#slot.succeed(bytes, start, end);
+    this.#lane.giveBack();
+  }
+
+  override fail(error: ConnectionError): void {
+    this.#slot.fail(error);
+  }
+}

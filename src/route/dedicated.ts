@@ -1,0 +1,209 @@
+/**
+ * Connections to one server that are lent to one client each, for what a shared one is no good for: a request that waits
+ * for something to happen (others' requests would wait behind it), and what the server remembers of a connection.
+ *
+ * ```text
+ *           lend()                    giveBack()
+ * (none) ──────────► lent to a client ──────────► idle ──► lent again, or closed after a while
+ *                          │ drop(), or lost
+ *                          └──────────► closed
+ * ```
+ *
+ * Nothing is ever repeated on another connection: what is in flight when one is lost fails, and so does what is sent on
+ * its lane later.
+ *
+ * @module
+ */
+
+import { ConnectionError } from "../errors.ts";
+import { DEDICATED_CONNECTIONS_MAX_COUNT, DEDICATED_IDLE_MAX_COUNT, DEDICATED_IDLE_MAX_MS } from "../limits.ts";
+import { Lane } from "./exchange.ts";
+import type { Exchange } from "./exchange.ts";
+import type { Framing, Transport } from "./framing.ts";
+import { Pipeline } from "./pipeline.ts";
+import type { PipelineEnd, PipelineHost } from "./pipeline.ts";
+import type { Clock, Turn } from "./turn.ts";
+
+const LOST = "the connection that this client had for itself was lost";
+
+/** What these connections share with all others of a role. */
+export interface DedicatedOptions {
+  /** How long a request may wait for its reply, in ms, beside what it waits for. */
+  readonly timeoutMs: number;
+  readonly turn: Turn;
+  readonly clock: Clock;
+}
+
+/** The way of one client to one server, on a connection that nobody else uses. */
+export class DedicatedLane extends Lane {
+  declare readonly pipeline: Pipeline;
+  readonly #owner: Dedicated;
+
+  /** Use {@linkcode Dedicated.lend}. */
+  constructor(owner: Dedicated, pipeline: Pipeline) {
+    super(pipeline.framing);
+    this.pipeline = pipeline;
+    this.#owner = owner;
+  }
+
+  /**
+   * Sends a request whose bytes are `bytes[start, start + size)`, borrowed until return.
+   *
+   * @param patienceMs how much longer than others it may wait for its reply
+   */
+  send(exchange: Exchange, bytes: Uint8Array, start: number, size: number, patienceMs = 0): void {
+    this.#owner.send(this, exchange, bytes, start, size, patienceMs);
+  }
+
+  /** Gives the connection back. The server must remember nothing of it, and owe no reply. */
+  giveBack(): void {
+    this.#owner.giveBack(this);
+  }
+
+  /** Closes the connection; what is in flight fails. Idempotent. */
+  drop(): void {
+    this.pipeline.end(false, LOST);
+  }
+}
+
+/** The connections to one server that are lent. */
+export class Dedicated implements PipelineHost {
+  readonly address: string;
+  readonly turn: Turn;
+  readonly clock: Clock;
+  readonly #timeoutMs: number;
+  readonly #lent = new Set<Pipeline>();
+  /** Those given back, the one of last last, and since when. */
+  readonly #idle: { readonly pipeline: Pipeline; readonly sinceMs: number }[] = [];
+  /** Why none is lent any more. */
+  #retired: string | undefined;
+  readonly #abort = new AbortController();
+
+  constructor(address: string, options: DedicatedOptions) {
+    this.address = address;
+    this.turn = options.turn;
+    this.clock = options.clock;
+    this.#timeoutMs = options.timeoutMs;
+  }
+
+  /** Connections there are, lent or not. */
+  get count(): number {
+    return this.#lent.size + this.#idle.length;
+  }
+
+  /**
+   * Lends a connection, which may still have to be made: what is sent on it is kept until then.
+   *
+   * @throws {ConnectionError} when too many are lent
+   */
+  lend(framing: Framing): DedicatedLane {
+    const place = this.#idle.findLastIndex(({ pipeline }) => pipeline.framing === framing);
+    let pipeline: Pipeline;
+    if (place >= 0) {
+      pipeline = this.#idle.splice(place, 1)[0]!.pipeline;
+    } else {
+      if (this.#lent.size >= DEDICATED_CONNECTIONS_MAX_COUNT) {
+        const reason = `${DEDICATED_CONNECTIONS_MAX_COUNT} clients have a connection for themselves already`;
+        throw new ConnectionError(this.address, `server "${this.address}": ${reason}`, false);
+      }
+      pipeline = new Pipeline(this, framing);
+      this.#connect(pipeline);
+    }
+    this.#lent.add(pipeline);
+    return new DedicatedLane(this, pipeline);
+  }
+
+  async #connect(pipeline: Pipeline): Promise<void> {
+    let transport: Transport;
+    try {
+      transport = await pipeline.framing.open(this.address, this.#abort.signal);
+    } catch (error) {
+      return pipeline.end(false, (error as Error).message);
+    }
+    if (pipeline.ended) return transport.close();
+    pipeline.begin(transport);
+  }
+
+  /** As {@linkcode DedicatedLane.send}. */
+  send(
+    lane: DedicatedLane,
+    exchange: Exchange,
+    bytes: Uint8Array,
+    start: number,
+    size: number,
+    patienceMs: number,
+  ): void {
+    const { pipeline } = lane;
+    exchange.sinceMs = this.clock.nowMs;
+    exchange.repeated = false;
+    if (pipeline.ended) {
+      return exchange.fail(new ConnectionError(this.address, `server "${this.address}": ${LOST}`, false));
+    }
+    lane.inFlight++;
+    pipeline.patienceMs = patienceMs;
+    pipeline.send(lane, exchange, bytes, start, size);
+  }
+
+  /** As {@linkcode DedicatedLane.giveBack}. */
+  giveBack({ pipeline }: DedicatedLane): void {
+    if (!this.#lent.delete(pipeline)) return;
+    const isOfUse = pipeline.ready && pipeline.inFlight === 0 && this.#idle.length < DEDICATED_IDLE_MAX_COUNT;
+    if (!isOfUse) return pipeline.end(false, LOST);
+    this.#idle.push({ pipeline, sinceMs: this.clock.nowMs });
+  }
+
+  /** Part of {@linkcode PipelineHost}. */
+  ended(pipeline: Pipeline, { reason, sent, unsent }: PipelineEnd): void {
+    this.#lent.delete(pipeline);
+    const place = this.#idle.findIndex((each) => each.pipeline === pipeline);
+    if (place >= 0) this.#idle.splice(place, 1);
+    const message = `server "${this.address}": ${reason}`;
+    this.#fail(sent, new ConnectionError(this.address, message, true));
+    this.#fail(unsent, new ConnectionError(this.address, message, false));
+  }
+
+  #fail(exchanges: readonly Exchange[], error: ConnectionError): void {
+    for (const exchange of exchanges) {
+      exchange.lane!.inFlight--;
+      exchange.batch = undefined;
+      exchange.fail(error);
+    }
+  }
+
+  /** Part of {@linkcode PipelineHost}. */
+  idle(pipeline: Pipeline): void {
+    // Otherwise who has it decides what becomes of it.
+    if (this.#retired !== undefined && pipeline.ready && pipeline.inFlight === 0) pipeline.end(false, this.#retired);
+  }
+
+  /** Ends what has waited too long, and what has been idle for long. To be called several times a second. */
+  sweep(): void {
+    for (const pipeline of [...this.#lent]) pipeline.sweep(this.#timeoutMs);
+    const longAgoMs = this.clock.nowMs - DEDICATED_IDLE_MAX_MS;
+    for (const { pipeline, sinceMs } of [...this.#idle]) if (sinceMs < longAgoMs) pipeline.end(false, LOST);
+  }
+
+  /** Lends no more; connections are closed when what is in flight on them is answered. */
+  retire(reason: string): void {
+    this.#retired = reason;
+    for (const { pipeline } of [...this.#idle]) pipeline.end(false, reason);
+    for (const pipeline of [...this.#lent]) if (pipeline.inFlight === 0) pipeline.end(false, reason);
+  }
+
+  /** Lends again. */
+  restore(): void {
+    this.#retired = undefined;
+  }
+
+  /** Closes all; what is in flight fails. */
+  endAll(reason: string): void {
+    for (const { pipeline } of [...this.#idle]) pipeline.end(false, reason);
+    for (const pipeline of [...this.#lent]) pipeline.end(false, reason);
+  }
+
+  /** As {@linkcode endAll}, for good. */
+  close(reason: string): void {
+    this.#abort.abort();
+    this.endAll(reason);
+  }
+}

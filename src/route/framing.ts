@@ -1,0 +1,44 @@
+/**
+ * What connections to servers speak, as far as routing has to know: how one is made, and where a reply on it ends.
+ *
+ * One server may be spoken to in several protocols at once. Each has a framing, and every connection and every lane has
+ * one for good, so a request never meets a connection that speaks something else.
+ *
+ * @module
+ */
+
+/** A connection as a pipeline uses it: one reader and one writer beside each other. */
+export interface Transport {
+  /** Unread bytes are `[start, end)`; may be replaced by {@linkcode fill}. */
+  readonly buffer: Uint8Array;
+  start: number;
+  readonly end: number;
+  /** Reads once and appends; `false` at the end. Rejects when the connection is lost. */
+  fill(): Promise<boolean>;
+  /** Writes all of `bytes`, which do not change meanwhile. Rejects when the connection is lost. */
+  write(bytes: Uint8Array): Promise<void>;
+  /** Idempotent. What is under way rejects. */
+  close(): void;
+}
+
+/** Finds where replies end on one connection. May remember how far it got in one that is not whole. */
+export interface FrameMeasure {
+  /**
+   * The size of the reply that begins at `start`, or 0 while it is not whole.
+   *
+   * @throws {Error} when those bytes are no reply
+   */
+  size(bytes: Uint8Array, start: number, end: number): number;
+}
+
+/** One protocol. */
+export interface Framing {
+  /**
+   * Makes a connection that the server has answered on, so that it is known to work. Has its own deadline.
+   *
+   * @throws {Error} whose message says why there is none
+   */
+  open(address: string, signal: AbortSignal): Promise<Transport>;
+  /** A measure for one connection. */
+  measure(): FrameMeasure;
+}

@@ -1,0 +1,122 @@
+/** Requests composed for several servers, in every dialect. */
+
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { encodeText } from "../../src/bytes.ts";
+import { COMMANDS } from "../../src/command/specification.ts";
+import { ReplyError } from "../../src/errors.ts";
+import { Cluster } from "../../src/proxy/cluster.ts";
+import type { Dialect } from "../../src/proxy/dialect.ts";
+import { composeScan } from "../../src/proxy/scan.ts";
+import { sharedSlot } from "../../src/proxy/shared_slot.ts";
+import { Split } from "../../src/proxy/split.ts";
+import { Turn } from "../../src/route/turn.ts";
+import { REQUEST_LIMITS } from "../../src/wire/native_decoder.ts";
+import { Request } from "../../src/wire/request.ts";
+import { dialects } from "../support/dialects.ts";
+
+/** Three servers that nobody connects to. */
+function makeCluster(): Cluster {
+  const cluster = new Cluster({
+    connectionsMaxCount: 1,
+    timeoutMs: 1000,
+    turn: new Turn(),
+    clock: { nowMs: 0 },
+    report: () => {},
+  });
+  cluster.apply(["a:1", "b:1", "c:1"].map((address) => ({ address, weight: 1 })));
+  return cluster;
+}
+
+function decode(dialect: Dialect, bytes: Uint8Array): Request {
+  const request = new Request();
+  assertEquals(dialect.decoder().decode(bytes, 0, bytes.length, request, REQUEST_LIMITS), bytes.length);
+  return request;
+}
+
+function requestOf(dialect: Dialect, words: readonly (string | Uint8Array)[]): Request {
+  return decode(dialect, dialect.request(words));
+}
+
+function wordsOf(request: Request): string[] {
+  return Array.from({ length: request.count }, (_, i) => request.text(i));
+}
+
+function specificationOf(name: string) {
+  return COMMANDS.find((each) => each.name === name)!;
+}
+
+for (const [name, dialect] of dialects) {
+  Deno.test(`Split gives each owner its keys in ${name}, in the order asked, and what stands behind them`, () => {
+    const cluster = makeCluster();
+    const keys = Array.from({ length: 300 }, (_, i) => `key:${i}`);
+    const request = requestOf(dialect, ["MSET", ...keys.flatMap((key) => [key, `value\r\n${key}`])]);
+    const split = new Split(cluster, specificationOf("mset"), request);
+    assertEquals(split.count, 3);
+    const parts = Array.from({ length: split.count }, (_, part) => {
+      split.compose(part, dialect.composer);
+      return wordsOf(decode(dialect, dialect.composer.buffer.slice(0, dialect.composer.length)));
+    });
+    const expected = Array.from({ length: split.count }, (): string[] => ["MSET"]);
+    keys.forEach((key, i) => {
+      const part = split.partOf[i]!;
+      const bytes = encodeText(key);
+      assertEquals(cluster.ownerOf(bytes, 0, bytes.length), split.pool(part));
+      expected[part]!.push(key, `value\r\n${key}`);
+    });
+    assertEquals(parts, expected);
+    cluster.close();
+  });
+
+  Deno.test(`RequestComposer grows with what it is given in ${name}, and gives it back`, () => {
+    const long = new Uint8Array(3_000_000).fill(0x61);
+    const request = requestOf(dialect, ["get", long, "b"]);
+    const { composer } = dialect;
+    composer.begin(request, 4);
+    composer.copy(request, 1, 2);
+    composer.text("Grüße");
+    composer.end();
+    const words = wordsOf(decode(dialect, composer.buffer.slice(0, composer.length)));
+    assertEquals(words.map((word) => word.length), [3, long.length, 1, 5]);
+    composer.begin(request, 1);
+    composer.end();
+    assert(composer.buffer.length < 10_000, `${composer.buffer.length} bytes are kept`);
+  });
+
+  Deno.test(`composeScan() replaces the cursor in ${name}`, () => {
+    const request = requestOf(dialect, ["Scan", "9007199254740991", "MATCH", "a*", "COUNT", "7"]);
+    composeScan(request, 4294967295, dialect.composer);
+    const words = wordsOf(decode(dialect, dialect.composer.buffer.slice(0, dialect.composer.length)));
+    assertEquals(words, ["Scan", "4294967295", "MATCH", "a*", "COUNT", "7"]);
+  });
+}
+
+Deno.test("Split reads an inline request, and composes arrays", () => {
+  const cluster = makeCluster();
+  const [, dialect] = dialects[1]!;
+  const request = decode(dialect, encodeText("mget \"a b\" 'c' d e f g\r\n"));
+  const split = new Split(cluster, specificationOf("mget"), request);
+  const found: string[] = [];
+  for (let part = 0; part < split.count; part++) {
+    split.compose(part, dialect.composer);
+    const [name, ...keys] = wordsOf(decode(dialect, dialect.composer.buffer.slice(0, dialect.composer.length)));
+    assertEquals(name, "mget");
+    found.push(...keys);
+  }
+  assertEquals(found.sort(), ["a b", "c", "d", "e", "f", "g"]);
+  cluster.close();
+});
+
+Deno.test("sharedSlot() is that of all keys, or there is none", () => {
+  const [, dialect] = dialects[1]!;
+  const slotOf = (...words: string[]) => sharedSlot(specificationOf(words[0]!), requestOf(dialect, words));
+  // As Redis Cluster tells: CLUSTER KEYSLOT foo.
+  assertEquals(slotOf("rename", "foo", "{foo}x"), 12182);
+  assertEquals(slotOf("blpop", "foo", "0"), 12182);
+  assertEquals(slotOf("blpop", "foo", "{foo}", "{foo}y", "0"), 12182);
+  // What stands between keys is none.
+  assertEquals(slotOf("msetnx", "foo", "bar", "{foo}x", "baz"), 12182);
+  for (const words of [["rename", "foo", "bar"], ["blpop", "foo", "bar", "0"], ["msetnx", "foo", "1", "bar", "2"]]) {
+    const error = assertThrows(() => slotOf(...words), ReplyError, "Keys in request don't hash to the same slot");
+    assertEquals(error.code, "CROSSSLOT");
+  }
+});

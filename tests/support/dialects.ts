@@ -1,0 +1,54 @@
+/**
+ * The proxy's dialects without servers, and what stands in their replies.
+ *
+ * @module
+ */
+
+import type { Dialect } from "../../src/proxy/dialect.ts";
+import { NativeDialect } from "../../src/proxy/native_dialect.ts";
+import { RespDialect, RespJoinedReply } from "../../src/proxy/resp_dialect.ts";
+import type { JoinedReply } from "../../src/proxy/dialect.ts";
+import { decodeReply, FRAME_PREFIX_BYTES } from "../../src/wire/frame.ts";
+import { plain } from "./raw_client.ts";
+import { decodeResp, type RespValue } from "./resp_decoder.ts";
+
+const open = () => Promise.reject(new Error("there are no servers"));
+
+const reply = new RespJoinedReply();
+
+/** All of them, each with its name. */
+export const dialects: readonly (readonly [name: string, dialect: Dialect])[] = [
+  ["native", new NativeDialect(open)],
+  ["RESP2", new RespDialect(2, open, reply)],
+  ["RESP3", new RespDialect(3, open, reply)],
+];
+
+/** The bytes of a reply that says what `write` says. */
+export function replyIn(dialect: Dialect, write: (reply: JoinedReply) => void): Uint8Array<ArrayBuffer> {
+  const { reply } = dialect;
+  try {
+    reply.begin();
+    write(reply);
+    reply.end();
+    return reply.buffer.slice(0, reply.length);
+  } finally {
+    reply.clear();
+  }
+}
+
+/** What a reply says, in plain values: text, integers, `null`, arrays; a refusal as `CODE message`. */
+export function readIn(dialect: Dialect, bytes: Uint8Array): unknown {
+  if (dialect.version === 0) return plain(decodeReply(bytes, FRAME_PREFIX_BYTES, bytes.length));
+  const { value, next } = decodeResp(bytes);
+  if (next !== bytes.length) throw new Error(`There are ${bytes.length - next} bytes behind the reply`);
+  return plainResp(value);
+}
+
+function plainResp(value: RespValue): unknown {
+  if (typeof value !== "object") return value;
+  if (Array.isArray(value)) return value.map(plainResp);
+  if ("nil" in value) return null;
+  if ("status" in value) return value.status;
+  if ("error" in value) return value.error;
+  return value;
+}

@@ -1,0 +1,167 @@
+/**
+ * A proxy in the test's own process, before real servers or fake ones, all of them in plaintext on loopback.
+ *
+ * @module
+ */
+
+import { assert, assertEquals } from "@std/assert";
+import { encodeText } from "../../src/bytes.ts";
+import { type Proxy, type ProxySettings, startProxy } from "../../src/proxy.ts";
+import type { Logger } from "../../src/role/logger.ts";
+import { ownersOf, slotOf } from "../../src/route/slots.ts";
+import { type Server, type ServerSettings, startServer } from "../../src/server.ts";
+import { type FakeHandler, type FakePeer, FakeServer } from "./fake_server.ts";
+import { RawClient } from "./raw_client.ts";
+
+const MEMORY_LIMIT_BYTES = 64 * 1024 * 1024;
+
+/** Keeps what was logged. */
+export class LogLines implements Logger {
+  readonly lines: string[] = [];
+  info(message: string): void {
+    this.lines.push(`info ${message}`);
+  }
+  warn(message: string): void {
+    this.lines.push(`warn ${message}`);
+  }
+  error(message: string): void {
+    this.lines.push(`error ${message}`);
+  }
+}
+
+/** What a test works with. */
+export interface Rig {
+  readonly proxy: Proxy;
+  readonly addresses: readonly string[];
+  readonly path: string;
+  readonly log: LogLines;
+  /** A key that the server at this position owns; another one for each `number`. */
+  key(position: number, number?: number): string;
+  connect(): Promise<RawClient>;
+}
+
+/** Runs a test against a proxy before servers at these addresses. */
+export async function withProxy(
+  addresses: readonly string[],
+  run: (rig: Rig) => Promise<void>,
+  settings: Partial<ProxySettings> = {},
+): Promise<void> {
+  const folder = await Deno.makeTempDir({ prefix: "inmem-proxy-" });
+  const path = `${folder}/servers.json`;
+  const log = new LogLines();
+  await writeList(path, addresses);
+  const proxy = await startProxy({
+    hostname: "127.0.0.1",
+    port: 0,
+    maxClients: 100,
+    serversPath: path,
+    connectionsMaxCount: 4,
+    backend: { plaintext: true },
+    logger: log,
+    ...settings,
+  });
+  const owners = ownersOf(addresses.map((address) => ({ address, weight: 1 })));
+  function key(position: number, number = 0): string {
+    let found = 0;
+    for (let i = 0;; i++) {
+      const text = `key:${i}`;
+      if (owners[slotOf(encodeText(text), 0, text.length)] === position && found++ === number) return text;
+    }
+  }
+  try {
+    await run({ proxy, addresses, path, log, key, connect: () => RawClient.connect(proxy.address) });
+    assertEquals(log.lines.filter((line) => line.startsWith("error")), []);
+  } finally {
+    await proxy.stop();
+    // What was reading or connecting when it stopped ends by itself.
+    await pause(20);
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+export async function writeList(path: string, addresses: readonly string[]): Promise<void> {
+  await Deno.writeTextFile(path, JSON.stringify(addresses.map((addr) => ({ addr }))));
+}
+
+/** Runs a test with real servers that keep nothing. */
+export async function withServers(
+  count: number,
+  run: (servers: Server[], addresses: string[]) => Promise<void>,
+  settings: Partial<ServerSettings> = {},
+): Promise<void> {
+  const servers: Server[] = [];
+  try {
+    for (let i = 0; i < count; i++) {
+      servers.push(
+        await startServer({
+          hostname: "127.0.0.1",
+          port: 0,
+          memoryLimitBytes: MEMORY_LIMIT_BYTES,
+          evicts: true,
+          defaultTtlMs: 0,
+          maxClients: 100,
+          logger: new LogLines(),
+          ...settings,
+        }),
+      );
+    }
+    await run(servers, servers.map((server) => `127.0.0.1:${server.address.port}`));
+  } finally {
+    await Promise.all(servers.map((server) => server.stop()));
+  }
+}
+
+/** Runs a test with real servers and a proxy before them. */
+export function clustered(count: number, run: (rig: Rig, servers: Server[]) => Promise<void>): () => Promise<void> {
+  return () => withServers(count, (servers, addresses) => withProxy(addresses, (rig) => run(rig, servers)));
+}
+
+/** Runs a test with fake servers; pings are answered for the handlers. */
+export async function withFakes(
+  handlers: readonly FakeHandler[],
+  run: (rig: Rig, servers: FakeServer[]) => Promise<void>,
+  settings: Partial<ProxySettings> = {},
+): Promise<void> {
+  const servers = handlers.map((handler) => new FakeServer(answeringPings(handler)));
+  try {
+    await withProxy(servers.map(({ port }) => `127.0.0.1:${port}`), (rig) => run(rig, servers), settings);
+  } finally {
+    // A test may have disposed of one before.
+    for (const server of servers) await server[Symbol.asyncDispose]().catch(() => {});
+  }
+}
+
+export function answeringPings(handler: FakeHandler): FakeHandler {
+  return (request, peer) => request[0] === "ping" ? peer.reply("PONG") : handler(request, peer);
+}
+
+/** Answers each request with its last argument. */
+export function echoing(request: string[], peer: FakePeer): void {
+  peer.reply(encodeText(request.at(-1)!));
+}
+
+export function pause(durationMs: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, durationMs));
+}
+
+/** Waits until something is so. */
+export async function until(
+  condition: () => boolean | Promise<boolean>,
+  what: string,
+  timeoutMs = 5000,
+): Promise<void> {
+  const deadlineMs = performance.now() + timeoutMs;
+  while (!await condition()) {
+    assert(performance.now() < deadlineMs, `Not within ${timeoutMs} ms: ${what}`);
+    await pause(5);
+  }
+}
+
+export function infoOf(proxy: Proxy, name: string): string | undefined {
+  return new RegExp(`^${name}:(.*)\r$`, "m").exec(proxy.info([]))?.[1];
+}
+
+/** A fact of one server, from the proxy's `info`. */
+export function serverFact(proxy: Proxy, position: number, name: string): string {
+  return new RegExp(`(?:^|,)${name}=([^,]*)`).exec(infoOf(proxy, `server${position}`)!)![1]!;
+}
