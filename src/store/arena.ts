@@ -175,6 +175,11 @@ export class Arena {
     return this.#sizes[this.#pageClass[reference >>> PAGE_UNITS_SHIFT]!]!;
   }
 
+  /** The class that a block of `size` bytes gets, as a number below that of `CLASS_SIZES`. */
+  classOf(size: number): number {
+    return CLASS_BY_UNITS[(size + UNIT_BYTES - 1) >>> 3]!;
+  }
+
   /** Whether the block at `reference` is of the class that `size` bytes would get. */
   fits(reference: number, size: number): boolean {
     return this.#pageClass[reference >>> PAGE_UNITS_SHIFT] === CLASS_BY_UNITS[(size + UNIT_BYTES - 1) >>> 3];

@@ -202,6 +202,13 @@ export class Blobs {
     return 0;
   }
 
+  /** Visits the sizes of the blocks that a clone takes. */
+  eachSize(first: number, visit: (size: number) => void): void {
+    for (let piece = first; piece !== 0; piece = this.#words[piece * 2 + WORD_NEXT]!) {
+      visit(HEADER_BYTES + this.#words[piece * 2 + WORD_SIZE]!);
+    }
+  }
+
   /** Bytes that the blob's pieces take in the arena. */
   bytes(first: number): number {
     let bytes = 0;

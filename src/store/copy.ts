@@ -5,17 +5,20 @@
  * the names are those of the new blocks. Leaves of a list get the size of what they hold. Fields of a large hash are found
  * by its id, so those of the copy, which has another one, are entered into the table anew.
  *
- * Nothing is evicted or moved meanwhile: room for everything was made before (`Store.makeRoomForCopy`).
+ * Nothing is evicted or moved meanwhile: room for everything was made before (`Store.makeRoomForCopy`), for which `measure`
+ * counts the same blocks.
  *
  * @module
  */
 
+import { CLASS_SIZES, PAGE_BYTES } from "./arena.ts";
 import {
   bodyWord,
   FLAG_DEADLINE,
   HEADER_BYTES,
   keyLengthOf,
   KIND_FIELD,
+  KIND_HASH,
   KIND_HASH_PACKED,
   KIND_LIST,
   KIND_LIST_PACKED,
@@ -28,13 +31,20 @@ import type { Hashes } from "./hash.ts";
 import { DIRECTORY_META, LEAF_META, type ListParts, PART_HEADER_BYTES } from "./list_parts.ts";
 import { outsidePiece, setOutsidePiece } from "./packed.ts";
 
+/** Slots of a page by class. */
+const SLOTS = CLASS_SIZES.map((size) => Math.floor(PAGE_BYTES / size));
+
 /** Copies entries of one arena. */
 export class Copier {
+  /** Bytes that the blocks of the copy take that was measured last. */
+  bytes = 0;
   readonly #entries: Entries;
   readonly #parts: ListParts;
   readonly #hashes: Hashes;
   readonly #words: Uint32Array;
   readonly #bytes: Uint8Array;
+  /** Blocks of each class that are to be copied. */
+  readonly #counts = new Uint32Array(CLASS_SIZES.length);
 
   constructor(entries: Entries, parts: ListParts, hashes: Hashes) {
     this.#entries = entries;
@@ -42,6 +52,57 @@ export class Copier {
     this.#hashes = hashes;
     this.#words = entries.words;
     this.#bytes = entries.bytes;
+  }
+
+  /**
+   * Measures what a copy of an entry under a key of any length takes: see `bytes`.
+   *
+   * @returns pages that its blocks take if they share none with others
+   */
+  measure(entry: number): number {
+    const counts = this.#counts.fill(0);
+    const kind = kindOf(this.#words[entry * 2 + 3]!);
+    this.#entries.blobs.eachSize(this.#entries.firstPiece(entry), this.#count);
+    if (kind === KIND_LIST) this.#measureList(entry);
+    else if (kind === KIND_HASH) this.#measureHash(entry);
+    // The entry has a page, and another one if its value lies in a blob then.
+    let pages = 2;
+    this.bytes = this.#entries.arena.sizeAt(entry);
+    for (let kind = 0; kind < counts.length; kind++) {
+      pages += Math.ceil(counts[kind]! / SLOTS[kind]!);
+      this.bytes += counts[kind]! * CLASS_SIZES[kind]!;
+    }
+    return pages;
+  }
+
+  readonly #count = (size: number): void => {
+    this.#counts[this.#entries.arena.classOf(size)]!++;
+  };
+
+  #measureList(entry: number): void {
+    const words = this.#words;
+    const parts = this.#parts;
+    const body = entry * 2 + bodyWord(words[entry * 2 + 3]!);
+    for (let directory = words[body]!; directory !== entry; directory = words[directory * 2]!) {
+      const items = parts.items(directory);
+      this.#count(PART_HEADER_BYTES + items * 8);
+      for (let item = 0; item < items; item++) {
+        const leaf = parts.leaf(directory, item);
+        this.#count(PART_HEADER_BYTES + parts.usedBytes(leaf));
+        parts.eachOutside(leaf, (at) => this.#entries.blobs.eachSize(outsidePiece(this.#bytes, at), this.#count));
+      }
+    }
+  }
+
+  #measureHash(entry: number): void {
+    const words = this.#words;
+    const entries = this.#entries;
+    const body = entry * 2 + bodyWord(words[entry * 2 + 3]!);
+    for (let field = words[body]!; field !== entry; field = words[field * 2]!) {
+      const meta = words[field * 2 + 3]!;
+      this.#count(HEADER_BYTES[meta >>> 24]! + keyLengthOf(meta) + entries.inlineSize(field));
+      entries.blobs.eachSize(entries.firstPiece(field), this.#count);
+    }
   }
 
   /** Copies an entry with its deadline to an absent key. Answers the copy's entry. */

@@ -298,11 +298,11 @@ export class Entries {
     return this.blobs.free(this.words[entry * 2 + this.#pieceWord(meta)]!);
   }
 
-  /** Bytes that the blob of an entry takes in the arena; 0 when it has none. */
-  blobBytes(entry: number): number {
+  /** The first piece of the blob of an entry; 0 when it has none. */
+  firstPiece(entry: number): number {
     const meta = this.words[entry * 2 + 3]!;
     if (kindOf(meta) !== KIND_STRING_BLOB && kindOf(meta) !== KIND_FIELD_BLOB) return 0;
-    return this.blobs.bytes(this.words[entry * 2 + this.#pieceWord(meta)]!);
+    return this.words[entry * 2 + this.#pieceWord(meta)]!;
   }
 
   /** Position among an entry's words of the one that names its first piece. */

@@ -427,7 +427,7 @@ export class Hashes {
     const words = this.#words;
     let field = words[entry * 2 + bodyWord(words[entry * 2 + 3]!)]!;
     for (; field !== 0 && field !== entry && (samples === 0 || measured < samples); measured++) {
-      bytes += this.#entries.arena.sizeAt(field) + this.#entries.blobBytes(field);
+      bytes += this.#entries.arena.sizeAt(field) + this.#entries.blobs.bytes(this.#entries.firstPiece(field));
       field = words[field * 2]!;
     }
     const count = words[entry * 2 + 4]!;

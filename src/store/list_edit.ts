@@ -3,7 +3,7 @@
  *
  * ```text
  * insert    leaf has room             a b c d   →  a b X c d
- *           leaf is full              a b c d   →  a b X │ c d          split where the element goes
+ *           leaf is full              a b c d   →  a b X │ c d          split, or what is behind goes to the next leaf
  * remove    a b │ c d e │ f g h │ i   →  a │ h │ i                      leaves between go as a whole
  * ```
  *
@@ -104,13 +104,16 @@ export class ListEditor {
         this.#write(entry, directory, item, this.#openGap(leaf, head, offset, size), source, start, length);
         return;
       }
-      this.#makeItem(entry, directory, item + 1);
-      directory = this.#directory;
-      // The item is made behind one that is there: its directory is the same.
-      item = this.#item;
-      parts.splitLeaf(directory, item - 1, offset);
+      if (parts.shiftTail(directory, item, offset)) {
+        item++;
+      } else {
+        this.#makeItem(entry, directory, item + 1);
+        directory = this.#directory;
+        item = this.#item;
+        parts.splitLeaf(directory, item - 1, offset);
+      }
     }
-    // From here on it goes between two leaves.
+    // From here on it goes between two leaves. The one before is filled first, as elements often follow each other.
     if (item > 0 && (leaf = parts.makeLeafRoom(directory, item - 1, false, size)) !== 0) {
       this.#write(
         entry,

@@ -187,27 +187,37 @@ export class ListParts {
    * at `item + 1`. There must be room for an item.
    */
   splitLeaf(directory: number, item: number, offset: number): void {
+    const size = this.usedBytes(this.leaf(directory, item)) - offset;
+    this.addLeaf(directory, item + 1, Math.max(size, LEAF_INITIAL_BYTES - PART_HEADER_BYTES), true);
+    this.shiftTail(directory, item, offset);
+  }
+
+  /** Moves these elements to the head of the leaf behind, if there is one in the directory and they fit. */
+  shiftTail(directory: number, item: number, offset: number): boolean {
+    if (item + 1 >= this.items(directory)) return false;
     const words = this.#words;
     const bytes = this.#bytes;
     const leaf = this.leaf(directory, item);
     const size = this.usedBytes(leaf) - offset;
-    const right = this.addLeaf(directory, item + 1, Math.max(size, LEAF_INITIAL_BYTES - PART_HEADER_BYTES), true);
-    const end = words[right * 2 + 1]! & 0xffff;
+    const right = this.makeLeafRoom(directory, item + 1, true, size);
+    if (right === 0) return false;
     const begin = words[leaf * 2 + 1]! >>> 16;
+    const run = words[right * 2 + 1]!;
     const from = leaf * 8 + PART_HEADER_BYTES + begin + offset;
-    copyBytes(bytes, from, bytes, right * 8 + PART_HEADER_BYTES + end - size, size);
+    copyBytes(bytes, from, bytes, right * 8 + PART_HEADER_BYTES + (run >>> 16) - size, size);
     this.setRun(leaf, begin, begin + offset);
-    this.setRun(right, end - size, end);
+    this.setRun(right, (run >>> 16) - size, run & 0xffff);
     let count = 0;
     let outside = 0;
     for (let at = from; at < from + size; at = nextPacked(bytes, at), count++) {
       if (isOutside(bytes, at)) outside++;
     }
     words[leaf * 2 + 2]! -= outside;
-    words[right * 2 + 2] = outside;
+    words[right * 2 + 2]! += outside;
     words[directory * 2 + 5 + item * 2]! -= count;
-    words[directory * 2 + 7 + item * 2] = count;
+    words[directory * 2 + 7 + item * 2]! += count;
     this.#adoptOutside(right);
+    return true;
   }
 
   /** Lets the leaf at `item` and the one behind it be one, if they are small and one of them has the room. */

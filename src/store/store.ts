@@ -11,12 +11,14 @@
  * | siphash.ts, table.ts | from a key to its entry |
  * | recency.ts, deadlines.ts | which entry goes next |
  * | entries.ts | one entry: made, reshaped, moved, removed |
- * | blob.ts, packed.ts, list.ts, list_parts.ts, hash.ts | values |
+ * | blob.ts, packed.ts, list.ts, list_parts.ts, list_edit.ts, hash.ts | values |
+ * | copy.ts, draws.ts | copies of values, and choosing by chance |
  *
- * **Room.** `makeRoom` is the only place that evicts keys and moves blocks. A command that may need memory calls it
- * first, with the bytes it brings; whatever the command does then finds room, so references stay valid while it runs, and
- * a refused command has changed nothing. Two thresholds of free pages: below the comfortable one, each command evicts
- * about as much as it brings; below the necessary one, eviction and compaction go on until it is reached.
+ * **Room.** `makeRoom` and `makeRoomForCopy` are the only places that evict keys and move blocks. A command that may need
+ * memory calls one first, with the bytes it brings; whatever the command does then finds room, so references stay valid
+ * while it runs, and a refused command has changed nothing. What needs more than the command brings says so. Two thresholds
+ * of free pages: below the comfortable one, each command evicts about as much as it brings; below the necessary one,
+ * eviction and compaction go on until it is reached.
  *
  * **Time.** The store has no clock: its owner sets `nowMs`. (Handed over with each call, a time in ms would be boxed each
  * time: it has more than 32 bits.) An expired key is removed when it is looked at, or by `expireDue`.
@@ -117,7 +119,9 @@ const SHORT_HEADER_BYTES = HEADER_BYTES[KIND_STRING_SHORT << 4]!;
 /**
  * Free pages that any small command may need, a page for each class that it takes blocks of. The most has an `hset` of three
  * fields, the last of which makes a packed hash a large one: two packed sizes, the HASH entry, fields of 11 classes
- * out of 512 bytes, the last field, and two pages of the table.
+ * out of 512 bytes, the last field, and two pages of the table. Inserting into a list takes at most the entry and the first
+ * leaf and directory of one that gets large, a leaf that grew, two new leaves, two directories and a piece: 8. Renaming
+ * takes two sizes of the entry, two pieces of a value that no longer lies in it, and two pages of the table: 6.
  */
 const PAGES_NECESSARY = 18;
 const PAGES_COMFORTABLE_MIN = 20;
@@ -134,8 +138,6 @@ const SHORT_FACTOR = 2;
 /** Bytes that a small entry takes beside its key and value, for estimating how much to evict. */
 const ENTRY_OVERHEAD_BYTES = 24;
 
-/** What the blocks of a copy take, pages' tails that hold no block included: at most 0.4 % of a page, for slots of 640 bytes. */
-const COPY_FACTOR = 1.005;
 /** What a field of a large hash takes at most in the table beside its block: see `Table`, and overflowing buckets. */
 const COPIED_FIELD_BYTES = 24;
 /** What an entry takes in a table on average while it grows. */
@@ -273,14 +275,13 @@ export class Store {
    */
   makeRoomForCopy(entry: number): number {
     const words = this.#words;
-    const bytes = this.#blockBytes(entry, 0);
+    const pages = this.#copier.measure(entry);
     const fields = kindOf(words[entry * 2 + 3]!) === KIND_HASH ? words[entry * 2 + 4]! : 0;
-    const pages = Math.ceil((bytes * COPY_FACTOR + fields * COPIED_FIELD_BYTES) / PAGE_BYTES);
-    const kept = Math.ceil(bytes / PAGE_BYTES);
+    const tablePages = Math.ceil(fields * COPIED_FIELD_BYTES / PAGE_BYTES);
     this.#recency.touch(entry);
     this.#keepsNewest = true;
     try {
-      this.#reclaim(bytes, 1, pages + classesWithin(bytes), kept);
+      this.#reclaim(this.#copier.bytes, 1, pages + tablePages, pages);
     } finally {
       this.#keepsNewest = false;
     }
@@ -547,7 +548,7 @@ export class Store {
       case KIND_HASH:
         return size + this.#hashes.partsBytes(entry, samples);
       default:
-        return size + this.#entries.blobBytes(entry);
+        return size + this.#entries.blobs.bytes(this.#entries.firstPiece(entry));
     }
   }
 

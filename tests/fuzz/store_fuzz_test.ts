@@ -5,25 +5,39 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import { EntryType, Store } from "../../src/store/store.ts";
+import { Store } from "../../src/store/store.ts";
 import { encodeText } from "../../src/bytes.ts";
 import { StoreFullError } from "../../src/errors.ts";
 import { KEY_SIZE_MAX_BYTES } from "../../src/limits.ts";
 import { Random } from "../support/random.ts";
+import { StoreReader } from "../support/store_reader.ts";
+import type { HeldValue } from "../support/store_reader.ts";
 
-type Held = { deadline: number; value: string | string[] | Map<string, string> };
+type Held = { deadline: number; value: HeldValue };
+
+/** A scan of one hash that goes on while other things happen. */
+interface HashScan {
+  name: string;
+  readonly hash: Map<string, string>;
+  cursor: number;
+  /** Fields that have been there since it began. */
+  readonly required: Set<string>;
+  readonly seen: Set<string>;
+}
 
 /** One run of the store beside its model. Values are Latin-1 strings, so that one character is one byte. */
 class Run {
   readonly store: Store;
+  readonly reader: StoreReader;
   readonly model = new Map<string, Held>();
   readonly #random: Random;
-  #buffer = new Uint8Array(1 << 22);
+  #scan: HashScan | undefined;
 
   constructor(seed: number, limit: number, evicts: boolean) {
     this.#random = new Random(seed);
     this.store = new Store({ memoryLimitBytes: limit, evicts, seed: [seed, ~seed >>> 0] });
     this.store.nowMs = 1_700_000_000_000;
+    this.reader = new StoreReader(this.store);
   }
 
   below(count: number): number {
@@ -48,39 +62,6 @@ class Run {
     if (dice < 70) return this.below(40);
     if (dice < 95) return this.below(Math.min(longest, 600));
     return this.below(longest);
-  }
-
-  read(length: number, copy: (target: Uint8Array) => void): string {
-    copy(this.#buffer);
-    let text = "";
-    for (let i = 0; i < length; i++) text += String.fromCharCode(this.#buffer[i]!);
-    return text;
-  }
-
-  /** What the store holds at an entry. */
-  held(entry: number): Held["value"] {
-    const store = this.store;
-    switch (store.type(entry)) {
-      case EntryType.String: {
-        const length = store.stringLength(entry);
-        return this.read(length, (target) => store.copyString(entry, 0, target, 0, length));
-      }
-      case EntryType.List: {
-        const list: string[] = [];
-        for (let more = store.listSeek(entry, 0); more; more = store.listNext()) {
-          list.push(this.read(store.elementLength(), (target) => store.copyElement(target, 0)));
-        }
-        return list;
-      }
-      default: {
-        const hash = new Map<string, string>();
-        for (let more = store.hashFirst(entry); more; more = store.hashNext()) {
-          const field = this.read(store.fieldLength(), (target) => store.copyField(target, 0));
-          hash.set(field, this.read(store.valueLength(), (target) => store.copyValue(target, 0)));
-        }
-        return hash;
-      }
-    }
   }
 
   /** Moves a key to the end of the model's order. */
@@ -204,6 +185,7 @@ class Run {
 
   step(longest: number, keys: number): void {
     if (this.below(100) === 0) return this.many(longest, keys);
+    if (this.below(3) === 0) return this.edit(longest, keys);
     const { store, model } = this;
     const name = this.name(keys);
     const key = encodeText(name);
@@ -245,7 +227,7 @@ class Run {
       entry = store.listSet(entry, index, bytes, 0, bytes.length);
       held.value[index] = value;
       assert(store.listSeek(entry, index));
-      assertEquals(this.read(store.elementLength(), (target) => store.copyElement(target, 0)), value);
+      assertEquals(this.reader.element(), value);
     } else if (op < 16 && (!held || held.value instanceof Map)) {
       store.hashSet(key, 0, key.length, entry, fieldBytes, 0, fieldBytes.length, bytes, 0, bytes.length);
       const hash = held ? held.value as Map<string, string> : new Map<string, string>();
@@ -257,10 +239,11 @@ class Run {
       const target = fields[this.below(fields.length)]!;
       const targetBytes = encodeText(target);
       assert(store.hashFind(entry, targetBytes, 0, targetBytes.length));
-      assertEquals(this.read(store.valueLength(), (to) => store.copyValue(to, 0)), held.value.get(target));
+      assertEquals(this.reader.fieldValue(), held.value.get(target));
       const left = store.hashRemove(entry, targetBytes, 0, targetBytes.length);
       assert(store.removed);
       held.value.delete(target);
+      if (this.#scan?.hash === held.value) this.#scan.required.delete(target);
       assertEquals(left === 0, held.value.size === 0);
       if (left === 0) model.delete(name);
     } else if (op < 18 && held) {
@@ -271,8 +254,171 @@ class Run {
       model.delete(name);
     } else if (held) {
       assertEquals(store.deadline(entry), held.deadline);
-      assertEquals(this.held(entry), held.value, name);
+      assertEquals(this.reader.value(entry), held.value, name);
     }
+  }
+
+  /** What is done in the middle of values, and with whole ones. */
+  edit(longest: number, keys: number): void {
+    const name = this.name(keys);
+    const value = this.below(3) === 0 ? "x".repeat(this.below(3)) : this.text(this.someLength(longest));
+    const op = this.below(13);
+    if (op === 0) return this.rename(name, this.name(keys));
+    if (op === 1) return this.copy(name, this.name(keys));
+    if (op === 2) return this.overwrite(name, value);
+    if (op === 3) return this.choose();
+    if (op === 4 || op === 5) return this.scanHash(name);
+    if (!this.makeRoom(name.length + value.length + 8, 4)) return;
+    const entry = this.find(name);
+    const held = this.model.get(name);
+    if (Array.isArray(held?.value)) this.editList(op, name, entry, held.value, value);
+    else if (held?.value instanceof Map) this.chooseField(entry, held.value);
+  }
+
+  editList(op: number, name: string, entry: number, list: string[], value: string): void {
+    const { store } = this;
+    const bytes = encodeText(value);
+    const index = this.below(list.length + 1);
+    let left = entry;
+    if (op < 9) {
+      left = store.listInsert(entry, index, bytes, 0, bytes.length);
+      list.splice(index, 0, value);
+      assert(store.listSeek(left, index));
+      assert(store.elementEquals(bytes, 0, bytes.length));
+    } else if (op < 11) {
+      // From the head, the tail or the middle, and mostly few.
+      const from = [0, index, list.length - 1][this.below(3)]! % list.length;
+      const most = list.length - from;
+      const count = 1 + this.below(this.below(20) === 0 ? most : Math.min(most, 20));
+      left = store.listRemove(entry, from, count);
+      list.splice(from, count);
+    } else if (op < 12) {
+      const target = this.below(4) === 0 ? value : list[index % list.length]!;
+      const most = this.below(2) === 0 ? Infinity : 1 + this.below(3);
+      const fromTail = this.below(2) === 0;
+      const targetBytes = encodeText(target);
+      left = store.listRemoveEqual(entry, fromTail, most, targetBytes, 0, targetBytes.length);
+      const indexes = [...list.keys()].filter((i) => list[i] === target);
+      for (const gone of fromTail ? indexes.slice(-most) : indexes.slice(0, most).reverse()) list.splice(gone, 1);
+    } else {
+      assertEquals(store.listSeek(entry, index), index < list.length);
+      let at = index;
+      for (let more = at < list.length; more && at > index - 300; more = store.listPrevious()) {
+        assertEquals(this.reader.element(), list[at--]);
+      }
+    }
+    assertEquals(left === 0, list.length === 0);
+    if (left === 0) this.model.delete(name);
+    else assertEquals(store.listLength(left), list.length);
+    if (left !== 0 && this.below(20) === 0) assertEquals(this.reader.value(left), list);
+  }
+
+  /** Gives a key's value to another key, whatever that held. */
+  rename(from: string, to: string): void {
+    if (from === to || !this.makeRoom(from.length + to.length, 3)) return;
+    const present = this.find(to);
+    const entry = this.find(from);
+    if (entry === 0) return;
+    if (present !== 0) this.store.remove(present);
+    const key = encodeText(to);
+    const renamed = this.store.rename(entry, key, 0, key.length);
+    const held = this.model.get(from)!;
+    this.model.delete(from);
+    this.touch(to, held);
+    if (this.#scan?.name === from) this.#scan.name = to;
+    this.expectEntry(to, renamed, held);
+  }
+
+  /** Copies what a key holds to another one, whatever that held. */
+  copy(from: string, to: string): void {
+    const { store, model } = this;
+    let entry = from === to ? 0 : this.find(from);
+    if (entry === 0) return;
+    try {
+      entry = store.makeRoomForCopy(entry);
+    } catch (error) {
+      assert(error instanceof StoreFullError);
+      return this.followEvictions();
+    }
+    this.followEvictions();
+    assertEquals(entry, this.peek(from));
+    const present = this.peek(to);
+    if (present !== 0) store.remove(present);
+    const key = encodeText(to);
+    const made = store.copyEntry(entry, key, 0, key.length);
+    const held = model.get(from)!;
+    this.touch(to, { deadline: held.deadline, value: cloneOf(held.value) });
+    assertEquals(store.entryBytes(made, 0) > 0, true);
+    if (this.below(4) === 0) assertEquals(this.reader.value(entry), held.value, from);
+    this.expectEntry(to, made, held);
+  }
+
+  expectEntry(name: string, entry: number, held: Held): void {
+    const { store } = this;
+    assertEquals(entry, this.peek(name));
+    assertEquals(this.reader.key(entry), name);
+    assertEquals(store.deadline(entry), held.deadline);
+    if (this.below(4) === 0) assertEquals(this.reader.value(entry), held.value, name);
+  }
+
+  /** Writes into a string, or behind its end. */
+  overwrite(name: string, value: string): void {
+    const { model, store } = this;
+    const before = model.get(name)?.value;
+    if (typeof before !== "string" || before.length > 1e6) return;
+    const from = this.below(before.length + (this.below(4) === 0 ? 3 * value.length : 2));
+    const growth = Math.max(0, from + value.length - before.length);
+    if (!this.makeRoom(name.length + growth, 4)) return;
+    const entry = this.find(name);
+    const held = model.get(name);
+    if (typeof held?.value !== "string") return;
+    const bytes = encodeText(value);
+    const overwritten = store.overwriteString(entry, from, bytes, 0, bytes.length);
+    held.value = before.slice(0, from).padEnd(from, "\0") + value + before.slice(from + value.length);
+    this.expectEntry(name, overwritten, held);
+  }
+
+  /** Some key, which must be there. */
+  choose(): void {
+    const { model, store } = this;
+    const entry = store.randomEntry(this.below(1e9) / 1e9);
+    // Those that it came upon and had expired are gone.
+    for (const [key, { deadline }] of model) {
+      if (model.size === store.size) break;
+      if (deadline !== 0 && deadline <= store.nowMs && this.peek(key) === 0) model.delete(key);
+    }
+    assertEquals(store.size, model.size);
+    if (entry === 0) return;
+    const held = model.get(this.reader.key(entry));
+    assert(held !== undefined && (held.deadline === 0 || held.deadline > store.nowMs));
+  }
+
+  chooseField(entry: number, hash: Map<string, string>): void {
+    const { store } = this;
+    assert(store.hashSeekRandom(entry, this.below(1e9) / 1e9));
+    const field = this.reader.field();
+    assertEquals(this.reader.fieldValue(), hash.get(field));
+  }
+
+  /** Begins a scan of a hash, or goes on with the one that was begun. */
+  scanHash(name: string): void {
+    const { store, model } = this;
+    if (this.#scan === undefined || model.get(this.#scan.name)?.value !== this.#scan.hash) {
+      const hash = model.get(name)?.value;
+      if (!(hash instanceof Map)) return;
+      this.#scan = { name, hash, cursor: 0, required: new Set(hash.keys()), seen: new Set() };
+    }
+    const scan = this.#scan;
+    const entry = this.find(scan.name);
+    if (entry === 0) return;
+    scan.cursor = store.hashScan(entry, scan.cursor, () => {
+      const field = this.reader.field();
+      assertEquals(this.reader.fieldValue(), scan.hash.get(field));
+      scan.seen.add(field);
+    });
+    if (scan.cursor !== 0) return;
+    for (const field of scan.required) assert(scan.seen.has(field), `field "${field}" was not visited`);
+    this.#scan = undefined;
   }
 
   /** Runs the wheel until nothing is due; what is more than 128 ms overdue must be gone. */
@@ -294,7 +440,7 @@ class Run {
     let cursor = 0;
     do {
       cursor = store.scan(cursor, (entry) => {
-        const key = this.read(store.keyLength(entry), (target) => store.copyKey(entry, target, 0));
+        const key = this.reader.key(entry);
         assert(!scanned.has(key), `"${key}" was visited twice`);
         scanned.add(key);
       });
@@ -303,13 +449,25 @@ class Run {
     const order = model.entries();
     for (let entry = store.oldest(); entry !== 0; entry = store.newer(entry)) {
       const [key, held] = order.next().value!;
-      assertEquals(this.read(store.keyLength(entry), (target) => store.copyKey(entry, target, 0)), key);
+      assertEquals(this.reader.key(entry), key);
       assertEquals(store.deadline(entry), held.deadline);
-      assertEquals(this.held(entry), held.value);
+      assertEquals(this.reader.value(entry), held.value);
+      assert(store.entryBytes(entry, 0) >= key.length + contentSize(held.value));
     }
     const { committedBytes, limitBytes, usedBytes } = store.statistics;
     assert(committedBytes <= limitBytes && usedBytes <= committedBytes);
   }
+}
+
+/** Bytes of all that a value consists of. */
+function contentSize(value: HeldValue): number {
+  const parts = typeof value === "string" ? [value] : Array.isArray(value) ? value : [...value].flat();
+  return parts.reduce((sum, part) => sum + part.length, 0);
+}
+
+function cloneOf(value: HeldValue): HeldValue {
+  if (value instanceof Map) return new Map(value);
+  return Array.isArray(value) ? [...value] : value;
 }
 
 const seed = Number(Deno.env.get("SEED") ?? 20261123);

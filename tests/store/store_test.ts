@@ -130,3 +130,59 @@ Deno.test("Store freeRemoved() counts what lies outside a removed list and the f
     assertEquals([store.size, store.audit()], [0, 0]);
   }
 });
+
+Deno.test("Store overwriteString() writes into strings of any length, and behind their ends", () => {
+  for (const length of [0, 5, 250, 255, 5_000, 8_100, 70_000, 3 * MIB]) {
+    for (const from of [0, 3, 100, 254, 8_000, 65_000, 200_000, 3 * MIB + 100_000]) {
+      for (const written of [1, 300, 66_000]) {
+        const store = newStore(16 * MIB, false);
+        const grown = Math.max(length, from + written);
+        set(store, keyOf(1), length, 1e12);
+        store.makeRoom(grown - length, 4);
+        const source = new Uint8Array(written + 2).fill(0x79);
+        const entry = store.overwriteString(find(store, keyOf(1)), from, source, 1, written);
+        assertEquals([entry, store.stringLength(entry)], [find(store, keyOf(1)), grown]);
+        const got = new Uint8Array(grown);
+        store.copyString(entry, 0, got, 0, grown);
+        const expected = new Uint8Array(grown);
+        expected.fill(0x78, 0, length);
+        expected.fill(0x79, from, from + written);
+        assert(equals(got, expected), `${written} bytes at ${from} of ${length}`);
+        assertEquals([store.deadline(entry), store.audit()], [1e12, 0]);
+      }
+    }
+  }
+});
+
+function equals(bytes: Uint8Array, others: Uint8Array): boolean {
+  return bytes.length === others.length && bytes.every((byte, index) => byte === others[index]);
+}
+
+Deno.test("Store entryBytes() is what a key's removal gives back, and its places in tables", () => {
+  const fieldsOf = { string: 0, list: 0, hash: 0, "large list": 0, "large hash": 500 };
+  for (const [kind, fields] of Object.entries(fieldsOf)) {
+    const store = newStore(64 * MIB, false);
+    const key = keyOf(1);
+    const before = store.statistics.usedBytes - store.statistics.tableBytes;
+    for (let i = 0; i < (kind.startsWith("large") ? 500 : 3); i++) {
+      store.makeRoom(100 + i * 10, 4);
+      const entry = find(store, key);
+      const length = i * 10;
+      if (kind === "string") put(store, key, length);
+      else if (kind.endsWith("list")) store.listPush(key, 0, 4, entry, false, filler, 0, length);
+      else store.hashSet(key, 0, 4, entry, keyOf(i), 0, 4, filler, 0, length);
+    }
+    const entry = find(store, key);
+    assertEquals(store.isPacked(entry), kind === "list" || kind === "hash");
+    const exact = store.entryBytes(entry, 0);
+    const used = store.statistics.usedBytes - store.statistics.tableBytes - before;
+    assertEquals(exact, used + 9 * (1 + fields), kind);
+    assertEquals(store.entryBytes(entry, 1e6), exact);
+    // The elements grow, so that the first ones are the smallest.
+    const sampled = store.entryBytes(entry, 5);
+    assert(kind.startsWith("large") ? sampled < exact : sampled === exact, kind);
+    store.remove(entry);
+    while (store.freeRemoved(10));
+    assertEquals(store.statistics.usedBytes - store.statistics.tableBytes, before);
+  }
+});

@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { Arena } from "../../src/store/arena.ts";
-import { HEADER_BYTES, KIND_STRING } from "../../src/store/block.ts";
+import { HEADER_BYTES, KIND_FIELD, KIND_STRING } from "../../src/store/block.ts";
+import { Draws } from "../../src/store/draws.ts";
 import { reverseBits, Table } from "../../src/store/table.ts";
 import { halfSipHash } from "../../src/store/siphash.ts";
 
@@ -102,4 +103,46 @@ Deno.test("reverseBits() is its own inverse", () => {
     const word = Math.imul(i, 0x9e3779b1) >>> 0;
     assertEquals(reverseBits(reverseBits(word)), word);
   }
+});
+
+Deno.test("Table findOnly() finds an entry by its hash where no other of its scope has that", () => {
+  const arena = new Arena(1 << 22);
+  const table = new Table(arena, true);
+  // Takes page 0, where no entry may be.
+  table.allocate();
+  const add = (hash: number, scope: number): number => {
+    const entry = arena.allocate(32);
+    arena.words[entry * 2 + 2] = hash;
+    arena.words[entry * 2 + 3] = (KIND_FIELD << 28) >>> 0;
+    arena.words[entry * 2 + 5] = scope;
+    arena.words[entry * 2 + 6] = 0;
+    table.insert(hash, entry);
+    return entry;
+  };
+  assertEquals(table.findOnly(17, 1, 0), 0);
+  const entry = add(17, 1);
+  for (let scope = 2; scope < 30; scope++) add(17, scope);
+  assertEquals(table.findOnly(17, 1, 0), entry);
+  assertEquals([table.findOnly(18, 1, 0), table.findOnly(17, 1, 1), table.findOnly(17, 30, 0)], [0, 0, 0]);
+  const other = add(17, 1);
+  assertEquals(table.findOnly(17, 1, 0), 0);
+  table.remove(17, entry);
+  assertEquals(table.findOnly(17, 1, 0), other);
+});
+
+Deno.test("Table choose() answers every entry of a chain, however long", () => {
+  // All hashes differ in their tags at most, so that there is one bucket.
+  const fixture = new Fixture((key) => (key[3]! << 24) | 5);
+  for (let i = 0; i < 100; i++) fixture.add(i);
+  // Above the smallest size, of which the entries are counted through.
+  const spread = new Fixture();
+  for (let i = 0; i < 20_000; i++) spread.add(i);
+  const draws = new Draws();
+  const chosen = new Set<number>();
+  for (let i = 0; i < 2_000; i++) {
+    draws.begin(i / 2_000);
+    chosen.add(fixture.number(fixture.table.choose(draws)));
+    assert(spread.entries.has(spread.number(spread.table.choose(draws))));
+  }
+  assertEquals(chosen.size, 100);
 });

@@ -1,0 +1,175 @@
+/**
+ * One large list, of many directories, against an array: inserted into and removed from in its middle, in clusters and in
+ * long ranges, while other keys come and go so that its parts are moved.
+ */
+
+import { assert, assertEquals } from "@std/assert";
+import { encodeText } from "../../src/bytes.ts";
+import { Store } from "../../src/store/store.ts";
+import { Random } from "../support/random.ts";
+import { StoreReader } from "../support/store_reader.ts";
+
+/** The list takes half of it, and what eviction takes are other keys, since the list is in use all the time. */
+const LIMIT_BYTES = 16 << 20;
+const KEY = encodeText("list");
+const OTHER_VALUE = new Uint8Array(8_000);
+
+/** What a list is like. */
+interface Shape {
+  /** Elements at the beginning, and about as many whenever few are left. */
+  readonly count: number;
+  /** One in so many elements may have up to `longest` bytes, the others have up to 20. */
+  readonly longInterval: number;
+  readonly longest: number;
+  /** How many different beginnings of elements there are. */
+  readonly alphabet: number;
+}
+
+/** A list in a store beside its model. Elements are ASCII. */
+class Run {
+  readonly store: Store;
+  readonly reader: StoreReader;
+  readonly list: string[] = [];
+  readonly #random: Random;
+  #others = 0;
+
+  constructor(seed: number, readonly shape: Shape) {
+    this.#random = new Random(seed);
+    this.store = new Store({ memoryLimitBytes: LIMIT_BYTES, evicts: true, seed: [seed, ~seed >>> 0] });
+    this.reader = new StoreReader(this.store);
+    for (let i = 0; i < shape.count; i++) this.push();
+  }
+
+  below(count: number): number {
+    return this.#random.below(count);
+  }
+
+  text(): string {
+    const { alphabet, longest, longInterval } = this.shape;
+    const length = this.below(longInterval) === 0 ? this.below(longest) : this.below(20);
+    return String(this.below(alphabet)).padEnd(length, "-");
+  }
+
+  find(): number {
+    return this.store.find(KEY, 0, KEY.length);
+  }
+
+  push(): void {
+    const element = this.text();
+    const bytes = encodeText(element);
+    this.store.makeRoom(bytes.length + 10, 3);
+    this.store.listPush(KEY, 0, KEY.length, this.find(), false, bytes, 0, bytes.length);
+    this.list.push(element);
+  }
+
+  /** Keys that come and go move the parts of the list. */
+  shiftOthers(): void {
+    const { store } = this;
+    for (let i = 0; i < 200; i++) {
+      const key = encodeText(`other:${this.below(5_000)}`);
+      store.makeRoom(OTHER_VALUE.length + 20, 3);
+      const entry = store.find(key, 0, key.length);
+      if (entry !== 0) store.remove(entry);
+      else store.setString(key, 0, key.length, 0, OTHER_VALUE, 0, this.below(OTHER_VALUE.length), 0);
+    }
+    this.#others++;
+    if (this.#others % 3 === 0) store.freeRemoved(this.below(200));
+  }
+
+  insertMany(): void {
+    const place = this.below(this.list.length + 1);
+    for (let i = this.below(600); i >= 0; i--) {
+      const index = Math.min(this.list.length, place + this.below(3));
+      const element = this.text();
+      const bytes = encodeText(element);
+      this.store.makeRoom(bytes.length + 20, 5);
+      this.store.listInsert(this.find(), index, bytes, 0, bytes.length);
+      this.list.splice(index, 0, element);
+    }
+  }
+
+  removeRange(): void {
+    const { list, store } = this;
+    const index = this.below(4) === 0 ? 0 : this.below(list.length);
+    const most = list.length - index;
+    const wanted = [5, 500, 10_000, 60_000][this.below(4)]!;
+    const count = this.below(5) === 0 ? most : 1 + this.below(Math.min(most, wanted));
+    // Never all: the model begins with a list that is there.
+    if (count === list.length) return;
+    assertEquals(store.listRemove(this.find(), index, count), this.find());
+    list.splice(index, count);
+  }
+
+  removeEqual(): void {
+    const { list, store } = this;
+    const target = list[this.below(list.length)]!;
+    const bytes = encodeText(target);
+    const indexes = [...list.keys()].filter((index) => list[index] === target);
+    if (indexes.length === list.length) return;
+    const most = this.below(3) === 0 ? Infinity : 1 + this.below(indexes.length);
+    const fromTail = this.below(2) === 0;
+    store.listRemoveEqual(this.find(), fromTail, most, bytes, 0, bytes.length);
+    const gone = new Set(fromTail ? indexes.slice(-most) : indexes.slice(0, most));
+    const kept = list.filter((_, index) => !gone.has(index));
+    list.length = 0;
+    for (const element of kept) list.push(element);
+  }
+
+  step(): void {
+    const op = this.below(10);
+    if (op < 3) this.insertMany();
+    else if (op < 5) this.removeRange();
+    else if (op < 7) this.removeEqual();
+    else this.shiftOthers();
+    while (this.list.length < this.shape.count / 50) for (let i = 0; i < this.shape.count / 2; i++) this.push();
+    assertEquals(this.store.listLength(this.find()), this.list.length);
+    // Few reads, each of which finds its place by the counts of all parts.
+    for (let i = 0; i < 20; i++) {
+      const index = this.below(this.list.length);
+      assert(this.store.listSeek(this.find(), index - (this.below(2) === 0 ? this.list.length : 0)));
+      assertEquals(this.reader.element(), this.list[index]);
+    }
+  }
+
+  /** Compares everything, in both directions. */
+  check(): void {
+    const { list, store } = this;
+    assertEquals(store.audit(), 0, "the allocator's account differs from what is reachable");
+    const entry = this.find();
+    let index = 0;
+    for (let more = store.listSeek(entry, 0); more; more = store.listNext()) {
+      assertEquals(this.reader.element(), list[index++]);
+    }
+    assertEquals(index, list.length);
+    for (let more = store.listSeek(entry, -1); more; more = store.listPrevious()) {
+      assertEquals(this.reader.element(), list[--index]);
+    }
+    assertEquals(index, 0);
+  }
+}
+
+const seed = Number(Deno.env.get("SEED") ?? 20261125);
+const steps = Math.ceil(Number(Deno.env.get("STEPS") ?? 60_000) / 600);
+
+const SHAPES: Record<string, Shape> = {
+  "short elements": { count: 120_000, longInterval: 50, longest: 40, alphabet: 1e9 },
+  "few different elements": { count: 120_000, longInterval: 50, longest: 20, alphabet: 5 },
+  "elements of which some lie outside": { count: 120_000, longInterval: 50, longest: 3_000, alphabet: 100 },
+  "elements of which a leaf holds a few": { count: 10_000, longInterval: 1, longest: 1_100, alphabet: 1e9 },
+};
+
+for (const [name, shape] of Object.entries(SHAPES)) {
+  Deno.test(`Store agrees with an array in the middle of a large list, ${name}, seed ${seed}`, () => {
+    const run = new Run(seed, shape);
+    for (let i = 0; i < steps; i++) {
+      run.step();
+      if (i % Math.ceil(steps / 8) === 0) run.check();
+    }
+    run.check();
+    run.store.remove(run.find());
+    while (run.store.freeRemoved(1000));
+    assertEquals(run.store.audit(), 0);
+    run.store.clear();
+    assertEquals([run.store.size, run.store.audit()], [0, 0]);
+  });
+}

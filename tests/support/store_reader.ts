@@ -1,0 +1,72 @@
+/**
+ * What a store holds, as texts: each byte is one character, so that tests can compare with strings, arrays and maps.
+ *
+ * @module
+ */
+
+import { EntryType } from "../../src/store/store.ts";
+import type { Store } from "../../src/store/store.ts";
+
+/** A string, a list or a hash. */
+export type HeldValue = string | string[] | Map<string, string>;
+
+const decoder = new TextDecoder("latin1");
+
+/** Reads one store. */
+export class StoreReader {
+  readonly #store: Store;
+  #buffer = new Uint8Array(1 << 16);
+
+  constructor(store: Store) {
+    this.#store = store;
+  }
+
+  #text(length: number, copy: (target: Uint8Array) => void): string {
+    if (length > this.#buffer.length) this.#buffer = new Uint8Array(2 * length);
+    copy(this.#buffer);
+    return decoder.decode(this.#buffer.subarray(0, length));
+  }
+
+  /** The key of an entry. */
+  key(entry: number): string {
+    return this.#text(this.#store.keyLength(entry), (target) => this.#store.copyKey(entry, target, 0));
+  }
+
+  /** The element at the cursor. */
+  element(): string {
+    return this.#text(this.#store.elementLength(), (target) => this.#store.copyElement(target, 0));
+  }
+
+  /** The field at the cursor. */
+  field(): string {
+    return this.#text(this.#store.fieldLength(), (target) => this.#store.copyField(target, 0));
+  }
+
+  /** The value of the field at the cursor. */
+  fieldValue(): string {
+    return this.#text(this.#store.valueLength(), (target) => this.#store.copyValue(target, 0));
+  }
+
+  /** What an entry holds. */
+  value(entry: number): HeldValue {
+    const store = this.#store;
+    switch (store.type(entry)) {
+      case EntryType.String: {
+        const length = store.stringLength(entry);
+        return this.#text(length, (target) => store.copyString(entry, 0, target, 0, length));
+      }
+      case EntryType.List: {
+        const list: string[] = [];
+        for (let more = store.listSeek(entry, 0); more; more = store.listNext()) list.push(this.element());
+        return list;
+      }
+      default: {
+        const hash = new Map<string, string>();
+        for (let more = store.hashFirst(entry); more; more = store.hashNext()) {
+          hash.set(this.field(), this.fieldValue());
+        }
+        return hash;
+      }
+    }
+  }
+}
