@@ -48,31 +48,35 @@ export function moveElement(
 ): boolean {
   const { bytes, starts, lengths } = request;
   const store = context.store;
-  let source = findTyped(context, request, 1, EntryType.List);
+  const source = findTyped(context, request, 1, EntryType.List);
   if (source === 0) return false;
-  findTyped(context, request, 2, EntryType.List);
+  const destination = findTyped(context, request, 2, EntryType.List);
   store.listSeek(source, fromHead ? 0 : -1);
   const length = store.elementLength();
-  // The element is more than the request brings. This may cost either list, and is begun anew with what is there then.
-  store.makeRoom(request.size + length, request.count);
-  source = findTyped(context, request, 1, EntryType.List);
-  if (source === 0) return false;
-  let destination = findTyped(context, request, 2, EntryType.List);
-  store.listSeek(source, fromHead ? 0 : -1);
   const at = reply.reserve(length);
   store.copyElement(reply.buffer, at);
-  if (source === destination) {
-    // Put there before it is taken, so that a list of one element stays.
-    if (fromHead !== toHead) {
-      const entry = store.listPush(bytes, starts[2]!, lengths[2]!, destination, toHead, reply.buffer, at, length);
-      store.listPop(entry, fromHead);
-    }
-  } else {
-    const made = destination === 0;
-    destination = store.listPush(bytes, starts[2]!, lengths[2]!, destination, toHead, reply.buffer, at, length);
-    if (made && context.defaultTtlMs !== 0) store.setDeadline(destination, defaultDeadline(context));
+  if (source !== destination) {
+    // Taken first: however long it is, it finds room again where it was.
     store.listPop(source, fromHead);
+    push(context, request, destination, toHead, reply.buffer, at, length);
+  } else if (fromHead !== toHead && store.listLength(source) > 1) {
+    push(context, request, store.listPop(source, fromHead), toHead, reply.buffer, at, length);
   }
   if (context.waiters.count > 0) context.waiters.pushed(bytes, starts[2]!, lengths[2]!);
   return true;
+}
+
+/** Puts `source[start, start + length)` at one end of the list in argument 2, which is made when `entry` is 0. */
+function push(
+  context: CommandContext,
+  { bytes, starts, lengths }: Request,
+  entry: number,
+  head: boolean,
+  source: Uint8Array,
+  start: number,
+  length: number,
+): void {
+  const store = context.store;
+  const changed = store.listPush(bytes, starts[2]!, lengths[2]!, entry, head, source, start, length);
+  if (entry === 0 && context.defaultTtlMs !== 0) store.setDeadline(changed, defaultDeadline(context));
 }
