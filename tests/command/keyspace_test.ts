@@ -1,10 +1,10 @@
 import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
 import { ReplyError } from "../../src/errors.ts";
-import { DEADLINE_MAX_MS, PATTERN_SIZE_MAX_BYTES, SCAN_COUNT_MAX, SCAN_REPLY_MAX_BYTES } from "../../src/limits.ts";
+import { PATTERN_SIZE_MAX_BYTES, SCAN_COUNT_MAX, SCAN_REPLY_MAX_BYTES } from "../../src/limits.ts";
 import { NativeReply } from "../../src/wire/reply.ts";
 import { testCommands } from "../support/test_commands.ts";
 import type { MakeClient } from "../support/test_commands.ts";
-import { makeStore, MemoryClient, readable, START_MS } from "../support/memory_client.ts";
+import { makeStore, MemoryClient, readable } from "../support/memory_client.ts";
 
 const NOT_INTEGER = "ERR value is not an integer or out of range";
 
@@ -42,6 +42,34 @@ testCommands("exists counts a key as often as it is named", (makeClient) => {
   assertEquals(client.text("exists", "absent"), 0);
 });
 
+testCommands("touch counts as exists does, and makes keys the most recently used", (makeClient) => {
+  const client = makeClient();
+  fill(client);
+  assertEquals(client.text("touch", "string", "absent", "list", "string"), 3);
+  assertEquals(keysByUse(client), ["hash", "list", "string"]);
+  assertEquals(client.text("touch", "absent"), 0);
+});
+
+testCommands("unlink is another name of remove", (makeClient) => {
+  const client = makeClient();
+  fill(client);
+  assertEquals(client.text("unlink", "string", "absent", "hash"), 2);
+  assertEquals(client.text("keys", "*"), ["list"]);
+  assertEquals(client.refusal("unlink"), "ERR wrong number of arguments for 'unlink' command");
+});
+
+testCommands("randomkey answers one of the keys, each of them at times", (makeClient) => {
+  const client = makeClient();
+  assertEquals(client.text("randomkey"), null);
+  client.call("set", "gone", "1", "PX", "10");
+  client.nowMs += 10;
+  assertEquals(client.text("randomkey"), null);
+  fill(client);
+  const found = new Set<unknown>();
+  for (let i = 0; i < 1_000 && found.size < 3; i++) found.add(client.text("randomkey"));
+  assertEquals(found, new Set<unknown>(["string", "list", "hash"]));
+});
+
 testCommands("type names what a key holds", (makeClient) => {
   const client = makeClient();
   fill(client);
@@ -51,74 +79,6 @@ testCommands("type names what a key holds", (makeClient) => {
     "hash",
     "none",
   ]);
-});
-
-testCommands("ttl and pttl tell absent from everlasting", (makeClient) => {
-  const client = makeClient();
-  client.call("set", "x", "1");
-  assertEquals(client.text("ttl", "x"), -1);
-  assertEquals(client.text("pttl", "x"), -1);
-  assertEquals(client.text("ttl", "absent"), -2);
-  assertEquals(client.text("pttl", "absent"), -2);
-  assertEquals(client.refusal("ttl", "x", "1", "1"), "ERR wrong number of arguments for 'ttl' command");
-});
-
-testCommands("ttl rounds to the nearest second", (makeClient) => {
-  const client = makeClient();
-  client.call("set", "x", "1", "PX", "2500");
-  assertEquals(client.text("ttl", "x"), 3);
-  client.nowMs += 1;
-  assertEquals(client.text("ttl", "x"), 2);
-  assertEquals(client.text("pttl", "x"), 2499);
-  client.nowMs += 2000;
-  assertEquals(client.text("ttl", "x"), 0);
-  assertEquals(client.text("pttl", "x"), 499);
-});
-
-testCommands("expire, pexpire and ttl with seconds set a TTL on any type", (makeClient) => {
-  const client = makeClient();
-  fill(client);
-  assertEquals(client.text("expire", "string", "10"), 1);
-  assertEquals(client.text("pexpire", "list", "10"), 1);
-  assertEquals(client.text("ttl", "hash", "20"), 1);
-  assertEquals(["string", "list", "hash"].map((key) => client.call("pttl", key)), [10_000, 10, 20_000]);
-  assertEquals(client.text("expire", "string", "5"), 1);
-  assertEquals(client.text("pttl", "string"), 5000);
-  assertEquals(client.text("lrange", "list", "0", "-1"), ["a", "b"]);
-  assertEquals(client.text("hget", "hash", "f"), "v");
-  for (const name of ["expire", "pexpire", "ttl"]) assertEquals(client.text(name, "absent", "10"), 0);
-  client.nowMs += 10;
-  assertEquals(client.text("exists", "string", "list", "hash"), 2);
-});
-
-testCommands("expire refuses a TTL that is none and leaves the key", (makeClient) => {
-  const client = makeClient();
-  client.call("set", "x", "1", "PX", "77");
-  for (const name of ["expire", "pexpire", "ttl"]) {
-    for (const amount of ["0", "-1", "-9223372036854775808", "9223372036854775807"]) {
-      assertEquals(client.refusal(name, "x", amount), `ERR invalid expire time in '${name}' command`, amount);
-      assertEquals(client.refusal(name, "absent", amount), `ERR invalid expire time in '${name}' command`, amount);
-    }
-    for (const amount of ["", "x", "1.5", "9223372036854775808"]) {
-      assertEquals(client.refusal(name, "x", amount), NOT_INTEGER, amount);
-    }
-  }
-  assertEquals(client.text("pttl", "x"), 77);
-  assertEquals(client.text("pexpire", "x", String(DEADLINE_MAX_MS - START_MS)), 1);
-  assertEquals(
-    client.refusal("pexpire", "x", String(DEADLINE_MAX_MS - START_MS + 1)),
-    "ERR invalid expire time in 'pexpire' command",
-  );
-});
-
-testCommands("persist takes the TTL away", (makeClient) => {
-  const client = makeClient();
-  client.call("set", "x", "1", "PX", "10");
-  assertEquals(client.text("persist", "x"), 1);
-  assertEquals(client.text("persist", "x"), 0);
-  assertEquals(client.text("persist", "absent"), 0);
-  client.nowMs += 10_000;
-  assertEquals(client.text("get", "x"), "1");
 });
 
 testCommands("an expired key is absent for every command", (makeClient) => {
@@ -436,7 +396,15 @@ testCommands("size and flush", (makeClient) => {
   assertEquals(client.text("flush"), "OK");
   assertEquals(client.text("size"), 0);
   assertEquals(client.text("keys", "*"), []);
-  for (const name of ["flushall", "FLUSHDB"]) assertEquals(client.text(name), "OK");
+  for (const name of ["flushall", "FLUSHDB", "flush"]) {
+    for (const options of [[], ["ASYNC"], ["sync"]]) {
+      fill(client);
+      assertEquals(client.text(name, ...options), "OK");
+      assertEquals(client.text("size"), 0);
+    }
+    assertEquals(client.refusal(name, "nope"), "ERR syntax error");
+    assertEquals(client.refusal(name, "async", "sync"), "ERR syntax error");
+  }
   fill(client);
   assertEquals(client.text("dbsize"), 3);
 });
