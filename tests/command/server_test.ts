@@ -65,3 +65,31 @@ testCommands("save answers when the snapshot is written", async (makeClient) => 
   assert(answer instanceof ReplyError);
   assertEquals(`${answer.code} ${answer.message}`, "ERR no data folder");
 });
+
+testCommands("time tells the clock in seconds and microseconds", (makeClient) => {
+  const client = makeClient();
+  const before = Date.now();
+  const [seconds, microseconds] = client.text("time") as [string, string];
+  const toldMs = Number(seconds) * 1000 + Number(microseconds) / 1000;
+  assert(toldMs >= before && toldMs <= Date.now(), `${seconds} ${microseconds}`);
+  assertEquals(client.refusal("time", "x"), "ERR wrong number of arguments for 'time' command");
+});
+
+testCommands("debug sleep holds everything for a while", (makeClient) => {
+  const client = makeClient();
+  const started = performance.now();
+  assertEquals(client.text("debug", "sleep", "0.05"), "OK");
+  assert(performance.now() - started >= 49);
+  for (const seconds of ["0", "-1", "x"]) assertEquals(client.text("DEBUG", "SLEEP", seconds), "OK");
+});
+
+testCommands("debug refuses everything else", (makeClient) => {
+  const client = makeClient();
+  for (const request of [["sleep"], ["sleep", "0", "1"], ["jmap"], ["object", "x"]]) {
+    assertEquals(
+      client.refusal("debug", ...request),
+      `ERR unknown subcommand or wrong number of arguments for '${request[0]}'. Try DEBUG HELP.`,
+    );
+  }
+  assertEquals(client.refusal("debug"), "ERR wrong number of arguments for 'debug' command");
+});
