@@ -16,7 +16,7 @@ import type { Request } from "../wire/request.ts";
 import { findTyped } from "./argument.ts";
 import type { CommandContext } from "./context.ts";
 import { isHead, moveElement, replyElement } from "./list_element.ts";
-import { binaryText } from "./waiters.ts";
+import { binaryText } from "./binary_text.ts";
 
 /** `blpop key [key …] timeout` */
 export function blpop(context: CommandContext, request: Request, reply: Reply): void | Promise<void> {

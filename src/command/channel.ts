@@ -10,44 +10,44 @@
 import { ReplyError } from "../errors.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
-import type { CommandContext } from "./context.ts";
+import type { ConnectionContext } from "./connection_context.ts";
 import { Glob } from "./glob.ts";
-import { binaryBytes, binaryText } from "./waiters.ts";
+import { binaryBytes, binaryText } from "./binary_text.ts";
 import { runSubcommand } from "./subcommands.ts";
 import type { Subcommands } from "./subcommands.ts";
 
 /** Adds or takes away one channel or pattern. */
-type Change = (context: CommandContext, name: string) => void;
+type Change = (context: ConnectionContext, name: string) => void;
 
 /** `subscribe channel [channel …]` */
-export function subscribe(context: CommandContext, request: Request, reply: Reply): void {
+export function subscribe(context: ConnectionContext, request: Request, reply: Reply): void {
   changeEach(context, request, reply, "subscribe", ({ shared, client }, name) => {
     shared.channels.subscribe(client, name);
   });
 }
 
 /** `psubscribe pattern [pattern …]` */
-export function psubscribe(context: CommandContext, request: Request, reply: Reply): void {
+export function psubscribe(context: ConnectionContext, request: Request, reply: Reply): void {
   changeEach(context, request, reply, "psubscribe", ({ shared, client }, name) => {
     shared.channels.subscribePattern(client, name);
   });
 }
 
 /** `unsubscribe [channel …]`: without one, all channels. */
-export function unsubscribe(context: CommandContext, request: Request, reply: Reply): void {
+export function unsubscribe(context: ConnectionContext, request: Request, reply: Reply): void {
   const change: Change = ({ shared, client }, name) => shared.channels.unsubscribe(client, name);
   if (request.count > 1) changeEach(context, request, reply, "unsubscribe", change);
   else changeAll(context, reply, "unsubscribe", [...context.client.channels], change);
 }
 
 /** `punsubscribe [pattern …]`: without one, all patterns. */
-export function punsubscribe(context: CommandContext, request: Request, reply: Reply): void {
+export function punsubscribe(context: ConnectionContext, request: Request, reply: Reply): void {
   const change: Change = ({ shared, client }, name) => shared.channels.unsubscribePattern(client, name);
   if (request.count > 1) changeEach(context, request, reply, "punsubscribe", change);
   else changeAll(context, reply, "punsubscribe", [...context.client.patterns], change);
 }
 
-function changeEach(context: CommandContext, request: Request, reply: Reply, verb: string, change: Change): void {
+function changeEach(context: ConnectionContext, request: Request, reply: Reply, verb: string, change: Change): void {
   refuseNative(context, verb);
   for (let i = 1; i < request.count; i++) {
     const name = binaryText(request.bytes, request.starts[i]!, request.lengths[i]!);
@@ -57,7 +57,7 @@ function changeEach(context: CommandContext, request: Request, reply: Reply, ver
 }
 
 function changeAll(
-  context: CommandContext,
+  context: ConnectionContext,
   reply: Reply,
   verb: string,
   names: readonly string[],
@@ -71,11 +71,11 @@ function changeAll(
   }
 }
 
-function refuseNative({ client }: CommandContext, verb: string): void {
+function refuseNative({ client }: ConnectionContext, verb: string): void {
   if (client.version === 0) throw new ReplyError("ERR", `${verb} needs a connection that speaks RESP`);
 }
 
-function confirm({ client }: CommandContext, reply: Reply, verb: string, name: string | undefined): void {
+function confirm({ client }: ConnectionContext, reply: Reply, verb: string, name: string | undefined): void {
   reply.push(3);
   reply.text(verb);
   if (name === undefined) reply.nil();
@@ -89,12 +89,12 @@ function bytesOf(name: string, reply: Reply): void {
 }
 
 /** `publish channel message` */
-export function publish(context: CommandContext, request: Request, reply: Reply): void {
+export function publish(context: ConnectionContext, request: Request, reply: Reply): void {
   reply.integer(context.shared.channels.publish(context.client, request.view(1), request.view(2)));
 }
 
 /** Those of `pubsub`. */
-export const PUBSUB_SUBCOMMANDS: Subcommands<CommandContext> = {
+export const PUBSUB_SUBCOMMANDS: Subcommands = {
   channels: {
     arity: -2,
     run: listChannels,
@@ -109,11 +109,11 @@ export const PUBSUB_SUBCOMMANDS: Subcommands<CommandContext> = {
 };
 
 /** `pubsub channels [pattern] | numsub [channel …] | numpat` */
-export function pubsub(context: CommandContext, request: Request, reply: Reply): void | Promise<void> {
+export function pubsub(context: ConnectionContext, request: Request, reply: Reply): void | Promise<void> {
   return runSubcommand(PUBSUB_SUBCOMMANDS, context, request, reply);
 }
 
-function listChannels({ shared: { channels } }: CommandContext, request: Request, reply: Reply): void {
+function listChannels({ shared: { channels } }: ConnectionContext, request: Request, reply: Reply): void {
   if (request.count > 3) {
     const name = request.text(1);
     throw new ReplyError("ERR", `unknown subcommand or wrong number of arguments for '${name}'. Try PUBSUB HELP.`);
@@ -127,7 +127,7 @@ function listChannels({ shared: { channels } }: CommandContext, request: Request
   for (const name of names) bytesOf(name, reply);
 }
 
-function countListeners({ shared: { channels } }: CommandContext, request: Request, reply: Reply): void {
+function countListeners({ shared: { channels } }: ConnectionContext, request: Request, reply: Reply): void {
   const { bytes, starts, lengths, count } = request;
   reply.array((count - 2) * 2);
   for (let i = 2; i < count; i++) {
@@ -136,6 +136,6 @@ function countListeners({ shared: { channels } }: CommandContext, request: Reque
   }
 }
 
-function countPatterns({ shared: { channels } }: CommandContext, _request: Request, reply: Reply): void {
+function countPatterns({ shared: { channels } }: ConnectionContext, _request: Request, reply: Reply): void {
   reply.integer(channels.patternCount);
 }

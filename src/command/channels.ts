@@ -13,7 +13,7 @@
 
 import type { ClientState } from "./client_state.ts";
 import { Glob } from "./glob.ts";
-import { binaryBytes, binaryText } from "./waiters.ts";
+import { binaryBytes, binaryText } from "./binary_text.ts";
 
 /** Those who listen to one pattern. */
 interface Pattern {
@@ -22,10 +22,19 @@ interface Pattern {
   readonly listeners: Set<ClientState>;
 }
 
+/** Takes note that nobody listens any more to a channel, or to a pattern, by its name. */
+export type Unheard = (name: string, isPattern: boolean) => void;
+
 /** The channels of one server. Names are text of one character a byte. */
 export class Channels {
+  readonly #unheard: Unheard | undefined;
   readonly #channels = new Map<string, Set<ClientState>>();
   readonly #patterns = new Map<string, Pattern>();
+
+  /** @param unheard called when the last listener of something has left */
+  constructor(unheard?: Unheard) {
+    this.#unheard = unheard;
+  }
 
   /** Channels that somebody listens to by their name. */
   get names(): Iterable<string> {
@@ -35,6 +44,11 @@ export class Channels {
   /** How many listen to a channel by its name. */
   count(name: string): number {
     return this.#channels.get(name)?.size ?? 0;
+  }
+
+  /** Whether anybody listens to a pattern. */
+  hasPattern(name: string): boolean {
+    return this.#patterns.has(name);
   }
 
   /** Patterns that somebody listens to. */
@@ -57,7 +71,9 @@ export class Channels {
     client.update();
     const listeners = this.#channels.get(name);
     listeners?.delete(client);
-    if (listeners?.size === 0) this.#channels.delete(name);
+    if (listeners?.size !== 0) return;
+    this.#channels.delete(name);
+    this.#unheard?.(name, false);
   }
 
   /** Lets a client listen to all channels whose names match a pattern. */
@@ -76,9 +92,11 @@ export class Channels {
   unsubscribePattern(client: ClientState, name: string): void {
     const pattern = this.#patterns.get(name);
     pattern?.listeners.delete(client);
-    if (pattern?.listeners.size === 0) this.#patterns.delete(name);
     client.patterns.delete(name);
     client.update();
+    if (pattern?.listeners.size !== 0) return;
+    this.#patterns.delete(name);
+    this.#unheard?.(name, true);
   }
 
   /** Ends all that a client listens to. */
@@ -89,18 +107,46 @@ export class Channels {
 
   /** Sends a message of `publisher` to all who listen, and answers how many times that was. */
   publish(publisher: ClientState, channel: Uint8Array, message: Uint8Array): number {
-    let count = 0;
-    for (const client of this.#channels.get(binaryText(channel, 0, channel.length)) ?? []) {
-      client.connection.deliver(undefined, channel, message, client === publisher);
-      count++;
-    }
-    for (const { bytes, glob, listeners } of this.#patterns.values()) {
-      if (!glob.matches(channel, 0, channel.length)) continue;
-      for (const client of listeners) {
-        client.connection.deliver(bytes, channel, message, client === publisher);
-        count++;
-      }
+    let count = this.deliver(publisher, channel, message);
+    for (const pattern of this.#patterns.values()) {
+      if (pattern.glob.matches(channel, 0, channel.length)) count += deliverBy(pattern, publisher, channel, message);
     }
     return count;
   }
+
+  /** Sends a message to those who listen to its channel by name, and answers how many they are. */
+  deliver(publisher: ClientState | undefined, channel: Uint8Array, message: Uint8Array): number {
+    const listeners = this.#channels.get(binaryText(channel, 0, channel.length));
+    if (listeners === undefined) return 0;
+    for (const client of listeners) client.connection.deliver(undefined, channel, message, client === publisher);
+    return listeners.size;
+  }
+
+  /** Sends a message to those who listen to a pattern. */
+  deliverByPattern(name: string, channel: Uint8Array, message: Uint8Array): void {
+    const pattern = this.#patterns.get(name);
+    if (pattern !== undefined) deliverBy(pattern, undefined, channel, message);
+  }
+
+  /** How many times a message of a channel is sent, and how many patterns its name matches. */
+  audience(channel: Uint8Array): { deliveries: number; patterns: number } {
+    let deliveries = this.count(binaryText(channel, 0, channel.length));
+    let patterns = 0;
+    for (const { glob, listeners } of this.#patterns.values()) {
+      if (!glob.matches(channel, 0, channel.length)) continue;
+      deliveries += listeners.size;
+      patterns++;
+    }
+    return { deliveries, patterns };
+  }
+}
+
+function deliverBy(
+  { bytes, listeners }: Pattern,
+  publisher: ClientState | undefined,
+  channel: Uint8Array,
+  message: Uint8Array,
+): number {
+  for (const client of listeners) client.connection.deliver(bytes, channel, message, client === publisher);
+  return listeners.size;
 }

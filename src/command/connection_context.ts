@@ -9,12 +9,14 @@
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
 import type { Authenticator } from "./call.ts";
+import type { Channels } from "./channels.ts";
 import type { ClientState, ProtocolVersion } from "./client_state.ts";
 import type { Configuration } from "./configuration.ts";
 
 /** What the connections of one role share. */
 export interface SharedConnections {
   readonly configuration: Configuration;
+  readonly channels: Channels;
   /** The connections being served, by id. */
   readonly clients: ReadonlyMap<number, ClientState>;
   /** Ends what a connection has begun: its transaction, its watches, all that it listens to. */

@@ -21,7 +21,7 @@ import type { Request } from "../wire/request.ts";
 import { findTyped, roundedInteger, syntaxError } from "./argument.ts";
 import type { CommandContext } from "./context.ts";
 import { replyField, replyValue } from "./hash_field.ts";
-import { binaryText } from "./waiters.ts";
+import { binaryText } from "./binary_text.ts";
 
 /** Redis counts in 64 bits. */
 const COUNT_MAX = 2 ** 63;

@@ -16,12 +16,12 @@ import type { ReplyCode } from "../errors.ts";
 import { KEY_SIZE_MAX_BYTES } from "../limits.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
-import { checkSizes, isOpen, unknownCommand, wrongCount } from "./call.ts";
+import { checkState, discarded, unknown } from "./admission.ts";
+import { checkSizes, wrongCount } from "./call.ts";
 import * as blockingCommands from "./blocking.ts";
 import * as channelCommands from "./channel.ts";
 import * as connectionCommands from "./connection.ts";
-import { client, CLIENT_SUBCOMMANDS } from "./client.ts";
-import type { ClientState } from "./client_state.ts";
+import { CLIENT_SUBCOMMANDS } from "./client.ts";
 import { config, CONFIG_SUBCOMMANDS } from "./config.ts";
 import type { CommandContext, Run } from "./context.ts";
 import { type Command, runCommand } from "./run.ts";
@@ -43,7 +43,6 @@ import { acceptsCount, CommandIndex, COMMANDS } from "./specification.ts";
 import * as stringCommands from "./string.ts";
 import * as stringFormCommands from "./string_forms.ts";
 import * as stringRangeCommands from "./string_range.ts";
-import { findSubcommand } from "./subcommands.ts";
 import type { Subcommands } from "./subcommands.ts";
 
 export type { CommandContext, Run } from "./context.ts";
@@ -85,7 +84,6 @@ function joinCommands(): readonly Command[] {
     ...channels,
     ...connectionCommands,
     ...transactionCommands,
-    client,
     config,
   }));
   const joined = COMMANDS.map((specification) => {
@@ -131,7 +129,7 @@ export function execute(context: CommandContext, request: Request, reply: Reply)
 function admit(context: CommandContext, request: Request, reply: Reply): Command | undefined {
   const position = commandIndex.find(request.bytes, request.starts[0]!, request.lengths[0]!);
   if (!context.client.isPlain) return admitUnusual(context, commands[position], request, reply);
-  if (position === -1) throw unknown(context, request);
+  if (position === -1) throw unknown(context.client, request);
   const command = commands[position]!;
   if (!acceptsCount(command.arity, request.count)) throw wrongCount(request);
   // No argument is longer than all of them together, so this settles it for nearly every request.
@@ -149,8 +147,8 @@ function admitUnusual(
   const { client, shared } = context;
   const { transaction } = client;
   try {
-    if (command === undefined) throw unknown(context, request);
-    checkState(client, command, request);
+    if (command === undefined) throw unknown(client, request);
+    checkState(client, command.specification, command.subcommands, request);
     if (transaction === undefined || command.specification.unqueued) return command;
     transaction.add(command, request);
   } catch (error) {
@@ -162,46 +160,10 @@ function admitUnusual(
     // The transaction ends in any case.
     client.transaction = undefined;
     shared.watches.forget(client);
-    const reason = error.code === "ERR" ? error.message : `${error.code} ${error.message}`;
-    throw new ReplyError("EXECABORT", `Transaction discarded because of: ${reason}`);
+    throw discarded(error);
   }
   reply.status("QUEUED");
   return undefined;
-}
-
-/**
- * Refuses what may not run, or not be queued, on a connection in its state.
- *
- * @throws {ReplyError}
- */
-function checkState(client: ClientState, command: Command, request: Request): void {
-  const { specification, arity, subcommands } = command;
-  if (!acceptsCount(arity, request.count)) throw wrongCount(request);
-  const subcommand = subcommands === undefined ? undefined : findSubcommand(subcommands, request);
-  if (!client.authenticated && !isOpen(specification, client.version)) {
-    throw new ReplyError("NOAUTH", "Authentication required.");
-  }
-  if (client.onlyListens && !specification.listens) {
-    const name = request.text(0).toLowerCase() + (subcommand === undefined ? "" : `|${subcommand}`);
-    throw new ReplyError(
-      "ERR",
-      `Can't execute '${name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context`,
-    );
-  }
-  if (client.transaction !== undefined && specification.unqueueable) {
-    throw new ReplyError("ERR", "Command not allowed inside a transaction");
-  }
-  checkSizes(specification, request);
-}
-
-/**
- * The refusal of a command that does not exist. A page in a browser may send HTTP to any port, and have commands in its
- * body: as in Redis, who speaks HTTP is cut off.
- */
-function unknown({ client }: CommandContext, request: Request): ReplyError {
-  if (client.version === 0 || !(request.is(0, "host:") || request.is(0, "post"))) return unknownCommand(request);
-  client.closing = true;
-  return new ReplyError("ERR", "this is no HTTP server");
 }
 
 /** Waits for a command that has to, and completes its reply. */

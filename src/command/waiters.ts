@@ -16,18 +16,7 @@
  */
 
 import type { ReplyError } from "../errors.ts";
-
-/** The bytes `[start, start + length)` as text of one character a byte, which tells any two keys apart. */
-export function binaryText(bytes: Uint8Array, start: number, length: number): string {
-  let text = "";
-  for (let i = start; i < start + length; i++) text += String.fromCharCode(bytes[i]!);
-  return text;
-}
-
-/** The bytes of a text that {@linkcode binaryText} made. */
-export function binaryBytes(text: string): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from(text, (character) => character.charCodeAt(0));
-}
+import { binaryText } from "./binary_text.ts";
 
 /** How a wait is carried out and ended by those who do not wait. */
 export interface WaiterActions {

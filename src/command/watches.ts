@@ -10,7 +10,7 @@
 
 import type { Store } from "../store/store.ts";
 import type { ClientState, WatchedKey } from "./client_state.ts";
-import { binaryBytes, binaryText } from "./waiters.ts";
+import { binaryBytes, binaryText } from "./binary_text.ts";
 
 /** All watches of one server. */
 export class Watches {

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Channels } from "../command/channels.ts";
 import type { ClientState } from "../command/client_state.ts";
 import type { Configuration } from "../command/configuration.ts";
 import type { SharedConnections } from "../command/connection_context.ts";
@@ -17,13 +18,15 @@ export interface Resettable {
 /** All of them. One a proxy. */
 export class Connections implements SharedConnections {
   readonly configuration: Configuration;
+  readonly channels: Channels;
   /** The connections being served, by id. */
   readonly clients = new Map<number, ClientState>();
   readonly #owners = new Map<number, Resettable>();
   #ids = 0;
 
-  constructor(configuration: Configuration) {
+  constructor(configuration: Configuration, channels: Channels) {
     this.configuration = configuration;
+    this.channels = channels;
   }
 
   /** A number that no other connection had. */

@@ -4,13 +4,15 @@
  * @module
  */
 
-import { client } from "../command/client.ts";
-import { command } from "../command/command_info.ts";
-import { config } from "../command/config.ts";
+import { PUBSUB_SUBCOMMANDS } from "../command/channel.ts";
+import { client, CLIENT_SUBCOMMANDS } from "../command/client.ts";
+import { command, COMMAND_SUBCOMMANDS } from "../command/command_info.ts";
+import { config, CONFIG_SUBCOMMANDS } from "../command/config.ts";
 import * as connectionCommands from "../command/connection.ts";
 import type { RunOnConnection } from "../command/connection_context.ts";
 import { COMMANDS } from "../command/specification.ts";
 import type { CommandSpecification } from "../command/specification.ts";
+import type { Subcommands } from "../command/subcommands.ts";
 import { assert } from "../errors.ts";
 import type { Request } from "../wire/request.ts";
 import type { Answers } from "./answers.ts";
@@ -28,6 +30,18 @@ const runs: ReadonlyMap<string, RunOnConnection> = new Map<string, RunOnConnecti
 
 for (const { name, routing } of COMMANDS) {
   assert(routing !== "local" || runs.has(name) || name in REFUSED, `the proxy has no answer to "${name}"`);
+}
+
+const SUBCOMMANDS: Readonly<Record<string, Subcommands>> = {
+  client: CLIENT_SUBCOMMANDS,
+  command: COMMAND_SUBCOMMANDS,
+  config: CONFIG_SUBCOMMANDS,
+  pubsub: PUBSUB_SUBCOMMANDS,
+};
+
+/** The commands that one of those that the proxy answers has itself. */
+export function subcommandsOf({ name }: CommandSpecification): Subcommands | undefined {
+  return Object.hasOwn(SUBCOMMANDS, name) ? SUBCOMMANDS[name] : undefined;
 }
 
 /** Answers them. */
@@ -59,6 +73,5 @@ export class LocalCommands {
       // A promise says nothing but that the connection has to be looked at, which comes next.
       runs.get(name)!(context, request, reply);
     });
-    if (context.client.closing) slot.client.leave();
   }
 }

@@ -28,6 +28,7 @@ import type { Listener } from "../wire/socket.ts";
 import { Answers } from "./answers.ts";
 import { checkPlaintext, openBackend } from "./backend.ts";
 import type { BackendSettings } from "./backend.ts";
+import { ChannelHub } from "./channel_hub.ts";
 import { Cluster } from "./cluster.ts";
 import { proxyConfiguration } from "./configuration.ts";
 import { Connections } from "./connections.ts";
@@ -93,6 +94,7 @@ export class Proxy implements SessionHost {
   readonly #logger: Logger;
   readonly #password: Password | undefined;
   readonly #cluster: Cluster;
+  readonly #hub: ChannelHub;
   readonly #clock = { nowMs: performance.now() };
   readonly #watch: MembersWatch;
   readonly #listener: Listener;
@@ -126,7 +128,8 @@ export class Proxy implements SessionHost {
       3: new RespDialect(3, open, reply),
     };
     this.answers = new Answers((error) => this.reportBug(error));
-    this.router = new Router(this.#cluster, this.answers, new LocalCommands(this.answers));
+    this.#hub = new ChannelHub(this.#cluster, this.answers, this.dialects[3]);
+    this.router = new Router(this.#cluster, this.answers, new LocalCommands(this.answers), this.#hub);
     this.#watch = watchMembers(
       settings.serversPath,
       members,
@@ -141,6 +144,7 @@ export class Proxy implements SessionHost {
         isTls: settings.certificate !== undefined,
         maxClients: settings.maxClients,
       }),
+      this.#hub.channels,
     );
     this.#clients = new Clients({
       listener,
@@ -219,6 +223,7 @@ export class Proxy implements SessionHost {
     this.#watch.close();
     await this.#clients.stop();
     clearInterval(this.#serversTimer);
+    this.#hub.close();
     this.#cluster.close();
   }
 

@@ -16,6 +16,7 @@ const CR = 0x0d;
 const LF = 0x0a;
 const Sign = {
   Array: 0x2a,
+  Push: 0x3e,
   Set: 0x7e,
   Bulk: 0x24,
   Verbatim: 0x3d,
@@ -43,7 +44,7 @@ export class RespValueReader implements ValueReader {
 
   array(): number {
     const sign = this.#sign();
-    if (sign !== Sign.Array && sign !== Sign.Set) throw this.#unexpected(sign, "an array");
+    if (sign !== Sign.Array && sign !== Sign.Set && sign !== Sign.Push) throw this.#unexpected(sign, "an array");
     const count = this.#number();
     if (count < 0) throw new ProtocolError("Cannot join a reply that is nil: expected an array");
     return count;

@@ -8,18 +8,23 @@
  * @module
  */
 
-import { checkSizes, unknownCommand, wrongCount } from "../command/call.ts";
+import { checkState, discarded, unknown } from "../command/admission.ts";
+import { checkSizes, wrongCount } from "../command/call.ts";
 import { acceptsCount, CommandIndex, COMMANDS } from "../command/specification.ts";
 import type { CommandSpecification } from "../command/specification.ts";
 import { ReplyError } from "../errors.ts";
 import type { Request } from "../wire/request.ts";
 import type { Answers } from "./answers.ts";
+import { AnyExchange } from "./any_exchange.ts";
+import type { ChannelHub } from "./channel_hub.ts";
 import type { Cluster } from "./cluster.ts";
 import type { JoinedReply } from "./dialect.ts";
 import { Gather } from "./gather.ts";
 import { joinArrays, joinStatuses, joinSums, joinValues } from "./join.ts";
 import type { JoinedPart } from "./join.ts";
+import { subcommandsOf } from "./local_commands.ts";
 import type { LocalCommands } from "./local_commands.ts";
+import { cannotBeUsed } from "./refusal.ts";
 import { composeScan, findStep, ScanExchange, writeEnd } from "./scan.ts";
 import { sharedSlot } from "./shared_slot.ts";
 import type { Client, Frame, Slot } from "./slot.ts";
@@ -34,12 +39,14 @@ export class Router {
   readonly #local: LocalCommands;
   readonly #transactions: Transactions;
   readonly #waits: Waits;
+  readonly #hub: ChannelHub;
   readonly #index = new CommandIndex();
 
-  constructor(cluster: Cluster, answers: Answers, local: LocalCommands) {
+  constructor(cluster: Cluster, answers: Answers, local: LocalCommands, hub: ChannelHub) {
     this.#cluster = cluster;
     this.#answers = answers;
     this.#local = local;
+    this.#hub = hub;
     this.#transactions = new Transactions(cluster, answers);
     this.#waits = new Waits(cluster, answers);
   }
@@ -50,63 +57,87 @@ export class Router {
    * @returns `false` when it was not taken, since the client has to be idle first; else it has got a slot
    */
   route(client: Client, request: Request, bytes: Uint8Array, start: number, end: number): boolean {
-    const position = this.#index.find(request.bytes, request.starts[0]!, request.lengths[0]!);
-    if (position < 0) return this.#refuse(client, unknownCommand(request));
-    const specification = COMMANDS[position]!;
-    if (!acceptsCount(specification.arity, request.count)) return this.#refuse(client, wrongCount(request));
-    const key = specification.firstKey;
-    if (client.state.isPlain && specification.routing === "key" && key < request.count) {
-      const slot = client.openSlot();
-      slot.repeatable = !specification.writes;
-      const owner = this.#cluster.ownerOf(request.bytes, request.starts[key]!, request.lengths[key]!);
-      client.send(owner, slot, bytes, start, end - start);
-      return true;
+    const specification = COMMANDS[this.#index.find(request.bytes, request.starts[0]!, request.lengths[0]!)];
+    if (specification === undefined || !client.state.isPlain || specification.routing !== "key") {
+      return this.#routeUnusual(client, specification, request, { bytes, start, size: end - start });
     }
-    if (!client.isIdle && this.#needsIdle(client, specification)) return false;
+    const key = specification.firstKey;
+    if (!acceptsCount(specification.arity, request.count) || key >= request.count) {
+      return this.#routeUnusual(client, specification, request, { bytes, start, size: end - start });
+    }
     const slot = client.openSlot();
     slot.repeatable = !specification.writes;
-    try {
-      const frame = { bytes, start, size: end - start };
-      if (client.state.isPlain || this.#isRunNow(slot, specification, request, frame)) {
-        this.#routeElsewhere(slot, specification, request, frame);
-      }
-    } catch (error) {
-      if (!(error instanceof ReplyError)) throw error;
-      this.#answers.refuseWith(slot, error);
-    }
+    const owner = this.#cluster.ownerOf(request.bytes, request.starts[key]!, request.lengths[key]!);
+    client.send(owner, slot, bytes, start, end - start);
     return true;
   }
 
-  /** Refuses what is no request of any command, which spoils a transaction. */
-  #refuse(client: Client, error: ReplyError): true {
-    if (client.state.transaction !== undefined) client.state.transaction.isSpoilt = true;
+  /** Takes what is not for the owner of one key, or nothing for that client in its state. */
+  #routeUnusual(
+    client: Client,
+    specification: CommandSpecification | undefined,
+    request: Request,
+    frame: Frame,
+  ): boolean {
+    if (specification !== undefined && !client.isIdle && this.#needsIdle(client, specification)) return false;
     const slot = client.openSlot();
-    slot.repeatable = true;
-    this.#answers.refuseWith(slot, error);
+    slot.repeatable = specification?.writes !== true;
+    try {
+      if (specification === undefined) throw unknown(client.state, request);
+      if (client.state.isPlain) {
+        if (!acceptsCount(specification.arity, request.count)) throw wrongCount(request);
+        this.#carryOut(slot, specification, request, frame);
+      } else if (this.#isRunNow(slot, specification, request, frame)) {
+        this.#carryOut(slot, specification, request, frame);
+      }
+    } catch (error) {
+      if (!(error instanceof ReplyError)) throw error;
+      this.#answers.refuseWith(slot, this.#spoil(client, specification, error));
+    }
+    if (client.state.closing) client.leave();
     return true;
   }
 
   #needsIdle(client: Client, specification: CommandSpecification): boolean {
-    if (specification.routing === "wait") return client.state.transaction === undefined;
-    if (specification.routing === "transaction") return this.#transactions.needsIdle(specification, client);
-    return specification.routing === "local" && this.#local.needsIdle(specification);
+    switch (specification.routing) {
+      case "wait":
+        return client.state.transaction === undefined;
+      case "transaction":
+        return this.#transactions.needsIdle(specification, client);
+      case "channel":
+        return this.#hub.needsIdle(specification);
+      default:
+        return specification.routing === "local" && this.#local.needsIdle(specification);
+    }
   }
 
   /**
-   * Whether a command of a client that is not plain may be routed now; one that is queued was answered.
+   * Whether a command of a client that is not plain may be carried out now; one that is queued was answered.
    *
    * @throws {ReplyError} when it may not
    */
   #isRunNow(slot: Slot, specification: CommandSpecification, request: Request, frame: Frame): boolean {
-    const { client } = slot;
-    if (!client.state.authenticated && !specification.open) throw new ReplyError("NOAUTH", "Authentication required.");
-    if (client.state.transaction === undefined || specification.unqueued) return true;
+    const { state } = slot.client;
+    checkState(state, specification, subcommandsOf(specification), request);
+    if (state.transaction === undefined || specification.unqueued) return true;
     this.#transactions.queue(slot, specification, request, frame);
     return false;
   }
 
+  /** What a refusal means for a transaction: it is spoilt, or, where `exec` itself was refused, at its end. */
+  #spoil(client: Client, specification: CommandSpecification | undefined, error: ReplyError): ReplyError {
+    const { transaction } = client.state;
+    if (transaction === undefined) return error;
+    if (specification?.name !== "exec") {
+      if (specification?.unqueued !== true) transaction.isSpoilt = true;
+      return error;
+    }
+    this.#transactions.forget(client);
+    return discarded(error);
+  }
+
   /** Carries on with what is not for the owner of one key. */
-  #routeElsewhere(slot: Slot, specification: CommandSpecification, request: Request, frame: Frame): void {
+  #carryOut(slot: Slot, specification: CommandSpecification, request: Request, frame: Frame): void {
     switch (specification.routing) {
       case "key":
         return this.#forwardKey(slot, specification, request, frame);
@@ -126,6 +157,10 @@ export class Router {
         return this.#scan(slot, request);
       case "wait":
         return this.#waits.begin(slot, specification, request, frame);
+      case "any":
+        return this.#askAny(slot, frame);
+      case "channel":
+        return this.#hub.run(slot, specification, request, frame);
       case "transaction":
         return this.#transactions.run(slot, specification, request, frame);
       default:
@@ -157,8 +192,11 @@ export class Router {
   }
 
   /** Sends the request as it is to the owner of its key; to any server when it names none, as `object help` does. */
-  #forwardKey(slot: Slot, { firstKey }: CommandSpecification, request: Request, frame: Frame): void {
+  #forwardKey(slot: Slot, { name, firstKey }: CommandSpecification, request: Request, frame: Frame): void {
     const hasKey = firstKey < request.count;
+    if (name === "memory" && !hasKey && !request.is(1, "help")) {
+      throw cannotBeUsed(request, "without a key it tells of one server alone");
+    }
     const owner = hasKey
       ? this.#cluster.ownerOf(request.bytes, request.start(firstKey), request.length(firstKey))
       : this.#cluster.ownerOfSlot(0);
@@ -184,6 +222,14 @@ export class Router {
     });
     for (const pool of this.#cluster.pools) client.send(pool, gather.add(), frame.bytes, frame.start, frame.size);
     gather.sent();
+  }
+
+  /** Sends the request to one server by chance, and to the others in turn as long as they have nothing. */
+  #askAny(slot: Slot, frame: Frame): void {
+    const { pools } = this.#cluster;
+    const first = Math.floor(Math.random() * pools.length);
+    const order = [...pools.slice(first), ...pools.slice(0, first)];
+    new AnyExchange(slot, order, frame.bytes.slice(frame.start, frame.start + frame.size)).ask();
   }
 
   #scan(slot: Slot, request: Request): void {

@@ -26,7 +26,12 @@ import type { ClientConnection, ProtocolVersion } from "../command/client_state.
 import type { ConnectionContext } from "../command/connection_context.ts";
 import { InmemError, ProtocolError, ReplyError } from "../errors.ts";
 import type { ReplyCode } from "../errors.ts";
-import { CLIENT_BACKLOG_MAX_BYTES, PROXY_IN_FLIGHT_MAX_COUNT, READ_BUFFER_BATCH_BYTES } from "../limits.ts";
+import {
+  CLIENT_BACKLOG_MAX_BYTES,
+  MESSAGES_MAX_BYTES,
+  PROXY_IN_FLIGHT_MAX_COUNT,
+  READ_BUFFER_BATCH_BYTES,
+} from "../limits.ts";
 import { Lane } from "../route/exchange.ts";
 import type { Exchange } from "../route/exchange.ts";
 import type { Pool } from "../route/pool.ts";
@@ -288,6 +293,10 @@ export class Session implements Client, ConnectionContext, ClientConnection, Res
     return this.#order.open(this);
   }
 
+  get isGone(): boolean {
+    return this.#closed;
+  }
+
   get isIdle(): boolean {
     return this.#order.inFlight === 0;
   }
@@ -377,6 +386,7 @@ export class Session implements Client, ConnectionContext, ClientConnection, Res
 
   resetState(): void {
     this.state.transaction = undefined;
+    this.shared.channels.forget(this.state);
     this.watch?.lane.drop();
     this.watch = undefined;
   }
@@ -385,8 +395,19 @@ export class Session implements Client, ConnectionContext, ClientConnection, Res
     this.abort();
   }
 
-  deliver(): void {
-    // Only servers have channels.
+  deliver(pattern: Uint8Array | undefined, channel: Uint8Array, message: Uint8Array): void {
+    if (this.#closed) return;
+    const { reply } = this.dialect;
+    reply.begin();
+    reply.push(pattern === undefined ? 3 : 4);
+    reply.text(pattern === undefined ? "message" : "pmessage");
+    if (pattern !== undefined) reply.bytes(pattern, 0, pattern.length);
+    reply.bytes(channel, 0, channel.length);
+    reply.bytes(message, 0, message.length);
+    reply.end();
+    this.#outbox.append(reply.buffer, 0, reply.length);
+    reply.clear();
+    if (this.#outbox.size > MESSAGES_MAX_BYTES) this.abort();
   }
 
   // Bounds on how far the client gets ahead.
@@ -468,6 +489,7 @@ export class Session implements Client, ConnectionContext, ClientConnection, Res
     this.#whenDrained?.resolve();
     this.#resumeIfPossible();
     this.#host.connections.remove(this.state);
+    this.shared.channels.forget(this.state);
     this.watch?.lane.drop();
     this.#wait?.drop();
     // Slots in flight hold the session until their servers answer; what it holds need not wait for that.

@@ -43,6 +43,8 @@ export interface Client {
   wait: Wait | undefined;
   /** What it speaks. */
   readonly dialect: Dialect;
+  /** Whether its connection is gone. */
+  readonly isGone: boolean;
   /** Whether all its requests are answered. */
   readonly isIdle: boolean;
   /** The slot of the next request. */

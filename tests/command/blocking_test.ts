@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { ReplyError } from "../../src/errors.ts";
-import { binaryBytes, binaryText, Waiters } from "../../src/command/waiters.ts";
+import { binaryBytes, binaryText } from "../../src/command/binary_text.ts";
+import { Waiters } from "../../src/command/waiters.ts";
 import { type MemoryClient, readable } from "../support/memory_client.ts";
 import { type MakeClient, testCommands } from "../support/test_commands.ts";
 
