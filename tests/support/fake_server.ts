@@ -1,19 +1,24 @@
 /**
  * A server that answers as a test says: with replies, with bytes that are none, late, or not at all. It speaks the native
- * protocol without TLS, on a loopback port that the system chooses.
+ * protocol or RESP, as its client begins, without TLS, on a loopback port that the system chooses.
  *
  * @module
  */
 
-import { decodeText } from "../../src/bytes.ts";
+import { encodeText } from "../../src/bytes.ts";
 import type { Value } from "../../src/client.ts";
-import { Connection } from "../../src/wire/connection.ts";
-import { decodeRequest, FRAME_PREFIX_BYTES, frameLength } from "../../src/wire/frame.ts";
+import { Connection, protocolOf } from "../../src/wire/connection.ts";
+import { NativeDecoder, REQUEST_LIMITS } from "../../src/wire/native_decoder.ts";
 import { NativeReply } from "../../src/wire/reply.ts";
+import type { Reply } from "../../src/wire/reply.ts";
 import { Request } from "../../src/wire/request.ts";
+import { RespDecoder } from "../../src/wire/resp.ts";
+import { RespReply } from "../../src/wire/resp_reply.ts";
 
 /** One client's connection, as the test sees it. */
 export class FakePeer {
+  /** What it speaks: a version of RESP, or 0 for the native protocol. */
+  version: 0 | 2 | 3 = 0;
   readonly #connection: Connection;
   #written: Promise<void> = Promise.resolve();
 
@@ -21,22 +26,23 @@ export class FakePeer {
     this.#connection = connection;
   }
 
-  /** Answers a value. Text is answered as the server's own word, bytes as data. */
-  reply(value: Value): void {
-    const reply = new NativeReply();
+  #write(say: (reply: Reply) => void): void {
+    const reply = this.version === 0 ? new NativeReply() : new RespReply();
+    if (reply instanceof RespReply && this.version === 3) reply.version = 3;
     reply.begin();
-    encode(reply, value);
+    say(reply);
     reply.end();
     this.write(reply.contents().slice());
   }
 
+  /** Answers a value. Text is answered as the server's own word, bytes as data. */
+  reply(value: Value): void {
+    this.#write((reply) => encode(reply, value));
+  }
+
   /** Answers a refusal. */
   refuse(code: "ERR" | "WRONGTYPE" | "WRONGPASS" | "NOAUTH", message: string): void {
-    const reply = new NativeReply();
-    reply.begin();
-    reply.error(code, message);
-    reply.end();
-    this.write(reply.contents().slice());
+    this.#write((reply) => reply.error(code, message));
   }
 
   /** Writes bytes as they are, behind what was written before. */
@@ -66,7 +72,7 @@ export class FakePeer {
   }
 }
 
-function encode(reply: NativeReply, value: Value): void {
+function encode(reply: Reply, value: Value): void {
   if (value === null) reply.nil();
   else if (typeof value === "string") reply.status(value);
   else if (typeof value === "number") reply.integer(value);
@@ -119,29 +125,43 @@ export class FakeServer implements AsyncDisposable {
   }
 
   async #serve(connection: Connection): Promise<void> {
-    const peer = new FakePeer(connection);
-    const request = new Request();
     try {
-      while (await connection.fill()) {
-        while (connection.end - connection.start >= FRAME_PREFIX_BYTES) {
-          const begin = connection.start + FRAME_PREFIX_BYTES;
-          const end = begin + frameLength(connection.buffer, connection.start);
-          if (end > connection.end) break;
-          decodeRequest(connection.buffer, begin, end, request);
-          connection.start = end;
-          const words: string[] = [];
-          for (let i = 0; i < request.count; i++) {
-            words.push(decodeText(request.bytes, request.start(i), request.length(i)));
-          }
-          this.requests.push(words);
-          this.#handler(words, peer);
-        }
-      }
+      if (await connection.fill()) await this.#answer(connection);
     } catch {
       // The client or the test has cut the connection off.
     }
     connection.close();
     this.#open.delete(connection);
+  }
+
+  async #answer(connection: Connection): Promise<void> {
+    const peer = new FakePeer(connection);
+    const request = new Request();
+    const isNative = protocolOf(connection.buffer[connection.start]!) === "native";
+    const decoder = isNative ? new NativeDecoder() : new RespDecoder();
+    if (!isNative) peer.version = 2;
+    do {
+      for (;;) {
+        const { buffer, start, end } = connection;
+        const behind = decoder.decode(buffer, start, end, request, REQUEST_LIMITS);
+        if (behind === -1) break;
+        connection.start = behind;
+        this.#handle(Array.from({ length: request.count }, (_, i) => request.text(i)), peer);
+      }
+      connection.start += decoder.passed;
+    } while (await connection.fill());
+  }
+
+  #handle(words: string[], peer: FakePeer): void {
+    if (words[0] === "hello") return this.#greet(words, peer);
+    this.requests.push(words);
+    this.#handler(words, peer);
+  }
+
+  /** Chooses the version of RESP, as every server does. */
+  #greet(words: string[], peer: FakePeer): void {
+    peer.version = words[1] === "3" ? 3 : 2;
+    peer.reply(new Map<Value, Value>([[encodeText("proto"), peer.version]]));
   }
 
   /** Stops listening and cuts every connection off. */

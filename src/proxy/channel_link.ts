@@ -1,0 +1,211 @@
+/**
+ * What a proxy listens to at one server, for all of its clients: one connection, whatever their number.
+ *
+ * ```text
+ * proxy   subscribe news       psubscribe n*        unsubscribe news
+ * server  > subscribe news 1   > psubscribe n* 2    …   > message news hello   > pmessage n* news hello
+ * ```
+ *
+ * It speaks RESP3, where what comes unasked is told apart from replies. When the connection is lost it is made anew, at
+ * growing intervals, and all is subscribed again: what was published meanwhile has not been heard, as by any client
+ * of Redis that reconnects.
+ *
+ * @module
+ */
+
+import { decodeText } from "../bytes.ts";
+import { binaryText } from "../command/binary_text.ts";
+import { ConnectionError, messageOf, ProtocolError } from "../errors.ts";
+import { BACKEND_RETRY_MAX_MS, BACKEND_RETRY_MIN_MS } from "../limits.ts";
+import type { Transport } from "../route/framing.ts";
+import type { Dialect } from "./dialect.ts";
+import { RespValueReader } from "./resp_values.ts";
+
+/** Takes a message; `pattern` when it came by one. The bytes are borrowed until return. */
+export type Hear = (pattern: Uint8Array | undefined, channel: Uint8Array, message: Uint8Array) => void;
+
+/** Called once: when the server has confirmed, or with why it has not. */
+export type Confirmed = (error: ConnectionError | undefined) => void;
+
+/** A channel or pattern that is listened to. */
+interface Subscription {
+  readonly name: Uint8Array;
+  readonly isPattern: boolean;
+  isConfirmed: boolean;
+  waiting: Confirmed[];
+}
+
+/** One server's channels. */
+export class ChannelLink {
+  readonly #address: string;
+  readonly #dialect: Dialect;
+  readonly #hear: Hear;
+  /** By `keyOf`. */
+  readonly #subscriptions = new Map<string, Subscription>();
+  readonly #abort = new AbortController();
+  #transport: Transport | undefined;
+  #running = false;
+  #written: Promise<void> = Promise.resolve();
+  #misses = 0;
+  #endPause: (() => void) | undefined;
+
+  /**
+   * @param address `host:port` of the server
+   * @param dialect RESP3
+   * @param hear takes what is published
+   */
+  constructor(address: string, dialect: Dialect, hear: Hear) {
+    this.#address = address;
+    this.#dialect = dialect;
+    this.#hear = hear;
+  }
+
+  /** Whether the server has confirmed that it is listened to that. */
+  hears(name: Uint8Array, isPattern: boolean): boolean {
+    return this.#subscriptions.get(keyOf(name, isPattern))?.isConfirmed ?? false;
+  }
+
+  /** Listens to a channel or a pattern, if it does not do so yet. */
+  subscribe(name: Uint8Array, isPattern: boolean, confirmed: Confirmed): void {
+    const key = keyOf(name, isPattern);
+    let subscription = this.#subscriptions.get(key);
+    if (subscription?.isConfirmed) return confirmed(undefined);
+    if (subscription === undefined) {
+      subscription = { name, isPattern, isConfirmed: false, waiting: [] };
+      this.#subscriptions.set(key, subscription);
+      if (this.#transport !== undefined) this.#send(isPattern ? "psubscribe" : "subscribe", name);
+    }
+    subscription.waiting.push(confirmed);
+    if (!this.#running) this.#run();
+    // Somebody waits: then it is tried at once.
+    this.#endPause?.();
+  }
+
+  /** Listens to it no more. */
+  unsubscribe(name: Uint8Array, isPattern: boolean): void {
+    if (!this.#subscriptions.delete(keyOf(name, isPattern))) return;
+    if (this.#subscriptions.size === 0) this.#disconnect();
+    else if (this.#transport !== undefined) this.#send(isPattern ? "punsubscribe" : "unsubscribe", name);
+  }
+
+  /** Listens to nothing any more. */
+  close(reason: string): void {
+    this.#fail(reason);
+    this.#subscriptions.clear();
+    this.#abort.abort();
+    this.#disconnect();
+  }
+
+  #disconnect(): void {
+    this.#transport?.close();
+    this.#endPause?.();
+  }
+
+  /** Keeps a connection as long as there is something to listen to. */
+  async #run(): Promise<void> {
+    this.#running = true;
+    while (this.#subscriptions.size > 0) {
+      try {
+        const transport = await this.#dialect.open(this.#address, this.#abort.signal);
+        try {
+          await this.#listen(transport);
+        } finally {
+          this.#transport = undefined;
+          transport.close();
+        }
+        this.#fail("it closed the connection");
+      } catch (error) {
+        this.#fail(messageOf(error));
+      }
+      if (this.#subscriptions.size > 0) await this.#pause();
+    }
+    this.#running = false;
+  }
+
+  async #listen(transport: Transport): Promise<void> {
+    this.#transport = transport;
+    this.#written = Promise.resolve();
+    for (const { name, isPattern } of this.#subscriptions.values()) {
+      this.#send(isPattern ? "psubscribe" : "subscribe", name);
+    }
+    // What was waited for may have been given up while it was connected to.
+    if (this.#subscriptions.size === 0) return;
+    const measure = this.#dialect.measure();
+    do {
+      for (let size = 1; size > 0;) {
+        const { buffer, start, end } = transport;
+        size = measure.size(buffer, start, end);
+        if (size > 0) this.#take(buffer, start, start + size);
+        transport.start = start + size;
+      }
+    } while (await transport.fill());
+  }
+
+  #send(command: string, name: Uint8Array): void {
+    const transport = this.#transport!;
+    const bytes = this.#dialect.request([command, name]);
+    this.#written = this.#written.then(() => transport.write(bytes)).catch(() => transport.close());
+  }
+
+  /** Takes what the server says, at `bytes[start, end)`. */
+  #take(bytes: Uint8Array, start: number, end: number): void {
+    if (!this.#dialect.grants(bytes, start)) throw this.#dialect.refusal(bytes, start, end);
+    const reader = new RespValueReader(bytes, start, end);
+    const items: Uint8Array[] = [];
+    for (let count = reader.array(); count > 0; count--) {
+      const length = reader.skip();
+      items.push(bytes.subarray(reader.contentStart, reader.contentStart + length));
+    }
+    const [kind, first, second, third] = items;
+    if (kind === undefined || first === undefined || second === undefined) {
+      throw new ProtocolError("it sent what is no message");
+    }
+    switch (decodeText(kind)) {
+      case "message":
+        return this.#hear(undefined, first, second);
+      case "pmessage":
+        if (third === undefined) throw new ProtocolError("it sent what is no message");
+        return this.#hear(first, second, third);
+      case "subscribe":
+        return this.#confirm(first, false);
+      case "psubscribe":
+        return this.#confirm(first, true);
+    }
+  }
+
+  #confirm(name: Uint8Array, isPattern: boolean): void {
+    this.#misses = 0;
+    const subscription = this.#subscriptions.get(keyOf(name, isPattern));
+    if (subscription === undefined) return;
+    subscription.isConfirmed = true;
+    const { waiting } = subscription;
+    subscription.waiting = [];
+    for (const confirmed of waiting) confirmed(undefined);
+  }
+
+  /** Nothing is heard any more; who waits for the first time is told so. */
+  #fail(reason: string): void {
+    const error = new ConnectionError(this.#address, `server "${this.#address}": ${reason}`, false);
+    for (const subscription of [...this.#subscriptions.values()]) {
+      subscription.isConfirmed = false;
+      const { waiting } = subscription;
+      subscription.waiting = [];
+      for (const confirmed of waiting) confirmed(error);
+    }
+  }
+
+  #pause(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const delayMs = Math.min(BACKEND_RETRY_MIN_MS * 2 ** Math.min(this.#misses++, 20), BACKEND_RETRY_MAX_MS);
+    const timer = setTimeout(resolve, delayMs);
+    this.#endPause = resolve;
+    return promise.finally(() => {
+      clearTimeout(timer);
+      this.#endPause = undefined;
+    });
+  }
+}
+
+function keyOf(name: Uint8Array, isPattern: boolean): string {
+  return (isPattern ? "p" : "c") + binaryText(name, 0, name.length);
+}
