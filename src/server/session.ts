@@ -33,7 +33,6 @@ import { InmemError, ProtocolError, ReplyError } from "../errors.ts";
 import {
   AUTHENTICATION_TIMEOUT_MS,
   LINGER_TIMEOUT_MS,
-  MESSAGES_MAX_BYTES,
   PARTIAL_FRAME_MIN_BYTES_PER_MS,
   PARTIAL_FRAME_TIMEOUT_MS,
   PREFETCH_MAX_COUNT,
@@ -54,6 +53,8 @@ import { RespDecoder } from "../wire/resp.ts";
 import { RespKeyWindow } from "../wire/resp_key_window.ts";
 import { RespReply } from "../wire/resp_reply.ts";
 import { abort } from "../wire/socket.ts";
+import { Mailbox, writeMessage } from "./mailbox.ts";
+import type { MailboxOwner } from "./mailbox.ts";
 import type { Slices } from "./slices.ts";
 
 /** What all sessions of a server share. */
@@ -103,7 +104,7 @@ const respKeys = new RespKeyWindow(PREFETCH_MAX_COUNT);
 const FOREIGN_PROTOCOL_LINE = encodeText("-ERR this is neither the native protocol of inmem nor RESP\r\n");
 
 /** One connection that is being served. */
-export class Session implements CommandContext, ClientConnection {
+export class Session implements CommandContext, ClientConnection, MailboxOwner {
   readonly store: Store;
   readonly passwordRequired: boolean;
   readonly defaultTtlMs: number;
@@ -118,10 +119,8 @@ export class Session implements CommandContext, ClientConnection {
   #decoder: NativeDecoder | RespDecoder = new NativeDecoder();
   #reply: Reply = new NativeReply();
   #keys: KeyWindow | RespKeyWindow = nativeKeys;
-  /** Messages of channels that were not written yet. */
-  #messages: RespReply | undefined;
-  /** The write of messages that is under way while nothing else is. */
-  #pump: Promise<void> | undefined;
+  /** What channels bring, once there was something. */
+  #mailbox: Mailbox | undefined;
   readonly #acceptedMs = performance.now();
   #phase = Phase.Reading;
   #stopping = false;
@@ -226,40 +225,23 @@ export class Session implements CommandContext, ClientConnection {
   deliver(pattern: Uint8Array | undefined, channel: Uint8Array, message: Uint8Array, isOwn: boolean): void {
     // What a client publishes to itself comes before the answer to that, but not into the array of a transaction's answers.
     if (isOwn && !this.client.executing) return writeMessage(this.#reply, pattern, channel, message);
-    const reply = this.#messages ??= new RespReply();
-    reply.version = this.client.version === 3 ? 3 : 2;
-    reply.begin();
-    writeMessage(reply, pattern, channel, message);
-    reply.end();
-    if (reply.size > MESSAGES_MAX_BYTES) this.kill();
-    else if (this.#isQuiet && this.#pump === undefined) this.#startPump();
+    this.#mailbox ??= new Mailbox(this);
+    this.#mailbox.put(this.client.version === 3 ? 3 : 2, pattern, channel, message);
   }
 
-  /** Whether nothing is being said, nor is about to be. */
-  get #isQuiet(): boolean {
-    return this.#phase === Phase.Reading || this.client.waiter !== undefined;
+  // What the mailbox wants of it.
+
+  get isQuiet(): boolean {
+    return (this.#phase === Phase.Reading || this.client.waiter !== undefined) && !this.#connection.closed;
   }
 
-  /** Writes messages while the session waits for input. What comes until the present command has ended goes along. */
-  #startPump(): void {
-    this.#pump = Promise.resolve().then(async () => {
-      while (this.#isQuiet && !this.#connection.closed) {
-        const messages = this.#takeMessages();
-        if (messages === undefined) break;
-        await this.#connection.write(messages);
-      }
-    }).catch((error) => {
-      if (!isDisconnection(error)) this.#host.reportBug(error);
-      this.abort();
-    }).finally(() => this.#pump = undefined);
+  write(bytes: Uint8Array): Promise<void> {
+    return this.#connection.write(bytes);
   }
 
-  #takeMessages(): Uint8Array<ArrayBuffer> | undefined {
-    const messages = this.#messages;
-    if (messages === undefined || messages.size === 0) return undefined;
-    const bytes = messages.contents().slice();
-    this.#messages = undefined;
-    return bytes;
+  giveUp(error: unknown): void {
+    if (error !== undefined && !isDisconnection(error)) this.#host.reportBug(error);
+    this.kill();
   }
 
   /** Reads ahead while a command waits, as far as a batch goes, to see the client leave. */
@@ -291,13 +273,32 @@ export class Session implements CommandContext, ClientConnection {
       if (!await connection.fill()) return;
       if (!this.#chooseProtocol()) return await this.#refuse(FOREIGN_PROTOCOL_LINE);
       this.shared.clients.set(this.client.id, this.client);
-      let next: Next;
-      do {
-        next = await this.#batch();
-        if (next === Next.Close) return;
+      for (;;) {
+        const next = this.#runBatch();
+        if (next === Next.Read && this.#isBrief) {
+          // Nearly every batch: one write, and one read.
+          const bytes = this.#reply.buffer.subarray(0, this.#reply.length);
+          this.#letGo();
+          if (bytes.length > 0) {
+            this.#phase = Phase.Writing;
+            this.#steps++;
+            const count = await this.#socket.write(bytes);
+            if (count < bytes.length) await connection.write(bytes.subarray(count));
+            this.#reply.clear();
+          }
+        } else if (await this.#finish(next) === Next.Close) {
+          return;
+        }
         if (this.#stopping) return await this.#socket.closeWrite();
         this.#phase = Phase.Reading;
-      } while (await connection.fill());
+        if (connection.isReading) {
+          if (!await connection.fill()) return;
+        } else {
+          const count = await this.#socket.read(connection.room());
+          if (count === null) return;
+          connection.took(count);
+        }
+      }
     } catch (error) {
       // A connection that was lost, or closed by a deadline, ends the session and nothing else.
       if (!isDisconnection(error)) this.#host.reportBug(error);
@@ -378,30 +379,45 @@ export class Session implements CommandContext, ClientConnection {
     if (nowMs - this.#sweptMs > allowedMs) this.abort();
   }
 
-  /** Runs all whole frames that were read and writes all replies. */
-  async #batch(): Promise<Next> {
-    const reply = this.#reply;
+  /** Runs the requests that were read, as far as they run without a wait. */
+  #runBatch(): Next {
     this.#burst = 0;
+    return this.#runSome();
+  }
+
+  #runSome(): Next {
+    this.#phase = Phase.Running;
+    this.store.nowMs = Date.now();
+    this.store.touches = !this.client.touchesNothing;
+    return this.#runRequests();
+  }
+
+  /** Whether there is nothing to write but one short piece of replies. */
+  get #isBrief(): boolean {
+    const reply = this.#reply;
+    return this.#mailbox === undefined && reply.length <= REPLY_CHUNK_BYTES && reply.size === reply.length;
+  }
+
+  get #hasOutput(): boolean {
+    return this.#reply.size > 0 || (this.#mailbox?.isBusy ?? false);
+  }
+
+  /** Carries on with a batch whose requests were run up to `next`, to its end, and writes all replies. */
+  async #finish(next: Next): Promise<Next> {
     for (;;) {
-      this.#phase = Phase.Running;
-      this.store.nowMs = Date.now();
-      this.store.touches = !this.client.touchesNothing;
-      const next = this.#runRequests();
       if (next === Next.Wait) {
         await this.#pending;
         this.#pending = undefined;
-        if (this.client.closing) {
-          await this.#refuse(new Uint8Array(0));
-          return Next.Close;
-        }
-      } else if (next === Next.Close) {
+        if (this.client.closing) next = Next.Close;
+      }
+      if (next === Next.Close) {
         await this.#refuse(new Uint8Array(0));
         return next;
-      } else {
-        if (next === Next.Read) this.#letGo();
-        if (reply.size > 0 || this.#messages !== undefined) await this.#flush();
-        if (next === Next.Read) return next;
       }
+      if (next === Next.Read) this.#letGo();
+      if (next !== Next.Wait && this.#hasOutput) await this.#flush();
+      if (next === Next.Read) return next;
+      next = this.#runSome();
     }
   }
 
@@ -476,13 +492,13 @@ export class Session implements CommandContext, ClientConnection {
   async #flush(): Promise<void> {
     const reply = this.#reply;
     this.#phase = Phase.Writing;
-    if (this.#pump !== undefined) await this.#pump;
+    await this.#mailbox?.written;
     for (let chunk = reply.takeChunk(); chunk !== undefined; chunk = reply.takeChunk()) await this.#writeLong(chunk);
     const last = reply.buffer.subarray(0, reply.length);
     if (last.length > REPLY_CHUNK_BYTES) await this.#writeLong(last);
     else if (last.length > 0) await this.#writePiece(last);
     reply.clear();
-    for (let bytes = this.#takeMessages(); bytes !== undefined; bytes = this.#takeMessages()) {
+    for (let bytes = this.#mailbox?.take(); bytes !== undefined; bytes = this.#mailbox?.take()) {
       await this.#writeLong(bytes);
     }
   }
@@ -508,7 +524,7 @@ export class Session implements CommandContext, ClientConnection {
    * with unread input resets the connection, and the peer would lose the reply that says why.
    */
   async #refuse(line: Uint8Array<ArrayBuffer>): Promise<void> {
-    if (this.#reply.size > 0 || this.#messages !== undefined) await this.#flush();
+    if (this.#hasOutput) await this.#flush();
     this.#phase = Phase.Writing;
     // Nobody shall be told that this client listens once it sees the end.
     this.shared.forget(this.client);
@@ -519,15 +535,6 @@ export class Session implements CommandContext, ClientConnection {
     this.#phase = Phase.Lingering;
     do this.#connection.start = this.#connection.end; while (await this.#connection.fill());
   }
-}
-
-/** Says a message of a channel. */
-function writeMessage(reply: Reply, pattern: Uint8Array | undefined, channel: Uint8Array, message: Uint8Array): void {
-  reply.push(pattern === undefined ? 3 : 4);
-  reply.text(pattern === undefined ? "message" : "pmessage");
-  if (pattern !== undefined) reply.bytes(pattern, 0, pattern.length);
-  reply.bytes(channel, 0, channel.length);
-  reply.bytes(message, 0, message.length);
 }
 
 /** An address as `client list` tells it. */

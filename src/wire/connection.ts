@@ -93,6 +93,22 @@ export class Connection {
   }
 
   async #fill(): Promise<boolean> {
+    const count = await this.#socket.read(this.room());
+    if (count === null) return false;
+    this.took(count);
+    return true;
+  }
+
+  /** Whether {@linkcode readAhead} has a read under way: then only `fill` may be called. */
+  get isReading(): boolean {
+    return this.#ahead !== undefined;
+  }
+
+  /**
+   * Where the next bytes go, compacted or grown when it has to be. With {@linkcode took} this is `fill` without its promise,
+   * for whoever reads the socket by itself.
+   */
+  room(): Uint8Array<ArrayBuffer> {
     if (this.start === this.end) {
       // One read that filled the buffer left more behind: such a peer gets larger batches, and an idle one costs little.
       const size = this.buffer.length;
@@ -102,12 +118,13 @@ export class Connection {
     } else if (this.end === this.buffer.length) {
       this.#makeRoom();
     }
-    const target = this.end === 0 ? this.buffer : this.buffer.subarray(this.end);
-    const count = await this.#socket.read(target);
-    if (count === null) return false;
+    return this.end === 0 ? this.buffer : this.buffer.subarray(this.end);
+  }
+
+  /** Takes note that so many bytes were read into the {@linkcode room}. */
+  took(count: number): void {
     this.end += count;
     this.#filled = count === this.buffer.length;
-    return true;
   }
 
   /**

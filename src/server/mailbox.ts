@@ -1,0 +1,94 @@
+/**
+ * What is published to channels that one client listens to, until it is written.
+ *
+ * Messages come from the commands of others, at any time. While the client's session says nothing, the mailbox writes them by
+ * itself; else the session takes them along behind its replies. All that comes within one turn is one write.
+ *
+ * @module
+ */
+
+import { MESSAGES_MAX_BYTES } from "../limits.ts";
+import { RespReply } from "../wire/resp_reply.ts";
+import type { Reply } from "../wire/reply.ts";
+
+/** What a mailbox needs of its session. */
+export interface MailboxOwner {
+  /** Whether nothing is being said just now, nor is about to be. */
+  readonly isQuiet: boolean;
+  /** Writes; resolves when all is written. */
+  write(bytes: Uint8Array): Promise<void>;
+  /** Takes note that the mailbox cannot write, or holds more than `MESSAGES_MAX_BYTES`: its client has to go. */
+  giveUp(error: unknown): void;
+}
+
+/** The messages for one client. */
+export class Mailbox {
+  readonly #owner: MailboxOwner;
+  #collected = new RespReply();
+  /** The write that is under way while the session says nothing. */
+  #writing: Promise<void> | undefined;
+
+  constructor(owner: MailboxOwner) {
+    this.#owner = owner;
+  }
+
+  /** Whether there is something to write, or is being written. */
+  get isBusy(): boolean {
+    return this.#writing !== undefined || this.#collected.size > 0;
+  }
+
+  /** Resolves when the mailbox writes nothing by itself any more. Whoever wants to write waits for it. */
+  get written(): Promise<void> | undefined {
+    return this.#writing;
+  }
+
+  /** Collects a message. The bytes are borrowed until return. */
+  put(version: 2 | 3, pattern: Uint8Array | undefined, channel: Uint8Array, message: Uint8Array): void {
+    const collected = this.#collected;
+    collected.version = version;
+    collected.begin();
+    writeMessage(collected, pattern, channel, message);
+    collected.end();
+    if (collected.size > MESSAGES_MAX_BYTES) this.#owner.giveUp(undefined);
+    else if (this.#owner.isQuiet && this.#writing === undefined) this.#begin();
+  }
+
+  /** Takes out what was collected, for the session to write; the caller owns it. `undefined` when there is nothing. */
+  take(): Uint8Array<ArrayBuffer> | undefined {
+    if (this.#collected.size === 0) return undefined;
+    const bytes = this.#collected.contents();
+    // The next messages shall not change what is being written.
+    this.#collected = new RespReply();
+    return bytes;
+  }
+
+  #begin(): void {
+    this.#writing = this.#writeAll()
+      .catch((error) => this.#owner.giveUp(error))
+      .finally(() => this.#writing = undefined);
+  }
+
+  async #writeAll(): Promise<void> {
+    // What comes until the present command has ended goes along.
+    await Promise.resolve();
+    while (this.#owner.isQuiet) {
+      const bytes = this.take();
+      if (bytes === undefined) return;
+      await this.#owner.write(bytes);
+    }
+  }
+}
+
+/** Says a message of a channel; `pattern` when it came by one. */
+export function writeMessage(
+  reply: Reply,
+  pattern: Uint8Array | undefined,
+  channel: Uint8Array,
+  message: Uint8Array,
+): void {
+  reply.push(pattern === undefined ? 3 : 4);
+  reply.text(pattern === undefined ? "message" : "pmessage");
+  if (pattern !== undefined) reply.bytes(pattern, 0, pattern.length);
+  reply.bytes(channel, 0, channel.length);
+  reply.bytes(message, 0, message.length);
+}
