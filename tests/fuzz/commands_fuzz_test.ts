@@ -4,8 +4,8 @@
  * they are read and actively. What has no order (`keys`, the fields of a hash) is compared sorted.
  *
  * Once with memory to spare, and once with so little that keys are evicted all the time and blocks move. How much is
- * evicted is the real store's business; *which* keys is not: the model gives up as many, the least recently used
- * first, and has to agree from then on.
+ * evicted each time that room is made is the real store's business; *which* keys is not: the model gives up as many, the
+ * least recently used first, and has to agree from then on. The same for refusals for want of memory.
  *
  * `SEED=n` repeats a run; `FUZZ_OPERATIONS=n` makes it longer.
  */
@@ -25,7 +25,7 @@ const OPERATIONS_COUNT = Number(Deno.env.get("FUZZ_OPERATIONS") ?? 100_000);
 const COMPARE_EVERY = 3_000;
 
 /** Commands whose answer has no order. */
-const UNORDERED: ReadonlySet<string> = new Set(["keys", "hgetall", "hkeys", "hvals"]);
+const UNORDERED: ReadonlySet<string> = new Set(["keys", "hgetall", "hkeys", "hvals", "hrandfield"]);
 
 /** The answer in a form in which two stores have to agree. */
 function canonical(name: string, frame: Uint8Array): string {
@@ -42,11 +42,6 @@ function equalFrames(a: Uint8Array, b: Uint8Array): boolean {
     if (a[i] !== b[i]) return false;
   }
   return true;
-}
-
-/** Whether the answer is a refusal for want of memory. */
-function isFull(frame: Uint8Array): boolean {
-  return frame[5] === 1 && frame[7] === 0x4f && frame[8] === 0x4f && frame[9] === 0x4d;
 }
 
 /** The keys in the order of their use, with their types and deadlines. */
@@ -88,17 +83,71 @@ function expireAll({ store }: MemoryClient): void {
   for (const key of keys) store.peek(key, 0, key.length);
 }
 
+/** All fields of a hash with their values, sorted. */
+function scanHash(client: MemoryClient, key: string): string[] {
+  const found = new Map<string, string>();
+  let cursor = "0";
+  do {
+    const [next, flat] = client.text("hscan", key, cursor, "COUNT", "50") as [string, string[]];
+    for (let i = 0; i < flat.length; i += 2) found.set(flat[i]!, flat[i + 1]!);
+    cursor = next;
+  } while (cursor !== "0");
+  return [...found].map((pair) => JSON.stringify(pair)).sort();
+}
+
+/** What making room has cost. */
+interface Room {
+  readonly evicted: number;
+  readonly isFull: boolean;
+}
+
 /** The real store and the model, which are told the same. */
 class Pair {
   readonly #real: MemoryClient;
   readonly #model: MemoryClient;
-  readonly #modelStore = new ModelStore();
+  /** What the real store has done to make room for the request, for the model to do as well. */
+  readonly #rooms: Room[] = [];
   /** Requests that were refused for want of memory. */
   refusedCount = 0;
 
   constructor(store: Store) {
+    const modelStore = new ModelStore();
+    this.#watch(store);
+    this.#follow(modelStore);
     this.#real = new MemoryClient({ store });
-    this.#model = new MemoryClient({ store: this.#modelStore.asStore() });
+    this.#model = new MemoryClient({ store: modelStore.asStore() });
+  }
+
+  /** Takes note of what the real store does to make room. */
+  #watch(store: Store): void {
+    const noting = <Result>(make: () => Result): Result => {
+      const before = store.statistics.evictedKeys;
+      let isFull = true;
+      try {
+        const result = make();
+        isFull = false;
+        return result;
+      } finally {
+        this.#rooms.push({ evicted: store.statistics.evictedKeys - before, isFull });
+        if (isFull) this.refusedCount++;
+      }
+    };
+    const makeRoom = store.makeRoom.bind(store);
+    const makeRoomForCopy = store.makeRoomForCopy.bind(store);
+    store.makeRoom = (bytes, count) => noting(() => makeRoom(bytes, count));
+    store.makeRoomForCopy = (entry) => noting(() => makeRoomForCopy(entry));
+  }
+
+  /** Lets the model do the same. */
+  #follow(modelStore: ModelStore): void {
+    const makeRoom = modelStore.makeRoom.bind(modelStore);
+    modelStore.makeRoom = (bytes, count) => {
+      const room = this.#rooms.shift();
+      assert(room !== undefined, "the model makes room more often");
+      modelStore.evict(room.evicted);
+      modelStore.full = room.isFull;
+      makeRoom(bytes, count);
+    };
   }
 
   advance(stepMs: number): void {
@@ -108,12 +157,9 @@ class Pair {
 
   /** Runs one request on both, and compares what they answer. */
   run(request: readonly Argument[]): void {
-    const before = this.#evictedKeys;
     const actual = this.#real.run(request);
-    this.#modelStore.evict(this.#evictedKeys - before);
-    this.#modelStore.full = isFull(actual);
-    if (this.#modelStore.full) this.refusedCount++;
     const expected = this.#model.run(request);
+    assertEquals(this.#rooms, [], "the model makes room less often");
     for (const bug of [...this.#real.bugs, ...this.#model.bugs]) throw bug;
     // Nearly always the frames are equal as they are; telling how they differ is slow.
     if (equalFrames(actual, expected)) return;
@@ -134,11 +180,8 @@ class Pair {
       const type = this.#real.text("type", key);
       if (type === "list") this.run(["lrange", key, 0, -1]);
       else this.run([type === "hash" ? "hgetall" : "get", key]);
+      if (type === "hash") assertEquals(scanHash(this.#real, key), scanHash(this.#model, key));
     }
-  }
-
-  get #evictedKeys(): number {
-    return this.#real.store.statistics.evictedKeys;
   }
 }
 

@@ -134,8 +134,8 @@ export class ModelStore implements PublicStore {
 
   makeRoomForCopy(reference: number): number {
     const entry = this.#entry(reference);
-    this.makeRoom(0);
     this.#touch(entry);
+    this.makeRoom(0);
     return this.#refer(entry);
   }
 

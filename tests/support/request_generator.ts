@@ -9,24 +9,27 @@
 
 import { COMMANDS } from "../../src/command/specification.ts";
 import type { Argument } from "../../src/wire/frame.ts";
+import { START_MS } from "./memory_client.ts";
 import type { Random } from "./random.ts";
 
 /**
- * Commands that are not of the store; `scan`, whose cursors differ and which is followed to its end; and `size`, which
- * counts what has expired until it is removed, and is compared after that.
+ * Commands on data that are left out: those that walk (`scan`, `hscan`), whose cursors differ, and which are followed to
+ * their ends; what chance or the arena decides; and `size`, which counts what has expired until it is removed, and is
+ * compared after that.
  */
-const LEFT_OUT: ReadonlySet<string> = new Set(["ping", "echo", "info", "auth", "save", "scan", "flush", "size"]);
+const LEFT_OUT: ReadonlySet<string> = new Set(["scan", "hscan", "randomkey", "object", "memory", "flush", "size"]);
+/** Groups whose keys are kept apart most of the time, so that large lists and hashes come to be. */
+const KEYED_GROUPS = ["string", "list", "hash"];
 /** Commands by how much they do for the run: what builds something up comes more often. */
-const NAMES = COMMANDS.filter(({ name }) => !LEFT_OUT.has(name)).flatMap(({ name }) => {
+const NAMES = COMMANDS.filter(({ name, group, routing }) => {
+  return [...KEYED_GROUPS, "key"].includes(group) && routing !== "wait" && !LEFT_OUT.has(name);
+}).flatMap(({ name }) => {
   if (["lpush", "rpush", "hset", "append", "set"].includes(name)) return [name, name, name, name];
   return [name];
 });
 
 /** The commands' groups by name. */
 const GROUPS: ReadonlyMap<string, string> = new Map(COMMANDS.map(({ name, group }) => [name, group]));
-/** Groups whose keys are kept apart most of the time, so that large lists and hashes come to be. */
-const KEYED_GROUPS = ["string", "list", "hash"];
-
 /** What the arguments of one phase are drawn from. */
 export interface Phase {
   readonly keys: readonly Argument[];
@@ -66,6 +69,7 @@ export const PHASES: readonly Phase[] = [
 ];
 
 const NUMBERS = [0, 1, -1, 2, -2, 5, 10, -10, 100, 2 ** 31, -(2 ** 31), 2 ** 53 - 1, -(2 ** 53 - 1)];
+const FLOATS = ["0.1", "-0.1", "3.0e2", "1e-5", "12345.678", "-1e17", ".5", "1e300"];
 const STRANGE = ["9223372036854775807", "-9223372036854775808", "9223372036854775808", "", "x", "1.5", "01", "-0"];
 
 /** Makes requests of one phase. */
@@ -112,14 +116,34 @@ export class RequestGenerator {
     return this.random.chance(0.1) ? this.#number() : 1 + this.random.below(5_000);
   }
 
+  /** In ms since 1970: somewhere in a run, past or to come. */
+  #moment(): number {
+    return START_MS + this.random.below(60_000);
+  }
+
+  #float(): Argument {
+    return this.random.chance(0.3) ? this.#number() : this.random.pick(FLOATS);
+  }
+
+  #ttlOption(): Argument[] {
+    if (this.random.chance(0.2)) return ["PX", this.#ttl()];
+    if (this.random.chance(0.05)) return ["EX", this.#number()];
+    if (this.random.chance(0.05)) return ["PXAT", this.#moment()];
+    return this.random.chance(0.05) ? ["EXAT", Math.floor(this.#moment() / 1000)] : [];
+  }
+
+  #conditions(): Argument[] {
+    if (this.random.chance(0.5)) return [];
+    const one = this.random.pick(["NX", "XX", "gt", "LT"]);
+    return this.random.chance(0.8) ? [one] : [one, this.random.pick(["XX", "GT", "nope"])];
+  }
+
   #setOptions(): Argument[] {
     const options: Argument[] = [];
     if (this.random.chance(0.2)) options.push(this.random.pick(["NX", "xx"]));
     if (this.random.chance(0.2)) options.push("GET");
     if (this.random.chance(0.2)) options.push("KEEPTTL");
-    if (this.random.chance(0.2)) options.push("PX", this.#ttl());
-    if (this.random.chance(0.05)) options.push("EX", this.#number());
-    return options;
+    return [...options, ...this.#ttlOption()];
   }
 
   /** One request, the command's name first. Most are right; some are to be refused. */
@@ -128,26 +152,63 @@ export class RequestGenerator {
     this.#group = KEYED_GROUPS.indexOf(GROUPS.get(name)!);
     // What ends keys mostly ends strings.
     if (name === "remove" || (this.phase.grows && /expire|ttl/.test(name))) this.#group = 0;
+    // What moves values mostly moves them among keys of one group.
+    if (/rename|copy/.test(name)) this.#group = this.random.below(KEYED_GROUPS.length);
     return [name, ...this.#arguments(name)];
   }
 
   #arguments(name: string): Argument[] {
+    switch (GROUPS.get(name)) {
+      case "string":
+        return this.#stringArguments(name);
+      case "list":
+        return this.#listArguments(name);
+      case "hash":
+        return this.#hashArguments(name);
+      default:
+        return this.#keyArguments(name);
+    }
+  }
+
+  #stringArguments(name: string): Argument[] {
     switch (name) {
       case "set":
         return [this.#key(), this.#value(), ...this.#setOptions()];
+      case "setex":
+      case "psetex":
+        return [this.#key(), this.#ttl(), this.#value()];
+      case "getex":
+        return [this.#key(), ...(this.random.chance(0.2) ? ["PERSIST"] : this.#ttlOption())];
       case "mget":
-      case "exists":
         return this.#repeat(() => this.#key());
-      case "remove":
-        return this.random.chance(0.5) ? [this.#key()] : this.#repeat(() => this.#key());
       case "mset":
+      case "msetnx":
         return this.#repeat(() => [this.#key(), this.#value()]);
       case "append":
+      case "setnx":
+      case "getset":
         return [this.#key(), this.#value()];
+      case "getrange":
+        return [this.#key(), this.#number(), this.#number()];
+      case "setrange":
+        // Now and then a large gap.
+        return [this.#key(), this.random.below(this.random.chance(0.02) ? 200_000 : 40), this.#value()];
       case "incrby":
+      case "decrby":
         return [this.#key(), this.#number()];
+      case "incrbyfloat":
+        return [this.#key(), this.#float()];
+      default:
+        return [this.#key()];
+    }
+  }
+
+  #listArguments(name: string): Argument[] {
+    switch (name) {
       case "lpush":
       case "rpush":
+      case "lpushx":
+      case "rpushx":
         return [this.#key(), ...this.#repeat(() => this.#value())];
       case "lpop":
       case "rpop":
@@ -159,20 +220,82 @@ export class RequestGenerator {
         return [this.#key(), this.#number()];
       case "lrange":
         return [this.#key(), this.#number(), this.#number()];
+      case "linsert":
+        return [this.#key(), this.random.pick(["BEFORE", "after"]), this.#value(), this.#value()];
+      case "lrem":
+        return [this.#key(), this.random.below(7) - 3, this.#value()];
+      case "ltrim":
+        if (this.random.chance(this.phase.grows ? 0.005 : 0.2)) return [this.#key(), this.#number(), this.#number()];
+        return [this.#key(), this.random.below(4), -1 - this.random.below(4)];
+      case "lpos":
+        return [this.#key(), this.#value(), ...this.#positionOptions()];
+      case "lmove":
+        return [this.#key(), this.#key(), this.#end(), this.#end()];
+      case "rpoplpush":
+        return [this.#key(), this.#key()];
+      default:
+        return [this.#key()];
+    }
+  }
+
+  #positionOptions(): Argument[] {
+    const options: Argument[] = [];
+    if (this.random.chance(0.3)) options.push("RANK", this.random.below(7) - 3);
+    if (this.random.chance(0.3)) options.push("COUNT", this.random.below(4));
+    if (this.random.chance(0.3)) options.push("MAXLEN", this.random.below(100));
+    return options;
+  }
+
+  #end(): Argument {
+    return this.random.pick(["LEFT", "right"]);
+  }
+
+  #hashArguments(name: string): Argument[] {
+    switch (name) {
       case "hset":
+      case "hmset":
         return [this.#key(), ...this.#repeat(() => [this.#field(), this.#value()])];
+      case "hsetnx":
+        return [this.#key(), this.#field(), this.#value()];
       case "hget":
       case "hexists":
+      case "hstrlen":
         return [this.#key(), this.#field()];
       case "hmget":
       case "hdel":
         return [this.#key(), ...this.#repeat(() => this.#field())];
       case "hincrby":
         return [this.#key(), this.#field(), this.#number()];
+      case "hincrbyfloat":
+        return [this.#key(), this.#field(), this.#float()];
+      case "hrandfield":
+        // All of them: what does not depend on chance.
+        return [this.#key(), 100_000, "WITHVALUES"];
+      default:
+        return [this.#key()];
+    }
+  }
+
+  #keyArguments(name: string): Argument[] {
+    switch (name) {
+      case "exists":
+      case "touch":
+        return this.#repeat(() => this.#key());
+      case "remove":
+        return this.random.chance(0.5) ? [this.#key()] : this.#repeat(() => this.#key());
+      case "rename":
+      case "renamenx":
+        return [this.#key(), this.#key()];
+      case "copy":
+        return [this.#key(), this.#key(), ...(this.random.chance(0.6) ? ["REPLACE"] : [])];
       case "expire":
-        return [this.#key(), this.random.below(4)];
+        return [this.#key(), this.random.below(5) - 1, ...this.#conditions()];
       case "pexpire":
-        return [this.#key(), this.#ttl()];
+        return [this.#key(), this.#ttl(), ...this.#conditions()];
+      case "expireat":
+        return [this.#key(), Math.floor(this.#moment() / 1000), ...this.#conditions()];
+      case "pexpireat":
+        return [this.#key(), this.#moment(), ...this.#conditions()];
       case "ttl":
         return this.random.chance(0.8) ? [this.#key()] : [this.#key(), this.random.below(4)];
       case "keys":
