@@ -186,7 +186,7 @@ export class ChannelHub {
     const owner = this.#cluster.ownerOf(request.bytes, request.start(1), request.length(1));
     // Who heard it once shall not hear it twice.
     slot.repeatable = false;
-    const isHeardHere = this.#places.size > 0 || this.#patterns.size > 0;
+    const isHeardHere = this.#links.get(owner.address)?.isUsed ?? false;
     const exchange = isHeardHere ? new PublishExchange(slot, this, owner, request.view(1).slice()) : slot;
     client.send(owner, exchange, frame.bytes, frame.start, frame.size);
   }

@@ -32,6 +32,8 @@ interface Subscription {
   readonly name: Uint8Array;
   readonly isPattern: boolean;
   isConfirmed: boolean;
+  /** Whether it is to end, and the server has not confirmed that yet. */
+  isEnding: boolean;
   waiting: Confirmed[];
 }
 
@@ -60,7 +62,12 @@ export class ChannelLink {
     this.#hear = hear;
   }
 
-  /** Whether the server has confirmed that it is listened to that. */
+  /** Whether there is anything that the server may take this for listening to. */
+  get isUsed(): boolean {
+    return this.#subscriptions.size > 0;
+  }
+
+  /** Whether the server has confirmed that it is listened to that, and not that it is no more. */
   hears(name: Uint8Array, isPattern: boolean): boolean {
     return this.#subscriptions.get(keyOf(name, isPattern))?.isConfirmed ?? false;
   }
@@ -69,9 +76,9 @@ export class ChannelLink {
   subscribe(name: Uint8Array, isPattern: boolean, confirmed: Confirmed): void {
     const key = keyOf(name, isPattern);
     let subscription = this.#subscriptions.get(key);
-    if (subscription?.isConfirmed) return confirmed(undefined);
-    if (subscription === undefined) {
-      subscription = { name, isPattern, isConfirmed: false, waiting: [] };
+    if (subscription !== undefined && subscription.isConfirmed && !subscription.isEnding) return confirmed(undefined);
+    if (subscription === undefined || subscription.isEnding) {
+      subscription = { name, isPattern, isConfirmed: false, isEnding: false, waiting: [] };
       this.#subscriptions.set(key, subscription);
       if (this.#transport !== undefined) this.#send(isPattern ? "psubscribe" : "subscribe", name);
     }
@@ -83,9 +90,12 @@ export class ChannelLink {
 
   /** Listens to it no more. */
   unsubscribe(name: Uint8Array, isPattern: boolean): void {
-    if (!this.#subscriptions.delete(keyOf(name, isPattern))) return;
-    if (this.#subscriptions.size === 0) this.#disconnect();
-    else if (this.#transport !== undefined) this.#send(isPattern ? "punsubscribe" : "unsubscribe", name);
+    const key = keyOf(name, isPattern);
+    const subscription = this.#subscriptions.get(key);
+    if (subscription === undefined || subscription.isEnding) return;
+    if (this.#transport === undefined) return void this.#subscriptions.delete(key);
+    subscription.isEnding = true;
+    this.#send(isPattern ? "punsubscribe" : "unsubscribe", name);
   }
 
   /** Listens to nothing any more. */
@@ -93,15 +103,11 @@ export class ChannelLink {
     this.#fail(reason);
     this.#subscriptions.clear();
     this.#abort.abort();
-    this.#disconnect();
-  }
-
-  #disconnect(): void {
     this.#transport?.close();
     this.#endPause?.();
   }
 
-  /** Keeps a connection as long as there is something to listen to. */
+  /** Connects as long as there is something to listen to. A connection once made is kept, for what comes next. */
   async #run(): Promise<void> {
     this.#running = true;
     while (this.#subscriptions.size > 0) {
@@ -128,8 +134,6 @@ export class ChannelLink {
     for (const { name, isPattern } of this.#subscriptions.values()) {
       this.#send(isPattern ? "psubscribe" : "subscribe", name);
     }
-    // What was waited for may have been given up while it was connected to.
-    if (this.#subscriptions.size === 0) return;
     const measure = this.#dialect.measure();
     do {
       for (let size = 1; size > 0;) {
@@ -170,23 +174,35 @@ export class ChannelLink {
         return this.#confirm(first, false);
       case "psubscribe":
         return this.#confirm(first, true);
+      case "unsubscribe":
+        return this.#confirmEnd(first, false);
+      case "punsubscribe":
+        return this.#confirmEnd(first, true);
     }
   }
 
   #confirm(name: Uint8Array, isPattern: boolean): void {
     this.#misses = 0;
     const subscription = this.#subscriptions.get(keyOf(name, isPattern));
-    if (subscription === undefined) return;
+    // One that is ending was confirmed before, or is not wanted any more.
+    if (subscription === undefined || subscription.isEnding) return;
     subscription.isConfirmed = true;
     const { waiting } = subscription;
     subscription.waiting = [];
     for (const confirmed of waiting) confirmed(undefined);
   }
 
+  #confirmEnd(name: Uint8Array, isPattern: boolean): void {
+    const key = keyOf(name, isPattern);
+    // It may have been subscribed to again meanwhile.
+    if (this.#subscriptions.get(key)?.isEnding) this.#subscriptions.delete(key);
+  }
+
   /** Nothing is heard any more; who waits for the first time is told so. */
   #fail(reason: string): void {
     const error = new ConnectionError(this.#address, `server "${this.#address}": ${reason}`, false);
-    for (const subscription of [...this.#subscriptions.values()]) {
+    for (const [key, subscription] of [...this.#subscriptions]) {
+      if (subscription.isEnding) this.#subscriptions.delete(key);
       subscription.isConfirmed = false;
       const { waiting } = subscription;
       subscription.waiting = [];

@@ -13,13 +13,14 @@ import type { Cluster } from "./cluster.ts";
 export interface ProxyFacts extends RoleFacts {
   /** How often the list of servers was replaced. */
   readonly changes: number;
+  readonly blockedClients: number;
   readonly cluster: Cluster;
 }
 
 /** The sections in the order they are told. */
 export const PROXY_SECTIONS: InfoSections<ProxyFacts> = {
   server: serverLines,
-  clients: clientsLines,
+  clients: (facts) => ({ ...clientsLines(facts), blocked_clients: facts.blockedClients }),
   memory: processLines,
   stats: statsLines,
   cluster: clusterLines,
@@ -42,6 +43,7 @@ function clusterLines({ cluster, changes }: ProxyFacts): InfoLines {
       weight: cluster.members[index]!.weight,
       slots: slots[index]!,
       connections: pool.connections,
+      dedicated: pool.dedicated,
       in_flight: pool.inFlight,
       requests: pool.requests,
       failures: pool.failures,

@@ -40,6 +40,7 @@ import { RespDialect, RespJoinedReply } from "./resp_dialect.ts";
 import { Router } from "./router.ts";
 import { Session } from "./session.ts";
 import type { SessionHost } from "./session.ts";
+import { Waits } from "./waits.ts";
 
 /** How a proxy is to run. */
 export interface ProxySettings {
@@ -95,6 +96,7 @@ export class Proxy implements SessionHost {
   readonly #password: Password | undefined;
   readonly #cluster: Cluster;
   readonly #hub: ChannelHub;
+  readonly #waits: Waits;
   readonly #clock = { nowMs: performance.now() };
   readonly #watch: MembersWatch;
   readonly #listener: Listener;
@@ -129,7 +131,8 @@ export class Proxy implements SessionHost {
     };
     this.answers = new Answers((error) => this.reportBug(error));
     this.#hub = new ChannelHub(this.#cluster, this.answers, this.dialects[3]);
-    this.router = new Router(this.#cluster, this.answers, new LocalCommands(this.answers), this.#hub);
+    this.#waits = new Waits(this.#cluster, this.answers);
+    this.router = new Router(this.#cluster, this.answers, new LocalCommands(this.answers), this.#waits, this.#hub);
     this.#watch = watchMembers(
       settings.serversPath,
       members,
@@ -186,6 +189,7 @@ export class Proxy implements SessionHost {
       maxClients: this.#settings.maxClients,
       commands: this.commands,
       changes: this.#changes,
+      blockedClients: this.#waits.count,
       cluster: this.#cluster,
     };
     return formatInfo(PROXY_SECTIONS, facts, sections);

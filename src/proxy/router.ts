@@ -30,7 +30,10 @@ import { sharedSlot } from "./shared_slot.ts";
 import type { Client, Frame, Slot } from "./slot.ts";
 import { Split } from "./split.ts";
 import { Transactions } from "./transactions.ts";
-import { Waits } from "./waits.ts";
+import type { Waits } from "./waits.ts";
+
+/** Subcommands of `memory` whose answers would say nothing of the cluster. */
+const ABOUT_ONE_SERVER: readonly string[] = ["stats", "doctor", "malloc-stats", "purge"];
 
 /** Routes requests. */
 export class Router {
@@ -42,13 +45,13 @@ export class Router {
   readonly #hub: ChannelHub;
   readonly #index = new CommandIndex();
 
-  constructor(cluster: Cluster, answers: Answers, local: LocalCommands, hub: ChannelHub) {
+  constructor(cluster: Cluster, answers: Answers, local: LocalCommands, waits: Waits, hub: ChannelHub) {
     this.#cluster = cluster;
     this.#answers = answers;
     this.#local = local;
     this.#hub = hub;
     this.#transactions = new Transactions(cluster, answers);
-    this.#waits = new Waits(cluster, answers);
+    this.#waits = waits;
   }
 
   /**
@@ -83,16 +86,10 @@ export class Router {
     const slot = client.openSlot();
     slot.repeatable = specification?.writes !== true;
     try {
-      if (specification === undefined) throw unknown(client.state, request);
-      if (client.state.isPlain) {
-        if (!acceptsCount(specification.arity, request.count)) throw wrongCount(request);
-        this.#carryOut(slot, specification, request, frame);
-      } else if (this.#isRunNow(slot, specification, request, frame)) {
-        this.#carryOut(slot, specification, request, frame);
-      }
+      if (this.#admit(slot, specification, request, frame)) this.#carryOut(slot, specification!, request, frame);
     } catch (error) {
       if (!(error instanceof ReplyError)) throw error;
-      this.#answers.refuseWith(slot, this.#spoil(client, specification, error));
+      this.#answers.refuseWith(slot, error);
     }
     if (client.state.closing) client.leave();
     return true;
@@ -112,28 +109,38 @@ export class Router {
   }
 
   /**
-   * Whether a command of a client that is not plain may be carried out now; one that is queued was answered.
+   * Whether a request may be carried out now; one that is queued was answered.
    *
    * @throws {ReplyError} when it may not
    */
-  #isRunNow(slot: Slot, specification: CommandSpecification, request: Request, frame: Frame): boolean {
+  #admit(
+    slot: Slot,
+    specification: CommandSpecification | undefined,
+    request: Request,
+    frame: Frame,
+  ): boolean {
     const { state } = slot.client;
-    checkState(state, specification, subcommandsOf(specification), request);
-    if (state.transaction === undefined || specification.unqueued) return true;
-    this.#transactions.queue(slot, specification, request, frame);
-    return false;
-  }
-
-  /** What a refusal means for a transaction: it is spoilt, or, where `exec` itself was refused, at its end. */
-  #spoil(client: Client, specification: CommandSpecification | undefined, error: ReplyError): ReplyError {
-    const { transaction } = client.state;
-    if (transaction === undefined) return error;
-    if (specification?.name !== "exec") {
-      if (specification?.unqueued !== true) transaction.isSpoilt = true;
-      return error;
+    if (state.isPlain) {
+      if (specification === undefined) throw unknown(state, request);
+      if (!acceptsCount(specification.arity, request.count)) throw wrongCount(request);
+      return true;
     }
-    this.#transactions.forget(client);
-    return discarded(error);
+    try {
+      if (specification === undefined) throw unknown(state, request);
+      checkState(state, specification, subcommandsOf(specification), request);
+      if (state.transaction === undefined || specification.unqueued) return true;
+      this.#transactions.queue(slot, specification, request, frame);
+      return false;
+    } catch (error) {
+      if (!(error instanceof ReplyError) || specification?.name !== "exec") {
+        // What cannot be queued spoils the transaction.
+        if (state.transaction !== undefined) state.transaction.isSpoilt = true;
+        throw error;
+      }
+      // The transaction ends in any case.
+      this.#transactions.forget(slot.client);
+      throw discarded(error);
+    }
   }
 
   /** Carries on with what is not for the owner of one key. */
@@ -194,7 +201,7 @@ export class Router {
   /** Sends the request as it is to the owner of its key; to any server when it names none, as `object help` does. */
   #forwardKey(slot: Slot, { name, firstKey }: CommandSpecification, request: Request, frame: Frame): void {
     const hasKey = firstKey < request.count;
-    if (name === "memory" && !hasKey && !request.is(1, "help")) {
+    if (name === "memory" && !hasKey && ABOUT_ONE_SERVER.includes(request.text(1).toLowerCase())) {
       throw cannotBeUsed(request, "without a key it tells of one server alone");
     }
     const owner = hasKey

@@ -253,14 +253,18 @@ export class Session implements Client, ConnectionContext, ClientConnection, Res
 
   /** Before the next read: the request borrows the buffer, which may be a large one that the read gives back. */
   #letGo(): void {
-    const { state } = this;
-    const request = this.#request;
-    if (request.count > 0) state.noteCommand(request.bytes, request.starts[0]!, request.lengths[0]!);
-    state.lastMs = Date.now();
-    request.clear();
+    this.#noteCommand();
+    this.#request.clear();
     if (this.state.authenticated && this.#decoder.needed > READ_BUFFER_BATCH_BYTES) {
       this.#connection.reserve(this.#decoder.needed);
     }
+  }
+
+  /** For `client list`. */
+  #noteCommand(): void {
+    const request = this.#request;
+    if (request.count > 0) this.state.noteCommand(request.bytes, request.starts[0]!, request.lengths[0]!);
+    this.state.lastMs = Date.now();
   }
 
   // What the routing asks of a client.
@@ -271,6 +275,7 @@ export class Session implements Client, ConnectionContext, ClientConnection, Res
 
   set wait(wait: Wait | undefined) {
     this.#wait = this.state.waiter = wait;
+    if (wait !== undefined) this.#noteCommand();
     if (wait !== undefined && !this.#watching) this.#watchForEnd();
   }
 

@@ -121,23 +121,17 @@ export class Transactions {
   /**
    * Queues a command, and answers so.
    *
-   * @throws {ReplyError} when it cannot be part of the client's transaction, which is spoilt then
+   * @throws {ReplyError} when it cannot be part of the client's transaction
    */
   queue(slot: Slot, specification: CommandSpecification, request: Request, frame: Frame): void {
     const transaction = slot.client.state.transaction!;
-    try {
-      const keySlot = slotInTransaction(specification, request);
-      if (keySlot >= 0) {
-        const known = transaction.slot >= 0 ? transaction.slot : slot.client.watch?.slot ?? keySlot;
-        if (known !== keySlot) throw crossSlot();
-        transaction.slot = keySlot;
-      }
-      checkSizes(specification, request);
-      transaction.add(frame.bytes, frame.start, frame.size);
-    } catch (error) {
-      transaction.isSpoilt = true;
-      throw error;
+    const keySlot = slotInTransaction(specification, request);
+    if (keySlot >= 0) {
+      const known = transaction.slot >= 0 ? transaction.slot : slot.client.watch?.slot ?? keySlot;
+      if (known !== keySlot) throw crossSlot();
+      transaction.slot = keySlot;
     }
+    transaction.add(frame.bytes, frame.start, frame.size);
     this.#answers.answer(slot, (reply) => reply.status("QUEUED"));
   }
 

@@ -41,6 +41,13 @@ export class Waits {
     cluster.onChange(() => this.#follow());
   }
 
+  /** How many wait, as far as their servers have shown that they got to it. */
+  get count(): number {
+    let count = 0;
+    for (const wait of this.#waits) if (wait.isKnown) count++;
+    return count;
+  }
+
   /**
    * Begins to wait.
    *
@@ -135,6 +142,11 @@ export class Wait extends Exchange implements PendingWait {
     const identify = dialect.request(["client", "id"]);
     this.#own.send(new IdentityExchange(this), identify, 0, identify.length, this.#timeoutMs);
     this.#own.send(this, this.#bytes, 0, this.#bytes.length, this.#timeoutMs);
+  }
+
+  /** Whether its server has answered what was asked before it on its connection. */
+  get isKnown(): boolean {
+    return this.#serverId !== undefined;
   }
 
   /** Takes note of the number of its connection. */

@@ -1,0 +1,153 @@
+/**
+ * Asks an inmem server and a proxy before three of them the same, and compares the replies byte by byte: what a client
+ * sees of the proxy is what it would see of one server.
+ *
+ * What is asked is the corpus of `conformance_test.ts`, with all keys in one slot, since those that have to share one
+ * would be refused else. Left out is `scan`, whose cursors name servers.
+ */
+
+import { assert, fail } from "@std/assert";
+import { COMMANDS } from "../../src/command/specification.ts";
+import { startProxy } from "../../src/proxy.ts";
+import { startServer } from "../../src/server.ts";
+import type { Logger } from "../../src/role/logger.ts";
+import { GROUPS, GUARDED_GROUPS } from "../support/conformance/corpus/mod.ts";
+import { Comparison, formatMismatch, type Mismatch, Player, type Version } from "../support/conformance/runner.ts";
+import type { Group, Scenario, Step } from "../support/conformance/transcript.ts";
+
+const SERVERS_COUNT = 3;
+const PASSWORD = "secret";
+const TAG = "{one}";
+/** Failures that are shown; after a first one others often follow. */
+const SHOWN_COUNT = 25;
+
+/** What is not asked, and why. */
+const LEFT_OUT: ReadonlyMap<string, string> = new Map([
+  ["a client that waits for several keys is served once", "raw bytes name keys of several slots"],
+]);
+
+/** Steps whose replies differ otherwise than by saying that the proxy cannot do that. */
+const DIFFERENCES: readonly (readonly [scenario: string, step: string, reason: string])[] = [
+  [
+    "errors while queueing",
+    "object foo k",
+    "the server refuses it when it gets the transaction, which is refused as well",
+  ],
+  ["commands about the connection in a transaction", "exec", "spoilt by what the proxy cannot do"],
+  ["pub/sub in a transaction", "exec", "spoilt by what the proxy cannot do"],
+  ["pub/sub in a transaction", "exec => 1", "spoilt by what the proxy cannot do"],
+  ["a connection that has authenticated", "exec", "spoilt by what the proxy cannot do"],
+  ["what a subscriber may do", "publish c m => 1", "message and reply come from two connections to the server"],
+  ["what a subscriber may do", "psubscribe p*", "as above"],
+  ["config", "config get maxmemory-policy", "a proxy holds no data"],
+];
+
+const quiet: Logger = { info() {}, warn() {}, error: (message, fields) => console.error(message, fields) };
+
+const commands = new Map(COMMANDS.flatMap((command) => {
+  return [command.name, ...command.aliases].map((name) => [name, command] as const);
+}));
+
+/** A command with its keys in one slot. */
+function inOneSlot(words: readonly string[]): string[] {
+  const command = commands.get(words[0]!.toLowerCase());
+  if (command === undefined || command.firstKey === 0) return [...words];
+  const { firstKey, keyStep } = command;
+  const last = command.lastKey < 0 ? words.length + command.lastKey : command.lastKey;
+  return words.map((word, i) => {
+    const isKey = i >= firstKey && i <= last && (i - firstKey) % keyStep === 0;
+    return isKey ? TAG + word : word;
+  });
+}
+
+function prepare(scenario: Scenario): Scenario {
+  const isScan = ({ commands }: Step) => commands.some(([name]) => name?.toLowerCase() === "scan");
+  const steps = scenario.steps.filter((step) => !isScan(step) || step.expects !== 1);
+  return { ...scenario, steps: steps.map((step) => ({ ...step, commands: step.commands.map(inOneSlot) })) };
+}
+
+function isMeant({ scenario, step, actual }: Mismatch): boolean {
+  return actual.includes("cannot be used through the proxy: ") ||
+    DIFFERENCES.some(([name, line]) => name === scenario && line === step.line);
+}
+
+/** Runs `body` with a server, and a proxy before others. */
+async function withBoth(
+  password: string | undefined,
+  body: (expected: Player, actual: Player) => Promise<void>,
+): Promise<void> {
+  const folder = await Deno.makeTempDir({ prefix: "inmem-conformance-" });
+  const stops: (() => Promise<void>)[] = [];
+  try {
+    const ports: number[] = [];
+    for (let i = 0; i <= SERVERS_COUNT; i++) {
+      const server = await startServer({
+        hostname: "127.0.0.1",
+        port: 0,
+        memoryLimitBytes: 256 * 1024 * 1024,
+        evicts: true,
+        defaultTtlMs: 0,
+        maxClients: 100,
+        logger: quiet,
+        password,
+      });
+      stops.unshift(() => server.stop());
+      ports.push(server.address.port);
+    }
+    const [direct, ...behind] = ports;
+    const serversPath = `${folder}/servers.json`;
+    await Deno.writeTextFile(serversPath, JSON.stringify(behind.map((port) => ({ addr: `127.0.0.1:${port}` }))));
+    const proxy = await startProxy({
+      hostname: "127.0.0.1",
+      port: 0,
+      maxClients: 100,
+      serversPath,
+      connectionsMaxCount: 4,
+      password,
+      backend: { plaintext: true, password },
+      logger: quiet,
+    });
+    stops.unshift(() => proxy.stop());
+    using expected = await Player.open({ port: direct!, password });
+    using actual = await Player.open({ port: proxy.address.port, password });
+    await body(expected, actual);
+  } finally {
+    for (const stop of stops) await stop();
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+async function compare(
+  test: Deno.TestContext,
+  groups: readonly Group[],
+  versions: readonly Version[],
+  password: string | undefined,
+): Promise<void> {
+  await withBoth(password, async (expected, actual) => {
+    const comparison = new Comparison(expected, actual);
+    for (const group of groups) {
+      for (const version of versions) {
+        await test.step(`${group.name}, RESP${version}`, async () => {
+          const known = comparison.mismatches.length;
+          for (const scenario of group.scenarios) {
+            if (!LEFT_OUT.has(scenario.name)) await comparison.play(prepare(scenario), version);
+          }
+          const found = comparison.mismatches.slice(known).filter((mismatch) => !isMeant(mismatch));
+          const shown = found.slice(0, SHOWN_COUNT).map(formatMismatch).join("\n");
+          if (found.length > 0) {
+            fail(`${found.length} replies differ from those of a server ("redis" below):\n${shown}`);
+          }
+        });
+      }
+    }
+    assert(comparison.commands > 50);
+  });
+}
+
+Deno.test("the proxy answers byte by byte as one server does", async (test) => {
+  await compare(test, GROUPS, [2, 3], undefined);
+});
+
+Deno.test("the proxy answers strangers byte by byte as one server does", async (test) => {
+  await compare(test, GUARDED_GROUPS, [2], PASSWORD);
+});
