@@ -70,7 +70,15 @@ function moveWhenThere(
   timeoutIndex: number,
 ): void | Promise<void> {
   return waitFor(context, request, reply, 1, 1, timeoutIndex, {
-    attempt: () => moveElement(context, request, reply, fromHead, toHead),
+    attempt: () => {
+      const { bytes, starts, lengths } = request;
+      const { watches } = context.shared;
+      if (!moveElement(context, request, reply, fromHead, toHead)) return false;
+      if (watches.count > 0) {
+        for (let i = 1; i <= 2; i++) watches.touch(bytes, starts[i]!, lengths[i]!);
+      }
+      return true;
+    },
     giveUp: () => context.client.executing ? reply.nil() : reply.nilArray(),
   });
 }

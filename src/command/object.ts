@@ -102,10 +102,12 @@ function frequency(context: CommandContext, request: Request, reply: Reply): voi
   reply.nil();
 }
 
-/** Keys are kept in the order of their use, and no times with them: every key is told to be in use. */
+/** Keys are kept in the order of their use, and no times with them: rather no answer than a wrong one. */
 function idleTime(context: CommandContext, request: Request, reply: Reply): void {
-  if (peekKey(context, request, 2) === 0) reply.nil();
-  else reply.integer(0);
+  if (peekKey(context, request, 2) !== 0) {
+    throw new ReplyError("ERR", "idle times are not kept: eviction goes by the exact order in which keys were used");
+  }
+  reply.nil();
 }
 
 /** No value is shared by keys. */

@@ -26,8 +26,16 @@ export function client(context: CommandContext, request: Request, reply: Reply):
   return pending;
 }
 
-/** `debug sleep seconds`: holds the whole server, as in Redis, so that clients can be tested against one that hangs. */
-export function debug(_context: CommandContext, request: Request, reply: Reply): void {
+/**
+ * `debug sleep seconds`: holds the whole server, as in Redis, so that clients can be tested against one that hangs. From the
+ * same machine only, as with Redis's setting `local`.
+ *
+ * @throws {ReplyError}
+ */
+export function debug({ client }: CommandContext, request: Request, reply: Reply): void {
+  if (!/^(127\.|\[::1\]|\[::ffff:127\.)/.test(client.address)) {
+    throw new ReplyError("ERR", "DEBUG command not allowed: it may be run from a local connection only");
+  }
   if (request.count !== 3 || !request.is(1, "sleep")) {
     const subcommand = request.text(1).slice(0, QUOTED_MAX_LENGTH);
     throw new ReplyError(

@@ -73,6 +73,18 @@ testCommands("blmove and brpoplpush move, and serve who waits for where they mov
   assertEquals(pusher!.text("lrange", "b", "0", "-1"), ["3"]);
 });
 
+testCommands("what is served to who waits counts as a change of both keys to who watches them", async (makeClient) => {
+  for (const watched of ["a", "b"]) {
+    const [watcher, mover, pusher] = makeClients(makeClient, 3);
+    const moving = await begin(mover!, "blmove", "a", "b", "LEFT", "RIGHT", "0");
+    watcher!.call("watch", watched);
+    pusher!.call("rpush", "a", "1");
+    await moving.reply;
+    watcher!.call("multi");
+    assertEquals(watcher!.text("exec"), null, watched);
+  }
+});
+
 testCommands("a move to a key of another type is refused when it could be made", async (makeClient) => {
   const [pusher, mover] = makeClients(makeClient, 2);
   const moving = await begin(mover!, "blmove", "a", "s", "LEFT", "LEFT", "0");
