@@ -123,10 +123,32 @@ Deno.test("deno.json leaves packages and the lock file to the tasks", async () =
   assertEquals(config.lock, false);
   for (const [name, { command }] of Object.entries(config.tasks)) {
     for (const [part, word] of command.matchAll(/\bdeno (run|test|bench|compile|check|doc)\b[^&]*/g)) {
-      assertStringIncludes(part, "--lock=deno.lock --frozen", `${name}: deno ${word}`);
+      // Whatever reads the tests needs the clients that they use; everything else does without.
+      const lock = /\btests\/"?$|^deno check\b/.test(part.trim()) ? "tests/deno.lock" : "deno.lock";
+      assertStringIncludes(part, `--lock=${lock} --frozen`, `${name}: deno ${word}`);
       assertStringIncludes(command, "DENO_TLS_CA_STORE=system,mozilla", name);
     }
   }
+});
+
+/** The part of a lock file that is read here. */
+interface LockFile {
+  specifiers: Record<string, string>;
+  npm: Record<string, unknown>;
+}
+
+Deno.test("tests/deno.lock pins what deno.lock does, and the clients of Redis, which are not in the binary", async () => {
+  // `deno compile` packs every package that the lock file names, and `deno run` downloads them, needed or not.
+  const read = async (path: string) => JSON.parse(await Deno.readTextFile(join(ROOT, path))) as LockFile;
+  const [program, tests] = [await read("deno.lock"), await read("tests/deno.lock")];
+  for (const part of ["specifiers", "npm"] as const) {
+    assertEquals(
+      Object.fromEntries(Object.keys(program[part]).map((name) => [name, tests[part][name]])),
+      program[part],
+    );
+  }
+  assertEquals(Object.keys(program.specifiers).filter((name) => name.includes("redis")), []);
+  assert(Object.keys(tests.specifiers).some((name) => name.startsWith("npm:ioredis@")));
 });
 
 /** What a container's paths and addresses are here. The longest prefix of a path counts. */
