@@ -33,6 +33,7 @@ const TOO_LONG_VALUE = "Values end at 64 MiB, and the error names that bound.";
 const EMPTY_CURSOR = "A cursor is a number; redis-server takes an empty one as 0, by the way that it reads numbers.";
 const TEXT_OF_ERRORS =
   "Errors are lines of UTF-8, so that every client can show them; redis-server cuts them at a zero byte.";
+const NO_HTTP = "Both hang up on what a browser sends; inmem says why.";
 const CONTAINERS = "Subcommands are no commands of their own here, so that what one of them works on is told of all.";
 
 /** All of them. */
@@ -109,6 +110,32 @@ export const DIFFERENCES: readonly Difference[] = [
     inmem: "-ERR Protocol error: invalid multibulk length\\r\\n(closed)",
     reason:
       "A request has 1,048,576 arguments at most, as up to Redis 6: redis-server waits for more than two thousand million.",
+  },
+  {
+    scenario: "a subscriber that publishes to itself, in RESP3",
+    step: "exec => 3",
+    inmem: "*2\\r\\n:2\\r\\n_\\r\\n>3\\r\\n$7\\r\\nmessage\\r\\n$1\\r\\nc\\r\\n$1\\r\\nm\\r\\n" +
+      ">4\\r\\n$8\\r\\npmessage\\r\\n$1\\r\\n*\\r\\n$1\\r\\nc\\r\\n$1\\r\\nm\\r\\n",
+    reason:
+      "redis-server pushes messages into the array of the transaction's replies, where clients take them for replies.",
+  },
+  {
+    scenario: "http",
+    step: 'a> :raw "POST / HTTP/1.1\\r\\nHost: localhost\\r\\n\\r\\n" => closed',
+    inmem: "-ERR this is no HTTP server\\r\\n(closed)",
+    reason: NO_HTTP,
+  },
+  {
+    scenario: "http",
+    step: 'b> :raw "Host: localhost\\r\\n" => closed',
+    inmem: "-ERR this is no HTTP server\\r\\n(closed)",
+    reason: NO_HTTP,
+  },
+  {
+    scenario: "http",
+    step: 'c> :raw "*2\\r\\n$4\\r\\npost\\r\\n$1\\r\\n/\\r\\n" => closed',
+    inmem: "-ERR this is no HTTP server\\r\\n(closed)",
+    reason: NO_HTTP,
   },
   {
     scenario: "a long password of a stranger",

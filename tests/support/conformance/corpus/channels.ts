@@ -84,7 +84,7 @@ export const CHANNELS: Group = group("channels", {
     watch k
     echo text
     client id
-    publish c m => 1
+    publish other m
     psubscribe p*
     hello
     unsubscribe c
@@ -96,6 +96,19 @@ export const CHANNELS: Group = group("channels", {
     get k
     subscribe c
     quit => closed
+  `,
+  "a subscriber that publishes to itself, in RESP3": transcript`
+    hello 3
+    subscribe c
+    psubscribe *
+    publish c m => 3
+    publish other m => 2
+    publish c m | get k | publish c m => 7
+    multi
+    publish c m
+    get k
+    exec => 3
+    unsubscribe | punsubscribe
   `,
   "a subscriber that publishes to itself": transcript`
     b> subscribe c
