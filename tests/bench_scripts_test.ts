@@ -11,7 +11,9 @@ import type { BoundsReport } from "../bench/bounds.ts";
 import type { HitReport } from "../bench/hit_ratio.ts";
 import type { LargeStoreReport } from "../bench/large_store.ts";
 import type { MemoryReport } from "../bench/memory.ts";
+import type { Ratio, RedisComparison } from "../bench/support/comparison_report.ts";
 import { LOADS } from "../bench/support/loads.ts";
+import { hasRedisBenchmark } from "../bench/support/redis_benchmark.ts";
 import { redisVersion } from "../bench/support/redis_server.ts";
 import { ROOT } from "../cluster/role_process.ts";
 
@@ -29,6 +31,7 @@ interface Script {
 }
 
 const hasRedis = await redisVersion() !== undefined;
+const hasGenerator = hasRedis && await hasRedisBenchmark();
 
 const SCRIPTS: readonly Script[] = [
   {
@@ -43,6 +46,12 @@ const SCRIPTS: readonly Script[] = [
     args: ["--rounds", "1", "--scale", "0.01"],
     lacks: hasRedis ? undefined : "redis-server is not on PATH",
     check: checkMemory,
+  },
+  {
+    name: "redis_comparison.ts",
+    args: ["--quick", "--only", "set,lpop,lrange_100", "--pipelines", "16,64"],
+    lacks: hasGenerator ? undefined : "redis-server or redis-benchmark is not on PATH",
+    check: checkComparison,
   },
 ];
 
@@ -136,4 +145,31 @@ function checkMemory(report: unknown): void {
   for (const { keys, redisBytes, inmemBytes, ratio, wantedRatio, inmemUsedBytes } of rows) {
     assertPositive({ keys, redisBytes, inmemBytes, ratio, wantedRatio, inmemUsedBytes });
   }
+}
+
+function checkComparison(report: unknown): void {
+  const { machine, redis, inmem, rounds, rows, latency, oneWrite } = report as RedisComparison;
+  assert(machine !== "" && redis !== "" && inmem !== "");
+  assertEquals(
+    rows.map(({ test, pipeline }) => `${test} ${pipeline}`),
+    ["SET 16", "SET 64", "LPOP 16", "LPOP 64", "LRANGE_100 16"],
+  );
+  for (const row of rows) {
+    for (const side of [row.inmem, row.redis, row.ceiling]) {
+      if (side === undefined) continue;
+      assertPositive({ requestsPerSecond: side.requestsPerSecond, serverNs: side.serverNs });
+      assertEquals(side.rounds.length, rounds);
+    }
+    assertEquals(row.ceiling !== undefined, row.test !== "LRANGE_100");
+    assertRatio(row.toRedis, true);
+    if (row.toCeiling !== undefined) assertRatio(row.toCeiling, row.pipeline === 64);
+  }
+  assertPositive({ inmemMs: latency.inmemMs, redisMs: latency.redisMs });
+  assertRatio(latency.toRedis, true);
+  assertEquals(oneWrite, { commands: 10_000, inmemAnswered: 10_000, redisAnswered: 10_000 });
+}
+
+function assertRatio({ ratio, asked, met }: Ratio, isAsked: boolean): void {
+  assertPositive({ ratio });
+  assertEquals([typeof asked, typeof met], isAsked ? ["object", "boolean"] : ["undefined", "undefined"]);
 }

@@ -83,6 +83,7 @@ function makeSide(rounds: readonly Run[]): Side {
   return {
     requestsPerSecond: median(rounds.map(rateOf)),
     serverBusy: median(rounds.map(({ serverBusy }) => serverBusy)),
+    serverNs: median(rounds.map(({ serverNs }) => serverNs)),
     rounds,
   };
 }

@@ -20,7 +20,9 @@ export interface Run {
   readonly requestsPerSecond: number;
   /** Processor time of the server by the time of the run, start and end of redis-benchmark included: 1 is a whole core. */
   readonly serverBusy: number;
-  /** The same of processes that have nothing to do with it: they disturb. */
+  /** Processor time of the server by requests, in ns, with what fills a list before. Others on the machine change it less. */
+  readonly serverNs: number;
+  /** As `serverBusy`, of processes that have nothing to do with it: they disturb. */
   readonly othersBusy: number;
 }
 
@@ -29,6 +31,7 @@ export interface Side {
   /** The medians of the rounds. */
   readonly requestsPerSecond: number;
   readonly serverBusy: number;
+  readonly serverNs: number;
   readonly rounds: readonly Run[];
 }
 
