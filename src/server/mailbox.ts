@@ -50,7 +50,14 @@ export class Mailbox {
     writeMessage(collected, pattern, channel, message);
     collected.end();
     if (collected.size > MESSAGES_MAX_BYTES) this.#owner.giveUp(undefined);
-    else if (this.#owner.isQuiet && this.#writing === undefined) this.#begin();
+    else this.wake();
+  }
+
+  /** Writes what was collected, if the session says nothing. To be called when it has become quiet: nobody else would. */
+  wake(): void {
+    if (this.#collected.size > 0 && this.#writing === undefined && this.#owner.isQuiet) {
+      this.#writing = this.#writeAll();
+    }
   }
 
   /** Takes out what was collected, for the session to write; the caller owns it. `undefined` when there is nothing. */
@@ -62,19 +69,20 @@ export class Mailbox {
     return bytes;
   }
 
-  #begin(): void {
-    this.#writing = this.#writeAll()
-      .catch((error) => this.#owner.giveUp(error))
-      .finally(() => this.#writing = undefined);
-  }
-
   async #writeAll(): Promise<void> {
-    // What comes until the present command has ended goes along.
-    await Promise.resolve();
-    while (this.#owner.isQuiet) {
-      const bytes = this.take();
-      if (bytes === undefined) return;
-      await this.#owner.write(bytes);
+    try {
+      // What comes until the present command has ended goes along.
+      await Promise.resolve();
+      while (this.#owner.isQuiet) {
+        const bytes = this.take();
+        if (bytes === undefined) break;
+        await this.#owner.write(bytes);
+      }
+    } catch (error) {
+      this.#owner.giveUp(error);
+    } finally {
+      // At once: a message that comes after the last look has to begin anew.
+      this.#writing = undefined;
     }
   }
 }

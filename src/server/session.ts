@@ -198,6 +198,7 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
     const waiter = begin();
     if (waiter === undefined) return;
     this.client.waiter = waiter;
+    this.#mailbox?.wake();
     this.#noteCommand();
     if (!this.#watching) this.#watch();
     await waiter.done;
@@ -291,6 +292,7 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
         }
         if (this.#stopping) return await this.#socket.closeWrite();
         this.#phase = Phase.Reading;
+        this.#mailbox?.wake();
         if (connection.isReading) {
           if (!await connection.fill()) return;
         } else {
