@@ -159,10 +159,9 @@ export class Launcher {
 
   /** Starts a proxy on a free port, in front of the servers in a file, and waits until it listens. */
   proxy(serversFile: string, words: readonly string[] = [], env?: Readonly<Record<string, string>>): Promise<Role> {
+    const where = words.includes("--addr") ? [] : ["--addr", "127.0.0.1:0"];
     const trust = ["--ca", this.certificates.authority, "--servers", serversFile];
-    return this.#started(
-      this.start("proxy", ["proxy", "--addr", "127.0.0.1:0", ...this.identity, ...trust, ...words], env),
-    );
+    return this.#started(this.start("proxy", ["proxy", ...where, ...this.identity, ...trust, ...words], env));
   }
 
   /** Writes a `servers.json` of these addresses in place, and returns its path. */
@@ -234,9 +233,9 @@ export class Launcher {
 export function systemTest(
   name: string,
   body: (launcher: Launcher, test: Deno.TestContext) => Promise<void>,
-  options: { ignore?: boolean } = {},
+  options: Pick<Deno.TestDefinition, "ignore" | "sanitizeOps" | "sanitizeResources"> = {},
 ): void {
-  Deno.test({ name, ignore: options.ignore ?? false }, async (test) => {
+  Deno.test({ ...options, name }, async (test) => {
     const launcher = await Launcher.create();
     let passed = false;
     try {

@@ -1,0 +1,88 @@
+/**
+ * What Redis clients are tested against: the real programs over TLS, a server directly and a proxy in front of three.
+ *
+ * @module
+ */
+
+import { parseAddress } from "../../src/role/address.ts";
+import { type Launcher, type Role, systemTest } from "../support/launcher.ts";
+
+/** The longest check takes a second where nothing else runs. */
+const CHECK_TIMEOUT_MS = 30_000;
+
+/** Where a client connects to. */
+export interface Target {
+  readonly hostname: string;
+  readonly port: number;
+  /** The authority that the certificate is verified against, in PEM, and its path. */
+  readonly authority: string;
+  readonly authorityPath: string;
+  /** A path in the test's own folder. */
+  path(name: string): string;
+  /** Kills the role that listens, and answers a function that starts it again on the same address. */
+  kill(): Promise<() => Promise<void>>;
+}
+
+/** Something that a client can do. */
+export interface Check {
+  readonly name: string;
+  readonly run: (target: Target) => Promise<void>;
+}
+
+/**
+ * Registers a test of a client against a server and one against a proxy; each check is a step.
+ *
+ * @param lacks what is missing on this machine for it
+ */
+export function clientTest(client: string, checks: readonly Check[], lacks?: string): void {
+  const note = lacks === undefined ? "" : ` (ignored: ${lacks})`;
+  systemTest(`${client} works against a server${note}`, async (launcher, test) => {
+    let role = await launcher.server();
+    const target = await targetOf(launcher, () => role, (next) => role = next, (words) => launcher.server(words));
+    for (const check of checks) await test.step(check.name, () => withinTime(check, target));
+  }, { ignore: lacks !== undefined, ...UNSANITIZED });
+  systemTest(`${client} works through a proxy${note}`, async (launcher, test) => {
+    const { proxy, file } = await launcher.cluster();
+    let role = proxy;
+    const target = await targetOf(launcher, () => role, (next) => role = next, (words) => launcher.proxy(file, words));
+    for (const check of checks) await test.step(check.name, () => withinTime(check, target));
+  }, { ignore: lacks !== undefined, ...UNSANITIZED });
+}
+
+/** ioredis 5 leaves an interval behind after large replies, in the parser that all its clients share; node-redis timers. */
+const UNSANITIZED = { sanitizeOps: false, sanitizeResources: false };
+
+/** A client that waits for what does not come fails. */
+async function withinTime({ name, run }: Check, target: Target): Promise<void> {
+  let timer: number | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`Not within ${CHECK_TIMEOUT_MS} ms: ${name}`)), CHECK_TIMEOUT_MS);
+  });
+  try {
+    await Promise.race([run(target), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function targetOf(
+  launcher: Launcher,
+  get: () => Role,
+  set: (role: Role) => void,
+  start: (words: readonly string[]) => Promise<Role>,
+): Promise<Target> {
+  const { address } = get();
+  const authorityPath = launcher.certificates.authority;
+  return {
+    ...parseAddress(address),
+    authority: await Deno.readTextFile(authorityPath),
+    authorityPath,
+    path: (name) => launcher.path(name),
+    kill: async () => {
+      const { process } = get();
+      launcher.forgive(process);
+      await process.kill();
+      return async () => set(await start(["--addr", address]));
+    },
+  };
+}
