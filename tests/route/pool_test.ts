@@ -5,110 +5,18 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import { decodeText, encodeText } from "../../src/bytes.ts";
-import type { ConnectionError } from "../../src/errors.ts";
+import { encodeText } from "../../src/bytes.ts";
 import {
   BACKEND_QUEUE_MAX_BYTES,
   BACKEND_RETRY_MIN_MS,
   BACKEND_WRITE_BYTES,
   PIPELINE_BUSY_LOAD,
 } from "../../src/limits.ts";
-import { Exchange, Lane } from "../../src/route/exchange.ts";
-import type { Framing, Transport } from "../../src/route/framing.ts";
+import { Lane } from "../../src/route/exchange.ts";
+import type { Framing } from "../../src/route/framing.ts";
 import { Pool } from "../../src/route/pool.ts";
 import { Turn } from "../../src/route/turn.ts";
-
-const FULL_STOP = 0x2e;
-
-/** A connection whose other end is the test. */
-class FakeTransport implements Transport {
-  buffer: Uint8Array = new Uint8Array(1024);
-  start = 0;
-  end = 0;
-  /** What was written, a text a write. */
-  readonly writes: string[] = [];
-  closed = false;
-  /** Writes wait for {@linkcode unblock}. */
-  blocked = false;
-  #unblock: () => void = () => {};
-  #arrived: (() => void) | undefined;
-  #ended: Error | "end" | undefined;
-  #incoming = "";
-
-  /** Answers. */
-  push(text: string): void {
-    this.#incoming += text;
-    this.#arrived?.();
-  }
-
-  /** Loses the connection, or ends it in order. */
-  lose(error: Error | "end" = new Error("reset")): void {
-    this.#ended = error;
-    this.#arrived?.();
-    this.#unblock();
-  }
-
-  unblock(): void {
-    this.blocked = false;
-    this.#unblock();
-  }
-
-  async fill(): Promise<boolean> {
-    while (this.#incoming === "" && this.#ended === undefined) {
-      const { promise, resolve } = Promise.withResolvers<void>();
-      this.#arrived = resolve;
-      await promise;
-    }
-    if (this.#incoming === "" && this.#ended !== undefined) {
-      if (this.#ended === "end") return false;
-      throw this.#ended;
-    }
-    const unread = decodeText(this.buffer, this.start, this.end - this.start);
-    this.buffer = encodeText(unread + this.#incoming);
-    this.#incoming = "";
-    this.start = 0;
-    this.end = this.buffer.length;
-    return true;
-  }
-
-  async write(bytes: Uint8Array): Promise<void> {
-    this.writes.push(decodeText(bytes));
-    if (this.blocked) {
-      const { promise, resolve } = Promise.withResolvers<void>();
-      this.#unblock = resolve;
-      await promise;
-    }
-    if (this.#ended instanceof Error) throw this.#ended;
-  }
-
-  close(): void {
-    if (this.closed) return;
-    this.closed = true;
-    this.lose(new Error("closed"));
-  }
-}
-
-/** Takes note of how it was settled. */
-class FakeExchange extends Exchange {
-  readonly #log: string[];
-
-  constructor(readonly name: string, repeatable: boolean, log: string[]) {
-    super();
-    this.repeatable = repeatable;
-    this.#log = log;
-  }
-
-  override succeed(bytes: Uint8Array, start: number, end: number): void {
-    this.#log.push(`${this.name}=${decodeText(bytes, start, end - start)}`);
-  }
-
-  override fail(error: ConnectionError): void {
-    this.#log.push(`${this.name}!${error.sent ? "sent" : "unsent"}`);
-    this.error = error;
-  }
-
-  error: ConnectionError | undefined;
-}
+import { FakeExchange, FakeTransport, makeFraming, type Opening, settle } from "../support/fake_transport.ts";
 
 /** A pool and everything around it. */
 class Rig {
@@ -118,7 +26,7 @@ class Rig {
   readonly log: string[] = [];
   readonly states: string[] = [];
   /** Connections being made, in order: the test settles them. */
-  readonly opening: PromiseWithResolvers<Transport>[] = [];
+  readonly opening: Opening[] = [];
   readonly pool: Pool;
   readonly framing: Framing = this.makeFraming();
 
@@ -132,16 +40,9 @@ class Rig {
     });
   }
 
-  /** One more protocol. All have the same frames, and connections of their own. */
+  /** One more protocol. */
   makeFraming(): Framing {
-    return {
-      open: () => {
-        const opening = Promise.withResolvers<Transport>();
-        this.opening.push(opening);
-        return opening.promise;
-      },
-      measure: () => ({ size: (bytes, start, end) => bytes.subarray(start, end).indexOf(FULL_STOP) + 1 }),
-    };
+    return makeFraming(this.opening);
   }
 
   /** Sends a read (lower case) or a write (upper case). */
@@ -172,11 +73,6 @@ class Rig {
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
   }
-}
-
-/** Lets everything run that waits for nothing but its turn. */
-function settle(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 0));
 }
 
 /** Runs a test on a pool, and closes it. */

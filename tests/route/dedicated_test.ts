@@ -1,0 +1,236 @@
+/** Connections that are lent, over connections that the test plays the server of. */
+
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { encodeText } from "../../src/bytes.ts";
+import { ConnectionError } from "../../src/errors.ts";
+import { DEDICATED_CONNECTIONS_MAX_COUNT, DEDICATED_IDLE_MAX_COUNT, DEDICATED_IDLE_MAX_MS } from "../../src/limits.ts";
+import type { DedicatedLane } from "../../src/route/dedicated.ts";
+import { Lane } from "../../src/route/exchange.ts";
+import type { Framing } from "../../src/route/framing.ts";
+import { Pool } from "../../src/route/pool.ts";
+import { Turn } from "../../src/route/turn.ts";
+import { FakeExchange, FakeTransport, makeFraming, type Opening, settle } from "../support/fake_transport.ts";
+
+/** A pool, and what is sent on its lent connections. */
+class Rig {
+  readonly clock = { nowMs: 0 };
+  readonly log: string[] = [];
+  readonly opening: Opening[] = [];
+  readonly framing: Framing = makeFraming(this.opening);
+  readonly pool = new Pool("server:1", {
+    connectionsMaxCount: 1,
+    timeoutMs: 1000,
+    turn: new Turn(),
+    clock: this.clock,
+    report: () => {},
+  });
+
+  send(lane: DedicatedLane, name: string, patienceMs?: number): FakeExchange {
+    const exchange = new FakeExchange(name, true, this.log);
+    const frame = encodeText(`${name}.`);
+    lane.send(exchange, frame, 0, frame.length, patienceMs);
+    return exchange;
+  }
+
+  async connect(): Promise<FakeTransport> {
+    const transport = new FakeTransport();
+    this.opening.shift()!.resolve(transport);
+    await settle();
+    return transport;
+  }
+}
+
+function withRig(run: (rig: Rig) => Promise<void>): () => Promise<void> {
+  return async () => {
+    const rig = new Rig();
+    try {
+      await run(rig);
+    } finally {
+      for (const opening of rig.opening) opening.reject(new Error("the test is over"));
+      rig.pool.close();
+      await settle();
+    }
+  };
+}
+
+Deno.test(
+  "Dedicated lends a connection of its own to each, beside the pool's",
+  withRig(async (rig) => {
+    const lanes = [rig.pool.dedicate(rig.framing), rig.pool.dedicate(rig.framing)];
+    rig.send(lanes[0]!, "a");
+    rig.send(lanes[1]!, "b");
+    rig.send(lanes[0]!, "c");
+    const frame = encodeText("d.");
+    rig.pool.send(new Lane(rig.framing), new FakeExchange("d", true, rig.log), frame, 0, frame.length);
+    const transports = [await rig.connect(), await rig.connect(), await rig.connect()];
+    assertEquals(transports.map(({ writes }) => writes), [["a.c."], ["b."], ["d."]]);
+    transports[1]!.push("2.");
+    transports[0]!.push("1.3.");
+    await settle();
+    assertEquals(rig.log, ["b=2.", "a=1.", "c=3."]);
+    assertEquals([rig.pool.connections, rig.pool.dedicated], [1, 2]);
+  }),
+);
+
+Deno.test(
+  "Dedicated lends again what was given back, to who speaks the same, and closes it after a while",
+  withRig(async (rig) => {
+    const lane = rig.pool.dedicate(rig.framing);
+    rig.send(lane, "a");
+    const transport = await rig.connect();
+    transport.push("1.");
+    await settle();
+    lane.giveBack();
+    const other = rig.pool.dedicate(makeFraming(rig.opening));
+    assertEquals(rig.opening.length, 1);
+    const again = rig.pool.dedicate(rig.framing);
+    assertEquals(rig.opening.length, 1);
+    rig.send(again, "b");
+    await settle();
+    assertEquals(transport.writes, ["a.", "b."]);
+    transport.push("2.");
+    await settle();
+    again.giveBack();
+    // Giving back twice is once: it may be somebody else's by now.
+    again.giveBack();
+    rig.clock.nowMs = DEDICATED_IDLE_MAX_MS;
+    rig.pool.sweep();
+    assert(!transport.closed);
+    rig.clock.nowMs++;
+    rig.pool.sweep();
+    assert(transport.closed);
+    assertEquals(rig.pool.dedicated, 1);
+    other.drop();
+    assertEquals(rig.pool.dedicated, 0);
+  }),
+);
+
+Deno.test(
+  "Dedicated does not keep what still owes a reply, or what is too many",
+  withRig(async (rig) => {
+    const busy = rig.pool.dedicate(rig.framing);
+    rig.send(busy, "a");
+    const transport = await rig.connect();
+    busy.giveBack();
+    assert(transport.closed);
+    assertEquals(rig.log, ["a!sent"]);
+    const lanes = Array.from({ length: DEDICATED_IDLE_MAX_COUNT + 1 }, () => rig.pool.dedicate(rig.framing));
+    for (const _ of lanes) await rig.connect();
+    for (const lane of lanes) lane.giveBack();
+    assertEquals(rig.pool.dedicated, DEDICATED_IDLE_MAX_COUNT);
+  }),
+);
+
+Deno.test(
+  "Dedicated repeats nothing on another connection, and fails what is sent after the loss",
+  withRig(async (rig) => {
+    const lane = rig.pool.dedicate(rig.framing);
+    rig.send(lane, "x");
+    const transport = await rig.connect();
+    transport.push("0.");
+    await settle();
+    transport.blocked = true;
+    rig.send(lane, "a");
+    await settle();
+    rig.send(lane, "b");
+    transport.lose();
+    await settle();
+    const late = rig.send(lane, "c");
+    assertEquals(rig.log, ["x=0.", "a!sent", "b!unsent", "c!unsent"]);
+    assertEquals(late.error!.message, 'server "server:1": the connection that this client had for itself was lost');
+    assertEquals(rig.opening.length, 0);
+    assertEquals([rig.pool.dedicated, lane.inFlight], [0, 0]);
+    lane.giveBack();
+    assertEquals(rig.pool.dedicated, 0);
+  }),
+);
+
+Deno.test(
+  "Dedicated tells why a connection cannot be made",
+  withRig(async (rig) => {
+    const lane = rig.pool.dedicate(rig.framing);
+    const exchange = rig.send(lane, "a");
+    rig.opening.shift()!.reject(new Error("nobody listens there"));
+    await settle();
+    assertEquals(rig.log, ["a!unsent"]);
+    assertEquals(exchange.error!.message, 'server "server:1": nobody listens there');
+  }),
+);
+
+Deno.test(
+  "Dedicated gives a request that waits for something the time that it asks for",
+  withRig(async (rig) => {
+    const patient = rig.pool.dedicate(rig.framing);
+    const endless = rig.pool.dedicate(rig.framing);
+    rig.send(patient, "a", 5000);
+    rig.send(endless, "b", Infinity);
+    await rig.connect();
+    await rig.connect();
+    rig.clock.nowMs = 6000;
+    rig.pool.sweep();
+    assertEquals(rig.log, []);
+    rig.clock.nowMs = 6001;
+    rig.pool.sweep();
+    assertEquals(rig.log, ["a!sent"]);
+    rig.clock.nowMs = 1e9;
+    rig.pool.sweep();
+    assertEquals(rig.log, ["a!sent"]);
+    // Once it waits no more it is late as any other.
+    endless.pipeline.patienceMs = 0;
+    rig.pool.sweep();
+    assertEquals(rig.log, ["a!sent", "b!sent"]);
+  }),
+);
+
+Deno.test(
+  "Dedicated refuses to lend more than the limit",
+  withRig(async (rig) => {
+    const lanes = Array.from(
+      { length: DEDICATED_CONNECTIONS_MAX_COUNT },
+      () => rig.pool.dedicate(rig.framing),
+    );
+    assertThrows(() => rig.pool.dedicate(rig.framing), ConnectionError, "have a connection for themselves already");
+    lanes[0]!.drop();
+    rig.pool.dedicate(rig.framing);
+    await settle();
+  }),
+);
+
+Deno.test(
+  "Pool lends nothing while its server is down, and ends what is lent then",
+  withRig(async (rig) => {
+    const lane = rig.pool.dedicate(rig.framing);
+    rig.send(lane, "a", Infinity);
+    await rig.connect();
+    const frame = encodeText("b.");
+    rig.pool.send(new Lane(rig.framing), new FakeExchange("b", false, rig.log), frame, 0, frame.length);
+    rig.opening.shift()!.reject(new Error("nobody listens there"));
+    await settle();
+    assertEquals(rig.pool.state, "down");
+    assertEquals(rig.log, ["a!sent", "b!unsent"]);
+    assertThrows(() => rig.pool.dedicate(rig.framing), ConnectionError, "nobody listens there");
+  }),
+);
+
+Deno.test(
+  "Pool that is retired lets what waits finish, and closes what is idle",
+  withRig(async (rig) => {
+    const [waiting, watching, idle] = [1, 2, 3].map(() => rig.pool.dedicate(rig.framing));
+    rig.send(waiting!, "a", Infinity);
+    const transports = [await rig.connect(), await rig.connect(), await rig.connect()];
+    idle!.giveBack();
+    rig.pool.retire();
+    assertEquals(transports.map(({ closed }) => closed), [false, true, true]);
+    assert(!rig.pool.closed);
+    assertThrows(() => rig.pool.dedicate(rig.framing), ConnectionError, "removed");
+    transports[0]!.push("1.");
+    await settle();
+    assertEquals(rig.log, ["a=1."]);
+    assert(transports[0]!.closed && rig.pool.closed);
+    rig.send(watching!, "b");
+    assertEquals(rig.log, ["a=1.", "b!unsent"]);
+    rig.pool.restore();
+    rig.pool.dedicate(rig.framing);
+    assertEquals(rig.pool.dedicated, 1);
+  }),
+);

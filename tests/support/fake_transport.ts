@@ -1,0 +1,122 @@
+/**
+ * Connections and requests for tests of what stands between them: no socket, and no server but the test.
+ *
+ * @module
+ */
+
+import { decodeText, encodeText } from "../../src/bytes.ts";
+import type { ConnectionError } from "../../src/errors.ts";
+import { Exchange } from "../../src/route/exchange.ts";
+import type { Framing, Transport } from "../../src/route/framing.ts";
+
+const FULL_STOP = 0x2e;
+
+/** A connection whose other end is the test. */
+export class FakeTransport implements Transport {
+  buffer: Uint8Array = new Uint8Array(1024);
+  start = 0;
+  end = 0;
+  /** What was written, a text a write. */
+  readonly writes: string[] = [];
+  closed = false;
+  /** Writes wait for {@linkcode unblock}. */
+  blocked = false;
+  #unblock: () => void = () => {};
+  #arrived: (() => void) | undefined;
+  #ended: Error | "end" | undefined;
+  #incoming = "";
+
+  /** Answers. */
+  push(text: string): void {
+    this.#incoming += text;
+    this.#arrived?.();
+  }
+
+  /** Loses the connection, or ends it in order. */
+  lose(error: Error | "end" = new Error("reset")): void {
+    this.#ended = error;
+    this.#arrived?.();
+    this.#unblock();
+  }
+
+  unblock(): void {
+    this.blocked = false;
+    this.#unblock();
+  }
+
+  async fill(): Promise<boolean> {
+    while (this.#incoming === "" && this.#ended === undefined) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#arrived = resolve;
+      await promise;
+    }
+    if (this.#incoming === "" && this.#ended !== undefined) {
+      if (this.#ended === "end") return false;
+      throw this.#ended;
+    }
+    const unread = decodeText(this.buffer, this.start, this.end - this.start);
+    this.buffer = encodeText(unread + this.#incoming);
+    this.#incoming = "";
+    this.start = 0;
+    this.end = this.buffer.length;
+    return true;
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    this.writes.push(decodeText(bytes));
+    if (this.blocked) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#unblock = resolve;
+      await promise;
+    }
+    if (this.#ended instanceof Error) throw this.#ended;
+  }
+
+  close(): void {
+    if (this.closed) return;
+    this.closed = true;
+    this.lose(new Error("closed"));
+  }
+}
+
+/** Takes note of how it was settled. */
+export class FakeExchange extends Exchange {
+  readonly #log: string[];
+
+  constructor(readonly name: string, repeatable: boolean, log: string[]) {
+    super();
+    this.repeatable = repeatable;
+    this.#log = log;
+  }
+
+  override succeed(bytes: Uint8Array, start: number, end: number): void {
+    this.#log.push(`${this.name}=${decodeText(bytes, start, end - start)}`);
+  }
+
+  override fail(error: ConnectionError): void {
+    this.#log.push(`${this.name}!${error.sent ? "sent" : "unsent"}`);
+    this.error = error;
+  }
+
+  error: ConnectionError | undefined;
+}
+
+/** Connections being made, in order: the test settles them. */
+export type Opening = PromiseWithResolvers<Transport>;
+
+/** A protocol whose frames end with a full stop. Each has connections of its own. */
+export function makeFraming(opening: Opening[]): Framing {
+  return {
+    open: () => {
+      const each = Promise.withResolvers<Transport>();
+      opening.push(each);
+      return each.promise;
+    },
+    measure: () => ({ size: (bytes, start, end) => bytes.subarray(start, end).indexOf(FULL_STOP) + 1 }),
+  };
+}
+
+/** Lets everything run that waits for nothing but its turn. */
+export function settle(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 0));
+}
