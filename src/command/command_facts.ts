@@ -83,7 +83,8 @@ export function flagsOf({ name, specification }: NamedCommand): string[] {
   if (group === "channel") flags.push("pubsub");
   if (routing === "wait") flags.push("blocking");
   if (FAST.has(name)) flags.push("fast");
-  if (open) flags.push("no_auth");
+  // Clients of Redis are who reads this: what is open to others only does not count.
+  if (open === true) flags.push("no_auth");
   return flags;
 }
 

@@ -67,7 +67,9 @@ function pop(context: CommandContext, request: Request, reply: Reply, head: bool
   const store = context.store;
   const entry = findTyped(context, request, 1, EntryType.List);
   if (entry === 0) {
-    reply.nil();
+    // What an array was asked for is an absent one.
+    if (wanted === -1) reply.nil();
+    else reply.nilArray();
   } else if (wanted === -1) {
     store.listSeek(entry, head ? 0 : -1);
     replyElement(store, reply);

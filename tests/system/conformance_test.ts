@@ -6,6 +6,7 @@
  */
 
 import { assert, assertEquals, fail } from "@std/assert";
+import { acceptsCount, COMMANDS } from "../../src/command/specification.ts";
 import type { Logger } from "../../src/role/logger.ts";
 import { startServer } from "../../src/server.ts";
 import { comparable } from "../support/conformance/comparers.ts";
@@ -24,6 +25,8 @@ const VERSIONS: readonly Version[] = [2, 3];
 const GUARDED_VERSIONS: readonly Version[] = [2];
 /** What `config get` tells shall be the same: one database, and the memory and eviction of `withInmem`. */
 const AS_INMEM = ["--databases", "1", "--maxmemory", "256mb", "--maxmemory-policy", "allkeys-lru"];
+/** Names that redis-server does not have. */
+const OWN_NAMES = ["lget", "remove", "size", "flush"];
 /** `debug sleep` is asked for; times that run out are looked at every 2 ms. */
 const REDIS_WORDS = ["--enable-debug-command", "yes", "--hz", "500", ...AS_INMEM];
 /** Failures that are shown; after a first one others often follow. */
@@ -90,11 +93,7 @@ async function playGroups(
   }
 }
 
-/** Off while RESP is being built. */
-const INMEM_IS_READY = false;
-
 redisTest("inmem answers byte by byte as redis-server does", async (test) => {
-  if (!INMEM_IS_READY) return;
   const unseen = new Set(DIFFERENCES);
   const all = [[GROUPS, VERSIONS, undefined], [GUARDED_GROUPS, GUARDED_VERSIONS, PASSWORD]] as const;
   for (const [groups, versions, password] of all) {
@@ -165,6 +164,20 @@ const isSame = (command: string, left: string, right: string) => {
   const words = command.split(" ").filter((word) => word !== "");
   return comparable(framesOf(left), words) === comparable(framesOf(right), words);
 };
+
+Deno.test("the corpus asks for every command, with too few arguments as well", () => {
+  const requests = [...GROUPS, ...GUARDED_GROUPS]
+    .flatMap(({ scenarios }) => scenarios.flatMap(({ steps }) => steps.flatMap(({ commands }) => commands)));
+  const isAsked = (name: string, isRight: (count: number) => boolean) =>
+    requests.some(([word, ...rest]) => word!.toLowerCase() === name && isRight(rest.length + 1));
+  for (const { name, aliases, arity } of COMMANDS) {
+    for (const each of [name, ...aliases].filter((candidate) => !OWN_NAMES.includes(candidate))) {
+      assert(isAsked(each, (count) => acceptsCount(arity, count)), `"${each}" is not asked for`);
+      if (arity === -1) continue;
+      assert(isAsked(each, (count) => !acceptsCount(arity, count)), `"${each}" is always asked for with its arguments`);
+    }
+  }
+});
 
 Deno.test("comparable() overlooks order where there is none, and nothing else", () => {
   const ab = "*2\r\n$1\r\na\r\n$1\r\nb\r\n";

@@ -31,6 +31,7 @@ export type Difference = StepDifference | TextDifference;
 const TOO_LONG_KEY = "Keys and fields end at 32 KiB: they are kept whole beside their entry.";
 const TOO_LONG_VALUE = "Values end at 64 MiB, and the error names that bound.";
 const EMPTY_CURSOR = "A cursor is a number; redis-server takes an empty one as 0, by the way that it reads numbers.";
+const ROUNDED_COUNTS = "Counts are rounded to 53 bits: next to a bound of 64 bits either answer may come.";
 const TEXT_OF_ERRORS =
   "Errors are lines of UTF-8, so that every client can show them; redis-server cuts them at a zero byte.";
 const NO_HTTP = "Both hang up on what a browser sends; inmem says why.";
@@ -72,6 +73,38 @@ export const DIFFERENCES: readonly Difference[] = [
     step: 'hscan h ""',
     inmem: "-ERR invalid cursor\\r\\n",
     reason: EMPTY_CURSOR,
+  },
+  {
+    scenario: "lpos",
+    step: "lpos l c RANK -9223372036854775808",
+    inmem: "$-1\\r\\n",
+    inmem3: "_\\r\\n",
+    reason: "There is no element of that rank; in redis-server the rank overflows.",
+  },
+  {
+    scenario: "counts next to the bounds of 64 bits",
+    step: "hrandfield h -9223372036854775808 withvalues",
+    inmem: "-ERR value is out of range\\r\\n",
+    reason: ROUNDED_COUNTS,
+  },
+  {
+    scenario: "counts next to the bounds of 64 bits",
+    step: "hrandfield h 4611686018427387904 withvalues",
+    inmem: "*2\\r\\n$1\\r\\na\\r\\n$1\\r\\n1\\r\\n",
+    inmem3: "*1\\r\\n*2\\r\\n$1\\r\\na\\r\\n$1\\r\\n1\\r\\n",
+    reason: ROUNDED_COUNTS,
+  },
+  {
+    scenario: "idle times",
+    step: "object idletime k",
+    inmem: "-ERR idle times are not kept: eviction goes by the exact order in which keys were used\\r\\n",
+    reason: "Exact LRU needs no clock, and a made-up time would mislead.",
+  },
+  {
+    scenario: "exec with arguments where there is no transaction",
+    step: "exec extra",
+    inmem: "-ERR wrong number of arguments for 'exec' command\\r\\n",
+    reason: "No transaction is discarded where there is none.",
   },
   {
     scenario: "keys and fields that are too long",
@@ -145,6 +178,12 @@ export const DIFFERENCES: readonly Difference[] = [
       "Before authentication a whole request has 16 KiB at most; redis-server allows that for each of ten arguments.",
   },
   {
+    scenario: "wrong calls of others",
+    step: "save",
+    inmem: "-ERR this server keeps nothing on disk\\r\\n",
+    reason: "A server that was started without a data folder has no place for a snapshot, and does not choose one.",
+  },
+  {
     scenario: "bytes in error texts",
     step: 'foo "\\xff"',
     inmem: "-ERR unknown command 'foo', with args beginning with: '\\xef\\xbf\\xbd' \\r\\n",
@@ -191,5 +230,26 @@ export const DIFFERENCES: readonly Difference[] = [
     inmem: "*1\\r\\n*10\\r\\n$6\\r\\nmemory\\r\\n:-2\\r\\n*\\r\\n+readonly\\r\\n:2\\r\\n:2\\r\\n:1\\r\\n",
     inmem3: "*1\\r\\n*10\\r\\n$6\\r\\nmemory\\r\\n:-2\\r\\n~\\r\\n+readonly\\r\\n:2\\r\\n:2\\r\\n:1\\r\\n",
     reason: CONTAINERS,
+  },
+  {
+    scenario: "command info of commands that differ",
+    step: "command info config",
+    inmem: "*1\\r\\n*10\\r\\n$6\\r\\nconfig\\r\\n:-2\\r\\n*\\r\\n+admin\\r\\n:0\\r\\n:0\\r\\n:0\\r\\n",
+    inmem3: "*1\\r\\n*10\\r\\n$6\\r\\nconfig\\r\\n:-2\\r\\n~\\r\\n+admin\\r\\n:0\\r\\n:0\\r\\n:0\\r\\n",
+    reason: CONTAINERS,
+  },
+  {
+    scenario: "command info of commands that differ",
+    step: "command info pubsub",
+    inmem: "*1\\r\\n*10\\r\\n$6\\r\\npubsub\\r\\n:-2\\r\\n*\\r\\n+pubsub\\r\\n:0\\r\\n:0\\r\\n:0\\r\\n",
+    inmem3: "*1\\r\\n*10\\r\\n$6\\r\\npubsub\\r\\n:-2\\r\\n~\\r\\n+pubsub\\r\\n:0\\r\\n:0\\r\\n:0\\r\\n",
+    reason: CONTAINERS,
+  },
+  {
+    scenario: "command info of commands that differ",
+    step: "command info swapdb",
+    inmem: "*1\\r\\n*10\\r\\n$6\\r\\nswapdb\\r\\n:3\\r\\n*\\r\\n+fast\\r\\n:0\\r\\n:0\\r\\n:0\\r\\n",
+    inmem3: "*1\\r\\n*10\\r\\n$6\\r\\nswapdb\\r\\n:3\\r\\n~\\r\\n+fast\\r\\n:0\\r\\n:0\\r\\n:0\\r\\n",
+    reason: "There is one database, which can only be swapped with itself: nothing is written.",
   },
 ];

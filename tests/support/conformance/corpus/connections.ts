@@ -237,15 +237,15 @@ export const CONNECTIONS: Group = group("connections", {
     command info time command client debug info save
     command info multi exec discard watch unwatch select reset quit hello auth ping echo
     command info subscribe unsubscribe psubscribe punsubscribe publish
-    command info config
-    command info pubsub
-    command info swapdb
   `,
   "command info of commands that differ": transcript`
     command info ttl
     command info rename renamenx
     command info object
     command info memory
+    command info config
+    command info pubsub
+    command info swapdb
   `,
   "bytes in error texts": transcript`
     foo "\xff"
@@ -274,6 +274,7 @@ export const CONNECTIONS: Group = group("connections", {
     ping
   `,
   "wrong calls of others": transcript`
+    save
     save extra
     swapdb 0
     swapdb 0 abc

@@ -216,14 +216,19 @@ export const HASHES: Group = group("hashes", {
     hrandfield h withvalues
     hrandfield h 9223372036854775807
     hrandfield h -9223372036854775808
-    hrandfield h -9223372036854775808 withvalues
-    hrandfield h 4611686018427387904 withvalues
+    hrandfield h 5000000000000000000 withvalues
+    hrandfield h -5000000000000000000 withvalues
     hrandfield h 9223372036854775808
     hrandfield
     set s v
     hrandfield s
     hrandfield s 1
     hrandfield s abc
+  `,
+  "counts next to the bounds of 64 bits": transcript`
+    hset h a 1
+    hrandfield h -9223372036854775808 withvalues
+    hrandfield h 4611686018427387904 withvalues
   `,
   "hscan": transcript`
     hscan absent 0

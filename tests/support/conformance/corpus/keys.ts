@@ -330,7 +330,6 @@ export const KEYS: Group = group("keys", {
   "object": transcript`
     set k 1
     object refcount k
-    object idletime k
     object freq k
     object encoding absent
     object refcount absent
@@ -355,6 +354,11 @@ export const KEYS: Group = group("keys", {
     memory usage
     memory foo
     memory
+  `,
+  "idle times": transcript`
+    object idletime absent
+    set k 1
+    object idletime k
   `,
   "keys that have expired": transcript`
     set a 1 PX 20

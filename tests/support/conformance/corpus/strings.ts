@@ -275,6 +275,10 @@ export const STRINGS: Group = group("strings", {
     getrange k 0 0
     getrange k -1 0
     getrange absent 0 -1
+    substr k 0 3
+    substr k -3 -1
+    substr k 0 x
+    substr k 0
     getrange k a 1
     getrange k 0 b
     getrange k 0 1.5

@@ -32,11 +32,13 @@ export const TRANSACTIONS: Group = group("transactions", {
     set a 1
     exec
     multi extra
-    exec extra
     discard extra
     multi
     exec extra
     exec
+  `,
+  "exec with arguments where there is no transaction": transcript`
+    exec extra
   `,
   "discard": transcript`
     set k before
