@@ -10,6 +10,8 @@ import { type Proxy, type ProxySettings, startProxy } from "../../src/proxy.ts";
 import type { Logger } from "../../src/role/logger.ts";
 import { ownersOf, slotOf } from "../../src/route/slots.ts";
 import { type Server, type ServerSettings, startServer } from "../../src/server.ts";
+import { RespClient } from "./conformance/resp_client.ts";
+import { encodeFrame } from "./conformance/resp_frames.ts";
 import { type FakeHandler, type FakePeer, FakeServer } from "./fake_server.ts";
 import { RawClient } from "./raw_client.ts";
 
@@ -164,4 +166,23 @@ export function infoOf(proxy: Proxy, name: string): string | undefined {
 /** A fact of one server, from the proxy's `info`. */
 export function serverFact(proxy: Proxy, position: number, name: string): string {
   return new RegExp(`(?:^|,)${name}=([^,]*)`).exec(infoOf(proxy, `server${position}`)!)![1]!;
+}
+
+/** A client that speaks a version of RESP. */
+export async function connectResp(proxy: Proxy, version: 2 | 3 = 2): Promise<RespClient> {
+  const client = await RespClient.connect(proxy.address.port);
+  if (version === 3) assertEquals((await client.call("hello", "3")).type, "%");
+  return client;
+}
+
+/** Sends one request and answers the bytes of its reply. */
+export async function ask(client: RespClient, ...words: string[]): Promise<string> {
+  return encodeFrame(await client.call(...words));
+}
+
+/** The bytes of so many replies. */
+export async function readReplies(client: RespClient, count: number): Promise<string[]> {
+  const replies: string[] = [];
+  while (replies.length < count) replies.push(encodeFrame(await client.frame()));
+  return replies;
 }
