@@ -46,9 +46,9 @@ export class Channels {
     return this.#channels.get(name)?.size ?? 0;
   }
 
-  /** Whether anybody listens to a pattern. */
-  hasPattern(name: string): boolean {
-    return this.#patterns.has(name);
+  /** How many listen to a pattern. */
+  countPattern(name: string): number {
+    return this.#patterns.get(name)?.listeners.size ?? 0;
   }
 
   /** Patterns that somebody listens to. */
@@ -126,18 +126,6 @@ export class Channels {
   deliverByPattern(name: string, channel: Uint8Array, message: Uint8Array): void {
     const pattern = this.#patterns.get(name);
     if (pattern !== undefined) deliverBy(pattern, undefined, channel, message);
-  }
-
-  /** How many times a message of a channel is sent, and how many patterns its name matches. */
-  audience(channel: Uint8Array): { deliveries: number; patterns: number } {
-    let deliveries = this.count(binaryText(channel, 0, channel.length));
-    let patterns = 0;
-    for (const { glob, listeners } of this.#patterns.values()) {
-      if (!glob.matches(channel, 0, channel.length)) continue;
-      deliveries += listeners.size;
-      patterns++;
-    }
-    return { deliveries, patterns };
   }
 }
 

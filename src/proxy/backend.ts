@@ -82,9 +82,11 @@ function freeingSocket(socket: Socket): Pick<Socket, "read" | "write" | "close">
     read: (target) => socket.read(target),
     write: async (source) => {
       writing = true;
-      const count = await socket.write(source);
-      writing = false;
-      return count;
+      try {
+        return await socket.write(source);
+      } finally {
+        writing = false;
+      }
     },
     close: () => writing ? void abort(socket) : socket.close(),
   };

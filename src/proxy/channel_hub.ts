@@ -142,8 +142,8 @@ export class ChannelHub {
       const left = this.#pending.get(key)! - 1;
       if (left > 0) this.#pending.set(key, left);
       else this.#pending.delete(key);
-      const isHeard = isPattern ? this.channels.hasPattern(name) : this.channels.count(name) > 0;
-      if (!isHeard) this.#release(name, isPattern);
+      const listeners = isPattern ? this.channels.countPattern(name) : this.channels.count(name);
+      if (listeners === 0) this.#release(name, isPattern);
     }
   }
 
@@ -196,11 +196,13 @@ export class ChannelHub {
     const { dialect } = slot.client;
     if (!dialect.grants(bytes, start)) return slot.succeed(bytes, start, end);
     this.#answers.answer(slot, (reply) => {
-      const told = Number(dialect.values(bytes, start, end).integer());
-      const { deliveries, patterns } = this.channels.audience(channel);
-      const link = this.#links.get(owner.address);
-      const own = link === undefined ? 0 : patterns + (link.hears(channel, false) ? 1 : 0);
-      reply.integer(Math.max(0, told - own) + deliveries);
+      let count = Number(dialect.values(bytes, start, end).integer());
+      for (const { name, isPattern } of this.#links.get(owner.address)?.hearing(channel) ?? []) {
+        const text = binaryText(name, 0, name.length);
+        count += (isPattern ? this.channels.countPattern(text) : this.channels.count(text)) - 1;
+      }
+      // What the server has counted may have changed meanwhile.
+      reply.integer(Math.max(0, count));
     });
   }
 

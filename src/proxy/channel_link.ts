@@ -15,6 +15,7 @@
 
 import { decodeText } from "../bytes.ts";
 import { binaryText } from "../command/binary_text.ts";
+import { Glob } from "../command/glob.ts";
 import { ConnectionError, messageOf, ProtocolError } from "../errors.ts";
 import { BACKEND_RETRY_MAX_MS, BACKEND_RETRY_MIN_MS } from "../limits.ts";
 import type { Transport } from "../route/framing.ts";
@@ -28,9 +29,14 @@ export type Hear = (pattern: Uint8Array | undefined, channel: Uint8Array, messag
 export type Confirmed = (error: ConnectionError | undefined) => void;
 
 /** A channel or pattern that is listened to. */
-interface Subscription {
+export interface Subscribed {
   readonly name: Uint8Array;
   readonly isPattern: boolean;
+}
+
+interface Subscription extends Subscribed {
+  /** Of a pattern. */
+  readonly glob: Glob | undefined;
   isConfirmed: boolean;
   /** Whether it is to end, and the server has not confirmed that yet. */
   isEnding: boolean;
@@ -44,6 +50,8 @@ export class ChannelLink {
   readonly #hear: Hear;
   /** By `keyOf`. */
   readonly #subscriptions = new Map<string, Subscription>();
+  /** Those of patterns. */
+  readonly #patternKeys = new Set<string>();
   readonly #abort = new AbortController();
   #transport: Transport | undefined;
   #running = false;
@@ -67,9 +75,16 @@ export class ChannelLink {
     return this.#subscriptions.size > 0;
   }
 
-  /** Whether the server has confirmed that it is listened to that, and not that it is no more. */
-  hears(name: Uint8Array, isPattern: boolean): boolean {
-    return this.#subscriptions.get(keyOf(name, isPattern))?.isConfirmed ?? false;
+  /** By what a message of a channel is heard: the server counts each of them once. */
+  hearing(channel: Uint8Array): Subscribed[] {
+    const hearing: Subscribed[] = [];
+    const exact = this.#subscriptions.get(keyOf(channel, false));
+    if (exact?.isConfirmed) hearing.push(exact);
+    for (const key of this.#patternKeys) {
+      const { isConfirmed, glob } = this.#subscriptions.get(key)!;
+      if (isConfirmed && glob!.matches(channel, 0, channel.length)) hearing.push(this.#subscriptions.get(key)!);
+    }
+    return hearing;
   }
 
   /** Listens to a channel or a pattern, if it does not do so yet. */
@@ -78,8 +93,10 @@ export class ChannelLink {
     let subscription = this.#subscriptions.get(key);
     if (subscription !== undefined && subscription.isConfirmed && !subscription.isEnding) return confirmed(undefined);
     if (subscription === undefined || subscription.isEnding) {
-      subscription = { name, isPattern, isConfirmed: false, isEnding: false, waiting: [] };
+      const glob = isPattern ? new Glob(name) : undefined;
+      subscription = { name, isPattern, glob, isConfirmed: false, isEnding: false, waiting: [] };
       this.#subscriptions.set(key, subscription);
+      if (isPattern) this.#patternKeys.add(key);
       if (this.#transport !== undefined) this.#send(isPattern ? "psubscribe" : "subscribe", name);
     }
     subscription.waiting.push(confirmed);
@@ -93,15 +110,21 @@ export class ChannelLink {
     const key = keyOf(name, isPattern);
     const subscription = this.#subscriptions.get(key);
     if (subscription === undefined || subscription.isEnding) return;
-    if (this.#transport === undefined) return void this.#subscriptions.delete(key);
+    if (this.#transport === undefined) return this.#forget(key);
     subscription.isEnding = true;
     this.#send(isPattern ? "punsubscribe" : "unsubscribe", name);
+  }
+
+  #forget(key: string): void {
+    this.#subscriptions.delete(key);
+    this.#patternKeys.delete(key);
   }
 
   /** Listens to nothing any more. */
   close(reason: string): void {
     this.#fail(reason);
     this.#subscriptions.clear();
+    this.#patternKeys.clear();
     this.#abort.abort();
     this.#transport?.close();
     this.#endPause?.();
@@ -195,14 +218,14 @@ export class ChannelLink {
   #confirmEnd(name: Uint8Array, isPattern: boolean): void {
     const key = keyOf(name, isPattern);
     // It may have been subscribed to again meanwhile.
-    if (this.#subscriptions.get(key)?.isEnding) this.#subscriptions.delete(key);
+    if (this.#subscriptions.get(key)?.isEnding) this.#forget(key);
   }
 
   /** Nothing is heard any more; who waits for the first time is told so. */
   #fail(reason: string): void {
     const error = new ConnectionError(this.#address, `server "${this.#address}": ${reason}`, false);
     for (const [key, subscription] of [...this.#subscriptions]) {
-      if (subscription.isEnding) this.#subscriptions.delete(key);
+      if (subscription.isEnding) this.#forget(key);
       subscription.isConfirmed = false;
       const { waiting } = subscription;
       subscription.waiting = [];
