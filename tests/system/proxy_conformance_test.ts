@@ -24,6 +24,7 @@ const SHOWN_COUNT = 25;
 /** What is not asked, and why. */
 const LEFT_OUT: ReadonlyMap<string, string> = new Map([
   ["a client that waits for several keys is served once", "raw bytes name keys of several slots"],
+  ["a subscriber that publishes to itself, in RESP3", "messages and replies come from two connections to the server"],
 ]);
 
 /** Steps whose replies differ otherwise than by saying that the proxy cannot do that. */
