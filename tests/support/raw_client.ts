@@ -70,6 +70,13 @@ export class RawClient implements Disposable {
     return this.#buffer.slice(this.#start - length, this.#start);
   }
 
+  /** Reads so many bytes, as text. */
+  async readText(count: number): Promise<string> {
+    await this.#fill(count);
+    this.#start += count;
+    return decodeText(this.#buffer, this.#start - count, count);
+  }
+
   /** Reads as many bytes as `text` has, which has to be what comes. */
   async expect(text: string): Promise<void> {
     const wanted = encodeText(text);

@@ -81,9 +81,6 @@ const MALFORMED: Record<string, string> = {
 const FOREIGN: Record<string, Uint8Array> = {
   "HTTP": encodeText("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"),
   "HTTP in lower case": encodeText("post / http/1.1\r\n\r\n"),
-  "RESP": encodeText("*1\r\n$4\r\nPING\r\n"),
-  "an inline command of Redis": encodeText("PING\r\n"),
-  "SSH": encodeText("SSH-2.0-OpenSSH_9.6\r\n"),
   "memcached's binary": fromHex("80 00 00 03 00 00 00 00"),
   "bytes above 0x7f": new Uint8Array(100).fill(0xff),
   "white space": encodeText("  \r\n"),
@@ -152,7 +149,7 @@ async function exercise(test: Deno.TestContext, launcher: Launcher, role: Role):
       using connection = await launcher.raw(role);
       await connection.send(bytes);
       const answer = new TextDecoder().decode(await connection.readToEnd(5_000));
-      assertMatch(answer, /^-ERR .*\r\n$/, what);
+      assertMatch(answer, /^(-ERR .*\r\n)+$/, what);
     }
     await check();
   });
@@ -246,6 +243,8 @@ systemTest("connections beyond --max-clients are told so, and room that becomes 
   const second = await launcher.connect(server);
   {
     using third = await launcher.raw(server);
+    // In which protocol to tell it shows once it has said something.
+    await third.send(frameOf("ping"));
     const [reply] = repliesIn(await third.readToEnd());
     assertInstanceOf(reply, ReplyError);
     assertStringIncludes(reply.message, "max number of clients");
