@@ -117,7 +117,7 @@ export const proxyOptions = {
       default: "10",
       min: 1,
       max: POOL_CONNECTIONS_MAX_COUNT,
-      help: "connections to each server, at most",
+      help: "connections to each server that clients share, at most; each protocol in use has one",
     },
     ca: {
       kind: "text",
