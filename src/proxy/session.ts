@@ -9,10 +9,9 @@
  * The first byte tells the protocol. What differs from protocol to protocol stands behind the session's dialect; the
  * session itself knows none.
  *
- * Reading goes on while replies are awaited, so a client may pipeline; how far it gets ahead is bounded. It is not
- * read while the replies that are held for it, or expected by the sizes of those it got before, exceed a limit, or a
- * server it sends to has its queue full. So a client that does not read its replies, or works with a slow server, costs
- * a bounded amount of memory, and no other client waits for it.
+ * Reading goes on while replies are awaited, so a client may pipeline; how far it gets ahead is bounded (gate.ts). So a
+ * client that does not read its replies, or works with a slow server, costs a bounded amount of memory, and no other client
+ * waits for it.
  *
  * Some requests must not overtake those before them, or be overtaken (`hello` changes what replies look like): for them
  * the session waits until it is *idle*, which is when nothing is in flight.
@@ -26,12 +25,7 @@ import type { ClientConnection, ProtocolVersion } from "../command/client_state.
 import type { ConnectionContext } from "../command/connection_context.ts";
 import { InmemError, ProtocolError, ReplyError } from "../errors.ts";
 import type { ReplyCode } from "../errors.ts";
-import {
-  CLIENT_BACKLOG_MAX_BYTES,
-  MESSAGES_MAX_BYTES,
-  PROXY_IN_FLIGHT_MAX_COUNT,
-  READ_BUFFER_BATCH_BYTES,
-} from "../limits.ts";
+import { MESSAGES_MAX_BYTES, READ_BUFFER_BATCH_BYTES } from "../limits.ts";
 import { Lane } from "../route/exchange.ts";
 import type { Exchange } from "../route/exchange.ts";
 import type { Pool } from "../route/pool.ts";
@@ -44,6 +38,7 @@ import type { Answers } from "./answers.ts";
 import type { Connections, Resettable } from "./connections.ts";
 import { Deadlines } from "./deadlines.ts";
 import type { Dialect, RequestDecoder } from "./dialect.ts";
+import { Gate } from "./gate.ts";
 import { Outbox } from "./outbox.ts";
 import type { OutboxOwner } from "./outbox.ts";
 import type { QueuedRequests } from "./queued_requests.ts";
@@ -87,9 +82,6 @@ export class Session implements Client, ConnectionContext, ClientConnection, Res
   readonly passwordRequired: boolean;
   dialect: Dialect;
   watch: Watch | undefined;
-  #wait: Wait | undefined;
-  /** Whether {@linkcode Session.#watchForEnd} runs. */
-  #watching = false;
   readonly #host: SessionHost;
   readonly #socket: Deno.TcpConn | Deno.TlsConn;
   readonly #connection: Connection;
@@ -97,8 +89,12 @@ export class Session implements Client, ConnectionContext, ClientConnection, Res
   #decoder: RequestDecoder;
   readonly #outbox: Outbox;
   readonly #order: ReplyOrder;
+  readonly #gate: Gate;
   readonly #deadlines = new Deadlines();
   readonly #lanes = new Map<Pool, Lane>();
+  #wait: Wait | undefined;
+  /** Whether {@linkcode Session.#watchForEnd} runs. */
+  #watching = false;
   /** The client has asked to leave, or is told to. */
   #leaving = false;
   /** No more requests are taken. */
@@ -106,13 +102,6 @@ export class Session implements Client, ConnectionContext, ClientConnection, Res
   /** The connection is gone; replies that still come are dropped. */
   #closed = false;
   #stopping: Promise<void> | undefined;
-
-  /** A server's queue is full. */
-  #blocked = false;
-  /** No request is taken until nothing is in flight. */
-  #untilIdle = false;
-  /** Ends the pause in taking requests. */
-  #resume: (() => void) | undefined;
   /** Resolved when every reply is written. */
   #whenDrained: PromiseWithResolvers<void> | undefined;
 
@@ -128,6 +117,7 @@ export class Session implements Client, ConnectionContext, ClientConnection, Res
     this.#connection = new Connection(socket);
     this.#outbox = new Outbox(this, host.turn);
     this.#order = new ReplyOrder(this.#outbox);
+    this.#gate = new Gate(this.#order, this.#outbox);
   }
 
   /** Serves the connection until it ends, and closes it. Never rejects because of what the peer does. */
@@ -143,8 +133,8 @@ export class Session implements Client, ConnectionContext, ClientConnection, Res
       do {
         if (this.#stopping !== undefined) return await this.#stopping;
         if (!this.#takeRequests()) return await this.#endRefused();
-        while (this.#mustPause()) {
-          await this.#pause();
+        while (!this.#ending && this.#gate.isShut) {
+          await this.#gate.pass();
           if (!this.#takeRequests()) return await this.#endRefused();
         }
         this.#letGo();
@@ -208,7 +198,7 @@ export class Session implements Client, ConnectionContext, ClientConnection, Res
   /** Cuts the connection off when the peer has taken too long. To be called about once a second. */
   sweep(nowMs: number): void {
     const { start, end } = this.#connection;
-    const partialBytes = this.#resume === undefined ? end - start : 0;
+    const partialBytes = this.#gate.isAwaited ? 0 : end - start;
     if (this.#deadlines.isLate(nowMs, this.state.authenticated, partialBytes, this.#outbox)) this.abort();
   }
 
@@ -222,7 +212,7 @@ export class Session implements Client, ConnectionContext, ClientConnection, Res
     const decoder = this.#decoder;
     const request = this.#request;
     const { router } = this.#host;
-    while (!this.#ending && !this.#mustPause()) {
+    while (!this.#ending && !this.#gate.isShut) {
       const { buffer, start } = connection;
       let behind: number;
       try {
@@ -241,7 +231,7 @@ export class Session implements Client, ConnectionContext, ClientConnection, Res
         return true;
       }
       if (!router.route(this, request, buffer, start, behind)) {
-        this.#untilIdle = true;
+        this.#gate.holdUntilIdle();
         return true;
       }
       connection.start = behind;
@@ -307,7 +297,7 @@ export class Session implements Client, ConnectionContext, ClientConnection, Res
   }
 
   holdUntilIdle(): void {
-    this.#untilIdle = true;
+    this.#gate.holdUntilIdle();
   }
 
   leave(): void {
@@ -318,12 +308,9 @@ export class Session implements Client, ConnectionContext, ClientConnection, Res
     let lane = this.#lanes.get(pool);
     if (lane === undefined) lane = this.#addLane(pool);
     const congested = pool.send(lane, exchange, bytes, start, size);
-    if (congested === undefined || this.#blocked) return;
-    this.#blocked = true;
-    congested.whenRelieved(() => {
-      this.#blocked = false;
-      this.#resumeIfPossible();
-    });
+    if (congested === undefined || this.#gate.blocked) return;
+    this.#gate.blocked = true;
+    congested.whenRelieved(() => this.#gate.blocked = false);
   }
 
   #addLane(pool: Pool): Lane {
@@ -349,7 +336,7 @@ export class Session implements Client, ConnectionContext, ClientConnection, Res
       return this.refuse(slot, "BUSY", message);
     }
     this.#order.take(slot, bytes, start, end);
-    if (this.#resume !== undefined) this.#resumeIfPossible();
+    this.#gate.update();
   }
 
   // What the commands on the connection ask of it.
@@ -401,7 +388,7 @@ export class Session implements Client, ConnectionContext, ClientConnection, Res
   }
 
   deliver(pattern: Uint8Array | undefined, channel: Uint8Array, message: Uint8Array): void {
-    if (this.#closed) return;
+    if (this.#ending) return;
     const { reply } = this.dialect;
     reply.begin();
     reply.push(pattern === undefined ? 3 : 4);
@@ -415,42 +402,6 @@ export class Session implements Client, ConnectionContext, ClientConnection, Res
     if (this.#outbox.size > MESSAGES_MAX_BYTES) this.abort();
   }
 
-  // Bounds on how far the client gets ahead.
-
-  #mustPause(): boolean {
-    if (this.#ending) return false;
-    if (this.#blocked) return true;
-    const inFlight = this.#order.inFlight;
-    if (this.#untilIdle && inFlight > 0) return true;
-    this.#untilIdle = false;
-    if (inFlight === 0 && this.#outbox.size === 0) return false;
-    return inFlight >= PROXY_IN_FLIGHT_MAX_COUNT || this.#order.backlog >= CLIENT_BACKLOG_MAX_BYTES;
-  }
-
-  #pause(): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#resume = resolve;
-    // What it waits for may have come about between the two calls.
-    this.#resumeIfPossible();
-    return promise;
-  }
-
-  /** Goes on well below the limits, so that one does not stop and go for every request. */
-  #resumeIfPossible(): void {
-    const resume = this.#resume;
-    if (resume === undefined) return;
-    if (!this.#closed && (this.#blocked || !this.#isRelieved())) return;
-    this.#resume = undefined;
-    resume();
-  }
-
-  #isRelieved(): boolean {
-    const inFlight = this.#order.inFlight;
-    if (inFlight === 0) return this.#outbox.size <= CLIENT_BACKLOG_MAX_BYTES / 2;
-    if (this.#untilIdle) return false;
-    return inFlight <= PROXY_IN_FLIGHT_MAX_COUNT / 2 && this.#order.backlog <= CLIENT_BACKLOG_MAX_BYTES / 2;
-  }
-
   // Writing.
 
   write(bytes: Uint8Array): Promise<void> {
@@ -459,7 +410,7 @@ export class Session implements Client, ConnectionContext, ClientConnection, Res
 
   written(): void {
     if (this.isIdle) this.#whenDrained?.resolve();
-    this.#resumeIfPossible();
+    this.#gate.update();
   }
 
   broken(): void {
@@ -492,7 +443,7 @@ export class Session implements Client, ConnectionContext, ClientConnection, Res
     this.#ending = true;
     this.#connection.close();
     this.#whenDrained?.resolve();
-    this.#resumeIfPossible();
+    this.#gate.break();
     this.#host.connections.remove(this.state);
     this.shared.channels.forget(this.state);
     this.watch?.lane.drop();

@@ -114,6 +114,8 @@ async function withBoth(
     await body(expected, actual);
   } finally {
     for (const stop of stops) await stop();
+    // What was reading when it stopped ends by itself.
+    await new Promise((resolve) => setTimeout(resolve, 20));
     await Deno.remove(folder, { recursive: true });
   }
 }

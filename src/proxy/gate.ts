@@ -1,0 +1,93 @@
+/**
+ * Decides whether a client's next request is taken: bounds how far it gets ahead of its replies.
+ *
+ * | shut while | opens when |
+ * |---|---|
+ * | too many requests are in flight | half of that are |
+ * | too many bytes of replies are held, or expected | half of that are |
+ * | a server that it sends to has its queue full | that one is half empty |
+ * | a request has to be alone | nothing is in flight |
+ *
+ * @module
+ */
+
+import { CLIENT_BACKLOG_MAX_BYTES, PROXY_IN_FLIGHT_MAX_COUNT } from "../limits.ts";
+import type { Outbox } from "./outbox.ts";
+import type { ReplyOrder } from "./reply_order.ts";
+
+/** The gate of one client. */
+export class Gate {
+  readonly #order: ReplyOrder;
+  readonly #outbox: Outbox;
+  /** A server's queue is full. */
+  #blocked = false;
+  #untilIdle = false;
+  #broken = false;
+  /** Ends the wait in {@linkcode pass}. */
+  #resume: (() => void) | undefined;
+
+  constructor(order: ReplyOrder, outbox: Outbox) {
+    this.#order = order;
+    this.#outbox = outbox;
+  }
+
+  /** Whether somebody waits to pass. */
+  get isAwaited(): boolean {
+    return this.#resume !== undefined;
+  }
+
+  /** Whether no request is taken now. */
+  get isShut(): boolean {
+    if (this.#blocked) return true;
+    const inFlight = this.#order.inFlight;
+    if (this.#untilIdle && inFlight > 0) return true;
+    this.#untilIdle = false;
+    if (inFlight === 0 && this.#outbox.size === 0) return false;
+    return inFlight >= PROXY_IN_FLIGHT_MAX_COUNT || this.#order.backlog >= CLIENT_BACKLOG_MAX_BYTES;
+  }
+
+  /** Shuts until nothing is in flight. */
+  holdUntilIdle(): void {
+    this.#untilIdle = true;
+  }
+
+  /** Shuts, or not any more, because of a server's queue. */
+  set blocked(blocked: boolean) {
+    this.#blocked = blocked;
+    if (!blocked) this.update();
+  }
+
+  get blocked(): boolean {
+    return this.#blocked;
+  }
+
+  /** Resolves when it opens, or is broken. */
+  pass(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#resume = resolve;
+    // What it waits for may have come about between the two calls.
+    this.update();
+    return promise;
+  }
+
+  /** Opens if it can: well below the limits, so that one does not stop and go for every request. */
+  update(): void {
+    const resume = this.#resume;
+    if (resume === undefined || !this.#broken && (this.#blocked || !this.#isRelieved())) return;
+    this.#resume = undefined;
+    resume();
+  }
+
+  #isRelieved(): boolean {
+    const inFlight = this.#order.inFlight;
+    if (inFlight === 0) return this.#outbox.size <= CLIENT_BACKLOG_MAX_BYTES / 2;
+    if (this.#untilIdle) return false;
+    return inFlight <= PROXY_IN_FLIGHT_MAX_COUNT / 2 && this.#order.backlog <= CLIENT_BACKLOG_MAX_BYTES / 2;
+  }
+
+  /** Lets whoever waits pass, for good: the client is gone. */
+  break(): void {
+    this.#broken = true;
+    this.update();
+  }
+}
