@@ -22,6 +22,7 @@ import type { ConnectionError } from "../errors.ts";
 import { ReplyError } from "../errors.ts";
 import { Exchange } from "../route/exchange.ts";
 import type { Pool } from "../route/pool.ts";
+import type { Clock } from "../route/turn.ts";
 import type { Request } from "../wire/request.ts";
 import type { Answers } from "./answers.ts";
 import { ChannelLink } from "./channel_link.ts";
@@ -37,6 +38,7 @@ export class ChannelHub {
   readonly #cluster: Cluster;
   readonly #answers: Answers;
   readonly #dialect: Dialect;
+  readonly #clock: Clock;
   /** By the address of the server. */
   readonly #links = new Map<string, ChannelLink>();
   /** The server at which a channel is listened to. */
@@ -47,10 +49,11 @@ export class ChannelHub {
   readonly #pending = new Map<string, number>();
 
   /** @param dialect RESP3 */
-  constructor(cluster: Cluster, answers: Answers, dialect: Dialect) {
+  constructor(cluster: Cluster, answers: Answers, dialect: Dialect, clock: Clock) {
     this.#cluster = cluster;
     this.#answers = answers;
     this.#dialect = dialect;
+    this.#clock = clock;
     cluster.onChange(() => this.#follow());
   }
 
@@ -121,7 +124,7 @@ export class ChannelHub {
   #linkTo(address: string): ChannelLink {
     let link = this.#links.get(address);
     if (link === undefined) {
-      link = new ChannelLink(address, this.#dialect, (pattern, channel, message) => {
+      link = new ChannelLink(address, this.#dialect, this.#clock, (pattern, channel, message) => {
         if (pattern === undefined) this.channels.deliver(undefined, channel, message);
         else this.channels.deliverByPattern(binaryText(pattern, 0, pattern.length), channel, message);
       });
@@ -204,6 +207,11 @@ export class ChannelHub {
       // What the server has counted may have changed meanwhile.
       reply.integer(Math.max(0, count));
     });
+  }
+
+  /** As {@linkcode ChannelLink.sweep}, for all servers. */
+  sweep(timeoutMs: number): void {
+    for (const link of this.#links.values()) link.sweep(timeoutMs);
   }
 
   /** Listens to nothing any more. */

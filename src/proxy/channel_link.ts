@@ -19,6 +19,7 @@ import { Glob } from "../command/glob.ts";
 import { ConnectionError, messageOf, ProtocolError } from "../errors.ts";
 import { BACKEND_RETRY_MAX_MS, BACKEND_RETRY_MIN_MS } from "../limits.ts";
 import type { Transport } from "../route/framing.ts";
+import type { Clock } from "../route/turn.ts";
 import type { Dialect } from "./dialect.ts";
 import { RespValueReader } from "./resp_values.ts";
 
@@ -47,6 +48,7 @@ interface Subscription extends Subscribed {
 export class ChannelLink {
   readonly #address: string;
   readonly #dialect: Dialect;
+  readonly #clock: Clock;
   readonly #hear: Hear;
   /** By `keyOf`. */
   readonly #subscriptions = new Map<string, Subscription>();
@@ -56,6 +58,9 @@ export class ChannelLink {
   #transport: Transport | undefined;
   #running = false;
   #written: Promise<void> = Promise.resolve();
+  /** Requests that the server has not confirmed, and since when it is silent about them. */
+  #unanswered = 0;
+  #silentMs = 0;
   #misses = 0;
   #endPause: (() => void) | undefined;
 
@@ -64,9 +69,10 @@ export class ChannelLink {
    * @param dialect RESP3
    * @param hear takes what is published
    */
-  constructor(address: string, dialect: Dialect, hear: Hear) {
+  constructor(address: string, dialect: Dialect, clock: Clock, hear: Hear) {
     this.#address = address;
     this.#dialect = dialect;
+    this.#clock = clock;
     this.#hear = hear;
   }
 
@@ -120,6 +126,14 @@ export class ChannelLink {
     this.#patternKeys.delete(key);
   }
 
+  /** Ends a connection whose server does not confirm what it is asked. To be called several times a second. */
+  sweep(timeoutMs: number): void {
+    if (this.#unanswered > 0 && this.#clock.nowMs - this.#silentMs > timeoutMs) {
+      this.#fail(`no answer within ${timeoutMs} ms`);
+      this.#transport?.close();
+    }
+  }
+
   /** Listens to nothing any more. */
   close(reason: string): void {
     this.#fail(reason);
@@ -140,6 +154,7 @@ export class ChannelLink {
           await this.#listen(transport);
         } finally {
           this.#transport = undefined;
+          this.#unanswered = 0;
           transport.close();
         }
         this.#fail("it closed the connection");
@@ -154,6 +169,7 @@ export class ChannelLink {
   async #listen(transport: Transport): Promise<void> {
     this.#transport = transport;
     this.#written = Promise.resolve();
+    this.#unanswered = 0;
     for (const { name, isPattern } of this.#subscriptions.values()) {
       this.#send(isPattern ? "psubscribe" : "subscribe", name);
     }
@@ -170,6 +186,7 @@ export class ChannelLink {
 
   #send(command: string, name: Uint8Array): void {
     const transport = this.#transport!;
+    if (this.#unanswered++ === 0) this.#silentMs = this.#clock.nowMs;
     const bytes = this.#dialect.request([command, name]);
     this.#written = this.#written.then(() => transport.write(bytes)).catch(() => transport.close());
   }
@@ -187,6 +204,7 @@ export class ChannelLink {
     if (kind === undefined || first === undefined || second === undefined) {
       throw new ProtocolError("it sent what is no message");
     }
+    this.#silentMs = this.#clock.nowMs;
     switch (decodeText(kind)) {
       case "message":
         return this.#hear(undefined, first, second);
@@ -206,6 +224,7 @@ export class ChannelLink {
 
   #confirm(name: Uint8Array, isPattern: boolean): void {
     this.#misses = 0;
+    this.#unanswered--;
     const subscription = this.#subscriptions.get(keyOf(name, isPattern));
     // One that is ending was confirmed before, or is not wanted any more.
     if (subscription === undefined || subscription.isEnding) return;
@@ -216,6 +235,7 @@ export class ChannelLink {
   }
 
   #confirmEnd(name: Uint8Array, isPattern: boolean): void {
+    this.#unanswered--;
     const key = keyOf(name, isPattern);
     // It may have been subscribed to again meanwhile.
     if (this.#subscriptions.get(key)?.isEnding) this.#forget(key);

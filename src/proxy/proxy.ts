@@ -97,6 +97,7 @@ export class Proxy implements SessionHost {
   readonly #cluster: Cluster;
   readonly #hub: ChannelHub;
   readonly #waits: Waits;
+  readonly #timeoutMs: number;
   readonly #clock = { nowMs: performance.now() };
   readonly #watch: MembersWatch;
   readonly #listener: Listener;
@@ -113,7 +114,7 @@ export class Proxy implements SessionHost {
     this.repliesMaxBytes = settings.repliesMaxBytes ?? CLIENT_REPLIES_MAX_BYTES;
     this.passwordRequired = settings.password !== undefined;
     this.#password = settings.password === undefined ? undefined : new Password(settings.password);
-    const timeoutMs = settings.timeoutMs ?? BACKEND_TIMEOUT_MS;
+    const timeoutMs = this.#timeoutMs = settings.timeoutMs ?? BACKEND_TIMEOUT_MS;
     this.#cluster = new Cluster({
       connectionsMaxCount: settings.connectionsMaxCount,
       timeoutMs,
@@ -130,7 +131,7 @@ export class Proxy implements SessionHost {
       3: new RespDialect(3, open, reply),
     };
     this.answers = new Answers((error) => this.reportBug(error));
-    this.#hub = new ChannelHub(this.#cluster, this.answers, this.dialects[3]);
+    this.#hub = new ChannelHub(this.#cluster, this.answers, this.dialects[3], this.#clock);
     this.#waits = new Waits(this.#cluster, this.answers);
     this.router = new Router(this.#cluster, this.answers, new LocalCommands(this.answers), this.#waits, this.#hub);
     this.#watch = watchMembers(
@@ -234,5 +235,6 @@ export class Proxy implements SessionHost {
   #sweepServers(): void {
     this.#clock.nowMs = performance.now();
     this.#cluster.sweep();
+    this.#hub.sweep(this.#timeoutMs);
   }
 }

@@ -374,6 +374,7 @@ export class Session implements Client, ConnectionContext, ClientConnection, Res
     void this.dialect.reply;
     // Nothing is in flight on them, and their connections speak the other version.
     this.#lanes.clear();
+    this.watch?.follow(this.dialect);
   }
 
   resetState(): void {

@@ -36,13 +36,35 @@ import { crossSlot, sharedSlot } from "./shared_slot.ts";
 import { UnreadExchange } from "./unread_exchange.ts";
 
 /** What a client watches. */
-export interface Watch {
+export class Watch {
   /** The slot of the keys. */
   readonly slot: number;
   /** The server that watches them. */
   readonly pool: Pool;
   /** The connection that it remembers them of. */
   readonly lane: DedicatedLane;
+  /** What is spoken on it. */
+  #dialect: Dialect;
+
+  constructor(slot: number, pool: Pool, lane: DedicatedLane, dialect: Dialect) {
+    this.slot = slot;
+    this.pool = pool;
+    this.lane = lane;
+    this.#dialect = dialect;
+  }
+
+  /** Goes on in another version of RESP, as the client does. */
+  follow(dialect: Dialect): void {
+    this.#dialect = dialect;
+    const request = dialect.greeting(undefined);
+    this.lane.send(new UnreadExchange(), request, 0, request.length);
+  }
+
+  /** The server remembers nothing any more: the connection can be lent to another, unless it speaks another version now. */
+  end(): void {
+    if (this.#dialect === this.lane.framing) this.lane.giveBack();
+    else this.lane.drop();
+  }
 }
 
 /** Commands without keys that any server can run as part of a transaction. */
@@ -112,7 +134,8 @@ export class Transactions {
     const isFirst = client.watch === undefined;
     if (client.watch === undefined) {
       const pool = this.#cluster.ownerOfSlot(keySlot);
-      client.watch = { slot: keySlot, pool, lane: this.#cluster.dedicate(pool, client.dialect) };
+      const { dialect } = client;
+      client.watch = new Watch(keySlot, pool, this.#cluster.dedicate(pool, dialect), dialect);
     }
     client.watch.lane.send(new WatchExchange(slot, isFirst), frame.bytes, frame.start, frame.size);
     client.holdUntilIdle();
@@ -158,7 +181,7 @@ export class Transactions {
       return this.#answers.answer(slot, (reply) => reply.nilArray());
     }
     client.watch = undefined;
-    const last = new LastExchange(slot, watch.lane);
+    const last = new LastExchange(slot, watch);
     sendAll(client.dialect, transaction, last, (exchange, bytes, start, size) => {
       watch.lane.send(exchange, bytes, start, size);
     });
@@ -236,17 +259,17 @@ class WatchExchange extends Exchange {
 /** What ends a watch: its connection is free for others then. */
 class LastExchange extends Exchange {
   readonly #slot: Slot;
-  readonly #lane: DedicatedLane;
+  readonly #watch: Watch;
 
-  constructor(slot: Slot, lane: DedicatedLane) {
+  constructor(slot: Slot, watch: Watch) {
     super();
     this.#slot = slot;
-    this.#lane = lane;
+    this.#watch = watch;
   }
 
   override succeed(bytes: Uint8Array, start: number, end: number): void {
     this.#slot.succeed(bytes, start, end);
-    this.#lane.giveBack();
+    this.#watch.end();
   }
 
   override fail(error: ConnectionError): void {

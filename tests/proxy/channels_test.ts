@@ -5,6 +5,7 @@ import { ABORT_DELAY_MS } from "../../src/limits.ts";
 import { startServer } from "../../src/server.ts";
 import type { RespClient } from "../support/conformance/resp_client.ts";
 import { encodeFrame } from "../support/conformance/resp_frames.ts";
+import type { FakeHandler } from "../support/fake_server.ts";
 import {
   ask,
   clustered,
@@ -13,6 +14,7 @@ import {
   pause,
   readReplies,
   until,
+  withFakes,
   withProxy,
   withServers,
   writeList,
@@ -208,3 +210,17 @@ Deno.test(
     await pause(2 * ABORT_DELAY_MS);
   }),
 );
+
+Deno.test("Proxy waits no longer than for others for a server to confirm what it is asked to listen to", async () => {
+  let isSilent = true;
+  const silent: FakeHandler = (request, peer) => {
+    if (!isSilent) peer.write(new TextEncoder().encode(push(3, "subscribe", request[1]!, 1)));
+  };
+  await withFakes([silent], async ({ proxy }, [server]) => {
+    using client = await connectResp(proxy);
+    assertStringIncludes(await ask(client, "subscribe", "a"), "no answer within 100 ms");
+    isSilent = false;
+    assertEquals(await ask(client, "subscribe", "a"), push(2, "subscribe", "a", 1));
+    assertEquals(server!.connectionCount, 2);
+  }, { timeoutMs: 100 });
+});

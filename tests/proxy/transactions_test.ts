@@ -181,6 +181,25 @@ Deno.test(
 );
 
 Deno.test(
+  "Proxy runs a transaction of watched keys in the version that its client speaks by then",
+  clustered(1, async ({ proxy }) => {
+    using client = await connectResp(proxy, 2);
+    using other = await connectResp(proxy, 2);
+    for (const changes of [false, true]) {
+      await client.send(lines("hello 2", "watch k", "get k"));
+      assertEquals((await readReplies(client, 3)).slice(1), [OK, "$-1\r\n"]);
+      if (changes) assertEquals(await ask(other, "set", "k", "v"), OK);
+      await client.send(lines("hello 3", "multi", "hgetall {k}x", "get {k}x", "exec", "get {k}x"));
+      const replies = await readReplies(client, 6);
+      assertEquals(replies.slice(4), [changes ? "_\r\n" : "*2\r\n%0\r\n_\r\n", "_\r\n"]);
+      // Nobody else gets a connection that speaks what it did not when it was lent.
+      await other.send(lines("watch k", "multi", "get {k}x", "exec"));
+      assertEquals((await readReplies(other, 4))[3], "*1\r\n$-1\r\n");
+    }
+  }),
+);
+
+Deno.test(
   "Proxy gives the connection of a client up that leaves while it watches",
   clustered(1, async ({ proxy, key }, [server]) => {
     const client = await connectResp(proxy, 3);
