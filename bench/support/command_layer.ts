@@ -66,6 +66,7 @@ export class Runner {
     const reply = this.#reply;
     const keys = this.#keys;
     let ahead = start;
+    context.store.forgetAhead();
     for (let at = start; at < end;) {
       if (at >= ahead && context.store.isLarge) {
         ahead = keys.fill(frames, at, end);

@@ -446,6 +446,8 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
     const decoder = this.#decoder;
     const host = this.#host;
     let ahead = connection.start;
+    // Others have been here since, or the buffer has other requests now.
+    this.store.forgetAhead();
     for (;;) {
       if (connection.start >= ahead && this.store.isLarge) ahead = this.#lookAhead();
       let behind: number;

@@ -38,6 +38,7 @@ import {
 import { Blobs } from "./blob.ts";
 import { Deadlines } from "./deadlines.ts";
 import { RecencyList } from "./recency.ts";
+import { KeyHashes } from "./key_hashes.ts";
 import { halfSipHash } from "./siphash.ts";
 import { Table } from "./table.ts";
 
@@ -65,6 +66,7 @@ export class Entries {
   readonly garbage: RecencyList;
   readonly deadlines: Deadlines;
   readonly blobs: Blobs;
+  readonly hashes: KeyHashes;
   readonly #seed0: number;
   readonly #seed1: number;
 
@@ -80,6 +82,7 @@ export class Entries {
     this.blobs = new Blobs(arena);
     this.#seed0 = seed[0] | 0;
     this.#seed1 = seed[1] | 0;
+    this.hashes = new KeyHashes(this.#seed0, this.#seed1);
     this.keys.allocate();
   }
 
@@ -96,7 +99,7 @@ export class Entries {
 
   /** The hash of a key. */
   hashKey(key: Uint8Array, start: number, length: number): number {
-    return halfSipHash(key, start, length, this.#seed0, this.#seed1);
+    return this.hashes.of(key, start, length);
   }
 
   /** The hash of a field of the hash with that id. */

@@ -14,7 +14,8 @@
  * than to load. When the commands run then, what they read is at hand. (DRAMHiT, Narayanan et al., 2023, and Valkey 8
  * go about it in the same way.)
  *
- * Nothing is answered and nothing changes: a key that is absent, moved or removed meanwhile costs nothing but the load.
+ * Nothing is answered and nothing changes: a key that is absent, moved or removed meanwhile costs nothing but the load. What
+ * remains are the hashes, which the commands need not compute again (key_hashes.ts).
  *
  * @module
  */
@@ -58,9 +59,10 @@ export class Prefetcher {
     const hashes = this.#hashes;
     const buckets = this.#buckets;
     const found = this.#found;
+    const known = this.#entries.hashes;
     for (let i = 0; i < count; i++) {
       const at = from + i * step;
-      hashes[i] = this.#entries.hashKey(bytes, starts[at]!, lengths[at]!);
+      hashes[i] = known.learn(i, bytes, starts[at]!, lengths[at]!);
     }
     let sink = 0;
     for (let i = 0; i < count; i++) {
@@ -76,7 +78,8 @@ export class Prefetcher {
     }
     for (let i = 0; i < count; i++) {
       const word = found[i]! * 2;
-      sink ^= words[words[word]! * 2]! ^ words[words[word + 1]! * 2]!;
+      // Where there is no entry stands anything, and a load from beyond the end would be undone by the compiler's own means.
+      sink ^= words[Math.min(words[word]! * 2, last)]! ^ words[Math.min(words[word + 1]! * 2, last)]!;
     }
     this.sink = sink;
   }

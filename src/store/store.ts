@@ -387,6 +387,8 @@ export class Store {
    * Has the processor load what commands on the next few keys will need, all at the same time: see prefetch.ts. Changes
    * nothing, and does nothing while the keys are so few that they are in the processor's caches anyway.
    *
+   * Their hashes are known from then on: before `bytes` are changed, `forgetAhead` is to be called.
+   *
    * @param starts where key `i` begins in `bytes`, for every `step`-th `i` from `from` below `end`
    * @returns the `i` to go on with; `end` or more when there is no need to call again
    */
@@ -400,8 +402,14 @@ export class Store {
   ): number {
     if (this.#keys.count < PREFETCH_KEYS_MIN_COUNT) return end;
     const count = Math.min(PREFETCH_MAX_COUNT, Math.ceil((end - from) / step));
+    this.forgetAhead();
     if (count > 1) this.#prefetcher.load(bytes, starts, lengths, from, count, step);
     return from + count * step;
+  }
+
+  /** Says that the bytes which `prefetch` was given may change. */
+  forgetAhead(): void {
+    this.#entries.hashes.forget();
   }
 
   /** Whether the keys are so many that {@linkcode prefetch} does anything. */

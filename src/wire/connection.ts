@@ -19,6 +19,8 @@ import { BUFFER_KEEP_MAX_BYTES, READ_BUFFER_BATCH_BYTES, READ_BUFFER_INITIAL_BYT
 import { closeQuietly } from "./abort.ts";
 import { type Socket, writeAll } from "./socket.ts";
 
+/** A buffer that is too small for what comes in one read is replaced by one so many times its size. */
+const BATCH_FACTOR = 4;
 /** Room is made for that many times what has arrived of a long request: each byte is moved once or not at all then. */
 const RESERVE_FACTOR = 8;
 
@@ -48,7 +50,7 @@ export class Connection {
   end = 0;
   readonly #socket: ByteSocket;
   #closed = false;
-  /** Whether the last read filled an empty buffer. */
+  /** Whether the last read took all the room there was. */
   #filled = false;
   /** The read that {@linkcode readAhead} has under way. */
   #ahead: Promise<boolean> | undefined;
@@ -109,12 +111,14 @@ export class Connection {
    * for whoever reads the socket by itself.
    */
   room(): Uint8Array<ArrayBuffer> {
+    // One read that filled the buffer left more behind: such a peer gets larger batches, and an idle one costs little.
+    const isSmall = this.#filled && this.buffer.length < READ_BUFFER_BATCH_BYTES;
     if (this.start === this.end) {
-      // One read that filled the buffer left more behind: such a peer gets larger batches, and an idle one costs little.
-      const size = this.buffer.length;
-      if (size > BUFFER_KEEP_MAX_BYTES) this.buffer = new Uint8Array(READ_BUFFER_BATCH_BYTES);
-      else if (this.#filled && size < READ_BUFFER_BATCH_BYTES) this.buffer = new Uint8Array(size * 4);
+      if (this.buffer.length > BUFFER_KEEP_MAX_BYTES) this.buffer = new Uint8Array(READ_BUFFER_BATCH_BYTES);
+      else if (isSmall) this.buffer = new Uint8Array(this.buffer.length * BATCH_FACTOR);
       this.start = this.end = 0;
+    } else if (isSmall) {
+      this.#grow(this.buffer.length * BATCH_FACTOR);
     } else if (this.end === this.buffer.length) {
       this.#makeRoom();
     }
@@ -124,7 +128,8 @@ export class Connection {
   /** Takes note that so many bytes were read into the {@linkcode room}. */
   took(count: number): void {
     this.end += count;
-    this.#filled = count === this.buffer.length;
+    // What was left of a buffer that is nearly full says nothing.
+    this.#filled = this.end === this.buffer.length && count > this.buffer.length / 2;
   }
 
   /**

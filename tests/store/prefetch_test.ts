@@ -70,3 +70,28 @@ Deno.test("Store prefetch() leaves small stores alone, and can read at the very 
   }
   assertEquals([full.size, full.audit()], [size, 0]);
 });
+
+Deno.test("Store find() after prefetch() goes by the bytes there are, in any order, once it was told to forget", () => {
+  const store = fill(250_000);
+  const { bytes, starts, lengths } = new Keys(Array.from({ length: 20 }, (_, i) => i));
+  const view = new DataView(bytes.buffer);
+  const found = (i: number) => store.find(bytes, starts[i]!, lengths[i]!) !== 0;
+  store.prefetch(bytes, starts, lengths, 0, 20, 1);
+  // Twice, backwards, not all of them, another length, and the same place of another buffer.
+  for (const i of [0, 0, 5, 3, 9, 19, 2]) assertEquals(found(i), true);
+  store.prefetch(bytes, starts, lengths, 0, 20, 1);
+  assertEquals(store.find(bytes, starts[1]!, KEY_BYTES - 1), 0);
+  const other = new Keys(Array.from({ length: 20 }, (_, i) => 1e9 + i));
+  for (let i = 0; i < 20; i++) assertEquals([store.find(other.bytes, starts[i]!, KEY_BYTES), found(i)], [0, true]);
+  // The buffer is used again.
+  store.prefetch(bytes, starts, lengths, 0, 20, 1);
+  for (let i = 0; i < 20; i++) view.setUint32(i * KEY_BYTES, 1e9 + i);
+  store.forgetAhead();
+  for (let i = 0; i < 20; i++) assertEquals(found(i), false);
+  // What is made under a hash that is known is found under its key.
+  store.prefetch(bytes, starts, lengths, 0, 20, 1);
+  store.makeRoom(20);
+  store.setString(bytes, starts[4]!, KEY_BYTES, 0, bytes, 0, KEY_BYTES, 0);
+  store.forgetAhead();
+  assertEquals(Array.from({ length: 6 }, (_, i) => found(i)), [false, false, false, false, true, false]);
+});

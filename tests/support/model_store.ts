@@ -125,6 +125,8 @@ export class ModelStore implements PublicStore {
     return end;
   }
 
+  forgetAhead(): void {}
+
   makeRoom(bytes: number, count = 1): void {
     if (!(bytes >= 0 && count >= 1)) throw new AssertionError(`room for ${bytes} bytes in ${count} arguments`);
     if (this.full) throw new StoreFullError();

@@ -1,0 +1,147 @@
+/**
+ * Among many keys a session looks ahead, and the hashes it computes then are used by the commands. Whatever the requests
+ * are, how they are cut, and in which protocol they come, each has to find its own key.
+ */
+
+import { assertEquals } from "@std/assert";
+import { encodeText } from "../../src/bytes.ts";
+import { SharedState } from "../../src/command/shared_state.ts";
+import { PREFETCH_KEYS_MIN_COUNT } from "../../src/limits.ts";
+import { Session, type SessionHost } from "../../src/server/session.ts";
+import { Slices } from "../../src/server/slices.ts";
+import { makeStore } from "../support/memory_client.ts";
+import { Random } from "../support/random.ts";
+import { framesOf, RawClient } from "../support/raw_client.ts";
+
+const KEYS_COUNT = PREFETCH_KEYS_MIN_COUNT + 5_000;
+
+class Host implements SessionHost {
+  readonly store = makeStore();
+  readonly defaultTtlMs = 0;
+  readonly slices = new Slices();
+  readonly shared = new SharedState();
+  readonly passwordRequired = false;
+  readonly bugs: unknown[] = [];
+  commands = 0;
+  authenticate(): boolean {
+    return true;
+  }
+  info(): string {
+    return "";
+  }
+  save(): Promise<void> {
+    return Promise.resolve();
+  }
+  resetStatistics(): void {}
+  reportBug(error: unknown): void {
+    this.bugs.push(error);
+  }
+}
+
+/** One request, and what it has to be answered in RESP and in the native protocol. */
+interface Step {
+  readonly request: string[];
+  readonly resp: string;
+  readonly native: unknown;
+}
+
+/** Makes requests on a model of the strings that there are. */
+class Steps {
+  readonly values = new Map<string, string>();
+  readonly #random: Random;
+
+  constructor(random: Random) {
+    this.#random = random;
+  }
+
+  #key(): string {
+    const number = this.#random.below(KEYS_COUNT * 1.2 | 0);
+    // Of several lengths, so that requests stand at other places each time.
+    return `key:${number}${"x".repeat(number % 5)}`;
+  }
+
+  next(): Step {
+    const key = this.#key();
+    const value = this.values.get(key);
+    const bulk = (text: string | undefined) => text === undefined ? "$-1\r\n" : `$${text.length}\r\n${text}\r\n`;
+    switch (this.#random.below(7)) {
+      case 0: {
+        const text = `value ${this.#random.below(1000)}`;
+        this.values.set(key, text);
+        return { request: ["set", key, text], resp: "+OK\r\n", native: "OK" };
+      }
+      case 1:
+        this.values.delete(key);
+        return {
+          request: ["del", key],
+          resp: `:${value === undefined ? 0 : 1}\r\n`,
+          native: value === undefined ? 0 : 1,
+        };
+      case 2:
+        return { request: ["ping"], resp: "+PONG\r\n", native: "PONG" };
+      case 3: {
+        const keys = Array.from({ length: 1 + this.#random.below(4) }, () => this.#key());
+        const values = keys.map((each) => this.values.get(each));
+        const resp = `*${keys.length}\r\n${values.map(bulk).join("")}`;
+        return { request: ["mget", ...keys], resp, native: values.map((each) => each ?? null) };
+      }
+      case 4: {
+        const other = this.#key();
+        if (value === undefined || other === key) break;
+        this.values.delete(key);
+        this.values.set(other, value);
+        return { request: ["rename", key, other], resp: "+OK\r\n", native: "OK" };
+      }
+    }
+    return { request: ["get", key], resp: bulk(value), native: value ?? null };
+  }
+}
+
+Deno.test("Session finds the key of each request among many, in both protocols", async () => {
+  const random = new Random(Number(Deno.env.get("SEED") ?? Math.trunc(Math.random() * 2 ** 31)));
+  console.log(`seed ${random.seed}`);
+  const host = new Host();
+  const steps = new Steps(random);
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const running: Promise<void>[] = [];
+  const connect = async () => {
+    const connecting = RawClient.connect(listener.addr);
+    running.push(new Session(await listener.accept(), host).run());
+    return await connecting;
+  };
+  using resp = await connect();
+  using native = await connect();
+  for (let i = 0; i < KEYS_COUNT; i += 1000) {
+    const pairs = Array.from({ length: 1000 }, (_, j) => [`key:${i + j}${"x".repeat((i + j) % 5)}`, `first ${i + j}`]);
+    for (const [key, value] of pairs) steps.values.set(key!, value!);
+    assertEquals(await native.call("mset", ...pairs.flat()), "OK");
+  }
+  assertEquals(host.store.isLarge, true);
+  for (let round = 0; round < 300; round++) {
+    const batch = Array.from({ length: 1 + random.below(150) }, () => steps.next());
+    if (random.chance(0.5)) {
+      const text = batch.map(({ request }) => {
+        if (random.chance(0.1) && request[0] !== "set") return `${request.join(" ")}\r\n`;
+        return `*${request.length}\r\n${request.map((each) => `$${each.length}\r\n${each}\r\n`).join("")}`;
+      }).join("");
+      await inPieces(resp, encodeText(text), random);
+      await resp.expect(batch.map((step) => step.resp).join(""));
+    } else {
+      await inPieces(native, framesOf(...batch.map(({ request }) => request)), random);
+      assertEquals(await native.replies(batch.length), batch.map((step) => step.native));
+    }
+  }
+  assertEquals(host.store.size, steps.values.size);
+  assertEquals(host.bugs, []);
+  resp.close();
+  native.close();
+  await Promise.all(running);
+  listener.close();
+});
+
+/** Sends bytes in one piece or in two. */
+async function inPieces(client: RawClient, bytes: Uint8Array, random: Random): Promise<void> {
+  const cut = random.chance(0.5) ? bytes.length : random.below(bytes.length);
+  await client.send(bytes.subarray(0, cut));
+  await client.send(bytes.subarray(cut));
+}
