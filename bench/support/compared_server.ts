@@ -145,19 +145,22 @@ function keyOf(test: ComparedTest, pipeline: number): string {
 interface Times {
   readonly clock: number;
   readonly server: number;
+  /** Of this process and of what it has run to its end. */
+  readonly own: number;
   /** Of processes that are neither the server's nor ours. */
   readonly others: number;
 }
 
 async function timesMs(pid: number): Promise<Times> {
   const [machine, own, server] = await Promise.all([machineTimeMs(), ownTimeMs(), processorTimeMs(pid)]);
-  return { clock: performance.now(), server, others: machine - own - server };
+  return { clock: performance.now(), server, own, others: machine - own - server };
 }
 
-function busyBetween(before: Times, after: Times): Pick<Run, "serverBusy" | "othersBusy"> {
+function busyBetween(before: Times, after: Times): Pick<Run, "serverBusy" | "loadBusy" | "othersBusy"> {
   const elapsed = after.clock - before.clock;
   return {
     serverBusy: (after.server - before.server) / elapsed,
+    loadBusy: (after.own - before.own) / elapsed,
     othersBusy: Math.max(0, after.others - before.others) / elapsed,
   };
 }

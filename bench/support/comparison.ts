@@ -82,8 +82,9 @@ function makeRow({ test, pipeline, runs }: Case, servers: ComparedServers): Comp
 function makeSide(rounds: readonly Run[]): Side {
   return {
     requestsPerSecond: median(rounds.map(rateOf)),
-    serverBusy: median(rounds.map(({ serverBusy }) => serverBusy)),
-    serverNs: median(rounds.map(({ serverNs }) => serverNs)),
+    serverBusy: median(rounds.map((run) => run.serverBusy)),
+    serverNs: median(rounds.map((run) => run.serverNs)),
+    loadBusy: median(rounds.map((run) => run.loadBusy)),
     rounds,
   };
 }

@@ -22,6 +22,8 @@ export interface Run {
   readonly serverBusy: number;
   /** Processor time of the server by requests, in ns, with what fills a list before. Others on the machine change it less. */
   readonly serverNs: number;
+  /** As `serverBusy`, of redis-benchmark: near 1 it is what limits the rate, whichever the server. */
+  readonly loadBusy: number;
   /** As `serverBusy`, of processes that have nothing to do with it: they disturb. */
   readonly othersBusy: number;
 }
@@ -32,6 +34,7 @@ export interface Side {
   readonly requestsPerSecond: number;
   readonly serverBusy: number;
   readonly serverNs: number;
+  readonly loadBusy: number;
   readonly rounds: readonly Run[];
 }
 
