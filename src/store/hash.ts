@@ -201,7 +201,12 @@ export class Hashes {
     const found = this.#entries.fields.find(hash, field, fieldStart, fieldLength, idLow, idHigh);
     this.added = found === 0;
     if (found !== 0) {
-      this.#entries.replaceValue(found, value, valueStart, valueLength);
+      // Most writes replace a value by one of its length.
+      if (kindOf(words[found * 2 + 3]!) === KIND_FIELD && words[found * 2 + 4] === valueLength) {
+        copyBytes(value, valueStart, this.#bytes, this.#entries.valueStart(found), valueLength);
+      } else {
+        this.#entries.replaceValue(found, value, valueStart, valueLength);
+      }
       return;
     }
     const kind = this.#entries.fieldKind(fieldLength, valueLength);

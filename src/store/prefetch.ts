@@ -37,6 +37,8 @@ export class Prefetcher {
   readonly #hashes = new Int32Array(PREFETCH_MAX_COUNT);
   /** Where the keys' buckets begin, in words: a number that may need more than 32 bits. */
   readonly #buckets = new Float64Array(PREFETCH_MAX_COUNT);
+  /** Entries from here on have no second line within the arena. Numbers above 2^31 are compared, never computed with. */
+  readonly #lastEntry: number;
   /** The keys' entries, if they are there. */
   readonly #found = new Uint32Array(PREFETCH_MAX_COUNT);
 
@@ -44,6 +46,7 @@ export class Prefetcher {
     this.#entries = entries;
     this.#table = entries.keys;
     this.#words = entries.words;
+    this.#lastEntry = entries.words.length / 2 - SECOND_LINE_WORDS;
   }
 
   /**
@@ -71,15 +74,15 @@ export class Prefetcher {
       sink ^= words[bucket]!;
     }
     for (let i = 0; i < count; i++) found[i] = table.guess(buckets[i]!, hashes[i]!);
-    const last = words.length - 1;
+    const lastEntry = this.#lastEntry;
     for (let i = 0; i < count; i++) {
-      const word = found[i]! * 2;
-      sink ^= words[word]! ^ words[Math.min(word + SECOND_LINE_WORDS, last)]!;
+      const entry = found[i]!;
+      sink ^= words[entry * 2]! ^ words[entry < lastEntry ? entry * 2 + SECOND_LINE_WORDS : 0]!;
     }
     for (let i = 0; i < count; i++) {
-      const word = found[i]! * 2;
-      // Where there is no entry stands anything, and a load from beyond the end would be undone by the compiler's own means.
-      sink ^= words[Math.min(words[word]! * 2, last)]! ^ words[Math.min(words[word + 1]! * 2, last)]!;
+      const entry = found[i]!;
+      // Where there is no entry, anything may stand.
+      if (entry !== 0) sink ^= words[words[entry * 2]! * 2]! ^ words[words[entry * 2 + 1]! * 2]!;
     }
     this.sink = sink;
   }

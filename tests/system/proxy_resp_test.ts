@@ -151,7 +151,7 @@ systemTest(
       await roundsMore();
     }
     launcher.forgive(servers[2]!.process);
-  await servers[2]!.process.kill();
+    await servers[2]!.process.kill();
     await client.send(encodeRequest("get", gone));
     assert(/^-UNAVAILABLE server "127.0.0.1:[0-9]+": /.test(await readTo(client, "\r\n")));
     await roundsMore();
