@@ -228,6 +228,13 @@ export const TRANSACTIONS: Group = group("transactions", {
     a> multi
     a> exec
   `,
+  "a watched key beside one that was changed": transcript`
+    set a 1
+    watch absent
+    b> del a absent
+    multi
+    exec
+  `,
   "watched keys that expire": transcript`
     set k v PX 20
     watch k
