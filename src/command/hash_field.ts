@@ -24,7 +24,7 @@ export function replyField(store: Store, reply: Reply): void {
 /** Answers the value that the store's cursor is on. */
 export function replyValue(store: Store, reply: Reply): void {
   const at = reply.reserve(store.valueLength());
-  store.copyValue(reply.buffer, at);
+  store.copyValue(reply.buffer, at, reply.view);
 }
 
 /**

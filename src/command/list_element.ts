@@ -14,7 +14,7 @@ import type { CommandContext } from "./context.ts";
 /** Answers the element that the store's cursor is on. */
 export function replyElement(store: Store, reply: Reply): void {
   const at = reply.reserve(store.elementLength());
-  store.copyElement(reply.buffer, at);
+  store.copyElement(reply.buffer, at, reply.view);
 }
 
 /** Whether the element that the store's cursor is on is argument `index`. */
@@ -54,7 +54,7 @@ export function moveElement(
   store.listSeek(source, fromHead ? 0 : -1);
   const length = store.elementLength();
   const at = reply.reserve(length);
-  store.copyElement(reply.buffer, at);
+  store.copyElement(reply.buffer, at, reply.view);
   if (source !== destination) {
     // Taken first: however long it is, it finds room again where it was.
     store.listPop(source, fromHead);

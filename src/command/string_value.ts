@@ -14,7 +14,7 @@ import type { Request } from "../wire/request.ts";
 export function replyString(store: Store, entry: number, reply: Reply): void {
   const length = store.stringLength(entry);
   const at = reply.reserve(length);
-  store.copyString(entry, 0, reply.buffer, at, length);
+  store.copyString(entry, 0, reply.buffer, at, length, reply.view);
 }
 
 /**

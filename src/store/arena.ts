@@ -82,6 +82,8 @@ export type Moved = (from: number, to: number) => void;
 export class Arena {
   /** The whole arena, as bytes. */
   readonly bytes: Uint8Array<ArrayBuffer>;
+  /** The same, for copying eight bytes at a time. */
+  readonly view: DataView;
   /** The whole arena, as words; the word of reference `r` is `r * 2`. */
   readonly words: Uint32Array<ArrayBuffer>;
   /** Pages in all. */
@@ -125,6 +127,7 @@ export class Arena {
     this.pageCount = Math.floor(limitBytes / PAGE_BYTES);
     const buffer = new ArrayBuffer(this.pageCount * PAGE_BYTES);
     this.bytes = new Uint8Array(buffer);
+    this.view = new DataView(buffer);
     this.words = new Uint32Array(buffer);
     this.freePages = this.pageCount;
     this.#pageClass = new Uint8Array(this.pageCount);

@@ -17,7 +17,7 @@
  * @module
  */
 
-import { copyBytes } from "../bytes.ts";
+import { copyBytes, copyShort } from "../bytes.ts";
 import { PACKED_ELEMENT_MAX_BYTES, PACKED_MAX_BYTES } from "../limits.ts";
 import { bodyWord, HEADER_BYTES, keyLengthOf, KIND_FIELD, KIND_HASH, KIND_HASH_PACKED, kindOf } from "./block.ts";
 import type { Draws } from "./draws.ts";
@@ -416,9 +416,12 @@ export class Hashes {
   }
 
   /** Copies the value at the cursor. */
-  copyValue(target: Uint8Array, at: number): void {
-    if (this.#field === 0) copyBytes(this.#bytes, this.#valueAt + 1, target, at, this.#bytes[this.#valueAt]!);
-    else this.#entries.copyValue(this.#field, 0, target, at, this.#words[this.#field * 2 + 4]!);
+  copyValue(target: Uint8Array, at: number, view?: DataView): void {
+    if (this.#field === 0) {
+      const length = this.#bytes[this.#valueAt]!;
+      if (view !== undefined) copyShort(this.#entries.arena.view, this.#valueAt + 1, view, at, length);
+      else copyBytes(this.#bytes, this.#valueAt + 1, target, at, length);
+    } else this.#entries.copyValue(this.#field, 0, target, at, this.#words[this.#field * 2 + 4]!);
   }
 
   /**

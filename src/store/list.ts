@@ -31,7 +31,7 @@ import {
   writePacked,
 } from "./packed.ts";
 import { type ListParts, PART_HEADER_BYTES } from "./list_parts.ts";
-import { copyBytes } from "../bytes.ts";
+import { copyBytes, copyShort, SHORT_COPY_MAX_BYTES } from "../bytes.ts";
 import {
   BLOCK_SHARED_MAX_BYTES,
   DIRECTORY_LEAVES_MAX_COUNT,
@@ -423,13 +423,13 @@ export class Lists {
   }
 
   /** Copies the element at the cursor. */
-  copyElement(target: Uint8Array, at: number): void {
+  copyElement(target: Uint8Array, at: number, view?: DataView): void {
     const bytes = this.#bytes;
     const from = this.#at;
     const length = packedLength(bytes, from);
-    if (length <= PACKED_ELEMENT_MAX_BYTES && bytes[from] === length) {
+    if (length <= SHORT_COPY_MAX_BYTES && bytes[from] === length && view !== undefined) {
       // Most elements: short, and behind a length of one byte.
-      for (let i = 0; i < length; i++) target[at + i] = bytes[from + 1 + i]!;
+      copyShort(this.#entries.arena.view, from + 1, view, at, length);
       return;
     }
     if (isOutside(bytes, from)) this.#entries.blobs.copy(outsidePiece(bytes, from), 0, target, at, length);

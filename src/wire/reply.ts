@@ -61,8 +61,8 @@ export abstract class Reply {
   buffer: Uint8Array<ArrayBuffer> = new Uint8Array(REPLY_BUFFER_INITIAL_BYTES);
   /** Bytes of {@linkcode buffer} that are filled. */
   length = 0;
-  /** {@linkcode buffer} for numbers of several bytes, which take one store then. */
-  protected view: DataView = new DataView(this.buffer.buffer);
+  /** {@linkcode buffer} for numbers of several bytes, and for copies of eight at a time. Replaced with it. */
+  view: DataView = new DataView(this.buffer.buffer);
   /** Where the reply to the command now running begins, in the chunk that {@linkcode begunChunk} tells. */
   protected begun = 0;
   /** Which of the finished chunks the reply to the command now running begins in; -1 while that is {@linkcode buffer}. */

@@ -7,6 +7,7 @@ import {
   serverLines,
   statsLines,
 } from "../../src/role/info_text.ts";
+import { REDIS_VERSION } from "../../src/command/specification.ts";
 import { VERSION } from "../../src/role/version.ts";
 
 const SECTIONS = {
@@ -49,7 +50,14 @@ Deno.test("the lines that every role tells are its facts under the names of Redi
   const { os, process_id, ...server } = serverLines(FACTS);
   assertMatch(String(os), /^[a-z]+ [a-z0-9_]+$/);
   assertEquals(process_id, Deno.pid);
-  assertEquals(server, { inmem_version: VERSION, role: "server", tcp_port: 9443, uptime_in_seconds: 61 });
+  assertEquals(server, {
+    inmem_version: VERSION,
+    redis_version: REDIS_VERSION,
+    redis_mode: "standalone",
+    role: "server",
+    tcp_port: 9443,
+    uptime_in_seconds: 61,
+  });
   assertEquals(clientsLines(FACTS), { connected_clients: 1, maxclients: 100 });
   assertEquals(statsLines(FACTS), {
     total_connections_received: 7,
