@@ -7,8 +7,7 @@
  * @module
  */
 
-import { ReplyError, StoreFullError } from "../errors.ts";
-import type { ReplyCode } from "../errors.ts";
+import { ReplyError } from "../errors.ts";
 import { BLOCKING_TIMEOUT_MAX_MS } from "../limits.ts";
 import { EntryType } from "../store/store.ts";
 import type { Reply } from "../wire/reply.ts";
@@ -16,6 +15,7 @@ import type { Request } from "../wire/request.ts";
 import { findTyped } from "./argument.ts";
 import type { CommandContext } from "./context.ts";
 import { isHead, moveElement, replyElement } from "./list_element.ts";
+import { refuse } from "./run.ts";
 import { binaryText } from "./binary_text.ts";
 
 /** `blpop key [key …] timeout` */
@@ -137,13 +137,4 @@ function timeoutArgument(request: Request, index: number): number {
   // Beyond 64 bits it is negative in the eyes of Redis as well.
   if (timeoutMs < 0 || timeoutMs >= 2 ** 63) throw new ReplyError("ERR", "timeout is negative");
   return timeoutMs > BLOCKING_TIMEOUT_MAX_MS ? 0 : timeoutMs;
-}
-
-function refuse(context: CommandContext, reply: Reply, error: unknown): void {
-  if (error instanceof ReplyError || error instanceof StoreFullError) {
-    reply.error(error.code as ReplyCode, error.message);
-  } else {
-    context.reportBug(error);
-    reply.error("ERR", "internal error");
-  }
 }

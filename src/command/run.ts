@@ -1,9 +1,11 @@
 /**
- * Runs one command whose call is in order, now or out of the queue of a transaction.
+ * Runs one command whose call is in order, now or out of the queue of a transaction, and answers when that fails.
  *
  * @module
  */
 
+import { ReplyError, StoreFullError } from "../errors.ts";
+import type { ReplyCode } from "../errors.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
 import type { CommandContext, Run } from "./context.ts";
@@ -19,6 +21,16 @@ export interface Command {
   /** Where it has commands of its own. */
   readonly subcommands: Subcommands<never> | undefined;
   readonly specification: CommandSpecification;
+}
+
+/** Answers what a command has thrown: a refusal in its own words, anything else as a bug of ours. */
+export function refuse(context: CommandContext, reply: Reply, error: unknown): void {
+  if (error instanceof ReplyError || error instanceof StoreFullError) {
+    reply.error(error.code as ReplyCode, error.message);
+  } else {
+    context.reportBug(error);
+    reply.error("ERR", "internal error");
+  }
 }
 
 /** Makes room, runs, and tells those who watch what has changed. */

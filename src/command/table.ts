@@ -11,8 +11,7 @@
  * @module
  */
 
-import { assert, ReplyError, StoreFullError } from "../errors.ts";
-import type { ReplyCode } from "../errors.ts";
+import { assert, ReplyError } from "../errors.ts";
 import { KEY_SIZE_MAX_BYTES } from "../limits.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
@@ -24,7 +23,7 @@ import * as connectionCommands from "./connection.ts";
 import { CLIENT_SUBCOMMANDS } from "./client.ts";
 import { config, CONFIG_SUBCOMMANDS } from "./config.ts";
 import type { CommandContext, Run } from "./context.ts";
-import { type Command, runCommand } from "./run.ts";
+import { type Command, refuse, runCommand } from "./run.ts";
 import * as transactionCommands from "./transaction.ts";
 import { command, COMMAND_SUBCOMMANDS } from "./command_info.ts";
 import * as expireCommands from "./expire.ts";
@@ -174,13 +173,4 @@ async function complete(pending: Promise<void>, context: CommandContext, reply: 
     refuse(context, reply, error);
   }
   reply.end();
-}
-
-function refuse(context: CommandContext, reply: Reply, error: unknown): void {
-  if (error instanceof ReplyError || error instanceof StoreFullError) {
-    reply.error(error.code as ReplyCode, error.message);
-  } else {
-    context.reportBug(error);
-    reply.error("ERR", "internal error");
-  }
 }

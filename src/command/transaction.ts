@@ -13,13 +13,12 @@
  * @module
  */
 
-import { ReplyError, StoreFullError } from "../errors.ts";
-import type { ReplyCode } from "../errors.ts";
+import { ReplyError } from "../errors.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
 import type { CommandContext } from "./context.ts";
 import { Transaction } from "./queue.ts";
-import { type Command, runCommand } from "./run.ts";
+import { type Command, refuse, runCommand } from "./run.ts";
 
 /** `multi` */
 export function multi({ client }: CommandContext, _request: Request, reply: Reply): void {
@@ -92,11 +91,6 @@ function runQueued(context: CommandContext, command: Command, request: Request, 
     // Nothing that can be queued waits: what could sees that a transaction is running.
     runCommand(context, command, request, reply);
   } catch (error) {
-    if (error instanceof ReplyError || error instanceof StoreFullError) {
-      reply.error(error.code as ReplyCode, error.message);
-    } else {
-      context.reportBug(error);
-      reply.error("ERR", "internal error");
-    }
+    refuse(context, reply, error);
   }
 }

@@ -5,38 +5,13 @@
 
 import { assertEquals } from "@std/assert";
 import { encodeText } from "../../src/bytes.ts";
-import { SharedState } from "../../src/command/shared_state.ts";
 import { PREFETCH_KEYS_MIN_COUNT } from "../../src/limits.ts";
-import { Session, type SessionHost } from "../../src/server/session.ts";
-import { Slices } from "../../src/server/slices.ts";
-import { makeStore } from "../support/memory_client.ts";
 import { Random } from "../support/random.ts";
-import { framesOf, RawClient } from "../support/raw_client.ts";
+import { framesOf } from "../support/raw_client.ts";
+import type { RawClient } from "../support/raw_client.ts";
+import { TestHost } from "../support/session_host.ts";
 
 const KEYS_COUNT = PREFETCH_KEYS_MIN_COUNT + 5_000;
-
-class Host implements SessionHost {
-  readonly store = makeStore();
-  readonly defaultTtlMs = 0;
-  readonly slices = new Slices();
-  readonly shared = new SharedState();
-  readonly passwordRequired = false;
-  readonly bugs: unknown[] = [];
-  commands = 0;
-  authenticate(): boolean {
-    return true;
-  }
-  info(): string {
-    return "";
-  }
-  save(): Promise<void> {
-    return Promise.resolve();
-  }
-  resetStatistics(): void {}
-  reportBug(error: unknown): void {
-    this.bugs.push(error);
-  }
-}
 
 /** One request, and what it has to be answered in RESP and in the native protocol. */
 interface Step {
@@ -100,14 +75,14 @@ class Steps {
 Deno.test("Session finds the key of each request among many, in both protocols", async () => {
   const random = new Random(Number(Deno.env.get("SEED") ?? Math.trunc(Math.random() * 2 ** 31)));
   console.log(`seed ${random.seed}`);
-  const host = new Host();
+  const host = new TestHost();
   const steps = new Steps(random);
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const running: Promise<void>[] = [];
   const connect = async () => {
-    const connecting = RawClient.connect(listener.addr);
-    running.push(new Session(await listener.accept(), host).run());
-    return await connecting;
+    const { client, running: ends } = await host.connect(listener);
+    running.push(ends);
+    return client;
   };
   using resp = await connect();
   using native = await connect();

@@ -1,61 +1,30 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { SharedState } from "../../src/command/shared_state.ts";
-import { Session, type SessionHost } from "../../src/server/session.ts";
-import { Slices } from "../../src/server/slices.ts";
-import type { Store } from "../../src/store/store.ts";
-import { makeStore } from "../support/memory_client.ts";
+import { Session } from "../../src/server/session.ts";
 import { RawClient } from "../support/raw_client.ts";
+import { TestHost } from "../support/session_host.ts";
 
-/** A server without a listener. */
-class Host implements SessionHost {
-  readonly store: Store = makeStore();
-  readonly defaultTtlMs = 0;
-  readonly slices = new Slices();
-  readonly shared = new SharedState();
-  readonly bugs: unknown[] = [];
-  commands = 0;
-  constructor(readonly passwordRequired: boolean) {}
-  authenticate(_user: string, password: string): boolean {
-    return password === "secret";
-  }
-  info(): string {
-    return "";
-  }
-  save(): Promise<void> {
-    return Promise.resolve();
-  }
-  resetStatistics(): void {}
-  reportBug(error: unknown): void {
-    this.bugs.push(error);
-  }
-  /** Waits until something is so. */
-  async until(condition: () => boolean): Promise<void> {
-    while (!condition()) await new Promise((resolve) => setTimeout(resolve, 2));
-  }
-  /** Waits until so many clients wait for an element. */
-  waiting(count: number): Promise<void> {
-    return this.until(() => this.shared.waiters.count === count);
-  }
+/** Waits until so many clients wait for an element. */
+function waiting(host: TestHost, count: number): Promise<void> {
+  return host.until(() => host.shared.waiters.count === count);
 }
 
 /** Runs a test with some connections to one server. */
 async function withClients(
   count: number,
-  run: (clients: RawClient[], host: Host, sessions: Session[]) => Promise<void>,
+  run: (clients: RawClient[], host: TestHost, sessions: Session[]) => Promise<void>,
   passwordRequired = false,
 ): Promise<void> {
-  const host = new Host(passwordRequired);
+  const host = new TestHost(passwordRequired);
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const clients: RawClient[] = [];
   const sessions: Session[] = [];
   const running: Promise<void>[] = [];
   try {
     for (let i = 0; i < count; i++) {
-      const connecting = RawClient.connect(listener.addr);
-      const session = new Session(await listener.accept(), host);
+      const { client, session, running: ends } = await host.connect(listener);
+      clients.push(client);
       sessions.push(session);
-      running.push(session.run());
-      clients.push(await connecting);
+      running.push(ends);
     }
     await run(clients, host, sessions);
   } finally {
@@ -140,7 +109,7 @@ Deno.test("Session writes what was answered before it waits, and answers the res
   withClients(2, async ([waiter, pusher], host) => {
     await waiter!.send("set a 1\r\nblpop l 0\r\nget a\r\n");
     await waiter!.expect("+OK\r\n");
-    await host.waiting(1);
+    await waiting(host, 1);
     await pusher!.send("rpush l x y\r\nlrange l 0 -1\r\n");
     await pusher!.expect(":2\r\n*1\r\n$1\r\ny\r\n");
     await waiter!.expect("*2\r\n$1\r\nl\r\n$1\r\nx\r\n$1\r\n1\r\n");
@@ -153,9 +122,9 @@ Deno.test("Session writes what was answered before it waits, and answers the res
 Deno.test("Session stops waiting when its client leaves, and takes no element then", () =>
   withClients(2, async ([waiter, pusher], host) => {
     await waiter!.send("blpop l 0\r\n");
-    await host.waiting(1);
+    await waiting(host, 1);
     waiter!.close();
-    await host.waiting(0);
+    await waiting(host, 0);
     await pusher!.send("rpush l x\r\nlrange l 0 -1\r\n");
     await pusher!.expect(":1\r\n*1\r\n$1\r\nx\r\n");
   }));
@@ -163,7 +132,7 @@ Deno.test("Session stops waiting when its client leaves, and takes no element th
 Deno.test("Session ends a wait when it is stopped, killed or unblocked", () =>
   withClients(4, async ([stopped, killed, unblocked, other], host, sessions) => {
     for (const client of [stopped, killed, unblocked]) await client!.send("blpop l 0\r\n");
-    await host.waiting(3);
+    await waiting(host, 3);
     await other!.send("client unblock 3 error\r\nclient kill id 2\r\n");
     await other!.expect(":1\r\n:1\r\n");
     await unblocked!.expect("-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n");
@@ -183,7 +152,7 @@ Deno.test("Session brings messages to who waits for input, writes or waits for a
     await idle!.send("subscribe news other\r\n");
     await idle!.expect("*3\r\n$9\r\nsubscribe\r\n$4\r\nnews\r\n:1\r\n*3\r\n$9\r\nsubscribe\r\n$5\r\nother\r\n:2\r\n");
     await busy!.send("hello 3\r\npsubscribe n*\r\nblpop l 0\r\n");
-    await host.waiting(1);
+    await waiting(host, 1);
     await publisher!.send("publish news one\r\npublish news two\r\npublish nobody three\r\n");
     await publisher!.expect(":2\r\n:2\r\n:1\r\n");
     await idle!.expect(
@@ -234,7 +203,7 @@ Deno.test("Session cuts off a listener that does not read", () =>
   }));
 
 Deno.test("Session tells a client that is one too many in its own protocol", async () => {
-  const host = new Host(false);
+  const host = new TestHost(false);
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const connecting = RawClient.connect(listener.addr);
   const session = new Session(await listener.accept(), host);

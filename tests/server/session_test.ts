@@ -7,12 +7,11 @@ import {
   PARTIAL_FRAME_TIMEOUT_MS,
   WRITE_TIMEOUT_MS,
 } from "../../src/limits.ts";
-import { SharedState } from "../../src/command/shared_state.ts";
-import { Session, type SessionHost } from "../../src/server/session.ts";
+import { Session } from "../../src/server/session.ts";
 import { Slices } from "../../src/server/slices.ts";
 import { write32 } from "../../src/wire/message_pack.ts";
-import { makeStore } from "../support/memory_client.ts";
 import { framesOf, RawClient } from "../support/raw_client.ts";
+import { TestHost } from "../support/session_host.ts";
 
 /** Slices of one step, which are counted. */
 class ShortSlices extends Slices {
@@ -23,40 +22,25 @@ class ShortSlices extends Slices {
   }
 }
 
-class Host implements SessionHost {
-  readonly store = makeStore();
-  readonly defaultTtlMs = 0;
-  readonly slices = new ShortSlices();
-  readonly shared = new SharedState();
-  readonly bugs: unknown[] = [];
-  commands = 0;
-  saving = Promise.withResolvers<void>();
-  constructor(readonly passwordRequired = false) {}
-  authenticate(_user: string, password: string): boolean {
-    return password === "secret";
+class Host extends TestHost {
+  override readonly slices: ShortSlices;
+  constructor(passwordRequired = false) {
+    const slices = new ShortSlices();
+    super(passwordRequired, slices);
+    this.slices = slices;
   }
-  info(): string {
-    return "";
-  }
-  save(): Promise<void> {
-    return this.saving.promise;
-  }
-  resetStatistics(): void {}
   /** Waits until `count` commands were begun. */
-  async ran(count: number): Promise<void> {
-    while (this.commands < count) await new Promise((resolve) => setTimeout(resolve, 2));
+  ran(count: number): Promise<void> {
+    return this.until(() => this.commands >= count);
   }
   /** Waits until a command that pauses has done so `count` times more. */
-  async paused(count: number): Promise<void> {
+  paused(count: number): Promise<void> {
     const last = this.slices.count + count;
-    while (this.slices.count < last) await new Promise((resolve) => setTimeout(resolve, 2));
+    return this.until(() => this.slices.count >= last);
   }
   /** Makes a walk over all keys one without an end. */
   walkForEver(): void {
     this.store.scan = () => 1;
-  }
-  reportBug(error: unknown): void {
-    this.bugs.push(error);
   }
 }
 
@@ -66,10 +50,7 @@ async function withSession(
   host = new Host(),
 ): Promise<void> {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const connecting = RawClient.connect(listener.addr);
-  const session = new Session(await listener.accept(), host);
-  const running = session.run();
-  using client = await connecting;
+  const { client, session, running } = await host.connect(listener);
   try {
     await run(client, session, host);
   } finally {

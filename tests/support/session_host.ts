@@ -1,0 +1,65 @@
+/**
+ * A server without a listener: what sessions need of one, for tests that make sessions themselves.
+ *
+ * @module
+ */
+
+import { SharedState } from "../../src/command/shared_state.ts";
+import { Session } from "../../src/server/session.ts";
+import type { SessionHost } from "../../src/server/session.ts";
+import { Slices } from "../../src/server/slices.ts";
+import type { Store } from "../../src/store/store.ts";
+import { makeStore } from "./memory_client.ts";
+import { RawClient } from "./raw_client.ts";
+
+/** The password is `secret`, where there is one. */
+export class TestHost implements SessionHost {
+  readonly store: Store = makeStore();
+  readonly defaultTtlMs = 0;
+  readonly shared: SharedState = new SharedState();
+  readonly slices: Slices;
+  readonly passwordRequired: boolean;
+  /** Exceptions that were reported as bugs. */
+  readonly bugs: unknown[] = [];
+  commands = 0;
+  /** When `save` is done. */
+  saving: PromiseWithResolvers<void> = Promise.withResolvers();
+
+  constructor(passwordRequired = false, slices: Slices = new Slices()) {
+    this.passwordRequired = passwordRequired;
+    this.slices = slices;
+  }
+
+  authenticate(_user: string, password: string): boolean {
+    return password === "secret";
+  }
+
+  info(): string {
+    return "";
+  }
+
+  save(): Promise<void> {
+    return this.saving.promise;
+  }
+
+  resetStatistics(): void {}
+
+  reportBug(error: unknown): void {
+    this.bugs.push(error);
+  }
+
+  /** Waits until something is so. */
+  async until(condition: () => boolean): Promise<void> {
+    while (!condition()) await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+
+  /** Makes a connection on loopback with its session, which runs until either side ends it. */
+  async connect(
+    listener: Deno.TcpListener,
+  ): Promise<{ readonly client: RawClient; readonly session: Session; readonly running: Promise<void> }> {
+    const connecting = RawClient.connect(listener.addr);
+    const session = new Session(await listener.accept(), this);
+    const running = session.run();
+    return { client: await connecting, session, running };
+  }
+}
