@@ -284,7 +284,9 @@ async function channels(client: Redis, target: Target, variant: Variant): Promis
     assertEquals(heard.splice(0), [["news", "wörld"], ["n*", "news", "wörld"]]);
     assertEquals(await client.pubsub("NUMSUB", "news", "none"), ["news", 1, "none", 0]);
     assertEquals(await listener.unsubscribe("news", "other"), 1);
-    assertEquals(await client.publish("news", "again"), 1);
+    const count = await client.publish("news", "again");
+    // How many heard it, a proxy counts while it ends its own subscription at the server.
+    if (target.isDirect) assertEquals(count, 1);
     await whenHeard(1);
     assertEquals(heard.splice(0), [["n*", "news", "again"]]);
     assertEquals(await listener.punsubscribe("n*"), 0);

@@ -248,7 +248,9 @@ async function channels(client: Client, target: Target, version: Version): Promi
     if (version === 3) assertEquals(await listener.set("k", "v"), "OK");
     assertEquals(await listener.ping(), version === 3 ? "PONG" : "pong");
     await listener.unsubscribe(["news", "other"]);
-    assertEquals(await client.publish("news", "again"), 1);
+    const count = await client.publish("news", "again");
+    // How many heard it, a proxy counts while it ends its own subscription at the server.
+    if (target.isDirect) assertEquals(count, 1);
     await whenHeard(1);
     assertEquals(heard.splice(0), [["n*", "news", "again"]]);
     await listener.pUnsubscribe("n*");

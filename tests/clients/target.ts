@@ -12,6 +12,8 @@ const CHECK_TIMEOUT_MS = 30_000;
 
 /** Where a client connects to. */
 export interface Target {
+  /** Whether it is a server, and no proxy in front of some. */
+  readonly isDirect: boolean;
   readonly hostname: string;
   readonly port: number;
   /** The authority that the certificate is verified against, in PEM, and its path. */
@@ -71,10 +73,11 @@ async function targetOf(
   set: (role: Role) => void,
   start: (words: readonly string[]) => Promise<Role>,
 ): Promise<Target> {
-  const { address } = get();
+  const { address, process: { name } } = get();
   const authorityPath = launcher.certificates.authority;
   return {
     ...parseAddress(address),
+    isDirect: name === "server",
     authority: await Deno.readTextFile(authorityPath),
     authorityPath,
     path: (name) => launcher.path(name),
