@@ -20,12 +20,21 @@ import {
 } from "./limits.ts";
 import { readDefaultAuthority } from "./role/state_folder.ts";
 import { connect as connectSocket } from "./wire/socket.ts";
-import type { Key } from "./client/commands.ts";
+import type { Key } from "./client/sender.ts";
 import type { Argument, Value } from "./wire/frame.ts";
 import type { Socket } from "./wire/socket.ts";
 
 export { Commands } from "./client/commands.ts";
-export type { Key, KeyType, Pairs, ScanOptions, SetOptions } from "./client/commands.ts";
+export type { ClientKillOptions, ClientListOptions } from "./client/commands.ts";
+export { HashCommands } from "./client/hash_commands.ts";
+export { KeyCommands } from "./client/key_commands.ts";
+export type { ExpireOptions, KeyType, ScanOptions } from "./client/key_commands.ts";
+export { ListCommands } from "./client/list_commands.ts";
+export type { InsertPlace, MoveEnds, PositionOptions } from "./client/list_commands.ts";
+export { Sender } from "./client/sender.ts";
+export type { FieldScanOptions, Key, Pairs } from "./client/sender.ts";
+export { StringCommands } from "./client/string_commands.ts";
+export type { DeadlineOptions, GetexOptions, SetOptions } from "./client/string_commands.ts";
 export type { Argument, Value } from "./wire/frame.ts";
 
 /** Where a server or proxy is, and how to talk to it. */

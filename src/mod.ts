@@ -21,7 +21,8 @@
  * ## Basics
  *
  * - {@linkcode connect} makes a {@linkcode Client}: one connection, to a server or a proxy, with a method for each
- *   command. `client.text` has the same methods, with text for bytes.
+ *   command but those for a connection that nobody shares, such as `multi`. `client.text` has the same methods, with
+ *   text for bytes.
  * - Keys, fields and values are bytes. Text stands for its UTF-8, a number for its decimal digits.
  * - An absent key is `null`, 0 or an empty array, never an error.
  * - `Client.send` sends any command and answers the reply as it came.
@@ -33,6 +34,8 @@
  * - A request that is not answered within `timeoutMs` ends the connection, and with it everything behind it.
  * - Replies that hold integers beyond 2^53 reject with `RangeError` in typed methods, after the command has had its
  *   effect; `Client.send` answers them as `bigint`.
+ * - What waits for an element of a list (`blpop` and its like) holds up all that is sent behind it, and `timeoutMs`
+ *   ends it too: use a client of its own, with a longer `timeoutMs` or 0.
  * - A client that is not closed keeps the process alive.
  *
  * Permissions: `--allow-net`, and for the default trust at loopback addresses `--allow-env=HOME,XDG_STATE_HOME` and
@@ -41,6 +44,33 @@
  * @module
  */
 
-export { Client, Commands, connect } from "./client.ts";
-export type { Argument, ConnectOptions, Key, KeyType, Pairs, ScanOptions, SetOptions, Value } from "./client.ts";
+export {
+  Client,
+  Commands,
+  connect,
+  HashCommands,
+  KeyCommands,
+  ListCommands,
+  Sender,
+  StringCommands,
+} from "./client.ts";
+export type {
+  Argument,
+  ClientKillOptions,
+  ClientListOptions,
+  ConnectOptions,
+  DeadlineOptions,
+  ExpireOptions,
+  FieldScanOptions,
+  GetexOptions,
+  InsertPlace,
+  Key,
+  KeyType,
+  MoveEnds,
+  Pairs,
+  PositionOptions,
+  ScanOptions,
+  SetOptions,
+  Value,
+} from "./client.ts";
 export { ConnectionError, InmemError, ProtocolError, ReplyError, UsageError } from "./errors.ts";

@@ -1,22 +1,9 @@
 import { assert, assertEquals, assertFalse, assertInstanceOf, assertRejects, assertStringIncludes } from "@std/assert";
 import { encodeText } from "../src/bytes.ts";
 import { Client, connect } from "../src/client.ts";
-import { COMMANDS } from "../src/command/specification.ts";
 import { ConnectionError, ProtocolError, ReplyError, UsageError } from "../src/errors.ts";
-import { FakeServer } from "./support/fake_server.ts";
+import { FakeServer, withClient } from "./support/fake_server.ts";
 import type { FakeHandler, FakePeer } from "./support/fake_server.ts";
-import type { ConnectOptions } from "../src/client.ts";
-
-/** A client of a server that answers as `handler` says. */
-async function withClient(
-  handler: FakeHandler,
-  run: (client: Client, server: FakeServer) => Promise<void>,
-  options: ConnectOptions = {},
-): Promise<void> {
-  await using server = new FakeServer(handler);
-  await using client = await connect({ addr: `127.0.0.1:${server.port}`, plaintext: true, ...options });
-  await run(client, server);
-}
 
 /** A server that answers everything with what was asked, as data. */
 function echo(request: string[], peer: Parameters<FakeHandler>[1]): void {
@@ -288,125 +275,10 @@ Deno.test("Client room() resolves while little is in flight, and after the conne
   });
 });
 
-Deno.test("Client has a typed method for each command", () => {
-  for (const { name } of COMMANDS) {
-    // deno-lint-ignore no-explicit-any -- a name that comes from a table
-    assertEquals(typeof (Client.prototype as any)[name], "function", name);
-  }
-});
-
-Deno.test("Client methods send the command and convert its reply", async () => {
-  const bytes = encodeText("v");
-  const replies: Record<string, unknown> = {
-    get: bytes,
-    mget: [bytes, null],
-    set: "OK",
-    mset: "OK",
-    incr: 3,
-    lrange: [bytes, bytes],
-    lpop: [bytes],
-    lset: "OK",
-    hgetall: new Map([[encodeText("f"), bytes]]),
-    hexists: 1,
-    hset: 2,
-    hmget: [null, bytes],
-    type: "list",
-    expire: 0,
-    info: encodeText("# Server\r\n"),
-  };
-  await withClient((request, peer) => peer.reply(replies[request[0]!] as never), async (client, server) => {
-    assertEquals(await client.get("k"), bytes);
-    assertEquals(await client.getText("k"), "v");
-    assertEquals(await client.text.mget("a", "b"), ["v", null]);
-    assertEquals(await client.set("k", "v", { ttlMs: 1500, onlyIf: "absent" }), true);
-    assertEquals(await client.set("k", 5n, { keepTtl: true, onlyIf: "present" }), true);
-    await client.mset({ a: 1, b: "x" });
-    await client.mset(new Map([["c", "y"]]));
-    assertEquals(await client.incr("n"), 3);
-    assertEquals(await client.text.lrange("l"), ["v", "v"]);
-    assertEquals(await client.text.lpop("l", 2), ["v"]);
-    await client.lset("l", -1, "v");
-    assertEquals(await client.hgetall("h"), new Map([["f", bytes]]));
-    assertEquals(await client.hexists("h", "f"), true);
-    assertEquals(await client.hset("h", [["f", 1], [bytes, bytes]]), 2);
-    assertEquals(await client.text.hmget("h", "a", "b"), [null, "v"]);
-    assertEquals(await client.type("l"), "list");
-    assertEquals(await client.expire("l", 5), false);
-    assertEquals(await client.info("server"), "# Server\r\n");
-    assertEquals(server.requests.map((request) => request.join(" ")), [
-      "get k",
-      "get k",
-      "mget a b",
-      "set k v PX 1500 NX",
-      "set k 5 KEEPTTL XX",
-      "mset a 1 b x",
-      "mset c y",
-      "incr n",
-      "lrange l 0 -1",
-      "lpop l 2",
-      "lset l -1 v",
-      "hgetall h",
-      "hexists h f",
-      "hset h f 1 v v",
-      "hmget h a b",
-      "type l",
-      "expire l 5",
-      "info server",
-    ]);
-  });
-});
-
-Deno.test("Client set() answers whether it was set, or the old value", async () => {
-  await withClient((request, peer) => {
-    peer.reply(request.includes("GET") ? encodeText("old") : request.includes("NX") ? null : "OK");
-  }, async (client) => {
-    assertEquals(await client.set("k", "v"), true);
-    assertEquals(await client.set("k", "v", { onlyIf: "absent" }), false);
-    assertEquals(await client.text.set("k", "v", { get: true }), "old");
-    await assertRejects(() => client.set("k", "v", { ttlMs: 0 }), RangeError);
-    await assertRejects(() => client.set("k", "v", { ttlMs: 1.5 }), RangeError);
-    await assertRejects(() => client.set("k", "v", { ttlMs: 1, keepTtl: true }), TypeError);
-  });
-});
-
-Deno.test("Client methods ask nothing of the server for no keys", async () => {
-  await withClient(echo, async (client, server) => {
-    assertEquals(await client.mget(), []);
-    assertEquals(await client.remove(), 0);
-    assertEquals(await client.exists(), 0);
-    assertEquals(await client.hmget("h"), []);
-    assertEquals(await client.hset("h", {}), 0);
-    await client.mset({});
-    assertEquals(server.requests, []);
-  });
-});
-
-Deno.test("Client scan() follows the cursor to its end", async () => {
-  const pages: Record<string, [string, string[]]> = { "0": ["17", ["a", "b"]], "17": ["1:5", []], "1:5": ["0", ["c"]] };
-  await withClient((request, peer) => {
-    const [cursor, keys] = pages[request[1]!]!;
-    peer.reply([encodeText(cursor), keys.map(encodeText)]);
-  }, async (client, server) => {
-    const found: string[] = [];
-    for await (const key of client.text.scan({ match: "*", count: 2, type: "string" })) found.push(key);
-    assertEquals(found, ["a", "b", "c"]);
-    assertEquals(server.requests[1], ["scan", "17", "MATCH", "*", "COUNT", "2", "TYPE", "string"]);
-  });
-});
-
 Deno.test("Client text refuses what is not UTF-8, and keeps a byte order mark", async () => {
   const replies = [new Uint8Array([0xff]), encodeText("\ufeffx")];
   await withClient((_request, peer) => peer.reply(replies.shift()!), async (client) => {
     await assertRejects(() => client.text.get("k"), TypeError, "not UTF-8");
     assertEquals(await client.text.get("k"), "\ufeffx");
-  });
-});
-
-Deno.test("Client methods refuse integers beyond 2^53, and replies of another kind", async () => {
-  const replies = [2n ** 60n, "OK", 2n ** 60n];
-  await withClient((_request, peer) => peer.reply(replies.shift()!), async (client) => {
-    await assertRejects(() => client.incr("n"), RangeError, "bigint");
-    await assertRejects(() => client.incr("n"), ProtocolError, "expected an integer");
-    assertEquals(await client.send(["incr", "n"]), 2n ** 60n);
   });
 });

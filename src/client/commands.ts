@@ -2,338 +2,57 @@
  * The commands as typed methods, over anything that sends a request.
  *
  * Data comes back as `Data`: bytes in {@linkcode Client}, text in its view `client.text`. There is one method for each
- * command of the table in `command/specification.ts`, with the command's own name; a test holds that.
+ * command of the table in `command/specification.ts`, with the command's own name, but for those that make no sense on
+ * a connection that is shared; a test holds that. Each group has a class of its own, which extends that of the group
+ * before, so that `this` has all of them:
+ *
+ * ```text
+ * Sender → StringCommands → ListCommands → HashCommands → KeyCommands → Commands (server, connection, channels)
+ *                                                                       ├── Client         Data is bytes
+ *                                                                       └── client.text    Data is text
+ * ```
  *
  * @module
  */
 
-import type { Argument, Value } from "../wire/frame.ts";
-import { toBytes, toFlag, toInteger, toItems, toNothing, toPairs, toText, toWord } from "./convert.ts";
+import type { Argument } from "../wire/frame.ts";
+import { toFlag, toFraction, toInteger, toItems, toNothing, toPairs, toWord, toWords } from "./convert.ts";
+import { KeyCommands } from "./key_commands.ts";
+import type { Key } from "./sender.ts";
 
-/** What may be a key, a field or a pattern. Text stands for its UTF-8. */
-export type Key = string | Uint8Array;
-
-/** How {@linkcode Commands.set} sets. */
-export interface SetOptions {
-  /** The key ends after this many milliseconds. Without it, it stays. */
-  ttlMs?: number;
-  /** Keeps the time that the key has left. Not together with `ttlMs`. */
-  keepTtl?: boolean;
-  /** Sets only if the key is absent, or only if it is present. */
-  onlyIf?: "absent" | "present";
-  /** Answers the old value instead of whether it was set. */
-  get?: boolean;
+/** Which connections {@linkcode Commands.client} lists. At most one of both. */
+export interface ClientListOptions {
+  /** Only those with these numbers. */
+  ids?: readonly number[];
+  /** Only those that listen to channels, or that do not. */
+  type?: "normal" | "pubsub";
 }
 
-/** Which keys {@linkcode Commands.scan} yields, and in what portions. */
-export interface ScanOptions {
-  /** A glob pattern: `*`, `?`, `[a-z]`, and `\` before what is meant literally. All keys without it. */
-  match?: Key;
-  /** About how many keys the server looks at in one request. */
-  count?: number;
-  /** Only keys that hold this. */
-  type?: "string" | "list" | "hash";
+/** Which connections {@linkcode Commands.client} ends. */
+export interface ClientKillOptions {
+  /** The one with this number. */
+  id?: number;
+  /** The one that comes from this `host:port`. */
+  address?: string;
+  /** Those that came to this `host:port` of the server. */
+  localAddress?: string;
+  /** Those that listen to channels, or that do not. */
+  type?: "normal" | "pubsub";
 }
 
-/** A hash's fields with their values, or keys with their values. */
-export type Pairs = Readonly<Record<string, Argument>> | Iterable<readonly [Key, Argument]>;
-
-/** What a key holds, as {@linkcode Commands.type} answers. */
-export type KeyType = "string" | "list" | "hash" | "none";
+/** The options' names in the words of the protocol. */
+const OPTION_WORDS = { ids: "ID", id: "ID", address: "ADDR", localAddress: "LADDR", type: "TYPE" } as const;
 
 /**
  * Every command of inmem as a method. `Data` is what the bytes of replies come back as.
  *
  * All reject with `ReplyError` when the server refuses the command, with `ConnectionError` when there is no connection
  * or it is lost, and with `RangeError` when an integer of the reply exceeds 2^53.
+ *
+ * What has no method belongs to a connection that nobody shares: transactions (`multi`, `exec`, `watch`), `subscribe`
+ * and its like, `reset`, `quit`. Any Redis client has them, on the same port.
  */
-export abstract class Commands<Data> {
-  /** Sends any command, and answers its reply as it came. */
-  abstract send(request: readonly Argument[]): Promise<Value>;
-
-  /** Turns bytes of a reply, which it owns, into what the methods answer. */
-  protected abstract data(bytes: Uint8Array<ArrayBuffer>): Data;
-
-  // Strings.
-
-  /** The value of a string, or `null` when the key is absent. */
-  async get(key: Key): Promise<Data | null> {
-    return this.#dataOrNull(await this.send(["get", key]));
-  }
-
-  /**
-   * Sets a string, whatever the key held, and takes a time to live away unless the options say otherwise.
-   *
-   * @returns whether it was set, which only `onlyIf` can prevent; with `get: true` the old value, or `null`
-   * @throws {RangeError} when `ttlMs` is not an integer above 0
-   * @throws {TypeError} when both `ttlMs` and `keepTtl` are given
-   *
-   * @example
-   * ```ts
-   * import { connect } from "@inmem/inmem";
-   * await using client = await connect();
-   * await client.set("session:7", "Ada", { ttlMs: 60_000 });
-   * const first = await client.set("lock", "me", { onlyIf: "absent", ttlMs: 5_000 });
-   * const old = await client.set("session:7", "Grace", { get: true, keepTtl: true });
-   * console.log(first, old);
-   * ```
-   */
-  set(key: Key, value: Argument, options: SetOptions & { get: true }): Promise<Data | null>;
-  /** As above; answers whether it was set. */
-  set(key: Key, value: Argument, options?: SetOptions & { get?: false }): Promise<boolean>;
-  async set(key: Key, value: Argument, options: SetOptions = {}): Promise<boolean | Data | null> {
-    const request: Argument[] = ["set", key, value];
-    if (options.ttlMs !== undefined) {
-      if (options.keepTtl) throw new TypeError('Cannot set with both "ttlMs" and "keepTtl": expected one of them');
-      request.push("PX", positive("ttlMs", options.ttlMs));
-    } else if (options.keepTtl) {
-      request.push("KEEPTTL");
-    }
-    if (options.onlyIf !== undefined) request.push(options.onlyIf === "absent" ? "NX" : "XX");
-    if (options.get) {
-      request.push("GET");
-      return this.#dataOrNull(await this.send(request));
-    }
-    return await this.send(request) !== null;
-  }
-
-  /** The values of several strings, in the order asked; `null` for what is absent or no string. */
-  async mget(...keys: readonly Key[]): Promise<(Data | null)[]> {
-    return keys.length === 0 ? [] : this.#dataOrNulls(await this.send(["mget", ...keys]));
-  }
-
-  /** Sets several strings. */
-  async mset(values: Pairs): Promise<void> {
-    const request = withPairs(["mset"], values);
-    if (request.length > 1) toNothing(await this.send(request));
-  }
-
-  /** The value of a string, which is removed; `null` when the key is absent. */
-  async getdel(key: Key): Promise<Data | null> {
-    return this.#dataOrNull(await this.send(["getdel", key]));
-  }
-
-  /** The length of a string in bytes; 0 when absent. */
-  async strlen(key: Key): Promise<number> {
-    return toInteger(await this.send(["strlen", key]));
-  }
-
-  /** Appends to a string, or sets it; answers its length in bytes then. */
-  async append(key: Key, value: Argument): Promise<number> {
-    return toInteger(await this.send(["append", key, value]));
-  }
-
-  /** Adds 1 to the number in a string, which counts as 0 when absent; answers the sum. */
-  async incr(key: Key): Promise<number> {
-    return toInteger(await this.send(["incr", key]));
-  }
-
-  /** Subtracts 1 from the number in a string, which counts as 0 when absent; answers the difference. */
-  async decr(key: Key): Promise<number> {
-    return toInteger(await this.send(["decr", key]));
-  }
-
-  /** Adds an integer to the number in a string, which counts as 0 when absent; answers the sum. */
-  async incrby(key: Key, by: number | bigint): Promise<number> {
-    return toInteger(await this.send(["incrby", key, by]));
-  }
-
-  // Lists.
-
-  /** Puts elements at the head, one after another, so that the last one given comes first; answers the length. */
-  async lpush(key: Key, ...elements: readonly Argument[]): Promise<number> {
-    return toInteger(await this.send(["lpush", key, ...elements]));
-  }
-
-  /** Puts elements at the tail; answers the length. */
-  async rpush(key: Key, ...elements: readonly Argument[]): Promise<number> {
-    return toInteger(await this.send(["rpush", key, ...elements]));
-  }
-
-  /** Takes one element from the head, or answers `null` when the key is absent. */
-  lpop(key: Key): Promise<Data | null>;
-  /** Takes up to `count` elements from the head. */
-  lpop(key: Key, count: number): Promise<Data[]>;
-  async lpop(key: Key, count?: number): Promise<Data | null | Data[]> {
-    if (count === undefined) return this.#dataOrNull(await this.send(["lpop", key]));
-    return this.#datas(await this.send(["lpop", key, count]));
-  }
-
-  /** Takes one element from the tail, or answers `null` when the key is absent. */
-  rpop(key: Key): Promise<Data | null>;
-  /** Takes up to `count` elements from the tail, the last one first. */
-  rpop(key: Key, count: number): Promise<Data[]>;
-  async rpop(key: Key, count?: number): Promise<Data | null | Data[]> {
-    if (count === undefined) return this.#dataOrNull(await this.send(["rpop", key]));
-    return this.#datas(await this.send(["rpop", key, count]));
-  }
-
-  /** Replaces the element at an index; -1 is the last. */
-  async lset(key: Key, index: number, element: Argument): Promise<void> {
-    toNothing(await this.send(["lset", key, index, element]));
-  }
-
-  /** The element at an index, or `null` when there is none; -1 is the last. */
-  async lget(key: Key, index: number): Promise<Data | null> {
-    return this.#dataOrNull(await this.send(["lget", key, index]));
-  }
-
-  /** The elements from `start` to `stop`, both included; -1 is the last. All without them. */
-  async lrange(key: Key, start = 0, stop = -1): Promise<Data[]> {
-    return this.#datas(await this.send(["lrange", key, start, stop]));
-  }
-
-  /** The number of elements; 0 when absent. */
-  async llen(key: Key): Promise<number> {
-    return toInteger(await this.send(["llen", key]));
-  }
-
-  // Hashes.
-
-  /** Sets fields; answers how many of them are new. */
-  async hset(key: Key, fields: Pairs): Promise<number> {
-    const request = withPairs(["hset", key], fields);
-    return request.length === 2 ? 0 : toInteger(await this.send(request));
-  }
-
-  /** The value of a field, or `null`. */
-  async hget(key: Key, field: Key): Promise<Data | null> {
-    return this.#dataOrNull(await this.send(["hget", key, field]));
-  }
-
-  /** The values of several fields, in the order asked; `null` for what is absent. */
-  async hmget(key: Key, ...fields: readonly Key[]): Promise<(Data | null)[]> {
-    return fields.length === 0 ? [] : this.#dataOrNulls(await this.send(["hmget", key, ...fields]));
-  }
-
-  /** Removes fields; answers how many there were. */
-  async hdel(key: Key, ...fields: readonly Key[]): Promise<number> {
-    return fields.length === 0 ? 0 : toInteger(await this.send(["hdel", key, ...fields]));
-  }
-
-  /**
-   * All fields with their values; empty when the key is absent.
-   *
-   * @throws {TypeError} when a field's name is not UTF-8: `send(["hgetall", key])` answers any
-   */
-  async hgetall(key: Key): Promise<Map<string, Data>> {
-    const fields = new Map<string, Data>();
-    for (const [field, value] of toPairs(await this.send(["hgetall", key]))) {
-      fields.set(toText(toBytes(field)), this.data(toBytes(value)));
-    }
-    return fields;
-  }
-
-  /** The number of fields; 0 when absent. */
-  async hlen(key: Key): Promise<number> {
-    return toInteger(await this.send(["hlen", key]));
-  }
-
-  /** Whether a field is there. */
-  async hexists(key: Key, field: Key): Promise<boolean> {
-    return toFlag(await this.send(["hexists", key, field]));
-  }
-
-  /** All fields. */
-  async hkeys(key: Key): Promise<Data[]> {
-    return this.#datas(await this.send(["hkeys", key]));
-  }
-
-  /** All values. */
-  async hvals(key: Key): Promise<Data[]> {
-    return this.#datas(await this.send(["hvals", key]));
-  }
-
-  /** Adds an integer to the number in a field, which counts as 0 when absent; answers the sum. */
-  async hincrby(key: Key, field: Key, by: number | bigint): Promise<number> {
-    return toInteger(await this.send(["hincrby", key, field, by]));
-  }
-
-  // Keys.
-
-  /** Removes keys; answers how many there were. */
-  async remove(...keys: readonly Key[]): Promise<number> {
-    return keys.length === 0 ? 0 : toInteger(await this.send(["remove", ...keys]));
-  }
-
-  /** How many of the keys are there; one named twice counts twice. */
-  async exists(...keys: readonly Key[]): Promise<number> {
-    return keys.length === 0 ? 0 : toInteger(await this.send(["exists", ...keys]));
-  }
-
-  /** What a key holds. */
-  async type(key: Key): Promise<KeyType> {
-    return toWord(await this.send(["type", key])) as KeyType;
-  }
-
-  /** The seconds that a key has left; -1: it has no time to live, -2: there is no such key. */
-  async ttl(key: Key): Promise<number> {
-    return toInteger(await this.send(["ttl", key]));
-  }
-
-  /** The milliseconds that a key has left; -1: it has no time to live, -2: there is no such key. */
-  async pttl(key: Key): Promise<number> {
-    return toInteger(await this.send(["pttl", key]));
-  }
-
-  /** Lets a key end after a time in seconds; answers whether it is there. */
-  async expire(key: Key, seconds: number): Promise<boolean> {
-    return toFlag(await this.send(["expire", key, seconds]));
-  }
-
-  /** Lets a key end after a time in milliseconds; answers whether it is there. */
-  async pexpire(key: Key, ms: number): Promise<boolean> {
-    return toFlag(await this.send(["pexpire", key, ms]));
-  }
-
-  /** Takes a key's time to live away; answers whether it had one. */
-  async persist(key: Key): Promise<boolean> {
-    return toFlag(await this.send(["persist", key]));
-  }
-
-  /** All keys that match a glob pattern, in one reply. {@linkcode Commands.scan} does it in portions. */
-  async keys(pattern: Key = "*"): Promise<Data[]> {
-    return this.#datas(await this.send(["keys", pattern]));
-  }
-
-  /**
-   * Goes through all keys in portions, beside other requests.
-   *
-   * A key that is there from the beginning to the end is yielded; one that comes or goes meanwhile may be. A key can be
-   * yielded more than once.
-   *
-   * @example
-   * ```ts
-   * import { connect } from "@inmem/inmem";
-   * await using client = await connect();
-   * for await (const key of client.text.scan({ match: "session:*" })) console.log(key);
-   * ```
-   */
-  async *scan(options: ScanOptions = {}): AsyncGenerator<Data, void> {
-    const rest: Argument[] = [];
-    if (options.match !== undefined) rest.push("MATCH", options.match);
-    if (options.count !== undefined) rest.push("COUNT", positive("count", options.count));
-    if (options.type !== undefined) rest.push("TYPE", options.type);
-    let cursor = "0";
-    do {
-      const [next, keys] = toItems(await this.send(["scan", cursor, ...rest]));
-      cursor = typeof next === "number" || typeof next === "bigint" ? String(next) : toWord(next ?? null);
-      yield* this.#datas(keys ?? null);
-    } while (cursor !== "0");
-  }
-
-  /** The number of keys. */
-  async size(): Promise<number> {
-    return toInteger(await this.send(["size"]));
-  }
-
-  /** Removes all keys. */
-  async flush(): Promise<void> {
-    toNothing(await this.send(["flush"]));
-  }
-
-  // The server.
-
+export abstract class Commands<Data> extends KeyCommands<Data> {
   /** Resolves when the server has answered. */
   async ping(): Promise<void> {
     await this.send(["ping"]);
@@ -341,7 +60,7 @@ export abstract class Commands<Data> {
 
   /** What was sent. */
   async echo(text: Argument): Promise<Data> {
-    return this.data(toBytes(await this.send(["echo", text])));
+    return this.toData(await this.send(["echo", text]));
   }
 
   /** Facts about the server: lines of `name:value` under headings of `# Section`. */
@@ -354,31 +73,95 @@ export abstract class Commands<Data> {
     toNothing(await this.send(["save"]));
   }
 
-  #dataOrNull(value: Value): Data | null {
-    return value === null ? null : this.data(toBytes(value));
+  /** The server's time in milliseconds since 1970, as `Date.now()` tells that of this machine. */
+  async time(): Promise<number> {
+    const [seconds, microseconds] = toItems(await this.send(["time"])).map(toFraction);
+    return seconds! * 1000 + microseconds! / 1000;
   }
 
-  #dataOrNulls(value: Value): (Data | null)[] {
-    return toItems(value).map((item) => this.#dataOrNull(item));
+  /** The settings whose names match one of these glob patterns, with their values. */
+  config(what: "get", ...patterns: readonly string[]): Promise<Map<string, string>>;
+  /** Changes settings, all or none: `ReplyError` says which of them cannot be so. */
+  config(what: "set", settings: Readonly<Record<string, string | number>>): Promise<void>;
+  /** Lets what `info` counts begin at 0 again. */
+  config(what: "resetstat"): Promise<void>;
+  async config(what: string, ...rest: readonly (string | Readonly<Record<string, string | number>>)[]) {
+    const words = rest.flatMap((item) => typeof item === "string" ? [item] : Object.entries(item).flat());
+    if (what !== "resetstat" && words.length === 0) return what === "get" ? new Map<string, string>() : undefined;
+    const value = await this.send(["config", what, ...words]);
+    return what === "get" ? toWords(value, toWord) : toNothing(value);
   }
 
-  #datas(value: Value): Data[] {
-    return toItems(value).map((item) => this.data(toBytes(item)));
+  /** The number by which the server knows this connection; another one after reconnecting. */
+  client(what: "id"): Promise<number>;
+  /** The name that was given to this connection, or `null`. */
+  client(what: "getname"): Promise<string | null>;
+  /** Gives this connection a name, which others see in the list. It is gone after reconnecting. */
+  client(what: "setname", name: string): Promise<void>;
+  /** Facts about this connection, by their names. */
+  client(what: "info"): Promise<Map<string, string>>;
+  /** Facts about all connections, or about those of the options. */
+  client(what: "list", options?: ClientListOptions): Promise<Map<string, string>[]>;
+  /** Ends the connections that fit all of the options, this one excluded; answers how many. */
+  client(what: "kill", options: ClientKillOptions): Promise<number>;
+  /** Ends the wait of a connection, as if its time was up or with an error; answers whether it waited. */
+  client(what: "unblock", id: number, reason?: "timeout" | "error"): Promise<boolean>;
+  async client(
+    what: string,
+    first?: string | number | ClientListOptions | ClientKillOptions,
+    reason?: string,
+  ) {
+    const options = typeof first === "object" ? optionWords(first) : [first, reason];
+    const words = options.filter((word) => word !== undefined);
+    const value = await this.send(["client", what, ...words]);
+    switch (what) {
+      case "id":
+      case "kill":
+        return toInteger(value);
+      case "unblock":
+        return toFlag(value);
+      case "setname":
+        return toNothing(value);
+      case "getname":
+        return value === null ? null : toWord(value);
+      case "info":
+        return factsOf(toWord(value).trimEnd());
+      default:
+        return toWord(value).split("\n").filter((line) => line !== "").map(factsOf);
+    }
+  }
+
+  /** Sends a message to all who listen to a channel; answers how many they are. */
+  async publish(channel: Key, message: Argument): Promise<number> {
+    return toInteger(await this.send(["publish", channel, message]));
+  }
+
+  /** The channels that somebody listens to, those that match a glob pattern, or all. */
+  pubsub(what: "channels", pattern?: Key): Promise<Data[]>;
+  /** How many listen to each of these channels, in the order asked. */
+  pubsub(what: "numsub", ...channels: readonly Key[]): Promise<number[]>;
+  /** How many patterns are listened to. */
+  pubsub(what: "numpat"): Promise<number>;
+  async pubsub(what: string, ...rest: readonly (Key | undefined)[]): Promise<Data[] | number[] | number> {
+    const value = await this.send(["pubsub", what, ...rest.filter((item) => item !== undefined)]);
+    if (what === "numpat") return toInteger(value);
+    return what === "channels" ? this.toDatas(value) : toPairs(value).map(([, count]) => toInteger(count));
   }
 }
 
-function positive(name: string, value: number): number {
-  if (!Number.isSafeInteger(value) || value <= 0) {
-    throw new RangeError(`Cannot use ${value} as "${name}": expected an integer above 0`);
-  }
-  return value;
+/** `{ id: 7 }` as `ID 7`. */
+function optionWords(options: ClientListOptions | ClientKillOptions): Argument[] {
+  return Object.entries(options).flatMap(([name, value]) => {
+    return value === undefined ? [] : [OPTION_WORDS[name as keyof typeof OPTION_WORDS], value].flat();
+  });
 }
 
-function withPairs(request: Argument[], pairs: Pairs): Argument[] {
-  if (Symbol.iterator in pairs) {
-    for (const [name, value] of pairs as Iterable<readonly [Key, Argument]>) request.push(name, value);
-  } else {
-    for (const [name, value] of Object.entries(pairs)) request.push(name, value);
-  }
-  return request;
+/** A line of `name=value`, with spaces between. Values may contain `=`, but no spaces. */
+function factsOf(line: string): Map<string, string> {
+  return new Map(
+    line.split(" ").map((fact) => {
+      const end = fact.indexOf("=");
+      return [fact.slice(0, end), fact.slice(end + 1)];
+    }),
+  );
 }

@@ -54,6 +54,25 @@ export function toInteger(value: Value): number {
   throw unexpected(value, "an integer");
 }
 
+/**
+ * The number of a reply that is the digits of one, with a fraction. It is the nearest that a `number` holds.
+ *
+ * @throws {ProtocolError} when they are no number's
+ */
+export function toFraction(value: Value): number {
+  if (typeof value === "number" || typeof value === "bigint") return Number(value);
+  const text = toWord(value);
+  if (/^-?inf$/.test(text)) return text === "inf" ? Infinity : -Infinity;
+  const number = Number(text);
+  if (text === "" || Number.isNaN(number)) throw unexpected(value, "the digits of a number");
+  return number;
+}
+
+/** The integer of a reply that is one or nil. */
+export function toIntegerOrNull(value: Value): number | null {
+  return value === null ? null : toInteger(value);
+}
+
 /** Whether an integer reply, 1 or 0, says yes. */
 export function toFlag(value: Value): boolean {
   if (typeof value === "boolean") return value;
@@ -77,6 +96,11 @@ export function toPairs(value: Value): [Value, Value][] {
   const pairs: [Value, Value][] = [];
   for (let i = 0; i + 1 < items.length; i += 2) pairs.push([items[i]!, items[i + 1]!]);
   return pairs;
+}
+
+/** The pairs of a reply as a map from the server's own words, its values converted one by one. */
+export function toWords<Item>(value: Value, convert: (value: Value) => Item): Map<string, Item> {
+  return new Map(toPairs(value).map(([name, item]) => [toWord(name), convert(item)]));
 }
 
 function unexpected(value: Value, expected: string): ProtocolError {

@@ -6,7 +6,8 @@
  */
 
 import { encodeText } from "../../src/bytes.ts";
-import type { Value } from "../../src/client.ts";
+import { connect } from "../../src/client.ts";
+import type { Client, ConnectOptions, Value } from "../../src/client.ts";
 import { Connection, protocolOf } from "../../src/wire/connection.ts";
 import { NativeDecoder, REQUEST_LIMITS } from "../../src/wire/native_decoder.ts";
 import { NativeReply } from "../../src/wire/reply.ts";
@@ -170,4 +171,15 @@ export class FakeServer implements AsyncDisposable {
     for (const connection of this.#open) connection.close();
     await Promise.all(this.#serving);
   }
+}
+
+/** Runs a test with a client of a server that answers as `handler` says. */
+export async function withClient(
+  handler: FakeHandler,
+  run: (client: Client, server: FakeServer) => Promise<void>,
+  options: ConnectOptions = {},
+): Promise<void> {
+  await using server = new FakeServer(handler);
+  await using client = await connect({ addr: `127.0.0.1:${server.port}`, plaintext: true, ...options });
+  await run(client, server);
 }

@@ -1,0 +1,96 @@
+/**
+ * What the typed methods of all groups are made of: sending, and turning replies into data.
+ *
+ * @module
+ */
+
+import type { Argument, Value } from "../wire/frame.ts";
+import { toBytes, toItems, toWord } from "./convert.ts";
+
+/** What may be a key, a field or a pattern. Text stands for its UTF-8. */
+export type Key = string | Uint8Array;
+
+/** A hash's fields with their values, or keys with their values. */
+export type Pairs = Readonly<Record<string, Argument>> | Iterable<readonly [Key, Argument]>;
+
+/** Which fields `hscan` yields, and in what portions. */
+export interface FieldScanOptions {
+  /** A glob pattern: `*`, `?`, `[a-z]`, and `\` before what is meant literally. All without it. */
+  match?: Key;
+  /** About how many the server looks at in one request. */
+  count?: number;
+}
+
+/** Sends commands. `Data` is what the bytes of replies come back as. */
+export abstract class Sender<Data> {
+  /** Sends any command, and answers its reply as it came. */
+  abstract send(request: readonly Argument[]): Promise<Value>;
+
+  /** Turns bytes of a reply, which it owns, into what the methods answer. */
+  protected abstract data(bytes: Uint8Array<ArrayBuffer>): Data;
+
+  /** A reply that is data. */
+  protected toData(value: Value): Data {
+    return this.data(toBytes(value));
+  }
+
+  /** A reply that is data or nil. */
+  protected toDataOrNull(value: Value): Data | null {
+    return value === null ? null : this.toData(value);
+  }
+
+  /** A reply that is an array of data and nil. */
+  protected toDataOrNulls(value: Value): (Data | null)[] {
+    return toItems(value).map((item) => this.toDataOrNull(item));
+  }
+
+  /** A reply that is an array of data. */
+  protected toDatas(value: Value): Data[] {
+    return toItems(value).map((item) => this.toData(item));
+  }
+
+  /**
+   * Follows a cursor to its end, and yields the portion of each reply.
+   *
+   * @param request what stands before the cursor
+   * @param rest what stands behind it
+   */
+  protected async *portions(request: readonly Argument[], rest: readonly Argument[]): AsyncGenerator<Value, void> {
+    let cursor = "0";
+    do {
+      const [next, portion] = toItems(await this.send([...request, cursor, ...rest]));
+      cursor = typeof next === "number" || typeof next === "bigint" ? String(next) : toWord(next ?? null);
+      yield portion ?? null;
+    } while (cursor !== "0");
+  }
+}
+
+/** The options as arguments. */
+export function scanArguments({ match, count }: FieldScanOptions): Argument[] {
+  const words: Argument[] = [];
+  if (match !== undefined) words.push("MATCH", match);
+  if (count !== undefined) words.push("COUNT", positive("count", count));
+  return words;
+}
+
+/**
+ * The value of an option that has to be an integer above 0.
+ *
+ * @throws {RangeError} when it is none
+ */
+export function positive(name: string, value: number): number {
+  if (!Number.isSafeInteger(value) || value <= 0) {
+    throw new RangeError(`Cannot use ${value} as "${name}": expected an integer above 0`);
+  }
+  return value;
+}
+
+/** Appends names and values in turn to a request, which it answers. */
+export function withPairs(request: Argument[], pairs: Pairs): Argument[] {
+  if (Symbol.iterator in pairs) {
+    for (const [name, value] of pairs as Iterable<readonly [Key, Argument]>) request.push(name, value);
+  } else {
+    for (const [name, value] of Object.entries(pairs)) request.push(name, value);
+  }
+  return request;
+}
