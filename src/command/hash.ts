@@ -48,6 +48,7 @@ function setFields(context: CommandContext, request: Request): number {
       bytes,
       starts[i + 1]!,
       lengths[i + 1]!,
+      request.dataView,
     );
     if (store.added) added++;
   }

@@ -44,7 +44,17 @@ function push(context: CommandContext, request: Request, reply: Reply, head: boo
     return;
   }
   for (let i = 2; i < count; i++) {
-    entry = store.listPush(bytes, starts[1]!, lengths[1]!, entry, head, bytes, starts[i]!, lengths[i]!);
+    entry = store.listPush(
+      bytes,
+      starts[1]!,
+      lengths[1]!,
+      entry,
+      head,
+      bytes,
+      starts[i]!,
+      lengths[i]!,
+      request.dataView,
+    );
   }
   if (made && context.defaultTtlMs !== 0) entry = store.setDeadline(entry, defaultDeadline(context));
   reply.integer(store.listLength(entry));

@@ -41,6 +41,7 @@ export function setArgument(
     starts[valueIndex]!,
     lengths[valueIndex]!,
     deadlineMs,
+    request.dataView,
   );
 }
 

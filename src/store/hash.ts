@@ -17,7 +17,7 @@
  * @module
  */
 
-import { copyBytes, copyShort } from "../bytes.ts";
+import { copyBytes, copyShort, SHORT_COPY_MAX_BYTES } from "../bytes.ts";
 import { PACKED_ELEMENT_MAX_BYTES, PACKED_MAX_BYTES } from "../limits.ts";
 import { bodyWord, HEADER_BYTES, keyLengthOf, KIND_FIELD, KIND_HASH, KIND_HASH_PACKED, kindOf } from "./block.ts";
 import type { Draws } from "./draws.ts";
@@ -80,6 +80,7 @@ export class Hashes {
     value: Uint8Array,
     valueStart: number,
     valueLength: number,
+    view?: DataView,
   ): number {
     const words = this.#words;
     const meta = words[entry * 2 + 3]!;
@@ -89,7 +90,7 @@ export class Hashes {
       const at = findPackedField(bytes, base, base + words[entry * 2 + 4]!, field, fieldStart, fieldLength);
       // Most writes replace a value by one of its length.
       if (at >= 0 && bytes[at + 1 + fieldLength] === valueLength) {
-        copyBytes(value, valueStart, bytes, at + 2 + fieldLength, valueLength);
+        this.#copy(value, valueStart, at + 2 + fieldLength, valueLength, view);
         this.added = false;
         return entry;
       }
@@ -101,8 +102,14 @@ export class Hashes {
       }
       entry = this.#enlarge(entry);
     }
-    this.#setLarge(entry, field, fieldStart, fieldLength, value, valueStart, valueLength);
+    this.#setLarge(entry, field, fieldStart, fieldLength, value, valueStart, valueLength, view);
     return entry;
+  }
+
+  /** Copies a value into the arena, eight bytes at a time if it is short and there is a view of it. */
+  #copy(value: Uint8Array, start: number, at: number, length: number, view: DataView | undefined): void {
+    if (view === undefined || length > SHORT_COPY_MAX_BYTES) copyBytes(value, start, this.#bytes, at, length);
+    else copyShort(view, start, this.#entries.arena.view, at, length);
   }
 
   /** Adds a field to a packed hash, or answers 0 when it would not be small any more. */
@@ -192,6 +199,7 @@ export class Hashes {
     value: Uint8Array,
     valueStart: number,
     valueLength: number,
+    view?: DataView,
   ): void {
     const words = this.#words;
     const body = entry * 2 + bodyWord(words[entry * 2 + 3]!);
@@ -203,7 +211,7 @@ export class Hashes {
     if (found !== 0) {
       // Most writes replace a value by one of its length.
       if (kindOf(words[found * 2 + 3]!) === KIND_FIELD && words[found * 2 + 4] === valueLength) {
-        copyBytes(value, valueStart, this.#bytes, this.#entries.valueStart(found), valueLength);
+        this.#copy(value, valueStart, this.#entries.valueStart(found), valueLength, view);
       } else {
         this.#entries.replaceValue(found, value, valueStart, valueLength);
       }

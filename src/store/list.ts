@@ -97,7 +97,14 @@ export class Lists {
   }
 
   /** Adds an element at the head or the tail. */
-  push(entry: number, head: boolean, source: Uint8Array, start: number, length: number): number {
+  push(
+    entry: number,
+    head: boolean,
+    source: Uint8Array,
+    start: number,
+    length: number,
+    view?: DataView,
+  ): number {
     const words = this.#words;
     const meta = words[entry * 2 + 3]!;
     if (kindOf(meta) === KIND_LIST_PACKED) {
@@ -109,14 +116,26 @@ export class Lists {
         entry = this.#entries.reform(entry, meta >>> 24, used + size, used);
         const at = this.#entries.valueStart(entry);
         if (head) this.#bytes.copyWithin(at + size, at, at + used);
-        writePacked(this.#bytes, head ? at : at + used, source, start, length);
+        this.#write(head ? at : at + used, source, start, length, view);
         words[entry * 2 + 4] = used + size;
         words[entry * 2 + bodyWord(meta)]!++;
         return entry;
       }
     }
-    this.#pushLarge(entry, head, source, start, length);
+    this.#pushLarge(entry, head, source, start, length, view);
     return entry;
+  }
+
+  /** Writes an element, eight bytes at a time if there is a view of `source`. */
+  #write(at: number, source: Uint8Array, start: number, length: number, view: DataView | undefined): void {
+    if (view === undefined || length > SHORT_COPY_MAX_BYTES) {
+      writePacked(this.#bytes, at, source, start, length);
+      return;
+    }
+    // As `writePacked` writes short ones.
+    this.#bytes[at] = length;
+    copyShort(view, start, this.#entries.arena.view, at + 1, length);
+    this.#bytes[at + 1 + length] = length;
   }
 
   #emptyLarge(entry: number): void {
@@ -143,7 +162,14 @@ export class Lists {
     return large;
   }
 
-  #pushLarge(entry: number, head: boolean, source: Uint8Array, start: number, length: number): void {
+  #pushLarge(
+    entry: number,
+    head: boolean,
+    source: Uint8Array,
+    start: number,
+    length: number,
+    view?: DataView,
+  ): void {
     const words = this.#words;
     const outside = length > ELEMENT_INLINE_MAX_BYTES;
     const size = outside ? OUTSIDE_BYTES : packedSize(length);
@@ -167,7 +193,7 @@ export class Lists {
       writeOutside(this.#bytes, at, this.#entries.blobs.create(leaf, source, start, length), length);
       words[leaf * 2 + 2]!++;
     } else {
-      writePacked(this.#bytes, at, source, start, length);
+      this.#write(at, source, start, length, view);
     }
     if (head) this.#parts.setRun(leaf, begin - size, end);
     else this.#parts.setRun(leaf, begin, end + size);

@@ -160,6 +160,11 @@ function pagesFor(bytes: number, count: number): number {
   return pages;
 }
 
+/** At least as many as {@linkcode pagesFor} answers, with less ado. */
+function mostPagesFor(bytes: number, count: number): number {
+  return (SHORT_FACTOR * (bytes + count * ENTRY_OVERHEAD_BYTES)) / PAGE_BYTES + CLASS_SIZES.length + 4;
+}
+
 /** How many size classes blocks of `bytes` in all can be of. */
 function classesWithin(bytes: number): number {
   let classes = 0;
@@ -264,7 +269,10 @@ export class Store {
    * @throws {StoreFullError} when that cannot be; no key was removed for it unless eviction is on
    */
   makeRoom(bytes: number, count = 1): void {
-    if (this.#arena.freePages >= this.#pagesComfortable && bytes < SMALL_BYTES && count <= SMALL_ARGUMENTS) return;
+    const spare = this.#arena.freePages - this.#pagesComfortable;
+    if (spare >= 0 && bytes < SMALL_BYTES && count <= SMALL_ARGUMENTS) return;
+    // Nearly always there is more than enough, and then it need not be known how much exactly.
+    if (spare >= mostPagesFor(bytes, count)) return;
     this.#reclaim(bytes, count, pagesFor(bytes, count), 0);
   }
 
@@ -627,6 +635,7 @@ export class Store {
    *
    * @param entry what the key holds, of any type, or 0
    * @param deadlineMs when it expires; 0: never
+   * @param view of `value`, if it is at hand: short values are copied faster then
    * @returns the entry
    */
   setString(
@@ -638,6 +647,7 @@ export class Store {
     valueStart: number,
     valueLength: number,
     deadlineMs: number,
+    view?: DataView,
   ): number {
     this.changes++;
     const entries = this.#entries;
@@ -650,7 +660,12 @@ export class Store {
         this.#arena.fits(entry, SHORT_HEADER_BYTES + keyLength + valueLength)
       ) {
         words[entry * 2 + 3] = withShortLength(meta, valueLength);
-        copyBytes(value, valueStart, this.#bytes, entry * 8 + SHORT_HEADER_BYTES + keyLength, valueLength);
+        const at = entry * 8 + SHORT_HEADER_BYTES + keyLength;
+        if (view !== undefined && valueLength <= SHORT_COPY_MAX_BYTES) {
+          copyShort(view, valueStart, this.#view, at, valueLength);
+        } else {
+          copyBytes(value, valueStart, this.#bytes, at, valueLength);
+        }
         return entry;
       }
       if (meta >>> 28 <= KIND_STRING_BLOB) {
@@ -688,7 +703,10 @@ export class Store {
     return this.#lists.length(entry);
   }
 
-  /** Adds an element at the head or the tail of a list; an absent one (`entry` 0) is made. Answers its entry. */
+  /**
+   * Adds an element at the head or the tail of a list; an absent one (`entry` 0) is made. `view` as in `setString`. Answers
+   * its entry.
+   */
   listPush(
     key: Uint8Array,
     keyStart: number,
@@ -698,11 +716,12 @@ export class Store {
     source: Uint8Array,
     start: number,
     length: number,
+    view?: DataView,
   ): number {
     this.changes++;
     return entry === 0
       ? this.#lists.create(key, keyStart, keyLength, source, start, length)
-      : this.#lists.push(entry, head, source, start, length);
+      : this.#lists.push(entry, head, source, start, length, view);
   }
 
   /** Puts the cursor on the element at `index`, counted from behind the last when negative; `false` if there is none. */
@@ -810,7 +829,10 @@ export class Store {
     return this.#hashes.length(entry);
   }
 
-  /** Sets a field of a hash; an absent hash (`entry` 0) is made. Answers its entry; see `added`. */
+  /**
+   * Sets a field of a hash; an absent hash (`entry` 0) is made. `view` of the value as in `setString`. Answers its entry; see
+   * `added`.
+   */
   hashSet(
     key: Uint8Array,
     keyStart: number,
@@ -822,10 +844,11 @@ export class Store {
     value: Uint8Array,
     valueStart: number,
     valueLength: number,
+    view?: DataView,
   ): number {
     this.changes++;
     if (entry === 0) entry = this.#hashes.create(key, keyStart, keyLength, fieldLength + valueLength);
-    return this.#hashes.set(entry, field, fieldStart, fieldLength, value, valueStart, valueLength);
+    return this.#hashes.set(entry, field, fieldStart, fieldLength, value, valueStart, valueLength, view);
   }
 
   /** Puts the cursor on a field; `false` when it is absent. */

@@ -137,6 +137,8 @@ export class Connection {
    * several times what has arrived of it: an announcement alone costs nothing.
    */
   reserve(size: number): void {
+    // Not before there is none: else each read would make a little more of it.
+    if (this.end < this.buffer.length) return;
     const unread = this.end - this.start;
     const wanted = Math.min(size, unread * RESERVE_FACTOR);
     if (this.start + wanted > this.buffer.length && wanted > unread) this.#grow(wanted);

@@ -13,9 +13,11 @@
  * @module
  */
 
+import { READ_BUFFER_BATCH_BYTES } from "../limits.ts";
 import { copyBytes, decodeText, equalsIgnoringCase, parseInteger } from "../bytes.ts";
 
 const EMPTY = new Uint8Array(0);
+const EMPTY_VIEW = new DataView(EMPTY.buffer);
 /** Room for arguments at first. */
 const ARGUMENTS_INITIAL_COUNT = 16;
 /** Room for more than this is given back. */
@@ -25,6 +27,8 @@ const ARGUMENTS_KEEP_MAX_COUNT = 4096;
 export class Request {
   /** The buffer that holds all arguments. Borrowed until the command returns. */
   bytes: Uint8Array = EMPTY;
+  /** The same, for copying eight bytes at a time. */
+  dataView: DataView = EMPTY_VIEW;
   /** How many arguments there are, the command's name included. */
   count = 0;
   /** Sum of the lengths of all arguments, in bytes. */
@@ -36,15 +40,21 @@ export class Request {
 
   /** Begins a request of `count` arguments in `bytes`. The decoder fills `starts` and `lengths` then. */
   reset(bytes: Uint8Array, count: number): void {
-    this.bytes = bytes;
+    if (bytes !== this.bytes) {
+      this.bytes = bytes;
+      this.dataView = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    }
     this.count = count;
     this.size = 0;
     if (count > this.starts.length) this.#makeRoom(2 ** Math.ceil(Math.log2(count)));
   }
 
-  /** Lets go of the buffer, and of the room that many arguments took: until the next request this shall cost little. */
+  /** Lets go of a large buffer, and of the room that many arguments took: until the next request this shall cost little. */
   clear(): void {
-    this.bytes = EMPTY;
+    if (this.bytes.length > READ_BUFFER_BATCH_BYTES) {
+      this.bytes = EMPTY;
+      this.dataView = EMPTY_VIEW;
+    }
     this.count = 0;
     this.size = 0;
     if (this.starts.length > ARGUMENTS_KEEP_MAX_COUNT) this.#makeRoom(ARGUMENTS_INITIAL_COUNT);

@@ -176,6 +176,26 @@ Deno.test("Connection fill() grows as bytes arrive, not as a prefix promises", a
   assertEquals(connection.buffer.length, READ_BUFFER_INITIAL_BYTES);
 });
 
+Deno.test("Connection reserve() makes room for a long request in few steps, by what has arrived of it", async () => {
+  const size = 20 * 1024 * 1024;
+  const connection = new Connection(new FakeSocket(new Uint8Array(size), 16 * 1024));
+  const buffers = new Set<Uint8Array>();
+  while (connection.end < size) {
+    assert(await connection.fill());
+    connection.reserve(size);
+    buffers.add(connection.buffer);
+    assertLessOrEqual(connection.buffer.length, Math.max(READ_BUFFER_BATCH_BYTES, connection.end * 8));
+  }
+  assertEquals([connection.start, connection.end], [0, size]);
+  assertLessOrEqual(buffers.size, 7);
+  assertEquals(connection.buffer.length, size);
+  // What was announced and does not come costs nothing.
+  const silent = new Connection(new FakeSocket(new Uint8Array(10)));
+  await silent.fill();
+  silent.reserve(size);
+  assertEquals(silent.buffer.length, READ_BUFFER_INITIAL_BYTES);
+});
+
 Deno.test("Connection fill() answers false at the end, with a half frame still unread", async () => {
   const connection = new Connection(new FakeSocket(Uint8Array.of(0, 0, 0, 9, 0x92)));
   assert(await connection.fill());

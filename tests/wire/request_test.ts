@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertFalse, assertStrictEquals } from "@std/assert";
 import { encodeText } from "../../src/bytes.ts";
+import { READ_BUFFER_BATCH_BYTES } from "../../src/limits.ts";
 import { Request } from "../../src/wire/request.ts";
 
 /** A request whose arguments stand in one buffer with a byte between them, as a decoder would leave it. */
@@ -64,11 +65,18 @@ Deno.test("Request reset() keeps its arrays while they suffice, and grows them w
   }
 });
 
-Deno.test("Request clear() lets go of the buffer and of large arrays, and keeps usual ones", () => {
+Deno.test("Request clear() lets go of a large buffer and of large arrays, and keeps usual ones", () => {
   const request = requestOf("get", "key");
-  const { starts, lengths } = request;
+  const { starts, lengths, bytes, dataView } = request;
   request.clear();
-  assertEquals([request.bytes.length, request.count, request.size], [0, 0, 0]);
+  assertEquals([request.count, request.size], [0, 0]);
+  assertStrictEquals(request.bytes, bytes);
+  request.reset(bytes, 1);
+  assertStrictEquals(request.dataView, dataView);
+  request.reset(new Uint8Array(READ_BUFFER_BATCH_BYTES + 1), 1);
+  assertEquals(request.dataView.byteLength, READ_BUFFER_BATCH_BYTES + 1);
+  request.clear();
+  assertEquals([request.bytes.length, request.dataView.byteLength], [0, 0]);
   assertStrictEquals(request.starts, starts);
   assertStrictEquals(request.lengths, lengths);
   request.reset(new Uint8Array(1), 100_000);
