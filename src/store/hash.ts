@@ -90,7 +90,7 @@ export class Hashes {
       const at = findPackedField(bytes, base, base + words[entry * 2 + 4]!, field, fieldStart, fieldLength);
       // Most writes replace a value by one of its length.
       if (at >= 0 && bytes[at + 1 + fieldLength] === valueLength) {
-        this.#copy(value, valueStart, at + 2 + fieldLength, valueLength, view);
+        copyBytes(value, valueStart, bytes, at + 2 + fieldLength, valueLength);
         this.added = false;
         return entry;
       }
