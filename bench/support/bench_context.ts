@@ -8,14 +8,12 @@ import { ClientState } from "../../src/command/client_state.ts";
 import type { Transaction } from "../../src/command/queue.ts";
 import { SharedState } from "../../src/command/shared_state.ts";
 import type { CommandContext } from "../../src/command/table.ts";
-import type { Waiters } from "../../src/command/waiters.ts";
 import type { Store } from "../../src/store/store.ts";
 
 /** May do everything, and never has to pause. */
 export class BenchContext implements CommandContext {
   readonly store: Store;
   readonly shared: SharedState = new SharedState();
-  readonly waiters: Waiters = this.shared.waiters;
   readonly client: ClientState<Transaction> = new ClientState(1, "", "", { kill: () => {}, deliver: () => {} }, true);
   readonly passwordRequired = false;
   readonly defaultTtlMs = 0;

@@ -113,7 +113,7 @@ function waitFor(
     const { bytes, starts, lengths } = request;
     const keys = new Map<string, number>();
     for (let i = last; i >= first; i--) keys.set(binaryText(bytes, starts[i]!, lengths[i]!), i);
-    return context.waiters.wait([...keys.keys()], timeoutMs, {
+    return context.shared.waiters.wait([...keys.keys()], timeoutMs, {
       serve: (key) => {
         try {
           return attempt(keys.get(key)!);

@@ -11,6 +11,7 @@
  * @module
  */
 
+import type { Reply } from "../wire/reply.ts";
 import type { ClientState } from "./client_state.ts";
 import { Glob } from "./glob.ts";
 import { binaryBytes, binaryText } from "./binary_text.ts";
@@ -137,4 +138,18 @@ function deliverBy(
 ): number {
   for (const client of listeners) client.connection.deliver(bytes, channel, message, client === publisher);
   return listeners.size;
+}
+
+/** Says a message of a channel; `pattern` when it came by one. */
+export function writeMessage(
+  reply: Reply,
+  pattern: Uint8Array | undefined,
+  channel: Uint8Array,
+  message: Uint8Array,
+): void {
+  reply.push(pattern === undefined ? 3 : 4);
+  reply.text(pattern === undefined ? "message" : "pmessage");
+  if (pattern !== undefined) reply.bytes(pattern, 0, pattern.length);
+  reply.bytes(channel, 0, channel.length);
+  reply.bytes(message, 0, message.length);
 }

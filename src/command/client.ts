@@ -11,7 +11,7 @@ import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
 import type { ClientState } from "./client_state.ts";
 import type { ConnectionContext } from "./connection_context.ts";
-import { notInteger, roundedInteger, syntaxError } from "./integer_argument.ts";
+import { roundedInteger, syntaxError } from "./integer_argument.ts";
 import { runSubcommand } from "./subcommands.ts";
 import type { Subcommands } from "./subcommands.ts";
 
@@ -189,7 +189,6 @@ interface KillFilter {
   address?: string;
   localAddress?: string;
   type?: ClientType;
-  user?: string;
   skipsMe: boolean;
 }
 
@@ -201,7 +200,6 @@ function kill(context: ConnectionContext, request: Request, reply: Reply): void 
       (filter.address === undefined || client.address === filter.address) &&
       (filter.localAddress === undefined || client.localAddress === filter.localAddress) &&
       (filter.type === undefined || typeOf(client) === filter.type) &&
-      (filter.user === undefined || filter.user === "default") &&
       !(filter.skipsMe && client === context.client);
   });
   if (isOld && doomed.length === 0) throw new ReplyError("ERR", "No such client");
@@ -226,8 +224,8 @@ function killFilter(request: Request): KillFilter {
     else if (request.is(i, "laddr")) filter.localAddress = request.text(i + 1);
     else if (request.is(i, "type")) filter.type = typeArgument(request, i + 1);
     else if (request.is(i, "user")) {
-      filter.user = request.text(i + 1);
-      if (filter.user !== "default") throw new ReplyError("ERR", `No such user '${filter.user}'`);
+      // All clients are that one user.
+      if (request.text(i + 1) !== "default") throw new ReplyError("ERR", `No such user '${request.text(i + 1)}'`);
     } else if (request.is(i, "skipme")) {
       if (!request.is(i + 1, "yes") && !request.is(i + 1, "no")) throw syntaxError();
       filter.skipsMe = request.is(i + 1, "yes");
@@ -242,9 +240,7 @@ function unblock(context: ConnectionContext, request: Request, reply: Reply): vo
   else if (request.count > 4 || (request.count === 4 && !request.is(3, "timeout"))) {
     throw new ReplyError("ERR", "CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
   }
-  const number = roundedInteger(request, 2);
-  if (Number.isNaN(number)) throw notInteger();
-  const waiter = context.shared.clients.get(number)?.waiter;
+  const waiter = context.shared.clients.get(roundedInteger(request, 2))?.waiter;
   if (isError) waiter?.refuse(new ReplyError("UNBLOCKED", "client unblocked via CLIENT UNBLOCK"));
   else waiter?.expire();
   reply.integer(waiter === undefined ? 0 : 1);

@@ -15,7 +15,7 @@ import type { ClientState } from "./client_state.ts";
 import type { ConnectionContext } from "./connection_context.ts";
 import type { Transaction } from "./queue.ts";
 import type { SharedState } from "./shared_state.ts";
-import type { Waiter, Waiters } from "./waiters.ts";
+import type { Waiter } from "./waiters.ts";
 
 /** What a command may use besides its request. One a connection, reused for every command; a role implements it. */
 export interface CommandContext extends ConnectionContext {
@@ -24,8 +24,6 @@ export interface CommandContext extends ConnectionContext {
   /** This connection. */
   readonly client: ClientState<Transaction>;
   readonly shared: SharedState;
-  /** Those of {@linkcode shared}, which commands that push look at. */
-  readonly waiters: Waiters;
   /** The TTL of keys that come into being without one of their own; 0 for none. */
   readonly defaultTtlMs: number;
   /**

@@ -13,7 +13,7 @@ import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
 import { defaultDeadline, findTyped } from "./argument.ts";
 import type { CommandContext } from "./context.ts";
-import { checkField, findField } from "./hash_field.ts";
+import { checkField, findField, setField } from "./hash_field.ts";
 import {
   addLongDouble,
   formatLongDouble,
@@ -47,7 +47,6 @@ export function incrbyfloat(context: CommandContext, request: Request, reply: Re
 
 /** `hincrbyfloat key field number` */
 export function hincrbyfloat(context: CommandContext, request: Request, reply: Reply): void {
-  const { bytes, starts, lengths } = request;
   checkField(request, 2);
   const increment = numberArgument(request, 3);
   if (increment === INFINITE) throw new ReplyError("ERR", "value is NaN or Infinity");
@@ -60,19 +59,7 @@ export function hincrbyfloat(context: CommandContext, request: Request, reply: R
     number = parse(text, HASH_VALUE_NOT_FLOAT);
   }
   const sum = add(number, increment);
-  const changed = store.hashSet(
-    bytes,
-    starts[1]!,
-    lengths[1]!,
-    entry,
-    bytes,
-    starts[2]!,
-    lengths[2]!,
-    sum,
-    0,
-    sum.length,
-  );
-  if (entry === 0 && context.defaultTtlMs !== 0) store.setDeadline(changed, defaultDeadline(context));
+  setField(context, request, entry, sum, 0, sum.length);
   reply.bytes(sum, 0, sum.length);
 }
 

@@ -12,7 +12,7 @@ import { defaultDeadline, exactInteger, findTyped } from "./argument.ts";
 import { wrongCount } from "./call.ts";
 import type { CommandContext } from "./context.ts";
 import { addDecimal, decimal, DECIMAL_MAX_BYTES, replySum } from "./decimal.ts";
-import { checkField, findField, replyField, replyValue } from "./hash_field.ts";
+import { checkField, findField, replyField, replyValue, setField } from "./hash_field.ts";
 
 const NOT_INTEGER = "hash value is not an integer";
 
@@ -66,19 +66,7 @@ export function hsetnx(context: CommandContext, request: Request, reply: Reply):
     reply.integer(0);
     return;
   }
-  const changed = store.hashSet(
-    bytes,
-    starts[1]!,
-    lengths[1]!,
-    entry,
-    bytes,
-    starts[2]!,
-    lengths[2]!,
-    bytes,
-    starts[3]!,
-    lengths[3]!,
-  );
-  if (entry === 0 && context.defaultTtlMs !== 0) store.setDeadline(changed, defaultDeadline(context));
+  setField(context, request, entry, bytes, starts[3]!, lengths[3]!);
   reply.integer(1);
 }
 
@@ -159,7 +147,6 @@ export function hvals(context: CommandContext, request: Request, reply: Reply): 
 /** `hincrby key field integer` */
 export function hincrby(context: CommandContext, request: Request, reply: Reply): void {
   checkField(request, 2);
-  const { bytes, starts, lengths } = request;
   const delta = exactInteger(request, 3);
   const store = context.store;
   const entry = findTyped(context, request, 1, EntryType.Hash);
@@ -170,18 +157,6 @@ export function hincrby(context: CommandContext, request: Request, reply: Reply)
     store.copyValue(decimal, 0);
   }
   length = addDecimal(length, delta, NOT_INTEGER);
-  const changed = store.hashSet(
-    bytes,
-    starts[1]!,
-    lengths[1]!,
-    entry,
-    bytes,
-    starts[2]!,
-    lengths[2]!,
-    decimal,
-    0,
-    length,
-  );
-  if (entry === 0 && context.defaultTtlMs !== 0) store.setDeadline(changed, defaultDeadline(context));
+  setField(context, request, entry, decimal, 0, length);
   replySum(reply);
 }

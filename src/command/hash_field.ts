@@ -9,6 +9,8 @@ import { FIELD_SIZE_MAX_BYTES } from "../limits.ts";
 import type { Store } from "../store/store.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
+import { defaultDeadline } from "./argument.ts";
+import type { CommandContext } from "./context.ts";
 
 /** Positions the store's cursor on the field in argument `index`; false when the entry or the field is absent. */
 export function findField(store: Store, request: Request, entry: number, index: number): boolean {
@@ -25,6 +27,36 @@ export function replyField(store: Store, reply: Reply): void {
 export function replyValue(store: Store, reply: Reply): void {
   const at = reply.reserve(store.valueLength());
   store.copyValue(reply.buffer, at, reply.view);
+}
+
+/**
+ * Sets the field in argument 2 of the hash in argument 1 to a value of the caller's; a hash that comes into being gets the
+ * default TTL.
+ *
+ * @param entry what the key holds, or 0
+ */
+export function setField(
+  context: CommandContext,
+  { bytes, starts, lengths }: Request,
+  entry: number,
+  value: Uint8Array,
+  valueStart: number,
+  valueLength: number,
+): void {
+  const { store } = context;
+  const changed = store.hashSet(
+    bytes,
+    starts[1]!,
+    lengths[1]!,
+    entry,
+    bytes,
+    starts[2]!,
+    lengths[2]!,
+    value,
+    valueStart,
+    valueLength,
+  );
+  if (entry === 0 && context.defaultTtlMs !== 0) store.setDeadline(changed, defaultDeadline(context));
 }
 
 /**

@@ -58,7 +58,7 @@ function push(context: CommandContext, request: Request, reply: Reply, head: boo
   }
   if (made && context.defaultTtlMs !== 0) entry = store.setDeadline(entry, defaultDeadline(context));
   reply.integer(store.listLength(entry));
-  if (context.waiters.count > 0) context.waiters.pushed(bytes, starts[1]!, lengths[1]!);
+  context.shared.waiters.pushed(bytes, starts[1]!, lengths[1]!);
 }
 
 /** `lpop key [count]` */

@@ -62,7 +62,7 @@ export function moveElement(
   } else if (fromHead !== toHead && store.listLength(source) > 1) {
     push(context, request, store.listPop(source, fromHead), toHead, reply.buffer, at, length);
   }
-  if (context.waiters.count > 0) context.waiters.pushed(bytes, starts[2]!, lengths[2]!);
+  context.shared.waiters.pushed(bytes, starts[2]!, lengths[2]!);
   return true;
 }
 

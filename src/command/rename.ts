@@ -92,7 +92,7 @@ function isSameKey({ bytes, starts, lengths }: Request): boolean {
 }
 
 /** Tells clients that wait for elements of the list in argument 2 that there is one, if `entry` is one. */
-function announceList({ store, waiters }: CommandContext, request: Request, entry: number): void {
-  if (waiters.count === 0 || entry === 0 || store.type(entry) !== EntryType.List) return;
-  waiters.pushed(request.bytes, request.starts[2]!, request.lengths[2]!);
+function announceList({ store, shared }: CommandContext, request: Request, entry: number): void {
+  if (entry === 0 || store.type(entry) !== EntryType.List) return;
+  shared.waiters.pushed(request.bytes, request.starts[2]!, request.lengths[2]!);
 }

@@ -78,7 +78,7 @@ export class Waiter {
 
 /** All that wait at one server. */
 export class Waiters {
-  /** How many wait: 0 nearly always, and then nobody needs to say anything. */
+  /** How many wait: 0 nearly always. */
   count = 0;
   readonly #queues = new Map<string, Set<Waiter>>();
   /** Keys that were pushed to and not served since. */
@@ -119,6 +119,7 @@ export class Waiters {
    * the last thing that a command does.
    */
   pushed(bytes: Uint8Array, start: number, length: number): void {
+    if (this.count === 0) return;
     const key = binaryText(bytes, start, length);
     if (!this.#queues.has(key)) return;
     this.#ready.add(key);

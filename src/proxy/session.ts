@@ -20,20 +20,23 @@
  */
 
 import { encodeText } from "../bytes.ts";
+import { writeMessage } from "../command/channels.ts";
 import { ClientState } from "../command/client_state.ts";
 import type { ClientConnection, ProtocolVersion } from "../command/client_state.ts";
 import type { ConnectionContext } from "../command/connection_context.ts";
-import { InmemError, ProtocolError, ReplyError } from "../errors.ts";
+import { ProtocolError, ReplyError } from "../errors.ts";
 import type { ReplyCode } from "../errors.ts";
 import { MESSAGES_MAX_BYTES, READ_BUFFER_BATCH_BYTES } from "../limits.ts";
 import { Lane } from "../route/exchange.ts";
 import type { Exchange } from "../route/exchange.ts";
 import type { Pool } from "../route/pool.ts";
 import type { Turn } from "../route/turn.ts";
+import { formatAddress } from "../role/address.ts";
 import { Connection, protocolOf } from "../wire/connection.ts";
 import { REQUEST_LIMITS, UNAUTHENTICATED_REQUEST_LIMITS } from "../wire/native_decoder.ts";
 import { Request } from "../wire/request.ts";
 import { abort } from "../wire/socket.ts";
+import { isDisconnection } from "../wire/socket_errors.ts";
 import type { Answers } from "./answers.ts";
 import type { Connections, Resettable } from "./connections.ts";
 import { Deadlines } from "./deadlines.ts";
@@ -392,11 +395,7 @@ export class Session implements Client, ConnectionContext, ClientConnection, Res
     if (this.#ending) return;
     const { reply } = this.dialect;
     reply.begin();
-    reply.push(pattern === undefined ? 3 : 4);
-    reply.text(pattern === undefined ? "message" : "pmessage");
-    if (pattern !== undefined) reply.bytes(pattern, 0, pattern.length);
-    reply.bytes(channel, 0, channel.length);
-    reply.bytes(message, 0, message.length);
+    writeMessage(reply, pattern, channel, message);
     reply.end();
     this.#outbox.append(reply.buffer, 0, reply.length);
     reply.clear();
@@ -454,18 +453,4 @@ export class Session implements Client, ConnectionContext, ClientConnection, Res
     this.#order.discard();
     this.#outbox.discard();
   }
-}
-
-/** Whether an exception means that the connection is gone, rather than that we have a bug. */
-function isDisconnection(error: unknown): boolean {
-  if (!(error instanceof Error) || error instanceof InmemError) return false;
-  // What the runtime has no class for, such as EHOSTUNREACH, is a plain error with the system's code.
-  return error.name in Deno.errors || "code" in error;
-}
-
-/** An address as `client list` tells it. */
-function formatAddress(address: Deno.Addr): string {
-  if (address.transport !== "tcp") return "";
-  const { hostname, port } = address as Deno.NetAddr;
-  return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
 }

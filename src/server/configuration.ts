@@ -15,7 +15,6 @@ export interface ConfigurationFacts {
     readonly certificate?: unknown;
     readonly dataPath?: string | undefined;
     readonly maxClients: number;
-    readonly password?: string | undefined;
   };
   readonly store: Store;
   readonly port: number;

@@ -7,9 +7,9 @@
  * @module
  */
 
+import { writeMessage } from "../command/channels.ts";
 import { MESSAGES_MAX_BYTES } from "../limits.ts";
 import { RespReply } from "../wire/resp_reply.ts";
-import type { Reply } from "../wire/reply.ts";
 
 /** What a mailbox needs of its session. */
 export interface MailboxOwner {
@@ -85,18 +85,4 @@ export class Mailbox {
       this.#writing = undefined;
     }
   }
-}
-
-/** Says a message of a channel; `pattern` when it came by one. */
-export function writeMessage(
-  reply: Reply,
-  pattern: Uint8Array | undefined,
-  channel: Uint8Array,
-  message: Uint8Array,
-): void {
-  reply.push(pattern === undefined ? 3 : 4);
-  reply.text(pattern === undefined ? "message" : "pmessage");
-  if (pattern !== undefined) reply.bytes(pattern, 0, pattern.length);
-  reply.bytes(channel, 0, channel.length);
-  reply.bytes(message, 0, message.length);
 }

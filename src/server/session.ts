@@ -22,14 +22,15 @@
  */
 
 import { encodeText } from "../bytes.ts";
+import { writeMessage } from "../command/channels.ts";
 import { ClientState } from "../command/client_state.ts";
 import type { ClientConnection, ProtocolVersion } from "../command/client_state.ts";
 import type { Transaction } from "../command/queue.ts";
 import type { SharedState } from "../command/shared_state.ts";
 import { execute } from "../command/table.ts";
 import type { CommandContext } from "../command/table.ts";
-import type { Waiter, Waiters } from "../command/waiters.ts";
-import { InmemError, ProtocolError, ReplyError } from "../errors.ts";
+import type { Waiter } from "../command/waiters.ts";
+import { ProtocolError, ReplyError } from "../errors.ts";
 import {
   AUTHENTICATION_TIMEOUT_MS,
   LINGER_TIMEOUT_MS,
@@ -43,6 +44,7 @@ import {
   WRITE_TIMEOUT_MS,
 } from "../limits.ts";
 import type { Store } from "../store/store.ts";
+import { formatAddress } from "../role/address.ts";
 import { Connection, protocolOf } from "../wire/connection.ts";
 import { KeyWindow } from "../wire/key_window.ts";
 import { NativeDecoder, REQUEST_LIMITS, UNAUTHENTICATED_REQUEST_LIMITS } from "../wire/native_decoder.ts";
@@ -53,7 +55,8 @@ import { RespDecoder } from "../wire/resp.ts";
 import { RespKeyWindow } from "../wire/resp_key_window.ts";
 import { RespReply } from "../wire/resp_reply.ts";
 import { abort } from "../wire/socket.ts";
-import { Mailbox, writeMessage } from "./mailbox.ts";
+import { isDisconnection } from "../wire/socket_errors.ts";
+import { Mailbox } from "./mailbox.ts";
 import type { MailboxOwner } from "./mailbox.ts";
 import type { Slices } from "./slices.ts";
 
@@ -110,7 +113,6 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
   readonly defaultTtlMs: number;
   readonly client: ClientState<Transaction>;
   readonly shared: SharedState;
-  readonly waiters: Waiters;
   readonly #host: SessionHost;
   readonly #socket: Deno.TcpConn | Deno.TlsConn;
   readonly #connection: Connection;
@@ -148,7 +150,6 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
     this.passwordRequired = host.passwordRequired;
     this.defaultTtlMs = host.defaultTtlMs;
     this.shared = host.shared;
-    this.waiters = host.shared.waiters;
     const [address, localAddress] = [formatAddress(socket.remoteAddr), formatAddress(socket.localAddr)];
     this.client = new ClientState(host.shared.nextId(), address, localAddress, this, !host.passwordRequired);
     this.#connection = new Connection({
@@ -539,18 +540,4 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
     this.#phase = Phase.Lingering;
     do this.#connection.start = this.#connection.end; while (await this.#connection.fill());
   }
-}
-
-/** An address as `client list` tells it. */
-function formatAddress(address: Deno.Addr): string {
-  if (address.transport !== "tcp") return "";
-  const { hostname, port } = address as Deno.NetAddr;
-  return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
-}
-
-/** Whether an exception means that the connection is gone, rather than that we have a bug. */
-function isDisconnection(error: unknown): boolean {
-  if (!(error instanceof Error) || error instanceof InmemError) return false;
-  // What the runtime has no class for, such as EHOSTUNREACH, is a plain error with the system's code.
-  return error.name in Deno.errors || "code" in error;
 }

@@ -1,10 +1,10 @@
 /**
- * What the system and the TLS library say, in words for people.
+ * What the system and the TLS library say: whether a connection is gone, and why, in words for people.
  *
  * @module
  */
 
-import { messageOf } from "../errors.ts";
+import { InmemError, messageOf } from "../errors.ts";
 
 /** Why listening failed. */
 export function listenReason(error: unknown): string {
@@ -54,4 +54,11 @@ export function errorCodeOf(error: unknown): unknown {
 /** `host:port`, with brackets around an IPv6 address. */
 export function formatPeer(hostname: string, port: number): string {
   return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
+}
+
+/** Whether an exception means that the connection is gone, rather than that we have a bug. */
+export function isDisconnection(error: unknown): boolean {
+  if (!(error instanceof Error) || error instanceof InmemError) return false;
+  // What the runtime has no class for, such as EHOSTUNREACH, is a plain error with the system's code.
+  return error.name in Deno.errors || "code" in error;
 }

@@ -30,7 +30,7 @@ testCommands("blpop and brpop take at once what is there, from the first key tha
   assertEquals(client.text("blpop", "b", "0"), ["b", "2"]);
   assertEquals(client.text("exists", "b"), 0);
   assertEquals(await client.wait("blpop", "b", "0.01"), null);
-  assertEquals(client.waiters.count, 0);
+  assertEquals(client.shared.waiters.count, 0);
 });
 
 testCommands("blpop refuses what it cannot wait with", (makeClient) => {
@@ -50,15 +50,15 @@ testCommands("a push serves who waits longest, and only as many as there are ele
   const [pusher, a, b, c] = makeClients(makeClient, 4);
   const waits = [await begin(a!, "blpop", "x", "l", "0"), await begin(b!, "brpop", "l", "0")];
   waits.push(await begin(c!, "blpop", "l", "0"));
-  assertEquals(pusher!.waiters.count, 3);
+  assertEquals(pusher!.shared.waiters.count, 3);
   assertEquals(pusher!.text("rpush", "l", "1", "2"), 2);
   assertEquals(await waits[0]!.reply, ["l", "1"]);
   assertEquals(await waits[1]!.reply, ["l", "2"]);
-  assertEquals(pusher!.waiters.count, 1);
+  assertEquals(pusher!.shared.waiters.count, 1);
   assertEquals(pusher!.text("lpush", "l", "3"), 1);
   assertEquals(await waits[2]!.reply, ["l", "3"]);
   assertEquals(pusher!.text("exists", "l"), 0);
-  assertEquals(pusher!.waiters.count, 0);
+  assertEquals(pusher!.shared.waiters.count, 0);
 });
 
 testCommands("blmove and brpoplpush move, and serve who waits for where they move to", async (makeClient) => {

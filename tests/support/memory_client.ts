@@ -10,7 +10,7 @@ import { ClientState } from "../../src/command/client_state.ts";
 import type { Transaction } from "../../src/command/queue.ts";
 import type { ProtocolVersion } from "../../src/command/client_state.ts";
 import { SharedState } from "../../src/command/shared_state.ts";
-import type { Waiter, Waiters } from "../../src/command/waiters.ts";
+import type { Waiter } from "../../src/command/waiters.ts";
 import { execute } from "../../src/command/table.ts";
 import type { CommandContext } from "../../src/command/table.ts";
 import { ReplyError } from "../../src/errors.ts";
@@ -49,7 +49,6 @@ export class MemoryClient implements CommandContext {
   readonly store: Store;
   readonly client: ClientState<Transaction>;
   readonly shared: SharedState;
-  readonly waiters: Waiters;
   readonly passwordRequired: boolean;
   readonly defaultTtlMs: number;
   /** Exceptions that were reported as bugs. */
@@ -82,7 +81,6 @@ export class MemoryClient implements CommandContext {
     this.reply = reply ?? new NativeReply();
     this.passwordRequired = password !== undefined;
     this.shared = shared ?? new SharedState();
-    this.waiters = this.shared.waiters;
     const id = this.shared.nextId();
     this.client = new ClientState(id, `127.0.0.1:${50_000 + id}`, "127.0.0.1:9443", {
       kill: () => this.isKilled = true,
