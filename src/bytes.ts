@@ -39,23 +39,29 @@ export function copyBytes(
   }
 }
 
-/** Runs up to this long are copied by {@linkcode copyShort} where both buffers have a view. */
-export const SHORT_COPY_MAX_BYTES = 96;
+/** Runs up to this long are copied eight bytes at a time where both buffers have a view. */
+const VIEWED_COPY_MAX_BYTES = 96;
 
 /**
- * Copies a short run eight bytes at a time: a third of the time that a loop over bytes takes, and nothing is allocated, but
- * both buffers need a view at hand.
+ * As {@linkcode copyBytes}, for buffers that may have a view of all their bytes at hand: with both, a short run is copied
+ * eight bytes at a time, in a third of the time that a loop over bytes takes, and nothing is allocated.
  */
-export function copyShort(
-  source: DataView,
+export function copyViewed(
+  source: Uint8Array,
+  sourceView: DataView | undefined,
   sourceStart: number,
-  target: DataView,
+  target: Uint8Array,
+  targetView: DataView | undefined,
   targetStart: number,
   length: number,
 ): void {
+  if (sourceView === undefined || targetView === undefined || length > VIEWED_COPY_MAX_BYTES) {
+    copyBytes(source, sourceStart, target, targetStart, length);
+    return;
+  }
   let i = 0;
-  for (; i + 8 <= length; i += 8) target.setBigUint64(targetStart + i, source.getBigUint64(sourceStart + i));
-  for (; i < length; i++) target.setUint8(targetStart + i, source.getUint8(sourceStart + i));
+  for (; i + 8 <= length; i += 8) targetView.setBigUint64(targetStart + i, sourceView.getBigUint64(sourceStart + i));
+  for (; i < length; i++) target[targetStart + i] = source[sourceStart + i]!;
 }
 
 /** Whether two runs of `length` bytes are the same. */

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertFalse, assertLessOrEqual } from "@std/assert";
 import {
   copyBytes,
-  copyShort,
+  copyViewed,
   decodeText,
   encodeText,
   equalBytes,
@@ -10,7 +10,6 @@ import {
   INTEGER_TEXT_MAX_BYTES,
   parseInteger,
   parseInteger64,
-  SHORT_COPY_MAX_BYTES,
 } from "../src/bytes.ts";
 
 const INTEGERS = [0, 1, 9, 10, 11, 99, 100, 101, 127, 128, 255, 256, 65535, 65536, 2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1]
@@ -149,15 +148,19 @@ Deno.test("parseInteger() answers NaN beyond 53 bits, parseInteger64() reads all
   assertEquals(within("99999999999999999999", parseInteger64), undefined);
 });
 
-Deno.test("copyShort() copies any length to any place, and nothing beside it", () => {
+Deno.test("copyViewed() copies any length to any place, and nothing beside it, whichever views there are", () => {
   const source = Uint8Array.from({ length: 200 }, (_, i) => (i * 37 + 11) % 256);
-  for (const length of [0, 1, 7, 8, 9, 15, 16, 63, 64, SHORT_COPY_MAX_BYTES]) {
+  for (const length of [0, 1, 7, 8, 9, 15, 16, 63, 64, 96, 97, 120]) {
     for (const [from, at] of [[0, 0], [3, 8], [8, 5], [13, 27]] as const) {
-      const target = new Uint8Array(160).fill(0xee);
-      copyShort(new DataView(source.buffer), from, new DataView(target.buffer), at, length);
-      const expected = new Uint8Array(160).fill(0xee);
-      expected.set(source.subarray(from, from + length), at);
-      assertEquals(target, expected, `${length} bytes from ${from} to ${at}`);
+      for (const views of [0, 1, 2, 3]) {
+        const target = new Uint8Array(160).fill(0xee);
+        const sourceView = views & 1 ? new DataView(source.buffer) : undefined;
+        const targetView = views & 2 ? new DataView(target.buffer) : undefined;
+        copyViewed(source, sourceView, from, target, targetView, at, length);
+        const expected = new Uint8Array(160).fill(0xee);
+        expected.set(source.subarray(from, from + length), at);
+        assertEquals(target, expected, `${length} bytes from ${from} to ${at}, views ${views}`);
+      }
     }
   }
 });

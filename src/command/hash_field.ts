@@ -20,7 +20,7 @@ export function findField(store: Store, request: Request, entry: number, index: 
 /** Answers the field that the store's cursor is on. */
 export function replyField(store: Store, reply: Reply): void {
   const at = reply.reserve(store.fieldLength());
-  store.copyField(reply.buffer, at);
+  store.copyField(reply.buffer, at, reply.view);
 }
 
 /** Answers the value that the store's cursor is on. */

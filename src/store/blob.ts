@@ -80,17 +80,31 @@ export class Blobs {
 
   /** Copies bytes `[from, from + length)` of a blob to `target` at `at`. */
   copy(first: number, from: number, target: Uint8Array, at: number, length: number): void {
+    this.#eachRun(first, from, length, (run, count, passed) => copyBytes(this.#bytes, run, target, at + passed, count));
+  }
+
+  /**
+   * Visits bytes `[from, from + length)` of a blob, which are there, as the runs that they are in the arena.
+   *
+   * @param visit is told where a run is, how long it is, and how many bytes stand before it
+   */
+  #eachRun(
+    first: number,
+    from: number,
+    length: number,
+    visit: (run: number, count: number, passed: number) => void,
+  ): void {
     const words = this.#words;
-    for (let piece = first; length > 0; piece = words[piece * 2 + WORD_NEXT]!) {
+    let passed = 0;
+    for (let piece = first; passed < length; piece = words[piece * 2 + WORD_NEXT]!) {
       const size = words[piece * 2 + WORD_SIZE]!;
       if (from >= size) {
         from -= size;
         continue;
       }
-      const count = Math.min(size - from, length);
-      copyBytes(this.#bytes, piece * 8 + HEADER_BYTES + from, target, at, count);
-      at += count;
-      length -= count;
+      const count = Math.min(size - from, length - passed);
+      visit(piece * 8 + HEADER_BYTES + from, count, passed);
+      passed += count;
       from = 0;
     }
   }
@@ -109,19 +123,9 @@ export class Blobs {
 
   /** Writes over bytes `[from, from + length)` of a blob, which are there. */
   overwrite(first: number, from: number, source: Uint8Array, start: number, length: number): void {
-    const words = this.#words;
-    for (let piece = first; length > 0; piece = words[piece * 2 + WORD_NEXT]!) {
-      const size = words[piece * 2 + WORD_SIZE]!;
-      if (from >= size) {
-        from -= size;
-        continue;
-      }
-      const count = Math.min(size - from, length);
-      copyBytes(source, start, this.#bytes, piece * 8 + HEADER_BYTES + from, count);
-      start += count;
-      length -= count;
-      from = 0;
-    }
+    this.#eachRun(first, from, length, (run, count, passed) => {
+      copyBytes(source, start + passed, this.#bytes, run, count);
+    });
   }
 
   /** Copies a blob, piece by piece, and answers the first piece of the copy. */

@@ -17,7 +17,7 @@
  * @module
  */
 
-import { copyBytes, copyShort, SHORT_COPY_MAX_BYTES } from "../bytes.ts";
+import { copyBytes, copyViewed } from "../bytes.ts";
 import { PACKED_ELEMENT_MAX_BYTES, PACKED_MAX_BYTES } from "../limits.ts";
 import { bodyWord, HEADER_BYTES, keyLengthOf, KIND_FIELD, KIND_HASH, KIND_HASH_PACKED, kindOf } from "./block.ts";
 import type { Draws } from "./draws.ts";
@@ -39,6 +39,7 @@ export class Hashes {
   readonly #entries: Entries;
   readonly #words: Uint32Array;
   readonly #bytes: Uint8Array;
+  readonly #view: DataView;
   readonly #scratch = new Uint8Array(PACKED_MAX_BYTES * 2);
   #nextId = 1;
 
@@ -53,6 +54,7 @@ export class Hashes {
     this.#entries = entries;
     this.#words = entries.words;
     this.#bytes = entries.bytes;
+    this.#view = entries.arena.view;
   }
 
   /** Fields of a hash. */
@@ -104,12 +106,6 @@ export class Hashes {
     }
     this.#setLarge(entry, field, fieldStart, fieldLength, value, valueStart, valueLength, view);
     return entry;
-  }
-
-  /** Copies a value into the arena, eight bytes at a time if it is short and there is a view of it. */
-  #copy(value: Uint8Array, start: number, at: number, length: number, view: DataView | undefined): void {
-    if (view === undefined || length > SHORT_COPY_MAX_BYTES) copyBytes(value, start, this.#bytes, at, length);
-    else copyShort(view, start, this.#entries.arena.view, at, length);
   }
 
   /** Adds a field to a packed hash, or answers 0 when it would not be small any more. */
@@ -211,7 +207,8 @@ export class Hashes {
     if (found !== 0) {
       // Most writes replace a value by one of its length.
       if (kindOf(words[found * 2 + 3]!) === KIND_FIELD && words[found * 2 + 4] === valueLength) {
-        this.#copy(value, valueStart, this.#entries.valueStart(found), valueLength, view);
+        const at = this.#entries.valueStart(found);
+        copyViewed(value, view, valueStart, this.#bytes, this.#view, at, valueLength);
       } else {
         this.#entries.replaceValue(found, value, valueStart, valueLength);
       }
@@ -409,13 +406,10 @@ export class Hashes {
   }
 
   /** Copies the field at the cursor. */
-  copyField(target: Uint8Array, at: number): void {
-    if (this.#field === 0) {
-      copyBytes(this.#bytes, this.#at + 1, target, at, this.#bytes[this.#at]!);
-    } else {
-      const meta = this.#words[this.#field * 2 + 3]!;
-      copyBytes(this.#bytes, this.#field * 8 + HEADER_BYTES[meta >>> 24]!, target, at, keyLengthOf(meta));
-    }
+  copyField(target: Uint8Array, at: number, view?: DataView): void {
+    const field = this.#field;
+    const start = field === 0 ? this.#at + 1 : field * 8 + HEADER_BYTES[this.#words[field * 2 + 3]! >>> 24]!;
+    copyViewed(this.#bytes, this.#view, start, target, view, at, this.fieldLength());
   }
 
   /** Length of the value at the cursor. */
@@ -426,9 +420,7 @@ export class Hashes {
   /** Copies the value at the cursor. */
   copyValue(target: Uint8Array, at: number, view?: DataView): void {
     if (this.#field === 0) {
-      const length = this.#bytes[this.#valueAt]!;
-      if (view !== undefined) copyShort(this.#entries.arena.view, this.#valueAt + 1, view, at, length);
-      else copyBytes(this.#bytes, this.#valueAt + 1, target, at, length);
+      copyViewed(this.#bytes, this.#view, this.#valueAt + 1, target, view, at, this.#bytes[this.#valueAt]!);
     } else this.#entries.copyValue(this.#field, 0, target, at, this.#words[this.#field * 2 + 4]!);
   }
 

@@ -31,7 +31,7 @@ import {
   writePacked,
 } from "./packed.ts";
 import { type ListParts, PART_HEADER_BYTES } from "./list_parts.ts";
-import { copyBytes, copyShort, SHORT_COPY_MAX_BYTES } from "../bytes.ts";
+import { copyBytes, copyViewed } from "../bytes.ts";
 import {
   BLOCK_SHARED_MAX_BYTES,
   DIRECTORY_LEAVES_MAX_COUNT,
@@ -48,6 +48,7 @@ export class Lists {
   readonly #parts: ListParts;
   readonly #words: Uint32Array;
   readonly #bytes: Uint8Array;
+  readonly #view: DataView;
   /** Room to rebuild a run in. */
   readonly #scratch = new Uint8Array(BLOCK_SHARED_MAX_BYTES * 2);
 
@@ -64,6 +65,7 @@ export class Lists {
     this.#parts = parts;
     this.#words = entries.words;
     this.#bytes = entries.bytes;
+    this.#view = entries.arena.view;
   }
 
   /** Elements of a list. */
@@ -116,7 +118,7 @@ export class Lists {
         entry = this.#entries.reform(entry, meta >>> 24, used + size, used);
         const at = this.#entries.valueStart(entry);
         if (head) this.#bytes.copyWithin(at + size, at, at + used);
-        this.#write(head ? at : at + used, source, start, length, view);
+        writePacked(this.#bytes, head ? at : at + used, source, start, length, this.#view, view);
         words[entry * 2 + 4] = used + size;
         words[entry * 2 + bodyWord(meta)]!++;
         return entry;
@@ -124,18 +126,6 @@ export class Lists {
     }
     this.#pushLarge(entry, head, source, start, length, view);
     return entry;
-  }
-
-  /** Writes an element, eight bytes at a time if there is a view of `source`. */
-  #write(at: number, source: Uint8Array, start: number, length: number, view: DataView | undefined): void {
-    if (view === undefined || length > SHORT_COPY_MAX_BYTES) {
-      writePacked(this.#bytes, at, source, start, length);
-      return;
-    }
-    // As `writePacked` writes short ones.
-    this.#bytes[at] = length;
-    copyShort(view, start, this.#entries.arena.view, at + 1, length);
-    this.#bytes[at + 1 + length] = length;
   }
 
   #emptyLarge(entry: number): void {
@@ -193,7 +183,7 @@ export class Lists {
       writeOutside(this.#bytes, at, this.#entries.blobs.create(leaf, source, start, length), length);
       words[leaf * 2 + 2]!++;
     } else {
-      this.#write(at, source, start, length, view);
+      writePacked(this.#bytes, at, source, start, length, this.#view, view);
     }
     if (head) this.#parts.setRun(leaf, begin - size, end);
     else this.#parts.setRun(leaf, begin, end + size);
@@ -453,13 +443,8 @@ export class Lists {
     const bytes = this.#bytes;
     const from = this.#at;
     const length = packedLength(bytes, from);
-    if (length <= SHORT_COPY_MAX_BYTES && bytes[from] === length && view !== undefined) {
-      // Most elements: short, and behind a length of one byte.
-      copyShort(this.#entries.arena.view, from + 1, view, at, length);
-      return;
-    }
     if (isOutside(bytes, from)) this.#entries.blobs.copy(outsidePiece(bytes, from), 0, target, at, length);
-    else copyBytes(bytes, packedStart(bytes, from), target, at, length);
+    else copyViewed(bytes, this.#view, packedStart(bytes, from), target, view, at, length);
   }
 
   /**

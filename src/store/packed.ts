@@ -12,7 +12,7 @@
  * @module
  */
 
-import { copyBytes, equalBytes } from "../bytes.ts";
+import { copyBytes, copyViewed, equalBytes } from "../bytes.ts";
 
 const SHORT_MAX_BYTES = 252;
 const LONG = 253;
@@ -26,17 +26,19 @@ export function packedSize(length: number): number {
   return length <= SHORT_MAX_BYTES ? length + 2 : length + 6;
 }
 
-/** Writes an element at `at`, and answers the position behind it. */
+/** Writes an element at `at`, and answers the position behind it; short ones faster where both buffers' views are at hand. */
 export function writePacked(
   target: Uint8Array,
   at: number,
   source: Uint8Array,
   start: number,
   length: number,
+  targetView?: DataView,
+  sourceView?: DataView,
 ): number {
   if (length <= SHORT_MAX_BYTES) {
     target[at] = length;
-    copyBytes(source, start, target, at + 1, length);
+    copyViewed(source, sourceView, start, target, targetView, at + 1, length);
     target[at + 1 + length] = length;
     return at + 2 + length;
   }

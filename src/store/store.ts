@@ -58,7 +58,7 @@ import {
   SHORT_MAX_BYTES,
   withShortLength,
 } from "./block.ts";
-import { copyBytes, copyShort, SHORT_COPY_MAX_BYTES } from "../bytes.ts";
+import { copyBytes, copyViewed } from "../bytes.ts";
 import { Copier } from "./copy.ts";
 import { Draws } from "./draws.ts";
 import { Entries } from "./entries.ts";
@@ -623,8 +623,7 @@ export class Store {
     const meta = this.#words[entry * 2 + 3]!;
     if (meta >>> 28 <= KIND_STRING) {
       const start = entry * 8 + HEADER_BYTES[meta >>> 24]! + (meta & 0xffff) + from;
-      if (view !== undefined && length <= SHORT_COPY_MAX_BYTES) copyShort(this.#view, start, view, at, length);
-      else copyBytes(this.#bytes, start, target, at, length);
+      copyViewed(this.#bytes, this.#view, start, target, view, at, length);
     } else {
       this.#entries.copyValue(entry, from, target, at, length);
     }
@@ -661,11 +660,7 @@ export class Store {
       ) {
         words[entry * 2 + 3] = withShortLength(meta, valueLength);
         const at = entry * 8 + SHORT_HEADER_BYTES + keyLength;
-        if (view !== undefined && valueLength <= SHORT_COPY_MAX_BYTES) {
-          copyShort(view, valueStart, this.#view, at, valueLength);
-        } else {
-          copyBytes(value, valueStart, this.#bytes, at, valueLength);
-        }
+        copyViewed(value, view, valueStart, this.#bytes, this.#view, at, valueLength);
         return entry;
       }
       if (meta >>> 28 <= KIND_STRING_BLOB) {
@@ -896,9 +891,9 @@ export class Store {
     return this.#hashes.fieldLength();
   }
 
-  /** Copies the field at the cursor. */
-  copyField(target: Uint8Array, at: number): void {
-    this.#hashes.copyField(target, at);
+  /** Copies the field at the cursor; `view` as in `copyString`. */
+  copyField(target: Uint8Array, at: number, view?: DataView): void {
+    this.#hashes.copyField(target, at, view);
   }
 
   /** Length of the value at the cursor. */
