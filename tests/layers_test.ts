@@ -50,6 +50,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 const LAYER_BY_MODULE: Readonly<Record<string, string>> = {
   specification: "specification",
   call: "specification",
+  command_index: "specification",
   admission: "connection",
   binary_text: "connection",
   channel: "connection",

@@ -6,7 +6,8 @@
  */
 
 import { encodeText } from "../bytes.ts";
-import { CommandIndex, COMMANDS } from "./specification.ts";
+import { CommandIndex } from "./command_index.ts";
+import { COMMANDS } from "./specification.ts";
 import type { CommandSpecification, Group, Routing } from "./specification.ts";
 
 /** A command by one of its names. */

@@ -10,7 +10,8 @@
 
 import { checkState, discarded, unknown } from "../command/admission.ts";
 import { checkSizes, wrongCount } from "../command/call.ts";
-import { acceptsCount, CommandIndex, COMMANDS } from "../command/specification.ts";
+import { CommandIndex } from "../command/command_index.ts";
+import { acceptsCount, COMMANDS } from "../command/specification.ts";
 import type { CommandSpecification } from "../command/specification.ts";
 import { ReplyError } from "../errors.ts";
 import type { Request } from "../wire/request.ts";

@@ -33,7 +33,7 @@ import type { Pool } from "../route/pool.ts";
 import type { Turn } from "../route/turn.ts";
 import { formatAddress } from "../role/address.ts";
 import { Connection, protocolOf } from "../wire/connection.ts";
-import { REQUEST_LIMITS, UNAUTHENTICATED_REQUEST_LIMITS } from "../wire/native_decoder.ts";
+import { REQUEST_LIMITS, UNAUTHENTICATED_REQUEST_LIMITS } from "../wire/request_limits.ts";
 import { Request } from "../wire/request.ts";
 import { abort } from "../wire/socket.ts";
 import { isDisconnection } from "../wire/socket_errors.ts";

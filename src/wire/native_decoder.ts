@@ -5,38 +5,9 @@
  */
 
 import { ProtocolError } from "../errors.ts";
-import {
-  ARGUMENTS_MAX_COUNT,
-  ARGUMENTS_UNAUTHENTICATED_MAX_COUNT,
-  FRAME_SIZE_MAX_BYTES,
-  FRAME_SIZE_UNAUTHENTICATED_MAX_BYTES,
-  VALUE_SIZE_MAX_BYTES,
-} from "../limits.ts";
 import { decodeRequest, FRAME_PREFIX_BYTES, frameLength } from "./frame.ts";
 import type { Request } from "./request.ts";
-import type { RespLimits } from "./resp.ts";
-
-/** How large a request may be. */
-export interface RequestLimits extends RespLimits {
-  /** Why it may be no larger, for the message: empty, or something with a blank in front. */
-  readonly reason: string;
-}
-
-/** What a client may send. */
-export const REQUEST_LIMITS: RequestLimits = {
-  argumentsMaxCount: ARGUMENTS_MAX_COUNT,
-  bulkMaxBytes: VALUE_SIZE_MAX_BYTES,
-  requestMaxBytes: FRAME_SIZE_MAX_BYTES,
-  reason: "",
-};
-
-/** What a stranger may send, where there is a password. */
-export const UNAUTHENTICATED_REQUEST_LIMITS: RequestLimits = {
-  argumentsMaxCount: ARGUMENTS_UNAUTHENTICATED_MAX_COUNT,
-  bulkMaxBytes: FRAME_SIZE_UNAUTHENTICATED_MAX_BYTES,
-  requestMaxBytes: FRAME_SIZE_UNAUTHENTICATED_MAX_BYTES,
-  reason: " before authentication",
-};
+import type { RequestLimits } from "./request_limits.ts";
 
 /** Reads native frames. */
 export class NativeDecoder {

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { AssertionError } from "../../src/errors.ts";
-import { acceptsCount, CommandIndex, COMMANDS } from "../../src/command/specification.ts";
+import { CommandIndex } from "../../src/command/command_index.ts";
+import { acceptsCount, COMMANDS } from "../../src/command/specification.ts";
 import type { CommandSpecification } from "../../src/command/specification.ts";
 
 const encoder = new TextEncoder();

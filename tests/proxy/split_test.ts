@@ -10,7 +10,7 @@ import { composeScan } from "../../src/proxy/scan.ts";
 import { sharedSlot } from "../../src/proxy/shared_slot.ts";
 import { Split } from "../../src/proxy/split.ts";
 import { Turn } from "../../src/route/turn.ts";
-import { REQUEST_LIMITS } from "../../src/wire/native_decoder.ts";
+import { REQUEST_LIMITS } from "../../src/wire/request_limits.ts";
 import { Request } from "../../src/wire/request.ts";
 import { dialects } from "../support/dialects.ts";
 
