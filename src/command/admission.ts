@@ -1,5 +1,6 @@
 /**
- * What a connection may run in the state that it is in: the same for a server and a proxy.
+ * What a connection may run in the state that it is in, and in which order the commands on transactions may follow each
+ * other: the same for a server and a proxy.
  *
  * @module
  */
@@ -7,7 +8,7 @@
 import { ReplyError } from "../errors.ts";
 import type { Request } from "../wire/request.ts";
 import { checkSizes, isOpen, unknownCommand, wrongCount } from "./call.ts";
-import type { ClientState } from "./client_state.ts";
+import type { ClientState, QueuedCommands } from "./client_state.ts";
 import { acceptsCount } from "./specification.ts";
 import type { CommandSpecification } from "./specification.ts";
 import { findSubcommand } from "./subcommands.ts";
@@ -19,7 +20,7 @@ import type { Subcommands } from "./subcommands.ts";
  * @param subcommands where the command has commands of its own
  * @throws {ReplyError}
  */
-export function checkState(
+function checkState(
   client: ClientState,
   specification: CommandSpecification,
   subcommands: Subcommands<never> | undefined,
@@ -55,8 +56,67 @@ export function unknown(client: ClientState, request: Request): ReplyError {
   return new ReplyError("ERR", "this is no HTTP server");
 }
 
-/** The refusal of an `exec` that was refused itself, which ends its transaction all the same. */
-export function discarded(error: ReplyError): ReplyError {
-  const reason = error.code === "ERR" ? error.message : `${error.code} ${error.message}`;
-  return new ReplyError("EXECABORT", `Transaction discarded because of: ${reason}`);
+/**
+ * Whether a request on a connection that is not plain may be run now; else it was queued.
+ *
+ * @param specification `undefined` for a command that does not exist
+ * @param queue queues it in the client's transaction
+ * @param discard ends the client's transaction and its watches
+ * @throws {ReplyError} when it may be neither run nor queued
+ */
+export function admitUnusual(
+  client: ClientState,
+  specification: CommandSpecification | undefined,
+  subcommands: Subcommands<never> | undefined,
+  request: Request,
+  queue: () => void,
+  discard: () => void,
+): boolean {
+  const { transaction } = client;
+  try {
+    if (specification === undefined) throw unknown(client, request);
+    checkState(client, specification, subcommands, request);
+    if (transaction === undefined || specification.unqueued) return true;
+    queue();
+    return false;
+  } catch (error) {
+    if (!(error instanceof ReplyError)) throw error;
+    if (specification?.name === "exec") {
+      // The transaction ends in any case.
+      discard();
+      const reason = error.code === "ERR" ? error.message : `${error.code} ${error.message}`;
+      throw new ReplyError("EXECABORT", `Transaction discarded because of: ${reason}`);
+    }
+    // What cannot be queued spoils the transaction.
+    if (transaction !== undefined) transaction.isSpoilt = true;
+    throw error;
+  }
+}
+
+/** @throws {ReplyError} when `multi` was called before */
+export function checkMulti({ transaction }: ClientState): void {
+  if (transaction !== undefined) throw new ReplyError("ERR", "MULTI calls can not be nested");
+}
+
+/** @throws {ReplyError} when `multi` was called before */
+export function checkWatch({ transaction }: ClientState): void {
+  if (transaction !== undefined) throw new ReplyError("ERR", "WATCH inside MULTI is not allowed");
+}
+
+/**
+ * What a client has queued, for the command that ends it.
+ *
+ * @throws {ReplyError} when `multi` was not called
+ */
+export function transactionFor<Queue extends QueuedCommands>(
+  command: "EXEC" | "DISCARD",
+  { transaction }: ClientState<Queue>,
+): Queue {
+  if (transaction === undefined) throw new ReplyError("ERR", `${command} without MULTI`);
+  return transaction;
+}
+
+/** @throws {ReplyError} when a request could not be queued */
+export function checkUnspoilt({ isSpoilt }: QueuedCommands): void {
+  if (isSpoilt) throw new ReplyError("EXECABORT", "Transaction discarded because of previous errors.");
 }

@@ -32,6 +32,8 @@ export interface ClientConnection {
 /** What a connection has queued since `multi`; a role has its own kind. */
 export interface QueuedCommands {
   readonly count: number;
+  /** Whether a request could not be queued. */
+  isSpoilt: boolean;
 }
 
 /** A command that waits, as it is ended by others. */

@@ -29,10 +29,15 @@ export class SharedState {
     return ++this.#ids;
   }
 
-  /** Ends what a connection has begun: its transaction, its watches, all that it listens to. */
-  reset(client: ClientState): void {
+  /** Ends a connection's transaction and its watches. */
+  endTransaction(client: ClientState): void {
     client.transaction = undefined;
     this.watches.forget(client);
+  }
+
+  /** Ends what a connection has begun: its transaction, its watches, all that it listens to. */
+  reset(client: ClientState): void {
+    this.endTransaction(client);
     this.channels.forget(client);
   }
 

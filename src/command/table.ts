@@ -11,11 +11,11 @@
  * @module
  */
 
-import { assert, ReplyError } from "../errors.ts";
+import { assert } from "../errors.ts";
 import { KEY_SIZE_MAX_BYTES } from "../limits.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
-import { checkState, discarded, unknown } from "./admission.ts";
+import { admitUnusual, unknown } from "./admission.ts";
 import { checkSizes, wrongCount } from "./call.ts";
 import * as blockingCommands from "./blocking.ts";
 import * as channelCommands from "./channel.ts";
@@ -128,7 +128,7 @@ export function execute(context: CommandContext, request: Request, reply: Reply)
  */
 function admit(context: CommandContext, request: Request, reply: Reply): Command | undefined {
   const position = commandIndex.find(request.bytes, request.starts[0]!, request.lengths[0]!);
-  if (!context.client.isPlain) return admitUnusual(context, commands[position], request, reply);
+  if (!context.client.isPlain) return runOrQueue(context, commands[position], request, reply);
   if (position === -1) throw unknown(context.client, request);
   const command = commands[position]!;
   if (!acceptsCount(command.arity, request.count)) throw wrongCount(request);
@@ -137,33 +137,20 @@ function admit(context: CommandContext, request: Request, reply: Reply): Command
   return command;
 }
 
-/** As `admit`, on a connection that is not plain. */
-function admitUnusual(
-  context: CommandContext,
+/** As `admit`, on a connection that is not plain. Apart from it, since what a closure captures is allocated at each call. */
+function runOrQueue(
+  { client, shared }: CommandContext,
   command: Command | undefined,
   request: Request,
   reply: Reply,
 ): Command | undefined {
-  const { client, shared } = context;
-  const { transaction } = client;
-  try {
-    if (command === undefined) throw unknown(client, request);
-    checkState(client, command.specification, command.subcommands, request);
-    if (transaction === undefined || command.specification.unqueued) return command;
-    transaction.add(command, request);
-  } catch (error) {
-    if (!(error instanceof ReplyError) || command?.specification.name !== "exec") {
-      // What cannot be queued spoils the transaction.
-      if (transaction !== undefined) transaction.isSpoilt = true;
-      throw error;
-    }
-    // The transaction ends in any case.
-    client.transaction = undefined;
-    shared.watches.forget(client);
-    throw discarded(error);
-  }
-  reply.status("QUEUED");
-  return undefined;
+  const queue = () => {
+    client.transaction!.add(command!, request);
+    reply.status("QUEUED");
+  };
+  const discard = () => shared.endTransaction(client);
+  const isRun = admitUnusual(client, command?.specification, command?.subcommands, request, queue, discard);
+  return isRun ? command : undefined;
 }
 
 /** Waits for a command that has to, and completes its reply. */

@@ -13,33 +13,31 @@
  * @module
  */
 
-import { ReplyError } from "../errors.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
+import { checkMulti, checkUnspoilt, checkWatch, transactionFor } from "./admission.ts";
 import type { CommandContext } from "./context.ts";
 import { Transaction } from "./queue.ts";
 import { type Command, refuse, runCommand } from "./run.ts";
 
 /** `multi` */
 export function multi({ client }: CommandContext, _request: Request, reply: Reply): void {
-  if (client.transaction !== undefined) throw new ReplyError("ERR", "MULTI calls can not be nested");
+  checkMulti(client);
   client.transaction = new Transaction();
   reply.ok();
 }
 
 /** `discard` */
-export function discard(context: CommandContext, _request: Request, reply: Reply): void {
-  const { client, shared } = context;
-  if (client.transaction === undefined) throw new ReplyError("ERR", "DISCARD without MULTI");
-  client.transaction = undefined;
-  shared.watches.forget(client);
+export function discard({ client, shared }: CommandContext, _request: Request, reply: Reply): void {
+  transactionFor("DISCARD", client);
+  shared.endTransaction(client);
   reply.ok();
 }
 
 /** `watch key [key …]` */
 export function watch(context: CommandContext, request: Request, reply: Reply): void {
   const { client, shared, store } = context;
-  if (client.transaction !== undefined) throw new ReplyError("ERR", "WATCH inside MULTI is not allowed");
+  checkWatch(client);
   for (let i = 1; i < request.count; i++) {
     shared.watches.add(client, store, request.bytes, request.starts[i]!, request.lengths[i]!);
   }
@@ -55,15 +53,12 @@ export function unwatch({ client, shared }: CommandContext, _request: Request, r
 
 /** `exec` */
 export function exec(context: CommandContext, _request: Request, reply: Reply): void | Promise<void> {
-  const { client, shared: { watches, waiters }, store } = context;
-  const { transaction } = client;
-  if (transaction === undefined) throw new ReplyError("ERR", "EXEC without MULTI");
-  client.transaction = undefined;
+  const { client, shared, store } = context;
+  const { watches, waiters } = shared;
+  const transaction = transactionFor("EXEC", client);
   const hasChanged = watches.hasChanged(client, store);
-  watches.forget(client);
-  if (transaction.isSpoilt) {
-    throw new ReplyError("EXECABORT", "Transaction discarded because of previous errors.");
-  }
+  shared.endTransaction(client);
+  checkUnspoilt(transaction);
   if (hasChanged) {
     reply.nilArray();
     return;

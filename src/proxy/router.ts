@@ -8,7 +8,7 @@
  * @module
  */
 
-import { checkState, discarded, unknown } from "../command/admission.ts";
+import { admitUnusual, unknown } from "../command/admission.ts";
 import { checkSizes, wrongCount } from "../command/call.ts";
 import { CommandIndex } from "../command/command_index.ts";
 import { acceptsCount, COMMANDS } from "../command/specification.ts";
@@ -126,22 +126,10 @@ export class Router {
       if (!acceptsCount(specification.arity, request.count)) throw wrongCount(request);
       return true;
     }
-    try {
-      if (specification === undefined) throw unknown(state, request);
-      checkState(state, specification, subcommandsOf(specification), request);
-      if (state.transaction === undefined || specification.unqueued) return true;
-      this.#transactions.queue(slot, specification, request, frame);
-      return false;
-    } catch (error) {
-      if (!(error instanceof ReplyError) || specification?.name !== "exec") {
-        // What cannot be queued spoils the transaction.
-        if (state.transaction !== undefined) state.transaction.isSpoilt = true;
-        throw error;
-      }
-      // The transaction ends in any case.
-      this.#transactions.forget(slot.client);
-      throw discarded(error);
-    }
+    const subcommands = specification && subcommandsOf(specification);
+    const queue = () => this.#transactions.queue(slot, specification!, request, frame);
+    const discard = () => this.#transactions.forget(slot.client);
+    return admitUnusual(state, specification, subcommands, request, queue, discard);
   }
 
   /** Carries on with what is not for the owner of one key. */

@@ -17,10 +17,10 @@
  * @module
  */
 
+import { checkMulti, checkUnspoilt, checkWatch, transactionFor } from "../command/admission.ts";
 import { checkSizes } from "../command/call.ts";
 import type { CommandSpecification, Routing } from "../command/specification.ts";
 import type { ConnectionError } from "../errors.ts";
-import { ReplyError } from "../errors.ts";
 import type { DedicatedLane } from "../route/dedicated.ts";
 import { Exchange } from "../route/exchange.ts";
 import type { Pool } from "../route/pool.ts";
@@ -113,21 +113,21 @@ export class Transactions {
 
   #multi(slot: Slot): void {
     const { client } = slot;
-    if (client.state.transaction !== undefined) throw new ReplyError("ERR", "MULTI calls can not be nested");
+    checkMulti(client.state);
     client.state.transaction = new QueuedRequests();
     this.#answers.ok(slot);
   }
 
   #discard(slot: Slot): void {
     const { client } = slot;
-    if (client.state.transaction === undefined) throw new ReplyError("ERR", "DISCARD without MULTI");
+    transactionFor("DISCARD", client.state);
     this.forget(client);
     this.#answers.ok(slot);
   }
 
   #watch(slot: Slot, specification: CommandSpecification, request: Request, frame: Frame): void {
     const { client } = slot;
-    if (client.state.transaction !== undefined) throw new ReplyError("ERR", "WATCH inside MULTI is not allowed");
+    checkWatch(client.state);
     checkSizes(specification, request);
     const keySlot = sharedSlot(specification, request);
     if (client.watch !== undefined && client.watch.slot !== keySlot) throw crossSlot();
@@ -160,12 +160,10 @@ export class Transactions {
 
   #exec(slot: Slot): void {
     const { client } = slot;
-    const { state: { transaction }, watch } = client;
-    if (transaction === undefined) throw new ReplyError("ERR", "EXEC without MULTI");
-    if (transaction.isSpoilt) {
-      this.forget(client);
-      throw new ReplyError("EXECABORT", "Transaction discarded because of previous errors.");
-    }
+    const { watch } = client;
+    const transaction = transactionFor("EXEC", client.state);
+    if (transaction.isSpoilt) this.forget(client);
+    checkUnspoilt(transaction);
     client.state.transaction = undefined;
     slot.repeatable = false;
     if (watch === undefined) {
