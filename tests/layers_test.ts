@@ -63,6 +63,7 @@ const LAYER_BY_MODULE: Readonly<Record<string, string>> = {
   config: "connection",
   configuration: "connection",
   connection: "connection",
+  connection_commands: "connection",
   connection_context: "connection",
   glob: "connection",
   integer_argument: "connection",

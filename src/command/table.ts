@@ -19,13 +19,10 @@ import { admitUnusual, unknown } from "./admission.ts";
 import { checkSizes, wrongCount } from "./call.ts";
 import * as blockingCommands from "./blocking.ts";
 import * as channelCommands from "./channel.ts";
-import * as connectionCommands from "./connection.ts";
-import { CLIENT_SUBCOMMANDS } from "./client.ts";
-import { config, CONFIG_SUBCOMMANDS } from "./config.ts";
+import { CONNECTION_COMMANDS, CONNECTION_SUBCOMMANDS } from "./connection_commands.ts";
 import type { CommandContext, Run } from "./context.ts";
 import { type Command, refuse, runCommand } from "./run.ts";
 import * as transactionCommands from "./transaction.ts";
-import { command, COMMAND_SUBCOMMANDS } from "./command_info.ts";
 import * as expireCommands from "./expire.ts";
 import * as floatCommands from "./float.ts";
 import * as hashCommands from "./hash.ts";
@@ -48,12 +45,9 @@ import type { Subcommands } from "./subcommands.ts";
 export type { CommandContext, Run } from "./context.ts";
 
 const SUBCOMMANDS: Readonly<Record<string, Subcommands<never>>> = {
-  client: CLIENT_SUBCOMMANDS,
-  command: COMMAND_SUBCOMMANDS,
-  config: CONFIG_SUBCOMMANDS,
+  ...CONNECTION_SUBCOMMANDS,
   memory: MEMORY_SUBCOMMANDS,
   object: OBJECT_SUBCOMMANDS,
-  pubsub: channelCommands.PUBSUB_SUBCOMMANDS,
 };
 
 const commands = joinCommands();
@@ -63,6 +57,7 @@ const commandIndex = new CommandIndex();
 function joinCommands(): readonly Command[] {
   const { PUBSUB_SUBCOMMANDS: _, ...channels } = channelCommands;
   const runs = new Map<string, Run>(Object.entries({
+    ...CONNECTION_COMMANDS,
     ...stringCommands,
     ...stringFormCommands,
     ...stringRangeCommands,
@@ -78,13 +73,11 @@ function joinCommands(): readonly Command[] {
     ...renameCommands,
     object,
     memory,
-    command,
+    // Its client takes the place of the one above: it knows more commands.
     ...serverCommands,
     ...blockingCommands,
     ...channels,
-    ...connectionCommands,
     ...transactionCommands,
-    config,
   }));
   const joined = COMMANDS.map((specification) => {
     const run = runs.get(specification.name);

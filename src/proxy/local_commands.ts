@@ -4,12 +4,7 @@
  * @module
  */
 
-import { PUBSUB_SUBCOMMANDS } from "../command/channel.ts";
-import { client, CLIENT_SUBCOMMANDS } from "../command/client.ts";
-import { command, COMMAND_SUBCOMMANDS } from "../command/command_info.ts";
-import { config, CONFIG_SUBCOMMANDS } from "../command/config.ts";
-import * as connectionCommands from "../command/connection.ts";
-import type { RunOnConnection } from "../command/connection_context.ts";
+import { CONNECTION_COMMANDS, CONNECTION_SUBCOMMANDS } from "../command/connection_commands.ts";
 import { COMMANDS } from "../command/specification.ts";
 import type { CommandSpecification } from "../command/specification.ts";
 import type { Subcommands } from "../command/subcommands.ts";
@@ -24,24 +19,16 @@ const REFUSED: Readonly<Record<string, string>> = {
   debug: "it would hold up all clients of the proxy",
 };
 
-const runs: ReadonlyMap<string, RunOnConnection> = new Map<string, RunOnConnection>(
-  Object.entries({ ...connectionCommands, client, command, config }),
-);
-
 for (const { name, routing } of COMMANDS) {
-  assert(routing !== "local" || runs.has(name) || name in REFUSED, `the proxy has no answer to "${name}"`);
+  assert(
+    routing !== "local" || Object.hasOwn(CONNECTION_COMMANDS, name) || name in REFUSED,
+    `the proxy has no answer to "${name}"`,
+  );
 }
-
-const SUBCOMMANDS: Readonly<Record<string, Subcommands>> = {
-  client: CLIENT_SUBCOMMANDS,
-  command: COMMAND_SUBCOMMANDS,
-  config: CONFIG_SUBCOMMANDS,
-  pubsub: PUBSUB_SUBCOMMANDS,
-};
 
 /** The commands that one of those that the proxy answers has itself. */
 export function subcommandsOf({ name }: CommandSpecification): Subcommands | undefined {
-  return Object.hasOwn(SUBCOMMANDS, name) ? SUBCOMMANDS[name] : undefined;
+  return Object.hasOwn(CONNECTION_SUBCOMMANDS, name) ? CONNECTION_SUBCOMMANDS[name] : undefined;
 }
 
 /** Answers them. */
@@ -71,7 +58,7 @@ export class LocalCommands {
     const { context } = slot.client;
     this.#answers.answer(slot, (reply) => {
       // A promise says nothing but that the connection has to be looked at, which comes next.
-      runs.get(name)!(context, request, reply);
+      CONNECTION_COMMANDS[name]!(context, request, reply);
     });
   }
 }
