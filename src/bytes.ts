@@ -64,6 +64,16 @@ export function copyViewed(
   for (; i < length; i++) target[targetStart + i] = source[sourceStart + i]!;
 }
 
+/**
+ * A larger buffer for one that is full: of `needed` bytes at least, or else of twice as many as before, so that appending
+ * copies each byte seldom. The first `length` bytes are copied; the caller owns it.
+ */
+export function enlarge(buffer: Uint8Array, length: number, needed: number): Uint8Array<ArrayBuffer> {
+  const enlarged = new Uint8Array(Math.max(needed, buffer.length * 2));
+  enlarged.set(buffer.subarray(0, length));
+  return enlarged;
+}
+
 /** Whether two runs of `length` bytes are the same. */
 export function equalBytes(a: Uint8Array, aStart: number, b: Uint8Array, bStart: number, length: number): boolean {
   for (let i = 0; i < length; i++) {

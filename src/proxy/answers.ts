@@ -6,7 +6,7 @@
 
 import { ProtocolError, ReplyError } from "../errors.ts";
 import type { ReplyCode } from "../errors.ts";
-import type { JoinedReply } from "./dialect.ts";
+import type { Reply } from "../wire/reply.ts";
 import type { Slot } from "./slot.ts";
 
 /** Makes them. One for all clients: nothing in it outlives a call. */
@@ -19,7 +19,7 @@ export class Answers {
   }
 
   /** Answers what `write` says, or the error that it throws. */
-  answer(slot: Slot, write: (reply: JoinedReply) => void): void {
+  answer(slot: Slot, write: (reply: Reply) => void): void {
     const { reply } = slot.client.dialect;
     reply.begin();
     try {
@@ -33,20 +33,12 @@ export class Answers {
 
   /** Answers `OK`. */
   ok(slot: Slot): void {
-    const { reply } = slot.client.dialect;
-    reply.begin();
-    reply.ok();
-    reply.end();
-    hand(slot, reply);
+    this.answer(slot, (reply) => reply.ok());
   }
 
   /** Answers an error. */
   refuse(slot: Slot, code: ReplyCode, message: string): void {
-    const { reply } = slot.client.dialect;
-    reply.begin();
-    reply.error(code, message);
-    reply.end();
-    hand(slot, reply);
+    this.answer(slot, (reply) => reply.error(code, message));
   }
 
   /** Answers an error that was thrown. */
@@ -54,7 +46,7 @@ export class Answers {
     this.refuse(slot, error.code as ReplyCode, error.message);
   }
 
-  #writeRefusal(reply: JoinedReply, error: unknown): void {
+  #writeRefusal(reply: Reply, error: unknown): void {
     if (error instanceof ReplyError) {
       reply.error(error.code as ReplyCode, error.message);
     } else if (error instanceof ProtocolError) {
@@ -67,7 +59,7 @@ export class Answers {
 }
 
 /** Hands the reply over. The client may refuse to take it, which begins another one: so this one is cleared before. */
-function hand(slot: Slot, reply: JoinedReply): void {
+function hand(slot: Slot, reply: Reply): void {
   const { buffer, length } = reply;
   reply.clear();
   slot.succeed(buffer, 0, length);

@@ -43,12 +43,6 @@ export interface RequestComposer {
   end(): void;
 }
 
-/** A reply that can take over what stands encoded in another one. It stays in one piece, as the replies of servers do. */
-export interface JoinedReply extends Reply {
-  /** Appends `length` bytes that are whole values already. */
-  raw(bytes: Uint8Array, start: number, length: number): void;
-}
-
 /** Reads one value after another out of a reply that grants its request. */
 export interface ValueReader {
   /** Where the next value begins. */
@@ -83,8 +77,15 @@ export interface ValueReader {
 export interface Dialect extends Framing {
   readonly version: ProtocolVersion;
   readonly composer: RequestComposer;
-  /** The reply under way. Both versions of RESP have the same, which goes on in the version that was asked for it last. */
-  readonly reply: JoinedReply;
+  /**
+   * The reply under way, in one piece as the replies of servers are. Both versions of RESP have the same, which goes on in
+   * the version that was asked for it last.
+   */
+  readonly reply: Reply;
+  /** The request that begins a transaction. */
+  readonly multi: Uint8Array<ArrayBuffer>;
+  /** The request that runs one. */
+  readonly exec: Uint8Array<ArrayBuffer>;
   /** A decoder for one client. */
   decoder(): RequestDecoder;
   /** The first request on a connection to a server: its reply shows that it works, and lets the proxy in. */

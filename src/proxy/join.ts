@@ -5,7 +5,8 @@
  * @module
  */
 
-import type { JoinedReply, ValueReader } from "./dialect.ts";
+import type { Reply } from "../wire/reply.ts";
+import type { ValueReader } from "./dialect.ts";
 
 /** One server's reply, and a reader at its beginning. */
 export interface JoinedPart {
@@ -14,14 +15,14 @@ export interface JoinedPart {
 }
 
 /** Answers the sum of integers. */
-export function joinSums(parts: readonly JoinedPart[], reply: JoinedReply): void {
+export function joinSums(parts: readonly JoinedPart[], reply: Reply): void {
   let sum = 0n;
   for (const { reader } of parts) sum += reader.integer();
   reply.integer64(sum);
 }
 
 /** Answers all items of several arrays, one array behind another. */
-export function joinArrays(parts: readonly JoinedPart[], reply: JoinedReply): void {
+export function joinArrays(parts: readonly JoinedPart[], reply: Reply): void {
   let count = 0;
   for (const { reader } of parts) count += reader.array();
   reply.array(count);
@@ -33,7 +34,7 @@ export function joinArrays(parts: readonly JoinedPart[], reply: JoinedReply): vo
  *
  * @param partOf for each item which array it is the next item of
  */
-export function joinValues(parts: readonly JoinedPart[], partOf: Uint16Array, reply: JoinedReply): void {
+export function joinValues(parts: readonly JoinedPart[], partOf: Uint16Array, reply: Reply): void {
   for (const { reader } of parts) reader.array();
   reply.array(partOf.length);
   for (const part of partOf) {
@@ -45,6 +46,6 @@ export function joinValues(parts: readonly JoinedPart[], partOf: Uint16Array, re
 }
 
 /** Answers `OK`, as every server did. */
-export function joinStatuses(_parts: readonly JoinedPart[], reply: JoinedReply): void {
+export function joinStatuses(_parts: readonly JoinedPart[], reply: Reply): void {
   reply.ok();
 }

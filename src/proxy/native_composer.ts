@@ -12,7 +12,7 @@
  * @module
  */
 
-import { copyBytes, encodeText, formatInteger, INTEGER_TEXT_MAX_BYTES } from "../bytes.ts";
+import { copyBytes, encodeText, enlarge, formatInteger, INTEGER_TEXT_MAX_BYTES } from "../bytes.ts";
 import { BUFFER_KEEP_MAX_BYTES } from "../limits.ts";
 import { FRAME_PREFIX_BYTES } from "../wire/frame.ts";
 import { HEADER_MAX_BYTES, write32, writeArrayHeader, writeStrHeader } from "../wire/message_pack.ts";
@@ -66,9 +66,6 @@ export class NativeComposer implements RequestComposer {
 
   #grow(size: number): void {
     const needed = this.length + size;
-    if (needed <= this.buffer.length) return;
-    const grown = new Uint8Array(Math.max(needed, this.buffer.length * 2));
-    grown.set(this.buffer.subarray(0, this.length));
-    this.buffer = grown;
+    if (needed > this.buffer.length) this.buffer = enlarge(this.buffer, this.length, needed);
   }
 }

@@ -9,7 +9,6 @@
  * @module
  */
 
-import { copyBytes } from "../bytes.ts";
 import { ProtocolError, ReplyError } from "../errors.ts";
 import { REPLY_SIZE_MAX_BYTES } from "../limits.ts";
 import type { FrameMeasure, Transport } from "../route/framing.ts";
@@ -17,7 +16,7 @@ import { decodeReply, FRAME_PREFIX_BYTES, frameLength, RequestWriter } from "../
 import { Form } from "../wire/message_pack.ts";
 import { NativeDecoder } from "../wire/native_decoder.ts";
 import { NativeReply } from "../wire/reply.ts";
-import type { Dialect, JoinedReply, Opener } from "./dialect.ts";
+import type { Dialect, Opener } from "./dialect.ts";
 import { NativeComposer } from "./native_composer.ts";
 import { NativeValueReader } from "./native_values.ts";
 
@@ -28,7 +27,9 @@ const REPLY_MIN_BYTES = 3;
 export class NativeDialect implements Dialect {
   readonly version = 0;
   readonly composer = new NativeComposer();
-  readonly reply = new NativeJoinedReply();
+  readonly reply = new NativeReply(Infinity);
+  readonly multi = this.request(["multi"]);
+  readonly exec = this.request(["exec"]);
   readonly #opener: Opener;
 
   constructor(opener: Opener) {
@@ -92,16 +93,3 @@ const NATIVE_MEASURE: FrameMeasure = {
     return end - start >= size ? size : 0;
   },
 };
-
-/** See {@linkcode JoinedReply}. */
-class NativeJoinedReply extends NativeReply implements JoinedReply {
-  constructor() {
-    super(Infinity);
-  }
-
-  raw(bytes: Uint8Array, start: number, length: number): void {
-    this.grow(length);
-    copyBytes(bytes, start, this.buffer, this.length, length);
-    this.length += length;
-  }
-}

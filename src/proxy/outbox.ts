@@ -7,7 +7,7 @@
  * @module
  */
 
-import { copyBytes } from "../bytes.ts";
+import { copyBytes, enlarge } from "../bytes.ts";
 import { BUFFER_KEEP_MAX_BYTES, REPLY_FLUSH_BYTES } from "../limits.ts";
 import type { Flushable, Turn } from "../route/turn.ts";
 
@@ -56,9 +56,7 @@ export class Outbox implements Flushable {
   append(bytes: Uint8Array, start: number, length: number): void {
     const needed = this.#length + length;
     if (needed > this.#collecting.length) {
-      const grown = new Uint8Array(Math.max(needed, this.#collecting.length * 2, INITIAL_BYTES));
-      grown.set(this.#collecting.subarray(0, this.#length));
-      this.#collecting = grown;
+      this.#collecting = enlarge(this.#collecting, this.#length, Math.max(needed, INITIAL_BYTES));
     }
     copyBytes(bytes, start, this.#collecting, this.#length, length);
     this.#length = needed;

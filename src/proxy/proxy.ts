@@ -23,6 +23,7 @@ import type { PoolState } from "../route/pool.ts";
 import type { Member } from "../route/slots.ts";
 import { Turn } from "../route/turn.ts";
 import { Clients } from "../wire/clients.ts";
+import { RespReply } from "../wire/resp_reply.ts";
 import { listen } from "../wire/socket.ts";
 import type { Listener } from "../wire/socket.ts";
 import { Answers } from "./answers.ts";
@@ -36,7 +37,7 @@ import type { Dialect, Opener } from "./dialect.ts";
 import { PROXY_SECTIONS } from "./info.ts";
 import { LocalCommands } from "./local_commands.ts";
 import { NativeDialect } from "./native_dialect.ts";
-import { RespDialect, RespJoinedReply } from "./resp_dialect.ts";
+import { RespDialect } from "./resp_dialect.ts";
 import { Router } from "./router.ts";
 import { Session } from "./session.ts";
 import type { SessionHost } from "./session.ts";
@@ -124,7 +125,7 @@ export class Proxy implements SessionHost {
     });
     this.#cluster.apply(members);
     const open: Opener = (dialect, address, signal) => openBackend(dialect, address, settings.backend, signal);
-    const reply = new RespJoinedReply();
+    const reply = new RespReply(Infinity);
     this.dialects = {
       0: new NativeDialect(open),
       2: new RespDialect(2, open, reply),

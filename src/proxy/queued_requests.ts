@@ -4,7 +4,7 @@
  * @module
  */
 
-import { copyBytes } from "../bytes.ts";
+import { copyBytes, enlarge } from "../bytes.ts";
 import { ReplyError } from "../errors.ts";
 import { TRANSACTION_MAX_BYTES } from "../limits.ts";
 
@@ -40,11 +40,7 @@ export class QueuedRequests {
     if (needed + (this.count + 1) * OVERHEAD_BYTES > TRANSACTION_MAX_BYTES) {
       throw new ReplyError("ERR", `transaction exceeds ${TRANSACTION_MAX_BYTES} bytes`);
     }
-    if (needed > this.bytes.length) {
-      const grown = new Uint8Array(Math.max(needed, this.bytes.length * 2));
-      grown.set(this.bytes.subarray(0, this.size));
-      this.bytes = grown;
-    }
+    if (needed > this.bytes.length) this.bytes = enlarge(this.bytes, this.size, needed);
     copyBytes(bytes, start, this.bytes, this.size, size);
     this.size = needed;
     this.ends.push(needed);

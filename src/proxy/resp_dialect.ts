@@ -10,13 +10,13 @@
  * @module
  */
 
-import { copyBytes, decodeText } from "../bytes.ts";
+import { decodeText } from "../bytes.ts";
 import { ReplyError } from "../errors.ts";
 import type { FrameMeasure, Transport } from "../route/framing.ts";
 import { RespDecoder } from "../wire/resp.ts";
 import { RespReply } from "../wire/resp_reply.ts";
 import { RespReplyScanner } from "../wire/resp_reply_scanner.ts";
-import type { Dialect, JoinedReply, Opener } from "./dialect.ts";
+import type { Dialect, Opener } from "./dialect.ts";
 import { encodeRespRequest, RespComposer } from "./resp_composer.ts";
 import { RespValueReader } from "./resp_values.ts";
 
@@ -30,17 +30,19 @@ const ASTERISK = 0x2a;
 export class RespDialect implements Dialect {
   readonly version: 2 | 3;
   readonly composer = new RespComposer();
-  readonly #reply: RespJoinedReply;
+  readonly multi = this.request(["multi"]);
+  readonly exec = this.request(["exec"]);
+  readonly #reply: RespReply;
   readonly #opener: Opener;
 
-  /** @param reply the same for both versions */
-  constructor(version: 2 | 3, opener: Opener, reply: RespJoinedReply) {
+  /** @param reply in one piece, and the same for both versions */
+  constructor(version: 2 | 3, opener: Opener, reply: RespReply) {
     this.version = version;
     this.#opener = opener;
     this.#reply = reply;
   }
 
-  get reply(): RespJoinedReply {
+  get reply(): RespReply {
     this.#reply.version = this.version;
     return this.#reply;
   }
@@ -94,18 +96,5 @@ class RespMeasure implements FrameMeasure {
   size(bytes: Uint8Array, start: number, end: number): number {
     const behind = this.#scanner.scan(bytes, start, end);
     return behind < 0 ? 0 : behind - start;
-  }
-}
-
-/** See {@linkcode JoinedReply}. */
-export class RespJoinedReply extends RespReply implements JoinedReply {
-  constructor() {
-    super(Infinity);
-  }
-
-  raw(bytes: Uint8Array, start: number, length: number): void {
-    this.grow(length);
-    copyBytes(bytes, start, this.buffer, this.length, length);
-    this.length += length;
   }
 }

@@ -14,12 +14,12 @@ import { CommandIndex } from "../command/command_index.ts";
 import { acceptsCount, COMMANDS } from "../command/specification.ts";
 import type { CommandSpecification } from "../command/specification.ts";
 import { ReplyError } from "../errors.ts";
+import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
 import type { Answers } from "./answers.ts";
 import { AnyExchange } from "./any_exchange.ts";
 import type { ChannelHub } from "./channel_hub.ts";
 import type { Cluster } from "./cluster.ts";
-import type { JoinedReply } from "./dialect.ts";
 import { Gather } from "./gather.ts";
 import { joinArrays, joinStatuses, joinSums, joinValues } from "./join.ts";
 import type { JoinedPart } from "./join.ts";
@@ -210,7 +210,7 @@ export class Router {
     slot: Slot,
     specification: CommandSpecification,
     frame: Frame,
-    join: (parts: readonly JoinedPart[], reply: JoinedReply) => void,
+    join: (parts: readonly JoinedPart[], reply: Reply) => void,
   ): void {
     const { client } = slot;
     const gather = new Gather(client.dialect, specification.writes, (gather) => {

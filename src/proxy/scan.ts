@@ -12,9 +12,10 @@ import { parseInteger } from "../bytes.ts";
 import { ProtocolError, ReplyError } from "../errors.ts";
 import type { ConnectionError } from "../errors.ts";
 import { Exchange } from "../route/exchange.ts";
+import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
 import type { Cluster, Stop } from "./cluster.ts";
-import type { Dialect, JoinedReply, RequestComposer } from "./dialect.ts";
+import type { Dialect, RequestComposer } from "./dialect.ts";
 import { codeOf } from "./refusal.ts";
 import { encodeCursor, isPosition, positionOf, tagOf } from "./scan_cursor.ts";
 
@@ -50,7 +51,7 @@ export function composeScan(request: Request, position: number, composer: Reques
 }
 
 /** Answers an empty last part. */
-export function writeEnd(reply: JoinedReply): void {
+export function writeEnd(reply: Reply): void {
   reply.array(2);
   reply.text("0");
   reply.array(0);
@@ -61,7 +62,7 @@ export interface ScanOwner {
   /** Takes the reply frame at `bytes[start, end)` as it is. */
   forward(bytes: Uint8Array, start: number, end: number): void;
   /** Answers what `write` says. */
-  answer(write: (reply: JoinedReply) => void): void;
+  answer(write: (reply: Reply) => void): void;
 }
 
 /** One server's part of a scan. */
@@ -86,7 +87,7 @@ export class ScanExchange extends Exchange {
   }
 
   /** Replaces the server's cursor by one of ours; the keys are copied as they stand. */
-  #translate(bytes: Uint8Array, start: number, end: number, reply: JoinedReply): void {
+  #translate(bytes: Uint8Array, start: number, end: number, reply: Reply): void {
     const reader = this.#dialect.values(bytes, start, end);
     if (reader.array() !== 2) throw new ProtocolError("Cannot read a reply to scan: expected a cursor and keys");
     const length = reader.skip();

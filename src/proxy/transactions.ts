@@ -206,14 +206,14 @@ function sendAll(
   send: (exchange: Exchange, bytes: Uint8Array, start: number, size: number) => void,
 ): void {
   const { bytes, ends } = transaction;
-  const [begin, end] = [dialect.request(["multi"]), dialect.request(["exec"])];
-  send(new UnreadExchange(), begin, 0, begin.length);
+  const { multi, exec } = dialect;
+  send(new UnreadExchange(), multi, 0, multi.length);
   let start = 0;
   for (const stop of ends) {
     send(new UnreadExchange(), bytes, start, stop - start);
     start = stop;
   }
-  send(last, end, 0, end.length);
+  send(last, exec, 0, exec.length);
 }
 
 /**

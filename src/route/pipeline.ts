@@ -18,7 +18,7 @@
  * @module
  */
 
-import { copyBytes } from "../bytes.ts";
+import { copyBytes, enlarge } from "../bytes.ts";
 import { assert, ProtocolError } from "../errors.ts";
 import { BACKEND_QUEUE_MAX_BYTES, BACKEND_WRITE_BYTES, BUFFER_KEEP_MAX_BYTES } from "../limits.ts";
 import { Batch } from "./exchange.ts";
@@ -128,7 +128,8 @@ export class Pipeline implements Flushable {
   /** Appends a request whose frame is `bytes[start, start + size)`, borrowed until return. */
   send(lane: Lane, exchange: Exchange, bytes: Uint8Array, start: number, size: number): void {
     const batch = this.#collecting;
-    if (batch.length + size > batch.bytes.length) growBatch(batch, size);
+    const needed = batch.length + size;
+    if (needed > batch.bytes.length) batch.bytes = enlarge(batch.bytes, batch.length, needed);
     copyBytes(bytes, start, batch.bytes, batch.length, size);
     if (exchange.repeatable) batch.holders++;
     exchange.lane = lane;
@@ -274,10 +275,4 @@ export class Pipeline implements Flushable {
     }
     this.#ring = grown;
   }
-}
-
-function growBatch(batch: Batch, size: number): void {
-  const grown = new Uint8Array(Math.max(batch.length + size, batch.bytes.length * 2));
-  grown.set(batch.bytes.subarray(0, batch.length));
-  batch.bytes = grown;
 }

@@ -13,7 +13,7 @@
  * @module
  */
 
-import { copyBytes, decodeText, encodeText } from "../bytes.ts";
+import { copyBytes, decodeText, encodeText, enlarge } from "../bytes.ts";
 import { ProtocolError, ReplyError } from "../errors.ts";
 import { ARGUMENTS_MAX_COUNT, BUFFER_KEEP_MAX_BYTES, FRAME_SIZE_MAX_BYTES, NESTING_MAX_DEPTH } from "../limits.ts";
 import { Form, HEADER_MAX_BYTES, read16, read32, write32, writeArrayHeader, writeBinHeader } from "./message_pack.ts";
@@ -211,10 +211,7 @@ export class RequestWriter {
 
   #grow(size: number): void {
     const needed = this.#length + size;
-    if (needed <= this.#buffer.length) return;
-    const grown = new Uint8Array(Math.max(needed, this.#buffer.length * 2));
-    grown.set(this.#buffer.subarray(0, this.#length));
-    this.#buffer = grown;
+    if (needed > this.#buffer.length) this.#buffer = enlarge(this.#buffer, this.#length, needed);
   }
 }
 

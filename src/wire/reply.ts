@@ -153,6 +153,13 @@ export abstract class Reply {
     copyBytes(source, start, this.buffer, at, length);
   }
 
+  /** Appends `source[start, start + length)` as it is: whole values, in this protocol already. */
+  raw(source: Uint8Array, start: number, length: number): void {
+    this.grow(length);
+    copyBytes(source, start, this.buffer, this.length, length);
+    this.length += length;
+  }
+
   /** Answers text as bytes of UTF-8. */
   text(value: string): void {
     const encoded = encodeText(value);

@@ -80,14 +80,6 @@ export class RespReplyScanner {
       let behind = line + 2;
       let count = -1;
       switch (bytes[at]) {
-        case Type.Status:
-        case Type.Error:
-        case Type.Integer:
-        case Type.Double:
-        case Type.Boolean:
-        case Type.Null:
-        case Type.BigNumber:
-          break;
         case Type.Bulk:
         case Type.BulkError:
         case Type.Verbatim: {
@@ -114,6 +106,7 @@ export class RespReplyScanner {
           left[depth]!++;
           break;
         default:
+          if (isLine(bytes[at]!)) break;
           throw badType(bytes[at]!);
       }
       at = behind;

@@ -2,7 +2,8 @@
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { ProtocolError } from "../../src/errors.ts";
-import type { Dialect, JoinedReply } from "../../src/proxy/dialect.ts";
+import type { Dialect } from "../../src/proxy/dialect.ts";
+import type { Reply } from "../../src/wire/reply.ts";
 import { joinArrays, joinStatuses, joinSums, joinValues } from "../../src/proxy/join.ts";
 import type { JoinedPart } from "../../src/proxy/join.ts";
 import { dialects, readIn, replyIn } from "../support/dialects.ts";
@@ -11,7 +12,7 @@ function partsOf(dialect: Dialect, replies: readonly Uint8Array[]): JoinedPart[]
   return replies.map((bytes) => ({ bytes, reader: dialect.values(bytes, 0, bytes.length) }));
 }
 
-function joined(dialect: Dialect, write: (reply: JoinedReply) => void): unknown {
+function joined(dialect: Dialect, write: (reply: Reply) => void): unknown {
   return readIn(dialect, replyIn(dialect, write));
 }
 

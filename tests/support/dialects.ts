@@ -6,15 +6,16 @@
 
 import type { Dialect } from "../../src/proxy/dialect.ts";
 import { NativeDialect } from "../../src/proxy/native_dialect.ts";
-import { RespDialect, RespJoinedReply } from "../../src/proxy/resp_dialect.ts";
-import type { JoinedReply } from "../../src/proxy/dialect.ts";
+import { RespDialect } from "../../src/proxy/resp_dialect.ts";
 import { decodeReply, FRAME_PREFIX_BYTES } from "../../src/wire/frame.ts";
+import type { Reply } from "../../src/wire/reply.ts";
+import { RespReply } from "../../src/wire/resp_reply.ts";
 import { plain } from "./raw_client.ts";
 import { decodeResp, type RespValue } from "./resp_decoder.ts";
 
 const open = () => Promise.reject(new Error("there are no servers"));
 
-const reply = new RespJoinedReply();
+const reply = new RespReply(Infinity);
 
 /** All of them, each with its name. */
 export const dialects: readonly (readonly [name: string, dialect: Dialect])[] = [
@@ -24,7 +25,7 @@ export const dialects: readonly (readonly [name: string, dialect: Dialect])[] = 
 ];
 
 /** The bytes of a reply that says what `write` says. */
-export function replyIn(dialect: Dialect, write: (reply: JoinedReply) => void): Uint8Array<ArrayBuffer> {
+export function replyIn(dialect: Dialect, write: (reply: Reply) => void): Uint8Array<ArrayBuffer> {
   const { reply } = dialect;
   try {
     reply.begin();
