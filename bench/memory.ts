@@ -21,11 +21,12 @@
 
 import { parseArgs } from "@std/cli/parse-args";
 import { join } from "@std/path";
-import { messageOf, UsageError } from "../src/errors.ts";
+import { UsageError } from "../src/errors.ts";
 import { type CertificatePaths, makeCertificates } from "../src/role/certs.ts";
 import { delay } from "./support/delay.ts";
 import { InmemServer } from "./support/inmem_server.ts";
 import { type Load, LOADS } from "./support/loads.ts";
+import { runInterruptibly } from "./support/interruptible.ts";
 import { describeMachine } from "./support/machine.ts";
 import { parseNumber, refuseUnknown } from "./support/number_option.ts";
 import { RedisServer, redisVersion } from "./support/redis_server.ts";
@@ -45,9 +46,6 @@ const QUIET_MS = 300;
  * over 10 s (`dirty_decay_ms` of jemalloc), and looks quiet between them.
  */
 const GIVING_BACK_MS = 12_000;
-
-/** Signals that end the script, its servers first. */
-const STOP_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 const HELP = `Measures resident bytes a key: inmem server next to redis-server.
 
@@ -260,27 +258,15 @@ async function measure(options: Options, redis: string, signal: AbortSignal): Pr
 }
 
 /** Runs the script; answers its exit status. */
-async function main(words: readonly string[]): Promise<number> {
-  const aborter = new AbortController();
-  const interrupt = () => aborter.abort(new Error("Interrupted"));
-  for (const name of STOP_SIGNALS) Deno.addSignalListener(name, interrupt);
-  try {
+function main(words: readonly string[]): Promise<number> {
+  return runInterruptibly(async (signal) => {
     const options = parseOptions(words);
-    if (options === undefined) {
-      console.log(HELP);
-      return 0;
-    }
+    if (options === undefined) return console.log(HELP);
     const redis = await redisVersion();
     if (redis === undefined) throw new UsageError("Cannot compare: there is no redis-server on PATH");
-    const report = await measure(options, redis, aborter.signal);
+    const report = await measure(options, redis, signal);
     console.log(options.json ? JSON.stringify(report, null, 2) : formatReport(report));
-    return 0;
-  } catch (error) {
-    console.error(messageOf(aborter.signal.aborted ? aborter.signal.reason : error));
-    return error instanceof UsageError ? 2 : 1;
-  } finally {
-    for (const name of STOP_SIGNALS) Deno.removeSignalListener(name, interrupt);
-  }
+  });
 }
 
 if (import.meta.main) Deno.exitCode = await main(Deno.args);

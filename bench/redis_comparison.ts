@@ -21,7 +21,7 @@
 import { parseArgs } from "@std/cli/parse-args";
 import { join } from "@std/path";
 import { inmemCommand, ROOT } from "../cluster/role_process.ts";
-import { messageOf, UsageError } from "../src/errors.ts";
+import { UsageError } from "../src/errors.ts";
 import { makeCertificates } from "../src/role/certs.ts";
 import { CeilingServer } from "./support/ceiling_server.ts";
 import { ComparedServer } from "./support/compared_server.ts";
@@ -29,6 +29,7 @@ import { COMPARED_TESTS, type ComparedTest, KEYS_COUNT, PIPELINES, VALUE_BYTES }
 import { compareLatency, compareOneWrite, compareThroughput } from "./support/comparison.ts";
 import { COMMAND, CONNECTIONS_COUNT, formatComparison, type RedisComparison } from "./support/comparison_report.ts";
 import { InmemServer } from "./support/inmem_server.ts";
+import { runInterruptibly } from "./support/interruptible.ts";
 import { describeMachine } from "./support/machine.ts";
 import { parseNumber, refuseUnknown } from "./support/number_option.ts";
 import { divideCores } from "./support/processor_cores.ts";
@@ -39,9 +40,6 @@ import { RedisServer, redisVersion } from "./support/redis_server.ts";
 const FULL = { rounds: 5, runMs: 1_200, retries: 2, gets: 2_000 };
 /** For trying the script out, and for its test. */
 const QUICK = { rounds: 1, runMs: 150, retries: 0, gets: 200 };
-
-/** Signals that end the script, its servers first. */
-const STOP_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 /** The names that `--only` takes: those of redis-benchmark's own `-t`. */
 const NAMES = COMPARED_TESTS.map(shortName);
@@ -157,28 +155,16 @@ async function measure(options: Options, redis: string, signal: AbortSignal): Pr
 }
 
 /** Runs the script; answers its exit status. */
-async function main(words: readonly string[]): Promise<number> {
-  const aborter = new AbortController();
-  const interrupt = () => aborter.abort(new Error("Interrupted"));
-  for (const name of STOP_SIGNALS) Deno.addSignalListener(name, interrupt);
-  try {
+function main(words: readonly string[]): Promise<number> {
+  return runInterruptibly(async (signal) => {
     const options = parseOptions(words);
-    if (options === undefined) {
-      console.log(HELP);
-      return 0;
-    }
+    if (options === undefined) return console.log(HELP);
     const redis = await redisVersion();
     if (redis === undefined) throw new Error("Cannot compare: there is no redis-server on PATH");
     if (!await hasRedisBenchmark()) throw new Error("Cannot compare: there is no redis-benchmark on PATH");
-    const report = await measure(options, redis, aborter.signal);
+    const report = await measure(options, redis, signal);
     console.log(options.json ? JSON.stringify(report, null, 2) : formatComparison(report));
-    return 0;
-  } catch (error) {
-    console.error(messageOf(aborter.signal.aborted ? aborter.signal.reason : error));
-    return error instanceof UsageError ? 2 : 1;
-  } finally {
-    for (const name of STOP_SIGNALS) Deno.removeSignalListener(name, interrupt);
-  }
+  });
 }
 
 if (import.meta.main) Deno.exitCode = await main(Deno.args);

@@ -9,6 +9,7 @@
  * | {@linkcode CorruptionError} | a file whose checksum or structure is wrong | restore a backup |
  * | {@linkcode UsageError} | a wrong option or setting; exit status 2 | correct the call |
  * | {@linkcode StartError} | the role cannot start here (port, key, folder); exit status 1 | correct the machine |
+ * | {@linkcode NotSavedError} | the log could not be written; whether the effects of a command last is unknown | see to the disk |
  * | {@linkcode StoreFullError} | the memory limit is reached and nothing may be evicted | free memory |
  * | {@linkcode AssertionError} | a bug of ours | report it |
  *
@@ -119,6 +120,15 @@ export class StartError extends InmemError {
   override readonly name = "StartError";
   constructor(message: string, options?: ErrorOptions) {
     super("START", message, options);
+  }
+}
+
+/** What commands did is not on disk as it should be, and may be lost. Nobody was told that it was done. */
+export class NotSavedError extends InmemError {
+  override readonly name = "NotSavedError";
+  /** @param reason what failed */
+  constructor(reason: string, options?: ErrorOptions) {
+    super("NOT_SAVED", `Cannot tell whether the last commands will last: ${reason}`, options);
   }
 }
 

@@ -218,12 +218,48 @@ export const DEFAULT_TTL_MAX_MS = 100 * 365 * 86_400_000;
 
 // Disk.
 
-/** A snapshot is taken after this time when something has changed. */
-export const SNAPSHOT_INTERVAL_MS = 300_000;
+/** How often written batches are synced with `--fsync everysec`. */
+export const LOG_SYNC_INTERVAL_MS = 1_000;
+/** A sync that takes longer than this holds up replies, so that no more is at risk meanwhile. */
+export const LOG_SYNC_LAG_MAX_MS = 2_000;
+/** A batch that could not be written is tried again after this. */
+export const LOG_RETRY_MS = 100;
+/** Whoever waits for a batch that cannot be written is cut off after this: it cannot be said whether it was done. */
+export const LOG_HOLD_MAX_MS = 10_000;
+/** Batches that cannot be written are kept up to this size; beyond it only a snapshot sets things right. */
+export const LOG_UNWRITTEN_MAX_BYTES = 64 * 1024 * 1024;
+/** Effects are made a batch once they take this much, though more commands are to come. */
+export const LOG_BATCH_BYTES = 1024 * 1024;
+/** A buffer of effects that has grown beyond this is given back. */
+export const LOG_BUFFER_KEEP_MAX_BYTES = 4 * 1024 * 1024;
+/** Logs and snapshots are read in pieces of this size. */
+export const LOG_READ_BYTES = 1024 * 1024;
+/** A log smaller than this does not by its growth cause a snapshot. */
+export const SNAPSHOT_GROWTH_MIN_BYTES = 64 * 1024 * 1024;
+/** Largest `--snapshot-growth`, in percent. */
+export const SNAPSHOT_GROWTH_MAX_PERCENT = 1_000_000;
+/** Longest `--snapshot-interval`: a year. */
+export const SNAPSHOT_INTERVAL_MAX_MS = 365 * 86_400_000;
+/** A snapshot that failed is tried again after this, where there is still a reason for it. */
+export const SNAPSHOT_RETRY_MS = 2_000;
 /** Snapshots kept in the data folder. */
 export const SNAPSHOTS_KEPT_COUNT = 2;
 /** A snapshot's block is written once it holds this much; a larger record stands in a block of its own. */
-export const SNAPSHOT_BLOCK_BYTES = 1024 * 1024;
+export const SNAPSHOT_BLOCK_BYTES = 256 * 1024;
+/** A step of a snapshot covers so much of a value, and the elements or fields below, at most; large values take several. */
+export const SNAPSHOT_PART_BYTES = 64 * 1024;
+/** Elements or fields of one step. */
+export const SNAPSHOT_PART_ITEMS = 256;
+/** Blocks of a snapshot that the disk has not taken yet; the walk waits while there are more. */
+export const SNAPSHOT_QUEUE_BYTES = 2 * 1024 * 1024;
+/** A snapshot fails when the effects of commands alone make its queue longer than this: the disk is too slow for both. */
+export const SNAPSHOT_QUEUE_MAX_BYTES = 64 * 1024 * 1024;
+/** A snapshot under way is synced each time it has grown by this, so that the log's syncs never wait for all of it. */
+export const SNAPSHOT_SYNC_BYTES = 16 * 1024 * 1024;
+/** A snapshot covers keys for this long at a time, then commands get their turn. */
+export const SNAPSHOT_SLICE_MS = 0.5;
+/** A long load from disk tells how far it has come from this on, and how often. */
+export const LOAD_PROGRESS_INTERVAL_MS = 1_000;
 
 // Cluster.
 

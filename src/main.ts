@@ -32,6 +32,10 @@ const ROLES: Readonly<Record<string, Role>> = {
     summary: "talks to a server or a proxy",
     load: async () => (await import("./shell.ts")).clientMain,
   },
+  check: {
+    summary: "verifies data on disk",
+    load: async () => (await import("./check.ts")).checkMain,
+  },
   certs: {
     summary: "makes a local authority and a server certificate",
     load: async () => (await import("./role/certs.ts")).certsMain,

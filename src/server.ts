@@ -7,10 +7,13 @@
 import { formatAddress } from "./role/address.ts";
 import { UsageError } from "./errors.ts";
 import { resolveListening } from "./role/listening_options.ts";
-import { createLogger } from "./role/logger.ts";
+import { loadProgress } from "./role/load_progress.ts";
+import { createLogger, type Logger } from "./role/logger.ts";
 import { defaultMemoryLimit, helpText, parseOptions, serverOptions } from "./role/options.ts";
 import { formatSize } from "./role/quantities.ts";
 import { runUntilStopped } from "./role/lifetime.ts";
+import { tornPath } from "./log/set_aside.ts";
+import type { Loaded } from "./server/loading.ts";
 import { startServer } from "./server/server.ts";
 
 export { Server, type ServerSettings, startServer } from "./server/server.ts";
@@ -42,6 +45,11 @@ export async function serverMain(argv: readonly string[]): Promise<number> {
     ...listening,
     dataPath: values["no-persist"] ? undefined : values.data,
     backupPath: values.backup,
+    repairs: values.repair,
+    fsync: values.fsync,
+    snapshotGrowthPercent: values["snapshot-growth"],
+    snapshotIntervalMs: values["snapshot-interval"],
+    loadProgress: loadProgress(logger),
     memoryLimitBytes: memory.limit,
     evicts: values.eviction === "lru",
     defaultTtlMs: values["default-ttl"] ?? 0,
@@ -50,14 +58,36 @@ export async function serverMain(argv: readonly string[]): Promise<number> {
   });
   const ended = runUntilStopped(server, logger);
   logger.info(`Memory for data: ${formatSize(memory.limit)}`, { reason: memory.reason });
-  if (server.loaded) {
-    const { path, keys, expired, evicted } = server.loaded;
-    logger.info(`Loaded "${path}"`, { keys: keys - expired - evicted, expired, evicted });
-    if (evicted > 0) {
-      logger.warn("The snapshot needs more than --max-memory: its least used keys were left out", { evicted });
-    }
-  }
+  if (server.loaded) tellLoaded(server.loaded, logger);
   if (server.untuned !== undefined) logger.warn("Replies may be slower than elsewhere", { reason: server.untuned });
   logger.info(`listening on ${formatAddress(server.address)}`);
   return await ended;
+}
+
+/** Tells what the start has loaded, and what it has not. */
+function tellLoaded(loaded: Loaded, logger: Logger): void {
+  const { path, keys, batches, expired, evicted, dropped, torn, damaged, durationMs } = loaded;
+  for (const part of torn) {
+    const { path, offset, bytes } = part;
+    logger.warn("The end of the log is torn, as a crash leaves it: it was cut off", {
+      path,
+      offset,
+      bytes,
+      kept: tornPath(part),
+    });
+  }
+  for (const { path, offset, bytes, reason } of damaged) {
+    logger.error("Damaged data was left out", { path, offset, bytes, reason, kept: `${path}.damaged` });
+  }
+  if (dropped > 0) logger.error("Records on keys of which a part is missing were left out", { records: dropped });
+  logger.info(path === undefined ? "Loaded the log" : `Loaded "${path}" and the log behind it`, {
+    keys,
+    batches,
+    expired,
+    evicted,
+    ms: Math.round(durationMs),
+  });
+  if (evicted > 0) {
+    logger.warn("The data needs more than --max-memory: its least used keys were left out", { evicted });
+  }
 }

@@ -8,6 +8,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import type { BoundsReport } from "../bench/bounds.ts";
+import type { DurabilityReport } from "../bench/durability_bench.ts";
 import type { HitReport } from "../bench/hit_ratio.ts";
 import type { LargeStoreReport } from "../bench/large_store.ts";
 import type { MemoryReport } from "../bench/memory.ts";
@@ -34,6 +35,12 @@ const hasRedis = await redisVersion() !== undefined;
 const hasGenerator = hasRedis && await hasRedisBenchmark();
 
 const SCRIPTS: readonly Script[] = [
+  {
+    name: "durability_bench.ts",
+    args: ["--quick", "--keys", "5000"],
+    lacks: hasGenerator ? undefined : "redis-server or redis-benchmark is not on PATH",
+    check: checkDurability,
+  },
   {
     name: "bounds.ts",
     args: ["--rounds", "1", "--scale", "0.01"],
@@ -113,6 +120,20 @@ function checkBounds(report: unknown): void {
     assertPositive({ [`${group}: ${what}`]: measured });
     assertEquals(typeof met, bound === undefined ? "undefined" : "boolean");
   }
+}
+
+function checkDurability(report: unknown): void {
+  const { machine, keys, rows } = report as DurabilityReport;
+  assert(machine !== "");
+  assertPositive({ keys });
+  assertEquals([...new Set(rows.map(({ group }) => group))], [
+    "fsync always",
+    "fsync everysec",
+    "fsync never",
+    "start",
+    "snapshot",
+  ]);
+  for (const { group, what, measured } of rows) assertPositive({ [`${group}: ${what}`]: measured });
 }
 
 function checkHits(report: unknown): void {

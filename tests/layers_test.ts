@@ -42,7 +42,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   proxy: ["wire", "route", "client", "connection", "specification", "role", "types", "package", "platform"],
   server: ["wire", "command", "connection", "store", "log", "specification", "role", "types", "package", "platform"],
   shell: ["client", "specification", "role", "types", "package", "platform"],
-  main: ["server", "proxy", "client", "shell", "specification", "role", "types", "package", "platform"],
+  check: ["log", "role", "types", "package", "platform"],
+  main: ["server", "check", "proxy", "client", "shell", "specification", "role", "types", "package", "platform"],
   mod: ["client", "wire", "specification", "role", "types", "package", "platform"],
 };
 

@@ -34,6 +34,12 @@ export class BenchContext implements CommandContext {
     return Promise.resolve();
   }
 
+  beginSave(): boolean {
+    return true;
+  }
+
+  readonly lastSaveMs: number = 0;
+
   slice(step: () => boolean): boolean {
     while (!step());
     return true;

@@ -1,5 +1,6 @@
 /**
- * `inmem server` as a child process, without persistence, over TLS, with one client of the library connected to it.
+ * `inmem server` as a child process over TLS, without persistence unless that is asked for, with one client of the library
+ * connected to it.
  *
  * @module
  */
@@ -27,8 +28,9 @@ export class InmemServer implements AsyncDisposable {
   static async start(
     { cert, key, authority }: CertificatePaths,
     launcher: readonly string[] = [],
+    persistence: readonly string[] = ["--no-persist"],
   ): Promise<InmemServer> {
-    const words = ["server", "--addr", "127.0.0.1:0", "--no-persist", "--cert", cert, "--key", key];
+    const words = ["server", "--addr", "127.0.0.1:0", ...persistence, "--cert", cert, "--key", key];
     const process = new RoleProcess("inmem server", words, { launcher });
     const server = new InmemServer(process);
     try {

@@ -1,5 +1,5 @@
 /**
- * `redis-server` as a child process, without persistence, on a loopback port that was free.
+ * `redis-server` as a child process on a loopback port that was free, without persistence unless that is asked for.
  *
  * @module
  */
@@ -11,8 +11,10 @@ import { type Endpoint, RespConnection } from "./resp_connection.ts";
 
 const HOSTNAME = "127.0.0.1";
 const POLL_MS = 20;
-const START_TIMEOUT_MS = 10_000;
+const START_TIMEOUT_MS = 120_000;
 const STOP_TIMEOUT_MS = 5_000;
+
+const NO_PERSISTENCE = ["--save", "", "--appendonly", "no"];
 
 /** The version of the `redis-server` on PATH; `undefined` when there is none. */
 export async function redisVersion(): Promise<string | undefined> {
@@ -31,6 +33,8 @@ export interface RedisServerOptions {
   readonly certificates?: CertificatePaths;
   /** A command line that runs the one behind it, such as that of `taskset`. */
   readonly launcher?: readonly string[];
+  /** Its own options for what it keeps on disk; nothing unless they are given. */
+  readonly persistence?: readonly string[];
 }
 
 /** A server that was started, with one connection to it. Disposing of it ends the process. */
@@ -48,16 +52,16 @@ export class RedisServer implements AsyncDisposable {
   /**
    * Starts a server and waits until it answers.
    *
-   * @param folder its working folder, where it writes nothing
+   * @param folder its working folder, where it writes nothing unless it persists
    */
   static async start(folder: string, signal: AbortSignal, options: RedisServerOptions = {}): Promise<RedisServer> {
-    const { certificates, launcher = [] } = options;
+    const { certificates, launcher = [], persistence = NO_PERSISTENCE } = options;
     const authority = certificates === undefined ? undefined : await Deno.readTextFile(certificates.authority);
     // redis-server cannot be told to choose a port, so the system is asked for one that is given back at once.
     const port = freePort();
     const [program, ...args] = [...launcher, "redis-server", ...listeningOptions(port, certificates)];
     const process = new Deno.Command(program!, {
-      args: [...args, "--save", "", "--appendonly", "no", "--dir", folder, "--loglevel", "warning"],
+      args: [...args, ...persistence, "--dir", folder, "--loglevel", "warning"],
       stdin: "null",
       stdout: "null",
       stderr: "inherit",

@@ -98,6 +98,25 @@ export class RespConnection {
     return length;
   }
 
+  /**
+   * Sends a command, and reads the text that it is answered by.
+   *
+   * @throws {Error} when the reply is another, or the connection ends
+   */
+  async readText(command: readonly string[]): Promise<string> {
+    await writeAll(this.#socket, encodeCommands([command]));
+    let text = "";
+    for (;;) {
+      text += this.#decoder.decode(this.#received.subarray(0, await this.#read(0)), { stream: true });
+      const lineEnd = text.indexOf("\r\n");
+      if (lineEnd < 0) continue;
+      const length = Number(text.slice(1, lineEnd));
+      if (!text.startsWith("$") || !(length >= 0)) throw new Error(`Cannot read a text: the server says "${text}"`);
+      const begin = lineEnd + LINE_END_BYTES;
+      if (text.length >= begin + length + LINE_END_BYTES) return text.slice(begin, begin + length);
+    }
+  }
+
   async #read(at: number): Promise<number> {
     const count = await this.#socket.read(at === 0 ? this.#received : this.#received.subarray(at));
     if (count === null) throw new Error("Cannot read a reply: the server has closed the connection");

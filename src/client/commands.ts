@@ -68,9 +68,24 @@ export abstract class Commands<Data> extends KeyCommands<Data> {
     return toWord(await this.send(["info", ...sections]));
   }
 
-  /** Writes a snapshot to disk; resolves when it is there. */
-  async save(): Promise<void> {
-    toNothing(await this.send(["save"]));
+  /**
+   * Writes a snapshot to disk; resolves when it is there.
+   *
+   * @param path a file of its own on the server's machine, below the data folder unless it is absolute, which must not be
+   *   there yet
+   */
+  async save(path?: string): Promise<void> {
+    toNothing(await this.send(path === undefined ? ["save"] : ["save", path]));
+  }
+
+  /** Begins a snapshot, which goes on beside commands; `info` tells how far it has come. */
+  async bgsave(): Promise<void> {
+    await this.send(["bgsave"]);
+  }
+
+  /** When the last snapshot was taken, in whole seconds as milliseconds since 1970; 0 for never. */
+  async lastsave(): Promise<number> {
+    return toInteger(await this.send(["lastsave"])) * 1000;
   }
 
   /** The server's time in milliseconds since 1970, as `Date.now()` tells that of this machine. */

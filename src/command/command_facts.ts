@@ -59,12 +59,13 @@ const FAST: ReadonlySet<string> = new Set(
   ("get setnx getset getex mget getdel strlen append incr decr incrby decrby incrbyfloat " +
     "lpush rpush lpushx rpushx lpop rpop llen hset hmset hsetnx hget hmget hdel hlen hexists hstrlen hincrby " +
     "hincrbyfloat unlink exists touch type ttl pttl expire pexpire expireat pexpireat expiretime pexpiretime persist " +
-    "renamenx size dbsize multi discard watch unwatch publish ping echo auth hello select reset quit swapdb time")
+    "renamenx size dbsize multi discard watch unwatch publish ping echo auth hello select reset quit swapdb time " +
+    "lastsave")
     .split(" "),
 );
 
 /** Commands for whoever runs the server. */
-const ADMIN: ReadonlySet<string> = new Set(["config", "debug", "save"]);
+const ADMIN: ReadonlySet<string> = new Set(["config", "debug", "save", "bgsave", "bgrewriteaof"]);
 /** Commands that can hurt: the server, or other clients. */
 const DANGEROUS: ReadonlySet<string> = new Set([...ADMIN, "keys", "info", "swapdb", "flush", "flushall", "flushdb"]);
 

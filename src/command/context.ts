@@ -29,9 +29,19 @@ export interface CommandContext extends ConnectionContext {
   /**
    * Writes a snapshot; resolves when it is on disk.
    *
+   * @param path a file of its own, below the data folder unless it is absolute; the data folder's next one else
    * @throws {ReplyError} when there is no data folder, or writing failed
    */
-  save(): Promise<void>;
+  save(path?: string): Promise<void>;
+  /**
+   * Begins a snapshot of the data folder, which goes on beside commands.
+   *
+   * @returns whether none was under way
+   * @throws {ReplyError} when there is no data folder
+   */
+  beginSave(): boolean;
+  /** When the last snapshot was taken, in ms since 1970. */
+  readonly lastSaveMs: number;
   /**
    * Calls `step`, which is to take about a tenth of a millisecond, until it answers that all is done or the time is up
    * after which a command has to {@linkcode pause}. That may be at once, without a step.

@@ -40,10 +40,16 @@ export function runCommand(
   request: Request,
   reply: Reply,
 ): void | Promise<void> {
+  if (command.writes && context.shared.refusal !== undefined) throw refusedWrite(context);
   if (command.grows) context.store.makeRoom(request.size, request.count);
   if (command.writes && context.shared.watches.count !== 0) return runWatched(context, command, request, reply);
   const run = command.run;
   return run(context, request, reply);
+}
+
+/** The refusal of a command that writes, while the log cannot be written. Nothing has changed. */
+export function refusedWrite({ shared }: CommandContext): ReplyError {
+  return new ReplyError("MISCONF", `Writes are refused, reads are not: ${shared.refusal}`);
 }
 
 function runWatched(

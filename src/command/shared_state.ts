@@ -18,6 +18,8 @@ export class SharedState {
   /** The connections being served, by id. */
   readonly clients: Map<number, ClientState> = new Map();
   readonly configuration: Configuration;
+  /** Why no command may write at present: the log cannot be written. */
+  refusal: string | undefined;
   #ids = 0;
 
   constructor(configuration: Configuration = {}) {

@@ -501,10 +501,24 @@ export const COMMANDS: readonly CommandSpecification[] = [
     "What commands there are.",
   ),
   command("server", "debug", -2, "sleep seconds", "For tests of clients: holds the whole server."),
-  command("server", "save", 1, "", "Writes a snapshot to disk, and answers when it is there.", {
+  command(
+    "server",
+    "save",
+    -1,
+    "[path]",
+    "Writes a snapshot to disk, or to a file of its own, and answers when it is there.",
+    {
+      routing: "every",
+      unqueueable: true,
+    },
+  ),
+  command("server", "bgsave", -1, "[SCHEDULE]", "Begins a snapshot, which goes on beside commands.", {
     routing: "every",
-    unqueueable: true,
   }),
+  command("server", "bgrewriteaof", 1, "", "The same: a snapshot takes the place of the log behind it.", {
+    routing: "every",
+  }),
+  command("server", "lastsave", 1, "", "When the last snapshot was taken, in seconds since 1970.", { routing: "any" }),
 ];
 
 /**

@@ -13,12 +13,13 @@
  * @module
  */
 
+import { ReplyError } from "../errors.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
 import { checkMulti, checkUnspoilt, checkWatch, transactionFor } from "./admission.ts";
 import type { CommandContext } from "./context.ts";
 import { Transaction } from "./queue.ts";
-import { type Command, refuse, runCommand } from "./run.ts";
+import { type Command, refuse, refusedWrite, runCommand } from "./run.ts";
 
 /** `multi` */
 export function multi({ client }: CommandContext, _request: Request, reply: Reply): void {
@@ -64,6 +65,9 @@ export function exec(context: CommandContext, _request: Request, reply: Reply): 
     return;
   }
   const { commands, requests } = transaction;
+  if (shared.refusal !== undefined && commands.some(({ writes }) => writes)) {
+    throw new ReplyError("EXECABORT", `Transaction discarded because of: MISCONF ${refusedWrite(context).message}`);
+  }
   client.executing = true;
   waiters.hold();
   try {

@@ -6,9 +6,12 @@
  *   inmem.lock                           0600  held by the server that owns the folder; names its process
  *   snapshot-001765432100000.inmem       0600  whole, by its name: the number grows from one to the next
  *   snapshot-001765432400000.tmp         0600  being written; removed at the next start
+ *   log-000000000000001.inmem            0600  a segment of the log, by the number of its first batch
+ *   log-000000000000001.inmem.17.torn    0600  what was cut off its end, by the batch that was torn
+ *   log-000000000000001.inmem.damaged    0600  a file that a repair could not use all of
  * ```
  *
- * A snapshot gets its final name only when its bytes are on disk: temporary file, write, fsync, rename, fsync of the
+ * A snapshot gets its final name only when its bytes are on disk: temporary file, write, sync, rename, sync of the
  * folder. A crash at any point leaves the files that were there before, and at most a temporary one.
  * The number is the time in ms, or one more than the newest where the clock has gone back.
  *
@@ -18,32 +21,60 @@
  * @module
  */
 
-import { encodeText } from "../bytes.ts";
 import { messageOf, StartError } from "../errors.ts";
 import { SNAPSHOTS_KEPT_COUNT } from "../limits.ts";
+import { type Files, type FolderLock, LockedError } from "./files.ts";
 
 const LOCK_NAME = "inmem.lock";
 const SNAPSHOT_PATTERN = /^snapshot-([0-9]{15})\.inmem$/;
+const SEGMENT_PATTERN = /^log-([0-9]{15})\.inmem$/;
 const TEMPORARY_PATTERN = /^snapshot-[0-9]{15}\.tmp$/;
 /** The largest number that a snapshot's name has room for; as a time it is in the year 33658. */
 const NUMBER_MAX = 999_999_999_999_999;
 
-/** A snapshot of the folder, by its name. */
-export interface SnapshotFile {
+/** A snapshot of the folder, or a segment of its log, by its name. */
+export interface NumberedFile {
   readonly path: string;
-  /** Grows from one snapshot to the next. */
+  /** Grows from one snapshot to the next; of a segment, the number of its first batch. */
   readonly number: number;
+}
+
+/** The snapshots of a folder, the newest first. */
+export function listSnapshots(files: Files, folder: string): Promise<NumberedFile[]> {
+  // Whatever has such a name counts, a link too: a start without it would lose keys without a word.
+  return list(files, folder, SNAPSHOT_PATTERN, (a, b) => b.number - a.number);
+}
+
+/** The segments of a folder's log, the oldest first. */
+export function listSegments(files: Files, folder: string): Promise<NumberedFile[]> {
+  return list(files, folder, SEGMENT_PATTERN, (a, b) => a.number - b.number);
+}
+
+async function list(
+  files: Files,
+  folder: string,
+  pattern: RegExp,
+  order: (a: NumberedFile, b: NumberedFile) => number,
+): Promise<NumberedFile[]> {
+  const found: NumberedFile[] = [];
+  for (const name of await files.names(folder)) {
+    const match = pattern.exec(name);
+    if (match) found.push({ path: `${folder}/${name}`, number: Number(match[1]) });
+  }
+  return found.sort(order);
 }
 
 /** A folder that this process owns until {@linkcode close}. */
 export class DataFolder {
   readonly path: string;
-  #lock: Deno.FsFile;
-  /** Snapshots with numbers in here were there at start and stay, whatever is written. */
-  readonly #spared = new Set<number>();
+  readonly files: Files;
+  #lock: FolderLock;
+  /** Files in here were there at a start that did not use them, and stay, whatever is written. */
+  readonly #spared = new Set<string>();
 
-  private constructor(path: string, lock: Deno.FsFile) {
+  private constructor(path: string, files: Files, lock: FolderLock) {
     this.path = path;
+    this.files = files;
     this.#lock = lock;
   }
 
@@ -52,15 +83,17 @@ export class DataFolder {
    *
    * @throws {StartError} when another process owns the folder or it cannot be written
    */
-  static async open(path: string): Promise<DataFolder> {
+  static async open(files: Files, path: string): Promise<DataFolder> {
     try {
-      await Deno.mkdir(path, { recursive: true, mode: 0o700 });
+      await files.makeFolder(path);
     } catch (cause) {
       throw new StartError(`Cannot make the data folder "${path}": ${messageOf(cause)}`, { cause });
     }
-    const folder = new DataFolder(path, await lock(path));
+    const folder = new DataFolder(path, files, await lock(files, path));
     try {
-      await folder.#removeTemporaries();
+      for (const name of await files.names(path)) {
+        if (TEMPORARY_PATTERN.test(name)) await files.remove(`${path}/${name}`);
+      }
     } catch (cause) {
       folder.close();
       throw new StartError(`Cannot write in the data folder "${path}": ${messageOf(cause)}`, { cause });
@@ -69,53 +102,57 @@ export class DataFolder {
   }
 
   /** The snapshots in the folder, the newest first. */
-  async snapshots(): Promise<SnapshotFile[]> {
-    const found: SnapshotFile[] = [];
-    for await (const { name } of Deno.readDir(this.path)) {
-      // Whatever has such a name counts, a link too: a start without it would lose keys without a word.
-      const match = SNAPSHOT_PATTERN.exec(name);
-      if (match) found.push({ path: `${this.path}/${name}`, number: Number(match[1]) });
-    }
-    return found.sort((a, b) => b.number - a.number);
+  snapshots(): Promise<NumberedFile[]> {
+    return listSnapshots(this.files, this.path);
   }
 
-  /** Keeps the snapshots that are there now, however many are written. For a start that did not use them. */
-  async spare(): Promise<void> {
-    for (const { number } of await this.snapshots()) this.#spared.add(number);
+  /** The segments of the log, the oldest first. */
+  segments(): Promise<NumberedFile[]> {
+    return listSegments(this.files, this.path);
   }
 
   /**
-   * Writes the next snapshot durably, then removes those beyond the last two.
+   * Keeps files, however many are written.
    *
-   * @param nowMs gives the snapshot its number
-   * @param write fills the file, synchronously; what it returns is returned
-   * @throws what `write` or the file system throws; the snapshots of before are still there then
+   * @param paths which; else all that are there now, for a start that did not use them
    */
-  async write<Result>(nowMs: number, write: (file: Deno.FsFile) => Result): Promise<Result> {
+  async spare(paths?: readonly string[]): Promise<void> {
+    paths ??= [...await this.snapshots(), ...await this.segments()].map(({ path }) => path);
+    for (const path of paths) this.#spared.add(path);
+  }
+
+  /**
+   * The next snapshot's paths: while it is written, and when it is whole.
+   *
+   * @param nowMs gives it its number
+   * @throws {StartError} when the folder is not the one that was taken
+   */
+  async nextSnapshot(nowMs: number): Promise<{ readonly temporary: string; readonly path: string }> {
     await this.#keepLock();
     const [newest] = await this.snapshots();
     const number = Math.max(nowMs, newest ? newest.number + 1 : 0);
     if (number > NUMBER_MAX) throw new Error(`Cannot number a snapshot after "${newest?.path}": move it away`);
     const base = `${this.path}/snapshot-${String(number).padStart(15, "0")}`;
-    const temporary = `${base}.tmp`;
-    let result: Result;
-    try {
-      const file = await Deno.open(temporary, { write: true, createNew: true, mode: 0o600 });
-      try {
-        result = write(file);
-        await file.sync();
-      } finally {
-        file.close();
-      }
-      await Deno.rename(temporary, `${base}.inmem`);
-    } catch (error) {
-      // What was written of it is of no use; when it cannot be removed either, the next start does so.
-      await Deno.remove(temporary).catch(() => {});
-      throw error;
+    return { temporary: `${base}.tmp`, path: `${base}.inmem` };
+  }
+
+  /** Gives a snapshot that is on disk its name, durably. */
+  async publish(temporary: string, path: string): Promise<void> {
+    await this.files.rename(temporary, path);
+    await this.files.syncFolder(this.path);
+  }
+
+  /** Removes what the newest snapshot makes needless: others beyond the last two, and the log up to a batch. */
+  async removeOld(batch: number): Promise<void> {
+    const snapshots = (await this.snapshots()).filter(({ path }) => !this.#spared.has(path));
+    for (const { path } of snapshots.slice(SNAPSHOTS_KEPT_COUNT)) await this.files.remove(path);
+    const segments = await this.segments();
+    for (const [index, { path }] of segments.entries()) {
+      const next = segments[index + 1];
+      // The last segment is being written.
+      if (next === undefined || next.number > batch + 1) break;
+      if (!this.#spared.has(path)) await this.files.remove(path);
     }
-    await this.#sync();
-    await this.#removeOld();
-    return result;
   }
 
   /** Gives the folder up. */
@@ -130,61 +167,28 @@ export class DataFolder {
    * @throws {StartError} when there is no such folder, or it is not the one that was taken at start
    */
   async #keepLock(): Promise<void> {
-    let found: Deno.FileInfo;
-    try {
-      found = await Deno.stat(`${this.path}/${LOCK_NAME}`);
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-      const again = await lock(this.path);
+    const found = await this.#lock.look();
+    if (found === "held") return;
+    if (found === "gone") {
+      const again = await lock(this.files, this.path);
       this.#lock.close();
       this.#lock = again;
       return;
     }
-    const held = await this.#lock.stat();
-    if (held.ino === found.ino && held.dev === found.dev) return;
     throw new StartError(
       `Cannot write in the data folder "${this.path}": since the start it, or its lock, was replaced by another one`,
     );
   }
-
-  async #sync(): Promise<void> {
-    using folder = await Deno.open(this.path, { read: true });
-    await folder.sync();
-  }
-
-  async #removeOld(): Promise<void> {
-    const candidates = (await this.snapshots()).filter(({ number }) => !this.#spared.has(number));
-    for (const { path } of candidates.slice(SNAPSHOTS_KEPT_COUNT)) await Deno.remove(path);
-  }
-
-  async #removeTemporaries(): Promise<void> {
-    for await (const { name, isFile } of Deno.readDir(this.path)) {
-      if (isFile && TEMPORARY_PATTERN.test(name)) await Deno.remove(`${this.path}/${name}`);
-    }
-  }
 }
 
-async function lock(path: string): Promise<Deno.FsFile> {
-  const name = `${path}/${LOCK_NAME}`;
-  let file: Deno.FsFile;
+async function lock(files: Files, path: string): Promise<FolderLock> {
   try {
-    file = await Deno.open(name, { read: true, write: true, create: true, mode: 0o600 });
+    return await files.lock(`${path}/${LOCK_NAME}`);
   } catch (cause) {
-    throw new StartError(`Cannot write in the data folder "${path}": ${messageOf(cause)}`, { cause });
-  }
-  try {
-    if (!await file.tryLock(true)) {
-      const owner = (await Deno.readTextFile(name)).trim();
-      throw new StartError(
-        `Cannot use the data folder "${path}": another inmem server${owner && ` (process ${owner})`} has it open`,
-      );
+    if (cause instanceof LockedError) {
+      const owner = cause.owner && ` (process ${cause.owner})`;
+      throw new StartError(`Cannot use the data folder "${path}": another inmem server${owner} has it open`, { cause });
     }
-    await file.truncate();
-    await file.write(encodeText(`${Deno.pid}\n`));
-    return file;
-  } catch (cause) {
-    file.close();
-    if (cause instanceof StartError) throw cause;
-    throw new StartError(`Cannot lock the data folder "${path}": ${messageOf(cause)}`, { cause });
+    throw new StartError(`Cannot write in the data folder "${path}": ${messageOf(cause)}`, { cause });
   }
 }

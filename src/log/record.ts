@@ -1,17 +1,34 @@
 /**
- * Records: one key with its value, as a MessagePack array inside a block of a snapshot.
+ * Records: what the log and snapshots consist of. Each is one effect on the store, as a MessagePack array.
  *
  * ```text
- * [1, deadline, key, value]                        a string
- * [2, deadline, key, count, element, …]            a list of `count` elements begins
- * [3, deadline, key, count, field, value, …]       a hash of `count` fields begins
- * [4, element, …]  or  [4, field, value, …]        the list or hash begun last goes on
- * [0, keys, offset]                                the end: how many keys, and where the last block begins
+ * [1, deadline, key, value]                 the key becomes a string
+ * [2, key, before, bytes]                   a string of `before` bytes is appended to; 0: it comes into being
+ * [3, key, before, from, bytes]             bytes of a string are written over, from `from` on
+ * [4, key, before, element, …]              elements come to the tail of a list of `before`; 0: it comes into being
+ * [5, key, before, element, …]              to its head, one after another
+ * [6, key, before, index, count]            elements `[index, index + count)` go
+ * [7, key, before, index, element]          an element is replaced
+ * [8, key, before, index, element]          an element is inserted before that one
+ * [9, key, before, tail, most, element]     up to `most` equal elements go, from the head (`tail` 0) or the tail (1) on
+ * [10, key, before, field, value, …]        fields of a hash of `before` are set; 0: it comes into being
+ * [11, key, before, field]                  a field goes
+ * [12, key, deadline]                       the key has another deadline
+ * [13, key]                                 the key goes
+ * [14]                                      all keys go
+ * [15, key, key]                            the first key is called by the second from now on, which is absent
+ * [16, key, key]                            the second key, which is absent, becomes a copy of the first
+ * [0, keys, batch, time]                    the end of a snapshot: see snapshot.ts
  * ```
  *
- * Numbers are unsigned integers, everything else is bin. A deadline is in ms since 1970, 0 for none. A list or hash
- * is spread over as many records as its size needs, so that neither writer nor reader holds all of it at once; its
- * records follow one another with nothing between them. FORMAT.md in this folder draws all bytes.
+ * Numbers are unsigned integers, everything else is bin. Deadlines and times are in ms since 1970, 0 for no deadline.
+ * A list or hash that becomes empty takes its key along, which is not told again.
+ *
+ * `before` is the length that the value has before the effect. It would do without; but so a record that is missing, for
+ * whatever reason, shows in the next one on its key.
+ *
+ * Replaying is deterministic: no effect depends on the time, on memory or on chance. A snapshot is nothing but records that
+ * build its keys, among which stand the effects of what commands did while it was taken.
  *
  * @module
  */
@@ -26,60 +43,119 @@ import {
 } from "../limits.ts";
 import { Form, read16, read32 } from "../wire/message_pack.ts";
 
-/** First item of a record: what follows. */
+/** First item of a record: what it does. */
 export const enum RecordType {
   End = 0,
-  String = 1,
-  List = 2,
-  Hash = 3,
-  More = 4,
+  SetString = 1,
+  Append = 2,
+  Overwrite = 3,
+  PushTail = 4,
+  PushHead = 5,
+  ListRemove = 6,
+  ListSet = 7,
+  ListInsert = 8,
+  ListRemoveEqual = 9,
+  HashSet = 10,
+  HashRemove = 11,
+  Deadline = 12,
+  Remove = 13,
+  Clear = 14,
+  Rename = 15,
+  Copy = 16,
 }
 
 /**
- * Takes what records hold, in the order they stand in. All bytes are borrowed until return.
+ * Takes what records say, in the order they stand in. The key is `bytes[key, key + keyLength)`, and what else is bytes
+ * likewise; all are borrowed until return.
  *
- * `beginList` is followed by as many `element` as it announced, `beginHash` by as many `field`, then `endAggregate`.
+ * @throws {ProtocolError} where a record cannot follow those before it
  */
 export interface RecordTarget {
-  /** A string with its key and its deadline in ms since 1970; 0 for none. */
-  string(
+  setString(
     bytes: Uint8Array,
-    keyStart: number,
+    key: number,
     keyLength: number,
     deadlineMs: number,
-    valueStart: number,
+    value: number,
     valueLength: number,
   ): void;
-  /** A list of `count` elements, at least one. */
-  beginList(bytes: Uint8Array, keyStart: number, keyLength: number, deadlineMs: number, count: number): void;
-  /** A hash of `count` fields, at least one. */
-  beginHash(bytes: Uint8Array, keyStart: number, keyLength: number, deadlineMs: number, count: number): void;
-  /** The next element of the list, from head to tail. */
-  element(bytes: Uint8Array, start: number, length: number): void;
-  /** A field of the hash. */
-  field(bytes: Uint8Array, fieldStart: number, fieldLength: number, valueStart: number, valueLength: number): void;
-  /** The list or hash is complete. */
-  endAggregate(): void;
+  append(bytes: Uint8Array, key: number, keyLength: number, before: number, value: number, valueLength: number): void;
+  overwrite(
+    bytes: Uint8Array,
+    key: number,
+    keyLength: number,
+    before: number,
+    from: number,
+    value: number,
+    valueLength: number,
+  ): void;
+  /** Elements follow, one by one, with {@linkcode push}. */
+  beginPush(bytes: Uint8Array, key: number, keyLength: number, before: number, head: boolean): void;
+  push(bytes: Uint8Array, element: number, length: number): void;
+  listRemove(bytes: Uint8Array, key: number, keyLength: number, before: number, index: number, count: number): void;
+  listSet(
+    bytes: Uint8Array,
+    key: number,
+    keyLength: number,
+    before: number,
+    index: number,
+    element: number,
+    length: number,
+  ): void;
+  listInsert(
+    bytes: Uint8Array,
+    key: number,
+    keyLength: number,
+    before: number,
+    index: number,
+    element: number,
+    length: number,
+  ): void;
+  listRemoveEqual(
+    bytes: Uint8Array,
+    key: number,
+    keyLength: number,
+    before: number,
+    fromTail: boolean,
+    most: number,
+    element: number,
+    length: number,
+  ): void;
+  /** Fields follow, one by one, with {@linkcode setField}. */
+  beginFields(bytes: Uint8Array, key: number, keyLength: number, before: number): void;
+  setField(bytes: Uint8Array, field: number, fieldLength: number, value: number, valueLength: number): void;
+  hashRemove(bytes: Uint8Array, key: number, keyLength: number, before: number, field: number, length: number): void;
+  setDeadline(bytes: Uint8Array, key: number, keyLength: number, deadlineMs: number): void;
+  remove(bytes: Uint8Array, key: number, keyLength: number): void;
+  clear(): void;
+  rename(bytes: Uint8Array, key: number, keyLength: number, newKey: number, newLength: number): void;
+  copy(bytes: Uint8Array, key: number, keyLength: number, newKey: number, newLength: number): void;
+  /** A snapshot of `keys` keys is complete. */
+  end(keys: number): void;
+  /** In a repair: records are missing here, which may have been the rest of the value that was added to last. */
+  gap(): void;
 }
 
-/** What the closing record says. */
+/** What the closing record of a snapshot says. */
 export interface RecordEnd {
+  /** Keys in the snapshot, those included whose deadline has passed. */
   readonly keys: number;
-  /** Where the block that holds the closing record begins in the file. */
-  readonly offset: number;
+  /** The last batch of the log whose effects the snapshot has. */
+  readonly batch: number;
+  /** The moment of which the snapshot is, in ms since 1970. */
+  readonly takenMs: number;
 }
 
-/** Reads the records of one block after another. Checks structure and sizes, so that a target need not. */
+/** Items of a record by its type, where they do not vary; else -1 less how many it has at least. */
+const ITEMS = [4, 4, 4, 5, -5, -5, 5, 5, 5, 6, -6, 4, 3, 2, 1, 3, 3];
+
+/** Reads records. Checks their structure and sizes, so that a target need not. */
 export class RecordDecoder {
-  /** Keys seen so far. */
-  keys = 0;
+  /** Records seen so far. */
+  count = 0;
   /** The closing record, once it was seen. */
   ended: RecordEnd | undefined;
   readonly #target: RecordTarget;
-  /** Type of the list or hash that is being read; `End` when none is. */
-  #open: RecordType = RecordType.End;
-  /** Elements or fields that it still lacks. */
-  #missing = 0;
   #bytes: Uint8Array = new Uint8Array(0);
   #at = 0;
   #end = 0;
@@ -106,78 +182,103 @@ export class RecordDecoder {
     if (this.ended) throw new ProtocolError("Cannot read a record behind the closing one");
     const items = this.#arrayHeader();
     const type = this.#integer(0xff);
-    if (type !== RecordType.More && this.#open !== RecordType.End) {
-      throw new ProtocolError(
-        `Cannot read a record of type ${type}: ${this.#missing} items of the last one are missing`,
-      );
+    const expected = ITEMS[type];
+    if (expected === undefined) throw new ProtocolError(`Cannot read a record of type ${type}: expected 0 to 16`);
+    if (expected >= 0 ? items !== expected : items < -1 - expected) {
+      throw new ProtocolError(`Cannot read a record of type ${type} with ${items} items`);
     }
-    if (type === RecordType.String) {
-      this.#expect(items === 4, items);
-      this.#string();
-    } else if (type === RecordType.List || type === RecordType.Hash) {
-      this.#expect(items >= 4, items);
-      this.#begin(type);
-      this.#items(items - 4);
-    } else if (type === RecordType.More) {
-      this.#expect(this.#open !== RecordType.End, items);
-      this.#items(items - 1);
-    } else if (type === RecordType.End) {
-      this.#expect(items === 3, items);
-      this.ended = { keys: this.#integer(Number.MAX_SAFE_INTEGER), offset: this.#integer(Number.MAX_SAFE_INTEGER) };
+    this.count++;
+    if (type === RecordType.End) {
+      const keys = this.#integer(Number.MAX_SAFE_INTEGER);
+      const batch = this.#integer(Number.MAX_SAFE_INTEGER);
+      this.ended = { keys, batch, takenMs: this.#integer(Number.MAX_SAFE_INTEGER) };
+      this.#target.end(keys);
+    } else if (type === RecordType.Clear) {
+      this.#target.clear();
+    } else if (type === RecordType.SetString) {
+      this.#setString();
     } else {
-      throw new ProtocolError(`Cannot read a record of type ${type}: expected 0 to 4`);
+      const key = this.#bin(KEY_SIZE_MAX_BYTES);
+      this.#onKey(type, items, key, this.#length);
     }
   }
 
-  #string(): void {
+  #setString(): void {
     const deadlineMs = this.#integer(DEADLINE_MAX_MS);
-    const keyStart = this.#bin(KEY_SIZE_MAX_BYTES);
+    const key = this.#bin(KEY_SIZE_MAX_BYTES);
     const keyLength = this.#length;
-    const valueStart = this.#bin(VALUE_SIZE_MAX_BYTES);
-    this.keys++;
-    this.#target.string(this.#bytes, keyStart, keyLength, deadlineMs, valueStart, this.#length);
+    const value = this.#bin(VALUE_SIZE_MAX_BYTES);
+    this.#target.setString(this.#bytes, key, keyLength, deadlineMs, value, this.#length);
   }
 
-  #begin(type: RecordType.List | RecordType.Hash): void {
-    const deadlineMs = this.#integer(DEADLINE_MAX_MS);
-    const keyStart = this.#bin(KEY_SIZE_MAX_BYTES);
-    const keyLength = this.#length;
-    const count = this.#integer(ELEMENTS_MAX_COUNT);
-    if (count === 0) throw new ProtocolError("Cannot read a list or hash of no elements: expected one at least");
-    this.keys++;
-    this.#open = type;
-    this.#missing = count;
-    if (type === RecordType.List) this.#target.beginList(this.#bytes, keyStart, keyLength, deadlineMs, count);
-    else this.#target.beginHash(this.#bytes, keyStart, keyLength, deadlineMs, count);
-  }
-
-  #items(items: number): void {
-    const count = this.#open === RecordType.Hash ? items / 2 : items;
-    this.#expect(Number.isInteger(count) && count <= this.#missing && items <= this.#end - this.#at, items);
+  /** The rest of a record that has its key first. */
+  #onKey(type: RecordType, items: number, key: number, keyLength: number): void {
+    const bytes = this.#bytes;
     const target = this.#target;
-    if (this.#open === RecordType.Hash) {
-      for (let i = 0; i < count; i++) {
-        const fieldStart = this.#bin(FIELD_SIZE_MAX_BYTES);
-        const fieldLength = this.#length;
-        const valueStart = this.#bin(VALUE_SIZE_MAX_BYTES);
-        target.field(this.#bytes, fieldStart, fieldLength, valueStart, this.#length);
-      }
-    } else {
-      for (let i = 0; i < count; i++) {
-        const start = this.#bin(VALUE_SIZE_MAX_BYTES);
-        target.element(this.#bytes, start, this.#length);
+    switch (type) {
+      case RecordType.Deadline:
+        return target.setDeadline(bytes, key, keyLength, this.#integer(DEADLINE_MAX_MS));
+      case RecordType.Remove:
+        return target.remove(bytes, key, keyLength);
+      case RecordType.Rename:
+      case RecordType.Copy: {
+        const other = this.#bin(KEY_SIZE_MAX_BYTES);
+        if (type === RecordType.Rename) return target.rename(bytes, key, keyLength, other, this.#length);
+        return target.copy(bytes, key, keyLength, other, this.#length);
       }
     }
-    this.#missing -= count;
-    if (this.#missing === 0) {
-      this.#open = RecordType.End;
-      target.endAggregate();
-    }
-  }
-
-  #expect(condition: boolean, items: number): void {
-    if (!condition) {
-      throw new ProtocolError(`Cannot read a record of ${items} items: its type does not allow that here`);
+    const before = this.#integer(ELEMENTS_MAX_COUNT);
+    switch (type) {
+      case RecordType.Append: {
+        const value = this.#bin(VALUE_SIZE_MAX_BYTES);
+        return target.append(bytes, key, keyLength, before, value, this.#length);
+      }
+      case RecordType.Overwrite: {
+        const from = this.#integer(VALUE_SIZE_MAX_BYTES);
+        const value = this.#bin(VALUE_SIZE_MAX_BYTES);
+        return target.overwrite(bytes, key, keyLength, before, from, value, this.#length);
+      }
+      case RecordType.PushTail:
+      case RecordType.PushHead:
+        target.beginPush(bytes, key, keyLength, before, type === RecordType.PushHead);
+        for (let i = 3; i < items; i++) {
+          const element = this.#bin(VALUE_SIZE_MAX_BYTES);
+          target.push(bytes, element, this.#length);
+        }
+        return;
+      case RecordType.ListRemove: {
+        const index = this.#integer(ELEMENTS_MAX_COUNT);
+        return target.listRemove(bytes, key, keyLength, before, index, this.#integer(ELEMENTS_MAX_COUNT));
+      }
+      case RecordType.ListSet:
+      case RecordType.ListInsert: {
+        const index = this.#integer(ELEMENTS_MAX_COUNT);
+        const element = this.#bin(VALUE_SIZE_MAX_BYTES);
+        if (type === RecordType.ListSet) {
+          return target.listSet(bytes, key, keyLength, before, index, element, this.#length);
+        }
+        return target.listInsert(bytes, key, keyLength, before, index, element, this.#length);
+      }
+      case RecordType.ListRemoveEqual: {
+        const fromTail = this.#integer(1) === 1;
+        const most = this.#integer(ELEMENTS_MAX_COUNT);
+        const element = this.#bin(VALUE_SIZE_MAX_BYTES);
+        return target.listRemoveEqual(bytes, key, keyLength, before, fromTail, most, element, this.#length);
+      }
+      case RecordType.HashSet:
+        if (items % 2 === 0) throw new ProtocolError("Cannot read fields: the last one has no value");
+        target.beginFields(bytes, key, keyLength, before);
+        for (let i = 3; i < items; i += 2) {
+          const field = this.#bin(FIELD_SIZE_MAX_BYTES);
+          const fieldLength = this.#length;
+          const value = this.#bin(VALUE_SIZE_MAX_BYTES);
+          target.setField(bytes, field, fieldLength, value, this.#length);
+        }
+        return;
+      case RecordType.HashRemove: {
+        const field = this.#bin(FIELD_SIZE_MAX_BYTES);
+        return target.hashRemove(bytes, key, keyLength, before, field, this.#length);
+      }
     }
   }
 
@@ -194,7 +295,9 @@ export class RecordDecoder {
     }
     this.#need(4);
     this.#at += 4;
-    return read32(this.#bytes, this.#at - 4);
+    const items = read32(this.#bytes, this.#at - 4);
+    this.#need(items);
+    return items;
   }
 
   /** Finds the next bin, whose length is `#length` then, and returns where its bytes begin. */
@@ -229,21 +332,27 @@ export class RecordDecoder {
     this.#need(1);
     const bytes = this.#bytes;
     const first = bytes[this.#at++]!;
-    const size = first < 0x80 ? 0 : first === Form.Unsigned8 ? 1 : first === Form.Unsigned16 ? 2 : wideSize(first);
+    if (first < 0x80) return this.#bounded(first, max);
+    const size = sizeOf(first);
     this.#need(size);
     const at = this.#at;
     this.#at += size;
-    let value = first;
-    if (size === 1) value = bytes[at]!;
-    else if (size === 2) value = read16(bytes, at);
-    else if (size === 4) value = read32(bytes, at);
-    else if (size === 8) value = read32(bytes, at) * 0x100000000 + read32(bytes, at + 4);
+    if (size === 1) return this.#bounded(bytes[at]!, max);
+    if (size === 2) return this.#bounded(read16(bytes, at), max);
+    if (size === 4) return this.#bounded(read32(bytes, at), max);
+    return this.#bounded(read32(bytes, at) * 0x100000000 + read32(bytes, at + 4), max);
+  }
+
+  #bounded(value: number, max: number): number {
     if (value > max) throw new ProtocolError(`Cannot read the number ${value}: expected at most ${max}`);
     return value;
   }
 }
 
-function wideSize(first: number): 4 | 8 {
+/** Bytes of the unsigned integer that begins with `first`, behind it. */
+function sizeOf(first: number): 1 | 2 | 4 | 8 {
+  if (first === Form.Unsigned8) return 1;
+  if (first === Form.Unsigned16) return 2;
   if (first === Form.Unsigned32) return 4;
   if (first === Form.Unsigned64) return 8;
   throw new ProtocolError(`Cannot read a number that begins with ${first}: expected an unsigned integer`);

@@ -148,6 +148,9 @@ export class Router {
       case "merge":
         return this.#askAll(slot, specification, frame, joinArrays);
       case "every":
+        if (specification.name === "save" && request.count > 1) {
+          throw cannotBeUsed(request, "with a path: each server would write a file of that name");
+        }
         return this.#askAll(slot, specification, frame, joinStatuses);
       case "scan":
         return this.#scan(slot, request);

@@ -10,6 +10,8 @@ import {
   MEMORY_LIMIT_MAX_BYTES,
   MEMORY_LIMIT_MIN_BYTES,
   POOL_CONNECTIONS_MAX_COUNT,
+  SNAPSHOT_GROWTH_MAX_PERCENT,
+  SNAPSHOT_INTERVAL_MAX_MS,
   TIMEOUT_MAX_MS,
 } from "../limits.ts";
 import type { Option, OptionTable } from "./options.ts";
@@ -68,6 +70,25 @@ export const serverOptions = {
       kind: "text",
       valueName: "FILE",
       help: "start with the data of this snapshot instead of the folder's own",
+    },
+    repair: { kind: "flag", help: "start from what is intact where data on disk is damaged, and say what is left out" },
+    fsync: {
+      kind: "text",
+      choices: ["always", "everysec", "never"],
+      default: "everysec",
+      help: "when the log is put on disk: before each reply, every second, or when the system thinks fit",
+    },
+    "snapshot-growth": {
+      kind: "percent",
+      default: "100%",
+      max: SNAPSHOT_GROWTH_MAX_PERCENT,
+      help: "take a snapshot when the log has grown by as much of the last one, and by 64mb; 0% for never",
+    },
+    "snapshot-interval": {
+      kind: "duration",
+      default: "1h",
+      max: SNAPSHOT_INTERVAL_MAX_MS,
+      help: "take a snapshot after this time when something has changed; 0 for never",
     },
     "max-memory": {
       kind: "size",
@@ -176,6 +197,18 @@ export const clientOptions = {
       max: TIMEOUT_MAX_MS,
       help: "how long to wait for the connection and for each reply",
     },
+    help,
+  },
+} as const satisfies OptionTable;
+
+/** The options of `inmem check`. */
+export const checkOptions = {
+  usage: "inmem check FOLDER|FILE [OPTIONS]",
+  summary:
+    "Verifies a data folder that no server uses, a snapshot or a segment of a log: every block and record of it. " +
+    "Exit status: 0 intact, 1 damaged or torn, 2 wrong usage.",
+  options: {
+    json: { kind: "flag", help: "print one line of JSON" },
     help,
   },
 } as const satisfies OptionTable;

@@ -14,15 +14,15 @@
 import { parseArgs } from "@std/cli/parse-args";
 import { type Address, parseAddress } from "./address.ts";
 import { UsageError } from "../errors.ts";
-import { parseCount, parseDuration, parseSize } from "./quantities.ts";
+import { parseCount, parseDuration, parsePercent, parseSize } from "./quantities.ts";
 
 export { defaultMemoryLimit, type MemoryLimit } from "./memory_limit.ts";
 export { readPassword } from "./password.ts";
-export { parseDuration, parseSize } from "./quantities.ts";
-export { certsOptions, clientOptions, proxyOptions, serverOptions } from "./option_tables.ts";
+export { parseDuration, parsePercent, parseSize } from "./quantities.ts";
+export { certsOptions, checkOptions, clientOptions, proxyOptions, serverOptions } from "./option_tables.ts";
 
 /** What an option's value means. Sizes are in bytes, durations in ms. */
-export type OptionKind = "flag" | "text" | "count" | "size" | "duration" | "address";
+export type OptionKind = "flag" | "text" | "count" | "size" | "duration" | "percent" | "address";
 
 /** One option. */
 export interface Option {
@@ -66,6 +66,7 @@ interface KindTypes {
   count: number;
   size: number;
   duration: number;
+  percent: number;
   address: Address;
 }
 
@@ -183,6 +184,8 @@ function parseValue(name: string, option: Option, text: string): string | number
         return parseSize(text, option);
       case "duration":
         return parseDuration(text, option);
+      case "percent":
+        return parsePercent(text, option);
       case "address":
         return parseAddress(text);
       default:
@@ -224,6 +227,7 @@ const VALUE_NAMES: Readonly<Record<OptionKind, string>> = {
   count: "NUMBER",
   size: "SIZE",
   duration: "DURATION",
+  percent: "PERCENT",
   address: "HOST:PORT",
 };
 

@@ -4,6 +4,7 @@
  * ```text
  * size      67108864   100kb   64mb   1.5gb        1kb = 1024 bytes; no unit: bytes
  * duration  500ms   30s   5m   1h   1d             no unit: seconds
+ * percent   100%   100
  * ```
  *
  * @module
@@ -82,6 +83,20 @@ export function parseDuration(text: string, range: Range = {}): number {
     throw new UsageError(`Cannot use duration "${text}": expected ${describeRange(range, formatDuration)}`);
   }
   return duration;
+}
+
+/**
+ * Parses a number of percent, such as `100%`.
+ *
+ * @throws {UsageError} when it is none, or out of range
+ */
+export function parsePercent(text: string, range: Range = {}): number {
+  const match = /^([0-9]+)%?$/.exec(text);
+  const percent = Number(match?.[1]);
+  if (match === null || !isWithin(percent, range)) {
+    throw new UsageError(`Cannot parse percent "${text}": expected ${describeRange(range, (value) => `${value}%`)}`);
+  }
+  return percent;
 }
 
 /** Writes a size with the largest unit that leaves at most one decimal, such as `64mb`. */

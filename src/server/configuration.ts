@@ -5,7 +5,7 @@
  */
 
 import type { Configuration, Parameter } from "../command/configuration.ts";
-import { VALUE_SIZE_MAX_BYTES } from "../limits.ts";
+import { SNAPSHOT_GROWTH_MIN_BYTES, VALUE_SIZE_MAX_BYTES } from "../limits.ts";
 import type { Store } from "../store/store.ts";
 
 /** What it tells of. */
@@ -14,6 +14,9 @@ export interface ConfigurationFacts {
     readonly hostname: string;
     readonly certificate?: unknown;
     readonly dataPath?: string | undefined;
+    readonly fsync?: string;
+    readonly snapshotGrowthPercent?: number;
+    readonly snapshotIntervalMs?: number;
     readonly maxClients: number;
   };
   readonly store: Store;
@@ -23,6 +26,7 @@ export interface ConfigurationFacts {
 /** The parameters of a server. */
 export function serverConfiguration({ settings, store, port }: ConfigurationFacts): Configuration {
   const fixed = (value: string | number): Parameter => ({ get: () => String(value) });
+  const intervalMs = settings.dataPath === undefined ? 0 : settings.snapshotIntervalMs ?? 0;
   const isTls = settings.certificate !== undefined;
   return {
     bind: fixed(settings.hostname),
@@ -43,8 +47,11 @@ export function serverConfiguration({ settings, store, port }: ConfigurationFact
     "proto-max-bulk-len": fixed(VALUE_SIZE_MAX_BYTES),
     databases: fixed(1),
     timeout: fixed(0),
-    appendonly: fixed("no"),
-    save: fixed(settings.dataPath === undefined ? "" : "300 1"),
+    appendonly: fixed(settings.dataPath === undefined ? "no" : "yes"),
+    appendfsync: fixed(settings.fsync === "never" ? "no" : settings.fsync ?? "everysec"),
+    "auto-aof-rewrite-percentage": fixed(settings.snapshotGrowthPercent ?? 0),
+    "auto-aof-rewrite-min-size": fixed(SNAPSHOT_GROWTH_MIN_BYTES),
+    save: fixed(intervalMs > 0 ? `${Math.ceil(intervalMs / 1000)} 1` : ""),
     dir: fixed(settings.dataPath ?? ""),
     "lazyfree-lazy-eviction": fixed("yes"),
     "lazyfree-lazy-expire": fixed("yes"),

@@ -43,18 +43,30 @@ function memoryLines({ store }: ServerFacts): InfoLines {
   };
 }
 
-function persistenceLines({ persistence }: ServerFacts): InfoLines {
+function persistenceLines({ persistence, store }: ServerFacts): InfoLines {
   return {
     loading: 0,
     persistence_enabled: Number(persistence.enabled),
     rdb_changes_since_last_save: persistence.changesSinceSave,
     rdb_bgsave_in_progress: Number(persistence.saving),
+    rdb_current_bgsave_time_sec: persistence.saving ? Math.floor(persistence.savingMs / 1000) : -1,
+    current_save_keys_processed: persistence.savingKeys,
+    current_save_keys_total: persistence.saving ? store.size : 0,
+    current_save_bytes: persistence.savingBytes,
     rdb_last_save_time: Math.floor(persistence.lastSaveMs / 1000),
     rdb_last_bgsave_status: persistence.lastError === "" ? "ok" : "err",
     last_save_error: persistence.lastError.replace(/[\r\n]+/g, " "),
     last_save_keys: persistence.lastSaveKeys,
     last_save_bytes: persistence.lastSaveBytes,
     last_save_duration_ms: Math.round(persistence.lastSaveDurationMs),
+    aof_enabled: Number(persistence.enabled),
+    aof_fsync: persistence.fsync ?? "",
+    aof_current_size: persistence.logBytes,
+    aof_base_size: persistence.lastSaveBytes,
+    aof_last_write_status: persistence.refusal === "" ? "ok" : "err",
+    log_last_error: persistence.refusal.replace(/[\r\n]+/g, " "),
+    log_batches: persistence.logBatch,
+    log_batches_synced: persistence.logSyncedBatch,
   };
 }
 

@@ -1,46 +1,58 @@
 /**
- * The store on disk: which snapshot a start loads, and when one is written.
+ * The store on disk: what a start loads, where effects go, and when a snapshot is taken.
  *
- * A start either has exactly what the newest snapshot holds, or it does not happen. Falling back to an older one by
- * itself would lose keys without a word, so a damaged one stops the start, and the person decides (`--backup`). What is
- * left out all the same is counted and told: keys that have expired, and, where there is eviction, what has no room.
+ * ```text
+ * start      newest snapshot → log behind it → a torn end is set aside → a new segment
+ * running    effects → log (append_log.ts); growth, time or a command → snapshot → the log behind it goes
+ * stop       the log is synced; there is nothing else to do
+ * ```
  *
- * Writing walks over the whole store in one go, so that the snapshot is of one moment; commands wait for it. Syncing
- * and renaming happen beside commands.
+ * A start either has exactly what was promised to be there, or it does not happen. Falling back to an older snapshot by
+ * itself would lose keys without a word, so damage stops the start, and the person decides: `--repair`, or `--backup`.
+ *
+ * Where the store then holds something else than the files say (a backup was loaded, something was repaired, there was not
+ * room for all), a snapshot is written before anybody is served, so that the log goes on from that.
  *
  * @module
  */
 
-import { CorruptionError, messageOf, StartError, StoreFullError } from "../errors.ts";
+import { messageOf, StartError } from "../errors.ts";
+import { LOG_SYNC_INTERVAL_MS, SNAPSHOT_GROWTH_MIN_BYTES, SNAPSHOT_RETRY_MS, SNAPSHOT_SLICE_MS } from "../limits.ts";
+import { AppendLog, type FsyncPolicy } from "../log/append_log.ts";
+import type { Files } from "../log/files.ts";
 import { DataFolder } from "../log/folder.ts";
-import type { SnapshotFile } from "../log/folder.ts";
 import { SnapshotWriter } from "../log/snapshot.ts";
 import type { SnapshotSummary } from "../log/snapshot.ts";
-import { readSnapshot } from "../log/snapshot_reader.ts";
+import { systemFiles } from "../log/system_files.ts";
 import type { Store } from "../store/store.ts";
-import { StoreLoader, writeStore } from "./store_snapshot.ts";
+import { damagedPath, load, type Loaded, type Loading, type LoadOptions } from "./loading.ts";
+import { Recorder } from "./recorder.ts";
+import { StoreWalk } from "./store_walk.ts";
 
 /** Where a server's data is kept, and what it starts from. */
-export interface PersistenceOptions {
+export interface PersistenceOptions extends LoadOptions {
   /** The data folder; `undefined` keeps nothing. */
   readonly path: string | undefined;
-  /** A snapshot to start from instead of the folder's newest. */
-  readonly backup: string | undefined;
-}
-
-/** What a start loaded. */
-export interface Loaded extends SnapshotSummary {
-  readonly path: string;
-  /** Keys that were left out since their deadline had passed. */
-  readonly expired: number;
-  /** Keys that were left out since there was no room for them: the least recently used ones. */
-  readonly evicted: number;
+  readonly fsync: FsyncPolicy;
+  /** A snapshot is taken when the log has grown by as many percent of the last one; 0 for never. */
+  readonly growthPercent: number;
+  /** A snapshot is taken after this time when something has changed; 0 for never. */
+  readonly intervalMs: number;
+  /** The file system, and the time. */
+  readonly files?: Files;
+  readonly now?: () => number;
+  /** Told of a snapshot that nobody waits for and that could not be taken. */
+  readonly onFailure?: (error: unknown) => void;
 }
 
 /** What `info persistence` tells. */
 export interface PersistenceStatus {
   readonly enabled: boolean;
   readonly saving: boolean;
+  /** What the snapshot under way has come to. */
+  readonly savingKeys: number;
+  readonly savingBytes: number;
+  readonly savingMs: number;
   /** When the last snapshot that was written or loaded was taken, in ms since 1970; 0 for never. */
   readonly lastSaveMs: number;
   readonly lastSaveKeys: number;
@@ -49,143 +61,353 @@ export interface PersistenceStatus {
   /** Why the last attempt failed; empty when it did not. */
   readonly lastError: string;
   readonly changesSinceSave: number;
+  readonly fsync: FsyncPolicy | undefined;
+  readonly logBytes: number;
+  readonly logBatch: number;
+  readonly logSyncedBatch: number;
+  readonly refusal: string;
 }
 
-/** Loads the store at start and writes snapshots of it. */
+/** A snapshot under way. */
+interface Saving {
+  readonly writer: SnapshotWriter;
+  readonly begunMs: number;
+  keys: number;
+}
+
+/** Loads the store at start, and keeps it on disk. */
 export class Persistence {
   /** What the start loaded; `undefined` when there was nothing. */
   readonly loaded: Loaded | undefined;
+  /** Where effects go; `undefined` when nothing is kept. */
+  readonly log: AppendLog | undefined;
   readonly #store: Store;
+  readonly #options: PersistenceOptions;
+  readonly #files: Files;
+  readonly #now: () => number;
   readonly #folder: DataFolder | undefined;
+  readonly #recorder: Recorder;
+  #timer: ReturnType<typeof setInterval> | undefined;
+  #saving: Saving | undefined;
+  /** All snapshots asked for, one behind another, and the last one that the folder is to get. */
+  #queue: Promise<unknown> = Promise.resolve();
   #running: Promise<void> | undefined;
-  #queued: Promise<void> | undefined;
-  /** `store.changes` when the last snapshot was taken; -1 when what the store holds is in no snapshot of the folder. */
+  /** Whether the moment of the one under way has come: what changes now is not in it. */
+  #isMarked = false;
+  #waiting: Promise<void> | undefined;
+  #isClosing = false;
+  readonly #openedMs: number;
+  /** `store.changes` at the moment of the last snapshot. */
   #savedChanges: number;
   #last: SnapshotSummary | undefined;
   #lastDurationMs = 0;
   #lastError = "";
+  #triedMs = 0;
+  /** Bytes of the log that were there at the start, and size of the new one when the last snapshot was taken. */
+  #logBytesBefore: number;
+  #logMark = 0;
 
-  private constructor(store: Store, folder: DataFolder | undefined, loaded: Loaded | undefined, isBackup: boolean) {
+  private constructor(
+    store: Store,
+    options: PersistenceOptions,
+    folder: DataFolder | undefined,
+    recorder: Recorder,
+    { read, loaded }: Loading,
+  ) {
     this.#store = store;
+    this.#options = options;
+    this.#files = options.files ?? systemFiles;
+    this.#now = options.now ?? Date.now;
+    this.#openedMs = this.#now();
     this.#folder = folder;
+    this.#recorder = recorder;
+    this.log = recorder.log;
     this.loaded = loaded;
-    this.#last = loaded;
-    this.#savedChanges = isBackup ? -1 : store.changes;
+    this.#last = read?.snapshot;
+    this.#logBytesBefore = read?.logBytes ?? 0;
+    // What the log had is in no snapshot.
+    this.#savedChanges = store.changes - (read?.batches ?? 0);
   }
 
   /**
-   * Takes the data folder and loads the store, which must be empty and know the time.
+   * Takes the data folder and loads the store, which must be empty.
    *
-   * @throws {StartError} when the folder cannot be used or the snapshot not be loaded; no file has changed then
+   * @throws {StartError} when the folder cannot be used or what it has not be loaded; no file has changed then
    */
   static async open(store: Store, options: PersistenceOptions): Promise<Persistence> {
-    const { path, backup } = options;
-    const folder = path === undefined ? undefined : await DataFolder.open(path);
+    const { path, files = systemFiles, now = Date.now } = options;
+    const folder = path === undefined ? undefined : await DataFolder.open(files, path);
     try {
-      if (backup !== undefined) {
-        // Whatever made a person restore a backup, the files of before are not ours to remove.
-        await folder?.spare();
-        return new Persistence(store, folder, load(store, backup, "restore another backup"), true);
-      }
-      const [newest, previous] = await folder?.snapshots() ?? [];
-      if (newest === undefined) return new Persistence(store, folder, undefined, false);
-      return new Persistence(store, folder, load(store, newest.path, wayOut(newest, previous)), false);
+      const loading = await load(store, options, files, folder, now());
+      const recorder = new Recorder(store);
+      recorder.log = folder && openLog(folder, options, loading);
+      store.journal = recorder;
+      // Time does not go back: what was over when the log was written last is over.
+      const expired = expireAll(store, recorder.log, Math.max(now(), loading.read?.lastMs ?? 0));
+      store.nowMs = now();
+      const loaded = loading.loaded && { ...loading.loaded, keys: store.size, expired };
+      const persistence = new Persistence(store, options, folder, recorder, { ...loading, loaded });
+      if (folder !== undefined && loading.isAltered) await persistence.#replace(loading.damaged);
+      if (recorder.log !== undefined) persistence.#timer = setInterval(() => persistence.tick(), LOG_SYNC_INTERVAL_MS);
+      return persistence;
     } catch (error) {
       folder?.close();
       throw error;
     }
   }
 
-  /** Whether {@linkcode save} can do anything. */
+  /** Puts down what the files do not say before anybody relies on it. */
+  async #replace(damaged: ReadonlySet<string>): Promise<void> {
+    try {
+      await this.save(true);
+    } catch (cause) {
+      await this.log?.close().catch(() => {});
+      throw new StartError(`Cannot save what was loaded: ${messageOf(cause)}`, { cause });
+    }
+    for (const path of damaged) await this.#files.rename(path, damagedPath(path)).catch(() => {});
+  }
+
+  /** Whether there is a data folder. */
   get enabled(): boolean {
     return this.#folder !== undefined;
   }
 
   /** Changes that no snapshot holds. */
   get changesSinceSave(): number {
-    return this.#savedChanges < 0 ? this.#store.changes + 1 : this.#store.changes - this.#savedChanges;
+    return this.#store.changes - this.#savedChanges;
+  }
+
+  /** Bytes of the log that no snapshot makes needless. */
+  get logBytes(): number {
+    return this.log === undefined ? 0 : this.#logBytesBefore + this.log.sizeBytes - this.#logMark;
   }
 
   get status(): PersistenceStatus {
+    const saving = this.#saving;
     return {
       enabled: this.enabled,
-      saving: this.#running !== undefined,
-      lastSaveMs: this.#last?.createdMs ?? 0,
+      saving: this.isSaving,
+      savingKeys: saving?.keys ?? 0,
+      savingBytes: saving?.writer.sizeBytes ?? 0,
+      savingMs: saving === undefined ? 0 : performance.now() - saving.begunMs,
+      lastSaveMs: this.#last?.takenMs ?? 0,
       lastSaveKeys: this.#last?.keys ?? 0,
       lastSaveBytes: this.#last?.sizeBytes ?? 0,
       lastSaveDurationMs: this.#lastDurationMs,
       lastError: this.#lastError,
       changesSinceSave: this.changesSinceSave,
+      fsync: this.log?.policy,
+      logBytes: this.logBytes,
+      logBatch: this.log?.batch ?? 0,
+      logSyncedBatch: this.log?.synced ?? 0,
+      refusal: this.log?.refusal ?? "",
     };
   }
 
   /**
-   * Writes a snapshot that holds all that the store holds now. While one is being written, all who ask get the one
-   * after it.
+   * Takes a snapshot that holds all that the store holds now. Where one is under way whose moment has not come yet, that
+   * is the one.
    *
+   * @param hurries whether to take all the time there is, since nobody else is served
    * @throws what the file system throws; the snapshots of before are as they were then
    */
-  save(): Promise<void> {
-    if (this.#running === undefined) {
-      this.#running = this.#write().finally(() => this.#running = undefined);
-      return this.#running;
+  save(hurries = false): Promise<void> {
+    if (this.#folder === undefined) {
+      return Promise.reject(new Error("Cannot save: this server keeps nothing on disk (--no-persist)"));
     }
-    this.#queued ??= this.#running.catch(() => {}).then(() => {
-      this.#queued = undefined;
-      return this.save();
+    if (this.#running === undefined) {
+      this.#isMarked = false;
+      const running = this.#enqueue(() => this.#saveToFolder(hurries)).finally(() => this.#running = undefined);
+      this.#running = running;
+      return running;
+    }
+    if (!this.#isMarked) return this.#running;
+    this.#waiting ??= this.#running.catch(() => {}).then(() => {
+      this.#waiting = undefined;
+      return this.save(hurries);
     });
-    return this.#queued;
+    return this.#waiting;
   }
 
-  /** Waits for a snapshot under way and gives the folder up. */
+  /** Whether a snapshot is being taken. */
+  get isSaving(): boolean {
+    return this.#running !== undefined;
+  }
+
+  /**
+   * Writes a snapshot to a file of its own, which must not be there.
+   *
+   * @throws what the file system throws; there is no file then
+   */
+  saveTo(path: string): Promise<void> {
+    return this.#enqueue(async () => {
+      const folder = folderOf(path);
+      await this.#files.makeFolder(folder);
+      const temporary = `${path}.${Deno.pid}.tmp`;
+      // Made first, so that nothing is overwritten when the file is given its name.
+      this.#files.create(path).close();
+      try {
+        await this.#take(temporary, false);
+        await this.#files.rename(temporary, path);
+        await this.#files.syncFolder(folder);
+      } catch (error) {
+        for (const each of [temporary, path]) await this.#files.remove(each).catch(() => {});
+        throw error;
+      }
+    });
+  }
+
+  /** What is due from time to time: syncing, and snapshots. */
+  tick(): void {
+    const { log } = this;
+    if (log === undefined || this.#isClosing) return;
+    log.tick();
+    if (this.isSaving || this.#now() - this.#triedMs < SNAPSHOT_RETRY_MS || !this.#isDue(log)) return;
+    this.save().catch((error) => this.#options.onFailure?.(error));
+  }
+
+  /** Gives up a snapshot under way, puts the log on disk, and gives the folder up. @throws what the log fails with */
   async close(): Promise<void> {
-    while (this.#running) await this.#running.catch(() => {});
-    this.#folder?.close();
+    this.#isClosing = true;
+    clearInterval(this.#timer);
+    await this.#queue.catch(() => {});
+    this.#store.journal = undefined;
+    try {
+      await this.log?.close();
+    } finally {
+      this.#folder?.close();
+    }
   }
 
-  async #write(): Promise<void> {
-    if (this.#folder === undefined) throw new Error("Cannot save: this server keeps nothing on disk (--no-persist)");
+  #isDue(log: AppendLog): boolean {
+    if (log.mustRebase) return true;
+    if (log.refusal !== undefined) return false;
+    const { growthPercent, intervalMs } = this.#options;
+    const grown = Math.max(SNAPSHOT_GROWTH_MIN_BYTES, (this.#last?.sizeBytes ?? 0) * growthPercent / 100);
+    if (growthPercent > 0 && this.logBytes > grown) return true;
+    const isLongAgo = this.#now() - (this.#last?.takenMs ?? this.#openedMs) > intervalMs;
+    return intervalMs > 0 && isLongAgo && this.changesSinceSave > 0;
+  }
+
+  #enqueue(run: () => Promise<void>): Promise<void> {
+    // What it has come to is told to the end, its name's included.
+    const done = this.#queue.then(run).finally(() => this.#saving = undefined);
+    this.#queue = done.catch(() => {});
+    return done;
+  }
+
+  async #saveToFolder(hurries: boolean): Promise<void> {
+    const folder = this.#folder!;
+    const { log } = this;
+    this.#triedMs = this.#now();
     const begunMs = performance.now();
+    let temporary: string | undefined;
     try {
+      const paths = await folder.nextSnapshot(this.#now());
+      temporary = paths.temporary;
+      let logMark = 0;
       let changes = 0;
-      const nowMs = Date.now();
-      this.#last = await this.#folder.write(nowMs, (file) => {
+      const summary = await this.#take(temporary, hurries, () => {
+        this.#isMarked = true;
+        logMark = log?.sizeBytes ?? 0;
         changes = this.#store.changes;
-        return writeStore(this.#store, new SnapshotWriter(file, nowMs));
       });
+      await folder.publish(temporary, paths.path);
+      temporary = undefined;
+      this.#last = summary;
       this.#savedChanges = changes;
+      this.#logBytesBefore = 0;
+      this.#logMark = logMark;
+      try {
+        log?.covered(summary.batch);
+      } finally {
+        // Where there was no room for a segment, this makes some.
+        await folder.removeOld(summary.batch);
+      }
       this.#lastDurationMs = performance.now() - begunMs;
       this.#lastError = "";
     } catch (error) {
       this.#lastError = messageOf(error);
+      // What was written of it is of no use; when it cannot be removed either, the next start does so.
+      if (temporary !== undefined) await this.#files.remove(temporary).catch(() => {});
       throw error;
     }
   }
-}
 
-function wayOut(newest: SnapshotFile, previous: SnapshotFile | undefined): string {
-  return previous === undefined
-    ? `move "${newest.path}" away to start empty, or restore a copy of it with --backup FILE`
-    : `restore the one before with --backup "${previous.path}"`;
-}
-
-/** Loads one snapshot; `advice` is what a person can do when it is damaged. */
-function load(store: Store, path: string, advice: string): Loaded {
-  const loader = new StoreLoader(store);
-  try {
-    using file = Deno.openSync(path, { read: true });
-    const summary = readSnapshot(file, file.statSync().size, path, loader);
-    return { ...summary, path, expired: loader.expired, evicted: store.statistics.evictedKeys };
-  } catch (cause) {
-    if (cause instanceof StartError) throw cause;
-    if (cause instanceof CorruptionError) {
-      throw new StartError(`Cannot load a damaged snapshot: ${cause.message}. Nothing was changed; ${advice}`, {
-        cause,
-      });
+  /** Writes all keys to a file. `mark` is called at the moment of which the snapshot is. */
+  async #take(path: string, hurries: boolean, mark?: () => void): Promise<SnapshotSummary> {
+    const store = this.#store;
+    const writer = new SnapshotWriter(this.#files, path, this.#now);
+    const saving: Saving = { writer, begunMs: performance.now(), keys: 0 };
+    this.#saving = saving;
+    this.#recorder.snapshot = writer;
+    const walk = new StoreWalk(store, writer);
+    try {
+      while (!this.#cover(walk, saving, hurries)) {
+        await new Promise((resolve) => setTimeout(resolve, 0));
+        if (this.#isClosing) {
+          await writer.abandon();
+          throw new Error("the server is stopping");
+        }
+      }
+      // From here to the next wait, nothing can change.
+      this.#recorder.snapshot = undefined;
+      const batch = this.log?.mark() ?? 0;
+      mark?.();
+      const finished = writer.finish(store.size, batch);
+      try {
+        if (mark !== undefined) this.log?.rotate();
+      } catch {
+        // The segment goes on, and is removed with the next snapshot.
+      }
+      return await finished;
+    } finally {
+      this.#recorder.snapshot = undefined;
     }
-    if (cause instanceof StoreFullError) {
-      throw new StartError(`Cannot load "${path}": it needs more than --max-memory, and --eviction is none`, { cause });
-    }
-    throw new StartError(`Cannot load "${path}": ${messageOf(cause)}`, { cause });
   }
+
+  /** Covers keys for a slice of time. Answers whether all are. */
+  #cover(walk: StoreWalk, saving: Saving, hurries: boolean): boolean {
+    const endMs = performance.now() + SNAPSHOT_SLICE_MS * (hurries ? HURRY_FACTOR : 1);
+    while (!saving.writer.isBehind) {
+      if (walk.step()) return true;
+      saving.keys = walk.keys;
+      if (performance.now() >= endMs) return false;
+    }
+    return false;
+  }
+}
+
+/** Keys whose deadline has passed that are removed before the next look, at the start. */
+const EXPIRED_AT_ONCE_COUNT = 100_000;
+/** How much longer a slice is when nobody else is served. */
+const HURRY_FACTOR = 50;
+
+function openLog(
+  folder: DataFolder,
+  { fsync: policy, now = Date.now }: PersistenceOptions,
+  { next, synced }: Loading,
+): AppendLog {
+  try {
+    return new AppendLog({ files: folder.files, folder: folder.path, policy, next, synced, now });
+  } catch (cause) {
+    throw new StartError(`Cannot write in the data folder "${folder.path}": ${messageOf(cause)}`, { cause });
+  }
+}
+
+/** Removes all keys whose time has passed, which the log is told. Answers how many. */
+function expireAll(store: Store, log: AppendLog | undefined, nowMs: number): number {
+  const before = store.statistics.expiredKeys;
+  store.nowMs = nowMs;
+  for (let isMore = true; isMore;) {
+    isMore = store.expireDue(EXPIRED_AT_ONCE_COUNT);
+    log?.flush();
+  }
+  return store.statistics.expiredKeys - before;
+}
+
+/** The folder of a path. */
+function folderOf(path: string): string {
+  const at = path.lastIndexOf("/");
+  return at < 0 ? "." : path.slice(0, at) || "/";
 }

@@ -2,31 +2,26 @@
  * A server that runs in this process: it accepts, serves sessions, removes what expires and saves from time to time.
  *
  * ```text
- * start   lock the folder → load the newest snapshot → listen
- * stop    listen no more → batches under way are answered → snapshot → the folder is given up
+ * start   lock the folder → load the newest snapshot and the log behind it → listen
+ * stop    listen no more → batches under way are answered → the log is synced → the folder is given up
  * ```
  *
  * @module
  */
 
 import { messageOf, ReplyError, stackOf, StartError } from "../errors.ts";
-import {
-  EXPIRY_INTERVAL_MS,
-  EXPIRY_SLICE_MS,
-  FREEING_SLICE_MS,
-  RECLAIM_STEPS_COUNT,
-  SNAPSHOT_INTERVAL_MS,
-} from "../limits.ts";
+import { EXPIRY_INTERVAL_MS, EXPIRY_SLICE_MS, FREEING_SLICE_MS, RECLAIM_STEPS_COUNT } from "../limits.ts";
 import { SharedState } from "../command/shared_state.ts";
 import { HugePages } from "../role/huge_pages.ts";
 import type { Logger } from "../role/logger.ts";
 import { formatInfo } from "../role/info_text.ts";
 import { Password } from "../role/password.ts";
-import { formatSize } from "../role/quantities.ts";
+import type { AppendLog, FsyncPolicy } from "../log/append_log.ts";
+import type { Files } from "../log/files.ts";
 import { serverConfiguration } from "./configuration.ts";
 import { SERVER_SECTIONS } from "./info.ts";
 import { Persistence } from "./persistence.ts";
-import type { Loaded } from "./persistence.ts";
+import type { Loaded } from "./loading.ts";
 import { Session } from "./session.ts";
 import type { SessionHost } from "./session.ts";
 import { Slices } from "./slices.ts";
@@ -46,6 +41,18 @@ export interface ServerSettings {
   readonly dataPath?: string | undefined;
   /** A snapshot to start from instead of the folder's newest. */
   readonly backupPath?: string | undefined;
+  /** Whether to start from what is intact where data on disk is damaged. */
+  readonly repairs?: boolean;
+  /** When the log is put on disk: `everysec` unless it is said. */
+  readonly fsync?: FsyncPolicy;
+  /** A snapshot is taken when the log has grown by as many percent of the last one; 0, or nothing, for never. */
+  readonly snapshotGrowthPercent?: number;
+  /** A snapshot is taken after this time when something has changed; 0, or nothing, for never. */
+  readonly snapshotIntervalMs?: number;
+  /** The file system; for tests. */
+  readonly files?: Files | undefined;
+  /** Told from time to time how many bytes of how many are loaded. */
+  readonly loadProgress?: ((done: number, total: number) => void) | undefined;
   readonly memoryLimitBytes: number;
   /** Whether the least recently used keys make room for new ones; otherwise writes are refused when memory is full. */
   readonly evicts: boolean;
@@ -65,10 +72,19 @@ export interface ServerSettings {
  * @throws {StartError} when the data cannot be loaded or the address not be listened on; nothing runs then
  */
 export async function startServer(settings: ServerSettings): Promise<Server> {
-  const { memoryLimitBytes, evicts, dataPath, backupPath, hostname, port, certificate } = settings;
+  const { memoryLimitBytes, evicts, hostname, port, certificate } = settings;
   const store = makeStore(memoryLimitBytes, evicts);
-  store.nowMs = Date.now();
-  const persistence = await Persistence.open(store, { path: dataPath, backup: backupPath });
+  const persistence = await Persistence.open(store, {
+    path: settings.dataPath,
+    backup: settings.backupPath,
+    repair: settings.repairs ?? false,
+    fsync: settings.fsync ?? "everysec",
+    growthPercent: settings.snapshotGrowthPercent ?? 0,
+    intervalMs: settings.snapshotIntervalMs ?? 0,
+    ...settings.files && { files: settings.files },
+    ...settings.loadProgress && { progress: settings.loadProgress },
+    onFailure: (error) => settings.logger.error("Cannot save a snapshot", { error: messageOf(error) }),
+  });
   try {
     return new Server(settings, store, persistence, listen({ hostname, port, ...certificate }));
   } catch (error) {
@@ -96,6 +112,7 @@ export class Server implements SessionHost {
   commands = 0;
   readonly slices: Slices = new Slices();
   readonly shared: SharedState;
+  readonly log: AppendLog | undefined;
   readonly #settings: ServerSettings;
   readonly #logger: Logger;
   readonly #password: Password | undefined;
@@ -105,7 +122,6 @@ export class Server implements SessionHost {
   readonly #clients: Clients<Session>;
   readonly #startedMs = performance.now();
   #reclaimTimer: number;
-  readonly #snapshotTimer: number;
   #stopped: Promise<void> | undefined;
 
   /** Use {@linkcode startServer}. */
@@ -117,6 +133,7 @@ export class Server implements SessionHost {
     this.passwordRequired = settings.password !== undefined;
     this.#password = settings.password === undefined ? undefined : new Password(settings.password);
     this.#persistence = persistence;
+    this.log = persistence.log;
     this.#listener = listener;
     this.shared = new SharedState(serverConfiguration({ settings, store, port: listener.address.port }));
     this.#hugePages = HugePages.for(store.memory);
@@ -128,7 +145,7 @@ export class Server implements SessionHost {
       warn: (message, fields) => this.#logger.warn(message, fields),
     });
     this.#reclaimTimer = setTimeout(() => this.#reclaim(), EXPIRY_INTERVAL_MS);
-    this.#snapshotTimer = setInterval(() => this.#saveChanges(), SNAPSHOT_INTERVAL_MS);
+    if (this.log !== undefined) this.log.onRefusal = (refusal) => this.#tellRefusal(refusal);
   }
 
   /** The address listened on, with the real port. */
@@ -165,14 +182,48 @@ export class Server implements SessionHost {
     return formatInfo(SERVER_SECTIONS, facts, sections);
   }
 
-  async save(): Promise<void> {
-    if (!this.#persistence.enabled) throw new ReplyError("ERR", "this server keeps nothing on disk");
+  async save(path?: string): Promise<void> {
     try {
-      await this.#persistence.save();
+      if (path !== undefined) {
+        await this.#persistence.saveTo(this.#resolve(path));
+      } else {
+        this.#checkPersistence();
+        await this.#persistence.save();
+      }
     } catch (cause) {
+      if (cause instanceof ReplyError) throw cause;
       this.#logger.error("Cannot save a snapshot", { error: messageOf(cause) });
       throw new ReplyError("ERR", `cannot save: ${messageOf(cause)}`, { cause });
     }
+  }
+
+  beginSave(): boolean {
+    this.#checkPersistence();
+    if (this.#persistence.isSaving) return false;
+    this.#persistence.save().catch((error) => {
+      this.#logger.error("Cannot save a snapshot", { error: messageOf(error) });
+    });
+    return true;
+  }
+
+  get lastSaveMs(): number {
+    return this.#persistence.status.lastSaveMs;
+  }
+
+  #checkPersistence(): void {
+    if (!this.#persistence.enabled) throw new ReplyError("ERR", "this server keeps nothing on disk");
+  }
+
+  /** A path that a client gave: below the data folder, unless it is absolute. */
+  #resolve(path: string): string {
+    if (path.startsWith("/") || this.#settings.dataPath === undefined) return path;
+    return `${this.#settings.dataPath}/${path}`;
+  }
+
+  #tellRefusal(refusal: string | undefined): void {
+    this.shared.refusal = refusal;
+    if (refusal === undefined) this.#logger.info("Writes are accepted again");
+    else this.#logger.error("Writes are refused, reads are not", { reason: refusal });
   }
 
   resetStatistics(): void {
@@ -188,7 +239,7 @@ export class Server implements SessionHost {
   /**
    * Ends the server in order: see the module's comment. Safe to call twice.
    *
-   * @throws what the last snapshot failed with; everything is closed then all the same
+   * @throws what the log failed with; everything is closed then all the same
    */
   stop(): Promise<void> {
     this.#stopped ??= this.#stop();
@@ -196,17 +247,11 @@ export class Server implements SessionHost {
   }
 
   async #stop(): Promise<void> {
-    clearInterval(this.#snapshotTimer);
     clearTimeout(this.#reclaimTimer);
     await this.#clients.stop();
     try {
-      if (this.#persistence.enabled && this.#persistence.changesSinceSave > 0) {
-        await this.#persistence.save();
-        const { lastSaveKeys, lastSaveBytes } = this.#persistence.status;
-        this.#logger.info("Saved a snapshot", { keys: lastSaveKeys, size: formatSize(lastSaveBytes) });
-      }
-    } finally {
       await this.#persistence.close();
+    } finally {
       await this.#hugePages?.[Symbol.asyncDispose]();
     }
   }
@@ -214,17 +259,12 @@ export class Server implements SessionHost {
   /** Removes what has expired, and frees what was removed, for a moment at a time; goes on at once when there is more. */
   #reclaim(): void {
     this.store.nowMs = Date.now();
-    const isMore = runFor(EXPIRY_SLICE_MS, () => this.store.expireDue(RECLAIM_STEPS_COUNT)) ||
+    // What goes has to be logged: not while that cannot be.
+    const expires = this.shared.refusal === undefined;
+    const isMore = (expires && runFor(EXPIRY_SLICE_MS, () => this.store.expireDue(RECLAIM_STEPS_COUNT))) ||
       runFor(FREEING_SLICE_MS, () => this.store.freeRemoved(RECLAIM_STEPS_COUNT));
+    this.log?.flush();
     this.#reclaimTimer = setTimeout(() => this.#reclaim(), isMore ? 0 : EXPIRY_INTERVAL_MS);
-  }
-
-  /** The snapshot from time to time. A failure is told, and the next time may do better. */
-  #saveChanges(): void {
-    if (!this.#persistence.enabled || this.#persistence.changesSinceSave === 0) return;
-    this.#persistence.save().catch((error) => {
-      this.#logger.error("Cannot save a snapshot", { error: messageOf(error) });
-    });
   }
 }
 

@@ -2,7 +2,7 @@
  * One client's connection to the server: batch in, commands, batch out.
  *
  * ```text
- * read once → every whole frame in it → run each, synchronously → write all replies once → read …
+ * read once → every whole frame in it → run each, synchronously → the log → write all replies once → read …
  * ```
  *
  * Nothing is awaited and nothing allocated between the frames of a batch, except where a command waits (`save`, `keys`) or
@@ -11,6 +11,9 @@
  *
  * A command that takes long pauses between its slices. From the first pause on the session reads ahead, a little, only to
  * notice that the client leaves: as in Redis, one that ends its side of the connection gives up on the reply.
+ *
+ * No reply leaves before what it may tell of is in the log, as safe as the policy wants it (append_log.ts). Sessions that run in
+ * one turn of the event loop wait for the same write.
  *
  * What is published to a channel comes from the commands of others, at any time: it is collected beside the replies, and
  * written behind them, or at once when the session waits for input.
@@ -30,7 +33,7 @@ import type { SharedState } from "../command/shared_state.ts";
 import { execute } from "../command/table.ts";
 import type { CommandContext } from "../command/table.ts";
 import type { Waiter } from "../command/waiters.ts";
-import { ProtocolError, ReplyError } from "../errors.ts";
+import { NotSavedError, ProtocolError, ReplyError } from "../errors.ts";
 import {
   AUTHENTICATION_TIMEOUT_MS,
   LINGER_TIMEOUT_MS,
@@ -43,6 +46,7 @@ import {
   REPLY_FLUSH_BYTES,
   WRITE_TIMEOUT_MS,
 } from "../limits.ts";
+import type { AppendLog } from "../log/append_log.ts";
 import type { Store } from "../store/store.ts";
 import { formatAddress } from "../role/address.ts";
 import { Connection, protocolOf } from "../wire/connection.ts";
@@ -71,14 +75,20 @@ export interface SessionHost {
   /** Turns for commands that take long. */
   readonly slices: Slices;
   readonly shared: SharedState;
+  /** Where effects go; `undefined` when nothing is kept. */
+  readonly log: AppendLog | undefined;
   /** Requests answered, by all sessions. */
   commands: number;
   /** Whether user and password are right. */
   authenticate(user: string, password: string): boolean;
   /** The text of `info`. */
   info(sections: readonly string[]): string;
-  /** Writes a snapshot. @throws {ReplyError} */
-  save(): Promise<void>;
+  /** Writes a snapshot, to a file of its own if a path is given. @throws {ReplyError} */
+  save(path?: string): Promise<void>;
+  /** Begins a snapshot, and answers whether none was under way. @throws {ReplyError} */
+  beginSave(): boolean;
+  /** When the last snapshot was taken, in ms since 1970. */
+  readonly lastSaveMs: number;
   /** Sets the counts of `info` to zero. */
   resetStatistics(): void;
   /** Takes note of a bug of ours. */
@@ -118,6 +128,9 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
   readonly #socket: Deno.TcpConn | Deno.TlsConn;
   readonly #connection: Connection;
   readonly #request = new Request();
+  readonly #log: AppendLog | undefined;
+  /** `log.writes` when the requests began to run that are to be answered. */
+  #writesBefore = 0;
   // The protocol, once the first byte has told it.
   #decoder: NativeDecoder | RespDecoder = new NativeDecoder();
   #reply: Reply = new NativeReply();
@@ -151,6 +164,7 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
     this.passwordRequired = host.passwordRequired;
     this.defaultTtlMs = host.defaultTtlMs;
     this.shared = host.shared;
+    this.#log = host.log;
     const [address, localAddress] = [formatAddress(socket.remoteAddr), formatAddress(socket.localAddr)];
     this.client = new ClientState(host.shared.nextId(), address, localAddress, this, !host.passwordRequired);
     this.#connection = new Connection({
@@ -172,8 +186,16 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
     return this.#host.info(sections);
   }
 
-  save(): Promise<void> {
-    return this.#host.save();
+  save(path?: string): Promise<void> {
+    return this.#host.save(path);
+  }
+
+  beginSave(): boolean {
+    return this.#host.beginSave();
+  }
+
+  get lastSaveMs(): number {
+    return this.#host.lastSaveMs;
   }
 
   slice(step: () => boolean): boolean {
@@ -283,6 +305,9 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
           const bytes = this.#reply.buffer.subarray(0, this.#reply.length);
           this.#letGo();
           if (bytes.length > 0) {
+            if (this.#log !== undefined && this.#log.mustWait(this.#writesBefore)) {
+              await this.#log.settled(this.#writesBefore);
+            }
             this.#phase = Phase.Writing;
             this.#steps++;
             const count = await this.#socket.write(bytes);
@@ -305,7 +330,7 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
       }
     } catch (error) {
       // A connection that was lost, or closed by a deadline, ends the session and nothing else.
-      if (!isDisconnection(error)) this.#host.reportBug(error);
+      if (!isDisconnection(error) && !(error instanceof NotSavedError)) this.#host.reportBug(error);
     } finally {
       this.shared.forget(this.client);
       connection.close();
@@ -393,6 +418,8 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
     this.#phase = Phase.Running;
     this.store.nowMs = Date.now();
     this.store.touches = !this.client.touchesNothing;
+    // What was answered before a wait, and is not written yet, counts on.
+    if (this.#log !== undefined && this.#reply.size === 0) this.#writesBefore = this.#log.writes;
     return this.#runRequests();
   }
 
@@ -497,6 +524,7 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
 
   async #flush(): Promise<void> {
     const reply = this.#reply;
+    if (this.#log !== undefined && this.#log.mustWait(this.#writesBefore)) await this.#log.settled(this.#writesBefore);
     this.#phase = Phase.Writing;
     await this.#mailbox?.written;
     for (let chunk = reply.takeChunk(); chunk !== undefined; chunk = reply.takeChunk()) await this.#writeLong(chunk);

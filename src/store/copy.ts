@@ -15,6 +15,7 @@ import { CLASS_SIZES, PAGE_BYTES } from "./arena.ts";
 import {
   bodyWord,
   FLAG_DEADLINE,
+  FLAG_PARITY,
   HEADER_BYTES,
   keyLengthOf,
   KIND_FIELD,
@@ -181,13 +182,24 @@ export class Copier {
     const body = bodyWord(words[from * 2 + 3]!);
     const idLow = words[to * 2 + body + 2]!;
     const idHigh = words[to * 2 + body + 3]!;
+    const parity = words[to * 2 + 3]! & FLAG_PARITY;
     for (let field = words[from * 2 + body]!; field !== from; field = words[field * 2]!) {
       const meta = words[field * 2 + 3]!;
       const start = field * 8 + HEADER_BYTES[meta >>> 24]!;
       const length = keyLengthOf(meta);
       const hash = entries.hashField(this.#bytes, start, length, idLow, idHigh);
       const inlineSize = kindOf(meta) === KIND_FIELD ? words[field * 2 + 4]! : 0;
-      const made = entries.createField(kindOf(meta), hash, idLow, idHigh, this.#bytes, start, length, inlineSize);
+      const made = entries.createField(
+        kindOf(meta),
+        parity,
+        hash,
+        idLow,
+        idHigh,
+        this.#bytes,
+        start,
+        length,
+        inlineSize,
+      );
       entries.cloneValue(field, made);
       entries.linkPart(to, made, false);
     }

@@ -41,6 +41,7 @@ import { RecencyList } from "./recency.ts";
 import { KeyHashes } from "./key_hashes.ts";
 import { halfSipHash } from "./siphash.ts";
 import { Table } from "./table.ts";
+import { Walk } from "./walk.ts";
 
 const SHORT_HEADER_BYTES = HEADER_BYTES[KIND_STRING_SHORT << 4]!;
 const STRING_HEADER_BYTES = HEADER_BYTES[KIND_STRING << 4]!;
@@ -67,6 +68,7 @@ export class Entries {
   readonly deadlines: Deadlines;
   readonly blobs: Blobs;
   readonly hashes: KeyHashes;
+  readonly walk: Walk = new Walk();
   readonly #seed0: number;
   readonly #seed1: number;
 
@@ -94,6 +96,7 @@ export class Entries {
     this.recency.clear();
     this.garbage.clear();
     this.deadlines.clear();
+    this.walk.clear();
     this.keys.allocate();
   }
 
@@ -128,7 +131,7 @@ export class Entries {
     inlineSize: number,
   ): number {
     const hash = this.hashKey(key, start, length);
-    const top = (kind << 4) | (deadlineMs === 0 ? 0 : FLAG_DEADLINE >>> 24);
+    const top = (kind << 4) | ((deadlineMs === 0 ? 0 : FLAG_DEADLINE) | this.walk.parity) >>> 24;
     const entry = this.#allocate(top, hash, key, start, length, inlineSize);
     this.keys.insert(hash, entry);
     this.recency.add(entry);
@@ -136,9 +139,14 @@ export class Entries {
     return entry;
   }
 
-  /** Makes an entry for an absent field of a large hash. Links, value and word 4 are the caller's. */
+  /**
+   * Makes an entry for an absent field of a large hash. Links, value and word 4 are the caller's.
+   *
+   * @param parity FLAG_PARITY as its hash has it
+   */
   createField(
     kind: number,
+    parity: number,
     hash: number,
     idLow: number,
     idHigh: number,
@@ -147,7 +155,7 @@ export class Entries {
     length: number,
     inlineSize: number,
   ): number {
-    const entry = this.#allocate(kind << 4, hash, field, start, length, inlineSize);
+    const entry = this.#allocate((kind << 4) | (parity >>> 24), hash, field, start, length, inlineSize);
     this.words[entry * 2 + ENTRY_WORDS] = idLow;
     this.words[entry * 2 + ENTRY_WORDS + 1] = idHigh;
     this.fields.insert(hash, entry);
@@ -321,7 +329,8 @@ export class Entries {
     if (had !== (deadlineMs !== 0)) {
       // A short string turns into an ordinary one, and stays that when its deadline is taken away, as there may be no room.
       const isShort = kindOf(meta) === KIND_STRING_SHORT;
-      const top = isShort ? (KIND_STRING << 4) | (FLAG_DEADLINE >>> 24) : (meta ^ FLAG_DEADLINE) >>> 24;
+      const kindChange = isShort ? (KIND_STRING_SHORT ^ KIND_STRING) << 4 : 0;
+      const top = ((meta ^ FLAG_DEADLINE) >>> 24) ^ kindChange;
       const inlineSize = this.inlineSize(entry);
       entry = this.reform(entry, top, inlineSize, inlineSize);
       if (isShort) this.words[entry * 2 + 4] = inlineSize;
@@ -416,7 +425,8 @@ export class Entries {
       to = this.arena.allocate(header + length + inlineSize);
       for (let word = 0; word < header / 4; word++) words[to * 2 + word] = words[entry * 2 + word]!;
       copyBytes(this.bytes, entry * 8 + oldTail, this.bytes, to * 8 + header + length, inlineSize);
-      this.recency.moved(to);
+      this.recency.moved(entry, to);
+      this.walk.moved(entry, to);
       if (meta & FLAG_DEADLINE) this.deadlines.moved(entry, to);
       this.#relinkValue(to);
       this.arena.free(entry);
@@ -452,7 +462,7 @@ export class Entries {
   /** After compaction: the entry at `from` now stands at `to`, its bytes copied. */
   moved(from: number, to: number): void {
     const meta = this.words[to * 2 + 3]!;
-    if (meta & FLAG_DETACHED) this.garbage.moved(to);
+    if (meta & FLAG_DETACHED) this.garbage.moved(from, to);
     else this.#relink(from, to, (meta & FLAG_DEADLINE) !== 0);
     this.#relinkValue(to);
   }
@@ -468,10 +478,12 @@ export class Entries {
     const hash = words[to * 2 + 2]! | 0;
     if (kindOf(words[to * 2 + 3]!) < KIND_FIELD) {
       this.keys.replace(hash, from, to);
-      this.recency.moved(to);
+      this.recency.moved(from, to);
+      this.walk.moved(from, to);
       if (inWheel) this.deadlines.moved(from, to);
     } else {
       this.fields.replace(hash, from, to);
+      this.walk.fieldMoved(from, to);
       this.#relinkChain(to, KIND_HASH);
     }
   }

@@ -19,7 +19,16 @@
 
 import { copyBytes, copyViewed } from "../bytes.ts";
 import { PACKED_ELEMENT_MAX_BYTES, PACKED_MAX_BYTES } from "../limits.ts";
-import { bodyWord, HEADER_BYTES, keyLengthOf, KIND_FIELD, KIND_HASH, KIND_HASH_PACKED, kindOf } from "./block.ts";
+import {
+  bodyWord,
+  FLAG_PARITY,
+  HEADER_BYTES,
+  keyLengthOf,
+  KIND_FIELD,
+  KIND_HASH,
+  KIND_HASH_PACKED,
+  kindOf,
+} from "./block.ts";
 import type { Draws } from "./draws.ts";
 import { type Entries, KEEP_NOTHING } from "./entries.ts";
 import { behindPacked, findPackedField, packedFieldSize, writePackedField } from "./packed_fields.ts";
@@ -36,6 +45,8 @@ export class Hashes {
   added = false;
   /** Whether the last `remove` found its field. */
   removed = false;
+  /** FLAG_PARITY of the field that the last `set` or `remove` found or made; of its hash where that is packed. */
+  parity = 0;
   readonly #entries: Entries;
   readonly #words: Uint32Array;
   readonly #bytes: Uint8Array;
@@ -86,6 +97,7 @@ export class Hashes {
   ): number {
     const words = this.#words;
     const meta = words[entry * 2 + 3]!;
+    this.parity = meta & FLAG_PARITY;
     if (meta >>> 28 === KIND_HASH_PACKED) {
       const bytes = this.#bytes;
       const base = entry * 8 + HEADER_BYTES[meta >>> 24]! + (meta & 0xffff);
@@ -205,6 +217,7 @@ export class Hashes {
     const found = this.#entries.fields.find(hash, field, fieldStart, fieldLength, idLow, idHigh);
     this.added = found === 0;
     if (found !== 0) {
+      this.parity = words[found * 2 + 3]! & FLAG_PARITY;
       // Most writes replace a value by one of its length.
       if (kindOf(words[found * 2 + 3]!) === KIND_FIELD && words[found * 2 + 4] === valueLength) {
         const at = this.#entries.valueStart(found);
@@ -217,6 +230,7 @@ export class Hashes {
     const kind = this.#entries.fieldKind(fieldLength, valueLength);
     const made = this.#entries.createField(
       kind,
+      words[entry * 2 + 3]! & FLAG_PARITY,
       hash,
       idLow,
       idHigh,
@@ -235,6 +249,7 @@ export class Hashes {
     const words = this.#words;
     const bytes = this.#bytes;
     const meta = words[entry * 2 + 3]!;
+    this.parity = meta & FLAG_PARITY;
     if (kindOf(meta) === KIND_HASH_PACKED) {
       const base = this.#entries.valueStart(entry);
       const used = words[entry * 2 + 4]!;
@@ -249,6 +264,7 @@ export class Hashes {
     const found = this.#findLarge(entry, field, start, length);
     this.removed = found !== 0;
     if (found === 0) return entry;
+    this.parity = words[found * 2 + 3]! & FLAG_PARITY;
     this.#freeField(entry, found);
     return words[entry * 2 + 4] === 0 ? 0 : entry;
   }
@@ -265,6 +281,7 @@ export class Hashes {
   /** Frees a field. Answers how many pieces its value had. */
   #freeField(entry: number, field: number): number {
     const words = this.#words;
+    this.#entries.walk.fieldLeaves(field, words[field * 2]!, entry);
     this.#entries.fields.remove(words[field * 2 + 2]! | 0, field);
     this.#entries.unlinkPart(entry, field);
     const pieces = this.#entries.freeBlob(field);
@@ -305,6 +322,17 @@ export class Hashes {
     this.#at = at;
     this.#valueAt = at + 1 + length;
     return true;
+  }
+
+  /** The first field of a large hash, as an entry. */
+  firstField(entry: number): number {
+    return this.#words[entry * 2 + bodyWord(this.#words[entry * 2 + 3]!)]!;
+  }
+
+  /** Puts the cursor on a field of a large hash, given as an entry. */
+  seekField(entry: number, field: number): void {
+    this.#entry = entry;
+    this.#field = field;
   }
 
   /** Puts the cursor on the first field. A hash has one at least. */

@@ -9,6 +9,9 @@
  * Exact: every use moves the entry to the front, in constant time. The same list, as a second instance, holds the large
  * values that wait to be taken apart.
  *
+ * A walk from the oldest to the newest (walk.ts) has its place here: when the entry at `cursor` leaves that place, the walk
+ * goes on with the one that was next.
+ *
  * @module
  */
 
@@ -23,6 +26,8 @@ export class RecencyList {
   newest = 0;
   /** The entry that was not used for the longest time, or 0. */
   oldest = 0;
+  /** The entry that a walk looks at next; 0 when there is no walk, or it is past the newest. */
+  cursor = 0;
   readonly #words: Uint32Array;
 
   constructor(arena: Arena) {
@@ -50,6 +55,7 @@ export class RecencyList {
     const words = this.#words;
     const newer = words[entry * 2 + NEWER]!;
     const older = words[entry * 2 + OLDER]!;
+    if (entry === this.cursor) this.cursor = newer;
     if (newer === 0) this.newest = older;
     else words[newer * 2 + OLDER] = older;
     if (older === 0) this.oldest = newer;
@@ -63,9 +69,10 @@ export class RecencyList {
     this.add(entry);
   }
 
-  /** An entry now stands at `to`, its words copied: mends its neighbours. */
-  moved(to: number): void {
+  /** The entry at `from` now stands at `to`, its words copied: mends its neighbours. */
+  moved(from: number, to: number): void {
     const words = this.#words;
+    if (from === this.cursor) this.cursor = to;
     const newer = words[to * 2 + NEWER]!;
     const older = words[to * 2 + OLDER]!;
     if (newer === 0) this.newest = to;
@@ -78,5 +85,6 @@ export class RecencyList {
   clear(): void {
     this.newest = 0;
     this.oldest = 0;
+    this.cursor = 0;
   }
 }

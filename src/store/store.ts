@@ -13,6 +13,7 @@
  * | entries.ts | one entry: made, reshaped, moved, removed |
  * | blob.ts, packed.ts, list.ts, list_parts.ts, list_edit.ts, hash.ts | values |
  * | copy.ts, draws.ts | copies of values, and choosing by chance |
+ * | walk.ts, journal.ts | visiting all keys beside commands, and telling of changes |
  *
  * **Room.** `makeRoom` and `makeRoomForCopy` are the only places that evict keys and move blocks. A command that may need
  * memory calls one first, with the bytes it brings; whatever the command does then finds room, so references stay valid
@@ -26,12 +27,14 @@
  * **References.** An entry is a positive number, 0 for an absent key. It is valid until the next `makeRoom`, `remove`, or
  * change of that key, which answers the one to use from then on. Cursors are valid until the next change.
  *
+ * **Journal.** Whoever is `journal` is told of each change (journal.ts).
+ *
  * Not for concurrent use; it never waits.
  *
  * @module
  */
 
-import { StoreFullError } from "../errors.ts";
+import { assert, StoreFullError } from "../errors.ts";
 import {
   FREED_AT_ONCE_MAX_COUNT,
   FREEING_STEPS_COUNT,
@@ -42,6 +45,7 @@ import { Arena, CLASS_SIZES, PAGE_BYTES } from "./arena.ts";
 import {
   FLAG_DEADLINE,
   FLAG_DETACHED,
+  FLAG_PARITY,
   HEADER_BYTES,
   keyLengthOf,
   KIND_DIRECTORY,
@@ -63,12 +67,14 @@ import { Copier } from "./copy.ts";
 import { Draws } from "./draws.ts";
 import { Entries } from "./entries.ts";
 import { Hashes } from "./hash.ts";
+import type { Journal } from "./journal.ts";
 import { Lists } from "./list.ts";
 import { ListEditor } from "./list_edit.ts";
 import { ListParts } from "./list_parts.ts";
 import { Prefetcher } from "./prefetch.ts";
 import type { RecencyList } from "./recency.ts";
 import type { Table } from "./table.ts";
+import type { Walk } from "./walk.ts";
 
 /** What a key holds. */
 export const EntryType = { None: 0, String: 1, List: 2, Hash: 3 } as const;
@@ -182,6 +188,8 @@ export class Store {
   touches = true;
   /** See {@linkcode StoreOptions}. */
   evicts: boolean;
+  /** Is told of each change. */
+  journal: Journal | undefined;
   readonly #entries: Entries;
   readonly #arena: Arena;
   readonly #words: Uint32Array;
@@ -324,7 +332,8 @@ export class Store {
     if (entry === 0 || (this.#keepsNewest && entry === this.#recency.newest)) return false;
     const size = this.#arena.sizeAt(entry);
     this.#evictedKeys++;
-    this.remove(entry);
+    this.journal?.remove(entry, false);
+    this.#drop(entry);
     this.#arena.compactAfterFree(size, this.#moved);
     return true;
   }
@@ -437,7 +446,8 @@ export class Store {
 
   readonly #expire = (entry: number): void => {
     this.#expiredKeys++;
-    this.remove(entry);
+    this.journal?.remove(entry, false);
+    this.#drop(entry);
   };
 
   /** What a key holds. */
@@ -459,13 +469,20 @@ export class Store {
   /** Sets when a key expires; 0: never, which needs no room. Answers its reference from now on. */
   setDeadline(entry: number, deadlineMs: number): number {
     this.changes++;
+    this.journal?.setDeadline(entry, deadlineMs);
     return this.#entries.setDeadline(entry, deadlineMs);
   }
 
   /** Removes a key. A large value is freed later, in steps. */
   remove(entry: number): void {
+    this.journal?.remove(entry, true);
+    this.#drop(entry);
+  }
+
+  #drop(entry: number): void {
     this.changes++;
     const entries = this.#entries;
+    if (entry === entries.walk.open) entries.walk.close();
     const meta = this.#words[entry * 2 + 3]!;
     const kind = kindOf(meta);
     entries.unlink(entry);
@@ -482,12 +499,18 @@ export class Store {
   /** Removes all keys. */
   clear(): void {
     this.changes++;
+    this.journal?.clear();
     this.#entries.clear();
   }
 
   /** The length of a key in bytes. */
   keyLength(entry: number): number {
     return keyLengthOf(this.#words[entry * 2 + 3]!);
+  }
+
+  /** Where a key begins in {@linkcode memory}. */
+  keyStart(entry: number): number {
+    return entry * 8 + HEADER_BYTES[this.#words[entry * 2 + 3]! >>> 24]!;
   }
 
   /** Copies a key. */
@@ -516,6 +539,7 @@ export class Store {
    */
   rename(entry: number, key: Uint8Array, keyStart: number, keyLength: number): number {
     this.changes++;
+    this.journal?.rename(entry, key, keyStart, keyLength);
     return this.#entries.rename(entry, key, keyStart, keyLength);
   }
 
@@ -527,7 +551,19 @@ export class Store {
    */
   copyEntry(entry: number, key: Uint8Array, keyStart: number, keyLength: number): number {
     this.changes++;
-    return this.#copier.copy(entry, key, keyStart, keyLength);
+    this.journal?.copy(entry, key, keyStart, keyLength);
+    const { walk } = this.#entries;
+    const covered = this.isCovered(entry) && entry !== walk.open;
+    // A copy of what a walk has not covered, or not all of it, is covered when the walk comes to it.
+    if (!covered) walk.turn();
+    try {
+      return this.#copier.copy(entry, key, keyStart, keyLength);
+    } finally {
+      if (!covered) {
+        walk.turn();
+        if (this.#recency.cursor === 0) this.#recency.cursor = this.#recency.newest;
+      }
+    }
   }
 
   /**
@@ -649,6 +685,9 @@ export class Store {
     view?: DataView,
   ): number {
     this.changes++;
+    if (this.journal !== undefined) {
+      this.journal.setString(entry, key, keyStart, keyLength, deadlineMs, value, valueStart, valueLength, view);
+    }
     const entries = this.#entries;
     const words = this.#words;
     if (entry !== 0) {
@@ -667,7 +706,7 @@ export class Store {
         if (this.deadline(entry) !== deadlineMs) entry = entries.setDeadline(entry, deadlineMs);
         return entries.replaceValue(entry, value, valueStart, valueLength);
       }
-      this.remove(entry);
+      this.#drop(entry);
     }
     const kind = entries.stringKind(deadlineMs !== 0, keyLength, valueLength);
     const inlineSize = kind === KIND_STRING_BLOB ? 0 : valueLength;
@@ -679,6 +718,7 @@ export class Store {
   /** Appends to a string. Answers its entry from now on. */
   appendString(entry: number, source: Uint8Array, start: number, length: number): number {
     this.changes++;
+    this.journal?.appendString(entry, source, start, length);
     return this.#entries.appendValue(entry, source, start, length);
   }
 
@@ -688,6 +728,7 @@ export class Store {
    */
   overwriteString(entry: number, from: number, source: Uint8Array, start: number, length: number): number {
     this.changes++;
+    this.journal?.overwriteString(entry, from, source, start, length);
     return this.#entries.overwriteValue(entry, from, source, start, length);
   }
 
@@ -714,6 +755,9 @@ export class Store {
     view?: DataView,
   ): number {
     this.changes++;
+    if (this.journal !== undefined) {
+      this.journal.listPush(entry, key, keyStart, keyLength, head, source, start, length, view);
+    }
     return entry === 0
       ? this.#lists.create(key, keyStart, keyLength, source, start, length)
       : this.#lists.push(entry, head, source, start, length, view);
@@ -752,14 +796,16 @@ export class Store {
   /** Replaces the element at `index`, which is there. Answers the list's entry. */
   listSet(entry: number, index: number, source: Uint8Array, start: number, length: number): number {
     this.changes++;
+    this.journal?.listSet(entry, index, source, start, length);
     return this.#lists.set(entry, index, source, start, length);
   }
 
   /** Removes the first or the last element. Answers the list's entry, or 0 when it got empty, and its key is gone. */
   listPop(entry: number, head: boolean): number {
     this.changes++;
+    this.journal?.listRemove(entry, head ? 0 : this.#lists.length(entry) - 1, 1);
     if (this.#lists.pop(entry, head) !== 0) return entry;
-    this.remove(entry);
+    this.#drop(entry);
     return 0;
   }
 
@@ -769,6 +815,7 @@ export class Store {
    */
   listInsert(entry: number, index: number, source: Uint8Array, start: number, length: number): number {
     this.changes++;
+    this.journal?.listInsert(entry, index, source, start, length);
     return this.#listEditor.insert(entry, index, source, start, length);
   }
 
@@ -778,11 +825,12 @@ export class Store {
    */
   listRemove(entry: number, index: number, count: number): number {
     this.changes++;
+    this.journal?.listRemove(entry, index, count);
     if (count < this.#lists.length(entry)) {
       this.#listEditor.remove(entry, index, count);
       return entry;
     }
-    this.remove(entry);
+    this.#drop(entry);
     return 0;
   }
 
@@ -801,9 +849,14 @@ export class Store {
     start: number,
     length: number,
   ): number {
-    if (this.#listEditor.removeEqual(entry, fromTail, most, other, start, length) > 0) this.changes++;
-    if (this.#lists.length(entry) > 0) return entry;
-    this.remove(entry);
+    const before = this.#lists.length(entry);
+    this.journal?.listRemoveEqual(entry, fromTail, most, other, start, length);
+    const count = this.#listEditor.removeEqual(entry, fromTail, most, other, start, length);
+    if (count === 0) return entry;
+    this.changes++;
+    this.journal?.listRemovedEqual(entry, before, fromTail, count, other, start, length);
+    if (count < before) return entry;
+    this.#drop(entry);
     return 0;
   }
 
@@ -842,8 +895,14 @@ export class Store {
     view?: DataView,
   ): number {
     this.changes++;
-    if (entry === 0) entry = this.#hashes.create(key, keyStart, keyLength, fieldLength + valueLength);
-    return this.#hashes.set(entry, field, fieldStart, fieldLength, value, valueStart, valueLength, view);
+    const hashes = this.#hashes;
+    if (entry === 0) entry = hashes.create(key, keyStart, keyLength, fieldLength + valueLength);
+    entry = hashes.set(entry, field, fieldStart, fieldLength, value, valueStart, valueLength, view);
+    if (this.journal !== undefined) {
+      const before = hashes.length(entry) - (hashes.added ? 1 : 0);
+      this.journal.hashSet(entry, before, field, fieldStart, fieldLength, value, valueStart, valueLength, view);
+    }
+    return entry;
   }
 
   /** Puts the cursor on a field; `false` when it is absent. */
@@ -909,10 +968,83 @@ export class Store {
   /** Removes a field. Answers the hash's entry, or 0 when it got empty, and its key is gone; see `removed`. */
   hashRemove(entry: number, field: Uint8Array, start: number, length: number): number {
     const left = this.#hashes.remove(entry, field, start, length);
-    if (this.removed) this.changes++;
+    if (!this.removed) return entry;
+    this.changes++;
+    this.journal?.hashRemove(entry, this.#hashes.length(entry) + 1, field, start, length);
     if (left !== 0) return left;
-    this.remove(entry);
+    this.#drop(entry);
     return 0;
+  }
+
+  // Walking over all keys, beside commands: see walk.ts.
+
+  /** The walk, for those who cover the keys and keep what changes meanwhile. */
+  get walk(): Walk {
+    return this.#entries.walk;
+  }
+
+  /** Begins a walk over all keys that are there now. The last one must have come to its end. */
+  beginWalk(): void {
+    assert(this.#recency.cursor === 0 && this.#entries.walk.open === 0, "a walk begins before the last one has ended");
+    this.#entries.walk.turn();
+    this.#recency.cursor = this.#recency.oldest;
+  }
+
+  /**
+   * The next key that is not covered, which is from now on: what happens to it is the caller's to follow.
+   *
+   * @param budget most keys to look at
+   * @returns an entry; 0 when all are covered, -1 when the budget is used up
+   */
+  walkNext(budget: number): number {
+    const words = this.#words;
+    const { walk } = this.#entries;
+    for (let left = budget; left > 0; left--) {
+      const entry = this.#recency.cursor;
+      if (entry === 0) return 0;
+      this.#recency.cursor = this.#recency.newer(entry);
+      if ((words[entry * 2 + 3]! & FLAG_PARITY) === walk.parity) continue;
+      words[entry * 2 + 3]! ^= FLAG_PARITY;
+      return entry;
+    }
+    return -1;
+  }
+
+  /** Whether the walk that was begun last has covered an entry, or has it open. */
+  isCovered(entry: number): boolean {
+    return (this.#words[entry * 2 + 3]! & FLAG_PARITY) === this.#entries.walk.parity;
+  }
+
+  /** Whether that walk has covered the field that the last `hashSet` or `hashRemove` found or made. */
+  get isFieldCovered(): boolean {
+    return this.#hashes.parity === this.#entries.walk.parity;
+  }
+
+  /** Whether a hash is one whose fields are covered one by one, with {@linkcode walkField}. */
+  isLargeHash(entry: number): boolean {
+    return kindOf(this.#words[entry * 2 + 3]!) === KIND_HASH;
+  }
+
+  /** Opens a large hash: its fields are to be covered. */
+  openHash(entry: number): void {
+    const { walk } = this.#entries;
+    walk.open = entry;
+    walk.field = this.#hashes.firstField(entry);
+  }
+
+  /** Puts the cursor on the next field of the open hash that is not covered, which is from now on; `false` behind the last. */
+  walkField(): boolean {
+    const words = this.#words;
+    const { walk } = this.#entries;
+    for (let field = walk.field; field !== 0; field = walk.field) {
+      const next = words[field * 2]!;
+      walk.field = next === walk.open ? 0 : next;
+      if ((words[field * 2 + 3]! & FLAG_PARITY) === walk.parity) continue;
+      words[field * 2 + 3]! ^= FLAG_PARITY;
+      this.#hashes.seekField(walk.open, field);
+      return true;
+    }
+    return false;
   }
 
   // Accounting.

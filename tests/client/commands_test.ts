@@ -24,6 +24,7 @@ const WITHOUT_METHOD: Readonly<Record<string, string>> = {
   quit: "close() ends the connection, once everything is answered",
   command: "it describes the commands to clients that do not know them",
   debug: "it is for tests",
+  bgrewriteaof: "bgsave() does the same",
 };
 
 Deno.test("Client has a typed method for each command that makes sense on a shared connection", () => {
@@ -418,6 +419,9 @@ Deno.test("Client methods on the server do with a real one what they say", () =>
     assertEquals(await client.pubsub("channels"), []);
     assertEquals(await client.pubsub("numsub", "a", "b"), [0, 0]);
     assertEquals(await client.pubsub("numpat"), 0);
+
+    assertEquals(await client.lastsave(), 0);
+    await assertRejects(() => client.bgsave(), ReplyError, "keeps nothing on disk");
 
     const waiting = client.blpop("l", 0);
     while (!await other.client("unblock", id)) await new Promise((resolve) => setTimeout(resolve, 1));

@@ -1,6 +1,10 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import { StartError } from "../../src/errors.ts";
+import { segmentPath } from "../../src/log/append_log.ts";
 import { DataFolder } from "../../src/log/folder.ts";
+import { systemFiles } from "../../src/log/system_files.ts";
+import { Persistence } from "../../src/server/persistence.ts";
+import { Store } from "../../src/store/store.ts";
 
 async function withFolder(run: (path: string) => Promise<void>): Promise<void> {
   const parent = await Deno.makeTempDir({ prefix: "inmem-folder-" });
@@ -11,122 +15,146 @@ async function withFolder(run: (path: string) => Promise<void>): Promise<void> {
   }
 }
 
-function put(text: string): (file: Deno.FsFile) => void {
-  return (file) => void file.writeSync(new TextEncoder().encode(text));
+function open(path: string): Promise<DataFolder> {
+  return DataFolder.open(systemFiles, path);
+}
+
+/** Puts a snapshot into the folder as persistence does. */
+async function write(folder: DataFolder, nowMs: number, text: string, batch = 0): Promise<void> {
+  const { temporary, path } = await folder.nextSnapshot(nowMs);
+  await Deno.writeTextFile(temporary, text, { createNew: true });
+  await folder.publish(temporary, path);
+  await folder.removeOld(batch);
 }
 
 async function contents(folder: DataFolder): Promise<string[]> {
   return await Promise.all((await folder.snapshots()).map(({ path }) => Deno.readTextFile(path)));
 }
 
-Deno.test("DataFolder.open() makes a folder that only its owner can read", () =>
+async function namesIn(path: string): Promise<string[]> {
+  return (await Array.fromAsync(Deno.readDir(path), ({ name }) => name)).sort();
+}
+
+async function modeOf(path: string): Promise<number> {
+  return (await Deno.stat(path)).mode! & 0o777;
+}
+
+Deno.test("DataFolder.open() makes a folder that only its owner can read, as all that is put in it", () =>
   withFolder(async (path) => {
-    const folder = await DataFolder.open(`${path}/deep`);
-    await folder.write(1, put("x"));
-    assertEquals((await Deno.stat(`${path}/deep`)).mode! & 0o777, 0o700);
-    for await (const { name } of Deno.readDir(`${path}/deep`)) {
-      assertEquals((await Deno.stat(`${path}/deep/${name}`)).mode! & 0o777, 0o600, name);
-    }
-    folder.close();
+    const deep = `${path}/deep`;
+    const store = new Store({ memoryLimitBytes: 8 * 1024 * 1024, evicts: false, seed: [1, 2] });
+    const persistence = await Persistence.open(store, {
+      path: deep,
+      backup: undefined,
+      repair: false,
+      fsync: "always",
+      growthPercent: 0,
+      intervalMs: 0,
+    });
+    const key = new TextEncoder().encode("k");
+    store.setString(key, 0, 1, 0, key, 0, 1, 0);
+    await persistence.log!.settled();
+    await persistence.save();
+    const names = await namesIn(deep);
+    assertEquals(names.map((name) => name.replace(/[0-9]{15}/, "#")), [
+      "inmem.lock",
+      "log-#.inmem",
+      "snapshot-#.inmem",
+    ]);
+    assertEquals([await modeOf(path), await modeOf(deep)], [0o700, 0o700]);
+    for (const name of names) assertEquals(await modeOf(`${deep}/${name}`), 0o600, name);
+    await persistence.close();
   }));
 
 Deno.test("DataFolder.open() refuses a folder that is open, and names the process", () =>
   withFolder(async (path) => {
-    const folder = await DataFolder.open(path);
-    await assertRejects(() => DataFolder.open(path), StartError, `process ${Deno.pid}`);
+    const folder = await open(path);
+    assertEquals(await Deno.readTextFile(`${path}/inmem.lock`), `${Deno.pid}\n`);
+    await assertRejects(() => open(path), StartError, `process ${Deno.pid}`);
     folder.close();
-    (await DataFolder.open(path)).close();
+    (await open(path)).close();
   }));
 
 Deno.test("DataFolder.open() refuses what is no folder", () =>
   withFolder(async (path) => {
     await Deno.writeTextFile(path, "a file");
-    await assertRejects(() => DataFolder.open(path), StartError, path);
+    await assertRejects(() => open(path), StartError, path);
   }));
 
 Deno.test("DataFolder.open() removes what an interrupted snapshot left, and nothing else", () =>
   withFolder(async (path) => {
     await Deno.mkdir(path);
-    const temporary = `${path}/snapshot-000000000000007.tmp`;
-    const kept = [`${path}/snapshot-000000000000006.inmem`, `${path}/notes.tmp`, `${path}/snapshot-7.tmp`];
-    for (const name of [temporary, ...kept]) await Deno.writeTextFile(name, "half");
-    const folder = await DataFolder.open(path);
-    for (const name of kept) await Deno.stat(name);
-    await assertRejects(() => Deno.stat(temporary), Deno.errors.NotFound);
+    const temporary = "snapshot-000000000000007.tmp";
+    const kept = [
+      "log-000000000000001.inmem",
+      "log-000000000000001.inmem.3.torn",
+      "notes.tmp",
+      "snapshot-000000000000006.inmem",
+      "snapshot-7.tmp",
+    ];
+    for (const name of [temporary, ...kept]) await Deno.writeTextFile(`${path}/${name}`, "half");
+    const folder = await open(path);
+    assertEquals(await namesIn(path), ["inmem.lock", ...kept]);
     assertEquals((await folder.snapshots()).map(({ number }) => number), [6]);
+    assertEquals((await folder.segments()).map(({ number }) => number), [1]);
     folder.close();
   }));
 
-Deno.test("DataFolder.write() keeps the last two, in order even when the clock goes back", () =>
+Deno.test("DataFolder.nextSnapshot() numbers snapshots in order even when the clock goes back; the last two stay", () =>
   withFolder(async (path) => {
-    const folder = await DataFolder.open(path);
+    const folder = await open(path);
     for (const [now, text] of [[1000, "a"], [2000, "b"], [500, "c"], [500, "d"]] as const) {
-      await folder.write(now, put(text));
+      await write(folder, now, text);
     }
     assertEquals(await contents(folder), ["d", "c"]);
     assertEquals((await folder.snapshots()).map(({ number }) => number), [2002, 2001]);
     folder.close();
   }));
 
-Deno.test("DataFolder.write() leaves everything as it was when writing fails", () =>
+Deno.test("DataFolder.nextSnapshot() refuses a folder that was replaced, which another server may own", () =>
   withFolder(async (path) => {
-    const folder = await DataFolder.open(path);
-    await folder.write(1, put("good"));
-    const full = () => {
-      throw new Error("no space left");
-    };
-    await assertRejects(() => folder.write(2, full), Error, "no space left");
-    assertEquals(await contents(folder), ["good"]);
-    const names: string[] = [];
-    for await (const { name } of Deno.readDir(path)) names.push(name);
-    assert(names.every((name) => !name.endsWith(".tmp")), names.join());
-    folder.close();
-  }));
-
-Deno.test("DataFolder.write() refuses a folder that was replaced, which another server may own", () =>
-  withFolder(async (path) => {
-    const folder = await DataFolder.open(path);
-    await folder.write(1, put("mine"));
+    const folder = await open(path);
+    await write(folder, 1, "mine");
     await Deno.rename(path, `${path}-moved`);
-    await assertRejects(() => folder.write(2, put("nowhere")), StartError, path);
-    const other = await DataFolder.open(path);
-    await other.write(3, put("theirs"));
-    await assertRejects(() => folder.write(4, put("mine")), StartError, "replaced by another one");
+    await assertRejects(() => folder.nextSnapshot(2), StartError, path);
+    const other = await open(path);
+    await write(other, 3, "theirs");
+    await assertRejects(() => folder.nextSnapshot(4), StartError, "replaced by another one");
     other.close();
-    await assertRejects(() => folder.write(5, put("mine")), StartError, "replaced by another one");
+    await assertRejects(() => folder.nextSnapshot(5), StartError, "replaced by another one");
     assertEquals(await contents(other), ["theirs"]);
     await Deno.remove(path, { recursive: true });
     await Deno.rename(`${path}-moved`, path);
-    await folder.write(6, put("mine again"));
+    await write(folder, 6, "mine again");
     assertEquals(await contents(folder), ["mine again", "mine"]);
     folder.close();
   }));
 
-Deno.test("DataFolder.write() goes on in a folder that was emptied by hand, and locks it anew", () =>
+Deno.test("DataFolder.nextSnapshot() goes on in a folder that was emptied by hand, and locks it anew", () =>
   withFolder(async (path) => {
-    const folder = await DataFolder.open(path);
+    const folder = await open(path);
     await Deno.remove(path, { recursive: true });
     await Deno.mkdir(path);
-    await folder.write(1, put("x"));
+    await write(folder, 1, "x");
     assertEquals(await contents(folder), ["x"]);
-    await assertRejects(() => DataFolder.open(path), StartError, `process ${Deno.pid}`);
+    await assertRejects(() => open(path), StartError, `process ${Deno.pid}`);
     folder.close();
-    (await DataFolder.open(path)).close();
+    (await open(path)).close();
   }));
 
-Deno.test("DataFolder.write() refuses a number that its names have no room for, rather than hide the snapshot", () =>
+Deno.test("DataFolder.nextSnapshot() refuses a number that its names have no room for, rather than hide it", () =>
   withFolder(async (path) => {
-    const folder = await DataFolder.open(path);
+    const folder = await open(path);
     const last = `${path}/snapshot-999999999999999.inmem`;
     await Deno.writeTextFile(last, "last");
-    await assertRejects(() => folder.write(1, put("x")), Error, last);
+    await assertRejects(() => folder.nextSnapshot(1), Error, last);
     assertEquals(await contents(folder), ["last"]);
     folder.close();
   }));
 
 Deno.test("DataFolder.snapshots() counts links, so that no start goes without what they lead to", () =>
   withFolder(async (path) => {
-    const folder = await DataFolder.open(path);
+    const folder = await open(path);
     await Deno.writeTextFile(`${path}/elsewhere`, "linked");
     await Deno.symlink(`${path}/elsewhere`, `${path}/snapshot-000000000000007.inmem`);
     assertEquals(await contents(folder), ["linked"]);
@@ -135,24 +163,74 @@ Deno.test("DataFolder.snapshots() counts links, so that no start goes without wh
 
 Deno.test("DataFolder.open() locks what a link leads to", () =>
   withFolder(async (path) => {
-    const folder = await DataFolder.open(path);
+    const folder = await open(path);
     await Deno.symlink(path, `${path}-link`);
-    await assertRejects(() => DataFolder.open(`${path}-link`), StartError, `process ${Deno.pid}`);
+    await assertRejects(() => open(`${path}-link`), StartError, `process ${Deno.pid}`);
     folder.close();
-    const linked = await DataFolder.open(`${path}-link`);
-    await linked.write(1, put("x"));
+    const linked = await open(`${path}-link`);
+    await write(linked, 1, "x");
     assertEquals(await contents(linked), ["x"]);
     linked.close();
   }));
 
 Deno.test("DataFolder.spare() keeps what was there at start", () =>
   withFolder(async (path) => {
-    const first = await DataFolder.open(path);
-    for (const text of ["old", "damaged"]) await first.write(1, put(text));
+    const first = await open(path);
+    for (const text of ["old", "damaged"]) await write(first, 1, text);
+    for (const number of [1, 5]) await Deno.writeTextFile(segmentPath(path, number), "log");
     first.close();
-    const second = await DataFolder.open(path);
+    const second = await open(path);
     await second.spare();
-    for (const text of ["x", "y", "z"]) await second.write(1, put(text));
+    await Deno.writeTextFile(segmentPath(path, 9), "log");
+    await Deno.writeTextFile(segmentPath(path, 12), "log");
+    for (const text of ["x", "y", "z"]) await write(second, 1, text, 100);
     assertEquals(await contents(second), ["z", "y", "damaged", "old"]);
+    assertEquals((await second.segments()).map(({ number }) => number), [1, 5, 12]);
     second.close();
+  }));
+
+Deno.test("DataFolder.spare() keeps the files that it is told of", () =>
+  withFolder(async (path) => {
+    const folder = await open(path);
+    for (const number of [1, 5, 9]) await Deno.writeTextFile(segmentPath(path, number), "log");
+    await folder.spare([segmentPath(path, 5)]);
+    await folder.removeOld(100);
+    assertEquals((await folder.segments()).map(({ number }) => number), [5, 9]);
+    folder.close();
+  }));
+
+Deno.test("DataFolder.removeOld() removes segments whose batches a snapshot has all, and never the last one", () =>
+  withFolder(async (path) => {
+    const folder = await open(path);
+    const numbers = async () => (await folder.segments()).map(({ number }) => number);
+    for (const number of [1, 10, 20, 30]) await Deno.writeTextFile(segmentPath(path, number), "log");
+    await folder.removeOld(8);
+    assertEquals(await numbers(), [1, 10, 20, 30]);
+    await folder.removeOld(9);
+    assertEquals(await numbers(), [10, 20, 30]);
+    await folder.removeOld(29);
+    assertEquals(await numbers(), [30]);
+    await folder.removeOld(1_000);
+    assertEquals(await numbers(), [30]);
+    folder.close();
+  }));
+
+Deno.test("Persistence.open() gives the folder up again when it cannot start", () =>
+  withFolder(async (path) => {
+    await Deno.mkdir(path);
+    const snapshot = `${path}/snapshot-000000000000001.inmem`;
+    await Deno.writeTextFile(snapshot, "damaged");
+    const store = new Store({ memoryLimitBytes: 8 * 1024 * 1024, evicts: false, seed: [1, 2] });
+    const starting = Persistence.open(store, {
+      path,
+      backup: undefined,
+      repair: false,
+      fsync: "always",
+      growthPercent: 0,
+      intervalMs: 0,
+    });
+    await assertRejects(() => starting, StartError, snapshot);
+    const folder = await open(path);
+    assertEquals(await contents(folder), ["damaged"]);
+    folder.close();
   }));

@@ -343,6 +343,10 @@ Deno.test(
     using client = await connectResp(proxy, 3);
     assertEquals(await ask(client, "config", "get", "maxclients"), "%1\r\n$10\r\nmaxclients\r\n$3\r\n100\r\n");
     assertEquals(await ask(client, "select", "0"), "+OK\r\n");
+    assertEquals(
+      await ask(client, "save", "copy.inmem"),
+      refusalOf("save", "with a path: each server would write a file of that name"),
+    );
     assertEquals(await ask(client, "select", "1"), "-ERR DB index is out of range\r\n");
     assertEquals((await client.call("time")).items!.length, 2);
     assert(Number((await client.call("command", "count")).line) > 90);

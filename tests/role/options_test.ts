@@ -9,6 +9,7 @@ import {
   type OptionTable,
   parseDuration,
   parseOptions,
+  parsePercent,
   parseSize,
   proxyOptions,
   readPassword,
@@ -27,6 +28,10 @@ Deno.test("parseOptions() gives typed values, and defaults", () => {
     data: "./inmem-data",
     "no-persist": false,
     backup: undefined,
+    repair: false,
+    fsync: "everysec",
+    "snapshot-growth": 100,
+    "snapshot-interval": 3_600_000,
     "max-memory": undefined,
     eviction: "lru",
     "default-ttl": undefined,
@@ -137,6 +142,12 @@ Deno.test("helpText() lists every option, aligned, within 96 columns", () => {
   const lines = helpText(clientOptions).split("\n");
   assert(lines.includes("  --addr HOST:PORT      the server or proxy (default 127.0.0.1:9443)"));
   assertMatch(helpText(serverOptions), /INMEM_PASSWORD/);
+});
+
+Deno.test("parsePercent() reads a number with its sign or without, and keeps to its range", () => {
+  assertEquals([parsePercent("100%"), parsePercent("0"), parsePercent("50")], [100, 0, 50]);
+  for (const text of ["", "%", "-1%", "1.5%", "100 %", "x"]) assertThrows(() => parsePercent(text), UsageError);
+  assertThrows(() => parsePercent("11%", { max: 10 }), UsageError, "expected 0% to 10%");
 });
 
 Deno.test("parseSize() and parseDuration() read units", () => {

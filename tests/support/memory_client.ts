@@ -115,6 +115,12 @@ export class MemoryClient implements CommandContext {
     return this.saving();
   }
 
+  beginSave(): boolean {
+    return true;
+  }
+
+  readonly lastSaveMs: number = 0;
+
   slice(step: () => boolean): boolean {
     for (let i = 0; i < this.stepsASlice; i++) if (step()) return true;
     return false;

@@ -14,8 +14,20 @@ import { AssertionError, StoreFullError } from "../../src/errors.ts";
 import { EntryType } from "../../src/store/store.ts";
 import type { Store, StoreStatistics } from "../../src/store/store.ts";
 
-/** What a store offers to those who use it. */
-type PublicStore = Pick<Store, keyof Store>;
+/** What a store offers to commands. */
+type PublicStore = Omit<
+  Pick<Store, keyof Store>,
+  | "journal"
+  | "walk"
+  | "beginWalk"
+  | "walkNext"
+  | "isCovered"
+  | "isFieldCovered"
+  | "isLargeHash"
+  | "openHash"
+  | "walkField"
+  | "keyStart"
+>;
 
 type Bytes = Uint8Array<ArrayBuffer>;
 

@@ -18,6 +18,7 @@ export class TestHost implements SessionHost {
   readonly defaultTtlMs = 0;
   readonly shared: SharedState = new SharedState();
   readonly slices: Slices;
+  readonly log = undefined;
   readonly passwordRequired: boolean;
   /** Exceptions that were reported as bugs. */
   readonly bugs: unknown[] = [];
@@ -41,6 +42,12 @@ export class TestHost implements SessionHost {
   save(): Promise<void> {
     return this.saving.promise;
   }
+
+  beginSave(): boolean {
+    return true;
+  }
+
+  readonly lastSaveMs: number = 0;
 
   resetStatistics(): void {}
 

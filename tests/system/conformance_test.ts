@@ -52,9 +52,11 @@ function redisTest(name: string, body: (test: Deno.TestContext) => Promise<void>
 
 /** Runs `body` against an inmem in this process. */
 async function withInmem(password: string | undefined, body: (target: Target) => Promise<void>): Promise<void> {
+  const dataPath = await Deno.makeTempDir({ prefix: "inmem-conformance-" });
   const server = await startServer({
     hostname: "127.0.0.1",
     port: 0,
+    dataPath,
     memoryLimitBytes: 256 * 1024 * 1024,
     evicts: true,
     defaultTtlMs: 0,
@@ -66,6 +68,7 @@ async function withInmem(password: string | undefined, body: (target: Target) =>
     await body({ port: server.address.port, password });
   } finally {
     await server.stop();
+    await Deno.remove(dataPath, { recursive: true });
   }
 }
 

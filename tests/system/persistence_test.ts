@@ -1,10 +1,14 @@
 /**
  * What survives a restart, what stops a start, and what a start never overwrites.
+ *
+ * kill_test.ts is about kills under load, disk_trouble_test.ts about disks that fail and logs that are damaged.
  */
 
 import { assert, assertEquals, assertGreater, assertLessOrEqual, assertMatch } from "@std/assert";
 import { join } from "@std/path";
 import { inmemCommand } from "../../cluster/role_process.ts";
+import type { Client } from "../../src/mod.ts";
+import { ReplyError } from "../../src/mod.ts";
 import { run, runInmem, systemTest, until } from "../support/launcher.ts";
 
 /** The files of a folder with their content, except the lock, whose content names a process. */
@@ -20,6 +24,19 @@ async function newestSnapshot(folder: string): Promise<string> {
   const names = [...(await filesOf(folder)).keys()].filter((name) => name.startsWith("snapshot-")).sort();
   assert(names.length > 0, `no snapshot in ${folder}`);
   return join(folder, names.at(-1)!);
+}
+
+/** What `info persistence` says. */
+async function persistenceOf(client: Client): Promise<Map<string, string>> {
+  const lines = (await client.info("persistence")).split("\r\n").filter((line) => line.includes(":"));
+  return new Map(lines.map((line) => [line.slice(0, line.indexOf(":")), line.slice(line.indexOf(":") + 1)]));
+}
+
+/** The server's refusal of a command, as `CODE message`. */
+async function refusalOf(reply: Promise<unknown>): Promise<string> {
+  const error = await reply.then(() => undefined, (error) => error);
+  assert(error instanceof ReplyError, `expected a refusal, not ${error ?? "a reply"}`);
+  return `${error.code} ${error.message}`;
 }
 
 /** One line on standard error, no stack trace, status 1: how a start that cannot be is told. */
@@ -73,29 +90,134 @@ systemTest(
   },
 );
 
-systemTest("save writes a snapshot that a kill does not take away, and --backup starts from it", async (launcher) => {
+systemTest("a kill takes nothing away, and --backup starts from a copy of what was saved", async (launcher) => {
   const data = launcher.newFolder();
   const first = await launcher.server(["--data", data]);
   const client = await launcher.connect(first);
   await client.set("saved", "yes");
   await client.save();
-  await client.set("later", "lost");
+  await client.set("later", "yes");
   client.disconnect();
   launcher.forgive(first.process);
   await first.process.kill();
-  const snapshot = await newestSnapshot(data);
   const copy = launcher.path("backup.inmem");
-  await Deno.copyFile(snapshot, copy);
+  await Deno.copyFile(await newestSnapshot(data), copy);
 
   const [second, third] = await Promise.all([
     launcher.server(["--data", data]),
     launcher.server(["--data", launcher.newFolder(), "--backup", copy]),
   ]);
-  for (const role of [second, third]) {
-    const each = await launcher.connect(role);
-    assertEquals([await each.getText("saved"), await each.getText("later"), await each.size()], ["yes", null, 1]);
-  }
+  const [all, saved] = [await launcher.connect(second), await launcher.connect(third)];
+  assertEquals([await all.getText("saved"), await all.getText("later"), await all.size()], ["yes", "yes", 2]);
+  assertEquals([await saved.getText("saved"), await saved.getText("later"), await saved.size()], ["yes", null, 1]);
 });
+
+systemTest("--backup puts a snapshot in the place of what the folder has, whose files stay", async (launcher) => {
+  const data = launcher.newFolder();
+  const copy = launcher.path("backup.inmem");
+  const first = await launcher.server(["--data", data]);
+  const client = await launcher.connect(first);
+  await client.set("x", "old");
+  await client.send(["save", copy]);
+  await client.save();
+  await client.set("x", "new");
+  await client.close();
+  await launcher.stop(first);
+  const before = await filesOf(data);
+
+  const second = await launcher.server(["--data", data, "--backup", copy]);
+  const restored = await launcher.connect(second);
+  assertEquals(await restored.getText("x"), "old");
+  await restored.set("later", "yes");
+  for (let i = 0; i < 3; i++) await restored.save();
+  await restored.close();
+  launcher.forgive(second.process);
+  await second.process.kill();
+  const after = await filesOf(data);
+  for (const [name, content] of before) assertEquals(after.get(name), content, name);
+
+  const third = await launcher.connect(await launcher.server(["--data", data]));
+  assertEquals([await third.getText("x"), await third.getText("later"), await third.size()], ["old", "yes", 2]);
+});
+
+systemTest("save PATH writes a file that --backup and inmem check read, and overwrites none", async (launcher) => {
+  const data = launcher.newFolder();
+  const server = await launcher.server(["--data", data]);
+  const client = await launcher.connect(server);
+  await client.set("x", "42");
+  await client.rpush("list", "a", "b");
+  assertEquals(await client.send(["save", "copies/first.inmem"]), "OK");
+  const path = join(data, "copies", "first.inmem");
+  const good = await Deno.readFile(path);
+  assertMatch(await refusalOf(client.send(["save", path])), /^ERR cannot save: .*exists/);
+  assertEquals(await Deno.readFile(path), good);
+  assertMatch(await refusalOf(client.send(["save", "/proc/nowhere/x"])), /^ERR cannot save: /);
+  const names = (await Array.fromAsync(Deno.readDir(join(data, "copies")))).map(({ name }) => name);
+  assertEquals(names, ["first.inmem"]);
+
+  const checked = await runInmem(["check", path]);
+  assertEquals(checked.code, 0, checked.stderr);
+  assertMatch(checked.stdout, /: 2 keys, [^]* is intact\n$/);
+  const restored = await launcher.connect(await launcher.server(["--no-persist", "--backup", path]));
+  assertEquals([await restored.getText("x"), await restored.text.lrange("list", 0, -1)], ["42", ["a", "b"]]);
+});
+
+systemTest("bgsave answers at once, info tells how far it is, and lastsave when it was done", async (launcher) => {
+  const data = launcher.newFolder();
+  const server = await launcher.server(["--data", data]);
+  const client = await launcher.connect(server);
+  const [rounds, keys] = [200, 1_000];
+  for (let round = 0; round < rounds; round++) {
+    const pairs = Array.from({ length: keys }, (_, index) => [`key:${round}:${index}`, "value"]);
+    await client.send(["mset", ...pairs.flat()]);
+  }
+  assertEquals(await client.send(["lastsave"]), 0);
+  const idle = await persistenceOf(client);
+  assertEquals([idle.get("rdb_bgsave_in_progress"), idle.get("rdb_current_bgsave_time_sec")], ["0", "-1"]);
+  assertEquals(idle.get("rdb_changes_since_last_save"), String(rounds * keys));
+
+  const beforeMs = Date.now();
+  const [begun, again] = await Promise.all([client.send(["bgsave"]), refusalOf(client.send(["bgsave"]))]);
+  assertEquals(begun, "Background saving started");
+  assertMatch(again, /already/);
+  const seen: number[] = [];
+  await until(async () => {
+    const now = await persistenceOf(client);
+    if (now.get("rdb_bgsave_in_progress") === "0") return true;
+    assertEquals(now.get("current_save_keys_total"), String(rounds * keys));
+    seen.push(Number(now.get("current_save_keys_processed")));
+    return false;
+  }, "the snapshot is done");
+  assertGreater(new Set(seen).size, 1, `progress was to be seen: ${seen}`);
+  assertEquals(seen, seen.toSorted((a, b) => a - b));
+  assertLessOrEqual(seen.at(-1)!, rounds * keys);
+
+  const done = await persistenceOf(client);
+  assertEquals(done.get("last_save_keys"), String(rounds * keys));
+  assertEquals([done.get("rdb_changes_since_last_save"), done.get("rdb_last_bgsave_status")], ["0", "ok"]);
+  assertEquals(Number(done.get("last_save_bytes")), (await Deno.stat(await newestSnapshot(data))).size);
+  const lastMs = Number(await client.send(["lastsave"])) * 1_000;
+  assert(lastMs > beforeMs - 1_000 && lastMs <= Date.now(), `${lastMs} is when it was done`);
+});
+
+systemTest(
+  "--snapshot-interval takes a snapshot when something has changed, and the log before it goes",
+  async (launcher) => {
+    const data = launcher.newFolder();
+    const server = await launcher.server(["--data", data, "--snapshot-interval", "1s"]);
+    const client = await launcher.connect(server);
+    await client.set("x", "42");
+    const names = async () => {
+      const all = (await Array.fromAsync(Deno.readDir(data))).map(({ name }) => name);
+      return all.filter((name) => name.endsWith(".inmem")).sort();
+    };
+    assertEquals(await names(), ["log-000000000000001.inmem"]);
+    await until(async () => (await names()).some((name) => name.startsWith("snapshot-")), "a snapshot", 5_000);
+    await until(async () => !(await names()).includes("log-000000000000001.inmem"), "the old log goes");
+    assertEquals((await names()).length, 2);
+    await client.close();
+  },
+);
 
 systemTest("only the last two snapshots are kept", async (launcher) => {
   const data = launcher.newFolder();
@@ -108,68 +230,97 @@ systemTest("only the last two snapshots are kept", async (launcher) => {
   assertEquals([...(await filesOf(data)).keys()].filter((name) => name.startsWith("snapshot-")).length, 2);
 });
 
-systemTest("a damaged snapshot stops the start with its path, and nothing is overwritten", async (launcher) => {
-  const data = launcher.newFolder();
-  const server = await launcher.server(["--data", data]);
-  const client = await launcher.connect(server);
-  await Promise.all(Array.from({ length: 100 }, (_, index) => client.set(`key:${index}`, "v".repeat(100))));
-  await client.close();
-  await launcher.stop(server);
-  const path = await newestSnapshot(data);
-  const good = await Deno.readFile(path);
-  const start = ["server", "--addr", "127.0.0.1:0", ...launcher.identity];
+systemTest(
+  "a damaged snapshot stops the start with its path though there is an older one, and nothing is overwritten",
+  async (launcher) => {
+    const data = launcher.newFolder();
+    const server = await launcher.server(["--data", data]);
+    const client = await launcher.connect(server);
+    await client.set("older", "snapshot");
+    await client.save();
+    await Promise.all(Array.from({ length: 99 }, (_, index) => client.set(`key:${index}`, "v".repeat(100))));
+    await client.save();
+    await client.close();
+    await launcher.stop(server);
+    const path = await newestSnapshot(data);
+    const good = await Deno.readFile(path);
+    const start = ["server", "--addr", "127.0.0.1:0", ...launcher.identity];
 
-  const damages: Record<string, Uint8Array> = {
-    "a bit in the middle": good.map((byte, index) => index === good.length >> 1 ? byte ^ 1 : byte),
-    "a bit at the beginning": good.map((byte, index) => index === 0 ? byte ^ 1 : byte),
-    "a cut": good.slice(0, good.length - 5),
-    "an empty file": new Uint8Array(0),
-    "bytes behind its end": Uint8Array.from([...good, 0]),
-  };
-  for (const [what, bytes] of Object.entries(damages)) {
-    await Deno.writeFile(path, bytes);
-    const before = await filesOf(data);
-    const outcome = await runInmem([...start, "--data", data]);
-    assertRefusedStart(outcome, /Cannot /);
-    assert(outcome.stderr.includes(path), `${what}: the message names the file: ${outcome.stderr}`);
-    assertEquals(await filesOf(data), before, `${what}: nothing is overwritten`);
-  }
-  const backup = launcher.path("damaged.inmem");
-  await Deno.writeFile(backup, damages["a cut"]!);
-  assertRefusedStart(await runInmem([...start, "--no-persist", "--backup", backup]), /damaged\.inmem/);
-  assertRefusedStart(await runInmem([...start, "--no-persist", "--backup", launcher.path("none")]), /none/);
+    const damages: Record<string, Uint8Array> = {
+      "a bit in the middle": good.map((byte, index) => index === good.length >> 1 ? byte ^ 1 : byte),
+      "a bit at the beginning": good.map((byte, index) => index === 0 ? byte ^ 1 : byte),
+      "a cut": good.slice(0, good.length - 5),
+      "an empty file": new Uint8Array(0),
+      "bytes behind its end": Uint8Array.from([...good, 0]),
+    };
+    for (const [what, bytes] of Object.entries(damages)) {
+      await Deno.writeFile(path, bytes);
+      const before = await filesOf(data);
+      const outcome = await runInmem([...start, "--data", data]);
+      assertRefusedStart(outcome, /^inmem: Cannot load damaged data: .* Nothing was changed; .*--repair .*--backup/);
+      assert(outcome.stderr.includes(path), `${what}: the message names the file: ${outcome.stderr}`);
+      assertEquals(await filesOf(data), before, `${what}: nothing is overwritten`);
+    }
+    const backup = launcher.path("damaged.inmem");
+    await Deno.writeFile(backup, damages["a cut"]!);
+    assertRefusedStart(await runInmem([...start, "--no-persist", "--backup", backup]), /damaged\.inmem/);
+    assertRefusedStart(await runInmem([...start, "--no-persist", "--backup", launcher.path("none")]), /none/);
 
-  await Deno.writeFile(path, good);
-  const again = await launcher.server(["--data", data]);
-  assertEquals(await (await launcher.connect(again)).size(), 100);
-});
+    await Deno.writeFile(path, good);
+    const again = await launcher.server(["--data", data]);
+    assertEquals(await (await launcher.connect(again)).size(), 100);
+  },
+);
 
-systemTest("a snapshot that needs more than --max-memory is loaded in part, with a warning", async (launcher) => {
-  const data = launcher.newFolder();
-  const first = await launcher.server(["--data", data]);
-  const client = await launcher.connect(first);
-  const count = 10_000;
-  await Promise.all(Array.from({ length: count }, (_, index) => client.set(`key:${index}`, "v".repeat(1_000))));
-  await client.close();
-  await launcher.stop(first);
-  const second = await launcher.server(["--data", data, "--max-memory", "4mb"]);
-  const kept = await (await launcher.connect(second)).size();
-  const lines = second.process.lines;
-  assert(lines.some((line) => line.includes(`keys=${kept} expired=0 evicted=${count - kept}`)), lines.join("\n"));
-  assert(lines.some((line) => / warn .*--max-memory/.test(line)), lines.join("\n"));
-});
+systemTest(
+  "data that needs more than --max-memory is loaded in part, with a warning, and that part is kept",
+  async (launcher) => {
+    const data = launcher.newFolder();
+    const first = await launcher.server(["--data", data]);
+    const client = await launcher.connect(first);
+    const count = 10_000;
+    const value = "v".repeat(1_000);
+    // Half of it is in a snapshot, the other half in the log.
+    for (const half of [0, count / 2]) {
+      await client.save();
+      await Promise.all(Array.from({ length: count / 2 }, (_, index) => client.set(`key:${half + index}`, value)));
+    }
+    await client.close();
+    await launcher.stop(first);
+    const small = ["--data", data, "--max-memory", "4mb"];
+    const start = ["server", "--addr", "127.0.0.1:0", ...launcher.identity];
+    const refused = await runInmem([...start, ...small, "--eviction", "none"]);
+    assertRefusedStart(refused, /Cannot load .*--max-memory.*--eviction/);
 
-systemTest("a server whose last snapshot cannot be written says so, and ends with status 1", async (launcher) => {
+    const second = await launcher.server(small);
+    const kept = await (await launcher.connect(second)).size();
+    const lines = second.process.lines;
+    assert(
+      lines.some((line) => line.includes(`keys=${kept} `) && line.includes(`evicted=${count - kept} `)),
+      lines.join("\n"),
+    );
+    assert(lines.some((line) => / warn .*--max-memory/.test(line)), lines.join("\n"));
+    launcher.forgive(second.process);
+    await second.process.kill();
+    const third = await launcher.connect(await launcher.server(["--data", data]));
+    assertEquals([await third.size(), await third.getText(`key:${count - 1}`)], [kept, value]);
+  },
+);
+
+systemTest("a snapshot that cannot be written is refused, told, and no harm to what there is", async (launcher) => {
   const data = launcher.newFolder();
   const server = await launcher.server(["--data", data]);
   const client = await launcher.connect(server);
   await client.set("x", "42");
-  await client.close();
   await Deno.remove(data, { recursive: true });
-  launcher.forgive(server.process);
-  assertEquals((await launcher.stop(server)).code, 1);
-  const lines = server.process.lines;
-  assert(lines.some((line) => line.includes("Cannot stop in order") && line.includes(data)), lines.join("\n"));
+  assertMatch(await refusalOf(client.save()), new RegExp(`^ERR cannot save: .*${data}`));
+  assertEquals((await persistenceOf(client)).get("rdb_last_bgsave_status"), "err");
+  assert(server.process.lines.some((line) => line.includes("Cannot save a snapshot")), server.process.lastLines());
+  assertEquals(await client.getText("x"), "42");
+  await Deno.mkdir(data);
+  await client.save();
+  assertEquals((await persistenceOf(client)).get("rdb_last_bgsave_status"), "ok");
+  await client.close();
 });
 
 systemTest("a port in use stops the start", async (launcher) => {
@@ -240,7 +391,6 @@ systemTest("SIGINT ends a server and a proxy in order as well", async (launcher)
     role.process.signal("SIGINT");
     assertEquals((await role.process.status).code, 0, role.process.lastLines());
   }
-  await until(async () => (await filesOf(data)).size > 0, "the snapshot of the end");
   const again = await launcher.server(["--data", data]);
   assertEquals(await (await launcher.connect(again)).getText("x"), "42");
 });

@@ -31,6 +31,7 @@ const COMPARERS: Readonly<Record<string, Comparer>> = {
   hrandfield: (frames, words) => frames.map(Number(words[2]) < 0 ? shape : sortedFields(words)),
   // Of the moment.
   time: each(withoutDigits),
+  lastsave: each(withoutDigits),
   pttl: each(inSeconds),
   pexpiretime: each(inSeconds),
   "client id": each(withoutDigits),

@@ -158,13 +158,11 @@ export const CONNECTIONS: Group = group("connections", {
     config get maxmemory-policy
     config get absent
     config get
-    config get appendonly
     config get save
     config get databases
     config get timeout
     config get "max-nothing*"
     config get absent other
-    CONFIG GET APPENDONLY
     config
     config foo
     config foo bar
@@ -234,7 +232,7 @@ export const CONNECTIONS: Group = group("connections", {
     command info hget hsetnx hincrby hincrbyfloat hstrlen hrandfield hscan hmset hmget hgetall hkeys hvals hlen hexists hdel
     command info unlink touch copy randomkey expire pexpire expireat pexpireat expiretime pexpiretime pttl persist
     command info exists type keys scan dbsize flushall flushdb
-    command info time command client debug info save
+    command info time command client debug info bgsave bgrewriteaof lastsave
     command info multi exec discard watch unwatch select reset quit hello auth ping echo
     command info subscribe unsubscribe psubscribe punsubscribe publish
   `,
@@ -244,6 +242,7 @@ export const CONNECTIONS: Group = group("connections", {
     command info object
     command info memory
     command info config
+    command info save
     command info pubsub
     command info swapdb
   `,
@@ -273,9 +272,17 @@ export const CONNECTIONS: Group = group("connections", {
     ${"z".repeat(300_000)}
     ping
   `,
-  "wrong calls of others": transcript`
+  "saving": transcript`
     save
-    save extra
+    lastsave
+    bgrewriteaof
+  `,
+  "wrong calls of others": transcript`
+    save extra more
+    bgsave extra
+    bgsave schedule more
+    bgrewriteaof extra
+    lastsave extra
     swapdb 0
     swapdb 0 abc
     swapdb 0 99

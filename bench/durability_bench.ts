@@ -1,0 +1,367 @@
+/**
+ * What it costs to keep data on disk, next to `redis-server` that keeps it as safe: writing under each policy, starting from
+ * a snapshot and from a log, and what commands and memory notice of a snapshot that is taken beside them.
+ *
+ * Both speak TLS. Each server has one core and the load the other; a snapshot by fork has the other as well, which is how
+ * redis-server is meant to be run. Policies are measured in rounds that change their order.
+ *
+ * The script measures and does not judge: it ends with 0 though a bound is missed. It is none of `deno bench`'s.
+ *
+ * ```sh
+ * deno run -A bench/durability_bench.ts --only start --keys 1000000
+ * ```
+ *
+ * Linux only. `INMEM_BIN=FILE` measures that binary instead of the sources.
+ *
+ * @module
+ */
+
+import { parseArgs } from "@std/cli/parse-args";
+import { join } from "@std/path";
+import { UsageError } from "../src/errors.ts";
+import { type CertificatePaths, makeCertificates } from "../src/role/certs.ts";
+import { atLeast, atMost, type BoundRow, formatRows, median, Rows } from "./support/bound_row.ts";
+import { ComparedServer } from "./support/compared_server.ts";
+import { COMPARED_TESTS, PIPELINES } from "./support/compared_tests.ts";
+import { delay } from "./support/delay.ts";
+import { type Latencies, loadKeys, peakBytes, readKeys, writeKeys } from "./support/disk_loads.ts";
+import { InmemServer } from "./support/inmem_server.ts";
+import { runInterruptibly } from "./support/interruptible.ts";
+import { describeMachine } from "./support/machine.ts";
+import { parseNumber, refuseUnknown } from "./support/number_option.ts";
+import { type Cores, divideCores } from "./support/processor_cores.ts";
+import { hasRedisBenchmark } from "./support/redis_benchmark.ts";
+import { RedisServer, redisVersion } from "./support/redis_server.ts";
+import { residentBytes } from "./support/resident_memory.ts";
+import { type Endpoint, RespConnection } from "./support/resp_connection.ts";
+
+const PARTS = ["policies", "start", "snapshot"] as const;
+const KEYS_DEFAULT = 5_000_000;
+const FULL = { rounds: 3, runMs: 1_200, retries: 2, readMs: 5_000 };
+const QUICK = { rounds: 1, runMs: 150, retries: 0, readMs: 300 };
+/** As long as a snapshot may take while it is watched. */
+const SNAPSHOT_MAX_MS = 120_000;
+const POLL_MS = 20;
+
+/** Policies, as either calls them, and what is asked at each pipeline. */
+const POLICIES = [
+  { inmem: "always", redis: "always", asked: new Map([[1, 1], [16, 1], [64, 1]]) },
+  { inmem: "everysec", redis: "everysec", asked: new Map([[16, 1.5]]) },
+  { inmem: "never", redis: "no", asked: new Map<number, number>() },
+] as const;
+
+const HELP = `Measures what durability costs inmem server, next to redis-server.
+
+Usage: deno run -A bench/durability_bench.ts [options]
+
+  --only PARTS     of ${PARTS.join(", ")}; all of them unless given
+  --keys NUMBER    that are loaded for start and snapshot (default: ${KEYS_DEFAULT})
+  --rounds NUMBER  of the policies and starts; medians are told (default: ${FULL.rounds})
+  --quick          short runs, one round, few keys: no figures to rely on
+  --json           the result as JSON
+  --help           this text
+`;
+
+/** What `--json` prints. */
+export interface DurabilityReport {
+  readonly machine: string;
+  readonly cores: string;
+  readonly redis: string;
+  readonly keys: number;
+  readonly rounds: number;
+  readonly rows: readonly BoundRow[];
+}
+
+interface Options {
+  readonly parts: readonly string[];
+  readonly keys: number;
+  readonly rounds: number;
+  readonly runMs: number;
+  readonly retries: number;
+  readonly readMs: number;
+  readonly json: boolean;
+}
+
+/** Reads the command line; `undefined` when it asks for help. */
+function parseOptions(words: readonly string[]): Options | undefined {
+  const args = parseArgs(words, {
+    string: ["only", "keys", "rounds"],
+    boolean: ["quick", "json", "help"],
+    default: { only: PARTS.join(",") },
+    unknown: refuseUnknown,
+  });
+  if (args.help) return undefined;
+  const parts = args.only.split(",");
+  const unknown = parts.find((part) => !PARTS.some((each) => each === part));
+  if (unknown !== undefined) throw new UsageError(`Cannot measure "${unknown}": expected some of ${PARTS.join(", ")}`);
+  const size = args.quick ? QUICK : FULL;
+  const keys = args.keys ?? String(args.quick ? 20_000 : KEYS_DEFAULT);
+  return {
+    ...size,
+    parts,
+    keys: parseNumber("--keys", keys, { min: 1_000, max: 100_000_000, integer: true }),
+    rounds: parseNumber("--rounds", args.rounds ?? String(size.rounds), { min: 1, max: 100, integer: true }),
+    json: args.json,
+  };
+}
+
+/** A server, whichever, with a connection that speaks RESP. */
+interface Started extends AsyncDisposable {
+  readonly pid: number;
+  readonly endpoint: Endpoint;
+}
+
+/** All measurements, in one temporary folder. */
+class Measurement {
+  readonly #options: Options;
+  readonly #folder: string;
+  readonly #certificates: CertificatePaths;
+  readonly #cores: Cores;
+  readonly #signal: AbortSignal;
+  #folders = 0;
+
+  constructor(
+    options: Options,
+    folder: string,
+    certificates: CertificatePaths,
+    cores: Cores,
+    signal: AbortSignal,
+  ) {
+    this.#options = options;
+    this.#folder = folder;
+    this.#certificates = certificates;
+    this.#cores = cores;
+    this.#signal = signal;
+  }
+
+  async run(): Promise<BoundRow[]> {
+    const { parts } = this.#options;
+    const rows: BoundRow[] = [];
+    if (parts.includes("policies")) {
+      for (const policy of POLICIES) rows.push(...await this.#measurePolicy(policy));
+    }
+    if (parts.includes("start")) rows.push(...await this.#measureStart());
+    if (parts.includes("snapshot")) rows.push(...await this.#measureSnapshot());
+    return rows;
+  }
+
+  #newFolder(): string {
+    const path = join(this.#folder, `data-${++this.#folders}`);
+    Deno.mkdirSync(path, { mode: 0o700 });
+    return path;
+  }
+
+  #startInmem(data: string, fsync: string): Promise<InmemServer> {
+    const words = ["--data", data, "--fsync", fsync, "--snapshot-growth", "0%", "--snapshot-interval", "0"];
+    return InmemServer.start(this.#certificates, this.#cores.launcher, [...words, "--max-memory", "8gb"]);
+  }
+
+  #startRedis(data: string, appendonly: boolean, fsync: string): Promise<RedisServer> {
+    const log = appendonly ? ["--appendonly", "yes", "--appendfsync", fsync] : ["--appendonly", "no"];
+    return RedisServer.start(data, this.#signal, {
+      certificates: this.#certificates,
+      launcher: this.#cores.launcher,
+      persistence: ["--save", "", "--auto-aof-rewrite-percentage", "0", ...log],
+    });
+  }
+
+  async #measurePolicy(policy: (typeof POLICIES)[number]): Promise<BoundRow[]> {
+    const { runMs, retries, rounds } = this.#options;
+    const settings = { authority: this.#certificates.authority, runMs, retries, signal: this.#signal };
+    const rows = new Rows(`fsync ${policy.inmem}`);
+    const test = COMPARED_TESTS[0]!;
+    await using inmemServer = await this.#startInmem(this.#newFolder(), policy.inmem);
+    await using redisServer = await this.#startRedis(this.#newFolder(), true, policy.redis);
+    using inmem = await ComparedServer.of("inmem", inmemServer, settings);
+    using redis = await ComparedServer.of("redis", redisServer, settings);
+    for (const pipeline of PIPELINES) {
+      const rates = new Map([[inmem, [] as number[]], [redis, [] as number[]]]);
+      for (const server of rates.keys()) await server.warmUp(test, pipeline);
+      for (let round = 0; round < rounds; round++) {
+        const order = round % 2 === 0 ? [inmem, redis] : [redis, inmem];
+        for (const server of order) rates.get(server)!.push((await server.run(test, pipeline)).requestsPerSecond);
+      }
+      const ratios = rates.get(inmem)!.map((rate, index) => rate / rates.get(redis)![index]!);
+      const asked = policy.asked.get(pipeline);
+      const told = [inmem, redis].map((server) => `${Math.round(median(rates.get(server)!) / 1000)} k/s`);
+      const note = `inmem ${told[0]}, redis ${told[1]}`;
+      const bound = asked === undefined ? undefined : atLeast(asked);
+      rows.add(`SET, pipeline ${pipeline}, inmem ÷ redis`, ratios, "×", bound, note);
+    }
+    return rows.rows;
+  }
+
+  /** Loads both, and starts them from what they have written: from logs, then from snapshots. */
+  async #measureStart(): Promise<BoundRow[]> {
+    const { keys, rounds } = this.#options;
+    const rows = new Rows("start");
+    const [inmemData, redisData] = [this.#newFolder(), this.#newFolder()];
+    await this.#load(() => this.#startInmem(inmemData, "never"), "log");
+    await this.#load(() => this.#startRedis(redisData, true, "no"), "log");
+    const fromLog = await this.#timeStarts(
+      () => this.#startInmem(inmemData, "never"),
+      () => this.#startRedis(redisData, true, "no"),
+      rounds,
+    );
+    // redis-server reads either its log or its snapshot.
+    const snapshotData = this.#newFolder();
+    await this.#load(() => this.#startInmem(inmemData, "never"), "snapshot", 0);
+    await this.#load(() => this.#startRedis(snapshotData, false, "no"), "snapshot");
+    const fromSnapshot = await this.#timeStarts(
+      () => this.#startInmem(inmemData, "never"),
+      () => this.#startRedis(snapshotData, false, "no"),
+      rounds,
+    );
+    const count = keys.toLocaleString("en");
+    for (const [what, times, bound] of [["a snapshot", fromSnapshot, 1.5], ["a log", fromLog, 1]] as const) {
+      const ratios = times.inmem.map((ms, index) => ms / times.redis[index]!);
+      const seconds = (samples: readonly number[]) => `${(median(samples) / 1000).toFixed(2)} s`;
+      const note = `inmem ${seconds(times.inmem)}, redis ${seconds(times.redis)}`;
+      rows.add(`${count} keys from ${what}, time, inmem ÷ redis`, ratios, "×", atMost(bound), note);
+    }
+    return rows.rows;
+  }
+
+  /** Starts a server, has it hold the keys, and leaves them on disk. */
+  async #load(start: () => Promise<Started>, as: "log" | "snapshot", keys = this.#options.keys): Promise<void> {
+    await using server = await start();
+    const connection = await RespConnection.connect(server.endpoint);
+    await loadKeys(connection, keys, this.#signal);
+    if (as === "snapshot") await connection.run([["SAVE"]]);
+    connection.close();
+  }
+
+  /** Starts both several times, by turns: how long it takes until they answer, in ms. */
+  async #timeStarts(
+    inmem: () => Promise<Started>,
+    redis: () => Promise<Started>,
+    rounds: number,
+  ): Promise<{ inmem: number[]; redis: number[] }> {
+    const times = { inmem: [] as number[], redis: [] as number[] };
+    for (let round = 0; round < rounds; round++) {
+      for (const [name, start] of [["inmem", inmem], ["redis", redis]] as const) {
+        const begunMs = performance.now();
+        await using server = await start();
+        times[name].push(performance.now() - begunMs);
+        const connection = await RespConnection.connect(server.endpoint);
+        const [size] = await connection.run([["DBSIZE"]]);
+        connection.close();
+        if (size !== `:${this.#options.keys}`) throw new Error(`Cannot compare: ${name} has loaded ${size} keys`);
+      }
+    }
+    return times;
+  }
+
+  /** What reading and memory notice of a snapshot. */
+  async #measureSnapshot(): Promise<BoundRow[]> {
+    const rows = new Rows("snapshot");
+    {
+      await using server = await this.#startInmem(this.#newFolder(), "everysec");
+      await this.#watchSnapshot("inmem", server, rows);
+    }
+    await using server = await this.#startRedis(this.#newFolder(), true, "everysec");
+    await this.#watchSnapshot("redis", server, rows);
+    return rows.rows;
+  }
+
+  async #watchSnapshot(name: "inmem" | "redis", server: Started, rows: Rows): Promise<void> {
+    const { keys, readMs } = this.#options;
+    const { endpoint, pid } = server;
+    const control = await RespConnection.connect(endpoint);
+    await loadKeys(control, keys, this.#signal);
+    const without = await readKeys(endpoint, keys, readMs, () => false);
+    const quiet = await residentBytes(pid);
+
+    let snapshot = await this.#bgsave(control, endpoint);
+    const within = await readKeys(endpoint, keys, SNAPSHOT_MAX_MS, snapshot.isOver);
+    const tookMs = await snapshot.done;
+    const isOurs = name === "inmem";
+    const note = `${describeLatencies(within)}; without: ${describeLatencies(without)}`;
+    rows.add(
+      `${name}: p99.9 of GET during it ÷ without`,
+      within.p999 / without.p999,
+      "×",
+      isOurs ? atMost(2) : undefined,
+      note,
+    );
+    rows.add(`${name}: time it takes beside reading`, tookMs, "ms");
+
+    snapshot = await this.#bgsave(control, endpoint);
+    const [peak, written] = await Promise.all([
+      peakBytes(pid, snapshot.isOver, this.#signal),
+      writeKeys(endpoint, keys, snapshot.isOver),
+    ]);
+    const writtenMs = await snapshot.done;
+    rows.add(
+      `${name}: peak memory during it ÷ before, beside writing`,
+      peak / quiet,
+      "×",
+      isOurs ? atMost(1.1) : undefined,
+      `${(quiet / 1e6).toFixed(0)} MB before; ${Math.round(written / writtenMs)} k writes/s meanwhile`,
+    );
+    control.close();
+  }
+
+  /** Begins a snapshot, and watches it from a connection of its own. */
+  async #bgsave(
+    control: RespConnection,
+    endpoint: Endpoint,
+  ): Promise<{ isOver: () => boolean; done: Promise<number> }> {
+    let isOver = false;
+    const begunMs = performance.now();
+    await control.run([["BGSAVE"]]);
+    const done = (async () => {
+      const connection = await RespConnection.connect(endpoint);
+      try {
+        while (/^rdb_bgsave_in_progress:1/m.test(await connection.readText(["INFO", "persistence"]))) {
+          await delay(POLL_MS, this.#signal);
+        }
+      } finally {
+        isOver = true;
+        connection.close();
+      }
+      return performance.now() - begunMs;
+    })();
+    return { isOver: () => isOver, done };
+  }
+}
+
+function describeLatencies({ p50, p99, p999, max }: Latencies): string {
+  return [["p50", p50], ["p99", p99], ["p99.9", p999], ["max", max]]
+    .map(([name, value]) => `${name} ${(value as number).toFixed(2)}`).join(", ") + " ms";
+}
+
+/** Measures in a temporary folder, which is gone afterwards as the servers are. */
+async function measure(options: Options, redis: string, signal: AbortSignal): Promise<DurabilityReport> {
+  const machine = describeMachine();
+  const cores = await divideCores();
+  const folder = await Deno.makeTempDir({ prefix: "inmem-durability-" });
+  try {
+    const { paths } = await makeCertificates(join(folder, "certs"), []);
+    const rows = await new Measurement(options, folder, paths, cores, signal).run();
+    const { keys, rounds } = options;
+    return { machine, cores: cores.description, redis, keys, rounds, rows };
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+function formatReport({ machine, cores, redis, keys, rounds, rows }: DurabilityReport): string {
+  const facts = `${keys.toLocaleString("en")} keys of 16 B with 32 B, TLS, medians of ${rounds} rounds`;
+  return `${formatRows(rows)}\n\n${facts}; redis-server ${redis}; ${cores}\n${machine}`;
+}
+
+/** Runs the script; answers its exit status. */
+function main(words: readonly string[]): Promise<number> {
+  return runInterruptibly(async (signal) => {
+    const options = parseOptions(words);
+    if (options === undefined) return console.log(HELP);
+    const redis = await redisVersion();
+    if (redis === undefined) throw new Error("Cannot compare: there is no redis-server on PATH");
+    if (!await hasRedisBenchmark()) throw new Error("Cannot compare: there is no redis-benchmark on PATH");
+    const report = await measure(options, redis, signal);
+    console.log(options.json ? JSON.stringify(report, null, 2) : formatReport(report));
+  });
+}
+
+if (import.meta.main) Deno.exitCode = await main(Deno.args);

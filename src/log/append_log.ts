@@ -1,0 +1,496 @@
+/**
+ * The append-only log: the effects of commands, in batches, on disk before anybody is told that they happened.
+ *
+ * ```text
+ * commands ─▶ records ─▶ batch ─▶ written ─▶ synced
+ *                         │          │          └─ always: replies leave here. It outlives a power loss.
+ *                         │          └─ everysec, never: replies leave here. It outlives the process.
+ *                         └─ sealed: number, time, checksum (block.ts)
+ *
+ * log-000000000000001.inmem      segments: the name is the number of the first batch
+ * log-000000000004711.inmem      the one that is written
+ * ```
+ *
+ * All that commands of one turn of the event loop do becomes one batch: whoever has to wait asks for {@linkcode settled},
+ * and the batch is written behind the last session that runs in this turn. With `always` one sync is under way at a
+ * time, and all batches written meanwhile share the next.
+ *
+ * **What fails.** A batch that cannot be written (a full disk) is kept and tried again; meanwhile those who wait for it wait,
+ * at most {@linkcode LOG_HOLD_MAX_MS}, and further writes are refused before they change anything. After a failed sync
+ * nothing that the segment got since the last good one is known to be on disk, nor can be put there by trying again: only a
+ * snapshot, which holds everything anew, and a segment begun behind it set things right ({@linkcode covered}). Until
+ * then, too, writes are refused. Reads go on in either case.
+ *
+ * **Order on disk.** Segments are synced in their order. What a later batch says of those before it tells a torn end from
+ * damage (recover.ts).
+ *
+ * @module
+ */
+
+import { messageOf, NotSavedError } from "../errors.ts";
+import {
+  LOG_BATCH_BYTES,
+  LOG_HOLD_MAX_MS,
+  LOG_RETRY_MS,
+  LOG_SYNC_LAG_MAX_MS,
+  LOG_UNWRITTEN_MAX_BYTES,
+} from "../limits.ts";
+import { encodeFileHeader, resealBlock, sealBlock } from "./block.ts";
+import type { Files, LogFile } from "./files.ts";
+import { RecordWriter } from "./record_writer.ts";
+
+/** When batches are synced: before replies leave, about once a second, or when the system thinks fit. */
+export type FsyncPolicy = "always" | "everysec" | "never";
+
+/** Where a log begins. */
+export interface LogStart {
+  readonly files: Files;
+  /** The data folder. */
+  readonly folder: string;
+  readonly policy: FsyncPolicy;
+  /** Number of the first batch. */
+  readonly next: number;
+  /** The last batch before it that is on disk: the one right before it, unless a snapshot has yet to be written first. */
+  readonly synced?: number;
+  readonly now: () => number;
+}
+
+/** Those who wait for one batch. */
+interface Waiting {
+  /** Those who had effects in it. */
+  writers: PromiseWithResolvers<void> | undefined;
+  /** Those who may have seen some. They do not wait for a log that fails. */
+  readers: PromiseWithResolvers<void> | undefined;
+  /** The batch that they wait for. */
+  batch: number;
+  sinceMs: number;
+}
+
+/** A batch that could not be written yet, or in part. */
+interface Unwritten {
+  readonly batch: number;
+  readonly bytes: Uint8Array;
+  written: number;
+}
+
+/** A segment that another one follows. */
+interface LeftSegment {
+  readonly file: LogFile;
+  /** Its last batch. */
+  readonly last: number;
+}
+
+/** The path of the segment whose first batch has that number. */
+export function segmentPath(folder: string, first: number): string {
+  return `${folder}/log-${String(first).padStart(15, "0")}.inmem`;
+}
+
+/** The log of one data folder. */
+export class AppendLog {
+  /** Takes the effects of the batch under way. Only what a command asked for counts in {@linkcode writes}. */
+  readonly records: RecordWriter = new RecordWriter();
+  /** Effects that commands asked for. */
+  writes = 0;
+  /** Told why writes are refused from now on; `undefined`: they are not any more. */
+  onRefusal: ((refusal: string | undefined) => void) | undefined;
+  readonly policy: FsyncPolicy;
+  /** Bytes in all segments that were made since the log was opened. */
+  sizeBytes = 0;
+  /** Syncs that ended well. */
+  syncs = 0;
+  readonly #files: Files;
+  readonly #folder: string;
+  readonly #now: () => number;
+  /** The segment being written, and the seed of its checksums. */
+  #file: LogFile;
+  #first = 0;
+  #seed = 0;
+  /** Segments that were left, the oldest first, and have batches that may not be on disk. */
+  readonly #left: LeftSegment[] = [];
+  /** Whether the name of a segment may not be on disk. */
+  #isFolderStale = true;
+  /** The batch sealed last; the one written last; the last one known to be on disk, as all before it. */
+  #sealed: number;
+  #written: number;
+  #synced: number;
+  /** When the oldest batch was written that may not be on disk. */
+  #unsyncedSinceMs = 0;
+  #unwritten: Unwritten[] = [];
+  /** Those who wait for the batch under way, and those for sealed ones. */
+  #gathering: Waiting | undefined;
+  #waiting: Waiting[] = [];
+  #isScheduled = false;
+  #syncing: Promise<void> | undefined;
+  #retryTimer: ReturnType<typeof setTimeout> | undefined;
+  #refusal: string | undefined;
+  /** A snapshot has to hold the effects of all batches up to this one before any is written again; 0 when none has to. */
+  #rebaseThrough = 0;
+  /** Whether the segment is as large as the system lets a file be. */
+  #isSegmentFull = false;
+  #isClosed = false;
+
+  /**
+   * Makes the first segment.
+   *
+   * @throws what the file system throws
+   */
+  constructor({ files, folder, policy, next, synced = next - 1, now }: LogStart) {
+    this.#files = files;
+    this.#folder = folder;
+    this.policy = policy;
+    this.#now = now;
+    this.#sealed = this.#written = next - 1;
+    this.#synced = synced;
+    this.#file = this.#makeSegment(next);
+  }
+
+  /** The last batch that was sealed. */
+  get batch(): number {
+    return this.#sealed;
+  }
+
+  /** The last batch that is known to be on disk. */
+  get synced(): number {
+    return this.#synced;
+  }
+
+  /** Why writes are refused at present; `undefined` when they are not. */
+  get refusal(): string | undefined {
+    return this.#refusal;
+  }
+
+  /** Whether only a snapshot can set right what has failed. */
+  get mustRebase(): boolean {
+    return this.#rebaseThrough > 0;
+  }
+
+  /** Bytes that are kept since they cannot be written. */
+  get unwrittenBytes(): number {
+    return this.#unwritten.reduce((sum, { bytes, written }) => sum + bytes.length - written, 0);
+  }
+
+  /**
+   * Whether replies have to wait for {@linkcode settled}: they may tell of effects that are not where they have to be.
+   *
+   * While the log fails, those wait whose own commands had effects; others go on reading.
+   *
+   * @param writesBefore `writes` before the commands ran that are to be answered
+   */
+  mustWait(writesBefore: number): boolean {
+    const isSettled = this.records.isEmpty && this.#written === this.#sealed &&
+      (this.policy !== "always" || this.#synced === this.#sealed);
+    if (isSettled) return false;
+    return this.#refusal === undefined || this.writes !== writesBefore;
+  }
+
+  /**
+   * Resolves when all effects so far are where the policy wants them before a reply; for those whose own commands had none,
+   * when the log fails, too.
+   *
+   * @param writesBefore `writes` before the commands ran that are to be answered; unless given, they had effects
+   * @throws {NotSavedError} when that has not come about in time: whether they last is unknown
+   */
+  settled(writesBefore = -1): Promise<void> {
+    if (this.records.length > LOG_BATCH_BYTES) this.flush();
+    const last = this.#waiting.at(-1);
+    const isSealed = this.records.isEmpty && this.#gathering === undefined && last?.batch === this.#sealed;
+    const waiting = isSealed ? last : this.#gathering ??= this.#wait();
+    if (!isSealed && !this.#isScheduled) {
+      this.#isScheduled = true;
+      queueMicrotask(this.#commit);
+    }
+    const kind = this.writes === writesBefore ? "readers" : "writers";
+    return (waiting[kind] ??= Promise.withResolvers()).promise;
+  }
+
+  /** Writes what there is, without waiting for it to be on disk. For effects that nobody waits for. */
+  flush(): void {
+    this.#seal();
+    this.#write();
+  }
+
+  /** Puts on disk what has been written, unless that is under way; with `never`, not at all. */
+  tick(): void {
+    this.flush();
+    if (this.policy !== "never" && this.#synced < this.#written) this.#startSync();
+  }
+
+  /**
+   * Leaves the segment and begins the next one behind it, so that the first can go once a snapshot holds its effects.
+   * Does nothing while the log fails, or when the segment has no batch.
+   *
+   * @throws what the file system throws; then the segment goes on
+   */
+  rotate(): void {
+    if (this.#first === this.#sealed + 1 || this.#refusal !== undefined) return;
+    const left = { file: this.#file, last: this.#sealed };
+    this.#file = this.#makeSegment(this.#sealed + 1);
+    this.#left.push(left);
+  }
+
+  /** Seals what there is. A snapshot that is taken at this very moment holds the effects of all batches up to that one. */
+  mark(): number {
+    this.flush();
+    return this.#sealed;
+  }
+
+  /**
+   * A snapshot is on disk that holds the effects of all batches up to `batch`. What has failed before is set right by it.
+   *
+   * @throws what the file system throws, if a new segment was needed and could not be made
+   */
+  covered(batch: number): void {
+    const isTorn = this.#unwritten.some(({ batch: each, written }) => each <= batch && written > 0);
+    this.#unwritten = this.#unwritten.filter((unwritten) => unwritten.batch > batch);
+    this.#written = Math.max(this.#written, batch);
+    this.#synced = Math.max(this.#synced, batch);
+    if (isTorn || (this.mustRebase && batch >= this.#rebaseThrough)) {
+      // What the segments have is in the snapshot, all of it. Until there is another one nothing may be written behind that.
+      this.#rebaseThrough ||= batch;
+      const left = this.#file;
+      this.#file = this.#makeSegment(this.#unwritten[0]?.batch ?? this.#sealed + 1);
+      if (left !== this.#file) left.close();
+      this.#rebaseThrough = 0;
+    }
+    // The others are needless, and are not held until the next sync, which may never be.
+    while (this.#left.length > 0 && this.#left[0]!.last <= batch) this.#left.shift()!.file.close();
+    this.#write();
+    this.#release();
+  }
+
+  /** Writes and syncs everything, and closes the log. @throws what fails on the way */
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    clearTimeout(this.#retryTimer);
+    this.#commit();
+    while (!this.mustRebase && this.#synced < this.#written) {
+      this.#startSync();
+      await this.#syncing;
+    }
+    await this.#syncing;
+    clearTimeout(this.#retryTimer);
+    for (const { file } of this.#left.splice(0)) file.close();
+    this.#file.close();
+    for (const waiting of this.#waiting.splice(0)) fail(waiting, this.#refusal ?? "the server is stopping");
+    if (this.#refusal !== undefined) throw new NotSavedError(this.#refusal);
+  }
+
+  readonly #commit = (): void => {
+    this.#isScheduled = false;
+    this.#seal();
+    const gathering = this.#gathering;
+    if (gathering !== undefined) {
+      gathering.batch = this.#sealed;
+      this.#gathering = undefined;
+      this.#waiting.push(gathering);
+    }
+    this.#write();
+    this.#release();
+  };
+
+  /** Makes a batch of the records, if there are any. */
+  #seal(): void {
+    const { records } = this;
+    if (records.isEmpty) return;
+    this.#sealed++;
+    const unknown = this.#sealed - 1 - this.#synced;
+    sealBlock(records.buffer, records.length, this.#sealed, this.#now(), unknown, this.#seed);
+    if (this.#unwritten.length === 0 && !this.mustRebase) {
+      const bytes = records.buffer.subarray(0, records.length);
+      const written = this.#writeSome(bytes, 0);
+      if (written === bytes.length) {
+        this.#wrote(this.#sealed);
+        records.reset();
+        return;
+      }
+      this.#unwritten.push({ batch: this.#sealed, bytes: records.take(), written });
+    } else {
+      this.#unwritten.push({ batch: this.#sealed, bytes: records.take(), written: 0 });
+      if (this.unwrittenBytes > LOG_UNWRITTEN_MAX_BYTES) {
+        // Keys go on to expire. All that there is will be in the next snapshot.
+        this.#rebaseThrough = this.#sealed;
+        this.#unwritten = [];
+      }
+    }
+  }
+
+  /** Writes the batches that could not be written before. */
+  #write(): void {
+    while (this.#unwritten.length > 0 && !this.mustRebase) {
+      const first = this.#unwritten[0]!;
+      first.written = this.#writeSome(first.bytes, first.written);
+      if (first.written < first.bytes.length) return;
+      this.#unwritten.shift();
+      this.#wrote(first.batch);
+    }
+    if (!this.mustRebase && this.#refusal !== undefined) this.#setRefusal(undefined);
+  }
+
+  /** Writes a batch from byte `from` on. Answers how far it came. */
+  #writeSome(bytes: Uint8Array, from: number): number {
+    try {
+      while (from < bytes.length) {
+        const count = this.#file.writeSync(from === 0 ? bytes : bytes.subarray(from));
+        this.sizeBytes += count;
+        from += count;
+      }
+    } catch (error) {
+      this.#isSegmentFull = isTooLarge(error);
+      this.#refuse(`the log cannot be written: ${messageOf(error)}`);
+    }
+    return from;
+  }
+
+  #wrote(batch: number): void {
+    this.#written = batch;
+    if (this.#unsyncedSinceMs === 0) this.#unsyncedSinceMs = this.#now();
+  }
+
+  /** Lets those go whose batch is where it has to be. */
+  #release(): void {
+    const goal = this.policy === "always" ? this.#synced : this.#releasable;
+    while (this.#waiting.length > 0 && this.#waiting[0]!.batch <= goal) {
+      const { writers, readers } = this.#waiting.shift()!;
+      writers?.resolve();
+      readers?.resolve();
+    }
+    if (this.policy === "always" && this.#waiting.length > 0 && this.#synced < this.#written) this.#startSync();
+  }
+
+  /** With `everysec`: the last batch whose replies may leave. A sync that takes far too long holds up what follows. */
+  get #releasable(): number {
+    const isLate = this.policy === "everysec" && this.#syncing !== undefined &&
+      this.#now() - this.#unsyncedSinceMs > LOG_SYNC_LAG_MAX_MS;
+    return isLate ? this.#synced : this.#written;
+  }
+
+  #startSync(): void {
+    if (this.#syncing !== undefined || this.mustRebase) return;
+    this.#syncing = this.#sync().catch((error) => {
+      // With batches that will not be written to this segment any more.
+      this.#rebaseThrough = this.#sealed;
+      this.#refuse(`the log cannot be synced: ${messageOf(error)}`);
+    }).then(() => {
+      this.#syncing = undefined;
+      this.#release();
+    });
+  }
+
+  async #sync(): Promise<void> {
+    const goal = this.#written;
+    const left = this.#left.slice();
+    const file = this.#file;
+    this.#unsyncedSinceMs = this.#now();
+    if (this.#isFolderStale) {
+      this.#isFolderStale = false;
+      await this.#files.syncFolder(this.#folder);
+    }
+    // A snapshot may make any of them needless meanwhile, and close them.
+    for (const each of left) {
+      if (!this.#left.includes(each)) continue;
+      await each.file.syncData();
+      const index = this.#left.indexOf(each);
+      if (index < 0) continue;
+      this.#left.splice(index, 1);
+      each.file.close();
+    }
+    if (this.#holds(file)) await file.syncData();
+    this.syncs++;
+    this.#synced = Math.max(this.#synced, goal);
+    if (this.#synced >= this.#written) this.#unsyncedSinceMs = 0;
+  }
+
+  /** Whether a segment is the one being written, or was left for it. */
+  #holds(file: LogFile): boolean {
+    return file === this.#file || this.#left.some((each) => each.file === file);
+  }
+
+  #refuse(reason: string): void {
+    if (this.#refusal !== reason) this.#setRefusal(reason);
+    if (this.#retryTimer === undefined && !this.#isClosed) {
+      this.#retryTimer = setTimeout(() => this.#retry(), LOG_RETRY_MS);
+    }
+  }
+
+  #setRefusal(refusal: string | undefined): void {
+    this.#refusal = refusal;
+    if (refusal !== undefined) {
+      for (const { readers } of this.#waiting) readers?.resolve();
+      this.#gathering?.readers?.resolve();
+    }
+    this.onRefusal?.(refusal);
+  }
+
+  #retry(): void {
+    this.#retryTimer = undefined;
+    if (this.#isSegmentFull && !this.mustRebase) this.#leaveFullSegment();
+    this.#write();
+    this.#release();
+    if (this.#refusal === undefined) return;
+    // Whoever waits for too long shall not be told anything: whether the effects will last is unknown.
+    const lateMs = this.#now() - LOG_HOLD_MAX_MS;
+    while (this.#waiting.length > 0 && this.#waiting[0]!.sinceMs <= lateMs) {
+      fail(this.#waiting.shift()!, this.#refusal);
+    }
+    this.#refuse(this.#refusal);
+  }
+
+  #wait(): Waiting {
+    return { writers: undefined, readers: undefined, batch: 0, sinceMs: this.#now() };
+  }
+
+  /** Goes on in another segment with the batch that this one has no more room for. */
+  #leaveFullSegment(): void {
+    const first = this.#unwritten[0];
+    if (first === undefined || first.batch === this.#first) return;
+    try {
+      const left = this.#file;
+      this.#file = this.#makeSegment(first.batch);
+      this.#left.push({ file: left, last: first.batch - 1 });
+      this.#isSegmentFull = false;
+    } catch {
+      // It is as before, and so is what was said about it.
+    }
+  }
+
+  /** Begins a segment whose first batch has that number, and seals what is still to be written for it. */
+  #makeSegment(first: number): LogFile {
+    const { bytes, seed } = encodeFileHeader("log", this.#now(), first, first - 1 - this.#synced);
+    const path = segmentPath(this.#folder, first);
+    // A segment without a batch has that name already. Its header is written again: it may not be on disk.
+    const isSame = first === this.#first;
+    const file = isSame ? this.#file : this.#files.create(path);
+    try {
+      if (isSame) file.seekSync(0, 0);
+      for (let written = 0; written < bytes.length;) written += file.writeSync(bytes.subarray(written));
+    } catch (error) {
+      if (!isSame) {
+        file.close();
+        this.#files.remove(path).catch(() => {});
+      }
+      throw error;
+    }
+    this.#first = first;
+    this.#seed = seed;
+    this.#isFolderStale = true;
+    this.sizeBytes += bytes.length;
+    for (const unwritten of this.#unwritten) {
+      unwritten.written = 0;
+      resealBlock(unwritten.bytes, seed);
+    }
+    return file;
+  }
+}
+
+/** Tells those who wait that it cannot be said whether their effects last. */
+function fail({ writers, readers }: Waiting, reason: string): void {
+  writers?.reject(new NotSavedError(reason));
+  readers?.resolve();
+}
+
+/** Whether the system lets a file not become larger (EFBIG, 27), which this runtime tells in the message alone. */
+function isTooLarge(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return error.message.endsWith("(os error 27)") || ("code" in error && error.code === "EFBIG");
+}

@@ -1,0 +1,62 @@
+/**
+ * The file system as the log uses it, behind an interface: tests put one in its place that loses power, fills up or fails
+ * at a chosen call. `system_files.ts` is the real one.
+ *
+ * What is promised is what Linux promises: what was written can be read by everybody at once, and outlives the process; it
+ * outlives a power loss once the file was synced; and a name, made, changed or removed, once its folder was.
+ *
+ * @module
+ */
+
+/** An open file. `Deno.FsFile` is such. */
+export interface LogFile {
+  /** Writes some of `bytes`, at least one, at the file's position, which moves on. @returns how many */
+  writeSync(bytes: Uint8Array): number;
+  /** As {@linkcode writeSync}, while others run; `bytes` are borrowed until it resolves. */
+  write(bytes: Uint8Array): Promise<number>;
+  /** Fills some of `target` from the file's position on. @returns how many bytes; `null` at the end */
+  readSync(target: Uint8Array): number | null;
+  /** Moves the file's position to so many bytes from its beginning (`whence` 0). */
+  seekSync(offset: number, whence: 0): number;
+  /** Puts on disk what was written. A failure may not be repeated: the system may have let go of what it failed with. */
+  syncData(): Promise<void>;
+  truncate(length: number): Promise<void>;
+  statSync(): { readonly size: number };
+  close(): void;
+}
+
+/** A folder's lock. Other processes, and other handles of this one, are kept out until it is closed. */
+export interface FolderLock {
+  /** Where the lock's path leads: still to this lock, to another one, or nowhere. */
+  look(): Promise<"held" | "replaced" | "gone">;
+  close(): void;
+}
+
+/** A file system. Paths of one folder are `folder/name`. */
+export interface Files {
+  /** Opens a file to read. */
+  openToRead(path: string): LogFile;
+  /** Opens a file to read and change, at its beginning. */
+  openToChange(path: string): LogFile;
+  /** Makes a file that must not be there, for its owner alone. */
+  create(path: string): LogFile;
+  /** Replaces what is at `to`, if there is something. */
+  rename(from: string, to: string): Promise<void>;
+  remove(path: string): Promise<void>;
+  /** Makes a folder, and those above it, for its owner alone, unless it is there. */
+  makeFolder(path: string): Promise<void>;
+  /** The names in a folder, of files and links. */
+  names(folder: string): Promise<string[]>;
+  /** Puts the names in a folder on disk. */
+  syncFolder(folder: string): Promise<void>;
+  /** Takes a lock, whose file tells the process. @throws {LockedError} */
+  lock(path: string): Promise<FolderLock>;
+}
+
+/** A lock is held by another process. */
+export class LockedError extends Error {
+  /** @param owner what its file says */
+  constructor(readonly owner: string) {
+    super("another process holds the lock");
+  }
+}

@@ -1,0 +1,57 @@
+/**
+ * Tells how far a long load has come: as a bar that moves on a terminal, else as a line of the log from time to time.
+ *
+ * Nothing is told of loads that take less than a second. Loading holds the process, so writing does not wait either.
+ *
+ * @module
+ */
+
+import { encodeText } from "../bytes.ts";
+import { LOAD_PROGRESS_INTERVAL_MS } from "../limits.ts";
+import type { Logger } from "./logger.ts";
+import { formatSize } from "./quantities.ts";
+
+/** Widest bar, in columns. */
+const BAR_COLUMNS = 40;
+/** A bar moves as often. */
+const BAR_INTERVAL_MS = 100;
+
+/** The terminal, if there is one. */
+export interface ProgressOutput {
+  readonly isTerminal: boolean;
+  readonly write: (text: string) => void;
+  readonly now: () => number;
+}
+
+const standardError: ProgressOutput = {
+  get isTerminal() {
+    return Deno.stderr.isTerminal();
+  },
+  write: (text) => void Deno.stderr.writeSync(encodeText(text)),
+  now: () => performance.now(),
+};
+
+/** Makes what is told how many bytes of how many are loaded. */
+export function loadProgress(
+  logger: Logger,
+  output: ProgressOutput = standardError,
+): (done: number, total: number) => void {
+  const begunMs = output.now();
+  const intervalMs = output.isTerminal ? BAR_INTERVAL_MS : LOAD_PROGRESS_INTERVAL_MS;
+  let toldMs = begunMs + LOAD_PROGRESS_INTERVAL_MS - intervalMs;
+  let hasBar = false;
+  return (done, total) => {
+    const nowMs = output.now();
+    const isEnd = done >= total;
+    if (nowMs - toldMs < intervalMs && !(isEnd && hasBar)) return;
+    toldMs = nowMs;
+    const share = Math.min(1, done / Math.max(1, total));
+    const percent = `${Math.floor(share * 100)}%`;
+    const sizes = `${formatSize(done)} of ${formatSize(total)}`;
+    if (!output.isTerminal) return logger.info(`Loading: ${percent}, ${sizes}`);
+    hasBar = true;
+    const filled = Math.round(share * BAR_COLUMNS);
+    const bar = "#".repeat(filled).padEnd(BAR_COLUMNS, "-");
+    output.write(isEnd ? "\r\x1b[K" : `\r\x1b[KLoading [${bar}] ${percent.padStart(4)}  ${sizes}`);
+  };
+}

@@ -1,0 +1,171 @@
+/**
+ * Random commands on a store whose changes are recorded: what the log says, and what each of many snapshots says that were
+ * taken step by step between these commands, has to load into the same keys, values and deadlines.
+ *
+ * Once with memory to spare, and once with so little that keys are evicted and blocks move while a walk is under way. What
+ * is loaded has memory to spare, so that nothing is evicted a second time.
+ *
+ * `SEED=n` repeats a run; `FUZZ_OPERATIONS=n` makes it longer.
+ */
+
+import { assert, assertEquals, assertGreater } from "@std/assert";
+import { join } from "@std/path";
+import { MEMORY_LIMIT_MIN_BYTES } from "../../src/limits.ts";
+import { readSnapshot, recover } from "../../src/log/recover.ts";
+import { SnapshotWriter } from "../../src/log/snapshot.ts";
+import { systemFiles as files } from "../../src/log/system_files.ts";
+import { Persistence } from "../../src/server/persistence.ts";
+import { Recorder } from "../../src/server/recorder.ts";
+import { StoreLoader } from "../../src/server/store_loader.ts";
+import { StoreWalk } from "../../src/server/store_walk.ts";
+import { Store } from "../../src/store/store.ts";
+import type { Argument } from "../../src/wire/frame.ts";
+import { MemoryClient } from "../support/memory_client.ts";
+import { pickSeed, Random } from "../support/random.ts";
+import { PHASES, RequestGenerator } from "../support/request_generator.ts";
+import { StoreReader } from "../support/store_reader.ts";
+
+const OPERATIONS_COUNT = Number(Deno.env.get("FUZZ_OPERATIONS") ?? 40_000);
+/** Operations of one phase. */
+const PHASE_OPERATIONS = 2_000;
+
+/** Everything that a store holds, in the order of the keys' names. */
+function contentsOf(store: Store): Map<string, unknown> {
+  const reader = new StoreReader(store);
+  const found: [string, unknown][] = [];
+  for (let entry = store.oldest(); entry !== 0; entry = store.newer(entry)) {
+    const value = reader.value(entry);
+    const plain = value instanceof Map ? [...value].sort(([a], [b]) => a < b ? -1 : 1) : value;
+    found.push([reader.key(entry), [store.type(entry), store.deadline(entry), plain]]);
+  }
+  return new Map(found.sort(([a], [b]) => a < b ? -1 : 1));
+}
+
+function assertSame(actual: Store, expected: Store): void {
+  const [a, b] = [contentsOf(actual), contentsOf(expected)];
+  assertEquals([...a.keys()], [...b.keys()]);
+  // Telling how large values differ takes for ever.
+  for (const [key, value] of b) {
+    assert(JSON.stringify(a.get(key)) === JSON.stringify(value), `the value of "${key.slice(0, 50)}" differs`);
+  }
+  assertEquals(actual.audit(), 0, "bytes leaked");
+}
+
+function makeSpacious(): Store {
+  return new Store({ memoryLimitBytes: 2 ** 30, evicts: false, seed: [3, 4] });
+}
+
+/** One store with its log, and the snapshots that are taken of it. */
+class Run {
+  snapshots = 0;
+  /** Steps of walks between which commands ran. */
+  steps = 0;
+  readonly #folder: string;
+  readonly #store: Store;
+  readonly #client: MemoryClient;
+  readonly #random: Random;
+  #writer: SnapshotWriter | undefined;
+  #walk: StoreWalk | undefined;
+  #path = "";
+
+  constructor(folder: string, store: Store, random: Random) {
+    this.#folder = folder;
+    this.#store = store;
+    this.#client = new MemoryClient({ store });
+    this.#random = random;
+  }
+
+  async run(operationsCount: number): Promise<void> {
+    const random = this.#random;
+    const client = this.#client;
+    let generator = new RequestGenerator(random, PHASES[0]!);
+    for (let operation = 0; operation < operationsCount; operation++) {
+      if (operation % PHASE_OPERATIONS === 0) {
+        generator = new RequestGenerator(random, random.pick(PHASES));
+        if (random.chance(0.2)) client.run(["flush"]);
+      }
+      if (random.chance(0.05)) client.nowMs += random.chance(0.01) ? random.below(100_000) : random.below(50);
+      if (random.chance(0.01)) this.#store.expireDue(10);
+      const request = generator.request();
+      this.#run(request);
+      if (this.#walk === undefined) {
+        if (random.chance(0.01)) this.#begin();
+      } else if (random.chance(0.3)) {
+        this.steps++;
+        if (this.#walk.step()) await this.#end();
+      }
+    }
+    while (this.#walk !== undefined) if (this.#walk.step()) await this.#end();
+  }
+
+  #run(request: readonly Argument[]): void {
+    this.#client.run(request);
+    for (const bug of this.#client.bugs) throw bug;
+  }
+
+  #begin(): void {
+    this.#path = join(this.#folder, `walk-${++this.snapshots}`);
+    this.#writer = new SnapshotWriter(files, this.#path, () => this.#client.nowMs);
+    this.#recorder.snapshot = this.#writer;
+    this.#walk = new StoreWalk(this.#store, this.#writer);
+  }
+
+  async #end(): Promise<void> {
+    this.#recorder.snapshot = undefined;
+    this.#walk = undefined;
+    await this.#writer!.finish(this.#store.size, 0);
+    const loaded = makeSpacious();
+    const target = new StoreLoader(loaded);
+    const { snapshot } = readSnapshot(this.#path, { files, target });
+    assertEquals(snapshot?.keys, this.#store.size);
+    assertSame(loaded, this.#store);
+    await Deno.remove(this.#path);
+  }
+
+  get #recorder(): Recorder {
+    const { journal } = this.#store;
+    assert(journal instanceof Recorder);
+    return journal;
+  }
+}
+
+async function fuzz(store: Store): Promise<void> {
+  const seed = pickSeed();
+  console.log(`seed ${seed}`);
+  const random = new Random(seed);
+  const folder = await Deno.makeTempDir({ prefix: "inmem-replay-" });
+  const path = join(folder, "data");
+  const persistence = await Persistence.open(store, {
+    path,
+    backup: undefined,
+    repair: false,
+    fsync: "never",
+    growthPercent: 0,
+    intervalMs: 0,
+  });
+  try {
+    const run = new Run(folder, store, random);
+    await run.run(OPERATIONS_COUNT);
+    assertGreater(run.snapshots, OPERATIONS_COUNT / 4_000);
+    assertGreater(run.steps, 2 * run.snapshots);
+    await persistence.close();
+    const loaded = makeSpacious();
+    await recover({ files, folder: path, target: new StoreLoader(loaded) });
+    assertSame(loaded, store);
+  } catch (error) {
+    throw new Error(`Failed: repeat with SEED=${seed}`, { cause: error });
+  } finally {
+    await persistence.close().catch(() => {});
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+Deno.test("the log, and snapshots taken between random commands, load into the same store", () => {
+  return fuzz(new Store({ memoryLimitBytes: 2 ** 30, evicts: false, seed: [1, 2] }));
+});
+
+Deno.test("the log, and snapshots taken between random commands, load into the same store while keys are evicted", async () => {
+  const store = new Store({ memoryLimitBytes: MEMORY_LIMIT_MIN_BYTES, evicts: true, seed: [1, 2] });
+  await fuzz(store);
+  assertGreater(store.statistics.evictedKeys, OPERATIONS_COUNT / 1_000);
+});

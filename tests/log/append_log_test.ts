@@ -1,0 +1,511 @@
+import { assert, assertEquals, assertInstanceOf, assertNotEquals, assertRejects } from "@std/assert";
+import { encodeText } from "../../src/bytes.ts";
+import { NotSavedError } from "../../src/errors.ts";
+import { LOG_HOLD_MAX_MS, LOG_SYNC_LAG_MAX_MS, LOG_UNWRITTEN_MAX_BYTES } from "../../src/limits.ts";
+import { AppendLog, type FsyncPolicy, segmentPath } from "../../src/log/append_log.ts";
+import { BlockReader } from "../../src/log/block_reader.ts";
+import { SimulatedFiles } from "../support/simulated_files.ts";
+
+const FOLDER = "/data";
+
+/** A log on simulated files, and a clock. */
+class Rig {
+  readonly files = new SimulatedFiles();
+  nowMs = 1_765_432_100_000;
+  /** What `onRefusal` was told. */
+  readonly refusals: (string | undefined)[] = [];
+  readonly log: AppendLog;
+
+  constructor(policy: FsyncPolicy, next = 1) {
+    this.log = new AppendLog({ files: this.files, folder: FOLDER, policy, next, now: () => this.nowMs });
+    this.log.onRefusal = (refusal) => this.refusals.push(refusal);
+  }
+
+  /** One effect. */
+  set(key: string, value = "v"): void {
+    const [keyBytes, bytes] = [encodeText(key), encodeText(value)];
+    this.log.writes++;
+    this.log.records.setString(keyBytes, 0, keyBytes.length, 0, bytes, 0, bytes.length, undefined);
+  }
+
+  /** One effect in a batch of its own, which is written at once. */
+  write(key: string, value?: string): void {
+    this.set(key, value);
+    this.log.flush();
+  }
+
+  /** Numbers of the good batches of a segment, with those before them that were not known to be on disk. */
+  batches(first: number): [number: number, unknown: number][] {
+    return batchesOf(this.files, first);
+  }
+
+  /** Segments by the number of their first batch. */
+  get segments(): number[] {
+    return this.files.list(FOLDER).map((name) => Number(/^log-([0-9]{15})\.inmem$/.exec(name)![1]));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.files.die();
+    await this.log.close().catch(() => {});
+  }
+}
+
+function batchesOf(files: SimulatedFiles, first: number): [number: number, unknown: number][] {
+  const path = segmentPath(FOLDER, first);
+  const reader = new BlockReader(files.openToRead(path), path, "log");
+  reader.readHeader();
+  assertEquals(reader.header.first, first);
+  const found: [number, number][] = [];
+  for (let at = reader.offset; reader.skip(at); at = reader.offset) found.push([reader.number, reader.unknown]);
+  return found;
+}
+
+/** What has become of a promise, so far. */
+function watch(promise: Promise<void>): { readonly state: string } {
+  const watched = { state: "pending" };
+  promise.then(() => watched.state = "resolved", (error) => watched.state = `rejected: ${error.name}`);
+  return watched;
+}
+
+/** Lets everything go on that waits for nothing but a microtask. */
+async function settle(): Promise<void> {
+  for (let i = 0; i < 30; i++) await undefined;
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  for (let i = 0; i < 2_000 && !condition(); i++) await new Promise((resolve) => setTimeout(resolve, 2));
+  assert(condition(), "it has not come about in time");
+}
+
+for (const policy of ["everysec", "never"] as const) {
+  Deno.test(`AppendLog.settled() resolves with ${policy} once the batch is written, and syncs nothing`, async () => {
+    await using rig = new Rig(policy);
+    rig.set("a");
+    assert(rig.log.mustWait(0));
+    await rig.log.settled();
+    assert(!rig.log.mustWait(0));
+    assertEquals(rig.batches(1), [[1, 0]]);
+    assertEquals(rig.files.calls.sync, 0);
+    assertEquals(rig.log.synced, 0);
+  });
+}
+
+Deno.test("AppendLog.settled() resolves with always once the batch is on disk, its name included", async () => {
+  await using rig = new Rig("always");
+  const release = rig.files.holdSyncs();
+  rig.set("a");
+  const settled = watch(rig.log.settled());
+  await settle();
+  assertEquals([settled.state, rig.log.mustWait(0)], ["pending", true]);
+  assertEquals(rig.batches(1), [[1, 0]]);
+  release();
+  await until(() => settled.state === "resolved");
+  assertEquals([rig.files.calls.sync, rig.files.calls.syncFolder, rig.log.synced], [1, 1, 1]);
+  rig.set("b");
+  await rig.log.settled();
+  // The name is there already.
+  assertEquals([rig.files.calls.sync, rig.files.calls.syncFolder], [2, 1]);
+});
+
+Deno.test("AppendLog.settled() shares one batch among all that ask in one turn", async () => {
+  await using rig = new Rig("everysec");
+  const waiting = ["a", "b", "c"].map((key) => {
+    rig.set(key);
+    return rig.log.settled();
+  });
+  assertEquals(new Set(waiting).size, 1);
+  await Promise.all(waiting);
+  assertEquals([rig.log.batch, rig.batches(1).length, rig.files.calls.write], [1, 1, 2]);
+});
+
+Deno.test("AppendLog.settled() shares one sync among all batches written while another is under way", async () => {
+  await using rig = new Rig("always");
+  const release = rig.files.holdSyncs();
+  const waiting: ReturnType<typeof watch>[] = [];
+  for (const key of ["a", "b", "c", "d"]) {
+    rig.set(key);
+    waiting.push(watch(rig.log.settled()));
+    await settle();
+  }
+  assertEquals(rig.batches(1), [[1, 0], [2, 1], [3, 2], [4, 3]]);
+  assertEquals(waiting.map(({ state }) => state), Array(4).fill("pending"));
+  release();
+  await until(() => waiting.every(({ state }) => state === "resolved"));
+  assertEquals([rig.log.syncs, rig.log.synced], [2, 4]);
+});
+
+Deno.test("AppendLog.settled() resolves in the order of batches", async () => {
+  await using rig = new Rig("always");
+  const order: number[] = [];
+  const waiting: Promise<void>[] = [];
+  for (let i = 0; i < 5; i++) {
+    rig.set(`key ${i}`);
+    waiting.push(rig.log.settled().then(() => void order.push(i)));
+    for (let turns = i; turns > 0; turns--) await undefined;
+  }
+  await Promise.all(waiting);
+  assertEquals(order, [0, 1, 2, 3, 4]);
+});
+
+Deno.test("AppendLog.settled() waits for the sync of others' effects that a reader has seen", async () => {
+  await using rig = new Rig("always");
+  const release = rig.files.holdSyncs();
+  rig.set("a");
+  const writer = watch(rig.log.settled());
+  await settle();
+  assert(rig.log.mustWait(rig.log.writes), "a reader may tell of what is not on disk");
+  const reader = watch(rig.log.settled());
+  release();
+  await until(() => reader.state === "resolved");
+  assertEquals([writer.state, rig.log.batch], ["resolved", 1]);
+});
+
+Deno.test("AppendLog.tick() syncs with everysec what was written, and nothing when nothing was", async () => {
+  await using rig = new Rig("everysec");
+  rig.write("a");
+  rig.write("b");
+  rig.log.tick();
+  await settle();
+  assertEquals([rig.log.synced, rig.log.syncs], [2, 1]);
+  rig.log.tick();
+  await settle();
+  assertEquals(rig.log.syncs, 1);
+});
+
+Deno.test("AppendLog.tick() writes and does not sync with never", async () => {
+  await using rig = new Rig("never");
+  rig.set("a");
+  rig.log.tick();
+  await settle();
+  assertEquals([rig.batches(1).length, rig.files.calls.sync], [1, 0]);
+});
+
+Deno.test("AppendLog.settled() waits with everysec once a sync takes far too long", async () => {
+  await using rig = new Rig("everysec");
+  const release = rig.files.holdSyncs();
+  rig.write("a");
+  rig.log.tick();
+  rig.nowMs += LOG_SYNC_LAG_MAX_MS;
+  rig.set("b");
+  await rig.log.settled();
+  rig.nowMs++;
+  rig.set("c");
+  const settled = watch(rig.log.settled());
+  await settle();
+  assertEquals(settled.state, "pending");
+  release();
+  await until(() => settled.state === "resolved");
+});
+
+Deno.test("AppendLog refuses while a batch cannot be written, holds it, and goes on when there is room", async () => {
+  await using rig = new Rig("always");
+  rig.set("a");
+  await rig.log.settled();
+  rig.files.capacityBytes = rig.files.usedBytes;
+  const before = rig.log.writes;
+  rig.set("b");
+  const held = watch(rig.log.settled());
+  await settle();
+  assertEquals(held.state, "pending");
+  assertEquals(rig.refusals, ["the log cannot be written: simulated ENOSPC"]);
+  assertEquals(rig.log.refusal, rig.refusals[0]);
+  assert(rig.log.unwrittenBytes > 0);
+  assert(rig.log.mustWait(before), "whose effects these are has to wait");
+  assert(!rig.log.mustWait(rig.log.writes), "others read on");
+  rig.files.capacityBytes = Infinity;
+  await until(() => held.state === "resolved");
+  assertEquals([rig.log.refusal, rig.refusals.length, rig.refusals[1]], [undefined, 2, undefined]);
+  assertEquals(rig.batches(1), [[1, 0], [2, 0]]);
+  assertEquals([rig.log.synced, rig.log.unwrittenBytes, rig.log.mustWait(before)], [2, 0, false]);
+});
+
+Deno.test("AppendLog writes the rest of a batch of which a part was written before the disk was full", async () => {
+  for (let room = 0; room < 56; room += 5) {
+    await using rig = new Rig("everysec");
+    rig.write("a");
+    const size = rig.files.usedBytes;
+    rig.files.capacityBytes = size + room;
+    rig.write("b", "something longer");
+    assertEquals(rig.files.usedBytes, size + room);
+    assertEquals(rig.batches(1).length, 1);
+    rig.write("c");
+    rig.files.capacityBytes = Infinity;
+    rig.log.tick();
+    await settle();
+    assertEquals(rig.batches(1), [[1, 0], [2, 1], [3, 2]], `${room} bytes`);
+    assertEquals(rig.log.refusal, undefined);
+  }
+});
+
+Deno.test("AppendLog.settled() rejects when a batch could not be written for too long, and may write it later", async () => {
+  await using rig = new Rig("everysec");
+  rig.files.fail({ call: "write", code: "EIO" });
+  rig.set("a");
+  const first = watch(rig.log.settled());
+  await settle();
+  rig.nowMs += 1;
+  rig.set("b");
+  const second = rig.log.settled();
+  const outcome = watch(second);
+  rig.nowMs += LOG_HOLD_MAX_MS - 1;
+  await until(() => first.state !== "pending");
+  assertEquals([first.state, outcome.state], ["rejected: NotSavedError", "pending"]);
+  rig.nowMs += 1;
+  await assertRejects(() => second, NotSavedError, "simulated EIO");
+  rig.files.heal();
+  await until(() => rig.log.refusal === undefined);
+  assertEquals(rig.batches(1), [[1, 0], [2, 1]]);
+});
+
+Deno.test("AppendLog goes on in another segment where the system lets a file grow no more", async () => {
+  await using rig = new Rig("always");
+  rig.set("a");
+  await rig.log.settled();
+  rig.files.fail({ call: "write", code: "EFBIG", path: /log-0+1\.inmem/, writes: 20 });
+  rig.set("b");
+  const held = watch(rig.log.settled());
+  await settle();
+  assertEquals([held.state, rig.log.refusal], ["pending", "the log cannot be written: simulated EFBIG"]);
+  await until(() => held.state === "resolved");
+  assertEquals(rig.segments, [1, 2]);
+  assertEquals([rig.batches(1), rig.batches(2)], [[[1, 0]], [[2, 0]]]);
+  assertEquals([rig.log.synced, rig.log.refusal], [2, undefined]);
+});
+
+Deno.test("AppendLog syncs no more after a sync that failed, until a snapshot holds everything", async () => {
+  await using rig = new Rig("always");
+  rig.files.fail({ call: "sync", code: "EIO", times: 1 });
+  const before = rig.log.writes;
+  rig.set("a");
+  const first = watch(rig.log.settled());
+  await until(() => rig.log.refusal !== undefined);
+  assertEquals(rig.refusals, ["the log cannot be synced: simulated EIO"]);
+  assert(rig.log.mustRebase);
+  assert(rig.log.mustWait(before) && !rig.log.mustWait(rig.log.writes));
+  // Such as keys that expire: it is sealed, and not written behind what has failed.
+  rig.write("b");
+  const second = watch(rig.log.settled());
+  const syncs = rig.files.calls.sync;
+  for (let i = 0; i < 3; i++) {
+    rig.log.tick();
+    await settle();
+  }
+  assertEquals([rig.files.calls.sync, rig.batches(1)], [syncs, [[1, 0]]]);
+  rig.log.covered(0);
+  await settle();
+  assertEquals([first.state, rig.log.mustRebase], ["pending", true], "an older snapshot does not help");
+  rig.log.covered(1);
+  await settle();
+  assertEquals([first.state, second.state], ["resolved", "resolved"]);
+  assertEquals([rig.log.mustRebase, rig.log.refusal, rig.log.synced], [false, undefined, 2]);
+  assertEquals(rig.segments, [1, 2]);
+  assertEquals(rig.batches(2), [[2, 1]]);
+});
+
+Deno.test("AppendLog writes the header of a segment without a batch again after a sync that failed", async () => {
+  await using rig = new Rig("everysec");
+  rig.write("a");
+  rig.log.rotate();
+  const path = segmentPath(FOLDER, 2);
+  const header = rig.files.read(path);
+  rig.files.fail({ call: "sync", code: "EIO", times: 1 });
+  rig.log.tick();
+  await until(() => rig.log.mustRebase);
+  rig.log.covered(rig.log.mark());
+  assertEquals([rig.segments, rig.files.read(path).length], [[1, 2], header.length]);
+  assertNotEquals(rig.files.read(path), header);
+  rig.write("b");
+  assertEquals([rig.log.refusal, rig.batches(2)], [undefined, [[2, 0]]]);
+});
+
+Deno.test("AppendLog.covered() leaves a segment whose last batch is torn", async () => {
+  await using rig = new Rig("everysec");
+  rig.write("a");
+  rig.files.capacityBytes = rig.files.usedBytes + 10;
+  rig.write("b");
+  assert(rig.log.refusal !== undefined);
+  const covered = rig.log.mark();
+  rig.write("c");
+  rig.files.capacityBytes = Infinity;
+  rig.log.covered(covered);
+  assertEquals([rig.log.refusal, rig.segments], [undefined, [1, 3]]);
+  assertEquals([rig.batches(1), rig.batches(3)], [[[1, 0]], [[3, 2]]]);
+  await rig.log.close();
+});
+
+Deno.test("AppendLog.covered() writes nothing behind a torn batch when it cannot begin a segment", async () => {
+  await using rig = new Rig("everysec");
+  rig.write("a");
+  const size = rig.files.usedBytes + 10;
+  rig.files.capacityBytes = size;
+  rig.write("b");
+  const covered = rig.log.mark();
+  rig.files.capacityBytes = Infinity;
+  rig.files.fail({ call: "create", code: "EMFILE" });
+  let error: unknown;
+  try {
+    rig.log.covered(covered);
+  } catch (thrown) {
+    error = thrown;
+  }
+  assertInstanceOf(error, Error);
+  rig.write("c");
+  rig.log.tick();
+  await settle();
+  assertEquals(rig.files.usedBytes, size);
+  assert(rig.log.refusal !== undefined && rig.log.mustRebase);
+  rig.files.heal();
+  rig.log.covered(rig.log.mark());
+  rig.write("d");
+  assertEquals([rig.log.refusal, rig.segments, rig.batches(4)], [undefined, [1, 4], [[4, 0]]]);
+});
+
+Deno.test("AppendLog.covered() beside a sync under way does not fail it", async () => {
+  await using rig = new Rig("everysec");
+  rig.write("a");
+  rig.log.rotate();
+  rig.write("b");
+  rig.files.capacityBytes = rig.files.usedBytes + 10;
+  const release = rig.files.holdSyncs();
+  rig.write("c");
+  rig.log.tick();
+  await settle();
+  const covered = rig.log.mark();
+  rig.files.capacityBytes = Infinity;
+  rig.log.covered(covered);
+  assertEquals(rig.segments, [1, 2, 4]);
+  release();
+  await settle();
+  assertEquals([rig.log.refusal, rig.log.mustRebase, rig.log.synced], [undefined, false, 3]);
+  rig.write("d");
+  rig.log.tick();
+  await settle();
+  assertEquals(rig.log.synced, 4);
+});
+
+Deno.test("AppendLog keeps no more unwritten batches than it may, and then needs a snapshot", async () => {
+  await using rig = new Rig("everysec");
+  rig.files.fail({ call: "write", code: "EIO" });
+  const value = "x".repeat(LOG_UNWRITTEN_MAX_BYTES / 8);
+  for (let i = 0; i < 8; i++) {
+    assert(!rig.log.mustRebase);
+    rig.write(`key ${i}`, value);
+  }
+  assert(rig.log.mustRebase);
+  assertEquals(rig.log.unwrittenBytes, 0);
+  assert(rig.log.mustWait(0), "those are not saved either");
+  const held = watch(rig.log.settled());
+  rig.files.heal();
+  rig.log.tick();
+  await settle();
+  assertEquals(held.state, "pending");
+  rig.log.covered(rig.log.mark());
+  await settle();
+  assertEquals([held.state, rig.log.refusal, rig.log.mustWait(0)], ["resolved", undefined, false]);
+});
+
+Deno.test("AppendLog.rotate() begins a segment with the next batch, and syncs the one before first", async () => {
+  await using rig = new Rig("everysec");
+  rig.write("a");
+  rig.log.rotate();
+  rig.write("b");
+  rig.log.rotate();
+  rig.log.rotate();
+  assertEquals(rig.segments, [1, 2, 3]);
+  assertEquals([rig.batches(1), rig.batches(2), rig.batches(3)], [[[1, 0]], [[2, 1]], []]);
+  const synced: string[] = [];
+  rig.files.onCall = (call, path) => void (call === "sync" && synced.push(path));
+  rig.log.tick();
+  await settle();
+  assertEquals(synced, [1, 2, 3].map((first) => segmentPath(FOLDER, first)));
+  assertEquals(rig.log.synced, 2);
+});
+
+Deno.test("AppendLog.rotate() goes on with the segment when it cannot begin another", async () => {
+  await using rig = new Rig("everysec");
+  rig.write("a");
+  rig.files.capacityBytes = rig.files.usedBytes + 20;
+  let error: unknown;
+  try {
+    rig.log.rotate();
+  } catch (thrown) {
+    error = thrown;
+  }
+  assertInstanceOf(error, Error);
+  await settle();
+  rig.files.capacityBytes = Infinity;
+  rig.write("b");
+  assertEquals([rig.log.refusal, rig.segments, rig.batches(1)], [undefined, [1], [[1, 0], [2, 1]]]);
+  rig.log.rotate();
+  assertEquals(rig.segments, [1, 3]);
+});
+
+Deno.test("AppendLog.rotate() does nothing while the log fails", async () => {
+  await using rig = new Rig("everysec");
+  rig.write("a");
+  rig.files.fail({ call: "write", code: "EIO" });
+  rig.write("b");
+  rig.log.rotate();
+  assertEquals(rig.segments, [1]);
+});
+
+Deno.test("AppendLog.covered() lets go of segments that are needless, with never too", async () => {
+  await using rig = new Rig("never");
+  rig.write("a");
+  const covered = rig.log.mark();
+  rig.log.rotate();
+  rig.write("b");
+  rig.log.covered(covered);
+  const synced: string[] = [];
+  rig.files.onCall = (call, path) => void (call === "sync" && synced.push(path));
+  await rig.log.close();
+  assertEquals(synced, [segmentPath(FOLDER, 2)]);
+});
+
+Deno.test("AppendLog.close() puts everything on disk, whatever the policy, and lets those go who wait", async () => {
+  for (const policy of ["always", "everysec", "never"] as const) {
+    await using rig = new Rig(policy);
+    rig.set("a");
+    await rig.log.settled();
+    rig.set("b");
+    const held = watch(rig.log.settled());
+    await rig.log.close();
+    await settle();
+    assertEquals([held.state, rig.log.synced], ["resolved", 2], policy);
+    await rig.log.close();
+  }
+});
+
+Deno.test("AppendLog.close() waits for a sync under way, and syncs what came after its beginning", async () => {
+  await using rig = new Rig("always");
+  const release = rig.files.holdSyncs();
+  rig.set("a");
+  const first = watch(rig.log.settled());
+  await settle();
+  rig.set("b");
+  const second = watch(rig.log.settled());
+  const closed = rig.log.close();
+  release();
+  await closed;
+  await settle();
+  assertEquals([first.state, second.state, rig.log.synced, rig.log.syncs], ["resolved", "resolved", 2, 2]);
+});
+
+Deno.test("AppendLog.close() says when the last batches are not on disk", async () => {
+  for (const call of ["write", "sync"] as const) {
+    await using rig = new Rig("always");
+    rig.files.fail({ call, code: "EIO" });
+    rig.set("a");
+    const held = watch(rig.log.settled());
+    await assertRejects(() => rig.log.close(), NotSavedError, "simulated EIO");
+    await settle();
+    assertEquals(held.state, "rejected: NotSavedError", call);
+  }
+});
+
+Deno.test("AppendLog begins behind what was there, and says of it that it is on disk", async () => {
+  await using rig = new Rig("always", 42);
+  rig.set("a");
+  await rig.log.settled();
+  assertEquals([rig.segments, rig.batches(42), rig.log.batch, rig.log.synced], [[42], [[42, 0]], 42, 42]);
+});

@@ -1,0 +1,689 @@
+import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
+import { encodeText } from "../../src/bytes.ts";
+import { CorruptionError, StartError } from "../../src/errors.ts";
+import { SNAPSHOT_BLOCK_BYTES } from "../../src/limits.ts";
+import { type FsyncPolicy, segmentPath } from "../../src/log/append_log.ts";
+import { BLOCK_HEADER_BYTES, FILE_HEADER_BYTES } from "../../src/log/block.ts";
+import { BlockReader } from "../../src/log/block_reader.ts";
+import { recover, type Recovered } from "../../src/log/recover.ts";
+import { Persistence, type PersistenceOptions } from "../../src/server/persistence.ts";
+import { StoreLoader } from "../../src/server/store_loader.ts";
+import type { Store } from "../../src/store/store.ts";
+import { Random } from "../support/random.ts";
+import { SimulatedFiles } from "../support/simulated_files.ts";
+import { differenceOf, makeStore, type State, stateOf, StoreChanger } from "../support/store_history.ts";
+
+const FOLDER = "/data";
+const LOG = segmentPath(FOLDER, 1);
+const NOW_MS = 1_765_432_100_000;
+const seed = Number(Deno.env.get("SEED") ?? 20261125);
+
+/** A server that keeps a store on simulated files. */
+class Server {
+  readonly store: Store;
+  readonly persistence: Persistence;
+  /** What the store held after each batch. */
+  readonly states = new Map<number, State>([[0, new Map()]]);
+
+  private constructor(store: Store, persistence: Persistence) {
+    this.store = store;
+    this.persistence = persistence;
+  }
+
+  static async start(files: SimulatedFiles, options: Partial<PersistenceOptions> = {}): Promise<Server> {
+    const store = makeStore();
+    return new Server(
+      store,
+      await Persistence.open(store, {
+        path: FOLDER,
+        backup: undefined,
+        repair: false,
+        fsync: "always",
+        growthPercent: 0,
+        intervalMs: 0,
+        files,
+        now: () => NOW_MS,
+        ...options,
+      }),
+    );
+  }
+
+  get log() {
+    return this.persistence.log!;
+  }
+
+  /** Does something as a batch of its own. */
+  batch(run: (store: Store) => void): void {
+    this.store.nowMs = NOW_MS;
+    run(this.store);
+    this.log.flush();
+    this.states.set(this.log.batch, stateOf(this.store));
+  }
+
+  set(key: string, value: string): void {
+    this.batch((store) => set(store, key, value));
+  }
+
+  async stop(): Promise<void> {
+    await this.persistence.close();
+  }
+}
+
+function set(store: Store, key: string, value: string): void {
+  const [keyBytes, bytes] = [encodeText(key), encodeText(value)];
+  const entry = store.find(keyBytes, 0, keyBytes.length);
+  store.setString(keyBytes, 0, keyBytes.length, entry, bytes, 0, bytes.length, 0);
+}
+
+function append(store: Store, key: string, value: string): void {
+  const [keyBytes, bytes] = [encodeText(key), encodeText(value)];
+  store.appendString(store.find(keyBytes, 0, keyBytes.length), bytes, 0, bytes.length);
+}
+
+function push(store: Store, key: string, element: string): void {
+  const [keyBytes, bytes] = [encodeText(key), encodeText(element)];
+  const entry = store.find(keyBytes, 0, keyBytes.length);
+  store.listPush(keyBytes, 0, keyBytes.length, entry, false, bytes, 0, bytes.length);
+}
+
+function remove(store: Store, key: string): void {
+  const keyBytes = encodeText(key);
+  store.remove(store.find(keyBytes, 0, keyBytes.length));
+}
+
+/** A folder with a log of so many batches, each of which sets a key of its own, synced one by one unless told otherwise. */
+async function smallLog(
+  count: number,
+  fsync: FsyncPolicy = "always",
+): Promise<{ files: SimulatedFiles; states: Map<number, State> }> {
+  const files = new SimulatedFiles();
+  const server = await Server.start(files, { fsync });
+  for (let i = 1; i <= count; i++) {
+    server.set(`k${i}`, `v${i}`);
+    if (fsync === "always") await server.log.settled();
+  }
+  const left = files.copy();
+  files.die();
+  await server.stop();
+  return { files: left, states: server.states };
+}
+
+/** Where the blocks of a file begin, and where it ends. */
+function blocksOf(files: SimulatedFiles, path: string): number[] {
+  const kind = path.includes("/log-") ? "log" : "snapshot";
+  const reader = new BlockReader(files.openToRead(path), path, kind);
+  reader.readHeader();
+  const offsets = [reader.offset];
+  while (reader.next()) offsets.push(reader.offset);
+  return offsets;
+}
+
+/** Reads a folder into a store that is used again, which is quicker than starting. */
+class Reading {
+  readonly #store = makeStore();
+
+  async read(files: SimulatedFiles): Promise<{ state: State; result: Recovered } | CorruptionError | StartError> {
+    const store = this.#store;
+    store.clear();
+    try {
+      const result = await recover({ files, folder: FOLDER, target: new StoreLoader(store) });
+      return { state: stateOf(store), result };
+    } catch (error) {
+      if (error instanceof CorruptionError || error instanceof StartError) return error;
+      throw error;
+    }
+  }
+}
+
+function without(bytes: Uint8Array, from: number, to: number): Uint8Array {
+  const left = new Uint8Array(bytes.length - (to - from));
+  left.set(bytes.subarray(0, from));
+  left.set(bytes.subarray(to), from);
+  return left;
+}
+
+function flip(bytes: Uint8Array, at: number, bit = 0): Uint8Array {
+  const flipped = bytes.slice();
+  flipped[at]! ^= 1 << bit;
+  return flipped;
+}
+
+Deno.test("Persistence.open() starts with nothing in a new folder, and says that there was nothing", async () => {
+  const server = await Server.start(new SimulatedFiles());
+  assertEquals([server.persistence.loaded, server.store.size], [undefined, 0]);
+  await server.stop();
+});
+
+Deno.test("Persistence.open() loads a log cut at every byte of its last three batches", async () => {
+  const { files, states } = await smallLog(6);
+  const bytes = files.read(LOG);
+  const offsets = blocksOf(files, LOG);
+  assertEquals(offsets.length, 7);
+  for (let length = offsets[3]!; length <= bytes.length; length++) {
+    const image = new SimulatedFiles();
+    image.put(LOG, bytes.subarray(0, length));
+    const whole = offsets.filter((offset) => offset <= length).length - 1;
+    const server = await Server.start(image);
+    assertEquals(stateOf(server.store), states.get(whole), `${length} bytes`);
+    assertEquals(server.persistence.loaded!.batches, whole);
+    const isTorn = length > offsets[whole]!;
+    const set = isTorn ? [`log-000000000000001.inmem.${whole + 1}.torn`] : [];
+    assertEquals(image.list(FOLDER).filter((name) => name.endsWith(".torn")), set);
+    assertEquals(server.persistence.loaded!.torn.length, isTorn ? 1 : 0);
+    if (isTorn) {
+      const { path, offset, bytes: size, batch } = server.persistence.loaded!.torn[0]!;
+      assertEquals([path, offset, size, batch], [LOG, offsets[whole], length - offsets[whole]!, whole + 1]);
+      assertEquals(image.read(`${LOG}.${whole + 1}.torn`), bytes.slice(offset, length));
+      assertEquals(image.read(LOG), bytes.slice(0, offset));
+    }
+    // It goes on from there, and the next start finds nothing torn.
+    server.set("next", "one");
+    const after = stateOf(server.store);
+    await server.stop();
+    const again = await Server.start(image);
+    assertEquals([stateOf(again.store), again.persistence.loaded!.torn.length], [after, 0]);
+    await again.stop();
+  }
+});
+
+Deno.test("recover() notices every bit flipped of a log: damage, unless it is of the last batch, which is torn", async () => {
+  const { files, states } = await smallLog(5);
+  const bytes = files.read(LOG);
+  const offsets = blocksOf(files, LOG);
+  const reading = new Reading();
+  for (let at = 0; at < bytes.length; at++) {
+    const block = offsets.findLastIndex((offset) => offset <= at);
+    const start = block < 0 ? 0 : offsets[block]!;
+    for (let bit = 0; bit < 8; bit++) {
+      const image = new SimulatedFiles();
+      image.put(LOG, flip(bytes, at, bit));
+      const read = await reading.read(image);
+      const what = `bit ${bit} of byte ${at}`;
+      if (block === 4) {
+        assert(!(read instanceof Error), `${what}: ${read}`);
+        assertEquals([read.state, read.result.batch], [states.get(4), 4], what);
+        assertEquals(read.result.torn.map(({ offset }) => offset), [start], what);
+      } else {
+        assertInstanceOf(read, CorruptionError, what);
+        assertEquals([read.path, read.offset], [LOG, start], what);
+      }
+    }
+  }
+});
+
+Deno.test("recover() notices every bit flipped of a snapshot", async () => {
+  const files = new SimulatedFiles();
+  const server = await Server.start(files);
+  server.batch((store) => {
+    set(store, "a", "1");
+    push(store, "b", "x");
+  });
+  await server.persistence.save();
+  await server.stop();
+  const path = `${FOLDER}/${files.list(FOLDER).find((name) => name.startsWith("snapshot"))}`;
+  const bytes = files.read(path);
+  const offsets = blocksOf(files, path);
+  const reading = new Reading();
+  const image = files.copy();
+  const good = await reading.read(image);
+  assert(!(good instanceof Error));
+  assertEquals(good.state, server.states.get(1));
+  for (let at = 0; at < bytes.length; at++) {
+    const start = offsets.findLast((offset) => offset <= at) ?? 0;
+    for (let bit = 0; bit < 8; bit++) {
+      image.put(path, flip(bytes, at, bit));
+      const read = await reading.read(image);
+      assertInstanceOf(read, CorruptionError, `bit ${bit} of byte ${at}`);
+      assertEquals([read.path, read.offset], [path, start], `bit ${bit} of byte ${at}`);
+    }
+  }
+  for (let length = 0; length < bytes.length; length++) {
+    image.put(path, bytes.subarray(0, length));
+    assertInstanceOf(await reading.read(image), CorruptionError, `${length} bytes`);
+  }
+});
+
+Deno.test("recover() notices 1,000 flipped bits of a larger folder, and never has a wrong value", async () => {
+  const random = new Random(seed);
+  const files = new SimulatedFiles();
+  const server = await Server.start(files, { fsync: "everysec" });
+  const changer = new StoreChanger(server.store, random);
+  const turn = async (index: number) => {
+    server.store.nowMs = NOW_MS;
+    changer.change();
+    server.log.flush();
+    server.states.set(server.log.batch, new Map(changer.state));
+    if (index % 20 === 0) server.log.tick();
+    if (index % 20 === 0) { for (let i = 0; i < 10; i++) await undefined; }
+  };
+  for (let i = 0; i < 300; i++) await turn(i);
+  await server.persistence.save();
+  for (let i = 0; i < 300; i++) await turn(i);
+  const image = files.copy();
+  const known = server.log.synced;
+  await server.stop();
+  // The segment before the snapshot was removed.
+  const paths = image.list(FOLDER).map((name) => `${FOLDER}/${name}`);
+  const sizes = paths.map((path) => image.read(path).length);
+  const total = sizes.reduce((sum, size) => sum + size, 0);
+  assert(total > 500_000, `${total} bytes`);
+  const reading = new Reading();
+  const outcomes = { damaged: 0, torn: 0 };
+  for (let count = 0; count < 1_000; count++) {
+    let at = random.below(total);
+    const index = sizes.findIndex((size) => (at -= size) < 0);
+    const path = paths[index]!;
+    at += sizes[index]!;
+    const bytes = image.read(path);
+    image.put(path, flip(bytes, at, random.below(8)));
+    const read = await reading.read(image);
+    image.put(path, bytes);
+    const what = `SEED=${seed}: byte ${at} of "${path}"`;
+    if (read instanceof Error) {
+      assertInstanceOf(read, CorruptionError, what);
+      assertEquals(read.path, path, what);
+      assert(read.offset <= at, what);
+      outcomes.damaged++;
+    } else {
+      const { batch, torn } = read.result;
+      assert(path.includes("log-") && torn.length === 1 && torn[0]!.offset <= at, what);
+      assert(batch >= known, `${what}: batch ${batch} of ${known} that were on disk`);
+      assertEquals(differenceOf(read.state, server.states.get(batch)!, 0), undefined, what);
+      outcomes.torn++;
+    }
+  }
+  assert(outcomes.damaged > 100, JSON.stringify(outcomes));
+});
+
+Deno.test("recover() refuses a log of which batches are missing in the middle", async () => {
+  const { files } = await smallLog(6);
+  const bytes = files.read(LOG);
+  const offsets = blocksOf(files, LOG);
+  const reading = new Reading();
+  for (const [from, to] of [[0, 1], [1, 3], [3, 4]] as const) {
+    files.put(LOG, without(bytes, offsets[from]!, offsets[to]!));
+    const read = await reading.read(files);
+    assertInstanceOf(read, CorruptionError);
+    assert(read.message.includes(`expected number ${from + 1} here, not ${to + 1}`), read.message);
+    assertEquals(read.offset, offsets[from]);
+  }
+});
+
+Deno.test("recover() takes a batch that stands twice once", async () => {
+  const { files, states } = await smallLog(3);
+  const bytes = files.read(LOG);
+  const [, second, third] = blocksOf(files, LOG);
+  const doubled = new Uint8Array(bytes.length + third! - second!);
+  doubled.set(bytes.subarray(0, third));
+  doubled.set(bytes.subarray(second!), third);
+  files.put(LOG, doubled);
+  const read = await new Reading().read(files);
+  assert(!(read instanceof Error));
+  assertEquals(read.state, states.get(3));
+});
+
+Deno.test("recover() refuses damage that only the last batch tells from a torn end", async () => {
+  const files = new SimulatedFiles();
+  const server = await Server.start(files);
+  server.set("k1", "v");
+  await server.log.settled();
+  // Two batches are written while nothing is on disk since; the third one says that they are.
+  const release = files.holdSyncs();
+  server.set("k2", "v");
+  server.set("k3", "v");
+  const settled = server.log.settled();
+  release();
+  await settled;
+  server.set("k4", "v");
+  const image = files.copy();
+  await server.stop();
+  const offsets = blocksOf(image, LOG);
+  image.put(LOG, flip(image.read(LOG), offsets[1]! + BLOCK_HEADER_BYTES));
+  const read = await new Reading().read(image);
+  assertInstanceOf(read, CorruptionError);
+  assertEquals(read.offset, offsets[1]);
+});
+
+Deno.test("recover() takes an unsynced batch that is missing before others for a torn end", async () => {
+  const { files, states } = await smallLog(6, "everysec");
+  const bytes = files.read(LOG);
+  const offsets = blocksOf(files, LOG);
+  const holed = bytes.slice();
+  holed.fill(0, offsets[2], offsets[3]);
+  files.put(LOG, holed);
+  const server = await Server.start(files, { fsync: "everysec" });
+  assertEquals(stateOf(server.store), states.get(2));
+  assertEquals(files.read(`${LOG}.3.torn`), holed.slice(offsets[2]));
+  await server.stop();
+});
+
+/** Two segments: batches 1 to 3, then 4 to 6. */
+async function twoSegments(synced: boolean): Promise<{ files: SimulatedFiles; states: Map<number, State> }> {
+  const files = new SimulatedFiles();
+  const server = await Server.start(files, { fsync: "everysec" });
+  for (let i = 1; i <= 6; i++) {
+    server.set(`k${i}`, "v");
+    if (i !== 3) continue;
+    server.log.rotate();
+    if (synced) server.log.tick();
+    for (let turns = 0; turns < 20; turns++) await undefined;
+  }
+  const image = files.copy();
+  files.die();
+  await server.stop();
+  return { files: image, states: server.states };
+}
+
+Deno.test("recover() sets the segments behind a torn one aside when nothing of it was known to be on disk", async () => {
+  const { files, states } = await twoSegments(false);
+  const second = segmentPath(FOLDER, 4);
+  const [bytes, rest] = [files.read(LOG), files.read(second)];
+  const offsets = blocksOf(files, LOG);
+  files.put(LOG, bytes.subarray(0, offsets[1]! + 10));
+  const server = await Server.start(files);
+  assertEquals(stateOf(server.store), states.get(1));
+  assertEquals(files.read(`${LOG}.2.torn`), bytes.slice(offsets[1], offsets[1]! + 10));
+  assertEquals(files.read(`${second}.2.torn`), rest);
+  server.set("next", "one");
+  const after = stateOf(server.store);
+  await server.stop();
+  const again = await Server.start(files);
+  assertEquals(stateOf(again.store), after);
+  await again.stop();
+});
+
+Deno.test("recover() refuses a torn segment when the next one says that it was on disk", async () => {
+  const { files } = await twoSegments(true);
+  const bytes = files.read(LOG);
+  const offsets = blocksOf(files, LOG);
+  files.put(LOG, bytes.subarray(0, offsets[1]! + 10));
+  const read = await new Reading().read(files);
+  assertInstanceOf(read, CorruptionError);
+  assertEquals([read.path, read.offset], [LOG, offsets[1]]);
+  files.put(LOG, bytes.subarray(0, offsets[1]));
+  const missing = await new Reading().read(files);
+  assertInstanceOf(missing, CorruptionError);
+  assert(missing.message.includes("batches 2 to 3, which stood before this file, are missing"), missing.message);
+});
+
+Deno.test("recover() goes on in the next segment behind a batch that a full one was left with", async () => {
+  const files = new SimulatedFiles();
+  const server = await Server.start(files);
+  server.set("k1", "v");
+  files.fail({ call: "write", code: "EFBIG", path: /log-0+1\.inmem/, writes: 20 });
+  server.set("k2", "v");
+  await server.log.settled();
+  server.set("k3", "v");
+  await server.stop();
+  assert(files.read(LOG).length > blocksOf(await smallLog(1).then(({ files }) => files), LOG)[1]!);
+  const again = await Server.start(files);
+  assertEquals([stateOf(again.store), again.persistence.loaded!.torn], [server.states.get(3), []]);
+  await again.stop();
+});
+
+Deno.test("Persistence.open() refuses damage, changes nothing, and names file, offset and ways out", async () => {
+  const { files } = await smallLog(4);
+  const bytes = flip(files.read(LOG), blocksOf(files, LOG)[1]! + BLOCK_HEADER_BYTES);
+  files.put(LOG, bytes);
+  const error = await assertRejects(() => Server.start(files), StartError, `file "${LOG}", offset`);
+  assertInstanceOf(error.cause, CorruptionError);
+  assert(error.message.includes("--repair"));
+  assertEquals([files.list(FOLDER), files.read(LOG)], [["log-000000000000001.inmem"], bytes]);
+});
+
+Deno.test("Persistence.open() repairs a log: what is left out is listed, the rest is loaded and kept", async () => {
+  const { files, states } = await smallLog(5);
+  const offsets = blocksOf(files, LOG);
+  const bytes = flip(files.read(LOG), offsets[1]! + BLOCK_HEADER_BYTES);
+  files.put(LOG, bytes);
+  const server = await Server.start(files, { repair: true });
+  const expected = new Map(states.get(5));
+  expected.delete("k2");
+  assertEquals(stateOf(server.store), expected);
+  const [left, ...others] = server.persistence.loaded!.damaged;
+  assertEquals(others, []);
+  assertEquals([left!.path, left!.offset, left!.bytes, left!.batch], [LOG, offsets[1], offsets[2]! - offsets[1]!, 2]);
+  assertEquals(files.read(`${LOG}.damaged`), bytes);
+  assert(!files.list(FOLDER).includes("log-000000000000001.inmem"));
+  server.set("next", "one");
+  const after = stateOf(server.store);
+  await server.stop();
+  const again = await Server.start(files);
+  assertEquals([stateOf(again.store), again.persistence.loaded!.damaged], [after, []]);
+  await again.stop();
+});
+
+Deno.test("Persistence.open() repairs a log whose header is damaged", async () => {
+  for (const at of [0, 5, 13, 30, 37]) {
+    const { files, states } = await smallLog(4);
+    files.put(LOG, flip(files.read(LOG), at));
+    assertInstanceOf(await new Reading().read(files), CorruptionError);
+    const server = await Server.start(files, { repair: true });
+    assertEquals(stateOf(server.store), states.get(4));
+    const [left] = server.persistence.loaded!.damaged;
+    assertEquals([left!.offset, left!.bytes], [0, FILE_HEADER_BYTES]);
+    await server.stop();
+  }
+});
+
+Deno.test("Persistence.open() repairs a log of which a segment is missing", async () => {
+  const { files, states } = await twoSegments(true);
+  await files.remove(LOG);
+  assertInstanceOf(await new Reading().read(files), CorruptionError);
+  const server = await Server.start(files, { repair: true });
+  assertEquals([...stateOf(server.store).keys()].sort(), ["k4", "k5", "k6"]);
+  assertEquals(server.persistence.loaded!.damaged.map(({ batch, bytes }) => [batch, bytes]), [[1, 0]]);
+  const after = stateOf(server.store);
+  await server.stop();
+  const again = await Server.start(files);
+  assertEquals(stateOf(again.store), after);
+  await again.stop();
+  assertEquals(states.size, 7);
+});
+
+Deno.test("Persistence.open() repairs a log of which batches are missing in the middle, and takes those behind", async () => {
+  const { files, states } = await smallLog(5);
+  const offsets = blocksOf(files, LOG);
+  files.put(LOG, without(files.read(LOG), offsets[1]!, offsets[2]!));
+  const server = await Server.start(files, { repair: true });
+  const expected = new Map(states.get(5));
+  expected.delete("k2");
+  assertEquals(stateOf(server.store), expected);
+  assertEquals(
+    server.persistence.loaded!.damaged.map(({ offset, bytes, batch }) => [offset, bytes, batch]),
+    [[offsets[1], 0, 2]],
+  );
+  await server.stop();
+});
+
+/** A snapshot of several blocks, of five keys each. */
+async function largeSnapshot(): Promise<{ files: SimulatedFiles; path: string; state: State }> {
+  const files = new SimulatedFiles();
+  const server = await Server.start(files);
+  for (let i = 10; i < 30; i++) server.set(`k${i}`, `${i}`.repeat(SNAPSHOT_BLOCK_BYTES / 10));
+  const state = stateOf(server.store);
+  await server.persistence.save();
+  await server.stop();
+  const image = files.copy();
+  const name = image.list(FOLDER).find((name) => name.startsWith("snapshot"))!;
+  return { files: image, path: `${FOLDER}/${name}`, state };
+}
+
+Deno.test("Persistence.open() repairs a snapshot: only the damaged block is left out", async () => {
+  const { files, path, state } = await largeSnapshot();
+  const offsets = blocksOf(files, path);
+  assertEquals(offsets.length, 6);
+  const bytes = flip(files.read(path), offsets[2]! + 1_000);
+  files.put(path, bytes);
+  await assertRejects(() => Server.start(files), StartError, `offset ${offsets[2]}`);
+  const server = await Server.start(files, { repair: true });
+  const actual = stateOf(server.store);
+  assertEquals(actual.size, state.size - 5);
+  for (const [key, held] of actual) assertEquals(held, state.get(key), key);
+  const [left] = server.persistence.loaded!.damaged;
+  assertEquals([left!.path, left!.offset, left!.bytes], [path, offsets[2], offsets[3]! - offsets[2]!]);
+  assertEquals(files.read(`${path}.damaged`), bytes);
+  await server.stop();
+  const again = await Server.start(files);
+  assertEquals(stateOf(again.store), actual);
+  await again.stop();
+});
+
+Deno.test("Persistence.open() repairs a snapshot of which a block is missing, and takes all behind it", async () => {
+  const { files, path, state } = await largeSnapshot();
+  const offsets = blocksOf(files, path);
+  files.put(path, without(files.read(path), offsets[2]!, offsets[3]!));
+  await assertRejects(() => Server.start(files), StartError, "expected number 3 here, not 4");
+  const server = await Server.start(files, { repair: true });
+  const actual = stateOf(server.store);
+  assertEquals(actual.size, state.size - 5);
+  for (const [key, held] of actual) assertEquals(held, state.get(key), key);
+  await server.stop();
+});
+
+Deno.test("Persistence.open() drops in a repair a value of which the last part is missing, and no whole one", async () => {
+  const files = new SimulatedFiles();
+  const server = await Server.start(files);
+  const element = encodeText("x".repeat(1_000));
+  const push = (name: string, count: number) => {
+    const key = encodeText(name);
+    for (let i = 0; i < count; i++) {
+      const entry = server.store.find(key, 0, key.length);
+      server.store.listPush(key, 0, key.length, entry, false, element, 0, element.length);
+    }
+  };
+  push("whole", 300);
+  push("cut", 600);
+  server.set("last", "1");
+  const state = stateOf(server.store);
+  await server.persistence.save();
+  await server.stop();
+  const name = files.list(FOLDER).find((each) => each.startsWith("snapshot"))!;
+  const path = `${FOLDER}/${name}`;
+  const offsets = blocksOf(files, path);
+  // The closing block is alone, and the rest of "cut" is in the one before.
+  files.put(path, flip(files.read(path), offsets.at(-3)! + 1_000));
+  const repaired = await Server.start(files, { repair: true });
+  assertEquals([...stateOf(repaired.store).keys()], ["whole"]);
+  assertEquals(stateOf(repaired.store).get("whole"), state.get("whole"));
+  assertEquals(repaired.persistence.loaded!.dropped, 1);
+  await repaired.stop();
+});
+
+Deno.test("Persistence.open() drops in a repair what later records do not fit", async () => {
+  const changes: ((store: Store) => void)[] = [
+    (store) => {
+      set(store, "a", "xyz");
+      push(store, "b", "element");
+      push(store, "c", "element");
+      set(store, "d", "kept");
+    },
+    // This one is damaged.
+    (store) => {
+      set(store, "a", "");
+      remove(store, "b");
+      set(store, "b", "");
+      push(store, "c", "another");
+    },
+    (store) => {
+      append(store, "a", "y");
+      append(store, "b", "z");
+      push(store, "c", "third");
+    },
+  ];
+  const files = new SimulatedFiles();
+  const server = await Server.start(files);
+  for (const change of changes) {
+    server.batch(change);
+    await server.log.settled();
+  }
+  // It tells that the second batch was on disk.
+  server.set("e", "kept too");
+  await server.stop();
+  const offsets = blocksOf(files, LOG);
+  files.put(LOG, flip(files.read(LOG), offsets[1]! + BLOCK_HEADER_BYTES));
+  const repaired = await Server.start(files, { repair: true });
+  assertEquals(
+    [...stateOf(repaired.store)].map(([key, { value }]) => `${key}: ${value}`).sort(),
+    ["a: string y", "b: string z", "d: string kept", "e: string kept too"],
+  );
+  assertEquals([repaired.store.audit(), repaired.persistence.loaded!.dropped], [0, 3]);
+  await repaired.stop();
+});
+
+Deno.test("Persistence.open() finds the old data, or all of a backup, whenever its start is interrupted", async () => {
+  const source = await largeSnapshot();
+  const { files, states } = await smallLog(4);
+  files.put("/backup.d/b.inmem", source.files.read(source.path));
+  const images: SimulatedFiles[] = [];
+  files.onCall = () => void images.push(files.kill());
+  const server = await Server.start(files, { backup: "/backup.d/b.inmem" });
+  files.onCall = undefined;
+  assertEquals(stateOf(server.store), source.state);
+  await server.stop();
+  const seen = new Set<number>();
+  for (const image of [...images, files]) {
+    const again = await Server.start(image);
+    const actual = stateOf(again.store);
+    assertEquals(actual, actual.size === 4 ? states.get(4) : source.state);
+    seen.add(actual.size);
+    again.set("next", "one");
+    const after = stateOf(again.store);
+    await again.stop();
+    const third = await Server.start(image);
+    assertEquals(stateOf(third.store), after);
+    await third.stop();
+  }
+  assertEquals(seen, new Set([4, 20]));
+});
+
+Deno.test("Persistence.open() refuses a file of another version, and changes nothing", async () => {
+  const { files } = await smallLog(3);
+  // The header of the first version had its checksum elsewhere.
+  const bytes = files.read(LOG);
+  bytes[11] = 1;
+  files.put(LOG, bytes);
+  await assertRejects(() => Server.start(files), StartError, "of version 1: this inmem reads version 2");
+  assertEquals(files.read(LOG), bytes);
+});
+
+Deno.test("Persistence.open() puts on disk what a killed server had only written", async () => {
+  const files = new SimulatedFiles();
+  const server = await Server.start(files, { fsync: "never" });
+  for (let i = 1; i <= 5; i++) server.set(`k${i}`, "v");
+  const image = files.kill();
+  files.die();
+  await server.stop();
+  const again = await Server.start(image, { fsync: "never" });
+  again.set("next", "one");
+  const random = new Random(seed);
+  for (let i = 0; i < 50; i++) {
+    const left = await new Reading().read(image.crash(random));
+    assert(!(left instanceof Error), `SEED=${seed}: ${left}`);
+    assert(left.result.batch >= 5, `batch ${left.result.batch}`);
+  }
+  image.die();
+  await again.stop();
+});
+
+Deno.test("Persistence.save() takes another snapshot when the moment of the one under way has passed", async () => {
+  const files = new SimulatedFiles();
+  const server = await Server.start(files);
+  server.set("a", "1");
+  const release = files.holdSyncs();
+  const first = server.persistence.save();
+  // It has been walked through, and waits for the disk.
+  while (server.persistence.isSaving && files.calls.create < 3) await new Promise((resolve) => setTimeout(resolve, 1));
+  let renamed: Promise<void> | undefined;
+  files.onCall = (call) => {
+    if (call !== "rename" || renamed !== undefined) return;
+    server.set("b", "2");
+    renamed = server.persistence.save();
+  };
+  release();
+  await first;
+  await renamed;
+  assert(renamed !== undefined && renamed !== first);
+  assertEquals(server.persistence.status.lastSaveKeys, 2);
+  await server.stop();
+});

@@ -1,0 +1,210 @@
+/**
+ * Points at which a server can be stopped for good: around every call that changes something on disk.
+ *
+ * ```text
+ * log write before        nothing of the batch is in the file
+ * log write halfway       the first half of it is
+ * log write after         all of it is, and nobody was told
+ * ```
+ *
+ * {@linkcode withFaultPoints} puts them around a file system. What is in a file when the process ends outlives it, so the
+ * next start sees exactly what stood there at that point.
+ *
+ * @module
+ */
+
+import type { Files, FolderLock, LogFile } from "../../src/log/files.ts";
+
+/** All points. A torn end is what a start cuts off a log, and keeps beside it (`.torn`). */
+export const FAULT_POINTS = [
+  "log creation before",
+  "log creation after",
+  "log write before",
+  "log write halfway",
+  "log write after",
+  "log sync before",
+  "log sync after",
+  "log cut before",
+  "log cut after",
+  "log rename before",
+  "log rename after",
+  "log removal before",
+  "log removal after",
+  "torn end creation before",
+  "torn end creation after",
+  "torn end write before",
+  "torn end write halfway",
+  "torn end write after",
+  "torn end sync before",
+  "torn end sync after",
+  "snapshot creation before",
+  "snapshot creation after",
+  "snapshot write before",
+  "snapshot write halfway",
+  "snapshot write after",
+  "snapshot sync before",
+  "snapshot sync after",
+  "snapshot rename before",
+  "snapshot rename after",
+  "snapshot removal before",
+  "snapshot removal after",
+  "folder sync before",
+  "folder sync after",
+] as const;
+
+/** One of {@linkcode FAULT_POINTS}. */
+export type FaultPoint = typeof FAULT_POINTS[number];
+
+/** The point of that name. @throws {TypeError} when there is none */
+export function faultPoint(name: string): FaultPoint {
+  const found = FAULT_POINTS.find((each) => each === name);
+  if (found === undefined) throw new TypeError(`Cannot stop at "${name}": expected ${FAULT_POINTS.join(", ")}`);
+  return found;
+}
+
+/** What a file is, by its name. */
+type Kind = "log" | "snapshot" | "torn end";
+
+const KINDS: readonly [Kind, RegExp][] = [
+  ["log", /\/log-[0-9]{15}\.inmem$/],
+  ["snapshot", /\/snapshot-[0-9]{15}\.(inmem|tmp)$/],
+  ["torn end", /\.torn$/],
+];
+
+function kindOf(path: string): Kind | undefined {
+  return KINDS.find(([, pattern]) => pattern.test(path))?.[0];
+}
+
+/** What a process does at its points: it counts them, and dies at one. */
+class Fault {
+  readonly #point: FaultPoint;
+  readonly #die: () => never;
+  #left: number;
+
+  constructor(point: FaultPoint, count: number, die: () => never) {
+    this.#point = point;
+    this.#left = count;
+    this.#die = die;
+  }
+
+  /** Whether the point that is passed is the one. Names that are no points, such as of the lock's file, never are. */
+  strikes(name: string): boolean {
+    return name === this.#point && --this.#left === 0;
+  }
+
+  pass(name: string): void {
+    if (this.strikes(name)) this.#die();
+  }
+
+  die(): never {
+    return this.#die();
+  }
+
+  /** Runs something with a point before and one behind it. */
+  around<Result>(name: string, run: () => Result): Result {
+    this.pass(`${name} before`);
+    const result = run();
+    this.pass(`${name} after`);
+    return result;
+  }
+
+  /** As {@linkcode around}; the point behind it is passed when the file system says that it is done. */
+  async aroundAsync<Result>(name: string, run: () => Promise<Result>): Promise<Result> {
+    this.pass(`${name} before`);
+    const result = await run();
+    this.pass(`${name} after`);
+    return result;
+  }
+}
+
+/** A file with points around what changes it. */
+class FaultyFile implements LogFile {
+  readonly #file: LogFile;
+  readonly #kind: Kind | undefined;
+  readonly #fault: Fault;
+
+  constructor(file: LogFile, kind: Kind | undefined, fault: Fault) {
+    this.#file = file;
+    this.#kind = kind;
+    this.#fault = fault;
+  }
+
+  writeSync(bytes: Uint8Array): number {
+    return this.#fault.around(`${this.#kind} write`, () => {
+      this.#half(bytes);
+      return this.#file.writeSync(bytes);
+    });
+  }
+
+  write(bytes: Uint8Array): Promise<number> {
+    return this.#fault.aroundAsync(`${this.#kind} write`, () => {
+      this.#half(bytes);
+      return this.#file.write(bytes);
+    });
+  }
+
+  /** Writes the first half, and nothing ever again, if this is the point for it. */
+  #half(bytes: Uint8Array): void {
+    if (!this.#fault.strikes(`${this.#kind} write halfway`)) return;
+    for (let rest = bytes.subarray(0, bytes.length >> 1); rest.length > 0;) {
+      rest = rest.subarray(this.#file.writeSync(rest));
+    }
+    this.#fault.die();
+  }
+
+  syncData(): Promise<void> {
+    return this.#fault.aroundAsync(`${this.#kind} sync`, () => this.#file.syncData());
+  }
+
+  truncate(length: number): Promise<void> {
+    return this.#fault.aroundAsync(`${this.#kind} cut`, () => this.#file.truncate(length));
+  }
+
+  readSync(target: Uint8Array): number | null {
+    return this.#file.readSync(target);
+  }
+
+  seekSync(offset: number, whence: 0): number {
+    return this.#file.seekSync(offset, whence);
+  }
+
+  statSync(): { readonly size: number } {
+    return this.#file.statSync();
+  }
+
+  close(): void {
+    this.#file.close();
+  }
+}
+
+/** Ends this process as a power switch would, as far as a process can: nothing of it runs any more. */
+function killMyself(): never {
+  Deno.kill(Deno.pid, "SIGKILL");
+  // The signal may reach another thread first.
+  for (;;) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+}
+
+/**
+ * A file system that kills its own process.
+ *
+ * @param point where
+ * @param count when that point is passed for the so-manieth time, from 1
+ * @param die what is done there; ends this process with SIGKILL unless given
+ */
+export function withFaultPoints(files: Files, point: FaultPoint, count = 1, die: () => never = killMyself): Files {
+  const fault = new Fault(point, count, die);
+  return {
+    openToRead: (path): LogFile => files.openToRead(path),
+    openToChange: (path): LogFile => new FaultyFile(files.openToChange(path), kindOf(path), fault),
+    create(path): LogFile {
+      const kind = kindOf(path);
+      return fault.around(`${kind} creation`, () => new FaultyFile(files.create(path), kind, fault));
+    },
+    rename: (from, to) => fault.aroundAsync(`${kindOf(from)} rename`, () => files.rename(from, to)),
+    remove: (path) => fault.aroundAsync(`${kindOf(path)} removal`, () => files.remove(path)),
+    makeFolder: (path) => files.makeFolder(path),
+    names: (folder) => files.names(folder),
+    syncFolder: (folder) => fault.aroundAsync("folder sync", () => files.syncFolder(folder)),
+    lock: (path): Promise<FolderLock> => files.lock(path),
+  };
+}

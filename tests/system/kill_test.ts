@@ -1,0 +1,152 @@
+/**
+ * A server that is killed, at any moment, has all that it acknowledged after the next start, and does start.
+ *
+ * A kill at a random moment finds what is likely, one at each named point what is not: fault_points.ts.
+ */
+
+import { assert, assertEquals, assertGreater } from "@std/assert";
+import { ROOT } from "../../cluster/role_process.ts";
+import { connect } from "../../src/mod.ts";
+import { listSegments } from "../../src/log/folder.ts";
+import { systemFiles } from "../../src/log/system_files.ts";
+import { AcknowledgedLoad } from "../support/acknowledged_load.ts";
+import { FAULT_POINTS, type FaultPoint } from "../support/fault_points.ts";
+import { killRounds, noKills, saveAgainAndAgain, serverWords } from "../support/kill_rounds.ts";
+import { type Launcher, systemTest } from "../support/launcher.ts";
+import { pickSeed, Random } from "../support/random.ts";
+
+const POLICIES = ["always", "everysec", "never"] as const;
+/** Of each policy. */
+const KILLS_COUNT = 17;
+/** Folders on which servers stop at points, side by side. */
+const LANES_COUNT = 2;
+/** A point is passed within this time. */
+const POINT_TIMEOUT_MS = 20_000;
+
+for (const policy of POLICIES) {
+  systemTest(
+    `a server with --fsync ${policy} killed at random moments keeps what it acknowledged`,
+    async (launcher) => {
+      const seed = pickSeed();
+      console.log(`SEED=${seed}`);
+      const [totals, data] = [noKills(), launcher.newFolder()];
+      await killRounds(launcher, { policy, kills: KILLS_COUNT, random: new Random(seed), data, totals });
+      console.log(totals);
+      assertEquals(totals.lost, []);
+      assertEquals(totals.refusedStarts, []);
+      assertEquals(totals.kills, KILLS_COUNT);
+      assertGreater(totals.acknowledged, KILLS_COUNT);
+    },
+  );
+}
+
+systemTest(
+  "AcknowledgedLoad verify() tells of a write that is not there, and of one that should not be",
+  async (launcher) => {
+    const load = new AcknowledgedLoad(new Random(1), 2, "w");
+    const addr = (await launcher.server(["--plaintext"])).address;
+    const client = await launcher.connect({ address: addr }, { plaintext: true });
+    const ending = new AbortController();
+    const writing = load.run(() => connect({ addr, plaintext: true }), ending.signal);
+    while (load.acknowledged < 1_000) await new Promise((resolve) => setTimeout(resolve, 5));
+    ending.abort();
+    await writing;
+    assertEquals(await load.verify(client), []);
+    assertEquals(await client.send(["del", "w1:counter"]), 1);
+    await client.rpush("w0:list1", "x");
+    assertEquals((await load.verify(client)).length, 2);
+  },
+);
+
+systemTest(
+  "a server stopped at each point around a change of its files keeps what it acknowledged",
+  async (launcher) => {
+    const seed = pickSeed();
+    console.log(`SEED=${seed}`);
+    const points = FAULT_POINTS.map((point, index) => {
+      // With "never" a log is not synced, and with "everysec" not often.
+      return { point, policy: point.startsWith("log sync") ? "always" : POLICIES[index % POLICIES.length]! };
+    });
+    await Promise.all(Array.from({ length: LANES_COUNT }, async (_, lane) => {
+      const random = new Random(seed + lane);
+      const load = new AcknowledgedLoad(random);
+      const data = launcher.newFolder();
+      for (let next = points.shift(); next !== undefined; next = points.shift()) {
+        const { point, policy } = next;
+        await tear(data, point);
+        await stopAt(point, data, policy, load, random);
+        const problems = await verifyAfterStart(launcher, data, load);
+        assertEquals(problems, [], `${point}, --fsync ${policy}`);
+      }
+    }));
+  },
+);
+
+/** Leaves the folder's log as a crash may, where the point is one of setting a torn end aside. */
+async function tear(data: string, point: FaultPoint): Promise<void> {
+  if (point.startsWith("log rename")) {
+    // A segment of whose header only a part is on disk.
+    await Deno.writeTextFile(`${data}/log-000000999999999.inmem`, "INMEMLOG", { mode: 0o600 });
+  } else if (point.startsWith("torn end") || point.startsWith("log cut")) {
+    const segments = await listSegments(systemFiles, data);
+    await Deno.writeTextFile(segments.at(-1)!.path, "BLCK\0\0", { append: true });
+  }
+}
+
+/** Runs a server on the folder, with writers and snapshots, until it has killed itself. */
+async function stopAt(
+  point: FaultPoint,
+  data: string,
+  policy: string,
+  load: AcknowledgedLoad,
+  random: Random,
+): Promise<void> {
+  const program = ["run", "--quiet", "--no-prompt", "--lock=tests/deno.lock", "--frozen", "-A"];
+  // What happens once a start has to be stopped the first time.
+  const count = /^(log|snapshot) (write|sync)|^folder/.test(point) ? 1 + random.below(6) : 1;
+  const child = new Deno.Command(Deno.execPath(), {
+    args: [...program, "tests/support/faulty_server.ts", data, policy, point, String(count)],
+    cwd: ROOT,
+    stdin: "null",
+    stdout: "piped",
+  }).spawn();
+  let isLate = false;
+  const timer = setTimeout(() => {
+    isLate = true;
+    child.kill("SIGKILL");
+  }, POINT_TIMEOUT_MS);
+  try {
+    let port = "";
+    for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
+      port += text;
+      if (!port.endsWith("\n")) continue;
+      await writeUntilLost(`127.0.0.1:${port.trim()}`, load, random);
+    }
+    const { signal } = await child.status;
+    assert(!isLate, `${point} was not passed ${count} times within ${POINT_TIMEOUT_MS} ms`);
+    assertEquals(signal, "SIGKILL", point);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function writeUntilLost(addr: string, load: AcknowledgedLoad, random: Random): Promise<void> {
+  const open = () => connect({ addr, plaintext: true });
+  // It may have killed itself before anybody has come.
+  const client = await open().catch(() => undefined);
+  await Promise.all([load.run(open), client && saveAgainAndAgain(client, random)]);
+  await client?.close();
+}
+
+/** Starts the ordinary program on the folder and kills it, once it was seen what it has. */
+async function verifyAfterStart(launcher: Launcher, data: string, load: AcknowledgedLoad): Promise<string[]> {
+  const role = launcher.start("server", serverWords(data));
+  launcher.forgive(role);
+  const client = await connect({ addr: await role.address(), plaintext: true });
+  try {
+    return await load.verify(client);
+  } finally {
+    await client.close();
+    await role.kill();
+  }
+}
