@@ -43,10 +43,10 @@ export class RecordWriter {
     if (this.buffer.length > LOG_BUFFER_KEEP_MAX_BYTES) this.#replace(new Uint8Array(INITIAL_BYTES));
   }
 
-  /** Hands the buffer over, with its records, and begins with another one. */
-  take(): Uint8Array<ArrayBuffer> {
+  /** Hands the buffer over, with its records, and begins with another one, which is empty or may be overwritten. */
+  take(next: Uint8Array<ArrayBuffer> = new Uint8Array(INITIAL_BYTES)): Uint8Array<ArrayBuffer> {
     const taken = this.buffer.subarray(0, this.length);
-    this.#replace(new Uint8Array(Math.min(this.buffer.length, LOG_BUFFER_KEEP_MAX_BYTES)));
+    this.#replace(next);
     this.length = BLOCK_HEADER_BYTES;
     return taken;
   }

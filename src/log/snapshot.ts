@@ -13,7 +13,7 @@
  * it, however long it takes, and no pause is longer than a step of the walk (server/recorder.ts).
  *
  * Blocks are written by the system's threads while commands run, and synced every few megabytes, so that the disk is not
- * owed all of it at the end. When writing fails the rest is thrown away, and {@linkcode SnapshotWriter.finish} says why.
+ * owed all of it at the end. Their buffers are used again: as garbage they would cost pauses of several ms. When writing fails the rest is thrown away, and {@linkcode SnapshotWriter.finish} says why.
  *
  * @module
  */
@@ -23,10 +23,14 @@ import {
   SNAPSHOT_QUEUE_BYTES,
   SNAPSHOT_QUEUE_MAX_BYTES,
   SNAPSHOT_SYNC_BYTES,
+  SNAPSHOT_WRITE_BYTES,
 } from "../limits.ts";
 import { encodeFileHeader, sealBlock } from "./block.ts";
 import type { Files, LogFile } from "./files.ts";
 import { RecordWriter } from "./record_writer.ts";
+
+/** A block with its last record, unless that is a large one. */
+const BUFFER_BYTES = SNAPSHOT_BLOCK_BYTES * 2;
 
 /** What a snapshot says of itself. */
 export interface SnapshotSummary {
@@ -45,11 +49,14 @@ export class SnapshotWriter {
   readonly records: RecordWriter = new RecordWriter();
   /** Bytes of the file so far, those included that are not written yet. */
   sizeBytes = 0;
+  /** Blocks so far. */
+  blocks = 0;
   readonly #file: LogFile;
   readonly #seed: number;
   readonly #now: () => number;
-  #blocks = 0;
-  #queue: Uint8Array[] = [];
+  #queue: Uint8Array<ArrayBuffer>[] = [];
+  /** Buffers whose blocks were written. */
+  readonly #spare: Uint8Array<ArrayBuffer>[] = [];
   #queuedBytes = 0;
   #unsyncedBytes = 0;
   #writing: Promise<void> | undefined;
@@ -106,13 +113,13 @@ export class SnapshotWriter {
   }
 
   #seal(): void {
-    const block = this.records.take();
-    sealBlock(block, block.length, ++this.#blocks, this.#now(), 0, this.#seed);
+    const block = this.records.take(this.#spare.pop() ?? new Uint8Array(BUFFER_BYTES));
+    sealBlock(block, block.length, ++this.blocks, this.#now(), 0, this.#seed);
     this.#enqueue(block);
   }
 
-  #enqueue(bytes: Uint8Array): void {
-    if (this.#error !== undefined) return;
+  #enqueue(bytes: Uint8Array<ArrayBuffer>): void {
+    if (this.#error !== undefined) return this.#recycle(bytes);
     this.sizeBytes += bytes.length;
     this.#queue.push(bytes);
     this.#queuedBytes += bytes.length;
@@ -126,7 +133,10 @@ export class SnapshotWriter {
 
   async #write(): Promise<void> {
     for (let bytes = this.#queue.shift(); bytes !== undefined; bytes = this.#queue.shift()) {
-      for (let written = 0; written < bytes.length;) written += await this.#file.write(bytes.subarray(written));
+      for (let written = 0; written < bytes.length;) {
+        written += await this.#file.write(bytes.subarray(written, written + SNAPSHOT_WRITE_BYTES));
+      }
+      this.#recycle(bytes);
       this.#queuedBytes -= bytes.length;
       this.#unsyncedBytes += bytes.length;
       if (this.#unsyncedBytes >= SNAPSHOT_SYNC_BYTES) {
@@ -134,6 +144,10 @@ export class SnapshotWriter {
         await this.#file.syncData();
       }
     }
+  }
+
+  #recycle({ buffer }: Uint8Array<ArrayBuffer>): void {
+    if (buffer.byteLength === BUFFER_BYTES) this.#spare.push(new Uint8Array(buffer));
   }
 
   #fail(error: unknown): void {

@@ -17,7 +17,16 @@
  */
 
 import { messageOf, StartError } from "../errors.ts";
-import { LOG_SYNC_INTERVAL_MS, SNAPSHOT_GROWTH_MIN_BYTES, SNAPSHOT_RETRY_MS, SNAPSHOT_SLICE_MS } from "../limits.ts";
+import {
+  LOG_SYNC_INTERVAL_MS,
+  SNAPSHOT_GAP_MS,
+  SNAPSHOT_GROWTH_MIN_BYTES,
+  SNAPSHOT_IDLE_TURNS_COUNT,
+  SNAPSHOT_LOOK_FACTOR,
+  SNAPSHOT_RETRY_MS,
+  SNAPSHOT_SLICE_MAX_MS,
+  SNAPSHOT_SLICE_MS,
+} from "../limits.ts";
 import { AppendLog, type FsyncPolicy } from "../log/append_log.ts";
 import type { Files } from "../log/files.ts";
 import { DataFolder } from "../log/folder.ts";
@@ -73,6 +82,10 @@ interface Saving {
   readonly writer: SnapshotWriter;
   readonly begunMs: number;
   keys: number;
+  /** `walkAhead` of the store at the last slice. */
+  ahead: number;
+  /** Slices in a row since which nobody has used a key. */
+  idleTurns: number;
 }
 
 /** Loads the store at start, and keeps it on disk. */
@@ -338,13 +351,14 @@ export class Persistence {
   async #take(path: string, hurries: boolean, mark?: () => void): Promise<SnapshotSummary> {
     const store = this.#store;
     const writer = new SnapshotWriter(this.#files, path, this.#now);
-    const saving: Saving = { writer, begunMs: performance.now(), keys: 0 };
+    const saving: Saving = { writer, begunMs: performance.now(), keys: 0, ahead: store.walkAhead, idleTurns: 0 };
     this.#saving = saving;
     this.#recorder.snapshot = writer;
     const walk = new StoreWalk(store, writer);
     try {
       while (!this.#cover(walk, saving, hurries)) {
-        await new Promise((resolve) => setTimeout(resolve, 0));
+        const gapMs = hurries || saving.idleTurns > SNAPSHOT_IDLE_TURNS_COUNT ? 0 : SNAPSHOT_GAP_MS;
+        await new Promise((resolve) => setTimeout(resolve, gapMs));
         if (this.#isClosing) {
           await writer.abandon();
           throw new Error("the server is stopping");
@@ -366,13 +380,27 @@ export class Persistence {
     }
   }
 
-  /** Covers keys for a slice of time. Answers whether all are. */
+  /**
+   * Covers keys for a slice of time; for a longer one where nobody has used a key for a while, or where commands have used so
+   * many since the last one that the walk would not get on. Answers whether all are covered.
+   */
   #cover(walk: StoreWalk, saving: Saving, hurries: boolean): boolean {
-    const endMs = performance.now() + SNAPSHOT_SLICE_MS * (hurries ? HURRY_FACTOR : 1);
+    const begunMs = performance.now();
+    const store = this.#store;
+    const { blocks } = saving.writer;
+    const ahead = store.walkAhead - saving.ahead;
+    const goal = store.walk.looked + ahead * SNAPSHOT_LOOK_FACTOR;
+    saving.ahead = store.walkAhead;
+    saving.idleTurns = ahead === 0 ? saving.idleTurns + 1 : 0;
+    const isIdle = hurries || saving.idleTurns > SNAPSHOT_IDLE_TURNS_COUNT;
     while (!saving.writer.isBehind) {
       if (walk.step()) return true;
       saving.keys = walk.keys;
-      if (performance.now() >= endMs) return false;
+      const ranMs = performance.now() - begunMs;
+      if (ranMs >= SNAPSHOT_SLICE_MAX_MS) return false;
+      // Writing a block takes its time, too.
+      const isEnough = ranMs >= SNAPSHOT_SLICE_MS || saving.writer.blocks !== blocks;
+      if (isEnough && store.walk.looked >= goal && !isIdle) return false;
     }
     return false;
   }
@@ -380,8 +408,6 @@ export class Persistence {
 
 /** Keys whose deadline has passed that are removed before the next look, at the start. */
 const EXPIRED_AT_ONCE_COUNT = 100_000;
-/** How much longer a slice is when nobody else is served. */
-const HURRY_FACTOR = 50;
 
 function openLog(
   folder: DataFolder,

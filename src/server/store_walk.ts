@@ -39,6 +39,7 @@ export class StoreWalk {
     for (let i = 0; i < STEP_KEYS; i++) {
       if (this.#walk.open !== 0) {
         this.#coverPart();
+        this.#walk.looked += SNAPSHOT_PART_ITEMS;
         this.#snapshot.cut();
         return false;
       }

@@ -28,6 +28,8 @@ export class RecencyList {
   oldest = 0;
   /** The entry that a walk looks at next; 0 when there is no walk, or it is past the newest. */
   cursor = 0;
+  /** How often an entry has come to the front, where a walk has to look at it again. */
+  additions = 0;
   readonly #words: Uint32Array;
 
   constructor(arena: Arena) {
@@ -43,6 +45,7 @@ export class RecencyList {
   add(entry: number): void {
     const words = this.#words;
     const second = this.newest;
+    this.additions++;
     words[entry * 2 + NEWER] = 0;
     words[entry * 2 + OLDER] = second;
     if (second === 0) this.oldest = entry;

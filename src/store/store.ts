@@ -1003,11 +1003,20 @@ export class Store {
       const entry = this.#recency.cursor;
       if (entry === 0) return 0;
       this.#recency.cursor = this.#recency.newer(entry);
+      walk.looked++;
       if ((words[entry * 2 + 3]! & FLAG_PARITY) === walk.parity) continue;
       words[entry * 2 + 3]! ^= FLAG_PARITY;
       return entry;
     }
     return -1;
+  }
+
+  /**
+   * How many entries the walk has to look at again, or for the first time, since they were used or made. A walk that looks
+   * at fewer never comes to its end.
+   */
+  get walkAhead(): number {
+    return this.#recency.additions;
   }
 
   /** Whether the walk that was begun last has covered an entry, or has it open. */

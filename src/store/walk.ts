@@ -30,6 +30,8 @@ export class Walk {
   reached = 0;
   /** The field of the open hash that is looked at next; 0 behind the last. */
   field = 0;
+  /** How many entries were looked at, and parts of open values. */
+  looked = 0;
 
   /** Turns the meaning of the bit around: nothing is covered from now on. */
   turn(): void {

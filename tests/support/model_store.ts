@@ -21,6 +21,7 @@ type PublicStore = Omit<
   | "walk"
   | "beginWalk"
   | "walkNext"
+  | "walkAhead"
   | "isCovered"
   | "isFieldCovered"
   | "isLargeHash"
