@@ -160,16 +160,16 @@ function findingsOf(path: string, newest: Recovered, older: readonly Recovered[]
 
 function describe({ path, snapshots, log, records, torn, damaged }: Findings): string {
   const lines = snapshots.map(({ path, keys, bytes, takenAt, batch }) => {
-    return `snapshot  ${path}: ${keys} keys, ${formatSize(bytes)}, taken ${takenAt}, through batch ${batch}`;
+    return `snapshot  ${path}: ${plural(keys, "key", "keys")}, ${
+      formatSize(bytes)
+    }, taken ${takenAt}, through batch ${batch}`;
   });
   if (log.segments > 0) {
     const times = log.oldest === null ? "" : `, ${log.oldest} to ${log.newest}`;
     const last = log.batches === 0 ? "" : `, the last is ${log.lastBatch}`;
-    lines.push(
-      `log       ${log.segments} ${log.segments === 1 ? "segment" : "segments"}; to replay: ${log.batches} batches, ${
-        formatSize(log.bytes)
-      }${last}${times}`,
-    );
+    const segments = plural(log.segments, "segment", "segments");
+    const batches = plural(log.batches, "batch", "batches");
+    lines.push(`log       ${segments}; to replay: ${batches}, ${formatSize(log.bytes)}${last}${times}`);
   }
   const counts = Object.entries(records).map(([name, count]) => `${count} ${name}`);
   lines.push(`records   ${counts.join(", ") || "none"}`);
@@ -183,4 +183,8 @@ function describe({ path, snapshots, log, records, torn, damaged }: Findings): s
   if (damaged.length > 0) verdict = "damaged: a server starts with --repair only, or from a backup";
   else if (torn.length > 0) verdict = "torn at the end, as a crash leaves it: a server starts, and cuts it off";
   return [...lines, `${path} is ${verdict}`].join("\n");
+}
+
+function plural(count: number, one: string, many: string): string {
+  return `${count} ${count === 1 ? one : many}`;
 }

@@ -95,9 +95,10 @@ export class CorruptionError extends InmemError {
   /**
    * @param path the file
    * @param offset where the first bad block begins, in bytes
+   * @param problem what is wrong there
    */
-  constructor(readonly path: string, readonly offset: number, message: string, options?: ErrorOptions) {
-    super("CORRUPTION", `${message} (file "${path}", offset ${offset})`, options);
+  constructor(readonly path: string, readonly offset: number, readonly problem: string, options?: ErrorOptions) {
+    super("CORRUPTION", `${problem} (file "${path}", offset ${offset})`, options);
   }
 }
 

@@ -13,7 +13,7 @@ import { defaultMemoryLimit, helpText, parseOptions, serverOptions } from "./rol
 import { formatSize } from "./role/quantities.ts";
 import { runUntilStopped } from "./role/lifetime.ts";
 import { tornPath } from "./log/set_aside.ts";
-import type { Loaded } from "./server/loading.ts";
+import { damagedPath, type Loaded } from "./server/loading.ts";
 import { startServer } from "./server/server.ts";
 
 export { Server, type ServerSettings, startServer } from "./server/server.ts";
@@ -77,7 +77,8 @@ function tellLoaded(loaded: Loaded, logger: Logger): void {
     });
   }
   for (const { path, offset, bytes, reason } of damaged) {
-    logger.error("Damaged data was left out", { path, offset, bytes, reason, kept: `${path}.damaged` });
+    const kept = bytes > 0 ? { kept: damagedPath(path) } : {};
+    logger.error("Damaged data was left out", { path, offset, bytes, reason, ...kept });
   }
   if (dropped > 0) logger.error("Records on keys of which a part is missing were left out", { records: dropped });
   logger.info(path === undefined ? "Loaded the log" : `Loaded "${path}" and the log behind it`, {

@@ -216,7 +216,7 @@ class Recovery {
         `Cannot replay the log: batches ${first} to ${last}, which stood before this file, are missing`,
       );
       if (!this.#options.repair) throw error;
-      this.#damaged.push({ path: segment.path, offset: 0, bytes: 0, reason: error.message, batch: first });
+      this.#damaged.push({ path: segment.path, offset: 0, bytes: 0, reason: error.problem, batch: first });
       this.#batch = last;
       return true;
     }
@@ -279,12 +279,12 @@ class Recovery {
     if (this.#segments[index + 1]?.number === batch) return "next";
     const { path, size } = reader;
     if (this.#isTorn(reader, offset, batch, index)) {
-      this.#torn.push({ path, offset, bytes: size - offset, reason: problem.message, batch });
+      this.#torn.push({ path, offset, bytes: size - offset, reason: problem.problem, batch });
       this.#tearRest(index + 1, batch);
       return "stop";
     }
     if (!this.#options.repair) throw problem;
-    this.#damaged.push({ path, offset, bytes: this.#badBytes(reader, offset), reason: problem.message, batch });
+    this.#damaged.push({ path, offset, bytes: this.#badBytes(reader, offset), reason: problem.problem, batch });
     return "skip";
   }
 
@@ -344,7 +344,7 @@ class Recovery {
       if (!(error instanceof ProtocolError)) throw error;
       const damage = new CorruptionError(path, offset, error.message, { cause: error });
       if (!this.#options.repair) throw damage;
-      this.#damaged.push({ path, offset, bytes: reader.offset - offset, reason: damage.message, batch });
+      this.#damaged.push({ path, offset, bytes: reader.offset - offset, reason: damage.problem, batch });
     }
     this.#doneBytes += reader.offset - offset;
     this.#options.progress?.(this.#doneBytes, this.#totalBytes);
@@ -359,7 +359,7 @@ class Recovery {
     } catch (error) {
       if (!(error instanceof CorruptionError) || !this.#options.repair) throw error;
       const bytes = this.#badBytes(reader, from);
-      this.#damaged.push({ path: reader.path, offset: from, bytes, reason: error.message, batch });
+      this.#damaged.push({ path: reader.path, offset: from, bytes, reason: error.problem, batch });
       reader.offset = from;
       return false;
     }

@@ -109,8 +109,9 @@ export async function load(
     durationMs: performance.now() - begunMs,
   };
   const isEmpty = read.snapshot === undefined && read.batches + read.torn.length + read.damaged.length === 0;
-  const damaged = new Set(read.damaged.map(({ path }) => path));
-  const isAltered = backup !== undefined || loaded.evicted > 0 || damaged.size > 0;
+  // Where something is merely missing, all that there is was used.
+  const damaged = new Set(read.damaged.filter(({ bytes }) => bytes > 0).map(({ path }) => path));
+  const isAltered = backup !== undefined || loaded.evicted > 0 || read.damaged.length > 0;
   const loading = { read, loaded: isEmpty ? undefined : loaded, isAltered, damaged };
   if (folder === undefined) return { ...loading, next: 1, synced: 0 };
   if (backup !== undefined) {
@@ -126,18 +127,18 @@ export async function load(
   return { ...loading, next: read.batch + 1, synced: read.batch };
 }
 
-/** Cuts off what is torn, and sees to it that the next segment can have its name. */
+/** Cuts off what is torn, and sees to it that the next segment can have its name: `damaged` loses what had it. */
 async function makeReady(
   files: Files,
   folder: DataFolder,
   read: Recovered,
-  damaged: ReadonlySet<string>,
+  damaged: Set<string>,
 ): Promise<void> {
   await setTornAside(files, folder.path, read.torn);
   // Those without a batch have the name that the next segment gets.
   for (const { path, number } of await folder.segments()) {
     if (number <= read.batch) continue;
-    if (damaged.has(path)) await files.rename(path, damagedPath(path));
+    if (damaged.delete(path)) await files.rename(path, damagedPath(path));
     else await files.remove(path);
   }
   await syncSegments(files, folder, read.batch);

@@ -258,7 +258,12 @@ export class Persistence {
       await this.#files.makeFolder(folder);
       const temporary = `${path}.${Deno.pid}.tmp`;
       // Made first, so that nothing is overwritten when the file is given its name.
-      this.#files.create(path).close();
+      try {
+        this.#files.create(path).close();
+      } catch (cause) {
+        if (!(cause instanceof Deno.errors.AlreadyExists)) throw cause;
+        throw new Error(`there is a file "${path}" already`, { cause });
+      }
       try {
         await this.#take(temporary, false);
         await this.#files.rename(temporary, path);

@@ -466,6 +466,33 @@ Deno.test("Persistence.open() repairs a log whose header is damaged", async () =
   }
 });
 
+Deno.test("Persistence.open() goes on in a new segment after a repair that could use nothing of one with its name", async () => {
+  const { files } = await smallLog(4);
+  const offsets = blocksOf(files, LOG);
+  let bytes: Uint8Array = files.read(LOG);
+  for (const offset of offsets.slice(0, 3)) bytes = flip(bytes, offset + 40);
+  files.put(LOG, bytes);
+  const server = await Server.start(files, { repair: true });
+  assertEquals([...stateOf(server.store).keys()], ["k4"]);
+  server.set("since", "1");
+  await server.stop();
+  const again = await Server.start(files);
+  assertEquals([...stateOf(again.store).keys()].sort(), ["k4", "since"]);
+  await again.stop();
+
+  // Now nothing is left of it.
+  for (const offset of offsets.slice(0, -1)) bytes = flip(bytes, offset + 41);
+  const other = new SimulatedFiles();
+  await other.makeFolder(FOLDER);
+  other.put(LOG, flip(bytes, 3));
+  const empty = await Server.start(other, { repair: true });
+  empty.set("since", "2");
+  await empty.stop();
+  const last = await Server.start(other);
+  assertEquals([...stateOf(last.store).keys()], ["since"]);
+  await last.stop();
+});
+
 Deno.test("Persistence.open() repairs a log of which a segment is missing", async () => {
   const { files, states } = await twoSegments(true);
   await files.remove(LOG);
@@ -473,6 +500,7 @@ Deno.test("Persistence.open() repairs a log of which a segment is missing", asyn
   const server = await Server.start(files, { repair: true });
   assertEquals([...stateOf(server.store).keys()].sort(), ["k4", "k5", "k6"]);
   assertEquals(server.persistence.loaded!.damaged.map(({ batch, bytes }) => [batch, bytes]), [[1, 0]]);
+  server.set("since", "1");
   const after = stateOf(server.store);
   await server.stop();
   const again = await Server.start(files);
