@@ -10,13 +10,14 @@ import { resolveListening } from "./role/listening_options.ts";
 import { createLogger } from "./role/logger.ts";
 import { helpText, parseOptions, proxyOptions, readPassword } from "./role/options.ts";
 import { readPublicFile } from "./role/private_file.ts";
+import { planMain } from "./proxy/plan_command.ts";
 import { startProxy } from "./proxy/proxy.ts";
 import { runUntilStopped } from "./role/lifetime.ts";
 
 export { Proxy, type ProxySettings, startProxy } from "./proxy/proxy.ts";
 
 /**
- * Runs a proxy until a signal stops it.
+ * Runs a proxy until a signal stops it; with the word `plan` first, plans a change of its servers instead.
  *
  * @param argv the arguments after `proxy`
  * @returns the exit status; role/lifetime.ts lists them
@@ -24,6 +25,7 @@ export { Proxy, type ProxySettings, startProxy } from "./proxy/proxy.ts";
  * @throws {StartError} when the proxy cannot start
  */
 export async function proxyMain(argv: readonly string[]): Promise<number> {
+  if (argv[0] === "plan") return await planMain(argv.slice(1));
   const { values, positional } = parseOptions(proxyOptions, argv);
   if (values.help) {
     console.log(helpText(proxyOptions).trimEnd());
@@ -45,10 +47,12 @@ export async function proxyMain(argv: readonly string[]): Promise<number> {
     maxClients: values["max-clients"],
     serversPath: values.servers,
     connectionsMaxCount: values.conns,
+    timeoutMs: values.timeout,
     backend: {
       authority: values.ca === undefined ? undefined : readAuthority(values.ca),
       password: serversPasswordPath === undefined ? listening.password : readPassword(serversPasswordPath),
       plaintext,
+      connectTimeoutMs: values["connect-timeout"],
     },
     logger,
   });

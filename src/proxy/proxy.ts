@@ -13,7 +13,13 @@
 
 import type { ProtocolVersion } from "../command/client_state.ts";
 import { stackOf } from "../errors.ts";
-import { BACKEND_SWEEP_INTERVAL_MS, BACKEND_TIMEOUT_MS, CLIENT_REPLIES_MAX_BYTES } from "../limits.ts";
+import {
+  BACKEND_PROBE_TIMEOUT_MS,
+  BACKEND_SUSPECT_MS,
+  BACKEND_SWEEP_INTERVAL_MS,
+  BACKEND_TIMEOUT_MS,
+  CLIENT_REPLIES_MAX_BYTES,
+} from "../limits.ts";
 import { formatInfo } from "../role/info_text.ts";
 import type { Logger } from "../role/logger.ts";
 import { Password } from "../role/password.ts";
@@ -119,6 +125,8 @@ export class Proxy implements SessionHost {
     this.#cluster = new Cluster({
       connectionsMaxCount: settings.connectionsMaxCount,
       timeoutMs,
+      suspectAfterMs: BACKEND_SUSPECT_MS,
+      probeTimeoutMs: BACKEND_PROBE_TIMEOUT_MS,
       turn: this.turn,
       clock: this.#clock,
       report: (address, state, reason) => this.#reportServer(address, state, reason),

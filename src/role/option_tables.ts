@@ -127,7 +127,8 @@ export const serverOptions = {
 /** The options of `inmem proxy`. */
 export const proxyOptions = {
   usage: "inmem proxy [OPTIONS]",
-  summary: "Spreads keys over the servers that a file names, and follows that file as it changes.",
+  summary: "Spreads keys over the servers that a file names, and follows that file as it changes. " +
+    "`inmem proxy plan` tells beforehand what a change of the file moves; its own --help says how.",
   options: {
     addr: { kind: "address", default: "127.0.0.1:9444", help: "where to listen; port 0 lets the system choose" },
     cert,
@@ -139,6 +140,20 @@ export const proxyOptions = {
       min: 1,
       max: POOL_CONNECTIONS_MAX_COUNT,
       help: "connections to each server that clients share, at most; each protocol in use has one",
+    },
+    timeout: {
+      kind: "duration",
+      default: "10s",
+      min: 100,
+      max: TIMEOUT_MAX_MS,
+      help: "how long a server may take to answer; one that is silent for 0.5s is asked whether it is there",
+    },
+    "connect-timeout": {
+      kind: "duration",
+      default: "3s",
+      min: 100,
+      max: TIMEOUT_MAX_MS,
+      help: "how long a connection to a server may take until it has answered a first time",
     },
     ca: {
       kind: "text",
@@ -163,6 +178,24 @@ export const proxyOptions = {
     plaintext: plaintextListener,
     "servers-plaintext": { kind: "flag", help: "no TLS towards the servers; on loopback addresses only" },
     "log-format": logFormat,
+    help,
+  },
+} as const satisfies OptionTable;
+
+/** The options of `inmem proxy plan`. */
+export const proxyPlanOptions = {
+  usage: "inmem proxy plan [OPTIONS]",
+  summary: "Prints how many slots each server has by a list of servers, and by the list that it is to replace, and " +
+    "which slots move from where to where. Connects to nothing and changes nothing.",
+  options: {
+    servers: { kind: "text", valueName: "FILE", default: "servers.json", help: "the list to plan for" },
+    from: {
+      kind: "text",
+      valueName: "FILE",
+      help: "the list before the change",
+      absent: "no change, only the shares by --servers",
+    },
+    json: { kind: "flag", help: "print one line of JSON" },
     help,
   },
 } as const satisfies OptionTable;

@@ -230,12 +230,16 @@ export class Pipeline implements Flushable {
     }
   }
 
+  /** How long a request has waited while nothing came, in ms; 0 while none waits. */
+  get silentMs(): number {
+    if (this.#head === this.#tail || !this.ready) return 0;
+    const oldest = this.#ring[this.#head & (this.#ring.length - 1)]!;
+    return this.#host.clock.nowMs - Math.max(oldest.sinceMs, this.#heardMs);
+  }
+
   /** Ends it if a request waits and nothing has come for longer than `timeoutMs`. */
   sweep(timeoutMs: number): void {
-    if (this.#head === this.#tail || !this.ready) return;
-    const oldest = this.#ring[this.#head & (this.#ring.length - 1)]!;
-    const silentMs = this.#host.clock.nowMs - Math.max(oldest.sinceMs, this.#heardMs);
-    if (silentMs > timeoutMs + this.patienceMs) this.end(true, `no answer within ${timeoutMs} ms`);
+    if (this.silentMs > timeoutMs + this.patienceMs) this.end(true, `no answer within ${timeoutMs} ms`);
   }
 
   /**

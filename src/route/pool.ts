@@ -4,12 +4,15 @@
  * ```text
  *            connected                     every connection lost, no new one
  *   up ◄──────────────────── down ◄──────────────────────────────────────── up
- *   │     (tried at growing intervals)               or a deadline missed
+ *   │     (tried at growing intervals)        or a deadline missed
+ *   │                           └──────── a probe not answered ───────── suspect ◄── silent for a while ── up
  *   └── retire() ──► draining ── last reply ──► closed
  *                       └────── restore() ──────┴──► up
  * ```
  *
- * While a server is down its requests fail at once: they cost their clients an error and nobody else anything.
+ * While a server is down its requests fail at once: they cost their clients an error and nobody else anything. One that is
+ * silent though requests wait is suspect: it is asked on another connection whether it is there (probe.ts). If it answers,
+ * it merely takes long; else it is down, and nobody waits for it until the deadline of his request.
  *
  * What a lost connection leaves is settled in order, so that a client's requests stay in order:
  *
@@ -33,6 +36,7 @@ import type { DedicatedLane } from "./dedicated.ts";
 import type { Exchange, Lane } from "./exchange.ts";
 import type { Framing, Transport } from "./framing.ts";
 import { Pipeline } from "./pipeline.ts";
+import { Probe } from "./probe.ts";
 import type { PipelineEnd, PipelineHost } from "./pipeline.ts";
 import type { Clock, Turn } from "./turn.ts";
 
@@ -42,6 +46,10 @@ export interface PoolOptions {
   readonly connectionsMaxCount: number;
   /** How long a request may wait for its reply, in ms. */
   readonly timeoutMs: number;
+  /** A server that was silent for so long while requests waited is suspect, in ms; never unless it is given. */
+  readonly suspectAfterMs?: number;
+  /** How long one that is suspect has to answer a probe, in ms. */
+  readonly probeTimeoutMs?: number;
   readonly turn: Turn;
   readonly clock: Clock;
   /** Takes note that the server's state has changed. */
@@ -51,7 +59,7 @@ export interface PoolOptions {
 const REMOVED = "it was removed from the list of servers";
 
 /** See the module's comment. */
-export type PoolState = "up" | "down" | "draining";
+export type PoolState = "up" | "suspect" | "down" | "draining";
 
 /** The connections to one server. */
 export class Pool implements PipelineHost {
@@ -69,7 +77,12 @@ export class Pool implements PipelineHost {
   readonly #dedicated: Dedicated;
   #options: PoolOptions;
   #pipelines: Pipeline[] = [];
-  #state: PoolState = "up";
+  #state: Exclude<PoolState, "suspect"> = "up";
+  readonly #probe: Probe;
+  /** When it was asked last whether it is there. */
+  #probedMs = -Infinity;
+  /** Whether all connections are being ended for one reason. */
+  #isGivingUp = false;
   #reason = "";
   /** Connections in a row that could not be made, or were lost before the first reply. */
   #misses = 0;
@@ -88,11 +101,12 @@ export class Pool implements PipelineHost {
     this.clock = options.clock;
     this.#options = options;
     this.#dedicated = new Dedicated(address, options);
+    this.#probe = new Probe(address, options.probeTimeoutMs ?? options.timeoutMs);
   }
 
   /** Whether it works, is given up for the moment, or takes no new requests. */
   get state(): PoolState {
-    return this.#state;
+    return this.#state === "up" && this.#probe.isAsking ? "suspect" : this.#state;
   }
 
   /** Connections made. */
@@ -220,7 +234,7 @@ export class Pool implements PipelineHost {
     this.#opening.delete(pipeline);
     if (late) this.timeouts++;
     if (pipeline.answered && !late) this.#misses = 0;
-    else if (this.#state !== "draining") this.#miss(reason);
+    else if (this.#state !== "draining" && !this.#isGivingUp) this.#miss(reason);
     const error = new ConnectionError(this.address, `server "${this.address}": ${reason}`, true);
     const unsentError = new ConnectionError(this.address, error.message, false);
     const final = unrepeatable(sent);
@@ -261,7 +275,7 @@ export class Pool implements PipelineHost {
     if (this.#state === "down" && this.#opening.size === 0 && this.#framing !== undefined) this.#open(this.#framing);
   }
 
-  #change(state: PoolState, reason: string): void {
+  #change(state: "up" | "down", reason: string): void {
     this.#reason = reason;
     if (this.#state === state || this.#state === "draining") return;
     this.#state = state;
@@ -282,6 +296,29 @@ export class Pool implements PipelineHost {
   sweep(): void {
     for (const pipeline of [...this.#pipelines]) pipeline.sweep(this.#options.timeoutMs);
     this.#dedicated.sweep();
+    this.#suspect();
+  }
+
+  /** Asks whether the server is there, when it has been silent for long though a request waits. */
+  #suspect(): void {
+    const { suspectAfterMs = Infinity } = this.#options;
+    const { nowMs } = this.clock;
+    if (this.#state !== "up" || nowMs - this.#probedMs < suspectAfterMs) return;
+    const silent = this.#pipelines.find((pipeline) => pipeline.silentMs > suspectAfterMs);
+    if (silent === undefined) return;
+    this.#probedMs = nowMs;
+    this.#probe.ask(silent.framing, (problem) => {
+      this.#probedMs = this.clock.nowMs;
+      if (problem !== undefined && this.#state === "up") this.#giveUp(`it is silent: ${problem}`);
+    });
+  }
+
+  /** Ends all connections, whose requests fail, and takes the server for one that is down. */
+  #giveUp(reason: string): void {
+    this.#isGivingUp = true;
+    for (const pipeline of [...this.#pipelines]) pipeline.end(true, reason);
+    this.#isGivingUp = false;
+    this.#miss(reason);
   }
 
   /** Takes no new requests; connections are closed when those in flight are answered. Idempotent. */
@@ -289,6 +326,7 @@ export class Pool implements PipelineHost {
     if (this.#state === "draining") return;
     this.#state = "draining";
     clearTimeout(this.#retryTimer);
+    this.#probe.close();
     this.#options.report(this.address, "draining", "");
     for (const pipeline of [...this.#pipelines]) {
       if (pipeline.inFlight === 0) pipeline.end(false, REMOVED);

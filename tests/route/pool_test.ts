@@ -14,9 +14,12 @@ import {
 } from "../../src/limits.ts";
 import { Lane } from "../../src/route/exchange.ts";
 import type { Framing } from "../../src/route/framing.ts";
-import { Pool } from "../../src/route/pool.ts";
+import { Pool, type PoolOptions } from "../../src/route/pool.ts";
 import { Turn } from "../../src/route/turn.ts";
 import { FakeExchange, FakeTransport, makeFraming, type Opening, settle } from "../support/fake_transport.ts";
+
+/** Whether and how a silent server is asked whether it is there. */
+type Probing = Pick<PoolOptions, "suspectAfterMs" | "probeTimeoutMs">;
 
 /** A pool and everything around it. */
 class Rig {
@@ -30,10 +33,11 @@ class Rig {
   readonly pool: Pool;
   readonly framing: Framing = this.makeFraming();
 
-  constructor(connectionsMaxCount = 1) {
+  constructor(connectionsMaxCount = 1, probing: Probing = {}) {
     this.pool = new Pool("server:1", {
       connectionsMaxCount,
       timeoutMs: 1000,
+      ...probing,
       turn: this.turn,
       clock: this.clock,
       report: (_address, state, reason) => this.states.push(reason === "" ? state : `${state}: ${reason}`),
@@ -76,9 +80,13 @@ class Rig {
 }
 
 /** Runs a test on a pool, and closes it. */
-function withRig(run: (rig: Rig) => Promise<void>, connectionsMaxCount = 1): () => Promise<void> {
+function withRig(
+  run: (rig: Rig) => Promise<void>,
+  connectionsMaxCount = 1,
+  probing: Probing = {},
+): () => Promise<void> {
   return async () => {
-    const rig = new Rig(connectionsMaxCount);
+    const rig = new Rig(connectionsMaxCount, probing);
     try {
       await run(rig);
     } finally {
@@ -599,4 +607,111 @@ Deno.test(
     rig.send("e", new Lane(other));
     assertEquals(rig.opening.length, 1);
   }),
+);
+
+Deno.test(
+  "Pool asks a server that is silent whether it is there, and lets requests wait on when it is",
+  withRig(
+    async (rig) => {
+      rig.send("a");
+      const transport = await rig.connect();
+      rig.clock.nowMs = 300;
+      rig.pool.sweep();
+      assertEquals([rig.pool.state, rig.opening.length], ["up", 0]);
+      rig.clock.nowMs = 301;
+      rig.pool.sweep();
+      rig.pool.sweep();
+      assertEquals([rig.pool.state, rig.opening.length], ["suspect", 1]);
+      const asked = await rig.connect();
+      assert(asked.closed);
+      assertEquals([asked.writes, rig.pool.state, rig.states, rig.log], [[], "up", [], []]);
+      // It is asked again, but not at once.
+      rig.clock.nowMs = 600;
+      rig.pool.sweep();
+      assertEquals(rig.opening.length, 0);
+      rig.clock.nowMs = 601;
+      rig.pool.sweep();
+      assertEquals(rig.opening.length, 1);
+      await rig.connect();
+      transport.push("1.");
+      await settle();
+      assertEquals([rig.log, rig.pool.timeouts], [["a=1."], 0]);
+      // Nobody waits, and silence is no reason to ask.
+      rig.clock.nowMs = 5000;
+      rig.pool.sweep();
+      assertEquals(rig.opening.length, 0);
+    },
+    1,
+    { suspectAfterMs: 300, probeTimeoutMs: 60_000 },
+  ),
+);
+
+Deno.test(
+  "Pool gives a server up that does not answer a probe: requests fail, and are not sent again",
+  withRig(
+    async (rig) => {
+      rig.send("a");
+      rig.send("B");
+      const transport = await rig.connect();
+      await settle();
+      rig.clock.nowMs = 400;
+      rig.pool.sweep();
+      rig.send("c", new Lane(rig.framing));
+      assertEquals(rig.pool.state, "suspect");
+      while (rig.pool.state === "suspect") await settle();
+      assertEquals(rig.log, ["a!sent", "B!sent", "c!sent"]);
+      assertEquals(rig.states, ["down: it is silent: no answer within 20 ms"]);
+      assert(transport.closed);
+      assertEquals(rig.pool.timeouts, 1);
+      const late = rig.send("d");
+      assertEquals(late.error!.message, 'server "server:1": it is silent: no answer within 20 ms');
+      // The probe was the first of the two; the second is the next try, which brings it back.
+      rig.opening.shift();
+      await rig.untilOpening();
+      await rig.connect();
+      assertEquals([rig.states.at(-1), rig.pool.state], ["up", "up"]);
+    },
+    1,
+    { suspectAfterMs: 300, probeTimeoutMs: 20 },
+  ),
+);
+
+Deno.test(
+  "Pool gives up a server whose port somebody else answers on, or nobody",
+  withRig(
+    async (rig) => {
+      rig.send("a");
+      await rig.connect();
+      rig.clock.nowMs = 400;
+      rig.pool.sweep();
+      await rig.refuse("connection refused");
+      assertEquals(rig.states, ["down: it is silent: connection refused"]);
+      assertEquals(rig.log, ["a!sent"]);
+    },
+    1,
+    { suspectAfterMs: 300, probeTimeoutMs: 60_000 },
+  ),
+);
+
+Deno.test(
+  "Pool that is retired or closed asks no more, and takes no notice of what is answered",
+  withRig(
+    async (rig) => {
+      rig.send("a");
+      const transport = await rig.connect();
+      rig.clock.nowMs = 400;
+      rig.pool.sweep();
+      const probe = rig.opening.shift()!;
+      rig.pool.retire();
+      assertEquals(rig.pool.state, "draining");
+      probe.reject(new Error("refused"));
+      await settle();
+      assertEquals([rig.states, rig.log], [["draining"], []]);
+      transport.push("1.");
+      await settle();
+      assertEquals(rig.log, ["a=1."]);
+    },
+    1,
+    { suspectAfterMs: 300, probeTimeoutMs: 60_000 },
+  ),
 );

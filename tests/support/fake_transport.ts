@@ -107,8 +107,9 @@ export type Opening = PromiseWithResolvers<Transport>;
 /** A protocol whose frames end with a full stop. Each has connections of its own. */
 export function makeFraming(opening: Opening[]): Framing {
   return {
-    open: () => {
+    open: (_address, signal) => {
       const each = Promise.withResolvers<Transport>();
+      signal.addEventListener("abort", () => each.reject(new Error("aborted")));
       opening.push(each);
       return each.promise;
     },

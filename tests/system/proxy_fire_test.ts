@@ -1,0 +1,185 @@
+/**
+ * A proxy in front of a server that is killed, or stops, while clients write tagged values and check what they read: only
+ * that server's keys notice, for a short while, and no value is ever wrong.
+ *
+ * Each client has keys of one server, since replies on one connection come in the order of its requests. A value that was
+ * acknowledged has to be read; where the outcome of a write is unknown, either value may be, until one was read.
+ */
+
+import { assert, assertEquals, assertGreater, assertLess, assertLessOrEqual } from "@std/assert";
+import { encodeText } from "../../src/bytes.ts";
+import type { Client } from "../../src/client.ts";
+import { ReplyError } from "../../src/errors.ts";
+import { ownersOf, slotOf } from "../../src/route/slots.ts";
+import { type Launcher, type Role, systemTest, until } from "../support/launcher.ts";
+
+const CLIENTS_COUNT = 32;
+const KEYS_EACH = 20;
+/** Nobody waits for a server that is gone after this. */
+const KILLED_LIMIT_MS = 1_000;
+const STOPPED_LIMIT_MS = 2_000;
+/** How long a refusal may take then: it is known already. */
+const REFUSAL_LIMIT_MS = 500;
+/** All is well again so soon after the server is back. */
+const RECOVERY_LIMIT_MS = 5_000;
+
+/** How a request ended. */
+interface Outcome {
+  readonly begunMs: number;
+  readonly tookMs: number;
+  /** The code of the refusal; `undefined` when it was answered. */
+  readonly code: string | undefined;
+}
+
+/** One client with keys of its own, which it writes and reads by turns. */
+class Worker {
+  readonly outcomes: Outcome[] = [];
+  /** What was read that nobody had written, or no longer. */
+  readonly wrong: string[] = [];
+  /** What each key may hold. */
+  readonly #expected = new Map<string, Set<string | null>>();
+  #isStopped = false;
+
+  constructor(readonly client: Client, readonly keys: readonly string[], readonly tag: string) {
+    for (const key of keys) this.#expected.set(key, new Set([null]));
+  }
+
+  async run(): Promise<void> {
+    for (let round = 0; !this.#isStopped; round++) {
+      const key = this.keys[round % this.keys.length]!;
+      const expected = this.#expected.get(key)!;
+      const value = `${this.tag}:${key}:${round}`;
+      expected.add(value);
+      if (await this.#time(() => this.client.set(key, value))) this.#expected.set(key, new Set([value]));
+      await this.#time(async () => {
+        const found = await this.client.getText(key);
+        if (!this.#expected.get(key)!.has(found)) this.wrong.push(`${key}: read ${found}`);
+        else this.#expected.set(key, new Set([found]));
+      });
+      // Slow enough for all to have their turn on one core.
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+  }
+
+  /** Whether a request was answered. */
+  async #time(request: () => Promise<unknown>): Promise<boolean> {
+    const begunMs = performance.now();
+    let code: string | undefined;
+    try {
+      await request();
+    } catch (error) {
+      if (!(error instanceof ReplyError)) throw error;
+      code = error.code;
+    }
+    this.outcomes.push({ begunMs, tookMs: performance.now() - begunMs, code });
+    return code === undefined;
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+  }
+}
+
+/** Clients of the first server, and of the others. */
+class Load {
+  readonly struck: Worker[] = [];
+  readonly others: Worker[] = [];
+  #done: Promise<unknown> = Promise.resolve();
+
+  /** Connects clients to a proxy in front of those servers. */
+  static async connect(launcher: Launcher, proxy: Role, servers: readonly Role[]): Promise<Load> {
+    const load = new Load();
+    const owners = ownersOf(servers.map(({ address }) => ({ address, weight: 1 })));
+    const keys = servers.map((): string[] => []);
+    for (let i = 0; keys.some((each) => each.length < CLIENTS_COUNT * KEYS_EACH); i++) {
+      const bytes = encodeText(`key:${i}`);
+      keys[owners[slotOf(bytes, 0, bytes.length)]!]!.push(`key:${i}`);
+    }
+    for (let i = 0; i < CLIENTS_COUNT; i++) {
+      const own = keys[i % servers.length]!.splice(0, KEYS_EACH);
+      const worker = new Worker(await launcher.connect(proxy), own, `client ${i}`);
+      (i % servers.length === 0 ? load.struck : load.others).push(worker);
+    }
+    load.#done = Promise.all([...load.struck, ...load.others].map((worker) => worker.run()));
+    return load;
+  }
+
+  async stop(): Promise<void> {
+    for (const worker of [...this.struck, ...this.others]) worker.stop();
+    await this.#done;
+  }
+
+  /** Waits until each client has had so many requests answered since then. */
+  async untilAnswered(workers: readonly Worker[], sinceMs: number, count = 5): Promise<void> {
+    const isAnswered = ({ begunMs, code }: Outcome) => begunMs >= sinceMs && code === undefined;
+    await until(
+      () => workers.every(({ outcomes }) => outcomes.filter(isAnswered).length >= count),
+      `each of ${workers.length} clients has ${count} answers`,
+    );
+  }
+}
+
+function since(workers: readonly Worker[], ms: number): Outcome[] {
+  return workers.flatMap(({ outcomes }) => outcomes.filter(({ begunMs }) => begunMs >= ms));
+}
+
+/** Strikes one of three servers and lets it return; checks what everybody has noticed of it. */
+async function strike(
+  launcher: Launcher,
+  limitMs: number,
+  away: (server: Role) => Promise<void>,
+  back: (server: Role, data: string) => Promise<void>,
+): Promise<void> {
+  const data = [0, 1, 2].map(() => launcher.newFolder());
+  const servers = await Promise.all(data.map((folder) => launcher.server(["--data", folder])));
+  const file = await launcher.serversFile(servers.map(({ address }) => address));
+  const proxy = await launcher.proxy(file);
+  const load = await Load.connect(launcher, proxy, servers);
+  try {
+    await load.untilAnswered([...load.struck, ...load.others], 0);
+    const awayMs = performance.now();
+    await away(servers[0]!);
+    await until(() => since(load.struck, awayMs + limitMs).length >= 3 * load.struck.length, "requests are refused");
+    const backMs = performance.now();
+    await back(servers[0]!, data[0]!);
+    const returnedMs = performance.now();
+    await load.untilAnswered(load.struck, returnedMs);
+    await load.stop();
+
+    // Nobody else has noticed.
+    assertEquals(load.others.flatMap(({ outcomes }) => outcomes.filter(({ code }) => code !== undefined)), []);
+    assertLess(Math.max(...since(load.others, awayMs).map(({ tookMs }) => tookMs)), REFUSAL_LIMIT_MS);
+    // Who has, has waited no longer than that, and then for nothing at all.
+    for (const { begunMs, tookMs, code } of since(load.struck, awayMs)) {
+      if (begunMs < backMs) assertLessOrEqual(begunMs + tookMs - awayMs, Math.max(limitMs, begunMs - awayMs + 500));
+      if (code !== undefined) assert(["UNAVAILABLE", "UNKNOWN_OUTCOME"].includes(code), code);
+    }
+    const meanwhile = since(load.struck, awayMs + limitMs).filter(({ begunMs }) => begunMs < backMs);
+    assertGreater(meanwhile.filter(({ code }) => code === "UNAVAILABLE").length, 0);
+    const refused = since(load.struck, returnedMs).filter(({ code }) => code !== undefined);
+    const lastMs = Math.max(returnedMs, ...refused.map(({ begunMs, tookMs }) => begunMs + tookMs));
+    assertLess(lastMs - returnedMs, RECOVERY_LIMIT_MS);
+    assertEquals([...load.struck, ...load.others].flatMap(({ wrong }) => wrong), []);
+  } finally {
+    await load.stop();
+  }
+}
+
+systemTest("a server that is killed costs its own keys errors for a while, and nobody else anything", (launcher) => {
+  return strike(launcher, KILLED_LIMIT_MS, async ({ process }) => {
+    launcher.forgive(process);
+    await process.kill();
+  }, async ({ address }, data) => {
+    await launcher.server(["--data", data, "--addr", address]);
+  });
+});
+
+systemTest("a server that stops costs its own keys errors for a while, and nobody else anything", (launcher) => {
+  return strike(launcher, STOPPED_LIMIT_MS, ({ process }) => {
+    process.signal("SIGSTOP");
+    return Promise.resolve();
+  }, ({ process }) => {
+    process.signal("SIGCONT");
+    return Promise.resolve();
+  });
+});
