@@ -1,0 +1,90 @@
+/**
+ * A port that passes bytes on to another one, and gets in the way of them as a test wants: late, not at all, or to somebody else.
+ *
+ * @module
+ */
+
+import { parseAddress } from "../../src/role/address.ts";
+
+const READ_BYTES = 64 * 1024;
+
+/** Passes connections on to a target. Disposing of it closes all of them. */
+export class Relay implements Disposable {
+  /** Where connections made from now on lead to, as `host:port`; `undefined` closes them at once. */
+  target: string | undefined;
+  /** How much later bytes arrive, in ms; each way half of it. */
+  delayMs = 0;
+  readonly #listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  readonly #open = new Set<Deno.Conn>();
+
+  /** @param target `host:port` */
+  constructor(target: string) {
+    this.target = target;
+    this.#accept();
+  }
+
+  /** `host:port` */
+  get address(): string {
+    return `127.0.0.1:${this.#listener.addr.port}`;
+  }
+
+  /** Closes the connections that there are. */
+  cut(): void {
+    for (const connection of this.#open) close(connection);
+    this.#open.clear();
+  }
+
+  [Symbol.dispose](): void {
+    this.#listener.close();
+    this.cut();
+  }
+
+  async #accept(): Promise<void> {
+    for await (const near of this.#listener) void this.#relay(near);
+  }
+
+  async #relay(near: Deno.Conn): Promise<void> {
+    this.#open.add(near);
+    let far: Deno.Conn | undefined;
+    try {
+      if (this.target === undefined) return;
+      far = await Deno.connect(parseAddress(this.target));
+      this.#open.add(far);
+      await Promise.all([this.#pass(near, far), this.#pass(far, near)]);
+    } catch {
+      // Either end has gone, which the other one sees.
+    } finally {
+      for (const each of [near, far]) {
+        if (each === undefined) continue;
+        this.#open.delete(each);
+        close(each);
+      }
+    }
+  }
+
+  async #pass(from: Deno.Conn, to: Deno.Conn): Promise<void> {
+    const buffer = new Uint8Array(READ_BYTES);
+    let written: Promise<void> = Promise.resolve();
+    for (let count = await from.read(buffer); count !== null; count = await from.read(buffer)) {
+      const bytes = buffer.slice(0, count);
+      const dueMs = performance.now() + this.delayMs / 2;
+      written = written.then(async () => {
+        const leftMs = dueMs - performance.now();
+        if (leftMs > 0) await new Promise((resolve) => setTimeout(resolve, leftMs));
+        for (let done = 0; done < bytes.length;) done += await to.write(bytes.subarray(done));
+      });
+      // A failure ends the other direction as well, by closing.
+      written.catch(() => close(from));
+    }
+    await written;
+    close(to);
+  }
+}
+
+function close(connection: Deno.Conn): void {
+  try {
+    connection.close();
+  } catch {
+    // It was closed already.
+  }
+}
