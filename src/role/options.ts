@@ -19,7 +19,14 @@ import { parseCount, parseDuration, parsePercent, parseSize } from "./quantities
 export { defaultMemoryLimit, type MemoryLimit } from "./memory_limit.ts";
 export { readPassword } from "./password.ts";
 export { parseDuration, parsePercent, parseSize } from "./quantities.ts";
-export { certsOptions, checkOptions, clientOptions, proxyOptions, serverOptions } from "./option_tables.ts";
+export {
+  certsOptions,
+  checkOptions,
+  clientOptions,
+  proxyOptions,
+  proxyPlanOptions,
+  serverOptions,
+} from "./option_tables.ts";
 
 /** What an option's value means. Sizes are in bytes, durations in ms. */
 export type OptionKind = "flag" | "text" | "count" | "size" | "duration" | "percent" | "address";

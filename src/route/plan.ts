@@ -1,0 +1,165 @@
+/**
+ * What a change of the list of servers does to the slots, computed beforehand: how many each server has before and
+ * after, and which ones move from where to where. Pure: two lists in, a plan out.
+ *
+ * Of a change that leaves a server with more slots than before, each slot gained has to move, whatever hands out the
+ * slots. So the sum of all gains is the *minimum*: no assignment that ends with these counts moves fewer.
+ *
+ * How near `ownersOf` comes to it follows from one fact. Let a server's *factor* be its weight after divided by its
+ * weight before: 0 when it leaves, infinite when it joins. A slot's owner had the highest score, and scores grow by
+ * their servers' factors, so **a slot moves only to a server with a larger factor than its owner's**. Hence
+ *
+ * - with one factor (a list in another order, or every weight doubled) nothing moves;
+ * - with two (servers join, or leave, or some weights double while the others stay) those with the smaller one only
+ *   lose and those with the larger one only gain, and the minimum is what moves;
+ * - with three (one server joins while another leaves) those between lose some slots and gain others, which counts alone
+ *   do not demand. Every move leads upwards across at least one of the gaps between the factors, and what crosses a gap
+ *   is the net gain of the servers above it, at most the minimum: `n` factors move at most `n - 1` times the minimum.
+ *
+ * @module
+ */
+
+import { SLOTS_COUNT } from "../limits.ts";
+import { countSlots, type Member, ownersOf } from "./slots.ts";
+
+/** What one server has by one list. */
+export interface Share {
+  readonly address: string;
+  /** As the list gives it. */
+  readonly weight: number;
+  readonly slotsCount: number;
+  /** Its part of all slots, 0 to 1. */
+  readonly fraction: number;
+  /** The part that its weight asks for, 0 to 1. */
+  readonly asked: number;
+}
+
+/** One server's shares by two lists. A list that does not name it gives it `undefined`. */
+export interface ServerChange {
+  readonly address: string;
+  readonly before: Share | undefined;
+  readonly after: Share | undefined;
+  /** Slots after less slots before. */
+  readonly difference: number;
+}
+
+/** All slots that one server hands to another. */
+export interface Move {
+  /** The address of the owner before. */
+  readonly source: string;
+  /** The address of the owner after. */
+  readonly target: string;
+  /** At least one, ascending. */
+  readonly slots: readonly number[];
+}
+
+/** What a change does. */
+export interface Plan {
+  /** The servers of the list before, in its order, then those that join. */
+  readonly servers: readonly ServerChange[];
+  /** By source and then target, both in the order of `servers`. */
+  readonly moves: readonly Move[];
+  /** How many slots get another owner. */
+  readonly movedCount: number;
+  /** How many at least, by any assignment that ends with the same counts. */
+  readonly minimumCount: number;
+}
+
+/**
+ * The share of each server of a list, in its order.
+ *
+ * @param members as {@linkcode ownersOf} takes them
+ */
+export function sharesOf(members: readonly Member[]): Share[] {
+  return toShares(members, ownersOf(members));
+}
+
+/**
+ * What changes when `after` replaces `before`. Servers are told apart by their addresses alone, so the order of neither
+ * list has a part in what moves.
+ *
+ * @param before the list that rules, as {@linkcode ownersOf} takes it
+ * @param after the list that is to rule
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * const one = { address: "10.0.0.1:9443", weight: 1 };
+ * const plan = planOf([one], [one, { address: "10.0.0.2:9443", weight: 1 }]);
+ * assertEquals(plan.moves.map(({ source, target }) => [source, target]), [["10.0.0.1:9443", "10.0.0.2:9443"]]);
+ * assertEquals(plan.movedCount, plan.minimumCount);
+ * ```
+ */
+export function planOf(before: readonly Member[], after: readonly Member[]): Plan {
+  const ownersBefore = ownersOf(before);
+  const ownersAfter = ownersOf(after);
+  const servers = pairShares(toShares(before, ownersBefore), toShares(after, ownersAfter));
+  const moves = movesOf(servers, {
+    sources: Array.from(ownersBefore, (position) => before[position]!.address),
+    targets: Array.from(ownersAfter, (position) => after[position]!.address),
+  });
+  return {
+    servers,
+    moves,
+    movedCount: moves.reduce((sum, { slots }) => sum + slots.length, 0),
+    minimumCount: servers.reduce((sum, { difference }) => sum + Math.max(0, difference), 0),
+  };
+}
+
+function toShares(members: readonly Member[], owners: Uint16Array): Share[] {
+  const counts = countSlots(owners, members.length);
+  const weights = members.reduce((sum, { weight }) => sum + weight, 0);
+  return members.map(({ address, weight }, position) => {
+    const slotsCount = counts[position]!;
+    return { address, weight, slotsCount, fraction: slotsCount / SLOTS_COUNT, asked: weight / weights };
+  });
+}
+
+function pairShares(before: readonly Share[], after: readonly Share[]): ServerChange[] {
+  const shares = new Map<string, { before?: Share; after?: Share }>(
+    before.map((share) => [share.address, { before: share }]),
+  );
+  for (const share of after) shares.set(share.address, { ...shares.get(share.address), after: share });
+  return [...shares].map(([address, { before, after }]) => {
+    return { address, before, after, difference: (after?.slotsCount ?? 0) - (before?.slotsCount ?? 0) };
+  });
+}
+
+/** The addresses of the owners of each slot, before and after. */
+interface Owners {
+  readonly sources: readonly string[];
+  readonly targets: readonly string[];
+}
+
+function movesOf(servers: readonly ServerChange[], { sources, targets }: Owners): Move[] {
+  const ranks = new Map(servers.map(({ address }, rank) => [address, rank]));
+  // A number for each pair, which is also its place in the order of the moves.
+  const slotsByPair = new Map<number, number[]>();
+  for (let slot = 0; slot < SLOTS_COUNT; slot++) {
+    const source = sources[slot]!;
+    const target = targets[slot]!;
+    if (source === target) continue;
+    const pair = ranks.get(source)! * servers.length + ranks.get(target)!;
+    const slots = slotsByPair.get(pair);
+    if (slots === undefined) slotsByPair.set(pair, [slot]);
+    else slots.push(slot);
+  }
+  return [...slotsByPair].sort(([a], [b]) => a - b)
+    .map(([, slots]) => ({ source: sources[slots[0]!]!, target: targets[slots[0]!]!, slots }));
+}
+
+/**
+ * Slots as text, short where they stand side by side: `0-5,17`.
+ *
+ * @param slots ascending, none twice
+ */
+export function formatSlots(slots: readonly number[]): string {
+  const ranges: string[] = [];
+  let first = 0;
+  for (let i = 0; i < slots.length; i++) {
+    if (slots[i + 1] === slots[i]! + 1) continue;
+    ranges.push(first === i ? `${slots[i]}` : `${slots[first]}-${slots[i]}`);
+    first = i + 1;
+  }
+  return ranges.join(",");
+}
