@@ -37,8 +37,8 @@ import { type Endpoint, RespConnection } from "./support/resp_connection.ts";
 
 const PARTS = ["policies", "start", "snapshot"] as const;
 const KEYS_DEFAULT = 5_000_000;
-const FULL = { rounds: 3, runMs: 1_200, retries: 2, readMs: 5_000 };
-const QUICK = { rounds: 1, runMs: 150, retries: 0, readMs: 300 };
+const FULL = { rounds: 3, runMs: 1_200, retries: 2, readMs: 5_000, pipelines: PIPELINES };
+const QUICK = { rounds: 1, runMs: 100, retries: 0, readMs: 300, pipelines: [16] };
 /** As long as a snapshot may take while it is watched. */
 const SNAPSHOT_MAX_MS = 120_000;
 const POLL_MS = 20;
@@ -79,6 +79,7 @@ interface Options {
   readonly runMs: number;
   readonly retries: number;
   readonly readMs: number;
+  readonly pipelines: readonly number[];
   readonly json: boolean;
 }
 
@@ -166,7 +167,7 @@ class Measurement {
   }
 
   async #measurePolicy(policy: (typeof POLICIES)[number]): Promise<BoundRow[]> {
-    const { runMs, retries, rounds } = this.#options;
+    const { runMs, retries, rounds, pipelines } = this.#options;
     const settings = { authority: this.#certificates.authority, runMs, retries, signal: this.#signal };
     const rows = new Rows(`fsync ${policy.inmem}`);
     const test = COMPARED_TESTS[0]!;
@@ -174,7 +175,7 @@ class Measurement {
     await using redisServer = await this.#startRedis(this.#newFolder(), true, policy.redis);
     using inmem = await ComparedServer.of("inmem", inmemServer, settings);
     using redis = await ComparedServer.of("redis", redisServer, settings);
-    for (const pipeline of PIPELINES) {
+    for (const pipeline of pipelines) {
       const rates = new Map([[inmem, [] as number[]], [redis, [] as number[]]]);
       for (const server of rates.keys()) await server.warmUp(test, pipeline);
       for (let round = 0; round < rounds; round++) {

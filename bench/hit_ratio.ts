@@ -21,7 +21,7 @@ import { messageOf, UsageError } from "../src/errors.ts";
 import { ExactLru } from "./support/exact_lru.ts";
 import { parseNumber, refuseUnknown } from "./support/number_option.ts";
 import { SampledLru } from "./support/sampled_lru.ts";
-import { formatTable } from "./support/table.ts";
+import { formatTable } from "../src/role/table.ts";
 import { makeTraces, type Trace } from "./support/traces.ts";
 
 const KEYS_COUNT = 200_000;

@@ -31,7 +31,7 @@ import { describeMachine } from "./support/machine.ts";
 import { parseNumber, refuseUnknown } from "./support/number_option.ts";
 import { RedisServer, redisVersion } from "./support/redis_server.ts";
 import { settledResidentBytes } from "./support/resident_memory.ts";
-import { formatTable } from "./support/table.ts";
+import { formatTable } from "../src/role/table.ts";
 
 const ROUNDS_DEFAULT = 3;
 /** A pipeline of so many commands, and its replies, fit the sockets' buffers. */

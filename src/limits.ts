@@ -106,6 +106,18 @@ export const BACKEND_SWEEP_INTERVAL_MS = 100;
 export const BACKEND_RETRY_MIN_MS = 100;
 /** Longest wait between two tries. */
 export const BACKEND_RETRY_MAX_MS = 2_000;
+/** How long latencies of a backend are counted together; those told are of one to two such windows. */
+export const TRAFFIC_WINDOW_MS = 10_000;
+/** Requests a second to a backend are told over this many intervals of {@linkcode TRAFFIC_MARK_INTERVAL_MS}. */
+export const TRAFFIC_MARKS_COUNT = 5;
+/** See {@linkcode TRAFFIC_MARKS_COUNT}. */
+export const TRAFFIC_MARK_INTERVAL_MS = 1_000;
+/** Keys and memory of a backend are asked for anew when what is known is older than this. */
+export const CENSUS_FRESH_MS = 1_000;
+/** Older answers are shown to nobody. */
+export const CENSUS_MAX_AGE_MS = 10_000;
+/** How long `inmem client cluster` waits for answers of all servers. */
+export const CENSUS_WAIT_MS = 1_000;
 /**
  * Requests in flight, each 4 KiB counted as one more, from which a pooled connection is busy, so that another is opened.
  * A server runs one command after another whatever the connection, and fewer connections mean larger batches: at 64 the

@@ -19,6 +19,7 @@ import { ConnectionError, ReplyError, StartError, UsageError } from "./errors.ts
 import { refuseKeyLogging } from "./role/key_logging.ts";
 import { clientOptions, helpText as optionsHelp, parseOptions, readPassword } from "./role/options.ts";
 import type { OptionValues } from "./role/options.ts";
+import { clusterText } from "./shell/cluster.ts";
 import { formatError, formatReply } from "./shell/format.ts";
 import type { Format } from "./shell/format.ts";
 import { helpText } from "./shell/help.ts";
@@ -73,7 +74,8 @@ export async function clientMain(argv: readonly string[]): Promise<number> {
   }
 }
 
-const COMMANDS_HINT = '\n"inmem client help" lists the commands, "inmem client help COMMAND" explains one.\n';
+const COMMANDS_HINT = '\n"inmem client help" lists the commands, "inmem client help COMMAND" explains one.\n' +
+  '"inmem client cluster" shows the servers behind a proxy.\n';
 
 async function connectAs(values: Values): Promise<Client> {
   refuseKeyLogging();
@@ -90,6 +92,7 @@ async function connectAs(values: Values): Promise<Client> {
 async function runOne(client: Client, words: readonly string[], format: Format): Promise<number> {
   const command = words[0]!.toLowerCase();
   try {
+    if (command === "cluster") return await print(await clusterText(client, words, format));
     return await print(formatReply(await client.send(words), format, command));
   } catch (error) {
     if (error instanceof RangeError) throw new UsageError(error.message, { cause: error });

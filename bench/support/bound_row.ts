@@ -5,7 +5,7 @@
  */
 
 import type { Hold } from "./holds.ts";
-import { formatTable } from "./table.ts";
+import { formatTable } from "../../src/role/table.ts";
 
 /** What a figure counts. */
 export type Unit = "ms" | "µs" | "ns" | "%" | "×" | "MB";

@@ -7,7 +7,7 @@
 import { type Bound, formatCount, median } from "./bound_row.ts";
 import { KEYS_COUNT, VALUE_BYTES } from "./compared_tests.ts";
 import { benchmarkCommand } from "./redis_benchmark.ts";
-import { formatTable } from "./table.ts";
+import { formatTable } from "../../src/role/table.ts";
 
 export const CONNECTIONS_COUNT = 50;
 

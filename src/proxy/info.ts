@@ -7,6 +7,7 @@
 import { clientsLines, processLines, serverLines, statsLines } from "../role/info_text.ts";
 import type { InfoLines, InfoSections, RoleFacts } from "../role/info_text.ts";
 import { SLOTS_COUNT } from "../limits.ts";
+import type { Census } from "./census.ts";
 import type { Cluster } from "./cluster.ts";
 
 /** What a proxy tells of itself. */
@@ -15,6 +16,7 @@ export interface ProxyFacts extends RoleFacts {
   readonly changes: number;
   readonly blockedClients: number;
   readonly cluster: Cluster;
+  readonly census: Census;
 }
 
 /** The sections in the order they are told. */
@@ -26,8 +28,13 @@ export const PROXY_SECTIONS: InfoSections<ProxyFacts> = {
   cluster: clusterLines,
 };
 
-/** One line a server, as Redis tells of its replicas: `server0:addr=…,state=up,…`. */
-function clusterLines({ cluster, changes }: ProxyFacts): InfoLines {
+/**
+ * One line a server, as Redis tells of its replicas: `server0:addr=…,state=up,…`. What is not known is left out.
+ *
+ * Latencies are as the proxy sees them, from the request's arrival at its queue to the reply. Keys and memory are what the
+ * server has said of itself, `census_age_ms` ago.
+ */
+function clusterLines({ cluster, changes, census }: ProxyFacts): InfoLines {
   const slots = cluster.countSlots();
   const lines: Record<string, string | number> = {
     cluster_slots: SLOTS_COUNT,
@@ -42,14 +49,22 @@ function clusterLines({ cluster, changes }: ProxyFacts): InfoLines {
       state: pool.state,
       weight: cluster.members[index]!.weight,
       slots: slots[index]!,
+      slots_percent: (slots[index]! * 100 / SLOTS_COUNT).toFixed(2),
       connections: pool.connections,
       dedicated: pool.dedicated,
       in_flight: pool.inFlight,
       requests: pool.requests,
       failures: pool.failures,
       timeouts: pool.timeouts,
+      ops_per_sec: Math.round(pool.traffic.perSecond),
+      p50_ms: pool.traffic.quantile(0.5)?.toFixed(3),
+      p99_ms: pool.traffic.quantile(0.99)?.toFixed(3),
+      ...census.of(pool),
+      // It stands last, and a comma would end it.
+      reason: pool.problem.replace(/[,\r\n]+/g, ";") || undefined,
     };
-    lines[`server${index}`] = Object.entries(facts).map(([name, value]) => `${name}=${value}`).join(",");
+    const known = Object.entries(facts).filter(([, value]) => value !== undefined);
+    lines[`server${index}`] = known.map(([name, value]) => `${name}=${value}`).join(",");
   });
   return lines;
 }

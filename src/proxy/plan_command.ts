@@ -8,6 +8,7 @@
 import { UsageError } from "../errors.ts";
 import { SLOTS_COUNT } from "../limits.ts";
 import { helpText, parseOptions, proxyPlanOptions } from "../role/options.ts";
+import { formatTable } from "../role/table.ts";
 import { readMembers } from "../route/members.ts";
 import { formatSlots, type Plan, planOf, type Share, sharesOf } from "../route/plan.ts";
 import type { Member } from "../route/slots.ts";
@@ -123,14 +124,4 @@ function describeMoved(movedCount: number, minimumCount: number): string {
 
 function formatPercent(fraction: number): string {
   return `${(fraction * 100).toFixed(2)} %`;
-}
-
-/** Aligns cells in columns: the first column to the left, the others to the right. The heading is the first row. */
-function formatTable(rows: readonly (readonly string[])[]): string {
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
-  return rows.map((row) => {
-    return row.map((cell, column) => column === 0 ? cell.padEnd(widths[0]!) : cell.padStart(widths[column]!)).join(
-      "  ",
-    );
-  }).join("\n");
 }

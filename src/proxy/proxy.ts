@@ -35,6 +35,7 @@ import type { Listener } from "../wire/socket.ts";
 import { Answers } from "./answers.ts";
 import { checkPlaintext, openBackend } from "./backend.ts";
 import type { BackendSettings } from "./backend.ts";
+import { Census } from "./census.ts";
 import { ChannelHub } from "./channel_hub.ts";
 import { Cluster } from "./cluster.ts";
 import { proxyConfiguration } from "./configuration.ts";
@@ -102,6 +103,7 @@ export class Proxy implements SessionHost {
   readonly #logger: Logger;
   readonly #password: Password | undefined;
   readonly #cluster: Cluster;
+  readonly #census: Census;
   readonly #hub: ChannelHub;
   readonly #waits: Waits;
   readonly #timeoutMs: number;
@@ -140,6 +142,7 @@ export class Proxy implements SessionHost {
       3: new RespDialect(3, open, reply),
     };
     this.answers = new Answers((error) => this.reportBug(error));
+    this.#census = new Census(this.dialects[0], this.#clock);
     this.#hub = new ChannelHub(this.#cluster, this.answers, this.dialects[3], this.#clock);
     this.#waits = new Waits(this.#cluster, this.answers);
     this.router = new Router(this.#cluster, this.answers, new LocalCommands(this.answers), this.#waits, this.#hub);
@@ -201,8 +204,12 @@ export class Proxy implements SessionHost {
       changes: this.#changes,
       blockedClients: this.#waits.count,
       cluster: this.#cluster,
+      census: this.#census,
     };
-    return formatInfo(PROXY_SECTIONS, facts, sections);
+    const text = formatInfo(PROXY_SECTIONS, facts, sections);
+    // Who asks for this section by name is likely to ask again: the servers' answers are there then.
+    if (sections.includes("cluster")) this.#census.refresh(this.#cluster.pools);
+    return text;
   }
 
   resetStatistics(): void {

@@ -11,6 +11,7 @@
 import type { ConnectionError } from "../errors.ts";
 import type { Framing } from "./framing.ts";
 import type { Pipeline } from "./pipeline.ts";
+import type { Traffic } from "./traffic.ts";
 
 /** Requests of one write. Its bytes are kept while a read that may be repeated is unanswered. */
 export class Batch {
@@ -61,6 +62,12 @@ export abstract class Exchange {
   sinceMs = 0;
   /** Whether it has been repeated: once is all. */
   repeated = false;
+  /** Who times it; nobody, as a rule. */
+  traffic: Traffic | undefined = undefined;
+  /** Since when it is timed, by a precise clock. */
+  timedMs = 0;
+  /** For how many requests it stands, itself among them, when it is timed. */
+  timedCount = 0;
 
   /**
    * Takes the reply, one whole frame at `bytes[start, end)`, borrowed until return. Must not throw.

@@ -218,6 +218,7 @@ export class Pipeline implements Flushable {
   /** Takes back what the exchange held, so that its owner may use it again. */
   #settle(exchange: Exchange): void {
     exchange.lane!.inFlight--;
+    if (exchange.traffic !== undefined) exchange.traffic.finish(exchange);
     if (exchange.repeatable) this.#release(exchange.batch!);
     exchange.batch = undefined;
   }

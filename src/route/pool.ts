@@ -38,6 +38,7 @@ import type { Framing, Transport } from "./framing.ts";
 import { Pipeline } from "./pipeline.ts";
 import { Probe } from "./probe.ts";
 import type { PipelineEnd, PipelineHost } from "./pipeline.ts";
+import { Traffic } from "./traffic.ts";
 import type { Clock, Turn } from "./turn.ts";
 
 /** What all pools of a role share. */
@@ -52,6 +53,8 @@ export interface PoolOptions {
   readonly probeTimeoutMs?: number;
   readonly turn: Turn;
   readonly clock: Clock;
+  /** A clock for durations below a ms; the system's unless it is given. */
+  readonly preciseMs?: () => number;
   /** Takes note that the server's state has changed. */
   report(address: string, state: PoolState, reason: string): void;
 }
@@ -73,6 +76,8 @@ export class Pool implements PipelineHost {
   failures = 0;
   /** Connections lost after a missed deadline. */
   timeouts = 0;
+  /** How many requests there are now, and how long they take. */
+  readonly traffic: Traffic;
   /** Connections that are lent to single clients. */
   readonly #dedicated: Dedicated;
   #options: PoolOptions;
@@ -100,6 +105,7 @@ export class Pool implements PipelineHost {
     this.turn = options.turn;
     this.clock = options.clock;
     this.#options = options;
+    this.traffic = new Traffic(options.clock.nowMs, options.preciseMs ?? (() => performance.now()));
     this.#dedicated = new Dedicated(address, options);
     this.#probe = new Probe(address, options.probeTimeoutMs ?? options.timeoutMs);
   }
@@ -107,6 +113,11 @@ export class Pool implements PipelineHost {
   /** Whether it works, is given up for the moment, or takes no new requests. */
   get state(): PoolState {
     return this.#state === "up" && this.#probe.isAsking ? "suspect" : this.#state;
+  }
+
+  /** Why it is down, in one sentence; empty while it is not. */
+  get problem(): string {
+    return this.#state === "down" ? this.#reason : "";
   }
 
   /** Connections made. */
@@ -144,6 +155,7 @@ export class Pool implements PipelineHost {
     exchange.sinceMs = this.clock.nowMs;
     exchange.repeated = false;
     this.requests++;
+    if (--this.traffic.untilTimed <= 0) this.traffic.begin(exchange);
     lane.inFlight++;
     const pipeline = this.#place(lane);
     if (pipeline === undefined) {
@@ -257,6 +269,7 @@ export class Pool implements PipelineHost {
   #fail(exchange: Exchange, lane: Lane, error: ConnectionError): void {
     lane.inFlight--;
     this.failures++;
+    exchange.traffic = undefined;
     exchange.fail(error);
   }
 
@@ -296,6 +309,7 @@ export class Pool implements PipelineHost {
   sweep(): void {
     for (const pipeline of [...this.#pipelines]) pipeline.sweep(this.#options.timeoutMs);
     this.#dedicated.sweep();
+    this.traffic.sweep(this.clock.nowMs, this.requests - this.failures);
     this.#suspect();
   }
 

@@ -16,6 +16,11 @@ export interface LocalCommand {
 
 /** The shell's own commands. */
 export const LOCAL_COMMANDS: readonly LocalCommand[] = [
+  {
+    name: "cluster",
+    syntax: "[--json]",
+    summary: "Shows the servers behind a proxy: state, share, keys, memory, latency.",
+  },
   { name: "help", syntax: "[command | @group]", summary: "Explains a command, or lists a group's." },
   { name: "clear", syntax: "", summary: "Clears the screen." },
   { name: "exit", syntax: "", summary: "Ends the client; so do quit and Ctrl-D." },

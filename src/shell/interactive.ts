@@ -12,6 +12,7 @@ import * as readline from "node:readline";
 import { ConnectionError, messageOf, ReplyError } from "../errors.ts";
 import { HISTORY_MAX_COUNT } from "../limits.ts";
 import type { Client } from "../client.ts";
+import { clusterText } from "./cluster.ts";
 import { complete } from "./completion.ts";
 import { formatError, formatReply } from "./format.ts";
 import type { Format } from "./format.ts";
@@ -142,6 +143,8 @@ class InteractiveShell {
         // The client gives it again when it connects again.
         await this.#client.auth(words.at(-1)!);
         this.#print("OK\n");
+      } else if (command === "cluster") {
+        this.#print(await clusterText(this.#client, words, this.#format));
       } else {
         await this.#printBytes(formatReply(await this.#client.send(words), this.#format, command));
       }

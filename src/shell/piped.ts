@@ -11,6 +11,7 @@
 import { ConnectionError, InmemError, messageOf, ReplyError, UsageError } from "../errors.ts";
 import { OUTPUT_QUEUE_MAX_BYTES, PIPED_IN_FLIGHT_MAX_COUNT } from "../limits.ts";
 import type { Client, Value } from "../client.ts";
+import { clusterText } from "./cluster.ts";
 import { formatError, formatReply } from "./format.ts";
 import type { Format } from "./format.ts";
 import { helpText } from "./help.ts";
@@ -137,6 +138,11 @@ class PipedRun {
       this.#settle(slot, text === undefined ? { error: new UsageError(`No help for "${topic}"`) } : { text });
     } else if (command === "clear") {
       this.#settle(slot, { text: "" });
+    } else if (command === "cluster") {
+      clusterText(this.#client, words, this.#format).then(
+        (text) => this.#settle(slot, { text }),
+        (error) => this.#settle(slot, { error }),
+      );
     } else {
       this.#client.send(words).then(
         (value) => this.#settle(slot, { value }),

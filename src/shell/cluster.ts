@@ -1,0 +1,161 @@
+/**
+ * `cluster`: the servers behind a proxy, as a table.
+ *
+ * All of it is from the proxy's `info cluster`. Keys and memory are the servers' own answers, which the proxy asks for when
+ * it is asked by name (proxy/census.ts), so the question is put again until they are there, for a second at most.
+ *
+ * @module
+ */
+
+import { decodeText } from "../bytes.ts";
+import type { Client } from "../client.ts";
+import { ReplyError, UsageError } from "../errors.ts";
+import { CENSUS_FRESH_MS, CENSUS_MAX_AGE_MS, CENSUS_WAIT_MS } from "../limits.ts";
+import { formatSize } from "../role/quantities.ts";
+import type { Format } from "./format.ts";
+import { formatTable } from "../role/table.ts";
+
+const ASK_AGAIN_MS = 50;
+
+/** One server as `--json` prints it; `null` stands for what is not known. */
+interface ServerRow {
+  readonly address: string;
+  readonly state: string;
+  readonly weight: number;
+  readonly slots: number;
+  readonly slotsPercent: number;
+  readonly keys: number | null;
+  readonly usedMemory: number | null;
+  readonly opsPerSecond: number | null;
+  readonly p50Ms: number | null;
+  readonly p99Ms: number | null;
+  /** Requests that got no reply. */
+  readonly errors: number;
+  readonly connections: number;
+  /** Requests that wait for their reply. */
+  readonly inFlight: number;
+  /** Why it is down. */
+  readonly reason: string | null;
+}
+
+/** The facts of one line, by the proxy's names. */
+type Facts = ReadonlyMap<string, string>;
+
+/**
+ * The table, its last newline included; in JSON one line.
+ *
+ * @param words the command as it was typed: it takes `--json`, since it is written like a program's
+ * @throws {UsageError} when there are other arguments
+ * @throws {ReplyError} when the client's server is no proxy, or refuses
+ */
+export async function clusterText(
+  client: Client,
+  words: readonly (string | Uint8Array)[],
+  format: Format,
+): Promise<string> {
+  const [option, ...others] = words.slice(1).map((word) => typeof word === "string" ? word : decodeText(word));
+  if (others.length > 0 || (option !== undefined && option !== "--json")) {
+    throw new UsageError('Cannot run "cluster" with these arguments: expected --json or none, other options before it');
+  }
+  const rows = (await askUntilFresh(client)).map(rowOf);
+  return option === "--json" || format === "json" ? `${JSON.stringify({ servers: rows })}\n` : describe(rows);
+}
+
+async function askUntilFresh(client: Client): Promise<Facts[]> {
+  const deadlineMs = performance.now() + CENSUS_WAIT_MS;
+  while (true) {
+    const servers = await askOnce(client);
+    const isFresh = servers.every((facts) => facts.get("state") !== "up" || ageOf(facts) <= 2 * CENSUS_FRESH_MS);
+    if (isFresh || performance.now() > deadlineMs) return servers;
+    await new Promise((resolve) => setTimeout(resolve, ASK_AGAIN_MS));
+  }
+}
+
+async function askOnce(client: Client): Promise<Facts[]> {
+  const value = await client.send(["info", "cluster"]);
+  const text = value instanceof Uint8Array ? decodeText(value) : "";
+  if (!/^cluster_servers:/m.test(text)) {
+    throw new ReplyError("ERR", `${client.address} is not a proxy: it has no servers to show`);
+  }
+  return [...text.matchAll(/^server[0-9]+:(.*?)\r?$/gm)].map(([, line]) => {
+    return new Map(
+      line!.split(",").map((fact) => {
+        const end = fact.indexOf("=");
+        return [fact.slice(0, end), fact.slice(end + 1)];
+      }),
+    );
+  });
+}
+
+function ageOf(facts: Facts): number {
+  return numberOf(facts, "census_age_ms") ?? Infinity;
+}
+
+function rowOf(facts: Facts): ServerRow {
+  const isKnown = ageOf(facts) <= CENSUS_MAX_AGE_MS && facts.get("state") !== "down";
+  return {
+    address: facts.get("addr") ?? "",
+    state: facts.get("state") ?? "",
+    weight: numberOf(facts, "weight") ?? 0,
+    slots: numberOf(facts, "slots") ?? 0,
+    slotsPercent: numberOf(facts, "slots_percent") ?? 0,
+    keys: isKnown ? numberOf(facts, "keys") : null,
+    usedMemory: isKnown ? numberOf(facts, "used_memory") : null,
+    opsPerSecond: numberOf(facts, "ops_per_sec"),
+    p50Ms: numberOf(facts, "p50_ms"),
+    p99Ms: numberOf(facts, "p99_ms"),
+    errors: numberOf(facts, "failures") ?? 0,
+    connections: numberOf(facts, "connections") ?? 0,
+    inFlight: numberOf(facts, "in_flight") ?? 0,
+    reason: facts.get("reason") ?? null,
+  };
+}
+
+/** A figure; `null` where the proxy does not tell it. */
+function numberOf(facts: Facts, name: string): number | null {
+  const text = facts.get(name);
+  return text === undefined || text === "" ? null : Number(text);
+}
+
+const HEADING = [
+  "server",
+  "state",
+  "weight",
+  "slots",
+  "keys",
+  "memory",
+  "ops/s",
+  "p50",
+  "p99",
+  "errors",
+  "connections",
+];
+
+function describe(rows: readonly ServerRow[]): string {
+  const cells = rows.map((row) => [
+    row.address,
+    row.state,
+    `${row.weight}`,
+    `${row.slotsPercent.toFixed(2)} %`,
+    show(row.keys, String),
+    show(row.usedMemory, formatSize),
+    show(row.opsPerSecond, String),
+    show(row.p50Ms, formatMs),
+    show(row.p99Ms, formatMs),
+    `${row.errors}`,
+    `${row.connections}`,
+  ]);
+  const reasons = rows.filter(({ reason }) => reason !== null).map(({ address, reason }) => {
+    return `${address} is down: ${reason!.replace(/\p{C}/gu, "\ufffd")}\n`;
+  });
+  const notes = reasons.length === 0 ? "" : `\n${reasons.join("")}`;
+  return `${formatTable([HEADING, ...cells])}\n${notes}`;
+}
+
+function show(figure: number | null, format: (figure: number) => string): string {
+  return figure === null ? "-" : format(figure);
+}
+
+function formatMs(durationMs: number): string {
+  return `${durationMs.toFixed(2)} ms`;
+}
