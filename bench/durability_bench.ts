@@ -38,7 +38,7 @@ import { type Endpoint, RespConnection } from "./support/resp_connection.ts";
 const PARTS = ["policies", "start", "snapshot"] as const;
 const KEYS_DEFAULT = 5_000_000;
 const FULL = { rounds: 3, runMs: 1_200, retries: 2, readMs: 5_000, pipelines: PIPELINES };
-const QUICK = { rounds: 1, runMs: 100, retries: 0, readMs: 300, pipelines: [16] };
+const QUICK = { rounds: 1, runMs: 60, retries: 0, readMs: 200, pipelines: [16] };
 /** As long as a snapshot may take while it is watched. */
 const SNAPSHOT_MAX_MS = 120_000;
 const POLL_MS = 20;

@@ -37,7 +37,7 @@ const hasGenerator = hasRedis && await hasRedisBenchmark();
 const SCRIPTS: readonly Script[] = [
   {
     name: "durability_bench.ts",
-    args: ["--quick", "--keys", "5000"],
+    args: ["--quick", "--keys", "2000"],
     lacks: hasGenerator ? undefined : "redis-server or redis-benchmark is not on PATH",
     check: checkDurability,
   },

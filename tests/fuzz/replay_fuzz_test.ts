@@ -25,7 +25,7 @@ import { pickSeed, Random } from "../support/random.ts";
 import { PHASES, RequestGenerator } from "../support/request_generator.ts";
 import { StoreReader } from "../support/store_reader.ts";
 
-const OPERATIONS_COUNT = Number(Deno.env.get("FUZZ_OPERATIONS") ?? 25_000);
+const OPERATIONS_COUNT = Number(Deno.env.get("FUZZ_OPERATIONS") ?? 20_000);
 /** Operations of one phase. */
 const PHASE_OPERATIONS = 2_000;
 
