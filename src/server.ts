@@ -11,7 +11,7 @@ import { loadProgress } from "./role/load_progress.ts";
 import { createLogger, type Logger } from "./role/logger.ts";
 import { defaultMemoryLimit, helpText, parseOptions, serverOptions } from "./role/options.ts";
 import { formatSize } from "./role/quantities.ts";
-import { runUntilStopped } from "./role/lifetime.ts";
+import { ignoreStraySignals, runUntilStopped } from "./role/lifetime.ts";
 import { tornPath } from "./log/set_aside.ts";
 import { damagedPath, type Loaded } from "./server/loading.ts";
 import { startServer } from "./server/server.ts";
@@ -41,6 +41,7 @@ export async function serverMain(argv: readonly string[]): Promise<number> {
   const memory = values["max-memory"] === undefined
     ? defaultMemoryLimit()
     : { limit: values["max-memory"], reason: "--max-memory" };
+  const heedSignals = ignoreStraySignals();
   const server = await startServer({
     ...listening,
     dataPath: values["no-persist"] ? undefined : values.data,
@@ -57,6 +58,7 @@ export async function serverMain(argv: readonly string[]): Promise<number> {
     logger,
   });
   const ended = runUntilStopped(server, logger);
+  heedSignals();
   logger.info(`Memory for data: ${formatSize(memory.limit)}`, { reason: memory.reason });
   if (server.loaded) tellLoaded(server.loaded, logger);
   if (server.untuned !== undefined) logger.warn("Replies may be slower than elsewhere", { reason: server.untuned });

@@ -26,6 +26,19 @@ export interface Stoppable {
 }
 
 /**
+ * Lets signals pass that are no reason to end. For a start that writes: a file limit would kill it without a word.
+ *
+ * @returns takes that back
+ */
+export function ignoreStraySignals(): () => void {
+  const ignore = () => {};
+  for (const signal of IGNORED_SIGNALS) Deno.addSignalListener(signal, ignore);
+  return () => {
+    for (const signal of IGNORED_SIGNALS) Deno.removeSignalListener(signal, ignore);
+  };
+}
+
+/**
  * Waits until the role is stopped. Signals are handled from the call on, before it returns.
  *
  * @returns the exit status
@@ -55,7 +68,7 @@ export async function runUntilStopped(role: Stoppable, logger: Logger): Promise<
   const onRejection = (event: PromiseRejectionEvent) => onBug(event, event.reason);
   const onError = (event: ErrorEvent) => onBug(event, event.error);
   for (const signal of Object.keys(STOP_SIGNALS) as (keyof typeof STOP_SIGNALS)[]) listen(signal, () => onStop(signal));
-  for (const signal of IGNORED_SIGNALS) listen(signal, () => {});
+  cleanups.push(ignoreStraySignals());
   addEventListener("unhandledrejection", onRejection);
   addEventListener("error", onError);
   try {
