@@ -8,7 +8,7 @@ import { formatAddress } from "./role/address.ts";
 import { UsageError } from "./errors.ts";
 import { resolveListening } from "./role/listening_options.ts";
 import { createLogger } from "./role/logger.ts";
-import { helpText, parseOptions, proxyOptions, readPassword } from "./role/options.ts";
+import { parseOptionsOnly, proxyOptions, readPassword } from "./role/options.ts";
 import { readPublicFile } from "./role/private_file.ts";
 import { planMain } from "./proxy/plan_command.ts";
 import { startProxy } from "./proxy/proxy.ts";
@@ -26,14 +26,8 @@ export { Proxy, type ProxySettings, startProxy } from "./proxy/proxy.ts";
  */
 export async function proxyMain(argv: readonly string[]): Promise<number> {
   if (argv[0] === "plan") return await planMain(argv.slice(1));
-  const { values, positional } = parseOptions(proxyOptions, argv);
-  if (values.help) {
-    console.log(helpText(proxyOptions).trimEnd());
-    return 0;
-  }
-  if (positional.length > 0) {
-    throw new UsageError(`Cannot use "${positional[0]}": expected options only, --help lists them`);
-  }
+  const values = parseOptionsOnly(proxyOptions, argv);
+  if (values === undefined) return 0;
   const plaintext = values["servers-plaintext"];
   if (plaintext && values.ca !== undefined) {
     throw new UsageError("Cannot use --ca with --servers-plaintext: expected one of them");

@@ -5,11 +5,10 @@
  */
 
 import { formatAddress } from "./role/address.ts";
-import { UsageError } from "./errors.ts";
 import { resolveListening } from "./role/listening_options.ts";
 import { loadProgress } from "./role/load_progress.ts";
 import { createLogger, type Logger } from "./role/logger.ts";
-import { defaultMemoryLimit, helpText, parseOptions, serverOptions } from "./role/options.ts";
+import { defaultMemoryLimit, parseOptionsOnly, serverOptions } from "./role/options.ts";
 import { formatSize } from "./role/quantities.ts";
 import { ignoreStraySignals, runUntilStopped } from "./role/lifetime.ts";
 import { tornPath } from "./log/set_aside.ts";
@@ -27,14 +26,8 @@ export { Server, type ServerSettings, startServer } from "./server/server.ts";
  * @throws {StartError} when the server cannot start
  */
 export async function serverMain(argv: readonly string[]): Promise<number> {
-  const { values, positional } = parseOptions(serverOptions, argv);
-  if (values.help) {
-    console.log(helpText(serverOptions).trimEnd());
-    return 0;
-  }
-  if (positional.length > 0) {
-    throw new UsageError(`Cannot use "${positional[0]}": expected options only, --help lists them`);
-  }
+  const values = parseOptionsOnly(serverOptions, argv);
+  if (values === undefined) return 0;
   const logger = createLogger(values["log-format"]);
   const { warnings, ...listening } = await resolveListening(values);
   for (const warning of warnings) logger.warn(warning);

@@ -36,7 +36,7 @@ import {
   LOG_UNWRITTEN_MAX_BYTES,
 } from "../limits.ts";
 import { encodeFileHeader, resealBlock, sealBlock } from "./block.ts";
-import type { Files, LogFile } from "./files.ts";
+import { type Files, type LogFile, writeAllSync } from "./files.ts";
 import { RecordWriter } from "./record_writer.ts";
 
 /** When batches are synced: before replies leave, about once a second, or when the system thinks fit. */
@@ -463,7 +463,7 @@ export class AppendLog {
     const file = isSame ? this.#file : this.#files.create(path);
     try {
       if (isSame) file.seekSync(0, 0);
-      for (let written = 0; written < bytes.length;) written += file.writeSync(bytes.subarray(written));
+      writeAllSync(file, bytes);
     } catch (error) {
       if (!isSame) {
         file.close();

@@ -53,6 +53,11 @@ export interface Files {
   lock(path: string): Promise<FolderLock>;
 }
 
+/** Writes all of `bytes` at a file's position. @throws what the file system throws; some may have been written then */
+export function writeAllSync(file: LogFile, bytes: Uint8Array): void {
+  for (let written = 0; written < bytes.length;) written += file.writeSync(bytes.subarray(written));
+}
+
 /** A lock is held by another process. */
 export class LockedError extends Error {
   /** @param owner what its file says */

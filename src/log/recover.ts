@@ -22,7 +22,7 @@
  * @module
  */
 
-import { CorruptionError, messageOf, ProtocolError, StartError } from "../errors.ts";
+import { CorruptionError, InmemError, messageOf, ProtocolError, StartError } from "../errors.ts";
 import { BlockReader } from "./block_reader.ts";
 import type { FileKind } from "./block.ts";
 import type { Files } from "./files.ts";
@@ -382,8 +382,8 @@ class Recovery {
         file.close();
       }
     } catch (cause) {
-      if (cause instanceof StartError || cause instanceof CorruptionError) throw cause;
-      if (cause instanceof Error && cause.name === "StoreFullError") throw cause;
+      // What is ours says what is wrong; anything else is the file system's.
+      if (cause instanceof InmemError) throw cause;
       throw new StartError(`Cannot load "${path}": ${messageOf(cause)}`, { cause });
     }
   }

@@ -8,7 +8,7 @@
  */
 
 import { LOG_READ_BYTES } from "../limits.ts";
-import type { Files } from "./files.ts";
+import { type Files, writeAllSync } from "./files.ts";
 import type { LeftOut } from "./recover.ts";
 
 /** The path that a torn end gets. */
@@ -39,7 +39,7 @@ async function cut(files: Files, folder: string, torn: LeftOut): Promise<void> {
       from.seekSync(torn.offset, 0);
       const buffer = new Uint8Array(Math.min(LOG_READ_BYTES, Math.max(1, torn.bytes)));
       for (let count = from.readSync(buffer); count !== null; count = from.readSync(buffer)) {
-        for (let done = 0; done < count;) done += to.writeSync(buffer.subarray(done, count));
+        writeAllSync(to, buffer.subarray(0, count));
       }
       await to.syncData();
     } finally {

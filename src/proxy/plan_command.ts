@@ -7,7 +7,7 @@
 
 import { UsageError } from "../errors.ts";
 import { SLOTS_COUNT } from "../limits.ts";
-import { helpText, parseOptions, proxyPlanOptions } from "../role/options.ts";
+import { parseOptionsOnly, proxyPlanOptions } from "../role/options.ts";
 import { formatTable } from "../role/table.ts";
 import { readMembers } from "../route/members.ts";
 import { formatSlots, type Plan, planOf, type Share, sharesOf } from "../route/plan.ts";
@@ -24,14 +24,8 @@ const NO_WEIGHT = "–";
  * @throws {UsageError} when the options or a list are wrong
  */
 export async function planMain(argv: readonly string[]): Promise<number> {
-  const { values, positional } = parseOptions(proxyPlanOptions, argv);
-  if (values.help) {
-    console.log(helpText(proxyPlanOptions).trimEnd());
-    return 0;
-  }
-  if (positional.length > 0) {
-    throw new UsageError(`Cannot use "${positional[0]}": expected options only, --help lists them`);
-  }
+  const values = parseOptionsOnly(proxyPlanOptions, argv);
+  if (values === undefined) return 0;
   const before = values.from === undefined ? undefined : await readList("from", values.from);
   const after = await readList("servers", values.servers);
   if (before === undefined) {

@@ -125,6 +125,27 @@ export function parseOptions<const T extends OptionTable>(table: T, argv: readon
   return { values: values as OptionValues<T>, positional };
 }
 
+/**
+ * As {@linkcode parseOptions}, for a role that takes options only. Where they ask for help, prints it.
+ *
+ * @returns `undefined` when they asked for help, and there is nothing else to do
+ * @throws {UsageError} as `parseOptions` does, and for any other argument
+ */
+export function parseOptionsOnly<const T extends OptionTable>(
+  table: T,
+  argv: readonly string[],
+): OptionValues<T> | undefined {
+  const { values, positional } = parseOptions(table, argv);
+  if ("help" in values && values.help === true) {
+    console.log(helpText(table).trimEnd());
+    return undefined;
+  }
+  if (positional.length > 0) {
+    throw new UsageError(`Cannot use "${positional[0]}": expected options only, --help lists them`);
+  }
+  return values;
+}
+
 function textsOf(collected: unknown): string[] {
   return Array.isArray(collected) ? collected.map(String) : [];
 }

@@ -8,6 +8,7 @@
  * @module
  */
 
+import { messageOf } from "../errors.ts";
 import type { Framing } from "./framing.ts";
 
 /** One question at a time to one server. */
@@ -45,7 +46,7 @@ export class Probe {
       const transport = await framing.open(this.#address, asking.signal);
       transport.close();
     } catch (error) {
-      problem = isLate ? `no answer within ${this.#timeoutMs} ms` : (error as Error).message;
+      problem = isLate ? `no answer within ${this.#timeoutMs} ms` : messageOf(error);
     }
     clearTimeout(timer);
     if (this.#asking !== asking) return;

@@ -16,6 +16,7 @@
  * @module
  */
 
+import { dirname } from "@std/path";
 import { messageOf, StartError } from "../errors.ts";
 import {
   LOG_SYNC_INTERVAL_MS,
@@ -254,7 +255,7 @@ export class Persistence {
    */
   saveTo(path: string): Promise<void> {
     return this.#enqueue(async () => {
-      const folder = folderOf(path);
+      const folder = dirname(path);
       await this.#files.makeFolder(folder);
       const temporary = `${path}.${Deno.pid}.tmp`;
       // Made first, so that nothing is overwritten when the file is given its name.
@@ -435,10 +436,4 @@ function expireAll(store: Store, log: AppendLog | undefined, nowMs: number): num
     log?.flush();
   }
   return store.statistics.expiredKeys - before;
-}
-
-/** The folder of a path. */
-function folderOf(path: string): string {
-  const at = path.lastIndexOf("/");
-  return at < 0 ? "." : path.slice(0, at) || "/";
 }

@@ -305,9 +305,8 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
           const bytes = this.#reply.buffer.subarray(0, this.#reply.length);
           this.#letGo();
           if (bytes.length > 0) {
-            if (this.#log !== undefined && this.#log.mustWait(this.#writesBefore)) {
-              await this.#log.settled(this.#writesBefore);
-            }
+            const settled = this.#settled();
+            if (settled !== undefined) await settled;
             this.#phase = Phase.Writing;
             this.#steps++;
             const count = await this.#socket.write(bytes);
@@ -429,6 +428,12 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
     return this.#mailbox === undefined && reply.length <= REPLY_CHUNK_BYTES && reply.size === reply.length;
   }
 
+  /** Resolves when the replies may leave: when the log is as safe as the policy wants it. Nothing when they may at once. */
+  #settled(): Promise<void> | undefined {
+    const log = this.#log;
+    return log?.mustWait(this.#writesBefore) ? log.settled(this.#writesBefore) : undefined;
+  }
+
   get #hasOutput(): boolean {
     return this.#reply.size > 0 || (this.#mailbox?.isBusy ?? false);
   }
@@ -524,7 +529,8 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
 
   async #flush(): Promise<void> {
     const reply = this.#reply;
-    if (this.#log !== undefined && this.#log.mustWait(this.#writesBefore)) await this.#log.settled(this.#writesBefore);
+    const settled = this.#settled();
+    if (settled !== undefined) await settled;
     this.#phase = Phase.Writing;
     await this.#mailbox?.written;
     for (let chunk = reply.takeChunk(); chunk !== undefined; chunk = reply.takeChunk()) await this.#writeLong(chunk);
