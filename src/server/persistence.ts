@@ -83,7 +83,7 @@ interface Saving {
   readonly writer: SnapshotWriter;
   readonly begunMs: number;
   keys: number;
-  /** `walkAhead` of the store at the last slice. */
+  /** `ahead` of the walk at the last slice. */
   ahead: number;
   /** Slices in a row since which nobody has used a key. */
   idleTurns: number;
@@ -357,7 +357,7 @@ export class Persistence {
   async #take(path: string, hurries: boolean, mark?: () => void): Promise<SnapshotSummary> {
     const store = this.#store;
     const writer = new SnapshotWriter(this.#files, path, this.#now);
-    const saving: Saving = { writer, begunMs: performance.now(), keys: 0, ahead: store.walkAhead, idleTurns: 0 };
+    const saving: Saving = { writer, begunMs: performance.now(), keys: 0, ahead: store.walk.ahead, idleTurns: 0 };
     this.#saving = saving;
     this.#recorder.snapshot = writer;
     const walk = new StoreWalk(store, writer);
@@ -394,9 +394,9 @@ export class Persistence {
     const begunMs = performance.now();
     const store = this.#store;
     const { blocks } = saving.writer;
-    const ahead = store.walkAhead - saving.ahead;
+    const ahead = store.walk.ahead - saving.ahead;
     const goal = store.walk.looked + ahead * SNAPSHOT_LOOK_FACTOR;
-    saving.ahead = store.walkAhead;
+    saving.ahead = store.walk.ahead;
     saving.idleTurns = ahead === 0 ? saving.idleTurns + 1 : 0;
     const isIdle = hurries || saving.idleTurns > SNAPSHOT_IDLE_TURNS_COUNT;
     while (!saving.writer.isBehind) {

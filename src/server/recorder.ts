@@ -41,7 +41,7 @@ export class Recorder implements Journal {
   /** The snapshot under way. The store's walk begins with it. */
   set snapshot(writer: SnapshotWriter | undefined) {
     this.#snapshot = writer;
-    if (writer !== undefined) this.#store.beginWalk();
+    if (writer !== undefined) this.#walk.begin();
   }
 
   setString(
@@ -65,7 +65,7 @@ export class Recorder implements Journal {
     if (entry !== 0) {
       if (entry === this.#walk.open) this.#walk.close();
       // A string stays the entry that it is; of another type, it is a new one, which the walk need not cover.
-      else if (this.#store.type(entry) === EntryType.String && !this.#store.isCovered(entry)) return;
+      else if (this.#store.type(entry) === EntryType.String && !this.#walk.isCovered(entry)) return;
     }
     snapshot.records.setString(key, keyStart, keyLength, deadlineMs, value, valueStart, valueLength, view);
     snapshot.cut();
@@ -169,7 +169,7 @@ export class Recorder implements Journal {
     }
     const snapshot = this.#snapshot;
     if (snapshot === undefined) return;
-    if (entry === 0 || (entry !== this.#walk.open && this.#store.isCovered(entry))) {
+    if (entry === 0 || (entry !== this.#walk.open && this.#walk.isCovered(entry))) {
       snapshot.records.push(key, keyStart, keyLength, before, head, source, start, length, view);
     } else if (entry === this.#walk.open && head) {
       snapshot.records.push(key, keyStart, keyLength, this.#walk.reached++, head, source, start, length, view);
@@ -320,7 +320,7 @@ export class Recorder implements Journal {
       );
     }
     const snapshot = this.#snapshot;
-    if (snapshot === undefined || !store.isCovered(entry)) return;
+    if (snapshot === undefined || !this.#walk.isCovered(entry)) return;
     let has = before;
     if (entry === this.#walk.open) {
       if (!store.isFieldCovered) return;
@@ -368,7 +368,7 @@ export class Recorder implements Journal {
   /** The snapshot's records, where it has to know of a change of what `entry` holds: all of it, or a part. */
   #followed(entry: number): RecordWriter | undefined {
     const snapshot = this.#snapshot;
-    return snapshot !== undefined && this.#store.isCovered(entry) ? snapshot.records : undefined;
+    return snapshot !== undefined && this.#walk.isCovered(entry) ? snapshot.records : undefined;
   }
 
   /** Whether there is a key in the snapshot for a covered entry: not yet for the open one, perhaps. */

@@ -43,7 +43,7 @@ export class StoreWalk {
         this.#snapshot.cut();
         return false;
       }
-      const entry = this.#store.walkNext(STEP_KEYS);
+      const entry = this.#walk.next(STEP_KEYS);
       if (entry <= 0) return entry === 0;
       this.#cover(entry);
       this.#snapshot.cut();
@@ -67,7 +67,7 @@ export class StoreWalk {
         this.#walk.open = entry;
       }
     } else if (store.isLargeHash(entry)) {
-      store.openHash(entry);
+      this.#walk.openHash(entry);
     } else {
       this.#coverPackedHash(entry);
       this.#coverDeadline(entry);
@@ -136,18 +136,19 @@ export class StoreWalk {
   #coverFields(entry: number): boolean {
     const store = this.#store;
     const walk = this.#walk;
-    if (!store.walkField()) return false;
+    let field = walk.nextField();
+    if (field === 0) return false;
     this.#begin(RecordType.HashSet, entry, walk.reached);
     let bytes = 0;
-    let isMore = true;
-    for (let count = 1; isMore; count++) {
+    for (let count = 1; field !== 0; count++) {
+      store.hashSeekField(entry, field);
       bytes += this.#addField();
       walk.reached++;
       if (count === SNAPSHOT_PART_ITEMS || bytes >= SNAPSHOT_PART_BYTES) break;
-      isMore = store.walkField();
+      field = walk.nextField();
     }
     this.#records.finish();
-    return isMore;
+    return field !== 0;
   }
 
   #coverPackedHash(entry: number): void {

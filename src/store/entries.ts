@@ -68,7 +68,7 @@ export class Entries {
   readonly deadlines: Deadlines;
   readonly blobs: Blobs;
   readonly hashes: KeyHashes;
-  readonly walk: Walk = new Walk();
+  readonly walk: Walk;
   readonly #seed0: number;
   readonly #seed1: number;
 
@@ -80,6 +80,7 @@ export class Entries {
     this.fields = new Table(arena, true);
     this.recency = new RecencyList(arena);
     this.garbage = new RecencyList(arena);
+    this.walk = new Walk(arena, this.recency);
     this.deadlines = new Deadlines(arena);
     this.blobs = new Blobs(arena);
     this.#seed0 = seed[0] | 0;
@@ -96,7 +97,7 @@ export class Entries {
     this.recency.clear();
     this.garbage.clear();
     this.deadlines.clear();
-    this.walk.clear();
+    this.walk.close();
     this.keys.allocate();
   }
 

@@ -324,11 +324,6 @@ export class Hashes {
     return true;
   }
 
-  /** The first field of a large hash, as an entry. */
-  firstField(entry: number): number {
-    return this.#words[entry * 2 + bodyWord(this.#words[entry * 2 + 3]!)]!;
-  }
-
   /** Puts the cursor on a field of a large hash, given as an entry. */
   seekField(entry: number, field: number): void {
     this.#entry = entry;

@@ -34,7 +34,7 @@
  * @module
  */
 
-import { assert, StoreFullError } from "../errors.ts";
+import { StoreFullError } from "../errors.ts";
 import {
   FREED_AT_ONCE_MAX_COUNT,
   FREEING_STEPS_COUNT,
@@ -45,7 +45,6 @@ import { Arena, CLASS_SIZES, PAGE_BYTES } from "./arena.ts";
 import {
   FLAG_DEADLINE,
   FLAG_DETACHED,
-  FLAG_PARITY,
   HEADER_BYTES,
   keyLengthOf,
   KIND_DIRECTORY,
@@ -552,18 +551,8 @@ export class Store {
   copyEntry(entry: number, key: Uint8Array, keyStart: number, keyLength: number): number {
     this.changes++;
     this.journal?.copy(entry, key, keyStart, keyLength);
-    const { walk } = this.#entries;
-    const covered = this.isCovered(entry) && entry !== walk.open;
-    // A copy of what a walk has not covered, or not all of it, is covered when the walk comes to it.
-    if (!covered) walk.turn();
-    try {
-      return this.#copier.copy(entry, key, keyStart, keyLength);
-    } finally {
-      if (!covered) {
-        walk.turn();
-        if (this.#recency.cursor === 0) this.#recency.cursor = this.#recency.newest;
-      }
-    }
+    const make = () => this.#copier.copy(entry, key, keyStart, keyLength);
+    return this.#entries.walk.copying(entry, make);
   }
 
   /**
@@ -983,77 +972,19 @@ export class Store {
     return this.#entries.walk;
   }
 
-  /** Begins a walk over all keys that are there now. The last one must have come to its end. */
-  beginWalk(): void {
-    assert(this.#recency.cursor === 0 && this.#entries.walk.open === 0, "a walk begins before the last one has ended");
-    this.#entries.walk.turn();
-    this.#recency.cursor = this.#recency.oldest;
-  }
-
-  /**
-   * The next key that is not covered, which is from now on: what happens to it is the caller's to follow.
-   *
-   * @param budget most keys to look at
-   * @returns an entry; 0 when all are covered, -1 when the budget is used up
-   */
-  walkNext(budget: number): number {
-    const words = this.#words;
-    const { walk } = this.#entries;
-    for (let left = budget; left > 0; left--) {
-      const entry = this.#recency.cursor;
-      if (entry === 0) return 0;
-      this.#recency.cursor = this.#recency.newer(entry);
-      walk.looked++;
-      if ((words[entry * 2 + 3]! & FLAG_PARITY) === walk.parity) continue;
-      words[entry * 2 + 3]! ^= FLAG_PARITY;
-      return entry;
-    }
-    return -1;
-  }
-
-  /**
-   * How many entries the walk has to look at again, or for the first time, since they were used or made. A walk that looks
-   * at fewer never comes to its end.
-   */
-  get walkAhead(): number {
-    return this.#recency.additions;
-  }
-
-  /** Whether the walk that was begun last has covered an entry, or has it open. */
-  isCovered(entry: number): boolean {
-    return (this.#words[entry * 2 + 3]! & FLAG_PARITY) === this.#entries.walk.parity;
-  }
-
   /** Whether that walk has covered the field that the last `hashSet` or `hashRemove` found or made. */
   get isFieldCovered(): boolean {
     return this.#hashes.parity === this.#entries.walk.parity;
   }
 
-  /** Whether a hash is one whose fields are covered one by one, with {@linkcode walkField}. */
+  /** Whether a hash is one whose fields are covered one by one. */
   isLargeHash(entry: number): boolean {
     return kindOf(this.#words[entry * 2 + 3]!) === KIND_HASH;
   }
 
-  /** Opens a large hash: its fields are to be covered. */
-  openHash(entry: number): void {
-    const { walk } = this.#entries;
-    walk.open = entry;
-    walk.field = this.#hashes.firstField(entry);
-  }
-
-  /** Puts the cursor on the next field of the open hash that is not covered, which is from now on; `false` behind the last. */
-  walkField(): boolean {
-    const words = this.#words;
-    const { walk } = this.#entries;
-    for (let field = walk.field; field !== 0; field = walk.field) {
-      const next = words[field * 2]!;
-      walk.field = next === walk.open ? 0 : next;
-      if ((words[field * 2 + 3]! & FLAG_PARITY) === walk.parity) continue;
-      words[field * 2 + 3]! ^= FLAG_PARITY;
-      this.#hashes.seekField(walk.open, field);
-      return true;
-    }
-    return false;
+  /** Puts the cursor on a field that the walk has come to. */
+  hashSeekField(entry: number, field: number): void {
+    this.#hashes.seekField(entry, field);
   }
 
   // Accounting.

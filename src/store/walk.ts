@@ -18,7 +18,10 @@
  * @module
  */
 
-import { FLAG_PARITY } from "./block.ts";
+import { assert } from "../errors.ts";
+import type { Arena } from "./arena.ts";
+import { bodyWord, FLAG_PARITY } from "./block.ts";
+import type { RecencyList } from "./recency.ts";
 
 /** Where the walk is, and what its bit means. There is one a store. */
 export class Walk {
@@ -26,23 +29,102 @@ export class Walk {
   parity = 0;
   /** The entry whose value is being covered in parts, or 0. */
   open = 0;
-  /** Elements of an open list, or bytes of an open string, that have been covered: the first ones. */
+  /** What has been covered of the open value, in bytes, elements or fields. Of a list or string, the first ones. */
   reached = 0;
-  /** The field of the open hash that is looked at next; 0 behind the last. */
-  field = 0;
   /** How many entries were looked at, and parts of open values. */
   looked = 0;
+  readonly #words: Uint32Array;
+  readonly #recency: RecencyList;
+  /** The field of the open hash that is looked at next; 0 behind the last. */
+  #field = 0;
 
-  /** Turns the meaning of the bit around: nothing is covered from now on. */
-  turn(): void {
-    this.parity ^= FLAG_PARITY;
+  constructor(arena: Arena, recency: RecencyList) {
+    this.#words = arena.words;
+    this.#recency = recency;
+  }
+
+  /** Begins to walk over all keys that are there now. The last walk must have come to its end. */
+  begin(): void {
+    assert(this.#recency.cursor === 0 && this.open === 0, "a walk begins before the last one has ended");
+    this.#turn();
+    this.#recency.cursor = this.#recency.oldest;
+  }
+
+  /**
+   * The next key that is not covered, which is from now on: what happens to it is the caller's to follow.
+   *
+   * @param budget most keys to look at
+   * @returns an entry; 0 when all are covered, -1 when the budget is used up
+   */
+  next(budget: number): number {
+    const words = this.#words;
+    const recency = this.#recency;
+    for (let left = budget; left > 0; left--) {
+      const entry = recency.cursor;
+      if (entry === 0) return 0;
+      recency.cursor = recency.newer(entry);
+      this.looked++;
+      if (this.isCovered(entry)) continue;
+      words[entry * 2 + 3]! ^= FLAG_PARITY;
+      return entry;
+    }
+    return -1;
+  }
+
+  /**
+   * How often an entry has come to where the walk has yet to look at it, since the store was made. A walk that looks at fewer
+   * never comes to its end.
+   */
+  get ahead(): number {
+    return this.#recency.additions;
+  }
+
+  /** Whether an entry, or a field, has been covered, or is open. Outside of a walk, all are covered. */
+  isCovered(entry: number): boolean {
+    return (this.#words[entry * 2 + 3]! & FLAG_PARITY) === this.parity;
+  }
+
+  /** Opens a large hash: its fields are to be covered. */
+  openHash(entry: number): void {
+    this.open = entry;
+    this.#field = this.#words[entry * 2 + bodyWord(this.#words[entry * 2 + 3]!)]!;
+  }
+
+  /** The next field of the open hash that is not covered, which is from now on; 0 behind the last. */
+  nextField(): number {
+    const words = this.#words;
+    for (let field = this.#field; field !== 0; field = this.#field) {
+      const next = words[field * 2]!;
+      this.#field = next === this.open ? 0 : next;
+      if (this.isCovered(field)) continue;
+      words[field * 2 + 3]! ^= FLAG_PARITY;
+      return field;
+    }
+    return 0;
   }
 
   /** Leaves the open value. */
   close(): void {
     this.open = 0;
     this.reached = 0;
-    this.field = 0;
+    this.#field = 0;
+  }
+
+  /**
+   * Lets a copy of an entry be made. One of what is not covered, or not all of it, is not covered either: the walk comes to
+   * it.
+   *
+   * @param copy makes it, and answers its entry
+   */
+  copying(entry: number, copy: () => number): number {
+    if (this.isCovered(entry) && entry !== this.open) return copy();
+    this.#turn();
+    try {
+      return copy();
+    } finally {
+      this.#turn();
+      if (this.#recency.cursor === 0) this.#recency.cursor = this.#recency.newest;
+    }
   }
 
   /** The entry at `from` now stands at `to`. */
@@ -52,16 +134,16 @@ export class Walk {
 
   /** The field at `from` now stands at `to`. */
   fieldMoved(from: number, to: number): void {
-    if (from === this.field) this.field = to;
+    if (from === this.#field) this.#field = to;
   }
 
   /** A field is taken out of its hash, `owner`, in front of `next`, which is `owner` behind the last. */
   fieldLeaves(field: number, next: number, owner: number): void {
-    if (field === this.field) this.field = next === owner ? 0 : next;
+    if (field === this.#field) this.#field = next === owner ? 0 : next;
   }
 
-  /** Everything is gone. */
-  clear(): void {
-    this.close();
+  /** Turns the meaning of the bit around. */
+  #turn(): void {
+    this.parity ^= FLAG_PARITY;
   }
 }

@@ -19,14 +19,9 @@ type PublicStore = Omit<
   Pick<Store, keyof Store>,
   | "journal"
   | "walk"
-  | "beginWalk"
-  | "walkNext"
-  | "walkAhead"
-  | "isCovered"
   | "isFieldCovered"
   | "isLargeHash"
-  | "openHash"
-  | "walkField"
+  | "hashSeekField"
   | "keyStart"
 >;
 
