@@ -30,8 +30,8 @@ import { runInterruptibly } from "./support/interruptible.ts";
 import { describeMachine } from "./support/machine.ts";
 import { parseNumber, refuseUnknown } from "./support/number_option.ts";
 import { type Cores, divideCores } from "./support/processor_cores.ts";
-import { hasRedisBenchmark } from "./support/redis_benchmark.ts";
-import { RedisServer, redisVersion } from "./support/redis_server.ts";
+import { comparedRedis } from "./support/redis_benchmark.ts";
+import { RedisServer } from "./support/redis_server.ts";
 import { residentBytes } from "./support/resident_memory.ts";
 import { type Endpoint, RespConnection } from "./support/resp_connection.ts";
 
@@ -366,10 +366,7 @@ function main(words: readonly string[]): Promise<number> {
   return runInterruptibly(async (signal) => {
     const options = parseOptions(words);
     if (options === undefined) return console.log(HELP);
-    const redis = await redisVersion();
-    if (redis === undefined) throw new Error("Cannot compare: there is no redis-server on PATH");
-    if (!await hasRedisBenchmark()) throw new Error("Cannot compare: there is no redis-benchmark on PATH");
-    const report = await measure(options, redis, signal);
+    const report = await measure(options, await comparedRedis(), signal);
     console.log(options.json ? JSON.stringify(report, null, 2) : formatReport(report));
   });
 }

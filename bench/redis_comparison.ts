@@ -33,8 +33,8 @@ import { runInterruptibly } from "./support/interruptible.ts";
 import { describeMachine } from "./support/machine.ts";
 import { parseNumber, refuseUnknown } from "./support/number_option.ts";
 import { divideCores } from "./support/processor_cores.ts";
-import { hasRedisBenchmark } from "./support/redis_benchmark.ts";
-import { RedisServer, redisVersion } from "./support/redis_server.ts";
+import { comparedRedis } from "./support/redis_benchmark.ts";
+import { RedisServer } from "./support/redis_server.ts";
 
 /** How long runs take, how often one is repeated that others disturb, and how many times the large value is read. */
 const FULL = { rounds: 5, runMs: 1_200, retries: 2, gets: 2_000 };
@@ -159,10 +159,7 @@ function main(words: readonly string[]): Promise<number> {
   return runInterruptibly(async (signal) => {
     const options = parseOptions(words);
     if (options === undefined) return console.log(HELP);
-    const redis = await redisVersion();
-    if (redis === undefined) throw new Error("Cannot compare: there is no redis-server on PATH");
-    if (!await hasRedisBenchmark()) throw new Error("Cannot compare: there is no redis-benchmark on PATH");
-    const report = await measure(options, redis, signal);
+    const report = await measure(options, await comparedRedis(), signal);
     console.log(options.json ? JSON.stringify(report, null, 2) : formatComparison(report));
   });
 }

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { redisVersion } from "./redis_server.ts";
+
 /** What is asked of it once. */
 export interface BenchmarkRun {
   /** The port on loopback. */
@@ -65,4 +67,16 @@ export function lastRequestsPerSecond(csv: string): number | undefined {
   const line = csv.trimEnd().split("\n").at(-1)!;
   const requestsPerSecond = Number(/^"[^"]*","([^"]*)"/.exec(line)?.[1]);
   return requestsPerSecond > 0 && Number.isFinite(requestsPerSecond) ? requestsPerSecond : undefined;
+}
+
+/**
+ * The version of the redis-server that is compared with, by redis-benchmark.
+ *
+ * @throws {Error} when either is not on PATH
+ */
+export async function comparedRedis(): Promise<string> {
+  const version = await redisVersion();
+  if (version === undefined) throw new Error("Cannot compare: there is no redis-server on PATH");
+  if (!await hasRedisBenchmark()) throw new Error("Cannot compare: there is no redis-benchmark on PATH");
+  return version;
 }
