@@ -5,7 +5,8 @@
  */
 
 import { encodeText } from "../src/bytes.ts";
-import { ownersOf, slotOf } from "../src/route/slots.ts";
+import { slotOf } from "../src/key_slot.ts";
+import { ownersOf } from "../src/route/slots.ts";
 
 const KEYS_COUNT = 1_000;
 

@@ -106,6 +106,8 @@ export const BACKEND_SWEEP_INTERVAL_MS = 100;
 export const BACKEND_RETRY_MIN_MS = 100;
 /** Longest wait between two tries. */
 export const BACKEND_RETRY_MAX_MS = 2_000;
+/** A server that could not be flushed of slots, so as to serve them in the place of another, is tried again after this. */
+export const REMAP_RETRY_MS = 1_000;
 /** How long latencies of a backend are counted together; those told are of one to two such windows. */
 export const TRAFFIC_WINDOW_MS = 10_000;
 /** Requests a second to a backend are told over this many intervals of {@linkcode TRAFFIC_MARK_INTERVAL_MS}. */
@@ -124,6 +126,16 @@ export const CENSUS_WAIT_MS = 1_000;
  * proxy needs a third more processor time for each command than at 512.
  */
 export const PIPELINE_BUSY_LOAD = 512;
+/**
+ * A pooled connection that has had nothing to do for this long is closed, unless it is the last one of its protocol: what a
+ * burst has opened does not stay. mcrouter and nginx take as long.
+ */
+export const BACKEND_IDLE_MS = 60_000;
+/**
+ * The last one is kept for longer, since the next request would have to wait for a handshake. Not for ever: load balancers and
+ * firewalls forget a silent connection without a word after 4 to 6 minutes, and a request on it would wait for its deadline.
+ */
+export const BACKEND_LAST_IDLE_MS = 180_000;
 /** Pooled connections a backend, unless `--conns` says otherwise. */
 export const POOL_CONNECTIONS_DEFAULT_COUNT = 10;
 /** Most pooled connections a backend that `--conns` may ask for. */
@@ -167,6 +179,10 @@ export const SCAN_REPLY_MAX_BYTES = 1024 * 1024;
  * nanosecond, and two or three where millions of keys are in no cache: 2 ms at most, where 1,500,000 steps took 6.
  */
 export const SCAN_STEPS_MAX_COUNT = 800_000;
+/** Keys that one `flushslots` looks at; removing all of them takes about 1 ms. */
+export const FLUSH_SLOTS_VISITS_MAX_COUNT = 1_000;
+/** One `flushslots` ends once the keys that it has looked at are longer than this in all. */
+export const FLUSH_SLOTS_VISITS_MAX_BYTES = 512 * 1024;
 
 // Store. What things take of the memory limit, in bytes; each size is rounded up to the next of the allocator's classes, 8
 // apart up to 128, then at most 7 %. The files of src/store draw the layouts.
@@ -303,10 +319,29 @@ export const SERVERS_MAX_COUNT = 1_024;
 export const SERVERS_FILE_MAX_BYTES = 1024 * 1024;
 /** A weight's range in `servers.json` is 1 to this; a missing weight is 1. */
 export const WEIGHT_MAX = 1_000_000;
-/** Changes of `servers.json` closer together than this are read once. */
+/** Changes of `servers.json` closer together than this are read once; one that cannot be watched is read this often. */
 export const MEMBERS_DEBOUNCE_MS = 100;
-/** `servers.json` is also read this often, since watching may miss a change. */
-export const MEMBERS_POLL_MS = 2_000;
+/**
+ * A content that is of no use is read again after this, since it may be half of one being written. It is a prime number, so as
+ * not to keep in step with whoever writes at regular intervals.
+ */
+export const MEMBERS_RETRY_MS = 37;
+/** One that stays the same for this long is reported. */
+export const MEMBERS_FAULT_MS = 100;
+/**
+ * `servers.json` is also read this often, since watching may miss a change: an event, or that of a folder that a link leads to.
+ * It takes 0.2 % of a core.
+ */
+export const MEMBERS_POLL_MS = 250;
+/**
+ * The folder of `servers.json` is watched anew so many times; then reading at intervals has to do. Deno forgets no watch that
+ * it ever had: each event is compared with all of them, and what begins another one waits for that.
+ */
+export const MEMBERS_WATCHES_MAX_COUNT = 8;
+/** So many contents of `servers.json` that are of no use are reported one after another, … */
+export const MEMBERS_REPORTS_MAX_COUNT = 5;
+/** … and then one after each such time. */
+export const MEMBERS_REPORT_INTERVAL_MS = 10_000;
 
 // Client.
 

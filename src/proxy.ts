@@ -42,6 +42,7 @@ export async function proxyMain(argv: readonly string[]): Promise<number> {
     serversPath: values.servers,
     connectionsMaxCount: values.conns,
     timeoutMs: values.timeout,
+    onDown: values["on-down"],
     backend: {
       authority: values.ca === undefined ? undefined : readAuthority(values.ca),
       password: serversPasswordPath === undefined ? listening.password : readPassword(serversPasswordPath),

@@ -11,7 +11,8 @@ import {
   KEY_SIZE_MAX_BYTES,
 } from "../src/limits.ts";
 import { proxyMain, startProxy } from "../src/proxy.ts";
-import { ownersOf, slotOf } from "../src/route/slots.ts";
+import { slotOf } from "../src/key_slot.ts";
+import { ownersOf } from "../src/route/slots.ts";
 import { write32 } from "../src/wire/message_pack.ts";
 import { type FakeHandler, type FakePeer, FakeServer } from "./support/fake_server.ts";
 import {

@@ -392,6 +392,14 @@ export const COMMANDS: readonly CommandSpecification[] = [
     "Some keys and the cursor to go on with; begin with 0, until it is 0 again.",
     { keys: NO_KEYS, routing: "scan" },
   ),
+  command(
+    "key",
+    "flushslots",
+    3,
+    "cursor bitmap",
+    "Removes some keys of the slots in a bitmap; answers the cursor to go on with, as scan does, and how many.",
+    { keys: NO_KEYS, writes: true, routing: "local" },
+  ),
   command("key", "size", 1, "", "The number of keys.", { aliases: ["dbsize"], keys: NO_KEYS, routing: "total" }),
   command("key", "randomkey", 1, "", "Some key, or nil.", { keys: NO_KEYS, routing: "any" }),
   command(

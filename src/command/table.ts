@@ -25,6 +25,7 @@ import { type Command, refuse, runCommand } from "./run.ts";
 import * as transactionCommands from "./transaction.ts";
 import * as expireCommands from "./expire.ts";
 import * as floatCommands from "./float.ts";
+import { flushslots } from "./flush_slots.ts";
 import * as hashCommands from "./hash.ts";
 import * as hashRandomCommands from "./hash_random.ts";
 import * as hashScanCommands from "./hash_scan.ts";
@@ -69,6 +70,7 @@ function joinCommands(): readonly Command[] {
     ...hashRandomCommands,
     ...hashScanCommands,
     ...keyspaceCommands,
+    flushslots,
     ...expireCommands,
     ...renameCommands,
     object,

@@ -115,10 +115,10 @@ export class ChannelHub {
     return link;
   }
 
-  /** All servers, from now on listened to by a pattern. */
+  /** All servers that have slots, and so channels, from now on listened to by a pattern. */
   #everywhere(name: string): ChannelLink[] {
     this.#patterns.add(name);
-    return this.#cluster.pools.map(({ address }) => this.#linkTo(address));
+    return this.#cluster.holders.map(({ address }) => this.#linkTo(address));
   }
 
   #linkTo(address: string): ChannelLink {

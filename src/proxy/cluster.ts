@@ -7,6 +7,9 @@
  * requests in flight are answered. One that comes back before that goes on with the same pool: another one would let a
  * client's next request overtake those in flight.
  *
+ * A slot is at home with the server that the list gives it. With `--on-down remap` another one may have it, on loan while
+ * that one is down or until that one is ready (remap.ts); everything goes by who has it.
+ *
  * @module
  */
 
@@ -15,7 +18,8 @@ import type { DedicatedLane } from "../route/dedicated.ts";
 import type { Framing } from "../route/framing.ts";
 import { Pool } from "../route/pool.ts";
 import type { PoolOptions } from "../route/pool.ts";
-import { countSlots, ownersOf, slotOf } from "../route/slots.ts";
+import { slotOf } from "../key_slot.ts";
+import { countSlots, ownersOf } from "../route/slots.ts";
 import type { Member } from "../route/slots.ts";
 import { codeOf } from "./refusal.ts";
 import { makeTags } from "./scan_cursor.ts";
@@ -29,18 +33,28 @@ export interface Stop {
 
 /** The servers and the routes to them. */
 export class Cluster {
-  /** The servers, in the order of the list. Replaced with {@linkcode owners}, never changed. */
+  /**
+   * The servers in the order of the list, and behind them those that left it and still have slots. Replaced with
+   * {@linkcode owners}, never changed.
+   */
   pools: readonly Pool[] = [];
-  /** The owner of each slot, as a position in {@linkcode pools}. */
+  /** Who has each slot, as a position in {@linkcode pools}. Replaced, never changed. */
   owners: Uint16Array = new Uint16Array(0);
+  /** Whom the list gives each slot. */
+  home: Uint16Array = this.owners;
+  /** The servers that have slots: those that requests for all servers are for. */
+  holders: readonly Pool[] = [];
   #members: readonly Member[] = [];
   #stops: readonly Stop[] = [];
   #draining: Pool[] = [];
   readonly #followers: (() => void)[] = [];
   readonly #options: PoolOptions;
+  readonly #keepsOwners: boolean;
 
-  constructor(options: PoolOptions) {
+  /** @param keepsOwners whether a slot stays where it is, whatever the list says, until {@linkcode assign} */
+  constructor(options: PoolOptions, keepsOwners = false) {
     this.#options = options;
+    this.#keepsOwners = keepsOwners;
   }
 
   /** The list that rules now. */
@@ -58,23 +72,47 @@ export class Cluster {
     this.#followers.push(follow);
   }
 
-  /** Routes by another list from now on. */
+  /** Routes by another list from now on; where owners are kept, as soon as they are assigned by it. */
   apply(members: readonly Member[]): void {
-    const known = new Map([...this.pools, ...this.#draining].map((pool) => [pool.address, pool]));
-    const owners = ownersOf(members);
-    this.pools = members.map(({ address }) => known.get(address) ?? new Pool(address, this.#options));
-    this.owners = owners;
+    const { pools, owners } = this;
+    const known = new Map([...pools, ...this.#draining].map((pool) => [pool.address, pool]));
+    const listed = members.map(({ address }) => known.get(address) ?? new Pool(address, this.#options));
+    for (const pool of listed) pool.restore();
+    this.home = ownersOf(members);
     this.#members = members;
-    const tags = makeTags(members.map((member) => member.address));
-    this.#stops = this.pools.map((pool) => ({ tag: tags.get(pool.address)!, pool })).sort((a, b) => a.tag - b.tag);
-    for (const pool of this.pools) {
-      known.delete(pool.address);
-      pool.restore();
-    }
+    if (!this.#keepsOwners || owners.length === 0) return this.#replace(listed, this.home);
+    const isHolder = (pool: Pool) => this.holders.includes(pool);
+    const leaving = pools.filter((pool) => isHolder(pool) && !listed.includes(pool));
+    this.#replace([...listed, ...leaving], reindex(owners, pools, [...listed, ...leaving]));
+  }
+
+  /** Lets slots have other owners from now on: positions in {@linkcode pools}. */
+  assign(owners: Uint16Array): void {
+    const counts = countSlots(owners, this.pools.length);
+    const kept = this.pools.filter((_, position) => position < this.#members.length || counts[position]! > 0);
+    this.#replace(kept, reindex(owners, this.pools, kept));
+  }
+
+  #replace(pools: readonly Pool[], owners: Uint16Array): void {
+    const left = new Set([...this.pools, ...this.#draining]);
+    for (const pool of pools) left.delete(pool);
+    this.pools = pools;
+    this.owners = owners;
+    const counts = this.countSlots();
+    this.holders = pools.filter((_, position) => counts[position]! > 0);
+    const tags = makeTags(pools.map(({ address }) => address));
+    this.#stops = this.holders.map((pool) => ({ tag: tags.get(pool.address)!, pool })).sort((a, b) => a.tag - b.tag);
     for (const follow of this.#followers) follow();
-    this.#draining = [...known.values()];
+    this.#draining = [...left];
     for (const pool of this.#draining) pool.retire();
     this.#forgetDrained();
+  }
+
+  /** How many slots are with another server than the list says. */
+  get lent(): number {
+    let count = 0;
+    for (let slot = 0; slot < this.owners.length; slot++) if (this.owners[slot] !== this.home[slot]) count++;
+    return count;
   }
 
   /** The server that owns the key `bytes[start, start + length)`. */
@@ -127,4 +165,10 @@ export class Cluster {
     for (const pool of [...this.pools, ...this.#draining]) pool.close();
     this.#draining = [];
   }
+}
+
+/** The same owners as positions in another list of servers, which has all of them. */
+function reindex(owners: Uint16Array, from: readonly Pool[], to: readonly Pool[]): Uint16Array {
+  const positions = from.map((pool) => to.indexOf(pool));
+  return owners.map((position) => positions[position]!);
 }

@@ -38,8 +38,9 @@ function clusterLines({ cluster, changes, census }: ProxyFacts): InfoLines {
   const slots = cluster.countSlots();
   const lines: Record<string, string | number> = {
     cluster_slots: SLOTS_COUNT,
-    cluster_servers: cluster.pools.length,
+    cluster_servers: cluster.members.length,
     cluster_servers_up: cluster.pools.filter((pool) => pool.state === "up").length,
+    cluster_slots_lent: cluster.lent,
     cluster_servers_draining: cluster.draining.length,
     cluster_changes: changes,
   };
@@ -47,7 +48,8 @@ function clusterLines({ cluster, changes, census }: ProxyFacts): InfoLines {
     const facts = {
       addr: pool.address,
       state: pool.state,
-      weight: cluster.members[index]!.weight,
+      // One that has left the list may have slots until those who get them are ready.
+      weight: cluster.members[index]?.weight ?? 0,
       slots: slots[index]!,
       slots_percent: (slots[index]! * 100 / SLOTS_COUNT).toFixed(2),
       connections: pool.connections,

@@ -17,6 +17,7 @@ import type { Slot } from "./slot.ts";
 /** What has no meaning for a proxy, and why. */
 const REFUSED: Readonly<Record<string, string>> = {
   debug: "it would hold up all clients of the proxy",
+  flushslots: "slots are the servers' own, and their cursors too",
 };
 
 for (const { name, routing } of COMMANDS) {

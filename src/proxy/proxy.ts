@@ -45,6 +45,7 @@ import { PROXY_SECTIONS } from "./info.ts";
 import { LocalCommands } from "./local_commands.ts";
 import { NativeDialect } from "./native_dialect.ts";
 import { RespDialect } from "./resp_dialect.ts";
+import { Remap } from "./remap.ts";
 import { Router } from "./router.ts";
 import { Session } from "./session.ts";
 import type { SessionHost } from "./session.ts";
@@ -69,6 +70,8 @@ export interface ProxySettings {
   readonly backend: BackendSettings;
   /** How long a server may take to answer, in ms. */
   readonly timeoutMs?: number;
+  /** What becomes of the slots of a server that is down: `fail`, unless given, for requests fail; `remap` for remap.ts. */
+  readonly onDown?: "fail" | "remap";
   /** Bytes of replies that are held for one client. */
   readonly repliesMaxBytes?: number;
   readonly logger: Logger;
@@ -104,6 +107,7 @@ export class Proxy implements SessionHost {
   readonly #password: Password | undefined;
   readonly #cluster: Cluster;
   readonly #census: Census;
+  readonly #remap: Remap | undefined;
   readonly #hub: ChannelHub;
   readonly #waits: Waits;
   readonly #timeoutMs: number;
@@ -132,7 +136,7 @@ export class Proxy implements SessionHost {
       turn: this.turn,
       clock: this.#clock,
       report: (address, state, reason) => this.#reportServer(address, state, reason),
-    });
+    }, settings.onDown === "remap");
     this.#cluster.apply(members);
     const open: Opener = (dialect, address, signal) => openBackend(dialect, address, settings.backend, signal);
     const reply = new RespReply(Infinity);
@@ -143,6 +147,14 @@ export class Proxy implements SessionHost {
     };
     this.answers = new Answers((error) => this.reportBug(error));
     this.#census = new Census(this.dialects[0], this.#clock);
+    if (settings.onDown === "remap") {
+      this.#remap = new Remap(this.#cluster, this.dialects[0], this.turn, this.#clock, {
+        taken: (address, slots, removed) => this.#reportTaken(address, slots, removed),
+        refused: (address, reason) => {
+          this.#logger.warn(`Server "${address}" cannot be flushed, so it serves no slots of others`, { reason });
+        },
+      });
+    }
     this.#hub = new ChannelHub(this.#cluster, this.answers, this.dialects[3], this.#clock);
     this.#waits = new Waits(this.#cluster, this.answers);
     this.router = new Router(this.#cluster, this.answers, new LocalCommands(this.answers), this.#waits, this.#hub);
@@ -225,11 +237,21 @@ export class Proxy implements SessionHost {
     if (state === "down") this.#logger.warn(`Server "${address}" is down`, { reason });
     else if (state === "up") this.#logger.info(`Server "${address}" is up again`);
     else if (this.#stopped === undefined) this.#logger.info(`Server "${address}" gets no new requests`);
+    this.#remap?.changed();
+  }
+
+  #reportTaken(address: string, slots: number, removedKeys: number): void {
+    const { lent } = this.#cluster;
+    this.#logger.info(`Server "${address}" serves ${slots} more slots`, {
+      removed_keys: removedKeys,
+      lent_slots: lent,
+    });
   }
 
   #follow(members: readonly Member[]): void {
     this.#changes++;
     this.#cluster.apply(members);
+    this.#remap?.changed();
     const addresses = members.map(({ address }) => address).join(" ");
     this.#logger.info("The list of servers has changed", { servers: members.length, addresses });
   }
@@ -245,12 +267,14 @@ export class Proxy implements SessionHost {
     await this.#clients.stop();
     clearInterval(this.#serversTimer);
     this.#hub.close();
+    this.#remap?.close();
     this.#cluster.close();
   }
 
   #sweepServers(): void {
     this.#clock.nowMs = performance.now();
     this.#cluster.sweep();
+    this.#remap?.sweep();
     this.#hub.sweep(this.#timeoutMs);
   }
 }

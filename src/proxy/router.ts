@@ -208,7 +208,7 @@ export class Router {
     slot.client.send(owner, slot, frame.bytes, frame.start, frame.size);
   }
 
-  /** Sends the request as it is to all servers. */
+  /** Sends the request as it is to all servers that have slots. */
   #askAll(
     slot: Slot,
     specification: CommandSpecification,
@@ -219,15 +219,15 @@ export class Router {
     const gather = new Gather(client.dialect, specification.writes, (gather) => {
       this.#answers.answer(slot, (reply) => join(gather.granted(), reply));
     });
-    for (const pool of this.#cluster.pools) client.send(pool, gather.add(), frame.bytes, frame.start, frame.size);
+    for (const pool of this.#cluster.holders) client.send(pool, gather.add(), frame.bytes, frame.start, frame.size);
     gather.sent();
   }
 
   /** Sends the request to one server by chance, and to the others in turn as long as they have nothing. */
   #askAny(slot: Slot, frame: Frame): void {
-    const { pools } = this.#cluster;
-    const first = Math.floor(Math.random() * pools.length);
-    const order = [...pools.slice(first), ...pools.slice(0, first)];
+    const { holders } = this.#cluster;
+    const first = Math.floor(Math.random() * holders.length);
+    const order = [...holders.slice(first), ...holders.slice(0, first)];
     new AnyExchange(slot, order, frame.bytes.slice(frame.start, frame.start + frame.size)).ask();
   }
 

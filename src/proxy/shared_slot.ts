@@ -6,7 +6,7 @@
 
 import type { CommandSpecification } from "../command/specification.ts";
 import { ReplyError } from "../errors.ts";
-import { slotOf } from "../route/slots.ts";
+import { slotOf } from "../key_slot.ts";
 import type { Request } from "../wire/request.ts";
 
 /** The refusal of keys that do not share one, in the words of Redis Cluster. */

@@ -15,7 +15,7 @@
 
 import type { CommandSpecification } from "../command/specification.ts";
 import type { Pool } from "../route/pool.ts";
-import { slotOf } from "../route/slots.ts";
+import { slotOf } from "../key_slot.ts";
 import type { Request } from "../wire/request.ts";
 import type { Cluster } from "./cluster.ts";
 import type { RequestComposer } from "./dialect.ts";

@@ -24,7 +24,7 @@ import type { ConnectionError } from "../errors.ts";
 import type { DedicatedLane } from "../route/dedicated.ts";
 import { Exchange } from "../route/exchange.ts";
 import type { Pool } from "../route/pool.ts";
-import { slotOf } from "../route/slots.ts";
+import { slotOf } from "../key_slot.ts";
 import type { Request } from "../wire/request.ts";
 import type { Answers } from "./answers.ts";
 import type { Cluster } from "./cluster.ts";

@@ -155,6 +155,13 @@ export const proxyOptions = {
       max: TIMEOUT_MAX_MS,
       help: "how long a connection to a server may take until it has answered a first time",
     },
+    "on-down": {
+      kind: "text",
+      choices: ["fail", "remap"],
+      default: "fail",
+      help: "what becomes of the keys of a server that is down: fail refuses requests for them until it is back; " +
+        "remap lets the next servers have them, empty, and flushes it of them when it is back (for caches)",
+    },
     ca: {
       kind: "text",
       valueName: "FILE",

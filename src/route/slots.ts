@@ -1,11 +1,7 @@
 /**
- * Which server owns a key: key → slot → owner, both steps pure.
+ * Which server owns a slot, and so every key of it (`key_slot.ts` says which): a pure function of the list of servers.
  *
- * **Key to slot** is Redis Cluster's: CRC16 (XMODEM: polynomial 0x1021, initial value 0, not reflected) modulo 16384,
- * over the bytes between the first `{` and the first `}` behind it, or over the whole key when there is no such pair
- * or nothing stands between (https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/).
- *
- * **Slot to owner** is weighted rendezvous hashing: each server draws a score for each slot, and the highest owns it.
+ * It is weighted rendezvous hashing: each server draws a score for each slot, and the highest owns it.
  * The draw depends on nothing but that server and that slot, so whoever has the same set of servers computes the same
  * table, in whatever order the file names them; a server that leaves gives up its own slots and no others move; a
  * changed weight moves slots to or from that server only. To agree, other implementations compute
@@ -37,53 +33,6 @@ export interface Member {
   readonly address: string;
   /** Its share of the slots, relative to the sum of all weights. */
   readonly weight: number;
-}
-
-const OPEN_BRACE = 0x7b;
-const CLOSE_BRACE = 0x7d;
-
-const crcTable = makeCrcTable();
-
-function makeCrcTable(): Uint16Array {
-  const table = new Uint16Array(256);
-  for (let byte = 0; byte < 256; byte++) {
-    let remainder = byte << 8;
-    for (let bit = 0; bit < 8; bit++) {
-      remainder = remainder & 0x8000 ? (remainder << 1) ^ 0x1021 : remainder << 1;
-    }
-    table[byte] = remainder;
-  }
-  return table;
-}
-
-/** CRC16 (XMODEM) of `bytes[start, end)`. */
-export function crc16(bytes: Uint8Array, start: number, end: number): number {
-  let crc = 0;
-  for (let i = start; i < end; i++) {
-    crc = ((crc << 8) & 0xffff) ^ crcTable[(crc >>> 8) ^ bytes[i]!]!;
-  }
-  return crc;
-}
-
-/**
- * The slot of the key `bytes[start, start + length)`, 0 to 16383. Allocates nothing.
- *
- * @example
- * ```ts
- * import { assertEquals } from "@std/assert";
- * const key = new TextEncoder().encode("foo");
- * assertEquals(slotOf(key, 0, key.length), 12182);
- * ```
- */
-export function slotOf(bytes: Uint8Array, start: number, length: number): number {
-  const end = start + length;
-  let open = start;
-  while (open < end && bytes[open] !== OPEN_BRACE) open++;
-  // Only the first brace counts, and only the first that closes it.
-  let close = open + 1;
-  while (close < end && bytes[close] !== CLOSE_BRACE) close++;
-  const tagged = close < end && close > open + 1;
-  return (tagged ? crc16(bytes, open + 1, close) : crc16(bytes, start, end)) & (SLOTS_COUNT - 1);
 }
 
 /** The 64-bit FNV-1a hash of an address, which seeds its draws and names it in the cursors of `scan`. */
@@ -124,6 +73,24 @@ export function ownersOf(members: readonly Member[]): Uint16Array {
     }
   }
   return owners;
+}
+
+/**
+ * Who serves each slot when only some of the servers can: its owner, or else the next by rendezvous among those that can.
+ *
+ * @param home the owners of all slots, from {@linkcode ownersOf}
+ * @param canServe whether the server at a position in `members` can
+ * @returns positions in `members`; `home` itself when there is nobody to stand in, or nobody to stand in for
+ */
+export function standInsFor(
+  members: readonly Member[],
+  home: Uint16Array,
+  canServe: readonly boolean[],
+): Uint16Array {
+  const left = members.map((_, position) => position).filter((position) => canServe[position]);
+  if (left.length === 0 || left.length === members.length) return home;
+  // A server that is left out gives up its own slots and no others move: for all others this is what `home` says.
+  return ownersOf(left.map((position) => members[position]!)).map((position) => left[position]!);
 }
 
 /** How many slots each of `count` positions owns. */

@@ -24,6 +24,7 @@ const WITHOUT_METHOD: Readonly<Record<string, string>> = {
   quit: "close() ends the connection, once everything is answered",
   command: "it describes the commands to clients that do not know them",
   debug: "it is for tests",
+  flushslots: "it is for proxies: slots are none of a client's business",
   bgrewriteaof: "bgsave() does the same",
 };
 

@@ -1,16 +1,10 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { AssertionError } from "../../src/errors.ts";
-import { countSlots, crc16, hashAddress, ownersOf, slotOf } from "../../src/route/slots.ts";
+import { countSlots, hashAddress, ownersOf } from "../../src/route/slots.ts";
 import type { Member } from "../../src/route/slots.ts";
 import { Random } from "../support/random.ts";
 
 const SLOTS = 16_384;
-
-function slot(key: string): number {
-  const bytes = new TextEncoder().encode(`<${key}>`);
-  // Keys stand in the middle of read buffers.
-  return slotOf(bytes, 1, bytes.length - 2);
-}
 
 function equalServers(count: number, weight = 1): Member[] {
   return Array.from({ length: count }, (_, index) => ({ address: `10.0.0.${index + 1}:9443`, weight }));
@@ -24,31 +18,6 @@ function ownerAddresses(members: readonly Member[]): string[] {
 function countMoved(before: readonly string[], after: readonly string[]): number {
   return before.filter((address, slot) => address !== after[slot]).length;
 }
-
-Deno.test("crc16() gives the check value of CRC-16/XMODEM", () => {
-  const bytes = new TextEncoder().encode("123456789");
-  assertEquals(crc16(bytes, 0, bytes.length), 0x31c3);
-});
-
-Deno.test("slotOf() agrees with Redis Cluster", () => {
-  assertEquals(slot("foo"), 12182);
-  assertEquals(slot("bar"), 5061);
-  assertEquals(slot("hello"), 866);
-  assertEquals(slot(""), 0);
-});
-
-Deno.test("slotOf() hashes what stands in the first braces, if anything does", () => {
-  assertEquals(slot("{user1000}.following"), slot("user1000"));
-  assertEquals(slot("{user1000}.followers"), slot("user1000"));
-  assertEquals(slot("foo{{bar}}zap"), slot("{bar"));
-  assertEquals(slot("foo{bar}{zap}"), slot("bar"));
-  assertEquals(slot("a}b{c}d"), slot("c"));
-  const whole = (key: string) => {
-    const bytes = new TextEncoder().encode(key);
-    return crc16(bytes, 0, bytes.length) % SLOTS;
-  };
-  for (const key of ["{}", "foo{}{bar}", "{", "}", "{abc", "abc}", "{}}", "a{"]) assertEquals(slot(key), whole(key));
-});
 
 Deno.test("hashAddress() is FNV-1a of 64 bits", () => {
   assertEquals(hashAddress(""), 0xcbf29ce484222325n);

@@ -3,14 +3,16 @@
  * check what they read: only that server's keys notice, for a short while, and no value is ever wrong.
  *
  * Each client has keys of one server, since replies on one connection come in the order of its requests. A value that was
- * acknowledged has to be read; where the outcome of a write is unknown, either value may be, until one was read.
+ * acknowledged has to be read; where the outcome of a write is unknown, either value may be, until one was read. With
+ * `--on-down remap` a value may be lost, but never does an older one come back.
  */
 
 import { assert, assertEquals, assertGreater, assertLess, assertLessOrEqual } from "@std/assert";
 import { encodeText } from "../../src/bytes.ts";
 import type { Client } from "../../src/client.ts";
 import { ReplyError } from "../../src/errors.ts";
-import { ownersOf, slotOf } from "../../src/route/slots.ts";
+import { slotOf } from "../../src/key_slot.ts";
+import { ownersOf } from "../../src/route/slots.ts";
 import { certificatePaths } from "../../src/role/certs.ts";
 import { type Launcher, type Role, runInmem, systemTest, until } from "../support/launcher.ts";
 import { Relay } from "../support/relay.ts";
@@ -46,25 +48,36 @@ class Worker {
   readonly #expected = new Map<string, Set<string | null>>();
   #isStopped = false;
 
-  constructor(readonly client: Client, readonly keys: readonly string[], readonly tag: string) {
+  /** @param mayLose whether nothing may be found where a value was */
+  constructor(
+    readonly client: Client,
+    readonly keys: readonly string[],
+    readonly tag: string,
+    readonly mayLose: boolean,
+  ) {
     for (const key of keys) this.#expected.set(key, new Set([null]));
   }
 
   async run(): Promise<void> {
     for (let round = 0; !this.#isStopped; round++) {
       const key = this.keys[round % this.keys.length]!;
-      const expected = this.#expected.get(key)!;
       const value = `${this.tag}:${key}:${round}`;
-      expected.add(value);
+      this.#expected.get(key)!.add(value);
       if (await this.#time(() => this.client.set(key, value))) this.#expected.set(key, new Set([value]));
-      await this.#time(async () => {
-        const found = await this.client.getText(key);
-        if (!this.#expected.get(key)!.has(found)) this.wrong.push(`${key}: read ${found}`);
-        else this.#expected.set(key, new Set([found]));
-      });
+      // What was just written, or the longest time ago.
+      await this.#check(round % 2 === 0 ? key : this.keys[(round + 1) % this.keys.length]!);
       // Slow enough for all to have their turn on one core.
       await new Promise((resolve) => setTimeout(resolve, 2));
     }
+  }
+
+  async #check(key: string): Promise<void> {
+    await this.#time(async () => {
+      const found = await this.client.getText(key);
+      const isLost = found === null && this.mayLose;
+      if (!isLost && !this.#expected.get(key)!.has(found)) this.wrong.push(`${key}: read ${found}`);
+      else this.#expected.set(key, new Set([found]));
+    });
   }
 
   /** Whether a request was answered. */
@@ -93,7 +106,7 @@ class Load {
   #done: Promise<unknown> = Promise.resolve();
 
   /** Connects clients to a proxy in front of those servers. */
-  static async connect(launcher: Launcher, proxy: Role, servers: readonly Role[]): Promise<Load> {
+  static async connect(launcher: Launcher, proxy: Role, servers: readonly Role[], mayLose = false): Promise<Load> {
     const load = new Load();
     const owners = ownersOf(servers.map(({ address }) => ({ address, weight: 1 })));
     const keys = servers.map((): string[] => []);
@@ -103,7 +116,7 @@ class Load {
     }
     for (let i = 0; i < CLIENTS_COUNT; i++) {
       const own = keys[i % servers.length]!.splice(0, KEYS_EACH);
-      const worker = new Worker(await launcher.connect(proxy), own, `client ${i}`);
+      const worker = new Worker(await launcher.connect(proxy), own, `client ${i}`, mayLose);
       (i % servers.length === 0 ? load.struck : load.others).push(worker);
     }
     load.#done = Promise.all([...load.struck, ...load.others].map((worker) => worker.run()));
@@ -134,19 +147,29 @@ interface Struck {
   readonly server: Role;
   readonly data: string;
   readonly relay: Relay;
+  /** The list of servers, whose first it is. */
+  readonly file: string;
+  readonly addresses: readonly string[];
+  readonly proxy: Role;
 }
 
 /** Starts three servers, one of them behind a relay, and clients in front of a proxy. */
-async function underFire(launcher: Launcher, run: (load: Load, struck: Struck) => Promise<void>): Promise<void> {
+async function underFire(
+  launcher: Launcher,
+  run: (load: Load, struck: Struck) => Promise<void>,
+  onDown: "fail" | "remap" = "fail",
+): Promise<void> {
   const data = [0, 1, 2].map(() => launcher.newFolder());
   const servers = await Promise.all(data.map((folder) => launcher.server(["--data", folder])));
   using relay = new Relay(servers[0]!.address);
   const members = [{ ...servers[0]!, address: relay.address }, ...servers.slice(1)];
-  const file = await launcher.serversFile(members.map(({ address }) => address));
-  const load = await Load.connect(launcher, await launcher.proxy(file), members);
+  const addresses = members.map(({ address }) => address);
+  const file = await launcher.serversFile(addresses);
+  const proxy = await launcher.proxy(file, ["--on-down", onDown]);
+  const load = await Load.connect(launcher, proxy, members, onDown === "remap");
   try {
     await load.untilAnswered([...load.struck, ...load.others], 0);
-    await run(load, { server: servers[0]!, data: data[0]!, relay });
+    await run(load, { server: servers[0]!, data: data[0]!, relay, file, addresses, proxy });
     await load.stop();
     // Nobody else has noticed anything.
     assertEquals(load.others.flatMap(({ outcomes }) => outcomes.filter(({ code }) => code !== undefined)), []);
@@ -249,3 +272,46 @@ systemTest("a server that is slow makes its own keys slow, and nobody else", (la
     assertLess(Math.max(...since(load.others, slowMs).map(({ tookMs }) => tookMs)), SLOW_MS);
   });
 });
+
+/** Waits until the first server of the list, or of what is left of it, has or has not slots. */
+function untilSlots(client: Client, address: string, hasSlots: boolean): Promise<void> {
+  const line = new RegExp(`addr=${address},.*,slots=([0-9]+)`);
+  return until(async () => {
+    const slots = line.exec(await client.info("cluster"))?.[1] ?? "0";
+    return (slots !== "0") === hasSlots;
+  }, `${address} ${hasSlots ? "has" : "has no"} slots`);
+}
+
+systemTest(
+  "with --on-down remap others serve the keys of a server that is away, and it never shows what it had before",
+  (launcher) =>
+    underFire(launcher, async (load, { server, data, relay, proxy }) => {
+      const client = await launcher.connect(proxy);
+      const awayMs = performance.now();
+      launcher.forgive(server.process);
+      await server.process.kill();
+      await load.untilAnswered(load.struck, awayMs);
+      await untilSlots(client, relay.address, false);
+      await load.untilAnswered(load.struck, performance.now());
+      const lentMs = performance.now();
+      await launcher.server(["--data", data, "--addr", server.address]);
+      await untilSlots(client, relay.address, true);
+      await load.untilAnswered(load.struck, performance.now(), 2 * KEYS_EACH);
+      // Once others have its slots nobody is refused, not while it comes back either.
+      assertEquals(since(load.struck, lentMs).filter(({ code }) => code !== undefined), []);
+    }, "remap"),
+);
+
+systemTest(
+  "with --on-down remap a server leaves the list and comes back without an error, or a value it has missed",
+  (launcher) =>
+    underFire(launcher, async (load, { file, addresses, proxy }) => {
+      const client = await launcher.connect(proxy);
+      for (const list of [addresses.slice(1), addresses, addresses.slice(1), addresses]) {
+        await Deno.writeTextFile(file, JSON.stringify(list.map((addr) => ({ addr }))));
+        await untilSlots(client, addresses[0]!, list.length === addresses.length);
+        await load.untilAnswered(load.struck, performance.now(), 2 * KEYS_EACH);
+      }
+      assertEquals(since(load.struck, 0).filter(({ code }) => code !== undefined), []);
+    }, "remap"),
+);

@@ -5,7 +5,8 @@
 
 import { assert, assertEquals, assertGreater } from "@std/assert";
 import { encodeText } from "../../src/bytes.ts";
-import { ownersOf, slotOf } from "../../src/route/slots.ts";
+import { slotOf } from "../../src/key_slot.ts";
+import { ownersOf } from "../../src/route/slots.ts";
 import { type Launcher, type Role, serversJson, systemTest, until } from "../support/launcher.ts";
 import { framesOf, type RawClient } from "../support/raw_client.ts";
 import { encodeRequest } from "../support/resp_requests.ts";

@@ -1,0 +1,58 @@
+/**
+ * The slot of a key: the unit of ownership in a cluster, as in Redis Cluster.
+ *
+ * It is CRC16 (XMODEM: polynomial 0x1021, initial value 0, not reflected) modulo 16384, over the bytes between the first
+ * `{` and the first `}` behind it, or over the whole key when there is no such pair or nothing stands between
+ * (https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/).
+ *
+ * @module
+ */
+
+import { SLOTS_COUNT } from "./limits.ts";
+
+const OPEN_BRACE = 0x7b;
+const CLOSE_BRACE = 0x7d;
+
+const crcTable = makeCrcTable();
+
+function makeCrcTable(): Uint16Array {
+  const table = new Uint16Array(256);
+  for (let byte = 0; byte < 256; byte++) {
+    let remainder = byte << 8;
+    for (let bit = 0; bit < 8; bit++) {
+      remainder = remainder & 0x8000 ? (remainder << 1) ^ 0x1021 : remainder << 1;
+    }
+    table[byte] = remainder;
+  }
+  return table;
+}
+
+/** CRC16 (XMODEM) of `bytes[start, end)`. */
+export function crc16(bytes: Uint8Array, start: number, end: number): number {
+  let crc = 0;
+  for (let i = start; i < end; i++) {
+    crc = ((crc << 8) & 0xffff) ^ crcTable[(crc >>> 8) ^ bytes[i]!]!;
+  }
+  return crc;
+}
+
+/**
+ * The slot of the key `bytes[start, start + length)`, 0 to 16383. Allocates nothing.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * const key = new TextEncoder().encode("foo");
+ * assertEquals(slotOf(key, 0, key.length), 12182);
+ * ```
+ */
+export function slotOf(bytes: Uint8Array, start: number, length: number): number {
+  const end = start + length;
+  let open = start;
+  while (open < end && bytes[open] !== OPEN_BRACE) open++;
+  // Only the first brace counts, and only the first that closes it.
+  let close = open + 1;
+  while (close < end && bytes[close] !== CLOSE_BRACE) close++;
+  const tagged = close < end && close > open + 1;
+  return (tagged ? crc16(bytes, open + 1, close) : crc16(bytes, start, end)) & (SLOTS_COUNT - 1);
+}

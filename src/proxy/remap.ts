@@ -1,0 +1,264 @@
+/**
+ * Slots change hands, with `--on-down remap`: to others while their server is down, back to it, and as the list says.
+ *
+ * A slot whose server is down is lent to the next by rendezvous among those that are up, and goes home when its server is
+ * back. What a server holds of a slot that it does not serve is of another time: one that was away, or off the list, has
+ * missed what was written meanwhile, and a stand-in may still have what it was written the last time. So a slot changes
+ * hands only once its next server was flushed of it. Until then it stays where it is: with a server that is down, whose
+ * requests fail at once, or with one that goes on.
+ *
+ * ```text
+ *   at home ── its server is down ──► the stand-in is flushed ──► lent
+ *      ▲     (requests fail at once)                               │ its server is up again
+ *      └── at home, the stand-in is flushed ◄── its server is flushed ◄──┘ (requests go to the stand-in)
+ * ```
+ *
+ * The last flush is for `keys` and `size`, which would count twice what was written here and there. All flushes of one
+ * server come one after another, in small steps between its other requests (`flushslots`).
+ *
+ * What that cannot do: proxies do not talk to each other. While one of them has lent a slot and another has not, what is
+ * written through one is not seen through the other; and a proxy that is started when a server has been away, and is back,
+ * does not know what it has missed.
+ *
+ * @module
+ */
+
+import { parseInteger } from "../bytes.ts";
+import { messageOf, ProtocolError, ReplyError } from "../errors.ts";
+import { REMAP_RETRY_MS, SLOTS_COUNT } from "../limits.ts";
+import { Exchange, Lane } from "../route/exchange.ts";
+import type { Pool } from "../route/pool.ts";
+import { standInsFor } from "../route/slots.ts";
+import type { Clock, Flushable, Turn } from "../route/turn.ts";
+import { decodeReply, FRAME_PREFIX_BYTES } from "../wire/frame.ts";
+import type { Value } from "../wire/frame.ts";
+import type { Cluster } from "./cluster.ts";
+import type { Dialect } from "./dialect.ts";
+
+/** What happens, for the log. */
+export interface RemapReport {
+  /** A server serves so many slots more. */
+  taken(address: string, slots: number, removedKeys: number): void;
+  /** A server could not be flushed, so that it takes no slots; it is tried again. */
+  refused(address: string, reason: string): void;
+}
+
+/** Lends slots and takes them back. */
+export class Remap implements Flushable {
+  scheduled = false;
+  readonly #cluster: Cluster;
+  readonly #dialect: Dialect;
+  readonly #turn: Turn;
+  readonly #clock: Clock;
+  readonly #report: RemapReport;
+  /** Flushes under way: one a server at most. */
+  readonly #flushes = new Map<Pool, SlotFlush>();
+  /** Slots that a server has served in the place of another, and has to be flushed of. */
+  readonly #leftovers = new Map<Pool, SlotSet>();
+  /** When flushing failed last. */
+  readonly #failedMs = new Map<Pool, number>();
+  /** What {@linkcode Remap.#target} has answered last, and to what. */
+  #known: { home?: Uint16Array; serving: readonly boolean[]; target: Uint16Array };
+
+  /** @param dialect the native one */
+  constructor(cluster: Cluster, dialect: Dialect, turn: Turn, clock: Clock, report: RemapReport) {
+    this.#cluster = cluster;
+    this.#dialect = dialect;
+    this.#turn = turn;
+    this.#clock = clock;
+    this.#report = report;
+    this.#known = { serving: [], target: cluster.home };
+  }
+
+  /** To be called when the list of servers, or the state of one, has changed. It is acted on at the end of the turn. */
+  changed(): void {
+    this.#turn.schedule(this);
+  }
+
+  /** Tries again what has failed. To be called several times a second. */
+  sweep(): void {
+    if (this.#failedMs.size > 0) this.#turn.schedule(this);
+  }
+
+  /** Part of {@linkcode Flushable}: begins what is to be done now. */
+  flush(): void {
+    const { pools, owners } = this.#cluster;
+    for (const pool of this.#leftovers.keys()) if (!pools.includes(pool)) this.#leftovers.delete(pool);
+    const target = this.#target();
+    const wanted = new Map<Pool, SlotSet>();
+    for (let slot = 0; slot < SLOTS_COUNT; slot++) {
+      if (target[slot] !== owners[slot]) setOf(wanted, pools[target[slot]!]!).add(slot);
+    }
+    pools.forEach((pool, position) => {
+      if (!canServe(pool)) this.#failedMs.delete(pool);
+      if (!canServe(pool) || this.#flushes.has(pool)) return;
+      if (this.#clock.nowMs - (this.#failedMs.get(pool) ?? -Infinity) < REMAP_RETRY_MS) return;
+      const slots = wanted.get(pool) ?? this.#leftoversOf(pool, position);
+      if (slots !== undefined) this.#begin(pool, slots);
+    });
+  }
+
+  /** Who is to serve each slot. Kept as long as nothing has changed, since it takes as long as reading a list does. */
+  #target(): Uint16Array {
+    const { pools, members, home } = this.#cluster;
+    const serving = pools.slice(0, members.length).map(canServe);
+    const known = this.#known;
+    if (known.home === home && known.serving.every((each, position) => each === serving[position])) return known.target;
+    const target = standInsFor(members, home, serving);
+    this.#known = { home, serving, target };
+    return target;
+  }
+
+  /** What a server at a position is still to be flushed of, but for what it serves. */
+  #leftoversOf(pool: Pool, position: number): SlotSet | undefined {
+    const leftovers = this.#leftovers.get(pool);
+    if (leftovers === undefined) return undefined;
+    this.#leftovers.delete(pool);
+    const { owners } = this.#cluster;
+    for (let slot = 0; slot < SLOTS_COUNT; slot++) if (owners[slot] === position) leftovers.delete(slot);
+    return leftovers.size > 0 ? leftovers : undefined;
+  }
+
+  #begin(pool: Pool, slots: SlotSet): void {
+    const flush = new SlotFlush(pool, this.#dialect, slots, (problem) => {
+      this.#flushes.delete(pool);
+      if (problem === undefined) this.#handOver(pool, flush);
+      else this.#fail(pool, slots, problem);
+      this.#turn.schedule(this);
+    });
+    this.#flushes.set(pool, flush);
+    flush.begin();
+  }
+
+  #fail(pool: Pool, slots: SlotSet, problem: string): void {
+    setOf(this.#leftovers, pool).addAll(slots);
+    // That one has gone down is told already.
+    if (!canServe(pool)) return;
+    if (!this.#failedMs.has(pool)) this.#report.refused(pool.address, problem);
+    this.#failedMs.set(pool, this.#clock.nowMs);
+  }
+
+  /** Lets a server have the slots that it was flushed of and is to serve. */
+  #handOver(pool: Pool, { slots, removed }: SlotFlush): void {
+    this.#failedMs.delete(pool);
+    const { pools } = this.#cluster;
+    const position = pools.indexOf(pool);
+    const target = this.#target();
+    const owners = this.#cluster.owners.slice();
+    let taken = 0;
+    for (let slot = 0; slot < SLOTS_COUNT; slot++) {
+      if (!slots.has(slot) || target[slot] !== position || owners[slot] === position) continue;
+      setOf(this.#leftovers, pools[owners[slot]!]!).add(slot);
+      owners[slot] = position;
+      taken++;
+    }
+    if (taken === 0) return;
+    this.#cluster.assign(owners);
+    this.#report.taken(pool.address, taken, removed);
+  }
+
+  /** Begins nothing more. */
+  close(): void {
+    for (const flush of this.#flushes.values()) flush.cancel();
+  }
+}
+
+function canServe(pool: Pool): boolean {
+  return pool.state === "up" || pool.state === "suspect";
+}
+
+function setOf(sets: Map<Pool, SlotSet>, pool: Pool): SlotSet {
+  let set = sets.get(pool);
+  if (set === undefined) sets.set(pool, set = new SlotSet());
+  return set;
+}
+
+/** Slots, as `flushslots` takes them. */
+class SlotSet {
+  readonly bitmap = new Uint8Array(SLOTS_COUNT / 8);
+  size = 0;
+
+  has(slot: number): boolean {
+    return (this.bitmap[slot >> 3]! & 1 << (slot & 7)) !== 0;
+  }
+
+  add(slot: number): void {
+    if (this.has(slot)) return;
+    this.bitmap[slot >> 3]! |= 1 << (slot & 7);
+    this.size++;
+  }
+
+  addAll(slots: SlotSet): void {
+    for (let slot = 0; slot < SLOTS_COUNT; slot++) if (slots.has(slot)) this.add(slot);
+  }
+
+  delete(slot: number): void {
+    if (!this.has(slot)) return;
+    this.bitmap[slot >> 3]! &= ~(1 << (slot & 7));
+    this.size--;
+  }
+}
+
+/** The flush of one server of some slots: one request after another, until the server's cursor is at the end. */
+class SlotFlush extends Exchange {
+  readonly slots: SlotSet;
+  /** Keys removed so far. */
+  removed = 0;
+  readonly #pool: Pool;
+  readonly #dialect: Dialect;
+  readonly #ownLane: Lane;
+  readonly #done: (problem: string | undefined) => void;
+  #isCancelled = false;
+
+  /** @param done called once with nothing when the server was flushed, else with why it was not; not after {@linkcode cancel} */
+  constructor(pool: Pool, dialect: Dialect, slots: SlotSet, done: (problem: string | undefined) => void) {
+    super();
+    this.#pool = pool;
+    this.#dialect = dialect;
+    this.#ownLane = new Lane(dialect);
+    this.slots = slots;
+    this.#done = done;
+  }
+
+  begin(): void {
+    this.#send(0);
+  }
+
+  /** Sends no more requests; the one under way may still be carried out. */
+  cancel(): void {
+    this.#isCancelled = true;
+  }
+
+  #send(cursor: number): void {
+    const request = this.#dialect.request(["flushslots", String(cursor), this.slots.bitmap]);
+    this.#pool.send(this.#ownLane, this, request, 0, request.length);
+  }
+
+  override succeed(bytes: Uint8Array, start: number, end: number): void {
+    if (this.#isCancelled) return;
+    let cursor: number;
+    try {
+      cursor = this.#take(decodeReply(bytes, start + FRAME_PREFIX_BYTES, end));
+    } catch (error) {
+      return this.#done(messageOf(error));
+    }
+    if (cursor === 0) this.#done(undefined);
+    else this.#send(cursor);
+  }
+
+  /** Takes note of how many keys were removed, and answers the cursor to go on with. */
+  #take(reply: Value | ReplyError): number {
+    if (reply instanceof ReplyError) throw reply;
+    const [cursor, count] = Array.isArray(reply) ? reply : [];
+    const position = cursor instanceof Uint8Array ? parseInteger(cursor, 0, cursor.length) : NaN;
+    if (!(position >= 0) || typeof count !== "number") {
+      throw new ProtocolError("Cannot read a reply to flushslots: expected a cursor and a count");
+    }
+    this.removed += count;
+    return position;
+  }
+
+  override fail(error: Error): void {
+    if (!this.#isCancelled) this.#done(error.message);
+  }
+}
