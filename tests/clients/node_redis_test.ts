@@ -52,7 +52,10 @@ function checksOf(version: Version): readonly Check[] {
 function optionsFor(version: Version, { hostname, port, authority }: Target) {
   return {
     RESP: version,
-    socket: { host: hostname, port, tls: true, ca: authority, reconnectStrategy: () => 50 },
+    // By itself it gives up what waits for a connection after 5 s, and one that is being made after 5 s too: on a busy machine
+    // a server takes a while to start.
+    commandOptions: { timeout: 20_000 },
+    socket: { host: hostname, port, tls: true, ca: authority, reconnectStrategy: () => 50, connectTimeout: 2_000 },
   } as const;
 }
 
