@@ -5,13 +5,14 @@
  * [{ "addr": "10.0.0.1:9443", "weight": 500 }, { "addr": "10.0.0.2:9443" }]
  * ```
  *
- * The *folder* of the file is watched, since a watch on the file itself goes silent after the first rename; and where
- * the file is a symbolic link, also the folder that it leads to. A watch may miss events (its queue is short, and a
- * folder that is replaced takes its watch with it), so the file is read every two seconds as well. An event leads to a
- * reading at most 100 ms later, however many follow it: a file rewritten without pause is still followed.
+ * The *folder* of the file is watched, since a watch on the file itself goes silent after the first rename. A watch may miss
+ * events (its queue is short, a folder that is replaced takes its watch with it, and a link may lead elsewhere), so the
+ * file is read four times a second as well. What links lead to is not watched: with each swap of a link another folder
+ * would be, and no watch is ever forgotten by the runtime. An event leads to a reading at most 100 ms later, however many
+ * follow it: a file rewritten without pause is still followed.
  *
- * A content that is no valid list changes nothing. It may be half of a content being written, so it is reported only
- * when a second reading has found the same, and once.
+ * A content that is no valid list changes nothing. It may be half of a content being written, so it is soon read again, and
+ * reported only when it stays the same, and once; and where many such follow each other, only some of them.
  *
  * @module
  */
@@ -19,11 +20,17 @@
 import { UsageError } from "../errors.ts";
 import {
   MEMBERS_DEBOUNCE_MS,
+  MEMBERS_FAULT_MS,
   MEMBERS_POLL_MS,
+  MEMBERS_REPORT_INTERVAL_MS,
+  MEMBERS_REPORTS_MAX_COUNT,
+  MEMBERS_RETRY_MS,
+  MEMBERS_WATCHES_MAX_COUNT,
   SERVERS_FILE_MAX_BYTES,
   SERVERS_MAX_COUNT,
   WEIGHT_MAX,
 } from "../limits.ts";
+import { Allowance } from "./allowance.ts";
 import type { Member } from "./slots.ts";
 
 /**
@@ -140,7 +147,7 @@ export interface MembersWatch {
  * @param path the file, which need not exist at the moment
  * @param members what rules now
  * @param onChange called with each list that differs from the one before in more than its order
- * @param report called with one sentence for each content that is no list, and when a list rules again after that
+ * @param report called with one sentence for contents that are no list, and when there is one again after that
  */
 export function watchMembers(
   path: string,
@@ -165,12 +172,16 @@ class Follower implements MembersWatch {
   #reading = false;
 
   #watcher: Deno.FsWatcher | undefined;
-  /** The watched folders and their identities, as one text. */
+  /** The identity of the watched folder. */
   #watched = "";
+  #watchesLeft = MEMBERS_WATCHES_MAX_COUNT;
 
   /** The fault found by the last reading, "" when there was none. */
   #fault = "";
-  #faultReported = false;
+  #faultSinceMs = 0;
+  /** The one reported last, "" when there was a valid list since. */
+  #reported = "";
+  readonly #reports = new Allowance(MEMBERS_REPORTS_MAX_COUNT, MEMBERS_REPORT_INTERVAL_MS);
 
   constructor(
     path: string,
@@ -211,8 +222,7 @@ class Follower implements MembersWatch {
     } finally {
       this.#reading = false;
     }
-    const settled = this.#watcher !== undefined && (this.#fault === "" || this.#faultReported);
-    this.schedule(settled ? MEMBERS_POLL_MS : MEMBERS_DEBOUNCE_MS);
+    this.schedule(this.#watcher === undefined ? MEMBERS_DEBOUNCE_MS : MEMBERS_POLL_MS);
   }
 
   #apply({ text, problem }: Content): void {
@@ -225,9 +235,8 @@ class Follower implements MembersWatch {
       fault = `Cannot use "${this.#path}": ${(error as Error).message}`;
     }
     if (fault === "") {
-      if (this.#faultReported) this.#report(`"${this.#path}" is valid again`);
-      this.#fault = "";
-      this.#faultReported = false;
+      if (this.#reported !== "") this.#report(`"${this.#path}" is valid again`);
+      this.#fault = this.#reported = "";
       if (!sameMembers(this.#members, members)) {
         this.#members = members;
         this.#onChange(members);
@@ -236,37 +245,35 @@ class Follower implements MembersWatch {
     }
     // The content belongs to the comparison: another bad content with the same fault is another mistake.
     const seen = `${fault}\n${text}`;
+    const nowMs = performance.now();
     if (seen !== this.#fault) {
       this.#fault = seen;
-      this.#faultReported = false;
-    } else if (!this.#faultReported) {
-      this.#faultReported = true;
-      this.#report(`${fault}; the list known before stays in use`);
+      this.#faultSinceMs = nowMs;
     }
+    if (nowMs - this.#faultSinceMs < MEMBERS_FAULT_MS) return this.schedule(MEMBERS_RETRY_MS);
+    if (seen === this.#reported || !this.#reports.take(nowMs)) return;
+    this.#reported = seen;
+    this.#report(`${fault}; the list known before stays in use`);
   }
 
-  /** Watches the folder of the file and the one that it leads to, and anew when one of them was replaced. */
+  /** Watches the folder of the file, and anew when it was replaced. */
   async #watch(): Promise<void> {
-    const folders = new Set([folderOf(this.#path)]);
-    let identity = "";
+    const folder = folderOf(this.#path);
+    let identity: string;
     try {
-      folders.add(folderOf(await Deno.realPath(this.#path)));
+      const { dev, ino, birthtime } = await Deno.stat(folder);
+      // The number of a folder that is deleted is free for the next one.
+      identity = `${dev} ${ino} ${birthtime?.getTime()}`;
     } catch {
-      // Without the file its folder is what can be watched.
-    }
-    try {
-      for (const folder of folders) {
-        const { dev, ino } = await Deno.stat(folder);
-        identity += `${folder}\n${dev} ${ino}\n`;
-      }
-    } catch {
-      // Without the folder there is nothing to watch; it is looked for again soon.
+      // Without the folder there is nothing to watch.
       return this.#unwatch();
     }
     if (this.#closed || identity === this.#watched) return;
     this.#unwatch();
+    if (this.#watchesLeft === 0) return;
+    this.#watchesLeft--;
     try {
-      this.#watcher = Deno.watchFs([...folders], { recursive: false });
+      this.#watcher = Deno.watchFs(folder, { recursive: false });
       this.#watched = identity;
       this.#follow(this.#watcher);
     } catch {

@@ -1,15 +1,8 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { UsageError } from "../../src/errors.ts";
 import { SERVERS_FILE_MAX_BYTES } from "../../src/limits.ts";
-import { parseMembers, readMembers, sameMembers, watchMembers } from "../../src/route/members.ts";
-import type { Member } from "../../src/route/slots.ts";
-
-/** A change is applied within this; RELIABILITY asks for it. */
-const APPLIED_MS = 500;
-
-function listOf(...addresses: string[]): string {
-  return JSON.stringify(addresses.map((addr) => ({ addr })));
-}
+import { parseMembers, readMembers, sameMembers } from "../../src/route/members.ts";
+import { listOf, pause, Watching, withFolder } from "../support/members_watching.ts";
 
 Deno.test("parseMembers() reads addresses and weights in the order of the list", () => {
   assertEquals(
@@ -75,58 +68,6 @@ Deno.test("readMembers() says what is wrong with the file", () =>
     assertEquals(await readMembers(path), [{ address: "a:1", weight: 1 }]);
   }));
 
-async function withFolder(run: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir({ prefix: "inmem-members-" });
-  try {
-    await run(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
-
-/** Follows a file and waits for what a test expects. */
-class Watching implements AsyncDisposable {
-  /** The addresses of every list that ruled. */
-  readonly lists: string[] = [];
-  readonly reports: string[] = [];
-  readonly #close: () => void;
-
-  constructor(path: string, members: readonly Member[]) {
-    const watch = watchMembers(
-      path,
-      members,
-      (changed) => this.lists.push(changed.map(({ address, weight }) => `${address}*${weight}`).join(" ")),
-      (sentence) => this.reports.push(sentence),
-    );
-    this.#close = () => watch.close();
-  }
-
-  /** Waits until the last list is this one; returns after how many ms. */
-  async until(list: string, timeoutMs = APPLIED_MS): Promise<number> {
-    return await this.untilSo(() => this.lists.at(-1) === list, `"${list}" rules`, timeoutMs);
-  }
-
-  async untilSo(condition: () => boolean, what: string, timeoutMs = APPLIED_MS): Promise<number> {
-    const begunMs = performance.now();
-    while (!condition()) {
-      const waitedMs = performance.now() - begunMs;
-      assert(waitedMs < timeoutMs, `Not within ${timeoutMs} ms: ${what}; ${this.lists}; ${this.reports}`);
-      await pause(5);
-    }
-    return performance.now() - begunMs;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#close();
-    // A reading under way ends by itself.
-    await pause(20);
-  }
-}
-
-function pause(durationMs: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, durationMs));
-}
-
 const A = [{ address: "a:1", weight: 1 }];
 
 /** Follows a file that says "a:1" at first. */
@@ -141,47 +82,6 @@ function watching(run: (path: string, watching: Watching, folder: string) => Pro
       await run(path, following, folder);
     });
 }
-
-Deno.test(
-  "watchMembers() applies a file written in place",
-  watching(async (path, following) => {
-    for (let round = 1; round <= 3; round++) {
-      await Deno.writeTextFile(path, listOf("a:1", `b:${round}`));
-      await following.until(`a:1*1 b:${round}*1`);
-    }
-    assertEquals(following.lists.length, 3);
-    assertEquals(following.reports, []);
-  }),
-);
-
-Deno.test(
-  "watchMembers() applies a file that was replaced by rename, again and again",
-  watching(async (path, following) => {
-    for (let round = 1; round <= 3; round++) {
-      await Deno.writeTextFile(`${path}.new`, listOf(`b:${round}`));
-      await Deno.rename(`${path}.new`, path);
-      await following.until(`b:${round}*1`);
-    }
-  }),
-);
-
-Deno.test("watchMembers() applies a swap of symbolic links, as Kubernetes does it", () =>
-  withFolder(async (folder) => {
-    const path = `${folder}/servers.json`;
-    await Deno.mkdir(`${folder}/..v1`);
-    await Deno.writeTextFile(`${folder}/..v1/servers.json`, listOf("a:1"));
-    await Deno.symlink("..v1", `${folder}/..data`);
-    await Deno.symlink("..data/servers.json", path);
-    await using following = new Watching(path, A);
-    await pause(50);
-    for (let version = 2; version <= 4; version++) {
-      await Deno.mkdir(`${folder}/..v${version}`);
-      await Deno.writeTextFile(`${folder}/..v${version}/servers.json`, listOf(`b:${version}`));
-      await Deno.symlink(`..v${version}`, `${folder}/..data_new`);
-      await Deno.rename(`${folder}/..data_new`, `${folder}/..data`);
-      await following.until(`b:${version}*1`);
-    }
-  }));
 
 Deno.test("watchMembers() sees a change of the file that a link leads to in another folder", () =>
   withFolder(async (folder) => {
@@ -234,7 +134,7 @@ Deno.test(
     await Deno.rename(folder, `${folder}.old`);
     await Deno.rename(`${folder}.new`, folder);
     await Deno.remove(`${folder}.old`, { recursive: true });
-    await following.until("b:1*1", 3000);
+    await following.until("b:1*1");
     await Deno.writeTextFile(`${folder}/servers.json`, listOf("c:1"));
     await following.until("c:1*1");
   }),
@@ -253,35 +153,6 @@ Deno.test(
     await Deno.writeTextFile(path, listOf("b:1"));
     await following.until("b:1*1");
     assertEquals(following.reports.length, 3);
-  }),
-);
-
-Deno.test(
-  "watchMembers() is not disturbed by contents cut off at any byte",
-  watching(async (path, following) => {
-    const text = listOf("b:1", "c:1");
-    for (let length = 0; length < text.length; length += 5) {
-      await Deno.writeTextFile(path, text.slice(0, length));
-      await pause(7);
-    }
-    assertEquals(following.lists, []);
-    await Deno.writeTextFile(path, text);
-    await following.until("b:1*1 c:1*1");
-  }),
-);
-
-Deno.test(
-  "watchMembers() follows a file that is rewritten without pause",
-  watching(async (path, following) => {
-    const endMs = performance.now() + 1000;
-    let round = 0;
-    while (performance.now() < endMs) {
-      await Deno.writeTextFile(`${path}.new`, listOf(`b:${1 + round++}`));
-      await Deno.rename(`${path}.new`, path);
-      await pause(10);
-    }
-    assert(following.lists.length >= 3, `${following.lists.length} lists in a second`);
-    await following.until(`b:${round}*1`);
   }),
 );
 

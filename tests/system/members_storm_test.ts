@@ -1,0 +1,107 @@
+/**
+ * A proxy whose `servers.json` is replaced a hundred times a second, in all ways, while clients write and read through it: it
+ * goes on, refuses nothing, and no value is ever wrong.
+ *
+ * Lists with and without the last of three servers take turns, and contents that are cut off. Keys of the other two stay
+ * where they are, so what was written is what is read. Keys of the last one move, and are found again or not.
+ *
+ * `STORM_MS` is how long the storms last, all ways together.
+ */
+
+import { assert, assertEquals, assertGreater, assertLessOrEqual } from "@std/assert";
+import { encodeText } from "../../src/bytes.ts";
+import type { Client } from "../../src/client.ts";
+import { slotOf } from "../../src/key_slot.ts";
+import { MEMBERS_REPORT_INTERVAL_MS, MEMBERS_REPORTS_MAX_COUNT } from "../../src/limits.ts";
+import { ownersOf } from "../../src/route/slots.ts";
+import { serversJson, systemTest, until } from "../support/launcher.ts";
+import { REWRITINGS } from "../support/members_rewriting.ts";
+import { APPLIED_MS, pause } from "../support/members_watching.ts";
+
+const STORM_MS = Number(Deno.env.get("STORM_MS") ?? 1_000);
+/** The links come first: what follows them replaces the first link. */
+const WAYS = ["by links", "by rename", "in place", "deleted and made anew"];
+const INTERVAL_MS = 10;
+const CLIENTS_COUNT = 32;
+const KEYS_EACH = 10;
+/** Every so many contents one is cut off. */
+const CUT_EVERY = 5;
+
+/** One client with keys of its own, which it writes and reads by turns. */
+class Worker {
+  readonly wrong: string[] = [];
+  rounds = 0;
+  isStopped = false;
+
+  /** @param moves whether a key has another owner at times */
+  constructor(readonly client: Client, readonly name: string, readonly moves: (key: string) => boolean) {}
+
+  async run(): Promise<void> {
+    for (; !this.isStopped; this.rounds++) {
+      const key = `${this.name}:${this.rounds % KEYS_EACH}`;
+      const value = `${key}:${this.rounds}`;
+      try {
+        await this.client.set(key, value);
+        const found = await this.client.getText(key);
+        // What was written where it was before is found again, however old.
+        const isRight = found === value || (this.moves(key) && (found === null || found.startsWith(`${key}:`)));
+        if (!isRight) this.wrong.push(`${key}: wrote ${value}, read ${found}`);
+      } catch (error) {
+        this.wrong.push(`${key}: ${(error as Error).message}`);
+      }
+      // Slow enough for all to have their turn on one core.
+      await pause(2);
+    }
+  }
+}
+
+/** How many servers a proxy has now. */
+async function countServers(client: Client): Promise<number> {
+  const info = new TextDecoder().decode(await client.send(["info", "cluster"]) as Uint8Array);
+  return Number(/^cluster_servers:([0-9]+)/m.exec(info)?.[1]);
+}
+
+systemTest("a storm of changes of servers.json stops no proxy, and no value is wrong", async (launcher) => {
+  const servers = await Promise.all([0, 1, 2].map(() => launcher.server()));
+  const addresses = servers.map(({ address }) => address);
+  const lists = [addresses, addresses.slice(0, 2)].map(serversJson);
+  const folder = launcher.newFolder();
+  await Deno.mkdir(folder);
+  const rewriters = WAYS.map((way) => REWRITINGS[way]!(folder));
+  await rewriters[0]!.write(lists[0]!);
+  const proxy = await launcher.proxy(rewriters[0]!.path);
+
+  const owners = ownersOf(addresses.map((address) => ({ address, weight: 1 })));
+  const moves = (key: string) => owners[slotOf(encodeText(key), 0, key.length)] === 2;
+  const clients = await Promise.all(Array.from({ length: CLIENTS_COUNT }, () => launcher.connect(proxy)));
+  const workers = clients.map((client, i) => new Worker(client, `client ${i}`, moves));
+  const asking = await launcher.connect(proxy);
+  const done = Promise.all(workers.map((worker) => worker.run()));
+  try {
+    for (const { write } of rewriters) {
+      const begunMs = performance.now();
+      for (let n = 0; performance.now() < begunMs + STORM_MS / WAYS.length; n++) {
+        await pause(begunMs + n * INTERVAL_MS - performance.now());
+        // A different number of each in a row, so as not to keep in step with who reads.
+        const text = lists[Math.floor(n / 7) % 2]!;
+        await write(n % CUT_EVERY === 0 ? text.slice(0, n % text.length) : text);
+      }
+      for (const [i, list] of lists.entries()) {
+        await write(list);
+        await until(async () => await countServers(asking) === addresses.length - i, `list ${i} rules`, APPLIED_MS);
+      }
+      assertEquals(workers.flatMap(({ wrong }) => wrong).slice(0, 5), []);
+    }
+  } finally {
+    for (const worker of workers) worker.isStopped = true;
+    await done;
+  }
+  assertEquals(workers.flatMap(({ wrong }) => wrong), []);
+  const rounds = workers.map((worker) => worker.rounds);
+  assertGreater(Math.min(...rounds), 10);
+  const { lines } = proxy.process;
+  assert(lines.some((line) => line.includes("The list of servers has changed")));
+  const reports = lines.filter((line) => line.includes("stays in use"));
+  const most = MEMBERS_REPORTS_MAX_COUNT + Math.ceil(STORM_MS / MEMBERS_REPORT_INTERVAL_MS) + 1;
+  assertLessOrEqual(reports.length, most, reports.join("\n"));
+});
