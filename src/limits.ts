@@ -68,6 +68,8 @@ export const BACKEND_TIMEOUT_MS = 10_000;
 export const BACKEND_SUSPECT_MS = 500;
 /** How long it has to answer that, on a connection of its own; else it is taken for down, and nobody waits for it. */
 export const BACKEND_PROBE_TIMEOUT_MS = 1_000;
+/** A backend that owes nothing, and from which nothing has come for this long, is asked whether it is there. */
+export const BACKEND_CHECK_INTERVAL_MS = 1_000;
 /** A failed accept is repeated after this, then after twice as long, and so on: out of descriptors, each one fails. */
 export const ACCEPT_RETRY_MIN_MS = 5;
 /** Longest wait between two tries to accept. */

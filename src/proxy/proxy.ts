@@ -14,6 +14,7 @@
 import type { ProtocolVersion } from "../command/client_state.ts";
 import { stackOf } from "../errors.ts";
 import {
+  BACKEND_CHECK_INTERVAL_MS,
   BACKEND_PROBE_TIMEOUT_MS,
   BACKEND_SUSPECT_MS,
   BACKEND_SWEEP_INTERVAL_MS,
@@ -128,23 +129,25 @@ export class Proxy implements SessionHost {
     this.passwordRequired = settings.password !== undefined;
     this.#password = settings.password === undefined ? undefined : new Password(settings.password);
     const timeoutMs = this.#timeoutMs = settings.timeoutMs ?? BACKEND_TIMEOUT_MS;
+    const open: Opener = (dialect, address, signal) => openBackend(dialect, address, settings.backend, signal);
+    const reply = new RespReply(Infinity);
+    const native = new NativeDialect(open);
+    this.dialects = {
+      0: native,
+      2: new RespDialect(2, open, reply),
+      3: new RespDialect(3, open, reply),
+    };
     this.#cluster = new Cluster({
       connectionsMaxCount: settings.connectionsMaxCount,
       timeoutMs,
       suspectAfterMs: BACKEND_SUSPECT_MS,
       probeTimeoutMs: BACKEND_PROBE_TIMEOUT_MS,
+      check: { framing: native, request: native.request(["ping"]), intervalMs: BACKEND_CHECK_INTERVAL_MS },
       turn: this.turn,
       clock: this.#clock,
       report: (address, state, reason) => this.#reportServer(address, state, reason),
     }, settings.onDown === "remap");
     this.#cluster.apply(members);
-    const open: Opener = (dialect, address, signal) => openBackend(dialect, address, settings.backend, signal);
-    const reply = new RespReply(Infinity);
-    this.dialects = {
-      0: new NativeDialect(open),
-      2: new RespDialect(2, open, reply),
-      3: new RespDialect(3, open, reply),
-    };
     this.answers = new Answers((error) => this.reportBug(error));
     this.#census = new Census(this.dialects[0], this.#clock);
     if (settings.onDown === "remap") {

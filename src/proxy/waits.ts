@@ -186,7 +186,9 @@ export class Wait extends Exchange implements PendingWait {
   }
 
   override succeed(bytes: Uint8Array, start: number, end: number): void {
-    this.#own!.giveBack();
+    // An unblocking that is on its way must not meet whoever has the connection next.
+    if (this.giveUp === undefined) this.#own!.giveBack();
+    else this.#own!.drop();
     this.#waits.settle(this, bytes, start, end);
   }
 

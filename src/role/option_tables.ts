@@ -139,7 +139,8 @@ export const proxyOptions = {
       default: "10",
       min: 1,
       max: POOL_CONNECTIONS_MAX_COUNT,
-      help: "connections to each server that clients share, at most; each protocol in use has one",
+      help: "connections to each server that clients share, at most; each protocol in use has one, " +
+        "and those that have had nothing to do for a minute are closed",
     },
     timeout: {
       kind: "duration",

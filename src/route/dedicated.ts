@@ -10,7 +10,7 @@
  * ```
  *
  * Nothing is ever repeated on another connection: what is in flight when one is lost fails, and so does what is sent on
- * its lane later.
+ * its lane later. A lane that has given its connection back has no hold on it any more, whoever has it then.
  *
  * @module
  */
@@ -55,14 +55,14 @@ export class DedicatedLane extends Lane {
     this.#owner.send(this, exchange, bytes, start, size, patienceMs);
   }
 
-  /** Gives the connection back. The server must remember nothing of it, and owe no reply. */
+  /** Gives the connection back, once. The server must remember nothing of it, and owe no reply. */
   giveBack(): void {
     this.#owner.giveBack(this);
   }
 
-  /** Closes the connection; what is in flight fails. Idempotent. */
+  /** Closes the connection, unless it was given back; what is in flight fails. Idempotent. */
   drop(): void {
-    this.pipeline.end(false, LOST);
+    this.#owner.drop(this);
   }
 }
 
@@ -72,7 +72,8 @@ export class Dedicated implements PipelineHost {
   readonly turn: Turn;
   readonly clock: Clock;
   readonly #timeoutMs: number;
-  readonly #lent = new Set<Pipeline>();
+  /** Those that are lent, and to whom. */
+  readonly #lent = new Map<Pipeline, DedicatedLane>();
   /** Those given back, the one of last last, and since when. */
   readonly #idle: { readonly pipeline: Pipeline; readonly sinceMs: number }[] = [];
   /** Why none is lent any more. */
@@ -109,8 +110,9 @@ export class Dedicated implements PipelineHost {
       pipeline = new Pipeline(this, framing);
       this.#connect(pipeline);
     }
-    this.#lent.add(pipeline);
-    return new DedicatedLane(this, pipeline);
+    const lane = new DedicatedLane(this, pipeline);
+    this.#lent.set(pipeline, lane);
+    return lane;
   }
 
   async #connect(pipeline: Pipeline): Promise<void> {
@@ -136,7 +138,7 @@ export class Dedicated implements PipelineHost {
     const { pipeline } = lane;
     exchange.sinceMs = this.clock.nowMs;
     exchange.repeated = false;
-    if (pipeline.ended) {
+    if (this.#lent.get(pipeline) !== lane) {
       return exchange.fail(new ConnectionError(this.address, `server "${this.address}": ${LOST}`, false));
     }
     lane.inFlight++;
@@ -145,11 +147,18 @@ export class Dedicated implements PipelineHost {
   }
 
   /** As {@linkcode DedicatedLane.giveBack}. */
-  giveBack({ pipeline }: DedicatedLane): void {
-    if (!this.#lent.delete(pipeline)) return;
+  giveBack(lane: DedicatedLane): void {
+    const { pipeline } = lane;
+    if (this.#lent.get(pipeline) !== lane) return;
+    this.#lent.delete(pipeline);
     const isOfUse = pipeline.ready && pipeline.inFlight === 0 && this.#idle.length < DEDICATED_IDLE_MAX_COUNT;
     if (!isOfUse) return pipeline.end(false, LOST);
     this.#idle.push({ pipeline, sinceMs: this.clock.nowMs });
+  }
+
+  /** As {@linkcode DedicatedLane.drop}. */
+  drop(lane: DedicatedLane): void {
+    if (this.#lent.get(lane.pipeline) === lane) lane.pipeline.end(false, LOST);
   }
 
   /** Part of {@linkcode PipelineHost}. */
@@ -178,7 +187,7 @@ export class Dedicated implements PipelineHost {
 
   /** Ends what has waited too long, and what has been idle for long. To be called several times a second. */
   sweep(): void {
-    for (const pipeline of [...this.#lent]) pipeline.sweep(this.#timeoutMs);
+    for (const pipeline of [...this.#lent.keys()]) pipeline.sweep(this.#timeoutMs);
     const longAgoMs = this.clock.nowMs - DEDICATED_IDLE_MAX_MS;
     for (const { pipeline, sinceMs } of [...this.#idle]) if (sinceMs < longAgoMs) pipeline.end(false, LOST);
   }
@@ -187,7 +196,7 @@ export class Dedicated implements PipelineHost {
   retire(reason: string): void {
     this.#retired = reason;
     for (const { pipeline } of [...this.#idle]) pipeline.end(false, reason);
-    for (const pipeline of [...this.#lent]) if (pipeline.inFlight === 0) pipeline.end(false, reason);
+    for (const pipeline of [...this.#lent.keys()]) if (pipeline.inFlight === 0) pipeline.end(false, reason);
   }
 
   /** Lends again. */
@@ -198,7 +207,7 @@ export class Dedicated implements PipelineHost {
   /** Closes all; what is in flight fails. */
   endAll(reason: string): void {
     for (const { pipeline } of [...this.#idle]) pipeline.end(false, reason);
-    for (const pipeline of [...this.#lent]) pipeline.end(false, reason);
+    for (const pipeline of [...this.#lent.keys()]) pipeline.end(false, reason);
   }
 
   /** As {@linkcode endAll}, for good. */

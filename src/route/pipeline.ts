@@ -49,6 +49,7 @@ export interface PipelineEnd {
   readonly unsent: readonly Exchange[];
 }
 
+const UNASKED = "it answered what nobody had asked";
 const RING_INITIAL_COUNT = 64;
 const BATCH_INITIAL_BYTES = 16 * 1024;
 /** Batches kept for the next writes; more are in use only when the server is slow. */
@@ -61,8 +62,6 @@ export class Pipeline implements Flushable {
   queuedBytes = 0;
   /** Whether a reply has ever come: only then was the server more than an open port. */
   answered = false;
-  /** How much longer than others its server may be silent, in ms: for requests that wait for something to happen. */
-  patienceMs = 0;
   /** What it speaks. */
   readonly framing: Framing;
   readonly #host: PipelineHost;
@@ -76,8 +75,9 @@ export class Pipeline implements Flushable {
   #collecting = new Batch(BATCH_INITIAL_BYTES);
   #spare: Batch[] = [];
   #writing = false;
-  /** When bytes came last, by the host's clock. */
+  /** When bytes came last, by the host's clock, or could not be expected before; at first, when the connection was made. */
   #heardMs = -Infinity;
+  #patienceMs = 0;
   #waiting: (() => void)[] = [];
 
   constructor(host: PipelineHost, framing: Framing) {
@@ -86,9 +86,25 @@ export class Pipeline implements Flushable {
     this.#measure = framing.measure();
   }
 
+  /** How much longer than others its server may be silent, in ms: for requests that wait for something to happen. */
+  get patienceMs(): number {
+    return this.#patienceMs;
+  }
+
+  set patienceMs(patienceMs: number) {
+    // A server that had no reason to answer until now has as long as any other from now on.
+    if (patienceMs < this.#patienceMs) this.#heardMs = this.#host.clock.nowMs;
+    this.#patienceMs = patienceMs;
+  }
+
   /** Whether it has a connection, so that requests leave at the end of the turn. */
   get ready(): boolean {
     return this.#transport !== undefined && !this.#ended;
+  }
+
+  /** Whether it ever had a connection. */
+  get begun(): boolean {
+    return this.#transport !== undefined;
   }
 
   /** Whether it takes no more requests. */
@@ -121,6 +137,7 @@ export class Pipeline implements Flushable {
   begin(transport: Transport): void {
     assert(this.#transport === undefined && !this.#ended, "a pipeline begins once");
     this.#transport = transport;
+    this.#heardMs = this.#host.clock.nowMs;
     this.#read(transport);
     this.flush();
   }
@@ -195,7 +212,7 @@ export class Pipeline implements Flushable {
     while (true) {
       const size = this.#measure.size(bytes, at, transport.end);
       if (size === 0) break;
-      if (this.#head === this.#unsent) throw new ProtocolError("it answered what nobody had asked");
+      if (this.#head === this.#unsent) throw new ProtocolError(UNASKED);
       const place = this.#head++ & (this.#ring.length - 1);
       const exchange = this.#ring[place]!;
       this.#ring[place] = undefined;
@@ -204,6 +221,8 @@ export class Pipeline implements Flushable {
       exchange.succeed(bytes, at, at + size);
       at += size;
     }
+    // Left to stand, it would be taken for the beginning of the next reply.
+    if (this.#head === this.#unsent && at < transport.end) throw new ProtocolError(UNASKED);
     if (at === transport.start) return;
     transport.start = at;
     this.answered = true;
@@ -238,9 +257,15 @@ export class Pipeline implements Flushable {
     return this.#host.clock.nowMs - Math.max(oldest.sinceMs, this.#heardMs);
   }
 
+  /** How long it has had nothing to do, in ms; 0 while a request is in flight, or it has no connection. */
+  get idleMs(): number {
+    // What came last was the last reply.
+    return this.ready && this.#head === this.#tail ? this.#host.clock.nowMs - this.#heardMs : 0;
+  }
+
   /** Ends it if a request waits and nothing has come for longer than `timeoutMs`. */
   sweep(timeoutMs: number): void {
-    if (this.silentMs > timeoutMs + this.patienceMs) this.end(true, `no answer within ${timeoutMs} ms`);
+    if (this.silentMs > timeoutMs + this.#patienceMs) this.end(true, `no answer within ${timeoutMs} ms`);
   }
 
   /**

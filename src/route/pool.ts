@@ -10,6 +10,9 @@
  *                       └────── restore() ──────┴──► up
  * ```
  *
+ * A server that nobody asks for anything is asked now and then whether it is there, over the connection that clients'
+ * requests take next; so it is known to be down before somebody needs it, and the connection is not forgotten on its way.
+ *
  * While a server is down its requests fail at once: they cost their clients an error and nobody else anything. One that is
  * silent though requests wait is suspect: it is asked on another connection whether it is there (probe.ts). If it answers,
  * it merely takes long; else it is down, and nobody waits for it until the deadline of his request.
@@ -26,14 +29,23 @@
  *
  * After a missed deadline nothing is sent again: the server is the one to suspect, and another wait would help nobody.
  *
+ * Connections that have had nothing to do for long are closed: soon what is more than one of a framing, the last one late.
+ * Servers do that too. Whoever closes an idle one, it says nothing against the server; the next request opens another.
+ *
  * @module
  */
 
 import { assert, ConnectionError } from "../errors.ts";
-import { BACKEND_RETRY_MAX_MS, BACKEND_RETRY_MIN_MS, PIPELINE_BUSY_LOAD } from "../limits.ts";
+import {
+  BACKEND_IDLE_MS,
+  BACKEND_LAST_IDLE_MS,
+  BACKEND_RETRY_MAX_MS,
+  BACKEND_RETRY_MIN_MS,
+  PIPELINE_BUSY_LOAD,
+} from "../limits.ts";
 import { Dedicated } from "./dedicated.ts";
 import type { DedicatedLane } from "./dedicated.ts";
-import type { Exchange, Lane } from "./exchange.ts";
+import { Exchange, Lane } from "./exchange.ts";
 import type { Framing, Transport } from "./framing.ts";
 import { Pipeline } from "./pipeline.ts";
 import { Probe } from "./probe.ts";
@@ -51,6 +63,8 @@ export interface PoolOptions {
   readonly suspectAfterMs?: number;
   /** How long one that is suspect has to answer a probe, in ms. */
   readonly probeTimeoutMs?: number;
+  /** How a server is asked whether it is there while nobody else asks it for anything; it is not unless this is given. */
+  readonly check?: Check;
   readonly turn: Turn;
   readonly clock: Clock;
   /** A clock for durations below a ms; the system's unless it is given. */
@@ -59,7 +73,17 @@ export interface PoolOptions {
   report(address: string, state: PoolState, reason: string): void;
 }
 
+/** A request that any server answers at once. */
+export interface Check {
+  readonly framing: Framing;
+  /** Its frame. */
+  readonly request: Uint8Array;
+  /** So often, in ms. */
+  readonly intervalMs: number;
+}
+
 const REMOVED = "it was removed from the list of servers";
+const IDLE = "the connection had nothing to do";
 
 /** See the module's comment. */
 export type PoolState = "up" | "suspect" | "down" | "draining";
@@ -84,8 +108,10 @@ export class Pool implements PipelineHost {
   #pipelines: Pipeline[] = [];
   #state: Exclude<PoolState, "suspect"> = "up";
   readonly #probe: Probe;
-  /** When it was asked last whether it is there. */
+  /** When it was probed last. */
   #probedMs = -Infinity;
+  /** The check under way, or the next one. */
+  readonly #check: CheckExchange | undefined;
   /** Whether all connections are being ended for one reason. */
   #isGivingUp = false;
   #reason = "";
@@ -107,6 +133,7 @@ export class Pool implements PipelineHost {
     this.#options = options;
     this.traffic = new Traffic(options.clock.nowMs, options.preciseMs ?? (() => performance.now()));
     this.#dedicated = new Dedicated(address, options);
+    if (options.check !== undefined) this.#check = new CheckExchange(options.check.framing);
     this.#probe = new Probe(address, options.probeTimeoutMs ?? options.timeoutMs);
   }
 
@@ -195,7 +222,12 @@ export class Pool implements PipelineHost {
         load = each;
       }
     }
-    if (best === undefined) return this.#state === "up" && this.#mayBegin() ? this.#open(framing) : undefined;
+    if (best === undefined) {
+      if (this.#state === "up") return this.#mayBegin() ? this.#open(framing) : undefined;
+      // The server may refuse the framing that it was tried in.
+      this.#framing = framing;
+      return undefined;
+    }
     // What is being opened while the server is down is a trial, and nobody's request waits for it.
     if (!best.ready && this.#state !== "up") return undefined;
     if (load >= PIPELINE_BUSY_LOAD && this.#mayOpen && this.#opening.size === 0 && this.#state === "up") {
@@ -245,8 +277,9 @@ export class Pool implements PipelineHost {
     this.#pipelines.splice(this.#pipelines.indexOf(pipeline), 1);
     this.#opening.delete(pipeline);
     if (late) this.timeouts++;
+    const wasIdle = pipeline.begun && sent.length === 0;
     if (pipeline.answered && !late) this.#misses = 0;
-    else if (this.#state !== "draining" && !this.#isGivingUp) this.#miss(reason);
+    else if (!wasIdle && this.#state !== "draining" && !this.#isGivingUp) this.#miss(reason);
     const error = new ConnectionError(this.address, `server "${this.address}": ${reason}`, true);
     const unsentError = new ConnectionError(this.address, error.message, false);
     const final = unrepeatable(sent);
@@ -268,7 +301,7 @@ export class Pool implements PipelineHost {
 
   #fail(exchange: Exchange, lane: Lane, error: ConnectionError): void {
     lane.inFlight--;
-    this.failures++;
+    if (exchange !== this.#check) this.failures++;
     exchange.traffic = undefined;
     exchange.fail(error);
   }
@@ -305,12 +338,41 @@ export class Pool implements PipelineHost {
     return this.#error;
   }
 
-  /** Ends connections whose oldest request has waited too long. To be called several times a second. */
+  /** Ends connections whose oldest request has waited too long, and idle ones. To be called several times a second. */
   sweep(): void {
     for (const pipeline of [...this.#pipelines]) pipeline.sweep(this.#options.timeoutMs);
+    this.#closeIdle();
     this.#dedicated.sweep();
     this.traffic.sweep(this.clock.nowMs, this.requests - this.failures);
+    this.#askIdle();
     this.#suspect();
+  }
+
+  /** Asks a server that has had nothing to answer for long whether it is there, so that the next client need not find out. */
+  #askIdle(): void {
+    const { check } = this.#options;
+    if (check === undefined || this.#state !== "up" || this.#opening.size > 0) return;
+    const isHeard = (pipeline: Pipeline) => pipeline.inFlight > 0 || pipeline.idleMs < check.intervalMs;
+    if (this.#pipelines.some(isHeard)) return;
+    const exchange = this.#check!;
+    const { ownLane: lane } = exchange;
+    const { request } = check;
+    exchange.sinceMs = this.clock.nowMs;
+    exchange.repeated = false;
+    lane.inFlight++;
+    const pipeline = this.#place(lane);
+    if (pipeline === undefined) this.#fail(exchange, lane, this.#unavailable());
+    else pipeline.send(lane, exchange, request, 0, request.length);
+  }
+
+  /** Closes what has been idle for long. Those opened first stay, since they are also the first to get requests. */
+  #closeIdle(): void {
+    for (const pipeline of this.#pipelines.toReversed()) {
+      const { framing, idleMs } = pipeline;
+      if (idleMs <= BACKEND_IDLE_MS) continue;
+      const isLast = !this.#pipelines.some((each) => each !== pipeline && each.ready && each.framing === framing);
+      if (!isLast || idleMs > BACKEND_LAST_IDLE_MS) pipeline.end(false, IDLE);
+    }
   }
 
   /** Asks whether the server is there, when it has been silent for long though a request waits. */
@@ -364,6 +426,20 @@ export class Pool implements PipelineHost {
     for (const pipeline of [...this.#pipelines]) pipeline.end(true, "the proxy is stopping");
     this.#dedicated.close("the proxy is stopping");
   }
+}
+
+/** The request of a {@linkcode Check}. What it finds shows in the connection. */
+class CheckExchange extends Exchange {
+  readonly ownLane: Lane;
+
+  constructor(framing: Framing) {
+    super();
+    this.ownLane = new Lane(framing);
+    this.repeatable = true;
+  }
+
+  override succeed(): void {}
+  override fail(): void {}
 }
 
 /** Those of a lost connection's requests that must not be run again: writes, and what their clients sent before them. */

@@ -50,9 +50,8 @@ function withRemap(run: (rig: RemapRig) => Promise<void>): Promise<void> {
         async cutOff() {
           relay.target = undefined;
           relay.cut();
-          // Somebody has to ask for it to be noticed.
-          const isLent = () => serverFact(rig.proxy, 0, "slots") === "0";
-          await until(async () => isLent() || await client.call("get", rig.key(0)) === undefined, "slots are lent");
+          // Nobody has to ask for it to be noticed.
+          await until(() => serverFact(rig.proxy, 0, "slots") === "0", "slots are lent");
         },
         async letBack() {
           relay.target = real[0];

@@ -106,6 +106,58 @@ Deno.test(
 );
 
 Deno.test(
+  "Dedicated lets a lane that has given its connection back do nothing to whoever has it then",
+  withRig(async (rig) => {
+    const stale = rig.pool.dedicate(rig.framing);
+    const transport = await rig.connect();
+    stale.giveBack();
+    const holder = rig.pool.dedicate(rig.framing);
+    assertEquals(rig.opening.length, 0);
+    rig.send(stale, "a");
+    assertEquals(rig.log, ["a!unsent"]);
+    stale.giveBack();
+    stale.drop();
+    rig.pool.dedicate(rig.framing);
+    assertEquals([rig.opening.length, transport.closed], [1, false]);
+    rig.send(holder, "b");
+    await settle();
+    transport.push("1.");
+    await settle();
+    assertEquals([transport.writes, rig.log], [["b."], ["a!unsent", "b=1."]]);
+  }),
+);
+
+Deno.test(
+  "Dedicated hands on no connection with a reply still to come: after a deadline, a drop, or half of one",
+  withRig(async (rig) => {
+    const late = rig.pool.dedicate(rig.framing);
+    rig.send(late, "a");
+    const transports = [await rig.connect()];
+    rig.clock.nowMs = 1001;
+    rig.pool.sweep();
+    late.giveBack();
+    const dropped = rig.pool.dedicate(rig.framing);
+    rig.send(dropped, "b");
+    transports.push(await rig.connect());
+    dropped.drop();
+    dropped.giveBack();
+    const half = rig.pool.dedicate(rig.framing);
+    rig.send(half, "c");
+    transports.push(await rig.connect());
+    transports[2]!.push("3.4");
+    await settle();
+    half.giveBack();
+    const next = rig.pool.dedicate(rig.framing);
+    rig.send(next, "d");
+    transports.push(await rig.connect());
+    assertEquals(transports.map(({ closed }) => closed), [true, true, true, false]);
+    transports.forEach((transport, i) => transport.push(`${i}.`));
+    await settle();
+    assertEquals(rig.log, ["a!sent", "b!sent", "c=3.", "d=3."]);
+  }),
+);
+
+Deno.test(
   "Dedicated does not keep what still owes a reply, or what is too many",
   withRig(async (rig) => {
     const busy = rig.pool.dedicate(rig.framing);
@@ -175,8 +227,12 @@ Deno.test(
     rig.clock.nowMs = 1e9;
     rig.pool.sweep();
     assertEquals(rig.log, ["a!sent"]);
-    // Once it waits no more it is late as any other.
+    // Once it waits no more its server has as long as any other, from then on.
     endless.pipeline.patienceMs = 0;
+    rig.clock.nowMs += 1000;
+    rig.pool.sweep();
+    assertEquals(rig.log, ["a!sent"]);
+    rig.clock.nowMs++;
     rig.pool.sweep();
     assertEquals(rig.log, ["a!sent", "b!sent"]);
   }),

@@ -7,6 +7,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { encodeText } from "../../src/bytes.ts";
 import {
+  BACKEND_IDLE_MS,
+  BACKEND_LAST_IDLE_MS,
   BACKEND_QUEUE_MAX_BYTES,
   BACKEND_RETRY_MIN_MS,
   BACKEND_WRITE_BYTES,
@@ -18,8 +20,10 @@ import { Pool, type PoolOptions } from "../../src/route/pool.ts";
 import { Turn } from "../../src/route/turn.ts";
 import { FakeExchange, FakeTransport, makeFraming, type Opening, settle } from "../support/fake_transport.ts";
 
-/** Whether and how a silent server is asked whether it is there. */
-type Probing = Pick<PoolOptions, "suspectAfterMs" | "probeTimeoutMs">;
+/** Whether and how a server is asked whether it is there: one that is silent, and one that has nothing to answer. */
+interface Probing extends Pick<PoolOptions, "suspectAfterMs" | "probeTimeoutMs"> {
+  readonly checkIntervalMs?: number;
+}
 
 /** A pool and everything around it. */
 class Rig {
@@ -34,10 +38,15 @@ class Rig {
   readonly framing: Framing = this.makeFraming();
 
   constructor(connectionsMaxCount = 1, probing: Probing = {}) {
+    const { checkIntervalMs: intervalMs, ...silence } = probing;
+    const check = intervalMs === undefined
+      ? {}
+      : { check: { framing: this.framing, request: encodeText("?."), intervalMs } };
     this.pool = new Pool("server:1", {
       connectionsMaxCount,
       timeoutMs: 1000,
-      ...probing,
+      ...silence,
+      ...check,
       turn: this.turn,
       clock: this.clock,
       report: (_address, state, reason) => this.states.push(reason === "" ? state : `${state}: ${reason}`),
@@ -62,6 +71,27 @@ class Rig {
     this.opening.shift()!.resolve(transport);
     await settle();
     return transport;
+  }
+
+  /** Makes connections busy until there are so many, then answers everything. */
+  async burst(count: number): Promise<FakeTransport[]> {
+    const transports: FakeTransport[] = [];
+    while (transports.length < count) {
+      while (this.opening.length === 0) this.send("x");
+      transports.push(await this.connect());
+    }
+    await settle();
+    for (const transport of transports) transport.push("0.".repeat(transport.writes.join("").length / 2));
+    await settle();
+    assertEquals([this.pool.inFlight, this.pool.connections], [0, count]);
+    this.log.length = 0;
+    return transports;
+  }
+
+  /** Looks at the connections at that moment. */
+  sweepAt(nowMs: number): void {
+    this.clock.nowMs = nowMs;
+    this.pool.sweep();
   }
 
   async refuse(reason: string): Promise<void> {
@@ -513,6 +543,77 @@ Deno.test(
   }),
 );
 
+const CHECKED = { checkIntervalMs: 100, suspectAfterMs: 200, probeTimeoutMs: 50 };
+
+Deno.test(
+  "Pool asks a server that nobody asks for anything whether it is there, and one that answers others not",
+  withRig(
+    async (rig) => {
+      rig.sweepAt(0);
+      const transport = await rig.connect();
+      await settle();
+      assertEquals(transport.writes, ["?."]);
+      rig.sweepAt(150);
+      assertEquals(transport.writes, ["?."]);
+      transport.push("1.");
+      await settle();
+      rig.sweepAt(200);
+      await settle();
+      assertEquals(transport.writes, ["?."]);
+      rig.sweepAt(260);
+      await settle();
+      assertEquals(transport.writes, ["?.", "?."]);
+      transport.push("1.");
+      await settle();
+      rig.send("a");
+      await settle();
+      rig.clock.nowMs = 380;
+      transport.push("2.");
+      await settle();
+      rig.sweepAt(400);
+      await settle();
+      assertEquals(transport.writes, ["?.", "?.", "a."]);
+      assertEquals(rig.log, ["a=2."]);
+      // Nobody's requests are counted but clients'.
+      assertEquals([rig.pool.requests, rig.pool.failures, rig.pool.inFlight], [1, 0, 0]);
+    },
+    1,
+    CHECKED,
+  ),
+);
+
+Deno.test(
+  "Pool finds a server down that nobody asks for anything: gone, never there, or stopped",
+  withRig(
+    async (rig) => {
+      rig.sweepAt(0);
+      await rig.refuse("nobody listens there");
+      assertEquals(rig.states, ["down: nobody listens there"]);
+      await rig.untilOpening();
+      const first = await rig.connect();
+      assertEquals(rig.states.at(-1), "up");
+      // The connection is lost, and no other can be made.
+      first.lose();
+      await settle();
+      rig.sweepAt(300);
+      await rig.refuse("nobody listens there");
+      assertEquals(rig.states.at(-1), "down: nobody listens there");
+      await rig.untilOpening();
+      const second = await rig.connect();
+      rig.sweepAt(500);
+      await settle();
+      assertEquals(second.writes, ["?."]);
+      rig.sweepAt(750);
+      assertEquals(rig.pool.state, "suspect");
+      while (rig.states.length < 5) await new Promise((resolve) => setTimeout(resolve, 5));
+      assertEquals(rig.states.at(-1), "down: it is silent: no answer within 50 ms");
+      assertEquals([rig.pool.requests, rig.pool.failures], [0, 0]);
+    },
+    1,
+    CHECKED,
+  ),
+);
+
 Deno.test("Turn flushes each once a turn, those asked for meanwhile too", async () => {
   const turn = new Turn();
   const flushed: string[] = [];
@@ -714,4 +815,202 @@ Deno.test(
     1,
     { suspectAfterMs: 300, probeTimeoutMs: 60_000 },
   ),
+);
+
+Deno.test(
+  "Pool ends a connection on which half a reply comes that nobody has asked for",
+  withRig(async (rig) => {
+    rig.send("a");
+    const transport = await rig.connect();
+    transport.push("1.2");
+    await settle();
+    assertEquals(rig.log, ["a=1."]);
+    assert(transport.closed);
+    // Its other half is no reply to this one.
+    transport.push(".");
+    rig.send("b");
+    await rig.untilOpening();
+    const next = await rig.connect();
+    next.push("3.");
+    await settle();
+    assertEquals(rig.log, ["a=1.", "b=3."]);
+  }),
+);
+
+Deno.test(
+  "Pool closes connections that a burst has opened once they are idle, and the last one later",
+  withRig(async (rig) => {
+    const transports = await rig.burst(3);
+    const closed = () => transports.map((transport) => transport.closed);
+    rig.sweepAt(BACKEND_IDLE_MS);
+    assertEquals(closed(), [false, false, false]);
+    rig.sweepAt(BACKEND_IDLE_MS + 1);
+    assertEquals(closed(), [false, true, true]);
+    // Requests go on where they are.
+    rig.send("a");
+    await settle();
+    assertEquals([transports[0]!.writes.at(-1), rig.opening.length], ["a.", 0]);
+    transports[0]!.push("1.");
+    await settle();
+    rig.sweepAt(BACKEND_IDLE_MS + 1 + BACKEND_LAST_IDLE_MS);
+    assertEquals(closed(), [false, true, true]);
+    rig.sweepAt(BACKEND_IDLE_MS + 2 + BACKEND_LAST_IDLE_MS);
+    assertEquals(closed(), [true, true, true]);
+    // That is no failure of anybody, and the next request opens another one.
+    const { state, failures, timeouts, connections } = rig.pool;
+    assertEquals([state, failures, timeouts, connections, rig.states], ["up", 0, 0, 0, []]);
+    rig.send("b");
+    const next = await rig.connect();
+    next.push("2.");
+    await settle();
+    assertEquals(rig.log, ["a=1.", "b=2."]);
+  }, 3),
+);
+
+Deno.test(
+  "Pool closes no connection that has a request in flight, or had one of late",
+  withRig(async (rig) => {
+    const lane = new Lane(rig.framing);
+    const [first, second] = await rig.burst(2) as [FakeTransport, FakeTransport];
+    rig.send("a");
+    rig.send("b", lane);
+    await settle();
+    assertEquals([first.writes.at(-1), second.writes.at(-1)], ["a.", "b."]);
+    first.push("1.");
+    rig.clock.nowMs = 500;
+    await settle();
+    // Only the second one waits for its server; the first is the surplus now, whichever was opened first.
+    for (const nowMs of [900, 1400]) {
+      rig.sweepAt(nowMs);
+      second.push("2");
+      await settle();
+    }
+    second.push(".");
+    rig.clock.nowMs = BACKEND_IDLE_MS;
+    await settle();
+    rig.sweepAt(BACKEND_IDLE_MS + 501);
+    assertEquals([first.closed, second.closed], [true, false]);
+    assertEquals(rig.log, ["a=1.", "b=22."]);
+  }, 2),
+);
+
+Deno.test(
+  "Pool loses no request that comes in the turn in which an idle connection is closed",
+  withRig(async (rig) => {
+    const lane = new Lane(rig.framing);
+    rig.send("X", lane);
+    const transport = await rig.connect();
+    transport.push("0.");
+    await settle();
+    // Before: then it is not idle.
+    rig.clock.nowMs = BACKEND_LAST_IDLE_MS + 1;
+    rig.send("A", lane);
+    rig.pool.sweep();
+    assert(!transport.closed);
+    await settle();
+    transport.push("1.");
+    await settle();
+    // Behind: then it takes another one.
+    rig.sweepAt(3 * BACKEND_LAST_IDLE_MS);
+    rig.send("B", lane);
+    rig.send("C", lane);
+    assert(transport.closed);
+    const next = await rig.connect();
+    assertEquals([transport.writes, next.writes], [["X.", "A."], ["B.C."]]);
+    next.push("2.3.");
+    await settle();
+    assertEquals(rig.log, ["X=0.", "A=1.", "B=2.", "C=3."]);
+  }),
+);
+
+Deno.test(
+  "Pool keeps a connection of each framing, and closes one that was opened and never used",
+  withRig(async (rig) => {
+    const other = rig.makeFraming();
+    rig.send("a", new Lane(other));
+    const transports = [await rig.connect()];
+    rig.send("b");
+    transports.push(await rig.connect());
+    for (let i = 0; i < PIPELINE_BUSY_LOAD; i++) rig.send("b");
+    await settle();
+    transports[0]!.push("1.");
+    transports[1]!.push("2.".repeat(PIPELINE_BUSY_LOAD + 1));
+    // What a third one is opened for is answered before it is there.
+    await settle();
+    transports.push(await rig.connect());
+    assertEquals([rig.pool.inFlight, rig.pool.connections], [0, 3]);
+    rig.sweepAt(BACKEND_IDLE_MS + 1);
+    assertEquals(transports.map(({ closed }) => closed), [false, false, true]);
+    assertEquals([rig.pool.state, rig.states, transports[2]!.writes], ["up", [], []]);
+    // Nor does that keep others from being opened.
+    for (let i = 0; i <= PIPELINE_BUSY_LOAD; i++) rig.send("c");
+    assertEquals(rig.opening.length, 1);
+  }, 3),
+);
+
+Deno.test(
+  "Pool is not down, and fails nothing, when its server closes idle connections",
+  withRig(async (rig) => {
+    const lane = new Lane(rig.framing);
+    for (let round = 0; round < 3; round++) {
+      rig.send("A", lane);
+      const transport = await rig.connect();
+      transport.push("1.");
+      await settle();
+      transport.lose(round === 1 ? new Error("reset") : "end");
+      await settle();
+      assertEquals([rig.pool.connections, rig.pool.state, rig.opening.length], [0, "up", 0]);
+    }
+    // The same for one that was tried, answered, and has not been used.
+    rig.send("B", lane);
+    await rig.refuse("nobody listens there");
+    await rig.untilOpening();
+    const trial = await rig.connect();
+    trial.lose("end");
+    await settle();
+    assertEquals([rig.pool.state, rig.opening.length], ["up", 0]);
+    rig.send("C", lane);
+    const transport = await rig.connect();
+    transport.push("2.");
+    await settle();
+    assertEquals(rig.log, ["A=1.", "A=1.", "A=1.", "B!unsent", "C=2."]);
+    assertEquals([rig.pool.failures, rig.states], [1, ["down: nobody listens there", "up"]]);
+  }),
+);
+
+Deno.test(
+  "Pool sends a write elsewhere that has not left when its server closes the idle connection",
+  withRig(async (rig) => {
+    rig.send("X");
+    await rig.refuse("nobody listens there");
+    await rig.untilOpening();
+    // A connection on which nothing was asked yet, and whose end comes in the turn of the first request.
+    const first = new FakeTransport();
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    first.fill = () => promise;
+    await rig.connect(first);
+    resolve(false);
+    rig.send("A");
+    await settle();
+    assertEquals(first.writes, []);
+    const second = await rig.connect();
+    second.push("1.");
+    await settle();
+    assertEquals([second.writes, rig.log, rig.pool.state], [["A."], ["X!unsent", "A=1."], "up"]);
+  }),
+);
+
+Deno.test(
+  "Pool that is down is tried in the framing that was asked for last, since its server may refuse another",
+  withRig(async (rig) => {
+    const other = rig.makeFraming();
+    rig.send("a", new Lane(other));
+    await rig.refuse("it does not speak that");
+    rig.send("b");
+    assertEquals(rig.log, ["a!unsent", "b!unsent"]);
+    await rig.untilOpening();
+    await rig.connect();
+    rig.send("c");
+    assertEquals([rig.pool.state, rig.opening.length], ["up", 0]);
+  }),
 );

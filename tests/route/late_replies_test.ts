@@ -1,0 +1,202 @@
+/**
+ * Replies that come too late, half, or in bursts behind the deadline, over real sockets: none ever reaches another request.
+ *
+ * Many lanes, and clients that borrow connections, send tagged requests through pools whose servers misbehave now and then.
+ * Every request is settled exactly once; a reply is the one to its own tag; a write is never sent twice, and not at all when
+ * its failure says so; a read is sent at most twice.
+ *
+ * `LATE_REPLIES` requests are sent; `SEED` repeats a run as far as the sockets allow.
+ */
+
+import { assert, assertEquals, assertGreater } from "@std/assert";
+import type { ConnectionError } from "../../src/errors.ts";
+import type { DedicatedLane } from "../../src/route/dedicated.ts";
+import { Exchange, Lane } from "../../src/route/exchange.ts";
+import { Pool } from "../../src/route/pool.ts";
+import { Turn } from "../../src/route/turn.ts";
+import { Random } from "../support/random.ts";
+import { answersTag, type Moods, TAGGED_FRAMING, TaggedBackend, taggedRequest } from "../support/tagged_backend.ts";
+
+const REQUESTS_COUNT = Number(Deno.env.get("LATE_REPLIES") ?? 30_000);
+const seed = Number(Deno.env.get("SEED") ?? 20261125);
+const POOLS_COUNT = 24;
+const LANES_COUNT = 8;
+const BORROWERS_COUNT = 4;
+const CONNECTIONS_MAX_COUNT = 3;
+/** Most requests of a burst: few as a rule, so that much goes wrong; now and then enough to open more than one connection. */
+const BURSTS_MAX_COUNTS: readonly number[] = [...new Array(29).fill(3), 400];
+const BORROWED_BURSTS_MAX_COUNTS = [1, 4];
+const TIMEOUT_MS = 20;
+const SWEEP_MS = 4;
+const MOODS: Moods = { lateChance: 0.01, lateMaxMs: 3 * TIMEOUT_MS, halfChance: 0.01, cutChance: 0.01 };
+/** Nothing waits for longer, however busy the machine is. */
+const STUCK_MS = 10_000;
+
+/** How a request ended. */
+type Outcome = "waits" | "answered" | "sent" | "unsent";
+
+/** One request, which checks what it gets. */
+class TaggedExchange extends Exchange {
+  outcome: Outcome = "waits";
+  readonly #course: Course;
+  readonly #settled: () => void;
+
+  constructor(course: Course, readonly tag: number, repeatable: boolean, settled: () => void) {
+    super();
+    this.#course = course;
+    this.repeatable = repeatable;
+    this.#settled = settled;
+  }
+
+  override succeed(bytes: Uint8Array, start: number, end: number): void {
+    if (!answersTag(this.tag, bytes, start, end)) this.#course.wrong.push(`${this.tag} got ${bytes.slice(start, end)}`);
+    this.#settle("answered");
+  }
+
+  override fail(error: ConnectionError): void {
+    this.#settle(error.sent ? "sent" : "unsent");
+  }
+
+  #settle(outcome: Outcome): void {
+    if (this.outcome !== "waits") this.#course.wrong.push(`${this.tag} was ${this.outcome}, then ${outcome}`);
+    this.outcome = outcome;
+    this.#course.settledMs = performance.now();
+    this.#settled();
+  }
+}
+
+/** The requests of all clients. */
+class Course {
+  readonly random = new Random(seed);
+  readonly seen = new Uint8Array(REQUESTS_COUNT);
+  readonly requests: TaggedExchange[] = [];
+  /** What must not happen. */
+  readonly wrong: string[] = [];
+  /** When a request was settled last. */
+  settledMs = performance.now();
+
+  get isOver(): boolean {
+    return this.requests.length === REQUESTS_COUNT;
+  }
+
+  /** Sends some requests at once, reads or both; resolves when all of them are settled and their server may be asked again. */
+  async burst(
+    pool: Pool,
+    maxCounts: readonly number[],
+    send: (exchange: TaggedExchange, bytes: Uint8Array) => void,
+    lastSettled: () => void,
+  ): Promise<void> {
+    const count = Math.min(1 + this.random.below(this.random.pick(maxCounts)), REQUESTS_COUNT - this.requests.length);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    let waiting = count;
+    const readChance = this.random.pick([0.5, 1]);
+    const settled = () => {
+      if (--waiting > 0) return;
+      lastSettled();
+      resolve();
+    };
+    const exchanges = Array.from({ length: count }, () => {
+      const exchange = new TaggedExchange(this, this.requests.length, this.random.chance(readChance), settled);
+      this.requests.push(exchange);
+      return exchange;
+    });
+    for (const exchange of exchanges) send(exchange, taggedRequest(exchange.tag));
+    await promise;
+    while (pool.state === "down") await pause(SWEEP_MS);
+  }
+
+  /** A client on a lane of a pool. */
+  async useLane(pool: Pool): Promise<void> {
+    const lane = new Lane(TAGGED_FRAMING);
+    while (!this.isOver) {
+      await this.burst(
+        pool,
+        BURSTS_MAX_COUNTS,
+        (exchange, bytes) => void pool.send(lane, exchange, bytes, 0, bytes.length),
+        () => {},
+      );
+      if (lane.inFlight !== 0) this.wrong.push(`a lane has ${lane.inFlight} in flight when all is settled`);
+    }
+  }
+
+  /** A client that borrows a connection for some requests, and now and then gives it up before all are answered. */
+  async borrow(pool: Pool): Promise<void> {
+    while (!this.isOver) {
+      let lane: DedicatedLane;
+      try {
+        lane = pool.dedicate(TAGGED_FRAMING);
+      } catch {
+        await pause(SWEEP_MS);
+        continue;
+      }
+      if (this.random.chance(0.05)) setTimeout(() => this.random.chance(0.5) ? lane.drop() : lane.giveBack(), SWEEP_MS);
+      await this.burst(
+        pool,
+        BORROWED_BURSTS_MAX_COUNTS,
+        (exchange, bytes) => lane.send(exchange, bytes, 0, bytes.length),
+        // In the midst of the batch of replies that the last one came in.
+        () => lane.giveBack(),
+      );
+    }
+  }
+
+  /** Checks how often each request has reached a server. To be called when nothing is under way. */
+  count(): Record<Outcome, number> {
+    const counts = { waits: 0, answered: 0, sent: 0, unsent: 0 };
+    for (const { tag, outcome, repeatable } of this.requests) {
+      counts[outcome]++;
+      const seen = this.seen[tag]!;
+      const most = repeatable ? 2 : outcome === "unsent" ? 0 : 1;
+      const least = outcome === "answered" ? 1 : 0;
+      if (seen < least || seen > most) {
+        this.wrong.push(`${tag}, a ${repeatable ? "read" : "write"}, was ${outcome}, and came ${seen} times`);
+      }
+    }
+    return counts;
+  }
+}
+
+function pause(durationMs: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, durationMs));
+}
+
+Deno.test(`Pool gives none of ${REQUESTS_COUNT} requests the late reply to another`, async () => {
+  const course = new Course();
+  const clock = { nowMs: performance.now() };
+  const turn = new Turn();
+  const backends: TaggedBackend[] = [];
+  const pools: Pool[] = [];
+  for (let i = 0; i < POOLS_COUNT; i++) {
+    const backend = new TaggedBackend(course.seen, MOODS, course.random);
+    backends.push(backend);
+    const options = { connectionsMaxCount: CONNECTIONS_MAX_COUNT, timeoutMs: TIMEOUT_MS, turn, clock };
+    pools.push(new Pool(backend.address, { ...options, report: () => {} }));
+  }
+  const { promise: stuck, reject } = Promise.withResolvers<never>();
+  const sweeper = setInterval(() => {
+    clock.nowMs = performance.now();
+    for (const pool of pools) pool.sweep();
+    if (clock.nowMs - course.settledMs > STUCK_MS) reject(new Error(`Nothing is settled any more; seed ${seed}`));
+  }, SWEEP_MS);
+  try {
+    const clients = pools.flatMap((pool) => [
+      ...Array.from({ length: LANES_COUNT }, () => course.useLane(pool)),
+      ...Array.from({ length: BORROWERS_COUNT }, () => course.borrow(pool)),
+    ]);
+    await Promise.race([Promise.all(clients), stuck]);
+  } finally {
+    clearInterval(sweeper);
+    for (const pool of pools) pool.close();
+    for (const backend of backends) await backend[Symbol.asyncDispose]();
+    // Until the last borrower that was to give up has done so.
+    await pause(2 * SWEEP_MS);
+  }
+  const counts = course.count();
+  assertEquals(course.wrong.slice(0, 10), [], `${course.wrong.length} are wrong; seed ${seed}`);
+  assertEquals(counts.waits, 0);
+  const timeouts = pools.reduce((sum, pool) => sum + pool.timeouts, 0);
+  const twice = course.seen.filter((count) => count === 2).length;
+  // Else nothing was tried.
+  assert(timeouts > 0 && twice > 0 && counts.sent > 0, `${timeouts} timeouts, ${twice} sent twice; seed ${seed}`);
+  assertGreater(counts.answered, REQUESTS_COUNT / 2);
+});
