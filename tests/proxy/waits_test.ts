@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { ABORT_DELAY_MS } from "../../src/limits.ts";
 import { encodeFrame } from "../support/conformance/resp_frames.ts";
-import type { FakeHandler } from "../support/fake_server.ts";
+import type { FakeHandler, FakePeer } from "../support/fake_server.ts";
 import {
   ask,
   clustered,
@@ -120,6 +120,39 @@ Deno.test(
     assertEquals(await ask(client, "ping"), "+PONG\r\n");
   }),
 );
+
+Deno.test("Proxy has nobody wait on a connection that an unblocking is still on its way to", async () => {
+  const peers: FakePeer[] = [];
+  const unblocked: string[] = [];
+  let id = 0;
+  const handler: FakeHandler = (request, peer) => {
+    if (request[0] === "blpop") peers.push(peer);
+    else if (request[1] === "id") peer.reply(++id);
+    else if (request[1] === "unblock") unblocked.push(request[2]!);
+  };
+  await withFakes([handler], async (rig) => {
+    using client = await connectResp(rig.proxy);
+    using other = await connectResp(rig.proxy);
+    const { line } = await client.call("client", "id");
+    const wait = async (count: number) => {
+      await client.send(encodeRequest("blpop", rig.key(0), "0"));
+      await until(() => peers.length === count, "it waits");
+    };
+    await wait(1);
+    await waiting(rig, 1);
+    await other.call("client", "unblock", line);
+    await until(() => unblocked.length === 1, "the server is asked to unblock it");
+    // The element was on its way already.
+    peers[0]!.reply(["k", "x"]);
+    await client.frame();
+    await wait(2);
+    assert(peers[1] !== peers[0]);
+    peers[1]!.reply(["k", "y"]);
+    await client.frame();
+    await wait(3);
+    assert(peers[2] === peers[1]);
+  });
+});
 
 Deno.test("Proxy ends waits with an error when it stops", () =>
   withServers(1, (_servers, addresses) =>
