@@ -20,15 +20,16 @@
 
 import { parseArgs } from "@std/cli/parse-args";
 import { join } from "@std/path";
-import { inmemCommand, ROOT } from "../cluster/role_process.ts";
 import { UsageError } from "../src/errors.ts";
 import { makeCertificates } from "../src/role/certs.ts";
 import { CeilingServer } from "./support/ceiling_server.ts";
+import { parseChoice } from "./support/choice_option.ts";
 import { ComparedServer } from "./support/compared_server.ts";
 import { COMPARED_TESTS, type ComparedTest, KEYS_COUNT, PIPELINES, VALUE_BYTES } from "./support/compared_tests.ts";
 import { compareLatency, compareOneWrite, compareThroughput } from "./support/comparison.ts";
 import { COMMAND, CONNECTIONS_COUNT, formatComparison, type RedisComparison } from "./support/comparison_report.ts";
 import { InmemServer } from "./support/inmem_server.ts";
+import { inmemVersion } from "./support/inmem_version.ts";
 import { runInterruptibly } from "./support/interruptible.ts";
 import { describeMachine } from "./support/machine.ts";
 import { parseNumber, refuseUnknown } from "./support/number_option.ts";
@@ -76,8 +77,8 @@ function parseOptions(words: readonly string[]): Options | undefined {
     unknown: refuseUnknown,
   });
   if (args.help) return undefined;
-  const names = chosen("--only", args.only, NAMES);
-  const pipelines = chosen("--pipelines", args.pipelines, PIPELINES.map(String)).map(Number);
+  const names = parseChoice("--only", args.only, NAMES);
+  const pipelines = parseChoice("--pipelines", args.pipelines, PIPELINES.map(String)).map(Number);
   const tests = COMPARED_TESTS.filter((test) => names.includes(shortName(test)));
   if (!tests.some(({ asked }) => pipelines.some((pipeline) => asked.has(pipeline)))) {
     throw new UsageError(`Cannot measure ${names.join(", ")}: expected another of --pipelines`);
@@ -92,25 +93,8 @@ function parseOptions(words: readonly string[]): Options | undefined {
   };
 }
 
-/** The words of an option, in the order of those it may have. */
-function chosen(option: string, text: string, from: readonly string[]): readonly string[] {
-  const words = new Set(text.split(","));
-  const unknown = [...words].find((word) => !from.includes(word));
-  if (unknown !== undefined) {
-    throw new UsageError(`Cannot use "${unknown}" in ${option}: expected some of ${from.join(", ")}`);
-  }
-  return from.filter((word) => words.has(word));
-}
-
 function shortName({ tests }: ComparedTest): string {
   return tests.split(",").at(-1)!;
-}
-
-/** What `inmem --version` says, of the binary or of the sources. */
-async function inmemVersion(): Promise<string> {
-  const [program, ...args] = inmemCommand("--version");
-  const { stdout } = await new Deno.Command(program!, { args, cwd: ROOT, stdin: "null" }).output();
-  return new TextDecoder().decode(stdout).trim().replace(/^inmem /, "");
 }
 
 /** Starts the servers, with certificates in a temporary folder, and compares. All is gone afterwards. */

@@ -2,7 +2,7 @@
  * Runs every script of `bench/` that is not for `deno bench` once, as small as it goes, so that none rots: it exits with 0,
  * and its JSON has what its reader expects. Nothing is measured: at this size the figures mean little.
  *
- * A script more is a row more in `SCRIPTS`.
+ * A script more is a row more in `SCRIPTS`; it may have several, where a part of it needs programs that machines lack.
  */
 
 import { assert, assertEquals } from "@std/assert";
@@ -14,8 +14,10 @@ import type { LargeStoreReport } from "../bench/large_store.ts";
 import type { MemoryReport } from "../bench/memory.ts";
 import type { Ratio, RedisComparison } from "../bench/support/comparison_report.ts";
 import { LOADS } from "../bench/support/loads.ts";
+import type { ProxyReport } from "../bench/support/proxy_report.ts";
 import { hasRedisBenchmark } from "../bench/support/redis_benchmark.ts";
 import { redisVersion } from "../bench/support/redis_server.ts";
+import { findTwemproxy } from "../bench/support/twemproxy.ts";
 import { ROOT } from "../cluster/role_process.ts";
 
 /** A script that takes longer is told to stop, which ends the servers that it has started. */
@@ -33,6 +35,8 @@ interface Script {
 
 const hasRedis = await redisVersion() !== undefined;
 const hasGenerator = hasRedis && await hasRedisBenchmark();
+const hasTwemproxy = await findTwemproxy() !== undefined;
+const SMALL_PROXY = ["--quick", "--pipelines", "16", "--connections", "6"];
 
 const SCRIPTS: readonly Script[] = [
   {
@@ -60,16 +64,25 @@ const SCRIPTS: readonly Script[] = [
     lacks: hasGenerator ? undefined : "redis-server or redis-benchmark is not on PATH",
     check: checkComparison,
   },
+  { name: "proxy_bench.ts", args: [...SMALL_PROXY, "--only", "direct,load"], check: checkProxyToDirect },
+  {
+    name: "proxy_bench.ts",
+    args: [...SMALL_PROXY, "--only", "twemproxy"],
+    lacks: hasRedis && hasTwemproxy ? undefined : "redis-server or nutcracker is not on PATH",
+    check: checkProxyToTwemproxy,
+  },
 ];
 
 for (const { name, args, lacks, check } of SCRIPTS) {
-  const title = `bench/${name} runs and tells its figures`;
+  const title = `bench/${name} ${args.join(" ")} runs and tells its figures`;
   Deno.test({
     name: lacks === undefined ? title : `${title} (ignored: ${lacks})`,
     ignore: lacks !== undefined,
     fn: async () => check(JSON.parse(await run(name, [...args, "--json"]))),
   });
+}
 
+for (const name of new Set(SCRIPTS.map((script) => script.name))) {
   Deno.test(`bench/${name} refuses an option that it does not have`, async () => {
     const { code, stdout, stderr } = await start(name, ["--no-such-option"]);
     assertEquals({ code, stdout }, { code: 2, stdout: "" });
@@ -188,6 +201,38 @@ function checkComparison(report: unknown): void {
   assertPositive({ inmemMs: latency.inmemMs, redisMs: latency.redisMs });
   assertRatio(latency.toRedis, true);
   assertEquals(oneWrite, { commands: 10_000, inmemAnswered: 10_000, redisAnswered: 10_000 });
+}
+
+function checkProxyToDirect(report: unknown): void {
+  const [direct, load] = checkProxy(report);
+  assertEquals(direct, ["GET: direct", "GET: through inmem proxy", "SET: direct", "SET: through inmem proxy"]);
+  assertEquals(load, ["SET: the load"]);
+}
+
+function checkProxyToTwemproxy(report: unknown): void {
+  const sides = ["twemproxy", "inmem proxy", "inmem proxy, TLS"];
+  assertEquals(checkProxy(report), [["GET", "SET"].flatMap((command) => sides.map((side) => `${command}: ${side}`))]);
+}
+
+/** Answers what the rows of each section are about. */
+function checkProxy(report: unknown): string[][] {
+  const { machine, cores, inmem, rounds, sections } = report as ProxyReport;
+  assert(machine !== "" && cores !== "" && inmem !== "");
+  return sections.map(({ rows }) => {
+    for (const [index, row] of rows.entries()) {
+      const { side, requestsPerSecond, p50Ms, p99Ms, p999Ms, ratio, coreRatio } = row;
+      assertPositive({ requestsPerSecond, p50Ms, p99Ms, p999Ms });
+      assertEquals([row.pipeline, row.rounds.length], [16, rounds]);
+      assertEquals(
+        [ratio === undefined, coreRatio === undefined],
+        side === rows[0]!.side ? [true, true] : [false, false],
+      );
+      if (ratio !== undefined) assertRatio(ratio, side === "through inmem proxy");
+      // Processor time is counted in hundredths of a second, of which so short a run may have none.
+      assertEquals(Object.keys(row.ns).includes("proxy"), side.includes("proxy"), `row ${index}`);
+    }
+    return rows.map(({ command, side }) => `${command}: ${side}`);
+  });
 }
 
 function assertRatio({ ratio, asked, met }: Ratio, isAsked: boolean): void {

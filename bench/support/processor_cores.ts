@@ -24,7 +24,7 @@ export async function divideCores(): Promise<Cores> {
   if (cores.length < 2) return { launcher: [], description: "all on one core" };
   const [server, load] = cores.slice(-2).map(String) as [string, string];
   try {
-    await run(["taskset", "--all-tasks", "--cpu-list", "--pid", load, String(Deno.pid)]);
+    await moveToCore(Deno.pid, Number(load));
   } catch (error) {
     return { launcher: [], description: `not pinned to cores (${messageOf(error)})` };
   }
@@ -35,7 +35,7 @@ export async function divideCores(): Promise<Cores> {
 }
 
 /** The numbers of the cores that this process may run on. Linux only; elsewhere none. */
-function allowedCores(): number[] {
+export function allowedCores(): number[] {
   try {
     const status = Deno.readTextFileSync("/proc/self/status");
     const ranges = /^Cpus_allowed_list:\s*(.+)$/m.exec(status)?.[1]?.split(",") ?? [];
@@ -48,7 +48,13 @@ function allowedCores(): number[] {
   }
 }
 
-async function run([program, ...args]: readonly string[]): Promise<void> {
-  const { success, stderr } = await new Deno.Command(program!, { args, stdout: "null" }).output();
+/**
+ * Moves a process to a core, with all its threads.
+ *
+ * @throws {Error} without `taskset`, or when it fails
+ */
+export async function moveToCore(pid: number, core: number): Promise<void> {
+  const args = ["--all-tasks", "--cpu-list", "--pid", String(core), String(pid)];
+  const { success, stderr } = await new Deno.Command("taskset", { args, stdout: "null" }).output();
   if (!success) throw new Error(new TextDecoder().decode(stderr).trim());
 }

@@ -113,7 +113,8 @@ export class RedisServer implements AsyncDisposable {
   }
 }
 
-function freePort(): number {
+/** A port of loopback that nobody listens on: for programs that cannot be told to choose one. */
+export function freePort(): number {
   using listener = Deno.listen({ hostname: HOSTNAME, port: 0 });
   return listener.addr.port;
 }

@@ -1,0 +1,95 @@
+/**
+ * Which processes share a core while a proxy is measured. See `proxy_bench.ts` for which one is meant when.
+ *
+ * ```text
+ *              through a proxy                          direct
+ * alone        proxy | servers, load                    servers | load
+ * servers      proxy, servers | load                    servers | load
+ * load         servers | proxy, load                    servers | load
+ * apart        proxy | servers | load                   servers | load
+ * ```
+ *
+ * @module
+ */
+
+import { messageOf } from "../../src/errors.ts";
+import { allowedCores, moveToCore } from "./processor_cores.ts";
+
+/** The names of the arrangements. */
+export const ARRANGEMENTS = ["alone", "servers", "load", "apart"] as const;
+export type Arrangement = typeof ARRANGEMENTS[number];
+
+/** Who has a part in a request. */
+export type Part = "proxy" | "servers" | "load";
+/** The processes that play a part. */
+export type Processes = Readonly<Partial<Record<Part, readonly number[]>>>;
+
+/** The core of each part, counted from the one of the load. */
+const CORES: Readonly<Record<Arrangement, Readonly<Record<Part, number>>>> = {
+  alone: { load: 0, servers: 0, proxy: 1 },
+  servers: { load: 0, servers: 1, proxy: 1 },
+  load: { load: 0, servers: 1, proxy: 0 },
+  apart: { load: 0, servers: 1, proxy: 2 },
+};
+const DIRECT: Readonly<Record<Part, number>> = CORES.apart;
+
+/** In words. */
+const DESCRIPTIONS: Readonly<Record<Arrangement, string>> = {
+  alone:
+    "a proxy has a core, the servers and the load share the other; direct, the servers have one, the load the other",
+  servers: "a proxy shares a core with the servers, the load has the other",
+  load: "a proxy shares a core with the load, the servers have the other",
+  apart: "a proxy, the servers and the load have a core each",
+};
+
+/** Moves processes to their cores. */
+export class CorePlan {
+  /** In words. */
+  readonly description: string;
+  readonly #arrangement: Arrangement;
+  /** Empty when nothing can be moved. */
+  readonly #cores: readonly number[];
+  readonly #places = new Map<number, number>();
+
+  private constructor(arrangement: Arrangement, cores: readonly number[], description: string) {
+    this.#arrangement = arrangement;
+    this.#cores = cores;
+    this.description = description;
+  }
+
+  /**
+   * Moves this process to the core of the load, with whatever it starts from now on.
+   *
+   * @param wanted with as many cores as the machine has: `apart`, else `alone`, unless it is given
+   * @returns a plan that moves nothing without `taskset`, or without enough cores
+   */
+  static async make(wanted?: Arrangement): Promise<CorePlan> {
+    const cores = allowedCores();
+    const arrangement = wanted ?? (cores.length > 2 ? "apart" : "alone");
+    const count = 1 + Math.max(...Object.values(CORES[arrangement]));
+    if (cores.length < count) {
+      return new CorePlan(arrangement, [], `not pinned: ${count} cores are needed, there are ${cores.length}`);
+    }
+    const chosen = cores.slice(-count).reverse();
+    const plan = new CorePlan(arrangement, chosen, `${arrangement}: ${DESCRIPTIONS[arrangement]}`);
+    try {
+      await plan.place({ load: [Deno.pid] });
+    } catch (error) {
+      return new CorePlan(arrangement, [], `not pinned: ${messageOf(error)}`);
+    }
+    return plan;
+  }
+
+  /** Moves those that are elsewhere. */
+  async place(processes: Processes): Promise<void> {
+    const places = processes.proxy === undefined ? DIRECT : CORES[this.#arrangement];
+    for (const part of ["proxy", "servers", "load"] as const) {
+      const core = this.#cores[places[part]];
+      for (const pid of processes[part] ?? []) {
+        if (core === undefined || this.#places.get(pid) === core) continue;
+        await moveToCore(pid, core);
+        this.#places.set(pid, core);
+      }
+    }
+  }
+}

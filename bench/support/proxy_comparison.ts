@@ -1,0 +1,97 @@
+/**
+ * The rounds in which ways with and without a proxy are compared.
+ *
+ * @module
+ */
+
+import type { Part } from "./arrangements.ts";
+import { type Bound, median } from "./bound_row.ts";
+import { compare, type Ratio } from "./comparison_report.ts";
+import type { LoadCommand } from "./load_requests.ts";
+import type { LoadedSide, SideRun } from "./loaded_side.ts";
+
+/** A run goes on so long before the first that counts, as a part of the time that those take: code is compiled then. */
+const WARM_UP_SHARE = 0.5;
+
+/** What is run, and how often. */
+export interface ProxyPlan {
+  readonly commands: readonly LoadCommand[];
+  readonly pipelines: readonly number[];
+  readonly rounds: number;
+  readonly runMs: number;
+  /** What is asked of the ratios at a pipeline. */
+  readonly asked?: ReadonlyMap<number, Bound>;
+}
+
+/** What one side has done with one command at one pipeline: medians of the rounds. */
+export interface ProxyRow {
+  readonly command: LoadCommand;
+  readonly pipeline: number;
+  readonly side: string;
+  readonly requestsPerSecond: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly p999Ms: number;
+  /** Processor time of a request, in ns. */
+  readonly ns: Readonly<Partial<Record<Part, number>>>;
+  readonly rounds: readonly SideRun[];
+  /** Requests a second, this side ÷ the first one; absent of that one itself. */
+  readonly ratio?: Ratio | undefined;
+  /** Requests for which a core suffices, of this side's proxy ÷ the first side's proxy, or its servers where it has none. */
+  readonly coreRatio?: Ratio | undefined;
+}
+
+/** One command at one pipeline, under way. */
+interface Cell {
+  readonly command: LoadCommand;
+  readonly pipeline: number;
+  readonly runs: ReadonlyMap<LoadedSide, SideRun[]>;
+}
+
+/** Runs all against one side right after the other, in rounds that change the order of the sides. */
+export async function compareSides(sides: readonly LoadedSide[], plan: ProxyPlan): Promise<ProxyRow[]> {
+  const { commands, pipelines, rounds, runMs } = plan;
+  const cells = commands.flatMap((command) =>
+    pipelines.map((pipeline): Cell => ({ command, pipeline, runs: new Map(sides.map((side) => [side, []])) }))
+  );
+  for (const { command, pipeline } of cells) {
+    for (const side of sides) await side.run({ command, pipeline, durationMs: runMs * WARM_UP_SHARE });
+  }
+  for (let round = 0; round < rounds; round++) {
+    const order = round % 2 === 0 ? sides : sides.toReversed();
+    for (const { command, pipeline, runs } of cells) {
+      for (const side of order) runs.get(side)!.push(await side.run({ command, pipeline, durationMs: runMs }));
+    }
+  }
+  return cells.flatMap((cell) => makeRows(cell, sides, plan.asked?.get(cell.pipeline)));
+}
+
+function makeRows({ command, pipeline, runs }: Cell, sides: readonly LoadedSide[], asked?: Bound): ProxyRow[] {
+  const first = runs.get(sides[0]!)!;
+  return sides.map((side, index) => {
+    const rounds = runs.get(side)!;
+    const middle = (of: (run: SideRun) => number) => median(rounds.map(of));
+    const ns: Partial<Record<Part, number>> = {};
+    for (const part of Object.keys(rounds[0]!.ns) as Part[]) ns[part] = middle((run) => run.ns[part]!);
+    const rateOf = (run: SideRun) => run.requestsPerSecond;
+    const row = {
+      command,
+      pipeline,
+      side: side.name,
+      requestsPerSecond: middle(rateOf),
+      p50Ms: middle((run) => run.p50Ms),
+      p99Ms: middle((run) => run.p99Ms),
+      p999Ms: middle((run) => run.p999Ms),
+      ns,
+      rounds,
+    };
+    if (index === 0) return row;
+    const ratio = compare(rounds.map(rateOf), first.map(rateOf), asked);
+    return { ...row, ratio, coreRatio: compare(first.map(measuredNs), rounds.map(measuredNs)) };
+  });
+}
+
+/** Of what is measured: the proxy, or the servers where there is none. */
+function measuredNs({ ns }: SideRun): number {
+  return ns.proxy ?? ns.servers!;
+}

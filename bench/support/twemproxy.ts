@@ -1,0 +1,133 @@
+/**
+ * twemproxy (the program is called `nutcracker`) as a child process on a loopback port that was free, before servers that
+ * speak plaintext, which is all it does.
+ *
+ * https://github.com/twitter/twemproxy
+ *
+ * @module
+ */
+
+import { join } from "@std/path";
+import { messageOf } from "../../src/errors.ts";
+import { delay } from "./delay.ts";
+import { freePort } from "./redis_server.ts";
+import { type Endpoint, RespConnection } from "./resp_connection.ts";
+
+const HOSTNAME = "127.0.0.1";
+const POLL_MS = 20;
+const START_TIMEOUT_MS = 10_000;
+/** Where Debian has it, which is not on everybody's PATH. */
+const PROGRAMS = ["nutcracker", "/usr/sbin/nutcracker"];
+
+/** The twemproxy of this machine. */
+export interface TwemproxyProgram {
+  readonly path: string;
+  readonly version: string;
+}
+
+/** Looks for it; `undefined` when there is none. */
+export async function findTwemproxy(): Promise<TwemproxyProgram | undefined> {
+  for (const path of PROGRAMS) {
+    try {
+      const { stdout, stderr } = await new Deno.Command(path, { args: ["--version"] }).output();
+      // It says so on standard error.
+      const text = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes)).join("");
+      return { path, version: /nutcracker-([0-9.]+)/.exec(text)?.[1] ?? "of an unknown version" };
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  }
+  return undefined;
+}
+
+/** Its configuration: keys are spread by the distribution that it is known for. */
+function configurationOf(port: number, addresses: readonly string[]): string {
+  const servers = addresses.map((address) => `    - ${address}:1`).join("\n");
+  return `measured:
+  listen: ${HOSTNAME}:${port}
+  hash: fnv1a_64
+  distribution: ketama
+  redis: true
+  preconnect: true
+  auto_eject_hosts: false
+  servers:
+${servers}
+`;
+}
+
+/** A twemproxy that was started. Disposing of it ends the process. */
+export class Twemproxy implements AsyncDisposable {
+  /** Where it listens. */
+  readonly endpoint: Endpoint;
+  readonly #process: Deno.ChildProcess;
+
+  private constructor(endpoint: Endpoint, process: Deno.ChildProcess) {
+    this.endpoint = endpoint;
+    this.#process = process;
+  }
+
+  /**
+   * Starts one before servers at these addresses, and waits until it answers.
+   *
+   * @param folder where it writes its configuration and its log
+   */
+  static async start(
+    { path }: TwemproxyProgram,
+    folder: string,
+    addresses: readonly string[],
+    signal: AbortSignal,
+  ): Promise<Twemproxy> {
+    const port = freePort();
+    const file = join(folder, "nutcracker.yml");
+    await Deno.writeTextFile(file, configurationOf(port, addresses));
+    const log = ["--output", join(folder, "nutcracker.log"), "--pid-file", join(folder, "nutcracker.pid")];
+    const statistics = ["--stats-addr", HOSTNAME, "--stats-port", String(freePort())];
+    const process = new Deno.Command(path, {
+      args: ["--conf-file", file, "--verbose", "4", ...log, ...statistics],
+      stdin: "null",
+      stdout: "null",
+      stderr: "null",
+    }).spawn();
+    const proxy = new Twemproxy({ hostname: HOSTNAME, port }, process);
+    try {
+      await proxy.#answers(signal);
+    } catch (error) {
+      await proxy[Symbol.asyncDispose]();
+      throw error;
+    }
+    return proxy;
+  }
+
+  /** Waits until it answers a command that needs no server. */
+  async #answers(signal: AbortSignal): Promise<void> {
+    for (const givesUpAtMs = performance.now() + START_TIMEOUT_MS;;) {
+      await delay(POLL_MS, signal);
+      let connection: RespConnection | undefined;
+      try {
+        connection = await RespConnection.connect(this.endpoint);
+        await connection.run([["PING"]]);
+        return;
+      } catch (error) {
+        if (performance.now() < givesUpAtMs) continue;
+        throw new Error(`Cannot start nutcracker: ${messageOf(error)}`, { cause: error });
+      } finally {
+        connection?.close();
+      }
+    }
+  }
+
+  /** The process's id. */
+  get pid(): number {
+    return this.#process.pid;
+  }
+
+  /** Ends the process. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      this.#process.kill("SIGTERM");
+    } catch {
+      // It has ended by itself.
+    }
+    await this.#process.status;
+  }
+}
