@@ -1,5 +1,6 @@
 /**
- * The replies of one client on their way out: collected during a turn of the event loop, written once.
+ * The replies of one client on their way out: collected during a turn of the event loop, written once. Where more are
+ * expected that belong to the same batch, they wait for those a little (patience.ts).
  *
  * While one buffer is written another collects, so writes never overlap. Long output is written in pieces, so that a
  * slow reader's progress can be seen.
@@ -8,8 +9,9 @@
  */
 
 import { copyBytes, enlarge } from "../bytes.ts";
-import { BUFFER_KEEP_MAX_BYTES, REPLY_FLUSH_BYTES } from "../limits.ts";
+import { BUFFER_KEEP_MAX_BYTES, REPLY_FLUSH_BYTES, REPLY_HOLD_MAX_BYTES } from "../limits.ts";
 import type { Flushable, Turn } from "../route/turn.ts";
+import type { Held, Patience } from "./patience.ts";
 
 const INITIAL_BYTES = 4096;
 const EMPTY = new Uint8Array(0);
@@ -18,28 +20,33 @@ const EMPTY = new Uint8Array(0);
 export interface OutboxOwner {
   /** Writes all of `bytes`, which do not change meanwhile. Rejects when the connection is lost. */
   write(bytes: Uint8Array): Promise<void>;
-  /** Everything was written. */
+  /** Whether replies are on their way that are to leave with those collected. */
+  readonly expectsMore: boolean;
+  /** Everything was written, but for what waits for more. */
   written(): void;
   /** Writing failed; nothing more will be written. */
   broken(): void;
 }
 
 /** Collects and writes. */
-export class Outbox implements Flushable {
+export class Outbox implements Flushable, Held {
   scheduled = false;
+  listed = false;
   /** Counts the pieces written: as long as it stays the same, the same piece is on its way. */
   steps = 0;
   readonly #owner: OutboxOwner;
   readonly #turn: Turn;
+  readonly #patience: Patience;
   // A client that only waits holds no buffer.
   #collecting: Uint8Array<ArrayBuffer> = EMPTY;
   #length = 0;
   #spare: Uint8Array<ArrayBuffer> = EMPTY;
   #leaving = 0;
 
-  constructor(owner: OutboxOwner, turn: Turn) {
+  constructor(owner: OutboxOwner, turn: Turn, patience: Patience) {
     this.#owner = owner;
     this.#turn = turn;
+    this.#patience = patience;
   }
 
   /** Bytes that were not written yet. */
@@ -63,9 +70,20 @@ export class Outbox implements Flushable {
     if (this.#leaving === 0) this.#turn.schedule(this);
   }
 
-  /** Begins to write, unless that is under way: then what was collected follows. */
+  /** Begins to write, unless that is under way, or more is expected: then what was collected follows. */
   flush(): void {
+    if (this.#leaving > 0 || this.#length === 0) return;
+    if (this.#mayWait) this.#patience.hold(this);
+    else this.#write();
+  }
+
+  /** Part of {@linkcode Held}. */
+  release(): void {
     if (this.#leaving === 0 && this.#length > 0) this.#write();
+  }
+
+  get #mayWait(): boolean {
+    return this.#length < REPLY_HOLD_MAX_BYTES && this.#owner.expectsMore;
   }
 
   /** Forgets what is collected, for good. The owner has ended the connection. */
@@ -76,7 +94,7 @@ export class Outbox implements Flushable {
 
   async #write(): Promise<void> {
     try {
-      while (this.#length > 0) {
+      do {
         const buffer = this.#collecting;
         this.#leaving = this.#length;
         this.#collecting = this.#spare;
@@ -93,7 +111,8 @@ export class Outbox implements Flushable {
           if (this.#collecting.length === 0) this.#collecting = buffer;
           else this.#spare = buffer;
         }
-      }
+      } while (this.#length > 0 && !this.#mayWait);
+      if (this.#length > 0) this.#patience.hold(this);
       this.#owner.written();
     } catch {
       this.#leaving = 0;

@@ -45,6 +45,7 @@ import type { Dialect, Opener } from "./dialect.ts";
 import { PROXY_SECTIONS } from "./info.ts";
 import { LocalCommands } from "./local_commands.ts";
 import { NativeDialect } from "./native_dialect.ts";
+import { Patience } from "./patience.ts";
 import { RespDialect } from "./resp_dialect.ts";
 import { Remap } from "./remap.ts";
 import { Router } from "./router.ts";
@@ -100,6 +101,7 @@ export class Proxy implements SessionHost {
   readonly dialects: Readonly<Record<ProtocolVersion, Dialect>>;
   readonly connections: Connections;
   readonly turn = new Turn();
+  readonly patience = new Patience();
   readonly passwordRequired: boolean;
   readonly repliesMaxBytes: number;
   commands = 0;

@@ -6,7 +6,8 @@
  *                                 head                          tail
  * ```
  *
- * The reply that is due goes to the output at once, and with it those behind it that came before their turn.
+ * The reply that is due goes to the output at once, and with it those behind it that came before their turn. Requests that
+ * came together are a batch, whose replies are to leave together.
  *
  * @module
  */
@@ -28,6 +29,8 @@ export class ReplyOrder {
   #ring: (Slot | undefined)[] = new Array(RING_INITIAL_COUNT).fill(undefined);
   #head = 0;
   #tail = 0;
+  /** Where the batch ends whose replies come next, or have come. */
+  #batchEnd = 0;
   /** The size of the next reply, guessed from above: the largest of late, sinking slowly. */
   #estimate = CLIENT_REPLY_ESTIMATE_BYTES;
 
@@ -43,6 +46,16 @@ export class ReplyOrder {
   /** Bytes of replies that are held, and those that what is in flight is expected to bring. */
   get backlog(): number {
     return this.#outbox.size + this.keptBytes + (this.#tail - this.#head) * this.#estimate;
+  }
+
+  /** Whether more replies are to come that belong to a batch with those that came. */
+  get expectsMore(): boolean {
+    return this.#head < this.#batchEnd;
+  }
+
+  /** Says that the requests in flight came together: all of them that are of no batch yet. */
+  endBatch(): void {
+    if (!this.expectsMore) this.#batchEnd = this.#tail;
   }
 
   /** The slot of the next request. */
@@ -74,7 +87,7 @@ export class ReplyOrder {
     }
     if (this.#head === this.#tail) {
       // Counting afresh keeps the positions small integers.
-      this.#head = this.#tail = 0;
+      this.#head = this.#tail = this.#batchEnd = 0;
       if (mask >= RING_KEEP_MAX_COUNT) this.#ring = new Array(RING_INITIAL_COUNT).fill(undefined);
     }
   }

@@ -44,6 +44,7 @@ import type { Dialect, RequestDecoder } from "./dialect.ts";
 import { Gate } from "./gate.ts";
 import { Outbox } from "./outbox.ts";
 import type { OutboxOwner } from "./outbox.ts";
+import type { Patience } from "./patience.ts";
 import type { QueuedRequests } from "./queued_requests.ts";
 import { ReplyOrder } from "./reply_order.ts";
 import type { Router } from "./router.ts";
@@ -61,6 +62,7 @@ export interface SessionHost {
   readonly router: Router;
   readonly answers: Answers;
   readonly turn: Turn;
+  readonly patience: Patience;
   readonly dialects: Readonly<Record<ProtocolVersion, Dialect>>;
   /** Whether clients have to authenticate. */
   readonly passwordRequired: boolean;
@@ -118,7 +120,7 @@ export class Session implements Client, ConnectionContext, ClientConnection, Res
     this.dialect = host.dialects[0];
     this.#decoder = this.dialect.decoder();
     this.#connection = new Connection(socket);
-    this.#outbox = new Outbox(this, host.turn);
+    this.#outbox = new Outbox(this, host.turn, host.patience);
     this.#order = new ReplyOrder(this.#outbox);
     this.#gate = new Gate(this.#order, this.#outbox);
   }
@@ -246,6 +248,7 @@ export class Session implements Client, ConnectionContext, ClientConnection, Res
 
   /** Before the next read: the request borrows the buffer, which may be a large one that the read gives back. */
   #letGo(): void {
+    this.#order.endBatch();
     this.#noteCommand();
     this.#request.clear();
     if (this.state.authenticated && this.#decoder.needed > READ_BUFFER_BATCH_BYTES) {
@@ -403,6 +406,10 @@ export class Session implements Client, ConnectionContext, ClientConnection, Res
   }
 
   // Writing.
+
+  get expectsMore(): boolean {
+    return this.#order.expectsMore;
+  }
 
   write(bytes: Uint8Array): Promise<void> {
     return this.#connection.write(bytes);

@@ -119,7 +119,7 @@ export class Pipeline implements Flushable {
 
   /** How busy it is: requests in flight, large ones counted as several. */
   get load(): number {
-    return this.#tail - this.#head + (this.queuedBytes >>> 12);
+    return this.#tail - this.#head + (this.queuedBytes >>> 9);
   }
 
   /** Whether its queue is full. One more request is taken nevertheless, since a frame cannot be taken in part. */

@@ -1,22 +1,34 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertGreaterOrEqual } from "@std/assert";
 import { decodeText, encodeText } from "../../src/bytes.ts";
 import { Outbox } from "../../src/proxy/outbox.ts";
+import { REPLY_HOLD_MAX_BYTES, REPLY_HOLD_MS } from "../../src/limits.ts";
+import { Patience } from "../../src/proxy/patience.ts";
+import { ReplyOrder } from "../../src/proxy/reply_order.ts";
+import type { Client, Slot } from "../../src/proxy/slot.ts";
 import { Turn } from "../../src/route/turn.ts";
 
 /** An outbox whose writes wait for the test, and what became of them. */
 function makeOutbox() {
   const writes: string[] = [];
+  const more = { expected: false };
   const waiting: PromiseWithResolvers<void>[] = [];
-  const outbox = new Outbox({
-    write: (bytes) => {
-      writes.push(decodeText(bytes));
-      const write = Promise.withResolvers<void>();
-      waiting.push(write);
-      return write.promise;
+  const outbox = new Outbox(
+    {
+      write: (bytes) => {
+        writes.push(decodeText(bytes));
+        const write = Promise.withResolvers<void>();
+        waiting.push(write);
+        return write.promise;
+      },
+      get expectsMore() {
+        return more.expected;
+      },
+      written: () => writes.push("written"),
+      broken: () => writes.push("broken"),
     },
-    written: () => writes.push("written"),
-    broken: () => writes.push("broken"),
-  }, new Turn());
+    new Turn(),
+    new Patience(),
+  );
   const append = (text: string) => outbox.append(encodeText(text), 0, text.length);
   const settle = async (error?: Error) => {
     const write = waiting.shift();
@@ -24,7 +36,7 @@ function makeOutbox() {
     else write?.reject(error);
     await new Promise((resolve) => setTimeout(resolve, 0));
   };
-  return { outbox, writes, append, settle };
+  return { outbox, writes, append, settle, more };
 }
 
 Deno.test("Outbox writes what a turn has collected at once, and what comes meanwhile after that", async () => {
@@ -48,4 +60,75 @@ Deno.test("Outbox discard() forgets what was collected, and ends with the write 
   assertEquals(outbox.size, 1);
   await settle(new Error("closed"));
   assertEquals([writes, outbox.size], [["a", "broken"], 0]);
+});
+
+Deno.test("Outbox lets replies wait for those expected with them, and writes all of them at once", async () => {
+  const { writes, append, settle, more } = makeOutbox();
+  more.expected = true;
+  append("a");
+  await settle();
+  append("b");
+  await settle();
+  assertEquals(writes, []);
+  more.expected = false;
+  append("c");
+  await settle();
+  assertEquals(writes, ["abc"]);
+  // So does what comes while a write is under way.
+  more.expected = true;
+  append("d");
+  await settle();
+  append("e");
+  more.expected = false;
+  append("f");
+  await settle();
+  assertEquals(writes, ["abc", "written", "def"]);
+  await settle();
+});
+
+Deno.test("Outbox writes what has waited, though more is expected, and waits anew", async () => {
+  const { writes, append, settle, more } = makeOutbox();
+  more.expected = true;
+  for (const text of ["a", "b"]) {
+    append(text);
+    const sinceMs = performance.now();
+    while (writes.at(-1) !== text) await new Promise((resolve) => setTimeout(resolve, 0));
+    assertGreaterOrEqual(performance.now() - sinceMs, REPLY_HOLD_MS * 0.9);
+    await settle();
+  }
+  assertEquals(writes, ["a", "written", "b", "written"]);
+});
+
+Deno.test("Outbox lets long replies wait for nothing", async () => {
+  const { writes, append, settle, more } = makeOutbox();
+  more.expected = true;
+  append("x".repeat(REPLY_HOLD_MAX_BYTES));
+  await settle();
+  assertEquals(writes[0]!.length, REPLY_HOLD_MAX_BYTES);
+  await settle();
+});
+
+Deno.test("ReplyOrder expects more as long as replies to what came together are missing", () => {
+  const { outbox } = makeOutbox();
+  const order = new ReplyOrder(outbox);
+  const client = {} as Client;
+  const open = () => order.open(client);
+  const answer = (slot: Slot) => order.take(slot, encodeText("+\r\n"), 0, 3);
+  const [a, b] = [open(), open()];
+  answer(a);
+  // They are no batch yet: it may be long until the next one is read.
+  assertEquals(order.expectsMore, false);
+  order.endBatch();
+  assertEquals(order.expectsMore, true);
+  // What comes later is of the next batch.
+  const c = open();
+  order.endBatch();
+  answer(b);
+  assertEquals(order.expectsMore, false);
+  order.endBatch();
+  assertEquals(order.expectsMore, true);
+  answer(c);
+  assertEquals([order.expectsMore, order.inFlight], [false, 0]);
+  answer(open());
+  assertEquals(order.expectsMore, false);
 });
