@@ -189,13 +189,12 @@ Deno.test("the cluster keeps its ports and servers.json from run to run, and say
   }
 });
 
+/** The first of them. The system gives ports above these to whoever connects, so that one of a row may be taken any time. */
 async function freePorts(): Promise<number> {
   for (;;) {
-    const probe = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-    const { port } = probe.addr;
-    probe.close();
+    const port = 10_000 + Math.floor(Math.random() * 20_000);
     const taken = await Promise.all([0, 1, 2, 3].map((offset) => isListening(`127.0.0.1:${port + offset}`)));
-    if (port < 65_000 && !taken.includes(true)) return port;
+    if (!taken.includes(true)) return port;
   }
 }
 

@@ -26,7 +26,7 @@ const GUARDED_VERSIONS: readonly Version[] = [2];
 /** What `config get` tells shall be the same: one database, and the memory and eviction of `withInmem`. */
 const AS_INMEM = ["--databases", "1", "--maxmemory", "256mb", "--maxmemory-policy", "allkeys-lru"];
 /** Names that redis-server does not have. */
-const OWN_NAMES = ["lget", "remove", "size", "flush"];
+const OWN_NAMES = ["lget", "remove", "size", "flush", "flushslots"];
 /** `debug sleep` is asked for; times that run out are looked at every 2 ms. */
 const REDIS_WORDS = ["--enable-debug-command", "yes", "--hz", "500", ...AS_INMEM];
 /** Failures that are shown; after a first one others often follow. */
