@@ -166,10 +166,11 @@ class Measurement {
     // A small load is for trying the script out.
     const share = Math.min(1, this.#options.scale);
     await this.#runBatches(server, warmUpCommands(load, share * WARM_UP_COMMANDS_COUNT));
-    const before = await settledResidentBytes(server.pid, QUIET_MS, this.#signal);
+    const quietMs = share * QUIET_MS;
+    const before = await settledResidentBytes(server.pid, quietMs, this.#signal);
     await this.#runBatches(server, commandsOf(load, load.keysCount));
     await delay(share * GIVING_BACK_MS, this.#signal);
-    const after = await settledResidentBytes(server.pid, QUIET_MS, this.#signal);
+    const after = await settledResidentBytes(server.pid, quietMs, this.#signal);
     const keysCount = await server.keysCount();
     if (keysCount !== load.keysCount) {
       throw new Error(`Cannot tell bytes a key: expected ${load.keysCount} keys, found ${keysCount}`);
