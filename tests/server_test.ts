@@ -183,16 +183,6 @@ Deno.test("Server allows small frames only before authentication, large ones beh
     assertEquals(await client.replies(2), ["OK", "OK"]);
   }, { password: "secret" }));
 
-Deno.test("Server cuts off who does not authenticate in time", () =>
-  withServer(async (server) => {
-    using client = await RawClient.connect(server.address);
-    assertEquals(await client.call("ping"), "PONG");
-    const begunMs = performance.now();
-    assertEquals(await client.rest(), "");
-    const tookMs = performance.now() - begunMs;
-    assert(tookMs > 3_000 && tookMs < 9_000, `${tookMs} ms`);
-  }, { password: "secret" }));
-
 Deno.test("Server tells clients beyond its limit so, and has room again when one leaves", () =>
   withServer(async (server) => {
     const first = await RawClient.connect(server.address);

@@ -28,6 +28,7 @@ export class NativeDialect implements Dialect {
   readonly version = 0;
   readonly composer = new NativeComposer();
   readonly reply = new NativeReply(Infinity);
+  readonly ping = this.request(["ping"]);
   readonly multi = this.request(["multi"]);
   readonly exec = this.request(["exec"]);
   readonly #opener: Opener;

@@ -133,10 +133,11 @@ export class Proxy implements SessionHost {
     const timeoutMs = this.#timeoutMs = settings.timeoutMs ?? BACKEND_TIMEOUT_MS;
     const open: Opener = (dialect, address, signal) => openBackend(dialect, address, settings.backend, signal);
     const reply = new RespReply(Infinity);
-    const native = new NativeDialect(open);
+    // What the proxy itself asks is in RESP, so that it can stand before other servers that speak it.
+    const resp = new RespDialect(2, open, reply);
     this.dialects = {
-      0: native,
-      2: new RespDialect(2, open, reply),
+      0: new NativeDialect(open),
+      2: resp,
       3: new RespDialect(3, open, reply),
     };
     this.#cluster = new Cluster({
@@ -144,16 +145,16 @@ export class Proxy implements SessionHost {
       timeoutMs,
       suspectAfterMs: BACKEND_SUSPECT_MS,
       probeTimeoutMs: BACKEND_PROBE_TIMEOUT_MS,
-      check: { framing: native, request: native.request(["ping"]), intervalMs: BACKEND_CHECK_INTERVAL_MS },
+      check: { framing: resp, intervalMs: BACKEND_CHECK_INTERVAL_MS },
       turn: this.turn,
       clock: this.#clock,
       report: (address, state, reason) => this.#reportServer(address, state, reason),
     }, settings.onDown === "remap");
     this.#cluster.apply(members);
     this.answers = new Answers((error) => this.reportBug(error));
-    this.#census = new Census(this.dialects[0], this.#clock);
+    this.#census = new Census(resp, this.#clock);
     if (settings.onDown === "remap") {
-      this.#remap = new Remap(this.#cluster, this.dialects[0], this.turn, this.#clock, {
+      this.#remap = new Remap(this.#cluster, resp, this.turn, this.#clock, {
         taken: (address, slots, removed) => this.#reportTaken(address, slots, removed),
         refused: (address, reason) => {
           this.#logger.warn(`Server "${address}" cannot be flushed, so it serves no slots of others`, { reason });

@@ -24,14 +24,12 @@
  */
 
 import { parseInteger } from "../bytes.ts";
-import { messageOf, ProtocolError, ReplyError } from "../errors.ts";
+import { messageOf, ProtocolError } from "../errors.ts";
 import { REMAP_RETRY_MS, SLOTS_COUNT } from "../limits.ts";
 import { Exchange, Lane } from "../route/exchange.ts";
 import type { Pool } from "../route/pool.ts";
 import { standInsFor } from "../route/slots.ts";
 import type { Clock, Flushable, Turn } from "../route/turn.ts";
-import { decodeReply, FRAME_PREFIX_BYTES } from "../wire/frame.ts";
-import type { Value } from "../wire/frame.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Dialect } from "./dialect.ts";
 
@@ -60,7 +58,7 @@ export class Remap implements Flushable {
   /** What {@linkcode Remap.#target} has answered last, and to what. */
   #known: { home?: Uint16Array; serving: readonly boolean[]; target: Uint16Array };
 
-  /** @param dialect the native one */
+  /** @param dialect RESP */
   constructor(cluster: Cluster, dialect: Dialect, turn: Turn, clock: Clock, report: RemapReport) {
     this.#cluster = cluster;
     this.#dialect = dialect;
@@ -238,7 +236,7 @@ class SlotFlush extends Exchange {
     if (this.#isCancelled) return;
     let cursor: number;
     try {
-      cursor = this.#take(decodeReply(bytes, start + FRAME_PREFIX_BYTES, end));
+      cursor = this.#read(bytes, start, end);
     } catch (error) {
       return this.#done(messageOf(error));
     }
@@ -246,16 +244,22 @@ class SlotFlush extends Exchange {
     else this.#send(cursor);
   }
 
-  /** Takes note of how many keys were removed, and answers the cursor to go on with. */
-  #take(reply: Value | ReplyError): number {
-    if (reply instanceof ReplyError) throw reply;
-    const [cursor, count] = Array.isArray(reply) ? reply : [];
-    const position = cursor instanceof Uint8Array ? parseInteger(cursor, 0, cursor.length) : NaN;
-    if (!(position >= 0) || typeof count !== "number") {
-      throw new ProtocolError("Cannot read a reply to flushslots: expected a cursor and a count");
+  /**
+   * Takes note of how many keys were removed, and answers the cursor to go on with.
+   *
+   * @throws {ReplyError} when the server has refused
+   * @throws {ProtocolError} when it has answered something else
+   */
+  #read(bytes: Uint8Array, start: number, end: number): number {
+    if (!this.#dialect.grants(bytes, start)) throw this.#dialect.refusal(bytes, start, end);
+    const reader = this.#dialect.values(bytes, start, end);
+    if (reader.array() === 2) {
+      const length = reader.skip();
+      const cursor = parseInteger(bytes, reader.contentStart, length);
+      this.removed += Number(reader.integer());
+      if (cursor >= 0) return cursor;
     }
-    this.removed += count;
-    return position;
+    throw new ProtocolError("Cannot read a reply to flushslots: expected a cursor and a count");
   }
 
   override fail(error: Error): void {

@@ -30,6 +30,7 @@ const ASTERISK = 0x2a;
 export class RespDialect implements Dialect {
   readonly version: 2 | 3;
   readonly composer = new RespComposer();
+  readonly ping = this.request(["ping"]);
   readonly multi = this.request(["multi"]);
   readonly exec = this.request(["exec"]);
   readonly #reply: RespReply;

@@ -33,6 +33,8 @@ export interface FrameMeasure {
 
 /** One protocol. */
 export interface Framing {
+  /** The frame of a request that any server answers at once. */
+  readonly ping: Uint8Array;
   /**
    * Makes a connection that the server has answered on, so that it is known to work. Has its own deadline.
    *

@@ -73,12 +73,11 @@ export interface PoolOptions {
   report(address: string, state: PoolState, reason: string): void;
 }
 
-/** A request that any server answers at once. */
+/** See the module's comment. */
 export interface Check {
+  /** In what a server is asked that has never been asked for anything. */
   readonly framing: Framing;
-  /** Its frame. */
-  readonly request: Uint8Array;
-  /** So often, in ms. */
+  /** How long a server has nothing to answer until it is asked, in ms. */
   readonly intervalMs: number;
 }
 
@@ -110,8 +109,7 @@ export class Pool implements PipelineHost {
   readonly #probe: Probe;
   /** When it was probed last. */
   #probedMs = -Infinity;
-  /** The check under way, or the next one. */
-  readonly #check: CheckExchange | undefined;
+  readonly #check = new CheckExchange();
   /** Whether all connections are being ended for one reason. */
   #isGivingUp = false;
   #reason = "";
@@ -133,7 +131,6 @@ export class Pool implements PipelineHost {
     this.#options = options;
     this.traffic = new Traffic(options.clock.nowMs, options.preciseMs ?? (() => performance.now()));
     this.#dedicated = new Dedicated(address, options);
-    if (options.check !== undefined) this.#check = new CheckExchange(options.check.framing);
     this.#probe = new Probe(address, options.probeTimeoutMs ?? options.timeoutMs);
   }
 
@@ -354,15 +351,15 @@ export class Pool implements PipelineHost {
     if (check === undefined || this.#state !== "up" || this.#opening.size > 0) return;
     const isHeard = (pipeline: Pipeline) => pipeline.inFlight > 0 || pipeline.idleMs < check.intervalMs;
     if (this.#pipelines.some(isHeard)) return;
-    const exchange = this.#check!;
-    const { ownLane: lane } = exchange;
-    const { request } = check;
+    const framing = this.#pipelines.find((pipeline) => pipeline.ready)?.framing ?? this.#framing ?? check.framing;
+    const exchange = this.#check;
+    const lane = new Lane(framing);
     exchange.sinceMs = this.clock.nowMs;
     exchange.repeated = false;
     lane.inFlight++;
     const pipeline = this.#place(lane);
     if (pipeline === undefined) this.#fail(exchange, lane, this.#unavailable());
-    else pipeline.send(lane, exchange, request, 0, request.length);
+    else pipeline.send(lane, exchange, framing.ping, 0, framing.ping.length);
   }
 
   /** Closes what has been idle for long. Those opened first stay, since they are also the first to get requests. */
@@ -430,13 +427,7 @@ export class Pool implements PipelineHost {
 
 /** The request of a {@linkcode Check}. What it finds shows in the connection. */
 class CheckExchange extends Exchange {
-  readonly ownLane: Lane;
-
-  constructor(framing: Framing) {
-    super();
-    this.ownLane = new Lane(framing);
-    this.repeatable = true;
-  }
+  override repeatable = true;
 
   override succeed(): void {}
   override fail(): void {}

@@ -39,9 +39,7 @@ class Rig {
 
   constructor(connectionsMaxCount = 1, probing: Probing = {}) {
     const { checkIntervalMs: intervalMs, ...silence } = probing;
-    const check = intervalMs === undefined
-      ? {}
-      : { check: { framing: this.framing, request: encodeText("?."), intervalMs } };
+    const check = intervalMs === undefined ? {} : { check: { framing: this.framing, intervalMs } };
     this.pool = new Pool("server:1", {
       connectionsMaxCount,
       timeoutMs: 1000,

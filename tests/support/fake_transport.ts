@@ -107,6 +107,7 @@ export type Opening = PromiseWithResolvers<Transport>;
 /** A protocol whose frames end with a full stop. Each has connections of its own. */
 export function makeFraming(opening: Opening[]): Framing {
   return {
+    ping: new TextEncoder().encode("?."),
     open: (_address, signal) => {
       const each = Promise.withResolvers<Transport>();
       signal.addEventListener("abort", () => each.reject(new Error("aborted")));

@@ -46,6 +46,7 @@ export function answersTag(tag: number, bytes: Uint8Array, start: number, end: n
 
 /** What is spoken with such servers, over TCP. */
 export const TAGGED_FRAMING: Framing = {
+  ping: new Uint8Array(0),
   async open(address, signal) {
     const [hostname, port] = address.split(":");
     return new Connection(await Deno.connect({ hostname, port: Number(port), signal }));
