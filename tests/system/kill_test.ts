@@ -17,7 +17,7 @@ import { pickSeed, Random } from "../support/random.ts";
 
 const POLICIES = ["always", "everysec", "never"] as const;
 /** Of each policy. */
-const KILLS_COUNT = 15;
+const KILLS_COUNT = 12;
 /** Folders on which servers stop at points, side by side. */
 const LANES_COUNT = 2;
 /** A point is passed within this time. */
