@@ -108,6 +108,12 @@ export const BACKEND_SWEEP_INTERVAL_MS = 100;
 export const BACKEND_RETRY_MIN_MS = 100;
 /** Longest wait between two tries. */
 export const BACKEND_RETRY_MAX_MS = 2_000;
+/** Lines of a proxy's log about one server, in a row; … */
+export const SERVER_REPORTS_MAX_COUNT = 12;
+/** … beyond them there is one more after each such time. */
+export const SERVER_REPORT_INTERVAL_MS = 10_000;
+/** A server that is down for less than this keeps its slots: what it has is worth more than a moment's requests. */
+export const REMAP_DELAY_MS = 500;
 /** A server that could not be flushed of slots, so as to serve them in the place of another, is tried again after this. */
 export const REMAP_RETRY_MS = 1_000;
 /** How long latencies of a backend are counted together; those told are of one to two such windows. */
@@ -122,7 +128,7 @@ export const CENSUS_FRESH_MS = 1_000;
 export const CENSUS_MAX_AGE_MS = 10_000;
 /** How long `inmem client cluster` waits for answers of all servers. */
 export const CENSUS_WAIT_MS = 1_000;
-/** How long replies wait, once or twice, for others to requests that came with theirs: then what there is is written. */
+/** Replies wait for others to requests that came with theirs for one to two such times: then what there is is written. */
 export const REPLY_HOLD_MS = 1;
 /** Replies beyond this wait for no others. */
 export const REPLY_HOLD_MAX_BYTES = 64 * 1024;

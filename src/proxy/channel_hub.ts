@@ -170,7 +170,10 @@ export class ChannelHub {
       const next = this.#linkTo(this.#ownerOf(bytes).address);
       if (next === link) continue;
       this.#places.set(name, next);
-      next.subscribe(bytes, false, () => link.unsubscribe(bytes, false));
+      next.subscribe(bytes, false, () => {
+        // The channel may have come back meanwhile.
+        if (this.#places.get(name) !== link) link.unsubscribe(bytes, false);
+      });
     }
     for (const name of this.#patterns) {
       for (const link of this.#everywhere(name)) link.subscribe(binaryBytes(name), true, () => {});

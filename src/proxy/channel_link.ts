@@ -100,7 +100,9 @@ export class ChannelLink {
     if (subscription !== undefined && subscription.isConfirmed && !subscription.isEnding) return confirmed(undefined);
     if (subscription === undefined || subscription.isEnding) {
       const glob = isPattern ? new Glob(name) : undefined;
-      subscription = { name, isPattern, glob, isConfirmed: false, isEnding: false, waiting: [] };
+      // Who waits for one that is ending waits for this one.
+      const { waiting } = subscription ?? { waiting: [] };
+      subscription = { name, isPattern, glob, isConfirmed: false, isEnding: false, waiting };
       this.#subscriptions.set(key, subscription);
       if (isPattern) this.#patternKeys.add(key);
       if (this.#transport !== undefined) this.#send(isPattern ? "psubscribe" : "subscribe", name);
@@ -116,7 +118,12 @@ export class ChannelLink {
     const key = keyOf(name, isPattern);
     const subscription = this.#subscriptions.get(key);
     if (subscription === undefined || subscription.isEnding) return;
-    if (this.#transport === undefined) return this.#forget(key);
+    if (this.#transport === undefined) {
+      this.#forget(key);
+      // It is listened to elsewhere: who waits for it need not know.
+      for (const confirmed of subscription.waiting) confirmed(undefined);
+      return;
+    }
     subscription.isEnding = true;
     this.#send(isPattern ? "punsubscribe" : "unsubscribe", name);
   }
@@ -226,9 +233,9 @@ export class ChannelLink {
     this.#misses = 0;
     this.#unanswered--;
     const subscription = this.#subscriptions.get(keyOf(name, isPattern));
-    // One that is ending was confirmed before, or is not wanted any more.
-    if (subscription === undefined || subscription.isEnding) return;
-    subscription.isConfirmed = true;
+    if (subscription === undefined) return;
+    // One that is ending was confirmed before, or is listened to elsewhere: who waits for it need not know.
+    if (!subscription.isEnding) subscription.isConfirmed = true;
     const { waiting } = subscription;
     subscription.waiting = [];
     for (const confirmed of waiting) confirmed(undefined);

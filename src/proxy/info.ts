@@ -39,7 +39,7 @@ function clusterLines({ cluster, changes, census }: ProxyFacts): InfoLines {
   const lines: Record<string, string | number> = {
     cluster_slots: SLOTS_COUNT,
     cluster_servers: cluster.members.length,
-    cluster_servers_up: cluster.pools.filter((pool) => pool.state === "up").length,
+    cluster_servers_up: cluster.pools.slice(0, cluster.members.length).filter((pool) => pool.state === "up").length,
     cluster_slots_lent: cluster.lent,
     cluster_servers_draining: cluster.draining.length,
     cluster_changes: changes,

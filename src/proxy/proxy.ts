@@ -20,10 +20,13 @@ import {
   BACKEND_SWEEP_INTERVAL_MS,
   BACKEND_TIMEOUT_MS,
   CLIENT_REPLIES_MAX_BYTES,
+  SERVER_REPORT_INTERVAL_MS,
+  SERVER_REPORTS_MAX_COUNT,
 } from "../limits.ts";
 import { formatInfo } from "../role/info_text.ts";
 import type { Logger } from "../role/logger.ts";
 import { Password } from "../role/password.ts";
+import { Allowance } from "../route/allowance.ts";
 import { readMembers, watchMembers } from "../route/members.ts";
 import type { MembersWatch } from "../route/members.ts";
 import type { PoolState } from "../route/pool.ts";
@@ -120,6 +123,10 @@ export class Proxy implements SessionHost {
   readonly #clients: Clients<Session>;
   readonly #startedMs = performance.now();
   readonly #serversTimer: number;
+  /** How much more may be said in the log about each server. */
+  readonly #told = new Map<string, Allowance>();
+  readonly #sweepIntervalMs: number;
+  #sweptMs = performance.now();
   #changes = 0;
   #stopped: Promise<void> | undefined;
 
@@ -157,7 +164,7 @@ export class Proxy implements SessionHost {
       this.#remap = new Remap(this.#cluster, resp, this.turn, this.#clock, {
         taken: (address, slots, removed) => this.#reportTaken(address, slots, removed),
         refused: (address, reason) => {
-          this.#logger.warn(`Server "${address}" cannot be flushed, so it serves no slots of others`, { reason });
+          this.#logger.warn(`Server "${address}" cannot be flushed of slots, so it gets none`, { reason });
         },
       });
     }
@@ -186,10 +193,8 @@ export class Proxy implements SessionHost {
       open: (socket) => new Session(socket, this),
       warn: (message, fields) => this.#logger.warn(message, fields),
     });
-    this.#serversTimer = setInterval(
-      () => this.#sweepServers(),
-      Math.max(1, Math.min(BACKEND_SWEEP_INTERVAL_MS, timeoutMs / 4)),
-    );
+    this.#sweepIntervalMs = Math.max(1, Math.min(BACKEND_SWEEP_INTERVAL_MS, timeoutMs / 4));
+    this.#serversTimer = setInterval(() => this.#sweepServers(), this.#sweepIntervalMs);
   }
 
   /** The address listened on, with the real port. */
@@ -240,13 +245,28 @@ export class Proxy implements SessionHost {
   }
 
   #reportServer(address: string, state: PoolState, reason: string): void {
-    if (state === "down") this.#logger.warn(`Server "${address}" is down`, { reason });
-    else if (state === "up") this.#logger.info(`Server "${address}" is up again`);
-    else if (this.#stopped === undefined) this.#logger.info(`Server "${address}" gets no new requests`);
+    this.#logServer(address, state, reason);
     this.#remap?.changed();
   }
 
+  /** Whether one more line may be about a server: one that comes and goes must not fill the log. */
+  #mayTell(address: string): boolean {
+    let allowance = this.#told.get(address);
+    if (allowance === undefined) {
+      this.#told.set(address, allowance = new Allowance(SERVER_REPORTS_MAX_COUNT, SERVER_REPORT_INTERVAL_MS));
+    }
+    return allowance.take(performance.now());
+  }
+
+  #logServer(address: string, state: PoolState, reason: string): void {
+    if (!this.#mayTell(address)) return;
+    if (state === "down") this.#logger.warn(`Server "${address}" is down`, { reason });
+    else if (state === "up") this.#logger.info(`Server "${address}" is up again`);
+    else if (this.#stopped === undefined) this.#logger.info(`Server "${address}" gets no new requests`);
+  }
+
   #reportTaken(address: string, slots: number, removedKeys: number): void {
+    if (!this.#mayTell(address)) return;
     const { lent } = this.#cluster;
     this.#logger.info(`Server "${address}" serves ${slots} more slots`, {
       removed_keys: removedKeys,
@@ -258,7 +278,9 @@ export class Proxy implements SessionHost {
     this.#changes++;
     this.#cluster.apply(members);
     this.#remap?.changed();
-    const addresses = members.map(({ address }) => address).join(" ");
+    const known = new Set(members.map(({ address }) => address));
+    for (const address of this.#told.keys()) if (!known.has(address)) this.#told.delete(address);
+    const addresses = [...known].join(" ");
     this.#logger.info("The list of servers has changed", { servers: members.length, addresses });
   }
 
@@ -278,7 +300,10 @@ export class Proxy implements SessionHost {
   }
 
   #sweepServers(): void {
-    this.#clock.nowMs = performance.now();
+    // While this process itself is held up, or stopped, nobody is late.
+    const nowMs = performance.now();
+    this.#clock.nowMs += Math.min(nowMs - this.#sweptMs, 2 * this.#sweepIntervalMs);
+    this.#sweptMs = nowMs;
     this.#cluster.sweep();
     this.#remap?.sweep();
     this.#hub.sweep(this.#timeoutMs);

@@ -14,18 +14,20 @@
  * ```
  *
  * The last flush is for `keys` and `size`, which would count twice what was written here and there. All flushes of one
- * server come one after another, in small steps between its other requests (`flushslots`).
+ * server come one after another, in small steps between its other requests (`flushslots`); all its keys have to be looked
+ * at, which takes half a second a million.
  *
  * What that cannot do: proxies do not talk to each other. While one of them has lent a slot and another has not, what is
  * written through one is not seen through the other; and a proxy that is started when a server has been away, and is back,
- * does not know what it has missed.
+ * does not know what it has missed. And a request whose outcome is unknown may still be on its way: one that a network holds
+ * back for seconds, and delivers after all, is carried out then, be it a client's write or a step of a flush.
  *
  * @module
  */
 
 import { parseInteger } from "../bytes.ts";
 import { messageOf, ProtocolError } from "../errors.ts";
-import { REMAP_RETRY_MS, SLOTS_COUNT } from "../limits.ts";
+import { REMAP_DELAY_MS, REMAP_RETRY_MS, SLOTS_COUNT } from "../limits.ts";
 import { Exchange, Lane } from "../route/exchange.ts";
 import type { Pool } from "../route/pool.ts";
 import { standInsFor } from "../route/slots.ts";
@@ -53,6 +55,8 @@ export class Remap implements Flushable {
   readonly #flushes = new Map<Pool, SlotFlush>();
   /** Slots that a server has served in the place of another, and has to be flushed of. */
   readonly #leftovers = new Map<Pool, SlotSet>();
+  /** Since when servers are down. */
+  readonly #downMs = new Map<Pool, number>();
   /** When flushing failed last. */
   readonly #failedMs = new Map<Pool, number>();
   /** What {@linkcode Remap.#target} has answered last, and to what. */
@@ -73,15 +77,21 @@ export class Remap implements Flushable {
     this.#turn.schedule(this);
   }
 
-  /** Tries again what has failed. To be called several times a second. */
+  /** Tries again what has failed, and lends what has been down for long enough. To be called several times a second. */
   sweep(): void {
-    if (this.#failedMs.size > 0) this.#turn.schedule(this);
+    if (this.#failedMs.size > 0 || this.#downMs.size > 0) this.#turn.schedule(this);
   }
 
   /** Part of {@linkcode Flushable}: begins what is to be done now. */
   flush(): void {
     const { pools, owners } = this.#cluster;
-    for (const pool of this.#leftovers.keys()) if (!pools.includes(pool)) this.#leftovers.delete(pool);
+    for (const known of [this.#leftovers, this.#failedMs, this.#downMs]) {
+      for (const pool of known.keys()) if (!pools.includes(pool)) known.delete(pool);
+    }
+    for (const pool of pools) {
+      if (canServe(pool)) this.#downMs.delete(pool);
+      else if (!this.#downMs.has(pool)) this.#downMs.set(pool, this.#clock.nowMs);
+    }
     const target = this.#target();
     const wanted = new Map<Pool, SlotSet>();
     for (let slot = 0; slot < SLOTS_COUNT; slot++) {
@@ -99,7 +109,8 @@ export class Remap implements Flushable {
   /** Who is to serve each slot. Kept as long as nothing has changed, since it takes as long as reading a list does. */
   #target(): Uint16Array {
     const { pools, members, home } = this.#cluster;
-    const serving = pools.slice(0, members.length).map(canServe);
+    const longAgoMs = this.#clock.nowMs - REMAP_DELAY_MS;
+    const serving = pools.slice(0, members.length).map((pool) => (this.#downMs.get(pool) ?? Infinity) > longAgoMs);
     const known = this.#known;
     if (known.home === home && known.serving.every((each, position) => each === serving[position])) return known.target;
     const target = standInsFor(members, home, serving);

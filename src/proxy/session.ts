@@ -280,6 +280,8 @@ export class Session implements Client, ConnectionContext, ClientConnection, Res
     const connection = this.#connection;
     this.#watching = true;
     try {
+      // Reading ahead may replace the buffer, out of which a request is being taken.
+      await undefined;
       while (this.#wait !== undefined && connection.end - connection.start < READ_BUFFER_BATCH_BYTES) {
         if (!await connection.readAhead()) this.#close();
       }

@@ -91,7 +91,8 @@ export class Waits {
   /** The slots have other owners: what waits where nothing will happen any more goes on elsewhere. */
   #follow(): void {
     for (const wait of this.#waits) {
-      if (this.#cluster.ownerOfSlot(wait.keySlot) !== wait.pool) wait.unblock("move");
+      // What it was to be given up for before stays the reason.
+      if (wait.giveUp === undefined && this.#cluster.ownerOfSlot(wait.keySlot) !== wait.pool) wait.unblock("move");
     }
   }
 }

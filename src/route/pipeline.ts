@@ -75,7 +75,7 @@ export class Pipeline implements Flushable {
   #collecting = new Batch(BATCH_INITIAL_BYTES);
   #spare: Batch[] = [];
   #writing = false;
-  /** When bytes came last, by the host's clock, or could not be expected before; at first, when the connection was made. */
+  /** When bytes came last, by the host's clock, or since when they can be expected; at first, when the connection was made. */
   #heardMs = -Infinity;
   #patienceMs = 0;
   #waiting: (() => void)[] = [];

@@ -121,6 +121,8 @@ export class Pool implements PipelineHost {
   readonly #opening = new Set<Pipeline>();
   /** What was asked for last: a server that is down is tried in it. */
   #framing: Framing | undefined;
+  /** In what the last connection was made. */
+  #spoken: Framing | undefined;
   #abort = new AbortController();
   #error: ConnectionError | undefined;
 
@@ -220,7 +222,9 @@ export class Pool implements PipelineHost {
       }
     }
     if (best === undefined) {
-      if (this.#state === "up") return this.#mayBegin() ? this.#open(framing) : undefined;
+      // Who waits on a lent connection has to be unblocked over another one.
+      const isInUse = this.#state === "up" || this.#state === "draining" && this.#dedicated.count > 0;
+      if (isInUse) return this.#mayBegin() ? this.#open(framing) : undefined;
       // The server may refuse the framing that it was tried in.
       this.#framing = framing;
       return undefined;
@@ -239,12 +243,12 @@ export class Pool implements PipelineHost {
   }
 
   /** Adds a connection. It collects requests while it is being made. */
-  #open(framing: Framing): Pipeline {
+  #open(framing: Framing, asked = framing): Pipeline {
     for (const each of this.#opening) assert(each.framing !== framing, "connections are opened one after another");
     const pipeline = new Pipeline(this, framing);
     this.#pipelines.push(pipeline);
     this.#opening.add(pipeline);
-    this.#framing = framing;
+    this.#framing = asked;
     this.#connect(pipeline);
     return pipeline;
   }
@@ -258,6 +262,7 @@ export class Pool implements PipelineHost {
     }
     if (pipeline.ended) return transport.close();
     this.#opening.delete(pipeline);
+    this.#spoken = pipeline.framing;
     if (this.#state === "down") this.#change("up", "");
     pipeline.begin(transport);
     this.idle(pipeline);
@@ -315,7 +320,10 @@ export class Pool implements PipelineHost {
 
   #retry(): void {
     this.#mayOpen = true;
-    if (this.#state === "down" && this.#opening.size === 0 && this.#framing !== undefined) this.#open(this.#framing);
+    // What is asked for may be what the server refuses, so what it spoke before has its turn too.
+    const spoken = this.#spoken ?? this.#options.check?.framing;
+    const framing = this.#misses % 2 === 0 ? spoken ?? this.#framing : this.#framing ?? spoken;
+    if (this.#state === "down" && this.#opening.size === 0 && framing !== undefined) this.#open(framing, this.#framing);
   }
 
   #change(state: "up" | "down", reason: string): void {

@@ -30,7 +30,7 @@ Deno.test({
       assertEquals(log.lines, []);
       // They cannot be flushed of slots, so they stand in for nobody.
       await first[Symbol.asyncDispose]();
-      await until(() => log.lines.some((line) => line.includes("cannot be flushed")), "it is told");
+      await until(() => log.lines.some((line) => line.includes("cannot be flushed of slots")), "it is told");
       assertMatch(await ask(client, "get", key(0)), /^-UNAVAILABLE server/);
       assertEquals(await ask(client, "get", key(1)), "$1\r\nv\r\n");
     }, { onDown: "remap" });

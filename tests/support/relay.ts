@@ -16,6 +16,8 @@ export class Relay implements Disposable {
   delayMs = 0;
   readonly #listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   readonly #open = new Set<Deno.Conn>();
+  /** What is on its way, and arrives at once when its connections are closed. */
+  readonly #delays = new Map<number, () => void>();
 
   /** @param target `host:port` */
   constructor(target: string) {
@@ -32,6 +34,11 @@ export class Relay implements Disposable {
   cut(): void {
     for (const connection of this.#open) close(connection);
     this.#open.clear();
+    for (const [timer, arrive] of this.#delays) {
+      clearTimeout(timer);
+      arrive();
+    }
+    this.#delays.clear();
   }
 
   [Symbol.dispose](): void {
@@ -62,6 +69,16 @@ export class Relay implements Disposable {
     }
   }
 
+  #delay(durationMs: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(() => {
+      this.#delays.delete(timer);
+      resolve();
+    }, durationMs);
+    this.#delays.set(timer, resolve);
+    return promise;
+  }
+
   async #pass(from: Deno.Conn, to: Deno.Conn): Promise<void> {
     const buffer = new Uint8Array(READ_BYTES);
     let written: Promise<void> = Promise.resolve();
@@ -70,7 +87,7 @@ export class Relay implements Disposable {
       const dueMs = performance.now() + this.delayMs / 2;
       written = written.then(async () => {
         const leftMs = dueMs - performance.now();
-        if (leftMs > 0) await new Promise((resolve) => setTimeout(resolve, leftMs));
+        if (leftMs > 0) await this.#delay(leftMs);
         for (let done = 0; done < bytes.length;) done += await to.write(bytes.subarray(done));
       });
       // A failure ends the other direction as well, by closing.

@@ -28,6 +28,8 @@ const REFUSAL_LIMIT_MS = 500;
 const SLOW_MS = 200;
 /** How often a server comes and goes. */
 const FLAPS_COUNT = 5;
+/** How long a proxy is stopped: longer than its servers may take to answer. */
+const PAUSE_MS = 1_000;
 /** All is well again so soon after the server is back. */
 const RECOVERY_LIMIT_MS = 5_000;
 
@@ -315,3 +317,26 @@ systemTest(
       assertEquals(since(load.struck, 0).filter(({ code }) => code !== undefined), []);
     }, "remap"),
 );
+
+systemTest("a proxy that was stopped itself takes no server for down", async (launcher) => {
+  const server = await launcher.server(["--no-persist"]);
+  using relay = new Relay(server.address);
+  const proxy = await launcher.proxy(await launcher.serversFile([relay.address]), ["--timeout", "300ms"]);
+  const client = await launcher.connect(proxy);
+  await client.set("k", "v");
+  relay.delayMs = 100;
+  let answered = 0;
+  let isStopped = false;
+  const asking = (async () => {
+    for (; !isStopped; answered++) assertEquals(await client.getText("k"), "v");
+  })();
+  await until(() => answered > 1, "requests are answered");
+  proxy.process.signal("SIGSTOP");
+  await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+  proxy.process.signal("SIGCONT");
+  const before = answered;
+  await until(() => answered > before + 3, "requests are answered again");
+  isStopped = true;
+  await asking;
+  assertEquals(proxy.process.lines.filter((line) => line.includes("is down")), []);
+});

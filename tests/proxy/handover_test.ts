@@ -1,0 +1,175 @@
+/**
+ * What waits or listens while slots change hands, and other things that happen at a bad moment: everybody gets an answer, and
+ * the right one.
+ */
+
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { encodeText } from "../../src/bytes.ts";
+import { encodeFrame } from "../support/conformance/resp_frames.ts";
+import { RespClient } from "../support/conformance/resp_client.ts";
+import {
+  ask,
+  clustered,
+  connectResp,
+  infoOf,
+  pause,
+  type Rig,
+  serverFact,
+  until,
+  withProxy,
+  withServers,
+  writeList,
+} from "../support/proxy_rig.ts";
+import { framesOf } from "../support/raw_client.ts";
+import { Relay } from "../support/relay.ts";
+import { encodeRequest } from "../support/resp_requests.ts";
+
+/** So far that a relay's bytes arrive only when it is set back to nothing, as far as a test is concerned. */
+const FAR_MS = 60_000;
+const ECHOES_COUNT = 3_000;
+
+/** A proxy before two servers, each of them behind a relay. */
+function withRelays(run: (rig: Rig, relays: readonly [Relay, Relay]) => Promise<void>): Promise<void> {
+  return withServers(2, async (_servers, real) => {
+    using first = new Relay(real[0]!);
+    using second = new Relay(real[1]!);
+    await withProxy([first.address, second.address], (rig) => run(rig, [first, second]));
+  });
+}
+
+/** Replaces the list, and waits until the proxy has followed. */
+async function follow({ proxy, path }: Rig, text: string): Promise<void> {
+  const changes = Number(infoOf(proxy, "cluster_changes"));
+  await Deno.writeTextFile(path, text);
+  await until(() => Number(infoOf(proxy, "cluster_changes")) > changes, "the list is followed");
+}
+
+/** Lets one of two servers have nearly all slots. */
+function lean(rig: Rig, position: number): Promise<void> {
+  const weights = [1, 1].map((weight, i) => i === position ? 1_000_000 : weight);
+  return follow(rig, JSON.stringify(rig.addresses.map((addr, i) => ({ addr, weight: weights[i] }))));
+}
+
+Deno.test(
+  "Proxy takes each request of a pipeline that fills its buffer, though one of them waits",
+  clustered(1, async ({ proxy, connect }) => {
+    const words = [["echo", "first"], ["blpop", "q", "0.01"]];
+    for (let i = 0; i < ECHOES_COUNT; i++) words.push(["echo", `e${i}`]);
+    using client = await RespClient.connect(proxy.address.port);
+    await client.send(words.map((each) => encodeRequest(...each)).join(""));
+    assertEquals([encodeFrame(await client.frame()), encodeFrame(await client.frame())], [
+      "$5\r\nfirst\r\n",
+      "*-1\r\n",
+    ]);
+    for (let i = 0; i < ECHOES_COUNT; i++) assertEquals((await client.frame()).body, `e${i}`);
+    using native = await connect();
+    await native.send(framesOf(...words));
+    const expected = ["first", null, ...words.slice(2).map(([, word]) => word)];
+    assertEquals(await native.replies(words.length), expected);
+  }),
+);
+
+Deno.test("Proxy answers who subscribes while the channel moves, whichever server confirms first", () =>
+  withRelays(async (rig, [first]) => {
+    using both = await connectResp(rig.proxy, 3);
+    await both.call("psubscribe", "unheard*");
+    await lean(rig, 0);
+    const channel = rig.key(1);
+    using client = await connectResp(rig.proxy, 3);
+    first.delayMs = 300;
+    await client.send(encodeRequest("subscribe", channel));
+    await pause(20);
+    await lean(rig, 1);
+    assertStringIncludes(encodeFrame(await client.frame()), channel);
+    first.delayMs = 0;
+    assertEquals(await ask(both, "publish", channel, "x"), ":1\r\n");
+    assertStringIncludes(encodeFrame(await client.frame()), "x");
+  }));
+
+Deno.test("Proxy goes on listening to a channel that has come back from a server that is lost then", () =>
+  withRelays(async (rig, [, second]) => {
+    using other = await connectResp(rig.proxy, 3);
+    await other.call("psubscribe", "unheard*");
+    await lean(rig, 0);
+    const channel = rig.key(1);
+    using listener = await connectResp(rig.proxy, 3);
+    await listener.call("subscribe", channel);
+    second.delayMs = FAR_MS;
+    await lean(rig, 1);
+    await lean(rig, 0);
+    second.cut();
+    second.delayMs = 0;
+    // The lost connection is made anew.
+    await until(() => serverFact(rig.proxy, 1, "connections") !== "0", "the server is back");
+    assertEquals(await ask(other, "publish", channel, "x"), ":1\r\n");
+    assertStringIncludes(encodeFrame(await listener.frame()), "x");
+  }));
+
+Deno.test("Proxy unblocks a client when asked, though the slot gets another owner before it has", () =>
+  withRelays(async (rig, [first]) => {
+    using client = await rig.connect();
+    using waiter = await rig.connect();
+    const id = await waiter.call("client", "id");
+    const popped = waiter.call("blpop", rig.key(0), "0");
+    await until(() => infoOf(rig.proxy, "blocked_clients") === "1", "it waits");
+    first.delayMs = 300;
+    assertEquals(await client.call("client", "unblock", String(id)), 1);
+    await lean(rig, 1);
+    assertEquals(await popped, null);
+  }));
+
+Deno.test("Proxy moves a wait whose server leaves the list before it has told its number", () =>
+  withRelays(async (rig, [first, second]) => {
+    using client = await rig.connect();
+    using waiter = await rig.connect();
+    const key = rig.key(0);
+    first.delayMs = 200;
+    const popped = waiter.call("blpop", key, "0");
+    await pause(20);
+    await writeList(rig.path, [second.address]);
+    await until(() => infoOf(rig.proxy, "cluster_servers") === "1", "the list is followed");
+    await until(() => infoOf(rig.proxy, "cluster_servers_draining") === "0", "the server is let go");
+    await client.call("rpush", key, "x");
+    assertEquals(await popped, [key, "x"]);
+  }));
+
+Deno.test("Proxy tries a server that is down in what it spoke before, though clients ask for what it refuses", async () => {
+  let isAway = false;
+  const open = new Set<Deno.Conn>();
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  /** Answers OK to all RESP, and hangs up on anything else, as redis-server does. */
+  const serve = async (peer: Deno.Conn) => {
+    const bytes = new Uint8Array(4096);
+    open.add(peer);
+    try {
+      for (let count; !isAway && (count = await peer.read(bytes)) !== null && bytes[0] === 0x2a;) {
+        const requests = new TextDecoder().decode(bytes.subarray(0, count)).split("*").length - 1;
+        await peer.write(encodeText("+OK\r\n".repeat(requests)));
+      }
+    } catch {
+      // It was closed below.
+    }
+    if (open.delete(peer)) peer.close();
+  };
+  const serving = (async () => {
+    for await (const peer of listener) void serve(peer);
+  })();
+  await withProxy([`127.0.0.1:${listener.addr.port}`], async (rig) => {
+    using native = await rig.connect();
+    using client = await connectResp(rig.proxy);
+    assertEquals(await ask(client, "get", "k"), "+OK\r\n");
+    isAway = true;
+    for (const peer of open) {
+      open.delete(peer);
+      peer.close();
+    }
+    await until(() => serverFact(rig.proxy, 0, "state") === "down", "it is down");
+    isAway = false;
+    await until(async () => {
+      assertMatch(String(await native.call("get", "k")), /^UN/);
+      return await ask(client, "get", "k") === "+OK\r\n";
+    }, "it is up again");
+  });
+  listener.close();
+  await serving;
+});
