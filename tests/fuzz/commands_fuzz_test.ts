@@ -21,7 +21,7 @@ import { ModelStore } from "../support/model_store.ts";
 import { pickSeed, Random } from "../support/random.ts";
 import { PHASES, RequestGenerator } from "../support/request_generator.ts";
 
-const OPERATIONS_COUNT = Number(Deno.env.get("FUZZ_OPERATIONS") ?? 60_000);
+const OPERATIONS_COUNT = Number(Deno.env.get("FUZZ_OPERATIONS") ?? 50_000);
 const COMPARE_EVERY = 3_000;
 
 /** Commands whose answer has no order. */

@@ -471,7 +471,7 @@ function cloneOf(value: HeldValue): HeldValue {
 }
 
 const seed = Number(Deno.env.get("SEED") ?? 20261123);
-const steps = Number(Deno.env.get("STEPS") ?? 60_000);
+const steps = Number(Deno.env.get("STEPS") ?? 40_000);
 
 for (
   const [name, limit, longest, keys, evicts] of [

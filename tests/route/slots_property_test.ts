@@ -27,7 +27,7 @@ const SERVERS_MAX = 64;
 /** The changes below make lists of up to two servers more than a chain begins with. */
 const FIRST_SERVERS_MAX = SERVERS_MAX - 2;
 /** Each chain is a first list and one more for every change. */
-const CHAINS_COUNT = 30;
+const CHAINS_COUNT = 20;
 
 /** A list of servers and its changes, at random. */
 class RandomServers {
