@@ -5,6 +5,9 @@
  * `{` and the first `}` behind it, or over the whole key when there is no such pair or nothing stands between
  * (https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/).
  *
+ * A set of slots is a bitmap where it is sent, as Redis Cluster's nodes tell each other what they own: 2,048 bytes, bit
+ * (slot & 7) of byte (slot >> 3) for each slot.
+ *
  * @module
  */
 
@@ -55,4 +58,12 @@ export function slotOf(bytes: Uint8Array, start: number, length: number): number
   while (close < end && bytes[close] !== CLOSE_BRACE) close++;
   const tagged = close < end && close > open + 1;
   return (tagged ? crc16(bytes, open + 1, close) : crc16(bytes, start, end)) & (SLOTS_COUNT - 1);
+}
+
+/** The size of a bitmap of slots. */
+export const SLOT_BITMAP_BYTES = SLOTS_COUNT / 8;
+
+/** Whether a slot is in the bitmap at `bytes[start, start + SLOT_BITMAP_BYTES)`. */
+export function hasSlot(bytes: Uint8Array, start: number, slot: number): boolean {
+  return (bytes[start + (slot >> 3)]! & 1 << (slot & 7)) !== 0;
 }

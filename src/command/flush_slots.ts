@@ -5,10 +5,7 @@
  * time. There is no index of keys by slot: it would cost every key some bytes, and every write some time, for what happens
  * once in a server's failure. So each call looks at the next keys of all.
  *
- * ```text
- * slots   2,048 bytes: bit (slot & 7) of byte (slot >> 3) is 1 for each slot that is meant, as Redis Cluster's nodes tell
- *         each other what they own. Half of all slots as ranges in words would be 40 kB, at each call.
- * ```
+ * The slots come as a bitmap (key_slot.ts): half of all slots as ranges in words would be 40 kB, at each call.
  *
  * A removal invalidates references, so a bucket is looked at anew after each; it holds a few keys, and they are in the
  * processor's cache by then.
@@ -17,13 +14,8 @@
  */
 
 import { ReplyError } from "../errors.ts";
-import { slotOf } from "../key_slot.ts";
-import {
-  FLUSH_SLOTS_VISITS_MAX_BYTES,
-  FLUSH_SLOTS_VISITS_MAX_COUNT,
-  KEY_SIZE_MAX_BYTES,
-  SLOTS_COUNT,
-} from "../limits.ts";
+import { hasSlot, SLOT_BITMAP_BYTES, slotOf } from "../key_slot.ts";
+import { FLUSH_SLOTS_VISITS_MAX_BYTES, FLUSH_SLOTS_VISITS_MAX_COUNT, KEY_SIZE_MAX_BYTES } from "../limits.ts";
 import type { Store } from "../store/store.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
@@ -44,8 +36,8 @@ const key = new Uint8Array(KEY_SIZE_MAX_BYTES);
  */
 export function flushslots(context: CommandContext, request: Request, reply: Reply): void {
   let cursor = scanCursor(request, 1);
-  if (request.length(SLOTS_ARGUMENT) !== SLOTS_COUNT / 8) {
-    throw new ReplyError("ERR", `slots must be a bitmap of ${SLOTS_COUNT / 8} bytes`);
+  if (request.length(SLOTS_ARGUMENT) !== SLOT_BITMAP_BYTES) {
+    throw new ReplyError("ERR", `slots must be a bitmap of ${SLOT_BITMAP_BYTES} bytes`);
   }
   const sweep = new Sweep(context.store, request.bytes, request.start(SLOTS_ARGUMENT));
   let buckets = FLUSH_SLOTS_VISITS_MAX_COUNT * SCAN_BUCKETS_PER_KEY;
@@ -96,7 +88,6 @@ class Sweep {
     const length = this.#store.keyLength(entry);
     this.size += length;
     this.#store.copyKey(entry, key, 0);
-    const slot = slotOf(key, 0, length);
-    if (this.#bitmaps[this.#start + (slot >> 3)]! & 1 << (slot & 7)) this.#found = entry;
+    if (hasSlot(this.#bitmaps, this.#start, slotOf(key, 0, length))) this.#found = entry;
   };
 }

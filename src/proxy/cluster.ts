@@ -81,26 +81,25 @@ export class Cluster {
     this.home = ownersOf(members);
     this.#members = members;
     if (!this.#keepsOwners || owners.length === 0) return this.#replace(listed, this.home);
-    const isHolder = (pool: Pool) => this.holders.includes(pool);
-    const leaving = pools.filter((pool) => isHolder(pool) && !listed.includes(pool));
-    this.#replace([...listed, ...leaving], reindex(owners, pools, [...listed, ...leaving]));
+    const all = [...listed, ...pools.filter((pool) => !listed.includes(pool))];
+    this.#replace(all, reindex(owners, pools, all));
   }
 
   /** Lets slots have other owners from now on: positions in {@linkcode pools}. */
   assign(owners: Uint16Array): void {
-    const counts = countSlots(owners, this.pools.length);
-    const kept = this.pools.filter((_, position) => position < this.#members.length || counts[position]! > 0);
-    this.#replace(kept, reindex(owners, this.pools, kept));
+    this.#replace(this.pools, owners);
   }
 
+  /** Routes to `pools`, of which those that are not on the list are let go when they have no slot. */
   #replace(pools: readonly Pool[], owners: Uint16Array): void {
+    const counts = countSlots(owners, pools.length);
+    const kept = pools.filter((_, position) => position < this.#members.length || counts[position]! > 0);
     const left = new Set([...this.pools, ...this.#draining]);
-    for (const pool of pools) left.delete(pool);
-    this.pools = pools;
-    this.owners = owners;
-    const counts = this.countSlots();
+    for (const pool of kept) left.delete(pool);
+    this.pools = kept;
+    this.owners = reindex(owners, pools, kept);
     this.holders = pools.filter((_, position) => counts[position]! > 0);
-    const tags = makeTags(pools.map(({ address }) => address));
+    const tags = makeTags(kept.map(({ address }) => address));
     this.#stops = this.holders.map((pool) => ({ tag: tags.get(pool.address)!, pool })).sort((a, b) => a.tag - b.tag);
     for (const follow of this.#followers) follow();
     this.#draining = [...left];
@@ -167,7 +166,7 @@ export class Cluster {
   }
 }
 
-/** The same owners as positions in another list of servers, which has all of them. */
+/** The same owners as positions in another list of servers, which has all that own something. */
 function reindex(owners: Uint16Array, from: readonly Pool[], to: readonly Pool[]): Uint16Array {
   const positions = from.map((pool) => to.indexOf(pool));
   return owners.map((position) => positions[position]!);

@@ -27,6 +27,7 @@
 
 import { parseInteger } from "../bytes.ts";
 import { messageOf, ProtocolError } from "../errors.ts";
+import { hasSlot, SLOT_BITMAP_BYTES } from "../key_slot.ts";
 import { REMAP_DELAY_MS, REMAP_RETRY_MS, SLOTS_COUNT } from "../limits.ts";
 import { Exchange, Lane } from "../route/exchange.ts";
 import type { Pool } from "../route/pool.ts";
@@ -184,11 +185,11 @@ function setOf(sets: Map<Pool, SlotSet>, pool: Pool): SlotSet {
 
 /** Slots, as `flushslots` takes them. */
 class SlotSet {
-  readonly bitmap = new Uint8Array(SLOTS_COUNT / 8);
+  readonly bitmap = new Uint8Array(SLOT_BITMAP_BYTES);
   size = 0;
 
   has(slot: number): boolean {
-    return (this.bitmap[slot >> 3]! & 1 << (slot & 7)) !== 0;
+    return hasSlot(this.bitmap, 0, slot);
   }
 
   add(slot: number): void {

@@ -178,10 +178,15 @@ export class Pool implements PipelineHost {
    * @returns a pipeline to wait for before sending more, or `undefined` when more is welcome
    */
   send(lane: Lane, exchange: Exchange, bytes: Uint8Array, start: number, size: number): Pipeline | undefined {
-    exchange.sinceMs = this.clock.nowMs;
-    exchange.repeated = false;
     this.requests++;
     if (--this.traffic.untilTimed <= 0) this.traffic.begin(exchange);
+    return this.#dispatch(lane, exchange, bytes, start, size);
+  }
+
+  /** As {@linkcode send}, of a request that is not counted. */
+  #dispatch(lane: Lane, exchange: Exchange, bytes: Uint8Array, start: number, size: number): Pipeline | undefined {
+    exchange.sinceMs = this.clock.nowMs;
+    exchange.repeated = false;
     lane.inFlight++;
     const pipeline = this.#place(lane);
     if (pipeline === undefined) {
@@ -360,14 +365,7 @@ export class Pool implements PipelineHost {
     const isHeard = (pipeline: Pipeline) => pipeline.inFlight > 0 || pipeline.idleMs < check.intervalMs;
     if (this.#pipelines.some(isHeard)) return;
     const framing = this.#pipelines.find((pipeline) => pipeline.ready)?.framing ?? this.#framing ?? check.framing;
-    const exchange = this.#check;
-    const lane = new Lane(framing);
-    exchange.sinceMs = this.clock.nowMs;
-    exchange.repeated = false;
-    lane.inFlight++;
-    const pipeline = this.#place(lane);
-    if (pipeline === undefined) this.#fail(exchange, lane, this.#unavailable());
-    else pipeline.send(lane, exchange, framing.ping, 0, framing.ping.length);
+    this.#dispatch(new Lane(framing), this.#check, framing.ping, 0, framing.ping.length);
   }
 
   /** Closes what has been idle for long. Those opened first stay, since they are also the first to get requests. */
