@@ -15,13 +15,13 @@ import { slotOf } from "../src/key_slot.ts";
 import { ownersOf } from "../src/route/slots.ts";
 import { write32 } from "../src/wire/message_pack.ts";
 import { type FakeHandler, type FakePeer, FakeServer } from "./support/fake_server.ts";
+import { pause } from "./support/pause.ts";
 import {
   answeringPings,
   clustered,
   echoing,
   infoOf,
   LogLines,
-  pause,
   serverFact,
   until,
   withFakes,

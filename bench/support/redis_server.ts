@@ -68,7 +68,7 @@ export class RedisServer implements AsyncDisposable {
     }).spawn();
     const server = new RedisServer({ hostname: HOSTNAME, port, authority }, process);
     try {
-      server.#connection = await connectWithin(START_TIMEOUT_MS, server.endpoint, process, signal);
+      server.#connection = await connectWithin(START_TIMEOUT_MS, "redis-server", server.endpoint, process, signal);
     } catch (error) {
       await server[Symbol.asyncDispose]();
       throw error;
@@ -127,9 +127,14 @@ function listeningOptions(port: number, certificates: CertificatePaths | undefin
   return [...endpoint, ...files, "--tls-auth-clients", "no"];
 }
 
-/** Connects as soon as the process answers. It loses its chance by ending. */
-async function connectWithin(
+/**
+ * Connects as soon as the process answers. It loses its chance by ending.
+ *
+ * @param program its name, for the error
+ */
+export async function connectWithin(
   timeoutMs: number,
+  program: string,
   endpoint: Endpoint,
   process: Deno.ChildProcess,
   signal: AbortSignal,
@@ -146,7 +151,7 @@ async function connectWithin(
     } catch (error) {
       connection?.close();
       if (ended || performance.now() >= givesUpAtMs) {
-        throw new Error(`Cannot start redis-server: ${ended ? "it ended at once" : messageOf(error)}`, {
+        throw new Error(`Cannot start ${program}: ${ended ? "it ended at once" : messageOf(error)}`, {
           cause: error,
         });
       }

@@ -8,13 +8,10 @@
  */
 
 import { join } from "@std/path";
-import { messageOf } from "../../src/errors.ts";
-import { delay } from "./delay.ts";
-import { freePort } from "./redis_server.ts";
-import { type Endpoint, RespConnection } from "./resp_connection.ts";
+import { connectWithin, freePort } from "./redis_server.ts";
+import type { Endpoint } from "./resp_connection.ts";
 
 const HOSTNAME = "127.0.0.1";
-const POLL_MS = 20;
 const START_TIMEOUT_MS = 10_000;
 /** Where Debian has it, which is not on everybody's PATH. */
 const PROGRAMS = ["nutcracker", "/usr/sbin/nutcracker"];
@@ -90,30 +87,13 @@ export class Twemproxy implements AsyncDisposable {
     }).spawn();
     const proxy = new Twemproxy({ hostname: HOSTNAME, port }, process);
     try {
-      await proxy.#answers(signal);
+      // A PING needs no server.
+      (await connectWithin(START_TIMEOUT_MS, "nutcracker", proxy.endpoint, process, signal)).close();
     } catch (error) {
       await proxy[Symbol.asyncDispose]();
       throw error;
     }
     return proxy;
-  }
-
-  /** Waits until it answers a command that needs no server. */
-  async #answers(signal: AbortSignal): Promise<void> {
-    for (const givesUpAtMs = performance.now() + START_TIMEOUT_MS;;) {
-      await delay(POLL_MS, signal);
-      let connection: RespConnection | undefined;
-      try {
-        connection = await RespConnection.connect(this.endpoint);
-        await connection.run([["PING"]]);
-        return;
-      } catch (error) {
-        if (performance.now() < givesUpAtMs) continue;
-        throw new Error(`Cannot start nutcracker: ${messageOf(error)}`, { cause: error });
-      } finally {
-        connection?.close();
-      }
-    }
   }
 
   /** The process's id. */

@@ -6,12 +6,12 @@ import { startServer } from "../../src/server.ts";
 import type { RespClient } from "../support/conformance/resp_client.ts";
 import { encodeFrame } from "../support/conformance/resp_frames.ts";
 import type { FakeHandler, FakePeer } from "../support/fake_server.ts";
+import { pause } from "../support/pause.ts";
 import {
   ask,
   clustered,
   connectResp,
   LogLines,
-  pause,
   readReplies,
   until,
   withFakes,

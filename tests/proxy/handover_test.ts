@@ -12,7 +12,6 @@ import {
   clustered,
   connectResp,
   infoOf,
-  pause,
   type Rig,
   serverFact,
   until,
@@ -78,7 +77,7 @@ Deno.test("Proxy answers who subscribes while the channel moves, whichever serve
     using client = await connectResp(rig.proxy, 3);
     first.delayMs = 300;
     await client.send(encodeRequest("subscribe", channel));
-    await pause(20);
+    await until(() => first.heldCount > 0, "the request is on its way");
     await lean(rig, 1);
     assertStringIncludes(encodeFrame(await client.frame()), channel);
     first.delayMs = 0;
@@ -125,7 +124,7 @@ Deno.test("Proxy moves a wait whose server leaves the list before it has told it
     const key = rig.key(0);
     first.delayMs = 200;
     const popped = waiter.call("blpop", key, "0");
-    await pause(20);
+    await until(() => serverFact(rig.proxy, 0, "dedicated") === "1", "a connection is lent to it");
     await writeList(rig.path, [second.address]);
     await until(() => infoOf(rig.proxy, "cluster_servers") === "1", "the list is followed");
     await until(() => infoOf(rig.proxy, "cluster_servers_draining") === "0", "the server is let go");

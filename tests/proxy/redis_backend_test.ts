@@ -5,7 +5,8 @@
 
 import { assertEquals, assertGreater, assertMatch } from "@std/assert";
 import { BACKEND_CHECK_INTERVAL_MS } from "../../src/limits.ts";
-import { ask, connectResp, pause, serverFact, until, withProxy } from "../support/proxy_rig.ts";
+import { pause } from "../support/pause.ts";
+import { ask, connectResp, serverFact, until, withProxy } from "../support/proxy_rig.ts";
 import { RedisServer, redisVersion } from "../support/conformance/redis_server.ts";
 
 const lacks = await redisVersion() === undefined ? " (ignored: redis-server is not on PATH)" : "";
@@ -19,6 +20,7 @@ Deno.test({
     const addresses = [first, second].map(({ port }) => `127.0.0.1:${port}`);
     await withProxy(addresses, async ({ proxy, key, log }) => {
       await until(() => [0, 1].every((i) => serverFact(proxy, i, "connections") === "1"), "they are connected to");
+      // Nothing shows when checks succeed; one that failed would show by then.
       await pause(2 * BACKEND_CHECK_INTERVAL_MS);
       using client = await connectResp(proxy);
       for (const position of [0, 1]) assertEquals(await ask(client, "set", key(position), "v"), "+OK\r\n");

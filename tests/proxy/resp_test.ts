@@ -5,13 +5,13 @@ import { ABORT_DELAY_MS } from "../../src/limits.ts";
 import { encodeFrame } from "../support/conformance/resp_frames.ts";
 import { RespClient } from "../support/conformance/resp_client.ts";
 import type { FakeHandler, FakePeer } from "../support/fake_server.ts";
+import { pause } from "../support/pause.ts";
 import {
   ask,
   clustered,
   connectResp,
   echoing,
   infoOf,
-  pause,
   readReplies,
   serverFact,
   until,

@@ -5,12 +5,12 @@ import { ReplyError } from "../../src/errors.ts";
 import { TRANSACTION_MAX_BYTES } from "../../src/limits.ts";
 import { QueuedRequests } from "../../src/proxy/queued_requests.ts";
 import type { FakeHandler } from "../support/fake_server.ts";
+import { pause } from "../support/pause.ts";
 import {
   ask,
   clustered,
   connectResp,
   echoing,
-  pause,
   readReplies,
   serverFact,
   until,

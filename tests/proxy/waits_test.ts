@@ -4,12 +4,12 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { ABORT_DELAY_MS } from "../../src/limits.ts";
 import { encodeFrame } from "../support/conformance/resp_frames.ts";
 import type { FakeHandler, FakePeer } from "../support/fake_server.ts";
+import { pause } from "../support/pause.ts";
 import {
   ask,
   clustered,
   connectResp,
   infoOf,
-  pause,
   readReplies,
   type Rig,
   serverFact,

@@ -14,6 +14,7 @@ import type { DedicatedLane } from "../../src/route/dedicated.ts";
 import { Exchange, Lane } from "../../src/route/exchange.ts";
 import { Pool } from "../../src/route/pool.ts";
 import { Turn } from "../../src/route/turn.ts";
+import { pause } from "../support/pause.ts";
 import { Random } from "../support/random.ts";
 import { answersTag, type Moods, TAGGED_FRAMING, TaggedBackend, taggedRequest } from "../support/tagged_backend.ts";
 
@@ -154,10 +155,6 @@ class Course {
     }
     return counts;
   }
-}
-
-function pause(durationMs: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, durationMs));
 }
 
 Deno.test(`Pool gives none of ${REQUESTS_COUNT} requests the late reply to another`, async () => {

@@ -8,7 +8,8 @@
 import { assertEquals, assertLessOrEqual } from "@std/assert";
 import { MEMBERS_REPORT_INTERVAL_MS, MEMBERS_REPORTS_MAX_COUNT } from "../../src/limits.ts";
 import { type Rewriting, REWRITINGS } from "../support/members_rewriting.ts";
-import { APPLIED_MS, listOf, pause, Watching, withFolder } from "../support/members_watching.ts";
+import { APPLIED_MS, listOf, Watching, withFolder } from "../support/members_watching.ts";
+import { pause } from "../support/pause.ts";
 
 const STORM_MS = Number(Deno.env.get("STORM_MS") ?? 1_000);
 const CHANGES_COUNT = Math.ceil(STORM_MS / 100);

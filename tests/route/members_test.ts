@@ -2,7 +2,8 @@ import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { UsageError } from "../../src/errors.ts";
 import { SERVERS_FILE_MAX_BYTES } from "../../src/limits.ts";
 import { parseMembers, readMembers, sameMembers } from "../../src/route/members.ts";
-import { listOf, pause, Watching, withFolder } from "../support/members_watching.ts";
+import { listOf, Watching, withFolder } from "../support/members_watching.ts";
+import { pause } from "../support/pause.ts";
 
 Deno.test("parseMembers() reads addresses and weights in the order of the list", () => {
   assertEquals(

@@ -7,6 +7,7 @@
 import { assert } from "@std/assert";
 import { watchMembers } from "../../src/route/members.ts";
 import type { Member } from "../../src/route/slots.ts";
+import { pause } from "./pause.ts";
 
 /** A change is applied within this; RELIABILITY asks for it. */
 export const APPLIED_MS = 500;
@@ -68,8 +69,4 @@ export class Watching implements AsyncDisposable {
     // A reading under way ends by itself.
     await pause(20);
   }
-}
-
-export function pause(durationMs: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, durationMs));
 }

@@ -14,6 +14,7 @@ import { type Server, type ServerSettings, startServer } from "../../src/server.
 import { RespClient } from "./conformance/resp_client.ts";
 import { encodeFrame } from "./conformance/resp_frames.ts";
 import { type FakeHandler, type FakePeer, FakeServer } from "./fake_server.ts";
+import { pause } from "./pause.ts";
 import { RawClient } from "./raw_client.ts";
 
 const MEMORY_LIMIT_BYTES = 64 * 1024 * 1024;
@@ -141,10 +142,6 @@ export function answeringPings(handler: FakeHandler): FakeHandler {
 /** Answers each request with its last argument. */
 export function echoing(request: string[], peer: FakePeer): void {
   peer.reply(encodeText(request.at(-1)!));
-}
-
-export function pause(durationMs: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, durationMs));
 }
 
 /** Waits until something is so. */

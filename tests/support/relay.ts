@@ -30,6 +30,11 @@ export class Relay implements Disposable {
     return `127.0.0.1:${this.#listener.addr.port}`;
   }
 
+  /** How many pieces of what it passes on are held up now. */
+  get heldCount(): number {
+    return this.#delays.size;
+  }
+
   /** Closes the connections that there are. */
   cut(): void {
     for (const connection of this.#open) close(connection);

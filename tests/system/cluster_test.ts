@@ -5,6 +5,7 @@
 import { assert, assertEquals, assertGreater, assertGreaterOrEqual, assertLessOrEqual } from "@std/assert";
 import type { Client } from "../../src/client.ts";
 import { Launcher, serversJson, systemTest, until } from "../support/launcher.ts";
+import { pause } from "../support/pause.ts";
 import type { Role } from "../support/launcher.ts";
 
 const KEYS_COUNT = 100_000;
@@ -60,10 +61,6 @@ class Workers {
     this.#running = false;
     await this.#done;
   }
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 systemTest(

@@ -16,7 +16,8 @@ import { MEMBERS_REPORT_INTERVAL_MS, MEMBERS_REPORTS_MAX_COUNT } from "../../src
 import { ownersOf } from "../../src/route/slots.ts";
 import { serversJson, systemTest, until } from "../support/launcher.ts";
 import { REWRITINGS } from "../support/members_rewriting.ts";
-import { APPLIED_MS, pause } from "../support/members_watching.ts";
+import { APPLIED_MS } from "../support/members_watching.ts";
+import { pause } from "../support/pause.ts";
 
 const STORM_MS = Number(Deno.env.get("STORM_MS") ?? 1_000);
 /** The links come first: what follows them replaces the first link. */

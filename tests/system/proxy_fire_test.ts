@@ -14,7 +14,8 @@ import { ReplyError } from "../../src/errors.ts";
 import { slotOf } from "../../src/key_slot.ts";
 import { ownersOf } from "../../src/route/slots.ts";
 import { certificatePaths } from "../../src/role/certs.ts";
-import { type Launcher, type Role, runInmem, systemTest, until } from "../support/launcher.ts";
+import { type Launcher, type Role, runInmem, serversJson, systemTest, until } from "../support/launcher.ts";
+import { pause } from "../support/pause.ts";
 import { Relay } from "../support/relay.ts";
 
 const CLIENTS_COUNT = 32;
@@ -69,7 +70,7 @@ class Worker {
       // What was just written, or the longest time ago.
       await this.#check(round % 2 === 0 ? key : this.keys[(round + 1) % this.keys.length]!);
       // Slow enough for all to have their turn on one core.
-      await new Promise((resolve) => setTimeout(resolve, 2));
+      await pause(2);
     }
   }
 
@@ -310,7 +311,7 @@ systemTest(
     underFire(launcher, async (load, { file, addresses, proxy }) => {
       const client = await launcher.connect(proxy);
       for (const list of [addresses.slice(1), addresses, addresses.slice(1), addresses]) {
-        await Deno.writeTextFile(file, JSON.stringify(list.map((addr) => ({ addr }))));
+        await Deno.writeTextFile(file, serversJson(list));
         await untilSlots(client, addresses[0]!, list.length === addresses.length);
         await load.untilAnswered(load.struck, performance.now(), 2 * KEYS_EACH);
       }
@@ -332,7 +333,7 @@ systemTest("a proxy that was stopped itself takes no server for down", async (la
   })();
   await until(() => answered > 1, "requests are answered");
   proxy.process.signal("SIGSTOP");
-  await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+  await pause(PAUSE_MS);
   proxy.process.signal("SIGCONT");
   const before = answered;
   await until(() => answered > before + 3, "requests are answered again");

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { freePort } from "../../../bench/support/redis_server.ts";
 import { RespClient } from "./resp_client.ts";
 
 const START_TIMEOUT_MS = 10_000;
@@ -66,10 +67,4 @@ export class RedisServer implements AsyncDisposable {
     await this.#process.status;
     await Deno.remove(this.#folder, { recursive: true });
   }
-}
-
-/** redis-server cannot be told to choose a port: the system is asked for one, which is given back at once. */
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
 }

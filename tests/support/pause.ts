@@ -1,0 +1,10 @@
+/**
+ * Waiting for time to pass, for tests of what happens after a time.
+ *
+ * @module
+ */
+
+/** Resolves after a while. */
+export function pause(durationMs: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, durationMs));
+}
