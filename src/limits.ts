@@ -249,6 +249,29 @@ export const HUGE_PAGES_AHEAD_BYTES = 16 * 1024 * 1024;
 export const EXPIRY_INTERVAL_MS = 100;
 /** Commands that take long, such as `keys`, run for this long at a time, then other commands get their turn. */
 export const SLICE_MS = 2;
+/**
+ * A command of more arguments than this goes on in steps, so that others run between them: each argument may take half a
+ * microsecond.
+ */
+export const LONG_ARGUMENTS_COUNT = 512;
+/** So does one that looks at more elements or fields of one value than this. */
+export const LONG_ITEMS_COUNT = 4096;
+/** So does one that copies more than this. */
+export const LONG_BYTES = 256 * 1024;
+/** A value longer than this is stored in steps. */
+export const LONG_VALUE_BYTES = 1024 * 1024;
+/** Elements or fields that are looked at in one step, and keys that are: 50 to 100 µs. */
+export const STEP_ITEMS_COUNT = 1024;
+/** See {@linkcode STEP_ITEMS_COUNT}. */
+export const STEP_KEYS_COUNT = 128;
+/** Bytes that are copied in one step. */
+export const STEP_BYTES = 256 * 1024;
+/** The requests of one read batch run for this long, then other connections get their turn, … */
+export const BATCH_MAX_MS = 4;
+/** … and for this long at least, where batches of other connections have taken long in the same turn. */
+export const BATCH_MIN_MS = 0.5;
+/** Requests of one batch that run between two looks at the clock. */
+export const BATCH_CLOCK_COUNT = 16;
 /** Expired keys are removed for this long at a time, then commands get their turn. */
 export const EXPIRY_SLICE_MS = 2;
 /** Large values that were removed are freed for this long at a time, then commands get their turn. */
@@ -274,6 +297,8 @@ export const LOG_HOLD_MAX_MS = 10_000;
 export const LOG_UNWRITTEN_MAX_BYTES = 64 * 1024 * 1024;
 /** Effects are made a batch once they take this much, though more commands are to come. */
 export const LOG_BATCH_BYTES = 1024 * 1024;
+/** So much of the log is written in one step: longer batches take several, between which commands run. 4 MiB take 1 to 2 ms. */
+export const LOG_WRITE_BYTES = 4 * 1024 * 1024;
 /** A buffer of effects that has grown beyond this is given back. */
 export const LOG_BUFFER_KEEP_MAX_BYTES = 4 * 1024 * 1024;
 /** Logs and snapshots are read in pieces of this size. */

@@ -13,13 +13,14 @@ import type { Store } from "../../src/store/store.ts";
 /** May do everything, and never has to pause. */
 export class BenchContext implements CommandContext {
   readonly store: Store;
-  readonly shared: SharedState = new SharedState();
+  readonly shared: SharedState;
   readonly client: ClientState<Transaction> = new ClientState(1, "", "", { kill: () => {}, deliver: () => {} }, true);
   readonly passwordRequired = false;
   readonly defaultTtlMs = 0;
 
   constructor(store: Store) {
     this.store = store;
+    this.shared = new SharedState(store);
   }
 
   authenticate(): boolean {
@@ -48,6 +49,11 @@ export class BenchContext implements CommandContext {
   pause(): Promise<void> {
     return Promise.resolve();
   }
+
+  resume(): void {}
+
+  readonly log = undefined;
+  untilClock = 0;
 
   block(): Promise<void> {
     throw new Error("nothing waits in a bench");

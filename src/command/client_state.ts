@@ -44,6 +44,13 @@ export interface PendingWait {
   refuse(error: ReplyError): void;
 }
 
+/** The steps of a command in a transaction that are still to be taken. */
+export interface UnfinishedSteps {
+  readonly steps: Generator<void, void, void>;
+  /** To be called once when they have ended, whichever way. */
+  readonly after: (() => void) | undefined;
+}
+
 /** A key that a connection watches for the sake of a transaction. */
 export interface WatchedKey {
   readonly key: string;
@@ -77,6 +84,8 @@ export class ClientState<Queue extends QueuedCommands = QueuedCommands> {
   closing = false;
   /** Whether `exec` is running its commands: they must not wait. */
   executing = false;
+  /** What is left of the command of a transaction that has just had its first slice. */
+  steps: UnfinishedSteps | undefined;
   /** What it waits for. */
   waiter: PendingWait | undefined;
   readonly watched: WatchedKey[] = [];

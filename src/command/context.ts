@@ -3,7 +3,7 @@
  *
  * A command is one top-level function that runs to completion: it reads its arguments in place, calls the store, and
  * tells the reply what it found. It refuses by throwing a `ReplyError`, and does so before it changes anything. One that
- * reads more than may be read at a time (`keys`) runs in slices, and pauses between them.
+ * has more to do than may be done at a time returns its steps, between which others run.
  *
  * @module
  */
@@ -13,6 +13,8 @@ import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
 import type { ClientState } from "./client_state.ts";
 import type { ConnectionContext } from "./connection_context.ts";
+import type { EffectLog } from "./effect_log.ts";
+import type { Steps } from "./long_command.ts";
 import type { Transaction } from "./queue.ts";
 import type { SharedState } from "./shared_state.ts";
 import type { Waiter } from "./waiters.ts";
@@ -50,11 +52,21 @@ export interface CommandContext extends ConnectionContext {
    */
   slice(step: () => boolean): boolean;
   /**
+   * Requests of a batch that run until its session looks at the clock. A command that takes about a millisecond, and does not
+   * pause, sets it to 0.
+   */
+  untilClock: number;
+  /** The log that takes the effects of commands; `undefined` when nothing is kept. */
+  readonly log: EffectLog | undefined;
+  /**
    * Lets other clients' commands run; `store.nowMs` is the present time afterwards.
    *
+   * @param isWriting whether the command has to be carried out to its end, whatever happens
    * @throws {ReplyError} when there is no reason to go on: the client is gone, or the server stops
    */
-  pause(): Promise<void>;
+  pause(isWriting?: boolean): Promise<void>;
+  /** Sets `store.nowMs` and what else concerns the command that goes on, after others have run. */
+  resume(): void;
   /**
    * Lets a client wait: writes what was answered before, begins the reply anew, and waits.
    *
@@ -66,7 +78,8 @@ export interface CommandContext extends ConnectionContext {
 }
 
 /**
- * Runs one command. Returns a promise only when it has to wait; the reply is complete once that resolves. Until then the
- * request stays borrowed and the reply is this command's alone, but references into the store are not valid any more.
+ * Runs one command. Returns a promise only when it has to wait, and steps when it takes long (long_command.ts); the reply is
+ * complete once that resolves, or the steps have ended. Until then the request stays borrowed and the reply is this command's
+ * alone, but references into the store are not valid any more.
  */
-export type Run = (context: CommandContext, request: Request, reply: Reply) => void | Promise<void>;
+export type Run = (context: CommandContext, request: Request, reply: Reply) => void | Promise<void> | Steps;

@@ -5,6 +5,7 @@
  */
 
 import { ReplyError } from "../errors.ts";
+import { LONG_ARGUMENTS_COUNT, LONG_BYTES, LONG_ITEMS_COUNT, STEP_ITEMS_COUNT, STEP_KEYS_COUNT } from "../limits.ts";
 import { EntryType } from "../store/store.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
@@ -13,30 +14,60 @@ import { wrongCount } from "./call.ts";
 import type { CommandContext } from "./context.ts";
 import { addDecimal, decimal, DECIMAL_MAX_BYTES, replySum } from "./decimal.ts";
 import { checkField, findField, replyField, replyValue, setField } from "./hash_field.ts";
+import { KeptRoom } from "./kept_room.ts";
+import type { Steps } from "./long_command.ts";
+import { FieldItems, NamedFieldItems, replyItems } from "./long_reply.ts";
 
 const NOT_INTEGER = "hash value is not an integer";
 
 /** `hset key field value [field value …]` */
-export function hset(context: CommandContext, request: Request, reply: Reply): void {
-  reply.integer(setFields(context, request));
+export function hset(context: CommandContext, request: Request, reply: Reply): void | Steps {
+  if (request.count > LONG_ARGUMENTS_COUNT) return setFieldsInSteps(context, request, (added) => reply.integer(added));
+  checkFields(request, 2, request.count);
+  reply.integer(setFields(context, request, 2, request.count));
 }
 
 /** `hmset key field value [field value …]` */
-export function hmset(context: CommandContext, request: Request, reply: Reply): void {
-  setFields(context, request);
+export function hmset(context: CommandContext, request: Request, reply: Reply): void | Steps {
+  if (request.count > LONG_ARGUMENTS_COUNT) return setFieldsInSteps(context, request, () => reply.ok());
+  checkFields(request, 2, request.count);
+  setFields(context, request, 2, request.count);
   reply.ok();
 }
 
-/** Sets fields, and answers how many of them are new. */
-function setFields(context: CommandContext, request: Request): number {
-  const { bytes, starts, lengths, count } = request;
-  if (count % 2 === 1) throw wrongCount(request);
-  for (let i = 2; i < count; i += 2) checkField(request, i);
+/** @throws {ReplyError} when arguments `[from, to)` are no fields and values */
+function checkFields(request: Request, from: number, to: number): void {
+  if (request.count % 2 === 1) throw wrongCount(request);
+  for (let i = from; i < to; i += 2) checkField(request, i);
+}
+
+function* setFieldsInSteps(context: CommandContext, request: Request, finish: (added: number) => void): Steps {
+  const { count } = request;
+  for (let i = 2; i < count; i += STEP_ITEMS_COUNT * 2) {
+    checkFields(request, i, Math.min(count, i + STEP_ITEMS_COUNT * 2));
+    yield;
+  }
+  const room = new KeptRoom(context, request);
+  try {
+    let added = 0;
+    for (let i = 2; i < count; i = room.next) {
+      added += setFields(context, request, i, room.take(i, STEP_KEYS_COUNT * 2));
+      if (room.next < count) yield;
+    }
+    finish(added);
+  } finally {
+    room.release();
+  }
+}
+
+/** Sets the fields in arguments `[from, to)`, and returns how many of them are new. */
+function setFields(context: CommandContext, request: Request, from: number, to: number): number {
+  const { bytes, starts, lengths } = request;
   const store = context.store;
   let entry = findTyped(context, request, 1, EntryType.Hash);
   const made = entry === 0;
   let added = 0;
-  for (let i = 2; i < count; i += 2) {
+  for (let i = from; i < to; i += 2) {
     entry = store.hashSet(
       bytes,
       starts[1]!,
@@ -71,42 +102,83 @@ export function hsetnx(context: CommandContext, request: Request, reply: Reply):
 }
 
 /** `hget key field` */
-export function hget(context: CommandContext, request: Request, reply: Reply): void {
+export function hget(context: CommandContext, request: Request, reply: Reply): void | Steps {
   const entry = findTyped(context, request, 1, EntryType.Hash);
-  if (findField(context.store, request, entry, 2)) replyValue(context.store, reply);
-  else reply.nil();
+  if (!findField(context.store, request, entry, 2)) reply.nil();
+  else if (context.store.valueLength() <= LONG_BYTES) replyValue(context.store, reply);
+  else return replyItems(reply, new NamedFieldItems(context, request), 0, 1);
 }
 
 /** `hmget key field [field …]` */
-export function hmget(context: CommandContext, request: Request, reply: Reply): void {
+export function hmget(context: CommandContext, request: Request, reply: Reply): void | Steps {
   const entry = findTyped(context, request, 1, EntryType.Hash);
   reply.array(request.count - 2);
-  for (let i = 2; i < request.count; i++) {
-    if (findField(context.store, request, entry, i)) replyValue(context.store, reply);
-    else reply.nil();
+  const atOnce = Math.min(request.count, LONG_ARGUMENTS_COUNT);
+  const stopBytes = reply.size + LONG_BYTES;
+  let i = 2;
+  for (; i < atOnce && reply.size < stopBytes; i++) {
+    if (!findField(context.store, request, entry, i)) reply.nil();
+    else if (context.store.valueLength() > LONG_BYTES) break;
+    else replyValue(context.store, reply);
   }
+  if (i < request.count) return replyItems(reply, new NamedFieldItems(context, request), i - 2, request.count - 2);
 }
 
 /** `hdel key field [field …]` */
-export function hdel(context: CommandContext, request: Request, reply: Reply): void {
-  const store = context.store;
-  let entry = findTyped(context, request, 1, EntryType.Hash);
+export function hdel(context: CommandContext, request: Request, reply: Reply): void | Steps {
+  const { count } = request;
+  if (count > LONG_ARGUMENTS_COUNT) return removeFieldsInSteps(context, request, reply);
+  reply.integer(removeFields(context, request, 2, count));
+}
+
+function* removeFieldsInSteps(context: CommandContext, request: Request, reply: Reply): Steps {
   let removed = 0;
-  for (let i = 2; i < request.count && entry !== 0; i++) {
-    entry = store.hashRemove(entry, request.bytes, request.starts[i]!, request.lengths[i]!);
-    if (store.removed) removed++;
+  for (let i = 2; i < request.count; i += STEP_KEYS_COUNT) {
+    if (i > 2) yield;
+    removed += removeFields(context, request, i, Math.min(request.count, i + STEP_KEYS_COUNT));
   }
   reply.integer(removed);
 }
 
-/** `hgetall key` */
-export function hgetall(context: CommandContext, request: Request, reply: Reply): void {
+/** Removes the fields in arguments `[from, to)`, and returns how many there were. */
+function removeFields(context: CommandContext, request: Request, from: number, to: number): number {
   const store = context.store;
+  let entry = findTyped(context, request, 1, EntryType.Hash);
+  let removed = 0;
+  for (let i = from; i < to && entry !== 0; i++) {
+    entry = store.hashRemove(entry, request.bytes, request.starts[i]!, request.lengths[i]!);
+    if (store.removed) removed++;
+  }
+  return removed;
+}
+
+/** `hgetall key` */
+export function hgetall(context: CommandContext, request: Request, reply: Reply): void | Steps {
   const entry = findTyped(context, request, 1, EntryType.Hash);
-  reply.map(entry === 0 ? 0 : store.hashLength(entry));
-  for (let more = entry !== 0 && store.hashFirst(entry); more; more = store.hashNext()) {
-    replyField(store, reply);
-    replyValue(store, reply);
+  reply.map(entry === 0 ? 0 : context.store.hashLength(entry));
+  return replyFields(context, request, reply, entry, true, true);
+}
+
+/** Replies with the fields of a hash, their values, or both. */
+function replyFields(
+  context: CommandContext,
+  request: Request,
+  reply: Reply,
+  entry: number,
+  withFields: boolean,
+  withValues: boolean,
+): void | Steps {
+  if (entry === 0) return;
+  const { store } = context;
+  const stopBytes = reply.size + LONG_BYTES;
+  let i = 0;
+  for (let more = store.hashFirst(entry); more; more = store.hashNext(), i++) {
+    if (i === LONG_ITEMS_COUNT || reply.size > stopBytes || (withValues && store.valueLength() > LONG_BYTES)) {
+      const items = new FieldItems(context, request, withFields, withValues, i);
+      return replyItems(reply, items, i, store.hashLength(entry));
+    }
+    if (withFields) replyField(store, reply);
+    if (withValues) replyValue(store, reply);
   }
 }
 
@@ -129,19 +201,17 @@ export function hexists(context: CommandContext, request: Request, reply: Reply)
 }
 
 /** `hkeys key` */
-export function hkeys(context: CommandContext, request: Request, reply: Reply): void {
-  const store = context.store;
+export function hkeys(context: CommandContext, request: Request, reply: Reply): void | Steps {
   const entry = findTyped(context, request, 1, EntryType.Hash);
-  reply.array(entry === 0 ? 0 : store.hashLength(entry));
-  for (let more = entry !== 0 && store.hashFirst(entry); more; more = store.hashNext()) replyField(store, reply);
+  reply.array(entry === 0 ? 0 : context.store.hashLength(entry));
+  return replyFields(context, request, reply, entry, true, false);
 }
 
 /** `hvals key` */
-export function hvals(context: CommandContext, request: Request, reply: Reply): void {
-  const store = context.store;
+export function hvals(context: CommandContext, request: Request, reply: Reply): void | Steps {
   const entry = findTyped(context, request, 1, EntryType.Hash);
-  reply.array(entry === 0 ? 0 : store.hashLength(entry));
-  for (let more = entry !== 0 && store.hashFirst(entry); more; more = store.hashNext()) replyValue(store, reply);
+  reply.array(entry === 0 ? 0 : context.store.hashLength(entry));
+  return replyFields(context, request, reply, entry, false, true);
 }
 
 /** `hincrby key field integer` */

@@ -13,7 +13,7 @@
  */
 
 import { ReplyError } from "../errors.ts";
-import { FIELD_SIZE_MAX_BYTES } from "../limits.ts";
+import { FIELD_SIZE_MAX_BYTES, LONG_ITEMS_COUNT, STEP_BYTES, STEP_ITEMS_COUNT } from "../limits.ts";
 import { EntryType } from "../store/store.ts";
 import type { Store } from "../store/store.ts";
 import type { Reply } from "../wire/reply.ts";
@@ -21,21 +21,27 @@ import type { Request } from "../wire/request.ts";
 import { findTyped, roundedInteger, syntaxError } from "./argument.ts";
 import type { CommandContext } from "./context.ts";
 import { replyField, replyValue } from "./hash_field.ts";
+import { type Steps, ValueGone } from "./long_command.ts";
+import { FieldItems, sizeOf } from "./long_reply.ts";
 import { binaryText } from "./binary_text.ts";
 
 /** Redis counts in 64 bits. */
 const COUNT_MAX = 2 ** 63;
 /** Fields are chosen one by one when there are more than this many times as many as wanted: it takes many steps each. */
 const FEW_OF_MANY = 64;
-/** Fields that are chosen in one walk over all, or more where there are many, so that the walks are not too many. */
-const CHOSEN_AT_ONCE_MIN_COUNT = 1024;
-/** Walks for each time as many fields as there are. */
-const WALKS_MAX_COUNT = 16;
+/** Hashes of more fields are not walked over again and again: there, choosing one takes no more than this many steps. */
+const WALKED_MAX_COUNT = 4096;
+/** Fields that are chosen in one walk over all. */
+const CHOSEN_AT_ONCE_COUNT = 512;
+/** Fields that are chosen one by one in one step. */
+const CHOSEN_IN_STEP_COUNT = 64;
+/** A reply is refused at once when it is expected to be so many times too long. */
+const EXPECTED_SIZE_FACTOR = 2;
 /** Choices of a field that may have been chosen before, for each that is wanted. */
 const CHOICES_PER_FIELD = 10;
 
 /** `hrandfield key [count [WITHVALUES]]` */
-export function hrandfield(context: CommandContext, request: Request, reply: Reply): void {
+export function hrandfield(context: CommandContext, request: Request, reply: Reply): void | Steps {
   const store = context.store;
   const isOne = request.count === 2;
   const count = isOne ? 1 : roundedInteger(request, 2);
@@ -49,9 +55,10 @@ export function hrandfield(context: CommandContext, request: Request, reply: Rep
   } else if (entry === 0 || count === 0) {
     reply.array(0);
   } else if (count < 0) {
-    replyAny(store, entry, reply, -count, withValues);
+    return new RandomFields(context, request, reply, withValues).replyAny(-count);
   } else {
-    replyDifferent(store, entry, reply, Math.min(count, store.hashLength(entry)), withValues);
+    const most = Math.min(count, store.hashLength(entry));
+    return new RandomFields(context, request, reply, withValues).replyDifferent(most);
   }
 }
 
@@ -66,75 +73,147 @@ function checkCount(count: number, withValues: boolean): void {
   if (withValues && Math.abs(count) > COUNT_MAX / 2) throw new ReplyError("ERR", "value is out of range");
 }
 
-/** Begins an array of `count` fields, or of fields with values. */
-function beginArray(reply: Reply, count: number, withValues: boolean): void {
-  reply.array(withValues && !reply.isRich ? count * 2 : count);
-}
+/** One `hrandfield` of several fields. */
+class RandomFields {
+  readonly #context: CommandContext;
+  readonly #store: Store;
+  readonly #request: Request;
+  readonly #reply: Reply;
+  readonly #withValues: boolean;
 
-/** Answers the field at the store's cursor, or the pair. */
-function replyItem(store: Store, reply: Reply, withValues: boolean): void {
-  if (withValues && reply.isRich) reply.array(2);
-  replyField(store, reply);
-  if (withValues) replyValue(store, reply);
-}
+  constructor(context: CommandContext, request: Request, reply: Reply, withValues: boolean) {
+    this.#context = context;
+    this.#store = context.store;
+    this.#request = request;
+    this.#reply = reply;
+    this.#withValues = withValues;
+  }
 
-/** Answers `count` fields, one as often as it is chosen, in the order of choosing. */
-function replyAny(store: Store, entry: number, reply: Reply, count: number, withValues: boolean): void {
-  beginArray(reply, count, withValues);
-  const total = store.hashLength(entry);
-  if (count * FEW_OF_MANY < total) {
-    for (let i = 0; i < count; i++) {
-      store.hashSeekRandom(entry, Math.random());
-      replyItem(store, reply, withValues);
+  #find(): number {
+    const entry = findTyped(this.#context, this.#request, 1, EntryType.Hash);
+    if (entry === 0) throw new ValueGone();
+    return entry;
+  }
+
+  /** Begins an array of `count` fields, or of fields with values. */
+  #beginArray(count: number): void {
+    this.#reply.array(this.#withValues && !this.#reply.isRich ? count * 2 : count);
+  }
+
+  /** Replies with the field at the store's cursor, or the pair. Returns how many bytes those are. */
+  #replyItem(): number {
+    const store = this.#store;
+    const reply = this.#reply;
+    if (this.#withValues && reply.isRich) reply.array(2);
+    replyField(store, reply);
+    if (!this.#withValues) return store.fieldLength();
+    replyValue(store, reply);
+    return store.fieldLength() + store.valueLength();
+  }
+
+  /** Refuses what is far too long before any of it is chosen: it will be about as long as the average says. */
+  *#measure(count: number): Steps {
+    const total = this.#store.hashLength(this.#find());
+    const size = yield* sizeOf(new FieldItems(this.#context, this.#request, true, this.#withValues), total);
+    this.#reply.announce(count, Math.floor(size / total * count / EXPECTED_SIZE_FACTOR));
+  }
+
+  /** Replies with `count` fields, one as often as it is chosen, in the order of choosing. */
+  *replyAny(count: number): Steps {
+    const total = this.#store.hashLength(this.#find());
+    if (count > LONG_ITEMS_COUNT) yield* this.#measure(count);
+    this.#beginArray(count);
+    if (count * FEW_OF_MANY < total || total > WALKED_MAX_COUNT) yield* this.#chooseEach(count);
+    else yield* this.#chooseByNumber(count, total);
+  }
+
+  /** Chooses one at random, again and again. */
+  *#chooseEach(count: number): Steps {
+    let entry = this.#find();
+    let bytes = 0;
+    for (let i = 1; i <= count; i++) {
+      this.#store.hashSeekRandom(entry, Math.random());
+      bytes += this.#replyItem();
+      if (i % CHOSEN_IN_STEP_COUNT !== 0 && bytes < STEP_BYTES) continue;
+      yield;
+      entry = this.#find();
+      bytes = 0;
     }
-    return;
   }
-  const mostAtOnce = Math.max(CHOSEN_AT_ONCE_MIN_COUNT, Math.ceil(total / WALKS_MAX_COUNT));
-  for (let left = count; left > 0; left -= mostAtOnce) {
-    for (const chosen of chooseFields(store, entry, total, Math.min(left, mostAtOnce))) {
-      store.hashFind(entry, chosen, 0, chosen.length);
-      replyItem(store, reply, withValues);
+
+  /** Chooses numbers, and replies with the fields that have them. */
+  *#chooseByNumber(count: number, total: number): Steps {
+    for (let left = count; left > 0; left -= CHOSEN_AT_ONCE_COUNT) {
+      const entry = this.#find();
+      let bytes = 0;
+      for (const chosen of this.#chooseFields(entry, total, Math.min(left, CHOSEN_AT_ONCE_COUNT))) {
+        this.#store.hashFind(entry, chosen, 0, chosen.length);
+        bytes += this.#replyItem();
+      }
+      // A few walks over small fields are one step.
+      yield;
     }
   }
-}
 
-/** Chooses fields by their number in a walk over all, and answers copies of them in the order of choosing. */
-function chooseFields(store: Store, entry: number, total: number, count: number): Uint8Array[] {
-  const numbers = Array.from({ length: count }, () => Math.floor(Math.random() * total));
-  const inOrder = Uint32Array.from(numbers.keys()).sort((a, b) => numbers[a]! - numbers[b]!);
-  const fields = new Array<Uint8Array>(count);
-  let number = 0;
-  let next = 0;
-  for (let more = store.hashFirst(entry); more && next < count; more = store.hashNext(), number++) {
-    if (numbers[inOrder[next]!] !== number) continue;
-    const copy = new Uint8Array(store.fieldLength());
-    store.copyField(copy, 0);
-    for (; next < count && numbers[inOrder[next]!] === number; next++) fields[inOrder[next]!] = copy;
-  }
-  return fields;
-}
-
-/** Answers `count` different fields, which is at most how many there are. */
-function replyDifferent(store: Store, entry: number, reply: Reply, count: number, withValues: boolean): void {
-  beginArray(reply, count, withValues);
-  const total = store.hashLength(entry);
-  let wanted = count;
-  const chosen = new Set<string>();
-  if (count * FEW_OF_MANY < total) {
-    for (let choices = count * CHOICES_PER_FIELD; choices > 0 && wanted > 0; choices--) {
-      store.hashSeekRandom(entry, Math.random());
-      const before = chosen.size;
-      if (chosen.add(fieldText(store)).size === before) continue;
-      replyItem(store, reply, withValues);
-      wanted--;
+  /** Chooses fields by their number in a walk over all, and returns copies of them in the order of choosing. */
+  #chooseFields(entry: number, total: number, count: number): Uint8Array[] {
+    const store = this.#store;
+    const numbers = Array.from({ length: count }, () => Math.floor(Math.random() * total));
+    const inOrder = Uint32Array.from(numbers.keys()).sort((a, b) => numbers[a]! - numbers[b]!);
+    const fields = new Array<Uint8Array>(count);
+    let number = 0;
+    let next = 0;
+    for (let more = store.hashFirst(entry); more && next < count; more = store.hashNext(), number++) {
+      if (numbers[inOrder[next]!] !== number) continue;
+      const copy = new Uint8Array(store.fieldLength());
+      store.copyField(copy, 0);
+      for (; next < count && numbers[inOrder[next]!] === number; next++) fields[inOrder[next]!] = copy;
     }
+    return fields;
   }
-  let left = total - chosen.size;
-  for (let more = wanted > 0 && store.hashFirst(entry); more && wanted > 0; more = store.hashNext()) {
-    if (chosen.size > 0 && chosen.has(fieldText(store))) continue;
-    if (Math.random() * left-- >= wanted) continue;
-    replyItem(store, reply, withValues);
-    wanted--;
+
+  /** Replies with `count` different fields, which is at most how many there are. */
+  *replyDifferent(count: number): Steps {
+    const store = this.#store;
+    if (count > LONG_ITEMS_COUNT) yield* this.#measure(count);
+    this.#beginArray(count);
+    let entry = this.#find();
+    const total = store.hashLength(entry);
+    let wanted = count;
+    const chosen = new Set<string>();
+    let bytes = 0;
+    if (count * FEW_OF_MANY < total) {
+      for (let choices = count * CHOICES_PER_FIELD; choices > 0 && wanted > 0; choices--) {
+        store.hashSeekRandom(entry, Math.random());
+        const before = chosen.size;
+        if (chosen.add(fieldText(store)).size === before) continue;
+        bytes += this.#replyItem();
+        wanted--;
+        if (choices % CHOSEN_IN_STEP_COUNT !== 0 && bytes < STEP_BYTES) continue;
+        yield;
+        entry = this.#find();
+        bytes = 0;
+      }
+    }
+    if (wanted === 0) return;
+    let left = total - chosen.size;
+    const items = new FieldItems(this.#context, this.#request, true, true);
+    items.enter(0);
+    bytes = 0;
+    for (let i = 0; wanted > 0; i++) {
+      const isNew = chosen.size === 0 || !chosen.has(fieldText(store));
+      if (isNew && Math.random() * left-- < wanted) {
+        bytes += this.#replyItem();
+        wanted--;
+      }
+      if (wanted === 0) return;
+      items.next();
+      if (i % STEP_ITEMS_COUNT !== STEP_ITEMS_COUNT - 1 && bytes < STEP_BYTES) continue;
+      items.leave();
+      yield;
+      items.enter(i + 1);
+      bytes = 0;
+    }
   }
 }
 

@@ -44,6 +44,7 @@ export function hscan(context: CommandContext, request: Request, reply: Reply): 
   replyCursor(reply, next);
   reply.array(walk.matches * 2);
   walk.answer(cursor);
+  context.untilClock = 0;
 }
 
 /** The field being matched. Commands run to completion, so one buffer is enough. */

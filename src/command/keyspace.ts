@@ -4,7 +4,7 @@
  * @module
  */
 
-import { SCAN_COUNT_MAX, SCAN_REPLY_MAX_BYTES, SCAN_STEPS_MAX_COUNT } from "../limits.ts";
+import { LONG_ARGUMENTS_COUNT, SCAN_COUNT_MAX, SCAN_REPLY_MAX_BYTES, SCAN_STEPS_MAX_COUNT } from "../limits.ts";
 import { EntryType } from "../store/store.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
@@ -12,6 +12,8 @@ import { findKey, peekKey, syntaxError } from "./argument.ts";
 import type { CommandContext } from "./context.ts";
 import { KeyCollector } from "./key_collector.ts";
 import { replyKeys } from "./key_walk.ts";
+import type { Steps } from "./long_command.ts";
+import { eachKey } from "./long_reply.ts";
 import {
   globArgument,
   replyCursor,
@@ -22,19 +24,24 @@ import {
 } from "./scan_options.ts";
 
 /** `remove key [key …]` */
-export function remove(context: CommandContext, request: Request, reply: Reply): void {
+export function remove(context: CommandContext, request: Request, reply: Reply): void | Steps {
+  if (request.count > LONG_ARGUMENTS_COUNT) return countInSteps(context, request, reply, removeKey);
   let removed = 0;
-  for (let i = 1; i < request.count; i++) {
-    const entry = peekKey(context, request, i);
-    if (entry === 0) continue;
-    context.store.remove(entry);
-    removed++;
-  }
+  for (let i = 1; i < request.count; i++) removed += removeKey(context, request, i);
   reply.integer(removed);
 }
 
+/** Removes the key in argument `index`, and returns how many there were. */
+function removeKey(context: CommandContext, request: Request, index: number): number {
+  const entry = peekKey(context, request, index);
+  if (entry === 0) return 0;
+  context.store.remove(entry);
+  return 1;
+}
+
 /** `exists key [key …]` */
-export function exists(context: CommandContext, request: Request, reply: Reply): void {
+export function exists(context: CommandContext, request: Request, reply: Reply): void | Steps {
+  if (request.count > LONG_ARGUMENTS_COUNT) return countInSteps(context, request, reply, peekKey);
   let present = 0;
   for (let i = 1; i < request.count; i++) {
     if (peekKey(context, request, i) !== 0) present++;
@@ -43,12 +50,22 @@ export function exists(context: CommandContext, request: Request, reply: Reply):
 }
 
 /** `touch key [key …]`: as `exists`, and makes them the most recently used. */
-export function touch(context: CommandContext, request: Request, reply: Reply): void {
+export function touch(context: CommandContext, request: Request, reply: Reply): void | Steps {
+  if (request.count > LONG_ARGUMENTS_COUNT) return countInSteps(context, request, reply, findKey);
   let present = 0;
   for (let i = 1; i < request.count; i++) {
     if (findKey(context, request, i) !== 0) present++;
   }
   reply.integer(present);
+}
+
+/** Visits all keys of a request, and replies with how many of the visits did not return 0. */
+function* countInSteps(context: CommandContext, request: Request, reply: Reply, visit: typeof peekKey): Steps {
+  let count = 0;
+  yield* eachKey(context, request, (index) => {
+    if (visit(context, request, index) !== 0) count++;
+  });
+  reply.integer(count);
 }
 
 /** `type key` */
@@ -70,8 +87,8 @@ function typeName(entryType: EntryType): string {
   }
 }
 
-/** `keys pattern`: waits when there are many keys, so that other clients' commands run meanwhile. */
-export function keys(context: CommandContext, request: Request, reply: Reply): void | Promise<void> {
+/** `keys pattern`: in steps when there are many keys, so that other clients' commands run meanwhile. */
+export function keys(context: CommandContext, request: Request, reply: Reply): void | Steps {
   return replyKeys(context, globArgument(request, 1), reply);
 }
 
@@ -95,6 +112,7 @@ export function scan(context: CommandContext, request: Request, reply: Reply): v
   replyCursor(reply, cursor);
   reply.array(collector.count);
   collector.reply(reply);
+  context.untilClock = 0;
 }
 
 /** `size` */

@@ -5,45 +5,78 @@
  */
 
 import { ReplyError } from "../errors.ts";
+import { LONG_ARGUMENTS_COUNT, LONG_BYTES, LONG_ITEMS_COUNT, STEP_KEYS_COUNT } from "../limits.ts";
 import { EntryType } from "../store/store.ts";
-import type { Store } from "../store/store.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
 import { defaultDeadline, findTyped, roundedInteger } from "./argument.ts";
 import { wrongCount } from "./call.ts";
 import type { CommandContext } from "./context.ts";
+import { KeptRoom } from "./kept_room.ts";
 import { replyElement } from "./list_element.ts";
+import type { Steps } from "./long_command.ts";
+import { ElementItems, replyItems } from "./long_reply.ts";
 
 /** `lpush key element [element …]` */
-export function lpush(context: CommandContext, request: Request, reply: Reply): void {
-  push(context, request, reply, true, true);
+export function lpush(context: CommandContext, request: Request, reply: Reply): void | Steps {
+  return push(context, request, reply, true, true);
 }
 
 /** `rpush key element [element …]` */
-export function rpush(context: CommandContext, request: Request, reply: Reply): void {
-  push(context, request, reply, false, true);
+export function rpush(context: CommandContext, request: Request, reply: Reply): void | Steps {
+  return push(context, request, reply, false, true);
 }
 
 /** `lpushx key element [element …]` */
-export function lpushx(context: CommandContext, request: Request, reply: Reply): void {
-  push(context, request, reply, true, false);
+export function lpushx(context: CommandContext, request: Request, reply: Reply): void | Steps {
+  return push(context, request, reply, true, false);
 }
 
 /** `rpushx key element [element …]` */
-export function rpushx(context: CommandContext, request: Request, reply: Reply): void {
-  push(context, request, reply, false, false);
+export function rpushx(context: CommandContext, request: Request, reply: Reply): void | Steps {
+  return push(context, request, reply, false, false);
 }
 
-function push(context: CommandContext, request: Request, reply: Reply, head: boolean, makes: boolean): void {
-  const store = context.store;
+function push(
+  context: CommandContext,
+  request: Request,
+  reply: Reply,
+  head: boolean,
+  makes: boolean,
+): void | Steps {
   const { bytes, starts, lengths, count } = request;
-  let entry = findTyped(context, request, 1, EntryType.List);
-  const made = entry === 0;
-  if (made && !makes) {
+  if (!makes && findTyped(context, request, 1, EntryType.List) === 0) {
     reply.integer(0);
     return;
   }
-  for (let i = 2; i < count; i++) {
+  if (count > LONG_ARGUMENTS_COUNT) return pushInSteps(context, request, reply, head);
+  reply.integer(pushSome(context, request, head, 2, count));
+  context.shared.waiters.pushed(bytes, starts[1]!, lengths[1]!);
+}
+
+function* pushInSteps(context: CommandContext, request: Request, reply: Reply, head: boolean): Steps {
+  const { bytes, starts, lengths, count } = request;
+  const room = new KeptRoom(context, request);
+  try {
+    let length = 0;
+    for (let i = 2; i < count; i = room.next) {
+      length = pushSome(context, request, head, i, room.take(i, STEP_KEYS_COUNT * 2));
+      if (room.next < count) yield;
+    }
+    reply.integer(length);
+    context.shared.waiters.pushed(bytes, starts[1]!, lengths[1]!);
+  } finally {
+    room.release();
+  }
+}
+
+/** Pushes arguments `[from, to)`, and returns the length of the list. */
+function pushSome(context: CommandContext, request: Request, head: boolean, from: number, to: number): number {
+  const store = context.store;
+  const { bytes, starts, lengths } = request;
+  let entry = findTyped(context, request, 1, EntryType.List);
+  const made = entry === 0;
+  for (let i = from; i < to; i++) {
     entry = store.listPush(
       bytes,
       starts[1]!,
@@ -57,21 +90,20 @@ function push(context: CommandContext, request: Request, reply: Reply, head: boo
     );
   }
   if (made && context.defaultTtlMs !== 0) entry = store.setDeadline(entry, defaultDeadline(context));
-  reply.integer(store.listLength(entry));
-  context.shared.waiters.pushed(bytes, starts[1]!, lengths[1]!);
+  return store.listLength(entry);
 }
 
 /** `lpop key [count]` */
-export function lpop(context: CommandContext, request: Request, reply: Reply): void {
-  pop(context, request, reply, true);
+export function lpop(context: CommandContext, request: Request, reply: Reply): void | Steps {
+  return pop(context, request, reply, true);
 }
 
 /** `rpop key [count]` */
-export function rpop(context: CommandContext, request: Request, reply: Reply): void {
-  pop(context, request, reply, false);
+export function rpop(context: CommandContext, request: Request, reply: Reply): void | Steps {
+  return pop(context, request, reply, false);
 }
 
-function pop(context: CommandContext, request: Request, reply: Reply, head: boolean): void {
+function pop(context: CommandContext, request: Request, reply: Reply, head: boolean): void | Steps {
   if (request.count > 3) throw wrongCount(request);
   const wanted = request.count === 3 ? countArgument(request, 2) : -1;
   const store = context.store;
@@ -80,13 +112,21 @@ function pop(context: CommandContext, request: Request, reply: Reply, head: bool
     // What an array was asked for is an absent one.
     if (wanted === -1) reply.nil();
     else reply.nilArray();
-  } else if (wanted === -1) {
-    store.listSeek(entry, head ? 0 : -1);
-    replyElement(store, reply);
-    store.listPop(entry, head);
-  } else {
-    popMany(store, entry, reply, head, wanted);
+    return;
   }
+  if (wanted !== -1) return popMany(context, request, entry, reply, head, wanted);
+  store.listSeek(entry, head ? 0 : -1);
+  if (store.elementLength() > LONG_BYTES) return popLong(context, request, reply, head);
+  replyElement(store, reply);
+  store.listPop(entry, head);
+}
+
+/** Takes a long element, once all of it is in the reply. */
+function* popLong(context: CommandContext, request: Request, reply: Reply, head: boolean): Steps {
+  const { store } = context;
+  const last = store.listLength(findTyped(context, request, 1, EntryType.List)) - 1;
+  yield* replyItems(reply, new ElementItems(context, request, head ? 0 : last), 0, 1);
+  store.listPop(findTyped(context, request, 1, EntryType.List), head);
 }
 
 /** Argument `index` as a count of elements, 0 or more; infinite for all practical ends when it is above 2^53. */
@@ -100,11 +140,20 @@ function countArgument(request: Request, index: number): number {
   throw new ReplyError("ERR", "value is out of range, must be positive");
 }
 
-function popMany(store: Store, entry: number, reply: Reply, head: boolean, wanted: number): void {
+function popMany(
+  context: CommandContext,
+  request: Request,
+  entry: number,
+  reply: Reply,
+  head: boolean,
+  wanted: number,
+): void | Steps {
+  const { store } = context;
   let length = store.listLength(entry);
   const count = Math.min(wanted, length);
   reply.array(count);
   if (count === 0) return;
+  if (count > LONG_ARGUMENTS_COUNT) return popManyInSteps(context, request, reply, head, count);
   // Room for all of it first: a reply that gets too long must not cost the elements.
   let size = 0;
   store.listSeek(entry, head ? 0 : length - count);
@@ -112,6 +161,7 @@ function popMany(store: Store, entry: number, reply: Reply, head: boolean, wante
     size += store.elementLength();
     store.listNext();
   }
+  if (size > LONG_BYTES) return popManyInSteps(context, request, reply, head, count);
   reply.prepare(count, size);
   for (let i = 0; i < count; i++) {
     length--;
@@ -119,6 +169,21 @@ function popMany(store: Store, entry: number, reply: Reply, head: boolean, wante
     replyElement(store, reply);
     entry = store.listPop(entry, head);
   }
+}
+
+/** Replies with all elements first, in the order in which they are taken, and then takes them. */
+function* popManyInSteps(
+  context: CommandContext,
+  request: Request,
+  reply: Reply,
+  head: boolean,
+  count: number,
+): Steps {
+  const { store } = context;
+  const length = store.listLength(findTyped(context, request, 1, EntryType.List));
+  const first = head ? 0 : length - 1;
+  yield* replyItems(reply, new ElementItems(context, request, first, head ? 1 : -1), 0, count);
+  store.listRemove(findTyped(context, request, 1, EntryType.List), head ? 0 : length - count, count);
 }
 
 /** `lset key index element` */
@@ -135,7 +200,7 @@ export function lset(context: CommandContext, request: Request, reply: Reply): v
 }
 
 /** `lget key index` */
-export function lget(context: CommandContext, request: Request, reply: Reply): void {
+export function lget(context: CommandContext, request: Request, reply: Reply): void | Steps {
   const store = context.store;
   const entry = findTyped(context, request, 1, EntryType.List);
   if (entry === 0) {
@@ -143,12 +208,14 @@ export function lget(context: CommandContext, request: Request, reply: Reply): v
     return;
   }
   // Read only now, as in Redis: of an absent list every index is nil, even one that is no number.
-  if (store.listSeek(entry, roundedInteger(request, 2))) replyElement(store, reply);
-  else reply.nil();
+  const index = roundedInteger(request, 2);
+  if (!store.listSeek(entry, index)) reply.nil();
+  else if (store.elementLength() <= LONG_BYTES) replyElement(store, reply);
+  else return replyItems(reply, new ElementItems(context, request, index), 0, 1);
 }
 
 /** `lrange key start stop` */
-export function lrange(context: CommandContext, request: Request, reply: Reply): void {
+export function lrange(context: CommandContext, request: Request, reply: Reply): void | Steps {
   const store = context.store;
   let start = roundedInteger(request, 2);
   let stop = roundedInteger(request, 3);
@@ -160,10 +227,14 @@ export function lrange(context: CommandContext, request: Request, reply: Reply):
   reply.array(count);
   if (count === 0) return;
   store.listSeek(entry, start);
-  for (let i = 0; i < count; i++) {
+  const stopBytes = reply.size + LONG_BYTES;
+  const atOnce = Math.min(count, LONG_ITEMS_COUNT);
+  let i = 0;
+  for (; i < atOnce && reply.size < stopBytes && store.elementLength() <= LONG_BYTES; i++) {
     replyElement(store, reply);
     store.listNext();
   }
+  if (i < count) return replyItems(reply, new ElementItems(context, request, start + i), 0, count - i);
 }
 
 /** `llen key` */

@@ -5,45 +5,74 @@
  */
 
 import { ReplyError } from "../errors.ts";
+import { LONG_ITEMS_COUNT } from "../limits.ts";
 import { EntryType } from "../store/store.ts";
-import type { Store } from "../store/store.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
 import { findTyped, roundedInteger, syntaxError } from "./argument.ts";
 import type { CommandContext } from "./context.ts";
-import { isElement } from "./list_element.ts";
+import { ElementSearch } from "./element_search.ts";
+import type { Steps } from "./long_command.ts";
+
+/** Work that a search does at once, and in one step: elements looked at, longer ones counted as several. */
+const SEARCH_AT_ONCE = 8192;
+/** See {@linkcode SEARCH_AT_ONCE}. */
+const SEARCH_STEP = 4096;
+/** An element longer than this is compared in steps. */
+const LONG_COMPARED_BYTES = 4096;
+/** Ranges of elements that are removed in one step. */
+const RANGES_AT_ONCE = 64;
 
 /** `linsert key BEFORE|AFTER pivot element` */
-export function linsert(context: CommandContext, request: Request, reply: Reply): void {
+export function linsert(context: CommandContext, request: Request, reply: Reply): void | Steps {
   const isBefore = request.is(2, "before");
   if (!isBefore && !request.is(2, "after")) throw syntaxError();
-  const store = context.store;
   const entry = findTyped(context, request, 1, EntryType.List);
   if (entry === 0) {
     reply.integer(0);
     return;
   }
-  const index = indexOf(store, entry, request, 3);
+  const search = new ElementSearch(context, request, 3, 0, 1);
+  search.run(SEARCH_AT_ONCE);
+  if (!search.isOver) return insertInSteps(context, request, reply, search, isBefore);
+  insertBeside(context, request, reply, search.found, isBefore);
+}
+
+function* insertInSteps(
+  context: CommandContext,
+  request: Request,
+  reply: Reply,
+  search: ElementSearch,
+  isBefore: boolean,
+): Steps {
+  while (!search.isOver) {
+    yield;
+    search.run(SEARCH_STEP);
+  }
+  insertBeside(context, request, reply, search.found, isBefore);
+}
+
+/** Inserts argument 4 beside the element at `index`; -1 when there is none. */
+function insertBeside(
+  context: CommandContext,
+  request: Request,
+  reply: Reply,
+  index: number,
+  isBefore: boolean,
+): void {
   if (index === -1) {
     reply.integer(-1);
     return;
   }
+  const { store } = context;
   const { bytes, starts, lengths } = request;
+  const entry = findTyped(context, request, 1, EntryType.List);
   const changed = store.listInsert(entry, isBefore ? index : index + 1, bytes, starts[4]!, lengths[4]!);
   reply.integer(store.listLength(changed));
 }
 
-/** The index of the first element that is argument `argument`; -1 when there is none. */
-function indexOf(store: Store, entry: number, request: Request, argument: number): number {
-  let index = 0;
-  for (let more = store.listSeek(entry, 0); more; more = store.listNext(), index++) {
-    if (isElement(store, request, argument)) return index;
-  }
-  return -1;
-}
-
 /** `lrem key count element`: the first `count`, or the last ones when negative; all when 0. */
-export function lrem(context: CommandContext, request: Request, reply: Reply): void {
+export function lrem(context: CommandContext, request: Request, reply: Reply): void | Steps {
   const count = roundedInteger(request, 2);
   const store = context.store;
   const entry = findTyped(context, request, 1, EntryType.List);
@@ -53,6 +82,9 @@ export function lrem(context: CommandContext, request: Request, reply: Reply): v
   }
   const before = store.listLength(entry);
   const most = count === 0 ? Infinity : Math.abs(count);
+  if (before > LONG_ITEMS_COUNT || request.size > LONG_COMPARED_BYTES) {
+    return removeEqualInSteps(context, request, reply, count < 0, most);
+  }
   const left = store.listRemoveEqual(
     entry,
     count < 0,
@@ -62,6 +94,35 @@ export function lrem(context: CommandContext, request: Request, reply: Reply): v
     request.lengths[3]!,
   );
   reply.integer(left === 0 ? before : before - store.listLength(left));
+}
+
+/** Looks for the next equal elements, removes those that follow each other, and so on. */
+function* removeEqualInSteps(
+  context: CommandContext,
+  request: Request,
+  reply: Reply,
+  fromTail: boolean,
+  most: number,
+): Steps {
+  const { store } = context;
+  const step = fromTail ? -1 : 1;
+  let index = fromTail ? store.listLength(findTyped(context, request, 1, EntryType.List)) - 1 : 0;
+  let removed = 0;
+  let ranges = 0;
+  while (removed < most) {
+    const search = new ElementSearch(context, request, 3, index, step);
+    for (search.run(SEARCH_STEP); !search.isOver; search.run(SEARCH_STEP)) yield;
+    if (search.found === -1) break;
+    const count = search.countEqual(Math.min(most - removed, LONG_ITEMS_COUNT));
+    const first = fromTail ? search.found - count + 1 : search.found;
+    removed += count;
+    const left = store.listRemove(findTyped(context, request, 1, EntryType.List), first, count);
+    if (left === 0) break;
+    index = fromTail ? first - 1 : first;
+    if (index < 0 || index >= store.listLength(left)) break;
+    if (++ranges % RANGES_AT_ONCE === 0) yield;
+  }
+  reply.integer(removed);
 }
 
 /** What the options of `lpos` say. */
@@ -75,14 +136,19 @@ interface PositionOptions {
 }
 
 /** `lpos key element [RANK rank] [COUNT count] [MAXLEN length]` */
-export function lpos(context: CommandContext, request: Request, reply: Reply): void {
+export function lpos(context: CommandContext, request: Request, reply: Reply): void | Steps {
   const options = positionOptions(request);
-  const store = context.store;
   const entry = findTyped(context, request, 1, EntryType.List);
-  const found = entry === 0 ? [] : positions(store, entry, request, options);
-  if (options.count !== -1) reply.array(found.length);
-  else if (found.length === 0) reply.nil();
-  for (const index of found) reply.integer(index);
+  const positions = new Positions(context, request, options);
+  if (entry === 0) return positions.reply(reply);
+  positions.begin(context.store.listLength(entry));
+  if (!positions.run(SEARCH_AT_ONCE)) return positionsInSteps(positions, reply);
+  positions.reply(reply);
+}
+
+function* positionsInSteps(positions: Positions, reply: Reply): Steps {
+  do yield; while (!positions.run(SEARCH_STEP));
+  for (const _ of positions.replySome(reply)) yield;
 }
 
 function positionOptions(request: Request): PositionOptions {
@@ -127,22 +193,57 @@ function naturalNumber(request: Request, index: number, refusal: string): number
 }
 
 /** The indexes of elements that are argument 2, in the order they are come by. */
-function positions(store: Store, entry: number, request: Request, options: PositionOptions): number[] {
-  const { rank, count, lookedAt } = options;
-  const isBackward = rank < 0;
-  const most = count === 0 ? Infinity : Math.abs(count);
-  let toLookAt = lookedAt === 0 ? Infinity : lookedAt;
-  let toPass = Math.abs(rank) - 1;
-  let index = isBackward ? store.listLength(entry) - 1 : 0;
-  const found: number[] = [];
-  let more = store.listSeek(entry, isBackward ? -1 : 0);
-  while (more && toLookAt-- > 0) {
-    if (isElement(store, request, 2) && toPass-- <= 0) {
-      found.push(index);
-      if (found.length >= most) break;
-    }
-    more = isBackward ? store.listPrevious() : store.listNext();
-    index += isBackward ? -1 : 1;
+class Positions {
+  readonly #context: CommandContext;
+  readonly #request: Request;
+  readonly #options: PositionOptions;
+  readonly #found: number[] = [];
+  #search: ElementSearch | undefined;
+  #toPass: number;
+
+  constructor(context: CommandContext, request: Request, options: PositionOptions) {
+    this.#context = context;
+    this.#request = request;
+    this.#options = options;
+    this.#toPass = Math.abs(options.rank) - 1;
   }
-  return found;
+
+  /** Begins at the end of the list of `length` elements that the rank says. */
+  begin(length: number): void {
+    const isBackward = this.#options.rank < 0;
+    const lookedAt = this.#options.lookedAt === 0 ? Infinity : this.#options.lookedAt;
+    const first = isBackward ? length - 1 : 0;
+    this.#search = new ElementSearch(this.#context, this.#request, 2, first, isBackward ? -1 : 1, lookedAt);
+  }
+
+  /** Looks at elements for a while; whether all that are wanted were found. */
+  run(work: number): boolean {
+    const search = this.#search!;
+    const { count } = this.#options;
+    const most = count === 0 ? Infinity : Math.abs(count);
+    for (let left = work; left > 0;) {
+      left = search.run(left);
+      if (!search.isOver) return false;
+      if (search.found === -1) return true;
+      if (this.#toPass-- <= 0) this.#found.push(search.found);
+      if (this.#found.length >= most || !search.goOn()) return true;
+    }
+    return false;
+  }
+
+  /** Replies with what was found. */
+  reply(reply: Reply): void {
+    for (const _ of this.replySome(reply));
+  }
+
+  /** As {@linkcode reply}, a part of it with each step. */
+  *replySome(reply: Reply): Generator<void> {
+    const found = this.#found;
+    if (this.#options.count !== -1) reply.array(found.length);
+    else if (found.length === 0) reply.nil();
+    for (let i = 0; i < found.length; i++) {
+      reply.integer(found[i]!);
+      if (i % LONG_ITEMS_COUNT === LONG_ITEMS_COUNT - 1) yield;
+    }
+  }
 }

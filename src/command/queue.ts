@@ -7,6 +7,7 @@
 import { ReplyError } from "../errors.ts";
 import { TRANSACTION_MAX_BYTES } from "../limits.ts";
 import type { Request } from "../wire/request.ts";
+import { keysEnd } from "./holds.ts";
 import type { Command } from "./run.ts";
 
 /** Bytes that a queued request counts beside its arguments. */
@@ -20,9 +21,27 @@ export class Transaction {
   isSpoilt = false;
   #size = 0;
 
+  /** Keys of all requests together, at most. */
+  keyCount = 0;
+
   /** How many requests are queued. */
   get count(): number {
     return this.requests.length;
+  }
+
+  /** Bytes of all arguments. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** The command of request `index`. */
+  command(index: number): Command {
+    return this.commands[index]!;
+  }
+
+  /** Request `index`, borrowed until the next call. */
+  request(index: number): Request {
+    return this.requests[index]!;
   }
 
   /**
@@ -35,6 +54,7 @@ export class Transaction {
     if (this.#size > TRANSACTION_MAX_BYTES) {
       throw new ReplyError("ERR", `transaction exceeds ${TRANSACTION_MAX_BYTES} bytes`);
     }
+    this.keyCount += keysEnd(command.specification, request);
     this.commands.push(command);
     this.requests.push(request.copy());
   }

@@ -6,11 +6,18 @@
 
 import { equalBytes } from "../bytes.ts";
 import { ReplyError } from "../errors.ts";
+import { LONG_VALUE_BYTES } from "../limits.ts";
 import { EntryType } from "../store/store.ts";
+import type { Store } from "../store/store.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
 import { findKey, roundedInteger, syntaxError } from "./argument.ts";
 import type { CommandContext } from "./context.ts";
+import { copyValue } from "./long_copy.ts";
+import type { Steps } from "./long_command.ts";
+
+/** A list or hash of more elements or fields than this is copied in steps. */
+const LONG_COPIED_COUNT = 512;
 
 /** `rename key newkey` */
 export function rename(context: CommandContext, request: Request, reply: Reply): void {
@@ -47,7 +54,7 @@ function moveKey(context: CommandContext, request: Request, replaces: boolean): 
 }
 
 /** `copy source destination [DB 0] [REPLACE]` */
-export function copy(context: CommandContext, request: Request, reply: Reply): void {
+export function copy(context: CommandContext, request: Request, reply: Reply): void | Steps {
   const replaces = copyOptions(request);
   if (isSameKey(request)) throw new ReplyError("ERR", "source and destination objects are the same");
   const { bytes, starts, lengths } = request;
@@ -57,11 +64,30 @@ export function copy(context: CommandContext, request: Request, reply: Reply): v
     reply.integer(0);
     return;
   }
+  if (isLong(store, found)) return copyInSteps(context, request, reply);
   // This may cost what is to be replaced, but not what is copied.
   const source = store.makeRoomForCopy(found);
   const present = findKey(context, request, 2);
   if (present !== 0) store.remove(present);
   const copied = store.copyEntry(source, bytes, starts[2]!, lengths[2]!);
+  reply.integer(1);
+  announceList(context, request, copied);
+}
+
+/** Whether copying a value takes more than one step. */
+function isLong(store: Store, entry: number): boolean {
+  switch (store.type(entry)) {
+    case EntryType.String:
+      return store.stringLength(entry) > LONG_VALUE_BYTES;
+    case EntryType.List:
+      return store.listLength(entry) > LONG_COPIED_COUNT;
+    default:
+      return store.hashLength(entry) > LONG_COPIED_COUNT;
+  }
+}
+
+function* copyInSteps(context: CommandContext, request: Request, reply: Reply): Steps {
+  const copied = yield* copyValue(context, request);
   reply.integer(1);
   announceList(context, request, copied);
 }

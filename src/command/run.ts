@@ -4,11 +4,14 @@
  * @module
  */
 
-import { ReplyError, StoreFullError } from "../errors.ts";
+import { assert, ReplyError, StoreFullError } from "../errors.ts";
 import type { ReplyCode } from "../errors.ts";
+import { LONG_ARGUMENTS_COUNT, LONG_BYTES } from "../limits.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
 import type { CommandContext, Run } from "./context.ts";
+import { type Hold, keysEnd } from "./holds.ts";
+import { runSteps, type Steps } from "./long_command.ts";
 import type { CommandSpecification } from "./specification.ts";
 import type { Subcommands } from "./subcommands.ts";
 
@@ -33,23 +36,98 @@ export function refuse(context: CommandContext, reply: Reply, error: unknown): v
   }
 }
 
-/** Makes room, runs, and tells those who watch what has changed. */
+/**
+ * Makes room, runs, and tells those who watch what has changed.
+ *
+ * @returns a promise when the command has to wait, or takes long; in a transaction its steps are then left to the
+ * transaction, in `client.steps`
+ */
 export function runCommand(
   context: CommandContext,
   command: Command,
   request: Request,
   reply: Reply,
 ): void | Promise<void> {
-  if (command.writes && context.shared.refusal !== undefined) throw refusedWrite(context);
-  if (command.grows) context.store.makeRoom(request.size, request.count);
-  if (command.writes && context.shared.watches.count !== 0) return runWatched(context, command, request, reply);
+  const { shared, client } = context;
+  if (shared.holds.count !== 0 && !client.executing) {
+    const hold = shared.holds.inTheWay(command.specification, request);
+    if (hold !== undefined) return waitAndRun(context, command, request, reply, hold);
+  }
+  if (command.writes && shared.refusal !== undefined) throw refusedWrite(shared.refusal);
+  if (command.grows) {
+    const isLong = request.size > LONG_BYTES || request.count > LONG_ARGUMENTS_COUNT;
+    if (isLong && !context.store.makeRoomPart(request.size, request.count)) {
+      return makeRoomAndRun(context, command, request, reply);
+    }
+    context.store.makeRoom(request.size, request.count);
+  }
+  return runInRoom(context, command, request, reply);
+}
+
+/** Runs a command that nothing is in the way of, and that has room. */
+function runInRoom(context: CommandContext, command: Command, request: Request, reply: Reply): void | Promise<void> {
   const run = command.run;
-  return run(context, request, reply);
+  if (command.writes && context.shared.watches.count !== 0) return runWatched(context, command, request, reply, run);
+  const result = run(context, request, reply);
+  if (result === undefined || result instanceof Promise) return result;
+  return runSteps(context, command, request, reply, result);
+}
+
+async function waitAndRun(
+  context: CommandContext,
+  command: Command,
+  request: Request,
+  reply: Reply,
+  hold: Hold,
+): Promise<void> {
+  const { specification, writes } = command;
+  await context.shared.holds.waitFor(hold, writes, writes && specification.firstKey === 0);
+  context.resume();
+  return await runCommand(context, command, request, reply);
+}
+
+/** Makes room in steps for a command that brings much, and runs it. */
+function makeRoomAndRun(
+  context: CommandContext,
+  command: Command,
+  request: Request,
+  reply: Reply,
+): void | Promise<void> {
+  if (!context.client.executing) return makeRoomFirst(context, command, request, reply);
+  const run: Run = (context, request, reply) => runBehindRoom(context, command, request, reply);
+  return runWatched(context, command, request, reply, run);
+}
+
+async function makeRoomFirst(
+  context: CommandContext,
+  command: Command,
+  request: Request,
+  reply: Reply,
+): Promise<void> {
+  const { store } = context;
+  const step = () => store.makeRoomPart(request.size, request.count);
+  while (!context.slice(step)) await context.pause(true);
+  const hold = context.shared.holds.inTheWay(command.specification, request);
+  if (hold !== undefined) return await waitAndRun(context, command, request, reply, hold);
+  if (context.shared.refusal !== undefined) throw refusedWrite(context.shared.refusal);
+  // Little is left to do, if others have used some of the room.
+  store.makeRoom(request.size, request.count);
+  return await runInRoom(context, command, request, reply);
+}
+
+/** As {@linkcode makeRoomFirst}, in steps of a transaction. */
+function* runBehindRoom(context: CommandContext, command: Command, request: Request, reply: Reply): Steps {
+  const { store } = context;
+  while (!store.makeRoomPart(request.size, request.count)) yield;
+  store.makeRoom(request.size, request.count);
+  const result = command.run(context, request, reply);
+  assert(!(result instanceof Promise), "nothing waits in a transaction");
+  if (result !== undefined) yield* result;
 }
 
 /** The refusal of a command that writes, while the log cannot be written. Nothing has changed. */
-export function refusedWrite({ shared }: CommandContext): ReplyError {
-  return new ReplyError("MISCONF", `Writes are refused, reads are not: ${shared.refusal}`);
+export function refusedWrite(refusal: string): ReplyError {
+  return new ReplyError("MISCONF", `Writes are refused, reads are not: ${refusal}`);
 }
 
 function runWatched(
@@ -57,22 +135,34 @@ function runWatched(
   command: Command,
   request: Request,
   reply: Reply,
+  run: Run,
 ): void | Promise<void> {
   const { store, shared: { watches } } = context;
-  const { firstKey, lastKey, keyStep } = command.specification;
   const before = store.changes;
   // A flush leaves nothing to compare with.
-  if (firstKey === 0) watches.touchAll();
+  if (command.specification.firstKey === 0) watches.touchAll();
+  const after = () => {
+    if (store.changes !== before) touchKeys(context, command, request);
+  };
+  let result: ReturnType<Run>;
   try {
-    const { run } = command;
-    return run(context, request, reply);
-  } finally {
-    // Where one of several keys was changed, all of them count as changed: a transaction is tried again, not lost.
-    if (store.changes !== before && firstKey > 0) {
-      const last = lastKey < 0 ? request.count + lastKey : lastKey;
-      for (let i = firstKey; i <= last; i += keyStep) {
-        watches.touch(request.bytes, request.starts[i]!, request.lengths[i]!);
-      }
-    }
+    result = run(context, request, reply);
+  } catch (error) {
+    after();
+    throw error;
+  }
+  if (result !== undefined && !(result instanceof Promise)) {
+    return runSteps(context, command, request, reply, result, after);
+  }
+  after();
+  return result;
+}
+
+/** Where one of several keys was changed, all of them count as changed: a transaction is tried again, not lost. */
+function touchKeys({ shared: { watches } }: CommandContext, { specification }: Command, request: Request): void {
+  if (watches.count === 0) return;
+  const end = keysEnd(specification, request);
+  for (let i = specification.firstKey; i < end; i += specification.keyStep) {
+    watches.touch(request.bytes, request.starts[i]!, request.lengths[i]!);
   }
 }

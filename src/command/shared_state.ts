@@ -7,11 +7,15 @@
 import { Channels } from "./channels.ts";
 import type { ClientState } from "./client_state.ts";
 import type { Configuration } from "./configuration.ts";
+import type { Store } from "../store/store.ts";
+import { Holds } from "./holds.ts";
 import { Waiters } from "./waiters.ts";
 import { Watches } from "./watches.ts";
 
 /** All of it. One a server. */
 export class SharedState {
+  /** Keys that long commands hold. */
+  readonly holds: Holds;
   readonly waiters: Waiters = new Waiters();
   readonly watches: Watches = new Watches();
   readonly channels: Channels = new Channels();
@@ -22,7 +26,8 @@ export class SharedState {
   refusal: string | undefined;
   #ids = 0;
 
-  constructor(configuration: Configuration = {}) {
+  constructor(store: Store, configuration: Configuration = {}) {
+    this.holds = new Holds(store);
     this.configuration = configuration;
   }
 

@@ -5,24 +5,27 @@
  */
 
 import { ReplyError } from "../errors.ts";
-import { VALUE_SIZE_MAX_BYTES } from "../limits.ts";
+import { LONG_ARGUMENTS_COUNT, LONG_BYTES, LONG_VALUE_BYTES, VALUE_SIZE_MAX_BYTES } from "../limits.ts";
 import { EntryType } from "../store/store.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
-import { defaultDeadline, exactInteger, findTyped, wrongType } from "./argument.ts";
+import { defaultDeadline, exactInteger, findKey, findTyped, wrongType } from "./argument.ts";
 import { wrongCount } from "./call.ts";
 import type { CommandContext } from "./context.ts";
 import { addDecimal, decimal, DECIMAL_MAX_BYTES, replySum } from "./decimal.ts";
+import type { Steps } from "./long_command.ts";
+import { KeyItems, replyItems } from "./long_reply.ts";
+import { appendInSteps, following, replyValue, setPairsInSteps, setValue } from "./long_string.ts";
 import { GET, KEEPTTL, NX, optionDeadlineMs, readDeadline, readOptions, SET_OPTIONS, TTL, XX } from "./set_options.ts";
-import { replyString, setArgument, stringTooLong } from "./string_value.ts";
+import { replyString, setPairs, stringTooLong } from "./string_value.ts";
 
 const NOT_INTEGER = "value is not an integer or out of range";
 
 /** `get key` */
-export function get(context: CommandContext, request: Request, reply: Reply): void {
+export function get(context: CommandContext, request: Request, reply: Reply): void | Steps {
   const entry = findTyped(context, request, 1, EntryType.String);
   if (entry === 0) reply.nil();
-  else replyString(context.store, entry, reply);
+  else return replyValue(context, request, reply, entry);
 }
 
 function setOptions(context: CommandContext, request: Request): number {
@@ -32,7 +35,7 @@ function setOptions(context: CommandContext, request: Request): number {
 }
 
 /** `set key value [EX seconds | PX ms | EXAT seconds | PXAT ms | KEEPTTL] [NX | XX] [GET]` */
-export function set(context: CommandContext, request: Request, reply: Reply): void {
+export function set(context: CommandContext, request: Request, reply: Reply): void | Steps {
   const options = request.count === 3 ? 0 : setOptions(context, request);
   const store = context.store;
   const entry = store.find(request.bytes, request.starts[1]!, request.lengths[1]!);
@@ -42,61 +45,80 @@ export function set(context: CommandContext, request: Request, reply: Reply): vo
       reply.nil();
     } else {
       if (store.type(entry) !== EntryType.String) throw wrongType();
-      replyString(store, entry, reply);
+      const steps = replyValue(context, request, reply, entry);
+      const deadlineMs = optionDeadlineMs;
+      if (steps !== undefined) {
+        return following(steps, () => {
+          return setAsTold(context, request, reply, options, findKey(context, request, 1), deadlineMs);
+        });
+      }
     }
   }
+  return setAsTold(context, request, reply, options, entry, optionDeadlineMs);
+}
+
+/** Sets as the options of `set` say; `ttlDeadlineMs` is what they name. */
+function setAsTold(
+  context: CommandContext,
+  request: Request,
+  reply: Reply,
+  options: number,
+  entry: number,
+  ttlDeadlineMs: number,
+): void | Steps {
+  const { store } = context;
   if ((options & (entry === 0 ? XX : NX)) !== 0) {
     if ((options & GET) === 0) reply.nil();
     return;
   }
   let deadlineMs: number;
-  if ((options & TTL) !== 0) deadlineMs = optionDeadlineMs;
+  if ((options & TTL) !== 0) deadlineMs = ttlDeadlineMs;
   else if ((options & KEEPTTL) !== 0 && entry !== 0) deadlineMs = store.deadline(entry);
   else deadlineMs = defaultDeadline(context);
-  // What would be gone as soon as it is there is as good as removed: EXAT and PXAT may name a moment that has passed.
-  if ((options & TTL) === 0 || deadlineMs > store.nowMs) setArgument(store, request, 1, 2, entry, deadlineMs);
-  else if (entry !== 0) store.remove(entry);
   if ((options & GET) === 0) reply.ok();
+  // What would be gone as soon as it is there is as good as removed: EXAT and PXAT may name a moment that has passed.
+  if ((options & TTL) === 0 || deadlineMs > store.nowMs) return setValue(context, request, 1, 2, entry, deadlineMs);
+  if (entry !== 0) store.remove(entry);
 }
 
 /** `mget key [key …]` */
-export function mget(context: CommandContext, request: Request, reply: Reply): void {
+export function mget(context: CommandContext, request: Request, reply: Reply): void | Steps {
   const store = context.store;
   const { bytes, starts, lengths, count } = request;
   reply.array(count - 1);
+  const atOnce = Math.min(count, LONG_ARGUMENTS_COUNT);
+  const stopBytes = reply.size + LONG_BYTES;
   let ahead = 1;
-  for (let i = 1; i < count; i++) {
+  let i = 1;
+  for (; i < atOnce && reply.size < stopBytes; i++) {
     if (i === ahead) ahead = store.prefetch(bytes, starts, lengths, i, count, 1);
     const entry = store.find(bytes, starts[i]!, lengths[i]!);
     if (entry === 0 || store.type(entry) !== EntryType.String) reply.nil();
+    else if (store.stringLength(entry) > LONG_BYTES) break;
     else replyString(store, entry, reply);
   }
+  if (i < count) return replyItems(reply, new KeyItems(context, request), i - 1, count - 1);
 }
 
 /** `mset key value [key value …]` */
-export function mset(context: CommandContext, request: Request, reply: Reply): void {
-  if (request.count % 2 === 0) throw wrongCount(request);
-  const store = context.store;
-  const { bytes, starts, lengths, count } = request;
-  const deadlineMs = defaultDeadline(context);
-  let ahead = 1;
-  for (let i = 1; i < count; i += 2) {
-    if (i === ahead) ahead = store.prefetch(bytes, starts, lengths, i, count, 2);
-    const entry = store.find(bytes, starts[i]!, lengths[i]!);
-    setArgument(store, request, i, i + 1, entry, deadlineMs);
-  }
+export function mset(context: CommandContext, request: Request, reply: Reply): void | Steps {
+  const { count, size } = request;
+  if (count % 2 === 0) throw wrongCount(request);
   reply.ok();
+  if (count > LONG_ARGUMENTS_COUNT || size > LONG_VALUE_BYTES) return setPairsInSteps(context, request);
+  setPairs(context, request, 1, count);
 }
 
 /** `getdel key` */
-export function getdel(context: CommandContext, request: Request, reply: Reply): void {
+export function getdel(context: CommandContext, request: Request, reply: Reply): void | Steps {
   const entry = findTyped(context, request, 1, EntryType.String);
   if (entry === 0) {
     reply.nil();
     return;
   }
   // Removed only once the reply holds it: a reply that gets too long must not cost the value.
-  replyString(context.store, entry, reply);
+  const steps = replyValue(context, request, reply, entry);
+  if (steps !== undefined) return following(steps, () => context.store.remove(findKey(context, request, 1)));
   context.store.remove(entry);
 }
 
@@ -107,19 +129,19 @@ export function strlen(context: CommandContext, request: Request, reply: Reply):
 }
 
 /** `append key value` */
-export function append(context: CommandContext, request: Request, reply: Reply): void {
+export function append(context: CommandContext, request: Request, reply: Reply): void | Steps {
   const store = context.store;
   const entry = findTyped(context, request, 1, EntryType.String);
   const length = request.lengths[2]!;
   if (entry === 0) {
-    setArgument(store, request, 1, 2, 0, defaultDeadline(context));
     reply.integer(length);
-    return;
+    return setValue(context, request, 1, 2, 0, defaultDeadline(context));
   }
   const total = store.stringLength(entry) + length;
   if (total > VALUE_SIZE_MAX_BYTES) throw stringTooLong();
-  store.appendString(entry, request.bytes, request.starts[2]!, length);
   reply.integer(total);
+  if (length > LONG_VALUE_BYTES) return appendInSteps(context, request, 1, 2, 0);
+  store.appendString(entry, request.bytes, request.starts[2]!, length);
 }
 
 /** `incr key` */

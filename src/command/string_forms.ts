@@ -5,25 +5,34 @@
  * @module
  */
 
+import { LONG_ARGUMENTS_COUNT, LONG_VALUE_BYTES, STEP_KEYS_COUNT } from "../limits.ts";
 import { EntryType } from "../store/store.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
-import { deadlineAfter, defaultDeadline, findTyped } from "./argument.ts";
+import { deadlineAfter, defaultDeadline, findKey, findTyped } from "./argument.ts";
 import { wrongCount } from "./call.ts";
 import type { CommandContext } from "./context.ts";
 import { GETEX_OPTIONS, MOMENT, optionDeadlineMs, PERSIST, readDeadline, readOptions, TTL } from "./set_options.ts";
-import { replyString, setArgument } from "./string_value.ts";
+import type { Steps } from "./long_command.ts";
+import { following, replyValue, setPairsInSteps, setValue } from "./long_string.ts";
+import { setPairs } from "./string_value.ts";
 
 /** `getset key value` */
-export function getset(context: CommandContext, request: Request, reply: Reply): void {
+export function getset(context: CommandContext, request: Request, reply: Reply): void | Steps {
   const entry = findTyped(context, request, 1, EntryType.String);
-  if (entry === 0) reply.nil();
-  else replyString(context.store, entry, reply);
-  setArgument(context.store, request, 1, 2, entry, defaultDeadline(context));
+  if (entry === 0) {
+    reply.nil();
+    return setValue(context, request, 1, 2, 0, defaultDeadline(context));
+  }
+  const steps = replyValue(context, request, reply, entry);
+  if (steps === undefined) return setValue(context, request, 1, 2, entry, defaultDeadline(context));
+  return following(steps, () => {
+    return setValue(context, request, 1, 2, findKey(context, request, 1), defaultDeadline(context));
+  });
 }
 
 /** `getex key [EX seconds | PX ms | EXAT seconds | PXAT ms | PERSIST]` */
-export function getex(context: CommandContext, request: Request, reply: Reply): void {
+export function getex(context: CommandContext, request: Request, reply: Reply): void | Steps {
   const store = context.store;
   const options = readOptions(request, 2, GETEX_OPTIONS);
   // Only a TTL takes room: where the store is full, the value can be read all the same.
@@ -34,50 +43,68 @@ export function getex(context: CommandContext, request: Request, reply: Reply): 
     return;
   }
   readDeadline(context, request, options);
-  replyString(store, entry, reply);
-  if ((options & MOMENT) !== 0 && optionDeadlineMs <= store.nowMs) store.remove(entry);
-  else if ((options & TTL) !== 0) store.setDeadline(entry, optionDeadlineMs);
+  const deadlineMs = optionDeadlineMs;
+  const steps = replyValue(context, request, reply, entry);
+  if (steps === undefined) return changeDeadline(context, entry, options, deadlineMs);
+  return following(steps, () => changeDeadline(context, findKey(context, request, 1), options, deadlineMs));
+}
+
+/** Does with a key's deadline what the options of `getex` say. */
+function changeDeadline({ store }: CommandContext, entry: number, options: number, deadlineMs: number): void {
+  if ((options & MOMENT) !== 0 && deadlineMs <= store.nowMs) store.remove(entry);
+  else if ((options & TTL) !== 0) store.setDeadline(entry, deadlineMs);
   else if ((options & PERSIST) !== 0 && store.deadline(entry) !== 0) store.setDeadline(entry, 0);
 }
 
 /** `setnx key value` */
-export function setnx(context: CommandContext, request: Request, reply: Reply): void {
+export function setnx(context: CommandContext, request: Request, reply: Reply): void | Steps {
   const entry = context.store.find(request.bytes, request.starts[1]!, request.lengths[1]!);
-  if (entry === 0) setArgument(context.store, request, 1, 2, 0, defaultDeadline(context));
   reply.integer(entry === 0 ? 1 : 0);
+  if (entry === 0) return setValue(context, request, 1, 2, 0, defaultDeadline(context));
 }
 
 /** `setex key seconds value` */
-export function setex(context: CommandContext, request: Request, reply: Reply): void {
-  setFor(context, request, reply, 1000);
+export function setex(context: CommandContext, request: Request, reply: Reply): void | Steps {
+  return setFor(context, request, reply, 1000);
 }
 
 /** `psetex key ms value` */
-export function psetex(context: CommandContext, request: Request, reply: Reply): void {
-  setFor(context, request, reply, 1);
+export function psetex(context: CommandContext, request: Request, reply: Reply): void | Steps {
+  return setFor(context, request, reply, 1);
 }
 
-function setFor(context: CommandContext, request: Request, reply: Reply, unitMs: number): void {
+function setFor(context: CommandContext, request: Request, reply: Reply, unitMs: number): void | Steps {
   const deadlineMs = deadlineAfter(context, request, 2, unitMs);
   const entry = context.store.find(request.bytes, request.starts[1]!, request.lengths[1]!);
-  setArgument(context.store, request, 1, 3, entry, deadlineMs);
   reply.ok();
+  return setValue(context, request, 1, 3, entry, deadlineMs);
 }
 
 /** `msetnx key value [key value …]`: sets all of them, or none. */
-export function msetnx(context: CommandContext, request: Request, reply: Reply): void {
-  const { bytes, starts, lengths, count } = request;
+export function msetnx(context: CommandContext, request: Request, reply: Reply): void | Steps {
+  const { count, size } = request;
   if (count % 2 === 0) throw wrongCount(request);
-  const store = context.store;
-  for (let i = 1; i < count; i += 2) {
-    if (store.find(bytes, starts[i]!, lengths[i]!) === 0) continue;
-    reply.integer(0);
-    return;
+  if (count > LONG_ARGUMENTS_COUNT || size > LONG_VALUE_BYTES) return setAbsentInSteps(context, request, reply);
+  const isAny = isAnyThere(context, request, 1, count);
+  // A key may be named twice: the last value wins.
+  if (!isAny) setPairs(context, request, 1, count);
+  reply.integer(isAny ? 0 : 1);
+}
+
+function* setAbsentInSteps(context: CommandContext, request: Request, reply: Reply): Steps {
+  const { count } = request;
+  for (let i = 1; i < count; i += STEP_KEYS_COUNT * 2) {
+    if (isAnyThere(context, request, i, Math.min(count, i + STEP_KEYS_COUNT * 2))) return reply.integer(0);
+    yield;
   }
-  const deadlineMs = defaultDeadline(context);
-  for (let i = 1; i < count; i += 2) {
-    // A key may be named twice: the last value wins.
-    setArgument(store, request, i, i + 1, store.find(bytes, starts[i]!, lengths[i]!), deadlineMs);
-  }
+  yield* setPairsInSteps(context, request);
   reply.integer(1);
+}
+
+/** Whether one of the keys in arguments `[from, to)` is there, with values between them. */
+function isAnyThere({ store }: CommandContext, request: Request, from: number, to: number): boolean {
+  for (let i = from; i < to; i += 2) {
+    if (store.find(request.bytes, request.starts[i]!, request.lengths[i]!) !== 0) return true;
+  }
+  return false;
 }

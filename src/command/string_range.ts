@@ -5,18 +5,21 @@
  */
 
 import { ReplyError } from "../errors.ts";
-import { VALUE_SIZE_MAX_BYTES } from "../limits.ts";
+import { LONG_BYTES, LONG_VALUE_BYTES, STEP_BYTES, VALUE_SIZE_MAX_BYTES } from "../limits.ts";
 import { EntryType } from "../store/store.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
 import { defaultDeadline, findTyped, roundedInteger } from "./argument.ts";
 import type { CommandContext } from "./context.ts";
+import type { Steps } from "./long_command.ts";
+import { replyItems, StringItems } from "./long_reply.ts";
 import { stringTooLong } from "./string_value.ts";
 
 const EMPTY = new Uint8Array(0);
+const ZEROS = new Uint8Array(STEP_BYTES);
 
 /** `getrange key start end`: both ends included, counted from behind the last byte when negative. */
-export function getrange(context: CommandContext, request: Request, reply: Reply): void {
+export function getrange(context: CommandContext, request: Request, reply: Reply): void | Steps {
   let start = roundedInteger(request, 2);
   let end = roundedInteger(request, 3);
   const store = context.store;
@@ -27,12 +30,13 @@ export function getrange(context: CommandContext, request: Request, reply: Reply
   if (start < 0) start = Math.max(0, start + length);
   if (end < 0) end = Math.max(0, end + length);
   const count = isBackward ? 0 : Math.max(0, Math.min(end, length - 1) - start + 1);
+  if (count > LONG_BYTES) return replyItems(reply, new StringItems(context, request, start, count), 0, 1);
   const at = reply.reserve(count);
   if (count > 0) store.copyString(entry, start, reply.buffer, at, count);
 }
 
 /** `setrange key offset value`: what is missing before the offset becomes zero bytes. */
-export function setrange(context: CommandContext, request: Request, reply: Reply): void {
+export function setrange(context: CommandContext, request: Request, reply: Reply): void | Steps {
   const { bytes, starts, lengths } = request;
   const offset = roundedInteger(request, 2);
   if (offset < 0) throw new ReplyError("ERR", "offset is out of range");
@@ -46,6 +50,7 @@ export function setrange(context: CommandContext, request: Request, reply: Reply
   }
   const after = Math.max(before, offset + length);
   if (after > VALUE_SIZE_MAX_BYTES) throw stringTooLong();
+  if (after - before > LONG_VALUE_BYTES || length > LONG_VALUE_BYTES) return setRangeInSteps(context, request, reply);
   if (after - before > length) {
     // More than the request brings. This may cost the key itself, and is repeated with what is there then.
     store.makeRoom(request.size + after - before, request.count);
@@ -56,4 +61,40 @@ export function setrange(context: CommandContext, request: Request, reply: Reply
   }
   store.overwriteString(entry, offset, bytes, starts[3]!, length);
   reply.integer(after);
+}
+
+/** Fills up to the offset with zero bytes, a piece at a time, and then writes the value, a piece at a time. */
+function* setRangeInSteps(context: CommandContext, request: Request, reply: Reply): Steps {
+  const { store } = context;
+  const { bytes, starts, lengths } = request;
+  const [start, length] = [starts[3]!, lengths[3]!];
+  const offset = roundedInteger(request, 2);
+  const lengthNow = () => {
+    const entry = findTyped(context, request, 1, EntryType.String);
+    return entry === 0 ? 0 : store.stringLength(entry);
+  };
+  const after = Math.max(lengthNow(), offset + length);
+  while (!store.makeRoomPart(request.size + after - lengthNow(), request.count)) yield;
+  store.makeRoom(request.size + after - lengthNow(), request.count);
+  let kept = store.keepRoom(after - lengthNow(), 1, 0);
+  try {
+    if (findTyped(context, request, 1, EntryType.String) === 0) {
+      store.setString(bytes, starts[1]!, lengths[1]!, 0, EMPTY, 0, 0, defaultDeadline(context));
+    }
+    for (let at = lengthNow(); at < offset; at = lengthNow()) {
+      yield;
+      const entry = findTyped(context, request, 1, EntryType.String);
+      store.appendString(entry, ZEROS, 0, Math.min(ZEROS.length, offset - at));
+      kept = store.keepRoom(after - lengthNow(), 1, kept);
+    }
+    for (let at = 0; at < length; at += STEP_BYTES) {
+      yield;
+      const entry = findTyped(context, request, 1, EntryType.String);
+      store.overwriteString(entry, offset + at, bytes, start + at, Math.min(STEP_BYTES, length - at));
+      kept = store.keepRoom(after - lengthNow(), 1, kept);
+    }
+    reply.integer(after);
+  } finally {
+    store.keepRoom(0, 0, kept);
+  }
 }

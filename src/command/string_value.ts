@@ -9,6 +9,8 @@ import { VALUE_SIZE_MAX_BYTES } from "../limits.ts";
 import type { Store } from "../store/store.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
+import { defaultDeadline } from "./argument.ts";
+import type { CommandContext } from "./context.ts";
 
 /** Answers the whole string. */
 export function replyString(store: Store, entry: number, reply: Reply): void {
@@ -43,6 +45,19 @@ export function setArgument(
     deadlineMs,
     request.dataView,
   );
+}
+
+/** Sets the keys and values in arguments `[from, to)`, none of them long. */
+export function setPairs(context: CommandContext, request: Request, from: number, to: number): void {
+  const store = context.store;
+  const { bytes, starts, lengths } = request;
+  const deadlineMs = defaultDeadline(context);
+  let ahead = from;
+  for (let i = from; i < to; i += 2) {
+    if (i === ahead) ahead = store.prefetch(bytes, starts, lengths, i, to, 2);
+    const entry = store.find(bytes, starts[i]!, lengths[i]!);
+    setArgument(store, request, i, i + 1, entry, deadlineMs);
+  }
 }
 
 /** The refusal to make a string longer than it may be. */

@@ -8,18 +8,25 @@
  * A request that cannot be queued (unknown, wrong count of arguments) spoils the transaction: `exec` refuses to run it.
  * One that fails when it runs is answered with its error, and the others are run all the same.
  *
+ * A transaction that takes long pauses, between its commands and within them. Others run meanwhile, but none that uses one of
+ * its keys (holds.ts), so that for them, too, there is nothing in between.
+ *
  * Every function exported here is the command of its name.
  *
  * @module
  */
 
 import { ReplyError } from "../errors.ts";
+import { BATCH_CLOCK_COUNT, BATCH_MAX_MS, LONG_ARGUMENTS_COUNT, SLICE_MS, STEP_KEYS_COUNT } from "../limits.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
 import { checkMulti, checkUnspoilt, checkWatch, transactionFor } from "./admission.ts";
+import type { UnfinishedSteps } from "./client_state.ts";
 import type { CommandContext } from "./context.ts";
+import { keysEnd, KeySet } from "./holds.ts";
+import { isFree, LogMark, LongTask } from "./long_command.ts";
 import { Transaction } from "./queue.ts";
-import { type Command, refuse, refusedWrite, runCommand } from "./run.ts";
+import { refuse, refusedWrite, runCommand } from "./run.ts";
 
 /** `multi` */
 export function multi({ client }: CommandContext, _request: Request, reply: Reply): void {
@@ -54,42 +61,178 @@ export function unwatch({ client, shared }: CommandContext, _request: Request, r
 
 /** `exec` */
 export function exec(context: CommandContext, _request: Request, reply: Reply): void | Promise<void> {
-  const { client, shared, store } = context;
-  const { watches, waiters } = shared;
+  const { client, shared } = context;
   const transaction = transactionFor("EXEC", client);
-  const hasChanged = watches.hasChanged(client, store);
-  shared.endTransaction(client);
-  checkUnspoilt(transaction);
-  if (hasChanged) {
-    reply.nilArray();
-    return;
-  }
-  const { commands, requests } = transaction;
-  if (shared.refusal !== undefined && commands.some(({ writes }) => writes)) {
-    throw new ReplyError("EXECABORT", `Transaction discarded because of: MISCONF ${refusedWrite(context).message}`);
-  }
-  client.executing = true;
-  waiters.hold();
-  try {
-    reply.array(commands.length);
-    for (let i = 0; i < commands.length; i++) {
-      reply.openItem();
-      runQueued(context, commands[i]!, requests[i]!, reply);
-      reply.closeItem();
-    }
-  } finally {
-    client.executing = false;
-    waiters.release();
-  }
+  const isLong = transaction.count > LONG_ARGUMENTS_COUNT || transaction.keyCount > LONG_ARGUMENTS_COUNT;
+  if (!transaction.isSpoilt && (isLong || shared.holds.count !== 0)) return execHolding(context, transaction, reply);
+  if (!begin(context, transaction, reply)) return;
+  const mark = new LogMark(context.log);
+  const execution = new Execution(context, transaction, reply);
+  // Nearly all of them are short.
+  if (!execution.run(BATCH_MAX_MS)) return finish(context, transaction, execution, mark);
   // One of the commands may have been to end this connection, which is looked at after a wait.
   if (client.closing) return Promise.resolve();
 }
 
-function runQueued(context: CommandContext, command: Command, request: Request, reply: Reply): void {
+/**
+ * Ends the queueing.
+ *
+ * @returns whether the transaction is to run; else it was answered
+ * @throws {ReplyError} when it is refused
+ */
+function begin({ client, shared, store }: CommandContext, transaction: Transaction, reply: Reply): boolean {
+  const hasChanged = shared.watches.hasChanged(client, store);
+  shared.endTransaction(client);
+  checkUnspoilt(transaction);
+  if (hasChanged) {
+    reply.nilArray();
+    return false;
+  }
+  if (shared.refusal === undefined) return true;
+  for (let i = 0; i < transaction.count; i++) {
+    if (!transaction.command(i).writes) continue;
+    const { message } = refusedWrite(shared.refusal);
+    throw new ReplyError("EXECABORT", `Transaction discarded because of: MISCONF ${message}`);
+  }
+  return true;
+}
+
+/** Goes on with a transaction that has taken its time: from now on it holds the keys of all its commands. */
+async function finish(
+  context: CommandContext,
+  transaction: Transaction,
+  execution: Execution,
+  mark: LogMark,
+): Promise<void> {
+  const keys = new KeySet(transaction.keyCount);
+  for (let i = 0; i < transaction.count; i++) addKeys(context, transaction, i, keys);
+  await runHolding(context, transaction, execution, keys, mark);
+}
+
+/** Runs a transaction of many keys, or one that others may be in the way of: it holds its keys before it begins. */
+async function execHolding(context: CommandContext, transaction: Transaction, reply: Reply): Promise<void> {
+  const keys = new KeySet(transaction.keyCount);
+  let next = 0;
+  const collect = () => {
+    for (let left = STEP_KEYS_COUNT; left > 0 && next < transaction.count; next++) {
+      left -= addKeys(context, transaction, next, keys);
+    }
+    return next === transaction.count;
+  };
+  while (!context.slice(collect)) await context.pause(true);
+  await isFree(context, keys, true);
+  context.resume();
+  if (!begin(context, transaction, reply)) return;
+  await runHolding(context, transaction, new Execution(context, transaction, reply), keys, new LogMark(context.log));
+}
+
+/** Adds the keys of command `index`. Returns what that takes, 1 being a key. */
+function addKeys({ store }: CommandContext, transaction: Transaction, index: number, keys: KeySet): number {
+  const { specification } = transaction.command(index);
+  const request = transaction.request(index);
+  // What concerns all keys, such as a flush.
+  if (specification.writes && specification.firstKey === 0) keys.isEverything = true;
+  const end = keysEnd(specification, request);
+  keys.addKeys(store, specification, request, 0, end);
+  return 1 + end;
+}
+
+async function runHolding(
+  context: CommandContext,
+  transaction: Transaction,
+  execution: Execution,
+  keys: KeySet,
+  mark: LogMark,
+): Promise<void> {
+  const task = LongTask.begin(context, keys, true, mark, transaction.size);
   try {
-    // Nothing that can be queued waits: what could sees that a transaction is running.
-    runCommand(context, command, request, reply);
-  } catch (error) {
-    refuse(context, reply, error);
+    while (!task.enter(() => execution.run(SLICE_MS))) await task.pause();
+  } finally {
+    task.end();
+  }
+}
+
+/** The run of one transaction, in as many slices as it takes. */
+class Execution {
+  readonly #context: CommandContext;
+  readonly #transaction: Transaction;
+  readonly #reply: Reply;
+  #next = 0;
+  /** Keys that lists at which clients wait got elements under: they are served at the end. */
+  #pushed: readonly string[] = [];
+
+  constructor(context: CommandContext, transaction: Transaction, reply: Reply) {
+    this.#context = context;
+    this.#transaction = transaction;
+    this.#reply = reply;
+    reply.array(transaction.count);
+  }
+
+  /** Runs commands for a while; whether all have run. */
+  run(durationMs: number): boolean {
+    const { client, shared: { waiters } } = this.#context;
+    const endMs = performance.now() + durationMs;
+    client.executing = true;
+    waiters.hold(this.#pushed);
+    let isDone = false;
+    try {
+      do isDone = this.#runSome(); while (!isDone && performance.now() < endMs);
+      return isDone;
+    } finally {
+      // It stays so while it pauses: `client list` tells, and nothing else of this client runs.
+      client.executing = !isDone;
+      if (isDone) waiters.release();
+      else this.#pushed = waiters.suspend();
+    }
+  }
+
+  /** Runs some commands, or some steps of one; whether all have run. */
+  #runSome(): boolean {
+    const { client } = this.#context;
+    const { count } = this.#transaction;
+    if (client.steps !== undefined) {
+      this.#takeSteps(client.steps);
+      return this.#next === count;
+    }
+    const stop = Math.min(count, this.#next + BATCH_CLOCK_COUNT);
+    while (this.#next < stop && client.steps === undefined) {
+      this.#reply.openItem();
+      this.#runQueued(this.#next);
+      if (client.steps === undefined) this.#close();
+    }
+    return this.#next === count;
+  }
+
+  #runQueued(index: number): void {
+    try {
+      // Nothing that can be queued waits: what could sees that a transaction is running.
+      runCommand(this.#context, this.#transaction.command(index), this.#transaction.request(index), this.#reply);
+    } catch (error) {
+      this.#context.client.steps = undefined;
+      refuse(this.#context, this.#reply, error);
+    }
+  }
+
+  /** Takes a step of the command that has not ended. */
+  #takeSteps({ steps, after }: UnfinishedSteps): void {
+    const { client } = this.#context;
+    let isDone = true;
+    try {
+      isDone = steps.next().done === true;
+    } catch (error) {
+      refuse(this.#context, this.#reply, error);
+    } finally {
+      if (isDone) {
+        client.steps = undefined;
+        after?.();
+        this.#close();
+      }
+    }
+  }
+
+  /** Completes the reply to a command. */
+  #close(): void {
+    this.#reply.closeItem();
+    this.#next++;
   }
 }

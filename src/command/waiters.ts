@@ -126,9 +126,22 @@ export class Waiters {
     if (!this.#isHeld) this.release();
   }
 
-  /** Serves nobody until {@linkcode release}. */
-  hold(): void {
+  /**
+   * Serves nobody until {@linkcode release}, or {@linkcode suspend}.
+   *
+   * @param pushed what `suspend` has returned, where this goes on
+   */
+  hold(pushed: readonly string[] = []): void {
     this.#isHeld = true;
+    for (const key of pushed) this.#ready.add(key);
+  }
+
+  /** Lets others be served. Returns the keys that were pushed to since {@linkcode hold}, which are not served yet. */
+  suspend(): readonly string[] {
+    const pushed = [...this.#ready];
+    this.#ready.clear();
+    this.#isHeld = false;
+    return pushed;
   }
 
   /** Serves all that can be. */

@@ -34,9 +34,11 @@ import {
   LOG_RETRY_MS,
   LOG_SYNC_LAG_MAX_MS,
   LOG_UNWRITTEN_MAX_BYTES,
+  LOG_WRITE_BYTES,
 } from "../limits.ts";
-import { encodeFileHeader, resealBlock, sealBlock } from "./block.ts";
+import { BLOCK_HEADER_BYTES, encodeFileHeader, resealBlock, sealBlock } from "./block.ts";
 import { type Files, type LogFile, writeAllSync } from "./files.ts";
+import { RecordGroup } from "./record_group.ts";
 import { RecordWriter } from "./record_writer.ts";
 
 /** When batches are synced: before replies leave, about once a second, or when the system thinks fit. */
@@ -87,10 +89,17 @@ export function segmentPath(folder: string, first: number): string {
 
 /** The log of one data folder. */
 export class AppendLog {
-  /** Takes the effects of the batch under way. Only what a command asked for counts in {@linkcode writes}. */
-  readonly records: RecordWriter = new RecordWriter();
+  /**
+   * Takes the effects of commands: of the batch under way, or of the group whose step is running (record_group.ts). Only what
+   * a command asked for counts in {@linkcode writes}.
+   */
+  records: RecordWriter = new RecordWriter();
+  /** Takes the effects that no command asked for (keys evicted or expired), and those of all commands outside of groups. */
+  readonly main: RecordWriter = this.records;
   /** Effects that commands asked for. */
   writes = 0;
+  /** Effects that none asked for: keys evicted or expired. */
+  unasked = 0;
   /** Told why writes are refused from now on; `undefined`: they are not any more. */
   onRefusal: ((refusal: string | undefined) => void) | undefined;
   readonly policy: FsyncPolicy;
@@ -128,6 +137,12 @@ export class AppendLog {
   /** Whether the segment is as large as the system lets a file be. */
   #isSegmentFull = false;
   #isClosed = false;
+  /** Commands that are between two steps. */
+  #openGroups = 0;
+  /** Those who wait for that to be none, or for one more to be allowed. */
+  #whenNoGroup: PromiseWithResolvers<void> | undefined;
+  #whenMarked: PromiseWithResolvers<void> | undefined;
+  #pieceTimer: ReturnType<typeof setTimeout> | undefined;
 
   /**
    * Makes the first segment.
@@ -169,6 +184,72 @@ export class AppendLog {
     return this.#unwritten.reduce((sum, { bytes, written }) => sum + bytes.length - written, 0);
   }
 
+  /** Where the next effect will stand in the batch under way. */
+  get position(): number {
+    return this.main.length;
+  }
+
+  /**
+   * Moves the effects from byte `from` of the batch under way on into a group of their own.
+   *
+   * @param from what {@linkcode position} was before the command ran
+   * @param expectedBytes room for its effects, so that it need not be enlarged often
+   */
+  openGroup(from: number, expectedBytes: number): RecordGroup {
+    const group = new RecordGroup(this, expectedBytes);
+    group.records.addAll(this.main, from);
+    this.main.cut(from);
+    this.#openGroups++;
+    return group;
+  }
+
+  /** Part of {@linkcode RecordGroup}. */
+  leaveGroup(): void {
+    this.records = this.main;
+  }
+
+  /** Part of {@linkcode RecordGroup}. */
+  closeGroup({ records }: RecordGroup): void {
+    if (records.length - BLOCK_HEADER_BYTES <= LOG_BATCH_BYTES) {
+      this.main.addAll(records);
+    } else {
+      this.#seal();
+      this.#sealRecords(records);
+    }
+    if (--this.#openGroups === 0) this.#whenNoGroup?.resolve();
+  }
+
+  /** Commands that are between two steps: a snapshot must not be of such a moment. */
+  get openGroups(): number {
+    return this.#openGroups;
+  }
+
+  /** Whether a snapshot waits for the open groups: then no long command begins ({@linkcode marked}). */
+  get isMarkAwaited(): boolean {
+    return this.#whenMarked !== undefined;
+  }
+
+  /** Resolves when the snapshot that waits has its moment. */
+  get marked(): Promise<void> | undefined {
+    return this.#whenMarked?.promise;
+  }
+
+  /** Resolves in a moment when no group is open; none is opened until {@linkcode mark} is called, or this is given up. */
+  async groupsClosed(): Promise<void> {
+    this.#whenMarked ??= Promise.withResolvers();
+    while (this.#openGroups > 0) {
+      this.#whenNoGroup ??= Promise.withResolvers();
+      await this.#whenNoGroup.promise;
+      this.#whenNoGroup = undefined;
+    }
+  }
+
+  /** Lets long commands begin again. */
+  endMarking(): void {
+    this.#whenMarked?.resolve();
+    this.#whenMarked = undefined;
+  }
+
   /**
    * Whether replies have to wait for {@linkcode settled}: they may tell of effects that are not where they have to be.
    *
@@ -177,7 +258,7 @@ export class AppendLog {
    * @param writesBefore `writes` before the commands ran that are to be answered
    */
   mustWait(writesBefore: number): boolean {
-    const isSettled = this.records.isEmpty && this.#written === this.#sealed &&
+    const isSettled = this.main.isEmpty && this.#written === this.#sealed &&
       (this.policy !== "always" || this.#synced === this.#sealed);
     if (isSettled) return false;
     return this.#refusal === undefined || this.writes !== writesBefore;
@@ -191,9 +272,9 @@ export class AppendLog {
    * @throws {NotSavedError} when that has not come about in time: whether they last is unknown
    */
   settled(writesBefore = -1): Promise<void> {
-    if (this.records.length > LOG_BATCH_BYTES) this.flush();
+    if (this.main.length > LOG_BATCH_BYTES) this.flush();
     const last = this.#waiting.at(-1);
-    const isSealed = this.records.isEmpty && this.#gathering === undefined && last?.batch === this.#sealed;
+    const isSealed = this.main.isEmpty && this.#gathering === undefined && last?.batch === this.#sealed;
     const waiting = isSealed ? last : this.#gathering ??= this.#wait();
     if (!isSealed && !this.#isScheduled) {
       this.#isScheduled = true;
@@ -222,7 +303,7 @@ export class AppendLog {
    * @throws what the file system throws; then the segment goes on
    */
   rotate(): void {
-    if (this.#first === this.#sealed + 1 || this.#refusal !== undefined) return;
+    if (this.#first === this.#sealed + 1 || this.#refusal !== undefined || this.#unwritten.length > 0) return;
     const left = { file: this.#file, last: this.#sealed };
     this.#file = this.#makeSegment(this.#sealed + 1);
     this.#left.push(left);
@@ -231,6 +312,8 @@ export class AppendLog {
   /** Seals what there is. A snapshot that is taken at this very moment holds the effects of all batches up to that one. */
   mark(): number {
     this.flush();
+    // A segment must not end within a batch.
+    this.#writeAll();
     return this.#sealed;
   }
 
@@ -264,6 +347,7 @@ export class AppendLog {
     this.#isClosed = true;
     clearTimeout(this.#retryTimer);
     this.#commit();
+    this.#writeAll();
     while (!this.mustRebase && this.#synced < this.#written) {
       this.#startSync();
       await this.#syncing;
@@ -291,12 +375,14 @@ export class AppendLog {
 
   /** Makes a batch of the records, if there are any. */
   #seal(): void {
-    const { records } = this;
-    if (records.isEmpty) return;
+    if (!this.main.isEmpty) this.#sealRecords(this.main);
+  }
+
+  #sealRecords(records: RecordWriter): void {
     this.#sealed++;
     const unknown = this.#sealed - 1 - this.#synced;
     sealBlock(records.buffer, records.length, this.#sealed, this.#now(), unknown, this.#seed);
-    if (this.#unwritten.length === 0 && !this.mustRebase) {
+    if (this.#unwritten.length === 0 && !this.mustRebase && records.length <= LOG_WRITE_BYTES) {
       const bytes = records.buffer.subarray(0, records.length);
       const written = this.#writeSome(bytes, 0);
       if (written === bytes.length) {
@@ -307,7 +393,7 @@ export class AppendLog {
       this.#unwritten.push({ batch: this.#sealed, bytes: records.take(), written });
     } else {
       this.#unwritten.push({ batch: this.#sealed, bytes: records.take(), written: 0 });
-      if (this.unwrittenBytes > LOG_UNWRITTEN_MAX_BYTES) {
+      if (this.#refusal !== undefined && this.unwrittenBytes > LOG_UNWRITTEN_MAX_BYTES) {
         // Keys go on to expire. All that there is will be in the next snapshot.
         this.#rebaseThrough = this.#sealed;
         this.#unwritten = [];
@@ -315,16 +401,38 @@ export class AppendLog {
     }
   }
 
-  /** Writes the batches that could not be written before. */
+  /** Writes the batches that could not be written before, and those too long for one step: a piece of them now. */
   #write(): void {
-    while (this.#unwritten.length > 0 && !this.mustRebase) {
+    for (let left = LOG_WRITE_BYTES; this.#unwritten.length > 0 && !this.mustRebase;) {
+      if (left <= 0) return this.#writeLater();
       const first = this.#unwritten[0]!;
-      first.written = this.#writeSome(first.bytes, first.written);
-      if (first.written < first.bytes.length) return;
+      const piece = Math.min(first.bytes.length, first.written + left);
+      left -= piece - first.written;
+      first.written = this.#writeSome(first.bytes.subarray(0, piece), first.written);
+      if (first.written < piece) return;
+      if (piece < first.bytes.length) return this.#writeLater();
       this.#unwritten.shift();
       this.#wrote(first.batch);
     }
     if (!this.mustRebase && this.#refusal !== undefined) this.#setRefusal(undefined);
+  }
+
+  /** Writes to the end what would be written in pieces. */
+  #writeAll(): void {
+    clearTimeout(this.#pieceTimer);
+    this.#pieceTimer = undefined;
+    while (this.#unwritten.length > 0 && this.#refusal === undefined && !this.mustRebase) this.#write();
+    clearTimeout(this.#pieceTimer);
+    this.#pieceTimer = undefined;
+  }
+
+  /** Goes on writing in the next turn, so that nobody waits for all of a long batch. */
+  #writeLater(): void {
+    this.#pieceTimer ??= setTimeout(() => {
+      this.#pieceTimer = undefined;
+      this.#write();
+      this.#release();
+    }, 0);
   }
 
   /** Writes a batch from byte `from` on. Answers how far it came. */

@@ -25,12 +25,18 @@ const INITIAL_BYTES = 4096;
 /** A buffer of records. */
 export class RecordWriter {
   /** Records stand in `buffer[BLOCK_HEADER_BYTES, length)`. Replaced when it grows. */
-  buffer: Uint8Array<ArrayBuffer> = new Uint8Array(INITIAL_BYTES);
+  buffer: Uint8Array<ArrayBuffer>;
   length = BLOCK_HEADER_BYTES;
-  #view = new DataView(this.buffer.buffer);
+  #view: DataView;
   /** Where the count of items of the record stands that goes on; 0 when none does. */
   #itemsAt = 0;
   #items = 0;
+
+  /** @param initialBytes room at first; it doubles as needed */
+  constructor(initialBytes = INITIAL_BYTES) {
+    this.buffer = new Uint8Array(Math.max(initialBytes, INITIAL_BYTES));
+    this.#view = new DataView(this.buffer.buffer);
+  }
 
   /** Whether there are no records. */
   get isEmpty(): boolean {
@@ -49,6 +55,19 @@ export class RecordWriter {
     this.#replace(next);
     this.length = BLOCK_HEADER_BYTES;
     return taken;
+  }
+
+  /** Appends the records of another writer from byte `from` on, where one of them begins. */
+  addAll(other: RecordWriter, from = BLOCK_HEADER_BYTES): void {
+    const size = other.length - from;
+    this.#need(size);
+    copyBytes(other.buffer, from, this.buffer, this.length, size);
+    this.length += size;
+  }
+
+  /** Forgets the records from byte `from` on, where one of them begins. */
+  cut(from: number): void {
+    this.length = from;
   }
 
   setString(

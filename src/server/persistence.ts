@@ -370,6 +370,8 @@ export class Persistence {
           throw new Error("the server is stopping");
         }
       }
+      // A command that takes many turns is in the snapshot as a whole, or not at all.
+      if (this.log !== undefined && this.log.openGroups > 0) await this.log.groupsClosed();
       // From here to the next wait, nothing can change.
       this.#recorder.snapshot = undefined;
       const batch = this.log?.mark() ?? 0;
@@ -383,6 +385,7 @@ export class Persistence {
       return await finished;
     } finally {
       this.#recorder.snapshot = undefined;
+      this.log?.endMarking();
     }
   }
 

@@ -115,7 +115,10 @@ export class Recorder implements Journal {
     if (log !== undefined) {
       // Nobody is told of a key that goes by itself, so nobody waits for that.
       if (asked) log.writes++;
-      log.records.remove(key, keyStart, keyLength);
+      else log.unasked++;
+      // What a step of a long command makes room for is not part of that command.
+      const records = asked || this.#store.isHeld(entry) ? log.records : log.main;
+      records.remove(key, keyStart, keyLength);
     }
     if (this.#has(entry)) this.#followed(entry)?.remove(key, keyStart, keyLength);
     this.#snapshot?.cut();

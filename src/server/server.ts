@@ -135,7 +135,7 @@ export class Server implements SessionHost {
     this.#persistence = persistence;
     this.log = persistence.log;
     this.#listener = listener;
-    this.shared = new SharedState(serverConfiguration({ settings, store, port: listener.address.port }));
+    this.shared = new SharedState(store, serverConfiguration({ settings, store, port: listener.address.port }));
     this.#hugePages = HugePages.for(store.memory);
     if (this.#hugePages !== undefined) store.onGrowth = (frontier) => this.#hugePages?.reach(frontier);
     this.#clients = new Clients({
@@ -259,8 +259,8 @@ export class Server implements SessionHost {
   /** Removes what has expired, and frees what was removed, for a moment at a time; goes on at once when there is more. */
   #reclaim(): void {
     this.store.nowMs = Date.now();
-    // What goes has to be logged: not while that cannot be.
-    const expires = this.shared.refusal === undefined;
+    // What goes has to be logged: not while that cannot be. A key that a long command holds must not go.
+    const expires = this.shared.refusal === undefined && this.store.held === undefined;
     const isMore = (expires && runFor(EXPIRY_SLICE_MS, () => this.store.expireDue(RECLAIM_STEPS_COUNT))) ||
       runFor(FREEING_SLICE_MS, () => this.store.freeRemoved(RECLAIM_STEPS_COUNT));
     this.log?.flush();

@@ -36,6 +36,7 @@ import type { Waiter } from "../command/waiters.ts";
 import { NotSavedError, ProtocolError, ReplyError } from "../errors.ts";
 import {
   AUTHENTICATION_TIMEOUT_MS,
+  BATCH_CLOCK_COUNT,
   LINGER_TIMEOUT_MS,
   PARTIAL_FRAME_MIN_BYTES_PER_MS,
   PARTIAL_FRAME_TIMEOUT_MS,
@@ -108,6 +109,8 @@ const enum Next {
   Read,
   Flush,
   Wait,
+  /** For a turn of the event loop: the batch has taken long. */
+  Pause,
   Close,
 }
 
@@ -124,11 +127,12 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
   readonly defaultTtlMs: number;
   readonly client: ClientState<Transaction>;
   readonly shared: SharedState;
+  untilClock = 0;
   readonly #host: SessionHost;
   readonly #socket: Deno.TcpConn | Deno.TlsConn;
   readonly #connection: Connection;
   readonly #request = new Request();
-  readonly #log: AppendLog | undefined;
+  readonly log: AppendLog | undefined;
   /** `log.writes` when the requests began to run that are to be answered. */
   #writesBefore = 0;
   // The protocol, once the first byte has told it.
@@ -164,7 +168,7 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
     this.passwordRequired = host.passwordRequired;
     this.defaultTtlMs = host.defaultTtlMs;
     this.shared = host.shared;
-    this.#log = host.log;
+    this.log = host.log;
     const [address, localAddress] = [formatAddress(socket.remoteAddr), formatAddress(socket.localAddr)];
     this.client = new ClientState(host.shared.nextId(), address, localAddress, this, !host.passwordRequired);
     this.#connection = new Connection({
@@ -202,12 +206,20 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
     return this.#host.slices.run(step);
   }
 
-  async pause(): Promise<void> {
+  async pause(isWriting = false): Promise<void> {
     if (!this.#watching) this.#watch();
     await this.#host.slices.next();
-    this.store.nowMs = Date.now();
+    this.resume();
+    if (isWriting) return;
     if (this.#stopping) throw new ReplyError("ERR", "the server is stopping");
     if (this.#left || this.#connection.closed) throw new ReplyError("ERR", "the connection was ended meanwhile");
+  }
+
+  resume(): void {
+    this.store.nowMs = Date.now();
+    this.store.touches = !this.client.touchesNothing;
+    // Others have looked ahead since, in other buffers.
+    this.store.forgetAhead();
   }
 
   async block(begin: () => Waiter | undefined): Promise<void> {
@@ -418,7 +430,7 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
     this.store.nowMs = Date.now();
     this.store.touches = !this.client.touchesNothing;
     // What was answered before a wait, and is not written yet, counts on.
-    if (this.#log !== undefined && this.#reply.size === 0) this.#writesBefore = this.#log.writes;
+    if (this.log !== undefined && this.#reply.size === 0) this.#writesBefore = this.log.writes;
     return this.#runRequests();
   }
 
@@ -430,7 +442,7 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
 
   /** Resolves when the replies may leave: when the log is as safe as the policy wants it. Nothing when they may at once. */
   #settled(): Promise<void> | undefined {
-    const log = this.#log;
+    const { log } = this;
     return log?.mustWait(this.#writesBefore) ? log.settled(this.#writesBefore) : undefined;
   }
 
@@ -452,6 +464,7 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
       }
       if (next === Next.Read) this.#letGo();
       if (next !== Next.Wait && this.#hasOutput) await this.#flush();
+      if (next === Next.Pause) await this.#host.slices.next();
       if (next === Next.Read) return next;
       next = this.#runSome();
     }
@@ -480,6 +493,8 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
     const decoder = this.#decoder;
     const host = this.#host;
     let ahead = connection.start;
+    const startedMs = performance.now();
+    this.untilClock = BATCH_CLOCK_COUNT;
     // Others have been here since, or the buffer has other requests now.
     this.store.forgetAhead();
     for (;;) {
@@ -509,6 +524,13 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
         return Next.Wait;
       }
       if (reply.size > REPLY_FLUSH_BYTES) return Next.Flush;
+      if (--this.untilClock > 0) continue;
+      this.untilClock = BATCH_CLOCK_COUNT;
+      const ranMs = performance.now() - startedMs;
+      if (this.#host.slices.isLong(ranMs)) {
+        this.#host.slices.ranLong(ranMs);
+        return Next.Pause;
+      }
     }
   }
 

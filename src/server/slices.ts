@@ -18,7 +18,7 @@
  * @module
  */
 
-import { SLICE_MS } from "../limits.ts";
+import { BATCH_MAX_MS, BATCH_MIN_MS, SLICE_MS } from "../limits.ts";
 
 /** The slices of one role. */
 export class Slices {
@@ -27,6 +27,9 @@ export class Slices {
   /** When the last step ended. */
   #endedMs = 0;
   #last: Promise<void> = Promise.resolve();
+  /** What read batches that took long have taken in this turn. */
+  #batchesMs = 0;
+  #batchTimer: ReturnType<typeof setTimeout> | undefined;
 
   /**
    * Calls `step`, which is to take a small part of a slice, until it answers that all is done or no time is left. Then
@@ -47,6 +50,25 @@ export class Slices {
     this.#leftMs = endMs - nowMs;
     this.#endedMs = nowMs;
     return isDone;
+  }
+
+  /**
+   * How long the requests of a read batch may run before others get their turn. Batches that are short do not ask; where many
+   * are long that were read in one turn, those that come later get less.
+   *
+   * @param ranMs how long this one has run
+   */
+  isLong(ranMs: number): boolean {
+    return ranMs > Math.max(BATCH_MIN_MS, BATCH_MAX_MS - this.#batchesMs);
+  }
+
+  /** Takes note of a batch that has run for so long, and pauses. */
+  ranLong(ranMs: number): void {
+    this.#batchesMs += ranMs;
+    this.#batchTimer ??= setTimeout(() => {
+      this.#batchTimer = undefined;
+      this.#batchesMs = 0;
+    }, 0);
   }
 
   /** Resolves in a later turn, behind all who have asked before. Whoever goes on then has a whole slice. */

@@ -324,6 +324,14 @@ export class Hashes {
     return true;
   }
 
+  /** As {@linkcode find}, where {@linkcode next} shall go on from that field. */
+  seek(entry: number, field: Uint8Array, start: number, length: number): boolean {
+    const meta = this.#words[entry * 2 + 3]!;
+    this.#entry = entry;
+    if (kindOf(meta) === KIND_HASH_PACKED) this.#end = this.#entries.valueStart(entry) + this.#words[entry * 2 + 4]!;
+    return this.find(entry, field, start, length);
+  }
+
   /** Puts the cursor on a field of a large hash, given as an entry. */
   seekField(entry: number, field: number): void {
     this.#entry = entry;
@@ -445,6 +453,12 @@ export class Hashes {
     if (this.#field === 0) {
       copyViewed(this.#bytes, this.#view, this.#valueAt + 1, target, view, at, this.#bytes[this.#valueAt]!);
     } else this.#entries.copyValue(this.#field, 0, target, at, this.#words[this.#field * 2 + 4]!);
+  }
+
+  /** Copies bytes `[from, from + length)` of the value at the cursor. */
+  copyValuePart(from: number, target: Uint8Array, at: number, length: number): void {
+    if (this.#field === 0) copyBytes(this.#bytes, this.#valueAt + 1 + from, target, at, length);
+    else this.#entries.copyValue(this.#field, from, target, at, length);
   }
 
   /**

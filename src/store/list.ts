@@ -447,6 +447,13 @@ export class Lists {
     else copyViewed(bytes, this.#view, packedStart(bytes, from), target, view, at, length);
   }
 
+  /** Copies bytes `[from, from + length)` of the element at the cursor. */
+  copyElementPart(from: number, target: Uint8Array, at: number, length: number): void {
+    const bytes = this.#bytes;
+    if (isOutside(bytes, this.#at)) this.#entries.blobs.copy(outsidePiece(bytes, this.#at), from, target, at, length);
+    else copyBytes(bytes, packedStart(bytes, this.#at) + from, target, at, length);
+  }
+
   /**
    * Frees leaves of a large list that is out of the table, and at last its entry.
    *

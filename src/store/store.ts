@@ -80,6 +80,12 @@ export const EntryType = { None: 0, String: 1, List: 2, Hash: 3 } as const;
 /** One of the numbers of {@linkcode EntryType}. */
 export type EntryType = (typeof EntryType)[keyof typeof EntryType];
 
+/** Keys that must neither be evicted nor expire while a long command is between two of its steps. */
+export interface HeldKeys {
+  /** Whether a key with that hash (`Store.keyHash`) may be one of them. */
+  holds(hash: number): boolean;
+}
+
 /** How a store is made. */
 export interface StoreOptions {
   /** Bytes of memory for everything the store holds, its tables included. */
@@ -140,6 +146,10 @@ const SMALL_ARGUMENTS = 8;
 const LARGE_FACTOR = PAGE_BYTES / (PAGE_BYTES - 16);
 /** What shorter data takes at most: a key just above half a page has a page, and a leaf may hold two elements, not three. */
 const SHORT_FACTOR = 2;
+/** Keys that are evicted in one step of making room: 50 µs. */
+const ROOM_STEPS_COUNT = 128;
+/** As many of them as a page that is compacted, or a part of a large value that is freed, takes. */
+const PAGE_STEPS = 64;
 /** Bytes that a small entry takes beside its key and value, for estimating how much to evict. */
 const ENTRY_OVERHEAD_BYTES = 24;
 
@@ -189,6 +199,8 @@ export class Store {
   evicts: boolean;
   /** Is told of each change. */
   journal: Journal | undefined;
+  /** Keys that are spared, while there are any. Whoever sets it sees to it. */
+  held: HeldKeys | undefined;
   readonly #entries: Entries;
   readonly #arena: Arena;
   readonly #words: Uint32Array;
@@ -203,7 +215,9 @@ export class Store {
   readonly #hashes: Hashes;
   readonly #copier: Copier;
   readonly #draws = new Draws();
-  readonly #pagesComfortable: number;
+  readonly #pagesComfortableAlone: number;
+  /** Pages that long commands have made free for themselves. */
+  #pagesKept = 0;
   /** Whether eviction spares the most recently used key. */
   #keepsNewest = false;
   #evictedKeys = 0;
@@ -228,7 +242,12 @@ export class Store {
     this.#copier = new Copier(this.#entries, this.#listParts, this.#hashes);
     this.evicts = options.evicts;
     const share = Math.floor(this.#arena.pageCount / PAGES_COMFORTABLE_SHARE);
-    this.#pagesComfortable = Math.min(PAGES_COMFORTABLE_MAX, Math.max(PAGES_COMFORTABLE_MIN, share));
+    this.#pagesComfortableAlone = Math.min(PAGES_COMFORTABLE_MAX, Math.max(PAGES_COMFORTABLE_MIN, share));
+  }
+
+  /** Free pages that small commands leave alone. */
+  get #pagesComfortable(): number {
+    return this.#pagesComfortableAlone + this.#pagesKept;
   }
 
   /** Keys, those included that have expired and were not looked at since. */
@@ -284,6 +303,38 @@ export class Store {
   }
 
   /**
+   * As {@linkcode makeRoom}, a part of it, for a command that brings much. Evicts and moves a little, and throws nothing.
+   *
+   * @returns whether `makeRoom` has little left to do: there is room, or there can be none
+   */
+  makeRoomPart(bytes: number, count: number): boolean {
+    const arena = this.#arena;
+    const extra = pagesFor(bytes, count);
+    const comfortable = this.#pagesComfortable + extra;
+    if (PAGES_NECESSARY + extra > arena.pageCount - arena.tablePages) return true;
+    for (let left = ROOM_STEPS_COUNT; arena.freePages < comfortable;) {
+      if (left <= 0) return false;
+      if (this.#dismantle(FREEING_STEPS_COUNT) || arena.compact(this.#moved)) left -= PAGE_STEPS;
+      else if (this.evicts && this.#evict()) left--;
+      else return true;
+    }
+    return true;
+  }
+
+  /**
+   * Keeps room for a command that has made it, and uses it in steps: others find that much less.
+   *
+   * @param bytes what the command still brings, in `count` arguments; 0 and 0 when it has ended
+   * @param kept what this has returned before; 0 at first
+   * @returns pages that are kept now
+   */
+  keepRoom(bytes: number, count: number, kept: number): number {
+    const pages = bytes === 0 && count === 0 ? 0 : pagesFor(bytes, count);
+    this.#pagesKept += pages - kept;
+    return pages;
+  }
+
+  /**
    * Makes room for `copyEntry` of what `entry` holds. That entry, which becomes the most recently used, stays whatever
    * else has to go; others may be evicted or moved.
    *
@@ -312,7 +363,7 @@ export class Store {
   #reclaim(bytes: number, count: number, extra: number, kept: number): void {
     const arena = this.#arena;
     const comfortable = this.#pagesComfortable + extra;
-    const necessary = PAGES_NECESSARY + extra;
+    const necessary = PAGES_NECESSARY + extra + this.#pagesKept;
     if (arena.freePages >= comfortable) return;
     if (necessary > arena.pageCount - arena.tablePages - kept) throw new StoreFullError();
     if (this.evicts) {
@@ -327,7 +378,8 @@ export class Store {
 
   /** Removes the least recently used key; `false` when there is none. */
   #evict(): boolean {
-    const entry = this.#recency.oldest;
+    let entry = this.#recency.oldest;
+    if (this.held !== undefined) entry = this.#oldestNotHeld();
     if (entry === 0 || (this.#keepsNewest && entry === this.#recency.newest)) return false;
     const size = this.#arena.sizeAt(entry);
     this.#evictedKeys++;
@@ -335,6 +387,27 @@ export class Store {
     this.#drop(entry);
     this.#arena.compactAfterFree(size, this.#moved);
     return true;
+  }
+
+  /** The least recently used key that is not held, or 0. Held ones that are older become the most recently used. */
+  #oldestNotHeld(): number {
+    const newest = this.#recency.newest;
+    for (let entry = this.#recency.oldest; entry !== 0; entry = this.#recency.oldest) {
+      if (!this.isHeld(entry)) return entry;
+      this.#recency.touch(entry);
+      if (entry === newest) break;
+    }
+    return 0;
+  }
+
+  /** Whether a key is held: see {@linkcode HeldKeys}. */
+  isHeld(entry: number): boolean {
+    return this.held !== undefined && this.held.holds(this.#words[entry * 2 + 2]! | 0);
+  }
+
+  /** A number that is the same for the same key, and for others by chance: 32 bits, signed. */
+  keyHash(key: Uint8Array, start: number, length: number): number {
+    return this.#entries.hashKey(key, start, length) | 0;
   }
 
   /** Frees some parts of removed values; `false` when there are none. */
@@ -565,7 +638,7 @@ export class Store {
     for (let tries = 0; tries < EXPIRED_TRIES_MAX_COUNT; tries++) {
       const entry = this.#keys.choose(this.#draws);
       if (entry === 0 || !this.hasExpired(entry)) return entry;
-      this.#expire(entry);
+      if (!this.isHeld(entry)) this.#expire(entry);
     }
     return 0;
   }
@@ -782,6 +855,11 @@ export class Store {
     this.#lists.copyElement(target, at, view);
   }
 
+  /** Copies bytes `[from, from + length)` of the element at the cursor. */
+  copyElementPart(from: number, target: Uint8Array, at: number, length: number): void {
+    this.#lists.copyElementPart(from, target, at, length);
+  }
+
   /** Replaces the element at `index`, which is there. Answers the list's entry. */
   listSet(entry: number, index: number, source: Uint8Array, start: number, length: number): number {
     this.changes++;
@@ -899,12 +977,17 @@ export class Store {
     return this.#hashes.find(entry, field, start, length);
   }
 
+  /** As {@linkcode hashFind}, where {@linkcode hashNext} shall go on from that field. */
+  hashSeek(entry: number, field: Uint8Array, start: number, length: number): boolean {
+    return this.#hashes.seek(entry, field, start, length);
+  }
+
   /** Puts the cursor on the first field. */
   hashFirst(entry: number): boolean {
     return this.#hashes.first(entry);
   }
 
-  /** Moves the cursor, after `hashFirst`, on; `false` behind the last. */
+  /** Moves the cursor, after `hashFirst` or `hashSeek`, on; `false` behind the last. */
   hashNext(): boolean {
     return this.#hashes.next();
   }
@@ -952,6 +1035,11 @@ export class Store {
   /** Copies the value at the cursor; `view` as in `copyString`. */
   copyValue(target: Uint8Array, at: number, view?: DataView): void {
     this.#hashes.copyValue(target, at, view);
+  }
+
+  /** Copies bytes `[from, from + length)` of the value at the cursor. */
+  copyValuePart(from: number, target: Uint8Array, at: number, length: number): void {
+    this.#hashes.copyValuePart(from, target, at, length);
   }
 
   /** Removes a field. Answers the hash's entry, or 0 when it got empty, and its key is gone; see `removed`. */

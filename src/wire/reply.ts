@@ -177,6 +177,30 @@ export abstract class Reply {
   }
 
   /**
+   * Refuses a reply that would get too long, before any of it is copied.
+   *
+   * @param count values that are to follow, of `size` bytes in all
+   * @throws {ReplyError} when the reply to this command would exceed `REPLY_SIZE_MAX_BYTES`
+   */
+  announce(count: number, size: number): void {
+    if (size + count > this.#sizeMaxBytes - this.said) throw this.#tooLong();
+  }
+
+  /** Begins a value of `length` bytes, which are told by {@linkcode piece}; {@linkcode closeBytes} ends it. */
+  abstract openBytes(length: number): void;
+
+  /** Takes the next `length` bytes, which the caller writes at the returned position of {@linkcode buffer} at once. */
+  piece(length: number): number {
+    this.grow(length);
+    const at = this.length;
+    this.length += length;
+    return at;
+  }
+
+  /** Ends the value that {@linkcode openBytes} has begun. */
+  abstract closeBytes(): void;
+
+  /**
    * Takes out the first of the finished chunks, which stand before what {@linkcode buffer} holds, so that its memory is
    * free as soon as it was written. Only between commands.
    *
@@ -312,9 +336,7 @@ export abstract class Reply {
 
   #extend(size: number): void {
     const left = this.#sizeMaxBytes - this.said;
-    if (size > left) {
-      throw new ReplyError("ERR", `reply exceeds ${this.#sizeMaxBytes} bytes; ask for less at a time`);
-    }
+    if (size > left) throw this.#tooLong();
     const { buffer, length } = this;
     const isFull = length + size > this.#chunkBytes && length > this.#chunkBytes / CHUNK_WORTHY_SHARE;
     const kept = isFull ? 0 : length;
@@ -324,6 +346,10 @@ export abstract class Reply {
     if (isFull) this.#putAside();
     else grown.set(buffer.subarray(0, length));
     this.#use(grown);
+  }
+
+  #tooLong(): ReplyError {
+    return new ReplyError("ERR", `reply exceeds ${this.#sizeMaxBytes} bytes; ask for less at a time`);
   }
 
   /** Puts the filled part of `buffer` aside as a finished chunk. The caller replaces `buffer`. */
@@ -440,6 +466,13 @@ export class NativeReply extends Reply {
     this.length = at + length;
     return at;
   }
+
+  override openBytes(length: number): void {
+    this.grow(HEADER_MAX_BYTES);
+    this.length = writeBinHeader(this.buffer, this.length, length);
+  }
+
+  override closeBytes(): void {}
 
   override array(count: number): void {
     this.grow(HEADER_MAX_BYTES);

@@ -158,6 +158,17 @@ export class RespReply extends Reply {
     return at;
   }
 
+  override openBytes(length: number): void {
+    this.#header(0x24, length);
+  }
+
+  override closeBytes(): void {
+    this.grow(2);
+    this.buffer[this.length] = CR;
+    this.buffer[this.length + 1] = LF;
+    this.length += 2;
+  }
+
   override array(count: number): void {
     this.#header(0x2a, count);
   }

@@ -1,3 +1,4 @@
+import { makeStore } from "../support/memory_client.ts";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { Channels } from "../../src/command/channels.ts";
 import { ClientState } from "../../src/command/client_state.ts";
@@ -114,7 +115,7 @@ testCommands("client no-touch is kept for the connection", async (makeClient) =>
 
 testCommands("config gets by pattern, and sets all or nothing", (makeClient) => {
   let policy = "noeviction";
-  const shared = new SharedState({
+  const shared = new SharedState(makeStore(), {
     maxmemory: { get: () => "1000" },
     "maxmemory-policy": {
       get: () => policy,

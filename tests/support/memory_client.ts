@@ -80,7 +80,7 @@ export class MemoryClient implements CommandContext {
     this.#password = password;
     this.reply = reply ?? new NativeReply();
     this.passwordRequired = password !== undefined;
-    this.shared = shared ?? new SharedState();
+    this.shared = shared ?? new SharedState(this.store);
     const id = this.shared.nextId();
     this.client = new ClientState(id, `127.0.0.1:${50_000 + id}`, "127.0.0.1:9443", {
       kill: () => this.isKilled = true,
@@ -129,6 +129,11 @@ export class MemoryClient implements CommandContext {
   async pause(): Promise<void> {
     await this.pausing();
   }
+
+  resume(): void {}
+
+  readonly log = undefined;
+  untilClock = 0;
 
   async block(begin: () => Waiter | undefined): Promise<void> {
     this.reply.retract();

@@ -12,7 +12,7 @@
 
 import { AssertionError, StoreFullError } from "../../src/errors.ts";
 import { EntryType } from "../../src/store/store.ts";
-import type { Store, StoreStatistics } from "../../src/store/store.ts";
+import type { HeldKeys, Store, StoreStatistics } from "../../src/store/store.ts";
 
 /** What a store offers to commands. */
 type PublicStore = Omit<
@@ -84,6 +84,7 @@ export class ModelStore implements PublicStore {
   evicts = true;
   changes = 0;
   nowMs = 0;
+  held: HeldKeys | undefined;
   added = false;
   removed = false;
   /** Keys in the order of their use, the least recently used first. */
@@ -140,6 +141,26 @@ export class ModelStore implements PublicStore {
     if (this.full) throw new StoreFullError();
     this.#references.clear();
     this.#cursor = undefined;
+  }
+
+  makeRoomPart(): boolean {
+    return true;
+  }
+
+  keepRoom(): number {
+    return 0;
+  }
+
+  isHeld(reference: number): boolean {
+    if (this.held === undefined) return false;
+    const key = this.#entry(reference).key;
+    const bytes = new Uint8Array(key.length);
+    write(key, bytes, 0);
+    return this.held.holds(this.keyHash(bytes, 0, bytes.length));
+  }
+
+  keyHash(bytes: Uint8Array, start: number, length: number): number {
+    return bucketOf(keyOf(bytes, start, length));
   }
 
   makeRoomForCopy(reference: number): number {
@@ -388,6 +409,10 @@ export class ModelStore implements PublicStore {
     target.set(this.#element(), at);
   }
 
+  copyElementPart(from: number, target: Uint8Array, at: number, length: number): void {
+    target.set(this.#element().subarray(from, from + length), at);
+  }
+
   listSet(reference: number, index: number, bytes: Uint8Array, start: number, length: number): number {
     const list = this.#list(reference);
     if (!(index >= 0 && index < list.length)) throw new AssertionError(`index ${index} of ${list.length}`);
@@ -475,6 +500,13 @@ export class ModelStore implements PublicStore {
     return fields.length > 0;
   }
 
+  hashSeek(reference: number, bytes: Uint8Array, start: number, length: number): boolean {
+    const fields = [...this.#hash(reference)];
+    const index = fields.findIndex(([field]) => field === keyOf(bytes, start, length));
+    this.#cursor = { fields, index };
+    return index >= 0;
+  }
+
   hashNext(): boolean {
     const cursor = this.#hashCursor();
     return ++cursor.index < cursor.fields.length;
@@ -509,6 +541,10 @@ export class ModelStore implements PublicStore {
 
   copyValue(target: Uint8Array, at: number): void {
     target.set(this.#pair()[1], at);
+  }
+
+  copyValuePart(from: number, target: Uint8Array, at: number, length: number): void {
+    target.set(this.#pair()[1].subarray(from, from + length), at);
   }
 
   hashRemove(reference: number, bytes: Uint8Array, start: number, length: number): number {

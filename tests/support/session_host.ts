@@ -16,7 +16,7 @@ import { RawClient } from "./raw_client.ts";
 export class TestHost implements SessionHost {
   readonly store: Store = makeStore();
   readonly defaultTtlMs = 0;
-  readonly shared: SharedState = new SharedState();
+  readonly shared: SharedState = new SharedState(this.store);
   readonly slices: Slices;
   readonly log = undefined;
   readonly passwordRequired: boolean;

@@ -1,0 +1,248 @@
+/**
+ * Keys that long commands hold while they pause, so that each command still is one moment for all others.
+ *
+ * ```text
+ * hgetall big   step ─ pause ─ step ─ pause ─ step        shares "big": others read it, whoever writes it waits
+ * rpush list …  step ─ pause ─ step                        has "list" alone: whoever uses it waits
+ * ```
+ *
+ * Nearly all commands end in their first step, and nobody holds anything: then a command looks at one field. A key is told
+ * by its hash (`Store.keyHash`). Two keys may share one; then a command waits that need not. Many keys are a bitmap of
+ * hashes, for which that happens now and then.
+ *
+ * ```text
+ * up to 32 keys     a map by hash: who shares it, who has it alone, who waits
+ * more              a bitmap of 16 to 64 bits a key, 2 MiB at most
+ * ```
+ *
+ * A held key is neither evicted nor expired meanwhile (`Store.held`). Whoever waits is let go when a hold that was in the way
+ * ends, and looks again. A key that a writer waits for gives no new reader a place before that writer, so none waits for ever.
+ * A flush waits for those alone that hold keys exclusively; a reader whose key it removes begins anew (long_command.ts).
+ *
+ * @module
+ */
+
+import { LONG_ARGUMENTS_COUNT } from "../limits.ts";
+import type { HeldKeys, Store } from "../store/store.ts";
+import type { Request } from "../wire/request.ts";
+import type { CommandSpecification } from "./specification.ts";
+
+/** More keys than this are a bitmap. */
+const LISTED_KEYS_MAX_COUNT = 32;
+const BITMAP_BITS_PER_KEY = 64;
+const BITMAP_MAX_BITS = 2 ** 24;
+
+/** The keys of one command, or of a transaction. */
+export class KeySet implements HeldKeys {
+  /** Whether it stands for all keys that there are. */
+  isEverything = false;
+  /** Their hashes, while they are few. */
+  readonly hashes: number[] = [];
+  readonly #bitmap: Uint32Array | undefined;
+  readonly #mask: number;
+
+  /** @param count how many keys there will be at most */
+  constructor(count: number) {
+    const wanted = 2 ** Math.ceil(Math.log2(Math.max(1, count) * BITMAP_BITS_PER_KEY));
+    const bits = Math.min(BITMAP_MAX_BITS, wanted);
+    this.#bitmap = count > LISTED_KEYS_MAX_COUNT ? new Uint32Array(bits / 32) : undefined;
+    this.#mask = bits - 1;
+  }
+
+  /** Whether the keys are many, so that they are not told one by one. */
+  get isBitmap(): boolean {
+    return this.#bitmap !== undefined;
+  }
+
+  /** Adds a key by its hash. */
+  add(hash: number): void {
+    const bitmap = this.#bitmap;
+    if (bitmap === undefined) this.hashes.push(hash);
+    else bitmap[(hash & this.#mask) >>> 5]! |= 1 << (hash & 31);
+  }
+
+  /** Adds keys `[from, to)` of a request, counted as its arguments are. Returns the position behind the last one added. */
+  addKeys(
+    store: Store,
+    { firstKey, keyStep }: CommandSpecification,
+    request: Request,
+    from: number,
+    to: number,
+  ): number {
+    const { bytes, starts, lengths } = request;
+    let i = Math.max(from, firstKey);
+    for (; i < to; i += keyStep) this.add(store.keyHash(bytes, starts[i]!, lengths[i]!));
+    return i;
+  }
+
+  holds(hash: number): boolean {
+    if (this.isEverything) return true;
+    const bitmap = this.#bitmap;
+    if (bitmap === undefined) return this.hashes.includes(hash);
+    return (bitmap[(hash & this.#mask) >>> 5]! & (1 << (hash & 31))) !== 0;
+  }
+}
+
+/** Returns the position behind the last key of a request; 0 when the command has no keys. */
+export function keysEnd({ firstKey, lastKey }: CommandSpecification, request: Request): number {
+  if (firstKey === 0) return 0;
+  return Math.min(request.count, lastKey < 0 ? request.count + lastKey + 1 : lastKey + 1);
+}
+
+/** One command's hold, until {@linkcode release}. */
+export class Hold {
+  readonly keys: KeySet;
+  /** Whether nobody else may use the keys; else others may read them. */
+  readonly isExclusive: boolean;
+  readonly #holds: Holds;
+  #ended: PromiseWithResolvers<void> | undefined;
+  #isReleased = false;
+
+  /** Use {@linkcode Holds.acquire}. */
+  constructor(holds: Holds, keys: KeySet, isExclusive: boolean) {
+    this.#holds = holds;
+    this.keys = keys;
+    this.isExclusive = isExclusive;
+  }
+
+  /** Resolves when it is released. */
+  get ended(): Promise<void> {
+    return (this.#ended ??= Promise.withResolvers()).promise;
+  }
+
+  /** Lets the keys go. Safe to call twice. */
+  release(): void {
+    if (this.#isReleased) return;
+    this.#isReleased = true;
+    this.#holds.release(this);
+    this.#ended?.resolve();
+  }
+}
+
+/** A key that is held by name. */
+interface HeldKey {
+  /** Those who hold it: one who has it alone, or all who share it. */
+  readonly holders: Set<Hold>;
+  /** Writers that wait for it: no further reader begins. */
+  writers: number;
+}
+
+/** All holds of one server. */
+export class Holds implements HeldKeys {
+  /** How many there are: 0 nearly always. */
+  count = 0;
+  readonly #store: Store;
+  readonly #keys = new Map<number, HeldKey>();
+  /** Holds of many keys, or of everything. */
+  readonly #large = new Set<Hold>();
+  /** Who waits for everything: no further long command begins. */
+  #waitForAll = 0;
+
+  constructor(store: Store) {
+    this.#store = store;
+  }
+
+  /** Holds keys that {@linkcode inTheWay} has just found free. */
+  acquire(keys: KeySet, isExclusive: boolean): Hold {
+    const hold = new Hold(this, keys, isExclusive);
+    if (keys.isBitmap || keys.isEverything) this.#large.add(hold);
+    for (const hash of keys.hashes) {
+      const held = this.#keys.get(hash);
+      if (held === undefined) this.#keys.set(hash, { holders: new Set([hold]), writers: 0 });
+      else held.holders.add(hold);
+    }
+    this.count++;
+    this.#store.held = this;
+    return hold;
+  }
+
+  /** Part of {@linkcode Hold}. */
+  release(hold: Hold): void {
+    this.#large.delete(hold);
+    for (const hash of hold.keys.hashes) {
+      const held = this.#keys.get(hash);
+      held?.holders.delete(hold);
+      if (held?.holders.size === 0 && held.writers === 0) this.#keys.delete(hash);
+    }
+    if (--this.count === 0) this.#store.held = undefined;
+  }
+
+  holds(hash: number): boolean {
+    const held = this.#keys.get(hash);
+    if (held !== undefined && held.holders.size > 0) return true;
+    for (const { keys } of this.#large) if (keys.holds(hash)) return true;
+    return false;
+  }
+
+  /** Returns a hold that a request has to wait for, or `undefined` when it may run. */
+  inTheWay(specification: CommandSpecification, request: Request): Hold | undefined {
+    const { firstKey, keyStep, writes } = specification;
+    if (firstKey === 0) return writes ? this.#exclusive() : undefined;
+    if (this.#waitForAll > 0 && request.count > LONG_ARGUMENTS_COUNT) return this.#exclusive();
+    const { bytes, starts, lengths } = request;
+    const end = keysEnd(specification, request);
+    for (let i = firstKey; i < end; i += keyStep) {
+      const found = this.ofKey(this.#store.keyHash(bytes, starts[i]!, lengths[i]!), writes);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
+  /** As {@linkcode inTheWay}, of keys collected before. Two large sets are taken to have a key in common. */
+  inTheWayOf(keys: KeySet, writes: boolean): Hold | undefined {
+    if (this.count === 0) return undefined;
+    if (keys.isEverything || this.#waitForAll > 0) return this.#exclusive();
+    for (const hash of keys.hashes) {
+      const found = this.ofKey(hash, writes);
+      if (found !== undefined) return found;
+    }
+    if (!keys.isBitmap) return undefined;
+    for (const hold of this.#large) if (writes || hold.isExclusive) return hold;
+    for (const [hash, { holders }] of this.#keys) {
+      if (!keys.holds(hash)) continue;
+      for (const hold of holders) if (writes || hold.isExclusive) return hold;
+    }
+    return undefined;
+  }
+
+  /** The hold of a key that whoever reads or writes it has to wait for. */
+  ofKey(hash: number, writes: boolean): Hold | undefined {
+    const held = this.#keys.get(hash);
+    if (held !== undefined) {
+      const mustWait = writes || held.writers > 0;
+      for (const hold of held.holders) if (mustWait || hold.isExclusive) return hold;
+    }
+    for (const hold of this.#large) {
+      if ((writes || hold.isExclusive) && hold.keys.holds(hash)) return hold;
+    }
+    return undefined;
+  }
+
+  /** Some hold of keys that nobody else may use. */
+  #exclusive(): Hold | undefined {
+    for (const hold of this.#large) if (hold.isExclusive) return hold;
+    for (const { holders } of this.#keys.values()) {
+      for (const hold of holders) if (hold.isExclusive) return hold;
+    }
+    return undefined;
+  }
+
+  /**
+   * Waits for a hold to end. Meanwhile its keys give no new reader a place before a writer.
+   *
+   * @param wantsAll whether all keys are wanted, so that no command of many arguments begins before
+   */
+  async waitFor(hold: Hold, writes: boolean, wantsAll: boolean): Promise<void> {
+    if (wantsAll) this.#waitForAll++;
+    const waitedFor = writes ? hold.keys.hashes.map((hash) => this.#keys.get(hash)) : [];
+    for (const held of waitedFor) if (held !== undefined) held.writers++;
+    await hold.ended;
+    if (wantsAll) this.#waitForAll--;
+    waitedFor.forEach((held, i) => {
+      if (held === undefined) return;
+      held.writers--;
+      const hash = hold.keys.hashes[i]!;
+      if (held.writers === 0 && held.holders.size === 0 && this.#keys.get(hash) === held) this.#keys.delete(hash);
+    });
+  }
+}

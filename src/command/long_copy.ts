@@ -1,0 +1,155 @@
+/**
+ * Copies of long values, made in steps: piece by piece, element by element, field by field.
+ *
+ * The destination is this command's alone meanwhile, and the source does not change, so the copy is of one moment. It is made
+ * of the same effects as pushing and setting are, in one batch of the log.
+ *
+ * @module
+ */
+
+import { enlarge } from "../bytes.ts";
+import { STEP_BYTES, STEP_KEYS_COUNT } from "../limits.ts";
+import { EntryType } from "../store/store.ts";
+import type { Store } from "../store/store.ts";
+import type { Request } from "../wire/request.ts";
+import { findKey } from "./argument.ts";
+import type { CommandContext } from "./context.ts";
+import type { Steps } from "./long_command.ts";
+import { ElementItems, FieldItems, type Items, sizeOf } from "./long_reply.ts";
+
+/** A step that copies, and returns the entry of the copy. */
+type CopySteps = Generator<void, number, void>;
+
+/** Copies what the key in argument 1 holds, with its deadline, to the key in argument 2, whatever that holds. */
+export function* copyValue(context: CommandContext, request: Request): CopySteps {
+  const { store } = context;
+  const type = store.type(findKey(context, request, 1));
+  const size = yield* measure(context, request, type);
+  // This may cost what is to be replaced, but not what is copied, since its key is held.
+  const count = countOf(store, findKey(context, request, 1), type) * 2 + request.count;
+  while (!store.makeRoomPart(size, count)) yield;
+  store.makeRoom(size, count);
+  const kept = store.keepRoom(size, count, 0);
+  try {
+    const present = findKey(context, request, 2);
+    if (present !== 0) store.remove(present);
+    if (type === EntryType.String) yield* copyString(context, request);
+    else yield* copyItems(context, request, itemsOf(context, request, type), type === EntryType.Hash);
+    const deadlineMs = store.deadline(findKey(context, request, 1));
+    const copied = findKey(context, request, 2);
+    return deadlineMs === 0 ? copied : store.setDeadline(copied, deadlineMs);
+  } finally {
+    store.keepRoom(0, 0, kept);
+  }
+}
+
+function countOf(store: Store, entry: number, type: EntryType): number {
+  if (type === EntryType.String) return 1;
+  return type === EntryType.List ? store.listLength(entry) : store.hashLength(entry);
+}
+
+function itemsOf(context: CommandContext, request: Request, type: EntryType): Items {
+  return type === EntryType.List ? new ElementItems(context, request, 0) : new FieldItems(context, request, true, true);
+}
+
+/** Returns how many bytes all keys, fields and values of the copy have. */
+function* measure(context: CommandContext, request: Request, type: EntryType): CopySteps {
+  const entry = findKey(context, request, 1);
+  if (type === EntryType.String) return request.size + context.store.stringLength(entry);
+  return request.size + (yield* sizeOf(itemsOf(context, request, type), countOf(context.store, entry, type)));
+}
+
+function* copyString(context: CommandContext, request: Request): Steps {
+  const { store } = context;
+  const { bytes, starts, lengths } = request;
+  const length = store.stringLength(findKey(context, request, 1));
+  const piece = new Uint8Array(Math.min(length, STEP_BYTES));
+  for (let at = 0; at < length; at += piece.length) {
+    if (at > 0) yield;
+    const part = Math.min(piece.length, length - at);
+    store.copyString(findKey(context, request, 1), at, piece, 0, part);
+    if (at === 0) store.setString(bytes, starts[2]!, lengths[2]!, 0, piece, 0, part, 0);
+    else store.appendString(findKey(context, request, 2), piece, 0, part);
+  }
+}
+
+/** Some items of a value, copied out of the store, since what is written to it leaves no cursor valid. */
+class Batch {
+  readonly #store: Store;
+  readonly #isHash: boolean;
+  readonly #lengths: number[] = [];
+  #bytes = new Uint8Array(STEP_BYTES);
+  #size = 0;
+
+  constructor(store: Store, isHash: boolean) {
+    this.#store = store;
+    this.#isHash = isHash;
+  }
+
+  /** Whether there is room for another item. */
+  get hasRoom(): boolean {
+    return this.#size < STEP_BYTES && this.#lengths.length < STEP_KEYS_COUNT;
+  }
+
+  /** Adds the item that the store's cursor is on. */
+  add(): void {
+    const store = this.#store;
+    if (this.#isHash) {
+      const at = this.#room(store.fieldLength());
+      store.copyField(this.#bytes, at);
+      const valueAt = this.#room(store.valueLength());
+      store.copyValue(this.#bytes, valueAt);
+    } else {
+      const at = this.#room(store.elementLength());
+      store.copyElement(this.#bytes, at);
+    }
+  }
+
+  #room(length: number): number {
+    const at = this.#size;
+    this.#size += length;
+    this.#lengths.push(length);
+    if (this.#size > this.#bytes.length) this.#bytes = enlarge(this.#bytes, at, this.#size);
+    return at;
+  }
+
+  /** Writes all items to the key in argument 2, and forgets them. */
+  write({ bytes, starts, lengths }: Request): void {
+    const store = this.#store;
+    const [start, length] = [starts[2]!, lengths[2]!];
+    let entry = store.peek(bytes, start, length);
+    let at = 0;
+    for (let i = 0; i < this.#lengths.length; i++) {
+      const size = this.#lengths[i]!;
+      if (this.#isHash) {
+        const valueSize = this.#lengths[++i]!;
+        const value = at + size;
+        entry = store.hashSet(bytes, start, length, entry, this.#bytes, at, size, this.#bytes, value, valueSize);
+        at = value + valueSize;
+      } else {
+        entry = store.listPush(bytes, start, length, entry, false, this.#bytes, at, size);
+        at += size;
+      }
+    }
+    this.#lengths.length = 0;
+    this.#size = 0;
+    if (this.#bytes.length > 2 * STEP_BYTES) this.#bytes = new Uint8Array(STEP_BYTES);
+  }
+}
+
+function* copyItems(context: CommandContext, request: Request, items: Items, isHash: boolean): Steps {
+  const { store } = context;
+  const source = findKey(context, request, 1);
+  const count = isHash ? store.hashLength(source) : store.listLength(source);
+  const batch = new Batch(store, isHash);
+  for (let next = 0; next < count;) {
+    if (next > 0) yield;
+    items.enter(next);
+    while (next < count && batch.hasRoom) {
+      batch.add();
+      if (++next < count) items.next();
+    }
+    if (next < count) items.leave();
+    batch.write(request);
+  }
+}

@@ -1,0 +1,442 @@
+/**
+ * Replies of many values, or of long ones, in steps.
+ *
+ * ```text
+ * measure   item → item → … ─ pause ─ item → …       their lengths alone: what gets too long is refused before any is copied
+ * reply     item → item → … ─ pause ─ item → …       a long one in pieces
+ * ```
+ *
+ * What is read does not change between steps, since the command holds its key (long_command.ts).
+ *
+ * @module
+ */
+
+import {
+  FIELD_SIZE_MAX_BYTES,
+  LONG_ARGUMENTS_COUNT,
+  LONG_BYTES,
+  STEP_BYTES,
+  STEP_ITEMS_COUNT,
+  STEP_KEYS_COUNT,
+} from "../limits.ts";
+import { EntryType } from "../store/store.ts";
+import type { Store } from "../store/store.ts";
+import type { Reply } from "../wire/reply.ts";
+import type { Request } from "../wire/request.ts";
+import { findTyped } from "./argument.ts";
+import type { CommandContext } from "./context.ts";
+import { replyField, replyValue } from "./hash_field.ts";
+import { type Hold, KeySet } from "./holds.ts";
+import { replyElement } from "./list_element.ts";
+import { type Steps, ValueGone } from "./long_command.ts";
+import { replyString } from "./string_value.ts";
+
+/** Values that a command replies with, one after another, with a place among them that outlives a pause. */
+export interface Items {
+  /** How many values of the reply one item is. */
+  readonly width: number;
+  /** Goes to item `index`: the first one of the walk, or the one that it has left. @throws {ValueGone} */
+  enter(index: number): void;
+  /** Goes to the next item, which is there. */
+  next(): void;
+  /** Whether the item it is at belongs to a key that another command holds: it is entered again later. */
+  readonly isBusy: boolean;
+  /** Takes note of the item it is at, so that the walk can go on there after a pause. */
+  leave(): void;
+  /** Bytes of the item it is at. */
+  size(): number;
+  /** Replies with that item. */
+  reply(reply: Reply): void;
+  /** Replies with all of that item but a long value, and returns the length of the one that is left; -1 when none is. */
+  replyHead(reply: Reply): number;
+  /** Copies bytes `[from, from + length)` of that long value. */
+  copyPart(from: number, target: Uint8Array, at: number, length: number): void;
+  /** Keeps that long value as it is until the hold is released; `undefined` where the command holds its key anyway. */
+  hold(): Hold | undefined;
+}
+
+/** Replies with items `[from, to)`, as values of an array that was begun. */
+export function* replyItems(reply: Reply, items: Items, from: number, to: number): Steps {
+  if (from >= to) return;
+  yield* measure(reply, items, from, to);
+  items.enter(from);
+  let left = STEP_ITEMS_COUNT;
+  let bytes = 0;
+  for (let i = from; i < to; i++) {
+    if (items.isBusy) yield* untilFree(items, i);
+    const size = items.size();
+    if (size > LONG_BYTES) yield* replyLong(reply, items, i);
+    else items.reply(reply);
+    bytes += size;
+    if (i + 1 === to) return;
+    items.next();
+    if (--left > 0 && bytes < STEP_BYTES) continue;
+    items.leave();
+    yield;
+    items.enter(i + 1);
+    left = STEP_ITEMS_COUNT;
+    bytes = 0;
+  }
+}
+
+/** @throws {ReplyError} when the items are too long for a reply */
+function* measure(reply: Reply, items: Items, from: number, to: number): Steps {
+  const size = yield* sizeOf(items, to, from);
+  reply.announce((to - from) * items.width, size);
+}
+
+/** Returns the sum of the sizes of items `[from, to)`, which takes steps. */
+export function* sizeOf(items: Items, to: number, from = 0): Generator<void, number, void> {
+  let size = 0;
+  items.enter(from);
+  for (let i = from; i < to; i++) {
+    if (items.isBusy) yield* untilFree(items, i);
+    size += items.size();
+    if (i + 1 === to) break;
+    items.next();
+    if ((i - from) % STEP_ITEMS_COUNT !== STEP_ITEMS_COUNT - 1) continue;
+    items.leave();
+    yield;
+    items.enter(i + 1);
+  }
+  return size;
+}
+
+function* untilFree(items: Items, index: number): Steps {
+  while (items.isBusy) {
+    items.leave();
+    yield;
+    items.enter(index);
+  }
+}
+
+function* replyLong(reply: Reply, items: Items, index: number): Steps {
+  const length = items.replyHead(reply);
+  if (length < 0) return;
+  const hold = items.hold();
+  try {
+    reply.openBytes(length);
+    items.leave();
+    for (let from = 0; from < length; from += STEP_BYTES) {
+      if (from > 0) {
+        yield;
+        items.enter(index);
+      }
+      const part = Math.min(STEP_BYTES, length - from);
+      const at = reply.piece(part);
+      items.copyPart(from, reply.buffer, at, part);
+    }
+    reply.closeBytes();
+  } finally {
+    hold?.release();
+  }
+}
+
+/** What the items of one value have in common: the command holds its key. */
+abstract class HeldItems {
+  readonly isBusy = false;
+
+  hold(): undefined {
+    return undefined;
+  }
+}
+
+/** Elements of the list in argument 1, from index `first` on, towards the tail (`step` 1) or the head (-1). */
+export class ElementItems extends HeldItems implements Items {
+  readonly width = 1;
+  readonly #context: CommandContext;
+  readonly #store: Store;
+  readonly #request: Request;
+  readonly #first: number;
+  readonly #step: 1 | -1;
+
+  constructor(context: CommandContext, request: Request, first: number, step: 1 | -1 = 1) {
+    super();
+    this.#context = context;
+    this.#store = context.store;
+    this.#request = request;
+    this.#first = first;
+    this.#step = step;
+  }
+
+  enter(index: number): void {
+    const entry = findTyped(this.#context, this.#request, 1, EntryType.List);
+    if (entry === 0 || !this.#store.listSeek(entry, this.#first + index * this.#step)) throw new ValueGone();
+  }
+
+  next(): void {
+    if (this.#step === 1) this.#store.listNext();
+    else this.#store.listPrevious();
+  }
+
+  leave(): void {}
+
+  size(): number {
+    return this.#store.elementLength();
+  }
+
+  reply(reply: Reply): void {
+    replyElement(this.#store, reply);
+  }
+
+  replyHead(): number {
+    return this.#store.elementLength();
+  }
+
+  copyPart(from: number, target: Uint8Array, at: number, length: number): void {
+    this.#store.copyElementPart(from, target, at, length);
+  }
+}
+
+/** Fields of the hash in argument 1, their values, or both, in the order in which the fields were made. */
+export class FieldItems extends HeldItems implements Items {
+  readonly width: number;
+  readonly #context: CommandContext;
+  readonly #store: Store;
+  readonly #request: Request;
+  readonly #withFields: boolean;
+  readonly #withValues: boolean;
+  readonly #field = new Uint8Array(FIELD_SIZE_MAX_BYTES);
+  #fieldLength = 0;
+  /** Where the walk begins, and with which field; the first one of all unless it is told. */
+  readonly #start: number;
+  readonly #startField: Uint8Array | undefined;
+
+  /** @param start the number of the field that the store's cursor is on, where the walk does not begin with the first one */
+  constructor(context: CommandContext, request: Request, withFields: boolean, withValues: boolean, start = 0) {
+    super();
+    this.width = Number(withFields) + Number(withValues);
+    this.#context = context;
+    this.#store = context.store;
+    this.#request = request;
+    this.#withFields = withFields;
+    this.#withValues = withValues;
+    this.#start = start;
+    if (start === 0) return;
+    this.leave();
+    this.#startField = this.#field.slice(0, this.#fieldLength);
+  }
+
+  enter(index: number): void {
+    const store = this.#store;
+    const entry = findTyped(this.#context, this.#request, 1, EntryType.Hash);
+    if (entry === 0) throw new ValueGone();
+    const start = index === this.#start ? this.#startField : this.#field;
+    if (start === undefined) store.hashFirst(entry);
+    else if (!store.hashSeek(entry, start, 0, index === this.#start ? start.length : this.#fieldLength)) {
+      throw new ValueGone();
+    }
+  }
+
+  next(): void {
+    this.#store.hashNext();
+  }
+
+  leave(): void {
+    this.#fieldLength = this.#store.fieldLength();
+    this.#store.copyField(this.#field, 0);
+  }
+
+  size(): number {
+    const store = this.#store;
+    return (this.#withFields ? store.fieldLength() : 0) + (this.#withValues ? store.valueLength() : 0);
+  }
+
+  reply(reply: Reply): void {
+    if (this.#withFields) replyField(this.#store, reply);
+    if (this.#withValues) replyValue(this.#store, reply);
+  }
+
+  replyHead(reply: Reply): number {
+    if (this.#withFields) replyField(this.#store, reply);
+    return this.#withValues ? this.#store.valueLength() : -1;
+  }
+
+  copyPart(from: number, target: Uint8Array, at: number, length: number): void {
+    this.#store.copyValuePart(from, target, at, length);
+  }
+}
+
+/** The values of the fields in arguments 2 and on, of the hash in argument 1. */
+export class NamedFieldItems extends HeldItems implements Items {
+  readonly width = 1;
+  readonly #context: CommandContext;
+  readonly #store: Store;
+  readonly #request: Request;
+  #index = 0;
+  #isThere = false;
+
+  constructor(context: CommandContext, request: Request) {
+    super();
+    this.#context = context;
+    this.#store = context.store;
+    this.#request = request;
+  }
+
+  enter(index: number): void {
+    this.#index = index;
+    this.#find();
+  }
+
+  #find(): void {
+    const { bytes, starts, lengths } = this.#request;
+    const entry = findTyped(this.#context, this.#request, 1, EntryType.Hash);
+    const argument = this.#index + 2;
+    this.#isThere = entry !== 0 && this.#store.hashFind(entry, bytes, starts[argument]!, lengths[argument]!);
+  }
+
+  next(): void {
+    this.#index++;
+    this.#find();
+  }
+
+  leave(): void {}
+
+  size(): number {
+    return this.#isThere ? this.#store.valueLength() : 0;
+  }
+
+  reply(reply: Reply): void {
+    if (this.#isThere) replyValue(this.#store, reply);
+    else reply.nil();
+  }
+
+  replyHead(): number {
+    return this.#store.valueLength();
+  }
+
+  copyPart(from: number, target: Uint8Array, at: number, length: number): void {
+    this.#store.copyValuePart(from, target, at, length);
+  }
+}
+
+/** Bytes `[from, from + length)` of the string in argument 1. */
+export class StringItems extends HeldItems implements Items {
+  readonly width = 1;
+  readonly #context: CommandContext;
+  readonly #request: Request;
+  readonly #from: number;
+  readonly #length: number;
+  #entry = 0;
+
+  constructor(context: CommandContext, request: Request, from: number, length: number) {
+    super();
+    this.#context = context;
+    this.#request = request;
+    this.#from = from;
+    this.#length = length;
+  }
+
+  enter(): void {
+    this.#entry = findTyped(this.#context, this.#request, 1, EntryType.String);
+    if (this.#entry === 0) throw new ValueGone();
+  }
+
+  next(): void {}
+
+  leave(): void {}
+
+  size(): number {
+    return this.#length;
+  }
+
+  reply(reply: Reply): void {
+    const at = reply.reserve(this.#length);
+    this.copyPart(0, reply.buffer, at, this.#length);
+  }
+
+  replyHead(): number {
+    return this.#length;
+  }
+
+  copyPart(from: number, target: Uint8Array, at: number, length: number): void {
+    this.#context.store.copyString(this.#entry, this.#from + from, target, at, length);
+  }
+}
+
+/** The strings of the keys in arguments 1 and on. */
+export class KeyItems implements Items {
+  readonly width = 1;
+  isBusy = false;
+  readonly #context: CommandContext;
+  readonly #store: Store;
+  readonly #request: Request;
+  /** Whether the command does not hold its keys, since they are too many: each slice of them is another moment. */
+  readonly #isFree: boolean;
+  #argument = 0;
+  #entry = 0;
+
+  constructor(context: CommandContext, request: Request) {
+    this.#context = context;
+    this.#store = context.store;
+    this.#request = request;
+    this.#isFree = request.count > LONG_ARGUMENTS_COUNT && !context.client.executing;
+  }
+
+  enter(index: number): void {
+    this.#argument = index + 1;
+    this.#find();
+  }
+
+  next(): void {
+    this.#argument++;
+    this.#find();
+  }
+
+  #find(): void {
+    const { bytes, starts, lengths } = this.#request;
+    const store = this.#store;
+    const [start, length] = [starts[this.#argument]!, lengths[this.#argument]!];
+    this.isBusy = this.#isFree && isHeldAlone(this.#context, bytes, start, length);
+    const entry = store.find(bytes, start, length);
+    this.#entry = entry !== 0 && store.type(entry) === EntryType.String ? entry : 0;
+  }
+
+  leave(): void {}
+
+  size(): number {
+    return this.#entry === 0 ? 0 : this.#store.stringLength(this.#entry);
+  }
+
+  reply(reply: Reply): void {
+    if (this.#entry === 0) reply.nil();
+    else replyString(this.#store, this.#entry, reply);
+  }
+
+  replyHead(): number {
+    return this.#store.stringLength(this.#entry);
+  }
+
+  copyPart(from: number, target: Uint8Array, at: number, length: number): void {
+    this.#store.copyString(this.#entry, from, target, at, length);
+  }
+
+  hold(): Hold | undefined {
+    if (!this.#isFree) return undefined;
+    const { bytes, starts, lengths } = this.#request;
+    const keys = new KeySet(1);
+    keys.add(this.#store.keyHash(bytes, starts[this.#argument]!, lengths[this.#argument]!));
+    return this.#context.shared.holds.acquire(keys, false);
+  }
+}
+
+/** Whether another command has a key for itself. */
+function isHeldAlone(
+  { store, shared: { holds } }: CommandContext,
+  bytes: Uint8Array,
+  start: number,
+  length: number,
+): boolean {
+  return holds.count !== 0 && holds.ofKey(store.keyHash(bytes, start, length), false) !== undefined;
+}
+
+/** Visits the keys in arguments `[1, request.count)` in steps; of a key that another command holds, once that has ended. */
+export function* eachKey(context: CommandContext, request: Request, visit: (index: number) => void): Steps {
+  const { bytes, starts, lengths, count } = request;
+  const { client } = context;
+  for (let i = 1; i < count; i++) {
+    while (!client.executing && isHeldAlone(context, bytes, starts[i]!, lengths[i]!)) yield;
+    visit(i);
+    if (i % STEP_KEYS_COUNT === 0) yield;
+  }
+}

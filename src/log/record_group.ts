@@ -1,0 +1,49 @@
+/**
+ * The effects of one command that takes many turns of the event loop: they become one batch, whatever others write meanwhile.
+ *
+ * ```text
+ * command in steps   e1 ─ pause ─ e2 ─ pause ─ e3
+ * other commands           a            b
+ * log                [ a ] [ b ] [ e1 e2 e3 ]          a crash leaves all of the command, or nothing
+ * ```
+ *
+ * The order in the log differs from the order in time. That is harmless only while nobody else changes, evicts or expires
+ * the keys of the command: `command/holds.ts` sees to it. No snapshot may be of a moment between two steps, so one that is
+ * ready waits for the groups that are open (`AppendLog.openGroups`), and no group begins while it waits.
+ *
+ * @module
+ */
+
+import type { AppendLog } from "./append_log.ts";
+import { RecordWriter } from "./record_writer.ts";
+
+/** One group, from the first pause of its command to its end. Made by {@linkcode AppendLog.openGroup}. */
+export class RecordGroup {
+  /** The effects so far. */
+  readonly records: RecordWriter;
+  readonly #log: AppendLog;
+  #isOpen = true;
+
+  /** Use {@linkcode AppendLog.openGroup}. */
+  constructor(log: AppendLog, initialBytes: number) {
+    this.#log = log;
+    this.records = new RecordWriter(initialBytes);
+  }
+
+  /** Lets the effects of the next step come here. {@linkcode leave} follows before anything else runs. */
+  enter(): void {
+    this.#log.records = this.records;
+  }
+
+  /** Lets effects go to the log again. */
+  leave(): void {
+    this.#log.leaveGroup();
+  }
+
+  /** Hands all effects over to the log, as one batch or a part of one. Safe to call twice. */
+  close(): void {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    this.#log.closeGroup(this);
+  }
+}
