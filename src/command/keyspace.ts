@@ -25,7 +25,7 @@ import {
 
 /** `remove key [key …]` */
 export function remove(context: CommandContext, request: Request, reply: Reply): void | Steps {
-  if (request.count > LONG_ARGUMENTS_COUNT) return countInSteps(context, request, reply, removeKey);
+  if (request.count > LONG_ARGUMENTS_COUNT) return countInSteps(context, request, reply, true, removeKey);
   let removed = 0;
   for (let i = 1; i < request.count; i++) removed += removeKey(context, request, i);
   reply.integer(removed);
@@ -41,7 +41,7 @@ function removeKey(context: CommandContext, request: Request, index: number): nu
 
 /** `exists key [key …]` */
 export function exists(context: CommandContext, request: Request, reply: Reply): void | Steps {
-  if (request.count > LONG_ARGUMENTS_COUNT) return countInSteps(context, request, reply, peekKey);
+  if (request.count > LONG_ARGUMENTS_COUNT) return countInSteps(context, request, reply, false, peekKey);
   let present = 0;
   for (let i = 1; i < request.count; i++) {
     if (peekKey(context, request, i) !== 0) present++;
@@ -51,7 +51,7 @@ export function exists(context: CommandContext, request: Request, reply: Reply):
 
 /** `touch key [key …]`: as `exists`, and makes them the most recently used. */
 export function touch(context: CommandContext, request: Request, reply: Reply): void | Steps {
-  if (request.count > LONG_ARGUMENTS_COUNT) return countInSteps(context, request, reply, findKey);
+  if (request.count > LONG_ARGUMENTS_COUNT) return countInSteps(context, request, reply, false, findKey);
   let present = 0;
   for (let i = 1; i < request.count; i++) {
     if (findKey(context, request, i) !== 0) present++;
@@ -60,9 +60,15 @@ export function touch(context: CommandContext, request: Request, reply: Reply): 
 }
 
 /** Visits all keys of a request, and replies with how many of the visits did not return 0. */
-function* countInSteps(context: CommandContext, request: Request, reply: Reply, visit: typeof peekKey): Steps {
+function* countInSteps(
+  context: CommandContext,
+  request: Request,
+  reply: Reply,
+  writes: boolean,
+  visit: typeof peekKey,
+): Steps {
   let count = 0;
-  yield* eachKey(context, request, (index) => {
+  yield* eachKey(context, request, writes, (index) => {
     if (visit(context, request, index) !== 0) count++;
   });
   reply.integer(count);

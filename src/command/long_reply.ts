@@ -430,12 +430,21 @@ function isHeldAlone(
   return holds.count !== 0 && holds.ofKey(store.keyHash(bytes, start, length), false) !== undefined;
 }
 
-/** Visits the keys in arguments `[1, request.count)` in steps; of a key that another command holds, once that has ended. */
-export function* eachKey(context: CommandContext, request: Request, visit: (index: number) => void): Steps {
+/**
+ * Visits the keys in arguments `[1, request.count)` in steps.
+ *
+ * @param isHolding whether the command holds its keys; else a key that another command holds is visited once that has ended
+ */
+export function* eachKey(
+  context: CommandContext,
+  request: Request,
+  isHolding: boolean,
+  visit: (index: number) => void,
+): Steps {
   const { bytes, starts, lengths, count } = request;
-  const { client } = context;
+  const mayBeHeld = !isHolding && !context.client.executing;
   for (let i = 1; i < count; i++) {
-    while (!client.executing && isHeldAlone(context, bytes, starts[i]!, lengths[i]!)) yield;
+    while (mayBeHeld && isHeldAlone(context, bytes, starts[i]!, lengths[i]!)) yield;
     visit(i);
     if (i % STEP_KEYS_COUNT === 0) yield;
   }
