@@ -31,14 +31,15 @@
 
 import { join } from "@std/path";
 import { V8_FLAGS } from "../../cluster/role_process.ts";
-import { encodeRequests } from "../support/hostile/attack_connection.ts";
-import { type Attack, pause } from "../support/hostile/attack.ts";
-import { type Abilities, Arena, Battlefield, PLACES, readAbilities } from "../support/hostile/battlefield.ts";
-import { type Observation, Observer } from "../support/hostile/observer.ts";
-import { peakBytes, resetPeak } from "../support/hostile/process_account.ts";
+import { encodeRequests } from "./hostile/attack_connection.ts";
+import { type Attack, pause } from "./hostile/attack.ts";
+import { AttackRun } from "./hostile/attack_run.ts";
+import { type Abilities, Deployment, readAbilities } from "./hostile/deployment.ts";
+import { type Observation, Observer } from "./hostile/observer.ts";
+import { peakBytes, resetPeak } from "./hostile/process_account.ts";
 import { Launcher } from "../support/launcher.ts";
-import { attacks } from "./hostile_attacks.ts";
-import { judge } from "./hostile_verdict.ts";
+import { attacks } from "./hostile/attacks.ts";
+import { judge } from "./hostile/verdict.ts";
 
 const MB = 1024 * 1024;
 /** An attack that is not over by then is cut off. */
@@ -47,6 +48,8 @@ const ATTACK_TIMEOUT_MS = 60_000;
 const GUARD_BYTES = 2560 * MB;
 /** The observer runs for so long before an attack, and after it. */
 const SETTLE_MS = 400;
+/** Rounds that the observer makes after an attack. */
+const SETTLED_ROUNDS_COUNT = 3;
 /** A new client is served within this time after an attack. */
 const ALIVE_TIMEOUT_MS = 5_000;
 /** Memory is given back within this time, … */
@@ -79,7 +82,7 @@ class Soak {
   readonly #launcher: Launcher;
   readonly #observer: Observer;
   readonly #abilities: Abilities;
-  #arena: Arena | undefined;
+  #deployment: Deployment | undefined;
 
   constructor(launcher: Launcher, observer: Observer, abilities: Abilities) {
     this.#launcher = launcher;
@@ -102,72 +105,85 @@ class Soak {
   }
 
   async #attack(attack: Attack, isSmall: boolean): Promise<boolean> {
-    if (this.#arena?.place !== attack.place) await this.stop();
-    const arena = this.#arena ??= await Arena.start(this.#launcher, attack.place, this.#abilities);
-    const field = new Battlefield(arena);
-    await fill(field, attack);
-    const beforeBytes = arena.residentBytes();
-    await this.#observe(arena);
-    const wasCut = await withTimeout(attack.run(field), ATTACK_TIMEOUT_MS, field);
-    field.end();
-    await pause(SETTLE_MS);
-    const seen = await this.#observer.take();
-    const peaks = arena.pids.map((pid, i) => Math.max(peakBytes(pid), seen.peakBytes[i] ?? 0));
-    if (wasCut) field.fail(`not over after ${ATTACK_TIMEOUT_MS / 1000} s`);
-    const isAlive = !wasCut && await this.#isAlive(arena);
-    const afterBytes = isAlive ? await settled(arena, beforeBytes) : 0;
+    if (this.#deployment?.place !== attack.place) await this.stop();
+    const deployment = this.#deployment ??= await Deployment.start(this.#launcher, attack.place, this.#abilities);
+    const run = new AttackRun(deployment);
+    await fill(run, attack);
+    const beforeBytes = deployment.residentBytes();
+    await this.#observe(deployment);
+    const wasCut = await withTimeout(attack.action(run), ATTACK_TIMEOUT_MS, run);
+    run.end();
+    const seen = await this.#settle();
+    const peaks = deployment.pids.map((pid, i) => Math.max(peakBytes(pid), seen.peakBytes[i] ?? 0));
+    if (wasCut) run.fail(`not over after ${ATTACK_TIMEOUT_MS / 1000} s`);
+    const isAlive = !wasCut && await this.#isAlive(deployment);
+    const afterBytes = isAlive ? await settled(deployment, beforeBytes) : 0;
     await this.#observer.end();
-    const bounds = arena.members.map(({ boundBytes }) => boundBytes);
+    const bounds = deployment.members.map(({ boundBytes }) => boundBytes);
     const reasons = judge(
       attack.name,
-      { seen, peaks, bounds, isAlive: isAlive || wasCut, faults: field.faults },
+      { seen, peaks, bounds, isAlive: isAlive || wasCut, faults: run.faults },
       isSmall,
     );
-    printRow(attack, seen, peaks, afterBytes, reasons, field.notes);
-    const isClean = reasons.length === 0 && afterBytes - arena.idleBytes < KEPT_MAX_BYTES;
+    printRow(attack, seen, peaks, afterBytes, reasons, run.notes);
+    const isClean = reasons.length === 0 && afterBytes - deployment.idleBytes < KEPT_MAX_BYTES;
     if (wasCut || !isAlive) await this.#kill();
-    else if (!isClean || !await isEmptied(arena)) await this.stop();
+    else if (!isClean || !await isEmptied(deployment)) reasons.push(...await this.stop());
     return reasons.length === 0;
   }
 
-  async #observe(arena: Arena): Promise<void> {
-    const { hostname, port, caCerts } = arena.address;
+  /** Lets the observer see what closing the connections causes. Returns all that it has seen. */
+  async #settle(): Promise<Observation> {
+    const { rounds } = await this.#observer.take();
+    const endsMs = performance.now() + ALIVE_TIMEOUT_MS;
+    let seen: Observation;
+    do {
+      await pause(SETTLE_MS);
+      seen = await this.#observer.take();
+    } while (seen.rounds < rounds + SETTLED_ROUNDS_COUNT && !seen.killed && performance.now() < endsMs);
+    return seen;
+  }
+
+  async #observe(deployment: Deployment): Promise<void> {
+    const { hostname, port, caCerts } = deployment.address;
     const trust = caCerts === undefined ? {} : { caFile: this.#launcher.certificates.authority };
-    await this.#observer.begin({ hostname, port, ...trust, pids: arena.pids, guardBytes: GUARD_BYTES });
+    await this.#observer.begin({ hostname, port, ...trust, pids: deployment.pids, guardBytes: GUARD_BYTES });
     await pause(SETTLE_MS);
-    for (const pid of arena.pids) resetPeak(pid);
+    for (const pid of deployment.pids) resetPeak(pid);
     await this.#observer.mark();
   }
 
   /** Whether the processes run, and a new client is served. */
-  async #isAlive(arena: Arena): Promise<boolean> {
-    const field = new Battlefield(arena);
-    const pings = (async () => (await (await field.connect()).call("ping")) === "+PONG")();
+  async #isAlive(deployment: Deployment): Promise<boolean> {
+    const run = new AttackRun(deployment);
+    const pings = (async () => (await (await run.connect()).call("ping")) === "+PONG")();
     try {
       return await Promise.race([pings.catch(() => false), pause(ALIVE_TIMEOUT_MS).then(() => false)]);
     } finally {
-      field.end();
+      run.end();
     }
   }
 
-  /** Ends the processes that run. */
-  async stop(): Promise<void> {
-    const arena = this.#arena;
-    this.#arena = undefined;
-    await arena?.stop();
+  /** Ends the processes that run. Prints and returns how those ended that did not end in order. */
+  async stop(): Promise<string[]> {
+    const deployment = this.#deployment;
+    this.#deployment = undefined;
+    const failures = await deployment?.stop() ?? [];
+    for (const failure of failures) print(["  and then stopped", "", "", "", "", "", "", `FAIL ${failure}`]);
+    return failures;
   }
 
   async #kill(): Promise<void> {
-    const arena = this.#arena;
-    this.#arena = undefined;
-    await arena?.kill();
+    const deployment = this.#deployment;
+    this.#deployment = undefined;
+    await deployment?.kill();
   }
 }
 
-async function fill(field: Battlefield, { load }: Attack): Promise<void> {
+async function fill(run: AttackRun, { load }: Attack): Promise<void> {
   const requests = [...load()];
   if (requests.length === 0) return;
-  const connection = await field.connect();
+  const connection = await run.connect();
   for (const request of requests) {
     // One at a time: all of them together may take more memory than clients may.
     await connection.exchange(encodeRequests([request]));
@@ -178,11 +194,11 @@ async function fill(field: Battlefield, { load }: Attack): Promise<void> {
 }
 
 /** Waits for an attack, for a while. Returns whether it was not over by then, and reports why it has failed. */
-async function withTimeout(running: Promise<void>, timeoutMs: number, field: Battlefield): Promise<boolean> {
+async function withTimeout(running: Promise<void>, timeoutMs: number, run: AttackRun): Promise<boolean> {
   let timer: number | undefined;
   const late = new Promise<true>((resolve) => timer = setTimeout(() => resolve(true), timeoutMs));
   const done = running.then(() => false, (error) => {
-    field.fail(error instanceof Error ? error.message : String(error));
+    run.fail(error instanceof Error ? error.message : String(error));
     return false;
   });
   try {
@@ -193,25 +209,25 @@ async function withTimeout(running: Promise<void>, timeoutMs: number, field: Bat
 }
 
 /** Waits until memory is given back, for a while. Returns what is resident then. */
-async function settled(arena: Arena, beforeBytes: number): Promise<number> {
+async function settled(deployment: Deployment, beforeBytes: number): Promise<number> {
   const endsMs = performance.now() + GIVEN_BACK_MS;
-  let bytes = arena.residentBytes();
+  let bytes = deployment.residentBytes();
   while (bytes - beforeBytes > KEPT_MAX_BYTES / 2 && performance.now() < endsMs) {
     await pause(100);
-    bytes = arena.residentBytes();
+    bytes = deployment.residentBytes();
   }
   return bytes;
 }
 
 /** Removes all keys, so that the next attack finds the processes as this one did. Returns whether that worked. */
-async function isEmptied(arena: Arena): Promise<boolean> {
-  const field = new Battlefield(arena);
+async function isEmptied(deployment: Deployment): Promise<boolean> {
+  const run = new AttackRun(deployment);
   try {
-    return await (await field.connect()).call("flush") === "+OK";
+    return await (await run.connect()).call("flush") === "+OK";
   } catch {
     return false;
   } finally {
-    field.end();
+    run.end();
   }
 }
 
@@ -255,8 +271,6 @@ async function attackCheckout(main: string, launcher: Launcher): Promise<void> {
 async function main(): Promise<number> {
   const scale = Number(Deno.env.get("SOAK_SCALE") ?? 1);
   const wanted = attacks(scale).filter(({ name }) => isWanted(name, Deno.env.get("SOAK_ONLY")));
-  // Those of the same place one after another, so that its processes need not be started anew.
-  wanted.sort((a, b) => PLACES.indexOf(a.place) - PLACES.indexOf(b.place));
   if (wanted.length === 0) {
     console.error("No attack has a name that SOAK_ONLY gives");
     return 1;

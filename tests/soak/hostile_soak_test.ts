@@ -6,12 +6,12 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { encodeText } from "../../src/bytes.ts";
 import { COMMANDS } from "../../src/command/specification.ts";
 import { ROOT } from "../../cluster/role_process.ts";
-import { encodeRequests } from "../support/hostile/attack_connection.ts";
-import type { Observation } from "../support/hostile/observer.ts";
-import { NativeReplies, RespReplies } from "../support/hostile/reply_counter.ts";
+import { encodeRequests } from "./hostile/attack_connection.ts";
+import type { Observation } from "./hostile/observer.ts";
+import { NativeReplies, RespReplies } from "./hostile/reply_counter.ts";
 import { framesOf } from "../support/raw_client.ts";
-import { attacks } from "./hostile_attacks.ts";
-import { type Evidence, judge, SLOW } from "./hostile_verdict.ts";
+import { attacks } from "./hostile/attacks.ts";
+import { type Evidence, judge, SLOW } from "./hostile/verdict.ts";
 
 const MB = 1024 * 1024;
 const SEEN: Observation = {
@@ -21,6 +21,7 @@ const SEEN: Observation = {
   messages: [],
   longestWaitMs: 500,
   longestStepMs: 9,
+  longestStillMs: 900,
   cpuMs: [100],
   peakBytes: [100 * MB],
   killed: false,
@@ -55,7 +56,7 @@ Deno.test("judge() allows long steps to attacks that the list names only", () =>
 });
 
 Deno.test("judge() names each thing that is wrong", () => {
-  const seen = { ...SEEN, wrong: 2, errors: 3, messages: ["-ERR\r\nno"] };
+  const seen = { ...SEEN, longestStillMs: 1001, wrong: 2, errors: 3, messages: ["-ERR\r\nno"] };
   const found = judge("some", {
     seen,
     peaks: [100 * MB, 301 * MB],
@@ -64,6 +65,7 @@ Deno.test("judge() names each thing that is wrong", () => {
     faults: ["x"],
   });
   assertEquals(found, [
+    "stood still for 1001 ms",
     "301 MB > 300 MB",
     "process has ended, or serves nobody",
     "observer: 2 wrong replies: -ERR no",

@@ -6,7 +6,9 @@
 
 import type { AttackConnection, Protocol, Request } from "./attack_connection.ts";
 import { encodeRequests } from "./attack_connection.ts";
-import type { Battlefield, Place } from "./battlefield.ts";
+import type { AttackRun } from "./attack_run.ts";
+import type { Place } from "./deployment.ts";
+import type { Load } from "./requests.ts";
 
 /** One row of the table. */
 export interface Attack {
@@ -15,10 +17,20 @@ export interface Attack {
   /** How large it is, in words. */
   readonly size: string;
   readonly place: Place;
-  /** Requests that fill the store first. */
-  readonly load: () => Iterable<Request>;
-  /** Does it. What it finds wrong it says to the field. */
-  readonly run: (field: Battlefield) => Promise<void>;
+  /** Fills the store first. */
+  readonly load: Load;
+  readonly action: Action;
+}
+
+/** What is done in an attack. It tells the run what it finds wrong. */
+export type Action = (run: AttackRun) => Promise<void>;
+
+/** A factor for sizes, applied: at least 1. */
+export type Scaled = (count: number) => number;
+
+/** Makes a row of the table. */
+export function on(place: Place, name: string, size: string, action: Action, load: Load = () => []): Attack {
+  return { place, name, size, action, load };
 }
 
 /** How requests are sent, and what is to come of them. */
@@ -30,6 +42,8 @@ export interface Sending {
   readonly resp3?: boolean;
   /** The requests have to be served; otherwise they may be refused, and the connection be cut off. */
   readonly served?: boolean;
+  /** The requests have to be refused. */
+  readonly refused?: boolean;
   /** The first line of the first reply, where it is no error. */
   readonly expect?: string;
   /** Closes the connection so many ms after it has begun to send, whatever has come back. */
@@ -40,21 +54,24 @@ export interface Sending {
   readonly holdsBack?: number;
 }
 
+/** Has the requests served, whatever their size. */
+export const SERVED: Sending = { served: true };
+
 /** Sends requests, reads all replies, and checks that they are in step. */
-export function sends(requests: () => Iterable<Request>, sending: Sending = {}): Attack["run"] {
-  return async (field) => {
+export function sends(requests: () => Iterable<Request>, sending: Sending = {}): Action {
+  return async (run) => {
     const { clients = 1, protocol, resp3 = false, leavesAfterMs, readsNothingForMs } = sending;
     const list = [...requests()];
     const pieces = encodeRequests(list, protocol);
     if (sending.holdsBack !== undefined) pieces.push(pieces.pop()!.subarray(0, -sending.holdsBack));
-    const connections = await field.connectAll(clients, protocol);
+    const connections = await run.connectAll(clients, protocol);
     if (resp3) await Promise.all(connections.map((each) => each.call("hello", "3")));
     const before = connections[0]!.count.replies;
     for (const each of connections) each.count.head = "";
     const timeMs = readsNothingForMs ?? leavesAfterMs;
     if (timeMs === undefined) {
       await Promise.all(connections.map((each) => each.exchange(pieces)));
-      for (const each of connections) check(field, each, before + list.length + 1, sending);
+      for (const each of connections) check(run, each, before + list.length + 1, sending);
       return;
     }
     const writing = Promise.all(connections.map((each) => each.write(pieces)));
@@ -65,68 +82,46 @@ export function sends(requests: () => Iterable<Request>, sending: Sending = {}):
 }
 
 /** Says what is wrong with the replies of a connection, and what is worth telling. */
-function check(field: Battlefield, connection: AttackConnection, replies: number, sending: Sending): void {
+function check(run: AttackRun, connection: AttackConnection, replies: number, sending: Sending): void {
   const { count, ended } = connection;
-  const { served = false, resp3 = false, expect } = sending;
-  if (count.nonsense !== undefined) field.fail(`wrong reply: ${count.nonsense}`);
-  if (ended !== undefined) return served ? field.fail(`cut off: ${ended}`) : field.note("cut off");
+  const { served = false, refused = false, resp3 = false, expect } = sending;
+  if (count.nonsense !== undefined) run.fail(`wrong reply: ${count.nonsense}`);
+  if (ended !== undefined) return served ? run.fail(`cut off: ${ended}`) : run.note("cut off");
+  if (refused && count.errors === 0) run.fail("not refused");
   // With RESP3 some requests are answered by messages only.
-  if (count.replies !== replies && !resp3) field.fail(`${count.replies} replies, not ${replies}`);
-  if (count.errors > 0) served ? field.fail(`refused: ${count.error}`) : field.note(count.error);
-  else if (expect !== undefined && count.head !== expect) field.fail(`wrong reply: ${count.head}, not ${expect}`);
+  if (count.replies !== replies && !resp3) run.fail(`${count.replies} replies, not ${replies}`);
+  if (count.errors > 0) served ? run.fail(`refused: ${count.error}`) : run.note(count.error);
+  else if (expect !== undefined && count.head !== expect) run.fail(`wrong reply: ${count.head}, not ${expect}`);
 }
 
 /** Does nothing for a time, beside the observer. */
-export function rests(durationMs: number): Attack["run"] {
+export function rests(durationMs: number): Action {
   return () => pause(durationMs);
 }
 
 /** Opens idle connections, then attacks. */
-export function amid(clients: number, run: Attack["run"]): Attack["run"] {
-  return async (field) => {
-    const crowd = await field.connectAll(clients);
+export function amid(clients: number, action: Action): Action {
+  return async (run) => {
+    const crowd = await run.connectAll(clients);
     await Promise.all(crowd.map((each) => each.call("ping")));
-    await run(field);
+    await action(run);
   };
 }
 
 /** Has clients listen to a channel or wait for a list, and read what comes, then attacks. */
-export function before(clients: number, first: Request, run: Attack["run"]): Attack["run"] {
-  return async (field) => {
-    const crowd = await field.connectAll(clients);
+export function before(clients: number, first: Request, action: Action): Action {
+  return async (run) => {
+    const crowd = await run.connectAll(clients);
     const pieces = encodeRequests([["hello", "3"], first]);
     for (const each of crowd) {
       await each.write(pieces);
       void each.read(() => false);
     }
-    await run(field);
+    await action(run);
   };
 }
 
 /** Waits. */
 export function pause(durationMs: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, durationMs));
-}
-
-/** The same request so many times. */
-export function* repeat(count: number, request: Request): Iterable<Request> {
-  for (let i = 0; i < count; i++) yield request;
-}
-
-/** So many short names, all different. */
-export function names(count: number, prefix = "k"): string[] {
-  return Array.from({ length: count }, (_, i) => prefix + i);
-}
-
-/** So many bytes, all the same. */
-export function filled(count: number, byte = 0x6e): Uint8Array<ArrayBuffer> {
-  return new Uint8Array(count).fill(byte);
-}
-
-/** Arguments of one request of those that fill the store. */
-const LOAD_BATCH_COUNT = 10_000;
-
-/** Fills one value, or the key space, by requests of `head` and some of the items each. */
-export function* inBatches(head: Request, items: readonly string[], batch = LOAD_BATCH_COUNT): Iterable<Request> {
-  for (let at = 0; at < items.length; at += batch) yield [...head, ...items.slice(at, at + batch)];
 }

@@ -42,7 +42,9 @@ class Watcher {
   /** When the round began that is under way; `undefined` between two rounds. */
   #startedMs: number | undefined;
   #before: number[] = [];
+  /** Time that this thread, and all observed ones together, had been ready without a core. */
   #delayedBefore = 0;
+  #readyBefore = 0;
   #marked: number[] = [];
   readonly ended: Promise<void>;
 
@@ -86,7 +88,14 @@ class Watcher {
     });
   }
 
+  /** The time that all observed threads together had been ready without a core when their clocks were read. */
+  #readyMs(): number {
+    return this.#clocks.reduce((sum, { delayedMs }) => sum + delayedMs, 0);
+  }
+
   #sample(): void {
+    // A counter of a thread that has ended cannot be read any more: its last reading has to be a fresh one.
+    this.#readClocks();
     const sizes = this.#target.pids.map((pid) => residentBytes(pid));
     sizes.forEach((bytes, i) => this.#found.peakBytes[i] = Math.max(this.#found.peakBytes[i] ?? 0, bytes));
     if (sizes.reduce((sum, bytes) => sum + bytes, 0) <= this.#target.guardBytes) return;
@@ -101,13 +110,15 @@ class Watcher {
   /** Takes the round that is under way, or that has just ended, into account. */
   #note(): void {
     const waitMs = performance.now() - this.#startedMs!;
-    const after = this.#readClocks();
+    const ran = this.#readClocks().map((each, i) => each - this.#before[i]!);
     this.#own.read();
     // While this thread was ready without a core, the reply may have been here already, and the server busy with others.
     const lateMs = this.#own.delayedMs - this.#delayedBefore;
-    const stepMs = Math.max(...after.map((each, i) => each - this.#before[i]!)) - lateMs;
+    const stepMs = Math.max(...ran) - lateMs;
+    const stillMs = waitMs - lateMs - (this.#readyMs() - this.#readyBefore) - ran.reduce((sum, each) => sum + each, 0);
     this.#found.longestWaitMs = Math.max(this.#found.longestWaitMs, waitMs);
     this.#found.longestStepMs = Math.max(this.#found.longestStepMs, stepMs);
+    this.#found.longestStillMs = Math.max(this.#found.longestStillMs, stillMs);
   }
 
   async #run(): Promise<void> {
@@ -134,6 +145,7 @@ class Watcher {
       `*2\r\n$3\r\nget\r\n$${key.length}\r\n${key}\r\n`;
     const expected = encodeText(`+OK\r\n$${value.length}\r\n${value}\r\n`);
     this.#before = this.#readClocks();
+    this.#readyBefore = this.#readyMs();
     this.#own.read();
     this.#delayedBefore = this.#own.delayedMs;
     this.#startedMs = performance.now();
@@ -194,6 +206,7 @@ function noObservation(): Observation {
     messages: [],
     longestWaitMs: 0,
     longestStepMs: 0,
+    longestStillMs: 0,
     cpuMs: [],
     peakBytes: [],
     killed: false,

@@ -1,5 +1,5 @@
 /**
- * What an attack is run against: a server, or a proxy before two of them, and the connections that the attack opens.
+ * What is attacked: a server, or a proxy with two servers behind it.
  *
  * | place | what runs | memory for data | for clients |
  * |---|---|---|---|
@@ -15,8 +15,8 @@
  */
 
 import { parseAddress } from "../../../src/role/address.ts";
-import { type Launcher, type Role, runInmem } from "../launcher.ts";
-import { type Address, AttackConnection, type Protocol } from "./attack_connection.ts";
+import { type Launcher, type Role, runInmem } from "../../support/launcher.ts";
+import type { Address } from "./attack_connection.ts";
 import { residentBytes } from "./process_account.ts";
 
 /** Where attacks are run, in this order. */
@@ -27,6 +27,9 @@ export type Place = typeof PLACES[number];
 const MB = 1024 * 1024;
 /** What a role may take beside data and clients: the runtime, code, and garbage that waits to be collected. */
 const RUNTIME_BYTES = 150 * MB;
+
+/** A role that was told to stop is killed after this time. */
+const STOP_TIMEOUT_MS = 8_000;
 
 /** One process with what it may take. */
 interface Member {
@@ -47,52 +50,8 @@ export async function readAbilities(): Promise<Abilities> {
   return { server: await has("server"), proxy: await has("proxy") };
 }
 
-/** Connections, complaints and notes of one attack. */
-export class Battlefield {
-  /** What the attack has found to be wrong. */
-  readonly faults: string[] = [];
-  /** What is worth telling about it. */
-  readonly notes: string[] = [];
-  readonly #connections = new Set<AttackConnection>();
-  readonly #address: Address;
-
-  constructor(readonly arena: Arena) {
-    this.#address = arena.address;
-  }
-
-  /** Opens a connection, which is closed at the latest when the attack ends. */
-  async connect(protocol?: Protocol): Promise<AttackConnection> {
-    const connection = await AttackConnection.connect(this.#address, protocol);
-    this.#connections.add(connection);
-    return connection;
-  }
-
-  /** Opens as many connections. */
-  async connectAll(count: number, protocol?: Protocol): Promise<AttackConnection[]> {
-    const connections: AttackConnection[] = [];
-    while (connections.length < count) connections.push(await this.connect(protocol));
-    return connections;
-  }
-
-  /** Says that something is wrong, unless it was said. */
-  fail(fault: string): void {
-    if (!this.faults.includes(fault)) this.faults.push(fault);
-  }
-
-  /** Says something worth telling, unless it was said. */
-  note(note: string): void {
-    if (!this.notes.includes(note)) this.notes.push(note);
-  }
-
-  /** Closes all connections. */
-  end(): void {
-    for (const connection of this.#connections) connection.close();
-    this.#connections.clear();
-  }
-}
-
 /** The processes of a place. */
-export class Arena {
+export class Deployment {
   readonly #launcher: Launcher;
   /** The one that clients talk to comes first. */
   readonly members: readonly Member[];
@@ -108,8 +67,8 @@ export class Arena {
   }
 
   /** Starts the processes of a place, and waits until they listen. */
-  static async start(launcher: Launcher, place: Place, abilities: Abilities): Promise<Arena> {
-    if (place === "proxy" || place === "remap") return await Arena.#startProxy(launcher, place, abilities);
+  static async start(launcher: Launcher, place: Place, abilities: Abilities): Promise<Deployment> {
+    if (place === "proxy" || place === "remap") return await Deployment.#startProxy(launcher, place, abilities);
     const limit = place === "small" ? 64 : 256;
     const words = ["--max-memory", `${limit}mb`];
     if (abilities.server) words.push("--max-client-memory", `${limit}mb`);
@@ -119,11 +78,11 @@ export class Arena {
     const role = await launcher.server(words, env);
     const boundBytes = abilities.server ? 2 * limit * MB + RUNTIME_BYTES : undefined;
     const caCerts = place === "tls" ? [await Deno.readTextFile(launcher.certificates.authority)] : undefined;
-    return new Arena(launcher, place, [{ role, boundBytes }], caCerts);
+    return new Deployment(launcher, place, [{ role, boundBytes }], caCerts);
   }
 
-  static async #startProxy(launcher: Launcher, place: Place, abilities: Abilities): Promise<Arena> {
-    const servers = await Promise.all([1, 2].map(() => Arena.start(launcher, "server", abilities)));
+  static async #startProxy(launcher: Launcher, place: Place, abilities: Abilities): Promise<Deployment> {
+    const servers = await Promise.all([1, 2].map(() => Deployment.start(launcher, "server", abilities)));
     const behind = servers.flatMap(({ members }) => members);
     const file = await launcher.serversFile(
       behind.map(({ role }) => role.address),
@@ -135,7 +94,7 @@ export class Arena {
     const process = launcher.start("proxy", ["proxy", ...words]);
     const role = { process, address: await process.address() };
     const boundBytes = abilities.proxy ? 256 * MB + RUNTIME_BYTES : undefined;
-    return new Arena(launcher, place, [{ role, boundBytes }, ...behind]);
+    return new Deployment(launcher, place, [{ role, boundBytes }, ...behind]);
   }
 
   /** The processes' ids. */
@@ -175,6 +134,3 @@ export class Arena {
     }
   }
 }
-
-/** A role that was told to stop is killed after this time. */
-const STOP_TIMEOUT_MS = 8_000;

@@ -47,6 +47,8 @@ export interface Observation {
   longestWaitMs: number;
   /** The most that one of the main threads has run during one round trip. */
   longestStepMs: number;
+  /** The most of one round trip in which nobody ran or was ready to: neither the observer nor a main thread. */
+  longestStillMs: number;
   /** Time that each main thread has run. */
   cpuMs: number[];
   /** The most resident memory of each process that was seen. */

@@ -4,12 +4,15 @@
  * @module
  */
 
-import type { Observation } from "../support/hostile/observer.ts";
+import type { Observation } from "./observer.ts";
 
 /** Longest time that a main thread may run between two replies of the observer. */
 export const STEP_MAX_MS = 10;
 /** The same for attacks that {@linkcode SLOW} names. */
 export const SLOW_STEP_MAX_MS = 50;
+
+/** Longest time that the observer may wait while no main thread has anything to do. */
+export const STILL_MAX_MS = 1_000;
 
 const MB = 1024 * 1024;
 
@@ -46,6 +49,7 @@ export function judge(name: string, evidence: Evidence, isSmall = false): string
   const reasons: string[] = [];
   const stepMaxMs = isSmall || SLOW.has(name) ? SLOW_STEP_MAX_MS : STEP_MAX_MS;
   if (seen.longestStepMs > stepMaxMs) reasons.push(`step > ${stepMaxMs} ms`);
+  if (seen.longestStillMs > STILL_MAX_MS) reasons.push(`stood still for ${seen.longestStillMs.toFixed(0)} ms`);
   peaks.forEach((bytes, i) => {
     const bound = bounds[i];
     if (bound !== undefined && bytes > bound) {
@@ -55,6 +59,7 @@ export function judge(name: string, evidence: Evidence, isSmall = false): string
   if (seen.killed) reasons.push("killed for its memory");
   else if (!isAlive) reasons.push("process has ended, or serves nobody");
   if (seen.wrong > 0) reasons.push(`observer: ${seen.wrong} wrong replies: ${seen.messages[0]}`);
-  if (seen.errors > 0) reasons.push(`observer: ${seen.errors} errors: ${seen.messages[0]}`);
+  // Nobody is served by a process that was killed.
+  if (seen.errors > 0 && !seen.killed) reasons.push(`observer: ${seen.errors} errors: ${seen.messages[0]}`);
   return [...reasons, ...faults].map((reason) => reason.replaceAll(/\s+/g, " ").slice(0, 160));
 }
