@@ -112,6 +112,8 @@ export class Observer implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     // Closing its input tells it to end.
     await this.#writer.close().catch(() => {});
+    // It says nothing more, but its output is closed only once that was read.
+    for await (const _ of this.#answers);
     await this.#child.status;
   }
 }

@@ -49,7 +49,9 @@ export function judge(name: string, evidence: Evidence, isSmall = false): string
   const reasons: string[] = [];
   const stepMaxMs = isSmall || SLOW.has(name) ? SLOW_STEP_MAX_MS : STEP_MAX_MS;
   if (seen.longestStepMs > stepMaxMs) reasons.push(`step > ${stepMaxMs} ms`);
-  if (seen.longestStillMs > STILL_MAX_MS) reasons.push(`stood still for ${seen.longestStillMs.toFixed(0)} ms`);
+  if (seen.longestStillMs > STILL_MAX_MS && !seen.killed) {
+    reasons.push(`stood still for ${seen.longestStillMs.toFixed(0)} ms`);
+  }
   peaks.forEach((bytes, i) => {
     const bound = bounds[i];
     if (bound !== undefined && bytes > bound) {
