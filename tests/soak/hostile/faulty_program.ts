@@ -1,0 +1,40 @@
+/**
+ * A server for tests of the observer. It serves what the observer asks, but each 20th time it does what its argument says:
+ * it computes for so many ms (`burn:80`), waits (`sleep:1200`), returns another value (`wrong`), refuses (`error`) or hangs
+ * up (`close`). It prints its port.
+ *
+ * @module
+ */
+
+const FAULT_INTERVAL = 20;
+
+async function serve(socket: Deno.Conn, fault: string): Promise<void> {
+  const [kind, durationMs] = fault.split(":");
+  const buffer = new Uint8Array(4096);
+  for (let number = 1;; number++) {
+    const read = await socket.read(buffer);
+    if (read === null) return;
+    const isFaulty = number % FAULT_INTERVAL === 0;
+    const request = new TextDecoder().decode(buffer.subarray(0, read));
+    // *3 $3 set $… key $… value *2 $3 get $… key, a line each.
+    let value = request.split("\r\n")[6]!;
+    if (isFaulty && kind === "burn") burn(Number(durationMs));
+    if (isFaulty && kind === "sleep") await new Promise((resolve) => setTimeout(resolve, Number(durationMs)));
+    if (isFaulty && kind === "wrong") value = value.replace(/v$/, "w");
+    if (isFaulty && kind === "close") return socket.close();
+    const reply = isFaulty && kind === "error" ? "+OK\r\n-ERR no\r\n" : `+OK\r\n$${value.length}\r\n${value}\r\n`;
+    await socket.write(new TextEncoder().encode(reply));
+  }
+}
+
+/** Runs for so many ms of processor time; a clock would count others' as well. */
+function burn(durationMs: number): void {
+  const { user } = Deno.cpuUsage();
+  while (Deno.cpuUsage().user - user < durationMs * 1000);
+}
+
+if (import.meta.main) {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  console.log(listener.addr.port);
+  for await (const socket of listener) void serve(socket, Deno.args[0] ?? "");
+}

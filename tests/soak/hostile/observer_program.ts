@@ -1,0 +1,255 @@
+/**
+ * The program of observer.ts: a well-behaved client that sets a key and gets it, checks the reply, and notes how long it
+ * has waited, and how long the main threads of the observed processes have run meanwhile.
+ *
+ * ```text
+ * round    read clocks · write SET + GET · read both replies · read clocks · pause of 1 ms
+ * ```
+ *
+ * It also watches over the memory of the observed processes, and kills the largest when together they take more than the guard allows.
+ *
+ * @module
+ */
+
+import { encodeText } from "../../../src/bytes.ts";
+import { readJsonLines } from "../../../bench/support/peer.ts";
+import { residentBytes, ThreadClock } from "./process_account.ts";
+import type { Observation, ObserverJob, Target } from "./observer.ts";
+
+/** Between two rounds: seldom enough that the rounds are no load, and often enough that no long step escapes. */
+const PAUSE_MS = 1;
+/** Keys that are used in turn, so that those of each server of a proxy are among them. */
+const KEYS_COUNT = 32;
+const VALUE_FILL = "v".repeat(90);
+/** A connection that was lost is made again after this. */
+const RECONNECT_MS = 50;
+const SAMPLE_INTERVAL_MS = 50;
+/** Failures that are told by their words. */
+const MESSAGES_MAX_COUNT = 3;
+
+/** The rounds against one target, until it is told to stop. */
+class Watcher {
+  readonly #target: Target;
+  readonly #clocks: ThreadClock[];
+  readonly #own = ThreadClock.own();
+  readonly #caCerts: string[] | undefined;
+  readonly #buffer = new Uint8Array(4096);
+  readonly #sampler: number;
+  #socket: Deno.TcpConn | Deno.TlsConn | undefined;
+  #stopped = false;
+  #number = 0;
+  #found = noObservation();
+  /** When the round began that is under way; `undefined` between two rounds. */
+  #startedMs: number | undefined;
+  #before: number[] = [];
+  /** Time that this thread, and all observed ones together, had been ready without a core. */
+  #delayedBefore = 0;
+  #readyBefore = 0;
+  #marked: number[] = [];
+  readonly ended: Promise<void>;
+
+  constructor(target: Target) {
+    this.#target = target;
+    this.#clocks = target.pids.map((pid) => ThreadClock.of(pid));
+    this.#caCerts = target.caFile === undefined ? undefined : [Deno.readTextFileSync(target.caFile)];
+    this.#sampler = setInterval(() => this.#sample(), SAMPLE_INTERVAL_MS);
+    this.mark();
+    this.ended = this.#run();
+  }
+
+  /** Forgets what was seen so far, but for a round that is under way. */
+  mark(): void {
+    this.#found = noObservation();
+    this.#marked = this.#readClocks();
+    this.#sample();
+  }
+
+  /** Returns what was seen since the last mark, the round included that is under way. */
+  take(): Observation {
+    if (this.#startedMs !== undefined) this.#note();
+    const now = this.#readClocks();
+    const cpuMs = now.map((each, i) => each - this.#marked[i]!);
+    this.#sample();
+    return { ...this.#found, cpuMs };
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearInterval(this.#sampler);
+    this.#disconnect();
+    await this.ended;
+    for (const clock of [...this.#clocks, this.#own]) clock[Symbol.dispose]();
+  }
+
+  #readClocks(): number[] {
+    return this.#clocks.map((clock) => {
+      clock.read();
+      return clock.runningMs;
+    });
+  }
+
+  /** The time that all observed threads together had been ready without a core when their clocks were read. */
+  #readyMs(): number {
+    return this.#clocks.reduce((sum, { delayedMs }) => sum + delayedMs, 0);
+  }
+
+  #sample(): void {
+    // A counter of a thread that has ended cannot be read any more: its last reading has to be a fresh one.
+    this.#readClocks();
+    const sizes = this.#target.pids.map((pid) => residentBytes(pid));
+    sizes.forEach((bytes, i) => this.#found.peakBytes[i] = Math.max(this.#found.peakBytes[i] ?? 0, bytes));
+    if (sizes.reduce((sum, bytes) => sum + bytes, 0) <= this.#target.guardBytes) return;
+    this.#found.killed = true;
+    try {
+      Deno.kill(this.#target.pids[sizes.indexOf(Math.max(...sizes))]!, "SIGKILL");
+    } catch {
+      // It was faster.
+    }
+  }
+
+  /** Takes the round that is under way, or that has just ended, into account. */
+  #note(): void {
+    const waitMs = performance.now() - this.#startedMs!;
+    const ran = this.#readClocks().map((each, i) => each - this.#before[i]!);
+    this.#own.read();
+    // While this thread was ready without a core, the reply may have been here already, and the server busy with others.
+    const lateMs = this.#own.delayedMs - this.#delayedBefore;
+    const stepMs = Math.max(...ran) - lateMs;
+    const stillMs = waitMs - lateMs - (this.#readyMs() - this.#readyBefore) - ran.reduce((sum, each) => sum + each, 0);
+    this.#found.longestWaitMs = Math.max(this.#found.longestWaitMs, waitMs);
+    this.#found.longestStepMs = Math.max(this.#found.longestStepMs, stepMs);
+    this.#found.longestStillMs = Math.max(this.#found.longestStillMs, stillMs);
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#stopped) {
+      try {
+        await this.#round();
+      } catch (error) {
+        if (this.#stopped) break;
+        this.#found.errors++;
+        this.#tell(String(error));
+        this.#disconnect();
+        await pause(RECONNECT_MS);
+      }
+      this.#startedMs = undefined;
+      await pause(PAUSE_MS);
+    }
+  }
+
+  async #round(): Promise<void> {
+    const number = this.#number++;
+    const key = `observer:${number % KEYS_COUNT}`;
+    const value = `${number}:${VALUE_FILL}`;
+    const request = `*3\r\n$3\r\nset\r\n$${key.length}\r\n${key}\r\n$${value.length}\r\n${value}\r\n` +
+      `*2\r\n$3\r\nget\r\n$${key.length}\r\n${key}\r\n`;
+    const expected = encodeText(`+OK\r\n$${value.length}\r\n${value}\r\n`);
+    this.#before = this.#readClocks();
+    this.#readyBefore = this.#readyMs();
+    this.#own.read();
+    this.#delayedBefore = this.#own.delayedMs;
+    this.#startedMs = performance.now();
+    this.#socket ??= await this.#connect();
+    await writeWhole(this.#socket, encodeText(request));
+    const reply = await this.#read(this.#socket, expected.length);
+    this.#note();
+    this.#found.rounds++;
+    if (reply.length === expected.length && reply.every((byte, i) => byte === expected[i])) return;
+    const text = new TextDecoder().decode(reply).slice(0, 200);
+    if (text.startsWith("-") || text.includes("\r\n-")) this.#found.errors++;
+    else this.#found.wrong++;
+    this.#tell(text);
+    // What else belongs to this reply is not known.
+    this.#disconnect();
+  }
+
+  /** Reads so many bytes, or fewer when an error comes instead of a reply. The bytes are borrowed until the next read. */
+  async #read(socket: Deno.Conn, count: number): Promise<Uint8Array> {
+    let length = 0;
+    while (length < count) {
+      const read = await socket.read(this.#buffer.subarray(length));
+      if (read === null) throw new Error("The observer's connection was ended");
+      length += read;
+      const isError = this.#buffer[0] === 0x2d || this.#buffer[5] === 0x2d || this.#buffer[6] === 0x2d;
+      if (isError && this.#buffer[length - 1] === 0x0a) break;
+    }
+    return this.#buffer.subarray(0, length);
+  }
+
+  async #connect(): Promise<Deno.TcpConn | Deno.TlsConn> {
+    const { hostname, port } = this.#target;
+    if (this.#caCerts !== undefined) return await Deno.connectTls({ hostname, port, caCerts: this.#caCerts });
+    const socket = await Deno.connect({ hostname, port });
+    socket.setNoDelay(true);
+    return socket;
+  }
+
+  #disconnect(): void {
+    try {
+      this.#socket?.close();
+    } catch {
+      // It was closed by the other side.
+    }
+    this.#socket = undefined;
+  }
+
+  #tell(message: string): void {
+    if (this.#found.messages.length < MESSAGES_MAX_COUNT) this.#found.messages.push(message);
+  }
+}
+
+function noObservation(): Observation {
+  return {
+    rounds: 0,
+    wrong: 0,
+    errors: 0,
+    messages: [],
+    longestWaitMs: 0,
+    longestStepMs: 0,
+    longestStillMs: 0,
+    cpuMs: [],
+    peakBytes: [],
+    killed: false,
+  };
+}
+
+function pause(durationMs: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, durationMs));
+}
+
+async function writeWhole(socket: Deno.Conn, bytes: Uint8Array): Promise<void> {
+  for (let start = 0; start < bytes.length;) start += await socket.write(bytes.subarray(start));
+}
+
+/** Lets this thread run before all others where we may: a reply that waits for a core is not the server's fault. */
+function takePrecedence(): void {
+  try {
+    const { symbols } = Deno.dlopen("libc.so.6", {
+      setpriority: { parameters: ["i32", "u32", "i32"], result: "i32" },
+    });
+    symbols.setpriority(0, 0, -20);
+  } catch {
+    // Another C library: its delays are subtracted all the same.
+  }
+}
+
+async function main(): Promise<void> {
+  takePrecedence();
+  let watcher: Watcher | undefined;
+  for await (const line of readJsonLines(Deno.stdin.readable)) {
+    const job = line as ObserverJob;
+    let result: unknown = null;
+    if (job.kind === "begin") watcher = new Watcher(job.target);
+    else if (job.kind === "mark") watcher?.mark();
+    else if (job.kind === "take") result = watcher?.take();
+    else {
+      await watcher?.stop();
+      watcher = undefined;
+    }
+    console.log(JSON.stringify(result));
+  }
+  await watcher?.stop();
+  Deno.exit(0);
+}
+
+if (import.meta.main) await main();
