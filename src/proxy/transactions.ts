@@ -155,6 +155,7 @@ export class Transactions {
       transaction.slot = keySlot;
     }
     transaction.add(frame.bytes, frame.start, frame.size);
+    if (specification.writes) transaction.writes = true;
     this.#answers.answer(slot, (reply) => reply.status("QUEUED"));
   }
 
@@ -169,6 +170,7 @@ export class Transactions {
     if (watch === undefined) {
       if (transaction.count === 0) return this.#answers.answer(slot, (reply) => reply.array(0));
       const pool = this.#cluster.ownerOfSlot(Math.max(0, transaction.slot));
+      if (transaction.writes) this.#cluster.wrote(transaction.slot);
       return sendAll(client.dialect, transaction, slot, (exchange, bytes, start, size) => {
         client.send(pool, exchange, bytes, start, size);
       });
@@ -179,6 +181,7 @@ export class Transactions {
       return this.#answers.answer(slot, (reply) => reply.nilArray());
     }
     client.watch = undefined;
+    if (transaction.writes) this.#cluster.wrote(watch.slot);
     const last = new LastExchange(slot, watch);
     sendAll(client.dialect, transaction, last, (exchange, bytes, start, size) => {
       watch.lane.send(exchange, bytes, start, size);
