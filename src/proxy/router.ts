@@ -11,7 +11,7 @@
 import { admitUnusual, unknown } from "../command/admission.ts";
 import { checkSizes, wrongCount } from "../command/call.ts";
 import { CommandIndex } from "../command/command_index.ts";
-import { acceptsCount, COMMANDS } from "../command/specification.ts";
+import { acceptsCount, COMMANDS, mayWrite } from "../command/specification.ts";
 import type { CommandSpecification } from "../command/specification.ts";
 import { ReplyError } from "../errors.ts";
 import { slotOf } from "../key_slot.ts";
@@ -173,9 +173,10 @@ export class Router {
   }
 
   /** Takes note of the slots that a request may write, before it is sent: their lenders have missed it. */
-  #noteWrites({ writes, firstKey, lastKey, keyStep }: CommandSpecification, request: Request): void {
-    if (!writes || this.#loans.count === 0) return;
+  #noteWrites(specification: CommandSpecification, request: Request): void {
     const { bytes, starts, lengths, count } = request;
+    if (this.#loans.count === 0 || !mayWrite(specification, count)) return;
+    const { firstKey, lastKey, keyStep } = specification;
     const last = Math.min(lastKey < 0 ? count + lastKey : lastKey, count - 1);
     for (let key = firstKey; key <= last; key += keyStep) {
       this.#cluster.wrote(slotOf(bytes, starts[key]!, lengths[key]!));

@@ -19,6 +19,7 @@
 
 import { checkMulti, checkUnspoilt, checkWatch, transactionFor } from "../command/admission.ts";
 import { checkSizes } from "../command/call.ts";
+import { mayWrite } from "../command/specification.ts";
 import type { CommandSpecification, Routing } from "../command/specification.ts";
 import type { ConnectionError } from "../errors.ts";
 import type { DedicatedLane } from "../route/dedicated.ts";
@@ -155,7 +156,7 @@ export class Transactions {
       transaction.slot = keySlot;
     }
     transaction.add(frame.bytes, frame.start, frame.size);
-    if (specification.writes) transaction.writes = true;
+    if (mayWrite(specification, request.count)) transaction.writes = true;
     this.#answers.answer(slot, (reply) => reply.status("QUEUED"));
   }
 
