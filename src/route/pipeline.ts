@@ -88,7 +88,10 @@ export class Pipeline implements Flushable {
   #writing = false;
   /** When bytes came last, by the host's clock, or since when they can be expected; at first, when the connection was made. */
   #heardMs = -Infinity;
-  /** When the server showed last that it works, by the host's clock: bytes came, or it took some that had to wait for it. */
+  /**
+   * When the server showed last that it works, by the host's clock: bytes came, or it took some that had to wait for it. It
+   * may be later than now, while the rest of a long request is on its way.
+   */
   aliveMs = -Infinity;
   #patienceMs = 0;
   #waiting: (() => void)[] = [];
@@ -218,8 +221,9 @@ export class Pipeline implements Flushable {
       this.#waitAnew(first, 0);
     }
     const transitBytes = Math.min(length / 2, BACKEND_TRANSIT_BYTES);
-    const transitMs = waitedMs * transitBytes / (length - transitBytes);
-    this.#waitAnew(first, Math.min(transitMs, BACKEND_TRANSIT_MAX_MS));
+    const transitMs = Math.min(waitedMs * transitBytes / (length - transitBytes), BACKEND_TRANSIT_MAX_MS);
+    if (transitMs > 0) this.aliveMs = this.#host.clock.nowMs + transitMs;
+    this.#waitAnew(first, transitMs);
   }
 
   /**

@@ -23,6 +23,10 @@ export class Relay implements Disposable {
   readonly #delays = new Map<number, () => void>();
   /** Resolved when bytes are passed on again. */
   #held: PromiseWithResolvers<void> | undefined;
+  /** A connection that has passed on more than this is not held. */
+  #heldMaxBytes = Infinity;
+  /** The most bytes that a connection has passed on, both ways. */
+  passedMaxBytes = 0;
 
   /** @param target `host:port` */
   constructor(target: string) {
@@ -40,8 +44,13 @@ export class Relay implements Disposable {
     return this.#delays.size;
   }
 
-  /** Passes nothing on from now on, though it still accepts connections: as if its target were stopped. */
-  hold(): void {
+  /**
+   * Passes nothing on from now on, though it still accepts connections: as if its target were stopped.
+   *
+   * @param maxBytes connections that have passed on more go on, as if the target were busy with what comes on them
+   */
+  hold(maxBytes = Infinity): void {
+    this.#heldMaxBytes = maxBytes;
     this.#held ??= Promise.withResolvers();
   }
 
@@ -79,7 +88,8 @@ export class Relay implements Disposable {
       if (this.target === undefined) return;
       far = await Deno.connect(parseAddress(this.target));
       this.#open.add(far);
-      await Promise.all([this.#pass(near, far), this.#pass(far, near)]);
+      const passed = { bytes: 0 };
+      await Promise.all([this.#pass(near, far, passed), this.#pass(far, near, passed)]);
     } catch {
       // Either end has gone, which the other one sees.
     } finally {
@@ -101,7 +111,7 @@ export class Relay implements Disposable {
     return promise;
   }
 
-  async #pass(from: Deno.Conn, to: Deno.Conn): Promise<void> {
+  async #pass(from: Deno.Conn, to: Deno.Conn, passed: { bytes: number }): Promise<void> {
     const buffer = new Uint8Array(READ_BYTES);
     let written: Promise<void> = Promise.resolve();
     for (let count = await from.read(buffer); count !== null; count = await from.read(buffer)) {
@@ -109,7 +119,9 @@ export class Relay implements Disposable {
       const dueMs = performance.now() + this.delayMs / 2;
       const slowMs = count * 1000 / this.bytesPerSecond;
       written = written.then(async () => {
-        if (this.#held !== undefined) await this.#held.promise;
+        if (this.#held !== undefined && passed.bytes <= this.#heldMaxBytes) await this.#held.promise;
+        passed.bytes += bytes.length;
+        this.passedMaxBytes = Math.max(this.passedMaxBytes, passed.bytes);
         const leftMs = Math.max(dueMs - performance.now(), slowMs);
         if (leftMs > 0) await this.#delay(leftMs);
         for (let done = 0; done < bytes.length;) done += await to.write(bytes.subarray(done));
