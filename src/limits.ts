@@ -97,8 +97,8 @@ export const BACKEND_WRITE_BYTES = 256 * 1024;
 export const BACKEND_WRITE_WAIT_MS = 20;
 /** About how much of a long output the systems and relays on the way may still hold once all of it was written. */
 export const BACKEND_TRANSIT_BYTES = 8 * 1024 * 1024;
-/** Longest time that a backend is given for the rest of a long output to arrive, at the pace of what came before. */
-export const BACKEND_TRANSIT_MAX_MS = 10_000;
+/** A backend that takes a long output slowly is given time for what is left at the same pace, but at most this much. */
+export const BACKEND_PACE_MAX_MS = 10_000;
 /** Requests of one proxy client in flight before the proxy stops reading it. */
 export const PROXY_IN_FLIGHT_MAX_COUNT = 16 * 1024;
 /** Bytes of replies that the proxy holds or expects for one client before it stops reading it. */

@@ -23,9 +23,9 @@
 import { copyBytes, enlarge } from "../bytes.ts";
 import { assert, ProtocolError } from "../errors.ts";
 import {
+  BACKEND_PACE_MAX_MS,
   BACKEND_QUEUE_MAX_BYTES,
   BACKEND_TRANSIT_BYTES,
-  BACKEND_TRANSIT_MAX_MS,
   BACKEND_WRITE_BYTES,
   BACKEND_WRITE_WAIT_MS,
   BUFFER_KEEP_MAX_BYTES,
@@ -212,27 +212,32 @@ export class Pipeline implements Flushable {
     let waitedMs = 0;
     for (let start = 0; start < length; start += BACKEND_WRITE_BYTES) {
       await transport.write(batch.bytes.subarray(start, Math.min(length, start + BACKEND_WRITE_BYTES)));
-      const nowMs = performance.now();
-      if (nowMs - takenMs >= BACKEND_WRITE_WAIT_MS) {
-        waitedMs += nowMs - takenMs;
-        this.aliveMs = this.#host.clock.nowMs;
-      }
-      takenMs = nowMs;
-      this.#waitAnew(first, 0);
+      const pieceMs = performance.now() - takenMs;
+      takenMs += pieceMs;
+      const hasWaited = pieceMs >= BACKEND_WRITE_WAIT_MS;
+      if (hasWaited) waitedMs += pieceMs;
+      // The system takes several pieces at a time once there is room, so the next one may have to wait for as long again.
+      this.#takeProgress(first, hasWaited ? pieceMs : 0);
     }
     const transitBytes = Math.min(length / 2, BACKEND_TRANSIT_BYTES);
-    const transitMs = Math.min(waitedMs * transitBytes / (length - transitBytes), BACKEND_TRANSIT_MAX_MS);
-    if (transitMs > 0) this.aliveMs = this.#host.clock.nowMs + transitMs;
-    this.#waitAnew(first, transitMs);
+    this.#takeProgress(first, waitedMs * transitBytes / (length - transitBytes));
+  }
+
+  /** Takes note that a piece of a batch was taken, which begins at `first`, and the next sign of life may come so late. */
+  #takeProgress(first: number, nextMs: number): void {
+    const laterMs = Math.min(nextMs, BACKEND_PACE_MAX_MS);
+    if (laterMs > 0) this.aliveMs = Math.max(this.aliveMs, this.#host.clock.nowMs + laterMs);
+    this.#waitAnew(first, laterMs);
   }
 
   /**
    * The oldest request waits from now on, or from `laterMs` later on, if it is of the batch being written, which begins at
-   * `first`.
+   * `first`. It never waits from an earlier moment than before.
    */
   #waitAnew(first: number, laterMs: number): void {
     if (this.#ended || this.#head < first || this.#head === this.#tail) return;
-    this.#ring[this.#head & (this.#ring.length - 1)]!.sinceMs = this.#host.clock.nowMs + laterMs;
+    const oldest = this.#ring[this.#head & (this.#ring.length - 1)]!;
+    oldest.sinceMs = Math.max(oldest.sinceMs, this.#host.clock.nowMs + laterMs);
   }
 
   async #read(transport: Transport): Promise<void> {

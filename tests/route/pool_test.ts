@@ -910,6 +910,7 @@ Deno.test(
       await settle();
       const frame = encodeText("x".repeat(2 * BACKEND_WRITE_BYTES) + ".");
       second.blocked = true;
+      const begunMs = performance.now();
       rig.pool.send(lane, new FakeExchange("B", false, rig.log), frame, 0, frame.length);
       await settle();
       assertEquals([first.writes.at(-1), second.writes.at(-1)!.length], ["a.", BACKEND_WRITE_BYTES]);
@@ -921,13 +922,15 @@ Deno.test(
       second.unblock();
       await settle();
       assertEquals(second.writes.slice(-3).map((text) => text.length), [BACKEND_WRITE_BYTES, BACKEND_WRITE_BYTES, 1]);
-      rig.clock.nowMs = 450;
-      rig.pool.send(lane, new FakeExchange("C", false, rig.log), frame, 0, frame.length);
-      await settle();
       rig.sweepAt(490);
       await settle();
       assertEquals(rig.pool.state, "suspect");
-      rig.sweepAt(491);
+      // The next piece would have been given as long as that one has waited, and half of it as long for the way.
+      const silentMs = 390 + (performance.now() - begunMs);
+      rig.clock.nowMs = silentMs + 90;
+      rig.pool.send(lane, new FakeExchange("C", false, rig.log), frame, 0, frame.length);
+      await settle();
+      rig.sweepAt(silentMs + 101);
       await settle();
       assertEquals(rig.states, ["down: it is silent: no answer within 100 ms"]);
     },
