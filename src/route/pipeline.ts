@@ -71,6 +71,8 @@ export class Pipeline implements Flushable {
   scheduled = false;
   /** Bytes of the requests not answered yet. */
   queuedBytes = 0;
+  /** For how many requests more than it has it counts: nobody should have to wait behind one that takes long. */
+  handicap = 0;
   /** Whether a reply has ever come: only then was the server more than an open port. */
   answered = false;
   /** What it speaks. */
@@ -135,7 +137,7 @@ export class Pipeline implements Flushable {
 
   /** How busy it is: requests in flight, large ones counted as several. */
   get load(): number {
-    return this.#tail - this.#head + (this.queuedBytes >>> 9);
+    return this.#tail - this.#head + (this.queuedBytes >>> 9) + this.handicap;
   }
 
   /** Whether its queue is full. One more request is taken nevertheless, since a frame cannot be taken in part. */

@@ -18,6 +18,9 @@
  * it merely takes long; else it is down, and nobody waits for it until the deadline of his request. Silence is counted from
  * the last sign of life on any of its connections, be it bytes of a reply or that it takes those of a long request.
  *
+ * A request that takes long holds up what was sent behind it on its connection, and nobody else: what comes while the
+ * connection is silent takes another one: that of the probe, if there is none.
+ *
  * Down is not dead. One that is down because it was silent may be busy, or stopped for a moment, and has all that it had;
  * one whose port is closed, or somebody else's, is *gone*. Whoever gives its work to others has to tell them apart
  * ({@linkcode Pool.isGone}).
@@ -54,7 +57,7 @@ import { Exchange, Lane } from "./exchange.ts";
 import type { Framing, Transport } from "./framing.ts";
 import { Pipeline } from "./pipeline.ts";
 import { Probe } from "./probe.ts";
-import type { Finding, Verdict } from "./probe.ts";
+import type { ProbeAnswer, Verdict } from "./probe.ts";
 import type { PipelineEnd, PipelineHost } from "./pipeline.ts";
 import { Traffic } from "./traffic.ts";
 import type { Clock, Turn } from "./turn.ts";
@@ -256,7 +259,9 @@ export class Pool implements PipelineHost {
     }
     // What is being opened while the server is down is a trial, and nobody's request waits for it.
     if (!best.ready && this.#state !== "up") return undefined;
-    if (load >= PIPELINE_BUSY_LOAD && this.#mayOpen && this.#opening.size === 0 && this.#state === "up") {
+    if (
+      load - best.handicap >= PIPELINE_BUSY_LOAD && this.#mayOpen && this.#opening.size === 0 && this.#state === "up"
+    ) {
       if (this.#pipelines.length < this.#options.connectionsMaxCount) this.#open(framing);
     }
     return best;
@@ -375,7 +380,11 @@ export class Pool implements PipelineHost {
 
   /** Ends connections whose oldest request has waited too long, and idle ones. To be called several times a second. */
   sweep(): void {
-    for (const pipeline of [...this.#pipelines]) pipeline.sweep(this.#options.timeoutMs);
+    const { timeoutMs, suspectAfterMs = Infinity } = this.#options;
+    for (const pipeline of [...this.#pipelines]) {
+      pipeline.sweep(timeoutMs);
+      pipeline.handicap = pipeline.silentMs > suspectAfterMs ? PIPELINE_BUSY_LOAD : 0;
+    }
     this.#closeIdle();
     this.#dedicated.sweep();
     this.traffic.sweep(this.clock.nowMs, this.requests - this.failures);
@@ -412,16 +421,27 @@ export class Pool implements PipelineHost {
     const silent = this.#pipelines.find((pipeline) => pipeline.silentMs > suspectAfterMs);
     if (silent === undefined || nowMs - this.#aliveMs < suspectAfterMs) return;
     this.#probedMs = nowMs;
-    this.#probe.ask(silent.framing, (finding, problem) => this.#takeFinding(finding, problem));
+    this.#probe.ask(silent.framing, (answer) => this.#takeAnswer(silent.framing, answer));
   }
 
-  #takeFinding(finding: Finding, problem: string): void {
+  #takeAnswer(framing: Framing, { finding, problem, transport }: ProbeAnswer): void {
     const { nowMs } = this.clock;
     this.#probedMs = nowMs;
+    if (transport !== undefined) this.#adopt(framing, transport);
     if (finding === "alive") this.#answeredMs = nowMs;
     else if (finding !== "unknown" && this.#state === "up") {
       this.#giveUp(`it is silent: ${problem}`, finding === "gone");
     }
+  }
+
+  /** Uses the connection of a probe for others' requests, unless there is one already that they need not wait on. */
+  #adopt(framing: Framing, transport: Transport): void {
+    const isFree = (pipeline: Pipeline) => pipeline.framing === framing && pipeline.ready && pipeline.handicap === 0;
+    const isFull = this.#pipelines.length >= this.#options.connectionsMaxCount;
+    if (this.#state !== "up" || isFull || this.#pipelines.some(isFree)) return transport.close();
+    const pipeline = new Pipeline(this, framing);
+    this.#pipelines.push(pipeline);
+    pipeline.begin(transport);
   }
 
   /** When the server has shown last, on any connection, that it works. */

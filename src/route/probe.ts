@@ -21,7 +21,7 @@
  */
 
 import { messageOf } from "../errors.ts";
-import type { Framing } from "./framing.ts";
+import type { Framing, Transport } from "./framing.ts";
 import type { Clock } from "./turn.ts";
 
 /** What making a connection in vain says of a server; see the module's comment. */
@@ -29,6 +29,15 @@ export type Verdict = "alive" | "gone" | "unknown";
 
 /** What a question has shown; see the module's comment. */
 export type Finding = Verdict | "silent";
+
+/** What comes of a question. */
+export interface ProbeAnswer {
+  readonly finding: Finding;
+  /** Why the server has not granted a connection, in words; empty when it has. */
+  readonly problem: string;
+  /** The connection that was made, which whoever takes the answer owns. */
+  readonly transport: Transport | undefined;
+}
 
 /** How questions are asked. */
 export interface ProbeOptions {
@@ -59,26 +68,25 @@ export class Probe {
   /**
    * Asks, unless an answer is waited for already.
    *
-   * @param answered called with what was found, and with a problem in words unless that is `alive`; not after
-   *   {@linkcode close}
+   * @param answered called with what was found, not after {@linkcode close}
    */
-  async ask(framing: Framing, answered: (finding: Finding, problem: string) => void): Promise<void> {
+  async ask(framing: Framing, answered: (answer: ProbeAnswer) => void): Promise<void> {
     if (this.#asking !== undefined) return;
     const asking = this.#asking = new AbortController();
     const { timeoutMs, clock, judge } = this.#options;
     this.#askedMs = clock.nowMs;
     let finding: Finding = "alive";
     let problem = "";
+    let transport: Transport | undefined;
     try {
-      const transport = await framing.open(this.#address, asking.signal);
-      transport.close();
+      transport = await framing.open(this.#address, asking.signal);
     } catch (error) {
       finding = asking.signal.aborted ? "silent" : judge(error);
       problem = finding === "silent" ? `no answer within ${timeoutMs} ms` : messageOf(error);
     }
-    if (this.#asking !== asking) return;
+    if (this.#asking !== asking) return transport?.close();
     this.#asking = undefined;
-    answered(finding, problem);
+    answered({ finding, problem, transport });
   }
 
   /**

@@ -799,6 +799,40 @@ Deno.test(
 const SILENCE = { suspectAfterMs: 300, probeTimeoutMs: 100 };
 
 Deno.test(
+  "Pool sends nobody's requests behind one that takes long, and uses its connection again when that is answered",
+  withRig(
+    async (rig) => {
+      const [lane, other] = [new Lane(rig.framing), new Lane(rig.framing)];
+      rig.send("a", lane);
+      const first = await rig.connect();
+      rig.sweepAt(301);
+      // The connection of the probe is the one for others.
+      const second = await rig.connect();
+      rig.send("b", other);
+      // The same client's requests stay in order.
+      rig.send("c", lane);
+      await settle();
+      assertEquals([first.writes, second.writes], [["a.", "c."], ["b."]]);
+      // One is enough.
+      second.push("4.");
+      await settle();
+      rig.sweepAt(301 + SILENCE.suspectAfterMs);
+      assert((await rig.connect()).closed);
+      assertEquals([rig.pool.connections, second.closed], [2, false]);
+      first.push("1.2.");
+      await settle();
+      rig.sweepAt(650);
+      rig.send("d");
+      await settle();
+      assertEquals(first.writes.at(-1), "d.");
+      assertEquals([rig.log, rig.states], [["b=4.", "a=1.", "c=2."], []]);
+    },
+    3,
+    SILENCE,
+  ),
+);
+
+Deno.test(
   "Pool does not take a server for gone that is silent, until its port is closed",
   withRig(
     async (rig) => {
