@@ -66,7 +66,10 @@ export const CONNECT_TIMEOUT_MS = 3_000;
 export const BACKEND_TIMEOUT_MS = 10_000;
 /** A backend that is silent for this long while it owes a reply is asked whether it is there. */
 export const BACKEND_SUSPECT_MS = 500;
-/** How long it has to answer that, on a connection of its own; else it is taken for down, and nobody waits for it. */
+/**
+ * How long it has to answer that, on a connection of its own, counted from its last sign of life on any connection; else
+ * requests for it fail at once until it answers. Whether others get its slots is another question (`REMAP_SILENT_MS`).
+ */
 export const BACKEND_PROBE_TIMEOUT_MS = 1_000;
 /** A backend that owes nothing, and from which nothing has come for this long, is asked whether it is there. */
 export const BACKEND_CHECK_INTERVAL_MS = 1_000;
@@ -90,6 +93,12 @@ export const SHUTDOWN_GRACE_MS = 5_000;
 export const BACKEND_QUEUE_MAX_BYTES = 8 * 1024 * 1024;
 /** Long output to a backend is written in pieces of this size, so that its progress can be seen. */
 export const BACKEND_WRITE_BYTES = 256 * 1024;
+/** A piece that was not taken for this long and then was: the backend is reading, since the system takes one at once. */
+export const BACKEND_WRITE_WAIT_MS = 20;
+/** About how much of a long output the systems and relays on the way may still hold once all of it was written. */
+export const BACKEND_TRANSIT_BYTES = 8 * 1024 * 1024;
+/** A backend that takes a long output slowly is given time for what is left at the same pace, but at most this much. */
+export const BACKEND_PACE_MAX_MS = 10_000;
 /** Requests of one proxy client in flight before the proxy stops reading it. */
 export const PROXY_IN_FLIGHT_MAX_COUNT = 16 * 1024;
 /** Bytes of replies that the proxy holds or expects for one client before it stops reading it. */
@@ -112,8 +121,13 @@ export const BACKEND_RETRY_MAX_MS = 2_000;
 export const SERVER_REPORTS_MAX_COUNT = 12;
 /** … beyond them there is one more after each such time. */
 export const SERVER_REPORT_INTERVAL_MS = 10_000;
-/** A server that is down for less than this keeps its slots: what it has is worth more than a moment's requests. */
+/** A server that is gone for less than this keeps its slots: what it has is worth more than a moment's requests. */
 export const REMAP_DELAY_MS = 500;
+/**
+ * A server that is silent, but not known to be gone, keeps its slots for this long: it may be busy, or stopped for a moment,
+ * and has all its keys then. No pause of a healthy process should last longer.
+ */
+export const REMAP_SILENT_MS = 10_000;
 /** A server that could not be flushed of slots, so as to serve them in the place of another, is tried again after this. */
 export const REMAP_RETRY_MS = 1_000;
 /** How long latencies of a backend are counted together; those told are of one to two such windows. */

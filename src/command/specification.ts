@@ -68,6 +68,8 @@ export interface CommandSpecification {
   readonly keyStep: number;
   /** Whether it may change data. */
   readonly writes: boolean;
+  /** The fewest arguments with which it may, the name included: `ttl key` only reads. */
+  readonly writesFromCount: number;
   /** Whether it may need memory, so that it is refused when the store is full. */
   readonly grows: boolean;
   /** Whether it may run before authentication: `native` for in that protocol only. */
@@ -89,6 +91,7 @@ interface Row {
   aliases?: readonly string[];
   keys?: readonly [first: number, last: number, step: number];
   writes?: boolean;
+  writesFromCount?: number;
   grows?: boolean;
   open?: boolean | "native";
   listens?: boolean;
@@ -129,6 +132,7 @@ function command(
     lastKey,
     keyStep,
     writes: row.writes ?? false,
+    writesFromCount: row.writesFromCount ?? 0,
     grows: row.grows ?? false,
     open: row.open ?? false,
     listens: row.listens ?? false,
@@ -170,7 +174,7 @@ export const COMMANDS: readonly CommandSpecification[] = [
     -2,
     "key [EX seconds | PX ms | EXAT unix-seconds | PXAT unix-ms | PERSIST]",
     "The value of a string, whose TTL is set or taken away.",
-    WRITES,
+    { writes: true, writesFromCount: 3 },
   ),
   command("string", "mget", -2, "key [key …]", "The values of several strings; nil for what is absent or no string.", {
     keys: ALL_KEYS,
@@ -363,7 +367,7 @@ export const COMMANDS: readonly CommandSpecification[] = [
     -2,
     "key [seconds]",
     "The seconds a key has left (-1: no TTL, -2: no key), or sets them, which have to be positive.",
-    WRITES,
+    { writes: true, writesFromCount: 3 },
   ),
   command("key", "pttl", 2, "key", "The milliseconds a key has left; -1: no TTL, -2: no key."),
   command(
@@ -536,4 +540,9 @@ export const COMMANDS: readonly CommandSpecification[] = [
  */
 export function acceptsCount(arity: number, count: number): boolean {
   return arity >= 0 ? count === arity : count >= -arity;
+}
+
+/** Whether a command may change data when it is called with `count` arguments, its name included. */
+export function mayWrite({ writes, writesFromCount }: CommandSpecification, count: number): boolean {
+  return writes && count >= writesFromCount;
 }

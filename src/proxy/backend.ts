@@ -8,12 +8,14 @@
  */
 
 import { isLoopback, parseAddress } from "../role/address.ts";
-import { ConnectionError, ReplyError, UsageError } from "../errors.ts";
+import { ConnectionError, ProtocolError, ReplyError, UsageError } from "../errors.ts";
 import { CONNECT_TIMEOUT_MS } from "../limits.ts";
 import { readDefaultAuthority } from "../role/state_folder.ts";
+import type { Verdict } from "../route/probe.ts";
 import { Connection } from "../wire/connection.ts";
 import { abort, connect } from "../wire/socket.ts";
 import type { Socket } from "../wire/socket.ts";
+import { showsStranger, showsUnreachable } from "../wire/socket_errors.ts";
 import type { Dialect } from "./dialect.ts";
 
 /** How servers are reached. */
@@ -73,6 +75,19 @@ export async function openBackend(
     clearTimeout(timer);
     signal.removeEventListener("abort", close);
   }
+}
+
+/**
+ * Says what an error of {@linkcode openBackend} tells of the server. A deadline tells nothing, since the server may be busy;
+ * nor does what this machine lacks, such as descriptors or a resolver that answers.
+ */
+export function judgeBackend(error: unknown): Verdict {
+  if (error instanceof ReplyError) return "alive";
+  if (error instanceof ProtocolError) return "gone";
+  // Without a cause, the server has closed the connection.
+  const isClosed = error instanceof ConnectionError && error.cause === undefined;
+  const cause = error instanceof ConnectionError ? error.cause : error;
+  return isClosed || showsUnreachable(cause) || showsStranger(cause) ? "gone" : "unknown";
 }
 
 /** A server that has stopped may hold up a write, and with it the descriptor, which closing alone does not free then. */

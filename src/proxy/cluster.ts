@@ -21,6 +21,7 @@ import type { PoolOptions } from "../route/pool.ts";
 import { slotOf } from "../key_slot.ts";
 import { countSlots, ownersOf } from "../route/slots.ts";
 import type { Member } from "../route/slots.ts";
+import { Loans } from "./loans.ts";
 import { codeOf } from "./refusal.ts";
 import { makeTags } from "./scan_cursor.ts";
 
@@ -44,6 +45,8 @@ export class Cluster {
   home: Uint16Array = this.owners;
   /** The servers that have slots: those that requests for all servers are for. */
   holders: readonly Pool[] = [];
+  /** What servers have lent, and nobody has written since. */
+  readonly loans: Loans = new Loans();
   #members: readonly Member[] = [];
   #stops: readonly Stop[] = [];
   #draining: Pool[] = [];
@@ -122,6 +125,14 @@ export class Cluster {
   /** The server that owns a slot. */
   ownerOfSlot(slot: number): Pool {
     return this.pools[this.owners[slot]!]!;
+  }
+
+  /**
+   * Takes note that a request is being sent to the owner of a slot, and may write keys of it. A server that is down gets
+   * no request.
+   */
+  wrote(slot: number): void {
+    if (this.loans.count > 0 && this.ownerOfSlot(slot).state !== "down") this.loans.end(slot);
   }
 
   /**

@@ -37,7 +37,7 @@ import { RespReply } from "../wire/resp_reply.ts";
 import { listen } from "../wire/socket.ts";
 import type { Listener } from "../wire/socket.ts";
 import { Answers } from "./answers.ts";
-import { checkPlaintext, openBackend } from "./backend.ts";
+import { checkPlaintext, judgeBackend, openBackend } from "./backend.ts";
 import type { BackendSettings } from "./backend.ts";
 import { Census } from "./census.ts";
 import { ChannelHub } from "./channel_hub.ts";
@@ -152,6 +152,7 @@ export class Proxy implements SessionHost {
       timeoutMs,
       suspectAfterMs: BACKEND_SUSPECT_MS,
       probeTimeoutMs: BACKEND_PROBE_TIMEOUT_MS,
+      judge: judgeBackend,
       check: { framing: resp, intervalMs: BACKEND_CHECK_INTERVAL_MS },
       turn: this.turn,
       clock: this.#clock,

@@ -18,6 +18,8 @@ export class QueuedRequests {
   slot = -1;
   /** Whether a request could not be queued. */
   isSpoilt = false;
+  /** Whether a request of it may change data. */
+  writes = false;
   /** Where each request ends in {@linkcode bytes}. */
   readonly ends: number[] = [];
   /** The requests. Replaced when it grows. */

@@ -1,16 +1,27 @@
 /**
  * Slots change hands, with `--on-down remap`: to others while their server is down, back to it, and as the list says.
  *
- * A slot whose server is down is lent to the next by rendezvous among those that are up, and goes home when its server is
- * back. What a server holds of a slot that it does not serve is of another time: one that was away, or off the list, has
- * missed what was written meanwhile, and a stand-in may still have what it was written the last time. So a slot changes
- * hands only once its next server was flushed of it. Until then it stays where it is: with a server that is down, whose
- * requests fail at once, or with one that goes on.
+ * A slot whose server is away is lent to the next by rendezvous among those that are up, and goes home when its server is
+ * back. When it is lent depends on what is known of its server:
+ *
+ * | the server | its slots are lent after |
+ * |---|---|
+ * | is gone: it refuses or resets connections, is somebody else, cannot be reached | `REMAP_DELAY_MS` |
+ * | is silent: it may be busy, or be stopped for a moment | `REMAP_SILENT_MS`; its requests fail meanwhile |
+ *
+ * A server must not show a value that is older than what was written last. A stand-in may still have what it was written
+ * the last time, so it is flushed of a slot before it gets it. The server that comes back has missed what was written
+ * meanwhile: it is flushed of the slots that a stand-in was sent a write of, and gets all others as it left them, at once
+ * (loans.ts). Reads, and being busy, so cost no server a key. A server that was off the list is flushed of all its slots,
+ * since nobody kept count. Until a flush is done a slot stays where it is: with a server that is away, whose requests fail
+ * at once, or with one that goes on.
  *
  * ```text
- *   at home ── its server is down ──► the stand-in is flushed ──► lent
- *      ▲     (requests fail at once)                               │ its server is up again
- *      └── at home, the stand-in is flushed ◄── its server is flushed ◄──┘ (requests go to the stand-in)
+ *   at home ── its server is away ──► the stand-in is flushed ──► lent ── its server is up again
+ *      ▲     (requests fail at once)                                         │           │
+ *      ├──────────────────────── nothing was written ◄───────────────────────┘           │
+ *      └── at home, the stand-in is flushed ◄── its server is flushed ◄── written ◄──────┘
+ *                                          (requests go to the stand-in)
  * ```
  *
  * The last flush is for `keys` and `size`, which would count twice what was written here and there. All flushes of one
@@ -18,9 +29,11 @@
  * at, which takes half a second a million.
  *
  * What that cannot do: proxies do not talk to each other. While one of them has lent a slot and another has not, what is
- * written through one is not seen through the other; and a proxy that is started when a server has been away, and is back,
- * does not know what it has missed. And a request whose outcome is unknown may still be on its way: one that a network holds
- * back for seconds, and delivers after all, is carried out then, be it a client's write or a step of a flush.
+ * written through one is not seen through the other; nor is what another one wrote to a stand-in, when a server comes back
+ * that this one has written nothing in the place of. A proxy that is started when a server has been away, and is back,
+ * does not know what it has missed. And a request whose outcome is unknown may still be on its way: one that a network, or
+ * a server that is stopped, holds back for seconds, and delivers after all, is carried out then, be it a client's write or
+ * a step of a flush.
  *
  * @module
  */
@@ -28,7 +41,7 @@
 import { parseInteger } from "../bytes.ts";
 import { messageOf, ProtocolError } from "../errors.ts";
 import { hasSlot, SLOT_BITMAP_BYTES } from "../key_slot.ts";
-import { REMAP_DELAY_MS, REMAP_RETRY_MS, SLOTS_COUNT } from "../limits.ts";
+import { REMAP_DELAY_MS, REMAP_RETRY_MS, REMAP_SILENT_MS, SLOTS_COUNT } from "../limits.ts";
 import { Exchange, Lane } from "../route/exchange.ts";
 import type { Pool } from "../route/pool.ts";
 import { standInsFor } from "../route/slots.ts";
@@ -44,6 +57,13 @@ export interface RemapReport {
   refused(address: string, reason: string): void;
 }
 
+/** Since when a server is away, by the clock. */
+interface Absence {
+  readonly sinceMs: number;
+  /** Since when it is known that it is gone; `Infinity` while it may be silent only. */
+  goneMs: number;
+}
+
 /** Lends slots and takes them back. */
 export class Remap implements Flushable {
   scheduled = false;
@@ -56,8 +76,8 @@ export class Remap implements Flushable {
   readonly #flushes = new Map<Pool, SlotFlush>();
   /** Slots that a server has served in the place of another, and has to be flushed of. */
   readonly #leftovers = new Map<Pool, SlotSet>();
-  /** Since when servers are down. */
-  readonly #downMs = new Map<Pool, number>();
+  /** The servers that are away. */
+  readonly #absences = new Map<Pool, Absence>();
   /** When flushing failed last. */
   readonly #failedMs = new Map<Pool, number>();
   /** What {@linkcode Remap.#target} has answered last, and to what. */
@@ -78,22 +98,21 @@ export class Remap implements Flushable {
     this.#turn.schedule(this);
   }
 
-  /** Tries again what has failed, and lends what has been down for long enough. To be called several times a second. */
+  /** Tries again what has failed, and lends what has been away for long enough. To be called several times a second. */
   sweep(): void {
-    if (this.#failedMs.size > 0 || this.#downMs.size > 0) this.#turn.schedule(this);
+    if (this.#failedMs.size > 0 || this.#absences.size > 0) this.#turn.schedule(this);
   }
 
   /** Part of {@linkcode Flushable}: begins what is to be done now. */
   flush(): void {
-    const { pools, owners } = this.#cluster;
-    for (const known of [this.#leftovers, this.#failedMs, this.#downMs]) {
+    const { pools, owners, members, loans } = this.#cluster;
+    for (const known of [this.#leftovers, this.#failedMs, this.#absences]) {
       for (const pool of known.keys()) if (!pools.includes(pool)) known.delete(pool);
     }
-    for (const pool of pools) {
-      if (canServe(pool)) this.#downMs.delete(pool);
-      else if (!this.#downMs.has(pool)) this.#downMs.set(pool, this.#clock.nowMs);
-    }
+    loans.keepOnly(pools.slice(0, members.length));
+    for (const pool of pools) this.#noteAbsence(pool);
     const target = this.#target();
+    if (this.#giveBack(target)) return this.#turn.schedule(this);
     const wanted = new Map<Pool, SlotSet>();
     for (let slot = 0; slot < SLOTS_COUNT; slot++) {
       if (target[slot] !== owners[slot]) setOf(wanted, pools[target[slot]!]!).add(slot);
@@ -107,11 +126,51 @@ export class Remap implements Flushable {
     });
   }
 
+  #noteAbsence(pool: Pool): void {
+    if (canServe(pool)) return void this.#absences.delete(pool);
+    const { nowMs } = this.#clock;
+    let absence = this.#absences.get(pool);
+    if (absence === undefined) this.#absences.set(pool, absence = { sinceMs: nowMs, goneMs: Infinity });
+    if (pool.isGone) absence.goneMs = Math.min(absence.goneMs, nowMs);
+  }
+
+  /** Whether a server's slots may be lent. */
+  #isLongAway(pool: Pool): boolean {
+    const absence = this.#absences.get(pool);
+    if (absence === undefined) return false;
+    const { nowMs } = this.#clock;
+    return nowMs - absence.goneMs >= REMAP_DELAY_MS || nowMs - absence.sinceMs >= REMAP_SILENT_MS;
+  }
+
+  /**
+   * Lets servers have slots back that they have lent and nobody has written since, as they left them.
+   *
+   * @returns whether there were any
+   */
+  #giveBack(target: Uint16Array): boolean {
+    const { pools, loans } = this.#cluster;
+    if (loans.count === 0) return false;
+    const owners = this.#cluster.owners.slice();
+    const taken = new Map<Pool, number>();
+    for (let slot = 0; slot < SLOTS_COUNT; slot++) {
+      const pool = pools[target[slot]!]!;
+      // One that is being flushed might lose the keys after all.
+      if (target[slot] === owners[slot] || !loans.isIntact(slot, pool)) continue;
+      if (!canServe(pool) || this.#flushes.has(pool)) continue;
+      loans.end(slot);
+      owners[slot] = target[slot]!;
+      taken.set(pool, (taken.get(pool) ?? 0) + 1);
+    }
+    if (taken.size === 0) return false;
+    this.#cluster.assign(owners);
+    for (const [pool, count] of taken) this.#report.taken(pool.address, count, 0);
+    return true;
+  }
+
   /** Who is to serve each slot. Kept as long as nothing has changed, since it takes as long as reading a list does. */
   #target(): Uint16Array {
     const { pools, members, home } = this.#cluster;
-    const longAgoMs = this.#clock.nowMs - REMAP_DELAY_MS;
-    const serving = pools.slice(0, members.length).map((pool) => (this.#downMs.get(pool) ?? Infinity) > longAgoMs);
+    const serving = pools.slice(0, members.length).map((pool) => !this.#isLongAway(pool));
     const known = this.#known;
     if (known.home === home && known.serving.every((each, position) => each === serving[position])) return known.target;
     const target = standInsFor(members, home, serving);
@@ -130,6 +189,11 @@ export class Remap implements Flushable {
   }
 
   #begin(pool: Pool, slots: SlotSet): void {
+    const { loans } = this.#cluster;
+    // What is flushed is not as it was, even if the flush fails.
+    for (let slot = 0; slot < SLOTS_COUNT; slot++) {
+      if (slots.has(slot) && loans.isIntact(slot, pool)) loans.end(slot);
+    }
     const flush = new SlotFlush(pool, this.#dialect, slots, (problem) => {
       this.#flushes.delete(pool);
       if (problem === undefined) this.#handOver(pool, flush);
@@ -151,14 +215,17 @@ export class Remap implements Flushable {
   /** Lets a server have the slots that it was flushed of and is to serve. */
   #handOver(pool: Pool, { slots, removed }: SlotFlush): void {
     this.#failedMs.delete(pool);
-    const { pools } = this.#cluster;
+    const { pools, members, home, loans } = this.#cluster;
     const position = pools.indexOf(pool);
     const target = this.#target();
     const owners = this.#cluster.owners.slice();
     let taken = 0;
     for (let slot = 0; slot < SLOTS_COUNT; slot++) {
       if (!slots.has(slot) || target[slot] !== position || owners[slot] === position) continue;
-      setOf(this.#leftovers, pools[owners[slot]!]!).add(slot);
+      const before = owners[slot]!;
+      setOf(this.#leftovers, pools[before]!).add(slot);
+      // From now on whoever writes the slot ends the loan. What a stand-in has is of no use to it later.
+      if (before < members.length && home[slot] === before) loans.lend(slot, pools[before]!);
       owners[slot] = position;
       taken++;
     }

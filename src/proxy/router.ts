@@ -11,9 +11,10 @@
 import { admitUnusual, unknown } from "../command/admission.ts";
 import { checkSizes, wrongCount } from "../command/call.ts";
 import { CommandIndex } from "../command/command_index.ts";
-import { acceptsCount, COMMANDS } from "../command/specification.ts";
+import { acceptsCount, COMMANDS, mayWrite } from "../command/specification.ts";
 import type { CommandSpecification } from "../command/specification.ts";
 import { ReplyError } from "../errors.ts";
+import { slotOf } from "../key_slot.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
 import type { Answers } from "./answers.ts";
@@ -25,6 +26,7 @@ import { joinArrays, joinStatuses, joinSums, joinValues } from "./join.ts";
 import type { JoinedPart } from "./join.ts";
 import { subcommandsOf } from "./local_commands.ts";
 import type { LocalCommands } from "./local_commands.ts";
+import type { Loans } from "./loans.ts";
 import { cannotBeUsed } from "./refusal.ts";
 import { composeScan, findStep, ScanExchange, writeEnd } from "./scan.ts";
 import { sharedSlot } from "./shared_slot.ts";
@@ -39,6 +41,7 @@ const ABOUT_ONE_SERVER: readonly string[] = ["stats", "doctor", "malloc-stats", 
 /** Routes requests. */
 export class Router {
   readonly #cluster: Cluster;
+  readonly #loans: Loans;
   readonly #answers: Answers;
   readonly #local: LocalCommands;
   readonly #transactions: Transactions;
@@ -48,6 +51,7 @@ export class Router {
 
   constructor(cluster: Cluster, answers: Answers, local: LocalCommands, waits: Waits, hub: ChannelHub) {
     this.#cluster = cluster;
+    this.#loans = cluster.loans;
     this.#answers = answers;
     this.#local = local;
     this.#hub = hub;
@@ -71,6 +75,7 @@ export class Router {
     }
     const slot = client.openSlot();
     slot.repeatable = !specification.writes;
+    if (this.#loans.count > 0) this.#noteWrites(specification, request);
     const owner = this.#cluster.ownerOf(request.bytes, request.starts[key]!, request.lengths[key]!);
     client.send(owner, slot, bytes, start, end - start);
     return true;
@@ -167,12 +172,24 @@ export class Router {
     }
   }
 
+  /** Takes note of the slots that a request may write, before it is sent: their lenders have missed it. */
+  #noteWrites(specification: CommandSpecification, request: Request): void {
+    const { bytes, starts, lengths, count } = request;
+    if (this.#loans.count === 0 || !mayWrite(specification, count)) return;
+    const { firstKey, lastKey, keyStep } = specification;
+    const last = Math.min(lastKey < 0 ? count + lastKey : lastKey, count - 1);
+    for (let key = firstKey; key <= last; key += keyStep) {
+      this.#cluster.wrote(slotOf(bytes, starts[key]!, lengths[key]!));
+    }
+  }
+
   /** Sends each owner the keys that are its own. */
   #split(slot: Slot, specification: CommandSpecification, request: Request, frame: Frame): void {
     if ((request.count - specification.firstKey) % specification.keyStep !== 0) throw wrongCount(request);
     checkSizes(specification, request);
     const { client } = slot;
     const split = new Split(this.#cluster, specification, request);
+    this.#noteWrites(specification, request);
     if (split.count === 1) return client.send(split.pool(0), slot, frame.bytes, frame.start, frame.size);
     const { routing } = specification;
     const gather = new Gather(client.dialect, specification.writes, (gather) =>
@@ -191,7 +208,8 @@ export class Router {
   }
 
   /** Sends the request as it is to the owner of its key; to any server when it names none, as `object help` does. */
-  #forwardKey(slot: Slot, { name, firstKey }: CommandSpecification, request: Request, frame: Frame): void {
+  #forwardKey(slot: Slot, specification: CommandSpecification, request: Request, frame: Frame): void {
+    const { name, firstKey } = specification;
     const hasKey = firstKey < request.count;
     if (name === "memory" && !hasKey && ABOUT_ONE_SERVER.includes(request.text(1).toLowerCase())) {
       throw cannotBeUsed(request, "without a key it tells of one server alone");
@@ -199,12 +217,14 @@ export class Router {
     const owner = hasKey
       ? this.#cluster.ownerOf(request.bytes, request.start(firstKey), request.length(firstKey))
       : this.#cluster.ownerOfSlot(0);
+    this.#noteWrites(specification, request);
     slot.client.send(owner, slot, frame.bytes, frame.start, frame.size);
   }
 
   /** Sends the request as it is to the owner of all its keys. */
   #forwardTogether(slot: Slot, specification: CommandSpecification, request: Request, frame: Frame): void {
     const owner = this.#cluster.ownerOfSlot(sharedSlot(specification, request));
+    this.#noteWrites(specification, request);
     slot.client.send(owner, slot, frame.bytes, frame.start, frame.size);
   }
 
@@ -219,6 +239,8 @@ export class Router {
     const gather = new Gather(client.dialect, specification.writes, (gather) => {
       this.#answers.answer(slot, (reply) => join(gather.granted(), reply));
     });
+    // Servers whose slots are all lent are not asked, and miss it.
+    if (specification.writes) this.#loans.endAll();
     for (const pool of this.#cluster.holders) client.send(pool, gather.add(), frame.bytes, frame.start, frame.size);
     gather.sent();
   }

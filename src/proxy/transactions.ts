@@ -19,6 +19,7 @@
 
 import { checkMulti, checkUnspoilt, checkWatch, transactionFor } from "../command/admission.ts";
 import { checkSizes } from "../command/call.ts";
+import { mayWrite } from "../command/specification.ts";
 import type { CommandSpecification, Routing } from "../command/specification.ts";
 import type { ConnectionError } from "../errors.ts";
 import type { DedicatedLane } from "../route/dedicated.ts";
@@ -155,6 +156,7 @@ export class Transactions {
       transaction.slot = keySlot;
     }
     transaction.add(frame.bytes, frame.start, frame.size);
+    if (mayWrite(specification, request.count)) transaction.writes = true;
     this.#answers.answer(slot, (reply) => reply.status("QUEUED"));
   }
 
@@ -169,6 +171,7 @@ export class Transactions {
     if (watch === undefined) {
       if (transaction.count === 0) return this.#answers.answer(slot, (reply) => reply.array(0));
       const pool = this.#cluster.ownerOfSlot(Math.max(0, transaction.slot));
+      if (transaction.writes) this.#cluster.wrote(transaction.slot);
       return sendAll(client.dialect, transaction, slot, (exchange, bytes, start, size) => {
         client.send(pool, exchange, bytes, start, size);
       });
@@ -179,6 +182,7 @@ export class Transactions {
       return this.#answers.answer(slot, (reply) => reply.nilArray());
     }
     client.watch = undefined;
+    if (transaction.writes) this.#cluster.wrote(watch.slot);
     const last = new LastExchange(slot, watch);
     sendAll(client.dialect, transaction, last, (exchange, bytes, start, size) => {
       watch.lane.send(exchange, bytes, start, size);

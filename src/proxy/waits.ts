@@ -140,6 +140,8 @@ export class Wait extends Exchange implements PendingWait {
     this.#serverId = undefined;
     this.pool = cluster.ownerOfSlot(this.keySlot);
     this.#own = cluster.dedicate(this.pool, dialect);
+    // All that wait take something out when it comes.
+    cluster.wrote(this.keySlot);
     const identify = dialect.request(["client", "id"]);
     this.#own.send(new IdentityExchange(this), identify, 0, identify.length, this.#timeoutMs);
     this.#own.send(this, this.#bytes, 0, this.#bytes.length, this.#timeoutMs);

@@ -92,6 +92,13 @@ export class Dedicated implements PipelineHost {
     return this.#lent.size + this.#idle.length;
   }
 
+  /** When the server has shown last that it works, on a connection that is lent. */
+  get aliveMs(): number {
+    let aliveMs = -Infinity;
+    for (const pipeline of this.#lent.keys()) aliveMs = Math.max(aliveMs, pipeline.aliveMs);
+    return aliveMs;
+  }
+
   /**
    * Lends a connection, which may still have to be made: what is sent on it is kept until then.
    *

@@ -12,15 +12,24 @@
  *
  * A server that falls silent while a request waits for its reply ends the connection: the reply may still come, and must
  * not be taken for the reply to another request. Silence is what counts, not the wait: behind long replies, or while it is
- * long itself, a request may wait for a server that works all the time. What a lost connection leaves behind is given
- * back to the pool, which decides.
+ * long itself, a request may wait for a server that works all the time. So silence begins anew whenever bytes of a reply
+ * arrive, and whenever a piece of a long request is taken. Once all of it was written, a part is still on its way, and gets
+ * as long as it takes at the pace of the rest. What a lost connection leaves behind is given back to the pool, which
+ * decides.
  *
  * @module
  */
 
 import { copyBytes, enlarge } from "../bytes.ts";
 import { assert, ProtocolError } from "../errors.ts";
-import { BACKEND_QUEUE_MAX_BYTES, BACKEND_WRITE_BYTES, BUFFER_KEEP_MAX_BYTES } from "../limits.ts";
+import {
+  BACKEND_PACE_MAX_MS,
+  BACKEND_QUEUE_MAX_BYTES,
+  BACKEND_TRANSIT_BYTES,
+  BACKEND_WRITE_BYTES,
+  BACKEND_WRITE_WAIT_MS,
+  BUFFER_KEEP_MAX_BYTES,
+} from "../limits.ts";
 import { Batch } from "./exchange.ts";
 import type { Exchange, Lane } from "./exchange.ts";
 import type { FrameMeasure, Framing, Transport } from "./framing.ts";
@@ -41,6 +50,8 @@ export interface PipelineHost {
 export interface PipelineEnd {
   /** Whether the server failed to answer in time; if not, the connection was lost. */
   readonly late: boolean;
+  /** Whether that shows that the server is gone. One that is late may be busy. */
+  readonly gone: boolean;
   /** One sentence. */
   readonly reason: string;
   /** Exchanges whose bytes may have left, in order. */
@@ -60,6 +71,8 @@ export class Pipeline implements Flushable {
   scheduled = false;
   /** Bytes of the requests not answered yet. */
   queuedBytes = 0;
+  /** For how many requests more than it has it counts: nobody should have to wait behind one that takes long. */
+  handicap = 0;
   /** Whether a reply has ever come: only then was the server more than an open port. */
   answered = false;
   /** What it speaks. */
@@ -77,6 +90,11 @@ export class Pipeline implements Flushable {
   #writing = false;
   /** When bytes came last, by the host's clock, or since when they can be expected; at first, when the connection was made. */
   #heardMs = -Infinity;
+  /**
+   * When the server showed last that it works, by the host's clock: bytes came, or it took some that had to wait for it. It
+   * may be later than now, while the rest of a long request is on its way.
+   */
+  aliveMs = -Infinity;
   #patienceMs = 0;
   #waiting: (() => void)[] = [];
 
@@ -119,7 +137,7 @@ export class Pipeline implements Flushable {
 
   /** How busy it is: requests in flight, large ones counted as several. */
   get load(): number {
-    return this.#tail - this.#head + (this.queuedBytes >>> 9);
+    return this.#tail - this.#head + (this.queuedBytes >>> 9) + this.handicap;
   }
 
   /** Whether its queue is full. One more request is taken nevertheless, since a frame cannot be taken in part. */
@@ -137,7 +155,7 @@ export class Pipeline implements Flushable {
   begin(transport: Transport): void {
     assert(this.#transport === undefined && !this.#ended, "a pipeline begins once");
     this.#transport = transport;
-    this.#heardMs = this.#host.clock.nowMs;
+    this.#heardMs = this.aliveMs = this.#host.clock.nowMs;
     this.#read(transport);
     this.flush();
   }
@@ -175,9 +193,11 @@ export class Pipeline implements Flushable {
         const first = this.#unsent;
         this.#unsent = this.#tail;
         batch.holders++;
-        for (let start = 0; start < batch.length; start += BACKEND_WRITE_BYTES) {
-          await transport.write(batch.bytes.subarray(start, Math.min(batch.length, start + BACKEND_WRITE_BYTES)));
-          this.#waitAnew(first);
+        if (batch.length > BACKEND_WRITE_BYTES) {
+          await this.#writeLong(transport, batch, first);
+        } else {
+          await transport.write(batch.bytes.subarray(0, batch.length));
+          this.#waitAnew(first, 0);
         }
         this.#release(batch);
       }
@@ -187,17 +207,46 @@ export class Pipeline implements Flushable {
     }
   }
 
-  /** The oldest request waits from now on, if it is of the batch being written, which begins at `first`. */
-  #waitAnew(first: number): void {
+  /** Writes a batch piece by piece, to see whether the server takes it. Its first exchange is at `first`. */
+  async #writeLong(transport: Transport, batch: Batch, first: number): Promise<void> {
+    const { length } = batch;
+    let takenMs = performance.now();
+    let waitedMs = 0;
+    for (let start = 0; start < length; start += BACKEND_WRITE_BYTES) {
+      await transport.write(batch.bytes.subarray(start, Math.min(length, start + BACKEND_WRITE_BYTES)));
+      const pieceMs = performance.now() - takenMs;
+      takenMs += pieceMs;
+      const hasWaited = pieceMs >= BACKEND_WRITE_WAIT_MS;
+      if (hasWaited) waitedMs += pieceMs;
+      // The system takes several pieces at a time once there is room, so the next one may have to wait for as long again.
+      this.#takeProgress(first, hasWaited ? pieceMs : 0);
+    }
+    const transitBytes = Math.min(length / 2, BACKEND_TRANSIT_BYTES);
+    this.#takeProgress(first, waitedMs * transitBytes / (length - transitBytes));
+  }
+
+  /** Takes note that a piece of a batch was taken, which begins at `first`, and the next sign of life may come so late. */
+  #takeProgress(first: number, nextMs: number): void {
+    const laterMs = Math.min(nextMs, BACKEND_PACE_MAX_MS);
+    if (laterMs > 0) this.aliveMs = Math.max(this.aliveMs, this.#host.clock.nowMs + laterMs);
+    this.#waitAnew(first, laterMs);
+  }
+
+  /**
+   * The oldest request waits from now on, or from `laterMs` later on, if it is of the batch being written, which begins at
+   * `first`. It never waits from an earlier moment than before.
+   */
+  #waitAnew(first: number, laterMs: number): void {
     if (this.#ended || this.#head < first || this.#head === this.#tail) return;
-    this.#ring[this.#head & (this.#ring.length - 1)]!.sinceMs = this.#host.clock.nowMs;
+    const oldest = this.#ring[this.#head & (this.#ring.length - 1)]!;
+    oldest.sinceMs = Math.max(oldest.sinceMs, this.#host.clock.nowMs + laterMs);
   }
 
   async #read(transport: Transport): Promise<void> {
     try {
       while (await transport.fill()) {
         if (this.#ended) return;
-        this.#heardMs = this.#host.clock.nowMs;
+        this.#heardMs = this.aliveMs = this.#host.clock.nowMs;
         this.#takeReplies(transport);
       }
       this.end(false, "it closed the connection");
@@ -273,8 +322,9 @@ export class Pipeline implements Flushable {
    *
    * @param late whether the server failed to answer in time
    * @param reason one sentence, for the errors that clients get
+   * @param gone whether that shows that the server is gone
    */
-  end(late: boolean, reason: string): void {
+  end(late: boolean, reason: string, gone = !late): void {
     if (this.#ended) return;
     this.#ended = true;
     this.#transport?.close();
@@ -282,7 +332,7 @@ export class Pipeline implements Flushable {
     const unsent = this.#takeOut(this.#unsent, this.#tail);
     this.#head = this.#unsent = this.#tail;
     this.queuedBytes = 0;
-    this.#host.ended(this, { late, reason, sent, unsent });
+    this.#host.ended(this, { late, gone, reason, sent, unsent });
     this.#relieve();
   }
 

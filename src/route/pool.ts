@@ -15,7 +15,15 @@
  *
  * While a server is down its requests fail at once: they cost their clients an error and nobody else anything. One that is
  * silent though requests wait is suspect: it is asked on another connection whether it is there (probe.ts). If it answers,
- * it merely takes long; else it is down, and nobody waits for it until the deadline of his request.
+ * it merely takes long; else it is down, and nobody waits for it until the deadline of his request. Silence is counted from
+ * the last sign of life on any of its connections, be it bytes of a reply or that it takes those of a long request.
+ *
+ * A request that takes long holds up what was sent behind it on its connection, and nobody else: what comes while the
+ * connection is silent takes another one: that of the probe, if there is none.
+ *
+ * Down is not dead. One that is down because it was silent may be busy, or stopped for a moment, and has all that it had;
+ * one whose port is closed, or somebody else's, is *gone*. Whoever gives its work to others has to tell them apart
+ * ({@linkcode Pool.isGone}).
  *
  * What a lost connection leaves is settled in order, so that a client's requests stay in order:
  *
@@ -49,6 +57,7 @@ import { Exchange, Lane } from "./exchange.ts";
 import type { Framing, Transport } from "./framing.ts";
 import { Pipeline } from "./pipeline.ts";
 import { Probe } from "./probe.ts";
+import type { ProbeAnswer, Verdict } from "./probe.ts";
 import type { PipelineEnd, PipelineHost } from "./pipeline.ts";
 import { Traffic } from "./traffic.ts";
 import type { Clock, Turn } from "./turn.ts";
@@ -61,8 +70,10 @@ export interface PoolOptions {
   readonly timeoutMs: number;
   /** A server that was silent for so long while requests waited is suspect, in ms; never unless it is given. */
   readonly suspectAfterMs?: number;
-  /** How long one that is suspect has to answer a probe, in ms. */
+  /** How long one that is suspect has to answer a probe, in ms, from its last sign of life on. */
   readonly probeTimeoutMs?: number;
+  /** What it says of a server that a connection to it could not be made: that it is gone, unless this is given. */
+  readonly judge?: (error: unknown) => Verdict;
   /** How a server is asked whether it is there while nobody else asks it for anything; it is not unless this is given. */
   readonly check?: Check;
   readonly turn: Turn;
@@ -107,11 +118,16 @@ export class Pool implements PipelineHost {
   #pipelines: Pipeline[] = [];
   #state: Exclude<PoolState, "suspect"> = "up";
   readonly #probe: Probe;
+  readonly #judge: (error: unknown) => Verdict;
   /** When it was probed last. */
   #probedMs = -Infinity;
+  /** When it has answered a probe last. */
+  #answeredMs = -Infinity;
   readonly #check = new CheckExchange();
   /** Whether all connections are being ended for one reason. */
   #isGivingUp = false;
+  /** Whether it was seen to be gone since it is down. */
+  #isGone = false;
   #reason = "";
   /** Connections in a row that could not be made, or were lost before the first reply. */
   #misses = 0;
@@ -133,7 +149,9 @@ export class Pool implements PipelineHost {
     this.#options = options;
     this.traffic = new Traffic(options.clock.nowMs, options.preciseMs ?? (() => performance.now()));
     this.#dedicated = new Dedicated(address, options);
-    this.#probe = new Probe(address, options.probeTimeoutMs ?? options.timeoutMs);
+    const { clock, timeoutMs, probeTimeoutMs = timeoutMs } = options;
+    this.#judge = options.judge ?? (() => "gone");
+    this.#probe = new Probe(address, { timeoutMs: probeTimeoutMs, clock, judge: this.#judge });
   }
 
   /** Whether it works, is given up for the moment, or takes no new requests. */
@@ -144,6 +162,11 @@ export class Pool implements PipelineHost {
   /** Why it is down, in one sentence; empty while it is not. */
   get problem(): string {
     return this.#state === "down" ? this.#reason : "";
+  }
+
+  /** Whether it is down and known to be gone. If it is down and not gone, it is silent, or cannot be asked from here. */
+  get isGone(): boolean {
+    return this.#state === "down" && this.#isGone;
   }
 
   /** Connections made. */
@@ -236,7 +259,9 @@ export class Pool implements PipelineHost {
     }
     // What is being opened while the server is down is a trial, and nobody's request waits for it.
     if (!best.ready && this.#state !== "up") return undefined;
-    if (load >= PIPELINE_BUSY_LOAD && this.#mayOpen && this.#opening.size === 0 && this.#state === "up") {
+    if (
+      load - best.handicap >= PIPELINE_BUSY_LOAD && this.#mayOpen && this.#opening.size === 0 && this.#state === "up"
+    ) {
       if (this.#pipelines.length < this.#options.connectionsMaxCount) this.#open(framing);
     }
     return best;
@@ -263,7 +288,7 @@ export class Pool implements PipelineHost {
     try {
       transport = await pipeline.framing.open(this.address, this.#abort.signal);
     } catch (error) {
-      return pipeline.end(false, (error as Error).message);
+      return pipeline.end(false, (error as Error).message, this.#judge(error) === "gone");
     }
     if (pipeline.ended) return transport.close();
     this.#opening.delete(pipeline);
@@ -280,13 +305,15 @@ export class Pool implements PipelineHost {
   }
 
   /** Part of {@linkcode PipelineHost}. */
-  ended(pipeline: Pipeline, { late, reason, sent, unsent }: PipelineEnd): void {
+  ended(pipeline: Pipeline, { late, gone, reason, sent, unsent }: PipelineEnd): void {
     this.#pipelines.splice(this.#pipelines.indexOf(pipeline), 1);
     this.#opening.delete(pipeline);
     if (late) this.timeouts++;
     const wasIdle = pipeline.begun && sent.length === 0;
     if (pipeline.answered && !late) this.#misses = 0;
-    else if (!wasIdle && this.#state !== "draining" && !this.#isGivingUp) this.#miss(reason);
+    else if (!wasIdle && this.#state !== "draining" && !this.#isGivingUp && !(late && this.#isAnswering)) {
+      this.#miss(reason, gone);
+    }
     const error = new ConnectionError(this.address, `server "${this.address}": ${reason}`, true);
     const unsentError = new ConnectionError(this.address, error.message, false);
     const final = unrepeatable(sent);
@@ -314,13 +341,15 @@ export class Pool implements PipelineHost {
   }
 
   /** A connection was not made, or was of no use: the next one is tried later, each time after twice as long. */
-  #miss(reason: string): void {
+  #miss(reason: string, gone: boolean): void {
     const delayMs = Math.min(BACKEND_RETRY_MIN_MS * 2 ** Math.min(this.#misses++, 20), BACKEND_RETRY_MAX_MS);
     this.#mayOpen = false;
     this.#reason = reason;
     clearTimeout(this.#retryTimer);
     this.#retryTimer = setTimeout(() => this.#retry(), delayMs);
-    if (!this.#pipelines.some((pipeline) => pipeline.ready)) this.#change("down", reason);
+    if (this.#pipelines.some((pipeline) => pipeline.ready)) return;
+    this.#isGone ||= gone;
+    this.#change("down", reason);
   }
 
   #retry(): void {
@@ -333,6 +362,7 @@ export class Pool implements PipelineHost {
 
   #change(state: "up" | "down", reason: string): void {
     this.#reason = reason;
+    if (state === "up") this.#isGone = false;
     if (this.#state === state || this.#state === "draining") return;
     this.#state = state;
     // Those who wait there for something to happen would wait for ever.
@@ -350,7 +380,11 @@ export class Pool implements PipelineHost {
 
   /** Ends connections whose oldest request has waited too long, and idle ones. To be called several times a second. */
   sweep(): void {
-    for (const pipeline of [...this.#pipelines]) pipeline.sweep(this.#options.timeoutMs);
+    const { timeoutMs, suspectAfterMs = Infinity } = this.#options;
+    for (const pipeline of [...this.#pipelines]) {
+      pipeline.sweep(timeoutMs);
+      pipeline.handicap = pipeline.silentMs > suspectAfterMs ? PIPELINE_BUSY_LOAD : 0;
+    }
     this.#closeIdle();
     this.#dedicated.sweep();
     this.traffic.sweep(this.clock.nowMs, this.requests - this.failures);
@@ -380,24 +414,55 @@ export class Pool implements PipelineHost {
 
   /** Asks whether the server is there, when it has been silent for long though a request waits. */
   #suspect(): void {
+    if (this.#probe.isAsking) return this.#probe.sweep(this.#aliveMs);
     const { suspectAfterMs = Infinity } = this.#options;
     const { nowMs } = this.clock;
     if (this.#state !== "up" || nowMs - this.#probedMs < suspectAfterMs) return;
     const silent = this.#pipelines.find((pipeline) => pipeline.silentMs > suspectAfterMs);
-    if (silent === undefined) return;
+    if (silent === undefined || nowMs - this.#aliveMs < suspectAfterMs) return;
     this.#probedMs = nowMs;
-    this.#probe.ask(silent.framing, (problem) => {
-      this.#probedMs = this.clock.nowMs;
-      if (problem !== undefined && this.#state === "up") this.#giveUp(`it is silent: ${problem}`);
-    });
+    this.#probe.ask(silent.framing, (answer) => this.#takeAnswer(silent.framing, answer));
+  }
+
+  #takeAnswer(framing: Framing, { finding, problem, transport }: ProbeAnswer): void {
+    const { nowMs } = this.clock;
+    this.#probedMs = nowMs;
+    if (transport !== undefined) this.#adopt(framing, transport);
+    if (finding === "alive") this.#answeredMs = nowMs;
+    else if (finding !== "unknown" && this.#state === "up") {
+      this.#giveUp(`it is silent: ${problem}`, finding === "gone");
+    }
+  }
+
+  /** Uses the connection of a probe for others' requests, unless there is one already that they need not wait on. */
+  #adopt(framing: Framing, transport: Transport): void {
+    const isFree = (pipeline: Pipeline) => pipeline.framing === framing && pipeline.ready && pipeline.handicap === 0;
+    const isFull = this.#pipelines.length >= this.#options.connectionsMaxCount;
+    if (this.#state !== "up" || isFull || this.#pipelines.some(isFree)) return transport.close();
+    const pipeline = new Pipeline(this, framing);
+    this.#pipelines.push(pipeline);
+    pipeline.begin(transport);
+  }
+
+  /** When the server has shown last, on any connection, that it works. */
+  get #aliveMs(): number {
+    let aliveMs = this.#dedicated.aliveMs;
+    for (const pipeline of this.#pipelines) aliveMs = Math.max(aliveMs, pipeline.aliveMs);
+    return aliveMs;
+  }
+
+  /** Whether it answers probes of late, so that one request which takes too long says nothing against it. */
+  get #isAnswering(): boolean {
+    const { suspectAfterMs = 0, probeTimeoutMs = 0 } = this.#options;
+    return this.clock.nowMs - this.#answeredMs <= suspectAfterMs + probeTimeoutMs;
   }
 
   /** Ends all connections, whose requests fail, and takes the server for one that is down. */
-  #giveUp(reason: string): void {
+  #giveUp(reason: string, gone: boolean): void {
     this.#isGivingUp = true;
     for (const pipeline of [...this.#pipelines]) pipeline.end(true, reason);
     this.#isGivingUp = false;
-    this.#miss(reason);
+    this.#miss(reason, gone);
   }
 
   /** Takes no new requests; connections are closed when those in flight are answered. Idempotent. */
@@ -417,6 +482,7 @@ export class Pool implements PipelineHost {
   restore(): void {
     if (this.#state !== "draining") return;
     this.#state = "up";
+    this.#isGone = false;
     this.#misses = 0;
     this.#mayOpen = true;
     this.#dedicated.restore();

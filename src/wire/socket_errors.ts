@@ -42,6 +42,20 @@ export function connectReason(error: unknown, host: string): string {
   return message;
 }
 
+/** Whether an error of connecting says that a peer's port, or its machine, is not there, or that it has cut us off. */
+export function showsUnreachable(error: unknown): boolean {
+  const { ConnectionRefused, ConnectionReset, ConnectionAborted, BrokenPipe, UnexpectedEof } = Deno.errors;
+  const classes = [ConnectionRefused, ConnectionReset, ConnectionAborted, BrokenPipe, UnexpectedEof];
+  if (classes.some((each) => error instanceof each)) return true;
+  return ["ECONNREFUSED", "ENETUNREACH", "EHOSTUNREACH"].some((code) => errorCodeOf(error) === code);
+}
+
+/** Whether an error of connecting says that the peer is not who it should be, or speaks something else. */
+export function showsStranger(error: unknown): boolean {
+  const message = messageOf(error);
+  return CERTIFICATE_REASONS.some(([pattern]) => pattern.test(message));
+}
+
 function isLookupFailure(error: unknown): boolean {
   return /failed to lookup address|ENOTFOUND|EAI_AGAIN/.test(messageOf(error));
 }

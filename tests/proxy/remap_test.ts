@@ -19,6 +19,7 @@ import {
   withServers,
   writeList,
 } from "../support/proxy_rig.ts";
+import { pause } from "../support/pause.ts";
 import { RawClient } from "../support/raw_client.ts";
 import { Relay } from "../support/relay.ts";
 
@@ -76,6 +77,17 @@ function keysLentTo(addresses: readonly string[], position: number): string[] {
   return keys;
 }
 
+/** Of keys that share a slot, one. */
+function distinctSlots(keys: readonly string[]): string[] {
+  const bySlot = new Map<number, string>();
+  for (const key of keys) bySlot.set(slotOf(encodeText(key), 0, key.length), key);
+  return [...bySlot.values()];
+}
+
+async function assertUnavailable(reply: Promise<unknown>): Promise<void> {
+  assertStringIncludes(String(await reply), "UNAVAILABLE");
+}
+
 /** The keys in a server's store. */
 function keysIn({ store }: Server): string[] {
   const keys: string[] = [];
@@ -110,9 +122,154 @@ Deno.test("Remap lends slots to servers that are flushed of them, and flushes th
     await until(() => keysIn(servers[1]!).join() === other, "the stand-in is flushed");
     assertEquals(keysIn(servers[0]!), [lent]);
     assertEquals(await client.call("size"), 2);
+    // Two were lent slots; the first got what nobody had written back at once, and the rest when it was flushed of that.
     const told = log.lines.filter((line) => line.includes("more slots"));
-    assertEquals(told.length, 3);
+    assertEquals(told.length, 4);
     for (const address of addresses) assert(told.some((line) => line.includes(`"${address}"`)), address);
+  }));
+
+/** Reads of every kind: of one key, of several, of all servers, in transactions. */
+async function readEverything(client: RawClient, keys: readonly string[]): Promise<void> {
+  const key = keys[0]!;
+  const requests = [
+    ["get", key],
+    ["mget", ...keys],
+    ["exists", ...keys],
+    ["touch", ...keys],
+    ["ttl", key],
+    ["pttl", key],
+    ["getex", key],
+    ["type", key],
+    ["strlen", key],
+    ["object", "encoding", key],
+    ["memory", "usage", key],
+    ["lrange", key, "0", "-1"],
+    ["hgetall", key],
+    ["hrandfield", key, "-1000"],
+    ["keys", "*"],
+    ["scan", "0"],
+    ["size"],
+    ["randomkey"],
+    ["publish", key, "x"],
+    ["watch", key],
+    ["multi"],
+    ["get", key],
+    ["exec"],
+    ["multi"],
+    ["ttl", key],
+    ["exec"],
+  ];
+  for (const words of requests) await client.call(...words);
+}
+
+Deno.test("Remap lets a server have back what it has lent as it was, when others were only read in its place", () =>
+  withRemap(async ({ servers, client, lentKeys, key, cutOff, letBack }) => {
+    const keys = Array.from({ length: KEYS_COUNT }, (_, i) => key(0, i));
+    for (const each of [...keys, ...lentKeys]) await client.call("set", each, `of ${each}`);
+    const before = keysIn(servers[0]!);
+    for (let round = 0; round < 2; round++) {
+      await cutOff();
+      await readEverything(client, keys);
+      assertEquals(await client.call("get", keys[0]!), null);
+      await letBack();
+      assertEquals(keysIn(servers[0]!), before);
+      assertEquals(await client.call("mget", ...keys), keys.map((each) => `of ${each}`));
+      assertEquals(await client.call("size"), before.length);
+    }
+  }));
+
+Deno.test("Remap flushes a server that is back of the slots that were written in its place, and of no others", () =>
+  withRemap(async ({ servers, client, connect, lentKeys, cutOff, letBack }) => {
+    /** Each request, or transaction, writes the keys that it is given; the last ones are only read. */
+    const writes: ((...keys: string[]) => string[][])[] = [
+      (a) => [["set", a, "x"]],
+      (a) => [["append", a, "x"]],
+      (a) => [["expire", a, "100"]],
+      (a) => [["ttl", a, "100"]],
+      (a) => [["getex", a, "PERSIST"]],
+      (a) => [["getdel", a]],
+      (a, b) => [["mset", a, "x", b!, "x"]],
+      (a, b) => [["del", a, b!]],
+      (a) => [["unlink", a]],
+      (a) => [["rename", `{${a}}none`, a]],
+      (a) => [["msetnx", a, "x", `{${a}}other`, "x"]],
+      (a) => [["multi"], ["get", a], ["set", `{${a}}other`, "x"], ["exec"]],
+      (a) => [["watch", a], ["multi"], ["set", a, "x"], ["exec"]],
+      (a) => [["blpop", `{${a}}none`, "0.01"]],
+      (a) => [["rpush", `{${a}}list`, "x"], ["blpop", `{${a}}list`, "0"]],
+    ];
+    const keys = distinctSlots(lentKeys);
+    // A neighbour of each key shares its slot.
+    const neighbour = (key: string) => `{${key}}neighbour`;
+    for (const key of keys) await client.call("mset", key, `of ${key}`, neighbour(key), "kept");
+    await cutOff();
+    using writer = await connect();
+    const written: string[] = [];
+    for (const write of writes) {
+      const own = keys.slice(written.length, written.length + write.length);
+      written.push(...own);
+      for (const words of write(...own)) await writer.call(...words);
+    }
+    assert(keys.length > 2 * written.length, "too few keys are left to be only read");
+    assertEquals(new Set(await client.call("mget", ...keys.slice(written.length)) as unknown[]), new Set([null]));
+    await letBack();
+    const expected = keys.slice(written.length).flatMap((key) => [key, neighbour(key)]);
+    assertEquals(keysIn(servers[0]!), expected.sort());
+    assertEquals(new Set(await client.call("mget", ...written) as unknown[]), new Set([null]));
+  }));
+
+Deno.test("Remap flushes a server that is back of all that it has lent when all was flushed meanwhile", () =>
+  withRemap(async ({ servers, client, lentKeys, cutOff, letBack }) => {
+    for (const each of lentKeys) await client.call("set", each, "before");
+    await cutOff();
+    assertEquals(await client.call("flushall"), "OK");
+    await letBack();
+    assertEquals(keysIn(servers[0]!), []);
+    assertEquals(await client.call("get", lentKeys[0]!), null);
+  }));
+
+Deno.test("Remap keeps count of writes while the list gives the stand-in what it was lent", () =>
+  withRemap(async ({ servers, client, proxy, path, addresses, lentKeys, cutOff, relay }) => {
+    const keys = distinctSlots(lentKeys);
+    for (const each of keys) await client.call("set", each, "before");
+    const real = relay.target;
+    await cutOff();
+    const follow = async (weights: readonly number[]) => {
+      const changes = Number(infoOf(proxy, "cluster_changes"));
+      const list = addresses.map((addr, i) => ({ addr, weight: weights[i]! }));
+      await Deno.writeTextFile(path, JSON.stringify(list));
+      await until(() => Number(infoOf(proxy, "cluster_changes")) > changes, "the list is followed");
+    };
+    // Nearly all slots are at home with the stand-in now, and are not lent any more.
+    await follow([1, 1_000_000, 1]);
+    const [written, ...others] = keys as [string, ...string[]];
+    assertEquals(await client.call("set", written, "meanwhile"), "OK");
+    await follow([1, 1, 1]);
+    relay.target = real;
+    await until(() => infoOf(proxy, "cluster_slots_lent") === "0", "slots are at home again");
+    assertEquals(await client.call("get", written), null);
+    assertEquals(keysIn(servers[0]!), others.sort());
+  }));
+
+Deno.test("Remap lends nothing of a server that is silent for some seconds, and takes nothing from it", () =>
+  withRemap(async ({ servers, client, connect, proxy, relay, key, log }) => {
+    const keys = Array.from({ length: KEYS_COUNT }, (_, i) => key(0, i));
+    for (const each of keys) await client.call("set", each, "kept");
+    using waiting = await connect();
+    relay.hold();
+    const heldMs = performance.now();
+    await assertUnavailable(waiting.call("get", keys[0]!));
+    assertEquals(serverFact(proxy, 0, "state"), "down");
+    assert(performance.now() - heldMs < 2_000, "requests wait too long for a server that is silent");
+    // Longer than one that is gone would keep its slots, and while others want them.
+    await pause(2_000);
+    await assertUnavailable(client.call("get", keys[0]!));
+    assertEquals(infoOf(proxy, "cluster_slots_lent"), "0");
+    relay.release();
+    await until(() => serverFact(proxy, 0, "state") === "up", "the server is up again");
+    assertEquals(new Set(await client.call("mget", ...keys) as unknown[]), new Set(["kept"]));
+    assertEquals(keysIn(servers[0]!), keys.sort());
+    assertEquals(log.lines.filter((line) => line.includes("more slots")), []);
   }));
 
 Deno.test("Remap lets a server keep its slots, and what is in them, that is down for a moment", () =>

@@ -12,6 +12,7 @@ import {
   BACKEND_QUEUE_MAX_BYTES,
   BACKEND_RETRY_MIN_MS,
   BACKEND_WRITE_BYTES,
+  BACKEND_WRITE_WAIT_MS,
   PIPELINE_BUSY_LOAD,
 } from "../../src/limits.ts";
 import { Lane } from "../../src/route/exchange.ts";
@@ -21,7 +22,7 @@ import { Turn } from "../../src/route/turn.ts";
 import { FakeExchange, FakeTransport, makeFraming, type Opening, settle } from "../support/fake_transport.ts";
 
 /** Whether and how a server is asked whether it is there: one that is silent, and one that has nothing to answer. */
-interface Probing extends Pick<PoolOptions, "suspectAfterMs" | "probeTimeoutMs"> {
+interface Probing extends Pick<PoolOptions, "suspectAfterMs" | "probeTimeoutMs" | "judge"> {
   readonly checkIntervalMs?: number;
 }
 
@@ -603,7 +604,8 @@ Deno.test(
       assertEquals(second.writes, ["?."]);
       rig.sweepAt(750);
       assertEquals(rig.pool.state, "suspect");
-      while (rig.states.length < 5) await new Promise((resolve) => setTimeout(resolve, 5));
+      rig.sweepAt(801);
+      await settle();
       assertEquals(rig.states.at(-1), "down: it is silent: no answer within 50 ms");
       assertEquals([rig.pool.requests, rig.pool.failures], [0, 0]);
     },
@@ -756,8 +758,10 @@ Deno.test(
       rig.clock.nowMs = 400;
       rig.pool.sweep();
       rig.send("c", new Lane(rig.framing));
+      rig.sweepAt(420);
       assertEquals(rig.pool.state, "suspect");
-      while (rig.pool.state === "suspect") await settle();
+      rig.sweepAt(421);
+      await settle();
       assertEquals(rig.log, ["a!sent", "B!sent", "c!sent"]);
       assertEquals(rig.states, ["down: it is silent: no answer within 20 ms"]);
       assert(transport.closed);
@@ -785,10 +789,232 @@ Deno.test(
       rig.pool.sweep();
       await rig.refuse("connection refused");
       assertEquals(rig.states, ["down: it is silent: connection refused"]);
-      assertEquals(rig.log, ["a!sent"]);
+      assertEquals([rig.log, rig.pool.isGone], [["a!sent"], true]);
     },
     1,
     { suspectAfterMs: 300, probeTimeoutMs: 60_000 },
+  ),
+);
+
+const SILENCE = { suspectAfterMs: 300, probeTimeoutMs: 100 };
+
+Deno.test(
+  "Pool sends nobody's requests behind one that takes long, and uses its connection again when that is answered",
+  withRig(
+    async (rig) => {
+      const [lane, other] = [new Lane(rig.framing), new Lane(rig.framing)];
+      rig.send("a", lane);
+      const first = await rig.connect();
+      rig.sweepAt(301);
+      // The connection of the probe is the one for others.
+      const second = await rig.connect();
+      rig.send("b", other);
+      // The same client's requests stay in order.
+      rig.send("c", lane);
+      await settle();
+      assertEquals([first.writes, second.writes], [["a.", "c."], ["b."]]);
+      // One is enough.
+      second.push("4.");
+      await settle();
+      rig.sweepAt(301 + SILENCE.suspectAfterMs);
+      assert((await rig.connect()).closed);
+      assertEquals([rig.pool.connections, second.closed], [2, false]);
+      first.push("1.2.");
+      await settle();
+      rig.sweepAt(650);
+      rig.send("d");
+      await settle();
+      assertEquals(first.writes.at(-1), "d.");
+      assertEquals([rig.log, rig.states], [["b=4.", "a=1.", "c=2."], []]);
+    },
+    3,
+    SILENCE,
+  ),
+);
+
+Deno.test(
+  "Pool does not take a server for gone that is silent, until its port is closed",
+  withRig(
+    async (rig) => {
+      rig.send("a");
+      await rig.connect();
+      rig.sweepAt(301);
+      rig.sweepAt(402);
+      await settle();
+      assertEquals(rig.states, ["down: it is silent: no answer within 100 ms"]);
+      assertEquals(rig.pool.isGone, false);
+      // The probe was the first; the second is a try to bring it back, which takes too long as well.
+      rig.opening.shift();
+      for (const [reason, isGone] of [["no answer", false], ["refused", true], ["no answer", true]] as const) {
+        await rig.untilOpening();
+        await rig.refuse(reason);
+        assertEquals([rig.pool.state, rig.pool.isGone], ["down", isGone], reason);
+      }
+      await rig.untilOpening();
+      await rig.connect();
+      assertEquals([rig.pool.state, rig.pool.isGone], ["up", false]);
+    },
+    1,
+    { ...SILENCE, judge: (error) => (error as Error).message === "refused" ? "gone" : "unknown" },
+  ),
+);
+
+Deno.test(
+  "Pool gives nobody up because it could not ask, or because it was refused a further connection",
+  withRig(
+    async (rig) => {
+      rig.send("a");
+      const transport = await rig.connect();
+      for (const [nowMs, reason] of [[301, "too many open files"], [601, "too many clients"]] as const) {
+        rig.sweepAt(nowMs);
+        assertEquals(rig.pool.state, "suspect");
+        await rig.refuse(reason);
+        assertEquals([rig.pool.state, rig.states, rig.log], ["up", [], []]);
+      }
+      transport.push("1.");
+      await settle();
+      assertEquals(rig.log, ["a=1."]);
+    },
+    1,
+    { ...SILENCE, judge: (error) => (error as Error).message === "too many clients" ? "alive" : "unknown" },
+  ),
+);
+
+Deno.test(
+  "Pool counts a server's silence by its own clock, which stands still while the process is held up",
+  withRig(
+    async (rig) => {
+      rig.send("a");
+      await rig.connect();
+      rig.sweepAt(301);
+      await new Promise((resolve) => setTimeout(resolve, 3 * SILENCE.probeTimeoutMs));
+      rig.sweepAt(401);
+      await settle();
+      assertEquals([rig.pool.state, rig.opening.length], ["suspect", 1]);
+      await rig.connect();
+      assertEquals([rig.pool.state, rig.states], ["up", []]);
+    },
+    1,
+    SILENCE,
+  ),
+);
+
+Deno.test(
+  "Pool counts a server's silence from its last sign of life on any connection",
+  withRig(
+    async (rig) => {
+      const [first, second] = await rig.burst(2) as [FakeTransport, FakeTransport];
+      const [lane, other] = [new Lane(rig.framing), new Lane(rig.framing)];
+      rig.send("a", lane);
+      rig.send("b", other);
+      await settle();
+      assertEquals([first.writes.at(-1), second.writes.at(-1)], ["a.", "b."]);
+      // While bytes come on one connection, there is no need to ask because of the other.
+      rig.clock.nowMs = 250;
+      second.push("2");
+      await settle();
+      rig.sweepAt(301);
+      assertEquals(rig.pool.state, "up");
+      rig.sweepAt(551);
+      assertEquals(rig.pool.state, "suspect");
+      rig.clock.nowMs = 640;
+      second.push("2");
+      await settle();
+      for (const nowMs of [652, 740]) {
+        rig.sweepAt(nowMs);
+        await settle();
+        assertEquals(rig.pool.state, "suspect");
+      }
+      rig.sweepAt(741);
+      await settle();
+      assertEquals(rig.states, ["down: it is silent: no answer within 100 ms"]);
+    },
+    2,
+    SILENCE,
+  ),
+);
+
+Deno.test(
+  "Pool takes for a sign of life that a server takes bytes which had to wait for it, and none that left at once",
+  withRig(
+    async (rig) => {
+      const [first, second] = await rig.burst(2) as [FakeTransport, FakeTransport];
+      const lane = new Lane(rig.framing);
+      rig.send("a");
+      await settle();
+      const frame = encodeText("x".repeat(2 * BACKEND_WRITE_BYTES) + ".");
+      second.blocked = true;
+      const begunMs = performance.now();
+      rig.pool.send(lane, new FakeExchange("B", false, rig.log), frame, 0, frame.length);
+      await settle();
+      assertEquals([first.writes.at(-1), second.writes.at(-1)!.length], ["a.", BACKEND_WRITE_BYTES]);
+      rig.sweepAt(301);
+      assertEquals(rig.pool.state, "suspect");
+      await new Promise((resolve) => setTimeout(resolve, BACKEND_WRITE_WAIT_MS + 5));
+      rig.clock.nowMs = 390;
+      // The second piece is taken after it had to wait, and the others at once.
+      second.unblock();
+      await settle();
+      assertEquals(second.writes.slice(-3).map((text) => text.length), [BACKEND_WRITE_BYTES, BACKEND_WRITE_BYTES, 1]);
+      rig.sweepAt(490);
+      await settle();
+      assertEquals(rig.pool.state, "suspect");
+      // The next piece would have been given as long as that one has waited, and half of it as long for the way.
+      const silentMs = 390 + (performance.now() - begunMs);
+      rig.clock.nowMs = silentMs + 90;
+      rig.pool.send(lane, new FakeExchange("C", false, rig.log), frame, 0, frame.length);
+      await settle();
+      rig.sweepAt(silentMs + 101);
+      await settle();
+      assertEquals(rig.states, ["down: it is silent: no answer within 100 ms"]);
+    },
+    2,
+    SILENCE,
+  ),
+);
+
+Deno.test(
+  "Pool gives the rest of a long request the time to arrive that it takes at the pace of what came before",
+  withRig(async (rig) => {
+    const frame = encodeText("x".repeat(2 * BACKEND_WRITE_BYTES - 1) + ".");
+    rig.pool.send(new Lane(rig.framing), new FakeExchange("A", false, rig.log), frame, 0, frame.length);
+    const transport = new FakeTransport();
+    transport.blocked = true;
+    await rig.connect(transport);
+    const waitMs = 10 * BACKEND_WRITE_WAIT_MS;
+    await new Promise((resolve) => setTimeout(resolve, waitMs));
+    transport.unblock();
+    await settle();
+    // Half of it may be on its way, and the half before it took so long.
+    rig.sweepAt(1000 + waitMs / 2);
+    assertEquals(rig.log, []);
+    rig.sweepAt(60_000);
+    assertEquals(rig.log, ["A!sent"]);
+  }),
+);
+
+Deno.test(
+  "Pool does not take a server for down that answers probes when one of its requests takes too long",
+  withRig(
+    async (rig) => {
+      rig.send("a");
+      const transport = await rig.connect();
+      for (const nowMs of [301, 602, 903]) {
+        rig.sweepAt(nowMs);
+        await rig.connect();
+      }
+      rig.sweepAt(1001);
+      assertEquals([rig.log, rig.states, rig.pool.state], [["a!sent"], [], "up"]);
+      assert(transport.closed);
+      // Nobody has to wait until it is tried again.
+      rig.send("b");
+      const next = await rig.connect();
+      next.push("2.");
+      await settle();
+      assertEquals([rig.log, rig.pool.timeouts], [["a!sent", "b=2."], 1]);
+    },
+    1,
+    SILENCE,
   ),
 );
 
