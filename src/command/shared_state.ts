@@ -33,6 +33,7 @@ export class SharedState {
 
   /** Ends a connection's transaction and its watches. */
   endTransaction(client: ClientState): void {
+    client.transaction?.free();
     client.transaction = undefined;
     this.watches.forget(client);
   }
@@ -47,5 +48,6 @@ export class SharedState {
   forget(client: ClientState): void {
     this.clients.delete(client.id);
     this.reset(client);
+    client.account.close();
   }
 }

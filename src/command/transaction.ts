@@ -15,7 +15,7 @@
 
 import { ReplyError } from "../errors.ts";
 import type { Reply } from "../wire/reply.ts";
-import type { Request } from "../wire/request.ts";
+import { Request } from "../wire/request.ts";
 import { checkMulti, checkUnspoilt, checkWatch, transactionFor } from "./admission.ts";
 import type { CommandContext } from "./context.ts";
 import { Transaction } from "./queue.ts";
@@ -24,7 +24,7 @@ import { type Command, refuse, refusedWrite, runCommand } from "./run.ts";
 /** `multi` */
 export function multi({ client }: CommandContext, _request: Request, reply: Reply): void {
   checkMulti(client);
-  client.transaction = new Transaction();
+  client.transaction = new Transaction(client.account);
   reply.ok();
 }
 
@@ -55,34 +55,48 @@ export function unwatch({ client, shared }: CommandContext, _request: Request, r
 /** `exec` */
 export function exec(context: CommandContext, _request: Request, reply: Reply): void | Promise<void> {
   const { client, shared, store } = context;
-  const { watches, waiters } = shared;
+  const { watches } = shared;
   const transaction = transactionFor("EXEC", client);
   const hasChanged = watches.hasChanged(client, store);
-  shared.endTransaction(client);
-  checkUnspoilt(transaction);
-  if (hasChanged) {
-    reply.nilArray();
-    return;
+  // The queue is needed still.
+  client.transaction = undefined;
+  watches.forget(client);
+  try {
+    checkUnspoilt(transaction);
+    if (hasChanged) {
+      reply.nilArray();
+      return;
+    }
+    if (shared.refusal !== undefined && transaction.writes) {
+      throw new ReplyError("EXECABORT", `Transaction discarded because of: MISCONF ${refusedWrite(context).message}`);
+    }
+    runAll(context, transaction, reply);
+  } finally {
+    transaction.free();
   }
-  const { commands, requests } = transaction;
-  if (shared.refusal !== undefined && commands.some(({ writes }) => writes)) {
-    throw new ReplyError("EXECABORT", `Transaction discarded because of: MISCONF ${refusedWrite(context).message}`);
-  }
+  // One of the commands may have been to end this connection, which is looked at after a wait.
+  if (client.closing) return Promise.resolve();
+}
+
+/** One is enough for all transactions, since it is borrowed only while a queued command runs. */
+const queued = new Request();
+
+function runAll(context: CommandContext, transaction: Transaction, reply: Reply): void {
+  const { client, shared: { waiters } } = context;
   client.executing = true;
   waiters.hold();
   try {
-    reply.array(commands.length);
-    for (let i = 0; i < commands.length; i++) {
+    reply.array(transaction.count);
+    for (let i = 0; i < transaction.count; i++) {
       reply.openItem();
-      runQueued(context, commands[i]!, requests[i]!, reply);
+      runQueued(context, transaction.load(i, queued), queued, reply);
       reply.closeItem();
     }
   } finally {
     client.executing = false;
+    queued.letGo();
     waiters.release();
   }
-  // One of the commands may have been to end this connection, which is looked at after a wait.
-  if (client.closing) return Promise.resolve();
 }
 
 function runQueued(context: CommandContext, command: Command, request: Request, reply: Reply): void {

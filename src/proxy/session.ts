@@ -386,6 +386,7 @@ export class Session implements Client, ConnectionContext, ClientConnection, Res
   }
 
   resetState(): void {
+    this.state.transaction?.free();
     this.state.transaction = undefined;
     this.shared.channels.forget(this.state);
     this.watch?.lane.drop();
