@@ -102,12 +102,15 @@ export const CLIENT_MEMORY_DEFAULT_MAX_BYTES = 1024 * 1024 * 1024;
 export const CLIENT_MEMORY_MIN_BYTES = 1024 * 1024;
 /** Largest `--max-client-memory`. */
 export const CLIENT_MEMORY_MAX_BYTES = 1024 * 1024 * 1024 * 1024;
-/** Share of the engine's heap that names of all clients may take: a full heap aborts the process. */
-export const CLIENT_NAMES_HEAP_SHARE = 0.35;
+/** Share of the engine's heap that objects of all clients may take: a full heap aborts the process. */
+export const CLIENT_HEAP_SHARE = 0.35;
 /** A reply to one command up to this size is never refused: the command may have changed something already. */
 export const REPLY_UNREFUSED_MAX_BYTES = 64 * 1024;
-/** A buffer from this size on is returned to the system at once when it is freed: for smaller ones it is not worth a call. */
-export const FREED_AT_ONCE_MIN_BYTES = 64 * 1024;
+/**
+ * A buffer from this size on is returned to the system at once when it is freed. For smaller ones it is not worth a call, and
+ * a request may go on borrowing a read buffer that is no larger than a batch.
+ */
+export const FREED_AT_ONCE_MIN_BYTES = 2 * READ_BUFFER_BATCH_BYTES;
 /** Lines of the log about clients that were refused memory or closed, in a row; … */
 export const CLIENT_MEMORY_REPORTS_MAX_COUNT = 20;
 /** … then there are as many more after this time. */
@@ -124,6 +127,10 @@ export const BACKEND_WRITE_BYTES = 256 * 1024;
 export const PROXY_IN_FLIGHT_MAX_COUNT = 16 * 1024;
 /** Bytes of replies that the proxy holds or expects for one client before it stops reading it. */
 export const CLIENT_BACKLOG_MAX_BYTES = 4 * 1024 * 1024;
+/** The same where clients hold much memory together. */
+export const CLIENT_BACKLOG_TIGHT_BYTES = 1024 * 1024;
+/** Requests of one proxy client in flight before the proxy stops reading it, where clients hold much memory together. */
+export const PROXY_IN_FLIGHT_TIGHT_COUNT = 1024;
 /**
  * Bytes of replies that the proxy holds for one client, the last one not counted; past it reads are refused, and a write
  * with a long reply costs the connection. Where sizes are as expected it is not reached, since the proxy stops reading

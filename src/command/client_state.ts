@@ -117,17 +117,17 @@ export class ClientState<Queue extends QueuedCommands = QueuedCommands> {
 
   /**
    * Charges this client for something that it has the server keep in the engine's heap: a subscription, a watched key, a key
-   * that it waits for. {@linkcode nameCost} tells how much.
+   * that it waits for. `NAME_OVERHEAD_BYTES` and the length of its name are what it costs.
    *
    * @throws {ReplyError} when clients hold too much already; nothing is charged then
    */
   charge(bytes: number): void {
-    this.account.charge(Held.Names, bytes);
+    this.account.charge(Held.Objects, bytes);
   }
 
   /** Takes note that what {@linkcode charge} was called for is gone. */
   release(bytes: number): void {
-    this.account.release(Held.Names, bytes);
+    this.account.release(Held.Objects, bytes);
   }
 
   /** Takes note of the name of the last command of a batch; it costs no allocation. */

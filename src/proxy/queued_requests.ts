@@ -49,7 +49,7 @@ export class QueuedRequests {
       throw new ReplyError("ERR", `transaction exceeds ${TRANSACTION_MAX_BYTES} bytes`);
     }
     if (queue.count === this.#charged) {
-      this.#account.charge(Held.Transaction, CHARGED_COUNT * QUEUED_EXCHANGE_BYTES);
+      this.#account.charge(Held.Objects, CHARGED_COUNT * QUEUED_EXCHANGE_BYTES);
       this.#charged += CHARGED_COUNT;
     }
     const at = queue.reserve(size);
@@ -67,7 +67,7 @@ export class QueuedRequests {
 
   /** Gives the memory of the queue back. Safe to call twice. */
   free(): void {
-    this.#account.release(Held.Transaction, this.#charged * QUEUED_EXCHANGE_BYTES);
+    this.#account.release(Held.Objects, this.#charged * QUEUED_EXCHANGE_BYTES);
     this.#charged = 0;
     this.#queue.free();
   }

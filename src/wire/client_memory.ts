@@ -19,8 +19,9 @@
  *
  * So a client that needs little is never refused or closed because of others that hold much.
  *
- * Names (subscribed channels, watched keys …) live in the heap of the JavaScript engine, which is much smaller than the
- * machine's memory, and a process whose heap is full aborts. So names have a second limit, a share of that heap.
+ * Objects (subscriptions, watched keys, keys that are waited for …) live in the heap of the JavaScript engine, which is much
+ * smaller than the machine's memory, and a process whose heap is full aborts. So they have a second limit, a share of
+ * that heap.
  *
  * A freed buffer is detached (see {@linkcode freeBuffer}), which returns its memory at once. Left to the garbage collector,
  * it would stay for seconds, and memory would pass every limit meanwhile.
@@ -45,12 +46,12 @@ export const enum Held {
   Transaction,
   /** Messages of channels that are not written yet. */
   Messages,
-  /** Channels, patterns, watched keys and keys that are waited for: objects in the engine's heap. */
-  Names,
+  /** Channels, patterns, watched keys and keys that are waited for: they are objects in the engine's heap. */
+  Objects,
 }
 
 /** The kinds of {@linkcode Held} in their order, as log lines and `info` call them. */
-export const HELD_NAMES = ["request", "replies", "transaction", "messages", "names"] as const;
+export const HELD_NAMES = ["request", "replies", "transaction", "messages", "objects"] as const;
 
 /** Whose memory it is. */
 export interface MemoryOwner {
@@ -65,30 +66,14 @@ export interface MemoryOwner {
   };
 }
 
-/** What became of a connection because of the limit, for the log. */
-export interface MemoryEvent {
-  /** Whether its connection was closed; else one request was refused. */
-  readonly isClosed: boolean;
-  readonly address: string;
-  readonly name: string;
-  /** Bytes that it held, and what most of them were for. */
-  readonly heldBytes: number;
-  readonly heldFor: string;
-  /** Bytes that were asked for, by it or, if it was closed, by another. */
-  readonly askedBytes: number;
-  readonly limitBytes: number;
-  /** Events since the last one that was told. */
-  readonly untold: number;
-}
-
 /** How the memory of clients is bounded. */
 export interface ClientMemoryOptions {
   /** For all clients together. */
   readonly limitBytes: number;
-  /** For the names of all clients together, which live in the engine's heap. */
-  readonly namesLimitBytes?: number;
-  /** Told what was refused or closed, a few times in a row and then once in a while. */
-  readonly report?: (event: MemoryEvent) => void;
+  /** For the objects of all clients together, which live in the engine's heap. */
+  readonly heapLimitBytes?: number;
+  /** Told what was refused and who was closed, a few times in a row and then once in a while. */
+  readonly warn?: (message: string, fields: Record<string, string | number>) => void;
 }
 
 /** A connection is closed for another one only if it holds more than so many times as much. */
@@ -97,26 +82,26 @@ const CLEARLY_MORE_FACTOR = 2;
 /** The memory of all clients of one role. */
 export class ClientMemory {
   readonly limitBytes: number;
-  readonly namesLimitBytes: number;
+  readonly heapLimitBytes: number;
   /** Bytes charged at present. */
   usedBytes = 0;
-  /** The part of {@linkcode usedBytes} that names take. */
-  namesBytes = 0;
+  /** The part of {@linkcode usedBytes} that objects in the engine's heap take. */
+  heapBytes = 0;
   /** The most that was ever charged. */
   peakBytes = 0;
   /** Requests refused, and connections closed, since the start. */
   refusals = 0;
   closed = 0;
   readonly #accounts = new Set<ClientAccount>();
-  readonly #report: (event: MemoryEvent) => void;
+  readonly #warn: NonNullable<ClientMemoryOptions["warn"]>;
   #reports = CLIENT_MEMORY_REPORTS_MAX_COUNT;
   #reportedMs = 0;
   #untold = 0;
 
   constructor(options: ClientMemoryOptions) {
     this.limitBytes = options.limitBytes;
-    this.namesLimitBytes = Math.min(options.limitBytes, options.namesLimitBytes ?? Infinity);
-    this.#report = options.report ?? (() => {});
+    this.heapLimitBytes = Math.min(options.limitBytes, options.heapLimitBytes ?? Infinity);
+    this.#warn = options.warn ?? (() => {});
   }
 
   /** Opens the account of a connection. {@linkcode ClientAccount.close} ends it. */
@@ -140,13 +125,14 @@ export class ClientMemory {
     return largest;
   }
 
-  /** Bytes held for each kind, in the order of {@linkcode HELD_NAMES}. */
-  get heldByKind(): number[] {
-    return HELD_NAMES.map((_, kind) => {
-      let sum = 0;
-      for (const account of this.#accounts) sum += account.held[kind]!;
-      return sum;
+  /** Bytes held, by what they are held for. */
+  get heldByKind(): Record<string, number> {
+    const sums: Record<string, number> = {};
+    HELD_NAMES.forEach((name, kind) => {
+      sums[name] = 0;
+      for (const account of this.#accounts) sums[name] += account.held[kind]!;
     });
+    return sums;
   }
 
   /** Sets the counts and the peak back. */
@@ -158,7 +144,7 @@ export class ClientMemory {
   /** For {@linkcode ClientAccount}: takes note that `bytes` more are held, or fewer if negative. */
   change(kind: Held, bytes: number): void {
     this.usedBytes += bytes;
-    if (kind === Held.Names) this.namesBytes += bytes;
+    if (kind === Held.Objects) this.heapBytes += bytes;
     if (this.usedBytes > this.peakBytes) this.peakBytes = this.usedBytes;
   }
 
@@ -192,14 +178,14 @@ export class ClientMemory {
   /** Bytes that have to be freed before `bytes` more may be held. */
   #missing(kind: Held, bytes: number): number {
     const missing = this.usedBytes + bytes - this.limitBytes;
-    return kind === Held.Names ? Math.max(missing, this.namesBytes + bytes - this.namesLimitBytes) : missing;
+    return kind === Held.Objects ? Math.max(missing, this.heapBytes + bytes - this.heapLimitBytes) : missing;
   }
 
   #makeRoom(account: ClientAccount, kind: Held, bytes: number, factor: number): boolean {
-    const limit = kind === Held.Names ? this.namesLimitBytes : this.limitBytes;
-    // For names, what counts is who holds names.
-    const isOfNames = kind === Held.Names && this.usedBytes + bytes <= this.limitBytes;
-    const size = (each: ClientAccount) => isOfNames ? each.held[Held.Names]! : each.bytes;
+    const limit = kind === Held.Objects ? this.heapLimitBytes : this.limitBytes;
+    // Where only the heap is short, what counts is who holds objects.
+    const isOfHeap = kind === Held.Objects && this.usedBytes + bytes <= this.limitBytes;
+    const size = (each: ClientAccount) => isOfHeap ? each.held[Held.Objects]! : each.bytes;
     const needed = size(account) + bytes;
     if (needed > limit) return false;
     const larger: ClientAccount[] = [];
@@ -237,15 +223,18 @@ export class ClientMemory {
     }
     this.#reports--;
     const { address, name } = account.owner;
-    this.#report({
-      isClosed,
+    const message = isClosed
+      ? "Closed a client: clients hold too much memory, and it was among those that hold most"
+      : "Refused a request: clients hold too much memory, and its client is among those that hold most";
+    this.#warn(message, {
       address,
-      name,
-      heldBytes: account.bytes,
-      heldFor: account.mostlyFor,
-      askedBytes,
-      limitBytes: this.limitBytes,
-      untold: this.#untold,
+      ...name === "" ? {} : { name },
+      held_bytes: account.bytes,
+      held_for: account.mostlyFor,
+      asked_bytes: askedBytes,
+      clients_bytes: this.usedBytes,
+      limit_bytes: this.limitBytes,
+      ...this.#untold === 0 ? {} : { not_logged: this.#untold },
     });
     this.#untold = 0;
   }
@@ -317,14 +306,21 @@ export class ClientAccount {
     this.#memory.remove(this);
   }
 
-  /** Why `bytes` of a kind may not be held, for the client. */
+  /** Why no more of a kind may be held, for the client. */
   refusal(kind: Held): string {
-    const { limitBytes, namesLimitBytes } = this.#memory;
-    const limit = kind === Held.Names ? namesLimitBytes : limitBytes;
-    return `clients may hold ${limit} bytes together (--max-client-memory), and this ${
+    const { limitBytes, heapLimitBytes } = this.#memory;
+    const limit = kind === Held.Objects ? heapLimitBytes : limitBytes;
+    return `this ${
       REFUSED[kind]
-    } would pass that; ` +
-      "ask for less at a time, or later";
+    } needs more memory than is left of the ${limit} bytes that all clients may hold together ` +
+      "(--max-client-memory); ask for less at a time, or later";
+  }
+
+  /** Charges or releases as much as it takes until `bytes` of a kind are charged, whatever the limit says. */
+  set(kind: Held, bytes: number): void {
+    const more = bytes - this.held[kind]!;
+    if (more > 0) this.force(kind, more);
+    else if (more < 0) this.release(kind, -more);
   }
 
   #add(kind: Held, bytes: number): void {
@@ -335,7 +331,7 @@ export class ClientAccount {
 }
 
 /** What is refused of each kind. */
-const REFUSED = ["request", "reply", "transaction", "message", "list of names"] as const;
+const REFUSED = ["request", "reply", "transaction", "message", "request"] as const;
 
 /** The account of those that no limit concerns: clients of ours, and tests. */
 export const UNLIMITED_ACCOUNT: ClientAccount = new ClientMemory({ limitBytes: Infinity }).open({

@@ -122,6 +122,6 @@ export class Request {
 }
 
 /** Returns the memory of places to the system at once, if they take much. */
-function freeNumbers(numbers: Int32Array<ArrayBuffer>): void {
+export function freeNumbers(numbers: Int32Array<ArrayBuffer>): void {
   if (numbers.byteLength >= FREED_AT_ONCE_MIN_BYTES) numbers.buffer.transfer(0);
 }

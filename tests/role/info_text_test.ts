@@ -23,6 +23,16 @@ const FACTS: RoleFacts = {
   uptimeMs: 61_999,
   clients: { count: 1, accepted: 7, rejected: 2, handshakeFailures: 3 },
   maxClients: 100,
+  clientMemory: {
+    limitBytes: 1000,
+    usedBytes: 300,
+    heapBytes: 20,
+    peakBytes: 400,
+    heldByKind: { request: 280, objects: 20 },
+    largest: { bytes: 250, owner: { id: 5 } },
+    refusals: 6,
+    closed: 2,
+  },
   commands: 42,
 };
 
