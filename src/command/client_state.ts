@@ -125,6 +125,16 @@ export class ClientState<Queue extends QueuedCommands = QueuedCommands> {
     this.account.charge(Held.Objects, bytes);
   }
 
+  /**
+   * Refuses what {@linkcode charge} would refuse, before anything of it is done.
+   *
+   * @throws {ReplyError} when clients hold too much already
+   */
+  checkCharge(bytes: number): void {
+    this.charge(bytes);
+    this.release(bytes);
+  }
+
   /** Takes note that what {@linkcode charge} was called for is gone. */
   release(bytes: number): void {
     this.account.release(Held.Objects, bytes);

@@ -14,6 +14,7 @@
  */
 
 import { ReplyError } from "../errors.ts";
+import { NAME_OVERHEAD_BYTES } from "../limits.ts";
 import type { Reply } from "../wire/reply.ts";
 import { Request } from "../wire/request.ts";
 import { checkMulti, checkUnspoilt, checkWatch, transactionFor } from "./admission.ts";
@@ -39,6 +40,7 @@ export function discard({ client, shared }: CommandContext, _request: Request, r
 export function watch(context: CommandContext, request: Request, reply: Reply): void {
   const { client, shared, store } = context;
   checkWatch(client);
+  client.checkCharge(request.size + (request.count - 1) * NAME_OVERHEAD_BYTES);
   for (let i = 1; i < request.count; i++) {
     shared.watches.add(client, store, request.bytes, request.starts[i]!, request.lengths[i]!);
   }
