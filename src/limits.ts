@@ -85,6 +85,39 @@ export const DESCRIPTOR_GAP_MAX_COUNT = 8_192;
 export const CLIENTS_DEFAULT_COUNT = 10_000;
 /** Most clients that `--max-clients` may ask for. */
 export const CLIENTS_MAX_COUNT = 1_000_000;
+/**
+ * What a connection costs while it holds nothing: its objects, a read buffer, and what the system's TLS keeps. It is told, but not
+ * charged to the memory of clients.
+ */
+export const CLIENT_FIXED_BYTES = 24 * 1024;
+/**
+ * What a name (a channel, a pattern, a watched key) costs beside its bytes: its string, its places in the tables of the
+ * client and of the server, and the set of those who share it.
+ */
+export const NAME_OVERHEAD_BYTES = 600;
+/** Share of `--max-memory` (for a proxy, of the machine's memory) that all clients may hold together by default. */
+export const CLIENT_MEMORY_DEFAULT_SHARE = 0.25;
+/** The default is no less than this, so that the largest request fits. */
+export const CLIENT_MEMORY_DEFAULT_MIN_BYTES = 64 * 1024 * 1024;
+/** The default is no more than this: beyond it clients hold garbage, not work. */
+export const CLIENT_MEMORY_DEFAULT_MAX_BYTES = 1024 * 1024 * 1024;
+/** Smallest `--max-client-memory`: the buffers of a few busy clients. */
+export const CLIENT_MEMORY_MIN_BYTES = 1024 * 1024;
+/** Largest `--max-client-memory`. */
+export const CLIENT_MEMORY_MAX_BYTES = 1024 * 1024 * 1024 * 1024;
+/** Share of the engine's heap that objects of all clients may take: a full heap aborts the process. */
+export const CLIENT_HEAP_SHARE = 0.35;
+/** A reply to one command up to this size is never refused: the command may have changed something already. */
+export const REPLY_UNREFUSED_MAX_BYTES = 64 * 1024;
+/**
+ * A buffer from this size on is returned to the system at once when it is freed. For smaller ones it is not worth a call, and
+ * a request may go on borrowing a read buffer that is no larger than a batch.
+ */
+export const FREED_AT_ONCE_MIN_BYTES = 2 * READ_BUFFER_BATCH_BYTES;
+/** Lines of the log about clients that were refused memory or closed, in a row; … */
+export const CLIENT_MEMORY_REPORTS_MAX_COUNT = 20;
+/** … then there are as many more after this time. */
+export const CLIENT_MEMORY_REPORT_INTERVAL_MS = 10_000;
 /** Longest `--timeout` of the client: a day. */
 export const TIMEOUT_MAX_MS = 86_400_000;
 /** How long a role waits for clients to finish when it is told to stop. */
@@ -103,6 +136,10 @@ export const BACKEND_PACE_MAX_MS = 10_000;
 export const PROXY_IN_FLIGHT_MAX_COUNT = 16 * 1024;
 /** Bytes of replies that the proxy holds or expects for one client before it stops reading it. */
 export const CLIENT_BACKLOG_MAX_BYTES = 4 * 1024 * 1024;
+/** The same where clients hold much memory together. */
+export const CLIENT_BACKLOG_TIGHT_BYTES = 1024 * 1024;
+/** Requests of one proxy client in flight before the proxy stops reading it, where clients hold much memory together. */
+export const PROXY_IN_FLIGHT_TIGHT_COUNT = 1024;
 /**
  * Bytes of replies that the proxy holds for one client, the last one not counted; past it reads are refused, and a write
  * with a long reply costs the connection. Where sizes are as expected it is not reached, since the proxy stops reading
@@ -184,6 +221,12 @@ export const FIELD_SIZE_MAX_BYTES = KEY_SIZE_MAX_BYTES;
 export const VALUE_SIZE_MAX_BYTES = 64 * 1024 * 1024;
 /** Most elements of one list and fields of one hash. */
 export const ELEMENTS_MAX_COUNT = 2 ** 32 - 1;
+/** What the proxy makes for each queued request when `exec` sends it: a place for its reply. */
+export const QUEUED_EXCHANGE_BYTES = 256;
+/** Queued requests are kept in chunks of this size at most, so that no growth copies what is queued already. */
+export const QUEUE_CHUNK_MAX_BYTES = 1024 * 1024;
+/** The first chunk of a queue: most transactions are of a few short commands. */
+export const QUEUE_CHUNK_INITIAL_BYTES = 512;
 /** What a client may queue between `multi` and `exec`, in bytes. */
 export const TRANSACTION_MAX_BYTES = 128 * 1024 * 1024;
 /** Longest time that a command may wait for an element: what a timer can be set to, 24 days. Longer is for ever. */

@@ -8,7 +8,7 @@ import { formatAddress } from "./role/address.ts";
 import { UsageError } from "./errors.ts";
 import { resolveListening } from "./role/listening_options.ts";
 import { createLogger } from "./role/logger.ts";
-import { parseOptionsOnly, proxyOptions, readPassword } from "./role/options.ts";
+import { defaultClientMemoryLimit, parseOptionsOnly, proxyOptions, readPassword } from "./role/options.ts";
 import { readPublicFile } from "./role/private_file.ts";
 import { planMain } from "./proxy/plan_command.ts";
 import { startProxy } from "./proxy/proxy.ts";
@@ -39,6 +39,7 @@ export async function proxyMain(argv: readonly string[]): Promise<number> {
   const proxy = await startProxy({
     ...listening,
     maxClients: values["max-clients"],
+    clientMemoryLimitBytes: values["max-client-memory"] ?? defaultClientMemoryLimit(),
     serversPath: values.servers,
     connectionsMaxCount: values.conns,
     timeoutMs: values.timeout,

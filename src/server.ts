@@ -8,7 +8,7 @@ import { formatAddress } from "./role/address.ts";
 import { resolveListening } from "./role/listening_options.ts";
 import { loadProgress } from "./role/load_progress.ts";
 import { createLogger, type Logger } from "./role/logger.ts";
-import { defaultMemoryLimit, parseOptionsOnly, serverOptions } from "./role/options.ts";
+import { defaultClientMemoryLimit, defaultMemoryLimit, parseOptionsOnly, serverOptions } from "./role/options.ts";
 import { formatSize } from "./role/quantities.ts";
 import { ignoreStraySignals, runUntilStopped } from "./role/lifetime.ts";
 import { tornPath } from "./log/set_aside.ts";
@@ -34,6 +34,7 @@ export async function serverMain(argv: readonly string[]): Promise<number> {
   const memory = values["max-memory"] === undefined
     ? defaultMemoryLimit()
     : { limit: values["max-memory"], reason: "--max-memory" };
+  const clientMemoryLimitBytes = values["max-client-memory"] ?? defaultClientMemoryLimit(memory.limit);
   const heedSignals = ignoreStraySignals();
   const server = await startServer({
     ...listening,
@@ -45,6 +46,7 @@ export async function serverMain(argv: readonly string[]): Promise<number> {
     snapshotIntervalMs: values["snapshot-interval"],
     loadProgress: loadProgress(logger),
     memoryLimitBytes: memory.limit,
+    clientMemoryLimitBytes,
     evicts: values.eviction === "lru",
     defaultTtlMs: values["default-ttl"] ?? 0,
     maxClients: values["max-clients"],
@@ -53,6 +55,7 @@ export async function serverMain(argv: readonly string[]): Promise<number> {
   const ended = runUntilStopped(server, logger);
   heedSignals();
   logger.info(`Memory for data: ${formatSize(memory.limit)}`, { reason: memory.reason });
+  logger.info(`Memory for clients: ${formatSize(clientMemoryLimitBytes)}`);
   if (server.loaded) tellLoaded(server.loaded, logger);
   if (server.untuned !== undefined) logger.warn("Replies may be slower than elsewhere", { reason: server.untuned });
   logger.info(`listening on ${formatAddress(server.address)}`);

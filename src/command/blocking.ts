@@ -8,7 +8,7 @@
  */
 
 import { ReplyError } from "../errors.ts";
-import { BLOCKING_TIMEOUT_MAX_MS } from "../limits.ts";
+import { BLOCKING_TIMEOUT_MAX_MS, NAME_OVERHEAD_BYTES } from "../limits.ts";
 import { EntryType } from "../store/store.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
@@ -112,8 +112,11 @@ function waitFor(
     if (attemptAll()) return undefined;
     const { bytes, starts, lengths } = request;
     const keys = new Map<string, number>();
+    const { client } = context;
+    const cost = request.size + (last - first + 1) * NAME_OVERHEAD_BYTES;
+    client.charge(cost);
     for (let i = last; i >= first; i--) keys.set(binaryText(bytes, starts[i]!, lengths[i]!), i);
-    return context.shared.waiters.wait([...keys.keys()], timeoutMs, {
+    const waiter = context.shared.waiters.wait([...keys.keys()], timeoutMs, {
       serve: (key) => {
         try {
           return attempt(keys.get(key)!);
@@ -125,6 +128,8 @@ function waitFor(
       expire: giveUp,
       refuse: (error) => refuse(context, reply, error),
     });
+    waiter.done.then(() => client.release(cost));
+    return waiter;
   });
 }
 

@@ -8,6 +8,7 @@
  */
 
 import { ReplyError } from "../errors.ts";
+import { NAME_OVERHEAD_BYTES } from "../limits.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
 import type { ConnectionContext } from "./connection_context.ts";
@@ -21,6 +22,7 @@ type Change = (context: ConnectionContext, name: string) => void;
 
 /** `subscribe channel [channel …]` */
 export function subscribe(context: ConnectionContext, request: Request, reply: Reply): void {
+  checkRoom(context, request);
   changeEach(context, request, reply, "subscribe", ({ shared, client }, name) => {
     shared.channels.subscribe(client, name);
   });
@@ -28,6 +30,7 @@ export function subscribe(context: ConnectionContext, request: Request, reply: R
 
 /** `psubscribe pattern [pattern …]` */
 export function psubscribe(context: ConnectionContext, request: Request, reply: Reply): void {
+  checkRoom(context, request);
   changeEach(context, request, reply, "psubscribe", ({ shared, client }, name) => {
     shared.channels.subscribePattern(client, name);
   });
@@ -69,6 +72,11 @@ function changeAll(
     change(context, name);
     confirm(context, reply, verb, name);
   }
+}
+
+/** Refuses names that there is no room for, before the first of them. */
+function checkRoom({ client }: ConnectionContext, request: Request): void {
+  client.checkCharge(request.size + (request.count - 1) * NAME_OVERHEAD_BYTES);
 }
 
 function refuseNative({ client }: ConnectionContext, verb: string): void {

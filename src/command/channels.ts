@@ -11,10 +11,14 @@
  * @module
  */
 
+import { NAME_OVERHEAD_BYTES } from "../limits.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { ClientState } from "./client_state.ts";
 import { Glob } from "./glob.ts";
 import { binaryBytes, binaryText } from "./binary_text.ts";
+
+/** A compiled pattern takes so many bytes for each byte of it. */
+const PATTERN_BYTES_FACTOR = 40;
 
 /** Those who listen to one pattern. */
 interface Pattern {
@@ -57,8 +61,14 @@ export class Channels {
     return this.#patterns.size;
   }
 
-  /** Lets a client listen to a channel. */
+  /**
+   * Lets a client listen to a channel.
+   *
+   * @throws {ReplyError} when clients hold too much memory
+   */
   subscribe(client: ClientState, name: string): void {
+    if (client.channels.has(name)) return;
+    client.charge(name.length + NAME_OVERHEAD_BYTES);
     client.channels.add(name);
     client.update();
     const listeners = this.#channels.get(name);
@@ -68,7 +78,7 @@ export class Channels {
 
   /** Ends that. */
   unsubscribe(client: ClientState, name: string): void {
-    client.channels.delete(name);
+    if (client.channels.delete(name)) client.release(name.length + NAME_OVERHEAD_BYTES);
     client.update();
     const listeners = this.#channels.get(name);
     listeners?.delete(client);
@@ -77,8 +87,14 @@ export class Channels {
     this.#unheard?.(name, false);
   }
 
-  /** Lets a client listen to all channels whose names match a pattern. */
+  /**
+   * Lets a client listen to all channels whose names match a pattern.
+   *
+   * @throws {ReplyError} when clients hold too much memory
+   */
   subscribePattern(client: ClientState, name: string): void {
+    if (client.patterns.has(name)) return;
+    client.charge(patternCost(name));
     let pattern = this.#patterns.get(name);
     if (pattern === undefined) {
       const bytes = binaryBytes(name);
@@ -93,7 +109,7 @@ export class Channels {
   unsubscribePattern(client: ClientState, name: string): void {
     const pattern = this.#patterns.get(name);
     pattern?.listeners.delete(client);
-    client.patterns.delete(name);
+    if (client.patterns.delete(name)) client.release(patternCost(name));
     client.update();
     if (pattern?.listeners.size !== 0) return;
     this.#patterns.delete(name);
@@ -128,6 +144,11 @@ export class Channels {
     const pattern = this.#patterns.get(name);
     if (pattern !== undefined) deliverBy(pattern, undefined, channel, message);
   }
+}
+
+/** What a pattern costs: its text, its bytes, and what matching it takes. */
+function patternCost(name: string): number {
+  return name.length * PATTERN_BYTES_FACTOR + NAME_OVERHEAD_BYTES;
 }
 
 function deliverBy(

@@ -6,7 +6,7 @@
  */
 
 import { ReplyError } from "../errors.ts";
-import { CLIENT_NAME_MAX_BYTES } from "../limits.ts";
+import { CLIENT_FIXED_BYTES, CLIENT_NAME_MAX_BYTES } from "../limits.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
 import type { ClientState } from "./client_state.ts";
@@ -41,7 +41,11 @@ export const CLIENT_SUBCOMMANDS: Subcommands = {
     run: unblock,
     help: ["UNBLOCK <clientid> [TIMEOUT|ERROR]", "Unblock the specified blocked client."],
   },
-  "no-evict": { arity: 3, run: noEvict, help: ["NO-EVICT (ON|OFF)", "Accepted: connections are never evicted here."] },
+  "no-evict": {
+    arity: 3,
+    run: noEvict,
+    help: ["NO-EVICT (ON|OFF)", "Close this connection after all others when clients hold too much."],
+  },
   "no-touch": {
     arity: 3,
     run: noTouch,
@@ -173,7 +177,8 @@ function describe(client: ClientState, context: ConnectionContext, command: stri
     sub: client.channels.size,
     psub: client.patterns.size,
     multi: client.transaction?.count ?? -1,
-    watch: client.watched.length,
+    "tot-mem": client.account.bytes + CLIENT_FIXED_BYTES,
+    watch: client.watched.size,
     cmd: client === context.client ? command : client.lastCommand,
     user: "default",
     resp: client.version,

@@ -9,6 +9,7 @@
 
 import { decodeText } from "../bytes.ts";
 import type { ReplyError } from "../errors.ts";
+import { type ClientAccount, ClientMemory, Held } from "../wire/client_memory.ts";
 import type { ProtocolVersion } from "./specification.ts";
 
 export type { ProtocolVersion } from "./specification.ts";
@@ -34,6 +35,8 @@ export interface QueuedCommands {
   readonly count: number;
   /** Whether a request could not be queued. */
   isSpoilt: boolean;
+  /** Gives the memory of the queue back. Safe to call twice. */
+  free(): void;
 }
 
 /** A command that waits, as it is ended by others. */
@@ -53,6 +56,7 @@ export interface UnfinishedSteps {
 
 /** A key that a connection watches for the sake of a transaction. */
 export interface WatchedKey {
+  /** The key as text of one character a byte. */
   readonly key: string;
   /** Whether it was there when the watch began. */
   readonly existed: boolean;
@@ -78,7 +82,7 @@ export class ClientState<Queue extends QueuedCommands = QueuedCommands> {
   version: ProtocolVersion = 0;
   /** Whether its reads leave the order of eviction alone, by `client no-touch`. */
   touchesNothing = false;
-  /** By `client no-evict`; clients are never evicted here. */
+  /** By `client no-evict`: where clients hold too much memory, this one is closed after all others. */
   isKept = false;
   /** Whether the connection ends once what it was answered is written. */
   closing = false;
@@ -88,12 +92,15 @@ export class ClientState<Queue extends QueuedCommands = QueuedCommands> {
   steps: UnfinishedSteps | undefined;
   /** What it waits for. */
   waiter: PendingWait | undefined;
-  readonly watched: WatchedKey[] = [];
+  /** Keys that it watches, by themselves. */
+  readonly watched = new Map<string, WatchedKey>();
   /** Channels it listens to, and patterns, by their bytes as text. */
   readonly channels = new Set<string>();
   readonly patterns = new Set<string>();
   /** See the module's comment. */
   isPlain = false;
+  /** What it holds of the memory of all clients. */
+  readonly account: ClientAccount;
   readonly #lastName = new Uint8Array(LAST_NAME_MAX_BYTES);
   #lastNameLength = 0;
   #authenticated: boolean;
@@ -105,14 +112,41 @@ export class ClientState<Queue extends QueuedCommands = QueuedCommands> {
     localAddress: string,
     connection: ClientConnection,
     authenticated: boolean,
+    memory: ClientMemory = new ClientMemory({ limitBytes: Infinity }),
   ) {
     this.id = id;
     this.address = address;
     this.localAddress = localAddress;
     this.connection = connection;
     this.createdMs = this.lastMs = Date.now();
+    this.account = memory.open(this);
     this.#authenticated = authenticated;
     this.update();
+  }
+
+  /**
+   * Charges this client for something that it has the server keep in the engine's heap: a subscription, a watched key, a key
+   * that it waits for. `NAME_OVERHEAD_BYTES` and the length of its name are what it costs.
+   *
+   * @throws {ReplyError} when clients hold too much already; nothing is charged then
+   */
+  charge(bytes: number): void {
+    this.account.charge(Held.Objects, bytes);
+  }
+
+  /**
+   * Refuses what {@linkcode charge} would refuse, before anything of it is done.
+   *
+   * @throws {ReplyError} when clients hold too much already
+   */
+  checkCharge(bytes: number): void {
+    this.charge(bytes);
+    this.release(bytes);
+  }
+
+  /** Takes note that what {@linkcode charge} was called for is gone. */
+  release(bytes: number): void {
+    this.account.release(Held.Objects, bytes);
   }
 
   /** Takes note of the name of the last command of a batch; it costs no allocation. */

@@ -1,61 +1,124 @@
 /**
  * What a client has queued between `multi` and `exec`.
  *
+ * ```text
+ * record of the queue   command:varint · arguments:varint · length of each:varint · bytes of each
+ * a queued `ping`       01             · 01               · 04                    · p i n g          8 bytes with its size
+ * ```
+ *
+ * The command is a number in the list of those that the transaction has. Requests are copies, since the read buffer that
+ * they came in is used again; `load` reads one back into a request that is used for all of them.
+ *
  * @module
  */
 
+import { copyBytes } from "../bytes.ts";
 import { ReplyError } from "../errors.ts";
 import { TRANSACTION_MAX_BYTES } from "../limits.ts";
+import { type ClientAccount, UNLIMITED_ACCOUNT } from "../wire/client_memory.ts";
+import { PackedQueue, varintSize, writeVarint } from "../wire/packed_queue.ts";
 import type { Request } from "../wire/request.ts";
 import { keysEnd } from "./holds.ts";
 import type { Command } from "./run.ts";
 
-/** Bytes that a queued request counts beside its arguments. */
-const QUEUED_OVERHEAD_BYTES = 128;
-
-/** The queue. Its requests are copies, since the read buffer that a request came in is used again. */
+/** The queue. Whoever ends the transaction calls {@linkcode Transaction.free}. */
 export class Transaction {
-  readonly commands: Command[] = [];
-  readonly requests: Request[] = [];
   /** Whether a request could not be queued. */
   isSpoilt = false;
-  #size = 0;
+  /** Whether one of the commands writes. */
+  writes = false;
+  readonly #queue: PackedQueue;
+  /** The different commands of the queue, and the place of each in the list. */
+  readonly #commands: Command[] = [];
+  readonly #places = new Map<Command, number>();
+
+  /** @param account is charged for what is queued */
+  constructor(account: ClientAccount = UNLIMITED_ACCOUNT) {
+    this.#queue = new PackedQueue(account);
+  }
 
   /** Keys of all requests together, at most. */
   keyCount = 0;
 
   /** How many requests are queued. */
   get count(): number {
-    return this.requests.length;
+    return this.#queue.count;
   }
 
-  /** Bytes of all arguments. */
+  /** Bytes that the queue costs. */
   get size(): number {
-    return this.#size;
-  }
-
-  /** The command of request `index`. */
-  command(index: number): Command {
-    return this.commands[index]!;
-  }
-
-  /** Request `index`, borrowed until the next call. */
-  request(index: number): Request {
-    return this.requests[index]!;
+    return this.#queue.size;
   }
 
   /**
    * Queues a copy of a request.
    *
-   * @throws {ReplyError} when the transaction gets too large
+   * @throws {ReplyError} when the transaction gets too large; nothing is queued then
    */
   add(command: Command, request: Request): void {
-    this.#size += request.size + QUEUED_OVERHEAD_BYTES;
-    if (this.#size > TRANSACTION_MAX_BYTES) {
+    // None of it will run.
+    if (this.isSpoilt) return this.free();
+    const { bytes, starts, lengths, count } = request;
+    const place = this.#places.get(command) ?? this.#commands.length;
+    let size = varintSize(place) + varintSize(count) + request.size;
+    for (let i = 0; i < count; i++) size += varintSize(lengths[i]!);
+    if (this.#queue.size + this.#queue.growthFor(size) > TRANSACTION_MAX_BYTES) {
       throw new ReplyError("ERR", `transaction exceeds ${TRANSACTION_MAX_BYTES} bytes`);
     }
+    let at = this.#queue.reserve(size);
+    const target = this.#queue.bytes;
+    at = writeVarint(target, at, place);
+    at = writeVarint(target, at, count);
+    for (let i = 0; i < count; i++) at = writeVarint(target, at, lengths[i]!);
+    for (let i = 0; i < count; i++) {
+      copyBytes(bytes, starts[i]!, target, at, lengths[i]!);
+      at += lengths[i]!;
+    }
+    if (place === this.#commands.length) {
+      this.#commands.push(command);
+      this.#places.set(command, place);
+    }
+    if (command.writes) this.writes = true;
     this.keyCount += keysEnd(command.specification, request);
-    this.commands.push(command);
-    this.requests.push(request.copy());
+  }
+
+  /**
+   * Reads queued request `index` into `request`, which borrows the queue's bytes until {@linkcode free}. One after another
+   * is fastest.
+   *
+   * @returns its command
+   */
+  load(index: number, request: Request): Command {
+    const queue = this.#queue;
+    queue.seek(index);
+    const { bytes } = queue;
+    at = queue.start;
+    const command = this.#commands[readVarint(bytes)]!;
+    const count = readVarint(bytes);
+    request.reset(bytes, count);
+    for (let i = 0; i < count; i++) request.lengths[i] = readVarint(bytes);
+    request.size = queue.end - at;
+    for (let i = 0; i < count; i++) {
+      request.starts[i] = at;
+      at += request.lengths[i]!;
+    }
+    return command;
+  }
+
+  /** Gives the memory of the queue back. Requests that were loaded are not valid any more. Safe to call twice. */
+  free(): void {
+    this.#queue.free();
+  }
+}
+
+/** Where {@linkcode readVarint} reads next. Reading runs to completion, so one is enough. */
+let at = 0;
+
+function readVarint(bytes: Uint8Array): number {
+  let value = 0;
+  for (let shift = 0;; shift += 7) {
+    const byte = bytes[at++]!;
+    value += (byte & 0x7f) * 2 ** shift;
+    if (byte < 0x80) return value;
   }
 }

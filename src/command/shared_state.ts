@@ -38,6 +38,7 @@ export class SharedState {
 
   /** Ends a connection's transaction and its watches. */
   endTransaction(client: ClientState): void {
+    client.transaction?.free();
     client.transaction = undefined;
     this.watches.forget(client);
   }
@@ -52,5 +53,6 @@ export class SharedState {
   forget(client: ClientState): void {
     this.clients.delete(client.id);
     this.reset(client);
+    client.account.close();
   }
 }

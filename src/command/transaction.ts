@@ -17,9 +17,16 @@
  */
 
 import { ReplyError } from "../errors.ts";
-import { BATCH_CLOCK_COUNT, BATCH_MAX_MS, LONG_ARGUMENTS_COUNT, SLICE_MS, STEP_KEYS_COUNT } from "../limits.ts";
+import {
+  BATCH_CLOCK_COUNT,
+  BATCH_MAX_MS,
+  LONG_ARGUMENTS_COUNT,
+  NAME_OVERHEAD_BYTES,
+  SLICE_MS,
+  STEP_KEYS_COUNT,
+} from "../limits.ts";
 import type { Reply } from "../wire/reply.ts";
-import type { Request } from "../wire/request.ts";
+import { Request } from "../wire/request.ts";
 import { checkMulti, checkUnspoilt, checkWatch, transactionFor } from "./admission.ts";
 import type { UnfinishedSteps } from "./client_state.ts";
 import type { CommandContext } from "./context.ts";
@@ -31,7 +38,7 @@ import { refuse, refusedWrite, runCommand } from "./run.ts";
 /** `multi` */
 export function multi({ client }: CommandContext, _request: Request, reply: Reply): void {
   checkMulti(client);
-  client.transaction = new Transaction();
+  client.transaction = new Transaction(client.account);
   reply.ok();
 }
 
@@ -46,6 +53,7 @@ export function discard({ client, shared }: CommandContext, _request: Request, r
 export function watch(context: CommandContext, request: Request, reply: Reply): void {
   const { client, shared, store } = context;
   checkWatch(client);
+  client.checkCharge(request.size + (request.count - 1) * NAME_OVERHEAD_BYTES);
   for (let i = 1; i < request.count; i++) {
     shared.watches.add(client, store, request.bytes, request.starts[i]!, request.lengths[i]!);
   }
@@ -65,11 +73,16 @@ export function exec(context: CommandContext, _request: Request, reply: Reply): 
   const transaction = transactionFor("EXEC", client);
   const isLong = transaction.count > LONG_ARGUMENTS_COUNT || transaction.keyCount > LONG_ARGUMENTS_COUNT;
   if (!transaction.isSpoilt && (isLong || shared.holds.count !== 0)) return execHolding(context, transaction, reply);
-  if (!begin(context, transaction, reply)) return;
-  const mark = new LogMark(context.log);
-  const execution = new Execution(context, transaction, reply);
-  // Nearly all of them are short.
-  if (!execution.run(BATCH_MAX_MS)) return finish(context, transaction, execution, mark);
+  try {
+    if (!begin(context, transaction, reply)) return;
+    const mark = new LogMark(context.log);
+    const execution = new Execution(context, transaction, reply);
+    // Nearly all of them are short.
+    if (!execution.run(BATCH_MAX_MS)) return finish(context, transaction, execution, mark);
+    execution.end();
+  } finally {
+    if (!client.executing) transaction.free();
+  }
   // One of the commands may have been to end this connection, which is looked at after a wait.
   if (client.closing) return Promise.resolve();
 }
@@ -81,18 +94,18 @@ export function exec(context: CommandContext, _request: Request, reply: Reply): 
  * @throws {ReplyError} when it is refused
  */
 function begin({ client, shared, store }: CommandContext, transaction: Transaction, reply: Reply): boolean {
-  const hasChanged = shared.watches.hasChanged(client, store);
-  shared.endTransaction(client);
+  const { watches, refusal } = shared;
+  const hasChanged = watches.hasChanged(client, store);
+  // The queue is needed still.
+  client.transaction = undefined;
+  watches.forget(client);
   checkUnspoilt(transaction);
   if (hasChanged) {
     reply.nilArray();
     return false;
   }
-  if (shared.refusal === undefined) return true;
-  for (let i = 0; i < transaction.count; i++) {
-    if (!transaction.command(i).writes) continue;
-    const { message } = refusedWrite(shared.refusal);
-    throw new ReplyError("EXECABORT", `Transaction discarded because of: MISCONF ${message}`);
+  if (refusal !== undefined && transaction.writes) {
+    throw new ReplyError("EXECABORT", `Transaction discarded because of: MISCONF ${refusedWrite(refusal).message}`);
   }
   return true;
 }
@@ -119,17 +132,25 @@ async function execHolding(context: CommandContext, transaction: Transaction, re
     }
     return next === transaction.count;
   };
-  while (!context.slice(collect)) await context.pause(true);
-  await isFree(context, keys, true);
-  context.resume();
-  if (!begin(context, transaction, reply)) return;
-  await runHolding(context, transaction, new Execution(context, transaction, reply), keys, new LogMark(context.log));
+  try {
+    while (!context.slice(collect)) await context.pause(true);
+    await isFree(context, keys, true);
+    context.resume();
+    if (!begin(context, transaction, reply)) return;
+    const execution = new Execution(context, transaction, reply);
+    await runHolding(context, transaction, execution, keys, new LogMark(context.log));
+  } finally {
+    transaction.free();
+  }
 }
+
+/** The request whose keys are being collected. */
+const loaded = new Request();
 
 /** Adds the keys of command `index`. Returns what that takes, 1 being a key. */
 function addKeys({ store }: CommandContext, transaction: Transaction, index: number, keys: KeySet): number {
-  const { specification } = transaction.command(index);
-  const request = transaction.request(index);
+  const { specification } = transaction.load(index, loaded);
+  const request = loaded;
   // What concerns all keys, such as a flush.
   if (specification.writes && specification.firstKey === 0) keys.isEverything = true;
   const end = keysEnd(specification, request);
@@ -148,11 +169,17 @@ async function runHolding(
   try {
     while (!task.enter(() => execution.run(SLICE_MS))) await task.pause();
   } finally {
+    execution.end();
+    transaction.free();
     task.end();
   }
 }
 
-/** The run of one transaction, in as many slices as it takes. */
+/** Requests that queued ones are read back into, and that no transaction uses at present. */
+const spareRequests: Request[] = [];
+const SPARE_REQUESTS_MAX_COUNT = 16;
+
+/** The run of one transaction, in as many slices as it takes. {@linkcode end} has to follow. */
 class Execution {
   readonly #context: CommandContext;
   readonly #transaction: Transaction;
@@ -160,6 +187,8 @@ class Execution {
   #next = 0;
   /** Keys that lists at which clients wait got elements under: they are served at the end. */
   #pushed: readonly string[] = [];
+  /** The request that is running: its steps borrow it while they pause. */
+  readonly #request = spareRequests.pop() ?? new Request();
 
   constructor(context: CommandContext, transaction: Transaction, reply: Reply) {
     this.#context = context;
@@ -186,6 +215,12 @@ class Execution {
     }
   }
 
+  /** Lets go of what it has used. */
+  end(): void {
+    this.#request.letGo();
+    if (spareRequests.length < SPARE_REQUESTS_MAX_COUNT) spareRequests.push(this.#request);
+  }
+
   /** Runs some commands, or some steps of one; whether all have run. */
   #runSome(): boolean {
     const { client } = this.#context;
@@ -206,7 +241,7 @@ class Execution {
   #runQueued(index: number): void {
     try {
       // Nothing that can be queued waits: what could sees that a transaction is running.
-      runCommand(this.#context, this.#transaction.command(index), this.#transaction.request(index), this.#reply);
+      runCommand(this.#context, this.#transaction.load(index, this.#request), this.#request, this.#reply);
     } catch (error) {
       this.#context.client.steps = undefined;
       refuse(this.#context, this.#reply, error);

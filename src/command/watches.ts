@@ -9,6 +9,7 @@
  */
 
 import type { Store } from "../store/store.ts";
+import { NAME_OVERHEAD_BYTES } from "../limits.ts";
 import type { ClientState, WatchedKey } from "./client_state.ts";
 import { binaryBytes, binaryText } from "./binary_text.ts";
 
@@ -18,12 +19,17 @@ export class Watches {
   count = 0;
   readonly #byKey = new Map<string, Set<WatchedKey>>();
 
-  /** Lets a client watch the key `bytes[start, start + length)`. Twice is once. */
+  /**
+   * Lets a client watch the key `bytes[start, start + length)`. Twice is once.
+   *
+   * @throws {ReplyError} when clients hold too much memory; the key is not watched then
+   */
   add(client: ClientState, store: Store, bytes: Uint8Array, start: number, length: number): void {
     const key = binaryText(bytes, start, length);
-    if (client.watched.some((watched) => watched.key === key)) return;
+    if (client.watched.has(key)) return;
+    client.charge(length + NAME_OVERHEAD_BYTES);
     const watched = { key, existed: store.peek(bytes, start, length) !== 0, isChanged: false };
-    client.watched.push(watched);
+    client.watched.set(key, watched);
     this.count++;
     let watches = this.#byKey.get(key);
     if (watches === undefined) this.#byKey.set(key, watches = new Set());
@@ -44,21 +50,26 @@ export class Watches {
 
   /** Whether a key that the client watches has changed. */
   hasChanged(client: ClientState, store: Store): boolean {
-    return client.watched.some(({ key, existed, isChanged }) => {
+    for (const { key, existed, isChanged } of client.watched.values()) {
       if (isChanged) return true;
       const bytes = binaryBytes(key);
-      return existed !== (store.peek(bytes, 0, bytes.length) !== 0);
-    });
+      if (existed !== (store.peek(bytes, 0, bytes.length) !== 0)) return true;
+    }
+    return false;
   }
 
   /** Ends all watches of a client. */
   forget(client: ClientState): void {
-    for (const watched of client.watched) {
-      const watches = this.#byKey.get(watched.key);
+    if (client.watched.size === 0) return;
+    let held = 0;
+    for (const [key, watched] of client.watched) {
+      const watches = this.#byKey.get(key);
       watches?.delete(watched);
-      if (watches?.size === 0) this.#byKey.delete(watched.key);
+      if (watches?.size === 0) this.#byKey.delete(key);
+      held += key.length + NAME_OVERHEAD_BYTES;
     }
-    this.count -= client.watched.length;
-    client.watched.length = 0;
+    client.release(held);
+    this.count -= client.watched.size;
+    client.watched.clear();
   }
 }

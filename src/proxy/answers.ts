@@ -60,7 +60,6 @@ export class Answers {
 
 /** Hands the reply over. The client may refuse to take it, which begins another one: so this one is cleared before. */
 function hand(slot: Slot, reply: Reply): void {
-  const { buffer, length } = reply;
-  reply.clear();
-  slot.succeed(buffer, 0, length);
+  const contents = reply.takeContents();
+  slot.succeed(contents, 0, contents.length);
 }

@@ -5,13 +5,20 @@
  * |---|---|
  * | too many requests are in flight | half of that are |
  * | too many bytes of replies are held, or expected | half of that are |
+ * | a part of either, and clients hold much memory together | half of that are |
  * | a server that it sends to has its queue full | that one is half empty |
  * | a request has to be alone | nothing is in flight |
  *
  * @module
  */
 
-import { CLIENT_BACKLOG_MAX_BYTES, PROXY_IN_FLIGHT_MAX_COUNT } from "../limits.ts";
+import {
+  CLIENT_BACKLOG_MAX_BYTES,
+  CLIENT_BACKLOG_TIGHT_BYTES,
+  PROXY_IN_FLIGHT_MAX_COUNT,
+  PROXY_IN_FLIGHT_TIGHT_COUNT,
+} from "../limits.ts";
+import { type ClientAccount, UNLIMITED_ACCOUNT } from "../wire/client_memory.ts";
 import type { Outbox } from "./outbox.ts";
 import type { ReplyOrder } from "./reply_order.ts";
 
@@ -26,7 +33,10 @@ export class Gate {
   /** Ends the wait in {@linkcode pass}. */
   #resume: (() => void) | undefined;
 
-  constructor(order: ReplyOrder, outbox: Outbox) {
+  readonly #account: ClientAccount;
+
+  constructor(order: ReplyOrder, outbox: Outbox, account: ClientAccount = UNLIMITED_ACCOUNT) {
+    this.#account = account;
     this.#order = order;
     this.#outbox = outbox;
   }
@@ -43,7 +53,9 @@ export class Gate {
     if (this.#untilIdle && inFlight > 0) return true;
     this.#untilIdle = false;
     if (inFlight === 0 && this.#outbox.size === 0) return false;
-    return inFlight >= PROXY_IN_FLIGHT_MAX_COUNT || this.#order.backlog >= CLIENT_BACKLOG_MAX_BYTES;
+    const backlog = this.#order.backlog;
+    if (inFlight < PROXY_IN_FLIGHT_TIGHT_COUNT && backlog < CLIENT_BACKLOG_TIGHT_BYTES) return false;
+    return inFlight >= PROXY_IN_FLIGHT_MAX_COUNT || backlog >= CLIENT_BACKLOG_MAX_BYTES || this.#account.isTight;
   }
 
   /** Shuts until nothing is in flight. */
@@ -80,9 +92,13 @@ export class Gate {
 
   #isRelieved(): boolean {
     const inFlight = this.#order.inFlight;
-    if (inFlight === 0) return this.#outbox.size <= CLIENT_BACKLOG_MAX_BYTES / 2;
+    if (inFlight === 0) {
+      return this.#outbox.size <= (this.#account.isTight ? CLIENT_BACKLOG_TIGHT_BYTES : CLIENT_BACKLOG_MAX_BYTES) / 2;
+    }
     if (this.#untilIdle) return false;
-    return inFlight <= PROXY_IN_FLIGHT_MAX_COUNT / 2 && this.#order.backlog <= CLIENT_BACKLOG_MAX_BYTES / 2;
+    const { isTight } = this.#account;
+    return inFlight <= (isTight ? PROXY_IN_FLIGHT_TIGHT_COUNT : PROXY_IN_FLIGHT_MAX_COUNT) / 2 &&
+      this.#order.backlog <= (isTight ? CLIENT_BACKLOG_TIGHT_BYTES : CLIENT_BACKLOG_MAX_BYTES) / 2;
   }
 
   /** Lets whoever waits pass, for good: the client is gone. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { clientsLines, processLines, serverLines, statsLines } from "../role/info_text.ts";
+import { clientMemoryLines, clientsLines, processLines, serverLines, statsLines } from "../role/info_text.ts";
 import type { InfoLines, InfoSections, RoleFacts } from "../role/info_text.ts";
 import { SLOTS_COUNT } from "../limits.ts";
 import type { Census } from "./census.ts";
@@ -23,7 +23,7 @@ export interface ProxyFacts extends RoleFacts {
 export const PROXY_SECTIONS: InfoSections<ProxyFacts> = {
   server: serverLines,
   clients: (facts) => ({ ...clientsLines(facts), blocked_clients: facts.blockedClients }),
-  memory: processLines,
+  memory: (facts) => ({ ...clientMemoryLines(facts), ...processLines() }),
   stats: statsLines,
   cluster: clusterLines,
 };

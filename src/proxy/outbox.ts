@@ -3,15 +3,23 @@
  * expected that belong to the same batch, they wait for those a little (patience.ts).
  *
  * While one buffer is written another collects, so writes never overlap. Long output is written in pieces, so that a
- * slow reader's progress can be seen.
+ * slow reader's progress can be seen. A buffer that is full is put aside and another one begun, so nothing is copied twice;
+ * buffers are charged to the client's account, and freed at once when they were written.
  *
  * @module
  */
 
 import { copyBytes, enlarge } from "../bytes.ts";
-import { BUFFER_KEEP_MAX_BYTES, REPLY_FLUSH_BYTES, REPLY_HOLD_MAX_BYTES } from "../limits.ts";
+import {
+  BUFFER_KEEP_MAX_BYTES,
+  READ_BUFFER_BATCH_BYTES,
+  REPLY_CHUNK_BYTES,
+  REPLY_FLUSH_BYTES,
+  REPLY_HOLD_MAX_BYTES,
+} from "../limits.ts";
 import type { Flushable, Turn } from "../route/turn.ts";
-import type { Held, Patience } from "./patience.ts";
+import { type ClientAccount, freeBuffer, Held, UNLIMITED_ACCOUNT } from "../wire/client_memory.ts";
+import type { Held as HeldBack, Patience } from "./patience.ts";
 
 const INITIAL_BYTES = 4096;
 const EMPTY = new Uint8Array(0);
@@ -29,7 +37,7 @@ export interface OutboxOwner {
 }
 
 /** Collects and writes. */
-export class Outbox implements Flushable, Held {
+export class Outbox implements Flushable, HeldBack {
   scheduled = false;
   listed = false;
   /** Counts the pieces written: as long as it stays the same, the same piece is on its way. */
@@ -41,9 +49,16 @@ export class Outbox implements Flushable, Held {
   #collecting: Uint8Array<ArrayBuffer> = EMPTY;
   #length = 0;
   #spare: Uint8Array<ArrayBuffer> = EMPTY;
+  /** Buffers that were full, to be written first, and how far each is filled. */
+  #full: Uint8Array<ArrayBuffer>[] = [];
+  #fullLengths: number[] = [];
+  #fullSize = 0;
   #leaving = 0;
+  readonly #account: ClientAccount;
 
-  constructor(owner: OutboxOwner, turn: Turn, patience: Patience) {
+  /** @param account is charged for the buffers */
+  constructor(owner: OutboxOwner, turn: Turn, patience: Patience, account: ClientAccount = UNLIMITED_ACCOUNT) {
+    this.#account = account;
     this.#owner = owner;
     this.#turn = turn;
     this.#patience = patience;
@@ -51,7 +66,7 @@ export class Outbox implements Flushable, Held {
 
   /** Bytes that were not written yet. */
   get size(): number {
-    return this.#length + this.#leaving;
+    return this.#length + this.#fullSize + this.#leaving;
   }
 
   /** Whether a write is under way. */
@@ -61,13 +76,28 @@ export class Outbox implements Flushable, Held {
 
   /** Appends `bytes[start, start + length)`, which is copied. */
   append(bytes: Uint8Array, start: number, length: number): void {
-    const needed = this.#length + length;
-    if (needed > this.#collecting.length) {
-      this.#collecting = enlarge(this.#collecting, this.#length, Math.max(needed, INITIAL_BYTES));
-    }
+    if (this.#length + length > this.#collecting.length) this.#makeRoom(length);
     copyBytes(bytes, start, this.#collecting, this.#length, length);
-    this.#length = needed;
+    this.#length += length;
     if (this.#leaving === 0) this.#turn.schedule(this);
+  }
+
+  #makeRoom(length: number): void {
+    const old = this.#collecting;
+    const needed = this.#length + length;
+    if (needed > REPLY_CHUNK_BYTES && this.#length > 0) {
+      this.#full.push(old);
+      this.#fullLengths.push(this.#length);
+      this.#fullSize += this.#length;
+      this.#length = 0;
+      this.#account.force(Held.Reply, Math.max(length, INITIAL_BYTES));
+      this.#collecting = new Uint8Array(Math.max(length, INITIAL_BYTES));
+      return;
+    }
+    const size = Math.max(needed, INITIAL_BYTES, Math.min(old.length * 2, REPLY_CHUNK_BYTES));
+    this.#account.force(Held.Reply, size - old.length);
+    this.#collecting = enlarge(old, this.#length, size);
+    freeBuffer(old);
   }
 
   /** Begins to write, unless that is under way, or more is expected: then what was collected follows. */
@@ -77,29 +107,58 @@ export class Outbox implements Flushable, Held {
     else this.#write();
   }
 
-  /** Part of {@linkcode Held}. */
+  /** Part of {@linkcode HeldBack}. */
   release(): void {
     if (this.#leaving === 0 && this.#length > 0) this.#write();
   }
 
   get #mayWait(): boolean {
-    return this.#length < REPLY_HOLD_MAX_BYTES && this.#owner.expectsMore;
+    return this.#fullSize === 0 && this.#length < REPLY_HOLD_MAX_BYTES && this.#owner.expectsMore;
   }
 
   /** Forgets what is collected, for good. The owner has ended the connection. */
   discard(): void {
+    for (const buffer of [this.#collecting, this.#spare, ...this.#full]) this.#free(buffer);
     this.#collecting = this.#spare = EMPTY;
+    this.#full = [];
+    this.#fullLengths = [];
+    this.#length = this.#fullSize = 0;
+  }
+
+  #free(buffer: Uint8Array<ArrayBuffer>): void {
+    this.#account.release(Held.Reply, buffer.length);
+    freeBuffer(buffer);
+  }
+
+  /** Takes out the buffer that is to be written next, and sets `#leaving` to what is filled of it. */
+  #takeNext(): Uint8Array<ArrayBuffer> {
+    const full = this.#full.shift();
+    if (full !== undefined) {
+      this.#leaving = this.#fullLengths.shift()!;
+      this.#fullSize -= this.#leaving;
+      return full;
+    }
+    const last = this.#collecting;
+    this.#leaving = this.#length;
+    this.#collecting = this.#spare;
+    this.#spare = EMPTY;
     this.#length = 0;
+    return last;
+  }
+
+  /** Keeps a buffer that was written for the next replies, or frees it. */
+  #keepOrFree(buffer: Uint8Array<ArrayBuffer>): void {
+    const keepMaxBytes = this.#account.isTight ? READ_BUFFER_BATCH_BYTES : BUFFER_KEEP_MAX_BYTES;
+    if (buffer.length > keepMaxBytes || this.#account.isClosed) this.#free(buffer);
+    else if (this.#collecting.length === 0) this.#collecting = buffer;
+    else if (this.#spare.length === 0) this.#spare = buffer;
+    else this.#free(buffer);
   }
 
   async #write(): Promise<void> {
     try {
       do {
-        const buffer = this.#collecting;
-        this.#leaving = this.#length;
-        this.#collecting = this.#spare;
-        this.#spare = EMPTY;
-        this.#length = 0;
+        const buffer = this.#takeNext();
         const end = this.#leaving;
         for (let start = 0; start < end; start += REPLY_FLUSH_BYTES) {
           const stop = Math.min(end, start + REPLY_FLUSH_BYTES);
@@ -107,10 +166,7 @@ export class Outbox implements Flushable, Held {
           this.#leaving = end - stop;
           this.steps++;
         }
-        if (buffer.length <= BUFFER_KEEP_MAX_BYTES) {
-          if (this.#collecting.length === 0) this.#collecting = buffer;
-          else this.#spare = buffer;
-        }
+        this.#keepOrFree(buffer);
       } while (this.#length > 0 && !this.#mayWait);
       if (this.#length > 0) this.#patience.hold(this);
       this.#owner.written();

@@ -25,6 +25,7 @@ import {
 } from "../limits.ts";
 import { formatInfo } from "../role/info_text.ts";
 import type { Logger } from "../role/logger.ts";
+import { clientHeapLimit, defaultClientMemoryLimit } from "../role/memory_limit.ts";
 import { Password } from "../role/password.ts";
 import { Allowance } from "../route/allowance.ts";
 import { readMembers, watchMembers } from "../route/members.ts";
@@ -32,6 +33,7 @@ import type { MembersWatch } from "../route/members.ts";
 import type { PoolState } from "../route/pool.ts";
 import type { Member } from "../route/slots.ts";
 import { Turn } from "../route/turn.ts";
+import { ClientMemory } from "../wire/client_memory.ts";
 import { Clients } from "../wire/clients.ts";
 import { RespReply } from "../wire/resp_reply.ts";
 import { listen } from "../wire/socket.ts";
@@ -79,6 +81,8 @@ export interface ProxySettings {
   readonly onDown?: "fail" | "remap";
   /** Bytes of replies that are held for one client. */
   readonly repliesMaxBytes?: number;
+  /** What all clients may hold together; a quarter of the machine's memory, within bounds, unless it is said. */
+  readonly clientMemoryLimitBytes?: number;
   readonly logger: Logger;
 }
 
@@ -106,6 +110,7 @@ export class Proxy implements SessionHost {
   readonly turn = new Turn();
   readonly patience = new Patience();
   readonly passwordRequired: boolean;
+  readonly clientMemory: ClientMemory;
   readonly repliesMaxBytes: number;
   commands = 0;
   readonly #settings: ProxySettings;
@@ -135,6 +140,11 @@ export class Proxy implements SessionHost {
     this.#settings = settings;
     this.#logger = settings.logger;
     this.repliesMaxBytes = settings.repliesMaxBytes ?? CLIENT_REPLIES_MAX_BYTES;
+    this.clientMemory = new ClientMemory({
+      limitBytes: settings.clientMemoryLimitBytes ?? defaultClientMemoryLimit(),
+      heapLimitBytes: clientHeapLimit(),
+      warn: (message, fields) => this.#logger.warn(message, fields),
+    });
     this.passwordRequired = settings.password !== undefined;
     this.#password = settings.password === undefined ? undefined : new Password(settings.password);
     const timeoutMs = this.#timeoutMs = settings.timeoutMs ?? BACKEND_TIMEOUT_MS;
@@ -185,6 +195,7 @@ export class Proxy implements SessionHost {
         port: listener.address.port,
         isTls: settings.certificate !== undefined,
         maxClients: settings.maxClients,
+        clientMemory: this.clientMemory,
       }),
       this.#hub.channels,
     );
@@ -226,6 +237,7 @@ export class Proxy implements SessionHost {
       maxClients: this.#settings.maxClients,
       commands: this.commands,
       changes: this.#changes,
+      clientMemory: this.clientMemory,
       blockedClients: this.#waits.count,
       cluster: this.#cluster,
       census: this.#census,
@@ -239,6 +251,7 @@ export class Proxy implements SessionHost {
   resetStatistics(): void {
     this.commands = 0;
     this.#clients.resetStatistics();
+    this.clientMemory.resetStatistics();
   }
 
   reportBug(error: unknown): void {

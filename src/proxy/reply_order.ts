@@ -13,6 +13,7 @@
  */
 
 import { CLIENT_REPLY_ESTIMATE_BYTES } from "../limits.ts";
+import { type ClientAccount, Held, UNLIMITED_ACCOUNT } from "../wire/client_memory.ts";
 import type { Outbox } from "./outbox.ts";
 import { Slot } from "./slot.ts";
 import type { Client } from "./slot.ts";
@@ -20,6 +21,10 @@ import type { Client } from "./slot.ts";
 const RING_INITIAL_COUNT = 16;
 /** A ring above this size is given back when the client is idle. */
 const RING_KEEP_MAX_COUNT = 1024;
+/** Replies that are kept are charged so many bytes at a time. */
+const CHARGED_BYTES = 64 * 1024;
+/** What a slot takes: the object, and the buffer that it keeps. */
+const SLOT_BYTES = 400;
 
 /** The slots of one client. */
 export class ReplyOrder {
@@ -33,8 +38,13 @@ export class ReplyOrder {
   #batchEnd = 0;
   /** The size of the next reply, guessed from above: the largest of late, sinking slowly. */
   #estimate = CLIENT_REPLY_ESTIMATE_BYTES;
+  readonly #account: ClientAccount;
+  /** Bytes of {@linkcode keptBytes} that are charged. */
+  #chargedBytes = 0;
 
-  constructor(outbox: Outbox) {
+  /** @param account is charged for replies that are kept, and for slots */
+  constructor(outbox: Outbox, account: ClientAccount = UNLIMITED_ACCOUNT) {
+    this.#account = account;
     this.#outbox = outbox;
   }
 
@@ -75,6 +85,7 @@ export class ReplyOrder {
     if (slot !== this.#ring[this.#head & mask]) {
       slot.keep(bytes, start, end);
       this.keptBytes += size;
+      if (this.keptBytes > this.#chargedBytes) this.#charge();
       return;
     }
     this.#outbox.append(bytes, start, size);
@@ -84,15 +95,29 @@ export class ReplyOrder {
       if (!next.done) break;
       this.#outbox.append(next.reply, 0, next.replySize);
       this.keptBytes -= next.replySize;
+      next.drop();
     }
+    if (this.#chargedBytes - this.keptBytes > CHARGED_BYTES) this.#charge();
     if (this.#head === this.#tail) {
       // Counting afresh keeps the positions small integers.
       this.#head = this.#tail = this.#batchEnd = 0;
-      if (mask >= RING_KEEP_MAX_COUNT) this.#ring = new Array(RING_INITIAL_COUNT).fill(undefined);
+      if (mask >= RING_KEEP_MAX_COUNT) {
+        this.#account.release(Held.Objects, (this.#ring.length - RING_INITIAL_COUNT) * SLOT_BYTES);
+        this.#ring = new Array(RING_INITIAL_COUNT).fill(undefined);
+      }
     }
   }
 
+  /** Charges what is kept, rounded up. */
+  #charge(): void {
+    const bytes = Math.ceil(this.keptBytes / CHARGED_BYTES) * CHARGED_BYTES;
+    if (bytes > this.#chargedBytes) this.#account.force(Held.Reply, bytes - this.#chargedBytes);
+    else this.#account.release(Held.Reply, this.#chargedBytes - bytes);
+    this.#chargedBytes = bytes;
+  }
+
   #grow(): void {
+    this.#account.force(Held.Objects, this.#ring.length * SLOT_BYTES);
     const grown: (Slot | undefined)[] = new Array(this.#ring.length * 2).fill(undefined);
     for (let i = this.#head; i < this.#tail; i++) {
       grown[i & (grown.length - 1)] = this.#ring[i & (this.#ring.length - 1)];

@@ -32,6 +32,7 @@ import type { Exchange } from "../route/exchange.ts";
 import type { Pool } from "../route/pool.ts";
 import type { Turn } from "../route/turn.ts";
 import { formatAddress } from "../role/address.ts";
+import { type ClientMemory, Held } from "../wire/client_memory.ts";
 import { Connection, protocolOf } from "../wire/connection.ts";
 import { REQUEST_LIMITS, UNAUTHENTICATED_REQUEST_LIMITS } from "../wire/request_limits.ts";
 import { Request } from "../wire/request.ts";
@@ -52,6 +53,8 @@ import type { Client, Slot } from "./slot.ts";
 import type { Watch } from "./transactions.ts";
 import type { Wait } from "./waits.ts";
 
+/** A reply above this size is refused where the memory of clients has no room; the output of shorter ones is bounded. */
+const UNCHECKED_REPLY_MAX_BYTES = 64 * 1024;
 /** A reply up to this size is short. */
 const SHORT_REPLY_MAX_BYTES = 1024;
 
@@ -69,6 +72,8 @@ export interface SessionHost {
   /** See CLIENT_REPLIES_MAX_BYTES. */
   readonly repliesMaxBytes: number;
   readonly connections: Connections;
+  /** What clients hold, and may hold. */
+  readonly clientMemory: ClientMemory;
   /** Requests taken, by all sessions. */
   commands: number;
   /** Whether user and password are right. */
@@ -116,13 +121,15 @@ export class Session implements Client, ConnectionContext, ClientConnection, Res
     this.#host = host;
     this.passwordRequired = host.passwordRequired;
     const [address, localAddress] = [formatAddress(socket.remoteAddr), formatAddress(socket.localAddr)];
-    this.state = new ClientState(host.connections.nextId(), address, localAddress, this, !host.passwordRequired);
+    const { connections, passwordRequired, clientMemory } = host;
+    this.state = new ClientState(connections.nextId(), address, localAddress, this, !passwordRequired, clientMemory);
+    const { account } = this.state;
     this.dialect = host.dialects[0];
     this.#decoder = this.dialect.decoder();
-    this.#connection = new Connection(socket);
-    this.#outbox = new Outbox(this, host.turn, host.patience);
-    this.#order = new ReplyOrder(this.#outbox);
-    this.#gate = new Gate(this.#order, this.#outbox);
+    this.#connection = new Connection(socket, account);
+    this.#outbox = new Outbox(this, host.turn, host.patience, account);
+    this.#order = new ReplyOrder(this.#outbox, account);
+    this.#gate = new Gate(this.#order, this.#outbox, account);
   }
 
   /** Serves the connection until it ends, and closes it. Never rejects because of what the peer does. */
@@ -148,9 +155,22 @@ export class Session implements Client, ConnectionContext, ClientConnection, Res
       await this.#endInOrder();
     } catch (error) {
       // A connection that was lost, or closed by a deadline, ends the session and nothing else.
-      if (!isDisconnection(error)) this.#host.reportBug(error);
+      if (error instanceof ProtocolError) await this.#refuseRequest(error);
+      else if (!isDisconnection(error)) this.#host.reportBug(error);
     } finally {
       this.#close();
+      // Nothing reads any more.
+      this.#connection.free();
+    }
+  }
+
+  /** Ends the connection because of a request that there is no room for. Never rejects because of what the peer does. */
+  async #refuseRequest(error: ProtocolError): Promise<void> {
+    try {
+      this.refuse(this.openSlot(), "ERR", `Protocol error: ${error.message}`);
+      await this.#endRefused();
+    } catch (error) {
+      if (!isDisconnection(error)) this.#host.reportBug(error);
     }
   }
 
@@ -343,8 +363,21 @@ export class Session implements Client, ConnectionContext, ClientConnection, Res
       const message = `more than ${this.#host.repliesMaxBytes} bytes of replies wait to be read`;
       return this.refuse(slot, "BUSY", message);
     }
+    if (size > UNCHECKED_REPLY_MAX_BYTES && !this.#mayHold(size)) {
+      if (!slot.repeatable) return void this.abort();
+      return this.refuse(slot, "ERR", this.state.account.refusal(Held.Reply));
+    }
     this.#order.take(slot, bytes, start, end);
     this.#gate.update();
+  }
+
+  /** Whether a long reply has room in the memory of all clients. Room is made for it if need be. */
+  #mayHold(size: number): boolean {
+    const { account } = this.state;
+    if (!account.tryCharge(Held.Reply, size)) return false;
+    // It is charged when it is copied, at once.
+    account.release(Held.Reply, size);
+    return true;
   }
 
   // What the commands on the connection ask of it.
@@ -386,6 +419,7 @@ export class Session implements Client, ConnectionContext, ClientConnection, Res
   }
 
   resetState(): void {
+    this.state.transaction?.free();
     this.state.transaction = undefined;
     this.shared.channels.forget(this.state);
     this.watch?.lane.drop();
@@ -461,5 +495,7 @@ export class Session implements Client, ConnectionContext, ClientConnection, Res
     this.#lanes.clear();
     this.#order.discard();
     this.#outbox.discard();
+    this.state.transaction?.free();
+    this.state.account.close();
   }
 }

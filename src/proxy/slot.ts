@@ -14,6 +14,7 @@ import type { ConnectionContext } from "../command/connection_context.ts";
 import type { ConnectionError, ReplyCode } from "../errors.ts";
 import { Exchange } from "../route/exchange.ts";
 import type { Pool } from "../route/pool.ts";
+import { freeBuffer } from "../wire/client_memory.ts";
 import type { Dialect } from "./dialect.ts";
 import type { QueuedRequests } from "./queued_requests.ts";
 import { codeOf } from "./refusal.ts";
@@ -92,9 +93,15 @@ export class Slot extends Exchange {
     this.done = true;
   }
 
+  /** Lets go of the reply, after it was handed on. */
+  drop(): void {
+    if (this.reply.length <= KEEP_MAX_BYTES) return;
+    freeBuffer(this.reply);
+    this.reply = EMPTY;
+  }
+
   /** Makes it ready for another request. */
   reset(): void {
     this.done = false;
-    if (this.reply.length > KEEP_MAX_BYTES) this.reply = EMPTY;
   }
 }

@@ -115,7 +115,7 @@ export class Transactions {
   #multi(slot: Slot): void {
     const { client } = slot;
     checkMulti(client.state);
-    client.state.transaction = new QueuedRequests();
+    client.state.transaction = new QueuedRequests(client.state.account);
     this.#answers.ok(slot);
   }
 
@@ -169,21 +169,26 @@ export class Transactions {
     client.state.transaction = undefined;
     slot.repeatable = false;
     if (watch === undefined) {
-      if (transaction.count === 0) return this.#answers.answer(slot, (reply) => reply.array(0));
+      if (transaction.count === 0) {
+        transaction.free();
+        return this.#answers.answer(slot, (reply) => reply.array(0));
+      }
       const pool = this.#cluster.ownerOfSlot(Math.max(0, transaction.slot));
       if (transaction.writes) this.#cluster.wrote(transaction.slot);
-      return sendAll(client.dialect, transaction, slot, (exchange, bytes, start, size) => {
+      const last = new LastExchange(slot, transaction, undefined);
+      return sendAll(client.dialect, transaction, last, (exchange, bytes, start, size) => {
         client.send(pool, exchange, bytes, start, size);
       });
     }
     if (this.#cluster.ownerOfSlot(watch.slot) !== watch.pool) {
       // The keys have another owner, where others may have changed them.
+      transaction.free();
       this.forget(client);
       return this.#answers.answer(slot, (reply) => reply.nilArray());
     }
     client.watch = undefined;
     if (transaction.writes) this.#cluster.wrote(watch.slot);
-    const last = new LastExchange(slot, watch);
+    const last = new LastExchange(slot, transaction, watch);
     sendAll(client.dialect, transaction, last, (exchange, bytes, start, size) => {
       watch.lane.send(exchange, bytes, start, size);
     });
@@ -192,6 +197,7 @@ export class Transactions {
 
   /** Ends a client's transaction and all that it watches. */
   forget(client: Client): void {
+    client.state.transaction?.free();
     client.state.transaction = undefined;
     // The server forgets with the connection.
     client.watch?.lane.drop();
@@ -209,14 +215,9 @@ function sendAll(
   last: Exchange,
   send: (exchange: Exchange, bytes: Uint8Array, start: number, size: number) => void,
 ): void {
-  const { bytes, ends } = transaction;
   const { multi, exec } = dialect;
   send(new UnreadExchange(), multi, 0, multi.length);
-  let start = 0;
-  for (const stop of ends) {
-    send(new UnreadExchange(), bytes, start, stop - start);
-    start = stop;
-  }
+  transaction.forEach((bytes, start, size) => send(new UnreadExchange(), bytes, start, size));
   send(last, exec, 0, exec.length);
 }
 
@@ -258,23 +259,30 @@ class WatchExchange extends Exchange {
   }
 }
 
-/** What ends a watch: its connection is free for others then. */
+/**
+ * An `exec`. Until its reply has come, what was queued is charged to the client: it is on its way to the server. Where the client
+ * watches, its connection is free for others afterwards.
+ */
 class LastExchange extends Exchange {
   readonly #slot: Slot;
-  readonly #watch: Watch;
+  readonly #transaction: QueuedRequests;
+  readonly #watch: Watch | undefined;
 
-  constructor(slot: Slot, watch: Watch) {
+  constructor(slot: Slot, transaction: QueuedRequests, watch: Watch | undefined) {
     super();
     this.#slot = slot;
+    this.#transaction = transaction;
     this.#watch = watch;
   }
 
   override succeed(bytes: Uint8Array, start: number, end: number): void {
+    this.#transaction.free();
     this.#slot.succeed(bytes, start, end);
-    this.#watch.end();
+    this.#watch?.end();
   }
 
   override fail(error: ConnectionError): void {
+    this.#transaction.free();
     this.#slot.fail(error);
   }
 }

@@ -7,6 +7,7 @@
  */
 
 import { REDIS_VERSION } from "../command/specification.ts";
+import { CLIENT_FIXED_BYTES } from "../limits.ts";
 import { VERSION } from "./version.ts";
 
 /** The lines of one section, in order. */
@@ -28,6 +29,17 @@ export interface RoleFacts {
     readonly handshakeFailures: number;
   };
   readonly maxClients: number;
+  /** What clients hold, and may hold, in bytes. */
+  readonly clientMemory: {
+    readonly limitBytes: number;
+    readonly usedBytes: number;
+    readonly heapBytes: number;
+    readonly peakBytes: number;
+    readonly heldByKind: Readonly<Record<string, number>>;
+    readonly largest: { readonly bytes: number; readonly owner: { readonly id: number } } | undefined;
+    readonly refusals: number;
+    readonly closed: number;
+  };
   /** Requests since the start. */
   readonly commands: number;
 }
@@ -67,8 +79,29 @@ export function serverLines({ role, port, uptimeMs }: RoleFacts): InfoLines {
 }
 
 /** Section `clients`. */
-export function clientsLines({ clients, maxClients }: RoleFacts): InfoLines {
-  return { connected_clients: clients.count, maxclients: maxClients };
+export function clientsLines({ clients, maxClients, clientMemory }: RoleFacts): InfoLines {
+  const { largest } = clientMemory;
+  return {
+    connected_clients: clients.count,
+    maxclients: maxClients,
+    largest_client_id: largest?.owner.id ?? 0,
+    largest_client_memory: largest?.bytes ?? 0,
+    clients_closed_for_memory: clientMemory.closed,
+    requests_refused_for_memory: clientMemory.refusals,
+  };
+}
+
+/** What clients hold, for section `memory`. Each connection's fixed cost is told apart from what it holds beside. */
+export function clientMemoryLines({ clients, clientMemory }: RoleFacts): InfoLines {
+  const lines: Record<string, number> = {
+    mem_clients_normal: clientMemory.usedBytes,
+    mem_clients_peak: clientMemory.peakBytes,
+    maxmemory_clients: clientMemory.limitBytes,
+    mem_clients_fixed: clients.count * CLIENT_FIXED_BYTES,
+    mem_clients_heap: clientMemory.heapBytes,
+  };
+  for (const [kind, bytes] of Object.entries(clientMemory.heldByKind)) lines[`mem_clients_${kind}`] = bytes;
+  return lines;
 }
 
 /** What every role has in section `memory`. */
@@ -78,11 +111,12 @@ export function processLines(): InfoLines {
 }
 
 /** What every role has in section `stats`. */
-export function statsLines({ clients, commands }: RoleFacts): InfoLines {
+export function statsLines({ clients, commands, clientMemory }: RoleFacts): InfoLines {
   return {
     total_connections_received: clients.accepted,
     rejected_connections: clients.rejected,
     handshake_failures: clients.handshakeFailures,
+    evicted_clients: clientMemory.closed,
     total_commands_processed: commands,
   };
 }

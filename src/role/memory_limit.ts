@@ -1,5 +1,5 @@
 /**
- * The memory limit when `--max-memory` is absent: a share of what the container, or the machine, has.
+ * The memory limits when `--max-memory` and `--max-client-memory` are absent: shares of what the container, or the machine, has.
  *
  * A container's limit is in a file of its control group. Deno lets only a program with every permission read below
  * `/sys`, so the file is read through the C library.
@@ -7,7 +7,16 @@
  * @module
  */
 
-import { MEMORY_LIMIT_DEFAULT_SHARE, MEMORY_LIMIT_MAX_BYTES, MEMORY_LIMIT_MIN_BYTES } from "../limits.ts";
+import { getHeapStatistics } from "node:v8";
+import {
+  CLIENT_HEAP_SHARE,
+  CLIENT_MEMORY_DEFAULT_MAX_BYTES,
+  CLIENT_MEMORY_DEFAULT_MIN_BYTES,
+  CLIENT_MEMORY_DEFAULT_SHARE,
+  MEMORY_LIMIT_DEFAULT_SHARE,
+  MEMORY_LIMIT_MAX_BYTES,
+  MEMORY_LIMIT_MIN_BYTES,
+} from "../limits.ts";
 import { formatSize } from "./quantities.ts";
 
 /** A memory limit, and where it comes from. */
@@ -31,9 +40,7 @@ const CONTAINER_LIMIT_PATHS = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memo
 
 /** Three quarters of the container's memory, or of the machine's where that is less or there is no container. */
 export function defaultMemoryLimit(sources: MemorySources = readSources()): MemoryLimit {
-  const container = Math.min(...sources.containerFiles.map(parseContainerLimit));
-  const isContainer = container < sources.machine;
-  const available = isContainer ? container : sources.machine;
+  const { available, isContainer } = availableMemory(sources);
   const share = Math.floor(available * MEMORY_LIMIT_DEFAULT_SHARE);
   const limit = Math.min(Math.max(share, MEMORY_LIMIT_MIN_BYTES), MEMORY_LIMIT_MAX_BYTES);
   const whose = isContainer ? "container" : "machine";
@@ -41,6 +48,29 @@ export function defaultMemoryLimit(sources: MemorySources = readSources()): Memo
   if (limit < share) return { limit, reason: `the most possible; the ${whose} has ${formatSize(available)}` };
   if (limit > share) return { limit, reason: `the least possible; the ${whose} has ${formatSize(available)}` };
   return { limit, reason: `${percent} % of the ${whose}'s ${formatSize(available)}` };
+}
+
+/** The memory of the container, or of the machine where that is less or there is no container. */
+function availableMemory(sources: MemorySources): { available: number; isContainer: boolean } {
+  const container = Math.min(...sources.containerFiles.map(parseContainerLimit));
+  const isContainer = container < sources.machine;
+  return { available: isContainer ? container : sources.machine, isContainer };
+}
+
+/**
+ * What all clients may hold together unless `--max-client-memory` is given: a quarter of `ofBytes`, within bounds.
+ *
+ * @param ofBytes the limit for data; without it, for a proxy, the memory of the container or the machine
+ */
+export function defaultClientMemoryLimit(ofBytes?: number, sources?: MemorySources): number {
+  const whole = ofBytes ?? availableMemory(sources ?? readSources()).available;
+  const share = Math.floor(whole * CLIENT_MEMORY_DEFAULT_SHARE);
+  return Math.min(Math.max(share, CLIENT_MEMORY_DEFAULT_MIN_BYTES), CLIENT_MEMORY_DEFAULT_MAX_BYTES);
+}
+
+/** What the objects of all clients may take of the engine's heap. */
+export function clientHeapLimit(): number {
+  return Math.floor(getHeapStatistics().heap_size_limit * CLIENT_HEAP_SHARE);
 }
 
 /** Version 2 writes `max` for no limit, version 1 a number larger than any machine. */

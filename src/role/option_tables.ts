@@ -5,6 +5,8 @@
  */
 
 import {
+  CLIENT_MEMORY_MAX_BYTES,
+  CLIENT_MEMORY_MIN_BYTES,
   CLIENTS_MAX_COUNT,
   DEFAULT_TTL_MAX_MS,
   MEMORY_LIMIT_MAX_BYTES,
@@ -31,6 +33,14 @@ const maxClients = {
   min: 1,
   max: CLIENTS_MAX_COUNT,
   help: "connections at once; a further one is refused",
+} as const satisfies Option;
+
+const maxClientMemory = {
+  kind: "size",
+  min: CLIENT_MEMORY_MIN_BYTES,
+  max: CLIENT_MEMORY_MAX_BYTES,
+  help: "memory that all clients may hold together: unread replies, half-sent requests, transactions, subscriptions; " +
+    "beyond it those that hold most are refused or closed",
 } as const satisfies Option;
 
 const cert = {
@@ -118,6 +128,7 @@ export const serverOptions = {
     },
     "no-auth": noAuth,
     "max-clients": maxClients,
+    "max-client-memory": { ...maxClientMemory, absent: "a quarter of --max-memory, from 64mb to 1gb" },
     plaintext: plaintextListener,
     "log-format": logFormat,
     help,
@@ -183,6 +194,10 @@ export const proxyOptions = {
     },
     "no-auth": noAuth,
     "max-clients": maxClients,
+    "max-client-memory": {
+      ...maxClientMemory,
+      absent: "a quarter of the container's or machine's memory, from 64mb to 1gb",
+    },
     plaintext: plaintextListener,
     "servers-plaintext": { kind: "flag", help: "no TLS towards the servers; on loopback addresses only" },
     "log-format": logFormat,

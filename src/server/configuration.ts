@@ -21,10 +21,11 @@ export interface ConfigurationFacts {
   };
   readonly store: Store;
   readonly port: number;
+  readonly clientMemory: { readonly limitBytes: number };
 }
 
 /** The parameters of a server. */
-export function serverConfiguration({ settings, store, port }: ConfigurationFacts): Configuration {
+export function serverConfiguration({ settings, store, port, clientMemory }: ConfigurationFacts): Configuration {
   const fixed = (value: string | number): Parameter => ({ get: () => String(value) });
   const intervalMs = settings.dataPath === undefined ? 0 : settings.snapshotIntervalMs ?? 0;
   const isTls = settings.certificate !== undefined;
@@ -33,6 +34,7 @@ export function serverConfiguration({ settings, store, port }: ConfigurationFact
     port: fixed(isTls ? 0 : port),
     "tls-port": fixed(isTls ? port : 0),
     maxclients: fixed(settings.maxClients),
+    "maxmemory-clients": fixed(clientMemory.limitBytes),
     maxmemory: fixed(store.statistics.limitBytes),
     "maxmemory-policy": {
       get: () => store.evicts ? "allkeys-lru" : "noeviction",

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { clientsLines, processLines, serverLines, statsLines } from "../role/info_text.ts";
+import { clientMemoryLines, clientsLines, processLines, serverLines, statsLines } from "../role/info_text.ts";
 import type { InfoLines, InfoSections, RoleFacts } from "../role/info_text.ts";
 import type { Store } from "../store/store.ts";
 import type { PersistenceStatus } from "./persistence.ts";
@@ -27,7 +27,8 @@ export const SERVER_SECTIONS: InfoSections<ServerFacts> = {
   keyspace: keyspaceLines,
 };
 
-function memoryLines({ store }: ServerFacts): InfoLines {
+function memoryLines(facts: ServerFacts): InfoLines {
+  const { store } = facts;
   const { usedBytes, committedBytes, limitBytes, tableBytes, accountBytes } = store.statistics;
   return {
     used_memory: usedBytes,
@@ -39,6 +40,7 @@ function memoryLines({ store }: ServerFacts): InfoLines {
     index_memory: tableBytes,
     mem_fragmentation_bytes: committedBytes - usedBytes,
     mem_fragmentation_ratio: (committedBytes / Math.max(1, usedBytes)).toFixed(2),
+    ...clientMemoryLines(facts),
     ...processLines(),
   };
 }

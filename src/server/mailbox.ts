@@ -17,6 +17,8 @@ export interface MailboxOwner {
   readonly isQuiet: boolean;
   /** Writes; resolves when all is written. */
   write(bytes: Uint8Array): Promise<void>;
+  /** Takes note of how many bytes of messages the mailbox holds now. */
+  held(bytes: number): void;
   /** Takes note that the mailbox cannot write, or holds more than `MESSAGES_MAX_BYTES`: its client has to go. */
   giveUp(error: unknown): void;
 }
@@ -27,9 +29,15 @@ export class Mailbox {
   #collected = new RespReply();
   /** The write that is under way while the session says nothing. */
   #writing: Promise<void> | undefined;
+  #leavingSize = 0;
 
   constructor(owner: MailboxOwner) {
     this.#owner = owner;
+  }
+
+  /** Bytes that are held, those being written included. */
+  get size(): number {
+    return this.#collected.size + this.#leavingSize;
   }
 
   /** Whether there is something to write, or is being written. */
@@ -49,6 +57,7 @@ export class Mailbox {
     collected.begin();
     writeMessage(collected, pattern, channel, message);
     collected.end();
+    this.#owner.held(this.size);
     if (collected.size > MESSAGES_MAX_BYTES) this.#owner.giveUp(undefined);
     else this.wake();
   }
@@ -76,11 +85,15 @@ export class Mailbox {
       while (this.#owner.isQuiet) {
         const bytes = this.take();
         if (bytes === undefined) break;
+        this.#leavingSize = bytes.length;
         await this.#owner.write(bytes);
+        this.#leavingSize = 0;
+        this.#owner.held(this.size);
       }
     } catch (error) {
       this.#owner.giveUp(error);
     } finally {
+      this.#leavingSize = 0;
       // At once: a message that comes after the last look has to begin anew.
       this.#writing = undefined;
     }

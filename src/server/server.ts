@@ -15,6 +15,7 @@ import { SharedState } from "../command/shared_state.ts";
 import { HugePages } from "../role/huge_pages.ts";
 import type { Logger } from "../role/logger.ts";
 import { formatInfo } from "../role/info_text.ts";
+import { clientHeapLimit, defaultClientMemoryLimit } from "../role/memory_limit.ts";
 import { Password } from "../role/password.ts";
 import type { AppendLog, FsyncPolicy } from "../log/append_log.ts";
 import type { Files } from "../log/files.ts";
@@ -26,6 +27,7 @@ import { Session } from "./session.ts";
 import type { SessionHost } from "./session.ts";
 import { Slices } from "./slices.ts";
 import { Store } from "../store/store.ts";
+import { ClientMemory } from "../wire/client_memory.ts";
 import { Clients } from "../wire/clients.ts";
 import { listen } from "../wire/socket.ts";
 import type { Listener } from "../wire/socket.ts";
@@ -54,6 +56,8 @@ export interface ServerSettings {
   /** Told from time to time how many bytes of how many are loaded. */
   readonly loadProgress?: ((done: number, total: number) => void) | undefined;
   readonly memoryLimitBytes: number;
+  /** What all clients may hold together; a quarter of `memoryLimitBytes`, within bounds, unless it is said. */
+  readonly clientMemoryLimitBytes?: number;
   /** Whether the least recently used keys make room for new ones; otherwise writes are refused when memory is full. */
   readonly evicts: boolean;
   /** TTL of keys made without one, in ms; 0 for none. */
@@ -111,6 +115,7 @@ export class Server implements SessionHost {
   readonly passwordRequired: boolean;
   commands = 0;
   readonly slices: Slices = new Slices();
+  readonly clientMemory: ClientMemory;
   readonly shared: SharedState;
   readonly log: AppendLog | undefined;
   readonly #settings: ServerSettings;
@@ -135,7 +140,16 @@ export class Server implements SessionHost {
     this.#persistence = persistence;
     this.log = persistence.log;
     this.#listener = listener;
-    this.shared = new SharedState(store, serverConfiguration({ settings, store, port: listener.address.port }));
+    this.clientMemory = new ClientMemory({
+      limitBytes: settings.clientMemoryLimitBytes ?? defaultClientMemoryLimit(settings.memoryLimitBytes),
+      heapLimitBytes: clientHeapLimit(),
+      warn: (message, fields) => this.#logger.warn(message, fields),
+    });
+    const { port } = listener.address;
+    this.shared = new SharedState(
+      store,
+      serverConfiguration({ settings, store, port, clientMemory: this.clientMemory }),
+    );
     this.#hugePages = HugePages.for(store.memory);
     if (this.#hugePages !== undefined) store.onGrowth = (frontier) => this.#hugePages?.reach(frontier);
     this.#clients = new Clients({
@@ -175,6 +189,7 @@ export class Server implements SessionHost {
       clients: this.#clients,
       maxClients: this.#settings.maxClients,
       commands: this.commands,
+      clientMemory: this.clientMemory,
       blockedClients: this.shared.waiters.count,
       store: this.store,
       persistence: this.#persistence.status,
@@ -230,6 +245,7 @@ export class Server implements SessionHost {
     this.commands = 0;
     this.store.resetStatistics();
     this.#clients.resetStatistics();
+    this.clientMemory.resetStatistics();
   }
 
   reportBug(error: unknown): void {

@@ -50,6 +50,7 @@ import {
 import type { AppendLog } from "../log/append_log.ts";
 import type { Store } from "../store/store.ts";
 import { formatAddress } from "../role/address.ts";
+import { type ClientMemory, Held } from "../wire/client_memory.ts";
 import { Connection, protocolOf } from "../wire/connection.ts";
 import { KeyWindow } from "../wire/key_window.ts";
 import { NativeDecoder } from "../wire/native_decoder.ts";
@@ -73,6 +74,8 @@ export interface SessionHost {
   readonly defaultTtlMs: number;
   /** Whether clients have to authenticate. */
   readonly passwordRequired: boolean;
+  /** What clients hold, and may hold. */
+  readonly clientMemory: ClientMemory;
   /** Turns for commands that take long. */
   readonly slices: Slices;
   readonly shared: SharedState;
@@ -118,6 +121,9 @@ const enum Next {
 const nativeKeys = new KeyWindow(PREFETCH_MAX_COUNT);
 const respKeys = new RespKeyWindow(PREFETCH_MAX_COUNT);
 
+/** The reply of a session that does not know yet which protocol it speaks. Nothing is told to it. */
+const SILENT = new NativeReply();
+
 const FOREIGN_PROTOCOL_LINE = encodeText("-ERR this is neither the native protocol of inmem nor RESP\r\n");
 
 /** One connection that is being served. */
@@ -137,7 +143,7 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
   #writesBefore = 0;
   // The protocol, once the first byte has told it.
   #decoder: NativeDecoder | RespDecoder = new NativeDecoder();
-  #reply: Reply = new NativeReply();
+  #reply: Reply = SILENT;
   #keys: KeyWindow | RespKeyWindow = nativeKeys;
   /** What channels bring, once there was something. */
   #mailbox: Mailbox | undefined;
@@ -170,7 +176,8 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
     this.shared = host.shared;
     this.log = host.log;
     const [address, localAddress] = [formatAddress(socket.remoteAddr), formatAddress(socket.localAddr)];
-    this.client = new ClientState(host.shared.nextId(), address, localAddress, this, !host.passwordRequired);
+    const { shared, passwordRequired, clientMemory } = host;
+    this.client = new ClientState(shared.nextId(), address, localAddress, this, !passwordRequired, clientMemory);
     this.#connection = new Connection({
       read: (target) => socket.read(target),
       write: (source) => {
@@ -179,7 +186,7 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
         return socket.write(source);
       },
       close: () => socket.close(),
-    });
+    }, this.client.account);
   }
 
   authenticate(user: string, password: string): boolean {
@@ -276,6 +283,10 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
     return this.#connection.write(bytes);
   }
 
+  held(bytes: number): void {
+    this.client.account.set(Held.Messages, bytes);
+  }
+
   giveUp(error: unknown): void {
     if (error !== undefined && !isDisconnection(error)) this.#host.reportBug(error);
     this.kill();
@@ -341,10 +352,13 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
       }
     } catch (error) {
       // A connection that was lost, or closed by a deadline, ends the session and nothing else.
-      if (!isDisconnection(error) && !(error instanceof NotSavedError)) this.#host.reportBug(error);
+      if (error instanceof ProtocolError) await this.#refuseRequest(error);
+      else if (!isDisconnection(error) && !(error instanceof NotSavedError)) this.#host.reportBug(error);
     } finally {
       this.shared.forget(this.client);
       connection.close();
+      connection.free();
+      this.#reply.free();
       await this.#aborted;
     }
   }
@@ -353,12 +367,27 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
   #chooseProtocol(): boolean {
     const connection = this.#connection;
     const protocol = protocolOf(connection.buffer[connection.start]!);
-    if (protocol !== "resp") return protocol === "native";
-    this.#decoder = new RespDecoder();
-    this.#reply = new RespReply();
+    const { account } = this.client;
+    if (protocol === "unknown") return false;
+    if (protocol === "native") {
+      this.#reply = new NativeReply(undefined, undefined, account);
+      return true;
+    }
+    this.#decoder = new RespDecoder(account);
+    this.#reply = new RespReply(undefined, undefined, account);
     this.#keys = respKeys;
     this.speak(2);
     return true;
+  }
+
+  /** Ends the connection because of a request that there is no room for. Never rejects because of what the peer does. */
+  async #refuseRequest(error: ProtocolError): Promise<void> {
+    try {
+      this.#fail(`Protocol error: ${error.message}`);
+      await this.#refuse(new Uint8Array(0));
+    } catch (error) {
+      if (!isDisconnection(error) && !(error instanceof NotSavedError)) this.#host.reportBug(error);
+    }
   }
 
   /** Tells the peer why it is not served, and closes. */
@@ -373,7 +402,9 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
     } catch (error) {
       if (!isDisconnection(error)) this.#host.reportBug(error);
     } finally {
+      this.client.account.close();
       this.#connection.close();
+      this.#connection.free();
       await this.#aborted;
     }
   }
@@ -560,8 +591,10 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
     if (last.length > REPLY_CHUNK_BYTES) await this.#writeLong(last);
     else if (last.length > 0) await this.#writePiece(last);
     reply.clear();
-    for (let bytes = this.#mailbox?.take(); bytes !== undefined; bytes = this.#mailbox?.take()) {
+    if (this.#mailbox === undefined) return;
+    for (let bytes = this.#mailbox.take(); bytes !== undefined; bytes = this.#mailbox.take()) {
       await this.#writeLong(bytes);
+      this.held(this.#mailbox.size);
     }
   }
 

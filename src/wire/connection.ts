@@ -10,19 +10,24 @@
  * all replies with one `write`. While it writes it does not read, so a peer that does not take its replies is slowed
  * by its own TCP window and costs one read buffer and one batch of replies.
  *
- * The buffer grows as bytes arrive, never as a length prefix promises: a stranger's announcement costs nothing.
+ * The buffer grows as bytes arrive, never as a length prefix promises: a stranger's announcement costs nothing. Once it is larger
+ * than at first, it is charged to the account of its client, and a buffer that is replaced is freed at once.
  *
  * @module
  */
 
+import { ProtocolError } from "../errors.ts";
 import { BUFFER_KEEP_MAX_BYTES, READ_BUFFER_BATCH_BYTES, READ_BUFFER_INITIAL_BYTES } from "../limits.ts";
 import { closeQuietly } from "./abort.ts";
+import { type ClientAccount, freeBuffer, Held, UNLIMITED_ACCOUNT } from "./client_memory.ts";
 import { type Socket, writeAll } from "./socket.ts";
 
 /** A buffer that is too small for what comes in one read is replaced by one so many times its size. */
 const BATCH_FACTOR = 4;
 /** Room is made for that many times what has arrived of a long request: each byte is moved once or not at all then. */
 const RESERVE_FACTOR = 8;
+
+const EMPTY = new Uint8Array(0);
 
 /** What a connection needs of a socket. */
 export type ByteSocket = Pick<Socket, "read" | "write" | "close">;
@@ -49,14 +54,21 @@ export class Connection {
   /** Behind the last unread byte. */
   end = 0;
   readonly #socket: ByteSocket;
+  readonly #account: ClientAccount;
+  /** Bytes that are charged: those of all buffers but the first. */
+  #charged = 0;
+  /** Buffers that were replaced while requests borrowed them. */
+  #outgrown: Uint8Array<ArrayBuffer>[] = [];
   #closed = false;
   /** Whether the last read took all the room there was. */
   #filled = false;
   /** The read that {@linkcode readAhead} has under way. */
   #ahead: Promise<boolean> | undefined;
 
-  constructor(socket: ByteSocket) {
+  /** @param account is charged for the read buffer */
+  constructor(socket: ByteSocket, account: ClientAccount = UNLIMITED_ACCOUNT) {
     this.#socket = socket;
+    this.#account = account;
   }
 
   /** Whether {@linkcode close} was called. */
@@ -87,7 +99,7 @@ export class Connection {
   }
 
   async #readBehind(): Promise<boolean> {
-    if (this.end === this.buffer.length) this.#grow();
+    if (this.end === this.buffer.length) this.#outgrown.push(this.#grow(this.buffer.length * 2, true));
     const count = await this.#socket.read(this.buffer.subarray(this.end));
     if (count === null) return false;
     this.end += count;
@@ -108,17 +120,20 @@ export class Connection {
 
   /**
    * Where the next bytes go, compacted or grown when it has to be. With {@linkcode took} this is `fill` without its promise,
-   * for whoever reads the socket by itself.
+   * for whoever reads the socket by itself. Nobody may borrow the buffer any more.
+   *
+   * @throws {ProtocolError} when the memory of all clients has no room for a request as large as this
    */
   room(): Uint8Array<ArrayBuffer> {
     // One read that filled the buffer left more behind: such a peer gets larger batches, and an idle one costs little.
-    const isSmall = this.#filled && this.buffer.length < READ_BUFFER_BATCH_BYTES;
+    const isSmall = this.#filled && this.buffer.length < READ_BUFFER_BATCH_BYTES && !this.#account.isTight;
+    if (this.#outgrown.length > 0) this.#freeOutgrown();
     if (this.start === this.end) {
-      if (this.buffer.length > BUFFER_KEEP_MAX_BYTES) this.buffer = new Uint8Array(READ_BUFFER_BATCH_BYTES);
-      else if (isSmall) this.buffer = new Uint8Array(this.buffer.length * BATCH_FACTOR);
       this.start = this.end = 0;
+      if (this.#isTooLarge) freeBuffer(this.#replace(READ_BUFFER_BATCH_BYTES));
+      else if (isSmall) this.#replace(this.buffer.length * BATCH_FACTOR);
     } else if (isSmall) {
-      this.#grow(this.buffer.length * BATCH_FACTOR);
+      this.#growFreeing(this.buffer.length * BATCH_FACTOR);
     } else if (this.end === this.buffer.length) {
       this.#makeRoom();
     }
@@ -134,32 +149,87 @@ export class Connection {
 
   /**
    * Makes room for a request that is known to take `size` bytes in all, so that it is moved as seldom as may be. At most
-   * several times what has arrived of it: an announcement alone costs nothing.
+   * several times what has arrived of it: an announcement alone costs nothing. Nobody may borrow the buffer any more.
+   *
+   * @throws {ProtocolError} when the memory of all clients has no room for it
    */
   reserve(size: number): void {
     // Not before there is none: else each read would make a little more of it.
     if (this.end < this.buffer.length) return;
     const unread = this.end - this.start;
     const wanted = Math.min(size, unread * RESERVE_FACTOR);
-    if (this.start + wanted > this.buffer.length && wanted > unread) this.#grow(wanted);
+    if (this.start + wanted > this.buffer.length && wanted > unread) this.#growFreeing(wanted);
   }
 
   #makeRoom(): void {
     const unread = this.end - this.start;
     // Moving is worth it while at least half of the buffer becomes free; else each byte would be moved many times.
-    if (unread > this.buffer.length / 2) return this.#grow();
+    if (unread > this.buffer.length / 2) return this.#growFreeing(this.buffer.length * 2);
     this.buffer.copyWithin(0, this.start, this.end);
     this.start = 0;
     this.end = unread;
   }
 
-  /** Goes on with a larger buffer; the one of before stays as it is. */
-  #grow(size = this.buffer.length * 2): void {
+  /** Whether an empty buffer is given back: what large requests have left is kept only while there is memory to spare. */
+  get #isTooLarge(): boolean {
+    const size = this.buffer.length;
+    return size > READ_BUFFER_BATCH_BYTES && (size > BUFFER_KEEP_MAX_BYTES || this.#account.isTight);
+  }
+
+  #growFreeing(size: number): void {
+    freeBuffer(this.#grow(size, false));
+  }
+
+  /**
+   * Goes on with a larger buffer, and returns the one of before, which stays as it is.
+   *
+   * @param keepsOld whether that one is still needed, and stays charged
+   */
+  #grow(size: number, keepsOld: boolean): Uint8Array<ArrayBuffer> {
+    const old = this.buffer;
+    // For the moment of copying there are both of them, but of one connection at a time.
+    const bytes = size - (keepsOld ? 0 : costOf(old));
+    if (!this.#account.tryCharge(Held.Request, bytes)) throw new ProtocolError(this.#account.refusal(Held.Request));
+    this.#charged += bytes;
     const grown = new Uint8Array(size);
-    grown.set(this.buffer.subarray(this.start, this.end));
+    grown.set(old.subarray(this.start, this.end));
     this.buffer = grown;
     this.end -= this.start;
     this.start = 0;
+    return old;
+  }
+
+  /** Goes on with an empty buffer of `size`, which is always granted. Returns the one of before. */
+  #replace(size: number): Uint8Array<ArrayBuffer> {
+    const old = this.buffer;
+    this.#release(costOf(old));
+    this.#account.force(Held.Request, size);
+    this.#charged += size;
+    this.buffer = new Uint8Array(size);
+    return old;
+  }
+
+  #freeOutgrown(): void {
+    for (const buffer of this.#outgrown) {
+      this.#release(costOf(buffer));
+      freeBuffer(buffer);
+    }
+    this.#outgrown = [];
+  }
+
+  #release(bytes: number): void {
+    this.#account.release(Held.Request, bytes);
+    this.#charged -= bytes;
+  }
+
+  /** Frees the read buffer, for good: the connection has ended, and nobody borrows it. A read under way ends first. */
+  free(): void {
+    for (const buffer of this.#outgrown) freeBuffer(buffer);
+    freeBuffer(this.buffer);
+    this.#outgrown = [];
+    this.buffer = EMPTY;
+    this.start = this.end = 0;
+    this.#release(this.#charged);
   }
 
   /**
@@ -177,4 +247,9 @@ export class Connection {
     this.#closed = true;
     closeQuietly(this.#socket);
   }
+}
+
+/** What is charged for a read buffer: nothing for the first one, which every connection has. */
+function costOf(buffer: Uint8Array): number {
+  return buffer.length > READ_BUFFER_INITIAL_BYTES ? buffer.length : 0;
 }

@@ -19,6 +19,9 @@
  * gets, and no step takes longer than a chunk does. What is told later than it stands (the length of a frame, the count
  * of an array) is filled in wherever it went.
  *
+ * Buffers larger than the first one are charged to the account of the client, and freed at once when they were written. What is
+ * refused then is the command, while it is told. A short reply is never refused: its command may have changed something.
+ *
  * An aggregate is told head first: `map(2)` is followed by exactly four values.
  *
  * The reply to `exec` is an array of items, each the reply to one command, which may be a refusal. `openItem` and `closeItem`
@@ -30,12 +33,15 @@
 import { copyBytes, encodeText } from "../bytes.ts";
 import {
   BUFFER_KEEP_MAX_BYTES,
+  READ_BUFFER_BATCH_BYTES,
   REPLY_BUFFER_INITIAL_BYTES,
   REPLY_CHUNK_BYTES,
   REPLY_SIZE_MAX_BYTES,
+  REPLY_UNREFUSED_MAX_BYTES,
 } from "../limits.ts";
 import { ReplyError } from "../errors.ts";
 import type { ReplyCode } from "../errors.ts";
+import { type ClientAccount, freeBuffer, Held, UNLIMITED_ACCOUNT } from "./client_memory.ts";
 import { formatDouble } from "./double.ts";
 import { FRAME_PREFIX_BYTES } from "./frame.ts";
 import {
@@ -55,6 +61,13 @@ const VALUE_OVERHEAD_MAX_BYTES = 16;
 /** A buffer of which less than one part in so many is filled is copied into the next: it is not worth a write. */
 const CHUNK_WORTHY_SHARE = 64;
 
+const EMPTY = new Uint8Array(0);
+
+/** What is charged for a buffer, or the one that a chunk is part of: nothing for the first one. */
+function costOf({ buffer }: Uint8Array<ArrayBuffer>): number {
+  return buffer.byteLength > REPLY_BUFFER_INITIAL_BYTES ? buffer.byteLength : 0;
+}
+
 /** What a command says its answer to. One value a command, unless it announced an aggregate. */
 export abstract class Reply {
   /** The chunk being filled, up to {@linkcode length}. Replaced when it is full, so read it after `reserve`. */
@@ -69,6 +82,9 @@ export abstract class Reply {
   protected begunChunk = -1;
   readonly #chunkBytes: number;
   readonly #sizeMaxBytes: number;
+  readonly #account: ClientAccount;
+  /** The chunk that {@linkcode takeChunk} has taken out last, while it is charged. */
+  #taken: Uint8Array<ArrayBuffer> | undefined;
   /** The finished chunks. */
   #chunks: Uint8Array<ArrayBuffer>[] = [];
   #chunksSize = 0;
@@ -80,12 +96,20 @@ export abstract class Reply {
   /** Where the item begins that is being told: its chunk's index, -1 when there is none, and its place in it. */
   #itemChunk = -1;
   #itemAt = 0;
+  /** What had been told when it began. */
+  #itemSize = 0;
 
   /**
    * @param chunkBytes what a chunk is at most, unless a single value is larger; `Infinity` keeps all in one buffer
    * @param sizeMaxBytes the largest reply to one command
+   * @param account is charged for the buffers
    */
-  constructor(chunkBytes: number = REPLY_CHUNK_BYTES, sizeMaxBytes: number = REPLY_SIZE_MAX_BYTES) {
+  constructor(
+    chunkBytes: number = REPLY_CHUNK_BYTES,
+    sizeMaxBytes: number = REPLY_SIZE_MAX_BYTES,
+    account: ClientAccount = UNLIMITED_ACCOUNT,
+  ) {
+    this.#account = account;
     this.#chunkBytes = chunkBytes;
     this.#sizeMaxBytes = sizeMaxBytes;
   }
@@ -140,6 +164,7 @@ export abstract class Reply {
   openItem(): void {
     this.#itemChunk = this.#chunks.length;
     this.#itemAt = this.length;
+    this.#itemSize = this.size;
   }
 
   /** Completes an item. */
@@ -170,20 +195,26 @@ export abstract class Reply {
    * Makes room for `count` values of `size` bytes in all, so that answering with them cannot fail half way. For
    * commands that take away what they answer with.
    *
-   * @throws {ReplyError} when the reply to this command would exceed `REPLY_SIZE_MAX_BYTES`
+   * @throws {ReplyError} when the reply to this command would exceed `REPLY_SIZE_MAX_BYTES`, or the memory of all clients
    */
   prepare(count: number, size: number): void {
     this.grow(size + count * VALUE_OVERHEAD_MAX_BYTES);
   }
 
   /**
-   * Refuses a reply that would get too long, before any of it is copied.
+   * Says that `count` values of `size` bytes in all will follow, so that a reply which is too long is refused before anything of
+   * it is copied. For commands that know what they will answer with. Room is made as the values come.
    *
-   * @param count values that are to follow, of `size` bytes in all
-   * @throws {ReplyError} when the reply to this command would exceed `REPLY_SIZE_MAX_BYTES`
+   * @throws {ReplyError} when the reply to this command would exceed `REPLY_SIZE_MAX_BYTES`, or the memory of all clients
    */
   announce(count: number, size: number): void {
-    if (size + count > this.#sizeMaxBytes - this.said) throw this.#tooLong();
+    const total = size + count * VALUE_OVERHEAD_MAX_BYTES;
+    const missing = total - (this.buffer.length - this.length);
+    if (missing <= 0) return;
+    if (total > this.#sizeMaxBytes - this.said) throw this.#tooLong();
+    if (total <= REPLY_UNREFUSED_MAX_BYTES) return;
+    this.#account.charge(Held.Reply, missing);
+    this.#account.release(Held.Reply, missing);
   }
 
   /** Begins a value of `length` bytes, which are told by {@linkcode piece}; {@linkcode closeBytes} ends it. */
@@ -201,13 +232,14 @@ export abstract class Reply {
   abstract closeBytes(): void;
 
   /**
-   * Takes out the first of the finished chunks, which stand before what {@linkcode buffer} holds, so that its memory is
-   * free as soon as it was written. Only between commands.
+   * Takes out the first of the finished chunks, which stand before what {@linkcode buffer} holds. The one taken out before is
+   * freed: it was written. Only between commands.
    *
    * @returns `undefined` when there is none
    */
   takeChunk(): Uint8Array<ArrayBuffer> | undefined {
-    const chunk = this.#chunks.shift();
+    if (this.#taken !== undefined) this.#free(this.#taken);
+    const chunk = this.#taken = this.#chunks.shift();
     if (chunk !== undefined) this.#chunksSize -= chunk.length;
     return chunk;
   }
@@ -231,7 +263,44 @@ export abstract class Reply {
     this.begun = 0;
     this.#itemChunk = -1;
     if (this.#chunksSize !== 0) this.#dropChunks(0);
-    if (this.buffer.length > BUFFER_KEEP_MAX_BYTES) this.#use(new Uint8Array(REPLY_BUFFER_INITIAL_BYTES));
+    if (this.buffer.length > READ_BUFFER_BATCH_BYTES) this.#shrink();
+  }
+
+  /**
+   * Takes out all that was told, in one piece, and begins anew. A long one is the caller's; a short one is borrowed until the
+   * next is told.
+   */
+  takeContents(): Uint8Array<ArrayBuffer> {
+    const contents = this.contents();
+    if (this.#chunksSize === 0 && this.buffer.length > BUFFER_KEEP_MAX_BYTES) {
+      this.#account.release(Held.Reply, costOf(this.buffer));
+      this.#use(new Uint8Array(REPLY_BUFFER_INITIAL_BYTES));
+    }
+    this.clear();
+    return contents;
+  }
+
+  /** Gives a large buffer back; one that is not very large only where memory is needed. Nothing may have been told. */
+  #shrink(): void {
+    if (this.buffer.length <= BUFFER_KEEP_MAX_BYTES && !this.#account.isTight) return;
+    this.#free(this.buffer);
+    this.#use(new Uint8Array(REPLY_BUFFER_INITIAL_BYTES));
+  }
+
+  /** Gives all memory back, for good: its connection has ended. */
+  free(): void {
+    this.length = this.begun = 0;
+    if (this.#taken !== undefined) this.#free(this.#taken);
+    this.#taken = undefined;
+    this.#dropChunks(0);
+    this.#free(this.buffer);
+    this.#use(EMPTY);
+  }
+
+  /** Frees a buffer, or the one that a chunk is part of. */
+  #free(chunk: Uint8Array<ArrayBuffer>): void {
+    this.#account.release(Held.Reply, costOf(chunk));
+    freeBuffer(chunk);
   }
 
   /** Bytes that the command now running has said. */
@@ -296,17 +365,19 @@ export abstract class Reply {
   #cut(index: number, at: number): void {
     const chunk = this.#chunks[index];
     if (chunk !== undefined) {
-      this.#dropChunks(index);
+      this.#dropChunks(index, chunk);
+      this.#free(this.buffer);
       this.#use(new Uint8Array(chunk.buffer));
     }
     this.length = at;
   }
 
-  /** Forgets the finished chunks from `index` on. */
-  #dropChunks(index: number): void {
+  /** Forgets the finished chunks from `index` on, and frees them but for `kept`. */
+  #dropChunks(index: number, kept?: Uint8Array): void {
     for (const chunk of this.#chunks.splice(index)) {
       this.#chunksSize -= chunk.length;
       this.#begunSize -= chunk.length;
+      if (chunk !== kept) this.#free(chunk);
     }
     if (this.begunChunk >= index) this.begunChunk = -1;
   }
@@ -314,7 +385,7 @@ export abstract class Reply {
   /**
    * Makes room for `size` more bytes, side by side.
    *
-   * @throws {ReplyError} when the reply to this command would exceed `REPLY_SIZE_MAX_BYTES`
+   * @throws {ReplyError} when the reply to this command would exceed `REPLY_SIZE_MAX_BYTES`, or the memory of all clients
    */
   protected grow(size: number): void {
     if (this.length + size > this.buffer.length) this.#extend(size);
@@ -342,10 +413,23 @@ export abstract class Reply {
     const kept = isFull ? 0 : length;
     // Never beyond the bound, so that spare room cannot carry a reply past it.
     const spare = Math.min(buffer.length * 2, this.#chunkBytes, kept + left);
-    const grown = new Uint8Array(Math.max(kept + size, spare));
-    if (isFull) this.#putAside();
-    else grown.set(buffer.subarray(0, length));
+    const grownSize = Math.max(kept + size, spare);
+    this.#charge(grownSize - (isFull ? 0 : costOf(buffer)), size);
+    const grown = new Uint8Array(grownSize);
+    if (isFull) {
+      this.#putAside();
+    } else {
+      grown.set(buffer.subarray(0, length));
+      freeBuffer(buffer);
+    }
     this.#use(grown);
+  }
+
+  /** Charges what a buffer takes more than the one before, so that `size` bytes have room. */
+  #charge(bytes: number, size: number): void {
+    const said = this.isInItem ? this.size - this.#itemSize : this.said;
+    if (said + size <= REPLY_UNREFUSED_MAX_BYTES) this.#account.force(Held.Reply, bytes);
+    else this.#account.charge(Held.Reply, bytes);
   }
 
   #tooLong(): ReplyError {

@@ -13,7 +13,7 @@
  * @module
  */
 
-import { READ_BUFFER_BATCH_BYTES } from "../limits.ts";
+import { FREED_AT_ONCE_MIN_BYTES, READ_BUFFER_BATCH_BYTES } from "../limits.ts";
 import { copyBytes, decodeText, equalsIgnoringCase, parseInteger } from "../bytes.ts";
 
 const EMPTY = new Uint8Array(0);
@@ -34,9 +34,9 @@ export class Request {
   /** Sum of the lengths of all arguments, in bytes. */
   size = 0;
   /** Where argument `i` begins in {@linkcode bytes}. */
-  starts: Int32Array = new Int32Array(ARGUMENTS_INITIAL_COUNT);
+  starts: Int32Array<ArrayBuffer> = new Int32Array(ARGUMENTS_INITIAL_COUNT);
   /** How many bytes argument `i` has. */
-  lengths: Int32Array = new Int32Array(ARGUMENTS_INITIAL_COUNT);
+  lengths: Int32Array<ArrayBuffer> = new Int32Array(ARGUMENTS_INITIAL_COUNT);
 
   /** Begins a request of `count` arguments in `bytes`. The decoder fills `starts` and `lengths` then. */
   reset(bytes: Uint8Array, count: number): void {
@@ -60,6 +60,13 @@ export class Request {
     if (this.starts.length > ARGUMENTS_KEEP_MAX_COUNT) this.#makeRoom(ARGUMENTS_INITIAL_COUNT);
   }
 
+  /** Lets go of the buffer, whatever its size. */
+  letGo(): void {
+    this.bytes = EMPTY;
+    this.dataView = EMPTY_VIEW;
+    this.clear();
+  }
+
   /** A request of its own with the same arguments, in bytes of its own. */
   copy(): Request {
     const copy = new Request();
@@ -76,6 +83,8 @@ export class Request {
   }
 
   #makeRoom(count: number): void {
+    freeNumbers(this.starts);
+    freeNumbers(this.lengths);
     this.starts = new Int32Array(count);
     this.lengths = new Int32Array(count);
   }
@@ -110,4 +119,9 @@ export class Request {
   is(index: number, lower: string): boolean {
     return equalsIgnoringCase(this.bytes, this.starts[index]!, this.lengths[index]!, lower);
   }
+}
+
+/** Returns the memory of places to the system at once, if they take much. */
+export function freeNumbers(numbers: Int32Array<ArrayBuffer>): void {
+  if (numbers.byteLength >= FREED_AT_ONCE_MIN_BYTES) numbers.buffer.transfer(0);
 }

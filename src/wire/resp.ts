@@ -21,7 +21,8 @@ import { parseInteger, parseInteger64 } from "../bytes.ts";
 import { ProtocolError } from "../errors.ts";
 import { ARGUMENTS_MAX_COUNT, RESP_LINE_MAX_BYTES, VALUE_SIZE_MAX_BYTES } from "../limits.ts";
 import { splitInline } from "./inline.ts";
-import type { Request } from "./request.ts";
+import { type ClientAccount, Held, UNLIMITED_ACCOUNT } from "./client_memory.ts";
+import { freeNumbers, type Request } from "./request.ts";
 
 const STAR = 0x2a;
 const DOLLAR = 0x24;
@@ -35,6 +36,10 @@ const BULK_MIN_BYTES = 6;
 const LENGTH_LINE_MAX_BYTES = 12;
 /** A request of more arguments is kept while it arrives; the lines of a shorter one take less to read again than a read. */
 const SHORT_MAX_COUNT = 1024;
+
+/** Where an argument begins, and how long it is. */
+const PLACE_BYTES = 8;
+const NONE = new Int32Array(0);
 
 /** How large a request may be. */
 export interface RespLimits {
@@ -64,8 +69,14 @@ export class RespDecoder {
   #index = 0;
   #offset = 0;
   #size = 0;
-  #starts = new Int32Array(0);
-  #lengths = new Int32Array(0);
+  #starts = NONE;
+  #lengths = NONE;
+  readonly #account: ClientAccount;
+
+  /** @param account is charged for the places of a request of many arguments, while it arrives */
+  constructor(account: ClientAccount = UNLIMITED_ACCOUNT) {
+    this.#account = account;
+  }
 
   /**
    * Reads the request at `bytes[start, end)` into `request`, which borrows `bytes`. Empty requests (`*0`, `*-1`, blank lines)
@@ -179,13 +190,14 @@ export class RespDecoder {
       this.#offset = next - start;
     }
     for (let i = 0; i < count; i++) this.#starts[i]! += start;
+    this.#account.release(Held.Request, this.#starts.length * PLACE_BYTES);
     request.reset(bytes, 0);
     request.starts = this.#starts;
     request.lengths = this.#lengths;
     request.count = count;
     request.size = this.#size;
     const behind = start + this.#offset;
-    this.#starts = this.#lengths = new Int32Array(0);
+    this.#starts = this.#lengths = NONE;
     this.#count =
       this.#index =
       this.#offset =
@@ -198,10 +210,14 @@ export class RespDecoder {
   /** Makes room for twice as many arguments: as they arrive, not as they are announced. */
   #growArguments(): void {
     const room = Math.max(SHORT_MAX_COUNT, this.#index * 2);
+    const more = (room - this.#starts.length) * PLACE_BYTES;
+    if (!this.#account.tryCharge(Held.Request, more)) throw new ProtocolError(this.#account.refusal(Held.Request));
     const starts = new Int32Array(room);
     const lengths = new Int32Array(room);
     starts.set(this.#starts);
     lengths.set(this.#lengths);
+    freeNumbers(this.#starts);
+    freeNumbers(this.#lengths);
     this.#starts = starts;
     this.#lengths = lengths;
   }

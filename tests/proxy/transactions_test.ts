@@ -291,8 +291,9 @@ Deno.test("QueuedRequests keeps requests one behind another, up to a bound", () 
   queue.add(bytes, 1, 5);
   queue.add(bytes, 7, 6);
   queue.add(bytes, 0, 0);
-  assertEquals(new TextDecoder().decode(queue.bytes.subarray(0, queue.size)), "firstsecond");
-  assertEquals([queue.ends, queue.count], [[5, 11, 11], 3]);
+  const queued: string[] = [];
+  queue.forEach((bytes, start, size) => queued.push(new TextDecoder().decode(bytes.subarray(start, start + size))));
+  assertEquals([queued, queue.count], [["first", "second", ""], 3]);
   const large = new Uint8Array(TRANSACTION_MAX_BYTES / 2);
   queue.add(large, 0, large.length);
   assertThrows(() => queue.add(large, 0, large.length), ReplyError, "transaction exceeds 134217728 bytes");
@@ -301,5 +302,5 @@ Deno.test("QueuedRequests keeps requests one behind another, up to a bound", () 
   assertThrows(() => {
     for (;;) many.add(bytes, 0, 1);
   }, ReplyError);
-  assert(many.count > 1_000_000 && many.count < 1_100_000, String(many.count));
+  assert(many.count > 500_000 && many.count < 530_000, String(many.count));
 });

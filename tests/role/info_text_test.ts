@@ -1,5 +1,6 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import {
+  clientMemoryLines,
   clientsLines,
   formatInfo,
   processLines,
@@ -23,6 +24,16 @@ const FACTS: RoleFacts = {
   uptimeMs: 61_999,
   clients: { count: 1, accepted: 7, rejected: 2, handshakeFailures: 3 },
   maxClients: 100,
+  clientMemory: {
+    limitBytes: 1000,
+    usedBytes: 300,
+    heapBytes: 20,
+    peakBytes: 400,
+    heldByKind: { request: 280, objects: 20 },
+    largest: { bytes: 250, owner: { id: 5 } },
+    refusals: 6,
+    closed: 2,
+  },
   commands: 42,
 };
 
@@ -58,11 +69,22 @@ Deno.test("the lines that every role tells are its facts under the names of Redi
     tcp_port: 9443,
     uptime_in_seconds: 61,
   });
-  assertEquals(clientsLines(FACTS), { connected_clients: 1, maxclients: 100 });
+  assertEquals(clientsLines(FACTS), {
+    connected_clients: 1,
+    maxclients: 100,
+    largest_client_id: 5,
+    largest_client_memory: 250,
+    clients_closed_for_memory: 2,
+    requests_refused_for_memory: 6,
+  });
+  const memory = clientMemoryLines(FACTS);
+  assertEquals([memory.mem_clients_normal, memory.maxmemory_clients, memory.mem_clients_peak], [300, 1000, 400]);
+  assertEquals([memory.mem_clients_request, memory.mem_clients_objects, memory.mem_clients_heap], [280, 20, 20]);
   assertEquals(statsLines(FACTS), {
     total_connections_received: 7,
     rejected_connections: 2,
     handshake_failures: 3,
+    evicted_clients: 2,
     total_commands_processed: 42,
   });
   for (const bytes of Object.values(processLines())) assertMatch(String(bytes), /^[1-9][0-9]*$/);

@@ -38,6 +38,7 @@ Deno.test("parseOptions() gives typed values, and defaults", () => {
     "password-file": undefined,
     "no-auth": false,
     "max-clients": CLIENTS_DEFAULT_COUNT,
+    "max-client-memory": undefined,
     plaintext: false,
     "log-format": "text",
     help: false,

@@ -8,6 +8,7 @@ import { SharedState } from "../../src/command/shared_state.ts";
 import { Session } from "../../src/server/session.ts";
 import type { SessionHost } from "../../src/server/session.ts";
 import { Slices } from "../../src/server/slices.ts";
+import { ClientMemory } from "../../src/wire/client_memory.ts";
 import type { Store } from "../../src/store/store.ts";
 import { makeStore } from "./memory_client.ts";
 import { RawClient } from "./raw_client.ts";
@@ -17,6 +18,7 @@ export class TestHost implements SessionHost {
   readonly store: Store = makeStore();
   readonly defaultTtlMs = 0;
   readonly shared: SharedState = new SharedState(this.store);
+  readonly clientMemory = new ClientMemory({ limitBytes: Infinity });
   readonly slices: Slices;
   readonly log = undefined;
   readonly passwordRequired: boolean;

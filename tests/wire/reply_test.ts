@@ -296,7 +296,7 @@ function assertSame(chunked: NativeReply, whole: NativeReply, context: string): 
 /** Takes everything out of a reply as a session does. */
 function takeAll(reply: NativeReply): Uint8Array[] {
   const pieces: Uint8Array[] = [];
-  for (let chunk = reply.takeChunk(); chunk !== undefined; chunk = reply.takeChunk()) pieces.push(chunk);
+  for (let chunk = reply.takeChunk(); chunk !== undefined; chunk = reply.takeChunk()) pieces.push(chunk.slice());
   pieces.push(reply.buffer.slice(0, reply.length));
   reply.clear();
   return pieces;
