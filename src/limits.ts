@@ -22,6 +22,11 @@ export const RESP_LINE_MAX_BYTES = 64 * 1024;
 export const READ_BUFFER_INITIAL_BYTES = 4 * 1024;
 /** What it grows to when a peer sends more at a time: one read takes what a socket typically holds. */
 export const READ_BUFFER_BATCH_BYTES = 64 * 1024;
+/**
+ * What all clients of a role may have sent behind commands that wait, beside a batch of each, in bytes. It is kept, since the
+ * end of a connection is read behind it; who sends more is cut off.
+ */
+export const READ_AHEAD_MAX_BYTES = 64 * 1024 * 1024;
 /** A connection's buffer of replies at first; it doubles as needed. */
 export const REPLY_BUFFER_INITIAL_BYTES = 1024;
 /**

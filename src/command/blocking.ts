@@ -4,6 +4,9 @@
  * Each does at once what it can; where every list is empty its client waits, and is served by the command that pushes
  * (waiters.ts). Within a transaction nothing waits: then it answers as if its time was up.
  *
+ * A key of another type is refused when a command begins. One that comes to hold another type while its client waits is as
+ * good as empty, as in Redis: the client goes on waiting.
+ *
  * @module
  */
 
@@ -12,9 +15,11 @@ import { BLOCKING_TIMEOUT_MAX_MS } from "../limits.ts";
 import { EntryType } from "../store/store.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
-import { findTyped } from "./argument.ts";
+import { findTyped, peekKey } from "./argument.ts";
 import type { CommandContext } from "./context.ts";
 import { isHead, moveElement, replyElement } from "./list_element.ts";
+import { INFINITE, parseLongDouble } from "./long_double.ts";
+import type { LongDouble } from "./long_double.ts";
 import { refuse } from "./run.ts";
 import { binaryText } from "./binary_text.ts";
 
@@ -115,8 +120,10 @@ function waitFor(
     for (let i = last; i >= first; i--) keys.set(binaryText(bytes, starts[i]!, lengths[i]!), i);
     return context.shared.waiters.wait([...keys.keys()], timeoutMs, {
       serve: (key) => {
+        const index = keys.get(key)!;
+        if (!holdsList(context, request, index)) return false;
         try {
-          return attempt(keys.get(key)!);
+          return attempt(index);
         } catch (error) {
           refuse(context, reply, error);
           return true;
@@ -128,13 +135,37 @@ function waitFor(
   });
 }
 
-/** Argument `index` as a time to wait in ms, from seconds with a fraction; 0 is for ever. */
+/** Whether the key in argument `index` holds a list. */
+function holdsList(context: CommandContext, request: Request, index: number): boolean {
+  const entry = peekKey(context, request, index);
+  return entry !== 0 && context.store.type(entry) === EntryType.List;
+}
+
+/** What a time to wait looks like as a rule: it is exact as a `number`. */
+const PLAIN_SECONDS = /^\d{1,9}(\.\d{1,6})?$/;
+/** Times in ms are below this, as in Redis, whose numbers of 64 bits turn negative there. */
+const TIMEOUT_END_MS = 2n ** 63n;
+
+/** Argument `index` as a time to wait in ms, from seconds as C writes numbers; 0 is for ever. */
 function timeoutArgument(request: Request, index: number): number {
-  const text = request.text(index).toLowerCase();
-  const isNumber = /^[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d+)?|inf(inity)?)$/.test(text);
-  if (!isNumber) throw new ReplyError("ERR", "timeout is not a float or out of range");
-  const timeoutMs = Math.ceil(Number(text.replace(/inf(inity)?/, "1e999")) * 1000);
-  // Beyond 64 bits it is negative in the eyes of Redis as well.
-  if (timeoutMs < 0 || timeoutMs >= 2 ** 63) throw new ReplyError("ERR", "timeout is negative");
+  const text = request.text(index);
+  if (PLAIN_SECONDS.test(text)) return bounded(Math.ceil(Number(text) * 1000));
+  const seconds = parseLongDouble(text);
+  if (seconds === undefined) throw new ReplyError("ERR", "timeout is not a float or out of range");
+  const timeoutMs = seconds === INFINITE ? TIMEOUT_END_MS : thousandfold(seconds);
+  if (timeoutMs < 0n || timeoutMs >= TIMEOUT_END_MS) throw new ReplyError("ERR", "timeout is negative");
+  return bounded(Number(timeoutMs));
+}
+
+/** 1,000 times a number, rounded up. */
+function thousandfold({ isNegative, mantissa, exponent }: LongDouble): bigint {
+  const product = mantissa * 1000n;
+  if (exponent >= 0) return (isNegative ? -product : product) << BigInt(exponent);
+  // Shifting rounds down.
+  const shift = BigInt(-exponent);
+  return isNegative ? -(product >> shift) : -(-product >> shift);
+}
+
+function bounded(timeoutMs: number): number {
   return timeoutMs > BLOCKING_TIMEOUT_MAX_MS ? 0 : timeoutMs;
 }

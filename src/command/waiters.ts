@@ -10,6 +10,10 @@
  * clients are served at once then, the one that waits longest first, until the list has no more; while a transaction
  * runs, once it has ended. Serving runs the command of the waiting client to completion, on its own reply.
  *
+ * Nothing is given to a client that has gone: before anybody is served, {@linkcode Waiters.look} has those leave whose
+ * connections have ended. Where the system cannot tell that at once, {@linkcode Waiters.later} has serving wait for a turn
+ * of the event loop, in which ends are read.
+ *
  * Keys are told apart as text of one character a byte.
  *
  * @module
@@ -20,7 +24,7 @@ import { binaryText } from "./binary_text.ts";
 
 /** How a wait is carried out and ended by those who do not wait. */
 export interface WaiterActions {
-  /** Does what is waited for, if it can be done with what `key` holds now, and answers whether it was. */
+  /** Does what is waited for, if it can be done with what `key` holds now; returns whether it was. */
   serve(key: string): boolean;
   /** Answers what is answered when the time is up. */
   expire(): void;
@@ -80,10 +84,16 @@ export class Waiter {
 export class Waiters {
   /** How many wait: 0 nearly always. */
   count = 0;
+  /** Ends the waits of clients that have gone. Called before any are served. */
+  look: () => void = () => {};
+  /** Calls `serve` in a later turn of the event loop; set only where {@linkcode look} cannot tell who has gone. */
+  later: ((serve: () => void) => void) | undefined;
   readonly #queues = new Map<string, Set<Waiter>>();
   /** Keys that were pushed to and not served since. */
   #ready = new Set<string>();
   #isHeld = false;
+  /** Whether {@linkcode later} was called and has not served yet. */
+  #isPostponed = false;
 
   /**
    * Waits for one of `keys`.
@@ -133,6 +143,19 @@ export class Waiters {
 
   /** Serves all that can be. */
   release(): void {
+    this.#isHeld = false;
+    if (this.#ready.size === 0) return;
+    if (this.later === undefined) return this.#serve();
+    if (this.#isPostponed) return;
+    this.#isPostponed = true;
+    this.later(() => {
+      this.#isPostponed = false;
+      this.#serve();
+    });
+  }
+
+  #serve(): void {
+    this.look();
     // Serving may itself push, to a key that is served in a later round.
     this.#isHeld = true;
     for (const key of this.#ready) {

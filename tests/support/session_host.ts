@@ -9,6 +9,7 @@ import { Session } from "../../src/server/session.ts";
 import type { SessionHost } from "../../src/server/session.ts";
 import { Slices } from "../../src/server/slices.ts";
 import type { Store } from "../../src/store/store.ts";
+import { ReadAhead } from "../../src/wire/read_ahead.ts";
 import { makeStore } from "./memory_client.ts";
 import { RawClient } from "./raw_client.ts";
 
@@ -18,6 +19,8 @@ export class TestHost implements SessionHost {
   readonly defaultTtlMs = 0;
   readonly shared: SharedState = new SharedState();
   readonly slices: Slices;
+  readonly peerEnds = undefined;
+  readonly readAhead: ReadAhead = new ReadAhead();
   readonly log = undefined;
   readonly passwordRequired: boolean;
   /** Exceptions that were reported as bugs. */
