@@ -229,7 +229,11 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
   async block(begin: () => Waiter | undefined): Promise<void> {
     const reply = this.#reply;
     const { peerEnds } = this.#host;
-    peerEnds?.watch(this.#peer);
+    if (peerEnds?.watch(this.#peer) === false) {
+      // It may be lost already, which is read in the next turn.
+      if (!this.#watching) this.#watch();
+      await this.#host.slices.next();
+    }
     // Nobody shall wait for what was answered long ago.
     reply.retract();
     if (reply.size > 0) {

@@ -7,16 +7,16 @@
  *
  * ```text
  * add(peer)      every connection, when it begins           remembered by its peer's port
- * watch(peer)    one that waits, once                       its descriptor is found at the next look
+ * watch(peer)    one that is about to wait, once            its descriptor is found
  * look()         before something is given to who waits     → onEnd() of all that have gone: one system call, whoever waits
- * remove(peer)   when it has ended
+ * remove(peer)   when it is closed
  * ```
  *
- * `look` costs about half a microsecond, however many connections are watched. That what ended before a request was sent is
- * seen before this request is run holds on one machine: the end is in the system before the request is.
+ * `look` takes about half a microsecond, however many connections are watched. On one machine an end that was sent before a
+ * request is seen before that request runs: it is in the system before the request is.
  *
- * To find a descriptor the addresses of descriptors are asked for one after another (system_socket.ts), 1 µs each or less.
- * Since it is known to which connections most of them belong, only the others are asked.
+ * To find a descriptor, one after another is asked for its addresses (system_socket.ts), which takes 1 µs each or less. Those
+ * that are known to belong to another connection are left out: they are nearly all.
  *
  * @module
  */
@@ -25,6 +25,9 @@ import { DESCRIPTOR_GAP_MAX_COUNT } from "../limits.ts";
 import type { SocketAddresses } from "./system_socket.ts";
 import { SystemSockets } from "./system_socket.ts";
 
+/** The number of a connection that cannot be watched. */
+const NOT_WATCHED = -1;
+
 /** One connection. */
 export class Peer {
   readonly addresses: Required<SocketAddresses>;
@@ -32,7 +35,7 @@ export class Peer {
   readonly onEnd: () => void;
   /** -1 while it is not known. */
   descriptor = -1;
-  /** By which the system tells of it; 0 while it is not watched. */
+  /** By which the system tells of it; 0 while nobody wants it watched, and {@linkcode NOT_WATCHED} when it cannot be. */
   id = 0;
 
   constructor(socket: { readonly localAddr: Deno.NetAddr; readonly remoteAddr: Deno.NetAddr }, onEnd: () => void) {
@@ -48,8 +51,7 @@ export class PeerEnds implements Disposable {
   /** All connections, by the ports of their peers. */
   readonly #byPort = new Map<number, Peer[]>();
   readonly #byDescriptor = new Map<number, Peer>();
-  /** Those watched whose descriptors are to be found. */
-  readonly #wanted = new Set<Peer>();
+  /** Those whose end was not told yet, by their numbers. */
   readonly #watched = new Map<number, Peer>();
   #ids = 0;
   #isClosed = false;
@@ -90,27 +92,31 @@ export class PeerEnds implements Disposable {
     if (place < 0) return;
     if (others!.length === 1) this.#byPort.delete(port);
     else others!.splice(place, 1);
-    this.#wanted.delete(peer);
     if (this.#byDescriptor.get(peer.descriptor) === peer) this.#byDescriptor.delete(peer.descriptor);
     // The system forgets it with its descriptor.
     this.#watched.delete(peer.id);
   }
 
-  /** Has the end of a connection seen by each {@linkcode look} from now on. Idempotent. */
-  watch(peer: Peer): void {
-    if (peer.id !== 0 || this.#isClosed) return;
-    // 0 means that there is none. Nobody is watched for so long that the numbers are used up meanwhile.
-    this.#ids = this.#ids % 0xffff_ffff + 1;
-    peer.id = this.#ids;
-    this.#watched.set(peer.id, peer);
-    if (peer.descriptor >= 0) this.#collect(peer);
-    else this.#wanted.add(peer);
+  /**
+   * Has the end of a connection seen by each {@linkcode look} from now on. Idempotent.
+   *
+   * @returns `false` when that cannot be: it was lost just now, or its descriptor is not found
+   */
+  watch(peer: Peer): boolean {
+    if (peer.id !== 0) return peer.id > 0;
+    peer.id = NOT_WATCHED;
+    if (this.#isClosed || !this.#isFound(peer)) return false;
+    const id = this.#nextId();
+    // What is told meanwhile is told by the next look.
+    if (!this.#sockets.collectEnd(this.#ends, peer.descriptor, id)) return false;
+    peer.id = id;
+    this.#watched.set(id, peer);
+    return true;
   }
 
   /** Calls `onEnd` of each connection that is watched, whose peer has ended it, and that was not told of before. */
   look(): void {
     if (this.#watched.size === 0 || this.#isClosed) return;
-    if (this.#wanted.size > 0) this.#locate();
     this.#sockets.collectEnds(this.#ends, (id) => {
       const peer = this.#watched.get(id);
       if (peer === undefined) return;
@@ -119,28 +125,17 @@ export class PeerEnds implements Disposable {
     });
   }
 
-  #collect(peer: Peer): void {
-    // What the system refuses to watch is seen to end by who reads it, as before.
-    if (!this.#sockets.collectEnd(this.#ends, peer.descriptor, peer.id)) this.#watched.delete(peer.id);
+  /** A number that none of those watched has: nobody is watched while four billion others come. */
+  #nextId(): number {
+    this.#ids = this.#ids % 0xffff_ffff + 1;
+    return this.#ids;
   }
 
-  #locate(): void {
-    this.#search((descriptor) => !this.#byDescriptor.has(descriptor));
-    if (this.#wanted.size > 0) {
-      // One of those known was closed, and its number given to another, before it was removed.
-      this.#byDescriptor.clear();
-      this.#search(() => true);
-    }
-    // Who is not found has no descriptor any more.
-    for (const peer of this.#wanted) this.#watched.delete(peer.id);
-    this.#wanted.clear();
-  }
-
-  /** Finds out to which connections descriptors belong, until all that are wanted are found. */
-  #search(isOpen: (descriptor: number) => boolean): void {
+  /** Finds out to which connections descriptors belong, until that of `wanted` is found. */
+  #isFound(wanted: Peer): boolean {
     let gap = 0;
-    for (let descriptor = 0; gap < DESCRIPTOR_GAP_MAX_COUNT && this.#wanted.size > 0; descriptor++) {
-      if (!isOpen(descriptor)) {
+    for (let descriptor = 0; wanted.descriptor < 0 && gap < DESCRIPTOR_GAP_MAX_COUNT; descriptor++) {
+      if (this.#byDescriptor.has(descriptor)) {
         gap = 0;
         continue;
       }
@@ -150,8 +145,8 @@ export class PeerEnds implements Disposable {
       if (peer === undefined) continue;
       peer.descriptor = descriptor;
       this.#byDescriptor.set(descriptor, peer);
-      if (this.#wanted.delete(peer)) this.#collect(peer);
     }
+    return wanted.descriptor >= 0;
   }
 
   /** Forgets all connections. Idempotent. */
