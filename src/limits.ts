@@ -175,6 +175,11 @@ export const FIELD_SIZE_MAX_BYTES = KEY_SIZE_MAX_BYTES;
 export const VALUE_SIZE_MAX_BYTES = 64 * 1024 * 1024;
 /** Most elements of one list and fields of one hash. */
 export const ELEMENTS_MAX_COUNT = 2 ** 32 - 1;
+/** A server that did not find the connection which it was asked to unblock waiting is asked again after this. */
+export const UNBLOCK_RETRY_MS = 2;
+/** How long a proxy that stops waits for servers to give up what clients that have gone waited for. */
+export const ABANDONED_WAITS_GRACE_MS = 1_000;
+
 /** What a client may queue between `multi` and `exec`, in bytes. */
 export const TRANSACTION_MAX_BYTES = 128 * 1024 * 1024;
 /** Longest time that a command may wait for an element: what a timer can be set to, 24 days. Longer is for ever. */

@@ -14,6 +14,7 @@ import { CommandIndex } from "../command/command_index.ts";
 import { acceptsCount, COMMANDS } from "../command/specification.ts";
 import type { CommandSpecification } from "../command/specification.ts";
 import { ReplyError } from "../errors.ts";
+import { slotOf } from "../key_slot.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
 import type { Answers } from "./answers.ts";
@@ -58,7 +59,7 @@ export class Router {
   /**
    * Takes one request of a client, whose bytes are `bytes[start, end)`. All are borrowed until return.
    *
-   * @returns `false` when it was not taken, since the client has to be idle first; else it has got a slot
+   * @returns `false` when it was not taken, since the client has to be idle first, or was held; else it has got a slot
    */
   route(client: Client, request: Request, bytes: Uint8Array, start: number, end: number): boolean {
     const specification = COMMANDS[this.#index.find(request.bytes, request.starts[0]!, request.lengths[0]!)];
@@ -69,8 +70,10 @@ export class Router {
     if (!acceptsCount(specification.arity, request.count) || key >= request.count) {
       return this.#routeUnusual(client, specification, request, { bytes, start, size: end - start });
     }
+    const isWrite = specification.writes;
+    if (isWrite && this.#waits.total !== 0 && this.#isHeld(client, slotOfArgument(request, key))) return false;
     const slot = client.openSlot();
-    slot.repeatable = !specification.writes;
+    slot.repeatable = !isWrite;
     const owner = this.#cluster.ownerOf(request.bytes, request.starts[key]!, request.lengths[key]!);
     client.send(owner, slot, bytes, start, end - start);
     return true;
@@ -84,6 +87,7 @@ export class Router {
     frame: Frame,
   ): boolean {
     if (specification !== undefined && !client.isIdle && this.#needsIdle(client, specification)) return false;
+    if (this.#waits.total !== 0 && this.#isHeld(client, slotPushedTo(client, specification, request))) return false;
     const slot = client.openSlot();
     slot.repeatable = specification?.writes !== true;
     try {
@@ -94,6 +98,13 @@ export class Router {
     }
     if (client.state.closing) client.leave();
     return true;
+  }
+
+  /** Holds the client back while clients that have gone are taken for waiting in this slot; returns whether it does. */
+  #isHeld(client: Client, keySlot: number): boolean {
+    const settled = this.#waits.settledIn(keySlot);
+    if (settled !== undefined) client.holdUntil(settled);
+    return settled !== undefined;
   }
 
   #needsIdle(client: Client, specification: CommandSpecification): boolean {
@@ -243,4 +254,21 @@ export class Router {
     });
     client.send(step.stop.pool, exchange, composer.buffer, 0, composer.length);
   }
+}
+
+function slotOfArgument({ bytes, starts, lengths }: Request, index: number): number {
+  return slotOf(bytes, starts[index]!, lengths[index]!);
+}
+
+/** The slot in which a request may push elements that clients wait for; -1 when there is none. */
+function slotPushedTo(
+  { state: { transaction } }: Client,
+  specification: CommandSpecification | undefined,
+  request: Request,
+): number {
+  if (specification === undefined) return -1;
+  const { name, writes, firstKey, routing } = specification;
+  if (transaction !== undefined) return name === "exec" ? transaction.slot : -1;
+  const isOfOneSlot = routing === "key" || routing === "together" || routing === "wait";
+  return writes && isOfOneSlot && firstKey > 0 && firstKey < request.count ? slotOfArgument(request, firstKey) : -1;
 }

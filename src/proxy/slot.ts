@@ -51,6 +51,8 @@ export interface Client {
   openSlot(): Slot;
   /** Takes no further request until all are answered. */
   holdUntilIdle(): void;
+  /** Takes no further request until the promise resolves, which is not to reject. */
+  holdUntil(settled: Promise<unknown>): void;
   /** Ends the connection once all is answered. */
   leave(): void;
   /** Sends a request to a server, behind all others of this client to that server. The frame is borrowed until return. */
