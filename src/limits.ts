@@ -175,6 +175,11 @@ export const FIELD_SIZE_MAX_BYTES = KEY_SIZE_MAX_BYTES;
 export const VALUE_SIZE_MAX_BYTES = 64 * 1024 * 1024;
 /** Most elements of one list and fields of one hash. */
 export const ELEMENTS_MAX_COUNT = 2 ** 32 - 1;
+/**
+ * A client that waits and has sent more than was read is served in a later turn of the event loop, since its end may be behind
+ * that; after so many turns it is served all the same, for others may wait behind it. Each turn takes 64 KiB or more.
+ */
+export const BLOCKING_PUT_OFF_MAX_COUNT = 64;
 /** A server that did not find the connection which it was asked to unblock waiting is asked again after this. */
 export const UNBLOCK_RETRY_MS = 2;
 /** How long a proxy that stops waits for servers to give up what clients that have gone waited for. */

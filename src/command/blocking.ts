@@ -11,7 +11,7 @@
  */
 
 import { ReplyError } from "../errors.ts";
-import { BLOCKING_TIMEOUT_MAX_MS } from "../limits.ts";
+import { BLOCKING_PUT_OFF_MAX_COUNT, BLOCKING_TIMEOUT_MAX_MS } from "../limits.ts";
 import { EntryType } from "../store/store.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
@@ -118,15 +118,21 @@ function waitFor(
     const { bytes, starts, lengths } = request;
     const keys = new Map<string, number>();
     for (let i = last; i >= first; i--) keys.set(binaryText(bytes, starts[i]!, lengths[i]!), i);
+    // How often it was put off.
+    let turns = 0;
     return context.shared.waiters.wait([...keys.keys()], timeoutMs, {
       serve: (key) => {
         const index = keys.get(key)!;
-        if (!holdsList(context, request, index)) return false;
+        if (!holdsList(context, request, index)) return "no";
+        if (turns < BLOCKING_PUT_OFF_MAX_COUNT && context.hasInput()) {
+          turns++;
+          return "later";
+        }
         try {
-          return attempt(index);
+          return attempt(index) ? "yes" : "no";
         } catch (error) {
           refuse(context, reply, error);
-          return true;
+          return "yes";
         }
       },
       expire: giveUp,

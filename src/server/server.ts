@@ -142,8 +142,9 @@ export class Server implements SessionHost {
     this.#listener = listener;
     this.shared = new SharedState(serverConfiguration({ settings, store, port: listener.address.port }));
     this.peerEnds = openPeerEnds();
-    this.shared.waiters.look = () => this.peerEnds?.look();
-    if (this.peerEnds === undefined) this.shared.waiters.later = (serve) => this.#later(serve);
+    const { peerEnds, shared: { waiters } } = this;
+    if (peerEnds !== undefined) waiters.look = () => peerEnds.look();
+    waiters.later = (serve) => this.#later(serve);
     this.#hugePages = HugePages.for(store.memory);
     if (this.#hugePages !== undefined) store.onGrowth = (frontier) => this.#hugePages?.reach(frontier);
     this.#clients = new Clients({

@@ -257,6 +257,10 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
     this.store.nowMs = Date.now();
   }
 
+  hasInput(): boolean {
+    return this.#host.peerEnds?.hasInput(this.#peer) ?? false;
+  }
+
   speak(version: ProtocolVersion): void {
     this.client.version = version;
     this.client.update();

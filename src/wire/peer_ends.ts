@@ -125,6 +125,14 @@ export class PeerEnds implements Disposable {
     });
   }
 
+  /**
+   * Whether bytes have come from a peer that is watched which were not read. Behind more of them than a socket holds its end
+   * may be on its way still, and is not seen by {@linkcode look}.
+   */
+  hasInput({ id, descriptor }: Peer): boolean {
+    return id > 0 && !this.#isClosed && this.#sockets.hasInput(descriptor);
+  }
+
   /** A number that none of those watched has: nobody is watched while four billion others come. */
   #nextId(): number {
     this.#ids = this.#ids % 0xffff_ffff + 1;

@@ -36,6 +36,8 @@ const SOCKET_ADDRESS_MAX_BYTES = 128;
 const SOCKET_ADDRESS_USED_BYTES = 28;
 const SOL_SOCKET = 1;
 const IPPROTO_TCP = 6;
+const MSG_PEEK = 0x02;
+const MSG_DONTWAIT = 0x40;
 const EPOLL_CLOEXEC = 0o2000000;
 const EPOLL_CTL_ADD = 1;
 /** The peer has ended its side. That the connection is lost is told unasked. */
@@ -74,6 +76,7 @@ const SYMBOLS = {
   setsockopt: { parameters: ["i32", "i32", "i32", "buffer", "u32"], result: "i32" },
   inet_pton: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
   shutdown: { parameters: ["i32", "i32"], result: "i32" },
+  recv: { parameters: ["i32", "buffer", "usize", "i32"], result: "isize" },
   epoll_create1: { parameters: ["i32"], result: "i32" },
   epoll_ctl: { parameters: ["i32", "i32", "i32", "buffer"], result: "i32" },
   epoll_wait: { parameters: ["i32", "buffer", "i32", "i32"], result: "i32" },
@@ -178,6 +181,11 @@ export class SystemSockets implements Disposable {
   isConnection(descriptor: number, { local, remote }: Required<SocketAddresses>): boolean {
     return this.#readName("getpeername", descriptor, this.#remote) && sameAddress(this.#encode(remote), this.#remote) &&
       this.#readName("getsockname", descriptor, this.#local) && sameAddress(this.#encode(local), this.#local);
+  }
+
+  /** Whether bytes have come on a connection that were not read. */
+  hasInput(descriptor: number): boolean {
+    return this.#library.symbols.recv(descriptor, this.#remote, 1n, MSG_PEEK | MSG_DONTWAIT) > 0n;
   }
 
   /**

@@ -120,7 +120,11 @@ Deno.test("Waiters.pushed() forgets a key that nobody waits for", () => {
   waiters.hold();
   waiters.pushed(Uint8Array.of(65), 0, 1);
   let served = 0;
-  const waiter = waiters.wait(["A", "A"], 0, { serve: () => ++served > 0, expire: () => {}, refuse: () => {} });
+  const waiter = waiters.wait(["A", "A"], 0, {
+    serve: () => ++served > 0 ? "yes" : "no",
+    expire: () => {},
+    refuse: () => {},
+  });
   assertEquals(waiters.count, 1);
   waiters.release();
   assertEquals([served, waiters.count], [0, 1]);
