@@ -49,6 +49,10 @@ export class BenchContext implements CommandContext {
     return Promise.resolve();
   }
 
+  hasInput(): boolean {
+    return false;
+  }
+
   block(): Promise<void> {
     throw new Error("nothing waits in a bench");
   }

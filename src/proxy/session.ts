@@ -322,6 +322,10 @@ export class Session implements Client, ConnectionContext, ClientConnection, Res
     return this.#closed;
   }
 
+  get hasInput(): boolean {
+    return this.#host.peerEnds?.hasInput(this.#peer) ?? false;
+  }
+
   get isIdle(): boolean {
     return this.#order.inFlight === 0;
   }

@@ -45,6 +45,8 @@ export interface Client {
   readonly dialect: Dialect;
   /** Whether its connection is gone. */
   readonly isGone: boolean;
+  /** Whether it has sent bytes that were not read; `false` where the system cannot be asked. */
+  readonly hasInput: boolean;
   /** Whether all its requests are answered. */
   readonly isIdle: boolean;
   /** The slot of the next request. */

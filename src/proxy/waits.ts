@@ -25,7 +25,7 @@ import type { PendingWait } from "../command/client_state.ts";
 import type { CommandSpecification } from "../command/specification.ts";
 import { ProtocolError, ReplyError } from "../errors.ts";
 import type { ConnectionError } from "../errors.ts";
-import { UNBLOCK_RETRY_MS } from "../limits.ts";
+import { BLOCKING_PUT_OFF_MAX_COUNT, UNBLOCK_RETRY_MS } from "../limits.ts";
 import type { DedicatedLane } from "../route/dedicated.ts";
 import { Exchange } from "../route/exchange.ts";
 import type { Pool } from "../route/pool.ts";
@@ -270,6 +270,7 @@ export class Wait extends Exchange implements PendingWait {
 
   /** Gives it up; what nil means then is up to the reason. */
   unblock(reason: "move" | "nil" | ReplyError): void {
+    if (this.#isOver) return;
     this.giveUp = reason;
     // Now that it does not wait for anything to happen, it is late as any other.
     this.#own!.pipeline.patienceMs = 0;
@@ -301,22 +302,37 @@ export class Wait extends Exchange implements PendingWait {
 
   /** Gives it up for good: its client has gone. What comes all the same is put back. Idempotent. */
   abandon(): void {
-    if (this.isAbandoned || this.#isOver) return;
+    if (this.isAbandoned) return;
     this.isAbandoned = true;
     this.#waits.abandon(this);
-    // Nothing has left yet.
-    if (!this.#own!.pipeline.begun) return this.#own!.drop();
+    // Where nothing has left yet, nothing can come.
+    if (!this.#isOver && !this.#own!.pipeline.begun) return this.#own!.drop();
     this.unblock("nil");
   }
 
   override succeed(bytes: Uint8Array, start: number, end: number): void {
-    // That its client has gone may be unread as yet.
-    this.#waits.look();
+    this.#isOver = true;
     // An unblocking that is on its way must not meet whoever has the connection next.
     if (this.giveUp === undefined) this.#own!.giveBack();
     else this.#own!.drop();
-    this.#isOver = true;
-    this.#waits.settle(this, bytes, start, end);
+    // That its client has gone may be unread as yet.
+    this.#waits.look();
+    const isPutOff = this.#mayBePutOff && !this.slot.client.dialect.isNil(bytes, start);
+    if (isPutOff) this.#handOver(bytes.slice(start, end));
+    else this.#waits.settle(this, bytes, start, end);
+  }
+
+  /** Whether the end of its client may be behind what is unread, so that its element is not handed over yet. */
+  get #mayBePutOff(): boolean {
+    return !this.isAbandoned && pushThatUndoes(this.commandName) !== undefined && this.slot.client.hasInput;
+  }
+
+  async #handOver(reply: Uint8Array): Promise<void> {
+    for (let turns = 0; turns < BLOCKING_PUT_OFF_MAX_COUNT && this.#mayBePutOff; turns++) {
+      await new Promise((resolve) => setTimeout(resolve, 0));
+      this.#waits.look();
+    }
+    this.#waits.settle(this, reply, 0, reply.length);
   }
 
   override fail(error: ConnectionError): void {
