@@ -185,10 +185,13 @@ function removeFrom(waitsBySlot: Map<number, Set<Wait>>, wait: Wait): boolean {
   return true;
 }
 
-/** How long a request may wait, in ms; its last argument tells, in seconds. What is no number is refused by the server. */
+/**
+ * How long a request may wait, in ms; its last argument tells, in seconds. What is written in another way than here (`0x1p4`)
+ * may be as long as can be; what is no number is refused by the server at once.
+ */
 function timeoutOf(request: Request): number {
   const seconds = Number(request.text(request.count - 1));
-  return seconds === 0 ? Infinity : seconds > 0 ? seconds * 1000 : 0;
+  return seconds > 0 ? seconds * 1000 : Infinity;
 }
 
 /** One that waits. */
