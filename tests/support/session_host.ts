@@ -20,7 +20,7 @@ export class TestHost implements SessionHost {
   readonly shared: SharedState = new SharedState();
   readonly slices: Slices;
   readonly peerEnds = undefined;
-  readonly readAhead: ReadAhead = new ReadAhead();
+  readAhead: ReadAhead = new ReadAhead();
   readonly log = undefined;
   readonly passwordRequired: boolean;
   /** Exceptions that were reported as bugs. */
