@@ -293,7 +293,7 @@ export class Session implements Client, ConnectionContext, ClientConnection, Res
 
   set wait(wait: Wait | undefined) {
     this.#wait = this.state.waiter = wait;
-    if (wait === undefined) return;
+    if (wait === undefined) return this.#host.readAhead.release(this.#connection);
     this.#noteCommand();
     this.#host.peerEnds?.watch(this.#peer);
     if (this.#left) this.#close();

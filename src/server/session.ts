@@ -254,6 +254,7 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
     if (!this.#watching) this.#watch();
     await waiter.done;
     this.client.waiter = undefined;
+    this.#host.readAhead.release(this.#connection);
     this.store.nowMs = Date.now();
   }
 
@@ -274,6 +275,8 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
   // What others' commands want of the connection.
 
   kill(): void {
+    // What it has sent behind the command that runs is not run any more.
+    this.client.closing = true;
     this.client.waiter?.refuse(new ReplyError("ERR", "the connection was killed"));
     this.abort();
   }
@@ -332,6 +335,7 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
 
   /** Ends a command that waits, and with it the connection. */
   #gone(): ReplyError {
+    this.client.closing = true;
     this.#connection.close();
     return new ReplyError("ERR", "the connection was ended meanwhile");
   }

@@ -17,6 +17,8 @@ export type WatchResult = "ended" | "full" | "stopped";
 /** What is kept for the clients of one role that wait. */
 export class ReadAhead {
   #leftBytes: number;
+  /** How much is kept of those that have sent more than a batch. */
+  readonly #kept = new Map<Connection, number>();
 
   constructor(maxBytes: number = READ_AHEAD_MAX_BYTES) {
     this.#leftBytes = maxBytes;
@@ -28,24 +30,37 @@ export class ReadAhead {
   }
 
   /**
-   * Reads ahead as long as `goesOn` says so, which is asked before each read. Never rejects.
+   * Reads ahead as long as `goesOn` says so, which is asked before each read. Never rejects. {@linkcode release} is to be
+   * called when that is over: a read may be under way for long after that.
    */
   async watch(connection: Connection, goesOn: () => boolean): Promise<WatchResult> {
-    let taken = 0;
     try {
       while (goesOn()) {
-        const kept = Math.max(0, connection.end - connection.start - READ_BUFFER_BATCH_BYTES);
-        this.#leftBytes += taken - kept;
-        taken = kept;
-        if (taken > 0 && this.#leftBytes <= 0) return "full";
+        if (!this.#keep(connection)) return "full";
         if (!await connection.readAhead()) return "ended";
       }
       return "stopped";
     } catch {
       // Why is told by the next read or write.
       return "ended";
-    } finally {
-      this.#leftBytes += taken;
     }
+  }
+
+  /** Takes note of how much of a connection is kept; `false` when there is no room for more. */
+  #keep(connection: Connection): boolean {
+    const excess = connection.end - connection.start - READ_BUFFER_BATCH_BYTES;
+    if (excess <= 0) return true;
+    this.release(connection);
+    this.#kept.set(connection, excess);
+    this.#leftBytes -= excess;
+    return this.#leftBytes > 0;
+  }
+
+  /** Says that what is kept of a connection is kept for other reasons now, or not any more. Idempotent. */
+  release(connection: Connection): void {
+    const kept = this.#kept.get(connection);
+    if (kept === undefined) return;
+    this.#kept.delete(connection);
+    this.#leftBytes += kept;
   }
 }
