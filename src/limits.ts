@@ -22,6 +22,11 @@ export const RESP_LINE_MAX_BYTES = 64 * 1024;
 export const READ_BUFFER_INITIAL_BYTES = 4 * 1024;
 /** What it grows to when a peer sends more at a time: one read takes what a socket typically holds. */
 export const READ_BUFFER_BATCH_BYTES = 64 * 1024;
+/**
+ * What all clients of a role may have sent behind commands that wait, beside a batch of each, in bytes. It is kept, since the
+ * end of a connection is read behind it; who sends more is cut off.
+ */
+export const READ_AHEAD_MAX_BYTES = 64 * 1024 * 1024;
 /** A connection's buffer of replies at first; it doubles as needed. */
 export const REPLY_BUFFER_INITIAL_BYTES = 1024;
 /**
@@ -227,6 +232,16 @@ export const QUEUED_EXCHANGE_BYTES = 256;
 export const QUEUE_CHUNK_MAX_BYTES = 1024 * 1024;
 /** The first chunk of a queue: most transactions are of a few short commands. */
 export const QUEUE_CHUNK_INITIAL_BYTES = 512;
+/**
+ * A client that waits and has sent more than was read is served in a later turn of the event loop, since its end may be behind
+ * that; after so many turns it is served all the same, for others may wait behind it. Each turn takes 64 KiB or more.
+ */
+export const BLOCKING_PUT_OFF_MAX_COUNT = 64;
+/** A server that did not find the connection which it was asked to unblock waiting is asked again after this. */
+export const UNBLOCK_RETRY_MS = 2;
+/** How long a proxy that stops waits for servers to give up what clients that have gone waited for. */
+export const ABANDONED_WAITS_GRACE_MS = 1_000;
+
 /** What a client may queue between `multi` and `exec`, in bytes. */
 export const TRANSACTION_MAX_BYTES = 128 * 1024 * 1024;
 /** Longest time that a command may wait for an element: what a timer can be set to, 24 days. Longer is for ever. */

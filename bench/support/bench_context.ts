@@ -55,6 +55,10 @@ export class BenchContext implements CommandContext {
   readonly log = undefined;
   untilClock = 0;
 
+  hasInput(): boolean {
+    return false;
+  }
+
   block(): Promise<void> {
     throw new Error("nothing waits in a bench");
   }

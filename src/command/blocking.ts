@@ -4,17 +4,23 @@
  * Each does at once what it can; where every list is empty its client waits, and is served by the command that pushes
  * (waiters.ts). Within a transaction nothing waits: then it answers as if its time was up.
  *
+ * A key of another type is refused when a command begins. One that comes to hold another type while its client waits is as
+ * good as empty, as in Redis: the client goes on waiting.
+ *
  * @module
  */
 
 import { ReplyError } from "../errors.ts";
-import { BLOCKING_TIMEOUT_MAX_MS, NAME_OVERHEAD_BYTES } from "../limits.ts";
+import { BLOCKING_PUT_OFF_MAX_COUNT, BLOCKING_TIMEOUT_MAX_MS, NAME_OVERHEAD_BYTES } from "../limits.ts";
 import { EntryType } from "../store/store.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
-import { findTyped } from "./argument.ts";
+import { findTyped, peekKey } from "./argument.ts";
+import { commandNamed } from "./command_facts.ts";
 import type { CommandContext } from "./context.ts";
 import { isHead, moveElement, replyElement } from "./list_element.ts";
+import { INFINITE, parseLongDouble } from "./long_double.ts";
+import type { LongDouble } from "./long_double.ts";
 import { refuse } from "./run.ts";
 import { binaryText } from "./binary_text.ts";
 
@@ -108,38 +114,80 @@ function waitFor(
   if (attemptAll()) return;
   if (context.client.executing) return giveUp();
   return context.block(() => {
-    // While what was answered before was written, others may have pushed.
-    if (attemptAll()) return undefined;
+    // While what was answered before was written, others may have pushed, or may be about to.
+    const isPutOff = isHeld(context, request);
+    if (!isPutOff && attemptAll()) return undefined;
     const { bytes, starts, lengths } = request;
     const keys = new Map<string, number>();
     const { client } = context;
     const cost = request.size + (last - first + 1) * NAME_OVERHEAD_BYTES;
     client.charge(cost);
     for (let i = last; i >= first; i--) keys.set(binaryText(bytes, starts[i]!, lengths[i]!), i);
+    // How often it was put off.
+    let turns = 0;
     const waiter = context.shared.waiters.wait([...keys.keys()], timeoutMs, {
       serve: (key) => {
+        const index = keys.get(key)!;
+        if (isHeld(context, request)) return "later";
+        if (!holdsList(context, request, index)) return "no";
+        if (turns < BLOCKING_PUT_OFF_MAX_COUNT && context.hasInput()) {
+          turns++;
+          return "later";
+        }
         try {
-          return attempt(keys.get(key)!);
+          return attempt(index) ? "yes" : "no";
         } catch (error) {
           refuse(context, reply, error);
-          return true;
+          return "yes";
         }
       },
       expire: giveUp,
       refuse: (error) => refuse(context, reply, error),
     });
     waiter.done.then(() => client.release(cost));
+    if (isPutOff) { for (let i = first; i <= last; i++) context.shared.waiters.pushed(bytes, starts[i]!, lengths[i]!); }
     return waiter;
   });
 }
 
-/** Argument `index` as a time to wait in ms, from seconds with a fraction; 0 is for ever. */
+/** Whether a long command holds one of the keys, which a command that waits may use in a later turn. */
+function isHeld({ shared: { holds } }: CommandContext, request: Request): boolean {
+  if (holds.count === 0) return false;
+  const specification = commandNamed(request.text(0))?.specification;
+  return specification !== undefined && holds.inTheWay(specification, request) !== undefined;
+}
+
+/** Whether the key in argument `index` holds a list. */
+function holdsList(context: CommandContext, request: Request, index: number): boolean {
+  const entry = peekKey(context, request, index);
+  return entry !== 0 && context.store.type(entry) === EntryType.List;
+}
+
+/** What a time to wait looks like as a rule: it is exact as a `number`. */
+const PLAIN_SECONDS = /^\d{1,9}(\.\d{1,6})?$/;
+/** Times in ms are below this, as in Redis, whose numbers of 64 bits turn negative there. */
+const TIMEOUT_END_MS = 2n ** 63n;
+
+/** Argument `index` as a time to wait in ms, from seconds as C writes numbers; 0 is for ever. */
 function timeoutArgument(request: Request, index: number): number {
-  const text = request.text(index).toLowerCase();
-  const isNumber = /^[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d+)?|inf(inity)?)$/.test(text);
-  if (!isNumber) throw new ReplyError("ERR", "timeout is not a float or out of range");
-  const timeoutMs = Math.ceil(Number(text.replace(/inf(inity)?/, "1e999")) * 1000);
-  // Beyond 64 bits it is negative in the eyes of Redis as well.
-  if (timeoutMs < 0 || timeoutMs >= 2 ** 63) throw new ReplyError("ERR", "timeout is negative");
+  const text = request.text(index);
+  if (PLAIN_SECONDS.test(text)) return bounded(Math.ceil(Number(text) * 1000));
+  const seconds = parseLongDouble(text);
+  if (seconds === undefined) throw new ReplyError("ERR", "timeout is not a float or out of range");
+  const timeoutMs = seconds === INFINITE ? TIMEOUT_END_MS : thousandfold(seconds);
+  if (timeoutMs < 0n || timeoutMs >= TIMEOUT_END_MS) throw new ReplyError("ERR", "timeout is negative");
+  return bounded(Number(timeoutMs));
+}
+
+/** 1,000 times a number, rounded up. */
+function thousandfold({ isNegative, mantissa, exponent }: LongDouble): bigint {
+  const product = mantissa * 1000n;
+  if (exponent >= 0) return (isNegative ? -product : product) << BigInt(exponent);
+  // Shifting rounds down.
+  const shift = BigInt(-exponent);
+  return isNegative ? -(product >> shift) : -(-product >> shift);
+}
+
+function bounded(timeoutMs: number): number {
   return timeoutMs > BLOCKING_TIMEOUT_MAX_MS ? 0 : timeoutMs;
 }

@@ -73,6 +73,8 @@ export interface CommandContext extends ConnectionContext {
    * @param begin called when the reply is begun anew; answers what to wait for, or nothing when it has answered meanwhile
    */
   block(begin: () => Waiter | undefined): Promise<void>;
+  /** Whether the client has sent bytes that were not read; `false` where the system cannot be asked. */
+  hasInput(): boolean;
   /** Takes note of an exception that no command should throw. It was answered with `ERR internal error`. */
   reportBug(error: unknown): void;
 }

@@ -123,14 +123,10 @@ async function finish(run: LongRun, keys: KeySet, mark: LogMark): Promise<void> 
   if (!command.writes && keys.hashes.length === 0) return await readOn(run);
   const task = LongTask.begin(context, keys, command.writes, mark, request.size);
   try {
-    await task.run(() => steps.next().done === true);
+    await task.run(steps, after);
     return;
   } catch (error) {
     if (!(error instanceof ValueGone)) throw error;
-  } finally {
-    steps.return();
-    after?.();
-    task.end();
   }
   reply.retract();
   reply.begin();
@@ -155,13 +151,7 @@ async function holdAndRun(run: LongRun, keys: KeySet, collect: () => boolean): P
   const { refusal } = context.shared;
   if (refusal !== undefined) throw new ReplyError("MISCONF", `Writes are refused, reads are not: ${refusal}`);
   const task = LongTask.begin(context, keys, true, new LogMark(context.log), request.size);
-  try {
-    await task.run(() => steps.next().done === true);
-  } finally {
-    steps.return();
-    after?.();
-    task.end();
-  }
+  await task.run(steps, after);
 }
 
 /** Waits until nothing is in the way of whoever uses these keys. */
@@ -231,9 +221,21 @@ export class LongTask {
     return new LongTask(context, hold, group, writes);
   }
 
-  /** Pauses, then runs steps, and so on until `step` returns `true`. */
-  async run(step: () => boolean): Promise<void> {
-    do await this.pause(); while (!this.#context.slice(() => this.enter(step)));
+  /**
+   * Pauses, then takes steps, and so on to their end, which is the end of the task.
+   *
+   * @param after called once, when the steps have ended, whichever way
+   */
+  async run(steps: Steps, after: (() => void) | undefined): Promise<void> {
+    const step = () => steps.next().done === true;
+    try {
+      do await this.pause(); while (!this.#context.slice(() => this.enter(step)));
+    } finally {
+      // In the same turn: what others do from here on stands behind it in the log.
+      steps.return();
+      after?.();
+      this.end();
+    }
   }
 
   /** Lets others run. A write is carried out to its end though its client has left meanwhile. */

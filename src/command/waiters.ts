@@ -10,6 +10,10 @@
  * clients are served at once then, the one that waits longest first, until the list has no more; while a transaction
  * runs, once it has ended. Serving runs the command of the waiting client to completion, on its own reply.
  *
+ * Nothing is given to a client that has gone: before anybody is served, {@linkcode Waiters.look} has those leave whose
+ * connections have ended. Where the system cannot tell that, or cannot tell it yet of the client whose turn it is, serving
+ * is put off until a later turn of the event loop ({@linkcode Waiters.later}), in which ends are read.
+ *
  * Keys are told apart as text of one character a byte.
  *
  * @module
@@ -18,10 +22,13 @@
 import type { ReplyError } from "../errors.ts";
 import { binaryText } from "./binary_text.ts";
 
+/** Whether what was waited for was done: there may be nothing to do it with, or it may be too early. */
+export type Served = "yes" | "no" | "later";
+
 /** How a wait is carried out and ended by those who do not wait. */
 export interface WaiterActions {
-  /** Does what is waited for, if it can be done with what `key` holds now, and answers whether it was. */
-  serve(key: string): boolean;
+  /** Does what is waited for, if it can be done with what `key` holds now. */
+  serve(key: string): Served;
   /** Answers what is answered when the time is up. */
   expire(): void;
   /** Answers an error. */
@@ -50,10 +57,10 @@ export class Waiter {
   }
 
   /** Tries to serve the client with what `key` holds. */
-  serve(key: string): boolean {
-    if (!this.#actions.serve(key)) return false;
-    this.#end();
-    return true;
+  serve(key: string): Served {
+    const served = this.#actions.serve(key);
+    if (served === "yes") this.#end();
+    return served;
   }
 
   /** Ends the wait as if its time was up. */
@@ -80,10 +87,16 @@ export class Waiter {
 export class Waiters {
   /** How many wait: 0 nearly always. */
   count = 0;
+  /** Ends the waits of clients that have gone. Called before any are served; without it nobody is served at once. */
+  look: (() => void) | undefined;
+  /** Calls `serve` in a later turn of the event loop. Without it nothing is put off. */
+  later: ((serve: () => void) => void) | undefined;
   readonly #queues = new Map<string, Set<Waiter>>();
   /** Keys that were pushed to and not served since. */
   #ready = new Set<string>();
   #isHeld = false;
+  /** Whether {@linkcode later} was called and has not served yet. */
+  #isPutOff = false;
 
   /**
    * Waits for one of `keys`.
@@ -146,15 +159,38 @@ export class Waiters {
 
   /** Serves all that can be. */
   release(): void {
+    this.#isHeld = false;
+    if (this.#ready.size === 0) return;
+    if (this.look === undefined && this.later !== undefined) this.#putOff();
+    else this.#serve();
+  }
+
+  #putOff(): void {
+    if (this.#isPutOff || this.later === undefined) return;
+    this.#isPutOff = true;
+    this.later(() => {
+      this.#isPutOff = false;
+      this.#serve();
+    });
+  }
+
+  #serve(): void {
+    this.look?.();
+    const early: string[] = [];
     // Serving may itself push, to a key that is served in a later round.
     this.#isHeld = true;
     for (const key of this.#ready) {
       this.#ready.delete(key);
       for (const waiter of this.#queues.get(key) ?? []) {
-        if (!waiter.serve(key)) break;
+        const served = waiter.serve(key);
+        if (served === "later") early.push(key);
+        if (served !== "yes") break;
         this.leave(waiter);
       }
     }
     this.#isHeld = false;
+    if (early.length === 0) return;
+    for (const key of early) this.#ready.add(key);
+    this.#putOff();
   }
 }

@@ -14,6 +14,7 @@
 import type { ProtocolVersion } from "../command/client_state.ts";
 import { stackOf } from "../errors.ts";
 import {
+  ABANDONED_WAITS_GRACE_MS,
   BACKEND_CHECK_INTERVAL_MS,
   BACKEND_PROBE_TIMEOUT_MS,
   BACKEND_SUSPECT_MS,
@@ -35,6 +36,9 @@ import type { Member } from "../route/slots.ts";
 import { Turn } from "../route/turn.ts";
 import { ClientMemory } from "../wire/client_memory.ts";
 import { Clients } from "../wire/clients.ts";
+import { openPeerEnds } from "../wire/peer_ends.ts";
+import type { PeerEnds } from "../wire/peer_ends.ts";
+import { ReadAhead } from "../wire/read_ahead.ts";
 import { RespReply } from "../wire/resp_reply.ts";
 import { listen } from "../wire/socket.ts";
 import type { Listener } from "../wire/socket.ts";
@@ -107,6 +111,8 @@ export class Proxy implements SessionHost {
   readonly answers: Answers;
   readonly dialects: Readonly<Record<ProtocolVersion, Dialect>>;
   readonly connections: Connections;
+  readonly peerEnds: PeerEnds | undefined = openPeerEnds();
+  readonly readAhead: ReadAhead = new ReadAhead();
   readonly turn = new Turn();
   readonly patience = new Patience();
   readonly passwordRequired: boolean;
@@ -180,7 +186,12 @@ export class Proxy implements SessionHost {
       });
     }
     this.#hub = new ChannelHub(this.#cluster, this.answers, this.dialects[3], this.#clock);
-    this.#waits = new Waits(this.#cluster, this.answers);
+    this.#waits = new Waits(this.#cluster, this.answers, {
+      look: () => this.peerEnds?.look(),
+      reportLoss: (problem) => {
+        this.#logger.warn("Cannot put back an element that was taken for a client that had gone", { problem });
+      },
+    });
     this.router = new Router(this.#cluster, this.answers, new LocalCommands(this.answers), this.#waits, this.#hub);
     this.#watch = watchMembers(
       settings.serversPath,
@@ -203,6 +214,7 @@ export class Proxy implements SessionHost {
       listener,
       maxCount: settings.maxClients,
       open: (socket) => new Session(socket, this),
+      beforeSweep: () => this.peerEnds?.look(),
       warn: (message, fields) => this.#logger.warn(message, fields),
     });
     this.#sweepIntervalMs = Math.max(1, Math.min(BACKEND_SWEEP_INTERVAL_MS, timeoutMs / 4));
@@ -307,10 +319,20 @@ export class Proxy implements SessionHost {
   async #stop(): Promise<void> {
     this.#watch.close();
     await this.#clients.stop();
+    await this.#settleWaits();
+    this.peerEnds?.[Symbol.dispose]();
     clearInterval(this.#serversTimer);
     this.#hub.close();
     this.#remap?.close();
     this.#cluster.close();
+  }
+
+  /** Has servers give up what clients that have gone waited for, so that no element is on its way to nobody. */
+  async #settleWaits(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, ABANDONED_WAITS_GRACE_MS);
+    await Promise.race([this.#waits.settled(), promise]);
+    clearTimeout(timer);
   }
 
   #sweepServers(): void {

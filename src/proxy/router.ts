@@ -62,7 +62,7 @@ export class Router {
   /**
    * Takes one request of a client, whose bytes are `bytes[start, end)`. All are borrowed until return.
    *
-   * @returns `false` when it was not taken, since the client has to be idle first; else it has got a slot
+   * @returns `false` when it was not taken, since the client has to be idle first, or was held; else it has got a slot
    */
   route(client: Client, request: Request, bytes: Uint8Array, start: number, end: number): boolean {
     const specification = COMMANDS[this.#index.find(request.bytes, request.starts[0]!, request.lengths[0]!)];
@@ -73,9 +73,11 @@ export class Router {
     if (!acceptsCount(specification.arity, request.count) || key >= request.count) {
       return this.#routeUnusual(client, specification, request, { bytes, start, size: end - start });
     }
+    const isWrite = specification.writes;
+    if (isWrite && this.#waits.total !== 0 && this.#isHeld(client, slotOfArgument(request, key))) return false;
     const slot = client.openSlot();
-    slot.repeatable = !specification.writes;
-    if (this.#loans.count > 0) this.#noteWrites(specification, request);
+    slot.repeatable = !isWrite;
+    if (isWrite && this.#loans.count > 0) this.#noteWrites(specification, request);
     const owner = this.#cluster.ownerOf(request.bytes, request.starts[key]!, request.lengths[key]!);
     client.send(owner, slot, bytes, start, end - start);
     return true;
@@ -89,6 +91,7 @@ export class Router {
     frame: Frame,
   ): boolean {
     if (specification !== undefined && !client.isIdle && this.#needsIdle(client, specification)) return false;
+    if (this.#waits.total !== 0 && this.#isHeld(client, slotPushedTo(client, specification, request))) return false;
     const slot = client.openSlot();
     slot.repeatable = specification?.writes !== true;
     try {
@@ -99,6 +102,13 @@ export class Router {
     }
     if (client.state.closing) client.leave();
     return true;
+  }
+
+  /** Holds the client back while clients that have gone are taken for waiting in this slot; returns whether it does. */
+  #isHeld(client: Client, keySlot: number): boolean {
+    const settled = this.#waits.settledIn(keySlot);
+    if (settled !== undefined) client.holdUntil(settled);
+    return settled !== undefined;
   }
 
   #needsIdle(client: Client, specification: CommandSpecification): boolean {
@@ -265,4 +275,21 @@ export class Router {
     });
     client.send(step.stop.pool, exchange, composer.buffer, 0, composer.length);
   }
+}
+
+function slotOfArgument({ bytes, starts, lengths }: Request, index: number): number {
+  return slotOf(bytes, starts[index]!, lengths[index]!);
+}
+
+/** The slot in which a request may push elements that clients wait for; -1 when there is none. */
+function slotPushedTo(
+  { state: { transaction } }: Client,
+  specification: CommandSpecification | undefined,
+  request: Request,
+): number {
+  if (specification === undefined) return -1;
+  const { name, writes, firstKey, routing } = specification;
+  if (transaction !== undefined) return name === "exec" ? transaction.slot : -1;
+  const isOfOneSlot = routing === "key" || routing === "together" || routing === "wait";
+  return writes && isOfOneSlot && firstKey > 0 && firstKey < request.count ? slotOfArgument(request, firstKey) : -1;
 }

@@ -26,7 +26,7 @@ import type { ClientConnection, ProtocolVersion } from "../command/client_state.
 import type { ConnectionContext } from "../command/connection_context.ts";
 import { ProtocolError, ReplyError } from "../errors.ts";
 import type { ReplyCode } from "../errors.ts";
-import { MESSAGES_MAX_BYTES, READ_BUFFER_BATCH_BYTES } from "../limits.ts";
+import { MESSAGES_MAX_BYTES, READ_AHEAD_MAX_BYTES, READ_BUFFER_BATCH_BYTES } from "../limits.ts";
 import { Lane } from "../route/exchange.ts";
 import type { Exchange } from "../route/exchange.ts";
 import type { Pool } from "../route/pool.ts";
@@ -34,6 +34,9 @@ import type { Turn } from "../route/turn.ts";
 import { formatAddress } from "../role/address.ts";
 import { type ClientMemory, Held } from "../wire/client_memory.ts";
 import { Connection, protocolOf } from "../wire/connection.ts";
+import { Peer } from "../wire/peer_ends.ts";
+import type { PeerEnds } from "../wire/peer_ends.ts";
+import type { ReadAhead } from "../wire/read_ahead.ts";
 import { REQUEST_LIMITS, UNAUTHENTICATED_REQUEST_LIMITS } from "../wire/request_limits.ts";
 import { Request } from "../wire/request.ts";
 import { abort } from "../wire/socket.ts";
@@ -74,6 +77,10 @@ export interface SessionHost {
   readonly connections: Connections;
   /** What clients hold, and may hold. */
   readonly clientMemory: ClientMemory;
+  /** Tells at once which clients have gone; `undefined` where the system cannot be asked. */
+  readonly peerEnds: PeerEnds | undefined;
+  /** What is kept of clients that wait. */
+  readonly readAhead: ReadAhead;
   /** Requests taken, by all sessions. */
   commands: number;
   /** Whether user and password are right. */
@@ -105,6 +112,9 @@ export class Session implements Client, ConnectionContext, ClientConnection, Res
   #wait: Wait | undefined;
   /** Whether {@linkcode Session.#watchForEnd} runs. */
   #watching = false;
+  readonly #peer: Peer;
+  /** Whether the client has ended its side, as far as that was looked for. */
+  #left = false;
   /** The client has asked to leave, or is told to. */
   #leaving = false;
   /** No more requests are taken. */
@@ -126,7 +136,19 @@ export class Session implements Client, ConnectionContext, ClientConnection, Res
     const { account } = this.state;
     this.dialect = host.dialects[0];
     this.#decoder = this.dialect.decoder();
-    this.#connection = new Connection(socket, account);
+    this.#peer = new Peer(socket, () => {
+      this.#left = true;
+      if (this.#wait !== undefined) this.#close();
+    });
+    host.peerEnds?.add(this.#peer);
+    this.#connection = new Connection({
+      read: (target) => socket.read(target),
+      write: (source) => socket.write(source),
+      close: () => {
+        host.peerEnds?.remove(this.#peer);
+        socket.close();
+      },
+    }, account);
     this.#outbox = new Outbox(this, host.turn, host.patience, account);
     this.#order = new ReplyOrder(this.#outbox, account);
     this.#gate = new Gate(this.#order, this.#outbox, account);
@@ -291,25 +313,28 @@ export class Session implements Client, ConnectionContext, ClientConnection, Res
 
   set wait(wait: Wait | undefined) {
     this.#wait = this.state.waiter = wait;
-    if (wait !== undefined) this.#noteCommand();
-    if (wait !== undefined && !this.#watching) this.#watchForEnd();
+    if (wait === undefined) {
+      this.#host.readAhead.release(this.#connection);
+      return;
+    }
+    this.#noteCommand();
+    this.#host.peerEnds?.watch(this.#peer);
+    if (this.#left) this.#close();
+    else if (!this.#watching) this.#watchForEnd();
   }
 
-  /** Reads ahead while it waits, as far as a batch goes, to see the peer leave: as in Redis, it gives up its reply then. */
+  /** Reads ahead while it waits, to see the peer leave: as in Redis, it gives up its reply then. */
   async #watchForEnd(): Promise<void> {
-    const connection = this.#connection;
     this.#watching = true;
-    try {
-      // Reading ahead may replace the buffer, out of which a request is being taken.
-      await undefined;
-      while (this.#wait !== undefined && connection.end - connection.start < READ_BUFFER_BATCH_BYTES) {
-        if (!await connection.readAhead()) this.#close();
-      }
-    } catch {
-      // Lost, or closed by a deadline.
-      this.#close();
-    }
+    // Reading ahead may replace the buffer, out of which a request is being taken.
+    await undefined;
+    const result = await this.#host.readAhead.watch(this.#connection, () => this.#wait !== undefined && !this.#closed);
     this.#watching = false;
+    if (this.#wait === undefined) return;
+    if (result === "ended") return this.#close();
+    if (result === "stopped") return;
+    this.#wait.refuse(new ReplyError("ERR", `more than ${READ_AHEAD_MAX_BYTES} bytes wait behind this command`));
+    this.leave();
   }
 
   openSlot(): Slot {
@@ -320,12 +345,21 @@ export class Session implements Client, ConnectionContext, ClientConnection, Res
     return this.#closed;
   }
 
+  get hasInput(): boolean {
+    return this.#host.peerEnds?.hasInput(this.#peer) ?? false;
+  }
+
   get isIdle(): boolean {
     return this.#order.inFlight === 0;
   }
 
   holdUntilIdle(): void {
     this.#gate.holdUntilIdle();
+  }
+
+  holdUntil(settled: Promise<unknown>): void {
+    this.#gate.blocked = true;
+    settled.then(() => this.#gate.blocked = false);
   }
 
   leave(): void {
@@ -490,7 +524,7 @@ export class Session implements Client, ConnectionContext, ClientConnection, Res
     this.#host.connections.remove(this.state);
     this.shared.channels.forget(this.state);
     this.watch?.lane.drop();
-    this.#wait?.drop();
+    this.#wait?.abandon();
     // Slots in flight hold the session until their servers answer; what it holds need not wait for that.
     this.#lanes.clear();
     this.#order.discard();

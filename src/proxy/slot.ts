@@ -46,12 +46,16 @@ export interface Client {
   readonly dialect: Dialect;
   /** Whether its connection is gone. */
   readonly isGone: boolean;
+  /** Whether it has sent bytes that were not read; `false` where the system cannot be asked. */
+  readonly hasInput: boolean;
   /** Whether all its requests are answered. */
   readonly isIdle: boolean;
   /** The slot of the next request. */
   openSlot(): Slot;
   /** Takes no further request until all are answered. */
   holdUntilIdle(): void;
+  /** Takes no further request until the promise resolves, which is not to reject. */
+  holdUntil(settled: Promise<unknown>): void;
   /** Ends the connection once all is answered. */
   leave(): void;
   /** Sends a request to a server, behind all others of this client to that server. The frame is borrowed until return. */

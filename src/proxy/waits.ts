@@ -11,6 +11,12 @@
  * whose number it told, and what comes then is either an element after all, or nil. So it is when the slot gets another owner,
  * where the wait goes on (for the whole of its time again), when `client unblock` asks for it, and when the proxy stops.
  *
+ * So it is too when its client has gone. An element that is pushed then must not be taken for nobody:
+ *
+ * - Before the proxy passes on a command that writes in a slot in which clients wait, it asks the system which of them have
+ *   gone (peer_ends.ts). Where there are any, the command stays where it is until the server has unblocked them.
+ * - An element that comes nevertheless, since it was pushed past this proxy, is put back (put_back.ts).
+ *
  * @module
  */
 
@@ -19,32 +25,51 @@ import type { PendingWait } from "../command/client_state.ts";
 import type { CommandSpecification } from "../command/specification.ts";
 import { ProtocolError, ReplyError } from "../errors.ts";
 import type { ConnectionError } from "../errors.ts";
+import { BLOCKING_PUT_OFF_MAX_COUNT, UNBLOCK_RETRY_MS } from "../limits.ts";
 import type { DedicatedLane } from "../route/dedicated.ts";
 import { Exchange } from "../route/exchange.ts";
 import type { Pool } from "../route/pool.ts";
 import type { Request } from "../wire/request.ts";
 import type { Answers } from "./answers.ts";
 import type { Cluster } from "./cluster.ts";
-import { UnreadExchange } from "./unread_exchange.ts";
+import { composePutBack, pushThatUndoes, PutBackExchange } from "./put_back.ts";
 import { sharedSlot } from "./shared_slot.ts";
+import type { Dialect } from "./dialect.ts";
 import type { Frame, Slot } from "./slot.ts";
+
+/** What waits ask of the proxy. */
+export interface WaitsHost {
+  /** Ends the connections of clients that have gone, as far as the system knows. */
+  look(): void;
+  /** Takes note that an element may be lost that a server took for a client that had gone. */
+  reportLoss(problem: string): void;
+}
 
 /** All that wait. One for all clients. */
 export class Waits {
+  /** How many there are: 0 nearly always. */
+  total = 0;
   readonly #cluster: Cluster;
   readonly #answers: Answers;
-  readonly #waits = new Set<Wait>();
+  readonly #host: WaitsHost;
+  /** Those of each slot. */
+  readonly #bySlot = new Map<number, Set<Wait>>();
+  /** Those of each slot whose clients have gone. */
+  readonly #abandoned = new Map<number, Set<Wait>>();
 
-  constructor(cluster: Cluster, answers: Answers) {
+  constructor(cluster: Cluster, answers: Answers, host: WaitsHost) {
     this.#cluster = cluster;
     this.#answers = answers;
+    this.#host = host;
     cluster.onChange(() => this.#follow());
   }
 
-  /** How many wait, as far as their servers have shown that they got to it. */
+  /** How many clients wait, as far as their servers have shown that they got to it. */
   get count(): number {
     let count = 0;
-    for (const wait of this.#waits) if (wait.isKnown) count++;
+    for (const waits of this.#bySlot.values()) {
+      for (const wait of waits) if (wait.isKnown && !wait.isAbandoned) count++;
+    }
     return count;
   }
 
@@ -55,17 +80,38 @@ export class Waits {
    */
   begin(slot: Slot, specification: CommandSpecification, request: Request, frame: Frame): void {
     checkSizes(specification, request);
-    const wait = new Wait(this, slot, sharedSlot(specification, request), frame, timeoutOf(request));
+    const { name } = specification;
+    const wait = new Wait(this, slot, name, sharedSlot(specification, request), frame, timeoutOf(request));
     wait.begin(this.#cluster);
-    this.#waits.add(wait);
+    addTo(this.#bySlot, wait);
+    this.total++;
     slot.client.wait = wait;
     slot.client.holdUntilIdle();
+  }
+
+  /**
+   * What a command that writes in this slot has to wait for, so that nothing which it pushes is taken for a client that
+   * has gone; `undefined` when it may be passed on.
+   */
+  settledIn(keySlot: number): Promise<unknown> | undefined {
+    if (!this.#bySlot.has(keySlot)) return undefined;
+    this.#host.look();
+    const abandoned = this.#abandoned.get(keySlot);
+    return abandoned && Promise.all([...abandoned].map(({ over }) => over));
+  }
+
+  /** Resolves when nothing is under way any more for clients that have gone. */
+  async settled(): Promise<void> {
+    const all = [...this.#abandoned.values()].flatMap((waits) => [...waits].map(({ over }) => over));
+    await Promise.all(all);
   }
 
   /** Takes the reply to a wait, at `bytes[start, end)`. */
   settle(wait: Wait, bytes: Uint8Array, start: number, end: number): void {
     const { slot, giveUp } = wait;
-    if (giveUp === undefined || giveUp === "nil" || !slot.client.dialect.isNil(bytes, start)) {
+    const isNil = slot.client.dialect.isNil(bytes, start);
+    if (!isNil && wait.isAbandoned) return this.#putBack(wait, bytes, start, end);
+    if (!isNil || giveUp === undefined || giveUp === "nil") {
       this.forget(wait);
       return slot.succeed(bytes, start, end);
     }
@@ -82,48 +128,100 @@ export class Waits {
     this.#answers.refuseWith(slot, giveUp);
   }
 
-  /** Takes note that a wait has come to an end. */
+  #putBack(wait: Wait, bytes: Uint8Array, start: number, end: number): void {
+    const { client } = wait.slot;
+    const push = pushThatUndoes(wait.commandName);
+    const request = push && composePutBack(client.dialect, push, bytes, start, end);
+    if (request === undefined) return this.forget(wait);
+    const exchange = new PutBackExchange(client.dialect, (problem) => {
+      if (problem !== undefined) this.#host.reportLoss(problem);
+      this.forget(wait);
+    });
+    client.send(this.#cluster.ownerOfSlot(wait.keySlot), exchange, request, 0, request.length);
+  }
+
+  /** Ends the waits of clients that have gone. */
+  look(): void {
+    this.#host.look();
+  }
+
+  /** Takes note that the client of a wait has gone. */
+  abandon(wait: Wait): void {
+    if (this.#bySlot.get(wait.keySlot)?.has(wait)) addTo(this.#abandoned, wait);
+  }
+
+  /** Takes note that a wait has come to an end. Idempotent. */
   forget(wait: Wait): void {
-    this.#waits.delete(wait);
+    if (!removeFrom(this.#bySlot, wait)) return;
+    removeFrom(this.#abandoned, wait);
+    this.total--;
     wait.slot.client.wait = undefined;
+    wait.end();
   }
 
   /** The slots have other owners: what waits where nothing will happen any more goes on elsewhere. */
   #follow(): void {
-    for (const wait of this.#waits) {
-      // What it was to be given up for before stays the reason.
-      if (wait.giveUp === undefined && this.#cluster.ownerOfSlot(wait.keySlot) !== wait.pool) wait.unblock("move");
+    for (const [keySlot, waits] of this.#bySlot) {
+      const owner = this.#cluster.ownerOfSlot(keySlot);
+      for (const wait of waits) {
+        // What it was to be given up for before stays the reason.
+        if (wait.giveUp === undefined && owner !== wait.pool) wait.unblock("move");
+      }
     }
   }
 }
 
-/** How long a request may wait, in ms; its last argument tells, in seconds. What is no number is refused by the server. */
+function addTo(waitsBySlot: Map<number, Set<Wait>>, wait: Wait): void {
+  const waits = waitsBySlot.get(wait.keySlot);
+  if (waits === undefined) waitsBySlot.set(wait.keySlot, new Set([wait]));
+  else waits.add(wait);
+}
+
+/** Returns whether it was there. */
+function removeFrom(waitsBySlot: Map<number, Set<Wait>>, wait: Wait): boolean {
+  const waits = waitsBySlot.get(wait.keySlot);
+  if (waits === undefined || !waits.delete(wait)) return false;
+  if (waits.size === 0) waitsBySlot.delete(wait.keySlot);
+  return true;
+}
+
+/**
+ * How long a request may wait, in ms; its last argument tells, in seconds. What is written in another way than here (`0x1p4`)
+ * may be as long as can be; what is no number is refused by the server at once.
+ */
 function timeoutOf(request: Request): number {
   const seconds = Number(request.text(request.count - 1));
-  return seconds === 0 ? Infinity : seconds > 0 ? seconds * 1000 : 0;
+  return seconds > 0 ? seconds * 1000 : Infinity;
 }
 
 /** One that waits. */
 export class Wait extends Exchange implements PendingWait {
   /** The client's request. */
   readonly slot: Slot;
+  readonly commandName: string;
   /** The slot of its keys. */
   readonly keySlot: number;
   /** Where it waits. */
   pool: Pool | undefined;
   /** What nil means once the server was asked to unblock it: go on elsewhere, nil, or an error. */
   giveUp: "move" | "nil" | ReplyError | undefined;
+  /** Whether its client has gone. */
+  isAbandoned = false;
+  readonly #over = Promise.withResolvers<void>();
   readonly #waits: Waits;
   readonly #bytes: Uint8Array;
   readonly #timeoutMs: number;
   #own: DedicatedLane | undefined;
+  /** Whether its connection owes it nothing any more. */
+  #isOver = false;
   /** The number of its connection, by which the server knows it. */
   #serverId: bigint | undefined;
 
-  constructor(waits: Waits, slot: Slot, keySlot: number, frame: Frame, timeoutMs: number) {
+  constructor(waits: Waits, slot: Slot, commandName: string, keySlot: number, frame: Frame, timeoutMs: number) {
     super();
     this.#waits = waits;
     this.slot = slot;
+    this.commandName = commandName;
     this.keySlot = keySlot;
     this.#bytes = frame.bytes.slice(frame.start, frame.start + frame.size);
     this.#timeoutMs = timeoutMs;
@@ -137,6 +235,7 @@ export class Wait extends Exchange implements PendingWait {
   begin(cluster: Cluster): void {
     const { dialect } = this.slot.client;
     this.giveUp = undefined;
+    this.#isOver = false;
     this.#serverId = undefined;
     this.pool = cluster.ownerOfSlot(this.keySlot);
     this.#own = cluster.dedicate(this.pool, dialect);
@@ -145,6 +244,16 @@ export class Wait extends Exchange implements PendingWait {
     const identify = dialect.request(["client", "id"]);
     this.#own.send(new IdentityExchange(this), identify, 0, identify.length, this.#timeoutMs);
     this.#own.send(this, this.#bytes, 0, this.#bytes.length, this.#timeoutMs);
+  }
+
+  /** Resolves when it has come to an end. */
+  get over(): Promise<void> {
+    return this.#over.promise;
+  }
+
+  /** To be called when it has come to an end. */
+  end(): void {
+    this.#over.resolve();
   }
 
   /** Whether its server has answered what was asked before it on its connection. */
@@ -166,13 +275,26 @@ export class Wait extends Exchange implements PendingWait {
 
   /** Gives it up; what nil means then is up to the reason. */
   unblock(reason: "move" | "nil" | ReplyError): void {
+    if (this.#isOver) return;
     this.giveUp = reason;
-    if (this.#serverId === undefined) return;
-    const { client } = this.slot;
-    const request = client.dialect.request(["client", "unblock", String(this.#serverId)]);
     // Now that it does not wait for anything to happen, it is late as any other.
     this.#own!.pipeline.patienceMs = 0;
-    client.send(this.pool!, new UnreadExchange(), request, 0, request.length);
+    if (this.#serverId !== undefined) this.#askToUnblock(this.#serverId);
+  }
+
+  #askToUnblock(serverId: bigint): void {
+    // Meanwhile it may have ended, or have begun elsewhere.
+    if (this.#isOver || this.giveUp === undefined || this.#serverId !== serverId) return;
+    const { client } = this.slot;
+    const request = client.dialect.request(["client", "unblock", String(serverId)]);
+    const again = () => this.#askToUnblock(serverId);
+    client.send(
+      this.pool!,
+      new UnblockExchange(client.dialect, again, () => this.#own!.drop()),
+      request,
+      0,
+      request.length,
+    );
   }
 
   expire(): void {
@@ -183,21 +305,82 @@ export class Wait extends Exchange implements PendingWait {
     this.unblock(error);
   }
 
-  /** Gives it up for good: its client is gone. */
-  drop(): void {
-    this.#own?.drop();
+  /** Gives it up for good: its client has gone. What comes all the same is put back. Idempotent. */
+  abandon(): void {
+    if (this.isAbandoned) return;
+    this.isAbandoned = true;
+    this.#waits.abandon(this);
+    // Where nothing has left yet, nothing can come.
+    if (!this.#isOver && !this.#own!.pipeline.begun) return this.#own!.drop();
+    this.unblock("nil");
   }
 
   override succeed(bytes: Uint8Array, start: number, end: number): void {
+    this.#isOver = true;
     // An unblocking that is on its way must not meet whoever has the connection next.
     if (this.giveUp === undefined) this.#own!.giveBack();
     else this.#own!.drop();
-    this.#waits.settle(this, bytes, start, end);
+    // That its client has gone may be unread as yet.
+    this.#waits.look();
+    const isPutOff = this.#mayBePutOff && !this.slot.client.dialect.isNil(bytes, start);
+    if (isPutOff) this.#handOver(bytes.slice(start, end));
+    else this.#waits.settle(this, bytes, start, end);
+  }
+
+  /** Whether the end of its client may be behind what is unread, so that its element is not handed over yet. */
+  get #mayBePutOff(): boolean {
+    return !this.isAbandoned && pushThatUndoes(this.commandName) !== undefined && this.slot.client.hasInput;
+  }
+
+  async #handOver(reply: Uint8Array): Promise<void> {
+    for (let turns = 0; turns < BLOCKING_PUT_OFF_MAX_COUNT && this.#mayBePutOff; turns++) {
+      await new Promise((resolve) => setTimeout(resolve, 0));
+      this.#waits.look();
+    }
+    this.#waits.settle(this, reply, 0, reply.length);
   }
 
   override fail(error: ConnectionError): void {
+    this.#isOver = true;
     this.#waits.forget(this);
     this.slot.fail(error);
+  }
+}
+
+/** Asks a server to unblock a connection. */
+class UnblockExchange extends Exchange {
+  readonly #dialect: Dialect;
+  readonly #repeat: () => void;
+  readonly #drop: () => void;
+
+  /**
+   * @param repeat asks once more, if that is still of use
+   * @param drop closes the connection
+   */
+  constructor(dialect: Dialect, repeat: () => void, drop: () => void) {
+    super();
+    this.#dialect = dialect;
+    this.#repeat = repeat;
+    this.#drop = drop;
+  }
+
+  override succeed(bytes: Uint8Array, start: number, end: number): void {
+    // The server tells the number of a connection a moment before it waits. Its last reply may as well be on its way.
+    if (!this.#isDone(bytes, start, end)) setTimeout(this.#repeat, UNBLOCK_RETRY_MS);
+  }
+
+  #isDone(bytes: Uint8Array, start: number, end: number): boolean {
+    try {
+      return this.#dialect.grants(bytes, start) && this.#dialect.values(bytes, start, end).integer() !== 0n;
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      return false;
+    }
+  }
+
+  override fail(): void {
+    // The server notices the end of it.
+    this.#drop();
   }
 }
 

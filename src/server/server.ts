@@ -29,6 +29,9 @@ import { Slices } from "./slices.ts";
 import { Store } from "../store/store.ts";
 import { ClientMemory } from "../wire/client_memory.ts";
 import { Clients } from "../wire/clients.ts";
+import { openPeerEnds } from "../wire/peer_ends.ts";
+import type { PeerEnds } from "../wire/peer_ends.ts";
+import { ReadAhead } from "../wire/read_ahead.ts";
 import { listen } from "../wire/socket.ts";
 import type { Listener } from "../wire/socket.ts";
 
@@ -117,6 +120,8 @@ export class Server implements SessionHost {
   readonly slices: Slices = new Slices();
   readonly clientMemory: ClientMemory;
   readonly shared: SharedState;
+  readonly peerEnds: PeerEnds | undefined;
+  readonly readAhead: ReadAhead = new ReadAhead();
   readonly log: AppendLog | undefined;
   readonly #settings: ServerSettings;
   readonly #logger: Logger;
@@ -150,12 +155,17 @@ export class Server implements SessionHost {
       store,
       serverConfiguration({ settings, store, port, clientMemory: this.clientMemory }),
     );
+    this.peerEnds = openPeerEnds();
+    const { peerEnds, shared: { waiters } } = this;
+    if (peerEnds !== undefined) waiters.look = () => peerEnds.look();
+    waiters.later = (serve) => this.#later(serve);
     this.#hugePages = HugePages.for(store.memory);
     if (this.#hugePages !== undefined) store.onGrowth = (frontier) => this.#hugePages?.reach(frontier);
     this.#clients = new Clients({
       listener,
       maxCount: settings.maxClients,
       open: (socket) => new Session(socket, this),
+      beforeSweep: () => this.peerEnds?.look(),
       warn: (message, fields) => this.#logger.warn(message, fields),
     });
     this.#reclaimTimer = setTimeout(() => this.#reclaim(), EXPIRY_INTERVAL_MS);
@@ -265,11 +275,21 @@ export class Server implements SessionHost {
   async #stop(): Promise<void> {
     clearTimeout(this.#reclaimTimer);
     await this.#clients.stop();
+    this.peerEnds?.[Symbol.dispose]();
     try {
       await this.#persistence.close();
     } finally {
       await this.#hugePages?.[Symbol.asyncDispose]();
     }
+  }
+
+  /** Has clients that wait served in a later turn of the event loop. */
+  #later(serve: () => void): void {
+    setTimeout(() => {
+      this.store.nowMs = Date.now();
+      serve();
+      this.log?.flush();
+    }, 0);
   }
 
   /** Removes what has expired, and frees what was removed, for a moment at a time; goes on at once when there is more. */

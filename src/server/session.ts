@@ -10,7 +10,9 @@
  * not take its replies holds one read buffer and one batch of replies.
  *
  * A command that takes long pauses between its slices. From the first pause on the session reads ahead, a little, only to
- * notice that the client leaves: as in Redis, one that ends its side of the connection gives up on the reply.
+ * notice that the client leaves: as in Redis, one that ends its side of the connection gives up on the reply. One that waits
+ * in `blpop` or the like is gone then, whatever it has sent behind that, and nothing is given to it any more: before an
+ * element is, the system is asked who has gone (peer_ends.ts).
  *
  * No reply leaves before what it may tell of is in the log, as safe as the policy wants it (append_log.ts). Sessions that run in
  * one turn of the event loop wait for the same write.
@@ -41,6 +43,7 @@ import {
   PARTIAL_FRAME_MIN_BYTES_PER_MS,
   PARTIAL_FRAME_TIMEOUT_MS,
   PREFETCH_MAX_COUNT,
+  READ_AHEAD_MAX_BYTES,
   READ_BUFFER_BATCH_BYTES,
   REPLY_BURST_BYTES,
   REPLY_CHUNK_BYTES,
@@ -54,6 +57,9 @@ import { type ClientMemory, Held } from "../wire/client_memory.ts";
 import { Connection, protocolOf } from "../wire/connection.ts";
 import { KeyWindow } from "../wire/key_window.ts";
 import { NativeDecoder } from "../wire/native_decoder.ts";
+import { Peer } from "../wire/peer_ends.ts";
+import type { PeerEnds } from "../wire/peer_ends.ts";
+import type { ReadAhead } from "../wire/read_ahead.ts";
 import { REQUEST_LIMITS, UNAUTHENTICATED_REQUEST_LIMITS } from "../wire/request_limits.ts";
 import { NativeReply } from "../wire/reply.ts";
 import type { Reply } from "../wire/reply.ts";
@@ -79,6 +85,10 @@ export interface SessionHost {
   /** Turns for commands that take long. */
   readonly slices: Slices;
   readonly shared: SharedState;
+  /** Tells at once which clients have gone; `undefined` where the system cannot be asked. */
+  readonly peerEnds: PeerEnds | undefined;
+  /** What is kept of clients that wait. */
+  readonly readAhead: ReadAhead;
   /** Where effects go; `undefined` when nothing is kept. */
   readonly log: AppendLog | undefined;
   /** Requests answered, by all sessions. */
@@ -155,8 +165,9 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
   #pending: Promise<void> | undefined;
   /** Whether {@linkcode #watch} runs. */
   #watching = false;
-  /** Whether the client has ended its side while a command paused. */
+  /** Whether the client has ended its side, as far as that was looked for. */
   #left = false;
+  readonly #peer: Peer;
   /** Counts frames and writes: as long as it stays the same, what is under way is still the same. */
   #steps = 0;
   /** Bytes of replies written since the batch began, or others had their turn. */
@@ -178,6 +189,8 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
     const [address, localAddress] = [formatAddress(socket.remoteAddr), formatAddress(socket.localAddr)];
     const { shared, passwordRequired, clientMemory } = host;
     this.client = new ClientState(shared.nextId(), address, localAddress, this, !passwordRequired, clientMemory);
+    this.#peer = new Peer(socket, () => this.#notice());
+    host.peerEnds?.add(this.#peer);
     this.#connection = new Connection({
       read: (target) => socket.read(target),
       write: (source) => {
@@ -185,7 +198,10 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
         this.#steps++;
         return socket.write(source);
       },
-      close: () => socket.close(),
+      close: () => {
+        host.peerEnds?.remove(this.#peer);
+        socket.close();
+      },
     }, this.client.account);
   }
 
@@ -231,13 +247,24 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
 
   async block(begin: () => Waiter | undefined): Promise<void> {
     const reply = this.#reply;
+    const { peerEnds } = this.#host;
+    if (peerEnds?.watch(this.#peer) === false) {
+      // It may be lost already, which is read in the next turn.
+      if (!this.#watching) this.#watch();
+      await this.#host.slices.next();
+    }
     // Nobody shall wait for what was answered long ago.
     reply.retract();
-    if (reply.size > 0) await this.#flush();
+    if (reply.size > 0) {
+      await this.#flush();
+      // What was pushed meanwhile is not for a client that has gone.
+      peerEnds?.look();
+    }
     this.#phase = Phase.Running;
     this.store.nowMs = Date.now();
     reply.begin();
     if (this.#stopping) throw new ReplyError("ERR", "the server is stopping");
+    if (this.#left) throw this.#gone();
     const waiter = begin();
     if (waiter === undefined) return;
     this.client.waiter = waiter;
@@ -246,7 +273,12 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
     if (!this.#watching) this.#watch();
     await waiter.done;
     this.client.waiter = undefined;
+    this.#host.readAhead.release(this.#connection);
     this.store.nowMs = Date.now();
+  }
+
+  hasInput(): boolean {
+    return this.#host.peerEnds?.hasInput(this.#peer) ?? false;
   }
 
   speak(version: ProtocolVersion): void {
@@ -262,6 +294,8 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
   // What others' commands want of the connection.
 
   kill(): void {
+    // What it has sent behind the command that runs is not run any more.
+    this.client.closing = true;
     this.client.waiter?.refuse(new ReplyError("ERR", "the connection was killed"));
     this.abort();
   }
@@ -292,22 +326,41 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
     this.kill();
   }
 
-  /** Reads ahead while a command waits, as far as a batch goes, to see the client leave. */
+  /**
+   * Reads ahead while a command pauses or waits, to see the client leave: as far as a batch goes where the command ends by
+   * itself, and without end where it may wait for ever.
+   */
   async #watch(): Promise<void> {
     const connection = this.#connection;
     this.#watching = true;
-    try {
-      while (
-        !this.#left && this.#phase === Phase.Running && connection.end - connection.start < READ_BUFFER_BATCH_BYTES
-      ) {
-        this.#left = !await connection.readAhead();
-      }
-    } catch {
-      // Why is told by the next read or write, which ends the session.
-      this.#left = true;
-    }
+    const result = await this.#host.readAhead.watch(connection, () => {
+      if (this.#left || this.#phase !== Phase.Running) return false;
+      return this.client.waiter !== undefined || connection.end - connection.start < READ_BUFFER_BATCH_BYTES;
+    });
     this.#watching = false;
-    if (this.#left) this.client.waiter?.refuse(new ReplyError("ERR", "the connection was ended meanwhile"));
+    if (result === "ended") return this.#notice();
+    if (result === "full") {
+      this.client.waiter?.refuse(
+        new ReplyError("ERR", `more than ${READ_AHEAD_MAX_BYTES} bytes wait behind this command`),
+      );
+      this.client.closing = true;
+    } else if (this.#phase === Phase.Running) {
+      // Beyond what is read the system sees its end.
+      this.#host.peerEnds?.watch(this.#peer);
+    }
+  }
+
+  /** Takes note that the client has ended its side. */
+  #notice(): void {
+    this.#left = true;
+    if (this.client.waiter !== undefined) this.client.waiter.refuse(this.#gone());
+  }
+
+  /** Ends a command that waits, and with it the connection. */
+  #gone(): ReplyError {
+    this.client.closing = true;
+    this.#connection.close();
+    return new ReplyError("ERR", "the connection was ended meanwhile");
   }
 
   reportBug(error: unknown): void {

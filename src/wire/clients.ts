@@ -45,6 +45,8 @@ export interface ClientsOptions<S extends ClientSession> {
   readonly maxCount: number;
   /** Makes the session of a connection after its handshake; the session owns the connection. */
   readonly open: (socket: Deno.TcpConn | Deno.TlsConn) => S;
+  /** Called about once a second, before the sessions are swept. */
+  readonly beforeSweep?: () => void;
   /** Told what accepting failed with, and when clients had to be cut off at the end. */
   readonly warn: (message: string, fields: Record<string, string | number>) => void;
 }
@@ -158,6 +160,7 @@ export class Clients<S extends ClientSession> {
 
   #sweep(): void {
     const nowMs = performance.now();
+    this.#options.beforeSweep?.();
     for (const session of this.#served) session.sweep(nowMs);
     for (const session of this.#turnedAway) session.sweep(nowMs);
   }

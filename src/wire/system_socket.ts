@@ -14,6 +14,14 @@
  * Nothing can change between finding a descriptor and using it: everything here is synchronous, and Deno closes sockets
  * on this same thread.
  *
+ * It also has the system tell which connections their peers have ended (epoll), which Deno tells only who has a read under
+ * way, in a later turn of the event loop, and only once everything that came before the end was read (peer_ends.ts).
+ *
+ * ```text
+ * epoll_event    x86-64   events:u32  data:u64               12 bytes, packed
+ *                arm64    events:u32  (4 bytes)  data:u64    16 bytes
+ * ```
+ *
  * @module
  */
 
@@ -28,6 +36,19 @@ const SOCKET_ADDRESS_MAX_BYTES = 128;
 const SOCKET_ADDRESS_USED_BYTES = 28;
 const SOL_SOCKET = 1;
 const IPPROTO_TCP = 6;
+const MSG_PEEK = 0x02;
+const MSG_DONTWAIT = 0x40;
+const EPOLL_CLOEXEC = 0o2000000;
+const EPOLL_CTL_ADD = 1;
+/** The peer has ended its side. That the connection is lost is told unasked. */
+const EPOLLRDHUP = 0x2000;
+/** Tells each end once. */
+const EPOLLET = 0x8000_0000;
+/** Where the data of an `epoll_event` is, and how large one is. */
+const EVENT_DATA_OFFSET = Deno.build.arch === "x86_64" ? 4 : 8;
+const EVENT_SIZE_BYTES = EVENT_DATA_OFFSET + 8;
+/** Ends that are taken in one call. */
+const EVENTS_MAX_COUNT = 64;
 
 /** A socket option: its level and its number. */
 export interface SocketOption {
@@ -55,6 +76,11 @@ const SYMBOLS = {
   setsockopt: { parameters: ["i32", "i32", "i32", "buffer", "u32"], result: "i32" },
   inet_pton: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
   shutdown: { parameters: ["i32", "i32"], result: "i32" },
+  recv: { parameters: ["i32", "buffer", "usize", "i32"], result: "isize" },
+  epoll_create1: { parameters: ["i32"], result: "i32" },
+  epoll_ctl: { parameters: ["i32", "i32", "i32", "buffer"], result: "i32" },
+  epoll_wait: { parameters: ["i32", "buffer", "i32", "i32"], result: "i32" },
+  close: { parameters: ["i32"], result: "i32" },
 } as const;
 
 /** The encoded addresses of one socket searched for. */
@@ -86,6 +112,8 @@ export class SystemSockets implements Disposable {
   #hosts = new Map<string, Uint8Array>();
   #length = new Uint32Array(1);
   #lengthBytes = new Uint8Array(this.#length.buffer);
+  #events = new Uint8Array(EVENTS_MAX_COUNT * EVENT_SIZE_BYTES);
+  #eventsView = new DataView(this.#events.buffer);
 
   private constructor(library: Deno.DynamicLibrary<typeof SYMBOLS>) {
     this.#library = library;
@@ -142,6 +170,67 @@ export class SystemSockets implements Disposable {
   /** Ends both directions of a connection: whatever waits on it fails at once. The descriptor stays open. */
   shutDown(descriptor: number): boolean {
     return this.#library.symbols.shutdown(descriptor, SHUT_RDWR) === 0;
+  }
+
+  /** The port of the peer that `descriptor` is connected to; -1 when it is no connection. */
+  peerPort(descriptor: number): number {
+    return this.#readName("getpeername", descriptor, this.#remote) ? portOf(this.#remote) : -1;
+  }
+
+  /** Whether `descriptor` is the connection with these addresses. */
+  isConnection(descriptor: number, { local, remote }: Required<SocketAddresses>): boolean {
+    return this.#readName("getpeername", descriptor, this.#remote) && sameAddress(this.#encode(remote), this.#remote) &&
+      this.#readName("getsockname", descriptor, this.#local) && sameAddress(this.#encode(local), this.#local);
+  }
+
+  /** Whether bytes have come on a connection that were not read. */
+  hasInput(descriptor: number): boolean {
+    return this.#library.symbols.recv(descriptor, this.#remote, 1n, MSG_PEEK | MSG_DONTWAIT) > 0n;
+  }
+
+  /**
+   * Begins to collect ends of connections.
+   *
+   * @returns the descriptor to {@linkcode collectEnds} with, which is to be closed with {@linkcode closeDescriptor}
+   * @throws {Error} when the system has none left
+   */
+  openEnds(): number {
+    const ends = this.#library.symbols.epoll_create1(EPOLL_CLOEXEC);
+    if (ends < 0) throw new Error("Cannot watch connections: the system refused");
+    return ends;
+  }
+
+  /**
+   * Has the end of a connection told once, at once when it has come already, until its descriptor is closed.
+   *
+   * @param id what it is told by, below 2^32
+   * @returns `false` when the system refuses
+   */
+  collectEnd(ends: number, descriptor: number, id: number): boolean {
+    const view = this.#eventsView;
+    view.setUint32(0, EPOLLRDHUP | EPOLLET, true);
+    view.setUint32(EVENT_DATA_OFFSET, id, true);
+    view.setUint32(EVENT_DATA_OFFSET + 4, 0, true);
+    return this.#library.symbols.epoll_ctl(ends, EPOLL_CTL_ADD, descriptor, this.#events) === 0;
+  }
+
+  /** Calls `take` with the id of each connection whose end has come and was not told yet. */
+  collectEnds(ends: number, take: (id: number) => void): void {
+    const { epoll_wait } = this.#library.symbols;
+    let count: number;
+    do {
+      count = epoll_wait(ends, this.#events, EVENTS_MAX_COUNT, 0);
+      const ids: number[] = [];
+      for (let i = 0; i < count; i++) {
+        ids.push(this.#eventsView.getUint32(i * EVENT_SIZE_BYTES + EVENT_DATA_OFFSET, true));
+      }
+      for (const id of ids) take(id);
+    } while (count === EVENTS_MAX_COUNT);
+  }
+
+  /** Closes a descriptor that this class has opened. */
+  closeDescriptor(descriptor: number): void {
+    this.#library.symbols.close(descriptor);
   }
 
   /** Unloads the library. */

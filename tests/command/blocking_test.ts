@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { ReplyError } from "../../src/errors.ts";
+import { BLOCKING_PUT_OFF_MAX_COUNT } from "../../src/limits.ts";
 import { binaryBytes, binaryText } from "../../src/command/binary_text.ts";
 import { Waiters } from "../../src/command/waiters.ts";
 import { type MemoryClient, readable } from "../support/memory_client.ts";
@@ -94,6 +95,151 @@ testCommands("a move to a key of another type is refused when it could be made",
   assertEquals(pusher!.text("lrange", "a", "0", "-1"), ["1"]);
 });
 
+testCommands(
+  "a client goes on waiting when its key has another type, or none, once it could be served",
+  async (makeClient) => {
+    const turnAway = [
+      [["set", "l", "text"]],
+      [["del", "l"], ["hset", "l", "f", "v"]],
+      [["set", "s", "text"], ["rename", "s", "l"]],
+      [["lpop", "l"]],
+      [["pexpire", "l", "-1"]],
+    ];
+    for (const commands of turnAway) {
+      for (
+        const request of [["blpop", "l"], ["brpop", "l"], ["blmove", "l", "m", "left", "left"], [
+          "brpoplpush",
+          "l",
+          "m",
+        ]]
+      ) {
+        const [other, client] = makeClients(makeClient, 2);
+        const waiting = await begin(client!, ...request, "0");
+        other!.call("multi");
+        other!.call("rpush", "l", "a");
+        for (const command of commands) other!.call(...command);
+        other!.call("exec");
+        assertEquals(other!.shared.waiters.count, 1, `${request} after ${commands}`);
+        other!.call("del", "l");
+        other!.call("rpush", "l", "b");
+        assertEquals(await waiting.reply, request[0]!.endsWith("pop") ? ["l", "b"] : "b");
+        assertEquals(other!.shared.waiters.count, 0);
+      }
+    }
+  },
+);
+
+testCommands("a client that waits for two keys gets the second when the first has another type", async (makeClient) => {
+  const [other, client] = makeClients(makeClient, 2);
+  const waiting = await begin(client!, "blpop", "q", "q2", "0");
+  for (const line of ["multi", "rpush q a", "set q s", "rpush q2 b", "exec"]) other!.call(...line.split(" "));
+  assertEquals(await waiting.reply, ["q2", "b"]);
+  assertEquals(other!.text("get", "q"), "s");
+});
+
+testCommands("blpop reads its time as C does", (makeClient) => {
+  const client = makeClient();
+  const times: Record<string, string | undefined> = {
+    "9223372036854775": undefined,
+    "9223372036854775.8": undefined,
+    "9e15": undefined,
+    "0x1": undefined,
+    "0X1p-4": undefined,
+    "-0": undefined,
+    "-0.0001": undefined,
+    "1e-400": undefined,
+    "9223372036854776": "timeout is negative",
+    "0x1p63": "timeout is negative",
+    "1e4932": "timeout is negative",
+    "inf": "timeout is negative",
+    "-INFINITY": "timeout is negative",
+    "-0x1": "timeout is negative",
+    "1e5000": "timeout is not a float or out of range",
+    "nan": "timeout is not a float or out of range",
+    " 1": "timeout is not a float or out of range",
+    "0x": "timeout is not a float or out of range",
+    "1_0": "timeout is not a float or out of range",
+    "1f": "timeout is not a float or out of range",
+  };
+  for (const [time, refusal] of Object.entries(times)) {
+    if (refusal !== undefined) {
+      assertEquals(client.refusal("blpop", "l", time), `ERR ${refusal}`, time);
+    } else {
+      client.call("rpush", "l", "x");
+      assertEquals(client.text("blpop", "l", time), ["l", "x"], time);
+    }
+  }
+});
+
+testCommands("blpop waits as long as it was told, however that is written", async (makeClient) => {
+  const client = makeClient();
+  for (const [time, ms] of [["0x.08", 31], ["0X1p-5", 31], ["3e-2", 30], ["+.03", 30], ["0.0301", 31]] as const) {
+    const begunMs = performance.now();
+    assertEquals(await client.wait("blpop", "l", time), null);
+    const tookMs = performance.now() - begunMs;
+    assert(tookMs > ms - 2, `${tookMs} ms for ${time}`);
+  }
+});
+
+testCommands(
+  "a client that has sent more than was read is served a turn later, and holds up others for a while only",
+  async (makeClient) => {
+    const [pusher, busy, next] = makeClients(makeClient, 3);
+    const { waiters } = pusher!.shared;
+    const turns: (() => void)[] = [];
+    waiters.later = (serve) => turns.push(serve);
+    waiters.look = () => {};
+    const first = await begin(busy!, "blpop", "l", "0");
+    const second = await begin(next!, "blpop", "l", "0");
+    busy!.unread = true;
+    pusher!.call("rpush", "l", "1", "2");
+    assertEquals([waiters.count, pusher!.text("llen", "l"), turns.length], [2, 2, 1]);
+    turns.shift()!();
+    assertEquals([waiters.count, turns.length], [2, 1]);
+    busy!.unread = false;
+    turns.shift()!();
+    assertEquals([await first.reply, await second.reply, turns.length], [["l", "1"], ["l", "2"], 0]);
+    // One that never stops.
+    const third = await begin(busy!, "blpop", "l", "0");
+    busy!.unread = true;
+    pusher!.call("rpush", "l", "3");
+    let count = 0;
+    for (; waiters.count > 0; count++) turns.shift()!();
+    assertEquals([await third.reply, count], [["l", "3"], BLOCKING_PUT_OFF_MAX_COUNT]);
+  },
+);
+
+testCommands("nobody is served at once where it cannot be told who has gone", async (makeClient) => {
+  const [pusher, client] = makeClients(makeClient, 2);
+  const { waiters } = pusher!.shared;
+  const turns: (() => void)[] = [];
+  waiters.later = (serve) => turns.push(serve);
+  const waiting = await begin(client!, "blpop", "l", "m", "0");
+  for (const key of ["l", "m", "l"]) pusher!.call("rpush", key, "x");
+  assertEquals([waiters.count, turns.length], [1, 1]);
+  turns[0]!();
+  assertEquals([await waiting.reply, pusher!.text("lrange", "l", "0", "-1")], [["l", "x"], ["x"]]);
+  // Who waits no more is given nothing.
+  const leaving = await begin(client!, "blpop", "n", "0");
+  pusher!.call("rpush", "n", "x");
+  client!.client.waiter!.expire();
+  turns[1]!();
+  assertEquals([await leaving.reply, pusher!.text("llen", "n")], [null, 1]);
+});
+
+testCommands("clients that have gone leave before anybody is served", async (makeClient) => {
+  const [pusher, gone, staying] = makeClients(makeClient, 3);
+  const { waiters } = pusher!.shared;
+  const first = await begin(gone!, "blpop", "l", "0");
+  const second = await begin(staying!, "brpop", "k", "l", "0");
+  waiters.look = () => gone!.client.waiter?.refuse(new ReplyError("ERR", "gone"));
+  pusher!.call("set", "other", "x");
+  assertEquals(waiters.count, 2);
+  pusher!.call("rpush", "l", "x");
+  assertEquals([await first.reply, await second.reply], ["ERR gone", ["l", "x"]]);
+  assertEquals(waiters.count, 0);
+});
+
 testCommands("client unblock ends a wait", async (makeClient) => {
   const [other, a, b] = makeClients(makeClient, 3);
   const first = await begin(a!, "blpop", "l", "0");
@@ -120,7 +266,11 @@ Deno.test("Waiters.pushed() forgets a key that nobody waits for", () => {
   waiters.hold();
   waiters.pushed(Uint8Array.of(65), 0, 1);
   let served = 0;
-  const waiter = waiters.wait(["A", "A"], 0, { serve: () => ++served > 0, expire: () => {}, refuse: () => {} });
+  const waiter = waiters.wait(["A", "A"], 0, {
+    serve: () => ++served > 0 ? "yes" : "no",
+    expire: () => {},
+    refuse: () => {},
+  });
   assertEquals(waiters.count, 1);
   waiters.release();
   assertEquals([served, waiters.count], [0, 1]);

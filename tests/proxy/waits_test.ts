@@ -1,7 +1,9 @@
 /** Commands that wait, through the proxy in this process. */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { encodeText } from "../../src/bytes.ts";
 import { ABORT_DELAY_MS } from "../../src/limits.ts";
+import { ReadAhead } from "../../src/wire/read_ahead.ts";
 import { encodeFrame } from "../support/conformance/resp_frames.ts";
 import type { FakeHandler, FakePeer } from "../support/fake_server.ts";
 import { pause } from "../support/pause.ts";
@@ -153,6 +155,90 @@ Deno.test("Proxy has nobody wait on a connection that an unblocking is still on 
     assert(peers[2] === peers[1]);
   });
 });
+
+Deno.test("Proxy asks a server again that did not wait as yet when it was to unblock", async () => {
+  const asked: string[] = [];
+  let waiter: FakePeer | undefined;
+  const handler: FakeHandler = (request, peer) => {
+    if (request[0] === "blpop") waiter = peer;
+    else if (request[1] === "id") peer.reply(7);
+    else if (request[1] === "unblock") {
+      asked.push(request[2]!);
+      peer.reply(asked.length < 4 ? 0 : 1);
+      if (asked.length === 4) waiter!.reply(null);
+    } else peer.reply("OK");
+  };
+  await withFakes([handler], async (rig) => {
+    const client = await connectResp(rig.proxy);
+    using other = await connectResp(rig.proxy);
+    await client.send(encodeRequest("blpop", rig.key(0), "0"));
+    await waiting(rig, 1);
+    client.close();
+    assertEquals(await ask(other, "rpush", rig.key(0), "x"), "+OK\r\n");
+    assertEquals(asked, ["7", "7", "7", "7"]);
+  });
+});
+
+Deno.test("Proxy holds writes no longer than its deadline for a server that does not unblock", async () => {
+  const handler: FakeHandler = (request, peer) => {
+    if (request[1] === "id") peer.reply(7);
+    else if (request[1] === "unblock") peer.reply(1);
+    else if (request[0] === "rpush") peer.reply(1);
+  };
+  await withFakes([handler], async (rig) => {
+    const client = await connectResp(rig.proxy);
+    using other = await connectResp(rig.proxy);
+    await client.send(encodeRequest("blpop", rig.key(0), "0"));
+    await waiting(rig, 1);
+    client.close();
+    assertEquals(await ask(other, "rpush", rig.key(0), "x"), ":1\r\n");
+    assertEquals(infoOf(rig.proxy, "blocked_clients"), "0");
+  }, { timeoutMs: 100 });
+});
+
+Deno.test("Proxy tells in its log that an element cannot be put back", async () => {
+  for (const dialect of [0, 2, 3] as const) {
+    let waiter: FakePeer | undefined;
+    let pushed: string[] = [];
+    const handler: FakeHandler = (request, peer) => {
+      if (request[0] === "brpop") waiter = peer;
+      else if (request[1] === "id") peer.reply(7);
+      else if (request[1] === "unblock") {
+        waiter!.reply(["k", "x y"].map((text) => encodeText(text)));
+        peer.reply(0);
+      } else if (request[0] === "rpush") {
+        pushed = request;
+        peer.refuse("ERR", "no room");
+      }
+    };
+    await withFakes([handler], async (rig) => {
+      if (dialect === 0) {
+        using client = await rig.connect();
+        await client.send(framesOf(["brpop", "k", "0"]));
+        await waiting(rig, 1);
+      } else {
+        using client = await connectResp(rig.proxy, dialect);
+        await client.send(encodeRequest("brpop", "k", "0"));
+        await waiting(rig, 1);
+      }
+      await until(() => rig.log.lines.some((line) => line.startsWith("warn Cannot put back")), "it is told");
+      assertEquals(pushed, ["rpush", "k", "x y"]);
+    });
+  }
+});
+
+Deno.test(
+  "Proxy cuts off who sends too much behind a command that waits, and has the server give it up",
+  clustered(1, async (rig, [server]) => {
+    Object.assign(rig.proxy, { readAhead: new ReadAhead(300_000) });
+    using client = await connectResp(rig.proxy);
+    await client.send(encodeRequest("blpop", rig.key(0), "0"));
+    await waiting(rig, 1);
+    client.send(encodeRequest("ping").repeat(200_000)).catch(() => {});
+    assertStringIncludes(encodeFrame(await client.frame()), " bytes wait behind this command\r\n");
+    await until(() => server!.shared.waiters.count === 0, "the server gives it up");
+  }),
+);
 
 Deno.test("Proxy ends waits with an error when it stops", () =>
   withServers(1, (_servers, addresses) =>

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { Session } from "../../src/server/session.ts";
+import { ReadAhead } from "../../src/wire/read_ahead.ts";
 import { RawClient } from "../support/raw_client.ts";
 import { TestHost } from "../support/session_host.ts";
 
@@ -127,6 +128,49 @@ Deno.test("Session stops waiting when its client leaves, and takes no element th
     await waiting(host, 0);
     await pusher!.send("rpush l x\r\nlrange l 0 -1\r\n");
     await pusher!.expect(":1\r\n*1\r\n$1\r\nx\r\n");
+  }));
+
+for (const behind of ["", "ping\r\n".repeat(100_000)]) {
+  Deno.test(`Session runs nothing for a client that has gone while it waited, nor ${behind.length} bytes behind that`, () =>
+    withClients(2, async ([waiter, other], host) => {
+      await waiter!.send("ping\r\nblpop l 0\r\n");
+      await waiter!.expect("+PONG\r\n");
+      await waiting(host, 1);
+      await waiter!.send(`set k v\r\n${behind}`);
+      await waiter!.socket.closeWrite();
+      assertEquals(await waiter!.rest(), "");
+      await host.until(() => host.shared.clients.size === 0);
+      await other!.send("exists k\r\n");
+      await other!.expect(":0\r\n");
+    }));
+}
+
+Deno.test("Session cuts off who sends too much behind a command that waits, and serves the others", () =>
+  withClients(3, async ([greedy, modest, other], host) => {
+    host.readAhead = new ReadAhead(300_000);
+    for (const client of [greedy, modest]) await client!.send("blpop l 0\r\n");
+    await waiting(host, 2);
+    await modest!.send("ping\r\n".repeat(20_000));
+    greedy!.send("ping\r\n".repeat(2_000_000)).catch(() => {});
+    await greedy!.expect("-ERR more than ");
+    assertStringIncludes(await greedy!.rest(), " bytes wait behind this command\r\n");
+    await other!.send("rpush l x y\r\n");
+    await other!.expect(":2\r\n");
+    await modest!.expect(`*2\r\n$1\r\nl\r\n$1\r\nx\r\n${"+PONG\r\n".repeat(20_000)}`);
+    assertEquals(host.readAhead.leftBytes, 300_000);
+  }));
+
+Deno.test("Session answers a wait once, whoever ends it first", () =>
+  withClients(2, async ([waiter, other], host) => {
+    await waiter!.send("blpop l 0\r\nping\r\n");
+    await waiting(host, 1);
+    // All of it in one turn: the first is what counts.
+    await other!.send("client unblock 1\r\nclient unblock 1 error\r\nrpush l x\r\n");
+    await other!.expect(":1\r\n");
+    await waiter!.expect("*-1\r\n+PONG\r\n");
+    await waiter!.send("blpop m 0.02\r\nping\r\n");
+    await waiter!.expect("*-1\r\n+PONG\r\n");
+    assertEquals([host.shared.waiters.count, host.shared.clients.size], [0, 2]);
   }));
 
 Deno.test("Session ends a wait when it is stopped, killed or unblocked", () =>

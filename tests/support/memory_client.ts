@@ -59,6 +59,8 @@ export class MemoryClient implements CommandContext {
   saving: () => Promise<void> = () => Promise.resolve();
   /** Steps that a command which can pause takes before it does. */
   stepsASlice = Infinity;
+  /** Whether it has sent bytes that were not read. */
+  unread = false;
   /** What happens when it pauses. */
   pausing: () => void | Promise<void> = () => {};
   /** What channels have brought: pattern (if it came by one), channel and message. */
@@ -143,6 +145,10 @@ export class MemoryClient implements CommandContext {
     this.client.waiter = waiter;
     await waiter.done;
     this.client.waiter = undefined;
+  }
+
+  hasInput(): boolean {
+    return this.unread;
   }
 
   speak(version: ProtocolVersion): void {

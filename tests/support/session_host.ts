@@ -10,6 +10,7 @@ import type { SessionHost } from "../../src/server/session.ts";
 import { Slices } from "../../src/server/slices.ts";
 import { ClientMemory } from "../../src/wire/client_memory.ts";
 import type { Store } from "../../src/store/store.ts";
+import { ReadAhead } from "../../src/wire/read_ahead.ts";
 import { makeStore } from "./memory_client.ts";
 import { RawClient } from "./raw_client.ts";
 
@@ -20,6 +21,8 @@ export class TestHost implements SessionHost {
   readonly shared: SharedState = new SharedState(this.store);
   readonly clientMemory = new ClientMemory({ limitBytes: Infinity });
   readonly slices: Slices;
+  readonly peerEnds = undefined;
+  readAhead: ReadAhead = new ReadAhead();
   readonly log = undefined;
   readonly passwordRequired: boolean;
   /** Exceptions that were reported as bugs. */

@@ -53,6 +53,23 @@ export const BLOCKING: Group = group("blocking", {
     a> blpop l 1e400
     b> blpop l inf
     c> blpop l 9223372036854775807
+    d> blpop l 9223372036854776
+  `,
+  "times as C writes them": transcript`
+    rpush l a b c d e f g
+    blpop l 0x1
+    blpop l -0
+    blpop l -0.0001
+    blpop l 9223372036854775.8
+    blpop l 1e-400
+    blpop l 0X1p-4
+    blpop l 1e5000
+    blpop l 0x
+    blpop l 1f
+    blpop l -0x1
+    blpop l 0x1p63
+    blpop absent 0x.08
+    lrange l 0 -1
   `,
   "times that run out": transcript`
     blpop l 0.01
@@ -130,6 +147,38 @@ export const BLOCKING: Group = group("blocking", {
     b> del l
     b> rpush l at-last
     a> :read 1
+  `,
+  "a key whose type changes in a transaction does not end a wait": transcript`
+    a> blpop l m 0 => blocked
+    b> multi
+    b> rpush l x
+    b> set l string
+    b> exec
+    b> multi
+    b> del l
+    b> rpush l y
+    b> del l
+    b> hset l f v
+    b> rpush m z
+    b> exec
+    a> :read 1
+    b> type l
+    b> exists m
+    a> blmove src dst left right 0 => blocked
+    b> multi
+    b> rpush src x
+    b> set src string
+    b> exec
+    b> del src
+    b> rpush src y
+    a> :read 1
+    a> brpoplpush src dst 0 => blocked
+    b> multi
+    b> rpush src x
+    b> set dst string
+    b> exec
+    a> :read 1
+    b> lrange src 0 -1
   `,
   "rename, copy and lmove wake as well": transcript`
     a> blpop l 0 => blocked
