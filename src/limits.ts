@@ -14,6 +14,11 @@ export const FRAME_SIZE_MAX_BYTES = 128 * 1024 * 1024;
 export const FRAME_SIZE_UNAUTHENTICATED_MAX_BYTES = 16 * 1024;
 /** Most arguments of one request, its name included. */
 export const ARGUMENTS_MAX_COUNT = 1024 * 1024;
+/**
+ * Most arguments of a command that takes options rather than many keys, elements or fields, and of one that asks about the
+ * server or its connections: each may take 20 µs.
+ */
+export const ARGUMENTS_FEW_MAX_COUNT = 256;
 /** Most arguments of a request of RESP before authentication, as in Redis. */
 export const ARGUMENTS_UNAUTHENTICATED_MAX_COUNT = 10;
 /** Longest inline command of RESP, and longest line that tells a count or a length there, as in Redis. */
@@ -244,6 +249,10 @@ export const ABANDONED_WAITS_GRACE_MS = 1_000;
 
 /** What a client may queue between `multi` and `exec`, in bytes. */
 export const TRANSACTION_MAX_BYTES = 128 * 1024 * 1024;
+/** Keys that one command may wait for: each takes 2 µs when the wait begins, and when it ends. */
+export const BLOCKING_KEYS_MAX_COUNT = 2_048;
+/** Keys that one client may watch: `exec` looks at each of them, which takes half a microsecond. */
+export const WATCHED_KEYS_MAX_COUNT = 4_096;
 /** Longest time that a command may wait for an element: what a timer can be set to, 24 days. Longer is for ever. */
 export const BLOCKING_TIMEOUT_MAX_MS = 2 ** 31 - 1;
 /** Messages of channels that are held for a client which does not read them; beyond that it is cut off, as by Redis. */

@@ -50,11 +50,15 @@ function quotation(call: Call, index: number, length: number): string {
 }
 
 /**
- * Refuses keys and values that are too long.
+ * Refuses too many arguments, and keys and values that are too long.
  *
  * @throws {ReplyError}
  */
 export function checkSizes(specification: CommandSpecification, call: Call): void {
+  const { argumentsMaxCount } = specification;
+  if (call.count > argumentsMaxCount) {
+    throw new ReplyError("ERR", `too many arguments for '${specification.name}' command: at most ${argumentsMaxCount - 1}`);
+  }
   const { firstKey, keyStep } = specification;
   const lastKey = specification.lastKey < 0 ? call.count + specification.lastKey : specification.lastKey;
   for (let i = 1; i < call.count; i++) {

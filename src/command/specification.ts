@@ -7,6 +7,8 @@
  * @module
  */
 
+import { ARGUMENTS_FEW_MAX_COUNT, ARGUMENTS_MAX_COUNT, BLOCKING_KEYS_MAX_COUNT, WATCHED_KEYS_MAX_COUNT } from "../limits.ts";
+
 /** The version of Redis whose commands these are, for clients that ask. */
 export const REDIS_VERSION = "7.0.15";
 
@@ -60,6 +62,8 @@ export interface CommandSpecification {
   readonly group: Group;
   /** Arguments, the name included: exactly `arity`, or at least `-arity` when negative. */
   readonly arity: number;
+  /** Most arguments, the name included. */
+  readonly argumentsMaxCount: number;
   /** Position of the first key; 0 for commands without. */
   readonly firstKey: number;
   /** Position of the last key; -1 for the last argument. */
@@ -88,6 +92,7 @@ export interface CommandSpecification {
 }
 
 interface Row {
+  argumentsMaxCount?: number;
   aliases?: readonly string[];
   keys?: readonly [first: number, last: number, step: number];
   writes?: boolean;
@@ -128,6 +133,7 @@ function command(
     aliases: row.aliases ?? [],
     group,
     arity,
+    argumentsMaxCount: row.argumentsMaxCount ?? mostArguments(group, syntax),
     firstKey,
     lastKey,
     keyStep,
@@ -142,6 +148,12 @@ function command(
     syntax,
     summary,
   };
+}
+
+/** Commands on data whose syntax says `…` take as many arguments as a request may have. */
+function mostArguments(group: Group, syntax: string): number {
+  const isMany = syntax.includes("…") && group !== "connection" && group !== "server";
+  return isMany ? ARGUMENTS_MAX_COUNT : ARGUMENTS_FEW_MAX_COUNT;
 }
 
 const NO_KEYS = [0, 0, 0] as const;
@@ -260,11 +272,13 @@ export const COMMANDS: readonly CommandSpecification[] = [
   command("list", "blpop", -3, "key [key …] timeout", "As `lpop` on the first list that has one; waits, in seconds.", {
     ...WRITES,
     keys: [1, -2, 1],
+    argumentsMaxCount: BLOCKING_KEYS_MAX_COUNT + 2,
     routing: "wait",
   }),
   command("list", "brpop", -3, "key [key …] timeout", "As `rpop` on the first list that has one; waits, in seconds.", {
     ...WRITES,
     keys: [1, -2, 1],
+    argumentsMaxCount: BLOCKING_KEYS_MAX_COUNT + 2,
     routing: "wait",
   }),
   command(
@@ -448,6 +462,7 @@ export const COMMANDS: readonly CommandSpecification[] = [
     "key [key …]",
     "Lets `exec` run nothing if one of these keys changes until then.",
     {
+      argumentsMaxCount: WATCHED_KEYS_MAX_COUNT + 1,
       keys: ALL_KEYS,
       unqueued: true,
     },

@@ -12,7 +12,7 @@
  */
 
 import { assert } from "../errors.ts";
-import { KEY_SIZE_MAX_BYTES } from "../limits.ts";
+import { ARGUMENTS_FEW_MAX_COUNT, KEY_SIZE_MAX_BYTES } from "../limits.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
 import { admitUnusual, unknown } from "./admission.ts";
@@ -128,7 +128,7 @@ function admit(context: CommandContext, request: Request, reply: Reply): Command
   const command = commands[position]!;
   if (!acceptsCount(command.arity, request.count)) throw wrongCount(request);
   // No argument is longer than all of them together, so this settles it for nearly every request.
-  if (request.size > KEY_SIZE_MAX_BYTES) checkSizes(command.specification, request);
+  if (request.size > KEY_SIZE_MAX_BYTES || request.count > ARGUMENTS_FEW_MAX_COUNT) checkSizes(command.specification, request);
   return command;
 }
 

@@ -24,6 +24,7 @@ import {
   NAME_OVERHEAD_BYTES,
   SLICE_MS,
   STEP_KEYS_COUNT,
+  WATCHED_KEYS_MAX_COUNT,
 } from "../limits.ts";
 import type { Reply } from "../wire/reply.ts";
 import { Request } from "../wire/request.ts";
@@ -31,7 +32,8 @@ import { checkMulti, checkUnspoilt, checkWatch, transactionFor } from "./admissi
 import type { UnfinishedSteps } from "./client_state.ts";
 import type { CommandContext } from "./context.ts";
 import { keysEnd, KeySet } from "./holds.ts";
-import { isFree, LogMark, LongTask } from "./long_command.ts";
+import { isFree, LogMark, LongTask, type Steps } from "./long_command.ts";
+import { eachKey } from "./long_reply.ts";
 import { Transaction } from "./queue.ts";
 import { refuse, refusedWrite, runCommand } from "./run.ts";
 
@@ -50,14 +52,25 @@ export function discard({ client, shared }: CommandContext, _request: Request, r
 }
 
 /** `watch key [key …]` */
-export function watch(context: CommandContext, request: Request, reply: Reply): void {
-  const { client, shared, store } = context;
+export function watch(context: CommandContext, request: Request, reply: Reply): void | Steps {
+  const { client } = context;
   checkWatch(client);
-  client.checkCharge(request.size + (request.count - 1) * NAME_OVERHEAD_BYTES);
-  for (let i = 1; i < request.count; i++) {
-    shared.watches.add(client, store, request.bytes, request.starts[i]!, request.lengths[i]!);
+  if (client.watched.size + request.count - 1 > WATCHED_KEYS_MAX_COUNT) {
+    throw new ReplyError("ERR", `a client may watch at most ${WATCHED_KEYS_MAX_COUNT} keys`);
   }
+  client.checkCharge(request.size + (request.count - 1) * NAME_OVERHEAD_BYTES);
+  if (request.count > LONG_ARGUMENTS_COUNT) return watchInSteps(context, request, reply);
+  for (let i = 1; i < request.count; i++) watchKey(context, request, i);
   reply.ok();
+}
+
+function* watchInSteps(context: CommandContext, request: Request, reply: Reply): Steps {
+  yield* eachKey(context, request, false, (index) => watchKey(context, request, index));
+  reply.ok();
+}
+
+function watchKey({ client, shared, store }: CommandContext, request: Request, index: number): void {
+  shared.watches.add(client, store, request.bytes, request.starts[index]!, request.lengths[index]!);
 }
 
 /** `unwatch` */

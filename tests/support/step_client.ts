@@ -54,9 +54,9 @@ async function run(port: number, bytes: Uint8Array, replies: number): Promise<Ou
     if (count === null) throw new Error(`the connection was closed, ${left} replies before the last`);
     end += count;
     size += count;
-    for (let found; left > 0 && (found = scanner.scan(buffer, start, end)) > 0; left--) {
-      if (left === 1) last = new TextDecoder().decode(buffer.subarray(start, Math.min(start + found, start + 100)));
-      start += found;
+    for (let behind; left > 0 && (behind = scanner.scan(buffer, start, end)) >= 0; left--) {
+      if (left === 1) last = new TextDecoder().decode(buffer.subarray(start, Math.min(behind, start + 100)));
+      start = behind;
     }
   }
   await writing;
