@@ -91,6 +91,11 @@ export const ACCEPT_RETRY_MAX_MS = 1_000;
 export const ABORT_DELAY_MS = 50;
 /** Looking for a descriptor ends after this many numbers that are no sockets: about 2 ms. */
 export const DESCRIPTOR_GAP_MAX_COUNT = 8_192;
+/**
+ * Looking for the descriptor of a client ends so many numbers behind the last connection that is known: descriptors are
+ * handed out lowest first, so it is not far behind. Whoever is not found, as one that was reset is not, costs this much.
+ */
+export const PEER_GAP_MAX_COUNT = 256;
 /** Clients at once, unless `--max-clients` says otherwise. */
 export const CLIENTS_DEFAULT_COUNT = 10_000;
 /** Most clients that `--max-clients` may ask for. */

@@ -57,7 +57,10 @@ function quotation(call: Call, index: number, length: number): string {
 export function checkSizes(specification: CommandSpecification, call: Call): void {
   const { argumentsMaxCount } = specification;
   if (call.count > argumentsMaxCount) {
-    throw new ReplyError("ERR", `too many arguments for '${specification.name}' command: at most ${argumentsMaxCount - 1}`);
+    throw new ReplyError(
+      "ERR",
+      `too many arguments for '${specification.name}' command: at most ${argumentsMaxCount - 1}`,
+    );
   }
   const { firstKey, keyStep } = specification;
   const lastKey = specification.lastKey < 0 ? call.count + specification.lastKey : specification.lastKey;

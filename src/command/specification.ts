@@ -7,7 +7,12 @@
  * @module
  */
 
-import { ARGUMENTS_FEW_MAX_COUNT, ARGUMENTS_MAX_COUNT, BLOCKING_KEYS_MAX_COUNT, WATCHED_KEYS_MAX_COUNT } from "../limits.ts";
+import {
+  ARGUMENTS_FEW_MAX_COUNT,
+  ARGUMENTS_MAX_COUNT,
+  BLOCKING_KEYS_MAX_COUNT,
+  WATCHED_KEYS_MAX_COUNT,
+} from "../limits.ts";
 
 /** The version of Redis whose commands these are, for clients that ask. */
 export const REDIS_VERSION = "7.0.15";

@@ -128,7 +128,9 @@ function admit(context: CommandContext, request: Request, reply: Reply): Command
   const command = commands[position]!;
   if (!acceptsCount(command.arity, request.count)) throw wrongCount(request);
   // No argument is longer than all of them together, so this settles it for nearly every request.
-  if (request.size > KEY_SIZE_MAX_BYTES || request.count > ARGUMENTS_FEW_MAX_COUNT) checkSizes(command.specification, request);
+  if (request.size > KEY_SIZE_MAX_BYTES || request.count > ARGUMENTS_FEW_MAX_COUNT) {
+    checkSizes(command.specification, request);
+  }
   return command;
 }
 

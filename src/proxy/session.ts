@@ -313,10 +313,11 @@ export class Session implements Client, ConnectionContext, ClientConnection, Res
 
   set wait(wait: Wait | undefined) {
     this.#wait = this.state.waiter = wait;
-    if (wait === undefined) {
-      this.#host.readAhead.release(this.#connection);
-      return;
-    }
+    if (wait === undefined) this.#host.readAhead.release(this.#connection);
+    else this.#beginToWatch();
+  }
+
+  #beginToWatch(): void {
     this.#noteCommand();
     this.#host.peerEnds?.watch(this.#peer);
     if (this.#left) this.#close();

@@ -90,8 +90,8 @@ export class Waits {
   }
 
   /**
-   * What a command that writes in this slot has to wait for, so that nothing which it pushes is taken for a client that
-   * has gone; `undefined` when it may be passed on.
+   * What a command that writes in this slot has to wait for, so that nothing it pushes is taken for a client that has gone;
+   * `undefined` when it may be passed on.
    */
   settledIn(keySlot: number): Promise<unknown> | undefined {
     if (!this.#bySlot.has(keySlot)) return undefined;
@@ -110,7 +110,7 @@ export class Waits {
   settle(wait: Wait, bytes: Uint8Array, start: number, end: number): void {
     const { slot, giveUp } = wait;
     const isNil = slot.client.dialect.isNil(bytes, start);
-    if (!isNil && wait.isAbandoned) return this.#putBack(wait, bytes, start, end);
+    if (wait.isAbandoned) return isNil ? this.forget(wait) : this.#putBack(wait, bytes, start, end);
     if (!isNil || giveUp === undefined || giveUp === "nil") {
       this.forget(wait);
       return slot.succeed(bytes, start, end);
@@ -305,7 +305,7 @@ export class Wait extends Exchange implements PendingWait {
     this.unblock(error);
   }
 
-  /** Gives it up for good: its client has gone. What comes all the same is put back. Idempotent. */
+  /** Gives it up for good: its client has gone. An element that comes all the same is put back. Idempotent. */
   abandon(): void {
     if (this.isAbandoned) return;
     this.isAbandoned = true;

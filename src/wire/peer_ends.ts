@@ -15,13 +15,13 @@
  * `look` takes about half a microsecond, however many connections are watched. On one machine an end that was sent before a
  * request is seen before that request runs: it is in the system before the request is.
  *
- * To find a descriptor, one after another is asked for its addresses (system_socket.ts), which takes 1 µs each or less. Those
- * that are known to belong to another connection are left out: they are nearly all.
+ * To find a descriptor, one after another is asked for its peer (system_socket.ts), which takes 1 µs each or less. Those that
+ * are known to belong to another connection are left out: they are nearly all.
  *
  * @module
  */
 
-import { DESCRIPTOR_GAP_MAX_COUNT } from "../limits.ts";
+import { PEER_GAP_MAX_COUNT } from "../limits.ts";
 import type { SocketAddresses } from "./system_socket.ts";
 import { SystemSockets } from "./system_socket.ts";
 
@@ -51,6 +51,8 @@ export class PeerEnds implements Disposable {
   /** All connections, by the ports of their peers. */
   readonly #byPort = new Map<number, Peer[]>();
   readonly #byDescriptor = new Map<number, Peer>();
+  /** Descriptors of connections that are not among these, as far as they were looked at. */
+  readonly #foreign = new Set<number>();
   /** Those whose end was not told yet, by their numbers. */
   readonly #watched = new Map<number, Peer>();
   #ids = 0;
@@ -139,22 +141,56 @@ export class PeerEnds implements Disposable {
     return this.#ids;
   }
 
-  /** Finds out to which connections descriptors belong, until that of `wanted` is found. */
+  /** Finds the descriptor of a connection. */
   #isFound(wanted: Peer): boolean {
-    let gap = 0;
-    for (let descriptor = 0; wanted.descriptor < 0 && gap < DESCRIPTOR_GAP_MAX_COUNT; descriptor++) {
-      if (this.#byDescriptor.has(descriptor)) {
-        gap = 0;
-        continue;
-      }
-      const port = this.#sockets.peerPort(descriptor);
-      gap = port < 0 ? gap + 1 : 0;
-      const peer = this.#byPort.get(port)?.find(({ addresses }) => this.#sockets.isConnection(descriptor, addresses));
-      if (peer === undefined) continue;
-      peer.descriptor = descriptor;
-      this.#byDescriptor.set(descriptor, peer);
+    if (wanted.descriptor < 0) this.#search(wanted);
+    if (this.#has(wanted, wanted.descriptor)) return true;
+    // It was taken for another's of the same port.
+    this.#byDescriptor.delete(wanted.descriptor);
+    wanted.descriptor = -1;
+    // One that belonged to somebody else may have been closed, and its number given to this connection.
+    for (const descriptor of this.#foreign) {
+      if (this.#has(wanted, descriptor)) this.#assign(descriptor, wanted);
+      else if (this.#sockets.peerPort(descriptor) >= 0) continue;
+      this.#foreign.delete(descriptor);
     }
     return wanted.descriptor >= 0;
+  }
+
+  #has({ addresses }: Peer, descriptor: number): boolean {
+    return descriptor >= 0 && this.#sockets.isConnection(descriptor, addresses);
+  }
+
+  /** Asks descriptors that nobody is known to have for their peers, one after another, until that of `wanted` is found. */
+  #search(wanted: Peer): void {
+    let highest = 0;
+    for (const descriptor of this.#byDescriptor.keys()) if (descriptor > highest) highest = descriptor;
+    let gap = 0;
+    for (let descriptor = 0; descriptor <= highest || gap < PEER_GAP_MAX_COUNT; descriptor++) {
+      gap++;
+      const isKnown = this.#byDescriptor.has(descriptor) || this.#foreign.has(descriptor);
+      const port = isKnown ? 0 : this.#sockets.peerPort(descriptor);
+      if (port < 0) continue;
+      gap = 0;
+      if (isKnown) continue;
+      const peer = this.#peerOf(descriptor, port);
+      if (peer === undefined) this.#foreign.add(descriptor);
+      else this.#assign(descriptor, peer);
+      if (peer === wanted) return;
+    }
+  }
+
+  /** Whose descriptor this is. Where one alone has that port, it is looked at closely only when it is to be watched. */
+  #peerOf(descriptor: number, port: number): Peer | undefined {
+    const peers = this.#byPort.get(port);
+    if (peers?.length === 1 && peers[0]!.descriptor < 0) return peers[0];
+    return peers?.find((peer) => this.#has(peer, descriptor));
+  }
+
+  #assign(descriptor: number, peer: Peer): void {
+    this.#byDescriptor.delete(peer.descriptor);
+    peer.descriptor = descriptor;
+    this.#byDescriptor.set(descriptor, peer);
   }
 
   /** Forgets all connections. Idempotent. */

@@ -76,7 +76,7 @@ const SYMBOLS = {
   setsockopt: { parameters: ["i32", "i32", "i32", "buffer", "u32"], result: "i32" },
   inet_pton: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
   shutdown: { parameters: ["i32", "i32"], result: "i32" },
-  recv: { parameters: ["i32", "buffer", "usize", "i32"], result: "isize" },
+  recv: { parameters: ["i32", "buffer", "usize", "i32"], result: "i32" },
   epoll_create1: { parameters: ["i32"], result: "i32" },
   epoll_ctl: { parameters: ["i32", "i32", "i32", "buffer"], result: "i32" },
   epoll_wait: { parameters: ["i32", "buffer", "i32", "i32"], result: "i32" },
@@ -185,7 +185,7 @@ export class SystemSockets implements Disposable {
 
   /** Whether bytes have come on a connection that were not read. */
   hasInput(descriptor: number): boolean {
-    return this.#library.symbols.recv(descriptor, this.#remote, 1n, MSG_PEEK | MSG_DONTWAIT) > 0n;
+    return this.#library.symbols.recv(descriptor, this.#remote, 1n, MSG_PEEK | MSG_DONTWAIT) > 0;
   }
 
   /**

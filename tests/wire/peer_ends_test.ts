@@ -151,6 +151,40 @@ Deno.test("PeerEnds look() forgets who is removed while it tells of another", as
     }));
 });
 
+Deno.test("PeerEnds finds a connection whose number another one had, and one whose port another one has", () =>
+  withPairs(6, async (_, pairs) => {
+    const ends = PeerEnds.open();
+    const told: string[] = [];
+    // Both ends of each connection have descriptors here; only those of one side are known, and of some of them.
+    const peers = pairs.map(({ own }, i) => new Peer(own, () => told.push(`own ${i}`)));
+    for (const peer of peers.slice(0, 3)) ends.add(peer);
+    assert(ends.watch(peers[2]!));
+    // What was somebody else's is closed, and another connection gets its number.
+    pairs[4]!.own.close();
+    pairs[4]!.other.close();
+    const listener = Deno.listen({ hostname, port: 0 });
+    const connecting = Deno.connect({ hostname, port: listener.addr.port });
+    const own = await listener.accept();
+    const other = await connecting;
+    const late = new Peer(own, () => told.push("late"));
+    ends.add(late);
+    assert(ends.watch(late));
+    // A connection to a port that a client has as well.
+    const twin = Deno.listen({ hostname: "127.0.0.2", port: pairs[0]!.other.localAddr.port });
+    const twinOther = await Deno.connect({ hostname: "127.0.0.2", port: twin.addr.port });
+    const twinOwn = await twin.accept();
+    assert(ends.watch(peers[0]!));
+    assert(ends.watch(peers[1]!));
+    twinOwn.close();
+    ends.look();
+    assertEquals(told, []);
+    for (const socket of [pairs[0]!.other, pairs[1]!.other, other]) socket.close();
+    ends.look();
+    assertEquals(told.sort(), ["late", "own 0", "own 1"]);
+    ends[Symbol.dispose]();
+    for (const each of [own, listener, twin, twinOther]) each.close();
+  }));
+
 Deno.test("PeerEnds watches IPv6 as well", () =>
   withPairs(2, (ends, pairs, told) => {
     for (const { peer } of pairs) assert(ends.watch(peer));
