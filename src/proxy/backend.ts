@@ -11,6 +11,7 @@ import { isLoopback, parseAddress } from "../role/address.ts";
 import { ConnectionError, ReplyError, UsageError } from "../errors.ts";
 import { CONNECT_TIMEOUT_MS } from "../limits.ts";
 import { readDefaultAuthority } from "../role/state_folder.ts";
+import { type ClientAccount, UNLIMITED_ACCOUNT } from "../wire/client_memory.ts";
 import { Connection } from "../wire/connection.ts";
 import { abort, connect } from "../wire/socket.ts";
 import type { Socket } from "../wire/socket.ts";
@@ -41,6 +42,7 @@ export function checkPlaintext(address: string): void {
 /**
  * Connects to the server at `address` and authenticates, in a dialect that is spoken on the connection from then on.
  *
+ * @param account is charged for replies that are not whole
  * @returns a connection with nothing unread, which the caller owns
  * @throws {InmemError} whose message says why there is none
  */
@@ -49,6 +51,7 @@ export async function openBackend(
   address: string,
   settings: BackendSettings,
   signal: AbortSignal,
+  account: ClientAccount = UNLIMITED_ACCOUNT,
 ): Promise<Connection> {
   const { hostname, port } = parseAddress(address);
   const { plaintext, authority, connectTimeoutMs: timeoutMs = CONNECT_TIMEOUT_MS } = settings;
@@ -57,7 +60,7 @@ export async function openBackend(
   const caCerts = local === undefined ? [] : [local];
   const begunMs = performance.now();
   const socket = await connect({ hostname, port, caCerts, plaintext, timeoutMs, signal });
-  const connection = new Connection(freeingSocket(socket));
+  const connection = new Connection(freeingSocket(socket), account);
   const close = () => connection.close();
   const timer = setTimeout(close, Math.max(1, timeoutMs - (performance.now() - begunMs)));
   signal.addEventListener("abort", close, { once: true });

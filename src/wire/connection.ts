@@ -140,6 +140,17 @@ export class Connection {
     return this.end === 0 ? this.buffer : this.buffer.subarray(this.end);
   }
 
+  /** Makes room for the next read. Returns `false` when the memory of all clients has none for what is unread. */
+  makeRoom(): boolean {
+    try {
+      this.room();
+      return true;
+    } catch (error) {
+      if (error instanceof ProtocolError) return false;
+      throw error;
+    }
+  }
+
   /** Takes note that so many bytes were read into the {@linkcode room}. */
   took(count: number): void {
     this.end += count;
@@ -189,7 +200,10 @@ export class Connection {
     const old = this.buffer;
     // For the moment of copying there are both of them, but of one connection at a time.
     const bytes = size - (keepsOld ? 0 : costOf(old));
-    if (!this.#account.tryCharge(Held.Request, bytes)) throw new ProtocolError(this.#account.refusal(Held.Request));
+    if (size <= READ_BUFFER_BATCH_BYTES) this.#account.force(Held.Request, bytes);
+    else if (!this.#account.tryCharge(Held.Request, bytes)) {
+      throw new ProtocolError(this.#account.refusal(Held.Request));
+    }
     this.#charged += bytes;
     const grown = new Uint8Array(size);
     grown.set(old.subarray(this.start, this.end));
