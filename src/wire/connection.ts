@@ -17,7 +17,12 @@
  */
 
 import { ProtocolError } from "../errors.ts";
-import { BUFFER_KEEP_MAX_BYTES, READ_BUFFER_BATCH_BYTES, READ_BUFFER_INITIAL_BYTES } from "../limits.ts";
+import {
+  BUFFER_KEEP_MAX_BYTES,
+  READ_BUFFER_BATCH_BYTES,
+  READ_BUFFER_INITIAL_BYTES,
+  READ_BUFFER_TIGHT_BYTES,
+} from "../limits.ts";
 import { closeQuietly } from "./abort.ts";
 import { type ClientAccount, freeBuffer, Held, UNLIMITED_ACCOUNT } from "./client_memory.ts";
 import { type Socket, writeAll } from "./socket.ts";
@@ -126,7 +131,7 @@ export class Connection {
    */
   room(): Uint8Array<ArrayBuffer> {
     // One read that filled the buffer left more behind: such a peer gets larger batches, and an idle one costs little.
-    const isSmall = this.#filled && this.buffer.length < READ_BUFFER_BATCH_BYTES && !this.#account.isTight;
+    const isSmall = this.#filled && this.buffer.length < READ_BUFFER_BATCH_BYTES && this.#mayGrow;
     if (this.#outgrown.length > 0) this.#freeOutgrown();
     if (this.start === this.end) {
       this.start = this.end = 0;
@@ -179,6 +184,11 @@ export class Connection {
     this.buffer.copyWithin(0, this.start, this.end);
     this.start = 0;
     this.end = unread;
+  }
+
+  /** Whether there is memory for a larger buffer that only makes reading faster. */
+  get #mayGrow(): boolean {
+    return this.buffer.length < READ_BUFFER_TIGHT_BYTES || !this.#account.isTight;
   }
 
   /** Whether an empty buffer is given back: what large requests have left is kept only while there is memory to spare. */
