@@ -24,7 +24,9 @@ export const ARGUMENTS_UNAUTHENTICATED_MAX_COUNT = 10;
 /** Longest inline command of RESP, and longest line that tells a count or a length there, as in Redis. */
 export const RESP_LINE_MAX_BYTES = 64 * 1024;
 /** A connection's read buffer at first: thousands of idle connections shall cost little. */
-export const READ_BUFFER_INITIAL_BYTES = 4 * 1024;
+export const READ_BUFFER_INITIAL_BYTES = 1024;
+/** What it grows to where clients hold much memory together. */
+export const READ_BUFFER_TIGHT_BYTES = 4 * 1024;
 /** What it grows to when a peer sends more at a time: one read takes what a socket typically holds. */
 export const READ_BUFFER_BATCH_BYTES = 64 * 1024;
 /**

@@ -12,6 +12,7 @@ import { ConnectionError, ProtocolError, ReplyError, UsageError } from "../error
 import { CONNECT_TIMEOUT_MS } from "../limits.ts";
 import { readDefaultAuthority } from "../role/state_folder.ts";
 import type { Verdict } from "../route/probe.ts";
+import { type ClientAccount, UNLIMITED_ACCOUNT } from "../wire/client_memory.ts";
 import { Connection } from "../wire/connection.ts";
 import { abort, connect } from "../wire/socket.ts";
 import type { Socket } from "../wire/socket.ts";
@@ -43,6 +44,7 @@ export function checkPlaintext(address: string): void {
 /**
  * Connects to the server at `address` and authenticates, in a dialect that is spoken on the connection from then on.
  *
+ * @param account is charged for replies that are not whole
  * @returns a connection with nothing unread, which the caller owns
  * @throws {InmemError} whose message says why there is none
  */
@@ -51,6 +53,7 @@ export async function openBackend(
   address: string,
   settings: BackendSettings,
   signal: AbortSignal,
+  account: ClientAccount = UNLIMITED_ACCOUNT,
 ): Promise<Connection> {
   const { hostname, port } = parseAddress(address);
   const { plaintext, authority, connectTimeoutMs: timeoutMs = CONNECT_TIMEOUT_MS } = settings;
@@ -59,7 +62,7 @@ export async function openBackend(
   const caCerts = local === undefined ? [] : [local];
   const begunMs = performance.now();
   const socket = await connect({ hostname, port, caCerts, plaintext, timeoutMs, signal });
-  const connection = new Connection(freeingSocket(socket));
+  const connection = new Connection(freeingSocket(socket), account);
   const close = () => connection.close();
   const timer = setTimeout(close, Math.max(1, timeoutMs - (performance.now() - begunMs)));
   signal.addEventListener("abort", close, { once: true });

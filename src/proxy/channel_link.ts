@@ -163,6 +163,7 @@ export class ChannelLink {
           this.#transport = undefined;
           this.#unanswered = 0;
           transport.close();
+          transport.free();
         }
         this.#fail("it closed the connection");
       } catch (error) {

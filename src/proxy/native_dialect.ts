@@ -42,7 +42,7 @@ export class NativeDialect implements Dialect {
   }
 
   measure(): FrameMeasure {
-    return NATIVE_MEASURE;
+    return new NativeMeasure();
   }
 
   decoder(): NativeDecoder {
@@ -82,9 +82,13 @@ export class NativeDialect implements Dialect {
   }
 }
 
-/** Nothing has to be remembered: the length stands in front. */
-const NATIVE_MEASURE: FrameMeasure = {
+/** The length stands in front, so nothing has to be remembered, but of a reply that is passed over. */
+class NativeMeasure implements FrameMeasure {
+  /** Bytes that are still to come of a reply whose first ones were dropped. */
+  #passing = 0;
+
   size(bytes: Uint8Array, start: number, end: number): number {
+    if (this.#passing > 0) return this.#rest(end - start);
     if (end - start < FRAME_PREFIX_BYTES) return 0;
     const length = frameLength(bytes, start);
     if (length < REPLY_MIN_BYTES || length > REPLY_SIZE_MAX_BYTES) {
@@ -92,5 +96,22 @@ const NATIVE_MEASURE: FrameMeasure = {
     }
     const size = FRAME_PREFIX_BYTES + length;
     return end - start >= size ? size : 0;
-  },
-};
+  }
+
+  #rest(available: number): number {
+    const rest = this.#passing;
+    if (available < rest) return 0;
+    this.#passing = 0;
+    return rest;
+  }
+
+  drop(bytes: Uint8Array, start: number, end: number): number {
+    const available = end - start;
+    if (this.#passing === 0) {
+      if (available < FRAME_PREFIX_BYTES) return 0;
+      this.#passing = FRAME_PREFIX_BYTES + frameLength(bytes, start);
+    }
+    this.#passing -= available;
+    return available;
+  }
+}

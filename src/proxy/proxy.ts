@@ -154,7 +154,8 @@ export class Proxy implements SessionHost {
     this.passwordRequired = settings.password !== undefined;
     this.#password = settings.password === undefined ? undefined : new Password(settings.password);
     const timeoutMs = this.#timeoutMs = settings.timeoutMs ?? BACKEND_TIMEOUT_MS;
-    const open: Opener = (dialect, address, signal) => openBackend(dialect, address, settings.backend, signal);
+    const account = this.clientMemory.openShared();
+    const open: Opener = (dialect, address, signal) => openBackend(dialect, address, settings.backend, signal, account);
     const reply = new RespReply(Infinity);
     // What the proxy itself asks is in RESP, so that it can stand before other servers that speak it.
     const resp = new RespDialect(2, open, reply);

@@ -98,4 +98,8 @@ class RespMeasure implements FrameMeasure {
     const behind = this.#scanner.scan(bytes, start, end);
     return behind < 0 ? 0 : behind - start;
   }
+
+  drop(_bytes: Uint8Array, start: number, end: number): number {
+    return this.#scanner.drop(end - start);
+  }
 }

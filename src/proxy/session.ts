@@ -52,7 +52,7 @@ import type { Patience } from "./patience.ts";
 import type { QueuedRequests } from "./queued_requests.ts";
 import { ReplyOrder } from "./reply_order.ts";
 import type { Router } from "./router.ts";
-import type { Client, Slot } from "./slot.ts";
+import { type Client, Slot } from "./slot.ts";
 import type { Watch } from "./transactions.ts";
 import type { Wait } from "./waits.ts";
 
@@ -368,6 +368,12 @@ export class Session implements Client, ConnectionContext, ClientConnection, Res
   }
 
   send(pool: Pool, exchange: Exchange, bytes: Uint8Array, start: number, size: number): void {
+    if (size > UNCHECKED_REPLY_MAX_BYTES && exchange instanceof Slot) {
+      // Until it is answered, it is on its way to the server.
+      const { account } = this.state;
+      if (!account.tryCharge(Held.Request, size)) return this.refuse(exchange, "ERR", account.refusal(Held.Request));
+      exchange.sentBytes = size;
+    }
     let lane = this.#lanes.get(pool);
     if (lane === undefined) lane = this.#addLane(pool);
     const congested = pool.send(lane, exchange, bytes, start, size);
@@ -391,6 +397,10 @@ export class Session implements Client, ConnectionContext, ClientConnection, Res
   complete(slot: Slot, bytes: Uint8Array, start: number, end: number): void {
     if (this.#closed) return;
     const size = end - start;
+    if (slot.sentBytes > 0) {
+      this.state.account.release(Held.Request, slot.sentBytes);
+      slot.sentBytes = 0;
+    }
     // Short replies, refusals among them, are always taken: their number is bounded.
     if (size > SHORT_REPLY_MAX_BYTES && this.#outbox.size + this.#order.keptBytes > this.#host.repliesMaxBytes) {
       // The reply to a write may be all that is left of what it took out, so it must not be dropped alone.

@@ -74,6 +74,8 @@ export class Slot extends Exchange {
   /** The reply is `[0, replySize)`. */
   reply: Uint8Array<ArrayBuffer> = EMPTY;
   replySize = 0;
+  /** Bytes of a long request that are charged to the client until it is answered. */
+  sentBytes = 0;
 
   constructor(client: Client) {
     super();

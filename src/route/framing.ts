@@ -15,10 +15,14 @@ export interface Transport {
   readonly end: number;
   /** Reads once and appends; `false` at the end. Rejects when the connection is lost. */
   fill(): Promise<boolean>;
+  /** Makes room for the next read. Returns `false` when memory is too short for the reply under way. */
+  makeRoom(): boolean;
   /** Writes all of `bytes`, which do not change meanwhile. Rejects when the connection is lost. */
   write(bytes: Uint8Array): Promise<void>;
   /** Idempotent. What is under way rejects. */
   close(): void;
+  /** Gives its memory back, after it was closed and its last read has ended. */
+  free(): void;
 }
 
 /** Finds where replies end on one connection. May remember how far it got in one that is not whole. */
@@ -29,6 +33,13 @@ export interface FrameMeasure {
    * @throws {Error} when those bytes are no reply
    */
   size(bytes: Uint8Array, start: number, end: number): number;
+  /**
+   * Gives up the first bytes of the reply at `bytes[start, end)`, which {@linkcode size} has found not to be whole and nobody
+   * wants any more. The reply begins behind them then.
+   *
+   * @returns how many bytes may be dropped
+   */
+  drop(bytes: Uint8Array, start: number, end: number): number;
 }
 
 /** One protocol. */

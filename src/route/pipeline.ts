@@ -21,7 +21,7 @@
  */
 
 import { copyBytes, enlarge } from "../bytes.ts";
-import { assert, ProtocolError } from "../errors.ts";
+import { assert, ConnectionError, ProtocolError } from "../errors.ts";
 import {
   BACKEND_PACE_MAX_MS,
   BACKEND_QUEUE_MAX_BYTES,
@@ -30,8 +30,8 @@ import {
   BACKEND_WRITE_WAIT_MS,
   BUFFER_KEEP_MAX_BYTES,
 } from "../limits.ts";
-import { Batch } from "./exchange.ts";
-import type { Exchange, Lane } from "./exchange.ts";
+import { Batch, Exchange } from "./exchange.ts";
+import type { Lane } from "./exchange.ts";
 import type { FrameMeasure, Framing, Transport } from "./framing.ts";
 import type { Clock, Flushable, Turn } from "./turn.ts";
 
@@ -60,11 +60,26 @@ export interface PipelineEnd {
   readonly unsent: readonly Exchange[];
 }
 
+const NO_ROOM = "its reply needs more memory than is left of what all clients may hold together (--max-client-memory)";
 const UNASKED = "it answered what nobody had asked";
 const RING_INITIAL_COUNT = 64;
 const BATCH_INITIAL_BYTES = 16 * 1024;
 /** Batches kept for the next writes; more are in use only when the server is slow. */
 const SPARE_BATCHES_MAX_COUNT = 4;
+
+/** Stands in for an exchange that was refused while its reply was coming: the rest of it is for nobody. */
+class PassedExchange extends Exchange {
+  constructor({ lane, size, sinceMs }: Exchange) {
+    super();
+    this.lane = lane;
+    this.size = size;
+    this.sinceMs = sinceMs;
+  }
+
+  override succeed(): void {}
+
+  override fail(): void {}
+}
 
 /** A pipelined connection. It collects from the start, and writes once {@linkcode begin} has given it a transport. */
 export class Pipeline implements Flushable {
@@ -252,6 +267,8 @@ export class Pipeline implements Flushable {
       this.end(false, "it closed the connection");
     } catch (error) {
       this.end(false, `the connection was lost: ${(error as Error).message}`);
+    } finally {
+      transport.free();
     }
   }
 
@@ -272,8 +289,10 @@ export class Pipeline implements Flushable {
     }
     // Left to stand, it would be taken for the beginning of the next reply.
     if (this.#head === this.#unsent && at < transport.end) throw new ProtocolError(UNASKED);
-    if (at === transport.start) return;
+    const isAnswer = at > transport.start;
     transport.start = at;
+    if (at < transport.end) this.#keepOrPassOver(transport);
+    if (!isAnswer) return;
     this.answered = true;
     if (this.#waiting.length > 0 && this.queuedBytes <= BACKEND_QUEUE_MAX_BYTES / 2) this.#relieve();
     if (this.#head === this.#tail) {
@@ -281,6 +300,22 @@ export class Pipeline implements Flushable {
       this.#head = this.#unsent = this.#tail = 0;
       this.#host.idle(this);
     }
+  }
+
+  /** Keeps the reply that is not whole if there is room for it; else refuses it, and passes over the rest as it comes. */
+  #keepOrPassOver(transport: Transport): void {
+    const place = this.#head & (this.#ring.length - 1);
+    const exchange = this.#ring[place]!;
+    if (!(exchange instanceof PassedExchange)) {
+      if (transport.makeRoom()) return;
+      this.#ring[place] = new PassedExchange(exchange);
+      if (exchange.repeatable) this.#release(exchange.batch!);
+      exchange.batch = undefined;
+      exchange.traffic = undefined;
+      const { address } = this.#host;
+      exchange.fail(new ConnectionError(address, `server "${address}": ${NO_ROOM}`, true));
+    }
+    transport.start += this.#measure.drop(transport.buffer, transport.start, transport.end);
   }
 
   /** Takes back what the exchange held, so that its owner may use it again. */

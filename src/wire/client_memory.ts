@@ -111,6 +111,16 @@ export class ClientMemory {
     return account;
   }
 
+  /**
+   * Opens an account for what is held for clients but for none of them alone, such as replies that come from servers. It is
+   * refused where clients hold too much, and never closed.
+   */
+  openShared(): ClientAccount {
+    const account = new ClientAccount(this, NOBODY, true);
+    this.#accounts.add(account);
+    return account;
+  }
+
   /** Whether buffers that are not in use had better be freed: a quarter of the limit is taken. */
   get isTight(): boolean {
     return this.usedBytes > this.limitBytes / 4;
@@ -120,7 +130,7 @@ export class ClientMemory {
   get largest(): ClientAccount | undefined {
     let largest: ClientAccount | undefined;
     for (const account of this.#accounts) {
-      if (account.bytes > (largest?.bytes ?? 0)) largest = account;
+      if (!account.isShared && account.bytes > (largest?.bytes ?? 0)) largest = account;
     }
     return largest;
   }
@@ -166,7 +176,7 @@ export class ClientMemory {
    */
   admitOrClose(account: ClientAccount, kind: Held, bytes: number): void {
     if (account.isClosed || this.#missing(kind, bytes) <= 0 || this.#makeRoom(account, kind, bytes, 1)) return;
-    this.#close(account, bytes);
+    if (!account.isShared) this.#close(account, bytes);
   }
 
   /** Takes note that a request of `bytes` was refused. */
@@ -186,12 +196,12 @@ export class ClientMemory {
     // Where only the heap is short, what counts is who holds objects.
     const isOfHeap = kind === Held.Objects && this.usedBytes + bytes <= this.limitBytes;
     const size = (each: ClientAccount) => isOfHeap ? each.held[Held.Objects]! : each.bytes;
-    const needed = size(account) + bytes;
+    const needed = (account.isShared ? 0 : size(account)) + bytes;
     if (needed > limit) return false;
     const larger: ClientAccount[] = [];
     let freeable = 0;
     for (const each of this.#accounts) {
-      if (each === account || size(each) <= needed * factor) continue;
+      if (each === account || each.isShared || size(each) <= needed * factor) continue;
       larger.push(each);
       freeable += size(each);
     }
@@ -223,11 +233,11 @@ export class ClientMemory {
     }
     this.#reports--;
     const { address, name } = account.owner;
-    const message = isClosed
-      ? "Closed a client: clients hold too much memory, and it was among those that hold most"
-      : "Refused a request: clients hold too much memory, and its client is among those that hold most";
+    let message = "Refused a request: clients hold too much memory, and its client is among those that hold most";
+    if (isClosed) message = "Closed a client: clients hold too much memory, and it was among those that hold most";
+    if (account.isShared) message = "Refused the reply of a server: clients hold too much memory, or it is too long";
     this.#warn(message, {
-      address,
+      ...address === "" ? {} : { address },
       ...name === "" ? {} : { name },
       held_bytes: account.bytes,
       held_for: account.mostlyFor,
@@ -247,12 +257,15 @@ export class ClientAccount {
   bytes = 0;
   /** Bytes held for each kind, in the order of {@linkcode HELD_NAMES}. */
   readonly held: number[] = [0, 0, 0, 0, 0];
+  /** Whether it is of no client alone. */
+  readonly isShared: boolean;
   /** Whether {@linkcode close} was called: then nothing more is charged. */
   isClosed = false;
   readonly #memory: ClientMemory;
 
   /** Use {@linkcode ClientMemory.open}. */
-  constructor(memory: ClientMemory, owner: MemoryOwner) {
+  constructor(memory: ClientMemory, owner: MemoryOwner, isShared = false) {
+    this.isShared = isShared;
     this.#memory = memory;
     this.owner = owner;
   }
@@ -333,14 +346,11 @@ export class ClientAccount {
 /** What is refused of each kind. */
 const REFUSED = ["request", "reply", "transaction", "message", "request"] as const;
 
+/** Who owns what belongs to no client alone. */
+const NOBODY: MemoryOwner = { id: 0, address: "", name: "", isKept: true, connection: { kill: () => {} } };
+
 /** The account of those that no limit concerns: clients of ours, and tests. */
-export const UNLIMITED_ACCOUNT: ClientAccount = new ClientMemory({ limitBytes: Infinity }).open({
-  id: 0,
-  address: "",
-  name: "",
-  isKept: true,
-  connection: { kill: () => {} },
-});
+export const UNLIMITED_ACCOUNT: ClientAccount = new ClientMemory({ limitBytes: Infinity }).openShared();
 
 /**
  * Returns a buffer's memory to the system at once, if it is large; small ones are left to the garbage collector. Nobody may

@@ -17,7 +17,12 @@
  */
 
 import { ProtocolError } from "../errors.ts";
-import { BUFFER_KEEP_MAX_BYTES, READ_BUFFER_BATCH_BYTES, READ_BUFFER_INITIAL_BYTES } from "../limits.ts";
+import {
+  BUFFER_KEEP_MAX_BYTES,
+  READ_BUFFER_BATCH_BYTES,
+  READ_BUFFER_INITIAL_BYTES,
+  READ_BUFFER_TIGHT_BYTES,
+} from "../limits.ts";
 import { closeQuietly } from "./abort.ts";
 import { type ClientAccount, freeBuffer, Held, UNLIMITED_ACCOUNT } from "./client_memory.ts";
 import { type Socket, writeAll } from "./socket.ts";
@@ -126,7 +131,7 @@ export class Connection {
    */
   room(): Uint8Array<ArrayBuffer> {
     // One read that filled the buffer left more behind: such a peer gets larger batches, and an idle one costs little.
-    const isSmall = this.#filled && this.buffer.length < READ_BUFFER_BATCH_BYTES && !this.#account.isTight;
+    const isSmall = this.#filled && this.buffer.length < READ_BUFFER_BATCH_BYTES && this.#mayGrow;
     if (this.#outgrown.length > 0) this.#freeOutgrown();
     if (this.start === this.end) {
       this.start = this.end = 0;
@@ -138,6 +143,17 @@ export class Connection {
       this.#makeRoom();
     }
     return this.end === 0 ? this.buffer : this.buffer.subarray(this.end);
+  }
+
+  /** Makes room for the next read. Returns `false` when the memory of all clients has none for what is unread. */
+  makeRoom(): boolean {
+    try {
+      this.room();
+      return true;
+    } catch (error) {
+      if (error instanceof ProtocolError) return false;
+      throw error;
+    }
   }
 
   /** Takes note that so many bytes were read into the {@linkcode room}. */
@@ -170,6 +186,11 @@ export class Connection {
     this.end = unread;
   }
 
+  /** Whether there is memory for a larger buffer that only makes reading faster. */
+  get #mayGrow(): boolean {
+    return this.buffer.length < READ_BUFFER_TIGHT_BYTES || !this.#account.isTight;
+  }
+
   /** Whether an empty buffer is given back: what large requests have left is kept only while there is memory to spare. */
   get #isTooLarge(): boolean {
     const size = this.buffer.length;
@@ -189,7 +210,10 @@ export class Connection {
     const old = this.buffer;
     // For the moment of copying there are both of them, but of one connection at a time.
     const bytes = size - (keepsOld ? 0 : costOf(old));
-    if (!this.#account.tryCharge(Held.Request, bytes)) throw new ProtocolError(this.#account.refusal(Held.Request));
+    if (size <= READ_BUFFER_BATCH_BYTES) this.#account.force(Held.Request, bytes);
+    else if (!this.#account.tryCharge(Held.Request, bytes)) {
+      throw new ProtocolError(this.#account.refusal(Held.Request));
+    }
     this.#charged += bytes;
     const grown = new Uint8Array(size);
     grown.set(old.subarray(this.start, this.end));

@@ -55,6 +55,8 @@ export class RespReplyScanner {
   /** Values that are still to come, on each level. */
   readonly #left = new Int32Array(NESTING_MAX_DEPTH + 1).fill(1, 0, 1);
   #depth = 0;
+  /** Bytes that are still to come of a value that is passed over, from the reply's begin on; see {@linkcode drop}. */
+  #passing = 0;
   readonly #sizeMaxBytes: number;
 
   /** @param sizeMaxBytes the largest reply */
@@ -74,6 +76,14 @@ export class RespReplyScanner {
     const left = this.#left;
     let at = start + this.#offset;
     let depth = this.#depth;
+    if (this.#passing > 0) {
+      at = start + this.#passing;
+      this.#searched = this.#passing;
+      this.#passing = 0;
+      while (--left[depth]! === 0) {
+        if (depth-- === 0) return this.#end(start, at);
+      }
+    }
     for (;;) {
       const line = this.#findLineEnd(bytes, start, at, end);
       if (line === -1) return this.#wait(at - start, depth, 0, end - start);
@@ -123,6 +133,26 @@ export class RespReplyScanner {
         if (depth-- === 0) return this.#end(start, at);
       }
     }
+  }
+
+  /**
+   * Gives up the first bytes of the reply under way, which nobody wants, so that they need not be kept until it is whole. The
+   * reply begins behind them then.
+   *
+   * @param available how many bytes of it have come; {@linkcode scan} has found that they are not all
+   * @returns how many of them may be dropped
+   */
+  drop(available: number): number {
+    if (this.needed > 0) {
+      // It is known where the value ends that is under way.
+      this.#passing = this.needed -= available;
+      this.#offset = this.#searched = 0;
+      return available;
+    }
+    const dropped = this.#offset;
+    this.#offset = 0;
+    this.#searched -= dropped;
+    return dropped;
   }
 
   /** Keeps the place. `size` is what is known of the reply's. */

@@ -44,6 +44,15 @@ export class FakeTransport implements Transport {
     this.#unblock();
   }
 
+  /** Whether there is no room for what has come of a reply. */
+  full = false;
+
+  makeRoom(): boolean {
+    return !this.full;
+  }
+
+  free(): void {}
+
   async fill(): Promise<boolean> {
     while (this.#incoming === "" && this.#ended === undefined) {
       const { promise, resolve } = Promise.withResolvers<void>();
@@ -114,7 +123,10 @@ export function makeFraming(opening: Opening[]): Framing {
       opening.push(each);
       return each.promise;
     },
-    measure: () => ({ size: (bytes, start, end) => bytes.subarray(start, end).indexOf(FULL_STOP) + 1 }),
+    measure: () => ({
+      size: (bytes, start, end) => bytes.subarray(start, end).indexOf(FULL_STOP) + 1,
+      drop: (_bytes, start, end) => end - start,
+    }),
   };
 }
 

@@ -56,6 +56,8 @@ export const TAGGED_FRAMING: Framing = {
       const size = end > start ? REPLY_HEAD_BYTES + bytes[start]! : Infinity;
       return end - start >= size ? size : 0;
     },
+    // Its replies are short, and there is always room.
+    drop: () => 0,
   }),
 };
 

@@ -106,14 +106,14 @@ Deno.test("Connection fill() keeps its buffer while small frames flow through it
 
 Deno.test("Connection fill() moves unread bytes to the front when they are at most half of a full buffer", async () => {
   const incoming = Uint8Array.from({ length: READ_BUFFER_INITIAL_BYTES * 2 }, (_, i) => i % 251);
-  const connection = new Connection(new FakeSocket(incoming, 1000));
+  const connection = new Connection(new FakeSocket(incoming, READ_BUFFER_INITIAL_BYTES / 4));
   while (connection.end < READ_BUFFER_INITIAL_BYTES) assert(await connection.fill());
   const { buffer } = connection;
   const from = READ_BUFFER_INITIAL_BYTES / 2;
   connection.start = from;
   assert(await connection.fill());
   assertStrictEquals(connection.buffer, buffer);
-  assertEquals([connection.start, connection.end], [0, from + 1000]);
+  assertEquals([connection.start, connection.end], [0, from + READ_BUFFER_INITIAL_BYTES / 4]);
   assertEquals(buffer.slice(0, connection.end), incoming.slice(from, from + connection.end));
 });
 
