@@ -48,10 +48,10 @@ async function firstLine(stream: ReadableStream<Uint8Array>): Promise<string> {
 }
 
 Deno.test("Observer sees a long step of the main thread, by its processor time", async () => {
-  const seen = await observe("burn:120");
-  assert(seen.longestStepMs > 100, JSON.stringify(seen));
+  const seen = await observe("burn:300");
+  assert(seen.longestStepMs > 250, JSON.stringify(seen));
   assert(seen.longestWaitMs >= seen.longestStepMs, JSON.stringify(seen));
-  assert(seen.cpuMs[0]! > 200, "two such steps in so many rounds");
+  assert(seen.cpuMs[0]! > 500, "two such steps in so many rounds");
   assertEquals([seen.wrong, seen.errors, seen.killed], [0, 0, false]);
 });
 

@@ -6,6 +6,8 @@
  * @module
  */
 
+import process from "node:process";
+
 const FAULT_INTERVAL = 20;
 
 async function serve(socket: Deno.Conn, fault: string): Promise<void> {
@@ -29,8 +31,8 @@ async function serve(socket: Deno.Conn, fault: string): Promise<void> {
 
 /** Runs for so many ms of processor time; a clock would count others' as well. */
 function burn(durationMs: number): void {
-  const { user } = Deno.cpuUsage();
-  while (Deno.cpuUsage().user - user < durationMs * 1000);
+  const { user } = process.cpuUsage();
+  while (process.cpuUsage().user - user < durationMs * 1000);
 }
 
 if (import.meta.main) {

@@ -42,9 +42,11 @@ class Watcher {
   /** When the round began that is under way; `undefined` between two rounds. */
   #startedMs: number | undefined;
   #before: number[] = [];
-  /** Time that this thread, and all observed ones together, had been ready without a core. */
-  #delayedBefore = 0;
+  /** Time that all observed threads together had been ready without a core. */
   #readyBefore = 0;
+  /** The same of this thread, when it ran the last time and the time before that. */
+  #delayed = 0;
+  #delayedBefore = 0;
   #marked: number[] = [];
   readonly ended: Promise<void>;
 
@@ -96,6 +98,10 @@ class Watcher {
   #sample(): void {
     // A counter of a thread that has ended cannot be read any more: its last reading has to be a fresh one.
     this.#readClocks();
+    // A timer and a reply may have waited for a core together, so that not this delay is forgotten but the one before.
+    this.#own.read();
+    this.#delayedBefore = this.#delayed;
+    this.#delayed = this.#own.delayedMs;
     const sizes = this.#target.pids.map((pid) => residentBytes(pid));
     sizes.forEach((bytes, i) => this.#found.peakBytes[i] = Math.max(this.#found.peakBytes[i] ?? 0, bytes));
     if (sizes.reduce((sum, bytes) => sum + bytes, 0) <= this.#target.guardBytes) return;
@@ -147,7 +153,7 @@ class Watcher {
     this.#before = this.#readClocks();
     this.#readyBefore = this.#readyMs();
     this.#own.read();
-    this.#delayedBefore = this.#own.delayedMs;
+    this.#delayed = this.#delayedBefore = this.#own.delayedMs;
     this.#startedMs = performance.now();
     this.#socket ??= await this.#connect();
     await writeWhole(this.#socket, encodeText(request));
