@@ -6,7 +6,7 @@ import { type Observation, Observer } from "./hostile/observer.ts";
 
 const PROGRAM = fromFileUrl(new URL("hostile/faulty_program.ts", import.meta.url));
 const ROUNDS_COUNT = 45;
-const TIMEOUT_MS = 30_000;
+const TIMEOUT_MS = 60_000;
 
 /** Observes a server with a fault, until it has been asked often enough. */
 async function observe(fault: string, guardBytes = Number.MAX_SAFE_INTEGER): Promise<Observation> {
