@@ -1,12 +1,13 @@
 /**
- * The program of observer.ts: a well-behaved client that sets a key and gets it, checks the reply, and notes how long it
- * has waited, and how long the main threads of the observed processes have run meanwhile.
+ * The program of observer.ts: a well-behaved client that sets a key and gets it, checks the reply, and notes how long
+ * it has waited, and how long the main threads of the observed processes have run meanwhile.
  *
  * ```text
  * round    read clocks · write SET + GET · read both replies · read clocks · pause of 1 ms
  * ```
  *
- * It also watches over the memory of the observed processes, and kills the largest when together they take more than the guard allows.
+ * It also watches over the memory of the observed processes, and kills the largest when together they take more than the
+ * guard allows.
  *
  * @module
  */
@@ -118,7 +119,7 @@ class Watcher {
     const waitMs = performance.now() - this.#startedMs!;
     const ran = this.#readClocks().map((each, i) => each - this.#before[i]!);
     this.#own.read();
-    // While this thread was ready without a core, the reply may have been here already, and the server busy with others.
+    // While this thread was ready without a core, the reply may have been here already, and the server gone on.
     const lateMs = this.#own.delayedMs - this.#delayedBefore;
     const stepMs = Math.max(...ran) - lateMs;
     const stillMs = waitMs - lateMs - (this.#readyMs() - this.#readyBefore) - ran.reduce((sum, each) => sum + each, 0);
@@ -169,7 +170,7 @@ class Watcher {
     this.#disconnect();
   }
 
-  /** Reads so many bytes, or fewer when an error comes instead of a reply. The bytes are borrowed until the next read. */
+  /** Reads so many bytes, or fewer when an error comes instead. The bytes are borrowed until the next read. */
   async #read(socket: Deno.Conn, count: number): Promise<Uint8Array> {
     let length = 0;
     while (length < count) {
