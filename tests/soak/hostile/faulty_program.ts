@@ -1,7 +1,7 @@
 /**
  * A server for tests of the observer. It serves what the observer asks, but each 20th time it does what its argument
- * says: it computes for so many ms (`burn:80`), waits (`sleep:1200`), returns another value (`wrong`), refuses (`error`)
- * or hangs up (`close`). It prints its port.
+ * says: it computes for so many ms (`burn:80`), waits (`sleep:1200`), returns another value (`wrong`), refuses
+ * (`error`) or hangs up (`close`). It prints its port.
  *
  * @module
  */

@@ -6,8 +6,8 @@
  * round    read clocks · write SET + GET · read both replies · read clocks · pause of 1 ms
  * ```
  *
- * It also watches over the memory of the observed processes, and kills the largest when together they take more than the
- * guard allows.
+ * It also watches over the memory of the observed processes, and kills the largest when together they take more than
+ * the guard allows.
  *
  * @module
  */
