@@ -6,7 +6,7 @@ import { type Observation, Observer } from "./hostile/observer.ts";
 
 const PROGRAM = fromFileUrl(new URL("hostile/faulty_program.ts", import.meta.url));
 const ROUNDS_COUNT = 45;
-const TIMEOUT_MS = 30_000;
+const TIMEOUT_MS = 60_000;
 
 /** Observes a server with a fault, until it has been asked often enough. */
 async function observe(fault: string, guardBytes = Number.MAX_SAFE_INTEGER): Promise<Observation> {
@@ -48,10 +48,10 @@ async function firstLine(stream: ReadableStream<Uint8Array>): Promise<string> {
 }
 
 Deno.test("Observer sees a long step of the main thread, by its processor time", async () => {
-  const seen = await observe("burn:120");
-  assert(seen.longestStepMs > 100, JSON.stringify(seen));
+  const seen = await observe("burn:300");
+  assert(seen.longestStepMs > 250, JSON.stringify(seen));
   assert(seen.longestWaitMs >= seen.longestStepMs, JSON.stringify(seen));
-  assert(seen.cpuMs[0]! > 200, "two such steps in so many rounds");
+  assert(seen.cpuMs[0]! > 500, "two such steps in so many rounds");
   assertEquals([seen.wrong, seen.errors, seen.killed], [0, 0, false]);
 });
 

@@ -12,7 +12,7 @@
  * |---|---|
  * | `SOAK_ONLY` | names of attacks, separated by commas; a `*` at the end stands for any rest |
  * | `SOAK_MAIN` | the `src/main.ts` of another checkout, which is attacked instead of this one |
- * | `SOAK_SCALE` | a factor for all sizes, such as 0.01; bounds of time are those of slow attacks below 0.1 |
+ * | `SOAK_SCALE` | a factor for the sizes that the table tells, such as 0.01; below 0.1 any step may take 50 ms |
  * | `INMEM_BIN` | a binary, which is attacked instead of the sources |
  *
  * Columns:

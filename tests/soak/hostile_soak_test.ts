@@ -87,8 +87,8 @@ Deno.test("attacks() has every command that takes arguments", () => {
 });
 
 Deno.test("RespReplies tells replies, errors, messages and the tag apart, however the bytes are cut", () => {
-  const replies =
-    "+OK\r\n:3\r\n$3\r\n-x\r\r\n*2\r\n$-1\r\n*1\r\n-ERR in\r\n-ERR out\r\n>2\r\n+message\r\n+m\r\n%1\r\n+a\r\n*0\r\n_\r\n";
+  const replies = "+OK\r\n:3\r\n$3\r\n-x\r\r\n*2\r\n$-1\r\n*1\r\n-ERR in\r\n-ERR out\r\n" +
+    ">2\r\n+message\r\n+m\r\n%1\r\n+a\r\n*0\r\n_\r\n";
   const bytes = encodeText(`${replies}$3\r\ntag\r\n`);
   for (let size = 1; size <= bytes.length; size++) {
     const reader = new RespReplies("tag");

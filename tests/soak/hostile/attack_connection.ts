@@ -19,7 +19,7 @@ const READ_BYTES = 256 * 1024;
 /** The text that ends an attack: its reply shows that requests and replies are still in step. */
 const TAG = "the-end-of-this-attack";
 
-/** Encodes requests in pieces to be written one after another. The same request several times in a row is encoded once. */
+/** Encodes requests in pieces to be written one after another. A request that is repeated is encoded once. */
 export function encodeRequests(requests: Iterable<Request>, protocol: Protocol = "resp"): Uint8Array[] {
   const pieces: Uint8Array[] = [];
   let piece: Uint8Array[] = [];

@@ -6,8 +6,8 @@
  *     place     name      size        what is done: attack.ts, scenes.ts                   what is there first
  * ```
  *
- * Sizes are the largest that limits.ts allows, or those at which a server was once held for seconds. `SERVED` says that a
- * refusal is a failure as well; elsewhere it is as good a remedy as any.
+ * Sizes are the largest that limits.ts allows, or those at which a server was once held for seconds. `SERVED` says that
+ * a refusal is a failure as well; elsewhere it is as good a remedy as any.
  *
  * @module
  */

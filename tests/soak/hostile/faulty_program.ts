@@ -1,10 +1,12 @@
 /**
- * A server for tests of the observer. It serves what the observer asks, but each 20th time it does what its argument says:
- * it computes for so many ms (`burn:80`), waits (`sleep:1200`), returns another value (`wrong`), refuses (`error`) or hangs
- * up (`close`). It prints its port.
+ * A server for tests of the observer. It serves what the observer asks, but each 20th time it does what its argument
+ * says: it computes for so many ms (`burn:80`), waits (`sleep:1200`), returns another value (`wrong`), refuses
+ * (`error`) or hangs up (`close`). It prints its port.
  *
  * @module
  */
+
+import process from "node:process";
 
 const FAULT_INTERVAL = 20;
 
@@ -29,8 +31,13 @@ async function serve(socket: Deno.Conn, fault: string): Promise<void> {
 
 /** Runs for so many ms of processor time; a clock would count others' as well. */
 function burn(durationMs: number): void {
-  const { user } = Deno.cpuUsage();
-  while (Deno.cpuUsage().user - user < durationMs * 1000);
+  const endUs = processorTimeUs() + durationMs * 1000;
+  while (processorTimeUs() < endUs);
+}
+
+function processorTimeUs(): number {
+  const { user, system } = process.cpuUsage();
+  return user + system;
 }
 
 if (import.meta.main) {

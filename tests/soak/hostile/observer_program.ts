@@ -1,12 +1,13 @@
 /**
- * The program of observer.ts: a well-behaved client that sets a key and gets it, checks the reply, and notes how long it
- * has waited, and how long the main threads of the observed processes have run meanwhile.
+ * The program of observer.ts: a well-behaved client that sets a key and gets it, checks the reply, and notes how long
+ * it has waited, and how long the main threads of the observed processes have run meanwhile.
  *
  * ```text
  * round    read clocks · write SET + GET · read both replies · read clocks · pause of 1 ms
  * ```
  *
- * It also watches over the memory of the observed processes, and kills the largest when together they take more than the guard allows.
+ * It also watches over the memory of the observed processes, and kills the largest when together they take more than
+ * the guard allows.
  *
  * @module
  */
@@ -42,9 +43,11 @@ class Watcher {
   /** When the round began that is under way; `undefined` between two rounds. */
   #startedMs: number | undefined;
   #before: number[] = [];
-  /** Time that this thread, and all observed ones together, had been ready without a core. */
-  #delayedBefore = 0;
+  /** Time that all observed threads together had been ready without a core. */
   #readyBefore = 0;
+  /** The same of this thread, when it ran the last time and the time before that. */
+  #delayed = 0;
+  #delayedBefore = 0;
   #marked: number[] = [];
   readonly ended: Promise<void>;
 
@@ -96,6 +99,10 @@ class Watcher {
   #sample(): void {
     // A counter of a thread that has ended cannot be read any more: its last reading has to be a fresh one.
     this.#readClocks();
+    // A timer and a reply may have waited for a core together, so that not this delay is forgotten but the one before.
+    this.#own.read();
+    this.#delayedBefore = this.#delayed;
+    this.#delayed = this.#own.delayedMs;
     const sizes = this.#target.pids.map((pid) => residentBytes(pid));
     sizes.forEach((bytes, i) => this.#found.peakBytes[i] = Math.max(this.#found.peakBytes[i] ?? 0, bytes));
     if (sizes.reduce((sum, bytes) => sum + bytes, 0) <= this.#target.guardBytes) return;
@@ -112,7 +119,7 @@ class Watcher {
     const waitMs = performance.now() - this.#startedMs!;
     const ran = this.#readClocks().map((each, i) => each - this.#before[i]!);
     this.#own.read();
-    // While this thread was ready without a core, the reply may have been here already, and the server busy with others.
+    // While this thread was ready without a core, the reply may have been here already, and the server gone on.
     const lateMs = this.#own.delayedMs - this.#delayedBefore;
     const stepMs = Math.max(...ran) - lateMs;
     const stillMs = waitMs - lateMs - (this.#readyMs() - this.#readyBefore) - ran.reduce((sum, each) => sum + each, 0);
@@ -147,7 +154,7 @@ class Watcher {
     this.#before = this.#readClocks();
     this.#readyBefore = this.#readyMs();
     this.#own.read();
-    this.#delayedBefore = this.#own.delayedMs;
+    this.#delayed = this.#delayedBefore = this.#own.delayedMs;
     this.#startedMs = performance.now();
     this.#socket ??= await this.#connect();
     await writeWhole(this.#socket, encodeText(request));
@@ -163,7 +170,7 @@ class Watcher {
     this.#disconnect();
   }
 
-  /** Reads so many bytes, or fewer when an error comes instead of a reply. The bytes are borrowed until the next read. */
+  /** Reads so many bytes, or fewer when an error comes instead. The bytes are borrowed until the next read. */
   async #read(socket: Deno.Conn, count: number): Promise<Uint8Array> {
     let length = 0;
     while (length < count) {
