@@ -41,7 +41,11 @@ export const CLIENT_SUBCOMMANDS: Subcommands = {
     run: unblock,
     help: ["UNBLOCK <clientid> [TIMEOUT|ERROR]", "Unblock the specified blocked client."],
   },
-  "no-evict": { arity: 3, run: noEvict, help: ["NO-EVICT (ON|OFF)", "Accepted: connections are never evicted here."] },
+  "no-evict": {
+    arity: 3,
+    run: noEvict,
+    help: ["NO-EVICT (ON|OFF)", "Let more messages of channels wait for this connection before it is cut off."],
+  },
   "no-touch": {
     arity: 3,
     run: noTouch,

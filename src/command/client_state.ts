@@ -9,6 +9,7 @@
 
 import { decodeText } from "../bytes.ts";
 import type { ReplyError } from "../errors.ts";
+import type { ChannelMessage } from "./channel_message.ts";
 import type { ProtocolVersion } from "./specification.ts";
 
 export type { ProtocolVersion } from "./specification.ts";
@@ -21,12 +22,11 @@ export interface ClientConnection {
   /** Ends the connection, whatever it does. */
   kill(): void;
   /**
-   * Sends a message of a channel. The bytes are borrowed until return.
+   * Sends a message of a channel. The message is borrowed until return; the bytes that it consists of may be kept.
    *
-   * @param pattern when it came by one
    * @param isOwn whether this client has published it, with the command now running
    */
-  deliver(pattern: Uint8Array | undefined, channel: Uint8Array, message: Uint8Array, isOwn: boolean): void;
+  deliver(message: ChannelMessage, isOwn: boolean): void;
 }
 
 /** What a connection has queued since `multi`; a role has its own kind. */
@@ -71,12 +71,14 @@ export class ClientState<Queue extends QueuedCommands = QueuedCommands> {
   version: ProtocolVersion = 0;
   /** Whether its reads leave the order of eviction alone, by `client no-touch`. */
   touchesNothing = false;
-  /** By `client no-evict`; clients are never evicted here. */
+  /** By `client no-evict`: more messages may wait for it before it is cut off. */
   isKept = false;
   /** Whether the connection ends once what it was answered is written. */
   closing = false;
   /** Whether `exec` is running its commands: they must not wait. */
   executing = false;
+  /** Whether one of them has published to this client: then messages follow the reply to `exec`, before others. */
+  hasHeardItself = false;
   /** What it waits for. */
   waiter: PendingWait | undefined;
   readonly watched: WatchedKey[] = [];

@@ -23,9 +23,12 @@ import {
   SERVER_REPORT_INTERVAL_MS,
   SERVER_REPORTS_MAX_COUNT,
 } from "../limits.ts";
+import { DeliveryQueue } from "../role/delivery_queue.ts";
+import { Disconnections } from "../role/disconnections.ts";
 import { formatInfo } from "../role/info_text.ts";
 import type { Logger } from "../role/logger.ts";
 import { Password } from "../role/password.ts";
+import { Slices } from "../role/slices.ts";
 import { Allowance } from "../route/allowance.ts";
 import { readMembers, watchMembers } from "../route/members.ts";
 import type { MembersWatch } from "../route/members.ts";
@@ -105,6 +108,9 @@ export class Proxy implements SessionHost {
   readonly connections: Connections;
   readonly turn = new Turn();
   readonly patience = new Patience();
+  readonly slices = new Slices();
+  readonly deliveries = new DeliveryQueue(this.slices);
+  readonly disconnections: Disconnections;
   readonly passwordRequired: boolean;
   readonly repliesMaxBytes: number;
   commands = 0;
@@ -134,6 +140,7 @@ export class Proxy implements SessionHost {
   constructor(settings: ProxySettings, members: readonly Member[], listener: Listener) {
     this.#settings = settings;
     this.#logger = settings.logger;
+    this.disconnections = new Disconnections(settings.logger);
     this.repliesMaxBytes = settings.repliesMaxBytes ?? CLIENT_REPLIES_MAX_BYTES;
     this.passwordRequired = settings.password !== undefined;
     this.#password = settings.password === undefined ? undefined : new Password(settings.password);
@@ -168,7 +175,12 @@ export class Proxy implements SessionHost {
         },
       });
     }
-    this.#hub = new ChannelHub(this.#cluster, this.answers, this.dialects[3], this.#clock);
+    this.#hub = new ChannelHub(this.#cluster, this.answers, this.dialects[3], this.#clock, {
+      slices: this.slices,
+      end: (client) => this.connections.end(client),
+      lost: (address, reason) => this.#reportLost(address, reason),
+      ended: (address, clients) => this.#reportEnded(address, clients),
+    });
     this.#waits = new Waits(this.#cluster, this.answers);
     this.router = new Router(this.#cluster, this.answers, new LocalCommands(this.answers), this.#waits, this.#hub);
     this.#watch = watchMembers(
@@ -224,6 +236,9 @@ export class Proxy implements SessionHost {
       clients: this.#clients,
       maxClients: this.#settings.maxClients,
       commands: this.commands,
+      cutClients: this.disconnections.count,
+      lostChannelLinks: this.#hub.lostLinks,
+      lostChannelClients: this.#hub.lostClients,
       changes: this.#changes,
       blockedClients: this.#waits.count,
       cluster: this.#cluster,
@@ -236,7 +251,8 @@ export class Proxy implements SessionHost {
   }
 
   resetStatistics(): void {
-    this.commands = 0;
+    this.commands = this.disconnections.count = 0;
+    this.#hub.resetStatistics();
     this.#clients.resetStatistics();
   }
 
@@ -263,6 +279,18 @@ export class Proxy implements SessionHost {
     if (state === "down") this.#logger.warn(`Server "${address}" is down`, { reason });
     else if (state === "up") this.#logger.info(`Server "${address}" is up again`);
     else if (this.#stopped === undefined) this.#logger.info(`Server "${address}" gets no new requests`);
+  }
+
+  #reportLost(address: string, reason: string): void {
+    if (!this.#mayTell(address)) return;
+    this.#logger.warn(`Messages of server "${address}" may be missed, so those who listen there are disconnected`, {
+      reason,
+    });
+  }
+
+  #reportEnded(address: string, clients: number): void {
+    if (clients === 0 || !this.#mayTell(address)) return;
+    this.#logger.warn(`Disconnected those who listened at server "${address}"`, { clients });
   }
 
   #reportTaken(address: string, slots: number, removedKeys: number): void {
@@ -307,5 +335,6 @@ export class Proxy implements SessionHost {
     this.#cluster.sweep();
     this.#remap?.sweep();
     this.#hub.sweep(this.#timeoutMs);
+    this.disconnections.tellOthers();
   }
 }

@@ -30,6 +30,8 @@ export interface RoleFacts {
   readonly maxClients: number;
   /** Requests since the start. */
   readonly commands: number;
+  /** Clients that were cut off since the start because they did not read. */
+  readonly cutClients: number;
 }
 
 /** Names that mean all sections. */
@@ -78,11 +80,12 @@ export function processLines(): InfoLines {
 }
 
 /** What every role has in section `stats`. */
-export function statsLines({ clients, commands }: RoleFacts): InfoLines {
+export function statsLines({ clients, commands, cutClients }: RoleFacts): InfoLines {
   return {
     total_connections_received: clients.accepted,
     rejected_connections: clients.rejected,
     handshake_failures: clients.handshakeFailures,
     total_commands_processed: commands,
+    client_output_buffer_limit_disconnections: cutClients,
   };
 }

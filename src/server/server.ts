@@ -12,10 +12,13 @@
 import { messageOf, ReplyError, stackOf, StartError } from "../errors.ts";
 import { EXPIRY_INTERVAL_MS, EXPIRY_SLICE_MS, FREEING_SLICE_MS, RECLAIM_STEPS_COUNT } from "../limits.ts";
 import { SharedState } from "../command/shared_state.ts";
+import { DeliveryQueue } from "../role/delivery_queue.ts";
+import { Disconnections } from "../role/disconnections.ts";
 import { HugePages } from "../role/huge_pages.ts";
 import type { Logger } from "../role/logger.ts";
 import { formatInfo } from "../role/info_text.ts";
 import { Password } from "../role/password.ts";
+import { Slices } from "../role/slices.ts";
 import type { AppendLog, FsyncPolicy } from "../log/append_log.ts";
 import type { Files } from "../log/files.ts";
 import { serverConfiguration } from "./configuration.ts";
@@ -24,7 +27,6 @@ import { Persistence } from "./persistence.ts";
 import type { Loaded } from "./loading.ts";
 import { Session } from "./session.ts";
 import type { SessionHost } from "./session.ts";
-import { Slices } from "./slices.ts";
 import { Store } from "../store/store.ts";
 import { Clients } from "../wire/clients.ts";
 import { listen } from "../wire/socket.ts";
@@ -111,6 +113,8 @@ export class Server implements SessionHost {
   readonly passwordRequired: boolean;
   commands = 0;
   readonly slices: Slices = new Slices();
+  readonly deliveries: DeliveryQueue = new DeliveryQueue(this.slices);
+  readonly disconnections: Disconnections;
   readonly shared: SharedState;
   readonly log: AppendLog | undefined;
   readonly #settings: ServerSettings;
@@ -128,6 +132,7 @@ export class Server implements SessionHost {
   constructor(settings: ServerSettings, store: Store, persistence: Persistence, listener: Listener) {
     this.#settings = settings;
     this.#logger = settings.logger;
+    this.disconnections = new Disconnections(settings.logger);
     this.store = store;
     this.defaultTtlMs = settings.defaultTtlMs;
     this.passwordRequired = settings.password !== undefined;
@@ -175,6 +180,7 @@ export class Server implements SessionHost {
       clients: this.#clients,
       maxClients: this.#settings.maxClients,
       commands: this.commands,
+      cutClients: this.disconnections.count,
       blockedClients: this.shared.waiters.count,
       store: this.store,
       persistence: this.#persistence.status,
@@ -227,7 +233,7 @@ export class Server implements SessionHost {
   }
 
   resetStatistics(): void {
-    this.commands = 0;
+    this.commands = this.disconnections.count = 0;
     this.store.resetStatistics();
     this.#clients.resetStatistics();
   }
@@ -264,6 +270,7 @@ export class Server implements SessionHost {
     const isMore = (expires && runFor(EXPIRY_SLICE_MS, () => this.store.expireDue(RECLAIM_STEPS_COUNT))) ||
       runFor(FREEING_SLICE_MS, () => this.store.freeRemoved(RECLAIM_STEPS_COUNT));
     this.log?.flush();
+    this.disconnections.tellOthers();
     this.#reclaimTimer = setTimeout(() => this.#reclaim(), isMore ? 0 : EXPIRY_INTERVAL_MS);
   }
 }

@@ -24,6 +24,7 @@ const FACTS: RoleFacts = {
   clients: { count: 1, accepted: 7, rejected: 2, handshakeFailures: 3 },
   maxClients: 100,
   commands: 42,
+  cutClients: 5,
 };
 
 Deno.test("formatInfo() writes all sections in their order when none or all are asked for", () => {
@@ -64,6 +65,7 @@ Deno.test("the lines that every role tells are its facts under the names of Redi
     rejected_connections: 2,
     handshake_failures: 3,
     total_commands_processed: 42,
+    client_output_buffer_limit_disconnections: 5,
   });
   for (const bytes of Object.values(processLines())) assertMatch(String(bytes), /^[1-9][0-9]*$/);
 });

@@ -7,7 +7,9 @@
 import { SharedState } from "../../src/command/shared_state.ts";
 import { Session } from "../../src/server/session.ts";
 import type { SessionHost } from "../../src/server/session.ts";
-import { Slices } from "../../src/server/slices.ts";
+import { DeliveryQueue } from "../../src/role/delivery_queue.ts";
+import { Disconnections } from "../../src/role/disconnections.ts";
+import { Slices } from "../../src/role/slices.ts";
 import type { Store } from "../../src/store/store.ts";
 import { makeStore } from "./memory_client.ts";
 import { RawClient } from "./raw_client.ts";
@@ -18,6 +20,8 @@ export class TestHost implements SessionHost {
   readonly defaultTtlMs = 0;
   readonly shared: SharedState = new SharedState();
   readonly slices: Slices;
+  readonly deliveries: DeliveryQueue;
+  readonly disconnections = new Disconnections({ info() {}, warn() {}, error() {} });
   readonly log = undefined;
   readonly passwordRequired: boolean;
   /** Exceptions that were reported as bugs. */
@@ -29,6 +33,7 @@ export class TestHost implements SessionHost {
   constructor(passwordRequired = false, slices: Slices = new Slices()) {
     this.passwordRequired = passwordRequired;
     this.slices = slices;
+    this.deliveries = new DeliveryQueue(slices);
   }
 
   authenticate(_user: string, password: string): boolean {
