@@ -22,13 +22,17 @@ const JOINED_COUNT = 64;
 const TOGETHER_MAX_BYTES = 16 * 1024;
 /** … up to this size in all. */
 const WRITTEN_TOGETHER_BYTES = 64 * 1024;
-/** Room for pieces that were taken is given back once there are so many of them. */
-const TAKEN_MAX_COUNT = 256;
-
 /** The message goes on with the next piece. */
 const GOES_ON = 1;
 /** The piece is of a message; of replies else. */
 const OF_MESSAGE = 2;
+
+/** A piece, and what stands after it. A list, since a queue mostly holds one piece or none: that takes one object. */
+interface Piece {
+  readonly bytes: Uint8Array;
+  readonly flags: number;
+  next: Piece | undefined;
+}
 
 /** See the module's comment. */
 export class MessageQueue {
@@ -38,13 +42,14 @@ export class MessageQueue {
   messagesSize = 0;
   /** Those of messages that came since {@linkcode age} was called. */
   #freshSize = 0;
-  #pieces: Uint8Array[] = [];
-  #flags: number[] = [];
-  /** Pieces before this one were taken, and of it that many bytes. */
-  #first = 0;
+  #head: Piece | undefined;
+  #tail: Piece | undefined;
+  /** Bytes of the first piece that were taken. */
   #offset = 0;
-  /** Small pieces at the end that may be joined. */
+  /** Small pieces at the end that may be joined: how many, the first of them, and what stands before that. */
   #smallCount = 0;
+  #smallFirst: Piece | undefined;
+  #beforeSmall: Piece | undefined;
   #isWithin = false;
 
   /** Whether what was taken last ends within a message. */
@@ -54,7 +59,7 @@ export class MessageQueue {
 
   /** Bytes of messages that wait and came before the present turn of the event loop: the client could have read them. */
   get agedSize(): number {
-    return Math.max(0, this.messagesSize - this.#freshSize);
+    return this.messagesSize - this.#freshSize;
   }
 
   /** Says that all messages that wait could have been read from now on. To be called when writing has its turn. */
@@ -64,7 +69,7 @@ export class MessageQueue {
 
   /** Appends a message. The bytes never change; they are kept, not copied. */
   put(head: Uint8Array, tail: Uint8Array | undefined): void {
-    const size = head.length + (tail?.length ?? 0);
+    const size = head.length + (tail === undefined ? 0 : tail.length);
     this.messagesSize += size;
     this.#freshSize += size;
     this.#push(head, tail === undefined ? OF_MESSAGE : OF_MESSAGE | GOES_ON);
@@ -76,27 +81,37 @@ export class MessageQueue {
     this.#push(replies, 0);
   }
 
-  #push(piece: Uint8Array, flags: number): void {
-    this.#pieces.push(piece);
-    this.#flags.push(flags);
-    this.size += piece.length;
-    if (flags !== OF_MESSAGE || piece.length > SMALL_MAX_BYTES) this.#smallCount = 0;
-    else if (++this.#smallCount === JOINED_COUNT) this.#joinSmall();
+  #push(bytes: Uint8Array, flags: number): void {
+    const piece: Piece = { bytes, flags, next: undefined };
+    const before = this.#tail;
+    if (before === undefined) this.#head = piece;
+    else before.next = piece;
+    this.#tail = piece;
+    this.size += bytes.length;
+    if (flags !== OF_MESSAGE || bytes.length > SMALL_MAX_BYTES) {
+      this.#smallCount = 0;
+      return;
+    }
+    if (this.#smallCount === 0) {
+      this.#smallFirst = piece;
+      this.#beforeSmall = before;
+    }
+    if (++this.#smallCount === JOINED_COUNT) this.#joinSmall();
   }
 
   /** Makes one piece of the small ones at the end. */
   #joinSmall(): void {
-    const from = this.#pieces.length - JOINED_COUNT;
-    const joined = join(this.#pieces, from, this.#pieces.length);
-    this.#pieces.length = this.#flags.length = from;
-    this.#pieces.push(joined);
-    this.#flags.push(OF_MESSAGE);
-    this.#smallCount = 0;
+    const joined: Piece = { bytes: join(this.#smallFirst!, JOINED_COUNT), flags: OF_MESSAGE, next: undefined };
+    if (this.#beforeSmall === undefined) this.#head = joined;
+    else this.#beforeSmall.next = joined;
+    this.#tail = joined;
+    this.seal();
   }
 
   /** Sees to it that nothing that comes is joined with what is there. */
   seal(): void {
     this.#smallCount = 0;
+    this.#smallFirst = this.#beforeSmall = undefined;
   }
 
   /**
@@ -106,39 +121,40 @@ export class MessageQueue {
    * @returns `undefined` when there is nothing
    */
   take(maxBytes: number): Uint8Array | undefined {
-    const piece = this.#pieces[this.#first];
+    const piece = this.#head;
     if (piece === undefined) return undefined;
-    const left = piece.length - this.#offset;
-    const isAlone = this.#first + 1 === this.#pieces.length;
-    if (isAlone || this.#offset > 0 || left > TOGETHER_MAX_BYTES || left >= maxBytes) return this.#takePart(maxBytes);
-    return this.#takeSeveral(Math.min(maxBytes, WRITTEN_TOGETHER_BYTES));
-  }
-
-  #takePart(maxBytes: number): Uint8Array {
-    const piece = this.#pieces[this.#first]!;
-    const flags = this.#flags[this.#first]!;
-    const offset = this.#offset;
-    const size = Math.min(maxBytes, piece.length - offset);
-    this.#count(size, flags);
-    const isWhole = offset + size === piece.length;
-    this.#isWithin = !isWhole || (flags & GOES_ON) !== 0;
-    this.#offset = offset + size;
-    if (isWhole) this.#drop(1);
-    return size === piece.length ? piece : piece.subarray(offset, offset + size);
-  }
-
-  #takeSeveral(maxBytes: number): Uint8Array {
-    const pieces = this.#pieces;
-    let end = this.#first;
-    for (let size = 0; end < pieces.length; end++) {
-      size += pieces[end]!.length;
-      if (size > maxBytes || pieces[end]!.length > TOGETHER_MAX_BYTES) break;
-      this.#count(pieces[end]!.length, this.#flags[end]!);
+    const { length } = piece.bytes;
+    const isAlone = piece.next === undefined || piece.next.bytes.length > TOGETHER_MAX_BYTES;
+    if (isAlone || this.#offset > 0 || length > TOGETHER_MAX_BYTES || length >= maxBytes) {
+      return this.#takePart(piece, maxBytes);
     }
-    this.#isWithin = (this.#flags[end - 1]! & GOES_ON) !== 0;
-    const joined = end === this.#first + 1 ? pieces[this.#first]! : join(pieces, this.#first, end);
-    this.#drop(end - this.#first);
-    return joined;
+    return this.#takeSeveral(piece, Math.min(maxBytes, WRITTEN_TOGETHER_BYTES));
+  }
+
+  #takePart(piece: Piece, maxBytes: number): Uint8Array {
+    const { bytes } = piece;
+    const offset = this.#offset;
+    const end = Math.min(bytes.length, offset + maxBytes);
+    this.#count(end - offset, piece.flags);
+    this.#isWithin = end < bytes.length || (piece.flags & GOES_ON) !== 0;
+    this.#offset = end;
+    if (end === bytes.length) this.#drop(piece);
+    return end - offset === bytes.length ? bytes : bytes.subarray(offset, end);
+  }
+
+  #takeSeveral(first: Piece, maxBytes: number): Uint8Array {
+    let count = 0;
+    let size = 0;
+    for (let piece: Piece | undefined = first; piece !== undefined; piece = piece.next) {
+      const { length } = piece.bytes;
+      if (count > 0 && (size + length > maxBytes || length > TOGETHER_MAX_BYTES)) break;
+      size += length;
+      count++;
+      this.#count(length, piece.flags);
+      this.#isWithin = (piece.flags & GOES_ON) !== 0;
+      this.#drop(piece);
+    }
+    return count === 1 ? first.bytes : join(first, count);
   }
 
   #count(size: number, flags: number): void {
@@ -146,48 +162,48 @@ export class MessageQueue {
     if ((flags & OF_MESSAGE) === 0) return;
     this.messagesSize -= size;
     // What came first is taken first.
-    this.#freshSize = Math.min(this.#freshSize, this.messagesSize);
+    if (this.#freshSize > this.messagesSize) this.#freshSize = this.messagesSize;
   }
 
-  #drop(count: number): void {
-    // Small pieces that are left can only be joined with each other.
-    this.#smallCount = Math.min(this.#smallCount, this.#pieces.length - this.#first - count);
-    for (let i = 0; i < count; i++) this.#pieces[this.#first++] = EMPTY;
+  /** Drops the first piece. It still says what stands after it. */
+  #drop(piece: Piece): void {
+    this.#head = piece.next;
     this.#offset = 0;
-    if (this.#first === this.#pieces.length) {
-      this.#pieces.length = this.#flags.length = this.#first = 0;
-    } else if (this.#first >= TAKEN_MAX_COUNT && this.#first > this.#pieces.length / 2) {
-      this.#pieces.splice(0, this.#first);
-      this.#flags.splice(0, this.#first);
-      this.#first = 0;
-    }
+    if (piece.next === undefined) this.#tail = undefined;
+    if (piece === this.#beforeSmall) this.#beforeSmall = undefined;
+    if (piece !== this.#smallFirst) return;
+    this.#smallFirst = piece.next;
+    this.#smallCount--;
   }
 
   /** Forgets everything. */
   clear(): void {
-    this.#pieces = [];
-    this.#flags = [];
+    this.#head = this.#tail = undefined;
     this.size =
       this.messagesSize =
       this.#freshSize =
-      this.#first =
       this.#offset =
-      this.#smallCount =
         0;
     this.#isWithin = false;
+    this.seal();
   }
 }
 
-const EMPTY = new Uint8Array(0);
-
-function join(pieces: readonly Uint8Array[], from: number, to: number): Uint8Array {
+/** The bytes of so many pieces, side by side. */
+function join(first: Piece, count: number): Uint8Array {
   let size = 0;
-  for (let i = from; i < to; i++) size += pieces[i]!.length;
+  let piece = first;
+  for (let i = 0; i < count; i++) {
+    size += piece.bytes.length;
+    if (i + 1 < count) piece = piece.next!;
+  }
   const joined = new Uint8Array(size);
   let at = 0;
-  for (let i = from; i < to; i++) {
-    joined.set(pieces[i]!, at);
-    at += pieces[i]!.length;
+  piece = first;
+  for (let i = 0; i < count; i++) {
+    joined.set(piece.bytes, at);
+    at += piece.bytes.length;
+    if (i + 1 < count) piece = piece.next!;
   }
   return joined;
 }
