@@ -5,12 +5,14 @@ import { encodeText } from "../../src/bytes.ts";
 import { Channels } from "../../src/command/channels.ts";
 import { ClientState } from "../../src/command/client_state.ts";
 import {
+  ABORT_DELAY_MS,
   CHANNEL_SIZE_MAX_BYTES,
   MESSAGES_MAX_BYTES,
   PATTERN_SIZE_MAX_BYTES,
   VALUE_SIZE_MAX_BYTES,
 } from "../../src/limits.ts";
 import type { Server } from "../../src/server.ts";
+import { pause } from "../support/pause.ts";
 import { clustered, infoOf, type Rig, until, withFakes } from "../support/proxy_rig.ts";
 import { RawClient } from "../support/raw_client.ts";
 
@@ -167,6 +169,7 @@ Deno.test(
     assertEquals(log.lines, ["warn Disconnected a client that does not read its messages"]);
     assertEquals(infoOf(proxy, "channel_links_lost"), "0");
     deaf.close();
+    await pause(2 * ABORT_DELAY_MS);
   }),
 );
 

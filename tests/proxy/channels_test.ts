@@ -1,12 +1,10 @@
 /** Channels through the proxy in this process. */
 
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { ABORT_DELAY_MS, MESSAGES_MAX_BYTES } from "../../src/limits.ts";
+import { assertEquals, assertStringIncludes } from "@std/assert";
 import { startServer } from "../../src/server.ts";
 import type { RespClient } from "../support/conformance/resp_client.ts";
 import { encodeFrame } from "../support/conformance/resp_frames.ts";
 import type { FakeHandler, FakePeer } from "../support/fake_server.ts";
-import { pause } from "../support/pause.ts";
 import {
   ask,
   clustered,
@@ -211,29 +209,6 @@ Deno.test(
         ]);
       }
     }
-  }),
-);
-
-Deno.test(
-  "Proxy cuts off who does not read the messages that it asked for",
-  clustered(1, async ({ proxy, log }) => {
-    const deaf = await RawClient.connect(proxy.address);
-    using listener = await connectResp(proxy);
-    using publisher = await connectResp(proxy);
-    await deaf.send("subscribe a\r\n");
-    await ask(listener, "subscribe", "a");
-    await until(async () => (await ask(publisher, "pubsub", "numsub", "a")).endsWith(":2\r\n"), "both listen");
-    const message = "x".repeat(MEGABYTE);
-    for (let count = 0;; count++) {
-      assert(count * MEGABYTE < 2 * MESSAGES_MAX_BYTES, `${count} MiB are held`);
-      const reply = await ask(publisher, "publish", "a", message);
-      assertEquals((await listener.frame()).items![2]!.body!.length, MEGABYTE);
-      if (reply === ":1\r\n") break;
-    }
-    assertEquals(infoOf(proxy, "client_output_buffer_limit_disconnections"), "1");
-    assertEquals(log.lines, ["warn Disconnected a client that does not read its messages"]);
-    deaf.close();
-    await pause(2 * ABORT_DELAY_MS);
   }),
 );
 
