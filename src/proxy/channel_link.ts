@@ -103,6 +103,8 @@ export class ChannelLink {
   #silentMs = 0;
   /** Whether the server has answered what every connection begins with. */
   #isGreeted = false;
+  /** Whether it was asked whether it is there, and has not answered that. */
+  #isPinging = false;
   #misses = 0;
   #endPause: (() => void) | undefined;
 
@@ -208,7 +210,9 @@ export class ChannelLink {
     if (transport === undefined) return;
     const silenceMs = nowMs - this.#silentMs;
     if (this.#unanswered === 0) {
-      if (silenceMs > BACKEND_CHECK_INTERVAL_MS) this.#sendBytes(dialect.ping);
+      if (silenceMs <= BACKEND_CHECK_INTERVAL_MS) return;
+      this.#isPinging = true;
+      this.#sendBytes(dialect.ping);
       return;
     }
     if (silenceMs > CHANNEL_LINK_SILENCE_MAX_MS) {
@@ -267,7 +271,7 @@ export class ChannelLink {
     this.#transport = transport;
     this.#written = Promise.resolve();
     this.#outgoing = [];
-    this.#isGreeted = false;
+    this.#isGreeted = this.#isPinging = false;
     this.#silentMs = clock.nowMs;
     this.#sendBytes(dialect.request(["client", "no-evict", "on"]));
     // Its answer is of no interest: servers of another kind may know no such command.
@@ -375,14 +379,23 @@ export class ChannelLink {
     return 0;
   }
 
-  /** Takes what is no message: the answer to what every connection begins with, or to `ping`. */
+  /** Takes what is no message: the answer to what every connection begins with, to `ping`, or the refusal of a subscription. */
   #takeReply(bytes: Uint8Array, start: number, end: number): void {
     const { dialect } = this.#options;
-    const isFirst = !this.#isGreeted;
-    this.#isGreeted = true;
-    if (isFirst) return;
-    if (!dialect.grants(bytes, start)) throw dialect.refusal(bytes, start, end);
+    if (!this.#isGreeted) {
+      this.#isGreeted = true;
+      return;
+    }
     this.#unanswered--;
+    // A server that refuses even that, since it is busy or cannot save, is there all the same.
+    const isAnswerToPing = this.#isPinging;
+    this.#isPinging = false;
+    if (isAnswerToPing || dialect.grants(bytes, start)) return;
+    const refusal = dialect.refusal(bytes, start, end);
+    // Where others listen on this connection it goes on for them.
+    if (this.#confirmedCount === 0) throw refusal;
+    const error = this.#error(`${refusal.code} ${refusal.message}`);
+    for (const subscription of [...this.#awaited]) this.#tell(subscription, error);
   }
 
   #confirm(name: Uint8Array, isPattern: boolean): void {

@@ -12,8 +12,9 @@ import {
   VALUE_SIZE_MAX_BYTES,
 } from "../../src/limits.ts";
 import type { Server } from "../../src/server.ts";
+import { type FakePeer, FakeServer } from "../support/fake_server.ts";
 import { pause } from "../support/pause.ts";
-import { clustered, infoOf, type Rig, until, withFakes } from "../support/proxy_rig.ts";
+import { clustered, infoOf, type Rig, until, withFakes, withProxy } from "../support/proxy_rig.ts";
 import { RawClient } from "../support/raw_client.ts";
 
 const MEBIBYTE = 1024 * 1024;
@@ -281,29 +282,56 @@ Deno.test("Channels keep little more of a pattern than its bytes", () => {
   assertEquals(match.found.map(({ name }) => name.slice(0, 6)), ["19999:"]);
 });
 
-Deno.test("Proxy keeps a connection on which others listen when a server does not confirm, and asks whether it is there", async () => {
-  const pings: number[] = [];
+Deno.test("Proxy keeps a connection on which others listen when a server does not confirm, or refuses", async () => {
   await withFakes([
-    (words, peer) => {
-      if (words[0] === "subscribe" && words[1] === "a") {
-        peer.write(encodeText(push(3, "subscribe", "a", 1)));
-      } else if (words[0] === "subscribe") {
-        peer.write(encodeText(push(3, "message", "a", "still here")));
-      }
-      if (words[0] === "client") peer.refuse("ERR", "unknown subcommand");
+    ([name, argument], peer) => {
+      if (name === "client") peer.refuse("ERR", "unknown subcommand");
+      if (name !== "subscribe") return;
+      if (argument === "a") peer.write(encodeText(push(3, "subscribe", "a", 1)));
+      if (argument === "c") peer.refuse("ERR", "not this one");
+      if (argument !== "a") peer.write(encodeText(push(3, "message", "a", argument!)));
     },
   ], async ({ proxy, log }, [server]) => {
     using first = await connect(proxy.address);
     using second = await connect(proxy.address);
     await ask(first, ["subscribe", "a"], push(2, "subscribe", "a", 1));
-    await second.send(request("subscribe", "b"));
-    assert((await second.readText(20)).startsWith("-UNAVAILABLE server"));
-    await first.expect(push(2, "message", "a", "still here"));
-    await until(() => {
-      pings.push(server!.requests.filter(([name]) => name === "ping").length);
-      return server!.requests.some(([name]) => name === "unsubscribe");
-    }, "it listens to b no more");
+    for (const [channel, reason] of [["b", "no answer within 100 ms"], ["c", "ERR not this one"]] as const) {
+      await second.send(request("subscribe", channel));
+      let reply = "";
+      while (!reply.endsWith("\r\n")) reply += await second.readText(1);
+      assert(reply.startsWith("-UNAVAILABLE server ") && reply.endsWith(`: ${reason}\r\n`), reply);
+      await first.expect(push(2, "message", "a", channel));
+    }
+    await until(() => server!.requests.some(([name]) => name === "unsubscribe"), "it listens to b no more");
     assertEquals(infoOf(proxy, "channel_links_lost"), "0");
     assertEquals(log.lines.filter((line) => line.includes("may be missed")), []);
   }, { timeoutMs: 100 });
+});
+
+Deno.test("Proxy asks a server that is silent whether it is there, and takes any answer", async () => {
+  const peers = new Set<FakePeer>();
+  let pings = 0;
+  const fake = new FakeServer(([name], peer) => {
+    if (name === "hello") return peer.reply(new Map([["proto", 3]]));
+    if (name === "client") return peer.reply("OK");
+    if (name === "subscribe") {
+      peers.add(peer);
+      return peer.write(encodeText(push(3, "subscribe", "a", 1)));
+    }
+    if (name !== "ping") return;
+    if (!peers.has(peer)) return peer.reply("PONG");
+    pings++;
+    if (pings === 1) peer.refuse("ERR", "MISCONF cannot save");
+    else peer.write(encodeText(`+PONG\r\n${push(3, "message", "a", "there")}`));
+  });
+  try {
+    await withProxy([`127.0.0.1:${fake.port}`], async ({ proxy }) => {
+      using client = await connect(proxy.address);
+      await ask(client, ["subscribe", "a"], push(2, "subscribe", "a", 1));
+      await client.expect(push(2, "message", "a", "there"));
+      assertEquals([peers.size, infoOf(proxy, "channel_links_lost")], [1, "0"]);
+    });
+  } finally {
+    await fake[Symbol.asyncDispose]();
+  }
 });
