@@ -167,6 +167,11 @@ export const CLIENT_REPLIES_MAX_BYTES = 512 * 1024 * 1024;
 export const CLIENT_REPLY_ESTIMATE_BYTES = 16 * 1024;
 /** How often the proxy looks for replies that are overdue. Deadlines are that much less exact. */
 export const BACKEND_SWEEP_INTERVAL_MS = 100;
+/**
+ * A server from which nothing has come for this long, asked several times whether it is there, is listened to on another
+ * connection. Longer than for requests: messages are lost with the connection, and a busy server sends them when it is done.
+ */
+export const CHANNEL_LINK_SILENCE_MAX_MS = 60_000;
 /** A server that was lost is tried again after this, then after twice as long, and so on. */
 export const BACKEND_RETRY_MIN_MS = 100;
 /** Longest wait between two tries. */
@@ -262,8 +267,23 @@ export const BLOCKING_KEYS_MAX_COUNT = 2_048;
 export const WATCHED_KEYS_MAX_COUNT = 4_096;
 /** Longest time that a command may wait for an element: what a timer can be set to, 24 days. Longer is for ever. */
 export const BLOCKING_TIMEOUT_MAX_MS = 2 ** 31 - 1;
-/** Messages of channels that are held for a client which does not read them; beyond that it is cut off, as by Redis. */
-export const MESSAGES_MAX_BYTES = 32 * 1024 * 1024;
+/** Longest name of a channel: the proxy finds its server as that of a key. */
+export const CHANNEL_SIZE_MAX_BYTES = KEY_SIZE_MAX_BYTES;
+/**
+ * Messages of channels that may wait for a client when one more comes, the largest one and 32 MiB; a client that has more
+ * waiting does not keep up and is cut off, as by Redis. The message that comes does not count, nor do those that came with it:
+ * no client could have read them yet.
+ */
+export const MESSAGES_MAX_BYTES = VALUE_SIZE_MAX_BYTES + 32 * 1024 * 1024;
+/**
+ * The same for a client that is to be kept (`client no-evict on`), as a proxy asks for the connection on which it listens for
+ * all of its clients: there a moment's delay must not cost all of them messages.
+ */
+export const MESSAGES_KEPT_MAX_BYTES = 256 * 1024 * 1024;
+/** Lines of the log about clients that were cut off since they do not read, in a row; … */
+export const CUT_REPORTS_MAX_COUNT = 20;
+/** … beyond them there is one more after each such time, which tells how many there were. */
+export const CUT_REPORT_INTERVAL_MS = 5_000;
 /** Longest name of a connection. */
 export const CLIENT_NAME_MAX_BYTES = 1024;
 /** Longest glob pattern. Matching takes a step for each byte of a key and each 32 bytes of a pattern: 1.5 ms at most. */

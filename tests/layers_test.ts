@@ -36,7 +36,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   // The commands on the connection itself, which a proxy runs as a server does.
   connection: ["wire", "specification"],
   types: ["package"],
-  role: ["role", "specification", "types", "package", "platform"],
+  // A token bucket, for lines of the log.
+  role: ["role", "route", "specification", "types", "package", "platform"],
   command: ["store", "wire", "connection", "specification", "types", "package", "platform"],
   log: ["wire", "specification", "types", "package", "platform"],
   client: ["wire", "specification", "role"],
@@ -56,6 +57,7 @@ const LAYER_BY_MODULE: Readonly<Record<string, string>> = {
   admission: "connection",
   binary_text: "connection",
   channel: "connection",
+  channel_message: "connection",
   channels: "connection",
   client: "connection",
   client_state: "connection",
@@ -68,7 +70,10 @@ const LAYER_BY_MODULE: Readonly<Record<string, string>> = {
   connection_commands: "connection",
   connection_context: "connection",
   glob: "connection",
+  glob_text: "connection",
+  in_slices: "connection",
   integer_argument: "connection",
+  pattern_index: "connection",
   subcommands: "connection",
 };
 

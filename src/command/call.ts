@@ -7,9 +7,9 @@
  * @module
  */
 
-import { decodeText } from "../bytes.ts";
+import { decodeText, equalsIgnoringCase } from "../bytes.ts";
 import { ReplyError } from "../errors.ts";
-import { KEY_SIZE_MAX_BYTES, VALUE_SIZE_MAX_BYTES } from "../limits.ts";
+import { CHANNEL_SIZE_MAX_BYTES, KEY_SIZE_MAX_BYTES, PATTERN_SIZE_MAX_BYTES, VALUE_SIZE_MAX_BYTES } from "../limits.ts";
 import type { CommandSpecification, ProtocolVersion } from "./specification.ts";
 
 /** The places of a call's arguments in a buffer; argument 0 is the command's name. `Request` of the wire is such. */
@@ -50,7 +50,7 @@ function quotation(call: Call, index: number, length: number): string {
 }
 
 /**
- * Refuses too many arguments, and keys and values that are too long.
+ * Refuses too many arguments, and keys, values, channels' names and their patterns that are too long.
  *
  * @throws {ReplyError}
  */
@@ -63,6 +63,7 @@ export function checkSizes(specification: CommandSpecification, call: Call): voi
     );
   }
   const { firstKey, keyStep } = specification;
+  if (specification.group === "channel") checkChannels(specification.name, call);
   const lastKey = specification.lastKey < 0 ? call.count + specification.lastKey : specification.lastKey;
   for (let i = 1; i < call.count; i++) {
     const length = call.lengths[i]!;
@@ -71,6 +72,38 @@ export function checkSizes(specification: CommandSpecification, call: Call): voi
     } else if (length > VALUE_SIZE_MAX_BYTES) {
       throw new ReplyError("ERR", `value exceeds ${VALUE_SIZE_MAX_BYTES} bytes`);
     }
+  }
+}
+
+/**
+ * Refuses names of channels and patterns that are too long, in a command of the group `channel`.
+ *
+ * @throws {ReplyError}
+ */
+export function checkChannels(command: string, call: Call): void {
+  switch (command) {
+    case "publish":
+      return checkNames(call, 1, 1, false);
+    case "subscribe":
+    case "unsubscribe":
+      return checkNames(call, 1, call.count - 1, false);
+    case "psubscribe":
+    case "punsubscribe":
+      return checkNames(call, 1, call.count - 1, true);
+    default: {
+      // The names and the pattern of `pubsub` stand after its subcommand.
+      const { bytes, starts, lengths } = call;
+      const isPattern = equalsIgnoringCase(bytes, starts[1]!, lengths[1]!, "channels");
+      return checkNames(call, 2, call.count - 1, isPattern);
+    }
+  }
+}
+
+function checkNames({ lengths }: Call, first: number, last: number, isPattern: boolean): void {
+  const maxBytes = isPattern ? PATTERN_SIZE_MAX_BYTES : CHANNEL_SIZE_MAX_BYTES;
+  for (let i = first; i <= last; i++) {
+    if (lengths[i]! <= maxBytes) continue;
+    throw new ReplyError("ERR", `${isPattern ? "pattern" : "channel name"} exceeds ${maxBytes} bytes`);
   }
 }
 

@@ -10,6 +10,7 @@
 import { decodeText } from "../bytes.ts";
 import type { ReplyError } from "../errors.ts";
 import { type ClientAccount, ClientMemory, Held } from "../wire/client_memory.ts";
+import type { ChannelMessage } from "./channel_message.ts";
 import type { ProtocolVersion } from "./specification.ts";
 
 export type { ProtocolVersion } from "./specification.ts";
@@ -22,12 +23,11 @@ export interface ClientConnection {
   /** Ends the connection, whatever it does. */
   kill(): void;
   /**
-   * Sends a message of a channel. The bytes are borrowed until return.
+   * Sends a message of a channel. The message is borrowed until return; the bytes that it consists of may be kept.
    *
-   * @param pattern when it came by one
    * @param isOwn whether this client has published it, with the command now running
    */
-  deliver(pattern: Uint8Array | undefined, channel: Uint8Array, message: Uint8Array, isOwn: boolean): void;
+  deliver(message: ChannelMessage, isOwn: boolean): void;
 }
 
 /** What a connection has queued since `multi`; a role has its own kind. */
@@ -82,7 +82,7 @@ export class ClientState<Queue extends QueuedCommands = QueuedCommands> {
   version: ProtocolVersion = 0;
   /** Whether its reads leave the order of eviction alone, by `client no-touch`. */
   touchesNothing = false;
-  /** By `client no-evict`: where clients hold too much memory, this one is closed after all others. */
+  /** By `client no-evict`: it is closed after all others, and more messages may wait for it. */
   isKept = false;
   /** Whether the connection ends once what it was answered is written. */
   closing = false;
@@ -90,6 +90,8 @@ export class ClientState<Queue extends QueuedCommands = QueuedCommands> {
   executing = false;
   /** What is left of the command of a transaction that has just had its first slice. */
   steps: UnfinishedSteps | undefined;
+  /** Whether one of them has published to this client: then messages follow the reply to `exec`, before others. */
+  hasHeardItself = false;
   /** What it waits for. */
   waiter: PendingWait | undefined;
   /** Keys that it watches, by themselves. */

@@ -33,6 +33,19 @@ export interface ConnectionContext extends Authenticator {
   speak(version: ProtocolVersion): void;
   /** Sets the counts of `info stats` to zero. */
   resetStatistics(): void;
+  /**
+   * Calls `step`, which is to take about a tenth of a millisecond, until it answers that all is done or the time is up
+   * after which a command has to {@linkcode pause}. That may be at once, without a step.
+   *
+   * @returns whether all is done
+   */
+  slice(step: () => boolean): boolean;
+  /**
+   * Lets other clients' commands run.
+   *
+   * @throws {ReplyError} when there is no reason to go on: the client is gone, or the role stops
+   */
+  pause(): Promise<void>;
 }
 
 /** Runs one command on the connection. A promise says that the connection has to be looked at: it may have to end. */

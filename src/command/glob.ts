@@ -99,27 +99,12 @@ export class Glob {
 
   /** Reads the set whose bracket stands before `at`; the position behind it. */
   #readSet(pattern: Uint8Array, at: number, end: number): number {
-    const inverted = at < end && pattern[at] === CARET;
-    if (inverted) at++;
     const members = new Uint8Array(256);
-    while (at < end && pattern[at] !== CLOSE) {
-      if (pattern[at] === BACKSLASH && at + 1 < end) {
-        members[pattern[at + 1]!] = 1;
-        at += 2;
-      } else if (at + 2 < end && pattern[at + 1] === DASH) {
-        const from = pattern[at]!;
-        const to = pattern[at + 2]!;
-        members.fill(1, Math.min(from, to), Math.max(from, to) + 1);
-        at += 3;
-      } else {
-        members[pattern[at]!] = 1;
-        at++;
-      }
-    }
+    const after = readSet(pattern, at, end, members);
     for (let byte = 0; byte < 256; byte++) {
-      if ((members[byte] === 1) !== inverted) this.#accept(byte);
+      if (members[byte] === 1) this.#accept(byte);
     }
-    return at < end ? at + 1 : at;
+    return after;
   }
 
   /** Lets the item being read accept a byte. */
@@ -186,4 +171,32 @@ export class Glob {
     this.steps += steps;
     return (states[lastWord]! & last) !== 0;
   }
+}
+
+/**
+ * Reads the set of a pattern whose bracket stands before `at`.
+ *
+ * @param members gets 1 for each byte that the set accepts, and 0 for the others
+ * @returns the position after the set
+ */
+export function readSet(pattern: Uint8Array, at: number, end: number, members: Uint8Array): number {
+  const isInverted = at < end && pattern[at] === CARET;
+  if (isInverted) at++;
+  const member = isInverted ? 0 : 1;
+  members.fill(1 - member);
+  while (at < end && pattern[at] !== CLOSE) {
+    if (pattern[at] === BACKSLASH && at + 1 < end) {
+      members[pattern[at + 1]!] = member;
+      at += 2;
+    } else if (at + 2 < end && pattern[at + 1] === DASH) {
+      const from = pattern[at]!;
+      const to = pattern[at + 2]!;
+      members.fill(member, Math.min(from, to), Math.max(from, to) + 1);
+      at += 3;
+    } else {
+      members[pattern[at]!] = member;
+      at++;
+    }
+  }
+  return at < end ? at + 1 : at;
 }

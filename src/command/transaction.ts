@@ -96,8 +96,8 @@ export function exec(context: CommandContext, _request: Request, reply: Reply): 
   } finally {
     if (!client.executing) transaction.free();
   }
-  // One of the commands may have been to end this connection, which is looked at after a wait.
-  if (client.closing) return Promise.resolve();
+  // One of the commands may have been to end this connection, or has sent it a message: both are looked at after a wait.
+  if (client.closing || client.hasHeardItself) return Promise.resolve();
 }
 
 /**

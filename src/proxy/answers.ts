@@ -6,7 +6,9 @@
 
 import { ProtocolError, ReplyError } from "../errors.ts";
 import type { ReplyCode } from "../errors.ts";
+import { NativeReply } from "../wire/reply.ts";
 import type { Reply } from "../wire/reply.ts";
+import { RespReply } from "../wire/resp_reply.ts";
 import type { Slot } from "./slot.ts";
 
 /** Makes them. One for all clients: nothing in it outlives a call. */
@@ -29,6 +31,31 @@ export class Answers {
     }
     reply.end();
     hand(slot, reply);
+  }
+
+  /**
+   * Answers what `write` says when it is done, which may be later, or the error that it throws. It has a reply of its own,
+   * since others are answered in between.
+   *
+   * @returns a promise when it is done later
+   */
+  answerWhenDone(slot: Slot, write: (reply: Reply) => void | Promise<void>): void | Promise<void> {
+    const { version } = slot.client.dialect;
+    const reply = version === 0 ? new NativeReply(Infinity) : new RespReply(Infinity);
+    if (reply instanceof RespReply && version === 3) reply.version = 3;
+    reply.begin();
+    let writing: void | Promise<void> = undefined;
+    try {
+      writing = write(reply);
+    } catch (error) {
+      this.#writeRefusal(reply, error);
+    }
+    const end = () => {
+      reply.end();
+      hand(slot, reply);
+    };
+    if (writing === undefined) return end();
+    return writing.catch((error) => this.#writeRefusal(reply, error)).then(end);
   }
 
   /** Answers `OK`. */

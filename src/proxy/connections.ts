@@ -9,10 +9,12 @@ import type { ClientState } from "../command/client_state.ts";
 import type { Configuration } from "../command/configuration.ts";
 import type { SharedConnections } from "../command/connection_context.ts";
 
-/** A client that can be made what it was at first. */
+/** A client whose connection can be made what it was at first, or ended. */
 export interface Resettable {
   /** Ends what it has begun: its transaction, its watches, all that it listens to. */
   resetState(): void;
+  /** Ends the connection in order, once what it was sent is written. */
+  end(): void;
 }
 
 /** All of them. One a proxy. */
@@ -44,6 +46,11 @@ export class Connections implements SharedConnections {
   remove(client: ClientState): void {
     this.clients.delete(client.id);
     this.#owners.delete(client.id);
+  }
+
+  /** Ends the connection of a client in order, once what it was sent is written. */
+  end(client: ClientState): void {
+    this.#owners.get(client.id)?.end();
   }
 
   reset(client: ClientState): void {

@@ -15,6 +15,9 @@ export interface ProxyFacts extends RoleFacts {
   /** How often the list of servers was replaced. */
   readonly changes: number;
   readonly blockedClients: number;
+  /** Connections on which it listened at a server and that were lost, and clients that had to leave because of that. */
+  readonly lostChannelLinks: number;
+  readonly lostChannelClients: number;
   readonly cluster: Cluster;
   readonly census: Census;
 }
@@ -24,9 +27,13 @@ export const PROXY_SECTIONS: InfoSections<ProxyFacts> = {
   server: serverLines,
   clients: (facts) => ({ ...clientsLines(facts), blocked_clients: facts.blockedClients }),
   memory: (facts) => ({ ...clientMemoryLines(facts), ...processLines() }),
-  stats: statsLines,
+  stats: (facts) => ({ ...statsLines(facts), ...channelLines(facts) }),
   cluster: clusterLines,
 };
+
+function channelLines({ lostChannelLinks, lostChannelClients }: ProxyFacts): InfoLines {
+  return { channel_links_lost: lostChannelLinks, channel_links_lost_disconnections: lostChannelClients };
+}
 
 /**
  * One line a server, as Redis tells of its replicas: `server0:addr=…,state=up,…`. What is not known is left out.

@@ -6,6 +6,14 @@
  * slow reader's progress can be seen. A buffer that is full is put aside and another one begun, so nothing is copied twice;
  * buffers are charged to the client's account, and freed at once when they were written.
  *
+ * Messages of channels stand among the replies in the order in which both came. They are not copied, since many clients get the
+ * same ones (message_queue.ts):
+ *
+ * ```text
+ * queue        replies   message   message   replies   message      what came up to the last message
+ * collecting   replies …                                            what came after it; nearly always all there is
+ * ```
+ *
  * @module
  */
 
@@ -13,12 +21,15 @@ import { copyBytes, enlarge } from "../bytes.ts";
 import {
   BUFFER_KEEP_MAX_BYTES,
   READ_BUFFER_BATCH_BYTES,
+  REPLY_BURST_BYTES,
   REPLY_CHUNK_BYTES,
   REPLY_FLUSH_BYTES,
   REPLY_HOLD_MAX_BYTES,
 } from "../limits.ts";
+import type { Deliverable } from "../role/delivery_queue.ts";
 import type { Flushable, Turn } from "../route/turn.ts";
 import { type ClientAccount, freeBuffer, Held, UNLIMITED_ACCOUNT } from "../wire/client_memory.ts";
+import { MessageQueue } from "../wire/message_queue.ts";
 import type { Held as HeldBack, Patience } from "./patience.ts";
 
 const INITIAL_BYTES = 4096;
@@ -37,9 +48,10 @@ export interface OutboxOwner {
 }
 
 /** Collects and writes. */
-export class Outbox implements Flushable, HeldBack {
+export class Outbox implements Flushable, HeldBack, Deliverable {
   scheduled = false;
   listed = false;
+  isDue = false;
   /** Counts the pieces written: as long as it stays the same, the same piece is on its way. */
   steps = 0;
   readonly #owner: OutboxOwner;
@@ -55,6 +67,7 @@ export class Outbox implements Flushable, HeldBack {
   #fullSize = 0;
   #leaving = 0;
   readonly #account: ClientAccount;
+  readonly #queue = new MessageQueue();
 
   /** @param account is charged for the buffers */
   constructor(owner: OutboxOwner, turn: Turn, patience: Patience, account: ClientAccount = UNLIMITED_ACCOUNT) {
@@ -66,7 +79,12 @@ export class Outbox implements Flushable, HeldBack {
 
   /** Bytes that were not written yet. */
   get size(): number {
-    return this.#length + this.#fullSize + this.#leaving;
+    return this.#length + this.#fullSize + this.#leaving + this.#queue.size;
+  }
+
+  /** Bytes of messages that wait and that the client could have read by now. */
+  get agedMessagesSize(): number {
+    return this.#queue.agedSize;
   }
 
   /** Whether a write is under way. */
@@ -100,20 +118,54 @@ export class Outbox implements Flushable, HeldBack {
     freeBuffer(old);
   }
 
+  /** Appends a message, whose bytes are kept. It is written when {@linkcode deliver} is called, or with the next replies. */
+  put(head: Uint8Array, tail: Uint8Array | undefined): void {
+    this.#queueReplies();
+    this.#queue.put(head, tail);
+    this.#noteMessages();
+  }
+
+  /** Puts what was collected in front of a message. From then on it is charged as messages are. */
+  #queueReplies(): void {
+    this.#full.forEach((buffer, i) => {
+      this.#queue.putReplies(buffer.subarray(0, this.#fullLengths[i]!));
+      this.#account.release(Held.Reply, buffer.length);
+    });
+    this.#full = [];
+    this.#fullLengths = [];
+    this.#fullSize = 0;
+    if (this.#length === 0) return;
+    this.#queue.putReplies(this.#collecting.subarray(0, this.#length));
+    this.#account.release(Held.Reply, this.#collecting.length);
+    this.#collecting = EMPTY;
+    this.#length = 0;
+  }
+
+  #noteMessages(): void {
+    this.#account.set(Held.Messages, this.#queue.size);
+  }
+
+  /** Part of {@linkcode Deliverable}. */
+  deliver(): void {
+    this.#queue.age();
+    this.flush();
+  }
+
   /** Begins to write, unless that is under way, or more is expected: then what was collected follows. */
   flush(): void {
-    if (this.#leaving > 0 || this.#length === 0) return;
+    if (this.#leaving > 0 || (this.#length === 0 && this.#queue.size === 0)) return;
     if (this.#mayWait) this.#patience.hold(this);
     else this.#write();
   }
 
   /** Part of {@linkcode HeldBack}. */
   release(): void {
-    if (this.#leaving === 0 && this.#length > 0) this.#write();
+    if (this.#leaving === 0 && (this.#length > 0 || this.#queue.size > 0)) this.#write();
   }
 
   get #mayWait(): boolean {
-    return this.#fullSize === 0 && this.#length < REPLY_HOLD_MAX_BYTES && this.#owner.expectsMore;
+    return this.#fullSize === 0 && this.#length < REPLY_HOLD_MAX_BYTES && this.#queue.size === 0 &&
+      this.#owner.expectsMore;
   }
 
   /** Forgets what is collected, for good. The owner has ended the connection. */
@@ -123,6 +175,8 @@ export class Outbox implements Flushable, HeldBack {
     this.#full = [];
     this.#fullLengths = [];
     this.#length = this.#fullSize = 0;
+    this.#queue.clear();
+    this.#noteMessages();
   }
 
   #free(buffer: Uint8Array<ArrayBuffer>): void {
@@ -158,6 +212,20 @@ export class Outbox implements Flushable, HeldBack {
   async #write(): Promise<void> {
     try {
       do {
+        for (let burst = 0; this.#queue.size > 0;) {
+          const bytes = this.#queue.take(REPLY_FLUSH_BYTES)!;
+          this.#leaving = bytes.length;
+          await this.#owner.write(bytes);
+          this.steps++;
+          this.#noteMessages();
+          burst += bytes.length;
+          if (burst < REPLY_BURST_BYTES) continue;
+          // Writes that need not wait follow each other without a turn of the event loop.
+          burst = 0;
+          await new Promise((resolve) => setTimeout(resolve, 0));
+        }
+        this.#leaving = 0;
+        if (this.#length === 0 && this.#fullSize === 0) continue;
         const buffer = this.#takeNext();
         const end = this.#leaving;
         for (let start = 0; start < end; start += REPLY_FLUSH_BYTES) {
@@ -167,7 +235,7 @@ export class Outbox implements Flushable, HeldBack {
           this.steps++;
         }
         this.#keepOrFree(buffer);
-      } while (this.#length > 0 && !this.#mayWait);
+      } while (this.#queue.size > 0 || (this.#length > 0 && !this.#mayWait));
       if (this.#length > 0) this.#patience.hold(this);
       this.#owner.written();
     } catch {

@@ -24,10 +24,13 @@ import {
   SERVER_REPORT_INTERVAL_MS,
   SERVER_REPORTS_MAX_COUNT,
 } from "../limits.ts";
+import { DeliveryQueue } from "../role/delivery_queue.ts";
+import { Disconnections } from "../role/disconnections.ts";
 import { formatInfo } from "../role/info_text.ts";
 import type { Logger } from "../role/logger.ts";
 import { clientHeapLimit, defaultClientMemoryLimit } from "../role/memory_limit.ts";
 import { Password } from "../role/password.ts";
+import { Slices } from "../role/slices.ts";
 import { Allowance } from "../route/allowance.ts";
 import { readMembers, watchMembers } from "../route/members.ts";
 import type { MembersWatch } from "../route/members.ts";
@@ -115,6 +118,9 @@ export class Proxy implements SessionHost {
   readonly readAhead: ReadAhead = new ReadAhead();
   readonly turn = new Turn();
   readonly patience = new Patience();
+  readonly slices = new Slices();
+  readonly deliveries = new DeliveryQueue(this.slices);
+  readonly disconnections: Disconnections;
   readonly passwordRequired: boolean;
   readonly clientMemory: ClientMemory;
   readonly repliesMaxBytes: number;
@@ -145,6 +151,7 @@ export class Proxy implements SessionHost {
   constructor(settings: ProxySettings, members: readonly Member[], listener: Listener) {
     this.#settings = settings;
     this.#logger = settings.logger;
+    this.disconnections = new Disconnections(settings.logger);
     this.repliesMaxBytes = settings.repliesMaxBytes ?? CLIENT_REPLIES_MAX_BYTES;
     this.clientMemory = new ClientMemory({
       limitBytes: settings.clientMemoryLimitBytes ?? defaultClientMemoryLimit(),
@@ -186,7 +193,12 @@ export class Proxy implements SessionHost {
         },
       });
     }
-    this.#hub = new ChannelHub(this.#cluster, this.answers, this.dialects[3], this.#clock);
+    this.#hub = new ChannelHub(this.#cluster, this.answers, this.dialects[3], this.#clock, {
+      slices: this.slices,
+      end: (client) => this.connections.end(client),
+      lost: (address, reason) => this.#reportLost(address, reason),
+      ended: (address, clients) => this.#reportEnded(address, clients),
+    });
     this.#waits = new Waits(this.#cluster, this.answers, {
       look: () => this.peerEnds?.look(),
       reportLoss: (problem) => {
@@ -249,6 +261,9 @@ export class Proxy implements SessionHost {
       clients: this.#clients,
       maxClients: this.#settings.maxClients,
       commands: this.commands,
+      cutClients: this.disconnections.count,
+      lostChannelLinks: this.#hub.lostLinks,
+      lostChannelClients: this.#hub.lostClients,
       changes: this.#changes,
       clientMemory: this.clientMemory,
       blockedClients: this.#waits.count,
@@ -262,7 +277,8 @@ export class Proxy implements SessionHost {
   }
 
   resetStatistics(): void {
-    this.commands = 0;
+    this.commands = this.disconnections.count = 0;
+    this.#hub.resetStatistics();
     this.#clients.resetStatistics();
     this.clientMemory.resetStatistics();
   }
@@ -290,6 +306,18 @@ export class Proxy implements SessionHost {
     if (state === "down") this.#logger.warn(`Server "${address}" is down`, { reason });
     else if (state === "up") this.#logger.info(`Server "${address}" is up again`);
     else if (this.#stopped === undefined) this.#logger.info(`Server "${address}" gets no new requests`);
+  }
+
+  #reportLost(address: string, reason: string): void {
+    if (!this.#mayTell(address)) return;
+    this.#logger.warn(`Messages of server "${address}" may be missed, so those who listen there are disconnected`, {
+      reason,
+    });
+  }
+
+  #reportEnded(address: string, clients: number): void {
+    if (clients === 0 || !this.#mayTell(address)) return;
+    this.#logger.warn(`Disconnected those who listened at server "${address}"`, { clients });
   }
 
   #reportTaken(address: string, slots: number, removedKeys: number): void {
@@ -344,5 +372,6 @@ export class Proxy implements SessionHost {
     this.#cluster.sweep();
     this.#remap?.sweep();
     this.#hub.sweep(this.#timeoutMs);
+    this.disconnections.tellOthers();
   }
 }

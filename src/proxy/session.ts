@@ -20,18 +20,27 @@
  */
 
 import { encodeText } from "../bytes.ts";
-import { writeMessage } from "../command/channels.ts";
+import type { ChannelMessage } from "../command/channel_message.ts";
 import { ClientState } from "../command/client_state.ts";
 import type { ClientConnection, ProtocolVersion } from "../command/client_state.ts";
 import type { ConnectionContext } from "../command/connection_context.ts";
 import { ProtocolError, ReplyError } from "../errors.ts";
 import type { ReplyCode } from "../errors.ts";
-import { MESSAGES_MAX_BYTES, READ_AHEAD_MAX_BYTES, READ_BUFFER_BATCH_BYTES } from "../limits.ts";
+import {
+  MESSAGES_KEPT_MAX_BYTES,
+  MESSAGES_MAX_BYTES,
+  READ_AHEAD_MAX_BYTES,
+  READ_BUFFER_BATCH_BYTES,
+  WRITE_TIMEOUT_MS,
+} from "../limits.ts";
 import { Lane } from "../route/exchange.ts";
 import type { Exchange } from "../route/exchange.ts";
 import type { Pool } from "../route/pool.ts";
 import type { Turn } from "../route/turn.ts";
 import { formatAddress } from "../role/address.ts";
+import type { DeliveryQueue } from "../role/delivery_queue.ts";
+import type { Disconnections } from "../role/disconnections.ts";
+import type { Slices } from "../role/slices.ts";
 import { type ClientMemory, Held } from "../wire/client_memory.ts";
 import { Connection, protocolOf } from "../wire/connection.ts";
 import { Peer } from "../wire/peer_ends.ts";
@@ -69,6 +78,12 @@ export interface SessionHost {
   readonly answers: Answers;
   readonly turn: Turn;
   readonly patience: Patience;
+  /** Turns for commands that take long. */
+  readonly slices: Slices;
+  /** Turns for clients that have messages to write. */
+  readonly deliveries: DeliveryQueue;
+  /** Where clients are noted that do not keep up. */
+  readonly disconnections: Disconnections;
   readonly dialects: Readonly<Record<ProtocolVersion, Dialect>>;
   /** Whether clients have to authenticate. */
   readonly passwordRequired: boolean;
@@ -246,7 +261,12 @@ export class Session implements Client, ConnectionContext, ClientConnection, Res
   sweep(nowMs: number): void {
     const { start, end } = this.#connection;
     const partialBytes = this.#gate.isAwaited ? 0 : end - start;
-    if (this.#deadlines.isLate(nowMs, this.state.authenticated, partialBytes, this.#outbox)) this.abort();
+    if (!this.#deadlines.isLate(nowMs, this.state.authenticated, partialBytes, this.#outbox)) return;
+    if (this.state.subscriptions > 0 && this.#outbox.writing) {
+      const reason = `it has taken nothing for ${WRITE_TIMEOUT_MS} ms`;
+      this.#host.disconnections.note(this.state, this.#outbox.size, reason);
+    }
+    this.abort();
   }
 
   /**
@@ -471,19 +491,34 @@ export class Session implements Client, ConnectionContext, ClientConnection, Res
     this.watch = undefined;
   }
 
+  slice(step: () => boolean): boolean {
+    return this.#host.slices.run(step);
+  }
+
+  async pause(): Promise<void> {
+    await this.#host.slices.next();
+    if (this.#closed) throw new ReplyError("ERR", "the connection was ended meanwhile");
+  }
+
   kill(): void {
     this.abort();
   }
 
-  deliver(pattern: Uint8Array | undefined, channel: Uint8Array, message: Uint8Array): void {
+  end(): void {
+    this.#wait?.refuse(new ReplyError("ERR", "messages of a server may have been missed"));
+    this.#stopping ??= this.#endInOrder();
+  }
+
+  deliver(message: ChannelMessage): void {
     if (this.#ending) return;
-    const { reply } = this.dialect;
-    reply.begin();
-    writeMessage(reply, pattern, channel, message);
-    reply.end();
-    this.#outbox.append(reply.buffer, 0, reply.length);
-    reply.clear();
-    if (this.#outbox.size > MESSAGES_MAX_BYTES) this.abort();
+    const outbox = this.#outbox;
+    const maxBytes = this.state.isKept ? MESSAGES_KEPT_MAX_BYTES : MESSAGES_MAX_BYTES;
+    if (outbox.agedMessagesSize > maxBytes) {
+      this.#host.disconnections.note(this.state, outbox.size, `more than ${maxBytes} bytes of messages wait`);
+      return void this.abort();
+    }
+    outbox.put(message.head(this.state.version === 3 ? 3 : 2), message.tail);
+    this.#host.deliveries.schedule(outbox);
   }
 
   // Writing.

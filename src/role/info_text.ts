@@ -42,6 +42,8 @@ export interface RoleFacts {
   };
   /** Requests since the start. */
   readonly commands: number;
+  /** Clients that were cut off since the start because they did not read. */
+  readonly cutClients: number;
 }
 
 /** Names that mean all sections. */
@@ -111,12 +113,13 @@ export function processLines(): InfoLines {
 }
 
 /** What every role has in section `stats`. */
-export function statsLines({ clients, commands, clientMemory }: RoleFacts): InfoLines {
+export function statsLines({ clients, commands, clientMemory, cutClients }: RoleFacts): InfoLines {
   return {
     total_connections_received: clients.accepted,
     rejected_connections: clients.rejected,
     handshake_failures: clients.handshakeFailures,
     evicted_clients: clientMemory.closed,
     total_commands_processed: commands,
+    client_output_buffer_limit_disconnections: cutClients,
   };
 }

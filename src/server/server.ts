@@ -12,11 +12,14 @@
 import { messageOf, ReplyError, stackOf, StartError } from "../errors.ts";
 import { EXPIRY_INTERVAL_MS, EXPIRY_SLICE_MS, FREEING_SLICE_MS, RECLAIM_STEPS_COUNT } from "../limits.ts";
 import { SharedState } from "../command/shared_state.ts";
+import { DeliveryQueue } from "../role/delivery_queue.ts";
+import { Disconnections } from "../role/disconnections.ts";
 import { HugePages } from "../role/huge_pages.ts";
 import type { Logger } from "../role/logger.ts";
 import { formatInfo } from "../role/info_text.ts";
 import { clientHeapLimit, defaultClientMemoryLimit } from "../role/memory_limit.ts";
 import { Password } from "../role/password.ts";
+import { Slices } from "../role/slices.ts";
 import type { AppendLog, FsyncPolicy } from "../log/append_log.ts";
 import type { Files } from "../log/files.ts";
 import { serverConfiguration } from "./configuration.ts";
@@ -25,7 +28,6 @@ import { Persistence } from "./persistence.ts";
 import type { Loaded } from "./loading.ts";
 import { Session } from "./session.ts";
 import type { SessionHost } from "./session.ts";
-import { Slices } from "./slices.ts";
 import { Store } from "../store/store.ts";
 import { ClientMemory } from "../wire/client_memory.ts";
 import { Clients } from "../wire/clients.ts";
@@ -119,6 +121,8 @@ export class Server implements SessionHost {
   commands = 0;
   readonly slices: Slices = new Slices();
   readonly clientMemory: ClientMemory;
+  readonly deliveries: DeliveryQueue = new DeliveryQueue(this.slices);
+  readonly disconnections: Disconnections;
   readonly shared: SharedState;
   readonly peerEnds: PeerEnds | undefined;
   readonly readAhead: ReadAhead = new ReadAhead();
@@ -138,6 +142,7 @@ export class Server implements SessionHost {
   constructor(settings: ServerSettings, store: Store, persistence: Persistence, listener: Listener) {
     this.#settings = settings;
     this.#logger = settings.logger;
+    this.disconnections = new Disconnections(settings.logger);
     this.store = store;
     this.defaultTtlMs = settings.defaultTtlMs;
     this.passwordRequired = settings.password !== undefined;
@@ -200,6 +205,7 @@ export class Server implements SessionHost {
       maxClients: this.#settings.maxClients,
       commands: this.commands,
       clientMemory: this.clientMemory,
+      cutClients: this.disconnections.count,
       blockedClients: this.shared.waiters.count,
       store: this.store,
       persistence: this.#persistence.status,
@@ -252,7 +258,7 @@ export class Server implements SessionHost {
   }
 
   resetStatistics(): void {
-    this.commands = 0;
+    this.commands = this.disconnections.count = 0;
     this.store.resetStatistics();
     this.#clients.resetStatistics();
     this.clientMemory.resetStatistics();
@@ -300,6 +306,7 @@ export class Server implements SessionHost {
     const isMore = (expires && runFor(EXPIRY_SLICE_MS, () => this.store.expireDue(RECLAIM_STEPS_COUNT))) ||
       runFor(FREEING_SLICE_MS, () => this.store.freeRemoved(RECLAIM_STEPS_COUNT));
     this.log?.flush();
+    this.disconnections.tellOthers();
     this.#reclaimTimer = setTimeout(() => this.#reclaim(), isMore ? 0 : EXPIRY_INTERVAL_MS);
   }
 }

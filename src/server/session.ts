@@ -17,8 +17,8 @@
  * No reply leaves before what it may tell of is in the log, as safe as the policy wants it (append_log.ts). Sessions that run in
  * one turn of the event loop wait for the same write.
  *
- * What is published to a channel comes from the commands of others, at any time: it is collected beside the replies, and
- * written behind them, or at once when the session waits for input.
+ * What is published to a channel comes from the commands of others, at any time: it is collected beside the replies. What came
+ * before a batch is written before its replies, and what comes later after them, or at once when the session waits for input.
  *
  * Deadlines need no timer of their own: {@linkcode Session.sweep} is called about once a second and compares what it
  * sees with what it saw before.
@@ -27,7 +27,7 @@
  */
 
 import { encodeText } from "../bytes.ts";
-import { writeMessage } from "../command/channels.ts";
+import type { ChannelMessage } from "../command/channel_message.ts";
 import { ClientState } from "../command/client_state.ts";
 import type { ClientConnection, ProtocolVersion } from "../command/client_state.ts";
 import type { Transaction } from "../command/queue.ts";
@@ -40,6 +40,8 @@ import {
   AUTHENTICATION_TIMEOUT_MS,
   BATCH_CLOCK_COUNT,
   LINGER_TIMEOUT_MS,
+  MESSAGES_KEPT_MAX_BYTES,
+  MESSAGES_MAX_BYTES,
   PARTIAL_FRAME_MIN_BYTES_PER_MS,
   PARTIAL_FRAME_TIMEOUT_MS,
   PREFETCH_MAX_COUNT,
@@ -53,6 +55,9 @@ import {
 import type { AppendLog } from "../log/append_log.ts";
 import type { Store } from "../store/store.ts";
 import { formatAddress } from "../role/address.ts";
+import type { DeliveryQueue } from "../role/delivery_queue.ts";
+import type { Disconnections } from "../role/disconnections.ts";
+import type { Slices } from "../role/slices.ts";
 import { type ClientMemory, Held } from "../wire/client_memory.ts";
 import { Connection, protocolOf } from "../wire/connection.ts";
 import { KeyWindow } from "../wire/key_window.ts";
@@ -71,7 +76,6 @@ import { abort } from "../wire/socket.ts";
 import { isDisconnection } from "../wire/socket_errors.ts";
 import { Mailbox } from "./mailbox.ts";
 import type { MailboxOwner } from "./mailbox.ts";
-import type { Slices } from "./slices.ts";
 
 /** What all sessions of a server share. */
 export interface SessionHost {
@@ -84,6 +88,10 @@ export interface SessionHost {
   readonly clientMemory: ClientMemory;
   /** Turns for commands that take long. */
   readonly slices: Slices;
+  /** Turns for clients that have messages to write. */
+  readonly deliveries: DeliveryQueue;
+  /** Where clients are noted that do not keep up. */
+  readonly disconnections: Disconnections;
   readonly shared: SharedState;
   /** Tells at once which clients have gone; `undefined` where the system cannot be asked. */
   readonly peerEnds: PeerEnds | undefined;
@@ -300,11 +308,17 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
     this.abort();
   }
 
-  deliver(pattern: Uint8Array | undefined, channel: Uint8Array, message: Uint8Array, isOwn: boolean): void {
+  deliver(message: ChannelMessage, isOwn: boolean): void {
+    if (this.#connection.closed) return;
+    const version = this.client.version === 3 ? 3 : 2;
     // What a client publishes to itself comes before the answer to that, but not into the array of a transaction's answers.
-    if (isOwn && !this.client.executing) return writeMessage(this.#reply, pattern, channel, message);
-    this.#mailbox ??= new Mailbox(this);
-    this.#mailbox.put(this.client.version === 3 ? 3 : 2, pattern, channel, message);
+    if (isOwn && !this.client.executing && message.tail === undefined && this.#mailbox?.hasLater !== true) {
+      const head = message.head(version);
+      return this.#reply.raw(head, 0, head.length);
+    }
+    if (isOwn) this.client.hasHeardItself = true;
+    this.#mailbox ??= new Mailbox(this, this.#host.deliveries);
+    this.#mailbox.put(message, version);
   }
 
   // What the mailbox wants of it.
@@ -313,8 +327,12 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
     return (this.#phase === Phase.Reading || this.client.waiter !== undefined) && !this.#connection.closed;
   }
 
+  get messagesMaxBytes(): number {
+    return this.client.isKept ? MESSAGES_KEPT_MAX_BYTES : MESSAGES_MAX_BYTES;
+  }
+
   write(bytes: Uint8Array): Promise<void> {
-    return this.#connection.write(bytes);
+    return this.#writePiece(bytes);
   }
 
   held(bytes: number): void {
@@ -322,7 +340,13 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
   }
 
   giveUp(error: unknown): void {
-    if (error !== undefined && !isDisconnection(error)) this.#host.reportBug(error);
+    if (!isDisconnection(error)) this.#host.reportBug(error);
+    this.kill();
+  }
+
+  overflow(waitingBytes: number): void {
+    const reason = `more than ${this.messagesMaxBytes} bytes of messages wait`;
+    this.#host.disconnections.note(this.client, waitingBytes, reason);
     this.kill();
   }
 
@@ -489,7 +513,8 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
       return;
     }
     const { start, end } = this.#connection;
-    const phase = this.#phase;
+    const writesMessages = this.#mailbox?.written !== undefined;
+    const phase = writesMessages ? Phase.Writing : this.#phase;
     const idle = phase === Phase.Running || (phase === Phase.Reading && start === end);
     if (idle || phase !== this.#sweptPhase || this.#steps !== this.#sweptSteps) {
       this.#sweptSteps = this.#steps;
@@ -500,7 +525,12 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
     let allowedMs = LINGER_TIMEOUT_MS;
     if (phase === Phase.Writing) allowedMs = WRITE_TIMEOUT_MS;
     if (phase === Phase.Reading) allowedMs = PARTIAL_FRAME_TIMEOUT_MS + (end - start) / PARTIAL_FRAME_MIN_BYTES_PER_MS;
-    if (nowMs - this.#sweptMs > allowedMs) this.abort();
+    if (nowMs - this.#sweptMs <= allowedMs) return;
+    if (writesMessages) {
+      const reason = `it has taken nothing for ${WRITE_TIMEOUT_MS} ms`;
+      this.#host.disconnections.note(this.client, this.#mailbox!.size, reason);
+    }
+    this.abort();
   }
 
   /** Runs the requests that were read, as far as they run without a wait. */
@@ -510,6 +540,13 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
   }
 
   #runSome(): Next {
+    const mailbox = this.#mailbox;
+    if (mailbox !== undefined) {
+      // A message came after replies that are not written yet: both go before what is said next.
+      if (mailbox.hasLater && this.#reply.size > 0) return Next.Flush;
+      mailbox.markBatch();
+      this.client.hasHeardItself = false;
+    }
     this.#phase = Phase.Running;
     this.store.nowMs = Date.now();
     this.store.touches = !this.client.touchesNothing;
@@ -638,16 +675,32 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
     const settled = this.#settled();
     if (settled !== undefined) await settled;
     this.#phase = Phase.Writing;
-    await this.#mailbox?.written;
+    if (this.#mailbox !== undefined) await this.#writeEarlier(this.#mailbox);
     for (let chunk = reply.takeChunk(); chunk !== undefined; chunk = reply.takeChunk()) await this.#writeLong(chunk);
     const last = reply.buffer.subarray(0, reply.length);
     if (last.length > REPLY_CHUNK_BYTES) await this.#writeLong(last);
     else if (last.length > 0) await this.#writePiece(last);
     reply.clear();
-    if (this.#mailbox === undefined) return;
-    for (let bytes = this.#mailbox.take(); bytes !== undefined; bytes = this.#mailbox.take()) {
-      await this.#writeLong(bytes);
-      this.held(this.#mailbox.size);
+    if (this.#mailbox !== undefined) await this.#writeLater(this.#mailbox);
+  }
+
+  /** Writes the messages that came before the batch. */
+  async #writeEarlier(mailbox: Mailbox): Promise<void> {
+    await mailbox.written;
+    for (let bytes = mailbox.takeEarlier(); bytes !== undefined; bytes = mailbox.takeEarlier()) {
+      await this.#writePiece(bytes);
+      this.held(mailbox.size);
+    }
+  }
+
+  /** Writes the messages that there are now. Those that come meanwhile have to wait: the client's requests do so, too. */
+  async #writeLater(mailbox: Mailbox): Promise<void> {
+    for (let left = mailbox.size; left > 0 || mailbox.isWithin;) {
+      const bytes = mailbox.take();
+      if (bytes === undefined) return;
+      left -= bytes.length;
+      await this.#writePiece(bytes);
+      this.held(mailbox.size);
     }
   }
 

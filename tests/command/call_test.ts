@@ -3,7 +3,12 @@ import { encodeText } from "../../src/bytes.ts";
 import { type Call, checkAuthentication, checkSizes, unknownCommand, wrongCount } from "../../src/command/call.ts";
 import { COMMANDS } from "../../src/command/specification.ts";
 import { ReplyError } from "../../src/errors.ts";
-import { KEY_SIZE_MAX_BYTES, VALUE_SIZE_MAX_BYTES } from "../../src/limits.ts";
+import {
+  CHANNEL_SIZE_MAX_BYTES,
+  KEY_SIZE_MAX_BYTES,
+  PATTERN_SIZE_MAX_BYTES,
+  VALUE_SIZE_MAX_BYTES,
+} from "../../src/limits.ts";
 
 /** A call of these words; a number stands for an argument of so many bytes, which are nowhere. */
 function callOf(...words: readonly (string | number)[]): Call {
@@ -45,7 +50,9 @@ Deno.test("unknownCommand() quotes name and arguments on one line, 128 bytes of 
 
 Deno.test("checkSizes() holds keys to their bound and all else to that of values, for every command", () => {
   for (const specification of COMMANDS) {
-    const { name, firstKey, lastKey, keyStep } = specification;
+    const { name, firstKey, lastKey, keyStep, group } = specification;
+    // Names of channels have bounds of their own; see below.
+    if (group === "channel") continue;
     const count = 6;
     for (let index = 1; index < count; index++) {
       const last = lastKey < 0 ? count + lastKey : lastKey;
@@ -96,4 +103,31 @@ Deno.test("checkAuthentication() accepts any password of the one user where none
     "ERR AUTH <password> called without any password configured for the default user. " +
       "Are you sure your configuration is correct?",
   );
+});
+
+Deno.test("checkSizes() bounds names of channels as keys, and patterns of them as those of keys", () => {
+  const check = (...words: (string | number)[]) =>
+    checkSizes(COMMANDS.find(({ name }) => name === words[0])!, callOf(...words));
+  const name = CHANNEL_SIZE_MAX_BYTES;
+  const pattern = PATTERN_SIZE_MAX_BYTES;
+  check("publish", name, VALUE_SIZE_MAX_BYTES);
+  for (const command of ["subscribe", "unsubscribe"]) check(command, "a", name);
+  for (const command of ["psubscribe", "punsubscribe"]) check(command, "a", pattern);
+  check("unsubscribe");
+  check("pubsub", "numsub", "a", name);
+  check("pubsub", "NumSub");
+  check("pubsub", "CHANNELS", pattern);
+  check("pubsub", "numpat");
+  const tooLong = `ERR channel name exceeds ${name} bytes`;
+  assertEquals(refusalOf(() => check("publish", name + 1, 1)), tooLong);
+  assertEquals(refusalOf(() => check("publish", 1, VALUE_SIZE_MAX_BYTES + 1)), "ERR value exceeds 67108864 bytes");
+  for (const command of ["subscribe", "unsubscribe"]) {
+    assertEquals(refusalOf(() => check(command, 1, name + 1, 1)), tooLong);
+  }
+  assertEquals(refusalOf(() => check("pubsub", "numsub", "a", name + 1)), tooLong);
+  const tooLongPattern = `ERR pattern exceeds ${pattern} bytes`;
+  for (const command of ["psubscribe", "punsubscribe"]) {
+    assertEquals(refusalOf(() => check(command, 1, 1, pattern + 1)), tooLongPattern);
+  }
+  assertEquals(refusalOf(() => check("pubsub", "Channels", pattern + 1)), tooLongPattern);
 });

@@ -150,9 +150,9 @@ Deno.test("Channels.publish() reaches channels and patterns, and nobody who has 
   const listener = (name: string) => {
     return new ClientState(1, "", "", {
       kill: () => {},
-      deliver: (pattern, channel, message) => {
+      deliver: ({ pattern, publication: { channel, payload } }) => {
         got.push(
-          [name, pattern, channel, message].map((part) => {
+          [name, pattern, channel, payload].map((part) => {
             return part instanceof Uint8Array ? new TextDecoder().decode(part) : part ?? "-";
           }).join(" "),
         );
@@ -164,7 +164,11 @@ Deno.test("Channels.publish() reaches channels and patterns, and nobody who has 
   channels.subscribePattern(a, "n*");
   channels.subscribePattern(b, "n*");
   channels.subscribePattern(b, "x*");
-  const publish = () => channels.publish(a, encodeText("news"), encodeText("hello"));
+  const publish = () => {
+    const search = channels.search(encodeText("news"));
+    assertEquals(search?.step() ?? true, true);
+    return channels.publish(a, encodeText("news"), encodeText("hello"), search?.found ?? []);
+  };
   assertEquals(publish(), 3);
   assertEquals(got.splice(0), ["a - news hello", "a n* news hello", "b n* news hello"]);
   channels.unsubscribePattern(a, "n*");

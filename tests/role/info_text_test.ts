@@ -35,6 +35,7 @@ const FACTS: RoleFacts = {
     closed: 2,
   },
   commands: 42,
+  cutClients: 5,
 };
 
 Deno.test("formatInfo() writes all sections in their order when none or all are asked for", () => {
@@ -86,6 +87,7 @@ Deno.test("the lines that every role tells are its facts under the names of Redi
     handshake_failures: 3,
     evicted_clients: 2,
     total_commands_processed: 42,
+    client_output_buffer_limit_disconnections: 5,
   });
   for (const bytes of Object.values(processLines())) assertMatch(String(bytes), /^[1-9][0-9]*$/);
 });

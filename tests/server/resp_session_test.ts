@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { MESSAGES_MAX_BYTES } from "../../src/limits.ts";
 import { Session } from "../../src/server/session.ts";
 import { ReadAhead } from "../../src/wire/read_ahead.ts";
 import { RawClient } from "../support/raw_client.ts";
@@ -233,17 +234,69 @@ Deno.test("Session delivers to a client that publishes to itself before the answ
     assertStringIncludes(text, message("y"));
   }));
 
-Deno.test("Session cuts off a listener that does not read", () =>
+Deno.test("Session cuts off a listener that does not read, and says so", () =>
   withClients(2, async ([listener, publisher], host) => {
     await listener!.send("subscribe c\r\n");
     await listener!.expect("*3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n");
-    const message = `*3\r\n$7\r\npublish\r\n$1\r\nc\r\n$1000000\r\n${"x".repeat(1_000_000)}\r\n`;
+    await publisher!.send("ping\r\n");
+    await publisher!.expect("+PONG\r\n");
+    const size = 8_000_000;
+    const message = `*3\r\n$7\r\npublish\r\n$1\r\nc\r\n$${size}\r\n${"x".repeat(size)}\r\n`;
     // The socket takes some megabytes, the server holds MESSAGES_MAX_BYTES.
-    for (let i = 0; i < 60 && host.shared.clients.size === 2; i++) {
+    let count = 0;
+    while (host.shared.clients.size === 2) {
+      assert(count++ * size < 2 * MESSAGES_MAX_BYTES, `${count} messages are held`);
       await publisher!.send(message);
-      await publisher!.expect(i === 0 ? ":1\r\n" : host.shared.clients.size === 2 ? ":1\r\n" : ":");
+      assert((await publisher!.readText(4)).startsWith(":"));
     }
-    await host.until(() => host.shared.clients.size === 1);
+    assert(count * size > MESSAGES_MAX_BYTES, `${count} messages were too many`);
+    assertEquals(host.disconnections.count, 1);
+  }));
+
+Deno.test("Session holds more messages for a client that is to be kept", () =>
+  withClients(2, async ([listener, publisher], host) => {
+    await listener!.send("client no-evict on\r\nsubscribe c\r\n");
+    await listener!.expect("+OK\r\n*3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n");
+    const size = 8_000_000;
+    const message = `*3\r\n$7\r\npublish\r\n$1\r\nc\r\n$${size}\r\n${"x".repeat(size)}\r\n`;
+    const count = Math.ceil(1.5 * MESSAGES_MAX_BYTES / size);
+    for (let i = 0; i < count; i++) {
+      await publisher!.send(message);
+      await publisher!.expect(":1\r\n");
+    }
+    for (let i = 0; i < count; i++) {
+      await listener!.expect(`*3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$${size}\r\n`);
+      assertEquals((await listener!.readText(size + 2)).length, size + 2);
+    }
+    assertEquals(host.disconnections.count, 0);
+  }));
+
+Deno.test("Session writes messages before the replies to what its client asks later, and after those to what it asked before", () =>
+  withClients(2, async ([listener, publisher], host) => {
+    const message = (word: string) => `>3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$1\r\n${word}\r\n`;
+    await listener!.send("hello 3\r\nsubscribe c\r\nping\r\n");
+    while (!(await listener!.readText(1)).startsWith("+"));
+    await listener!.expect("PONG\r\n");
+    // While `save` waits, a message comes; what is behind it is carried out after that.
+    await listener!.send("echo before\r\nsave\r\nunsubscribe c\r\nping\r\n");
+    await host.until(() => listener !== undefined && host.commands >= 5);
+    await publisher!.send("publish c 1\r\npublish c 2\r\n");
+    await publisher!.expect(":1\r\n:1\r\n");
+    host.saving.resolve();
+    const unsubscribed = ">3\r\n$11\r\nunsubscribe\r\n$1\r\nc\r\n:0\r\n";
+    await listener!.expect(`$6\r\nbefore\r\n+OK\r\n${message("1")}${message("2")}${unsubscribed}+PONG\r\n`);
+  }));
+
+Deno.test("Session delivers what a transaction publishes to itself after its reply and before the next one", () =>
+  withClients(1, async ([client]) => {
+    await client!.send(
+      "multi\r\nsubscribe c\r\npublish c x\r\npublish c y\r\nexec\r\nunsubscribe c\r\nget k\r\n",
+    );
+    const message = (word: string) => `*3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$1\r\n${word}\r\n`;
+    await client!.expect(
+      "+OK\r\n+QUEUED\r\n+QUEUED\r\n+QUEUED\r\n*3\r\n*3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n:1\r\n:1\r\n" +
+        `${message("x")}${message("y")}*3\r\n$11\r\nunsubscribe\r\n$1\r\nc\r\n:0\r\n$-1\r\n`,
+    );
   }));
 
 Deno.test("Session tells a client that is one too many in its own protocol", async () => {

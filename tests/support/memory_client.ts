@@ -86,9 +86,9 @@ export class MemoryClient implements CommandContext {
     const id = this.shared.nextId();
     this.client = new ClientState(id, `127.0.0.1:${50_000 + id}`, "127.0.0.1:9443", {
       kill: () => this.isKilled = true,
-      deliver: (pattern, channel, message) => {
+      deliver: ({ pattern, publication: { channel, payload } }) => {
         this.messages.push(
-          [pattern, channel, message].filter((part) => part !== undefined).map((part) => part.slice()),
+          [pattern, channel, payload].filter((part) => part !== undefined).map((part) => part.slice()),
         );
       },
     }, password === undefined);

@@ -7,8 +7,10 @@
 import { SharedState } from "../../src/command/shared_state.ts";
 import { Session } from "../../src/server/session.ts";
 import type { SessionHost } from "../../src/server/session.ts";
-import { Slices } from "../../src/server/slices.ts";
 import { ClientMemory } from "../../src/wire/client_memory.ts";
+import { DeliveryQueue } from "../../src/role/delivery_queue.ts";
+import { Disconnections } from "../../src/role/disconnections.ts";
+import { Slices } from "../../src/role/slices.ts";
 import type { Store } from "../../src/store/store.ts";
 import { ReadAhead } from "../../src/wire/read_ahead.ts";
 import { makeStore } from "./memory_client.ts";
@@ -23,6 +25,8 @@ export class TestHost implements SessionHost {
   readonly slices: Slices;
   readonly peerEnds = undefined;
   readAhead: ReadAhead = new ReadAhead();
+  readonly deliveries: DeliveryQueue;
+  readonly disconnections = new Disconnections({ info() {}, warn() {}, error() {} });
   readonly log = undefined;
   readonly passwordRequired: boolean;
   /** Exceptions that were reported as bugs. */
@@ -34,6 +38,7 @@ export class TestHost implements SessionHost {
   constructor(passwordRequired = false, slices: Slices = new Slices()) {
     this.passwordRequired = passwordRequired;
     this.slices = slices;
+    this.deliveries = new DeliveryQueue(slices);
   }
 
   authenticate(_user: string, password: string): boolean {

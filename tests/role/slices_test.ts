@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { SLICE_MS } from "../../src/limits.ts";
-import { Slices } from "../../src/server/slices.ts";
+import { Slices } from "../../src/role/slices.ts";
 
 /** Runs a test with a clock that it moves. */
 function withClock(test: (advance: (ms: number) => void) => void): void {
