@@ -284,6 +284,8 @@ export const MESSAGES_KEPT_MAX_BYTES = 256 * 1024 * 1024;
 export const CUT_REPORTS_MAX_COUNT = 20;
 /** … beyond them there is one more after each such time, which tells how many there were. */
 export const CUT_REPORT_INTERVAL_MS = 5_000;
+/** Longest `debug sleep`: meanwhile the server hears nothing, not even that it is to stop. */
+export const DEBUG_SLEEP_MAX_MS = 60_000;
 /** Longest name of a connection. */
 export const CLIENT_NAME_MAX_BYTES = 1024;
 /** Longest glob pattern. Matching takes a step for each byte of a key and each 32 bytes of a pattern: 1.5 ms at most. */

@@ -89,6 +89,8 @@ async function withBoth(
         evicts: true,
         defaultTtlMs: 0,
         maxClients: 100,
+        enablesDebug: true,
+        enablesDebug: true,
         logger: quiet,
         password,
       });
