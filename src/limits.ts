@@ -34,6 +34,8 @@ export const READ_BUFFER_BATCH_BYTES = 64 * 1024;
  * end of a connection is read behind it; who sends more is cut off.
  */
 export const READ_AHEAD_MAX_BYTES = 64 * 1024 * 1024;
+/** A read of so much may be followed by another one at once, without a turn of the event loop between them. */
+export const READ_LARGE_BYTES = 16 * 1024;
 /** A connection's buffer of replies at first; it doubles as needed. */
 export const REPLY_BUFFER_INITIAL_BYTES = 1024;
 /**

@@ -47,6 +47,7 @@ import {
   PREFETCH_MAX_COUNT,
   READ_AHEAD_MAX_BYTES,
   READ_BUFFER_BATCH_BYTES,
+  READ_LARGE_BYTES,
   REPLY_BURST_BYTES,
   REPLY_CHUNK_BYTES,
   REPLY_FLUSH_BYTES,
@@ -425,6 +426,8 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
           const count = await this.#socket.read(connection.room());
           if (count === null) return;
           connection.took(count);
+          // More may be there already: then the next read would not let others have a turn.
+          if (count >= READ_LARGE_BYTES && this.#host.slices.isTurnLong) await this.#host.slices.turned;
         }
       }
     } catch (error) {

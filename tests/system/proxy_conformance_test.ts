@@ -90,7 +90,6 @@ async function withBoth(
         defaultTtlMs: 0,
         maxClients: 100,
         enablesDebug: true,
-        enablesDebug: true,
         logger: quiet,
         password,
       });
