@@ -9,6 +9,7 @@
 
 import { writeMessage } from "../command/channels.ts";
 import { MESSAGES_MAX_BYTES } from "../limits.ts";
+import { freeBuffer } from "../wire/client_memory.ts";
 import { RespReply } from "../wire/resp_reply.ts";
 
 /** What a mailbox needs of its session. */
@@ -69,13 +70,24 @@ export class Mailbox {
     }
   }
 
-  /** Takes out what was collected, for the session to write; the caller owns it. `undefined` when there is nothing. */
+  /**
+   * Takes out what was collected, for the session to write; the caller owns it, and frees it when it was written. `undefined`
+   * when there is nothing.
+   */
   take(): Uint8Array<ArrayBuffer> | undefined {
     if (this.#collected.size === 0) return undefined;
-    const bytes = this.#collected.contents();
+    const collected = this.#collected;
+    const bytes = collected.contents();
+    // Several chunks were copied into one.
+    if (bytes.buffer !== collected.buffer.buffer) collected.free();
     // The next messages shall not change what is being written.
     this.#collected = new RespReply();
     return bytes;
+  }
+
+  /** Frees what was collected, for good: the connection has ended. */
+  free(): void {
+    this.#collected.free();
   }
 
   async #writeAll(): Promise<void> {
@@ -87,6 +99,7 @@ export class Mailbox {
         if (bytes === undefined) break;
         this.#leavingSize = bytes.length;
         await this.#owner.write(bytes);
+        freeBuffer(bytes);
         this.#leavingSize = 0;
         this.#owner.held(this.size);
       }

@@ -49,7 +49,7 @@ import {
 import type { AppendLog } from "../log/append_log.ts";
 import type { Store } from "../store/store.ts";
 import { formatAddress } from "../role/address.ts";
-import { type ClientMemory, Held } from "../wire/client_memory.ts";
+import { type ClientMemory, freeBuffer, Held } from "../wire/client_memory.ts";
 import { Connection, protocolOf } from "../wire/connection.ts";
 import { KeyWindow } from "../wire/key_window.ts";
 import { NativeDecoder } from "../wire/native_decoder.ts";
@@ -347,6 +347,7 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
       connection.close();
       connection.free();
       this.#reply.free();
+      this.#mailbox?.free();
       await this.#aborted;
     }
   }
@@ -572,6 +573,7 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
     if (this.#mailbox === undefined) return;
     for (let bytes = this.#mailbox.take(); bytes !== undefined; bytes = this.#mailbox.take()) {
       await this.#writeLong(bytes);
+      freeBuffer(bytes);
       this.held(this.#mailbox.size);
     }
   }
