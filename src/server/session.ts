@@ -252,9 +252,12 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
   kill(): void {
     this.client.waiter?.refuse(new ReplyError("ERR", "the connection was killed"));
     this.abort();
+    this.#mailbox?.free();
   }
 
   deliver(pattern: Uint8Array | undefined, channel: Uint8Array, message: Uint8Array, isOwn: boolean): void {
+    // One that was closed listens until its session has ended, and shall hold nothing more.
+    if (this.#connection.closed) return;
     // What a client publishes to itself comes before the answer to that, but not into the array of a transaction's answers.
     if (isOwn && !this.client.executing) return writeMessage(this.#reply, pattern, channel, message);
     this.#mailbox ??= new Mailbox(this);
