@@ -349,6 +349,8 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
       this.shared.forget(this.client);
       connection.close();
       connection.free();
+      this.#decoder.free();
+      this.#request.letGo();
       this.#reply.free();
       this.#mailbox?.free();
       await this.#aborted;
