@@ -113,6 +113,12 @@ export class Mailbox implements Deliverable {
     return this.#queue.take(REPLY_CHUNK_BYTES);
   }
 
+  /** Forgets all messages, for good: the connection has ended. */
+  free(): void {
+    this.#queue.clear();
+    this.#earlierSize = 0;
+  }
+
   async #writeAll(): Promise<void> {
     const queue = this.#queue;
     try {

@@ -307,6 +307,7 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
     this.client.closing = true;
     this.client.waiter?.refuse(new ReplyError("ERR", "the connection was killed"));
     this.abort();
+    this.#mailbox?.free();
   }
 
   deliver(message: ChannelMessage, isOwn: boolean): void {
@@ -438,7 +439,10 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
       this.shared.forget(this.client);
       connection.close();
       connection.free();
+      this.#decoder.free();
+      this.#request.letGo();
       this.#reply.free();
+      this.#mailbox?.free();
       await this.#aborted;
     }
   }
