@@ -341,6 +341,10 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
     this.client.account.set(Held.Messages, bytes);
   }
 
+  share(bytes: number): void {
+    this.client.account.share(bytes);
+  }
+
   giveUp(error: unknown): void {
     if (!isDisconnection(error)) this.#host.reportBug(error);
     this.kill();
