@@ -49,9 +49,13 @@ export function runCommand(
   reply: Reply,
 ): void | Promise<void> {
   const { shared, client } = context;
-  if (shared.holds.count !== 0 && !client.executing) {
-    const hold = shared.holds.inTheWay(command.specification, request);
-    if (hold !== undefined) return waitAndRun(context, command, request, reply, hold);
+  if (shared.holds.count !== 0) {
+    if (!client.executing) {
+      const hold = shared.holds.inTheWay(command.specification, request);
+      if (hold !== undefined) return waitAndRun(context, command, request, reply, hold);
+    }
+    // A flush waits for those alone that have keys for themselves.
+    if (command.writes && command.specification.firstKey === 0) shared.holds.breakShared();
   }
   if (command.writes && shared.refusal !== undefined) throw refusedWrite(shared.refusal);
   if (command.grows) {
@@ -93,7 +97,14 @@ function makeRoomAndRun(
   request: Request,
   reply: Reply,
 ): void | Promise<void> {
-  if (!context.client.executing) return makeRoomFirst(context, command, request, reply);
+  const { store } = context;
+  if (!context.client.executing) {
+    if (!context.slice(() => store.makeRoomPart(request.size, request.count))) {
+      return makeRoomFirst(context, command, request, reply);
+    }
+    store.makeRoom(request.size, request.count);
+    return runInRoom(context, command, request, reply);
+  }
   const run: Run = (context, request, reply) => runBehindRoom(context, command, request, reply);
   return runWatched(context, command, request, reply, run);
 }
@@ -106,7 +117,7 @@ async function makeRoomFirst(
 ): Promise<void> {
   const { store } = context;
   const step = () => store.makeRoomPart(request.size, request.count);
-  while (!context.slice(step)) await context.pause(true);
+  do await context.pause(true); while (!context.slice(step));
   const hold = context.shared.holds.inTheWay(command.specification, request);
   if (hold !== undefined) return await waitAndRun(context, command, request, reply, hold);
   if (context.shared.refusal !== undefined) throw refusedWrite(context.shared.refusal);

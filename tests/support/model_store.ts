@@ -143,8 +143,19 @@ export class ModelStore implements PublicStore {
     this.#cursor = undefined;
   }
 
-  makeRoomPart(): boolean {
+  makeRoomPart(_bytes: number, _count: number, beside = 0): boolean {
+    if (beside !== 0) this.touch(beside);
     return true;
+  }
+
+  makeRoomBeside(_bytes: number, _count: number, beside: number): void {
+    this.touch(beside);
+    this.makeRoom(0);
+  }
+
+  /** Makes a key the most recently used. */
+  touch(reference: number): void {
+    this.#touch(this.#entry(reference));
   }
 
   keepRoom(): number {
