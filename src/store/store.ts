@@ -365,6 +365,11 @@ export class Store {
     return pages;
   }
 
+  /** Pages that commands keep: 0 when none is between two of its steps. */
+  get keptPages(): number {
+    return this.#pagesKept;
+  }
+
   /**
    * Makes room for `copyEntry` of what `entry` holds. That entry, which becomes the most recently used, stays whatever
    * else has to go; others may be evicted or moved.
