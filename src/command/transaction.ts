@@ -32,7 +32,7 @@ import { checkMulti, checkUnspoilt, checkWatch, transactionFor } from "./admissi
 import type { UnfinishedSteps } from "./client_state.ts";
 import type { CommandContext } from "./context.ts";
 import { keysEnd, KeySet } from "./holds.ts";
-import { isFree, LogMark, LongTask, type Steps } from "./long_command.ts";
+import { LogMark, LongTask, obstacle, type Steps } from "./long_command.ts";
 import { eachKey } from "./long_reply.ts";
 import { Transaction } from "./queue.ts";
 import { refuse, refusedWrite, runCommand } from "./run.ts";
@@ -147,7 +147,7 @@ async function execHolding(context: CommandContext, transaction: Transaction, re
   };
   try {
     while (!context.slice(collect)) await context.pause(true);
-    await isFree(context, keys, true);
+    for (let wait = obstacle(context, keys); wait !== undefined; wait = obstacle(context, keys)) await wait;
     context.resume();
     if (!begin(context, transaction, reply)) return;
     const execution = new Execution(context, transaction, reply);
