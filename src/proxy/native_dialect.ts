@@ -45,6 +45,10 @@ export class NativeDialect implements Dialect {
     return new NativeMeasure();
   }
 
+  makeComposer(): NativeComposer {
+    return new NativeComposer();
+  }
+
   decoder(): NativeDecoder {
     return new NativeDecoder();
   }

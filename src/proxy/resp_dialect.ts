@@ -56,6 +56,10 @@ export class RespDialect implements Dialect {
     return new RespMeasure();
   }
 
+  makeComposer(): RespComposer {
+    return new RespComposer();
+  }
+
   decoder(): RespDecoder {
     return new RespDecoder();
   }

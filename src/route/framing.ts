@@ -17,6 +17,11 @@ export interface Transport {
   fill(): Promise<boolean>;
   /** Makes room for the next read. Returns `false` when memory is too short for the reply under way. */
   makeRoom(): boolean;
+  /**
+   * Gives the buffer away, whose bytes before `behind` are the caller's from then on, and goes on with another one, which has
+   * those from `behind` on.
+   */
+  detach(behind: number): Uint8Array<ArrayBuffer>;
   /** Writes all of `bytes`, which do not change meanwhile. Rejects when the connection is lost. */
   write(bytes: Uint8Array): Promise<void>;
   /** Idempotent. What is under way rejects. */
