@@ -39,6 +39,8 @@ export const READ_BUFFER_BATCH_BYTES = 64 * 1024;
  * end of a connection is read behind it; who sends more is cut off.
  */
 export const READ_AHEAD_MAX_BYTES = 64 * 1024 * 1024;
+/** A read of so much may be followed by another one at once, without a turn of the event loop between them. */
+export const READ_LARGE_BYTES = 16 * 1024;
 /** A connection's buffer of replies at first; it doubles as needed. */
 export const REPLY_BUFFER_INITIAL_BYTES = 1024;
 /**
@@ -293,6 +295,8 @@ export const MESSAGES_KEPT_MAX_BYTES = 256 * 1024 * 1024;
 export const CUT_REPORTS_MAX_COUNT = 20;
 /** … beyond them there is one more after each such time, which tells how many there were. */
 export const CUT_REPORT_INTERVAL_MS = 5_000;
+/** Longest `debug sleep`: meanwhile the server hears nothing, not even that it is to stop. */
+export const DEBUG_SLEEP_MAX_MS = 60_000;
 /** Longest name of a connection. */
 export const CLIENT_NAME_MAX_BYTES = 1024;
 /** Longest glob pattern. Matching takes a step for each byte of a key and each 32 bytes of a pattern: 1.5 ms at most. */

@@ -93,7 +93,13 @@ function makeRoomAndRun(
   request: Request,
   reply: Reply,
 ): void | Promise<void> {
-  if (!context.client.executing) return makeRoomFirst(context, command, request, reply);
+  const { store } = context;
+  const step = () => store.makeRoomPart(request.size, request.count);
+  if (context.slice(step)) {
+    store.makeRoom(request.size, request.count);
+    return runInRoom(context, command, request, reply);
+  }
+  if (!context.client.executing) return makeRoomFirst(context, command, request, reply, step);
   const run: Run = (context, request, reply) => runBehindRoom(context, command, request, reply);
   return runWatched(context, command, request, reply, run);
 }
@@ -103,10 +109,10 @@ async function makeRoomFirst(
   command: Command,
   request: Request,
   reply: Reply,
+  step: () => boolean,
 ): Promise<void> {
   const { store } = context;
-  const step = () => store.makeRoomPart(request.size, request.count);
-  while (!context.slice(step)) await context.pause(true);
+  do await context.pause(true); while (!context.slice(step));
   const hold = context.shared.holds.inTheWay(command.specification, request);
   if (hold !== undefined) return await waitAndRun(context, command, request, reply, hold);
   if (context.shared.refusal !== undefined) throw refusedWrite(context.shared.refusal);

@@ -18,6 +18,7 @@
 import type { ProtocolVersion } from "../command/client_state.ts";
 import type { ReplyError } from "../errors.ts";
 import type { Framing, Transport } from "../route/framing.ts";
+import type { ClientAccount } from "../wire/client_memory.ts";
 import type { NativeDecoder } from "../wire/native_decoder.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
@@ -96,8 +97,8 @@ export interface Dialect extends Framing {
   readonly exec: Uint8Array<ArrayBuffer>;
   /** A composer for one request, whose buffer is the caller's. */
   makeComposer(): RequestComposer;
-  /** A decoder for one client. */
-  decoder(): RequestDecoder;
+  /** A decoder for one client, whose account is charged for what it keeps. */
+  decoder(account?: ClientAccount): RequestDecoder;
   /** The first request on a connection to a server: its reply shows that it works, and lets the proxy in. */
   greeting(password: string | undefined): Uint8Array;
   /** A request of the proxy's own. */

@@ -29,7 +29,7 @@ import {
 import type { Deliverable } from "../role/delivery_queue.ts";
 import type { Flushable, Turn } from "../route/turn.ts";
 import { type ClientAccount, freeBuffer, Held, UNLIMITED_ACCOUNT } from "../wire/client_memory.ts";
-import { MessageQueue } from "../wire/message_queue.ts";
+import { MessageQueue, type SharedBytes } from "../wire/message_queue.ts";
 import type { Held as HeldBack, Patience } from "./patience.ts";
 
 const INITIAL_BYTES = 4096;
@@ -66,11 +66,12 @@ export class Outbox implements Flushable, HeldBack, Deliverable {
   #fullSize = 0;
   #leaving = 0;
   readonly #account: ClientAccount;
-  readonly #queue = new MessageQueue();
+  readonly #queue: MessageQueue;
 
   /** @param account is charged for the buffers */
   constructor(owner: OutboxOwner, turn: Turn, patience: Patience, account: ClientAccount = UNLIMITED_ACCOUNT) {
     this.#account = account;
+    this.#queue = new MessageQueue((bytes) => account.share(bytes));
     this.#owner = owner;
     this.#turn = turn;
     this.#patience = patience;
@@ -135,7 +136,7 @@ export class Outbox implements Flushable, HeldBack, Deliverable {
   }
 
   /** Appends a message, whose bytes are kept. It is written when {@linkcode deliver} is called, or with the next replies. */
-  put(head: Uint8Array, tail: Uint8Array | undefined): void {
+  put(head: Uint8Array, tail: SharedBytes | undefined): void {
     this.#queueReplies();
     this.#queue.put(head, tail);
     this.#noteMessages();

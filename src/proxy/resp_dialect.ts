@@ -13,6 +13,7 @@
 import { decodeText } from "../bytes.ts";
 import { ReplyError } from "../errors.ts";
 import type { FrameMeasure, Transport } from "../route/framing.ts";
+import type { ClientAccount } from "../wire/client_memory.ts";
 import { RespDecoder } from "../wire/resp.ts";
 import { RespReply } from "../wire/resp_reply.ts";
 import { RespReplyScanner } from "../wire/resp_reply_scanner.ts";
@@ -60,8 +61,8 @@ export class RespDialect implements Dialect {
     return new RespComposer();
   }
 
-  decoder(): RespDecoder {
-    return new RespDecoder();
+  decoder(account?: ClientAccount): RespDecoder {
+    return new RespDecoder(account);
   }
 
   greeting(password: string | undefined): Uint8Array {

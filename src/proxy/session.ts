@@ -207,6 +207,8 @@ export class Session implements Client, ConnectionContext, ClientConnection, Res
     } finally {
       this.#close();
       // Nothing reads any more.
+      this.#decoder.free();
+      this.#request.letGo();
       this.#connection.free();
     }
   }
@@ -227,7 +229,7 @@ export class Session implements Client, ConnectionContext, ClientConnection, Res
     const protocol = protocolOf(connection.buffer[connection.start]!);
     if (protocol !== "resp") return protocol === "native";
     this.speak(2);
-    this.#decoder = this.dialect.decoder();
+    this.#decoder = this.dialect.decoder(this.state.account);
     return true;
   }
 

@@ -31,6 +31,8 @@ import { type Socket, writeAll } from "./socket.ts";
 const BATCH_FACTOR = 4;
 /** Room is made for that many times what has arrived of a long request: each byte is moved once or not at all then. */
 const RESERVE_FACTOR = 8;
+/** Of a request of which so much has arrived all is reserved: moving more than this takes milliseconds. */
+const RESERVE_ALL_BYTES = 2 * 1024 * 1024;
 
 const EMPTY = new Uint8Array(0);
 
@@ -186,7 +188,7 @@ export class Connection {
     // Not before there is none: else each read would make a little more of it.
     if (this.end < this.buffer.length) return;
     const unread = this.end - this.start;
-    const wanted = Math.min(size, unread * RESERVE_FACTOR);
+    const wanted = unread >= RESERVE_ALL_BYTES ? size : Math.min(size, unread * RESERVE_FACTOR);
     if (this.start + wanted > this.buffer.length && wanted > unread) this.#growFreeing(wanted);
   }
 
