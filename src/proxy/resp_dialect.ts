@@ -99,6 +99,10 @@ export class RespDialect implements Dialect {
 class RespMeasure implements FrameMeasure {
   readonly #scanner = new RespReplyScanner();
 
+  get needed(): number {
+    return this.#scanner.needed;
+  }
+
   size(bytes: Uint8Array, start: number, end: number): number {
     const behind = this.#scanner.scan(bytes, start, end);
     return behind < 0 ? 0 : behind - start;

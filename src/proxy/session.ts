@@ -34,6 +34,7 @@ import {
   MESSAGES_MAX_BYTES,
   READ_AHEAD_MAX_BYTES,
   READ_BUFFER_BATCH_BYTES,
+  READ_LARGE_BYTES,
   STEP_BYTES,
   WRITE_TIMEOUT_MS,
 } from "../limits.ts";
@@ -182,6 +183,7 @@ export class Session implements Client, ConnectionContext, ClientConnection, Res
   /** Serves the connection until it ends, and closes it. Never rejects because of what the peer does. */
   async run(): Promise<void> {
     const connection = this.#connection;
+    const { slices } = this.#host;
     try {
       if (!await connection.fill()) return;
       if (!this.#chooseProtocol()) {
@@ -197,6 +199,8 @@ export class Session implements Client, ConnectionContext, ClientConnection, Res
           if (!this.#takeRequests()) return await this.#endRefused();
         }
         this.#letGo();
+        // More may be there already: then the next read would not let others have a turn.
+        if (connection.end - connection.start >= READ_LARGE_BYTES && slices.isTurnLong) await slices.turned;
       } while (await connection.fill());
       // The client may have ended its half only, and wait for its replies.
       await this.#endInOrder();

@@ -160,9 +160,15 @@ export class Connection {
     return old;
   }
 
-  /** Makes room for the next read. Returns `false` when the memory of all clients has none for what is unread. */
-  makeRoom(): boolean {
+  /**
+   * Makes room for the next read.
+   *
+   * @param size what is known of the size of what is unread
+   * @returns `false` when the memory of all clients has none for it
+   */
+  makeRoom(size = 0): boolean {
     try {
+      if (size > 0) this.reserve(size);
       this.room();
       return true;
     } catch (error) {

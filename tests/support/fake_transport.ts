@@ -134,6 +134,7 @@ export function makeFraming(opening: Opening[]): Framing {
       return each.promise;
     },
     measure: () => ({
+      needed: 0,
       size: (bytes, start, end) => bytes.subarray(start, end).indexOf(FULL_STOP) + 1,
       drop: (_bytes, start, end) => end - start,
     }),
