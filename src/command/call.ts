@@ -15,6 +15,7 @@ import {
   KEY_SIZE_MAX_BYTES,
   PATTERN_SIZE_MAX_BYTES,
   VALUE_SIZE_MAX_BYTES,
+  WORD_SIZE_MAX_BYTES,
 } from "../limits.ts";
 import type { CommandSpecification, ProtocolVersion } from "./specification.ts";
 
@@ -56,7 +57,8 @@ function quotation(call: Call, index: number, length: number): string {
 }
 
 /**
- * Refuses too many arguments, and keys, values, channels' names and their patterns that are too long.
+ * Refuses too many arguments, and keys, values, channels' names and their patterns, and what commands on the connection or
+ * the server are told, that are too long.
  *
  * @throws {ReplyError}
  */
@@ -70,6 +72,7 @@ export function checkSizes(specification: CommandSpecification, call: Call): voi
   }
   const { firstKey, keyStep } = specification;
   if (specification.group === "channel") checkChannels(specification.name, call);
+  else if (takesWords(specification)) checkWords(call);
   const isOfElements = specification.group === "list" || specification.group === "hash";
   const valueMaxBytes = isOfElements ? ELEMENT_SIZE_MAX_BYTES : VALUE_SIZE_MAX_BYTES;
   const lastKey = specification.lastKey < 0 ? call.count + specification.lastKey : specification.lastKey;
@@ -80,6 +83,19 @@ export function checkSizes(specification: CommandSpecification, call: Call): voi
     } else if (length > valueMaxBytes) {
       throw new ReplyError("ERR", `value exceeds ${valueMaxBytes} bytes`);
     }
+  }
+}
+
+/** Whether a command takes nothing but words: those on the connection or the server do, but for what they pass on. */
+function takesWords({ group, name }: CommandSpecification): boolean {
+  if (group !== "connection" && group !== "server") return false;
+  return name !== "ping" && name !== "echo" && name !== "command";
+}
+
+/** Refuses names, patterns, passwords and options that are longer than any that mean something. */
+function checkWords({ lengths, count }: Call): void {
+  for (let i = 1; i < count; i++) {
+    if (lengths[i]! > WORD_SIZE_MAX_BYTES) throw new ReplyError("ERR", `argument exceeds ${WORD_SIZE_MAX_BYTES} bytes`);
   }
 }
 

@@ -36,6 +36,14 @@ export interface RequestComposer {
   begin(request: Request, count: number): void;
   /** Appends the arguments `first` to `last` of `request`. `first` is at least 1. */
   copy(request: Request, first: number, last: number): void;
+  /**
+   * Appends a part of argument `index` of `request`, of `maxBytes` of its content at most, from its byte `from` on.
+   *
+   * @returns where to go on; -1 when the argument is complete
+   */
+  copyPart(request: Request, index: number, from: number, maxBytes: number): number;
+  /** Makes room for `size` more bytes at once, so that what was composed is not copied again. */
+  reserve(size: number): void;
   /** Appends a safe integer in decimal. */
   integer(value: number): void;
   /** Appends text as UTF-8. */
@@ -87,6 +95,8 @@ export interface Dialect extends Framing {
   readonly multi: Uint8Array<ArrayBuffer>;
   /** The request that runs one. */
   readonly exec: Uint8Array<ArrayBuffer>;
+  /** A composer for one request, whose buffer is the caller's. */
+  makeComposer(): RequestComposer;
   /** A decoder for one client, whose account is charged for what it keeps. */
   decoder(account?: ClientAccount): RequestDecoder;
   /** The first request on a connection to a server: its reply shows that it works, and lets the proxy in. */

@@ -57,6 +57,10 @@ export class RespDialect implements Dialect {
     return new RespMeasure();
   }
 
+  makeComposer(): RespComposer {
+    return new RespComposer();
+  }
+
   decoder(account?: ClientAccount): RespDecoder {
     return new RespDecoder(account);
   }
@@ -94,6 +98,10 @@ export class RespDialect implements Dialect {
 /** Remembers how far it got, so that a long reply which comes in many reads is looked at once. */
 class RespMeasure implements FrameMeasure {
   readonly #scanner = new RespReplyScanner();
+
+  get needed(): number {
+    return this.#scanner.needed;
+  }
 
   size(bytes: Uint8Array, start: number, end: number): number {
     const behind = this.#scanner.scan(bytes, start, end);

@@ -147,9 +147,28 @@ export class Connection {
     return this.end === 0 ? this.buffer : this.buffer.subarray(this.end);
   }
 
-  /** Makes room for the next read. Returns `false` when the memory of all clients has none for what is unread. */
-  makeRoom(): boolean {
+  /**
+   * Gives the buffer away, whose bytes before `behind` are the caller's from then on, and are not charged here any more. It
+   * goes on with another one, which has those from `behind` on.
+   */
+  detach(behind: number): Uint8Array<ArrayBuffer> {
+    const rest = this.end - behind;
+    const old = this.#replace(Math.max(READ_BUFFER_BATCH_BYTES, rest));
+    this.buffer.set(old.subarray(behind, this.end));
+    this.start = 0;
+    this.end = rest;
+    return old;
+  }
+
+  /**
+   * Makes room for the next read.
+   *
+   * @param size what is known of the size of what is unread
+   * @returns `false` when the memory of all clients has none for it
+   */
+  makeRoom(size = 0): boolean {
     try {
+      if (size > 0) this.reserve(size);
       this.room();
       return true;
     } catch (error) {
