@@ -196,7 +196,9 @@ export class Connection {
     // Not before there is none: else each read would make a little more of it.
     if (this.end < this.buffer.length) return;
     const unread = this.end - this.start;
-    const wanted = unread >= RESERVE_ALL_BYTES ? size : Math.min(size, unread * RESERVE_FACTOR);
+    // What stands behind a long argument shall not make all of it move.
+    const all = size + READ_BUFFER_BATCH_BYTES;
+    const wanted = unread >= RESERVE_ALL_BYTES ? all : Math.min(size, unread * RESERVE_FACTOR);
     if (this.start + wanted > this.buffer.length && wanted > unread) this.#growFreeing(wanted);
   }
 
