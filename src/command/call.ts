@@ -9,13 +9,7 @@
 
 import { decodeText, equalsIgnoringCase } from "../bytes.ts";
 import { ReplyError } from "../errors.ts";
-import {
-  CHANNEL_SIZE_MAX_BYTES,
-  KEY_SIZE_MAX_BYTES,
-  PATTERN_SIZE_MAX_BYTES,
-  VALUE_SIZE_MAX_BYTES,
-  WORD_SIZE_MAX_BYTES,
-} from "../limits.ts";
+import { CHANNEL_SIZE_MAX_BYTES, KEY_SIZE_MAX_BYTES, PATTERN_SIZE_MAX_BYTES, WORD_SIZE_MAX_BYTES } from "../limits.ts";
 import type { CommandSpecification, ProtocolVersion } from "./specification.ts";
 
 /** The places of a call's arguments in a buffer; argument 0 is the command's name. `Request` of the wire is such. */
@@ -62,7 +56,7 @@ function quotation(call: Call, index: number, length: number): string {
  * @throws {ReplyError}
  */
 export function checkSizes(specification: CommandSpecification, call: Call): void {
-  const { argumentsMaxCount } = specification;
+  const { argumentsMaxCount, valueMaxBytes } = specification;
   if (call.count > argumentsMaxCount) {
     throw new ReplyError(
       "ERR",
@@ -71,28 +65,17 @@ export function checkSizes(specification: CommandSpecification, call: Call): voi
   }
   const { firstKey, keyStep } = specification;
   if (specification.group === "channel") checkChannels(specification.name, call);
-  else if (takesWords(specification)) checkWords(call);
   const lastKey = specification.lastKey < 0 ? call.count + specification.lastKey : specification.lastKey;
   for (let i = 1; i < call.count; i++) {
     const length = call.lengths[i]!;
     if (firstKey > 0 && i >= firstKey && i <= lastKey && (i - firstKey) % keyStep === 0) {
       if (length > KEY_SIZE_MAX_BYTES) throw new ReplyError("ERR", `key exceeds ${KEY_SIZE_MAX_BYTES} bytes`);
-    } else if (length > VALUE_SIZE_MAX_BYTES) {
-      throw new ReplyError("ERR", `value exceeds ${VALUE_SIZE_MAX_BYTES} bytes`);
+    } else if (length > valueMaxBytes) {
+      throw new ReplyError(
+        "ERR",
+        `${valueMaxBytes === WORD_SIZE_MAX_BYTES ? "argument" : "value"} exceeds ${valueMaxBytes} bytes`,
+      );
     }
-  }
-}
-
-/** Whether a command takes nothing but words: those on the connection or the server do, but for what they pass on. */
-function takesWords({ group, name }: CommandSpecification): boolean {
-  if (group !== "connection" && group !== "server") return false;
-  return name !== "ping" && name !== "echo" && name !== "command";
-}
-
-/** Refuses names, patterns, passwords and options that are longer than any that mean something. */
-function checkWords({ lengths, count }: Call): void {
-  for (let i = 1; i < count; i++) {
-    if (lengths[i]! > WORD_SIZE_MAX_BYTES) throw new ReplyError("ERR", `argument exceeds ${WORD_SIZE_MAX_BYTES} bytes`);
   }
 }
 

@@ -18,8 +18,13 @@ export interface EffectGroup {
 export interface EffectLog {
   /** Where the next effect will stand in the batch under way. */
   readonly position: number;
+  /** Effects that commands asked for. */
+  readonly writes: number;
   /** Counts the effects that no command asked for: keys evicted or expired. */
   readonly unasked: number;
+  /** Where the last of those ends in the batch under way, and what {@linkcode writes} was then. */
+  readonly unaskedEnd: number;
+  readonly unaskedWrites: number;
   /** Whether a snapshot waits for a moment without open groups; then no long command begins. */
   readonly isMarkAwaited: boolean;
   /** Resolves when that snapshot has its moment. */

@@ -14,7 +14,7 @@ import { wrongCount } from "./call.ts";
 import type { CommandContext } from "./context.ts";
 import { addDecimal, decimal, DECIMAL_MAX_BYTES, replySum } from "./decimal.ts";
 import { checkField, findField, replyField, replyValue, setField } from "./hash_field.ts";
-import { KeptRoom } from "./kept_room.ts";
+import { KeptRoom, makeRoomInSteps } from "./kept_room.ts";
 import type { Steps } from "./long_command.ts";
 import { FieldItems, NamedFieldItems, replyItems } from "./long_reply.ts";
 
@@ -47,11 +47,12 @@ function* setFieldsInSteps(context: CommandContext, request: Request, finish: (a
     checkFields(request, i, Math.min(count, i + STEP_ITEMS_COUNT * 2));
     yield;
   }
-  const room = new KeptRoom(context, request);
+  yield* makeRoomInSteps(context.store, request.size, count);
+  const room = new KeptRoom(context.store, request.size, count);
   try {
     let added = 0;
     for (let i = 2; i < count; i = room.next) {
-      added += setFields(context, request, i, room.take(i, STEP_KEYS_COUNT * 2));
+      added += setFields(context, request, i, room.take(request, i, STEP_KEYS_COUNT * 2));
       if (room.next < count) yield;
     }
     finish(added);

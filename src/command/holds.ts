@@ -22,7 +22,6 @@
  * @module
  */
 
-import { LONG_ARGUMENTS_COUNT } from "../limits.ts";
 import type { HeldKeys, Store } from "../store/store.ts";
 import type { Request } from "../wire/request.ts";
 import type { CommandSpecification } from "./specification.ts";
@@ -33,7 +32,7 @@ const BITMAP_BITS_PER_KEY = 64;
 const BITMAP_MAX_BITS = 2 ** 24;
 
 /** The keys of one command, or of a transaction. */
-export class KeySet implements HeldKeys {
+export class KeySet {
   /** Whether it stands for all keys that there are. */
   isEverything = false;
   /** Their hashes, while they are few. */
@@ -75,6 +74,7 @@ export class KeySet implements HeldKeys {
     return i;
   }
 
+  /** Whether a key with that hash may be one of them. */
   holds(hash: number): boolean {
     if (this.isEverything) return true;
     const bitmap = this.#bitmap;
@@ -94,6 +94,10 @@ export class Hold {
   readonly keys: KeySet;
   /** Whether nobody else may use the keys; else others may read them. */
   readonly isExclusive: boolean;
+  /** Whether a flush has removed keys that this shares: what was read of them is not of one moment any more. */
+  isBroken = false;
+  /** Writers that wait for it to end: while there are any, no further reader joins it. */
+  writers = 0;
   readonly #holds: Holds;
   #ended: PromiseWithResolvers<void> | undefined;
   #isReleased = false;
@@ -135,8 +139,10 @@ export class Holds implements HeldKeys {
   readonly #keys = new Map<number, HeldKey>();
   /** Holds of many keys, or of everything. */
   readonly #large = new Set<Hold>();
-  /** Who waits for everything: no further long command begins. */
+  /** Who waits for everything: no further write begins before. */
   #waitForAll = 0;
+  /** The hold of the command whose step is running. */
+  #running: Hold | undefined;
 
   constructor(store: Store) {
     this.#store = store;
@@ -174,11 +180,38 @@ export class Holds implements HeldKeys {
     return false;
   }
 
+  spares(hash: number): boolean {
+    const running = this.#running;
+    if (running !== undefined && running.isExclusive && running.keys.holds(hash)) return false;
+    return this.holds(hash);
+  }
+
+  /** Runs a step of the command that has a hold: to it, the keys that it has alone are as any others. */
+  runStep<T>(hold: Hold, step: () => T): T {
+    this.#running = hold;
+    try {
+      return step();
+    } finally {
+      this.#running = undefined;
+    }
+  }
+
+  /** Says that keys are removed that others may be reading: those begin anew. */
+  breakShared(): void {
+    for (const hold of this.#large) if (!hold.isExclusive) hold.isBroken = true;
+    for (const { holders } of this.#keys.values()) {
+      for (const hold of holders) if (!hold.isExclusive) hold.isBroken = true;
+    }
+  }
+
   /** Returns a hold that a request has to wait for, or `undefined` when it may run. */
   inTheWay(specification: CommandSpecification, request: Request): Hold | undefined {
     const { firstKey, keyStep, writes } = specification;
-    if (firstKey === 0) return writes ? this.#exclusive() : undefined;
-    if (this.#waitForAll > 0 && request.count > LONG_ARGUMENTS_COUNT) return this.#exclusive();
+    if (writes && (firstKey === 0 || this.#waitForAll > 0)) {
+      const found = this.#exclusive();
+      if (found !== undefined) return found;
+    }
+    if (firstKey === 0) return undefined;
     const { bytes, starts, lengths } = request;
     const end = keysEnd(specification, request);
     for (let i = firstKey; i < end; i += keyStep) {
@@ -191,16 +224,19 @@ export class Holds implements HeldKeys {
   /** As {@linkcode inTheWay}, of keys collected before. Two large sets are taken to have a key in common. */
   inTheWayOf(keys: KeySet, writes: boolean): Hold | undefined {
     if (this.count === 0) return undefined;
-    if (keys.isEverything || this.#waitForAll > 0) return this.#exclusive();
+    if (keys.isEverything || (writes && this.#waitForAll > 0)) {
+      const found = this.#exclusive();
+      if (found !== undefined) return found;
+    }
     for (const hash of keys.hashes) {
       const found = this.ofKey(hash, writes);
       if (found !== undefined) return found;
     }
     if (!keys.isBitmap) return undefined;
-    for (const hold of this.#large) if (writes || hold.isExclusive) return hold;
-    for (const [hash, { holders }] of this.#keys) {
+    for (const hold of this.#large) if (mustWait(hold, writes)) return hold;
+    for (const [hash, held] of this.#keys) {
       if (!keys.holds(hash)) continue;
-      for (const hold of holders) if (writes || hold.isExclusive) return hold;
+      for (const hold of held.holders) if (writes || held.writers > 0 || hold.isExclusive) return hold;
     }
     return undefined;
   }
@@ -209,11 +245,11 @@ export class Holds implements HeldKeys {
   ofKey(hash: number, writes: boolean): Hold | undefined {
     const held = this.#keys.get(hash);
     if (held !== undefined) {
-      const mustWait = writes || held.writers > 0;
-      for (const hold of held.holders) if (mustWait || hold.isExclusive) return hold;
+      const isAwaited = writes || held.writers > 0;
+      for (const hold of held.holders) if (isAwaited || hold.isExclusive) return hold;
     }
     for (const hold of this.#large) {
-      if ((writes || hold.isExclusive) && hold.keys.holds(hash)) return hold;
+      if (mustWait(hold, writes) && hold.keys.holds(hash)) return hold;
     }
     return undefined;
   }
@@ -234,6 +270,7 @@ export class Holds implements HeldKeys {
    */
   async waitFor(hold: Hold, writes: boolean, wantsAll: boolean): Promise<void> {
     if (wantsAll) this.#waitForAll++;
+    if (writes) hold.writers++;
     const waitedFor = writes ? hold.keys.hashes.map((hash) => this.#keys.get(hash)) : [];
     for (const held of waitedFor) if (held !== undefined) held.writers++;
     await hold.ended;
@@ -245,4 +282,9 @@ export class Holds implements HeldKeys {
       if (held.writers === 0 && held.holders.size === 0 && this.#keys.get(hash) === held) this.#keys.delete(hash);
     });
   }
+}
+
+/** Whether whoever reads or writes keys of a hold has to wait for it to end. */
+function mustWait(hold: Hold, writes: boolean): boolean {
+  return writes || hold.isExclusive || hold.writers > 0;
 }

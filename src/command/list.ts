@@ -12,7 +12,7 @@ import type { Request } from "../wire/request.ts";
 import { defaultDeadline, findTyped, roundedInteger } from "./argument.ts";
 import { wrongCount } from "./call.ts";
 import type { CommandContext } from "./context.ts";
-import { KeptRoom } from "./kept_room.ts";
+import { KeptRoom, makeRoomInSteps } from "./kept_room.ts";
 import { replyElement } from "./list_element.ts";
 import type { Steps } from "./long_command.ts";
 import { ElementItems, replyItems } from "./long_reply.ts";
@@ -56,11 +56,12 @@ function push(
 
 function* pushInSteps(context: CommandContext, request: Request, reply: Reply, head: boolean): Steps {
   const { bytes, starts, lengths, count } = request;
-  const room = new KeptRoom(context, request);
+  yield* makeRoomInSteps(context.store, request.size, count);
+  const room = new KeptRoom(context.store, request.size, count);
   try {
     let length = 0;
     for (let i = 2; i < count; i = room.next) {
-      length = pushSome(context, request, head, i, room.take(i, STEP_KEYS_COUNT * 2));
+      length = pushSome(context, request, head, i, room.take(request, i, STEP_KEYS_COUNT * 2));
       if (room.next < count) yield;
     }
     reply.integer(length);

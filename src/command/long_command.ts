@@ -55,27 +55,26 @@ export function runSteps(
   steps: Steps,
   after?: () => void,
 ): void | Promise<void> {
-  const { client, shared } = context;
+  const { client } = context;
   const run: LongRun = { context, command, request, reply, steps, after };
   if (client.executing) {
     if (!runSlice(run)) client.steps = { steps, after };
     return;
   }
   const end = keysEnd(command.specification, request);
-  // Reads of many keys are not one moment: each slice of them is.
-  const keys = new KeySet(command.writes || end <= LONG_ARGUMENTS_COUNT ? end : 0);
-  if (!command.writes || end <= LONG_ARGUMENTS_COUNT) {
+  const isOfMany = end > LONG_ARGUMENTS_COUNT;
+  if (!isOfMany || !command.writes) {
     const mark = new LogMark(context.log);
     if (runSlice(run)) return;
-    if (!keys.isBitmap && end <= LONG_ARGUMENTS_COUNT) {
-      keys.addKeys(context.store, command.specification, request, 0, end);
-    }
+    // Reads of many keys are not one moment: each slice of them is. What has no keys, such as `keys`, goes on with time.
+    if (end === 0 || isOfMany) return readOn(run);
+    const keys = new KeySet(end);
+    keys.addKeys(context.store, command.specification, request, 0, end);
     return finish(run, keys, mark);
   }
+  const keys = new KeySet(end);
   const collect = collecting(context, command.specification, request, keys, end);
-  if (!context.slice(collect) || shared.holds.inTheWayOf(keys, true) !== undefined || context.log?.isMarkAwaited) {
-    return holdAndRun(run, keys, collect);
-  }
+  if (!context.slice(collect) || !isFree(context, keys)) return holdAndRun(run, keys, collect);
   const mark = new LogMark(context.log);
   if (!runSlice(run)) return finish(run, keys, mark);
 }
@@ -118,9 +117,7 @@ function collecting(
 
 /** Goes on with a command that has just had its first slice. */
 async function finish(run: LongRun, keys: KeySet, mark: LogMark): Promise<void> {
-  const { context, command, request, reply, steps, after } = run;
-  // What has no keys, such as `keys`, goes on with time.
-  if (!command.writes && keys.hashes.length === 0) return await readOn(run);
+  const { context, command, request, steps, after } = run;
   const task = LongTask.begin(context, keys, command.writes, mark, request.size);
   try {
     await task.run(steps, after);
@@ -128,40 +125,65 @@ async function finish(run: LongRun, keys: KeySet, mark: LogMark): Promise<void> 
   } catch (error) {
     if (!(error instanceof ValueGone)) throw error;
   }
-  reply.retract();
-  reply.begin();
-  const result = command.run(context, request, reply);
-  if (result === undefined || result instanceof Promise) return result;
-  return await runSteps(context, command, request, reply, result);
+  await beginAnew(run);
 }
 
-async function readOn({ context, steps }: LongRun): Promise<void> {
+/** Goes on with a command that only reads, and holds no keys. */
+async function readOn(run: LongRun): Promise<void> {
+  const { context, steps } = run;
   try {
     do await context.pause(); while (!context.slice(() => steps.next().done === true));
+    return;
+  } catch (error) {
+    if (!(error instanceof ValueGone)) throw error;
   } finally {
     steps.return();
   }
+  await beginAnew(run);
+}
+
+/** Runs a command once more from its beginning, since keys that it was reading were removed. */
+async function beginAnew({ context, command, request, reply }: LongRun): Promise<void> {
+  const { holds } = context.shared;
+  for (;;) {
+    const hold = holds.inTheWay(command.specification, request);
+    if (hold === undefined) break;
+    await holds.waitFor(hold, false, false);
+  }
+  context.resume();
+  reply.retract();
+  reply.begin();
+  const result = command.run(context, request, reply);
+  if (result === undefined || result instanceof Promise) return await result;
+  return await runSteps(context, command, request, reply, result);
 }
 
 /** Collects the keys of a command of very many, holds them, and runs it. */
 async function holdAndRun(run: LongRun, keys: KeySet, collect: () => boolean): Promise<void> {
   const { context, request, steps, after } = run;
   do await context.pause(true); while (!context.slice(collect));
-  await isFree(context, keys, true);
+  for (let wait = obstacle(context, keys); wait !== undefined; wait = obstacle(context, keys)) await wait;
+  context.resume();
   const { refusal } = context.shared;
   if (refusal !== undefined) throw new ReplyError("MISCONF", `Writes are refused, reads are not: ${refusal}`);
   const task = LongTask.begin(context, keys, true, new LogMark(context.log), request.size);
   await task.run(steps, after);
 }
 
-/** Waits until nothing is in the way of whoever uses these keys. */
-export async function isFree(context: CommandContext, keys: KeySet, writes: boolean): Promise<void> {
-  const { holds } = context.shared;
-  for (let hold = holds.inTheWayOf(keys, writes); hold !== undefined; hold = holds.inTheWayOf(keys, writes)) {
-    await holds.waitFor(hold, writes, keys.isEverything);
-  }
+/** Whether nothing is in the way of a long command that writes these keys. */
+function isFree({ shared, log }: CommandContext, keys: KeySet): boolean {
+  return shared.holds.inTheWayOf(keys, true) === undefined && log?.isMarkAwaited !== true;
+}
+
+/**
+ * Returns what a long command that writes these keys has to wait for. It looks again afterwards, and begins in the same turn in
+ * which there is nothing: others wait for the same.
+ */
+export function obstacle({ shared: { holds }, log }: CommandContext, keys: KeySet): Promise<void> | undefined {
+  const hold = holds.inTheWayOf(keys, true);
+  if (hold !== undefined) return holds.waitFor(hold, true, keys.isEverything);
   // A snapshot waits for a moment without long writes.
-  while (writes && context.log?.isMarkAwaited) await context.log.marked;
+  return log?.marked;
 }
 
 /** Where the effects of a command begin in the log's records. */
@@ -169,21 +191,28 @@ export class LogMark {
   readonly #log: EffectLog | undefined;
   readonly #at: number;
   readonly #unasked: number;
+  readonly #writes: number;
 
   /** Marks where the log is now. */
   constructor(log: EffectLog | undefined) {
     this.#log = log;
     this.#at = log?.position ?? 0;
     this.#unasked = log?.unasked ?? 0;
+    this.#writes = log?.writes ?? 0;
   }
 
   /**
-   * Makes a group of the effects since. Where a key was evicted or has expired among them, what there is stays in its order,
-   * and only what follows is of the group.
+   * Makes a group of the effects since. Keys that have expired or were evicted before the first of them are not part of it.
+   * Where one was evicted later, what there is stays in its order, and only what follows is of the group.
    */
   openGroup(expectedBytes: number): EffectGroup | undefined {
     const log = this.#log;
-    return log?.openGroup(log.unasked === this.#unasked ? this.#at : log.position, expectedBytes);
+    return log?.openGroup(this.#begin(log), expectedBytes);
+  }
+
+  #begin(log: EffectLog): number {
+    if (log.unasked === this.#unasked) return this.#at;
+    return log.unaskedWrites === this.#writes ? log.unaskedEnd : log.position;
   }
 }
 
@@ -244,12 +273,18 @@ export class LongTask {
     this.#context.store.nowMs = this.#nowMs;
   }
 
-  /** Runs a step, with its effects collected and the clock standing still. */
+  /**
+   * Runs a step, with its effects collected and the clock standing still.
+   *
+   * @throws {ValueGone} when keys were removed that it reads
+   */
   enter<T>(step: () => T): T {
-    this.#context.store.nowMs = this.#nowMs;
+    if (this.#hold.isBroken) throw new ValueGone();
+    const { store, shared: { holds } } = this.#context;
+    store.nowMs = this.#nowMs;
     this.#group?.enter();
     try {
-      return step();
+      return holds.runStep(this.#hold, step);
     } finally {
       this.#group?.leave();
     }

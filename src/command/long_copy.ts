@@ -14,6 +14,7 @@ import type { Store } from "../store/store.ts";
 import type { Request } from "../wire/request.ts";
 import { findKey } from "./argument.ts";
 import type { CommandContext } from "./context.ts";
+import { KeptRoom } from "./kept_room.ts";
 import type { Steps } from "./long_command.ts";
 import { ElementItems, FieldItems, type Items, sizeOf } from "./long_reply.ts";
 
@@ -25,21 +26,21 @@ export function* copyValue(context: CommandContext, request: Request): CopySteps
   const { store } = context;
   const type = store.type(findKey(context, request, 1));
   const size = yield* measure(context, request, type);
-  // This may cost what is to be replaced, but not what is copied, since its key is held.
   const count = countOf(store, findKey(context, request, 1), type) * 2 + request.count;
-  while (!store.makeRoomPart(size, count)) yield;
-  store.makeRoom(size, count);
-  const kept = store.keepRoom(size, count, 0);
+  // This may cost what is to be replaced, but not what is copied.
+  while (!store.makeRoomPart(size, count, findKey(context, request, 1))) yield;
+  store.makeRoomBeside(size, count, findKey(context, request, 1));
+  const room = new KeptRoom(store, size, count);
   try {
     const present = findKey(context, request, 2);
     if (present !== 0) store.remove(present);
-    if (type === EntryType.String) yield* copyString(context, request);
-    else yield* copyItems(context, request, itemsOf(context, request, type), type === EntryType.Hash);
+    if (type === EntryType.String) yield* copyString(context, request, room);
+    else yield* copyItems(context, request, itemsOf(context, request, type), type === EntryType.Hash, room);
     const deadlineMs = store.deadline(findKey(context, request, 1));
     const copied = findKey(context, request, 2);
     return deadlineMs === 0 ? copied : store.setDeadline(copied, deadlineMs);
   } finally {
-    store.keepRoom(0, 0, kept);
+    room.release();
   }
 }
 
@@ -59,7 +60,7 @@ function* measure(context: CommandContext, request: Request, type: EntryType): C
   return request.size + (yield* sizeOf(itemsOf(context, request, type), countOf(context.store, entry, type)));
 }
 
-function* copyString(context: CommandContext, request: Request): Steps {
+function* copyString(context: CommandContext, request: Request, room: KeptRoom): Steps {
   const { store } = context;
   const { bytes, starts, lengths } = request;
   const length = store.stringLength(findKey(context, request, 1));
@@ -70,6 +71,7 @@ function* copyString(context: CommandContext, request: Request): Steps {
     store.copyString(findKey(context, request, 1), at, piece, 0, part);
     if (at === 0) store.setString(bytes, starts[2]!, lengths[2]!, 0, piece, 0, part, 0);
     else store.appendString(findKey(context, request, 2), piece, 0, part);
+    room.use(part, 0);
   }
 }
 
@@ -84,6 +86,16 @@ class Batch {
   constructor(store: Store, isHash: boolean) {
     this.#store = store;
     this.#isHash = isHash;
+  }
+
+  /** Bytes of all items. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Elements, or fields and values. */
+  get count(): number {
+    return this.#lengths.length;
   }
 
   /** Whether there is room for another item. */
@@ -137,7 +149,13 @@ class Batch {
   }
 }
 
-function* copyItems(context: CommandContext, request: Request, items: Items, isHash: boolean): Steps {
+function* copyItems(
+  context: CommandContext,
+  request: Request,
+  items: Items,
+  isHash: boolean,
+  room: KeptRoom,
+): Steps {
   const { store } = context;
   const source = findKey(context, request, 1);
   const count = isHash ? store.hashLength(source) : store.listLength(source);
@@ -150,6 +168,7 @@ function* copyItems(context: CommandContext, request: Request, items: Items, isH
       if (++next < count) items.next();
     }
     if (next < count) items.leave();
+    room.use(batch.size, batch.count);
     batch.write(request);
   }
 }

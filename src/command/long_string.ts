@@ -13,7 +13,7 @@ import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
 import { defaultDeadline, findKey, findTyped } from "./argument.ts";
 import type { CommandContext } from "./context.ts";
-import { KeptRoom } from "./kept_room.ts";
+import { KeptRoom, makeRoomInSteps } from "./kept_room.ts";
 import type { Steps } from "./long_command.ts";
 import { replyItems, StringItems } from "./long_reply.ts";
 import { replyString, setArgument, setPairs } from "./string_value.ts";
@@ -23,6 +23,20 @@ export function replyValue(context: CommandContext, request: Request, reply: Rep
   const length = context.store.stringLength(entry);
   if (length > LONG_BYTES) return replyItems(reply, new StringItems(context, request, 0, length), 0, 1);
   replyString(context.store, entry, reply);
+}
+
+/** Takes steps that reply with a value, and then sets the key in argument 1, which is found anew. */
+export function* replacing(
+  context: CommandContext,
+  request: Request,
+  steps: Steps,
+  set: (entry: number) => void | Steps,
+): Steps {
+  yield* steps;
+  // Others may have used the room that there was before.
+  yield* makeRoomInSteps(context.store, request.size, request.count);
+  const more = set(findKey(context, request, 1));
+  if (more !== undefined) yield* more;
 }
 
 /** Takes steps, and then what `then` does. */
@@ -52,8 +66,19 @@ export function setValue(
   setArgument(context.store, request, keyIndex, valueIndex, entry, deadlineMs);
 }
 
-/** As {@linkcode setValue}, for a long value. */
-export function* setInSteps(
+function* setInSteps(
+  context: CommandContext,
+  request: Request,
+  keyIndex: number,
+  valueIndex: number,
+  deadlineMs: number,
+): Steps {
+  yield* makeRoomInSteps(context.store, request.size, request.count);
+  yield* storeInSteps(context, request, keyIndex, valueIndex, deadlineMs);
+}
+
+/** As {@linkcode setValue}, for a long value that there is room for. */
+function* storeInSteps(
   context: CommandContext,
   request: Request,
   keyIndex: number,
@@ -62,8 +87,7 @@ export function* setInSteps(
 ): Steps {
   const { store } = context;
   const { bytes, starts, lengths } = request;
-  const length = lengths[valueIndex]!;
-  const first = Math.min(STEP_BYTES, length);
+  const first = Math.min(STEP_BYTES, lengths[valueIndex]!);
   const entry = findKey(context, request, keyIndex);
   store.setString(
     bytes,
@@ -76,11 +100,22 @@ export function* setInSteps(
     deadlineMs,
     request.dataView,
   );
-  yield* appendInSteps(context, request, keyIndex, valueIndex, first);
+  yield* appendPieces(context, request, keyIndex, valueIndex, first);
 }
 
-/** Appends the value in argument `valueIndex`, from byte `from` on, to the string in argument `keyIndex`. */
+/** Appends the long value in argument `valueIndex` to the string in argument `keyIndex`. */
 export function* appendInSteps(
+  context: CommandContext,
+  request: Request,
+  keyIndex: number,
+  valueIndex: number,
+): Steps {
+  yield* makeRoomInSteps(context.store, request.size, request.count);
+  yield* appendPieces(context, request, keyIndex, valueIndex, 0);
+}
+
+/** Appends the value in argument `valueIndex`, from byte `from` on, to a string. There is room for it. */
+function* appendPieces(
   context: CommandContext,
   request: Request,
   keyIndex: number,
@@ -90,7 +125,7 @@ export function* appendInSteps(
   const { store } = context;
   const start = request.starts[valueIndex]!;
   const length = request.lengths[valueIndex]!;
-  let kept = store.keepRoom(length - from, 1, 0);
+  const room = new KeptRoom(store, length - from, 1);
   try {
     for (let at = from; at < length;) {
       yield;
@@ -98,24 +133,26 @@ export function* appendInSteps(
       const entry = findTyped(context, request, keyIndex, EntryType.String);
       store.appendString(entry, request.bytes, start + at, part);
       at += part;
-      kept = store.keepRoom(length - at, at < length ? 1 : 0, kept);
+      room.use(part, at < length ? 0 : 1);
     }
   } finally {
-    store.keepRoom(0, 0, kept);
+    room.release();
   }
 }
 
 /** Sets all keys and values of a request, in steps. */
 export function* setPairsInSteps(context: CommandContext, request: Request): Steps {
   const { lengths, count } = request;
-  const room = new KeptRoom(context, request);
+  const { store } = context;
+  yield* makeRoomInSteps(store, request.size, count);
+  const room = new KeptRoom(store, request.size, count);
   try {
     for (let i = 1; i < count; i = room.next) {
       const isLong = lengths[i + 1]! > LONG_VALUE_BYTES;
-      const to = room.take(i, isLong ? 2 : STEP_KEYS_COUNT * 2);
+      const to = room.take(request, i, isLong ? 2 : STEP_KEYS_COUNT * 2);
       for (let from = i; from < to; from += 2) {
         if (lengths[from + 1]! <= LONG_VALUE_BYTES) setPairs(context, request, from, from + 2);
-        else yield* setInSteps(context, request, from, from + 1, defaultDeadline(context));
+        else yield* storeInSteps(context, request, from, from + 1, defaultDeadline(context));
       }
       if (to < count) yield;
     }

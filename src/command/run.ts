@@ -49,9 +49,13 @@ export function runCommand(
   reply: Reply,
 ): void | Promise<void> {
   const { shared, client } = context;
-  if (shared.holds.count !== 0 && !client.executing) {
-    const hold = shared.holds.inTheWay(command.specification, request);
-    if (hold !== undefined) return waitAndRun(context, command, request, reply, hold);
+  if (shared.holds.count !== 0) {
+    if (!client.executing) {
+      const hold = shared.holds.inTheWay(command.specification, request);
+      if (hold !== undefined) return waitAndRun(context, command, request, reply, hold);
+    }
+    // A flush waits for those alone that have keys for themselves.
+    if (command.writes && command.specification.firstKey === 0) shared.holds.breakShared();
   }
   if (command.writes && shared.refusal !== undefined) throw refusedWrite(shared.refusal);
   if (command.grows) {

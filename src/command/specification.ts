@@ -11,7 +11,10 @@ import {
   ARGUMENTS_FEW_MAX_COUNT,
   ARGUMENTS_MAX_COUNT,
   BLOCKING_KEYS_MAX_COUNT,
+  ELEMENT_SIZE_MAX_BYTES,
+  VALUE_SIZE_MAX_BYTES,
   WATCHED_KEYS_MAX_COUNT,
+  WORD_SIZE_MAX_BYTES,
 } from "../limits.ts";
 
 /** The version of Redis whose commands these are, for clients that ask. */
@@ -69,6 +72,8 @@ export interface CommandSpecification {
   readonly arity: number;
   /** Most arguments, the name included. */
   readonly argumentsMaxCount: number;
+  /** Longest argument that is no key. Names of channels have bounds of their own. */
+  readonly valueMaxBytes: number;
   /** Position of the first key; 0 for commands without. */
   readonly firstKey: number;
   /** Position of the last key; -1 for the last argument. */
@@ -112,6 +117,8 @@ interface Row {
 
 /** Groups whose commands have no keys, unless their rows say otherwise. */
 const WITHOUT_KEYS: readonly Group[] = ["transaction", "channel", "connection", "server"];
+/** Commands that take any text, although their group takes words. */
+const PASSING_ON: readonly string[] = ["ping", "echo", "command"];
 /** The routing of a group's commands, unless their rows say otherwise. */
 const ROUTING_BY_GROUP: Readonly<Record<Group, Routing>> = {
   string: "key",
@@ -139,6 +146,7 @@ function command(
     group,
     arity,
     argumentsMaxCount: row.argumentsMaxCount ?? mostArguments(group, syntax),
+    valueMaxBytes: mostBytes(group, name),
     firstKey,
     lastKey,
     keyStep,
@@ -159,6 +167,13 @@ function command(
 function mostArguments(group: Group, syntax: string): number {
   const isMany = syntax.includes("…") && group !== "connection" && group !== "server";
   return isMany ? ARGUMENTS_MAX_COUNT : ARGUMENTS_FEW_MAX_COUNT;
+}
+
+/** Commands on the connection or the server take nothing but words, unless they pass on what they are told. */
+function mostBytes(group: Group, name: string): number {
+  if (group === "list" || group === "hash") return ELEMENT_SIZE_MAX_BYTES;
+  if (group !== "connection" && group !== "server") return VALUE_SIZE_MAX_BYTES;
+  return PASSING_ON.includes(name) ? VALUE_SIZE_MAX_BYTES : WORD_SIZE_MAX_BYTES;
 }
 
 const NO_KEYS = [0, 0, 0] as const;

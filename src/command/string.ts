@@ -15,7 +15,7 @@ import type { CommandContext } from "./context.ts";
 import { addDecimal, decimal, DECIMAL_MAX_BYTES, replySum } from "./decimal.ts";
 import type { Steps } from "./long_command.ts";
 import { KeyItems, replyItems } from "./long_reply.ts";
-import { appendInSteps, following, replyValue, setPairsInSteps, setValue } from "./long_string.ts";
+import { appendInSteps, following, replacing, replyValue, setPairsInSteps, setValue } from "./long_string.ts";
 import { GET, KEEPTTL, NX, optionDeadlineMs, readDeadline, readOptions, SET_OPTIONS, TTL, XX } from "./set_options.ts";
 import { replyString, setPairs, stringTooLong } from "./string_value.ts";
 
@@ -48,8 +48,8 @@ export function set(context: CommandContext, request: Request, reply: Reply): vo
       const steps = replyValue(context, request, reply, entry);
       const deadlineMs = optionDeadlineMs;
       if (steps !== undefined) {
-        return following(steps, () => {
-          return setAsTold(context, request, reply, options, findKey(context, request, 1), deadlineMs);
+        return replacing(context, request, steps, (entry) => {
+          return setAsTold(context, request, reply, options, entry, deadlineMs);
         });
       }
     }
@@ -140,7 +140,7 @@ export function append(context: CommandContext, request: Request, reply: Reply):
   const total = store.stringLength(entry) + length;
   if (total > VALUE_SIZE_MAX_BYTES) throw stringTooLong();
   reply.integer(total);
-  if (length > LONG_VALUE_BYTES) return appendInSteps(context, request, 1, 2, 0);
+  if (length > LONG_VALUE_BYTES) return appendInSteps(context, request, 1, 2);
   store.appendString(entry, request.bytes, request.starts[2]!, length);
 }
 

@@ -14,7 +14,7 @@ import { wrongCount } from "./call.ts";
 import type { CommandContext } from "./context.ts";
 import { GETEX_OPTIONS, MOMENT, optionDeadlineMs, PERSIST, readDeadline, readOptions, TTL } from "./set_options.ts";
 import type { Steps } from "./long_command.ts";
-import { following, replyValue, setPairsInSteps, setValue } from "./long_string.ts";
+import { following, replacing, replyValue, setPairsInSteps, setValue } from "./long_string.ts";
 import { setPairs } from "./string_value.ts";
 
 /** `getset key value` */
@@ -26,8 +26,8 @@ export function getset(context: CommandContext, request: Request, reply: Reply):
   }
   const steps = replyValue(context, request, reply, entry);
   if (steps === undefined) return setValue(context, request, 1, 2, entry, defaultDeadline(context));
-  return following(steps, () => {
-    return setValue(context, request, 1, 2, findKey(context, request, 1), defaultDeadline(context));
+  return replacing(context, request, steps, (entry) => {
+    return setValue(context, request, 1, 2, entry, defaultDeadline(context));
   });
 }
 

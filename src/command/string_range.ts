@@ -11,6 +11,7 @@ import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
 import { defaultDeadline, findTyped, roundedInteger } from "./argument.ts";
 import type { CommandContext } from "./context.ts";
+import { KeptRoom } from "./kept_room.ts";
 import type { Steps } from "./long_command.ts";
 import { replyItems, StringItems } from "./long_reply.ts";
 import { stringTooLong } from "./string_value.ts";
@@ -73,10 +74,12 @@ function* setRangeInSteps(context: CommandContext, request: Request, reply: Repl
     const entry = findTyped(context, request, 1, EntryType.String);
     return entry === 0 ? 0 : store.stringLength(entry);
   };
+  // Making room may cost the key itself, unless it is held already: what is there then is added to.
+  const missing = () => Math.max(0, offset + length - lengthNow());
+  while (!store.makeRoomPart(request.size + missing(), request.count)) yield;
+  store.makeRoom(request.size + missing(), request.count);
   const after = Math.max(lengthNow(), offset + length);
-  while (!store.makeRoomPart(request.size + after - lengthNow(), request.count)) yield;
-  store.makeRoom(request.size + after - lengthNow(), request.count);
-  let kept = store.keepRoom(after - lengthNow(), 1, 0);
+  const room = new KeptRoom(store, after - lengthNow(), 1);
   try {
     if (findTyped(context, request, 1, EntryType.String) === 0) {
       store.setString(bytes, starts[1]!, lengths[1]!, 0, EMPTY, 0, 0, defaultDeadline(context));
@@ -85,16 +88,16 @@ function* setRangeInSteps(context: CommandContext, request: Request, reply: Repl
       yield;
       const entry = findTyped(context, request, 1, EntryType.String);
       store.appendString(entry, ZEROS, 0, Math.min(ZEROS.length, offset - at));
-      kept = store.keepRoom(after - lengthNow(), 1, kept);
+      room.keep(after - lengthNow());
     }
     for (let at = 0; at < length; at += STEP_BYTES) {
       yield;
       const entry = findTyped(context, request, 1, EntryType.String);
       store.overwriteString(entry, offset + at, bytes, start + at, Math.min(STEP_BYTES, length - at));
-      kept = store.keepRoom(after - lengthNow(), 1, kept);
+      room.keep(after - lengthNow());
     }
     reply.integer(after);
   } finally {
-    store.keepRoom(0, 0, kept);
+    room.release();
   }
 }

@@ -19,10 +19,8 @@
 import { ReplyError } from "../errors.ts";
 import {
   BATCH_CLOCK_COUNT,
-  BATCH_MAX_MS,
   LONG_ARGUMENTS_COUNT,
   NAME_OVERHEAD_BYTES,
-  SLICE_MS,
   STEP_KEYS_COUNT,
   WATCHED_KEYS_MAX_COUNT,
 } from "../limits.ts";
@@ -32,7 +30,7 @@ import { checkMulti, checkUnspoilt, checkWatch, transactionFor } from "./admissi
 import type { UnfinishedSteps } from "./client_state.ts";
 import type { CommandContext } from "./context.ts";
 import { keysEnd, KeySet } from "./holds.ts";
-import { isFree, LogMark, LongTask, type Steps } from "./long_command.ts";
+import { LogMark, LongTask, obstacle, type Steps } from "./long_command.ts";
 import { eachKey } from "./long_reply.ts";
 import { Transaction } from "./queue.ts";
 import { refuse, refusedWrite, runCommand } from "./run.ts";
@@ -91,7 +89,7 @@ export function exec(context: CommandContext, _request: Request, reply: Reply): 
     const mark = new LogMark(context.log);
     const execution = new Execution(context, transaction, reply);
     // Nearly all of them are short.
-    if (!execution.run(BATCH_MAX_MS)) return finish(context, transaction, execution, mark);
+    if (!execution.run()) return finish(context, transaction, execution, mark);
     execution.end();
   } finally {
     if (!client.executing) transaction.free();
@@ -147,7 +145,7 @@ async function execHolding(context: CommandContext, transaction: Transaction, re
   };
   try {
     while (!context.slice(collect)) await context.pause(true);
-    await isFree(context, keys, true);
+    for (let wait = obstacle(context, keys); wait !== undefined; wait = obstacle(context, keys)) await wait;
     context.resume();
     if (!begin(context, transaction, reply)) return;
     const execution = new Execution(context, transaction, reply);
@@ -180,7 +178,7 @@ async function runHolding(
 ): Promise<void> {
   const task = LongTask.begin(context, keys, true, mark, transaction.size);
   try {
-    while (!task.enter(() => execution.run(SLICE_MS))) await task.pause();
+    while (!task.enter(() => execution.run())) await task.pause();
   } finally {
     execution.end();
     transaction.free();
@@ -210,16 +208,14 @@ class Execution {
     reply.array(transaction.count);
   }
 
-  /** Runs commands for a while; whether all have run. */
-  run(durationMs: number): boolean {
+  /** Runs commands for a slice; whether all have run. */
+  run(): boolean {
     const { client, shared: { waiters } } = this.#context;
-    const endMs = performance.now() + durationMs;
     client.executing = true;
     waiters.hold(this.#pushed);
     let isDone = false;
     try {
-      do isDone = this.#runSome(); while (!isDone && performance.now() < endMs);
-      return isDone;
+      return isDone = this.#context.slice(this.#runSome);
     } finally {
       // It stays so while it pauses: `client list` tells, and nothing else of this client runs.
       client.executing = !isDone;
@@ -235,7 +231,7 @@ class Execution {
   }
 
   /** Runs some commands, or some steps of one; whether all have run. */
-  #runSome(): boolean {
+  readonly #runSome = (): boolean => {
     const { client } = this.#context;
     const { count } = this.#transaction;
     if (client.steps !== undefined) {
@@ -249,7 +245,7 @@ class Execution {
       if (client.steps === undefined) this.#close();
     }
     return this.#next === count;
-  }
+  };
 
   #runQueued(index: number): void {
     try {

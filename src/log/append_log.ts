@@ -100,6 +100,9 @@ export class AppendLog {
   writes = 0;
   /** Effects that none asked for: keys evicted or expired. */
   unasked = 0;
+  /** Where the last of those ends in the batch under way, and what {@linkcode writes} was then. */
+  unaskedEnd = 0;
+  unaskedWrites = 0;
   /** Told why writes are refused from now on; `undefined`: they are not any more. */
   onRefusal: ((refusal: string | undefined) => void) | undefined;
   readonly policy: FsyncPolicy;

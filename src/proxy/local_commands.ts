@@ -26,7 +26,7 @@ const REFUSED: Readonly<Record<string, string>> = {
 };
 
 /** What may take long, and is done in slices then. */
-const SLICED: ReadonlySet<string> = new Set(["client", "config"]);
+const SLICED: ReadonlySet<string> = new Set(["client", "config", "echo", "ping"]);
 
 for (const { name, routing } of COMMANDS) {
   assert(

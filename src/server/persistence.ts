@@ -371,7 +371,8 @@ export class Persistence {
         }
       }
       // A command that takes many turns is in the snapshot as a whole, or not at all.
-      if (this.log !== undefined && this.log.openGroups > 0) await this.log.groupsClosed();
+      // Others run between the last group's end and here, and one of them may have begun another.
+      while (this.log !== undefined && this.log.openGroups > 0) await this.log.groupsClosed();
       // From here to the next wait, nothing can change.
       this.#recorder.snapshot = undefined;
       const batch = this.log?.mark() ?? 0;

@@ -115,10 +115,14 @@ export class Recorder implements Journal {
     if (log !== undefined) {
       // Nobody is told of a key that goes by itself, so nobody waits for that.
       if (asked) log.writes++;
-      else log.unasked++;
       // What a step of a long command makes room for is not part of that command.
       const records = asked || this.#store.isHeld(entry) ? log.records : log.main;
       records.remove(key, keyStart, keyLength);
+      if (!asked) {
+        log.unasked++;
+        log.unaskedEnd = log.main.length;
+        log.unaskedWrites = log.writes;
+      }
     }
     if (this.#has(entry)) this.#followed(entry)?.remove(key, keyStart, keyLength);
     this.#snapshot?.cut();

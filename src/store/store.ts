@@ -84,6 +84,8 @@ export type EntryType = (typeof EntryType)[keyof typeof EntryType];
 export interface HeldKeys {
   /** Whether a key with that hash (`Store.keyHash`) may be one of them. */
   holds(hash: number): boolean;
+  /** Whether others than the command whose step is running hold it, so that it must not be removed since its time has come. */
+  spares(hash: number): boolean;
 }
 
 /** How a store is made. */
@@ -173,6 +175,11 @@ function pagesFor(bytes: number, count: number): number {
     pages += Math.ceil(2 * overhead / PAGE_BYTES) + Math.min(count, classesWithin(2 * (bytes + overhead)));
   }
   return pages;
+}
+
+/** Pages at least that an entry takes of which `bytes` are a copy. */
+function pagesBeside(bytes: number, entry: number): number {
+  return entry === 0 ? 0 : Math.floor(bytes / PAGE_BYTES);
 }
 
 /** At least as many as {@linkcode pagesFor} answers, with less ado. */
@@ -305,20 +312,44 @@ export class Store {
   /**
    * As {@linkcode makeRoom}, a part of it, for a command that brings much. Evicts and moves a little, and throws nothing.
    *
+   * @param beside an entry that becomes the most recently used and stays, whatever else has to go, since `bytes` are a copy of
+   * it; 0 for none
    * @returns whether `makeRoom` has little left to do: there is room, or there can be none
    */
-  makeRoomPart(bytes: number, count: number): boolean {
+  makeRoomPart(bytes: number, count: number, beside = 0): boolean {
     const arena = this.#arena;
     const extra = pagesFor(bytes, count);
     const comfortable = this.#pagesComfortable + extra;
-    if (PAGES_NECESSARY + extra > arena.pageCount - arena.tablePages) return true;
-    for (let left = ROOM_STEPS_COUNT; arena.freePages < comfortable;) {
-      if (left <= 0) return false;
-      if (this.#dismantle(FREEING_STEPS_COUNT) || arena.compact(this.#moved)) left -= PAGE_STEPS;
-      else if (this.evicts && this.#evict()) left--;
-      else return true;
+    const necessary = PAGES_NECESSARY + extra + this.#pagesKept + pagesBeside(bytes, beside);
+    if (necessary > arena.pageCount - arena.tablePages) return true;
+    this.#keepBeside(beside);
+    try {
+      for (let left = ROOM_STEPS_COUNT; arena.freePages < comfortable;) {
+        if (left <= 0) return false;
+        if (this.#dismantle(FREEING_STEPS_COUNT) || arena.compact(this.#moved)) left -= PAGE_STEPS;
+        else if (this.evicts && this.#evict()) left--;
+        else return true;
+      }
+    } finally {
+      this.#keepsNewest = false;
     }
     return true;
+  }
+
+  /** The rest of what {@linkcode makeRoomPart} does for a copy. @throws {StoreFullError} when there can be no room */
+  makeRoomBeside(bytes: number, count: number, beside: number): void {
+    this.#keepBeside(beside);
+    try {
+      this.#reclaim(bytes, count, pagesFor(bytes, count), pagesBeside(bytes, beside));
+    } finally {
+      this.#keepsNewest = false;
+    }
+  }
+
+  #keepBeside(beside: number): void {
+    if (beside === 0) return;
+    this.#recency.touch(beside);
+    this.#keepsNewest = true;
   }
 
   /**
@@ -332,6 +363,11 @@ export class Store {
     const pages = bytes === 0 && count === 0 ? 0 : pagesFor(bytes, count);
     this.#pagesKept += pages - kept;
     return pages;
+  }
+
+  /** Pages that commands keep: 0 when none is between two of its steps. */
+  get keptPages(): number {
+    return this.#pagesKept;
   }
 
   /**
@@ -389,13 +425,15 @@ export class Store {
     return true;
   }
 
-  /** The least recently used key that is not held, or 0. Held ones that are older become the most recently used. */
+  /** The least recently used key that is not held, or 0. Held ones that are older are used more recently then. */
   #oldestNotHeld(): number {
-    const newest = this.#recency.newest;
-    for (let entry = this.#recency.oldest; entry !== 0; entry = this.#recency.oldest) {
+    const recency = this.#recency;
+    const newest = recency.newest;
+    for (let left = this.size; left > 0; left--) {
+      const entry = recency.oldest;
       if (!this.isHeld(entry)) return entry;
-      this.#recency.touch(entry);
-      if (entry === newest) break;
+      recency.touch(entry);
+      if (this.#keepsNewest && entry !== newest) recency.touch(newest);
     }
     return 0;
   }
@@ -458,7 +496,7 @@ export class Store {
       if (this.touches) this.#recency.touch(entry);
     }
     if ((this.#words[entry * 2 + 3]! & FLAG_DEADLINE) === 0 || !this.hasExpired(entry)) return entry;
-    this.#expire(entry);
+    this.#expireFound(entry);
     return 0;
   }
 
@@ -512,8 +550,13 @@ export class Store {
   peek(key: Uint8Array, start: number, length: number): number {
     const entry = this.#keys.find(this.#entries.hashKey(key, start, length), key, start, length, 0, 0);
     if (entry === 0 || !this.hasExpired(entry)) return entry;
-    this.#expire(entry);
+    this.#expireFound(entry);
     return 0;
+  }
+
+  /** Removes a key whose time has come. One that a long command uses, whose clock stands still, is left to it. */
+  #expireFound(entry: number): void {
+    if (this.held === undefined || !this.held.spares(this.#words[entry * 2 + 2]! | 0)) this.#expire(entry);
   }
 
   readonly #expire = (entry: number): void => {
@@ -638,7 +681,7 @@ export class Store {
     for (let tries = 0; tries < EXPIRED_TRIES_MAX_COUNT; tries++) {
       const entry = this.#keys.choose(this.#draws);
       if (entry === 0 || !this.hasExpired(entry)) return entry;
-      if (!this.isHeld(entry)) this.#expire(entry);
+      this.#expireFound(entry);
     }
     return 0;
   }

@@ -5,9 +5,11 @@ import { COMMANDS } from "../../src/command/specification.ts";
 import { ReplyError } from "../../src/errors.ts";
 import {
   CHANNEL_SIZE_MAX_BYTES,
+  ELEMENT_SIZE_MAX_BYTES,
   KEY_SIZE_MAX_BYTES,
   PATTERN_SIZE_MAX_BYTES,
   VALUE_SIZE_MAX_BYTES,
+  WORD_SIZE_MAX_BYTES,
 } from "../../src/limits.ts";
 
 /** A call of these words; a number stands for an argument of so many bytes, which are nowhere. */
@@ -48,22 +50,45 @@ Deno.test("unknownCommand() quotes name and arguments on one line, 128 bytes of 
   assertEquals(quote("f", "x".repeat(125), "yy"), `unknown command 'f${behind}'${"x".repeat(125)}' `);
 });
 
-Deno.test("checkSizes() holds keys to their bound and all else to that of values, for every command", () => {
+Deno.test("checkSizes() holds keys to their bound and all else to the command's, for every command", () => {
   for (const specification of COMMANDS) {
-    const { name, firstKey, lastKey, keyStep, group } = specification;
+    const { name, firstKey, lastKey, keyStep, group, valueMaxBytes } = specification;
     // Names of channels have bounds of their own; see below.
     if (group === "channel") continue;
     const count = 6;
     for (let index = 1; index < count; index++) {
       const last = lastKey < 0 ? count + lastKey : lastKey;
       const isKey = firstKey > 0 && index >= firstKey && index <= last && (index - firstKey) % keyStep === 0;
-      const max = isKey ? KEY_SIZE_MAX_BYTES : VALUE_SIZE_MAX_BYTES;
+      const max = isKey ? KEY_SIZE_MAX_BYTES : valueMaxBytes;
       const call = (length: number) =>
         callOf(name, ...Array.from({ length: 5 }, (_, i) => i + 1 === index ? length : 0));
       checkSizes(specification, call(max));
-      const refusal = `ERR ${isKey ? "key" : "value"} exceeds ${max} bytes`;
+      const what = isKey ? "key" : valueMaxBytes === WORD_SIZE_MAX_BYTES ? "argument" : "value";
+      const refusal = `ERR ${what} exceeds ${max} bytes`;
       assertEquals(refusalOf(() => checkSizes(specification, call(max + 1))), refusal, `${name}, argument ${index}`);
     }
+  }
+});
+
+Deno.test("checkSizes() bounds values by where they are kept", () => {
+  const bound = (name: string) => COMMANDS.find((command) => command.name === name)!.valueMaxBytes;
+  assertEquals(["set", "mset", "echo", "publish"].map(bound), new Array(4).fill(VALUE_SIZE_MAX_BYTES));
+  assertEquals(["rpush", "lset", "hset", "hmset"].map(bound), new Array(4).fill(ELEMENT_SIZE_MAX_BYTES));
+  assertEquals(["auth", "client", "config", "info"].map(bound), new Array(4).fill(WORD_SIZE_MAX_BYTES));
+});
+
+Deno.test("checkSizes() bounds the number of arguments, for every command", () => {
+  const empty = (count: number): Call => ({
+    bytes: new Uint8Array(0),
+    count,
+    starts: new Int32Array(count),
+    lengths: new Int32Array(count),
+  });
+  for (const specification of COMMANDS) {
+    const { name, argumentsMaxCount } = specification;
+    checkSizes(specification, empty(argumentsMaxCount));
+    const refusal = `ERR too many arguments for '${name}' command: at most ${argumentsMaxCount - 1}`;
+    assertEquals(refusalOf(() => checkSizes(specification, empty(argumentsMaxCount + 1))), refusal);
   }
 });
 

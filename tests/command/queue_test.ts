@@ -2,6 +2,7 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { encodeText } from "../../src/bytes.ts";
 import { Transaction } from "../../src/command/queue.ts";
 import type { Command } from "../../src/command/run.ts";
+import { COMMANDS } from "../../src/command/specification.ts";
 import { ReplyError } from "../../src/errors.ts";
 import { QUEUE_CHUNK_MAX_BYTES, TRANSACTION_MAX_BYTES } from "../../src/limits.ts";
 import { Request } from "../../src/wire/request.ts";
@@ -22,7 +23,8 @@ function fill(request: Request, words: readonly string[]): Request {
 
 /** Commands are told apart by identity alone. */
 function makeCommand(writes: boolean): Command {
-  return { writes } as Command;
+  const specification = COMMANDS.find(({ name }) => name === "ping")!;
+  return { writes, specification } as Command;
 }
 
 Deno.test("Transaction returns each request with its command, as it was queued", () => {

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { ReplyError } from "../../src/errors.ts";
-import { KEY_SIZE_MAX_BYTES, VALUE_SIZE_MAX_BYTES } from "../../src/limits.ts";
+import { ELEMENT_SIZE_MAX_BYTES, KEY_SIZE_MAX_BYTES, VALUE_SIZE_MAX_BYTES } from "../../src/limits.ts";
 import { COMMANDS } from "../../src/command/specification.ts";
 import { testCommands } from "../support/test_commands.ts";
 import { MemoryClient } from "../support/memory_client.ts";
@@ -92,10 +92,12 @@ testCommands("execute() bounds the size of keys", (makeClient) => {
 testCommands("execute() bounds the size of values", (makeClient) => {
   const client = makeClient();
   const tooLong = new Uint8Array(VALUE_SIZE_MAX_BYTES + 1);
-  const refusal = `ERR value exceeds ${VALUE_SIZE_MAX_BYTES} bytes`;
-  assertEquals(client.refusal("set", "a", tooLong), refusal);
-  assertEquals(client.refusal("rpush", "a", "1", tooLong), refusal);
-  assertEquals(client.refusal("hset", "a", "f", tooLong), refusal);
+  assertEquals(client.refusal("set", "a", tooLong), `ERR value exceeds ${VALUE_SIZE_MAX_BYTES} bytes`);
+  const element = tooLong.subarray(0, ELEMENT_SIZE_MAX_BYTES + 1);
+  const refusal = `ERR value exceeds ${ELEMENT_SIZE_MAX_BYTES} bytes`;
+  assertEquals(client.refusal("rpush", "a", "1", element), refusal);
+  assertEquals(client.refusal("hset", "a", "f", element), refusal);
+  assertEquals(client.text("set", "a", element), "OK");
 });
 
 Deno.test("execute() refuses what may grow when the store is full, and nothing else", () => {

@@ -99,6 +99,8 @@ function scanHash(client: MemoryClient, key: string): string[] {
 interface Room {
   readonly evicted: number;
   readonly isFull: boolean;
+  /** What a part of it has returned. */
+  readonly result: unknown;
 }
 
 /** The real store and the model, which are told the same. */
@@ -123,30 +125,45 @@ class Pair {
     const noting = <Result>(make: () => Result): Result => {
       const before = store.statistics.evictedKeys;
       let isFull = true;
+      let result: Result | undefined;
       try {
-        const result = make();
+        result = make();
         isFull = false;
         return result;
       } finally {
-        this.#rooms.push({ evicted: store.statistics.evictedKeys - before, isFull });
+        this.#rooms.push({ evicted: store.statistics.evictedKeys - before, isFull, result });
         if (isFull) this.refusedCount++;
       }
     };
     const makeRoom = store.makeRoom.bind(store);
     const makeRoomForCopy = store.makeRoomForCopy.bind(store);
+    const makeRoomPart = store.makeRoomPart.bind(store);
+    const makeRoomBeside = store.makeRoomBeside.bind(store);
     store.makeRoom = (bytes, count) => noting(() => makeRoom(bytes, count));
+    store.makeRoomPart = (bytes, count, beside) => noting(() => makeRoomPart(bytes, count, beside));
+    store.makeRoomBeside = (bytes, count, beside) => noting(() => makeRoomBeside(bytes, count, beside));
     store.makeRoomForCopy = (entry) => noting(() => makeRoomForCopy(entry));
   }
 
   /** Lets the model do the same. */
   #follow(modelStore: ModelStore): void {
     const makeRoom = modelStore.makeRoom.bind(modelStore);
-    modelStore.makeRoom = (bytes, count) => {
+    const follow = (bytes: number, count?: number): unknown => {
       const room = this.#rooms.shift();
       assert(room !== undefined, "the model makes room more often");
       modelStore.evict(room.evicted);
       modelStore.full = room.isFull;
       makeRoom(bytes, count);
+      return room.result;
+    };
+    modelStore.makeRoom = follow;
+    modelStore.makeRoomPart = (bytes, count, beside = 0) => {
+      if (beside !== 0) modelStore.touch(beside);
+      return follow(bytes, count) === true;
+    };
+    modelStore.makeRoomBeside = (bytes, count, beside) => {
+      modelStore.touch(beside);
+      follow(bytes, count);
     };
   }
 

@@ -8,6 +8,7 @@
 import { assert, assertEquals, fail } from "@std/assert";
 import { ClientState } from "../../src/command/client_state.ts";
 import type { Transaction } from "../../src/command/queue.ts";
+import type { EffectLog } from "../../src/command/effect_log.ts";
 import type { ProtocolVersion } from "../../src/command/client_state.ts";
 import { SharedState } from "../../src/command/shared_state.ts";
 import type { Waiter } from "../../src/command/waiters.ts";
@@ -32,6 +33,10 @@ export interface MemoryClientOptions {
   shared?: SharedState;
   /** Where replies are collected. */
   reply?: NativeReply;
+  /** The time, for several clients of one store; unless it is given, that is the store's own. */
+  clock?: { readonly nowMs: number };
+  /** Takes the effects. */
+  log?: EffectLog;
 }
 
 const decoder = new TextDecoder();
@@ -63,6 +68,10 @@ export class MemoryClient implements CommandContext {
   unread = false;
   /** What happens when it pauses. */
   pausing: () => void | Promise<void> = () => {};
+  /** Whether its connection has ended. */
+  hasLeft = false;
+  /** Whether what it reads is not used. */
+  touches = true;
   /** What channels have brought: pattern (if it came by one), channel and message. */
   readonly messages: Uint8Array[][] = [];
   /** Whether another client has killed this one. */
@@ -73,11 +82,15 @@ export class MemoryClient implements CommandContext {
   readonly #request = new Request();
   readonly #writer = new RequestWriter();
   readonly #password: string | undefined;
+  readonly #clock: { readonly nowMs: number } | undefined;
 
   constructor(options: MemoryClientOptions = {}) {
-    const { store, memoryLimitBytes, nowMs = START_MS, defaultTtlMs = 0, password, reply, shared } = options;
+    const { store, memoryLimitBytes, nowMs = START_MS, defaultTtlMs = 0, password, reply, shared, clock, log } =
+      options;
     this.store = store ?? makeStore(memoryLimitBytes);
-    this.store.nowMs = nowMs;
+    this.store.nowMs = clock?.nowMs ?? nowMs;
+    this.#clock = clock;
+    this.log = log;
     this.defaultTtlMs = defaultTtlMs;
     this.#password = password;
     this.reply = reply ?? new NativeReply();
@@ -128,13 +141,18 @@ export class MemoryClient implements CommandContext {
     return false;
   }
 
-  async pause(): Promise<void> {
+  async pause(isWriting = false): Promise<void> {
     await this.pausing();
+    this.resume();
+    if (this.hasLeft && !isWriting) throw new ReplyError("ERR", "the connection was ended meanwhile");
   }
 
-  resume(): void {}
+  resume(): void {
+    if (this.#clock !== undefined) this.store.nowMs = this.#clock.nowMs;
+    this.store.touches = this.touches;
+  }
 
-  readonly log = undefined;
+  readonly log: EffectLog | undefined;
   untilClock = 0;
 
   async block(begin: () => Waiter | undefined): Promise<void> {
@@ -191,6 +209,12 @@ export class MemoryClient implements CommandContext {
     return `${value.code} ${value.message}`;
   }
 
+  /** Runs one request that may wait, and returns a copy of its whole reply frame. */
+  async waitForFrame(request: readonly Argument[]): Promise<Uint8Array> {
+    await this.#start(request);
+    return this.#frame().slice();
+  }
+
   /** As {@linkcode call}, with all bytes in the answer read as UTF-8 and maps turned into arrays of pairs. */
   text(...request: readonly Argument[]): Readable {
     return readable(this.call(...request));
@@ -201,6 +225,7 @@ export class MemoryClient implements CommandContext {
     const frame = this.#writer.take();
     decodeRequest(frame, FRAME_PREFIX_BYTES, frame.length, this.#request);
     this.reply.clear();
+    if (this.#clock !== undefined) this.resume();
     return execute(this, this.#request, this.reply);
   }
 

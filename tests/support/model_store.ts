@@ -95,6 +95,19 @@ export class ModelStore implements PublicStore {
   #cursor: Cursor | undefined;
   #expired = 0;
 
+  /** A copy, which shares nothing with this that can change. */
+  clone(): ModelStore {
+    const copy = new ModelStore();
+    copy.full = this.full;
+    copy.evicts = this.evicts;
+    copy.changes = this.changes;
+    copy.nowMs = this.nowMs;
+    copy.#expired = this.#expired;
+    copy.#nextReference = this.#nextReference;
+    for (const [key, entry] of this.#entries) copy.#entries.set(key, { ...entry, value: cloneOf(entry.value) });
+    return copy;
+  }
+
   /** This model in the real store's place. The cast is for the real one's private parts only. */
   asStore(): Store {
     return this as PublicStore as Store;
@@ -143,9 +156,22 @@ export class ModelStore implements PublicStore {
     this.#cursor = undefined;
   }
 
-  makeRoomPart(): boolean {
+  makeRoomPart(_bytes: number, _count: number, beside = 0): boolean {
+    if (beside !== 0) this.touch(beside);
     return true;
   }
+
+  makeRoomBeside(_bytes: number, _count: number, beside: number): void {
+    this.touch(beside);
+    this.makeRoom(0);
+  }
+
+  /** Makes a key the most recently used. */
+  touch(reference: number): void {
+    this.#touch(this.#entry(reference));
+  }
+
+  readonly keptPages = 0;
 
   keepRoom(): number {
     return 0;
