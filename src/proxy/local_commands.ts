@@ -9,13 +9,10 @@ import { checkSizes } from "../command/call.ts";
 import { COMMANDS } from "../command/specification.ts";
 import type { CommandSpecification } from "../command/specification.ts";
 import type { Subcommands } from "../command/subcommands.ts";
-import { copyBytes } from "../bytes.ts";
 import { assert } from "../errors.ts";
-import { LONG_FRAME_BYTES, STEP_BYTES } from "../limits.ts";
-import type { Reply } from "../wire/reply.ts";
+import { LONG_BYTES } from "../limits.ts";
 import type { Request } from "../wire/request.ts";
 import type { Answers } from "./answers.ts";
-import type { JoinSteps } from "./join.ts";
 import { cannotBeUsed } from "./refusal.ts";
 import type { Slot } from "./slot.ts";
 
@@ -38,19 +35,6 @@ for (const { name, routing } of COMMANDS) {
 /** The commands that one of those that the proxy answers has itself. */
 export function subcommandsOf({ name }: CommandSpecification): Subcommands | undefined {
   return Object.hasOwn(CONNECTION_SUBCOMMANDS, name) ? CONNECTION_SUBCOMMANDS[name] : undefined;
-}
-
-/** Answers argument 1. */
-function* echo(request: Request, reply: Reply): JoinSteps {
-  const [start, length] = [request.start(1), request.length(1)];
-  reply.openBytes(length);
-  for (let from = 0; from < length; from += STEP_BYTES) {
-    const part = Math.min(STEP_BYTES, length - from);
-    const at = reply.piece(part);
-    copyBytes(request.bytes, start + from, reply.buffer, at, part);
-    yield;
-  }
-  reply.closeBytes();
 }
 
 /** Answers them. */
@@ -82,11 +66,7 @@ export class LocalCommands {
     const { client } = slot;
     const { context } = client;
     const run = CONNECTION_COMMANDS[name]!;
-    if (request.size >= LONG_FRAME_BYTES && client.state.isPlain && (name === "ping" || name === "echo")) {
-      const { account } = client.state;
-      return client.holdUntil(this.#answers.answerInSteps(slot, account, (reply) => echo(request, reply)));
-    }
-    if (SLICED.has(name)) {
+    if (request.size > LONG_BYTES || SLICED.has(name)) {
       const answering = this.#answers.answerWhenDone(slot, (reply) => run(context, request, reply));
       // The request stays where it is until then.
       if (answering !== undefined) client.holdUntil(answering);
