@@ -8,15 +8,16 @@
 import { assertEquals, assertLess } from "@std/assert";
 import { threadTimeMs } from "../../bench/support/thread_time.ts";
 import { encodeText } from "../../src/bytes.ts";
+import { VALUE_SIZE_MAX_BYTES } from "../../src/limits.ts";
 import { startProxy } from "../../src/proxy/proxy.ts";
 import { systemTest } from "../support/launcher.ts";
 import { LogLines } from "../support/proxy_rig.ts";
 import type { Outcome } from "../support/step_client.ts";
 
-/** Before there were slices, each of the requests took from 80 to 200 ms at once. */
+/** Before there were slices, each of these took from 90 to 260 ms at once. */
 const STEP_MAX_MS = 50;
 const ROUNDS_COUNT = 4;
-const KEYS_COUNT = 400_000;
+const KEYS_COUNT = 1_000_000;
 
 /** What a client sends in one burst, and what the last reply begins with. */
 interface Burst {
@@ -36,7 +37,7 @@ function many(name: string, count: number, word: (i: number) => string): Uint8Ar
 }
 
 const SET = "*3\r\n$3\r\nset\r\n$4\r\n{t}k\r\n$1\r\nv\r\n";
-const TRANSACTION_COUNT = 150_000;
+const TRANSACTION_COUNT = 400_000;
 
 const BURSTS: readonly Burst[] = [
   {
@@ -66,9 +67,9 @@ const BURSTS: readonly Burst[] = [
   {
     name: "a long value, there and back",
     replies: 2,
-    last: `$${32 * 1024 * 1024}\r\n`,
+    last: `$${VALUE_SIZE_MAX_BYTES}\r\n`,
     bytes: () => {
-      const value = "x".repeat(32 * 1024 * 1024);
+      const value = "x".repeat(VALUE_SIZE_MAX_BYTES);
       return encodeText(`*3\r\n$3\r\nset\r\n$1\r\na\r\n$${value.length}\r\n${value}\r\n*2\r\n$3\r\nget\r\n$1\r\na\r\n`);
     },
   },
