@@ -39,6 +39,8 @@ export const READ_BUFFER_BATCH_BYTES = 64 * 1024;
  * end of a connection is read behind it; who sends more is cut off.
  */
 export const READ_AHEAD_MAX_BYTES = 64 * 1024 * 1024;
+/** One read takes no more than this, so that reading its arguments takes about a millisecond. */
+export const READ_MAX_BYTES = 512 * 1024;
 /** A read of so much may be followed by another one at once, without a turn of the event loop between them. */
 export const READ_LARGE_BYTES = 16 * 1024;
 /** A connection's buffer of replies at first; it doubles as needed. */

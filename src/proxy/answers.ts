@@ -7,6 +7,7 @@
 import { ProtocolError, ReplyError } from "../errors.ts";
 import type { ReplyCode } from "../errors.ts";
 import type { ClientAccount } from "../wire/client_memory.ts";
+import { REPLY_CHUNK_BYTES } from "../limits.ts";
 import { NativeReply } from "../wire/reply.ts";
 import type { Reply } from "../wire/reply.ts";
 import { RespReply } from "../wire/resp_reply.ts";
@@ -43,7 +44,7 @@ export class Answers {
    */
   answerWhenDone(slot: Slot, write: (reply: Reply) => void | Promise<void>): void | Promise<void> {
     const { version } = slot.client.dialect;
-    const reply = version === 0 ? new NativeReply(Infinity) : new RespReply(Infinity);
+    const reply = version === 0 ? new NativeReply() : new RespReply();
     if (reply instanceof RespReply && version === 3) reply.version = 3;
     reply.begin();
     let writing: void | Promise<void> = undefined;
@@ -54,7 +55,9 @@ export class Answers {
     }
     const end = () => {
       reply.end();
-      hand(slot, reply);
+      // A long one is in pieces, which are not copied.
+      if (reply.size > REPLY_CHUNK_BYTES) slot.client.completeOwned(slot, reply.takePieces());
+      else hand(slot, reply);
     };
     if (writing === undefined) return end();
     return writing.catch((error) => this.#writeRefusal(reply, error)).then(end);

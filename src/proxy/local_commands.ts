@@ -10,6 +10,7 @@ import { COMMANDS } from "../command/specification.ts";
 import type { CommandSpecification } from "../command/specification.ts";
 import type { Subcommands } from "../command/subcommands.ts";
 import { assert } from "../errors.ts";
+import { LONG_BYTES } from "../limits.ts";
 import type { Request } from "../wire/request.ts";
 import type { Answers } from "./answers.ts";
 import { cannotBeUsed } from "./refusal.ts";
@@ -65,7 +66,7 @@ export class LocalCommands {
     const { client } = slot;
     const { context } = client;
     const run = CONNECTION_COMMANDS[name]!;
-    if (SLICED.has(name)) {
+    if (request.size > LONG_BYTES || SLICED.has(name)) {
       const answering = this.#answers.answerWhenDone(slot, (reply) => run(context, request, reply));
       // The request stays where it is until then.
       if (answering !== undefined) client.holdUntil(answering);

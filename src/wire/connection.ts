@@ -22,6 +22,7 @@ import {
   READ_BUFFER_BATCH_BYTES,
   READ_BUFFER_INITIAL_BYTES,
   READ_BUFFER_TIGHT_BYTES,
+  READ_MAX_BYTES,
 } from "../limits.ts";
 import { closeQuietly } from "./abort.ts";
 import { type ClientAccount, freeBuffer, Held, UNLIMITED_ACCOUNT } from "./client_memory.ts";
@@ -144,7 +145,8 @@ export class Connection {
     } else if (this.end === this.buffer.length) {
       this.#makeRoom();
     }
-    return this.end === 0 ? this.buffer : this.buffer.subarray(this.end);
+    if (this.end === 0 && this.buffer.length <= READ_MAX_BYTES) return this.buffer;
+    return this.buffer.subarray(this.end, this.end + READ_MAX_BYTES);
   }
 
   /**
@@ -194,7 +196,9 @@ export class Connection {
     // Not before there is none: else each read would make a little more of it.
     if (this.end < this.buffer.length) return;
     const unread = this.end - this.start;
-    const wanted = unread >= RESERVE_ALL_BYTES ? size : Math.min(size, unread * RESERVE_FACTOR);
+    // What stands behind a long argument shall not make all of it move.
+    const all = size + READ_BUFFER_BATCH_BYTES;
+    const wanted = unread >= RESERVE_ALL_BYTES ? all : Math.min(size, unread * RESERVE_FACTOR);
     if (this.start + wanted > this.buffer.length && wanted > unread) this.#growFreeing(wanted);
   }
 

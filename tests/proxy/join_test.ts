@@ -2,6 +2,7 @@
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { ProtocolError } from "../../src/errors.ts";
+import { STEP_BYTES } from "../../src/limits.ts";
 import type { Dialect } from "../../src/proxy/dialect.ts";
 import type { Reply } from "../../src/wire/reply.ts";
 import { joinArrays, joinStatuses, joinSums, joinValues } from "../../src/proxy/join.ts";
@@ -67,6 +68,28 @@ for (const [name, dialect] of dialects) {
     const seconds = items.filter((_, index) => partOf[index] === 1);
     assertEquals(firsts.map((item) => typeof item === "string" ? item.length : item), [...lengths, null]);
     assertEquals(seconds, [...integers, "word"]);
+  });
+
+  Deno.test(`joinValues() and joinArrays() copy in short steps in ${name}, whatever the values' number and length`, () => {
+    const long = "x".repeat(STEP_BYTES * 2 + 1);
+    const short = Array.from({ length: 5000 }, (_, i) => `${i}`);
+    const bytes = [texts(dialect, long, ...short), texts(dialect, null, long)];
+    const replies = () => partsOf(dialect, bytes);
+    const partOf = Uint16Array.from([1, 0, 1, ...short.map(() => 0)]);
+    const counting = (steps: JoinSteps, reply: Reply) => {
+      let count = 0;
+      for (let before = reply.size; !steps.next().done; count++) {
+        assert(reply.size - before <= 2 * STEP_BYTES);
+        before = reply.size;
+      }
+      assert(count >= 6, `${count} steps`);
+    };
+    const values = joined(dialect, (reply) => counting(joinValues(replies(), partOf, reply), reply));
+    assertEquals(values, [null, long, long, ...short]);
+    const arrays = joined(dialect, (reply) => {
+      for (const _ of joinArrays(replies(), reply));
+    });
+    assertEquals(arrays, [long, ...short, null, long]);
   });
 
   Deno.test(`joinStatuses() answers OK in ${name}`, () => {

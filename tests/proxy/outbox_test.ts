@@ -1,11 +1,12 @@
-import { assertEquals, assertGreaterOrEqual } from "@std/assert";
+import { assertEquals, assertGreaterOrEqual, assertLess } from "@std/assert";
 import { decodeText, encodeText } from "../../src/bytes.ts";
 import { Outbox } from "../../src/proxy/outbox.ts";
-import { REPLY_HOLD_MAX_BYTES, REPLY_HOLD_MS } from "../../src/limits.ts";
+import { FREED_AT_ONCE_MIN_BYTES, REPLY_HOLD_MAX_BYTES, REPLY_HOLD_MS } from "../../src/limits.ts";
 import { Patience } from "../../src/proxy/patience.ts";
 import { ReplyOrder } from "../../src/proxy/reply_order.ts";
 import type { Client, Slot } from "../../src/proxy/slot.ts";
 import { Turn } from "../../src/route/turn.ts";
+import { ClientMemory } from "../../src/wire/client_memory.ts";
 
 /** An outbox whose writes wait for the test, and what became of them. */
 function makeOutbox() {
@@ -131,4 +132,33 @@ Deno.test("ReplyOrder expects more as long as replies to what came together are 
   assertEquals([order.expectsMore, order.inFlight], [false, 0]);
   answer(open());
   assertEquals(order.expectsMore, false);
+});
+
+Deno.test("Outbox writes long replies in their turn without a copy, and charges what it holds", async () => {
+  const memory = new ClientMemory({ limitBytes: Infinity });
+  const written: Uint8Array[] = [];
+  const owner = {
+    write: (bytes: Uint8Array) => {
+      written.push(bytes);
+      return Promise.resolve();
+    },
+    expectsMore: false,
+    written: () => {},
+    broken: () => {},
+  };
+  const outbox = new Outbox(owner, new Turn(), new Patience(), memory.openShared());
+  const long = new Uint8Array(FREED_AT_ONCE_MIN_BYTES + 2).fill(0x78).subarray(1, -1);
+  outbox.append(encodeText("a"), 0, 1);
+  outbox.appendOwned(long);
+  outbox.append(encodeText("b"), 0, 1);
+  assertEquals(outbox.size, long.length + 2);
+  assertGreaterOrEqual(memory.usedBytes, long.length + 2);
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  assertEquals(written.map((bytes) => bytes.buffer === long.buffer), [false, true, false]);
+  assertEquals([outbox.size, outbox.writing, long.length], [0, false, 0]);
+  // The buffers of short replies are kept for the next.
+  assertLess(memory.usedBytes, FREED_AT_ONCE_MIN_BYTES);
+  outbox.appendOwned(new Uint8Array(FREED_AT_ONCE_MIN_BYTES));
+  outbox.discard();
+  assertEquals([outbox.size, memory.usedBytes], [0, 0]);
 });

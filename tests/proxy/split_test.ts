@@ -4,8 +4,11 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { encodeText } from "../../src/bytes.ts";
 import { COMMANDS } from "../../src/command/specification.ts";
 import { ReplyError } from "../../src/errors.ts";
+import { slotOf } from "../../src/key_slot.ts";
+import { STEP_BYTES } from "../../src/limits.ts";
 import { Cluster } from "../../src/proxy/cluster.ts";
 import type { Dialect } from "../../src/proxy/dialect.ts";
+import { hasManyKeys, KeySlots } from "../../src/proxy/key_slots.ts";
 import { composeScan } from "../../src/proxy/scan.ts";
 import { sharedSlot } from "../../src/proxy/shared_slot.ts";
 import { Split } from "../../src/proxy/split.ts";
@@ -46,6 +49,39 @@ function specificationOf(name: string) {
 }
 
 for (const [name, dialect] of dialects) {
+  Deno.test(`Split composes in steps in ${name} what it composes at once, long values in pieces`, () => {
+    const cluster = makeCluster();
+    const long = new Uint8Array(STEP_BYTES * 2 + 7).map((_, i) => i);
+    const words = Array.from({ length: 3000 }, (_, i) => [`key:${i}`, i === 1500 ? long : `value ${i}`]).flat();
+    for (const [command, keys] of [["mset", words], ["mget", words.filter((_, i) => i % 2 === 0)]] as const) {
+      const specification = specificationOf(command);
+      const request = requestOf(dialect, [command, ...keys]);
+      const slots = new KeySlots(specification, request);
+      while (!slots.step());
+      const expected = new Split(cluster, specification, request);
+      const split = new Split(cluster, specification, request, slots.slots);
+      assertEquals(split.assignSome(), false);
+      while (!split.assignSome());
+      assertEquals([split.count, split.partOf], [expected.count, expected.partOf]);
+      for (let part = 0; part < split.count; part++) {
+        const composer = dialect.makeComposer();
+        const composing = split.composing(part, composer);
+        const { buffer } = composer;
+        let steps = 1;
+        for (let before = 0; !composing(); steps++) {
+          // No step copies much.
+          assert(composer.length - before < STEP_BYTES * 1.1);
+          before = composer.length;
+        }
+        assert(command === "mget" || steps > 1);
+        assert(composer.buffer === buffer, "room is made once");
+        expected.compose(part, dialect.composer);
+        assertEquals(composer.length, dialect.composer.length);
+        assert(composer.buffer.subarray(0, composer.length).every((byte, i) => byte === dialect.composer.buffer[i]));
+      }
+    }
+  });
+
   Deno.test(`Split gives each owner its keys in ${name}, in the order asked, and what stands behind them`, () => {
     const cluster = makeCluster();
     const keys = Array.from({ length: 300 }, (_, i) => `key:${i}`);
@@ -119,4 +155,32 @@ Deno.test("sharedSlot() is that of all keys, or there is none", () => {
     const error = assertThrows(() => slotOf(...words), ReplyError, "Keys in request don't hash to the same slot");
     assertEquals(error.code, "CROSSSLOT");
   }
+});
+
+Deno.test("KeySlots finds the slot of every key, those in use, and the one that all share", () => {
+  const [, dialect] = dialects[0]!;
+  const find = (name: string, words: string[]) => {
+    const request = requestOf(dialect, [name, ...words]);
+    assert(hasManyKeys(specificationOf(name), request));
+    const keys = new KeySlots(specificationOf(name), request);
+    let steps = 1;
+    while (!keys.step()) steps++;
+    return { keys, steps };
+  };
+  const names = Array.from({ length: 5000 }, (_, i) => `key:${i}`);
+  const { keys, steps } = find("mget", names);
+  assert(steps > 1);
+  const slots = names.map((name) => slotOf(encodeText(name), 0, name.length));
+  assertEquals([...keys.slots], slots);
+  assertEquals(
+    [...keys.isUsed.keys()].filter((slot) => keys.isUsed[slot] === 1),
+    [...new Set(slots)].sort((a, b) => a - b),
+  );
+  assertThrows(() => keys.shared, ReplyError, "hash to the same slot");
+  const shared = find("msetnx", names.flatMap((name) => [`{t}${name}`, name])).keys;
+  assertEquals([shared.slots.length, shared.shared], [5000, slotOf(encodeText("t"), 0, 1)]);
+  // The last argument of these is no key.
+  assertEquals(find("blpop", [...names.map(() => "{t}"), "0"]).keys.slots.length, 5000);
+  assert(!hasManyKeys(specificationOf("mget"), requestOf(dialect, ["mget", "a"])));
+  assert(!hasManyKeys(specificationOf("rpush"), requestOf(dialect, ["rpush", ...names])));
 });

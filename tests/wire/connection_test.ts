@@ -5,6 +5,7 @@ import {
   READ_BUFFER_BATCH_BYTES,
   READ_BUFFER_INITIAL_BYTES,
 } from "../../src/limits.ts";
+import { ClientMemory } from "../../src/wire/client_memory.ts";
 import { Connection, protocolOf } from "../../src/wire/connection.ts";
 import type { ByteSocket } from "../../src/wire/connection.ts";
 import { FRAME_PREFIX_BYTES, frameLength } from "../../src/wire/frame.ts";
@@ -185,17 +186,37 @@ Deno.test("Connection reserve() makes room for a long request in few steps, by w
     connection.reserve(size);
     buffers.add(connection.buffer);
     // What has arrived of it vouches for the rest: 2 MiB do for all of it.
-    const most = connection.end < 2 * 1024 * 1024 ? connection.end * 8 : size;
+    const most = connection.end < 2 * 1024 * 1024 ? connection.end * 8 : size + READ_BUFFER_BATCH_BYTES;
     assertLessOrEqual(connection.buffer.length, Math.max(READ_BUFFER_BATCH_BYTES, most));
   }
   assertEquals([connection.start, connection.end], [0, size]);
   assertLessOrEqual(buffers.size, 7);
-  assertEquals(connection.buffer.length, size);
+  // With room for what stands behind a long argument.
+  assertEquals(connection.buffer.length, size + READ_BUFFER_BATCH_BYTES);
   // What was announced and does not come costs nothing.
   const silent = new Connection(new FakeSocket(new Uint8Array(10)));
   await silent.fill();
   silent.reserve(size);
   assertEquals(silent.buffer.length, READ_BUFFER_INITIAL_BYTES);
+});
+
+Deno.test("Connection detach() gives the buffer away, and goes on with what follows", async () => {
+  const memory = new ClientMemory({ limitBytes: Infinity });
+  const bytes = new Uint8Array(300_000).map((_, i) => i);
+  const connection = new Connection(new FakeSocket(bytes), memory.openShared());
+  while (connection.end < bytes.length) {
+    assert(await connection.fill());
+    connection.reserve(bytes.length);
+  }
+  const before = connection.buffer;
+  const detached = connection.detach(299_000);
+  assert(detached === before);
+  assertEquals(detached.subarray(0, 299_000), bytes.subarray(0, 299_000));
+  assertEquals([connection.start, connection.end], [0, 1000]);
+  assertEquals(connection.buffer.subarray(0, 1000), bytes.subarray(299_000));
+  assertEquals(memory.usedBytes, connection.buffer.length);
+  connection.free();
+  assertEquals(memory.usedBytes, 0);
 });
 
 Deno.test("Connection fill() answers false at the end, with a half frame still unread", async () => {
