@@ -97,12 +97,13 @@ export class Interleaving {
     this.#paused.splice(random.below(this.#paused.length), 1)[0]?.();
   }
 
-  /** Lets all go on, one after another, until what is left waits for something else. */
-  async finish(random: Random): Promise<void> {
+  /** Lets all go on, one after another, until what is left waits for something else. `look` is called after each. */
+  async finish(random: Random, look: () => Promise<void>): Promise<void> {
     for (let left = 1_000_000; this.#paused.length > 0; left--) {
       if (left === 0) throw new Error("commands pause for ever");
       this.step(random);
       await drain();
+      await look();
     }
   }
 
