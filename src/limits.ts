@@ -19,6 +19,11 @@ export const ARGUMENTS_MAX_COUNT = 1024 * 1024;
  * server or its connections: each may take 20 µs.
  */
 export const ARGUMENTS_FEW_MAX_COUNT = 256;
+/**
+ * Longest argument of a command on the connection or the server, such as a name, a password, a path or a pattern for
+ * `config get`: reading one as text shall take no time that anybody notices.
+ */
+export const WORD_SIZE_MAX_BYTES = 4 * 1024;
 /** Most arguments of a request of RESP before authentication, as in Redis. */
 export const ARGUMENTS_UNAUTHENTICATED_MAX_COUNT = 10;
 /** Longest inline command of RESP, and longest line that tells a count or a length there, as in Redis. */
@@ -34,6 +39,8 @@ export const READ_BUFFER_BATCH_BYTES = 64 * 1024;
  * end of a connection is read behind it; who sends more is cut off.
  */
 export const READ_AHEAD_MAX_BYTES = 64 * 1024 * 1024;
+/** A read of so much may be followed by another one at once, without a turn of the event loop between them. */
+export const READ_LARGE_BYTES = 16 * 1024;
 /** A connection's buffer of replies at first; it doubles as needed. */
 export const REPLY_BUFFER_INITIAL_BYTES = 1024;
 /**
@@ -141,6 +148,10 @@ export const TIMEOUT_MAX_MS = 86_400_000;
 export const SHUTDOWN_GRACE_MS = 5_000;
 /** Bytes of requests that the proxy holds for one backend connection before it stops reading clients of it. */
 export const BACKEND_QUEUE_MAX_BYTES = 8 * 1024 * 1024;
+/** Requests for a backend are collected in buffers of this size, so that no step copies more than that. */
+export const BACKEND_BATCH_MAX_BYTES = 1024 * 1024;
+/** Frames of this size or more pass through the proxy in buffers of their own, and are copied in steps if at all. */
+export const LONG_FRAME_BYTES = 1024 * 1024;
 /** Long output to a backend is written in pieces of this size, so that its progress can be seen. */
 export const BACKEND_WRITE_BYTES = 256 * 1024;
 /** A piece that was not taken for this long and then was: the backend is reading, since the system takes one at once. */
@@ -239,8 +250,13 @@ export const DEDICATED_IDLE_MAX_MS = 10_000;
 export const KEY_SIZE_MAX_BYTES = 32 * 1024;
 /** Longest field of a hash, which is kept as a key is. */
 export const FIELD_SIZE_MAX_BYTES = KEY_SIZE_MAX_BYTES;
-/** Longest value of a string, a list's element or a hash's field. */
+/** Longest value of a string, and longest message of a channel. */
 export const VALUE_SIZE_MAX_BYTES = 64 * 1024 * 1024;
+/**
+ * Longest element of a list, and value of a hash's field. Unlike a string it is stored in one step, and moved in two: 64 MiB
+ * would take 60 to 140 ms.
+ */
+export const ELEMENT_SIZE_MAX_BYTES = 16 * 1024 * 1024;
 /** Most elements of one list and fields of one hash. */
 export const ELEMENTS_MAX_COUNT = 2 ** 32 - 1;
 /** What the proxy makes for each queued request when `exec` sends it: a place for its reply. */
@@ -284,6 +300,8 @@ export const MESSAGES_KEPT_MAX_BYTES = 256 * 1024 * 1024;
 export const CUT_REPORTS_MAX_COUNT = 20;
 /** … beyond them there is one more after each such time, which tells how many there were. */
 export const CUT_REPORT_INTERVAL_MS = 5_000;
+/** Longest `debug sleep`: meanwhile the server hears nothing, not even that it is to stop. */
+export const DEBUG_SLEEP_MAX_MS = 60_000;
 /** Longest name of a connection. */
 export const CLIENT_NAME_MAX_BYTES = 1024;
 /** Longest glob pattern. Matching takes a step for each byte of a key and each 32 bytes of a pattern: 1.5 ms at most. */
@@ -380,6 +398,8 @@ export const BATCH_MAX_MS = 4;
 export const BATCH_MIN_MS = 0.5;
 /** Requests of one batch that run between two looks at the clock. */
 export const BATCH_CLOCK_COUNT = 16;
+/** After a request of this size or more the proxy looks at the clock at once: it was copied. */
+export const BATCH_CLOCK_BYTES = 64 * 1024;
 /** Expired keys are removed for this long at a time, then commands get their turn. */
 export const EXPIRY_SLICE_MS = 2;
 /** Large values that were removed are freed for this long at a time, then commands get their turn. */

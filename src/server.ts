@@ -50,6 +50,7 @@ export async function serverMain(argv: readonly string[]): Promise<number> {
     evicts: values.eviction === "lru",
     defaultTtlMs: values["default-ttl"] ?? 0,
     maxClients: values["max-clients"],
+    enablesDebug: values["enable-debug-command"],
     logger,
   });
   const ended = runUntilStopped(server, logger);

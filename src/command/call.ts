@@ -9,7 +9,14 @@
 
 import { decodeText, equalsIgnoringCase } from "../bytes.ts";
 import { ReplyError } from "../errors.ts";
-import { CHANNEL_SIZE_MAX_BYTES, KEY_SIZE_MAX_BYTES, PATTERN_SIZE_MAX_BYTES, VALUE_SIZE_MAX_BYTES } from "../limits.ts";
+import {
+  CHANNEL_SIZE_MAX_BYTES,
+  ELEMENT_SIZE_MAX_BYTES,
+  KEY_SIZE_MAX_BYTES,
+  PATTERN_SIZE_MAX_BYTES,
+  VALUE_SIZE_MAX_BYTES,
+  WORD_SIZE_MAX_BYTES,
+} from "../limits.ts";
 import type { CommandSpecification, ProtocolVersion } from "./specification.ts";
 
 /** The places of a call's arguments in a buffer; argument 0 is the command's name. `Request` of the wire is such. */
@@ -50,7 +57,8 @@ function quotation(call: Call, index: number, length: number): string {
 }
 
 /**
- * Refuses too many arguments, and keys, values, channels' names and their patterns that are too long.
+ * Refuses too many arguments, and keys, values, channels' names and their patterns, and what commands on the connection or
+ * the server are told, that are too long.
  *
  * @throws {ReplyError}
  */
@@ -64,14 +72,30 @@ export function checkSizes(specification: CommandSpecification, call: Call): voi
   }
   const { firstKey, keyStep } = specification;
   if (specification.group === "channel") checkChannels(specification.name, call);
+  else if (takesWords(specification)) checkWords(call);
+  const isOfElements = specification.group === "list" || specification.group === "hash";
+  const valueMaxBytes = isOfElements ? ELEMENT_SIZE_MAX_BYTES : VALUE_SIZE_MAX_BYTES;
   const lastKey = specification.lastKey < 0 ? call.count + specification.lastKey : specification.lastKey;
   for (let i = 1; i < call.count; i++) {
     const length = call.lengths[i]!;
     if (firstKey > 0 && i >= firstKey && i <= lastKey && (i - firstKey) % keyStep === 0) {
       if (length > KEY_SIZE_MAX_BYTES) throw new ReplyError("ERR", `key exceeds ${KEY_SIZE_MAX_BYTES} bytes`);
-    } else if (length > VALUE_SIZE_MAX_BYTES) {
-      throw new ReplyError("ERR", `value exceeds ${VALUE_SIZE_MAX_BYTES} bytes`);
+    } else if (length > valueMaxBytes) {
+      throw new ReplyError("ERR", `value exceeds ${valueMaxBytes} bytes`);
     }
+  }
+}
+
+/** Whether a command takes nothing but words: those on the connection or the server do, but for what they pass on. */
+function takesWords({ group, name }: CommandSpecification): boolean {
+  if (group !== "connection" && group !== "server") return false;
+  return name !== "ping" && name !== "echo" && name !== "command";
+}
+
+/** Refuses names, patterns, passwords and options that are longer than any that mean something. */
+function checkWords({ lengths, count }: Call): void {
+  for (let i = 1; i < count; i++) {
+    if (lengths[i]! > WORD_SIZE_MAX_BYTES) throw new ReplyError("ERR", `argument exceeds ${WORD_SIZE_MAX_BYTES} bytes`);
   }
 }
 

@@ -11,6 +11,7 @@
  * @module
  */
 
+import { SharedBytes } from "../wire/message_queue.ts";
 import { copyBytes, encodeText, formatInteger, INTEGER_TEXT_MAX_BYTES } from "../bytes.ts";
 
 /** Payloads of this size and more are shared by all patterns and versions; others are copied into each. */
@@ -31,7 +32,7 @@ const PATTERN_MESSAGE = encodeText("*4\r\n$8\r\npmessage\r\n");
 export class Publication {
   readonly channel: Uint8Array;
   readonly payload: Uint8Array;
-  #tail: Uint8Array | undefined;
+  #tail: SharedBytes | undefined;
 
   /** Both are borrowed until the publication has been sent to all who listen. */
   constructor(channel: Uint8Array, payload: Uint8Array) {
@@ -40,16 +41,10 @@ export class Publication {
   }
 
   /** The payload and the end of its line, where it is long. */
-  get tail(): Uint8Array | undefined {
+  get tail(): SharedBytes | undefined {
     const { payload } = this;
     if (payload.length < TAIL_MIN_BYTES) return undefined;
-    if (this.#tail === undefined) {
-      this.#tail = new Uint8Array(payload.length + 2);
-      this.#tail.set(payload);
-      this.#tail[payload.length] = CR;
-      this.#tail[payload.length + 1] = LF;
-    }
-    return this.#tail;
+    return this.#tail ??= new SharedBytes(withLineEnd(payload));
   }
 }
 
@@ -73,7 +68,7 @@ export class ChannelMessage {
   }
 
   /** What follows the head; nothing when that is all. The bytes never change. */
-  get tail(): Uint8Array | undefined {
+  get tail(): SharedBytes | undefined {
     return this.publication.tail;
   }
 
@@ -97,6 +92,14 @@ export class ChannelMessage {
     bytes[0] = sign;
     return bytes;
   }
+}
+
+function withLineEnd(payload: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(payload.length + 2);
+  bytes.set(payload);
+  bytes[payload.length] = CR;
+  bytes[payload.length + 1] = LF;
+  return bytes;
 }
 
 function writeBulk(target: Uint8Array, at: number, bytes: Uint8Array): number {

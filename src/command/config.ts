@@ -10,6 +10,7 @@ import type { Request } from "../wire/request.ts";
 import type { ConnectionContext } from "./connection_context.ts";
 import { syntaxError } from "./integer_argument.ts";
 import { Glob } from "./glob.ts";
+import { inSlices } from "./in_slices.ts";
 import { runSubcommand } from "./subcommands.ts";
 import type { Subcommands } from "./subcommands.ts";
 import { encodeText } from "../bytes.ts";
@@ -26,20 +27,31 @@ export const CONFIG_SUBCOMMANDS: Subcommands = {
   rewrite: { arity: 2, run: rewrite, help: ["REWRITE", "Not here: a server is set by its options."] },
 };
 
+/** Patterns that are looked for between two looks at the clock: a short one takes 10 µs. */
+const PATTERNS_AT_ONCE_COUNT = 4;
+
 /** `config get pattern [pattern …] | set name value [name value …] | resetstat` */
 export function config(context: ConnectionContext, request: Request, reply: Reply): void | Promise<void> {
   return runSubcommand(CONFIG_SUBCOMMANDS, context, request, reply);
 }
 
-function get({ shared: { configuration } }: ConnectionContext, request: Request, reply: Reply): void {
+function get(context: ConnectionContext, request: Request, reply: Reply): void | Promise<void> {
+  const { configuration } = context.shared;
   // As Redis does, a name that is no pattern is told as it was asked.
   const told = new Map<string, string>();
-  for (let i = 2; i < request.count; i++) {
-    const pattern = request.text(i);
+  let i = 2;
+  const finding = inSlices(context, () => {
+    for (const stop = Math.min(request.count, i + PATTERNS_AT_ONCE_COUNT); i < stop; i++) find(request.text(i));
+    return i === request.count;
+  });
+  if (finding !== undefined) return finding.then(tell);
+  tell();
+
+  function find(pattern: string): void {
     const lower = pattern.toLowerCase();
     if (Object.hasOwn(configuration, lower)) {
       told.set(lower, pattern);
-      continue;
+      return;
     }
     const glob = new Glob(encodeText(lower));
     for (const name of Object.keys(configuration)) {
@@ -47,10 +59,13 @@ function get({ shared: { configuration } }: ConnectionContext, request: Request,
       if (!told.has(name) && glob.matches(bytes, 0, bytes.length)) told.set(name, name);
     }
   }
-  reply.map(told.size);
-  for (const [name, asked] of told) {
-    reply.text(asked);
-    reply.text(configuration[name]!.get());
+
+  function tell(): void {
+    reply.map(told.size);
+    for (const [name, asked] of told) {
+      reply.text(asked);
+      reply.text(configuration[name]!.get());
+    }
   }
 }
 

@@ -4,33 +4,55 @@
  * @module
  */
 
+import { copyBytes } from "../bytes.ts";
 import { ReplyError } from "../errors.ts";
+import { LONG_BYTES, STEP_BYTES } from "../limits.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
 import { checkAuthentication, checkCredentials, wrongCount } from "./call.ts";
 import { checkClientName } from "./client.ts";
 import type { ConnectionContext } from "./connection_context.ts";
+import { inSlices } from "./in_slices.ts";
 import { roundedInteger, syntaxError } from "./integer_argument.ts";
 import { REDIS_VERSION } from "./specification.ts";
 
 /** `ping [text]`: answered as a message is where all else that comes is one. */
-export function ping({ client }: ConnectionContext, request: Request, reply: Reply): void {
-  if (request.count > 2) throw wrongCount(request);
-  const { bytes, starts, lengths, count } = request;
-  if (!client.onlyListens) {
-    if (count === 1) reply.status("PONG");
-    else reply.bytes(bytes, starts[1]!, lengths[1]!);
+export function ping(context: ConnectionContext, request: Request, reply: Reply): void | Promise<void> {
+  const { count } = request;
+  if (count > 2) throw wrongCount(request);
+  if (!context.client.onlyListens) {
+    if (count > 1) return replyText(context, request, reply);
+    reply.status("PONG");
     return;
   }
   reply.array(2);
   reply.text("pong");
-  if (count === 1) reply.text("");
-  else reply.bytes(bytes, starts[1]!, lengths[1]!);
+  if (count > 1) return replyText(context, request, reply);
+  reply.text("");
 }
 
 /** `echo text` */
-export function echo(_context: ConnectionContext, request: Request, reply: Reply): void {
-  reply.bytes(request.bytes, request.starts[1]!, request.lengths[1]!);
+export function echo(context: ConnectionContext, request: Request, reply: Reply): void | Promise<void> {
+  return replyText(context, request, reply);
+}
+
+/** Replies with argument 1: in slices when it is long. */
+function replyText(context: ConnectionContext, request: Request, reply: Reply): void | Promise<void> {
+  const { bytes, starts, lengths } = request;
+  const [start, length] = [starts[1]!, lengths[1]!];
+  if (length <= LONG_BYTES) return reply.bytes(bytes, start, length);
+  reply.announce(1, length);
+  reply.openBytes(length);
+  let at = 0;
+  return inSlices(context, () => {
+    const part = Math.min(STEP_BYTES, length - at);
+    const to = reply.piece(part);
+    copyBytes(bytes, start + at, reply.buffer, to, part);
+    at += part;
+    if (at < length) return false;
+    reply.closeBytes();
+    return true;
+  });
 }
 
 /** `info [section …]` */

@@ -98,13 +98,12 @@ function makeRoomAndRun(
   reply: Reply,
 ): void | Promise<void> {
   const { store } = context;
-  if (!context.client.executing) {
-    if (!context.slice(() => store.makeRoomPart(request.size, request.count))) {
-      return makeRoomFirst(context, command, request, reply);
-    }
+  const step = () => store.makeRoomPart(request.size, request.count);
+  if (context.slice(step)) {
     store.makeRoom(request.size, request.count);
     return runInRoom(context, command, request, reply);
   }
+  if (!context.client.executing) return makeRoomFirst(context, command, request, reply, step);
   const run: Run = (context, request, reply) => runBehindRoom(context, command, request, reply);
   return runWatched(context, command, request, reply, run);
 }
@@ -114,9 +113,9 @@ async function makeRoomFirst(
   command: Command,
   request: Request,
   reply: Reply,
+  step: () => boolean,
 ): Promise<void> {
   const { store } = context;
-  const step = () => store.makeRoomPart(request.size, request.count);
   do await context.pause(true); while (!context.slice(step));
   const hold = context.shared.holds.inTheWay(command.specification, request);
   if (hold !== undefined) return await waitAndRun(context, command, request, reply, hold);

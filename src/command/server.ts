@@ -5,6 +5,7 @@
  */
 
 import { ReplyError } from "../errors.ts";
+import { DEBUG_SLEEP_MAX_MS } from "../limits.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
 import { syntaxError } from "./argument.ts";
@@ -59,12 +60,15 @@ export function client(context: CommandContext, request: Request, reply: Reply):
 }
 
 /**
- * `debug sleep seconds`: holds the whole server, as in Redis, so that clients can be tested against one that hangs. From the
- * same machine only, as with Redis's setting `local`.
+ * `debug sleep seconds`: holds the whole server, as in Redis, so that clients can be tested against one that hangs. Only where
+ * an option enables it, and from the same machine, as with Redis's setting `local`.
  *
  * @throws {ReplyError}
  */
 export function debug(context: CommandContext, request: Request, reply: Reply): void {
+  if (!context.shared.enablesDebug) {
+    throw new ReplyError("ERR", "DEBUG command not allowed: it is for tests, and needs --enable-debug-command");
+  }
   checkLocal(context, "DEBUG command");
   if (request.count !== 3 || !request.is(1, "sleep")) {
     const subcommand = request.text(1).slice(0, QUOTED_MAX_LENGTH);
@@ -73,7 +77,7 @@ export function debug(context: CommandContext, request: Request, reply: Reply): 
       `unknown subcommand or wrong number of arguments for '${subcommand}'. Try DEBUG HELP.`,
     );
   }
-  const seconds = Number.parseFloat(request.text(2));
+  const seconds = Math.min(DEBUG_SLEEP_MAX_MS / 1000, Number.parseFloat(request.text(2)));
   // What is no number is 0, as C reads it.
   if (seconds > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, seconds * 1000);
   reply.ok();

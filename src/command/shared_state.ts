@@ -22,6 +22,8 @@ export class SharedState {
   /** The connections being served, by id. */
   readonly clients: Map<number, ClientState> = new Map();
   readonly configuration: Configuration;
+  /** Whether clients of this machine may run `debug`. */
+  enablesDebug = false;
   /** Why no command may write at present: the log cannot be written. */
   refusal: string | undefined;
   #ids = 0;

@@ -532,7 +532,13 @@ export const COMMANDS: readonly CommandSpecification[] = [
     "[count | info [name …] | docs [name …] | list … | getkeys command … | getkeysandflags command …]",
     "What commands there are.",
   ),
-  command("server", "debug", -2, "sleep seconds", "For tests of clients: holds the whole server."),
+  command(
+    "server",
+    "debug",
+    -2,
+    "sleep seconds",
+    "For tests of clients: holds the whole server, where --enable-debug-command allows it.",
+  ),
   command(
     "server",
     "save",

@@ -6,9 +6,11 @@
 
 import { ProtocolError, ReplyError } from "../errors.ts";
 import type { ReplyCode } from "../errors.ts";
+import type { ClientAccount } from "../wire/client_memory.ts";
 import { NativeReply } from "../wire/reply.ts";
 import type { Reply } from "../wire/reply.ts";
 import { RespReply } from "../wire/resp_reply.ts";
+import type { JoinSteps } from "./join.ts";
 import type { Slot } from "./slot.ts";
 
 /** Makes them. One for all clients: nothing in it outlives a call. */
@@ -56,6 +58,29 @@ export class Answers {
     };
     if (writing === undefined) return end();
     return writing.catch((error) => this.#writeRefusal(reply, error)).then(end);
+  }
+
+  /**
+   * Answers what `steps` say, in slices between which other clients' requests are routed. It is told in pieces, so that none
+   * of it is copied again.
+   *
+   * @param account is charged for it while it grows
+   */
+  async answerInSteps(slot: Slot, account: ClientAccount, steps: (reply: Reply) => JoinSteps): Promise<void> {
+    const { context, dialect: { version } } = slot.client;
+    const reply = version === 0
+      ? new NativeReply(undefined, undefined, account)
+      : new RespReply(undefined, undefined, account);
+    if (reply instanceof RespReply && version === 3) reply.version = 3;
+    reply.begin();
+    try {
+      const each = steps(reply);
+      while (!context.slice(() => each.next().done === true)) await context.pause();
+    } catch (error) {
+      this.#writeRefusal(reply, error);
+    }
+    reply.end();
+    slot.client.completeOwned(slot, reply.takePieces());
   }
 
   /** Answers `OK`. */

@@ -18,6 +18,7 @@
 import type { ProtocolVersion } from "../command/client_state.ts";
 import type { ReplyError } from "../errors.ts";
 import type { Framing, Transport } from "../route/framing.ts";
+import type { ClientAccount } from "../wire/client_memory.ts";
 import type { NativeDecoder } from "../wire/native_decoder.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
@@ -35,6 +36,14 @@ export interface RequestComposer {
   begin(request: Request, count: number): void;
   /** Appends the arguments `first` to `last` of `request`. `first` is at least 1. */
   copy(request: Request, first: number, last: number): void;
+  /**
+   * Appends a part of argument `index` of `request`, of `maxBytes` of its content at most, from its byte `from` on.
+   *
+   * @returns where to go on; -1 when the argument is complete
+   */
+  copyPart(request: Request, index: number, from: number, maxBytes: number): number;
+  /** Makes room for `size` more bytes at once, so that what was composed is not copied again. */
+  reserve(size: number): void;
   /** Appends a safe integer in decimal. */
   integer(value: number): void;
   /** Appends text as UTF-8. */
@@ -86,8 +95,10 @@ export interface Dialect extends Framing {
   readonly multi: Uint8Array<ArrayBuffer>;
   /** The request that runs one. */
   readonly exec: Uint8Array<ArrayBuffer>;
-  /** A decoder for one client. */
-  decoder(): RequestDecoder;
+  /** A composer for one request, whose buffer is the caller's. */
+  makeComposer(): RequestComposer;
+  /** A decoder for one client, whose account is charged for what it keeps. */
+  decoder(account?: ClientAccount): RequestDecoder;
   /** The first request on a connection to a server: its reply shows that it works, and lets the proxy in. */
   greeting(password: string | undefined): Uint8Array;
   /** A request of the proxy's own. */

@@ -8,6 +8,7 @@
  * | a part of either, and clients hold much memory together | half of that are |
  * | a server that it sends to has its queue full | that one is half empty |
  * | a request has to be alone | nothing is in flight |
+ * | a request is taken in slices, or a batch has taken long | that is done, or others had their turn |
  *
  * @module
  */
@@ -28,6 +29,10 @@ export class Gate {
   readonly #outbox: Outbox;
   /** A server's queue is full. */
   #blocked = false;
+  /** Promises that have to resolve first. */
+  #holds = 0;
+  /** Whether it is shut by either of them: the one field that is looked at for each request. */
+  #isBarred = false;
   #untilIdle = false;
   #broken = false;
   /** Ends the wait in {@linkcode pass}. */
@@ -48,7 +53,7 @@ export class Gate {
 
   /** Whether no request is taken now. */
   get isShut(): boolean {
-    if (this.#blocked) return true;
+    if (this.#isBarred) return true;
     const inFlight = this.#order.inFlight;
     if (this.#untilIdle && inFlight > 0) return true;
     this.#untilIdle = false;
@@ -66,11 +71,26 @@ export class Gate {
   /** Shuts, or not any more, because of a server's queue. */
   set blocked(blocked: boolean) {
     this.#blocked = blocked;
-    if (!blocked) this.update();
+    this.#bar();
   }
 
   get blocked(): boolean {
     return this.#blocked;
+  }
+
+  /** Shuts until the promise resolves, which is not to reject. */
+  hold(settled: Promise<unknown>): void {
+    this.#holds++;
+    this.#bar();
+    settled.then(() => {
+      this.#holds--;
+      this.#bar();
+    });
+  }
+
+  #bar(): void {
+    this.#isBarred = this.#blocked || this.#holds > 0;
+    if (!this.#isBarred) this.update();
   }
 
   /** Resolves when it opens, or is broken. */
@@ -85,7 +105,7 @@ export class Gate {
   /** Opens if it can: well below the limits, so that one does not stop and go for every request. */
   update(): void {
     const resume = this.#resume;
-    if (resume === undefined || !this.#broken && (this.#blocked || !this.#isRelieved())) return;
+    if (resume === undefined || !this.#broken && (this.#isBarred || !this.#isRelieved())) return;
     this.#resume = undefined;
     resume();
   }

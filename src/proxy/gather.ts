@@ -11,6 +11,7 @@
 import { ReplyError } from "../errors.ts";
 import type { ConnectionError } from "../errors.ts";
 import { Exchange } from "../route/exchange.ts";
+import { type ClientAccount, freeBuffer, Held } from "../wire/client_memory.ts";
 import type { Dialect } from "./dialect.ts";
 import type { JoinedPart } from "./join.ts";
 import { codeOf } from "./refusal.ts";
@@ -18,7 +19,9 @@ import { codeOf } from "./refusal.ts";
 /** What one server is asked. */
 export class Part extends Exchange {
   /** Its reply, when it granted the request. */
-  reply: Uint8Array | undefined;
+  reply: Uint8Array<ArrayBuffer> | undefined;
+  /** Bytes of a long one, which are charged to the client. */
+  chargedBytes = 0;
   /** Why there is none. */
   refusal: ReplyError | undefined;
   readonly #gather: Gather;
@@ -36,6 +39,28 @@ export class Part extends Exchange {
     this.#gather.settle();
   }
 
+  override succeedOwned(bytes: Uint8Array<ArrayBuffer>, start: number, end: number): void {
+    const gather = this.#gather;
+    const size = end - start;
+    if (!gather.dialect.grants(bytes, start)) return this.succeed(bytes, start, end);
+    if (gather.account.tryCharge(Held.Reply, size)) {
+      this.reply = bytes.subarray(start, end);
+      this.chargedBytes = size;
+    } else {
+      freeBuffer(bytes);
+      this.refusal = new ReplyError("ERR", gather.account.refusal(Held.Reply));
+    }
+    gather.settle();
+  }
+
+  /** Lets go of the reply. */
+  free(): void {
+    this.#gather.account.release(Held.Reply, this.chargedBytes);
+    if (this.reply !== undefined) freeBuffer(this.reply);
+    this.reply = undefined;
+    this.chargedBytes = 0;
+  }
+
   override fail(error: ConnectionError): void {
     this.refusal = new ReplyError(codeOf(error, this.repeatable), error.message);
     this.#gather.settle();
@@ -47,6 +72,8 @@ export class Gather {
   readonly parts: Part[] = [];
   /** What the replies are in. */
   readonly dialect: Dialect;
+  /** Of the client: it is charged for long replies until they are joined. */
+  readonly account: ClientAccount;
   readonly #writes: boolean;
   readonly #finish: (gather: Gather) => void;
   /** Parts not settled, and one more until all are sent. */
@@ -55,10 +82,12 @@ export class Gather {
   /**
    * @param dialect of the client
    * @param writes whether the command may change data
+   * @param account of the client
    * @param finish called once, when all parts are settled and {@linkcode sent} was called
    */
-  constructor(dialect: Dialect, writes: boolean, finish: (gather: Gather) => void) {
+  constructor(dialect: Dialect, writes: boolean, account: ClientAccount, finish: (gather: Gather) => void) {
     this.dialect = dialect;
+    this.account = account;
     this.#writes = writes;
     this.#finish = finish;
   }
@@ -74,6 +103,18 @@ export class Gather {
   /** Says that all parts are sent. */
   sent(): void {
     this.settle();
+  }
+
+  /** Bytes of all replies. */
+  get size(): number {
+    let size = 0;
+    for (const { reply } of this.parts) size += reply?.length ?? 0;
+    return size;
+  }
+
+  /** Lets go of the replies. */
+  free(): void {
+    for (const part of this.parts) part.free();
   }
 
   /** Takes note that one part is settled. */

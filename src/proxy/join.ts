@@ -1,10 +1,11 @@
 /**
  * Makes one reply of several servers' replies, without decoding what the clients stored: arrays are joined by copying
- * their items as they stand.
+ * their items as they stand. Long ones are joined in steps, between which other clients' requests are routed.
  *
  * @module
  */
 
+import { STEP_BYTES, STEP_ITEMS_COUNT } from "../limits.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { ValueReader } from "./dialect.ts";
 
@@ -15,18 +16,28 @@ export interface JoinedPart {
 }
 
 /** Answers the sum of integers. */
-export function joinSums(parts: readonly JoinedPart[], reply: Reply): void {
+// deno-lint-ignore require-yield -- there is one number a server
+export function* joinSums(parts: readonly JoinedPart[], reply: Reply): JoinSteps {
   let sum = 0n;
   for (const { reader } of parts) sum += reader.integer();
   reply.integer64(sum);
 }
 
+/** Steps of joining: each takes about a tenth of a millisecond. */
+export type JoinSteps = Generator<void, void, void>;
+
+/** How replies are joined, in steps. */
+export type Join = (parts: readonly JoinedPart[], reply: Reply) => JoinSteps;
+
+/** What passing over an item takes, in bytes that are copied in the same time. */
+const ITEM_BYTES = STEP_BYTES / STEP_ITEMS_COUNT;
+
 /** Answers all items of several arrays, one array behind another. */
-export function joinArrays(parts: readonly JoinedPart[], reply: Reply): void {
+export function* joinArrays(parts: readonly JoinedPart[], reply: Reply): JoinSteps {
   let count = 0;
   for (const { reader } of parts) count += reader.array();
   reply.array(count);
-  for (const { bytes, reader } of parts) reply.raw(bytes, reader.at, reader.end - reader.at);
+  for (const { bytes, reader } of parts) yield* copyRaw(bytes, reader.at, reader.end, reply);
 }
 
 /**
@@ -34,18 +45,34 @@ export function joinArrays(parts: readonly JoinedPart[], reply: Reply): void {
  *
  * @param partOf for each item which array it is the next item of
  */
-export function joinValues(parts: readonly JoinedPart[], partOf: Uint16Array, reply: Reply): void {
+export function* joinValues(parts: readonly JoinedPart[], partOf: Uint16Array, reply: Reply): JoinSteps {
   for (const { reader } of parts) reader.array();
   reply.array(partOf.length);
+  let left = STEP_BYTES;
   for (const part of partOf) {
     const { bytes, reader } = parts[part]!;
     const start = reader.at;
     reader.skip();
-    reply.raw(bytes, start, reader.at - start);
+    const size = reader.at - start;
+    if (size > STEP_BYTES) yield* copyRaw(bytes, start, reader.at, reply);
+    else reply.raw(bytes, start, size);
+    left -= size + ITEM_BYTES;
+    if (left > 0) continue;
+    yield;
+    left = STEP_BYTES;
+  }
+}
+
+/** Appends `bytes[start, end)` as it is. */
+function* copyRaw(bytes: Uint8Array, start: number, end: number, reply: Reply): JoinSteps {
+  for (let from = start; from < end; from += STEP_BYTES) {
+    reply.raw(bytes, from, Math.min(STEP_BYTES, end - from));
+    if (from + STEP_BYTES < end) yield;
   }
 }
 
 /** Answers `OK`, as every server did. */
-export function joinStatuses(_parts: readonly JoinedPart[], reply: Reply): void {
+// deno-lint-ignore require-yield -- there is nothing to join
+export function* joinStatuses(_parts: readonly JoinedPart[], reply: Reply): JoinSteps {
   reply.ok();
 }

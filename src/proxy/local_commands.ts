@@ -5,6 +5,7 @@
  */
 
 import { CONNECTION_COMMANDS, CONNECTION_SUBCOMMANDS } from "../command/connection_commands.ts";
+import { checkSizes } from "../command/call.ts";
 import { COMMANDS } from "../command/specification.ts";
 import type { CommandSpecification } from "../command/specification.ts";
 import type { Subcommands } from "../command/subcommands.ts";
@@ -19,6 +20,9 @@ const REFUSED: Readonly<Record<string, string>> = {
   debug: "it would hold up all clients of the proxy",
   flushslots: "slots are the servers' own, and their cursors too",
 };
+
+/** What may take long, and is done in slices then. */
+const SLICED: ReadonlySet<string> = new Set(["client", "config", "echo", "ping"]);
 
 for (const { name, routing } of COMMANDS) {
   assert(
@@ -50,16 +54,26 @@ export class LocalCommands {
    *
    * @throws {ReplyError}
    */
-  answer(slot: Slot, { name }: CommandSpecification, request: Request): void {
+  answer(slot: Slot, specification: CommandSpecification, request: Request): void {
+    const { name } = specification;
     const reason = REFUSED[name];
     if (reason !== undefined) throw cannotBeUsed(request, reason);
     if (name === "client" && request.is(1, "no-touch")) {
       throw cannotBeUsed(request, "servers do not know which of the proxy's connections is whose");
     }
-    const { context } = slot.client;
+    checkSizes(specification, request);
+    const { client } = slot;
+    const { context } = client;
+    const run = CONNECTION_COMMANDS[name]!;
+    if (SLICED.has(name)) {
+      const answering = this.#answers.answerWhenDone(slot, (reply) => run(context, request, reply));
+      // The request stays where it is until then.
+      if (answering !== undefined) client.holdUntil(answering);
+      return;
+    }
     this.#answers.answer(slot, (reply) => {
       // A promise says nothing but that the connection has to be looked at, which comes next.
-      CONNECTION_COMMANDS[name]!(context, request, reply);
+      run(context, request, reply);
     });
   }
 }

@@ -45,6 +45,23 @@ export class NativeComposer implements RequestComposer {
     this.length += size;
   }
 
+  copyPart(request: Request, index: number, from: number, maxBytes: number): number {
+    const length = request.length(index);
+    const start = request.start(index);
+    const part = Math.min(maxBytes, length - from);
+    // In front of it stands its header.
+    const begin = from === 0 ? request.start(index - 1) + request.length(index - 1) : start + from;
+    const size = start + from + part - begin;
+    this.#grow(size);
+    copyBytes(request.bytes, begin, this.buffer, this.length, size);
+    this.length += size;
+    return from + part < length ? from + part : -1;
+  }
+
+  reserve(size: number): void {
+    this.#grow(size);
+  }
+
   integer(value: number): void {
     this.#grow(1 + INTEGER_TEXT_MAX_BYTES);
     const size = formatInteger(value, this.buffer, this.length + 1);

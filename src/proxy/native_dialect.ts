@@ -45,6 +45,10 @@ export class NativeDialect implements Dialect {
     return new NativeMeasure();
   }
 
+  makeComposer(): NativeComposer {
+    return new NativeComposer();
+  }
+
   decoder(): NativeDecoder {
     return new NativeDecoder();
   }
@@ -84,18 +88,22 @@ export class NativeDialect implements Dialect {
 
 /** The length stands in front, so nothing has to be remembered, but of a reply that is passed over. */
 class NativeMeasure implements FrameMeasure {
+  needed = 0;
   /** Bytes that are still to come of a reply whose first ones were dropped. */
   #passing = 0;
 
   size(bytes: Uint8Array, start: number, end: number): number {
     if (this.#passing > 0) return this.#rest(end - start);
+    this.needed = 0;
     if (end - start < FRAME_PREFIX_BYTES) return 0;
     const length = frameLength(bytes, start);
     if (length < REPLY_MIN_BYTES || length > REPLY_SIZE_MAX_BYTES) {
       throw new ProtocolError(`it sent a reply of ${length} bytes`);
     }
     const size = FRAME_PREFIX_BYTES + length;
-    return end - start >= size ? size : 0;
+    if (end - start >= size) return size;
+    this.needed = size;
+    return 0;
   }
 
   #rest(available: number): number {

@@ -29,7 +29,7 @@ import {
 import type { Deliverable } from "../role/delivery_queue.ts";
 import type { Flushable, Turn } from "../route/turn.ts";
 import { type ClientAccount, freeBuffer, Held, UNLIMITED_ACCOUNT } from "../wire/client_memory.ts";
-import { MessageQueue } from "../wire/message_queue.ts";
+import { MessageQueue, type SharedBytes } from "../wire/message_queue.ts";
 import type { Held as HeldBack, Patience } from "./patience.ts";
 
 const INITIAL_BYTES = 4096;
@@ -61,17 +61,17 @@ export class Outbox implements Flushable, HeldBack, Deliverable {
   #collecting: Uint8Array<ArrayBuffer> = EMPTY;
   #length = 0;
   #spare: Uint8Array<ArrayBuffer> = EMPTY;
-  /** Buffers that were full, to be written first, and how far each is filled. */
+  /** Buffers that were full, as far as they are filled, and long replies: to be written first. */
   #full: Uint8Array<ArrayBuffer>[] = [];
-  #fullLengths: number[] = [];
   #fullSize = 0;
   #leaving = 0;
   readonly #account: ClientAccount;
-  readonly #queue = new MessageQueue();
+  readonly #queue: MessageQueue;
 
   /** @param account is charged for the buffers */
   constructor(owner: OutboxOwner, turn: Turn, patience: Patience, account: ClientAccount = UNLIMITED_ACCOUNT) {
     this.#account = account;
+    this.#queue = new MessageQueue((bytes) => account.share(bytes));
     this.#owner = owner;
     this.#turn = turn;
     this.#patience = patience;
@@ -104,10 +104,7 @@ export class Outbox implements Flushable, HeldBack, Deliverable {
     const old = this.#collecting;
     const needed = this.#length + length;
     if (needed > REPLY_CHUNK_BYTES && this.#length > 0) {
-      this.#full.push(old);
-      this.#fullLengths.push(this.#length);
-      this.#fullSize += this.#length;
-      this.#length = 0;
+      this.#putAside();
       this.#account.force(Held.Reply, Math.max(length, INITIAL_BYTES));
       this.#collecting = new Uint8Array(Math.max(length, INITIAL_BYTES));
       return;
@@ -118,8 +115,28 @@ export class Outbox implements Flushable, HeldBack, Deliverable {
     freeBuffer(old);
   }
 
+  /** Puts aside what is filled of the buffer. From then on that alone is charged, as of all in `#full`. */
+  #putAside(): void {
+    this.#account.release(Held.Reply, this.#collecting.length - this.#length);
+    this.#full.push(this.#collecting.subarray(0, this.#length));
+    this.#fullSize += this.#length;
+    this.#length = 0;
+  }
+
+  /** Appends a long reply, or a piece of one, which is the outbox's from now on. */
+  appendOwned(bytes: Uint8Array<ArrayBuffer>): void {
+    if (this.#length > 0) {
+      this.#putAside();
+      this.#collecting = EMPTY;
+    }
+    this.#account.force(Held.Reply, bytes.length);
+    this.#full.push(bytes);
+    this.#fullSize += bytes.length;
+    if (this.#leaving === 0) this.#turn.schedule(this);
+  }
+
   /** Appends a message, whose bytes are kept. It is written when {@linkcode deliver} is called, or with the next replies. */
-  put(head: Uint8Array, tail: Uint8Array | undefined): void {
+  put(head: Uint8Array, tail: SharedBytes | undefined): void {
     this.#queueReplies();
     this.#queue.put(head, tail);
     this.#noteMessages();
@@ -127,12 +144,11 @@ export class Outbox implements Flushable, HeldBack, Deliverable {
 
   /** Puts what was collected in front of a message. From then on it is charged as messages are. */
   #queueReplies(): void {
-    this.#full.forEach((buffer, i) => {
-      this.#queue.putReplies(buffer.subarray(0, this.#fullLengths[i]!));
-      this.#account.release(Held.Reply, buffer.length);
-    });
+    for (const full of this.#full) {
+      this.#queue.putReplies(full);
+      this.#account.release(Held.Reply, full.length);
+    }
     this.#full = [];
-    this.#fullLengths = [];
     this.#fullSize = 0;
     if (this.#length === 0) return;
     this.#queue.putReplies(this.#collecting.subarray(0, this.#length));
@@ -153,14 +169,14 @@ export class Outbox implements Flushable, HeldBack, Deliverable {
 
   /** Begins to write, unless that is under way, or more is expected: then what was collected follows. */
   flush(): void {
-    if (this.#leaving > 0 || (this.#length === 0 && this.#queue.size === 0)) return;
+    if (this.#leaving > 0 || (this.#length === 0 && this.#fullSize === 0 && this.#queue.size === 0)) return;
     if (this.#mayWait) this.#patience.hold(this);
     else this.#write();
   }
 
   /** Part of {@linkcode HeldBack}. */
   release(): void {
-    if (this.#leaving === 0 && (this.#length > 0 || this.#queue.size > 0)) this.#write();
+    if (this.#leaving === 0 && (this.#length > 0 || this.#fullSize > 0 || this.#queue.size > 0)) this.#write();
   }
 
   get #mayWait(): boolean {
@@ -173,7 +189,6 @@ export class Outbox implements Flushable, HeldBack, Deliverable {
     for (const buffer of [this.#collecting, this.#spare, ...this.#full]) this.#free(buffer);
     this.#collecting = this.#spare = EMPTY;
     this.#full = [];
-    this.#fullLengths = [];
     this.#length = this.#fullSize = 0;
     this.#queue.clear();
     this.#noteMessages();
@@ -188,7 +203,7 @@ export class Outbox implements Flushable, HeldBack, Deliverable {
   #takeNext(): Uint8Array<ArrayBuffer> {
     const full = this.#full.shift();
     if (full !== undefined) {
-      this.#leaving = this.#fullLengths.shift()!;
+      this.#leaving = full.length;
       this.#fullSize -= this.#leaving;
       return full;
     }
@@ -202,40 +217,49 @@ export class Outbox implements Flushable, HeldBack, Deliverable {
 
   /** Keeps a buffer that was written for the next replies, or frees it. */
   #keepOrFree(buffer: Uint8Array<ArrayBuffer>): void {
+    const size = buffer.buffer.byteLength;
     const keepMaxBytes = this.#account.isTight ? READ_BUFFER_BATCH_BYTES : BUFFER_KEEP_MAX_BYTES;
-    if (buffer.length > keepMaxBytes || this.#account.isClosed) this.#free(buffer);
-    else if (this.#collecting.length === 0) this.#collecting = buffer;
-    else if (this.#spare.length === 0) this.#spare = buffer;
-    else this.#free(buffer);
+    const isNeeded = this.#collecting.length === 0 || this.#spare.length === 0;
+    if (size > keepMaxBytes || this.#account.isClosed || !isNeeded) return this.#free(buffer);
+    this.#account.force(Held.Reply, size - buffer.length);
+    const whole = size === buffer.length ? buffer : new Uint8Array(buffer.buffer);
+    if (this.#collecting.length === 0) this.#collecting = whole;
+    else this.#spare = whole;
+  }
+
+  /** Lets others have their turn: writes that need not wait follow each other without one. Returns 0. */
+  async #pause(): Promise<0> {
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    return 0;
   }
 
   async #write(): Promise<void> {
     try {
+      let burst = 0;
       do {
-        for (let burst = 0; this.#queue.size > 0;) {
+        while (this.#queue.size > 0) {
           const bytes = this.#queue.take(REPLY_FLUSH_BYTES)!;
           this.#leaving = bytes.length;
           await this.#owner.write(bytes);
           this.steps++;
           this.#noteMessages();
           burst += bytes.length;
-          if (burst < REPLY_BURST_BYTES) continue;
-          // Writes that need not wait follow each other without a turn of the event loop.
-          burst = 0;
-          await new Promise((resolve) => setTimeout(resolve, 0));
+          if (burst >= REPLY_BURST_BYTES) burst = await this.#pause();
         }
         this.#leaving = 0;
         if (this.#length === 0 && this.#fullSize === 0) continue;
         const buffer = this.#takeNext();
         const end = this.#leaving;
         for (let start = 0; start < end; start += REPLY_FLUSH_BYTES) {
+          if (burst >= REPLY_BURST_BYTES) burst = await this.#pause();
           const stop = Math.min(end, start + REPLY_FLUSH_BYTES);
           await this.#owner.write(buffer.subarray(start, stop));
+          burst += stop - start;
           this.#leaving = end - stop;
           this.steps++;
         }
         this.#keepOrFree(buffer);
-      } while (this.#queue.size > 0 || (this.#length > 0 && !this.#mayWait));
+      } while (this.#queue.size > 0 || this.#fullSize > 0 || (this.#length > 0 && !this.#mayWait));
       if (this.#length > 0) this.#patience.hold(this);
       this.#owner.written();
     } catch {

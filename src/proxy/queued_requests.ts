@@ -23,6 +23,9 @@ export class QueuedRequests {
   writes = false;
   readonly #account: ClientAccount;
   readonly #queue: PackedQueue;
+  /** How many requests are queued, and their bytes. */
+  count = 0;
+  bytes = 0;
   /** How many requests are charged for what `exec` will make for each of them. */
   #charged = 0;
 
@@ -30,11 +33,6 @@ export class QueuedRequests {
   constructor(account: ClientAccount = UNLIMITED_ACCOUNT) {
     this.#account = account;
     this.#queue = new PackedQueue(account);
-  }
-
-  /** How many requests are queued. */
-  get count(): number {
-    return this.#queue.count;
   }
 
   /**
@@ -56,21 +54,28 @@ export class QueuedRequests {
     }
     const at = queue.reserve(size);
     copyBytes(bytes, start, queue.bytes, at, size);
+    this.count++;
+    this.bytes += size;
   }
 
-  /** Calls `take` with each request, in order. The bytes are borrowed until it returns. */
-  forEach(take: (bytes: Uint8Array, start: number, size: number) => void): void {
+  /** Copies request `index` to `target` from `at` on, and returns its size. Going on from one to the next takes no search. */
+  copyTo(index: number, target: Uint8Array, at: number): number {
     const queue = this.#queue;
-    for (let i = 0; i < queue.count; i++) {
-      queue.seek(i);
-      take(queue.bytes, queue.start, queue.end - queue.start);
-    }
+    queue.seek(index);
+    const size = queue.end - queue.start;
+    copyBytes(queue.bytes, queue.start, target, at, size);
+    return size;
+  }
+
+  /** Gives the memory of the requests back, which were copied. */
+  freeBytes(): void {
+    this.#queue.free();
   }
 
   /** Gives the memory of the queue back. Safe to call twice. */
   free(): void {
     this.#account.release(Held.Objects, this.#charged * QUEUED_EXCHANGE_BYTES);
-    this.#charged = 0;
+    this.#charged = this.count = this.bytes = 0;
     this.#queue.free();
   }
 }

@@ -81,19 +81,41 @@ export class ReplyOrder {
   take(slot: Slot, bytes: Uint8Array, start: number, end: number): void {
     const size = end - start;
     this.#estimate = size >= this.#estimate ? size : this.#estimate - ((this.#estimate - size) >>> 4);
-    const mask = this.#ring.length - 1;
-    if (slot !== this.#ring[this.#head & mask]) {
+    if (slot !== this.#ring[this.#head & (this.#ring.length - 1)]) {
       slot.keep(bytes, start, end);
-      this.keptBytes += size;
-      if (this.keptBytes > this.#chargedBytes) this.#charge();
+      this.#keep(size);
       return;
     }
     this.#outbox.append(bytes, start, size);
+    this.#goOn();
+  }
+
+  /** Takes a long reply of a slot in pieces, of `size` bytes in all. They are owned from now on. */
+  takeOwned(slot: Slot, pieces: readonly Uint8Array<ArrayBuffer>[], size: number): void {
+    this.#estimate = Math.max(this.#estimate, size);
+    if (slot !== this.#ring[this.#head & (this.#ring.length - 1)]) {
+      slot.keepOwned(pieces, size);
+      this.#keep(size);
+      return;
+    }
+    for (const piece of pieces) this.#outbox.appendOwned(piece);
+    this.#goOn();
+  }
+
+  #keep(size: number): void {
+    this.keptBytes += size;
+    if (this.keptBytes > this.#chargedBytes) this.#charge();
+  }
+
+  /** Hands on the replies that were kept behind the one that was due. */
+  #goOn(): void {
+    const mask = this.#ring.length - 1;
     this.#head++;
     for (; this.#head < this.#tail; this.#head++) {
       const next = this.#ring[this.#head & mask]!;
       if (!next.done) break;
-      this.#outbox.append(next.reply, 0, next.replySize);
+      if (next.pieces === undefined) this.#outbox.append(next.reply, 0, next.replySize);
+      else for (const piece of next.pieces) this.#outbox.appendOwned(piece);
       this.keptBytes -= next.replySize;
       next.drop();
     }

@@ -56,6 +56,22 @@ export class RespComposer implements RequestComposer {
     for (let i = first; i <= last; i++) this.argument(request.bytes, request.start(i), request.length(i));
   }
 
+  copyPart(request: Request, index: number, from: number, maxBytes: number): number {
+    const length = request.length(index);
+    const part = Math.min(maxBytes, length - from);
+    this.#grow(HEADER_MAX_BYTES + part + 2);
+    if (from === 0) this.#header(DOLLAR, length);
+    copyBytes(request.bytes, request.start(index) + from, this.buffer, this.length, part);
+    this.length += part;
+    if (from + part < length) return from + part;
+    this.#endLine();
+    return -1;
+  }
+
+  reserve(size: number): void {
+    this.#grow(size);
+  }
+
   integer(value: number): void {
     this.text(String(value));
   }

@@ -13,6 +13,7 @@
 import { decodeText } from "../bytes.ts";
 import { ReplyError } from "../errors.ts";
 import type { FrameMeasure, Transport } from "../route/framing.ts";
+import type { ClientAccount } from "../wire/client_memory.ts";
 import { RespDecoder } from "../wire/resp.ts";
 import { RespReply } from "../wire/resp_reply.ts";
 import { RespReplyScanner } from "../wire/resp_reply_scanner.ts";
@@ -56,8 +57,12 @@ export class RespDialect implements Dialect {
     return new RespMeasure();
   }
 
-  decoder(): RespDecoder {
-    return new RespDecoder();
+  makeComposer(): RespComposer {
+    return new RespComposer();
+  }
+
+  decoder(account?: ClientAccount): RespDecoder {
+    return new RespDecoder(account);
   }
 
   greeting(password: string | undefined): Uint8Array {
@@ -93,6 +98,10 @@ export class RespDialect implements Dialect {
 /** Remembers how far it got, so that a long reply which comes in many reads is looked at once. */
 class RespMeasure implements FrameMeasure {
   readonly #scanner = new RespReplyScanner();
+
+  get needed(): number {
+    return this.#scanner.needed;
+  }
 
   size(bytes: Uint8Array, start: number, end: number): number {
     const behind = this.#scanner.scan(bytes, start, end);

@@ -15,15 +15,18 @@ import { acceptsCount, COMMANDS, mayWrite } from "../command/specification.ts";
 import type { CommandSpecification } from "../command/specification.ts";
 import { ReplyError } from "../errors.ts";
 import { slotOf } from "../key_slot.ts";
-import type { Reply } from "../wire/reply.ts";
+import { LONG_BYTES, LONG_FRAME_BYTES } from "../limits.ts";
+import { Held } from "../wire/client_memory.ts";
 import type { Request } from "../wire/request.ts";
 import type { Answers } from "./answers.ts";
 import { AnyExchange } from "./any_exchange.ts";
 import type { ChannelHub } from "./channel_hub.ts";
 import type { Cluster } from "./cluster.ts";
+import type { RequestComposer } from "./dialect.ts";
 import { Gather } from "./gather.ts";
 import { joinArrays, joinStatuses, joinSums, joinValues } from "./join.ts";
-import type { JoinedPart } from "./join.ts";
+import type { Join } from "./join.ts";
+import { hasManyKeys, KeySlots } from "./key_slots.ts";
 import { subcommandsOf } from "./local_commands.ts";
 import type { LocalCommands } from "./local_commands.ts";
 import type { Loans } from "./loans.ts";
@@ -57,6 +60,11 @@ export class Router {
     this.#hub = hub;
     this.#transactions = new Transactions(cluster, answers);
     this.#waits = waits;
+  }
+
+  /** What says which server has which slot: another object when that has changed. */
+  get ownership(): unknown {
+    return this.#cluster.owners;
   }
 
   /**
@@ -94,14 +102,44 @@ export class Router {
     if (this.#waits.total !== 0 && this.#isHeld(client, slotPushedTo(client, specification, request))) return false;
     const slot = client.openSlot();
     slot.repeatable = specification?.writes !== true;
+    if (specification !== undefined && isLong(specification, request)) {
+      client.holdUntil(this.#takeLong(slot, specification, request, frame));
+    } else {
+      this.#take(slot, specification, request, frame);
+    }
+    return true;
+  }
+
+  /** Carries out a request, or refuses it. */
+  #take(
+    slot: Slot,
+    specification: CommandSpecification | undefined,
+    request: Request,
+    frame: Frame,
+    keys?: KeySlots,
+  ): void {
     try {
-      if (this.#admit(slot, specification, request, frame)) this.#carryOut(slot, specification!, request, frame);
+      if (this.#admit(slot, specification, request, frame, keys)) {
+        this.#carryOut(slot, specification!, request, frame, keys);
+      }
     } catch (error) {
       if (!(error instanceof ReplyError)) throw error;
       this.#answers.refuseWith(slot, error);
     }
-    if (client.state.closing) client.leave();
-    return true;
+    if (slot.client.state.closing) slot.client.leave();
+  }
+
+  /** As {@linkcode #take}, of a request of very many keys, whose slots are found in slices before. Never rejects. */
+  async #takeLong(slot: Slot, specification: CommandSpecification, request: Request, frame: Frame): Promise<void> {
+    try {
+      const keys = new KeySlots(specification, request);
+      await finishInSlices(slot.client, () => keys.step());
+      this.#take(slot, specification, request, frame, keys);
+    } catch (error) {
+      this.#answers.answer(slot, () => {
+        throw error;
+      });
+    }
   }
 
   /** Holds the client back while clients that have gone are taken for waiting in this slot; returns whether it does. */
@@ -134,6 +172,7 @@ export class Router {
     specification: CommandSpecification | undefined,
     request: Request,
     frame: Frame,
+    keys: KeySlots | undefined,
   ): boolean {
     const { state } = slot.client;
     if (state.isPlain) {
@@ -142,22 +181,28 @@ export class Router {
       return true;
     }
     const subcommands = specification && subcommandsOf(specification);
-    const queue = () => this.#transactions.queue(slot, specification!, request, frame);
+    const queue = () => this.#transactions.queue(slot, specification!, request, frame, keys);
     const discard = () => this.#transactions.forget(slot.client);
     return admitUnusual(state, specification, subcommands, request, queue, discard);
   }
 
   /** Carries on with what is not for the owner of one key. */
-  #carryOut(slot: Slot, specification: CommandSpecification, request: Request, frame: Frame): void {
+  #carryOut(
+    slot: Slot,
+    specification: CommandSpecification,
+    request: Request,
+    frame: Frame,
+    keys: KeySlots | undefined,
+  ): void {
     switch (specification.routing) {
       case "key":
         return this.#forwardKey(slot, specification, request, frame);
       case "sum":
       case "values":
       case "pairs":
-        return this.#split(slot, specification, request, frame);
+        return this.#split(slot, specification, request, frame, keys);
       case "together":
-        return this.#forwardTogether(slot, specification, request, frame);
+        return this.#forwardTogether(slot, specification, request, frame, keys);
       case "total":
         return this.#askAll(slot, specification, frame, joinSums);
       case "merge":
@@ -194,27 +239,102 @@ export class Router {
   }
 
   /** Sends each owner the keys that are its own. */
-  #split(slot: Slot, specification: CommandSpecification, request: Request, frame: Frame): void {
+  #split(
+    slot: Slot,
+    specification: CommandSpecification,
+    request: Request,
+    frame: Frame,
+    keys: KeySlots | undefined,
+  ): void {
     if ((request.count - specification.firstKey) % specification.keyStep !== 0) throw wrongCount(request);
     checkSizes(specification, request);
     const { client } = slot;
+    if (keys !== undefined || frame.size >= LONG_FRAME_BYTES) {
+      return client.holdUntil(this.#splitLong(slot, specification, request, frame, keys));
+    }
     const split = new Split(this.#cluster, specification, request);
     this.#noteWrites(specification, request);
     if (split.count === 1) return client.send(split.pool(0), slot, frame.bytes, frame.start, frame.size);
-    const { routing } = specification;
-    const gather = new Gather(client.dialect, specification.writes, (gather) =>
-      this.#answers.answer(slot, (reply) => {
-        const parts = gather.granted();
-        if (routing === "sum") joinSums(parts, reply);
-        else if (routing === "values") joinValues(parts, split.partOf, reply);
-        else joinStatuses(parts, reply);
-      }));
+    const gather = this.#gather(slot, specification, joinFor(specification, split));
     const { composer } = client.dialect;
     for (let part = 0; part < split.count; part++) {
       split.compose(part, composer);
       client.send(split.pool(part), gather.add(), composer.buffer, 0, composer.length);
     }
     gather.sent();
+  }
+
+  /** As {@linkcode #split}, of a long request, in slices. It is sent at once when all is composed. Never rejects. */
+  async #splitLong(
+    slot: Slot,
+    specification: CommandSpecification,
+    request: Request,
+    frame: Frame,
+    keys: KeySlots | undefined,
+  ): Promise<void> {
+    const { client } = slot;
+    const { account } = client.state;
+    try {
+      // Until it is answered, it is on its way to the servers.
+      account.charge(Held.Request, frame.size);
+      slot.sentBytes = frame.size;
+      const parts: RequestComposer[] = [];
+      let split: Split;
+      let { ownership } = this;
+      for (;;) {
+        split = new Split(this.#cluster, specification, request, keys?.slots);
+        const assigned = split;
+        if (keys !== undefined) await finishInSlices(client, () => assigned.assignSome());
+        // One part is the request itself, which is copied where it is sent.
+        for (let part = 0; part < split.count && split.count > 1; part++) {
+          parts[part] = client.dialect.makeComposer();
+          await finishInSlices(client, split.composing(part, parts[part]!));
+        }
+        if (ownership === this.ownership) break;
+        // Slots have moved meanwhile.
+        ({ ownership } = this);
+        parts.length = 0;
+      }
+      if (keys === undefined) this.#noteWrites(specification, request);
+      else this.#noteSlots(specification, keys);
+      if (split.count === 1) {
+        account.release(Held.Request, slot.sentBytes);
+        slot.sentBytes = 0;
+        return client.send(split.pool(0), slot, frame.bytes, frame.start, frame.size);
+      }
+      const gather = this.#gather(slot, specification, joinFor(specification, split));
+      for (const [part, { buffer, length }] of parts.entries()) {
+        client.sendOwned(split.pool(part), gather.add(), buffer, length);
+      }
+      gather.sent();
+    } catch (error) {
+      this.#answers.answer(slot, () => {
+        throw error;
+      });
+    }
+  }
+
+  /** As {@linkcode #noteWrites}, of a request of very many keys. */
+  #noteSlots(specification: CommandSpecification, { isUsed }: KeySlots): void {
+    if (this.#loans.count === 0 || !specification.writes) return;
+    for (let slot = 0; slot < isUsed.length; slot++) if (isUsed[slot] === 1) this.#cluster.wrote(slot);
+  }
+
+  /** What collects the replies of several servers, and answers them as one. */
+  #gather(slot: Slot, specification: CommandSpecification, join: Join): Gather {
+    const { dialect, state: { account } } = slot.client;
+    return new Gather(dialect, specification.writes, account, (gather) => {
+      if (gather.size > LONG_BYTES) return void this.#answerLong(slot, gather, join);
+      this.#answers.answer(slot, (reply) => {
+        for (const _ of join(gather.granted(), reply));
+      });
+    });
+  }
+
+  async #answerLong(slot: Slot, gather: Gather, join: Join): Promise<void> {
+    const { account } = slot.client.state;
+    await this.#answers.answerInSteps(slot, account, (reply) => join(gather.granted(), reply));
+    gather.free();
   }
 
   /** Sends the request as it is to the owner of its key; to any server when it names none, as `object help` does. */
@@ -232,9 +352,16 @@ export class Router {
   }
 
   /** Sends the request as it is to the owner of all its keys. */
-  #forwardTogether(slot: Slot, specification: CommandSpecification, request: Request, frame: Frame): void {
-    const owner = this.#cluster.ownerOfSlot(sharedSlot(specification, request));
-    this.#noteWrites(specification, request);
+  #forwardTogether(
+    slot: Slot,
+    specification: CommandSpecification,
+    request: Request,
+    frame: Frame,
+    keys: KeySlots | undefined,
+  ): void {
+    const owner = this.#cluster.ownerOfSlot(keys?.shared ?? sharedSlot(specification, request));
+    if (keys === undefined) this.#noteWrites(specification, request);
+    else this.#noteSlots(specification, keys);
     slot.client.send(owner, slot, frame.bytes, frame.start, frame.size);
   }
 
@@ -243,12 +370,10 @@ export class Router {
     slot: Slot,
     specification: CommandSpecification,
     frame: Frame,
-    join: (parts: readonly JoinedPart[], reply: Reply) => void,
+    join: Join,
   ): void {
     const { client } = slot;
-    const gather = new Gather(client.dialect, specification.writes, (gather) => {
-      this.#answers.answer(slot, (reply) => join(gather.granted(), reply));
-    });
+    const gather = this.#gather(slot, specification, join);
     // Servers whose slots are all lent are not asked, and miss it.
     if (specification.writes) this.#loans.endAll();
     for (const pool of this.#cluster.holders) client.send(pool, gather.add(), frame.bytes, frame.start, frame.size);
@@ -275,6 +400,24 @@ export class Router {
     });
     client.send(step.stop.pool, exchange, composer.buffer, 0, composer.length);
   }
+}
+
+/** Whether a request has so many keys that their slots are found in slices. One that is refused for its number does not. */
+function isLong(specification: CommandSpecification, request: Request): boolean {
+  return hasManyKeys(specification, request) && acceptsCount(specification.arity, request.count) &&
+    request.count <= specification.argumentsMaxCount;
+}
+
+/** Takes steps in slices until all is done. @throws {ReplyError} when there is no reason to go on */
+async function finishInSlices({ context }: Client, step: () => boolean): Promise<void> {
+  while (!context.slice(step)) await context.pause();
+}
+
+/** How the replies to the parts of a command become one. */
+function joinFor({ routing }: CommandSpecification, split: Split): Join {
+  if (routing === "sum") return joinSums;
+  if (routing === "values") return (parts, reply) => joinValues(parts, split.partOf, reply);
+  return joinStatuses;
 }
 
 function slotOfArgument({ bytes, starts, lengths }: Request, index: number): number {

@@ -19,29 +19,35 @@
  * @module
  */
 
-import { encodeText } from "../bytes.ts";
+import { copyBytes, encodeText } from "../bytes.ts";
 import type { ChannelMessage } from "../command/channel_message.ts";
 import { ClientState } from "../command/client_state.ts";
 import type { ClientConnection, ProtocolVersion } from "../command/client_state.ts";
 import type { ConnectionContext } from "../command/connection_context.ts";
-import { ProtocolError, ReplyError } from "../errors.ts";
+import { ConnectionError, ProtocolError, ReplyError } from "../errors.ts";
 import type { ReplyCode } from "../errors.ts";
 import {
+  BATCH_CLOCK_BYTES,
+  BATCH_CLOCK_COUNT,
+  LONG_FRAME_BYTES,
   MESSAGES_KEPT_MAX_BYTES,
   MESSAGES_MAX_BYTES,
   READ_AHEAD_MAX_BYTES,
   READ_BUFFER_BATCH_BYTES,
+  READ_LARGE_BYTES,
+  STEP_BYTES,
   WRITE_TIMEOUT_MS,
 } from "../limits.ts";
 import { Lane } from "../route/exchange.ts";
 import type { Exchange } from "../route/exchange.ts";
+import type { Pipeline } from "../route/pipeline.ts";
 import type { Pool } from "../route/pool.ts";
 import type { Turn } from "../route/turn.ts";
 import { formatAddress } from "../role/address.ts";
 import type { DeliveryQueue } from "../role/delivery_queue.ts";
 import type { Disconnections } from "../role/disconnections.ts";
 import type { Slices } from "../role/slices.ts";
-import { type ClientMemory, Held } from "../wire/client_memory.ts";
+import { type ClientMemory, freeBuffer, Held } from "../wire/client_memory.ts";
 import { Connection, protocolOf } from "../wire/connection.ts";
 import { Peer } from "../wire/peer_ends.ts";
 import type { PeerEnds } from "../wire/peer_ends.ts";
@@ -71,6 +77,11 @@ const UNCHECKED_REPLY_MAX_BYTES = 64 * 1024;
 const SHORT_REPLY_MAX_BYTES = 1024;
 
 const FOREIGN_PROTOCOL_LINE = encodeText("-ERR this is neither the native protocol of inmem nor RESP\r\n");
+
+/** Why a request that was not sent to a server has no reply. */
+function unsent({ address }: Pool, reason: string): ConnectionError {
+  return new ConnectionError(address, `server "${address}": ${reason}`, false);
+}
 
 /** What all sessions of a proxy share. */
 export interface SessionHost {
@@ -172,6 +183,7 @@ export class Session implements Client, ConnectionContext, ClientConnection, Res
   /** Serves the connection until it ends, and closes it. Never rejects because of what the peer does. */
   async run(): Promise<void> {
     const connection = this.#connection;
+    const { slices } = this.#host;
     try {
       if (!await connection.fill()) return;
       if (!this.#chooseProtocol()) {
@@ -187,6 +199,8 @@ export class Session implements Client, ConnectionContext, ClientConnection, Res
           if (!this.#takeRequests()) return await this.#endRefused();
         }
         this.#letGo();
+        // More may be there already: then the next read would not let others have a turn.
+        if (connection.end - connection.start >= READ_LARGE_BYTES && slices.isTurnLong) await slices.turned;
       } while (await connection.fill());
       // The client may have ended its half only, and wait for its replies.
       await this.#endInOrder();
@@ -197,6 +211,8 @@ export class Session implements Client, ConnectionContext, ClientConnection, Res
     } finally {
       this.#close();
       // Nothing reads any more.
+      this.#decoder.free();
+      this.#request.letGo();
       this.#connection.free();
     }
   }
@@ -217,7 +233,7 @@ export class Session implements Client, ConnectionContext, ClientConnection, Res
     const protocol = protocolOf(connection.buffer[connection.start]!);
     if (protocol !== "resp") return protocol === "native";
     this.speak(2);
-    this.#decoder = this.dialect.decoder();
+    this.#decoder = this.dialect.decoder(this.state.account);
     return true;
   }
 
@@ -270,7 +286,8 @@ export class Session implements Client, ConnectionContext, ClientConnection, Res
   }
 
   /**
-   * Takes requests out of the buffer and routes them, up to the first that is not whole, or that has to wait.
+   * Takes requests out of the buffer and routes them, up to the first that is not whole, or that has to wait; a batch that
+   * takes long goes on after others had their turn.
    *
    * @returns `false` when there is nothing more to take: the framing is lost, or the client wants to leave
    */
@@ -279,6 +296,8 @@ export class Session implements Client, ConnectionContext, ClientConnection, Res
     const decoder = this.#decoder;
     const request = this.#request;
     const { router } = this.#host;
+    const startedMs = performance.now();
+    let untilClock = BATCH_CLOCK_COUNT;
     while (!this.#ending && !this.#gate.isShut) {
       const { buffer, start } = connection;
       let behind: number;
@@ -304,8 +323,21 @@ export class Session implements Client, ConnectionContext, ClientConnection, Res
       connection.start = behind;
       this.#deadlines.frames++;
       this.#host.commands++;
+      untilClock -= behind - start < BATCH_CLOCK_BYTES ? 1 : BATCH_CLOCK_COUNT;
+      if (untilClock > 0) continue;
+      untilClock = BATCH_CLOCK_COUNT;
+      this.#pauseAfter(startedMs);
     }
     return !this.#leaving;
+  }
+
+  /** Lets others have their turn before the next request, when this batch has taken long since `startedMs`. */
+  #pauseAfter(startedMs: number): void {
+    const { slices } = this.#host;
+    const ranMs = performance.now() - startedMs;
+    if (!slices.isLong(ranMs) || this.#gate.isShut) return;
+    slices.ranLong(ranMs);
+    this.#gate.hold(slices.next());
   }
 
   /** Before the next read: the request borrows the buffer, which may be a large one that the read gives back. */
@@ -379,8 +411,7 @@ export class Session implements Client, ConnectionContext, ClientConnection, Res
   }
 
   holdUntil(settled: Promise<unknown>): void {
-    this.#gate.blocked = true;
-    settled.then(() => this.#gate.blocked = false);
+    this.#gate.hold(settled);
   }
 
   leave(): void {
@@ -388,18 +419,55 @@ export class Session implements Client, ConnectionContext, ClientConnection, Res
   }
 
   send(pool: Pool, exchange: Exchange, bytes: Uint8Array, start: number, size: number): void {
+    if (size >= LONG_FRAME_BYTES) return this.holdUntil(this.#sendLong(pool, exchange, bytes, start, size));
     if (size > UNCHECKED_REPLY_MAX_BYTES && exchange instanceof Slot) {
       // Until it is answered, it is on its way to the server.
       const { account } = this.state;
       if (!account.tryCharge(Held.Request, size)) return this.refuse(exchange, "ERR", account.refusal(Held.Request));
       exchange.sentBytes = size;
     }
-    let lane = this.#lanes.get(pool);
-    if (lane === undefined) lane = this.#addLane(pool);
-    const congested = pool.send(lane, exchange, bytes, start, size);
+    this.#holdWhile(pool.send(this.#laneTo(pool), exchange, bytes, start, size));
+  }
+
+  /** Copies a long request in slices, and sends it. Never rejects. */
+  async #sendLong(pool: Pool, exchange: Exchange, bytes: Uint8Array, start: number, size: number): Promise<void> {
+    const { account } = this.state;
+    if (!account.tryCharge(Held.Request, size)) return exchange.fail(unsent(pool, account.refusal(Held.Request)));
+    // Until it is answered, it is on its way to the server.
+    if (exchange instanceof Slot) exchange.sentBytes = size;
+    const { ownership } = this.#host.router;
+    const copy = new Uint8Array(size);
+    let length = 0;
+    const step = () => {
+      const part = Math.min(STEP_BYTES, size - length);
+      copyBytes(bytes, start + length, copy, length, part);
+      length += part;
+      return length === size;
+    };
+    try {
+      while (!this.slice(step)) await this.pause();
+    } catch (error) {
+      return exchange.fail(unsent(pool, (error as Error).message));
+    }
+    if (ownership !== this.#host.router.ownership) {
+      return exchange.fail(unsent(pool, "its slots have moved; try again"));
+    }
+    this.sendOwned(pool, exchange, copy, size);
+    if (!(exchange instanceof Slot)) account.release(Held.Request, size);
+  }
+
+  sendOwned(pool: Pool, exchange: Exchange, bytes: Uint8Array<ArrayBuffer>, size: number): void {
+    this.#holdWhile(pool.sendOwned(this.#laneTo(pool), exchange, bytes, size));
+  }
+
+  #holdWhile(congested: Pipeline | undefined): void {
     if (congested === undefined || this.#gate.blocked) return;
     this.#gate.blocked = true;
     congested.whenRelieved(() => this.#gate.blocked = false);
+  }
+
+  #laneTo(pool: Pool): Lane {
+    return this.#lanes.get(pool) ?? this.#addLane(pool);
   }
 
   #addLane(pool: Pool): Lane {
@@ -415,25 +483,46 @@ export class Session implements Client, ConnectionContext, ClientConnection, Res
   }
 
   complete(slot: Slot, bytes: Uint8Array, start: number, end: number): void {
-    if (this.#closed) return;
-    const size = end - start;
+    if (!this.#admitsReply(slot, end - start)) return;
+    this.#order.take(slot, bytes, start, end);
+    this.#gate.update();
+  }
+
+  /** Whether the reply of a slot is taken; else it was refused. */
+  #admitsReply(slot: Slot, size: number): boolean {
+    if (this.#closed) return false;
     if (slot.sentBytes > 0) {
       this.state.account.release(Held.Request, slot.sentBytes);
       slot.sentBytes = 0;
     }
     // Short replies, refusals among them, are always taken: their number is bounded.
     if (size > SHORT_REPLY_MAX_BYTES && this.#outbox.size + this.#order.keptBytes > this.#host.repliesMaxBytes) {
-      // The reply to a write may be all that is left of what it took out, so it must not be dropped alone.
-      if (!slot.repeatable) return void this.abort();
       const message = `more than ${this.#host.repliesMaxBytes} bytes of replies wait to be read`;
-      return this.refuse(slot, "BUSY", message);
+      return this.#dropReply(slot, "BUSY", message);
     }
     if (size > UNCHECKED_REPLY_MAX_BYTES && !this.#mayHold(size)) {
-      if (!slot.repeatable) return void this.abort();
-      return this.refuse(slot, "ERR", this.state.account.refusal(Held.Reply));
+      return this.#dropReply(slot, "ERR", this.state.account.refusal(Held.Reply));
     }
-    this.#order.take(slot, bytes, start, end);
-    this.#gate.update();
+    return true;
+  }
+
+  /** Answers a slot with an error in place of the reply. Returns `false`. */
+  #dropReply(slot: Slot, code: ReplyCode, message: string): false {
+    // The reply to a write may be all that is left of what it took out, so it must not be dropped alone.
+    if (slot.repeatable) this.refuse(slot, code, message);
+    else this.abort();
+    return false;
+  }
+
+  completeOwned(slot: Slot, pieces: readonly Uint8Array<ArrayBuffer>[]): void {
+    let size = 0;
+    for (const piece of pieces) size += piece.length;
+    if (this.#admitsReply(slot, size)) {
+      this.#order.takeOwned(slot, pieces, size);
+      this.#gate.update();
+    } else {
+      for (const piece of pieces) freeBuffer(piece);
+    }
   }
 
   /** Whether a long reply has room in the memory of all clients. Room is made for it if need be. */

@@ -60,8 +60,12 @@ export interface Client {
   leave(): void;
   /** Sends a request to a server, behind all others of this client to that server. The frame is borrowed until return. */
   send(pool: Pool, exchange: Exchange, bytes: Uint8Array, start: number, size: number): void;
+  /** As {@linkcode send}, of a long request at `bytes[0, size)`. The bytes are the server's connection's from then on. */
+  sendOwned(pool: Pool, exchange: Exchange, bytes: Uint8Array<ArrayBuffer>, size: number): void;
   /** Takes the reply of a slot, a frame at `bytes[start, end)`, borrowed until return. */
   complete(slot: Slot, bytes: Uint8Array, start: number, end: number): void;
+  /** As {@linkcode complete}, of a long reply in pieces, which are the client's from then on. */
+  completeOwned(slot: Slot, pieces: readonly Uint8Array<ArrayBuffer>[]): void;
   /** Answers a slot with an error. */
   refuse(slot: Slot, code: ReplyCode, message: string): void;
 }
@@ -74,6 +78,8 @@ export class Slot extends Exchange {
   /** The reply is `[0, replySize)`. */
   reply: Uint8Array<ArrayBuffer> = EMPTY;
   replySize = 0;
+  /** A long reply that is kept, in pieces. */
+  pieces: readonly Uint8Array<ArrayBuffer>[] | undefined = undefined;
   /** Bytes of a long request that are charged to the client until it is answered. */
   sentBytes = 0;
 
@@ -84,6 +90,10 @@ export class Slot extends Exchange {
 
   override succeed(bytes: Uint8Array, start: number, end: number): void {
     this.client.complete(this, bytes, start, end);
+  }
+
+  override succeedOwned(bytes: Uint8Array<ArrayBuffer>, start: number, end: number): void {
+    this.client.completeOwned(this, [bytes.subarray(start, end)]);
   }
 
   override fail(error: ConnectionError): void {
@@ -99,8 +109,16 @@ export class Slot extends Exchange {
     this.done = true;
   }
 
+  /** Keeps a long reply of `size` bytes. */
+  keepOwned(pieces: readonly Uint8Array<ArrayBuffer>[], size: number): void {
+    this.pieces = pieces;
+    this.replySize = size;
+    this.done = true;
+  }
+
   /** Lets go of the reply, after it was handed on. */
   drop(): void {
+    this.pieces = undefined;
     if (this.reply.length <= KEEP_MAX_BYTES) return;
     freeBuffer(this.reply);
     this.reply = EMPTY;

@@ -10,15 +10,23 @@
  * Keys keep their order within a part. A chain of positions per part (`next`) lets each part be composed in one walk
  * over its own keys, so a request of a million keys costs one pass, whatever the number of servers.
  *
+ * A long request is split in steps, between which other clients' requests are routed.
+ *
  * @module
  */
 
 import type { CommandSpecification } from "../command/specification.ts";
+import { STEP_BYTES, STEP_ITEMS_COUNT } from "../limits.ts";
 import type { Pool } from "../route/pool.ts";
 import { slotOf } from "../key_slot.ts";
 import type { Request } from "../wire/request.ts";
 import type { Cluster } from "./cluster.ts";
 import type { RequestComposer } from "./dialect.ts";
+
+/** Most bytes that any protocol puts around an argument: `$`, ten digits and two line ends. */
+const ARGUMENT_OVERHEAD_MAX_BYTES = 16;
+/** What composing an argument takes, in bytes that are copied in the same time. */
+const ARGUMENT_BYTES = STEP_BYTES / STEP_ITEMS_COUNT;
 
 /** One part: the server and a chain of key numbers. */
 interface Share {
@@ -26,43 +34,70 @@ interface Share {
   first: number;
   last: number;
   count: number;
+  /** What its arguments take, rounded up. */
+  size: number;
 }
 
 /** The keys of a request, by owner. Borrows the request. */
 export class Split {
   /** For each key, in the order asked, the number of its part. */
   readonly partOf: Uint16Array;
+  readonly #cluster: Cluster;
   readonly #shares: Share[] = [];
+  readonly #shareOf: Int16Array;
   readonly #next: Int32Array;
   readonly #request: Request;
   readonly #firstKey: number;
   readonly #keyStep: number;
+  readonly #slots: Uint16Array | undefined;
+  /** How many keys are assigned to parts. */
+  #assigned = 0;
 
-  /** @param request whose keys are complete: their number, and the values between them, were checked */
-  constructor(cluster: Cluster, specification: CommandSpecification, request: Request) {
+  /**
+   * @param request whose keys are complete: their number, and the values between them, were checked
+   * @param slots the slot of each key, where the keys are to be assigned by {@linkcode assignSome}; else all are at once
+   */
+  constructor(cluster: Cluster, specification: CommandSpecification, request: Request, slots?: Uint16Array) {
+    this.#cluster = cluster;
     this.#request = request;
     this.#firstKey = specification.firstKey;
     this.#keyStep = specification.keyStep;
+    this.#slots = slots;
     const count = (request.count - this.#firstKey) / this.#keyStep;
     this.partOf = new Uint16Array(count);
     this.#next = new Int32Array(count).fill(-1);
-    const shareOf = new Int16Array(cluster.pools.length).fill(-1);
-    for (let key = 0; key < count; key++) {
+    this.#shareOf = new Int16Array(cluster.pools.length).fill(-1);
+    if (slots === undefined) this.#assign(count);
+  }
+
+  /** Assigns some more keys to parts. Returns whether all are. */
+  assignSome(): boolean {
+    this.#assign(Math.min(this.partOf.length, this.#assigned + STEP_ITEMS_COUNT));
+    return this.#assigned === this.partOf.length;
+  }
+
+  #assign(end: number): void {
+    const { pools, owners } = this.#cluster;
+    const request = this.#request;
+    for (let key = this.#assigned; key < end; key++) {
       const position = this.#firstKey + key * this.#keyStep;
-      const owner = cluster.owners[slotOf(request.bytes, request.start(position), request.length(position))]!;
-      const index = shareOf[owner]!;
+      const slot = this.#slots?.[key] ?? slotOf(request.bytes, request.start(position), request.length(position));
+      const owner = owners[slot]!;
+      let index = this.#shareOf[owner]!;
       if (index < 0) {
-        shareOf[owner] = this.#shares.length;
-        this.partOf[key] = this.#shares.length;
-        this.#shares.push({ pool: cluster.pools[owner]!, first: key, last: key, count: 1 });
-      } else {
-        const share = this.#shares[index]!;
-        this.partOf[key] = index;
-        this.#next[share.last] = key;
-        share.last = key;
-        share.count++;
+        index = this.#shareOf[owner] = this.#shares.length;
+        this.#shares.push({ pool: pools[owner]!, first: key, last: key, count: 0, size: 0 });
+      }
+      const share = this.#shares[index]!;
+      this.partOf[key] = index;
+      if (share.count > 0) this.#next[share.last] = key;
+      share.last = key;
+      share.count++;
+      for (let i = position; i < position + this.#keyStep; i++) {
+        share.size += request.length(i) + ARGUMENT_OVERHEAD_MAX_BYTES;
       }
     }
+    this.#assigned = end;
   }
 
   /** How many servers own keys of the request. */
@@ -84,5 +119,31 @@ export class Split {
       composer.copy(this.#request, position, position + this.#keyStep - 1);
     }
     composer.end();
+  }
+
+  /** As {@linkcode compose}, in steps: composes some more with each call, and returns whether all is. */
+  composing(part: number, composer: RequestComposer): () => boolean {
+    const share = this.#shares[part]!;
+    const request = this.#request;
+    composer.begin(request, 1 + share.count * this.#keyStep);
+    composer.reserve(share.size);
+    let key = share.first;
+    let argument = 0;
+    let from = 0;
+    return () => {
+      for (let left = STEP_BYTES; left > 0 && key >= 0;) {
+        const before = composer.length;
+        from = composer.copyPart(request, this.#firstKey + key * this.#keyStep + argument, from, left);
+        left -= composer.length - before + ARGUMENT_BYTES;
+        if (from >= 0) continue;
+        from = 0;
+        if (++argument < this.#keyStep) continue;
+        argument = 0;
+        key = this.#next[key]!;
+      }
+      if (key >= 0) return false;
+      composer.end();
+      return true;
+    };
   }
 }

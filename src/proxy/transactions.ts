@@ -26,10 +26,13 @@ import type { DedicatedLane } from "../route/dedicated.ts";
 import { Exchange } from "../route/exchange.ts";
 import type { Pool } from "../route/pool.ts";
 import { slotOf } from "../key_slot.ts";
+import { LONG_ARGUMENTS_COUNT, LONG_BYTES, STEP_BYTES, STEP_ITEMS_COUNT } from "../limits.ts";
+import { Held } from "../wire/client_memory.ts";
 import type { Request } from "../wire/request.ts";
 import type { Answers } from "./answers.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Dialect } from "./dialect.ts";
+import type { KeySlots } from "./key_slots.ts";
 import { QueuedRequests } from "./queued_requests.ts";
 import { cannotBeUsed } from "./refusal.ts";
 import type { Client, Frame, Slot } from "./slot.ts";
@@ -74,12 +77,16 @@ const ANYWHERE: readonly string[] = ["ping", "echo", "time", "select", "unwatch"
 /** What concerns all servers. */
 const OF_ALL_SERVERS: readonly Routing[] = ["total", "merge", "every", "scan", "any"];
 
+const EMPTY = new Uint8Array(0);
+
 const NO_KEY = "a transaction goes to the server of its keys, and it has none";
 
 /** Runs the commands of the group `transaction`. One for all clients. */
 export class Transactions {
   readonly #cluster: Cluster;
   readonly #answers: Answers;
+  /** Where short transactions are composed. */
+  #frame = EMPTY;
 
   constructor(cluster: Cluster, answers: Answers) {
     this.#cluster = cluster;
@@ -145,11 +152,12 @@ export class Transactions {
   /**
    * Queues a command, and answers so.
    *
+   * @param keys of a request of very many
    * @throws {ReplyError} when it cannot be part of the client's transaction
    */
-  queue(slot: Slot, specification: CommandSpecification, request: Request, frame: Frame): void {
+  queue(slot: Slot, specification: CommandSpecification, request: Request, frame: Frame, keys?: KeySlots): void {
     const transaction = slot.client.state.transaction!;
-    const keySlot = slotInTransaction(specification, request);
+    const keySlot = keys?.shared ?? slotInTransaction(specification, request);
     if (keySlot >= 0) {
       const known = transaction.slot >= 0 ? transaction.slot : slot.client.watch?.slot ?? keySlot;
       if (known !== keySlot) throw crossSlot();
@@ -162,23 +170,69 @@ export class Transactions {
 
   #exec(slot: Slot): void {
     const { client } = slot;
-    const { watch } = client;
+    const { dialect } = client;
     const transaction = transactionFor("EXEC", client.state);
     if (transaction.isSpoilt) this.forget(client);
     checkUnspoilt(transaction);
     client.state.transaction = undefined;
     slot.repeatable = false;
+    if (transaction.count === 0 && client.watch === undefined) {
+      transaction.free();
+      return this.#answers.answer(slot, (reply) => reply.array(0));
+    }
+    const size = dialect.multi.length + transaction.bytes + dialect.exec.length;
+    if (size > LONG_BYTES || transaction.count > LONG_ARGUMENTS_COUNT) {
+      return client.holdUntil(this.#execLong(slot, transaction, size));
+    }
+    if (size > this.#frame.length) this.#frame = new Uint8Array(LONG_BYTES);
+    const composing = compose(dialect, transaction, this.#frame);
+    while (!composing());
+    this.#sendAll(slot, transaction, this.#frame, size, false);
+  }
+
+  /** As {@linkcode #exec}, of a long transaction, which is composed in slices. Never rejects. */
+  async #execLong(slot: Slot, transaction: QueuedRequests, size: number): Promise<void> {
+    const { client: { context, dialect, state: { account } } } = slot;
+    try {
+      // Until it is answered, it is on its way to the server.
+      account.charge(Held.Request, size);
+      slot.sentBytes = size;
+      const frame = new Uint8Array(size);
+      const composing = compose(dialect, transaction, frame);
+      while (!context.slice(composing)) await context.pause();
+      this.#sendAll(slot, transaction, frame, size, true);
+    } catch (error) {
+      transaction.free();
+      this.forget(slot.client);
+      this.#answers.answer(slot, () => {
+        throw error;
+      });
+    }
+  }
+
+  /**
+   * Sends a transaction as a whole, in one frame, so that nothing of others comes in between. What the server answers before
+   * it answers `exec` need not be read: when it refuses one request, it refuses `exec` as well.
+   *
+   * @param isOwned whether the frame may be kept
+   */
+  #sendAll(
+    slot: Slot,
+    transaction: QueuedRequests,
+    frame: Uint8Array<ArrayBuffer>,
+    size: number,
+    isOwned: boolean,
+  ): void {
+    const { client } = slot;
+    const { watch } = client;
+    const last = new LastExchange(slot, transaction, watch);
     if (watch === undefined) {
-      if (transaction.count === 0) {
-        transaction.free();
-        return this.#answers.answer(slot, (reply) => reply.array(0));
-      }
       const pool = this.#cluster.ownerOfSlot(Math.max(0, transaction.slot));
       if (transaction.writes) this.#cluster.wrote(transaction.slot);
-      const last = new LastExchange(slot, transaction, undefined);
-      return sendAll(client.dialect, transaction, last, (exchange, bytes, start, size) => {
-        client.send(pool, exchange, bytes, start, size);
-      });
+      pool.requests += last.unread;
+      if (isOwned) client.sendOwned(pool, last, frame, size);
+      else client.send(pool, last, frame, 0, size);
+      return;
     }
     if (this.#cluster.ownerOfSlot(watch.slot) !== watch.pool) {
       // The keys have another owner, where others may have changed them.
@@ -188,10 +242,8 @@ export class Transactions {
     }
     client.watch = undefined;
     if (transaction.writes) this.#cluster.wrote(watch.slot);
-    const last = new LastExchange(slot, transaction, watch);
-    sendAll(client.dialect, transaction, last, (exchange, bytes, start, size) => {
-      watch.lane.send(exchange, bytes, start, size);
-    });
+    if (isOwned) watch.lane.sendOwned(last, frame, size);
+    else watch.lane.send(last, frame, 0, size);
     client.holdUntilIdle();
   }
 
@@ -206,19 +258,25 @@ export class Transactions {
 }
 
 /**
- * Sends a transaction as a whole; `last` is settled by what the server answers to `exec`. What it answers before that need
- * not be read: when it refuses one request, it refuses `exec` as well.
+ * Composes a transaction in `frame`, which has room for it: `multi`, what is queued, `exec`.
+ *
+ * @returns what composes some more with each call, and returns whether all is
  */
-function sendAll(
-  dialect: Dialect,
-  transaction: QueuedRequests,
-  last: Exchange,
-  send: (exchange: Exchange, bytes: Uint8Array, start: number, size: number) => void,
-): void {
-  const { multi, exec } = dialect;
-  send(new UnreadExchange(), multi, 0, multi.length);
-  transaction.forEach((bytes, start, size) => send(new UnreadExchange(), bytes, start, size));
-  send(last, exec, 0, exec.length);
+function compose({ multi, exec }: Dialect, transaction: QueuedRequests, frame: Uint8Array): () => boolean {
+  frame.set(multi);
+  let length = multi.length;
+  let next = 0;
+  return () => {
+    const stop = Math.min(transaction.count, next + STEP_ITEMS_COUNT);
+    for (const full = length + STEP_BYTES; next < stop && length < full; next++) {
+      length += transaction.copyTo(next, frame, length);
+    }
+    if (next < transaction.count) return false;
+    frame.set(exec, length);
+    // The frame has all of it now.
+    transaction.freeBytes();
+    return true;
+  };
 }
 
 /**
@@ -273,6 +331,8 @@ class LastExchange extends Exchange {
     this.#slot = slot;
     this.#transaction = transaction;
     this.#watch = watch;
+    // To `multi`, and to each request that is queued.
+    this.unread = 1 + transaction.count;
   }
 
   override succeed(bytes: Uint8Array, start: number, end: number): void {

@@ -129,6 +129,10 @@ export const serverOptions = {
     "no-auth": noAuth,
     "max-clients": maxClients,
     "max-client-memory": { ...maxClientMemory, absent: "a quarter of --max-memory, from 64mb to 1gb" },
+    "enable-debug-command": {
+      kind: "flag",
+      help: "let clients of this machine hold the server with `debug sleep`, for tests",
+    },
     plaintext: plaintextListener,
     "log-format": logFormat,
     help,

@@ -30,6 +30,9 @@ export class Slices {
   /** What read batches that took long have taken in this turn. */
   #batchesMs = 0;
   #batchTimer: ReturnType<typeof setTimeout> | undefined;
+  /** When this turn has begun, and what resolves in the next one, once somebody has asked. */
+  #turnStartedMs = 0;
+  #turned: Promise<void> | undefined;
 
   /**
    * Calls `step`, which is to take a small part of a slice, until it answers that all is done or no time is left. Then
@@ -69,6 +72,28 @@ export class Slices {
       this.#batchTimer = undefined;
       this.#batchesMs = 0;
     }, 0);
+  }
+
+  /**
+   * Whether the event loop has been in the same turn for long, as far as those who ask can tell. Reads and writes that need not
+   * wait follow each other without a turn, so whoever reads much at a time asks after each, and waits for {@linkcode turned}.
+   */
+  get isTurnLong(): boolean {
+    const nowMs = performance.now();
+    if (this.#turned !== undefined) return nowMs - this.#turnStartedMs > BATCH_MAX_MS;
+    this.#turnStartedMs = nowMs;
+    this.#turned = new Promise((resolve) => {
+      setTimeout(() => {
+        this.#turned = undefined;
+        resolve();
+      }, 0);
+    });
+    return false;
+  }
+
+  /** Resolves in the next turn, for all who wait at the same time. */
+  get turned(): Promise<void> {
+    return this.#turned ?? Promise.resolve();
   }
 
   /** Resolves in a later turn, behind all who have asked before. Whoever goes on then has a whole slice. */

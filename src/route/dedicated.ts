@@ -52,7 +52,12 @@ export class DedicatedLane extends Lane {
    * @param patienceMs how much longer than others it may wait for its reply
    */
   send(exchange: Exchange, bytes: Uint8Array, start: number, size: number, patienceMs = 0): void {
-    this.#owner.send(this, exchange, bytes, start, size, patienceMs);
+    if (this.#owner.admit(this, exchange, patienceMs)) this.pipeline.send(this, exchange, bytes, start, size);
+  }
+
+  /** As {@linkcode send}, of a long request at `bytes[0, size)`. The bytes are the connection's from now on. */
+  sendOwned(exchange: Exchange, bytes: Uint8Array<ArrayBuffer>, size: number): void {
+    if (this.#owner.admit(this, exchange, 0)) this.pipeline.sendOwned(this, exchange, bytes, size);
   }
 
   /** Gives the connection back, once. The server must remember nothing of it, and owe no reply. */
@@ -133,24 +138,18 @@ export class Dedicated implements PipelineHost {
     pipeline.begin(transport);
   }
 
-  /** As {@linkcode DedicatedLane.send}. */
-  send(
-    lane: DedicatedLane,
-    exchange: Exchange,
-    bytes: Uint8Array,
-    start: number,
-    size: number,
-    patienceMs: number,
-  ): void {
+  /** Whether a request may be sent on a lane, as part of {@linkcode DedicatedLane.send}; else it has failed. */
+  admit(lane: DedicatedLane, exchange: Exchange, patienceMs: number): boolean {
     const { pipeline } = lane;
     exchange.sinceMs = this.clock.nowMs;
     exchange.repeated = false;
     if (this.#lent.get(pipeline) !== lane) {
-      return exchange.fail(new ConnectionError(this.address, `server "${this.address}": ${LOST}`, false));
+      exchange.fail(new ConnectionError(this.address, `server "${this.address}": ${LOST}`, false));
+      return false;
     }
     lane.inFlight++;
     pipeline.patienceMs = patienceMs;
-    pipeline.send(lane, exchange, bytes, start, size);
+    return true;
   }
 
   /** As {@linkcode DedicatedLane.giveBack}. */

@@ -18,11 +18,14 @@ export class Batch {
   /** The frames are `[0, length)`. Replaced when it grows. */
   bytes: Uint8Array<ArrayBuffer>;
   length = 0;
+  /** Behind its last exchange, by the pipeline's count. Set when nothing is added any more. */
+  tail = 0;
   /** Who still needs the bytes: the write under way, and every unanswered request that may be repeated. */
   holders = 0;
 
-  constructor(size: number) {
-    this.bytes = new Uint8Array(size);
+  /** @param bytes to be filled, or filled; the batch owns them */
+  constructor(bytes: Uint8Array<ArrayBuffer>) {
+    this.bytes = bytes;
   }
 }
 
@@ -60,6 +63,10 @@ export abstract class Exchange {
   size = 0;
   /** Since when it waits for its reply, by the pool's clock. */
   sinceMs = 0;
+  /** Replies that come before its own and are for nobody: those to requests of the same frame. */
+  unread = 0;
+  /** How many of them have come. */
+  passed = 0;
   /** Whether it has been repeated: once is all. */
   repeated = false;
   /** Who times it; nobody, as a rule. */
@@ -73,6 +80,13 @@ export abstract class Exchange {
    * Takes the reply, one whole frame at `bytes[start, end)`, borrowed until return. Must not throw.
    */
   abstract succeed(bytes: Uint8Array, start: number, end: number): void;
+
+  /**
+   * As {@linkcode succeed}, of a long reply: the buffer is the taker's, so that it need not be copied.
+   */
+  succeedOwned(bytes: Uint8Array<ArrayBuffer>, start: number, end: number): void {
+    this.succeed(bytes, start, end);
+  }
 
   /**
    * Takes note that no reply will come. `error.sent` says whether the server may have run the request. Must not throw.

@@ -15,8 +15,13 @@ export interface Transport {
   readonly end: number;
   /** Reads once and appends; `false` at the end. Rejects when the connection is lost. */
   fill(): Promise<boolean>;
-  /** Makes room for the next read. Returns `false` when memory is too short for the reply under way. */
-  makeRoom(): boolean;
+  /** Makes room for the next read, of a reply of `size` bytes at least. Returns `false` when memory is too short for it. */
+  makeRoom(size: number): boolean;
+  /**
+   * Gives the buffer away, whose bytes before `behind` are the caller's from then on, and goes on with another one, which has
+   * those from `behind` on.
+   */
+  detach(behind: number): Uint8Array<ArrayBuffer>;
   /** Writes all of `bytes`, which do not change meanwhile. Rejects when the connection is lost. */
   write(bytes: Uint8Array): Promise<void>;
   /** Idempotent. What is under way rejects. */
@@ -27,6 +32,8 @@ export interface Transport {
 
 /** Finds where replies end on one connection. May remember how far it got in one that is not whole. */
 export interface FrameMeasure {
+  /** What the reply under way is known to take, in bytes; 0 when unknown. */
+  readonly needed: number;
   /**
    * The size of the reply that begins at `start`, or 0 while it is not whole.
    *

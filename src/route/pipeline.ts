@@ -7,8 +7,9 @@
  * ```
  *
  * Requests of one turn of the event loop are collected in one batch and written at once; while a write is under way the
- * next batch collects, so writes never overlap. The reply frame that arrives belongs to the exchange at `head`, and its
- * bytes are handed over as they stand in the read buffer.
+ * next batch collects, so writes never overlap. A batch that gets large is put aside, and another one begun, so nothing large
+ * is copied again; a long request is a batch of its own, and is not copied at all. The reply frame that arrives belongs to the exchange at `head`, and its
+ * bytes are handed over as they stand in the read buffer; with a long reply the buffer itself is.
  *
  * A server that falls silent while a request waits for its reply ends the connection: the reply may still come, and must
  * not be taken for the reply to another request. Silence is what counts, not the wait: behind long replies, or while it is
@@ -23,12 +24,15 @@
 import { copyBytes, enlarge } from "../bytes.ts";
 import { assert, ConnectionError, ProtocolError } from "../errors.ts";
 import {
+  BACKEND_BATCH_MAX_BYTES,
   BACKEND_PACE_MAX_MS,
   BACKEND_QUEUE_MAX_BYTES,
   BACKEND_TRANSIT_BYTES,
   BACKEND_WRITE_BYTES,
   BACKEND_WRITE_WAIT_MS,
   BUFFER_KEEP_MAX_BYTES,
+  LONG_FRAME_BYTES,
+  REPLY_BURST_BYTES,
 } from "../limits.ts";
 import { Batch, Exchange } from "./exchange.ts";
 import type { Lane } from "./exchange.ts";
@@ -64,13 +68,17 @@ const NO_ROOM = "its reply needs more memory than is left of what all clients ma
 const UNASKED = "it answered what nobody had asked";
 const RING_INITIAL_COUNT = 64;
 const BATCH_INITIAL_BYTES = 16 * 1024;
+/** Of a long reply so much is read before others have a turn. */
+const READ_BURST_BYTES = 2 * 1024 * 1024;
 /** Batches kept for the next writes; more are in use only when the server is slow. */
 const SPARE_BATCHES_MAX_COUNT = 4;
 
 /** Stands in for an exchange that was refused while its reply was coming: the rest of it is for nobody. */
 class PassedExchange extends Exchange {
-  constructor({ lane, size, sinceMs }: Exchange) {
+  constructor({ lane, size, sinceMs, unread, passed }: Exchange) {
     super();
+    this.unread = unread;
+    this.passed = passed;
     this.lane = lane;
     this.size = size;
     this.sinceMs = sinceMs;
@@ -79,6 +87,11 @@ class PassedExchange extends Exchange {
   override succeed(): void {}
 
   override fail(): void {}
+}
+
+/** Resolves in a later turn of the event loop. */
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 0));
 }
 
 /** A pipelined connection. It collects from the start, and writes once {@linkcode begin} has given it a transport. */
@@ -100,7 +113,9 @@ export class Pipeline implements Flushable {
   #head = 0;
   #unsent = 0;
   #tail = 0;
-  #collecting = new Batch(BATCH_INITIAL_BYTES);
+  #collecting = new Batch(new Uint8Array(BATCH_INITIAL_BYTES));
+  /** Batches that are complete, to be written before that one. */
+  #full: Batch[] = [];
   #spare: Batch[] = [];
   #writing = false;
   /** When bytes came last, by the host's clock, or since when they can be expected; at first, when the connection was made. */
@@ -177,15 +192,43 @@ export class Pipeline implements Flushable {
 
   /** Appends a request whose frame is `bytes[start, start + size)`, borrowed until return. */
   send(lane: Lane, exchange: Exchange, bytes: Uint8Array, start: number, size: number): void {
+    if (this.#collecting.length + size > this.#collecting.bytes.length) this.#makeRoom(size);
+    const batch = this.#collecting;
+    copyBytes(bytes, start, batch.bytes, batch.length, size);
+    this.#add(lane, exchange, batch, size);
+  }
+
+  /** Appends a long request whose frame is `bytes[0, size)`. The bytes are the pipeline's from now on. */
+  sendOwned(lane: Lane, exchange: Exchange, bytes: Uint8Array<ArrayBuffer>, size: number): void {
+    if (this.#collecting.length > 0) this.#putAside(BATCH_INITIAL_BYTES);
+    const batch = new Batch(bytes);
+    this.#add(lane, exchange, batch, size);
+    batch.tail = this.#tail;
+    this.#full.push(batch);
+  }
+
+  #makeRoom(size: number): void {
     const batch = this.#collecting;
     const needed = batch.length + size;
-    if (needed > batch.bytes.length) batch.bytes = enlarge(batch.bytes, batch.length, needed);
-    copyBytes(bytes, start, batch.bytes, batch.length, size);
+    if (batch.length > 0 && needed > BACKEND_BATCH_MAX_BYTES) this.#putAside(size);
+    else batch.bytes = enlarge(batch.bytes, batch.length, needed);
+  }
+
+  /** Completes the batch that collects, and begins another one of `size` bytes at least. */
+  #putAside(size: number): void {
+    this.#collecting.tail = this.#tail;
+    this.#full.push(this.#collecting);
+    this.#collecting = new Batch(new Uint8Array(Math.max(size, BATCH_INITIAL_BYTES)));
+  }
+
+  /** Takes note of a request whose frame is the next `size` bytes of a batch. */
+  #add(lane: Lane, exchange: Exchange, batch: Batch, size: number): void {
     if (exchange.repeatable) batch.holders++;
     exchange.lane = lane;
     exchange.batch = batch;
     exchange.start = batch.length;
     exchange.size = size;
+    exchange.passed = 0;
     batch.length += size;
     this.queuedBytes += size;
     if (this.#tail - this.#head === this.#ring.length) this.#growRing();
@@ -195,18 +238,27 @@ export class Pipeline implements Flushable {
 
   /** Writes what was collected, unless a write is under way: then it follows that one. */
   flush(): void {
-    if (this.#transport === undefined || this.#ended || this.#writing || this.#collecting.length === 0) return;
-    this.#write(this.#transport);
+    if (this.#transport === undefined || this.#ended || this.#writing) return;
+    if (this.#collecting.length > 0 || this.#full.length > 0) this.#write(this.#transport);
+  }
+
+  /** Takes out the batch that is written next; `undefined` when there is none. */
+  #takeBatch(): Batch | undefined {
+    const full = this.#full.shift();
+    if (full !== undefined) return full;
+    const batch = this.#collecting;
+    if (batch.length === 0) return undefined;
+    batch.tail = this.#tail;
+    this.#collecting = this.#spare.pop() ?? new Batch(new Uint8Array(BATCH_INITIAL_BYTES));
+    return batch;
   }
 
   async #write(transport: Transport): Promise<void> {
     this.#writing = true;
     try {
-      while (!this.#ended && this.#collecting.length > 0) {
-        const batch = this.#collecting;
-        this.#collecting = this.#spare.pop() ?? new Batch(BATCH_INITIAL_BYTES);
+      for (let batch = this.#takeBatch(); batch !== undefined; batch = this.#ended ? undefined : this.#takeBatch()) {
         const first = this.#unsent;
-        this.#unsent = this.#tail;
+        this.#unsent = batch.tail;
         batch.holders++;
         if (batch.length > BACKEND_WRITE_BYTES) {
           await this.#writeLong(transport, batch, first);
@@ -228,6 +280,8 @@ export class Pipeline implements Flushable {
     let takenMs = performance.now();
     let waitedMs = 0;
     for (let start = 0; start < length; start += BACKEND_WRITE_BYTES) {
+      // Writes that need not wait follow each other without a turn of the event loop.
+      if (start > 0 && start % REPLY_BURST_BYTES === 0) await nextTurn();
       await transport.write(batch.bytes.subarray(start, Math.min(length, start + BACKEND_WRITE_BYTES)));
       const pieceMs = performance.now() - takenMs;
       takenMs += pieceMs;
@@ -259,10 +313,18 @@ export class Pipeline implements Flushable {
 
   async #read(transport: Transport): Promise<void> {
     try {
+      let before = 0;
       while (await transport.fill()) {
         if (this.#ended) return;
         this.#heardMs = this.aliveMs = this.#host.clock.nowMs;
         this.#takeReplies(transport);
+        // Reads that need not wait follow each other without a turn of the event loop: so may those of a long reply.
+        const unread = transport.end - transport.start;
+        if (unread < before) before = 0;
+        if (unread - before < READ_BURST_BYTES) continue;
+        before = unread;
+        await nextTurn();
+        if (this.#ended) return;
       }
       this.end(false, "it closed the connection");
     } catch (error) {
@@ -273,23 +335,37 @@ export class Pipeline implements Flushable {
   }
 
   #takeReplies(transport: Transport): void {
-    const bytes = transport.buffer;
+    let bytes = transport.buffer;
     let at = transport.start;
+    let isAnswer = false;
     while (true) {
       const size = this.#measure.size(bytes, at, transport.end);
       if (size === 0) break;
       if (this.#head === this.#unsent) throw new ProtocolError(UNASKED);
-      const place = this.#head++ & (this.#ring.length - 1);
+      isAnswer = true;
+      const place = this.#head & (this.#ring.length - 1);
       const exchange = this.#ring[place]!;
+      if (exchange.passed < exchange.unread) {
+        exchange.passed++;
+        at += size;
+        continue;
+      }
+      this.#head++;
       this.#ring[place] = undefined;
       this.queuedBytes -= exchange.size;
       this.#settle(exchange);
+      if (size >= LONG_FRAME_BYTES) {
+        const owned = transport.detach(at + size);
+        exchange.succeedOwned(owned, at, at + size);
+        bytes = transport.buffer;
+        at = transport.start;
+        continue;
+      }
       exchange.succeed(bytes, at, at + size);
       at += size;
     }
     // Left to stand, it would be taken for the beginning of the next reply.
     if (this.#head === this.#unsent && at < transport.end) throw new ProtocolError(UNASKED);
-    const isAnswer = at > transport.start;
     transport.start = at;
     if (at < transport.end) this.#keepOrPassOver(transport);
     if (!isAnswer) return;
@@ -307,7 +383,7 @@ export class Pipeline implements Flushable {
     const place = this.#head & (this.#ring.length - 1);
     const exchange = this.#ring[place]!;
     if (!(exchange instanceof PassedExchange)) {
-      if (transport.makeRoom()) return;
+      if (transport.makeRoom(this.#measure.needed)) return;
       this.#ring[place] = new PassedExchange(exchange);
       if (exchange.repeatable) this.#release(exchange.batch!);
       exchange.batch = undefined;
@@ -328,7 +404,12 @@ export class Pipeline implements Flushable {
 
   #release(batch: Batch): void {
     if (--batch.holders > 0) return;
-    if (this.#spare.length < SPARE_BATCHES_MAX_COUNT && batch.bytes.length <= BUFFER_KEEP_MAX_BYTES) {
+    // Left to the garbage collector, a long one would stay for seconds.
+    if (batch.bytes.length >= LONG_FRAME_BYTES) return void batch.bytes.buffer.transfer(0);
+    if (
+      this.#spare.length < SPARE_BATCHES_MAX_COUNT && batch.bytes.length >= BATCH_INITIAL_BYTES &&
+      batch.bytes.length <= BUFFER_KEEP_MAX_BYTES
+    ) {
       batch.length = 0;
       this.#spare.push(batch);
     }
@@ -367,6 +448,7 @@ export class Pipeline implements Flushable {
     const unsent = this.#takeOut(this.#unsent, this.#tail);
     this.#head = this.#unsent = this.#tail;
     this.queuedBytes = 0;
+    this.#full = [];
     this.#host.ended(this, { late, gone, reason, sent, unsent });
     this.#relieve();
   }

@@ -49,6 +49,7 @@ import {
   BACKEND_LAST_IDLE_MS,
   BACKEND_RETRY_MAX_MS,
   BACKEND_RETRY_MIN_MS,
+  LONG_FRAME_BYTES,
   PIPELINE_BUSY_LOAD,
 } from "../limits.ts";
 import { Dedicated } from "./dedicated.ts";
@@ -206,6 +207,21 @@ export class Pool implements PipelineHost {
     return this.#dispatch(lane, exchange, bytes, start, size);
   }
 
+  /** As {@linkcode send}, of a long request whose frame is `bytes[0, size)`. The bytes are the pool's from now on. */
+  sendOwned(lane: Lane, exchange: Exchange, bytes: Uint8Array<ArrayBuffer>, size: number): Pipeline | undefined {
+    this.requests += 1 + exchange.unread;
+    exchange.sinceMs = this.clock.nowMs;
+    exchange.repeated = false;
+    lane.inFlight++;
+    const pipeline = this.#place(lane);
+    if (pipeline === undefined) {
+      this.#fail(exchange, lane, this.#unavailable());
+      return undefined;
+    }
+    pipeline.sendOwned(lane, exchange, bytes, size);
+    return pipeline.congested ? pipeline : undefined;
+  }
+
   /** As {@linkcode send}, of a request that is not counted. */
   #dispatch(lane: Lane, exchange: Exchange, bytes: Uint8Array, start: number, size: number): Pipeline | undefined {
     exchange.sinceMs = this.clock.nowMs;
@@ -330,7 +346,8 @@ export class Pool implements PipelineHost {
     const pipeline = this.#place(lane);
     if (pipeline === undefined) return this.#fail(exchange, lane, error);
     exchange.repeated = true;
-    pipeline.send(lane, exchange, batch.bytes, start, size);
+    if (size < LONG_FRAME_BYTES) pipeline.send(lane, exchange, batch.bytes, start, size);
+    else pipeline.sendOwned(lane, exchange, batch.bytes, size);
   }
 
   #fail(exchange: Exchange, lane: Lane, error: ConnectionError): void {

@@ -26,6 +26,8 @@ export interface MailboxOwner {
   write(bytes: Uint8Array): Promise<void>;
   /** Takes note of how many bytes of messages the mailbox holds now. */
   held(bytes: number): void;
+  /** Takes note that others hold so many of the same bytes. */
+  share(bytes: number): void;
   /** Takes note that the mailbox cannot write: its client has to go. */
   giveUp(error: unknown): void;
   /** Takes note that the client does not keep up: it has to go. */
@@ -37,7 +39,7 @@ export class Mailbox implements Deliverable {
   isDue = false;
   readonly #owner: MailboxOwner;
   readonly #deliveries: DeliveryQueue;
-  readonly #queue = new MessageQueue();
+  readonly #queue: MessageQueue;
   /** Bytes that stand before the replies of the batch that runs; see {@linkcode markBatch}. */
   #earlierSize = 0;
   /** The write that is under way while the session says nothing. */
@@ -47,6 +49,7 @@ export class Mailbox implements Deliverable {
   constructor(owner: MailboxOwner, deliveries: DeliveryQueue) {
     this.#owner = owner;
     this.#deliveries = deliveries;
+    this.#queue = new MessageQueue((bytes) => owner.share(bytes));
   }
 
   /** Bytes that are held, those being written included. Several mailboxes may hold the same ones. */
@@ -111,6 +114,12 @@ export class Mailbox implements Deliverable {
   /** Takes out some of what there is, for the session to write. */
   take(): Uint8Array | undefined {
     return this.#queue.take(REPLY_CHUNK_BYTES);
+  }
+
+  /** Forgets all messages, for good: the connection has ended. */
+  free(): void {
+    this.#queue.clear();
+    this.#earlierSize = 0;
   }
 
   async #writeAll(): Promise<void> {

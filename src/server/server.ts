@@ -71,6 +71,8 @@ export interface ServerSettings {
   readonly password?: string | undefined;
   /** Clients at once. */
   readonly maxClients: number;
+  /** Whether clients of this machine may run `debug`. */
+  readonly enablesDebug?: boolean;
   readonly logger: Logger;
 }
 
@@ -160,6 +162,7 @@ export class Server implements SessionHost {
       store,
       serverConfiguration({ settings, store, port, clientMemory: this.clientMemory }),
     );
+    this.shared.enablesDebug = settings.enablesDebug ?? false;
     this.peerEnds = openPeerEnds();
     const { peerEnds, shared: { waiters } } = this;
     if (peerEnds !== undefined) waiters.look = () => peerEnds.look();

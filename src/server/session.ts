@@ -47,6 +47,7 @@ import {
   PREFETCH_MAX_COUNT,
   READ_AHEAD_MAX_BYTES,
   READ_BUFFER_BATCH_BYTES,
+  READ_LARGE_BYTES,
   REPLY_BURST_BYTES,
   REPLY_CHUNK_BYTES,
   REPLY_FLUSH_BYTES,
@@ -306,6 +307,7 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
     this.client.closing = true;
     this.client.waiter?.refuse(new ReplyError("ERR", "the connection was killed"));
     this.abort();
+    this.#mailbox?.free();
   }
 
   deliver(message: ChannelMessage, isOwn: boolean): void {
@@ -337,6 +339,10 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
 
   held(bytes: number): void {
     this.client.account.set(Held.Messages, bytes);
+  }
+
+  share(bytes: number): void {
+    this.client.account.share(bytes);
   }
 
   giveUp(error: unknown): void {
@@ -425,6 +431,8 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
           const count = await this.#socket.read(connection.room());
           if (count === null) return;
           connection.took(count);
+          // More may be there already: then the next read would not let others have a turn.
+          if (count >= READ_LARGE_BYTES && this.#host.slices.isTurnLong) await this.#host.slices.turned;
         }
       }
     } catch (error) {
@@ -435,7 +443,10 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
       this.shared.forget(this.client);
       connection.close();
       connection.free();
+      this.#decoder.free();
+      this.#request.letGo();
       this.#reply.free();
+      this.#mailbox?.free();
       await this.#aborted;
     }
   }

@@ -158,6 +158,11 @@ export class ClientMemory {
     if (this.usedBytes > this.peakBytes) this.peakBytes = this.usedBytes;
   }
 
+  /** Takes note that several accounts were charged with the same bytes, of which so many are not held in truth. */
+  share(bytes: number): void {
+    this.usedBytes -= bytes;
+  }
+
   /** For {@linkcode ClientAccount}: takes an account out of the list. */
   remove(account: ClientAccount): void {
     this.#accounts.delete(account);
@@ -317,6 +322,11 @@ export class ClientAccount {
     for (let kind = 0; kind < this.held.length; kind++) this.#add(kind, -this.held[kind]!);
     this.isClosed = true;
     this.#memory.remove(this);
+  }
+
+  /** Takes note that another account was charged with the same bytes, of which so many are not held in truth. */
+  share(bytes: number): void {
+    this.#memory.share(bytes);
   }
 
   /** Why no more of a kind may be held, for the client. */

@@ -31,6 +31,8 @@ import { type Socket, writeAll } from "./socket.ts";
 const BATCH_FACTOR = 4;
 /** Room is made for that many times what has arrived of a long request: each byte is moved once or not at all then. */
 const RESERVE_FACTOR = 8;
+/** Of a request of which so much has arrived all is reserved: moving more than this takes milliseconds. */
+const RESERVE_ALL_BYTES = 2 * 1024 * 1024;
 
 const EMPTY = new Uint8Array(0);
 
@@ -145,9 +147,28 @@ export class Connection {
     return this.end === 0 ? this.buffer : this.buffer.subarray(this.end);
   }
 
-  /** Makes room for the next read. Returns `false` when the memory of all clients has none for what is unread. */
-  makeRoom(): boolean {
+  /**
+   * Gives the buffer away, whose bytes before `behind` are the caller's from then on, and are not charged here any more. It
+   * goes on with another one, which has those from `behind` on.
+   */
+  detach(behind: number): Uint8Array<ArrayBuffer> {
+    const rest = this.end - behind;
+    const old = this.#replace(Math.max(READ_BUFFER_BATCH_BYTES, rest));
+    this.buffer.set(old.subarray(behind, this.end));
+    this.start = 0;
+    this.end = rest;
+    return old;
+  }
+
+  /**
+   * Makes room for the next read.
+   *
+   * @param size what is known of the size of what is unread
+   * @returns `false` when the memory of all clients has none for it
+   */
+  makeRoom(size = 0): boolean {
     try {
+      if (size > 0) this.reserve(size);
       this.room();
       return true;
     } catch (error) {
@@ -173,7 +194,7 @@ export class Connection {
     // Not before there is none: else each read would make a little more of it.
     if (this.end < this.buffer.length) return;
     const unread = this.end - this.start;
-    const wanted = Math.min(size, unread * RESERVE_FACTOR);
+    const wanted = unread >= RESERVE_ALL_BYTES ? size : Math.min(size, unread * RESERVE_FACTOR);
     if (this.start + wanted > this.buffer.length && wanted > unread) this.#growFreeing(wanted);
   }
 

@@ -27,11 +27,34 @@ const GOES_ON = 1;
 /** The piece is of a message; of replies else. */
 const OF_MESSAGE = 2;
 
+/** Bytes that several queues hold, each of which charges its client with all of them. */
+export class SharedBytes {
+  readonly bytes: Uint8Array;
+  #holders = 0;
+
+  /** @param bytes never change from now on */
+  constructor(bytes: Uint8Array) {
+    this.bytes = bytes;
+  }
+
+  /** Takes note of one more holder. Returns the bytes that are charged once too often for that. */
+  hold(): number {
+    return ++this.#holders > 1 ? this.bytes.length : 0;
+  }
+
+  /** Takes note of one holder less. Returns what {@linkcode hold} has returned for it. */
+  release(): number {
+    return --this.#holders > 0 ? this.bytes.length : 0;
+  }
+}
+
 /** A piece, and what stands after it. A list, since a queue mostly holds one piece or none: that takes one object. */
 interface Piece {
   readonly bytes: Uint8Array;
   readonly flags: number;
   next: Piece | undefined;
+  /** Whose bytes they are, where other queues may hold them as well. */
+  readonly shared?: SharedBytes;
 }
 
 /** See the module's comment. */
@@ -51,6 +74,12 @@ export class MessageQueue {
   #smallFirst: Piece | undefined;
   #beforeSmall: Piece | undefined;
   #isWithin = false;
+  readonly #share: (bytes: number) => void;
+
+  /** @param share told how many bytes are charged once too often, since another queue holds them too; fewer if negative */
+  constructor(share: (bytes: number) => void = () => {}) {
+    this.#share = share;
+  }
 
   /** Whether what was taken last ends within a message. */
   get isWithin(): boolean {
@@ -68,12 +97,15 @@ export class MessageQueue {
   }
 
   /** Appends a message. The bytes never change; they are kept, not copied. */
-  put(head: Uint8Array, tail: Uint8Array | undefined): void {
-    const size = head.length + (tail === undefined ? 0 : tail.length);
+  put(head: Uint8Array, tail: SharedBytes | undefined): void {
+    const size = head.length + (tail === undefined ? 0 : tail.bytes.length);
     this.messagesSize += size;
     this.#freshSize += size;
     this.#push(head, tail === undefined ? OF_MESSAGE : OF_MESSAGE | GOES_ON);
-    if (tail !== undefined) this.#push(tail, OF_MESSAGE);
+    if (tail === undefined) return;
+    const double = tail.hold();
+    if (double > 0) this.#share(double);
+    this.#push(tail.bytes, OF_MESSAGE, tail);
   }
 
   /** Appends replies, which the queue owns from now on. */
@@ -81,8 +113,10 @@ export class MessageQueue {
     this.#push(replies, 0);
   }
 
-  #push(bytes: Uint8Array, flags: number): void {
-    const piece: Piece = { bytes, flags, next: undefined };
+  #push(bytes: Uint8Array, flags: number, shared?: SharedBytes): void {
+    const piece: Piece = shared === undefined
+      ? { bytes, flags, next: undefined }
+      : { bytes, flags, next: undefined, shared };
     const before = this.#tail;
     if (before === undefined) this.#head = piece;
     else before.next = piece;
@@ -167,6 +201,7 @@ export class MessageQueue {
 
   /** Drops the first piece. It still says what stands after it. */
   #drop(piece: Piece): void {
+    this.#release(piece);
     this.#head = piece.next;
     this.#offset = 0;
     if (piece.next === undefined) this.#tail = undefined;
@@ -176,8 +211,14 @@ export class MessageQueue {
     this.#smallCount--;
   }
 
+  #release({ shared }: Piece): void {
+    const double = shared?.release() ?? 0;
+    if (double > 0) this.#share(-double);
+  }
+
   /** Forgets everything. */
   clear(): void {
+    for (let piece = this.#head; piece !== undefined; piece = piece.next) this.#release(piece);
     this.#head = this.#tail = undefined;
     this.size =
       this.messagesSize =

@@ -18,6 +18,9 @@ export class NativeDecoder {
   /** Bytes that may be dropped while a request is not whole: none here. */
   readonly passed = 0;
 
+  /** Gives back what is kept of a request that is not whole: nothing. */
+  free(): void {}
+
   /**
    * Reads the request at `bytes[start, end)` into `request`, which borrows `bytes`.
    *

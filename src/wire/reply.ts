@@ -280,6 +280,21 @@ export abstract class Reply {
     return contents;
   }
 
+  /**
+   * Takes out all that was told, in pieces which are the caller's, and not charged here any more. Nothing is to be told
+   * afterwards.
+   */
+  takePieces(): Uint8Array<ArrayBuffer>[] {
+    const pieces = this.#chunks;
+    if (this.length > 0) pieces.push(this.buffer.subarray(0, this.length));
+    for (const piece of pieces) this.#account.release(Held.Reply, costOf(piece));
+    this.#chunks = [];
+    this.#chunksSize = 0;
+    this.length = this.begun = 0;
+    this.#use(EMPTY);
+    return pieces;
+  }
+
   /** Gives a large buffer back; one that is not very large only where memory is needed. Nothing may have been told. */
   #shrink(): void {
     if (this.buffer.length <= BUFFER_KEEP_MAX_BYTES && !this.#account.isTight) return;

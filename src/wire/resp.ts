@@ -207,6 +207,14 @@ export class RespDecoder {
     return behind;
   }
 
+  /** Gives the places of a request that is not whole back: its connection has ended. */
+  free(): void {
+    this.#account.release(Held.Request, this.#starts.length * PLACE_BYTES);
+    freeNumbers(this.#starts);
+    freeNumbers(this.#lengths);
+    this.#starts = this.#lengths = NONE;
+  }
+
   /** Makes room for twice as many arguments: as they arrive, not as they are announced. */
   #growArguments(): void {
     const room = Math.max(SHORT_MAX_COUNT, this.#index * 2);

@@ -75,8 +75,17 @@ testCommands("time tells the clock in seconds and microseconds", (makeClient) =>
   assertEquals(client.refusal("time", "x"), "ERR wrong number of arguments for 'time' command");
 });
 
+testCommands("debug is refused unless an option enables it", (makeClient) => {
+  const client = makeClient();
+  assertEquals(
+    client.refusal("debug", "sleep", "0"),
+    "ERR DEBUG command not allowed: it is for tests, and needs --enable-debug-command",
+  );
+});
+
 testCommands("debug sleep holds everything for a while", (makeClient) => {
   const client = makeClient();
+  client.shared.enablesDebug = true;
   const started = performance.now();
   assertEquals(client.text("debug", "sleep", "0.05"), "OK");
   assert(performance.now() - started >= 49);
@@ -85,6 +94,7 @@ testCommands("debug sleep holds everything for a while", (makeClient) => {
 
 testCommands("debug refuses everything else", (makeClient) => {
   const client = makeClient();
+  client.shared.enablesDebug = true;
   for (const request of [["sleep"], ["sleep", "0", "1"], ["jmap"], ["object", "x"]]) {
     assertEquals(
       client.refusal("debug", ...request),

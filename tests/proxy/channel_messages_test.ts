@@ -115,8 +115,8 @@ both("brings all that one transaction publishes to a client that reads", async (
   using publisher = await connect(server!.address);
   await ask(listener, ["subscribe", "c"], push(3, "subscribe", "c", 1));
   const count = 100;
-  // Together more than may wait for a client.
-  const size = Math.ceil(1.2 * MESSAGES_MAX_BYTES / count);
+  // Together nearly what may wait for a client.
+  const size = Math.ceil(0.9 * MESSAGES_MAX_BYTES / count);
   await publisher.send(request("multi"));
   for (let i = 0; i < count; i++) await publisher.send(request("publish", "c", "x".repeat(size)));
   await publisher.send(request("exec"));

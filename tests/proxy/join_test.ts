@@ -5,7 +5,7 @@ import { ProtocolError } from "../../src/errors.ts";
 import type { Dialect } from "../../src/proxy/dialect.ts";
 import type { Reply } from "../../src/wire/reply.ts";
 import { joinArrays, joinStatuses, joinSums, joinValues } from "../../src/proxy/join.ts";
-import type { JoinedPart } from "../../src/proxy/join.ts";
+import type { JoinedPart, JoinSteps } from "../../src/proxy/join.ts";
 import { dialects, readIn, replyIn } from "../support/dialects.ts";
 
 function partsOf(dialect: Dialect, replies: readonly Uint8Array[]): JoinedPart[] {
@@ -14,6 +14,11 @@ function partsOf(dialect: Dialect, replies: readonly Uint8Array[]): JoinedPart[]
 
 function joined(dialect: Dialect, write: (reply: Reply) => void): unknown {
   return readIn(dialect, replyIn(dialect, write));
+}
+
+/** Takes all steps. */
+function run(steps: JoinSteps): void {
+  for (const _ of steps);
 }
 
 function texts(dialect: Dialect, ...items: (string | null)[]): Uint8Array {
@@ -29,7 +34,7 @@ function texts(dialect: Dialect, ...items: (string | null)[]): Uint8Array {
 for (const [name, dialect] of dialects) {
   Deno.test(`joinSums() adds up in ${name}, beyond 53 bits too`, () => {
     const replies = [1, 2 ** 53 - 1, 0, -1, 42].map((value) => replyIn(dialect, (reply) => reply.integer(value)));
-    const sum = (chosen: Uint8Array[]) => joined(dialect, (reply) => joinSums(partsOf(dialect, chosen), reply));
+    const sum = (chosen: Uint8Array[]) => joined(dialect, (reply) => run(joinSums(partsOf(dialect, chosen), reply)));
     assertEquals(sum(replies), 9007199254741033n);
     assertEquals(sum(replies.slice(2)), 41);
     assertThrows(() => sum([texts(dialect, "a")]), ProtocolError, "no integer");
@@ -40,7 +45,7 @@ for (const [name, dialect] of dialects) {
     for (const counts of [[0, 0], [0, 3, 1], [15, 1], [16, 20], [70_000, 1, 0]]) {
       const lists = counts.map((count, part) => Array.from({ length: count }, (_, i) => `${part}:${i}`));
       const replies = lists.map((list) => texts(dialect, ...list));
-      assertEquals(joined(dialect, (reply) => joinArrays(partsOf(dialect, replies), reply)), lists.flat());
+      assertEquals(joined(dialect, (reply) => run(joinArrays(partsOf(dialect, replies), reply))), lists.flat());
     }
   });
 
@@ -54,7 +59,10 @@ for (const [name, dialect] of dialects) {
       reply.status("word");
     });
     const partOf = Uint16Array.from([0, 1, 0, 1, 1, 1, 0, 0, 0, 0, 0, 1, 1, 1, 1, 0, 0]);
-    const items = joined(dialect, (reply) => joinValues(partsOf(dialect, [first, second]), partOf, reply)) as unknown[];
+    const items = joined(
+      dialect,
+      (reply) => run(joinValues(partsOf(dialect, [first, second]), partOf, reply)),
+    ) as unknown[];
     const firsts = items.filter((_, index) => partOf[index] === 0);
     const seconds = items.filter((_, index) => partOf[index] === 1);
     assertEquals(firsts.map((item) => typeof item === "string" ? item.length : item), [...lengths, null]);
@@ -62,7 +70,7 @@ for (const [name, dialect] of dialects) {
   });
 
   Deno.test(`joinStatuses() answers OK in ${name}`, () => {
-    assertEquals(joined(dialect, (reply) => joinStatuses([], reply)), "OK");
+    assertEquals(joined(dialect, (reply) => run(joinStatuses([], reply))), "OK");
   });
 
   Deno.test(`ValueReader tells where a content stands in ${name}`, () => {
@@ -140,7 +148,7 @@ Deno.test("Dialect of RESP3 joins what RESP2 does not have", () => {
   const part = (text: string) => new TextEncoder().encode(text);
   const replies = [part("*4\r\n_\r\n,0.5\r\n#t\r\n=5\r\ntxt:a\r\n"), part("*1\r\n(123\r\n")];
   const partOf = Uint16Array.from([0, 0, 1, 0, 0]);
-  const bytes = replyIn(dialect, (reply) => joinValues(partsOf(dialect, replies), partOf, reply));
+  const bytes = replyIn(dialect, (reply) => run(joinValues(partsOf(dialect, replies), partOf, reply)));
   assertEquals(new TextDecoder().decode(bytes), "*5\r\n_\r\n,0.5\r\n(123\r\n#t\r\n=5\r\ntxt:a\r\n");
   assert(dialect.grants(part("_\r\n"), 0) && !dialect.grants(part("!5\r\nERR a\r\n"), 0));
 });

@@ -291,9 +291,15 @@ Deno.test("QueuedRequests keeps requests one behind another, up to a bound", () 
   queue.add(bytes, 1, 5);
   queue.add(bytes, 7, 6);
   queue.add(bytes, 0, 0);
-  const queued: string[] = [];
-  queue.forEach((bytes, start, size) => queued.push(new TextDecoder().decode(bytes.subarray(start, start + size))));
-  assertEquals([queued, queue.count], [["first", "second", ""], 3]);
+  const target = new Uint8Array(20);
+  let length = 3;
+  const sizes = [0, 1, 2].map((i) => {
+    const size = queue.copyTo(i, target, length);
+    length += size;
+    return size;
+  });
+  assertEquals([sizes, queue.count, queue.bytes], [[5, 6, 0], 3, 11]);
+  assertEquals(new TextDecoder().decode(target), "\0\0\0firstsecond\0\0\0\0\0\0");
   const large = new Uint8Array(TRANSACTION_MAX_BYTES / 2);
   queue.add(large, 0, large.length);
   assertThrows(() => queue.add(large, 0, large.length), ReplyError, "transaction exceeds 134217728 bytes");

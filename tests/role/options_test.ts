@@ -39,6 +39,7 @@ Deno.test("parseOptions() gives typed values, and defaults", () => {
     "no-auth": false,
     "max-clients": CLIENTS_DEFAULT_COUNT,
     "max-client-memory": undefined,
+    "enable-debug-command": false,
     plaintext: false,
     "log-format": "text",
     help: false,

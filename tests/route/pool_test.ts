@@ -158,6 +158,30 @@ Deno.test(
 );
 
 Deno.test(
+  "Pool refuses a reply that there is no room for, passes over the rest of it, and serves what comes after it",
+  withRig(async (rig) => {
+    for (const name of ["a", "b", "C", "d"]) rig.send(name);
+    const transport = await rig.connect();
+    transport.push("1.much");
+    await settle();
+    assertEquals(rig.log, ["a=1."]);
+    transport.full = true;
+    transport.push(" more");
+    await settle();
+    assertEquals(rig.log, ["a=1.", "b!sent"]);
+    assertEquals(transport.start, transport.end, "nothing of it is kept");
+    transport.push(" and more.3");
+    await settle();
+    assertEquals(rig.log, ["a=1.", "b!sent", "C!sent"]);
+    transport.full = false;
+    transport.push(".4.");
+    await settle();
+    assertEquals(rig.log, ["a=1.", "b!sent", "C!sent", "d=4."]);
+    assertEquals([rig.pool.inFlight, rig.pool.state, rig.pool.connections], [0, "up", 1]);
+  }),
+);
+
+Deno.test(
   "Pool never has two writes under way on one connection",
   withRig(async (rig) => {
     rig.send("a");

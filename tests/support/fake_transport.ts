@@ -13,7 +13,7 @@ const FULL_STOP = 0x2e;
 
 /** A connection whose other end is the test. */
 export class FakeTransport implements Transport {
-  buffer: Uint8Array = new Uint8Array(1024);
+  buffer: Uint8Array<ArrayBuffer> = new Uint8Array(1024);
   start = 0;
   end = 0;
   /** What was written, a text a write. */
@@ -52,6 +52,16 @@ export class FakeTransport implements Transport {
   }
 
   free(): void {}
+
+  detach(behind: number): Uint8Array<ArrayBuffer> {
+    const old = this.buffer;
+    const rest = old.slice(behind, this.end);
+    this.buffer = new Uint8Array(Math.max(1024, rest.length));
+    this.buffer.set(rest);
+    this.start = 0;
+    this.end = rest.length;
+    return old;
+  }
 
   async fill(): Promise<boolean> {
     while (this.#incoming === "" && this.#ended === undefined) {
@@ -124,6 +134,7 @@ export function makeFraming(opening: Opening[]): Framing {
       return each.promise;
     },
     measure: () => ({
+      needed: 0,
       size: (bytes, start, end) => bytes.subarray(start, end).indexOf(FULL_STOP) + 1,
       drop: (_bytes, start, end) => end - start,
     }),

@@ -101,6 +101,8 @@ export async function withServers(
           hostname: "127.0.0.1",
           port: 0,
           memoryLimitBytes: MEMORY_LIMIT_BYTES,
+          // Of the largest messages and values there may be several at once.
+          clientMemoryLimitBytes: 1024 * 1024 * 1024,
           evicts: true,
           defaultTtlMs: 0,
           maxClients: 100,

@@ -52,6 +52,7 @@ export const TAGGED_FRAMING: Framing = {
     return new Connection(await Deno.connect({ hostname, port: Number(port), signal }));
   },
   measure: (): FrameMeasure => ({
+    needed: 0,
     size(bytes, start, end) {
       const size = end > start ? REPLY_HEAD_BYTES + bytes[start]! : Infinity;
       return end - start >= size ? size : 0;

@@ -61,6 +61,7 @@ async function withInmem(password: string | undefined, body: (target: Target) =>
     evicts: true,
     defaultTtlMs: 0,
     maxClients: 100,
+    enablesDebug: true,
     logger: quiet,
     password,
   });

@@ -89,6 +89,7 @@ async function withBoth(
         evicts: true,
         defaultTtlMs: 0,
         maxClients: 100,
+        enablesDebug: true,
         logger: quiet,
         password,
       });

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
 import { encodeText } from "../../src/bytes.ts";
-import { MessageQueue } from "../../src/wire/message_queue.ts";
+import { MessageQueue, SharedBytes } from "../../src/wire/message_queue.ts";
 import { pickSeed, Random } from "../support/random.ts";
 
 const decoder = new TextDecoder();
@@ -21,7 +21,7 @@ Deno.test("MessageQueue take() gives back every byte in order, and says where a 
       if (action < 4 || (action < 6 && length < 2000)) {
         queue.put(encodeText(text), undefined);
       } else if (action === 6) {
-        queue.put(encodeText(text), encodeText(text));
+        queue.put(encodeText(text), new SharedBytes(encodeText(text)));
         expected += text;
         messages += text.length;
       } else if (action === 7) {
@@ -66,7 +66,7 @@ Deno.test("MessageQueue keeps the bytes that it is given, and joins many small m
 
 Deno.test("MessageQueue agedSize counts what came before the client could have read it", () => {
   const queue = new MessageQueue();
-  queue.put(new Uint8Array(100), new Uint8Array(50_000));
+  queue.put(new Uint8Array(100), new SharedBytes(new Uint8Array(50_000)));
   queue.putReplies(new Uint8Array(7));
   assertEquals([queue.agedSize, queue.messagesSize, queue.size], [0, 50_100, 50_107]);
   queue.age();
@@ -80,4 +80,20 @@ Deno.test("MessageQueue agedSize counts what came before the client could have r
   assertEquals(queue.agedSize, 10);
   queue.clear();
   assertEquals([queue.size, queue.agedSize, queue.take(10)], [0, 0, undefined]);
+});
+
+Deno.test("MessageQueue tells what several of them hold at the same time", () => {
+  let shared = 0;
+  const share = (bytes: number) => shared += bytes;
+  const queues = Array.from({ length: 3 }, () => new MessageQueue(share));
+  const tail = new SharedBytes(new Uint8Array(50_000));
+  for (const queue of queues) queue.put(new Uint8Array(10), tail);
+  assertEquals(shared, 100_000, "two of the three are charged for what is there once");
+  queues[0]!.clear();
+  assertEquals(shared, 50_000);
+  while (queues[1]!.take(20_000) !== undefined);
+  assertEquals(shared, 0);
+  queues[2]!.clear();
+  queues[2]!.clear();
+  assertEquals(shared, 0);
 });

@@ -164,3 +164,27 @@ Deno.test("RespReplyScanner scan() takes time in proportion to what arrives, how
     assertLess(reads(), reply.length * 8, reply.slice(0, 10));
   }
 });
+
+Deno.test("RespReplyScanner drop() lets go of what has come of a reply, and finds its end all the same", () => {
+  for (const reply of REPLIES.filter((each) => each.length > 20)) {
+    for (const pieceBytes of [1, 3, 7, 64]) {
+      const scanner = new RespReplyScanner();
+      const bytes = binaryBytes(reply + "+next\r\n");
+      let start = 0;
+      let end = 0;
+      let mostKept = 0;
+      for (let behind = -1; behind === -1;) {
+        end = Math.min(bytes.length, end + pieceBytes);
+        behind = scanner.scan(bytes, start, end);
+        if (behind === -1) {
+          start += scanner.drop(end - start);
+          mostKept = Math.max(mostKept, end - start);
+        } else {
+          assertEquals(behind, reply.length, `${reply} in pieces of ${pieceBytes}`);
+        }
+      }
+      if (!reply.startsWith("+")) assertLess(mostKept, 64, "no more than a line is kept");
+      assertEquals(scanner.scan(bytes, reply.length, bytes.length), bytes.length);
+    }
+  }
+});

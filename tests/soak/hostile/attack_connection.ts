@@ -5,6 +5,7 @@
  */
 
 import { encodeText } from "../../../src/bytes.ts";
+import { abort } from "../../../src/wire/abort.ts";
 import { RequestWriter } from "../../../src/wire/frame.ts";
 import { NativeReplies, type ReplyCount, type ReplyReader, RespReplies } from "./reply_counter.ts";
 
@@ -171,14 +172,10 @@ export class AttackConnection {
     return this.count.errors > errors ? this.count.error : this.count.head;
   }
 
-  /** Closes the connection, whatever is under way. Idempotent. */
+  /** Closes the connection at once; a socket's own `close` leaves it open while a write waits. Idempotent. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    try {
-      this.socket.close();
-    } catch {
-      // The other side was first.
-    }
+    void abort(this.socket);
   }
 }
