@@ -48,7 +48,12 @@ export class Interleaving {
     this.#log = log;
     this.shared = new SharedState(store);
     this.shared.waiters.look = () => {};
-    this.shared.waiters.later = (serve) => void this.#paused.push(serve);
+    this.shared.waiters.later = (serve) => {
+      this.#paused.push(() => {
+        store.nowMs = this.clock.nowMs;
+        serve();
+      });
+    };
   }
 
   /** Makes a client that takes so many steps at a time. */
