@@ -121,9 +121,9 @@ function values(count: number, place: number, length: number): Uint8Array[] {
 
 for (const protocol of PROTOCOLS) {
   Deno.test(`replies of many and of long values are the same in steps as at once, in ${protocol}`, async () => {
-    for (const [count, lengths] of [[3, LENGTHS], [300, [8, 300_000]], [5_000, [300_000]]] as const) {
+    for (const [count, lengths] of [[3, LENGTHS], [300, [300_000]], [5_000, [300_000]]] as const) {
       for (const length of lengths) {
-        for (const place of [0, Math.floor(count / 2), count - 1]) {
+        for (const place of count === 5_000 || length > 1_000_000 ? [1] : [0, Math.floor(count / 2), count - 1]) {
           const rig = new Rig();
           const items = values(count, place, length);
           const fields = items.map((_, i) => encodeText(`f${i}`));
@@ -157,7 +157,7 @@ for (const protocol of PROTOCOLS) {
             [["lpop", "l", count], "array", items.slice(1, place === 0 ? -1 : place)],
           ];
           for (const [request, kind, expected] of cases) {
-            for (const steps of count === 5_000 ? [0] : [0, 1, Infinity]) {
+            for (const steps of count === 5_000 || length > 1_000_000 ? [1] : [0, 1, Infinity]) {
               const what = `${request.slice(0, 3).join(" ")} of ${count} with ${length} bytes at ${place} in ${steps}`;
               assertBytes(await rig.run(protocol, request, steps), replyFrame(protocol, kind, expected), what);
             }
