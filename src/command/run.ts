@@ -53,6 +53,9 @@ export function runCommand(
     if (!client.executing) {
       const hold = shared.holds.inTheWay(command.specification, request);
       if (hold !== undefined) return waitAndRun(context, command, request, reply, hold);
+      if (context.log?.isMarkAwaited === true && mayTakeLong(command, request)) {
+        return waitForMark(context, command, request, reply);
+      }
     }
     // A flush waits for those alone that have keys for themselves.
     if (command.writes && command.specification.firstKey === 0) shared.holds.breakShared();
@@ -66,6 +69,36 @@ export function runCommand(
     context.store.makeRoom(request.size, request.count);
   }
   return runInRoom(context, command, request, reply);
+}
+
+/** Commands that may take long though they bring little. */
+const LONG_BY_DATA: ReadonlySet<string> = new Set([
+  "copy",
+  "getdel",
+  "getset",
+  "linsert",
+  "lpop",
+  "lrem",
+  "rpop",
+  "setrange",
+]);
+
+/** Whether a command may write in steps. */
+function mayTakeLong({ writes, specification }: Command, request: Request): boolean {
+  const isLarge = request.size > LONG_BYTES || request.count > LONG_ARGUMENTS_COUNT;
+  return writes && (isLarge || LONG_BY_DATA.has(specification.name));
+}
+
+/** Waits for a snapshot that waits for the long commands under way: were others begun, it would wait for ever. */
+async function waitForMark(
+  context: CommandContext,
+  command: Command,
+  request: Request,
+  reply: Reply,
+): Promise<void> {
+  await context.log?.marked;
+  context.resume();
+  return await runCommand(context, command, request, reply);
 }
 
 /** Runs a command that nothing is in the way of, and that has room. */

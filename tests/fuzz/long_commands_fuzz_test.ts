@@ -25,7 +25,7 @@ import { pickSeed, Random } from "../support/random.ts";
 import { SimulatedFiles } from "../support/simulated_files.ts";
 import { differenceOf, stateOf } from "../support/store_history.ts";
 
-const OPERATIONS_COUNT = Number(Deno.env.get("FUZZ_OPERATIONS") ?? 250);
+const OPERATIONS_COUNT = Number(Deno.env.get("FUZZ_OPERATIONS") ?? 150);
 const CLIENTS_COUNT = 6;
 const MEMORY_BYTES = 512 * 1024 * 1024;
 const MANY_COUNT = 700;
@@ -35,10 +35,12 @@ const WRITES: ReadonlySet<string> = new Set(COMMANDS.filter(({ writes }) => writ
 /** Makes requests, of which most take several steps. */
 class Requests {
   readonly #random: Random;
+  readonly #clock: { readonly nowMs: number };
   #number = 0;
 
-  constructor(random: Random) {
+  constructor(random: Random, clock: { readonly nowMs: number }) {
     this.#random = random;
+    this.#clock = clock;
   }
 
   #key(kind: string): string {
@@ -203,7 +205,7 @@ class Requests {
       case 9:
         return random.chance(0.15) ? ["flush"] : ["persist", this.#key(kind)];
       default:
-        return ["pexpire", this.#key(kind), 1 + random.below(2_000)];
+        return ["pexpireat", this.#key(kind), this.#clock.nowMs + random.below(300)];
     }
   }
 
@@ -220,6 +222,8 @@ interface Begun {
   readonly operation: Operation;
   /** The index of the state that there was when it began. */
   readonly since: number;
+  /** What the clock said then. For a command that takes long, time stands still from some moment on. */
+  readonly sinceMs: number;
 }
 
 function isRead({ requests }: Operation): boolean {
@@ -241,8 +245,8 @@ function describe({ requests }: Operation): string {
 }
 
 /** Runs an operation on a model. Returns the reply, or nothing when it would wait. */
-async function runOn(model: ModelStore, { requests }: Operation): Promise<Uint8Array | undefined> {
-  const client = new MemoryClient({ store: model.asStore(), nowMs: model.nowMs });
+async function runOn(model: ModelStore, { requests }: Operation, nowMs: number): Promise<Uint8Array | undefined> {
+  const client = new MemoryClient({ store: model.asStore(), nowMs });
   if (requests.length > 1) {
     client.run(["multi"]);
     for (const request of requests) client.run(request);
@@ -278,11 +282,28 @@ class History {
   readonly #states: ModelStore[] = [];
   /** The index of the first one that is kept. */
   #first = 0;
+  /** Times at which operations may have run. */
+  #clocks: number[] = [];
 
-  constructor(nowMs: number) {
+  readonly #isReal: (model: ModelStore) => boolean;
+
+  /** @param isReal whether the real store holds the same, where several orders explain the replies */
+  constructor(nowMs: number, isReal: (model: ModelStore) => boolean) {
+    this.#isReal = isReal;
     const model = new ModelStore();
     model.nowMs = nowMs;
     this.#states.push(model);
+    this.#clocks.push(nowMs);
+  }
+
+  /** Takes note of the time. */
+  tick(nowMs: number): void {
+    if (this.#clocks.at(-1) !== nowMs) this.#clocks.push(nowMs);
+  }
+
+  /** Times since an operation began, the present one first. */
+  #times(sinceMs: number): number[] {
+    return this.#clocks.filter((ms) => ms >= sinceMs).reverse();
   }
 
   get last(): ModelStore {
@@ -299,36 +320,44 @@ class History {
     this.#first += Math.max(0, count);
   }
 
+  forgetTimesBefore(ms: number): void {
+    this.#clocks = this.#clocks.filter((each, i) => each >= ms || i === this.#clocks.length - 1);
+  }
+
   /** Finds an order in which operations that have ended may have happened. @throws when there is none */
   async accept(ended: readonly Begun[]): Promise<void> {
     const left: Begun[] = [];
-    for (const each of ended) if (!await this.#isAt(each)) left.push(each);
+    const ofManyMoments = ended.filter(({ operation }) => isOfManyMoments(operation));
+    for (const each of ended) if (!ofManyMoments.includes(each) && !await this.#isAt(each)) left.push(each);
     const states: ModelStore[] = [];
-    if (!await this.#accept(left, states)) {
-      throw new Error(
-        `no order explains the replies to\n${left.map(({ operation }) => describe(operation)).join("\n")}`,
-      );
-    }
+    if (!await this.#accept(left, states, left.length > 1)) throw unexplained(left);
     this.#states.push(...states);
+    for (const each of ofManyMoments) if (!await this.#isOfMoments(each)) throw unexplained([each]);
   }
 
-  async #accept(left: readonly Begun[], states: ModelStore[]): Promise<boolean> {
-    if (left.length === 0) return true;
+  async #accept(left: readonly Begun[], states: ModelStore[], isAmbiguous: boolean): Promise<boolean> {
+    if (left.length === 0) return !isAmbiguous || states.length === 0 || this.#isReal(states.at(-1)!);
     for (const each of left) {
-      const model = (states.at(-1) ?? this.last).clone();
-      if (!await isExplained(model, each.operation)) continue;
-      states.push(model);
-      if (await this.#accept(left.filter((other) => other !== each), states)) return true;
-      states.pop();
+      const times = this.#times(each.sinceMs);
+      for (const nowMs of times) {
+        const model = (states.at(-1) ?? this.last).clone();
+        if (!await isExplained(model, each.operation, nowMs)) continue;
+        states.push(model);
+        if (await this.#accept(left.filter((other) => other !== each), states, isAmbiguous || times.length > 1)) {
+          return true;
+        }
+        states.pop();
+      }
     }
     return false;
   }
 
   /** Whether a read is of a moment since it began. */
-  async #isAt({ operation, since }: Begun): Promise<boolean> {
-    if (isOfManyMoments(operation)) return await this.#isOfMoments({ operation, since });
+  async #isAt({ operation, since, sinceMs }: Begun): Promise<boolean> {
     if (!isRead(operation)) return false;
-    for (const model of this.#since(since)) if (await isExplained(model.clone(), operation)) return true;
+    for (const model of this.#since(since)) {
+      for (const nowMs of this.#times(sinceMs)) if (await isExplained(model.clone(), operation, nowMs)) return true;
+    }
     return false;
   }
 
@@ -337,22 +366,34 @@ class History {
   }
 
   /** Whether each value of an `mget` was there at some moment. */
-  async #isOfMoments({ operation, since }: Begun): Promise<boolean> {
+  async #isOfMoments({ operation, since, sinceMs }: Begun): Promise<boolean> {
     const actual = decodeReply(operation.frame!, FRAME_PREFIX_BYTES, operation.frame!.length);
     if (!Array.isArray(actual)) return true;
     const expected: string[][] = [];
     for (const model of this.#since(since)) {
-      const frame = (await runOn(model.clone(), operation))!;
-      expected.push(readable(decodeReply(frame, FRAME_PREFIX_BYTES, frame.length) as never) as string[]);
+      for (const nowMs of this.#times(sinceMs)) {
+        const frame = (await runOn(model.clone(), operation, nowMs))!;
+        expected.push(readable(decodeReply(frame, FRAME_PREFIX_BYTES, frame.length) as never) as string[]);
+      }
     }
     const items = readable(actual) as string[];
     return items.every((item, i) => expected.some((each) => each[i] === item));
   }
 }
 
+function unexplained(left: readonly Begun[]): Error {
+  const lines = left.map(({ operation, sinceMs }) => {
+    const { frame } = operation;
+    const reply = decodeReply(frame!, FRAME_PREFIX_BYTES, frame!.length);
+    const shown = reply instanceof Error ? String(reply) : JSON.stringify(readable(reply));
+    return `${describe(operation)} since ${sinceMs} → ${shown.slice(0, 300)}`;
+  });
+  return new Error(`no order explains the replies to\n${lines.join("\n")}`);
+}
+
 /** Whether the model gives the same reply. */
-async function isExplained(model: ModelStore, operation: Operation): Promise<boolean> {
-  const expected = await runOn(model, operation);
+async function isExplained(model: ModelStore, operation: Operation, nowMs: number): Promise<boolean> {
+  const expected = await runOn(model, operation, nowMs);
   return expected !== undefined && isSame(operation, operation.frame!, expected);
 }
 
@@ -371,8 +412,8 @@ class Run {
     this.#random = random;
     this.#store = store;
     this.#interleaving = new Interleaving(store, persistence?.log);
-    this.#requests = new Requests(random);
-    this.#history = new History(this.#interleaving.clock.nowMs);
+    this.#requests = new Requests(random, this.#interleaving.clock);
+    this.#history = new History(this.#interleaving.clock.nowMs, (model) => this.#isReal(model));
     for (let i = 0; i < CLIENTS_COUNT; i++) this.#interleaving.makeClient(random.below(4));
   }
 
@@ -391,8 +432,7 @@ class Run {
       const client = interleaving.idle(random);
       if (client !== undefined && random.chance(0.4)) {
         client.stepsASlice = random.pick([0, 1, 1, 2, 5]);
-        const operation = interleaving.begin(client, this.#requests.next());
-        this.#begun.set(operation, { operation, since: this.#history.index });
+        const operation = this.#begin(client, this.#requests.next());
         begun++;
         await drain();
         if (interleaving.running.has(operation)) this.pausedCount++;
@@ -402,6 +442,7 @@ class Run {
       }
       await this.#look();
       await between();
+      if (random.chance(0.1)) this.#advance(random.below(30));
       if (random.chance(0.02)) await this.#rest();
     }
     await this.#rest();
@@ -411,8 +452,7 @@ class Run {
   /** Lets all come to their ends, serves those who wait, and moves the clock. */
   async #rest(): Promise<void> {
     const interleaving = this.#interleaving;
-    await interleaving.finish(this.#random);
-    await this.#look();
+    await interleaving.finish(this.#random, () => this.#look());
     const helper = interleaving.clients[0]!;
     for (let i = 0; interleaving.running.size > 0; i++) {
       assert(i < 200, `waits for ever: ${[...interleaving.running].map(describe).join("\n")}`);
@@ -423,21 +463,45 @@ class Run {
       const pusher = helper.client.waiter === undefined
         ? helper
         : interleaving.clients.find((client) => client.client.waiter === undefined) ?? interleaving.makeClient(5);
-      for (const request of [["remove", `l${i % 3}`], ["rpush", `l${i % 3}`, "woken"]]) {
-        const operation = interleaving.begin(pusher, [request]);
-        this.#begun.set(operation, { operation, since: this.#history.index });
+      const key = [...interleaving.running][0]!.requests[0]![1]!;
+      for (const request of [["remove", key], ["rpush", key, "woken"]]) {
+        this.#begin(pusher, [request]);
         await drain();
-        await interleaving.finish(this.#random);
         await this.#look();
+        await interleaving.finish(this.#random, () => this.#look());
       }
     }
     interleaving.assertReleased();
     assertEquals(this.#store.audit(), 0, "bytes leaked");
-    interleaving.clock.nowMs += this.#random.below(600);
+    this.#advance(this.#random.below(600));
     this.#store.nowMs = this.model.nowMs = interleaving.clock.nowMs;
     this.#store.expireDue(1_000_000);
     while (this.model.expireDue(1_000));
     while (this.#store.expireDue(1_000));
+  }
+
+  /** Whether the store holds the same as a model, but for keys that a command has alone just now. */
+  #isReal(model: ModelStore): boolean {
+    const store = this.#store;
+    const { nowMs } = this.#interleaving.clock;
+    const isFree = ([key]: [string, unknown]) => {
+      const bytes = new TextEncoder().encode(key);
+      return this.#interleaving.shared.holds.ofKey(store.keyHash(bytes, 0, bytes.length), false) === undefined;
+    };
+    const [actual, expected] = [store, model.asStore()].map((each) => new Map([...stateOf(each)].filter(isFree)));
+    return differenceOf(actual!, expected!, nowMs) === undefined;
+  }
+
+  #advance(ms: number): void {
+    this.#interleaving.clock.nowMs += ms;
+    this.#history.tick(this.#interleaving.clock.nowMs);
+  }
+
+  #begin(client: MemoryClient, requests: readonly (readonly Argument[])[]): Operation {
+    const { nowMs } = this.#interleaving.clock;
+    const operation = this.#interleaving.begin(client, requests);
+    this.#begun.set(operation, { operation, since: this.#history.index, sinceMs: nowMs });
+    return operation;
   }
 
   /** Looks at what has ended. */
@@ -447,6 +511,8 @@ class Run {
     for (const { operation } of ended) this.#begun.delete(operation);
     const first = Math.min(this.#history.index, ...[...this.#begun.values()].map(({ since }) => since));
     this.#history.forgetBefore(first);
+    const { nowMs } = this.#interleaving.clock;
+    this.#history.forgetTimesBefore(Math.min(nowMs, ...[...this.#begun.values()].map(({ sinceMs }) => sinceMs)));
   }
 }
 
@@ -498,7 +564,7 @@ Deno.test("long commands are in the log, and in snapshots, as a whole or not at 
     const run = new Run(random, store, persistence);
     let saves = 0;
     let saved = 0;
-    await run.run(OPERATIONS_COUNT, async () => {
+    await run.run(Math.ceil(OPERATIONS_COUNT / 2), async () => {
       nowMs = run.interleaving.clock.nowMs;
       if (random.chance(0.03)) await assertLogHolds(files, persistence, run.model);
       if (random.chance(0.05)) {

@@ -48,7 +48,12 @@ export class Interleaving {
     this.#log = log;
     this.shared = new SharedState(store);
     this.shared.waiters.look = () => {};
-    this.shared.waiters.later = (serve) => void this.#paused.push(serve);
+    this.shared.waiters.later = (serve) => {
+      this.#paused.push(() => {
+        store.nowMs = this.clock.nowMs;
+        serve();
+      });
+    };
   }
 
   /** Makes a client that takes so many steps at a time. */
@@ -97,12 +102,13 @@ export class Interleaving {
     this.#paused.splice(random.below(this.#paused.length), 1)[0]?.();
   }
 
-  /** Lets all go on, one after another, until what is left waits for something else. */
-  async finish(random: Random): Promise<void> {
+  /** Lets all go on, one after another, until what is left waits for something else. `look` is called after each. */
+  async finish(random: Random, look: () => Promise<void>): Promise<void> {
     for (let left = 1_000_000; this.#paused.length > 0; left--) {
       if (left === 0) throw new Error("commands pause for ever");
       this.step(random);
       await drain();
+      await look();
     }
   }
 

@@ -1,0 +1,133 @@
+import { assert, assertEquals } from "@std/assert";
+import { ReplyError } from "../../src/errors.ts";
+import { Store } from "../../src/store/store.ts";
+import type { Argument } from "../../src/wire/frame.ts";
+import { decodeReply, FRAME_PREFIX_BYTES } from "../../src/wire/frame.ts";
+import { drain, Interleaving, type Operation } from "../support/interleaving.ts";
+import { Random } from "../support/random.ts";
+
+const OUT_OF_MEMORY = "OOM";
+
+function codeOf({ frame }: Operation): string {
+  assert(frame !== undefined, "the command has not ended");
+  const value = decodeReply(frame, FRAME_PREFIX_BYTES, frame.length);
+  return value instanceof ReplyError ? value.code : "OK";
+}
+
+function makeStore(evicts: boolean, memoryLimitBytes = 16 * 1024 * 1024): Store {
+  return new Store({ memoryLimitBytes, evicts, seed: [1, 2] });
+}
+
+const LONG_WRITES: readonly (readonly Argument[])[] = [
+  ["set", "new", new Uint8Array(2_000_000)],
+  ["append", "s", new Uint8Array(2_000_000)],
+  ["setrange", "new", 2_000_000, "x"],
+  ["getset", "s", new Uint8Array(1_500_000)],
+  ["set", "s", new Uint8Array(1_000_000), "GET"],
+  ["mset", ...Array.from({ length: 700 }, (_, i) => [`k${i}`, new Uint8Array(2_000)]).flat()],
+  ["msetnx", ...Array.from({ length: 700 }, (_, i) => [`k${i}`, new Uint8Array(2_000)]).flat()],
+  ["hset", "h", ...Array.from({ length: 3_000 }, (_, i) => [`f${i}`, new Uint8Array(500)]).flat()],
+  ["rpush", "l", ...Array.from({ length: 3_000 }, () => new Uint8Array(500))],
+  ["copy", "s", "copied"],
+  ["copy", "list", "copied"],
+];
+
+for (const steps of [0, 1, 3]) {
+  Deno.test(`a long write in a full store succeeds as a whole or changes nothing, with ${steps} steps at first`, async () => {
+    for (const request of LONG_WRITES) {
+      const store = makeStore(false);
+      const all = new Interleaving(store);
+      const [writer, other] = [all.makeClient(steps), all.makeClient(Infinity)];
+      other.call("set", "s", new Uint8Array(1_200_000));
+      for (let i = 0; i < 3; i++) {
+        other.call(
+          "rpush",
+          "list",
+          ...Array.from({ length: 400 }, () => new Uint8Array(500)),
+        );
+      }
+      const writing = all.begin(writer, [request]);
+      await drain();
+      // Others take all that they are given, between any two steps.
+      let count = 0;
+      const random = new Random(1);
+      const take = async () => {
+        for (;; count++) {
+          const operation = all.begin(other, [["set", `other${count}`, new Uint8Array(60_000)]]);
+          await drain();
+          if (codeOf(operation) === OUT_OF_MEMORY) return;
+        }
+      };
+      await take();
+      await all.finish(random, take);
+      for (const { bugs } of all.clients) for (const bug of bugs) throw bug;
+      const code = codeOf(writing);
+      assert(code === "OK" || code === OUT_OF_MEMORY, `${request[0]} replied ${code}`);
+      if (code === OUT_OF_MEMORY) {
+        // All that is there is what was before, and what others have stored.
+        assertEquals(store.size, 2 + count, `${request[0]} has left a part of what it stores`);
+        other.call("remove", ...Array.from({ length: count }, (_, i) => `other${i}`).slice(0, 500));
+        assertEquals(other.call("strlen", "s"), 1_200_000);
+      }
+      all.assertReleased();
+      assertEquals(store.audit(), 0);
+    }
+  });
+}
+
+Deno.test("a copy does not cost what is copied, whoever else has held keys", async () => {
+  for (const key of ["s", "list", "h", "short"]) {
+    const store = makeStore(true, 8 * 1024 * 1024);
+    const all = new Interleaving(store);
+    const [holder, copier, other] = [all.makeClient(1), all.makeClient(1), all.makeClient(Infinity)];
+    other.call("set", "held", new Uint8Array(700_000));
+    const count = key === "short" ? 300 : 600;
+    if (key === "s") other.call("set", "s", new Uint8Array(1_300_000));
+    else if (key === "h") {
+      for (let i = 0; i < 6; i++) {
+        other.call(
+          "hset",
+          "h",
+          ...Array.from({ length: 100 }, (_, j) => [`f${i * 100 + j}`, new Uint8Array(1_500)]).flat(),
+        );
+      }
+    } else {for (let i = 0; i < count; i += 100) {
+        other.call("rpush", key, ...Array.from({ length: 100 }, () => new Uint8Array(1_500)));
+      }}
+    for (let i = 0; i < 60; i++) other.call("set", `filler${i}`, new Uint8Array(50_000));
+    other.call(key === "s" ? "get" : "touch", key);
+    const length = (name: string) => other.call(key === "s" ? "strlen" : key === "h" ? "hlen" : "llen", name);
+    const before = length(key);
+    // A client that reads long, and one whose reads do not count as use.
+    const reading = all.begin(holder, [["get", "held"]]);
+    copier.touches = false;
+    const copying = all.begin(copier, [["copy", key, "copied"]]);
+    await drain();
+    await all.finish(new Random(1), () => Promise.resolve());
+    for (const { bugs } of all.clients) for (const bug of bugs) throw bug;
+    assertEquals(codeOf(reading), "OK");
+    if (codeOf(copying) === "OK") {
+      assertEquals(length("copied"), before);
+      assertEquals(length(key), before);
+    } else {
+      assertEquals(codeOf(copying), OUT_OF_MEMORY);
+      assertEquals(length(key), before);
+      assertEquals(length("copied"), 0);
+    }
+    all.assertReleased();
+  }
+});
+
+Deno.test("a copy that can never have room is refused before anything is evicted for it", async () => {
+  const store = makeStore(true, 8 * 1024 * 1024);
+  const all = new Interleaving(store);
+  const [copier, other] = [all.makeClient(1), all.makeClient(Infinity)];
+  other.call("set", "l", new Uint8Array(4_500_000));
+  for (let i = 0; i < 10; i++) other.call("set", `filler${i}`, "x");
+  const copying = all.begin(copier, [["copy", "l", "copied"]]);
+  await drain();
+  await all.finish(new Random(1), () => Promise.resolve());
+  assertEquals(codeOf(copying), OUT_OF_MEMORY);
+  assertEquals(store.size, 11);
+  all.assertReleased();
+});
