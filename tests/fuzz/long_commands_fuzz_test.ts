@@ -25,7 +25,7 @@ import { pickSeed, Random } from "../support/random.ts";
 import { SimulatedFiles } from "../support/simulated_files.ts";
 import { differenceOf, stateOf } from "../support/store_history.ts";
 
-const OPERATIONS_COUNT = Number(Deno.env.get("FUZZ_OPERATIONS") ?? 150);
+const OPERATIONS_COUNT = Number(Deno.env.get("FUZZ_OPERATIONS") ?? 70);
 const CLIENTS_COUNT = 6;
 const MEMORY_BYTES = 512 * 1024 * 1024;
 const MANY_COUNT = 700;
