@@ -23,7 +23,7 @@ export const ARGUMENTS_FEW_MAX_COUNT = 256;
  * Longest argument of a command on the connection or the server, such as a name, a password, a path or a pattern for
  * `config get`: reading one as text shall take no time that anybody notices.
  */
-export const WORD_SIZE_MAX_BYTES = 4 * 1024;
+export const WORD_SIZE_MAX_BYTES = 16 * 1024;
 /** Most arguments of a request of RESP before authentication, as in Redis. */
 export const ARGUMENTS_UNAUTHENTICATED_MAX_COUNT = 10;
 /** Longest inline command of RESP, and longest line that tells a count or a length there, as in Redis. */

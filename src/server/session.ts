@@ -242,8 +242,8 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
     if (!this.#watching) this.#watch();
     await this.#host.slices.next();
     this.resume();
+    // A server that stops answers what has begun, until the connection is closed with its patience.
     if (isWriting) return;
-    if (this.#stopping) throw new ReplyError("ERR", "the server is stopping");
     if (this.#left || this.#connection.closed) throw new ReplyError("ERR", "the connection was ended meanwhile");
   }
 
@@ -497,7 +497,7 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
     }
   }
 
-  /** Ends the session once the batch that is running is answered, where a command pauses with an error; at once else. */
+  /** Ends the session once the batch that is running is answered, where a command waits with an error; at once else. */
   stop(): void {
     this.#stopping = true;
     this.client.waiter?.refuse(new ReplyError("ERR", "the server is stopping"));

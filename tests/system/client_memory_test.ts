@@ -151,18 +151,25 @@ async function slowSubscribers(launcher: Launcher, server: Role): Promise<RawCli
 }
 
 async function manyWatches(launcher: Launcher, server: Role): Promise<RawClient[]> {
-  return await manyNames(launcher, server, "watch");
+  return await manyNames(launcher, server, "watch", 25, 4);
 }
 
 async function manyChannels(launcher: Launcher, server: Role): Promise<RawClient[]> {
-  return await manyNames(launcher, server, "subscribe");
+  return await manyNames(launcher, server, "subscribe", 3, 30);
 }
 
-async function manyNames(launcher: Launcher, server: Role, command: string): Promise<RawClient[]> {
-  const clients = await connectAll(launcher, server, 3);
+/** Names in requests of a thousand each: `parts` of them from each of `count` clients. */
+async function manyNames(
+  launcher: Launcher,
+  server: Role,
+  command: string,
+  count: number,
+  parts: number,
+): Promise<RawClient[]> {
+  const clients = await connectAll(launcher, server, count);
   clients.forEach(drain);
   await Promise.all(clients.map(async (client, index) => {
-    for (let part = 0; part < 30; part++) {
+    for (let part = 0; part < parts; part++) {
       const names = Array.from({ length: 1000 }, (_, i) => `name:${index}:${part}:${i}`);
       await sendSome(client, request(command, ...names), 1);
     }
