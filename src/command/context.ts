@@ -19,6 +19,12 @@ import type { Transaction } from "./queue.ts";
 import type { SharedState } from "./shared_state.ts";
 import type { Waiter } from "./waiters.ts";
 
+/**
+ * Whether a command that pauses goes on: `always`, since it writes; until its client has left, though the server stops, since
+ * it replies with what its keys hold (`here`); or not even then, since it walks over all there is (`no`).
+ */
+export type GoesOn = "always" | "here" | "no";
+
 /** What a command may use besides its request. One a connection, reused for every command; a role implements it. */
 export interface CommandContext extends ConnectionContext {
   /** Its `nowMs` is set once a read batch, so that all of a batch sees the same time. */
@@ -61,10 +67,9 @@ export interface CommandContext extends ConnectionContext {
   /**
    * Lets other clients' commands run; `store.nowMs` is the present time afterwards.
    *
-   * @param isWriting whether the command has to be carried out to its end, whatever happens
    * @throws {ReplyError} when there is no reason to go on: the client is gone, or the server stops
    */
-  pause(isWriting?: boolean): Promise<void>;
+  pause(goesOn?: GoesOn): Promise<void>;
   /** Sets `store.nowMs` and what else concerns the command that goes on, after others have run. */
   resume(): void;
   /**

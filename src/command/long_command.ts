@@ -161,7 +161,7 @@ async function beginAnew({ context, command, request, reply }: LongRun): Promise
 /** Collects the keys of a command of very many, holds them, and runs it. */
 async function holdAndRun(run: LongRun, keys: KeySet, collect: () => boolean): Promise<void> {
   const { context, request, steps, after } = run;
-  do await context.pause(true); while (!context.slice(collect));
+  do await context.pause("always"); while (!context.slice(collect));
   for (let wait = obstacle(context, keys); wait !== undefined; wait = obstacle(context, keys)) await wait;
   context.resume();
   const { refusal } = context.shared;
@@ -269,7 +269,7 @@ export class LongTask {
 
   /** Lets others run. A write is carried out to its end though its client has left meanwhile. */
   async pause(): Promise<void> {
-    await this.#context.pause(this.#writes);
+    await this.#context.pause(this.#writes ? "always" : "here");
     this.#context.store.nowMs = this.#nowMs;
   }
 

@@ -149,7 +149,7 @@ async function makeRoomFirst(
   step: () => boolean,
 ): Promise<void> {
   const { store } = context;
-  do await context.pause(true); while (!context.slice(step));
+  do await context.pause("always"); while (!context.slice(step));
   const hold = context.shared.holds.inTheWay(command.specification, request);
   if (hold !== undefined) return await waitAndRun(context, command, request, reply, hold);
   if (context.shared.refusal !== undefined) throw refusedWrite(context.shared.refusal);

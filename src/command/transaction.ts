@@ -144,7 +144,7 @@ async function execHolding(context: CommandContext, transaction: Transaction, re
     return next === transaction.count;
   };
   try {
-    while (!context.slice(collect)) await context.pause(true);
+    while (!context.slice(collect)) await context.pause("always");
     for (let wait = obstacle(context, keys); wait !== undefined; wait = obstacle(context, keys)) await wait;
     context.resume();
     if (!begin(context, transaction, reply)) return;

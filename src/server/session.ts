@@ -33,6 +33,7 @@ import type { ClientConnection, ProtocolVersion } from "../command/client_state.
 import type { Transaction } from "../command/queue.ts";
 import type { SharedState } from "../command/shared_state.ts";
 import { execute } from "../command/table.ts";
+import type { GoesOn } from "../command/context.ts";
 import type { CommandContext } from "../command/table.ts";
 import type { Waiter } from "../command/waiters.ts";
 import { NotSavedError, ProtocolError, ReplyError } from "../errors.ts";
@@ -238,12 +239,13 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
     return this.#host.slices.run(step);
   }
 
-  async pause(isWriting = false): Promise<void> {
+  async pause(goesOn: GoesOn = "no"): Promise<void> {
     if (!this.#watching) this.#watch();
     await this.#host.slices.next();
     this.resume();
-    // A server that stops answers what has begun, until the connection is closed with its patience.
-    if (isWriting) return;
+    if (goesOn === "always") return;
+    // Replies of bounded length are given in full, until the connection is closed with the server's patience.
+    if (this.#stopping && goesOn === "no") throw new ReplyError("ERR", "the server is stopping");
     if (this.#left || this.#connection.closed) throw new ReplyError("ERR", "the connection was ended meanwhile");
   }
 
@@ -497,7 +499,7 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
     }
   }
 
-  /** Ends the session once the batch that is running is answered, where a command waits with an error; at once else. */
+  /** Ends the session once the batch that is running is answered, a walk or a wait with an error; at once else. */
   stop(): void {
     this.#stopping = true;
     this.client.waiter?.refuse(new ReplyError("ERR", "the server is stopping"));

@@ -91,7 +91,10 @@ export class Connection {
    * @throws what the socket throws when the connection is lost or was closed
    */
   fill(): Promise<boolean> {
-    return this.#ahead ?? this.#fill();
+    if (this.#ahead === undefined) return this.#fill();
+    // That read has a buffer of its own, or a small one.
+    this.#freeOutgrown();
+    return this.#ahead;
   }
 
   /**
@@ -107,7 +110,11 @@ export class Connection {
   }
 
   async #readBehind(): Promise<boolean> {
-    if (this.end === this.buffer.length) this.#outgrown.push(this.#grow(this.buffer.length * 2, true));
+    // A large buffer is put aside: the read may stay under way for long, and would keep it.
+    if (this.end === this.buffer.length || this.#isTooLarge) {
+      const size = Math.min(this.buffer.length * 2, Math.max(READ_BUFFER_BATCH_BYTES, (this.end - this.start) * 2));
+      this.#outgrown.push(this.#grow(size, true));
+    }
     const count = await this.#socket.read(this.buffer.subarray(this.end));
     if (count === null) return false;
     this.end += count;

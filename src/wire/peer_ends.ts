@@ -21,7 +21,7 @@
  * @module
  */
 
-import { PEER_GAP_MAX_COUNT } from "../limits.ts";
+import { DESCRIPTOR_GAP_MAX_COUNT, PEER_GAP_MAX_COUNT } from "../limits.ts";
 import type { SocketAddresses } from "./system_socket.ts";
 import { SystemSockets } from "./system_socket.ts";
 
@@ -165,8 +165,10 @@ export class PeerEnds implements Disposable {
   #search(wanted: Peer): void {
     let highest = 0;
     for (const descriptor of this.#byDescriptor.keys()) if (descriptor > highest) highest = descriptor;
+    // Nothing is known of where connections are before the first one is found: files may be in front of it.
+    const gapMaxCount = highest === 0 ? DESCRIPTOR_GAP_MAX_COUNT : PEER_GAP_MAX_COUNT;
     let gap = 0;
-    for (let descriptor = 0; descriptor <= highest || gap < PEER_GAP_MAX_COUNT; descriptor++) {
+    for (let descriptor = 0; descriptor <= highest || gap < gapMaxCount; descriptor++) {
       gap++;
       const isKnown = this.#byDescriptor.has(descriptor) || this.#foreign.has(descriptor);
       const port = isKnown ? 0 : this.#sockets.peerPort(descriptor);

@@ -13,6 +13,7 @@ import type { ProtocolVersion } from "../../src/command/client_state.ts";
 import { SharedState } from "../../src/command/shared_state.ts";
 import type { Waiter } from "../../src/command/waiters.ts";
 import { execute } from "../../src/command/table.ts";
+import type { GoesOn } from "../../src/command/context.ts";
 import type { CommandContext } from "../../src/command/table.ts";
 import { ReplyError } from "../../src/errors.ts";
 import { Store } from "../../src/store/store.ts";
@@ -141,10 +142,10 @@ export class MemoryClient implements CommandContext {
     return false;
   }
 
-  async pause(isWriting = false): Promise<void> {
+  async pause(goesOn: GoesOn = "no"): Promise<void> {
     await this.pausing();
     this.resume();
-    if (this.hasLeft && !isWriting) throw new ReplyError("ERR", "the connection was ended meanwhile");
+    if (this.hasLeft && goesOn !== "always") throw new ReplyError("ERR", "the connection was ended meanwhile");
   }
 
   resume(): void {
