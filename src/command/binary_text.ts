@@ -40,7 +40,7 @@ function longText(bytes: Uint8Array, start: number, end: number): string {
   let text = "";
   for (let at = start; at < end; at += ARGUMENTS_COUNT) {
     const part = bytes.subarray(at, Math.min(end, at + ARGUMENTS_COUNT));
-    // It takes whatever has a length and elements, which is what a typed array has.
+    // `apply` takes anything that has a length and elements, such as a typed array.
     text += String.fromCharCode.apply(undefined, part as unknown as number[]);
   }
   return text;

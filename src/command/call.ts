@@ -10,7 +10,7 @@
 import { decodeText, equalsIgnoringCase } from "../bytes.ts";
 import { ReplyError } from "../errors.ts";
 import { CHANNEL_SIZE_MAX_BYTES, KEY_SIZE_MAX_BYTES, PATTERN_SIZE_MAX_BYTES, WORD_SIZE_MAX_BYTES } from "../limits.ts";
-import type { CommandSpecification, ProtocolVersion } from "./specification.ts";
+import { type CommandSpecification, keysEnd, type ProtocolVersion } from "./specification.ts";
 
 /** The places of a call's arguments in a buffer; argument 0 is the command's name. `Request` of the wire is such. */
 export interface Call {
@@ -65,10 +65,10 @@ export function checkSizes(specification: CommandSpecification, call: Call): voi
   }
   const { firstKey, keyStep } = specification;
   if (specification.group === "channel") checkChannels(specification.name, call);
-  const lastKey = specification.lastKey < 0 ? call.count + specification.lastKey : specification.lastKey;
+  const end = keysEnd(specification, call.count);
   for (let i = 1; i < call.count; i++) {
     const length = call.lengths[i]!;
-    if (firstKey > 0 && i >= firstKey && i <= lastKey && (i - firstKey) % keyStep === 0) {
+    if (i >= firstKey && i < end && (i - firstKey) % keyStep === 0) {
       if (length > KEY_SIZE_MAX_BYTES) throw new ReplyError("ERR", `key exceeds ${KEY_SIZE_MAX_BYTES} bytes`);
     } else if (length > valueMaxBytes) {
       throw new ReplyError(

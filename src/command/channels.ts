@@ -31,7 +31,7 @@ interface Channel {
   readonly listeners: Set<ClientState>;
 }
 
-/** A compiled pattern takes so many bytes for each byte of it. */
+/** Bytes of memory that a compiled pattern takes for each byte of its text. */
 const PATTERN_BYTES_FACTOR = 4;
 
 /** Those who listen to one pattern. */
@@ -211,7 +211,7 @@ export class Channels {
     else this.#fading.delete(client);
   }
 
-  /** Forgets some of it; whether that is all. What the client listens to anew stays. */
+  /** Forgets some names, and returns whether that was the last of them. Names that the client listens to anew stay. */
   #forgetSome(forgetting: Forgetting): boolean {
     const { client, channels, patterns } = forgetting;
     const count = channels.length + patterns.length;

@@ -26,7 +26,7 @@ import { parseSyntax } from "./command_syntax.ts";
 import type { SyntaxArgument } from "./command_syntax.ts";
 import type { ConnectionContext } from "./connection_context.ts";
 import { Glob } from "./glob.ts";
-import { acceptsCount } from "./specification.ts";
+import { acceptsCount, keysEnd } from "./specification.ts";
 import type { CommandSpecification } from "./specification.ts";
 import { runSubcommand } from "./subcommands.ts";
 import type { Subcommands } from "./subcommands.ts";
@@ -256,15 +256,15 @@ function calledCommand(request: Request): NamedCommand {
  * @throws {ReplyError} when it has none, or the command takes another number of arguments
  */
 function keyPositions(request: Request, specification: CommandSpecification): number[] {
-  const { arity, firstKey, lastKey, keyStep } = specification;
+  const { arity, firstKey, keyStep } = specification;
   const callCount = request.count - CALL_POSITION;
   if (firstKey === 0) throw new ReplyError("ERR", "The command has no key arguments");
   if (!acceptsCount(arity, callCount)) {
     throw new ReplyError("ERR", "Invalid number of arguments specified for command");
   }
-  const last = lastKey < 0 ? callCount + lastKey : Math.min(lastKey, callCount - 1);
+  const end = keysEnd(specification, callCount);
   const positions: number[] = [];
-  for (let i = firstKey; i <= last; i += keyStep) positions.push(CALL_POSITION + i);
+  for (let i = firstKey; i < end; i += keyStep) positions.push(CALL_POSITION + i);
   if (positions.length === 0) throw new ReplyError("ERR", "The command has no key arguments");
   return positions;
 }

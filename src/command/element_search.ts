@@ -73,7 +73,7 @@ export class ElementSearch {
     return work;
   }
 
-  /** Goes on behind the element that was found; whether there is one to look at. */
+  /** Moves to the element behind the one that was found, and returns whether there is one. */
   goOn(): boolean {
     this.#index += this.#step;
     this.#left--;

@@ -35,7 +35,7 @@ const WALKED_MAX_COUNT = 4096;
 const CHOSEN_AT_ONCE_COUNT = 512;
 /** Fields that are chosen one by one in one step. */
 const CHOSEN_IN_STEP_COUNT = 64;
-/** A reply is refused at once when it is expected to be so many times too long. */
+/** A reply whose expected size exceeds the largest one by this factor is refused before it begins. */
 const EXPECTED_SIZE_FACTOR = 2;
 /** Choices of a field that may have been chosen before, for each that is wanted. */
 const CHOICES_PER_FIELD = 10;

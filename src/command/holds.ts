@@ -24,7 +24,7 @@
 
 import type { HeldKeys, Store } from "../store/store.ts";
 import type { Request } from "../wire/request.ts";
-import type { CommandSpecification } from "./specification.ts";
+import { type CommandSpecification, keysEnd } from "./specification.ts";
 
 /** More keys than this are a bitmap. */
 const LISTED_KEYS_MAX_COUNT = 32;
@@ -60,7 +60,7 @@ export class KeySet {
     else bitmap[(hash & this.#mask) >>> 5]! |= 1 << (hash & 31);
   }
 
-  /** Adds keys `[from, to)` of a request, counted as its arguments are. Returns the position behind the last one added. */
+  /** Adds the keys in arguments `[from, to)` of a request. Returns the argument at which the next call goes on. */
   addKeys(
     store: Store,
     { firstKey, keyStep }: CommandSpecification,
@@ -81,12 +81,6 @@ export class KeySet {
     if (bitmap === undefined) return this.hashes.includes(hash);
     return (bitmap[(hash & this.#mask) >>> 5]! & (1 << (hash & 31))) !== 0;
   }
-}
-
-/** Returns the position behind the last key of a request; 0 when the command has no keys. */
-export function keysEnd({ firstKey, lastKey }: CommandSpecification, request: Request): number {
-  if (firstKey === 0) return 0;
-  return Math.min(request.count, lastKey < 0 ? request.count + lastKey + 1 : lastKey + 1);
 }
 
 /** One command's hold, until {@linkcode release}. */
@@ -213,7 +207,7 @@ export class Holds implements HeldKeys {
     }
     if (firstKey === 0) return undefined;
     const { bytes, starts, lengths } = request;
-    const end = keysEnd(specification, request);
+    const end = keysEnd(specification, request.count);
     for (let i = firstKey; i < end; i += keyStep) {
       const found = this.ofKey(this.#store.keyHash(bytes, starts[i]!, lengths[i]!), writes);
       if (found !== undefined) return found;

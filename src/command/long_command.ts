@@ -24,8 +24,8 @@ import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
 import type { CommandContext, Run } from "./context.ts";
 import type { EffectGroup, EffectLog } from "./effect_log.ts";
-import { type Hold, keysEnd, KeySet } from "./holds.ts";
-import type { CommandSpecification } from "./specification.ts";
+import { type Hold, KeySet } from "./holds.ts";
+import { type CommandSpecification, keysEnd } from "./specification.ts";
 
 /** The steps of a command that takes long. See the module's comment. */
 export type Steps = Generator<void, void, void>;
@@ -61,7 +61,7 @@ export function runSteps(
     if (!runSlice(run)) client.steps = { steps, after };
     return;
   }
-  const end = keysEnd(command.specification, request);
+  const end = keysEnd(command.specification, request.count);
   const isOfMany = end > LONG_ARGUMENTS_COUNT;
   if (!isOfMany || !command.writes) {
     const mark = new LogMark(context.log);

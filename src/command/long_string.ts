@@ -85,21 +85,9 @@ function* storeInSteps(
   valueIndex: number,
   deadlineMs: number,
 ): Steps {
-  const { store } = context;
-  const { bytes, starts, lengths } = request;
-  const first = Math.min(STEP_BYTES, lengths[valueIndex]!);
+  const first = Math.min(STEP_BYTES, request.lengths[valueIndex]!);
   const entry = findKey(context, request, keyIndex);
-  store.setString(
-    bytes,
-    starts[keyIndex]!,
-    lengths[keyIndex]!,
-    entry,
-    bytes,
-    starts[valueIndex]!,
-    first,
-    deadlineMs,
-    request.dataView,
-  );
+  setArgument(context.store, request, keyIndex, valueIndex, entry, deadlineMs, first);
   yield* appendPieces(context, request, keyIndex, valueIndex, first);
 }
 

@@ -18,7 +18,7 @@ import { TRANSACTION_MAX_BYTES } from "../limits.ts";
 import { type ClientAccount, UNLIMITED_ACCOUNT } from "../wire/client_memory.ts";
 import { PackedQueue, varintSize, writeVarint } from "../wire/packed_queue.ts";
 import type { Request } from "../wire/request.ts";
-import { keysEnd } from "./holds.ts";
+import { keysEnd } from "./specification.ts";
 import type { Command } from "./run.ts";
 
 /** The queue. Whoever ends the transaction calls {@linkcode Transaction.free}. */
@@ -79,7 +79,7 @@ export class Transaction {
       this.#places.set(command, place);
     }
     if (command.writes) this.writes = true;
-    this.keyCount += keysEnd(command.specification, request);
+    this.keyCount += keysEnd(command.specification, request.count);
   }
 
   /**

@@ -10,9 +10,9 @@ import { LONG_ARGUMENTS_COUNT, LONG_BYTES } from "../limits.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
 import type { CommandContext, Run } from "./context.ts";
-import { type Hold, keysEnd } from "./holds.ts";
+import type { Hold } from "./holds.ts";
 import { runSteps, type Steps } from "./long_command.ts";
-import type { CommandSpecification } from "./specification.ts";
+import { type CommandSpecification, keysEnd } from "./specification.ts";
 import type { Subcommands } from "./subcommands.ts";
 
 /** A command with its code. What every call looks at stands beside it: one object to reach, not two. */
@@ -204,7 +204,7 @@ function runWatched(
 /** Where one of several keys was changed, all of them count as changed: a transaction is tried again, not lost. */
 function touchKeys({ shared: { watches } }: CommandContext, { specification }: Command, request: Request): void {
   if (watches.count === 0) return;
-  const end = keysEnd(specification, request);
+  const end = keysEnd(specification, request.count);
   for (let i = specification.firstKey; i < end; i += specification.keyStep) {
     watches.touch(request.bytes, request.starts[i]!, request.lengths[i]!);
   }

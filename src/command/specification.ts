@@ -176,6 +176,16 @@ function mostBytes(group: Group, name: string): number {
   return PASSING_ON.includes(name) ? VALUE_SIZE_MAX_BYTES : WORD_SIZE_MAX_BYTES;
 }
 
+/**
+ * The argument behind the last key of a call; 0 when the command has no keys.
+ *
+ * @param count of the call's arguments, the name included
+ */
+export function keysEnd({ firstKey, lastKey }: CommandSpecification, count: number): number {
+  if (firstKey === 0) return 0;
+  return Math.min(count, lastKey < 0 ? count + lastKey + 1 : lastKey + 1);
+}
+
 const NO_KEYS = [0, 0, 0] as const;
 const ALL_KEYS = [1, -1, 1] as const;
 const PAIRS = [1, -1, 2] as const;

@@ -24,6 +24,7 @@ export function replyString(store: Store, entry: number, reply: Reply): void {
  *
  * @param entry what the key holds, of any type, or 0
  * @param deadlineMs when it expires; 0: never
+ * @param length how much of the value: the others are appended later
  */
 export function setArgument(
   store: Store,
@@ -32,6 +33,7 @@ export function setArgument(
   valueIndex: number,
   entry: number,
   deadlineMs: number,
+  length = request.lengths[valueIndex]!,
 ): void {
   const { bytes, starts, lengths } = request;
   store.setString(
@@ -41,7 +43,7 @@ export function setArgument(
     entry,
     bytes,
     starts[valueIndex]!,
-    lengths[valueIndex]!,
+    length,
     deadlineMs,
     request.dataView,
   );

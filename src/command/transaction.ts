@@ -29,7 +29,8 @@ import { Request } from "../wire/request.ts";
 import { checkMulti, checkUnspoilt, checkWatch, transactionFor } from "./admission.ts";
 import type { UnfinishedSteps } from "./client_state.ts";
 import type { CommandContext } from "./context.ts";
-import { keysEnd, KeySet } from "./holds.ts";
+import { KeySet } from "./holds.ts";
+import { keysEnd } from "./specification.ts";
 import { LogMark, LongTask, obstacle, type Steps } from "./long_command.ts";
 import { eachKey } from "./long_reply.ts";
 import { Transaction } from "./queue.ts";
@@ -164,7 +165,7 @@ function addKeys({ store }: CommandContext, transaction: Transaction, index: num
   const request = loaded;
   // What concerns all keys, such as a flush.
   if (specification.writes && specification.firstKey === 0) keys.isEverything = true;
-  const end = keysEnd(specification, request);
+  const end = keysEnd(specification, request.count);
   keys.addKeys(store, specification, request, 0, end);
   return 1 + end;
 }

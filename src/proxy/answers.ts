@@ -4,6 +4,7 @@
  * @module
  */
 
+import { finishInSlices } from "../command/in_slices.ts";
 import { ProtocolError, ReplyError } from "../errors.ts";
 import type { ReplyCode } from "../errors.ts";
 import type { ClientAccount } from "../wire/client_memory.ts";
@@ -78,7 +79,7 @@ export class Answers {
     reply.begin();
     try {
       const each = steps(reply);
-      while (!context.slice(() => each.next().done === true)) await context.pause();
+      await finishInSlices(context, () => each.next().done === true);
     } catch (error) {
       this.#writeRefusal(reply, error);
     }

@@ -11,7 +11,8 @@
 import { admitUnusual, unknown } from "../command/admission.ts";
 import { checkSizes, wrongCount } from "../command/call.ts";
 import { CommandIndex } from "../command/command_index.ts";
-import { acceptsCount, COMMANDS, mayWrite } from "../command/specification.ts";
+import { finishInSlices } from "../command/in_slices.ts";
+import { acceptsCount, COMMANDS, keysEnd, mayWrite } from "../command/specification.ts";
 import type { CommandSpecification } from "../command/specification.ts";
 import { ReplyError } from "../errors.ts";
 import { slotOf } from "../key_slot.ts";
@@ -133,7 +134,7 @@ export class Router {
   async #takeLong(slot: Slot, specification: CommandSpecification, request: Request, frame: Frame): Promise<void> {
     try {
       const keys = new KeySlots(specification, request);
-      await finishInSlices(slot.client, () => keys.step());
+      await finishInSlices(slot.client.context, () => keys.step());
       this.#take(slot, specification, request, frame, keys);
     } catch (error) {
       this.#answers.answer(slot, () => {
@@ -231,9 +232,9 @@ export class Router {
   #noteWrites(specification: CommandSpecification, request: Request): void {
     const { bytes, starts, lengths, count } = request;
     if (this.#loans.count === 0 || !mayWrite(specification, count)) return;
-    const { firstKey, lastKey, keyStep } = specification;
-    const last = Math.min(lastKey < 0 ? count + lastKey : lastKey, count - 1);
-    for (let key = firstKey; key <= last; key += keyStep) {
+    const { firstKey, keyStep } = specification;
+    const end = keysEnd(specification, count);
+    for (let key = firstKey; key < end; key += keyStep) {
       this.#cluster.wrote(slotOf(bytes, starts[key]!, lengths[key]!));
     }
   }
@@ -284,11 +285,11 @@ export class Router {
       for (;;) {
         split = new Split(this.#cluster, specification, request, keys?.slots);
         const assigned = split;
-        if (keys !== undefined) await finishInSlices(client, () => assigned.assignSome());
+        if (keys !== undefined) await finishInSlices(client.context, () => assigned.assignSome());
         // One part is the request itself, which is copied where it is sent.
         for (let part = 0; part < split.count && split.count > 1; part++) {
           parts[part] = client.dialect.makeComposer();
-          await finishInSlices(client, split.composing(part, parts[part]!));
+          await finishInSlices(client.context, split.composing(part, parts[part]!));
         }
         if (ownership === this.ownership) break;
         // Slots have moved meanwhile.
@@ -406,11 +407,6 @@ export class Router {
 function isLong(specification: CommandSpecification, request: Request): boolean {
   return hasManyKeys(specification, request) && acceptsCount(specification.arity, request.count) &&
     request.count <= specification.argumentsMaxCount;
-}
-
-/** Takes steps in slices until all is done. @throws {ReplyError} when there is no reason to go on */
-async function finishInSlices({ context }: Client, step: () => boolean): Promise<void> {
-  while (!context.slice(step)) await context.pause();
 }
 
 /** How the replies to the parts of a command become one. */

@@ -24,6 +24,7 @@ import type { ChannelMessage } from "../command/channel_message.ts";
 import { ClientState } from "../command/client_state.ts";
 import type { ClientConnection, ProtocolVersion } from "../command/client_state.ts";
 import type { ConnectionContext } from "../command/connection_context.ts";
+import { finishInSlices } from "../command/in_slices.ts";
 import { ConnectionError, ProtocolError, ReplyError } from "../errors.ts";
 import type { ReplyCode } from "../errors.ts";
 import {
@@ -445,7 +446,7 @@ export class Session implements Client, ConnectionContext, ClientConnection, Res
       return length === size;
     };
     try {
-      while (!this.slice(step)) await this.pause();
+      await finishInSlices(this, step);
     } catch (error) {
       return exchange.fail(unsent(pool, (error as Error).message));
     }

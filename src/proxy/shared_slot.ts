@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { CommandSpecification } from "../command/specification.ts";
+import { type CommandSpecification, keysEnd } from "../command/specification.ts";
 import { ReplyError } from "../errors.ts";
 import { slotOf } from "../key_slot.ts";
 import type { Request } from "../wire/request.ts";
@@ -19,11 +19,12 @@ export function crossSlot(): ReplyError {
  *
  * @throws {ReplyError} when they do not share one
  */
-export function sharedSlot({ firstKey, lastKey, keyStep }: CommandSpecification, request: Request): number {
+export function sharedSlot(specification: CommandSpecification, request: Request): number {
+  const { firstKey, keyStep } = specification;
   const { bytes, starts, lengths } = request;
-  const last = lastKey < 0 ? request.count + lastKey : lastKey;
+  const end = keysEnd(specification, request.count);
   const shared = slotOf(bytes, starts[firstKey]!, lengths[firstKey]!);
-  for (let i = firstKey + keyStep; i <= last; i += keyStep) {
+  for (let i = firstKey + keyStep; i < end; i += keyStep) {
     if (slotOf(bytes, starts[i]!, lengths[i]!) !== shared) throw crossSlot();
   }
   return shared;

@@ -19,6 +19,7 @@
 
 import { checkMulti, checkUnspoilt, checkWatch, transactionFor } from "../command/admission.ts";
 import { checkSizes } from "../command/call.ts";
+import { finishInSlices } from "../command/in_slices.ts";
 import { mayWrite } from "../command/specification.ts";
 import type { CommandSpecification, Routing } from "../command/specification.ts";
 import type { ConnectionError } from "../errors.ts";
@@ -199,7 +200,7 @@ export class Transactions {
       slot.sentBytes = size;
       const frame = new Uint8Array(size);
       const composing = compose(dialect, transaction, frame);
-      while (!context.slice(composing)) await context.pause();
+      await finishInSlices(context, composing);
       this.#sendAll(slot, transaction, frame, size, true);
     } catch (error) {
       transaction.free();

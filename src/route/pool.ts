@@ -210,30 +210,28 @@ export class Pool implements PipelineHost {
   /** As {@linkcode send}, of a long request whose frame is `bytes[0, size)`. The bytes are the pool's from now on. */
   sendOwned(lane: Lane, exchange: Exchange, bytes: Uint8Array<ArrayBuffer>, size: number): Pipeline | undefined {
     this.requests += 1 + exchange.unread;
-    exchange.sinceMs = this.clock.nowMs;
-    exchange.repeated = false;
-    lane.inFlight++;
-    const pipeline = this.#place(lane);
-    if (pipeline === undefined) {
-      this.#fail(exchange, lane, this.#unavailable());
-      return undefined;
-    }
+    const pipeline = this.#begin(lane, exchange);
+    if (pipeline === undefined) return undefined;
     pipeline.sendOwned(lane, exchange, bytes, size);
     return pipeline.congested ? pipeline : undefined;
   }
 
   /** As {@linkcode send}, of a request that is not counted. */
   #dispatch(lane: Lane, exchange: Exchange, bytes: Uint8Array, start: number, size: number): Pipeline | undefined {
+    const pipeline = this.#begin(lane, exchange);
+    if (pipeline === undefined) return undefined;
+    pipeline.send(lane, exchange, bytes, start, size);
+    return pipeline.congested ? pipeline : undefined;
+  }
+
+  /** Begins an exchange. Returns the pipeline that is to send it, or `undefined` when it has failed. */
+  #begin(lane: Lane, exchange: Exchange): Pipeline | undefined {
     exchange.sinceMs = this.clock.nowMs;
     exchange.repeated = false;
     lane.inFlight++;
     const pipeline = this.#place(lane);
-    if (pipeline === undefined) {
-      this.#fail(exchange, lane, this.#unavailable());
-      return undefined;
-    }
-    pipeline.send(lane, exchange, bytes, start, size);
-    return pipeline.congested ? pipeline : undefined;
+    if (pipeline === undefined) this.#fail(exchange, lane, this.#unavailable());
+    return pipeline;
   }
 
   /**

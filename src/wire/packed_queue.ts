@@ -15,9 +15,6 @@
 import { QUEUE_CHUNK_INITIAL_BYTES, QUEUE_CHUNK_MAX_BYTES } from "../limits.ts";
 import { type ClientAccount, freeBuffer, Held } from "./client_memory.ts";
 
-/** Most bytes of a number below 2^32 as {@linkcode writeVarint} writes it. */
-export const VARINT_MAX_BYTES = 5;
-
 /** Writes a whole number below 2^32, seven bits a byte, the lowest first. Returns the position behind it. */
 export function writeVarint(target: Uint8Array, at: number, value: number): number {
   while (value >= 0x80) {
