@@ -1,4 +1,5 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertLess } from "@std/assert";
+import { KeySet } from "../../src/command/holds.ts";
 import { ReplyError } from "../../src/errors.ts";
 import { Store } from "../../src/store/store.ts";
 import type { Argument } from "../../src/wire/frame.ts";
@@ -96,6 +97,19 @@ for (const count of [2, 40, 300]) {
     assertEquals((valueOf(reading) as string[])[count - 1]!.length, Math.ceil(LONG_BYTES / count));
   });
 }
+
+Deno.test("KeySet has every key that was added, and takes hardly any other for one of them", () => {
+  const random = new Random(5);
+  const hash = () => random.below(2 ** 32) | 0;
+  for (const count of [1, 32, 33, 1000, 65_536, 500_000, 1_000_000]) {
+    const keys = new KeySet(count);
+    const added = Array.from({ length: count }, hash);
+    for (const each of added) keys.add(each);
+    for (const each of added) assert(keys.holds(each));
+    const others = Array.from({ length: 100_000 }, hash).filter((each) => keys.holds(each)).length;
+    assertLess(others, count > 500_000 ? 500 : 100, `${others} of 100,000 others, beside ${count}`);
+  }
+});
 
 Deno.test("two transactions that wait for the same hold do not begin both", async () => {
   const rig = new Rig();
