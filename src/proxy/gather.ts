@@ -10,8 +10,9 @@
 
 import { ReplyError } from "../errors.ts";
 import type { ConnectionError } from "../errors.ts";
+import { freeBuffer } from "../freed_memory.ts";
 import { Exchange } from "../route/exchange.ts";
-import { type ClientAccount, freeBuffer, Held } from "../wire/client_memory.ts";
+import { type ClientAccount, Held } from "../wire/client_memory.ts";
 import type { Dialect } from "./dialect.ts";
 import type { JoinedPart } from "./join.ts";
 import { codeOf } from "./refusal.ts";

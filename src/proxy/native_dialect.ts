@@ -12,6 +12,7 @@
 import { ProtocolError, ReplyError } from "../errors.ts";
 import { REPLY_SIZE_MAX_BYTES } from "../limits.ts";
 import type { FrameMeasure, Transport } from "../route/framing.ts";
+import type { ClientAccount } from "../wire/client_memory.ts";
 import { decodeReply, FRAME_PREFIX_BYTES, frameLength, RequestWriter } from "../wire/frame.ts";
 import { Form } from "../wire/message_pack.ts";
 import { NativeDecoder } from "../wire/native_decoder.ts";
@@ -49,8 +50,8 @@ export class NativeDialect implements Dialect {
     return new NativeComposer();
   }
 
-  decoder(): NativeDecoder {
-    return new NativeDecoder();
+  decoder(account?: ClientAccount): NativeDecoder {
+    return new NativeDecoder(account);
   }
 
   greeting(password: string | undefined): Uint8Array {

@@ -18,6 +18,7 @@
  */
 
 import { copyBytes, enlarge } from "../bytes.ts";
+import { freeBuffer } from "../freed_memory.ts";
 import {
   BUFFER_KEEP_MAX_BYTES,
   READ_BUFFER_BATCH_BYTES,
@@ -28,7 +29,7 @@ import {
 } from "../limits.ts";
 import type { Deliverable } from "../role/delivery_queue.ts";
 import type { Flushable, Turn } from "../route/turn.ts";
-import { type ClientAccount, freeBuffer, Held, UNLIMITED_ACCOUNT } from "../wire/client_memory.ts";
+import { type ClientAccount, Held, UNLIMITED_ACCOUNT } from "../wire/client_memory.ts";
 import { MessageQueue, type SharedBytes } from "../wire/message_queue.ts";
 import type { Held as HeldBack, Patience } from "./patience.ts";
 

@@ -13,6 +13,7 @@
 
 import type { ProtocolVersion } from "../command/client_state.ts";
 import { stackOf } from "../errors.ts";
+import { FreedMemory } from "../freed_memory.ts";
 import {
   ABANDONED_WAITS_GRACE_MS,
   BACKEND_CHECK_INTERVAL_MS,
@@ -115,6 +116,7 @@ export class Proxy implements SessionHost {
   readonly dialects: Readonly<Record<ProtocolVersion, Dialect>>;
   readonly connections: Connections;
   readonly peerEnds: PeerEnds | undefined = openPeerEnds();
+  readonly #freedMemory = FreedMemory.open();
   readonly readAhead: ReadAhead = new ReadAhead();
   readonly turn = new Turn();
   readonly patience = new Patience();
@@ -350,6 +352,7 @@ export class Proxy implements SessionHost {
     await this.#clients.stop();
     await this.#settleWaits();
     this.peerEnds?.[Symbol.dispose]();
+    await this.#freedMemory[Symbol.asyncDispose]();
     clearInterval(this.#serversTimer);
     this.#hub.close();
     this.#remap?.close();

@@ -27,6 +27,7 @@ import type { ConnectionContext } from "../command/connection_context.ts";
 import { finishInSlices } from "../command/in_slices.ts";
 import { ConnectionError, ProtocolError, ReplyError } from "../errors.ts";
 import type { ReplyCode } from "../errors.ts";
+import { freeBuffer } from "../freed_memory.ts";
 import {
   BATCH_CLOCK_BYTES,
   BATCH_CLOCK_COUNT,
@@ -34,8 +35,6 @@ import {
   MESSAGES_KEPT_MAX_BYTES,
   MESSAGES_MAX_BYTES,
   READ_AHEAD_MAX_BYTES,
-  READ_BUFFER_BATCH_BYTES,
-  READ_LARGE_BYTES,
   STEP_BYTES,
   WRITE_TIMEOUT_MS,
 } from "../limits.ts";
@@ -48,7 +47,7 @@ import { formatAddress } from "../role/address.ts";
 import type { DeliveryQueue } from "../role/delivery_queue.ts";
 import type { Disconnections } from "../role/disconnections.ts";
 import type { Slices } from "../role/slices.ts";
-import { type ClientMemory, freeBuffer, Held } from "../wire/client_memory.ts";
+import { type ClientMemory, Held } from "../wire/client_memory.ts";
 import { Connection, protocolOf } from "../wire/connection.ts";
 import { Peer } from "../wire/peer_ends.ts";
 import type { PeerEnds } from "../wire/peer_ends.ts";
@@ -162,7 +161,7 @@ export class Session implements Client, ConnectionContext, ClientConnection, Res
     this.state = new ClientState(connections.nextId(), address, localAddress, this, !passwordRequired, clientMemory);
     const { account } = this.state;
     this.dialect = host.dialects[0];
-    this.#decoder = this.dialect.decoder();
+    this.#decoder = this.dialect.decoder(account);
     this.#peer = new Peer(socket, () => {
       this.#left = true;
       if (this.#wait !== undefined) this.#close();
@@ -192,7 +191,7 @@ export class Session implements Client, ConnectionContext, ClientConnection, Res
         return await this.#endRefused();
       }
       this.#host.connections.add(this.state, this);
-      do {
+      for (;;) {
         if (this.#stopping !== undefined) return await this.#stopping;
         if (!this.#takeRequests()) return await this.#endRefused();
         while (!this.#ending && this.#gate.isShut) {
@@ -200,9 +199,9 @@ export class Session implements Client, ConnectionContext, ClientConnection, Res
           if (!this.#takeRequests()) return await this.#endRefused();
         }
         this.#letGo();
-        // More may be there already: then the next read would not let others have a turn.
-        if (connection.end - connection.start >= READ_LARGE_BYTES && slices.isTurnLong) await slices.turned;
-      } while (await connection.fill());
+        if (!await connection.fill()) break;
+        if (connection.hasReadMuch && slices.isTurnLong) await slices.readTurn();
+      }
       // The client may have ended its half only, and wait for its replies.
       await this.#endInOrder();
     } catch (error) {
@@ -346,9 +345,7 @@ export class Session implements Client, ConnectionContext, ClientConnection, Res
     this.#order.endBatch();
     this.#noteCommand();
     this.#request.clear();
-    if (this.state.authenticated && this.#decoder.needed > READ_BUFFER_BATCH_BYTES) {
-      this.#connection.reserve(this.#decoder.needed);
-    }
+    if (this.state.authenticated) this.#connection.prepare(this.#decoder);
   }
 
   /** For `client list`. */
@@ -647,7 +644,7 @@ export class Session implements Client, ConnectionContext, ClientConnection, Res
     if (this.#closed) return;
     await this.#socket.closeWrite();
     this.#deadlines.linger();
-    do this.#connection.start = this.#connection.end; while (await this.#connection.fill());
+    await this.#connection.drop(this.#host.slices);
   }
 
   #close(): void {

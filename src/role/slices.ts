@@ -30,9 +30,12 @@ export class Slices {
   /** What read batches that took long have taken in this turn. */
   #batchesMs = 0;
   #batchTimer: ReturnType<typeof setTimeout> | undefined;
-  /** When this turn has begun, and what resolves in the next one, once somebody has asked. */
+  /** When this turn has begun, once somebody has asked. */
   #turnStartedMs = 0;
-  #turned: Promise<void> | undefined;
+  #isTurnKnown = false;
+  /** Those who read much and wait for a turn with time left, the first at `#readersBegin`. */
+  #readers: (() => void)[] = [];
+  #readersBegin = 0;
 
   /**
    * Calls `step`, which is to take a small part of a slice, until it answers that all is done or no time is left. Then
@@ -75,25 +78,46 @@ export class Slices {
   }
 
   /**
-   * Whether the event loop has been in the same turn for long, as far as those who ask can tell. Reads and writes that need not
-   * wait follow each other without a turn, so whoever reads much at a time asks after each, and waits for {@linkcode turned}.
+   * Whether the event loop has been in the same turn for long, as far as those who ask can tell, or others wait for the next
+   * one. Reads and writes that need not wait follow each other without a turn, so whoever reads much at a time asks after each,
+   * and waits for {@linkcode readTurn}.
    */
   get isTurnLong(): boolean {
-    const nowMs = performance.now();
-    if (this.#turned !== undefined) return nowMs - this.#turnStartedMs > BATCH_MAX_MS;
-    this.#turnStartedMs = nowMs;
-    this.#turned = new Promise((resolve) => {
-      setTimeout(() => {
-        this.#turned = undefined;
-        resolve();
-      }, 0);
-    });
+    if (this.#isTurnKnown) {
+      return this.#readers.length > 0 || performance.now() - this.#turnStartedMs > BATCH_MAX_MS;
+    }
+    this.#beginTurn();
     return false;
   }
 
-  /** Resolves in the next turn, for all who wait at the same time. */
-  get turned(): Promise<void> {
-    return this.#turned ?? Promise.resolve();
+  /**
+   * Resolves in a later turn, behind all who have asked before, as soon as that turn has time left. What is done then without
+   * another wait counts as part of it.
+   */
+  readTurn(): Promise<void> {
+    return new Promise((resolve) => this.#readers.push(resolve));
+  }
+
+  #beginTurn(): void {
+    this.#turnStartedMs = performance.now();
+    this.#isTurnKnown = true;
+    setTimeout(() => {
+      this.#isTurnKnown = false;
+      if (this.#readers.length > 0) this.#letRead();
+    }, 0);
+  }
+
+  async #letRead(): Promise<void> {
+    this.#beginTurn();
+    do {
+      this.#readers[this.#readersBegin++]!();
+      // It goes on before this does.
+      await undefined;
+    } while (this.#readersBegin < this.#readers.length && performance.now() - this.#turnStartedMs < BATCH_MAX_MS);
+    // Not at each call, since it moves all that wait.
+    if (this.#readersBegin * 2 < this.#readers.length) return;
+    this.#readers.splice(0, this.#readersBegin);
+    this.#readersBegin = 0;
   }
 
   /** Resolves in a later turn, behind all who have asked before. Whoever goes on then has a whole slice. */

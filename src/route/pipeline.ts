@@ -23,6 +23,7 @@
 
 import { copyBytes, enlarge } from "../bytes.ts";
 import { assert, ConnectionError, ProtocolError } from "../errors.ts";
+import { freeBuffer } from "../freed_memory.ts";
 import {
   BACKEND_BATCH_MAX_BYTES,
   BACKEND_PACE_MAX_MS,
@@ -405,7 +406,7 @@ export class Pipeline implements Flushable {
   #release(batch: Batch): void {
     if (--batch.holders > 0) return;
     // Left to the garbage collector, a long one would stay for seconds.
-    if (batch.bytes.length >= LONG_FRAME_BYTES) return void batch.bytes.buffer.transfer(0);
+    if (batch.bytes.length >= LONG_FRAME_BYTES) return freeBuffer(batch.bytes);
     if (
       this.#spare.length < SPARE_BATCHES_MAX_COUNT && batch.bytes.length >= BATCH_INITIAL_BYTES &&
       batch.bytes.length <= BUFFER_KEEP_MAX_BYTES

@@ -10,6 +10,7 @@
  */
 
 import { messageOf, ReplyError, stackOf, StartError } from "../errors.ts";
+import { FreedMemory } from "../freed_memory.ts";
 import { EXPIRY_INTERVAL_MS, EXPIRY_SLICE_MS, FREEING_SLICE_MS, RECLAIM_STEPS_COUNT } from "../limits.ts";
 import { SharedState } from "../command/shared_state.ts";
 import { DeliveryQueue } from "../role/delivery_queue.ts";
@@ -135,6 +136,7 @@ export class Server implements SessionHost {
   readonly #persistence: Persistence;
   readonly #listener: Listener;
   readonly #hugePages: HugePages | undefined;
+  readonly #freedMemory: FreedMemory;
   readonly #clients: Clients<Session>;
   readonly #startedMs = performance.now();
   #reclaimTimer: number;
@@ -163,6 +165,7 @@ export class Server implements SessionHost {
       serverConfiguration({ settings, store, port, clientMemory: this.clientMemory }),
     );
     this.shared.enablesDebug = settings.enablesDebug ?? false;
+    this.#freedMemory = FreedMemory.open();
     this.peerEnds = openPeerEnds();
     const { peerEnds, shared: { waiters } } = this;
     if (peerEnds !== undefined) waiters.look = () => peerEnds.look();
@@ -285,6 +288,7 @@ export class Server implements SessionHost {
     clearTimeout(this.#reclaimTimer);
     await this.#clients.stop();
     this.peerEnds?.[Symbol.dispose]();
+    await this.#freedMemory[Symbol.asyncDispose]();
     try {
       await this.#persistence.close();
     } finally {

@@ -48,7 +48,6 @@ import {
   PREFETCH_MAX_COUNT,
   READ_AHEAD_MAX_BYTES,
   READ_BUFFER_BATCH_BYTES,
-  READ_LARGE_BYTES,
   REPLY_BURST_BYTES,
   REPLY_CHUNK_BYTES,
   REPLY_FLUSH_BYTES,
@@ -433,8 +432,7 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
           const count = await this.#socket.read(connection.room());
           if (count === null) return;
           connection.took(count);
-          // More may be there already: then the next read would not let others have a turn.
-          if (count >= READ_LARGE_BYTES && this.#host.slices.isTurnLong) await this.#host.slices.turned;
+          if (connection.hasReadMuch && this.#host.slices.isTurnLong) await this.#host.slices.readTurn();
         }
       }
     } catch (error) {
@@ -460,6 +458,7 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
     const { account } = this.client;
     if (protocol === "unknown") return false;
     if (protocol === "native") {
+      this.#decoder = new NativeDecoder(account);
       this.#reply = new NativeReply(undefined, undefined, account);
       return true;
     }
@@ -609,9 +608,7 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
     this.#noteCommand();
     this.client.lastMs = this.store.nowMs;
     this.#request.clear();
-    if (this.client.authenticated && this.#decoder.needed > READ_BUFFER_BATCH_BYTES) {
-      this.#connection.reserve(this.#decoder.needed);
-    }
+    if (this.client.authenticated) this.#connection.prepare(this.#decoder);
   }
 
   #noteCommand(): void {
@@ -747,6 +744,6 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
     if (this.#stopping) return;
     this.#steps++;
     this.#phase = Phase.Lingering;
-    do this.#connection.start = this.#connection.end; while (await this.#connection.fill());
+    await this.#connection.drop(this.#host.slices);
   }
 }

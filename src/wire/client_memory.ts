@@ -23,18 +23,13 @@
  * smaller than the machine's memory, and a process whose heap is full aborts. So they have a second limit, a share of
  * that heap.
  *
- * A freed buffer is detached (see {@linkcode freeBuffer}), which returns its memory at once. Left to the garbage collector,
- * it would stay for seconds, and memory would pass every limit meanwhile.
+ * Whoever releases the bytes of a large buffer returns its memory to the system at once (freed_memory.ts).
  *
  * @module
  */
 
 import { ReplyError } from "../errors.ts";
-import {
-  CLIENT_MEMORY_REPORT_INTERVAL_MS,
-  CLIENT_MEMORY_REPORTS_MAX_COUNT,
-  FREED_AT_ONCE_MIN_BYTES,
-} from "../limits.ts";
+import { CLIENT_MEMORY_REPORT_INTERVAL_MS, CLIENT_MEMORY_REPORTS_MAX_COUNT } from "../limits.ts";
 
 /** What memory is held for. */
 export const enum Held {
@@ -280,6 +275,11 @@ export class ClientAccount {
     return this.#memory.isTight;
   }
 
+  /** Whether `bytes` more would leave at least half of all that clients may hold. */
+  hasPlenty(bytes: number): boolean {
+    return this.#memory.usedBytes + bytes <= this.#memory.limitBytes / 2;
+  }
+
   /** What most of it is held for. */
   get mostlyFor(): string {
     return HELD_NAMES[this.held.indexOf(Math.max(...this.held))]!;
@@ -361,11 +361,3 @@ const NOBODY: MemoryOwner = { id: 0, address: "", name: "", isKept: true, connec
 
 /** The account of those that no limit concerns: clients of ours, and tests. */
 export const UNLIMITED_ACCOUNT: ClientAccount = new ClientMemory({ limitBytes: Infinity }).openShared();
-
-/**
- * Returns a buffer's memory to the system at once, if it is large; small ones are left to the garbage collector. Nobody may
- * use the buffer afterwards: all views of it have the length 0. A read or write under way keeps the memory until it ends.
- */
-export function freeBuffer(bytes: Uint8Array<ArrayBuffer>): void {
-  if (bytes.buffer.byteLength >= FREED_AT_ONCE_MIN_BYTES) bytes.buffer.transfer(0);
-}

@@ -20,6 +20,7 @@ import {
   HANDSHAKES_MAX_COUNT,
   REJECTED_CLIENTS_MAX_COUNT,
   SHUTDOWN_GRACE_MS,
+  SLICE_MS,
 } from "../limits.ts";
 import { abort, acceptLoop, handshake } from "./socket.ts";
 import type { Listener } from "./socket.ts";
@@ -65,6 +66,8 @@ export class Clients<S extends ClientSession> {
   readonly #served = new Set<S>();
   readonly #turnedAway = new Set<S>();
   readonly #sweepTimer: number;
+  /** While a sweep is not over. */
+  #sweepingTimer: ReturnType<typeof setTimeout> | undefined;
   #stopped: Promise<void> | undefined;
   /** Tells `#drain` that a session has ended. */
   #onEnd: () => void = () => {};
@@ -98,6 +101,7 @@ export class Clients<S extends ClientSession> {
   async #stop(): Promise<void> {
     this.#options.listener.close();
     clearInterval(this.#sweepTimer);
+    clearTimeout(this.#sweepingTimer);
     for (const socket of this.#handshaking) closeQuietly(socket);
     for (const session of [...this.#served, ...this.#turnedAway]) session.stop();
     await this.#accepting;
@@ -161,7 +165,18 @@ export class Clients<S extends ClientSession> {
   #sweep(): void {
     const nowMs = performance.now();
     this.#options.beforeSweep?.();
-    for (const session of this.#served) session.sweep(nowMs);
-    for (const session of this.#turnedAway) session.sweep(nowMs);
+    this.#sweepOn([...this.#served, ...this.#turnedAway].values(), nowMs);
+  }
+
+  /** Sweeps in slices: closing thousands takes long. */
+  #sweepOn(sessions: Iterator<S>, nowMs: number): void {
+    clearTimeout(this.#sweepingTimer);
+    const endMs = performance.now() + SLICE_MS;
+    do {
+      const { value, done } = sessions.next();
+      if (done === true) return;
+      if (this.#served.has(value) || this.#turnedAway.has(value)) value.sweep(nowMs);
+    } while (performance.now() < endMs);
+    this.#sweepingTimer = setTimeout(() => this.#sweepOn(sessions, nowMs), 0);
   }
 }

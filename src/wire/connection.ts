@@ -17,28 +17,38 @@
  */
 
 import { ProtocolError } from "../errors.ts";
+import { freeBuffer } from "../freed_memory.ts";
 import {
   BUFFER_KEEP_MAX_BYTES,
   READ_BUFFER_BATCH_BYTES,
   READ_BUFFER_INITIAL_BYTES,
   READ_BUFFER_TIGHT_BYTES,
+  READ_LARGE_BYTES,
   READ_MAX_BYTES,
 } from "../limits.ts";
 import { closeQuietly } from "./abort.ts";
-import { type ClientAccount, freeBuffer, Held, UNLIMITED_ACCOUNT } from "./client_memory.ts";
+import { type ClientAccount, Held, UNLIMITED_ACCOUNT } from "./client_memory.ts";
 import { type Socket, writeAll } from "./socket.ts";
 
 /** A buffer that is too small for what comes in one read is replaced by one so many times its size. */
 const BATCH_FACTOR = 4;
 /** Room is made for that many times what has arrived of a long request: each byte is moved once or not at all then. */
 const RESERVE_FACTOR = 8;
-/** Of a request of which so much has arrived all is reserved: moving more than this takes milliseconds. */
-const RESERVE_ALL_BYTES = 2 * 1024 * 1024;
+/** Of a request of which so much has arrived all is reserved. Moving ten times as much takes 10 ms, most of it for fresh pages. */
+const RESERVE_ALL_BYTES = 512 * 1024;
 
 const EMPTY = new Uint8Array(0);
 
 /** What a connection needs of a socket. */
 export type ByteSocket = Pick<Socket, "read" | "write" | "close">;
+
+/** What a connection needs of the turns of the event loop, so that others have theirs while it reads much. */
+export interface ReadTurns {
+  /** Whether the present turn has taken long. */
+  readonly isTurnLong: boolean;
+  /** Resolves in a later one. */
+  readTurn(): Promise<void>;
+}
 
 /** Which protocol a connection speaks, by its first byte. */
 export type Protocol = "native" | "resp" | "unknown";
@@ -70,6 +80,11 @@ export class Connection {
   #closed = false;
   /** Whether the last read took all the room there was. */
   #filled = false;
+  /** The same of the room that {@linkcode room} had given, which may be less: then more is there to be read. */
+  #hasMore = false;
+  #roomBytes = 0;
+  /** What the last read has brought. */
+  #readBytes = 0;
   /** The read that {@linkcode readAhead} has under way. */
   #ahead: Promise<boolean> | undefined;
 
@@ -128,6 +143,14 @@ export class Connection {
     return true;
   }
 
+  /** Reads and drops what still comes, until the peer has ended its side. Nobody may borrow the buffer any more. */
+  async drop(turns: ReadTurns): Promise<void> {
+    do {
+      this.start = this.end;
+      if (turns.isTurnLong) await turns.readTurn();
+    } while (await this.fill());
+  }
+
   /** Whether {@linkcode readAhead} has a read under way: then only `fill` may be called. */
   get isReading(): boolean {
     return this.#ahead !== undefined;
@@ -152,8 +175,12 @@ export class Connection {
     } else if (this.end === this.buffer.length) {
       this.#makeRoom();
     }
-    if (this.end === 0 && this.buffer.length <= READ_MAX_BYTES) return this.buffer;
-    return this.buffer.subarray(this.end, this.end + READ_MAX_BYTES);
+    const isLarge = this.buffer.length > READ_BUFFER_BATCH_BYTES;
+    // Reads that wait end together when many peers send at once, so each of them takes little of what is large.
+    const roomMaxBytes = isLarge ? this.#hasMore ? READ_MAX_BYTES : READ_LARGE_BYTES : Infinity;
+    this.#roomBytes = Math.min(this.buffer.length - this.end, roomMaxBytes);
+    if (this.#roomBytes === this.buffer.length) return this.buffer;
+    return this.buffer.subarray(this.end, this.end + this.#roomBytes);
   }
 
   /**
@@ -186,9 +213,20 @@ export class Connection {
     }
   }
 
+  /**
+   * Whether what comes now takes long: the last read has brought much, or has filled a large buffer, which is to grow. More may
+   * be there already, and the next read would not let others have a turn.
+   */
+  get hasReadMuch(): boolean {
+    return this.#readBytes >= READ_LARGE_BYTES ||
+      (this.end === this.buffer.length && this.end > READ_BUFFER_BATCH_BYTES);
+  }
+
   /** Takes note that so many bytes were read into the {@linkcode room}. */
   took(count: number): void {
     this.end += count;
+    this.#readBytes = count;
+    this.#hasMore = count === this.#roomBytes;
     // What was left of a buffer that is nearly full says nothing.
     this.#filled = this.end === this.buffer.length && count > this.buffer.length / 2;
   }
@@ -207,6 +245,23 @@ export class Connection {
     const all = size + READ_BUFFER_BATCH_BYTES;
     const wanted = unread >= RESERVE_ALL_BYTES ? all : Math.min(size, unread * RESERVE_FACTOR);
     if (this.start + wanted > this.buffer.length && wanted > unread) this.#growFreeing(wanted);
+  }
+
+  /**
+   * Makes room for the request under way, of which a decoder knows or expects so many bytes in all.
+   *
+   * @throws {ProtocolError} when the memory of all clients has no room for it
+   */
+  prepare({ needed, expected }: { readonly needed: number; readonly expected: number }): void {
+    if (needed > READ_BUFFER_BATCH_BYTES) this.reserve(needed);
+    else if (expected > READ_BUFFER_BATCH_BYTES) this.#expect(expected);
+  }
+
+  /** As `reserve`. Where clients hold much memory already, or little has arrived, nothing is done. */
+  #expect(size: number): void {
+    const unread = this.end - this.start;
+    if (this.end < this.buffer.length || unread < RESERVE_ALL_BYTES || this.start + size <= this.buffer.length) return;
+    if (this.#account.hasPlenty(size)) this.#growFreeing(size);
   }
 
   #makeRoom(): void {

@@ -12,8 +12,9 @@
  * @module
  */
 
+import { freeBuffer } from "../freed_memory.ts";
 import { QUEUE_CHUNK_INITIAL_BYTES, QUEUE_CHUNK_MAX_BYTES } from "../limits.ts";
-import { type ClientAccount, freeBuffer, Held } from "./client_memory.ts";
+import { type ClientAccount, Held } from "./client_memory.ts";
 
 /** Writes a whole number below 2^32, seven bits a byte, the lowest first. Returns the position behind it. */
 export function writeVarint(target: Uint8Array, at: number, value: number): number {

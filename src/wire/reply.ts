@@ -31,6 +31,7 @@
  */
 
 import { copyBytes, encodeText } from "../bytes.ts";
+import { freeBuffer } from "../freed_memory.ts";
 import {
   BUFFER_KEEP_MAX_BYTES,
   READ_BUFFER_BATCH_BYTES,
@@ -41,7 +42,7 @@ import {
 } from "../limits.ts";
 import { ReplyError } from "../errors.ts";
 import type { ReplyCode } from "../errors.ts";
-import { type ClientAccount, freeBuffer, Held, UNLIMITED_ACCOUNT } from "./client_memory.ts";
+import { type ClientAccount, Held, UNLIMITED_ACCOUNT } from "./client_memory.ts";
 import { formatDouble } from "./double.ts";
 import { FRAME_PREFIX_BYTES } from "./frame.ts";
 import {

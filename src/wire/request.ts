@@ -13,7 +13,8 @@
  * @module
  */
 
-import { FREED_AT_ONCE_MIN_BYTES, READ_BUFFER_BATCH_BYTES } from "../limits.ts";
+import { freeBuffer } from "../freed_memory.ts";
+import { READ_BUFFER_BATCH_BYTES } from "../limits.ts";
 import { copyBytes, decodeText, equalsIgnoringCase, parseInteger } from "../bytes.ts";
 
 const EMPTY = new Uint8Array(0);
@@ -83,8 +84,8 @@ export class Request {
   }
 
   #makeRoom(count: number): void {
-    freeNumbers(this.starts);
-    freeNumbers(this.lengths);
+    freeBuffer(this.starts);
+    freeBuffer(this.lengths);
     this.starts = new Int32Array(count);
     this.lengths = new Int32Array(count);
   }
@@ -119,9 +120,4 @@ export class Request {
   is(index: number, lower: string): boolean {
     return equalsIgnoringCase(this.bytes, this.starts[index]!, this.lengths[index]!, lower);
   }
-}
-
-/** Returns the memory of places to the system at once, if they take much. */
-export function freeNumbers(numbers: Int32Array<ArrayBuffer>): void {
-  if (numbers.byteLength >= FREED_AT_ONCE_MIN_BYTES) numbers.buffer.transfer(0);
 }

@@ -20,9 +20,10 @@
 import { parseInteger, parseInteger64 } from "../bytes.ts";
 import { ProtocolError } from "../errors.ts";
 import { ARGUMENTS_MAX_COUNT, RESP_LINE_MAX_BYTES, VALUE_SIZE_MAX_BYTES } from "../limits.ts";
+import { ArgumentPlaces, SHORT_MAX_COUNT } from "./argument_places.ts";
 import { splitInline } from "./inline.ts";
-import { type ClientAccount, Held, UNLIMITED_ACCOUNT } from "./client_memory.ts";
-import { freeNumbers, type Request } from "./request.ts";
+import { type ClientAccount, UNLIMITED_ACCOUNT } from "./client_memory.ts";
+import type { Request } from "./request.ts";
 
 const STAR = 0x2a;
 const DOLLAR = 0x24;
@@ -34,12 +35,6 @@ const LF = 0x0a;
 const BULK_MIN_BYTES = 6;
 /** The line `$123456789` and its end: longer ones tell too much, or have zeros in front. */
 const LENGTH_LINE_MAX_BYTES = 12;
-/** A request of more arguments is kept while it arrives; the lines of a shorter one take less to read again than a read. */
-const SHORT_MAX_COUNT = 1024;
-
-/** Where an argument begins, and how long it is. */
-const PLACE_BYTES = 8;
-const NONE = new Int32Array(0);
 
 /** How large a request may be. */
 export interface RespLimits {
@@ -59,23 +54,22 @@ export class RespDecoder {
   passed = 0;
   /** After an error: where the next request begins. Nobody knows: -1. */
   readonly behind = -1;
+  /** See {@linkcode ArgumentPlaces.expectedBytes}: for making room where {@linkcode needed} is not known. */
+  get expected(): number {
+    return this.#places.expectedBytes;
+  }
+
   /** Behind the line that was read last. */
   #lineEnd = 0;
   /** Where the line that is not whole begins, and up to where it has no end, both from the request's begin on. */
   #lineBegin = -1;
   #searched = 0;
-  /** The arguments of a request of many that is under way, and its place in the request, from its begin on. */
-  #count = 0;
-  #index = 0;
-  #offset = 0;
-  #size = 0;
-  #starts = NONE;
-  #lengths = NONE;
-  readonly #account: ClientAccount;
+  /** The arguments of a request of many that is under way. */
+  readonly #places: ArgumentPlaces;
 
   /** @param account is charged for the places of a request of many arguments, while it arrives */
   constructor(account: ClientAccount = UNLIMITED_ACCOUNT) {
-    this.#account = account;
+    this.#places = new ArgumentPlaces(account);
   }
 
   /**
@@ -152,7 +146,7 @@ export class RespDecoder {
 
   /** Reads any request, behind any that are blank. */
   #decodeUnusual(bytes: Uint8Array, start: number, end: number, request: Request, limits: RespLimits): number {
-    if (this.#count > 0) return this.#continue(bytes, start, end, request, limits);
+    if (this.#places.count > 0) return this.#continue(bytes, start, end, request, limits);
     for (let from = start; from < end; from = this.#lineEnd) {
       this.passed = from - start;
       if (bytes[from] !== STAR) {
@@ -164,8 +158,7 @@ export class RespDecoder {
       if (Number.isNaN(count)) return this.#wait(0, request);
       const at = this.#lineEnd;
       if (count > SHORT_MAX_COUNT) {
-        this.#count = count;
-        this.#offset = at - from;
+        this.#places.begin(count, at - from);
         return this.#continue(bytes, from, end, request, limits);
       }
       if (count > 0) return this.#arguments(bytes, from, at, end, count, request, limits);
@@ -176,58 +169,24 @@ export class RespDecoder {
 
   /** Goes on with a request of many arguments. */
   #continue(bytes: Uint8Array, start: number, end: number, request: Request, limits: RespLimits): number {
-    const count = this.#count;
-    for (let at = start + this.#offset; this.#index < count; at = start + this.#offset) {
-      const length = this.#readLength(bytes, start, at, end, limits);
+    const places = this.#places;
+    while (places.index < places.count) {
+      const length = this.#readLength(bytes, start, start + places.offset, end, limits);
       if (length < 0) return this.#wait(0, request);
       const next = this.#lineEnd + length + 2;
       sized(next - start, limits);
       if (next > end) return this.#wait(next - start, request);
-      if (this.#index === this.#starts.length) this.#growArguments();
-      this.#starts[this.#index] = this.#lineEnd - start;
-      this.#lengths[this.#index++] = length;
-      this.#size += length;
-      this.#offset = next - start;
+      places.add(this.#lineEnd - start, length, next - start);
     }
-    for (let i = 0; i < count; i++) this.#starts[i]! += start;
-    this.#account.release(Held.Request, this.#starts.length * PLACE_BYTES);
-    request.reset(bytes, 0);
-    request.starts = this.#starts;
-    request.lengths = this.#lengths;
-    request.count = count;
-    request.size = this.#size;
-    const behind = start + this.#offset;
-    this.#starts = this.#lengths = NONE;
-    this.#count =
-      this.#index =
-      this.#offset =
-      this.#size =
-        0;
+    const behind = start + places.offset;
+    places.give(request, bytes, start);
     this.needed = 0;
     return behind;
   }
 
-  /** Gives the places of a request that is not whole back: its connection has ended. */
+  /** Gives back what is kept of a request that is not whole: its connection has ended. */
   free(): void {
-    this.#account.release(Held.Request, this.#starts.length * PLACE_BYTES);
-    freeNumbers(this.#starts);
-    freeNumbers(this.#lengths);
-    this.#starts = this.#lengths = NONE;
-  }
-
-  /** Makes room for twice as many arguments: as they arrive, not as they are announced. */
-  #growArguments(): void {
-    const room = Math.max(SHORT_MAX_COUNT, this.#index * 2);
-    const more = (room - this.#starts.length) * PLACE_BYTES;
-    if (!this.#account.tryCharge(Held.Request, more)) throw new ProtocolError(this.#account.refusal(Held.Request));
-    const starts = new Int32Array(room);
-    const lengths = new Int32Array(room);
-    starts.set(this.#starts);
-    lengths.set(this.#lengths);
-    freeNumbers(this.#starts);
-    freeNumbers(this.#lengths);
-    this.#starts = starts;
-    this.#lengths = lengths;
+    this.#places.free();
   }
 
   /** Reads the line `$<length>` at `at`, up to `#lineEnd`; -1 while it is not whole. */

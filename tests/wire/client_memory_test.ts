@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { ReplyError } from "../../src/errors.ts";
 import { CLIENT_MEMORY_REPORTS_MAX_COUNT } from "../../src/limits.ts";
-import { type ClientAccount, ClientMemory, freeBuffer, Held } from "../../src/wire/client_memory.ts";
+import { type ClientAccount, ClientMemory, Held } from "../../src/wire/client_memory.ts";
 
 /** A memory of 1,000 bytes, 500 of them for objects, with accounts that say who was killed. */
 class Rig {
@@ -136,14 +136,6 @@ Deno.test("ClientMemory logs a few events in a row, and counts the others", () =
     CLIENT_MEMORY_REPORTS_MAX_COUNT,
     CLIENT_MEMORY_REPORTS_MAX_COUNT + 7,
   ]);
-});
-
-Deno.test("freeBuffer() detaches what is large", () => {
-  const [large, small] = [new Uint8Array(1_000_000), new Uint8Array(1000)];
-  freeBuffer(large);
-  freeBuffer(large);
-  freeBuffer(small);
-  assertEquals([large.length, small.length], [0, 1000]);
 });
 
 function bound(rig: Rig): Rig {
