@@ -1,17 +1,22 @@
 import { assert, assertEquals } from "@std/assert";
-import { SLICE_MS } from "../../src/limits.ts";
+import { BATCH_MAX_MS, SLICE_MS } from "../../src/limits.ts";
 import { Slices } from "../../src/role/slices.ts";
 
 /** Runs a test with a clock that it moves. */
-function withClock(test: (advance: (ms: number) => void) => void): void {
+async function withClock(test: (advance: (ms: number) => void) => void | Promise<void>): Promise<void> {
   const original = performance.now;
   let nowMs = 1_000;
   performance.now = () => nowMs;
   try {
-    test((ms) => nowMs += ms);
+    await test((ms) => nowMs += ms);
   } finally {
     performance.now = original;
   }
+}
+
+/** Resolves behind the timers that run out in the next turn. */
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 0));
 }
 
 Deno.test("Slices run() goes on until all is done, or the slice is over", () =>
@@ -83,3 +88,51 @@ Deno.test("Slices next() gives each who waits a turn of its own, in the order th
   assertEquals(seen.map(([name]) => name).join(""), "abcabcabc");
   for (let i = 1; i < seen.length; i++) assert(seen[i]![1] > seen[i - 1]![1], `one turn for both: ${seen.join(" ")}`);
 });
+
+Deno.test("Slices readTurn() lets readers go on in their order, as many in a turn as have time in it", () =>
+  withClock(async (advance) => {
+    const slices = new Slices();
+    const log: string[] = [];
+    const reader = async (name: string, rounds: number, takesMs: number) => {
+      for (let round = 0; round < rounds; round++) {
+        if (slices.isTurnLong) await slices.readTurn();
+        log.push(name);
+        advance(takesMs);
+      }
+    };
+    let turns = 0;
+    let timer = 0;
+    const count = () => {
+      turns++;
+      log.push("|");
+      timer = setTimeout(count, 0);
+    };
+    timer = setTimeout(count, 0);
+    const names = "abcdefghij".split("");
+    await Promise.all(names.map((name) => reader(name, 5, BATCH_MAX_MS * 0.4)));
+    clearTimeout(timer);
+    await nextTurn();
+    const rounds = log.filter((name) => name !== "|").join("");
+    assertEquals(rounds.length, 50);
+    // Whoever was first in the first turn is last in the queue then; everybody comes as often as any other.
+    for (const name of names) assertEquals(rounds.split(name).length - 1, 5, rounds);
+    for (const turn of log.join("").split("|")) assert(turn.length <= 4, `too much in a turn: ${log.join("")}`);
+    assert(turns >= 12, `${turns} turns`);
+  }));
+
+Deno.test("Slices isTurnLong tells nobody to wait who reads little, and everybody while others wait", () =>
+  withClock(async (advance) => {
+    const slices = new Slices();
+    assert(!slices.isTurnLong);
+    advance(BATCH_MAX_MS / 2);
+    assert(!slices.isTurnLong);
+    advance(BATCH_MAX_MS);
+    assert(slices.isTurnLong);
+    const turn = slices.readTurn();
+    advance(-BATCH_MAX_MS);
+    assert(slices.isTurnLong, "another one would be overtaken");
+    await turn;
+    await nextTurn();
+    assert(!slices.isTurnLong, "a new turn");
+    await nextTurn();
+  }));

@@ -4,6 +4,8 @@ import {
   FRAME_SIZE_MAX_BYTES,
   READ_BUFFER_BATCH_BYTES,
   READ_BUFFER_INITIAL_BYTES,
+  READ_LARGE_BYTES,
+  READ_MAX_BYTES,
 } from "../../src/limits.ts";
 import { ClientMemory } from "../../src/wire/client_memory.ts";
 import { Connection, protocolOf } from "../../src/wire/connection.ts";
@@ -198,6 +200,61 @@ Deno.test("Connection reserve() makes room for a long request in few steps, by w
   await silent.fill();
   silent.reserve(size);
   assertEquals(silent.buffer.length, READ_BUFFER_INITIAL_BYTES);
+});
+
+Deno.test("Connection room() takes little of what is large in a read that has to wait, and much in those behind it", async () => {
+  const connection = new Connection(new FakeSocket(new Uint8Array(8 * READ_MAX_BYTES)));
+  const reads: number[] = [];
+  const read = async () => {
+    const before = connection.end;
+    await connection.fill();
+    reads.push(connection.end - before);
+  };
+  while (connection.end < READ_BUFFER_BATCH_BYTES) await read();
+  connection.reserve(8 * READ_MAX_BYTES);
+  assert(!connection.hasReadMuch || reads.at(-1)! >= READ_LARGE_BYTES);
+  // What came last has filled the buffer, so more is expected.
+  reads.length = 0;
+  await read();
+  assert(connection.hasReadMuch);
+  assert(reads[0]! > READ_LARGE_BYTES && reads[0]! <= READ_MAX_BYTES, `${reads}`);
+  const slow = new Connection(new FakeSocket(new Uint8Array(READ_MAX_BYTES), 1000));
+  while (slow.end < READ_BUFFER_BATCH_BYTES) await slow.fill();
+  slow.reserve(READ_MAX_BYTES);
+  await slow.fill();
+  assert(!slow.hasReadMuch);
+  assertEquals(slow.room().length, READ_LARGE_BYTES);
+});
+
+Deno.test("Connection prepare() makes room for what is expected of a long request, while clients hold little", async () => {
+  for (const [limitBytes, isReserved] of [[Infinity, true], [8 * 1024 * 1024, false]] as const) {
+    const memory = new ClientMemory({ limitBytes });
+    const connection = new Connection(new FakeSocket(new Uint8Array(20 * 1024 * 1024)), memory.openShared());
+    const expected = 16 * 1024 * 1024;
+    do {
+      await connection.fill();
+      connection.prepare({ needed: 0, expected });
+    } while (connection.end < 1024 * 1024);
+    assertEquals(connection.buffer.length >= expected, isReserved, `${connection.buffer.length}`);
+    connection.free();
+    assertEquals(memory.usedBytes, 0);
+  }
+});
+
+Deno.test("Connection drop() reads to the end, and lets others have their turns", async () => {
+  const socket = new FakeSocket(new Uint8Array(3_000_000), 100_000);
+  const connection = new Connection(socket);
+  let turns = 0;
+  await connection.drop({
+    isTurnLong: true,
+    readTurn: () => {
+      turns++;
+      return Promise.resolve();
+    },
+  });
+  assertEquals(await socket.read(new Uint8Array(1)), null);
+  assert(turns >= 3_000_000 / READ_BUFFER_BATCH_BYTES, `${turns} turns`);
+  assertLessOrEqual(connection.buffer.length, READ_BUFFER_BATCH_BYTES);
 });
 
 Deno.test("Connection detach() gives the buffer away, and goes on with what follows", async () => {
