@@ -40,6 +40,7 @@ import type { Member } from "../route/slots.ts";
 import { Turn } from "../route/turn.ts";
 import { ClientMemory } from "../wire/client_memory.ts";
 import { Clients } from "../wire/clients.ts";
+import { InputRound } from "../wire/input_round.ts";
 import { openPeerEnds } from "../wire/peer_ends.ts";
 import type { PeerEnds } from "../wire/peer_ends.ts";
 import { ReadAhead } from "../wire/read_ahead.ts";
@@ -106,7 +107,8 @@ export async function startProxy(settings: ProxySettings): Promise<Proxy> {
   // One that the list names later is refused when it is connected to.
   if (settings.backend.plaintext) { for (const { address } of members) checkPlaintext(address); }
   const { hostname, port, certificate } = settings;
-  return new Proxy(settings, members, listen({ hostname, port, ...certificate }));
+  const listener = listen({ hostname, port, ...certificate });
+  return new Proxy(settings, members, listener, await InputRound.open());
 }
 
 /** A proxy that runs. Made by {@linkcode startProxy}. */
@@ -120,8 +122,8 @@ export class Proxy implements SessionHost {
   readonly readAhead: ReadAhead = new ReadAhead();
   readonly turn = new Turn();
   readonly patience = new Patience();
-  readonly slices = new Slices();
-  readonly deliveries = new DeliveryQueue(this.slices);
+  readonly slices: Slices;
+  readonly deliveries: DeliveryQueue;
   readonly disconnections: Disconnections;
   readonly passwordRequired: boolean;
   readonly clientMemory: ClientMemory;
@@ -139,6 +141,7 @@ export class Proxy implements SessionHost {
   readonly #clock = { nowMs: performance.now() };
   readonly #watch: MembersWatch;
   readonly #listener: Listener;
+  readonly #input: InputRound | undefined;
   readonly #clients: Clients<Session>;
   readonly #startedMs = performance.now();
   readonly #serversTimer: number;
@@ -150,8 +153,16 @@ export class Proxy implements SessionHost {
   #stopped: Promise<void> | undefined;
 
   /** Use {@linkcode startProxy}. */
-  constructor(settings: ProxySettings, members: readonly Member[], listener: Listener) {
+  constructor(
+    settings: ProxySettings,
+    members: readonly Member[],
+    listener: Listener,
+    input: InputRound | undefined,
+  ) {
     this.#settings = settings;
+    this.#input = input;
+    this.slices = new Slices(input);
+    this.deliveries = new DeliveryQueue(this.slices);
     this.#logger = settings.logger;
     this.disconnections = new Disconnections(settings.logger);
     this.repliesMaxBytes = settings.repliesMaxBytes ?? CLIENT_REPLIES_MAX_BYTES;
@@ -352,6 +363,7 @@ export class Proxy implements SessionHost {
     await this.#clients.stop();
     await this.#settleWaits();
     this.peerEnds?.[Symbol.dispose]();
+    this.#input?.[Symbol.dispose]();
     await this.#freedMemory[Symbol.asyncDispose]();
     clearInterval(this.#serversTimer);
     this.#hub.close();

@@ -32,6 +32,7 @@ import type { SessionHost } from "./session.ts";
 import { Store } from "../store/store.ts";
 import { ClientMemory } from "../wire/client_memory.ts";
 import { Clients } from "../wire/clients.ts";
+import { InputRound } from "../wire/input_round.ts";
 import { openPeerEnds } from "../wire/peer_ends.ts";
 import type { PeerEnds } from "../wire/peer_ends.ts";
 import { ReadAhead } from "../wire/read_ahead.ts";
@@ -97,9 +98,11 @@ export async function startServer(settings: ServerSettings): Promise<Server> {
     ...settings.loadProgress && { progress: settings.loadProgress },
     onFailure: (error) => settings.logger.error("Cannot save a snapshot", { error: messageOf(error) }),
   });
+  const input = await InputRound.open();
   try {
-    return new Server(settings, store, persistence, listen({ hostname, port, ...certificate }));
+    return new Server(settings, store, persistence, listen({ hostname, port, ...certificate }), input);
   } catch (error) {
+    input?.[Symbol.dispose]();
     await persistence.close();
     throw error;
   }
@@ -122,9 +125,9 @@ export class Server implements SessionHost {
   readonly defaultTtlMs: number;
   readonly passwordRequired: boolean;
   commands = 0;
-  readonly slices: Slices = new Slices();
+  readonly slices: Slices;
   readonly clientMemory: ClientMemory;
-  readonly deliveries: DeliveryQueue = new DeliveryQueue(this.slices);
+  readonly deliveries: DeliveryQueue;
   readonly disconnections: Disconnections;
   readonly shared: SharedState;
   readonly peerEnds: PeerEnds | undefined;
@@ -135,6 +138,7 @@ export class Server implements SessionHost {
   readonly #password: Password | undefined;
   readonly #persistence: Persistence;
   readonly #listener: Listener;
+  readonly #input: InputRound | undefined;
   readonly #hugePages: HugePages | undefined;
   readonly #freedMemory: FreedMemory;
   readonly #clients: Clients<Session>;
@@ -143,8 +147,17 @@ export class Server implements SessionHost {
   #stopped: Promise<void> | undefined;
 
   /** Use {@linkcode startServer}. */
-  constructor(settings: ServerSettings, store: Store, persistence: Persistence, listener: Listener) {
+  constructor(
+    settings: ServerSettings,
+    store: Store,
+    persistence: Persistence,
+    listener: Listener,
+    input: InputRound | undefined,
+  ) {
     this.#settings = settings;
+    this.#input = input;
+    this.slices = new Slices(input);
+    this.deliveries = new DeliveryQueue(this.slices);
     this.#logger = settings.logger;
     this.disconnections = new Disconnections(settings.logger);
     this.store = store;
@@ -288,6 +301,7 @@ export class Server implements SessionHost {
     clearTimeout(this.#reclaimTimer);
     await this.#clients.stop();
     this.peerEnds?.[Symbol.dispose]();
+    this.#input?.[Symbol.dispose]();
     await this.#freedMemory[Symbol.asyncDispose]();
     try {
       await this.#persistence.close();

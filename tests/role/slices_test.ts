@@ -136,3 +136,45 @@ Deno.test("Slices isTurnLong tells nobody to wait who reads little, and everybod
     assert(!slices.isTurnLong, "a new turn");
     await nextTurn();
   }));
+
+Deno.test("Slices go on only once the system was asked for input in their turn", async () => {
+  let asked = 0;
+  let gate = Promise.withResolvers<void>();
+  const slices = new Slices({
+    pass: () => {
+      asked++;
+      return gate.promise;
+    },
+  });
+  const letOn = async () => {
+    const before = gate;
+    gate = Promise.withResolvers<void>();
+    before.resolve();
+    await before.promise;
+  };
+  const seen: string[] = [];
+  const first = slices.next().then(() => seen.push("a"));
+  const second = slices.next().then(() => seen.push("b"));
+  await until(() => asked === 1);
+  assertEquals(seen, []);
+  await letOn();
+  await first;
+  assertEquals(seen, ["a"]);
+  await until(() => asked === 2);
+  assertEquals(seen, ["a"], "each has a turn of its own");
+  await letOn();
+  await second;
+  assert(!slices.isTurnLong);
+  const turned = slices.readTurn().then(() => seen.push("c"));
+  await until(() => asked === 3);
+  assertEquals(seen, ["a", "b"]);
+  await letOn();
+  await turned;
+  await until(() => asked === 4);
+  await letOn();
+});
+
+/** Waits for a condition. */
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 1));
+}
