@@ -22,7 +22,7 @@ import { UsageError } from "../src/errors.ts";
 import { type CertificatePaths, makeCertificates } from "../src/role/certs.ts";
 import { atLeast, atMost, type BoundRow, formatRows, median, Rows } from "./support/bound_row.ts";
 import { ComparedServer } from "./support/compared_server.ts";
-import { COMPARED_TESTS, PIPELINES } from "./support/compared_tests.ts";
+import { COMPARED_TESTS, KEYS_COUNT, PIPELINES } from "./support/compared_tests.ts";
 import { delay } from "./support/delay.ts";
 import { type Latencies, loadKeys, peakBytes, readKeys, writeKeys } from "./support/disk_loads.ts";
 import { InmemServer } from "./support/inmem_server.ts";
@@ -37,8 +37,8 @@ import { type Endpoint, RespConnection } from "./support/resp_connection.ts";
 
 const PARTS = ["policies", "start", "snapshot"] as const;
 const KEYS_DEFAULT = 5_000_000;
-const FULL = { rounds: 3, runMs: 1_200, retries: 2, readMs: 5_000, pipelines: PIPELINES };
-const QUICK = { rounds: 1, runMs: 60, retries: 0, readMs: 200, pipelines: [16] };
+const FULL = { rounds: 3, runMs: 1_200, retries: 2, readMs: 5_000, leastRequests: 500, pipelines: PIPELINES };
+const QUICK = { rounds: 1, runMs: 20, retries: 0, readMs: 200, leastRequests: 20, pipelines: [16] };
 /** As long as a snapshot may take while it is watched. */
 const SNAPSHOT_MAX_MS = 120_000;
 const POLL_MS = 20;
@@ -79,6 +79,7 @@ interface Options {
   readonly runMs: number;
   readonly retries: number;
   readonly readMs: number;
+  readonly leastRequests: number;
   readonly pipelines: readonly number[];
   readonly json: boolean;
 }
@@ -167,8 +168,16 @@ class Measurement {
   }
 
   async #measurePolicy(policy: (typeof POLICIES)[number]): Promise<BoundRow[]> {
-    const { runMs, retries, rounds, pipelines } = this.#options;
-    const settings = { authority: this.#certificates.authority, runMs, retries, signal: this.#signal };
+    const { runMs, retries, keys, leastRequests, rounds, pipelines } = this.#options;
+    const { authority } = this.#certificates;
+    const settings = {
+      authority,
+      runMs,
+      retries,
+      keys: Math.min(keys, KEYS_COUNT),
+      leastRequests,
+      signal: this.#signal,
+    };
     const rows = new Rows(`fsync ${policy.inmem}`);
     const test = COMPARED_TESTS[0]!;
     await using inmemServer = await this.#startInmem(this.#newFolder(), policy.inmem);

@@ -27,7 +27,7 @@ import { parseChoice } from "./support/choice_option.ts";
 import { ComparedServer } from "./support/compared_server.ts";
 import { COMPARED_TESTS, type ComparedTest, KEYS_COUNT, PIPELINES, VALUE_BYTES } from "./support/compared_tests.ts";
 import { compareLatency, compareOneWrite, compareThroughput } from "./support/comparison.ts";
-import { COMMAND, CONNECTIONS_COUNT, formatComparison, type RedisComparison } from "./support/comparison_report.ts";
+import { commandOf, CONNECTIONS_COUNT, formatComparison, type RedisComparison } from "./support/comparison_report.ts";
 import { InmemServer } from "./support/inmem_server.ts";
 import { inmemVersion } from "./support/inmem_version.ts";
 import { runInterruptibly } from "./support/interruptible.ts";
@@ -37,10 +37,10 @@ import { divideCores } from "./support/processor_cores.ts";
 import { comparedRedis } from "./support/redis_benchmark.ts";
 import { RedisServer } from "./support/redis_server.ts";
 
-/** How long runs take, how often one is repeated that others disturb, and how many times the large value is read. */
-const FULL = { rounds: 5, runMs: 1_200, retries: 2, gets: 2_000 };
+/** How large runs are, how often one is repeated that others disturb, and how many times the large value is read. */
+const FULL = { rounds: 5, runMs: 1_200, retries: 2, keys: KEYS_COUNT, leastRequests: 500, gets: 2_000 };
 /** For trying the script out, and for its test. */
-const QUICK = { rounds: 1, runMs: 150, retries: 0, gets: 200 };
+const QUICK = { rounds: 1, runMs: 20, retries: 0, keys: 1_000, leastRequests: 20, gets: 20 };
 
 /** The names that `--only` takes: those of redis-benchmark's own `-t`. */
 const NAMES = COMPARED_TESTS.map(shortName);
@@ -53,7 +53,7 @@ Usage: deno run -A bench/redis_comparison.ts [options]
                       ${NAMES.join(" ")}
   --pipelines NUMBERS of ${PIPELINES.join(", ")}; all of them unless given
   --rounds NUMBER     how often everything is measured; medians are told (default: ${FULL.rounds})
-  --quick             short runs, and one round: no figures to rely on
+  --quick             short runs, one round, few keys: no figures to rely on
   --json              the result as JSON
   --help              this text
 `;
@@ -64,6 +64,8 @@ interface Options {
   readonly rounds: number;
   readonly runMs: number;
   readonly retries: number;
+  readonly keys: number;
+  readonly leastRequests: number;
   readonly gets: number;
   readonly json: boolean;
 }
@@ -111,8 +113,8 @@ async function measure(options: Options, redis: string, signal: AbortSignal): Pr
     redis: stack.use(await RedisServer.start(folder, signal, { certificates, launcher })),
     ceiling: stack.use(await CeilingServer.start(certificates, launcher)),
   };
-  const { runMs, retries, rounds, gets } = options;
-  const settings = { authority: certificates.authority, runMs, retries, signal };
+  const { runMs, retries, keys, leastRequests, rounds, gets } = options;
+  const settings = { authority: certificates.authority, runMs, retries, keys, leastRequests, signal };
   const servers = {
     inmem: stack.use(await ComparedServer.of("inmem", started.inmem, settings)),
     redis: stack.use(await ComparedServer.of("redis", started.redis, settings)),
@@ -129,9 +131,9 @@ async function measure(options: Options, redis: string, signal: AbortSignal): Pr
     redis,
     connections: CONNECTIONS_COUNT,
     valueBytes: VALUE_BYTES,
-    keys: KEYS_COUNT,
+    keys,
     rounds,
-    command: COMMAND,
+    command: commandOf(keys),
     rows,
     latency,
     oneWrite,

@@ -41,16 +41,16 @@ const SMALL_PROXY = ["--quick", "--pipelines", "16", "--connections", "6"];
 const SCRIPTS: readonly Script[] = [
   {
     name: "durability_bench.ts",
-    args: ["--quick", "--keys", "2000"],
+    args: ["--quick", "--keys", "1000"],
     lacks: hasGenerator ? undefined : "redis-server or redis-benchmark is not on PATH",
     check: checkDurability,
   },
   {
     name: "bounds.ts",
-    args: ["--rounds", "1", "--scale", "0.01"],
+    args: ["--rounds", "1", "--scale", "0.001"],
     check: checkBounds,
   },
-  { name: "hit_ratio.ts", args: ["--seed", "1", "--scale", "0.05"], check: checkHits },
+  { name: "hit_ratio.ts", args: ["--seed", "1", "--scale", "0.02"], check: checkHits },
   { name: "large_store.ts", args: ["--scale", "0.002"], check: checkLargeStore },
   {
     name: "memory.ts",

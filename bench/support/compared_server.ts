@@ -6,7 +6,7 @@
 
 import { CONNECTIONS_COUNT } from "./comparison_report.ts";
 import type { Run, SideName } from "./comparison_report.ts";
-import { commandsOf, type ComparedTest, type Dataset, KEYS_COUNT, VALUE_BYTES } from "./compared_tests.ts";
+import { commandsOf, type ComparedTest, type Dataset, VALUE_BYTES } from "./compared_tests.ts";
 import { delay } from "./delay.ts";
 import { machineTimeMs, ownTimeMs, processorTimeMs } from "./processor_time.ts";
 import { runBenchmark } from "./redis_benchmark.ts";
@@ -14,8 +14,6 @@ import { type Endpoint, RespConnection } from "./resp_connection.ts";
 
 /** Commands of a dataset that are sent at once. */
 const LOAD_BATCH_COUNT = 1_000;
-/** The first run of a test is so long, for each command in a pipeline. */
-const FIRST_REQUESTS_COUNT = 500;
 /** A run is disturbed when other processes have had more than this share of a core meanwhile. */
 const OTHERS_BUSY_MAX = 0.05;
 /** How long they are watched, and how long they are waited for, before it is repeated. */
@@ -36,6 +34,10 @@ export interface RunSettings {
   readonly runMs: number;
   /** How often a run is repeated that others have disturbed. */
   readonly retries: number;
+  /** Numbers in keys and fields are below this. */
+  readonly keys: number;
+  /** The first run of a test is so long, and none is shorter, for each command in a pipeline. */
+  readonly leastRequests: number;
   readonly signal: AbortSignal;
 }
 
@@ -68,7 +70,7 @@ export class ComparedServer implements Disposable {
 
   /** Runs a test until its code is compiled, and it is known how many requests a run takes. */
   async warmUp(test: ComparedTest, pipeline: number): Promise<void> {
-    await this.#run(test, pipeline, FIRST_REQUESTS_COUNT * pipeline);
+    await this.#run(test, pipeline, this.#settings.leastRequests * pipeline);
     await this.#run(test, pipeline, this.#requestsOf(test, pipeline, this.#settings.runMs / 4));
   }
 
@@ -96,11 +98,11 @@ export class ComparedServer implements Disposable {
   /** How many requests take so long. A multiple of the pipeline, since redis-benchmark sends no less. */
   #requestsOf(test: ComparedTest, pipeline: number, timeMs: number): number {
     const rate = this.#rates.get(keyOf(test, pipeline))!;
-    return Math.max(FIRST_REQUESTS_COUNT, Math.ceil(rate * timeMs / 1000 / pipeline)) * pipeline;
+    return Math.max(this.#settings.leastRequests, Math.ceil(rate * timeMs / 1000 / pipeline)) * pipeline;
   }
 
   async #run(test: ComparedTest, pipeline: number, requests: number): Promise<Run> {
-    const { authority, signal } = this.#settings;
+    const { authority, keys, signal } = this.#settings;
     const { pid, endpoint } = this.#server;
     await this.#load(test.dataset);
     const before = await timesMs(pid);
@@ -108,7 +110,7 @@ export class ComparedServer implements Disposable {
       port: endpoint.port,
       authority,
       connections: CONNECTIONS_COUNT,
-      keys: KEYS_COUNT,
+      keys,
       valueBytes: VALUE_BYTES,
       requests,
       pipeline,
@@ -127,7 +129,7 @@ export class ComparedServer implements Disposable {
     if (this.name === "ceiling" || (dataset === this.#holds && dataset !== "nothing")) return;
     await this.connection.run([["FLUSHALL"]]);
     let batch: (readonly string[])[] = [];
-    for (const command of commandsOf(dataset)) {
+    for (const command of commandsOf(dataset, this.#settings.keys)) {
       if (batch.push(command) < LOAD_BATCH_COUNT) continue;
       await this.connection.run(batch);
       batch = [];

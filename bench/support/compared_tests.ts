@@ -10,7 +10,7 @@ export const PIPELINES = [1, 16, 64] as const;
 export const CEILING_PIPELINE = 64;
 export const CEILING_ASKED = 0.7;
 
-/** Keys below this number are read and written at random. */
+/** Keys below this number are read and written at random, unless a run is only to be tried. */
 export const KEYS_COUNT = 100_000;
 export const VALUE_BYTES = 32;
 
@@ -49,11 +49,11 @@ export const COMPARED_TESTS: readonly ComparedTest[] = [
   { name: "MSET of 10 keys", tests: "mset", dataset: "strings", ...LONG },
 ];
 
-/** The commands that make a dataset, with the names that redis-benchmark gives to keys and fields. */
-export function* commandsOf(dataset: Dataset): Generator<readonly string[]> {
+/** The commands that make a dataset of so many keys or fields, with the names that redis-benchmark gives them. */
+export function* commandsOf(dataset: Dataset, keysCount: number): Generator<readonly string[]> {
   if (dataset === "nothing") return;
   const value = "x".repeat(VALUE_BYTES);
-  for (let key = 0; key < KEYS_COUNT; key++) {
+  for (let key = 0; key < keysCount; key++) {
     const number = String(key).padStart(12, "0");
     if (dataset === "strings") yield ["SET", `key:${number}`, value];
     else if (dataset === "counters") yield ["SET", `counter:${number}`, "0"];

@@ -5,7 +5,7 @@
  */
 
 import { type Bound, formatCount, median } from "./bound_row.ts";
-import { KEYS_COUNT, VALUE_BYTES } from "./compared_tests.ts";
+import { VALUE_BYTES } from "./compared_tests.ts";
 import { benchmarkCommand } from "./redis_benchmark.ts";
 import { formatTable } from "../../src/role/table.ts";
 
@@ -99,12 +99,10 @@ export interface RedisComparison {
   readonly oneWrite: OneWrite;
 }
 
-/** The command line of every run, with names for what differs. */
-export const COMMAND: string = benchmarkCommand({
-  connections: CONNECTIONS_COUNT,
-  keys: KEYS_COUNT,
-  valueBytes: VALUE_BYTES,
-}).join(" ");
+/** The command line of every run with so many keys, with names for what differs. */
+export function commandOf(keys: number): string {
+  return benchmarkCommand({ connections: CONNECTIONS_COUNT, keys, valueBytes: VALUE_BYTES }).join(" ");
+}
 
 /** Compares what two servers did, round by round. */
 export function compare(numerators: readonly number[], denominators: readonly number[], asked?: Bound): Ratio {

@@ -1,10 +1,11 @@
 /** redis-cli works against inmem as it does against redis-server: at the prompt, in pipes, and with its own modes. */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { amountOf } from "../support/amount.ts";
 import { type Outcome, run, until } from "../support/launcher.ts";
 import { clientTest, type Target } from "./target.ts";
 
-const PIPED_COUNT = 100_000;
+const PIPED_COUNT = amountOf("PIPED", 20_000, 100_000);
 /** What ought to be printed at once is printed by then. */
 const TIMEOUT_MS = 10_000;
 
@@ -20,7 +21,7 @@ clientTest("redis-cli", [
   { name: "the prompt in a terminal", run: prompt },
   { name: "transactions at the prompt", run: promptTransaction },
   { name: "subscribing at the prompt", run: promptSubscription },
-  { name: "--pipe inserts 100,000 keys", run: massInsertion },
+  { name: `--pipe inserts ${PIPED_COUNT} keys`, run: massInsertion },
   { name: "--scan", run: scan },
   { name: "--bigkeys and --memkeys", run: bigKeys },
   { name: "--latency", run: latency },

@@ -2,10 +2,13 @@ import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
 import { ReplyError } from "../../src/errors.ts";
 import { PATTERN_SIZE_MAX_BYTES, SCAN_COUNT_MAX, SCAN_REPLY_MAX_BYTES } from "../../src/limits.ts";
 import { NativeReply } from "../../src/wire/reply.ts";
+import { amountOf } from "../support/amount.ts";
 import { testCommands } from "../support/test_commands.ts";
 import type { MakeClient } from "../support/test_commands.ts";
 import { makeStore, MemoryClient, readable } from "../support/memory_client.ts";
 
+/** Keys so long that a few of them are a step. */
+const LONG_KEYS_COUNT = amountOf("LONG_KEYS", 1_000, 4_000);
 const NOT_INTEGER = "ERR value is not an integer or out of range";
 
 /** One key of each type. */
@@ -364,7 +367,7 @@ testCommands("scan ends early where long keys make a pattern take long, and find
 
 testCommands("scan and keys find every key once where a bucket is walked through in parts", async (makeClient) => {
   const client = makeClient();
-  const long = Array.from({ length: 4_000 }, (_, i) => "a".repeat(5_000) + i);
+  const long = Array.from({ length: LONG_KEYS_COUNT }, (_, i) => "a".repeat(5_000) + i);
   for (const key of long) client.call("set", key, "");
   // The last ones decide, so that nothing is found early.
   const pattern = "*" + "a".repeat(PATTERN_SIZE_MAX_BYTES - 6) + "[12]*";

@@ -15,14 +15,16 @@ import { MEMORY_LIMIT_MIN_BYTES } from "../../src/limits.ts";
 import { Store } from "../../src/store/store.ts";
 import { decodeReply, FRAME_PREFIX_BYTES } from "../../src/wire/frame.ts";
 import type { Argument } from "../../src/wire/frame.ts";
+import { amountOf, isLong } from "../support/amount.ts";
 import { toHex } from "../support/hex.ts";
 import { MemoryClient, readable } from "../support/memory_client.ts";
 import { ModelStore } from "../support/model_store.ts";
 import { pickSeed, Random } from "../support/random.ts";
-import { PHASES, RequestGenerator } from "../support/request_generator.ts";
+import { PHASES, RequestGenerator, shuffledPhases } from "../support/request_generator.ts";
 
-const OPERATIONS_COUNT = Number(Deno.env.get("FUZZ_OPERATIONS") ?? 50_000);
-const COMPARE_EVERY = 3_000;
+const OPERATIONS_COUNT = amountOf("FUZZ_OPERATIONS", 12_000, 50_000);
+/** Operations of one phase, after which all is compared: in the short form too each phase has its turn. */
+const PHASE_OPERATIONS = isLong ? 3_000 : 1_000;
 
 /** Commands whose answer has no order. */
 const UNORDERED: ReadonlySet<string> = new Set(["keys", "hgetall", "hkeys", "hvals", "hrandfield"]);
@@ -205,13 +207,14 @@ class Pair {
 /** Runs random requests; returns how many of them were refused for want of memory. */
 function fuzz(store: Store, random: Random, operationsCount: number): number {
   const pair = new Pair(store);
+  const phases = shuffledPhases(random);
   let generator = new RequestGenerator(random, PHASES[0]!);
   let request: readonly Argument[] = [];
   for (let operation = 0; operation < operationsCount; operation++) {
     try {
-      if (operation % COMPARE_EVERY === 0) {
+      if (operation % PHASE_OPERATIONS === 0) {
         pair.compare();
-        generator = new RequestGenerator(random, random.pick(PHASES));
+        generator = new RequestGenerator(random, phases.next().value);
         if (random.chance(0.3)) pair.run(["flush"]);
       }
       if (random.chance(0.05)) pair.advance(random.chance(0.01) ? random.below(100_000) : random.below(50));

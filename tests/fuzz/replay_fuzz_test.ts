@@ -20,14 +20,15 @@ import { StoreLoader } from "../../src/server/store_loader.ts";
 import { StoreWalk } from "../../src/server/store_walk.ts";
 import { Store } from "../../src/store/store.ts";
 import type { Argument } from "../../src/wire/frame.ts";
+import { amountOf, isLong } from "../support/amount.ts";
 import { MemoryClient } from "../support/memory_client.ts";
 import { pickSeed, Random } from "../support/random.ts";
-import { PHASES, RequestGenerator } from "../support/request_generator.ts";
+import { PHASES, RequestGenerator, shuffledPhases } from "../support/request_generator.ts";
 import { StoreReader } from "../support/store_reader.ts";
 
-const OPERATIONS_COUNT = Number(Deno.env.get("FUZZ_OPERATIONS") ?? 20_000);
-/** Operations of one phase. */
-const PHASE_OPERATIONS = 2_000;
+const OPERATIONS_COUNT = amountOf("FUZZ_OPERATIONS", 3_000, 20_000);
+/** Operations of one phase: in the short form too each phase has its turn. */
+const PHASE_OPERATIONS = isLong ? 2_000 : 500;
 
 /** Everything that a store holds, in the order of the keys' names. */
 function contentsOf(store: Store): Map<string, unknown> {
@@ -78,10 +79,11 @@ class Run {
   async run(operationsCount: number): Promise<void> {
     const random = this.#random;
     const client = this.#client;
+    const phases = shuffledPhases(random);
     let generator = new RequestGenerator(random, PHASES[0]!);
     for (let operation = 0; operation < operationsCount; operation++) {
       if (operation % PHASE_OPERATIONS === 0) {
-        generator = new RequestGenerator(random, random.pick(PHASES));
+        generator = new RequestGenerator(random, phases.next().value);
         if (random.chance(0.2)) client.run(["flush"]);
       }
       if (random.chance(0.05)) client.nowMs += random.chance(0.01) ? random.below(100_000) : random.below(50);

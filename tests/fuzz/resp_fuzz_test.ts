@@ -11,12 +11,13 @@ import { RespDecoder } from "../../src/wire/resp.ts";
 import type { RespLimits } from "../../src/wire/resp.ts";
 import { RespReply } from "../../src/wire/resp_reply.ts";
 import { RespReplyScanner } from "../../src/wire/resp_reply_scanner.ts";
+import { amountOf } from "../support/amount.ts";
 import { pickSeed, Random } from "../support/random.ts";
 import { decodeResp, IncompleteReply } from "../support/resp_decoder.ts";
 import { argumentsOf, binaryBytes, encodeRequest, guarded, LIMITS, readRequests } from "../support/resp_requests.ts";
 import type { Outcome } from "../support/resp_requests.ts";
 
-const DURATION_MS = Number(Deno.env.get("FUZZ_MS") ?? 1_000);
+const DURATION_MS = amountOf("FUZZ_MS", 300, 1_000);
 const LENGTHS = [0, 1, 2, 9, 10, 11, 99, 100, 101, 255, 1000];
 /** Pieces that requests are made of, and some that they must not be. */
 const PIECES = [

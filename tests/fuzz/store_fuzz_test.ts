@@ -9,6 +9,7 @@ import { Store } from "../../src/store/store.ts";
 import { encodeText } from "../../src/bytes.ts";
 import { StoreFullError } from "../../src/errors.ts";
 import { KEY_SIZE_MAX_BYTES } from "../../src/limits.ts";
+import { amountOf } from "../support/amount.ts";
 import { Random } from "../support/random.ts";
 import { StoreReader } from "../support/store_reader.ts";
 import type { HeldValue } from "../support/store_reader.ts";
@@ -471,7 +472,7 @@ function cloneOf(value: HeldValue): HeldValue {
 }
 
 const seed = Number(Deno.env.get("SEED") ?? 20261123);
-const steps = Number(Deno.env.get("STEPS") ?? 40_000);
+const steps = amountOf("STEPS", 10_000, 40_000);
 
 for (
   const [name, limit, longest, keys, evicts] of [

@@ -13,12 +13,13 @@ import { assert } from "@std/assert";
 import type { FsyncPolicy } from "../../src/log/append_log.ts";
 import { Persistence } from "../../src/server/persistence.ts";
 import type { Store } from "../../src/store/store.ts";
+import { amountOf } from "../support/amount.ts";
 import { Random } from "../support/random.ts";
 import { SimulatedFiles } from "../support/simulated_files.ts";
 import { differenceOf, makeStore, type State, stateOf, StoreChanger } from "../support/store_history.ts";
 
 const seed = Number(Deno.env.get("SEED") ?? 20261125);
-const IMAGES_COUNT = Number(Deno.env.get("POWER_LOSSES") ?? 1_000);
+const IMAGES_COUNT = amountOf("POWER_LOSSES", 250, 1_000);
 const GENERATIONS_COUNT = 4;
 const TURNS_COUNT = 40;
 const FOLDER = "/data";

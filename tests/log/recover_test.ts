@@ -9,6 +9,7 @@ import { recover, type Recovered } from "../../src/log/recover.ts";
 import { Persistence, type PersistenceOptions } from "../../src/server/persistence.ts";
 import { StoreLoader } from "../../src/server/store_loader.ts";
 import type { Store } from "../../src/store/store.ts";
+import { amountOf } from "../support/amount.ts";
 import { Random } from "../support/random.ts";
 import { SimulatedFiles } from "../support/simulated_files.ts";
 import { differenceOf, makeStore, type State, stateOf, StoreChanger } from "../support/store_history.ts";
@@ -16,6 +17,8 @@ import { differenceOf, makeStore, type State, stateOf, StoreChanger } from "../s
 const FOLDER = "/data";
 const LOG = segmentPath(FOLDER, 1);
 const NOW_MS = 1_765_432_100_000;
+/** Bits that are flipped, one at a time. */
+const FLIPS_COUNT = amountOf("FLIPS", 100, 1_000);
 const seed = Number(Deno.env.get("SEED") ?? 20261125);
 
 /** A server that keeps a store on simulated files. */
@@ -243,7 +246,7 @@ Deno.test("recover() notices every bit flipped of a snapshot", async () => {
   }
 });
 
-Deno.test("recover() notices 1,000 flipped bits of a larger folder, and never has a wrong value", async () => {
+Deno.test(`recover() notices ${FLIPS_COUNT} flipped bits of a larger folder, and never has a wrong value`, async () => {
   const random = new Random(seed);
   const files = new SimulatedFiles();
   const server = await Server.start(files, { fsync: "everysec" });
@@ -269,7 +272,7 @@ Deno.test("recover() notices 1,000 flipped bits of a larger folder, and never ha
   assert(total > 500_000, `${total} bytes`);
   const reading = new Reading();
   const outcomes = { damaged: 0, torn: 0 };
-  for (let count = 0; count < 1_000; count++) {
+  for (let count = 0; count < FLIPS_COUNT; count++) {
     let at = random.below(total);
     const index = sizes.findIndex((size) => (at -= size) < 0);
     const path = paths[index]!;
@@ -292,7 +295,7 @@ Deno.test("recover() notices 1,000 flipped bits of a larger folder, and never ha
       outcomes.torn++;
     }
   }
-  assert(outcomes.damaged > 100, JSON.stringify(outcomes));
+  assert(outcomes.damaged > FLIPS_COUNT / 10, JSON.stringify(outcomes));
 });
 
 Deno.test("recover() refuses a log of which batches are missing in the middle", async () => {

@@ -6,6 +6,7 @@
 
 import { assertEquals } from "@std/assert";
 import type { Server } from "../../src/server.ts";
+import { amountOf } from "../support/amount.ts";
 import { type Leaving, PIPELINE, waitAndLeave, WAITING_COMMANDS } from "../support/leaving.ts";
 import { ask, clustered, connectResp, infoOf, type Rig, until, withProxy, withServers } from "../support/proxy_rig.ts";
 import { RawClient } from "../support/raw_client.ts";
@@ -13,7 +14,7 @@ import { RespClient } from "../support/conformance/resp_client.ts";
 import { encodeFrame } from "../support/conformance/resp_frames.ts";
 import { encodeRequest } from "../support/resp_requests.ts";
 
-const TRIES = Number(Deno.env.get("GONE_TRIES") ?? "25");
+const TRIES = amountOf("GONE_TRIES", 4, 25);
 /** A disconnected client has to be forgotten within this time. */
 const FORGOTTEN_MAX_MS = 2_000;
 

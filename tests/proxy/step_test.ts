@@ -10,14 +10,15 @@ import { threadTimeMs } from "../../bench/support/thread_time.ts";
 import { encodeText } from "../../src/bytes.ts";
 import { VALUE_SIZE_MAX_BYTES } from "../../src/limits.ts";
 import { startProxy } from "../../src/proxy/proxy.ts";
+import { amountOf } from "../support/amount.ts";
 import { systemTest } from "../support/launcher.ts";
 import { LogLines } from "../support/proxy_rig.ts";
 import type { Outcome } from "../support/step_client.ts";
 
-/** Before there were slices, each of these took from 90 to 260 ms at once. */
+/** Before there were slices, each of the long forms of these took from 90 to 260 ms at once. */
 const STEP_MAX_MS = 50;
 const ROUNDS_COUNT = 4;
-const KEYS_COUNT = 1_000_000;
+const KEYS_COUNT = amountOf("STEP_KEYS", 600_000, 1_000_000);
 
 /** What a client sends in one burst, and what the last reply begins with. */
 interface Burst {
@@ -37,7 +38,7 @@ function many(name: string, count: number, word: (i: number) => string): Uint8Ar
 }
 
 const SET = "*3\r\n$3\r\nset\r\n$4\r\n{t}k\r\n$1\r\nv\r\n";
-const TRANSACTION_COUNT = 400_000;
+const TRANSACTION_COUNT = 0.4 * KEYS_COUNT;
 
 const BURSTS: readonly Burst[] = [
   {

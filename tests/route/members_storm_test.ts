@@ -7,11 +7,12 @@
 
 import { assertEquals, assertLessOrEqual } from "@std/assert";
 import { MEMBERS_REPORT_INTERVAL_MS, MEMBERS_REPORTS_MAX_COUNT } from "../../src/limits.ts";
+import { amountOf } from "../support/amount.ts";
 import { type Rewriting, REWRITINGS } from "../support/members_rewriting.ts";
-import { APPLIED_MS, listOf, Watching, withFolder } from "../support/members_watching.ts";
+import { APPLIED_MS, listOf, nowMs, Watching, withFolder } from "../support/members_watching.ts";
 import { pause } from "../support/pause.ts";
 
-const STORM_MS = Number(Deno.env.get("STORM_MS") ?? 1_000);
+const STORM_MS = amountOf("STORM_MS", 400, 1_000);
 const CHANGES_COUNT = Math.ceil(STORM_MS / 100);
 /** A hundred times a second. */
 const INTERVAL_MS = 10;
@@ -66,7 +67,7 @@ Deno.test(
     for (let n = 1; performance.now() < begunMs + STORM_MS; n++) {
       await pause(begunMs + n * INTERVAL_MS - performance.now());
       await write(contentOf(n).text);
-      writtenMs[n] = performance.now();
+      writtenMs[n] = nowMs();
     }
     await following.until(contentOf(writtenMs.length - 1).list);
 

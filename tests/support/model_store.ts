@@ -67,7 +67,9 @@ function bucketOf(key: string): number {
 }
 
 function equals(value: Bytes, bytes: Uint8Array, start: number, length: number): boolean {
-  return keyOf(value, 0, value.length) === keyOf(bytes, start, length);
+  if (value.length !== length) return false;
+  for (let i = 0; i < length; i++) if (value[i] !== bytes[start + i]) return false;
+  return true;
 }
 
 /** A value that shares nothing with the other that cannot be shared: byte strings are never changed in place. */

@@ -72,6 +72,14 @@ const NUMBERS = [0, 1, -1, 2, -2, 5, 10, -10, 100, 2 ** 31, -(2 ** 31), 2 ** 53 
 const FLOATS = ["0.1", "-0.1", "3.0e2", "1e-5", "12345.678", "-1e17", ".5", "1e300"];
 const STRANGE = ["9223372036854775807", "-9223372036854775808", "9223372036854775808", "", "x", "1.5", "01", "-0"];
 
+/** The phases in random orders, without end: each comes before any comes again. */
+export function* shuffledPhases(random: Random): Generator<Phase, never> {
+  for (;;) {
+    const left = [...PHASES];
+    while (left.length > 0) yield left.splice(random.below(left.length), 1)[0]!;
+  }
+}
+
 /** Makes requests of one phase. */
 export class RequestGenerator {
   /** The group whose keys the request being made uses most of the time; -1 for any. */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { assertEquals } from "@std/assert";
 import { EntryType } from "../../src/store/store.ts";
 import type { Store } from "../../src/store/store.ts";
 
@@ -11,6 +12,24 @@ import type { Store } from "../../src/store/store.ts";
 export type HeldValue = string | string[] | Map<string, string>;
 
 const decoder = new TextDecoder("latin1");
+const CHARACTERS = Array.from({ length: 256 }, (_, byte) => decoder.decode(Uint8Array.of(byte)));
+/** Up to this length a text is put together from characters: tests read millions, and each call of the decoder takes a µs. */
+const SHORT_MAX_BYTES = 32;
+
+/** Asserts that two values are equal. Telling how large ones differ is slow, so that is done only when they do. */
+export function assertSameValue(actual: HeldValue, expected: HeldValue): void {
+  if (!isSame(actual, expected)) assertEquals(actual, expected);
+}
+
+function isSame(actual: HeldValue, expected: HeldValue): boolean {
+  if (Array.isArray(actual) && Array.isArray(expected)) {
+    return actual.length === expected.length && actual.every((element, index) => element === expected[index]);
+  }
+  if (actual instanceof Map && expected instanceof Map) {
+    return actual.size === expected.size && [...actual].every(([field, value]) => expected.get(field) === value);
+  }
+  return actual === expected;
+}
 
 /** Reads one store. */
 export class StoreReader {
@@ -24,6 +43,11 @@ export class StoreReader {
   #text(length: number, copy: (target: Uint8Array) => void): string {
     if (length > this.#buffer.length) this.#buffer = new Uint8Array(2 * length);
     copy(this.#buffer);
+    if (length <= SHORT_MAX_BYTES) {
+      let text = "";
+      for (let i = 0; i < length; i++) text += CHARACTERS[this.#buffer[i]!];
+      return text;
+    }
     return decoder.decode(this.#buffer.subarray(0, length));
   }
 

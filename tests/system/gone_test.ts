@@ -6,12 +6,13 @@
  */
 
 import { assertEquals } from "@std/assert";
+import { amountOf } from "../support/amount.ts";
 import { type Launcher, type Role, systemTest, until } from "../support/launcher.ts";
 import { PIPELINE, waitAndLeave, WAITING_COMMANDS } from "../support/leaving.ts";
 import type { RawClient } from "../support/raw_client.ts";
 import { encodeRequest } from "../support/resp_requests.ts";
 
-const TRIES = Number(Deno.env.get("GONE_TRIES") ?? "5");
+const TRIES = amountOf("GONE_TRIES", 2, 5);
 /** A disconnected client has to be forgotten within this time. */
 const FORGOTTEN_MAX_MS = 2_000;
 

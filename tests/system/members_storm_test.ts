@@ -14,12 +14,13 @@ import type { Client } from "../../src/client.ts";
 import { slotOf } from "../../src/key_slot.ts";
 import { MEMBERS_REPORT_INTERVAL_MS, MEMBERS_REPORTS_MAX_COUNT } from "../../src/limits.ts";
 import { ownersOf } from "../../src/route/slots.ts";
+import { amountOf } from "../support/amount.ts";
 import { serversJson, systemTest, until } from "../support/launcher.ts";
 import { REWRITINGS } from "../support/members_rewriting.ts";
 import { APPLIED_MS } from "../support/members_watching.ts";
 import { pause } from "../support/pause.ts";
 
-const STORM_MS = Number(Deno.env.get("STORM_MS") ?? 1_000);
+const STORM_MS = amountOf("STORM_MS", 400, 1_000);
 /** The links come first: what follows them replaces the first link. */
 const WAYS = ["by links", "by rename", "in place", "deleted and made anew"];
 const INTERVAL_MS = 10;

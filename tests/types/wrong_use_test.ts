@@ -1,6 +1,6 @@
 /**
  * The packages come from npm without types, so that any use of them would compile. `src/types/` gives them some; this
- * holds that each is attached. The checks happen when this file is compiled: an error that fails to appear is one.
+ * holds that each is attached. `deno task check` is what checks this file: an error that fails to appear is one.
  */
 
 import { assertEquals, assertGreater, assertThrows } from "@std/assert";
