@@ -96,11 +96,14 @@ export class Slices {
    * and waits for {@linkcode readTurn}.
    */
   get isTurnLong(): boolean {
-    if (this.#isTurnKnown) {
-      return this.#readers.length > 0 || performance.now() - this.#turnStartedMs > BATCH_MAX_MS;
-    }
+    return this.#readers.length > 0 || this.turnMs > BATCH_MAX_MS;
+  }
+
+  /** How long the event loop has been in the same turn, from when that was first asked in it; 0 then. */
+  get turnMs(): number {
+    if (this.#isTurnKnown) return performance.now() - this.#turnStartedMs;
     this.#beginTurn();
-    return false;
+    return 0;
   }
 
   /**
