@@ -18,6 +18,7 @@ import type { Request } from "../wire/request.ts";
 import { findTyped, peekKey } from "./argument.ts";
 import { commandNamed } from "./command_facts.ts";
 import type { CommandContext } from "./context.ts";
+import type { Hold } from "./holds.ts";
 import { isHead, moveElement, replyElement } from "./list_element.ts";
 import { INFINITE, parseLongDouble } from "./long_double.ts";
 import type { LongDouble } from "./long_double.ts";
@@ -126,9 +127,9 @@ function waitFor(
     // How often it was put off.
     let turns = 0;
     const waiter = context.shared.waiters.wait([...keys.keys()], timeoutMs, {
-      serve: (key) => {
+      serve: (key, hold) => {
         const index = keys.get(key)!;
-        if (isHeld(context, request)) return "later";
+        if (isHeld(context, request, hold)) return "later";
         if (!holdsList(context, request, index)) return "no";
         if (turns < BLOCKING_PUT_OFF_MAX_COUNT && context.hasInput()) {
           turns++;
@@ -143,18 +144,26 @@ function waitFor(
       },
       expire: giveUp,
       refuse: (error) => refuse(context, reply, error),
+      end: () => {
+        client.waiter = undefined;
+        client.release(cost);
+      },
     });
-    waiter.done.then(() => client.release(cost));
+    client.waiter = waiter;
     if (isPutOff) { for (let i = first; i <= last; i++) context.shared.waiters.pushed(bytes, starts[i]!, lengths[i]!); }
-    return waiter;
+    return waiter.done;
   });
 }
 
-/** Whether a long command holds one of the keys, which a command that waits may use in a later turn. */
-function isHeld({ shared: { holds } }: CommandContext, request: Request): boolean {
+/**
+ * Whether a long command holds one of the keys, which a command that waits may use in a later turn.
+ *
+ * @param own the hold of who serves it, which is not meant
+ */
+function isHeld({ shared: { holds } }: CommandContext, request: Request, own?: Hold): boolean {
   if (holds.count === 0) return false;
   const specification = commandNamed(request.text(0))?.specification;
-  return specification !== undefined && holds.inTheWay(specification, request) !== undefined;
+  return specification !== undefined && holds.inTheWay(specification, request, own) !== undefined;
 }
 
 /** Whether the key in argument `index` holds a list. */

@@ -17,7 +17,6 @@ import type { EffectLog } from "./effect_log.ts";
 import type { Steps } from "./long_command.ts";
 import type { Transaction } from "./queue.ts";
 import type { SharedState } from "./shared_state.ts";
-import type { Waiter } from "./waiters.ts";
 
 /**
  * Whether a command that pauses goes on: `always`, since it writes; until its client has left, though the server stops, since
@@ -75,9 +74,10 @@ export interface CommandContext extends ConnectionContext {
   /**
    * Lets a client wait: writes what was answered before, begins the reply anew, and waits.
    *
-   * @param begin called when the reply is begun anew; answers what to wait for, or nothing when it has answered meanwhile
+   * @param begin called when the reply is begun anew; answers what to wait for (`client.waiter` is set then, until the
+   * client is answered), or nothing when it has answered meanwhile
    */
-  block(begin: () => Waiter | undefined): Promise<void>;
+  block(begin: () => Promise<void> | undefined): Promise<void>;
   /** Whether the client has sent bytes that were not read; `false` where the system cannot be asked. */
   hasInput(): boolean;
   /** Takes note of an exception that no command should throw. It was answered with `ERR internal error`. */

@@ -177,6 +177,13 @@ export class Holds implements HeldKeys {
     return hold;
   }
 
+  /** Holds one key alone, which is free. */
+  acquireKey(key: Uint8Array): Hold {
+    const keys = new KeySet(1);
+    keys.add(this.#store.keyHash(key, 0, key.length));
+    return this.acquire(keys, true);
+  }
+
   /** Part of {@linkcode Hold}. */
   release(hold: Hold): void {
     this.#large.delete(hold);
@@ -219,18 +226,22 @@ export class Holds implements HeldKeys {
     }
   }
 
-  /** Returns a hold that a request has to wait for, or `undefined` when it may run. */
-  inTheWay(specification: CommandSpecification, request: Request): Hold | undefined {
+  /**
+   * Returns a hold that a request has to wait for, or `undefined` when it may run.
+   *
+   * @param own a hold that is not in its way
+   */
+  inTheWay(specification: CommandSpecification, request: Request, own?: Hold): Hold | undefined {
     const { firstKey, keyStep, writes } = specification;
     if (writes && (firstKey === 0 || this.#waitForAll > 0)) {
-      const found = this.#exclusive();
+      const found = this.#exclusive(own);
       if (found !== undefined) return found;
     }
     if (firstKey === 0) return undefined;
     const { bytes, starts, lengths } = request;
     const end = keysEnd(specification, request.count);
     for (let i = firstKey; i < end; i += keyStep) {
-      const found = this.ofKey(this.#store.keyHash(bytes, starts[i]!, lengths[i]!), writes);
+      const found = this.ofKey(this.#store.keyHash(bytes, starts[i]!, lengths[i]!), writes, own);
       if (found !== undefined) return found;
     }
     return undefined;
@@ -256,12 +267,12 @@ export class Holds implements HeldKeys {
     return undefined;
   }
 
-  /** The hold of a key that whoever reads or writes it has to wait for. */
-  ofKey(hash: number, writes: boolean): Hold | undefined {
+  /** The hold of a key that whoever reads or writes it has to wait for, `own` aside. */
+  ofKey(hash: number, writes: boolean, own?: Hold): Hold | undefined {
     const held = this.#keys.get(hash);
     if (held !== undefined) {
       const isAwaited = writes || held.writers > 0;
-      for (const hold of held.holders) if (isAwaited || hold.isExclusive) return hold;
+      for (const hold of held.holders) if (hold !== own && (isAwaited || hold.isExclusive)) return hold;
     }
     for (const hold of this.#large) {
       if (mustWait(hold, writes) && hold.keys.holds(hash)) return hold;
@@ -269,11 +280,11 @@ export class Holds implements HeldKeys {
     return undefined;
   }
 
-  /** Some hold of keys that nobody else may use. */
-  #exclusive(): Hold | undefined {
+  /** Some hold of keys that nobody else may use, `own` aside. */
+  #exclusive(own?: Hold): Hold | undefined {
     for (const hold of this.#large) if (hold.isExclusive) return hold;
     for (const { holders } of this.#keys.values()) {
-      for (const hold of holders) if (hold.isExclusive) return hold;
+      for (const hold of holders) if (hold !== own && hold.isExclusive) return hold;
     }
     return undefined;
   }

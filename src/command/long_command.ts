@@ -290,9 +290,11 @@ export class LongTask {
     }
   }
 
-  /** Lets the keys go, and hands the effects to the log. Safe to call twice. */
+  /** Lets the keys go, hands the effects to the log, and has clients served that wait for the keys. Safe to call twice. */
   end(): void {
     this.#group?.close();
     this.#hold.release();
+    // Before anybody else may take what it has pushed.
+    this.#context.shared.waiters.release();
   }
 }

@@ -16,7 +16,7 @@ import { Watches } from "./watches.ts";
 export class SharedState {
   /** Keys that long commands hold. */
   readonly holds: Holds;
-  readonly waiters: Waiters = new Waiters();
+  readonly waiters: Waiters;
   readonly watches: Watches = new Watches();
   readonly channels: Channels = new Channels();
   /** The connections being served, by id. */
@@ -30,6 +30,7 @@ export class SharedState {
 
   constructor(store: Store, configuration: Configuration = {}) {
     this.holds = new Holds(store);
+    this.waiters = new Waiters(this.holds);
     this.configuration = configuration;
   }
 

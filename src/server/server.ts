@@ -29,6 +29,7 @@ import { Persistence } from "./persistence.ts";
 import type { Loaded } from "./loading.ts";
 import { Session } from "./session.ts";
 import type { SessionHost } from "./session.ts";
+import { serveInTurns } from "./waiting.ts";
 import { Store } from "../store/store.ts";
 import { ClientMemory } from "../wire/client_memory.ts";
 import { Clients } from "../wire/clients.ts";
@@ -180,9 +181,7 @@ export class Server implements SessionHost {
     this.shared.enablesDebug = settings.enablesDebug ?? false;
     this.#freedMemory = FreedMemory.open();
     this.peerEnds = openPeerEnds();
-    const { peerEnds, shared: { waiters } } = this;
-    if (peerEnds !== undefined) waiters.look = () => peerEnds.look();
-    waiters.later = (serve) => this.#later(serve);
+    serveInTurns(this.shared.waiters, this);
     this.#hugePages = HugePages.for(store.memory);
     if (this.#hugePages !== undefined) store.onGrowth = (frontier) => this.#hugePages?.reach(frontier);
     this.#clients = new Clients({
@@ -308,15 +307,6 @@ export class Server implements SessionHost {
     } finally {
       await this.#hugePages?.[Symbol.asyncDispose]();
     }
-  }
-
-  /** Has clients that wait served in a later turn of the event loop. */
-  #later(serve: () => void): void {
-    setTimeout(() => {
-      this.store.nowMs = Date.now();
-      serve();
-      this.log?.flush();
-    }, 0);
   }
 
   /** Removes what has expired, and frees what was removed, for a moment at a time; goes on at once when there is more. */

@@ -35,7 +35,6 @@ import type { SharedState } from "../command/shared_state.ts";
 import { execute } from "../command/table.ts";
 import type { GoesOn } from "../command/context.ts";
 import type { CommandContext } from "../command/table.ts";
-import type { Waiter } from "../command/waiters.ts";
 import { NotSavedError, ProtocolError, ReplyError } from "../errors.ts";
 import {
   AUTHENTICATION_TIMEOUT_MS,
@@ -255,7 +254,7 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
     this.store.forgetAhead();
   }
 
-  async block(begin: () => Waiter | undefined): Promise<void> {
+  async block(begin: () => Promise<void> | undefined): Promise<void> {
     const reply = this.#reply;
     const { peerEnds } = this.#host;
     if (peerEnds?.watch(this.#peer) === false) {
@@ -275,14 +274,12 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
     reply.begin();
     if (this.#stopping) throw new ReplyError("ERR", "the server is stopping");
     if (this.#left) throw this.#gone();
-    const waiter = begin();
-    if (waiter === undefined) return;
-    this.client.waiter = waiter;
+    const answered = begin();
+    if (answered === undefined) return;
     this.#mailbox?.wake();
     this.#noteCommand();
     if (!this.#watching) this.#watch();
-    await waiter.done;
-    this.client.waiter = undefined;
+    await answered;
     this.#host.readAhead.release(this.#connection);
     this.store.nowMs = Date.now();
   }

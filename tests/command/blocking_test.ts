@@ -270,6 +270,7 @@ Deno.test("Waiters.pushed() forgets a key that nobody waits for", () => {
     serve: () => ++served > 0 ? "yes" : "no",
     expire: () => {},
     refuse: () => {},
+    end: () => {},
   });
   assertEquals(waiters.count, 1);
   waiters.release();

@@ -186,6 +186,72 @@ Deno.test("Session ends a wait when it is stopped, killed or unblocked", () =>
     assertEquals(await stopped!.rest(), "-ERR the server is stopping\r\n");
   }));
 
+/** Serves a client that waits for `l`, without waking it. Returns what wakes it. */
+async function serveAsleep(other: RawClient, host: TestHost): Promise<() => void> {
+  await waiting(host, 1);
+  const { waiters } = host.shared;
+  const asleep: (() => void)[] = [];
+  waiters.wake = (goOn) => asleep.push(goOn);
+  await other.send("rpush l x\r\n");
+  await other.expect(":1\r\n");
+  assertEquals([waiters.count, asleep.length], [0, 1]);
+  return asleep[0]!;
+}
+
+const SERVED = "*2\r\n$1\r\nl\r\n$1\r\nx\r\n";
+
+Deno.test("Session.stop() lets a client that was served be woken, and have its element", () =>
+  withClients(2, async ([waiter, other], host, sessions) => {
+    await waiter!.send("blpop l 0\r\n");
+    const wake = await serveAsleep(other!, host);
+    sessions[0]!.stop();
+    wake();
+    assertEquals(await waiter!.rest(), SERVED);
+  }));
+
+Deno.test("Session answers a client that has ended its side after it was served, and runs what was sent before that", () =>
+  withClients(2, async ([waiter, other], host) => {
+    const ends = Promise.withResolvers<void>();
+    host.readAhead = new class extends ReadAhead {
+      override async watch(...args: Parameters<ReadAhead["watch"]>) {
+        const result = await super.watch(...args);
+        if (result === "ended") ends.resolve();
+        return result;
+      }
+    }();
+    await waiter!.send("blpop l 0\r\nset k v\r\n");
+    const wake = await serveAsleep(other!, host);
+    await waiter!.socket.closeWrite();
+    await ends.promise;
+    wake();
+    assertEquals(await waiter!.rest(), `${SERVED}+OK\r\n`);
+  }));
+
+Deno.test("Session runs nothing behind a wait of a client that was killed after it was served", () =>
+  withClients(2, async ([waiter, other], host) => {
+    await waiter!.send("blpop l 0\r\nset k v\r\n");
+    const wake = await serveAsleep(other!, host);
+    await other!.send("client kill id 1\r\n");
+    await other!.expect(":1\r\n");
+    wake();
+    await waiter!.readToEnd();
+    await host.until(() => host.shared.clients.size === 1);
+    await other!.send("exists k l\r\n");
+    await other!.expect(":0\r\n");
+  }));
+
+Deno.test("Session writes a message behind the reply to a wait that ended before it", () =>
+  withClients(2, async ([waiter, other], host) => {
+    await waiter!.send("hello 3\r\nsubscribe c\r\nblpop l 0\r\n");
+    const wake = await serveAsleep(other!, host);
+    await other!.send("publish c m\r\nping\r\n");
+    await other!.expect(":1\r\n+PONG\r\n");
+    wake();
+    await waiter!.send("quit\r\n");
+    const told = await waiter!.rest();
+    assertStringIncludes(told, `${SERVED}>3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$1\r\nm\r\n`);
+  }));
+
 Deno.test("Session ends when it kills itself, once that is answered", () =>
   withClients(1, async ([client]) => {
     await client!.send("multi\r\nclient kill id 1 skipme no\r\nping\r\nexec\r\nping\r\n");

@@ -11,7 +11,6 @@ import type { Transaction } from "../../src/command/queue.ts";
 import type { EffectLog } from "../../src/command/effect_log.ts";
 import type { ProtocolVersion } from "../../src/command/client_state.ts";
 import { SharedState } from "../../src/command/shared_state.ts";
-import type { Waiter } from "../../src/command/waiters.ts";
 import { execute } from "../../src/command/table.ts";
 import type { GoesOn } from "../../src/command/context.ts";
 import type { CommandContext } from "../../src/command/table.ts";
@@ -156,14 +155,10 @@ export class MemoryClient implements CommandContext {
   readonly log: EffectLog | undefined;
   untilClock = 0;
 
-  async block(begin: () => Waiter | undefined): Promise<void> {
+  async block(begin: () => Promise<void> | undefined): Promise<void> {
     this.reply.retract();
     this.reply.begin();
-    const waiter = begin();
-    if (waiter === undefined) return;
-    this.client.waiter = waiter;
-    await waiter.done;
-    this.client.waiter = undefined;
+    await begin();
   }
 
   hasInput(): boolean {

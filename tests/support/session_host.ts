@@ -6,6 +6,7 @@
 
 import { SharedState } from "../../src/command/shared_state.ts";
 import { Session } from "../../src/server/session.ts";
+import { serveInTurns } from "../../src/server/waiting.ts";
 import type { SessionHost } from "../../src/server/session.ts";
 import { ClientMemory } from "../../src/wire/client_memory.ts";
 import { DeliveryQueue } from "../../src/role/delivery_queue.ts";
@@ -39,6 +40,9 @@ export class TestHost implements SessionHost {
     this.passwordRequired = passwordRequired;
     this.slices = slices;
     this.deliveries = new DeliveryQueue(slices);
+    serveInTurns(this.shared.waiters, this);
+    // Else nobody would be served at once.
+    this.shared.waiters.look = () => {};
   }
 
   authenticate(_user: string, password: string): boolean {

@@ -1,0 +1,41 @@
+/**
+ * Serves and wakes clients that wait, in turns of the event loop that others have as well.
+ *
+ * @module
+ */
+
+import type { Waiters } from "../command/waiters.ts";
+import type { AppendLog } from "../log/append_log.ts";
+import type { Slices } from "../role/slices.ts";
+import { WakeQueue } from "../role/wake_queue.ts";
+import type { Store } from "../store/store.ts";
+import type { PeerEnds } from "../wire/peer_ends.ts";
+
+/** What serving needs of a server. */
+export interface WaitingHost {
+  readonly store: Store;
+  readonly slices: Slices;
+  readonly peerEnds: PeerEnds | undefined;
+  readonly log: AppendLog | undefined;
+}
+
+/** Has `waiters` served beside the sessions of a server. */
+export function serveInTurns(waiters: Waiters, { store, slices, peerEnds, log }: WaitingHost): void {
+  const serveAt = (nowMs: number, serve: () => void) => {
+    store.nowMs = nowMs;
+    serve();
+    log?.flush();
+  };
+  if (peerEnds !== undefined) waiters.look = () => peerEnds.look();
+  waiters.later = (serve) => setTimeout(() => serveAt(Date.now(), serve), 0);
+  waiters.turns = {
+    run: (step) => slices.run(step),
+    goOn: async (serve) => {
+      const { nowMs } = store;
+      await slices.next();
+      serveAt(nowMs, serve);
+    },
+  };
+  const wakes = new WakeQueue(slices);
+  waiters.wake = (goOn) => wakes.wake(goOn);
+}
