@@ -147,7 +147,7 @@ export class Connection {
   async drop(turns: ReadTurns): Promise<void> {
     do {
       this.start = this.end;
-      if (turns.isTurnLong) await turns.readTurn();
+      if (this.hasReadMuch && turns.isTurnLong) await turns.readTurn();
     } while (await this.fill());
   }
 

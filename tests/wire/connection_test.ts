@@ -253,7 +253,7 @@ Deno.test("Connection drop() reads to the end, and lets others have their turns"
     },
   });
   assertEquals(await socket.read(new Uint8Array(1)), null);
-  assert(turns >= 3_000_000 / READ_BUFFER_BATCH_BYTES, `${turns} turns`);
+  assert(turns >= 3_000_000 / READ_BUFFER_BATCH_BYTES - 10, `${turns} turns`);
   assertLessOrEqual(connection.buffer.length, READ_BUFFER_BATCH_BYTES);
 });
 
