@@ -1,5 +1,5 @@
 /**
- * Returns the memory of large buffers to the system at once.
+ * Returns the memory of large buffers to the system soon after they were freed.
  *
  * Left to the garbage collector, freed buffers stay for seconds, and memory would pass every limit meanwhile. Detaching one
  * (`ArrayBuffer.transfer`) frees it at once, but from the first time on the engine checks at each access to any typed array
@@ -11,7 +11,8 @@
  *                   ▲ given back         ▲          they read as zeros, and take memory again when they are written
  * ```
  *
- * A megabyte takes 0.1 ms, so what is longer is given back by another thread: many clients may end at once.
+ * A megabyte takes 0.1 ms at least, and many clients may end at once: so buffers stand in a queue, of which each turn of the
+ * event loop returns some.
  *
  * Where the C library cannot be called, buffers are detached. In a program that has opened no {@linkcode FreedMemory}, such as
  * a client, they are left to the garbage collector.
@@ -19,80 +20,106 @@
  * @module
  */
 
-import { FREED_AT_ONCE_MIN_BYTES, FREED_BESIDE_MIN_BYTES } from "./limits.ts";
+import { FREED_AT_ONCE_MIN_BYTES, FREED_QUEUE_MAX_BYTES, FREEING_SLICE_MS } from "./limits.ts";
 
 /** madvise: the pages of this range are not needed any more. The number of Linux, the same on x86-64 and arm64. */
 const MADV_DONTNEED = 4;
 /** What lies between multiples of this is whole pages: the largest that these systems have. */
-const PAGE_MAX_BYTES = BigInt(Deno.build.arch === "x86_64" ? 4 * 1024 : 64 * 1024);
+const PAGE_MAX_BYTES = Deno.build.arch === "x86_64" ? 4 * 1024 : 64 * 1024;
+/** So much is returned between two looks at the clock. */
+const PIECE_BYTES = 1024 * 1024;
 
 const SYMBOLS = {
   madvise: { parameters: ["pointer", "usize", "i32"], result: "i32" },
-  // The same function, called on another thread.
-  madvise_beside: { name: "madvise", parameters: ["pointer", "usize", "i32"], result: "i32", nonblocking: true },
 } as const;
 
-/** The C library, called on this thread and on others. */
-class MemoryLibrary {
+/** The buffers that were freed in this process, and the C library. */
+class FreedBuffers {
   readonly #library = Deno.dlopen("libc.so.6", SYMBOLS);
-  /** Those under way, with what they are about: its memory must not get to others meanwhile. */
-  readonly #calls = new Map<Promise<unknown>, ArrayBuffer>();
+  /** The next of them is at `#first`, and is returned from `#offset` on. */
+  #waiting: ArrayBuffer[] = [];
+  #first = 0;
+  #offset = 0;
+  #bytes = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** Returns the whole pages of a buffer, which is kept until that is done. */
-  returnPages(buffer: ArrayBuffer): void {
-    const begin = Deno.UnsafePointer.value(Deno.UnsafePointer.of(new Uint8Array(buffer)));
-    const first = (begin + PAGE_MAX_BYTES - 1n) / PAGE_MAX_BYTES * PAGE_MAX_BYTES;
-    const size = (begin + BigInt(buffer.byteLength)) / PAGE_MAX_BYTES * PAGE_MAX_BYTES - first;
-    const pointer = Deno.UnsafePointer.create(first);
-    const { symbols } = this.#library;
-    if (buffer.byteLength < FREED_BESIDE_MIN_BYTES) {
-      symbols.madvise(pointer, size, MADV_DONTNEED);
-      return;
-    }
-    const call: Promise<unknown> = symbols.madvise_beside(pointer, size, MADV_DONTNEED).finally(() => {
-      this.#calls.delete(call);
-    });
-    this.#calls.set(call, buffer);
+  add(buffer: ArrayBuffer): void {
+    this.#waiting.push(buffer);
+    this.#bytes += buffer.byteLength;
+    // It would take many turns, in which more memory is used than there should be.
+    while (this.#bytes > FREED_QUEUE_MAX_BYTES) this.#returnPiece();
+    if (this.#bytes > 0) this.#timer ??= setTimeout(() => this.#returnSome(), 0);
   }
 
-  async close(): Promise<void> {
-    await Promise.all(this.#calls.keys());
+  #returnSome(): void {
+    this.#timer = undefined;
+    const endMs = performance.now() + FREEING_SLICE_MS;
+    do this.#returnPiece(); while (this.#bytes > 0 && performance.now() < endMs);
+    if (this.#bytes > 0) this.#timer = setTimeout(() => this.#returnSome(), 0);
+  }
+
+  #returnPiece(): void {
+    const buffer = this.#waiting[this.#first]!;
+    const size = Math.min(PIECE_BYTES, buffer.byteLength - this.#offset);
+    this.#returnPages(new Uint8Array(buffer, this.#offset, size));
+    this.#offset += size;
+    this.#bytes -= size;
+    if (this.#offset < buffer.byteLength) return;
+    this.#offset = 0;
+    // Not at each buffer, since it moves all that wait.
+    if (++this.#first * 2 < this.#waiting.length) return;
+    this.#waiting.splice(0, this.#first);
+    this.#first = 0;
+  }
+
+  /** Returns the whole pages of a piece. One page between two pieces may stay. */
+  #returnPages(piece: Uint8Array<ArrayBuffer>): void {
+    const address = Number(Deno.UnsafePointer.value(Deno.UnsafePointer.of(piece)));
+    const begin = Math.ceil(address / PAGE_MAX_BYTES) * PAGE_MAX_BYTES - address;
+    const end = Math.floor((address + piece.length) / PAGE_MAX_BYTES) * PAGE_MAX_BYTES - address;
+    if (end <= begin) return;
+    const pointer = Deno.UnsafePointer.of(piece.subarray(begin));
+    this.#library.symbols.madvise(pointer, BigInt(end - begin), MADV_DONTNEED);
+  }
+
+  close(): void {
+    clearTimeout(this.#timer);
+    while (this.#bytes > 0) this.#returnPiece();
     this.#library.close();
   }
 }
 
-/** The library, while somebody uses it; `null` where it cannot be called. */
-let library: MemoryLibrary | null | undefined;
+/** `undefined` while nobody wants memory returned, `null` where the C library cannot be called. */
+let freed: FreedBuffers | null | undefined;
 let usersCount = 0;
 
 /** Has {@linkcode freeBuffer} return memory until it is disposed of. A process may have several, such as one a server. */
-export class FreedMemory implements AsyncDisposable {
+export class FreedMemory implements Disposable {
   #isOpen = true;
 
   private constructor() {}
 
   /** Never throws: see the module's comment for what is done where the C library cannot be called. */
   static open(): FreedMemory {
-    if (usersCount++ === 0) library = openLibrary();
+    if (usersCount++ === 0) freed = openFreed();
     return new FreedMemory();
   }
 
-  /** Resolves when nothing is under way any more. Idempotent. */
-  async [Symbol.asyncDispose](): Promise<void> {
+  /** The last one returns what was freed before. Idempotent. */
+  [Symbol.dispose](): void {
     if (!this.#isOpen) return;
     this.#isOpen = false;
     if (--usersCount > 0) return;
-    const last = library;
-    library = undefined;
-    await last?.close();
+    freed?.close();
+    freed = undefined;
   }
 }
 
-function openLibrary(): typeof library {
+function openFreed(): typeof freed {
   const { os, arch } = Deno.build;
   if (os !== "linux" || (arch !== "x86_64" && arch !== "aarch64")) return null;
   try {
-    return new MemoryLibrary();
+    return new FreedBuffers();
   } catch {
     // No permission for FFI, or another C library.
     return null;
@@ -105,7 +132,7 @@ function openLibrary(): typeof library {
  * it is called twice.
  */
 export function freeBuffer({ buffer }: Uint8Array<ArrayBuffer> | Int32Array<ArrayBuffer>): void {
-  if (library === undefined || buffer.byteLength < FREED_AT_ONCE_MIN_BYTES) return;
-  if (library === null) buffer.transfer(0);
-  else library.returnPages(buffer);
+  if (freed === undefined || buffer.byteLength < FREED_AT_ONCE_MIN_BYTES) return;
+  if (freed === null) buffer.transfer(0);
+  else freed.add(buffer);
 }

@@ -140,8 +140,10 @@ export const REPLY_UNREFUSED_MAX_BYTES = 64 * 1024;
  * a request may go on borrowing a read buffer that is no larger than a batch.
  */
 export const FREED_AT_ONCE_MIN_BYTES = 2 * READ_BUFFER_BATCH_BYTES;
-/** A buffer from this size on is returned by another thread: it takes longer than to ask one. */
-export const FREED_BESIDE_MIN_BYTES = 1024 * 1024;
+/** Freed buffers of more than this together are not left for later turns of the event loop. */
+export const FREED_QUEUE_MAX_BYTES = 64 * 1024 * 1024;
+/** Buffers for chunks of long replies that are kept for the next reply: to touch fresh memory takes ten times as long as to fill it. */
+export const SPARE_CHUNKS_MAX_COUNT = 8;
 /** Lines of the log about clients that were refused memory or closed, in a row; … */
 export const CLIENT_MEMORY_REPORTS_MAX_COUNT = 20;
 /** … then there are as many more after this time. */

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { freeBuffer, FreedMemory } from "../src/freed_memory.ts";
-import { FREED_AT_ONCE_MIN_BYTES, FREED_BESIDE_MIN_BYTES } from "../src/limits.ts";
+import { FREED_AT_ONCE_MIN_BYTES, FREED_QUEUE_MAX_BYTES } from "../src/limits.ts";
 
 const LARGE_BYTES = 64 * 1024 * 1024;
 
@@ -16,12 +16,12 @@ function returnedShare(bytes: Uint8Array): number {
   return zeros / Math.ceil(bytes.length / 4096);
 }
 
-Deno.test("freeBuffer() returns the memory of a large buffer, and leaves the buffer as long as it was", async () => {
-  for (const size of [FREED_AT_ONCE_MIN_BYTES, FREED_BESIDE_MIN_BYTES - 1, FREED_BESIDE_MIN_BYTES, LARGE_BYTES]) {
+Deno.test("freeBuffer() returns the memory of a large buffer, and leaves the buffer as long as it was", () => {
+  for (const size of [FREED_AT_ONCE_MIN_BYTES, 1024 * 1024, 1_500_000, LARGE_BYTES]) {
     const large = new Uint8Array(size).fill(1);
     const before = residentBytes();
     {
-      await using _memory = FreedMemory.open();
+      using _memory = FreedMemory.open();
       freeBuffer(large);
     }
     if (size === LARGE_BYTES) assert(before - residentBytes() > size * 0.9, "its memory is still there");
@@ -33,10 +33,10 @@ Deno.test("freeBuffer() returns the memory of a large buffer, and leaves the buf
   }
 });
 
-Deno.test("freeBuffer() touches nothing beside the buffer, whatever its size and its place", async () => {
+Deno.test("freeBuffer() touches nothing beside the buffer, whatever its size and its place", () => {
   const neighbours: Uint8Array[] = [];
   {
-    await using _memory = FreedMemory.open();
+    using _memory = FreedMemory.open();
     for (let more = 0; more < 100; more++) {
       const size = FREED_AT_ONCE_MIN_BYTES + more * 19_997;
       const [before, freed, after] = [0, 1, 2].map(() => new Uint8Array(size).fill(7));
@@ -48,7 +48,7 @@ Deno.test("freeBuffer() touches nothing beside the buffer, whatever its size and
   for (const each of neighbours) assertEquals(each.findIndex((byte) => byte !== 7), -1, `${each.length} bytes`);
 });
 
-Deno.test("freeBuffer() leaves small buffers as they are, and all of them where nobody has opened the memory", async () => {
+Deno.test("freeBuffer() leaves small buffers as they are, and all of them where nobody has opened the memory", () => {
   const large = new Uint8Array(FREED_AT_ONCE_MIN_BYTES).fill(1);
   freeBuffer(large);
   assertEquals(large.indexOf(0), -1);
@@ -57,10 +57,20 @@ Deno.test("freeBuffer() leaves small buffers as they are, and all of them where 
   const small = new Uint8Array(FREED_AT_ONCE_MIN_BYTES - 1).fill(1);
   freeBuffer(small);
   assertEquals(small.indexOf(0), -1);
-  await memory[Symbol.asyncDispose]();
-  await memory[Symbol.asyncDispose]();
+  memory[Symbol.dispose]();
+  memory[Symbol.dispose]();
   // The other one still has it returned.
   freeBuffer(new Int32Array(large.buffer));
+  other[Symbol.dispose]();
   assert(large.includes(0));
-  await other[Symbol.asyncDispose]();
+});
+
+Deno.test("freeBuffer() returns memory in later turns, a part in each, and at once where much of it waits", async () => {
+  using _memory = FreedMemory.open();
+  const count = FREED_QUEUE_MAX_BYTES / LARGE_BYTES * 3;
+  const buffers = Array.from({ length: count }, () => new Uint8Array(LARGE_BYTES).fill(1));
+  for (const each of buffers) freeBuffer(each);
+  const returned = () => buffers.filter((bytes) => returnedShare(bytes) > 0.9).length;
+  assertEquals(returned(), count - FREED_QUEUE_MAX_BYTES / LARGE_BYTES);
+  while (returned() < count) await new Promise((resolve) => setTimeout(resolve, 0));
 });

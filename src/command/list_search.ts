@@ -15,7 +15,7 @@ import { ElementSearch } from "./element_search.ts";
 import type { Steps } from "./long_command.ts";
 
 /** Work that a search does at once, and in one step: elements looked at, longer ones counted as several. */
-const SEARCH_AT_ONCE = 8192;
+const SEARCH_AT_ONCE = 1024;
 /** See {@linkcode SEARCH_AT_ONCE}. */
 const SEARCH_STEP = 4096;
 /** An element longer than this is compared in steps. */

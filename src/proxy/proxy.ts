@@ -364,7 +364,7 @@ export class Proxy implements SessionHost {
     await this.#settleWaits();
     this.peerEnds?.[Symbol.dispose]();
     this.#input?.[Symbol.dispose]();
-    await this.#freedMemory[Symbol.asyncDispose]();
+    this.#freedMemory[Symbol.dispose]();
     clearInterval(this.#serversTimer);
     this.#hub.close();
     this.#remap?.close();

@@ -301,7 +301,7 @@ export class Server implements SessionHost {
     await this.#clients.stop();
     this.peerEnds?.[Symbol.dispose]();
     this.#input?.[Symbol.dispose]();
-    await this.#freedMemory[Symbol.asyncDispose]();
+    this.#freedMemory[Symbol.dispose]();
     try {
       await this.#persistence.close();
     } finally {

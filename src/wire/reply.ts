@@ -31,7 +31,6 @@
  */
 
 import { copyBytes, encodeText } from "../bytes.ts";
-import { freeBuffer } from "../freed_memory.ts";
 import {
   BUFFER_KEEP_MAX_BYTES,
   READ_BUFFER_BATCH_BYTES,
@@ -56,6 +55,7 @@ import {
   writeMapHeader,
   writeStrHeader,
 } from "./message_pack.ts";
+import { giveSpare, takeSpare } from "./spare_chunks.ts";
 
 /** Most bytes that any protocol puts around a value. */
 const VALUE_OVERHEAD_MAX_BYTES = 16;
@@ -316,7 +316,7 @@ export abstract class Reply {
   /** Frees a buffer, or the one that a chunk is part of. */
   #free(chunk: Uint8Array<ArrayBuffer>): void {
     this.#account.release(Held.Reply, costOf(chunk));
-    freeBuffer(chunk);
+    giveSpare(chunk);
   }
 
   /** Bytes that the command now running has said. */
@@ -431,12 +431,12 @@ export abstract class Reply {
     const spare = Math.min(buffer.length * 2, this.#chunkBytes, kept + left);
     const grownSize = Math.max(kept + size, spare);
     this.#charge(grownSize - (isFull ? 0 : costOf(buffer)), size);
-    const grown = new Uint8Array(grownSize);
+    const grown = takeSpare(grownSize);
     if (isFull) {
       this.#putAside();
     } else {
       grown.set(buffer.subarray(0, length));
-      freeBuffer(buffer);
+      giveSpare(buffer);
     }
     this.#use(grown);
   }
