@@ -141,7 +141,7 @@ export const REPLY_UNREFUSED_MAX_BYTES = 64 * 1024;
  */
 export const FREED_AT_ONCE_MIN_BYTES = 2 * READ_BUFFER_BATCH_BYTES;
 /** Freed buffers of more than this together are not left for later turns of the event loop. */
-export const FREED_QUEUE_MAX_BYTES = 64 * 1024 * 1024;
+export const FREED_QUEUE_MAX_BYTES = 256 * 1024 * 1024;
 /** Buffers for chunks of long replies that are kept for the next reply: to touch fresh memory takes ten times as long as to fill it. */
 export const SPARE_CHUNKS_MAX_COUNT = 8;
 /** Lines of the log about clients that were refused memory or closed, in a row; … */
