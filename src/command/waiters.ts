@@ -33,8 +33,9 @@
 import type { ReplyError } from "../errors.ts";
 import { binaryBytes, binaryText } from "./binary_text.ts";
 import type { Hold, Holds } from "./holds.ts";
+import { WaitDeadlines } from "./wait_deadlines.ts";
 
-/** Clients that are served between two looks at the clock: each takes about 10 µs. */
+/** Clients that are served, or whose wait is ended, between two looks at the clock: each takes about 10 µs. */
 const SERVED_AT_ONCE_COUNT = 8;
 
 /** Whether what was waited for was done: there may be nothing to do it with, or it may be too early. */
@@ -71,7 +72,8 @@ export class Waiter {
   readonly keys: readonly string[];
   readonly #actions: WaiterActions;
   readonly #waiters: Waiters;
-  readonly #timer: ReturnType<typeof setTimeout> | undefined;
+  /** When its time is up, as `deadlines` has it; 0 for never. */
+  readonly #dueMs: number;
   readonly #resolve: () => void;
 
   /** Use {@linkcode Waiters.wait}. */
@@ -82,7 +84,7 @@ export class Waiter {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.done = promise;
     this.#resolve = resolve;
-    if (timeoutMs > 0) this.#timer = setTimeout(() => this.expire(), timeoutMs);
+    this.#dueMs = timeoutMs > 0 ? waiters.deadlines.add(this, timeoutMs) : 0;
   }
 
   /** Tries to serve the client with what `key` holds. */
@@ -109,9 +111,9 @@ export class Waiter {
   }
 
   #end(): void {
-    if (this.#timer !== undefined) clearTimeout(this.#timer);
+    const { wake, deadlines } = this.#waiters;
+    if (this.#dueMs > 0) deadlines.remove(this, this.#dueMs);
     this.#actions.end();
-    const { wake } = this.#waiters;
     if (wake === undefined) this.#resolve();
     else wake(this.#resolve);
   }
@@ -139,6 +141,8 @@ export class Waiters {
   turns: WaiterTurns | undefined;
   /** Lets clients go on that were answered, the one that was answered first first. Without it each goes on at once. */
   wake: ((goOn: () => void) => void) | undefined;
+  /** When the times of those are up who do not wait for ever. */
+  readonly deadlines: WaitDeadlines<Waiter> = new WaitDeadlines((late) => this.#expire(late));
   readonly #holds: Holds | undefined;
   readonly #queues = new Map<string, Set<Waiter>>();
   /** Keys that were pushed to and not served since. */
@@ -276,6 +280,22 @@ export class Waiters {
     turns.goOn(() => this.#serve(serving));
   }
 
+  /** Ends the waits of clients whose time is up, in turns where they are many. */
+  #expire(late: Set<Waiter>): void {
+    const left = late.values();
+    const step = () => {
+      for (let i = 0; i < SERVED_AT_ONCE_COUNT; i++) {
+        const next = left.next();
+        if (next.done === true) return true;
+        next.value.expire();
+      }
+      return false;
+    };
+    const { turns } = this;
+    if (turns === undefined) { while (!step()); }
+    else if (!step()) expireInTurns(turns, step);
+  }
+
   /** Serves some who wait for a key. Returns `yes` when there may be more to serve, else why there are none. */
   #serveSome(serving: Serving): Served {
     const { key } = serving;
@@ -291,4 +311,8 @@ export class Waiters {
     }
     return "yes";
   }
+}
+
+function expireInTurns(turns: WaiterTurns, step: () => boolean): void {
+  if (!turns.run(step)) turns.goOn(() => expireInTurns(turns, step));
 }

@@ -238,3 +238,37 @@ testCommands("a client that was served does not wait any more, though it was not
   assertEquals(await Promise.all(replies), [["q", "x"]]);
   assertEquals(pusher!.text("lrange", "q", "0", "-1"), ["y"]);
 });
+
+testCommands("the waits of many whose time is up together end in turns, each once", async (makeClient) => {
+  const scene = new Scene(makeClient, 41);
+  const [pusher, ...crowd] = scene.clients;
+  const { waiters } = pusher!.shared;
+  const original = performance.now;
+  const nowMs = original.call(performance);
+  // The same moment for all of them.
+  performance.now = () => nowMs;
+  let replies: Promise<unknown>[];
+  try {
+    replies = await scene.wait(crowd, "blpop", "q", "0.01");
+  } finally {
+    performance.now = original;
+  }
+  while (waiters.count === 40) await new Promise((resolve) => setTimeout(resolve, 1));
+  assertEquals([waiters.count, scene.turns.due.length], [24, 1]);
+  // Until it is their turn, an element finds them.
+  pusher!.call("rpush", "q", "x");
+  scene.turns.takeAll();
+  const expected: unknown[] = crowd.map(() => null);
+  expected[16] = ["q", "x"];
+  assertEquals(await Promise.all(replies), expected);
+  assertEquals([waiters.count, pusher!.text("exists", "q")], [0, 0]);
+});
+
+testCommands("a wait that was served has no timer any more", async (makeClient) => {
+  const scene = new Scene(makeClient, 3);
+  const [pusher, ...crowd] = scene.clients;
+  // Else the test would leave timers behind.
+  const replies = await scene.wait(crowd, "blpop", "q", "1000");
+  pusher!.call("rpush", "q", "x", "y");
+  assertEquals(await Promise.all(replies), [["q", "x"], ["q", "y"]]);
+});
