@@ -109,6 +109,7 @@ class Soak {
     const deployment = this.#deployment ??= await Deployment.start(this.#launcher, attack.place, this.#abilities);
     const run = new AttackRun(deployment);
     await fill(run, attack);
+    await attack.prepare?.(run);
     const beforeBytes = deployment.residentBytes();
     await this.#observe(deployment);
     const wasCut = await withTimeout(attack.action(run), ATTACK_TIMEOUT_MS, run);

@@ -19,6 +19,8 @@ export interface Attack {
   readonly place: Place;
   /** Fills the store first. */
   readonly load: Load;
+  /** Opens the connections that are to be there before anything is measured. */
+  readonly prepare?: Action | undefined;
   readonly action: Action;
 }
 
@@ -31,6 +33,17 @@ export type Scaled = (count: number) => number;
 /** Makes a row of the table. */
 export function on(place: Place, name: string, size: string, action: Action, load: Load = () => []): Attack {
   return { place, name, size, action, load };
+}
+
+/** What is done in two acts, the first of which is not measured. */
+export interface Acts {
+  readonly prepare: Action;
+  readonly action: Action;
+}
+
+/** Makes a row of an attack in two acts. */
+export function inActs(place: Place, name: string, size: string, { prepare, action }: Acts): Attack {
+  return { ...on(place, name, size, action), prepare };
 }
 
 /** How requests are sent, and what is to come of them. */

@@ -5,10 +5,11 @@
  */
 
 import type { Action, Attack, Scaled } from "./attack.ts";
-import { before, on, rests, sends, SERVED } from "./attack.ts";
+import { inActs, on, rests, sends, SERVED } from "./attack.ts";
 import type { Request } from "./attack_connection.ts";
 import { filled, hash, inBatches, keys, list, long, MB, names, repeat, tagged, text, wide } from "./requests.ts";
 import {
+  answersWaiters,
   fuzzes,
   goneWaiters,
   leavesLosing,
@@ -258,12 +259,10 @@ export function inFindings(n: Scaled): Attack[] {
     on("server", "waiter-leaves", "100 kB after blpop", leavesLosing(7_200)),
     on("proxy", "waiter-leaves-proxy", "100 kB after blpop", leavesLosing(7_200)),
     on("server", "waiter-leaves-4mb", "4 MB after blpop", leavesLosing(n(290_000))),
-    on(
-      "server",
-      "waiters-served",
-      "4 k wait, rpush of 4 k",
-      before(n(4_000), ["blpop", "q", "0"], sends(() => [["rpush", "q", ...names(n(4_000))]], SERVED)),
-    ),
+    inActs("server", "waiters-served", "4 k wait, rpush of 4 k", answersWaiters(n(4_000), "push")),
+    inActs("data", "waiters-served-data", "4 k wait, a log", answersWaiters(n(4_000), "push")),
+    inActs("server", "waiters-unblocked", "4 k, client unblock of each", answersWaiters(n(4_000), "unblock")),
+    inActs("server", "waiters-late", "4 k, times up together", answersWaiters(n(4_000), "timeout")),
     // Clients together.
     on(
       "server",

@@ -5,7 +5,7 @@
  */
 
 import { COMMANDS } from "../../../src/command/specification.ts";
-import { type Action, pause } from "./attack.ts";
+import { type Action, type Acts, pause } from "./attack.ts";
 import { AttackConnection, encodeRequests, type Request } from "./attack_connection.ts";
 import type { AttackRun } from "./attack_run.ts";
 import { filled, names, repeat } from "./requests.ts";
@@ -106,6 +106,51 @@ export function goneWaiters(count: number): Action {
       await own.call("del", "q");
     }
     if (lost > 0) run.fail(`${lost} of ${count} elements were given to clients that had gone`);
+  };
+}
+
+/** How a crowd of clients that wait is answered, all at once. */
+export type Answering = "push" | "unblock" | "timeout";
+
+/** Clients are connected for so long before the time of all of them is up, each. */
+const CONNECTING_MS = 5;
+/** Clients of a crowd that leave together: how much that takes is not what is measured. */
+const LEAVING_COUNT = 20;
+
+/**
+ * A crowd waits for elements and is answered all at once: each client is told once, and no element is lost.
+ */
+export function answersWaiters(count: number, answering: Answering): Acts {
+  const crowd: AttackConnection[] = [];
+  const ids: string[] = [];
+  return {
+    prepare: async (run) => {
+      const endsMs = Date.now() + 3_000 + count * CONNECTING_MS;
+      for (let i = 0; i < count; i++) {
+        const each = await run.connect();
+        const seconds = answering === "timeout" ? Math.max(1, endsMs - Date.now()) / 1000 : 0;
+        await each.write(encodeRequests([["client", "id"], ["blpop", "q", String(seconds)]]));
+        await each.read(({ replies }) => replies > 0);
+        ids.push(each.count.head.slice(1));
+        crowd.push(each);
+      }
+    },
+    action: async (run) => {
+      const own = await run.connect();
+      const answered = Promise.all(crowd.map((each) => each.read(({ replies }) => replies > 1)));
+      if (answering === "push") await own.call("rpush", "q", ...names(count));
+      if (answering === "unblock") await own.exchange(encodeRequests(ids.map((id) => ["client", "unblock", id])));
+      await answered;
+      if (crowd.some((each) => each.count.errors > 0)) run.fail("a client was refused");
+      if (crowd.some((each) => each.ended !== undefined)) run.fail("a client was cut off");
+      if (crowd.some((each) => each.count.replies !== 2)) run.fail("a client was told twice");
+      const left = await own.call("llen", "q");
+      if (left !== ":0") run.fail(`not every element was taken: llen ${left}`);
+      while (crowd.length > 0) {
+        for (const each of crowd.splice(0, LEAVING_COUNT)) each.close();
+        await pause(5);
+      }
+    },
   };
 }
 
