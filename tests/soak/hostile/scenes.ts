@@ -117,9 +117,7 @@ const CONNECTING_MS = 5;
 /** Clients of a crowd that leave together: how much that takes is not what is measured. */
 const LEAVING_COUNT = 20;
 
-/**
- * A crowd waits for elements and is answered all at once: each client is told once, and no element is lost.
- */
+/** A crowd waits for elements and is answered all at once: each client is told once, and no element is lost. */
 export function answersWaiters(count: number, answering: Answering): Acts {
   const crowd: AttackConnection[] = [];
   const ids: string[] = [];
