@@ -35,15 +35,25 @@ export function makeStore(): Store {
   return new Store({ memoryLimitBytes: 8 * 1024 * 1024, evicts: false, seed: [1, 2] });
 }
 
+/** Texts up to this length are kept whole, so that a failure can be read. */
+const SHOWN_MAX_LENGTH = 200;
+
+/** A text, or what tells it from others where it is long. */
+function digestOf(text: string): string {
+  return text.length > SHOWN_MAX_LENGTH ? `${text.slice(0, 40)}… ${text.length} ${crc32(text)}` : text;
+}
+
 /** What an entry holds. */
 function heldBy(store: Store, reader: StoreReader, entry: number): Held {
   const value = reader.value(entry);
   let text: string;
-  if (typeof value === "string") text = `string ${value}`;
-  else if (Array.isArray(value)) text = `list ${JSON.stringify(value)}`;
-  else text = `hash ${JSON.stringify([...value].sort(([a], [b]) => a < b ? -1 : 1))}`;
-  // Short ones are kept whole, so that a failure can be read.
-  if (text.length > 200) text = `${text.slice(0, 40)}… ${text.length} ${crc32(text)}`;
+  // Quoting makes the bytes of large items several times as long.
+  if (typeof value === "string") text = `string ${digestOf(value)}`;
+  else if (Array.isArray(value)) text = `list ${digestOf(JSON.stringify(value.map(digestOf)))}`;
+  else {
+    const pairs = [...value].sort((a, b) => a[0] < b[0] ? -1 : 1).map((pair) => pair.map(digestOf));
+    text = `hash ${digestOf(JSON.stringify(pairs))}`;
+  }
   return { deadlineMs: store.deadline(entry), value: text };
 }
 
@@ -55,6 +65,16 @@ export function stateOf(store: Store): State {
     state.set(reader.key(entry), heldBy(store, reader, entry));
   }
   return state;
+}
+
+/** What a store holds under a key, also when its deadline has passed and it is still there. */
+export function heldUnder(store: Store, name: string): Held | undefined {
+  const key = encodeText(name);
+  const { nowMs } = store;
+  store.nowMs = 0;
+  const entry = store.peek(key, 0, key.length);
+  store.nowMs = nowMs;
+  return entry === 0 ? undefined : heldBy(store, new StoreReader(store), entry);
 }
 
 /** How two states differ in keys that live on at that moment; `undefined` when they do not. */
