@@ -28,6 +28,8 @@ export interface Operation {
   readonly client: MemoryClient;
   /** The whole reply, once there is one. */
   frame: Uint8Array | undefined;
+  /** Whether it has waited for an element of a list, so that whoever pushed one has served it. */
+  hasWaited: boolean;
 }
 
 /** The clients of one store, and what waits. */
@@ -78,7 +80,8 @@ export class Interleaving {
 
   /** Begins a request, or a transaction. */
   begin(client: MemoryClient, requests: readonly (readonly Argument[])[]): Operation {
-    const operation: Operation = { requests, client, frame: undefined };
+    const operation: Operation = { requests, client, frame: undefined, hasWaited: false };
+    const { waitsCount } = client;
     this.running.add(operation);
     if (requests.length > 1) {
       client.call("multi");
@@ -86,6 +89,7 @@ export class Interleaving {
     }
     client.waitForFrame(requests.length > 1 ? ["exec"] : requests[0]!).then((frame) => {
       operation.frame = frame;
+      operation.hasWaited = client.waitsCount > waitsCount;
       this.running.delete(operation);
       this.ended.push(operation);
     });
@@ -103,7 +107,7 @@ export class Interleaving {
   }
 
   /** Lets all go on, one after another, until what is left waits for something else. `look` is called after each. */
-  async finish(random: Random, look: () => Promise<void>): Promise<void> {
+  async finish(random: Random, look: () => Promise<unknown>): Promise<void> {
     for (let left = 1_000_000; this.#paused.length > 0; left--) {
       if (left === 0) throw new Error("commands pause for ever");
       this.step(random);

@@ -64,6 +64,8 @@ export class MemoryClient implements CommandContext {
   saving: () => Promise<void> = () => Promise.resolve();
   /** Steps that a command which can pause takes before it does. */
   stepsASlice = Infinity;
+  /** How many of its commands have waited for an element. */
+  waitsCount = 0;
   /** Whether it has sent bytes that were not read. */
   unread = false;
   /** What happens when it pauses. */
@@ -158,7 +160,10 @@ export class MemoryClient implements CommandContext {
   async block(begin: () => Promise<void> | undefined): Promise<void> {
     this.reply.retract();
     this.reply.begin();
-    await begin();
+    const waited = begin();
+    if (waited === undefined) return;
+    this.waitsCount++;
+    await waited;
   }
 
   hasInput(): boolean {

@@ -10,6 +10,7 @@
  * @module
  */
 
+import { Buffer } from "node:buffer";
 import { AssertionError, StoreFullError } from "../../src/errors.ts";
 import { EntryType } from "../../src/store/store.ts";
 import type { HeldKeys, Store, StoreStatistics } from "../../src/store/store.ts";
@@ -78,6 +79,27 @@ function cloneOf(value: ModelEntry["value"]): ModelEntry["value"] {
   return Array.isArray(value) ? [...value] : value;
 }
 
+/** Whether two entries of one key, of which the first is there, hold the same for whoever looks from `nowMs` on. */
+function isSameEntry(a: ModelEntry, b: ModelEntry | undefined, nowMs: number): boolean {
+  const isOver = a.deadlineMs !== 0 && a.deadlineMs <= nowMs;
+  if (b === undefined) return isOver;
+  if (a.deadlineMs !== b.deadlineMs) return isOver && b.deadlineMs !== 0 && b.deadlineMs <= nowMs;
+  return isOver || isSameValue(a.value, b.value);
+}
+
+function isSameValue(a: ModelEntry["value"], b: ModelEntry["value"]): boolean {
+  if (a === b) return true;
+  if (a instanceof Uint8Array) return b instanceof Uint8Array && Buffer.compare(a, b) === 0;
+  if (Array.isArray(a)) {
+    return Array.isArray(b) && a.length === b.length && a.every((element, i) => isSameValue(element, b[i]!));
+  }
+  if (!(b instanceof Map) || a.size !== b.size) return false;
+  return a.entries().every(([field, value]) => {
+    const other = b.get(field);
+    return other !== undefined && isSameValue(value, other);
+  });
+}
+
 /** A store that is obviously right. */
 export class ModelStore implements PublicStore {
   /** Whether `makeRoom` refuses. */
@@ -108,6 +130,28 @@ export class ModelStore implements PublicStore {
     copy.#nextReference = this.#nextReference;
     for (const [key, entry] of this.#entries) copy.#entries.set(key, { ...entry, value: cloneOf(entry.value) });
     return copy;
+  }
+
+  /**
+   * The keys under which two models hold something else. A key whose deadline has passed is as good as none.
+   *
+   * Cheap where one is a clone of the other, since what was not changed is the same object.
+   */
+  differentKeys(other: ModelStore, nowMs: number): string[] {
+    const keys: string[] = [];
+    for (const [key, entry] of this.#entries) {
+      if (!isSameEntry(entry, other.#entries.get(key), nowMs)) keys.push(key);
+    }
+    for (const [key, entry] of other.#entries) {
+      if (!this.#entries.has(key) && !isSameEntry(entry, undefined, nowMs)) keys.push(key);
+    }
+    return keys;
+  }
+
+  /** The deadlines of all keys. */
+  deadlines(): number[] {
+    return this.#entries.values().map(({ deadlineMs }) => deadlineMs).filter((deadlineMs) => deadlineMs !== 0)
+      .toArray();
   }
 
   /** This model in the real store's place. The cast is for the real one's private parts only. */
