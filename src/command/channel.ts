@@ -11,14 +11,18 @@
 
 import { encodeText } from "../bytes.ts";
 import { ReplyError } from "../errors.ts";
-import { NAME_OVERHEAD_BYTES } from "../limits.ts";
+import { LONG_BYTES, NAME_OVERHEAD_BYTES } from "../limits.ts";
+import { Held } from "../wire/client_memory.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
+import { Publication } from "./channel_message.ts";
+import type { Pattern } from "./channels.ts";
 import type { ConnectionContext } from "./connection_context.ts";
 import { binaryBytes, binaryText } from "./binary_text.ts";
 import { checkChannels } from "./call.ts";
 import { Glob } from "./glob.ts";
 import { inSlices } from "./in_slices.ts";
+import type { PatternSearch } from "./pattern_index.ts";
 import { runSubcommand } from "./subcommands.ts";
 import type { Subcommands } from "./subcommands.ts";
 
@@ -140,12 +144,39 @@ function confirm(
 /** `publish channel message` */
 export function publish(context: ConnectionContext, request: Request, reply: Reply): void | Promise<void> {
   const { client, shared: { channels } } = context;
-  const [channel, message] = [request.view(1), request.view(2)];
+  const channel = request.view(1);
+  const publication = new Publication(channel, request.view(2));
   const search = channels.search(channel);
-  const send = () => reply.integer(channels.publish(client, channel, message, search?.found ?? []));
+  if (search !== undefined || publication.payload.length > LONG_BYTES) {
+    return publishInSlices(context, publication, search, reply);
+  }
+  reply.integer(channels.publish(client, publication, []));
+}
+
+/** Looks for patterns, copies a long message, then sends it at once. */
+function publishInSlices(
+  context: ConnectionContext,
+  publication: Publication,
+  search: PatternSearch<Pattern> | undefined,
+  reply: Reply,
+): void | Promise<void> {
+  const { client, shared: { channels } } = context;
+  const found = search?.found ?? [];
+  const send = () => reply.integer(channels.publish(client, publication, found));
+  const copyAndSend = () => {
+    const { length } = publication.payload;
+    const isHeard = found.length > 0 || channels.isHeard(publication.channel);
+    if (length <= LONG_BYTES || !isHeard) return send();
+    // Nobody else is charged for the copy before it is sent.
+    client.account.charge(Held.Request, length);
+    const release = () => client.account.release(Held.Request, length);
+    const copying = inSlices(context, () => publication.copySome());
+    if (copying !== undefined) return copying.finally(release).then(send);
+    release();
+    send();
+  };
   const searching = search === undefined ? undefined : inSlices(context, search.step);
-  if (searching !== undefined) return searching.then(send);
-  send();
+  return searching === undefined ? copyAndSend() : searching.then(copyAndSend);
 }
 
 /** Those of `pubsub`. */

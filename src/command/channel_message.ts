@@ -12,6 +12,7 @@
  */
 
 import { SharedBytes } from "../wire/message_queue.ts";
+import { STEP_BYTES } from "../limits.ts";
 import { copyBytes, encodeText, formatInteger, INTEGER_TEXT_MAX_BYTES } from "../bytes.ts";
 
 /** Payloads of this size and more are shared by all patterns and versions; others are copied into each. */
@@ -33,6 +34,9 @@ export class Publication {
   readonly channel: Uint8Array;
   readonly payload: Uint8Array;
   #tail: SharedBytes | undefined;
+  #copy: Uint8Array | undefined;
+  /** Bytes of the payload that were copied. */
+  #copied = 0;
 
   /** Both are borrowed until the publication has been sent to all who listen. */
   constructor(channel: Uint8Array, payload: Uint8Array) {
@@ -42,9 +46,24 @@ export class Publication {
 
   /** The payload and the end of its line, where it is long. */
   get tail(): SharedBytes | undefined {
+    if (this.payload.length < TAIL_MIN_BYTES) return undefined;
+    while (!this.copySome());
+    return this.#tail;
+  }
+
+  /** Copies a part of what {@linkcode tail} is going to be, and returns whether that is all. */
+  copySome(): boolean {
     const { payload } = this;
-    if (payload.length < TAIL_MIN_BYTES) return undefined;
-    return this.#tail ??= new SharedBytes(withLineEnd(payload));
+    if (this.#tail !== undefined || payload.length < TAIL_MIN_BYTES) return true;
+    const bytes = this.#copy ??= new Uint8Array(payload.length + 2);
+    const part = payload.subarray(this.#copied, this.#copied + STEP_BYTES);
+    bytes.set(part, this.#copied);
+    this.#copied += part.length;
+    if (this.#copied < payload.length) return false;
+    bytes[payload.length] = CR;
+    bytes[payload.length + 1] = LF;
+    this.#tail = new SharedBytes(bytes);
+    return true;
   }
 }
 
@@ -92,14 +111,6 @@ export class ChannelMessage {
     bytes[0] = sign;
     return bytes;
   }
-}
-
-function withLineEnd(payload: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(payload.length + 2);
-  bytes.set(payload);
-  bytes[payload.length] = CR;
-  bytes[payload.length + 1] = LF;
-  return bytes;
 }
 
 function writeBulk(target: Uint8Array, at: number, bytes: Uint8Array): number {

@@ -226,19 +226,23 @@ export class Channels {
     return stop === count;
   }
 
+  /** Whether anybody listens to a channel by its name. */
+  isHeard(channel: Uint8Array): boolean {
+    return this.#channels.has(binaryText(channel, 0, channel.length));
+  }
+
   /** Begins to look for the patterns that match a channel; nothing when there are none at all. */
   search(channel: Uint8Array): PatternSearch<Pattern> | undefined {
     return this.#index.size === 0 ? undefined : this.#index.search(channel);
   }
 
   /**
-   * Sends a message of `publisher` to all who listen. The bytes are borrowed until return.
+   * Sends a message of `publisher` to all who listen. Its bytes are borrowed until return.
    *
    * @param patterns those that match
    * @returns how many times it was sent
    */
-  publish(publisher: ClientState, channel: Uint8Array, message: Uint8Array, patterns: readonly Pattern[]): number {
-    const publication = new Publication(channel, message);
+  publish(publisher: ClientState, publication: Publication, patterns: readonly Pattern[]): number {
     let count = this.#deliver(publisher, publication);
     for (const pattern of patterns) count += this.#deliverBy(pattern, publisher, publication);
     return count;

@@ -362,6 +362,7 @@ export class Proxy implements SessionHost {
     this.#watch.close();
     await this.#clients.stop();
     await this.#settleWaits();
+    await this.slices.rest();
     this.peerEnds?.[Symbol.dispose]();
     this.#input?.[Symbol.dispose]();
     this.#freedMemory[Symbol.dispose]();

@@ -41,6 +41,8 @@ export class Slices {
   /** When this turn has begun, once somebody has asked. */
   #turnStartedMs = 0;
   #isTurnKnown = false;
+  /** Resolves at its end. */
+  #turnEnd: Promise<void> = Promise.resolve();
   /** Those who read much and wait for a turn with time left, the first at `#readersBegin`. */
   #readers: (() => void)[] = [];
   #readersBegin = 0;
@@ -117,7 +119,7 @@ export class Slices {
   #beginTurn(): void {
     this.#turnStartedMs = performance.now();
     this.#isTurnKnown = true;
-    void this.#turn().then(() => {
+    this.#turnEnd = this.#turn().then(() => {
       this.#isTurnKnown = false;
       if (this.#readers.length > 0) void this.#letRead();
     });
@@ -134,6 +136,13 @@ export class Slices {
     if (this.#readersBegin * 2 < this.#readers.length) return;
     this.#readers.splice(0, this.#readersBegin);
     this.#readersBegin = 0;
+  }
+
+  /** Resolves once no turn is waited for any more. Its role has no clients then. */
+  async rest(): Promise<void> {
+    while (this.#isTurnKnown) await this.#turnEnd;
+    await this.#last;
+    await this.#batchesTurn;
   }
 
   /** Resolves in a later turn, behind all who have asked before. Whoever goes on then has a whole slice. */

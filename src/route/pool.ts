@@ -273,12 +273,18 @@ export class Pool implements PipelineHost {
     }
     // What is being opened while the server is down is a trial, and nobody's request waits for it.
     if (!best.ready && this.#state !== "up") return undefined;
-    if (
-      load - best.handicap >= PIPELINE_BUSY_LOAD && this.#mayOpen && this.#opening.size === 0 && this.#state === "up"
-    ) {
+    const isLong = best.ready && best.queuedBytes >= LONG_FRAME_BYTES;
+    const isBusy = isLong || load - best.handicap >= PIPELINE_BUSY_LOAD;
+    if (isBusy && this.#mayOpen && this.#opening.size === 0 && this.#state === "up") {
       if (this.#pipelines.length < this.#options.connectionsMaxCount) this.#open(framing);
     }
-    return best;
+    // Behind a long frame a request would wait for longer than a connection takes to be made.
+    return (isLong ? this.#openingOf(framing) : undefined) ?? best;
+  }
+
+  #openingOf(framing: Framing): Pipeline | undefined {
+    for (const each of this.#opening) if (each.framing === framing) return each;
+    return undefined;
   }
 
   /** Whether a first connection of a framing may be made: not while the server refuses it, though it speaks another. */

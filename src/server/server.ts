@@ -299,6 +299,7 @@ export class Server implements SessionHost {
   async #stop(): Promise<void> {
     clearTimeout(this.#reclaimTimer);
     await this.#clients.stop();
+    await this.slices.rest();
     this.peerEnds?.[Symbol.dispose]();
     this.#input?.[Symbol.dispose]();
     this.#freedMemory[Symbol.dispose]();

@@ -69,9 +69,9 @@ export class ArgumentPlaces {
     this.offset = behind;
   }
 
-  /** Bytes that the request will take if it goes on as it has begun; 0 as long as little of it has come. */
+  /** Bytes that the request will take if it goes on as it has begun; 0 as long as few arguments have come. */
   get expectedBytes(): number {
-    if (this.index < KNOWN_MIN_COUNT) return 0;
+    if (this.index < SHORT_MAX_COUNT) return 0;
     return Math.min(this.offset * (this.count / this.index) * ESTIMATE_FACTOR, FRAME_SIZE_MAX_BYTES);
   }
 

@@ -248,13 +248,15 @@ export class Connection {
   }
 
   /**
-   * Makes room for the request under way, of which a decoder knows or expects so many bytes in all.
+   * Makes room for the request under way, of which a decoder knows that it needs so many bytes at least, and expects so many
+   * in all.
    *
    * @throws {ProtocolError} when the memory of all clients has no room for it
    */
   prepare({ needed, expected }: { readonly needed: number; readonly expected: number }): void {
-    if (needed > READ_BUFFER_BATCH_BYTES) this.reserve(needed);
-    else if (expected > READ_BUFFER_BATCH_BYTES) this.#expect(expected);
+    // What is needed for the next argument alone would make all of it move again and again.
+    if (expected > needed) this.#expect(expected);
+    else if (needed > READ_BUFFER_BATCH_BYTES) this.reserve(needed);
   }
 
   /** As `reserve`. Where clients hold much memory already, or little has arrived, nothing is done. */

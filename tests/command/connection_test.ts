@@ -1,5 +1,6 @@
 import { makeStore } from "../support/memory_client.ts";
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { Publication } from "../../src/command/channel_message.ts";
 import { Channels } from "../../src/command/channels.ts";
 import { ClientState } from "../../src/command/client_state.ts";
 import { encodeText } from "../../src/bytes.ts";
@@ -167,7 +168,7 @@ Deno.test("Channels.publish() reaches channels and patterns, and nobody who has 
   const publish = () => {
     const search = channels.search(encodeText("news"));
     assertEquals(search?.step() ?? true, true);
-    return channels.publish(a, encodeText("news"), encodeText("hello"), search?.found ?? []);
+    return channels.publish(a, new Publication(encodeText("news"), encodeText("hello")), search?.found ?? []);
   };
   assertEquals(publish(), 3);
   assertEquals(got.splice(0), ["a - news hello", "a n* news hello", "b n* news hello"]);
