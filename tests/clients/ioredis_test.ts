@@ -9,7 +9,7 @@ import { Buffer } from "node:buffer";
 import { Redis, type RedisOptions, ReplyError } from "npm:ioredis@5.9.3";
 import { Redis as Redis6, ReplyError as ReplyError6 } from "npm:ioredis@6.0.0";
 import { amountOf } from "../support/amount.ts";
-import { type Check, clientTest, type Target } from "./target.ts";
+import { type Check, clientTest, type Place, type Target } from "./target.ts";
 
 /** Keys in a scan: more than one page of it. */
 const SCANNED_COUNT = 500;
@@ -23,16 +23,29 @@ interface Variant {
   readonly Client: typeof Redis;
   readonly ReplyError: new (message: string) => Error;
   readonly options: RedisOptions & { readonly protocol?: 2 | 3 };
+  readonly place: Place;
 }
 
 const VARIANTS: readonly Variant[] = [
-  { name: "ioredis 5", Client: Redis, ReplyError, options: {} },
+  { name: "ioredis 5", Client: Redis, ReplyError, options: {}, place: "both" },
   // Their types differ in what these tests do not use.
-  { name: "ioredis 6, RESP2", Client: Redis6 as never, ReplyError: ReplyError6, options: { protocol: 2 } },
-  { name: "ioredis 6, RESP3", Client: Redis6 as never, ReplyError: ReplyError6, options: { protocol: 3 } },
+  {
+    name: "ioredis 6, RESP2",
+    Client: Redis6 as never,
+    ReplyError: ReplyError6,
+    options: { protocol: 2 },
+    place: "server",
+  },
+  {
+    name: "ioredis 6, RESP3",
+    Client: Redis6 as never,
+    ReplyError: ReplyError6,
+    options: { protocol: 3 },
+    place: "proxy",
+  },
 ];
 
-for (const variant of VARIANTS) clientTest(variant.name, checksOf(variant));
+for (const variant of VARIANTS) clientTest(variant.name, checksOf(variant), variant.place);
 
 function checksOf(variant: Variant): readonly Check[] {
   /** Runs `body` with a client that is closed whatever happens. */

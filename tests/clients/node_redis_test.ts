@@ -15,7 +15,9 @@ const LARGE_MEGABYTES = amountOf("LARGE_MEGABYTES", 4, 20);
 type Version = 2 | 3;
 type Client = ReturnType<typeof open>;
 
-for (const version of [2, 3] as const) clientTest(`node-redis, RESP${version}`, checksOf(version));
+for (const [version, place] of [[2, "server"], [3, "proxy"]] as const) {
+  clientTest(`node-redis, RESP${version}`, checksOf(version), place);
+}
 
 function checksOf(version: Version): readonly Check[] {
   /** Runs `body` with a client that is closed whatever happens. */

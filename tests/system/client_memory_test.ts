@@ -4,6 +4,7 @@
  */
 
 import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
+import { amountOf } from "../support/amount.ts";
 import type { Launcher, Role } from "../support/launcher.ts";
 import { systemTest, until } from "../support/launcher.ts";
 import { pause } from "../support/pause.ts";
@@ -15,6 +16,9 @@ const CLIENT_LIMIT_MIB = 32;
 /** What the runtime takes, and what is being copied. */
 const RUNTIME_MIB = 150;
 const LEFT_WITHIN_MS = 5_000;
+
+/** How much more is sent than all clients together may have, about. */
+const EXCESS = amountOf("EXCESS", 2, 8);
 
 const encoder = new TextEncoder();
 
@@ -103,7 +107,7 @@ async function manyRequests(launcher: Launcher, server: Role): Promise<RawClient
   const pings = request("ping").repeat(10_000);
   await Promise.all(clients.map(async (client) => {
     await sendSome(client, request("multi"), 1);
-    await sendSome(client, pings, 98);
+    await sendSome(client, pings, 12 * EXCESS);
   }));
   return clients;
 }
@@ -114,7 +118,7 @@ async function longTransactions(launcher: Launcher, server: Role): Promise<RawCl
   const sets = request("set", "k", "x".repeat(1000)).repeat(1000);
   await Promise.all(clients.map(async (client) => {
     await sendSome(client, request("multi"), 1);
-    await sendSome(client, sets, 20);
+    await sendSome(client, sets, 3 * EXCESS);
   }));
   return clients;
 }
@@ -133,7 +137,7 @@ async function halfRequests(launcher: Launcher, server: Role): Promise<RawClient
   const part = "u".repeat(500_000);
   await Promise.all(clients.map(async (client) => {
     await sendSome(client, "*3\r\n$3\r\nset\r\n$1\r\nu\r\n$40000000\r\n", 1);
-    await sendSome(client, part, 40);
+    await sendSome(client, part, 5 * EXCESS);
   }));
   return clients;
 }

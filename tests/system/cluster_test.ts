@@ -4,11 +4,12 @@
 
 import { assert, assertEquals, assertGreater, assertGreaterOrEqual, assertLessOrEqual } from "@std/assert";
 import type { Client } from "../../src/client.ts";
+import { amountOf } from "../support/amount.ts";
 import { Launcher, serversJson, systemTest, until } from "../support/launcher.ts";
 import { pause } from "../support/pause.ts";
 import type { Role } from "../support/launcher.ts";
 
-const KEYS_COUNT = 100_000;
+const KEYS_COUNT = amountOf("KEYS", 30_000, 100_000);
 const BATCH_COUNT = 2_000;
 const WORKERS_COUNT = 8;
 /** A removed server gets no request any more after this. */
@@ -64,7 +65,7 @@ class Workers {
 }
 
 systemTest(
-  "100,000 keys through the proxy are on three servers evenly, and a changed servers.json is followed",
+  `${KEYS_COUNT} keys through the proxy are on three servers evenly, and a changed servers.json is followed`,
   async (launcher, test) => {
     const { servers, proxy, file } = await launcher.cluster();
     const client = await launcher.connect(proxy);
@@ -82,7 +83,7 @@ systemTest(
       assertEquals(await client.size(), KEYS_COUNT);
       for (let at = 0; at < KEYS_COUNT; at += BATCH_COUNT) {
         const batch = Array.from({ length: BATCH_COUNT }, (_, index) => client.getText(nameOf(at + index)));
-        (await Promise.all(batch)).forEach((value, index) => assertEquals(value, `value ${at + index}`));
+        assertEquals(await Promise.all(batch), batch.map((_, index) => `value ${at + index}`));
       }
       const { code, stdout } = await launcher.client(proxy, ["size"]);
       assertEquals([code, stdout.trim()], [0, String(KEYS_COUNT)]);
@@ -108,15 +109,15 @@ systemTest(
       for (const bad of ["", "[", "[]", `[{"addr": "${addresses[0]}"}, {"addr": "nonsense"}]`, '{"addr": 1}']) {
         await Deno.writeTextFile(file, bad);
         await pause(150);
-        assertEquals(await client.getText(nameOf(50_001)), "value 50001", bad);
+        assertEquals(await client.getText(nameOf(25_001)), "value 25001", bad);
       }
       await until(() => proxy.process.lines.length > before, "the proxy logs that the file is bad");
       await Deno.remove(file);
       await pause(300);
-      assertEquals(await client.getText(nameOf(50_002)), "value 50002");
+      assertEquals(await client.getText(nameOf(25_002)), "value 25002");
       await Deno.writeTextFile(file, serversJson(addresses));
       await pause(300);
-      assertEquals(await client.getText(nameOf(50_003)), "value 50003");
+      assertEquals(await client.getText(nameOf(25_003)), "value 25003");
     });
   },
 );

@@ -24,7 +24,7 @@ const STORM_MS = amountOf("STORM_MS", 400, 1_000);
 /** The links come first: what follows them replaces the first link. */
 const WAYS = ["by links", "by rename", "in place", "deleted and made anew"];
 const INTERVAL_MS = 10;
-const CLIENTS_COUNT = 32;
+const CLIENTS_COUNT = amountOf("STORM_CLIENTS", 12, 32);
 const KEYS_EACH = 10;
 /** Every so many contents one is cut off. */
 const CUT_EVERY = 5;

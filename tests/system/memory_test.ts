@@ -56,7 +56,7 @@ systemTest(
 systemTest("clients that sent much and are idle now cost little", async (launcher) => {
   const server = await launcher.server(["--max-memory", "64mb"]);
   const witness = await launcher.connect(server);
-  const [clients, size] = [20, 30_000_000];
+  const [clients, size] = [amountOf("SENDERS", 12, 20), 30_000_000];
   const rssBefore = Number((await memoryOf(witness)).get("used_memory_rss"));
   // They stay connected. Each one's request passed through a buffer of its own.
   for (let i = 0; i < clients; i++) await (await launcher.connect(server)).set("key", new Uint8Array(size));

@@ -14,11 +14,12 @@ import { ReplyError } from "../../src/errors.ts";
 import { slotOf } from "../../src/key_slot.ts";
 import { ownersOf } from "../../src/route/slots.ts";
 import { certificatePaths } from "../../src/role/certs.ts";
+import { amountOf } from "../support/amount.ts";
 import { type Launcher, type Role, runInmem, serversJson, systemTest, until } from "../support/launcher.ts";
 import { pause } from "../support/pause.ts";
 import { Relay } from "../support/relay.ts";
 
-const CLIENTS_COUNT = 32;
+const CLIENTS_COUNT = amountOf("FIRE_CLIENTS", 12, 32);
 const KEYS_EACH = 20;
 /** Nobody waits for a server that is gone after this. */
 const KILLED_LIMIT_MS = 1_000;
@@ -70,7 +71,7 @@ class Worker {
       // What was just written, or the longest time ago.
       await this.#check(round % 2 === 0 ? key : this.keys[(round + 1) % this.keys.length]!);
       // Slow enough for all to have their turn on one core.
-      await pause(2);
+      await pause(5);
     }
   }
 
