@@ -390,6 +390,11 @@ export const LONG_ARGUMENTS_COUNT = 512;
 export const LONG_ITEMS_COUNT = 4096;
 /** So does one that copies more than this. */
 export const LONG_BYTES = 256 * 1024;
+/**
+ * So does a reply of several values once it is this long: many clients may ask for one in the same turn of the event loop, and
+ * what each gets at once adds up.
+ */
+export const REPLY_AT_ONCE_BYTES = 64 * 1024;
 /** A value longer than this is stored in steps. */
 export const LONG_VALUE_BYTES = 1024 * 1024;
 /** Elements or fields that are looked at in one step, and keys that are: 50 to 100 µs. */

@@ -38,10 +38,15 @@ export class Publication {
   /** Bytes of the payload that were copied. */
   #copied = 0;
 
-  /** Both are borrowed until the publication has been sent to all who listen. */
-  constructor(channel: Uint8Array, payload: Uint8Array) {
+  /**
+   * Both are borrowed until the publication has been sent to all who listen.
+   *
+   * @param line the payload with the end of its line, where its bytes never change: then a long one is not copied
+   */
+  constructor(channel: Uint8Array, payload: Uint8Array, line?: Uint8Array) {
     this.channel = channel;
     this.payload = payload;
+    if (line !== undefined && payload.length >= TAIL_MIN_BYTES) this.#tail = new SharedBytes(line);
   }
 
   /** The payload and the end of its line, where it is long. */

@@ -248,15 +248,15 @@ export class Channels {
     return count;
   }
 
-  /** Sends a message to those who listen to its channel by name. The bytes are borrowed until return. */
-  deliver(channel: Uint8Array, message: Uint8Array): number {
-    return this.#deliver(undefined, new Publication(channel, message));
+  /** Sends a message to those who listen to its channel by name. Its bytes are borrowed until return. */
+  deliver(publication: Publication): number {
+    return this.#deliver(undefined, publication);
   }
 
-  /** Sends a message to those who listen to a pattern. The bytes are borrowed until return. */
-  deliverByPattern(name: string, channel: Uint8Array, message: Uint8Array): number {
+  /** Sends a message to those who listen to a pattern. Its bytes are borrowed until return. */
+  deliverByPattern(name: string, publication: Publication): number {
     const pattern = this.#patterns.get(name);
-    return pattern === undefined ? 0 : this.#deliverBy(pattern, undefined, new Publication(channel, message));
+    return pattern === undefined ? 0 : this.#deliverBy(pattern, undefined, publication);
   }
 
   #deliver(publisher: ClientState | undefined, publication: Publication): number {

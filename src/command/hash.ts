@@ -5,7 +5,14 @@
  */
 
 import { ReplyError } from "../errors.ts";
-import { LONG_ARGUMENTS_COUNT, LONG_BYTES, LONG_ITEMS_COUNT, STEP_ITEMS_COUNT, STEP_KEYS_COUNT } from "../limits.ts";
+import {
+  LONG_ARGUMENTS_COUNT,
+  LONG_BYTES,
+  LONG_ITEMS_COUNT,
+  REPLY_AT_ONCE_BYTES,
+  STEP_ITEMS_COUNT,
+  STEP_KEYS_COUNT,
+} from "../limits.ts";
 import { EntryType } from "../store/store.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
@@ -115,7 +122,7 @@ export function hmget(context: CommandContext, request: Request, reply: Reply): 
   const entry = findTyped(context, request, 1, EntryType.Hash);
   reply.array(request.count - 2);
   const atOnce = Math.min(request.count, LONG_ARGUMENTS_COUNT);
-  const stopBytes = reply.size + LONG_BYTES;
+  const stopBytes = reply.size + REPLY_AT_ONCE_BYTES;
   let i = 2;
   for (; i < atOnce && reply.size < stopBytes; i++) {
     if (!findField(context.store, request, entry, i)) reply.nil();
@@ -171,7 +178,7 @@ function replyFields(
 ): void | Steps {
   if (entry === 0) return;
   const { store } = context;
-  const stopBytes = reply.size + LONG_BYTES;
+  const stopBytes = reply.size + REPLY_AT_ONCE_BYTES;
   let i = 0;
   for (let more = store.hashFirst(entry); more; more = store.hashNext(), i++) {
     if (i === LONG_ITEMS_COUNT || reply.size > stopBytes || (withValues && store.valueLength() > LONG_BYTES)) {

@@ -5,7 +5,7 @@
  */
 
 import { ReplyError } from "../errors.ts";
-import { LONG_ARGUMENTS_COUNT, LONG_BYTES, LONG_ITEMS_COUNT, STEP_KEYS_COUNT } from "../limits.ts";
+import { LONG_ARGUMENTS_COUNT, LONG_BYTES, LONG_ITEMS_COUNT, REPLY_AT_ONCE_BYTES, STEP_KEYS_COUNT } from "../limits.ts";
 import { EntryType } from "../store/store.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
@@ -228,7 +228,7 @@ export function lrange(context: CommandContext, request: Request, reply: Reply):
   reply.array(count);
   if (count === 0) return;
   store.listSeek(entry, start);
-  const stopBytes = reply.size + LONG_BYTES;
+  const stopBytes = reply.size + REPLY_AT_ONCE_BYTES;
   const atOnce = Math.min(count, LONG_ITEMS_COUNT);
   let i = 0;
   for (; i < atOnce && reply.size < stopBytes && store.elementLength() <= LONG_BYTES; i++) {

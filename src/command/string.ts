@@ -5,7 +5,13 @@
  */
 
 import { ReplyError } from "../errors.ts";
-import { LONG_ARGUMENTS_COUNT, LONG_BYTES, LONG_VALUE_BYTES, VALUE_SIZE_MAX_BYTES } from "../limits.ts";
+import {
+  LONG_ARGUMENTS_COUNT,
+  LONG_BYTES,
+  LONG_VALUE_BYTES,
+  REPLY_AT_ONCE_BYTES,
+  VALUE_SIZE_MAX_BYTES,
+} from "../limits.ts";
 import { EntryType } from "../store/store.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
@@ -87,7 +93,7 @@ export function mget(context: CommandContext, request: Request, reply: Reply): v
   const { bytes, starts, lengths, count } = request;
   reply.array(count - 1);
   const atOnce = Math.min(count, LONG_ARGUMENTS_COUNT);
-  const stopBytes = reply.size + LONG_BYTES;
+  const stopBytes = reply.size + REPLY_AT_ONCE_BYTES;
   let ahead = 1;
   let i = 1;
   for (; i < atOnce && reply.size < stopBytes; i++) {

@@ -195,9 +195,9 @@ export class ChannelHub {
         dialect: this.#dialect,
         clock: this.#clock,
         slices: this.#host.slices,
-        hear: (pattern, channel, message) => {
-          if (pattern === undefined) return this.channels.deliver(channel, message);
-          return this.channels.deliverByPattern(binaryText(pattern, 0, pattern.length), channel, message);
+        hear: (pattern, publication) => {
+          if (pattern === undefined) return this.channels.deliver(publication);
+          return this.channels.deliverByPattern(binaryText(pattern, 0, pattern.length), publication);
         },
         lost: (subscriptions, reason) => this.#endListeners(address, subscriptions, reason),
       });

@@ -17,6 +17,7 @@
 
 import { decodeText } from "../bytes.ts";
 import { binaryBytes, binaryText } from "../command/binary_text.ts";
+import { Publication } from "../command/channel_message.ts";
 import { PatternIndex } from "../command/pattern_index.ts";
 import type { Indexed, PatternSearch } from "../command/pattern_index.ts";
 import { ConnectionError, messageOf, ProtocolError } from "../errors.ts";
@@ -25,6 +26,7 @@ import {
   BACKEND_RETRY_MAX_MS,
   BACKEND_RETRY_MIN_MS,
   CHANNEL_LINK_SILENCE_MAX_MS,
+  LONG_FRAME_BYTES,
   SLICE_MS,
 } from "../limits.ts";
 import type { Slices } from "../role/slices.ts";
@@ -42,11 +44,11 @@ const MESSAGE_WORK_COUNT = 20;
 const SENT_AT_ONCE_COUNT = 500;
 
 /**
- * Takes a message; `pattern` when it came by one. The bytes are borrowed until return.
+ * Takes a message; `pattern` when it came by one. Its bytes are borrowed until return.
  *
  * @returns how many it was handed on to
  */
-export type Hear = (pattern: Uint8Array | undefined, channel: Uint8Array, message: Uint8Array) => number;
+export type Hear = (pattern: Uint8Array | undefined, publication: Publication) => number;
 
 /** Called when the connection was lost: messages of these channels and patterns may have been missed. */
 export type Lost = (subscriptions: readonly Subscribed[], reason: string) => void;
@@ -286,8 +288,13 @@ export class ChannelLink {
       for (let size = 1; size > 0;) {
         const { buffer, start, end } = transport;
         size = measure.size(buffer, start, end);
-        if (size > 0) work += MESSAGE_WORK_COUNT + this.#take(buffer, start, start + size);
-        transport.start = start + size;
+        if (size >= LONG_FRAME_BYTES) {
+          // A long message goes on in the buffer that it has come in.
+          work += this.#take(transport.detach(start + size), start, start + size, true);
+        } else {
+          if (size > 0) work += MESSAGE_WORK_COUNT + this.#take(buffer, start, start + size);
+          transport.start = start + size;
+        }
         if (work < WORK_AT_ONCE_COUNT) continue;
         work = 0;
         if (performance.now() < endMs) continue;
@@ -295,6 +302,9 @@ export class ChannelLink {
         endMs = performance.now() + SLICE_MS;
         if (this.#transport !== transport) return;
       }
+      if (!transport.makeRoom(measure.needed)) throw new Error("its message is longer than there is memory for");
+      // Reads that need not wait follow each other without a turn of the event loop: so may those of a long message.
+      if (measure.needed > 0 && this.#options.slices.isTurnLong) await this.#options.slices.readTurn();
     } while (await transport.fill());
   }
 
@@ -342,8 +352,12 @@ export class ChannelLink {
     this.#written = this.#written.then(() => transport.write(bytes)).catch(() => transport.close());
   }
 
-  /** Takes what the server says, at `bytes[start, end)`; to how many a message was handed on. */
-  #take(bytes: Uint8Array, start: number, end: number): number {
+  /**
+   * Takes what the server says, at `bytes[start, end)`; to how many a message was handed on.
+   *
+   * @param isOwned whether the bytes never change from now on
+   */
+  #take(bytes: Uint8Array, start: number, end: number, isOwned = false): number {
     if (bytes[start] !== PUSH) {
       this.#takeReply(bytes, start, end);
       return 0;
@@ -360,10 +374,10 @@ export class ChannelLink {
     }
     switch (decodeText(kind)) {
       case "message":
-        return this.#options.hear(undefined, first, second);
+        return this.#options.hear(undefined, publicationOf(first, second, isOwned));
       case "pmessage":
         if (third === undefined) throw new ProtocolError("it sent what is no message");
-        return this.#options.hear(first, second, third);
+        return this.#options.hear(first, publicationOf(second, third, isOwned));
       case "subscribe":
         this.#confirm(first, false);
         break;
@@ -451,3 +465,9 @@ export class ChannelLink {
 }
 
 const NO_BYTES = new Uint8Array(0);
+
+/** @param isOwned whether the message may stay where it is, with the end of its line behind it */
+function publicationOf(channel: Uint8Array, message: Uint8Array, isOwned: boolean): Publication {
+  if (!isOwned) return new Publication(channel, message);
+  return new Publication(channel, message, new Uint8Array(message.buffer, message.byteOffset, message.length + 2));
+}
