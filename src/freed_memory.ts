@@ -61,7 +61,7 @@ class FreedBuffers {
   #returnPiece(): void {
     const buffer = this.#waiting[this.#first]!;
     const size = Math.min(PIECE_BYTES, buffer.byteLength - this.#offset);
-    this.#returnPages(new Uint8Array(buffer, this.#offset, size));
+    this.returnPages(new Uint8Array(buffer, this.#offset, size));
     this.#offset += size;
     this.#bytes -= size;
     if (this.#offset < buffer.byteLength) return;
@@ -73,7 +73,7 @@ class FreedBuffers {
   }
 
   /** Returns the whole pages of a piece. One page between two pieces may stay. */
-  #returnPages(piece: Uint8Array<ArrayBuffer>): void {
+  returnPages(piece: Uint8Array<ArrayBuffer>): void {
     const address = Number(Deno.UnsafePointer.value(Deno.UnsafePointer.of(piece)));
     const begin = Math.ceil(address / PAGE_MAX_BYTES) * PAGE_MAX_BYTES - address;
     const end = Math.floor((address + piece.length) / PAGE_MAX_BYTES) * PAGE_MAX_BYTES - address;
@@ -135,4 +135,9 @@ export function freeBuffer({ buffer }: Uint8Array<ArrayBuffer> | Int32Array<Arra
   if (freed === undefined || buffer.byteLength < FREED_AT_ONCE_MIN_BYTES) return;
   if (freed === null) buffer.transfer(0);
   else freed.add(buffer);
+}
+
+/** As {@linkcode freeBuffer}, of a part of a buffer, at once. The rest of it is still in use. */
+export function freePart(part: Uint8Array<ArrayBuffer>): void {
+  freed?.returnPages(part);
 }

@@ -6,6 +6,7 @@
  */
 
 import { ReplyError } from "../errors.ts";
+import { TRANSACTION_ARGUMENTS_MAX_COUNT } from "../limits.ts";
 import type { Request } from "../wire/request.ts";
 import { checkSizes, isOpen, unknownCommand, wrongCount } from "./call.ts";
 import type { ClientState, QueuedCommands } from "./client_state.ts";
@@ -77,6 +78,7 @@ export function admitUnusual(
     if (specification === undefined) throw unknown(client, request);
     checkState(client, specification, subcommands, request);
     if (transaction === undefined || specification.unqueued) return true;
+    checkQueued(request.count);
     queue();
     return false;
   } catch (error) {
@@ -91,6 +93,15 @@ export function admitUnusual(
     if (transaction !== undefined) transaction.isSpoilt = true;
     throw error;
   }
+}
+
+/** @throws {ReplyError} when a command has too many arguments for a transaction */
+function checkQueued(count: number): void {
+  if (count <= TRANSACTION_ARGUMENTS_MAX_COUNT) return;
+  throw new ReplyError(
+    "ERR",
+    `too many arguments for a command in a transaction: at most ${TRANSACTION_ARGUMENTS_MAX_COUNT - 1}`,
+  );
 }
 
 /** @throws {ReplyError} when `multi` was called before */

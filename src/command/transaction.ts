@@ -24,13 +24,14 @@ import {
   STEP_KEYS_COUNT,
   WATCHED_KEYS_MAX_COUNT,
 } from "../limits.ts";
+import type { Store } from "../store/store.ts";
 import type { Reply } from "../wire/reply.ts";
 import { Request } from "../wire/request.ts";
 import { checkMulti, checkUnspoilt, checkWatch, transactionFor } from "./admission.ts";
 import type { UnfinishedSteps } from "./client_state.ts";
 import type { CommandContext } from "./context.ts";
 import { KeySet } from "./holds.ts";
-import { keysEnd } from "./specification.ts";
+import { type CommandSpecification, keysEnd } from "./specification.ts";
 import { LogMark, LongTask, obstacle, type Steps } from "./long_command.ts";
 import { eachKey } from "./long_reply.ts";
 import { Transaction } from "./queue.ts";
@@ -129,23 +130,17 @@ async function finish(
   execution: Execution,
   mark: LogMark,
 ): Promise<void> {
-  const keys = new KeySet(transaction.keyCount);
-  for (let i = 0; i < transaction.count; i++) addKeys(context, transaction, i, keys);
-  await runHolding(context, transaction, execution, keys, mark);
+  const collection = new KeyCollection(context, transaction);
+  while (!collection.step());
+  await runHolding(context, transaction, execution, collection.keys, mark);
 }
 
 /** Runs a transaction of many keys, or one that others may be in the way of: it holds its keys before it begins. */
 async function execHolding(context: CommandContext, transaction: Transaction, reply: Reply): Promise<void> {
-  const keys = new KeySet(transaction.keyCount);
-  let next = 0;
-  const collect = () => {
-    for (let left = STEP_KEYS_COUNT; left > 0 && next < transaction.count; next++) {
-      left -= addKeys(context, transaction, next, keys);
-    }
-    return next === transaction.count;
-  };
+  const collection = new KeyCollection(context, transaction);
+  const { keys } = collection;
   try {
-    while (!context.slice(collect)) await context.pause("always");
+    while (!context.slice(collection.step)) await context.pause("always");
     for (let wait = obstacle(context, keys); wait !== undefined; wait = obstacle(context, keys)) await wait;
     context.resume();
     if (!begin(context, transaction, reply)) return;
@@ -156,18 +151,47 @@ async function execHolding(context: CommandContext, transaction: Transaction, re
   }
 }
 
-/** The request whose keys are being collected. */
-const loaded = new Request();
+/** The keys of all commands of a transaction, which are collected in steps. */
+class KeyCollection {
+  readonly keys: KeySet;
+  readonly #store: Store;
+  readonly #transaction: Transaction;
+  /** The command that is at hand, once it was read back, and the argument to go on at. */
+  readonly #request = new Request();
+  #specification: CommandSpecification | undefined;
+  #argument = 0;
+  #next = 0;
 
-/** Adds the keys of command `index`. Returns what that takes, 1 being a key. */
-function addKeys({ store }: CommandContext, transaction: Transaction, index: number, keys: KeySet): number {
-  const { specification } = transaction.load(index, loaded);
-  const request = loaded;
-  // What concerns all keys, such as a flush.
-  if (specification.writes && specification.firstKey === 0) keys.isEverything = true;
-  const end = keysEnd(specification, request.count);
-  keys.addKeys(store, specification, request, 0, end);
-  return 1 + end;
+  constructor({ store }: CommandContext, transaction: Transaction) {
+    this.#store = store;
+    this.#transaction = transaction;
+    this.keys = new KeySet(transaction.keyCount);
+  }
+
+  /** Takes some keys; whether those were the last. */
+  readonly step = (): boolean => {
+    const { count } = this.#transaction;
+    for (let left = STEP_KEYS_COUNT; left > 0 && this.#next < count; left--) {
+      const specification = this.#specification ??= this.#begin();
+      const end = keysEnd(specification, this.#request.count);
+      const to = Math.min(end, this.#argument + left);
+      left -= Math.max(0, to - this.#argument);
+      this.#argument = this.keys.addKeys(this.#store, specification, this.#request, this.#argument, to);
+      if (this.#argument < end) continue;
+      this.#specification = undefined;
+      this.#next++;
+    }
+    return this.#next === count;
+  };
+
+  /** Reads the next command back. */
+  #begin(): CommandSpecification {
+    const { specification } = this.#transaction.load(this.#next, this.#request);
+    this.#argument = 0;
+    // What concerns all keys, such as a flush.
+    if (specification.writes && specification.firstKey === 0) this.keys.isEverything = true;
+    return specification;
+  }
 }
 
 async function runHolding(

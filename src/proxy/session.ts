@@ -199,6 +199,7 @@ export class Session implements Client, ConnectionContext, ClientConnection, Res
           if (!this.#takeRequests()) return await this.#endRefused();
         }
         this.#letGo();
+        if (connection.isMoving) await connection.move(slices);
         if (!await connection.fill()) break;
         if (connection.hasReadMuch && slices.isTurnLong) await slices.readTurn();
       }

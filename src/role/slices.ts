@@ -113,6 +113,7 @@ export class Slices {
    * another wait counts as part of it.
    */
   readTurn(): Promise<void> {
+    if (!this.#isTurnKnown) this.#beginTurn();
     return new Promise((resolve) => this.#readers.push(resolve));
   }
 

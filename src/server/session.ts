@@ -428,6 +428,7 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
         if (this.#stopping) return await this.#socket.closeWrite();
         this.#phase = Phase.Reading;
         this.#mailbox?.wake();
+        if (connection.isMoving) await connection.move(this.#host.slices);
         if (connection.isReading) {
           if (!await connection.fill()) return;
         } else {

@@ -17,7 +17,7 @@
  */
 
 import { ProtocolError } from "../errors.ts";
-import { freeBuffer } from "../freed_memory.ts";
+import { freeBuffer, freePart } from "../freed_memory.ts";
 import {
   BUFFER_KEEP_MAX_BYTES,
   READ_BUFFER_BATCH_BYTES,
@@ -36,6 +36,9 @@ const BATCH_FACTOR = 4;
 const RESERVE_FACTOR = 8;
 /** Of a request of which so much has arrived all is reserved. Moving ten times as much takes 10 ms, most of it for fresh pages. */
 const RESERVE_ALL_BYTES = 512 * 1024;
+
+/** So much is moved to a larger buffer at once: 2 ms, most of it for fresh pages. */
+const MOVED_AT_ONCE_BYTES = 2 * 1024 * 1024;
 
 const EMPTY = new Uint8Array(0);
 
@@ -83,6 +86,9 @@ export class Connection {
   /** The same of the room that {@linkcode room} had given, which may be less: then more is there to be read. */
   #hasMore = false;
   #roomBytes = 0;
+  /** A larger buffer that takes the place of this one once all that is unread was moved to it, and how much was. */
+  #grown: Uint8Array<ArrayBuffer> | undefined;
+  #movedBytes = 0;
   /** What the last read has brought. */
   #readBytes = 0;
   /** The read that {@linkcode readAhead} has under way. */
@@ -163,6 +169,7 @@ export class Connection {
    * @throws {ProtocolError} when the memory of all clients has no room for a request as large as this
    */
   room(): Uint8Array<ArrayBuffer> {
+    while (!this.#movePart());
     // One read that filled the buffer left more behind: such a peer gets larger batches, and an idle one costs little.
     const isSmall = this.#filled && this.buffer.length < READ_BUFFER_BATCH_BYTES && this.#mayGrow;
     if (this.#outgrown.length > 0) this.#freeOutgrown();
@@ -244,7 +251,7 @@ export class Connection {
     // What stands behind a long argument shall not make all of it move.
     const all = size + READ_BUFFER_BATCH_BYTES;
     const wanted = unread >= RESERVE_ALL_BYTES ? all : Math.min(size, unread * RESERVE_FACTOR);
-    if (this.start + wanted > this.buffer.length && wanted > unread) this.#growFreeing(wanted);
+    if (this.start + wanted > this.buffer.length && wanted > unread) this.#growInParts(wanted);
   }
 
   /**
@@ -257,13 +264,47 @@ export class Connection {
     // What is needed for the next argument alone would make all of it move again and again.
     if (expected > needed) this.#expect(expected);
     else if (needed > READ_BUFFER_BATCH_BYTES) this.reserve(needed);
+    // Else the next room would make all of it move at once.
+    const isFull = this.end === this.buffer.length && this.end - this.start > MOVED_AT_ONCE_BYTES;
+    if (isFull && this.#grown === undefined) this.#growInParts(this.buffer.length * 2);
+  }
+
+  /** Whether much is to be moved to a larger buffer. Who can wait calls {@linkcode move}; else the next room moves all of it. */
+  get isMoving(): boolean {
+    return this.#grown !== undefined;
+  }
+
+  /** Moves what is unread to a larger buffer, a part in each turn. */
+  async move(turns: ReadTurns): Promise<void> {
+    while (!this.#movePart()) await turns.readTurn();
+  }
+
+  /** Moves a part, and returns whether that was the last. */
+  #movePart(): boolean {
+    const grown = this.#grown;
+    if (grown === undefined) return true;
+    const unread = this.end - this.start;
+    const from = this.start + this.#movedBytes;
+    const part = this.buffer.subarray(from, Math.min(this.end, from + MOVED_AT_ONCE_BYTES));
+    grown.set(part, this.#movedBytes);
+    this.#movedBytes += part.length;
+    if (this.#movedBytes < unread) {
+      freePart(part);
+      return false;
+    }
+    freeBuffer(this.buffer);
+    this.buffer = grown;
+    this.start = 0;
+    this.end = unread;
+    this.#grown = undefined;
+    return true;
   }
 
   /** As `reserve`. Where clients hold much memory already, or little has arrived, nothing is done. */
   #expect(size: number): void {
     const unread = this.end - this.start;
     if (this.end < this.buffer.length || unread < RESERVE_ALL_BYTES || this.start + size <= this.buffer.length) return;
-    if (this.#account.hasPlenty(size)) this.#growFreeing(size);
+    if (this.#account.hasPlenty(size)) this.#growInParts(size);
   }
 
   #makeRoom(): void {
@@ -290,6 +331,24 @@ export class Connection {
     freeBuffer(this.#grow(size, false));
   }
 
+  /** As `#growFreeing`. Where much has to be moved, that is left to {@linkcode move}. */
+  #growInParts(size: number): void {
+    if (this.end - this.start <= MOVED_AT_ONCE_BYTES) return this.#growFreeing(size);
+    this.#chargeGrowth(size, costOf(this.buffer));
+    this.#grown = new Uint8Array(size);
+    this.#movedBytes = 0;
+  }
+
+  /** Charges a buffer of `size`, less what another one was charged with that goes. */
+  #chargeGrowth(size: number, lessBytes: number): void {
+    const bytes = size - lessBytes;
+    if (size <= READ_BUFFER_BATCH_BYTES) this.#account.force(Held.Request, bytes);
+    else if (!this.#account.tryCharge(Held.Request, bytes)) {
+      throw new ProtocolError(this.#account.refusal(Held.Request));
+    }
+    this.#charged += bytes;
+  }
+
   /**
    * Goes on with a larger buffer, and returns the one of before, which stays as it is.
    *
@@ -298,12 +357,7 @@ export class Connection {
   #grow(size: number, keepsOld: boolean): Uint8Array<ArrayBuffer> {
     const old = this.buffer;
     // For the moment of copying there are both of them, but of one connection at a time.
-    const bytes = size - (keepsOld ? 0 : costOf(old));
-    if (size <= READ_BUFFER_BATCH_BYTES) this.#account.force(Held.Request, bytes);
-    else if (!this.#account.tryCharge(Held.Request, bytes)) {
-      throw new ProtocolError(this.#account.refusal(Held.Request));
-    }
-    this.#charged += bytes;
+    this.#chargeGrowth(size, keepsOld ? 0 : costOf(old));
     const grown = new Uint8Array(size);
     grown.set(old.subarray(this.start, this.end));
     this.buffer = grown;
@@ -341,6 +395,7 @@ export class Connection {
     freeBuffer(this.buffer);
     this.#outgrown = [];
     this.buffer = EMPTY;
+    this.#grown = undefined;
     this.start = this.end = 0;
     this.#release(this.#charged);
   }

@@ -1,5 +1,7 @@
-import { assertEquals } from "@std/assert";
-import { TRANSACTION_MAX_BYTES, VALUE_SIZE_MAX_BYTES } from "../../src/limits.ts";
+import { assertEquals, assertInstanceOf } from "@std/assert";
+import { ReplyError } from "../../src/errors.ts";
+import { TRANSACTION_ARGUMENTS_MAX_COUNT, TRANSACTION_MAX_BYTES, VALUE_SIZE_MAX_BYTES } from "../../src/limits.ts";
+import { decodeReply, FRAME_PREFIX_BYTES } from "../../src/wire/frame.ts";
 import { testCommands } from "../support/test_commands.ts";
 
 const WRONG_TYPE = "Operation against a key holding the wrong kind of value";
@@ -158,4 +160,22 @@ testCommands("a waiting client is served when the transaction has ended", async 
   client.call("rpush", "l", "b");
   assertEquals(client.text("exec"), [[0, 1], [0, "a"], [0, 1]]);
   assertEquals(await waiting, [new TextEncoder().encode("l"), new TextEncoder().encode("b")]);
+});
+
+testCommands("multi refuses a command of too many arguments, and takes one of nearly as many", async (makeClient) => {
+  const client = makeClient();
+  const most = TRANSACTION_ARGUMENTS_MAX_COUNT - 1;
+  // A spread of so many would not fit the stack.
+  const answer = (count: number) => {
+    const frame = client.run(["exists", ...Array.from({ length: count }, (_, i) => `k${i}`)]);
+    return decodeReply(frame, FRAME_PREFIX_BYTES, frame.length);
+  };
+  client.call("multi");
+  assertEquals(answer(most), "QUEUED");
+  assertEquals(await client.wait("exec"), [[0, 0]]);
+  client.call("multi");
+  const refusal = answer(most + 1);
+  assertInstanceOf(refusal, ReplyError);
+  assertEquals(refusal.message, `too many arguments for a command in a transaction: at most ${most}`);
+  assertEquals(client.refusal("exec"), ABORTED);
 });

@@ -241,6 +241,31 @@ Deno.test("Connection prepare() makes room for what is expected of a long reques
   }
 });
 
+Deno.test("Connection move() moves a long request in parts, and room() what is left of it", async () => {
+  const incoming = new Uint8Array(12_000_000).map((_, i) => i * 31 + (i >> 8));
+  for (const partsBefore of [Infinity, 2, 0]) {
+    const memory = new ClientMemory({ limitBytes: Infinity });
+    const connection = new Connection(new FakeSocket(incoming), memory.openShared());
+    let parts = 0;
+    const turns = {
+      isTurnLong: false,
+      readTurn: () => ++parts > partsBefore ? Promise.reject(new Error("enough")) : Promise.resolve(),
+    };
+    // It needs more with each read, as a request of several long arguments does.
+    while (await connection.fill()) {
+      connection.prepare({ needed: connection.end + 1_000_000, expected: 0 });
+      if (connection.isMoving && partsBefore > 0) await connection.move(turns).catch(() => {});
+    }
+    assertEquals(parts > 2, partsBefore > 0);
+    assertEquals(connection.isMoving, false);
+    assertEquals(connection.end, incoming.length);
+    const unread = connection.buffer.subarray(connection.start, connection.end);
+    assertEquals(unread.findIndex((byte, i) => byte !== incoming[i]), -1);
+    connection.free();
+    assertEquals(memory.usedBytes, 0);
+  }
+});
+
 Deno.test("Connection drop() reads to the end, and lets others have their turns", async () => {
   const socket = new FakeSocket(new Uint8Array(3_000_000), 100_000);
   const connection = new Connection(socket);

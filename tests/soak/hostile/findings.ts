@@ -4,6 +4,7 @@
  * @module
  */
 
+import { TRANSACTION_ARGUMENTS_MAX_COUNT } from "../../../src/limits.ts";
 import type { Action, Attack, Scaled } from "./attack.ts";
 import { inActs, on, rests, sends, SERVED } from "./attack.ts";
 import type { Request } from "./attack_connection.ts";
@@ -32,8 +33,9 @@ export function inFindings(n: Scaled): Attack[] {
   const bulk = (): Request => ["set", "half", filled(n(20 * MB))];
   const half = (): Request => ["set", "half", filled(n(60 * MB))];
   const wideOnes = (): Request[] => {
-    const many = names(n(500_000));
-    return [["exists", ...many], ["mset", ...many], ["hset", "h", ...many], ["rpush", "l", ...many]];
+    const many = names(n(TRANSACTION_ARGUMENTS_MAX_COUNT - 2));
+    const four = [["exists", ...many], ["mset", ...many], ["hset", "h", ...many], ["rpush", "l", ...many]];
+    return [...four, ...four, ...four, ...four];
   };
   return [
     on("server", "rest", "the observer alone", rests(1_000)),
@@ -90,9 +92,9 @@ export function inFindings(n: Scaled): Attack[] {
       sends(() => queued(20, ["hgetall", "hash"], "exec")),
       hash(n(500_000)),
     ),
-    on("server", "multi-wide", "4 x 500 k arguments", sends(() => [["multi"], ...wideOnes(), ["exec"]])),
-    on("data", "multi-wide-data", "4 x 500 k arguments, a log", sends(() => [["multi"], ...wideOnes(), ["exec"]])),
-    on("server", "multi-wide-leaves", "4 x 500 k, leaves", sends(() => [["multi"], ...wideOnes(), ["exec"]], LEAVES)),
+    on("server", "multi-wide", "16 x 128 k arguments", sends(() => [["multi"], ...wideOnes(), ["exec"]])),
+    on("data", "multi-wide-data", "16 x 128 k arguments, a log", sends(() => [["multi"], ...wideOnes(), ["exec"]])),
+    on("server", "multi-wide-leaves", "16 x 128 k, leaves", sends(() => [["multi"], ...wideOnes(), ["exec"]], LEAVES)),
     // Channels: names, patterns, messages.
     on("server", "publish-name", "60 MB", sends(() => [["publish", filled(n(60 * MB)), "x"]])),
     on("heap", "publish-name-heap", "60 MB, heap of 700 MB", sends(() => [["publish", filled(n(60 * MB)), "x"]])),
