@@ -29,14 +29,14 @@ const NOT_INTEGER = "hash value is not an integer";
 
 /** `hset key field value [field value …]` */
 export function hset(context: CommandContext, request: Request, reply: Reply): void | Steps {
-  if (request.count > LONG_ARGUMENTS_COUNT) return setFieldsInSteps(context, request, (added) => reply.integer(added));
+  if (request.count > LONG_ARGUMENTS_COUNT) return hsetInSteps(context, request, reply);
   checkFields(request, 2, request.count);
   reply.integer(setFields(context, request, 2, request.count));
 }
 
 /** `hmset key field value [field value …]` */
 export function hmset(context: CommandContext, request: Request, reply: Reply): void | Steps {
-  if (request.count > LONG_ARGUMENTS_COUNT) return setFieldsInSteps(context, request, () => reply.ok());
+  if (request.count > LONG_ARGUMENTS_COUNT) return hmsetInSteps(context, request, reply);
   checkFields(request, 2, request.count);
   setFields(context, request, 2, request.count);
   reply.ok();
@@ -48,7 +48,17 @@ function checkFields(request: Request, from: number, to: number): void {
   for (let i = from; i < to; i += 2) checkField(request, i);
 }
 
-function* setFieldsInSteps(context: CommandContext, request: Request, finish: (added: number) => void): Steps {
+function* hsetInSteps(context: CommandContext, request: Request, reply: Reply): Steps {
+  reply.integer(yield* setFieldsInSteps(context, request));
+}
+
+function* hmsetInSteps(context: CommandContext, request: Request, reply: Reply): Steps {
+  yield* setFieldsInSteps(context, request);
+  reply.ok();
+}
+
+/** Returns how many fields are new. */
+function* setFieldsInSteps(context: CommandContext, request: Request): Generator<void, number, void> {
   const { count } = request;
   for (let i = 2; i < count; i += STEP_ITEMS_COUNT * 2) {
     checkFields(request, i, Math.min(count, i + STEP_ITEMS_COUNT * 2));
@@ -62,7 +72,7 @@ function* setFieldsInSteps(context: CommandContext, request: Request, finish: (a
       added += setFields(context, request, i, room.take(request, i, STEP_KEYS_COUNT * 2));
       if (room.next < count) yield;
     }
-    finish(added);
+    return added;
   } finally {
     room.release();
   }

@@ -48,27 +48,65 @@ export function runCommand(
   request: Request,
   reply: Reply,
 ): void | Promise<void> {
-  const { shared, client } = context;
+  const { shared } = context;
   if (shared.holds.count !== 0) {
-    if (!client.executing) {
-      const hold = shared.holds.inTheWay(command.specification, request);
-      if (hold !== undefined) return waitAndRun(context, command, request, reply, hold);
-      if (context.log?.isMarkAwaited === true && mayTakeLong(command, request)) {
-        return waitForMark(context, command, request, reply);
+    const waiting = waitForHolds(context, command, request, reply);
+    if (waiting !== undefined) return waiting;
+  }
+  if (command.writes) {
+    if (shared.refusal !== undefined) throw refusedWrite(shared.refusal);
+    if (command.grows) {
+      if (request.size > LONG_BYTES || request.count > LONG_ARGUMENTS_COUNT) {
+        return runGrowing(context, command, request, reply);
       }
+      context.store.makeRoom(request.size, request.count);
     }
-    // A flush waits for those alone that have keys for themselves.
-    if (command.writes && command.specification.firstKey === 0) shared.holds.breakShared();
+    if (shared.watches.count !== 0) return runInRoom(context, command, request, reply);
   }
-  if (command.writes && shared.refusal !== undefined) throw refusedWrite(shared.refusal);
-  if (command.grows) {
-    const isLong = request.size > LONG_BYTES || request.count > LONG_ARGUMENTS_COUNT;
-    if (isLong && !context.store.makeRoomPart(request.size, request.count)) {
-      return makeRoomAndRun(context, command, request, reply);
+  const result = command.run(context, request, reply);
+  if (result !== undefined) return goOn(context, command, request, reply, result);
+}
+
+// What is rare stands apart: then a whole command fits into the loop that runs it, when that is compiled.
+
+/** Waits for long commands that are in the way; nothing when none is. */
+function waitForHolds(
+  context: CommandContext,
+  command: Command,
+  request: Request,
+  reply: Reply,
+): Promise<void> | undefined {
+  const { shared: { holds }, client, log } = context;
+  if (!client.executing) {
+    const hold = holds.inTheWay(command.specification, request);
+    if (hold !== undefined) return waitAndRun(context, command, request, reply, hold);
+    if (log?.isMarkAwaited === true && mayTakeLong(command, request)) {
+      return waitForMark(context, command, request, reply);
     }
-    context.store.makeRoom(request.size, request.count);
   }
+  // A flush waits for those alone that have keys for themselves.
+  if (command.writes && command.specification.firstKey === 0) holds.breakShared();
+  return undefined;
+}
+
+/** Makes room for much, and runs. */
+function runGrowing(context: CommandContext, command: Command, request: Request, reply: Reply): void | Promise<void> {
+  if (!context.store.makeRoomPart(request.size, request.count)) {
+    return makeRoomAndRun(context, command, request, reply);
+  }
+  context.store.makeRoom(request.size, request.count);
   return runInRoom(context, command, request, reply);
+}
+
+/** Goes on with a command that waits, or takes steps. */
+function goOn(
+  context: CommandContext,
+  command: Command,
+  request: Request,
+  reply: Reply,
+  result: Promise<void> | Steps,
+): void | Promise<void> {
+  return result instanceof Promise ? result : runSteps(context, command, request, reply, result);
 }
 
 /** Commands that may take long though they bring little. */
@@ -106,8 +144,7 @@ function runInRoom(context: CommandContext, command: Command, request: Request, 
   const run = command.run;
   if (command.writes && context.shared.watches.count !== 0) return runWatched(context, command, request, reply, run);
   const result = run(context, request, reply);
-  if (result === undefined || result instanceof Promise) return result;
-  return runSteps(context, command, request, reply, result);
+  if (result !== undefined) return goOn(context, command, request, reply, result);
 }
 
 async function waitAndRun(

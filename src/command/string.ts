@@ -45,22 +45,26 @@ export function set(context: CommandContext, request: Request, reply: Reply): vo
   const options = request.count === 3 ? 0 : setOptions(context, request);
   const store = context.store;
   const entry = store.find(request.bytes, request.starts[1]!, request.lengths[1]!);
-  if ((options & GET) !== 0) {
-    // The old value is answered whether or not the new one is set, and has to be read before.
-    if (entry === 0) {
-      reply.nil();
-    } else {
-      if (store.type(entry) !== EntryType.String) throw wrongType();
-      const steps = replyValue(context, request, reply, entry);
-      const deadlineMs = optionDeadlineMs;
-      if (steps !== undefined) {
-        return replacing(context, request, steps, (entry) => {
-          return setAsTold(context, request, reply, options, entry, deadlineMs);
-        });
-      }
-    }
-  }
+  if ((options & GET) !== 0 && entry !== 0) return setAndGet(context, request, reply, options, entry);
+  if ((options & GET) !== 0) reply.nil();
   return setAsTold(context, request, reply, options, entry, optionDeadlineMs);
+}
+
+/** Answers the old value, whether or not the new one is set. Apart, since what a closure captures is allocated at each call. */
+function setAndGet(
+  context: CommandContext,
+  request: Request,
+  reply: Reply,
+  options: number,
+  entry: number,
+): void | Steps {
+  if (context.store.type(entry) !== EntryType.String) throw wrongType();
+  const steps = replyValue(context, request, reply, entry);
+  const deadlineMs = optionDeadlineMs;
+  if (steps === undefined) return setAsTold(context, request, reply, options, entry, deadlineMs);
+  return replacing(context, request, steps, (entry) => {
+    return setAsTold(context, request, reply, options, entry, deadlineMs);
+  });
 }
 
 /** Sets as the options of `set` say; `ttlDeadlineMs` is what they name. */
@@ -124,8 +128,12 @@ export function getdel(context: CommandContext, request: Request, reply: Reply):
   }
   // Removed only once the reply holds it: a reply that gets too long must not cost the value.
   const steps = replyValue(context, request, reply, entry);
-  if (steps !== undefined) return following(steps, () => context.store.remove(findKey(context, request, 1)));
+  if (steps !== undefined) return removingAfter(steps, context, request);
   context.store.remove(entry);
+}
+
+function removingAfter(steps: Steps, context: CommandContext, request: Request): Steps {
+  return following(steps, () => context.store.remove(findKey(context, request, 1)));
 }
 
 /** `strlen key` */

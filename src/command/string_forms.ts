@@ -26,6 +26,10 @@ export function getset(context: CommandContext, request: Request, reply: Reply):
   }
   const steps = replyValue(context, request, reply, entry);
   if (steps === undefined) return setValue(context, request, 1, 2, entry, defaultDeadline(context));
+  return settingAfter(steps, context, request);
+}
+
+function settingAfter(steps: Steps, context: CommandContext, request: Request): Steps {
   return replacing(context, request, steps, (entry) => {
     return setValue(context, request, 1, 2, entry, defaultDeadline(context));
   });
@@ -46,6 +50,16 @@ export function getex(context: CommandContext, request: Request, reply: Reply): 
   const deadlineMs = optionDeadlineMs;
   const steps = replyValue(context, request, reply, entry);
   if (steps === undefined) return changeDeadline(context, entry, options, deadlineMs);
+  return changingAfter(steps, context, request, options, deadlineMs);
+}
+
+function changingAfter(
+  steps: Steps,
+  context: CommandContext,
+  request: Request,
+  options: number,
+  deadlineMs: number,
+): Steps {
   return following(steps, () => changeDeadline(context, findKey(context, request, 1), options, deadlineMs));
 }
 
