@@ -11,7 +11,10 @@
  * by its own TCP window and costs one read buffer and one batch of replies.
  *
  * The buffer grows as bytes arrive, never as a length prefix promises: a stranger's announcement costs nothing. Once it is larger
- * than at first, it is charged to the account of its client, and a buffer that is replaced is freed at once.
+ * than at first, it is charged to the account of its client, and the memory of one that is replaced is returned.
+ *
+ * Fresh memory is dear (a millisecond a megabyte), so a long request is moved once or not at all, in parts, and a read takes
+ * little at a time: others have their turns between.
  *
  * @module
  */
@@ -34,7 +37,7 @@ import { type Socket, writeAll } from "./socket.ts";
 const BATCH_FACTOR = 4;
 /** Room is made for that many times what has arrived of a long request: each byte is moved once or not at all then. */
 const RESERVE_FACTOR = 8;
-/** Of a request of which so much has arrived all is reserved. Moving ten times as much takes 10 ms, most of it for fresh pages. */
+/** Of a request of which so much has arrived all is reserved: that much is moved in half a millisecond. */
 const RESERVE_ALL_BYTES = 512 * 1024;
 
 /** So much is moved to a larger buffer at once: 2 ms, most of it for fresh pages. */
