@@ -282,10 +282,10 @@ export const UNBLOCK_RETRY_MS = 2;
 export const ABANDONED_WAITS_GRACE_MS = 1_000;
 
 /**
- * Most arguments of one command between `multi` and `exec`, its name included. To queue one, or to read it back, takes 5 ms for
+ * Most arguments of one command between `multi` and `exec`, its name included. To queue one, or to read it back, takes 3 ms for
  * so many.
  */
-export const TRANSACTION_ARGUMENTS_MAX_COUNT = 128 * 1024;
+export const TRANSACTION_ARGUMENTS_MAX_COUNT = 64 * 1024;
 /** What a client may queue between `multi` and `exec`, in bytes. */
 export const TRANSACTION_MAX_BYTES = 128 * 1024 * 1024;
 /** Keys that one command may wait for: each takes 2 µs when the wait begins, and when it ends. */

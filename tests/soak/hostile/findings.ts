@@ -92,9 +92,9 @@ export function inFindings(n: Scaled): Attack[] {
       sends(() => queued(20, ["hgetall", "hash"], "exec")),
       hash(n(500_000)),
     ),
-    on("server", "multi-wide", "16 x 128 k arguments", sends(() => [["multi"], ...wideOnes(), ["exec"]])),
-    on("data", "multi-wide-data", "16 x 128 k arguments, a log", sends(() => [["multi"], ...wideOnes(), ["exec"]])),
-    on("server", "multi-wide-leaves", "16 x 128 k, leaves", sends(() => [["multi"], ...wideOnes(), ["exec"]], LEAVES)),
+    on("server", "multi-wide", "16 x 64 k arguments", sends(() => [["multi"], ...wideOnes(), ["exec"]])),
+    on("data", "multi-wide-data", "16 x 64 k arguments, a log", sends(() => [["multi"], ...wideOnes(), ["exec"]])),
+    on("server", "multi-wide-leaves", "16 x 64 k, leaves", sends(() => [["multi"], ...wideOnes(), ["exec"]], LEAVES)),
     // Channels: names, patterns, messages.
     on("server", "publish-name", "60 MB", sends(() => [["publish", filled(n(60 * MB)), "x"]])),
     on("heap", "publish-name-heap", "60 MB, heap of 700 MB", sends(() => [["publish", filled(n(60 * MB)), "x"]])),
