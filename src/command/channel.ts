@@ -82,12 +82,15 @@ function changeEach(
   refuseNative(context, verb);
   checkChannels(verb, request);
   const { bytes, starts, lengths, count } = request;
+  const { channels, patterns } = context.client;
+  // Who listens to nothing has nothing to end: a million texts would be garbage.
+  const ended = verb === "unsubscribe" ? channels : verb === "punsubscribe" ? patterns : undefined;
   let i = 1;
   return inSlices(context, () => {
     let left = NAMES_AT_ONCE_BYTES;
     for (const stop = Math.min(count, i + NAMES_AT_ONCE_COUNT); i < stop && left > 0; i++) {
       left -= lengths[i]!;
-      change(context, binaryText(bytes, starts[i]!, lengths[i]!));
+      if (ended?.size !== 0) change(context, binaryText(bytes, starts[i]!, lengths[i]!));
       confirm(context, reply, verb, bytes, starts[i]!, lengths[i]!);
     }
     return i === count;
