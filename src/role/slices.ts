@@ -105,7 +105,7 @@ export class Slices {
    * and waits for {@linkcode readTurn}.
    */
   get isTurnLong(): boolean {
-    return this.#readers.length > 0 || this.turnMs > BATCH_MAX_MS;
+    return this.#readers.length > 0 || this.turnMs > SLICE_MS;
   }
 
   /** How long the event loop has been in the same turn, from when that was first asked in it; 0 then. */
@@ -139,7 +139,7 @@ export class Slices {
       this.#readers[this.#readersBegin++]!();
       // It goes on before this does.
       await undefined;
-    } while (this.#readersBegin < this.#readers.length && performance.now() - this.#turnStartedMs < BATCH_MAX_MS);
+    } while (this.#readersBegin < this.#readers.length && performance.now() - this.#turnStartedMs < SLICE_MS);
     // Not at each call, since it moves all that wait.
     if (this.#readersBegin * 2 < this.#readers.length) return;
     this.#readers.splice(0, this.#readersBegin);
