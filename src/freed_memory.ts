@@ -21,6 +21,7 @@
  */
 
 import { FREED_AT_ONCE_MIN_BYTES, FREED_QUEUE_MAX_BYTES, FREEING_SLICE_MS } from "./limits.ts";
+import { runFor } from "./run_for.ts";
 
 /** madvise: the pages of this range are not needed any more. The number of Linux, the same on x86-64 and arm64. */
 const MADV_DONTNEED = 4;
@@ -53,9 +54,11 @@ class FreedBuffers {
 
   #returnSome(): void {
     this.#timer = undefined;
-    const endMs = performance.now() + FREEING_SLICE_MS;
-    do this.#returnPiece(); while (this.#bytes > 0 && performance.now() < endMs);
-    if (this.#bytes > 0) this.#timer = setTimeout(() => this.#returnSome(), 0);
+    const isMore = runFor(FREEING_SLICE_MS, () => {
+      this.#returnPiece();
+      return this.#bytes > 0;
+    });
+    if (isMore) this.#timer = setTimeout(() => this.#returnSome(), 0);
   }
 
   #returnPiece(): void {

@@ -282,8 +282,8 @@ export const UNBLOCK_RETRY_MS = 2;
 export const ABANDONED_WAITS_GRACE_MS = 1_000;
 
 /**
- * Most arguments of one command between `multi` and `exec`, its name included. To queue one, or to read it back, takes 3 ms for
- * so many.
+ * Most arguments of one command between `multi` and `exec`, its name included. The server takes 3 ms to queue such a
+ * command, and as long to read it back.
  */
 export const TRANSACTION_ARGUMENTS_MAX_COUNT = 64 * 1024;
 /** What a client may queue between `multi` and `exec`, in bytes. */

@@ -16,7 +16,7 @@ interface Edge {
 }
 
 /** The modules that anything may import and that import nothing but each other. */
-const BASE = ["bytes", "errors", "freed_memory", "key_slot", "limits"];
+const BASE = ["bytes", "errors", "freed_memory", "key_slot", "limits", "run_for"];
 
 /**
  * What each layer may import besides itself and `BASE`. `role` is what every role needs to start,
@@ -29,6 +29,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   bytes: [],
   freed_memory: [],
   key_slot: [],
+  run_for: [],
   // Sockets of the platform are what wire is about.
   wire: ["platform"],
   store: [],

@@ -13,6 +13,7 @@
  */
 
 import { NAME_OVERHEAD_BYTES } from "../limits.ts";
+import { runFor } from "../run_for.ts";
 import type { ClientState } from "./client_state.ts";
 import { binaryBytes, binaryText } from "./binary_text.ts";
 import { ChannelMessage, Publication } from "./channel_message.ts";
@@ -196,11 +197,11 @@ export class Channels {
   async #forgetInSlices(): Promise<void> {
     while (this.#forgetting.length > 0) {
       await new Promise((resolve) => setTimeout(resolve, 0));
-      const endMs = performance.now() + FORGETTING_SLICE_MS;
-      do {
+      runFor(FORGETTING_SLICE_MS, () => {
         const forgetting = this.#forgetting[0]!;
         if (this.#forgetSome(forgetting)) this.#endForgetting(forgetting.client);
-      } while (this.#forgetting.length > 0 && performance.now() < endMs);
+        return this.#forgetting.length > 0;
+      });
     }
   }
 
@@ -211,7 +212,7 @@ export class Channels {
     else this.#fading.delete(client);
   }
 
-  /** Forgets some names, and returns whether that was the last of them. Names that the client listens to anew stay. */
+  /** Forgets some names, and returns whether they were the last. A name that the client has subscribed to again is kept. */
   #forgetSome(forgetting: Forgetting): boolean {
     const { client, channels, patterns } = forgetting;
     const count = channels.length + patterns.length;

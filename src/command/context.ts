@@ -74,8 +74,8 @@ export interface CommandContext extends ConnectionContext {
   /**
    * Lets a client wait: writes what was answered before, begins the reply anew, and waits.
    *
-   * @param begin called when the reply is begun anew; answers what to wait for (`client.waiter` is set then, until the
-   * client is answered), or nothing when it has answered meanwhile
+   * @param begin is called when the reply is begun anew. It returns what to wait for, or nothing when it has answered meanwhile.
+   * While the client waits, `client.waiter` is set.
    */
   block(begin: () => Promise<void> | undefined): Promise<void>;
   /** Whether the client has sent bytes that were not read; `false` where the system cannot be asked. */

@@ -73,7 +73,7 @@ export class ElementSearch {
     return work;
   }
 
-  /** Moves to the element behind the one that was found, and returns whether there is one. */
+  /** Moves on to the next element. Returns `false` when there is none. */
   goOn(): boolean {
     this.#index += this.#step;
     this.#left--;

@@ -177,7 +177,7 @@ function mostBytes(group: Group, name: string): number {
 }
 
 /**
- * The argument behind the last key of a call; 0 when the command has no keys.
+ * Returns the index of the argument that follows the last key of a call; 0 when the command has no keys.
  *
  * @param count of the call's arguments, the name included
  */

@@ -50,7 +50,10 @@ export function set(context: CommandContext, request: Request, reply: Reply): vo
   return setAsTold(context, request, reply, options, entry, optionDeadlineMs);
 }
 
-/** Answers the old value, whether or not the new one is set. Apart, since what a closure captures is allocated at each call. */
+/**
+ * Answers the old value, whether or not the new one is set. It is a function of its own because the engine allocates what a
+ * closure captures at each call.
+ */
 function setAndGet(
   context: CommandContext,
   request: Request,

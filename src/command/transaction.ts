@@ -181,7 +181,9 @@ class KeyCollection {
       this.#specification = undefined;
       this.#next++;
     }
-    return this.#next === count;
+    if (this.#next < count) return false;
+    this.#request.letGo();
+    return true;
   };
 
   /** Reads the next command back. */

@@ -466,7 +466,7 @@ export class ChannelLink {
 
 const NO_BYTES = new Uint8Array(0);
 
-/** @param isOwned whether the message may stay where it is, with the end of its line behind it */
+/** @param isOwned whether the bytes never change: then a long message is not copied. The end of its line stands behind it. */
 function publicationOf(channel: Uint8Array, message: Uint8Array, isOwned: boolean): Publication {
   if (!isOwned) return new Publication(channel, message);
   return new Publication(channel, message, new Uint8Array(message.buffer, message.byteOffset, message.length + 2));

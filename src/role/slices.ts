@@ -47,9 +47,8 @@ export class Slices {
   #batchesTurn: Promise<void> | undefined;
   /** When this turn has begun, once somebody has asked. */
   #turnStartedMs = 0;
-  #isTurnKnown = false;
-  /** Resolves at its end. */
-  #turnEnd: Promise<void> = Promise.resolve();
+  /** Resolves at its end; nothing before somebody has asked. */
+  #turnEnd: Promise<void> | undefined;
   /** Those who read much and wait for a turn with time left, the first at `#readersBegin`. */
   #readers: (() => void)[] = [];
   #readersBegin = 0;
@@ -110,7 +109,7 @@ export class Slices {
 
   /** How long the event loop has been in the same turn, from when that was first asked in it; 0 then. */
   get turnMs(): number {
-    if (this.#isTurnKnown) return performance.now() - this.#turnStartedMs;
+    if (this.#turnEnd !== undefined) return performance.now() - this.#turnStartedMs;
     this.#beginTurn();
     return 0;
   }
@@ -120,15 +119,14 @@ export class Slices {
    * another wait counts as part of it.
    */
   readTurn(): Promise<void> {
-    if (!this.#isTurnKnown) this.#beginTurn();
+    if (this.#turnEnd === undefined) this.#beginTurn();
     return new Promise((resolve) => this.#readers.push(resolve));
   }
 
   #beginTurn(): void {
     this.#turnStartedMs = performance.now();
-    this.#isTurnKnown = true;
     this.#turnEnd = this.#turn().then(() => {
-      this.#isTurnKnown = false;
+      this.#turnEnd = undefined;
       if (this.#readers.length > 0) void this.#letRead();
     });
   }
@@ -148,7 +146,7 @@ export class Slices {
 
   /** Resolves once no turn is waited for any more. Its role has no clients then. */
   async rest(): Promise<void> {
-    while (this.#isTurnKnown) await this.#turnEnd;
+    while (this.#turnEnd !== undefined) await this.#turnEnd;
     await this.#last;
     await this.#batchesTurn;
   }

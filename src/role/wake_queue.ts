@@ -2,8 +2,8 @@
  * Lets many clients go on that have waited, without holding up the others.
  *
  * One push may answer 10,000 clients. To wake one takes 30 µs and more, since it writes its reply and reads on: all of that
- * happens in microtasks behind the present step of the event loop. So some are woken, those go on, and the clock tells whether
- * more of them fit into this turn:
+ * happens in microtasks behind the present step of the event loop. So the queue wakes a few clients, lets them go on, and asks
+ * the clock whether this turn has time for more:
  *
  * ```text
  * wake(A) wake(B) …       A and B at once: nearly always that is all

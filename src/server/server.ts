@@ -12,6 +12,7 @@
 import { messageOf, ReplyError, stackOf, StartError } from "../errors.ts";
 import { FreedMemory } from "../freed_memory.ts";
 import { EXPIRY_INTERVAL_MS, EXPIRY_SLICE_MS, FREEING_SLICE_MS, RECLAIM_STEPS_COUNT } from "../limits.ts";
+import { runFor } from "../run_for.ts";
 import { SharedState } from "../command/shared_state.ts";
 import { DeliveryQueue } from "../role/delivery_queue.ts";
 import { Disconnections } from "../role/disconnections.ts";
@@ -321,12 +322,4 @@ export class Server implements SessionHost {
     this.disconnections.tellOthers();
     this.#reclaimTimer = setTimeout(() => this.#reclaim(), isMore ? 0 : EXPIRY_INTERVAL_MS);
   }
-}
-
-/** Calls `step` until it answers that there is no more to do, or the time is up. Answers whether there is more. */
-function runFor(durationMs: number, step: () => boolean): boolean {
-  const endMs = performance.now() + durationMs;
-  let isMore: boolean;
-  do isMore = step(); while (isMore && performance.now() < endMs);
-  return isMore;
 }

@@ -22,6 +22,7 @@ import {
   SHUTDOWN_GRACE_MS,
   SLICE_MS,
 } from "../limits.ts";
+import { runFor } from "../run_for.ts";
 import { abort, acceptLoop, handshake } from "./socket.ts";
 import type { Listener } from "./socket.ts";
 
@@ -171,12 +172,12 @@ export class Clients<S extends ClientSession> {
   /** Sweeps in slices: closing thousands takes long. */
   #sweepOn(sessions: Iterator<S>, nowMs: number): void {
     clearTimeout(this.#sweepingTimer);
-    const endMs = performance.now() + SLICE_MS;
-    do {
+    const isMore = runFor(SLICE_MS, () => {
       const { value, done } = sessions.next();
-      if (done === true) return;
+      if (done === true) return false;
       if (this.#served.has(value) || this.#turnedAway.has(value)) value.sweep(nowMs);
-    } while (performance.now() < endMs);
-    this.#sweepingTimer = setTimeout(() => this.#sweepOn(sessions, nowMs), 0);
+      return true;
+    });
+    if (isMore) this.#sweepingTimer = setTimeout(() => this.#sweepOn(sessions, nowMs), 0);
   }
 }
