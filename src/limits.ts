@@ -382,8 +382,10 @@ export const MEMORY_LIMIT_MAX_BYTES = 32 * 1024 * 1024 * 1024;
 export const HUGE_PAGES_FROM_BYTES = 512 * 1024 * 1024;
 /** Huge pages are made ready this far ahead: loading at 100 MB/s uses it up in 160 ms. */
 export const HUGE_PAGES_AHEAD_BYTES = 16 * 1024 * 1024;
-/** How often expired keys are looked for when none is due. */
+/** How often expired keys are looked for while data changes. */
 export const EXPIRY_INTERVAL_MS = 100;
+/** The same while nothing changes and nothing will be due: each time costs the runtime some 0.3 ms of CPU time. */
+export const EXPIRY_IDLE_INTERVAL_MS = 500;
 /** Commands that take long, such as `keys`, run for this long at a time, then other commands get their turn. */
 export const SLICE_MS = 2;
 /**

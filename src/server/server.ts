@@ -11,7 +11,13 @@
 
 import { messageOf, ReplyError, stackOf, StartError } from "../errors.ts";
 import { FreedMemory } from "../freed_memory.ts";
-import { EXPIRY_INTERVAL_MS, EXPIRY_SLICE_MS, FREEING_SLICE_MS, RECLAIM_STEPS_COUNT } from "../limits.ts";
+import {
+  EXPIRY_IDLE_INTERVAL_MS,
+  EXPIRY_INTERVAL_MS,
+  EXPIRY_SLICE_MS,
+  FREEING_SLICE_MS,
+  RECLAIM_STEPS_COUNT,
+} from "../limits.ts";
 import { runFor } from "../run_for.ts";
 import { SharedState } from "../command/shared_state.ts";
 import { DeliveryQueue } from "../role/delivery_queue.ts";
@@ -146,6 +152,8 @@ export class Server implements SessionHost {
   readonly #clients: Clients<Session>;
   readonly #startedMs = performance.now();
   #reclaimTimer: number;
+  /** The store's count of changes when data was last reclaimed. */
+  #reclaimedChanges = 0;
   #stopped: Promise<void> | undefined;
 
   /** Use {@linkcode startServer}. */
@@ -320,6 +328,14 @@ export class Server implements SessionHost {
       runFor(FREEING_SLICE_MS, () => this.store.freeRemoved(RECLAIM_STEPS_COUNT));
     this.log?.flush();
     this.disconnections.tellOthers();
-    this.#reclaimTimer = setTimeout(() => this.#reclaim(), isMore ? 0 : EXPIRY_INTERVAL_MS);
+    this.#reclaimTimer = setTimeout(() => this.#reclaim(), isMore ? 0 : this.#reclaimDelayMs());
+  }
+
+  /** Until the next {@linkcode #reclaim} when this one has left nothing. A server that rests wakes up less often. */
+  #reclaimDelayMs(): number {
+    const { store } = this;
+    const rests = store.changes === this.#reclaimedChanges && !store.isDueAt(store.nowMs + EXPIRY_IDLE_INTERVAL_MS);
+    this.#reclaimedChanges = store.changes;
+    return rests ? EXPIRY_IDLE_INTERVAL_MS : EXPIRY_INTERVAL_MS;
   }
 }

@@ -122,6 +122,20 @@ export class Deadlines {
     return Math.max(1, budget);
   }
 
+  /**
+   * Whether {@linkcode expire} may have something to do at `nowMs`, which is seconds ahead at most: something is due, or a
+   * slot of a higher level is to be spread.
+   */
+  isDueAt(nowMs: number): boolean {
+    if (this.count === 0) return false;
+    const lastTick = Math.floor(nowMs / SLOT_MS);
+    if (lastTick - this.#tick >= SLOTS) return true;
+    for (let tick = this.#tick; tick < lastTick; tick++) {
+      if (tick % SLOTS === 0 || this.#heads[this.#slot(0, tick)] !== 0) return true;
+    }
+    return false;
+  }
+
   /** How far the wheel can turn at once: whole rounds of the levels in which nothing is, else one slot. */
   #idleSpan(nowTick: number): number {
     let span = 1;

@@ -737,6 +737,11 @@ export class Store {
     return this.#entries.deadlines.expire(this.nowMs, budget, this.#expire) === 0;
   }
 
+  /** Whether {@linkcode expireDue} may have something to do at `nowMs`, which is seconds ahead at most. */
+  isDueAt(nowMs: number): boolean {
+    return this.#entries.deadlines.isDueAt(nowMs);
+  }
+
   /**
    * Frees parts of large values that were removed before.
    *

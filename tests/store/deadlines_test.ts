@@ -69,6 +69,31 @@ Deno.test("Deadlines expire() costs little when nothing is due for years", () =>
   assertEquals(fixture.wheel.count, 2);
 });
 
+Deno.test("Deadlines isDueAt() never misses what expire() would hand over", () => {
+  for (const aheadMs of [1, 128, 500, 5_000, 40_000]) {
+    for (const distance of [0, 1, 127, 128, 400, 4_999, 32_768, 39_000]) {
+      const fixture = new Fixture();
+      assert(!fixture.wheel.isDueAt(NOW + aheadMs), "nothing has a deadline");
+      fixture.add(NOW + 400 * DAY);
+      fixture.add(NOW + distance);
+      const says = fixture.wheel.isDueAt(NOW + aheadMs);
+      if (fixture.run(NOW + aheadMs) > 0) assert(says, `${distance} ms away, ${aheadMs} ms ahead`);
+    }
+  }
+});
+
+Deno.test("Deadlines isDueAt() lets an owner rest while nothing is due soon", () => {
+  const fixture = new Fixture();
+  fixture.add(NOW + 400 * DAY);
+  let rests = 0;
+  for (let nowMs = NOW; nowMs < NOW + 60_000; nowMs += 500) {
+    assertEquals(fixture.run(nowMs), 0);
+    if (!fixture.wheel.isDueAt(nowMs + 500)) rests++;
+  }
+  // Every 32.8 s a slot of the next level is spread, which counts as work.
+  assert(rests >= 110 && rests < 120, `${rests} of 120`);
+});
+
 Deno.test("Deadlines remove() and moved() keep every other entry", () => {
   const fixture = new Fixture();
   const entries = Array.from({ length: 300 }, (_, i) => fixture.add(NOW + (i % 3) * 50_000 + 10));
