@@ -54,7 +54,8 @@ export function runCommand(
     if (waiting !== undefined) return waiting;
   }
   if (command.writes) {
-    if (shared.refusal !== undefined) throw refusedWrite(shared.refusal);
+    // A transaction that has begun is done wholly: it was asked before.
+    if (shared.refusal !== undefined && !context.client.executing) throw refusedWrite(shared.refusal);
     if (command.grows) {
       if (request.size > LONG_BYTES || request.count > LONG_ARGUMENTS_COUNT) {
         return runGrowing(context, command, request, reply);

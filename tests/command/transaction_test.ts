@@ -1,7 +1,8 @@
-import { assertEquals, assertInstanceOf } from "@std/assert";
+import { assertEquals, assertInstanceOf, assertMatch } from "@std/assert";
 import { ReplyError } from "../../src/errors.ts";
 import { TRANSACTION_ARGUMENTS_MAX_COUNT, TRANSACTION_MAX_BYTES, VALUE_SIZE_MAX_BYTES } from "../../src/limits.ts";
 import { decodeReply, FRAME_PREFIX_BYTES } from "../../src/wire/frame.ts";
+import type { Value } from "../../src/wire/frame.ts";
 import { testCommands } from "../support/test_commands.ts";
 
 const WRONG_TYPE = "Operation against a key holding the wrong kind of value";
@@ -178,4 +179,22 @@ testCommands("multi refuses a command of too many arguments, and takes one of ne
   assertInstanceOf(refusal, ReplyError);
   assertEquals(refusal.message, `too many arguments for a command in a transaction: at most ${most}`);
   assertEquals(client.refusal("exec"), ABORTED);
+});
+
+testCommands("a transaction that has begun is done wholly though writes are refused meanwhile", async (makeClient) => {
+  const client = makeClient();
+  client.stepsASlice = 1;
+  client.pausing = () => {
+    if (client.store.size > 0) client.shared.refusal = "the disk is full";
+  };
+  const count = 1_000;
+  client.call("multi");
+  for (let i = 0; i < count; i++) client.call(...(i % 2 === 0 ? ["set", `k${i}`, "v"] : ["rpush", `k${i}`, "v"]));
+  const replies = await client.wait("exec") as [number, Value][];
+  assertEquals(replies.filter(([status]) => status !== 0), []);
+  assertEquals(client.store.size, count);
+  assertEquals(client.refusal("set", "later", "v"), "MISCONF Writes are refused, reads are not: the disk is full");
+  client.call("multi");
+  client.call("set", "later", "v");
+  assertMatch(client.refusal("exec"), /^EXECABORT .*MISCONF .*the disk is full/);
 });

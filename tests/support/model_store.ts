@@ -379,6 +379,10 @@ export class ModelStore implements PublicStore {
     return false;
   }
 
+  isDueAt(nowMs: number): boolean {
+    return this.#entries.values().some(({ deadlineMs }) => deadlineMs !== 0 && deadlineMs <= nowMs);
+  }
+
   // Strings.
 
   stringLength(reference: number): number {
