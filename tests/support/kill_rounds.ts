@@ -80,6 +80,11 @@ export async function killRounds(launcher: Launcher, options: KillOptions): Prom
         if (left === 0) return;
         const writing = load.run(() => connect({ addr, plaintext: true }));
         const saving = random.chance(WITHOUT_SNAPSHOTS) ? undefined : saveAgainAndAgain(client, random);
+        // A slow machine acknowledges nothing for a while.
+        let isOver = false;
+        writing.then(() => isOver = true, () => isOver = true);
+        const begun = load.acknowledged;
+        while (load.acknowledged === begun && load.refused.size === 0 && !isOver) await delay(1);
         await delay(LOAD_MIN_MS + random.below(LOAD_MAX_MS - LOAD_MIN_MS));
         await role.kill();
         await Promise.all([writing, saving]);
