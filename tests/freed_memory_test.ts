@@ -1,13 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
 import { freeBuffer, FreedMemory } from "../src/freed_memory.ts";
 import { FREED_AT_ONCE_MIN_BYTES, FREED_QUEUE_MAX_BYTES } from "../src/limits.ts";
+import { residentBytes } from "./support/resident.ts";
 
 const LARGE_BYTES = 64 * 1024 * 1024;
-
-/** Resident memory of this process, in bytes. */
-function residentBytes(): number {
-  return Deno.memoryUsage().rss;
-}
 
 /** The part of a buffer's whole pages that reads as zeros. */
 function returnedShare(bytes: Uint8Array): number {
@@ -19,12 +15,12 @@ function returnedShare(bytes: Uint8Array): number {
 Deno.test("freeBuffer() returns the memory of a large buffer, and leaves the buffer as long as it was", () => {
   for (const size of [FREED_AT_ONCE_MIN_BYTES, 1024 * 1024, 1_500_000, LARGE_BYTES]) {
     const large = new Uint8Array(size).fill(1);
-    const before = residentBytes();
+    const before = residentBytes(large);
     {
       using _memory = FreedMemory.open();
       freeBuffer(large);
     }
-    if (size === LARGE_BYTES) assert(before - residentBytes() > size * 0.9, "its memory is still there");
+    if (size === LARGE_BYTES) assert(before - residentBytes(large) > size * 0.9, "its memory is still there");
     assert(returnedShare(large) > 0.4, `${returnedShare(large)} of ${size} bytes were returned`);
     // A detached buffer would slow every access to any other one.
     assertEquals(large.length, size);

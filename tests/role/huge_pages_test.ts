@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { HUGE_PAGES_FROM_BYTES } from "../../src/limits.ts";
 import { HugePages } from "../../src/role/huge_pages.ts";
+import { residentBytes } from "../support/resident.ts";
 
 const MIB = 1024 * 1024;
 
@@ -15,7 +16,7 @@ Deno.test({
     const arena = new Uint8Array(HUGE_PAGES_FROM_BYTES + 40 * MIB);
     const written = [HUGE_PAGES_FROM_BYTES - 1, HUGE_PAGES_FROM_BYTES + 5 * MIB, arena.length - 1];
     for (const [i, at] of written.entries()) arena[at] = i + 1;
-    const before = residentBytes();
+    const before = residentBytes(arena);
     const pages = HugePages.for(arena);
     assert(pages !== undefined);
     // Far from the part with huge pages nothing happens.
@@ -24,15 +25,10 @@ Deno.test({
     // Not waited for in between: one request at a time is under way.
     pages.reach(HUGE_PAGES_FROM_BYTES + 2 * MIB);
     await pages[Symbol.asyncDispose]();
-    const grown = residentBytes() - before;
+    const grown = residentBytes(arena) - before;
     assert(grown >= 14 * MIB && grown < 40 * MIB, `${grown} bytes were touched`);
     assertEquals(written.map((at) => arena[at]), [1, 2, 3]);
     const touched = arena.subarray(HUGE_PAGES_FROM_BYTES, HUGE_PAGES_FROM_BYTES + 20 * MIB);
     assertEquals(touched.reduce((sum, byte) => sum + byte, 0), 2);
   },
 });
-
-/** Bytes of this process in memory. */
-function residentBytes(): number {
-  return Deno.memoryUsage().rss;
-}

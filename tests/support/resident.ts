@@ -1,0 +1,20 @@
+/**
+ * What of a buffer is in memory. The process has a figure of its own for all it has, which tests in other threads change.
+ *
+ * @module
+ */
+
+const PAGE_BYTES = 4096;
+
+/** Bytes of the whole pages of `bytes` that are in memory, by the system's own account. */
+export function residentBytes(bytes: Uint8Array<ArrayBuffer>): number {
+  const begin = Deno.UnsafePointer.value(Deno.UnsafePointer.of(bytes)!);
+  const first = (begin + BigInt(PAGE_BYTES - 1)) / BigInt(PAGE_BYTES) * BigInt(PAGE_BYTES);
+  const pages = Number((begin + BigInt(bytes.length) - first) / BigInt(PAGE_BYTES));
+  const states = new Uint8Array(pages);
+  const libc = Deno.dlopen("libc.so.6", { mincore: { parameters: ["u64", "usize", "buffer"], result: "i32" } });
+  const result = libc.symbols.mincore(first, BigInt(pages * PAGE_BYTES), states);
+  libc.close();
+  if (result !== 0) throw new Error("Cannot ask which pages are in memory");
+  return states.reduce((sum, state) => sum + (state & 1), 0) * PAGE_BYTES;
+}
