@@ -55,7 +55,10 @@ export interface ConnectOptions {
   plaintext?: boolean;
   /** The server's password; it is sent first on every connection. */
   password?: Key;
-  /** How long a request may take, from the call to its reply, in ms. 0 is for ever; 30,000 without it. */
+  /**
+   * How long a request may take, from the call to its reply, in ms. 0 is for ever; 30,000 without it. What a command waits
+   * by itself, such as `blpop`, comes on top.
+   */
   timeoutMs?: number;
   /** Once aborted, everything in flight rejects, and the client is closed. */
   signal?: AbortSignal;
@@ -166,7 +169,8 @@ interface ClientSettings {
  *   server may have seen that request. None is ever repeated. The next request connects again, at once the first time,
  *   and not more often than every 50 ms to 2 s while that fails.
  * - A request that takes longer than `timeoutMs` closes the connection, since replies have no number by which a late one
- *   could be told from the next.
+ *   could be told from the next. The time that a command waits by itself, such as `blpop`, is not counted, neither for it
+ *   nor for the requests behind it.
  * - Requests without a reply are held in memory. Past 256 MiB of them the next is refused with `ConnectionError`; who
  *   sends without awaiting waits for {@linkcode Client.room} from time to time.
  */
@@ -205,7 +209,8 @@ export class Client extends Commands<Uint8Array<ArrayBuffer>> implements AsyncDi
    * Sends any command.
    *
    * @param request the command's name and its arguments; text is sent as UTF-8, numbers in decimal
-   * @returns the reply as it came: data is `Uint8Array`, the server's own words such as `OK` are `string`
+   * @returns the reply: data is `Uint8Array`, the server's own words such as `OK` are `string`. That of `exec` is an array
+   * of the commands' replies, with a `ReplyError` for each that was refused
    *
    * @example
    * ```ts
@@ -219,7 +224,7 @@ export class Client extends Commands<Uint8Array<ArrayBuffer>> implements AsyncDi
       const { address } = this;
       return Promise.reject(new ConnectionError(address, `Cannot send to ${address}: the client is closed`, false));
     }
-    return this.#currentLink().send(request, performance.now() + this.#settings.timeoutMs);
+    return this.#currentLink().send(request, this.#settings.timeoutMs);
   }
 
   /** The value of a string as text, or `null`; short for `client.text.get(key)`. */
@@ -229,7 +234,13 @@ export class Client extends Commands<Uint8Array<ArrayBuffer>> implements AsyncDi
 
   /** Authenticates with another password than before, also after reconnecting. */
   async auth(password: Key): Promise<void> {
-    await this.send(["auth", password]);
+    const reply = await this.send(["auth", password]);
+    // In a transaction it is queued: whether the password is right is not known yet.
+    if (reply === "OK") this.keepPassword(password);
+  }
+
+  /** Sends this password when it connects again. */
+  keepPassword(password: Key): void {
     this.#settings.password = password;
   }
 

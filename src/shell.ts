@@ -20,7 +20,7 @@ import { refuseKeyLogging } from "./role/key_logging.ts";
 import { clientOptions, helpText as optionsHelp, parseOptions, readPassword } from "./role/options.ts";
 import type { OptionValues } from "./role/options.ts";
 import { clusterText } from "./shell/cluster.ts";
-import { formatError, formatReply } from "./shell/format.ts";
+import { formatError, formatReply, repliesInLines } from "./shell/format.ts";
 import type { Format } from "./shell/format.ts";
 import { helpText } from "./shell/help.ts";
 import { History } from "./shell/history.ts";
@@ -66,8 +66,8 @@ export async function clientMain(argv: readonly string[]): Promise<number> {
       return complain(error.message + hintFor(error, plaintext), Status.NoConnection);
     }
     if (error instanceof ReplyError) {
-      const reason = `${error.code} ${error.message}`.replace(/[.?]$/, "");
-      return complain(`Cannot authenticate: ${reason}${hintForPassword(error)}`, Status.Refused);
+      const reason = formatError(error, "raw").trimEnd();
+      return complain(withHint(`Cannot authenticate: ${reason}`, hintForPassword(error)), Status.Refused);
     }
     if (error instanceof OutputError) return complain(error.message, Status.Usage);
     throw error;
@@ -93,14 +93,14 @@ async function runOne(client: Client, words: readonly string[], format: Format):
   const command = words[0]!.toLowerCase();
   try {
     if (command === "cluster") return await print(await clusterText(client, words, format));
-    return await print(formatReply(await client.send(words), format, command));
+    return await print(formatReply(await client.send(words), format, repliesInLines(words)));
   } catch (error) {
     if (error instanceof RangeError) throw new UsageError(error.message, { cause: error });
     if (!(error instanceof ReplyError)) throw error;
     const text = formatError(error, format);
     if (format === "raw") writeError(text);
     else await print(text);
-    if (error.code === "NOAUTH") complain(`Cannot run "${command}"${hintForPassword(error)}`, Status.Refused);
+    if (error.code === "NOAUTH") complain(`Cannot run "${command}": ${hintForPassword(error)}`, Status.Refused);
     return Status.Refused;
   }
 }
@@ -140,12 +140,19 @@ function hintFor(error: ConnectionError, plaintext: boolean): string {
   return "";
 }
 
-/** The same for a refusal that has to do with the password. */
-function hintForPassword({ code }: ReplyError): string {
+/** The same for a refusal that has to do with the password; nothing for another one. */
+function hintForPassword({ code, message }: ReplyError): string {
   const given = "--password-file FILE, or INMEM_PASSWORD";
-  if (code === "NOAUTH") return `: this server wants a password; give it with ${given}`;
-  if (code === "WRONGPASS") return `; give the right one with ${given}`;
-  return "; if this server wants no password, leave --password-file away and unset INMEM_PASSWORD";
+  if (code === "NOAUTH") return `this server wants a password; give it with ${given}`;
+  if (code === "WRONGPASS") return `give the right one with ${given}`;
+  if (!/password/i.test(message)) return "";
+  return "if this server wants no password, leave --password-file away and unset INMEM_PASSWORD";
+}
+
+/** A reason and what may be done about it: the second part is a sentence of its own where the first one ends as one. */
+function withHint(reason: string, hint: string): string {
+  if (hint === "") return reason;
+  return /[.?!]$/.test(reason) ? `${reason} ${hint[0]!.toUpperCase()}${hint.slice(1)}` : `${reason}; ${hint}`;
 }
 
 /** Where the interactive shell's history is kept; nowhere when the environment names no home. */

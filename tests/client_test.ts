@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertFalse, assertInstanceOf, assertRejects, assertStringIncludes } from "@std/assert";
 import { encodeText } from "../src/bytes.ts";
 import { Client, connect } from "../src/client.ts";
+import type { Value } from "../src/client.ts";
 import { ConnectionError, ProtocolError, ReplyError, UsageError } from "../src/errors.ts";
 import { FakeServer, withClient } from "./support/fake_server.ts";
 import type { FakeHandler, FakePeer } from "./support/fake_server.ts";
@@ -85,6 +86,104 @@ Deno.test("Client never delivers a late reply to another request", async () => {
     await slowPeer!.written();
     assertEquals(await client.text.get("fast"), "in time");
   }, { timeoutMs: 150 });
+});
+
+Deno.test("Client waits for a command as long as the command itself waits", async () => {
+  let waitsCount = 0;
+  await withClient((request, peer) => {
+    if (request[0] === "get") return peer.reply(encodeText(request.join(" ")));
+    // As a server does, this one begins with a wait when the one before has ended.
+    peer.pause(300 * ++waitsCount);
+    peer.reply([encodeText("queue"), encodeText("job")]);
+  }, async (client, server) => {
+    const waiting = ["60", "0", "1e9", "0x1p4"].map((time) => client.send(["blpop", "queue", time]));
+    const behind = [client.text.get("a"), client.text.get("b")];
+    for (const reply of await Promise.all(waiting)) assertEquals((reply as Value[]).length, 2);
+    assertEquals(await Promise.all(behind), ["get a", "get b"]);
+    waitsCount = 0;
+    assertEquals(await client.text.blpop("queue", 60_000), ["queue", "job"]);
+    assertEquals(await client.text.brpop(["queue"], 0), ["queue", "job"]);
+    assertEquals(server.connectionCount, 1);
+  }, { timeoutMs: 200 });
+});
+
+Deno.test("Client gives a command up that takes longer than it said, and what is behind it", async () => {
+  await withClient(() => {}, async (client) => {
+    const beganMs = performance.now();
+    const errors = await Promise.all([["blpop", "queue", "0.2"], ["get", "a"]].map((words) => {
+      return failureOf(client.send(words));
+    }));
+    for (const error of errors) assertInstanceOf(error, ConnectionError);
+    assertStringIncludes((errors[0] as Error).message, "No answer");
+    const elapsedMs = performance.now() - beganMs;
+    assert(elapsedMs >= 298, `gave up after ${elapsedMs} ms`);
+  }, { timeoutMs: 100 });
+});
+
+Deno.test("Client gives a request up that is behind a wait which has ended", async () => {
+  await withClient((request, peer) => {
+    if (request[0] === "blpop") peer.reply(null);
+  }, async (client) => {
+    const waiting = client.send(["blpop", "queue", "0"]);
+    const behind = failureOf(client.send(["get", "a"]));
+    assertEquals(await waiting, null);
+    assertInstanceOf(await behind, ConnectionError);
+  }, { timeoutMs: 100 });
+});
+
+Deno.test("Client notices that a server ends for which a command waits without end", async () => {
+  await withClient((request, peer) => {
+    if (request[0] === "blpop") peer.close();
+  }, async (client) => {
+    const error = await assertRejects(() => client.send(["blpop", "queue", "0"]), ConnectionError, "closed it");
+    assert(error.sent);
+  }, { timeoutMs: 0 });
+});
+
+Deno.test("Client send() opens the replies in the reply to exec", async () => {
+  const replies: Value[] = [
+    [[0, "OK"], [1, "WRONGTYPE", "wrong kind"], [0, null], [0, [encodeText("a"), null]], [0, new Map([["f", 1]])]],
+    [],
+    null,
+    Array.from({ length: 100_000 }, (_, index) => [0, index]),
+    [7],
+    ["OK"],
+    [[0, "OK"], [2, "OK"]],
+  ];
+  await withClient((_request, peer) => peer.reply(replies.shift()!), async (client, server) => {
+    const [ok, refusal, ...others] = await client.send(["exec"]) as Value[];
+    assertEquals(ok, "OK");
+    assertInstanceOf(refusal, ReplyError);
+    assertEquals([refusal.code, refusal.message], ["WRONGTYPE", "wrong kind"]);
+    assertEquals(others, [null, [encodeText("a"), null], new Map([["f", 1]])] as Value[]);
+    assertEquals(await client.send(["EXEC"]), []);
+    assertEquals(await client.send([encodeText("exec")]), null);
+    const many = await client.send([encodeText("eXec")]) as number[];
+    assertEquals([many.length, many[0], many.at(-1)], [100_000, 0, 99_999]);
+    for (let i = 0; i < 3; i++) await assertRejects(() => client.send(["exec"]), ProtocolError, "expected [0, value]");
+    assertEquals(server.connectionCount, 1);
+  });
+});
+
+Deno.test("Client send() leaves what looks like replies as it is in other commands", async () => {
+  await withClient((_request, peer) => peer.reply([[0, 1], [1, "ERR", "x"]]), async (client) => {
+    assertEquals(await client.send(["lrange", "x", 0, -1]), [[0, 1], [1, "ERR", "x"]]);
+  });
+});
+
+Deno.test("Client auth() keeps a password only once the server has accepted it", async () => {
+  const replies = ["OK", "QUEUED"];
+  await withClient((request, peer) => {
+    if (request[0] === "quit") peer.close();
+    else peer.reply(request[0] === "auth" ? replies.shift() ?? "OK" : "OK");
+  }, async (client, server) => {
+    await client.auth("right");
+    await client.auth("queued");
+    await failureOf(client.send(["quit"]));
+    await client.send(["ping"]);
+    const passwords = server.requests.filter(([name]) => name === "auth").map(([, password]) => password);
+    assertEquals(passwords, ["right", "queued", "right"]);
+  });
 });
 
 Deno.test("Client rejects what is in flight when the connection is lost, and repeats none", async () => {

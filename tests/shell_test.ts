@@ -68,7 +68,10 @@ Deno.test("inmem client exits with 1 when the server refuses", async () => {
 
 Deno.test("inmem client says what to do about a password", async () => {
   await using server = new FakeServer((request, peer) => {
-    if (request[0] === "auth") peer.refuse(request[1] === "wrong" ? "WRONGPASS" : "ERR", "no");
+    if (request[1] === "wrong") peer.refuse("WRONGPASS", "no");
+    else if (request[1] === "ended") peer.refuse("WRONGPASS", "It is wrong.");
+    else if (request[1] === "full") peer.refuse("ERR", "max number of clients reached");
+    else if (request[0] === "auth") peer.refuse("ERR", "no password\x9b here. Sure?");
     else peer.refuse("NOAUTH", "Authentication required.");
   });
   const wrong = await runClient([...to(server), "get", "x"], { env: { INMEM_PASSWORD: "wrong" } });
@@ -76,8 +79,19 @@ Deno.test("inmem client says what to do about a password", async () => {
     wrong.errors,
     /^inmem client: Cannot authenticate: WRONGPASS no; give the right one with --password-file/,
   );
-  const needless = await runClient([...to(server), "get", "x"]);
-  assertMatch(needless.errors, /^inmem client: Cannot authenticate: ERR no; if this server wants no password, leave /);
+  const errorsWith = async (password: string) => {
+    return (await runClient([...to(server), "get", "x"], { env: { INMEM_PASSWORD: password } })).errors;
+  };
+  assertEquals(
+    await errorsWith("needless"),
+    "inmem client: Cannot authenticate: ERR no password\\xc2\\x9b here. Sure? If this server wants no password, leave " +
+      "--password-file away and unset INMEM_PASSWORD\n",
+  );
+  assertMatch(await errorsWith("ended"), /: WRONGPASS It is wrong\. Give the right one with --password-file/);
+  assertEquals(
+    await errorsWith("full"),
+    "inmem client: Cannot authenticate: ERR max number of clients reached\n",
+  );
   const [program = "", ...args] = PROGRAM;
   const command = new Deno.Command(program, { args: [...args, "client", ...to(server), "get", "x"], stdin: "null" });
   const { code, stderr } = await command.output();

@@ -11,14 +11,18 @@
  * next. Replies carry no number: the n-th answers the n-th request. So a connection on which one reply is missing or
  * unreadable is of no use any more, and is closed: a late reply must never reach another request.
  *
+ * A request's time begins when it is sent, and again when a reply before it has come that was delayed by its own command,
+ * such as `blpop`: until then the server could not begin with it.
+ *
  * @module
  */
 
 import { ConnectionError, InmemError, messageOf, ProtocolError, ReplyError } from "../errors.ts";
 import { CLIENT_UNANSWERED_MAX_BYTES, REPLY_SIZE_MAX_BYTES } from "../limits.ts";
 import { Connection } from "../wire/connection.ts";
-import { decodeReply, FRAME_PREFIX_BYTES, frameLength, RequestWriter } from "../wire/frame.ts";
+import { decodeReply, FRAME_PREFIX_BYTES, frameLength, openReply, RequestWriter } from "../wire/frame.ts";
 import { abort } from "../wire/socket.ts";
+import { commandOf, ReplyDelays } from "./reply_delay.ts";
 import type { Argument, Value } from "../wire/frame.ts";
 import type { Socket } from "../wire/socket.ts";
 
@@ -32,8 +36,12 @@ interface Unanswered {
   /** How many requests of this connection came before. */
   readonly sequence: number;
   readonly sizeBytes: number;
-  /** By `performance.now()`; `Infinity` for none. Never earlier than that of the request before. */
-  readonly deadlineMs: number;
+  /** When it was sent, by `performance.now()`. */
+  readonly sentMs: number;
+  /** How long its reply may take, the command's own delay included; `Infinity` for no bound. */
+  readonly allowedMs: number;
+  /** Whether the command itself delays its reply. */
+  readonly isDelayed: boolean;
   next: Unanswered | undefined;
 }
 
@@ -74,6 +82,9 @@ export class Link {
   #writing = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerDeadlineMs = Infinity;
+  readonly #delays = new ReplyDelays();
+  /** When the last reply came that its command had delayed. */
+  #delayEndedMs = -Infinity;
   #proven = false;
   #lost: ConnectionError | ReplyError | undefined;
   #lostAtMs = 0;
@@ -104,11 +115,11 @@ export class Link {
   /**
    * Sends one request. Its bytes are copied before this returns.
    *
-   * @param deadlineMs when to give up, by `performance.now()`; never earlier than that of the request before
+   * @param timeoutMs how long its reply may take, besides what the command itself waits; `Infinity` for no bound
    * @returns the reply; rejects with {@linkcode ReplyError} when the server refuses, and with
-   * {@linkcode ConnectionError} when the connection is lost or the deadline has passed
+   * {@linkcode ConnectionError} when the connection is lost or the time is up
    */
-  send(request: readonly Argument[], deadlineMs: number): Promise<Value> {
+  send(request: readonly Argument[], timeoutMs: number): Promise<Value> {
     if (this.#lost !== undefined) return Promise.reject(this.#error(this.#lost.message, false, this.#lost));
     if (this.#unansweredBytes >= CLIENT_UNANSWERED_MAX_BYTES) {
       const message =
@@ -123,17 +134,28 @@ export class Link {
     }
     const sizeBytes = this.#writer.length - begun;
     const { promise, resolve, reject } = Promise.withResolvers<Value>();
-    const added = { resolve, reject, sequence: this.#addedCount++, sizeBytes, deadlineMs, next: undefined };
+    const command = commandOf(request);
+    const delayMs = command === undefined ? 0 : this.#delays.next(request, command);
+    const added = {
+      resolve,
+      reject,
+      sequence: this.#addedCount++,
+      sizeBytes,
+      sentMs: performance.now(),
+      allowedMs: timeoutMs + delayMs,
+      isDelayed: delayMs > 0,
+      next: undefined,
+    };
     if (this.#newest === undefined) this.#oldest = added;
     else this.#newest.next = added;
     this.#newest = added;
     this.#unansweredBytes += sizeBytes;
-    if (deadlineMs < this.#timerDeadlineMs) this.#setTimer(deadlineMs);
+    if (this.#oldest === added) this.#watchOldest();
     if (!this.#flushing) {
       this.#flushing = true;
       queueMicrotask(() => this.#flush());
     }
-    return promise;
+    return command?.name === "exec" ? promise.then(openReplies) : promise;
   }
 
   /** Bytes of requests that were not answered yet. */
@@ -265,10 +287,12 @@ export class Link {
       }
       this.#oldest = answered.next;
       if (this.#oldest === undefined) this.#newest = undefined;
+      if (answered.isDelayed) this.#delayEndedMs = performance.now();
       this.#unansweredBytes -= answered.sizeBytes;
       if (reply instanceof ReplyError) answered.reject(reply);
       else answered.resolve(reply);
     }
+    this.#watchOldest();
     this.#wake();
   }
 
@@ -287,11 +311,20 @@ export class Link {
     return decodeReply(buffer, begin, begin + length);
   }
 
+  /** When the oldest request is late, by `performance.now()`; `Infinity` for never. Those behind it are so later. */
+  get #deadlineMs(): number {
+    if (this.#oldest === undefined) return Infinity;
+    const { sentMs, allowedMs } = this.#oldest;
+    return Math.max(sentMs, this.#delayEndedMs) + allowedMs;
+  }
+
   /**
-   * One timer for all requests: deadlines only grow, so it is enough to watch the oldest. It is not moved when a reply
-   * comes, but looks again when it rings.
+   * Sets the one timer for all requests, unless it rings soon enough. It is not moved when a reply comes, but looks again
+   * when it rings.
    */
-  #setTimer(deadlineMs: number): void {
+  #watchOldest(): void {
+    const deadlineMs = this.#deadlineMs;
+    if (deadlineMs >= this.#timerDeadlineMs || this.#lost !== undefined) return;
     clearTimeout(this.#timer);
     this.#timerDeadlineMs = deadlineMs;
     const delayMs = Math.min(TIMER_MAX_MS, Math.max(0, deadlineMs - performance.now()));
@@ -300,15 +333,15 @@ export class Link {
 
   #checkDeadline(): void {
     this.#timerDeadlineMs = Infinity;
-    const deadlineMs = this.#oldest?.deadlineMs ?? Infinity;
-    if (deadlineMs > performance.now()) {
-      if (deadlineMs < Infinity) this.#setTimer(deadlineMs);
-    } else if (this.#connection === undefined) {
-      this.close(`Cannot connect to ${this.#address} in time`);
-    } else {
-      this.close(`No answer from ${this.#address} in time`);
-    }
+    if (this.#deadlineMs > performance.now()) this.#watchOldest();
+    else if (this.#connection === undefined) this.close(`Cannot connect to ${this.#address} in time`);
+    else this.close(`No answer from ${this.#address} in time`);
   }
+}
+
+/** The reply to `exec`, whose items are replies themselves. It is nil when a watched key has changed. */
+function openReplies(value: Value): Value {
+  return Array.isArray(value) ? value.map(openReply) : value;
 }
 
 /** Why a connection ended, in words for people. */

@@ -141,8 +141,8 @@ export abstract class ListCommands<Data> extends StringCommands<Data> {
    * Takes one element from the head of the first of these lists that has one, and waits for one if none has.
    *
    * Replies come in the order of the requests: all that is sent behind this one on the same client, `client.text`
-   * included, waits until it is answered. And the client's own `timeoutMs` holds here too: a request that takes longer
-   * ends the connection. So use a client of its own to wait with, whose `timeoutMs` is longer than the wait, or 0.
+   * included, waits until it is answered. So use a client of its own to wait with. The client's own `timeoutMs` is added
+   * to the wait.
    *
    * @param timeoutMs how long to wait, in ms; 0 is for ever
    * @returns the key and its element, or `null` when the time was up
@@ -151,7 +151,7 @@ export abstract class ListCommands<Data> extends StringCommands<Data> {
    * @example
    * ```ts
    * import { connect } from "@inmem/inmem";
-   * await using worker = await connect({ timeoutMs: 0 });
+   * await using worker = await connect();
    * const job = await worker.text.blpop(["urgent", "normal"], 5_000);
    * if (job !== null) console.log(`${job[1]} of ${job[0]}`);
    * ```

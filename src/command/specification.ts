@@ -95,6 +95,13 @@ export interface CommandSpecification {
   /** Whether it is refused in a transaction, since it waits for something else than the store. */
   readonly unqueueable: boolean;
   readonly routing: Routing;
+  /**
+   * What the seconds in its last argument mean for the reply: `timeout` delays it by that time at most, or for ever
+   * when they are 0; `sleep` delays it by that time.
+   */
+  readonly replyDelay: "none" | "timeout" | "sleep";
+  /** Whether its reply is text in lines, for people: `true`, or the subcommands whose reply is. */
+  readonly textReply: boolean | readonly string[];
   /** Its arguments, as `help` shows them. */
   readonly syntax: string;
   /** One sentence. */
@@ -113,6 +120,8 @@ interface Row {
   unqueued?: boolean;
   unqueueable?: boolean;
   routing?: Routing;
+  replyDelay?: "sleep";
+  textReply?: true | readonly string[];
 }
 
 /** Groups whose commands have no keys, unless their rows say otherwise. */
@@ -158,6 +167,8 @@ function command(
     unqueued: row.unqueued ?? false,
     unqueueable: row.unqueueable ?? false,
     routing: row.routing ?? ROUTING_BY_GROUP[group],
+    replyDelay: row.replyDelay ?? (row.routing === "wait" ? "timeout" : "none"),
+    textReply: row.textReply ?? false,
     syntax,
     summary,
   };
@@ -464,7 +475,7 @@ export const COMMANDS: readonly CommandSpecification[] = [
     -2,
     "usage key [SAMPLES count] | stats | doctor | malloc-stats | purge",
     "What a value takes in bytes, or all of them.",
-    { keys: SECOND },
+    { keys: SECOND, textReply: ["doctor"] },
   ),
   command("key", "flush", -1, "[ASYNC | SYNC]", "Removes all keys.", {
     ...WRITES,
@@ -531,6 +542,7 @@ export const COMMANDS: readonly CommandSpecification[] = [
     -2,
     "id | getname | setname name | setinfo option value | list … | info | kill … | unblock id | no-evict … | no-touch …",
     "What the server knows of its connections; `client help` tells more.",
+    { textReply: ["info", "list"] },
   ),
   command("connection", "select", 2, "index", "Chooses database 0, the only one."),
   command("connection", "reset", 1, "", "Makes the connection what it was at first.", {
@@ -546,6 +558,7 @@ export const COMMANDS: readonly CommandSpecification[] = [
     -1,
     "[section …]",
     "Facts about the server: server clients memory persistence stats keyspace.",
+    { textReply: true },
   ),
   command("server", "config", -2, "get pattern | set name value | resetstat", "Settings, read and set."),
   command("server", "swapdb", 3, "index index", "Swaps databases, of which there is one."),
@@ -563,6 +576,7 @@ export const COMMANDS: readonly CommandSpecification[] = [
     -2,
     "sleep seconds",
     "For tests of clients: holds the whole server, where --enable-debug-command allows it.",
+    { replyDelay: "sleep" },
   ),
   command(
     "server",

@@ -253,9 +253,10 @@ export const clientOptions = {
     timeout: {
       kind: "duration",
       default: "10s",
-      min: 1,
+      min: 0,
       max: TIMEOUT_MAX_MS,
-      help: "how long to wait for the connection and for each reply",
+      help: "how long to wait for the connection and for each reply, 0 for ever; the time that a command such as " +
+        "blpop waits by itself comes on top",
     },
     help,
   },

@@ -109,6 +109,7 @@ export function formatSize(size: number): string {
 }
 
 function formatDuration(duration: number): string {
+  if (duration === 0) return "0";
   for (const unit of ["d", "h", "m", "s"]) {
     const count = duration / (DURATION_UNITS.get(unit) ?? 1);
     if (Number.isInteger(count)) return `${count}${unit}`;

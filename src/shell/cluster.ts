@@ -12,6 +12,7 @@ import type { Client } from "../client.ts";
 import { ReplyError, UsageError } from "../errors.ts";
 import { CENSUS_FRESH_MS, CENSUS_MAX_AGE_MS, CENSUS_WAIT_MS } from "../limits.ts";
 import { formatSize } from "../role/quantities.ts";
+import { toJson } from "./format.ts";
 import type { Format } from "./format.ts";
 import { formatTable } from "../role/table.ts";
 
@@ -58,7 +59,7 @@ export async function clusterText(
     throw new UsageError('Cannot run "cluster" with these arguments: expected --json or none, other options before it');
   }
   const rows = (await askUntilFresh(client)).map(rowOf);
-  return option === "--json" || format === "json" ? `${JSON.stringify({ servers: rows })}\n` : describe(rows);
+  return option === "--json" || format === "json" ? `${toJson({ servers: rows })}\n` : describe(rows);
 }
 
 async function askUntilFresh(client: Client): Promise<Facts[]> {

@@ -9,16 +9,22 @@
  * | array | `1) "a"` and so on | a line each, none when empty | `["a"]` |
  * | map | `1) "f" => "v"` | a line each, field and value in turn | `{"f":"v"}` |
  * | a word of the server's | `OK` | `OK` | `"OK"` |
+ * | text in lines, such as `info` | its lines | its bytes | `"a:1\r\n…"` |
  * | refused | `(error) ERR why` | `ERR why`, on standard error | `{"error":{"code":"ERR","message":"why"}}` |
+ * | refused in `exec` | `2) (error) ERR why` | an empty line, and as above | `["OK",{"error":{…}}]` |
  *
  * A map with a field that is not UTF-8 is `{"pairs":[[field,value],…]}` in JSON. Every reply ends with a newline.
+ *
+ * JSON has no character that a terminal would obey or not show: such are written as `\u202e`, which means the same. That
+ * is so in files and pipes, too, since what is there is shown on a terminal sooner or later.
  *
  * @module
  */
 
 import { encodeText } from "../bytes.ts";
-import type { ReplyError } from "../errors.ts";
+import { ReplyError } from "../errors.ts";
 import type { Value } from "../client.ts";
+import { commandOf } from "../client/reply_delay.ts";
 
 /** How replies are shown. */
 export type Format = "human" | "raw" | "json";
@@ -29,6 +35,7 @@ const strictDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 const PLAIN = /^[ !#-[\]-~]*$/;
 
 // What a terminal would obey rather than show, or not show at all. The joiners inside of emoji and some scripts stay.
+const CONTROL = /(?![\u200c\u200d])[\p{C}\p{Zl}\p{Zp}]/gu;
 const UNPRINTABLE = /(?![\u200c\u200d])[\p{C}\p{Zl}\p{Zp}"\\]/gu;
 
 const SHORT_ESCAPES: ReadonlyMap<string, string> = new Map([
@@ -44,23 +51,50 @@ const SHORT_ESCAPES: ReadonlyMap<string, string> = new Map([
 /**
  * The reply as bytes to write, its newline included.
  *
- * @param command the command's name in lower case: what `info` answers is shown as lines
+ * @param isLines whether it is text in lines, as {@linkcode repliesInLines} tells
  */
-export function formatReply(value: Value, format: Format, command = ""): Uint8Array {
-  if (format === "raw") return formatRaw(value);
+export function formatReply(value: Value, format: Format, isLines = false): Uint8Array {
   if (format === "json") return encodeText(formatJson(value) + "\n");
-  if (command === "info" && value instanceof Uint8Array) return encodeText(formatLines(value));
+  if (isLines && value instanceof Uint8Array) return format === "raw" ? rawLines(value) : encodeText(linesOf(value));
+  if (format === "raw") return formatRaw(value);
   return encodeText(formatHuman(value) + "\n");
+}
+
+/** Whether the reply to a command is text in lines, for people. */
+export function repliesInLines(words: readonly (string | Uint8Array)[]): boolean {
+  const { textReply = false } = commandOf(words) ?? {};
+  if (typeof textReply === "boolean") return textReply;
+  const subcommand = typeof words[1] === "string" ? words[1] : new TextDecoder().decode(words[1]);
+  return textReply.includes(subcommand.toLowerCase());
+}
+
+/** What was refused of the commands of a transaction, with their places in it, which begin with 1. */
+export function refusalsIn(value: Value): { place: number; error: ReplyError }[] {
+  const refusals: { place: number; error: ReplyError }[] = [];
+  if (!Array.isArray(value)) return refusals;
+  for (const [index, error] of value.entries()) {
+    if (error instanceof ReplyError) refusals.push({ place: index + 1, error });
+  }
+  return refusals;
 }
 
 /** A refusal as a line of text, its newline included. */
 export function formatError(error: ReplyError, format: Format): string {
-  const { code, message } = error;
-  if (format === "json") return JSON.stringify({ error: { code, message } }) + "\n";
-  const line = `${code} ${message}`.replace(UNPRINTABLE, (character) => {
-    return character === '"' || character === "\\" ? character : escapeCharacter(character);
+  if (format === "json") return formatJson(error) + "\n";
+  return format === "human" ? `(error) ${refusalLine(error)}\n` : `${refusalLine(error)}\n`;
+}
+
+function refusalLine({ code, message }: ReplyError): string {
+  return `${code} ${message}`.trimEnd().replace(CONTROL, escapeCharacter);
+}
+
+/** JSON of anything, without characters that a terminal would obey. */
+export function toJson(value: unknown): string {
+  return JSON.stringify(value).replace(CONTROL, (character) => {
+    return Array.from({ length: character.length }, (_, index) => {
+      return `\\u${character.charCodeAt(index).toString(16).padStart(4, "0")}`;
+    }).join("");
   });
-  return format === "human" ? `(error) ${line}\n` : `${line}\n`;
 }
 
 /** Bytes in double quotes, so that the same line typed again means the same bytes. */
@@ -97,9 +131,15 @@ function quoteBinary(bytes: Uint8Array): string {
 }
 
 /** Text of several lines as it is, without what a terminal would obey. */
-function formatLines(bytes: Uint8Array): string {
-  const lines = new TextDecoder().decode(bytes).replaceAll("\r\n", "\n").replace(/\n+$/, "").split("\n");
-  return lines.map((line) => line.replace(/\p{C}/gu, "\ufffd") + "\n").join("");
+function linesOf(bytes: Uint8Array): string {
+  const text = new TextDecoder().decode(bytes).replaceAll("\r\n", "\n").replace(/\n+$/, "");
+  if (text === "") return "(no lines)\n";
+  return text.split("\n").map((line) => line.replace(CONTROL, "\ufffd") + "\n").join("");
+}
+
+/** Text of several lines, byte by byte. The last line has its newline as a rule. */
+function rawLines(bytes: Uint8Array): Uint8Array {
+  return bytes.length === 0 || bytes.at(-1) === NEWLINE ? bytes : formatRaw(bytes as Value);
 }
 
 function formatHuman(value: Value, indent = ""): string {
@@ -107,7 +147,7 @@ function formatHuman(value: Value, indent = ""): string {
   if (value instanceof Uint8Array) return quote(value);
   switch (typeof value) {
     case "string":
-      return value.replace(/\p{C}/gu, escapeCharacter);
+      return value.replace(CONTROL, escapeCharacter);
     case "boolean":
       return `(${value})`;
     case "bigint":
@@ -115,6 +155,7 @@ function formatHuman(value: Value, indent = ""): string {
     case "number":
       return Number.isInteger(value) ? `(integer) ${value}` : `(double) ${value}`;
   }
+  if (value instanceof ReplyError) return `(error) ${refusalLine(value)}`;
   if (value instanceof Map) {
     return numbered([...value], indent, "(empty hash)", ([field, item], inner) => {
       return `${formatHuman(field, inner)} => ${formatHuman(item, inner)}`;
@@ -160,7 +201,8 @@ function collectRaw(value: Value, chunks: Uint8Array[]): number {
     for (const [field, item] of value) sum += collectRaw(field, chunks) + collectRaw(item, chunks);
     return sum;
   }
-  const chunk = value instanceof Uint8Array ? value : encodeText(value === null ? "" : String(value));
+  const isEmpty = value === null || value instanceof ReplyError;
+  const chunk = value instanceof Uint8Array ? value : encodeText(isEmpty ? "" : String(value));
   chunks.push(chunk);
   return chunk.length + 1;
 }
@@ -170,13 +212,14 @@ function formatJson(value: Value): string {
   if (value instanceof Uint8Array) return jsonOfBytes(value);
   if (Array.isArray(value)) return `[${value.map(formatJson).join(",")}]`;
   if (value instanceof Map) return jsonOfMap(value);
+  if (value instanceof ReplyError) return toJson({ error: { code: value.code, message: value.message } });
   // All digits of a large integer are written: JSON sets no bound, and the reader may have one of its own.
-  return typeof value === "bigint" ? String(value) : JSON.stringify(value);
+  return typeof value === "bigint" ? String(value) : toJson(value);
 }
 
 function jsonOfBytes(bytes: Uint8Array): string {
   try {
-    return JSON.stringify(strictDecoder.decode(bytes));
+    return toJson(strictDecoder.decode(bytes));
   } catch {
     return `{"base64":"${bytes.toBase64()}"}`;
   }

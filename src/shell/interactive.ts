@@ -14,7 +14,7 @@ import { HISTORY_MAX_COUNT } from "../limits.ts";
 import type { Client } from "../client.ts";
 import { clusterText } from "./cluster.ts";
 import { complete } from "./completion.ts";
-import { formatError, formatReply } from "./format.ts";
+import { formatError, formatReply, repliesInLines } from "./format.ts";
 import type { Format } from "./format.ts";
 import { helpText } from "./help.ts";
 import { isSecret } from "./history.ts";
@@ -139,15 +139,11 @@ class InteractiveShell {
 
   async #send(command: string, words: readonly Uint8Array[]): Promise<void> {
     try {
-      if (command === "auth" && (words.length === 2 || (words.length === 3 && isDefaultUser(words[1]!)))) {
-        // The client gives it again when it connects again.
-        await this.#client.auth(words.at(-1)!);
-        this.#print("OK\n");
-      } else if (command === "cluster") {
-        this.#print(await clusterText(this.#client, words, this.#format));
-      } else {
-        await this.#printBytes(formatReply(await this.#client.send(words), this.#format, command));
-      }
+      if (command === "cluster") return this.#print(await clusterText(this.#client, words, this.#format));
+      const reply = await this.#client.send(words);
+      // The client gives the password when it connects again, unless the command was only queued.
+      if (command === "auth" && reply === "OK") this.#client.keepPassword(words.at(-1)!);
+      await this.#printBytes(formatReply(reply, this.#format, repliesInLines(words)));
     } catch (error) {
       if (error instanceof ReplyError) return this.#print(formatError(error, this.#format));
       if (!(error instanceof ConnectionError)) return this.#print(`${messageOf(error)}\n`);
@@ -181,8 +177,4 @@ class InteractiveShell {
   #printBytes(bytes: Uint8Array): Promise<void> {
     return new Promise((resolve) => process.stdout.write(bytes, () => resolve()));
   }
-}
-
-function isDefaultUser(word: Uint8Array): boolean {
-  return new TextDecoder().decode(word) === "default";
 }

@@ -3,7 +3,7 @@
  *
  * Commands are sent as fast as lines arrive, without waiting for replies, and replies are written in the order of the
  * lines as soon as they are there. A refused command does not stop those after it; a lost connection does, since what
- * follows may rest on what was lost.
+ * follows may rest on what was lost. A command that is refused in a transaction counts as refused once `exec` tells.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import { ConnectionError, InmemError, messageOf, ReplyError, UsageError } from "
 import { OUTPUT_QUEUE_MAX_BYTES, PIPED_IN_FLIGHT_MAX_COUNT } from "../limits.ts";
 import type { Client, Value } from "../client.ts";
 import { clusterText } from "./cluster.ts";
-import { formatError, formatReply } from "./format.ts";
+import { formatError, formatReply, refusalsIn, repliesInLines } from "./format.ts";
 import type { Format } from "./format.ts";
 import { helpText } from "./help.ts";
 import { readLines } from "./lines.ts";
@@ -38,7 +38,8 @@ const IN_FLIGHT_FIRST_COUNT = 16;
 /** One line's outcome, which waits until those before it are written. */
 interface Slot {
   readonly line: number;
-  readonly command: string;
+  /** Whether the reply is text in lines. */
+  readonly isLines: boolean;
   outcome: { value: Value } | { text: string } | { error: unknown } | { unreadable: string } | undefined;
 }
 
@@ -95,9 +96,11 @@ class PipedRun {
       // An error of the system's has a code. Another one is a bug of ours.
       const isSystem = error instanceof Error && "code" in error && !(error instanceof InmemError);
       if (!(error instanceof UsageError) && !isSystem) throw error;
-      const message = isSystem ? `Cannot read standard input: ${error.message}` : messageOf(error);
+      const message = isSystem
+        ? `Cannot read standard input: ${error.message}`
+        : `line ${this.#lineCount + 1}: ${messageOf(error)}`;
       // It has a place among the lines, so that those before it are answered first.
-      this.#settle(this.#slot(""), { unreadable: message });
+      this.#settle(this.#slot(), { unreadable: message });
     }
   }
 
@@ -125,13 +128,13 @@ class PipedRun {
     try {
       words = tokenize(line);
     } catch (error) {
-      this.#settle(this.#slot(""), { error });
+      this.#settle(this.#slot(), { error });
       return true;
     }
     if (words.length === 0) return true;
     const command = new TextDecoder().decode(words[0]).toLowerCase();
     if (command === "exit" || command === "quit") return false;
-    const slot = this.#slot(command);
+    const slot = this.#slot(repliesInLines(words));
     if (command === "help") {
       const topic = words[1] === undefined ? "" : new TextDecoder().decode(words[1]);
       const text = helpText(topic);
@@ -152,8 +155,8 @@ class PipedRun {
     return true;
   }
 
-  #slot(command: string): Slot {
-    const slot = { line: this.#lineCount, command, outcome: undefined };
+  #slot(isLines = false): Slot {
+    const slot = { line: this.#lineCount, isLines, outcome: undefined };
     this.#slots.push(slot);
     return slot;
   }
@@ -178,16 +181,22 @@ class PipedRun {
   }
 
   #write(slot: Slot, outcome: NonNullable<Slot["outcome"]>): void {
-    if ("value" in outcome) this.#writeReply(formatReply(outcome.value, this.#format, slot.command));
+    if ("value" in outcome) this.#writeReply(slot, outcome.value);
     else if ("text" in outcome) this.#output.add(outcome.text);
     else if ("unreadable" in outcome) this.#fail(outcome.unreadable, Status.Usage);
     else this.#writeError(slot, outcome.error);
   }
 
-  #writeReply(bytes: Uint8Array): void {
+  #writeReply(slot: Slot, value: Value): void {
+    const bytes = formatReply(value, this.#format, slot.isLines);
     this.#output.add(bytes);
+    for (const { place, error } of refusalsIn(value)) {
+      this.#status = Status.Refused;
+      const text = formatError(error, "raw");
+      if (this.#format === "raw") this.#errors.add(`line ${slot.line}, reply ${place}: ${text}`);
+    }
     // Replies come whether their reader keeps up or not, so no more of them are asked for than may wait for it.
-    const fittingCount = Math.max(1, Math.floor(OUTPUT_QUEUE_MAX_BYTES / bytes.length));
+    const fittingCount = Math.max(1, Math.floor(OUTPUT_QUEUE_MAX_BYTES / Math.max(1, bytes.length)));
     this.#inFlightLimit = Math.min(this.#inFlightLimit + 1, fittingCount, PIPED_IN_FLIGHT_MAX_COUNT);
   }
 

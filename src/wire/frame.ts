@@ -104,8 +104,20 @@ function hex(byte: number): string {
 /** What a client may give as an argument: text goes as UTF-8, numbers in decimal. */
 export type Argument = string | Uint8Array | number | bigint;
 
-/** What a reply means in JavaScript: data is `Uint8Array`, the server's own words are `string`. */
-export type Value = null | boolean | number | bigint | string | Uint8Array<ArrayBuffer> | Value[] | Map<Value, Value>;
+/**
+ * What a reply means in JavaScript: data is `Uint8Array`, the server's own words are `string`. A `ReplyError` is found
+ * only in the reply to `exec`, in the place of a command that was refused.
+ */
+export type Value =
+  | null
+  | boolean
+  | number
+  | bigint
+  | string
+  | Uint8Array<ArrayBuffer>
+  | Value[]
+  | Map<Value, Value>
+  | ReplyError;
 
 /**
  * Collects request frames for one write.
@@ -240,7 +252,17 @@ let pooled = 0;
 export function decodeReply(bytes: Uint8Array, start: number, end: number): Value | ReplyError {
   cursor = start;
   const reply = decodeValue(bytes, end, 0);
-  if (cursor === end && Array.isArray(reply)) {
+  if (cursor !== end) throw new ProtocolError("Cannot read a reply: expected nothing after it in its frame");
+  return openReply(reply);
+}
+
+/**
+ * The value or the refusal in a decoded reply. The items of the reply to `exec` are replies, too.
+ *
+ * @throws {ProtocolError} when it is no reply
+ */
+export function openReply(reply: Value): Value | ReplyError {
+  if (Array.isArray(reply)) {
     if (reply.length === 2 && reply[0] === 0) return reply[1]!;
     if (reply.length === 3 && reply[0] === 1 && typeof reply[1] === "string" && typeof reply[2] === "string") {
       return new ReplyError(reply[1], reply[2]);

@@ -84,6 +84,7 @@ function asOracle(value: Value): ValueType {
   if (value instanceof Map) {
     return Object.fromEntries([...value].map(([field, each]) => [String(field), asOracle(each)]));
   }
+  if (value instanceof ReplyError) throw value;
   return value;
 }
 

@@ -1,15 +1,15 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { decodeText, encodeText } from "../../src/bytes.ts";
 import type { Value } from "../../src/client.ts";
 import { ReplyError } from "../../src/errors.ts";
-import { formatError, formatReply, quote } from "../../src/shell/format.ts";
+import { formatError, formatReply, quote, refusalsIn, repliesInLines, toJson } from "../../src/shell/format.ts";
 import type { Format } from "../../src/shell/format.ts";
 
 const a = encodeText("a");
 const binary = new Uint8Array([0xff, 0x00, 0x41]);
 
-function shown(value: Value, format: Format, command?: string): string {
-  return decodeText(formatReply(value, format, command));
+function shown(value: Value, format: Format, isLines?: boolean): string {
+  return decodeText(formatReply(value, format, isLines));
 }
 
 Deno.test("formatReply() for people", () => {
@@ -40,7 +40,62 @@ Deno.test("formatReply() for people aligns the numbers of long lists", () => {
 });
 
 Deno.test("formatReply() for people shows info as lines, without what a terminal would obey", () => {
-  assertEquals(shown(encodeText("# Server\r\na:1\r\n\x1b[0m\r\n"), "human", "info"), "# Server\na:1\n\ufffd[0m\n");
+  assertEquals(shown(encodeText("# Server\r\na:1\r\n\x1b[0m\r\n"), "human", true), "# Server\na:1\n\ufffd[0m\n");
+});
+
+Deno.test("formatReply() shows text in lines as lines, whatever their ends", () => {
+  const cases: [string, string, string][] = [
+    ["a:1\r\nb:2\r\n", "a:1\nb:2\n", "a:1\r\nb:2\r\n"],
+    ["id=1\nid=2\n", "id=1\nid=2\n", "id=1\nid=2\n"],
+    ["id=1", "id=1\n", "id=1\n"],
+    ["", "(no lines)\n", ""],
+    ["a\u2028b\x9b1m\u202e\n", "a\ufffdb\ufffd1m\ufffd\n", "a\u2028b\x9b1m\u202e\n"],
+  ];
+  for (const [text, human, raw] of cases) {
+    assertEquals(shown(encodeText(text), "human", true), human);
+    assertEquals(shown(encodeText(text), "raw", true), raw);
+    assertEquals(JSON.parse(shown(encodeText(text), "json", true)), text);
+  }
+  // A refusal, or a word such as QUEUED, is none.
+  assertEquals(shown("QUEUED", "human", true), "QUEUED\n");
+  assertEquals(shown("QUEUED", "raw", true), "QUEUED\n");
+});
+
+Deno.test("repliesInLines() tells by the command table, for commands and subcommands", () => {
+  const lines = ["info", "INFO server", "client list", "Client LIST", "client list type normal", "client info"];
+  for (const line of [...lines, "memory doctor"]) {
+    assertEquals(repliesInLines(line.split(" ")), true, line);
+    assertEquals(repliesInLines(line.split(" ").map(encodeText)), true, line);
+  }
+  for (const line of ["get info", "client", "client id", "client lists", "memory stats", "client getname", "", "no"]) {
+    assertEquals(repliesInLines(line.split(" ")), false, line);
+  }
+});
+
+const transaction: Value = ["OK", new ReplyError("WRONGTYPE", "wrong\x1b kind"), [a, null], null, new Map([[a, 1]])];
+
+Deno.test("formatReply() shows what exec replies, refusals included", () => {
+  const human = [
+    "1) OK",
+    "2) (error) WRONGTYPE wrong\\x1b kind",
+    '3) 1) "a"',
+    "   2) (nil)",
+    "4) (nil)",
+    '5) 1) "a" => (integer) 1',
+  ];
+  assertEquals(shown(transaction, "human"), human.join("\n") + "\n");
+  assertEquals(shown(transaction, "raw"), "OK\n\na\n\n\na\n1\n");
+  const refusal = '{"error":{"code":"WRONGTYPE","message":"wrong\\u001b kind"}}';
+  assertEquals(shown(transaction, "json"), `["OK",${refusal},["a",null],null,{"a":1}]\n`);
+  assertEquals(refusalsIn(transaction).map(({ place, error }) => [place, error.code]), [[2, "WRONGTYPE"]]);
+  for (const none of [null, [], ["OK"], "OK", new Map()]) assertEquals(refusalsIn(none), []);
+});
+
+Deno.test("formatReply() shows 100,000 replies of one exec", () => {
+  const many: Value = Array.from({ length: 100_000 }, (_, index) => index % 2 === 0 ? [a, null] : "OK");
+  assertEquals(shown(many, "human").split("\n").length, 150_001);
+  assertEquals(shown(many, "raw").split("\n").length, 150_001);
+  assertEquals((JSON.parse(shown(many, "json")) as unknown[]).length, 100_000);
 });
 
 Deno.test("formatReply() raw is exact", () => {
@@ -74,6 +129,47 @@ Deno.test("formatReply() as JSON", () => {
     assertEquals(shown(value, "json"), expected + "\n");
     JSON.parse(expected);
   }
+});
+
+Deno.test("JSON of any text holds nothing that a terminal obeys or hides, and means the same", () => {
+  // Every character of the planes in use, and what is no character.
+  const hidden = /(?![\u200c\u200d])[\p{C}\p{Zl}\p{Zp}]/u;
+  let text = "";
+  for (let code = 0; code < 0x20000; code++) text += String.fromCodePoint(code);
+  text += "\u{e0001}\u{e0067}\u{f0000}\u{10ffff}";
+  for (const value of [text, { [text]: [text] }, [...text.slice(0, 0x3000)]]) {
+    const json = toJson(value);
+    assertEquals(hidden.exec(json), null);
+    assert(JSON.stringify(JSON.parse(json)) === JSON.stringify(value), "the same value");
+  }
+  assertEquals(
+    toJson("a\u202eb\x9b\x7f\u2028\ufeff\u{e0067}"),
+    '"a\\u202eb\\u009b\\u007f\\u2028\\ufeff\\udb40\\udc67"',
+  );
+  // What is shown is left as it is.
+  assertEquals(toJson("é 日本語 👩\u200d💻"), '"é 日本語 👩\u200d💻"');
+});
+
+Deno.test("JSON is safe in every place of a reply and of a refusal", () => {
+  const evil = "x\x9b31m\u202e\u2066\u2028";
+  const safe = "x\\u009b31m\\u202e\\u2066\\u2028";
+  const bytes = encodeText(evil);
+  const refusal = new ReplyError("ERR", evil);
+  assertEquals(shown(bytes, "json"), `"${safe}"\n`);
+  assertEquals(shown(evil, "json"), `"${safe}"\n`);
+  assertEquals(shown([bytes, [bytes]], "json"), `["${safe}",["${safe}"]]\n`);
+  assertEquals(shown(new Map([[bytes, bytes]]), "json"), `{"${safe}":"${safe}"}\n`);
+  assertEquals(shown(new Map<Value, Value>([[bytes, bytes], [binary, bytes]]), "json").includes(evil), false);
+  assertEquals(shown([refusal], "json"), `[{"error":{"code":"ERR","message":"${safe}"}}]\n`);
+  assertEquals(formatError(refusal, "json"), `{"error":{"code":"ERR","message":"${safe}"}}\n`);
+});
+
+Deno.test("formatError() leaves question marks, and no blank at the end", () => {
+  const unknown = new ReplyError("ERR", "unknown command 'x', with args beginning with: ");
+  assertEquals(formatError(unknown, "human"), "(error) ERR unknown command 'x', with args beginning with:\n");
+  assertEquals(formatError(unknown, "raw"), "ERR unknown command 'x', with args beginning with:\n");
+  assertEquals(JSON.parse(formatError(unknown, "json")).error.message, unknown.message);
+  assertEquals(formatError(new ReplyError("ERR", "Sure? Yes?"), "raw"), "ERR Sure? Yes?\n");
 });
 
 Deno.test("formatError() in each format", () => {

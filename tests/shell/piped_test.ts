@@ -1,6 +1,8 @@
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { decodeText, encodeText } from "../../src/bytes.ts";
 import { connect } from "../../src/client.ts";
+import type { Value } from "../../src/client.ts";
+import { LINE_SIZE_MAX_BYTES } from "../../src/limits.ts";
 import type { Format } from "../../src/shell/format.ts";
 import { runPiped, Status } from "../../src/shell/piped.ts";
 import type { Sink } from "../../src/shell/output.ts";
@@ -73,6 +75,58 @@ Deno.test("runPiped() writes refusals among the replies in JSON", async () => {
   const { output, errors } = await runLines("echo 1\nbad\necho 2\n", answer, { format: "json" });
   assertEquals(output, '"1"\n{"error":{"code":"ERR","message":"no such thing"}}\n"2"\n');
   assertEquals(errors, "");
+});
+
+/** As a server answers the lines of a transaction. */
+function transact([name]: string[], peer: Parameters<FakeHandler>[1]): void {
+  if (name === "exec") peer.reply([[0, "OK"], [1, "WRONGTYPE", "wrong kind?"], [0, encodeText("a")], [1, "ERR", "no"]]);
+  else peer.reply(name === "multi" ? "OK" : "QUEUED");
+}
+
+Deno.test("runPiped() shows the replies of exec, and counts what was refused in it", async () => {
+  const lines = "multi\nset a 1\nincr l\nget a\nnone\nexec\nset b 1\n";
+  const begin = "OK\nQUEUED\nQUEUED\nQUEUED\nQUEUED\n";
+  const raw = await runLines(lines, transact);
+  assertEquals([raw.status, raw.output], [Status.Refused, `${begin}OK\n\na\n\nQUEUED\n`]);
+  assertEquals(raw.errors, "line 6, reply 2: WRONGTYPE wrong kind?\nline 6, reply 4: ERR no\n");
+  const json = await runLines(lines, transact, { format: "json" });
+  assertEquals([json.status, json.errors], [Status.Refused, ""]);
+  assertEquals(JSON.parse(json.output.split("\n")[5]!), [
+    "OK",
+    { error: { code: "WRONGTYPE", message: "wrong kind?" } },
+    "a",
+    { error: { code: "ERR", message: "no" } },
+  ]);
+  const human = await runLines(lines, transact, { format: "human" });
+  assertEquals([human.status, human.errors], [Status.Refused, ""]);
+  assertStringIncludes(human.output, '1) OK\n2) (error) WRONGTYPE wrong kind?\n3) "a"\n4) (error) ERR no\n');
+});
+
+Deno.test("runPiped() takes an exec without refusals, an empty one and one that was not run for done", async () => {
+  for (const [reply, shown] of [[[[0, 1]], "1\n"], [[], ""], [null, "\n"]] as const) {
+    const { status, output } = await runLines("exec\n", (_request, peer) => peer.reply(reply as unknown as Value));
+    assertEquals([status, output], [Status.Done, shown]);
+  }
+});
+
+Deno.test("runPiped() shows text in lines", async () => {
+  const handler: FakeHandler = (request, peer) => {
+    peer.reply(encodeText(request[0] === "get" ? "a\n" : request[0] === "info" ? "a:1\r\n" : "id=1\nid=2\n"));
+  };
+  const { output } = await runLines("client list\nget a\ninfo\n", handler);
+  assertEquals(output, "id=1\nid=2\na\n\na:1\r\n");
+});
+
+Deno.test("runPiped() names the line that is too long", async () => {
+  async function* input(): AsyncGenerator<Uint8Array> {
+    yield encodeText("echo 1\n\n");
+    await Promise.resolve();
+    const part = new Uint8Array(LINE_SIZE_MAX_BYTES / 2).fill(0x78);
+    for (let i = 0; i < 3; i++) yield part;
+  }
+  const { status, output, errors } = await runLines(input(), answer);
+  assertEquals([status, output], [Status.Usage, "1\n"]);
+  assertMatch(errors, /^inmem client: line 3: Cannot read a line of [0-9]+ bytes: expected at most [0-9]+\n$/);
 });
 
 Deno.test("runPiped() keeps the place of what it answers itself", async () => {

@@ -258,5 +258,6 @@ export function readable(value: Value): Readable {
   if (value instanceof Uint8Array) return decoder.decode(value);
   if (Array.isArray(value)) return value.map(readable);
   if (value instanceof Map) return [...value].map(([key, item]) => [readable(key), readable(item)]);
+  if (value instanceof ReplyError) return `${value.code} ${value.message}`;
   return value;
 }

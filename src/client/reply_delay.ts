@@ -1,0 +1,65 @@
+/**
+ * How much longer than others a request may wait for its reply, because it waits itself: `blpop queue 60` is not late
+ * after 10 s, and `blpop queue 0` never is.
+ *
+ * The command table says which commands wait, and that the last argument tells for how long, in seconds. What the server
+ * refuses to read as a time delays nothing, since that refusal comes at once.
+ *
+ * @module
+ */
+
+import { COMMANDS } from "../command/specification.ts";
+import type { CommandSpecification } from "../command/specification.ts";
+import { BLOCKING_TIMEOUT_MAX_MS } from "../limits.ts";
+import type { Argument } from "../wire/frame.ts";
+
+const SPECIFICATIONS: ReadonlyMap<string, CommandSpecification> = new Map(
+  COMMANDS.flatMap((command) => [command.name, ...command.aliases].map((name) => [name, command])),
+);
+const NAME_MAX_LENGTH = Math.max(...[...SPECIFICATIONS.keys()].map((name) => name.length));
+
+/** Numbers in the ways of C that JavaScript does not read: hexadecimal with a point or an exponent, and infinity. */
+const C_NUMBER = /^\+?(0x[0-9a-f.]+(p[+-]?[0-9]+)?|inf(inity)?)$/i;
+
+/** The command of a request, or `undefined` when there is none of its name. */
+export function commandOf(request: readonly Argument[]): CommandSpecification | undefined {
+  const name = request[0];
+  if (typeof name === "string") return SPECIFICATIONS.get(name) ?? SPECIFICATIONS.get(name.toLowerCase());
+  if (!(name instanceof Uint8Array) || name.length > NAME_MAX_LENGTH) return undefined;
+  return SPECIFICATIONS.get(String.fromCharCode(...name).toLowerCase());
+}
+
+/** Follows the requests of one connection. `exec` runs what was queued, so it takes as long as all of that. */
+export class ReplyDelays {
+  /** How long the commands since `multi` hold the server, in ms. Those that wait for an element do not wait there. */
+  #queuedMs = 0;
+
+  /**
+   * Returns how long the reply of the next request may be delayed, in ms; `Infinity` for a wait that has no end.
+   *
+   * @param command its command
+   */
+  next(request: readonly Argument[], command: CommandSpecification): number {
+    if (command.group === "transaction") {
+      const delayMs = command.name === "exec" ? this.#queuedMs : 0;
+      this.#queuedMs = 0;
+      return delayMs;
+    }
+    if (command.replyDelay === "none" || request.length < Math.abs(command.arity)) return 0;
+    const delayMs = timeOf(request.at(-1)!);
+    if (command.replyDelay === "timeout") {
+      // The server takes a time beyond this for one without end.
+      return delayMs === 0 || delayMs > BLOCKING_TIMEOUT_MAX_MS ? Infinity : Math.max(0, delayMs);
+    }
+    this.#queuedMs += Math.max(0, delayMs);
+    return Math.max(0, delayMs);
+  }
+}
+
+/** Seconds as an argument has them, in ms; negative for what is no time. */
+function timeOf(argument: Argument): number {
+  const text = argument instanceof Uint8Array ? new TextDecoder().decode(argument) : String(argument);
+  if (C_NUMBER.test(text)) return Number.isNaN(Number(text)) ? Infinity : Number(text) * 1000;
+  const seconds = /^[+-]?[0-9.]/.test(text) ? Number(text) : NaN;
+  return Number.isNaN(seconds) ? -1 : seconds * 1000;
+}
