@@ -532,6 +532,12 @@ export const MEMBERS_REPORT_INTERVAL_MS = 10_000;
 export const LINE_SIZE_MAX_BYTES = 128 * 1024 * 1024;
 /** How long the client waits for the reply to a request, unless told otherwise. 0 is for ever. */
 export const REQUEST_TIMEOUT_DEFAULT_MS = 30_000;
+/** How long a client that waits for a command such as `blpop` hears nothing until the system probes the server, … */
+export const KEEP_ALIVE_IDLE_S = 30;
+/** … how long it waits for each probe's answer, … */
+export const KEEP_ALIVE_INTERVAL_S = 10;
+/** … and how many may get none before the server counts as gone. */
+export const KEEP_ALIVE_PROBES_MAX_COUNT = 3;
 /** Bytes of requests that a client holds without a reply before it refuses to take more. */
 export const CLIENT_UNANSWERED_MAX_BYTES = 256 * 1024 * 1024;
 /** A client whose attempt to reconnect failed lets this time pass before the next; it doubles with each failure. */

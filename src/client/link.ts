@@ -21,6 +21,7 @@ import { ConnectionError, InmemError, messageOf, ProtocolError, ReplyError } fro
 import { CLIENT_UNANSWERED_MAX_BYTES, REPLY_SIZE_MAX_BYTES } from "../limits.ts";
 import { Connection } from "../wire/connection.ts";
 import { decodeReply, FRAME_PREFIX_BYTES, frameLength, openReply, RequestWriter } from "../wire/frame.ts";
+import { probeOften } from "../wire/keep_alive.ts";
 import { abort } from "../wire/socket.ts";
 import { commandOf, ReplyDelays } from "./reply_delay.ts";
 import type { Argument, Value } from "../wire/frame.ts";
@@ -85,6 +86,9 @@ export class Link {
   readonly #delays = new ReplyDelays();
   /** When the last reply came that its command had delayed. */
   #delayEndedMs = -Infinity;
+  /** Whether a request may be without a reply for long. */
+  #wantsProbes = false;
+  #isProbed = false;
   #proven = false;
   #lost: ConnectionError | ReplyError | undefined;
   #lostAtMs = 0;
@@ -151,6 +155,7 @@ export class Link {
     this.#newest = added;
     this.#unansweredBytes += sizeBytes;
     if (this.#oldest === added) this.#watchOldest();
+    if (added.isDelayed) this.#probeOften();
     if (!this.#flushing) {
       this.#flushing = true;
       queueMicrotask(() => this.#flush());
@@ -216,6 +221,7 @@ export class Link {
       clearTimeout(timer);
     }
     if (this.#lost !== undefined) throw this.#lost;
+    if (this.#wantsProbes) this.#probeOften();
     this.#flush();
   }
 
@@ -231,6 +237,14 @@ export class Link {
       reply = this.#takeReply(connection);
     }
     if (reply instanceof ReplyError) throw reply;
+  }
+
+  /** Lets the system notice a server that vanishes during a long wait. Once is enough. */
+  #probeOften(): void {
+    this.#wantsProbes = true;
+    if (this.#socket === undefined || this.#isProbed) return;
+    this.#isProbed = true;
+    probeOften(this.#socket);
   }
 
   #progress(): Promise<void> {

@@ -62,6 +62,12 @@ export const TCP_NODELAY: SocketOption = { level: IPPROTO_TCP, name: 1 };
 export const TCP_USER_TIMEOUT: SocketOption = { level: IPPROTO_TCP, name: 18 };
 /** Probes a silent peer, so that one that vanished is noticed. */
 export const SO_KEEPALIVE: SocketOption = { level: SOL_SOCKET, name: 9 };
+/** After how many seconds of silence a peer is probed first, … */
+export const TCP_KEEPIDLE: SocketOption = { level: IPPROTO_TCP, name: 4 };
+/** … how many seconds are between probes, … */
+export const TCP_KEEPINTVL: SocketOption = { level: IPPROTO_TCP, name: 5 };
+/** … and how many are left unanswered until the connection ends. */
+export const TCP_KEEPCNT: SocketOption = { level: IPPROTO_TCP, name: 6 };
 
 /** The addresses that tell one socket: with `remote` a connection, without it all sockets bound to `local`. */
 export interface SocketAddresses {

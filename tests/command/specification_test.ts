@@ -1,8 +1,12 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { AssertionError } from "../../src/errors.ts";
 import { CommandIndex } from "../../src/command/command_index.ts";
+import { CONNECTION_SUBCOMMANDS } from "../../src/command/connection_commands.ts";
+import { MEMORY_SUBCOMMANDS, OBJECT_SUBCOMMANDS } from "../../src/command/object.ts";
 import { acceptsCount, COMMANDS } from "../../src/command/specification.ts";
 import type { CommandSpecification } from "../../src/command/specification.ts";
+import { NativeReply } from "../../src/wire/reply.ts";
+import { MemoryClient } from "../support/memory_client.ts";
 
 const encoder = new TextEncoder();
 const allNames = COMMANDS.flatMap(({ name, aliases }) => [name, ...aliases]);
@@ -84,4 +88,47 @@ Deno.test("acceptsCount() tells exact from at least", () => {
   const mget = COMMANDS.find(({ name }) => name === "mget")!;
   assertEquals([1, 2, 3].map((count) => acceptsCount(get.arity, count)), [false, true, false]);
   assertEquals([1, 2, 3, 1000].map((count) => acceptsCount(mget.arity, count)), [false, true, true, true]);
+});
+
+Deno.test("COMMANDS say which replies are delayed by their last argument", () => {
+  for (const { name, routing, replyDelay, syntax } of COMMANDS) {
+    assertEquals(replyDelay === "timeout", routing === "wait", name);
+    assertEquals(replyDelay === "timeout", / timeout$/.test(syntax), name);
+    assertEquals(replyDelay === "sleep", name === "debug", name);
+  }
+});
+
+/** Notes which replies are written as text for people. */
+class NotingReply extends NativeReply {
+  isText = false;
+
+  override verbatim(text: string): void {
+    this.isText = true;
+    super.verbatim(text);
+  }
+}
+
+Deno.test("COMMANDS say which replies are text in lines", async () => {
+  const subcommands: Readonly<Record<string, readonly string[]>> = Object.fromEntries(
+    Object.entries({ ...CONNECTION_SUBCOMMANDS, memory: MEMORY_SUBCOMMANDS, object: OBJECT_SUBCOMMANDS })
+      .map(([name, each]) => [name, [...Object.keys(each), "help"]]),
+  );
+  for (const { name, arity, textReply, replyDelay } of COMMANDS) {
+    for (const subcommand of subcommands[name] ?? [undefined]) {
+      const told = typeof textReply === "boolean" ? textReply : textReply.includes(subcommand ?? "");
+      const first = subcommand === undefined ? [] : [subcommand];
+      const leastCount = Math.abs(arity) - 1 - first.length;
+      // With the fewest arguments and with some more, since some are refused with the one or the other.
+      const texts = await Promise.all([0, 1, 2].map(async (moreCount) => {
+        const reply = new NotingReply();
+        const client = new MemoryClient({ reply });
+        client.call("set", "1", "1");
+        const others = Array<string>(Math.max(0, leastCount + moreCount)).fill("1");
+        if (replyDelay === "timeout") others[others.length - 1] = "0.001";
+        await client.wait(name, ...first, ...others);
+        return reply.isText;
+      }));
+      assertEquals(texts.includes(true), told, `${name} ${subcommand ?? ""}`);
+    }
+  }
 });
