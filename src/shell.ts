@@ -63,7 +63,8 @@ export async function clientMain(argv: readonly string[]): Promise<number> {
   } catch (error) {
     if (error instanceof UsageError || error instanceof StartError) return complain(error.message, Status.Usage);
     if (error instanceof ConnectionError) {
-      return complain(error.message + hintFor(error, plaintext), Status.NoConnection);
+      const outcome = error.sent ? "; the command may have taken effect" : "";
+      return complain(error.message + (hintFor(error, plaintext) || outcome), Status.NoConnection);
     }
     if (error instanceof ReplyError) {
       const reason = formatError(error, "raw").trimEnd();

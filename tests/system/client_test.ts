@@ -3,8 +3,10 @@
  */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { inmemCommand } from "../../cluster/role_process.ts";
+import { decodeText, encodeText } from "../../src/bytes.ts";
 import { COMMANDS } from "../../src/command/specification.ts";
-import { Launcher, runInmem, systemTest } from "../support/launcher.ts";
+import { Launcher, ROOT, runInmem, systemTest, until } from "../support/launcher.ts";
 import type { Role, RunOptions } from "../support/launcher.ts";
 
 /** Runs the client and holds what it printed and its status. */
@@ -166,6 +168,173 @@ systemTest("inmem client", async (launcher, test) => {
     }
   });
 });
+
+systemTest(
+  "inmem client shows transactions, waits and lists as they are, of a server and of a proxy",
+  async (launcher, test) => {
+    const server = await launcher.server(["--enable-debug-command"]);
+    const proxy = await launcher.proxy(await launcher.serversFile([server.address]));
+    for (const [name, role] of Object.entries({ server, proxy })) {
+      const client = new Expecter(launcher, role);
+
+      await test.step(`${name}: a transaction's replies, and what was refused in it`, async () => {
+        const lines = ["rpush {t}l a", "multi", "set {t}a 1", "incr {t}l", "lrange {t}l 0 -1", "get {t}none", "exec"];
+        const refused = "WRONGTYPE Operation against a key holding the wrong kind of value";
+        const begin = "1\nOK\nQUEUED\nQUEUED\nQUEUED\nQUEUED\n";
+        const input = lines.join("\n") + "\n";
+        await client.expect(["flush"], 0, "OK\n");
+        await client.piped(input, [], 1, `${begin}OK\n\na\n\n`, `line 7, reply 2: ${refused}\n`);
+        await client.piped(
+          "del {t}l\n" + input,
+          ["--json"],
+          1,
+          /\n\["OK",{"error":{"code":"WRONGTYPE",[^\n]+}},\["a"\],null\]\n$/,
+        );
+        await client.piped("multi\nexec\n", ["--json"], 0, '"OK"\n[]\n');
+        await client.piped(
+          "watch w\nset w 1\nmulti\nget w\nexec\n",
+          ["--json"],
+          0,
+          '"OK"\n"OK"\n"OK"\n"QUEUED"\nnull\n',
+        );
+        await client.piped("multi\nnosuch\nexec\n", [], 1, "OK\n", /^line 2: ERR unknown [^\n]+\nline 3: EXECABORT /);
+        await client.piped("multi\nblpop {t}q 100\nexec\n", ["--timeout", "2s", "--json"], 0, /\[null\]\n$/);
+        await client.expect(["exec"], 1, "", "ERR EXEC without MULTI\n");
+      });
+
+      await test.step(`${name}: a command waits as long as it says, whatever --timeout says`, async () => {
+        await client.expect(["--timeout", "900ms", "blpop", "q", "1.2"], 0, "\n");
+        await client.expect(["--timeout", "900ms", "--json", "brpoplpush", "q{q}", "r{q}", "12e-1"], 0, "null\n");
+        await client.piped("blpop q 1.2\nget none\nbrpop q 0.1\nping\n", ["--timeout", "900ms"], 0, "\n\n\nPONG\n");
+        await client.expect(["--timeout", "0", "ping"], 0, "PONG\n");
+        const pusher = await launcher.connect(role);
+        const waiting = client.expect(["--timeout", "900ms", "blpop", "queue", "0"], 0, "queue\njob\n");
+        const observer = await launcher.connect(server);
+        const waits = async () => (await observer.client("list")).some((facts) => facts.get("flags") === "b");
+        await until(waits, "the client waits", 30_000);
+        await new Promise((resolve) => setTimeout(resolve, 1_200));
+        await pusher.rpush("queue", "job");
+        await waiting;
+      });
+    }
+
+    const client = new Expecter(launcher, server);
+    await test.step("lists are lines", async () => {
+      await client.expect(["client", "list"], 0, /^(id=[0-9]+ [^\n]+\n)+$/);
+      await client.expect(["client", "info"], 0, /^id=[0-9]+ [^\n]+\n$/);
+      await client.expect(["client", "list", "id", "999999"], 0, "");
+      await client.expect(["info", "clients"], 0, /^# Clients\r\n([^\n]+\r\n)+$/);
+    });
+
+    await test.step("JSON holds nothing that a terminal would obey", async () => {
+      await client.piped('set evil "a\\xc2\\x9b31m\\xe2\\x80\\xae\\xe2\\x80\\xa8"\n', [], 0, "OK\n");
+      await client.expect(["--json", "get", "evil"], 0, '"a\\u009b31m\\u202e\\u2028"\n');
+      await client.expect(
+        ["--json", "nosuch\u202e"],
+        1,
+        /^{"error":{"code":"ERR","message":"unknown command 'nosuch[^\u202e]+"}}\n$/,
+      );
+    });
+
+    await test.step("debug sleep takes its time, also in a transaction", async () => {
+      await client.expect(["--timeout", "900ms", "debug", "sleep", "1.2"], 0, "OK\n");
+      await client.piped("multi\ndebug sleep 1.2\nexec\n", ["--timeout", "900ms"], 0, "OK\nQUEUED\nOK\n");
+    });
+
+    await test.step("a wait ends by Ctrl-C, with 1 when the server stops and with 3 when it dies", async () => {
+      let role = server;
+      const startWaiting = async () => {
+        const words = ["client", "--addr", role.address, "--ca", launcher.certificates.authority, "blpop", "q", "0"];
+        const waiting = launcher.start("client", words);
+        launcher.forgive(waiting);
+        const observer = await launcher.connect(role);
+        const waits = async () => (await observer.client("list")).some((facts) => facts.get("flags") === "b");
+        await until(waits, "the client waits", 30_000);
+        return { waiting, gone: () => until(async () => !await waits(), "it is gone", 30_000) };
+      };
+      const interrupted = await startWaiting();
+      interrupted.waiting.signal("SIGINT");
+      assertEquals((await interrupted.waiting.status).signal, "SIGINT");
+      await interrupted.gone();
+      const refused = await startWaiting();
+      await launcher.stop(role);
+      assertEquals((await refused.waiting.status).code, 1);
+      assertEquals(refused.waiting.lines, ["ERR the server is stopping"]);
+      role = await launcher.server();
+      const lost = await startWaiting();
+      launcher.forgive(role.process);
+      await role.process.kill();
+      assertEquals((await lost.waiting.status).code, 3);
+      assertMatch(lost.waiting.lines.join("\n"), /^inmem client: Lost the connection to .*may have taken effect$/);
+    });
+  },
+);
+
+/** Whether a program can be run on a terminal of its own: `script` of util-linux makes one. */
+const hasTerminals = await new Deno.Command("script", { args: ["--version"], stdout: "piped", stderr: "null" }).output()
+  .then(({ stdout }) => decodeText(stdout).includes("util-linux"), () => false);
+if (!hasTerminals) console.log('The prompt is not tested: there is no "script" of util-linux to make a terminal');
+
+systemTest("inmem client at a prompt shows transactions, waits and lists as they are", async (launcher) => {
+  const server = await launcher.server();
+  const words = ["client", "--addr", server.address, "--ca", launcher.certificates.authority, "--timeout", "900ms"];
+  const command = inmemCommand(...words).map((word) => `'${word}'`).join(" ");
+  const child = new Deno.Command("script", {
+    args: ["--quiet", "--flush", "--return", "--command", command, "/dev/null"],
+    cwd: ROOT,
+    env: { NO_COLOR: "1", TERM: "xterm", XDG_STATE_HOME: launcher.path("state") },
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "null",
+  }).spawn();
+  let shown = "";
+  const reading = (async () => {
+    // deno-lint-ignore no-control-regex -- how an editor moves the cursor
+    for await (const bytes of child.stdout) shown += decodeText(bytes).replace(/\x1b\[[0-9;?]*[A-Za-z]|\r/g, "");
+  })();
+  const writer = child.stdin.getWriter();
+  let from = 0;
+  /** Types text, and waits until the screen shows what it leads to. */
+  const type = async (text: string, expected: string) => {
+    await writer.write(encodeText(text));
+    const found = () => shown.indexOf(expected, from);
+    await until(() => found() >= 0, `${text} leads to ${expected}`, 30_000).catch((error) => {
+      throw new Error(`${error.message}:\n${shown}`);
+    });
+    from = found() + expected.length;
+  };
+  try {
+    await type("", "> ");
+    await type("multi\r", "OK\n");
+    for (const line of ["set a 1", "lpush a x", "lrange none 0 -1", "auth secret"]) await type(`${line}\r`, "QUEUED\n");
+    await type("exec\r", "1) OK\n2) (error) WRONGTYPE ");
+    await type("", "\n3) (empty array)\n4) (error) ERR AUTH <password> called without any password configured");
+    await type("", "Are you sure your configuration is correct?\n");
+    await type("multi\r", "OK\n");
+    await type("exec\r", "(empty array)\n");
+    for (const line of ["watch a", "set a 2", "multi"]) await type(`${line}\r`, "OK\n");
+    await type("exec\r", "(nil)\n");
+    await type("client list\r", "\nid=");
+    await type("", "lib-ver=\n");
+    await type("blpop queue 1.2\r", "(nil)\n");
+    await type("blpop queue 0\r", "blpop queue 0\n");
+    const observer = await launcher.connect(server);
+    await until(async () => (await observer.client("list")).some((facts) => facts.get("flags") === "b"), "it waits");
+    await type("\x03", "Interrupted");
+    await type("ping\r", "PONG\n");
+    await type("exit\r", "exit\n");
+    assertEquals((await child.status).code, 0, shown);
+  } finally {
+    await writer.close().catch(() => {});
+    try {
+      child.kill("SIGKILL");
+    } catch {
+      // It has ended.
+    }
+    await reading;
+    await child.status;
+  }
+}, { ignore: !hasTerminals });
 
 systemTest(
   "a password is asked for by server and proxy, and given from a file or the environment",
