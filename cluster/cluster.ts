@@ -10,6 +10,8 @@
  * Everything it makes is in this folder and ignored by git: `certs/` on the first run, `data/`, and `servers.json`,
  * which is its user's from then on: the proxy follows each change of it.
  *
+ * A role that ends is reported and started again, at the same address (supervisor.ts).
+ *
  * The children are in process groups of their own. So Ctrl-C reaches this program alone, which stops the proxy first
  * and the servers then, and no request meets a server that is gone.
  *
@@ -20,13 +22,18 @@ import { messageOf } from "../src/errors.ts";
 import { parseArgs } from "@std/cli/parse-args";
 import { join, relative, resolve } from "@std/path";
 import { certificatePaths } from "../src/role/certs.ts";
-import { describeStatus, inmemCommand, RoleProcess, ROOT } from "./role_process.ts";
+import { proxyOptions } from "../src/role/option_tables.ts";
+import { inmemCommand, RoleProcess, ROOT } from "./role_process.ts";
+import { Supervisor } from "./supervisor.ts";
 
 const SERVERS_COUNT = 3;
 /** Of each server. Three that each took most of the machine, as one alone does, would be too many. */
 const MEMORY_LIMIT = "512mb";
 /** Not the default port of `inmem server`, so that both can run. */
 const PORT_DEFAULT = 9450;
+
+/** What the proxy may be told about servers that are down. */
+const ON_DOWN: readonly string[] = proxyOptions.options["on-down"].choices;
 
 const HELP = `Runs three data servers and a proxy on loopback, until Ctrl-C.
 
@@ -35,12 +42,14 @@ Usage: deno task cluster [options]
   --port PORT       the proxy's port; the servers take the three behind it (default: ${PORT_DEFAULT}).
                     0: ports that are free, others each time; keys stored before are looked for on other servers then
   --directory DIR   where certificates, data and servers.json are (default: cluster/)
+  --on-down CHOICE  what the proxy does with the keys of a server that is down: ${ON_DOWN.join(" or ")} (default: fail)
   --help            this text
 `;
 
 interface Options {
   port: number;
   directory: string;
+  onDown: string;
 }
 
 /** Something that its user has to correct; the message says it all. */
@@ -49,11 +58,11 @@ class ClusterError extends Error {}
 /** Reads the command line; `undefined` when it asks for help. */
 function parseOptions(words: readonly string[]): Options | undefined {
   const args = parseArgs(words, {
-    string: ["port", "directory"],
+    string: ["port", "directory", "on-down"],
     boolean: ["help"],
-    default: { port: String(PORT_DEFAULT), directory: join(ROOT, "cluster") },
+    default: { port: String(PORT_DEFAULT), directory: join(ROOT, "cluster"), "on-down": "fail" },
     unknown: (word) => {
-      throw new TypeError(`Cannot understand "${word}": expected --port, --directory or --help`);
+      throw new TypeError(`Cannot understand "${word}": expected --port, --directory, --on-down or --help`);
     },
   });
   if (args.help) return undefined;
@@ -61,7 +70,11 @@ function parseOptions(words: readonly string[]): Options | undefined {
   if (!/^[0-9]{1,5}$/.test(args.port) || port > 65535 - SERVERS_COUNT) {
     throw new TypeError(`Cannot parse port "${args.port}": expected 0 to ${65535 - SERVERS_COUNT}`);
   }
-  return { port, directory: resolve(args.directory) };
+  const onDown = args["on-down"];
+  if (!ON_DOWN.includes(onDown)) {
+    throw new TypeError(`Cannot use "${onDown}" for --on-down: expected ${ON_DOWN.join(" or ")}`);
+  }
+  return { port, directory: resolve(args.directory), onDown };
 }
 
 /** Makes the authority and the certificate of all four roles, unless they are there. */
@@ -89,9 +102,9 @@ async function writeServersFile(path: string, addresses: readonly string[]): Pro
 }
 
 /** Where a role listens, once it does. */
-async function listeningAddress(role: RoleProcess): Promise<string> {
+async function listeningAddress(role: Supervisor): Promise<string> {
   try {
-    return await role.address();
+    return await role.listening();
   } catch (error) {
     const reason = messageOf(error);
     throw new ClusterError(
@@ -100,11 +113,11 @@ async function listeningAddress(role: RoleProcess): Promise<string> {
   }
 }
 
-/** Four roles that live and end together. */
+/** Four roles that are started and stopped together, and each kept running in between. */
 class Cluster {
   readonly #options: Options;
-  readonly #servers: RoleProcess[] = [];
-  #proxy?: RoleProcess;
+  readonly #servers: Supervisor[] = [];
+  #proxy?: Supervisor;
   #stopped = false;
 
   constructor(options: Options) {
@@ -115,9 +128,10 @@ class Cluster {
    * Starts everything.
    *
    * @returns the addresses of the proxy and of the servers
+   * @throws {ClusterError} when one of them cannot start
    */
   async start(): Promise<{ proxy: string; servers: string[] }> {
-    const { directory, port } = this.#options;
+    const { directory, port, onDown } = this.#options;
     const certificates = join(directory, "certs");
     const { authority, cert, key } = certificatePaths(certificates);
     await Deno.mkdir(directory, { recursive: true });
@@ -126,33 +140,32 @@ class Cluster {
     for (let number = 1; number <= SERVERS_COUNT; number++) {
       const address = `127.0.0.1:${port === 0 ? 0 : port + number}`;
       const data = join(directory, "data", `server${number}`);
-      const words = ["server", "--addr", address, "--data", data, "--max-memory", MEMORY_LIMIT, ...identity];
-      this.#servers.push(this.#role(`server${number}`, words));
+      const words = ["server", "--data", data, "--max-memory", MEMORY_LIMIT, ...identity];
+      this.#servers.push(this.#supervise(`server${number}`, address, words));
     }
     const servers = await Promise.all(this.#servers.map(listeningAddress));
     const serversFile = join(directory, "servers.json");
     await writeServersFile(serversFile, servers);
-    const trust = ["--ca", authority, "--servers", serversFile];
-    this.#proxy = this.#role("proxy", ["proxy", "--addr", `127.0.0.1:${port}`, ...identity, ...trust]);
+    const words = ["proxy", ...identity, "--ca", authority, "--servers", serversFile, "--on-down", onDown];
+    this.#proxy = this.#supervise("proxy", `127.0.0.1:${port}`, words);
     return { proxy: await listeningAddress(this.#proxy), servers };
   }
 
-  #role(name: string, words: readonly string[]): RoleProcess {
+  #supervise(name: string, address: string, words: readonly string[]): Supervisor {
     // Stopped while it was starting: a role begun now would outlive the cluster.
     if (this.#stopped) throw new ClusterError("Stopped");
-    return new RoleProcess(name, words, {
-      detached: true,
-      onLine: (line) => console.error(`${name.padEnd(7)} | ${line}`),
+    const options = { detached: true, onLine: (line: string) => console.error(`${name.padEnd(7)} | ${line}`) };
+    return new Supervisor({
+      name,
+      address,
+      start: (address) => new RoleProcess(name, [...words, "--addr", address], options),
+      report: (text) => console.error(text),
     });
   }
 
-  /** Rejects when one of the roles ends; never resolves. */
-  failure(): Promise<never> {
-    const roles = this.#proxy ? [this.#proxy, ...this.#servers] : this.#servers;
-    return Promise.race(roles.map(async (role) => {
-      const status = await role.status;
-      throw new ClusterError(`${role.name} ended with ${describeStatus(status)}; its last lines:${role.lastLines()}`);
-    }));
+  /** The process ids of the servers. */
+  get serverIds(): number[] {
+    return this.#servers.map(({ pid }) => pid);
   }
 
   /**
@@ -163,8 +176,8 @@ class Cluster {
   async stop(): Promise<string[]> {
     this.#stopped = true;
     const failed: string[] = [];
-    const stop = async (role: RoleProcess) => {
-      if (!(await role.stop()).success) failed.push(role.name);
+    const stop = async (role: Supervisor) => {
+      if (!await role.stop()) failed.push(role.name);
     };
     if (this.#proxy) await stop(this.#proxy);
     await Promise.all(this.#servers.map(stop));
@@ -173,7 +186,7 @@ class Cluster {
 }
 
 /** What somebody who has just cloned the repository may type now. */
-function nextSteps(proxy: string, servers: readonly string[], directory: string): string {
+function nextSteps(proxy: string, servers: readonly string[], ids: readonly number[], directory: string): string {
   const show = (path: string) => {
     const near = relative(Deno.cwd(), path);
     return near.startsWith("..") ? path : near;
@@ -191,12 +204,13 @@ Talk to it from another terminal, in this folder:
 
 The last one gives a prompt; "help" there lists the commands, "exit" leaves it.
 
+End a server, such as by "kill ${ids[0]}": it is started again, and the proxy finds it.
 Take a server out of ${show(join(directory, "servers.json"))}, or put it back: the proxy follows.
 Ctrl-C stops everything; the data stays in ${show(join(directory, "data"))}.
 `;
 }
 
-/** Runs until it is told to stop, or fails; answers the exit status. */
+/** Runs until it is told to stop, or cannot start; returns the exit status. */
 async function main(): Promise<number> {
   let options: Options | undefined;
   try {
@@ -217,8 +231,8 @@ async function main(): Promise<number> {
   const { directory } = options;
   const run = async () => {
     const { proxy, servers } = await cluster.start();
-    console.log(nextSteps(proxy, servers, directory));
-    await cluster.failure();
+    console.log(nextSteps(proxy, servers, cluster.serverIds, directory));
+    await asked.promise;
   };
   try {
     await Promise.race([run(), asked.promise]);

@@ -148,18 +148,63 @@ Deno.test("the cluster starts from nothing, serves, follows servers.json, stops 
   }
 });
 
-Deno.test("a child of the cluster that dies is reported, and stops the rest with status 1", async () => {
+Deno.test("a role of the cluster that ends is reported and started again, and serves its keys again", async (test) => {
   const folder = await Deno.makeTempDir({ prefix: "inmem-cluster-" });
   try {
     await using cluster = ClusterProgram.start(folder);
     await cluster.ready();
-    const [first = ""] = cluster.servers;
     const { authority } = certificatePaths(join(folder, "certs"));
+    const names = Array.from({ length: 30 }, (_, index) => `key:${index}`);
+    assertEquals((await cluster.client("mset", ...names.flatMap((name) => [name, name]))).stdout, "OK\n");
+    /** Which process listens at an address. */
+    const processOf = async (address: string) => {
+      const info = await runInmem(["client", "--addr", address, "--ca", authority, "info", "server"]);
+      return Number(/process_id:([0-9]+)/.exec(info.stdout)?.[1]);
+    };
+    const ended = { SIGKILL: "signal SIGKILL", SIGTERM: "exit status 0" };
+    const roles = [["server1", cluster.servers[0]!, "SIGKILL"], ["server2", cluster.servers[1]!, "SIGTERM"]] as const;
+    for (const [name, address, signal] of [...roles, ["proxy", cluster.proxy, "SIGKILL"] as const]) {
+      await test.step(`${name} by ${signal}`, async () => {
+        const pid = await processOf(address);
+        Deno.kill(pid, signal);
+        const report = `\n${name} ended with ${ended[signal]}; it is started again in `;
+        await until(() => cluster.stderr.includes(report), "its end is reported", 30_000);
+        await until(() => cluster.stderr.includes(`\n${name} listens on ${address} again\n`), "it is back", 60_000);
+        await until(async () => (await cluster.client("size")).stdout === "30\n", "its keys are served", 60_000);
+        assertEquals((await cluster.client("mget", ...names)).stdout, names.map((key) => `${key}\n`).join(""));
+        assert(await processOf(address) !== pid);
+      });
+    }
+    cluster.signal("SIGINT");
+    assertEquals((await cluster.status).code, 0, cluster.stderr);
+    for (const address of [cluster.proxy, ...cluster.servers]) assertEquals(await isListening(address), false, address);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("the cluster goes on while a role cannot start, and stops it by Ctrl-C", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "inmem-cluster-" });
+  try {
+    await using cluster = ClusterProgram.start(folder, ["--port", "0", "--on-down", "remap"]);
+    await cluster.ready();
+    // A folder that is none ends each start of its server.
+    const { authority } = certificatePaths(join(folder, "certs"));
+    const [first = ""] = cluster.servers;
     const info = await runInmem(["client", "--addr", first, "--ca", authority, "info", "server"]);
-    const pid = Number(/process_id:([0-9]+)/.exec(info.stdout)![1]);
-    Deno.kill(pid, "SIGKILL");
-    assertEquals((await cluster.status).code, 1);
-    assertStringIncludes(cluster.stderr, "server1 ended with signal SIGKILL");
+    Deno.kill(Number(/process_id:([0-9]+)/.exec(info.stdout)![1]), "SIGKILL");
+    const data = join(folder, "data", "server1");
+    await Deno.rename(data, `${data}.away`);
+    await Deno.writeTextFile(data, "no folder");
+    const reports = () => [...cluster.stderr.matchAll(/^server1 ended with exit status 1; .* in (.*) s$/mg)];
+    await until(() => reports().length >= 2, "it is tried again", 60_000);
+    const [firstWait = 0, secondWait = 0] = reports().map(([, secondWaits]) => Number(secondWaits));
+    assert(secondWait > firstWait, `${firstWait} s, then ${secondWait} s`);
+    // Its keys are lent to the others.
+    await until(async () => (await cluster.client("set", "key:1", "x")).code === 0, "the others stand in", 30_000);
+    await until(async () => (await cluster.client("set", "key:7", "x")).code === 0, "the others stand in", 30_000);
+    cluster.signal("SIGINT");
+    assertEquals((await cluster.status).code, 0, cluster.stderr);
     for (const address of [cluster.proxy, ...cluster.servers]) assertEquals(await isListening(address), false, address);
   } finally {
     await Deno.remove(folder, { recursive: true });
@@ -211,8 +256,11 @@ Deno.test("the cluster refuses wrong options with status 2 and has a help text",
       "cluster/cluster.ts",
       ...words,
     ]);
-  const [badPort, unknown, help] = await Promise.all([start("--port", "x"), start("--nosuch"), start("--help")]);
-  assertEquals([badPort.code, unknown.code, help.code], [2, 2, 0], badPort.stderr + unknown.stderr + help.stderr);
+  const [badPort, badChoice, unknown, help] = await Promise.all(
+    [["--port", "x"], ["--on-down", "hide"], ["--nosuch"], ["--help"]].map((words) => start(...words)),
+  ) as [Outcome, Outcome, Outcome, Outcome];
+  assertEquals([badPort.code, badChoice.code, unknown.code, help.code], [2, 2, 2, 0]);
+  assertEquals(badChoice.stderr, 'Cannot use "hide" for --on-down: expected fail or remap\n');
   assertMatch(badPort.stderr, /^Cannot parse port "x": expected 0 to 65532\n$/);
   assertMatch(unknown.stderr, /^Cannot understand "--nosuch".*\n$/);
   assertStringIncludes(help.stdout, "--port");
