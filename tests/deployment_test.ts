@@ -8,6 +8,7 @@ import { assert, assertEquals, assertExists, assertStringIncludes } from "@std/a
 import { join } from "@std/path";
 import { parse } from "@std/yaml";
 import { describeStatus, RoleProcess, ROOT } from "../cluster/role_process.ts";
+import { parseDuration, parseSize } from "../src/role/quantities.ts";
 import { runInmem } from "./support/launcher.ts";
 
 interface Service {
@@ -17,7 +18,9 @@ interface Service {
   secrets?: string[];
   volumes: string[];
   depends_on?: Record<string, { condition: string }>;
-  healthcheck: { test?: string; disable?: boolean };
+  healthcheck: { test?: string; disable?: boolean; interval?: string };
+  mem_limit?: string;
+  memswap_limit?: string;
 }
 
 interface Compose {
@@ -129,6 +132,26 @@ Deno.test("deno.json leaves packages and the lock file to the tasks", async () =
       assertStringIncludes(command, "DENO_TLS_CA_STORE=system,mozilla", name);
     }
   }
+});
+
+Deno.test("docker-compose.yml gives each server a share of the memory, and checks health seldom", async () => {
+  const { services } = await readCompose();
+  const sizes = Object.entries(services).filter(([name]) => name.startsWith("server")).map(([name, service]) => {
+    assertEquals(service.memswap_limit, service.mem_limit, name);
+    // The server takes its limit from that of its container.
+    assert(!service.command.includes("--max-memory"), name);
+    const share = /^\$\{INMEM_SERVER_MEMORY:-([0-9]+[mg])\}$/.exec(service.mem_limit ?? "")?.[1];
+    assertExists(share, name);
+    return parseSize(share);
+  });
+  assertEquals(sizes.length, 3);
+  for (const size of sizes) assert(size >= parseSize("256mb"));
+  assert(sizes.reduce((sum, size) => sum + size, 0) <= parseSize("3gb"), "expected to fit a machine of 4 GB");
+  for (const [name, { healthcheck }] of Object.entries(services)) {
+    if (healthcheck.disable !== true) assert(parseDuration(healthcheck.interval!) >= 30_000, name);
+  }
+  const { value } = (await readDockerfile()).find(({ instruction }) => instruction === "HEALTHCHECK")!;
+  assert(parseDuration(/--interval=(\S+)/.exec(value)![1]!) >= 30_000);
 });
 
 /** The part of a lock file that is read here. */
