@@ -20,7 +20,7 @@ import { refuseKeyLogging } from "./role/key_logging.ts";
 import { clientOptions, helpText as optionsHelp, parseOptions, readPassword } from "./role/options.ts";
 import type { OptionValues } from "./role/options.ts";
 import { clusterText } from "./shell/cluster.ts";
-import { formatError, formatReply, repliesInLines } from "./shell/format.ts";
+import { formatError, formatReply, printable, repliesInLines } from "./shell/format.ts";
 import type { Format } from "./shell/format.ts";
 import { helpText } from "./shell/help.ts";
 import { History } from "./shell/history.ts";
@@ -121,7 +121,7 @@ async function print(bytes: Uint8Array | string): Promise<number> {
 }
 
 function complain(message: string, status: Status): Status {
-  writeError(`inmem client: ${message}\n`);
+  writeError(`inmem client: ${printable(message)}\n`);
   return status;
 }
 

@@ -12,7 +12,7 @@ import type { Client } from "../client.ts";
 import { ReplyError, UsageError } from "../errors.ts";
 import { CENSUS_FRESH_MS, CENSUS_MAX_AGE_MS, CENSUS_WAIT_MS } from "../limits.ts";
 import { formatSize } from "../role/quantities.ts";
-import { toJson } from "./format.ts";
+import { printable, toJson } from "./format.ts";
 import type { Format } from "./format.ts";
 import { formatTable } from "../role/table.ts";
 
@@ -147,10 +147,10 @@ function describe(rows: readonly ServerRow[]): string {
     `${row.connections}`,
   ]);
   const reasons = rows.filter(({ reason }) => reason !== null).map(({ address, reason }) => {
-    return `${address} is down: ${reason!.replace(/\p{C}/gu, "\ufffd")}\n`;
+    return `${address} is down: ${reason}\n`;
   });
   const notes = reasons.length === 0 ? "" : `\n${reasons.join("")}`;
-  return `${formatTable([HEADING, ...cells])}\n${notes}`;
+  return printable(`${formatTable([HEADING, ...cells])}\n${notes}`);
 }
 
 function show(figure: number | null, format: (figure: number) => string): string {

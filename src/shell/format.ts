@@ -84,6 +84,11 @@ export function formatError(error: ReplyError, format: Format): string {
   return format === "human" ? `(error) ${refusalLine(error)}\n` : `${refusalLine(error)}\n`;
 }
 
+/** Text of another's making, in lines or not, without what a terminal would obey. */
+export function printable(text: string): string {
+  return text.replace(CONTROL, (character) => character === "\n" ? character : escapeCharacter(character));
+}
+
 function refusalLine({ code, message }: ReplyError): string {
   return `${code} ${message}`.trimEnd().replace(CONTROL, escapeCharacter);
 }

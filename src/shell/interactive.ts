@@ -14,7 +14,7 @@ import { HISTORY_MAX_COUNT } from "../limits.ts";
 import type { Client } from "../client.ts";
 import { clusterText } from "./cluster.ts";
 import { complete } from "./completion.ts";
-import { formatError, formatReply, repliesInLines } from "./format.ts";
+import { formatError, formatReply, printable, repliesInLines } from "./format.ts";
 import type { Format } from "./format.ts";
 import { helpText } from "./help.ts";
 import { isSecret } from "./history.ts";
@@ -149,7 +149,7 @@ class InteractiveShell {
       if (!(error instanceof ConnectionError)) return this.#print(`${messageOf(error)}\n`);
       if (this.#interrupted) return this.#print("Interrupted; the command may have taken effect\n");
       const outcome = error.sent ? "; the command may have taken effect" : "";
-      this.#print(`${error.message}${outcome}. The next command connects again.\n`);
+      this.#print(`${printable(error.message)}${outcome}. The next command connects again.\n`);
     }
   }
 

@@ -12,7 +12,7 @@ import { ConnectionError, InmemError, messageOf, ReplyError, UsageError } from "
 import { OUTPUT_QUEUE_MAX_BYTES, PIPED_IN_FLIGHT_MAX_COUNT } from "../limits.ts";
 import type { Client, Value } from "../client.ts";
 import { clusterText } from "./cluster.ts";
-import { formatError, formatReply, refusalsIn, repliesInLines } from "./format.ts";
+import { formatError, formatReply, printable, refusalsIn, repliesInLines } from "./format.ts";
 import type { Format } from "./format.ts";
 import { helpText } from "./help.ts";
 import { readLines } from "./lines.ts";
@@ -217,6 +217,6 @@ class PipedRun {
 
   #fail(message: string, status: Status): void {
     this.#status = status;
-    this.#errors.add(`inmem client: ${message}\n`);
+    this.#errors.add(`inmem client: ${printable(message)}\n`);
   }
 }

@@ -2,7 +2,15 @@ import { assert, assertEquals } from "@std/assert";
 import { decodeText, encodeText } from "../../src/bytes.ts";
 import type { Value } from "../../src/client.ts";
 import { ReplyError } from "../../src/errors.ts";
-import { formatError, formatReply, quote, refusalsIn, repliesInLines, toJson } from "../../src/shell/format.ts";
+import {
+  formatError,
+  formatReply,
+  printable,
+  quote,
+  refusalsIn,
+  repliesInLines,
+  toJson,
+} from "../../src/shell/format.ts";
 import type { Format } from "../../src/shell/format.ts";
 
 const a = encodeText("a");
@@ -170,6 +178,10 @@ Deno.test("formatError() leaves question marks, and no blank at the end", () => 
   assertEquals(formatError(unknown, "raw"), "ERR unknown command 'x', with args beginning with:\n");
   assertEquals(JSON.parse(formatError(unknown, "json")).error.message, unknown.message);
   assertEquals(formatError(new ReplyError("ERR", "Sure? Yes?"), "raw"), "ERR Sure? Yes?\n");
+});
+
+Deno.test("printable() escapes what a terminal would obey, and keeps lines", () => {
+  assertEquals(printable('a\nb\x1b[2J\x9b\u202e\t"c\\'), 'a\nb\\x1b[2J\\xc2\\x9b\\xe2\\x80\\xae\\t"c\\');
 });
 
 Deno.test("formatError() in each format", () => {
