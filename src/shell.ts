@@ -27,6 +27,7 @@ import { History } from "./shell/history.ts";
 import { runInteractive } from "./shell/interactive.ts";
 import { Output, OutputError } from "./shell/output.ts";
 import { runPiped, Status } from "./shell/piped.ts";
+import { usageHint } from "./shell/usage_hint.ts";
 import { stateFolder } from "./role/state_folder.ts";
 
 type Values = OptionValues<typeof clientOptions>;
@@ -98,7 +99,7 @@ async function runOne(client: Client, words: readonly string[], format: Format):
   } catch (error) {
     if (error instanceof RangeError) throw new UsageError(error.message, { cause: error });
     if (!(error instanceof ReplyError)) throw error;
-    const text = formatError(error, format);
+    const text = formatError(error, format) + (format === "json" ? "" : usageHint(words, error));
     if (format === "raw") writeError(text);
     else await print(text);
     if (error.code === "NOAUTH") complain(`Cannot run "${command}": ${hintForPassword(error)}`, Status.Refused);

@@ -21,6 +21,7 @@ import { isSecret } from "./history.ts";
 import type { History } from "./history.ts";
 import { TerminalInput } from "./terminal_input.ts";
 import { tokenize } from "./tokenizer.ts";
+import { usageHint } from "./usage_hint.ts";
 
 /** Signals that end the shell, with their numbers: the exit status is 128 and the number. */
 const END_SIGNALS = [["SIGHUP", 1], ["SIGTERM", 15]] as const;
@@ -145,7 +146,10 @@ class InteractiveShell {
       if (command === "auth" && reply === "OK") this.#client.keepPassword(words.at(-1)!);
       await this.#printBytes(formatReply(reply, this.#format, repliesInLines(words)));
     } catch (error) {
-      if (error instanceof ReplyError) return this.#print(formatError(error, this.#format));
+      if (error instanceof ReplyError) {
+        const hint = this.#format === "human" ? usageHint(words, error) : "";
+        return this.#print(formatError(error, this.#format) + hint);
+      }
       if (!(error instanceof ConnectionError)) return this.#print(`${messageOf(error)}\n`);
       if (this.#interrupted) return this.#print("Interrupted; the command may have taken effect\n");
       const outcome = error.sent ? "; the command may have taken effect" : "";

@@ -78,7 +78,8 @@ systemTest("inmem client", async (launcher, test) => {
   await test.step("exits with 1 when the server refuses", async () => {
     await client.expect(["get", "list"], 1, "", /^WRONGTYPE /);
     await client.expect(["nosuch"], 1, "", /^ERR unknown command/);
-    await client.expect(["get"], 1, "", /^ERR wrong number of arguments/);
+    await client.expect(["get"], 1, "", "ERR wrong number of arguments for 'get' command\nusage: get key\n");
+    await client.expect(["--json", "get"], 1, /^{"error":[^\n]+}\n$/);
   });
 
   await test.step("runs piped lines in order, quoted as in a shell", async () => {
@@ -314,6 +315,7 @@ systemTest("inmem client at a prompt shows transactions, waits and lists as they
     await type("exec\r", "(empty array)\n");
     for (const line of ["watch a", "set a 2", "multi"]) await type(`${line}\r`, "OK\n");
     await type("exec\r", "(nil)\n");
+    await type("hset h a\r", "(error) ERR wrong number of arguments for 'hset' command\nusage: hset key field value ");
     await type("client list\r", "\nid=");
     await type("", "lib-ver=\n");
     await type("blpop queue 1.2\r", "(nil)\n");

@@ -1,0 +1,15 @@
+/**
+ * What a command takes, for somebody who has just got its number of arguments wrong.
+ *
+ * @module
+ */
+
+import type { ReplyError } from "../errors.ts";
+import { commandOf } from "../client/reply_delay.ts";
+import { usage } from "./help.ts";
+
+/** Returns `usage: get key` and a newline when a command was refused for its number of arguments, else nothing. */
+export function usageHint(words: readonly (string | Uint8Array)[], error: ReplyError): string {
+  const command = /^wrong number of arguments\b/.test(error.message) ? commandOf(words) : undefined;
+  return command === undefined ? "" : `usage: ${usage(command)}\n`;
+}
