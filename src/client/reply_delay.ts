@@ -31,6 +31,8 @@ export function commandOf(request: readonly Argument[]): CommandSpecification | 
 
 /** Follows the requests of one connection. `exec` runs what was queued, so it takes as long as all of that. */
 export class ReplyDelays {
+  /** Whether `multi` was sent, and neither `exec` nor `discard` after it. */
+  #isQueueing = false;
   /** How long the commands since `multi` hold the server, in ms. Those that wait for an element do not wait there. */
   #queuedMs = 0;
 
@@ -40,11 +42,7 @@ export class ReplyDelays {
    * @param command its command
    */
   next(request: readonly Argument[], command: CommandSpecification): number {
-    if (command.group === "transaction") {
-      const delayMs = command.name === "exec" ? this.#queuedMs : 0;
-      this.#queuedMs = 0;
-      return delayMs;
-    }
+    if (command.group === "transaction") return this.#nextOfTransaction(command.name);
     if (command.replyDelay === "none" || request.length < Math.abs(command.arity)) return 0;
     const delayMs = timeOf(request.at(-1)!);
     if (command.replyDelay === "timeout") {
@@ -53,6 +51,15 @@ export class ReplyDelays {
     }
     this.#queuedMs += Math.max(0, delayMs);
     return Math.max(0, delayMs);
+  }
+
+  #nextOfTransaction(name: string): number {
+    const isEnd = name === "exec" || name === "discard";
+    const delayMs = name === "exec" && this.#isQueueing ? this.#queuedMs : 0;
+    // A `multi` within a transaction is refused, and changes nothing.
+    if (isEnd || (name === "multi" && !this.#isQueueing)) this.#queuedMs = 0;
+    if (isEnd || name === "multi") this.#isQueueing = !isEnd;
+    return delayMs;
   }
 }
 

@@ -77,8 +77,13 @@ Deno.test("ReplyDelays lets exec take as long as what was queued holds the serve
   next("multi");
   next("debug", "sleep", "2");
   next("blpop", "a", "60");
+  next("MULTI");
+  next("watch", "a");
+  next("unwatch");
   next("debug", "sleep", "3");
   assertEquals(next("exec"), 5_000);
+  assertEquals(next("exec"), 0);
+  next("debug", "sleep", "100");
   assertEquals(next("exec"), 0);
   next("multi");
   next("debug", "sleep", "2");
