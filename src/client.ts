@@ -7,7 +7,7 @@
  * @module
  */
 
-import { formatAddress, isLoopback, parseAddress } from "./role/address.ts";
+import { formatAddress, isLoopback, parseAddress, parseHost, parseServerAddress } from "./address.ts";
 import { Commands } from "./client/commands.ts";
 import { toText } from "./client/convert.ts";
 import { Link } from "./client/link.ts";
@@ -111,19 +111,20 @@ export async function connect(options: ConnectOptions = {}): Promise<Client> {
   return client;
 }
 
-function addressOf({ addr, hostname, port }: ConnectOptions): { hostname: string; port: number } {
+function addressOf({ addr, hostname, port, insecure }: ConnectOptions): { hostname: string; port: number } {
   if (addr !== undefined && (hostname !== undefined || port !== undefined)) {
     throw new TypeError('Cannot connect: expected "addr", or "hostname" and "port", not both');
   }
   const base = parseAddress(addr ?? DEFAULT_ADDRESS);
-  const address = { hostname: hostname ?? base.hostname, port: port ?? base.port };
+  const address = { hostname: hostname === undefined ? base.hostname : parseHost(hostname), port: port ?? base.port };
   if (!Number.isInteger(address.port) || address.port < 1 || address.port > 65535) {
     throw new UsageError(`Cannot connect to port "${address.port}": expected 1 to 65535`);
   }
   // Where a server listens on every address, this machine reaches it by its own.
   if (address.hostname === "0.0.0.0") address.hostname = "127.0.0.1";
   if (address.hostname === "::") address.hostname = "::1";
-  return address;
+  // Without a certificate to verify, even an address with a zone may be connected to.
+  return insecure ? address : parseServerAddress(formatAddress(address));
 }
 
 /** Where a server listens unless told otherwise. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { formatAddress } from "./role/address.ts";
+import { formatAddress } from "./address.ts";
 import { UsageError } from "./errors.ts";
 import { resolveListening } from "./role/listening_options.ts";
 import { createLogger } from "./role/logger.ts";

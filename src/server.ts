@@ -4,7 +4,7 @@
  * @module
  */
 
-import { formatAddress } from "./role/address.ts";
+import { formatAddress } from "./address.ts";
 import { resolveListening } from "./role/listening_options.ts";
 import { loadProgress } from "./role/load_progress.ts";
 import { createLogger, type Logger } from "./role/logger.ts";

@@ -13,7 +13,7 @@
  * @module
  */
 
-import { formatAddress } from "./role/address.ts";
+import { formatAddress } from "./address.ts";
 import { Client, connect } from "./client.ts";
 import { ConnectionError, ReplyError, StartError, UsageError } from "./errors.ts";
 import { refuseKeyLogging } from "./role/key_logging.ts";

@@ -16,7 +16,7 @@ interface Edge {
 }
 
 /** The modules that anything may import and that import nothing but each other. */
-const BASE = ["bytes", "errors", "freed_memory", "key_slot", "limits", "run_for"];
+const BASE = ["address", "bytes", "errors", "freed_memory", "key_slot", "limits", "run_for"];
 
 /**
  * What each layer may import besides itself and `BASE`. `role` is what every role needs to start,

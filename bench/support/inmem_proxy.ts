@@ -5,7 +5,7 @@
  */
 
 import { RoleProcess } from "../../cluster/role_process.ts";
-import { parseAddress } from "../../src/role/address.ts";
+import { parseAddress } from "../../src/address.ts";
 import type { CertificatePaths } from "../../src/role/certs.ts";
 import type { Endpoint } from "./resp_connection.ts";
 

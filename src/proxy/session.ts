@@ -43,7 +43,7 @@ import type { Exchange } from "../route/exchange.ts";
 import type { Pipeline } from "../route/pipeline.ts";
 import type { Pool } from "../route/pool.ts";
 import type { Turn } from "../route/turn.ts";
-import { formatAddress } from "../role/address.ts";
+import { formatAddress } from "../address.ts";
 import type { DeliveryQueue } from "../role/delivery_queue.ts";
 import type { Disconnections } from "../role/disconnections.ts";
 import type { Slices } from "../role/slices.ts";

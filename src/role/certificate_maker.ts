@@ -21,7 +21,7 @@ import {
   X509Certificate,
   X509CertificateGenerator,
 } from "@peculiar/x509";
-import { isIpAddress } from "./address.ts";
+import { isIpAddress } from "../address.ts";
 import { AUTHORITY_VALID_DAYS, CERTIFICATE_VALID_DAYS } from "../limits.ts";
 
 const KEY_ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;

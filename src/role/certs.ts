@@ -17,7 +17,7 @@
 
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { dirname, join } from "@std/path";
-import { isHostname, isIpAddress } from "./address.ts";
+import { isHostname, isIpAddress } from "../address.ts";
 import type { KeyPair } from "./certificate_maker.ts";
 import { messageOf, StartError, UsageError } from "../errors.ts";
 import { CERTIFICATE_RENEW_DAYS } from "../limits.ts";

@@ -8,8 +8,8 @@
  * @module
  */
 
-import { formatAddress, isLoopback } from "./address.ts";
-import type { Address } from "./address.ts";
+import { formatAddress, isLoopback } from "../address.ts";
+import type { Address } from "../address.ts";
 import { defaultCertificates, loadKeyPair } from "./certs.ts";
 import { UsageError } from "../errors.ts";
 import { refuseKeyLogging } from "./key_logging.ts";

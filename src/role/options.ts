@@ -12,7 +12,7 @@
  */
 
 import { parseArgs } from "@std/cli/parse-args";
-import { type Address, parseAddress } from "./address.ts";
+import { type Address, parseAddress } from "../address.ts";
 import { UsageError } from "../errors.ts";
 import { parseCount, parseDuration, parsePercent, parseSize } from "./quantities.ts";
 

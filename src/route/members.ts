@@ -17,7 +17,8 @@
  * @module
  */
 
-import { UsageError } from "../errors.ts";
+import { type Address, formatAddress, parseServerAddress, sameServerKey } from "../address.ts";
+import { messageOf, UsageError } from "../errors.ts";
 import {
   MEMBERS_DEBOUNCE_MS,
   MEMBERS_FAULT_MS,
@@ -31,13 +32,20 @@ import {
   WEIGHT_MAX,
 } from "../limits.ts";
 import { Allowance } from "./allowance.ts";
+import { findRepeatedField } from "./repeated_field.ts";
 import type { Member } from "./slots.ts";
+
+/** How much an error shows of what stands in the place of an address. */
+const FOUND_MAX_LENGTH = 100;
 
 /**
  * Reads a list of servers.
  *
  * @param text the content of `servers.json`
- * @returns the servers in the order of the text, addresses in lower case, a missing weight as 1
+ * An address has one spelling (address.ts), since the routing hashes the spelling. A list that names one server twice, be it in
+ * two spellings, is refused, as is one with an address that no connection is possible to: nothing of it is used then.
+ *
+ * @returns the servers in the order of the text, each address in its own spelling, a missing weight as 1
  * @throws {UsageError} naming the first entry that is wrong and what was expected
  */
 export function parseMembers(text: string): Member[] {
@@ -51,21 +59,28 @@ export function parseMembers(text: string): Member[] {
   if (list.length === 0 || list.length > SERVERS_MAX_COUNT) {
     throw new UsageError(`Cannot use a list of ${list.length} servers: expected 1 to ${SERVERS_MAX_COUNT}`);
   }
-  const positions = new Map<string, number>();
+  const repeated = findRepeatedField(text);
+  if (repeated !== undefined) {
+    throw new UsageError(
+      `Cannot use server ${repeated.item} of the list: expected each field once, found "${repeated.field}" twice`,
+    );
+  }
+  const numbers = new Map<string, number>();
   return list.map((entry: unknown, index) => {
-    const member = parseMember(entry, index + 1);
-    const first = positions.get(member.address);
+    const { address, weight } = parseMember(entry, index + 1);
+    const key = sameServerKey(address);
+    const first = numbers.get(key);
     if (first !== undefined) {
       throw new UsageError(
-        `Cannot use server ${index + 1} of the list: "${member.address}" is already server ${first}`,
+        `Cannot use server ${index + 1} of the list: "${formatAddress(address)}" is already server ${first}`,
       );
     }
-    positions.set(member.address, index + 1);
-    return member;
+    numbers.set(key, index + 1);
+    return { address: formatAddress(address), weight };
   });
 }
 
-function parseMember(entry: unknown, number: number): Member {
+function parseMember(entry: unknown, number: number): { address: Address; weight: number } {
   const where = `Cannot use server ${number} of the list`;
   if (typeof entry !== "object" || entry === null || Array.isArray(entry)) {
     throw new UsageError(`${where}: expected an object such as {"addr": "host:port"}`);
@@ -76,12 +91,7 @@ function parseMember(entry: unknown, number: number): Member {
     }
   }
   const { addr, weight = 1 } = entry as { addr?: unknown; weight?: unknown };
-  const address = typeof addr === "string" ? parseMemberAddress(addr) : undefined;
-  if (address === undefined) {
-    throw new UsageError(
-      `${where}: expected "addr" to be "host:port" with a port from 1 to 65535, found ${JSON.stringify(addr)}`,
-    );
-  }
+  const address = parseMemberAddress(addr, where);
   if (typeof weight !== "number" || !Number.isInteger(weight) || weight < 1 || weight > WEIGHT_MAX) {
     throw new UsageError(
       `${where}: expected "weight" to be an integer from 1 to ${WEIGHT_MAX}, found ${JSON.stringify(weight)}`,
@@ -90,12 +100,17 @@ function parseMember(entry: unknown, number: number): Member {
   return { address, weight };
 }
 
-/** One spelling for each address, since the routing hashes the spelling; `undefined` when it is no address. */
-function parseMemberAddress(text: string): string | undefined {
-  const parts = /^([A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]):([0-9]{1,5})$/.exec(text);
-  if (parts === null) return undefined;
-  const port = Number(parts[2]);
-  return port >= 1 && port <= 65_535 ? `${parts[1]!.toLowerCase()}:${port}` : undefined;
+function parseMemberAddress(addr: unknown, where: string): Address {
+  let problem = "";
+  try {
+    if (typeof addr === "string") return parseServerAddress(addr);
+  } catch (error) {
+    problem = `: ${messageOf(error)}`;
+  }
+  const found = JSON.stringify(addr)?.slice(0, FOUND_MAX_LENGTH);
+  throw new UsageError(
+    `${where}: expected "addr" to be "host:port" with a port from 1 to 65535, found ${found}${problem}`,
+  );
 }
 
 /** Whether two lists say the same, in whatever order. */

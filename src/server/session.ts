@@ -54,7 +54,7 @@ import {
 } from "../limits.ts";
 import type { AppendLog } from "../log/append_log.ts";
 import type { Store } from "../store/store.ts";
-import { formatAddress } from "../role/address.ts";
+import { formatAddress } from "../address.ts";
 import type { DeliveryQueue } from "../role/delivery_queue.ts";
 import type { Disconnections } from "../role/disconnections.ts";
 import type { Slices } from "../role/slices.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { parseAddress } from "../../src/role/address.ts";
+import { parseAddress } from "../../src/address.ts";
 import { isLong } from "../support/amount.ts";
 import { type Launcher, type Role, systemTest } from "../support/launcher.ts";
 

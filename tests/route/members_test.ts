@@ -2,6 +2,7 @@ import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { UsageError } from "../../src/errors.ts";
 import { SERVERS_FILE_MAX_BYTES } from "../../src/limits.ts";
 import { parseMembers, readMembers, sameMembers } from "../../src/route/members.ts";
+import { BAD_SERVER_ADDRESSES } from "../support/bad_addresses.ts";
 import { listOf, Watching, withFolder } from "../support/members_watching.ts";
 import { pause } from "../support/pause.ts";
 
@@ -39,6 +40,14 @@ const FAULTS: readonly (readonly [text: string, message: string])[] = [
   ['[{"addr":"a:1","weight":"5"}]', '"weight"'],
   ['[{"addr":"a:1","weight":null}]', '"weight"'],
   ['[{"addr":"a:1","wieght":5}]', 'found "wieght"'],
+  ['[{"addr":"a:1"},{"addr":"A.:01"}]', 'server 2 of the list: "a.:1" is already server 1'],
+  ['[{"addr":"[::1]:1"},{"addr":"[0:0:0:0:0:0:0:1]:1"}]', 'server 2 of the list: "[::1]:1" is already server 1'],
+  ['[{"addr":"127.0.0.1:1"},{"addr":"[::ffff:127.0.0.1]:1"}]', '"127.0.0.1:1" is already server 1'],
+  [
+    '[{"addr":"a:1"},{"addr":"b:1","addr":"c:1"}]',
+    'server 2 of the list: expected each field once, found "addr" twice',
+  ],
+  ['[{"addr":"a:1","weight":1, "w\\u0065ight" : 2}]', 'found "weight" twice'],
   [JSON.stringify(Array.from({ length: 1025 }, (_, i) => ({ addr: `a:${i + 1}` }))), "expected 1 to 1024"],
 ];
 
@@ -47,6 +56,21 @@ for (const [text, message] of FAULTS) {
     assertThrows(() => parseMembers(text), UsageError, message);
   });
 }
+
+Deno.test("parseMembers() refuses every address that cannot be connected to, wherever it stands", () => {
+  for (const addr of BAD_SERVER_ADDRESSES) {
+    for (const list of [[{ addr }], [{ addr: "good.example:1" }, { addr }]]) {
+      assertThrows(() => parseMembers(JSON.stringify(list)), UsageError, `server ${list.length} of the list: expected`);
+    }
+  }
+});
+
+Deno.test("parseMembers() takes a field's name within a text for no field", () => {
+  const odd = '[{"addr":"a:1"},{"weight":2,"addr":"b:1"}]';
+  assertEquals(parseMembers(odd).length, 2);
+  assertThrows(() => parseMembers('[{"addr":"{\\"addr\\":1,\\"addr\\":2}"}]'), UsageError, "host:port");
+  assertThrows(() => parseMembers('[{"addr":{"addr":"a:1"}}]'), UsageError, "host:port");
+});
 
 Deno.test("sameMembers() looks at addresses and weights, not at the order", () => {
   const [a, b] = [{ address: "a:1", weight: 1 }, { address: "b:1", weight: 2 }];

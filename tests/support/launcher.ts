@@ -16,7 +16,7 @@
 import { fail } from "@std/assert";
 import { join } from "@std/path";
 import { describeStatus, inmemCommand, RoleProcess, ROOT } from "../../cluster/role_process.ts";
-import { parseAddress } from "../../src/role/address.ts";
+import { parseAddress } from "../../src/address.ts";
 import { certificatePaths } from "../../src/role/certs.ts";
 import type { CertificatePaths } from "../../src/role/certs.ts";
 import { connect } from "../../src/client.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { parseAddress } from "../../src/role/address.ts";
+import { parseAddress } from "../../src/address.ts";
 
 const READ_BYTES = 64 * 1024;
 

@@ -14,7 +14,7 @@
  * @module
  */
 
-import { parseAddress } from "../../../src/role/address.ts";
+import { parseAddress } from "../../../src/address.ts";
 import { type Launcher, type Role, runInmem } from "../../support/launcher.ts";
 import type { Address } from "./attack_connection.ts";
 import { residentBytes } from "./process_account.ts";

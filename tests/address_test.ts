@@ -1,6 +1,16 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { formatAddress, isHostname, isIpAddress, isLoopback, parseAddress } from "../../src/role/address.ts";
-import { UsageError } from "../../src/errors.ts";
+import {
+  formatAddress,
+  isHostname,
+  isIpAddress,
+  isLoopback,
+  parseAddress,
+  parseHost,
+  parseServerAddress,
+  sameServerKey,
+} from "../src/address.ts";
+import { BAD_SERVER_ADDRESSES } from "./support/bad_addresses.ts";
+import { UsageError } from "../src/errors.ts";
 
 Deno.test("parseAddress() reads names, IPv4, IPv6 and every address", () => {
   const cases: [text: string, hostname: string, port: number][] = [
@@ -42,6 +52,68 @@ Deno.test("parseAddress() refuses anything else and says what was expected", () 
     ["a/b:80", '"a/b" is not a host name'],
   ];
   for (const [text, message] of cases) assertThrows(() => parseAddress(text), UsageError, message);
+});
+
+Deno.test("parseAddress() brings every spelling into one", () => {
+  const cases: [text: string, own: string][] = [
+    ["LocalHost:09443", "localhost:9443"],
+    ["[0:0:0:0:0:0:0:1]:1", "[::1]:1"],
+    ["[2001:DB8:0:0::0001]:1", "[2001:db8::1]:1"],
+    ["[::FFFF:127.0.0.1]:1", "127.0.0.1:1"],
+    ["[::ffff:7f00:1]:1", "127.0.0.1:1"],
+    ["[0:0:0:0:0:ffff:10.0.0.9]:1", "10.0.0.9:1"],
+    ["[FE80::1%eth0]:0", "[fe80::1%eth0]:0"],
+    ["cache.example.:1", "cache.example.:1"],
+    ["0.0.0.0:0", "0.0.0.0:0"],
+    ["[::]:1", "[::]:1"],
+  ];
+  for (const [text, own] of cases) assertEquals(formatAddress(parseAddress(text)), own, text);
+});
+
+Deno.test("parseServerAddress() refuses whatever cannot be connected to, in one line", () => {
+  for (const text of BAD_SERVER_ADDRESSES) {
+    const error = assertThrows(() => parseServerAddress(text), UsageError);
+    assert(/^[^\n]{10,500}$/.test(error.message), error.message);
+  }
+});
+
+Deno.test("parseServerAddress() takes what can be connected to", () => {
+  const good = [
+    "a:1",
+    "A-b.example:65535",
+    "redis_1:7001",
+    "x--y:1",
+    "a.:1",
+    "10.0.0.1:00080",
+    "[::1]:1",
+    "xn--bcher-kva.de:1",
+  ];
+  const label = "x".repeat(63);
+  good.push(
+    `${label}:1`,
+    `${label}.${label}.${label}.${"y".repeat(61)}:1`,
+    "0.0.0.1:1",
+    "240.0.0.1:1",
+    "1a:1",
+    "0x7g:1",
+  );
+  for (const text of good) assertEquals(parseServerAddress(text), parseAddress(text), text);
+});
+
+Deno.test("sameServerKey() is the same for all spellings of an address", () => {
+  const same = [
+    ["a:1", "A:1", "a.:01", "A.:00001"],
+    ["[::1]:7001", "[0:0:0:0:0:0:0:1]:07001", "[0::0:1]:7001"],
+    ["127.0.0.1:1", "[::ffff:127.0.0.1]:1", "[::FFFF:7F00:1]:1"],
+  ];
+  const keys = same.map((texts) => [...new Set(texts.map((text) => sameServerKey(parseServerAddress(text))))]);
+  assertEquals(keys.map((each) => each.length), [1, 1, 1]);
+  assertEquals(new Set(keys.flat()).size, 3);
+});
+
+Deno.test("parseHost() takes a host that stands alone", () => {
+  assertEquals(["Cache.example", "0:0::1", "127.0.0.1"].map(parseHost), ["cache.example", "::1", "127.0.0.1"]);
+  for (const text of ["", "127.1", "a:1", "[::1]", "-a", "a b"]) assertThrows(() => parseHost(text), UsageError);
 });
 
 Deno.test("formatAddress() writes what parseAddress() reads", () => {

@@ -1,0 +1,39 @@
+/**
+ * Finds a field that an object of a JSON text has twice. `JSON.parse` takes the last of them without a word, and nobody knows
+ * which one was meant.
+ *
+ * @module
+ */
+
+/** A string with what stands behind it when that makes it a field's name, or a bracket, or the comma between two items. */
+const TOKEN = /"((?:[^"\\]|\\.)*)"(\s*:)?|[[\]{},]/g;
+
+/** Where a field was found for the second time. */
+export interface RepeatedField {
+  readonly field: string;
+  /** The item of the outermost array, from 1 on. */
+  readonly item: number;
+}
+
+/**
+ * Finds the first field that stands twice in one object.
+ *
+ * @param text valid JSON, an array at the top
+ */
+export function findRepeatedField(text: string): RepeatedField | undefined {
+  /** The names so far in each array or object that is open. */
+  const open: Set<string>[] = [];
+  let item = 1;
+  for (const [token, name, colon] of text.matchAll(TOKEN)) {
+    if (token === "[" || token === "{") open.push(new Set());
+    else if (token === "]" || token === "}") open.pop();
+    else if (token === ",") item += open.length === 1 ? 1 : 0;
+    else if (colon !== undefined) {
+      const field = JSON.parse(`"${name}"`) as string;
+      const names = open.at(-1)!;
+      if (names.has(field)) return { field, item };
+      names.add(field);
+    }
+  }
+  return undefined;
+}
