@@ -83,8 +83,27 @@ export const CONNECTION_SWEEP_INTERVAL_MS = 1_000;
 export const WRITE_TIMEOUT_MS = 30_000;
 /** How long an outgoing connection may take until its handshake is done. */
 export const CONNECT_TIMEOUT_MS = 3_000;
+/** An address of a name that does not answer for this long lets the next one be tried beside it (RFC 8305: 250 ms). */
+export const CONNECT_ATTEMPT_DELAY_MS = 250;
+/** IPv4 addresses that are known first wait so long for those of IPv6 (RFC 8305: 50 ms). */
+export const CONNECT_FAMILY_DELAY_MS = 50;
+/** Addresses of one name that are tried. */
+export const ADDRESSES_OF_NAME_MAX_COUNT = 64;
+/** Addresses of one name that an error names, each with its reason. */
+export const ADDRESSES_TOLD_MAX_COUNT = 8;
+/**
+ * Names that are looked up at a time. Each takes two threads of 32, which files need as well, for 10 s if no name server
+ * answers.
+ */
+export const LOOKUPS_MAX_COUNT = 8;
+/** Names that wait to be looked up. */
+export const LOOKUPS_WAITING_MAX_COUNT = 2_048;
+/** A name whose lookup takes so long shares half of the places with others of the kind from then on. */
+export const LOOKUP_SLOW_MS = 1_000;
 /** How long a backend may be silent while it owes a reply before its connection is given up. */
 export const BACKEND_TIMEOUT_MS = 10_000;
+/** Largest reply to what the proxy asks first on a connection. */
+export const GREETING_REPLY_MAX_BYTES = 64 * 1024;
 /** A backend that is silent for this long while it owes a reply is asked whether it is there. */
 export const BACKEND_SUSPECT_MS = 500;
 /**

@@ -204,10 +204,12 @@ export class Link {
   }
 
   async #open({ open, password, openTimeoutMs }: LinkOptions): Promise<void> {
-    const timer = setTimeout(
-      () => this.close(`Cannot connect to ${this.#address}: no answer within ${openTimeoutMs} ms`),
-      openTimeoutMs,
-    );
+    const timer = setTimeout(() => {
+      const problem = `no answer within ${openTimeoutMs} ms`;
+      // Who opens knows which addresses were tried.
+      if (this.#socket === undefined) this.#aborter.abort(new Deno.errors.TimedOut(problem));
+      else this.close(`Cannot connect to ${this.#address}: ${problem}`);
+    }, openTimeoutMs);
     try {
       this.#socket = await open(this.#aborter.signal);
       this.#connection = new Connection(this.#socket);

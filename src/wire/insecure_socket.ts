@@ -11,41 +11,48 @@
 import { connect as connectTcp, isIP, type Socket as NodeSocket } from "node:net";
 import { connect as connectTls, type TLSSocket } from "node:tls";
 import { abort } from "./abort.ts";
+import type { ConnectOptions, SocketDialer } from "./connector.ts";
 import type { Socket } from "./socket.ts";
 
-/** Where to connect to; `signal` ends the attempt. */
-export interface InsecureConnectOptions {
-  readonly hostname: string;
-  readonly port: number;
-  readonly serverName: string;
-  readonly signal: AbortSignal;
-}
+/** Connections whose peers may show any certificate. */
+export class InsecureDialer implements SocketDialer<NodeSocket> {
+  readonly #options: ConnectOptions;
 
-/**
- * Connects and finishes a TLS handshake without looking at the peer's certificate.
- *
- * @throws {Error} the system's error, the signal's reason, or that the peer does not speak TLS
- */
-export async function connectInsecure(options: InsecureConnectOptions): Promise<Socket> {
-  const tcp = connectTcp({ host: options.hostname, port: options.port });
-  // A stream that has begun to read cannot become TLS.
-  tcp.pause();
-  await settled(tcp, "connect", options.signal);
-  tcp.setNoDelay(true);
-  tcp.setKeepAlive(true);
-  // An address is no server name (RFC 6066), and Node warns of it.
-  const name = isIP(options.serverName) === 0 ? { servername: options.serverName } : {};
-  const addresses = addressesOf(tcp);
-  const tls = connectTls({ socket: tcp, ...name, rejectUnauthorized: false });
-  try {
-    await settled(tls, "secureConnect", options.signal);
-    // The event comes after a failed handshake too; only a finished one has shown a certificate.
-    if (tls.getPeerCertificate() === null) throw new Error("the peer does not speak TLS");
-  } catch (error) {
-    await abort({ ...addresses, close: () => tls.destroy() });
-    throw error;
+  constructor(options: ConnectOptions) {
+    this.#options = options;
   }
-  return new StreamSocket(tls, addresses);
+
+  async dial(address: string, signal: AbortSignal): Promise<NodeSocket> {
+    const tcp = connectTcp({ host: address, port: this.#options.port });
+    // A stream that has begun to read cannot become TLS.
+    tcp.pause();
+    await settled(tcp, "connect", signal);
+    return tcp;
+  }
+
+  hangUp(tcp: NodeSocket): void {
+    tcp.destroy();
+  }
+
+  /** Finishes a TLS handshake without looking at the peer's certificate. */
+  async secure(tcp: NodeSocket, signal: AbortSignal): Promise<Socket> {
+    tcp.setNoDelay(true);
+    tcp.setKeepAlive(true);
+    const { hostname, serverName = hostname } = this.#options;
+    // An address is no server name (RFC 6066). Told as the host, it is left out; with neither, "localhost" would be sent.
+    const name = isIP(serverName) === 0 ? { servername: serverName } : { host: serverName };
+    const addresses = addressesOf(tcp);
+    const tls = connectTls({ socket: tcp, ...name, rejectUnauthorized: false });
+    try {
+      await settled(tls, "secureConnect", signal);
+      // The event comes after a failed handshake too; only a finished one has shown a certificate.
+      if (tls.getPeerCertificate() === null) throw new Error("the peer does not speak TLS");
+    } catch (error) {
+      await abort({ ...addresses, close: () => tls.destroy() });
+      throw error;
+    }
+    return new StreamSocket(tls, addresses);
+  }
 }
 
 /** Resolves at `event`; at an error or the signal destroys the stream and rejects. */

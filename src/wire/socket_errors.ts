@@ -57,7 +57,7 @@ export function showsStranger(error: unknown): boolean {
 }
 
 function isLookupFailure(error: unknown): boolean {
-  return /failed to lookup address|ENOTFOUND|EAI_AGAIN/.test(messageOf(error));
+  return /failed to lookup address|ENOTFOUND|that name has no address/.test(messageOf(error));
 }
 
 /** The code of an error, such as `ECONNREFUSED`. */

@@ -1,0 +1,143 @@
+/**
+ * Looks one name up in one family of addresses, as the system does: /etc/hosts, then the name servers, whatever
+ * nsswitch.conf says.
+ *
+ * `Deno.resolveDns` does not know /etc/hosts, and `node:dns` always asks for both families together: a name server that
+ * leaves one of the two questions without an answer, as some do, costs 5 to 20 s then. So `getaddrinfo` of the C library is
+ * called once for each family. It cannot be cancelled, and takes 10 s when no name server answers; it waits in a thread of
+ * the runtime's pool. name_lookup.ts bounds how many do.
+ *
+ * ```text
+ * addrinfo   flags:i32 family:i32 socktype:i32 protocol:i32   addrlen:u32 (4 bytes)   addr:pointer name:pointer next:pointer
+ *            0         4          8            12             16                      24           32           40
+ * ```
+ *
+ * Where the C library cannot be called (another system, no permission), `node:dns` does it, which does the same for both.
+ *
+ * @module
+ */
+
+import { lookup } from "node:dns";
+import { canonicalIpv6 } from "../address.ts";
+import { messageOf } from "../errors.ts";
+import { ADDRESSES_OF_NAME_MAX_COUNT } from "../limits.ts";
+import { errorCodeOf } from "./socket_errors.ts";
+
+/** A family of addresses: IPv4 or IPv6. */
+export type AddressFamily = 4 | 6;
+
+/** What one name means in one family. */
+export interface FoundAddresses {
+  /** In the order in which they are to be tried; none when the name has none. */
+  readonly addresses: readonly string[];
+  /** Why it is not known what the name means; empty when it is. */
+  readonly problem: string;
+}
+
+/** Why a lookup has found nothing that can be relied on. */
+export const NO_NAME_SERVER = "no name server has answered";
+
+// Numbers of Linux, the same for all its C libraries and processors.
+const AF_INET = 2;
+const AF_INET6 = 10;
+const SOCK_STREAM = 1;
+const EAI_AGAIN = -3;
+/** What says that the name has no address of that family: EAI_NONAME, EAI_NODATA, EAI_ADDRFAMILY. */
+const NO_ADDRESS: readonly number[] = [-2, -5, -9];
+const HINTS_SIZE_BYTES = 48;
+const ADDRESS_OFFSET = 24;
+const NEXT_OFFSET = 40;
+
+const SYMBOLS = {
+  getaddrinfo: { parameters: ["buffer", "pointer", "buffer", "buffer"], result: "i32", nonblocking: true },
+  freeaddrinfo: { parameters: ["pointer"], result: "void" },
+} as const;
+
+/** Looks `name` up. Never rejects. */
+export async function lookUpInSystem(name: string, family: AddressFamily): Promise<FoundAddresses> {
+  let library: Deno.DynamicLibrary<typeof SYMBOLS>;
+  // Asking for a permission that was not given would stop a program at a prompt.
+  const mayCall = Deno.permissions.querySync({ name: "ffi" }).state === "granted";
+  if (!mayCall || Deno.build.os !== "linux") return await lookUpByNode(name, family);
+  try {
+    library = Deno.dlopen("libc.so.6", SYMBOLS);
+  } catch {
+    return await lookUpByNode(name, family);
+  }
+  try {
+    return await callGetaddrinfo(library.symbols, name, family);
+  } catch (error) {
+    return { addresses: [], problem: messageOf(error) };
+  } finally {
+    library.close();
+  }
+}
+
+async function callGetaddrinfo(
+  symbols: Deno.StaticForeignLibraryInterface<typeof SYMBOLS>,
+  name: string,
+  family: AddressFamily,
+): Promise<FoundAddresses> {
+  // Each has memory of its own that stays where it is, since the call goes on in another thread.
+  const nameBytes = offHeap(new TextEncoder().encode(`${name}\0`));
+  const hints = new Int32Array(new ArrayBuffer(HINTS_SIZE_BYTES));
+  hints[1] = family === 4 ? AF_INET : AF_INET6;
+  hints[2] = SOCK_STREAM;
+  const result = new BigUint64Array(new ArrayBuffer(8));
+  const status = await symbols.getaddrinfo(nameBytes, null, hints, result);
+  if (NO_ADDRESS.includes(status)) return { addresses: [], problem: "" };
+  if (status === EAI_AGAIN) return { addresses: [], problem: NO_NAME_SERVER };
+  if (status !== 0) return { addresses: [], problem: `the lookup of its name failed (getaddrinfo: ${status})` };
+  const list = Deno.UnsafePointer.create(result[0]!);
+  try {
+    return { addresses: readAddresses(list), problem: "" };
+  } finally {
+    symbols.freeaddrinfo(list);
+  }
+}
+
+function offHeap(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  const copy = new Uint8Array(new ArrayBuffer(bytes.length));
+  copy.set(bytes);
+  return copy;
+}
+
+function readAddresses(list: Deno.PointerValue): string[] {
+  const found = new Set<string>();
+  for (let entry = list; entry !== null && found.size < ADDRESSES_OF_NAME_MAX_COUNT;) {
+    const view = new Deno.UnsafePointerView(entry);
+    const address = view.getPointer(ADDRESS_OFFSET);
+    if (address !== null) found.add(formatSocketAddress(new Deno.UnsafePointerView(address)));
+    entry = view.getPointer(NEXT_OFFSET);
+  }
+  return [...found];
+}
+
+/** The address in a `sockaddr_in` or `sockaddr_in6`; system_socket.ts draws them. */
+function formatSocketAddress(view: Deno.UnsafePointerView): string {
+  if (view.getUint16(0) === AF_INET) return [4, 5, 6, 7].map((offset) => view.getUint8(offset)).join(".");
+  const groups: string[] = [];
+  for (let offset = 8; offset < 24; offset += 2) {
+    groups.push((view.getUint8(offset) << 8 | view.getUint8(offset + 1)).toString(16));
+  }
+  const address = canonicalIpv6(groups.join(":"))!;
+  const scope = view.getUint32(24);
+  return scope === 0 ? address : `${address}%${scope}`;
+}
+
+function lookUpByNode(name: string, family: AddressFamily): Promise<FoundAddresses> {
+  const { promise, resolve } = Promise.withResolvers<FoundAddresses>();
+  lookup(name, { all: true, family, verbatim: true }, (error, found) => {
+    if (error === null) {
+      const addresses = found.map(({ address }) => address).slice(0, ADDRESSES_OF_NAME_MAX_COUNT);
+      return resolve({ addresses, problem: "" });
+    }
+    const problem = errorCodeOf(error) === "ENOTFOUND"
+      ? ""
+      : errorCodeOf(error) === "EAI_AGAIN"
+      ? NO_NAME_SERVER
+      : messageOf(error);
+    resolve({ addresses: [], problem });
+  });
+  return promise;
+}
