@@ -2,22 +2,25 @@
  * Connections to servers: trusted, authenticated, and known to answer.
  *
  * A connection counts as made once a first request was answered on it (`auth` or `ping`; in RESP `hello`, which also
- * chooses the version): a process that is stopped still accepts connections, and a port may belong to anything.
+ * chooses the version): a process that is stopped still accepts connections, and a port may belong to anything. With it goes
+ * `info server`, whose reply says who the server is (identities.ts).
  *
  * @module
  */
 
-import { isLoopback, parseAddress } from "../role/address.ts";
+import { isLoopback, parseAddress } from "../address.ts";
 import { ConnectionError, ProtocolError, ReplyError, UsageError } from "../errors.ts";
-import { CONNECT_TIMEOUT_MS } from "../limits.ts";
+import { CONNECT_TIMEOUT_MS, GREETING_REPLY_MAX_BYTES } from "../limits.ts";
 import { readDefaultAuthority } from "../role/state_folder.ts";
+import type { FrameMeasure } from "../route/framing.ts";
 import type { Verdict } from "../route/probe.ts";
 import { type ClientAccount, UNLIMITED_ACCOUNT } from "../wire/client_memory.ts";
 import { Connection } from "../wire/connection.ts";
 import { abort, connect } from "../wire/socket.ts";
 import type { Socket } from "../wire/socket.ts";
 import { showsStranger, showsUnreachable } from "../wire/socket_errors.ts";
-import type { Dialect } from "./dialect.ts";
+import { type Dialect, readText } from "./dialect.ts";
+import { type Identity, parseIdentity } from "./identities.ts";
 
 /** How servers are reached. */
 export interface BackendSettings {
@@ -29,6 +32,14 @@ export interface BackendSettings {
   readonly plaintext: boolean;
   /** How long it may take until the first reply, in ms. */
   readonly connectTimeoutMs?: number;
+}
+
+/** Who takes connections. */
+export interface BackendHost {
+  /** Is charged for replies that are not whole. */
+  readonly account?: ClientAccount;
+  /** Throws when the server that has answered must not be used. Any may, unless this is given. */
+  admit?(identity: Identity): void;
 }
 
 /**
@@ -44,7 +55,6 @@ export function checkPlaintext(address: string): void {
 /**
  * Connects to the server at `address` and authenticates, in a dialect that is spoken on the connection from then on.
  *
- * @param account is charged for replies that are not whole
  * @returns a connection with nothing unread, which the caller owns
  * @throws {InmemError} whose message says why there is none
  */
@@ -53,7 +63,7 @@ export async function openBackend(
   address: string,
   settings: BackendSettings,
   signal: AbortSignal,
-  account: ClientAccount = UNLIMITED_ACCOUNT,
+  host: BackendHost = {},
 ): Promise<Connection> {
   const { hostname, port } = parseAddress(address);
   const { plaintext, authority, connectTimeoutMs: timeoutMs = CONNECT_TIMEOUT_MS } = settings;
@@ -62,12 +72,13 @@ export async function openBackend(
   const caCerts = local === undefined ? [] : [local];
   const begunMs = performance.now();
   const socket = await connect({ hostname, port, caCerts, plaintext, timeoutMs, signal });
-  const connection = new Connection(freeingSocket(socket), account);
+  const connection = new Connection(freeingSocket(socket), host.account ?? UNLIMITED_ACCOUNT);
   const close = () => connection.close();
   const timer = setTimeout(close, Math.max(1, timeoutMs - (performance.now() - begunMs)));
   signal.addEventListener("abort", close, { once: true });
   try {
-    await greet(dialect, address, connection, settings.password);
+    const identity = await greet(dialect, address, connection, settings.password);
+    host.admit?.(identity);
     return connection;
   } catch (error) {
     const isLate = connection.closed && !signal.aborted;
@@ -110,23 +121,41 @@ function freeingSocket(socket: Socket): Pick<Socket, "read" | "write" | "close">
   };
 }
 
-/** Sends the first request and waits for its reply. */
+/** Sends the first request and the question who the server is, and waits for both replies. */
 async function greet(
   dialect: Dialect,
   address: string,
   connection: Connection,
   password: string | undefined,
-): Promise<void> {
-  await connection.write(dialect.greeting(password));
+): Promise<Identity> {
+  await connection.write(Uint8Array.from([...dialect.greeting(password), ...dialect.request(["info", "server"])]));
   const measure = dialect.measure();
+  await takeReply(address, connection, measure, (bytes, start, end) => {
+    if (dialect.grants(bytes, start)) return;
+    const { code, message } = dialect.refusal(bytes, start, end);
+    throw new ReplyError(code, `it refuses the proxy: ${code} ${message}`);
+  });
+  return await takeReply(address, connection, measure, (bytes, start, end) => {
+    return parseIdentity(readText(dialect, bytes, start, end));
+  });
+}
+
+/** Waits for the next reply, and returns what `read` makes of it. */
+async function takeReply<T>(
+  address: string,
+  connection: Connection,
+  measure: FrameMeasure,
+  read: (bytes: Uint8Array, start: number, end: number) => T,
+): Promise<T> {
   while (true) {
     const { buffer, start, end } = connection;
     const size = measure.size(buffer, start, end);
     if (size > 0) {
       connection.start += size;
-      if (dialect.grants(buffer, start)) return;
-      const { code, message } = dialect.refusal(buffer, start, start + size);
-      throw new ReplyError(code, `it refuses the proxy: ${code} ${message}`);
+      return read(buffer, start, start + size);
+    }
+    if (end - start > GREETING_REPLY_MAX_BYTES) {
+      throw new ProtocolError(`it greets with more than ${GREETING_REPLY_MAX_BYTES} bytes`);
     }
     if (!await connection.fill()) throw new ConnectionError(address, "it closed the connection", true);
   }

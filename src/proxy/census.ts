@@ -12,13 +12,11 @@
  * @module
  */
 
-import { decodeText } from "../bytes.ts";
-import { ProtocolError } from "../errors.ts";
 import { CENSUS_FRESH_MS } from "../limits.ts";
 import { Exchange, Lane } from "../route/exchange.ts";
 import type { Pool } from "../route/pool.ts";
 import type { Clock } from "../route/turn.ts";
-import type { Dialect } from "./dialect.ts";
+import { type Dialect, readText } from "./dialect.ts";
 
 /** What is known of one server, as `info` tells it; all is `undefined` as long as it has not answered. */
 export interface CensusFacts {
@@ -84,26 +82,13 @@ class Question extends Exchange {
 
   override succeed(bytes: Uint8Array, start: number, end: number): void {
     this.isOpen = false;
-    const text = this.#textOf(bytes, start, end);
+    const text = readText(this.#dialect, bytes, start, end);
     const usedMemory = /^used_memory:([0-9]+)/m.exec(text)?.[1];
     if (usedMemory === undefined) return;
     this.answeredMs = this.#clock.nowMs;
     this.usedMemory = Number(usedMemory);
     // A server without keys has no line of them.
     this.keys = Number(/^db0:keys=([0-9]+)/m.exec(text)?.[1] ?? 0);
-  }
-
-  /** The text that was answered; none when the server refused, or answered something else. */
-  #textOf(bytes: Uint8Array, start: number, end: number): string {
-    if (!this.#dialect.grants(bytes, start)) return "";
-    const reader = this.#dialect.values(bytes, start, end);
-    try {
-      const length = reader.skip();
-      return decodeText(bytes, reader.contentStart, length);
-    } catch (error) {
-      if (!(error instanceof ProtocolError)) throw error;
-      return "";
-    }
   }
 
   override fail(): void {

@@ -16,7 +16,8 @@
  */
 
 import type { ProtocolVersion } from "../command/client_state.ts";
-import type { ReplyError } from "../errors.ts";
+import { decodeText } from "../bytes.ts";
+import { ProtocolError, type ReplyError } from "../errors.ts";
 import type { Framing, Transport } from "../route/framing.ts";
 import type { ClientAccount } from "../wire/client_memory.ts";
 import type { NativeDecoder } from "../wire/native_decoder.ts";
@@ -111,6 +112,19 @@ export interface Dialect extends Framing {
   refusal(bytes: Uint8Array, start: number, end: number): ReplyError;
   /** Reads the reply at `bytes[start, end)`, which grants its request; borrowed. */
   values(bytes: Uint8Array, start: number, end: number): ValueReader;
+}
+
+/** The text that the reply at `bytes[start, end)` is; empty when it is something else, such as a refusal. */
+export function readText(dialect: Dialect, bytes: Uint8Array, start: number, end: number): string {
+  if (!dialect.grants(bytes, start)) return "";
+  const reader = dialect.values(bytes, start, end);
+  try {
+    const length = reader.skip();
+    return decodeText(bytes, reader.contentStart, length);
+  } catch (error) {
+    if (!(error instanceof ProtocolError)) throw error;
+    return "";
+  }
 }
 
 /** Opens connections to servers in a dialect. */

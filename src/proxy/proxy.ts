@@ -31,6 +31,7 @@ import { formatInfo } from "../role/info_text.ts";
 import type { Logger } from "../role/logger.ts";
 import { clientHeapLimit, defaultClientMemoryLimit } from "../role/memory_limit.ts";
 import { Password } from "../role/password.ts";
+import { makeRunId } from "../role/run_id.ts";
 import { Slices } from "../role/slices.ts";
 import { Allowance } from "../route/allowance.ts";
 import { readMembers, watchMembers } from "../route/members.ts";
@@ -56,6 +57,7 @@ import { Cluster } from "./cluster.ts";
 import { proxyConfiguration } from "./configuration.ts";
 import { Connections } from "./connections.ts";
 import type { Dialect, Opener } from "./dialect.ts";
+import { Identities } from "./identities.ts";
 import { PROXY_SECTIONS } from "./info.ts";
 import { LocalCommands } from "./local_commands.ts";
 import { NativeDialect } from "./native_dialect.ts";
@@ -132,6 +134,8 @@ export class Proxy implements SessionHost {
   readonly #settings: ProxySettings;
   readonly #logger: Logger;
   readonly #password: Password | undefined;
+  readonly #runId = makeRunId();
+  readonly #identities: Identities;
   readonly #cluster: Cluster;
   readonly #census: Census;
   readonly #remap: Remap | undefined;
@@ -175,7 +179,11 @@ export class Proxy implements SessionHost {
     this.#password = settings.password === undefined ? undefined : new Password(settings.password);
     const timeoutMs = this.#timeoutMs = settings.timeoutMs ?? BACKEND_TIMEOUT_MS;
     const account = this.clientMemory.openShared();
-    const open: Opener = (dialect, address, signal) => openBackend(dialect, address, settings.backend, signal, account);
+    const open: Opener = (dialect, address, signal) =>
+      openBackend(dialect, address, settings.backend, signal, {
+        account,
+        admit: (identity) => this.#identities.admit(address, identity),
+      });
     const reply = new RespReply(Infinity);
     // What the proxy itself asks is in RESP, so that it can stand before other servers that speak it.
     const resp = new RespDialect(2, open, reply);
@@ -195,6 +203,7 @@ export class Proxy implements SessionHost {
       clock: this.#clock,
       report: (address, state, reason) => this.#reportServer(address, state, reason),
     }, settings.onDown === "remap");
+    this.#identities = new Identities(this.#runId, this.#cluster);
     this.#cluster.apply(members);
     this.answers = new Answers((error) => this.reportBug(error));
     this.#census = new Census(resp, this.#clock);
@@ -269,6 +278,7 @@ export class Proxy implements SessionHost {
   info(sections: readonly string[]): string {
     const facts = {
       role: "proxy",
+      runId: this.#runId,
       port: this.address.port,
       uptimeMs: performance.now() - this.#startedMs,
       clients: this.#clients,
@@ -316,8 +326,10 @@ export class Proxy implements SessionHost {
 
   #logServer(address: string, state: PoolState, reason: string): void {
     if (!this.#mayTell(address)) return;
-    if (state === "down") this.#logger.warn(`Server "${address}" is down`, { reason });
-    else if (state === "up") this.#logger.info(`Server "${address}" is up again`);
+    if (state === "down") {
+      const level = this.#identities.isMistaken(address) ? "error" : "warn";
+      this.#logger[level](`Server "${address}" is down`, { reason });
+    } else if (state === "up") this.#logger.info(`Server "${address}" is up again`);
     else if (this.#stopped === undefined) this.#logger.info(`Server "${address}" gets no new requests`);
   }
 

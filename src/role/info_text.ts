@@ -19,6 +19,8 @@ export type InfoSections<Facts> = Readonly<Record<string, (facts: Facts) => Info
 /** What every role tells of itself. */
 export interface RoleFacts {
   readonly role: string;
+  /** See run_id.ts. */
+  readonly runId: string;
   readonly port: number;
   readonly uptimeMs: number;
   /** Clients being served, and connections since the start: all, those that were too many, those without handshake. */
@@ -67,7 +69,7 @@ export function formatInfo<Facts>(sections: InfoSections<Facts>, facts: Facts, w
 }
 
 /** Section `server`. */
-export function serverLines({ role, port, uptimeMs }: RoleFacts): InfoLines {
+export function serverLines({ role, runId, port, uptimeMs }: RoleFacts): InfoLines {
   return {
     inmem_version: VERSION,
     redis_version: REDIS_VERSION,
@@ -75,6 +77,7 @@ export function serverLines({ role, port, uptimeMs }: RoleFacts): InfoLines {
     role,
     os: `${Deno.build.os} ${Deno.build.arch}`,
     process_id: Deno.pid,
+    run_id: runId,
     tcp_port: port,
     uptime_in_seconds: Math.floor(uptimeMs / 1000),
   };

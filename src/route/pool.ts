@@ -486,6 +486,16 @@ export class Pool implements PipelineHost {
     this.#miss(reason, gone);
   }
 
+  /** Ends all connections, whose requests fail: the server is not what its address is to stand for. */
+  expel(reason: string): void {
+    if (this.#state === "up") this.#giveUp(reason, true);
+  }
+
+  /** Ends the connections that were made. What may be repeated is sent once more, on the next. */
+  reconnect(reason: string): void {
+    for (const pipeline of [...this.#pipelines]) if (pipeline.ready) pipeline.end(false, reason);
+  }
+
   /** Takes no new requests; connections are closed when those in flight are answered. Idempotent. */
   retire(): void {
     if (this.#state === "draining") return;

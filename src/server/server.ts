@@ -27,6 +27,7 @@ import type { Logger } from "../role/logger.ts";
 import { formatInfo } from "../role/info_text.ts";
 import { clientHeapLimit, defaultClientMemoryLimit } from "../role/memory_limit.ts";
 import { Password } from "../role/password.ts";
+import { makeRunId } from "../role/run_id.ts";
 import { Slices } from "../role/slices.ts";
 import type { AppendLog, FsyncPolicy } from "../log/append_log.ts";
 import type { Files } from "../log/files.ts";
@@ -150,6 +151,7 @@ export class Server implements SessionHost {
   readonly #hugePages: HugePages | undefined;
   readonly #freedMemory: FreedMemory;
   readonly #clients: Clients<Session>;
+  readonly #runId = makeRunId();
   readonly #startedMs = performance.now();
   #reclaimTimer: number;
   /** The store's count of changes when data was last reclaimed. */
@@ -226,6 +228,7 @@ export class Server implements SessionHost {
   info(sections: readonly string[]): string {
     const facts = {
       role: "server",
+      runId: this.#runId,
       port: this.address.port,
       uptimeMs: performance.now() - this.#startedMs,
       clients: this.#clients,

@@ -20,6 +20,7 @@ const ALL = "# First\r\ncount:3\r\nword:x\r\n\r\n# Second\r\n\r\n# Third\r\nrati
 
 const FACTS: RoleFacts = {
   role: "server",
+  runId: "0123456789abcdef0123456789abcdef01234567",
   port: 9443,
   uptimeMs: 61_999,
   clients: { count: 1, accepted: 7, rejected: 2, handshakeFailures: 3 },
@@ -67,6 +68,7 @@ Deno.test("the lines that every role tells are its facts under the names of Redi
     redis_version: REDIS_VERSION,
     redis_mode: "standalone",
     role: "server",
+    run_id: FACTS.runId,
     tcp_port: 9443,
     uptime_in_seconds: 61,
   });

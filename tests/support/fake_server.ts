@@ -156,6 +156,8 @@ export class FakeServer implements AsyncDisposable {
 
   #handle(words: string[], peer: FakePeer): void {
     if (words[0] === "hello") return this.#greet(words, peer);
+    // The proxy asks who a server is, together with its greeting; this one has no run id.
+    if (words[0] === "info" && words[1] === "server") return peer.reply(encodeText("# Server\r\n"));
     this.requests.push(words);
     this.#handler(words, peer);
   }

@@ -1,0 +1,107 @@
+/**
+ * Which server each entry of the list leads to, by what the server says of itself, not by how its address is spelled.
+ *
+ * One server may have several addresses, and with two of them in the list it would be counted twice, and send each message
+ * twice; and a list may name the proxy itself. So the first thing that the proxy asks on each connection, together with the
+ * greeting, is `info server`. No request of a client is sent before that is answered. It costs no round trip, and nothing
+ * later. What is refused is down, with the reason, as a server is that does not work: its requests fail, and nothing is
+ * counted, sent or found twice.
+ *
+ * | who answers | then |
+ * |---|---|
+ * | the proxy itself | refused |
+ * | another proxy | refused: its list may lead back here, or to servers that this list names too |
+ * | a server that an earlier entry leads to | refused |
+ * | a server that a later entry leads to | that entry is refused from now on, and this one connects once more |
+ * | another server than on the entry's other connections | those are closed: an entry is one server at a time |
+ * | one that has no run id (an old version, another kind of server) | taken; it cannot be told from others |
+ *
+ * That the earlier entry stays, whichever connects first, lets all proxies with one list agree. It connects once more because
+ * what the later entry has replied already must not be added to its own reply.
+ *
+ * A name that leads to several servers is no entry for one server: with each that answers, the connections to the other end.
+ *
+ * @module
+ */
+
+import { ConnectionError } from "../errors.ts";
+import type { Pool } from "../route/pool.ts";
+
+/** What a server says of itself. */
+export interface Identity {
+  /** `undefined` when it has none. */
+  readonly runId: string | undefined;
+  readonly isProxy: boolean;
+}
+
+/** Reads the text of `info server`. */
+export function parseIdentity(text: string): Identity {
+  return { runId: /^run_id:([0-9A-Za-z]{1,64})\r?$/m.exec(text)?.[1], isProxy: /^role:proxy\r?$/m.test(text) };
+}
+
+/** Who each entry is. One for a whole proxy. */
+export class Identities {
+  readonly #ownRunId: string;
+  readonly #cluster: { readonly pools: readonly Pool[] };
+  /** The run id that each entry had last, by its address. */
+  readonly #known = new Map<string, string>();
+  /** Why entries are refused, by their address. */
+  readonly #problems = new Map<string, string>();
+
+  /** @param cluster has the servers in the order of the list */
+  constructor(ownRunId: string, cluster: { readonly pools: readonly Pool[] }) {
+    this.#ownRunId = ownRunId;
+    this.#cluster = cluster;
+  }
+
+  /** Whether the list is to blame for it that the server at `address` is down. */
+  isMistaken(address: string): boolean {
+    return this.#problems.has(address);
+  }
+
+  /**
+   * Takes note of who has answered at `address`.
+   *
+   * @throws {ConnectionError} when the connection must not be used; the message says why
+   */
+  admit(address: string, { runId, isProxy }: Identity): void {
+    const { pools } = this.#cluster;
+    for (const known of [this.#known, this.#problems]) {
+      for (const each of known.keys()) if (!pools.some((pool) => pool.address === each)) known.delete(each);
+    }
+    if (runId === this.#ownRunId) throw this.#refuse(address, "it is this proxy itself: expected a server");
+    if (isProxy) throw this.#refuse(address, "it is a proxy: expected a server");
+    const position = pools.findIndex((pool) => pool.address === address);
+    const before = this.#known.get(address);
+    this.#known.delete(address);
+    const other = runId === undefined ? -1 : pools.findIndex((pool) => this.#known.get(pool.address) === runId);
+    if (other >= 0 && other < position) throw this.#refuse(address, aliasOf(pools[other]!));
+    this.#problems.delete(address);
+    if (runId === undefined || position < 0) return;
+    this.#known.set(address, runId);
+    if (other >= 0) {
+      this.#expel(pools[other]!, aliasOf(pools[position]!));
+      throw new ConnectionError(
+        address,
+        `it was in use as "${pools[other]!.address}", and is connected to anew`,
+        false,
+      );
+    }
+    if (before !== undefined && before !== runId) pools[position]!.reconnect("its address leads to another server now");
+  }
+
+  #refuse(address: string, problem: string): ConnectionError {
+    this.#problems.set(address, problem);
+    return new ConnectionError(address, problem, false);
+  }
+
+  #expel(pool: Pool, problem: string): void {
+    this.#known.delete(pool.address);
+    this.#problems.set(pool.address, problem);
+    pool.expel(problem);
+  }
+}
+
+function aliasOf({ address }: Pool): string {
+  return `it is the same server as "${address}": expected each server once in the list`;
+}
