@@ -9,8 +9,7 @@
  *  251 ms   10.0.0.2   ────► connected                 the first one wins, the others are closed
  * ```
  *
- * IPv4 is looked up beside IPv6; if it is known first, it waits 50 ms for the other. Connections are tried as soon as the
- * first address is known.
+ * IPv4 addresses that are known before all are wait 50 ms for them. Connections are tried as soon as there is an address.
  *
  * Who wins may still be of no use: its TLS handshake fails, or takes too long. It is then tried no more, and
  * {@linkcode AddressRace.next} goes on with the rest; those that had been closed for it are tried again.
@@ -22,7 +21,9 @@
 
 import { ADDRESSES_OF_NAME_MAX_COUNT, CONNECT_ATTEMPT_DELAY_MS, CONNECT_FAMILY_DELAY_MS } from "../limits.ts";
 import type { NameLookup } from "./name_lookup.ts";
-import type { AddressFamily, FoundAddresses } from "./system_lookup.ts";
+import type { FoundAddresses, LookupKind } from "./system_lookup.ts";
+
+type AddressFamily = 4 | 6;
 
 /** How one address is connected to. */
 export interface Dialer<T> {
@@ -48,13 +49,16 @@ export interface Winner<T> {
 export class AddressRace<T> {
   /** The addresses that were tried in vain, in the order in which they failed. */
   readonly failures: AddressFailure[] = [];
-  /** Why a family could not be looked up; empty when there was no such problem. */
+  /** Why the addresses could not be looked up; empty when there was no such problem. */
   lookupProblem = "";
   readonly #dialer: Dialer<T>;
   readonly #signal: AbortSignal;
   /** The addresses that wait to be tried, by family. */
   readonly #waiting: Record<AddressFamily, string[]> = { 4: [], 6: [] };
-  readonly #lookingUp = new Set<AddressFamily>();
+  /** All addresses that were ever known. */
+  readonly #known = new Set<string>();
+  /** Whether the lookup of all addresses has not ended. */
+  isLookingUp = false;
   /** What is to come next, of addresses that are known. */
   #family: AddressFamily = 6;
   /** Whether IPv4 still waits for IPv6 to be known. */
@@ -71,26 +75,20 @@ export class AddressRace<T> {
 
   /** Takes addresses that need no lookup, to be tried in this order. */
   addKnown(addresses: readonly string[]): void {
+    // As if they were of one family, so that they keep their order.
     this.#family = 4;
     this.#waiting[4].push(...addresses);
   }
 
   /** Takes what a lookup finds, as it comes. */
   addLookup(lookup: NameLookup): void {
-    for (const family of [6, 4] as const) {
-      this.#lookingUp.add(family);
-      void lookup[family].then((found) => this.#learn(family, found));
-    }
+    this.isLookingUp = true;
+    for (const kind of ["all", "ipv4"] as const) void lookup[kind].then((found) => this.#learn(kind, found));
   }
 
-  /** Whether there is, or may be, another address to try. */
+  /** Whether another address is known that may be tried. */
   get hasMore(): boolean {
-    return this.#lookingUp.size > 0 || this.#waiting[4].length + this.#waiting[6].length > 0;
-  }
-
-  /** Whether addresses are still being looked up. */
-  get isLookingUp(): boolean {
-    return this.#lookingUp.size > 0;
+    return this.#waiting[4].length + this.#waiting[6].length > 0;
   }
 
   /**
@@ -121,17 +119,23 @@ export class AddressRace<T> {
     this.failures.push({ address, error });
   }
 
-  #learn(family: AddressFamily, { addresses, problem }: FoundAddresses): void {
-    this.#lookingUp.delete(family);
-    if (problem !== "") this.lookupProblem = problem;
-    const room = ADDRESSES_OF_NAME_MAX_COUNT - this.#waiting[4].length - this.#waiting[6].length;
-    this.#waiting[family].push(...addresses.slice(0, Math.max(0, room)));
+  #learn(kind: LookupKind, { addresses, problem }: FoundAddresses): void {
+    if (kind === "ipv4" && !this.isLookingUp) return;
+    if (kind === "all") {
+      this.isLookingUp = false;
+      this.lookupProblem = problem;
+    }
+    for (const address of addresses) {
+      if (this.#known.has(address) || this.#known.size >= ADDRESSES_OF_NAME_MAX_COUNT) continue;
+      this.#known.add(address);
+      this.#waiting[address.includes(":") ? 6 : 4].push(address);
+    }
     if (this.#outcome === undefined) return;
-    const isFirst = this.#attempts.size === 0 && this.failures.length === 0;
-    if (family === 4 && isFirst && this.#lookingUp.has(6) && addresses.length > 0) {
+    if (kind === "ipv4") {
+      if (addresses.length === 0) return;
       this.#holdsIpv4 = true;
       this.#schedule(CONNECT_FAMILY_DELAY_MS);
-    } else if (family === 6 && this.#holdsIpv4) {
+    } else if (this.#holdsIpv4) {
       this.#goOn();
     } else if (this.#timer === undefined) {
       this.#step();
@@ -144,7 +148,7 @@ export class AddressRace<T> {
     if (address !== undefined) {
       this.#schedule(CONNECT_ATTEMPT_DELAY_MS);
       void this.#try(address);
-    } else if (this.#attempts.size === 0 && this.#lookingUp.size === 0) {
+    } else if (this.#attempts.size === 0 && !this.isLookingUp) {
       this.#outcome?.resolve(undefined);
     }
   }

@@ -14,38 +14,38 @@
  */
 
 import { LOOKUP_SLOW_MS, LOOKUPS_MAX_COUNT, LOOKUPS_WAITING_MAX_COUNT } from "../limits.ts";
-import { type AddressFamily, type FoundAddresses, lookUpInSystem } from "./system_lookup.ts";
+import { type FoundAddresses, lookUpInSystem, type LookupKind } from "./system_lookup.ts";
 
-/** The answers for one name: each comes when it is known. Neither rejects. */
-export type NameLookup = Readonly<Record<AddressFamily, Promise<FoundAddresses>>>;
+/** The answers for one name: each comes when it is known. `ipv4` is of no interest once `all` is there. Neither rejects. */
+export type NameLookup = Readonly<Record<LookupKind, Promise<FoundAddresses>>>;
 
-/** What looks one family up. Never rejects. */
-type LookUpFamily = (name: string, family: AddressFamily) => Promise<FoundAddresses>;
+/** What looks a name up. Never rejects. */
+type LookUp = (name: string, kind: LookupKind) => Promise<FoundAddresses>;
 
 /** A lookup that runs or waits for its turn. */
 class SharedLookup {
   readonly name: string;
   readonly isSlow: boolean;
   readonly results: NameLookup;
-  readonly #resolvers: Readonly<Record<AddressFamily, PromiseWithResolvers<FoundAddresses>>>;
+  readonly #resolvers: Readonly<Record<LookupKind, PromiseWithResolvers<FoundAddresses>>>;
 
   constructor(name: string, isSlow: boolean) {
     this.name = name;
     this.isSlow = isSlow;
-    this.#resolvers = { 4: Promise.withResolvers(), 6: Promise.withResolvers() };
-    this.results = { 4: this.#resolvers[4].promise, 6: this.#resolvers[6].promise };
+    this.#resolvers = { all: Promise.withResolvers(), ipv4: Promise.withResolvers() };
+    this.results = { all: this.#resolvers.all.promise, ipv4: this.#resolvers.ipv4.promise };
   }
 
-  /** Resolves when both families are known. */
-  async run(lookUp: LookUpFamily): Promise<void> {
-    const run = async (family: AddressFamily) => this.#resolvers[family].resolve(await lookUp(this.name, family));
-    await Promise.all([run(6), run(4)]);
+  /** Resolves when both are known. */
+  async run(lookUp: LookUp): Promise<void> {
+    const run = async (kind: LookupKind) => this.#resolvers[kind].resolve(await lookUp(this.name, kind));
+    await Promise.all([run("all"), run("ipv4")]);
   }
 }
 
 /** The names that are being looked up. One a process, but in tests. */
 export class NameLookups {
-  readonly #lookUp: LookUpFamily;
+  readonly #lookUp: LookUp;
   /** Those that run or wait, by name. */
   readonly #shared = new Map<string, SharedLookup>();
   readonly #waiting: SharedLookup[] = [];
@@ -54,7 +54,7 @@ export class NameLookups {
   /** Names that took long the last time. */
   readonly #slow = new Set<string>();
 
-  constructor(lookUp: LookUpFamily) {
+  constructor(lookUp: LookUp) {
     this.#lookUp = lookUp;
   }
 
@@ -64,7 +64,7 @@ export class NameLookups {
     if (known !== undefined) return known.results;
     if (this.#waiting.length >= LOOKUPS_WAITING_MAX_COUNT) {
       const none = Promise.resolve({ addresses: [], problem: "too many names are waiting to be looked up" });
-      return { 4: none, 6: none };
+      return { all: none, ipv4: none };
     }
     const lookup = new SharedLookup(name, this.#slow.has(name));
     this.#shared.set(name, lookup);

@@ -1,18 +1,20 @@
 /**
- * Looks one name up in one family of addresses, as the system does: /etc/hosts, then the name servers, whatever
- * nsswitch.conf says.
+ * Looks a name up as the system does: /etc/hosts, then the name servers, or whatever else nsswitch.conf says.
  *
- * `Deno.resolveDns` does not know /etc/hosts, and `node:dns` always asks for both families together: a name server that
- * leaves one of the two questions without an answer, as some do, costs 5 to 20 s then. So `getaddrinfo` of the C library is
- * called once for each family. It cannot be cancelled, and takes 10 s when no name server answers; it waits in a thread of
- * the runtime's pool. name_lookup.ts bounds how many do.
+ * `Deno.resolveDns` does not know /etc/hosts. `node:dns` does, and always asks for IPv6 and IPv4 together: a name server
+ * that leaves the question for IPv6 without an answer, as some do, costs 5 to 20 s. So `getaddrinfo` of the C library is
+ * called twice, beside each other: for all addresses, and for IPv4 alone. To ask for IPv6 alone would not do: of a name that
+ * /etc/hosts has an IPv4 address for, name servers are asked then, which may be the ones that do not answer.
+ *
+ * A call cannot be cancelled, and takes 10 s when no name server answers; it waits in a thread of the runtime's pool.
+ * name_lookup.ts bounds how many do.
  *
  * ```text
  * addrinfo   flags:i32 family:i32 socktype:i32 protocol:i32   addrlen:u32 (4 bytes)   addr:pointer name:pointer next:pointer
  *            0         4          8            12             16                      24           32           40
  * ```
  *
- * Where the C library cannot be called (another system, no permission), `node:dns` does it, which does the same for both.
+ * Where the C library cannot be called (another system, no permission), `node:dns` looks up all addresses.
  *
  * @module
  */
@@ -23,10 +25,10 @@ import { messageOf } from "../errors.ts";
 import { ADDRESSES_OF_NAME_MAX_COUNT } from "../limits.ts";
 import { errorCodeOf } from "./socket_errors.ts";
 
-/** A family of addresses: IPv4 or IPv6. */
-export type AddressFamily = 4 | 6;
+/** What is looked up: all addresses, or those of IPv4 alone. */
+export type LookupKind = "all" | "ipv4";
 
-/** What one name means in one family. */
+/** What one lookup of a name has found. */
 export interface FoundAddresses {
   /** In the order in which they are to be tried; none when the name has none. */
   readonly addresses: readonly string[];
@@ -38,11 +40,11 @@ export interface FoundAddresses {
 export const NO_NAME_SERVER = "no name server has answered";
 
 // Numbers of Linux, the same for all its C libraries and processors.
+const AF_UNSPEC = 0;
 const AF_INET = 2;
-const AF_INET6 = 10;
 const SOCK_STREAM = 1;
 const EAI_AGAIN = -3;
-/** What says that the name has no address of that family: EAI_NONAME, EAI_NODATA, EAI_ADDRFAMILY. */
+/** What says that the name has no such address: EAI_NONAME, EAI_NODATA, EAI_ADDRFAMILY. */
 const NO_ADDRESS: readonly number[] = [-2, -5, -9];
 const HINTS_SIZE_BYTES = 48;
 const ADDRESS_OFFSET = 24;
@@ -54,18 +56,18 @@ const SYMBOLS = {
 } as const;
 
 /** Looks `name` up. Never rejects. */
-export async function lookUpInSystem(name: string, family: AddressFamily): Promise<FoundAddresses> {
+export async function lookUpInSystem(name: string, kind: LookupKind): Promise<FoundAddresses> {
   let library: Deno.DynamicLibrary<typeof SYMBOLS>;
   // Asking for a permission that was not given would stop a program at a prompt.
   const mayCall = Deno.permissions.querySync({ name: "ffi" }).state === "granted";
-  if (!mayCall || Deno.build.os !== "linux") return await lookUpByNode(name, family);
+  if (!mayCall || Deno.build.os !== "linux") return await lookUpByNode(name, kind);
   try {
     library = Deno.dlopen("libc.so.6", SYMBOLS);
   } catch {
-    return await lookUpByNode(name, family);
+    return await lookUpByNode(name, kind);
   }
   try {
-    return await callGetaddrinfo(library.symbols, name, family);
+    return await callGetaddrinfo(library.symbols, name, kind);
   } catch (error) {
     return { addresses: [], problem: messageOf(error) };
   } finally {
@@ -76,12 +78,12 @@ export async function lookUpInSystem(name: string, family: AddressFamily): Promi
 async function callGetaddrinfo(
   symbols: Deno.StaticForeignLibraryInterface<typeof SYMBOLS>,
   name: string,
-  family: AddressFamily,
+  kind: LookupKind,
 ): Promise<FoundAddresses> {
   // Each has memory of its own that stays where it is, since the call goes on in another thread.
   const nameBytes = offHeap(new TextEncoder().encode(`${name}\0`));
   const hints = new Int32Array(new ArrayBuffer(HINTS_SIZE_BYTES));
-  hints[1] = family === 4 ? AF_INET : AF_INET6;
+  hints[1] = kind === "all" ? AF_UNSPEC : AF_INET;
   hints[2] = SOCK_STREAM;
   const result = new BigUint64Array(new ArrayBuffer(8));
   const status = await symbols.getaddrinfo(nameBytes, null, hints, result);
@@ -125,9 +127,10 @@ function formatSocketAddress(view: Deno.UnsafePointerView): string {
   return scope === 0 ? address : `${address}%${scope}`;
 }
 
-function lookUpByNode(name: string, family: AddressFamily): Promise<FoundAddresses> {
+function lookUpByNode(name: string, kind: LookupKind): Promise<FoundAddresses> {
+  if (kind === "ipv4") return Promise.resolve({ addresses: [], problem: "" });
   const { promise, resolve } = Promise.withResolvers<FoundAddresses>();
-  lookup(name, { all: true, family, verbatim: true }, (error, found) => {
+  lookup(name, { all: true, verbatim: true }, (error, found) => {
     if (error === null) {
       const addresses = found.map(({ address }) => address).slice(0, ADDRESSES_OF_NAME_MAX_COUNT);
       return resolve({ addresses, problem: "" });
