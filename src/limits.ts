@@ -92,10 +92,9 @@ export const ADDRESSES_OF_NAME_MAX_COUNT = 64;
 /** Addresses of one name that an error names, each with its reason. */
 export const ADDRESSES_TOLD_MAX_COUNT = 8;
 /**
- * Names that are looked up at a time. Each takes two threads of 32, which files need as well, for 10 s if no name server
- * answers.
+ * Lookups under way, two a name. Each takes one of 32 threads, which files need as well, for 10 s if no name server answers.
  */
-export const LOOKUPS_MAX_COUNT = 8;
+export const LOOKUPS_MAX_COUNT = 16;
 /** Names that wait to be looked up. */
 export const LOOKUPS_WAITING_MAX_COUNT = 2_048;
 /** A name whose lookup takes so long shares half of the places with others of the kind from then on. */

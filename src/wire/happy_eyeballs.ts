@@ -124,6 +124,8 @@ export class AddressRace<T> {
     if (kind === "all") {
       this.isLookingUp = false;
       this.lookupProblem = problem;
+      // Asked for IPv4 alone, the C library makes 127.0.0.1 of a ::1 in /etc/hosts.
+      if (problem === "") this.#waiting[4] = this.#waiting[4].filter((address) => addresses.includes(address));
     }
     for (const address of addresses) {
       if (this.#known.has(address) || this.#known.size >= ADDRESSES_OF_NAME_MAX_COUNT) continue;

@@ -4,17 +4,20 @@
  * A lookup cannot be cancelled and waits in a thread of a pool of 32 that files need as well. Hence:
  *
  * - All who want the same name at the same time wait for the same lookup. Whoever has waited long enough just leaves.
- * - So many names are looked up at a time, in the order in which they were asked for, and the others wait for their turn.
+ * - Only so many lookups are under way, two a name (system_lookup.ts); the others wait for their turn.
  * - A name that took long the last time is slow, and slow names have half of the places: where a name server does not
  *   respond, names of /etc/hosts still get an answer at once.
  *
- * Nothing is kept once it was told: a name may move at any time.
+ * Nothing is kept once all addresses of a name are known: it may move at any time.
  *
  * @module
  */
 
 import { LOOKUP_SLOW_MS, LOOKUPS_MAX_COUNT, LOOKUPS_WAITING_MAX_COUNT } from "../limits.ts";
 import { type FoundAddresses, lookUpInSystem, type LookupKind } from "./system_lookup.ts";
+
+/** How many lookups each name takes. */
+const LOOKUPS_OF_NAME = 2;
 
 /** The answers for one name: each comes when it is known. `ipv4` is of no interest once `all` is there. Neither rejects. */
 export type NameLookup = Readonly<Record<LookupKind, Promise<FoundAddresses>>>;
@@ -36,10 +39,15 @@ class SharedLookup {
     this.results = { all: this.#resolvers.all.promise, ipv4: this.#resolvers.ipv4.promise };
   }
 
-  /** Resolves when both are known. */
-  async run(lookUp: LookUp): Promise<void> {
-    const run = async (kind: LookupKind) => this.#resolvers[kind].resolve(await lookUp(this.name, kind));
-    await Promise.all([run("all"), run("ipv4")]);
+  /** Looks the name up. Before anybody is told what a lookup has found, `ended` is called. */
+  run(lookUp: LookUp, ended: (kind: LookupKind) => void): void {
+    const run = async (kind: LookupKind) => {
+      const found = await lookUp(this.name, kind);
+      ended(kind);
+      this.#resolvers[kind].resolve(found);
+    };
+    void run("all");
+    void run("ipv4");
   }
 }
 
@@ -49,6 +57,7 @@ export class NameLookups {
   /** Those that run or wait, by name. */
   readonly #shared = new Map<string, SharedLookup>();
   readonly #waiting: SharedLookup[] = [];
+  /** Lookups under way. */
   #running = 0;
   #runningSlow = 0;
   /** Names that took long the last time. */
@@ -74,8 +83,8 @@ export class NameLookups {
   }
 
   #start(): void {
-    while (this.#running < LOOKUPS_MAX_COUNT) {
-      const hasRoomForSlow = this.#runningSlow < LOOKUPS_MAX_COUNT / 2;
+    while (this.#running + LOOKUPS_OF_NAME <= LOOKUPS_MAX_COUNT) {
+      const hasRoomForSlow = this.#runningSlow + LOOKUPS_OF_NAME <= LOOKUPS_MAX_COUNT / 2;
       const index = this.#waiting.findIndex(({ isSlow }) => !isSlow || hasRoomForSlow);
       if (index < 0) return;
       const [lookup] = this.#waiting.splice(index, 1);
@@ -83,18 +92,21 @@ export class NameLookups {
     }
   }
 
-  async #run(lookup: SharedLookup): Promise<void> {
+  #run(lookup: SharedLookup): void {
     const { name, isSlow } = lookup;
-    this.#running++;
-    if (isSlow) this.#runningSlow++;
+    this.#running += LOOKUPS_OF_NAME;
+    if (isSlow) this.#runningSlow += LOOKUPS_OF_NAME;
     const begunMs = performance.now();
-    await lookup.run(this.#lookUp);
-    this.#running--;
-    if (isSlow) this.#runningSlow--;
-    this.#shared.delete(name);
-    this.#slow.delete(name);
-    if (performance.now() - begunMs >= LOOKUP_SLOW_MS) this.#noteSlow(name);
-    this.#start();
+    lookup.run(this.#lookUp, (kind) => {
+      this.#running--;
+      if (isSlow) this.#runningSlow--;
+      if (kind === "all") {
+        this.#shared.delete(name);
+        this.#slow.delete(name);
+        if (performance.now() - begunMs >= LOOKUP_SLOW_MS) this.#noteSlow(name);
+      }
+      this.#start();
+    });
   }
 
   #noteSlow(name: string): void {

@@ -142,6 +142,18 @@ Deno.test("AddressRace lets IPv4 wait for all addresses, but not for long", asyn
   }
 });
 
+Deno.test("AddressRace believes what all addresses are, once it knows", async () => {
+  const addresses = new Addresses({});
+  const race = new AddressRace(addresses, new AbortController().signal);
+  const all = Promise.withResolvers<FoundAddresses>();
+  race.addLookup({ all: all.promise, ipv4: found("127.0.0.1", "10.0.0.1") });
+  const outcome = race.next();
+  await Promise.resolve();
+  all.resolve({ addresses: ["::1", "10.0.0.1"], problem: "" });
+  assertEquals(await outcome, undefined);
+  assertEquals(addresses.log, ["dial ::1", "dial 10.0.0.1"]);
+});
+
 Deno.test("AddressRace tells apart a name without an address, and one that cannot be looked up", async () => {
   const none = raceOf(new Addresses({}), []);
   assertEquals([await none.next(), none.lookupProblem, none.failures], [undefined, "", []]);

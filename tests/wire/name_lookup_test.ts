@@ -3,17 +3,20 @@ import { LOOKUP_SLOW_MS, LOOKUPS_MAX_COUNT, LOOKUPS_WAITING_MAX_COUNT } from "..
 import { NameLookups } from "../../src/wire/name_lookup.ts";
 import { type FoundAddresses, lookUpInSystem } from "../../src/wire/system_lookup.ts";
 
+/** Each name takes two lookups. */
+const NAMES_MAX_COUNT = LOOKUPS_MAX_COUNT / 2;
+
 /** Lookups that end when a test says so. */
 class HeldLookups {
   /** The names that are being looked up, in the order in which they were begun. */
   readonly running: string[] = [];
   readonly #resolvers = new Map<string, PromiseWithResolvers<FoundAddresses>>();
   readonly names: NameLookups = new NameLookups((name, kind) => {
-    if (kind === "ipv4") return Promise.resolve({ addresses: [], problem: "" });
-    this.running.push(name);
-    const resolvers = Promise.withResolvers<FoundAddresses>();
-    this.#resolvers.set(name, resolvers);
-    return resolvers.promise;
+    if (kind === "all") {
+      this.running.push(name);
+      this.#resolvers.set(name, Promise.withResolvers());
+    }
+    return this.#resolvers.get(name)!.promise;
   });
 
   async end(name: string): Promise<void> {
@@ -37,24 +40,24 @@ Deno.test("NameLookups asks once for all who want a name at the same time, and k
 
 Deno.test("NameLookups looks so many names up at a time, in the order in which they were asked for", async () => {
   const held = new HeldLookups();
-  const names = Array.from({ length: LOOKUPS_MAX_COUNT + 3 }, (_, i) => `n${i}`);
+  const names = Array.from({ length: NAMES_MAX_COUNT + 3 }, (_, i) => `n${i}`);
   for (const name of names) held.names.find(name);
-  assertEquals(held.running, names.slice(0, LOOKUPS_MAX_COUNT));
+  assertEquals(held.running, names.slice(0, NAMES_MAX_COUNT));
   await held.end("n2");
   await held.end("n0");
-  assertEquals(held.running.slice(-2), names.slice(LOOKUPS_MAX_COUNT, LOOKUPS_MAX_COUNT + 2));
+  assertEquals(held.running.slice(-2), names.slice(NAMES_MAX_COUNT, NAMES_MAX_COUNT + 2));
   for (const name of names) if (held.running.includes(name)) await held.end(name);
   assertEquals(held.running, []);
 });
 
 Deno.test("NameLookups leaves half of the places to names that are not slow", async () => {
   const held = new HeldLookups();
-  const slow = Array.from({ length: LOOKUPS_MAX_COUNT }, (_, i) => `slow${i}`);
+  const slow = Array.from({ length: NAMES_MAX_COUNT }, (_, i) => `slow${i}`);
   for (const name of slow) held.names.find(name);
   await new Promise((resolve) => setTimeout(resolve, LOOKUP_SLOW_MS + 50));
   for (const name of slow) await held.end(name);
   for (const name of slow) held.names.find(name);
-  assertEquals(held.running, slow.slice(0, LOOKUPS_MAX_COUNT / 2));
+  assertEquals(held.running, slow.slice(0, NAMES_MAX_COUNT / 2));
   const quick = held.names.find("quick");
   assertEquals(held.running.at(-1), "quick");
   await held.end("quick");
@@ -68,7 +71,7 @@ Deno.test("NameLookups leaves half of the places to names that are not slow", as
 
 Deno.test("NameLookups lets so many names wait, and refuses more at once", async () => {
   const held = new HeldLookups();
-  for (let i = 0; i < LOOKUPS_MAX_COUNT + LOOKUPS_WAITING_MAX_COUNT; i++) held.names.find(`n${i}`);
+  for (let i = 0; i < NAMES_MAX_COUNT + LOOKUPS_WAITING_MAX_COUNT; i++) held.names.find(`n${i}`);
   const { addresses, problem } = await held.names.find("one more").all;
   assertEquals(addresses, []);
   assertMatch(problem, /too many names/);
