@@ -39,17 +39,20 @@ export function parseIdentity(text: string): Identity {
   return { runId: /^run_id:([0-9A-Za-z]{1,64})\r?$/m.exec(text)?.[1], isProxy: /^role:proxy\r?$/m.test(text) };
 }
 
+/** What is needed of an entry's pool. */
+export type Entry = Pick<Pool, "address" | "expel" | "reconnect">;
+
 /** Who each entry is. One for a whole proxy. */
 export class Identities {
   readonly #ownRunId: string;
-  readonly #cluster: { readonly pools: readonly Pool[] };
+  readonly #cluster: { readonly pools: readonly Entry[] };
   /** The run id that each entry had last, by its address. */
   readonly #known = new Map<string, string>();
   /** Why entries are refused, by their address. */
   readonly #problems = new Map<string, string>();
 
   /** @param cluster has the servers in the order of the list */
-  constructor(ownRunId: string, cluster: { readonly pools: readonly Pool[] }) {
+  constructor(ownRunId: string, cluster: { readonly pools: readonly Entry[] }) {
     this.#ownRunId = ownRunId;
     this.#cluster = cluster;
   }
@@ -95,13 +98,13 @@ export class Identities {
     return new ConnectionError(address, problem, false);
   }
 
-  #expel(pool: Pool, problem: string): void {
+  #expel(pool: Entry, problem: string): void {
     this.#known.delete(pool.address);
     this.#problems.set(pool.address, problem);
     pool.expel(problem);
   }
 }
 
-function aliasOf({ address }: Pool): string {
+function aliasOf({ address }: Entry): string {
   return `it is the same server as "${address}": expected each server once in the list`;
 }

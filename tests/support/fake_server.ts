@@ -101,6 +101,8 @@ export class FakeServer implements AsyncDisposable {
   connectionCount = 0;
   /** All requests so far, on all connections, as text. */
   readonly requests: string[][] = [];
+  /** Answers who it is, which the proxy asks together with its greeting: somebody without a run id. */
+  identify: FakeHandler = (_request, peer) => peer.reply(encodeText("# Server\r\n"));
   readonly #listener: Deno.TcpListener;
   readonly #open = new Set<Connection>();
   readonly #serving: Promise<void>[] = [];
@@ -156,8 +158,7 @@ export class FakeServer implements AsyncDisposable {
 
   #handle(words: string[], peer: FakePeer): void {
     if (words[0] === "hello") return this.#greet(words, peer);
-    // The proxy asks who a server is, together with its greeting; this one has no run id.
-    if (words[0] === "info" && words[1] === "server") return peer.reply(encodeText("# Server\r\n"));
+    if (words[0] === "info" && words[1] === "server") return this.identify(words, peer);
     this.requests.push(words);
     this.#handler(words, peer);
   }
