@@ -7,7 +7,7 @@
  * changed weight moves slots to or from that server only. To agree, other implementations compute
  *
  * ```text
- * seed(address)  = FNV-1a, 64 bits, over the UTF-8 of "host:port" in lower case
+ * seed(address)  = FNV-1a, 64 bits, over the UTF-8 of "host:port" in its one spelling (address.ts)
  *                  (offset basis cbf29ce484222325, prime 100000001b3)
  * z(slot)        = output number slot + 1 of SplitMix64 seeded with it, all modulo 2^64:
  *                    z = seed + (slot + 1) · 9e3779b97f4a7c15
@@ -29,7 +29,7 @@ import { SERVERS_MAX_COUNT, SLOTS_COUNT } from "../limits.ts";
 
 /** One server of the cluster. Its address is its identity: the routing depends on nothing else but the weight. */
 export interface Member {
-  /** `host:port`, in lower case. */
+  /** `host:port`, in its one spelling (address.ts). */
   readonly address: string;
   /** Its share of the slots, relative to the sum of all weights. */
   readonly weight: number;

@@ -30,7 +30,7 @@ import { abort, closeQuietly } from "./abort.ts";
 import { type AddressFailure, AddressRace, type Dialer } from "./happy_eyeballs.ts";
 import { systemLookups } from "./name_lookup.ts";
 import type { Socket } from "./socket.ts";
-import { connectReason, formatPeer, showsStranger, showsUnreachable } from "./socket_errors.ts";
+import { connectReason, formatPeer, lacksAddress, showsStranger, showsUnreachable } from "./socket_errors.ts";
 
 /** Where and how to connect. */
 export interface ConnectOptions {
@@ -150,9 +150,11 @@ async function secureInTime<T>(
 
 /** The error that tells most of a server: one that does not say that it is gone, if there is one. */
 function causeOf(failures: readonly AddressFailure[], lookupProblem: string): unknown {
-  const errors = failures.map(({ error }) => error);
+  const all = failures.map(({ error }) => error);
   if (lookupProblem !== "") return new Error(lookupProblem);
-  if (errors.length === 0) return new Error(NO_ADDRESS);
+  if (all.length === 0) return new Error(NO_ADDRESS);
+  // That this machine has no IPv6 says nothing, if the name has other addresses.
+  const errors = all.some((error) => !lacksAddress(error)) ? all.filter((error) => !lacksAddress(error)) : all;
   return errors.find((error) => !showsUnreachable(error) && !showsStranger(error)) ?? errors.at(-1);
 }
 

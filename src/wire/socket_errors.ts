@@ -36,10 +36,16 @@ export function connectReason(error: unknown, host: string): string {
   const code = errorCodeOf(error);
   if (error instanceof Deno.errors.ConnectionRefused || code === "ECONNREFUSED") return "nobody listens there";
   if (code === "ENETUNREACH" || code === "EHOSTUNREACH") return "that host is unreachable";
+  if (lacksAddress(error)) return "this machine has no address to connect from";
   if (isLookupFailure(error)) return "that name has no address";
   if (error instanceof Deno.errors.UnexpectedEof) return "it closed the connection";
   if (error instanceof Deno.errors.ConnectionReset) return "it reset the connection";
   return message;
+}
+
+/** Whether an error of connecting says that this machine cannot reach such an address, as where there is no IPv6. */
+export function lacksAddress(error: unknown): boolean {
+  return error instanceof Deno.errors.AddrNotAvailable || errorCodeOf(error) === "EADDRNOTAVAIL";
 }
 
 /** Whether an error of connecting says that a peer's port, or its machine, is not there, or that it has cut us off. */

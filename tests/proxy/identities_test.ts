@@ -8,6 +8,7 @@ import { type Entry, Identities, parseIdentity } from "../../src/proxy/identitie
 import type { Proxy } from "../../src/proxy.ts";
 import { ownersOf } from "../../src/route/slots.ts";
 import { type FakeHandler, FakeServer } from "../support/fake_server.ts";
+import { Relay } from "../support/relay.ts";
 import {
   ask,
   clustered,
@@ -264,6 +265,21 @@ Deno.test(
     assertNotEquals(takeErrors(first).length, 0);
   }),
 );
+
+Deno.test("Proxy ends its connections to a server when its address leads to another one", () =>
+  withServers(2, async (_servers, [first, second]) => {
+    using relay = new Relay(first!);
+    await withProxy([relay.address], async ({ proxy, connect }) => {
+      using native = await connect();
+      assertEquals(await native.call("set", "a", "on the first"), "OK");
+      // What is connected goes on, and what is connected to from now on is another server.
+      relay.target = second;
+      using resp = await connectResp(proxy, 3);
+      assertEquals(await ask(resp, "set", "a", "on the second"), "+OK\r\n");
+      assertEquals(await native.call("get", "a"), "on the second");
+      assertEquals(serverFact(proxy, 0, "state"), "up");
+    });
+  }));
 
 Deno.test("Proxy uses servers that do not say who they are, and none that says so without end", async () => {
   await using server = new FakeServer((_request, peer) => peer.reply("OK"));

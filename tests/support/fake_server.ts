@@ -21,6 +21,8 @@ import { RespReply } from "../../src/wire/resp_reply.ts";
 export class FakePeer {
   /** What it speaks: a version of RESP, or 0 for the native protocol. */
   version: 0 | 2 | 3 = 0;
+  /** Requests so far, without `hello`. */
+  requestsCount = 0;
   readonly #connection: Connection;
   #written: Promise<void> = Promise.resolve();
 
@@ -158,7 +160,8 @@ export class FakeServer implements AsyncDisposable {
 
   #handle(words: string[], peer: FakePeer): void {
     if (words[0] === "hello") return this.#greet(words, peer);
-    if (words[0] === "info" && words[1] === "server") return this.identify(words, peer);
+    // A proxy's greeting and this come first on each of its connections.
+    if (++peer.requestsCount <= 2 && words.join(" ") === "info server") return this.identify(words, peer);
     this.requests.push(words);
     this.#handler(words, peer);
   }

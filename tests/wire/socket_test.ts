@@ -229,6 +229,51 @@ Deno.test("connect() insecure believes any certificate", async () => {
   });
 });
 
+/** The names that a client's first TLS record asks for (RFC 6066, section 3); `undefined` when it has no such extension. */
+function serverNameOf(hello: Uint8Array): string | undefined {
+  const view = new DataView(hello.buffer, hello.byteOffset, hello.length);
+  // Record and handshake header, version, random; then three lists with their lengths before them.
+  let at = 5 + 4 + 2 + 32;
+  at += 1 + view.getUint8(at);
+  at += 2 + view.getUint16(at);
+  at += 1 + view.getUint8(at);
+  const end = at + 2 + view.getUint16(at);
+  for (at += 2; at < end; at += 4 + view.getUint16(at + 2)) {
+    if (view.getUint16(at) === 0) {
+      return new TextDecoder().decode(hello.subarray(at + 9, at + 4 + view.getUint16(at + 2)));
+    }
+  }
+  return undefined;
+}
+
+Deno.test(
+  "connect() tells the peer the name it was asked for, and none for an address",
+  { sanitizeResources: false },
+  async () => {
+    const cases: [options: Partial<ConnectOptions>, name: string | undefined][] = [
+      [{}, undefined],
+      [{ insecure: true }, undefined],
+      [{ hostname: "::1", insecure: true }, undefined],
+      [{ hostname: "localhost", insecure: true }, "localhost"],
+      [{ hostname: "localhost" }, "localhost"],
+      [{ serverName: "cache.example", insecure: true }, "cache.example"],
+      [{ serverName: "cache.example" }, "cache.example"],
+    ];
+    for (const [options, name] of cases) {
+      const hello = Promise.withResolvers<Uint8Array>();
+      const read = async (socket: Deno.Conn) => {
+        const buffer = new Uint8Array(4_096);
+        hello.resolve(buffer.subarray(0, await socket.read(buffer) ?? 0));
+        socket.close();
+      };
+      await withListener({ hostname: options.hostname === "::1" ? "::1" : hostname }, read, async ({ port }) => {
+        await failure({ hostname, port, ...options });
+      });
+      assertEquals(serverNameOf(await hello.promise), name, JSON.stringify(options));
+    }
+  },
+);
+
 // Node's stream does not close Deno's object of a connection destroyed during its handshake; its peer is cut off.
 Deno.test(
   "connect() insecure refuses what is no TLS, and keeps its deadline",
