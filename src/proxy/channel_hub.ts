@@ -366,6 +366,11 @@ export class ChannelHub {
     for (const link of this.#links.values()) link.sweep(timeoutMs);
   }
 
+  /** As {@linkcode ChannelLink.lose}, for one server. */
+  lose(address: string, reason: string): void {
+    this.#links.get(address)?.lose(reason);
+  }
+
   /** Listens to nothing any more. */
   close(): void {
     for (const link of this.#links.values()) link.close("the proxy is stopping");

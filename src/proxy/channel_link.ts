@@ -235,6 +235,11 @@ export class ChannelLink {
     transport?.close();
   }
 
+  /** Gives the connection up, if there is one, and makes another. Who has listened on it may have missed messages. */
+  lose(reason: string): void {
+    if (this.#transport !== undefined) this.#cut(reason);
+  }
+
   /** Listens to nothing any more. */
   close(reason: string): void {
     for (const subscription of [...this.#channels.values(), ...this.#patterns.values()]) {

@@ -27,6 +27,8 @@
 import { ConnectionError } from "../errors.ts";
 import type { Pool } from "../route/pool.ts";
 
+const MOVED = "its address leads to another server now";
+
 /** What a server says of itself. */
 export interface Identity {
   /** `undefined` when it has none. */
@@ -46,15 +48,24 @@ export type Entry = Pick<Pool, "address" | "expel" | "reconnect">;
 export class Identities {
   readonly #ownRunId: string;
   readonly #cluster: { readonly pools: readonly Entry[] };
+  readonly #lose: (address: string, reason: string) => void;
   /** The run id that each entry had last, by its address. */
   readonly #known = new Map<string, string>();
   /** Why entries are refused, by their address. */
   readonly #problems = new Map<string, string>();
 
-  /** @param cluster has the servers in the order of the list */
-  constructor(ownRunId: string, cluster: { readonly pools: readonly Entry[] }) {
+  /**
+   * @param cluster has the servers in the order of the list
+   * @param lose ends those connections to a server that are not of its pool
+   */
+  constructor(
+    ownRunId: string,
+    cluster: { readonly pools: readonly Entry[] },
+    lose: (address: string, reason: string) => void,
+  ) {
     this.#ownRunId = ownRunId;
     this.#cluster = cluster;
+    this.#lose = lose;
   }
 
   /** Whether the list is to blame for it that the server at `address` is down. */
@@ -90,7 +101,9 @@ export class Identities {
         false,
       );
     }
-    if (before !== undefined && before !== runId) pools[position]!.reconnect("its address leads to another server now");
+    if (before === undefined || before === runId) return;
+    pools[position]!.reconnect(MOVED);
+    this.#lose(address, MOVED);
   }
 
   #refuse(address: string, problem: string): ConnectionError {
@@ -102,6 +115,7 @@ export class Identities {
     this.#known.delete(pool.address);
     this.#problems.set(pool.address, problem);
     pool.expel(problem);
+    this.#lose(pool.address, problem);
   }
 }
 

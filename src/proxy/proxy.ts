@@ -203,7 +203,7 @@ export class Proxy implements SessionHost {
       clock: this.#clock,
       report: (address, state, reason) => this.#reportServer(address, state, reason),
     }, settings.onDown === "remap");
-    this.#identities = new Identities(this.#runId, this.#cluster);
+    this.#identities = new Identities(this.#runId, this.#cluster, (address, reason) => this.#hub.lose(address, reason));
     this.#cluster.apply(members);
     this.answers = new Answers((error) => this.reportBug(error));
     this.#census = new Census(resp, this.#clock);

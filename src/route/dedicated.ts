@@ -216,6 +216,13 @@ export class Dedicated implements PipelineHost {
     for (const pipeline of [...this.#lent.keys()]) pipeline.end(false, reason);
   }
 
+  /** As {@linkcode endAll}, but for connections that are still being made. */
+  endMade(reason: string): void {
+    for (const pipeline of [...this.#idle.map((each) => each.pipeline), ...this.#lent.keys()]) {
+      if (pipeline.ready) pipeline.end(false, reason);
+    }
+  }
+
   /** As {@linkcode endAll}, for good. */
   close(reason: string): void {
     this.#abort.abort();

@@ -494,6 +494,7 @@ export class Pool implements PipelineHost {
   /** Ends the connections that were made. What may be repeated is sent once more, on the next. */
   reconnect(reason: string): void {
     for (const pipeline of [...this.#pipelines]) if (pipeline.ready) pipeline.end(false, reason);
+    this.#dedicated.endMade(reason);
   }
 
   /** Takes no new requests; connections are closed when those in flight are answered. Idempotent. */

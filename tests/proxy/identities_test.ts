@@ -1,6 +1,14 @@
 /** That one server under two addresses is one, and that a proxy is no server. */
 
-import { assert, assertEquals, assertLess, assertMatch, assertNotEquals, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertLess,
+  assertMatch,
+  assertNotEquals,
+  assertRejects,
+  assertThrows,
+} from "@std/assert";
 import { encodeText } from "../../src/bytes.ts";
 import { ConnectionError } from "../../src/errors.ts";
 import { slotOf } from "../../src/key_slot.ts";
@@ -33,43 +41,48 @@ function makeEntries(addresses: readonly string[], log: string[]): Entry[] {
 }
 
 const OWN = "0".repeat(40);
+
+function makeIdentities(cluster: { pools: Entry[] }, log: string[] = []): Identities {
+  return new Identities(OWN, cluster, (address) => void log.push(`lose ${address}`));
+}
+
 const R1 = { runId: "1".repeat(40), isProxy: false };
 const R2 = { runId: "2".repeat(40), isProxy: false };
 const NONE = { runId: undefined, isProxy: false };
 
 Deno.test("Identities lets the entry that stands first have a server, whichever connects first", () => {
   const log: string[] = [];
-  const identities = new Identities(OWN, { pools: makeEntries(["a:1", "b:1", "c:1"], log) });
+  const identities = makeIdentities({ pools: makeEntries(["a:1", "b:1", "c:1"], log) }, log);
   const refuses = (address: string, reason: string, who = R1) =>
     assertThrows(() => identities.admit(address, who), ConnectionError, reason);
   identities.admit("b:1", R1);
   identities.admit("c:1", R2);
   // What "b:1" has replied already must not be joined with the reply to the same request.
   refuses("a:1", 'it was in use as "b:1"');
-  assertEquals(log, ['expel b:1: it is the same server as "a:1": expected each server once in the list']);
+  assertEquals(log, ['expel b:1: it is the same server as "a:1": expected each server once in the list', "lose b:1"]);
   identities.admit("a:1", R1);
   identities.admit("a:1", R1);
   for (let i = 0; i < 2; i++) refuses("b:1", 'it is the same server as "a:1"');
   assertEquals(["a:1", "b:1", "c:1"].map((address) => identities.isMistaken(address)), [false, true, false]);
   refuses("c:1", 'it is the same server as "a:1"');
-  assertEquals(log.length, 1);
+  assertEquals(log.length, 2);
 });
 
 Deno.test("Identities takes an entry that leads to another server, and ends its connections to the one before", () => {
   const log: string[] = [];
   const pools = makeEntries(["a:1", "b:1"], log);
-  const identities = new Identities(OWN, { pools });
+  const identities = makeIdentities({ pools }, log);
   identities.admit("a:1", R1);
   assertThrows(() => identities.admit("b:1", R1), ConnectionError, 'the same server as "a:1"');
   identities.admit("b:1", R2);
   assertEquals([identities.isMistaken("b:1"), log], [false, []]);
   identities.admit("b:1", { ...R2, runId: "3".repeat(40) });
-  assertEquals(log, ["reconnect b:1: its address leads to another server now"]);
+  assertEquals(log, ["reconnect b:1: its address leads to another server now", "lose b:1"]);
 });
 
 Deno.test("Identities forgets entries that have left the list", () => {
   const cluster = { pools: makeEntries(["a:1", "b:1"], []) };
-  const identities = new Identities(OWN, cluster);
+  const identities = makeIdentities(cluster);
   identities.admit("a:1", R1);
   assertThrows(() => identities.admit("b:1", R1), ConnectionError);
   cluster.pools = makeEntries(["b:1"], []);
@@ -79,7 +92,7 @@ Deno.test("Identities forgets entries that have left the list", () => {
 });
 
 Deno.test("Identities refuses proxies, and itself first of all; servers without a run id it cannot tell apart", () => {
-  const identities = new Identities(OWN, { pools: makeEntries(["a:1", "b:1"], []) });
+  const identities = makeIdentities({ pools: makeEntries(["a:1", "b:1"], []) });
   assertThrows(
     () => identities.admit("a:1", { runId: OWN, isProxy: true }),
     ConnectionError,
@@ -279,6 +292,28 @@ Deno.test("Proxy ends its connections to a server when its address leads to anot
       assertEquals(await native.call("get", "a"), "on the second");
       assertEquals(serverFact(proxy, 0, "state"), "up");
     });
+  }));
+
+Deno.test("Proxy gives a server to the entry that stands first, and disconnects who listened by the other", () =>
+  withServers(1, async (_servers, [address]) => {
+    using relay = new Relay(address!);
+    relay.hold();
+    await withProxy([relay.address, address!], async (rig) => {
+      const { proxy, key } = rig;
+      using client = await connectResp(proxy);
+      await until(async () => await ask(client, "set", key(1), "x") === "+OK\r\n", "the second entry is in use");
+      using listener = await connectResp(proxy);
+      assertMatch(await ask(listener, "subscribe", key(1)), /subscribe/);
+      relay.release();
+      await until(() => isDown(proxy, 1) && serverFact(proxy, 0, "state") === "up", "the first entry has the server");
+      assertMatch(serverFact(proxy, 1, "reason"), /^it is the same server as/);
+      // It can hear nothing any more, and is told so by its end.
+      await assertRejects(async () => {
+        for (;;) await listener.frame();
+      });
+      assertEquals(await ask(client, "get", key(0)), "$-1\r\n");
+      assertEquals(takeErrors(rig).length, 1);
+    }, { backend: { plaintext: true, connectTimeoutMs: 300 } });
   }));
 
 Deno.test("Proxy uses servers that do not say who they are, and none that says so without end", async () => {
