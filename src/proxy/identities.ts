@@ -49,6 +49,8 @@ export class Identities {
   readonly #ownRunId: string;
   readonly #cluster: { readonly pools: readonly Entry[] };
   readonly #lose: (address: string, reason: string) => void;
+  /** The entries when somebody was admitted last. */
+  #pools: readonly Entry[] = [];
   /** The run id that each entry had last, by its address. */
   readonly #known = new Map<string, string>();
   /** Why entries are refused, by their address. */
@@ -80,9 +82,7 @@ export class Identities {
    */
   admit(address: string, { runId, isProxy }: Identity): void {
     const { pools } = this.#cluster;
-    for (const known of [this.#known, this.#problems]) {
-      for (const each of known.keys()) if (!pools.some((pool) => pool.address === each)) known.delete(each);
-    }
+    this.#forgetOthers(pools);
     if (runId === this.#ownRunId) throw this.#refuse(address, "it is this proxy itself: expected a server");
     if (isProxy) throw this.#refuse(address, "it is a proxy: expected a server");
     const position = pools.findIndex((pool) => pool.address === address);
@@ -104,6 +104,16 @@ export class Identities {
     if (before === undefined || before === runId) return;
     pools[position]!.reconnect(MOVED);
     this.#lose(address, MOVED);
+  }
+
+  /** Forgets entries that are no more. */
+  #forgetOthers(pools: readonly Entry[]): void {
+    if (pools === this.#pools) return;
+    this.#pools = pools;
+    const addresses = new Set(pools.map(({ address }) => address));
+    for (const known of [this.#known, this.#problems]) {
+      for (const each of known.keys()) if (!addresses.has(each)) known.delete(each);
+    }
   }
 
   #refuse(address: string, problem: string): ConnectionError {
