@@ -566,8 +566,30 @@ export const RECONNECT_DELAY_MAX_MS = 2_000;
 export const OUTPUT_QUEUE_MAX_BYTES = 4 * 1024 * 1024;
 /** Most commands that the piped client has in flight: enough to keep a connection busy. */
 export const PIPED_IN_FLIGHT_MAX_COUNT = 1_024;
-/** Lines of history that the interactive client keeps. */
+/** Lines of history that the interactive client keeps, … */
 export const HISTORY_MAX_COUNT = 1_000;
+/** … and characters of all of them together, as UTF-16 counts them. */
+export const HISTORY_MAX_CHARACTERS = 4 * 1024 * 1024;
+/** Longest line that is written to the history's file. */
+export const HISTORY_LINE_MAX_BYTES = 64 * 1024;
+/** Of a longer file of history only so many bytes at its end are read, and it is cut. */
+export const HISTORY_FILE_MAX_BYTES = 8 * 1024 * 1024;
+/** Longest text at the prompt, in UTF-16 units: each key copies it. Longer values come from a file or a pipe. */
+export const EDITED_TEXT_MAX_CHARACTERS = 4 * 1024 * 1024;
+/** Bytes typed or pasted while a command runs. More are dropped, and the user is told. */
+export const TYPED_AHEAD_MAX_BYTES = 32 * 1024 * 1024;
+/** Texts that undo brings back. */
+export const UNDO_MAX_COUNT = 100;
+/** A longer text is not kept for undo. */
+export const UNDO_TEXT_MAX_CHARACTERS = 64 * 1024;
+/** Longest sequence of a key that starts with Escape. A longer one is no key. */
+export const KEY_SEQUENCE_MAX_BYTES = 64;
+/** An Escape after which nothing comes for so long is the key of that name. */
+export const ESCAPE_KEY_DELAY_MS = 50;
+/** A client that ends waits so long for a terminal to take what was written. */
+export const OUTPUT_END_MAX_MS = 1_000;
+/** A client that has stopped itself, and finds that it runs after so long, goes on. */
+export const STOP_CHECK_MS = 200;
 
 // Certificates and secrets.
 

@@ -27,6 +27,7 @@ import { History } from "./shell/history.ts";
 import { runInteractive } from "./shell/interactive.ts";
 import { Output, OutputError } from "./shell/output.ts";
 import { runPiped, Status } from "./shell/piped.ts";
+import { terminalSize } from "./shell/terminal.ts";
 import { usageHint } from "./shell/usage_hint.ts";
 import { stateFolder } from "./role/state_folder.ts";
 
@@ -108,7 +109,7 @@ async function runOne(client: Client, words: readonly string[], format: Format):
 }
 
 async function printHelp(topics: readonly string[]): Promise<number> {
-  const text = helpText(topics[0]);
+  const text = helpText(topics[0], Deno.stdout.isTerminal() ? terminalSize().columns : undefined);
   if (text === undefined) throw new UsageError(`No help for "${topics[0]}": "inmem client help" lists the commands`);
   return await print(text);
 }

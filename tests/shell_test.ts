@@ -1,10 +1,10 @@
 /**
- * The client as a program: how it is called, what it prints where, and its exit status. The interactive shell runs on a
- * pseudo-terminal that `script` (of util-linux) makes; where there is none, that test is left out.
+ * The client as a program: how it is called, what it prints where, and its exit status. The interactive shell has
+ * its tests in `shell/interactive_test.ts`.
  */
 
-import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { fromFileUrl, join } from "@std/path";
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { fromFileUrl } from "@std/path";
 import { encodeText } from "../src/bytes.ts";
 import { FakeServer } from "./support/fake_server.ts";
 import type { FakeHandler } from "./support/fake_server.ts";
@@ -168,72 +168,3 @@ Deno.test("inmem client runs the lines of its input", async () => {
     errors: "line 2: ERR value is not an integer\n",
   });
 });
-
-async function hasScript(): Promise<boolean> {
-  try {
-    return (await new Deno.Command("script", { args: ["--version"], stdout: "null" }).output()).success;
-  } catch {
-    return false;
-  }
-}
-
-Deno.test(
-  { name: "inmem client on a terminal edits, completes and remembers", ignore: !await hasScript() },
-  async () => {
-    await using server = new FakeServer(answer);
-    const state = await Deno.makeTempDir({ prefix: "inmem-shell-" });
-    const line = [...PROGRAM, "client", ...to(server)].map((word) => `'${word}'`).join(" ");
-    const child = new Deno.Command("script", {
-      args: ["--quiet", "--flush", "--return", "--command", `${line}; stty -a`, "/dev/null"],
-      env: { INMEM_PASSWORD: "secret", XDG_STATE_HOME: state, TERM: "xterm" },
-      stdin: "piped",
-      stdout: "piped",
-    }).spawn();
-    const keys = child.stdin.getWriter();
-    let seen = "";
-    const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
-    async function expect(text: string): Promise<void> {
-      while (!seen.includes(text)) {
-        const { value, done } = await reader.read();
-        assert(!done, `the shell ended before "${text}" was seen: ${seen}`);
-        seen += value;
-      }
-      seen = seen.slice(seen.indexOf(text) + text.length);
-    }
-    async function type(text: string): Promise<void> {
-      await keys.write(encodeText(text));
-    }
-    try {
-      await expect(`127.0.0.1:${server.port}> `);
-      await type("get ac\x1b[Db\x01\x1b[3~G\x05\x7f\r");
-      await expect("unknown command 'Get'");
-      await type("gx\x7f");
-      await type("e");
-      await type("t");
-      await type("\x15auth hunter2\r");
-      await expect("(error) WRONGPASS");
-      await type("hgeta");
-      await expect("hgeta");
-      await type("\t");
-      await expect("ll ");
-      await type("\x03");
-      await expect("^C");
-      await type("get 日本\nset x 1\nincr x\n");
-      await expect('"value of 日本"');
-      await expect("OK");
-      await expect("(error) ERR value is not an integer");
-      await type("\x1b[A\x1b[A\x1b[A\r");
-      await expect('"value of 日本"');
-      await type("exit\r");
-      await expect(" icanon");
-      while (!(await reader.read()).done);
-    } finally {
-      await keys.close().catch(() => {});
-      await child.status;
-      const history = await Deno.readTextFile(join(state, "inmem", "history"));
-      await Deno.remove(state, { recursive: true });
-      assertEquals(history.includes("hunter2"), false);
-      assertStringIncludes(history, "get 日本\nset x 1\nincr x\n");
-    }
-  },
-);

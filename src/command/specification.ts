@@ -62,6 +62,18 @@ export type Routing =
   | "transaction"
   | "channel";
 
+/**
+ * Which arguments of a command are a secret, so that the client does not remember the line.
+ *
+ * | secret | which |
+ * |---|---|
+ * | `arguments` | every one |
+ * | `words` | what follows the word AUTH |
+ * | `settings` | values of settings whose names tell of passwords |
+ * | `command` | those of the command that the arguments are |
+ */
+export type Secret = "none" | "arguments" | "words" | "settings" | "command";
+
 /** One command. Positions count from the command's name, which is 0. */
 export interface CommandSpecification {
   readonly name: string;
@@ -94,6 +106,7 @@ export interface CommandSpecification {
   readonly unqueued: boolean;
   /** Whether it is refused in a transaction, since it waits for something else than the store. */
   readonly unqueueable: boolean;
+  readonly secret: Secret;
   readonly routing: Routing;
   /**
    * What the seconds in its last argument mean for the reply: `timeout` delays it by that time at most, or for ever
@@ -119,6 +132,7 @@ interface Row {
   listens?: boolean;
   unqueued?: boolean;
   unqueueable?: boolean;
+  secret?: Secret;
   routing?: Routing;
   replyDelay?: "sleep";
   textReply?: true | readonly string[];
@@ -166,6 +180,7 @@ function command(
     listens: row.listens ?? false,
     unqueued: row.unqueued ?? false,
     unqueueable: row.unqueueable ?? false,
+    secret: row.secret ?? "none",
     routing: row.routing ?? ROUTING_BY_GROUP[group],
     replyDelay: row.replyDelay ?? (row.routing === "wait" ? "timeout" : "none"),
     textReply: row.textReply ?? false,
@@ -527,6 +542,7 @@ export const COMMANDS: readonly CommandSpecification[] = [
   command("connection", "echo", 2, "text", "The text."),
   command("connection", "auth", -2, "[user] password", "Authenticates this connection; the only user is `default`.", {
     open: true,
+    secret: "arguments",
   }),
   command(
     "connection",
@@ -534,7 +550,7 @@ export const COMMANDS: readonly CommandSpecification[] = [
     -1,
     "[2|3 [AUTH user password] [SETNAME name]]",
     "Chooses the version of RESP, and answers what this server is.",
-    { open: true },
+    { open: true, secret: "words" },
   ),
   command(
     "connection",
@@ -560,7 +576,9 @@ export const COMMANDS: readonly CommandSpecification[] = [
     "Facts about the server: server clients memory persistence stats keyspace.",
     { textReply: true },
   ),
-  command("server", "config", -2, "get pattern | set name value | resetstat", "Settings, read and set."),
+  command("server", "config", -2, "get pattern | set name value | resetstat", "Settings, read and set.", {
+    secret: "settings",
+  }),
   command("server", "swapdb", 3, "index index", "Swaps databases, of which there is one."),
   command("server", "time", 1, "", "The time: seconds since 1970, and microseconds."),
   command(
@@ -569,6 +587,7 @@ export const COMMANDS: readonly CommandSpecification[] = [
     -1,
     "[count | info [name …] | docs [name …] | list … | getkeys command … | getkeysandflags command …]",
     "What commands there are.",
+    { secret: "command" },
   ),
   command(
     "server",

@@ -5,7 +5,7 @@
  */
 
 import { COMMANDS } from "../command/specification.ts";
-import { findCommand, GROUPS, LOCAL_COMMANDS, usage } from "./help.ts";
+import { findCommand, GROUPS, LOCAL_COMMANDS, PROMPT_TOPIC, usage } from "./help.ts";
 
 const NAMES: readonly string[] = [
   ...COMMANDS.flatMap((command) => [command.name, ...command.aliases]),
@@ -15,30 +15,36 @@ const NAMES: readonly string[] = [
 const TOPICS: readonly string[] = [
   ...NAMES,
   ...GROUPS.map((group) => `@${group}`),
+  PROMPT_TOPIC,
 ];
 
-/**
- * The completions of a line whose cursor is at its end.
- *
- * @returns the words that the last one may become, and that last word as it stands. Where nothing can be completed, the
- * words are the command's syntax and a blank, which `node:readline` shows without inserting anything
- */
-export function complete(line: string): [string[], string] {
+/** What Tab does at the end of a line. */
+export interface Completion {
+  /** The words that the last one may become. */
+  readonly words: readonly string[];
+  /** The last word as it stands. */
+  readonly last: string;
+  /** What is shown where there is nothing to complete: the command's syntax. */
+  readonly hint?: string;
+}
+
+/** The completions of a line whose cursor is at its end. */
+export function complete(line: string): Completion {
   const words = line.trimStart().split(/\s+/);
   const last = words.at(-1) ?? "";
   const first = words[0] ?? "";
-  if (words.length === 1) return [continuations(NAMES, last), last];
-  if (first.toLowerCase() === "help") return words.length === 2 ? [continuations(TOPICS, last), last] : [[], last];
+  if (words.length === 1) return { words: continuations(NAMES, last), last };
+  if (first.toLowerCase() === "help") return { words: words.length === 2 ? continuations(TOPICS, last) : [], last };
   const command = findCommand(first);
-  if (command === undefined) return [[], last];
+  if (command === undefined) return { words: [], last };
   const options = command.syntax.match(/\b[A-Z]{2,}\b/g) ?? [];
   const upper = last.toUpperCase();
   // Options follow the required arguments, the first of which is never one.
   const found = last === "" || words.length <= Math.abs(command.arity)
     ? []
     : options.filter((option) => option.startsWith(upper));
-  if (found.length > 0) return [found.map((option) => `${option} `), last];
-  return last === "" ? [[usage(command), " "], ""] : [[], last];
+  if (found.length > 0) return { words: found.map((option) => `${option} `), last };
+  return last === "" ? { words: [], last, hint: usage(command) } : { words: [], last };
 }
 
 function continuations(names: readonly string[], begun: string): string[] {

@@ -47,26 +47,69 @@ export function findCommand(name: string): CommandSpecification | undefined {
   return COMMANDS.find((command) => command.name === lower || command.aliases.includes(lower));
 }
 
+/** The topic of `help` that tells of the prompt. */
+export const PROMPT_TOPIC = "@prompt";
+
+/** What the prompt does, a paragraph each. */
+const PROMPT_HELP: readonly (readonly [keys: string, meaning: string])[] = [
+  [
+    "Enter",
+    "Runs the line. Ctrl-C gives it up, or stops waiting for the command that runs; Ctrl-D on an empty line ends.",
+  ],
+  ["Up, Down", "Older lines that begin as this one does before the cursor, and back. What was being typed stays."],
+  [
+    "Ctrl-R",
+    "Searches the history for what is typed then: Ctrl-R older, Ctrl-S newer, Enter runs, Escape edits, Ctrl-G goes back.",
+  ],
+  ["Tab", "Completes a command or an option, or shows the command's syntax."],
+  ["Move", "Left, Right, Home, End, Ctrl-A, Ctrl-E; by words with Ctrl or Alt and an arrow, Alt-B, Alt-F."],
+  ["Delete", "To the left Ctrl-U, to the right Ctrl-K, a word Ctrl-W or Alt-D; Ctrl-Y puts it back, Ctrl-_ undoes."],
+  ["Screen", "Ctrl-L clears it; Ctrl-Z stops the client until fg."],
+  [
+    "Paste",
+    "Pasted lines are shown and can be edited; Enter runs them one after another. A terminal without bracketed paste runs " +
+    "each at once.",
+  ],
+  [
+    "History",
+    "Lines with a password (auth, hello ... AUTH, config set requirepass) and lines that begin with a blank are not kept.",
+  ],
+];
+
+/** Narrower terminals are not fitted. */
+const COLUMNS_MIN = 20;
+/** Text is not set wider than can be read well. */
+const COLUMNS_MAX = 120;
+/** The column of lists beside their titles; a terminal of fewer than three times as many has the titles above. */
+const TITLE_COLUMNS = 13;
+const INDENT = "  ";
+
 /**
- * The text for `help topic`, its last newline included.
+ * The text for `help topic`, its last newline included. Lines break at blanks.
  *
- * @param topic a command's name, `@` and a group's name, or nothing
+ * @param topic a command's name, `@` and a group's name, `@prompt`, or nothing
+ * @param columns of the terminal
  * @returns `undefined` when there is no such topic
  */
-export function helpText(topic = ""): string | undefined {
-  const lower = topic.toLowerCase();
-  if (lower === "") return overview();
-  if (lower.startsWith("@")) {
-    const group = GROUPS.find((each) => each === lower.slice(1));
-    return group === undefined ? undefined : table(COMMANDS.filter((command) => command.group === group));
+export function helpText(topic = "", columns = 80): string | undefined {
+  const width = Math.max(COLUMNS_MIN, Math.min(columns, COLUMNS_MAX));
+  const lines = helpLines(topic.toLowerCase(), width);
+  return lines === undefined ? undefined : lines.join("\n") + "\n";
+}
+
+function helpLines(topic: string, width: number): string[] | undefined {
+  if (topic === "") return overview(width);
+  if (topic === PROMPT_TOPIC) return PROMPT_HELP.flatMap(([keys, meaning]) => titled(keys, meaning.split(" "), width));
+  if (topic.startsWith("@")) {
+    const group = GROUPS.find((each) => each === topic.slice(1));
+    if (group === undefined) return undefined;
+    return COMMANDS.filter((command) => command.group === group).flatMap((command) => explained(command, width));
   }
-  const local = LOCAL_COMMANDS.find((command) => command.name === lower);
-  if (local !== undefined) return `${usage(local)}\n  ${local.summary}\n`;
-  const command = findCommand(lower);
+  const local = LOCAL_COMMANDS.find((command) => command.name === topic);
+  if (local !== undefined) return explained(local, width);
+  const command = findCommand(topic);
   if (command === undefined) return undefined;
-  const lines = [usage(command), `  ${command.summary}`, `  group: @${command.group}`];
-  if (command.aliases.length > 0) lines.push(`  also called: ${command.aliases.join(", ")}`);
-  return lines.join("\n") + "\n";
+  return [...explained(command, width), ...paragraph(`group: @${command.group}`, width, INDENT)];
 }
 
 /** A command as it is typed: its name and its arguments. */
@@ -74,21 +117,67 @@ export function usage(command: { name: string; syntax: string }): string {
   return command.syntax === "" ? command.name : `${command.name} ${command.syntax}`;
 }
 
-function overview(): string {
-  const lines: string[] = [];
-  for (const group of GROUPS) {
-    const names = COMMANDS.filter((command) => command.group === group).map((command) => command.name);
-    lines.push(`${GROUP_TITLES[group].padEnd(13)}${names.join(" ")}`);
-  }
-  lines.push(
-    `${"Here".padEnd(13)}${LOCAL_COMMANDS.map((command) => command.name).join(" ")}`,
+function overview(width: number): string[] {
+  const lines = GROUPS.flatMap((group) => {
+    const commands = COMMANDS.filter((command) => command.group === group);
+    return titled(GROUP_TITLES[group], commands.map(withAliases), width);
+  });
+  return [
+    ...lines,
+    ...titled("Here", LOCAL_COMMANDS.map((command) => command.name), width),
     "",
-    `help COMMAND explains one; help @GROUP lists ${GROUPS.map((group) => `@${group}`).join(" ")}.`,
-    String.raw`Arguments with blanks stand in quotes: "two words", 'it\'s', "\x00\n".`,
-  );
-  return lines.join("\n") + "\n";
+    ...paragraph("help COMMAND explains one, by any of its names; help @GROUP lists those of a group:", width),
+    ...paragraph(GROUPS.map((group) => `@${group}`).join(" ") + ".", width, INDENT),
+    ...paragraph("help @prompt tells of keys, pasting and the history.", width),
+    ...paragraph(String.raw`Arguments with blanks stand in quotes: "two words", 'it\'s', "\x00\n".`, width),
+  ];
 }
 
-function table(commands: readonly CommandSpecification[]): string {
-  return commands.map((command) => `${usage(command)}\n  ${command.summary}\n`).join("");
+/** `remove (del, unlink)`. */
+function withAliases({ name, aliases }: CommandSpecification): string {
+  return aliases.length === 0 ? name : `${name} (${aliases.join(", ")})`;
+}
+
+function explained(command: LocalCommand | CommandSpecification, width: number): string[] {
+  const lines = [
+    ...wrap(usage(command).split(" "), width, "", INDENT.repeat(2)),
+    ...paragraph(command.summary, width, INDENT),
+  ];
+  if ("aliases" in command && command.aliases.length > 0) {
+    lines.push(...paragraph(`also called: ${command.aliases.join(", ")}`, width, INDENT));
+  }
+  return lines;
+}
+
+function paragraph(text: string, width: number, indent = ""): string[] {
+  return wrap(text.split(" "), width, indent, indent);
+}
+
+/** A list with its title beside it, or above it where there is little room. */
+function titled(title: string, items: readonly string[], width: number): string[] {
+  if (width < TITLE_COLUMNS * 3) return [title, ...wrap(items, width, INDENT, INDENT)];
+  return wrap(items, width, title.padEnd(TITLE_COLUMNS), " ".repeat(TITLE_COLUMNS));
+}
+
+/**
+ * Sets items one after another, a blank between them, on lines that are shorter than `width`: a full row would make some
+ * terminals add an empty one. An item breaks at its own blanks only where it is too long for a line, and a word never.
+ */
+function wrap(items: readonly string[], width: number, first: string, following: string): string[] {
+  const lines: string[] = [];
+  let line = first;
+  let isEmpty = true;
+  for (const item of items) {
+    const fits = following.length + item.length < width;
+    for (const part of fits ? [item] : item.split(" ")) {
+      if (!isEmpty && line.length + 1 + part.length >= width) {
+        lines.push(line.trimEnd());
+        line = following;
+        isEmpty = true;
+      }
+      line += isEmpty ? part : ` ${part}`;
+      isEmpty = false;
+    }
+  }
+  return [...lines, line.trimEnd()];
 }

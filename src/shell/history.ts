@@ -1,67 +1,179 @@
 /**
- * The lines typed before, kept in a file of the user's own.
+ * The lines typed before, in memory and in a file of the user's own.
  *
- * A line a row, the oldest first. A line is appended when it is typed, so shells open at the same time lose nothing of
- * each other; the file is cut to its newest lines when a shell starts and finds it too long. What must not be written
- * down never gets here: see {@linkcode isSecret}.
+ * ```text
+ * get a          a line a row, the oldest first; bytes that are no UTF-8 stay as they are
+ * set b "x y"
+ * ```
+ *
+ * A line is appended when it is typed, under a lock, so shells that are open at the same time lose nothing of each other.
+ * The file is cut to its newest lines, in place and under the same lock, when a shell starts and finds it too long. What
+ * must not be written down gets neither there nor into memory: see `secrets.ts`.
+ *
+ * The file is used if it is a regular one, and only its owner can read it afterwards. What a symbolic link points to may
+ * be anything, so it is neither read nor changed.
  *
  * @module
  */
 
 import { dirname } from "@std/path";
-import { encodeText } from "../bytes.ts";
-import { HISTORY_MAX_COUNT } from "../limits.ts";
+import { messageOf } from "../errors.ts";
+import {
+  HISTORY_FILE_MAX_BYTES,
+  HISTORY_LINE_MAX_BYTES,
+  HISTORY_MAX_CHARACTERS,
+  HISTORY_MAX_COUNT,
+} from "../limits.ts";
+import { isSecret } from "./secrets.ts";
+import { decodeTyped, encodeTyped } from "./typed_text.ts";
+
+const NEWLINE = 0x0a;
+
+/** Another shell holds the lock for as long as it takes to write a line, or to cut the file. */
+const LOCK_TRIES_MAX_COUNT = 50;
+const LOCK_TRY_INTERVAL_MS = 2;
 
 /**
- * Whether a line holds a password, or begins with a blank, by which people mark what shall not be remembered.
- */
-export function isSecret(line: string): boolean {
-  return /^\s/.test(line) || /^["']?auth["']?(\s|$)/i.test(line);
-}
-
-/**
- * The history in one file. Every failure (no home, no permission, a full disk) means a shorter memory and is no error:
- * the shell works without.
+ * The history in memory and in one file. Every failure (no home, no permission, a full disk) means a shorter memory and is
+ * no error: the shell works without, and {@linkcode History.problem} says why.
  */
 export class History {
   readonly #path: string | undefined;
+  /** The newest first. */
+  #lines: string[] = [];
+  #problem: string | undefined;
 
   /** @param path the file, made with mode 0600 when there is something to keep; `undefined` keeps nothing */
   constructor(path: string | undefined) {
     this.#path = path;
   }
 
-  /** The lines kept, the newest first, at most `HISTORY_MAX_COUNT`. */
-  load(): string[] {
-    if (this.#path === undefined) return [];
-    try {
-      const lines = Deno.readTextFileSync(this.#path).split("\n").filter((line) => line !== "");
-      const kept = lines.slice(-HISTORY_MAX_COUNT);
-      if (lines.length >= HISTORY_MAX_COUNT * 2) this.#replace(this.#path, kept);
-      return kept.reverse();
-    } catch {
-      return [];
-    }
+  /** The lines that were loaded and added, the newest first, at most `HISTORY_MAX_COUNT`. */
+  get lines(): readonly string[] {
+    return this.#lines;
+  }
+
+  /** Why lines are not kept in the file, if something is wrong with it. */
+  get problem(): string | undefined {
+    return this.#problem;
+  }
+
+  /** Reads the file, and cuts it when it is too long or holds what must not be written down. */
+  load(): readonly string[] {
+    this.#try((path) => {
+      if (pathKind(path) === "nothing") return;
+      using file = openPrivate(path);
+      const { rows, isLong } = readRows(file);
+      const kept = rows.filter(isKept);
+      if (isLong || kept.length < rows.length) cut(file);
+      for (const line of kept) this.#remember(line);
+    });
+    return this.#lines;
   }
 
   /** Keeps one line, unless it is blank or a secret. */
   append(line: string): void {
-    if (this.#path === undefined || line.trim() === "" || isSecret(line)) return;
-    try {
-      Deno.mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 });
-      using file = Deno.openSync(this.#path, { append: true, create: true, mode: 0o600 });
-      // The mode above is for a new file only.
-      if (((file.statSync().mode ?? 0) & 0o077) !== 0) Deno.chmodSync(this.#path, 0o600);
-      const bytes = encodeText(line.replaceAll("\n", " ") + "\n");
-      for (let written = 0; written < bytes.length;) written += file.writeSync(bytes.subarray(written));
-    } catch {
-      // See the comment of the class.
-    }
+    if (line.trim() === "" || isSecret(line)) return;
+    this.#remember(line);
+    const bytes = encodeTyped(line + "\n");
+    if (bytes.length > HISTORY_LINE_MAX_BYTES) return;
+    this.#try((path) => {
+      Deno.mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+      using file = openPrivate(path);
+      // Without the lock the line may be lost by another shell that cuts the file; without the line it is for certain.
+      lock(file);
+      writeAll(file, bytes);
+    });
   }
 
-  #replace(path: string, lines: readonly string[]): void {
-    const temporary = `${path}.${Deno.pid}`;
-    Deno.writeTextFileSync(temporary, lines.map((line) => line + "\n").join(""), { mode: 0o600 });
-    Deno.renameSync(temporary, path);
+  #remember(line: string): void {
+    const others = this.#lines.filter((other) => other !== line).slice(0, HISTORY_MAX_COUNT - 1);
+    this.#lines = [line, ...others];
+    let characters = 0;
+    const excess = this.#lines.findIndex((each) => (characters += each.length) > HISTORY_MAX_CHARACTERS);
+    if (excess >= 0) this.#lines.length = excess;
   }
+
+  #try(use: (path: string) => void): void {
+    if (this.#path === undefined || this.#problem !== undefined) return;
+    try {
+      use(this.#path);
+    } catch (error) {
+      this.#problem = messageOf(error);
+    }
+  }
+}
+
+/** Whether a row of the file, which another version may have written, is a line of history. */
+function isKept(row: string): boolean {
+  return row.length <= HISTORY_LINE_MAX_BYTES && !isSecret(row);
+}
+
+function pathKind(path: string): "nothing" | "file" | "link" | "other" {
+  try {
+    const { isFile, isSymlink } = Deno.lstatSync(path);
+    return isSymlink ? "link" : isFile ? "file" : "other";
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return "nothing";
+    throw error;
+  }
+}
+
+/** Opens the file for reading and appending, makes it if needed, and private if others could use it. */
+function openPrivate(path: string): Deno.FsFile {
+  const kind = pathKind(path);
+  // Opening a pipe would wait for its other end.
+  if (kind === "link" || kind === "other") {
+    const found = kind === "link" ? "a symbolic link" : "no regular file";
+    throw new Error(`Cannot keep the history in "${path}": it is ${found}; expected a file of your own`);
+  }
+  const file = Deno.openSync(path, { read: true, append: true, create: true, mode: 0o600 });
+  try {
+    // The mode above is for a new file only.
+    if (((file.statSync().mode ?? 0) & 0o077) !== 0) Deno.chmodSync(path, 0o600);
+    return file;
+  } catch (error) {
+    file.close();
+    throw error;
+  }
+}
+
+/** Locks the file until it is closed, unless another program does not let go of it. */
+function lock(file: Deno.FsFile): boolean {
+  for (let i = 0; i < LOCK_TRIES_MAX_COUNT; i++) {
+    if (file.tryLockSync(true)) return true;
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LOCK_TRY_INTERVAL_MS);
+  }
+  return false;
+}
+
+/** The rows at the end of the file that are not empty, and whether it has many more. */
+function readRows(file: Deno.FsFile): { rows: string[]; isLong: boolean } {
+  const { size } = file.statSync();
+  const start = Math.max(0, size - HISTORY_FILE_MAX_BYTES);
+  file.seekSync(start, Deno.SeekMode.Start);
+  const bytes = new Uint8Array(size - start);
+  let filled = 0;
+  while (filled < bytes.length) {
+    const count = file.readSync(bytes.subarray(filled));
+    if (count === null) break;
+    filled += count;
+  }
+  const from = start > 0 ? bytes.indexOf(NEWLINE) + 1 : 0;
+  const rows = decodeTyped(bytes.subarray(from, filled)).split("\n").filter((row) => row !== "");
+  const isLong = start > 0 || rows.length >= HISTORY_MAX_COUNT * 2;
+  return { rows: rows.slice(-HISTORY_MAX_COUNT), isLong };
+}
+
+/** Leaves the newest lines in the file. Other shells wait to append theirs. */
+function cut(file: Deno.FsFile): void {
+  if (!lock(file)) return;
+  const rows = readRows(file).rows.filter(isKept);
+  const bytes = encodeTyped(rows.map((row) => row + "\n").join(""));
+  file.truncateSync(0);
+  writeAll(file, bytes);
+}
+
+function writeAll(file: Deno.FsFile, bytes: Uint8Array): void {
+  for (let written = 0; written < bytes.length;) written += file.writeSync(bytes.subarray(written));
 }

@@ -1,26 +1,35 @@
 /**
  * `inmem client` at a terminal: a prompt, a line editor with history and completion, one reply after another.
  *
- * `node:readline` edits the line. It needs a terminal in raw mode, which this module sets and takes back however it
- * ends, signals included.
+ * The line editor needs a terminal in raw mode with marks around pasted text, which this module sets and takes back
+ * however it ends, signals included. The marks stay on while a command runs: what is pasted then waits for its Enter, too.
  *
  * @module
  */
 
-import process from "node:process";
-import * as readline from "node:readline";
 import { ConnectionError, messageOf, ReplyError } from "../errors.ts";
-import { HISTORY_MAX_COUNT } from "../limits.ts";
+import { OUTPUT_END_MAX_MS, STOP_CHECK_MS, TYPED_AHEAD_MAX_BYTES } from "../limits.ts";
 import type { Client } from "../client.ts";
 import { clusterText } from "./cluster.ts";
 import { complete } from "./completion.ts";
 import { formatError, formatReply, printable, repliesInLines } from "./format.ts";
 import type { Format } from "./format.ts";
 import { helpText } from "./help.ts";
-import { isSecret } from "./history.ts";
 import type { History } from "./history.ts";
+import { LineEditor } from "./line_editor.ts";
+import { Output } from "./output.ts";
+import { PlainEditor } from "./plain_editor.ts";
+import {
+  enterRawMode,
+  isDumbTerminal,
+  leaveRawMode,
+  RAW_MODE_FAREWELL,
+  stopProcessGroup,
+  terminalSize,
+} from "./terminal.ts";
 import { TerminalInput } from "./terminal_input.ts";
 import { tokenize } from "./tokenizer.ts";
+import { encodeTyped } from "./typed_text.ts";
 import { usageHint } from "./usage_hint.ts";
 
 /** Signals that end the shell, with their numbers: the exit status is 128 and the number. */
@@ -40,81 +49,105 @@ class InteractiveShell {
   readonly #client: Client;
   readonly #history: History;
   readonly #format: Format;
+  readonly #isDumb = isDumbTerminal();
+  readonly #output = new Output(Deno.stdout);
   readonly #input: TerminalInput;
-  readonly #editor: readline.Interface;
+  readonly #editor: LineEditor | PlainEditor;
   readonly #ended = Promise.withResolvers<number>();
-  #interrupted = false;
-  /** Whether the shell ends by a command. */
-  #leaving = false;
+  #isRunning = false;
+  #isInterrupted = false;
+  /** Until the process was stopped and goes on. */
+  #stopTimer: number | undefined;
 
   constructor(client: Client, history: History, format: Format) {
     this.#client = client;
     this.#history = history;
     this.#format = format;
-    this.#input = new TerminalInput(() => this.#interrupt());
-    this.#editor = readline.createInterface({
-      input: this.#input.stream,
-      output: process.stdout,
-      terminal: true,
-      prompt: `${client.address}> `,
-      history: history.load(),
-      historySize: HISTORY_MAX_COUNT,
-      removeHistoryDuplicates: true,
-      completer: complete,
+    const prompt = `${client.address}> `;
+    const write = (text: string) => this.#print(text);
+    this.#editor = this.#isDumb ? new PlainEditor(prompt, write, (line) => this.#takeLines([line])) : new LineEditor({
+      prompt,
+      write,
+      complete,
+      history: () => history.lines,
+      size: terminalSize,
+      takeLines: (lines) => this.#takeLines(lines),
+      end: () => this.#ended.resolve(0),
+      suspend: () => this.#suspend(),
     });
-    this.#editor.on("line", (line) => this.#takeLine(line));
-    this.#editor.on("close", () => {
-      // After Ctrl-D the cursor still stands behind the prompt.
-      if (!this.#leaving) this.#print("\n");
-      this.#ended.resolve(0);
+    this.#input = new TerminalInput({
+      take: (keys, from) => this.#editor.take(keys, from),
+      interrupt: () => this.#interrupt(),
+      suspend: () => this.#suspend(),
+      overflow: () =>
+        this.#print(`\nCannot keep more than ${TYPED_AHEAD_MAX_BYTES} bytes typed ahead: all are dropped\n`),
     });
-    this.#editor.on("history", (lines) => {
-      if (lines[0] !== undefined && isSecret(lines[0])) lines.shift();
-    });
-    this.#editor.on("SIGINT", () => this.#dropLine());
-    // Stopping itself takes a permission that the program does not have, so Ctrl-Z does nothing.
-    this.#editor.on("SIGTSTP", () => {});
   }
 
   async run(): Promise<number> {
-    const signals = END_SIGNALS.map(([signal, number]) => {
-      const handler = () => this.#ended.resolve(128 + number);
-      return { signal, handler };
-    });
-    Deno.stdin.setRaw(true);
+    const listeners: [Deno.Signal, () => void][] = [
+      ...END_SIGNALS.map(([signal, number]): [Deno.Signal, () => void] => {
+        return [signal, () => this.#ended.resolve(128 + number)];
+      }),
+      ["SIGWINCH", () => this.#editor.resize()],
+      ["SIGCONT", () => this.#continue()],
+    ];
+    if (this.#isDumb) listeners.push(["SIGINT", () => this.#interruptDumb()]);
+    if (!this.#isDumb) this.#print(enterRawMode());
     try {
-      for (const { signal, handler } of signals) Deno.addSignalListener(signal, handler);
+      for (const [signal, listener] of listeners) Deno.addSignalListener(signal, listener);
       this.#print(`Connected to ${this.#client.address}. "help" lists the commands, "exit" ends.\n`);
-      this.#editor.prompt();
+      this.#history.load();
+      if (this.#history.problem !== undefined) this.#print(`${this.#history.problem}\n`);
+      this.#editor.start();
       // A terminal that cannot be read any more is gone.
-      this.#readTerminal().catch(() => this.#input.end());
+      this.#readTerminal().catch(() => this.#endInput());
       return await this.#ended.promise;
     } finally {
-      for (const { signal, handler } of signals) Deno.removeSignalListener(signal, handler);
-      this.#editor.close();
-      Deno.stdin.setRaw(false);
+      clearTimeout(this.#stopTimer);
+      for (const [signal, listener] of listeners) Deno.removeSignalListener(signal, listener);
+      // A signal may come while a line is edited.
+      this.#editor.pause();
+      if (!this.#isDumb) this.#print(RAW_MODE_FAREWELL);
+      await this.#flush();
+      if (!this.#isDumb) leaveRawMode();
     }
+  }
+
+  /** Waits for the output, but not for ever: the terminal may be stopped. */
+  async #flush(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, OUTPUT_END_MAX_MS);
+    await Promise.race([this.#output.flushed(), promise]);
+    clearTimeout(timer);
   }
 
   async #readTerminal(): Promise<void> {
     const buffer = new Uint8Array(64 * 1024);
     for (;;) {
       const count = await Deno.stdin.read(buffer);
-      if (count === null) return this.#input.end();
+      if (count === null) return this.#endInput();
       this.#input.add(buffer.subarray(0, count));
     }
   }
 
-  #takeLine(line: string): void {
+  #endInput(): void {
+    this.#input.end();
+    this.#print("\n");
+    this.#ended.resolve(0);
+  }
+
+  #takeLines([line = "", ...following]: readonly string[]): void {
     this.#input.hold();
-    this.#interrupted = false;
+    if (following.length > 0) this.#input.unread(following);
+    this.#isRunning = true;
+    this.#isInterrupted = false;
     this.#history.append(line);
-    this.#run(line).then((goesOn) => {
-      if (!goesOn) {
-        this.#leaving = true;
-        return this.#editor.close();
-      }
-      this.#editor.prompt();
+    this.#run(line).then(async (goesOn) => {
+      await this.#output.flushed();
+      this.#isRunning = false;
+      if (!goesOn) return this.#ended.resolve(0);
+      this.#editor.start();
       this.#input.release();
     }).catch((error) => this.#ended.reject(error));
   }
@@ -123,7 +156,7 @@ class InteractiveShell {
   async #run(line: string): Promise<boolean> {
     let words: Uint8Array[];
     try {
-      words = tokenize(new TextEncoder().encode(line));
+      words = tokenize(encodeTyped(line));
     } catch (error) {
       this.#print(`${messageOf(error)}\n`);
       return true;
@@ -133,8 +166,10 @@ class InteractiveShell {
     const command = name.toLowerCase();
     if (command === "exit" || command === "quit") return false;
     if (command === "clear") this.#print("\x1b[H\x1b[2J\x1b[3J");
-    else if (command === "help") this.#print(helpText(topic) ?? `No help for "${topic}": "help" lists the commands\n`);
-    else await this.#send(command, words);
+    else if (command === "help") {
+      const text = helpText(topic, terminalSize().columns);
+      this.#print(text ?? `No help for "${topic}": "help" lists the commands\n`);
+    } else await this.#send(command, words);
     return true;
   }
 
@@ -144,14 +179,14 @@ class InteractiveShell {
       const reply = await this.#client.send(words);
       // The client gives the password when it connects again, unless the command was only queued.
       if (command === "auth" && reply === "OK") this.#client.keepPassword(words.at(-1)!);
-      await this.#printBytes(formatReply(reply, this.#format, repliesInLines(words)));
+      this.#output.add(formatReply(reply, this.#format, repliesInLines(words)));
     } catch (error) {
       if (error instanceof ReplyError) {
         const hint = this.#format === "human" ? usageHint(words, error) : "";
         return this.#print(formatError(error, this.#format) + hint);
       }
       if (!(error instanceof ConnectionError)) return this.#print(`${messageOf(error)}\n`);
-      if (this.#interrupted) return this.#print("Interrupted; the command may have taken effect\n");
+      if (this.#isInterrupted) return this.#print("Interrupted; the command may have taken effect\n");
       const outcome = error.sent ? "; the command may have taken effect" : "";
       this.#print(`${printable(error.message)}${outcome}. The next command connects again.\n`);
     }
@@ -159,26 +194,45 @@ class InteractiveShell {
 
   /** Ctrl-C while a command runs: a reply that is not awaited would be taken for the next one's. */
   #interrupt(): void {
-    this.#interrupted = true;
+    if (!this.#isRunning) return;
+    this.#isInterrupted = true;
     this.#print("^C\n");
     this.#client.disconnect();
   }
 
-  /** Ctrl-C while a line is edited. */
-  #dropLine(): void {
-    const { line } = this.#editor;
-    // The line is taken away by the keys that do so, for the editor to know, and then left on the screen above.
-    this.#editor.write(null, { ctrl: true, name: "e" });
-    this.#editor.write(null, { ctrl: true, name: "u" });
-    this.#print(line === "" ? '^C ("exit" or Ctrl-D ends)\n' : `${line}^C\n`);
-    this.#editor.prompt();
+  /** Ctrl-C on a terminal that is not in raw mode, which has shown it. */
+  #interruptDumb(): void {
+    if (this.#isRunning) this.#interrupt();
+    else if (this.#editor instanceof PlainEditor) this.#editor.interrupt();
+  }
+
+  /** Ctrl-Z. */
+  #suspend(): void {
+    this.#input.hold();
+    this.#editor.pause();
+    this.#print(RAW_MODE_FAREWELL);
+    this.#output.flushed().then(() => {
+      leaveRawMode();
+      // Where no shell could continue this process the system ignores the signal, and SIGCONT never comes.
+      if (!stopProcessGroup()) this.#print("Cannot stop the client here\n");
+      this.#stopTimer = setTimeout(() => this.#continue(), STOP_CHECK_MS);
+    }).catch((error) => this.#ended.reject(error));
+  }
+
+  /** The process goes on after it was stopped, by Ctrl-Z or by somebody else, and its terminal may have been used. */
+  #continue(): void {
+    if (this.#isDumb) return;
+    this.#print(enterRawMode());
+    if (this.#stopTimer === undefined) return this.#editor.resize();
+    clearTimeout(this.#stopTimer);
+    this.#stopTimer = undefined;
+    // The command that runs shows the prompt when it is done.
+    if (this.#isRunning) return;
+    this.#editor.resume();
+    this.#input.release();
   }
 
   #print(text: string): void {
-    process.stdout.write(text);
-  }
-
-  #printBytes(bytes: Uint8Array): Promise<void> {
-    return new Promise((resolve) => process.stdout.write(bytes, () => resolve()));
+    this.#output.add(text);
   }
 }

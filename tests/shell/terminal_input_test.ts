@@ -1,51 +1,122 @@
 import { assertEquals } from "@std/assert";
-import { decodeText, encodeText } from "../../src/bytes.ts";
+import { encodeText } from "../../src/bytes.ts";
+import { ESCAPE_KEY_DELAY_MS, TYPED_AHEAD_MAX_BYTES } from "../../src/limits.ts";
+import type { Key } from "../../src/shell/keys.ts";
 import { TerminalInput } from "../../src/shell/terminal_input.ts";
 
-/** An input whose pieces are collected, and which is held after each line, as the shell does. */
-function makeInput(): { input: TerminalInput; pieces: string[]; interrupts: () => number } {
-  const pieces: string[] = [];
-  let interruptCount = 0;
-  const input = new TerminalInput(() => interruptCount++);
-  input.stream.on("data", (bytes: Uint8Array) => {
-    const text = decodeText(bytes);
-    pieces.push(text);
-    if (/[\r\n]/.test(text)) input.hold();
-  });
-  return { input, pieces, interrupts: () => interruptCount };
+/** An input whose keys are collected, and which is held after each line, as the shell does. */
+class Rig {
+  readonly events: string[] = [];
+  readonly input: TerminalInput;
+  /** Lines that the next Enter puts back, as one of a text of several lines does. */
+  unread: string[] = [];
+
+  constructor() {
+    this.input = new TerminalInput({
+      take: (keys, from) => this.#take(keys, from),
+      interrupt: () => this.events.push("interrupt"),
+      suspend: () => this.events.push("suspend"),
+      overflow: () => this.events.push("overflow"),
+    });
+  }
+
+  type(text: string): void {
+    this.input.add(encodeText(text));
+  }
+
+  /** What happened since it was asked last. */
+  next(): string[] {
+    return this.events.splice(0);
+  }
+
+  #take(keys: readonly Key[], from: number): number {
+    const { name, text } = keys[from]!;
+    this.events.push(name === "text" ? text : name);
+    if (name === "enter") {
+      this.input.hold();
+      this.input.unread(this.unread);
+      this.unread = [];
+    }
+    return from + 1;
+  }
 }
 
 Deno.test("TerminalInput hands a paste over line by line", () => {
-  const { input, pieces } = makeInput();
-  input.add(encodeText("one\ntwo\r\nthree\rfo"));
-  assertEquals(pieces, ["one\n"]);
-  input.release();
-  assertEquals(pieces, ["one\n", "two\r\n"]);
-  input.add(encodeText("ur\n"));
-  input.release();
-  input.release();
-  assertEquals(pieces, ["one\n", "two\r\n", "three\r", "four\n"]);
-  input.stream.destroy();
+  const rig = new Rig();
+  rig.type("one\ntwo\r\nthree\rfo");
+  assertEquals(rig.next(), ["one", "enter"]);
+  rig.input.release();
+  assertEquals(rig.next(), ["two", "enter"]);
+  rig.type("ur\n");
+  rig.input.release();
+  assertEquals(rig.next(), ["three", "enter"]);
+  rig.input.release();
+  assertEquals(rig.next(), ["fo", "ur", "enter"]);
+});
+
+Deno.test("TerminalInput puts lines back before what was typed ahead", () => {
+  const rig = new Rig();
+  rig.unread = ["two", "three"];
+  rig.type("\x1b[200~one\ntwo\nthree\x1b[201~\rfour\r");
+  assertEquals(rig.next(), ["one\ntwo\nthree", "enter"]);
+  for (const line of ["two", "three", "four"]) {
+    rig.input.release();
+    assertEquals(rig.next(), [line, "enter"]);
+  }
+  rig.input.release();
+  assertEquals(rig.next(), []);
 });
 
 Deno.test("TerminalInput interrupts for Ctrl-C while held, and forgets what was typed before it", () => {
-  const { input, pieces, interrupts } = makeInput();
-  input.add(encodeText("one\ntwo\n"));
-  input.add(encodeText("three\n\x03four"));
-  assertEquals(interrupts(), 1);
-  input.release();
-  assertEquals(pieces, ["one\n", "four"]);
-  input.add(encodeText("\x03"));
-  assertEquals(interrupts(), 1);
-  assertEquals(pieces, ["one\n", "four", "\x03"]);
-  input.stream.destroy();
+  const rig = new Rig();
+  rig.unread = ["of the paste"];
+  rig.type("one\ntwo\n");
+  rig.type("three\n\x03four");
+  assertEquals(rig.next(), ["one", "enter", "interrupt"]);
+  rig.input.release();
+  assertEquals(rig.next(), ["four"]);
+  rig.type("\x03");
+  assertEquals(rig.next(), ["ctrl-c"]);
 });
 
 Deno.test("TerminalInput interrupts for a Ctrl-C that was read together with the line before it", () => {
-  const { input, pieces, interrupts } = makeInput();
-  input.add(encodeText("one\ntwo\n\x03th"));
-  assertEquals([pieces, interrupts()], [["one\n"], 1]);
-  input.release();
-  assertEquals(pieces, ["one\n", "th"]);
-  input.stream.destroy();
+  const rig = new Rig();
+  rig.type("one\ntwo\n\x03th");
+  assertEquals(rig.next(), ["one", "enter", "interrupt"]);
+  rig.input.release();
+  assertEquals(rig.next(), ["th"]);
+});
+
+Deno.test("TerminalInput suspends for Ctrl-Z while held, and keeps what was typed", () => {
+  const rig = new Rig();
+  rig.type("one\ntwo\x1a\n");
+  assertEquals(rig.next(), ["one", "enter", "suspend"]);
+  rig.input.release();
+  assertEquals(rig.next(), ["two", "enter"]);
+});
+
+Deno.test("TerminalInput takes an Escape for a key when nothing follows it", async () => {
+  const rig = new Rig();
+  rig.type("\x1b");
+  rig.type("[A");
+  assertEquals(rig.next(), ["up"]);
+  rig.type("\x1b");
+  assertEquals(rig.next(), []);
+  // The timer of the input comes before one that is longer.
+  await new Promise((resolve) => setTimeout(resolve, ESCAPE_KEY_DELAY_MS + 1));
+  assertEquals(rig.next(), ["escape"]);
+  rig.type("\x1b");
+  rig.input.end();
+  assertEquals(rig.next(), ["escape"]);
+});
+
+Deno.test("TerminalInput bounds what is typed ahead", () => {
+  const rig = new Rig();
+  rig.type("one\r");
+  const chunk = new Uint8Array(1024 * 1024).fill(0x79);
+  for (let bytes = 0; bytes <= TYPED_AHEAD_MAX_BYTES; bytes += chunk.length) rig.input.add(chunk);
+  assertEquals(rig.next(), ["one", "enter", "overflow"]);
+  rig.type("two");
+  rig.input.release();
+  assertEquals(rig.next(), ["two"]);
 });

@@ -1,0 +1,229 @@
+/**
+ * From the bytes of a terminal to keys and text.
+ *
+ * ```text
+ * "get a" 01 1b 5b 44 0d       text "get a", ctrl-a, left, enter
+ * 1b 5b 200~ … 1b 5b 201~      pasted text, if the terminal marks it (bracketed paste); line breaks in it are "\n"
+ * ```
+ *
+ * A read may end anywhere: within a character, a sequence or the mark at the end of pasted text. What is not complete
+ * waits for the next bytes, or for {@linkcode KeyDecoder.flush}.
+ *
+ * Text in marks is never a key, with one exception: Ctrl-C gives up the rest of it, since the mark at its end may never
+ * come. No terminal passes that byte on from what is pasted. What follows is not taken for typed keys before the mark, or
+ * before Ctrl-C comes alone once more.
+ *
+ * @module
+ */
+
+import { KEY_SEQUENCE_MAX_BYTES } from "../limits.ts";
+import { decodeTyped, unfinishedLength } from "./typed_text.ts";
+
+/** A key, or text. */
+export interface Key {
+  /** `text` for text, which may be typed or pasted; otherwise such as `enter`, `ctrl-a`, `alt-left`. */
+  readonly name: string;
+  /** Of `text` only. */
+  readonly text: string;
+}
+
+const CONTROL_C = 0x03;
+const TAB = 0x09;
+const NEWLINE = 0x0a;
+const CARRIAGE_RETURN = 0x0d;
+const ESCAPE = 0x1b;
+const DELETE = 0x7f;
+
+// What follows the Escape: `[ parameters letter`, …
+const CONTROL_SEQUENCE = /^\[([0-?]*)[ -/]*([@-~])/;
+/** … or `O letter`, as some terminals send for arrows and the keypad. */
+const SINGLE_SHIFT = /^O([ -~])/;
+const UNFINISHED_SEQUENCE = /^(\[[0-?]*[ -/]*|O)?$/;
+const PASTE_END = "\x1b[201~";
+
+const ARROWS: Readonly<Record<string, string>> = {
+  A: "up",
+  B: "down",
+  C: "right",
+  D: "left",
+  F: "end",
+  H: "home",
+};
+/** After `ESC O`: the same, Enter of the keypad, and arrows with Ctrl. */
+const SHIFTED: Readonly<Record<string, string>> = {
+  ...ARROWS,
+  M: "enter",
+  a: "ctrl-up",
+  b: "ctrl-down",
+  c: "ctrl-right",
+  d: "ctrl-left",
+};
+const NUMBERS: Readonly<Record<string, string>> = {
+  1: "home",
+  3: "delete",
+  4: "end",
+  7: "home",
+  8: "end",
+  200: "paste",
+};
+
+/** Takes bytes as they come, and returns keys. */
+export class KeyDecoder {
+  #pending: Uint8Array = new Uint8Array(0);
+  #isPasting = false;
+  /** Whether what is pasted is dropped. */
+  #isDropping = false;
+  /** Whether the text pasted so far ends with a carriage return, to which a newline would belong. */
+  #endsWithReturn = false;
+
+  /** Whether bytes wait for others that may never come: {@linkcode KeyDecoder.flush} takes them as they are. */
+  get isUnfinished(): boolean {
+    return this.#pending.length > 0 && !this.#isPasting;
+  }
+
+  /** @param bytes what was read; it is not kept */
+  decode(bytes: Uint8Array): Key[] {
+    if (this.#isDropping && bytes.length === 1 && bytes[0] === CONTROL_C) {
+      this.#isPasting = false;
+      this.#isDropping = false;
+      this.#pending = new Uint8Array(0);
+    }
+    const joined = new Uint8Array(this.#pending.length + bytes.length);
+    joined.set(this.#pending);
+    joined.set(bytes, this.#pending.length);
+    return this.#decode(joined, false);
+  }
+
+  /** Takes what is not complete as it is: an Escape that is a key, bytes that are no UTF-8. */
+  flush(): Key[] {
+    return this.isUnfinished ? this.#decode(this.#pending, true) : [];
+  }
+
+  #decode(bytes: Uint8Array, isAll: boolean): Key[] {
+    const keys: Key[] = [];
+    let at = 0;
+    while (at < bytes.length) {
+      const length = this.#isPasting
+        ? this.#takePasted(bytes.subarray(at), keys)
+        : this.#takeTyped(bytes.subarray(at), keys, isAll);
+      if (length === 0) break;
+      at += length;
+    }
+    this.#pending = bytes.slice(at);
+    return keys;
+  }
+
+  /** Takes a key or a run of text off the beginning; returns its length, or 0 when more bytes are needed. */
+  #takeTyped(bytes: Uint8Array, keys: Key[], isAll: boolean): number {
+    const first = bytes[0]!;
+    if (first === ESCAPE) return this.#takeSequence(bytes, keys, isAll);
+    if (first < 0x20 || first === DELETE) {
+      keys.push(key(controlName(first)));
+      return first === CARRIAGE_RETURN && bytes[1] === NEWLINE ? 2 : 1;
+    }
+    const end = bytes.findIndex((byte) => byte < 0x20 || byte === DELETE);
+    const run = end < 0 ? bytes : bytes.subarray(0, end);
+    const length = run.length - (end < 0 && !isAll ? unfinishedLength(run) : 0);
+    if (length > 0) keys.push({ name: "text", text: decodeTyped(run.subarray(0, length)) });
+    return length;
+  }
+
+  #takeSequence(bytes: Uint8Array, keys: Key[], isAll: boolean): number {
+    // Some terminals send one Escape more for Alt.
+    const alt = bytes[1] === ESCAPE ? 1 : 0;
+    const text = String.fromCharCode(...bytes.subarray(alt + 1, alt + 1 + KEY_SEQUENCE_MAX_BYTES));
+    if (UNFINISHED_SEQUENCE.test(text) && !isAll && text.length < KEY_SEQUENCE_MAX_BYTES) return 0;
+    const sequence = CONTROL_SEQUENCE.exec(text);
+    const shifted = SINGLE_SHIFT.exec(text);
+    if (sequence !== null) {
+      const [all, parameters = "", letter = ""] = sequence;
+      this.#addSequence(sequenceName(parameters, letter), alt === 1, keys);
+      return alt + 1 + all.length;
+    }
+    if (shifted !== null) {
+      this.#addSequence(SHIFTED[shifted[1]!], alt === 1, keys);
+      return alt + 1 + shifted[0].length;
+    }
+    const next = bytes[1] ?? 0;
+    if (next === DELETE || next === 0x08) {
+      keys.push(key("alt-backspace"));
+      return 2;
+    }
+    if (next > 0x20 && next < DELETE) {
+      keys.push(key(`alt-${String.fromCharCode(next).toLowerCase()}`));
+      return 2;
+    }
+    keys.push(key("escape"));
+    return 1;
+  }
+
+  #addSequence(name: string | undefined, isAlt: boolean, keys: Key[]): void {
+    if (name === "paste") {
+      this.#isPasting = true;
+      this.#endsWithReturn = false;
+    } else if (name !== undefined) {
+      keys.push(key(isAlt ? `alt-${name}` : name));
+    }
+  }
+
+  /** Takes pasted text up to the mark at its end. */
+  #takePasted(bytes: Uint8Array, keys: Key[]): number {
+    const { length, markLength } = findPasteEnd(bytes);
+    const isUnmarked = markLength === 0;
+    let content = bytes.subarray(0, length);
+    if (isUnmarked) content = content.subarray(0, length - unfinishedLength(content));
+    const taken = content.length + markLength;
+    const stop = content.indexOf(CONTROL_C);
+    if (stop >= 0 && !this.#isDropping) {
+      this.#isDropping = true;
+      keys.push(key("ctrl-c"));
+    }
+    if (!this.#isDropping) {
+      const text = this.#withNewlines(decodeTyped(content));
+      if (text !== "") keys.push({ name: "text", text });
+    }
+    if (!isUnmarked) {
+      this.#isPasting = false;
+      this.#isDropping = false;
+    }
+    return taken;
+  }
+
+  #withNewlines(text: string): string {
+    const rest = this.#endsWithReturn && text.startsWith("\n") ? text.slice(1) : text;
+    if (text !== "") this.#endsWithReturn = text.endsWith("\r");
+    return rest.replace(/\r\n?/g, "\n");
+  }
+}
+
+/** The length of what is before the mark, or of what cannot be part of one, and the length of the mark if it is there. */
+function findPasteEnd(bytes: Uint8Array): { length: number; markLength: number } {
+  for (let at = bytes.indexOf(ESCAPE); at >= 0; at = bytes.indexOf(ESCAPE, at + 1)) {
+    const text = String.fromCharCode(...bytes.subarray(at, at + PASTE_END.length));
+    if (text === PASTE_END) return { length: at, markLength: PASTE_END.length };
+    if (at + text.length === bytes.length && PASTE_END.startsWith(text)) return { length: at, markLength: 0 };
+  }
+  return { length: bytes.length, markLength: 0 };
+}
+
+function key(name: string): Key {
+  return { name, text: "" };
+}
+
+function controlName(byte: number): string {
+  if (byte === CARRIAGE_RETURN || byte === NEWLINE) return "enter";
+  if (byte === TAB) return "tab";
+  if (byte === 0x08 || byte === DELETE) return "backspace";
+  return `ctrl-${String.fromCharCode(byte + 0x40).toLowerCase()}`;
+}
+
+/** The name of a key such as `ESC [ 1 ; 5 C`; `undefined` when it means nothing here. */
+function sequenceName(parameters: string, letter: string): string | undefined {
+  const [number = "", modifiers = ""] = parameters.split(";");
+  const name = letter === "~" ? NUMBERS[number] : /^1?$/.test(number) ? ARROWS[letter] : undefined;
+  if (name === undefined) return undefined;
+  // One more than a bit for each of Shift, Alt and Ctrl.
+  const bits = /^\d$/.test(modifiers) ? Number(modifiers) - 1 : 0;
+  if ((bits & 4) !== 0) return `ctrl-${name}`;
+  return (bits & 2) !== 0 ? `alt-${name}` : name;
+}

@@ -1,0 +1,177 @@
+/**
+ * Keeps what a terminal shows of one edited text up to date, by as few bytes as it can.
+ *
+ * The rows on the screen are remembered. The next picture is compared with them, and is written from the first place that
+ * differs; after that the cursor is put where it belongs. A text with more rows than the screen is shown in part: the
+ * rows around the cursor. So the work for a picture depends on the size of the screen, not on that of the text.
+ *
+ * Rows that the terminal wraps are written without a line break, so that it wraps them anew when its width changes. Where
+ * terminals disagree on how wide a character is, the cursor is put by writing what stands before it again.
+ *
+ * Nothing is written here: each method returns what is to be written.
+ *
+ * @module
+ */
+
+import { LineLayout } from "./line_layout.ts";
+
+/** The size of a terminal. */
+export interface ScreenSize {
+  readonly columns: number;
+  readonly rows: number;
+}
+
+interface ShownRow {
+  readonly text: string;
+  readonly columns: number;
+  readonly isHard: boolean;
+}
+
+const LINE_FEED = "\r\n";
+const ERASE_TO_END_OF_ROW = "\x1b[K";
+const ERASE_BELOW = "\x1b[J";
+
+/** The part of a terminal that shows one text. */
+export class LineDisplay {
+  readonly #layout = new LineLayout();
+  /** The rows that stand on the screen; none before the first picture. */
+  #rows: ShownRow[] = [];
+  /** The row of the text that is the first on the screen. */
+  #top = 0;
+  /** The row that the cursor stands on, counted from the first on the screen, and its column. */
+  #cursorRow = 0;
+  #cursorColumn = 0;
+  #columns = 0;
+
+  /** Shows `text` with the cursor at `cursor`. */
+  show(text: string, cursor: number, size: ScreenSize): string {
+    const { columns } = size;
+    const layout = this.#layout;
+    layout.update(text, columns);
+    const row = layout.rowAt(cursor);
+    this.#scroll(row, layout.rows.length, size.rows);
+    const visible = layout.rows.slice(this.#top, this.#top + size.rows);
+    const rows = visible.map(({ start, end, columns, isHard }): ShownRow => {
+      return { text: layout.shown(start, end).text, columns, isHard };
+    });
+    const written = this.#write(rows, columns);
+    this.#rows = rows;
+    this.#columns = columns;
+    const before = layout.shown(visible[row - this.#top]!.start, cursor);
+    return written + this.#moveTo(row - this.#top, before);
+  }
+
+  /** Moves the cursor to the row below the text. The next picture begins there. */
+  leave(): string {
+    if (this.#rows.length === 0) return "";
+    const down = this.#rows.length - 1 - this.#cursorRow;
+    this.forget();
+    return vertical(down) + LINE_FEED;
+  }
+
+  /** What is on the screen is no concern of the next picture, which begins where the cursor is. */
+  forget(): void {
+    this.#rows = [];
+    this.#top = 0;
+    this.#cursorRow = 0;
+    this.#cursorColumn = 0;
+  }
+
+  /** Erases the text, which the terminal has wrapped anew for another number of columns. */
+  eraseAfterResize({ columns }: ScreenSize): string {
+    let above = 0;
+    let joined = 0;
+    for (const [index, row] of this.#rows.entries()) {
+      if (index === this.#cursorRow) {
+        above += Math.floor((joined + this.#cursorColumn) / columns);
+        break;
+      }
+      joined += row.columns;
+      if (!row.isHard && row.columns >= this.#columns) continue;
+      above += Math.max(1, Math.ceil(joined / columns));
+      joined = 0;
+    }
+    const isEmpty = this.#rows.length === 0;
+    this.forget();
+    return isEmpty ? "" : vertical(-above) + "\r" + ERASE_BELOW;
+  }
+
+  #scroll(row: number, count: number, height: number): void {
+    if (row < this.#top) this.#top = row;
+    if (row >= this.#top + height) this.#top = row - height + 1;
+    this.#top = Math.max(0, Math.min(this.#top, count - height));
+  }
+
+  /** Writes the rows that differ, and leaves the cursor at the end of the last one written. */
+  #write(rows: readonly ShownRow[], columns: number): string {
+    const first = this.#firstDifference(rows);
+    if (first === rows.length) return "";
+    const old = this.#rows;
+    const parts: string[] = [];
+    let kept = 0;
+    if (old.length > 0) {
+      kept = commonPlainLength(old[first]!.text, rows[first]!.text);
+      const isThere = first === this.#cursorRow && kept === this.#cursorColumn;
+      // A cursor cannot be put after a full row, and one character more does no harm.
+      if (!isThere) kept = Math.max(0, kept - 1);
+      if (!isThere) parts.push(vertical(first - this.#cursorRow), "\r", right(kept));
+    }
+    for (let i = first; i < rows.length; i++) {
+      const row = rows[i]!;
+      parts.push(i === first ? row.text.slice(kept) : row.text);
+      const isLast = i === rows.length - 1;
+      const isLonger = old[i] === undefined || old[i]!.columns > row.columns || old[i]!.text.length > row.text.length;
+      const isMore = isLast && old.length > rows.length;
+      if (row.columns < columns && (isLonger || isMore)) parts.push(isLast ? ERASE_BELOW : ERASE_TO_END_OF_ROW);
+      const wrapsByItself = !row.isHard && row.columns >= columns && rows[i + 1]?.text !== "";
+      if (!isLast && !wrapsByItself) parts.push(LINE_FEED);
+    }
+    this.#cursorRow = rows.length - 1;
+    // A cursor after a full row has no column that could be relied on.
+    this.#cursorColumn = rows.at(-1)!.columns < columns ? rows.at(-1)!.columns : -1;
+    return parts.join("");
+  }
+
+  /** The first row to be written: `rows.length` when the screen shows them all, and no others. */
+  #firstDifference(rows: readonly ShownRow[]): number {
+    const old = this.#rows;
+    let first = 0;
+    while (first < rows.length && first < old.length && isSame(rows[first]!, old[first]!)) first++;
+    if (first === rows.length && first === old.length) return first;
+    // Rows are added behind the last one by writing that one once more, and so are they taken away.
+    const isAtEnd = first === rows.length || first === old.length;
+    return isAtEnd && first > 0 ? first - 1 : first;
+  }
+
+  #moveTo(row: number, before: { text: string; columns: number; isPlain: boolean }): string {
+    const { text, columns, isPlain } = before;
+    if (row === this.#cursorRow && columns === this.#cursorColumn) return "";
+    const moves = vertical(row - this.#cursorRow) + "\r" + (isPlain ? right(columns) : text);
+    this.#cursorRow = row;
+    this.#cursorColumn = columns;
+    return moves;
+  }
+}
+
+function isSame(row: ShownRow, other: ShownRow): boolean {
+  return row.text === other.text && row.isHard === other.isHard;
+}
+
+/** How many characters at the beginning are the same, printable ASCII, and followed by such a character or nothing. */
+function commonPlainLength(old: string, text: string): number {
+  let at = 0;
+  while (at < old.length && old[at] === text[at] && isPlain(text[at]) && isPlain(text[at + 1] ?? " ")) at++;
+  return at;
+}
+
+function isPlain(character: string | undefined): boolean {
+  return character !== undefined && character >= " " && character <= "~";
+}
+
+function vertical(count: number): string {
+  return count === 0 ? "" : count < 0 ? `\x1b[${-count}A` : `\x1b[${count}B`;
+}
+
+function right(count: number): string {
+  return count === 0 ? "" : `\x1b[${count}C`;
+}

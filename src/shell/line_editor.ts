@@ -1,0 +1,465 @@
+/**
+ * The line editor of the prompt: keys change a text, and the terminal shows it.
+ *
+ * `node:readline` takes U+2028 for the end of a line, measures the whole line for each character, shows the marks around
+ * pasted text and loses the line being typed, so this is an editor of our own. Its keys are those of Emacs, as in bash.
+ * The text is drawn once after each read of the terminal, however many keys that has brought.
+ *
+ * A pasted text may have several lines. They are shown and can be edited as one text; Enter hands them over together, and
+ * only the first of them stays on the screen: whoever runs them types the others again.
+ *
+ * @module
+ */
+
+import { EDITED_TEXT_MAX_CHARACTERS, UNDO_MAX_COUNT, UNDO_TEXT_MAX_CHARACTERS } from "../limits.ts";
+import type { Completion } from "./completion.ts";
+import { HistoryBrowser } from "./history_browser.ts";
+import type { Draft } from "./history_browser.ts";
+import { HistorySearch } from "./history_search.ts";
+import type { Direction } from "./history_search.ts";
+import type { Key } from "./keys.ts";
+import { LineDisplay } from "./line_display.ts";
+import type { ScreenSize } from "./line_display.ts";
+import { columnsOf, nextCluster, previousCluster } from "./typed_text.ts";
+
+/** What the editor is connected with. */
+export interface EditorOptions {
+  readonly prompt: string;
+  /** The lines typed before, the newest first, as they are when it is called. */
+  history(): readonly string[];
+  complete(line: string): Completion;
+  write(text: string): void;
+  size(): ScreenSize;
+  /** Enter: the lines of the text, at least one. {@linkcode LineEditor.start} begins the next text. */
+  takeLines(lines: readonly string[]): void;
+  /** Ctrl-D on an empty text. */
+  end(): void;
+  /** Ctrl-Z. */
+  suspend(): void;
+}
+
+/** What the last key did, as far as the next one depends on it. */
+type LastAction = "insert" | "kill" | "other";
+
+/** Edits one text after another. */
+export class LineEditor {
+  readonly #options: EditorOptions;
+  readonly #display = new LineDisplay();
+  #text = "";
+  #cursor = 0;
+  #browser = new HistoryBrowser([]);
+  #search: HistorySearch | undefined;
+  /** The text before a search, and what was sought last. */
+  #beforeSearch: Draft = { text: "", cursor: 0 };
+  #lastQuery = "";
+  #killed = "";
+  #lastAction: LastAction = "other";
+  #undo: Draft[] = [];
+  /** Whether something that would have made the text too long was left out. */
+  #isOverfull = false;
+  /** Whether a text is being edited; otherwise the screen is somebody else's. */
+  #isActive = false;
+
+  constructor(options: EditorOptions) {
+    this.#options = options;
+  }
+
+  /** The text as it is edited. */
+  get text(): string {
+    return this.#text;
+  }
+
+  /** The place of the cursor in it. */
+  get cursor(): number {
+    return this.#cursor;
+  }
+
+  /** Shows the prompt with an empty text. The cursor stands at the beginning of a row. */
+  start(): void {
+    this.#reset("", 0);
+    this.#isActive = true;
+    this.#draw();
+  }
+
+  /**
+   * Takes keys until a text is handed over.
+   *
+   * @returns the place of the first key that was not taken
+   */
+  take(keys: readonly Key[], from: number): number {
+    let at = from;
+    while (at < keys.length && this.#isActive) {
+      const key = keys[at++]!;
+      // A tab in the middle of what came at once was pasted.
+      const next = keys[at]?.name;
+      const isPasted = key.name === "tab" && (next === "text" || next === "enter");
+      this.#apply(isPasted ? { name: "text", text: "\t" } : key);
+    }
+    if (this.#isActive) this.#draw();
+    return at;
+  }
+
+  /** The terminal has another size. */
+  resize(): void {
+    if (!this.#isActive) return;
+    this.#options.write(this.#display.eraseAfterResize(this.#options.size()));
+    this.#draw();
+  }
+
+  /** Leaves the text as it is and goes to the row below it. Nothing is drawn before {@linkcode LineEditor.resume}. */
+  pause(): void {
+    if (!this.#isActive) return;
+    this.#draw();
+    this.#isActive = false;
+    this.#options.write(this.#display.leave());
+  }
+
+  /** Shows the text again, at the beginning of a row. */
+  resume(): void {
+    this.#isActive = true;
+    this.#display.forget();
+    this.#draw();
+  }
+
+  #draw(): void {
+    const { prompt, text, cursor } = this.#picture();
+    this.#options.write(this.#display.show(prompt + text, prompt.length + cursor, this.#options.size()));
+  }
+
+  #picture(): Draft & { prompt: string } {
+    const search = this.#search;
+    if (search === undefined) return { prompt: this.#options.prompt, text: this.#text, cursor: this.#cursor };
+    const match = search.match;
+    return { prompt: search.prompt, text: match?.line ?? this.#text, cursor: match?.at ?? this.#cursor };
+  }
+
+  #reset(text: string, cursor: number): void {
+    this.#text = text;
+    this.#cursor = cursor;
+    this.#browser = new HistoryBrowser(this.#options.history());
+    this.#search = undefined;
+    this.#undo = [];
+    this.#lastAction = "other";
+    this.#isOverfull = false;
+  }
+
+  #apply(key: Key): void {
+    if (this.#search !== undefined && this.#applyToSearch(this.#search, key)) return;
+    const last = this.#lastAction;
+    this.#lastAction = "other";
+    if (key.name === "text") return this.#insert(key.text, last);
+    const command = COMMANDS_BY_KEY[key.name];
+    if (command !== undefined) this.#commands[command](last);
+  }
+
+  /** A key while the history is searched; `false` when it ends the search and still has its own meaning. */
+  #applyToSearch(search: HistorySearch, { name, text }: Key): boolean {
+    if (name === "text" && !text.includes("\n")) search.extend(text);
+    else if (name === "backspace") {
+      search.replace(search.query.slice(0, previousCluster(search.query, search.query.length)));
+    } else if (name === "ctrl-r") this.#searchNext(search, 1);
+    else if (name === "ctrl-s") this.#searchNext(search, -1);
+    else if (name === "ctrl-g") {
+      this.#search = undefined;
+      this.#text = this.#beforeSearch.text;
+      this.#cursor = this.#beforeSearch.cursor;
+    } else {
+      this.#endSearch(search);
+      return name === "escape";
+    }
+    return true;
+  }
+
+  #searchNext(search: HistorySearch, direction: Direction): void {
+    if (search.query === "" && this.#lastQuery !== "") search.replace(this.#lastQuery);
+    else search.next(direction);
+  }
+
+  /** Keeps the line that was found as the text. */
+  #endSearch(search: HistorySearch): void {
+    this.#search = undefined;
+    if (search.query !== "") this.#lastQuery = search.query;
+    const { match } = search;
+    if (match === undefined) return;
+    const { text } = this.#browser.jump(match.position, this.#beforeSearch);
+    this.#text = text;
+    this.#cursor = Math.min(match.at, text.length);
+  }
+
+  readonly #commands: Readonly<Record<EditorCommand, (last: LastAction) => void>> = {
+    accept: () => this.#accept(),
+    interrupt: () => this.#interrupt(),
+    end: () => {
+      if (this.#text !== "") return this.#commands.deleteRight("other");
+      this.#isActive = false;
+      this.#options.write(this.#display.leave());
+      this.#options.end();
+    },
+    suspend: () => this.#options.suspend(),
+    complete: () => this.#complete(),
+    clearScreen: () => {
+      this.#options.write("\x1b[H\x1b[2J");
+      this.#display.forget();
+    },
+    left: () => this.#cursor = previousCluster(this.#text, this.#cursor),
+    right: () => this.#cursor = nextCluster(this.#text, this.#cursor),
+    wordLeft: () => this.#cursor = this.#wordLeft(/[\p{L}\p{M}\p{N}_]/u),
+    wordRight: () => this.#cursor = this.#wordRight(),
+    home: () => this.#cursor = this.#lineStart(),
+    endOfLine: () => this.#cursor = this.#lineEnd(),
+    up: () => this.#vertical(-1),
+    down: () => this.#vertical(1),
+    older: () => this.#show(this.#browser.older(this.#draft())),
+    newer: () => this.#show(this.#browser.newer(this.#draft())),
+    searchOlder: () => this.#startSearch(1),
+    searchNewer: () => this.#startSearch(-1),
+    deleteLeft: () => this.#remove(previousCluster(this.#text, this.#cursor), this.#cursor),
+    deleteRight: () => this.#remove(this.#cursor, nextCluster(this.#text, this.#cursor)),
+    killLeft: (last) => this.#kill(this.#lineStart(), this.#cursor, last),
+    killRight: (last) => this.#kill(this.#cursor, this.#lineEnd(), last),
+    killBlankWordLeft: (last) => this.#kill(this.#wordLeft(/\S/u), this.#cursor, last),
+    killWordLeft: (last) => this.#kill(this.#wordLeft(/[\p{L}\p{M}\p{N}_]/u), this.#cursor, last),
+    killWordRight: (last) => this.#kill(this.#cursor, this.#wordRight(), last),
+    yank: () => this.#insert(this.#killed, "other"),
+    transpose: () => this.#transpose(),
+    undo: () => this.#show(this.#undo.pop()),
+  };
+
+  #draft(): Draft {
+    return { text: this.#text, cursor: this.#cursor };
+  }
+
+  #show(draft: Draft | undefined): void {
+    if (draft === undefined) return;
+    this.#text = draft.text;
+    this.#cursor = draft.cursor;
+  }
+
+  #keepForUndo(): void {
+    if (this.#text.length > UNDO_TEXT_MAX_CHARACTERS) return;
+    this.#undo.push(this.#draft());
+    if (this.#undo.length > UNDO_MAX_COUNT) this.#undo.shift();
+  }
+
+  #insert(text: string, last: LastAction): void {
+    if (this.#text.length + text.length > EDITED_TEXT_MAX_CHARACTERS) {
+      this.#isOverfull = true;
+      return;
+    }
+    if (last !== "insert") this.#keepForUndo();
+    this.#text = this.#text.slice(0, this.#cursor) + text + this.#text.slice(this.#cursor);
+    this.#cursor += text.length;
+    this.#lastAction = "insert";
+  }
+
+  #remove(start: number, end: number): void {
+    if (start === end) return;
+    this.#keepForUndo();
+    this.#text = this.#text.slice(0, start) + this.#text.slice(end);
+    this.#cursor = start;
+  }
+
+  #kill(start: number, end: number, last: LastAction): void {
+    const killed = this.#text.slice(start, end);
+    const isLeft = end === this.#cursor;
+    if (last !== "kill") this.#killed = killed;
+    else this.#killed = isLeft ? killed + this.#killed : this.#killed + killed;
+    this.#remove(start, end);
+    this.#lastAction = "kill";
+  }
+
+  #transpose(): void {
+    const middle = this.#cursor === this.#text.length ? previousCluster(this.#text, this.#cursor) : this.#cursor;
+    const start = previousCluster(this.#text, middle);
+    const end = nextCluster(this.#text, middle);
+    if (start === middle || middle === end) return;
+    this.#keepForUndo();
+    const { length } = this.#text;
+    this.#text = this.#text.slice(0, start) + this.#text.slice(middle, end) + this.#text.slice(start, middle) +
+      this.#text.slice(end, length);
+    this.#cursor = end;
+  }
+
+  #lineStart(): number {
+    return this.#cursor === 0 ? 0 : this.#text.lastIndexOf("\n", this.#cursor - 1) + 1;
+  }
+
+  #lineEnd(): number {
+    const end = this.#text.indexOf("\n", this.#cursor);
+    return end < 0 ? this.#text.length : end;
+  }
+
+  #wordLeft(ofWord: RegExp): number {
+    let at = this.#cursor;
+    while (at > 0 && !ofWord.test(this.#clusterBefore(at))) at = previousCluster(this.#text, at);
+    while (at > 0 && ofWord.test(this.#clusterBefore(at))) at = previousCluster(this.#text, at);
+    return at;
+  }
+
+  #clusterBefore(at: number): string {
+    return this.#text.slice(previousCluster(this.#text, at), at);
+  }
+
+  #wordRight(): number {
+    const rest = /[\p{L}\p{M}\p{N}_]+/gu;
+    rest.lastIndex = this.#cursor;
+    return rest.exec(this.#text) === null ? this.#text.length : rest.lastIndex;
+  }
+
+  /** Up and Down: to another line of the text if it has one there, otherwise through the history. */
+  #vertical(step: 1 | -1): void {
+    const start = this.#lineStart();
+    const column = this.#cursor - start;
+    if (step < 0 && start > 0) {
+      const above = start === 1 ? 0 : this.#text.lastIndexOf("\n", start - 2) + 1;
+      this.#cursor = this.#clusterStart(above, Math.min(above + column, start - 1));
+    } else if (step > 0 && this.#lineEnd() < this.#text.length) {
+      this.#cursor = this.#lineEnd() + 1;
+      this.#cursor = this.#clusterStart(this.#cursor, Math.min(this.#cursor + column, this.#lineEnd()));
+    } else {
+      this.#commands[step < 0 ? "older" : "newer"]("other");
+    }
+  }
+
+  /** The start of the cluster that `at` is in. */
+  #clusterStart(lineStart: number, at: number): number {
+    return at === lineStart ? at : nextCluster(this.#text, previousCluster(this.#text, at));
+  }
+
+  #startSearch(direction: Direction): void {
+    this.#beforeSearch = this.#draft();
+    this.#search = new HistorySearch(this.#options.history(), direction);
+  }
+
+  #accept(): void {
+    const lines = this.#text.split("\n");
+    if (lines.length > 1 && lines.at(-1) === "") lines.pop();
+    const isOverfull = this.#isOverfull;
+    this.#text = lines[0]!;
+    this.#cursor = this.#text.length;
+    this.#draw();
+    this.#isActive = false;
+    this.#options.write(this.#display.leave());
+    if (!isOverfull) return this.#options.takeLines(lines);
+    this.#options.write(
+      `Cannot take more than ${EDITED_TEXT_MAX_CHARACTERS} characters at the prompt: nothing was run; ` +
+        `put the commands into a file and run: inmem client < FILE\n`,
+    );
+    this.start();
+  }
+
+  #interrupt(): void {
+    const isEmpty = this.#text === "";
+    this.#cursor = this.#text.length;
+    this.#draw();
+    this.#options.write(isEmpty ? '^C ("exit" or Ctrl-D ends)' : "^C");
+    this.#options.write(this.#display.leave());
+    this.start();
+  }
+
+  #complete(): void {
+    const before = this.#text.slice(this.#lineStart(), this.#cursor);
+    const { words, last, hint } = this.#options.complete(before);
+    const start = this.#cursor - last.length;
+    const common = commonPrefix(words);
+    if (common.length > last.length || words.length === 1) {
+      this.#keepForUndo();
+      this.#text = this.#text.slice(0, start) + common + this.#text.slice(this.#cursor);
+      this.#cursor = start + common.length;
+      return;
+    }
+    const shown = words.length > 0 ? inColumns(words, this.#options.size().columns) : hint;
+    if (shown === undefined) return this.#options.write("\x07");
+    this.#draw();
+    this.#options.write(`${this.#display.leave()}${shown}\r\n`);
+  }
+}
+
+type EditorCommand =
+  | "accept"
+  | "interrupt"
+  | "end"
+  | "suspend"
+  | "complete"
+  | "clearScreen"
+  | "left"
+  | "right"
+  | "wordLeft"
+  | "wordRight"
+  | "home"
+  | "endOfLine"
+  | "up"
+  | "down"
+  | "older"
+  | "newer"
+  | "searchOlder"
+  | "searchNewer"
+  | "deleteLeft"
+  | "deleteRight"
+  | "killLeft"
+  | "killRight"
+  | "killBlankWordLeft"
+  | "killWordLeft"
+  | "killWordRight"
+  | "yank"
+  | "transpose"
+  | "undo";
+
+const COMMANDS_BY_KEY: Readonly<Record<string, EditorCommand>> = {
+  "enter": "accept",
+  "ctrl-c": "interrupt",
+  "ctrl-d": "end",
+  "ctrl-z": "suspend",
+  "tab": "complete",
+  "ctrl-l": "clearScreen",
+  "left": "left",
+  "ctrl-b": "left",
+  "right": "right",
+  "ctrl-f": "right",
+  "ctrl-left": "wordLeft",
+  "alt-left": "wordLeft",
+  "alt-b": "wordLeft",
+  "ctrl-right": "wordRight",
+  "alt-right": "wordRight",
+  "alt-f": "wordRight",
+  "home": "home",
+  "ctrl-a": "home",
+  "end": "endOfLine",
+  "ctrl-e": "endOfLine",
+  "up": "up",
+  "down": "down",
+  "ctrl-p": "older",
+  "ctrl-n": "newer",
+  "ctrl-r": "searchOlder",
+  "ctrl-s": "searchNewer",
+  "backspace": "deleteLeft",
+  "delete": "deleteRight",
+  "ctrl-u": "killLeft",
+  "ctrl-k": "killRight",
+  "ctrl-w": "killBlankWordLeft",
+  "alt-backspace": "killWordLeft",
+  "alt-d": "killWordRight",
+  "ctrl-delete": "killWordRight",
+  "ctrl-y": "yank",
+  "ctrl-t": "transpose",
+  "ctrl-_": "undo",
+};
+
+function commonPrefix(words: readonly string[]): string {
+  const [first = "", ...others] = words;
+  let length = first.length;
+  for (const word of others) while (!word.startsWith(first.slice(0, length))) length--;
+  return first.slice(0, length);
+}
+
+/** The words in columns as wide as the widest, one row after another. */
+function inColumns(words: readonly string[], columns: number): string {
+  const width = Math.max(...words.map((word) => columnsOf(word.trimEnd()))) + 2;
+  const perRow = Math.max(1, Math.floor(columns / width));
+  const rows: string[] = [];
+  for (let at = 0; at < words.length; at += perRow) {
+    const row = words.slice(at, at + perRow).map((word) => word.trimEnd().padEnd(width)).join("");
+    rows.push(row.trimEnd());
+  }
+  return rows.join("\r\n");
+}

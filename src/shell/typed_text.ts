@@ -1,0 +1,232 @@
+/**
+ * Text as it is typed: bytes that need not be UTF-8, and clusters of characters that a terminal shows as one.
+ *
+ * The line editor works on strings, and a command takes bytes. A byte that is not part of valid UTF-8 therefore becomes
+ * one lone surrogate, U+DC80 to U+DCFF (as in Python's `surrogateescape`), and becomes that byte again: nothing that was
+ * typed or pasted is changed. Such a byte is shown as `\xe9`, and what a terminal would obey or not show at all as `^I`
+ * or `<U+2028>`.
+ *
+ * A *cluster* is what the cursor moves over in one step: an extended grapheme cluster of Unicode. Terminals differ in how
+ * wide they show the rarer ones; {@linkcode Cluster.isPlain} says where they agree.
+ *
+ * @module
+ */
+
+import { encodeText } from "../bytes.ts";
+import { characterWidth } from "./character_width.ts";
+
+const strictDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** What stands for the byte 0x80; the others follow. */
+const RAW_BYTE_BASE = 0xdc00;
+// With the flag `u` a surrogate of a pair does not match.
+const RAW_BYTE = /[\udc80-\udcff]/u;
+const RAW_BYTES = /([\udc80-\udcff])/u;
+
+/** What a terminal would obey rather than show, or not show at all. */
+const UNPRINTABLE = /^[\p{Cc}\p{Cf}\p{Cn}\p{Cs}\p{Zl}\p{Zp}]/u;
+
+const EMOJI = /^\p{Extended_Pictographic}/u;
+const ZERO_WIDTH_JOINER = "\u200d";
+/** Skin tones, which change the emoji before them. */
+const EMOJI_MODIFIER = /[\u{1f3fb}-\u{1f3ff}]/u;
+
+/** Runs of characters that are segmented at a time are at most this long. */
+const RUN_MAX_CHARACTERS = 1_024;
+
+const segmenter = new Intl.Segmenter(undefined, { granularity: "grapheme" });
+
+/** The text of `bytes`, from which {@linkcode encodeTyped} makes the same bytes. */
+export function decodeTyped(bytes: Uint8Array): string {
+  try {
+    return strictDecoder.decode(bytes);
+  } catch {
+    return decodeInvalid(bytes);
+  }
+}
+
+function decodeInvalid(bytes: Uint8Array): string {
+  const parts: string[] = [];
+  let validStart = 0;
+  for (let at = 0; at < bytes.length;) {
+    const length = sequenceLength(bytes, at);
+    if (length > 0) {
+      at += length;
+      continue;
+    }
+    if (validStart < at) parts.push(strictDecoder.decode(bytes.subarray(validStart, at)));
+    parts.push(String.fromCharCode(RAW_BYTE_BASE + bytes[at]!));
+    validStart = ++at;
+  }
+  parts.push(strictDecoder.decode(bytes.subarray(validStart)));
+  return parts.join("");
+}
+
+/** The bytes of a text from {@linkcode decodeTyped}. */
+export function encodeTyped(text: string): Uint8Array {
+  if (text.isWellFormed()) return encodeText(text);
+  const parts = text.split(RAW_BYTES).map((part) => {
+    return RAW_BYTE.test(part) ? Uint8Array.of(part.charCodeAt(0) - RAW_BYTE_BASE) : encodeText(part);
+  });
+  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
+}
+
+/**
+ * The length of the UTF-8 sequence at `at`.
+ *
+ * @returns 0 when it is not valid, -1 when `bytes` ends within it
+ */
+function sequenceLength(bytes: Uint8Array, at: number): number {
+  const first = bytes[at]!;
+  if (first < 0x80) return 1;
+  if (first < 0xc2 || first > 0xf4) return 0;
+  const length = first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+  // Overlong forms, surrogates and numbers beyond U+10FFFF are excluded by the second byte.
+  const low = first === 0xe0 ? 0xa0 : first === 0xf0 ? 0x90 : 0x80;
+  const high = first === 0xed ? 0x9f : first === 0xf4 ? 0x8f : 0xbf;
+  for (let i = 1; i < length; i++) {
+    const byte = bytes[at + i];
+    if (byte === undefined) return -1;
+    if (byte < (i === 1 ? low : 0x80) || byte > (i === 1 ? high : 0xbf)) return 0;
+  }
+  return length;
+}
+
+/** How many bytes at the end of `bytes` are the beginning of a character whose other bytes may still come. */
+export function unfinishedLength(bytes: Uint8Array): number {
+  for (let length = 1; length <= Math.min(3, bytes.length); length++) {
+    const at = bytes.length - length;
+    if (bytes[at]! >= 0xc0) return sequenceLength(bytes, at) === -1 ? length : 0;
+    if (bytes[at]! < 0x80) return 0;
+  }
+  return 0;
+}
+
+/** One cluster of a text. */
+export interface Cluster {
+  /** Its place in the text. */
+  readonly start: number;
+  readonly end: number;
+  /** What is written to the terminal for it. */
+  readonly shown: string;
+  /** The columns of `shown`. */
+  readonly columns: number;
+  /** Whether every terminal shows it in so many columns. */
+  readonly isPlain: boolean;
+}
+
+/** Calls `visit` for each cluster of `text` from `start`, which is the start of one, up to `end`. */
+export function visitClusters(text: string, start: number, end: number, visit: (cluster: Cluster) => void): void {
+  for (let at = start; at < end;) {
+    const columns = standaloneColumns(text, at);
+    if (columns > 0) {
+      visit({ start: at, end: at + 1, shown: text[at]!, columns, isPlain: true });
+      at++;
+      continue;
+    }
+    const runEnd = Math.min(end, endOfRun(text, at));
+    if (runEnd === at + 1) {
+      visit(makeCluster(text[at]!, at));
+      at++;
+      continue;
+    }
+    let length = 0;
+    for (const { segment, index } of segmenter.segment(text.slice(at, runEnd))) {
+      const from = at + index;
+      visit(makeCluster(segment, from));
+      length = index + segment.length;
+    }
+    at += length;
+  }
+}
+
+/** The columns of the character at `at` if it is printable and a cluster of its own for certain, otherwise 0. */
+function standaloneColumns(text: string, at: number): number {
+  const columns = simpleColumns(text.charCodeAt(at));
+  if (columns === 0 || at + 1 === text.length) return columns;
+  const next = text.charCodeAt(at + 1);
+  return next < 0x300 || simpleColumns(next) > 0 ? columns : 0;
+}
+
+/** The columns of printable ASCII, kana, Chinese characters and Hangul syllables: most of what is typed. */
+function simpleColumns(unit: number): number {
+  if (unit < 0x7f) return unit >= 0x20 ? 1 : 0;
+  const isWide = (unit >= 0x4e00 && unit <= 0x9fff) || (unit >= 0xac00 && unit <= 0xd7a3) ||
+    (unit >= 0x3041 && unit <= 0x3096) || (unit >= 0x30a1 && unit <= 0x30fa);
+  return isWide ? 2 : 0;
+}
+
+/** Where a run that has to be segmented ends: before a character that is a cluster of its own for certain. */
+function endOfRun(text: string, start: number): number {
+  let at = start + 1;
+  while (at < text.length && at - start < RUN_MAX_CHARACTERS && standaloneColumns(text, at) === 0) at++;
+  return isWithinPair(text, at) ? at + 1 : at;
+}
+
+function isWithinPair(text: string, at: number): boolean {
+  return /^[\ud800-\udbff][\udc00-\udfff]$/.test(text.slice(at - 1, at + 1));
+}
+
+function makeCluster(segment: string, start: number): Cluster {
+  const end = start + segment.length;
+  if (UNPRINTABLE.test(segment)) {
+    const shown = escapeUnprintable(segment);
+    return { start, end, shown, columns: shown.length, isPlain: true };
+  }
+  const isEmoji = EMOJI.test(segment);
+  let columns = 0;
+  for (const character of segment) {
+    // What is joined to an emoji becomes part of it.
+    if (isEmoji && character === ZERO_WIDTH_JOINER) break;
+    if (columns === 0 || !EMOJI_MODIFIER.test(character)) columns += characterWidth(character);
+  }
+  const isPlain = segment.length === 1 && segment < "\u1100";
+  return { start, end, shown: segment, columns, isPlain };
+}
+
+function escapeUnprintable(segment: string): string {
+  let shown = "";
+  for (const character of segment) {
+    const point = character.codePointAt(0)!;
+    if (!UNPRINTABLE.test(character)) shown += character;
+    else if (point < 0x20) shown += `^${String.fromCharCode(point + 0x40)}`;
+    else if (point === 0x7f) shown += "^?";
+    else if (RAW_BYTE.test(character)) shown += `\\x${(point - RAW_BYTE_BASE).toString(16)}`;
+    else shown += `<U+${point.toString(16).toUpperCase().padStart(4, "0")}>`;
+  }
+  return shown;
+}
+
+/** The start of the cluster before `at`, or 0. */
+export function previousCluster(text: string, at: number): number {
+  if (at <= 1 || simpleColumns(text.charCodeAt(at - 1)) > 0) return Math.max(0, at - 1);
+  let start = Math.max(0, at - 1);
+  while (start > 0 && at - start < RUN_MAX_CHARACTERS && simpleColumns(text.charCodeAt(start)) === 0) start--;
+  if (isWithinPair(text, start)) start--;
+  let last = start;
+  for (const { index } of segmenter.segment(text.slice(start, at))) last = start + index;
+  return last;
+}
+
+/** The end of the cluster at `at`, or the text's end. */
+export function nextCluster(text: string, at: number): number {
+  if (at >= text.length) return text.length;
+  if (standaloneColumns(text, at) > 0) return at + 1;
+  const [first] = segmenter.segment(text.slice(at, endOfRun(text, at)));
+  return at + (first?.segment.length ?? 1);
+}
+
+/** The columns of a text on one row. */
+export function columnsOf(text: string): number {
+  let sum = 0;
+  visitClusters(text, 0, text.length, ({ columns }) => {
+    sum += columns;
+  });
+  return sum;
+}

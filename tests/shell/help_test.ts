@@ -1,0 +1,69 @@
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { COMMANDS } from "../../src/command/specification.ts";
+import { GROUPS, helpText, LOCAL_COMMANDS } from "../../src/shell/help.ts";
+
+const WIDTHS = [20, 21, 25, 38, 39, 40, 60, 80, 110, 200];
+
+/** The text on one line. */
+function joined(text: string | undefined): string {
+  return text!.replace(/\s+/g, " ");
+}
+
+Deno.test("helpText() explains every command by each of its names, and lists every group", () => {
+  const overview = joined(helpText());
+  for (const { name, group, summary, aliases } of COMMANDS) {
+    assertStringIncludes(overview, aliases.length === 0 ? ` ${name} ` : ` ${name} (${aliases.join(", ")}) `);
+    // The client has a `quit` of its own.
+    const shown = name === "quit" ? "Ends the client" : summary;
+    for (const each of [name, name.toUpperCase(), ...aliases]) {
+      assertStringIncludes(joined(helpText(each)), shown);
+      if (aliases.length > 0) assertStringIncludes(joined(helpText(each)), `also called: ${aliases.join(", ")}`);
+    }
+    assertStringIncludes(joined(helpText(`@${group}`)), summary);
+  }
+  for (const group of GROUPS) assertStringIncludes(overview, `@${group}`);
+  assertStringIncludes(helpText("exit")!, "Ends the client");
+  assertMatch(helpText("del")!, /^remove key /);
+  assertEquals(helpText("nonsense"), undefined);
+  assertEquals(helpText("@nonsense"), undefined);
+});
+
+Deno.test("helpText() names what people look for by another name", () => {
+  const overview = joined(helpText());
+  for (const names of ["remove (del, unlink)", "size (dbsize)", "flush (flushall, flushdb)", "lget (lindex)"]) {
+    assertStringIncludes(overview, names);
+  }
+});
+
+Deno.test("helpText() tells of keys, pasting and the history", () => {
+  const text = joined(helpText("@prompt"));
+  for (const word of ["Ctrl-R", "Up", "Tab", "Paste", "bracketed paste", "password", "Ctrl-Z"]) {
+    assertStringIncludes(text, word);
+  }
+});
+
+Deno.test("helpText() breaks lines at blanks, and fits every width", () => {
+  const topics = [
+    "",
+    "@prompt",
+    ...GROUPS.map((group) => `@${group}`),
+    ...COMMANDS.map(({ name }) => name),
+    ...LOCAL_COMMANDS.map(({ name }) => name),
+  ];
+  for (const topic of topics) {
+    const words = joined(helpText(topic, 1_000)).trim();
+    for (const width of WIDTHS) {
+      const text = helpText(topic, width)!;
+      assertEquals(joined(text).trim(), words, `${topic} at ${width} columns`);
+      for (const line of text.split("\n")) {
+        // A word that is longer than a line stays in one piece.
+        assert(line.length < width || !line.trim().includes(" "), `${topic} at ${width} columns: "${line}"`);
+        assertEquals(line, line.trimEnd());
+      }
+    }
+  }
+});
+
+Deno.test("helpText() sets no line wider than can be read", () => {
+  for (const line of helpText("", 200)!.split("\n")) assert(line.length <= 120, line);
+});

@@ -1,0 +1,217 @@
+/**
+ * The interactive shell as a program on a pseudo-terminal. What the line editor does with keys is in
+ * `line_editor_test.ts`; here are the terminal's modes, signals, files, and the order of what is run.
+ */
+
+import { assert, assertEquals, assertFalse, assertLess, assertStringIncludes } from "@std/assert";
+import { fromFileUrl, join } from "@std/path";
+import { encodeText } from "../../src/bytes.ts";
+import { FakeServer } from "../support/fake_server.ts";
+import type { FakeHandler } from "../support/fake_server.ts";
+import { missingForTerminals, TerminalProgram } from "../support/terminal_program.ts";
+
+const MAIN = fromFileUrl(new URL("../../src/main.ts", import.meta.url));
+const CONFIGURATION = fromFileUrl(new URL("../../deno.json", import.meta.url));
+const PROGRAM = [Deno.execPath(), "run", "--quiet", "--no-prompt", "--config", CONFIGURATION, "-P=program", MAIN];
+
+const PASTE_MARKS_ON = "\x1b[?2004h";
+const PASTE_MARKS_OFF = "\x1b[?2004l";
+
+const answer: FakeHandler = (request, peer) => {
+  const values: Record<string, () => void> = {
+    auth: () => request[1] === "secret" ? peer.reply("OK") : peer.refuse("WRONGPASS", "invalid password"),
+    get: () => peer.reply(encodeText(`value of ${request[1]}`)),
+    count: () => peer.reply(request.length),
+    size: () => peer.reply(encodeText(request[1] ?? "").length),
+    set: () => peer.reply("OK"),
+    incr: () => peer.refuse("ERR", "value is not an integer"),
+    blpop: () => {},
+  };
+  (values[request[0]!] ?? (() => peer.refuse("ERR", `unknown command '${request[0]}'`)))();
+};
+
+interface Rig {
+  readonly terminal: TerminalProgram;
+  readonly server: FakeServer;
+  readonly prompt: string;
+  readonly historyPath: string;
+  /** The user and system time that the client has used, in seconds. */
+  cpuSeconds(): Promise<number>;
+}
+
+const missing = await missingForTerminals();
+
+/** A test with a client on a terminal, which has shown its first prompt. */
+function terminalTest(name: string, run: (rig: Rig) => Promise<void>, env: Record<string, string> = {}): void {
+  const suffix = missing === undefined ? "" : ` (left out: ${missing})`;
+  Deno.test({ name: `inmem client on a terminal ${name}${suffix}`, ignore: missing !== undefined }, async () => {
+    await using server = new FakeServer(answer);
+    const state = await Deno.makeTempDir({ prefix: "inmem-shell-" });
+    const terminal = await TerminalProgram.start({ INMEM_PASSWORD: "secret", XDG_STATE_HOME: state, ...env });
+    const words = [...PROGRAM, "client", "--addr", `127.0.0.1:${server.port}`, "--plaintext"];
+    const pidPath = join(state, "pid");
+    await Deno.writeTextFile(
+      join(state, "client"),
+      `echo $$ > '${pidPath}'\nexec ${words.map((word) => `'${word}'`).join(" ")}\n`,
+    );
+    const prompt = `127.0.0.1:${server.port}> `;
+    async function cpuSeconds(): Promise<number> {
+      const pid = (await Deno.readTextFile(pidPath)).trim();
+      const { stdout } = await new Deno.Command("cat", { args: [`/proc/${pid}/stat`] }).output();
+      const fields = new TextDecoder().decode(stdout).replace(/^.*\) /, "").split(" ");
+      // Ticks of a hundredth of a second.
+      return (Number(fields[11]) + Number(fields[12])) / 100;
+    }
+    try {
+      await terminal.type(`sh ${state}/client\r`);
+      await terminal.see(prompt);
+      await run({ terminal, server, prompt, historyPath: join(state, "inmem", "history"), cpuSeconds });
+    } finally {
+      await terminal.end();
+      await Deno.remove(state, { recursive: true });
+    }
+  });
+}
+
+terminalTest("edits, completes and remembers", async ({ terminal, prompt, historyPath }) => {
+  await terminal.type("get ac\x1b[Db\x01\x1b[3~G\x05\x7f\r");
+  await terminal.see("unknown command 'Get'");
+  await terminal.seeLine(prompt.trimEnd());
+  await terminal.type("\x15auth hunter2\r");
+  await terminal.see("(error) WRONGPASS");
+  await terminal.type('config set requirepass hunter2\r"\\x61uth" hunter2\r');
+  await terminal.see("unknown command 'config'");
+  await terminal.see("(error) WRONGPASS");
+  await terminal.seeLine(prompt.trimEnd());
+  await terminal.type("hgeta\t");
+  await terminal.seeLine(`${prompt}hgetall`);
+  await terminal.type("\x03");
+  await terminal.see("^C");
+  // A terminal that does not mark what is pasted: lines run one after another.
+  await terminal.type("get 日本\nset x 1\nincr x\n");
+  await terminal.see('"value of 日本"');
+  await terminal.see("OK");
+  await terminal.see("(error) ERR value is not an integer");
+  await terminal.seeLine(prompt.trimEnd());
+  await terminal.type("\x1b[A\x1b[A\x1b[A\r");
+  await terminal.see('"value of 日本"');
+  await terminal.seeLine(prompt.trimEnd());
+  await terminal.type("\x12x");
+  await terminal.seeLine("(reverse-search `x`) incr x");
+  await terminal.type("\x12");
+  await terminal.seeLine("(reverse-search `x`) set x 1");
+  await terminal.type("\r");
+  await terminal.see("OK");
+  await terminal.seeLine(prompt.trimEnd());
+  await terminal.type("typed\x01\x1b[A");
+  await terminal.seeLine(`${prompt}set x 1`);
+  await terminal.type("\x1b[B");
+  await terminal.seeLine(`${prompt}typed`);
+  await terminal.type("\x05\x15exit\r");
+  await terminal.see(PASTE_MARKS_OFF);
+  await terminal.seeShell();
+  await terminal.type("stty -a\r");
+  await terminal.see(" icanon");
+  const history = await Deno.readTextFile(historyPath);
+  assertFalse(history.includes("hunter2"));
+  assertStringIncludes(history, "set x 1\nincr x\nget 日本\nset x 1\nexit\n");
+  assertEquals((await Deno.stat(historyPath)).mode! & 0o777, 0o600);
+});
+
+terminalTest("runs pasted lines at Enter, and U+2028 in them is text", async ({ terminal, server, prompt }) => {
+  await terminal.type("\x1b[200~count a\u2028flushall\r\nget b\rget c\r\x1b[201~");
+  await terminal.expect(() => terminal.screen.lines.includes("get c"), "the last line");
+  assertEquals(server.requests, [["auth", "secret"]]);
+  await terminal.type("\r");
+  await terminal.see("(integer) 2");
+  await terminal.seeText(`${prompt}get b\n"value of b"\n${prompt}get c\n"value of c"\n`);
+  assertEquals(server.requests.slice(1), [["count", "a\u2028flushall"], ["get", "b"], ["get", "c"]]);
+  // Typed, not pasted.
+  await terminal.type("count a\u2029flushall\r");
+  await terminal.see("(integer) 2");
+  // Bytes that are no UTF-8 reach the server as they are: they are two bytes, not two times three.
+  await terminal.type(Uint8Array.of(...encodeText("size '"), 0xe9, 0xff, ...encodeText("'\r")));
+  await terminal.see("\\xe9\\xff");
+  await terminal.seeLine(prompt.trimEnd());
+  // The lines after the one that is interrupted are given up.
+  await terminal.type("\x1b[200~blpop q 0\nflushall\n\x1b[201~\r");
+  await terminal.expect(() => server.requests.at(-1)?.[0] === "blpop", "the request");
+  await terminal.type("\x03");
+  await terminal.see("Interrupted");
+  await terminal.type("get d\r");
+  await terminal.see('"value of d"');
+  assertFalse(server.requests.some(([name]) => name === "flushall"));
+});
+
+terminalTest("takes a paste of 100 kB at once", async ({ terminal, prompt, cpuSeconds }) => {
+  for (const [begin, end] of [["\x1b[200~", "\x1b[201~"], ["", ""]]) {
+    for (const text of ["y".repeat(100_000), "日".repeat(33_000)]) {
+      const before = await cpuSeconds();
+      await terminal.type(`${begin}size ${text}${end}\r`);
+      await terminal.see(`(integer) ${encodeText(text).length}`);
+      // Work for the whole line at each character took 7 s for 4 kB.
+      assertLess(await cpuSeconds() - before, 1);
+      await terminal.seeLine(prompt.trimEnd());
+    }
+  }
+  // Ctrl-C in the middle of it is obeyed when it comes.
+  const before = await cpuSeconds();
+  await terminal.type(`\x1b[200~set big ${"y".repeat(100_000)}`);
+  await terminal.type("\x03");
+  await terminal.see("^C");
+  assertLess(await cpuSeconds() - before, 1);
+  await terminal.type("\x1b[201~get e\r");
+  await terminal.see('"value of e"');
+});
+
+terminalTest("stops at Ctrl-Z, goes on, follows the width, and gives the terminal back", async (rig) => {
+  const { terminal, prompt } = rig;
+  await terminal.type("get half");
+  await terminal.seeLine(`${prompt}get half`);
+  await terminal.type("\x1a");
+  await terminal.see(PASTE_MARKS_OFF);
+  await terminal.see("Stopped");
+  await terminal.seeShell();
+  await terminal.type("stty -a\r");
+  await terminal.see(" icanon");
+  await terminal.type("fg\r");
+  await terminal.see(PASTE_MARKS_ON);
+  await terminal.seeLine(`${prompt}get half`);
+  await terminal.type(" more\r");
+  await terminal.see('"value of half"');
+  await terminal.seeLine(prompt.trimEnd());
+  await terminal.resize(20);
+  await terminal.see(prompt);
+  await terminal.type("help\r");
+  // The screen of the test keeps its width; lines that break at blanks are shorter than that of the terminal.
+  const help = await terminal.see(prompt);
+  for (const line of help.split("\r\n").slice(1)) {
+    // deno-lint-ignore no-control-regex
+    const text = line.replace(/\x1b\[[0-9;?]*[A-Za-z]|\r/g, "");
+    assert(text.length < 20 || !text.trim().includes(" "), JSON.stringify(line));
+  }
+  await terminal.type("\x04");
+  await terminal.see(PASTE_MARKS_OFF);
+  await terminal.seeShell();
+  await terminal.type("stty -a\r");
+  await terminal.see(" icanon");
+});
+
+terminalTest("sends no control sequences to a dumb one", async ({ terminal, server, prompt }) => {
+  await terminal.type("get x\r");
+  await terminal.see('"value of x"');
+  await terminal.see(prompt);
+  await terminal.type("get\u2028y\r");
+  await terminal.see("unknown command 'get\\xe2\\x80\\xa8y'");
+  await terminal.see(prompt);
+  await terminal.type("half\x03");
+  await terminal.see(prompt);
+  await terminal.type("blpop q 0\r");
+  await terminal.expect(() => server.requests.at(-1)?.[0] === "blpop", "the request");
+  await terminal.type("\x03");
+  await terminal.see("Interrupted");
+  await terminal.see(prompt);
+  await terminal.type("\x04");
+  const seen = await terminal.see("$ ");
+  assertFalse(seen.includes("\x1b"));
+}, { TERM: "dumb" });

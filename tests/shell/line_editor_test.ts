@@ -1,0 +1,407 @@
+/**
+ * The line editor with a screen in place of the terminal: what it shows, and what it hands over.
+ */
+
+import { assert, assertEquals, assertLess, assertStringIncludes } from "@std/assert";
+import { encodeText } from "../../src/bytes.ts";
+import { complete } from "../../src/shell/completion.ts";
+import { KeyDecoder } from "../../src/shell/keys.ts";
+import { LineEditor } from "../../src/shell/line_editor.ts";
+import { Random } from "../support/random.ts";
+import { Screen } from "../support/screen.ts";
+
+const PROMPT = "host:1> ";
+const UP = "\x1b[A";
+const DOWN = "\x1b[B";
+const LEFT = "\x1b[D";
+const RIGHT = "\x1b[C";
+
+/** An editor on a screen. Lines that are handed over become history, as in the shell. */
+class Rig {
+  screen: Screen;
+  readonly taken: string[][] = [];
+  readonly events: string[] = [];
+  readonly editor: LineEditor;
+  writtenCount = 0;
+  readonly #decoder = new KeyDecoder();
+
+  constructor(history: string[] = [], columns = 80, rows = 24) {
+    this.screen = new Screen(columns, rows);
+    this.editor = new LineEditor({
+      prompt: PROMPT,
+      history: () => history,
+      complete,
+      write: (text) => {
+        this.writtenCount += text.length;
+        this.screen.write(text);
+      },
+      size: () => this.screen,
+      takeLines: (lines) => {
+        this.taken.push([...lines]);
+        history.unshift(...lines);
+      },
+      end: () => this.events.push("end"),
+      suspend: () => this.events.push("suspend"),
+    });
+    this.editor.start();
+  }
+
+  /** Types bytes as one read of the terminal; each text that is handed over is followed by a new prompt. */
+  type(text: string | Uint8Array): void {
+    const keys = this.#decoder.decode(typeof text === "string" ? encodeText(text) : text);
+    const all = [...keys, ...this.#decoder.flush()];
+    for (let at = 0; at < all.length;) {
+      const count = this.taken.length;
+      at = this.editor.take(all, at);
+      if (this.taken.length > count) this.editor.start();
+    }
+  }
+
+  /** The row that the cursor is on. */
+  get line(): string {
+    return this.screen.lines[this.screen.cursor.row]!;
+  }
+
+  /** Types keys and Enter; returns the lines handed over. */
+  run(keys: string): string[] {
+    this.type(keys);
+    this.type("\r");
+    return this.taken.at(-1)!;
+  }
+}
+
+Deno.test("LineEditor edits by the keys of Emacs and of terminals", () => {
+  const rows: [keys: string, line: string][] = [
+    ["get a", "get a"],
+    [`et${"\x01"}g\x05 a`, "get a"],
+    [`get b${LEFT}${LEFT}${LEFT}${RIGHT}X`, "getX b"],
+    ["get b\x1b[H>\x1b[F<", ">get b<"],
+    ["get b\x1bOH>\x1bOF<", ">get b<"],
+    ["get b\x1b[1~>\x1b[4~<", ">get b<"],
+    ["get b\x02\x02\x06X", "get Xb"],
+    ["abc\x7f\x08", "a"],
+    ["abc\x01\x1b[3~\x04", "c"],
+    ["get b\x15set", "set"],
+    ["get b\x01\x06\x06\x06\x0b", "get"],
+    ['set "value one"Y\x17', 'set "value '],
+    ["set one.two\x1b\x7f", "set one."],
+    ["one two three\x1bb\x1bbX", "one Xtwo three"],
+    ["one two\x01\x1bfX", "oneX two"],
+    ["one two\x01\x1bd", " two"],
+    [`one two\x1b[1;5D\x1b[1;5DX\x1b[1;5C\x1b[1;5CY`, "Xone twoY"],
+    ["one two\x1b[1;3DX", "one Xtwo"],
+    ["one two\x1b\x1b[DX", "one Xtwo"],
+    ["one two\x1bOdX", "one Xtwo"],
+    ["one two\x17\x01\x19 ", "two one "],
+    ["one two\x17\x17\x19", "one two"],
+    ["ab\x14", "ba"],
+    ["one\x15two\x1f\x1f", "one"],
+    ["日本語\x02\x7f", "日語"],
+    ["e\u0301x\x02\x7fy", "yx"],
+    ["a👩‍👩‍👧b\x02\x7f", "ab"],
+    ["🇩🇪🇫🇷🇪🇸\x02\x7f", "🇩🇪🇪🇸"],
+    // Keys without a meaning insert nothing.
+    ["a\x1b[5~\x1b[15~\x1b[Z\x1b[?1;2c\x00\x1d\x1bxb", "ab"],
+  ];
+  for (const [keys, line] of rows) {
+    assertEquals(new Rig().run(keys), [line], JSON.stringify(keys));
+    // The same, each byte in a read of its own.
+    const rig = new Rig();
+    const decoder = new KeyDecoder();
+    const all = [...encodeText(keys)].flatMap((byte) => decoder.decode(Uint8Array.of(byte)));
+    for (const key of [...all, ...decoder.flush()]) rig.editor.take([key], 0);
+    assertEquals(rig.run(""), [line], JSON.stringify(keys));
+  }
+});
+
+Deno.test("LineEditor takes only carriage return and newline for the end of a line", () => {
+  for (const character of ["\u2028", "\u2029", "\u0085", "\u200b", "\u00a0", "\ufeff", "\u3000"]) {
+    const line = `echo a${character}flushall`;
+    assertEquals(new Rig().run(line), [line]);
+    assertEquals(new Rig().run(`\x1b[200~${line}\x1b[201~`), [line]);
+  }
+  // Vertical tab and form feed are keys when they are typed, and text when the terminal says that they were pasted.
+  for (const character of ["\v", "\f", "\t", "\x1c", "\x1d", "\x1e", "\x00", "\x1b", "\x04"]) {
+    const line = `echo a${character}flushall`;
+    assertEquals(new Rig().run(`\x1b[200~${line}\x1b[201~`), [line]);
+  }
+  for (const end of ["\r", "\n", "\r\n"]) {
+    const rig = new Rig();
+    rig.type(`one${end}two${end}`);
+    assertEquals(rig.taken, [["one"], ["two"]]);
+  }
+});
+
+Deno.test("LineEditor shows what a terminal would obey or hide as text", () => {
+  const rig = new Rig();
+  rig.type("\x1b[200~a\u2028b\tc\x1bd\u202ee\u0085f\x7f\x1b[201~");
+  assertEquals(rig.line, `${PROMPT}a<U+2028>b^Ic^[d<U+202E>e<U+0085>f^?`);
+});
+
+Deno.test("LineEditor keeps bytes that are no UTF-8", () => {
+  const rig = new Rig();
+  rig.type(Uint8Array.of(0x65, 0xe9, 0x20, 0xff, 0xc3));
+  rig.type(Uint8Array.of(0xa9, 0x21));
+  assertEquals(rig.line, `${PROMPT}e\\xe9 \\xff\\xc3\\xa9!`);
+  assertEquals(rig.run(""), ["e\udce9 \udcff\udcc3\udca9!"]);
+});
+
+Deno.test("LineEditor shows pasted lines until Enter, and hands them over together", () => {
+  const rig = new Rig();
+  rig.type("\x1b[200~set a 1\r\nset b 2\rflushall\n\x1b[201~");
+  assertEquals(rig.taken, []);
+  assertEquals(rig.screen.text, `${PROMPT}set a 1\nset b 2\nflushall`);
+  assertEquals(rig.screen.cursor, { row: 3, column: 0 });
+  // They can be edited.
+  rig.type(`\x7f${UP}${"\x01"}X${DOWN}\x05!`);
+  assertEquals(rig.screen.text, `${PROMPT}set a 1\nXset b 2\nflushall!`);
+  rig.type("\r");
+  assertEquals(rig.taken, [["set a 1", "Xset b 2", "flushall!"]]);
+  // Only the first is left on the screen: the others are shown when they are run.
+  assertEquals(rig.screen.text, `${PROMPT}set a 1\n${PROMPT.trimEnd()}`);
+});
+
+Deno.test("LineEditor takes a paste in whatever parts it comes", () => {
+  const bytes = encodeText("\x1b[200~get é\r\nget 日\x1b[201~\x01X");
+  for (let first = 1; first < bytes.length; first++) {
+    const rig = new Rig();
+    const decoder = new KeyDecoder();
+    for (const part of [bytes.subarray(0, first), bytes.subarray(first)]) rig.editor.take(decoder.decode(part), 0);
+    assertEquals(rig.run(""), ["get é", "Xget 日"], `${first}`);
+  }
+});
+
+Deno.test("LineEditor gives up a paste at Ctrl-C, and runs nothing of what follows", () => {
+  const rig = new Rig();
+  rig.type("\x1b[200~set a 1\rset b");
+  rig.type("\x03");
+  rig.type("flushall\rflushall\r");
+  assertEquals(rig.taken, []);
+  rig.type("\x1b[201~get a\r");
+  assertEquals(rig.taken, [["get a"]]);
+  // The mark at the end never comes: Ctrl-C once more.
+  rig.type("\x1b[200~set a 1\rset b");
+  rig.type("\x03");
+  rig.type("\x03");
+  assertEquals(rig.run("get b"), ["get b"]);
+});
+
+Deno.test("LineEditor takes a tab within what comes at once for text, and completes at the end of it", () => {
+  const rig = new Rig();
+  rig.type("get\ta\r");
+  assertEquals(rig.taken, [["get\ta"]]);
+  rig.type("hgeta\t");
+  assertEquals(rig.run("h"), ["hgetall h"]);
+});
+
+Deno.test("LineEditor lists completions below the line and shows the line again", () => {
+  const rig = new Rig();
+  rig.type("ge\t");
+  assertEquals(rig.line, `${PROMPT}get`);
+  rig.type("\t");
+  assertEquals(rig.screen.lines.slice(0, 3), [
+    `${PROMPT}get`,
+    "get       getdel    getex     getrange  getset",
+    `${PROMPT}get`,
+  ]);
+  rig.type("r\t");
+  assertEquals(rig.line.trimEnd(), `${PROMPT}getrange`);
+  rig.type("\t");
+  assertEquals(rig.screen.lines[3], "getrange key start end");
+});
+
+Deno.test("LineEditor moves through the history and keeps the line being typed", () => {
+  const history = ["get c", "set b 1", "get a"];
+  const rig = new Rig(history);
+  rig.type(`get${UP}`);
+  assertEquals(rig.line, `${PROMPT}get c`);
+  rig.type(UP);
+  assertEquals(rig.line, `${PROMPT}get a`);
+  rig.type(UP);
+  assertEquals(rig.line, `${PROMPT}get a`);
+  rig.type(DOWN + DOWN);
+  assertEquals(rig.line, `${PROMPT}get`);
+  // From the beginning of the line every line is a match, and the line comes back with its cursor.
+  rig.type(`x${LEFT}${"\x01"}${UP}${UP}`);
+  assertEquals(rig.line, `${PROMPT}set b 1`);
+  rig.type(DOWN + DOWN);
+  assertEquals(rig.line, `${PROMPT}getx`);
+  assertEquals(rig.screen.cursor.column, PROMPT.length);
+  rig.type(DOWN + DOWN);
+  assertEquals(rig.line, `${PROMPT}getx`);
+  assertEquals(rig.run(""), ["getx"]);
+});
+
+Deno.test("LineEditor keeps lines of the history that were changed on the way", () => {
+  const rig = new Rig(["get b", "get a"]);
+  rig.type(`new${"\x01"}${UP}2${"\x01"}${UP}`);
+  assertEquals(rig.line, `${PROMPT}get a`);
+  rig.type(DOWN);
+  assertEquals(rig.line, `${PROMPT}get b2`);
+  rig.type(DOWN);
+  assertEquals(rig.line, `${PROMPT}new`);
+  // Text instead of a line of the history: what begins with it is found from there on.
+  rig.type(`\x15${UP}\x05\x15set${UP}`);
+  assertEquals(rig.line, `${PROMPT}set`);
+  assertEquals(rig.run(""), ["set"]);
+});
+
+Deno.test("LineEditor searches the history with Ctrl-R", () => {
+  const lines = ["get c", "set greeting 1", "get greeting", "ping"];
+  const found = (query: string, line: string) => `(reverse-search \`${query}\`) ${line}`;
+  const rig = new Rig([...lines]);
+  rig.type("typed\x12");
+  assertEquals(rig.line, found("", "typed"));
+  rig.type("g");
+  rig.type("re");
+  assertEquals(rig.line, found("gre", "set greeting 1"));
+  rig.type("\x12");
+  assertEquals(rig.line, found("gre", "get greeting"));
+  rig.type("\x12");
+  assertEquals(rig.line, "(failed reverse-search `gre`) get greeting");
+  rig.type("\x13");
+  assertEquals(rig.line, "(forward-search `gre`) set greeting 1");
+  rig.type("\x07");
+  assertEquals(rig.line, `${PROMPT}typed`);
+  rig.type("\x12gre\x7f\x7fp");
+  assertEquals(rig.line, "(failed reverse-search `gp`) set greeting 1".replace("set greeting 1", "get c"));
+  rig.type("\x1b");
+  assertEquals(rig.line, `${PROMPT}get c`);
+  assertEquals(rig.run("\x05\x15"), [""]);
+  assertEquals(new Rig([...lines]).run("\x12gre"), ["set greeting 1"]);
+  assertEquals(new Rig([...lines]).run(`\x12gre\x12${RIGHT}X`), ["get gXreeting"]);
+  assertEquals(new Rig([...lines]).run("\x12gre\x05!"), ["set greeting 1!"]);
+  assertEquals(new Rig([...lines]).run("a\x12nothing\x1b\x1b[Cb"), ["ab"]);
+  assertEquals(new Rig([...lines]).run(`typed\x12gre\x01${DOWN}${DOWN}`), ["typed"]);
+  // Twice on nothing seeks the last text again.
+  assertEquals(new Rig([...lines]).run("\x12gre\x07\x12gre\x1b\x05\x15\x12\x12\x12"), ["get greeting"]);
+  const dropped = new Rig([...lines]);
+  dropped.type("\x12gre\x03");
+  assertEquals(dropped.line.trimEnd(), PROMPT.trimEnd());
+});
+
+Deno.test("LineEditor leaves a line that is given up on the screen, and ends at Ctrl-D on an empty one", () => {
+  const rig = new Rig();
+  rig.type(`get foo${LEFT}\x03`);
+  rig.type("\x03");
+  assertEquals(rig.screen.lines.slice(0, 3), [
+    `${PROMPT}get foo^C`,
+    `${PROMPT}^C ("exit" or Ctrl-D ends)`,
+    PROMPT.trimEnd(),
+  ]);
+  rig.type("a\x04\x7f\x1a");
+  rig.type("\x04");
+  assertEquals(rig.events, ["suspend", "end"]);
+  assertEquals(rig.screen.cursor, { row: 3, column: 0 });
+});
+
+/** The rows that a text takes on a screen, each character by itself. */
+function wrapped(text: string, columns: number, isAll = true): string[] {
+  const rows = [""];
+  let used = 0;
+  for (const character of text) {
+    if (character === "\n") {
+      // The cursor has a place after a full row.
+      if (used >= columns) rows.push("");
+      rows.push("");
+      used = 0;
+      continue;
+    }
+    const isWide = /[日本😀]/u.test(character);
+    const width = character === "\u0301" ? 0 : isWide ? 2 : 1;
+    if (used + width > columns) {
+      rows.push("");
+      used = 0;
+    }
+    rows[rows.length - 1] += character;
+    used += width;
+  }
+  if (used >= columns && isAll) rows.push("");
+  return rows.map((row) => row.trimEnd());
+}
+
+Deno.test("LineEditor shows the text wherever the keys have changed it", () => {
+  const random = new Random(14);
+  const pieces = ["a", "word ", "日本", "😀", "e\u0301", "yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy", "\n", "  "];
+  const moves = [LEFT, RIGHT, "\x01", "\x05", "\x1bb", "\x1bf", UP, DOWN];
+  const deletions = ["\x7f", "\x04", "\x17", "\x15", "\x0b", "\x1f", "\x19", "\x14"];
+  for (const [columns, rows] of [[20, 5], [21, 10], [40, 24], [80, 4]] as const) {
+    const rig = new Rig([], columns, rows);
+    for (let step = 0; step < 600; step++) {
+      const kind = random.below(10);
+      const choices = kind < 5 ? pieces : kind < 8 ? moves : deletions;
+      const piece = choices[random.below(choices.length)]!;
+      // At an empty text Ctrl-D ends.
+      if (piece === "\x04") rig.type("a\x02");
+      rig.type(kind < 5 ? `\x1b[200~${piece}\x1b[201~` : piece);
+      const text = rig.editor.text;
+      const all = wrapped(PROMPT + text, columns);
+      const shown = rig.screen.lines;
+      const context = `seed 14, ${columns} columns, step ${step}: ${JSON.stringify(text)}`;
+      // The cursor stands where the next character does, which may not fit the row before.
+      const next = text[rig.editor.cursor] ?? "\n";
+      const toCursor = PROMPT + text.slice(0, rig.editor.cursor);
+      const before = next === "\n"
+        ? wrapped(toCursor, columns)
+        : wrapped(toCursor + [...text.slice(rig.editor.cursor)][0], columns, false);
+      if (all.length <= rows) {
+        // The text ends where nothing is below it.
+        assertEquals(shown.join("\n").trimEnd().endsWith(all.join("\n").trimEnd()), true, context);
+        const above = shown.join("\n").trimEnd().split("\n").length - all.join("\n").trimEnd().split("\n").length;
+        assertEquals(rig.screen.cursor.row, above + before.length - 1, context);
+      } else {
+        const top = before.length - 1 - rig.screen.cursor.row;
+        assertEquals(shown, all.slice(top, top + rows), context);
+      }
+    }
+  }
+});
+
+Deno.test("LineEditor writes little for a key, and no more than a screen for a paste", () => {
+  const rig = new Rig();
+  rig.type("set key value");
+  rig.writtenCount = 0;
+  rig.type("s");
+  assertEquals(rig.writtenCount <= 4, true, `${rig.writtenCount}`);
+  rig.writtenCount = 0;
+  rig.type(`\x1b[200~${"y".repeat(100_000)}\x1b[201~`);
+  assertLess(rig.writtenCount, 80 * 24 + 200);
+  rig.writtenCount = 0;
+  rig.type("x");
+  assertLess(rig.writtenCount, 20);
+});
+
+Deno.test("LineEditor's work for a paste grows as its length", () => {
+  for (const text of ["y", "日", "word ", "x\r", "e\u0301", "👩‍👩‍👧"]) {
+    const rig = new Rig();
+    const bytes = encodeText(text.repeat(Math.ceil(100_000 / encodeText(text).length)));
+    const started = performance.now();
+    rig.type("\x1b[200~");
+    for (let at = 0; at < bytes.length; at += 4_095) rig.type(bytes.subarray(at, at + 4_095));
+    rig.type("\x1b[201~");
+    // It takes less than 0.1 s. Work for the whole line at each character took hours.
+    assertLess(performance.now() - started, 20_000, text);
+    assert(rig.editor.text.length > 10_000);
+  }
+});
+
+Deno.test("LineEditor wraps the line anew when the terminal has another width", () => {
+  for (const [from, to] of [[80, 40], [40, 80], [80, 20], [20, 110]] as const) {
+    const text = `set key ${"value ".repeat(20)}end`;
+    const rig = new Rig([], from, 24);
+    rig.type(text + LEFT.repeat(30));
+    // The terminal wraps what it shows by itself.
+    const before = rig.editor.cursor + PROMPT.length;
+    const screen = new Screen(to, 24);
+    screen.write(PROMPT + text);
+    const rows = wrapped(PROMPT + text, to);
+    screen.write("\r" + `\x1b[A`.repeat(rows.length - 1 - Math.floor(before / to)));
+    if (before % to > 0) screen.write(`\x1b[${before % to}C`);
+    rig.screen = screen;
+    rig.editor.resize();
+    assertEquals(screen.text, wrapped(PROMPT + text, to).join("\n"));
+    assertEquals(screen.cursor, { row: Math.floor(before / to), column: before % to });
+    rig.type("X");
+    assertStringIncludes(screen.text.replaceAll("\n", ""), "X");
+  }
+});

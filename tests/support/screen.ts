@@ -1,0 +1,121 @@
+/**
+ * A terminal's screen, as far as the line editor uses one: it obeys the control sequences that the editor writes, fails at
+ * others, wraps and scrolls as terminals do, and can be read row by row.
+ *
+ * @module
+ */
+
+import { characterWidth } from "../../src/shell/character_width.ts";
+
+/** What is to the right of a wide character's first column. */
+const SECOND_HALF = "";
+
+/** A screen of so many columns and rows. */
+export class Screen {
+  readonly columns: number;
+  readonly rows: number;
+  /** Cells with the text that each shows. Rows that were scrolled away are in front. */
+  #cells: string[][];
+  #row = 0;
+  #column = 0;
+  /** Whether the next character begins a new row: the last one has filled this row. */
+  #isWrapPending = false;
+  #top = 0;
+
+  constructor(columns: number, rows: number) {
+    this.columns = columns;
+    this.rows = rows;
+    this.#cells = Array.from({ length: rows }, () => this.#blankRow());
+  }
+
+  /** Where the next character would be written, counted from the top left of the screen. */
+  get cursor(): { row: number; column: number } {
+    return { row: this.#row, column: this.#column };
+  }
+
+  /** The rows on the screen, without blanks at their ends. */
+  get lines(): string[] {
+    return this.#cells.slice(this.#top, this.#top + this.rows).map((row) => row.join("").trimEnd());
+  }
+
+  /** Everything, the rows that were scrolled away too, without empty rows at the end. */
+  get text(): string {
+    return this.#cells.map((row) => row.join("").trimEnd()).join("\n").trimEnd();
+  }
+
+  /** Takes what a program has written. */
+  write(text: string): void {
+    // deno-lint-ignore no-control-regex
+    const parts = text.matchAll(/\x1b\[(\??[0-9;]*)([A-Za-z])|[^]/gu);
+    for (const [part, parameters, letter] of parts) {
+      if (letter !== undefined) this.#obey(parameters ?? "", letter);
+      else this.#put(part);
+    }
+  }
+
+  #obey(parameters: string, letter: string): void {
+    const count = Number(parameters || "1");
+    if (letter === "A") this.#move(this.#row - count, this.#column);
+    else if (letter === "B") this.#move(this.#row + count, this.#column);
+    else if (letter === "C") this.#move(this.#row, this.#column + count);
+    else if (letter === "H" && parameters === "") this.#move(0, 0);
+    else if (letter === "K" && parameters === "") this.#eraseRow(this.#row, this.#column);
+    else if (letter === "J" && parameters === "") {
+      this.#eraseRow(this.#row, this.#column);
+      for (let row = this.#row + 1; row < this.rows; row++) this.#eraseRow(row, 0);
+    } else if (letter === "J") {
+      for (let row = 0; row < this.rows; row++) this.#eraseRow(row, 0);
+    } else if (!"hl".includes(letter) || parameters !== "?2004") {
+      throw new Error(`The screen does not know ESC [ ${parameters} ${letter}`);
+    }
+  }
+
+  #put(character: string): void {
+    if (character === "\r") return this.#move(this.#row, 0);
+    if (character === "\n") return this.#lineFeed();
+    if (character === "\x07") return;
+    if (character < " " || character === "\x7f") throw new Error(`The screen was sent ${JSON.stringify(character)}`);
+    const width = characterWidth(character);
+    const cells = this.#cellsOf(this.#row);
+    if (width === 0) {
+      const before = this.#isWrapPending ? this.#column : Math.max(0, this.#column - 1);
+      const at = cells[before] === SECOND_HALF ? before - 1 : before;
+      cells[at] += character;
+      return;
+    }
+    if (this.#isWrapPending || this.#column + width > this.columns) {
+      this.#lineFeed();
+      this.#move(this.#row, 0);
+    }
+    const target = this.#cellsOf(this.#row);
+    target[this.#column] = character;
+    if (width === 2) target[this.#column + 1] = SECOND_HALF;
+    this.#isWrapPending = this.#column + width >= this.columns;
+    this.#column = Math.min(this.#column + width, this.columns - 1);
+  }
+
+  #lineFeed(): void {
+    if (this.#row < this.rows - 1) return this.#move(this.#row + 1, this.#column);
+    this.#cells.push(this.#blankRow());
+    this.#top++;
+    this.#isWrapPending = false;
+  }
+
+  #move(row: number, column: number): void {
+    this.#row = Math.max(0, Math.min(row, this.rows - 1));
+    this.#column = Math.max(0, Math.min(column, this.columns - 1));
+    this.#isWrapPending = false;
+  }
+
+  #eraseRow(row: number, from: number): void {
+    this.#cellsOf(row).fill(" ", from);
+  }
+
+  #cellsOf(row: number): string[] {
+    return this.#cells[this.#top + row]!;
+  }
+
+  #blankRow(): string[] {
+    return new Array<string>(this.columns).fill(" ");
+  }
+}
