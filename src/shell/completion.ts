@@ -5,6 +5,7 @@
  */
 
 import { COMMANDS } from "../command/specification.ts";
+import { columnsOf } from "./typed_text.ts";
 import { findCommand, GROUPS, LOCAL_COMMANDS, PROMPT_TOPIC, usage } from "./help.ts";
 
 const NAMES: readonly string[] = [
@@ -50,4 +51,24 @@ export function complete(line: string): Completion {
 function continuations(names: readonly string[], begun: string): string[] {
   const lower = begun.toLowerCase();
   return names.filter((name) => name.startsWith(lower)).map((name) => `${name} `);
+}
+
+/** The longest beginning that all words have. */
+export function commonPrefix(words: readonly string[]): string {
+  const [first = "", ...others] = words;
+  let length = first.length;
+  for (const word of others) while (!word.startsWith(first.slice(0, length))) length--;
+  return first.slice(0, length);
+}
+
+/** The words in columns as wide as the widest, one row after another. */
+export function inColumns(words: readonly string[], columns: number): string {
+  const width = Math.max(...words.map((word) => columnsOf(word.trimEnd()))) + 2;
+  const perRow = Math.max(1, Math.floor(columns / width));
+  const rows: string[] = [];
+  for (let at = 0; at < words.length; at += perRow) {
+    const row = words.slice(at, at + perRow).map((word) => word.trimEnd().padEnd(width)).join("");
+    rows.push(row.trimEnd());
+  }
+  return rows.join("\r\n");
 }

@@ -168,7 +168,7 @@ class InteractiveShell {
     if (command === "clear") this.#print("\x1b[H\x1b[2J\x1b[3J");
     else if (command === "help") {
       const text = helpText(topic, terminalSize().columns);
-      this.#print(text ?? `No help for "${topic}": "help" lists the commands\n`);
+      this.#print(text ?? `No help for "${printable(topic)}": "help" lists the commands\n`);
     } else await this.#send(command, words);
     return true;
   }

@@ -12,15 +12,18 @@
  */
 
 import { EDITED_TEXT_MAX_CHARACTERS, UNDO_MAX_COUNT, UNDO_TEXT_MAX_CHARACTERS } from "../limits.ts";
+import { commonPrefix, inColumns } from "./completion.ts";
 import type { Completion } from "./completion.ts";
 import { HistoryBrowser } from "./history_browser.ts";
 import type { Draft } from "./history_browser.ts";
 import { HistorySearch } from "./history_search.ts";
 import type { Direction } from "./history_search.ts";
+import { COMMANDS_BY_KEY } from "./key_bindings.ts";
+import type { EditorCommand } from "./key_bindings.ts";
 import type { Key } from "./keys.ts";
 import { LineDisplay } from "./line_display.ts";
 import type { ScreenSize } from "./line_display.ts";
-import { columnsOf, nextCluster, previousCluster } from "./typed_text.ts";
+import { nextCluster, previousCluster } from "./typed_text.ts";
 
 /** What the editor is connected with. */
 export interface EditorOptions {
@@ -373,93 +376,4 @@ export class LineEditor {
     this.#draw();
     this.#options.write(`${this.#display.leave()}${shown}\r\n`);
   }
-}
-
-type EditorCommand =
-  | "accept"
-  | "interrupt"
-  | "end"
-  | "suspend"
-  | "complete"
-  | "clearScreen"
-  | "left"
-  | "right"
-  | "wordLeft"
-  | "wordRight"
-  | "home"
-  | "endOfLine"
-  | "up"
-  | "down"
-  | "older"
-  | "newer"
-  | "searchOlder"
-  | "searchNewer"
-  | "deleteLeft"
-  | "deleteRight"
-  | "killLeft"
-  | "killRight"
-  | "killBlankWordLeft"
-  | "killWordLeft"
-  | "killWordRight"
-  | "yank"
-  | "transpose"
-  | "undo";
-
-const COMMANDS_BY_KEY: Readonly<Record<string, EditorCommand>> = {
-  "enter": "accept",
-  "ctrl-c": "interrupt",
-  "ctrl-d": "end",
-  "ctrl-z": "suspend",
-  "tab": "complete",
-  "ctrl-l": "clearScreen",
-  "left": "left",
-  "ctrl-b": "left",
-  "right": "right",
-  "ctrl-f": "right",
-  "ctrl-left": "wordLeft",
-  "alt-left": "wordLeft",
-  "alt-b": "wordLeft",
-  "ctrl-right": "wordRight",
-  "alt-right": "wordRight",
-  "alt-f": "wordRight",
-  "home": "home",
-  "ctrl-a": "home",
-  "end": "endOfLine",
-  "ctrl-e": "endOfLine",
-  "up": "up",
-  "down": "down",
-  "ctrl-p": "older",
-  "ctrl-n": "newer",
-  "ctrl-r": "searchOlder",
-  "ctrl-s": "searchNewer",
-  "backspace": "deleteLeft",
-  "delete": "deleteRight",
-  "ctrl-u": "killLeft",
-  "ctrl-k": "killRight",
-  "ctrl-w": "killBlankWordLeft",
-  "alt-backspace": "killWordLeft",
-  "alt-d": "killWordRight",
-  "ctrl-delete": "killWordRight",
-  "ctrl-y": "yank",
-  "ctrl-t": "transpose",
-  "ctrl-_": "undo",
-};
-
-function commonPrefix(words: readonly string[]): string {
-  const [first = "", ...others] = words;
-  let length = first.length;
-  for (const word of others) while (!word.startsWith(first.slice(0, length))) length--;
-  return first.slice(0, length);
-}
-
-/** The words in columns as wide as the widest, one row after another. */
-function inColumns(words: readonly string[], columns: number): string {
-  const width = Math.max(...words.map((word) => columnsOf(word.trimEnd()))) + 2;
-  const perRow = Math.max(1, Math.floor(columns / width));
-  const rows: string[] = [];
-  for (let at = 0; at < words.length; at += perRow) {
-    const row = words.slice(at, at + perRow).map((word) => word.trimEnd().padEnd(width)).join("");
-    rows.push(row.trimEnd());
-  }
-  return rows.join("\r\n");
 }
