@@ -8,7 +8,7 @@ import { formatAddress } from "./address.ts";
 import { UsageError } from "./errors.ts";
 import { resolveListening } from "./role/listening_options.ts";
 import { createLogger } from "./role/logger.ts";
-import { defaultClientMemoryLimit, parseOptionsOnly, proxyOptions, readPassword } from "./role/options.ts";
+import { parseOptionsOnly, planProxyMemory, proxyOptions, readPassword } from "./role/options.ts";
 import { readPublicFile } from "./role/private_file.ts";
 import { planMain } from "./proxy/plan_command.ts";
 import { startProxy } from "./proxy/proxy.ts";
@@ -35,11 +35,13 @@ export async function proxyMain(argv: readonly string[]): Promise<number> {
   const logger = createLogger(values["log-format"]);
   const { warnings, ...listening } = await resolveListening(values);
   for (const warning of warnings) logger.warn(warning);
+  const memory = planProxyMemory({ clients: values["max-client-memory"], connections: values["max-clients"] });
+  for (const warning of memory.warnings) logger.warn(warning);
   const serversPasswordPath = values["servers-password-file"];
   const proxy = await startProxy({
     ...listening,
-    maxClients: values["max-clients"],
-    clientMemoryLimitBytes: values["max-client-memory"] ?? defaultClientMemoryLimit(),
+    maxClients: memory.connections,
+    clientMemoryLimitBytes: memory.clients,
     serversPath: values.servers,
     connectionsMaxCount: values.conns,
     timeoutMs: values.timeout,

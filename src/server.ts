@@ -8,7 +8,7 @@ import { formatAddress } from "./address.ts";
 import { resolveListening } from "./role/listening_options.ts";
 import { loadProgress } from "./role/load_progress.ts";
 import { createLogger, type Logger } from "./role/logger.ts";
-import { defaultClientMemoryLimit, defaultMemoryLimit, parseOptionsOnly, serverOptions } from "./role/options.ts";
+import { parseOptionsOnly, planServerMemory, serverOptions } from "./role/options.ts";
 import { formatSize } from "./role/quantities.ts";
 import { ignoreStraySignals, runUntilStopped } from "./role/lifetime.ts";
 import { tornPath } from "./log/set_aside.ts";
@@ -31,10 +31,12 @@ export async function serverMain(argv: readonly string[]): Promise<number> {
   const logger = createLogger(values["log-format"]);
   const { warnings, ...listening } = await resolveListening(values);
   for (const warning of warnings) logger.warn(warning);
-  const memory = values["max-memory"] === undefined
-    ? defaultMemoryLimit()
-    : { limit: values["max-memory"], reason: "--max-memory" };
-  const clientMemoryLimitBytes = values["max-client-memory"] ?? defaultClientMemoryLimit(memory.limit);
+  const memory = planServerMemory({
+    data: values["max-memory"],
+    clients: values["max-client-memory"],
+    connections: values["max-clients"],
+  });
+  for (const warning of memory.warnings) logger.warn(warning);
   const heedSignals = ignoreStraySignals();
   const server = await startServer({
     ...listening,
@@ -45,18 +47,19 @@ export async function serverMain(argv: readonly string[]): Promise<number> {
     snapshotGrowthPercent: values["snapshot-growth"],
     snapshotIntervalMs: values["snapshot-interval"],
     loadProgress: loadProgress(logger),
-    memoryLimitBytes: memory.limit,
-    clientMemoryLimitBytes,
+    memoryLimitBytes: memory.data,
+    clientMemoryLimitBytes: memory.clients,
+    snapshotQueueMaxBytes: memory.snapshotQueue,
     evicts: values.eviction === "lru",
     defaultTtlMs: values["default-ttl"] ?? 0,
-    maxClients: values["max-clients"],
+    maxClients: memory.connections,
     enablesDebug: values["enable-debug-command"],
     logger,
   });
   const ended = runUntilStopped(server, logger);
   heedSignals();
-  logger.info(`Memory for data: ${formatSize(memory.limit)}`, { reason: memory.reason });
-  logger.info(`Memory for clients: ${formatSize(clientMemoryLimitBytes)}`);
+  logger.info(`Memory for data: ${formatSize(memory.data)}`, { reason: memory.reason });
+  logger.info(`Memory for clients: ${formatSize(memory.clients)}`);
   if (server.loaded) tellLoaded(server.loaded, logger);
   if (server.untuned !== undefined) logger.warn("Replies may be slower than elsewhere", { reason: server.untuned });
   logger.info(`listening on ${formatAddress(server.address)}`);

@@ -146,6 +146,8 @@ export class AppendLog {
   #whenNoGroup: PromiseWithResolvers<void> | undefined;
   #whenMarked: PromiseWithResolvers<void> | undefined;
   #pieceTimer: ReturnType<typeof setTimeout> | undefined;
+  /** What replies to commands that have written wait for: see {@linkcode holdWriters}. */
+  #held: Promise<void> | undefined;
 
   /**
    * Makes the first segment.
@@ -263,7 +265,7 @@ export class AppendLog {
   mustWait(writesBefore: number): boolean {
     const isSettled = this.main.isEmpty && this.#written === this.#sealed &&
       (this.policy !== "always" || this.#synced === this.#sealed);
-    if (isSettled) return false;
+    if (isSettled) return this.#held !== undefined && this.writes !== writesBefore;
     return this.#refusal === undefined || this.writes !== writesBefore;
   }
 
@@ -284,7 +286,20 @@ export class AppendLog {
       queueMicrotask(this.#commit);
     }
     const kind = this.writes === writesBefore ? "readers" : "writers";
-    return (waiting[kind] ??= Promise.withResolvers()).promise;
+    const { promise } = waiting[kind] ??= Promise.withResolvers();
+    const held = this.#held;
+    return held === undefined || kind === "readers" ? promise : promise.then(() => held);
+  }
+
+  /**
+   * Holds up replies to commands that write until a promise resolves, which must not reject: their effects stand in a
+   * queue for the disk as well, that of a snapshot, and it grows faster than it shrinks.
+   */
+  holdWriters(until: Promise<void>): void {
+    this.#held = until;
+    void until.then(() => {
+      if (this.#held === until) this.#held = undefined;
+    });
   }
 
   /** Writes what there is, without waiting for it to be on disk. For effects that nobody waits for. */

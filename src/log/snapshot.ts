@@ -15,9 +15,13 @@
  * Blocks are written by the system's threads while commands run, and synced every few megabytes, so that the disk is not
  * owed all of it at the end. Their buffers are used again: as garbage they would cost pauses of several ms. When writing fails the rest is thrown away, and {@linkcode SnapshotWriter.finish} says why.
  *
+ * Commands may change more than the disk takes meanwhile. Once half of the queue is full, those that write are held up until a
+ * quarter is left; where there is nobody to hold them up, or it does not help, the snapshot fails when the queue is full.
+ *
  * @module
  */
 
+import { freeBuffer } from "../freed_memory.ts";
 import {
   SNAPSHOT_BLOCK_BYTES,
   SNAPSHOT_QUEUE_BYTES,
@@ -43,6 +47,14 @@ export interface SnapshotSummary {
   readonly batch: number;
 }
 
+/** How a snapshot is written. */
+export interface SnapshotOptions {
+  /** Bytes that may wait for the disk; SNAPSHOT_QUEUE_MAX_BYTES unless it is said. */
+  readonly queueMaxBytes?: number;
+  /** Called when the disk does not keep up; the promise resolves when it has caught up, and never rejects. */
+  readonly onBehind?: (caughtUp: Promise<void>) => void;
+}
+
 /** Writes one snapshot. */
 export class SnapshotWriter {
   /** Takes the records. {@linkcode cut} is to be called when some were added. */
@@ -61,14 +73,20 @@ export class SnapshotWriter {
   #unsyncedBytes = 0;
   #writing: Promise<void> | undefined;
   #error: unknown;
+  readonly #queueMaxBytes: number;
+  readonly #onBehind: NonNullable<SnapshotOptions["onBehind"]>;
+  /** Resolved when the disk has caught up, while it is behind. */
+  #caughtUp: PromiseWithResolvers<void> | undefined;
 
   /**
    * Makes the file, which must not be there.
    *
    * @throws what the file system throws
    */
-  constructor(files: Files, path: string, now: () => number) {
+  constructor(files: Files, path: string, now: () => number, options: SnapshotOptions = {}) {
     this.#now = now;
+    this.#queueMaxBytes = options.queueMaxBytes ?? SNAPSHOT_QUEUE_MAX_BYTES;
+    this.#onBehind = options.onBehind ?? (() => {});
     this.#file = files.create(path);
     const { bytes, seed } = encodeFileHeader("snapshot", now(), 1, 0);
     this.#seed = seed;
@@ -101,6 +119,7 @@ export class SnapshotWriter {
       await this.#file.syncData();
     } finally {
       this.#file.close();
+      this.#free();
     }
     return { keys, takenMs, sizeBytes: this.sizeBytes, batch };
   }
@@ -110,6 +129,12 @@ export class SnapshotWriter {
     this.#fail(new Error("the snapshot was given up"));
     while (this.#writing) await this.#writing;
     this.#file.close();
+    this.#free();
+  }
+
+  /** Gives the buffers back. As garbage they would stay for a while. */
+  #free(): void {
+    for (const buffer of this.#spare.splice(0)) freeBuffer(buffer);
   }
 
   #seal(): void {
@@ -123,8 +148,12 @@ export class SnapshotWriter {
     this.sizeBytes += bytes.length;
     this.#queue.push(bytes);
     this.#queuedBytes += bytes.length;
-    if (this.#queuedBytes > SNAPSHOT_QUEUE_MAX_BYTES) {
+    if (this.#queuedBytes > this.#queueMaxBytes) {
       return this.#fail(new Error("the disk takes less than what commands change meanwhile"));
+    }
+    if (this.#caughtUp === undefined && this.#queuedBytes > this.#queueMaxBytes / 2) {
+      this.#caughtUp = Promise.withResolvers();
+      this.#onBehind(this.#caughtUp.promise);
     }
     this.#writing ??= this.#write().catch((error) => this.#fail(error)).then(() => {
       this.#writing = undefined;
@@ -138,6 +167,7 @@ export class SnapshotWriter {
       }
       this.#recycle(bytes);
       this.#queuedBytes -= bytes.length;
+      if (this.#queuedBytes <= this.#queueMaxBytes / 4) this.#letGo();
       this.#unsyncedBytes += bytes.length;
       if (this.#unsyncedBytes >= SNAPSHOT_SYNC_BYTES) {
         this.#unsyncedBytes = 0;
@@ -146,13 +176,23 @@ export class SnapshotWriter {
     }
   }
 
-  #recycle({ buffer }: Uint8Array<ArrayBuffer>): void {
-    if (buffer.byteLength === BUFFER_BYTES) this.#spare.push(new Uint8Array(buffer));
+  #recycle(bytes: Uint8Array<ArrayBuffer>): void {
+    if (bytes.buffer.byteLength === BUFFER_BYTES) this.#spare.push(new Uint8Array(bytes.buffer));
+    else freeBuffer(bytes);
   }
 
   #fail(error: unknown): void {
     this.#error ??= error;
+    // The one that is being written is in the queue no more.
+    for (const bytes of this.#queue) this.#recycle(bytes);
     this.#queue = [];
     this.#queuedBytes = 0;
+    this.#letGo();
+  }
+
+  /** Tells those who were held up that the disk has caught up, or that it does not matter any more. */
+  #letGo(): void {
+    this.#caughtUp?.resolve();
+    this.#caughtUp = undefined;
   }
 }

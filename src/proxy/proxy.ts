@@ -21,6 +21,7 @@ import {
   BACKEND_SUSPECT_MS,
   BACKEND_SWEEP_INTERVAL_MS,
   BACKEND_TIMEOUT_MS,
+  CLIENT_MEMORY_DEFAULT_MAX_BYTES,
   CLIENT_REPLIES_MAX_BYTES,
   SERVER_REPORT_INTERVAL_MS,
   SERVER_REPORTS_MAX_COUNT,
@@ -29,7 +30,7 @@ import { DeliveryQueue } from "../role/delivery_queue.ts";
 import { Disconnections } from "../role/disconnections.ts";
 import { formatInfo } from "../role/info_text.ts";
 import type { Logger } from "../role/logger.ts";
-import { clientHeapLimit, defaultClientMemoryLimit } from "../role/memory_limit.ts";
+import { clientHeapLimit } from "../role/memory_limit.ts";
 import { Password } from "../role/password.ts";
 import { makeRunId } from "../role/run_id.ts";
 import { Slices } from "../role/slices.ts";
@@ -92,7 +93,7 @@ export interface ProxySettings {
   readonly onDown?: "fail" | "remap";
   /** Bytes of replies that are held for one client. */
   readonly repliesMaxBytes?: number;
-  /** What all clients may hold together; a quarter of the machine's memory, within bounds, unless it is said. */
+  /** What all clients may hold together; CLIENT_MEMORY_DEFAULT_MAX_BYTES unless it is said. */
   readonly clientMemoryLimitBytes?: number;
   readonly logger: Logger;
 }
@@ -171,7 +172,7 @@ export class Proxy implements SessionHost {
     this.disconnections = new Disconnections(settings.logger);
     this.repliesMaxBytes = settings.repliesMaxBytes ?? CLIENT_REPLIES_MAX_BYTES;
     this.clientMemory = new ClientMemory({
-      limitBytes: settings.clientMemoryLimitBytes ?? defaultClientMemoryLimit(),
+      limitBytes: settings.clientMemoryLimitBytes ?? CLIENT_MEMORY_DEFAULT_MAX_BYTES,
       heapLimitBytes: clientHeapLimit(),
       warn: (message, fields) => this.#logger.warn(message, fields),
     });

@@ -105,7 +105,7 @@ export const serverOptions = {
       min: MEMORY_LIMIT_MIN_BYTES,
       max: MEMORY_LIMIT_MAX_BYTES,
       help: "memory for data, such as 512mb or 4gb",
-      absent: "75 % of the container's or machine's memory",
+      absent: "75 % of the container's or machine's memory, and less below 800mb",
     },
     eviction: {
       kind: "text",
@@ -128,7 +128,10 @@ export const serverOptions = {
     },
     "no-auth": noAuth,
     "max-clients": maxClients,
-    "max-client-memory": { ...maxClientMemory, absent: "a quarter of --max-memory, from 64mb to 1gb" },
+    "max-client-memory": {
+      ...maxClientMemory,
+      absent: "a quarter of --max-memory, from 64mb to 1gb; less in a small container",
+    },
     "enable-debug-command": {
       kind: "flag",
       help: "let clients of this machine hold the server with `debug sleep`, for tests",
@@ -200,7 +203,7 @@ export const proxyOptions = {
     "max-clients": maxClients,
     "max-client-memory": {
       ...maxClientMemory,
-      absent: "a quarter of the container's or machine's memory, from 64mb to 1gb",
+      absent: "a quarter of the container's or machine's memory, from 64mb to 1gb; less in a small container",
     },
     plaintext: plaintextListener,
     "servers-plaintext": { kind: "flag", help: "no TLS towards the servers; on loopback addresses only" },

@@ -16,7 +16,7 @@ import { type Address, parseAddress } from "../address.ts";
 import { UsageError } from "../errors.ts";
 import { parseCount, parseDuration, parsePercent, parseSize } from "./quantities.ts";
 
-export { defaultClientMemoryLimit, defaultMemoryLimit, type MemoryLimit } from "./memory_limit.ts";
+export { type MemoryPlan, planProxyMemory, planServerMemory } from "./memory_limit.ts";
 export { readPassword } from "./password.ts";
 export { parseDuration, parsePercent, parseSize } from "./quantities.ts";
 export {

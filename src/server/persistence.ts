@@ -48,6 +48,8 @@ export interface PersistenceOptions extends LoadOptions {
   readonly growthPercent: number;
   /** A snapshot is taken after this time when something has changed; 0 for never. */
   readonly intervalMs: number;
+  /** Bytes of a snapshot that may wait for the disk; SNAPSHOT_QUEUE_MAX_BYTES unless it is said. */
+  readonly snapshotQueueMaxBytes?: number;
   /** The file system, and the time. */
   readonly files?: Files;
   readonly now?: () => number;
@@ -356,7 +358,11 @@ export class Persistence {
   /** Writes all keys to a file. `mark` is called at the moment of which the snapshot is. */
   async #take(path: string, hurries: boolean, mark?: () => void): Promise<SnapshotSummary> {
     const store = this.#store;
-    const writer = new SnapshotWriter(this.#files, path, this.#now);
+    const { snapshotQueueMaxBytes } = this.#options;
+    const writer = new SnapshotWriter(this.#files, path, this.#now, {
+      ...snapshotQueueMaxBytes !== undefined && { queueMaxBytes: snapshotQueueMaxBytes },
+      onBehind: (caughtUp) => this.log?.holdWriters(caughtUp),
+    });
     const saving: Saving = { writer, begunMs: performance.now(), keys: 0, ahead: store.walk.ahead, idleTurns: 0 };
     this.#saving = saving;
     this.#recorder.snapshot = writer;

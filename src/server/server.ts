@@ -74,6 +74,8 @@ export interface ServerSettings {
   readonly memoryLimitBytes: number;
   /** What all clients may hold together; a quarter of `memoryLimitBytes`, within bounds, unless it is said. */
   readonly clientMemoryLimitBytes?: number;
+  /** Bytes of a snapshot that may wait for the disk; SNAPSHOT_QUEUE_MAX_BYTES unless it is said. */
+  readonly snapshotQueueMaxBytes?: number;
   /** Whether the least recently used keys make room for new ones; otherwise writes are refused when memory is full. */
   readonly evicts: boolean;
   /** TTL of keys made without one, in ms; 0 for none. */
@@ -103,6 +105,7 @@ export async function startServer(settings: ServerSettings): Promise<Server> {
     fsync: settings.fsync ?? "everysec",
     growthPercent: settings.snapshotGrowthPercent ?? 0,
     intervalMs: settings.snapshotIntervalMs ?? 0,
+    ...settings.snapshotQueueMaxBytes && { snapshotQueueMaxBytes: settings.snapshotQueueMaxBytes },
     ...settings.files && { files: settings.files },
     ...settings.loadProgress && { progress: settings.loadProgress },
     onFailure: (error) => settings.logger.error("Cannot save a snapshot", { error: messageOf(error) }),

@@ -1,10 +1,9 @@
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { StartError, UsageError } from "../../src/errors.ts";
-import { CLIENTS_DEFAULT_COUNT, MEMORY_LIMIT_MAX_BYTES, POOL_CONNECTIONS_DEFAULT_COUNT } from "../../src/limits.ts";
+import { CLIENTS_DEFAULT_COUNT, POOL_CONNECTIONS_DEFAULT_COUNT } from "../../src/limits.ts";
 import {
   certsOptions,
   clientOptions,
-  defaultMemoryLimit,
   helpText,
   type OptionTable,
   parseDuration,
@@ -207,19 +206,4 @@ Deno.test("readPassword() reads a private file, or else the environment", () => 
     else Deno.env.set("INMEM_PASSWORD", before);
     Deno.removeSync(folder, { recursive: true });
   }
-});
-
-Deno.test("defaultMemoryLimit() takes a share of the container, or of the machine", () => {
-  const gigabyte = 1024 ** 3;
-  const machine = 16 * gigabyte;
-  const none = defaultMemoryLimit({ machine, containerFiles: [undefined, undefined] });
-  assertEquals(none, { limit: 12 * gigabyte, reason: "75 % of the machine's 16gb" });
-  assertEquals(defaultMemoryLimit({ machine, containerFiles: ["max\n", "9223372036854771712\n"] }), none);
-  assertEquals(defaultMemoryLimit({ machine, containerFiles: [`${2 * gigabyte}\n`, undefined] }), {
-    limit: 1.5 * gigabyte,
-    reason: "75 % of the container's 2gb",
-  });
-  assertEquals(defaultMemoryLimit({ machine: 1024 ** 4, containerFiles: [] }).limit, MEMORY_LIMIT_MAX_BYTES);
-  const real = defaultMemoryLimit();
-  assert(real.limit <= Deno.systemMemoryInfo().total, real.reason);
 });

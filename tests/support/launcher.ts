@@ -132,9 +132,18 @@ export class Launcher {
     return this.path(`${name}-${++this.#folders}`);
   }
 
-  /** Starts `inmem` with these words and waits for nothing. It has to end in order. */
-  start(name: string, words: readonly string[], env: Readonly<Record<string, string>> = {}): RoleProcess {
-    const role = new RoleProcess(name, words, { env: { NO_COLOR: "1", ...env } });
+  /**
+   * Starts `inmem` with these words and waits for nothing. It has to end in order.
+   *
+   * @param launcher words that run the command line behind them
+   */
+  start(
+    name: string,
+    words: readonly string[],
+    env: Readonly<Record<string, string>> = {},
+    launcher: readonly string[] = [],
+  ): RoleProcess {
+    const role = new RoleProcess(name, words, { env: { NO_COLOR: "1", ...env }, launcher });
     this.#roles.add(role);
     alive.add(role);
     role.status.finally(() => alive.delete(role));
@@ -146,19 +155,29 @@ export class Launcher {
   }
 
   /** Starts a server on a free port, without persistence unless the words ask for it, and waits until it listens. */
-  server(words: readonly string[] = [], env?: Readonly<Record<string, string>>): Promise<Role> {
+  server(
+    words: readonly string[] = [],
+    env?: Readonly<Record<string, string>>,
+    launcher?: readonly string[],
+  ): Promise<Role> {
     const where = words.includes("--addr") ? [] : ["--addr", "127.0.0.1:0"];
     const persists = words.some((word) => ["--data", "--backup", "--no-persist"].includes(word));
     const identity = words.includes("--cert") || words.includes("--plaintext") ? [] : this.identity;
     const all = ["server", ...where, ...identity, ...(persists ? [] : ["--no-persist"]), ...words];
-    return this.#started(this.start("server", all, env));
+    return this.#started(this.start("server", all, env, launcher));
   }
 
   /** Starts a proxy on a free port, in front of the servers in a file, and waits until it listens. */
-  proxy(serversFile: string, words: readonly string[] = [], env?: Readonly<Record<string, string>>): Promise<Role> {
+  proxy(
+    serversFile: string,
+    words: readonly string[] = [],
+    env?: Readonly<Record<string, string>>,
+    launcher?: readonly string[],
+  ): Promise<Role> {
     const where = words.includes("--addr") ? [] : ["--addr", "127.0.0.1:0"];
     const trust = ["--ca", this.certificates.authority, "--servers", serversFile];
-    return this.#started(this.start("proxy", ["proxy", ...where, ...this.identity, ...trust, ...words], env));
+    const identity = words.includes("--plaintext") ? [] : this.identity;
+    return this.#started(this.start("proxy", ["proxy", ...where, ...identity, ...trust, ...words], env, launcher));
   }
 
   /** Writes a `servers.json` of these addresses in place, and returns its path. */

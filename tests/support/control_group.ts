@@ -1,0 +1,69 @@
+/**
+ * Control groups of version 1 that limit memory, for tests that run a role in one. They need root and that hierarchy.
+ *
+ * @module
+ */
+
+/** Runs a line of the shell: Deno has no access below `/sys` without every permission. @throws what it says when it fails */
+async function shell(line: string): Promise<string> {
+  const command = new Deno.Command("sh", { args: ["-c", line], stdin: "null", stdout: "piped", stderr: "piped" });
+  const { success, stdout, stderr } = await command.output();
+  if (!success) throw new Error(new TextDecoder().decode(stderr).trim());
+  return new TextDecoder().decode(stdout);
+}
+
+/** Where version 1 is mounted by convention. */
+const MEMORY_FOLDER = "/sys/fs/cgroup/memory";
+
+/** A group, removed at the end of its scope. */
+export class MemoryGroup implements AsyncDisposable {
+  readonly folder: string;
+
+  private constructor(folder: string) {
+    this.folder = folder;
+  }
+
+  /** Makes a group with a limit; `parent` is the folder of the group that it is made in. */
+  static async make(limitBytes: number, parent = MEMORY_FOLDER): Promise<MemoryGroup> {
+    const folder = `${parent}/inmem-test-${Deno.pid}-${crypto.randomUUID().slice(0, 8)}`;
+    const limit = Number.isFinite(limitBytes) ? limitBytes : -1;
+    await shell(
+      `mkdir ${folder} && { echo ${limit} > ${folder}/memory.limit_in_bytes || { rmdir ${folder}; false; }; }`,
+    );
+    return new MemoryGroup(folder);
+  }
+
+  /** Words that run the command line behind them in the group, with `before` done in the shell first. */
+  enter(before = ""): string[] {
+    return ["sh", "-c", `echo $$ > ${this.folder}/cgroup.procs && ${before} exec "$@"`, "sh"];
+  }
+
+  /** How often the system has ended a process of the group because of its limit. */
+  async kills(): Promise<number> {
+    return Number(/^oom_kill ([0-9]+)$/m.exec(await shell(`cat ${this.folder}/memory.oom_control`))?.[1]);
+  }
+
+  /** Ends what still runs in it, which only a test that has failed leaves there, and removes it. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await shell(`xargs -r kill -9 < ${this.folder}/cgroup.procs`).catch(() => {});
+    for (let tries = 500;; tries--) {
+      try {
+        return void await shell(`rmdir ${this.folder}`);
+      } catch (error) {
+        if (tries === 0) throw error;
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      }
+    }
+  }
+}
+
+/** Why no such group can be made here; `undefined` when it can. */
+export async function memoryGroupsMissing(): Promise<string | undefined> {
+  try {
+    await using group = await MemoryGroup.make(64 * 1024 * 1024);
+    await group.kills();
+    return undefined;
+  } catch (error) {
+    return `no memory groups of version 1 can be made here: ${(error as Error).message}`;
+  }
+}
