@@ -43,12 +43,14 @@ class FreedBuffers {
   #offset = 0;
   #bytes = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  /** Bytes that may wait in the queue. */
+  maxBytes = FREED_QUEUE_MAX_BYTES;
 
   add(buffer: ArrayBuffer): void {
     this.#waiting.push(buffer);
     this.#bytes += buffer.byteLength;
     // It would take many turns, in which more memory is used than there should be.
-    while (this.#bytes > FREED_QUEUE_MAX_BYTES) this.#returnPiece();
+    while (this.#bytes > this.maxBytes) this.#returnPiece();
     if (this.#bytes > 0) this.#timer ??= setTimeout(() => this.#returnSome(), 0);
   }
 
@@ -102,9 +104,14 @@ export class FreedMemory implements Disposable {
 
   private constructor() {}
 
-  /** Never throws: see the module's comment for what is done where the C library cannot be called. */
-  static open(): FreedMemory {
+  /**
+   * Never throws: see the module's comment for what is done where the C library cannot be called.
+   *
+   * @param queueMaxBytes freed buffers that may wait for later turns; the least that was asked for counts
+   */
+  static open(queueMaxBytes: number = FREED_QUEUE_MAX_BYTES): FreedMemory {
     if (usersCount++ === 0) freed = openFreed();
+    if (freed) freed.maxBytes = Math.min(freed.maxBytes, queueMaxBytes);
     return new FreedMemory();
   }
 

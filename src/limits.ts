@@ -116,6 +116,10 @@ export const BACKEND_CHECK_INTERVAL_MS = 1_000;
 export const ACCEPT_RETRY_MIN_MS = 5;
 /** Longest wait between two tries to accept. */
 export const ACCEPT_RETRY_MAX_MS = 1_000;
+/** Peers in a row that were gone before they were accepted; after so many there is a pause, in case it is no peer's fault. */
+export const LOST_IN_A_ROW_MAX_COUNT = 16;
+/** One line of the log tells of failed accepts in such a time, and how many there were. */
+export const ACCEPT_REPORT_INTERVAL_MS = 10_000;
 /** Connections given up are freed together this much later: finding their descriptors takes milliseconds. */
 export const ABORT_DELAY_MS = 50;
 /** Looking for a descriptor ends after this many numbers that are no sockets: about 2 ms. */
@@ -460,6 +464,10 @@ export const MEMORY_LIMIT_DEFAULT_SHARE = 0.75;
 export const RUNTIME_MEMORY_BYTES = 100 * 1024 * 1024;
 /** Smallest container or machine for a proxy: below it, clients at full speed have it killed. */
 export const PROXY_MEMORY_MIN_BYTES = 96 * 1024 * 1024;
+/** In a small container a snapshot's queue, and that of freed buffers, are bounded by this share of its memory, … */
+export const QUEUE_MEMORY_SHARE = 1 / 64;
+/** … but not by less than this. */
+export const QUEUE_MEMORY_MIN_BYTES = 4 * 1024 * 1024;
 /** Largest file of the system that is read, such as the list of mounts. */
 export const SYSTEM_FILE_MAX_BYTES = 4 * 1024 * 1024;
 /** Longest `--default-ttl`: a hundred years, so that no sum with the present passes the latest deadline. */
@@ -510,10 +518,6 @@ export const SNAPSHOT_WRITE_BYTES = 32 * 1024;
 export const SNAPSHOT_QUEUE_BYTES = 2 * 1024 * 1024;
 /** A snapshot fails when the effects of commands alone make its queue longer than this: the disk is too slow for both. */
 export const SNAPSHOT_QUEUE_MAX_BYTES = 64 * 1024 * 1024;
-/** In a small container the queue is this share of its memory, … */
-export const SNAPSHOT_QUEUE_MEMORY_SHARE = 1 / 64;
-/** … but no less than this. */
-export const SNAPSHOT_QUEUE_MIN_BYTES = 4 * 1024 * 1024;
 /** A snapshot under way is synced each time it has grown by this, so that the log's syncs never wait for all of it. */
 export const SNAPSHOT_SYNC_BYTES = 16 * 1024 * 1024;
 /** A snapshot covers keys for this long at a time, … */

@@ -42,6 +42,7 @@ export async function proxyMain(argv: readonly string[]): Promise<number> {
     ...listening,
     maxClients: memory.connections,
     clientMemoryLimitBytes: memory.clients,
+    freedQueueMaxBytes: memory.freedQueue,
     serversPath: values.servers,
     connectionsMaxCount: values.conns,
     timeoutMs: values.timeout,

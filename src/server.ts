@@ -50,6 +50,7 @@ export async function serverMain(argv: readonly string[]): Promise<number> {
     memoryLimitBytes: memory.data,
     clientMemoryLimitBytes: memory.clients,
     snapshotQueueMaxBytes: memory.snapshotQueue,
+    freedQueueMaxBytes: memory.freedQueue,
     evicts: values.eviction === "lru",
     defaultTtlMs: values["default-ttl"] ?? 0,
     maxClients: memory.connections,

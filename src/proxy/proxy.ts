@@ -95,6 +95,8 @@ export interface ProxySettings {
   readonly repliesMaxBytes?: number;
   /** What all clients may hold together; CLIENT_MEMORY_DEFAULT_MAX_BYTES unless it is said. */
   readonly clientMemoryLimitBytes?: number;
+  /** Bytes of freed buffers that may wait for their turn; FREED_QUEUE_MAX_BYTES unless it is said. */
+  readonly freedQueueMaxBytes?: number;
   readonly logger: Logger;
 }
 
@@ -121,7 +123,7 @@ export class Proxy implements SessionHost {
   readonly dialects: Readonly<Record<ProtocolVersion, Dialect>>;
   readonly connections: Connections;
   readonly peerEnds: PeerEnds | undefined = openPeerEnds();
-  readonly #freedMemory = FreedMemory.open();
+  readonly #freedMemory: FreedMemory;
   readonly readAhead: ReadAhead = new ReadAhead();
   readonly turn = new Turn();
   readonly patience = new Patience();
@@ -166,6 +168,7 @@ export class Proxy implements SessionHost {
   ) {
     this.#settings = settings;
     this.#input = input;
+    this.#freedMemory = FreedMemory.open(settings.freedQueueMaxBytes);
     this.slices = new Slices(input);
     this.deliveries = new DeliveryQueue(this.slices);
     this.#logger = settings.logger;

@@ -23,12 +23,13 @@ export interface RoleFacts {
   readonly runId: string;
   readonly port: number;
   readonly uptimeMs: number;
-  /** Clients being served, and connections since the start: all, those that were too many, those without handshake. */
+  /** Clients being served, and connections since the start: all, those that were too many, those without handshake, those gone before. */
   readonly clients: {
     readonly count: number;
     readonly accepted: number;
     readonly rejected: number;
     readonly handshakeFailures: number;
+    readonly lost: number;
   };
   readonly maxClients: number;
   /** What clients hold, and may hold, in bytes. */
@@ -121,6 +122,7 @@ export function statsLines({ clients, commands, clientMemory, cutClients }: Role
     total_connections_received: clients.accepted,
     rejected_connections: clients.rejected,
     handshake_failures: clients.handshakeFailures,
+    connections_lost_before_accept: clients.lost,
     evicted_clients: clientMemory.closed,
     total_commands_processed: commands,
     client_output_buffer_limit_disconnections: cutClients,

@@ -32,14 +32,15 @@ import {
   CLIENTS_MEMORY_MIN_SHARE,
   CONNECTION_MEMORY_BYTES,
   CONNECTIONS_MEMORY_MAX_SHARE,
+  FREED_QUEUE_MAX_BYTES,
   MEMORY_LIMIT_DEFAULT_SHARE,
   MEMORY_LIMIT_MAX_BYTES,
   MEMORY_LIMIT_MIN_BYTES,
   PROXY_MEMORY_MIN_BYTES,
+  QUEUE_MEMORY_MIN_BYTES,
+  QUEUE_MEMORY_SHARE,
   RUNTIME_MEMORY_BYTES,
   SNAPSHOT_QUEUE_MAX_BYTES,
-  SNAPSHOT_QUEUE_MEMORY_SHARE,
-  SNAPSHOT_QUEUE_MIN_BYTES,
 } from "../limits.ts";
 import { controlGroupLimit } from "./control_group.ts";
 import { formatSize } from "./quantities.ts";
@@ -75,6 +76,8 @@ export interface MemoryPlan {
   readonly connections: number;
   /** Bytes of a snapshot that may wait for the disk. */
   readonly snapshotQueue: number;
+  /** Bytes of freed buffers that may wait until their memory is returned to the system. */
+  readonly freedQueue: number;
   /** What an operator should know, a sentence each. */
   readonly warnings: readonly string[];
 }
@@ -104,9 +107,7 @@ export function planServerMemory(wishes: MemoryWishes, sources: MemorySources = 
   }
   const shares = shareAmongClients(Math.max(rest, least), defaultClientMemoryLimit(data), wishes);
   warnings.push(...tellFewer(shares.connections, wishes, available, owner));
-  const queue = Math.floor(available * SNAPSHOT_QUEUE_MEMORY_SHARE);
-  const snapshotQueue = Math.min(Math.max(queue, SNAPSHOT_QUEUE_MIN_BYTES), SNAPSHOT_QUEUE_MAX_BYTES);
-  return { data, reason, ...shares, snapshotQueue, warnings };
+  return { data, reason, ...shares, ...boundQueues(available), warnings };
 }
 
 /**
@@ -136,7 +137,7 @@ export function planProxyMemory(wishes: MemoryWishes, sources: MemorySources = r
   const least = Math.floor(available * CLIENTS_MEMORY_MIN_SHARE);
   const shares = shareAmongClients(Math.max(rest, least), defaultClientMemoryLimit(available), wishes);
   warnings.push(...tellFewer(shares.connections, wishes, available, owner));
-  return { data: 0, reason: "", ...shares, snapshotQueue: 0, warnings };
+  return { data: 0, reason: "", ...shares, ...boundQueues(available), warnings };
 }
 
 /**
@@ -190,6 +191,15 @@ function shareAmongClients(
   return {
     clients: clients ?? Math.max(CLIENT_MEMORY_MIN_BYTES, Math.min(usual, rest - share)),
     connections: Math.max(1, Math.floor(share / CONNECTION_MEMORY_BYTES)),
+  };
+}
+
+/** Bounds what waits in queues of the runtime's part: a share of a small container. */
+function boundQueues(available: number): Pick<MemoryPlan, "snapshotQueue" | "freedQueue"> {
+  const share = Math.max(QUEUE_MEMORY_MIN_BYTES, Math.floor(available * QUEUE_MEMORY_SHARE));
+  return {
+    snapshotQueue: Math.min(share, SNAPSHOT_QUEUE_MAX_BYTES),
+    freedQueue: Math.min(share, FREED_QUEUE_MAX_BYTES),
   };
 }
 

@@ -76,6 +76,8 @@ export interface ServerSettings {
   readonly clientMemoryLimitBytes?: number;
   /** Bytes of a snapshot that may wait for the disk; SNAPSHOT_QUEUE_MAX_BYTES unless it is said. */
   readonly snapshotQueueMaxBytes?: number;
+  /** Bytes of freed buffers that may wait for their turn; FREED_QUEUE_MAX_BYTES unless it is said. */
+  readonly freedQueueMaxBytes?: number;
   /** Whether the least recently used keys make room for new ones; otherwise writes are refused when memory is full. */
   readonly evicts: boolean;
   /** TTL of keys made without one, in ms; 0 for none. */
@@ -193,7 +195,7 @@ export class Server implements SessionHost {
       serverConfiguration({ settings, store, port, clientMemory: this.clientMemory }),
     );
     this.shared.enablesDebug = settings.enablesDebug ?? false;
-    this.#freedMemory = FreedMemory.open();
+    this.#freedMemory = FreedMemory.open(settings.freedQueueMaxBytes);
     this.peerEnds = openPeerEnds();
     serveInTurns(this.shared.waiters, this);
     this.#hugePages = HugePages.for(store.memory);

@@ -16,6 +16,7 @@
 import { messageOf } from "../errors.ts";
 import { closeQuietly } from "./abort.ts";
 import {
+  ACCEPT_REPORT_INTERVAL_MS,
   CONNECTION_SWEEP_INTERVAL_MS,
   HANDSHAKES_MAX_COUNT,
   REJECTED_CLIENTS_MAX_COUNT,
@@ -61,6 +62,11 @@ export class Clients<S extends ClientSession> {
   rejected = 0;
   /** Those of them whose handshake failed, or was not finished in time. */
   handshakeFailures = 0;
+  /** Peers that were gone before they were accepted. */
+  lost = 0;
+  /** Accepts that failed and were not told of yet, and when one was told last. */
+  #untoldFailures = 0;
+  #toldMs = -Infinity;
   readonly #options: ClientsOptions<S>;
   readonly #accepting: Promise<void>;
   readonly #handshaking = new Set<Deno.Conn>();
@@ -77,9 +83,9 @@ export class Clients<S extends ClientSession> {
     this.#options = options;
     this.#accepting = acceptLoop(options.listener, {
       onConnection: (socket) => this.#serve(socket),
-      onError: (error) => {
-        options.warn("Cannot accept a connection", { error: messageOf(error) });
-      },
+      onError: (error) => this.#tellFailure(error),
+      // Not worth a line each, as failed handshakes are not.
+      onLost: () => this.lost++,
     });
     this.#sweepTimer = setInterval(() => this.#sweep(), CONNECTION_SWEEP_INTERVAL_MS);
   }
@@ -89,9 +95,28 @@ export class Clients<S extends ClientSession> {
     return this.#served.size;
   }
 
+  /** One line tells of all failures of a while: out of descriptors, each accept fails. */
+  #tellFailure(error: unknown): void {
+    const nowMs = performance.now();
+    if (nowMs - this.#toldMs < ACCEPT_REPORT_INTERVAL_MS) {
+      this.#untoldFailures++;
+      return;
+    }
+    this.#toldMs = nowMs;
+    this.#options.warn("Cannot accept a connection", {
+      error: messageOf(error),
+      ...this.#untoldFailures > 0 && { failures_before: this.#untoldFailures },
+    });
+    this.#untoldFailures = 0;
+  }
+
   /** Sets the counts to zero. */
   resetStatistics(): void {
-    this.accepted = this.rejected = this.handshakeFailures = 0;
+    this.accepted =
+      this.rejected =
+      this.handshakeFailures =
+      this.lost =
+        0;
   }
 
   /** Accepts no more, and resolves when every client is gone. Safe to call twice. */

@@ -7,9 +7,15 @@
  */
 
 import { ConnectionError, messageOf, StartError } from "../errors.ts";
-import { ACCEPT_RETRY_MAX_MS, ACCEPT_RETRY_MIN_MS, HANDSHAKE_TIMEOUT_MS, WRITE_TIMEOUT_MS } from "../limits.ts";
+import {
+  ACCEPT_RETRY_MAX_MS,
+  ACCEPT_RETRY_MIN_MS,
+  HANDSHAKE_TIMEOUT_MS,
+  LOST_IN_A_ROW_MAX_COUNT,
+  WRITE_TIMEOUT_MS,
+} from "../limits.ts";
 import { abort, closeQuietly } from "./abort.ts";
-import { connectReason, formatPeer, listenReason } from "./socket_errors.ts";
+import { connectReason, errorCodeOf, formatPeer, listenReason } from "./socket_errors.ts";
 import { SO_KEEPALIVE, SystemSockets, TCP_NODELAY, TCP_USER_TIMEOUT } from "./system_socket.ts";
 
 /** Where and how to listen. */
@@ -122,28 +128,50 @@ export interface AcceptHandlers {
   onConnection(socket: Deno.TcpConn | Deno.TlsConn): Promise<void> | void;
   /** One accept failed, or `onConnection` did. The loop goes on, after `delayMs`. */
   onError(error: unknown, delayMs: number): void;
+  /** A peer was gone before it was accepted. The next one is accepted at once. */
+  onLost?(): void;
+}
+
+/** What the system says when it has nothing left to accept with; Deno has no class for any of them. */
+const EXHAUSTED_CODES: readonly unknown[] = ["EMFILE", "ENFILE", "ENOBUFS", "ENOMEM"];
+
+/** Whether accepting again at once would fail in the same way. */
+function isExhausted(error: unknown): boolean {
+  return EXHAUSTED_CODES.includes(errorCodeOf(error)) ||
+    /too many open files|no buffer space|cannot allocate memory/i.test(messageOf(error));
 }
 
 /**
- * Accepts connections until the listener is closed. A failed accept (no descriptor free, a peer that left) is repeated
- * after a growing pause.
+ * Accepts connections until the listener is closed.
+ *
+ * An accept that fails since nothing is left to accept with (a descriptor, memory) is repeated after a growing pause. Any other
+ * failure is of one connection alone, such as a peer that has reset it before, and must not hold up those queued after it:
+ * the next one is accepted at once.
  *
  * @returns when the listener has been closed; never rejects
  */
 export async function acceptLoop(listener: Listener, handlers: AcceptHandlers): Promise<void> {
   let delayMs = ACCEPT_RETRY_MIN_MS;
+  let lost = 0;
   while (!listener.closed) {
     let socket: Deno.TcpConn | Deno.TlsConn;
     try {
       socket = await listener.accept();
     } catch (error) {
       if (listener.closed) return;
+      if (!isExhausted(error)) {
+        handlers.onLost?.();
+        // A turn of the event loop, should there be a failure that stays.
+        if (++lost % LOST_IN_A_ROW_MAX_COUNT === 0) await pauseUnlessClosed(listener, ACCEPT_RETRY_MIN_MS);
+        continue;
+      }
       handlers.onError(error, delayMs);
       await pauseUnlessClosed(listener, delayMs);
       delayMs = Math.min(delayMs * 2, ACCEPT_RETRY_MAX_MS);
       continue;
     }
     delayMs = ACCEPT_RETRY_MIN_MS;
+    lost = 0;
     serve(socket, handlers);
   }
 }

@@ -23,7 +23,7 @@ const FACTS: RoleFacts = {
   runId: "0123456789abcdef0123456789abcdef01234567",
   port: 9443,
   uptimeMs: 61_999,
-  clients: { count: 1, accepted: 7, rejected: 2, handshakeFailures: 3 },
+  clients: { count: 1, accepted: 7, rejected: 2, handshakeFailures: 3, lost: 4 },
   maxClients: 100,
   clientMemory: {
     limitBytes: 1000,

@@ -1,7 +1,8 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertLess } from "@std/assert";
 import { makeAuthority, makeServerCertificate } from "../../src/role/certificate_maker.ts";
 import { REJECTED_CLIENTS_MAX_COUNT, SHUTDOWN_GRACE_MS } from "../../src/limits.ts";
 import { Clients, type ClientSession } from "../../src/wire/clients.ts";
+import { SystemSockets } from "../../src/wire/system_socket.ts";
 import { listen, type ListenOptions } from "../../src/wire/socket.ts";
 
 /** A session that does nothing until the test, or the clients, end it; takes note of what is asked of it. */
@@ -96,6 +97,81 @@ Deno.test("Clients runs a session for each connection, and counts those being se
     await until(() => clients.count === 1);
     assertEquals([clients.accepted, clients.rejected, clients.handshakeFailures], [2, 0, 0]);
   }));
+
+/** Connects and resets at once, `count` times: what some health checks do. */
+async function resetConnections(port: number, count: number): Promise<void> {
+  const library = Deno.dlopen("libc.so.6", {
+    setsockopt: { parameters: ["i32", "i32", "i32", "buffer", "u32"], result: "i32" },
+  });
+  const [SOL_SOCKET, SO_LINGER] = [1, 13];
+  const [isOn, seconds] = [1, 0];
+  try {
+    using sockets = SystemSockets.open();
+    for (let i = 0; i < count; i++) {
+      const socket = await Deno.connect({ hostname: "127.0.0.1", port });
+      const [descriptor] = sockets.find([{ local: socket.localAddr, remote: socket.remoteAddr }]);
+      const linger = new Uint8Array(Int32Array.of(isOn, seconds).buffer);
+      assertEquals(library.symbols.setsockopt(descriptor!, SOL_SOCKET, SO_LINGER, linger, linger.length), 0);
+      socket.close();
+    }
+  } finally {
+    library.close();
+  }
+}
+
+for (const isTls of [false, true]) {
+  Deno.test(`Clients serves at once who comes after 40 that were reset before, ${isTls ? "TLS" : "plaintext"}`, async () => {
+    const authority = await makeAuthority(Date.now());
+    const { cert, key } = await makeServerCertificate(authority, ["localhost", "127.0.0.1"], Date.now());
+    const listener = listen({ hostname: "127.0.0.1", port: 0, ...isTls && { cert, key } });
+    const { port } = listener.address;
+    // Nobody accepts yet, so all of them are gone by then.
+    await resetConnections(port, 40);
+    const warnings: string[] = [];
+    const sessions: FakeSession[] = [];
+    const open = (socket: Deno.TcpConn | Deno.TlsConn) => {
+      const session = new FakeSession(socket);
+      sessions.push(session);
+      return session;
+    };
+    const beganMs = performance.now();
+    const clients = new Clients<FakeSession>({
+      listener,
+      maxCount: 100,
+      open,
+      warn: (message) => warnings.push(message),
+    });
+    const good = isTls
+      ? await Deno.connectTls({ hostname: "localhost", port, caCerts: [authority.cert] })
+      : await Deno.connect({ hostname: "127.0.0.1", port });
+    const { port: goodPort } = good.localAddr as Deno.NetAddr;
+    await until(() => sessions.some(({ socket }) => socket.remoteAddr.port === goodPort));
+    // It took 33 s where each of them cost a pause.
+    assertLess(performance.now() - beganMs, 5_000);
+    assertEquals(warnings, []);
+    assertEquals(clients.lost + clients.handshakeFailures + clients.accepted >= 41, true);
+    for (const session of sessions) session.end();
+    await clients.stop();
+    good.close();
+  });
+}
+
+Deno.test("Clients tells of failed accepts in one line a while, and of how many there were", async () => {
+  const listener = listen({ hostname: "127.0.0.1", port: 0 });
+  const warnings: string[] = [];
+  let failures = 0;
+  const accept = listener.accept.bind(listener);
+  listener.accept = () => ++failures > 4 ? accept() : Promise.reject(new Error("Too many open files (os error 24)"));
+  const clients = new Clients<FakeSession>({
+    listener,
+    maxCount: 1,
+    open: (socket) => new FakeSession(socket),
+    warn: (message, fields) => warnings.push(`${message} ${JSON.stringify(fields)}`),
+  });
+  await until(() => failures > 4);
+  assertEquals(warnings, [`Cannot accept a connection {"error":"Too many open files (os error 24)"}`]);
+  await clients.stop();
+});
 
 Deno.test("Clients rejects who is too many, and serves again when one leaves", () =>
   withClients(1, async ({ clients, sessions, connect }) => {
