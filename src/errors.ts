@@ -59,6 +59,18 @@ export class ReplyError extends InmemError {
   override readonly name = "ReplyError";
 }
 
+/** A refusal that the client is told some time later, since being told at once would help it to guess. */
+export class DelayedReplyError extends ReplyError {
+  /**
+   * Makes one.
+   *
+   * @param delayMs for how long it is held back
+   */
+  constructor(code: string, message: string, readonly delayMs: number) {
+    super(code, message);
+  }
+}
+
 /** Bytes that are not the protocol. Where framing is lost, the connection is closed after it. */
 export class ProtocolError extends InmemError {
   /** The class's name. */

@@ -69,6 +69,28 @@ export const HANDSHAKE_TIMEOUT_MS = 5_000;
 export const HANDSHAKES_MAX_COUNT = 4_096;
 /** A connection that has to authenticate and has not by then is cut off. */
 export const AUTHENTICATION_TIMEOUT_MS = 5_000;
+/** Wrong passwords of one address of late that are answered at once: people mistype. */
+export const FAILED_LOGINS_FREE_COUNT = 3;
+/** The next one's refusal is held back for this long, that of each further one for twice as long, … */
+export const FAILED_LOGIN_DELAY_MIN_MS = 50;
+/** … and at most for this long. */
+export const FAILED_LOGIN_DELAY_MAX_MS = 1_000;
+/** After this time an address's wrong passwords count half. */
+export const FAILED_LOGIN_HALF_LIFE_MS = 30_000;
+/** A connection ends with so many wrong passwords. */
+export const FAILED_LOGINS_MAX_COUNT = 10;
+/** Addresses of wrong passwords that are remembered. */
+export const FAILING_ADDRESSES_MAX_COUNT = 1_024;
+/** At most one line of the log is about one address in such a time, … */
+export const FAILED_LOGIN_REPORT_INTERVAL_MS = 10_000;
+/** … and at most so many in a row are about all addresses, and one more after each such time. */
+export const FAILED_LOGIN_REPORTS_MAX_COUNT = 20;
+/** Lines of the log about one admin command in a row; … */
+export const ADMIN_REPORTS_MAX_COUNT = 20;
+/** … then there is one more after each such time. */
+export const ADMIN_REPORT_INTERVAL_MS = 1_000;
+/** Characters of an admin command that are logged. */
+export const ADMIN_WORDS_MAX_LENGTH = 256;
 /** A frame that was begun and is not whole by then costs its sender the connection. */
 export const PARTIAL_FRAME_TIMEOUT_MS = 30_000;
 /** A frame under way gets more time as it grows, so that large ones come through slow links. */

@@ -56,6 +56,7 @@ const LAYER_BY_MODULE: Readonly<Record<string, string>> = {
   specification: "specification",
   call: "specification",
   command_index: "specification",
+  admin: "connection",
   admission: "connection",
   binary_text: "connection",
   channel: "connection",

@@ -8,7 +8,7 @@
  */
 
 import { decodeText, equalsIgnoringCase } from "../bytes.ts";
-import { ReplyError } from "../errors.ts";
+import { DelayedReplyError, ReplyError } from "../errors.ts";
 import { CHANNEL_SIZE_MAX_BYTES, KEY_SIZE_MAX_BYTES, PATTERN_SIZE_MAX_BYTES, WORD_SIZE_MAX_BYTES } from "../limits.ts";
 import { type CommandSpecification, keysEnd, type ProtocolVersion } from "./specification.ts";
 
@@ -120,6 +120,8 @@ export function isOpen({ open }: CommandSpecification, version: ProtocolVersion)
 export interface Authenticator {
   readonly passwordRequired: boolean;
   authenticate(user: string, password: string): boolean;
+  /** Takes note of a wrong password. Returns for how long its refusal is to be held back, in ms. */
+  failedLogin?(): number;
 }
 
 /**
@@ -152,5 +154,7 @@ export function checkAuthentication(call: Call, authenticator: Authenticator): v
  */
 export function checkCredentials(user: string, password: string, authenticator: Authenticator): void {
   const accepted = authenticator.passwordRequired ? authenticator.authenticate(user, password) : user === DEFAULT_USER;
-  if (!accepted) throw new ReplyError("WRONGPASS", "invalid username-password pair or user is disabled.");
+  if (accepted) return;
+  const delayMs = (authenticator.passwordRequired ? authenticator.failedLogin?.() : undefined) ?? 0;
+  throw new DelayedReplyError("WRONGPASS", "invalid username-password pair or user is disabled.", delayMs);
 }

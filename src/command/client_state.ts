@@ -84,6 +84,8 @@ export class ClientState<Queue extends QueuedCommands = QueuedCommands> {
   touchesNothing = false;
   /** By `client no-evict`: it is closed after all others, and more messages may wait for it. */
   isKept = false;
+  /** Wrong passwords that it has given. */
+  failedLogins = 0;
   /** Whether the connection ends once what it was answered is written. */
   closing = false;
   /** Whether `exec` is running its commands: they must not wait. */

@@ -65,7 +65,9 @@ const FAST: ReadonlySet<string> = new Set(
 );
 
 /** Commands for whoever runs the server. */
-const ADMIN: ReadonlySet<string> = new Set(["config", "debug", "save", "bgsave", "bgrewriteaof"]);
+const ADMIN: ReadonlySet<string> = new Set(
+  COMMANDS.filter(({ admin, group }) => admin !== undefined && group === "server").map(({ name }) => name),
+);
 /** Commands that can hurt: the server, or other clients. */
 const DANGEROUS: ReadonlySet<string> = new Set([...ADMIN, "keys", "info", "swapdb", "flush", "flushall", "flushdb"]);
 

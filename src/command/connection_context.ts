@@ -31,6 +31,8 @@ export interface ConnectionContext extends Authenticator {
   info(sections: readonly string[]): string;
   /** Speaks another version of RESP from the next reply on; this command's own included, if it has said nothing yet. */
   speak(version: ProtocolVersion): void;
+  /** Takes note of an admin command before it runs; `words` has nothing that may be a secret. */
+  noteAdmin?(command: string, words: string): void;
   /** Sets the counts of `info stats` to zero. */
   resetStatistics(): void;
   /**

@@ -107,6 +107,8 @@ export interface CommandSpecification {
   /** Whether it is refused in a transaction, since it waits for something else than the store. */
   readonly unqueueable: boolean;
   readonly secret: Secret;
+  /** Whether it is one of an administrator, which are logged; `undefined` when it is not. */
+  readonly admin: AdminFacts | undefined;
   readonly routing: Routing;
   /**
    * What the seconds in its last argument mean for the reply: `timeout` delays it by that time at most, or for ever
@@ -121,7 +123,16 @@ export interface CommandSpecification {
   readonly summary: string;
 }
 
+/** What is logged of a command of an administrator. */
+export interface AdminFacts {
+  /** Its subcommands that count; all calls do without it. */
+  readonly subcommands?: readonly string[];
+  /** Arguments behind the name that are told. Others may be secrets, or no text. */
+  readonly shownCount: number;
+}
+
 interface Row {
+  admin?: AdminFacts;
   argumentsMaxCount?: number;
   aliases?: readonly string[];
   keys?: readonly [first: number, last: number, step: number];
@@ -181,6 +192,7 @@ function command(
     unqueued: row.unqueued ?? false,
     unqueueable: row.unqueueable ?? false,
     secret: row.secret ?? "none",
+    admin: row.admin,
     routing: row.routing ?? ROUTING_BY_GROUP[group],
     replyDelay: row.replyDelay ?? (row.routing === "wait" ? "timeout" : "none"),
     textReply: row.textReply ?? false,
@@ -472,7 +484,7 @@ export const COMMANDS: readonly CommandSpecification[] = [
     3,
     "cursor bitmap",
     "Removes some keys of the slots in a bitmap; answers the cursor to go on with, as scan does, and how many.",
-    { keys: NO_KEYS, writes: true, routing: "local" },
+    { keys: NO_KEYS, writes: true, routing: "local", admin: { shownCount: 0 } },
   ),
   command("key", "size", 1, "", "The number of keys.", { aliases: ["dbsize"], keys: NO_KEYS, routing: "total" }),
   command("key", "randomkey", 1, "", "Some key, or nil.", { keys: NO_KEYS, routing: "any" }),
@@ -496,6 +508,7 @@ export const COMMANDS: readonly CommandSpecification[] = [
     ...WRITES,
     aliases: ["flushall", "flushdb"],
     keys: NO_KEYS,
+    admin: { shownCount: 1 },
     routing: "every",
   }),
 
@@ -558,7 +571,7 @@ export const COMMANDS: readonly CommandSpecification[] = [
     -2,
     "id | getname | setname name | setinfo option value | list … | info | kill … | unblock id | no-evict … | no-touch …",
     "What the server knows of its connections; `client help` tells more.",
-    { textReply: ["info", "list"] },
+    { textReply: ["info", "list"], admin: { subcommands: ["kill", "unblock"], shownCount: 16 } },
   ),
   command("connection", "select", 2, "index", "Chooses database 0, the only one."),
   command("connection", "reset", 1, "", "Makes the connection what it was at first.", {
@@ -578,6 +591,8 @@ export const COMMANDS: readonly CommandSpecification[] = [
   ),
   command("server", "config", -2, "get pattern | set name value | resetstat", "Settings, read and set.", {
     secret: "settings",
+    // Of what is set, the name alone: its value may be a secret.
+    admin: { subcommands: ["set", "resetstat", "rewrite"], shownCount: 2 },
   }),
   command("server", "swapdb", 3, "index index", "Swaps databases, of which there is one."),
   command("server", "time", 1, "", "The time: seconds since 1970, and microseconds."),
@@ -595,7 +610,7 @@ export const COMMANDS: readonly CommandSpecification[] = [
     -2,
     "sleep seconds",
     "For tests of clients: holds the whole server, where --enable-debug-command allows it.",
-    { replyDelay: "sleep" },
+    { replyDelay: "sleep", admin: { shownCount: 2 } },
   ),
   command(
     "server",
@@ -606,13 +621,16 @@ export const COMMANDS: readonly CommandSpecification[] = [
     {
       routing: "every",
       unqueueable: true,
+      admin: { shownCount: 1 },
     },
   ),
   command("server", "bgsave", -1, "[SCHEDULE]", "Begins a snapshot, which goes on beside commands.", {
     routing: "every",
+    admin: { shownCount: 1 },
   }),
   command("server", "bgrewriteaof", 1, "", "The same: a snapshot takes the place of the log behind it.", {
     routing: "every",
+    admin: { shownCount: 0 },
   }),
   command("server", "lastsave", 1, "", "When the last snapshot was taken, in seconds since 1970.", { routing: "any" }),
 ];

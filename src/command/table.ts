@@ -11,10 +11,11 @@
  * @module
  */
 
-import { assert } from "../errors.ts";
+import { assert, DelayedReplyError } from "../errors.ts";
 import { ARGUMENTS_FEW_MAX_COUNT, KEY_SIZE_MAX_BYTES } from "../limits.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
+import { noteIfAdmin } from "./admin.ts";
 import { admitUnusual, unknown } from "./admission.ts";
 import { checkSizes, wrongCount } from "./call.ts";
 import * as blockingCommands from "./blocking.ts";
@@ -38,6 +39,7 @@ import * as renameCommands from "./rename.ts";
 import * as serverCommands from "./server.ts";
 import { CommandIndex } from "./command_index.ts";
 import { acceptsCount, COMMANDS } from "./specification.ts";
+import type { CommandSpecification } from "./specification.ts";
 import * as stringCommands from "./string.ts";
 import * as stringFormCommands from "./string_forms.ts";
 import * as stringRangeCommands from "./string_range.ts";
@@ -87,10 +89,25 @@ function joinCommands(): readonly Command[] {
     runs.delete(specification.name);
     const { arity, grows, writes } = specification;
     const subcommands = Object.hasOwn(SUBCOMMANDS, specification.name) ? SUBCOMMANDS[specification.name] : undefined;
-    return { run, arity, grows, writes, subcommands, specification };
+    return {
+      run: specification.admin === undefined ? run : noted(run, specification),
+      arity,
+      grows,
+      writes,
+      subcommands,
+      specification,
+    };
   });
   assert(runs.size === 0, `command "${runs.keys().next().value}" has no specification`);
   return joined;
+}
+
+/** The code of an admin command, which is logged before it runs. */
+function noted(run: Run, specification: CommandSpecification): Run {
+  return (context, request, reply) => {
+    noteIfAdmin(context, specification, request);
+    return run(context, request, reply);
+  };
 }
 
 /**
@@ -110,6 +127,7 @@ export function execute(context: CommandContext, request: Request, reply: Reply)
       if (pending !== undefined) return complete(pending, context, reply);
     }
   } catch (error) {
+    if (error instanceof DelayedReplyError && error.delayMs > 0) return complete(failLater(error), context, reply);
     refuse(context, reply, error);
     if (context.client.closing) return complete(Promise.resolve(), context, reply);
   }
@@ -148,6 +166,12 @@ function runOrQueue(
   const discard = () => shared.endTransaction(client);
   const isRun = admitUnusual(client, command?.specification, command?.subcommands, request, queue, discard);
   return isRun ? command : undefined;
+}
+
+/** Rejects with a refusal once it may be told. */
+async function failLater(error: DelayedReplyError): Promise<never> {
+  await new Promise((resolve) => setTimeout(resolve, error.delayMs));
+  throw error;
 }
 
 /** Waits for a command that has to, and completes its reply. */

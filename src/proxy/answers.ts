@@ -5,7 +5,7 @@
  */
 
 import { finishInSlices } from "../command/in_slices.ts";
-import { ProtocolError, ReplyError } from "../errors.ts";
+import { DelayedReplyError, ProtocolError, ReplyError } from "../errors.ts";
 import type { ReplyCode } from "../errors.ts";
 import type { ClientAccount } from "../wire/client_memory.ts";
 import { REPLY_CHUNK_BYTES } from "../limits.ts";
@@ -31,10 +31,21 @@ export class Answers {
     try {
       write(reply);
     } catch (error) {
+      if (error instanceof DelayedReplyError && error.delayMs > 0) {
+        reply.retract();
+        return slot.client.holdUntil(this.#refuseLater(slot, error));
+      }
       this.#writeRefusal(reply, error);
     }
     reply.end();
     hand(slot, reply);
+  }
+
+  /** Answers a refusal once it may be told. Never rejects. */
+  async #refuseLater(slot: Slot, error: DelayedReplyError): Promise<void> {
+    await new Promise((resolve) => setTimeout(resolve, error.delayMs));
+    this.refuseWith(slot, error);
+    if (slot.client.state.closing) slot.client.leave();
   }
 
   /**

@@ -27,7 +27,9 @@ import {
   SERVER_REPORTS_MAX_COUNT,
 } from "../limits.ts";
 import { DeliveryQueue } from "../role/delivery_queue.ts";
+import { AdminCommands } from "../role/admin_commands.ts";
 import { Disconnections } from "../role/disconnections.ts";
+import { FailedLogins } from "../role/failed_logins.ts";
 import { formatInfo } from "../role/info_text.ts";
 import type { Logger } from "../role/logger.ts";
 import { clientHeapLimit } from "../role/memory_limit.ts";
@@ -130,6 +132,8 @@ export class Proxy implements SessionHost {
   readonly slices: Slices;
   readonly deliveries: DeliveryQueue;
   readonly disconnections: Disconnections;
+  readonly failedLogins: FailedLogins;
+  readonly adminCommands: AdminCommands;
   readonly passwordRequired: boolean;
   readonly clientMemory: ClientMemory;
   readonly repliesMaxBytes: number;
@@ -173,6 +177,8 @@ export class Proxy implements SessionHost {
     this.deliveries = new DeliveryQueue(this.slices);
     this.#logger = settings.logger;
     this.disconnections = new Disconnections(settings.logger);
+    this.failedLogins = new FailedLogins(settings.logger);
+    this.adminCommands = new AdminCommands(settings.logger);
     this.repliesMaxBytes = settings.repliesMaxBytes ?? CLIENT_REPLIES_MAX_BYTES;
     this.clientMemory = new ClientMemory({
       limitBytes: settings.clientMemoryLimitBytes ?? CLIENT_MEMORY_DEFAULT_MAX_BYTES,
@@ -289,6 +295,7 @@ export class Proxy implements SessionHost {
       maxClients: this.#settings.maxClients,
       commands: this.commands,
       cutClients: this.disconnections.count,
+      failedLogins: this.failedLogins.count,
       lostChannelLinks: this.#hub.lostLinks,
       lostChannelClients: this.#hub.lostClients,
       changes: this.#changes,
@@ -304,7 +311,7 @@ export class Proxy implements SessionHost {
   }
 
   resetStatistics(): void {
-    this.commands = this.disconnections.count = 0;
+    this.commands = this.disconnections.count = this.failedLogins.count = 0;
     this.#hub.resetStatistics();
     this.#clients.resetStatistics();
     this.clientMemory.resetStatistics();
@@ -405,5 +412,7 @@ export class Proxy implements SessionHost {
     this.#remap?.sweep();
     this.#hub.sweep(this.#timeoutMs);
     this.disconnections.tellOthers();
+    this.failedLogins.tellOthers();
+    this.adminCommands.tellOthers();
   }
 }

@@ -8,6 +8,7 @@
  * @module
  */
 
+import { noteIfAdmin } from "../command/admin.ts";
 import { admitUnusual, unknown } from "../command/admission.ts";
 import { checkSizes, wrongCount } from "../command/call.ts";
 import { CommandIndex } from "../command/command_index.ts";
@@ -195,6 +196,7 @@ export class Router {
     frame: Frame,
     keys: KeySlots | undefined,
   ): void {
+    noteIfAdmin(slot.client.context, specification, request);
     switch (specification.routing) {
       case "key":
         return this.#forwardKey(slot, specification, request, frame);

@@ -31,6 +31,7 @@ import { freeBuffer } from "../freed_memory.ts";
 import {
   BATCH_CLOCK_BYTES,
   BATCH_CLOCK_COUNT,
+  FAILED_LOGINS_MAX_COUNT,
   LONG_FRAME_BYTES,
   MESSAGES_KEPT_MAX_BYTES,
   MESSAGES_MAX_BYTES,
@@ -45,7 +46,9 @@ import type { Pool } from "../route/pool.ts";
 import type { Turn } from "../route/turn.ts";
 import { formatAddress } from "../address.ts";
 import type { DeliveryQueue } from "../role/delivery_queue.ts";
+import type { AdminCommands } from "../role/admin_commands.ts";
 import type { Disconnections } from "../role/disconnections.ts";
+import type { FailedLogins } from "../role/failed_logins.ts";
 import type { Slices } from "../role/slices.ts";
 import { type ClientMemory, Held } from "../wire/client_memory.ts";
 import { Connection, protocolOf } from "../wire/connection.ts";
@@ -95,6 +98,10 @@ export interface SessionHost {
   readonly deliveries: DeliveryQueue;
   /** Where clients are noted that do not keep up. */
   readonly disconnections: Disconnections;
+  /** Where wrong passwords are noted. */
+  readonly failedLogins: FailedLogins;
+  /** Where commands of administrators are noted. */
+  readonly adminCommands: AdminCommands;
   readonly dialects: Readonly<Record<ProtocolVersion, Dialect>>;
   /** Whether clients have to authenticate. */
   readonly passwordRequired: boolean;
@@ -548,7 +555,16 @@ export class Session implements Client, ConnectionContext, ClientConnection, Res
   }
 
   authenticate(user: string, password: string): boolean {
-    return this.#host.authenticate(user, password);
+    // Once it is to end, it gets no further guess, however many it has sent already.
+    return this.state.failedLogins < FAILED_LOGINS_MAX_COUNT && this.#host.authenticate(user, password);
+  }
+
+  failedLogin(): number {
+    return this.#host.failedLogins.note(this.state);
+  }
+
+  noteAdmin(command: string, words: string): void {
+    this.#host.adminCommands.note(this.state, command, words);
   }
 
   info(sections: readonly string[]): string {

@@ -47,6 +47,8 @@ export interface RoleFacts {
   readonly commands: number;
   /** Clients that were cut off since the start because they did not read. */
   readonly cutClients: number;
+  /** Wrong passwords since the start. */
+  readonly failedLogins: number;
 }
 
 /** Names that mean all sections. */
@@ -117,7 +119,7 @@ export function processLines(): InfoLines {
 }
 
 /** What every role has in section `stats`. */
-export function statsLines({ clients, commands, clientMemory, cutClients }: RoleFacts): InfoLines {
+export function statsLines({ clients, commands, clientMemory, cutClients, failedLogins }: RoleFacts): InfoLines {
   return {
     total_connections_received: clients.accepted,
     rejected_connections: clients.rejected,
@@ -126,5 +128,6 @@ export function statsLines({ clients, commands, clientMemory, cutClients }: Role
     evicted_clients: clientMemory.closed,
     total_commands_processed: commands,
     client_output_buffer_limit_disconnections: cutClients,
+    acl_access_denied_auth: failedLogins,
   };
 }

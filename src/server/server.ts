@@ -21,7 +21,9 @@ import {
 import { runFor } from "../run_for.ts";
 import { SharedState } from "../command/shared_state.ts";
 import { DeliveryQueue } from "../role/delivery_queue.ts";
+import { AdminCommands } from "../role/admin_commands.ts";
 import { Disconnections } from "../role/disconnections.ts";
+import { FailedLogins } from "../role/failed_logins.ts";
 import { HugePages } from "../role/huge_pages.ts";
 import type { Logger } from "../role/logger.ts";
 import { formatInfo } from "../role/info_text.ts";
@@ -143,6 +145,8 @@ export class Server implements SessionHost {
   readonly clientMemory: ClientMemory;
   readonly deliveries: DeliveryQueue;
   readonly disconnections: Disconnections;
+  readonly failedLogins: FailedLogins;
+  readonly adminCommands: AdminCommands;
   readonly shared: SharedState;
   readonly peerEnds: PeerEnds | undefined;
   readonly readAhead: ReadAhead = new ReadAhead();
@@ -177,6 +181,8 @@ export class Server implements SessionHost {
     this.deliveries = new DeliveryQueue(this.slices);
     this.#logger = settings.logger;
     this.disconnections = new Disconnections(settings.logger);
+    this.failedLogins = new FailedLogins(settings.logger);
+    this.adminCommands = new AdminCommands(settings.logger);
     this.store = store;
     this.defaultTtlMs = settings.defaultTtlMs;
     this.passwordRequired = settings.password !== undefined;
@@ -241,6 +247,7 @@ export class Server implements SessionHost {
       commands: this.commands,
       clientMemory: this.clientMemory,
       cutClients: this.disconnections.count,
+      failedLogins: this.failedLogins.count,
       blockedClients: this.shared.waiters.count,
       store: this.store,
       persistence: this.#persistence.status,
@@ -293,7 +300,7 @@ export class Server implements SessionHost {
   }
 
   resetStatistics(): void {
-    this.commands = this.disconnections.count = 0;
+    this.commands = this.disconnections.count = this.failedLogins.count = 0;
     this.store.resetStatistics();
     this.#clients.resetStatistics();
     this.clientMemory.resetStatistics();
@@ -336,6 +343,8 @@ export class Server implements SessionHost {
       runFor(FREEING_SLICE_MS, () => this.store.freeRemoved(RECLAIM_STEPS_COUNT));
     this.log?.flush();
     this.disconnections.tellOthers();
+    this.failedLogins.tellOthers();
+    this.adminCommands.tellOthers();
     this.#reclaimTimer = setTimeout(() => this.#reclaim(), isMore ? 0 : this.#reclaimDelayMs());
   }
 

@@ -39,6 +39,7 @@ import { NotSavedError, ProtocolError, ReplyError } from "../errors.ts";
 import {
   AUTHENTICATION_TIMEOUT_MS,
   BATCH_CLOCK_COUNT,
+  FAILED_LOGINS_MAX_COUNT,
   LINGER_TIMEOUT_MS,
   MESSAGES_KEPT_MAX_BYTES,
   MESSAGES_MAX_BYTES,
@@ -56,7 +57,9 @@ import type { AppendLog } from "../log/append_log.ts";
 import type { Store } from "../store/store.ts";
 import { formatAddress } from "../address.ts";
 import type { DeliveryQueue } from "../role/delivery_queue.ts";
+import type { AdminCommands } from "../role/admin_commands.ts";
 import type { Disconnections } from "../role/disconnections.ts";
+import type { FailedLogins } from "../role/failed_logins.ts";
 import type { Slices } from "../role/slices.ts";
 import { type ClientMemory, Held } from "../wire/client_memory.ts";
 import { Connection, protocolOf } from "../wire/connection.ts";
@@ -92,6 +95,10 @@ export interface SessionHost {
   readonly deliveries: DeliveryQueue;
   /** Where clients are noted that do not keep up. */
   readonly disconnections: Disconnections;
+  /** Where wrong passwords are noted. */
+  readonly failedLogins: FailedLogins;
+  /** Where commands of administrators are noted. */
+  readonly adminCommands: AdminCommands;
   readonly shared: SharedState;
   /** Tells at once which clients have gone; `undefined` where the system cannot be asked. */
   readonly peerEnds: PeerEnds | undefined;
@@ -219,7 +226,16 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
   }
 
   authenticate(user: string, password: string): boolean {
-    return this.#host.authenticate(user, password);
+    // Once it is to end, it gets no further guess, however many it has sent already.
+    return this.client.failedLogins < FAILED_LOGINS_MAX_COUNT && this.#host.authenticate(user, password);
+  }
+
+  failedLogin(): number {
+    return this.#host.failedLogins.note(this.client);
+  }
+
+  noteAdmin(command: string, words: string): void {
+    this.#host.adminCommands.note(this.client, command, words);
   }
 
   info(sections: readonly string[]): string {

@@ -37,6 +37,7 @@ const FACTS: RoleFacts = {
   },
   commands: 42,
   cutClients: 5,
+  failedLogins: 6,
 };
 
 Deno.test("formatInfo() writes all sections in their order when none or all are asked for", () => {
@@ -87,9 +88,11 @@ Deno.test("the lines that every role tells are its facts under the names of Redi
     total_connections_received: 7,
     rejected_connections: 2,
     handshake_failures: 3,
+    connections_lost_before_accept: 4,
     evicted_clients: 2,
     total_commands_processed: 42,
     client_output_buffer_limit_disconnections: 5,
+    acl_access_denied_auth: 6,
   });
   for (const bytes of Object.values(processLines())) assertMatch(String(bytes), /^[1-9][0-9]*$/);
 });

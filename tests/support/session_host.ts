@@ -10,7 +10,9 @@ import { serveInTurns } from "../../src/server/waiting.ts";
 import type { SessionHost } from "../../src/server/session.ts";
 import { ClientMemory } from "../../src/wire/client_memory.ts";
 import { DeliveryQueue } from "../../src/role/delivery_queue.ts";
+import { AdminCommands } from "../../src/role/admin_commands.ts";
 import { Disconnections } from "../../src/role/disconnections.ts";
+import { FailedLogins } from "../../src/role/failed_logins.ts";
 import { Slices } from "../../src/role/slices.ts";
 import type { Store } from "../../src/store/store.ts";
 import { ReadAhead } from "../../src/wire/read_ahead.ts";
@@ -28,6 +30,8 @@ export class TestHost implements SessionHost {
   readAhead: ReadAhead = new ReadAhead();
   readonly deliveries: DeliveryQueue;
   readonly disconnections = new Disconnections({ info() {}, warn() {}, error() {} });
+  readonly failedLogins = new FailedLogins({ info() {}, warn() {}, error() {} });
+  readonly adminCommands = new AdminCommands({ info() {}, warn() {}, error() {} });
   readonly log = undefined;
   readonly passwordRequired: boolean;
   /** Exceptions that were reported as bugs. */

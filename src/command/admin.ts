@@ -1,0 +1,28 @@
+/**
+ * Commands of an administrator, as the log is told of them.
+ *
+ * @module
+ */
+
+import { decodeText } from "../bytes.ts";
+import { ADMIN_WORDS_MAX_LENGTH } from "../limits.ts";
+import type { Call } from "./call.ts";
+import type { ConnectionContext } from "./connection_context.ts";
+import type { CommandSpecification } from "./specification.ts";
+
+/** Tells the log of a call, if it is one of an administrator. */
+export function noteIfAdmin(context: ConnectionContext, { name, admin }: CommandSpecification, call: Call): void {
+  if (admin === undefined || context.noteAdmin === undefined) return;
+  const text = (index: number) => {
+    return decodeText(call.bytes, call.starts[index]!, Math.min(call.lengths[index]!, ADMIN_WORDS_MAX_LENGTH));
+  };
+  if (admin.subcommands !== undefined) {
+    if (call.count < 2 || !admin.subcommands.includes(text(1).toLowerCase())) return;
+  }
+  // The name as it was sent: `flushall` is an alias.
+  const words = [text(0).toLowerCase()];
+  const end = Math.min(call.count, admin.shownCount + 1);
+  for (let index = 1; index < end; index++) words.push(text(index));
+  if (end < call.count) words.push("…");
+  context.noteAdmin(name, words.join(" ").slice(0, ADMIN_WORDS_MAX_LENGTH));
+}
