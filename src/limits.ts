@@ -151,6 +151,14 @@ export const DESCRIPTOR_GAP_MAX_COUNT = 8_192;
  * handed out lowest first, so it is not far behind. Whoever is not found, as one that was reset is not, costs this much.
  */
 export const PEER_GAP_MAX_COUNT = 256;
+/** Descriptors that a role keeps for itself: about 30 that the runtime has open, and the log's and a snapshot's files. */
+export const OWN_DESCRIPTORS_COUNT = 40;
+/** Connections to a server beside those that clients share: probes, channels, one more protocol. */
+export const SERVER_EXTRA_CONNECTIONS_COUNT = 4;
+/** Connections beyond the clients' that may be told that they are too many, or be on their way out: an eighth, but as many … */
+export const SPARE_CONNECTIONS_MIN_COUNT = 4;
+/** … at least, and so many at most. */
+export const SPARE_CONNECTIONS_MAX_COUNT = 128;
 /** Clients at once, unless `--max-clients` says otherwise. */
 export const CLIENTS_DEFAULT_COUNT = 10_000;
 /** Most clients that `--max-clients` may ask for. */

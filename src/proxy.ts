@@ -9,6 +9,8 @@ import { UsageError } from "./errors.ts";
 import { resolveListening } from "./role/listening_options.ts";
 import { createLogger } from "./role/logger.ts";
 import { parseOptionsOnly, planProxyMemory, proxyOptions, readPassword } from "./role/options.ts";
+import { planProxyDescriptors } from "./role/descriptors.ts";
+import { readMembers } from "./route/members.ts";
 import { readPublicFile } from "./role/private_file.ts";
 import { planMain } from "./proxy/plan_command.ts";
 import { startProxy } from "./proxy/proxy.ts";
@@ -36,15 +38,20 @@ export async function proxyMain(argv: readonly string[]): Promise<number> {
   const { warnings, ...listening } = await resolveListening(values);
   for (const warning of warnings) logger.warn(warning);
   const memory = planProxyMemory({ clients: values["max-client-memory"], connections: values["max-clients"] });
-  for (const warning of memory.warnings) logger.warn(warning);
+  // The list is read again when the proxy starts, and may grow later.
+  const { length } = await readMembers(values.servers);
+  const descriptors = planProxyDescriptors(memory.connections, length, values.conns);
+  for (const warning of [...memory.warnings, ...descriptors.warnings]) logger.warn(warning);
   const serversPasswordPath = values["servers-password-file"];
   const proxy = await startProxy({
     ...listening,
-    maxClients: memory.connections,
+    maxClients: descriptors.maxClients,
+    maxConnections: Math.min(descriptors.maxConnections, memory.maxConnections),
+    dedicatedMaxCount: descriptors.dedicatedConnections,
     clientMemoryLimitBytes: memory.clients,
     freedQueueMaxBytes: memory.freedQueue,
     serversPath: values.servers,
-    connectionsMaxCount: values.conns,
+    connectionsMaxCount: descriptors.sharedConnections,
     timeoutMs: values.timeout,
     onDown: values["on-down"],
     backend: {

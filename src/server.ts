@@ -9,6 +9,7 @@ import { resolveListening } from "./role/listening_options.ts";
 import { loadProgress } from "./role/load_progress.ts";
 import { createLogger, type Logger } from "./role/logger.ts";
 import { parseOptionsOnly, planServerMemory, serverOptions } from "./role/options.ts";
+import { planServerDescriptors } from "./role/descriptors.ts";
 import { formatSize } from "./role/quantities.ts";
 import { ignoreStraySignals, runUntilStopped } from "./role/lifetime.ts";
 import { tornPath } from "./log/set_aside.ts";
@@ -36,7 +37,8 @@ export async function serverMain(argv: readonly string[]): Promise<number> {
     clients: values["max-client-memory"],
     connections: values["max-clients"],
   });
-  for (const warning of memory.warnings) logger.warn(warning);
+  const descriptors = planServerDescriptors(memory.connections);
+  for (const warning of [...memory.warnings, ...descriptors.warnings]) logger.warn(warning);
   const heedSignals = ignoreStraySignals();
   const server = await startServer({
     ...listening,
@@ -53,7 +55,8 @@ export async function serverMain(argv: readonly string[]): Promise<number> {
     freedQueueMaxBytes: memory.freedQueue,
     evicts: values.eviction === "lru",
     defaultTtlMs: values["default-ttl"] ?? 0,
-    maxClients: memory.connections,
+    maxClients: descriptors.maxClients,
+    maxConnections: Math.min(descriptors.maxConnections, memory.maxConnections),
     enablesDebug: values["enable-debug-command"],
     logger,
   });

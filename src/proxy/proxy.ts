@@ -83,6 +83,10 @@ export interface ProxySettings {
   readonly password?: string | undefined;
   /** Clients at once. */
   readonly maxClients: number;
+  /** Connections of clients at once, whatever becomes of them; without it there is no such limit. */
+  readonly maxConnections?: number;
+  /** Connections to servers that clients may have for themselves, of all servers; without it each server's bound counts alone. */
+  readonly dedicatedMaxCount?: number;
   /** The file that names the servers; it is followed. */
   readonly serversPath: string;
   /** Connections to each server, at most. */
@@ -211,6 +215,7 @@ export class Proxy implements SessionHost {
       check: { framing: resp, intervalMs: BACKEND_CHECK_INTERVAL_MS },
       turn: this.turn,
       clock: this.#clock,
+      mayDedicate: () => this.#dedicated < (settings.dedicatedMaxCount ?? Infinity),
       report: (address, state, reason) => this.#reportServer(address, state, reason),
     }, settings.onDown === "remap");
     this.#identities = new Identities(this.#runId, this.#cluster, (address, reason) => this.#hub.lose(address, reason));
@@ -258,12 +263,21 @@ export class Proxy implements SessionHost {
     this.#clients = new Clients({
       listener,
       maxCount: settings.maxClients,
+      ...settings.maxConnections !== undefined && { maxConnections: settings.maxConnections },
       open: (socket) => new Session(socket, this),
       beforeSweep: () => this.peerEnds?.look(),
       warn: (message, fields) => this.#logger.warn(message, fields),
     });
     this.#sweepIntervalMs = Math.max(1, Math.min(BACKEND_SWEEP_INTERVAL_MS, timeoutMs / 4));
     this.#serversTimer = setInterval(() => this.#sweepServers(), this.#sweepIntervalMs);
+  }
+
+  /** Connections to servers that clients have for themselves. */
+  get #dedicated(): number {
+    let count = 0;
+    for (const pool of this.#cluster.pools) count += pool.dedicated;
+    for (const pool of this.#cluster.draining) count += pool.dedicated;
+    return count;
   }
 
   /** The address listened on, with the real port. */

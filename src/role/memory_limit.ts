@@ -74,6 +74,8 @@ export interface MemoryPlan {
   readonly clients: number;
   /** Clients at once. */
   readonly connections: number;
+  /** Connections at once, with those that are no clients yet: `Infinity` where 10,000 clients fit. */
+  readonly maxConnections: number;
   /** Bytes of a snapshot that may wait for the disk. */
   readonly snapshotQueue: number;
   /** Bytes of freed buffers that may wait until their memory is returned to the system. */
@@ -183,14 +185,17 @@ function shareAmongClients(
   rest: number,
   usual: number,
   { clients, connections }: MemoryWishes,
-): Pick<MemoryPlan, "clients" | "connections"> {
+): Pick<MemoryPlan, "clients" | "connections" | "maxConnections"> {
   const wanted = connections * CONNECTION_MEMORY_BYTES;
   const share = clients === undefined
     ? Math.min(wanted, Math.floor(rest * CONNECTIONS_MEMORY_MAX_SHARE))
     : Math.min(wanted, Math.max(rest - clients, Math.floor(rest * CONNECTIONS_MEMORY_MAX_SHARE)));
+  const fitting = Math.max(1, Math.floor(share / CONNECTION_MEMORY_BYTES));
   return {
     clients: clients ?? Math.max(CLIENT_MEMORY_MIN_BYTES, Math.min(usual, rest - share)),
-    connections: Math.max(1, Math.floor(share / CONNECTION_MEMORY_BYTES)),
+    connections: fitting,
+    // Handshakes take memory, too.
+    maxConnections: fitting < connections ? 2 * fitting : Infinity,
   };
 }
 

@@ -32,6 +32,8 @@ export interface DedicatedOptions {
   readonly timeoutMs: number;
   readonly turn: Turn;
   readonly clock: Clock;
+  /** Whether one more connection may be made, to whatever server; always unless it is given. */
+  readonly mayDedicate?: () => boolean;
 }
 
 /** The way of one client to one server, on a connection that nobody else uses. */
@@ -77,6 +79,7 @@ export class Dedicated implements PipelineHost {
   readonly turn: Turn;
   readonly clock: Clock;
   readonly #timeoutMs: number;
+  readonly #mayDedicate: () => boolean;
   /** Those that are lent, and to whom. */
   readonly #lent = new Map<Pipeline, DedicatedLane>();
   /** Those given back, the one of last last, and since when. */
@@ -90,6 +93,7 @@ export class Dedicated implements PipelineHost {
     this.turn = options.turn;
     this.clock = options.clock;
     this.#timeoutMs = options.timeoutMs;
+    this.#mayDedicate = options.mayDedicate ?? (() => true);
   }
 
   /** Connections there are, lent or not. */
@@ -117,6 +121,10 @@ export class Dedicated implements PipelineHost {
     } else {
       if (this.#lent.size >= DEDICATED_CONNECTIONS_MAX_COUNT) {
         const reason = `${DEDICATED_CONNECTIONS_MAX_COUNT} clients have a connection for themselves already`;
+        throw new ConnectionError(this.address, `server "${this.address}": ${reason}`, false);
+      }
+      if (!this.#mayDedicate()) {
+        const reason = "too many clients have a connection for themselves already (ulimit -n)";
         throw new ConnectionError(this.address, `server "${this.address}": ${reason}`, false);
       }
       pipeline = new Pipeline(this, framing);

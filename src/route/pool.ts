@@ -79,6 +79,8 @@ export interface PoolOptions {
   readonly check?: Check;
   readonly turn: Turn;
   readonly clock: Clock;
+  /** Whether one more connection may be lent to a client alone, of whatever server; always unless it is given. */
+  readonly mayDedicate?: () => boolean;
   /** A clock for durations below a ms; the system's unless it is given. */
   readonly preciseMs?: () => number;
   /** Takes note that the server's state has changed. */

@@ -88,6 +88,8 @@ export interface ServerSettings {
   readonly password?: string | undefined;
   /** Clients at once. */
   readonly maxClients: number;
+  /** Connections at once, whatever becomes of them; without it there is no such limit. */
+  readonly maxConnections?: number;
   /** Whether clients of this machine may run `debug`. */
   readonly enablesDebug?: boolean;
   readonly logger: Logger;
@@ -209,6 +211,7 @@ export class Server implements SessionHost {
     this.#clients = new Clients({
       listener,
       maxCount: settings.maxClients,
+      ...settings.maxConnections !== undefined && { maxConnections: settings.maxConnections },
       open: (socket) => new Session(socket, this),
       beforeSweep: () => this.peerEnds?.look(),
       warn: (message, fields) => this.#logger.warn(message, fields),

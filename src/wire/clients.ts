@@ -46,6 +46,11 @@ export interface ClientsOptions<S extends ClientSession> {
   readonly listener: Listener;
   /** Clients at once; a further one is rejected. */
   readonly maxCount: number;
+  /**
+   * Connections at once, whatever becomes of them; no more are accepted until one of them is closed. Half of what is beyond
+   * `maxCount` is for those that are closed without a word. There is no such limit unless it is given.
+   */
+  readonly maxConnections?: number;
   /** Makes the session of a connection after its handshake; the session owns the connection. */
   readonly open: (socket: Deno.TcpConn | Deno.TlsConn) => S;
   /** Called about once a second, before the sessions are swept. */
@@ -72,6 +77,13 @@ export class Clients<S extends ClientSession> {
   readonly #handshaking = new Set<Deno.Conn>();
   readonly #served = new Set<S>();
   readonly #turnedAway = new Set<S>();
+  /** Connections being closed without a word. */
+  #closing = 0;
+  readonly #maxConnections: number;
+  /** From this number of connections on, a further one is closed without a word. */
+  readonly #fullCount: number;
+  /** Tells the accept loop that a connection was closed. */
+  #onRoom: (() => void) | undefined;
   readonly #sweepTimer: number;
   /** While a sweep is not over. */
   #sweepingTimer: ReturnType<typeof setTimeout> | undefined;
@@ -81,8 +93,12 @@ export class Clients<S extends ClientSession> {
 
   constructor(options: ClientsOptions<S>) {
     this.#options = options;
+    this.#maxConnections = options.maxConnections ?? Infinity;
+    const beyond = this.#maxConnections - options.maxCount;
+    this.#fullCount = Number.isFinite(beyond) ? options.maxCount + Math.max(1, Math.floor(beyond / 2)) : Infinity;
     this.#accepting = acceptLoop(options.listener, {
       onConnection: (socket) => this.#serve(socket),
+      whenRoom: () => this.#room(),
       onError: (error) => this.#tellFailure(error),
       // Not worth a line each, as failed handshakes are not.
       onLost: () => this.lost++,
@@ -108,6 +124,38 @@ export class Clients<S extends ClientSession> {
       ...this.#untoldFailures > 0 && { failures_before: this.#untoldFailures },
     });
     this.#untoldFailures = 0;
+  }
+
+  /** Connections that take a descriptor. */
+  get #open(): number {
+    return this.#handshaking.size + this.#served.size + this.#turnedAway.size + this.#closing;
+  }
+
+  /** Resolves when one more may be accepted; nothing when it may be now. */
+  #room(): Promise<void> | undefined {
+    if (this.#open < this.#maxConnections) return undefined;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#onRoom = resolve;
+    return promise;
+  }
+
+  /** Takes note that a connection was closed. */
+  #ended(): void {
+    this.#onEnd();
+    if (this.#onRoom === undefined || this.#open >= this.#maxConnections) return;
+    this.#onRoom();
+    this.#onRoom = undefined;
+  }
+
+  /** Closes a connection without a word. */
+  async #drop(close: () => Promise<void>): Promise<void> {
+    this.#closing++;
+    try {
+      await close();
+    } finally {
+      this.#closing--;
+      this.#ended();
+    }
   }
 
   /** Sets the counts to zero. */
@@ -152,9 +200,9 @@ export class Clients<S extends ClientSession> {
 
   async #serve(socket: Deno.TcpConn | Deno.TlsConn): Promise<void> {
     this.accepted++;
-    if (this.#handshaking.size >= HANDSHAKES_MAX_COUNT) {
+    if (this.#handshaking.size >= HANDSHAKES_MAX_COUNT || this.#open >= this.#fullCount) {
       this.rejected++;
-      return await abort(socket);
+      return await this.#drop(() => abort(socket));
     }
     this.#handshaking.add(socket);
     try {
@@ -165,7 +213,7 @@ export class Clients<S extends ClientSession> {
       return;
     } finally {
       this.#handshaking.delete(socket);
-      this.#onEnd();
+      this.#ended();
     }
     const session = this.#options.open(socket);
     if (this.#stopped) return await session.abort();
@@ -173,7 +221,7 @@ export class Clients<S extends ClientSession> {
       await this.#during(this.#served, session, () => session.run());
     } else {
       this.rejected++;
-      if (this.#turnedAway.size >= REJECTED_CLIENTS_MAX_COUNT) return await session.abort();
+      if (this.#turnedAway.size >= REJECTED_CLIENTS_MAX_COUNT) return await this.#drop(() => session.abort());
       await this.#during(this.#turnedAway, session, () => session.reject("max number of clients reached"));
     }
   }
@@ -184,7 +232,7 @@ export class Clients<S extends ClientSession> {
       await run();
     } finally {
       group.delete(session);
-      this.#onEnd();
+      this.#ended();
     }
   }
 

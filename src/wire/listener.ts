@@ -126,6 +126,8 @@ function tune(local: Deno.NetAddr): string | undefined {
 export interface AcceptHandlers {
   /** Takes over one connection, whose handshake is still to do. It may run as long as the connection does. */
   onConnection(socket: Deno.TcpConn | Deno.TlsConn): Promise<void> | void;
+  /** Returns a promise when the next connection has to wait until it resolves. */
+  whenRoom?(): Promise<void> | undefined;
   /** One accept failed, or `onConnection` did. The loop goes on, after `delayMs`. */
   onError(error: unknown, delayMs: number): void;
   /** A peer was gone before it was accepted. The next one is accepted at once. */
@@ -154,6 +156,11 @@ export async function acceptLoop(listener: Listener, handlers: AcceptHandlers): 
   let delayMs = ACCEPT_RETRY_MIN_MS;
   let lost = 0;
   while (!listener.closed) {
+    const room = handlers.whenRoom?.();
+    if (room !== undefined) {
+      await Promise.race([room, listener.whenClosed]);
+      continue;
+    }
     let socket: Deno.TcpConn | Deno.TlsConn;
     try {
       socket = await listener.accept();
