@@ -57,6 +57,14 @@ export async function resolveListening(options: ListeningOptions): Promise<Liste
   }
   const password = passwordOf(options);
   const warnings: string[] = [];
+  if (password === undefined && !isLoopback(addr.hostname)) {
+    warnings.push(
+      `Anybody who reaches ${
+        formatAddress(addr)
+      } may read, change and delete all data: --no-auth was given for an address ` +
+        "beyond loopback",
+    );
+  }
   let certificate: ListeningSettings["certificate"];
   if (cert !== undefined && key !== undefined) {
     const pair = loadKeyPair(cert, key);

@@ -184,7 +184,7 @@ export class Clients<S extends ClientSession> {
 
   /** Waits for the sessions to end; those that have not after a while are cut off. */
   async #drain(): Promise<void> {
-    const count = () => this.#served.size + this.#turnedAway.size + this.#handshaking.size;
+    const count = () => this.#open;
     const late = Promise.withResolvers<void>();
     const timer = setTimeout(late.resolve, SHUTDOWN_GRACE_MS);
     while (count() > 0) {

@@ -43,6 +43,7 @@ interface Fixture {
   readonly clients: Clients<FakeSession>;
   readonly sessions: FakeSession[];
   readonly warnings: string[];
+  readonly port: number;
   /** Connects, and waits until the connection is accepted. The test need not close it. */
   connect(): Promise<Deno.TcpConn>;
 }
@@ -52,6 +53,7 @@ async function withClients(
   maxCount: number,
   run: (fixture: Fixture) => Promise<void>,
   options: Partial<ListenOptions> = {},
+  maxConnections = Infinity,
 ): Promise<void> {
   const sessions: FakeSession[] = [];
   const warnings: string[] = [];
@@ -60,6 +62,7 @@ async function withClients(
   const clients = new Clients<FakeSession>({
     listener,
     maxCount,
+    maxConnections,
     open: (socket) => {
       const session = new FakeSession(socket);
       sessions.push(session);
@@ -75,7 +78,7 @@ async function withClients(
     return connection;
   };
   try {
-    await run({ clients, sessions, warnings, connect });
+    await run({ clients, sessions, warnings, port: listener.address.port, connect });
   } finally {
     await clients.stop();
     for (const connection of connections) connection.close();
@@ -155,6 +158,29 @@ for (const isTls of [false, true]) {
     good.close();
   });
 }
+
+Deno.test("Clients accepts no more than its connections in all, and goes on when one is closed", () =>
+  withClients(
+    2,
+    async ({ clients, sessions, connect, port }) => {
+      // Two are served, one is told that it is too many, and others are closed without a word, two at a time.
+      for (let i = 0; i < 2; i++) await connect();
+      const others = await Promise.all(Array.from({ length: 20 }, () => Deno.connect({ hostname: "127.0.0.1", port })));
+      await until(() => clients.accepted >= 4);
+      assertEquals(clients.count, 2);
+      // All but those being told are closed, one after another; the accept loop has not stopped for good.
+      await until(() => clients.accepted === 22);
+      assertEquals(clients.rejected, 20);
+      assertEquals(sessions.filter(({ calls }) => calls[0]!.startsWith("reject")).length, 1);
+      for (const other of others) other.close();
+      for (const session of sessions) session.end();
+      await until(() => clients.count === 0);
+      await connect();
+      await until(() => clients.count === 1);
+    },
+    {},
+    5,
+  ));
 
 Deno.test("Clients tells of failed accepts in one line a while, and of how many there were", async () => {
   const listener = listen({ hostname: "127.0.0.1", port: 0 });
