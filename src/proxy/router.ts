@@ -196,7 +196,7 @@ export class Router {
     frame: Frame,
     keys: KeySlots | undefined,
   ): void {
-    noteIfAdmin(slot.client.context, specification, request);
+    if (specification.admin !== undefined) noteIfAdmin(slot.client.context, specification, request);
     switch (specification.routing) {
       case "key":
         return this.#forwardKey(slot, specification, request, frame);

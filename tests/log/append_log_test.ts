@@ -509,3 +509,33 @@ Deno.test("AppendLog begins behind what was there, and says of it that it is on 
   await rig.log.settled();
   assertEquals([rig.segments, rig.batches(42), rig.log.batch, rig.log.synced], [[42], [[42, 0]], 42, 42]);
 });
+
+Deno.test("holdWriters() holds up replies to those who have written, and no others, until its promise resolves", async () => {
+  await using rig = new Rig("everysec");
+  rig.write("a");
+  const before = rig.log.writes;
+  assertEquals(rig.log.mustWait(before), false);
+  const caughtUp = Promise.withResolvers<void>();
+  rig.log.holdWriters(caughtUp.promise);
+  assertEquals(rig.log.mustWait(before), false, "who only reads does not wait");
+  rig.set("b");
+  assertEquals(rig.log.mustWait(before), true);
+  const writer = watch(rig.log.settled(before));
+  const reader = watch(rig.log.settled(rig.log.writes));
+  await settle();
+  assertEquals([writer.state, reader.state], ["pending", "resolved"]);
+  assertEquals(rig.log.mustWait(before), true, "it is written, and waits all the same");
+  caughtUp.resolve();
+  await settle();
+  assertEquals([writer.state, rig.log.mustWait(before)], ["resolved", false]);
+  // A promise that resolves does not end the hold of a later one.
+  const [first, second] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  rig.log.holdWriters(first.promise);
+  rig.log.holdWriters(second.promise);
+  first.resolve();
+  await settle();
+  assertEquals(rig.log.mustWait(-1), true);
+  second.resolve();
+  await settle();
+  assertEquals(rig.log.mustWait(-1), false);
+});

@@ -46,6 +46,14 @@ groupTest("a server finds its group where the group itself is mounted, as in a c
   await role.process.stop();
 });
 
+groupTest("a server finds its group at the top of the mount in a namespace of its own", async (launcher) => {
+  await using group = await MemoryGroup.make(220 * MB);
+  const mount = 'umount /sys/fs/cgroup/memory && mount -t cgroup -o memory cgroup /sys/fs/cgroup/memory && exec "$@"';
+  const role = await launcher.server([], {}, [...group.enter(), "unshare", "-C", "-m", "sh", "-c", mount, "sh"]);
+  assertStringIncludes(await memoryLine(role), "the container's 220mb");
+  await role.process.stop();
+});
+
 groupTest(
   "a container that is too small is refused with what to do; --max-memory is obeyed with a warning",
   async (launcher) => {
