@@ -4,7 +4,7 @@
  */
 
 import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
-import { parseAddress } from "../../src/role/address.ts";
+import { parseAddress } from "../../src/address.ts";
 import { type Launcher, type Role, systemTest, until } from "../support/launcher.ts";
 
 const FEW = ["sh", "-c", 'ulimit -n 64; exec "$@"', "sh"];

@@ -3,7 +3,7 @@
  */
 
 import { assert, assertEquals, assertGreater, assertGreaterOrEqual, assertLess } from "@std/assert";
-import { parseAddress } from "../../src/role/address.ts";
+import { parseAddress } from "../../src/address.ts";
 import { type Launcher, type Role, systemTest, until } from "../support/launcher.ts";
 
 const PASSWORD = "right horse";
