@@ -65,6 +65,11 @@ export const NESTING_MAX_DEPTH = 32;
 
 /** A TLS handshake not finished by then is cut off. */
 export const HANDSHAKE_TIMEOUT_MS = 5_000;
+/**
+ * A listener that was replaced, because the certificate was, accepts for so long those whose first packets were on their way
+ * to it: three retransmissions of a packet that was lost.
+ */
+export const LISTENER_REPLACED_MS = 7_000;
 /** TLS handshakes at once; a connection beyond that is closed without a word. */
 export const HANDSHAKES_MAX_COUNT = 4_096;
 /** A connection that has to authenticate and has not by then is cut off. */

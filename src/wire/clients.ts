@@ -19,12 +19,13 @@ import {
   ACCEPT_REPORT_INTERVAL_MS,
   CONNECTION_SWEEP_INTERVAL_MS,
   HANDSHAKES_MAX_COUNT,
+  LISTENER_REPLACED_MS,
   REJECTED_CLIENTS_MAX_COUNT,
   SHUTDOWN_GRACE_MS,
   SLICE_MS,
 } from "../limits.ts";
 import { runFor } from "../run_for.ts";
-import { abort, acceptLoop, handshake } from "./socket.ts";
+import { abort, acceptLoop, handshake, replaceListener } from "./socket.ts";
 import type { Listener } from "./socket.ts";
 
 /** One client's connection, as this module handles it. */
@@ -55,11 +56,20 @@ export interface ClientsOptions<S extends ClientSession> {
   readonly open: (socket: Deno.TcpConn | Deno.TlsConn) => S;
   /** Called about once a second, before the sessions are swept. */
   readonly beforeSweep?: () => void;
+  /** How long a listener that was replaced still accepts, in ms; for tests. */
+  readonly replacedMs?: number;
   /** Told what accepting failed with, and when clients had to be cut off at the end. */
   readonly warn: (message: string, fields: Record<string, string | number>) => void;
 }
 
-/** The clients of one listener, from now on until `stop`. */
+/** What accepts at one listener. */
+interface Accepting {
+  readonly ended: Promise<void>;
+  /** Closes a listener that was replaced. */
+  timer: ReturnType<typeof setTimeout> | undefined;
+}
+
+/** The clients of one address, from now on until `stop`. */
 export class Clients<S extends ClientSession> {
   /** Connections accepted since the start. */
   accepted = 0;
@@ -73,7 +83,9 @@ export class Clients<S extends ClientSession> {
   #untoldFailures = 0;
   #toldMs = -Infinity;
   readonly #options: ClientsOptions<S>;
-  readonly #accepting: Promise<void>;
+  #listener: Listener;
+  /** The listener, and those that it has replaced while connections may still be on their way to them. */
+  readonly #accepting = new Map<Listener, Accepting>();
   readonly #handshaking = new Set<Deno.Conn>();
   readonly #served = new Set<S>();
   readonly #turnedAway = new Set<S>();
@@ -82,8 +94,8 @@ export class Clients<S extends ClientSession> {
   readonly #maxConnections: number;
   /** From this number of connections on, a further one is closed without a word. */
   readonly #fullCount: number;
-  /** Tells the accept loop that a connection was closed. */
-  #onRoom: (() => void) | undefined;
+  /** Resolved when a connection was closed, while there is no room for more. */
+  #whenRoom: PromiseWithResolvers<void> | undefined;
   readonly #sweepTimer: number;
   /** While a sweep is not over. */
   #sweepingTimer: ReturnType<typeof setTimeout> | undefined;
@@ -96,13 +108,8 @@ export class Clients<S extends ClientSession> {
     this.#maxConnections = options.maxConnections ?? Infinity;
     const beyond = this.#maxConnections - options.maxCount;
     this.#fullCount = Number.isFinite(beyond) ? options.maxCount + Math.max(1, Math.floor(beyond / 2)) : Infinity;
-    this.#accepting = acceptLoop(options.listener, {
-      onConnection: (socket) => this.#serve(socket),
-      whenRoom: () => this.#room(),
-      onError: (error) => this.#tellFailure(error),
-      // Not worth a line each, as failed handshakes are not.
-      onLost: () => this.lost++,
-    });
+    this.#listener = options.listener;
+    this.#accept(options.listener);
     this.#sweepTimer = setInterval(() => this.#sweep(), CONNECTION_SWEEP_INTERVAL_MS);
   }
 
@@ -134,17 +141,15 @@ export class Clients<S extends ClientSession> {
   /** Resolves when one more may be accepted; nothing when it may be now. */
   #room(): Promise<void> | undefined {
     if (this.#open < this.#maxConnections) return undefined;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#onRoom = resolve;
-    return promise;
+    return (this.#whenRoom ??= Promise.withResolvers()).promise;
   }
 
   /** Takes note that a connection was closed. */
   #ended(): void {
     this.#onEnd();
-    if (this.#onRoom === undefined || this.#open >= this.#maxConnections) return;
-    this.#onRoom();
-    this.#onRoom = undefined;
+    if (this.#whenRoom === undefined || this.#open >= this.#maxConnections) return;
+    this.#whenRoom.resolve();
+    this.#whenRoom = undefined;
   }
 
   /** Closes a connection without a word. */
@@ -156,6 +161,34 @@ export class Clients<S extends ClientSession> {
       this.#closing--;
       this.#ended();
     }
+  }
+
+  /**
+   * Serves new connections with another certificate; those that were made stay.
+   *
+   * @throws {StartError} when that cannot be; then nothing has changed
+   */
+  replaceCertificate(certificate: { readonly cert: string; readonly key: string }): void {
+    if (this.#stopped) return;
+    const replaced = this.#listener;
+    this.#listener = replaceListener(replaced, certificate);
+    this.#accept(this.#listener);
+    const accepting = this.#accepting.get(replaced)!;
+    accepting.timer = setTimeout(() => replaced.close(), this.#options.replacedMs ?? LISTENER_REPLACED_MS);
+  }
+
+  #accept(listener: Listener): void {
+    const ended = acceptLoop(listener, {
+      onConnection: (socket) => this.#serve(socket),
+      whenRoom: () => this.#room(),
+      onError: (error) => this.#tellFailure(error),
+      // Not worth a line each, as failed handshakes are not.
+      onLost: () => this.lost++,
+    }).then(() => {
+      clearTimeout(this.#accepting.get(listener)?.timer);
+      this.#accepting.delete(listener);
+    });
+    this.#accepting.set(listener, { ended, timer: undefined });
   }
 
   /** Sets the counts to zero. */
@@ -173,12 +206,13 @@ export class Clients<S extends ClientSession> {
   }
 
   async #stop(): Promise<void> {
-    this.#options.listener.close();
+    const accepting = [...this.#accepting];
+    for (const [listener] of accepting) listener.close();
     clearInterval(this.#sweepTimer);
     clearTimeout(this.#sweepingTimer);
     for (const socket of this.#handshaking) closeQuietly(socket);
     for (const session of [...this.#served, ...this.#turnedAway]) session.stop();
-    await this.#accepting;
+    await Promise.all(accepting.map(([, { ended }]) => ended));
     await this.#drain();
   }
 

@@ -3,6 +3,19 @@
  *
  * Options are set once, on the listening socket: accepted ones inherit them on Linux.
  *
+ * A listener has one certificate for good. For another certificate a second one listens on the same address, and the first
+ * is closed some seconds later. No connection is lost in between:
+ *
+ * ```text
+ * before     A                         the port is A's alone
+ * listen     A B    new connections → B    (SO_REUSEPORT, and a program that tells the system which one)
+ * later        B                       A has accepted all that were on their way to it, and is closed
+ * ```
+ *
+ * Closing resets whatever waits to be accepted, hence the pause; and without the program half of the connections would go
+ * on to A. SO_REUSEPORT is set on A only when B comes, so that a second program is refused the port, as it always is by
+ * one that does not ask for sharing.
+ *
  * @module
  */
 
@@ -16,7 +29,14 @@ import {
 } from "../limits.ts";
 import { abort, closeQuietly } from "./abort.ts";
 import { connectReason, errorCodeOf, formatPeer, listenReason } from "./socket_errors.ts";
-import { SO_KEEPALIVE, SystemSockets, TCP_NODELAY, TCP_USER_TIMEOUT } from "./system_socket.ts";
+import {
+  SO_ACCEPTCONN,
+  SO_KEEPALIVE,
+  SO_REUSEPORT,
+  SystemSockets,
+  TCP_NODELAY,
+  TCP_USER_TIMEOUT,
+} from "./system_socket.ts";
 
 /** Where and how to listen. */
 export interface ListenOptions {
@@ -28,16 +48,9 @@ export interface ListenOptions {
   readonly cert?: string;
   /** The private key in PEM. */
   readonly key?: string;
-  /**
-   * Allows another listener to be opened on the same address later, which then `replaces` this one. A port that another
-   * process uses is still refused.
-   */
-  readonly reusePort?: boolean;
-  /** The listener that this one takes over from; close it afterwards. Both need `reusePort`. */
-  readonly replaces?: Listener;
 }
 
-/** Accepts connections on one address. Made by {@linkcode listen}. */
+/** Accepts connections on one address. Made by {@linkcode listen} and {@linkcode replaceListener}. */
 export class Listener {
   /** The address listened on, with the real port. */
   readonly address: Deno.NetAddr;
@@ -45,16 +58,27 @@ export class Listener {
   readonly tls: boolean;
   /** Why the socket options could not be set; `undefined` when they are set. Replies then may take 40 ms more. */
   readonly untuned: string | undefined;
+  /** The socket's number in this process; `undefined` when it could not be found. */
+  readonly descriptor: number | undefined;
+  /** All that listen on the address, in the system's order: of listening, but the last one takes the place of one that leaves. */
+  readonly group: Listener[];
+  /** How many have listened on the address before. */
+  readonly generation: number;
   #listener: Deno.TcpListener | Deno.TlsListener;
   #closed = Promise.withResolvers<void>();
   #isClosed = false;
 
   /** Use {@linkcode listen}. */
-  constructor(listener: Deno.TcpListener | Deno.TlsListener, tls: boolean) {
+  constructor(listener: Deno.TcpListener | Deno.TlsListener, tls: boolean, group: Listener[] = []) {
     this.#listener = listener;
     this.address = listener.addr;
     this.tls = tls;
-    this.untuned = tune(this.address);
+    this.group = group;
+    this.generation = Math.max(-1, ...group.map(({ generation }) => generation)) + 1;
+    const { descriptor, problem } = tune(this.address, group.map(({ descriptor }) => descriptor));
+    this.descriptor = descriptor;
+    this.untuned = problem;
+    group.push(this);
   }
 
   /** Whether {@linkcode close} was called. */
@@ -80,6 +104,7 @@ export class Listener {
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    leaveGroup(this);
     this.#listener.close();
     this.#closed.resolve();
   }
@@ -91,34 +116,84 @@ export class Listener {
  * @throws {StartError} when the port is in use, the address is not of this machine, or the certificate is unusable
  */
 export function listen(options: ListenOptions): Listener {
-  const { hostname, port, cert, key, reusePort = false } = options;
+  const { hostname, port, cert, key } = options;
   try {
-    // Sharing a port hides that another process has it, so that is tried without sharing first.
-    if (reusePort && port !== 0 && options.replaces === undefined) Deno.listen({ hostname, port }).close();
-    if (cert === undefined || key === undefined) {
-      return new Listener(Deno.listen({ hostname, port, reusePort }), false);
-    }
-    return new Listener(Deno.listenTls({ hostname, port, cert, key, reusePort }), true);
+    if (cert === undefined || key === undefined) return new Listener(Deno.listen({ hostname, port }), false);
+    return new Listener(Deno.listenTls({ hostname, port, cert, key }), true);
   } catch (error) {
     throw new StartError(`Cannot listen on ${formatPeer(hostname, port)}: ${listenReason(error)}`, { cause: error });
   }
 }
 
-/** Sets the options that accepted sockets inherit; tells why not when it cannot. */
-function tune(local: Deno.NetAddr): string | undefined {
+/**
+ * Listens on the same address with another certificate; see the module's comment. From now on new connections come to the
+ * listener returned. `replaced` still accepts those on their way to it, and is to be closed some seconds later.
+ *
+ * @throws {StartError} when the certificate is unusable, or the system does not let the address be shared; then nothing
+ * has changed
+ */
+export function replaceListener(replaced: Listener, certificate: { cert: string; key: string }): Listener {
+  const { address: { hostname, port }, group } = replaced;
+  let listener: Listener | undefined;
   try {
     using sockets = SystemSockets.open();
-    const descriptors = sockets.find([{ local }]);
-    if (descriptors.length === 0) return `Cannot find the descriptor of ${formatPeer(local.hostname, local.port)}`;
-    for (const descriptor of descriptors) {
-      const done = sockets.setOption(descriptor, TCP_NODELAY, 1) &&
-        sockets.setOption(descriptor, SO_KEEPALIVE, 1) &&
-        sockets.setOption(descriptor, TCP_USER_TIMEOUT, WRITE_TIMEOUT_MS);
-      if (!done) return `Cannot set the options of ${formatPeer(local.hostname, local.port)}: the system refused`;
+    for (const { descriptor } of group) {
+      if (descriptor === undefined || !sockets.setOption(descriptor, SO_REUSEPORT, 1)) {
+        throw new Error("the system does not let the address be shared");
+      }
     }
-    return undefined;
+    listener = new Listener(Deno.listenTls({ hostname, port, ...certificate, reusePort: true }), true, group);
+    const { descriptor } = listener;
+    if (descriptor === undefined || !sockets.steerConnections(descriptor, group.length - 1)) {
+      throw new Error("the system does not let connections be sent to the new listener");
+    }
+    return listener;
   } catch (error) {
-    return messageOf(error);
+    listener?.close();
+    const where = formatPeer(hostname, port);
+    throw new StartError(`Cannot listen on ${where} with another certificate: ${listenReason(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+/** Has the system forget a listener that closes, and send new connections to the newest that is left. */
+function leaveGroup(leaving: Listener): void {
+  const { group, descriptor } = leaving;
+  const place = group.indexOf(leaving);
+  const last = group.pop()!;
+  if (place < group.length) group[place] = last;
+  if (group.length === 0 || descriptor === undefined) return;
+  const newest = group.reduce((newer, each) => each.generation > newer.generation ? each : newer);
+  try {
+    using sockets = SystemSockets.open();
+    // The runtime closes it in a later turn; the order of those that are left shall be known now.
+    sockets.shutDown(descriptor);
+    if (newest.descriptor !== undefined) sockets.steerConnections(newest.descriptor, group.indexOf(newest));
+  } catch {
+    // Without the C library there is never a second one.
+  }
+}
+
+/** Sets the options that accepted sockets inherit; tells why not when it cannot. */
+function tune(
+  local: Deno.NetAddr,
+  others: readonly (number | undefined)[],
+): { descriptor?: number; problem?: string } {
+  const where = formatPeer(local.hostname, local.port);
+  try {
+    using sockets = SystemSockets.open();
+    // Connections that others have accepted have the same address.
+    const descriptor = sockets.find([{ local }]).find((each) => {
+      return !others.includes(each) && sockets.getOption(each, SO_ACCEPTCONN) === 1;
+    });
+    if (descriptor === undefined) return { problem: `Cannot find the descriptor of ${where}` };
+    const done = sockets.setOption(descriptor, TCP_NODELAY, 1) &&
+      sockets.setOption(descriptor, SO_KEEPALIVE, 1) &&
+      sockets.setOption(descriptor, TCP_USER_TIMEOUT, WRITE_TIMEOUT_MS);
+    return done ? { descriptor } : { descriptor, problem: `Cannot set the options of ${where}: the system refused` };
+  } catch (error) {
+    return { problem: messageOf(error) };
   }
 }
 

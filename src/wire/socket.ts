@@ -11,7 +11,15 @@
 
 export { abort } from "./abort.ts";
 export { connect, type ConnectOptions } from "./connector.ts";
-export { type AcceptHandlers, acceptLoop, handshake, listen, Listener, type ListenOptions } from "./listener.ts";
+export {
+  type AcceptHandlers,
+  acceptLoop,
+  handshake,
+  listen,
+  Listener,
+  type ListenOptions,
+  replaceListener,
+} from "./listener.ts";
 
 /** One connection's bytes. `Deno.TcpConn` and `Deno.TlsConn` are such. */
 export interface Socket {

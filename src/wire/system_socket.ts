@@ -68,6 +68,13 @@ export const TCP_KEEPIDLE: SocketOption = { level: IPPROTO_TCP, name: 4 };
 export const TCP_KEEPINTVL: SocketOption = { level: IPPROTO_TCP, name: 5 };
 /** … and how many are left unanswered until the connection ends. */
 export const TCP_KEEPCNT: SocketOption = { level: IPPROTO_TCP, name: 6 };
+/** Lets further sockets of the same user be bound to the same address, if they have it set, too. */
+export const SO_REUSEPORT: SocketOption = { level: SOL_SOCKET, name: 15 };
+/** Is 1 on sockets that listen. */
+export const SO_ACCEPTCONN: SocketOption = { level: SOL_SOCKET, name: 30 };
+const SO_ATTACH_REUSEPORT_CBPF = 51;
+/** The one instruction of a classic BPF program that returns a constant: BPF_RET with BPF_K. */
+const BPF_RETURN_CONSTANT = 0x06;
 
 /** The addresses that tell one socket: with `remote` a connection, without it all sockets bound to `local`. */
 export interface SocketAddresses {
@@ -171,6 +178,31 @@ export class SystemSockets implements Disposable {
     const bytes = new Uint8Array(value.buffer);
     const status = this.#library.symbols.getsockopt(descriptor, option.level, option.name, bytes, this.#lengthBytes);
     return status === 0 ? value[0] : undefined;
+  }
+
+  /**
+   * Has all new connections to an address go to one of the sockets that listen on it.
+   *
+   * ```text
+   * sock_fprog    instructions:u16  (6 bytes)  address of them:u64
+   * sock_filter   code:u16  jumps:u8 u8  constant:u32
+   * ```
+   *
+   * @param descriptor any socket of the group
+   * @param index the place of the one in the group, which is in the order of listening; when one leaves, the last one
+   * gets its place (socket(7), SO_ATTACH_REUSEPORT_CBPF)
+   * @returns `false` when the system refuses
+   */
+  steerConnections(descriptor: number, index: number): boolean {
+    const filter = new DataView(new ArrayBuffer(8));
+    filter.setUint16(0, BPF_RETURN_CONSTANT, true);
+    filter.setUint32(4, index, true);
+    const program = new DataView(new ArrayBuffer(16));
+    program.setUint16(0, 1, true);
+    program.setBigUint64(8, Deno.UnsafePointer.value(Deno.UnsafePointer.of(filter)), true);
+    const bytes = new Uint8Array(program.buffer);
+    const { setsockopt } = this.#library.symbols;
+    return setsockopt(descriptor, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, bytes, bytes.length) === 0;
   }
 
   /** Ends both directions of a connection: whatever waits on it fails at once. The descriptor stays open. */

@@ -147,32 +147,14 @@ Deno.test("listen() sets the options that accepted sockets have", async () => {
 });
 
 Deno.test("listen() refuses a port in use, a foreign address and an unusable certificate", async () => {
-  for (const reusePort of [false, true]) {
-    await withListener({ reusePort }, echo, ({ port }) => {
-      const error = assertThrows(() => listen({ hostname, port, reusePort }), StartError);
-      assertEquals(error.message, `Cannot listen on 127.0.0.1:${port}: another program uses that port`);
-      return Promise.resolve();
-    });
-  }
+  await withListener({}, echo, ({ port }) => {
+    const error = assertThrows(() => listen({ hostname, port }), StartError);
+    assertEquals(error.message, `Cannot listen on 127.0.0.1:${port}: another program uses that port`);
+    return Promise.resolve();
+  });
   assertThrows(() => listen({ hostname: "192.0.2.1", port: 0 }), StartError, "not an address of this machine");
   assertThrows(() => listen({ hostname: "no.invalid", port: 0 }), StartError, "that name has no address");
   assertThrows(() => listen({ hostname, port: 0, cert: "x", key: "y" }), StartError, "certificate");
-});
-
-Deno.test("listen() takes a port over from the listener it replaces", async () => {
-  await withListener({ ...server, reusePort: true }, echo, async ({ listener, port, loop: oldLoop }) => {
-    const newer = listen({ hostname, port, ...server, reusePort: true, replaces: listener });
-    listener.close();
-    await oldLoop;
-    const served = Promise.withResolvers<void>();
-    const loop = acceptLoop(newer, { onConnection: (socket) => echo(socket).then(served.resolve), onError: () => {} });
-    const socket = await connect({ hostname, port, caCerts: [authority.cert] });
-    await roundTrip(socket, 1_000);
-    socket.close();
-    newer.close();
-    await loop;
-    await served.promise;
-  });
 });
 
 Deno.test("connect() says why the certificate is refused", async () => {
