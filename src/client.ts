@@ -18,7 +18,6 @@ import {
   RECONNECT_DELAY_MIN_MS,
   REQUEST_TIMEOUT_DEFAULT_MS,
 } from "./limits.ts";
-import { readDefaultAuthority } from "./role/state_folder.ts";
 import { connect as connectSocket } from "./wire/socket.ts";
 import type { Key } from "./client/sender.ts";
 import type { Argument, Value } from "./wire/frame.ts";
@@ -53,8 +52,11 @@ export interface ConnectOptions {
   insecure?: boolean;
   /** Talks without TLS, to a server that was started so. For loopback addresses only. */
   plaintext?: boolean;
-  /** The server's password; it is sent first on every connection. */
-  password?: Key;
+  /**
+   * The server's password; it is sent first on every connection. Of several, as while one replaces the other, the first is
+   * sent, and the next when that is refused.
+   */
+  password?: Key | readonly Key[];
   /**
    * How long a request may take, from the call to its reply, in ms. 0 is for ever; 30,000 without it. What a command waits
    * by itself, such as `blpop`, comes on top.
@@ -98,7 +100,7 @@ export async function connect(options: ConnectOptions = {}): Promise<Client> {
   const client = new Client({
     address: formatAddress({ hostname, port }),
     open: (signal) => connectSocket({ hostname, port, caCerts, insecure, plaintext, signal }),
-    password: options.password,
+    passwords: passwordsOf(options.password),
     timeoutMs: timeoutMs === 0 ? Infinity : timeoutMs,
     signal,
   });
@@ -132,28 +134,22 @@ const DEFAULT_ADDRESS = "127.0.0.1:9443";
 
 async function certificatesOf(options: ConnectOptions, hostname: string): Promise<string[]> {
   const certificates = [...options.caCerts ?? []];
-  if (options.caFile !== undefined) certificates.push(await readCertificates(options.caFile));
+  // Loaded only where it is needed: it has the platform load its cryptography.
+  const { readAuthorities, readDefaultAuthority } = await import("./role/certificate_files.ts");
+  if (options.caFile !== undefined) certificates.push(readAuthorities(options.caFile, "certificates").cert);
   const authority = certificates.length === 0 && isLoopback(hostname) ? readDefaultAuthority() : undefined;
   return authority === undefined ? certificates : [authority];
 }
 
-async function readCertificates(path: string): Promise<string> {
-  let text: string;
-  try {
-    text = await Deno.readTextFile(path);
-  } catch (cause) {
-    const reason = cause instanceof Deno.errors.NotFound ? "there is no such file" : (cause as Error).message;
-    throw new UsageError(`Cannot read the certificates "${path}": ${reason}`, { cause });
-  }
-  if (text.includes("-----BEGIN CERTIFICATE-----")) return text;
-  throw new UsageError(`Cannot use the certificates "${path}": expected PEM with -----BEGIN CERTIFICATE-----`);
+function passwordsOf(password: ConnectOptions["password"] = []): readonly Key[] {
+  return typeof password === "string" || password instanceof Uint8Array ? [password] : password;
 }
 
 /** What a client is made of. {@linkcode connect} makes it from options for people. */
 interface ClientSettings {
   address: string;
   open: (signal: AbortSignal) => Promise<Socket>;
-  password: Key | undefined;
+  passwords: readonly Key[];
   timeoutMs: number;
   signal: AbortSignal | undefined;
 }
@@ -242,7 +238,7 @@ export class Client extends Commands<Uint8Array<ArrayBuffer>> implements AsyncDi
 
   /** Sends this password when it connects again. */
   keepPassword(password: Key): void {
-    this.#settings.password = password;
+    this.#settings.passwords = [password];
   }
 
   /** Resolves when so few requests are without a reply that more can be sent. Never rejects. */
@@ -293,7 +289,7 @@ export class Client extends Commands<Uint8Array<ArrayBuffer>> implements AsyncDi
     if (last !== undefined && last.lost === undefined) return last;
     const wasOfUse = last === undefined || (last.proven && !(last.lost instanceof ReplyError));
     this.#failuresCount = wasOfUse ? 0 : this.#failuresCount + 1;
-    const { address, open, password, timeoutMs } = this.#settings;
+    const { address, open, passwords, timeoutMs } = this.#settings;
     const delayMs = this.#failuresCount === 0
       ? 0
       : Math.min(RECONNECT_DELAY_MAX_MS, RECONNECT_DELAY_MIN_MS * 2 ** (this.#failuresCount - 1));
@@ -301,7 +297,7 @@ export class Client extends Commands<Uint8Array<ArrayBuffer>> implements AsyncDi
     if (last !== undefined) this.#lostEnded = Promise.all([this.#lostEnded, last.ended]);
     this.#link = new Link({
       address,
-      password,
+      passwords,
       openTimeoutMs: delayMs + Math.min(timeoutMs, CONNECT_TIMEOUT_MS),
       open: async (signal) => {
         await waitUntil(notBeforeMs, signal);

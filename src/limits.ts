@@ -581,29 +581,39 @@ export const SERVERS_MAX_COUNT = 1_024;
 export const SERVERS_FILE_MAX_BYTES = 1024 * 1024;
 /** A weight's range in `servers.json` is 1 to this; a missing weight is 1. */
 export const WEIGHT_MAX = 1_000_000;
-/** Changes of `servers.json` closer together than this are read once; one that cannot be watched is read this often. */
-export const MEMBERS_DEBOUNCE_MS = 100;
+/** A list that is of no use is reported when it stays the same for this long. */
+export const MEMBERS_FAULT_MS = 100;
+/** `servers.json` is looked at this often, since watching may miss a change. It takes 0.05 % of a core. */
+export const MEMBERS_POLL_MS = 250;
+
+// Files that are followed.
+
+/** Changes of a file closer together than this are read once; one that cannot be watched is looked at this often. */
+export const FOLLOWER_DEBOUNCE_MS = 100;
 /**
  * A content that is of no use is read again after this, since it may be half of one being written. It is a prime number, so as
  * not to keep in step with whoever writes at regular intervals.
  */
-export const MEMBERS_RETRY_MS = 37;
-/** One that stays the same for this long is reported. */
-export const MEMBERS_FAULT_MS = 100;
+export const FOLLOWER_RETRY_MS = 37;
+/** What was changed in this time is read again when it is looked at: the times of files are coarse, up to 2 s. */
+export const FOLLOWER_RECENT_MS = 3_000;
 /**
- * `servers.json` is also read this often, since watching may miss a change: an event, or that of a folder that a link leads to.
- * It takes 0.2 % of a core.
+ * The folders of a file are watched anew so many times; then looking at intervals has to do. Deno forgets no watch that it
+ * ever had: each event is compared with all of them, and what begins another one waits for that.
  */
-export const MEMBERS_POLL_MS = 250;
-/**
- * The folder of `servers.json` is watched anew so many times; then reading at intervals has to do. Deno forgets no watch that
- * it ever had: each event is compared with all of them, and what begins another one waits for that.
- */
-export const MEMBERS_WATCHES_MAX_COUNT = 8;
-/** So many contents of `servers.json` that are of no use are reported one after another, … */
-export const MEMBERS_REPORTS_MAX_COUNT = 5;
+export const FOLLOWER_WATCHES_MAX_COUNT = 8;
+/** So many contents that are of no use are reported one after another, … */
+export const FOLLOWER_REPORTS_MAX_COUNT = 5;
 /** … and then one after each such time. */
-export const MEMBERS_REPORT_INTERVAL_MS = 10_000;
+export const FOLLOWER_REPORT_INTERVAL_MS = 10_000;
+/** Certificates and passwords are looked at this often, since watching may miss a change. */
+export const SECRETS_POLL_MS = 1_000;
+/** Those of no use are reported when they stay the same for this long: a certificate and its key are seldom written at once. */
+export const SECRETS_FAULT_MS = 500;
+/** Dates of certificates are compared with the clock this often, and when the next is due. */
+export const EXPIRY_CHECK_INTERVAL_MS = 3_600_000;
+/** So many days before a certificate expires the log warns of it. */
+export const EXPIRY_WARNING_DAYS: readonly number[] = [30, 7, 1];
 
 // Client.
 
@@ -660,5 +670,13 @@ export const AUTHORITY_VALID_DAYS = 3_650;
 export const CERTIFICATE_VALID_DAYS = 730;
 /** A server certificate of ours is replaced at start when it is valid for less than this. */
 export const CERTIFICATE_RENEW_DAYS = 30;
-/** Largest key, certificate or password file. */
+/** Largest key or password file. */
 export const PRIVATE_FILE_MAX_BYTES = 1024 * 1024;
+/** Largest file of certificates: the public roots of a system take 0.2 MB, ten thousand authorities 20 MB. */
+export const CERTIFICATES_FILE_MAX_BYTES = 32 * 1024 * 1024;
+/** The dates of so many authorities in a file are watched; more are a public bundle, of which some always expire. */
+export const AUTHORITIES_WATCHED_MAX_COUNT = 16;
+/** The shortest RSA key that the TLS library takes. */
+export const RSA_KEY_MIN_BITS = 2_048;
+/** The most passwords that are valid at a time: the one before and the one after a change. */
+export const PASSWORDS_MAX_COUNT = 2;

@@ -5,13 +5,13 @@
  */
 
 import { formatAddress } from "./address.ts";
+import { readAuthorities } from "./role/certificate_files.ts";
 import { UsageError } from "./errors.ts";
-import { resolveListening } from "./role/listening_options.ts";
+import { followListening, resolveListening } from "./role/listening_options.ts";
 import { createLogger } from "./role/logger.ts";
-import { parseOptionsOnly, planProxyMemory, proxyOptions, readPassword } from "./role/options.ts";
+import { parseOptionsOnly, planProxyMemory, proxyOptions, readPasswords } from "./role/options.ts";
 import { planProxyDescriptors } from "./role/descriptors.ts";
 import { readMembers } from "./route/members.ts";
-import { readPublicFile } from "./role/private_file.ts";
 import { planMain } from "./proxy/plan_command.ts";
 import { startProxy } from "./proxy/proxy.ts";
 import { runUntilStopped } from "./role/lifetime.ts";
@@ -35,14 +35,16 @@ export async function proxyMain(argv: readonly string[]): Promise<number> {
     throw new UsageError("Cannot use --ca with --servers-plaintext: expected one of them");
   }
   const logger = createLogger(values["log-format"]);
-  const { warnings, ...listening } = await resolveListening(values);
-  for (const warning of warnings) logger.warn(warning);
+  const authorities = values.ca === undefined ? undefined : readAuthorities(values.ca);
+  const { settings: listening, sources } = await resolveListening(values);
+  for (const warning of sources.warnings) logger.warn(warning);
   const memory = planProxyMemory({ clients: values["max-client-memory"], connections: values["max-clients"] });
   // The list is read again when the proxy starts, and may grow later.
   const { length } = await readMembers(values.servers);
   const descriptors = planProxyDescriptors(memory.connections, length, values.conns);
   for (const warning of [...memory.warnings, ...descriptors.warnings]) logger.warn(warning);
   const serversPasswordPath = values["servers-password-file"];
+  const serversPasswords = serversPasswordPath === undefined ? listening.password : readPasswords(serversPasswordPath);
   const proxy = await startProxy({
     ...listening,
     maxClients: descriptors.maxClients,
@@ -55,21 +57,40 @@ export async function proxyMain(argv: readonly string[]): Promise<number> {
     timeoutMs: values.timeout,
     onDown: values["on-down"],
     backend: {
-      authority: values.ca === undefined ? undefined : readAuthority(values.ca),
-      password: serversPasswordPath === undefined ? listening.password : readPassword(serversPasswordPath),
+      authority: authorities?.cert,
+      authorityExpiresMs: authorities?.expiresMs,
+      password: serversPasswords,
       plaintext,
       connectTimeoutMs: values["connect-timeout"],
     },
     logger,
   });
-  const ended = runUntilStopped(proxy, logger);
+  const reloading = followListening(listening, sources, {
+    replaceCertificate: (certificate) => proxy.replaceCertificate(certificate),
+    replacePasswords: (passwords) => {
+      proxy.replacePasswords(passwords);
+      if (serversPasswordPath === undefined) proxy.replaceBackend({ password: passwords });
+    },
+  }, logger);
+  if (values.ca !== undefined && authorities !== undefined) {
+    reloading.authorities(values.ca, authorities, ({ cert, expiresMs }) => {
+      proxy.replaceBackend({ authority: cert, authorityExpiresMs: expiresMs });
+    });
+  }
+  if (serversPasswordPath !== undefined) {
+    reloading.passwords(serversPasswordPath, serversPasswords, (password) => proxy.replaceBackend({ password }));
+  }
+  const ended = runUntilStopped({
+    stop() {
+      reloading.close();
+      return proxy.stop();
+    },
+    reload() {
+      reloading.reload();
+      proxy.reload();
+    },
+  }, logger);
   if (proxy.untuned !== undefined) logger.warn("Replies may be slower than elsewhere", { reason: proxy.untuned });
   logger.info(`listening on ${formatAddress(proxy.address)}`, { servers: proxy.members.length });
   return await ended;
-}
-
-function readAuthority(path: string): string {
-  const text = readPublicFile(path, "certificates of --ca");
-  if (text.includes("-----BEGIN CERTIFICATE-----")) return text;
-  throw new UsageError(`Cannot use --ca "${path}": expected PEM with -----BEGIN CERTIFICATE-----`);
 }

@@ -5,7 +5,7 @@
  */
 
 import { formatAddress } from "./address.ts";
-import { resolveListening } from "./role/listening_options.ts";
+import { followListening, resolveListening } from "./role/listening_options.ts";
 import { loadProgress } from "./role/load_progress.ts";
 import { createLogger, type Logger } from "./role/logger.ts";
 import { parseOptionsOnly, planServerMemory, serverOptions } from "./role/options.ts";
@@ -30,8 +30,8 @@ export async function serverMain(argv: readonly string[]): Promise<number> {
   const values = parseOptionsOnly(serverOptions, argv);
   if (values === undefined) return 0;
   const logger = createLogger(values["log-format"]);
-  const { warnings, ...listening } = await resolveListening(values);
-  for (const warning of warnings) logger.warn(warning);
+  const { settings: listening, sources } = await resolveListening(values);
+  for (const warning of sources.warnings) logger.warn(warning);
   const memory = planServerMemory({
     data: values["max-memory"],
     clients: values["max-client-memory"],
@@ -60,7 +60,14 @@ export async function serverMain(argv: readonly string[]): Promise<number> {
     enablesDebug: values["enable-debug-command"],
     logger,
   });
-  const ended = runUntilStopped(server, logger);
+  const reloading = followListening(listening, sources, server, logger);
+  const ended = runUntilStopped({
+    stop() {
+      reloading.close();
+      return server.stop();
+    },
+    reload: () => reloading.reload(),
+  }, logger);
   heedSignals();
   logger.info(`Memory for data: ${formatSize(memory.data)}`, { reason: memory.reason });
   logger.info(`Memory for clients: ${formatSize(memory.clients)}`);

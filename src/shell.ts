@@ -17,7 +17,7 @@ import { formatAddress } from "./address.ts";
 import { Client, connect } from "./client.ts";
 import { ConnectionError, ReplyError, StartError, UsageError } from "./errors.ts";
 import { refuseKeyLogging } from "./role/key_logging.ts";
-import { clientOptions, helpText as optionsHelp, parseOptions, readPassword } from "./role/options.ts";
+import { clientOptions, helpText as optionsHelp, parseOptions, readPasswords } from "./role/options.ts";
 import type { OptionValues } from "./role/options.ts";
 import { clusterText } from "./shell/cluster.ts";
 import { formatError, formatReply, printable, repliesInLines } from "./shell/format.ts";
@@ -87,7 +87,7 @@ async function connectAs(values: Values): Promise<Client> {
     caFile: values.ca,
     insecure: values.insecure,
     plaintext: values.plaintext,
-    password: readPassword(values["password-file"]),
+    password: readPasswords(values["password-file"]),
     timeoutMs: values.timeout,
   });
 }

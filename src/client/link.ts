@@ -52,8 +52,8 @@ export interface LinkOptions {
   readonly address: string;
   /** Makes the connection, which the link owns from then on. The signal tells that it is not wanted any more. */
   readonly open: (signal: AbortSignal) => Promise<Socket>;
-  /** Sent before anything else, and its answer awaited. */
-  readonly password?: Argument | undefined;
+  /** The first is sent before anything else, and its answer awaited; the next one when that is refused. */
+  readonly passwords?: readonly Argument[];
   /** How long opening and authenticating may take together. */
   readonly openTimeoutMs: number;
 }
@@ -203,7 +203,7 @@ export class Link {
     return new ConnectionError(this.#address, message, sent, cause === undefined ? undefined : { cause });
   }
 
-  async #open({ open, password, openTimeoutMs }: LinkOptions): Promise<void> {
+  async #open({ open, passwords = [], openTimeoutMs }: LinkOptions): Promise<void> {
     const timer = setTimeout(() => {
       const problem = `no answer within ${openTimeoutMs} ms`;
       // Who opens knows which addresses were tried.
@@ -214,7 +214,7 @@ export class Link {
       this.#socket = await open(this.#aborter.signal);
       this.#connection = new Connection(this.#socket);
       if (this.#lost !== undefined) this.#connection.close();
-      else if (password !== undefined) await this.#authenticate(this.#connection, password);
+      else await this.#authenticate(this.#connection, passwords);
     } catch (error) {
       // An error of inmem's own, such as that of the connector, says it all.
       const isOwn = error instanceof InmemError && !(error instanceof ProtocolError);
@@ -227,18 +227,24 @@ export class Link {
     this.#flush();
   }
 
-  async #authenticate(connection: Connection, password: Argument): Promise<void> {
-    const writer = new RequestWriter();
-    writer.add(["auth", password]);
-    await connection.write(writer.take());
-    let reply = this.#takeReply(connection);
-    while (reply === undefined) {
-      if (!await connection.fill()) {
-        throw new Deno.errors.UnexpectedEof();
-      }
-      reply = this.#takeReply(connection);
+  /** Tries the passwords in turn, on this connection, until one is accepted; none, where there is none. */
+  async #authenticate(connection: Connection, passwords: readonly Argument[]): Promise<void> {
+    for (const [i, password] of passwords.entries()) {
+      const writer = new RequestWriter();
+      writer.add(["auth", password]);
+      await connection.write(writer.take());
+      const reply = await this.#nextReply(connection);
+      if (!(reply instanceof ReplyError)) return;
+      if (reply.code !== "WRONGPASS" || i + 1 === passwords.length) throw reply;
     }
-    if (reply instanceof ReplyError) throw reply;
+  }
+
+  async #nextReply(connection: Connection): Promise<Value | ReplyError> {
+    while (true) {
+      const reply = this.#takeReply(connection);
+      if (reply !== undefined) return reply;
+      if (!await connection.fill()) throw new Deno.errors.UnexpectedEof();
+    }
   }
 
   /** Lets the system notice a server that vanishes during a long wait. Once is enough. */

@@ -11,7 +11,7 @@
 import { isLoopback, parseAddress } from "../address.ts";
 import { ConnectionError, ProtocolError, ReplyError, UsageError } from "../errors.ts";
 import { CONNECT_TIMEOUT_MS, GREETING_REPLY_MAX_BYTES } from "../limits.ts";
-import { readDefaultAuthority } from "../role/state_folder.ts";
+import { readDefaultAuthority } from "../role/certificate_files.ts";
 import type { FrameMeasure } from "../route/framing.ts";
 import type { Verdict } from "../route/probe.ts";
 import { type ClientAccount, UNLIMITED_ACCOUNT } from "../wire/client_memory.ts";
@@ -26,8 +26,10 @@ import { type Identity, parseIdentity } from "./identities.ts";
 export interface BackendSettings {
   /** Certificates in PEM to verify theirs against; for loopback addresses the local authority when absent. */
   readonly authority?: string | undefined;
-  /** What to authenticate with. */
-  readonly password?: string | undefined;
+  /** When the first of them expires, in ms since 1970, if that is known. */
+  readonly authorityExpiresMs?: number | undefined;
+  /** What to authenticate with; of several, the first that is accepted. */
+  readonly password?: string | readonly string[] | undefined;
   /** No TLS. Loopback addresses only. */
   readonly plaintext: boolean;
   /** How long it may take until the first reply, in ms. */
@@ -38,8 +40,33 @@ export interface BackendSettings {
 export interface BackendHost {
   /** Is charged for replies that are not whole. */
   readonly account?: ClientAccount;
+  /** What to authenticate with; made of the settings, unless it is given. */
+  readonly passwords?: ServersPasswords;
   /** Throws when the server that has answered must not be used. Any may, unless this is given. */
   admit?(identity: Identity): void;
+}
+
+/** What to authenticate with at each server: the password that it accepted last comes first, since each refusal is one. */
+export class ServersPasswords {
+  readonly #passwords: readonly string[];
+  readonly #accepted = new Map<string, string>();
+
+  constructor(password: BackendSettings["password"] = []) {
+    this.#passwords = [password].flat();
+  }
+
+  /** The passwords to try at a server, in order; none when it needs none. */
+  of(address: string): readonly string[] {
+    const accepted = this.#accepted.get(address);
+    if (accepted === undefined) return this.#passwords;
+    return [accepted, ...this.#passwords.filter((each) => each !== accepted)];
+  }
+
+  /** Remembers that a server has accepted a password; those that accept the first need no remembering. */
+  accept(address: string, password: string): void {
+    if (password === this.#passwords[0]) this.#accepted.delete(address);
+    else this.#accepted.set(address, password);
+  }
 }
 
 /**
@@ -77,7 +104,8 @@ export async function openBackend(
   const timer = setTimeout(close, Math.max(1, timeoutMs - (performance.now() - begunMs)));
   signal.addEventListener("abort", close, { once: true });
   try {
-    const identity = await greet(dialect, address, connection, settings.password);
+    const passwords = host.passwords ?? new ServersPasswords(settings.password);
+    const identity = await authenticate(dialect, address, connection, passwords);
     host.admit?.(identity);
     return connection;
   } catch (error) {
@@ -119,6 +147,29 @@ function freeingSocket(socket: Socket): Pick<Socket, "read" | "write" | "close">
     },
     close: () => writing ? void abort(socket) : socket.close(),
   };
+}
+
+/** Sends the first request, with each password until one is not refused, and waits for the reply. */
+async function authenticate(
+  dialect: Dialect,
+  address: string,
+  connection: Connection,
+  passwords: ServersPasswords,
+): Promise<Identity> {
+  const candidates = passwords.of(address);
+  if (candidates.length === 0) return await greet(dialect, address, connection, undefined);
+  for (const [i, password] of candidates.entries()) {
+    try {
+      const identity = await greet(dialect, address, connection, password);
+      passwords.accept(address, password);
+      return identity;
+    } catch (error) {
+      const isRefused = error instanceof ReplyError && error.code === "WRONGPASS";
+      if (!isRefused || i + 1 === candidates.length) throw error;
+      // The question behind it is refused as well.
+      await takeReply(address, connection, dialect.measure(), () => {});
+    }
+  }
 }
 
 /** Sends the first request and the question who the server is, and waits for both replies. */

@@ -26,6 +26,7 @@ import {
   SERVER_REPORT_INTERVAL_MS,
   SERVER_REPORTS_MAX_COUNT,
 } from "../limits.ts";
+import { expiryOf } from "../role/certificate_files.ts";
 import { DeliveryQueue } from "../role/delivery_queue.ts";
 import { AdminCommands } from "../role/admin_commands.ts";
 import { Disconnections } from "../role/disconnections.ts";
@@ -52,7 +53,7 @@ import { RespReply } from "../wire/resp_reply.ts";
 import { listen } from "../wire/socket.ts";
 import type { Listener } from "../wire/socket.ts";
 import { Answers } from "./answers.ts";
-import { checkPlaintext, judgeBackend, openBackend } from "./backend.ts";
+import { checkPlaintext, judgeBackend, openBackend, ServersPasswords } from "./backend.ts";
 import type { BackendSettings } from "./backend.ts";
 import { Census } from "./census.ts";
 import { ChannelHub } from "./channel_hub.ts";
@@ -79,8 +80,8 @@ export interface ProxySettings {
   readonly port: number;
   /** Certificate chain and key in PEM; without it the proxy speaks plaintext. */
   readonly certificate?: { readonly cert: string; readonly key: string } | undefined;
-  /** What clients have to know; without it everybody may do everything. */
-  readonly password?: string | undefined;
+  /** What clients have to know, or one of several; without any everybody may do everything. */
+  readonly password?: string | readonly string[] | undefined;
   /** Clients at once. */
   readonly maxClients: number;
   /** Connections of clients at once, whatever becomes of them; without it there is no such limit. */
@@ -144,9 +145,12 @@ export class Proxy implements SessionHost {
   commands = 0;
   readonly #settings: ProxySettings;
   readonly #logger: Logger;
-  readonly #password: Password | undefined;
   readonly #runId = makeRunId();
   readonly #identities: Identities;
+  #password: Password | undefined;
+  #certificateExpiresMs: number | undefined;
+  #backend: BackendSettings;
+  #serversPasswords: ServersPasswords;
   readonly #cluster: Cluster;
   readonly #census: Census;
   readonly #remap: Remap | undefined;
@@ -189,13 +193,18 @@ export class Proxy implements SessionHost {
       heapLimitBytes: clientHeapLimit(),
       warn: (message, fields) => this.#logger.warn(message, fields),
     });
-    this.passwordRequired = settings.password !== undefined;
-    this.#password = settings.password === undefined ? undefined : new Password(settings.password);
+    const { password = [], certificate } = settings;
+    this.passwordRequired = password.length > 0;
+    this.#password = password.length > 0 ? new Password(password) : undefined;
+    this.#certificateExpiresMs = certificate && expiryOf(certificate.cert);
+    this.#backend = settings.backend;
+    this.#serversPasswords = new ServersPasswords(settings.backend.password);
     const timeoutMs = this.#timeoutMs = settings.timeoutMs ?? BACKEND_TIMEOUT_MS;
     const account = this.clientMemory.openShared();
     const open: Opener = (dialect, address, signal) =>
-      openBackend(dialect, address, settings.backend, signal, {
+      openBackend(dialect, address, this.#backend, signal, {
         account,
+        passwords: this.#serversPasswords,
         admit: (identity) => this.#identities.admit(address, identity),
       });
     const reply = new RespReply(Infinity);
@@ -299,10 +308,38 @@ export class Proxy implements SessionHost {
     return this.#password?.matches(user, password) ?? true;
   }
 
+  /** Accepts other passwords from now on; who has authenticated stays so. */
+  replacePasswords(passwords: readonly string[]): void {
+    this.#password = new Password(passwords);
+  }
+
+  /**
+   * Serves new connections with another certificate; those that were made stay.
+   *
+   * @throws {StartError} when that cannot be; then nothing has changed
+   */
+  replaceCertificate(certificate: { readonly cert: string; readonly key: string }): void {
+    this.#clients.replaceCertificate(certificate);
+    this.#certificateExpiresMs = expiryOf(certificate.cert);
+  }
+
+  /** Connects to servers with another authority or other passwords from now on; connections that were made stay. */
+  replaceBackend(changes: Pick<BackendSettings, "authority" | "authorityExpiresMs" | "password">): void {
+    this.#backend = { ...this.#backend, ...changes };
+    this.#serversPasswords = new ServersPasswords(this.#backend.password);
+  }
+
+  /** Reads the list of servers now. */
+  reload(): void {
+    this.#watch.reload();
+  }
+
   info(sections: readonly string[]): string {
     const facts = {
       role: "proxy",
       runId: this.#runId,
+      certificateExpiresMs: this.#certificateExpiresMs,
+      authorityExpiresMs: this.#backend.authorityExpiresMs,
       port: this.address.port,
       uptimeMs: performance.now() - this.#startedMs,
       clients: this.#clients,

@@ -22,18 +22,13 @@ import {
   X509CertificateGenerator,
 } from "@peculiar/x509";
 import { isIpAddress } from "../address.ts";
+import type { KeyPair } from "./certificate_files.ts";
 import { AUTHORITY_VALID_DAYS, CERTIFICATE_VALID_DAYS } from "../limits.ts";
 
 const KEY_ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
 const DAY_MS = 86_400_000;
 /** Certificates begin to be valid this much earlier, for clocks that are behind. */
 const CLOCK_SKEW_MS = 3_600_000;
-
-/** A certificate and its private key, both in PEM. */
-export interface KeyPair {
-  readonly cert: string;
-  readonly key: string;
-}
 
 /** Makes a self-signed authority, which may sign server certificates and nothing below that. */
 export async function makeAuthority(nowMs: number): Promise<KeyPair> {

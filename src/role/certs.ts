@@ -9,23 +9,24 @@
  * DIR/.lock       held while the others change
  * ```
  *
- * An authority is never replaced unasked: clients that trust it would be cut off. Every file appears whole, by rename;
- * a key appears before its certificate, so a certificate without a key is never of our making.
+ * An authority is never replaced unasked: clients that trust it would be cut off, and its key cannot be had back. Where one
+ * of its two files is missing, nothing is made; a server's pair that is there is used as it is, with a warning. Every file
+ * appears whole, by rename; both of a pair are written before the first of them appears.
  *
  * @module
  */
 
-import { createPrivateKey, X509Certificate } from "node:crypto";
+import type { X509Certificate } from "node:crypto";
 import { dirname, join } from "@std/path";
 import { isHostname, isIpAddress } from "../address.ts";
-import type { KeyPair } from "./certificate_maker.ts";
+import { expiryOf, type KeyPair, readCertificate, readKey, readKeyPair } from "./certificate_files.ts";
 import { messageOf, StartError, UsageError } from "../errors.ts";
 import { CERTIFICATE_RENEW_DAYS } from "../limits.ts";
 import { certsOptions, helpText, parseOptions } from "./options.ts";
-import { readPrivateFile, readPublicFile } from "./private_file.ts";
 import { type CertificatePaths, certificatePaths, stateFolder } from "./state_folder.ts";
 
-export { type CertificatePaths, certificatePaths, readDefaultAuthority, stateFolder } from "./state_folder.ts";
+export { readDefaultAuthority } from "./certificate_files.ts";
+export { type CertificatePaths, certificatePaths, stateFolder } from "./state_folder.ts";
 
 /** The hosts that every server certificate is for. */
 const LOOPBACK_HOSTS: readonly string[] = ["localhost", "127.0.0.1", "::1"];
@@ -43,8 +44,12 @@ export interface MadeCertificates {
 }
 
 /** A server's certificate chain and key, checked. */
-export interface LoadedKeyPair extends KeyPair {
-  /** What an operator should know, a sentence each; empty when all is well. */
+export interface CheckedKeyPair extends KeyPair {
+  /** The last moment of the certificate, in ms since 1970. */
+  readonly expiresMs: number;
+  /** The last moment of the local authority that has signed it; `undefined` when that is not there, or it is somebody else's. */
+  readonly authorityExpiresMs?: number | undefined;
+  /** What an operator should know, beside when it expires, a sentence each; empty when all is well. */
   readonly warnings: readonly string[];
 }
 
@@ -87,13 +92,11 @@ async function makeLocked(
   try {
     if (authority === undefined) {
       authority = await makeAuthority(nowMs);
-      writeWhole(paths.authorityKey, authority.key, 0o600);
-      writeWhole(paths.authority, authority.cert, 0o644);
+      replaceFiles([[paths.authorityKey, authority.key, 0o600], [paths.authority, authority.cert, 0o644]]);
     }
     const server = await makeServerCertificate(authority, hosts, nowMs);
-    writeWhole(paths.key, server.key, 0o600);
-    writeWhole(paths.cert, server.cert, 0o644);
-    return { paths, isAuthorityNew, hosts, validUntilMs: Date.parse(new X509Certificate(server.cert).validTo) };
+    replaceFiles([[paths.key, server.key, 0o600], [paths.cert, server.cert, 0o644]]);
+    return { paths, isAuthorityNew, hosts, validUntilMs: expiryOf(server.cert) };
   } catch (error) {
     throw new StartError(`Cannot make certificates in "${folder}": ${messageOf(error)}`, { cause: error });
   }
@@ -101,23 +104,23 @@ async function makeLocked(
 
 /** The authority in the folder; `undefined` when there is none. */
 function readAuthority(paths: CertificatePaths, nowMs: number): KeyPair | undefined {
-  if (!exists(paths.authority)) return undefined;
+  const [hasCertificate, hasKey] = [isThere(paths.authority), isThere(paths.authorityKey)];
+  if (!hasCertificate && !hasKey) return undefined;
   const folder = dirname(paths.authority);
   const advice = `give the files back, or make a new authority with: inmem certs "${folder}" --force`;
-  const cert = readPublicFile(paths.authority, "authority's certificate");
-  if (!exists(paths.authorityKey)) {
-    throw new StartError(`Cannot use the authority "${paths.authority}": its key "ca.key" is missing; ${advice}`);
-  }
-  const key = readPrivateFile(paths.authorityKey, "authority's key");
-  const certificate = parseCertificate(cert, paths.authority);
-  if (!isKeyOf(certificate, key, paths.authorityKey)) {
-    throw new StartError(`Cannot use the authority "${paths.authority}": "ca.key" is not its key; ${advice}`);
-  }
-  if (Date.parse(certificate.validTo) <= nowMs) {
+  if (!hasCertificate) {
     throw new StartError(
-      `Cannot use the authority "${paths.authority}": it expired on ${certificate.validTo}; ${advice}`,
+      `Cannot use the authority's key "${paths.authorityKey}": its certificate "ca.pem" is missing; ` +
+        `clients that trust it have a copy: ${advice}`,
     );
   }
+  const refuse = (reason: string) =>
+    new StartError(`Cannot use the authority "${paths.authority}": ${reason}; ${advice}`);
+  const { cert, certificate } = readCertificate(paths.authority, "authority's certificate");
+  if (!hasKey) throw refuse('its key "ca.key" is missing');
+  const { key, object } = readKey(paths.authorityKey, "authority's key");
+  if (!certificate.checkPrivateKey(object)) throw refuse('"ca.key" is not its key');
+  if (Date.parse(certificate.validTo) <= nowMs) throw refuse(`it expired on ${certificate.validTo}`);
   return { cert, key };
 }
 
@@ -133,25 +136,36 @@ async function lockFolder(folder: string): Promise<Disposable> {
   }
 }
 
-/** Replaces a file at once: a reader, or a power cut, finds the old content or the new. */
-function writeWhole(path: string, content: string, mode: number): void {
-  const temporary = `${path}.new`;
-  if (exists(temporary)) Deno.removeSync(temporary);
-  const file = Deno.openSync(temporary, { createNew: true, write: true, mode });
-  try {
-    const bytes = new TextEncoder().encode(content);
-    for (let start = 0; start < bytes.length;) start += file.writeSync(bytes.subarray(start));
-    file.syncSync();
-  } finally {
-    file.close();
+/**
+ * Replaces files at once: a reader, or a power cut, finds the old content of each or the new. All are written before the
+ * first is replaced, so that hardly anybody finds some old and some new.
+ */
+function replaceFiles(files: readonly (readonly [path: string, content: string, mode: number])[]): void {
+  for (const [path, content, mode] of files) {
+    const temporary = `${path}.new`;
+    if (isThere(temporary)) Deno.removeSync(temporary);
+    const file = Deno.openSync(temporary, { createNew: true, write: true, mode });
+    try {
+      const bytes = new TextEncoder().encode(content);
+      for (let start = 0; start < bytes.length;) start += file.writeSync(bytes.subarray(start));
+      file.syncSync();
+    } finally {
+      file.close();
+    }
   }
-  Deno.renameSync(temporary, path);
+  for (const [path] of files) Deno.renameSync(`${path}.new`, path);
+}
+
+/** The certificate of the state folder. */
+export interface DefaultKeyPair extends CheckedKeyPair {
+  readonly paths: CertificatePaths;
 }
 
 /**
  * The certificate in the state folder, made there the first time and when it is about to expire.
  *
- * Any number of processes may ask at the same instant: one makes it, the others get the same.
+ * Any number of processes may ask at the same instant: one makes it, the others get the same. One that cannot be renewed is
+ * used to its end, with a warning.
  *
  * @param folder another folder, for tests
  * @throws {StartError} when it cannot be made or read
@@ -159,36 +173,53 @@ function writeWhole(path: string, content: string, mode: number): void {
 export async function defaultCertificates(
   folder: string = stateFolder(),
   nowMs: number = Date.now(),
-): Promise<KeyPair & { readonly caPath: string }> {
-  const caPath = certificatePaths(folder).authority;
-  const found = readCurrent(folder, nowMs);
-  if (found !== undefined) return { ...found, caPath };
-  using _lock = await lockFolder(folder);
-  const made = readCurrent(folder, nowMs);
-  if (made !== undefined) return { ...made, caPath };
+): Promise<DefaultKeyPair> {
   const paths = certificatePaths(folder);
-  const hosts = [...new Set([...LOOPBACK_HOSTS, ...hostsOf(paths.cert)])];
-  await makeLocked(folder, hosts, false, nowMs);
-  return { cert: readPublicFile(paths.cert, "certificate"), key: readPrivateFile(paths.key, "key"), caPath };
+  const found = readDefaultPair(paths, nowMs);
+  if (found !== undefined && !isNearEnd(found, nowMs)) return found;
+  using _lock = await lockFolder(folder);
+  const current = readDefaultPair(paths, nowMs);
+  if (current !== undefined && !isNearEnd(current, nowMs)) return current;
+  try {
+    const hosts = [...new Set([...LOOPBACK_HOSTS, ...hostsOf(paths.cert)])];
+    await makeLocked(folder, hosts, false, nowMs);
+  } catch (error) {
+    if (current === undefined || current.expiresMs <= nowMs) throw error;
+    const warning = `The certificate "${paths.cert}" cannot be renewed: ${messageOf(error)}`;
+    return { ...current, warnings: [...current.warnings, warning] };
+  }
+  return readDefaultPair(paths, nowMs)!;
 }
 
-/** The pair in the folder if all of it is there, fits and stays valid for a while. */
-function readCurrent(folder: string, nowMs: number): KeyPair | undefined {
-  const paths = certificatePaths(folder);
-  if (!exists(paths.authority) || !exists(paths.cert) || !exists(paths.key)) return undefined;
-  const cert = readPublicFile(paths.cert, "certificate");
-  const key = readPrivateFile(paths.key, "key");
-  const certificate = parseCertificate(cert, paths.cert);
-  const authority = parseCertificate(readPublicFile(paths.authority, "authority's certificate"), paths.authority);
-  const isCurrent = Date.parse(certificate.validTo) - nowMs > CERTIFICATE_RENEW_DAYS * DAY_MS &&
-    isKeyOf(certificate, key, paths.key) && certificate.verify(authority.publicKey);
-  return isCurrent ? { cert, key } : undefined;
+function isNearEnd({ expiresMs }: CheckedKeyPair, nowMs: number): boolean {
+  return expiresMs - nowMs <= CERTIFICATE_RENEW_DAYS * DAY_MS;
+}
+
+/**
+ * The pair in the folder; `undefined` when a part of it is missing, or does not belong to the rest.
+ *
+ * @throws {StartError} when a file cannot be read or parsed
+ */
+export function readDefaultPair(paths: CertificatePaths, nowMs: number = Date.now()): DefaultKeyPair | undefined {
+  if (!isThere(paths.cert) || !isThere(paths.key)) return undefined;
+  const { certificate } = readCertificate(paths.cert, "certificate");
+  if (!certificate.checkPrivateKey(readKey(paths.key, "key").object)) return undefined;
+  const pair = loadKeyPair(paths.cert, paths.key, nowMs);
+  if (!isThere(paths.authority)) {
+    const warning =
+      `The authority's certificate "${paths.authority}" is missing: clients of this machine that have no ` +
+      "copy of it trust nobody here";
+    return { ...pair, warnings: [...pair.warnings, warning], paths };
+  }
+  const authority = readCertificate(paths.authority, "authority's certificate").certificate;
+  if (!certificate.verify(authority.publicKey)) return undefined;
+  return { ...pair, paths, authorityExpiresMs: Date.parse(authority.validTo) };
 }
 
 /** The hosts that a certificate is for, so that its successor is for the same. */
 function hostsOf(path: string): string[] {
-  if (!exists(path)) return [];
-  const names = parseCertificate(readPublicFile(path, "certificate"), path).subjectAltName ?? "";
+  if (!isThere(path)) return [];
+  const names = readCertificate(path, "certificate").certificate.subjectAltName ?? "";
   return names.split(", ").flatMap((name) => /^(?:DNS|IP Address):(.+)$/.exec(name)?.[1]?.toLowerCase() ?? []);
 }
 
@@ -198,48 +229,16 @@ function hostsOf(path: string): string[] {
  * @param nowMs the present, in ms since 1970
  * @throws {StartError} when one cannot be read or parsed, others may read the key, or they do not belong together
  */
-export function loadKeyPair(certPath: string, keyPath: string, nowMs: number = Date.now()): LoadedKeyPair {
-  const cert = readPublicFile(certPath, "certificate");
-  const key = readPrivateFile(keyPath, "key");
-  const certificate = parseCertificate(cert, certPath);
-  if (!isKeyOf(certificate, key, keyPath)) {
-    throw new StartError(`Cannot use the key "${keyPath}": it is not the key of the certificate "${certPath}"`);
-  }
-  const warnings: string[] = [];
-  if (Date.parse(certificate.validTo) <= nowMs) {
-    warnings.push(`The certificate "${certPath}" expired on ${certificate.validTo}: clients will refuse it`);
-  } else if (Date.parse(certificate.validFrom) > nowMs) {
-    warnings.push(`The certificate "${certPath}" is not valid before ${certificate.validFrom}`);
-  } else if (Date.parse(certificate.validTo) - nowMs <= CERTIFICATE_RENEW_DAYS * DAY_MS) {
-    warnings.push(`The certificate "${certPath}" expires soon, on ${certificate.validTo}`);
-  }
-  return { cert, key, warnings };
+export function loadKeyPair(certPath: string, keyPath: string, nowMs: number = Date.now()): CheckedKeyPair {
+  const { cert, key, certificate } = readKeyPair(certPath, keyPath);
+  const warnings = isValidLater(certificate, nowMs)
+    ? [`The certificate "${certPath}" is not valid before ${certificate.validFrom}`]
+    : [];
+  return { cert, key, expiresMs: Date.parse(certificate.validTo), warnings };
 }
 
-/** Parses the first certificate of a PEM text. */
-function parseCertificate(pem: string, path: string): X509Certificate {
-  try {
-    return new X509Certificate(pem);
-  } catch (error) {
-    throw new StartError(
-      `Cannot parse the certificate "${path}": expected PEM that begins with -----BEGIN CERTIFICATE-----`,
-      {
-        cause: error,
-      },
-    );
-  }
-}
-
-function isKeyOf(certificate: X509Certificate, key: string, keyPath: string): boolean {
-  let privateKey;
-  try {
-    privateKey = createPrivateKey(key);
-  } catch (error) {
-    throw new StartError(`Cannot parse the key "${keyPath}": expected an unencrypted private key in PEM`, {
-      cause: error,
-    });
-  }
-  return certificate.checkPrivateKey(privateKey);
+function isValidLater({ validFrom }: X509Certificate, nowMs: number): boolean {
+  return Date.parse(validFrom) > nowMs;
 }
 
 /**
@@ -282,9 +281,10 @@ function printText(text: string): void {
   for (let start = 0; start < bytes.length;) start += Deno.stdout.writeSync(bytes.subarray(start));
 }
 
-function exists(path: string): boolean {
+/** Whether there is something of that name, be it a link that leads nowhere. */
+function isThere(path: string): boolean {
   try {
-    Deno.statSync(path);
+    Deno.lstatSync(path);
     return true;
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return false;

@@ -8,6 +8,7 @@
 
 import { REDIS_VERSION } from "../command/specification.ts";
 import { CLIENT_FIXED_BYTES } from "../limits.ts";
+import { daysUntil, formatMoment } from "./expiry.ts";
 import { VERSION } from "./version.ts";
 
 /** The lines of one section, in order. */
@@ -45,6 +46,9 @@ export interface RoleFacts {
   };
   /** Requests since the start. */
   readonly commands: number;
+  /** The last moment of the listener's certificate, and of the first authority that servers are verified against. */
+  readonly certificateExpiresMs?: number | undefined;
+  readonly authorityExpiresMs?: number | undefined;
   /** Clients that were cut off since the start because they did not read. */
   readonly cutClients: number;
   /** Wrong passwords since the start. */
@@ -72,7 +76,9 @@ export function formatInfo<Facts>(sections: InfoSections<Facts>, facts: Facts, w
 }
 
 /** Section `server`. */
-export function serverLines({ role, runId, port, uptimeMs }: RoleFacts): InfoLines {
+export function serverLines(
+  { role, runId, port, uptimeMs, certificateExpiresMs, authorityExpiresMs }: RoleFacts,
+): InfoLines {
   return {
     inmem_version: VERSION,
     redis_version: REDIS_VERSION,
@@ -83,7 +89,15 @@ export function serverLines({ role, runId, port, uptimeMs }: RoleFacts): InfoLin
     run_id: runId,
     tcp_port: port,
     uptime_in_seconds: Math.floor(uptimeMs / 1000),
+    ...expiryLines("tls_certificate", certificateExpiresMs),
+    ...expiryLines("tls_authority", authorityExpiresMs),
   };
+}
+
+/** When a certificate expires, as a date and in whole days; those are below 0 once it has. */
+function expiryLines(name: string, expiresMs: number | undefined): InfoLines {
+  if (expiresMs === undefined) return {};
+  return { [`${name}_expires`]: formatMoment(expiresMs), [`${name}_expires_in_days`]: daysUntil(expiresMs) };
 }
 
 /** Section `clients`. */

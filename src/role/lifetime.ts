@@ -8,6 +8,8 @@
  * | a second SIGTERM or SIGINT before that | 143 or 130, at once |
  * | an exception that nobody caught: a bug | 1, at once |
  *
+ * SIGHUP ends nothing: certificates, keys and passwords are read anew.
+ *
  * @module
  */
 
@@ -23,6 +25,8 @@ const IGNORED_SIGNALS = ["SIGHUP", "SIGPIPE", "SIGUSR1", "SIGUSR2", "SIGXFSZ"] a
 export interface Stoppable {
   /** Ends everything in order. Rejects when something was lost on the way. */
   stop(): Promise<void>;
+  /** Reads anew what may have been replaced. */
+  reload?(): void;
 }
 
 /**
@@ -69,6 +73,11 @@ export async function runUntilStopped(role: Stoppable, logger: Logger): Promise<
   const onError = (event: ErrorEvent) => onBug(event, event.error);
   for (const signal of Object.keys(STOP_SIGNALS) as (keyof typeof STOP_SIGNALS)[]) listen(signal, () => onStop(signal));
   cleanups.push(ignoreStraySignals());
+  listen("SIGHUP", () => {
+    if (stopping || role.reload === undefined) return;
+    logger.info("Reading certificates and passwords again after SIGHUP");
+    role.reload();
+  });
   addEventListener("unhandledrejection", onRejection);
   addEventListener("error", onError);
   try {

@@ -10,10 +10,13 @@
 
 import { formatAddress, isLoopback } from "../address.ts";
 import type { Address } from "../address.ts";
-import { defaultCertificates, loadKeyPair } from "./certs.ts";
+import { holdsKey } from "./certificate_files.ts";
+import { type CheckedKeyPair, defaultCertificates, loadKeyPair } from "./certs.ts";
 import { UsageError } from "../errors.ts";
 import { refuseKeyLogging } from "./key_logging.ts";
-import { readPassword } from "./password.ts";
+import type { Logger } from "./logger.ts";
+import { readPasswords } from "./password.ts";
+import { type CertificateSource, Reloading } from "./reloading.ts";
 
 /** Options that the server and the proxy share, as parsed. */
 export interface ListeningOptions {
@@ -30,9 +33,15 @@ export interface ListeningSettings {
   readonly hostname: string;
   readonly port: number;
   /** In PEM; without it plaintext is spoken. */
-  readonly certificate: { readonly cert: string; readonly key: string } | undefined;
-  /** What clients have to give; without it nothing. */
-  readonly password: string | undefined;
+  readonly certificate: CheckedKeyPair | undefined;
+  /** What clients have to give, one of them; nothing when there is none. */
+  readonly password: readonly string[];
+}
+
+/** Where the settings were read, to be read again. */
+export interface ListeningSources {
+  readonly certificate: CertificateSource | undefined;
+  readonly passwordPath: string | undefined;
   /** What an operator should know, a sentence each. */
   readonly warnings: readonly string[];
 }
@@ -43,48 +52,90 @@ export interface ListeningSettings {
  * @throws {UsageError} when the options contradict each other or are not safe
  * @throws {StartError} when a file cannot be used
  */
-export async function resolveListening(options: ListeningOptions): Promise<ListeningSettings> {
-  const { addr, cert, key, plaintext } = options;
+export async function resolveListening(
+  options: ListeningOptions,
+): Promise<{ settings: ListeningSettings; sources: ListeningSources }> {
+  const { addr, cert, plaintext } = options;
   refuseKeyLogging();
-  if ((cert === undefined) !== (key === undefined)) {
-    throw new UsageError("Cannot use --cert without --key, or --key without --cert: expected both or neither");
-  }
   if (plaintext && cert !== undefined) throw new UsageError("Cannot use --cert with --plaintext: expected one of them");
   if (plaintext && !isLoopback(addr.hostname)) {
     throw new UsageError(
       `Cannot listen on ${formatAddress(addr)} with --plaintext: expected a loopback address such as 127.0.0.1`,
     );
   }
-  const password = passwordOf(options);
-  const warnings: string[] = [];
-  if (password === undefined && !isLoopback(addr.hostname)) {
+  const files = keyPairFiles(options);
+  const password = passwordsOf(options);
+  const { certificate, source } = await readCertificates(files, plaintext);
+  const warnings = [...certificate?.warnings ?? []];
+  if (password.length === 0 && !isLoopback(addr.hostname)) {
     warnings.push(
-      `Anybody who reaches ${
-        formatAddress(addr)
-      } may read, change and delete all data: --no-auth was given for an address ` +
-        "beyond loopback",
+      `Anybody who reaches ${formatAddress(addr)} may read, change and delete all data: --no-auth was given for an ` +
+        "address beyond loopback",
     );
   }
-  let certificate: ListeningSettings["certificate"];
-  if (cert !== undefined && key !== undefined) {
-    const pair = loadKeyPair(cert, key);
-    certificate = { cert: pair.cert, key: pair.key };
-    warnings.push(...pair.warnings);
-  } else if (!plaintext) {
-    const pair = await defaultCertificates();
-    certificate = { cert: pair.cert, key: pair.key };
-  }
-  return { hostname: addr.hostname, port: addr.port, certificate, password, warnings };
+  return {
+    settings: { hostname: addr.hostname, port: addr.port, certificate, password },
+    sources: { certificate: source, passwordPath: options["password-file"], warnings },
+  };
 }
 
-function passwordOf(options: ListeningOptions): string | undefined {
+/** The two files of a certificate; both are one when `--cert` alone names a file with both in it. */
+function keyPairFiles({ cert, key }: ListeningOptions): { cert: string; key: string } | undefined {
+  if (cert !== undefined && (key !== undefined || holdsKey(cert))) return { cert, key: key ?? cert };
+  if (cert === undefined && key === undefined) return undefined;
+  const reason = cert === undefined ? "" : `, and "${cert}" holds no private key`;
+  throw new UsageError(
+    `Cannot use --cert without --key, or --key without --cert: expected both or neither${reason}`,
+  );
+}
+
+async function readCertificates(
+  files: { cert: string; key: string } | undefined,
+  plaintext: boolean,
+): Promise<{ certificate?: CheckedKeyPair; source?: CertificateSource }> {
+  if (files !== undefined) return { certificate: loadKeyPair(files.cert, files.key), source: files };
+  if (plaintext) return {};
+  const pair = await defaultCertificates();
+  return { certificate: pair, source: pair.paths };
+}
+
+/** What takes the place of what a role was started with. */
+export interface Reloadable {
+  /** Serves new connections with another certificate. */
+  replaceCertificate(certificate: { readonly cert: string; readonly key: string }): void;
+  /** Accepts other passwords of clients from now on. */
+  replacePasswords(passwords: readonly string[]): void;
+}
+
+/**
+ * Follows the files that a role's settings were read from, and warns before its certificate expires.
+ *
+ * @returns the files followed; the role may add others, reloads them on a signal and closes them
+ */
+export function followListening(
+  { certificate, password }: ListeningSettings,
+  sources: ListeningSources,
+  role: Reloadable,
+  logger: Logger,
+): Reloading {
+  const reloading = new Reloading(logger);
+  if (certificate !== undefined && sources.certificate !== undefined) {
+    reloading.certificate(sources.certificate, certificate, (pair) => role.replaceCertificate(pair));
+  }
+  if (sources.passwordPath !== undefined) {
+    reloading.passwords(sources.passwordPath, password, (changed) => role.replacePasswords(changed));
+  }
+  return reloading;
+}
+
+function passwordsOf(options: ListeningOptions): string[] {
   const { addr } = options;
   if (options["no-auth"]) {
-    if (options["password-file"] === undefined) return undefined;
+    if (options["password-file"] === undefined) return [];
     throw new UsageError("Cannot use --password-file with --no-auth: expected one of them");
   }
-  const password = readPassword(options["password-file"]);
-  if (password !== undefined || isLoopback(addr.hostname)) return password;
+  const passwords = readPasswords(options["password-file"]);
+  if (passwords.length > 0 || isLoopback(addr.hostname)) return passwords;
   throw new UsageError(
     `Cannot listen on ${formatAddress(addr)} without a password: expected --password-file FILE, INMEM_PASSWORD, ` +
       "or --no-auth to let everybody in",

@@ -17,7 +17,7 @@ import { UsageError } from "../errors.ts";
 import { parseCount, parseDuration, parsePercent, parseSize } from "./quantities.ts";
 
 export { type MemoryPlan, planProxyMemory, planServerMemory } from "./memory_limit.ts";
-export { readPassword } from "./password.ts";
+export { readPasswords } from "./password.ts";
 export { parseDuration, parsePercent, parseSize } from "./quantities.ts";
 export {
   certsOptions,

@@ -1,5 +1,8 @@
 /**
- * Files that hold secrets: private keys and passwords.
+ * Files that hold secrets, private keys and passwords, and others of the same size.
+ *
+ * Who may read a secret is checked as PostgreSQL does it: the owner is this process's user or the superuser, and nobody else
+ * may read or change it; but a file of the superuser may be readable for a group, by which secrets are handed to users.
  *
  * @module
  */
@@ -13,40 +16,74 @@ const CONTAINER_SECRETS_FOLDER = "/run/secrets/";
 /**
  * Reads a file that only its owner may read.
  *
- * @param path the file; one under `/run/secrets` may have any mode
+ * @param path the file; one under `/run/secrets` may have any mode and owner
  * @param what names the file in errors: `key`, `password file`
- * @throws {StartError} when it cannot be read, is too large, or its group or others may read it
+ * @throws {StartError} when it cannot be read, is too large, or somebody else may read or change it
  */
-export function readPrivateFile(path: string, what: string): string {
+export function readPrivateFile(path: string, what: string): Uint8Array<ArrayBuffer> {
+  return readFile(path, what, PRIVATE_FILE_MAX_BYTES, (info) => {
+    if (isContainerSecret(path)) return;
+    const problem = accessProblem(info, ownUser());
+    if (problem !== undefined) {
+      throw new StartError(`Cannot use the ${what} "${path}": ${problem.replaceAll("FILE", path)}`);
+    }
+  });
+}
+
+/**
+ * Reads a file that is no secret, with the same errors.
+ *
+ * @param maxBytes its bound
+ * @throws {StartError} when it cannot be read, is no file (a pipe would be waited for without end), or is too large
+ */
+export function readBoundedFile(path: string, what: string, maxBytes: number): Uint8Array<ArrayBuffer> {
+  return readFile(path, what, maxBytes, () => {});
+}
+
+function readFile(
+  path: string,
+  what: string,
+  maxBytes: number,
+  check: (info: Deno.FileInfo) => void,
+): Uint8Array<ArrayBuffer> {
   try {
-    const { isFile, mode, size } = Deno.statSync(path);
-    if (!isFile) throw new StartError(`Cannot read the ${what} "${path}": it is not a file`);
-    if (size > PRIVATE_FILE_MAX_BYTES) {
-      throw new StartError(`Cannot use the ${what} "${path}": it has ${size} bytes, expected a few`);
+    const info = Deno.statSync(path);
+    if (!info.isFile) throw new StartError(`Cannot read the ${what} "${path}": it is not a file`);
+    if (info.size > maxBytes) {
+      throw new StartError(`Cannot use the ${what} "${path}": it has ${info.size} bytes, expected at most ${maxBytes}`);
     }
-    if (mode !== null && (mode & 0o077) !== 0 && !isContainerSecret(path)) {
-      const shown = (mode & 0o777).toString(8).padStart(4, "0");
-      throw new StartError(
-        `Cannot use the ${what} "${path}": its mode is ${shown}, so that others can read or change it; ` +
-          `expected 0600, run: chmod 600 "${path}"`,
-      );
-    }
-    return Deno.readTextFileSync(path);
+    check(info);
+    return Deno.readFileSync(path);
   } catch (error) {
     throw readFailure(error, path, what);
   }
 }
 
 /**
- * Reads a file that is no secret, with the same errors.
+ * Why a file's owner and mode do not keep a secret, and the remedy; `undefined` when they do.
  *
- * @throws {StartError} when it cannot be read
+ * @param user the number of this process's user; `undefined` when that is not known
  */
-export function readPublicFile(path: string, what: string): string {
+export function accessProblem(
+  { mode, uid }: Pick<Deno.FileInfo, "mode" | "uid">,
+  user: number | undefined,
+): string | undefined {
+  if (mode === null || uid === null) return undefined;
+  if (user !== undefined && uid !== user && uid !== 0) {
+    return `it belongs to user ${uid}, who can read and change it; expected user ${user}, run: chown ${user} "FILE"`;
+  }
+  const isHandedOut = user !== undefined && user !== 0 && uid === 0;
+  if ((mode & (isHandedOut ? 0o037 : 0o077)) === 0) return undefined;
+  const shown = (mode & 0o777).toString(8).padStart(4, "0");
+  return `its mode is ${shown}, so that others can read or change it; expected 0600, run: chmod 600 "FILE"`;
+}
+
+function ownUser(): number | undefined {
   try {
-    return Deno.readTextFileSync(path);
-  } catch (error) {
-    throw readFailure(error, path, what);
+    return Deno.uid() ?? undefined;
+  } catch {
+    // Without the permission to know; the mode is checked all the same.
+    return undefined;
   }
 }
 

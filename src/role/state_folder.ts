@@ -47,17 +47,3 @@ export function stateFolder(): string {
       "or run: inmem certs FOLDER",
   );
 }
-
-/**
- * The authority in the state folder, which clients trust for loopback addresses.
- *
- * @param folder another folder, for tests
- * @returns PEM; `undefined` when no server was started by this user yet, or it may not be read
- */
-export function readDefaultAuthority(folder?: string): string | undefined {
-  try {
-    return Deno.readTextFileSync(certificatePaths(folder ?? stateFolder()).authority);
-  } catch {
-    return undefined;
-  }
-}

@@ -5,33 +5,15 @@
  * [{ "addr": "10.0.0.1:9443", "weight": 500 }, { "addr": "10.0.0.2:9443" }]
  * ```
  *
- * The *folder* of the file is watched, since a watch on the file itself goes silent after the first rename. A watch may miss
- * events (its queue is short, a folder that is replaced takes its watch with it, and a link may lead elsewhere), so the
- * file is read four times a second as well. What links lead to is not watched: with each swap of a link another folder
- * would be, and no watch is ever forgotten by the runtime. An event leads to a reading at most 100 ms later, however many
- * follow it: a file rewritten without pause is still followed.
- *
- * A content that is no valid list changes nothing. It may be half of a content being written, so it is soon read again, and
- * reported only when it stays the same, and once; and where many such follow each other, only some of them.
+ * How the file is followed, and what a content of no use leads to, says file_follower.ts.
  *
  * @module
  */
 
 import { type Address, formatAddress, parseServerAddress, sameServerKey } from "../address.ts";
 import { messageOf, UsageError } from "../errors.ts";
-import {
-  MEMBERS_DEBOUNCE_MS,
-  MEMBERS_FAULT_MS,
-  MEMBERS_POLL_MS,
-  MEMBERS_REPORT_INTERVAL_MS,
-  MEMBERS_REPORTS_MAX_COUNT,
-  MEMBERS_RETRY_MS,
-  MEMBERS_WATCHES_MAX_COUNT,
-  SERVERS_FILE_MAX_BYTES,
-  SERVERS_MAX_COUNT,
-  WEIGHT_MAX,
-} from "../limits.ts";
-import { Allowance } from "./allowance.ts";
+import { MEMBERS_FAULT_MS, MEMBERS_POLL_MS, SERVERS_FILE_MAX_BYTES, SERVERS_MAX_COUNT, WEIGHT_MAX } from "../limits.ts";
+import { FileFollower, type Reading } from "./file_follower.ts";
 import { findRepeatedField } from "./repeated_field.ts";
 import type { Member } from "./slots.ts";
 
@@ -151,10 +133,7 @@ async function readContent(path: string): Promise<Content> {
 }
 
 /** Follows `servers.json` until it is closed. */
-export interface MembersWatch {
-  /** Stops following; neither callback is called after it. Idempotent. */
-  close(): void;
-}
+export type MembersWatch = Pick<FileFollower<Member[]>, "reload" | "close">;
 
 /**
  * Follows `servers.json`.
@@ -170,160 +149,29 @@ export function watchMembers(
   onChange: (members: Member[]) => void,
   report: (sentence: string) => void,
 ): MembersWatch {
-  const follower = new Follower(path, members, onChange, report);
-  follower.schedule(0);
-  return follower;
+  let ruling = members;
+  return new FileFollower({
+    paths: [path],
+    name: `"${path}"`,
+    fallback: "the list known before stays in use",
+    pollMs: MEMBERS_POLL_MS,
+    faultMs: MEMBERS_FAULT_MS,
+    read: () => tryMembers(path),
+    apply(found) {
+      if (sameMembers(ruling, found)) return;
+      ruling = found;
+      onChange(found);
+    },
+    report,
+  });
 }
 
-class Follower implements MembersWatch {
-  readonly #path: string;
-  #members: readonly Member[];
-  readonly #onChange: (members: Member[]) => void;
-  readonly #report: (sentence: string) => void;
-  #closed = false;
-
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  #dueMs = Infinity;
-  #reading = false;
-
-  #watcher: Deno.FsWatcher | undefined;
-  /** The identity of the watched folder. */
-  #watched = "";
-  #watchesLeft = MEMBERS_WATCHES_MAX_COUNT;
-
-  /** The fault found by the last reading, "" when there was none. */
-  #fault = "";
-  #faultSinceMs = 0;
-  /** The one reported last, "" when there was a valid list since. */
-  #reported = "";
-  readonly #reports = new Allowance(MEMBERS_REPORTS_MAX_COUNT, MEMBERS_REPORT_INTERVAL_MS);
-
-  constructor(
-    path: string,
-    members: readonly Member[],
-    onChange: (members: Member[]) => void,
-    report: (sentence: string) => void,
-  ) {
-    this.#path = path;
-    this.#members = members;
-    this.#onChange = onChange;
-    this.#report = report;
+async function tryMembers(path: string): Promise<Reading<Member[]>> {
+  const { text, problem } = await readContent(path);
+  if (text === undefined) return { fault: `Cannot read "${path}": ${problem}` };
+  try {
+    return { value: parseMembers(text) };
+  } catch (error) {
+    return { fault: `Cannot use "${path}": ${(error as Error).message}`, content: text };
   }
-
-  close(): void {
-    this.#closed = true;
-    clearTimeout(this.#timer);
-    this.#unwatch();
-  }
-
-  /** Reads in `delayMs` at the latest. */
-  schedule(delayMs: number): void {
-    const dueMs = performance.now() + delayMs;
-    if (this.#closed || dueMs >= this.#dueMs) return;
-    clearTimeout(this.#timer);
-    this.#dueMs = dueMs;
-    this.#timer = setTimeout(() => this.#run(), delayMs);
-  }
-
-  async #run(): Promise<void> {
-    this.#dueMs = Infinity;
-    if (this.#reading) return this.schedule(MEMBERS_DEBOUNCE_MS);
-    this.#reading = true;
-    try {
-      // Watching comes first: what changes behind the reading is then an event.
-      await this.#watch();
-      const content = await readContent(this.#path);
-      if (!this.#closed) this.#apply(content);
-    } finally {
-      this.#reading = false;
-    }
-    this.schedule(this.#watcher === undefined ? MEMBERS_DEBOUNCE_MS : MEMBERS_POLL_MS);
-  }
-
-  #apply({ text, problem }: Content): void {
-    let fault = "";
-    let members: Member[] = [];
-    try {
-      if (text === undefined) fault = `Cannot read "${this.#path}": ${problem}`;
-      else members = parseMembers(text);
-    } catch (error) {
-      fault = `Cannot use "${this.#path}": ${(error as Error).message}`;
-    }
-    if (fault === "") {
-      if (this.#reported !== "") this.#report(`"${this.#path}" is valid again`);
-      this.#fault = this.#reported = "";
-      if (!sameMembers(this.#members, members)) {
-        this.#members = members;
-        this.#onChange(members);
-      }
-      return;
-    }
-    // The content belongs to the comparison: another bad content with the same fault is another mistake.
-    const seen = `${fault}\n${text}`;
-    const nowMs = performance.now();
-    if (seen !== this.#fault) {
-      this.#fault = seen;
-      this.#faultSinceMs = nowMs;
-    }
-    if (nowMs - this.#faultSinceMs < MEMBERS_FAULT_MS) return this.schedule(MEMBERS_RETRY_MS);
-    if (seen === this.#reported || !this.#reports.take(nowMs)) return;
-    this.#reported = seen;
-    this.#report(`${fault}; the list known before stays in use`);
-  }
-
-  /** Watches the folder of the file, and anew when it was replaced. */
-  async #watch(): Promise<void> {
-    const folder = folderOf(this.#path);
-    let identity: string;
-    try {
-      const { dev, ino, birthtime } = await Deno.stat(folder);
-      // The number of a folder that is deleted is free for the next one.
-      identity = `${dev} ${ino} ${birthtime?.getTime()}`;
-    } catch {
-      // Without the folder there is nothing to watch.
-      return this.#unwatch();
-    }
-    if (this.#closed || identity === this.#watched) return;
-    this.#unwatch();
-    if (this.#watchesLeft === 0) return;
-    this.#watchesLeft--;
-    try {
-      this.#watcher = Deno.watchFs(folder, { recursive: false });
-      this.#watched = identity;
-      this.#follow(this.#watcher);
-    } catch {
-      // The system's limit of watches, or the folder has just gone: reading at intervals goes on.
-    }
-  }
-
-  #unwatch(): void {
-    this.#watched = "";
-    const watcher = this.#watcher;
-    this.#watcher = undefined;
-    try {
-      watcher?.close();
-    } catch {
-      // It has ended by itself.
-    }
-  }
-
-  async #follow(watcher: Deno.FsWatcher): Promise<void> {
-    try {
-      for await (const event of watcher) {
-        // Our own readings are events too.
-        if (event.kind !== "access") this.schedule(MEMBERS_DEBOUNCE_MS);
-      }
-    } catch {
-      // Its end is what matters, not why.
-    }
-    if (this.#watcher === watcher) {
-      this.#unwatch();
-      this.schedule(MEMBERS_DEBOUNCE_MS);
-    }
-  }
-}
-
-function folderOf(path: string): string {
-  const slash = path.lastIndexOf("/");
-  return slash < 0 ? "." : slash === 0 ? "/" : path.slice(0, slash);
 }

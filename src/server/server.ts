@@ -19,6 +19,7 @@ import {
   RECLAIM_STEPS_COUNT,
 } from "../limits.ts";
 import { runFor } from "../run_for.ts";
+import { expiryOf } from "../role/certificate_files.ts";
 import { SharedState } from "../command/shared_state.ts";
 import { DeliveryQueue } from "../role/delivery_queue.ts";
 import { AdminCommands } from "../role/admin_commands.ts";
@@ -84,8 +85,8 @@ export interface ServerSettings {
   readonly evicts: boolean;
   /** TTL of keys made without one, in ms; 0 for none. */
   readonly defaultTtlMs: number;
-  /** What clients have to know; without it everybody may do everything. */
-  readonly password?: string | undefined;
+  /** What clients have to know, or one of several; without any everybody may do everything. */
+  readonly password?: string | readonly string[] | undefined;
   /** Clients at once. */
   readonly maxClients: number;
   /** Connections at once, whatever becomes of them; without it there is no such limit. */
@@ -155,7 +156,8 @@ export class Server implements SessionHost {
   readonly log: AppendLog | undefined;
   readonly #settings: ServerSettings;
   readonly #logger: Logger;
-  readonly #password: Password | undefined;
+  #password: Password | undefined;
+  #certificateExpiresMs: number | undefined;
   readonly #persistence: Persistence;
   readonly #listener: Listener;
   readonly #input: InputRound | undefined;
@@ -187,8 +189,10 @@ export class Server implements SessionHost {
     this.adminCommands = new AdminCommands(settings.logger);
     this.store = store;
     this.defaultTtlMs = settings.defaultTtlMs;
-    this.passwordRequired = settings.password !== undefined;
-    this.#password = settings.password === undefined ? undefined : new Password(settings.password);
+    const { password = [], certificate } = settings;
+    this.passwordRequired = password.length > 0;
+    this.#password = password.length > 0 ? new Password(password) : undefined;
+    this.#certificateExpiresMs = certificate && expiryOf(certificate.cert);
     this.#persistence = persistence;
     this.log = persistence.log;
     this.#listener = listener;
@@ -239,10 +243,26 @@ export class Server implements SessionHost {
     return this.#password?.matches(user, password) ?? true;
   }
 
+  /** Accepts other passwords from now on; who has authenticated stays so. */
+  replacePasswords(passwords: readonly string[]): void {
+    this.#password = new Password(passwords);
+  }
+
+  /**
+   * Serves new connections with another certificate; those that were made stay.
+   *
+   * @throws {StartError} when that cannot be; then nothing has changed
+   */
+  replaceCertificate(certificate: { readonly cert: string; readonly key: string }): void {
+    this.#clients.replaceCertificate(certificate);
+    this.#certificateExpiresMs = expiryOf(certificate.cert);
+  }
+
   info(sections: readonly string[]): string {
     const facts = {
       role: "server",
       runId: this.#runId,
+      certificateExpiresMs: this.#certificateExpiresMs,
       port: this.address.port,
       uptimeMs: performance.now() - this.#startedMs,
       clients: this.#clients,

@@ -11,7 +11,7 @@ import {
   parsePercent,
   parseSize,
   proxyOptions,
-  readPassword,
+  readPasswords,
   serverOptions,
 } from "../../src/role/options.ts";
 
@@ -178,7 +178,7 @@ Deno.test("parseSize() and parseDuration() read units", () => {
   for (const text of ["", "s", "-1s", "1w", "1 s", "Infinity"]) assertThrows(() => parseDuration(text), UsageError);
 });
 
-Deno.test("readPassword() reads a private file, or else the environment", () => {
+Deno.test("readPasswords() reads a private file, or else the environment", () => {
   const folder = Deno.makeTempDirSync();
   const before = Deno.env.get("INMEM_PASSWORD");
   function write(content: string, mode = 0o600): string {
@@ -189,18 +189,18 @@ Deno.test("readPassword() reads a private file, or else the environment", () => 
   }
   try {
     Deno.env.delete("INMEM_PASSWORD");
-    assertEquals(readPassword(undefined), undefined);
+    assertEquals(readPasswords(undefined), []);
     Deno.env.set("INMEM_PASSWORD", "from the environment");
-    assertEquals(readPassword(undefined), "from the environment");
-    assertEquals(readPassword(write("sécret word\n")), "sécret word");
-    assertEquals(readPassword(write("word\r\n")), "word");
-    assertEquals(readPassword(write(" word \n\n")), " word \n");
-    assertThrows(() => readPassword(write("\n")), StartError, "it is empty");
-    assertThrows(() => readPassword(write("word", 0o644)), StartError, "chmod 600");
-    assertThrows(() => readPassword(`${folder}/none`), StartError, "no such file");
-    assertThrows(() => readPassword(folder), StartError, "not a file");
+    assertEquals(readPasswords(undefined), ["from the environment"]);
+    assertEquals(readPasswords(write("sécret word\n")), ["sécret word"]);
+    assertEquals(readPasswords(write("word\r\n")), ["word"]);
+    assertEquals(readPasswords(write(" word \n\n")), [" word "]);
+    assertThrows(() => readPasswords(write("\n")), StartError, "it is empty");
+    assertThrows(() => readPasswords(write("word", 0o644)), StartError, "chmod 600");
+    assertThrows(() => readPasswords(`${folder}/none`), StartError, "no such file");
+    assertThrows(() => readPasswords(folder), StartError, "not a file");
     Deno.env.set("INMEM_PASSWORD", "");
-    assertThrows(() => readPassword(undefined), StartError, "INMEM_PASSWORD");
+    assertThrows(() => readPasswords(undefined), StartError, "INMEM_PASSWORD");
   } finally {
     if (before === undefined) Deno.env.delete("INMEM_PASSWORD");
     else Deno.env.set("INMEM_PASSWORD", before);

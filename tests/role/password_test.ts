@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertFalse, assertThrows } from "@std/assert";
 import { StartError } from "../../src/errors.ts";
-import { Password, PASSWORD_VARIABLE, readPassword } from "../../src/role/password.ts";
+import { Password, PASSWORD_VARIABLE, readPasswords } from "../../src/role/password.ts";
 
 /** Runs a test with a password file of this content. */
 function withFile(content: string | Uint8Array, run: (path: string) => void): void {
@@ -25,35 +25,74 @@ function withVariable(value: string, run: () => void): void {
   }
 }
 
-Deno.test("readPassword() takes the file without one newline at its end, and the file before the environment", () => {
-  withVariable("of the environment", () => {
-    withFile("secret\n", (path) => assertEquals(readPassword(path), "secret"));
-    withFile("secret\r\n", (path) => assertEquals(readPassword(path), "secret"));
-    withFile(" two words \n\n", (path) => assertEquals(readPassword(path), " two words \n"));
-    withFile("Grüße 🦕", (path) => assertEquals(readPassword(path), "Grüße 🦕"));
-    assertEquals(readPassword(undefined), "of the environment");
+const FILES: readonly (readonly [content: string, passwords: string[]])[] = [
+  ["secret", ["secret"]],
+  ["secret\n", ["secret"]],
+  ["secret\r\n", ["secret"]],
+  ["secret\n\n \t\r\n", ["secret"]],
+  [" two words \n", [" two words "]],
+  ["\ufeffsecret\n", ["secret"]],
+  ["Grüße 🦕", ["Grüße 🦕"]],
+  ["new\nold", ["new", "old"]],
+  ["new\r\nold\r\n\r\n", ["new", "old"]],
+  ["\ufeffnew\n old\n", ["new", " old"]],
+  ["same\nsame\n", ["same", "same"]],
+];
+
+Deno.test("readPasswords() takes one or two lines of the file, without what editors leave", () => {
+  for (const [content, passwords] of FILES) {
+    withFile(content, (path) => assertEquals(readPasswords(path), passwords, JSON.stringify(content)));
+  }
+});
+
+Deno.test("readPasswords() takes the file before the environment, whose value is one password whatever is in it", () => {
+  withVariable("of the\nenvironment\n", () => {
+    withFile("secret\n", (path) => assertEquals(readPasswords(path), ["secret"]));
+    assertEquals(readPasswords(undefined), ["of the\nenvironment\n"]);
   });
 });
 
-Deno.test("readPassword() refuses an empty password", () => {
-  for (const content of ["", "\n"]) {
-    withFile(content, (path) => assertThrows(() => readPassword(path), StartError, "it is empty"));
+Deno.test("readPasswords() refuses a file with an empty line before a password, more than two lines, or NUL bytes", () => {
+  const refused: [content: string, message: string][] = [
+    ["\nsecret", "line 1 is empty"],
+    ["  \nsecret", "line 1 is empty"],
+    ["new\n\nold", "line 2 is empty"],
+    ["a\nb\nc", "it has 3 lines, expected one password, or two"],
+    ["a\nb\nc\nd\n\n", "it has 4 lines"],
+    ["s\0e\0", "NUL"],
+  ];
+  for (const [content, message] of refused) {
+    withFile(content, (path) => assertThrows(() => readPasswords(path), StartError, message));
   }
-  withVariable("", () => assertThrows(() => readPassword(undefined), StartError, PASSWORD_VARIABLE));
 });
 
-Deno.test("readPassword() refuses bytes that are not UTF-8, since other such bytes would match them", () => {
+Deno.test("readPasswords() refuses an empty password", () => {
+  for (const content of ["", "\n", "\r\n", " \n\t\n", "\ufeff", "\ufeff\n"]) {
+    withFile(content, (path) => assertThrows(() => readPasswords(path), StartError, "it is empty"));
+  }
+  withVariable("", () => assertThrows(() => readPasswords(undefined), StartError, PASSWORD_VARIABLE));
+});
+
+Deno.test("readPasswords() refuses bytes that are not UTF-8, since other such bytes would match them", () => {
   for (const bytes of [[0xe9], [0x61, 0xff, 0x62], [0xc3]]) {
-    withFile(Uint8Array.from(bytes), (path) => assertThrows(() => readPassword(path), StartError, "expected UTF-8"));
+    withFile(Uint8Array.from(bytes), (path) => assertThrows(() => readPasswords(path), StartError, "expected UTF-8"));
   }
-  withVariable("a\ufffd", () => assertThrows(() => readPassword(undefined), StartError, PASSWORD_VARIABLE));
+  withVariable("a\ufffd", () => assertThrows(() => readPasswords(undefined), StartError, PASSWORD_VARIABLE));
 });
 
-Deno.test("readPassword() refuses a file that others can read", () =>
+Deno.test("readPasswords() refuses a file that others can read", () =>
   withFile("secret", (path) => {
     Deno.chmodSync(path, 0o644);
-    assertThrows(() => readPassword(path), StartError, "chmod 600");
+    assertThrows(() => readPasswords(path), StartError, "chmod 600");
   }));
+
+Deno.test("Password matches() accepts each of two passwords", () => {
+  const password = new Password(["new", "old"]);
+  assert(password.matches("default", "new"));
+  assert(password.matches("default", "old"));
+  for (const wrong of ["", "new\nold", "newold", "ne"]) assertFalse(password.matches("default", wrong), wrong);
+  assertFalse(password.matches("root", "new"));
+});
 
 Deno.test("Password matches() accepts the password of the one user, and nothing else", () => {
   const password = new Password("secret");

@@ -6,7 +6,7 @@
  */
 
 import { assertEquals, assertLessOrEqual } from "@std/assert";
-import { MEMBERS_REPORT_INTERVAL_MS, MEMBERS_REPORTS_MAX_COUNT } from "../../src/limits.ts";
+import { FOLLOWER_REPORT_INTERVAL_MS, FOLLOWER_REPORTS_MAX_COUNT } from "../../src/limits.ts";
 import { amountOf } from "../support/amount.ts";
 import { type Rewriting, REWRITINGS } from "../support/members_rewriting.ts";
 import { APPLIED_MS, listOf, nowMs, Watching, withFolder } from "../support/members_watching.ts";
@@ -17,7 +17,7 @@ const CHANGES_COUNT = Math.ceil(STORM_MS / 100);
 /** A hundred times a second. */
 const INTERVAL_MS = 10;
 /** What a file that comes and goes may say meanwhile: each report, and that it is over. */
-const REPORTS_MAX_COUNT = 2 * (MEMBERS_REPORTS_MAX_COUNT + Math.ceil(STORM_MS / MEMBERS_REPORT_INTERVAL_MS));
+const REPORTS_MAX_COUNT = 2 * (FOLLOWER_REPORTS_MAX_COUNT + Math.ceil(STORM_MS / FOLLOWER_REPORT_INTERVAL_MS));
 
 /** What a test does in one folder: `write` replaces the content, which is followed from "a:1" on. */
 type Run = (write: (text: string) => Promise<void>, following: Watching, way: string) => Promise<void>;

@@ -12,7 +12,7 @@ import { assert, assertEquals, assertGreater, assertLessOrEqual } from "@std/ass
 import { encodeText } from "../../src/bytes.ts";
 import type { Client } from "../../src/client.ts";
 import { slotOf } from "../../src/key_slot.ts";
-import { MEMBERS_REPORT_INTERVAL_MS, MEMBERS_REPORTS_MAX_COUNT } from "../../src/limits.ts";
+import { FOLLOWER_REPORT_INTERVAL_MS, FOLLOWER_REPORTS_MAX_COUNT } from "../../src/limits.ts";
 import { ownersOf } from "../../src/route/slots.ts";
 import { amountOf } from "../support/amount.ts";
 import { serversJson, systemTest, until } from "../support/launcher.ts";
@@ -104,6 +104,6 @@ systemTest("a storm of changes of servers.json stops no proxy, and no value is w
   const { lines } = proxy.process;
   assert(lines.some((line) => line.includes("The list of servers has changed")));
   const reports = lines.filter((line) => line.includes("stays in use"));
-  const most = MEMBERS_REPORTS_MAX_COUNT + Math.ceil(STORM_MS / MEMBERS_REPORT_INTERVAL_MS) + 1;
+  const most = FOLLOWER_REPORTS_MAX_COUNT + Math.ceil(STORM_MS / FOLLOWER_REPORT_INTERVAL_MS) + 1;
   assertLessOrEqual(reports.length, most, reports.join("\n"));
 });

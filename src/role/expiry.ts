@@ -1,0 +1,109 @@
+/**
+ * Warns before a certificate expires: 30, 7 and 1 days before, and when it has. Whoever can renew it is asked first.
+ *
+ * The clock is asked every hour and when the next warning is due; a timer that waits goes by the monotonic clock, so a clock
+ * that was set is noticed within the hour.
+ *
+ * @module
+ */
+
+import { EXPIRY_CHECK_INTERVAL_MS, EXPIRY_WARNING_DAYS } from "../limits.ts";
+
+const DAY_MS = 86_400_000;
+const HOUR_MS = 3_600_000;
+/** Timers may fire a little early. */
+const TIMER_SLACK_MS = 50;
+
+/** How an expiry is watched. */
+export interface ExpiryOptions {
+  /** What expires, at the beginning of a sentence: `The certificate "x"`. */
+  readonly what: string;
+  /** The last moment, in ms since 1970; `undefined` when it is not known. */
+  readonly expiresMs: number | undefined;
+  readonly warn: (sentence: string) => void;
+  /** Tries to replace it, once it is near its end; resolves to whether that was done. Rejects never. */
+  readonly renew?: (() => Promise<boolean>) | undefined;
+  /** The present in ms since 1970; for tests. */
+  readonly now?: () => number;
+}
+
+/** See the module's comment. Warns at once if there is reason to. */
+export class ExpiryWatch {
+  readonly #options: ExpiryOptions;
+  readonly #now: () => number;
+  #expiresMs: number | undefined;
+  /** The least days of which was warned: 0 for expired. */
+  #warnedDays = Infinity;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #closed = false;
+
+  constructor(options: ExpiryOptions) {
+    this.#options = options;
+    this.#now = options.now ?? Date.now;
+    this.#expiresMs = options.expiresMs;
+    void this.#check();
+  }
+
+  /** Watches another one instead. */
+  replace(expiresMs: number | undefined): void {
+    if (expiresMs === this.#expiresMs) return;
+    this.#expiresMs = expiresMs;
+    this.#warnedDays = Infinity;
+    void this.#check();
+  }
+
+  /** Warns no more. Idempotent. */
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+  }
+
+  async #check(): Promise<void> {
+    const expiresMs = this.#expiresMs;
+    const { what, warn, renew } = this.#options;
+    clearTimeout(this.#timer);
+    if (expiresMs === undefined || this.#closed) return;
+    const leftMs = expiresMs - this.#now();
+    const days = stageOf(leftMs);
+    if (days < this.#warnedDays) {
+      const isRenewed = renew !== undefined && await renew();
+      if (this.#closed || this.#expiresMs !== expiresMs) return;
+      if (!isRenewed) {
+        this.#warnedDays = days;
+        warn(`${what} ${describe(leftMs, expiresMs)}`);
+      }
+    }
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => void this.#check(), untilNext(leftMs));
+  }
+}
+
+/** How many days before the end the last warning is due by now; 0 for expired, `Infinity` for none yet. */
+function stageOf(leftMs: number): number {
+  if (leftMs <= 0) return 0;
+  return Math.min(Infinity, ...EXPIRY_WARNING_DAYS.filter((days) => leftMs <= days * DAY_MS));
+}
+
+/** After how many ms to look again. */
+function untilNext(leftMs: number): number {
+  const due = [0, ...EXPIRY_WARNING_DAYS].map((days) => leftMs - days * DAY_MS).filter((delayMs) => delayMs > 0);
+  return Math.min(EXPIRY_CHECK_INTERVAL_MS, ...due.map((delayMs) => delayMs + TIMER_SLACK_MS));
+}
+
+function describe(leftMs: number, expiresMs: number): string {
+  const date = formatMoment(expiresMs);
+  if (leftMs <= 0) return `expired on ${date}: clients refuse it`;
+  const hours = Math.floor(leftMs / HOUR_MS);
+  if (hours < 48) return `expires in ${hours === 1 ? "1 hour" : `${hours} hours`}, on ${date}`;
+  return `expires in ${Math.floor(leftMs / DAY_MS)} days, on ${date}`;
+}
+
+/** A moment by the second, such as `2027-11-30T09:00:00Z`. */
+export function formatMoment(ms: number): string {
+  return new Date(ms).toISOString().replace(/\.\d+Z$/, "Z");
+}
+
+/** The whole days until a moment, rounded down: 0 on the last day, and below 0 once it has passed. */
+export function daysUntil(expiresMs: number, nowMs: number = Date.now()): number {
+  return Math.floor((expiresMs - nowMs) / DAY_MS);
+}

@@ -1,0 +1,133 @@
+/**
+ * PEM, the text form of certificates and keys (RFC 7468; RFC 1421 for the headers of old keys).
+ *
+ * ```text
+ * any text                           ignored, as is a byte order mark
+ * -----BEGIN LABEL-----
+ * Proc-Type: 4,ENCRYPTED             headers and an empty line, in old keys only
+ *
+ * base64 in lines, blanks ignored
+ * -----END LABEL-----                the same label
+ * any text, or the next block
+ * ```
+ *
+ * A file is read to its end and each block decoded, so that one which is cut off or damaged is told when it is read, with its
+ * place, rather than by whoever connects later. Imports no package: the library reads certificates with it.
+ *
+ * @module
+ */
+
+/** One block. */
+export interface PemBlock {
+  /** What stands behind BEGIN, such as `CERTIFICATE`. */
+  readonly label: string;
+  /** What the base64 means: DER, unless it is encrypted. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** Whether its headers say that it is encrypted. */
+  readonly isEncrypted: boolean;
+  /** Its place among the blocks of the file, from 1 on. */
+  readonly number: number;
+  /** The line of its BEGIN, from 1 on. */
+  readonly line: number;
+}
+
+/** What is wrong with a text that should be PEM, as the end of a sentence: `line 7: …`. */
+export class PemError extends Error {
+  /** The class's name. */
+  override readonly name = "PemError";
+}
+
+const BOUNDARY = /^-----(BEGIN|END) ([A-Z0-9][A-Z0-9 ._#-]*)-----$/;
+/** A line that was meant to be a boundary. */
+const BOUNDARY_LIKE = /^[-–—]{2,}\s*(BEGIN|END)\b/;
+const HEADER = /^[A-Za-z0-9-]+:/;
+/** DER, such as a certificate or PKCS #12, begins with a long sequence. */
+const isBinary = (bytes: Uint8Array): boolean => bytes[0] === 0x30 && (bytes[1] ?? 0) >= 0x80;
+
+/**
+ * Reads all blocks of a file.
+ *
+ * @param bytes borrowed until return
+ * @throws {PemError} when there is none, or one is not whole or not base64
+ */
+export function parsePem(bytes: Uint8Array): PemBlock[] {
+  if (bytes.length === 0) throw new PemError("it is empty");
+  // Text around the blocks may be in any encoding; in the blocks, what is not ASCII is not base64 either.
+  const lines = new TextDecoder().decode(bytes).split(/\r\n|\n|\r/);
+  const blocks: PemBlock[] = [];
+  for (let i = 0; i < lines.length; i++) {
+    const line = lines[i]!.trim();
+    const boundary = BOUNDARY.exec(line);
+    if (boundary === null) {
+      if (BOUNDARY_LIKE.test(line)) throw new PemError(`line ${i + 1}: expected -----BEGIN …----- or -----END …-----`);
+      continue;
+    }
+    const [, word, label] = boundary as unknown as [string, string, string];
+    if (word === "END") throw new PemError(`line ${i + 1}: "${label}" ends without a beginning: the file is not whole`);
+    const end = findEnd(lines, i, label, blocks.length + 1);
+    blocks.push(decodeBlock(lines, i, end, label, blocks.length + 1));
+    i = end;
+  }
+  if (blocks.length === 0) throw new PemError(isBinary(bytes) ? BINARY_REASON : "expected PEM with -----BEGIN …-----");
+  return blocks;
+}
+
+const BINARY_REASON = "it is binary, such as DER or PKCS #12, expected PEM: openssl x509, pkey and pkcs12 convert it";
+
+/** The number of the line that ends the block which begins in line `begin`. */
+function findEnd(lines: readonly string[], begin: number, label: string, number: number): number {
+  const where = `block ${number} ("${label}", line ${begin + 1})`;
+  for (let i = begin + 1; i < lines.length; i++) {
+    const line = lines[i]!.trim();
+    if (!line.startsWith("--") && !BOUNDARY_LIKE.test(line)) continue;
+    if (line === `-----END ${label}-----`) return i;
+    throw new PemError(`${where} is not whole: line ${i + 1}: expected -----END ${label}-----`);
+  }
+  throw new PemError(`${where} is cut off: expected -----END ${label}-----`);
+}
+
+function decodeBlock(lines: readonly string[], begin: number, end: number, label: string, number: number): PemBlock {
+  const where = `block ${number} ("${label}", line ${begin + 1})`;
+  let first = begin + 1;
+  let isEncrypted = label.startsWith("ENCRYPTED ");
+  if (first < end && HEADER.test(lines[first]!)) {
+    // Headers end with an empty line; what begins with a blank goes on with the header before.
+    for (; first < end && lines[first]!.trim() !== ""; first++) {
+      if (/^Proc-Type:.*ENCRYPTED/i.test(lines[first]!)) isEncrypted = true;
+    }
+  }
+  const body: string[] = [];
+  for (let i = first; i < end; i++) {
+    const line = lines[i]!.replace(/[ \t\f\v]+/g, "");
+    if (!/^[A-Za-z0-9+/=]*$/.test(line)) {
+      throw new PemError(`${where} is damaged: line ${i + 1} is not base64`);
+    }
+    body.push(line);
+  }
+  try {
+    const bytes = Uint8Array.fromBase64(body.join(""), { lastChunkHandling: "strict" });
+    if (bytes.length > 0) return { label, bytes, isEncrypted, number, line: begin + 1 };
+  } catch {
+    // Below is said which block it is.
+    throw new PemError(`${where} is damaged: its base64 is not whole`);
+  }
+  throw new PemError(`${where} is empty`);
+}
+
+/** Writes a block. */
+export function formatPem(label: string, bytes: Uint8Array): string {
+  const lines = bytes.toBase64().match(/.{1,64}/g) ?? [];
+  return `-----BEGIN ${label}-----\n${lines.join("\n")}\n-----END ${label}-----\n`;
+}
+
+/** Whether bytes are one DER sequence and nothing behind it: readers differ in what they make of more. */
+export function isOneSequence(der: Uint8Array): boolean {
+  if (der[0] !== 0x30 || der.length < 2) return false;
+  const first = der[1]!;
+  if (first < 0x80) return der.length === 2 + first;
+  const count = first & 0x7f;
+  if (count === 0 || count > 4 || der.length < 2 + count) return false;
+  let length = 0;
+  for (let i = 0; i < count; i++) length = length * 256 + der[2 + i]!;
+  return der.length === 2 + count + length;
+}

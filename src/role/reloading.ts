@@ -1,0 +1,159 @@
+/**
+ * What a role reads anew while it runs: certificates, keys, authorities, passwords. All of them are read as at the start, and
+ * a content that would be refused there is refused here: what was used before stays in use, and the log says so.
+ *
+ * @module
+ */
+
+import { dirname } from "@std/path";
+import { messageOf, StartError } from "../errors.ts";
+import { CERTIFICATE_RENEW_DAYS, SECRETS_FAULT_MS, SECRETS_POLL_MS } from "../limits.ts";
+import { FileFollower } from "../route/file_follower.ts";
+import { type LoadedAuthorities, readAuthorities } from "./certificate_files.ts";
+import { type CheckedKeyPair, defaultCertificates, loadKeyPair, readDefaultPair } from "./certs.ts";
+import { daysUntil, ExpiryWatch, formatMoment } from "./expiry.ts";
+import type { Logger } from "./logger.ts";
+import { readPasswordFile } from "./password.ts";
+import type { CertificatePaths } from "./state_folder.ts";
+
+/** Where the certificate of a listener comes from: two files, which may be one, or the state folder. */
+export type CertificateSource = { readonly cert: string; readonly key: string } | CertificatePaths;
+
+/** Follows files for one role until it is closed. */
+export class Reloading {
+  readonly #logger: Logger;
+  readonly #followers: Pick<FileFollower<unknown>, "reload" | "close">[] = [];
+  readonly #expiries: ExpiryWatch[] = [];
+
+  constructor(logger: Logger) {
+    this.#logger = logger;
+  }
+
+  /** Reads all files again, for a signal. */
+  reload(): void {
+    for (const follower of this.#followers) follower.reload();
+  }
+
+  /** Stops following. Idempotent. */
+  close(): void {
+    for (const each of [...this.#followers, ...this.#expiries]) each.close();
+  }
+
+  /**
+   * Follows the certificate of a listener, warns before it expires, and renews it if it is the state folder's.
+   *
+   * @param current what is in use
+   * @param apply takes another one; what it throws is logged, and the one before stays in use
+   */
+  certificate(source: CertificateSource, current: CheckedKeyPair, apply: (pair: CheckedKeyPair) => void): void {
+    const own = "authority" in source ? source : undefined;
+    const what = `The certificate "${source.cert}"`;
+    const expiry = this.#watchExpiry(what, current.expiresMs, own && (() => this.#renew(own)));
+    const authority = this.#watchExpiry(`The authority "${own?.authority}"`, current.authorityExpiresMs);
+    let used = current;
+    this.#follow({
+      paths: [source.cert, source.key],
+      name: `"${source.cert}"`,
+      fallback: "the certificate in use stays",
+      read: () => own ? readOwnPair(own) : loadKeyPair(source.cert, source.key),
+      apply: (pair) => {
+        if (pair.cert === used.cert && pair.key === used.key) return;
+        apply(pair);
+        used = pair;
+        const { expiresMs } = pair;
+        const fields = { expires: formatMoment(expiresMs), days: daysUntil(expiresMs) };
+        this.#logger.info(`${what} was replaced, new connections get the new one`, fields);
+        for (const warning of pair.warnings) this.#logger.warn(warning);
+        expiry.replace(expiresMs);
+        authority.replace(pair.authorityExpiresMs);
+      },
+    });
+  }
+
+  /** Follows the authorities that `--ca` names, and warns before one of them expires. */
+  authorities(path: string, current: LoadedAuthorities, apply: (authorities: LoadedAuthorities) => void): void {
+    const what = `A certificate in "${path}" of --ca`;
+    const expiry = this.#watchExpiry(what, current.expiresMs);
+    let used = current;
+    this.#follow({
+      paths: [path],
+      name: `"${path}"`,
+      fallback: "the certificates in use stay",
+      read: () => readAuthorities(path),
+      apply: (authorities) => {
+        if (authorities.cert === used.cert) return;
+        apply(authorities);
+        used = authorities;
+        this.#logger.info(`The certificates in "${path}" of --ca were replaced`, { certificates: authorities.count });
+        expiry.replace(authorities.expiresMs);
+      },
+    });
+  }
+
+  /** Follows a file of passwords. */
+  passwords(path: string, current: readonly string[], apply: (passwords: readonly string[]) => void): void {
+    let used = current;
+    this.#follow({
+      paths: [path],
+      name: `"${path}"`,
+      fallback: used.length === 1 ? "the password in use stays" : "the passwords in use stay",
+      read: () => readPasswordFile(path),
+      apply: (passwords) => {
+        if (passwords.length === used.length && passwords.every((each, i) => each === used[i])) return;
+        apply(passwords);
+        used = passwords;
+        this.#logger.info(`The password file "${path}" was replaced`, { passwords: passwords.length });
+      },
+    });
+  }
+
+  #follow<T>(options: {
+    paths: readonly string[];
+    name: string;
+    fallback: string;
+    read: () => T;
+    apply: (value: T) => void;
+  }): void {
+    this.#followers.push(
+      new FileFollower({
+        ...options,
+        pollMs: SECRETS_POLL_MS,
+        faultMs: SECRETS_FAULT_MS,
+        read: () => {
+          try {
+            return { value: options.read() };
+          } catch (error) {
+            return { fault: messageOf(error) };
+          }
+        },
+        report: (sentence) => this.#logger.warn(sentence),
+      }),
+    );
+  }
+
+  #watchExpiry(what: string, expiresMs: number | undefined, renew?: () => Promise<boolean>): ExpiryWatch {
+    const watch = new ExpiryWatch({ what, expiresMs, warn: (sentence) => this.#logger.warn(sentence), renew });
+    this.#expiries.push(watch);
+    return watch;
+  }
+
+  /** Makes the state folder's certificate anew; the follower sees it. */
+  async #renew({ authority }: CertificatePaths): Promise<boolean> {
+    try {
+      const { expiresMs, warnings } = await defaultCertificates(dirname(authority));
+      for (const warning of warnings) this.#logger.warn(warning);
+      return daysUntil(expiresMs) >= CERTIFICATE_RENEW_DAYS;
+    } catch (error) {
+      this.#logger.warn(messageOf(error));
+      return false;
+    }
+  }
+}
+
+function readOwnPair(paths: CertificatePaths): CheckedKeyPair {
+  const pair = readDefaultPair(paths);
+  if (pair !== undefined) return pair;
+  throw new StartError(
+    `Cannot use the certificate "${paths.cert}": its key or its authority is missing or another one`,
+  );
+}

@@ -1,0 +1,239 @@
+/**
+ * Follows files that a role was started with, while people and programs replace them in whatever way: the list of servers,
+ * certificates, passwords.
+ *
+ * The *folders* of the files are watched, since a watch on a file itself goes silent after the first rename. A watch may miss
+ * events (its queue is short, a folder that is replaced takes its watch with it, a link may lead elsewhere, and a file system
+ * of a network tells nothing of what other machines do), so the files are looked at in intervals as well: when their size,
+ * times or identity has changed, they are read. Times are coarse, so what was changed in the last moment is read again later.
+ * What links lead to is not watched: with each swap of a link another folder would be, and no watch is ever forgotten by the
+ * runtime. An event leads to a reading soon, however many follow it: a file rewritten without pause is still followed.
+ *
+ * A content that is of no use changes nothing. It may be half of what is being written, be it half of a file or one of two
+ * files that belong together, so it is soon read again, and reported only when it stays the same, and once; and where many
+ * such follow each other, only some of them.
+ *
+ * @module
+ */
+
+import { InmemError } from "../errors.ts";
+import {
+  FOLLOWER_DEBOUNCE_MS,
+  FOLLOWER_RECENT_MS,
+  FOLLOWER_REPORT_INTERVAL_MS,
+  FOLLOWER_REPORTS_MAX_COUNT,
+  FOLLOWER_RETRY_MS,
+  FOLLOWER_WATCHES_MAX_COUNT,
+} from "../limits.ts";
+import { Allowance } from "./allowance.ts";
+
+/** What a reading has found: a value, or why there is none. */
+export type Reading<T> = { readonly value: T } | {
+  /** A sentence without its full stop. */
+  readonly fault: string;
+  /** Tells one bad content from another with the same fault. */
+  readonly content?: string;
+};
+
+/** What is followed, and who is told. */
+export interface FollowOptions<T> {
+  /** The files, which need not exist at the moment. */
+  readonly paths: readonly string[];
+  /** How they are called in reports, such as `"servers.json"`. */
+  readonly name: string;
+  /** What goes on while they are of no use, as the end of a report. */
+  readonly fallback: string;
+  /** How often they are looked at without an event, in ms. */
+  readonly pollMs: number;
+  /** How long a content of no use has to stay the same until it is reported, in ms. */
+  readonly faultMs: number;
+  /** Reads and checks them. Rejects never. */
+  readonly read: () => Promise<Reading<T>> | Reading<T>;
+  /**
+   * Takes what was read last, whether or not it differs from what was read before. May throw an `InmemError` when it cannot
+   * be used here and now.
+   */
+  readonly apply: (value: T) => void;
+  /** Takes a sentence for contents that are of no use, and when there is one of use again after that. */
+  readonly report: (sentence: string) => void;
+}
+
+/** See the module's comment. Follows until it is closed. */
+export class FileFollower<T> {
+  readonly #options: FollowOptions<T>;
+  readonly #folders: readonly string[];
+  #closed = false;
+
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #dueMs = Infinity;
+  #running = false;
+  /** Whether the next look reads the files though they look the same. */
+  #mustRead = true;
+  /** What the files looked like when they were read last; "" when that says nothing. */
+  #stamp = "";
+
+  readonly #watches = new Map<string, { readonly watcher: Deno.FsWatcher; readonly identity: string }>();
+  #watchesLeft = FOLLOWER_WATCHES_MAX_COUNT;
+
+  /** The fault found by the last reading, "" when there was none. */
+  #fault = "";
+  #faultSinceMs = 0;
+  /** The one reported last, "" when there was a content of use since. */
+  #reported = "";
+  readonly #reports = new Allowance(FOLLOWER_REPORTS_MAX_COUNT, FOLLOWER_REPORT_INTERVAL_MS);
+
+  constructor(options: FollowOptions<T>) {
+    this.#options = options;
+    this.#folders = [...new Set(options.paths.map(folderOf))];
+    this.#schedule(0);
+  }
+
+  /** Reads the files now, and reports what is wrong with them even if that was reported before. */
+  reload(): void {
+    this.#fault = "";
+    this.#reported = "";
+    this.#mustRead = true;
+    this.#schedule(0);
+  }
+
+  /** Stops following; nobody is told anything after it. Idempotent. */
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    for (const folder of this.#watches.keys()) this.#unwatch(folder);
+  }
+
+  /** Looks in `delayMs` at the latest. */
+  #schedule(delayMs: number): void {
+    const dueMs = performance.now() + delayMs;
+    if (this.#closed || dueMs >= this.#dueMs) return;
+    clearTimeout(this.#timer);
+    this.#dueMs = dueMs;
+    this.#timer = setTimeout(() => this.#look(), delayMs);
+  }
+
+  async #look(): Promise<void> {
+    this.#dueMs = Infinity;
+    if (this.#running) return this.#schedule(FOLLOWER_DEBOUNCE_MS);
+    this.#running = true;
+    try {
+      // Watching comes first: what changes behind the reading is then an event.
+      for (const folder of this.#folders) await this.#watch(folder);
+      const stamp = await stampOf(this.#options.paths);
+      const isPending = this.#fault !== this.#reported;
+      if (this.#mustRead || isPending || stamp === "" || stamp !== this.#stamp) {
+        this.#mustRead = false;
+        this.#stamp = stamp;
+        const reading = await this.#options.read();
+        if (!this.#closed) this.#take(reading);
+      }
+    } finally {
+      this.#running = false;
+    }
+    const isWatched = this.#watches.size === this.#folders.length;
+    this.#schedule(isWatched ? this.#options.pollMs : Math.min(this.#options.pollMs, FOLLOWER_DEBOUNCE_MS));
+  }
+
+  #take(reading: Reading<T>): void {
+    const { name, fallback, faultMs, report } = this.#options;
+    const { fault, content } = "value" in reading ? this.#apply(reading.value) : reading;
+    if (fault === "") {
+      if (this.#reported !== "") report(`${name} is valid again`);
+      this.#fault = this.#reported = "";
+      return;
+    }
+    // The content belongs to the comparison: another bad content with the same fault is another mistake.
+    const seen = `${fault}\n${content}`;
+    const nowMs = performance.now();
+    if (seen !== this.#fault) {
+      this.#fault = seen;
+      this.#faultSinceMs = nowMs;
+    }
+    if (nowMs - this.#faultSinceMs < faultMs) return this.#schedule(FOLLOWER_RETRY_MS);
+    if (seen === this.#reported || !this.#reports.take(nowMs)) return;
+    this.#reported = seen;
+    report(`${fault}; ${fallback}`);
+  }
+
+  /** Has a value applied; what stands against that is a fault of the files, too. */
+  #apply(value: T): { fault: string; content?: string } {
+    try {
+      this.#options.apply(value);
+      return { fault: "" };
+    } catch (error) {
+      if (!(error instanceof InmemError)) throw error;
+      return { fault: error.message };
+    }
+  }
+
+  /** Watches a folder, and anew when it was replaced. */
+  async #watch(folder: string): Promise<void> {
+    let identity: string;
+    try {
+      const { dev, ino, birthtime } = await Deno.stat(folder);
+      // The number of a folder that is deleted is free for the next one.
+      identity = `${dev} ${ino} ${birthtime?.getTime()}`;
+    } catch {
+      // Without the folder there is nothing to watch.
+      return this.#unwatch(folder);
+    }
+    if (this.#closed || identity === this.#watches.get(folder)?.identity) return;
+    this.#unwatch(folder);
+    if (this.#watchesLeft === 0) return;
+    this.#watchesLeft--;
+    try {
+      const watcher = Deno.watchFs(folder, { recursive: false });
+      this.#watches.set(folder, { watcher, identity });
+      this.#followEvents(folder, watcher);
+    } catch {
+      // The system's limit of watches, or the folder has just gone: looking at intervals goes on.
+    }
+  }
+
+  #unwatch(folder: string): void {
+    const watch = this.#watches.get(folder);
+    this.#watches.delete(folder);
+    try {
+      watch?.watcher.close();
+    } catch {
+      // It has ended by itself.
+    }
+  }
+
+  async #followEvents(folder: string, watcher: Deno.FsWatcher): Promise<void> {
+    try {
+      for await (const event of watcher) {
+        // Our own readings are events too.
+        if (event.kind === "access") continue;
+        this.#mustRead = true;
+        this.#schedule(FOLLOWER_DEBOUNCE_MS);
+      }
+    } catch {
+      // Its end is what matters, not why.
+    }
+    if (this.#watches.get(folder)?.watcher === watcher) {
+      this.#unwatch(folder);
+      this.#schedule(FOLLOWER_DEBOUNCE_MS);
+    }
+  }
+}
+
+/** What files look like without being read; "" when one has just been changed, and may be once more within the same tick. */
+async function stampOf(paths: readonly string[]): Promise<string> {
+  const parts = await Promise.all(paths.map(async (path) => {
+    try {
+      const { dev, ino, size, mode, uid, mtime, ctime } = await Deno.stat(path);
+      const [changedMs, movedMs] = [mtime?.getTime() ?? 0, ctime?.getTime() ?? 0];
+      if (Math.abs(Date.now() - Math.max(changedMs, movedMs)) < FOLLOWER_RECENT_MS) return "";
+      return [dev, ino, size, mode, uid, changedMs, movedMs].join(" ");
+    } catch (error) {
+      return (error as Error).name;
+    }
+  }));
+  return parts.includes("") ? "" : parts.join("\n");
+}
+
+function folderOf(path: string): string {
+  const slash = path.lastIndexOf("/");
+  return slash < 0 ? "." : slash === 0 ? "/" : path.slice(0, slash);
+}
