@@ -40,8 +40,8 @@ export interface LoadedAuthorities {
   readonly cert: string;
   readonly count: number;
   /**
-   * The last moment of the one that expires first, in ms since 1970; `undefined` for the many of a public bundle, of which
-   * some are always about to.
+   * The last moment of the one that expires next, or of all when all have, in ms since 1970; `undefined` for the many of a
+   * public bundle, of which some are always about to.
    */
   readonly expiresMs: number | undefined;
 }
@@ -129,12 +129,18 @@ export function readDefaultAuthority(folder?: string): string | undefined {
 function parseAuthorities(path: string, what: string): LoadedAuthorities {
   const bytes = readBoundedFile(path, what, CERTIFICATES_FILE_MAX_BYTES);
   const chain = certificatesOf(blocksOf(bytes, what, path), what, path);
-  const isFew = chain.length <= AUTHORITIES_WATCHED_MAX_COUNT;
   return {
     cert: chain.map(({ bytes }) => formatPem("CERTIFICATE", bytes)).join(""),
     count: chain.length,
-    expiresMs: isFew ? Math.min(...chain.map(({ certificate }) => Date.parse(certificate.validTo))) : undefined,
+    expiresMs: chain.length > AUTHORITIES_WATCHED_MAX_COUNT ? undefined : nextExpiry(chain),
   };
+}
+
+/** One that has expired does no harm beside others, as while one authority replaces another. */
+function nextExpiry(chain: readonly ParsedCertificate[]): number {
+  const all = chain.map(({ certificate }) => Date.parse(certificate.validTo));
+  const valid = all.filter((expiresMs) => expiresMs > Date.now());
+  return valid.length > 0 ? Math.min(...valid) : Math.max(...all);
 }
 
 /**

@@ -25,6 +25,13 @@ export interface ExpiryOptions {
   readonly renew?: (() => Promise<boolean>) | undefined;
   /** The present in ms since 1970; for tests. */
   readonly now?: () => number;
+  /** Runs something later, unless what it returns is called before; for tests. */
+  readonly later?: (run: () => void, delayMs: number) => () => void;
+}
+
+function later(run: () => void, delayMs: number): () => void {
+  const timer = setTimeout(run, delayMs);
+  return () => clearTimeout(timer);
 }
 
 /** See the module's comment. Warns at once if there is reason to. */
@@ -34,7 +41,7 @@ export class ExpiryWatch {
   #expiresMs: number | undefined;
   /** The least days of which was warned: 0 for expired. */
   #warnedDays = Infinity;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #cancel: () => void = () => {};
   #closed = false;
 
   constructor(options: ExpiryOptions) {
@@ -55,13 +62,13 @@ export class ExpiryWatch {
   /** Warns no more. Idempotent. */
   close(): void {
     this.#closed = true;
-    clearTimeout(this.#timer);
+    this.#cancel();
   }
 
   async #check(): Promise<void> {
     const expiresMs = this.#expiresMs;
     const { what, warn, renew } = this.#options;
-    clearTimeout(this.#timer);
+    this.#cancel();
     if (expiresMs === undefined || this.#closed) return;
     const leftMs = expiresMs - this.#now();
     const days = stageOf(leftMs);
@@ -73,8 +80,8 @@ export class ExpiryWatch {
         warn(`${what} ${describe(leftMs, expiresMs)}`);
       }
     }
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => void this.#check(), untilNext(leftMs));
+    this.#cancel();
+    this.#cancel = (this.#options.later ?? later)(() => void this.#check(), untilNext(leftMs));
   }
 }
 
@@ -93,9 +100,9 @@ function untilNext(leftMs: number): number {
 function describe(leftMs: number, expiresMs: number): string {
   const date = formatMoment(expiresMs);
   if (leftMs <= 0) return `expired on ${date}: clients refuse it`;
-  const hours = Math.floor(leftMs / HOUR_MS);
+  const hours = Math.max(1, Math.round(leftMs / HOUR_MS));
   if (hours < 48) return `expires in ${hours === 1 ? "1 hour" : `${hours} hours`}, on ${date}`;
-  return `expires in ${Math.floor(leftMs / DAY_MS)} days, on ${date}`;
+  return `expires in ${Math.round(leftMs / DAY_MS)} days, on ${date}`;
 }
 
 /** A moment by the second, such as `2027-11-30T09:00:00Z`. */

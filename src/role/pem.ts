@@ -41,9 +41,6 @@ const BOUNDARY = /^-----(BEGIN|END) ([A-Z0-9][A-Z0-9 ._#-]*)-----$/;
 /** A line that was meant to be a boundary. */
 const BOUNDARY_LIKE = /^[-–—]{2,}\s*(BEGIN|END)\b/;
 const HEADER = /^[A-Za-z0-9-]+:/;
-/** DER, such as a certificate or PKCS #12, begins with a long sequence. */
-const isBinary = (bytes: Uint8Array): boolean => bytes[0] === 0x30 && (bytes[1] ?? 0) >= 0x80;
-
 /**
  * Reads all blocks of a file.
  *
@@ -68,11 +65,19 @@ export function parsePem(bytes: Uint8Array): PemBlock[] {
     blocks.push(decodeBlock(lines, i, end, label, blocks.length + 1));
     i = end;
   }
-  if (blocks.length === 0) throw new PemError(isBinary(bytes) ? BINARY_REASON : "expected PEM with -----BEGIN …-----");
+  if (blocks.length === 0) throw new PemError(formOf(bytes));
   return blocks;
 }
 
-const BINARY_REASON = "it is binary, such as DER or PKCS #12, expected PEM: openssl x509, pkey and pkcs12 convert it";
+/** What a file without a block is instead, as far as its first bytes tell. */
+function formOf(bytes: Uint8Array): string {
+  const [first, second] = bytes;
+  if ((first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff)) return "it is UTF-16, expected UTF-8";
+  // DER begins with a sequence.
+  const isBinary = first === 0x30 && bytes.subarray(0, 32).some((byte) => byte < 9 || byte > 126);
+  if (isBinary) return "it is binary, such as DER or PKCS #12, expected PEM: openssl x509, pkey and pkcs12 convert it";
+  return "expected PEM with -----BEGIN …-----";
+}
 
 /** The number of the line that ends the block which begins in line `begin`. */
 function findEnd(lines: readonly string[], begin: number, label: string, number: number): number {

@@ -235,3 +235,137 @@ Deno.test("certsMain() makes certificates and tells how to use them", () =>
     await assertRejects(() => certsMain([folder, "b"]), UsageError, '"b"');
     await assertRejects(() => certsMain(["--hots", "b"]), UsageError, "did you mean --host?");
   }));
+
+/** What is in the folder of certificates, by name. */
+function contentsOf(folder: string): Record<string, string> {
+  const names = ["ca.pem", "ca.key", "server.pem", "server.key"].filter((name) => exists(join(folder, name)));
+  return Object.fromEntries(names.map((name) => [name, Deno.readTextFileSync(join(folder, name))]));
+}
+
+function exists(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
+}
+
+Deno.test("the key of an authority is never replaced unasked, whichever files are missing or broken", () =>
+  withFolder(async (parent) => {
+    const made = join(parent, "made");
+    await makeCertificates(made, []);
+    const { "ca.pem": authority, "ca.key": authorityKey, "server.pem": cert, "server.key": key } = contentsOf(made);
+    const { paths: other } = await makeCertificates(join(parent, "other"), []);
+    const damage: Readonly<Record<string, (folder: string) => void>> = {
+      "no ca.pem": (folder) => Deno.removeSync(join(folder, "ca.pem")),
+      "no ca.key": (folder) => Deno.removeSync(join(folder, "ca.key")),
+      "an empty ca.pem": (folder) => Deno.writeTextFileSync(join(folder, "ca.pem"), ""),
+      "an empty ca.key": (folder) => Deno.writeTextFileSync(join(folder, "ca.key"), ""),
+      "a ca.pem cut off": (folder) => Deno.writeTextFileSync(join(folder, "ca.pem"), authority!.slice(0, 300)),
+      "a ca.key cut off": (folder) => Deno.writeTextFileSync(join(folder, "ca.key"), authorityKey!.slice(0, 100)),
+      "another's ca.key": (folder) => Deno.copyFileSync(other.authorityKey, join(folder, "ca.key")),
+      "another's ca.pem": (folder) => Deno.copyFileSync(other.authority, join(folder, "ca.pem")),
+      "ca.key as a link that leads nowhere": (folder) => {
+        Deno.removeSync(join(folder, "ca.key"));
+        Deno.symlinkSync("/nowhere/ca.key", join(folder, "ca.key"));
+      },
+      "ca.pem as a link that leads nowhere": (folder) => {
+        Deno.removeSync(join(folder, "ca.pem"));
+        Deno.symlinkSync("/nowhere/ca.pem", join(folder, "ca.pem"));
+      },
+      "ca.key as a link elsewhere, and no ca.pem": (folder) => {
+        Deno.removeSync(join(folder, "ca.key"));
+        Deno.removeSync(join(folder, "ca.pem"));
+        Deno.symlinkSync(join(made, "ca.key"), join(folder, "ca.key"));
+      },
+    };
+    for (const [name, harm] of Object.entries(damage)) {
+      for (const lacksServer of [false, true]) {
+        const folder = Deno.makeTempDirSync({ dir: parent });
+        for (const [file, text] of Object.entries({ "ca.pem": authority!, "ca.key": authorityKey! })) {
+          Deno.writeTextFileSync(join(folder, file), text, { mode: 0o600 });
+        }
+        if (!lacksServer) {
+          Deno.writeTextFileSync(join(folder, "server.pem"), cert!);
+          Deno.writeTextFileSync(join(folder, "server.key"), key!, { mode: 0o600 });
+        }
+        harm(folder);
+        const before = contentsOf(folder);
+        await assertRejects(() => makeCertificates(folder, []), StartError, "ca.", name);
+        assertEquals(contentsOf(folder), before, name);
+        // A server that starts may use a pair that is there, but makes nothing.
+        const started = await defaultCertificates(folder).catch((error) => error);
+        assert(started instanceof StartError || started.cert === cert, name);
+        assertEquals(contentsOf(folder), before, name);
+      }
+    }
+    assertEquals(Deno.readTextFileSync(join(made, "ca.key")), authorityKey);
+  }));
+
+Deno.test("makeCertificates() says what to do about an authority's key without its certificate", () =>
+  withFolder(async (folder) => {
+    const { paths } = await makeCertificates(folder, []);
+    const key = Deno.readTextFileSync(paths.authorityKey);
+    Deno.removeSync(paths.authority);
+    const error = await assertRejects(() => makeCertificates(folder, []), StartError);
+    assertMatch(error.message, /"ca\.pem" is missing.*have a copy.*inmem certs ".*" --force$/);
+    const forced = await makeCertificates(folder, [], { replaceAuthority: true });
+    assert(forced.isAuthorityNew);
+    assertNotEquals(Deno.readTextFileSync(paths.authorityKey), key);
+  }));
+
+Deno.test("makeCertificates() with a new authority replaces a link to a key, not what it leads to", () =>
+  withFolder(async (folder) => {
+    const { paths } = await makeCertificates(folder, []);
+    const key = Deno.readTextFileSync(paths.authorityKey);
+    Deno.renameSync(paths.authorityKey, join(folder, "kept.key"));
+    Deno.symlinkSync(join(folder, "kept.key"), paths.authorityKey);
+    await makeCertificates(folder, []);
+    await makeCertificates(folder, [], { replaceAuthority: true });
+    assertEquals(Deno.readTextFileSync(join(folder, "kept.key")), key);
+    assertNotEquals(Deno.readTextFileSync(paths.authorityKey), key);
+  }));
+
+Deno.test("defaultCertificates() uses a pair whose authority is missing, with a warning, and renews it not", () =>
+  withFolder(async (folder) => {
+    const nowMs = Date.now();
+    const { paths } = await makeCertificates(folder, []);
+    Deno.removeSync(paths.authority);
+    for (const days of [0, 710, 729]) {
+      const pair = await defaultCertificates(folder, nowMs + days * DAY_MS);
+      assertMatch(pair.warnings.join(" "), /"ca\.pem"|ca\.pem" is missing/);
+      assertEquals(pair.warnings.some((warning) => warning.includes("cannot be renewed")), days > 0);
+      assertEquals(pair.authorityExpiresMs, undefined);
+    }
+    await assertRejects(() => defaultCertificates(folder, nowMs + 731 * DAY_MS), StartError, "inmem certs");
+    // Both files of the authority kept elsewhere: its pair is used all the same.
+    Deno.removeSync(paths.authorityKey);
+    assertEquals((await defaultCertificates(folder, nowMs)).cert, Deno.readTextFileSync(paths.cert));
+  }));
+
+Deno.test("defaultCertificates() makes what is missing of the server's pair by the authority that is there", () =>
+  withFolder(async (folder) => {
+    const { paths } = await makeCertificates(folder, ["cache.example"]);
+    const authority = Deno.readTextFileSync(paths.authority);
+    for (const missing of [[paths.cert], [paths.key], [paths.cert, paths.key]]) {
+      for (const path of missing) Deno.removeSync(path);
+      const pair = await defaultCertificates(folder);
+      assertEquals(pair.warnings, []);
+      assert(new X509Certificate(pair.cert).verify(readCertificate(paths.authority).publicKey));
+      assertEquals(Deno.readTextFileSync(paths.authority), authority);
+    }
+    assertEquals(
+      (await defaultCertificates(folder)).authorityExpiresMs,
+      Date.parse(readCertificate(paths.authority).validTo),
+    );
+  }));
+
+Deno.test("defaultCertificates() makes an authority anew only in place of nothing", () =>
+  withFolder(async (folder) => {
+    const { paths } = await makeCertificates(folder, []);
+    for (const path of [paths.authority, paths.authorityKey, paths.key]) Deno.removeSync(path);
+    // What is left of the pair is of no use without its key.
+    const pair = await defaultCertificates(folder);
+    assertEquals(pair.cert, Deno.readTextFileSync(paths.cert));
+    assert(exists(paths.authorityKey));
+  }));
