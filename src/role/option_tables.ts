@@ -46,7 +46,8 @@ const maxClientMemory = {
 const cert = {
   kind: "text",
   valueName: "FILE",
-  help: "the certificate chain, in PEM",
+  help: "the certificate chain, in PEM; this and other files of certificates, keys and passwords are read again when " +
+    "they change",
   absent: "a local one, made on first use",
 } as const satisfies Option;
 
@@ -54,6 +55,7 @@ const key = {
   kind: "text",
   valueName: "FILE",
   help: "the certificate's private key, in PEM, mode 0600",
+  absent: "in the file of --cert",
 } as const satisfies Option;
 
 const noAuth = {
@@ -124,7 +126,7 @@ export const serverOptions = {
       kind: "text",
       valueName: "FILE",
       environment: "INMEM_PASSWORD",
-      help: "the password that clients have to give",
+      help: "the password that clients have to give, or two in a line each while one replaces the other",
     },
     "no-auth": noAuth,
     "max-clients": maxClients,
@@ -191,12 +193,12 @@ export const proxyOptions = {
       kind: "text",
       valueName: "FILE",
       environment: "INMEM_PASSWORD",
-      help: "the password that clients have to give",
+      help: "the password that clients have to give, or two in a line each while one replaces the other",
     },
     "servers-password-file": {
       kind: "text",
       valueName: "FILE",
-      help: "the password that the proxy gives to the servers",
+      help: "the password that the proxy gives to the servers, and a second one in case it is refused",
       absent: "the same as for clients",
     },
     "no-auth": noAuth,
@@ -249,7 +251,7 @@ export const clientOptions = {
       kind: "text",
       valueName: "FILE",
       environment: "INMEM_PASSWORD",
-      help: "the password to give",
+      help: "the password to give, and in a second line one in case it is refused",
     },
     json: { kind: "flag", help: "print replies as JSON" },
     plaintext: { kind: "flag", help: "no TLS; to loopback addresses only" },

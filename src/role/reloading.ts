@@ -96,7 +96,7 @@ export class Reloading {
     this.#follow({
       paths: [path],
       name: `"${path}"`,
-      fallback: used.length === 1 ? "the password in use stays" : "the passwords in use stay",
+      fallback: "the passwords in use stay",
       read: () => readPasswordFile(path),
       apply: (passwords) => {
         if (passwords.length === used.length && passwords.every((each, i) => each === used[i])) return;

@@ -321,7 +321,7 @@ systemTest(
       await until(() => linesOf(server, pattern).length > 0, "it is said", APPLIED_MS);
       await pause(1_200);
       assertEquals(linesOf(server, pattern).length, 1);
-      assertMatch(linesOf(server, pattern)[0]!, /; the password in use stays/);
+      assertMatch(linesOf(server, pattern)[0]!, /; the passwords in use stay/);
     }
     const other = launcher.path("client.txt");
     await Deno.writeTextFile(other, "wrong\r\nfirst\r\n", { mode: 0o600 });
