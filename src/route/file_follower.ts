@@ -117,21 +117,24 @@ export class FileFollower<T> {
     if (this.#running) return this.#schedule(FOLLOWER_DEBOUNCE_MS);
     this.#running = true;
     try {
-      // Watching comes first: what changes behind the reading is then an event.
-      for (const folder of this.#folders) await this.#watch(folder);
-      const stamp = await stampOf(this.#options.paths);
-      const isPending = this.#fault !== this.#reported;
-      if (this.#mustRead || isPending || stamp === "" || stamp !== this.#stamp) {
+      const { paths, read } = this.#options;
+      if (
+        this.#mustRead || this.#fault !== this.#reported || await stampOf(paths) !== this.#stamp || this.#stamp === ""
+      ) {
         this.#mustRead = false;
-        this.#stamp = stamp;
-        const reading = await this.#options.read();
+        // Watching comes first: what changes behind the reading is then an event.
+        for (const folder of this.#folders) await this.#watch(folder);
+        this.#stamp = await stampOf(paths);
+        const reading = await read();
         if (!this.#closed) this.#take(reading);
       }
     } finally {
       this.#running = false;
     }
     const isWatched = this.#watches.size === this.#folders.length;
-    this.#schedule(isWatched ? this.#options.pollMs : Math.min(this.#options.pollMs, FOLLOWER_DEBOUNCE_MS));
+    const pollMs = isWatched ? this.#options.pollMs : Math.min(this.#options.pollMs, FOLLOWER_DEBOUNCE_MS);
+    // All followers look at the same moments: to wake an idle process costs more than to look.
+    this.#schedule(pollMs - performance.now() % pollMs);
   }
 
   #take(reading: Reading<T>): void {
