@@ -212,8 +212,17 @@ export function readDefaultPair(paths: CertificatePaths, nowMs: number = Date.no
     return { ...pair, warnings: [...pair.warnings, warning], paths };
   }
   const authority = readCertificate(paths.authority, "authority's certificate").certificate;
-  if (!certificate.verify(authority.publicKey)) return undefined;
+  if (!isSignedBy(certificate, authority)) return undefined;
   return { ...pair, paths, authorityExpiresMs: Date.parse(authority.validTo) };
+}
+
+function isSignedBy(certificate: X509Certificate, authority: X509Certificate): boolean {
+  try {
+    return certificate.verify(authority.publicKey);
+  } catch {
+    // The platform does not know the kind of key, which none of ours has.
+    return false;
+  }
 }
 
 /** The hosts that a certificate is for, so that its successor is for the same. */

@@ -8,7 +8,7 @@
  * | a second SIGTERM or SIGINT before that | 143 or 130, at once |
  * | an exception that nobody caught: a bug | 1, at once |
  *
- * SIGHUP ends nothing: certificates, keys and passwords are read anew.
+ * SIGHUP ends nothing: certificates, keys, passwords and the list of servers are read again.
  *
  * @module
  */
@@ -25,7 +25,7 @@ const IGNORED_SIGNALS = ["SIGHUP", "SIGPIPE", "SIGUSR1", "SIGUSR2", "SIGXFSZ"] a
 export interface Stoppable {
   /** Ends everything in order. Rejects when something was lost on the way. */
   stop(): Promise<void>;
-  /** Reads anew what may have been replaced. */
+  /** Reads again the files that may have been replaced. */
   reload?(): void;
 }
 
@@ -75,7 +75,7 @@ export async function runUntilStopped(role: Stoppable, logger: Logger): Promise<
   cleanups.push(ignoreStraySignals());
   listen("SIGHUP", () => {
     if (stopping || role.reload === undefined) return;
-    logger.info("Reading certificates and passwords again after SIGHUP");
+    logger.info("Reading files again after SIGHUP");
     role.reload();
   });
   addEventListener("unhandledrejection", onRejection);

@@ -25,7 +25,7 @@ export function readPrivateFile(path: string, what: string): Uint8Array<ArrayBuf
     if (isContainerSecret(path)) return;
     const problem = accessProblem(info, ownUser());
     if (problem !== undefined) {
-      throw new StartError(`Cannot use the ${what} "${path}": ${problem.replaceAll("FILE", path)}`);
+      throw new StartError(`Cannot use the ${what} "${path}": ${problem.replaceAll("FILE", () => path)}`);
     }
   });
 }

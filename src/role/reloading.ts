@@ -48,7 +48,7 @@ export class Reloading {
   certificate(source: CertificateSource, current: CheckedKeyPair, apply: (pair: CheckedKeyPair) => void): void {
     const own = "authority" in source ? source : undefined;
     const what = `The certificate "${source.cert}"`;
-    const expiry = this.#watchExpiry(what, current.expiresMs, own && (() => this.#renew(own)));
+    const expiry = this.#watchExpiry(what, current.expiresMs, own && (() => this.#renew(own, current.warnings)));
     const authority = this.#watchExpiry(`The authority "${own?.authority}"`, current.authorityExpiresMs);
     let used = current;
     this.#follow({
@@ -138,10 +138,10 @@ export class Reloading {
   }
 
   /** Makes the state folder's certificate anew; the follower sees it. */
-  async #renew({ authority }: CertificatePaths): Promise<boolean> {
+  async #renew({ authority }: CertificatePaths, told: readonly string[]): Promise<boolean> {
     try {
       const { expiresMs, warnings } = await defaultCertificates(dirname(authority));
-      for (const warning of warnings) this.#logger.warn(warning);
+      for (const warning of warnings) if (!told.includes(warning)) this.#logger.warn(warning);
       return daysUntil(expiresMs) >= CERTIFICATE_RENEW_DAYS;
     } catch (error) {
       this.#logger.warn(messageOf(error));

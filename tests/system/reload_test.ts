@@ -335,7 +335,7 @@ systemTest(
 );
 
 systemTest("a certificate that is about to expire is told at once, and once it has", async (launcher) => {
-  const [soon] = await makeIdentities(Date.now() - 730 * DAY_MS + 12_000);
+  const [soon] = await makeIdentities(Date.now() - 730 * DAY_MS + 20_000);
   const files = await newFiles(launcher, soon);
   const server = await launcher.server(["--cert", files.cert, "--key", files.key]);
   await until(() => linesOf(server, /warn .*server\.pem" expired on 20/).length === 1, "it is told", 60_000);

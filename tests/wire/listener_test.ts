@@ -56,9 +56,10 @@ async function replaceUnderLoad(
   count: number,
   replacedMs: number,
   pauseMs: number,
-  hostname = HOSTNAME,
+  listened = HOSTNAME,
+  hostname = listened,
 ): Promise<number> {
-  const { clients, port, warnings } = serve(replacedMs, hostname);
+  const { clients, port, warnings } = serve(replacedMs, listened);
   const failures: unknown[] = [];
   let connected = 0;
   let ends = false;
@@ -102,8 +103,11 @@ Deno.test("Clients replaceCertificate() refuses nobody while many that were repl
   await replaceUnderLoad(12, 300, 20);
 });
 
-Deno.test("Clients replaceCertificate() works on IPv6", async () => {
+Deno.test("Clients replaceCertificate() works on IPv6, and where all addresses are listened on", async () => {
   await replaceUnderLoad(3, 30, 0, "::1");
+  await replaceUnderLoad(3, 30, 0, "0.0.0.0", "127.0.0.1");
+  await replaceUnderLoad(3, 30, 0, "::", "127.0.0.1");
+  await replaceUnderLoad(3, 30, 0, "localhost", "127.0.0.1");
 });
 
 Deno.test("Clients replaceCertificate() leaves all as it is when the certificate is unusable", async () => {
