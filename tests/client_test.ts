@@ -263,6 +263,30 @@ Deno.test("Client authenticates each connection before anything else", async () 
   }, { password: "secret" });
 });
 
+Deno.test("Client gives the second of two passwords when the first is refused, on the same connection", async () => {
+  await withClient((request, peer) => {
+    if (request[0] === "quit") peer.close();
+    else if (request[0] === "auth" && request[1] !== "old") peer.refuse("WRONGPASS", "no");
+    else peer.reply("OK");
+  }, async (client, server) => {
+    await client.send(["ping"]);
+    await failureOf(client.send(["quit"]));
+    await client.send(["ping"]);
+    const greeting = [["auth", "new"], ["auth", "old"], ["ping"]];
+    assertEquals(server.requests, [...greeting, ["quit"], ...greeting]);
+    assertEquals(server.connectionCount, 2);
+  }, { password: ["new", "old"] });
+});
+
+Deno.test("connect() tries no further password when it is refused for another reason, or all are", async () => {
+  for (const [code, count] of [["ERR", 1], ["WRONGPASS", 2]] as const) {
+    await using server = new FakeServer((_request, peer) => peer.refuse(code, "no"));
+    const options = { addr: `127.0.0.1:${server.port}`, plaintext: true, password: ["a", new Uint8Array([98])] };
+    assertEquals((await assertRejects(() => connect(options), ReplyError)).code, code);
+    assertEquals(server.requests.length, count);
+  }
+});
+
 Deno.test("connect() rejects with ReplyError when the password is refused", async () => {
   await using server = new FakeServer((_request, peer) => peer.refuse("WRONGPASS", "no"));
   const options = { addr: `127.0.0.1:${server.port}`, plaintext: true, password: "wrong" };

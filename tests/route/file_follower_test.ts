@@ -1,0 +1,105 @@
+import { assertEquals } from "@std/assert";
+import { StartError } from "../../src/errors.ts";
+import { FOLLOWER_RECENT_MS } from "../../src/limits.ts";
+import { FileFollower } from "../../src/route/file_follower.ts";
+import { pause } from "../support/pause.ts";
+
+/** Follows two files, whose texts it puts together, and remembers what came of it. */
+class Following {
+  reads = 0;
+  readonly applied: string[] = [];
+  readonly reports: string[] = [];
+  refuses = false;
+  readonly follower: FileFollower<string>;
+
+  constructor(paths: readonly string[], pollMs: number) {
+    this.follower = new FileFollower({
+      paths,
+      name: "what is followed",
+      fallback: "all stays",
+      pollMs,
+      faultMs: 50,
+      read: () => {
+        this.reads++;
+        try {
+          return { value: paths.map((path) => Deno.readTextFileSync(path)).join("+") };
+        } catch {
+          return { fault: "Cannot read" };
+        }
+      },
+      apply: (value) => {
+        if (this.refuses) throw new StartError("Cannot apply");
+        if (this.applied.at(-1) !== value) this.applied.push(value);
+      },
+      report: (sentence) => this.reports.push(sentence),
+    });
+  }
+
+  async until(condition: () => boolean, what: string): Promise<void> {
+    for (const end = performance.now() + 20_000; !condition();) {
+      if (performance.now() > end) throw new Error(`Not in time: ${what}; ${this.applied}; ${this.reports}`);
+      await pause(5);
+    }
+  }
+}
+
+async function withFiles(
+  pollMs: number,
+  run: (following: Following, paths: [string, string]) => Promise<void>,
+): Promise<void> {
+  const folder = await Deno.makeTempDir({ prefix: "inmem-follow-" });
+  await Deno.mkdir(`${folder}/other`);
+  const paths: [string, string] = [`${folder}/a`, `${folder}/other/b`];
+  for (const path of paths) await Deno.writeTextFile(path, "1");
+  const following = new Following(paths, pollMs);
+  try {
+    await following.until(() => following.applied.length === 1, "the first reading");
+    await run(following, paths);
+  } finally {
+    following.follower.close();
+    // A look under way ends by itself.
+    await pause(50);
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+Deno.test("FileFollower sees changes of files in several folders, also of the same length at the same time", () =>
+  withFiles(60_000, async (following, [a, b]) => {
+    for (let round = 2; round < 6; round++) {
+      await Deno.writeTextFile(round % 2 === 0 ? a : b, `${round}`);
+      await following.until(() => following.applied.at(-1)!.includes(`${round}`), `${round} is seen`);
+    }
+    assertEquals(following.reports, []);
+  }));
+
+Deno.test("FileFollower reads nothing again once its files have rested, and reads at once when it is told to", () =>
+  withFiles(50, async (following, [a]) => {
+    await pause(FOLLOWER_RECENT_MS + 500);
+    const { reads } = following;
+    await pause(500);
+    assertEquals(following.reads, reads);
+    following.follower.reload();
+    await following.until(() => following.reads > reads, "it is read");
+    await Deno.writeTextFile(a, "2");
+    await following.until(() => following.applied.at(-1) === "2+1", "it is seen");
+  }));
+
+Deno.test("FileFollower reports what cannot be applied once, and again when it is told to read", () =>
+  withFiles(50, async (following, [a]) => {
+    following.refuses = true;
+    await Deno.writeTextFile(a, "2");
+    await following.until(() => following.reports.length === 1, "it is reported");
+    await pause(300);
+    assertEquals(following.reports, ["Cannot apply; all stays"]);
+    following.follower.reload();
+    await following.until(() => following.reports.length === 2, "it is reported again");
+    following.refuses = false;
+    following.follower.reload();
+    await following.until(() => following.applied.at(-1) === "2+1", "it is applied");
+    assertEquals(following.reports.length, 2);
+    await Deno.remove(a);
+    await following.until(() => following.reports.length === 3, "the loss is reported");
+    await Deno.writeTextFile(a, "3");
+    await following.until(() => following.reports.length === 4, "the end of that is reported");
+    assertEquals(following.reports.slice(2), ["Cannot read; all stays", "what is followed is valid again"]);
+  }));
