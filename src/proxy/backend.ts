@@ -157,19 +157,21 @@ async function authenticate(
   passwords: ServersPasswords,
 ): Promise<Identity> {
   const candidates = passwords.of(address);
-  if (candidates.length === 0) return await greet(dialect, address, connection, undefined);
-  for (const [i, password] of candidates.entries()) {
+  for (const password of candidates.slice(0, -1)) {
     try {
       const identity = await greet(dialect, address, connection, password);
       passwords.accept(address, password);
       return identity;
     } catch (error) {
-      const isRefused = error instanceof ReplyError && error.code === "WRONGPASS";
-      if (!isRefused || i + 1 === candidates.length) throw error;
-      // The question behind it is refused as well.
-      await takeReply(address, connection, dialect.measure(), () => {});
+      if (!(error instanceof ReplyError) || error.code !== "WRONGPASS") throw error;
     }
+    // The question behind it is refused as well.
+    await takeReply(address, connection, dialect.measure(), () => {});
   }
+  const last = candidates.at(-1);
+  const identity = await greet(dialect, address, connection, last);
+  if (last !== undefined) passwords.accept(address, last);
+  return identity;
 }
 
 /** Sends the first request and the question who the server is, and waits for both replies. */

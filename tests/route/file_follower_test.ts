@@ -13,7 +13,7 @@ class Following {
   readonly follower: FileFollower<string>;
 
   constructor(paths: readonly string[], pollMs: number) {
-    this.follower = new FileFollower({
+    this.follower = new FileFollower<string>({
       paths,
       name: "what is followed",
       fallback: "all stays",

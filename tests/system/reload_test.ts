@@ -331,6 +331,14 @@ systemTest(
     const list = await launcher.serversFile([server.address]);
     const proxy = await launcher.proxy(list, ["--servers-password-file", other]);
     assertEquals((await launcher.client(proxy, ["set", "a", "b"])).code, 0);
+    // What the proxy itself asks goes over the other protocol.
+    await using client = await launcher.connect(proxy);
+    await until(
+      async () => /server0:.*state=up,.*keys=/.test(await client.info("cluster")),
+      "the proxy asks",
+      APPLIED_MS,
+    );
+    assertEquals(linesOf(proxy, /is down/), []);
   },
 );
 
