@@ -14,7 +14,7 @@ Deno.test("resolveListening() warns of --no-auth beyond loopback, and of nothing
     await Deno.writeTextFile(`${folder}/key`, pair.key, { mode: 0o600 });
     await Deno.writeTextFile(`${folder}/password`, "secret", { mode: 0o600 });
     const warningsOf = async (hostname: string, noAuth: boolean) => {
-      const { warnings } = await resolveListening({
+      const { sources: { warnings } } = await resolveListening({
         addr: { hostname, port: 9443 },
         cert: `${folder}/cert`,
         key: `${folder}/key`,
