@@ -47,8 +47,7 @@ interface Findings {
  *
  * @param argv the arguments after `check`
  * @returns the exit status: 1 when something is damaged or torn
- * @throws {UsageError} when the options are wrong
- * @throws {StartError} when nothing can be read there
+ * @throws {UsageError} when the options are wrong, or nothing can be checked there: it was not found damaged then
  */
 export async function checkMain(argv: readonly string[]): Promise<number> {
   const { values, positional } = parseOptions(checkOptions, argv);
@@ -59,7 +58,10 @@ export async function checkMain(argv: readonly string[]): Promise<number> {
   const [path, more] = positional;
   if (path === undefined) throw new UsageError("Cannot check nothing: expected a data folder or a file");
   if (more !== undefined) throw new UsageError(`Cannot check "${more}" as well: expected one folder or file`);
-  const findings = await check(path);
+  const findings = await check(path).catch((cause) => {
+    if (!(cause instanceof StartError)) throw cause;
+    throw new UsageError(cause.message, { cause });
+  });
   console.log(values.json ? JSON.stringify(findings) : describe(findings));
   return findings.intact ? 0 : 1;
 }
@@ -119,7 +121,9 @@ function magicOf(path: string): string {
 async function checkUnused(path: string): Promise<void> {
   let lock: Deno.FsFile;
   try {
-    lock = await Deno.open(`${path}/inmem.lock`, { read: true });
+    const lockPath = `${path}/inmem.lock`;
+    if (!(await Deno.stat(lockPath)).isFile) throw new Error(`"${lockPath}" is no file`);
+    lock = await Deno.open(lockPath, { read: true });
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return;
     throw new StartError(`Cannot check "${path}": ${messageOf(error)}`, { cause: error });

@@ -36,6 +36,10 @@ const ROLES: Readonly<Record<string, Role>> = {
     summary: "verifies data on disk",
     load: async () => (await import("./check.ts")).checkMain,
   },
+  restore: {
+    summary: "puts a snapshot into a data folder",
+    load: async () => (await import("./restore.ts")).restoreMain,
+  },
   certs: {
     summary: "makes a local authority and a server certificate",
     load: async () => (await import("./role/certs.ts")).certsMain,

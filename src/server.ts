@@ -44,6 +44,7 @@ export async function serverMain(argv: readonly string[]): Promise<number> {
     ...listening,
     dataPath: values["no-persist"] ? undefined : values.data,
     backupPath: values.backup,
+    backupFolder: values["backup-folder"],
     repairs: values.repair,
     fsync: values.fsync,
     snapshotGrowthPercent: values["snapshot-growth"],
@@ -79,15 +80,19 @@ export async function serverMain(argv: readonly string[]): Promise<number> {
 
 /** Tells what the start has loaded, and what it has not. */
 function tellLoaded(loaded: Loaded, logger: Logger): void {
-  const { path, keys, batches, expired, evicted, dropped, torn, damaged, durationMs } = loaded;
+  const { path, keys, batches, expired, evicted, dropped, torn, tornLost, damaged, lacksLog, durationMs } = loaded;
   for (const part of torn) {
     const { path, offset, bytes } = part;
-    logger.warn("The end of the log is torn, as a crash leaves it: it was cut off", {
-      path,
-      offset,
-      bytes,
-      kept: tornPath(part),
-    });
+    const isKept = !tornLost.includes(part);
+    logger.warn(
+      isKept
+        ? "The end of the log is torn, as a crash leaves it: it was cut off"
+        : "The end of the log is torn, as a crash leaves it: it was cut off without a copy, since the disk is full",
+      { path, offset, bytes, ...isKept && { kept: tornPath(part) } },
+    );
+  }
+  if (lacksLog) {
+    logger.warn("There is a snapshot and no log: what was written after the snapshot is not there", { path });
   }
   for (const { path, offset, bytes, reason } of damaged) {
     const kept = bytes > 0 ? { kept: damagedPath(path) } : {};

@@ -47,7 +47,20 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   server: ["wire", "command", "connection", "store", "log", "specification", "role", "types", "package", "platform"],
   shell: ["client", "specification", "role", "types", "package", "platform"],
   check: ["log", "role", "types", "package", "platform"],
-  main: ["server", "check", "proxy", "client", "shell", "specification", "role", "types", "package", "platform"],
+  restore: ["log", "role", "types", "package", "platform"],
+  main: [
+    "server",
+    "check",
+    "restore",
+    "proxy",
+    "client",
+    "shell",
+    "specification",
+    "role",
+    "types",
+    "package",
+    "platform",
+  ],
   mod: ["client", "wire", "specification", "role", "types", "package", "platform"],
 };
 

@@ -4,7 +4,14 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { COMMANDS } from "../src/command/specification.ts";
-import { certsOptions, clientOptions, proxyOptions, proxyPlanOptions, serverOptions } from "../src/role/options.ts";
+import {
+  certsOptions,
+  clientOptions,
+  proxyOptions,
+  proxyPlanOptions,
+  restoreOptions,
+  serverOptions,
+} from "../src/role/options.ts";
 import denoJson from "../deno.json" with { type: "json" };
 
 const ROOT = new URL("../", import.meta.url);
@@ -28,7 +35,7 @@ Deno.test("README names every command and alias", () => {
 Deno.test("README names every option of every role, and no other", () => {
   const options = section("Options");
   const known = new Set<string>();
-  for (const table of [serverOptions, proxyOptions, proxyPlanOptions, clientOptions, certsOptions]) {
+  for (const table of [serverOptions, proxyOptions, proxyPlanOptions, clientOptions, restoreOptions, certsOptions]) {
     for (const name of Object.keys(table.options)) {
       known.add(name);
       assert(options.includes(`\`--${name}`) || name === "help", `"--${name}" is missing`);

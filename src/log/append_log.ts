@@ -8,7 +8,7 @@
  *                         └─ sealed: number, time, checksum (block.ts)
  *
  * log-000000000000001.inmem      segments: the name is the number of the first batch
- * log-000000000004711.inmem      the one that is written
+ * log-000000000004711.inmem      the one that is written (segment.ts)
  * ```
  *
  * All that commands of one turn of the event loop do becomes one batch: whoever has to wait asks for {@linkcode settled},
@@ -20,6 +20,15 @@
  * nothing that the segment got since the last good one is known to be on disk, nor can be put there by trying again: only a
  * snapshot, which holds everything anew, and a segment begun behind it set things right ({@linkcode covered}). Until
  * then, too, writes are refused. Reads go on in either case.
+ *
+ * **What goes away.** A folder or a file that somebody removes or replaces fails nowhere, since it stays open. So the place is
+ * looked at from time to time ({@linkcode look}), and with `always` before each batch is acknowledged (place.ts). While it is
+ * not ours nothing is written and writes are refused; when it comes back they are accepted again. Where only files of ours are
+ * gone or were changed, a snapshot puts everything down again, and writes stay refused until a person asks for one
+ * ({@linkcode readmit}): whoever meddles with the files may not be done.
+ *
+ * **A start without room.** Where there is no room for a first segment, there is none, and writes are refused until it can be
+ * made.
  *
  * **Order on disk.** Segments are synced in their order. What a later batch says of those before it tells a torn end from
  * damage (recover.ts).
@@ -36,10 +45,12 @@ import {
   LOG_UNWRITTEN_MAX_BYTES,
   LOG_WRITE_BYTES,
 } from "../limits.ts";
-import { BLOCK_HEADER_BYTES, encodeFileHeader, resealBlock, sealBlock } from "./block.ts";
-import { type Files, type LogFile, writeAllSync } from "./files.ts";
+import { BLOCK_HEADER_BYTES, resealBlock, sealBlock } from "./block.ts";
+import { type Files, isOutOfSpace } from "./files.ts";
+import type { Place, Trouble } from "./place.ts";
 import { RecordGroup } from "./record_group.ts";
 import { RecordWriter } from "./record_writer.ts";
+import { Segment } from "./segment.ts";
 
 /** When batches are synced: before replies leave, about once a second, or when the system thinks fit. */
 export type FsyncPolicy = "always" | "everysec" | "never";
@@ -54,7 +65,12 @@ export interface LogStart {
   readonly next: number;
   /** The last batch before it that is on disk: the one right before it, unless a snapshot has yet to be written first. */
   readonly synced?: number;
+  /** The time, in ms since 1970. */
   readonly now: () => number;
+  /** What durations are measured by; `now` unless it is given, which jumps when somebody sets the clock. */
+  readonly monotonicNow?: () => number;
+  /** Says whether the folder is still ours; without it nobody looks. */
+  readonly place?: Place | undefined;
 }
 
 /** Those who wait for one batch. */
@@ -77,14 +93,9 @@ interface Unwritten {
 
 /** A segment that another one follows. */
 interface LeftSegment {
-  readonly file: LogFile;
+  readonly segment: Segment;
   /** Its last batch. */
   readonly last: number;
-}
-
-/** The path of the segment whose first batch has that number. */
-export function segmentPath(folder: string, first: number): string {
-  return `${folder}/log-${String(first).padStart(15, "0")}.inmem`;
 }
 
 /** The log of one data folder. */
@@ -113,10 +124,10 @@ export class AppendLog {
   readonly #files: Files;
   readonly #folder: string;
   readonly #now: () => number;
-  /** The segment being written, and the seed of its checksums. */
-  #file: LogFile;
-  #first = 0;
-  #seed = 0;
+  readonly #monotonicNow: () => number;
+  readonly #place: Place | undefined;
+  /** The segment being written; `undefined` while there is no room for one. */
+  #segment: Segment | undefined;
   /** Segments that were left, the oldest first, and have batches that may not be on disk. */
   readonly #left: LeftSegment[] = [];
   /** Whether the name of a segment may not be on disk. */
@@ -134,8 +145,14 @@ export class AppendLog {
   #isScheduled = false;
   #syncing: Promise<void> | undefined;
   #retryTimer: ReturnType<typeof setTimeout> | undefined;
+  /** Why writes are refused: because of the place, or else because the log cannot be written or synced. */
   #refusal: string | undefined;
-  /** A snapshot has to hold the effects of all batches up to this one before any is written again; 0 when none has to. */
+  #displaced: string | undefined;
+  #failure: string | undefined;
+  /** How files were found gone or changed. Stays until a person asks for a snapshot. */
+  #tampered: string | undefined;
+  /** Whether a snapshot has to hold the effects of all batches up to `#rebaseThrough` before any is written again. */
+  #isRebaseDue = false;
   #rebaseThrough = 0;
   /** Whether the segment is as large as the system lets a file be. */
   #isSegmentFull = false;
@@ -150,18 +167,25 @@ export class AppendLog {
   #held: Promise<void> | undefined;
 
   /**
-   * Makes the first segment.
+   * Makes the first segment, if there is room for it.
    *
    * @throws what the file system throws
    */
-  constructor({ files, folder, policy, next, synced = next - 1, now }: LogStart) {
+  constructor({ files, folder, policy, next, synced = next - 1, now, monotonicNow = now, place }: LogStart) {
     this.#files = files;
     this.#folder = folder;
     this.policy = policy;
     this.#now = now;
+    this.#monotonicNow = monotonicNow;
+    this.#place = place;
     this.#sealed = this.#written = next - 1;
     this.#synced = synced;
-    this.#file = this.#makeSegment(next);
+    try {
+      this.#segment = this.#makeSegment(next);
+    } catch (error) {
+      if (!isOutOfSpace(error)) throw error;
+      this.#refuse(cannotWrite(error));
+    }
   }
 
   /** The last batch that was sealed. */
@@ -181,7 +205,12 @@ export class AppendLog {
 
   /** Whether only a snapshot can set right what has failed. */
   get mustRebase(): boolean {
-    return this.#rebaseThrough > 0;
+    return this.#isRebaseDue;
+  }
+
+  /** Whether a snapshot would help, if there is a place for it. */
+  get needsSnapshot(): boolean {
+    return this.mustRebase && (this.#displaced === undefined || this.#displaced === this.#tampered);
   }
 
   /** Bytes that are kept since they cannot be written. */
@@ -312,6 +341,56 @@ export class AppendLog {
   tick(): void {
     this.flush();
     if (this.policy !== "never" && this.#synced < this.#written) this.#startSync();
+    else if (this.#segment?.isFinished === false) this.begin();
+  }
+
+  /** Puts a new segment's header on disk, whatever the policy is, and gives it its name; not while the log fails. */
+  async begin(): Promise<void> {
+    for (let segment = this.#segment; segment?.isFinished === false; segment = this.#segment) {
+      if (this.#refusal !== undefined) return;
+      if (this.#syncing === undefined) this.#runSync(() => this.#finish(segment));
+      await this.#syncing;
+    }
+  }
+
+  /**
+   * Looks whether the place is still ours. While it is not, writes are refused.
+   *
+   * @returns what is wrong with it
+   */
+  look(): Trouble | undefined {
+    const segment = this.#segment;
+    // Either of its names leads to a segment that is being renamed.
+    const expected = segment === undefined || segment.isLost || segment.isMoving ? undefined : segment;
+    const trouble = this.#place?.trouble(expected);
+    if (trouble?.kind === "files") this.leaveSegment(trouble.reason);
+    const wasDisplaced = this.#displaced !== undefined;
+    this.#displaced = trouble?.kind === "place" ? trouble.reason : this.#tampered;
+    this.#tellRefusal();
+    if (wasDisplaced && this.#displaced === undefined) {
+      this.#write();
+      this.#release();
+    }
+    return trouble;
+  }
+
+  /** Gives the segment up: what it holds, a snapshot has to hold. Writes stay refused until {@linkcode readmit}. */
+  leaveSegment(reason: string): void {
+    this.#tampered ??= `${reason}; once that has ended, the command "save" makes writes possible again`;
+    if (this.#segment !== undefined) this.#segment.isLost = true;
+    this.#rebase(this.#sealed);
+  }
+
+  /** The files do not say what the store holds. Nothing may be written behind them until a snapshot does. */
+  requireSnapshot(): void {
+    this.#rebase(this.#sealed);
+    this.#refuse("the log cannot go on: what was loaded has to be saved first, and the disk is full");
+  }
+
+  /** Accepts writes again after files were found gone or changed. For when a person has asked for a snapshot, and has it. */
+  readmit(): void {
+    this.#tampered = undefined;
+    this.look();
   }
 
   /**
@@ -321,10 +400,11 @@ export class AppendLog {
    * @throws what the file system throws; then the segment goes on
    */
   rotate(): void {
-    if (this.#first === this.#sealed + 1 || this.#refusal !== undefined || this.#unwritten.length > 0) return;
-    const left = { file: this.#file, last: this.#sealed };
-    this.#file = this.#makeSegment(this.#sealed + 1);
-    this.#left.push(left);
+    const segment = this.#segment;
+    if (segment === undefined || segment.first === this.#sealed + 1) return;
+    if (this.#refusal !== undefined || this.#unwritten.length > 0) return;
+    this.#segment = this.#makeSegment(this.#sealed + 1);
+    this.#left.push({ segment, last: this.#sealed });
   }
 
   /** Seals what there is. A snapshot that is taken at this very moment holds the effects of all batches up to that one. */
@@ -347,14 +427,15 @@ export class AppendLog {
     this.#synced = Math.max(this.#synced, batch);
     if (isTorn || (this.mustRebase && batch >= this.#rebaseThrough)) {
       // What the segments have is in the snapshot, all of it. Until there is another one nothing may be written behind that.
-      this.#rebaseThrough ||= batch;
-      const left = this.#file;
-      this.#file = this.#makeSegment(this.#unwritten[0]?.batch ?? this.#sealed + 1);
-      if (left !== this.#file) left.close();
+      if (!this.mustRebase) this.#rebase(batch);
+      const left = this.#segment;
+      this.#segment = this.#makeSegment(this.#unwritten[0]?.batch ?? this.#sealed + 1);
+      if (left !== this.#segment) left?.file.close();
+      this.#isRebaseDue = false;
       this.#rebaseThrough = 0;
     }
     // The others are needless, and are not held until the next sync, which may never be.
-    while (this.#left.length > 0 && this.#left[0]!.last <= batch) this.#left.shift()!.file.close();
+    while (this.#left.length > 0 && this.#left[0]!.last <= batch) this.#left.shift()!.segment.file.close();
     this.#write();
     this.#release();
   }
@@ -364,16 +445,18 @@ export class AppendLog {
     if (this.#isClosed) return;
     this.#isClosed = true;
     clearTimeout(this.#retryTimer);
+    this.look();
     this.#commit();
     this.#writeAll();
-    while (!this.mustRebase && this.#synced < this.#written) {
+    while (this.#canSync && this.#synced < this.#written) {
       this.#startSync();
       await this.#syncing;
     }
     await this.#syncing;
+    this.look();
     clearTimeout(this.#retryTimer);
-    for (const { file } of this.#left.splice(0)) file.close();
-    this.#file.close();
+    for (const { segment } of this.#left.splice(0)) segment.file.close();
+    this.#segment?.file.close();
     for (const waiting of this.#waiting.splice(0)) fail(waiting, this.#refusal ?? "the server is stopping");
     if (this.#refusal !== undefined) throw new NotSavedError(this.#refusal);
   }
@@ -399,10 +482,11 @@ export class AppendLog {
   #sealRecords(records: RecordWriter): void {
     this.#sealed++;
     const unknown = this.#sealed - 1 - this.#synced;
-    sealBlock(records.buffer, records.length, this.#sealed, this.#now(), unknown, this.#seed);
-    if (this.#unwritten.length === 0 && !this.mustRebase && records.length <= LOG_WRITE_BYTES) {
+    const segment = this.#segment;
+    sealBlock(records.buffer, records.length, this.#sealed, this.#now(), unknown, segment?.seed ?? 0);
+    if (segment !== undefined && this.#unwritten.length === 0 && this.#canWrite && records.length <= LOG_WRITE_BYTES) {
       const bytes = records.buffer.subarray(0, records.length);
-      const written = this.#writeSome(bytes, 0);
+      const written = this.#writeSome(segment, bytes, 0);
       if (written === bytes.length) {
         this.#wrote(this.#sealed);
         records.reset();
@@ -413,7 +497,7 @@ export class AppendLog {
       this.#unwritten.push({ batch: this.#sealed, bytes: records.take(), written: 0 });
       if (this.#refusal !== undefined && this.unwrittenBytes > LOG_UNWRITTEN_MAX_BYTES) {
         // Keys go on to expire. All that there is will be in the next snapshot.
-        this.#rebaseThrough = this.#sealed;
+        this.#rebase(this.#sealed);
         this.#unwritten = [];
       }
     }
@@ -421,18 +505,33 @@ export class AppendLog {
 
   /** Writes the batches that could not be written before, and those too long for one step: a piece of them now. */
   #write(): void {
-    for (let left = LOG_WRITE_BYTES; this.#unwritten.length > 0 && !this.mustRebase;) {
+    const segment = this.#segment;
+    if (segment === undefined) return;
+    for (let left = LOG_WRITE_BYTES; this.#unwritten.length > 0 && this.#canWrite;) {
       if (left <= 0) return this.#writeLater();
       const first = this.#unwritten[0]!;
       const piece = Math.min(first.bytes.length, first.written + left);
       left -= piece - first.written;
-      first.written = this.#writeSome(first.bytes.subarray(0, piece), first.written);
+      first.written = this.#writeSome(segment, first.bytes.subarray(0, piece), first.written);
       if (first.written < piece) return;
       if (piece < first.bytes.length) return this.#writeLater();
       this.#unwritten.shift();
       this.#wrote(first.batch);
     }
-    if (!this.mustRebase && this.#refusal !== undefined) this.#setRefusal(undefined);
+    if (this.#canWrite && this.#failure !== undefined) {
+      this.#failure = undefined;
+      this.#tellRefusal();
+    }
+  }
+
+  /** Whether batches may go to the segment. */
+  get #canWrite(): boolean {
+    return !this.#isRebaseDue && this.#displaced === undefined;
+  }
+
+  /** Whether it is of use to put on disk what the segment has. */
+  get #canSync(): boolean {
+    return this.#segment !== undefined && this.#canWrite;
   }
 
   /** Writes to the end what would be written in pieces. */
@@ -454,23 +553,23 @@ export class AppendLog {
   }
 
   /** Writes a batch from byte `from` on. Answers how far it came. */
-  #writeSome(bytes: Uint8Array, from: number): number {
+  #writeSome(segment: Segment, bytes: Uint8Array, from: number): number {
     try {
       while (from < bytes.length) {
-        const count = this.#file.writeSync(from === 0 ? bytes : bytes.subarray(from));
+        const count = segment.write(from === 0 ? bytes : bytes.subarray(from));
         this.sizeBytes += count;
         from += count;
       }
     } catch (error) {
       this.#isSegmentFull = isTooLarge(error);
-      this.#refuse(`the log cannot be written: ${messageOf(error)}`);
+      this.#refuse(cannotWrite(error));
     }
     return from;
   }
 
   #wrote(batch: number): void {
     this.#written = batch;
-    if (this.#unsyncedSinceMs === 0) this.#unsyncedSinceMs = this.#now();
+    if (this.#unsyncedSinceMs === 0) this.#unsyncedSinceMs = this.#monotonicNow();
   }
 
   /** Lets those go whose batch is where it has to be. */
@@ -487,15 +586,18 @@ export class AppendLog {
   /** With `everysec`: the last batch whose replies may leave. A sync that takes far too long holds up what follows. */
   get #releasable(): number {
     const isLate = this.policy === "everysec" && this.#syncing !== undefined &&
-      this.#now() - this.#unsyncedSinceMs > LOG_SYNC_LAG_MAX_MS;
+      this.#monotonicNow() - this.#unsyncedSinceMs > LOG_SYNC_LAG_MAX_MS;
     return isLate ? this.#synced : this.#written;
   }
 
   #startSync(): void {
-    if (this.#syncing !== undefined || this.mustRebase) return;
-    this.#syncing = this.#sync().catch((error) => {
+    if (this.#syncing === undefined && this.#canSync) this.#runSync(() => this.#sync());
+  }
+
+  #runSync(run: () => Promise<void>): void {
+    this.#syncing = run().catch((error) => {
       // With batches that will not be written to this segment any more.
-      this.#rebaseThrough = this.#sealed;
+      this.#rebase(this.#sealed);
       this.#refuse(`the log cannot be synced: ${messageOf(error)}`);
     }).then(() => {
       this.#syncing = undefined;
@@ -506,40 +608,73 @@ export class AppendLog {
   async #sync(): Promise<void> {
     const goal = this.#written;
     const left = this.#left.slice();
-    const file = this.#file;
-    this.#unsyncedSinceMs = this.#now();
-    if (this.#isFolderStale) {
-      this.#isFolderStale = false;
-      await this.#files.syncFolder(this.#folder);
-    }
+    const segment = this.#segment!;
+    this.#unsyncedSinceMs = this.#monotonicNow();
     // A snapshot may make any of them needless meanwhile, and close them.
     for (const each of left) {
       if (!this.#left.includes(each)) continue;
-      await each.file.syncData();
+      await each.segment.file.syncData();
+      if (!this.#left.includes(each)) continue;
+      await this.#rename(each.segment);
       const index = this.#left.indexOf(each);
       if (index < 0) continue;
       this.#left.splice(index, 1);
-      each.file.close();
+      each.segment.file.close();
     }
-    if (this.#holds(file)) await file.syncData();
+    await this.#finish(segment);
+    // With what lies in a file that no start would find, nobody is told that it is there.
+    if (this.policy === "always" && !this.#isInPlace(segment)) return;
     this.syncs++;
     this.#synced = Math.max(this.#synced, goal);
     if (this.#synced >= this.#written) this.#unsyncedSinceMs = 0;
   }
 
+  /** Puts on disk what a segment has, and its name. */
+  async #finish(segment: Segment): Promise<void> {
+    if (this.#holds(segment)) await segment.file.syncData();
+    if (this.#holds(segment)) await this.#rename(segment);
+    if (!this.#isFolderStale) return;
+    this.#isFolderStale = false;
+    await this.#files.syncFolder(this.#folder);
+  }
+
+  /** Gives a segment that is on disk its final name. */
+  async #rename(segment: Segment): Promise<void> {
+    if (segment.isFinished) return;
+    await segment.finish();
+    this.#isFolderStale = true;
+  }
+
+  /** Whether a start would find what the segment has. */
+  #isInPlace(segment: Segment): boolean {
+    if (this.#place === undefined || (segment === this.#segment && this.#place.has(segment))) return true;
+    this.look();
+    return this.#displaced === undefined;
+  }
+
   /** Whether a segment is the one being written, or was left for it. */
-  #holds(file: LogFile): boolean {
-    return file === this.#file || this.#left.some((each) => each.file === file);
+  #holds(segment: Segment): boolean {
+    return segment === this.#segment || this.#left.some((each) => each.segment === segment);
+  }
+
+  /** From now on a snapshot has to hold everything up to a batch. */
+  #rebase(through: number): void {
+    this.#isRebaseDue = true;
+    this.#rebaseThrough = Math.max(this.#rebaseThrough, through);
   }
 
   #refuse(reason: string): void {
-    if (this.#refusal !== reason) this.#setRefusal(reason);
-    if (this.#retryTimer === undefined && !this.#isClosed) {
-      this.#retryTimer = setTimeout(() => this.#retry(), LOG_RETRY_MS);
-    }
+    this.#failure = reason;
+    this.#tellRefusal();
   }
 
-  #setRefusal(refusal: string | undefined): void {
+  /** Tells whether writes are refused now, and why. */
+  #tellRefusal(): void {
+    const refusal = this.#displaced ?? this.#failure;
+    if (refusal !== undefined && this.#retryTimer === undefined && !this.#isClosed) {
+      this.#retryTimer = setTimeout(() => this.#retry(), LOG_RETRY_MS);
+    }
+    if (refusal === this.#refusal) return;
     this.#refusal = refusal;
     if (refusal !== undefined) {
       for (const { readers } of this.#waiting) readers?.resolve();
@@ -550,30 +685,42 @@ export class AppendLog {
 
   #retry(): void {
     this.#retryTimer = undefined;
-    if (this.#isSegmentFull && !this.mustRebase) this.#leaveFullSegment();
+    if (this.#canWrite) this.#goOn();
     this.#write();
     this.#release();
     if (this.#refusal === undefined) return;
     // Whoever waits for too long shall not be told anything: whether the effects will last is unknown.
-    const lateMs = this.#now() - LOG_HOLD_MAX_MS;
+    const lateMs = this.#monotonicNow() - LOG_HOLD_MAX_MS;
     while (this.#waiting.length > 0 && this.#waiting[0]!.sinceMs <= lateMs) {
       fail(this.#waiting.shift()!, this.#refusal);
     }
-    this.#refuse(this.#refusal);
+    this.#tellRefusal();
   }
 
   #wait(): Waiting {
-    return { writers: undefined, readers: undefined, batch: 0, sinceMs: this.#now() };
+    return { writers: undefined, readers: undefined, batch: 0, sinceMs: this.#monotonicNow() };
+  }
+
+  /** Makes the segment without which nothing can be written. */
+  #goOn(): void {
+    if (this.#segment !== undefined) {
+      if (this.#isSegmentFull) this.#leaveFullSegment(this.#segment);
+      return;
+    }
+    try {
+      this.#segment = this.#makeSegment(this.#unwritten[0]?.batch ?? this.#sealed + 1);
+    } catch (error) {
+      this.#failure = cannotWrite(error);
+    }
   }
 
   /** Goes on in another segment with the batch that this one has no more room for. */
-  #leaveFullSegment(): void {
+  #leaveFullSegment(full: Segment): void {
     const first = this.#unwritten[0];
-    if (first === undefined || first.batch === this.#first) return;
+    if (first === undefined || first.batch === full.first) return;
     try {
-      const left = this.#file;
-      this.#file = this.#makeSegment(first.batch);
-      this.#left.push({ file: left, last: first.batch - 1 });
+      this.#segment = this.#makeSegment(first.batch);
+      this.#left.push({ segment: full, last: first.batch - 1 });
       this.#isSegmentFull = false;
     } catch {
       // It is as before, and so is what was said about it.
@@ -581,32 +728,24 @@ export class AppendLog {
   }
 
   /** Begins a segment whose first batch has that number, and seals what is still to be written for it. */
-  #makeSegment(first: number): LogFile {
-    const { bytes, seed } = encodeFileHeader("log", this.#now(), first, first - 1 - this.#synced);
-    const path = segmentPath(this.#folder, first);
-    // A segment without a batch has that name already. Its header is written again: it may not be on disk.
-    const isSame = first === this.#first;
-    const file = isSame ? this.#file : this.#files.create(path);
-    try {
-      if (isSame) file.seekSync(0, 0);
-      writeAllSync(file, bytes);
-    } catch (error) {
-      if (!isSame) {
-        file.close();
-        this.#files.remove(path).catch(() => {});
-      }
-      throw error;
-    }
-    this.#first = first;
-    this.#seed = seed;
+  #makeSegment(first: number): Segment {
+    const start = { createdMs: this.#now(), first, unknown: first - 1 - this.#synced };
+    let segment = this.#segment;
+    // A segment without a batch has that name already.
+    if (segment !== undefined && segment.first === first && !segment.isLost) segment.restart(start);
+    else segment = Segment.create(this.#files, this.#folder, start);
     this.#isFolderStale = true;
-    this.sizeBytes += bytes.length;
+    this.sizeBytes += segment.bytes;
     for (const unwritten of this.#unwritten) {
       unwritten.written = 0;
-      resealBlock(unwritten.bytes, seed);
+      resealBlock(unwritten.bytes, segment.seed);
     }
-    return file;
+    return segment;
   }
+}
+
+function cannotWrite(error: unknown): string {
+  return `the log cannot be written: ${messageOf(error)}`;
 }
 
 /** Tells those who wait that it cannot be said whether their effects last. */

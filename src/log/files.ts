@@ -8,6 +8,13 @@
  * @module
  */
 
+/** What tells one file from another, and how long it is. */
+export interface FileFacts {
+  readonly dev: number;
+  readonly ino: number | null;
+  readonly size: number;
+}
+
 /** An open file. `Deno.FsFile` is such. */
 export interface LogFile {
   /** Writes some of `bytes`, at least one, at the file's position, which moves on. @returns how many */
@@ -21,14 +28,17 @@ export interface LogFile {
   /** Puts on disk what was written. A failure may not be repeated: the system may have let go of what it failed with. */
   syncData(): Promise<void>;
   truncate(length: number): Promise<void>;
-  statSync(): { readonly size: number };
+  /** As {@linkcode truncate}, at once. */
+  truncateSync(length: number): void;
+  statSync(): FileFacts;
   close(): void;
 }
 
 /** A folder's lock. Other processes, and other handles of this one, are kept out until it is closed. */
 export interface FolderLock {
-  /** Where the lock's path leads: still to this lock, to another one, or nowhere. */
-  look(): Promise<"held" | "replaced" | "gone">;
+  /** What the lock's file is, and what the folder is that it stands in. Neither can become another one's until it is closed. */
+  readonly lock: FileFacts;
+  readonly folder: FileFacts;
   close(): void;
 }
 
@@ -40,6 +50,12 @@ export interface Files {
   openToChange(path: string): LogFile;
   /** Makes a file that must not be there, for its owner alone. */
   create(path: string): LogFile;
+  /** As {@linkcode create}; each write goes to the file's end, wherever that is then. */
+  createToAppend(path: string): LogFile;
+  /** What stands at a path, links followed; `undefined` for nothing. @throws when that cannot be told */
+  look(path: string): FileFacts | undefined;
+  /** What stands at a path, which may be a link itself; `undefined` for nothing. @throws when that cannot be told */
+  kindOf(path: string): "file" | "folder" | "link" | undefined;
   /** Replaces what is at `to`, if there is something. */
   rename(from: string, to: string): Promise<void>;
   remove(path: string): Promise<void>;
@@ -49,8 +65,8 @@ export interface Files {
   names(folder: string): Promise<string[]>;
   /** Puts the names in a folder on disk. */
   syncFolder(folder: string): Promise<void>;
-  /** Takes a lock, whose file tells the process. @throws {LockedError} */
-  lock(path: string): Promise<FolderLock>;
+  /** Takes the lock of that name in a folder; its file tells the process. @throws {LockedError} */
+  lock(folder: string, name: string): Promise<FolderLock>;
 }
 
 /** Writes all of `bytes` at a file's position. @throws what the file system throws; some may have been written then */
@@ -64,4 +80,11 @@ export class LockedError extends Error {
   constructor(readonly owner: string) {
     super("another process holds the lock");
   }
+}
+
+/** Whether a file system has no room for a file, or for more of one (ENOSPC, EDQUOT). */
+export function isOutOfSpace(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const code = "code" in error ? error.code : undefined;
+  return code === "ENOSPC" || code === "EDQUOT" || /\(os error (28|122)\)$/.test(error.message);
 }

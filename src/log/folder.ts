@@ -7,6 +7,10 @@
  *   snapshot-001765432100000.inmem       0600  whole, by its name: the number grows from one to the next
  *   snapshot-001765432400000.tmp         0600  being written; removed at the next start
  *   log-000000000000001.inmem            0600  a segment of the log, by the number of its first batch
+ *   log-000000000004711.new              0600  one whose header may not be on disk yet (segment.ts)
+ *   backups                              0700  what `save PATH` writes, unless an option names another folder
+ *   replaced-20261130T093000.123Z        0700  what a restore has moved aside
+ *   restore.unfinished                   0600  a restore is under way, or was interrupted: no server starts
  *   log-000000000000001.inmem.17.torn    0600  what was cut off its end, by the batch that was torn
  *   log-000000000000001.inmem.damaged    0600  a file that a repair could not use all of
  * ```
@@ -15,8 +19,8 @@
  * folder. A crash at any point leaves the files that were there before, and at most a temporary one.
  * The number is the time in ms, or one more than the newest where the clock has gone back.
  *
- * The lock is on the file, and every snapshot is written by path. So before each one it is made sure that the path still
- * leads to the file that is locked: where the folder was moved or mounted over, another server may own what is there now.
+ * The lock is on the file, and every snapshot is written by path. So before each one it is made sure that the place is still
+ * ours (place.ts): where the folder was moved or mounted over, another server may own what is there now.
  *
  * @module
  */
@@ -24,10 +28,14 @@
 import { messageOf, StartError } from "../errors.ts";
 import { SNAPSHOTS_KEPT_COUNT } from "../limits.ts";
 import { type Files, type FolderLock, LockedError } from "./files.ts";
+import { Place, type Trouble } from "./place.ts";
 
 const LOCK_NAME = "inmem.lock";
+const RESTORE_NAME = "restore.unfinished";
 const SNAPSHOT_PATTERN = /^snapshot-([0-9]{15})\.inmem$/;
-const SEGMENT_PATTERN = /^log-([0-9]{15})\.inmem$/;
+const SEGMENT_PATTERN = /^log-([0-9]{15})\.(?:inmem|new)$/;
+/** Whatever begins like a file of ours. */
+const OWN_NAME_PATTERN = /^(?:inmem\.lock|restore\.unfinished|(?:snapshot|log)-[0-9]+\.)/i;
 const TEMPORARY_PATTERN = /^snapshot-[0-9]{15}\.tmp$/;
 /** The largest number that a snapshot's name has room for; as a time it is in the year 33658. */
 const NUMBER_MAX = 999_999_999_999_999;
@@ -37,6 +45,11 @@ export interface NumberedFile {
   readonly path: string;
   /** Grows from one snapshot to the next; of a segment, the number of its first batch. */
   readonly number: number;
+}
+
+/** Whether a name is one that a server gives its own files, or that looks like one. */
+export function isOwnName(name: string): boolean {
+  return OWN_NAME_PATTERN.test(name);
 }
 
 /** The snapshots of a folder, the newest first. */
@@ -68,6 +81,8 @@ async function list(
 export class DataFolder {
   readonly path: string;
   readonly files: Files;
+  /** Says whether the folder is still this one. */
+  readonly place: Place;
   #lock: FolderLock;
   /** Files in here were there at a start that did not use them, and stay, whatever is written. */
   readonly #spared = new Set<string>();
@@ -76,14 +91,16 @@ export class DataFolder {
     this.path = path;
     this.files = files;
     this.#lock = lock;
+    this.place = new Place(files, path, `${path}/${LOCK_NAME}`, lock);
   }
 
   /**
    * Makes the folder if it is not there, locks it, and removes what an interrupted snapshot left.
    *
+   * @param restores whether it is opened to restore a backup; else one that was interrupted is an error
    * @throws {StartError} when another process owns the folder or it cannot be written
    */
-  static async open(files: Files, path: string): Promise<DataFolder> {
+  static async open(files: Files, path: string, restores = false): Promise<DataFolder> {
     try {
       await files.makeFolder(path);
     } catch (cause) {
@@ -92,10 +109,12 @@ export class DataFolder {
     const folder = new DataFolder(path, files, await lock(files, path));
     try {
       for (const name of await files.names(path)) {
+        if (name === RESTORE_NAME && !restores) throw interrupted(path);
         if (TEMPORARY_PATTERN.test(name)) await files.remove(`${path}/${name}`);
       }
     } catch (cause) {
       folder.close();
+      if (cause instanceof StartError) throw cause;
       throw new StartError(`Cannot write in the data folder "${path}": ${messageOf(cause)}`, { cause });
     }
     return folder;
@@ -117,7 +136,7 @@ export class DataFolder {
    * @param paths which; else all that are there now, for a start that did not use them
    */
   async spare(paths?: readonly string[]): Promise<void> {
-    paths ??= [...await this.snapshots(), ...await this.segments()].map(({ path }) => path);
+    paths ??= await this.dataFiles();
     for (const path of paths) this.#spared.add(path);
   }
 
@@ -128,7 +147,7 @@ export class DataFolder {
    * @throws {StartError} when the folder is not the one that was taken
    */
   async nextSnapshot(nowMs: number): Promise<{ readonly temporary: string; readonly path: string }> {
-    await this.#keepLock();
+    this.checkPlace();
     const [newest] = await this.snapshots();
     const number = Math.max(nowMs, newest ? newest.number + 1 : 0);
     if (number > NUMBER_MAX) throw new Error(`Cannot number a snapshot after "${newest?.path}": move it away`);
@@ -136,10 +155,83 @@ export class DataFolder {
     return { temporary: `${base}.tmp`, path: `${base}.inmem` };
   }
 
+  /** @throws {StartError} when the folder is not the one that was taken */
+  checkPlace(): void {
+    const trouble = this.place.trouble();
+    if (trouble?.kind === "place") throw this.#elsewhere(trouble);
+  }
+
   /** Gives a snapshot that is on disk its name, durably. */
   async publish(temporary: string, path: string): Promise<void> {
     await this.files.rename(temporary, path);
     await this.files.syncFolder(this.path);
+    this.expectSnapshot(path);
+  }
+
+  /** From now on the log goes on from this snapshot. */
+  expectSnapshot(path: string): void {
+    const facts = this.files.look(path);
+    this.place.snapshot = facts && { path, facts, bytes: facts.size };
+  }
+
+  /**
+   * Takes the folder anew, for a person who asks for a snapshot: one whose lock was removed, or an empty one that was made in
+   * the stead of one that is gone.
+   *
+   * @returns whether it is another folder, which holds nothing yet
+   * @throws {StartError} when it is not there, is on another file system, or has files of a server
+   */
+  async takeAnew(): Promise<boolean> {
+    const trouble = this.place.trouble();
+    if (trouble?.kind !== "place") return false;
+    const found = this.files.look(this.path);
+    if (found?.dev !== this.place.folder.dev) throw this.#elsewhere(trouble);
+    const isOther = found.ino !== this.place.folder.ino;
+    // Where there is a lock, another server was there, and where there are files of one, a start would mix them with ours.
+    const isTaken = isOther ? (await this.files.names(this.path)).some(isOwnName) : !trouble.isGone;
+    if (isTaken) throw this.#elsewhere(trouble);
+    const again = await lock(this.files, this.path);
+    this.#lock.close();
+    this.#lock = again;
+    this.place.move(again);
+    return isOther;
+  }
+
+  /** The paths of all that a start would read: snapshots, the newest first, then segments, the oldest first. */
+  async dataFiles(): Promise<string[]> {
+    return [...await this.snapshots(), ...await this.segments()].map(({ path }) => path);
+  }
+
+  /** Marks the folder, so that no server starts there until {@linkcode unmark}. */
+  async markUnfinished(): Promise<void> {
+    const path = `${this.path}/${RESTORE_NAME}`;
+    if (this.files.look(path) === undefined) this.files.create(path).close();
+    await this.files.syncFolder(this.path);
+  }
+
+  /** Takes the mark away. */
+  async unmark(): Promise<void> {
+    await this.files.remove(`${this.path}/${RESTORE_NAME}`);
+    await this.files.syncFolder(this.path);
+  }
+
+  /**
+   * Moves files into a folder in this one that is made for them.
+   *
+   * @returns its path
+   */
+  async moveAside(paths: readonly string[], nowMs: number): Promise<string> {
+    const time = new Date(nowMs).toISOString().replace(/[-:]/g, "");
+    const aside = `${this.path}/replaced-${time}`;
+    await this.files.makeFolder(aside);
+    for (const path of paths) await this.files.rename(path, `${aside}/${path.slice(this.path.length + 1)}`);
+    await this.files.syncFolder(aside);
+    await this.files.syncFolder(this.path);
+    return aside;
+  }
+
+  #elsewhere({ reason }: Trouble): StartError {
+    return new StartError(`Cannot write in the data folder "${this.path}": ${reason}`);
   }
 
   /** Removes what the newest snapshot makes needless: others beyond the last two, and the log up to a batch. */
@@ -159,31 +251,11 @@ export class DataFolder {
   close(): void {
     this.#lock.close();
   }
-
-  /**
-   * Makes sure that the path still leads to the lock. One that has gone is made again, for a folder that was emptied by
-   * hand; one of somebody else's is theirs.
-   *
-   * @throws {StartError} when there is no such folder, or it is not the one that was taken at start
-   */
-  async #keepLock(): Promise<void> {
-    const found = await this.#lock.look();
-    if (found === "held") return;
-    if (found === "gone") {
-      const again = await lock(this.files, this.path);
-      this.#lock.close();
-      this.#lock = again;
-      return;
-    }
-    throw new StartError(
-      `Cannot write in the data folder "${this.path}": since the start it, or its lock, was replaced by another one`,
-    );
-  }
 }
 
 async function lock(files: Files, path: string): Promise<FolderLock> {
   try {
-    return await files.lock(`${path}/${LOCK_NAME}`);
+    return await files.lock(path, LOCK_NAME);
   } catch (cause) {
     if (cause instanceof LockedError) {
       const owner = cause.owner && ` (process ${cause.owner})`;
@@ -191,4 +263,10 @@ async function lock(files: Files, path: string): Promise<FolderLock> {
     }
     throw new StartError(`Cannot write in the data folder "${path}": ${messageOf(cause)}`, { cause });
   }
+}
+
+function interrupted(path: string): StartError {
+  return new StartError(
+    `Cannot use the data folder "${path}": a restore into it was interrupted; run "inmem restore" once more`,
+  );
 }

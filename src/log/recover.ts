@@ -14,6 +14,9 @@
  * though, says through which one everything was on disk when it was written. If the bad one is among those, it is
  * damage, and so is any fault of a snapshot, which gets its name only when it is on disk.
  *
+ * A segment's header is on disk before the segment gets its name (segment.ts). So one that cannot be read is damage, however
+ * little there is behind it; only in a segment that was never finished it is torn.
+ *
  * Damage is told with path and offset, and nothing is loaded ({@linkcode CorruptionError}), unless a repair is wanted: then
  * what can be read is taken, and what is left out is listed.
  *
@@ -24,10 +27,11 @@
 
 import { CorruptionError, InmemError, messageOf, ProtocolError, StartError } from "../errors.ts";
 import { BlockReader } from "./block_reader.ts";
-import type { FileKind } from "./block.ts";
+import { FILE_HEADER_BYTES, type FileKind } from "./block.ts";
 import type { Files } from "./files.ts";
 import { listSegments, listSnapshots, type NumberedFile } from "./folder.ts";
 import { RecordDecoder, type RecordEnd, type RecordTarget } from "./record.ts";
+import { isFinishedPath } from "./segment.ts";
 import type { SnapshotSummary } from "./snapshot.ts";
 
 /** A part of a file that was not used. */
@@ -278,8 +282,9 @@ class Recovery {
     // A segment that is full is left in the middle of a batch, which the next one begins with.
     if (this.#segments[index + 1]?.number === batch) return "next";
     const { path, size } = reader;
-    if (this.#isTorn(reader, offset, batch, index)) {
-      this.#torn.push({ path, offset, bytes: size - offset, reason: problem.problem, batch });
+    const isHeaderLost = offset === 0 && isFinishedPath(path);
+    if (!isHeaderLost && this.#isTorn(reader, offset, batch, index)) {
+      this.#tear(this.#segments[index]!, offset, size - offset, problem.problem, batch);
       this.#tearRest(index + 1, batch);
       return "stop";
     }
@@ -299,28 +304,43 @@ class Recovery {
     return this.#isTornBefore(batch, index + 1);
   }
 
-  /** Whether no segment from `index` on says that `batch` was on disk. */
+  /**
+   * Whether no segment from `index` on says that `batch` was on disk.
+   *
+   * @throws {CorruptionError} when a header that could say so is lost, unless it is a repair
+   */
   #isTornBefore(batch: number, index: number): boolean {
     for (const { path } of this.#segments.slice(index)) {
+      let lost: CorruptionError | undefined;
       const isSaid = this.#look(path, (reader) => {
-        const isHeaderBad = this.#problem(() => reader.readHeader()) !== undefined;
+        const problem = this.#problem(() => reader.readHeader());
         const { first, unknown } = reader.header;
-        if (!isHeaderBad && batch < first - unknown) return true;
+        if (problem === undefined && batch < first - unknown) return true;
+        if (isFinishedPath(path)) lost = problem;
         for (let at = 0; reader.skip(at); at = reader.offset) if (saysOnDisk(reader, batch)) return true;
         return false;
       });
       if (isSaid) return false;
+      if (lost === undefined) continue;
+      if (!this.#options.repair) throw lost;
+      return false;
     }
     return true;
   }
 
   /** Segments behind a torn end are torn as a whole. */
   #tearRest(index: number, batch: number): void {
-    for (const { path } of this.#segments.slice(index)) {
+    for (const segment of this.#segments.slice(index)) {
       const reason = "Cannot replay it: the end of the segment before it is torn";
-      const bytes = this.#look(path, (reader) => reader.size) ?? 0;
-      this.#torn.push({ path, offset: 0, bytes, reason, batch });
+      const bytes = this.#look(segment.path, (reader) => reader.size) ?? 0;
+      this.#tear(segment, 0, bytes, reason, batch);
     }
+  }
+
+  /** Notes what is torn. Of a segment that has come to no batch there is nothing to keep, nor to tell. */
+  #tear({ path, number }: NumberedFile, offset: number, bytes: number, reason: string, batch: number): void {
+    const isNothing = offset === 0 && bytes <= FILE_HEADER_BYTES && number > this.#batch && !isFinishedPath(path);
+    if (!isNothing) this.#torn.push({ path, offset, bytes, reason, batch });
   }
 
   /** Looks at a file whose header may be bad; `undefined` when it is. */

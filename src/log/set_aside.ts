@@ -4,11 +4,14 @@
  * First the copy is on disk, then the segment is cut: whenever that is interrupted, the next start finds the same end
  * again, and does it again.
  *
+ * On a full disk there is no room for a copy, and the end is cut off without one. Nobody was promised anything of it, and a
+ * server that does not start gives nobody anything.
+ *
  * @module
  */
 
 import { LOG_READ_BYTES } from "../limits.ts";
-import { type Files, writeAllSync } from "./files.ts";
+import { type Files, isOutOfSpace, writeAllSync } from "./files.ts";
 import type { LeftOut } from "./recover.ts";
 
 /** The path that a torn end gets. */
@@ -19,20 +22,35 @@ export function tornPath({ path, batch }: LeftOut): string {
 /**
  * Sets aside what is torn.
  *
+ * @returns what was cut off without a copy, since there was no room for one
  * @throws what the file system throws
  */
-export async function setTornAside(files: Files, folder: string, torn: readonly LeftOut[]): Promise<void> {
+export async function setTornAside(
+  files: Files,
+  folder: string,
+  torn: readonly LeftOut[],
+): Promise<readonly LeftOut[]> {
+  const lost: LeftOut[] = [];
   for (const each of torn) {
-    if (each.offset === 0) await files.rename(each.path, tornPath(each));
-    else await cut(files, folder, each);
+    try {
+      if (each.offset === 0) await files.rename(each.path, tornPath(each));
+      else await copy(files, folder, each);
+    } catch (error) {
+      if (!isOutOfSpace(error)) throw error;
+      if (each.offset === 0) await files.remove(each.path);
+      lost.push(each);
+    }
+    if (each.offset > 0) await cut(files, each);
   }
   if (torn.length > 0) await files.syncFolder(folder);
+  return lost;
 }
 
-async function cut(files: Files, folder: string, torn: LeftOut): Promise<void> {
+/** Copies a torn end to a file of its own, durably, or leaves no such file. */
+async function copy(files: Files, folder: string, torn: LeftOut): Promise<void> {
   const target = tornPath(torn);
   await files.remove(target).catch(() => {});
-  const from = files.openToChange(torn.path);
+  const from = files.openToRead(torn.path);
   try {
     const to = files.create(target);
     try {
@@ -46,9 +64,20 @@ async function cut(files: Files, folder: string, torn: LeftOut): Promise<void> {
       to.close();
     }
     await files.syncFolder(folder);
-    await from.truncate(torn.offset);
-    await from.syncData();
+  } catch (error) {
+    await files.remove(target).catch(() => {});
+    throw error;
   } finally {
     from.close();
+  }
+}
+
+async function cut(files: Files, torn: LeftOut): Promise<void> {
+  const file = files.openToChange(torn.path);
+  try {
+    await file.truncate(torn.offset);
+    await file.syncData();
+  } finally {
+    file.close();
   }
 }

@@ -5,16 +5,24 @@
  */
 
 import { encodeText } from "../bytes.ts";
-import { type Files, type FolderLock, LockedError, type LogFile } from "./files.ts";
+import { type FileFacts, type Files, type FolderLock, isOutOfSpace, LockedError, type LogFile } from "./files.ts";
 
 /** Files as Deno has them. */
 export const systemFiles: Files = {
-  openToRead: (path): LogFile => Deno.openSync(path, { read: true }),
-  openToChange: (path): LogFile => Deno.openSync(path, { read: true, write: true }),
+  openToRead: (path): LogFile => openRegular(path, { read: true }),
+  openToChange: (path): LogFile => openRegular(path, { read: true, write: true }),
   create: (path): LogFile => Deno.openSync(path, { write: true, createNew: true, mode: 0o600 }),
+  createToAppend: (path): LogFile => Deno.openSync(path, { append: true, createNew: true, mode: 0o600 }),
+  look: (path) => unlessMissing(() => Deno.statSync(path)),
+  kindOf(path) {
+    const facts = unlessMissing(() => Deno.lstatSync(path));
+    if (facts === undefined) return undefined;
+    if (facts.isSymlink) return "link";
+    return facts.isDirectory ? "folder" : "file";
+  },
   rename: (from, to) => Deno.rename(from, to),
   remove: (path) => Deno.remove(path),
-  makeFolder: (path) => Deno.mkdir(path, { recursive: true, mode: 0o700 }),
+  makeFolder,
   async names(folder) {
     const names: string[] = [];
     for await (const { name, isDirectory } of Deno.readDir(folder)) if (!isDirectory) names.push(name);
@@ -27,41 +35,101 @@ export const systemFiles: Files = {
   lock: takeLock,
 };
 
-class SystemLock implements FolderLock {
-  readonly #path: string;
-  readonly #file: Deno.FsFile;
-
-  constructor(path: string, file: Deno.FsFile) {
-    this.#path = path;
-    this.#file = file;
+function unlessMissing(look: () => Deno.FileInfo): Deno.FileInfo | undefined {
+  try {
+    return look();
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return undefined;
+    throw error;
   }
+}
 
-  async look(): Promise<"held" | "replaced" | "gone"> {
-    let found: Deno.FileInfo;
-    try {
-      found = await Deno.stat(this.#path);
-    } catch (error) {
-      if (error instanceof Deno.errors.NotFound) return "gone";
-      throw error;
-    }
-    const held = await this.#file.stat();
-    return held.ino === found.ino && held.dev === found.dev ? "held" : "replaced";
+/** Opens a file, and nothing else: opening a FIFO would wait for whoever writes to it, and a device has no end. */
+function openRegular(path: string, options: Deno.OpenOptions): Deno.FsFile {
+  checkRegular(path, Deno.statSync(path));
+  return Deno.openSync(path, options);
+}
+
+function checkRegular(path: string, facts: Deno.FileInfo): void {
+  if (!facts.isFile) throw new Error(`"${path}" is ${kindOf(facts)}: expected a file`);
+}
+
+function kindOf(facts: Deno.FileInfo): string {
+  if (facts.isDirectory) return "a folder";
+  if (facts.isFifo) return "a FIFO";
+  if (facts.isSocket) return "a socket";
+  return facts.isBlockDevice || facts.isCharDevice ? "a device" : "no file";
+}
+
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await Deno.mkdir(path, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+    // The system says of whatever is in the way that it exists.
+    const { isSymlink } = await Deno.lstat(path).catch(() => ({ isSymlink: false }));
+    const reason = isSymlink
+      ? `it is a link to "${await Deno.readLink(path)}", where there is no folder`
+      : "there is something else than a folder";
+    throw new Error(reason, { cause: error });
+  }
+}
+
+class SystemLock implements FolderLock {
+  readonly lock: FileFacts;
+  readonly folder: FileFacts;
+  readonly #file: Deno.FsFile;
+  /** Held open, so that no other folder can get its inode. */
+  readonly #folderFile: Deno.FsFile;
+
+  constructor(file: Deno.FsFile, folderFile: Deno.FsFile) {
+    this.#file = file;
+    this.#folderFile = folderFile;
+    this.lock = file.statSync();
+    this.folder = folderFile.statSync();
   }
 
   close(): void {
     this.#file.close();
+    this.#folderFile.close();
   }
 }
 
-async function takeLock(path: string): Promise<FolderLock> {
-  const file = await Deno.open(path, { read: true, write: true, create: true, mode: 0o600 });
+async function takeLock(folder: string, name: string): Promise<FolderLock> {
+  const folderFile = await Deno.open(folder, { read: true });
   try {
-    if (!await file.tryLock(true)) throw new LockedError((await Deno.readTextFile(path)).trim());
-    await file.truncate();
-    await file.write(encodeText(`${Deno.pid}\n`));
-    return new SystemLock(path, file);
+    const path = `${folder}/${name}`;
+    const file = await openLock(path);
+    try {
+      if (!await file.tryLock(true)) throw new LockedError((await Deno.readTextFile(path)).trim());
+      await writeOwner(file);
+      return new SystemLock(file, folderFile);
+    } catch (error) {
+      file.close();
+      throw error;
+    }
   } catch (error) {
-    file.close();
+    folderFile.close();
     throw error;
+  }
+}
+
+async function openLock(path: string): Promise<Deno.FsFile> {
+  try {
+    checkRegular(path, await Deno.stat(path));
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  return await Deno.open(path, { read: true, write: true, create: true, mode: 0o600 });
+}
+
+/** Says in a lock's file which process holds it. On a full disk that is left out: the lock is what counts. */
+async function writeOwner(file: Deno.FsFile): Promise<void> {
+  const owner = encodeText(`${Deno.pid}\n`);
+  try {
+    await file.truncate();
+    await file.write(owner);
+  } catch (error) {
+    if (!isOutOfSpace(error)) throw error;
   }
 }

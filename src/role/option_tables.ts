@@ -81,7 +81,13 @@ export const serverOptions = {
     backup: {
       kind: "text",
       valueName: "FILE",
-      help: "start with the data of this snapshot instead of the folder's own",
+      help: "start with the data of this snapshot; refused when the folder holds newer data",
+    },
+    "backup-folder": {
+      kind: "text",
+      valueName: "FOLDER",
+      help: "where `save PATH` writes, and nowhere else",
+      absent: "backups in the data folder",
     },
     repair: { kind: "flag", help: "start from what is intact where data on disk is damaged, and say what is left out" },
     fsync: {
@@ -272,9 +278,29 @@ export const checkOptions = {
   usage: "inmem check FOLDER|FILE [OPTIONS]",
   summary:
     "Verifies a data folder that no server uses, a snapshot or a segment of a log: every block and record of it. " +
-    "Exit status: 0 intact, 1 damaged or torn, 2 wrong usage.",
+    "Exit status: 0 intact, 1 damaged or torn, 2 nothing was checked: there is nothing, a server uses it, or wrong usage.",
   options: {
     json: { kind: "flag", help: "print one line of JSON" },
+    help,
+  },
+} as const satisfies OptionTable;
+
+/** The options of `inmem restore`. */
+export const restoreOptions = {
+  usage: "inmem restore FILE --data FOLDER [OPTIONS]",
+  summary: "Puts a snapshot into a data folder that no server uses, so that the next start of a server has its data. " +
+    "All of the file is verified first. Exit status: 0 restored, 1 not restored, 2 wrong usage.",
+  options: {
+    data: {
+      kind: "text",
+      valueName: "FOLDER",
+      help: "the data folder, which must hold no data; it is made if it is not there",
+      absent: "has to be given",
+    },
+    "move-aside": {
+      kind: "flag",
+      help: "move the data that the folder holds into a folder in it, replaced-TIME, first",
+    },
     help,
   },
 } as const satisfies OptionTable;

@@ -25,6 +25,7 @@ export {
   clientOptions,
   proxyOptions,
   proxyPlanOptions,
+  restoreOptions,
   serverOptions,
 } from "./option_tables.ts";
 

@@ -7,9 +7,11 @@
 
 import { CorruptionError, messageOf, StartError, StoreFullError } from "../errors.ts";
 import { BLOCK_HEADER_BYTES } from "../log/block.ts";
-import type { Files } from "../log/files.ts";
+import { BlockReader } from "../log/block_reader.ts";
+import { type Files, isOutOfSpace } from "../log/files.ts";
 import type { DataFolder, NumberedFile } from "../log/folder.ts";
 import { type LeftOut, readSnapshot, recover, type Recovered } from "../log/recover.ts";
+import { finishedPath, isFinishedPath } from "../log/segment.ts";
 import { setTornAside } from "../log/set_aside.ts";
 import type { Store } from "../store/store.ts";
 import { StoreLoader } from "./store_loader.ts";
@@ -41,7 +43,11 @@ export interface Loaded {
   /** Keys that a repair left out since a part of them was missing. */
   readonly dropped: number;
   readonly torn: readonly LeftOut[];
+  /** Those of them that were cut off without a copy, since the disk is full. */
+  readonly tornLost: readonly LeftOut[];
   readonly damaged: readonly LeftOut[];
+  /** Whether there is a snapshot and no log at all, which a server never leaves. */
+  readonly lacksLog: boolean;
   readonly durationMs: number;
 }
 
@@ -88,6 +94,7 @@ export async function load(
       // Whatever made a person restore a backup, the files of before are not ours to remove.
       await folder?.spare();
       read = readSnapshot(backup, reading);
+      await refuseOlder(files, folder, backup, read.snapshot?.takenMs ?? 0);
     } else if (folder !== undefined) {
       read = await recover({ ...reading, folder: folder.path });
     }
@@ -105,7 +112,9 @@ export async function load(
     evicted: store.statistics.evictedKeys,
     dropped: loader.dropped,
     torn: read.torn,
+    tornLost: [] as readonly LeftOut[],
     damaged: read.damaged,
+    lacksLog: folder !== undefined && backup === undefined && read.snapshot !== undefined && read.segments.length === 0,
     durationMs: performance.now() - begunMs,
   };
   const isEmpty = read.snapshot === undefined && read.batches + read.torn.length + read.damaged.length === 0;
@@ -120,29 +129,35 @@ export async function load(
     return { ...loading, next: behind(files, await folder.segments(), read.batch), synced: 0 };
   }
   try {
-    await makeReady(files, folder, read, damaged);
+    loaded.tornLost = await makeReady(files, folder, read, damaged);
   } catch (cause) {
     throw new StartError(`Cannot write in the data folder "${folder.path}": ${messageOf(cause)}`, { cause });
   }
   return { ...loading, next: read.batch + 1, synced: read.batch };
 }
 
-/** Cuts off what is torn, and sees to it that the next segment can have its name: `damaged` loses what had it. */
+/**
+ * Cuts off what is torn, and sees to it that the next segment can have its name: `damaged` loses what had it.
+ *
+ * @returns what was cut off without a copy
+ */
 async function makeReady(
   files: Files,
   folder: DataFolder,
   read: Recovered,
   damaged: Set<string>,
-): Promise<void> {
-  await setTornAside(files, folder.path, read.torn);
+): Promise<readonly LeftOut[]> {
+  const lost = await setTornAside(files, folder.path, read.torn);
   // Those without a batch have the name that the next segment gets.
   for (const { path, number } of await folder.segments()) {
     if (number <= read.batch) continue;
     if (damaged.delete(path)) await files.rename(path, damagedPath(path));
     else await files.remove(path);
   }
-  await syncSegments(files, folder, read.batch);
+  await syncSegments(files, folder, read.batch, damaged);
   await folder.spare([...damaged]);
+  if (read.snapshot !== undefined) folder.expectSnapshot(read.snapshot.path);
+  return lost;
 }
 
 /** The path that a file gets which a repair could not use all of. */
@@ -152,9 +167,14 @@ export function damagedPath(path: string): string {
 
 /**
  * Puts on disk what was read. The process before may have ended without that, and the next segment says that it is there,
- * so that a power loss would look like damage.
+ * so that a power loss would look like damage. A segment that was not finished is so then.
  */
-async function syncSegments(files: Files, folder: DataFolder, batch: number): Promise<void> {
+async function syncSegments(
+  files: Files,
+  folder: DataFolder,
+  batch: number,
+  damaged: ReadonlySet<string>,
+): Promise<void> {
   for (const { path, number } of await folder.segments()) {
     if (number > batch) continue;
     const file = files.openToChange(path);
@@ -163,8 +183,62 @@ async function syncSegments(files: Files, folder: DataFolder, batch: number): Pr
     } finally {
       file.close();
     }
+    if (isFinishedPath(path) || damaged.has(path)) continue;
+    await files.rename(path, finishedPath(path)).catch((error) => {
+      // On a full disk it stays as it is, until the next start.
+      if (!isOutOfSpace(error)) throw error;
+    });
   }
   await files.syncFolder(folder.path);
+}
+
+/**
+ * Refuses a backup that is older than what the folder holds: a start that is repeated with the same options would take
+ * away all that was written since the first one.
+ *
+ * @throws {StartError}
+ */
+async function refuseOlder(
+  files: Files,
+  folder: DataFolder | undefined,
+  backup: string,
+  takenMs: number,
+): Promise<void> {
+  if (folder === undefined) return;
+  const newer = await findNewer(files, folder, takenMs);
+  if (newer === undefined) return;
+  throw new StartError(
+    `Cannot start from the backup "${backup}": "${newer}" in the data folder is newer. Nothing was changed; ` +
+      `leave --backup out to start with the folder's data, or run ` +
+      `"inmem restore ${backup} --data ${folder.path} --move-aside" once to go back to the backup`,
+  );
+}
+
+/** A file of a folder with data that was written after a moment, or of which that cannot be told. */
+async function findNewer(files: Files, folder: DataFolder, momentMs: number): Promise<string | undefined> {
+  const [snapshot] = await folder.snapshots();
+  // Its number is the time, or more.
+  if (snapshot !== undefined && snapshot.number > momentMs) return snapshot.path;
+  for (const { path } of (await folder.segments()).reverse()) {
+    if (isWrittenAfter(files, path, momentMs)) return path;
+  }
+  return undefined;
+}
+
+function isWrittenAfter(files: Files, path: string, momentMs: number): boolean {
+  const file = files.openToRead(path);
+  try {
+    const reader = new BlockReader(file, path, "log");
+    reader.readHeader();
+    while (reader.next()) if (reader.writtenMs > momentMs) return true;
+    return false;
+  } catch (error) {
+    // What is torn in a segment that was not finished is nobody's.
+    if (error instanceof CorruptionError) return isFinishedPath(path);
+    throw error;
+  } finally {
+    file.close();
+  }
 }
 
 /** A number that no batch of those segments has, nor the snapshot that was loaded instead of them. */
@@ -185,7 +259,8 @@ function explain(cause: unknown, backup: string | undefined, folder: DataFolder 
   if (cause instanceof CorruptionError) {
     const advice = backup !== undefined
       ? "restore another backup, or start from what is intact with --repair"
-      : `"inmem check ${folder?.path}" tells more, --repair starts from what is intact, --backup FILE from a copy`;
+      : `"inmem check ${folder?.path}" tells more, --repair starts from what is intact, ` +
+        `"inmem restore FILE --data ${folder?.path} --move-aside" goes back to a copy`;
     return new StartError(`Cannot load damaged data: ${cause.message}. Nothing was changed; ${advice}`, { cause });
   }
   if (cause instanceof StoreFullError) {

@@ -8,18 +8,23 @@
  * ```
  *
  * A start either has exactly what was promised to be there, or it does not happen. Falling back to an older snapshot by
- * itself would lose keys without a word, so damage stops the start, and the person decides: `--repair`, or `--backup`.
+ * itself would lose keys without a word, so damage stops the start, and the person decides: `--repair`, or `inmem restore`.
  *
  * Where the store then holds something else than the files say (a backup was loaded, something was repaired, there was not
  * room for all), a snapshot is written before anybody is served, so that the log goes on from that.
  *
+ * Twice a second the log looks whether the folder is still ours (place.ts). When it is not, writes are refused. A snapshot that a
+ * person asks for may take an empty folder of the same name instead; nobody else's snapshot does.
+ *
+ * Durations are measured by a clock that nobody sets.
+ *
  * @module
  */
 
-import { dirname } from "@std/path";
 import { messageOf, StartError } from "../errors.ts";
 import {
   LOG_SYNC_INTERVAL_MS,
+  PLACE_LOOK_INTERVAL_MS,
   SNAPSHOT_GAP_MS,
   SNAPSHOT_GROWTH_MIN_BYTES,
   SNAPSHOT_IDLE_TURNS_COUNT,
@@ -29,15 +34,18 @@ import {
   SNAPSHOT_SLICE_MS,
 } from "../limits.ts";
 import { AppendLog, type FsyncPolicy } from "../log/append_log.ts";
-import type { Files } from "../log/files.ts";
+import { type Files, isOutOfSpace } from "../log/files.ts";
 import { DataFolder } from "../log/folder.ts";
 import { SnapshotWriter } from "../log/snapshot.ts";
 import type { SnapshotSummary } from "../log/snapshot.ts";
 import { systemFiles } from "../log/system_files.ts";
 import type { Store } from "../store/store.ts";
+import { BackupFolder } from "./backup_folder.ts";
 import { damagedPath, load, type Loaded, type Loading, type LoadOptions } from "./loading.ts";
 import { Recorder } from "./recorder.ts";
 import { StoreWalk } from "./store_walk.ts";
+
+const LOOKS_A_TICK_COUNT = LOG_SYNC_INTERVAL_MS / PLACE_LOOK_INTERVAL_MS;
 
 /** Where a server's data is kept, and what it starts from. */
 export interface PersistenceOptions extends LoadOptions {
@@ -50,9 +58,12 @@ export interface PersistenceOptions extends LoadOptions {
   readonly intervalMs: number;
   /** Bytes of a snapshot that may wait for the disk; SNAPSHOT_QUEUE_MAX_BYTES unless it is said. */
   readonly snapshotQueueMaxBytes?: number;
-  /** The file system, and the time. */
+  /** Where snapshots go that are given a name; `backups` in the data folder unless it is said. */
+  readonly backupFolder?: string | undefined;
+  /** The file system, the time, and what durations are measured by: `now`, if that is given. */
   readonly files?: Files;
   readonly now?: () => number;
+  readonly monotonicNow?: () => number;
   /** Told of a snapshot that nobody waits for and that could not be taken. */
   readonly onFailure?: (error: unknown) => void;
 }
@@ -80,6 +91,14 @@ export interface PersistenceStatus {
   readonly refusal: string;
 }
 
+/** How a snapshot is to be taken. */
+export interface SaveOptions {
+  /** Whether to take all the time there is, since nobody else is served. */
+  readonly hurries?: boolean;
+  /** Whether a person asks for it, who has seen to the folder if something was wrong with it. */
+  readonly isAsked?: boolean;
+}
+
 /** A snapshot under way. */
 interface Saving {
   readonly writer: SnapshotWriter;
@@ -101,7 +120,9 @@ export class Persistence {
   readonly #options: PersistenceOptions;
   readonly #files: Files;
   readonly #now: () => number;
+  readonly #monotonicNow: () => number;
   readonly #folder: DataFolder | undefined;
+  readonly #backups: BackupFolder | undefined;
   readonly #recorder: Recorder;
   #timer: ReturnType<typeof setInterval> | undefined;
   #saving: Saving | undefined;
@@ -110,15 +131,19 @@ export class Persistence {
   #running: Promise<void> | undefined;
   /** Whether the moment of the one under way has come: what changes now is not in it. */
   #isMarked = false;
+  /** Whether a person has asked for the one under way. */
+  #isAsked = false;
   #waiting: Promise<void> | undefined;
   #isClosing = false;
-  readonly #openedMs: number;
+  #looks = 0;
+  /** When the last snapshot was taken, by the clock that nobody sets; the start, when there is none. */
+  #savedMs: number;
   /** `store.changes` at the moment of the last snapshot. */
   #savedChanges: number;
   #last: SnapshotSummary | undefined;
   #lastDurationMs = 0;
   #lastError = "";
-  #triedMs = 0;
+  #triedMs = -Infinity;
   /** Bytes of the log that were there at the start, and size of the new one when the last snapshot was taken. */
   #logBytesBefore: number;
   #logMark = 0;
@@ -134,12 +159,17 @@ export class Persistence {
     this.#options = options;
     this.#files = options.files ?? systemFiles;
     this.#now = options.now ?? Date.now;
-    this.#openedMs = this.#now();
+    this.#monotonicNow = monotonicOf(options);
     this.#folder = folder;
+    const { backupFolder = folder && `${folder.path}/backups` } = options;
+    if (backupFolder !== undefined) this.#backups = new BackupFolder(this.#files, backupFolder);
     this.#recorder = recorder;
     this.log = recorder.log;
     this.loaded = loaded;
     this.#last = read?.snapshot;
+    // How long ago it was before the start, only the time of day tells.
+    const agoMs = this.#last === undefined ? 0 : this.#now() - this.#last.takenMs;
+    this.#savedMs = this.#monotonicNow() - Math.max(0, agoMs);
     this.#logBytesBefore = read?.logBytes ?? 0;
     // What the log had is in no snapshot.
     this.#savedChanges = store.changes - (read?.batches ?? 0);
@@ -164,7 +194,10 @@ export class Persistence {
       const loaded = loading.loaded && { ...loading.loaded, keys: store.size, expired };
       const persistence = new Persistence(store, options, folder, recorder, { ...loading, loaded });
       if (folder !== undefined && loading.isAltered) await persistence.#replace(loading.damaged);
-      if (recorder.log !== undefined) persistence.#timer = setInterval(() => persistence.tick(), LOG_SYNC_INTERVAL_MS);
+      if (recorder.log !== undefined) {
+        await recorder.log.begin();
+        persistence.#timer = setInterval(() => persistence.#lookAndTick(), PLACE_LOOK_INTERVAL_MS);
+      }
       return persistence;
     } catch (error) {
       folder?.close();
@@ -175,8 +208,12 @@ export class Persistence {
   /** Puts down what the files do not say before anybody relies on it. */
   async #replace(damaged: ReadonlySet<string>): Promise<void> {
     try {
-      await this.save(true);
+      await this.save({ hurries: true });
     } catch (cause) {
+      // On a full disk it is served to readers, until there is room for a snapshot.
+      if (isOutOfSpace(cause) && this.#options.backup === undefined && damaged.size === 0) {
+        return this.log?.requireSnapshot();
+      }
       await this.log?.close().catch(() => {});
       throw new StartError(`Cannot save what was loaded: ${messageOf(cause)}`, { cause });
     }
@@ -224,23 +261,27 @@ export class Persistence {
    * Takes a snapshot that holds all that the store holds now. Where one is under way whose moment has not come yet, that
    * is the one.
    *
-   * @param hurries whether to take all the time there is, since nobody else is served
    * @throws what the file system throws; the snapshots of before are as they were then
    */
-  save(hurries = false): Promise<void> {
+  save(options: SaveOptions = {}): Promise<void> {
+    const { hurries = false, isAsked = false } = options;
     if (this.#folder === undefined) {
       return Promise.reject(new Error("Cannot save: this server keeps nothing on disk (--no-persist)"));
     }
     if (this.#running === undefined) {
       this.#isMarked = false;
+      this.#isAsked = isAsked;
       const running = this.#enqueue(() => this.#saveToFolder(hurries)).finally(() => this.#running = undefined);
       this.#running = running;
       return running;
     }
-    if (!this.#isMarked) return this.#running;
+    if (!this.#isMarked) {
+      this.#isAsked ||= isAsked;
+      return this.#running;
+    }
     this.#waiting ??= this.#running.catch(() => {}).then(() => {
       this.#waiting = undefined;
-      return this.save(hurries);
+      return this.save(options);
     });
     return this.#waiting;
   }
@@ -251,26 +292,24 @@ export class Persistence {
   }
 
   /**
-   * Writes a snapshot to a file of its own, which must not be there.
+   * Writes a snapshot to a file of its own in the folder for backups, which must not be there.
    *
+   * @param name its path in that folder
    * @throws what the file system throws; there is no file then
    */
-  saveTo(path: string): Promise<void> {
+  saveTo(name: string): Promise<void> {
+    const backups = this.#backups;
+    if (backups === undefined) {
+      return Promise.reject(new Error("this server has no folder for backups: start it with --backup-folder FOLDER"));
+    }
     return this.#enqueue(async () => {
-      const folder = dirname(path);
-      await this.#files.makeFolder(folder);
-      const temporary = `${path}.${Deno.pid}.tmp`;
-      // Made first, so that nothing is overwritten when the file is given its name.
-      try {
-        this.#files.create(path).close();
-      } catch (cause) {
-        if (!(cause instanceof Deno.errors.AlreadyExists)) throw cause;
-        throw new Error(`there is a file "${path}" already`, { cause });
-      }
+      // A default folder would be made where the data folder has been.
+      if (this.#options.backupFolder === undefined) this.#folder?.checkPlace();
+      const { path, temporary } = await backups.reserve(name);
       try {
         await this.#take(temporary, false);
         await this.#files.rename(temporary, path);
-        await this.#files.syncFolder(folder);
+        await this.#files.syncFolder(path.slice(0, path.lastIndexOf("/")));
       } catch (error) {
         for (const each of [temporary, path]) await this.#files.remove(each).catch(() => {});
         throw error;
@@ -278,12 +317,17 @@ export class Persistence {
     });
   }
 
+  #lookAndTick(): void {
+    this.log?.look();
+    if (++this.#looks % LOOKS_A_TICK_COUNT === 0) this.tick();
+  }
+
   /** What is due from time to time: syncing, and snapshots. */
   tick(): void {
     const { log } = this;
     if (log === undefined || this.#isClosing) return;
     log.tick();
-    if (this.isSaving || this.#now() - this.#triedMs < SNAPSHOT_RETRY_MS || !this.#isDue(log)) return;
+    if (this.isSaving || this.#monotonicNow() - this.#triedMs < SNAPSHOT_RETRY_MS || !this.#isDue(log)) return;
     this.save().catch((error) => this.#options.onFailure?.(error));
   }
 
@@ -301,12 +345,12 @@ export class Persistence {
   }
 
   #isDue(log: AppendLog): boolean {
-    if (log.mustRebase) return true;
+    if (log.needsSnapshot) return true;
     if (log.refusal !== undefined) return false;
     const { growthPercent, intervalMs } = this.#options;
     const grown = Math.max(SNAPSHOT_GROWTH_MIN_BYTES, (this.#last?.sizeBytes ?? 0) * growthPercent / 100);
     if (growthPercent > 0 && this.logBytes > grown) return true;
-    const isLongAgo = this.#now() - (this.#last?.takenMs ?? this.#openedMs) > intervalMs;
+    const isLongAgo = this.#monotonicNow() - this.#savedMs > intervalMs;
     return intervalMs > 0 && isLongAgo && this.changesSinceSave > 0;
   }
 
@@ -320,22 +364,27 @@ export class Persistence {
   async #saveToFolder(hurries: boolean): Promise<void> {
     const folder = this.#folder!;
     const { log } = this;
-    this.#triedMs = this.#now();
+    this.#triedMs = this.#monotonicNow();
     const begunMs = performance.now();
     let temporary: string | undefined;
     try {
+      log?.look();
+      if (this.#isAsked && await folder.takeAnew()) log?.leaveSegment("the data folder was replaced by an empty one");
       const paths = await folder.nextSnapshot(this.#now());
       temporary = paths.temporary;
       let logMark = 0;
       let changes = 0;
+      let savedMs = 0;
       const summary = await this.#take(temporary, hurries, () => {
         this.#isMarked = true;
         logMark = log?.sizeBytes ?? 0;
         changes = this.#store.changes;
+        savedMs = this.#monotonicNow();
       });
       await folder.publish(temporary, paths.path);
       temporary = undefined;
       this.#last = summary;
+      this.#savedMs = savedMs;
       this.#savedChanges = changes;
       this.#logBytesBefore = 0;
       this.#logMark = logMark;
@@ -347,6 +396,8 @@ export class Persistence {
       }
       this.#lastDurationMs = performance.now() - begunMs;
       this.#lastError = "";
+      if (this.#isAsked) log?.readmit();
+      await log?.begin();
     } catch (error) {
       this.#lastError = messageOf(error);
       // What was written of it is of no use; when it cannot be removed either, the next start does so.
@@ -427,14 +478,22 @@ const EXPIRED_AT_ONCE_COUNT = 100_000;
 
 function openLog(
   folder: DataFolder,
-  { fsync: policy, now = Date.now }: PersistenceOptions,
+  options: PersistenceOptions,
   { next, synced }: Loading,
 ): AppendLog {
+  const { fsync: policy, now = Date.now } = options;
+  const { files, path, place } = folder;
   try {
-    return new AppendLog({ files: folder.files, folder: folder.path, policy, next, synced, now });
+    const monotonicNow = monotonicOf(options);
+    return new AppendLog({ files, folder: path, policy, next, synced, now, monotonicNow, place });
   } catch (cause) {
     throw new StartError(`Cannot write in the data folder "${folder.path}": ${messageOf(cause)}`, { cause });
   }
+}
+
+/** What durations are measured by. */
+function monotonicOf({ now, monotonicNow = now }: PersistenceOptions): () => number {
+  return monotonicNow ?? (() => performance.now());
 }
 
 /** Removes all keys whose time has passed, which the log is told. Answers how many. */

@@ -62,6 +62,8 @@ export interface ServerSettings {
   readonly dataPath?: string | undefined;
   /** A snapshot to start from instead of the folder's newest. */
   readonly backupPath?: string | undefined;
+  /** Where snapshots go that clients give a name; `backups` in the data folder unless it is said. */
+  readonly backupFolder?: string | undefined;
   /** Whether to start from what is intact where data on disk is damaged. */
   readonly repairs?: boolean;
   /** When the log is put on disk: `everysec` unless it is said. */
@@ -108,6 +110,7 @@ export async function startServer(settings: ServerSettings): Promise<Server> {
   const persistence = await Persistence.open(store, {
     path: settings.dataPath,
     backup: settings.backupPath,
+    backupFolder: settings.backupFolder,
     repair: settings.repairs ?? false,
     fsync: settings.fsync ?? "everysec",
     growthPercent: settings.snapshotGrowthPercent ?? 0,
@@ -221,7 +224,10 @@ export class Server implements SessionHost {
       warn: (message, fields) => this.#logger.warn(message, fields),
     });
     this.#reclaimTimer = setTimeout(() => this.#reclaim(), EXPIRY_INTERVAL_MS);
-    if (this.log !== undefined) this.log.onRefusal = (refusal) => this.#tellRefusal(refusal);
+    if (this.log !== undefined) {
+      this.log.onRefusal = (refusal) => this.#tellRefusal(refusal);
+      if (this.log.refusal !== undefined) this.#tellRefusal(this.log.refusal);
+    }
   }
 
   /** The address listened on, with the real port. */
@@ -281,10 +287,10 @@ export class Server implements SessionHost {
   async save(path?: string): Promise<void> {
     try {
       if (path !== undefined) {
-        await this.#persistence.saveTo(this.#resolve(path));
+        await this.#persistence.saveTo(path);
       } else {
         this.#checkPersistence();
-        await this.#persistence.save();
+        await this.#persistence.save({ isAsked: true });
       }
     } catch (cause) {
       if (cause instanceof ReplyError) throw cause;
@@ -296,7 +302,7 @@ export class Server implements SessionHost {
   beginSave(): boolean {
     this.#checkPersistence();
     if (this.#persistence.isSaving) return false;
-    this.#persistence.save().catch((error) => {
+    this.#persistence.save({ isAsked: true }).catch((error) => {
       this.#logger.error("Cannot save a snapshot", { error: messageOf(error) });
     });
     return true;
@@ -308,12 +314,6 @@ export class Server implements SessionHost {
 
   #checkPersistence(): void {
     if (!this.#persistence.enabled) throw new ReplyError("ERR", "this server keeps nothing on disk");
-  }
-
-  /** A path that a client gave: below the data folder, unless it is absolute. */
-  #resolve(path: string): string {
-    if (path.startsWith("/") || this.#settings.dataPath === undefined) return path;
-    return `${this.#settings.dataPath}/${path}`;
   }
 
   #tellRefusal(refusal: string | undefined): void {

@@ -2,8 +2,9 @@ import { assert, assertEquals, assertInstanceOf, assertNotEquals, assertRejects 
 import { encodeText } from "../../src/bytes.ts";
 import { NotSavedError } from "../../src/errors.ts";
 import { LOG_HOLD_MAX_MS, LOG_SYNC_LAG_MAX_MS, LOG_UNWRITTEN_MAX_BYTES } from "../../src/limits.ts";
-import { AppendLog, type FsyncPolicy, segmentPath } from "../../src/log/append_log.ts";
+import { AppendLog, type FsyncPolicy } from "../../src/log/append_log.ts";
 import { BlockReader } from "../../src/log/block_reader.ts";
+import { segmentPath, unfinishedPath } from "../../src/log/segment.ts";
 import { SimulatedFiles } from "../support/simulated_files.ts";
 
 const FOLDER = "/data";
@@ -41,7 +42,7 @@ class Rig {
 
   /** Segments by the number of their first batch. */
   get segments(): number[] {
-    return this.files.list(FOLDER).map((name) => Number(/^log-([0-9]{15})\.inmem$/.exec(name)![1]));
+    return this.files.list(FOLDER).map((name) => Number(/^log-([0-9]{15})\.(?:inmem|new)$/.exec(name)![1]));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -50,8 +51,14 @@ class Rig {
   }
 }
 
-function batchesOf(files: SimulatedFiles, first: number): [number: number, unknown: number][] {
+/** The path of a segment, which has its final name once its header is on disk. */
+function pathOf(files: SimulatedFiles, first: number): string {
   const path = segmentPath(FOLDER, first);
+  return files.look(path) === undefined ? unfinishedPath(path) : path;
+}
+
+function batchesOf(files: SimulatedFiles, first: number): [number: number, unknown: number][] {
+  const path = pathOf(files, first);
   const reader = new BlockReader(files.openToRead(path), path, "log");
   reader.readHeader();
   assertEquals(reader.header.first, first);
@@ -172,12 +179,16 @@ Deno.test("AppendLog.tick() syncs with everysec what was written, and nothing wh
   assertEquals(rig.log.syncs, 1);
 });
 
-Deno.test("AppendLog.tick() writes and does not sync with never", async () => {
+Deno.test("AppendLog.tick() writes with never, and syncs a new segment once, so that its header is on disk", async () => {
   await using rig = new Rig("never");
   rig.set("a");
-  rig.log.tick();
-  await settle();
-  assertEquals([rig.batches(1).length, rig.files.calls.sync], [1, 0]);
+  for (let ticks = 0; ticks < 3; ticks++) {
+    rig.log.tick();
+    await settle();
+    rig.set("b");
+  }
+  assertEquals([rig.batches(1).length, rig.files.calls.sync, rig.log.synced], [3, 1, 0]);
+  assertEquals(rig.files.list(FOLDER), ["log-000000000000001.inmem"]);
 });
 
 Deno.test("AppendLog.settled() waits with everysec once a sync takes far too long", async () => {
@@ -261,7 +272,7 @@ Deno.test("AppendLog goes on in another segment where the system lets a file gro
   await using rig = new Rig("always");
   rig.set("a");
   await rig.log.settled();
-  rig.files.fail({ call: "write", code: "EFBIG", path: /log-0+1\.inmem/, writes: 20 });
+  rig.files.fail({ call: "write", code: "EFBIG", path: /log-0+1\./, writes: 20 });
   rig.set("b");
   const held = watch(rig.log.settled());
   await settle();
@@ -306,7 +317,7 @@ Deno.test("AppendLog writes the header of a segment without a batch again after 
   await using rig = new Rig("everysec");
   rig.write("a");
   rig.log.rotate();
-  const path = segmentPath(FOLDER, 2);
+  const path = pathOf(rig.files, 2);
   const header = rig.files.read(path);
   rig.files.fail({ call: "sync", code: "EIO", times: 1 });
   rig.log.tick();
@@ -417,7 +428,8 @@ Deno.test("AppendLog.rotate() begins a segment with the next batch, and syncs th
   rig.files.onCall = (call, path) => void (call === "sync" && synced.push(path));
   rig.log.tick();
   await settle();
-  assertEquals(synced, [1, 2, 3].map((first) => segmentPath(FOLDER, first)));
+  assertEquals(synced, [1, 2, 3].map((first) => unfinishedPath(segmentPath(FOLDER, first))));
+  assertEquals(rig.files.list(FOLDER), [1, 2, 3].map((first) => segmentPath(FOLDER, first).slice(FOLDER.length + 1)));
   assertEquals(rig.log.synced, 2);
 });
 
@@ -459,7 +471,7 @@ Deno.test("AppendLog.covered() lets go of segments that are needless, with never
   const synced: string[] = [];
   rig.files.onCall = (call, path) => void (call === "sync" && synced.push(path));
   await rig.log.close();
-  assertEquals(synced, [segmentPath(FOLDER, 2)]);
+  assertEquals(synced, [unfinishedPath(segmentPath(FOLDER, 2))]);
 });
 
 Deno.test("AppendLog.close() puts everything on disk, whatever the policy, and lets those go who wait", async () => {

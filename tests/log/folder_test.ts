@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { StartError } from "../../src/errors.ts";
-import { segmentPath } from "../../src/log/append_log.ts";
 import { DataFolder } from "../../src/log/folder.ts";
+import { segmentPath } from "../../src/log/segment.ts";
 import { systemFiles } from "../../src/log/system_files.ts";
 import { Persistence } from "../../src/server/persistence.ts";
 import { Store } from "../../src/store/store.ts";
@@ -130,16 +130,60 @@ Deno.test("DataFolder.nextSnapshot() refuses a folder that was replaced, which a
     folder.close();
   }));
 
-Deno.test("DataFolder.nextSnapshot() goes on in a folder that was emptied by hand, and locks it anew", () =>
+Deno.test("DataFolder.takeAnew() goes on in an empty folder of the same name, and locks it", () =>
   withFolder(async (path) => {
     const folder = await open(path);
+    assertEquals(await folder.takeAnew(), false);
     await Deno.remove(path, { recursive: true });
+    await assertRejects(() => folder.takeAnew(), StartError, "is gone: it was removed or renamed");
     await Deno.mkdir(path);
+    await assertRejects(() => write(folder, 1, "x"), StartError, "replaced by another one");
+    assertEquals(await folder.takeAnew(), true);
     await write(folder, 1, "x");
     assertEquals(await contents(folder), ["x"]);
     await assertRejects(() => open(path), StartError, `process ${Deno.pid}`);
     folder.close();
     (await open(path)).close();
+  }));
+
+Deno.test("DataFolder.takeAnew() takes no folder in which a server was, and none of another file system", () =>
+  withFolder(async (path) => {
+    const folder = await open(path);
+    const names = [
+      "inmem.lock",
+      "snapshot-000000000000001.inmem",
+      "log-000000000000001.inmem",
+      "log-000000000000001.new",
+    ];
+    for (const name of names) {
+      await Deno.remove(path, { recursive: true });
+      await Deno.mkdir(path);
+      await Deno.writeTextFile(`${path}/${name}`, "");
+      await assertRejects(() => folder.takeAnew(), StartError, "replaced by another one");
+      assertEquals(await namesIn(path), [name]);
+    }
+    // Whatever file system the temporary folder is on, this is another one.
+    await Deno.remove(path, { recursive: true });
+    await Deno.symlink("/proc/self", path);
+    await assertRejects(() => folder.takeAnew(), StartError, "another file system is mounted there");
+    await Deno.remove(path);
+    folder.close();
+  }));
+
+Deno.test("DataFolder.takeAnew() makes a lock that was removed again, and takes none from another server", () =>
+  withFolder(async (path) => {
+    const folder = await open(path);
+    await Deno.remove(`${path}/inmem.lock`);
+    await assertRejects(() => folder.nextSnapshot(1), StartError, "was removed, and another server could start there");
+    assertEquals(await folder.takeAnew(), false);
+    await assertRejects(() => open(path), StartError, `process ${Deno.pid}`);
+    await write(folder, 1, "x");
+    await Deno.remove(`${path}/inmem.lock`);
+    const other = await open(path);
+    await assertRejects(() => folder.takeAnew(), StartError, "was replaced by another one");
+    other.close();
+    await assertRejects(() => folder.takeAnew(), StartError, "was replaced by another one");
+    folder.close();
   }));
 
 Deno.test("DataFolder.nextSnapshot() refuses a number that its names have no room for, rather than hide it", () =>

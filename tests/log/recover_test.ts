@@ -2,10 +2,11 @@ import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/asse
 import { encodeText } from "../../src/bytes.ts";
 import { CorruptionError, StartError } from "../../src/errors.ts";
 import { SNAPSHOT_BLOCK_BYTES } from "../../src/limits.ts";
-import { type FsyncPolicy, segmentPath } from "../../src/log/append_log.ts";
+import type { FsyncPolicy } from "../../src/log/append_log.ts";
 import { BLOCK_HEADER_BYTES, FILE_HEADER_BYTES } from "../../src/log/block.ts";
 import { BlockReader } from "../../src/log/block_reader.ts";
 import { recover, type Recovered } from "../../src/log/recover.ts";
+import { segmentPath, unfinishedPath } from "../../src/log/segment.ts";
 import { Persistence, type PersistenceOptions } from "../../src/server/persistence.ts";
 import { StoreLoader } from "../../src/server/store_loader.ts";
 import type { Store } from "../../src/store/store.ts";
@@ -379,7 +380,7 @@ async function twoSegments(synced: boolean): Promise<{ files: SimulatedFiles; st
 
 Deno.test("recover() sets the segments behind a torn one aside when nothing of it was known to be on disk", async () => {
   const { files, states } = await twoSegments(false);
-  const second = segmentPath(FOLDER, 4);
+  const second = unfinishedPath(segmentPath(FOLDER, 4));
   const [bytes, rest] = [files.read(LOG), files.read(second)];
   const offsets = blocksOf(files, LOG);
   files.put(LOG, bytes.subarray(0, offsets[1]! + 10));
@@ -413,7 +414,7 @@ Deno.test("recover() goes on in the next segment behind a batch that a full one 
   const files = new SimulatedFiles();
   const server = await Server.start(files);
   server.set("k1", "v");
-  files.fail({ call: "write", code: "EFBIG", path: /log-0+1\.inmem/, writes: 20 });
+  files.fail({ call: "write", code: "EFBIG", path: /log-0+1\./, writes: 20 });
   server.set("k2", "v");
   await server.log.settled();
   server.set("k3", "v");

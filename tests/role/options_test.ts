@@ -27,6 +27,7 @@ Deno.test("parseOptions() gives typed values, and defaults", () => {
     data: "./inmem-data",
     "no-persist": false,
     backup: undefined,
+    "backup-folder": undefined,
     repair: false,
     fsync: "everysec",
     "snapshot-growth": 100,

@@ -13,7 +13,7 @@
  * @module
  */
 
-import type { Files, FolderLock, LogFile } from "../../src/log/files.ts";
+import type { FileFacts, Files, FolderLock, LogFile } from "../../src/log/files.ts";
 
 /** All points. A torn end is what a start cuts off a log, and keeps beside it (`.torn`). */
 export const FAULT_POINTS = [
@@ -66,7 +66,7 @@ export function faultPoint(name: string): FaultPoint {
 type Kind = "log" | "snapshot" | "torn end";
 
 const KINDS: readonly [Kind, RegExp][] = [
-  ["log", /\/log-[0-9]{15}\.inmem$/],
+  ["log", /\/log-[0-9]{15}\.(inmem|new)$/],
   ["snapshot", /\/snapshot-[0-9]{15}\.(inmem|tmp)$/],
   ["torn end", /\.torn$/],
 ];
@@ -160,6 +160,10 @@ class FaultyFile implements LogFile {
     return this.#fault.aroundAsync(`${this.#kind} cut`, () => this.#file.truncate(length));
   }
 
+  truncateSync(length: number): void {
+    this.#fault.around(`${this.#kind} cut`, () => this.#file.truncateSync(length));
+  }
+
   readSync(target: Uint8Array): number | null {
     return this.#file.readSync(target);
   }
@@ -168,7 +172,7 @@ class FaultyFile implements LogFile {
     return this.#file.seekSync(offset, whence);
   }
 
-  statSync(): { readonly size: number } {
+  statSync(): FileFacts {
     return this.#file.statSync();
   }
 
@@ -200,11 +204,17 @@ export function withFaultPoints(files: Files, point: FaultPoint, count = 1, die:
       const kind = kindOf(path);
       return fault.around(`${kind} creation`, () => new FaultyFile(files.create(path), kind, fault));
     },
+    createToAppend(path): LogFile {
+      const kind = kindOf(path);
+      return fault.around(`${kind} creation`, () => new FaultyFile(files.createToAppend(path), kind, fault));
+    },
+    look: (path) => files.look(path),
+    kindOf: (path) => files.kindOf(path),
     rename: (from, to) => fault.aroundAsync(`${kindOf(from)} rename`, () => files.rename(from, to)),
     remove: (path) => fault.aroundAsync(`${kindOf(path)} removal`, () => files.remove(path)),
     makeFolder: (path) => files.makeFolder(path),
     names: (folder) => files.names(folder),
     syncFolder: (folder) => fault.aroundAsync("folder sync", () => files.syncFolder(folder)),
-    lock: (path): Promise<FolderLock> => files.lock(path),
+    lock: (folder, name): Promise<FolderLock> => files.lock(folder, name),
   };
 }

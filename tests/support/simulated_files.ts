@@ -17,7 +17,7 @@
  */
 
 import { assert } from "@std/assert";
-import { type Files, type FolderLock, LockedError, type LogFile } from "../../src/log/files.ts";
+import { type FileFacts, type Files, type FolderLock, LockedError, type LogFile } from "../../src/log/files.ts";
 import type { Random } from "./random.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -47,8 +47,11 @@ export function systemError(code: string): Error {
   return Object.assign(new Error(`simulated ${code}`), { code });
 }
 
+let inodes = 0;
+
 /** What a file holds, whatever it is called. */
 class Content {
+  readonly ino = ++inodes;
   /** What readers see: `bytes[0, size)`. */
   bytes: Bytes = new Uint8Array(SECTOR_BYTES);
   size = 0;
@@ -171,6 +174,7 @@ function change(names: Names, each: NameChange): void {
 }
 
 class Folder {
+  readonly ino = ++inodes;
   names: Names = new Map();
   /** As of the last sync, and what was done since. */
   disk: Names = new Map();
@@ -216,10 +220,9 @@ export class SimulatedFiles implements Files {
     open: 0,
   };
   readonly #folders = new Map<string, Folder>();
-  readonly #locks = new Set<string>();
+  readonly #locks = new Map<string, FileFacts>();
   #failures: (Failure & { seen: number })[] = [];
   #held: PromiseWithResolvers<void> | undefined;
-  #isDead = false;
 
   /** Has some calls fail from now on. */
   fail(failure: Failure): void {
@@ -241,9 +244,22 @@ export class SimulatedFiles implements Files {
     };
   }
 
-  /** From now on nothing is done any more, and nothing fails, so that whoever still uses it can be closed. */
+  /** Another folder is at a path from now on; what was opened in the first one goes on. */
+  replaceFolder(path: string): () => void {
+    const before = this.#folder(path);
+    this.#folders.set(path, new Folder());
+    return () => void this.#folders.set(path, before);
+  }
+
+  /** Takes a name away, as somebody else does. */
+  unlink(path: string): void {
+    const [folder, name] = splitPath(path);
+    this.#folder(folder).names.delete(name);
+  }
+
+  /** From now on nothing fails, so that whoever still uses it can be closed. What it holds is of no use to anybody then. */
   die(): void {
-    this.#isDead = true;
+    this.capacityBytes = Infinity;
     this.onCall = undefined;
     this.#failures = [];
     this.#held?.resolve();
@@ -326,16 +342,36 @@ export class SimulatedFiles implements Files {
   create(path: string): LogFile {
     this.begin("create", path);
     const [folder, name] = splitPath(path);
-    if (this.#folder(folder).names.has(name) && !this.#isDead) throw systemError("EEXIST");
+    if (this.#folder(folder).names.has(name)) throw systemError("EEXIST");
     const content = new Content();
-    if (!this.#isDead) this.#folder(folder).change({ kind: "put", name, content });
+    this.#folder(folder).change({ kind: "put", name, content });
     return new SimulatedFile(this, path, content);
+  }
+
+  createToAppend(path: string): LogFile {
+    const file = this.create(path) as SimulatedFile;
+    file.appends = true;
+    return file;
+  }
+
+  look(path: string): FileFacts | undefined {
+    const folder = this.#folders.get(path);
+    if (folder !== undefined) return { dev: 1, ino: folder.ino, size: 0 };
+    const lock = this.#locks.get(path);
+    if (lock !== undefined) return lock;
+    const [parent, name] = splitPath(path);
+    const content = this.#folder(parent).names.get(name);
+    return content && { dev: 1, ino: content.ino, size: content.size };
+  }
+
+  kindOf(path: string): "file" | "folder" | undefined {
+    if (this.#folders.has(path)) return "folder";
+    return this.look(path) && "file";
   }
 
   async rename(from: string, to: string): Promise<void> {
     await undefined;
     this.begin("rename", from);
-    if (this.#isDead) return;
     this.#find(from);
     const [[folder, name], [other, newName]] = [splitPath(from), splitPath(to)];
     assert(folder === other, "a file is moved to another folder");
@@ -345,7 +381,6 @@ export class SimulatedFiles implements Files {
   async remove(path: string): Promise<void> {
     await undefined;
     this.begin("remove", path);
-    if (this.#isDead) return;
     this.#find(path);
     const [folder, name] = splitPath(path);
     this.#folder(folder).change({ kind: "remove", name });
@@ -365,14 +400,15 @@ export class SimulatedFiles implements Files {
     const folder = this.#folder(path);
     const count = folder.changes.length;
     await this.pass();
-    if (this.#isDead) return;
     for (const each of folder.changes.splice(0, count)) change(folder.disk, each);
   }
 
-  lock(path: string): Promise<FolderLock> {
+  lock(folder: string, name: string): Promise<FolderLock> {
+    const path = `${folder}/${name}`;
     if (this.#locks.has(path)) return Promise.reject(new LockedError("1"));
-    this.#locks.add(path);
-    return Promise.resolve({ look: () => Promise.resolve("held"), close: () => void this.#locks.delete(path) });
+    const lock = { dev: 1, ino: ++inodes, size: 0 };
+    this.#locks.set(path, lock);
+    return Promise.resolve({ lock, folder: this.look(folder)!, close: () => void this.#locks.delete(path) });
   }
 
   #folder(path: string): Folder {
@@ -389,11 +425,6 @@ export class SimulatedFiles implements Files {
   }
 
   // For SimulatedFile.
-
-  /** Whether nothing is done any more. */
-  get isDead(): boolean {
-    return this.#isDead;
-  }
 
   /** Counts a call, and throws when it is to fail. Answers the failure of a write that takes something first. */
   begin(call: Call, path: string): number | undefined {
@@ -428,6 +459,7 @@ class SimulatedFile implements LogFile {
   readonly #path: string;
   readonly #content: Content;
   #at = 0;
+  appends = false;
   #isClosed = false;
 
   constructor(files: SimulatedFiles, path: string, content: Content) {
@@ -439,7 +471,7 @@ class SimulatedFile implements LogFile {
   writeSync(bytes: Uint8Array): number {
     this.#checkOpen();
     const files = this.#files;
-    if (files.isDead) return bytes.length;
+    if (this.appends) this.#at = this.#content.size;
     const most = files.begin("write", this.#path) ?? bytes.length;
     const grows = Math.max(0, this.#at + Math.min(most, bytes.length) - this.#content.size);
     const missing = Math.max(0, grows - Math.max(0, files.capacityBytes - files.usedBytes));
@@ -474,7 +506,6 @@ class SimulatedFile implements LogFile {
   async syncData(): Promise<void> {
     this.#checkOpen();
     const files = this.#files;
-    if (files.isDead) return;
     const end = this.#content.sync();
     try {
       await files.pass();
@@ -483,19 +514,24 @@ class SimulatedFile implements LogFile {
       end(false);
       throw error;
     }
-    if (!files.isDead) end(true);
+    end(true);
   }
 
   async truncate(length: number): Promise<void> {
     await undefined;
     this.#checkOpen();
-    if (this.#files.isDead) return;
     this.#files.begin("truncate", this.#path);
     this.#content.truncate(length);
   }
 
-  statSync(): { readonly size: number } {
-    return { size: this.#content.size };
+  truncateSync(length: number): void {
+    this.#checkOpen();
+    this.#files.begin("truncate", this.#path);
+    this.#content.truncate(length);
+  }
+
+  statSync(): FileFacts {
+    return { dev: 1, ino: this.#content.ino, size: this.#content.size };
   }
 
   close(): void {

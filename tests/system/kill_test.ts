@@ -91,8 +91,8 @@ function pickPoints(random: Random): readonly FaultPoint[] {
 /** Leaves the folder's log as a crash may, where the point is one of setting a torn end aside. */
 async function tear(data: string, point: FaultPoint): Promise<void> {
   if (point.startsWith("log rename")) {
-    // A segment of whose header only a part is on disk.
-    await Deno.writeTextFile(`${data}/log-000000999999999.inmem`, "INMEMLOG", { mode: 0o600 });
+    // A segment whose header is not on disk, though something behind it is.
+    await Deno.writeTextFile(`${data}/log-000000999999999.new`, "INMEMLOG".repeat(8), { mode: 0o600 });
   } else if (point.startsWith("torn end") || point.startsWith("log cut")) {
     const segments = await listSegments(systemFiles, data);
     await Deno.writeTextFile(segments.at(-1)!.path, "BLCK\0\0", { append: true });

@@ -3,7 +3,7 @@
  */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { certsOptions, clientOptions, proxyOptions, serverOptions } from "../../src/role/options.ts";
+import { certsOptions, clientOptions, proxyOptions, restoreOptions, serverOptions } from "../../src/role/options.ts";
 import { isLong } from "../support/amount.ts";
 import { run, runInmem, systemTest, until } from "../support/launcher.ts";
 import { pickSeed, Random } from "../support/random.ts";
@@ -100,7 +100,13 @@ Deno.test("the password is never an option's value", () => {
 });
 
 Deno.test("--help names every option of a role, with status 0", async () => {
-  const tables = { server: serverOptions, proxy: proxyOptions, client: clientOptions, certs: certsOptions };
+  const tables = {
+    server: serverOptions,
+    proxy: proxyOptions,
+    client: clientOptions,
+    restore: restoreOptions,
+    certs: certsOptions,
+  };
   await inTurns(Object.entries(tables), async ([role, { options }]) => {
     const { code, stdout, stderr } = await runInmem([role, "--help"]);
     assertEquals([code, stderr], [0, ""], role);
@@ -115,7 +121,9 @@ Deno.test("inmem alone, help, --help and --version answer with status 0", async 
   );
   for (const each of [alone!, help!, dashed!]) {
     assertEquals([each.code, each.stderr], [0, ""]);
-    for (const role of ["server", "proxy", "client", "certs"]) assert(each.stdout.includes(`inmem ${role}`));
+    for (const role of ["server", "proxy", "client", "check", "restore", "certs"]) {
+      assert(each.stdout.includes(`inmem ${role}`));
+    }
   }
   assert(ofRole!.stdout.includes("--max-memory"));
   assertMatch(version!.stdout, /^inmem [0-9]+\.[0-9]+\.[0-9]+/);

@@ -113,33 +113,45 @@ systemTest("a kill takes nothing away, and --backup starts from a copy of what w
   assertEquals([await saved.getText("saved"), await saved.getText("later"), await saved.size()], ["yes", null, 1]);
 });
 
-systemTest("--backup puts a snapshot in the place of what the folder has, whose files stay", async (launcher) => {
-  const data = launcher.newFolder();
-  const copy = launcher.path("backup.inmem");
-  const first = await launcher.server(["--data", data]);
-  const client = await launcher.connect(first);
-  await client.set("x", "old");
-  await client.send(["save", copy]);
-  await client.save();
-  await client.set("x", "new");
-  await client.close();
-  await launcher.stop(first);
-  const before = await filesOf(data);
+systemTest(
+  "--backup puts a snapshot in the place of older data, whose files stay, and is refused where newer data is",
+  async (launcher) => {
+    const [data, other] = [launcher.newFolder(), launcher.newFolder()];
+    const first = await launcher.server(["--data", data]);
+    const client = await launcher.connect(first);
+    await client.set("x", "old");
+    await client.save();
+    await client.set("x", "newer");
+    await client.close();
+    await launcher.stop(first);
+    const before = await filesOf(data);
+    const source = await launcher.connect(await launcher.server(["--data", other]));
+    await source.set("x", "backup");
+    await source.send(["save", "copy.inmem"]);
+    const backup = ["--data", data, "--backup", join(other, "backups/copy.inmem")];
 
-  const second = await launcher.server(["--data", data, "--backup", copy]);
-  const restored = await launcher.connect(second);
-  assertEquals(await restored.getText("x"), "old");
-  await restored.set("later", "yes");
-  for (let i = 0; i < 3; i++) await restored.save();
-  await restored.close();
-  launcher.forgive(second.process);
-  await second.process.kill();
-  const after = await filesOf(data);
-  for (const [name, content] of before) assertEquals(after.get(name), content, name);
+    const second = await launcher.server(backup);
+    const restored = await launcher.connect(second);
+    assertEquals(await restored.getText("x"), "backup");
+    await restored.set("later", "yes");
+    for (let i = 0; i < 3; i++) await restored.save();
+    await restored.close();
+    launcher.forgive(second.process);
+    await second.process.kill();
+    const after = await filesOf(data);
+    for (const [name, content] of before) assertEquals(after.get(name), content, name);
 
-  const third = await launcher.connect(await launcher.server(["--data", data]));
-  assertEquals([await third.getText("x"), await third.getText("later"), await third.size()], ["old", "yes", 2]);
-});
+    // A supervisor starts it with the same options again.
+    const start = ["server", "--addr", "127.0.0.1:0", ...launcher.identity];
+    assertRefusedStart(
+      await runInmem([...start, ...backup]),
+      /^inmem: Cannot start from the backup ".*": ".*" in the data folder is newer.*leave --backup out.*inmem restore /,
+    );
+    assertEquals(await filesOf(data), after);
+    const third = await launcher.connect(await launcher.server(["--data", data]));
+    assertEquals([await third.getText("x"), await third.getText("later"), await third.size()], ["backup", "yes", 2]);
+  },
+);
 
 systemTest("save PATH writes a file that --backup and inmem check read, and overwrites none", async (launcher) => {
   const data = launcher.newFolder();
@@ -148,12 +160,12 @@ systemTest("save PATH writes a file that --backup and inmem check read, and over
   await client.set("x", "42");
   await client.rpush("list", "a", "b");
   assertEquals(await client.send(["save", "copies/first.inmem"]), "OK");
-  const path = join(data, "copies", "first.inmem");
+  const path = join(data, "backups/copies/first.inmem");
   const good = await Deno.readFile(path);
-  assertMatch(await refusalOf(client.send(["save", path])), /^ERR cannot save: there is a file ".*" already$/);
+  const again = await refusalOf(client.send(["save", "copies/first.inmem"]));
+  assertMatch(again, /^ERR cannot save: there is a file ".*" already$/);
   assertEquals(await Deno.readFile(path), good);
-  assertMatch(await refusalOf(client.send(["save", "/proc/nowhere/x"])), /^ERR cannot save: /);
-  const names = (await Array.fromAsync(Deno.readDir(join(data, "copies")))).map(({ name }) => name);
+  const names = (await Array.fromAsync(Deno.readDir(join(data, "backups/copies")))).map(({ name }) => name);
   assertEquals(names, ["first.inmem"]);
 
   const checked = await runInmem(["check", path]);
@@ -162,6 +174,87 @@ systemTest("save PATH writes a file that --backup and inmem check read, and over
   const restored = await launcher.connect(await launcher.server(["--no-persist", "--backup", path]));
   assertEquals([await restored.getText("x"), await restored.text.lrange("list", 0, -1)], ["42", ["a", "b"]]);
 });
+
+systemTest(
+  "save PATH writes below the folder for backups only, and never where the server's files are",
+  async (launcher) => {
+    const [data, outside] = [launcher.newFolder(), launcher.newFolder("outside")];
+    await Deno.mkdir(outside);
+    // The worst case: backups lie beside the server's own files.
+    const server = await launcher.server(["--data", data, "--backup-folder", data]);
+    const client = await launcher.connect(server);
+    await client.set("x", "\n\nssh-ed25519 AAAA\n\n");
+    await Deno.symlink(outside, join(data, "link"));
+    await Deno.symlink(join(outside, "dangling"), join(data, "dangling.inmem"));
+    await Deno.writeTextFile(join(data, "file"), "");
+    const before = [...(await filesOf(data)).keys()].sort();
+    const names = [
+      join(outside, "x"),
+      "/etc/cron.d/inmem-test",
+      "/proc/nowhere/x",
+      "//x",
+      "../x.inmem",
+      "a/../../x.inmem",
+      "a/..",
+      "..",
+      ".",
+      "",
+      "./x",
+      "a//x",
+      "x/",
+      "link/x",
+      "link",
+      "dangling.inmem",
+      "file/x",
+      "inmem.lock",
+      "INMEM.LOCK",
+      "restore.unfinished",
+      "snapshot-999999999999999.inmem",
+      "snapshot-999999999999999.tmp",
+      "log-000000000000900.inmem",
+      "log-000000000000900.new",
+      "log-000000000000001.inmem/x",
+      "log-000000000000001.inmem.3.torn",
+      "log-000000000000900.inmem.damaged",
+      "a\nb",
+      "a\0b",
+      "\x1b[2J",
+      "n".repeat(5_000),
+    ];
+    for (const name of names) assertMatch(await refusalOf(client.send(["save", name])), /^ERR cannot save: /, name);
+    assertEquals([...(await filesOf(data)).keys()].sort(), before);
+    assertEquals(await Array.fromAsync(Deno.readDir(outside)), []);
+    for (const name of ["monday.inmem", "2026/..hidden", "snapshot.inmem", "log-book", "é"]) {
+      assertEquals(await client.send(["save", name]), "OK", name);
+      assert((await Deno.stat(join(data, name))).isFile, name);
+    }
+    // None of them hinders the server.
+    await client.save();
+    assertEquals((await runInmem(["check", join(data, "monday.inmem")])).code, 0);
+  },
+);
+
+systemTest(
+  "a server that keeps nothing on disk saves to a folder that an option names, and else nowhere",
+  async (launcher) => {
+    const folder = launcher.newFolder("backups");
+    const [without, named] = await Promise.all([
+      launcher.server(["--no-persist"]),
+      launcher.server(["--no-persist", "--backup-folder", folder]),
+    ]);
+    const client = await launcher.connect(without);
+    assertMatch(
+      await refusalOf(client.send(["save", "x.inmem"])),
+      /^ERR cannot save: this server has no folder for backups: start it with --backup-folder FOLDER$/,
+    );
+    const other = await launcher.connect(named);
+    await other.set("a", "1");
+    assertEquals(await other.send(["save", "x.inmem"]), "OK");
+    assertEquals((await Deno.stat(folder)).mode! & 0o777, 0o700);
+    assertMatch(await refusalOf(other.send(["save"])), /keeps nothing on disk/);
+    assertEquals((await runInmem(["check", join(folder, "x.inmem")])).code, 0);
+  },
+);
 
 systemTest("bgsave answers at once, info tells how far it is, and lastsave when it was done", async (launcher) => {
   const data = launcher.newFolder();
@@ -258,7 +351,10 @@ systemTest(
       await Deno.writeFile(path, bytes);
       const before = await filesOf(data);
       const outcome = await runInmem([...start, "--data", data]);
-      assertRefusedStart(outcome, /^inmem: Cannot load damaged data: .* Nothing was changed; .*--repair .*--backup/);
+      assertRefusedStart(
+        outcome,
+        /^inmem: Cannot load damaged data: .* Nothing was changed; .*--repair .*inmem restore FILE/,
+      );
       assert(outcome.stderr.includes(path), `${what}: the message names the file: ${outcome.stderr}`);
       assertEquals(await filesOf(data), before, `${what}: nothing is overwritten`);
     }
