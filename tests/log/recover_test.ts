@@ -719,3 +719,191 @@ Deno.test("Persistence.save() takes another snapshot when the moment of the one 
   assertEquals(server.persistence.status.lastSaveKeys, 2);
   await server.stop();
 });
+
+/** What may be left of a segment whose header is gone. */
+const HEADERLESS: Record<string, (bytes: Uint8Array) => Uint8Array> = {
+  "nothing": () => new Uint8Array(0),
+  "a part of its header": (bytes) => bytes.slice(0, FILE_HEADER_BYTES - 1),
+  "zeros in the stead of its header": (bytes) => bytes.slice().fill(0, 0, FILE_HEADER_BYTES),
+  "zeros only": (bytes) => new Uint8Array(bytes.length),
+  "zeros, and less than a header of them": () => new Uint8Array(7),
+  "a page of zeros": () => new Uint8Array(4096),
+  "random bytes": (bytes) => bytes.map((_, index) => (index * 7919 + 13) & 0xff),
+  "what stands behind its header": (bytes) => bytes.slice(FILE_HEADER_BYTES),
+};
+
+for (const [what, spoil] of Object.entries(HEADERLESS)) {
+  Deno.test(`Persistence.open() refuses a log of which there is ${what}, and starts with --repair`, async () => {
+    for (const withSnapshot of [false, true]) {
+      const files = new SimulatedFiles();
+      const server = await Server.start(files);
+      server.set("saved", "1");
+      if (withSnapshot) await server.persistence.save();
+      server.set("logged", "1");
+      await server.stop();
+      const path = segmentPath(FOLDER, withSnapshot ? 2 : 1);
+      const bytes = spoil(files.read(path));
+      files.put(path, bytes);
+      const before = files.list(FOLDER);
+      const error = await assertRejects(() => Server.start(files), StartError, `file "${path}", offset 0`);
+      assert(error.message.includes("Cannot read the header"), error.message);
+      assert(error.message.includes("--repair") && error.message.includes("inmem restore"), error.message);
+      assertEquals([files.list(FOLDER), files.read(path)], [before, bytes]);
+
+      const repaired = await Server.start(files, { repair: true });
+      assertEquals(repaired.persistence.loaded!.damaged[0]!.offset, 0);
+      assertEquals(stateOf(repaired.store).has("saved"), withSnapshot);
+      repaired.set("next", "1");
+      const after = stateOf(repaired.store);
+      await repaired.stop();
+      const again = await Server.start(files);
+      assertEquals(stateOf(again.store), after);
+      await again.stop();
+    }
+  });
+
+  Deno.test(`Persistence.open() starts where of a log that was never finished there is ${what}`, async () => {
+    for (const count of [0, 3]) {
+      const { files, states } = await smallLog(count);
+      const whole = files.read(LOG);
+      files.put(unfinishedPath(segmentPath(FOLDER, count + 1)), spoil(whole));
+      if (count === 0) await files.remove(LOG);
+      const server = await Server.start(files);
+      assertEquals(stateOf(server.store), states.get(count));
+      server.set("next", "1");
+      const after = stateOf(server.store);
+      await server.stop();
+      assert(files.list(FOLDER).every((name) => !name.endsWith(".new")), files.list(FOLDER).join(" "));
+      const again = await Server.start(files);
+      assertEquals(stateOf(again.store), after);
+      await again.stop();
+    }
+  });
+}
+
+Deno.test("Persistence.open() refuses a lost header behind a torn end, of which it could say that it was on disk", async () => {
+  const { files } = await twoSegments(true);
+  const second = segmentPath(FOLDER, 4);
+  files.put(LOG, files.read(LOG).subarray(0, -5));
+  files.put(second, new Uint8Array(0));
+  await assertRejects(() => Server.start(files), StartError, `file "${second}", offset 0`);
+});
+
+Deno.test("Persistence.open() takes what a segment has that was not finished, and finishes it", async () => {
+  const { files, states } = await smallLog(3);
+  const bytes = files.read(LOG);
+  await files.remove(LOG);
+  files.put(unfinishedPath(LOG), bytes);
+  const server = await Server.start(files);
+  assertEquals(stateOf(server.store), states.get(3));
+  assertEquals(files.list(FOLDER), [1, 4].map((first) => segmentPath("", first).slice(1)));
+  await server.stop();
+});
+
+Deno.test("Persistence.open() starts on a full disk, refuses writes, and accepts them when there is room", async () => {
+  for (const torn of [0, 2_000]) {
+    const { files, states } = await smallLog(3);
+    const whole = files.read(LOG);
+    if (torn > 0) {
+      const bytes = new Uint8Array(whole.length + torn);
+      bytes.set(whole);
+      files.put(LOG, bytes);
+    }
+    files.capacityBytes = files.usedBytes;
+    files.fail({ call: "create", code: "ENOSPC" });
+    const server = await Server.start(files);
+    assertEquals(stateOf(server.store), states.get(3));
+    assert(server.log.refusal?.includes("ENOSPC"), server.log.refusal);
+    assertEquals(server.persistence.loaded!.tornLost.map(({ bytes }) => bytes), torn > 0 ? [torn] : []);
+    assertEquals(files.list(FOLDER), ["log-000000000000001.inmem"]);
+    assertEquals(files.read(LOG), whole);
+    files.heal();
+    files.capacityBytes = Infinity;
+    while (server.log.refusal !== undefined) await new Promise((resolve) => setTimeout(resolve, 5));
+    server.set("next", "1");
+    await server.log.settled();
+    const after = stateOf(server.store);
+    await server.stop();
+    const again = await Server.start(files);
+    assertEquals(stateOf(again.store), after);
+    await again.stop();
+  }
+});
+
+Deno.test("Persistence.open() starts on a full disk though keys have to go, and saves when there is room", async () => {
+  const { files } = await smallLog(3);
+  // One that has expired is to be logged.
+  const source = await Server.start(files);
+  source.batch((store) => {
+    const key = encodeText("brief");
+    store.setString(key, 0, key.length, 0, key, 0, key.length, NOW_MS + 1);
+  });
+  await source.stop();
+  files.capacityBytes = files.usedBytes;
+  const server = await Server.start(files, { now: () => NOW_MS + 10_000 });
+  assertEquals([...stateOf(server.store).keys()].sort(), ["k1", "k2", "k3"]);
+  assert(server.log.refusal !== undefined);
+  files.capacityBytes = Infinity;
+  while (server.log.refusal !== undefined) await new Promise((resolve) => setTimeout(resolve, 5));
+  await server.stop();
+  const again = await Server.start(files);
+  assertEquals([...stateOf(again.store).keys()].sort(), ["k1", "k2", "k3"]);
+  await again.stop();
+});
+
+Deno.test("Persistence takes snapshots at its interval, whatever becomes of the time of day", async () => {
+  const files = new SimulatedFiles();
+  let nowMs = NOW_MS;
+  let elapsedMs = 0;
+  const server = await Server.start(files, {
+    intervalMs: 10_000,
+    now: () => nowMs,
+    monotonicNow: () => elapsedMs,
+  });
+  /** Seconds of this clock until a snapshot was taken. */
+  const secondsUntilSaved = async () => {
+    server.set("k", String(elapsedMs));
+    for (let seconds = 1; seconds < 60; seconds++) {
+      elapsedMs += 1_000;
+      nowMs += 1_000;
+      const before = files.list(FOLDER).join();
+      server.persistence.tick();
+      while (server.persistence.isSaving) await new Promise((resolve) => setTimeout(resolve, 0));
+      if (files.list(FOLDER).join() !== before) return seconds;
+    }
+    return Infinity;
+  };
+  assertEquals(await secondsUntilSaved(), 11);
+  const DAY_MS = 86_400_000;
+  for (const jumpMs of [DAY_MS, -DAY_MS, -100 * 365 * DAY_MS, 100 * 365 * DAY_MS]) {
+    nowMs += jumpMs;
+    assertEquals(await secondsUntilSaved(), 11, `after ${jumpMs} ms`);
+  }
+  await server.stop();
+});
+
+Deno.test("Persistence counts the time before the start by the time of day, and never waits longer than the interval", async () => {
+  for (const [agoMs, expected] of [[4_000, 7], [60_000, 1], [-86_400_000, 11]] as const) {
+    const files = new SimulatedFiles();
+    const first = await Server.start(files);
+    first.set("a", "1");
+    await first.persistence.save();
+    await first.stop();
+    let elapsedMs = 1_000_000;
+    const server = await Server.start(files, {
+      intervalMs: 10_000,
+      now: () => NOW_MS + agoMs,
+      monotonicNow: () => elapsedMs,
+    });
+    server.set("b", "2");
+    const before = files.list(FOLDER).join();
+    let seconds = 0;
+    while (files.list(FOLDER).join() === before && seconds++ < 60) {
+      elapsedMs += 1_000;
+      server.persistence.tick();
+      while (server.persistence.isSaving) await new Promise((resolve) => setTimeout(resolve, 0));
+    }
+    assertEquals(seconds, expected, `${agoMs} ms ago`);
+    await server.stop();
+  }
+});
