@@ -11,6 +11,7 @@ import { encodeFileHeader, FORMAT_VERSION } from "../../src/log/block.ts";
 import { listSegments } from "../../src/log/folder.ts";
 import { systemFiles } from "../../src/log/system_files.ts";
 import { AcknowledgedLoad } from "../support/acknowledged_load.ts";
+import { canRun, MOUNTS, runOrFail, testWhere, withDisk } from "../support/disks.ts";
 import { serverWords } from "../support/kill_rounds.ts";
 import { type Launcher, type Outcome, type Role, runInmem, systemTest, until } from "../support/launcher.ts";
 import { pickSeed, Random } from "../support/random.ts";
@@ -21,55 +22,7 @@ const RESUME_MAX_MS = 5_000;
 /** A server that was told to stop has ended within this time. */
 const STOP_MAX_MS = 10_000;
 
-/** Whether a command can be run here, and says that it did well. */
-async function canRun(program: string, ...args: string[]): Promise<boolean> {
-  try {
-    return (await new Deno.Command(program, { args, stdout: "null", stderr: "null" }).output()).success;
-  } catch {
-    return false;
-  }
-}
-
-async function runOrFail(program: string, ...args: string[]): Promise<void> {
-  const { success, stderr } = await new Deno.Command(program, { args, stdout: "null", stderr: "piped" }).output();
-  assert(success, `${program} ${args.join(" ")}: ${new TextDecoder().decode(stderr)}`);
-}
-
-/** Whether a file system of its own can be mounted, which takes root. */
-async function canMount(): Promise<boolean> {
-  const folder = await Deno.makeTempDir({ prefix: "inmem-mount-" });
-  try {
-    return await canRun("mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder) && await canRun("umount", folder);
-  } finally {
-    await Deno.remove(folder);
-  }
-}
-
-/** A test that is left out where the machine does not allow it; its name says why. */
-function testWhere(
-  condition: boolean,
-  needed: string,
-  name: string,
-  body: (launcher: Launcher) => Promise<void>,
-): void {
-  systemTest(condition ? name : `${name} (left out: it needs ${needed})`, body, { ignore: !condition });
-}
-
-const MOUNTS = await canMount();
 const LIMITS = await canRun("prlimit", "--version");
-
-/** Runs something with a small file system of its own. */
-async function withDisk(launcher: Launcher, sizeBytes: number, body: (disk: string) => Promise<void>): Promise<void> {
-  const disk = launcher.newFolder("disk");
-  await Deno.mkdir(disk);
-  await runOrFail("mount", "-t", "tmpfs", "-o", `size=${sizeBytes}`, "tmpfs", disk);
-  try {
-    await body(disk);
-  } finally {
-    // Lazily: a server of a test that has failed may still be there.
-    await runOrFail("umount", "--lazy", disk);
-  }
-}
 
 /** Fills a disk with one file, to which it adds if it is there, and which can be removed again. */
 async function fill(disk: string): Promise<string> {
