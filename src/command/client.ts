@@ -122,7 +122,7 @@ function onOrOff(request: Request, index: number): boolean {
 }
 
 function info(context: ConnectionContext, _request: Request, reply: Reply): void {
-  reply.verbatim(describe(context.client, context, "client|info", Date.now()));
+  reply.verbatim(describe(context.client, context, "client|info", performance.now()));
 }
 
 function list(context: ConnectionContext, request: Request, reply: Reply): void | Promise<void> {
@@ -142,7 +142,7 @@ function list(context: ConnectionContext, request: Request, reply: Reply): void 
   } else if (request.count !== 2) {
     throw syntaxError();
   }
-  const nowMs = Date.now();
+  const nowMs = performance.now();
   let lines = "";
   let next = 0;
   const describing = inSlices(context, () => {

@@ -72,7 +72,7 @@ export class ClientState<Queue extends QueuedCommands = QueuedCommands> {
   readonly address: string;
   readonly localAddress: string;
   readonly connection: ClientConnection;
-  /** As `Date.now()` tells it: when it was made, and when it last sent something. */
+  /** As `performance.now()` tells it, which nobody sets: when it was made, and when it last sent something. */
   readonly createdMs: number;
   lastMs: number;
   /** By `client setname` and `client setinfo`. */
@@ -122,7 +122,7 @@ export class ClientState<Queue extends QueuedCommands = QueuedCommands> {
     this.address = address;
     this.localAddress = localAddress;
     this.connection = connection;
-    this.createdMs = this.lastMs = Date.now();
+    this.createdMs = this.lastMs = performance.now();
     this.account = memory.open(this);
     this.#authenticated = authenticated;
     this.update();

@@ -360,7 +360,7 @@ export class Session implements Client, ConnectionContext, ClientConnection, Res
   #noteCommand(): void {
     const request = this.#request;
     if (request.count > 0) this.state.noteCommand(request.bytes, request.starts[0]!, request.lengths[0]!);
-    this.state.lastMs = Date.now();
+    this.state.lastMs = performance.now();
   }
 
   // What the routing asks of a client.

@@ -625,7 +625,7 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
   /** Before the next read: the request borrows the buffer, which may be a large one that the read gives back. */
   #letGo(): void {
     this.#noteCommand();
-    this.client.lastMs = this.store.nowMs;
+    this.client.lastMs = performance.now();
     this.#request.clear();
     if (this.client.authenticated) this.#connection.prepare(this.#decoder);
   }
