@@ -39,6 +39,8 @@ export interface FolderLock {
   /** What the lock's file is, and what the folder is that it stands in. Neither can become another one's until it is closed. */
   readonly lock: FileFacts;
   readonly folder: FileFacts;
+  /** Whether the folder was removed: a folder that was moved, or that a mount covers, is still there. */
+  isFolderRemoved(): boolean;
   close(): void;
 }
 

@@ -28,7 +28,7 @@
 import { messageOf, StartError } from "../errors.ts";
 import { SNAPSHOTS_KEPT_COUNT } from "../limits.ts";
 import { type Files, type FolderLock, LockedError } from "./files.ts";
-import { Place, type Trouble } from "./place.ts";
+import { isSameFile, Place, type Trouble } from "./place.ts";
 
 const LOCK_NAME = "inmem.lock";
 const RESTORE_NAME = "restore.unfinished";
@@ -176,25 +176,33 @@ export class DataFolder {
 
   /**
    * Takes the folder anew, for a person who asks for a snapshot: one whose lock was removed, or an empty one that was made in
-   * the stead of one that is gone.
+   * the stead of one that was removed. A folder that was moved, or that a mount covers, still has all the data, and would
+   * come to light again with it.
    *
    * @returns whether it is another folder, which holds nothing yet
-   * @throws {StartError} when it is not there, is on another file system, or has files of a server
+   * @throws {StartError} when there is no such folder, or it is another server's
    */
   async takeAnew(): Promise<boolean> {
     const trouble = this.place.trouble();
     if (trouble?.kind !== "place") return false;
     const found = this.files.look(this.path);
-    if (found?.dev !== this.place.folder.dev) throw this.#elsewhere(trouble);
-    const isOther = found.ino !== this.place.folder.ino;
-    // Where there is a lock, another server was there, and where there are files of one, a start would mix them with ours.
-    const isTaken = isOther ? (await this.files.names(this.path)).some(isOwnName) : !trouble.isGone;
-    if (isTaken) throw this.#elsewhere(trouble);
+    if (found === undefined) throw this.#elsewhere(trouble);
+    const isOther = !isSameFile(found, this.place.folder);
+    if (isOther) await this.#checkEmpty(trouble);
+    else if (!trouble.isGone) throw this.#elsewhere(trouble);
     const again = await lock(this.files, this.path);
     this.#lock.close();
     this.#lock = again;
     this.place.move(again);
     return isOther;
+  }
+
+  /** @throws {StartError} unless the path leads to an empty folder, and the one that was opened is no more */
+  async #checkEmpty(trouble: Trouble): Promise<void> {
+    if (!this.#lock.isFolderRemoved()) throw this.#elsewhere(trouble, "; that one still exists: move it back");
+    // Where there is a lock, another server was there, and where there is data, a start would mix it with ours.
+    const own = (await this.files.names(this.path)).find(isOwnName);
+    if (own !== undefined) throw this.#elsewhere(trouble, `; in this one there is "${own}"`);
   }
 
   /** The paths of all that a start would read: snapshots, the newest first, then segments, the oldest first. */
@@ -230,8 +238,8 @@ export class DataFolder {
     return aside;
   }
 
-  #elsewhere({ reason }: Trouble): StartError {
-    return new StartError(`Cannot write in the data folder "${this.path}": ${reason}`);
+  #elsewhere({ reason }: Trouble, more = ""): StartError {
+    return new StartError(`Cannot write in the data folder "${this.path}": ${reason}${more}`);
   }
 
   /** Removes what the newest snapshot makes needless: others beyond the last two, and the log up to a batch. */

@@ -80,7 +80,7 @@ export class Place {
   has({ path, facts, bytes }: ExpectedFile): boolean {
     try {
       const found = this.#files.look(path);
-      return found !== undefined && isSame(found, facts) && found.size === bytes;
+      return found !== undefined && isSameFile(found, facts) && found.size === bytes;
     } catch {
       return false;
     }
@@ -102,7 +102,7 @@ export class Place {
     if (isTrouble(found)) return found;
     const { folder } = this.#opened;
     if (found === undefined) return trouble("place", `${name} is gone: it was removed or renamed`, true);
-    if (isSame(found, folder)) return undefined;
+    if (isSameFile(found, folder)) return undefined;
     if (found.dev !== folder.dev) {
       return trouble("place", `${name} is not the one that was opened: another file system is mounted there`);
     }
@@ -114,7 +114,7 @@ export class Place {
     const found = this.#look(this.#lockPath, name);
     if (isTrouble(found)) return found;
     if (found === undefined) return trouble("place", `${name} was removed, and another server could start there`, true);
-    if (isSame(found, this.#opened.lock)) return undefined;
+    if (isSameFile(found, this.#opened.lock)) return undefined;
     return trouble("place", `${name} was replaced by another one, and another server may own the folder`);
   }
 
@@ -124,7 +124,7 @@ export class Place {
     const found = this.#look(expected.path, name);
     if (isTrouble(found)) return found;
     if (found === undefined) return trouble("files", `${name} was removed or renamed by somebody else`, true);
-    if (!isSame(found, expected.facts)) return trouble("files", `${name} was replaced by somebody else`);
+    if (!isSameFile(found, expected.facts)) return trouble("files", `${name} was replaced by somebody else`);
     if (found.size === expected.bytes) return undefined;
     return trouble(
       "files",
@@ -151,6 +151,6 @@ function isTrouble(found: FileFacts | Trouble | undefined): found is Trouble {
 }
 
 /** Whether two are the same file. */
-function isSame(one: Pick<FileFacts, "dev" | "ino">, other: Pick<FileFacts, "dev" | "ino">): boolean {
+export function isSameFile(one: Pick<FileFacts, "dev" | "ino">, other: Pick<FileFacts, "dev" | "ino">): boolean {
   return one.ino === other.ino && one.dev === other.dev;
 }

@@ -89,6 +89,10 @@ class SystemLock implements FolderLock {
     this.folder = folderFile.statSync();
   }
 
+  isFolderRemoved(): boolean {
+    return this.#folderFile.statSync().nlink === 0;
+  }
+
   close(): void {
     this.#file.close();
     this.#folderFile.close();

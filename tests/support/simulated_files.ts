@@ -408,7 +408,12 @@ export class SimulatedFiles implements Files {
     if (this.#locks.has(path)) return Promise.reject(new LockedError("1"));
     const lock = { dev: 1, ino: ++inodes, size: 0 };
     this.#locks.set(path, lock);
-    return Promise.resolve({ lock, folder: this.look(folder)!, close: () => void this.#locks.delete(path) });
+    return Promise.resolve({
+      lock,
+      folder: this.look(folder)!,
+      isFolderRemoved: () => false,
+      close: () => void this.#locks.delete(path),
+    });
   }
 
   #folder(path: string): Folder {
