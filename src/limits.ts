@@ -520,6 +520,8 @@ export const LOG_SYNC_LAG_MAX_MS = 2_000;
 export const LOG_RETRY_MS = 100;
 /** Whoever waits for a batch that cannot be written is cut off after this: it cannot be said whether it was done. */
 export const LOG_HOLD_MAX_MS = 10_000;
+/** The same while the data folder is gone, which seldom comes back by itself. */
+export const PLACE_HOLD_MAX_MS = 1_500;
 /** Batches that cannot be written are kept up to this size; beyond it only a snapshot sets things right. */
 export const LOG_UNWRITTEN_MAX_BYTES = 64 * 1024 * 1024;
 /** Effects are made a batch once they take this much, though more commands are to come. */

@@ -44,6 +44,7 @@ import {
   LOG_SYNC_LAG_MAX_MS,
   LOG_UNWRITTEN_MAX_BYTES,
   LOG_WRITE_BYTES,
+  PLACE_HOLD_MAX_MS,
 } from "../limits.ts";
 import { BLOCK_HEADER_BYTES, resealBlock, sealBlock } from "./block.ts";
 import { type Files, isOutOfSpace } from "./files.ts";
@@ -690,7 +691,8 @@ export class AppendLog {
     this.#release();
     if (this.#refusal === undefined) return;
     // Whoever waits for too long shall not be told anything: whether the effects will last is unknown.
-    const lateMs = this.#monotonicNow() - LOG_HOLD_MAX_MS;
+    const isElsewhere = this.#displaced !== undefined && this.#displaced !== this.#tampered;
+    const lateMs = this.#monotonicNow() - (isElsewhere ? PLACE_HOLD_MAX_MS : LOG_HOLD_MAX_MS);
     while (this.#waiting.length > 0 && this.#waiting[0]!.sinceMs <= lateMs) {
       fail(this.#waiting.shift()!, this.#refusal);
     }

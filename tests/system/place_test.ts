@@ -6,9 +6,13 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { join } from "@std/path";
 import { type Client, connect, ReplyError } from "../../src/mod.ts";
+import { listSegments, listSnapshots } from "../../src/log/folder.ts";
+import { systemFiles } from "../../src/log/system_files.ts";
+import { AcknowledgedLoad } from "../support/acknowledged_load.ts";
 import { MOUNTS, runOrFail, testWhere, withDisk } from "../support/disks.ts";
 import { serverWords } from "../support/kill_rounds.ts";
 import { type Launcher, type Outcome, type Role, runInmem, systemTest, until } from "../support/launcher.ts";
+import { pickSeed, Random } from "../support/random.ts";
 
 /** What a server notices, it notices within this time, on a machine that has little else to do. */
 const NOTICE_MAX_MS = 2_000;
@@ -272,5 +276,82 @@ systemTest(
       assertEquals(checked.code, 1, checked.stderr);
       assertMatch(checked.stdout, /^damaged .* at offset 0/m);
     }
+  },
+);
+
+for (const policy of ["always", "everysec"] as const) {
+  systemTest(
+    `with --fsync ${policy} nothing acknowledged is lost when the folder is moved under load, back, and away again`,
+    async (launcher) => {
+      const seed = pickSeed();
+      console.log(`SEED=${seed}`);
+      const data = launcher.newFolder();
+      const load = new AcknowledgedLoad(new Random(seed), 8);
+      const server = await start(launcher, data, "--fsync", policy);
+      const observer = await open(server);
+      const writing = load.run(() => open(server));
+      await until(() => load.acknowledged > 200, "some writes");
+      for (let round = 1; round <= 2; round++) {
+        await Deno.rename(data, `${data}-moved`);
+        await until(() => isRefusing(observer), "writes are refused");
+        const before = load.acknowledged;
+        if (round === 2) break;
+        await Deno.rename(`${data}-moved`, data);
+        await until(() => load.acknowledged > before + 200, "all writers go on");
+      }
+      await observer.close();
+      launcher.forgive(server.process);
+      await server.process.kill();
+      await writing;
+      const client = await open(await start(launcher, `${data}-moved`));
+      assertEquals(await load.verify(client), []);
+      await client.close();
+    },
+  );
+}
+
+systemTest("with --fsync always nothing is acknowledged once the folder is removed under load", async (launcher) => {
+  const [writers, inFlightMost] = [8, 4];
+  const seed = pickSeed();
+  console.log(`SEED=${seed}`);
+  const data = launcher.newFolder();
+  const load = new AcknowledgedLoad(new Random(seed), writers);
+  const server = await start(launcher, data, "--fsync", "always");
+  const observer = await open(server);
+  const writing = load.run(() => open(server));
+  await until(() => load.acknowledged > 200, "some writes");
+  // At once, as a person's `rm -r` is not: what is acknowledged between two of its steps counts as before.
+  await Deno.rename(data, `${data}-gone`);
+  const before = load.acknowledged;
+  await Deno.remove(`${data}-gone`, { recursive: true });
+  await until(() => isRefusing(observer), "writes are refused");
+  await writing;
+  // These were on their way when it was removed.
+  assert(load.acknowledged - before <= writers * inFlightMost, `${load.acknowledged - before} more were acknowledged`);
+  assertMatch(await refusedWrite(observer) ?? "OK", /^MISCONF/);
+  await observer.close();
+  launcher.forgive(server.process);
+  assertEquals((await launcher.stop(server)).code, 1);
+});
+
+systemTest(
+  "with --fsync always nothing acknowledged is lost when the log is cut under load, whenever the server is killed then",
+  async (launcher) => {
+    const seed = pickSeed();
+    console.log(`SEED=${seed}`);
+    const data = launcher.newFolder();
+    const load = new AcknowledgedLoad(new Random(seed), 8);
+    const server = await start(launcher, data, "--fsync", "always");
+    const writing = load.run(() => open(server));
+    await until(() => load.acknowledged > 200, "some writes");
+    await Deno.truncate((await listSegments(systemFiles, data)).at(-1)!.path, 100);
+    await until(() => (load.refused.get("MISCONF") ?? 0) > 0, "writes are refused");
+    await until(async () => (await listSnapshots(systemFiles, data)).length > 0, "all is saved");
+    launcher.forgive(server.process);
+    await server.process.kill();
+    await writing;
+    const client = await open(await start(launcher, data));
+    assertEquals(await load.verify(client), []);
+    await client.close();
   },
 );
