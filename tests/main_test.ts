@@ -36,7 +36,7 @@ Deno.test("inmem --version tells the version of deno.json", async () => {
 Deno.test("inmem refuses unknown words, and names the one that was meant", async () => {
   await Promise.all([
     assertRefused(["srever"], 2, 'did you mean "inmem server"?'),
-    assertRefused(["constructor"], 2, "expected server, proxy, client, check, certs or help"),
+    assertRefused(["constructor"], 2, "expected server, proxy, client, check, restore, certs or help"),
     assertRefused(["help", "nosuch"], 2, 'Cannot run "nosuch"'),
   ]);
 });

@@ -14,7 +14,7 @@ const AT_ONCE_COUNT = 3;
 
 /** What is wrong, and what its line has to say. */
 const WRONG: readonly [words: string, says: RegExp][] = [
-  ["nosuch", /"nosuch".*expected server, proxy, client, check, certs/],
+  ["nosuch", /"nosuch".*expected server, proxy, client, check, restore, certs/],
   ["sever", /did you mean "inmem server"/],
   ["server --nosuch", /--nosuch/],
   ["server --adr 127.0.0.1:0", /did you mean --addr/],
