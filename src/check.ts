@@ -7,14 +7,14 @@
 import { messageOf, StartError, UsageError } from "./errors.ts";
 import { decodeText } from "./bytes.ts";
 import { CountingTarget } from "./log/counting_target.ts";
-import { listSegments, listSnapshots } from "./log/folder.ts";
+import { isRestoreUnfinished, listSegments, listSnapshots } from "./log/folder.ts";
 import { type LeftOut, readSegment, readSnapshot, recover, type Recovered } from "./log/recover.ts";
 import { systemFiles as files } from "./log/system_files.ts";
 import { checkOptions, helpText, parseOptions } from "./role/options.ts";
 import { formatSize } from "./role/quantities.ts";
 
 /** What a segment of a log is called, whatever stands in it. */
-const SEGMENT_NAME = /\/?log-[0-9]{15}\.inmem$/;
+const SEGMENT_NAME = /\/?log-[0-9]{15}\.(?:inmem|new)$/;
 
 /** What a check tells, as `--json` prints it. Times are in ISO 8601. */
 interface Findings {
@@ -80,6 +80,9 @@ async function checkFolder(path: string): Promise<Findings> {
   await checkUnused(path);
   const target = new CountingTarget();
   const [snapshots, segments] = [await listSnapshots(files, path), await listSegments(files, path)];
+  if (await isRestoreUnfinished(files, path)) {
+    throw new StartError(`Cannot check "${path}": a restore into it was interrupted; run "inmem restore" once more`);
+  }
   if (snapshots.length + segments.length === 0) {
     throw new StartError(`Cannot check "${path}": it has no snapshot and no log of inmem`);
   }

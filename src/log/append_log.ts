@@ -377,7 +377,7 @@ export class AppendLog {
 
   /** Gives the segment up: what it holds, a snapshot has to hold. Writes stay refused until {@linkcode readmit}. */
   leaveSegment(reason: string): void {
-    this.#tampered ??= `${reason}; once that has ended, the command "save" makes writes possible again`;
+    this.#tampered ??= `${reason}; find out why, then the command "save" makes writes possible again`;
     if (this.#segment !== undefined) this.#segment.isLost = true;
     this.#rebase(this.#sealed);
   }
@@ -388,8 +388,12 @@ export class AppendLog {
     this.#refuse("the log cannot go on: what was loaded has to be saved first, and the disk is full");
   }
 
-  /** Accepts writes again after files were found gone or changed. For when a person has asked for a snapshot, and has it. */
+  /**
+   * Accepts writes again after files were found gone or changed. For when a person has asked for a snapshot, and has it; one
+   * of a moment before that does not count.
+   */
   readmit(): void {
+    if (this.mustRebase) return;
     this.#tampered = undefined;
     this.look();
   }

@@ -63,6 +63,11 @@ export function listSegments(files: Files, folder: string): Promise<NumberedFile
   return list(files, folder, SEGMENT_PATTERN, (a, b) => a.number - b.number);
 }
 
+/** Whether a restore into a folder was interrupted. */
+export async function isRestoreUnfinished(files: Files, folder: string): Promise<boolean> {
+  return (await files.names(folder)).includes(RESTORE_NAME);
+}
+
 async function list(
   files: Files,
   folder: string,

@@ -1,9 +1,10 @@
 import { assert, assertEquals, assertInstanceOf, assertNotEquals, assertRejects } from "@std/assert";
 import { encodeText } from "../../src/bytes.ts";
 import { NotSavedError } from "../../src/errors.ts";
-import { LOG_HOLD_MAX_MS, LOG_SYNC_LAG_MAX_MS, LOG_UNWRITTEN_MAX_BYTES } from "../../src/limits.ts";
+import { LOG_HOLD_MAX_MS, LOG_SYNC_LAG_MAX_MS, LOG_UNWRITTEN_MAX_BYTES, PLACE_HOLD_MAX_MS } from "../../src/limits.ts";
 import { AppendLog, type FsyncPolicy } from "../../src/log/append_log.ts";
 import { BlockReader } from "../../src/log/block_reader.ts";
+import { DataFolder } from "../../src/log/folder.ts";
 import { segmentPath, unfinishedPath } from "../../src/log/segment.ts";
 import { SimulatedFiles } from "../support/simulated_files.ts";
 
@@ -11,14 +12,15 @@ const FOLDER = "/data";
 
 /** A log on simulated files, and a clock. */
 class Rig {
-  readonly files = new SimulatedFiles();
+  readonly files: SimulatedFiles;
   nowMs = 1_765_432_100_000;
   /** What `onRefusal` was told. */
   readonly refusals: (string | undefined)[] = [];
   readonly log: AppendLog;
 
-  constructor(policy: FsyncPolicy, next = 1) {
-    this.log = new AppendLog({ files: this.files, folder: FOLDER, policy, next, now: () => this.nowMs });
+  constructor(policy: FsyncPolicy, next = 1, folder?: DataFolder) {
+    const files = this.files = folder === undefined ? new SimulatedFiles() : folder.files as SimulatedFiles;
+    this.log = new AppendLog({ files, folder: FOLDER, policy, next, now: () => this.nowMs, place: folder?.place });
     this.log.onRefusal = (refusal) => this.refusals.push(refusal);
   }
 
@@ -550,4 +552,71 @@ Deno.test("holdWriters() holds up replies to those who have written, and no othe
   second.resolve();
   await settle();
   assertEquals(rig.log.mustWait(-1), false);
+});
+
+/** A log in a place that is looked at. */
+async function withPlace(policy: FsyncPolicy): Promise<Rig> {
+  const files = new SimulatedFiles();
+  await files.makeFolder(FOLDER);
+  return new Rig(policy, 1, await DataFolder.open(files, FOLDER));
+}
+
+Deno.test("AppendLog acknowledges nothing while its folder is another one, and does when it is back", async () => {
+  await using rig = await withPlace("always");
+  rig.set("a");
+  await rig.log.settled();
+  const release = rig.files.holdSyncs();
+  rig.set("b");
+  const held = watch(rig.log.settled());
+  await settle();
+  const putBack = rig.files.replaceFolder(FOLDER);
+  release();
+  await until(() => rig.log.refusal !== undefined);
+  assert(rig.log.refusal!.includes("it was replaced by another one"), rig.log.refusal);
+  assertEquals([held.state, rig.log.synced, rig.log.mustRebase, rig.log.needsSnapshot], ["pending", 1, false, false]);
+  // What nobody asked for, such as keys that expire, is kept and not written.
+  const writes = rig.files.calls.write;
+  rig.write("c");
+  assertEquals([rig.files.calls.write, rig.log.unwrittenBytes > 0], [writes, true]);
+  putBack();
+  rig.log.look();
+  await until(() => held.state === "resolved");
+  assertEquals([rig.log.refusal, rig.batches(1).length], [undefined, 3]);
+  assertEquals(rig.refusals.map((refusal) => typeof refusal), ["string", "undefined"]);
+});
+
+Deno.test("AppendLog fails those who wait while its folder is gone, sooner than those on a full disk", async () => {
+  await using rig = await withPlace("everysec");
+  rig.files.replaceFolder(FOLDER);
+  rig.log.look();
+  rig.set("a");
+  const held = watch(rig.log.settled());
+  await settle();
+  assertEquals(held.state, "pending");
+  rig.nowMs += PLACE_HOLD_MAX_MS;
+  await until(() => held.state !== "pending");
+  assertEquals(held.state, "rejected: NotSavedError");
+});
+
+Deno.test("AppendLog.readmit() accepts writes again once a snapshot holds what was in a file that is gone", async () => {
+  await using rig = await withPlace("everysec");
+  rig.write("a");
+  const before = rig.log.mark();
+  rig.write("b");
+  rig.files.unlink(unfinishedPath(segmentPath(FOLDER, 1)));
+  rig.log.look();
+  assert(rig.log.refusal!.includes("was removed or renamed by somebody else"), rig.log.refusal);
+  assert(rig.log.mustRebase && rig.log.needsSnapshot);
+  // A snapshot of a moment before it was found does not count, whoever has asked for it.
+  rig.log.covered(before);
+  rig.log.readmit();
+  assert(rig.log.refusal !== undefined && rig.log.mustRebase);
+  rig.log.covered(rig.log.mark());
+  assertEquals([rig.log.mustRebase, rig.segments], [false, [3]]);
+  rig.log.look();
+  assert(rig.log.refusal !== undefined, "nobody has asked");
+  rig.log.readmit();
+  assertEquals(rig.log.refusal, undefined);
+  rig.write("c");
+  assertEquals(rig.batches(3).map(([number]) => number), [3]);
 });

@@ -164,6 +164,7 @@ systemTest("a restore that was interrupted stops the start, and can be run again
     /^inmem: Cannot use the data folder ".*": a restore into it was interrupted; run "inmem restore" once more/,
   );
   refused(await runInmem(["restore", backup, "--data", data]), /it holds data/);
+  refused(await runInmem(["check", data]), /a restore into it was interrupted/, 2);
   assertEquals((await runInmem(["restore", backup, "--data", data, "--move-aside"])).code, 0);
   assertEquals(await valuesAfterStart(launcher, data), ["old", null, null, null]);
 });
