@@ -31,7 +31,7 @@ class StalledFile implements LogFile {
   seekSync = () => 0;
   syncData = () => Promise.resolve();
   truncate = () => Promise.resolve();
-  statSync = () => ({ size: this.writtenBytes });
+  statSync = () => ({ size: this.writtenBytes, dev: 1, ino: 1 });
   close = () => {};
 }
 

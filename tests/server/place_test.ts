@@ -41,7 +41,9 @@ class Rig {
 
   settings(fsync: FsyncPolicy = "everysec", settings: Partial<ServerSettings> = {}): ServerSettings {
     const logger: Logger = {
-      info: (message) => void this.infos.push(message),
+      info: (message) => {
+        if (message !== "Admin command") this.infos.push(message);
+      },
       warn() {},
       error: (message, fields) => void this.errors.push(`${message}: ${fields?.["reason"] ?? fields?.["error"]}`),
     };
