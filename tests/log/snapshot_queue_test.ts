@@ -31,6 +31,7 @@ class StalledFile implements LogFile {
   seekSync = () => 0;
   syncData = () => Promise.resolve();
   truncate = () => Promise.resolve();
+  truncateSync = () => {};
   statSync = () => ({ size: this.writtenBytes, dev: 1, ino: 1 });
   close = () => {};
 }
