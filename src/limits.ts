@@ -438,8 +438,11 @@ export const PREFETCH_MAX_COUNT = 32;
  * machine at rest, and a fifth less where others use the shared cache as well.
  */
 export const PREFETCH_KEYS_MIN_COUNT = 50_000;
-/** Latest deadline, in ms since 1970: the largest that fits 48 bits, in the year 10889. */
-export const DEADLINE_MAX_MS = 2 ** 48 - 1;
+/**
+ * Latest deadline, in ms since 1970: the last number below 2^63, since Redis takes times of 64 bits. Those beyond 2^53 ms, in
+ * the year 287396, are rounded to the nearest number.
+ */
+export const DEADLINE_MAX_MS = 2 ** 63 - 1024;
 /** Smallest memory limit: below it the fixed parts of the store leave no room for data. */
 export const MEMORY_LIMIT_MIN_BYTES = 4 * 1024 * 1024;
 /** Largest memory limit: references are 32 bits wide and count units of 8 bytes. */

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { parseInteger64 } from "../bytes.ts";
 import { ReplyError } from "../errors.ts";
 import { TRANSACTION_ARGUMENTS_MAX_COUNT } from "../limits.ts";
 import type { Request } from "../wire/request.ts";
@@ -45,6 +46,26 @@ function checkState(
     throw new ReplyError("ERR", "Command not allowed inside a transaction");
   }
   checkSizes(specification, request);
+  // At once, so that nothing of the transaction is run.
+  if (client.transaction !== undefined && specification.name === "select") checkDatabase(client, request);
+}
+
+/** Why `select` ends the connection. */
+const ONE_DATABASE =
+  "there is one database, 0; the connection is closed, so that nothing is written to the wrong database";
+
+/**
+ * Refuses the index in argument 1 unless it is 0, and has the connection end. A client that overlooks the refusal would
+ * go on with its keys in database 0, among those of others.
+ *
+ * @throws {ReplyError}
+ */
+export function checkDatabase(client: ClientState, request: Request): void {
+  if (request.integer(1) === 0) return;
+  client.closing = true;
+  const isInteger = parseInteger64(request.bytes, request.starts[1]!, request.lengths[1]!) !== undefined;
+  const problem = isInteger ? "DB index is out of range" : "value is not an integer or out of range";
+  throw new ReplyError("ERR", `${problem}: ${ONE_DATABASE}`);
 }
 
 /**

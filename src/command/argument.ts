@@ -10,7 +10,7 @@ import { DEADLINE_MAX_MS } from "../limits.ts";
 import type { EntryType } from "../store/store.ts";
 import type { Request } from "../wire/request.ts";
 import type { CommandContext } from "./context.ts";
-import { roundedInteger } from "./integer_argument.ts";
+import { exactInteger, roundedInteger } from "./integer_argument.ts";
 
 export { exactInteger, notInteger, roundedInteger, syntaxError } from "./integer_argument.ts";
 
@@ -36,26 +36,59 @@ export function peekKey(context: CommandContext, request: Request, index: number
   return context.store.peek(request.bytes, request.starts[index]!, request.lengths[index]!);
 }
 
+/**
+ * Tells those who watch the key in argument `index` that it was written. For commands that may leave it as it was, and count
+ * as a change in Redis all the same.
+ */
+export function touchKey({ shared: { watches } }: CommandContext, request: Request, index: number): void {
+  if (watches.count > 0) watches.touch(request.bytes, request.starts[index]!, request.lengths[index]!);
+}
+
 /** The refusal of a command for a key of another type. */
 export function wrongType(): ReplyError {
   return new ReplyError("WRONGTYPE", "Operation against a key holding the wrong kind of value");
 }
 
-/** The refusal of a TTL that is not positive where it has to be, or ends beyond `DEADLINE_MAX_MS`. */
+/** The refusal of a TTL that is not positive where it has to be, or whose deadline takes more than 64 bits. */
 export function invalidExpireTime(request: Request): ReplyError {
   return new ReplyError("ERR", `invalid expire time in '${request.text(0).toLowerCase()}' command`);
+}
+
+/** Sums of times up to this are exact as numbers. */
+const EXACT_MAX_MS = 2 ** 52;
+/** As in Redis, times have 64 bits. */
+const MOMENT_END_MS = 2n ** 63n;
+
+/**
+ * The moment that argument `index` means, in ms since 1970. It may be negative. One beyond 53 bits is rounded to the nearest
+ * number, by half a second at most.
+ *
+ * @param unitMs what the argument counts: 1 or 1000 ms
+ * @param baseMs from when it counts
+ * @throws {ReplyError} when it is no integer, or takes more than 64 bits
+ */
+export function momentArgument(request: Request, index: number, unitMs: number, baseMs: number): number {
+  const momentMs = roundedInteger(request, index) * unitMs + baseMs;
+  return Math.abs(momentMs) <= EXACT_MAX_MS ? momentMs : farMoment(request, index, unitMs, baseMs);
+}
+
+function farMoment(request: Request, index: number, unitMs: number, baseMs: number): number {
+  const amountMs = BigInt(exactInteger(request, index)) * BigInt(unitMs);
+  const momentMs = amountMs + BigInt(baseMs);
+  if (amountMs < -MOMENT_END_MS || momentMs >= MOMENT_END_MS) throw invalidExpireTime(request);
+  return Math.min(Number(momentMs), DEADLINE_MAX_MS);
 }
 
 /**
  * The deadline that a TTL in argument `index` means, in ms since 1970.
  *
  * @param unitMs what the argument counts: 1 or 1000 ms
- * @throws {ReplyError} when it is no integer, not positive, or ends beyond `DEADLINE_MAX_MS`
+ * @throws {ReplyError} when it is no integer, not positive, or its deadline takes more than 64 bits
  */
 export function deadlineAfter(context: CommandContext, request: Request, index: number, unitMs: number): number {
-  const amount = roundedInteger(request, index);
-  const deadlineMs = context.store.nowMs + amount * unitMs;
-  if (amount <= 0 || deadlineMs > DEADLINE_MAX_MS) throw invalidExpireTime(request);
+  const { nowMs } = context.store;
+  const deadlineMs = momentArgument(request, index, unitMs, nowMs);
+  if (deadlineMs <= nowMs) throw invalidExpireTime(request);
   return deadlineMs;
 }
 
@@ -63,11 +96,11 @@ export function deadlineAfter(context: CommandContext, request: Request, index: 
  * The deadline that stands in argument `index` itself, in ms since 1970. It may have passed.
  *
  * @param unitMs what the argument counts: 1 or 1000 ms
- * @throws {ReplyError} when it is no integer, not positive, or beyond `DEADLINE_MAX_MS`
+ * @throws {ReplyError} when it is no integer, not positive, or takes more than 64 bits
  */
 export function deadlineAt(request: Request, index: number, unitMs: number): number {
-  const deadlineMs = roundedInteger(request, index) * unitMs;
-  if (deadlineMs <= 0 || deadlineMs > DEADLINE_MAX_MS) throw invalidExpireTime(request);
+  const deadlineMs = momentArgument(request, index, unitMs, 0);
+  if (deadlineMs <= 0) throw invalidExpireTime(request);
   return deadlineMs;
 }
 

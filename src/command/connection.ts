@@ -9,11 +9,12 @@ import { ReplyError } from "../errors.ts";
 import { LONG_BYTES, STEP_BYTES } from "../limits.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
+import { checkDatabase } from "./admission.ts";
 import { checkAuthentication, checkCredentials, wrongCount } from "./call.ts";
 import { checkClientName } from "./client.ts";
 import type { ConnectionContext } from "./connection_context.ts";
 import { inSlices } from "./in_slices.ts";
-import { roundedInteger, syntaxError } from "./integer_argument.ts";
+import { syntaxError } from "./integer_argument.ts";
 import { REDIS_VERSION } from "./specification.ts";
 
 /** `ping [text]`: answered as a message is where all else that comes is one. */
@@ -122,9 +123,9 @@ export function hello(context: ConnectionContext, request: Request, reply: Reply
   reply.array(0);
 }
 
-/** `select index`: there is one database, 0. */
-export function select(_context: ConnectionContext, request: Request, reply: Reply): void {
-  if (roundedInteger(request, 1) !== 0) throw new ReplyError("ERR", "DB index is out of range");
+/** `select index`: there is one database, 0. Asking for another one ends the connection. */
+export function select({ client }: ConnectionContext, request: Request, reply: Reply): void {
+  checkDatabase(client, request);
   reply.ok();
 }
 

@@ -8,16 +8,12 @@
  */
 
 import { ReplyError } from "../errors.ts";
-import { DEADLINE_MAX_MS } from "../limits.ts";
 import type { Store } from "../store/store.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
-import { deadlineAfter, findKey, invalidExpireTime, peekKey, roundedInteger } from "./argument.ts";
+import { deadlineAfter, findKey, momentArgument, peekKey } from "./argument.ts";
 import { wrongCount } from "./call.ts";
 import type { CommandContext } from "./context.ts";
-
-/** Redis keeps times in 64 bits, and refuses what they cannot hold. */
-const MOMENT_MIN_MS = -(2 ** 63);
 
 /** What the options of `expire` ask for, as bits. */
 const NX = 1;
@@ -34,23 +30,23 @@ export function ttl(context: CommandContext, request: Request, reply: Reply): vo
     return;
   }
   const leftMs = timeLeft(context, request);
-  reply.integer(leftMs < 0 ? leftMs : wholeSeconds(leftMs));
+  replyTime(reply, leftMs < 0 ? leftMs : wholeSeconds(leftMs));
 }
 
 /** `pttl key` */
 export function pttl(context: CommandContext, request: Request, reply: Reply): void {
-  reply.integer(timeLeft(context, request));
+  replyTime(reply, timeLeft(context, request));
 }
 
 /** `expiretime key` */
 export function expiretime(context: CommandContext, request: Request, reply: Reply): void {
   const deadlineMs = moment(context, request);
-  reply.integer(deadlineMs < 0 ? deadlineMs : wholeSeconds(deadlineMs));
+  replyTime(reply, deadlineMs < 0 ? deadlineMs : wholeSeconds(deadlineMs));
 }
 
 /** `pexpiretime key` */
 export function pexpiretime(context: CommandContext, request: Request, reply: Reply): void {
-  reply.integer(moment(context, request));
+  replyTime(reply, moment(context, request));
 }
 
 /** The milliseconds that the key in argument 1 has left; -1 when it has no deadline, -2 when it is absent. */
@@ -67,8 +63,14 @@ function moment(context: CommandContext, request: Request): number {
   return deadlineMs === 0 ? -1 : deadlineMs;
 }
 
+/** Answers a time, which may be beyond 53 bits. */
+function replyTime(reply: Reply, time: number): void {
+  if (Number.isSafeInteger(time)) reply.integer(time);
+  else reply.integer64(BigInt(time));
+}
+
 function wholeSeconds(ms: number): number {
-  return Math.floor((ms + 500) / 1000);
+  return Number.isSafeInteger(ms) ? Math.floor((ms + 500) / 1000) : Number((BigInt(ms) + 500n) / 1000n);
 }
 
 /** `expire key seconds [NX | XX | GT | LT]` */
@@ -100,10 +102,7 @@ function expireAsAsked(
   unitMs: number,
 ): void {
   const options = request.count === 3 ? 0 : readOptions(request);
-  const amountMs = roundedInteger(request, 2) * unitMs;
-  const deadlineMs = baseMs + amountMs;
-  if (amountMs < MOMENT_MIN_MS || deadlineMs > DEADLINE_MAX_MS) throw invalidExpireTime(request);
-  expireAt(context, request, reply, deadlineMs, options);
+  expireAt(context, request, reply, momentArgument(request, 2, unitMs, baseMs), options);
 }
 
 /** @throws {ReplyError} when an option is unknown, or two contradict each other */

@@ -46,3 +46,23 @@ export function exactInteger(request: Request, index: number): number | bigint {
   if (large === undefined) throw notInteger();
   return large;
 }
+
+/** Digits of the largest number of 64 bits. */
+const WIDE_DIGITS_MAX_COUNT = 20;
+
+/**
+ * Argument `index` as an unsigned integer of 64 bits, read as `strtoul` of C reads it, since Redis reads cursors so: a sign and
+ * zeros may stand in front, a negative number is taken modulo 2^64, an empty text is 0, and a zero byte ends it.
+ *
+ * @returns the number; `undefined` when it is none
+ */
+export function wideCursor(request: Request, index: number): bigint | undefined {
+  const [text] = request.text(index).split("\0", 1);
+  if (text === "") return 0n;
+  const [, sign, digits] = /^([+-]?)0*([0-9]*)$/.exec(text!) ?? [];
+  // Behind the zeros may be nothing, but a sign alone is no number.
+  if (digits === undefined || text === sign || digits.length > WIDE_DIGITS_MAX_COUNT) return undefined;
+  const value = BigInt(digits);
+  if (BigInt.asUintN(64, value) !== value) return undefined;
+  return sign === "-" ? BigInt.asUintN(64, -value) : value;
+}

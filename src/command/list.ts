@@ -9,7 +9,7 @@ import { LONG_ARGUMENTS_COUNT, LONG_BYTES, LONG_ITEMS_COUNT, REPLY_AT_ONCE_BYTES
 import { EntryType } from "../store/store.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
-import { defaultDeadline, findTyped, roundedInteger } from "./argument.ts";
+import { defaultDeadline, findTyped, roundedInteger, touchKey } from "./argument.ts";
 import { wrongCount } from "./call.ts";
 import type { CommandContext } from "./context.ts";
 import { KeptRoom, makeRoomInSteps } from "./kept_room.ts";
@@ -262,6 +262,7 @@ export function ltrim(context: CommandContext, request: Request, reply: Reply): 
       const kept = stop + 1 < length ? store.listRemove(entry, stop + 1, length - stop - 1) : entry;
       if (start > 0) store.listRemove(kept, 0, start);
     }
+    touchKey(context, request, 1);
   }
   reply.ok();
 }

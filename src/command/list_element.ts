@@ -8,7 +8,7 @@ import { EntryType } from "../store/store.ts";
 import type { Store } from "../store/store.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
-import { defaultDeadline, findTyped, syntaxError } from "./argument.ts";
+import { defaultDeadline, findTyped, syntaxError, touchKey } from "./argument.ts";
 import type { CommandContext } from "./context.ts";
 
 /** Answers the element that the store's cursor is on. */
@@ -61,6 +61,8 @@ export function moveElement(
     push(context, request, destination, toHead, reply.buffer, at, length);
   } else if (fromHead !== toHead && store.listLength(source) > 1) {
     push(context, request, store.listPop(source, fromHead), toHead, reply.buffer, at, length);
+  } else {
+    touchKey(context, request, 1);
   }
   context.shared.waiters.pushed(bytes, starts[2]!, lengths[2]!);
   return true;

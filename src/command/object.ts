@@ -110,10 +110,27 @@ function idleTime(context: CommandContext, request: Request, reply: Reply): void
   reply.nil();
 }
 
-/** No value is shared by keys. */
+/** Integers below this Redis has once for all keys, and tells so. */
+const SHARED_INTEGERS_COUNT = 10_000;
+/** What Redis tells as the number of references to a value that it never frees. */
+const SHARED_REFERENCES_COUNT = 2 ** 31 - 1;
+
+/**
+ * In the words of Redis, though no value is shared by keys here. Where keys are evicted it shares none either, since each has
+ * times of its own.
+ */
 function references(context: CommandContext, request: Request, reply: Reply): void {
-  if (peekKey(context, request, 2) === 0) reply.nil();
-  else reply.integer(1);
+  const entry = peekKey(context, request, 2);
+  if (entry === 0) reply.nil();
+  else reply.integer(!context.store.evicts && isSharedInteger(context.store, entry) ? SHARED_REFERENCES_COUNT : 1);
+}
+
+function isSharedInteger(store: Store, entry: number): boolean {
+  if (store.type(entry) !== EntryType.String || store.stringLength(entry) > DECIMAL_MAX_BYTES) return false;
+  const text = new Uint8Array(store.stringLength(entry));
+  store.copyString(entry, 0, text, 0, text.length);
+  const value = parseInteger64(text, 0, text.length);
+  return value !== undefined && value >= 0n && value < SHARED_INTEGERS_COUNT;
 }
 
 /** Those of `memory`. */

@@ -11,6 +11,7 @@ import { EntryType } from "../store/store.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
 import { roundedInteger, syntaxError } from "./argument.ts";
+import { wideCursor } from "./integer_argument.ts";
 import { Glob } from "./glob.ts";
 
 /** The largest cursor of the store; see `Store.scan`. */
@@ -23,15 +24,17 @@ export const SCAN_BUCKETS_MIN_COUNT = 1024;
 const cursorText = new Uint8Array(INTEGER_TEXT_MAX_BYTES);
 
 /**
- * Argument `index` as a cursor.
+ * Argument `index` as a cursor. Of one that is too large to be ours, the last 32 bits are taken: what was never given out may go
+ * on anywhere.
  *
  * @throws {ReplyError} when it is none
  */
 export function scanCursor(request: Request, index: number): number {
   const cursor = request.integer(index);
-  // Also refuses NaN.
-  if (!(cursor >= 0 && cursor <= CURSOR_MAX)) throw new ReplyError("ERR", "invalid cursor");
-  return cursor;
+  if (cursor >= 0 && cursor <= CURSOR_MAX) return cursor;
+  const wide = wideCursor(request, index);
+  if (wide === undefined) throw new ReplyError("ERR", "invalid cursor");
+  return Number(BigInt.asUintN(32, wide));
 }
 
 /** Answers a cursor, as text. */

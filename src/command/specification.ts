@@ -573,7 +573,7 @@ export const COMMANDS: readonly CommandSpecification[] = [
     "What the server knows of its connections; `client help` tells more.",
     { textReply: ["info", "list"], admin: { subcommands: ["kill", "unblock"], shownCount: 16 } },
   ),
-  command("connection", "select", 2, "index", "Chooses database 0, the only one."),
+  command("connection", "select", 2, "index", "Chooses database 0, the only one; any other index ends the connection."),
   command("connection", "reset", 1, "", "Makes the connection what it was at first.", {
     open: true,
     listens: true,

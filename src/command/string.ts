@@ -15,7 +15,7 @@ import {
 import { EntryType } from "../store/store.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
-import { defaultDeadline, exactInteger, findKey, findTyped, wrongType } from "./argument.ts";
+import { defaultDeadline, exactInteger, findKey, findTyped, touchKey, wrongType } from "./argument.ts";
 import { wrongCount } from "./call.ts";
 import type { CommandContext } from "./context.ts";
 import { addDecimal, decimal, DECIMAL_MAX_BYTES, replySum } from "./decimal.ts";
@@ -92,6 +92,7 @@ function setAsTold(
   // What would be gone as soon as it is there is as good as removed: EXAT and PXAT may name a moment that has passed.
   if ((options & TTL) === 0 || deadlineMs > store.nowMs) return setValue(context, request, 1, 2, entry, deadlineMs);
   if (entry !== 0) store.remove(entry);
+  else touchKey(context, request, 1);
 }
 
 /** `mget key [key …]` */

@@ -9,6 +9,7 @@
  */
 
 import { parseInteger } from "../bytes.ts";
+import { wideCursor } from "../command/integer_argument.ts";
 import { ProtocolError, ReplyError } from "../errors.ts";
 import type { ConnectionError } from "../errors.ts";
 import { Exchange } from "../route/exchange.ts";
@@ -33,13 +34,20 @@ export interface ScanStep {
  * @throws {ReplyError} when argument 1 is no cursor
  */
 export function findStep(cluster: Cluster, request: Request): ScanStep | undefined {
-  const cursor = request.integer(1);
-  // Also refuses NaN.
-  if (!(cursor >= 0)) throw new ReplyError("ERR", "invalid cursor");
+  const cursor = scanCursor(request);
   const tag = tagOf(cursor);
   const stop = cluster.stopFrom(tag);
   if (stop === undefined) return undefined;
   return { stop, position: stop.tag === tag ? positionOf(cursor) : 0 };
+}
+
+/** Argument 1 as a cursor. One of more than 53 bits is rounded: it is none of ours, and names no server. */
+function scanCursor(request: Request): number {
+  const cursor = request.integer(1);
+  if (cursor >= 0) return cursor;
+  const wide = wideCursor(request, 1);
+  if (wide === undefined) throw new ReplyError("ERR", "invalid cursor");
+  return Number(wide);
 }
 
 /** Composes the request to one server. */

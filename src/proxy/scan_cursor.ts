@@ -46,7 +46,7 @@ export function isPosition(value: number): boolean {
   return value >= 0 && value < POSITIONS;
 }
 
-/** The tag in a cursor, which is a safe integer of at least 0. */
+/** The tag in a cursor, which is an integer of at least 0. */
 export function tagOf(cursor: number): number {
   return Math.floor(cursor / POSITIONS);
 }

@@ -7,7 +7,8 @@
  * level 2   256 slots of 2.3 hours        = 25 days
  * level 3   256 slots of 25 days          = 17 years
  * level 4   256 slots of 17 years         = 4,458 years
- * level 5   beyond DEADLINE_MAX_MS
+ * level 5   256 slots of 4,458 years      = 1,141,000 years
+ * level 6   256 slots of 1,141,000 years, beyond DEADLINE_MAX_MS
  *
  * slot      reference of its first entry, or 0; entries are linked by two of their words
  * entry     words 5, 6  deadline in ms since 1970, low and high
@@ -15,7 +16,7 @@
  * ```
  *
  * Setting, changing and removing a deadline touch a constant number of words. When level 0 has gone round, the next
- * slot of level 1 is spread over it, and so on upwards, so an entry moves at most five times before it is due, and
+ * slot of level 1 is spread over it, and so on upwards, so an entry moves at most six times before it is due, and
  * nothing is looked at that is not about to be. All work is counted, so that the caller can stop after any amount of
  * it and go on later. Reading an expired key removes it exactly at its time; the wheel gives back the memory of those
  * that nobody reads, within one slot of level 0 and one tick of the caller.
@@ -29,7 +30,7 @@ import { assert } from "../errors.ts";
 import type { Arena } from "./arena.ts";
 
 const SLOTS = 256;
-const LEVELS = 6;
+const LEVELS = 7;
 const SLOT_MS = 128;
 const WORD_LOW = 5;
 const WORD_HIGH = 6;

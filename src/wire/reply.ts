@@ -628,6 +628,10 @@ export class NativeReply extends Reply {
     this.status(code);
     const at = writeStrHeader(this.buffer, this.length, text.length);
     this.buffer.set(text, at);
+    // As in RESP: who shows it, or logs it, takes it for one line.
+    for (let i = at; i < at + text.length; i++) {
+      if (this.buffer[i] === 0x0d || this.buffer[i] === 0x0a) this.buffer[i] = 0x20;
+    }
     this.length = at + text.length;
   }
 }

@@ -10,10 +10,37 @@ import { testCommands } from "../support/test_commands.ts";
 testCommands("select knows one database", (makeClient) => {
   const client = makeClient();
   assertEquals(client.text("select", "0"), "OK");
-  assertEquals(client.refusal("select", "1"), "ERR DB index is out of range");
-  assertEquals(client.refusal("select", "x"), "ERR value is not an integer or out of range");
+  assertEquals(client.client.closing, false);
   assertEquals(client.text("swapdb", "0", "0"), "OK");
   assertEquals(client.refusal("swapdb", "0", "1"), "ERR DB index is out of range");
+  assertEquals(client.client.closing, false);
+});
+
+testCommands("select of any other database ends the connection, in a transaction at once", async (makeClient) => {
+  const why = "there is one database, 0; the connection is closed, so that nothing is written to the wrong database";
+  for (const index of ["1", "-1", "15", "9223372036854775807"]) {
+    const client = makeClient();
+    assertEquals(
+      `${await client.wait("select", index)}`,
+      `ReplyError: DB index is out of range: ${why}`,
+    );
+    assert(client.client.closing);
+  }
+  for (const index of ["x", "", "00", "-0", "1.0", "9223372036854775808"]) {
+    const client = makeClient();
+    assertEquals(
+      `${await client.wait("select", index)}`,
+      `ReplyError: value is not an integer or out of range: ${why}`,
+    );
+    assert(client.client.closing);
+  }
+  const client = makeClient();
+  client.call("multi");
+  client.call("set", "a", "1");
+  client.call("select", "0");
+  assertMatch(`${await client.wait("select", "1")}`, /DB index is out of range/);
+  assert(client.client.closing);
+  assertEquals(client.store.size, 0);
 });
 
 testCommands("hello and subscribe are refused in the native protocol", (makeClient) => {

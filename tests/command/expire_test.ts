@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { DEADLINE_MAX_MS } from "../../src/limits.ts";
 import type { MemoryClient } from "../support/memory_client.ts";
 import { START_MS } from "../support/memory_client.ts";
@@ -91,8 +91,8 @@ testCommands("expire and its kin refuse what is no time, and leave the key", (ma
   const client = makeClient();
   client.call("set", "x", "1", "PX", "77");
   for (const name of SETTERS) {
-    const amounts = ["9223372036854775807", String(DEADLINE_MAX_MS + 1)];
-    if (!name.startsWith("p")) amounts.push("-9223372036854775808", String(DEADLINE_MAX_MS));
+    const amounts = name === "pexpireat" ? [] : ["9223372036854775807"];
+    if (!name.startsWith("p")) amounts.push("-9223372036854775808", "9223372036854776", "-9223372036854776");
     for (const amount of amounts) {
       assertEquals(client.refusal(name, "x", amount), `ERR invalid expire time in '${name}' command`, amount);
       assertEquals(client.refusal(name, "absent", amount), `ERR invalid expire time in '${name}' command`, amount);
@@ -102,13 +102,56 @@ testCommands("expire and its kin refuse what is no time, and leave the key", (ma
     }
   }
   assertEquals(client.text("pttl", "x"), 77);
-  assertEquals(client.text("pexpire", "x", String(DEADLINE_MAX_MS - START_MS)), 1);
+});
+
+/** What a moment beyond 53 bits is told as. */
+const rounded = (ms: bigint) => BigInt(Math.min(Number(ms), DEADLINE_MAX_MS));
+
+testCommands("moments of up to 64 bits are taken, and told to half a second", (makeClient) => {
+  const client = makeClient();
+  const last = 2n ** 63n - 1n;
+  const start = BigInt(START_MS);
+  const moments: [command: string[], ms: bigint][] = [
+    [["expire", "x", "281474976710655"], start + 281474976710655000n],
+    [["expire", "x", "9007199254740"], start + 9007199254740000n],
+    [["expireat", "x", "9223372036854775"], 9223372036854775000n],
+    [["pexpire", "x", "9007199254740991"], start + 9007199254740991n],
+    [["pexpire", "x", String(last - start)], last],
+    [["pexpireat", "x", "281474976710656"], 281474976710656n],
+    [["pexpireat", "x", "9007199254740991"], 9007199254740991n],
+    [["pexpireat", "x", String(last)], last],
+    [["ttl", "x", "281474976710655"], start + 281474976710655000n],
+    [["set", "x", "1", "px", "9007199254740991"], start + 9007199254740991n],
+    [["set", "x", "1", "pxat", String(last)], last],
+    [["set", "x", "1", "exat", "9223372036854775"], 9223372036854775000n],
+    [["setex", "x", "281474976710655", "1"], start + 281474976710655000n],
+    [["psetex", "x", "9007199254740991", "1"], start + 9007199254740991n],
+    [["getex", "x", "ex", "281474976710655"], start + 281474976710655000n],
+    [["getex", "x", "pxat", String(last)], last],
+  ];
+  for (const [command, ms] of moments) {
+    const asked = command.join(" ");
+    client.call("set", "x", "1");
+    client.call(...command);
+    assertEquals(BigInt(client.text("pexpiretime", "x") as number), rounded(ms), asked);
+    const seconds = BigInt(client.text("expiretime", "x") as number);
+    assert(seconds - ms / 1000n >= -1n && seconds - ms / 1000n <= 1n, asked);
+    assertEquals(BigInt(client.text("pttl", "x") as number), BigInt(Number(rounded(ms)) - START_MS), asked);
+    assertEquals(client.text("exists", "x"), 1, asked);
+    // A moment of 64 bits is later than any that has fewer.
+    assertEquals(client.text("pexpireat", "x", "4102444800000", "gt"), 0, asked);
+    assertEquals(client.text("pexpireat", "x", "4102444800000", "lt"), 1, asked);
+  }
+  client.call("set", "x", "1");
   assertEquals(
-    client.refusal("pexpire", "x", String(DEADLINE_MAX_MS - START_MS + 1)),
+    client.refusal("pexpire", "x", String(last - start + 1n)),
     "ERR invalid expire time in 'pexpire' command",
   );
-  assertEquals(client.text("pexpireat", "x", String(DEADLINE_MAX_MS)), 1);
-  assertEquals(client.text("pexpiretime", "x"), DEADLINE_MAX_MS);
+  for (const ms of ["-9223372036854775808", "-9007199254740993"]) {
+    client.call("set", "x", "1");
+    assertEquals(client.text("pexpire", "x", ms), 1);
+    assertEquals(client.text("exists", "x"), 0);
+  }
 });
 
 testCommands("expireat and pexpireat set the moment, which expiretime and pexpiretime tell", (makeClient) => {

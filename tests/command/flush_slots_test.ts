@@ -82,7 +82,7 @@ testCommands("flushslots refuses what names no slots, and removes nothing then",
     [["0"], "ERR wrong number of arguments for 'flushslots' command"],
     [["0", all, all], "ERR wrong number of arguments for 'flushslots' command"],
     [["x", all], "ERR invalid cursor"],
-    [["-1", all], "ERR invalid cursor"],
+    [["-", all], "ERR invalid cursor"],
     [["0", all.subarray(1)], "ERR slots must be a bitmap of 2048 bytes"],
     [["0", "5"], "ERR slots must be a bitmap of 2048 bytes"],
   ];

@@ -379,7 +379,9 @@ testCommands("scan and keys find every key once where a bucket is walked through
 
 testCommands("scan refuses wrong cursors and options", (makeClient) => {
   const client = makeClient();
-  for (const cursor of ["", "x", "-1", "1.5", " 0", "4294967296", "18446744073709551616"]) {
+  for (
+    const cursor of ["x", "+", "-", "+-1", "1.5", "0x1", " 0", "0 ", "18446744073709551616", "-18446744073709551616"]
+  ) {
     assertEquals(client.refusal("scan", cursor), "ERR invalid cursor", cursor);
   }
   assertEquals(client.refusal("scan", "0", "MATCH"), "ERR syntax error");
@@ -387,8 +389,14 @@ testCommands("scan refuses wrong cursors and options", (makeClient) => {
   assertEquals(client.refusal("scan", "0", "COUNT", "0"), "ERR syntax error");
   assertEquals(client.refusal("scan", "0", "COUNT", "-5"), "ERR syntax error");
   assertEquals(client.refusal("scan", "0", "COUNT", "x"), NOT_INTEGER);
-  // A cursor that was never given out is harmless.
-  assert(Array.isArray(client.text("scan", "4294967295")));
+  // A cursor that was never given out is harmless, and so is one that Redis reads as a number of 64 bits.
+  for (const cursor of ["4294967295", "4294967296", "-1", "+1", "", "00", "-0", "18446744073709551615", "0\0abc"]) {
+    assertEquals(client.text("scan", cursor), ["0", []], cursor);
+  }
+  fill(client);
+  for (const cursor of ["", "00", "-0", "+0", "0\0abc", "4294967296"]) {
+    assertEquals((client.text("scan", cursor, "COUNT", "1000") as [string, string[]])[1].length, 3, cursor);
+  }
 });
 
 testCommands("size and flush", (makeClient) => {

@@ -39,6 +39,33 @@ testCommands("object refcount, idletime and freq", (makeClient) => {
   for (const name of ["refcount", "idletime", "freq"]) assertEquals(client.text("object", name, "absent"), null);
 });
 
+testCommands("object refcount tells of small integers what Redis tells where nothing is evicted", (makeClient) => {
+  const client = makeClient();
+  client.store.evicts = false;
+  const shared = 2 ** 31 - 1;
+  const values: [value: string, count: number][] = [
+    ["0", shared],
+    ["9999", shared],
+    ["10000", 1],
+    ["-1", 1],
+    ["", 1],
+    ["01", 1],
+    ["+1", 1],
+    ["1.0", 1],
+    ["9223372036854775807", 1],
+    ["x".repeat(1000), 1],
+  ];
+  for (const [value, count] of values) {
+    client.call("set", "x", value);
+    assertEquals(client.text("object", "refcount", "x"), count, value);
+    client.call("expire", "x", "100");
+    assertEquals(client.text("object", "refcount", "x"), count, value);
+  }
+  client.call("rpush", "l", "1");
+  client.call("hset", "h", "1", "1");
+  assertEquals([client.text("object", "refcount", "l"), client.text("object", "refcount", "h")], [1, 1]);
+});
+
 testCommands("object and memory tell their subcommands, and refuse others", (makeClient) => {
   const client = makeClient();
   assertEquals((client.text("object", "help") as string[]).length, 15);

@@ -329,7 +329,7 @@ Deno.test("RecordDecoder refuses sizes and numbers beyond what there is", () => 
   assertThrows(() => decodeBytes(...key), ProtocolError, `expected at most ${KEY_SIZE_MAX_BYTES}`);
   refuse("it goes beyond its block", 0x92, 13, 0xc6, 0xff, 0xff, 0xff, 0xff);
   refuse("it goes beyond its block", 0xdd, 0xff, 0xff, 0xff, 0xff, 4);
-  refuse(`expected at most ${DEADLINE_MAX_MS}`, 0x93, 12, ...KEY, 0xcf, 0, 1, 0, 0, 0, 0, 0, 0);
+  refuse(`expected at most ${DEADLINE_MAX_MS}`, 0x93, 12, ...KEY, 0xcf, 0x80, 0, 0, 0, 0, 0, 0, 0);
   refuse(`expected at most ${ELEMENTS_MAX_COUNT}`, 0x94, 11, ...KEY, 0xcf, 0, 0, 0, 1, 0, 0, 0, 0, ...KEY);
   refuse("expected at most 1", 0x96, 9, ...KEY, 1, 2, 1, ...KEY);
   refuse("expected at most", 0x94, 0, 0xcf, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0);

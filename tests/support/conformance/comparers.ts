@@ -38,6 +38,8 @@ const COMPARERS: Readonly<Record<string, Comparer>> = {
   "client list": each(clientLines),
   "client info": each(clientLines),
   hello: each(withoutClientId),
+  // A transaction may greet.
+  exec: each((frame) => ({ ...frame, items: frame.items?.map(withoutClientId) })),
   "memory usage": each(withoutDigits),
   info: each(shape),
   // What documentation says is each server's own; that it is given, and in which form, is compared.

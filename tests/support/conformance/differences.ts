@@ -30,7 +30,10 @@ export type Difference = StepDifference | TextDifference;
 
 const TOO_LONG_KEY = "Keys and fields end at 32 KiB: they are kept whole beside their entry.";
 const TOO_LONG_VALUE = "Values end at 64 MiB, and the error names that bound.";
-const EMPTY_CURSOR = "A cursor is a number; redis-server takes an empty one as 0, by the way that it reads numbers.";
+const ONE_DATABASE =
+  "Who asks for another database is cut off: a client that overlooks the error would write into the wrong one.";
+const ONE_DATABASE_TEXT =
+  "there is one database, 0; the connection is closed, so that nothing is written to the wrong database";
 const ROUNDED_COUNTS = "Counts are rounded to 53 bits: next to a bound of 64 bits either answer may come.";
 const TEXT_OF_ERRORS =
   "Errors are lines of UTF-8, so that every client can show them; redis-server cuts them at a zero byte.";
@@ -52,6 +55,16 @@ export const DIFFERENCES: readonly Difference[] = [
     reason: "`hello` tells the truth about who answers.",
   },
   {
+    redis: "-ERR DB index is out of range\r\n",
+    inmem: `-ERR DB index is out of range: ${ONE_DATABASE_TEXT}\r\n`,
+    reason: ONE_DATABASE,
+  },
+  {
+    redis: "-ERR value is not an integer or out of range\r\n",
+    inmem: `-ERR value is not an integer or out of range: ${ONE_DATABASE_TEXT}\r\n`,
+    reason: ONE_DATABASE,
+  },
+  {
     scenario: "getrange, substr and setrange",
     step: "setrange pad 536870912 x",
     inmem: "-ERR string exceeds maximum allowed size (67108864 bytes)\\r\\n",
@@ -68,18 +81,6 @@ export const DIFFERENCES: readonly Difference[] = [
     step: "object encoding k",
     inmem: "$3\\r\\nint\\r\\n",
     reason: "The encoding is told by what the value is; redis-server tells how it came to be.",
-  },
-  {
-    scenario: "empty cursors",
-    step: 'scan ""',
-    inmem: "-ERR invalid cursor\\r\\n",
-    reason: EMPTY_CURSOR,
-  },
-  {
-    scenario: "empty cursors",
-    step: 'hscan h ""',
-    inmem: "-ERR invalid cursor\\r\\n",
-    reason: EMPTY_CURSOR,
   },
   {
     scenario: "lpos",

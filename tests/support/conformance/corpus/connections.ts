@@ -49,15 +49,23 @@ export const CONNECTIONS: Group = group("connections", {
   `,
   "select": transcript`
     select 0
-    select 1a
-    select -1
-    select 99
-    select abc
-    select ""
     select
     select 0 0
     SELECT 0
-    select 9223372036854775808
+    b> select 1a
+    b> :end
+    c> select -1
+    c> :end
+    d> select 99
+    d> :end
+    e> select abc
+    e> :end
+    f> select ""
+    f> :end
+    g> select 9223372036854775808
+    g> :end
+    h> select 00
+    h> :end
   `,
   "quit": transcript`
     set k v

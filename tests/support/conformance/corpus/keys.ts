@@ -291,6 +291,100 @@ export const KEYS: Group = group("keys", {
     scan ""
     hscan h ""
   `,
+  "cursors as C reads numbers": transcript`
+    scan -1
+    scan +1
+    scan -18446744073709551615
+    scan 18446744073709551615
+    scan 18446744073709551616
+    scan -18446744073709551616
+    scan 1e3
+    scan 0x10
+    scan "1 "
+    scan "\t1"
+    scan +
+    scan -
+    scan +-1
+    scan 00000000000000000000000000000000000000
+    scan "0\x00abc"
+    hset h f v
+    hscan h -1
+    hscan h +0
+    hscan h 00
+    hscan h 18446744073709551615
+    hscan h 18446744073709551616
+    hscan h 1e3
+    hscan h " 1"
+    hscan h "1\x00abc"
+    hscan h -
+    hscan absent -1
+    scan 0000
+    scan -0
+    scan +0
+  `,
+  "deadlines of more than 53 bits": transcript`
+    set z 1 px 9007199254740991
+    pttl z
+    ttl z
+    expire z 281474976710655
+    pttl z
+    set z 1 pxat 281474976710656
+    pexpiretime z
+    pexpireat z 9007199254740991
+    pexpiretime z
+    expireat z 9007199254740
+    pexpiretime z
+    expiretime z
+    set z 1 pxat 9223372036854775807
+    pexpiretime z
+    expiretime z
+    exists z
+    set z 1 exat 9223372036854775
+    set z 1 exat 9223372036854776
+    set z 1 ex 9223372036854775
+    set z 1 px 9223372036854775807
+    set z 1 pxat 9223372036854775808
+    set z 1 pxat -9223372036854775808
+    setex z 281474976710655 1
+    setex z 9223372036854775 1
+    psetex z 9007199254740991 1
+    psetex z 9223372036854775807 1
+    getex z ex 281474976710655
+    getex z px 9223372036854775807
+    getex z pxat 9223372036854775807
+    getex z exat 9223372036854776
+    pttl z
+    pexpire z 9223372036854775807
+    pexpire z 9007199254740993
+    expire z 9223372036854775
+    expire z 9223372036854776
+    expire z -9223372036854776
+    expireat z 9223372036854775
+    expireat z 9223372036854775 gt
+    pexpireat z 4102444800000 gt
+    pexpireat z 9223372036854700000 lt
+    pexpireat z 9223372036854775807 gt
+    pexpireat z 9223372036854775807 nx
+    pexpireat z 9007199254740991 lt
+    pexpireat z 9223372036854775807 lt
+    pexpiretime z
+    pexpire z -9223372036854775808
+    exists z
+    set z 1
+    expire z -9223372036854775
+    exists z
+    set z 1
+    expireat z -9223372036854776
+    pexpireat z -9223372036854775808 xx
+    pexpireat z -9223372036854775808 lt
+    exists z
+    copy z y
+    set z 1 pxat 9007199254740993
+    copy z y
+    rename z x
+    persist y
+    ttl y
+  `,
   "keys and fields that are too long": transcript`
     set ${LONGEST} v
     get ${LONGEST}

@@ -1,6 +1,7 @@
 /** Transactions. */
 
 import { type Group, group, transcript } from "../transcript.ts";
+import { WATCH_STEPS } from "../watch_matrix.ts";
 
 /** Scenarios about transactions. */
 export const TRANSACTIONS: Group = group("transactions", {
@@ -300,6 +301,153 @@ export const TRANSACTIONS: Group = group("transactions", {
     multi
     unsubscribe
     ping
+    exec
+  `,
+  "writes that change nothing, and who watches": WATCH_STEPS,
+  "queued commands that lack an argument": transcript`
+    multi
+    mset a 0 q
+    set a 1
+    exec
+    get a
+    multi
+    msetnx a 0 q
+    exec
+    msetnx a 0 q
+    mset a 0 q
+    multi
+    set b 1
+    mset c
+    exec
+    exists b
+  `,
+  "commands on the connection in a transaction": transcript`
+    multi
+    client getname
+    client setname name
+    set k v
+    client getname
+    get k
+    exec
+    client getname
+    multi
+    auth pw
+    auth default any
+    incr k
+    client setname "a b"
+    exec
+    multi
+    swapdb 0 0
+    config get databases
+    command getkeys get k
+    client no-evict on
+    client no-evict off
+    exec
+    multi
+    client nosuch
+    client getname
+    exec
+    multi
+    client setname never
+    nosuch
+    exec
+    multi
+    client setname never
+    discard
+    client getname
+    watch k
+    b> set k changed
+    multi
+    client setname never
+    client getname
+    get k
+    exec
+    client getname
+    watch k
+    multi
+    get k
+    client setname kept
+    exec
+    client getname
+    multi | client getname | get k | client setname x | exec | client getname
+    :raw "multi\r\nclient getname\r\nget k\r\nclient setname \"y\"\r\nexec\r\nclient getname\r\n" => 6
+  `,
+  "hello in a transaction": transcript`
+    hset h f v
+    multi
+    hgetall h
+    hello 3
+    hgetall h
+    get absent
+    hello 2
+    hgetall h
+    get absent
+    exec
+    hgetall h
+    multi
+    hello 3
+    exec
+    hgetall h
+    get absent
+    multi
+    hello 2 setname me
+    client getname
+    hgetall h
+    exec
+    client getname
+    get absent
+    multi
+    hello 4
+    hello x
+    hello 3 setname "a b"
+    hello 3 foo
+    hgetall h
+    exec
+    hgetall h
+    watch h
+    b> hset h f w
+    multi
+    hello 3
+    exec
+    hgetall h
+    watch h
+    multi
+    hello 3
+    hgetall h
+    exec
+    get absent
+    multi | hello 2 | hgetall h | exec | hgetall h | multi | hello 3 | hgetall h | exec | hgetall h
+    multi
+    hello 2
+    nosuch
+    exec
+    hgetall h
+    multi
+    hello
+    hgetall h
+    exec
+    multi
+    hello 2
+    discard
+    hgetall h
+    hello 2
+  `,
+  "subscriptions in a transaction": transcript`
+    set k v
+    multi
+    get k
+    subscribe c d
+    ping
+    get k
+    psubscribe p*
+    exec => 2
+    unsubscribe => 2
+    punsubscribe
+    get k
+    multi
+    pubsub numpat
+    pubsub numsub c
+    unsubscribe absent
     exec
   `,
 });
