@@ -68,7 +68,7 @@ export class Answers {
     const end = () => {
       reply.end();
       // A long one is in pieces, which are not copied.
-      if (reply.size > REPLY_CHUNK_BYTES) slot.client.completeOwned(slot, reply.takePieces());
+      if (reply.size > REPLY_CHUNK_BYTES) slot.succeedInPieces(reply.takePieces());
       else hand(slot, reply);
     };
     if (writing === undefined) return end();
@@ -95,7 +95,7 @@ export class Answers {
       this.#writeRefusal(reply, error);
     }
     reply.end();
-    slot.client.completeOwned(slot, reply.takePieces());
+    slot.succeedInPieces(reply.takePieces());
   }
 
   /** Answers `OK`. */

@@ -76,6 +76,12 @@ export interface ValueReader {
    */
   skip(): number;
   /**
+   * Passes over one value of any kind, with all that is within it.
+   *
+   * @throws {ProtocolError} when it is not whole
+   */
+  skipNested(): void;
+  /**
    * Reads an integer.
    *
    * @throws {ProtocolError} when something else stands there
@@ -86,6 +92,8 @@ export interface ValueReader {
 /** One protocol. */
 export interface Dialect extends Framing {
   readonly version: ProtocolVersion;
+  /** Bytes in front of a reply that it has not as an item of the reply to `exec`. */
+  readonly itemStart: number;
   readonly composer: RequestComposer;
   /**
    * The reply under way, in one piece as the replies of servers are. Both versions of RESP have the same, which goes on in

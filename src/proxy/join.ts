@@ -64,7 +64,7 @@ export function* joinValues(parts: readonly JoinedPart[], partOf: Uint16Array, r
 }
 
 /** Appends `bytes[start, end)` as it is. */
-function* copyRaw(bytes: Uint8Array, start: number, end: number, reply: Reply): JoinSteps {
+export function* copyRaw(bytes: Uint8Array, start: number, end: number, reply: Reply): JoinSteps {
   for (let from = start; from < end; from += STEP_BYTES) {
     reply.raw(bytes, from, Math.min(STEP_BYTES, end - from));
     if (from + STEP_BYTES < end) yield;

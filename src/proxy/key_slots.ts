@@ -8,7 +8,7 @@ import type { CommandSpecification } from "../command/specification.ts";
 import { slotOf } from "../key_slot.ts";
 import { LONG_ARGUMENTS_COUNT, SLOTS_COUNT, STEP_ITEMS_COUNT } from "../limits.ts";
 import type { Request } from "../wire/request.ts";
-import { crossSlot } from "./shared_slot.ts";
+import { crossSlot, hasWholePairs } from "./shared_slot.ts";
 
 /** Whether a request may have more keys than are looked at in one step. */
 export function hasManyKeys({ firstKey, lastKey }: CommandSpecification, { count }: Request): boolean {
@@ -26,9 +26,12 @@ export class KeySlots {
   readonly #keyStep: number;
   #found = 0;
   #isShared = true;
+  readonly #hasWholePairs: boolean;
 
   /** @param specification of a command that {@linkcode hasManyKeys} */
-  constructor({ firstKey, lastKey, keyStep }: CommandSpecification, request: Request) {
+  constructor(specification: CommandSpecification, request: Request) {
+    const { firstKey, lastKey, keyStep } = specification;
+    this.#hasWholePairs = hasWholePairs(specification, request);
     this.#request = request;
     this.#firstKey = firstKey;
     this.#keyStep = keyStep;
@@ -54,10 +57,11 @@ export class KeySlots {
   /**
    * The slot of all keys.
    *
+   * @param isQueued whether they are of a transaction
    * @throws {ReplyError} when they do not share one
    */
-  get shared(): number {
-    if (!this.#isShared) throw crossSlot();
+  shared(isQueued = false): number {
+    if (!this.#isShared && this.#hasWholePairs) throw crossSlot(isQueued);
     return this.slots[0]!;
   }
 }

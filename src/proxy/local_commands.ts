@@ -37,6 +37,21 @@ export function subcommandsOf({ name }: CommandSpecification): Subcommands | und
   return Object.hasOwn(CONNECTION_SUBCOMMANDS, name) ? CONNECTION_SUBCOMMANDS[name] : undefined;
 }
 
+/**
+ * Refuses what the proxy has no answer to.
+ *
+ * @throws {ReplyError}
+ */
+export function checkLocal(specification: CommandSpecification, request: Request): void {
+  const { name } = specification;
+  const reason = REFUSED[name];
+  if (reason !== undefined) throw cannotBeUsed(request, reason);
+  if (name === "client" && request.is(1, "no-touch")) {
+    throw cannotBeUsed(request, "servers do not know which of the proxy's connections is whose");
+  }
+  checkSizes(specification, request);
+}
+
 /** Answers them. */
 export class LocalCommands {
   readonly #answers: Answers;
@@ -56,13 +71,8 @@ export class LocalCommands {
    * @throws {ReplyError}
    */
   answer(slot: Slot, specification: CommandSpecification, request: Request): void {
+    checkLocal(specification, request);
     const { name } = specification;
-    const reason = REFUSED[name];
-    if (reason !== undefined) throw cannotBeUsed(request, reason);
-    if (name === "client" && request.is(1, "no-touch")) {
-      throw cannotBeUsed(request, "servers do not know which of the proxy's connections is whose");
-    }
-    checkSizes(specification, request);
     const { client } = slot;
     const { context } = client;
     const run = CONNECTION_COMMANDS[name]!;

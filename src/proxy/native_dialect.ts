@@ -27,6 +27,7 @@ const REPLY_MIN_BYTES = 3;
 /** The dialect. One for a whole proxy. */
 export class NativeDialect implements Dialect {
   readonly version = 0;
+  readonly itemStart = FRAME_PREFIX_BYTES;
   readonly composer = new NativeComposer();
   readonly reply = new NativeReply(Infinity);
   readonly ping = this.request(["ping"]);

@@ -83,6 +83,39 @@ export class NativeValueReader implements ValueReader {
     }
   }
 
+  skipNested(): void {
+    for (let left = 1; left > 0; left--) left += this.#enter();
+  }
+
+  /** Passes over the header of an array or a map, or over a whole value of another kind. Returns how many values are within. */
+  #enter(): number {
+    this.#need(1);
+    const head = this.#bytes[this.at]!;
+    if (head >= 0x80 && head <= 0x8f) {
+      this.at += 1;
+      return 2 * (head & 0x0f);
+    }
+    switch (head) {
+      case Form.False:
+      case Form.True:
+        return this.#pass(1, 0);
+      case Form.Float64:
+        this.#pass(9, 0);
+        return 0;
+      case Form.Map16:
+        this.#need(3);
+        this.at += 3;
+        return 2 * read16(this.#bytes, this.at - 2);
+      case Form.Map32:
+        this.#need(5);
+        this.at += 5;
+        return 2 * read32(this.#bytes, this.at - 4);
+    }
+    if ((head >= 0x90 && head <= 0x9f) || head === Form.Array16 || head === Form.Array32) return this.array();
+    this.skip();
+    return 0;
+  }
+
   /** Of a reply that is one integer. */
   integer(): bigint {
     const value = decodeReply(this.#bytes, this.#start + FRAME_PREFIX_BYTES, this.end);

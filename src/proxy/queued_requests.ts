@@ -5,13 +5,22 @@
  */
 
 import { copyBytes } from "../bytes.ts";
+import type { CommandSpecification } from "../command/specification.ts";
 import { ReplyError } from "../errors.ts";
 import { QUEUED_EXCHANGE_BYTES, TRANSACTION_MAX_BYTES } from "../limits.ts";
 import { type ClientAccount, Held, UNLIMITED_ACCOUNT } from "../wire/client_memory.ts";
 import { PackedQueue } from "../wire/packed_queue.ts";
+import type { Frame } from "./slot.ts";
 
 /** Requests are charged for what sending them will take, so many at a time. */
 const CHARGED_COUNT = 256;
+
+/** A request that the proxy answers itself. */
+export interface OwnRequest {
+  /** Its place in the queue. */
+  readonly index: number;
+  readonly specification: CommandSpecification;
+}
 
 /** The queue of one transaction. Whoever ends it calls {@linkcode QueuedRequests.free}. */
 export class QueuedRequests {
@@ -21,6 +30,8 @@ export class QueuedRequests {
   isSpoilt = false;
   /** Whether a request of it may change data. */
   writes = false;
+  /** Those requests that the proxy answers itself, in their order. */
+  readonly own: OwnRequest[] = [];
   readonly #account: ClientAccount;
   readonly #queue: PackedQueue;
   /** How many requests are queued, and their bytes. */
@@ -38,9 +49,10 @@ export class QueuedRequests {
   /**
    * Queues the request whose bytes are `bytes[start, start + size)`, which are copied.
    *
+   * @param own its command, where the proxy answers it itself
    * @throws {ReplyError} when the transaction gets too large; nothing is queued then
    */
-  add(bytes: Uint8Array, start: number, size: number): void {
+  add(bytes: Uint8Array, start: number, size: number, own?: CommandSpecification): void {
     // None of it will run.
     if (this.isSpoilt) return this.free();
     const queue = this.#queue;
@@ -54,6 +66,7 @@ export class QueuedRequests {
     }
     const at = queue.reserve(size);
     copyBytes(bytes, start, queue.bytes, at, size);
+    if (own !== undefined) this.own.push({ index: this.count, specification: own });
     this.count++;
     this.bytes += size;
   }
@@ -67,6 +80,13 @@ export class QueuedRequests {
     return size;
   }
 
+  /** The bytes of request `index`, borrowed until they are given back. */
+  frameOf(index: number): Frame {
+    const queue = this.#queue;
+    queue.seek(index);
+    return { bytes: queue.bytes, start: queue.start, size: queue.end - queue.start };
+  }
+
   /** Gives the memory of the requests back, which were copied. */
   freeBytes(): void {
     this.#queue.free();
@@ -75,7 +95,11 @@ export class QueuedRequests {
   /** Gives the memory of the queue back. Safe to call twice. */
   free(): void {
     this.#account.release(Held.Objects, this.#charged * QUEUED_EXCHANGE_BYTES);
-    this.#charged = this.count = this.bytes = 0;
+    this.#charged =
+      this.count =
+      this.bytes =
+      this.own.length =
+        0;
     this.#queue.free();
   }
 }

@@ -30,6 +30,7 @@ const ASTERISK = 0x2a;
 /** The dialect. One a version for a whole proxy. */
 export class RespDialect implements Dialect {
   readonly version: 2 | 3;
+  readonly itemStart = 0;
   readonly composer = new RespComposer();
   readonly ping = this.request(["ping"]);
   readonly multi = this.request(["multi"]);

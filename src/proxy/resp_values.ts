@@ -10,6 +10,7 @@
 
 import { parseInteger, parseInteger64 } from "../bytes.ts";
 import { ProtocolError } from "../errors.ts";
+import { RespReplyScanner } from "../wire/resp_reply_scanner.ts";
 import type { ValueReader } from "./dialect.ts";
 
 const CR = 0x0d;
@@ -77,6 +78,12 @@ export class RespValueReader implements ValueReader {
       default:
         throw this.#unexpected(sign, "a value");
     }
+  }
+
+  skipNested(): void {
+    const behind = new RespReplyScanner().scan(this.#bytes, this.at, this.end);
+    if (behind < 0) throw this.#short();
+    this.at = behind;
   }
 
   integer(): bigint {

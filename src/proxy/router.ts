@@ -60,7 +60,9 @@ export class Router {
     this.#answers = answers;
     this.#local = local;
     this.#hub = hub;
-    this.#transactions = new Transactions(cluster, answers);
+    this.#transactions = new Transactions(cluster, answers, (slot, specification, request, frame) => {
+      this.#carryOut(slot, specification, request, frame);
+    });
     this.#waits = waits;
   }
 
@@ -194,7 +196,7 @@ export class Router {
     specification: CommandSpecification,
     request: Request,
     frame: Frame,
-    keys: KeySlots | undefined,
+    keys?: KeySlots,
   ): void {
     if (specification.admin !== undefined) noteIfAdmin(slot.client.context, specification, request);
     switch (specification.routing) {
@@ -362,7 +364,7 @@ export class Router {
     frame: Frame,
     keys: KeySlots | undefined,
   ): void {
-    const owner = this.#cluster.ownerOfSlot(keys?.shared ?? sharedSlot(specification, request));
+    const owner = this.#cluster.ownerOfSlot(keys?.shared() ?? sharedSlot(specification, request));
     if (keys === undefined) this.#noteWrites(specification, request);
     else this.#noteSlots(specification, keys);
     slot.client.send(owner, slot, frame.bytes, frame.start, frame.size);

@@ -96,6 +96,11 @@ export class Slot extends Exchange {
     this.client.completeOwned(this, [bytes.subarray(start, end)]);
   }
 
+  /** As {@linkcode succeedOwned}, of a long reply in pieces. */
+  succeedInPieces(pieces: readonly Uint8Array<ArrayBuffer>[]): void {
+    this.client.completeOwned(this, pieces);
+  }
+
   override fail(error: ConnectionError): void {
     this.client.refuse(this, codeOf(error, this.repeatable), error.message);
   }

@@ -14,6 +14,8 @@
  * client has a connection of its own, on which `exec` goes as well. Around both of them the client's other requests
  * wait, since those take other connections and would overtake or be overtaken.
  *
+ * What the proxy answers itself, such as `client getname`, it answers in a transaction as well: see own_requests.ts.
+ *
  * @module
  */
 
@@ -21,8 +23,8 @@ import { checkMulti, checkUnspoilt, checkWatch, transactionFor } from "../comman
 import { checkSizes } from "../command/call.ts";
 import { finishInSlices } from "../command/in_slices.ts";
 import { mayWrite } from "../command/specification.ts";
-import type { CommandSpecification, Routing } from "../command/specification.ts";
-import type { ConnectionError } from "../errors.ts";
+import type { CommandSpecification } from "../command/specification.ts";
+import { ConnectionError } from "../errors.ts";
 import type { DedicatedLane } from "../route/dedicated.ts";
 import { Exchange } from "../route/exchange.ts";
 import type { Pool } from "../route/pool.ts";
@@ -34,10 +36,12 @@ import type { Answers } from "./answers.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Dialect } from "./dialect.ts";
 import type { KeySlots } from "./key_slots.ts";
+import { checkLocal } from "./local_commands.ts";
+import { type CarryOut, OwnRequests } from "./own_requests.ts";
 import { QueuedRequests } from "./queued_requests.ts";
 import { cannotBeUsed } from "./refusal.ts";
 import type { Client, Frame, Slot } from "./slot.ts";
-import { crossSlot, sharedSlot } from "./shared_slot.ts";
+import { crossSlot, hasWholePairs, sharedSlot } from "./shared_slot.ts";
 import { UnreadExchange } from "./unread_exchange.ts";
 
 /** What a client watches. */
@@ -75,28 +79,30 @@ export class Watch {
 /** Commands without keys that any server can run as part of a transaction. */
 const ANYWHERE: readonly string[] = ["ping", "echo", "time", "select", "unwatch"];
 
-/** What concerns all servers. */
-const OF_ALL_SERVERS: readonly Routing[] = ["total", "merge", "every", "scan", "any"];
-
 const EMPTY = new Uint8Array(0);
 
-const NO_KEY = "a transaction goes to the server of its keys, and it has none";
+const OF_ALL_SERVERS = "a transaction runs on one server, and it concerns all";
 
 /** Runs the commands of the group `transaction`. One for all clients. */
 export class Transactions {
   readonly #cluster: Cluster;
   readonly #answers: Answers;
+  readonly #carryOut: CarryOut;
   /** Where short transactions are composed. */
   #frame = EMPTY;
 
-  constructor(cluster: Cluster, answers: Answers) {
+  /** @param carryOut of a request that the proxy answers itself */
+  constructor(cluster: Cluster, answers: Answers, carryOut: CarryOut) {
     this.#cluster = cluster;
     this.#answers = answers;
+    this.#carryOut = carryOut;
   }
 
   /** Whether a command of the group must not be carried out before all that its client has asked for is. */
   needsIdle({ name }: CommandSpecification, client: Client): boolean {
-    return name === "watch" ? client.state.transaction === undefined : client.watch !== undefined && name !== "multi";
+    const { watch, state: { transaction } } = client;
+    if (name === "watch") return transaction === undefined;
+    return name !== "multi" && watch !== undefined || name === "exec" && (transaction?.own.length ?? 0) > 0;
   }
 
   /**
@@ -158,13 +164,15 @@ export class Transactions {
    */
   queue(slot: Slot, specification: CommandSpecification, request: Request, frame: Frame, keys?: KeySlots): void {
     const transaction = slot.client.state.transaction!;
-    const keySlot = keys?.shared ?? slotInTransaction(specification, request);
+    const isOwn = isOwnRequest(specification, transaction);
+    if (isOwn) checkLocal(specification, request);
+    const keySlot = isOwn ? -1 : keys?.shared(true) ?? slotInTransaction(specification, request);
     if (keySlot >= 0) {
       const known = transaction.slot >= 0 ? transaction.slot : slot.client.watch?.slot ?? keySlot;
-      if (known !== keySlot) throw crossSlot();
+      if (known !== keySlot) throw crossSlot(true);
       transaction.slot = keySlot;
     }
-    transaction.add(frame.bytes, frame.start, frame.size);
+    transaction.add(frame.bytes, frame.start, frame.size, isOwn ? specification : undefined);
     if (mayWrite(specification, request.count)) transaction.writes = true;
     this.#answers.answer(slot, (reply) => reply.status("QUEUED"));
   }
@@ -181,6 +189,7 @@ export class Transactions {
       transaction.free();
       return this.#answers.answer(slot, (reply) => reply.array(0));
     }
+    if (transaction.own.length > 0) return client.holdUntil(this.#execWithOwn(slot, transaction));
     const size = dialect.multi.length + transaction.bytes + dialect.exec.length;
     if (size > LONG_BYTES || transaction.count > LONG_ARGUMENTS_COUNT) {
       return client.holdUntil(this.#execLong(slot, transaction, size));
@@ -208,6 +217,70 @@ export class Transactions {
       this.#answers.answer(slot, () => {
         throw error;
       });
+    }
+  }
+
+  /** As {@linkcode #exec}, of a transaction with requests that the proxy answers itself. Never rejects. */
+  async #execWithOwn(slot: Slot, transaction: QueuedRequests): Promise<void> {
+    const { client } = slot;
+    const { dialect, state: { account } } = client;
+    const own = new OwnRequests(slot, transaction, this.#answers, this.#carryOut);
+    let repliedBytes = 0;
+    try {
+      // Until it is answered, it is on its way to the server.
+      account.charge(Held.Request, transaction.bytes);
+      slot.sentBytes = transaction.bytes;
+      await own.compose();
+      if (own.serverCount === 0 && client.watch === undefined) return await own.finish(EMPTY);
+      const reply = await this.#sendWithOwn(slot, transaction, own);
+      if (reply === undefined) return this.#answers.answer(slot, (answer) => answer.nilArray());
+      account.charge(Held.Reply, reply.length);
+      repliedBytes = reply.length;
+      if (dialect.grants(reply, 0) && !dialect.isNil(reply, 0)) await own.finish(reply);
+      else slot.succeed(reply, 0, reply.length);
+    } catch (error) {
+      if (error instanceof ConnectionError) return slot.fail(error);
+      this.#answers.answer(slot, () => {
+        throw error;
+      });
+    } finally {
+      account.release(Held.Reply, repliedBytes);
+      transaction.free();
+      if (client.state.closing) client.leave();
+    }
+  }
+
+  /**
+   * Sends the server's part of a transaction. Returns a copy of the reply to `exec`; nothing when watched keys have another
+   * owner, where others may have changed them.
+   *
+   * @throws {ConnectionError} when there is no reply
+   */
+  async #sendWithOwn(slot: Slot, transaction: QueuedRequests, own: OwnRequests): Promise<Uint8Array | undefined> {
+    const { client } = slot;
+    const { watch } = client;
+    const pool = this.#cluster.ownerOfSlot(watch?.slot ?? Math.max(0, transaction.slot));
+    if (watch !== undefined && pool !== watch.pool) {
+      this.forget(client);
+      return undefined;
+    }
+    const exchange = new ServerPartExchange(1 + own.serverCount);
+    if (watch === undefined && !own.changesVersion) {
+      if (transaction.writes) this.#cluster.wrote(transaction.slot);
+      pool.requests += exchange.unread;
+      client.sendOwned(pool, exchange, own.frame, own.size);
+      return await exchange.reply;
+    }
+    const lane = watch?.lane ?? this.#cluster.dedicate(pool, client.dialect);
+    if (transaction.writes) this.#cluster.wrote(watch?.slot ?? transaction.slot);
+    client.watch = undefined;
+    lane.sendOwned(exchange, own.frame, own.size);
+    try {
+      return await exchange.reply;
+    } finally {
+      // A connection that has spoken another version is of no use for others.
+      if (own.changesVersion || watch === undefined) lane.drop();
+      else watch.end();
     }
   }
 
@@ -280,20 +353,54 @@ function compose({ multi, exec }: Dialect, transaction: QueuedRequests, frame: U
   };
 }
 
+/** Whether the proxy answers a command itself that is queued in `transaction`. */
+function isOwnRequest({ name, routing }: CommandSpecification, transaction: QueuedRequests): boolean {
+  if (routing === "channel") return name !== "publish";
+  // Any server can answer some; but what `ping` is answered with may depend on what the proxy does before.
+  return routing === "local" && (!ANYWHERE.includes(name) || transaction.own.length > 0);
+}
+
 /**
  * The slot of a queued command's keys; -1 when it has none.
  *
- * @throws {ReplyError} when they do not share one, or the command is nothing for a transaction
+ * @throws {ReplyError} when they do not share one, or the command concerns all servers
  */
 function slotInTransaction(specification: CommandSpecification, request: Request): number {
-  const { name, firstKey, routing } = specification;
+  const { name, firstKey } = specification;
   if (name === "publish") return slotOf(request.bytes, request.start(1), request.length(1));
   if (ANYWHERE.includes(name)) return -1;
-  if (firstKey === 0) {
-    const reason = OF_ALL_SERVERS.includes(routing) ? "a transaction runs on one server, and it concerns all" : NO_KEY;
-    throw cannotBeUsed(request, reason);
+  if (firstKey === 0) throw cannotBeUsed(request, OF_ALL_SERVERS);
+  // What lacks an argument is refused by any server when it runs.
+  const isWhole = request.count > firstKey && hasWholePairs(specification, request);
+  return isWhole ? sharedSlot(specification, request, true) : -1;
+}
+
+/** The server's part of a transaction with requests that the proxy answers itself. */
+class ServerPartExchange extends Exchange {
+  readonly #reply = Promise.withResolvers<Uint8Array>();
+
+  /** @param unread replies in front of that to `exec` */
+  constructor(unread: number) {
+    super();
+    this.unread = unread;
   }
-  return request.count > firstKey ? sharedSlot(specification, request) : -1;
+
+  /** The reply to `exec`. Rejects with a `ConnectionError` when there is none. */
+  get reply(): Promise<Uint8Array> {
+    return this.#reply.promise;
+  }
+
+  override succeed(bytes: Uint8Array, start: number, end: number): void {
+    this.#reply.resolve(bytes.slice(start, end));
+  }
+
+  override succeedOwned(bytes: Uint8Array<ArrayBuffer>, start: number, end: number): void {
+    this.#reply.resolve(bytes.subarray(start, end));
+  }
+
+  override fail(error: ConnectionError): void {
+    this.#reply.reject(error);
+  }
 }
 
 /** A `watch`. */

@@ -27,7 +27,9 @@ function lines(...requests: string[]): string {
 
 const OK = "+OK\r\n";
 const QUEUED = "+QUEUED\r\n";
-const CROSS_SLOT = "-CROSSSLOT Keys in request don't hash to the same slot\r\n";
+const CURE = "give them a common {tag}, as in {user1}:name";
+const CROSS_SLOT_WATCH = `-CROSSSLOT Keys in request don't hash to the same slot; ${CURE}\r\n`;
+const CROSS_SLOT = CROSS_SLOT_WATCH.replace("\r\n", ", or send the pipeline without MULTI\r\n");
 const ABORTED = "-EXECABORT Transaction discarded because of previous errors.\r\n";
 
 Deno.test(
@@ -100,8 +102,12 @@ Deno.test(
       ["save", "-ERR Command not allowed inside a transaction\r\n"],
       ["keys *", unusable("keys", "a transaction runs on one server, and it concerns all")],
       ["flushall", unusable("flushall", "a transaction runs on one server, and it concerns all")],
-      ["client id", unusable("client", "a transaction goes to the server of its keys, and it has none")],
-      ["subscribe c", unusable("subscribe", "a transaction goes to the server of its keys, and it has none")],
+      ["dbsize", unusable("dbsize", "a transaction runs on one server, and it concerns all")],
+      ["scan 0", unusable("scan", "a transaction runs on one server, and it concerns all")],
+      ["lastsave", unusable("lastsave", "a transaction runs on one server, and it concerns all")],
+      ["debug sleep 0", unusable("debug", "it would hold up all clients of the proxy")],
+      ["client no-touch on", unusable("client", "servers do not know which of the proxy's connections is whose")],
+      ["client id extra", "-ERR wrong number of arguments for 'client|id' command\r\n"],
     ];
     for (const [line, refusal] of reasons) {
       await client.send(lines("multi", `set ${key(0)} v`, line, `set {${key(0)}}x v`, "exec", `exists ${key(0)}`));
@@ -171,7 +177,7 @@ Deno.test(
       assertEquals(await readReplies(client, 3), [OK, QUEUED, "*1\r\n$1\r\n7\r\n"]);
     }
     assertEquals(await ask(client, "watch", name), OK);
-    assertEquals(await ask(client, "watch", key(1)), CROSS_SLOT);
+    assertEquals(await ask(client, "watch", key(1)), CROSS_SLOT_WATCH);
     assertEquals(await ask(client, "multi"), OK);
     assertEquals(await ask(client, "get", key(1)), CROSS_SLOT);
     assertEquals(await ask(client, "exec"), ABORTED);

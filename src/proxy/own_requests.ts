@@ -1,0 +1,278 @@
+/**
+ * Transactions in which the proxy answers some requests itself, such as `client getname`, `auth` or `hello`.
+ *
+ * ```text
+ * client   multi   set k 1   client getname   get k   exec     ─► [OK, nil, 1]
+ * server   multi   set k 1                    get k   exec     ─► [OK, 1]
+ * ```
+ *
+ * The server runs its requests at once, with nothing in between. The proxy carries out its own ones when the server has
+ * run the others: where `exec` is refused, or answers nil since a watched key has changed, none of them has happened. They
+ * concern the connection and not the data, so a client cannot tell that they came later.
+ *
+ * `hello` changes what the replies behind it look like, those of the server among them. So it is tried out beforehand, and
+ * where it would succeed the server is told the same between its requests, on a connection of the client's own.
+ *
+ * @module
+ */
+
+import { ClientState } from "../command/client_state.ts";
+import type { ProtocolVersion } from "../command/client_state.ts";
+import * as connectionCommands from "../command/connection.ts";
+import type { ConnectionContext } from "../command/connection_context.ts";
+import { finishInSlices } from "../command/in_slices.ts";
+import type { CommandSpecification } from "../command/specification.ts";
+import { ReplyError } from "../errors.ts";
+import type { ReplyCode } from "../errors.ts";
+import { STEP_BYTES, STEP_ITEMS_COUNT } from "../limits.ts";
+import { REQUEST_LIMITS } from "../wire/request_limits.ts";
+import { Request } from "../wire/request.ts";
+import { NativeReply, type Reply } from "../wire/reply.ts";
+import { RespReply } from "../wire/resp_reply.ts";
+import type { Answers } from "./answers.ts";
+import type { Dialect } from "./dialect.ts";
+import type { JoinSteps } from "./join.ts";
+import { copyRaw } from "./join.ts";
+import type { QueuedRequests } from "./queued_requests.ts";
+import { type Frame, Slot } from "./slot.ts";
+
+/** Carries out a request that the proxy answers itself. */
+export type CarryOut = (slot: Slot, specification: CommandSpecification, request: Request, frame: Frame) => void;
+
+/** Requests of the proxy's own that are carried out between two looks at the clock. */
+const OWN_AT_ONCE_COUNT = 32;
+
+/** What a `hello` will do, and its reply. */
+interface Greeting {
+  /** The state that it leaves; nothing when it is refused. */
+  readonly state: ClientState | undefined;
+  readonly reply: Uint8Array;
+}
+
+/** Stands for a name that `hello` has not set: none has a line's end. */
+const UNCHANGED = "\n";
+
+/** One transaction of that kind, from `exec` on. */
+export class OwnRequests {
+  /** What the server gets is `frame[0, size)`, once it is {@linkcode composed}. */
+  frame: Uint8Array<ArrayBuffer> = new Uint8Array(0);
+  size = 0;
+  /** Requests between `multi` and `exec` in it. */
+  serverCount = 0;
+  readonly #slot: Slot;
+  readonly #dialect: Dialect;
+  readonly #transaction: QueuedRequests;
+  readonly #answers: Answers;
+  readonly #carryOut: CarryOut;
+  readonly #greetings = new Map<number, Greeting>();
+  readonly #request = new Request();
+  /** The version that the client speaks behind the last `hello` that was looked at. */
+  #version: ProtocolVersion;
+  /** Replies to the proxy's own requests, in their order. */
+  readonly #replies: Uint8Array[] = [];
+
+  constructor(slot: Slot, transaction: QueuedRequests, answers: Answers, carryOut: CarryOut) {
+    this.#slot = slot;
+    this.#dialect = slot.client.dialect;
+    this.#transaction = transaction;
+    this.#answers = answers;
+    this.#carryOut = carryOut;
+    this.#version = this.#dialect.version;
+  }
+
+  /** Whether the server's connection speaks another version afterwards, or has done so in between. */
+  get changesVersion(): boolean {
+    return this.#greetings.values().some(({ state }) => state !== undefined);
+  }
+
+  /** Tries `hello` out, and composes what the server gets, in slices. */
+  async compose(): Promise<void> {
+    const { client: { context } } = this.#slot;
+    const { multi, exec } = this.#dialect;
+    const transaction = this.#transaction;
+    const { own } = transaction;
+    for (const { index, specification } of own) {
+      if (specification.name === "hello") this.#greetings.set(index, this.#tryOut(index));
+    }
+    const greetings = new Map<ProtocolVersion, Uint8Array>();
+    const greetingOf = (version: ProtocolVersion) => {
+      let request = greetings.get(version);
+      if (request === undefined) {
+        greetings.set(version, request = this.#dialect.request(["hello", String(version)]));
+      }
+      return request;
+    };
+    const greetingSize = this.#greetings.size === 0 ? 0 : greetingOf(3).length;
+    this.frame = new Uint8Array(
+      multi.length + transaction.bytes + this.#greetings.size * greetingSize + exec.length,
+    );
+    this.frame.set(multi);
+    this.size = multi.length;
+    let next = 0;
+    let nextOwn = 0;
+    await finishInSlices(context, () => {
+      const stop = Math.min(transaction.count, next + STEP_ITEMS_COUNT);
+      for (const full = this.size + STEP_BYTES; next < stop && this.size < full; next++) {
+        if (own[nextOwn]?.index !== next) {
+          this.size += transaction.copyTo(next, this.frame, this.size);
+          this.serverCount++;
+          continue;
+        }
+        nextOwn++;
+        const state = this.#greetings.get(next)?.state;
+        if (state === undefined) continue;
+        const request = greetingOf(state.version);
+        this.frame.set(request, this.size);
+        this.size += request.length;
+        this.serverCount++;
+      }
+      return next === transaction.count;
+    });
+    this.frame.set(exec, this.size);
+    this.size += exec.length;
+  }
+
+  /** Reads a queued request back. Returns its bytes, which are borrowed until the queue is freed. */
+  #load(index: number): Frame {
+    const frame = this.#transaction.frameOf(index);
+    const decoder = this.#dialect.decoder();
+    decoder.decode(frame.bytes, frame.start, frame.start + frame.size, this.#request, REQUEST_LIMITS);
+    return frame;
+  }
+
+  /** Runs a `hello` on a state of its own. */
+  #tryOut(index: number): Greeting {
+    this.#load(index);
+    const { context, state } = this.#slot.client;
+    const draft = new ClientState(state.id, state.address, state.localAddress, state.connection, true);
+    draft.version = this.#version;
+    draft.name = UNCHANGED;
+    const reply = this.#version === 0 ? new NativeReply() : new RespReply();
+    if (reply instanceof RespReply && this.#version === 3) reply.version = 3;
+    reply.begin();
+    let isGranted = true;
+    try {
+      connectionCommands.hello(draftContext(context, draft, reply), this.#request, reply);
+      this.#version = draft.version;
+    } catch (error) {
+      if (!(error instanceof ReplyError)) throw error;
+      isGranted = false;
+      reply.error(error.code as ReplyCode, error.message);
+    }
+    reply.end();
+    const contents = reply.takeContents().subarray(this.#dialect.itemStart);
+    return { state: isGranted ? draft : undefined, reply: contents };
+  }
+
+  /**
+   * Takes what the server has answered to `exec`, carries out what is the proxy's own, and answers the client.
+   *
+   * @param reply of the server, which has run its requests
+   */
+  async finish(reply: Uint8Array): Promise<void> {
+    const { client } = this.#slot;
+    const { context } = client;
+    let left = OWN_AT_ONCE_COUNT;
+    for (const { index, specification } of this.#transaction.own) {
+      const greeting = this.#greetings.get(index);
+      this.#replies.push(greeting === undefined ? await this.#run(index, specification) : this.#greet(greeting));
+      if (--left > 0) continue;
+      left = OWN_AT_ONCE_COUNT;
+      await finishInSlices(context, () => true);
+    }
+    await this.#answers.answerInSteps(this.#slot, client.state.account, (answer) => {
+      answer.array(this.#transaction.count);
+      return this.#join(reply, answer);
+    });
+  }
+
+  #greet({ state, reply }: Greeting): Uint8Array {
+    const { client } = this.#slot;
+    if (state !== undefined) {
+      if (state.name !== UNCHANGED) client.state.name = state.name;
+      client.context.speak(state.version);
+    }
+    return reply;
+  }
+
+  /** Carries out one request. Returns its reply, as an item of that to `exec`. */
+  async #run(index: number, specification: CommandSpecification): Promise<Uint8Array> {
+    const item = new ItemSlot(this.#slot.client);
+    try {
+      const frame = this.#load(index);
+      this.#carryOut(item, specification, this.#request, frame);
+    } catch (error) {
+      if (!(error instanceof ReplyError)) throw error;
+      this.#answers.refuseWith(item, error);
+    }
+    const reply = await item.taken;
+    return reply.subarray(this.#dialect.itemStart);
+  }
+
+  /** Joins the server's items with the proxy's own, in the order of the requests. */
+  *#join(reply: Uint8Array, answer: Reply): JoinSteps {
+    const { own, count } = this.#transaction;
+    const reader = this.#dialect.values(reply, 0, reply.length);
+    if (reply.length > 0) reader.array();
+    let index = 0;
+    for (let i = 0; i <= own.length; i++) {
+      const stop = own[i]?.index ?? count;
+      const from = reader.at;
+      for (; index < stop; index++) {
+        reader.skipNested();
+        if (index % STEP_ITEMS_COUNT === 0) yield;
+      }
+      yield* copyRaw(reply, from, reader.at, answer);
+      if (i === own.length) break;
+      const item = this.#replies[i]!;
+      yield* copyRaw(item, 0, item.length, answer);
+      if (this.#greetings.get(index)?.state !== undefined) reader.skipNested();
+      index++;
+    }
+  }
+}
+
+/** Takes the reply to one request, for an item of the reply to `exec`. */
+class ItemSlot extends Slot {
+  readonly #taken = Promise.withResolvers<Uint8Array>();
+
+  get taken(): Promise<Uint8Array> {
+    return this.#taken.promise;
+  }
+
+  override succeed(bytes: Uint8Array, start: number, end: number): void {
+    this.#taken.resolve(bytes.slice(start, end));
+  }
+
+  override succeedOwned(bytes: Uint8Array<ArrayBuffer>, start: number, end: number): void {
+    this.#taken.resolve(bytes.subarray(start, end));
+  }
+
+  override succeedInPieces(pieces: readonly Uint8Array<ArrayBuffer>[]): void {
+    const whole = new Uint8Array(pieces.reduce((size, piece) => size + piece.length, 0));
+    let at = 0;
+    for (const piece of pieces) {
+      whole.set(piece, at);
+      at += piece.length;
+    }
+    this.#taken.resolve(whole);
+  }
+}
+
+/** What `hello` may do to `draft` and to `reply`, which are nobody's yet. */
+function draftContext(context: ConnectionContext, draft: ClientState, reply: Reply): ConnectionContext {
+  return {
+    client: draft,
+    passwordRequired: context.passwordRequired,
+    shared: context.shared,
+    authenticate: (user, password) => context.authenticate(user, password),
+    info: (sections) => context.info(sections),
+    speak: (version) => {
+      draft.version = version;
+      if (reply instanceof RespReply) reply.version = version === 3 ? 3 : 2;
+    },
+    resetStatistics: () => {},
+    slice: (step) => context.slice(step),
+    pause: () => context.pause(),
+  };
+}
