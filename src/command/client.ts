@@ -5,6 +5,7 @@
  * @module
  */
 
+import { parseInteger64 } from "../bytes.ts";
 import { ReplyError } from "../errors.ts";
 import { CLIENT_FIXED_BYTES, CLIENT_NAME_MAX_BYTES } from "../limits.ts";
 import type { Reply } from "../wire/reply.ts";
@@ -133,9 +134,9 @@ function list(context: ConnectionContext, request: Request, reply: Reply): void 
   } else if (request.count > 3 && request.is(2, "id")) {
     const wanted: ClientState[] = [];
     for (let i = 3; i < request.count; i++) {
-      const number = request.integer(i);
-      if (Number.isNaN(number)) throw new ReplyError("ERR", "Invalid client ID");
-      const client = context.shared.clients.get(number);
+      const number = parseInteger64(request.bytes, request.start(i), request.length(i));
+      if (number === undefined) throw new ReplyError("ERR", "Invalid client ID");
+      const client = context.shared.clients.get(Number(number));
       if (client !== undefined) wanted.push(client);
     }
     clients = wanted;
@@ -236,7 +237,7 @@ function killFilter(request: Request): KillFilter {
   for (let i = 2; i < request.count; i += 2) {
     if (i + 1 === request.count) throw syntaxError();
     if (request.is(i, "id")) {
-      filter.id = request.integer(i + 1);
+      filter.id = Number(parseInteger64(request.bytes, request.start(i + 1), request.length(i + 1)) ?? NaN);
       if (!(filter.id > 0)) throw new ReplyError("ERR", "client-id should be greater than 0");
     } else if (request.is(i, "addr")) filter.address = request.text(i + 1);
     else if (request.is(i, "laddr")) filter.localAddress = request.text(i + 1);
@@ -253,9 +254,15 @@ function killFilter(request: Request): KillFilter {
 }
 
 function unblock(context: ConnectionContext, request: Request, reply: Reply): void {
+  if (request.count > 4) {
+    throw new ReplyError(
+      "ERR",
+      "unknown subcommand or wrong number of arguments for 'unblock'. Try CLIENT HELP.",
+    );
+  }
   let isError = false;
   if (request.count === 4 && request.is(3, "error")) isError = true;
-  else if (request.count > 4 || (request.count === 4 && !request.is(3, "timeout"))) {
+  else if (request.count === 4 && !request.is(3, "timeout")) {
     throw new ReplyError("ERR", "CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
   }
   const waiter = context.shared.clients.get(roundedInteger(request, 2))?.waiter;

@@ -50,7 +50,7 @@ function get(context: ConnectionContext, request: Request, reply: Reply): void |
   function find(pattern: string): void {
     const lower = pattern.toLowerCase();
     if (Object.hasOwn(configuration, lower)) {
-      told.set(lower, pattern);
+      if (!told.has(lower)) told.set(lower, pattern);
       return;
     }
     const glob = new Glob(encodeText(lower));

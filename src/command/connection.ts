@@ -14,7 +14,6 @@ import { checkAuthentication, checkCredentials, wrongCount } from "./call.ts";
 import { checkClientName } from "./client.ts";
 import type { ConnectionContext } from "./connection_context.ts";
 import { inSlices } from "./in_slices.ts";
-import { syntaxError } from "./integer_argument.ts";
 import { REDIS_VERSION } from "./specification.ts";
 
 /** `ping [text]`: answered as a message is where all else that comes is one. */
@@ -149,12 +148,10 @@ export function reset(context: ConnectionContext, _request: Request, reply: Repl
 
 /** `swapdb index index`: there is nothing to swap. */
 export function swapdb(_context: ConnectionContext, request: Request, reply: Reply): void {
-  for (let i = 1; i <= 2; i++) {
-    const index = request.integer(i);
-    if (Number.isNaN(index)) throw new ReplyError("ERR", `invalid ${i === 1 ? "first" : "second"} DB index`);
-    if (index !== 0) throw new ReplyError("ERR", "DB index is out of range");
-  }
-  if (request.count !== 3) throw syntaxError();
+  const [first, second] = [request.integer(1), request.integer(2)];
+  if (Number.isNaN(first)) throw new ReplyError("ERR", "invalid first DB index");
+  if (Number.isNaN(second)) throw new ReplyError("ERR", "invalid second DB index");
+  if (first !== 0 || second !== 0) throw new ReplyError("ERR", "DB index is out of range");
   reply.ok();
 }
 

@@ -586,7 +586,7 @@ export const COMMANDS: readonly CommandSpecification[] = [
     "info",
     -1,
     "[section …]",
-    "Facts about the server: server clients memory persistence stats keyspace.",
+    "Facts about the server: server clients memory persistence stats replication keyspace.",
     { textReply: true },
   ),
   command("server", "config", -2, "get pattern | set name value | resetstat", "Settings, read and set.", {

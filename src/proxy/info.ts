@@ -4,7 +4,14 @@
  * @module
  */
 
-import { clientMemoryLines, clientsLines, processLines, serverLines, statsLines } from "../role/info_text.ts";
+import {
+  clientMemoryLines,
+  clientsLines,
+  processLines,
+  replicationLines,
+  serverLines,
+  statsLines,
+} from "../role/info_text.ts";
 import type { InfoLines, InfoSections, RoleFacts } from "../role/info_text.ts";
 import { SLOTS_COUNT } from "../limits.ts";
 import type { Census } from "./census.ts";
@@ -28,6 +35,7 @@ export const PROXY_SECTIONS: InfoSections<ProxyFacts> = {
   clients: (facts) => ({ ...clientsLines(facts), blocked_clients: facts.blockedClients }),
   memory: (facts) => ({ ...clientMemoryLines(facts), ...processLines() }),
   stats: (facts) => ({ ...statsLines(facts), ...channelLines(facts) }),
+  replication: replicationLines,
   cluster: clusterLines,
 };
 

@@ -100,6 +100,11 @@ function expiryLines(name: string, expiresMs: number | undefined): InfoLines {
   return { [`${name}_expires`]: formatMoment(expiresMs), [`${name}_expires_in_days`]: daysUntil(expiresMs) };
 }
 
+/** Section `replication`: no role has replicas, and clients that look for the one to write to take this one. */
+export function replicationLines(): InfoLines {
+  return { role: "master", connected_slaves: 0, master_repl_offset: 0 };
+}
+
 /** Section `clients`. */
 export function clientsLines({ clients, maxClients, clientMemory }: RoleFacts): InfoLines {
   const { largest } = clientMemory;

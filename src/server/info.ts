@@ -4,7 +4,14 @@
  * @module
  */
 
-import { clientMemoryLines, clientsLines, processLines, serverLines, statsLines } from "../role/info_text.ts";
+import {
+  clientMemoryLines,
+  clientsLines,
+  processLines,
+  replicationLines,
+  serverLines,
+  statsLines,
+} from "../role/info_text.ts";
 import type { InfoLines, InfoSections, RoleFacts } from "../role/info_text.ts";
 import type { Store } from "../store/store.ts";
 import type { PersistenceStatus } from "./persistence.ts";
@@ -24,6 +31,7 @@ export const SERVER_SECTIONS: InfoSections<ServerFacts> = {
   memory: memoryLines,
   persistence: persistenceLines,
   stats: (facts) => ({ ...statsLines(facts), ...storeLines(facts) }),
+  replication: replicationLines,
   keyspace: keyspaceLines,
 };
 

@@ -294,5 +294,16 @@ export const CONNECTIONS: Group = group("connections", {
     swapdb 0
     swapdb 0 abc
     swapdb 0 99
+    swapdb 99 abc
+    swapdb 99 0
+    swapdb abc 99
+    swapdb "" 0
+    client list id 9223372036854775807
+    client list id 9223372036854775808
+    client kill id 9223372036854775807
+    client kill id 9223372036854775808
+    client unblock 5 timeout extra
+    config get DATABASES databases
+    config get databases DATABASES
   `,
 });
