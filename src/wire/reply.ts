@@ -474,6 +474,11 @@ export abstract class Reply {
   }
 }
 
+/** The message of an error as Redis tells it: line breaks at its end are left out; those within become blanks. */
+export function withoutLastBreaks(message: string): string {
+  return /[\r\n]$/.test(message) ? message.replace(/[\r\n]+$/, "") : message;
+}
+
 /**
  * Replies in the native protocol: `length:u32` and one MessagePack array, `[0, value]` or `[1, code, message]`.
  *
@@ -620,7 +625,7 @@ export class NativeReply extends Reply {
 
   override error(code: ReplyCode, message: string): void {
     this.retract();
-    const text = encodeText(message);
+    const text = encodeText(withoutLastBreaks(message));
     const prefix = this.isInItem ? 0 : FRAME_PREFIX_BYTES;
     this.growForRefusal(prefix + 2 + HEADER_MAX_BYTES + code.length + HEADER_MAX_BYTES + text.length);
     this.view.setUint16(this.length + prefix, 0x9301);

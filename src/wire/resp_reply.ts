@@ -28,7 +28,7 @@
 import { encodeText, formatInteger, INTEGER_TEXT_MAX_BYTES } from "../bytes.ts";
 import type { ReplyCode } from "../errors.ts";
 import { formatDouble } from "./double.ts";
-import { Reply } from "./reply.ts";
+import { Reply, withoutLastBreaks } from "./reply.ts";
 
 /** Most bytes of an integer: a sign, 16 digits and what stands around them. */
 const INTEGER_MAX_BYTES = 1 + INTEGER_TEXT_MAX_BYTES + 2;
@@ -205,7 +205,7 @@ export class RespReply extends Reply {
 
   override error(code: ReplyCode, message: string): void {
     this.retract();
-    const text = encodeText(`${code} ${message}`);
+    const text = encodeText(`${code} ${withoutLastBreaks(message)}`);
     this.growForRefusal(1 + text.length + 2);
     const { buffer, length: at } = this;
     buffer[at] = 0x2d;

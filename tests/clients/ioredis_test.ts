@@ -72,6 +72,10 @@ function checksOf(variant: Variant): readonly Check[] {
       (client, target) => autoPipelines(client, target, variant),
     ),
     check("errors are typed, and the connection stays", (client) => errors(client, variant)),
+    check(
+      "another database is refused, and nothing is written",
+      (client, target) => databases(client, target, variant),
+    ),
     check("scan streams find every key and field once", scans),
     check("transactions", (client, target) => transactions(client, target, variant)),
     check("blocking pops", (client, target) => blockingPops(client, target, variant)),
@@ -214,6 +218,23 @@ async function errors(client: Redis, { ReplyError }: Variant): Promise<void> {
     assertEquals(error.message, message);
   }
   assertEquals(await client.get("k"), "v");
+}
+
+/** It ignores the refusal, and would go on in database 0 on a connection that stays. */
+async function databases(client: Redis, target: Target, variant: Variant): Promise<void> {
+  const messages = new Set<string>();
+  const other = open(variant, target, { db: 1, maxRetriesPerRequest: 2, lazyConnect: true });
+  other.on("error", ({ message }: Error) => messages.add(message));
+  try {
+    await assertRejects(() => other.set("k", "v"), Error, "max retries per request");
+  } finally {
+    other.disconnect();
+  }
+  // In RESP3 it may take no notice of the reply before it sees the end of the connection.
+  if (variant.options.protocol !== 3) {
+    assert([...messages].some((message) => message.includes("there is one database, 0")), [...messages].join());
+  }
+  assertEquals(await client.exists("k"), 0);
 }
 
 async function scans(client: Redis): Promise<void> {

@@ -39,6 +39,10 @@ function checksOf(version: Version): readonly Check[] {
     check(`values of 1 MB and ${LARGE_MEGABYTES} MB`, largeValues),
     check("10,000 commands in one pipeline", largePipelines),
     check("errors are typed, and the connection stays", errors),
+    check(
+      "another database is refused, and nothing is written",
+      (client, target) => databases(client, target, version),
+    ),
     check("scan iterators find every key and field once", scans),
     check("transactions", (client, target) => transactions(client, target, version)),
     check("blocking pops", (client, target) => blockingPops(client, target, version)),
@@ -176,6 +180,20 @@ async function errors(client: Client): Promise<void> {
     assertEquals(error.message, message);
   }
   assertEquals(await client.get("k"), "v");
+}
+
+async function databases(client: Client, target: Target, version: Version): Promise<void> {
+  const options = optionsFor(version, target);
+  const other = createClient({
+    ...options,
+    database: 1,
+    socket: { ...options.socket, reconnectStrategy: (retries) => retries > 1 ? new Error("it gives up") : 20 },
+  });
+  const messages = new Set<string>();
+  other.on("error", ({ message }: Error) => messages.add(message));
+  await assertRejects(() => other.connect(), Error);
+  assert([...messages].some((message) => message.includes("there is one database, 0")), [...messages].join());
+  assertEquals(await client.exists("k"), 0);
 }
 
 async function scans(client: Client): Promise<void> {

@@ -1,0 +1,64 @@
+/** Deadlines beyond 53 bits outlive restarts, in the log and in a snapshot, to the millisecond that they were told as. */
+
+import { assert, assertEquals } from "@std/assert";
+import { startServer } from "../../src/server.ts";
+import { RespClient } from "../support/conformance/resp_client.ts";
+
+const DEADLINES = [
+  "4102444800000",
+  "281474976710655",
+  "281474976710656",
+  "9007199254740991",
+  "9007199254740993",
+  "9223372036854775807",
+];
+
+Deno.test("deadlines of up to 64 bits are the same after restarts", async () => {
+  const dataPath = await Deno.makeTempDir({ prefix: "inmem-deadlines-" });
+  const start = () =>
+    startServer({
+      hostname: "127.0.0.1",
+      port: 0,
+      dataPath,
+      memoryLimitBytes: 16 * 1024 * 1024,
+      evicts: true,
+      defaultTtlMs: 0,
+      maxClients: 100,
+      logger: { info() {}, warn() {}, error: (message, fields) => console.error(message, fields) },
+    });
+  try {
+    let told: string[] = [];
+    // Out of the log alone; out of a snapshot; out of both.
+    for (const [round, saves] of [false, true, false].entries()) {
+      const server = await start();
+      try {
+        using client = await RespClient.connect(server.address.port);
+        const ask = async (...words: string[]) => (await client.call(...words)).line;
+        if (round > 0) assertEquals(await tellEach(ask), told);
+        for (const [i, ms] of DEADLINES.entries()) {
+          assertEquals(await ask("set", `k${i}`, "v", "pxat", ms), "OK");
+          await ask("rpush", `l${i}`, "a");
+          assertEquals(await ask("pexpireat", `l${i}`, ms), "1");
+        }
+        told = await tellEach(ask);
+        for (const [i, ms] of told.slice(0, DEADLINES.length).entries()) {
+          const off = BigInt(ms) - BigInt(DEADLINES[i]!);
+          assert(off <= 512n && off > -1024n, `${ms} for ${DEADLINES[i]}`);
+        }
+        if (saves) assertEquals(await ask("save"), "OK");
+      } finally {
+        await server.stop();
+      }
+    }
+  } finally {
+    await Deno.remove(dataPath, { recursive: true });
+  }
+});
+
+async function tellEach(ask: (...words: string[]) => Promise<string>): Promise<string[]> {
+  const told: string[] = [];
+  for (const kind of ["k", "l"]) {
+    for (let i = 0; i < DEADLINES.length; i++) told.push(await ask("pexpiretime", `${kind}${i}`));
+  }
+  return told;
+}
