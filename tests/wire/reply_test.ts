@@ -197,6 +197,12 @@ Deno.test("NativeReply error() answers code and message, Unicode included", () =
   assertEquals([error.code, error.message.length], ["ERR", 70_000]);
 });
 
+Deno.test("NativeReply error() is one line, whatever its text echoes", () => {
+  const error = ours((reply) => reply.error("ERR", "unknown subcommand 'a\r\nb\n'.\r\n\n"));
+  assertInstanceOf(error, ReplyError);
+  assertEquals(error.message, "unknown subcommand 'a  b '.");
+});
+
 Deno.test("NativeReply error() forgets what its command said, and nothing of the commands before it", () => {
   const reply = new NativeReply();
   reply.begin();

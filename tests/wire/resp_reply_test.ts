@@ -98,7 +98,7 @@ const FORMS: Record<string, { say: Say; resp2: string; resp3?: string }> = {
     say: (reply) => reply.error("WRONGTYPE", "ключ"),
     resp2: "-WRONGTYPE \xd0\xba\xd0\xbb\xd1\x8e\xd1\x87\r\n",
   },
-  "error with line breaks": { say: (reply) => reply.error("ERR", "got '\r'\r\n:1\n"), resp2: "-ERR got ' '  :1 \r\n" },
+  "error with line breaks": { say: (reply) => reply.error("ERR", "got '\r'\r\n:1\n"), resp2: "-ERR got ' '  :1\r\n" },
 };
 
 for (const value of [0, 1, 9, 10, 42, 99, 100, 12_345, 999_999_999, 1e9, 2 ** 31, 2 ** 53 - 1]) {
