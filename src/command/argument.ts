@@ -60,8 +60,8 @@ const EXACT_MAX_MS = 2 ** 52;
 const MOMENT_END_MS = 2n ** 63n;
 
 /**
- * The moment that argument `index` means, in ms since 1970. It may be negative. One beyond 53 bits is rounded to the nearest
- * number, by half a second at most.
+ * The moment that argument `index` means, in ms since 1970. It may be negative. One beyond 53 bits is rounded to a
+ * number nearby, by about a second at most.
  *
  * @param unitMs what the argument counts: 1 or 1000 ms
  * @param baseMs from when it counts
@@ -86,9 +86,11 @@ function farMoment(request: Request, index: number, unitMs: number, baseMs: numb
  * @throws {ReplyError} when it is no integer, not positive, or its deadline takes more than 64 bits
  */
 export function deadlineAfter(context: CommandContext, request: Request, index: number, unitMs: number): number {
-  const { nowMs } = context.store;
-  const deadlineMs = momentArgument(request, index, unitMs, nowMs);
-  if (deadlineMs <= nowMs) throw invalidExpireTime(request);
+  const { store } = context;
+  // Not by the function above: a time that is handed over is boxed each time.
+  let deadlineMs = store.nowMs + roundedInteger(request, index) * unitMs;
+  if (Math.abs(deadlineMs) > EXACT_MAX_MS) deadlineMs = farMoment(request, index, unitMs, store.nowMs);
+  if (deadlineMs <= store.nowMs) throw invalidExpireTime(request);
   return deadlineMs;
 }
 

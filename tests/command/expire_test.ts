@@ -107,7 +107,7 @@ testCommands("expire and its kin refuse what is no time, and leave the key", (ma
 /** What a moment beyond 53 bits is told as. */
 const rounded = (ms: bigint) => BigInt(Math.min(Number(ms), DEADLINE_MAX_MS));
 
-testCommands("moments of up to 64 bits are taken, and told to half a second", (makeClient) => {
+testCommands("moments of up to 64 bits are taken, and told to a second", (makeClient) => {
   const client = makeClient();
   const last = 2n ** 63n - 1n;
   const start = BigInt(START_MS);
