@@ -170,7 +170,7 @@ systemTest("a large value that arrives slowly makes nobody take its server for s
   const large = new Uint8Array(LARGE_BYTES).fill(0x78);
   relay.bytesPerSecond = SLOW_BYTES_PER_SECOND;
   const requests = [[["set", keys[0]!, large]], [["multi"], ["set", keys[0]!, large], ["exec"]]];
-  const expected = [["OK"], ["OK", "QUEUED", [[0, "OK"]]]];
+  const expected = [["OK"], ["OK", "QUEUED", ["OK"]]];
   for (const [i, words] of requests.entries()) {
     relay.passedMaxBytes = 0;
     const replies = Promise.all(words.map((each) => writer.send(each)));
