@@ -83,7 +83,7 @@ export interface PoolOptions {
   readonly mayDedicate?: () => boolean;
   /** A clock for durations below a ms; the system's unless it is given. */
   readonly preciseMs?: () => number;
-  /** Takes note that the server's state has changed. */
+  /** Takes note that the server's state has changed, or that it stays down for another reason. */
   report(address: string, state: PoolState, reason: string): void;
 }
 
@@ -132,6 +132,8 @@ export class Pool implements PipelineHost {
   /** Whether it was seen to be gone since it is down. */
   #isGone = false;
   #reason = "";
+  /** Why it is down, as reported last. */
+  #reported = "";
   /** Connections in a row that could not be made, or were lost before the first reply. */
   #misses = 0;
   #retryTimer: ReturnType<typeof setTimeout> | undefined;
@@ -366,6 +368,7 @@ export class Pool implements PipelineHost {
   /** A connection was not made, or was of no use: the next one is tried later, each time after twice as long. */
   #miss(reason: string, gone: boolean): void {
     const delayMs = Math.min(BACKEND_RETRY_MIN_MS * 2 ** Math.min(this.#misses++, 20), BACKEND_RETRY_MAX_MS);
+    const wasSame = reason === this.#reason;
     this.#mayOpen = false;
     this.#reason = reason;
     clearTimeout(this.#retryTimer);
@@ -373,6 +376,13 @@ export class Pool implements PipelineHost {
     if (this.#pipelines.some((pipeline) => pipeline.ready)) return;
     this.#isGone ||= gone;
     this.#change("down", reason);
+    // It may be back, and refuse us; once it has done so twice, that is what is to be done about.
+    if (this.#state === "down" && wasSame && reason !== this.#reported) this.#reportDown(reason);
+  }
+
+  #reportDown(reason: string): void {
+    this.#reported = reason;
+    this.#options.report(this.address, "down", reason);
   }
 
   #retry(): void {
@@ -389,8 +399,12 @@ export class Pool implements PipelineHost {
     if (this.#state === state || this.#state === "draining") return;
     this.#state = state;
     // Those who wait there for something to happen would wait for ever.
-    if (state === "down") this.#dedicated.endAll(reason);
-    this.#options.report(this.address, state, reason);
+    if (state === "down") {
+      this.#dedicated.endAll(reason);
+      this.#reportDown(reason);
+    } else {
+      this.#options.report(this.address, state, reason);
+    }
   }
 
   /** Made once per cause, not per request: a stack costs more than all the rest of a request. */

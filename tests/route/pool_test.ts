@@ -638,6 +638,28 @@ Deno.test(
   ),
 );
 
+Deno.test(
+  "Pool reports why a server stays down, once another reason has come twice",
+  withRig(async (rig) => {
+    rig.send("a");
+    await rig.refuse("nobody listens there");
+    const expected = ["down: nobody listens there"];
+    for (const reason of ["wrong password", "nobody listens there", "wrong password", "wrong password"]) {
+      assertEquals(rig.states, expected);
+      await rig.untilOpening();
+      await rig.refuse(reason);
+    }
+    expected.push("down: wrong password");
+    assertEquals(rig.states, expected);
+    await rig.untilOpening();
+    await rig.refuse("wrong password");
+    assertEquals([rig.states, rig.pool.problem], [expected, "wrong password"]);
+    await rig.untilOpening();
+    await rig.connect();
+    assertEquals(rig.states, [...expected, "up"]);
+  }),
+);
+
 Deno.test("Turn flushes each once a turn, those asked for meanwhile too", async () => {
   const turn = new Turn();
   const flushed: string[] = [];
