@@ -590,30 +590,25 @@ export const SERVERS_FILE_MAX_BYTES = 1024 * 1024;
 export const WEIGHT_MAX = 1_000_000;
 /** A list that is of no use is reported when it stays the same for this long. */
 export const MEMBERS_FAULT_MS = 100;
-/** `servers.json` is looked at this often, since watching may miss a change. It takes about 0.1 % of a core. */
+/** `servers.json` is looked at this often. It takes about 0.1 % of a core. */
 export const MEMBERS_POLL_MS = 250;
 
 // Files that are followed.
 
-/** Changes of a file closer together than this are read once; one that cannot be watched is looked at this often. */
-export const FOLLOWER_DEBOUNCE_MS = 100;
 /**
  * A content that is of no use is read again after this, since it may be half of one being written. It is a prime number, so as
  * not to keep in step with whoever writes at regular intervals.
  */
 export const FOLLOWER_RETRY_MS = 37;
+/** One that was reported is read again this often, though nothing has changed: the reason may have gone. */
+export const FOLLOWER_FAULT_INTERVAL_MS = 2_000;
 /** What was changed in this time is read again when it is looked at: the times of files are coarse, up to 2 s. */
 export const FOLLOWER_RECENT_MS = 3_000;
-/**
- * The folders of a file are watched anew so many times; then looking at intervals has to do. Deno forgets no watch that it
- * ever had: each event is compared with all of them, and what begins another one waits for that.
- */
-export const FOLLOWER_WATCHES_MAX_COUNT = 8;
 /** So many contents that are of no use are reported one after another, … */
 export const FOLLOWER_REPORTS_MAX_COUNT = 5;
 /** … and then one after each such time. */
 export const FOLLOWER_REPORT_INTERVAL_MS = 10_000;
-/** Certificates and passwords are looked at this often, since watching may miss a change. It takes 0.08 % of a core. */
+/** Certificates and passwords are looked at this often: a change is to be seen within 2 s. It takes 0.08 % of a core. */
 export const SECRETS_POLL_MS = 1_000;
 /** Those of no use are reported when they stay the same for this long: a certificate and its key are seldom written at once. */
 export const SECRETS_FAULT_MS = 500;

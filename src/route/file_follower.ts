@@ -2,28 +2,27 @@
  * Follows files that a role was started with, while people and programs replace them in whatever way: the list of servers,
  * certificates, passwords.
  *
- * The *folders* of the files are watched, since a watch on a file itself goes silent after the first rename. A watch may miss
- * events (its queue is short, a folder that is replaced takes its watch with it, a link may lead elsewhere, and a file system
- * of a network tells nothing of what other machines do), so the files are looked at in intervals as well: when their size,
- * times or identity has changed, they are read. Times are coarse, so what was changed in the last moment is read again later.
- * What links lead to is not watched: with each swap of a link another folder would be, and no watch is ever forgotten by the
- * runtime. An event leads to a reading soon, however many follow it: a file rewritten without pause is still followed.
+ * The files are looked at in intervals, not watched: when their size, times or identity has changed, they are read. So it does
+ * not matter how they are replaced (in place, by renaming, by links that are swapped, with their whole folder), nor on what file
+ * system they are. Times are coarse, so what was changed in the last moment is read again later. `Deno.watchFs` would tell some
+ * changes a little sooner, but it opens whatever appears in a watched folder: a named pipe there, be it somebody else's in
+ * `/tmp`, stops it for good, and the whole process with the next folder that is to be watched.
  *
  * A content that is of no use changes nothing. It may be half of what is being written, be it half of a file or one of two
  * files that belong together, so it is soon read again, and reported only when it stays the same, and once; and where many
- * such follow each other, only some of them.
+ * such follow each other, only some of them. It is read again now and then though the files stay the same, since the reason may
+ * be of the moment, such as that the process has no descriptor left.
  *
  * @module
  */
 
 import { InmemError } from "../errors.ts";
 import {
-  FOLLOWER_DEBOUNCE_MS,
+  FOLLOWER_FAULT_INTERVAL_MS,
   FOLLOWER_RECENT_MS,
   FOLLOWER_REPORT_INTERVAL_MS,
   FOLLOWER_REPORTS_MAX_COUNT,
   FOLLOWER_RETRY_MS,
-  FOLLOWER_WATCHES_MAX_COUNT,
 } from "../limits.ts";
 import { Allowance } from "./allowance.ts";
 
@@ -43,7 +42,7 @@ export interface FollowOptions<T> {
   readonly name: string;
   /** What goes on while they are of no use, as the end of a report. */
   readonly fallback: string;
-  /** How often they are looked at without an event, in ms. */
+  /** How often they are looked at, in ms. */
   readonly pollMs: number;
   /** How long a content of no use has to stay the same until it is reported, in ms. */
   readonly faultMs: number;
@@ -61,7 +60,6 @@ export interface FollowOptions<T> {
 /** See the module's comment. Follows until it is closed. */
 export class FileFollower<T> {
   readonly #options: FollowOptions<T>;
-  readonly #folders: readonly string[];
   #closed = false;
 
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -72,9 +70,8 @@ export class FileFollower<T> {
   /** What the files looked like when they were read last; "" when that says nothing. */
   #stamp = "";
 
-  readonly #watches = new Map<string, { readonly watcher: Deno.FsWatcher; readonly identity: string }>();
-  #watchesLeft = FOLLOWER_WATCHES_MAX_COUNT;
-
+  /** When they were read last. */
+  #readMs = 0;
   /** The fault found by the last reading, "" when there was none. */
   #fault = "";
   #faultSinceMs = 0;
@@ -84,7 +81,6 @@ export class FileFollower<T> {
 
   constructor(options: FollowOptions<T>) {
     this.#options = options;
-    this.#folders = [...new Set(options.paths.map(folderOf))];
     this.#schedule(0);
   }
 
@@ -100,7 +96,6 @@ export class FileFollower<T> {
   close(): void {
     this.#closed = true;
     clearTimeout(this.#timer);
-    for (const folder of this.#watches.keys()) this.#unwatch(folder);
   }
 
   /** Looks in `delayMs` at the latest. */
@@ -114,16 +109,14 @@ export class FileFollower<T> {
 
   async #look(): Promise<void> {
     this.#dueMs = Infinity;
-    if (this.#running) return this.#schedule(FOLLOWER_DEBOUNCE_MS);
+    if (this.#running) return this.#schedule(FOLLOWER_RETRY_MS);
     this.#running = true;
+    const { paths, read, pollMs } = this.#options;
     try {
-      const { paths, read } = this.#options;
-      if (
-        this.#mustRead || this.#fault !== this.#reported || await stampOf(paths) !== this.#stamp || this.#stamp === ""
-      ) {
+      if (this.#isFaultDue || this.#mustRead || await stampOf(paths) !== this.#stamp || this.#stamp === "") {
         this.#mustRead = false;
-        // Watching comes first: what changes behind the reading is then an event.
-        for (const folder of this.#folders) await this.#watch(folder);
+        this.#readMs = performance.now();
+        // That comes first: what changes behind the reading makes another one.
         this.#stamp = await stampOf(paths);
         const reading = await read();
         if (!this.#closed) this.#take(reading);
@@ -131,10 +124,14 @@ export class FileFollower<T> {
     } finally {
       this.#running = false;
     }
-    const isWatched = this.#watches.size === this.#folders.length;
-    const pollMs = isWatched ? this.#options.pollMs : Math.min(this.#options.pollMs, FOLLOWER_DEBOUNCE_MS);
     // All followers look at the same moments: to wake an idle process costs more than to look.
     this.#schedule(pollMs - performance.now() % pollMs);
+  }
+
+  /** Whether a fault is to be looked into again: it may be one of the moment, as when there is no descriptor left. */
+  get #isFaultDue(): boolean {
+    if (this.#fault === "") return false;
+    return this.#fault !== this.#reported || performance.now() - this.#readMs >= FOLLOWER_FAULT_INTERVAL_MS;
   }
 
   #take(reading: Reading<T>): void {
@@ -168,57 +165,6 @@ export class FileFollower<T> {
       return { fault: error.message };
     }
   }
-
-  /** Watches a folder, and anew when it was replaced. */
-  async #watch(folder: string): Promise<void> {
-    let identity: string;
-    try {
-      const { dev, ino, birthtime } = await Deno.stat(folder);
-      // The number of a folder that is deleted is free for the next one.
-      identity = `${dev} ${ino} ${birthtime?.getTime()}`;
-    } catch {
-      // Without the folder there is nothing to watch.
-      return this.#unwatch(folder);
-    }
-    if (this.#closed || identity === this.#watches.get(folder)?.identity) return;
-    this.#unwatch(folder);
-    if (this.#watchesLeft === 0) return;
-    this.#watchesLeft--;
-    try {
-      const watcher = Deno.watchFs(folder, { recursive: false });
-      this.#watches.set(folder, { watcher, identity });
-      this.#followEvents(folder, watcher);
-    } catch {
-      // The system's limit of watches, or the folder has just gone: looking at intervals goes on.
-    }
-  }
-
-  #unwatch(folder: string): void {
-    const watch = this.#watches.get(folder);
-    this.#watches.delete(folder);
-    try {
-      watch?.watcher.close();
-    } catch {
-      // It has ended by itself.
-    }
-  }
-
-  async #followEvents(folder: string, watcher: Deno.FsWatcher): Promise<void> {
-    try {
-      for await (const event of watcher) {
-        // Our own readings are events too.
-        if (event.kind === "access") continue;
-        this.#mustRead = true;
-        this.#schedule(FOLLOWER_DEBOUNCE_MS);
-      }
-    } catch {
-      // Its end is what matters, not why.
-    }
-    if (this.#watches.get(folder)?.watcher === watcher) {
-      this.#unwatch(folder);
-      this.#schedule(FOLLOWER_DEBOUNCE_MS);
-    }
-  }
 }
 
 /** What files look like without being read; "" when one has just been changed, and may be once more within the same tick. */
@@ -234,9 +180,4 @@ async function stampOf(paths: readonly string[]): Promise<string> {
     }
   }));
   return parts.includes("") ? "" : parts.join("\n");
-}
-
-function folderOf(path: string): string {
-  const slash = path.lastIndexOf("/");
-  return slash < 0 ? "." : slash === 0 ? "/" : path.slice(0, slash);
 }

@@ -22,6 +22,7 @@ class Following {
       read: () => {
         this.reads++;
         try {
+          if (!paths.every((path) => Deno.statSync(path).isFile)) return { fault: "Cannot read" };
           return { value: paths.map((path) => Deno.readTextFileSync(path)).join("+") };
         } catch {
           return { fault: "Cannot read" };
@@ -64,7 +65,7 @@ async function withFiles(
 }
 
 Deno.test("FileFollower sees changes of files in several folders, also of the same length at the same time", () =>
-  withFiles(60_000, async (following, [a, b]) => {
+  withFiles(100, async (following, [a, b]) => {
     for (let round = 2; round < 6; round++) {
       await Deno.writeTextFile(round % 2 === 0 ? a : b, `${round}`);
       await following.until(() => following.applied.at(-1)!.includes(`${round}`), `${round} is seen`);
@@ -102,4 +103,34 @@ Deno.test("FileFollower reports what cannot be applied once, and again when it i
     await Deno.writeTextFile(a, "3");
     await following.until(() => following.reports.length === 4, "the end of that is reported");
     assertEquals(following.reports.slice(2), ["Cannot read; all stays", "what is followed is valid again"]);
+  }));
+
+Deno.test("FileFollower applies in the end what could not be applied at the moment, though its files rest", () =>
+  withFiles(50, async (following, [a]) => {
+    following.refuses = true;
+    await Deno.writeTextFile(a, "2");
+    await following.until(() => following.reports.length === 1, "it is reported");
+    await pause(FOLLOWER_RECENT_MS + 500);
+    following.refuses = false;
+    await following.until(() => following.applied.at(-1) === "2+1", "it is applied");
+    assertEquals(following.reports, ["Cannot apply; all stays", "what is followed is valid again"]);
+  }));
+
+Deno.test("FileFollower goes on where named pipes appear beside its files, or in their place, and folders are replaced", () =>
+  withFiles(50, async (following, [a, b]) => {
+    const folder = b.slice(0, b.lastIndexOf("/"));
+    for (let round = 2; round < 5; round++) {
+      for (const path of [`${a}.pipe`, `${folder}/pipe`, a]) {
+        await Deno.remove(path).catch(() => {});
+        const { success } = await new Deno.Command("mkfifo", { args: [path] }).output();
+        assertEquals(success, true);
+      }
+      await pause(150);
+      await Deno.remove(a);
+      await Deno.rename(folder, `${folder}-${round}`);
+      await following.until(() => following.reports.length === 2 * round - 3, "the loss is reported");
+      await Deno.mkdir(folder);
+      for (const path of [a, b]) await Deno.writeTextFile(path, `${round}`);
+      await following.until(() => following.applied.at(-1) === `${round}+${round}`, `${round} is seen`);
+    }
   }));

@@ -102,7 +102,7 @@ function watching(run: (path: string, watching: Watching, folder: string) => Pro
       const path = `${folder}/servers.json`;
       await Deno.writeTextFile(path, listOf("a:1"));
       await using following = new Watching(path, A);
-      // The watch is there once the first reading is done; nothing tells of that, and nothing needs to.
+      // The first reading is done by now; nothing tells of that, and nothing needs to.
       await pause(50);
       await run(path, following, folder);
     });
