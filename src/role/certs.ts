@@ -18,7 +18,7 @@
 
 import type { X509Certificate } from "node:crypto";
 import { dirname, join } from "@std/path";
-import { isHostname, isIpAddress } from "../address.ts";
+import { canonicalIpv6, isHostname, isIpAddress } from "../address.ts";
 import { expiryOf, type KeyPair, readCertificate, readKey, readKeyPair } from "./certificate_files.ts";
 import { messageOf, StartError, UsageError } from "../errors.ts";
 import { CERTIFICATE_RENEW_DAYS } from "../limits.ts";
@@ -73,10 +73,15 @@ export async function makeCertificates(
 }
 
 function checkHost(host: string): string {
-  if (!isIpAddress(host) && !isHostname(host.replace(/^\*\./, ""))) {
+  if (host.includes("%")) {
+    throw new UsageError(`Cannot make a certificate for "${host}": expected an address without a zone`);
+  }
+  if (isIpAddress(host)) return canonicalIpv6(host) ?? host;
+  if (!isHostname(host.replace(/^\*\./, ""))) {
     throw new UsageError(`Cannot make a certificate for "${host}": expected a host name or an IP address`);
   }
-  return host.toLowerCase();
+  // Certificates name hosts without a "." at the end; who connects to a name with one looks for it without.
+  return host.toLowerCase().replace(/\.$/, "");
 }
 
 async function makeLocked(

@@ -120,7 +120,7 @@ async function connectWith<T>(
 function addAddresses<T>(race: AddressRace<T>, hostname: string): void {
   const name = hostname.toLowerCase();
   // Every system has these two for that name, and not all have both in their files.
-  if (name === "localhost") race.addKnown(["127.0.0.1", "::1"]);
+  if (name === "localhost" || name === "localhost.") race.addKnown(["127.0.0.1", "::1"]);
   else if (isIpAddress(name) || !mayConnectAnywhere()) race.addKnown([name]);
   else race.addLookup(systemLookups.find(name));
 }

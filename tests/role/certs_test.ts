@@ -110,6 +110,18 @@ Deno.test("makeCertificates() refuses an expired authority", () =>
     await assertRejects(() => makeCertificates(folder, []), StartError, "expired");
   }));
 
+Deno.test("makeCertificates() names each host as those who connect to it look for it", () =>
+  withFolder(async (folder) => {
+    const hosts = ["Cache.Example.", "cache.example", "*.Db.Example.", "0:0::7", "::ffff:192.0.2.7", "192.0.2.7"];
+    const made = await makeCertificates(folder, hosts);
+    const expected = ["cache.example", "*.db.example", "::7", "192.0.2.7"];
+    assertEquals(made.hosts, ["localhost", "127.0.0.1", "::1", ...expected]);
+    const server = readCertificate(made.paths.cert);
+    const names = server.subjectAltName!.split(", ").map((name) => name.replace(/^.*?:/, ""));
+    assertEquals(names.toSorted(), made.hosts.toSorted());
+    await assertRejects(() => makeCertificates(folder, ["fe80::1%eth0"]), UsageError, "an address without a zone");
+  }));
+
 Deno.test("makeCertificates() refuses what is no host, and a folder it cannot write", () =>
   withFolder(async (folder) => {
     await assertRejects(() => makeCertificates(folder, ["a b"]), UsageError, '"a b"');

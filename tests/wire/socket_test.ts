@@ -111,6 +111,15 @@ Deno.test("connect() and listen() carry bytes over TLS and plaintext", async () 
   });
 });
 
+Deno.test("connect() reaches localhost in every spelling", () =>
+  withListener(server, echo, async ({ port }) => {
+    for (const hostname of ["localhost", "LocalHost", "localhost.", "LOCALHOST."]) {
+      const socket = await connect({ hostname, port, caCerts: [authority.cert] });
+      await roundTrip(socket, 10);
+      socket.close();
+    }
+  }));
+
 Deno.test("listen() works on IPv6", async () => {
   await withListener({ ...server, hostname: "::1" }, echo, async ({ listener, port }) => {
     assertEquals(listener.untuned, undefined);
