@@ -517,6 +517,19 @@ Deno.test("Proxy says that a server refuses its password", () =>
       assertStringIncludes(reply, `UNAVAILABLE server "${addresses[0]}": it refuses the proxy: WRONGPASS`);
     }, { backend: { plaintext: true, password: "wrong" } }), { password: "right" }));
 
+Deno.test("Proxy takes a server that wants a password, which it has not, for one that is down, and says so", () =>
+  withServers(1, (_servers, addresses) =>
+    withProxy(addresses, async ({ connect, log }) => {
+      using client = await connect();
+      const expected = `server "${addresses[0]}": it refuses the proxy: NOAUTH it wants a password`;
+      for (let i = 0; i < 3; i++) {
+        assertStringIncludes(await client.call("get", "k") as string, `UNAVAILABLE ${expected}`);
+        assertStringIncludes(await client.call("info", "cluster") as string, "state=down");
+      }
+      assertEquals(log.lines.filter((line) => line.includes("is up")), []);
+      assertEquals(log.lines.filter((line) => line.includes("is down")).length, 1);
+    }, { backend: { plaintext: true } }), { password: "right" }));
+
 Deno.test("Proxy speaks TLS on both sides, and believes no certificate of another authority", async () => {
   const folder = await Deno.makeTempDir({ prefix: "inmem-proxy-" });
   try {

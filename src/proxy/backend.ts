@@ -185,12 +185,19 @@ async function greet(
   const measure = dialect.measure();
   await takeReply(address, connection, measure, (bytes, start, end) => {
     if (dialect.grants(bytes, start)) return;
-    const { code, message } = dialect.refusal(bytes, start, end);
-    throw new ReplyError(code, `it refuses the proxy: ${code} ${message}`);
+    throw refusedBy(dialect.refusal(bytes, start, end));
   });
   return await takeReply(address, connection, measure, (bytes, start, end) => {
+    // The first request of the native protocol, `ping`, is granted to those without a password, too.
+    const refusal = dialect.grants(bytes, start) ? undefined : dialect.refusal(bytes, start, end);
+    if (refusal?.code === "NOAUTH") throw refusedBy(refusal);
     return parseIdentity(readText(dialect, bytes, start, end));
   });
+}
+
+function refusedBy({ code, message }: ReplyError): ReplyError {
+  const reason = code === "NOAUTH" ? "it wants a password, which --servers-password-file gives" : message;
+  return new ReplyError(code, `it refuses the proxy: ${code} ${reason}`);
 }
 
 /** Waits for the next reply, and returns what `read` makes of it. */
