@@ -595,6 +595,8 @@ export const MEMBERS_POLL_MS = 250;
 
 // Files that are followed.
 
+/** Changes of a watched folder closer together than this are read once. */
+export const FOLLOWER_DEBOUNCE_MS = 100;
 /**
  * A content that is of no use is read again after this, since it may be half of one being written. It is a prime number, so as
  * not to keep in step with whoever writes at regular intervals.

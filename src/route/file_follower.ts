@@ -2,11 +2,13 @@
  * Follows files that a role was started with, while people and programs replace them in whatever way: the list of servers,
  * certificates, passwords.
  *
- * The files are looked at in intervals, not watched: when their size, times or identity has changed, they are read. So it does
- * not matter how they are replaced (in place, by renaming, by links that are swapped, with their whole folder), nor on what file
- * system they are. Times are coarse, so what was changed in the last moment is read again later. `Deno.watchFs` would tell some
- * changes a little sooner, but it opens whatever appears in a watched folder: a named pipe there, be it somebody else's in
- * `/tmp`, stops it for good, and the whole process with the next folder that is to be watched.
+ * The files are looked at in intervals: when their size, times or identity has changed, they are read. So it does not matter how
+ * they are replaced (in place, by renaming, by links that are swapped, with their whole folder), nor on what file system they
+ * are. Times are coarse, so what was changed in the last moment is read again later.
+ *
+ * The folder of the list of servers is watched as well, which tells of most changes sooner. It is watched once only, and no
+ * other folder is: the runtime opens whatever appears in a watched folder, so a named pipe there stops the thread that tells of
+ * changes for good, and the main thread with the next folder that it begins to watch.
  *
  * A content that is of no use changes nothing. It may be half of what is being written, be it half of a file or one of two
  * files that belong together, so it is soon read again, and reported only when it stays the same, and once; and where many
@@ -18,6 +20,7 @@
 
 import { InmemError } from "../errors.ts";
 import {
+  FOLLOWER_DEBOUNCE_MS,
   FOLLOWER_FAULT_INTERVAL_MS,
   FOLLOWER_RECENT_MS,
   FOLLOWER_REPORT_INTERVAL_MS,
@@ -42,6 +45,8 @@ export interface FollowOptions<T> {
   readonly name: string;
   /** What goes on while they are of no use, as the end of a report. */
   readonly fallback: string;
+  /** A folder that is watched, so that changes in it are seen sooner. A process has one at most. */
+  readonly watchedFolder?: string;
   /** How often they are looked at, in ms. */
   readonly pollMs: number;
   /** How long a content of no use has to stay the same until it is reported, in ms. */
@@ -70,6 +75,8 @@ export class FileFollower<T> {
   /** What the files looked like when they were read last; "" when that says nothing. */
   #stamp = "";
 
+  #watcher: Deno.FsWatcher | undefined;
+
   /** When they were read last. */
   #readMs = 0;
   /** The fault found by the last reading, "" when there was none. */
@@ -81,6 +88,7 @@ export class FileFollower<T> {
 
   constructor(options: FollowOptions<T>) {
     this.#options = options;
+    if (options.watchedFolder !== undefined) this.#watch(options.watchedFolder);
     this.#schedule(0);
   }
 
@@ -96,6 +104,25 @@ export class FileFollower<T> {
   close(): void {
     this.#closed = true;
     clearTimeout(this.#timer);
+    try {
+      this.#watcher?.close();
+    } catch {
+      // It has ended by itself.
+    }
+  }
+
+  async #watch(folder: string): Promise<void> {
+    try {
+      this.#watcher = Deno.watchFs(folder, { recursive: false });
+      for await (const event of this.#watcher) {
+        // Our own readings are events, too.
+        if (event.kind === "access") continue;
+        this.#mustRead = true;
+        this.#schedule(FOLLOWER_DEBOUNCE_MS);
+      }
+    } catch {
+      // The folder is not there or has gone, or the system allows no more watches: looking at intervals goes on.
+    }
   }
 
   /** Looks in `delayMs` at the latest. */

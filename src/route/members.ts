@@ -10,6 +10,7 @@
  * @module
  */
 
+import { dirname } from "@std/path";
 import { type Address, formatAddress, parseServerAddress, sameServerKey } from "../address.ts";
 import { messageOf, UsageError } from "../errors.ts";
 import { MEMBERS_FAULT_MS, MEMBERS_POLL_MS, SERVERS_FILE_MAX_BYTES, SERVERS_MAX_COUNT, WEIGHT_MAX } from "../limits.ts";
@@ -154,6 +155,7 @@ export function watchMembers(
     paths: [path],
     name: `"${path}"`,
     fallback: "the list known before stays in use",
+    watchedFolder: dirname(path),
     pollMs: MEMBERS_POLL_MS,
     faultMs: MEMBERS_FAULT_MS,
     read: () => tryMembers(path),

@@ -12,9 +12,10 @@ class Following {
   refuses = false;
   readonly follower: FileFollower<string>;
 
-  constructor(paths: readonly string[], pollMs: number) {
+  constructor(paths: readonly string[], pollMs: number, watchedFolder?: string) {
     this.follower = new FileFollower<string>({
       paths,
+      ...watchedFolder !== undefined && { watchedFolder },
       name: "what is followed",
       fallback: "all stays",
       pollMs,
@@ -47,12 +48,13 @@ class Following {
 async function withFiles(
   pollMs: number,
   run: (following: Following, paths: [string, string]) => Promise<void>,
+  watches = false,
 ): Promise<void> {
   const folder = await Deno.makeTempDir({ prefix: "inmem-follow-" });
   await Deno.mkdir(`${folder}/other`);
   const paths: [string, string] = [`${folder}/a`, `${folder}/other/b`];
   for (const path of paths) await Deno.writeTextFile(path, "1");
-  const following = new Following(paths, pollMs);
+  const following = new Following(paths, pollMs, watches ? folder : undefined);
   try {
     await following.until(() => following.applied.length === 1, "the first reading");
     await run(following, paths);
@@ -134,3 +136,29 @@ Deno.test("FileFollower goes on where named pipes appear beside its files, or in
       await following.until(() => following.applied.at(-1) === `${round}+${round}`, `${round} is seen`);
     }
   }));
+
+Deno.test("FileFollower is told of changes in the folder that it watches, long before it would look", () =>
+  withFiles(60_000, async (following, [a]) => {
+    for (let round = 2; round < 5; round++) {
+      // By renaming, as editors do.
+      await Deno.writeTextFile(`${a}.new`, `${round}`);
+      await Deno.rename(`${a}.new`, a);
+      await following.until(() => following.applied.at(-1) === `${round}+1`, `${round} is seen`);
+    }
+  }, true));
+
+Deno.test("FileFollower follows a file whose folder is not there to be watched", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "inmem-follow-" });
+  const path = `${folder}/later/a`;
+  const following = new Following([path], 50, `${folder}/later`);
+  try {
+    await following.until(() => following.reports.length === 1, "it is missed");
+    await Deno.mkdir(`${folder}/later`);
+    await Deno.writeTextFile(path, "1");
+    await following.until(() => following.applied.at(-1) === "1", "it is seen");
+  } finally {
+    following.follower.close();
+    await pause(50);
+    await Deno.remove(folder, { recursive: true });
+  }
+});

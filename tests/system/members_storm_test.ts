@@ -107,3 +107,36 @@ systemTest("a storm of changes of servers.json stops no proxy, and no value is w
   const most = FOLLOWER_REPORTS_MAX_COUNT + Math.ceil(STORM_MS / FOLLOWER_REPORT_INTERVAL_MS) + 1;
   assertLessOrEqual(reports.length, most, reports.join("\n"));
 });
+
+systemTest(
+  "named pipes beside servers.json, and in its place, stop no proxy from following the list",
+  async (launcher) => {
+    const servers = await Promise.all([0, 1].map(() => launcher.server()));
+    const lists = [servers, servers.slice(0, 1)].map((some) => serversJson(some.map(({ address }) => address)));
+    const folder = launcher.newFolder();
+    const path = `${folder}/servers.json`;
+    await Deno.mkdir(folder);
+    await Deno.writeTextFile(path, lists[0]!);
+    const proxy = await launcher.proxy(path);
+    const asking = await launcher.connect(proxy);
+    for (let round = 1; round < 4; round++) {
+      await Deno.remove(path);
+      for (const pipe of [`${folder}/pipe${round}`, path]) {
+        assertEquals((await new Deno.Command("mkfifo", { args: [pipe] }).output()).success, true);
+      }
+      await pause(300);
+      await Deno.remove(path);
+      if (round === 2) {
+        await Deno.rename(folder, `${folder}.before`);
+        await Deno.mkdir(folder);
+      }
+      await Deno.writeTextFile(path, lists[round % 2]!);
+      await until(
+        async () => await countServers(asking) === servers.length - round % 2,
+        `list of round ${round} rules`,
+      );
+    }
+    await asking.close();
+    assertEquals((await launcher.stop(proxy)).code, 0);
+  },
+);
