@@ -2,11 +2,12 @@
  * The role `inmem restore`: puts a snapshot into a data folder once, without a server.
  *
  * ```text
- * verify FILE wholly → lock the folder → copy, sync → mark → move what is there aside → name the copy → unmark
+ * verify FILE wholly → lock the folder → copy, sync → make a folder for what is there → mark → move it there →
+ * name the copy → unmark                              where nothing is there, the mark comes before the copy
  * ```
  *
  * A server that is started with the same options again and again must not return to a backup each time, so restoring is a
- * command of its own. From the mark to its removal the folder holds neither the old data nor the new as a whole. No server
+ * command of its own. From the mark to its removal the folder may hold neither the old data nor the new as a whole. No server
  * starts there then, and the command can be run again.
  *
  * @module
@@ -16,7 +17,7 @@ import { messageOf, StartError, UsageError } from "./errors.ts";
 import { LOG_READ_BYTES } from "./limits.ts";
 import { CountingTarget } from "./log/counting_target.ts";
 import { writeAllSync } from "./log/files.ts";
-import { DataFolder } from "./log/folder.ts";
+import { DataFolder, isRestoreUnfinished } from "./log/folder.ts";
 import { readSnapshot } from "./log/recover.ts";
 import type { SnapshotSummary } from "./log/snapshot.ts";
 import { systemFiles as files } from "./log/system_files.ts";
@@ -63,16 +64,17 @@ async function restore(file: string, folderPath: string, movesAside: boolean): P
   const folder = await DataFolder.open(files, folderPath, true);
   try {
     const old = await folder.dataFiles();
-    if (old.length > 0 && !movesAside) {
+    // An interrupted one may have left anything of the old data and the new, and the same command has to complete it.
+    const isRepeated = await isRestoreUnfinished(files, folderPath);
+    if (old.length > 0 && !movesAside && !isRepeated) {
       throw new StartError(
         `Cannot restore into "${folderPath}": it holds data, such as "${old[0]}". Nothing was changed; ` +
           `restore into an empty folder, or give --move-aside to keep the old data in a folder of its own`,
       );
     }
     const { temporary, path } = await folder.nextSnapshot(summary.takenMs);
-    await copy(file, temporary);
-    await folder.markUnfinished();
-    const aside = old.length === 0 ? undefined : await folder.moveAside(old, Date.now());
+    const aside = await prepare(folder, file, temporary, { hasOld: old.length > 0, isMarked: isRepeated });
+    if (aside !== undefined) await folder.moveAside(old, aside);
     await folder.publish(temporary, path);
     await folder.unmark();
     return { summary, path, aside };
@@ -81,6 +83,34 @@ async function restore(file: string, folderPath: string, movesAside: boolean): P
     throw new StartError(`Cannot restore into "${folderPath}": ${messageOf(cause)}`, { cause });
   } finally {
     folder.close();
+  }
+}
+
+/**
+ * Makes all that needs room: the copy, a folder for the data of before, if there is any, and the mark. When that fails, as on a
+ * full disk, the folder is as it was. The mark comes first where there is no data, so that no server starts with nothing
+ * meanwhile, and last where there is some, which is whole until then.
+ *
+ * @returns the folder for the data of before; `undefined` when there is none
+ */
+async function prepare(
+  folder: DataFolder,
+  file: string,
+  temporary: string,
+  { hasOld, isMarked }: { readonly hasOld: boolean; readonly isMarked: boolean },
+): Promise<string | undefined> {
+  let aside: string | undefined;
+  try {
+    if (!hasOld) await folder.markUnfinished();
+    await copy(file, temporary);
+    if (!hasOld) return undefined;
+    aside = await folder.makeAside(Date.now());
+    await folder.markUnfinished();
+    return aside;
+  } catch (error) {
+    for (const path of [temporary, aside]) if (path !== undefined) await files.remove(path).catch(() => {});
+    if (!isMarked) await folder.unmark().catch(() => {});
+    throw error;
   }
 }
 

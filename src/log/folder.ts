@@ -166,10 +166,16 @@ export class DataFolder {
     if (trouble?.kind === "place") throw this.#elsewhere(trouble);
   }
 
-  /** Gives a snapshot that is on disk its name, durably. */
+  /**
+   * Gives a snapshot that is on disk its name, durably.
+   *
+   * @throws {StartError} when the folder is not the one that was taken: then nothing may rely on the snapshot
+   */
   async publish(temporary: string, path: string): Promise<void> {
+    this.checkPlace();
     await this.files.rename(temporary, path);
     await this.files.syncFolder(this.path);
+    this.checkPlace();
     this.expectSnapshot(path);
   }
 
@@ -229,18 +235,22 @@ export class DataFolder {
   }
 
   /**
-   * Moves files into a folder in this one that is made for them.
+   * Makes a folder in this one for files that are to be moved aside.
    *
    * @returns its path
    */
-  async moveAside(paths: readonly string[], nowMs: number): Promise<string> {
+  async makeAside(nowMs: number): Promise<string> {
     const time = new Date(nowMs).toISOString().replace(/[-:]/g, "");
     const aside = `${this.path}/replaced-${time}`;
     await this.files.makeFolder(aside);
+    return aside;
+  }
+
+  /** Moves files into a folder that was made for them, durably. */
+  async moveAside(paths: readonly string[], aside: string): Promise<void> {
     for (const path of paths) await this.files.rename(path, `${aside}/${path.slice(this.path.length + 1)}`);
     await this.files.syncFolder(aside);
     await this.files.syncFolder(this.path);
-    return aside;
   }
 
   #elsewhere({ reason }: Trouble, more = ""): StartError {
@@ -250,14 +260,19 @@ export class DataFolder {
   /** Removes what the newest snapshot makes needless: others beyond the last two, and the log up to a batch. */
   async removeOld(batch: number): Promise<void> {
     const snapshots = (await this.snapshots()).filter(({ path }) => !this.#spared.has(path));
-    for (const { path } of snapshots.slice(SNAPSHOTS_KEPT_COUNT)) await this.files.remove(path);
+    for (const { path } of snapshots.slice(SNAPSHOTS_KEPT_COUNT)) await this.#removeOwn(path);
     const segments = await this.segments();
     for (const [index, { path }] of segments.entries()) {
       const next = segments[index + 1];
       // The last segment is being written.
       if (next === undefined || next.number > batch + 1) break;
-      if (!this.#spared.has(path)) await this.files.remove(path);
+      if (!this.#spared.has(path)) await this.#removeOwn(path);
     }
+  }
+
+  /** Removes a file of ours. Where the path leads elsewhere by now, it is another server's. */
+  async #removeOwn(path: string): Promise<void> {
+    if (this.place.trouble()?.kind !== "place") await this.files.remove(path);
   }
 
   /** Gives the folder up. */

@@ -1,6 +1,6 @@
 /** `inmem restore`: a backup is put into a data folder once, whole or not at all, and nothing of before is lost. */
 
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { join } from "@std/path";
 import { type Client, connect } from "../../src/mod.ts";
 import { segmentPath } from "../../src/log/segment.ts";
@@ -163,7 +163,6 @@ systemTest("a restore that was interrupted stops the start, and can be run again
     await runInmem(serverWords(data)),
     /^inmem: Cannot use the data folder ".*": a restore into it was interrupted; run "inmem restore" once more/,
   );
-  refused(await runInmem(["restore", backup, "--data", data]), /it holds data/);
   refused(await runInmem(["check", data]), /a restore into it was interrupted/, 2);
   assertEquals((await runInmem(["restore", backup, "--data", data, "--move-aside"])).code, 0);
   assertEquals(await valuesAfterStart(launcher, data), ["old", null, null, null]);
@@ -185,4 +184,45 @@ systemTest("a server that is started twice with --backup does not return to it",
   );
   assertEquals(await contents(target), before);
   assertEquals(await valuesAfterStart(launcher, target), ["old", null, null, "1"]);
+});
+
+systemTest(
+  "inmem restore completes one that was interrupted, by the same command, whatever it had come to",
+  async (launcher) => {
+    const { data, backup } = await withBackup(launcher);
+    // The last thing that is missing: the mark is still there.
+    const target = launcher.newFolder();
+    assertEquals((await runInmem(["restore", backup, "--data", target])).code, 0);
+    const mark = join(target, "restore.unfinished");
+    await Deno.writeTextFile(mark, "");
+    refused(await runInmem(serverWords(target)), /run "inmem restore" once more/);
+    assertEquals((await runInmem(["restore", backup, "--data", target])).code, 0);
+    assertEquals(await valuesAfterStart(launcher, target), ["old", null, null, null]);
+    // A part of the data of before is not moved yet.
+    await Deno.writeTextFile(join(data, "restore.unfinished"), "");
+    const { code, stdout } = await runInmem(["restore", backup, "--data", data]);
+    assertEquals(code, 0);
+    const aside = /moved {5}the data of before to (.*)/.exec(stdout)![1]!;
+    assertEquals(await valuesAfterStart(launcher, data), ["old", null, null, null]);
+    assertEquals(await valuesAfterStart(launcher, aside), ["new", "1", "1", null]);
+  },
+);
+
+systemTest("save PATH has a file of that name only when it is whole, and removes nobody else's", async (launcher) => {
+  const data = launcher.newFolder();
+  const server = await start(launcher, data);
+  const client = await open(server);
+  await client.set("x", "old");
+  await Deno.mkdir(join(data, "backups"));
+  const other = join(data, `backups/a.inmem.${server.process.pid}.tmp`);
+  await Deno.writeTextFile(other, "not ours");
+  await client.send(["save", "a.inmem"]);
+  assertEquals(await Deno.readTextFile(other), "not ours");
+  assertEquals((await runInmem(["check", join(data, "backups/a.inmem")])).code, 0);
+  for (const name of ["b.tmp", "B.TMP", "c.tmp/d", "a.inmem"]) {
+    await assertRejects(() => client.send(["save", name]), Error, "cannot save");
+  }
+  assertEquals((await Array.fromAsync(Deno.readDir(join(data, "backups")))).length, 2);
+  await client.close();
+  await launcher.stop(server);
 });
