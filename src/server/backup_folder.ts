@@ -5,6 +5,8 @@
  * operator says where: below one folder, whatever the name is. No part of a name leads upwards or through a link, none is
  * what a server calls its own files, and nothing is overwritten.
  *
+ * A file has its name only when it is whole: a backup that a crash interrupts leaves a `.tmp` file, which nobody takes for one.
+ *
  * @module
  */
 
@@ -26,13 +28,13 @@ export class BackupFolder {
   }
 
   /**
-   * Makes an empty file of that name, and the folders above it, so that nobody else can get the name.
+   * Makes the folders above a file of that name.
    *
    * @param name its path in the folder, such as `monday.inmem` or `2026/monday.inmem`
-   * @returns its path, and one beside it to write to
+   * @returns its path, and one beside it to write to, which no other file has
    * @throws {Error} when the name is not allowed, or taken, and what the file system throws
    */
-  async reserve(name: string): Promise<{ readonly path: string; readonly temporary: string }> {
+  async prepare(name: string): Promise<{ readonly path: string; readonly temporary: string }> {
     const parts = this.#parse(name);
     const files = this.#files;
     await files.makeFolder(this.#path);
@@ -49,9 +51,27 @@ export class BackupFolder {
       }
     }
     const path = `${folder}/${parts.at(-1)}`;
-    if (files.kindOf(path) !== undefined) throw new Error(`there is a file "${path}" already`);
+    if (files.kindOf(path) !== undefined) throw taken(path);
+    return { path, temporary: `${path}.${crypto.randomUUID().slice(0, 8)}.tmp` };
+  }
+
+  /**
+   * Gives a file that is on disk its name, durably, unless somebody else has taken that meanwhile.
+   *
+   * @throws what the file system throws; there is no file of that name then, or it is the other's
+   */
+  async publish(temporary: string, path: string): Promise<void> {
+    const files = this.#files;
+    if (files.kindOf(path) !== undefined) throw taken(path);
+    // An empty one keeps others of this name off until it is replaced.
     files.create(path).close();
-    return { path, temporary: `${path}.${Deno.pid}.tmp` };
+    try {
+      await files.rename(temporary, path);
+    } catch (error) {
+      await files.remove(path).catch(() => {});
+      throw error;
+    }
+    await files.syncFolder(path.slice(0, path.lastIndexOf("/")));
   }
 
   #parse(name: string): readonly string[] {
@@ -65,7 +85,12 @@ export class BackupFolder {
     for (const part of parts) {
       if (part === "" || part === "." || part === "..") throw refuse(`has the part "${part}"`);
       if (isOwnName(part)) throw refuse("is one of the server's own files");
+      if (/\.tmp$/i.test(part)) throw refuse("ends with .tmp, as files do that are not whole");
     }
     return parts;
   }
+}
+
+function taken(path: string): Error {
+  return new Error(`there is a file "${path}" already`);
 }

@@ -305,13 +305,12 @@ export class Persistence {
     return this.#enqueue(async () => {
       // A default folder would be made where the data folder has been.
       if (this.#options.backupFolder === undefined) this.#folder?.checkPlace();
-      const { path, temporary } = await backups.reserve(name);
+      const { path, temporary } = await backups.prepare(name);
       try {
         await this.#take(temporary, false);
-        await this.#files.rename(temporary, path);
-        await this.#files.syncFolder(path.slice(0, path.lastIndexOf("/")));
+        await backups.publish(temporary, path);
       } catch (error) {
-        for (const each of [temporary, path]) await this.#files.remove(each).catch(() => {});
+        await this.#files.remove(temporary).catch(() => {});
         throw error;
       }
     });
