@@ -51,7 +51,7 @@ import { type Files, isOutOfSpace } from "./files.ts";
 import type { Place, Trouble } from "./place.ts";
 import { RecordGroup } from "./record_group.ts";
 import { RecordWriter } from "./record_writer.ts";
-import { Segment } from "./segment.ts";
+import { Segment, type SegmentStart } from "./segment.ts";
 
 /** When batches are synced: before replies leave, about once a second, or when the system thinks fit. */
 export type FsyncPolicy = "always" | "everysec" | "never";
@@ -733,13 +733,25 @@ export class AppendLog {
     }
   }
 
+  /**
+   * Makes a segment in the place that is ours. Its file is made by path, which may have come to lead elsewhere since the last
+   * look: into a folder that is another server's, or goes away with a mount.
+   */
+  #createSegment(start: SegmentStart): Segment {
+    const segment = Segment.create(this.#files, this.#folder, start);
+    const place = this.#place;
+    if (place === undefined || place.has(segment)) return segment;
+    segment.discard();
+    throw new Error(place.trouble()?.reason ?? `"${segment.path}" was removed or replaced by somebody else at once`);
+  }
+
   /** Begins a segment whose first batch has that number, and seals what is still to be written for it. */
   #makeSegment(first: number): Segment {
     const start = { createdMs: this.#now(), first, unknown: first - 1 - this.#synced };
     let segment = this.#segment;
     // A segment without a batch has that name already.
     if (segment !== undefined && segment.first === first && !segment.isLost) segment.restart(start);
-    else segment = Segment.create(this.#files, this.#folder, start);
+    else segment = this.#createSegment(start);
     this.#isFolderStale = true;
     this.sizeBytes += segment.bytes;
     for (const unwritten of this.#unwritten) {

@@ -74,13 +74,15 @@ export class Place {
   }
 
   /**
-   * Whether a path leads to a file that is open, as long as it has to be. That says of the folder, too, that it is where it
-   * was, and costs one call. Its reason is what {@linkcode trouble} is for.
+   * Whether a path leads to a file that is open, as long as it has to be, beside the lock that is held. That says of the
+   * folder, too, that it is where it was, and costs two calls. Its reason is what {@linkcode trouble} is for.
    */
   has({ path, facts, bytes }: ExpectedFile): boolean {
     try {
       const found = this.#files.look(path);
-      return found !== undefined && isSameFile(found, facts) && found.size === bytes;
+      if (found === undefined || !isSameFile(found, facts) || found.size !== bytes) return false;
+      const lock = this.#files.look(this.#lockPath);
+      return lock !== undefined && isSameFile(lock, this.#opened.lock);
     } catch {
       return false;
     }

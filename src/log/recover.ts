@@ -17,6 +17,9 @@
  * A segment's header is on disk before the segment gets its name (segment.ts). So one that cannot be read is damage, however
  * little there is behind it; only in a segment that was never finished it is torn.
  *
+ * A segment ends where the next one begins. A server that went on writing after another one had taken the folder over has
+ * left batches behind that number; those of the next segment are the ones that follow what its server has loaded.
+ *
  * Damage is told with path and offset, and nothing is loaded ({@linkcode CorruptionError}), unless a repair is wanted: then
  * what can be read is taken, and what is left out is listed.
  *
@@ -232,6 +235,7 @@ class Recovery {
   #readSegment(segment: NumberedFile, index: number): boolean {
     return this.#open(segment.path, "log", (reader) => {
       const decoder = new RecordDecoder(this.#options.target);
+      const end = this.#segments[index + 1]?.number ?? Infinity;
       // First the header, which is at 0, then the blocks.
       for (let from = 0;; from = reader.offset) {
         const expected = this.#batch + 1;
@@ -243,12 +247,13 @@ class Recovery {
         });
         if (isEnd) return true;
         if (problem !== undefined) {
-          const end = this.#endOf(reader, from, index, problem);
-          if (end !== "skip") return end === "next";
+          const found = this.#endOf(reader, from, index, problem);
+          if (found !== "skip") return found === "next";
           if (!reader.skip(from)) return true;
         } else if (from === 0) {
           continue;
         }
+        if (reader.number >= end) return true;
         // What the snapshot has already.
         if (reader.number <= this.#batch) continue;
         this.#decode(reader, decoder, reader.number);

@@ -18,7 +18,7 @@
 
 import { encodeFileHeader, FILE_HEADER_BYTES } from "./block.ts";
 import { type FileFacts, type Files, type LogFile } from "./files.ts";
-import type { ExpectedFile } from "./place.ts";
+import { type ExpectedFile, isSameFile } from "./place.ts";
 
 /** What a segment's header says. */
 export interface SegmentStart {
@@ -99,6 +99,13 @@ export class Segment implements ExpectedFile {
     this.file.truncateSync(this.isFinished ? FILE_HEADER_BYTES : 0);
     this.bytes = this.isFinished ? FILE_HEADER_BYTES : 0;
     if (!this.isFinished) this.#writeHeader(start);
+  }
+
+  /** Gives up a segment that holds no batch. Its file is removed if it still is at its path. */
+  discard(): void {
+    const found = this.#files.look(this.path);
+    this.file.close();
+    if (found !== undefined && isSameFile(found, this.facts)) this.#files.remove(this.path).catch(() => {});
   }
 
   #writeHeader({ createdMs, first, unknown }: SegmentStart): void {

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertInstanceOf, assertNotEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertInstanceOf, assertNotEquals, assertRejects, assertThrows } from "@std/assert";
 import { encodeText } from "../../src/bytes.ts";
 import { NotSavedError } from "../../src/errors.ts";
 import { LOG_HOLD_MAX_MS, LOG_SYNC_LAG_MAX_MS, LOG_UNWRITTEN_MAX_BYTES, PLACE_HOLD_MAX_MS } from "../../src/limits.ts";
@@ -619,4 +619,32 @@ Deno.test("AppendLog.readmit() accepts writes again once a snapshot holds what w
   assertEquals(rig.log.refusal, undefined);
   rig.write("c");
   assertEquals(rig.batches(3).map(([number]) => number), [3]);
+});
+
+Deno.test("AppendLog.rotate() begins no segment where a folder has come to be another one since the last look", async () => {
+  await using rig = await withPlace("always");
+  rig.set("a");
+  await rig.log.settled();
+  const putBack = rig.files.replaceFolder(FOLDER);
+  assertThrows(() => rig.log.rotate(), Error, "was replaced by another one");
+  await until(() => rig.segments.length === 0);
+  putBack();
+  rig.set("b");
+  await rig.log.settled();
+  assertEquals([rig.segments, rig.batches(1).length, rig.log.refusal], [[1], 2, undefined]);
+});
+
+Deno.test("AppendLog with always acknowledges nothing once its lock is gone, which another server may hold", async () => {
+  const files = new SimulatedFiles();
+  await files.makeFolder(FOLDER);
+  const folder = await DataFolder.open(files, FOLDER);
+  await using rig = new Rig("always", 1, folder);
+  rig.set("a");
+  await rig.log.settled();
+  folder.close();
+  rig.set("b");
+  const held = watch(rig.log.settled());
+  await until(() => rig.log.refusal !== undefined);
+  assert(rig.log.refusal!.includes("the lock file"), rig.log.refusal);
+  assertEquals([held.state, rig.log.synced], ["pending", 1]);
 });

@@ -111,6 +111,26 @@ Deno.test("DataFolder.nextSnapshot() numbers snapshots in order even when the cl
     folder.close();
   }));
 
+Deno.test("DataFolder.publish() and removeOld() leave a folder alone that has come to be another one meanwhile", () =>
+  withFolder(async (path) => {
+    const folder = await open(path);
+    await write(folder, 1, "mine");
+    const { temporary, path: target } = await folder.nextSnapshot(2);
+    await Deno.rename(path, `${path}-moved`);
+    const other = await open(path);
+    for (const number of [3, 4, 5]) await write(other, number, "theirs", 0);
+    for (const name of ["log-000000000000001.inmem", "log-000000000000002.inmem"]) {
+      await Deno.writeTextFile(`${path}/${name}`, "theirs");
+    }
+    await Deno.writeTextFile(temporary, "mine");
+    const before = await namesIn(path);
+    await assertRejects(() => folder.publish(temporary, target), StartError, "replaced by another one");
+    await folder.removeOld(1_000);
+    assertEquals(await namesIn(path), before);
+    other.close();
+    folder.close();
+  }));
+
 Deno.test("DataFolder.nextSnapshot() refuses a folder that was replaced, which another server may own", () =>
   withFolder(async (path) => {
     const folder = await open(path);

@@ -112,6 +112,12 @@ async function smallLog(
   return { files: left, states: server.states };
 }
 
+/** The path of a segment, which has its final name once its header is on disk. */
+function pathOf(files: SimulatedFiles, first: number): string {
+  const path = segmentPath(FOLDER, first);
+  return files.look(path) === undefined ? unfinishedPath(path) : path;
+}
+
 /** Where the blocks of a file begin, and where it ends. */
 function blocksOf(files: SimulatedFiles, path: string): number[] {
   const kind = path.includes("/log-") ? "log" : "snapshot";
@@ -423,6 +429,31 @@ Deno.test("recover() goes on in the next segment behind a batch that a full one 
   const again = await Server.start(files);
   assertEquals([stateOf(again.store), again.persistence.loaded!.torn], [server.states.get(3), []]);
   await again.stop();
+});
+
+Deno.test("recover() takes of a batch that two servers have written the one of the server that came later", async () => {
+  const files = new SimulatedFiles();
+  const first = await Server.start(files);
+  for (const key of ["k1", "k2"]) {
+    first.set(key, "v");
+    await first.log.settled();
+  }
+  // The second one takes the folder over, as of here. The first one has not noticed yet.
+  const taken = files.copy();
+  for (const key of ["a", "b", "c"]) first.set(key, "first");
+  const firstLog = files.read(pathOf(files, 1));
+  files.die();
+  await first.stop();
+  const second = await Server.start(taken);
+  for (const key of ["x", "y"]) second.set(key, "second");
+  const expected = stateOf(second.store);
+  await second.stop();
+  assertEquals(blocksOf(taken, segmentPath(FOLDER, 3)).length, 3);
+  taken.put(LOG, firstLog);
+  assertEquals(blocksOf(taken, LOG).length, 6);
+  const read = await new Reading().read(taken);
+  assert(!(read instanceof Error), String(read));
+  assertEquals([read.state, read.result.batch], [expected, 4]);
 });
 
 Deno.test("Persistence.open() refuses damage, changes nothing, and names file, offset and ways out", async () => {

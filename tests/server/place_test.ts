@@ -398,6 +398,7 @@ for (const [what, { change, reason }] of Object.entries(CHANGES)) {
     // The next process finds everything, however this one ends.
     await rig.until(async () => (await rig.newestSnapshot()) > before, "a snapshot is taken");
     assertMatch(String(await rig.client.call("set", "b", "2")), /^MISCONF/);
+    await rig.until(() => rig.info("rdb_bgsave_in_progress") === "0", "the log behind it is gone");
     await Deno.mkdir(`${rig.root}/image`);
     for await (const { name, isFile } of Deno.readDir(rig.data)) {
       if (isFile) await Deno.copyFile(`${rig.data}/${name}`, `${rig.root}/image/${name}`);

@@ -220,7 +220,7 @@ export class SimulatedFiles implements Files {
     open: 0,
   };
   readonly #folders = new Map<string, Folder>();
-  readonly #locks = new Map<string, FileFacts>();
+  readonly #locks = new Map<string, { readonly facts: FileFacts; readonly folder: Folder }>();
   #failures: (Failure & { seen: number })[] = [];
   #held: PromiseWithResolvers<void> | undefined;
 
@@ -357,9 +357,10 @@ export class SimulatedFiles implements Files {
   look(path: string): FileFacts | undefined {
     const folder = this.#folders.get(path);
     if (folder !== undefined) return { dev: 1, ino: folder.ino, size: 0 };
-    const lock = this.#locks.get(path);
-    if (lock !== undefined) return lock;
     const [parent, name] = splitPath(path);
+    const lock = this.#locks.get(path);
+    // In another folder at that path there is none.
+    if (lock !== undefined) return lock.folder === this.#folders.get(parent) ? lock.facts : undefined;
     const content = this.#folder(parent).names.get(name);
     return content && { dev: 1, ino: content.ino, size: content.size };
   }
@@ -407,7 +408,7 @@ export class SimulatedFiles implements Files {
     const path = `${folder}/${name}`;
     if (this.#locks.has(path)) return Promise.reject(new LockedError("1"));
     const lock = { dev: 1, ino: ++inodes, size: 0 };
-    this.#locks.set(path, lock);
+    this.#locks.set(path, { facts: lock, folder: this.#folder(folder) });
     return Promise.resolve({
       lock,
       folder: this.look(folder)!,
