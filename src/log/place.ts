@@ -103,10 +103,16 @@ export class Place {
     const found = this.#look(this.#folderPath, name);
     if (isTrouble(found)) return found;
     const { folder } = this.#opened;
-    if (found === undefined) return trouble("place", `${name} is gone: it was removed or renamed`, true);
+    if (found === undefined) {
+      const advice = `move it back, or where it is lost make an empty one and run the command "save"`;
+      return trouble("place", `${name} is gone: it was removed or renamed; ${advice}`, true);
+    }
     if (isSameFile(found, folder)) return undefined;
     if (found.dev !== folder.dev) {
-      return trouble("place", `${name} is not the one that was opened: another file system is mounted there`);
+      return trouble(
+        "place",
+        `${name} is not the one that was opened: another file system is mounted there, or its own is not any more`,
+      );
     }
     return trouble("place", `${name} is not the one that was opened: it was replaced by another one`);
   }

@@ -17,14 +17,20 @@ import { isOwnName } from "../log/folder.ts";
 // deno-lint-ignore no-control-regex
 const CONTROL_PATTERN = /[\0-\x1f\x7f-\x9f\u2028\u2029]/;
 
+/** What a backup is called while it is written. */
+const UNFINISHED_PATTERN = /\.[0-9a-f]{8}\.tmp$/;
+
 /** The folder for backups of one server. */
 export class BackupFolder {
   readonly #files: Files;
   readonly #path: string;
+  readonly #isOwn: boolean;
 
-  constructor(files: Files, path: string) {
+  /** @param isOwn whether no other server writes there: then what a crash has left can go */
+  constructor(files: Files, path: string, isOwn: boolean) {
     this.#files = files;
     this.#path = path;
+    this.#isOwn = isOwn;
   }
 
   /**
@@ -52,6 +58,7 @@ export class BackupFolder {
     }
     const path = `${folder}/${parts.at(-1)}`;
     if (files.kindOf(path) !== undefined) throw taken(path);
+    if (this.#isOwn) await this.#removeUnfinished(folder);
     return { path, temporary: `${path}.${crypto.randomUUID().slice(0, 8)}.tmp` };
   }
 
@@ -72,6 +79,12 @@ export class BackupFolder {
       throw error;
     }
     await files.syncFolder(path.slice(0, path.lastIndexOf("/")));
+  }
+
+  async #removeUnfinished(folder: string): Promise<void> {
+    for (const name of await this.#files.names(folder)) {
+      if (UNFINISHED_PATTERN.test(name)) await this.#files.remove(`${folder}/${name}`).catch(() => {});
+    }
   }
 
   #parse(name: string): readonly string[] {

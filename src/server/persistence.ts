@@ -162,7 +162,9 @@ export class Persistence {
     this.#monotonicNow = monotonicOf(options);
     this.#folder = folder;
     const { backupFolder = folder && `${folder.path}/backups` } = options;
-    if (backupFolder !== undefined) this.#backups = new BackupFolder(this.#files, backupFolder);
+    if (backupFolder !== undefined) {
+      this.#backups = new BackupFolder(this.#files, backupFolder, options.backupFolder === undefined);
+    }
     this.#recorder = recorder;
     this.log = recorder.log;
     this.loaded = loaded;

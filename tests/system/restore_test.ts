@@ -216,6 +216,8 @@ systemTest("save PATH has a file of that name only when it is whole, and removes
   await Deno.mkdir(join(data, "backups"));
   const other = join(data, `backups/a.inmem.${server.process.pid}.tmp`);
   await Deno.writeTextFile(other, "not ours");
+  // What a killed server has left goes.
+  await Deno.writeTextFile(join(data, "backups/a.inmem.0123abcd.tmp"), "half");
   await client.send(["save", "a.inmem"]);
   assertEquals(await Deno.readTextFile(other), "not ours");
   assertEquals((await runInmem(["check", join(data, "backups/a.inmem")])).code, 0);
