@@ -20,7 +20,7 @@ import { refuseKeyLogging } from "./role/key_logging.ts";
 import { clientOptions, helpText as optionsHelp, parseOptions, readPasswords } from "./role/options.ts";
 import type { OptionValues } from "./role/options.ts";
 import { clusterText } from "./shell/cluster.ts";
-import { formatError, formatReply, printable, repliesInLines } from "./shell/format.ts";
+import { formatError, formatReply, printable, repliesInLines, toJson } from "./shell/format.ts";
 import type { Format } from "./shell/format.ts";
 import { helpText } from "./shell/help.ts";
 import { History } from "./shell/history.ts";
@@ -48,7 +48,7 @@ export async function clientMain(argv: readonly string[]): Promise<number> {
     ({ plaintext } = values);
     if (values.help) return await print(optionsHelp(clientOptions) + COMMANDS_HINT);
     const format: Format = values.json ? "json" : Deno.stdout.isTerminal() ? "human" : "raw";
-    if (positional[0]?.toLowerCase() === "help") return await printHelp(positional.slice(1));
+    if (positional[0]?.toLowerCase() === "help") return await printHelp(positional.slice(1), format);
     const client = await connectAs(values);
     try {
       if (positional.length > 0) return await runOne(client, positional, format);
@@ -108,10 +108,10 @@ async function runOne(client: Client, words: readonly string[], format: Format):
   }
 }
 
-async function printHelp(topics: readonly string[]): Promise<number> {
+async function printHelp(topics: readonly string[], format: Format): Promise<number> {
   const text = helpText(topics[0], Deno.stdout.isTerminal() ? terminalSize().columns : undefined);
   if (text === undefined) throw new UsageError(`No help for "${topics[0]}": "inmem client help" lists the commands`);
-  return await print(text);
+  return await print(format === "json" ? `${toJson(text)}\n` : text);
 }
 
 async function print(bytes: Uint8Array | string): Promise<number> {

@@ -99,7 +99,8 @@ export class History {
     try {
       use(this.#path);
     } catch (error) {
-      this.#problem = messageOf(error);
+      const reason = messageOf(error);
+      this.#problem = /^Cannot/.test(reason) ? reason : `Cannot keep the history in "${this.#path}": ${reason}`;
     }
   }
 }

@@ -12,7 +12,7 @@ import { OUTPUT_END_MAX_MS, STOP_CHECK_MS, TYPED_AHEAD_MAX_BYTES } from "../limi
 import type { Client } from "../client.ts";
 import { clusterText } from "./cluster.ts";
 import { complete } from "./completion.ts";
-import { formatError, formatReply, printable, repliesInLines } from "./format.ts";
+import { formatError, formatReply, printable, repliesInLines, toJson } from "./format.ts";
 import type { Format } from "./format.ts";
 import { helpText } from "./help.ts";
 import type { History } from "./history.ts";
@@ -56,6 +56,10 @@ class InteractiveShell {
   readonly #ended = Promise.withResolvers<number>();
   #isRunning = false;
   #isInterrupted = false;
+  /** Whether the terminal tells no more, and what it told has still to be run. */
+  #isInputEnded = false;
+  /** Whether the terminal is given back: nothing more is written to it. */
+  #isOver = false;
   /** Until the process was stopped and goes on. */
   #stopTimer: number | undefined;
 
@@ -111,6 +115,7 @@ class InteractiveShell {
       if (!this.#isDumb) this.#print(RAW_MODE_FAREWELL);
       await this.#flush();
       if (!this.#isDumb) leaveRawMode();
+      this.#isOver = true;
     }
   }
 
@@ -131,7 +136,10 @@ class InteractiveShell {
     }
   }
 
+  /** The terminal is gone. One in which the kernel edits lines may have sent some before Ctrl-D: these are run first. */
   #endInput(): void {
+    this.#isInputEnded = true;
+    if (this.#isDumb && this.#isRunning) return;
     this.#input.end();
     this.#print("\n");
     this.#ended.resolve(0);
@@ -142,14 +150,22 @@ class InteractiveShell {
     if (following.length > 0) this.#input.unread(following);
     this.#isRunning = true;
     this.#isInterrupted = false;
-    this.#history.append(line);
+    this.#remember(line);
     this.#run(line).then(async (goesOn) => {
       await this.#output.flushed();
       this.#isRunning = false;
       if (!goesOn) return this.#ended.resolve(0);
+      if (this.#isOver) return;
       this.#editor.start();
       this.#input.release();
+      if (this.#isInputEnded) this.#endInput();
     }).catch((error) => this.#ended.reject(error));
+  }
+
+  #remember(line: string): void {
+    const { problem } = this.#history;
+    this.#history.append(line);
+    if (this.#history.problem !== problem) this.#print(`${this.#history.problem}\n`);
   }
 
   /** Runs one line; `false` when it ends the shell. */
@@ -165,10 +181,11 @@ class InteractiveShell {
     const [name = "", topic = ""] = words.slice(0, 2).map((word) => new TextDecoder().decode(word));
     const command = name.toLowerCase();
     if (command === "exit" || command === "quit") return false;
-    if (command === "clear") this.#print("\x1b[H\x1b[2J\x1b[3J");
+    if (command === "clear") this.#print(this.#isDumb ? "" : "\x1b[H\x1b[2J\x1b[3J");
     else if (command === "help") {
       const text = helpText(topic, terminalSize().columns);
-      this.#print(text ?? `No help for "${printable(topic)}": "help" lists the commands\n`);
+      if (text !== undefined && this.#format === "json") this.#print(`${toJson(text)}\n`);
+      else this.#print(text ?? `No help for "${printable(topic)}": "help" lists the commands\n`);
     } else await this.#send(command, words);
     return true;
   }
@@ -179,7 +196,7 @@ class InteractiveShell {
       const reply = await this.#client.send(words);
       // The client gives the password when it connects again, unless the command was only queued.
       if (command === "auth" && reply === "OK") this.#client.keepPassword(words.at(-1)!);
-      this.#output.add(formatReply(reply, this.#format, repliesInLines(words)));
+      if (!this.#isOver) this.#output.add(formatReply(reply, this.#format, repliesInLines(words)));
     } catch (error) {
       if (error instanceof ReplyError) {
         const hint = this.#format === "human" ? usageHint(words, error) : "";
@@ -221,7 +238,11 @@ class InteractiveShell {
 
   /** The process goes on after it was stopped, by Ctrl-Z or by somebody else, and its terminal may have been used. */
   #continue(): void {
-    if (this.#isDumb) return;
+    if (this.#isDumb) {
+      // The kernel has dropped the line that was being typed.
+      if (!this.#isRunning) this.#editor.resume();
+      return;
+    }
     this.#print(enterRawMode());
     if (this.#stopTimer === undefined) return this.#editor.resize();
     clearTimeout(this.#stopTimer);
@@ -233,6 +254,6 @@ class InteractiveShell {
   }
 
   #print(text: string): void {
-    this.#output.add(text);
+    if (!this.#isOver) this.#output.add(text);
   }
 }

@@ -9,8 +9,12 @@
  * A read may end anywhere: within a character, a sequence or the mark at the end of pasted text. What is not complete
  * waits for the next bytes, or for {@linkcode KeyDecoder.flush}.
  *
+ * A mark within what is pasted would end it early, and what follows would be run. Most terminals take such marks out. In
+ * case one does not, the last mark counts of what comes without a pause: what follows a mark waits for the next bytes, or
+ * for {@linkcode KeyDecoder.flush}, which tells that there was a pause.
+ *
  * Text in marks is never a key, with one exception: Ctrl-C gives up the rest of it, since the mark at its end may never
- * come. No terminal passes that byte on from what is pasted. What follows is not taken for typed keys before the mark, or
+ * come. Few terminals pass that byte on from what is pasted. What follows is not taken for typed keys before the mark, or
  * before Ctrl-C comes alone once more.
  *
  * @module
@@ -40,6 +44,8 @@ const CONTROL_SEQUENCE = /^\[([0-?]*)[ -/]*([@-~])/;
 const SINGLE_SHIFT = /^O([ -~])/;
 const UNFINISHED_SEQUENCE = /^(\[[0-?]*[ -/]*|O)?$/;
 const PASTE_END = "\x1b[201~";
+/** Between two texts that were pasted one right after the other. */
+const PASTE_SEAM = `${PASTE_END}\x1b[200~`;
 
 const ARROWS: Readonly<Record<string, string>> = {
   A: "up",
@@ -78,7 +84,7 @@ export class KeyDecoder {
 
   /** Whether bytes wait for others that may never come: {@linkcode KeyDecoder.flush} takes them as they are. */
   get isUnfinished(): boolean {
-    return this.#pending.length > 0 && !this.#isPasting;
+    return this.#pending.length > 0 && (!this.#isPasting || startsWithPasteEnd(this.#pending));
   }
 
   /** @param bytes what was read; it is not kept */
@@ -104,7 +110,7 @@ export class KeyDecoder {
     let at = 0;
     while (at < bytes.length) {
       const length = this.#isPasting
-        ? this.#takePasted(bytes.subarray(at), keys)
+        ? this.#takePasted(bytes.subarray(at), keys, isAll)
         : this.#takeTyped(bytes.subarray(at), keys, isAll);
       if (length === 0) break;
       at += length;
@@ -166,27 +172,26 @@ export class KeyDecoder {
     }
   }
 
-  /** Takes pasted text up to the mark at its end. */
-  #takePasted(bytes: Uint8Array, keys: Key[]): number {
-    const { length, markLength } = findPasteEnd(bytes);
-    const isUnmarked = markLength === 0;
-    let content = bytes.subarray(0, length);
-    if (isUnmarked) content = content.subarray(0, length - unfinishedLength(content));
-    const taken = content.length + markLength;
+  /** Takes pasted text up to the last mark of its end, and that one when all is there; returns the length taken. */
+  #takePasted(bytes: Uint8Array, keys: Key[], isAll: boolean): number {
+    const end = lastPasteEnd(bytes);
+    const isEnd = end >= 0 && isAll;
+    let content = bytes.subarray(0, end >= 0 ? end : lengthBeforeMark(bytes));
+    if (end < 0) content = content.subarray(0, content.length - unfinishedLength(content));
     const stop = content.indexOf(CONTROL_C);
     if (stop >= 0 && !this.#isDropping) {
       this.#isDropping = true;
       keys.push(key("ctrl-c"));
     }
     if (!this.#isDropping) {
-      const text = this.#withNewlines(decodeTyped(content));
+      const text = this.#withNewlines(decodeTyped(content).replaceAll(PASTE_SEAM, ""));
       if (text !== "") keys.push({ name: "text", text });
     }
-    if (!isUnmarked) {
+    if (isEnd) {
       this.#isPasting = false;
       this.#isDropping = false;
     }
-    return taken;
+    return content.length + (isEnd ? PASTE_END.length : 0);
   }
 
   #withNewlines(text: string): string {
@@ -196,14 +201,26 @@ export class KeyDecoder {
   }
 }
 
-/** The length of what is before the mark, or of what cannot be part of one, and the length of the mark if it is there. */
-function findPasteEnd(bytes: Uint8Array): { length: number; markLength: number } {
-  for (let at = bytes.indexOf(ESCAPE); at >= 0; at = bytes.indexOf(ESCAPE, at + 1)) {
-    const text = String.fromCharCode(...bytes.subarray(at, at + PASTE_END.length));
-    if (text === PASTE_END) return { length: at, markLength: PASTE_END.length };
-    if (at + text.length === bytes.length && PASTE_END.startsWith(text)) return { length: at, markLength: 0 };
-  }
-  return { length: bytes.length, markLength: 0 };
+/** The place of the last mark at the end of pasted text, or -1. */
+function lastPasteEnd(bytes: Uint8Array): number {
+  let at = bytes.lastIndexOf(ESCAPE);
+  while (at >= 0 && !startsWithPasteEnd(bytes.subarray(at))) at = at === 0 ? -1 : bytes.lastIndexOf(ESCAPE, at - 1);
+  return at;
+}
+
+function startsWithPasteEnd(bytes: Uint8Array): boolean {
+  return bytes.length >= PASTE_END.length && beginsAsPasteEnd(bytes);
+}
+
+function beginsAsPasteEnd(bytes: Uint8Array): boolean {
+  return PASTE_END.startsWith(String.fromCharCode(...bytes.subarray(0, PASTE_END.length)));
+}
+
+/** The length of what cannot be part of a mark, which `bytes` have none of as a whole. */
+function lengthBeforeMark(bytes: Uint8Array): number {
+  const at = bytes.lastIndexOf(ESCAPE);
+  const isBegun = at >= 0 && bytes.length - at < PASTE_END.length && beginsAsPasteEnd(bytes.subarray(at));
+  return isBegun ? at : bytes.length;
 }
 
 function key(name: string): Key {

@@ -46,6 +46,8 @@ export class LineDisplay {
   /** Shows `text` with the cursor at `cursor`. */
   show(text: string, cursor: number, size: ScreenSize): string {
     const { columns } = size;
+    // The size may have changed before the signal that tells of it.
+    const erased = columns === this.#columns ? "" : this.eraseAfterResize(size);
     const layout = this.#layout;
     layout.update(text, columns);
     const row = layout.rowAt(cursor);
@@ -58,7 +60,7 @@ export class LineDisplay {
     this.#rows = rows;
     this.#columns = columns;
     const before = layout.shown(visible[row - this.#top]!.start, cursor);
-    return written + this.#moveTo(row - this.#top, before);
+    return erased + written + this.#moveTo(row - this.#top, before);
   }
 
   /** Moves the cursor to the row below the text. The next picture begins there. */

@@ -8,22 +8,27 @@ import { UsageError } from "../errors.ts";
 import { LINE_SIZE_MAX_BYTES } from "../limits.ts";
 
 const NEWLINE = 0x0a;
+/** The mark that editors of Windows put at the beginning of a file in UTF-8. */
+const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
 
 /**
  * Yields the lines of a stream without their newlines; what follows the last newline is a line, too, if there is any.
  * Each array holds the lines that one chunk has completed, so that who takes them works without waiting in between.
- * They are views that the caller owns.
+ * They are views that the caller owns. A byte order mark at the beginning of the stream is not part of its first line.
  *
  * @throws {UsageError} when a line is longer than `LINE_SIZE_MAX_BYTES`
  */
 export async function* readLines(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array[], void> {
   let begun: Uint8Array[] = [];
   let begunBytes = 0;
+  let isFirst = true;
   for await (const chunk of chunks) {
     const lines: Uint8Array[] = [];
     let start = 0;
     for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, start)) {
-      lines.push(joined(begun, chunk.subarray(start, end)));
+      const line = joined(begun, chunk.subarray(start, end));
+      lines.push(isFirst ? withoutMark(line) : line);
+      isFirst = false;
       begun = [];
       begunBytes = 0;
       start = end + 1;
@@ -37,7 +42,13 @@ export async function* readLines(chunks: AsyncIterable<Uint8Array>): AsyncGenera
     }
     if (lines.length > 0) yield lines;
   }
-  if (begunBytes > 0) yield [joined(begun, new Uint8Array(0))];
+  if (begunBytes === 0) return;
+  const line = joined(begun, new Uint8Array(0));
+  yield [isFirst ? withoutMark(line) : line];
+}
+
+function withoutMark(line: Uint8Array): Uint8Array {
+  return BYTE_ORDER_MARK.every((byte, index) => line[index] === byte) ? line.subarray(BYTE_ORDER_MARK.length) : line;
 }
 
 function joined(begun: readonly Uint8Array[], rest: Uint8Array): Uint8Array {

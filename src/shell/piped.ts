@@ -8,11 +8,12 @@
  * @module
  */
 
+import { decodeText } from "../bytes.ts";
 import { ConnectionError, InmemError, messageOf, ReplyError, UsageError } from "../errors.ts";
 import { OUTPUT_QUEUE_MAX_BYTES, PIPED_IN_FLIGHT_MAX_COUNT } from "../limits.ts";
 import type { Client, Value } from "../client.ts";
 import { clusterText } from "./cluster.ts";
-import { formatError, formatReply, printable, refusalsIn, repliesInLines } from "./format.ts";
+import { formatError, formatReply, printable, refusalsIn, repliesInLines, toJson } from "./format.ts";
 import type { Format } from "./format.ts";
 import { helpText } from "./help.ts";
 import { readLines } from "./lines.ts";
@@ -132,12 +133,13 @@ class PipedRun {
       return true;
     }
     if (words.length === 0) return true;
-    const command = new TextDecoder().decode(words[0]).toLowerCase();
+    const command = decodeText(words[0]!).toLowerCase();
     if (command === "exit" || command === "quit") return false;
-    const slot = this.#slot(repliesInLines(words));
+    const slot = this.#slot(repliesInLines([command, words[1] ?? ""]));
     if (command === "help") {
-      const topic = words[1] === undefined ? "" : new TextDecoder().decode(words[1]);
-      const text = helpText(topic);
+      const topic = words[1] === undefined ? "" : decodeText(words[1]);
+      const help = helpText(topic);
+      const text = help !== undefined && this.#format === "json" ? `${toJson(help)}\n` : help;
       this.#settle(slot, text === undefined ? { error: new UsageError(`No help for "${topic}"`) } : { text });
     } else if (command === "clear") {
       this.#settle(slot, { text: "" });

@@ -26,6 +26,7 @@ const answer: FakeHandler = (request, peer) => {
     set: () => peer.reply("OK"),
     incr: () => peer.refuse("ERR", "value is not an integer"),
     blpop: () => {},
+    late: () => setTimeout(() => peer.reply("LATE"), 200),
   };
   (values[request[0]!] ?? (() => peer.refuse("ERR", `unknown command '${request[0]}'`)))();
 };
@@ -211,7 +212,26 @@ terminalTest("sends no control sequences to a dumb one", async ({ terminal, serv
   await terminal.type("\x03");
   await terminal.see("Interrupted");
   await terminal.see(prompt);
-  await terminal.type("\x04");
+  await terminal.type("half\x1a");
+  await terminal.see("Stopped");
+  await terminal.see("$ ");
+  await terminal.type("fg\r");
+  await terminal.see(prompt);
+  // What was sent before the end is run first, and nothing is said after it.
+  await terminal.type("clear\rlate\rget y\rget z\r\x04");
   const seen = await terminal.see("$ ");
   assertFalse(seen.includes("\x1b"));
+  assertFalse(seen.includes("Cannot"), seen);
+  for (const text of ["LATE", '"value of y"', '"value of z"']) assertStringIncludes(seen, text);
 }, { TERM: "dumb" });
+
+terminalTest("says once that the history cannot be kept", async ({ terminal, prompt }) => {
+  await terminal.type("get x\r");
+  const seen = await terminal.see(prompt);
+  assertStringIncludes(seen, 'Cannot keep the history in "/proc/inmem/history": ');
+  await terminal.type("get y\r");
+  assertFalse((await terminal.see('"value of y"')).includes("Cannot"));
+  await terminal.seeLine(prompt.trimEnd());
+  await terminal.type("\x1b[A\x1b[A");
+  await terminal.seeLine(`${prompt}get x`);
+}, { XDG_STATE_HOME: "/proc" });

@@ -167,8 +167,32 @@ Deno.test("LineEditor takes a paste in whatever parts it comes", () => {
     const rig = new Rig();
     const decoder = new KeyDecoder();
     for (const part of [bytes.subarray(0, first), bytes.subarray(first)]) rig.editor.take(decoder.decode(part), 0);
+    rig.editor.take(decoder.flush(), 0);
     assertEquals(rig.run(""), ["get é", "Xget 日"], `${first}`);
   }
+});
+
+Deno.test("LineEditor runs nothing of a paste that holds the mark at its end", () => {
+  const content = "get a\n\x1b[201~\nflushall\r\x1b[201~\x1b[200~flushall\n\x1b[201~\x1b[200~b";
+  const bytes = encodeText(`\x1b[200~${content}\x1b[201~\r`);
+  // Two marks side by side may be those of two pastes, so they are left out.
+  const lines = ["get a", "\x1b[201~", "flushall", "flushall", "b"];
+  for (let first = 1; first < bytes.length; first++) {
+    const rig = new Rig();
+    const decoder = new KeyDecoder();
+    for (const part of [bytes.subarray(0, first), bytes.subarray(first)]) rig.editor.take(decoder.decode(part), 0);
+    assertEquals(rig.taken, [], `${first}`);
+    assert(decoder.isUnfinished);
+    // What follows the last mark is typed.
+    rig.editor.take(decoder.flush(), 0);
+    assertEquals(rig.taken, [lines], `${first}`);
+  }
+  // Byte by byte.
+  const rig = new Rig();
+  const decoder = new KeyDecoder();
+  for (const byte of bytes) rig.editor.take(decoder.decode(Uint8Array.of(byte)), 0);
+  rig.editor.take(decoder.flush(), 0);
+  assertEquals(rig.taken, [lines]);
 });
 
 Deno.test("LineEditor gives up a paste at Ctrl-C, and runs nothing of what follows", () => {
@@ -404,4 +428,16 @@ Deno.test("LineEditor wraps the line anew when the terminal has another width", 
     rig.type("X");
     assertStringIncludes(screen.text.replaceAll("\n", ""), "X");
   }
+});
+
+Deno.test("LineEditor notices another width by itself, before it is told", () => {
+  const text = "x".repeat(100);
+  const rig = new Rig([], 40, 24);
+  rig.type(text);
+  const screen = new Screen(80, 24);
+  screen.write(PROMPT + text);
+  rig.screen = screen;
+  rig.type("y");
+  rig.editor.resize();
+  assertEquals(screen.text, wrapped(`${PROMPT}${text}y`, 80).join("\n"));
 });

@@ -19,3 +19,10 @@ Deno.test("readLines() yields what follows the last newline", async () => {
   assertEquals(await linesOf("a\n"), ["a"]);
   assertEquals(await linesOf(), []);
 });
+
+Deno.test("readLines() leaves out the byte order mark of a file, and no other", async () => {
+  assertEquals(await linesOf("\ufeffa\n\ufeffb"), ["a", "\ufeffb"]);
+  assertEquals(await linesOf("\ufeffa"), ["a"]);
+  assertEquals(await linesOf("\n\ufeffa"), ["", "\ufeffa"]);
+  assertEquals(await linesOf("\ufeff"), [""]);
+});

@@ -232,3 +232,13 @@ Deno.test("runPiped() ends quietly when the reader of its output goes away", asy
   assertEquals(errors, "");
   assertStringIncludes(output, "1\n1\n");
 });
+
+Deno.test("runPiped() writes one line of JSON for help, too", async () => {
+  const { status, output } = await runLines("help get\nhelp\nhelp nope\necho a\n", answer, { format: "json" });
+  assertEquals(status, Status.Refused);
+  const lines = output.trimEnd().split("\n").map((line) => JSON.parse(line));
+  assertEquals(lines.length, 4);
+  assertMatch(lines[0], /^get key\n/);
+  assertMatch(lines[1], /^Strings /);
+  assertEquals(lines.slice(2), [{ error: { code: "ERR", message: 'No help for "nope"' } }, "a"]);
+});

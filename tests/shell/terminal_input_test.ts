@@ -54,10 +54,16 @@ Deno.test("TerminalInput hands a paste over line by line", () => {
   assertEquals(rig.next(), ["fo", "ur", "enter"]);
 });
 
-Deno.test("TerminalInput puts lines back before what was typed ahead", () => {
+/** Waits until the input has seen that nothing follows: its timer comes before one that is longer. */
+async function pause(): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, ESCAPE_KEY_DELAY_MS + 1));
+}
+
+Deno.test("TerminalInput puts lines back before what was typed ahead", async () => {
   const rig = new Rig();
   rig.unread = ["two", "three"];
   rig.type("\x1b[200~one\ntwo\nthree\x1b[201~\rfour\r");
+  await pause();
   assertEquals(rig.next(), ["one\ntwo\nthree", "enter"]);
   for (const line of ["two", "three", "four"]) {
     rig.input.release();
@@ -65,6 +71,20 @@ Deno.test("TerminalInput puts lines back before what was typed ahead", () => {
   }
   rig.input.release();
   assertEquals(rig.next(), []);
+});
+
+Deno.test("TerminalInput waits for a pause before it takes the mark at the end of a paste for its end", async () => {
+  const rig = new Rig();
+  rig.type("\x1b[200~one\x1b[201~\r");
+  rig.type("flushall\r\x1b[201~");
+  rig.type("\r");
+  await pause();
+  assertEquals(rig.next(), ["one", "\x1b[201~\nflushall\n", "enter"]);
+  rig.input.release();
+  rig.type("\x1b[200~two\x1b[201~");
+  await pause();
+  rig.type("\r");
+  assertEquals(rig.next(), ["two", "enter"]);
 });
 
 Deno.test("TerminalInput interrupts for Ctrl-C while held, and forgets what was typed before it", () => {
@@ -102,8 +122,7 @@ Deno.test("TerminalInput takes an Escape for a key when nothing follows it", asy
   assertEquals(rig.next(), ["up"]);
   rig.type("\x1b");
   assertEquals(rig.next(), []);
-  // The timer of the input comes before one that is longer.
-  await new Promise((resolve) => setTimeout(resolve, ESCAPE_KEY_DELAY_MS + 1));
+  await pause();
   assertEquals(rig.next(), ["escape"]);
   rig.type("\x1b");
   rig.input.end();

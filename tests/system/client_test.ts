@@ -69,6 +69,7 @@ systemTest("inmem client", async (launcher, test) => {
   await test.step("answers JSON when asked", async () => {
     await client.expect(["--json", "get", "greeting"], 0, '"hello world ☃"\n');
     await client.expect(["--json", "get", "nobody"], 0, "null\n");
+    await client.expect(["--json", "help", "get"], 0, /^"get key\\n[^\n]+"\n$/);
     await client.expect(["--json", "lrange", "list", "0", "-1"], 0, '["a","b c","--json"]\n');
     await client.expect(["--json", "hset", "h", "f", "v"], 0, "1\n");
     await client.expect(["--json", "hgetall", "h"], 0, '{"f":"v"}\n');
@@ -99,6 +100,7 @@ systemTest("inmem client", async (launcher, test) => {
     await client.piped(lines.join("\n") + "\n", [], 0, "OK\ntwo\nlines\nOK\n2\nOK\nit's\nOK\n0\nOK\n☃\n");
     await client.piped("ping\r\nget unicode", [], 0, "PONG\n☃\n");
     await client.piped("", [], 0, "");
+    await client.piped("\ufeffset bom 1\r\nget bom", [], 0, "OK\n1\n");
     await client.piped('get bin\nget "a key"\n', ["--json"], 0, '{"base64":"AP8="}\n"two\\nlines"\n');
     await client.piped("ping\nexit\nping\n", [], 0, "PONG\n");
   });
