@@ -23,7 +23,7 @@ import { parseArgs } from "@std/cli/parse-args";
 import { join, relative, resolve } from "@std/path";
 import { certificatePaths } from "../src/role/certs.ts";
 import { proxyOptions } from "../src/role/option_tables.ts";
-import { inmemCommand, RoleProcess, ROOT } from "./role_process.ts";
+import { inmemCommand, RoleProcess, ROOT, STOP_TIMEOUT_MS } from "./role_process.ts";
 import { Supervisor } from "./supervisor.ts";
 
 const SERVERS_COUNT = 3;
@@ -108,7 +108,8 @@ async function listeningAddress(role: Supervisor): Promise<string> {
   } catch (error) {
     const reason = messageOf(error);
     throw new ClusterError(
-      `${reason}\nIf the cluster runs already, stop it, or give this one its own --port and --directory`,
+      `${reason}\nIf the cluster runs already, stop it, or give this one its own --port and --directory. If it was killed, ` +
+        `its servers and its proxy go on: end each by its process id`,
     );
   }
 }
@@ -134,7 +135,9 @@ class Cluster {
     const { directory, port, onDown } = this.#options;
     const certificates = join(directory, "certs");
     const { authority, cert, key } = certificatePaths(certificates);
-    await Deno.mkdir(directory, { recursive: true });
+    await Deno.mkdir(directory, { recursive: true }).catch((error) => {
+      throw new ClusterError(`Cannot make the folder "${directory}": ${messageOf(error)}`);
+    });
     await makeCertificates(certificates);
     const identity = ["--cert", cert, "--key", key];
     for (let number = 1; number <= SERVERS_COUNT; number++) {
@@ -166,6 +169,12 @@ class Cluster {
   /** The process ids of the servers. */
   get serverIds(): number[] {
     return this.#servers.map(({ pid }) => pid);
+  }
+
+  /** What it waits for while it stops, with process ids. */
+  get ending(): string[] {
+    const roles = [...this.#servers, ...this.#proxy === undefined ? [] : [this.#proxy]];
+    return roles.filter(({ isEnding }) => isEnding).map(({ name, pid }) => `${name} (process ${pid})`);
   }
 
   /**
@@ -224,10 +233,15 @@ async function main(): Promise<number> {
     return 0;
   }
   const asked = Promise.withResolvers<void>();
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-    Deno.addSignalListener(signal, () => asked.resolve());
-  }
   const cluster = new Cluster(options);
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    Deno.addSignalListener(signal, () => {
+      asked.resolve();
+      const { ending } = cluster;
+      if (ending.length === 0) return;
+      console.error(`Waiting for ${ending.join(", ")}: killed ${STOP_TIMEOUT_MS / 1000} s after it was told to stop`);
+    });
+  }
   const { directory } = options;
   const run = async () => {
     const { proxy, servers } = await cluster.start();

@@ -13,7 +13,7 @@ const LINES_KEPT_COUNT = 1_000;
 /** A role says that it listens within this time, its first compilation included. */
 const LISTENING_TIMEOUT_MS = 60_000;
 /** A role that was told to stop has ended by then, or is killed. A snapshot has to fit in. */
-const STOP_TIMEOUT_MS = 30_000;
+export const STOP_TIMEOUT_MS = 30_000;
 
 /**
  * Lets V8 inline a whole command into the loop that runs it, rather than stop half way: a fifth less time for each. The

@@ -89,6 +89,8 @@ export class Supervisor {
   /** Whether the process has said that it listens: from then on it ends in order when it is told to. */
   #listens = false;
   #stopped = false;
+  /** Whether it waits for the end of its process, which was told to stop. */
+  #isEnding = false;
 
   /** Starts the first process at once. */
   constructor(options: SupervisorOptions) {
@@ -106,6 +108,11 @@ export class Supervisor {
   /** The id of its process, or of its last one. */
   get pid(): number {
     return this.#role.pid;
+  }
+
+  /** Whether it was told to stop, and its process has not ended yet. */
+  get isEnding(): boolean {
+    return this.#isEnding;
   }
 
   /**
@@ -168,7 +175,9 @@ export class Supervisor {
       return true;
     }
     const isStarting = !this.#listens;
+    this.#isEnding = true;
     const { success, signal } = await this.#role.stop();
+    this.#isEnding = false;
     return success || (isStarting && signal === "SIGTERM");
   }
 }

@@ -24,7 +24,7 @@ import {
   HISTORY_MAX_CHARACTERS,
   HISTORY_MAX_COUNT,
 } from "../limits.ts";
-import { isSecret } from "./secrets.ts";
+import { asksForSecret, isLoneWord, isSecret } from "./secrets.ts";
 import { decodeTyped, encodeTyped } from "./typed_text.ts";
 
 const NEWLINE = 0x0a;
@@ -42,6 +42,8 @@ export class History {
   /** The newest first. */
   #lines: string[] = [];
   #problem: string | undefined;
+  /** Whether the last line was a command for a password without one. */
+  #awaitsSecret = false;
 
   /** @param path the file, made with mode 0600 when there is something to keep; `undefined` keeps nothing */
   constructor(path: string | undefined) {
@@ -71,9 +73,11 @@ export class History {
     return this.#lines;
   }
 
-  /** Keeps one line, unless it is blank or a secret. */
+  /** Keeps one line, unless it is blank or a secret, as a lone word after `auth` alone is. */
   append(line: string): void {
-    if (line.trim() === "" || isSecret(line)) return;
+    const isAnswer = this.#awaitsSecret && isLoneWord(line);
+    this.#awaitsSecret = asksForSecret(line);
+    if (line.trim() === "" || isAnswer || isSecret(line)) return;
     this.#remember(line);
     const bytes = encodeTyped(line + "\n");
     if (bytes.length > HISTORY_LINE_MAX_BYTES) return;

@@ -33,7 +33,7 @@ import { encodeTyped } from "./typed_text.ts";
 import { usageHint } from "./usage_hint.ts";
 
 /** Signals that end the shell, with their numbers: the exit status is 128 and the number. */
-const END_SIGNALS = [["SIGHUP", 1], ["SIGTERM", 15]] as const;
+const END_SIGNALS = [["SIGHUP", 1], ["SIGQUIT", 3], ["SIGTERM", 15]] as const;
 
 /**
  * Runs a shell on this process's terminal until `exit` or Ctrl-D.
@@ -96,7 +96,8 @@ class InteractiveShell {
       ["SIGWINCH", () => this.#editor.resize()],
       ["SIGCONT", () => this.#continue()],
     ];
-    if (this.#isDumb) listeners.push(["SIGINT", () => this.#interruptDumb()]);
+    // In raw mode Ctrl-C is a key, and the signal comes from somebody else.
+    listeners.push(["SIGINT", () => this.#isDumb ? this.#interruptDumb() : this.#ended.resolve(128 + 2)]);
     if (!this.#isDumb) this.#print(enterRawMode());
     try {
       for (const [signal, listener] of listeners) Deno.addSignalListener(signal, listener);

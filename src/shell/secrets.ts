@@ -48,13 +48,26 @@ export function isSecret(line: string): boolean {
   return words.length > 0 && isSecretCommand(words);
 }
 
+/** Whether the line is a command for a password without one: the next line may be just that. */
+export function asksForSecret(line: string): boolean {
+  const [name, ...others] = line.trim().toLowerCase().split(/\s+/);
+  return others.length === 0 && findCommand(name!)?.secret === "arguments";
+}
+
+/** Whether the line is a single word that is no command. */
+export function isLoneWord(line: string): boolean {
+  const [name, ...others] = line.trim().toLowerCase().split(/\s+/);
+  return others.length === 0 && findCommand(name!) === undefined &&
+    LOCAL_COMMANDS.every((local) => local.name !== name);
+}
+
 function isSecretCommand(words: readonly string[]): boolean {
   const [name = "", ...args] = words;
   const command = findCommand(name);
   if (command !== undefined) return CARRIES[command.secret](args);
   if (LOCAL_COMMANDS.some((local) => local.name === name)) return false;
   return TELLING.test(name) || isMeantForAuth(name) ||
-    args.some((word) => tells(word) || TELLING_ELSEWHERE.test(word));
+    words.some((word) => TELLING_ELSEWHERE.test(word)) || args.some((word) => tells(word) || isSecretSetting(word));
 }
 
 /** Whether a command's arguments, in lower case, hold its secret. */
@@ -65,7 +78,7 @@ const CARRIES: Readonly<Record<Secret, (args: readonly string[]) => boolean>> = 
   words: (args) => !/^(\d+( |$))?(setname [^ ]*)?$/.test(args.join(" ")),
   settings: ([verb = "", ...args]) => {
     const isReading = ["get", "help", "resetstat", "rewrite"].includes(verb);
-    return !isReading && args.some((word) => tells(word) || SECRET_SETTINGS.some((name) => isNear(word, name)));
+    return !isReading && args.some((word) => tells(word) || isSecretSetting(word));
   },
   command: ([verb = "", ...args]) => verb.startsWith("getkeys") && args.length > 0 && isSecretCommand(args),
 };
@@ -74,8 +87,8 @@ function tells(word: string): boolean {
   return TELLING.test(word) || countSlips(word, "auth") <= 1;
 }
 
-function isNear(word: string, name: string): boolean {
-  return countSlips(word, name) <= SLIPS_MAX_COUNT;
+function isSecretSetting(word: string): boolean {
+  return SECRET_SETTINGS.some((name) => countSlips(word, name) <= SLIPS_MAX_COUNT);
 }
 
 /** Whether `auth` is among the names that come nearest to what was typed. */

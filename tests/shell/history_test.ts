@@ -96,6 +96,14 @@ Deno.test("History keeps no secret, in memory or in the file", async () => {
   });
 });
 
+Deno.test("History keeps no lone word after auth alone", () => {
+  const history = new History(undefined);
+  for (const line of ["auth", "hunter2", "hunter3", " AUTH ", "ping", "auth", "get a", "auth", "HELP"]) {
+    history.append(line);
+  }
+  assertEquals(history.lines, ["HELP", "get a", "ping", "hunter3"]);
+});
+
 Deno.test("History load() takes secrets out of the file that another version has left there", async () => {
   await withFolder((_folder, path) => {
     Deno.writeTextFileSync(path, "get a\nhello 3 auth default s3cret\nget b\n");

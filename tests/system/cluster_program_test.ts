@@ -175,7 +175,19 @@ Deno.test("a role of the cluster that ends is reported and started again, and se
         assert(await processOf(address) !== pid);
       });
     }
-    cluster.signal("SIGINT");
+    // One that does not end in time is named when somebody asks again.
+    const silent = await processOf(cluster.servers[2]!);
+    Deno.kill(silent, "SIGSTOP");
+    const waiting = `Waiting for server3 (process ${silent}): `;
+    await until(
+      () => {
+        cluster.signal("SIGINT");
+        return cluster.stderr.includes(waiting);
+      },
+      "what it waits for is told",
+      30_000,
+    );
+    Deno.kill(silent, "SIGCONT");
     assertEquals((await cluster.status).code, 0, cluster.stderr);
     for (const address of [cluster.proxy, ...cluster.servers]) assertEquals(await isListening(address), false, address);
   } finally {
@@ -229,6 +241,7 @@ Deno.test("the cluster keeps its ports and servers.json from run to run, and say
     assertEquals((await cluster.status).code, 1);
     assertMatch(cluster.stderr, new RegExp(`server2 ended.*\n.*Cannot listen on 127\\.0\\.0\\.1:${taken.addr.port}`));
     assertStringIncludes(cluster.stderr, "--port and --directory");
+    assertStringIncludes(cluster.stderr, "end each by its process id");
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
