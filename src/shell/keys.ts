@@ -116,7 +116,7 @@ export class KeyDecoder {
       at += length;
     }
     this.#pending = bytes.slice(at);
-    return keys;
+    return keys.map((key, index) => isPastedTab(key, keys[index + 1]) ? { name: "text", text: "\t" } : key);
   }
 
   /** Takes a key or a run of text off the beginning; returns its length, or 0 when more bytes are needed. */
@@ -221,6 +221,11 @@ function lengthBeforeMark(bytes: Uint8Array): number {
   const at = bytes.lastIndexOf(ESCAPE);
   const isBegun = at >= 0 && bytes.length - at < PASTE_END.length && beginsAsPasteEnd(bytes.subarray(at));
   return isBegun ? at : bytes.length;
+}
+
+/** Whether a tab is text: one in the middle of what came at once was pasted. */
+function isPastedTab({ name }: Key, next: Key | undefined): boolean {
+  return name === "tab" && (next?.name === "text" || next?.name === "enter");
 }
 
 function key(name: string): Key {

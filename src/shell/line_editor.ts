@@ -92,11 +92,7 @@ export class LineEditor {
   take(keys: readonly Key[], from: number): number {
     let at = from;
     while (at < keys.length && this.#isActive) {
-      const key = keys[at++]!;
-      // A tab in the middle of what came at once was pasted.
-      const next = keys[at]?.name;
-      const isPasted = key.name === "tab" && (next === "text" || next === "enter");
-      this.#apply(isPasted ? { name: "text", text: "\t" } : key);
+      this.#apply(keys[at++]!);
     }
     if (this.#isActive) this.#draw();
     return at;

@@ -139,3 +139,16 @@ Deno.test("TerminalInput bounds what is typed ahead", () => {
   rig.input.release();
   assertEquals(rig.next(), ["two"]);
 });
+
+Deno.test("TerminalInput takes a tab that was typed while it was held for a key, and a pasted one for text", () => {
+  const rig = new Rig();
+  rig.type("one\r");
+  rig.type("ge\t");
+  rig.type("a\r");
+  rig.type("get\tb\r");
+  rig.next();
+  rig.input.release();
+  assertEquals(rig.next(), ["ge", "tab", "a", "enter"]);
+  rig.input.release();
+  assertEquals(rig.next(), ["get", "\t", "b", "enter"]);
+});
