@@ -639,6 +639,8 @@ export const RECONNECT_DELAY_MIN_MS = 50;
 export const RECONNECT_DELAY_MAX_MS = 2_000;
 /** Replies that the piped client holds for a slow reader of its output before it stops asking for more. */
 export const OUTPUT_QUEUE_MAX_BYTES = 4 * 1024 * 1024;
+/** Bytes that the client writes to its output in one call: what Ctrl-C cannot take back on a slow terminal. */
+export const OUTPUT_WRITE_MAX_BYTES = 64 * 1024;
 /** Most commands that the piped client has in flight: enough to keep a connection busy. */
 export const PIPED_IN_FLIGHT_MAX_COUNT = 1_024;
 /** Lines of history that the interactive client keeps, … */

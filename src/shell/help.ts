@@ -54,7 +54,7 @@ export const PROMPT_TOPIC = "@prompt";
 const PROMPT_HELP: readonly (readonly [keys: string, meaning: string])[] = [
   [
     "Enter",
-    "Runs the line. Ctrl-C gives it up, or stops waiting for the command that runs; Ctrl-D on an empty line ends.",
+    "Runs the line. Ctrl-C gives it up, or the command that runs and its output; Ctrl-D on an empty line ends.",
   ],
   ["Up, Down", "Older lines that begin as this one does before the cursor, and back. What was being typed stays."],
   [

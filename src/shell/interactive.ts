@@ -56,6 +56,8 @@ class InteractiveShell {
   readonly #ended = Promise.withResolvers<number>();
   #isRunning = false;
   #isInterrupted = false;
+  /** Whether its reply is not there yet. */
+  #isAwaiting = false;
   /** Whether the terminal tells no more, and what it told has still to be run. */
   #isInputEnded = false;
   /** Whether the terminal is given back: nothing more is written to it. */
@@ -193,6 +195,7 @@ class InteractiveShell {
 
   async #send(command: string, words: readonly Uint8Array[]): Promise<void> {
     try {
+      this.#isAwaiting = true;
       if (command === "cluster") return this.#print(await clusterText(this.#client, words, this.#format));
       const reply = await this.#client.send(words);
       // The client gives the password when it connects again, unless the command was only queued.
@@ -207,15 +210,21 @@ class InteractiveShell {
       if (this.#isInterrupted) return this.#print("Interrupted; the command may have taken effect\n");
       const outcome = error.sent ? "; the command may have taken effect" : "";
       this.#print(`${printable(error.message)}${outcome}. The next command connects again.\n`);
+    } finally {
+      this.#isAwaiting = false;
     }
   }
 
-  /** Ctrl-C while a command runs: a reply that is not awaited would be taken for the next one's. */
+  /**
+   * Ctrl-C while a command runs, or while its reply is written. One that is awaited is given up with its connection, where
+   * it would be taken for that of the next command.
+   */
   #interrupt(): void {
     if (!this.#isRunning) return;
     this.#isInterrupted = true;
+    this.#output.discard();
     this.#print("^C\n");
-    this.#client.disconnect();
+    if (this.#isAwaiting) this.#client.disconnect();
   }
 
   /** Ctrl-C on a terminal that is not in raw mode, which has shown it. */

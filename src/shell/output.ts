@@ -6,7 +6,7 @@
 
 import { messageOf } from "../errors.ts";
 import { encodeText } from "../bytes.ts";
-import { OUTPUT_QUEUE_MAX_BYTES } from "../limits.ts";
+import { OUTPUT_QUEUE_MAX_BYTES, OUTPUT_WRITE_MAX_BYTES } from "../limits.ts";
 
 /** What output is written to. `Deno.stdout` is such. */
 export interface Sink {
@@ -25,6 +25,8 @@ export class Output {
   readonly #sink: Sink;
   #chunks: Uint8Array[] = [];
   #queuedBytes = 0;
+  /** Whether the rest of what is being written is dropped. */
+  #isDropping = false;
   #writing: Promise<void> | undefined;
   #failure: OutputError | undefined;
   readonly #failing = Promise.withResolvers<void>();
@@ -57,6 +59,13 @@ export class Output {
     this.#writing ??= this.#write();
   }
 
+  /** Drops what was not written yet. */
+  discard(): void {
+    this.#chunks = [];
+    this.#queuedBytes = 0;
+    this.#isDropping = true;
+  }
+
   /** Resolves when all was written, or writing has failed. */
   async flushed(): Promise<void> {
     while (this.#writing !== undefined) await this.#writing;
@@ -75,7 +84,10 @@ export class Output {
         const bytes = join(this.#chunks, this.#queuedBytes);
         this.#chunks = [];
         this.#queuedBytes = 0;
-        for (let written = 0; written < bytes.length;) written += await this.#sink.write(bytes.subarray(written));
+        this.#isDropping = false;
+        for (let written = 0; written < bytes.length && !this.#isDropping;) {
+          written += await this.#sink.write(bytes.subarray(written, written + OUTPUT_WRITE_MAX_BYTES));
+        }
       }
     } catch (error) {
       this.#failure = new OutputError(error);

@@ -1,0 +1,34 @@
+import { assertEquals, assertLessOrEqual } from "@std/assert";
+import { decodeText } from "../../src/bytes.ts";
+import { OUTPUT_WRITE_MAX_BYTES } from "../../src/limits.ts";
+import { Output } from "../../src/shell/output.ts";
+
+Deno.test("Output discard() drops what was not written yet, and what is added after it is written", async () => {
+  const written: string[] = [];
+  const release: (() => void)[] = [];
+  const output = new Output({
+    write(source) {
+      assertLessOrEqual(source.length, OUTPUT_WRITE_MAX_BYTES);
+      written.push(decodeText(source));
+      return new Promise((resolve) => release.push(() => resolve(source.length)));
+    },
+  });
+  /** Lets writes go on, one after another, until all is written. */
+  const finish = async () => {
+    let isDone = false;
+    output.flushed().then(() => isDone = true);
+    for (; !isDone; await Promise.resolve()) release.shift()?.();
+  };
+  output.add("x".repeat(10 * OUTPUT_WRITE_MAX_BYTES));
+  while (written.length === 0) await Promise.resolve();
+  output.add("queued");
+  output.discard();
+  output.add("after");
+  await finish();
+  assertEquals(written, ["x".repeat(OUTPUT_WRITE_MAX_BYTES), "after"]);
+  // Nothing is dropped of what comes later, when nothing was being written.
+  output.discard();
+  output.add("last");
+  await finish();
+  assertEquals(written.at(-1), "last");
+});
