@@ -347,6 +347,8 @@ export const UNBLOCK_RETRY_MS = 2;
 /** How long a proxy that stops waits for servers to give up what clients that have gone waited for. */
 export const ABANDONED_WAITS_GRACE_MS = 1_000;
 
+/** What the proxy keeps, beside its bytes, of a reply of its own that is to be joined with those of a server. */
+export const OWN_REPLY_BYTES = 384;
 /**
  * Most arguments of one command between `multi` and `exec`, its name included. The server takes 3 ms to queue such a
  * command, and as long to read it back.

@@ -11,7 +11,11 @@
  * concern the connection and not the data, so a client cannot tell that they came later.
  *
  * `hello` changes what the replies behind it look like, those of the server among them. So it is tried out beforehand, and
- * where it would succeed the server is told the same between its requests, on a connection of the client's own.
+ * where it would change the version of a request for the server, the server is told the same before that one, on a connection
+ * of the client's own.
+ *
+ * Messages of channels that come meanwhile are held back until `exec` is answered: in RESP2 the client could not tell them
+ * from that answer, and it does not know yet what it has subscribed to, or which version it speaks.
  *
  * @module
  */
@@ -24,7 +28,8 @@ import { finishInSlices } from "../command/in_slices.ts";
 import type { CommandSpecification } from "../command/specification.ts";
 import { ReplyError } from "../errors.ts";
 import type { ReplyCode } from "../errors.ts";
-import { STEP_BYTES, STEP_ITEMS_COUNT } from "../limits.ts";
+import { FAILED_LOGINS_MAX_COUNT, OWN_REPLY_BYTES, SLICE_MS, STEP_BYTES, STEP_ITEMS_COUNT } from "../limits.ts";
+import { Held } from "../wire/client_memory.ts";
 import { REQUEST_LIMITS } from "../wire/request_limits.ts";
 import { Request } from "../wire/request.ts";
 import { NativeReply, type Reply } from "../wire/reply.ts";
@@ -39,15 +44,21 @@ import { type Frame, Slot } from "./slot.ts";
 /** Carries out a request that the proxy answers itself. */
 export type CarryOut = (slot: Slot, specification: CommandSpecification, request: Request, frame: Frame) => void;
 
-/** Requests of the proxy's own that are carried out between two looks at the clock. */
+/** Requests that are looked at between two looks at the clock. */
 const OWN_AT_ONCE_COUNT = 32;
 
 /** What a `hello` will do, and its reply. */
 interface Greeting {
-  /** The state that it leaves; nothing when it is refused. */
-  readonly state: ClientState | undefined;
+  /** The name that it gives the client, if it gives one. */
+  readonly name: string | undefined;
+  /** The version from then on; nothing when it is refused. */
+  readonly version: ProtocolVersion | undefined;
+  /** Whether it names a wrong password. */
+  readonly isGuess: boolean;
   readonly reply: Uint8Array;
 }
+
+const NO_BYTES = new Uint8Array(0);
 
 /** Stands for a name that `hello` has not set: none has a line's end. */
 const UNCHANGED = "\n";
@@ -65,11 +76,17 @@ export class OwnRequests {
   readonly #answers: Answers;
   readonly #carryOut: CarryOut;
   readonly #greetings = new Map<number, Greeting>();
+  /** The requests before which the server is told of another version. */
+  readonly #told: number[] = [];
   readonly #request = new Request();
-  /** The version that the client speaks behind the last `hello` that was looked at. */
-  #version: ProtocolVersion;
+  /** What each `hello` is tried out on, and what it replies. */
+  readonly #draft: ClientState;
+  readonly #draftReply: NativeReply | RespReply;
   /** Replies to the proxy's own requests, in their order. */
   readonly #replies: Uint8Array[] = [];
+  /** Bytes that the client is charged for greetings, and for replies that are not joined yet. */
+  #greetingsBytes = 0;
+  #repliesBytes = 0;
 
   constructor(slot: Slot, transaction: QueuedRequests, answers: Answers, carryOut: CarryOut) {
     this.#slot = slot;
@@ -77,23 +94,51 @@ export class OwnRequests {
     this.#transaction = transaction;
     this.#answers = answers;
     this.#carryOut = carryOut;
-    this.#version = this.#dialect.version;
+    const { state } = slot.client;
+    this.#draft = new ClientState(state.id, state.address, state.localAddress, state.connection, true);
+    this.#draft.version = this.#dialect.version;
+    this.#draft.failedLogins = state.failedLogins;
+    this.#draftReply = this.#dialect.version === 0 ? new NativeReply() : new RespReply();
   }
 
   /** Whether the server's connection speaks another version afterwards, or has done so in between. */
   get changesVersion(): boolean {
-    return this.#greetings.values().some(({ state }) => state !== undefined);
+    return this.#told.length > 0;
   }
 
-  /** Tries `hello` out, and composes what the server gets, in slices. */
+  /**
+   * Tries `hello` out, in slices.
+   *
+   * @throws {ReplyError} when there is no memory for what they reply
+   */
+  async #tryGreetings(): Promise<void> {
+    const { client: { context, state: { account } } } = this.#slot;
+    const { own } = this.#transaction;
+    let next = 0;
+    await finishInSlices(context, () => {
+      const stop = Math.min(own.length, next + OWN_AT_ONCE_COUNT);
+      for (; next < stop; next++) {
+        const { index, specification } = own[next]!;
+        if (specification.name !== "hello") continue;
+        account.charge(Held.Objects, OWN_REPLY_BYTES);
+        this.#greetingsBytes += OWN_REPLY_BYTES;
+        this.#greetings.set(index, this.#tryOut(index));
+      }
+      return next === own.length;
+    });
+  }
+
+  /**
+   * Tries `hello` out, and composes what the server gets, in slices. {@linkcode free} has to follow.
+   *
+   * @throws {ReplyError} when there is no memory for it
+   */
   async compose(): Promise<void> {
     const { client: { context } } = this.#slot;
     const { multi, exec } = this.#dialect;
     const transaction = this.#transaction;
     const { own } = transaction;
-    for (const { index, specification } of own) {
-      if (specification.name === "hello") this.#greetings.set(index, this.#tryOut(index));
-    }
+    await this.#tryGreetings();
     const greetings = new Map<ProtocolVersion, Uint8Array>();
     const greetingOf = (version: ProtocolVersion) => {
       let request = greetings.get(version);
@@ -110,20 +155,26 @@ export class OwnRequests {
     this.size = multi.length;
     let next = 0;
     let nextOwn = 0;
+    // What the server speaks, and what the client does.
+    let spoken = this.#dialect.version;
+    let wanted = spoken;
+    const tell = () => {
+      const request = greetingOf(spoken = wanted);
+      this.frame.set(request, this.size);
+      this.size += request.length;
+      this.#told.push(next);
+      this.serverCount++;
+    };
     await finishInSlices(context, () => {
       const stop = Math.min(transaction.count, next + STEP_ITEMS_COUNT);
       for (const full = this.size + STEP_BYTES; next < stop && this.size < full; next++) {
-        if (own[nextOwn]?.index !== next) {
-          this.size += transaction.copyTo(next, this.frame, this.size);
-          this.serverCount++;
+        if (own[nextOwn]?.index === next) {
+          nextOwn++;
+          wanted = this.#greetings.get(next)?.version ?? wanted;
           continue;
         }
-        nextOwn++;
-        const state = this.#greetings.get(next)?.state;
-        if (state === undefined) continue;
-        const request = greetingOf(state.version);
-        this.frame.set(request, this.size);
-        this.size += request.length;
+        if (wanted !== spoken) tell();
+        this.size += transaction.copyTo(next, this.frame, this.size);
         this.serverCount++;
       }
       return next === transaction.count;
@@ -140,58 +191,81 @@ export class OwnRequests {
     return frame;
   }
 
-  /** Runs a `hello` on a state of its own. */
+  /** Runs a `hello` on the draft. */
   #tryOut(index: number): Greeting {
     this.#load(index);
-    const { context, state } = this.#slot.client;
-    const draft = new ClientState(state.id, state.address, state.localAddress, state.connection, true);
-    draft.version = this.#version;
+    const { context } = this.#slot.client;
+    const draft = this.#draft;
+    const reply = this.#draftReply;
+    const failedBefore = draft.failedLogins;
     draft.name = UNCHANGED;
-    const reply = this.#version === 0 ? new NativeReply() : new RespReply();
-    if (reply instanceof RespReply && this.#version === 3) reply.version = 3;
+    if (reply instanceof RespReply) reply.version = draft.version === 3 ? 3 : 2;
     reply.begin();
     let isGranted = true;
     try {
       connectionCommands.hello(draftContext(context, draft, reply), this.#request, reply);
-      this.#version = draft.version;
     } catch (error) {
       if (!(error instanceof ReplyError)) throw error;
       isGranted = false;
       reply.error(error.code as ReplyCode, error.message);
     }
     reply.end();
-    const contents = reply.takeContents().subarray(this.#dialect.itemStart);
-    return { state: isGranted ? draft : undefined, reply: contents };
+    return {
+      name: isGranted && draft.name !== UNCHANGED ? draft.name : undefined,
+      version: isGranted ? draft.version : undefined,
+      isGuess: draft.failedLogins > failedBefore,
+      reply: reply.takeContents().slice(this.#dialect.itemStart),
+    };
   }
 
   /**
-   * Takes what the server has answered to `exec`, carries out what is the proxy's own, and answers the client.
+   * Takes what the server has answered to `exec`, carries out what is the proxy's own, and answers the client. A client that
+   * has gone meanwhile is not answered.
    *
    * @param reply of the server, which has run its requests
    */
   async finish(reply: Uint8Array): Promise<void> {
     const { client } = this.#slot;
-    const { context } = client;
-    let left = OWN_AT_ONCE_COUNT;
-    for (const { index, specification } of this.#transaction.own) {
-      const greeting = this.#greetings.get(index);
-      this.#replies.push(greeting === undefined ? await this.#run(index, specification) : this.#greet(greeting));
-      if (--left > 0) continue;
-      left = OWN_AT_ONCE_COUNT;
-      await finishInSlices(context, () => true);
+    const { context, state: { account } } = client;
+    // Items are carried out one behind another without a turn of the event loop, which slices would take for time of others.
+    let endMs = performance.now() + SLICE_MS;
+    client.holdMessages();
+    try {
+      for (const { index, specification } of this.#transaction.own) {
+        const greeting = this.#greetings.get(index);
+        const item = greeting === undefined ? await this.#run(index, specification) : await this.#greet(greeting);
+        this.#replies.push(item);
+        // The server has run its requests, so this is not refused: where there is no room, the client is disconnected.
+        account.force(Held.Reply, OWN_REPLY_BYTES + item.length);
+        this.#repliesBytes += OWN_REPLY_BYTES + item.length;
+        if (client.isGone) return;
+        if (performance.now() < endMs) continue;
+        await context.pause();
+        endMs = performance.now() + SLICE_MS;
+      }
+      await this.#answers.answerInSteps(this.#slot, account, (answer) => {
+        answer.array(this.#transaction.count);
+        return this.#join(reply, answer);
+      });
+    } finally {
+      client.releaseMessages();
     }
-    await this.#answers.answerInSteps(this.#slot, client.state.account, (answer) => {
-      answer.array(this.#transaction.count);
-      return this.#join(reply, answer);
-    });
   }
 
-  #greet({ state, reply }: Greeting): Uint8Array {
-    const { client } = this.#slot;
-    if (state !== undefined) {
-      if (state.name !== UNCHANGED) client.state.name = state.name;
-      client.context.speak(state.version);
-    }
+  /** Lets go of what it is charged for. */
+  free(): void {
+    const { account } = this.#slot.client.state;
+    account.release(Held.Objects, this.#greetingsBytes);
+    account.release(Held.Reply, this.#repliesBytes);
+    this.#greetingsBytes = this.#repliesBytes = 0;
+  }
+
+  async #greet({ version, name, isGuess, reply }: Greeting): Promise<Uint8Array> {
+    const { context, state } = this.#slot.client;
+    if (name !== undefined) state.name = name;
+    if (version !== undefined) context.speak(version);
+    const delayMs = isGuess ? context.failedLogin?.() ?? 0 : 0;
+    if (delayMs > 0) await new Promise((resolve) => setTimeout(resolve, delayMs));
     return reply;
   }
 
@@ -215,8 +289,14 @@ export class OwnRequests {
     const reader = this.#dialect.values(reply, 0, reply.length);
     if (reply.length > 0) reader.array();
     let index = 0;
+    let nextTold = 0;
     for (let i = 0; i <= own.length; i++) {
       const stop = own[i]?.index ?? count;
+      if (index < stop && index === this.#told[nextTold]) {
+        // The client has got the reply to its own `hello`.
+        reader.skipNested();
+        nextTold++;
+      }
       const from = reader.at;
       for (; index < stop; index++) {
         reader.skipNested();
@@ -226,7 +306,10 @@ export class OwnRequests {
       if (i === own.length) break;
       const item = this.#replies[i]!;
       yield* copyRaw(item, 0, item.length, answer);
-      if (this.#greetings.get(index)?.state !== undefined) reader.skipNested();
+      this.#slot.client.state.account.release(Held.Reply, OWN_REPLY_BYTES + item.length);
+      this.#repliesBytes -= OWN_REPLY_BYTES + item.length;
+      this.#replies[i] = NO_BYTES;
+      if (i % STEP_ITEMS_COUNT === 0) yield;
       index++;
     }
   }
@@ -265,7 +348,14 @@ function draftContext(context: ConnectionContext, draft: ClientState, reply: Rep
     client: draft,
     passwordRequired: context.passwordRequired,
     shared: context.shared,
-    authenticate: (user, password) => context.authenticate(user, password),
+    authenticate: (user, password) => {
+      return draft.failedLogins < FAILED_LOGINS_MAX_COUNT && context.authenticate(user, password);
+    },
+    failedLogin: () => {
+      // It is told of, and held back, when the request is carried out.
+      draft.failedLogins++;
+      return 0;
+    },
     info: (sections) => context.info(sections),
     speak: (version) => {
       draft.version = version;

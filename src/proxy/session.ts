@@ -64,6 +64,7 @@ import type { Connections, Resettable } from "./connections.ts";
 import { Deadlines } from "./deadlines.ts";
 import type { Dialect, RequestDecoder } from "./dialect.ts";
 import { Gate } from "./gate.ts";
+import { HeldMessages } from "./held_messages.ts";
 import { Outbox } from "./outbox.ts";
 import type { OutboxOwner } from "./outbox.ts";
 import type { Patience } from "./patience.ts";
@@ -142,6 +143,8 @@ export class Session implements Client, ConnectionContext, ClientConnection, Res
   readonly #gate: Gate;
   readonly #deadlines = new Deadlines();
   readonly #lanes = new Map<Pool, Lane>();
+  /** Messages that are kept while none may be sent; `undefined` while they may. */
+  #heldMessages: HeldMessages | undefined;
   #wait: Wait | undefined;
   /** Whether {@linkcode Session.#watchForEnd} runs. */
   #watching = false;
@@ -613,14 +616,29 @@ export class Session implements Client, ConnectionContext, ClientConnection, Res
     this.#stopping ??= this.#endInOrder();
   }
 
+  holdMessages(): void {
+    this.#heldMessages ??= new HeldMessages(this.state.account);
+  }
+
+  releaseMessages(): void {
+    const held = this.#heldMessages;
+    this.#heldMessages = undefined;
+    if (held === undefined || held.isEmpty) return;
+    // Who is told to leave gets what came before.
+    held.release(this.state.version === 3 ? 3 : 2, this.#closed ? undefined : this.#outbox);
+    if (!this.#closed) this.#host.deliveries.schedule(this.#outbox);
+  }
+
   deliver(message: ChannelMessage): void {
     if (this.#ending) return;
     const outbox = this.#outbox;
+    const held = this.#heldMessages;
     const maxBytes = this.state.isKept ? MESSAGES_KEPT_MAX_BYTES : MESSAGES_MAX_BYTES;
-    if (outbox.agedMessagesSize > maxBytes) {
+    if (outbox.agedMessagesSize > maxBytes || held !== undefined && held.size > maxBytes) {
       this.#host.disconnections.note(this.state, outbox.size, `more than ${maxBytes} bytes of messages wait`);
       return void this.abort();
     }
+    if (held !== undefined) return held.put(message);
     outbox.put(message.head(this.state.version === 3 ? 3 : 2), message.tail);
     this.#host.deliveries.schedule(outbox);
   }

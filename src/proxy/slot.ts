@@ -66,6 +66,9 @@ export interface Client {
   complete(slot: Slot, bytes: Uint8Array, start: number, end: number): void;
   /** As {@linkcode complete}, of a long reply in pieces, which are the client's from then on. */
   completeOwned(slot: Slot, pieces: readonly Uint8Array<ArrayBuffer>[]): void;
+  /** Keeps messages of channels until {@linkcode releaseMessages}, so that none gets in front of the reply under way. */
+  holdMessages(): void;
+  releaseMessages(): void;
   /** Answers a slot with an error. */
   refuse(slot: Slot, code: ReplyCode, message: string): void;
 }

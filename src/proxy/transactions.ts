@@ -245,6 +245,7 @@ export class Transactions {
       });
     } finally {
       account.release(Held.Reply, repliedBytes);
+      own.free();
       transaction.free();
       if (client.state.closing) client.leave();
     }

@@ -1,6 +1,8 @@
 /** Transactions through the proxy in which it answers some requests itself. */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { ABORT_DELAY_MS } from "../../src/limits.ts";
+import { pause } from "../support/pause.ts";
 import type { FakeHandler } from "../support/fake_server.ts";
 import { RespClient } from "../support/conformance/resp_client.ts";
 import { encodeFrame } from "../support/conformance/resp_frames.ts";
@@ -13,6 +15,8 @@ import {
   serverFact,
   until,
   withFakes,
+  withProxy,
+  withServers,
 } from "../support/proxy_rig.ts";
 import { framesOf } from "../support/raw_client.ts";
 import { encodeRequest } from "../support/resp_requests.ts";
@@ -75,7 +79,8 @@ Deno.test(
         }
       }
     }
-    assert(Number(serverFact(proxy, 0, "dedicated")) <= 1);
+    // One of each version that was watched on.
+    assert(Number(serverFact(proxy, 0, "dedicated")) <= 2);
   }),
 );
 
@@ -203,3 +208,95 @@ Deno.test("Proxy carries out nothing of its own when the server has not run the 
     }
   });
 });
+
+Deno.test(
+  "Proxy sends no message of a channel in front of the reply to `exec`",
+  clustered(1, async ({ proxy }) => {
+    using publisher = await connectResp(proxy);
+    const messages = lines(...Array.from({ length: 50 }, () => "publish c m"));
+    let isDone = false;
+    const publishing = (async () => {
+      while (!isDone) {
+        await publisher.send(messages);
+        await readReplies(publisher, 50);
+      }
+    })();
+    try {
+      for (const [version, requests] of [[2, ["subscribe c"]], [3, ["subscribe c", "hello 2"]]] as const) {
+        for (const count of [0, 0, 0, 0, 6000]) {
+          using client = await connectResp(proxy, version);
+          const more = new Array<string>(count).fill("lrange {c}k 0 -1");
+          await client.send(lines("multi", ...requests, ...more, "exec"));
+          const replies = await readReplies(client, 2 + requests.length + count);
+          assertEquals(replies.slice(0, 2), [OK, QUEUED]);
+          assertEquals(replies.at(-1)!.split("\r\n", 1), [`*${requests.length + count}`]);
+          // They follow, in the version that the client speaks by now.
+          assertEquals(await readReplies(client, 2), Array(2).fill("*3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$1\r\nm\r\n"));
+        }
+      }
+    } finally {
+      isDone = true;
+      await publishing;
+    }
+    using client = await connectResp(proxy);
+    await until(async () => await ask(client, "pubsub", "numsub", "c") === "*2\r\n$1\r\nc\r\n:0\r\n", "all have left");
+    assertEquals(Number(infoOf(proxy, "mem_clients_messages")), 0);
+  }),
+);
+
+Deno.test(
+  "Proxy lets others in while it carries out thousands of its own commands",
+  clustered(1, async ({ proxy }) => {
+    using client = await connectResp(proxy);
+    using other = await connectResp(proxy);
+    for (const request of ["client id", "hello 3", "client list"]) {
+      const count = 6_000;
+      await client.send(lines("multi") + lines(request).repeat(count));
+      await readReplies(client, count + 1);
+      let isAnswered = false;
+      await client.send(lines("exec"));
+      const answering = client.frame().then((frame) => {
+        isAnswered = true;
+        return frame;
+      });
+      let pings = 0;
+      while (!isAnswered) {
+        await other.call("ping");
+        pings++;
+      }
+      assertEquals((await answering).items?.length, count);
+      assert(pings > 3, `${request}: ${pings} pings were answered meanwhile`);
+    }
+  }),
+);
+
+Deno.test("Proxy counts its own replies to a transaction as the client's memory", () =>
+  withServers(1, (_servers, addresses) =>
+    withProxy(addresses, async ({ proxy, log }) => {
+      using client = await connectResp(proxy);
+      using other = await connectResp(proxy);
+      await client.send(lines("multi") + lines("command docs").repeat(1000) + lines("exec"));
+      await until(() => infoOf(proxy, "connected_clients") === "1", "it is disconnected", 20_000);
+      await pause(2 * ABORT_DELAY_MS);
+      assertEquals(log.lines.filter((line) => line.includes("Closed a client")).length, 1);
+      assertEquals(await ask(other, "ping"), "+PONG\r\n");
+    }, { clientMemoryLimitBytes: 8 * 1024 * 1024 })));
+
+Deno.test("Proxy counts and holds back wrong passwords of `hello` in a transaction as of `auth`", () =>
+  withServers(1, (_servers, addresses) =>
+    withProxy(addresses, async ({ proxy, log }) => {
+      using client = await connectResp(proxy);
+      await client.call("auth", "secret");
+      const guess = "hello 3 auth default no";
+      const guesses = [guess, "auth no"];
+      const startedMs = performance.now();
+      await client.send(lines("multi", ...guesses, ...guesses, ...guesses, ...guesses, guess, "ping", "exec"));
+      const first = (await readReplies(client, 12)).at(-1)!;
+      assertEquals(first.split("WRONGPASS").length, 10);
+      // The last one would be right.
+      await client.send(lines("multi", guess, "hello 3 auth default secret", "set k v", "exec", "get k"));
+      const items = (await client.framesToEnd()).at(-1)!.items!.map((item) => item.line);
+      assert(performance.now() - startedMs > 3000, "they were not held back");
+      assertEquals(items.map((line) => line.slice(0, 9)), ["WRONGPASS", "WRONGPASS", "OK"]);
+      assertEquals(log.lines.filter((line) => line.includes("Wrong password")).length, 1);
+    }, { password: "secret", backend: { plaintext: true, password: "secret" } }), { password: "secret" }));
