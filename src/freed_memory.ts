@@ -20,7 +20,12 @@
  * @module
  */
 
-import { FREED_AT_ONCE_MIN_BYTES, FREED_QUEUE_MAX_BYTES, FREEING_SLICE_MS } from "./limits.ts";
+import {
+  FREED_AT_ONCE_MIN_BYTES,
+  FREED_QUEUE_MAX_BYTES,
+  FREED_UNBORROWED_MIN_BYTES,
+  FREEING_SLICE_MS,
+} from "./limits.ts";
 import { runFor } from "./run_for.ts";
 
 /** madvise: the pages of this range are not needed any more. The number of Linux, the same on x86-64 and arm64. */
@@ -143,8 +148,18 @@ function openFreed(): typeof freed {
  */
 export function freeBuffer({ buffer }: Uint8Array<ArrayBuffer> | Int32Array<ArrayBuffer>): void {
   if (freed === undefined || buffer.byteLength < FREED_AT_ONCE_MIN_BYTES) return;
+  free(buffer);
+}
+
+/** As {@linkcode freeBuffer}, of a buffer that certainly nobody borrows: it is returned from a smaller size on. */
+export function freeUnborrowed({ buffer }: Uint8Array<ArrayBuffer>): void {
+  if (freed === undefined || buffer.byteLength < FREED_UNBORROWED_MIN_BYTES) return;
+  free(buffer);
+}
+
+function free(buffer: ArrayBuffer): void {
   if (freed === null) buffer.transfer(0);
-  else freed.add(buffer);
+  else freed!.add(buffer);
 }
 
 /** As {@linkcode freeBuffer}, of a part of a buffer, at once. The rest of it is still in use. */

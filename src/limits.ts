@@ -202,10 +202,15 @@ export const CLIENT_HEAP_SHARE = 0.35;
 /** A reply to one command up to this size is never refused: the command may have changed something already. */
 export const REPLY_UNREFUSED_MAX_BYTES = 64 * 1024;
 /**
- * A buffer from this size on is returned to the system at once when it is freed. For smaller ones it is not worth a call, and
- * a request may go on borrowing a read buffer that is no larger than a batch.
+ * A buffer from this size on is returned to the system at once when it is freed. A request may go on borrowing a read buffer
+ * that is no larger than a batch, so those are left to the garbage collector.
  */
-export const FREED_AT_ONCE_MIN_BYTES = 2 * READ_BUFFER_BATCH_BYTES;
+export const FREED_AT_ONCE_MIN_BYTES = READ_BUFFER_BATCH_BYTES + 4 * 1024;
+/**
+ * The same for a buffer that nobody borrows, such as one of replies. For smaller ones it is not worth a call: left to the
+ * garbage collector, tens of megabytes of them are there before it looks, which a small container does not have.
+ */
+export const FREED_UNBORROWED_MIN_BYTES = 16 * 1024;
 /** Freed buffers of more than this together are not left for later turns of the event loop. */
 export const FREED_QUEUE_MAX_BYTES = 256 * 1024 * 1024;
 /** Buffers for chunks of long replies that are kept for the next reply: to touch fresh memory takes ten times as long as to fill it. */

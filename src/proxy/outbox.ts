@@ -18,7 +18,7 @@
  */
 
 import { copyBytes, enlarge } from "../bytes.ts";
-import { freeBuffer } from "../freed_memory.ts";
+import { freeUnborrowed } from "../freed_memory.ts";
 import {
   BUFFER_KEEP_MAX_BYTES,
   READ_BUFFER_BATCH_BYTES,
@@ -113,7 +113,7 @@ export class Outbox implements Flushable, HeldBack, Deliverable {
     const size = Math.max(needed, INITIAL_BYTES, Math.min(old.length * 2, REPLY_CHUNK_BYTES));
     this.#account.force(Held.Reply, size - old.length);
     this.#collecting = enlarge(old, this.#length, size);
-    freeBuffer(old);
+    freeUnborrowed(old);
   }
 
   /** Puts aside what is filled of the buffer. From then on that alone is charged, as of all in `#full`. */
@@ -197,7 +197,7 @@ export class Outbox implements Flushable, HeldBack, Deliverable {
 
   #free(buffer: Uint8Array<ArrayBuffer>): void {
     this.#account.release(Held.Reply, buffer.length);
-    freeBuffer(buffer);
+    freeUnborrowed(buffer);
   }
 
   /** Takes out the buffer that is to be written next, and sets `#leaving` to what is filled of it. */

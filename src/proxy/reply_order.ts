@@ -41,6 +41,7 @@ export class ReplyOrder {
   readonly #account: ClientAccount;
   /** Bytes of {@linkcode keptBytes} that are charged. */
   #chargedBytes = 0;
+  #isDiscarded = false;
 
   /** @param account is charged for replies that are kept, and for slots */
   constructor(outbox: Outbox, account: ClientAccount = UNLIMITED_ACCOUNT) {
@@ -109,6 +110,8 @@ export class ReplyOrder {
 
   /** Hands on the replies that were kept behind the one that was due. */
   #goOn(): void {
+    // Handing a reply on takes memory, and the client may have been closed for that.
+    if (this.#isDiscarded) return;
     const mask = this.#ring.length - 1;
     this.#head++;
     for (; this.#head < this.#tail; this.#head++) {
@@ -116,6 +119,7 @@ export class ReplyOrder {
       if (!next.done) break;
       if (next.pieces === undefined) this.#outbox.append(next.reply, 0, next.replySize);
       else for (const piece of next.pieces) this.#outbox.appendOwned(piece);
+      if (this.#isDiscarded) return;
       this.keptBytes -= next.replySize;
       next.drop();
     }
@@ -140,6 +144,8 @@ export class ReplyOrder {
 
   #grow(): void {
     this.#account.force(Held.Objects, this.#ring.length * SLOT_BYTES);
+    // The client may have been closed for that: then there is one request more, which nobody answers.
+    if (this.#isDiscarded) return;
     const grown: (Slot | undefined)[] = new Array(this.#ring.length * 2).fill(undefined);
     for (let i = this.#head; i < this.#tail; i++) {
       grown[i & (grown.length - 1)] = this.#ring[i & (this.#ring.length - 1)];
@@ -149,6 +155,7 @@ export class ReplyOrder {
 
   /** Lets go of everything. The client is gone. */
   discard(): void {
+    this.#isDiscarded = true;
     this.#ring = [];
   }
 }

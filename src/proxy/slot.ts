@@ -12,7 +12,7 @@ import { copyBytes } from "../bytes.ts";
 import type { ClientState } from "../command/client_state.ts";
 import type { ConnectionContext } from "../command/connection_context.ts";
 import type { ConnectionError, ReplyCode } from "../errors.ts";
-import { freeBuffer } from "../freed_memory.ts";
+import { freeUnborrowed } from "../freed_memory.ts";
 import { Exchange } from "../route/exchange.ts";
 import type { Pool } from "../route/pool.ts";
 import type { Dialect } from "./dialect.ts";
@@ -128,7 +128,7 @@ export class Slot extends Exchange {
   drop(): void {
     this.pieces = undefined;
     if (this.reply.length <= KEEP_MAX_BYTES) return;
-    freeBuffer(this.reply);
+    freeUnborrowed(this.reply);
     this.reply = EMPTY;
   }
 

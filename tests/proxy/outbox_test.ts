@@ -166,3 +166,57 @@ Deno.test("Outbox writes long replies in their turn without a copy, and charges 
   freed[Symbol.dispose]();
   assertEquals(long[long.length / 2], 0, "its memory was returned");
 });
+
+Deno.test("ReplyOrder ends quietly where handing on a reply has its own client closed", () => {
+  const LIMIT = 100_000;
+  // Which reply is the one too many: the first, one that was kept, or the place of one more request.
+  for (const sizes of [[LIMIT * 2, 3, 3], [3, 3, LIMIT * 2], [LIMIT / 2, LIMIT / 2, LIMIT / 2, 3]]) {
+    for (const takesLast of [false, true]) {
+      const memory = new ClientMemory({ limitBytes: LIMIT });
+      let kills = 0;
+      const kill = () => {
+        kills++;
+        order.discard();
+        outbox.discard();
+      };
+      const account = memory.open({ id: 1, address: "client", name: "", isKept: false, connection: { kill } });
+      const owner = { write: () => Promise.withResolvers<void>().promise, expectsMore: false };
+      const outbox = new Outbox({ ...owner, written: () => {}, broken: () => {} }, new Turn(), new Patience(), account);
+      const order = new ReplyOrder(outbox, account);
+      const slots = sizes.map(() => order.open({} as Client));
+      order.open({} as Client);
+      const places = [...sizes.keys()];
+      if (takesLast) places.reverse();
+      for (const place of places) order.take(slots[place]!, new Uint8Array(sizes[place]!), 0, sizes[place]!);
+      assertEquals([kills, memory.usedBytes], [1, 0], `${sizes} ${takesLast}`);
+    }
+  }
+});
+
+Deno.test("ReplyOrder takes one more request where its place has its own client closed", () => {
+  const memory = new ClientMemory({ limitBytes: 1_000 });
+  const account = memory.open({
+    id: 1,
+    address: "client",
+    name: "",
+    isKept: false,
+    connection: { kill: () => order.discard() },
+  });
+  const order = new ReplyOrder(makeOutbox().outbox, account);
+  for (let count = 0; count < 100; count++) order.open({} as Client);
+  assertEquals(account.isClosed, true);
+});
+
+Deno.test("replies that are kept, and outgrown buffers, return their memory at once from 16 KiB on", async () => {
+  const freed = FreedMemory.open();
+  const { outbox, settle } = makeOutbox();
+  const order = new ReplyOrder(outbox);
+  const slots = [order.open({} as Client), order.open({} as Client)];
+  const reply = new Uint8Array(60_000).fill(0x78);
+  order.take(slots[1]!, reply, 0, reply.length);
+  const kept = slots[1]!.reply;
+  order.take(slots[0]!, encodeText("+\r\n"), 0, 3);
+  await settle();
+  freed[Symbol.dispose]();
+  assertEquals([kept.length, kept[30_000]], [60_000, 0]);
+});
