@@ -286,7 +286,7 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
     // Nobody shall wait for what was answered long ago.
     reply.retract();
     if (reply.size > 0) {
-      await this.#flush();
+      await this.#flushOrLeave();
       // What was pushed meanwhile is not for a client that has gone.
       peerEnds?.look();
     }
@@ -303,6 +303,16 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
     await answered;
     this.#host.readAhead.release(this.#connection);
     this.store.nowMs = Date.now();
+  }
+
+  /** Writes the replies before a command that waits. Where they cannot be written, that is the client's end, not a bug of ours. */
+  async #flushOrLeave(): Promise<void> {
+    try {
+      await this.#flush();
+    } catch (error) {
+      if (isDisconnection(error) || error instanceof NotSavedError) throw this.#gone();
+      throw error;
+    }
   }
 
   hasInput(): boolean {

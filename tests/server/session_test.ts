@@ -171,6 +171,21 @@ Deno.test("Session.sweep() ends a refused connection whose peer does not leave",
     // The connection is gone now: the session has ended although this side is still open.
   }));
 
+Deno.test("Session takes no bug for a client that leaves while replies before a command that waits are written", async () => {
+  for (const ends of ["client", "session"]) {
+    await withSession(async (client, session, host) => {
+      const value = "x".repeat(30_000_000);
+      await client.send(framesOf(["set", "a", value]));
+      assertEquals(await client.reply(), "OK");
+      await client.send(framesOf(["get", "a"], ["blpop", "nothing", "0"]));
+      await host.replied();
+      // The system does not take it all, so it is being written.
+      if (ends === "client") client.close();
+      else await session.abort();
+    });
+  }
+});
+
 Deno.test("Session runs nothing while a command waits, and then goes on in order", () =>
   withSession(async (client, session, host) => {
     await client.send(framesOf(["set", "a", "1"], ["save"], ["set", "a", "2"], ["get", "a"]));
