@@ -10,6 +10,8 @@ import type { Call } from "./call.ts";
 import type { ConnectionContext } from "./connection_context.ts";
 import type { CommandSpecification } from "./specification.ts";
 
+const SETTING_NAME = /^[a-z]+(-[a-z]+)*$/i;
+
 /** Tells the log of a call, if it is one of an administrator. */
 export function noteIfAdmin(context: ConnectionContext, { name, admin }: CommandSpecification, call: Call): void {
   if (admin === undefined || context.noteAdmin === undefined) return;
@@ -21,7 +23,9 @@ export function noteIfAdmin(context: ConnectionContext, { name, admin }: Command
   }
   // The name as it was sent: `flushall` is an alias.
   const words = [text(0).toLowerCase()];
-  const end = Math.min(call.count, admin.shownCount + 1);
+  let end = Math.min(call.count, admin.shownCount + 1);
+  // What stands where the name of a setting should may be its value, or both in one word.
+  if (admin.subcommands?.includes("set") && end > 2 && (call.count < 4 || !SETTING_NAME.test(text(2)))) end = 2;
   for (let index = 1; index < end; index++) words.push(text(index));
   if (end < call.count) words.push("…");
   context.noteAdmin(name, words.join(" ").slice(0, ADMIN_WORDS_MAX_LENGTH));

@@ -124,6 +124,7 @@ systemTest(
     const server = await launcher.server(["--plaintext", "--data", launcher.newFolder()]);
     const text =
       "client setname ops\r\nset a 1\r\nconfig get maxmemory\r\nconfig set requirepass s3cret\r\nflushall async\r\n" +
+      'config set s3cret\r\nconfig set "requirepass s3cret" x\r\nconfig set s3cret= requirepass\r\n' +
       "save\r\nclient kill id 999\r\nclient list\r\ndebug sleep 0\r\nbgrewriteaof\r\nmulti\r\nflushdb\r\nexec\r\necho end\r\n";
     await talk(server, text, (received) => received.endsWith("end\r\n"));
     const commands = () => [
@@ -132,6 +133,9 @@ systemTest(
     assertEquals(commands().map(([, command]) => command!.replaceAll('"', "")), [
       "config set requirepass …",
       "flushall async",
+      "config set …",
+      "config set …",
+      "config set …",
       "save",
       "client kill id 999",
       "debug sleep 0",
