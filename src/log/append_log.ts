@@ -22,7 +22,8 @@
  * then, too, writes are refused. Reads go on in either case.
  *
  * **What goes away.** A folder or a file that somebody removes or replaces fails nowhere, since it stays open. So the place is
- * looked at from time to time ({@linkcode look}), and with `always` before each batch is acknowledged (place.ts). While it is
+ * looked at from time to time ({@linkcode look}), with `always` before each batch is acknowledged, and else before one is written
+ * when nobody has looked for some ms (place.ts). While it is
  * not ours nothing is written and writes are refused; when it comes back they are accepted again. Where only files of ours are
  * gone or were changed, a snapshot puts everything down again, and writes stay refused until a person asks for one
  * ({@linkcode readmit}): whoever meddles with the files may not be done.
@@ -45,6 +46,7 @@ import {
   LOG_UNWRITTEN_MAX_BYTES,
   LOG_WRITE_BYTES,
   PLACE_HOLD_MAX_MS,
+  PLACE_LOOK_WRITING_MS,
 } from "../limits.ts";
 import { BLOCK_HEADER_BYTES, resealBlock, sealBlock } from "./block.ts";
 import { type Files, isOutOfSpace } from "./files.ts";
@@ -149,6 +151,8 @@ export class AppendLog {
   /** Why writes are refused: because of the place, or else because the log cannot be written or synced. */
   #refusal: string | undefined;
   #displaced: string | undefined;
+  /** When {@linkcode #lookBeforeWriting} has looked last. */
+  #lookedMs = -Infinity;
   #failure: string | undefined;
   /** How files were found gone or changed. Stays until a person asks for a snapshot. */
   #tampered: string | undefined;
@@ -468,6 +472,7 @@ export class AppendLog {
 
   readonly #commit = (): void => {
     this.#isScheduled = false;
+    this.#lookBeforeWriting();
     this.#seal();
     const gathering = this.#gathering;
     if (gathering !== undefined) {
@@ -478,6 +483,17 @@ export class AppendLog {
     this.#write();
     this.#release();
   };
+
+  /** With `everysec` and `never`: while batches are written the place is looked at more often, since they are acknowledged next. */
+  #lookBeforeWriting(): void {
+    const place = this.#place;
+    if (place === undefined || this.policy === "always") return;
+    const nowMs = this.#monotonicNow();
+    if (nowMs - this.#lookedMs < PLACE_LOOK_WRITING_MS) return;
+    this.#lookedMs = nowMs;
+    const segment = this.#segment;
+    if (segment === undefined || !place.has(segment)) this.look();
+  }
 
   /** Makes a batch of the records, if there are any. */
   #seal(): void {

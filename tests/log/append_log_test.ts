@@ -1,7 +1,13 @@
 import { assert, assertEquals, assertInstanceOf, assertNotEquals, assertRejects, assertThrows } from "@std/assert";
 import { encodeText } from "../../src/bytes.ts";
 import { NotSavedError } from "../../src/errors.ts";
-import { LOG_HOLD_MAX_MS, LOG_SYNC_LAG_MAX_MS, LOG_UNWRITTEN_MAX_BYTES, PLACE_HOLD_MAX_MS } from "../../src/limits.ts";
+import {
+  LOG_HOLD_MAX_MS,
+  LOG_SYNC_LAG_MAX_MS,
+  LOG_UNWRITTEN_MAX_BYTES,
+  PLACE_HOLD_MAX_MS,
+  PLACE_LOOK_WRITING_MS,
+} from "../../src/limits.ts";
 import { AppendLog, type FsyncPolicy } from "../../src/log/append_log.ts";
 import { BlockReader } from "../../src/log/block_reader.ts";
 import { DataFolder } from "../../src/log/folder.ts";
@@ -584,6 +590,24 @@ Deno.test("AppendLog acknowledges nothing while its folder is another one, and d
   assertEquals([rig.log.refusal, rig.batches(1).length], [undefined, 3]);
   assertEquals(rig.refusals.map((refusal) => typeof refusal), ["string", "undefined"]);
 });
+
+for (const policy of ["everysec", "never"] as const) {
+  Deno.test(`AppendLog acknowledges with ${policy} nothing that it writes after its folder has gone`, async () => {
+    await using rig = await withPlace(policy);
+    rig.set("a");
+    await rig.log.settled();
+    const putBack = rig.files.replaceFolder(FOLDER);
+    rig.nowMs += PLACE_LOOK_WRITING_MS;
+    rig.set("b");
+    const held = watch(rig.log.settled());
+    await settle();
+    assertEquals([held.state, rig.log.refusal?.includes("it was replaced by another one")], ["pending", true]);
+    putBack();
+    rig.log.look();
+    await until(() => held.state === "resolved");
+    assertEquals([rig.log.refusal, rig.batches(1).length], [undefined, 2]);
+  });
+}
 
 Deno.test("AppendLog fails those who wait while its folder is gone, sooner than those on a full disk", async () => {
   await using rig = await withPlace("everysec");
