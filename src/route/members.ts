@@ -10,7 +10,6 @@
  * @module
  */
 
-import { dirname } from "@std/path";
 import { type Address, formatAddress, parseServerAddress, sameServerKey } from "../address.ts";
 import { messageOf, UsageError } from "../errors.ts";
 import { MEMBERS_FAULT_MS, MEMBERS_POLL_MS, SERVERS_FILE_MAX_BYTES, SERVERS_MAX_COUNT, WEIGHT_MAX } from "../limits.ts";
@@ -155,7 +154,7 @@ export function watchMembers(
     paths: [path],
     name: `"${path}"`,
     fallback: "the list known before stays in use",
-    watchedFolder: dirname(path),
+    watchedFolder: folderOf(path),
     pollMs: MEMBERS_POLL_MS,
     faultMs: MEMBERS_FAULT_MS,
     read: () => tryMembers(path),
@@ -176,4 +175,9 @@ async function tryMembers(path: string): Promise<Reading<Member[]>> {
   } catch (error) {
     return { fault: `Cannot use "${path}": ${(error as Error).message}`, content: text };
   }
+}
+
+function folderOf(path: string): string {
+  const slash = path.lastIndexOf("/");
+  return slash < 0 ? "." : path.slice(0, Math.max(1, slash));
 }
