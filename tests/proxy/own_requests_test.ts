@@ -19,12 +19,7 @@ import {
   withServers,
 } from "../support/proxy_rig.ts";
 import { framesOf } from "../support/raw_client.ts";
-import { encodeRequest } from "../support/resp_requests.ts";
-
-/** Requests of one write. */
-function lines(...requests: string[]): string {
-  return requests.map((line) => encodeRequest(...line.split(" "))).join("");
-}
+import { encodeLines } from "../support/resp_requests.ts";
 
 const OK = "+OK\r\n";
 const QUEUED = "+QUEUED\r\n";
@@ -59,7 +54,7 @@ async function hear(
   await client.call("hello", String(version));
   await client.call("del", "h", "h{h}", "a{h}");
   await client.call("hset", "h", "f", "v");
-  const text = lines(...conversation, "reset", "quit");
+  const text = encodeLines(...conversation, "reset", "quit");
   if (isBytewise) { for (const character of text) await client.send(character); }
   else await client.send(text);
   return (await client.framesToEnd()).map(encodeFrame).join("").replace(/(id\r\n:)[0-9]+/g, "$1-");
@@ -125,12 +120,12 @@ Deno.test(
     await other.call("hset", "h", "f", "v");
     for (let round = 0; round < 3; round++) {
       using client = await connectResp(proxy, 2);
-      await client.send(lines("multi", "hello 3", "hgetall h", "exec", "hgetall h"));
+      await client.send(encodeLines("multi", "hello 3", "hgetall h", "exec", "hgetall h"));
       const replies = await readReplies(client, 5);
       assert(replies[3]!.endsWith("%1\r\n$1\r\nf\r\n$1\r\nv\r\n"), replies[3]);
       assertEquals(replies[4], "%1\r\n$1\r\nf\r\n$1\r\nv\r\n");
       assertEquals(await ask(other, "hgetall", "h"), "*2\r\n$1\r\nf\r\n$1\r\nv\r\n");
-      await other.send(lines("watch h", "multi", "hgetall h", "exec"));
+      await other.send(encodeLines("watch h", "multi", "hgetall h", "exec"));
       assertEquals((await readReplies(other, 4))[3], "*1\r\n*2\r\n$1\r\nf\r\n$1\r\nv\r\n");
     }
   }),
@@ -147,7 +142,7 @@ Deno.test(
       requests.push(i % 3 === 0 ? "get {k}n" : i % 3 === 1 ? "client getname" : `client setname n${i}`);
       if (i % 500 === 0) requests.push("get k");
     }
-    await client.send(lines("multi", ...requests, "exec"));
+    await client.send(encodeLines("multi", ...requests, "exec"));
     const replies = await readReplies(client, requests.length + 2);
     assert(replies.slice(1, -1).every((reply) => reply === QUEUED));
     const expected = requests.map((request, i) => {
@@ -164,7 +159,7 @@ Deno.test(
     const before = held();
     assertEquals(before.slice(1), [0, 0]);
     for (let round = 0; round < 3; round++) {
-      await client.send(lines("multi", ...requests, "exec"));
+      await client.send(encodeLines("multi", ...requests, "exec"));
       await readReplies(client, requests.length + 2);
     }
     await until(() => String(held()) === String(before), "its memory is given back");
@@ -176,7 +171,7 @@ Deno.test(
   clustered(1, async ({ proxy }) => {
     using client = await connectResp(proxy);
     const { line } = await client.call("client", "id");
-    await client.send(lines("multi", `client kill id ${line} skipme no`, "set k v", "exec", "set l v"));
+    await client.send(encodeLines("multi", `client kill id ${line} skipme no`, "set k v", "exec", "set l v"));
     const frames = await client.framesToEnd();
     assertEquals(frames.map(encodeFrame).slice(3), ["*2\r\n:1\r\n+OK\r\n"]);
     using other = await connectResp(proxy);
@@ -195,13 +190,13 @@ Deno.test("Proxy carries out nothing of its own when the server has not run the 
     using client = await connectResp(proxy);
     for (const hello of [[], ["hello 3"]]) {
       answer = (_request, peer) => void peer.close();
-      await client.send(lines("multi", "set k v", "client setname me", ...hello, "exec", "client getname"));
+      await client.send(encodeLines("multi", "set k v", "client setname me", ...hello, "exec", "client getname"));
       const lost = (await readReplies(client, 5 + hello.length)).slice(-2);
       assertStringIncludes(lost[0]!, "-UNKNOWN_OUTCOME ");
       assertEquals(lost[1], "$-1\r\n");
       // Fewer items than requests: what the proxy is told is no reply to that.
       answer = (_request, peer) => peer.reply([]);
-      await client.send(lines("multi", "set k v", "client getname", ...hello, "exec", "ping"));
+      await client.send(encodeLines("multi", "set k v", "client getname", ...hello, "exec", "ping"));
       const short = (await readReplies(client, 5 + hello.length)).slice(-2);
       assertStringIncludes(short[0]!, "-ERR a server's reply is not as expected");
       assertEquals(short[1], "+PONG\r\n");
@@ -213,7 +208,7 @@ Deno.test(
   "Proxy sends no message of a channel in front of the reply to `exec`",
   clustered(1, async ({ proxy }) => {
     using publisher = await connectResp(proxy);
-    const messages = lines(...Array.from({ length: 50 }, () => "publish c m"));
+    const messages = encodeLines(...Array.from({ length: 50 }, () => "publish c m"));
     let isDone = false;
     const publishing = (async () => {
       while (!isDone) {
@@ -226,7 +221,7 @@ Deno.test(
         for (const count of [0, 0, 0, 0, 6000]) {
           using client = await connectResp(proxy, version);
           const more = new Array<string>(count).fill("lrange {c}k 0 -1");
-          await client.send(lines("multi", ...requests, ...more, "exec"));
+          await client.send(encodeLines("multi", ...requests, ...more, "exec"));
           const replies = await readReplies(client, 2 + requests.length + count);
           assertEquals(replies.slice(0, 2), [OK, QUEUED]);
           assertEquals(replies.at(-1)!.split("\r\n", 1), [`*${requests.length + count}`]);
@@ -251,10 +246,10 @@ Deno.test(
     using other = await connectResp(proxy);
     for (const request of ["client id", "hello 3", "client list"]) {
       const count = 6_000;
-      await client.send(lines("multi") + lines(request).repeat(count));
+      await client.send(encodeLines("multi") + encodeLines(request).repeat(count));
       await readReplies(client, count + 1);
       let isAnswered = false;
-      await client.send(lines("exec"));
+      await client.send(encodeLines("exec"));
       const answering = client.frame().then((frame) => {
         isAnswered = true;
         return frame;
@@ -275,7 +270,7 @@ Deno.test("Proxy counts its own replies to a transaction as the client's memory"
     withProxy(addresses, async ({ proxy, log }) => {
       using client = await connectResp(proxy);
       using other = await connectResp(proxy);
-      await client.send(lines("multi") + lines("command docs").repeat(1000) + lines("exec"));
+      await client.send(encodeLines("multi") + encodeLines("command docs").repeat(1000) + encodeLines("exec"));
       await until(() => infoOf(proxy, "connected_clients") === "1", "it is disconnected", 20_000);
       await pause(2 * ABORT_DELAY_MS);
       assertEquals(log.lines.filter((line) => line.includes("Closed a client")).length, 1);
@@ -290,11 +285,11 @@ Deno.test("Proxy counts and holds back wrong passwords of `hello` in a transacti
       const guess = "hello 3 auth default no";
       const guesses = [guess, "auth no"];
       const startedMs = performance.now();
-      await client.send(lines("multi", ...guesses, ...guesses, ...guesses, ...guesses, guess, "ping", "exec"));
+      await client.send(encodeLines("multi", ...guesses, ...guesses, ...guesses, ...guesses, guess, "ping", "exec"));
       const first = (await readReplies(client, 12)).at(-1)!;
       assertEquals(first.split("WRONGPASS").length, 10);
       // The last one would be right.
-      await client.send(lines("multi", guess, "hello 3 auth default secret", "set k v", "exec", "get k"));
+      await client.send(encodeLines("multi", guess, "hello 3 auth default secret", "set k v", "exec", "get k"));
       const items = (await client.framesToEnd()).at(-1)!.items!.map((item) => item.line);
       assert(performance.now() - startedMs > 3000, "they were not held back");
       assertEquals(items.map((line) => line.slice(0, 9)), ["WRONGPASS", "WRONGPASS", "OK"]);

@@ -18,12 +18,7 @@ import {
   writeList,
 } from "../support/proxy_rig.ts";
 import { framesOf } from "../support/raw_client.ts";
-import { encodeRequest } from "../support/resp_requests.ts";
-
-/** Requests of one write. */
-function lines(...requests: string[]): string {
-  return requests.map((line) => encodeRequest(...line.split(" "))).join("");
-}
+import { encodeLines } from "../support/resp_requests.ts";
 
 const OK = "+OK\r\n";
 const QUEUED = "+QUEUED\r\n";
@@ -41,9 +36,9 @@ Deno.test(
       for (let i = 0; i < 3; i++) {
         const name = `{${key(i)}}${version}`;
         await client.send(
-          lines(`set ${name} 1`, "multi", `incr ${name}`, `get ${name}x`, `lpush ${name} a`, "ping", "exec"),
+          encodeLines(`set ${name} 1`, "multi", `incr ${name}`, `get ${name}x`, `lpush ${name} a`, "ping", "exec"),
         );
-        await client.send(lines(`get ${name}`));
+        await client.send(encodeLines(`get ${name}`));
         assertEquals(await readReplies(client, 8), [
           OK,
           OK,
@@ -74,7 +69,10 @@ Deno.test(
     const work = async () => {
       using client = await connectResp(proxy);
       await client.send(
-        Array.from({ length: rounds }, () => lines("multi", `incr ${name}`, `incr ${name}`, `decr ${name}`, "exec"))
+        Array.from(
+          { length: rounds },
+          () => encodeLines("multi", `incr ${name}`, `incr ${name}`, `decr ${name}`, "exec"),
+        )
           .join(""),
       );
       for (let i = 0; i < rounds; i++) {
@@ -110,13 +108,17 @@ Deno.test(
       ["client id extra", "-ERR wrong number of arguments for 'client|id' command\r\n"],
     ];
     for (const [line, refusal] of reasons) {
-      await client.send(lines("multi", `set ${key(0)} v`, line, `set {${key(0)}}x v`, "exec", `exists ${key(0)}`));
+      await client.send(
+        encodeLines("multi", `set ${key(0)} v`, line, `set {${key(0)}}x v`, "exec", `exists ${key(0)}`),
+      );
       assertEquals(await readReplies(client, 6), [OK, QUEUED, refusal, QUEUED, ABORTED, ":0\r\n"], line);
     }
     for (const server of servers) assertEquals(server.store.size, 0);
     assertEquals(await ask(client, "exec"), "-ERR EXEC without MULTI\r\n");
     assertEquals(await ask(client, "discard"), "-ERR DISCARD without MULTI\r\n");
-    await client.send(lines("multi", "multi", "watch a", "set a 1", "discard", "get a", "multi", "exec x", "exec"));
+    await client.send(
+      encodeLines("multi", "multi", "watch a", "set a 1", "discard", "get a", "multi", "exec x", "exec"),
+    );
     assertEquals(await readReplies(client, 9), [
       OK,
       "-ERR MULTI calls can not be nested\r\n",
@@ -144,7 +146,7 @@ Deno.test(
     using native = await connect();
     // Unchanged. All in one write, so that what is sent on other connections must not overtake.
     await client.send(
-      lines(`set ${name} 1`, `watch ${name}`, `get ${name}`, "multi", `incr ${name}`, "exec", `get ${name}`),
+      encodeLines(`set ${name} 1`, `watch ${name}`, `get ${name}`, "multi", `incr ${name}`, "exec", `get ${name}`),
     );
     assertEquals(await readReplies(client, 7), [
       OK,
@@ -159,7 +161,7 @@ Deno.test(
     for (const changer of [other, client]) {
       assertEquals(await ask(client, "watch", name, `{${name}}x`), OK);
       assertEquals(await ask(changer, "set", name, "5"), OK);
-      await client.send(lines("multi", `set ${name} 9`, "exec"));
+      await client.send(encodeLines("multi", `set ${name} 9`, "exec"));
       assertEquals(await readReplies(client, 3), [OK, QUEUED, "*-1\r\n"]);
       assertEquals(await ask(client, "get", name), "$1\r\n5\r\n");
     }
@@ -173,7 +175,7 @@ Deno.test(
       if (end === "discard") assertEquals(await ask(client, "multi"), OK);
       assertEquals((await ask(client, end))[0], "+");
       assertEquals(await ask(other, "set", name, "7"), OK);
-      await client.send(lines("multi", `get ${name}`, "exec"));
+      await client.send(encodeLines("multi", `get ${name}`, "exec"));
       assertEquals(await readReplies(client, 3), [OK, QUEUED, "*1\r\n$1\r\n7\r\n"]);
     }
     assertEquals(await ask(client, "watch", name), OK);
@@ -192,14 +194,14 @@ Deno.test(
     using client = await connectResp(proxy, 2);
     using other = await connectResp(proxy, 2);
     for (const changes of [false, true]) {
-      await client.send(lines("hello 2", "watch k", "get k"));
+      await client.send(encodeLines("hello 2", "watch k", "get k"));
       assertEquals((await readReplies(client, 3)).slice(1), [OK, "$-1\r\n"]);
       if (changes) assertEquals(await ask(other, "set", "k", "v"), OK);
-      await client.send(lines("hello 3", "multi", "hgetall {k}x", "get {k}x", "exec", "get {k}x"));
+      await client.send(encodeLines("hello 3", "multi", "hgetall {k}x", "get {k}x", "exec", "get {k}x"));
       const replies = await readReplies(client, 6);
       assertEquals(replies.slice(4), [changes ? "_\r\n" : "*2\r\n%0\r\n_\r\n", "_\r\n"]);
       // Nobody else gets a connection that speaks what it did not when it was lent.
-      await other.send(lines("watch k", "multi", "get {k}x", "exec"));
+      await other.send(encodeLines("watch k", "multi", "get {k}x", "exec"));
       assertEquals((await readReplies(other, 4))[3], "*1\r\n$-1\r\n");
     }
   }),
@@ -223,13 +225,13 @@ Deno.test(
     using client = await connectResp(proxy);
     const name = key(0);
     assertEquals(await ask(client, "watch", name), OK);
-    await client.send(lines("multi", `set ${name} v`));
+    await client.send(encodeLines("multi", `set ${name} v`));
     assertEquals(await readReplies(client, 2), [OK, QUEUED]);
     await writeList(path, addresses.slice(1));
     await until(() => proxy.members.length === 1, "the list is applied");
     assertEquals(await ask(client, "exec"), "*-1\r\n");
     assertEquals(await ask(client, "exists", name), ":0\r\n");
-    await client.send(lines(`watch ${name}`, "multi", `set ${name} v`, "exec"));
+    await client.send(encodeLines(`watch ${name}`, "multi", `set ${name} v`, "exec"));
     assertEquals((await readReplies(client, 4)).at(-1), "*1\r\n+OK\r\n");
   }),
 );
@@ -247,7 +249,7 @@ function transacting(onExec: FakeHandler): FakeHandler {
 Deno.test("Proxy repeats no transaction, and says that its outcome is unknown", async () => {
   await withFakes([transacting((_request, peer) => void peer.close())], async ({ proxy }, [server]) => {
     using client = await connectResp(proxy);
-    await client.send(lines("get k", "multi", "set k v", "exec"));
+    await client.send(encodeLines("get k", "multi", "set k v", "exec"));
     const [, , , lost] = await readReplies(client, 4);
     assertStringIncludes(lost!, "-UNKNOWN_OUTCOME ");
     await pause(20);
@@ -266,7 +268,7 @@ Deno.test("Proxy runs no transaction when the connection is lost that watched", 
     assertEquals(await ask(client, "watch", "k"), OK);
     lose();
     await until(() => serverFact(proxy, 0, "dedicated") === "0", "the connection is gone");
-    await client.send(lines("multi", "set k v", "exec", "multi", "set k v", "exec"));
+    await client.send(encodeLines("multi", "set k v", "exec", "multi", "set k v", "exec"));
     const replies = await readReplies(client, 6);
     assertStringIncludes(replies[2]!, "-UNAVAILABLE ");
     assertStringIncludes(replies[2]!, "the connection that this client had for itself was lost");
@@ -286,7 +288,7 @@ Deno.test("Proxy can watch again after a watch that came to nothing", async () =
     using client = await connectResp(proxy);
     assertStringIncludes(await ask(client, "watch", "k"), "-UNAVAILABLE ");
     refuses = false;
-    await client.send(lines("watch k", "multi", "set k v", "exec"));
+    await client.send(encodeLines("watch k", "multi", "set k v", "exec"));
     assertEquals((await readReplies(client, 4)).at(-1), "*1\r\n+ran\r\n");
   });
 });

@@ -22,12 +22,7 @@ import {
   writeList,
 } from "../support/proxy_rig.ts";
 import { framesOf } from "../support/raw_client.ts";
-import { encodeRequest } from "../support/resp_requests.ts";
-
-/** Requests of one write. */
-function lines(...requests: string[]): string {
-  return requests.map((line) => encodeRequest(...line.split(" "))).join("");
-}
+import { encodeLines, encodeRequest } from "../support/resp_requests.ts";
 
 /** Waits until so many clients wait. */
 async function waiting({ proxy }: Rig, count: number): Promise<void> {
@@ -45,7 +40,7 @@ Deno.test(
     const list = key(0);
     // What is there is taken at once, and what is asked for behind it is answered behind it.
     assertEquals(await ask(other, "rpush", list, "a", "b"), ":2\r\n");
-    await second.send(lines(`blpop ${key(0, 1)} 0.01`, `brpop ${list} 0`, `llen ${list}`, "ping"));
+    await second.send(encodeLines(`blpop ${key(0, 1)} 0.01`, `brpop ${list} 0`, `llen ${list}`, "ping"));
     const taken = `*2\r\n$${list.length}\r\n${list}\r\n$1\r\nb\r\n`;
     assertEquals(await readReplies(second, 4), ["*-1\r\n", taken, ":1\r\n", "+PONG\r\n"]);
     assertEquals(await ask(third, "blpop", key(0, 1), "0.01"), "_\r\n");
@@ -53,9 +48,9 @@ Deno.test(
     // The one who waits longest is served first, whatever it speaks.
     await native.send(framesOf(["blpop", list, "0"], ["ping"]));
     await waiting(rig, 1);
-    await second.send(lines(`blpop ${list} 0`, "ping"));
+    await second.send(encodeLines(`blpop ${list} 0`, "ping"));
     await waiting(rig, 2);
-    await third.send(lines(`brpoplpush ${list} {${list}}to 0`, "ping"));
+    await third.send(encodeLines(`brpoplpush ${list} {${list}}to 0`, "ping"));
     await waiting(rig, 3);
     for (let i = 0; i < 20; i++) assertEquals(await ask(other, "set", `{${list}}x`, "v"), "+OK\r\n");
     assertEquals(await ask(other, "rpush", list, "1", "2", "3"), ":3\r\n");
@@ -244,7 +239,7 @@ Deno.test("Proxy ends waits with an error when it stops", () =>
   withServers(1, (_servers, addresses) =>
     withProxy(addresses, async (rig) => {
       using client = await connectResp(rig.proxy);
-      await client.send(lines(`blpop ${rig.key(0)} 0`, "ping"));
+      await client.send(encodeLines(`blpop ${rig.key(0)} 0`, "ping"));
       await waiting(rig, 1);
       const stopped = rig.proxy.stop();
       assertEquals((await client.framesToEnd()).map(encodeFrame), ["-ERR the proxy is stopping\r\n"]);
@@ -317,7 +312,7 @@ Deno.test(
   "Proxy has a wait in a transaction answered at once",
   clustered(1, async ({ proxy, key }) => {
     using client = await connectResp(proxy);
-    await client.send(lines("multi", `blpop ${key(0)} 0`, `rpush ${key(0)} a`, `blpop ${key(0)} 0`, "exec"));
+    await client.send(encodeLines("multi", `blpop ${key(0)} 0`, `rpush ${key(0)} a`, `blpop ${key(0)} 0`, "exec"));
     const replies = await readReplies(client, 5);
     assertEquals(replies.slice(1, 4), Array(3).fill("+QUEUED\r\n"));
     assertStringIncludes(replies[4]!, "*3\r\n*-1\r\n:1\r\n*2\r\n");

@@ -45,6 +45,11 @@ export function encodeRequest(...items: string[]): string {
   return `*${items.length}\r\n${items.map((item) => `$${item.length}\r\n${item}\r\n`).join("")}`;
 }
 
+/** Requests of one write, each as words with blanks in between. */
+export function encodeLines(...requests: string[]): string {
+  return requests.map((line) => encodeRequest(...line.split(" "))).join("");
+}
+
 /** The arguments of a request. */
 export function argumentsOf(request: Request): string[] {
   return Array.from({ length: request.count }, (_, i) => {

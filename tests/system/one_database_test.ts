@@ -8,15 +8,10 @@ import { RespClient } from "../support/conformance/resp_client.ts";
 import { encodeFrame } from "../support/conformance/resp_frames.ts";
 import { ask, clustered, connectResp, infoOf } from "../support/proxy_rig.ts";
 import { framesOf, RawClient } from "../support/raw_client.ts";
-import { encodeRequest } from "../support/resp_requests.ts";
+import { encodeLines } from "../support/resp_requests.ts";
 
 const REFUSAL =
   "ERR DB index is out of range: there is one database, 0; the connection is closed, so that nothing is written to the wrong database";
-
-/** Requests of one write. */
-function lines(...requests: string[]): string {
-  return requests.map((line) => encodeRequest(...line.split(" "))).join("");
-}
 
 /** All replies, to the end of the connection. */
 async function hear(port: number, version: 2 | 3, text: string, isBytewise = false): Promise<string> {
@@ -34,22 +29,22 @@ Deno.test(
       for (const version of [2, 3] as const) {
         for (const isBytewise of [false, true]) {
           const sent: [text: string, before: string][] = [
-            [lines("select 1", "set k v"), ""],
-            [lines("set a 1", "select 0", "select 1", "set k v", "set k w"), "+OK\r\n+OK\r\n"],
+            [encodeLines("select 1", "set k v"), ""],
+            [encodeLines("set a 1", "select 0", "select 1", "set k v", "set k w"), "+OK\r\n+OK\r\n"],
             ["select 1\r\nset k v\r\n", ""],
             ['SELECT "15"' + "\r\nset k v\r\n", ""],
-            [lines("select -1", "set k v"), ""],
-            [lines("multi", "set k v", "select 1", "set k w", "exec"), "+OK\r\n+QUEUED\r\n"],
-            [lines("multi", "client getname", "select 1", "set k w", "exec"), "+OK\r\n+QUEUED\r\n"],
-            [lines("watch k", "multi", "set k v", "select 1", "exec"), "+OK\r\n+OK\r\n+QUEUED\r\n"],
-            [lines("multi", "nosuch", "select 1", "set k w", "exec", "set k v"), "+OK\r\n-ERR unknown"],
+            [encodeLines("select -1", "set k v"), ""],
+            [encodeLines("multi", "set k v", "select 1", "set k w", "exec"), "+OK\r\n+QUEUED\r\n"],
+            [encodeLines("multi", "client getname", "select 1", "set k w", "exec"), "+OK\r\n+QUEUED\r\n"],
+            [encodeLines("watch k", "multi", "set k v", "select 1", "exec"), "+OK\r\n+OK\r\n+QUEUED\r\n"],
+            [encodeLines("multi", "nosuch", "select 1", "set k w", "exec", "set k v"), "+OK\r\n-ERR unknown"],
           ];
           for (const [text, before] of sent) {
             const heard = await hear(port, version, text, isBytewise);
             assert(heard.startsWith(before), heard);
             assert(heard.endsWith(`-${REFUSAL}\r\n`), `${text}: ${heard}`);
           }
-          const heard = await hear(port, version, lines("select abc", "set k v"), isBytewise);
+          const heard = await hear(port, version, encodeLines("select abc", "set k v"), isBytewise);
           assert(heard.startsWith("-ERR value is not an integer or out of range: there is one database"), heard);
         }
       }
