@@ -8,7 +8,7 @@
 import { dirname } from "@std/path";
 import { messageOf, StartError } from "../errors.ts";
 import { CERTIFICATE_RENEW_DAYS, SECRETS_FAULT_MS, SECRETS_POLL_MS } from "../limits.ts";
-import { FileFollower } from "../route/file_follower.ts";
+import { FileFollower, type FollowOptions } from "../route/file_follower.ts";
 import { type LoadedAuthorities, readAuthorities } from "./certificate_files.ts";
 import { type CheckedKeyPair, defaultCertificates, loadKeyPair, readDefaultPair } from "./certs.ts";
 import { daysUntil, ExpiryWatch, formatMoment } from "./expiry.ts";
@@ -50,16 +50,15 @@ export class Reloading {
     const what = `The certificate "${source.cert}"`;
     const expiry = this.#watchExpiry(what, current.expiresMs, own && (() => this.#renew(own, current.warnings)));
     const authority = this.#watchExpiry(`The authority "${own?.authority}"`, current.authorityExpiresMs);
-    let used = current;
     this.#follow({
+      current,
+      isSame: (one, other) => one.cert === other.cert && one.key === other.key,
       paths: [source.cert, source.key],
       name: `"${source.cert}"`,
       fallback: "the certificate in use stays",
       read: () => own ? readOwnPair(own) : loadKeyPair(source.cert, source.key),
       apply: (pair) => {
-        if (pair.cert === used.cert && pair.key === used.key) return;
         apply(pair);
-        used = pair;
         const { expiresMs } = pair;
         const fields = { expires: formatMoment(expiresMs), days: daysUntil(expiresMs) };
         this.#logger.info(`${what} was replaced, new connections get the new one`, fields);
@@ -74,16 +73,15 @@ export class Reloading {
   authorities(path: string, current: LoadedAuthorities, apply: (authorities: LoadedAuthorities) => void): void {
     const what = `A certificate in "${path}" of --ca`;
     const expiry = this.#watchExpiry(what, current.expiresMs);
-    let used = current;
     this.#follow({
+      current,
+      isSame: (one, other) => one.cert === other.cert,
       paths: [path],
       name: `"${path}"`,
       fallback: "the certificates in use stay",
       read: () => readAuthorities(path),
       apply: (authorities) => {
-        if (authorities.cert === used.cert) return;
         apply(authorities);
-        used = authorities;
         this.#logger.info(`The certificates in "${path}" of --ca were replaced`, { certificates: authorities.count });
         expiry.replace(authorities.expiresMs);
       },
@@ -92,28 +90,23 @@ export class Reloading {
 
   /** Follows a file of passwords. */
   passwords(path: string, current: readonly string[], apply: (passwords: readonly string[]) => void): void {
-    let used = current;
     this.#follow({
+      current,
+      isSame: (one, other) => one.length === other.length && one.every((each, i) => each === other[i]),
       paths: [path],
       name: `"${path}"`,
       fallback: "the passwords in use stay",
       read: () => readPasswordFile(path),
       apply: (passwords) => {
-        if (passwords.length === used.length && passwords.every((each, i) => each === used[i])) return;
         apply(passwords);
-        used = passwords;
         this.#logger.info(`The password file "${path}" was replaced`, { passwords: passwords.length });
       },
     });
   }
 
-  #follow<T>(options: {
-    paths: readonly string[];
-    name: string;
-    fallback: string;
-    read: () => T;
-    apply: (value: T) => void;
-  }): void {
+  #follow<T>(
+    options: Pick<FollowOptions<T>, "paths" | "name" | "fallback" | "current" | "isSame" | "apply"> & { read: () => T },
+  ): void {
     this.#followers.push(
       new FileFollower({
         ...options,

@@ -51,12 +51,13 @@ export interface FollowOptions<T> {
   readonly pollMs: number;
   /** How long a content of no use has to stay the same until it is reported, in ms. */
   readonly faultMs: number;
+  /** What is in use when it begins. */
+  readonly current: T;
+  /** Whether two values are alike, so that the second one is not applied. */
+  readonly isSame: (one: T, other: T) => boolean;
   /** Reads and checks them. Rejects never. */
   readonly read: () => Promise<Reading<T>> | Reading<T>;
-  /**
-   * Takes what was read last, whether or not it differs from what was read before. May throw an `InmemError` when it cannot
-   * be used here and now.
-   */
+  /** Takes a value other than the one in use. May throw an `InmemError` when it cannot be used here and now. */
   readonly apply: (value: T) => void;
   /** Takes a sentence for contents that are of no use, and when there is one of use again after that. */
   readonly report: (sentence: string) => void;
@@ -65,6 +66,8 @@ export interface FollowOptions<T> {
 /** See the module's comment. Follows until it is closed. */
 export class FileFollower<T> {
   readonly #options: FollowOptions<T>;
+  /** What was applied last. */
+  #used: T;
   #closed = false;
 
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -88,6 +91,7 @@ export class FileFollower<T> {
 
   constructor(options: FollowOptions<T>) {
     this.#options = options;
+    this.#used = options.current;
     if (options.watchedFolder !== undefined) this.#watch(options.watchedFolder);
     this.#schedule(0);
   }
@@ -185,7 +189,8 @@ export class FileFollower<T> {
   /** Has a value applied; what stands against that is a fault of the files, too. */
   #apply(value: T): { fault: string; content?: string } {
     try {
-      this.#options.apply(value);
+      if (!this.#options.isSame(this.#used, value)) this.#options.apply(value);
+      this.#used = value;
       return { fault: "" };
     } catch (error) {
       if (!(error instanceof InmemError)) throw error;

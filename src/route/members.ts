@@ -133,7 +133,7 @@ async function readContent(path: string): Promise<Content> {
 }
 
 /** Follows `servers.json` until it is closed. */
-export type MembersWatch = Pick<FileFollower<Member[]>, "reload" | "close">;
+export type MembersWatch = Pick<FileFollower<readonly Member[]>, "reload" | "close">;
 
 /**
  * Follows `servers.json`.
@@ -146,23 +146,20 @@ export type MembersWatch = Pick<FileFollower<Member[]>, "reload" | "close">;
 export function watchMembers(
   path: string,
   members: readonly Member[],
-  onChange: (members: Member[]) => void,
+  onChange: (members: readonly Member[]) => void,
   report: (sentence: string) => void,
 ): MembersWatch {
-  let ruling = members;
-  return new FileFollower({
+  return new FileFollower<readonly Member[]>({
     paths: [path],
     name: `"${path}"`,
     fallback: "the list known before stays in use",
     watchedFolder: folderOf(path),
     pollMs: MEMBERS_POLL_MS,
     faultMs: MEMBERS_FAULT_MS,
+    current: members,
+    isSame: sameMembers,
     read: () => tryMembers(path),
-    apply(found) {
-      if (sameMembers(ruling, found)) return;
-      ruling = found;
-      onChange(found);
-    },
+    apply: onChange,
     report,
   });
 }

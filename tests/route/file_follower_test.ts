@@ -20,6 +20,8 @@ class Following {
       fallback: "all stays",
       pollMs,
       faultMs: 50,
+      current: "",
+      isSame: (one, other) => one === other,
       read: () => {
         this.reads++;
         try {
