@@ -39,9 +39,9 @@ export async function proxyMain(argv: readonly string[]): Promise<number> {
   const { settings: listening, sources } = await resolveListening(values);
   for (const warning of sources.warnings) logger.warn(warning);
   const memory = planProxyMemory({ clients: values["max-client-memory"], connections: values["max-clients"] });
-  // The list is read again when the proxy starts, and may grow later.
-  const { length } = await readMembers(values.servers);
-  const descriptors = planProxyDescriptors(memory.connections, length, values.conns);
+  const members = await readMembers(values.servers);
+  // The list may grow later.
+  const descriptors = planProxyDescriptors(memory.connections, members.length, values.conns);
   for (const warning of [...memory.warnings, ...descriptors.warnings]) logger.warn(warning);
   const serversPasswordPath = values["servers-password-file"];
   const serversPasswords = serversPasswordPath === undefined ? listening.password : readPasswords(serversPasswordPath);
@@ -53,6 +53,7 @@ export async function proxyMain(argv: readonly string[]): Promise<number> {
     clientMemoryLimitBytes: memory.clients,
     freedQueueMaxBytes: memory.freedQueue,
     serversPath: values.servers,
+    members,
     connectionsMaxCount: descriptors.sharedConnections,
     timeoutMs: values.timeout,
     onDown: values["on-down"],
@@ -80,16 +81,7 @@ export async function proxyMain(argv: readonly string[]): Promise<number> {
   if (serversPasswordPath !== undefined) {
     reloading.passwords(serversPasswordPath, serversPasswords, (password) => proxy.replaceBackend({ password }));
   }
-  const ended = runUntilStopped({
-    stop() {
-      reloading.close();
-      return proxy.stop();
-    },
-    reload() {
-      reloading.reload();
-      proxy.reload();
-    },
-  }, logger);
+  const ended = runUntilStopped(proxy, reloading, logger);
   if (proxy.untuned !== undefined) logger.warn("Replies may be slower than elsewhere", { reason: proxy.untuned });
   logger.info(`listening on ${formatAddress(proxy.address)}`, { servers: proxy.members.length });
   return await ended;

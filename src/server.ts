@@ -62,13 +62,7 @@ export async function serverMain(argv: readonly string[]): Promise<number> {
     logger,
   });
   const reloading = followListening(listening, sources, server, logger);
-  const ended = runUntilStopped({
-    stop() {
-      reloading.close();
-      return server.stop();
-    },
-    reload: () => reloading.reload(),
-  }, logger);
+  const ended = runUntilStopped(server, reloading, logger);
   heedSignals();
   logger.info(`Memory for data: ${formatSize(memory.data)}`, { reason: memory.reason });
   logger.info(`Memory for clients: ${formatSize(memory.clients)}`);

@@ -90,6 +90,8 @@ export interface ProxySettings {
   readonly dedicatedMaxCount?: number;
   /** The file that names the servers; it is followed. */
   readonly serversPath: string;
+  /** What that file has, if it was read already. */
+  readonly members?: readonly Member[];
   /** Connections to each server, at most. */
   readonly connectionsMaxCount: number;
   /** How servers are reached. */
@@ -115,7 +117,7 @@ export interface ProxySettings {
  * @throws {StartError} when the address cannot be listened on
  */
 export async function startProxy(settings: ProxySettings): Promise<Proxy> {
-  const members = await readMembers(settings.serversPath);
+  const members = settings.members ?? await readMembers(settings.serversPath);
   // One that the list names later is refused when it is connected to.
   if (settings.backend.plaintext) { for (const { address } of members) checkPlaintext(address); }
   const { hostname, port, certificate } = settings;

@@ -15,6 +15,7 @@
 
 import { stackOf } from "../errors.ts";
 import type { Logger } from "./logger.ts";
+import type { Reloading } from "./reloading.ts";
 
 /** Signals that stop a role, with the exit status that a shell gives a program they kill. */
 const STOP_SIGNALS = { SIGTERM: 143, SIGINT: 130 } as const;
@@ -25,7 +26,7 @@ const IGNORED_SIGNALS = ["SIGHUP", "SIGPIPE", "SIGUSR1", "SIGUSR2", "SIGXFSZ"] a
 export interface Stoppable {
   /** Ends everything in order. Rejects when something was lost on the way. */
   stop(): Promise<void>;
-  /** Reads again the files that may have been replaced. */
+  /** Reads again files of its own that may have been replaced. */
   reload?(): void;
 }
 
@@ -45,9 +46,14 @@ export function ignoreStraySignals(): () => void {
 /**
  * Waits until the role is stopped. Signals are handled from the call on, before it returns.
  *
+ * @param files are read again on SIGHUP, and followed until the role stops
  * @returns the exit status
  */
-export async function runUntilStopped(role: Stoppable, logger: Logger): Promise<number> {
+export async function runUntilStopped(
+  role: Stoppable,
+  files: Pick<Reloading, "reload" | "close">,
+  logger: Logger,
+): Promise<number> {
   const ended = Promise.withResolvers<number>();
   const cleanups: (() => void)[] = [];
   const listen = (signal: Deno.Signal, handler: () => void) => {
@@ -59,6 +65,7 @@ export async function runUntilStopped(role: Stoppable, logger: Logger): Promise<
     if (stopping) return ended.resolve(STOP_SIGNALS[signal]);
     stopping = true;
     logger.info(`Stopping after ${signal}`);
+    files.close();
     role.stop().then(() => ended.resolve(0), (error) => {
       logger.error("Cannot stop in order", { error: String(error) });
       ended.resolve(1);
@@ -74,9 +81,10 @@ export async function runUntilStopped(role: Stoppable, logger: Logger): Promise<
   for (const signal of Object.keys(STOP_SIGNALS) as (keyof typeof STOP_SIGNALS)[]) listen(signal, () => onStop(signal));
   cleanups.push(ignoreStraySignals());
   listen("SIGHUP", () => {
-    if (stopping || role.reload === undefined) return;
+    if (stopping) return;
     logger.info("Reading files again after SIGHUP");
-    role.reload();
+    files.reload();
+    role.reload?.();
   });
   addEventListener("unhandledrejection", onRejection);
   addEventListener("error", onError);
