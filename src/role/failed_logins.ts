@@ -21,6 +21,7 @@
  * @module
  */
 
+import { canonicalIpv6 } from "../address.ts";
 import {
   FAILED_LOGIN_DELAY_MAX_MS,
   FAILED_LOGIN_DELAY_MIN_MS,
@@ -153,9 +154,8 @@ function delayFor(count: number): number {
  * @param address `host:port`, with brackets around an IPv6 address
  */
 export function addressKey(address: string): string {
-  const host = address.replace(/:[0-9]*$/, "").replace(/^\[|\]$/g, "").replace(/%.*$/, "").toLowerCase();
-  const mapped = /^::ffff:([0-9]+(?:\.[0-9]+){3})$/.exec(host)?.[1];
-  if (mapped !== undefined) return mapped;
+  const plain = address.replace(/:[0-9]*$/, "").replace(/^\[|\]$/g, "").replace(/%.*$/, "");
+  const host = canonicalIpv6(plain) ?? plain;
   if (!host.includes(":")) return host;
   const [before = "", after] = host.split("::", 2);
   const groups = before === "" ? [] : before.split(":");
@@ -164,5 +164,5 @@ export function addressKey(address: string): string {
     while (groups.length + tail.length < 8) groups.push("0");
     groups.push(...tail);
   }
-  return `${groups.slice(0, 4).map((group) => Number.parseInt(group, 16).toString(16)).join(":")}::/64`;
+  return `${groups.slice(0, 4).join(":")}::/64`;
 }

@@ -37,7 +37,7 @@ export interface FoundAddresses {
 }
 
 /** Why a lookup has found nothing that can be relied on. */
-export const NO_NAME_SERVER = "no name server has answered";
+const NO_NAME_SERVER = "no name server has answered";
 
 // Numbers of Linux, the same for all its C libraries and processors.
 const AF_UNSPEC = 0;
