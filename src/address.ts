@@ -109,7 +109,7 @@ function parsePort(portText: string, text: string, min: 0 | 1): number {
   return port;
 }
 
-/** Text for an error of one line, however long it is and whatever is in it. */
+/** Quotes a text for an error message: escapes what would break the line, and cuts what is too long. */
 function quote(text: string): string {
   return JSON.stringify(text.length <= QUOTED_MAX_LENGTH ? text : `${text.slice(0, QUOTED_MAX_LENGTH)}…`);
 }

@@ -166,8 +166,8 @@ interface ClientSettings {
  *   server may have seen that request. None is ever repeated. The next request connects again, at once the first time,
  *   and not more often than every 50 ms to 2 s while that fails.
  * - A request that takes longer than `timeoutMs` closes the connection, since replies have no number by which a late one
- *   could be told from the next. The time that a command waits by itself, such as `blpop`, is not counted, neither for it
- *   nor for the requests behind it.
+ *   could be told from the next. The time that a command such as `blpop` waits by itself
+ *   is not counted. It is not counted for the requests behind that command either.
  * - Requests without a reply are held in memory. Past 256 MiB of them the next is refused with `ConnectionError`; who
  *   sends without awaiting waits for {@linkcode Client.room} from time to time.
  */

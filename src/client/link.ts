@@ -333,7 +333,7 @@ export class Link {
     return decodeReply(buffer, begin, begin + length);
   }
 
-  /** When the oldest request is late, by `performance.now()`; `Infinity` for never. Those behind it are so later. */
+  /** The time at which the oldest request is late, by `performance.now()`, or `Infinity`. Later requests are late later. */
   get #deadlineMs(): number {
     if (this.#oldest === undefined) return Infinity;
     const { sentMs, allowedMs } = this.#oldest;

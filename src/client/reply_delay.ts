@@ -33,7 +33,7 @@ export function commandOf(request: readonly Argument[]): CommandSpecification | 
 export class ReplyDelays {
   /** Whether `multi` was sent, and neither `exec` nor `discard` after it. */
   #isQueueing = false;
-  /** How long the commands since `multi` hold the server, in ms. Those that wait for an element do not wait there. */
+  /** How long the commands since `multi` hold the server, in ms. A command such as `blpop` does not wait in a transaction. */
   #queuedMs = 0;
 
   /**

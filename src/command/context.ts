@@ -74,7 +74,7 @@ export interface CommandContext extends ConnectionContext {
   /**
    * Lets a client wait: writes what was answered before, begins the reply anew, and waits.
    *
-   * @param begin is called when the reply is begun anew. It returns what to wait for, or nothing when it has answered meanwhile.
+   * @param begin is called after the reply was begun anew. It returns a promise to wait for, or nothing if it has replied.
    * While the client waits, `client.waiter` is set.
    */
   block(begin: () => Promise<void> | undefined): Promise<void>;

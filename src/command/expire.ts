@@ -63,7 +63,7 @@ function moment(context: CommandContext, request: Request): number {
   return deadlineMs === 0 ? -1 : deadlineMs;
 }
 
-/** Answers a time, which may be beyond 53 bits. */
+/** Replies with a time, which may need more than 53 bits. */
 function replyTime(reply: Reply, time: number): void {
   if (Number.isSafeInteger(time)) reply.integer(time);
   else reply.integer64(BigInt(time));

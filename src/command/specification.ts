@@ -127,7 +127,7 @@ export interface CommandSpecification {
 export interface AdminFacts {
   /** Its subcommands that count; all calls do without it. */
   readonly subcommands?: readonly string[];
-  /** Arguments behind the name that are told. Others may be secrets, or no text. */
+  /** How many arguments behind the name are logged. Later ones may be secret, or may not be text. */
   readonly shownCount: number;
 }
 
