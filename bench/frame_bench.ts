@@ -6,8 +6,14 @@
  */
 
 import { decode, encode } from "@std/msgpack";
-import { decodeReply, decodeRequest, FRAME_PREFIX_BYTES, frameLength, RequestWriter } from "../src/wire/frame.ts";
-import type { Argument } from "../src/wire/frame.ts";
+import {
+  decodeReply,
+  decodeRequest,
+  FRAME_PREFIX_BYTES,
+  frameLength,
+  RequestWriter,
+} from "../src/wire/native/frame.ts";
+import type { Argument } from "../src/wire/native/frame.ts";
 import { NativeReply } from "../src/wire/reply.ts";
 import { Request } from "../src/wire/request.ts";
 

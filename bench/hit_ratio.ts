@@ -16,12 +16,12 @@
  */
 
 import { parseArgs } from "@std/cli/parse-args";
-import { Random } from "../tests/support/random.ts";
 import { messageOf, UsageError } from "../src/errors.ts";
+import { formatTable } from "../src/role/text_table.ts";
+import { Random } from "../tests/support/random.ts";
 import { ExactLru } from "./support/exact_lru.ts";
 import { parseNumber, refuseUnknown } from "./support/number_option.ts";
 import { SampledLru } from "./support/sampled_lru.ts";
-import { formatTable } from "../src/role/table.ts";
 import { makeTraces, type Trace } from "./support/traces.ts";
 
 const KEYS_COUNT = 200_000;

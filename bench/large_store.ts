@@ -15,10 +15,10 @@
 
 import { parseArgs } from "@std/cli/parse-args";
 import { messageOf, UsageError } from "../src/errors.ts";
+import { formatTable } from "../src/role/text_table.ts";
 import { KeyedFrames, makeContext, Runner } from "./support/command_layer.ts";
 import { describeMachine } from "./support/machine.ts";
 import { parseNumber, refuseUnknown } from "./support/number_option.ts";
-import { formatTable } from "../src/role/table.ts";
 
 /** Numbers of keys at which is measured. The ratio is that of the last to the one before. */
 const KEYS_COUNTS = [100_000, 1_000_000, 50_000_000];

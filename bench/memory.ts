@@ -23,15 +23,15 @@ import { parseArgs } from "@std/cli/parse-args";
 import { join } from "@std/path";
 import { UsageError } from "../src/errors.ts";
 import { type CertificatePaths, makeCertificates } from "../src/role/certs.ts";
+import { formatTable } from "../src/role/text_table.ts";
 import { delay } from "./support/delay.ts";
 import { InmemServer } from "./support/inmem_server.ts";
-import { type Load, LOADS } from "./support/loads.ts";
 import { runInterruptibly } from "./support/interruptible.ts";
+import { type Load, LOADS } from "./support/loads.ts";
 import { describeMachine } from "./support/machine.ts";
 import { parseNumber, refuseUnknown } from "./support/number_option.ts";
 import { RedisServer, redisVersion } from "./support/redis_server.ts";
 import { settledResidentBytes } from "./support/resident_memory.ts";
-import { formatTable } from "../src/role/table.ts";
 
 const ROUNDS_DEFAULT = 3;
 /** A pipeline of so many commands, and its replies, fit the sockets' buffers. */

@@ -7,15 +7,15 @@
 
 import { encodeText } from "../src/bytes.ts";
 import { ARGUMENTS_MAX_COUNT, FRAME_SIZE_MAX_BYTES, VALUE_SIZE_MAX_BYTES } from "../src/limits.ts";
-import { decodeRequest, FRAME_PREFIX_BYTES, frameLength, RequestWriter } from "../src/wire/frame.ts";
-import { KeyWindow } from "../src/wire/key_window.ts";
+import { decodeRequest, FRAME_PREFIX_BYTES, frameLength, RequestWriter } from "../src/wire/native/frame.ts";
+import { KeyWindow } from "../src/wire/native/look_ahead.ts";
 import { NativeReply } from "../src/wire/reply.ts";
 import type { Reply } from "../src/wire/reply.ts";
 import { Request } from "../src/wire/request.ts";
-import { RespDecoder } from "../src/wire/resp.ts";
-import { RespKeyWindow } from "../src/wire/resp_key_window.ts";
-import { RespReply } from "../src/wire/resp_reply.ts";
-import { RespReplyScanner } from "../src/wire/resp_reply_scanner.ts";
+import { RespKeyWindow } from "../src/wire/resp/look_ahead.ts";
+import { RespReplyScanner } from "../src/wire/resp/reply_scanner.ts";
+import { RespReply } from "../src/wire/resp/reply_writer.ts";
+import { RespDecoder } from "../src/wire/resp/request_decoder.ts";
 
 const COMMANDS_COUNT = 1_000;
 const WINDOW_COUNT = 32;

@@ -18,9 +18,9 @@
  * @module
  */
 
-import { messageOf } from "../src/errors.ts";
 import { parseArgs } from "@std/cli/parse-args";
 import { join, relative, resolve } from "@std/path";
+import { messageOf } from "../src/errors.ts";
 import { certificatePaths } from "../src/role/certs.ts";
 import { proxyOptions } from "../src/role/option_tables.ts";
 import { inmemCommand, RoleProcess, ROOT, STOP_TIMEOUT_MS } from "./role_process.ts";

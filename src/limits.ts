@@ -284,11 +284,11 @@ export const TRAFFIC_MARKS_COUNT = 5;
 /** See {@linkcode TRAFFIC_MARKS_COUNT}. */
 export const TRAFFIC_MARK_INTERVAL_MS = 1_000;
 /** Keys and memory of a backend are asked for anew when what is known is older than this. */
-export const CENSUS_FRESH_MS = 1_000;
+export const SERVER_STATS_FRESH_MS = 1_000;
 /** Older answers are shown to nobody. */
-export const CENSUS_MAX_AGE_MS = 10_000;
+export const SERVER_STATS_MAX_AGE_MS = 10_000;
 /** How long `inmem client cluster` waits for answers of all servers. */
-export const CENSUS_WAIT_MS = 1_000;
+export const SERVER_STATS_WAIT_MS = 1_000;
 /** Replies wait for others to requests that came with theirs for one to two such times: then what there is is written. */
 export const REPLY_HOLD_MS = 1;
 /** Replies beyond this wait for no others. */
@@ -337,7 +337,7 @@ export const ELEMENT_SIZE_MAX_BYTES = 16 * 1024 * 1024;
 /** Most elements of one list and fields of one hash. */
 export const ELEMENTS_MAX_COUNT = 2 ** 32 - 1;
 /** What the proxy makes for each queued request when `exec` sends it: a place for its reply. */
-export const QUEUED_EXCHANGE_BYTES = 256;
+export const QUEUED_REQUEST_BYTES = 256;
 /** Queued requests are kept in chunks of this size at most, so that no growth copies what is queued already. */
 export const QUEUE_CHUNK_MAX_BYTES = 1024 * 1024;
 /** The first chunk of a queue: most transactions are of a few short commands. */

@@ -22,23 +22,23 @@ interface Role {
 const ROLES: Readonly<Record<string, Role>> = {
   server: {
     summary: "holds data",
-    load: async () => (await import("./server.ts")).serverMain,
+    load: async () => (await import("./server/main.ts")).serverMain,
   },
   proxy: {
     summary: "spreads keys over servers",
-    load: async () => (await import("./proxy.ts")).proxyMain,
+    load: async () => (await import("./proxy/main.ts")).proxyMain,
   },
   client: {
     summary: "talks to a server or a proxy",
-    load: async () => (await import("./shell.ts")).clientMain,
+    load: async () => (await import("./shell/main.ts")).clientMain,
   },
   check: {
     summary: "verifies data on disk",
-    load: async () => (await import("./check.ts")).checkMain,
+    load: async () => (await import("./offline/check.ts")).checkMain,
   },
   restore: {
     summary: "puts a snapshot into a data folder",
-    load: async () => (await import("./restore.ts")).restoreMain,
+    load: async () => (await import("./offline/restore.ts")).restoreMain,
   },
   certs: {
     summary: "makes a local authority and a server certificate",

@@ -53,7 +53,7 @@ export {
   ListCommands,
   Sender,
   StringCommands,
-} from "./client.ts";
+} from "./client/client.ts";
 export type {
   Argument,
   ClientKillOptions,
@@ -72,5 +72,5 @@ export type {
   ScanOptions,
   SetOptions,
   Value,
-} from "./client.ts";
+} from "./client/client.ts";
 export { ConnectionError, InmemError, ProtocolError, ReplyError, UsageError } from "./errors.ts";

@@ -9,8 +9,8 @@ import {
   parseServerAddress,
   sameServerKey,
 } from "../src/address.ts";
-import { BAD_SERVER_ADDRESSES } from "./support/bad_addresses.ts";
 import { UsageError } from "../src/errors.ts";
+import { BAD_SERVER_ADDRESSES } from "./support/bad_addresses.ts";
 
 Deno.test("parseAddress() reads names, IPv4, IPv6 and every address", () => {
   const cases: [text: string, hostname: string, port: number][] = [

@@ -1,8 +1,8 @@
 /** Parts of the benches that figures depend on, and that a run would not show to be wrong. */
 
 import { assertEquals } from "@std/assert";
-import { CommandCounter } from "../bench/support/command_counter.ts";
 import { atLeast, atMost } from "../bench/support/bound_row.ts";
+import { CommandCounter } from "../bench/support/command_counter.ts";
 import { compare } from "../bench/support/comparison_report.ts";
 import { lastRequestsPerSecond } from "../bench/support/redis_benchmark.ts";
 import { encodeCommands } from "../bench/support/resp_connection.ts";

@@ -2,7 +2,7 @@
  * Holds the one direction that imports go: what a layer may import is said in one table, and the real import graph, as
  * `deno info --json` prints it, is checked against it. Type-only and dynamic imports count like any other.
  *
- * A module's layer is the first name under `src/`: `src/wire/frame.ts` is of `wire`, `src/shell.ts` and
+ * A module's layer is the first name under `src/`: `src/wire/native/frame.ts` is of `wire`, `src/shell/main.ts` and
  * `src/shell/history.ts` are of `shell`. A module at the root of `src/` that is no role is a leaf.
  */
 
@@ -15,94 +15,66 @@ interface Edge {
   to: string;
 }
 
-/** The modules that anything may import and that import nothing but each other. */
-const BASE = ["address", "bytes", "errors", "freed_memory", "key_slot", "limits", "run_for"];
+/** The modules at the root of `src/` that anything may import, and that import nothing but each other. */
+const LEAVES = ["address", "bytes", "errors", "key_slot", "limits", "run_for"];
 
 /**
- * What each layer may import besides itself and `BASE`. `role` is what every role needs to start,
- * `platform` a module that Deno has built in (`node:`), `package` one from outside, and `types` the modules that give
- * packages their types.
+ * What each layer may import besides itself and the leaves. `platform` is a module that Deno has built in (`node:`), and
+ * `package` is one from outside.
  */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
-  limits: [],
-  errors: [],
-  bytes: [],
-  freed_memory: [],
-  key_slot: [],
-  run_for: [],
-  // Sockets of the platform are what wire is about.
-  wire: ["platform"],
+  // What everything stands on.
+  memory: [],
+  catalog: [],
+  std: ["package"],
+  wire: ["memory"],
+  net: ["memory", "platform"],
   store: [],
-  route: [],
-  specification: [],
-  // The commands on the connection itself, which a proxy runs as a server does.
-  connection: ["wire", "specification"],
-  types: ["package"],
-  // A token bucket, for lines of the log.
-  role: ["role", "route", "specification", "types", "package", "platform"],
-  command: ["store", "wire", "connection", "specification", "types", "package", "platform"],
-  log: ["wire", "specification", "types", "package", "platform"],
-  client: ["wire", "specification", "role"],
-  proxy: ["wire", "route", "client", "connection", "specification", "role", "types", "package", "platform"],
-  server: ["wire", "command", "connection", "store", "log", "specification", "role", "types", "package", "platform"],
-  shell: ["client", "specification", "role", "types", "package", "platform"],
-  check: ["log", "role", "types", "package", "platform"],
-  restore: ["log", "role", "types", "package", "platform"],
-  main: [
-    "server",
-    "check",
-    "restore",
-    "proxy",
-    "client",
-    "shell",
-    "specification",
+  log: ["memory", "wire", "platform"],
+  route: ["memory"],
+  // What a role needs to start.
+  role: ["catalog", "route", "std", "platform", "package"],
+  // Commands: on the connection itself, which a proxy runs as a server does, and on data.
+  connection: ["catalog", "memory", "wire"],
+  command: ["catalog", "memory", "wire", "connection", "store"],
+  // The roles.
+  server: ["memory", "wire", "net", "connection", "command", "store", "log", "role"],
+  "proxy/backend": ["memory", "wire", "net", "route", "connection", "role"],
+  "proxy/client": ["catalog", "memory", "wire", "route", "connection", "role", "proxy/backend"],
+  "proxy/routing": ["catalog", "memory", "wire", "route", "connection", "role", "proxy/backend", "proxy/client"],
+  proxy: [
+    "memory",
+    "wire",
+    "net",
+    "route",
+    "connection",
     "role",
-    "types",
-    "package",
-    "platform",
+    "proxy/backend",
+    "proxy/client",
+    "proxy/routing",
   ],
-  mod: ["client", "wire", "specification", "role", "types", "package", "platform"],
+  client: ["catalog", "wire", "net", "role"],
+  shell: ["catalog", "client", "role", "std"],
+  offline: ["log", "role"],
+  // The two ways in.
+  main: ["server", "proxy", "shell", "offline", "role"],
+  mod: ["client"],
 };
 
-/** Modules of `src/command/` that are of a layer of their own. */
-const LAYER_BY_MODULE: Readonly<Record<string, string>> = {
-  specification: "specification",
-  call: "specification",
-  command_index: "specification",
-  admin: "connection",
-  admission: "connection",
-  binary_text: "connection",
-  channel: "connection",
-  channel_message: "connection",
-  channels: "connection",
-  client: "connection",
-  client_state: "connection",
-  command_facts: "connection",
-  command_info: "connection",
-  command_syntax: "connection",
-  config: "connection",
-  configuration: "connection",
-  connection: "connection",
-  connection_commands: "connection",
-  connection_context: "connection",
-  glob: "connection",
-  glob_text: "connection",
-  in_slices: "connection",
-  integer_argument: "connection",
-  pattern_index: "connection",
-  subcommands: "connection",
-};
-
-/** The layer of a path under `src/` or of a package's specifier. */
+/**
+ * The layer of a path under `src/` or of a package's specifier: the longest folder that the table names. A module at the
+ * root of `src/` is a layer of its own.
+ */
 function layerOf(path: string): string {
   if (path.startsWith("node:")) return "platform";
-  // The one file above `src/` that is imported: it says the version.
-  if (path === "../deno.json") return "package";
-  if (/^[a-z]+:/.test(path)) return "package";
-  const own = LAYER_BY_MODULE[/^command\/(.*)\.ts$/.exec(path)?.[1] ?? ""];
-  if (own !== undefined) return own;
-  const layer = path.replace(/(\.d)?\.ts$/, "").split("/")[0] ?? "";
-  return layer;
+  // The one file above `src/` that is imported: it holds the version.
+  if (path === "../deno.json" || /^[a-z]+:/.test(path)) return "package";
+  const folders = path.replace(/(\.d)?\.ts$/, "").split("/");
+  for (let count = folders.length - 1; count > 0; count--) {
+    const folder = folders.slice(0, count).join("/");
+    if (folder in MAY_IMPORT) return folder;
+  }
+  return folders[0]!;
 }
 
 /** A sentence for each edge that goes against the direction. */
@@ -111,7 +83,7 @@ function violations(edges: readonly Edge[]): string[] {
   for (const { from, to } of edges) {
     const source = layerOf(from);
     const target = layerOf(to);
-    const allowed = source === target || BASE.includes(target) || MAY_IMPORT[source]?.includes(target);
+    const allowed = source === target || LEAVES.includes(target) || MAY_IMPORT[source]?.includes(target);
     if (!allowed) found.push(`${from} imports ${to}: "${source}" may not import "${target}"`);
   }
   return found;
@@ -154,6 +126,28 @@ function edgesOf(graph: ModuleGraph): Edge[] {
   return edges;
 }
 
+/** The strongly connected parts of more than one module, as Tarjan finds them (1972). */
+function circles(imports: ReadonlyMap<string, ReadonlySet<string>>): string[][] {
+  const found: string[][] = [];
+  const order = new Map<string, number>();
+  const lowest = new Map<string, number>();
+  const stack: string[] = [];
+  const visit = (module: string): void => {
+    order.set(module, order.size);
+    lowest.set(module, order.size - 1);
+    stack.push(module);
+    for (const next of imports.get(module) ?? []) {
+      if (!order.has(next)) visit(next);
+      if (stack.includes(next)) lowest.set(module, Math.min(lowest.get(module)!, lowest.get(next)!));
+    }
+    if (lowest.get(module) !== order.get(module)) return;
+    const part = stack.splice(stack.indexOf(module));
+    if (part.length > 1) found.push(part.sort());
+  };
+  for (const module of imports.keys()) if (!order.has(module)) visit(module);
+  return found;
+}
+
 async function listSources(folder = ""): Promise<string[]> {
   const found: string[] = [];
   for await (const { name, isDirectory } of Deno.readDir(join(sourceFolder, folder))) {
@@ -174,7 +168,7 @@ for (const root of ["main.ts", "mod.ts"]) {
 
 Deno.test("mod.ts imports no package, so that it can be imported without our import map", async () => {
   const edges = edgesOf(await readGraph("mod.ts"));
-  assertEquals(edges.filter(({ to }) => ["package", "types"].includes(layerOf(to))), []);
+  assertEquals(edges.filter(({ to }) => ["package", "std"].includes(layerOf(to))), []);
 });
 
 Deno.test("every source module is reached from main.ts or mod.ts", async () => {
@@ -183,48 +177,74 @@ Deno.test("every source module is reached from main.ts or mod.ts", async () => {
     for (const { specifier } of (await readGraph(root)).modules) reached.add(nameOf(specifier));
   }
   // The typed packages serve the tests too.
-  const dead = (await listSources()).filter((path) => !reached.has(path) && layerOf(path) !== "types");
+  const dead = (await listSources()).filter((path) => !reached.has(path) && layerOf(path) !== "std");
   assertEquals(dead, []);
+});
+
+Deno.test("modules do not import each other in a circle, types included", async () => {
+  const imports = new Map<string, Set<string>>();
+  for (const root of ["main.ts", "mod.ts"]) {
+    for (const { from, to } of edgesOf(await readGraph(root))) {
+      imports.set(from, (imports.get(from) ?? new Set()).add(to));
+    }
+  }
+  assertEquals(circles(imports), []);
+});
+
+Deno.test("circles() finds each circle once, whatever its length", () => {
+  const graph = (edges: string[]) => {
+    const imports = new Map<string, Set<string>>();
+    for (const [from, to] of edges) imports.set(from!, (imports.get(from!) ?? new Set()).add(to!));
+    return imports;
+  };
+  assertEquals(circles(graph(["ab", "bc", "ac", "cd"])), []);
+  assertEquals(circles(graph(["ab", "ba", "bc"])), [["a", "b"]]);
+  assertEquals(circles(graph(["ab", "bc", "ca", "cd", "de", "ed"])), [["d", "e"], ["a", "b", "c"]]);
 });
 
 Deno.test("violations() accepts the direction and names what goes against it", () => {
   assertEquals(
     violations([
-      { from: "wire/frame.ts", to: "limits.ts" },
-      { from: "wire/frame.ts", to: "wire/request.ts" },
-      { from: "command/table.ts", to: "command/specification.ts" },
+      { from: "wire/native/frame.ts", to: "limits.ts" },
+      { from: "wire/native/frame.ts", to: "wire/request.ts" },
+      { from: "command/dispatch.ts", to: "catalog/specification.ts" },
       { from: "command/string.ts", to: "store/store.ts" },
-      { from: "server.ts", to: "log/snapshot.ts" },
-      { from: "server.ts", to: "role/options.ts" },
-      { from: "role/certs.ts", to: "types/x509.ts" },
-      { from: "types/std_path.ts", to: "npm:/deno-std@1.4.0/path/mod.js" },
-      { from: "main.ts", to: "server.ts" },
+      { from: "server/server.ts", to: "log/snapshot.ts" },
+      { from: "server/main.ts", to: "role/options.ts" },
+      { from: "proxy/session.ts", to: "proxy/routing/router.ts" },
+      { from: "proxy/routing/router.ts", to: "proxy/client/pending_reply.ts" },
+      { from: "role/certs.ts", to: "std/x509.ts" },
+      { from: "std/std_path.ts", to: "npm:/deno-std@1.4.0/path/mod.js" },
+      { from: "main.ts", to: "server/main.ts" },
     ]),
     [],
   );
   const against: [string, string][] = [
-    ["wire/frame.ts", "store/store.ts"],
-    ["wire/frame.ts", "types/std_msgpack.ts"],
-    ["wire/frame.ts", "npm:left-pad@1.3.0"],
-    ["wire/frame.ts", "role/options.ts"],
-    ["store/store.ts", "command/specification.ts"],
+    ["wire/native/frame.ts", "store/store.ts"],
+    ["wire/native/frame.ts", "std/std_msgpack.ts"],
+    ["wire/native/frame.ts", "npm:left-pad@1.3.0"],
+    ["wire/native/frame.ts", "role/options.ts"],
+    ["store/store.ts", "catalog/specification.ts"],
     ["route/slots.ts", "node:fs"],
     ["store/store.ts", "npm:/deno-std@1.4.0/msgpack/mod.js"],
     ["limits.ts", "role/options.ts"],
-    ["errors.ts", "wire/frame.ts"],
-    ["command/specification.ts", "command/table.ts"],
-    ["command/specification.ts", "command/connection.ts"],
-    ["command/connection.ts", "command/context.ts"],
-    ["proxy/local_commands.ts", "command/table.ts"],
-    ["client/link.ts", "command/client_state.ts"],
-    ["command/table.ts", "log/snapshot.ts"],
+    ["errors.ts", "wire/native/frame.ts"],
+    ["catalog/specification.ts", "command/dispatch.ts"],
+    ["catalog/specification.ts", "connection/connection.ts"],
+    ["connection/connection.ts", "command/context.ts"],
+    ["proxy/routing/local_commands.ts", "command/dispatch.ts"],
+    ["client/link.ts", "connection/client_state.ts"],
+    ["command/dispatch.ts", "log/snapshot.ts"],
     ["log/snapshot.ts", "store/store.ts"],
-    ["client.ts", "command/table.ts"],
-    ["proxy.ts", "store/store.ts"],
-    ["server.ts", "route/slots.ts"],
-    ["shell.ts", "server.ts"],
-    ["role/options.ts", "server.ts"],
-    ["server.ts", "main.ts"],
+    ["client/client.ts", "command/dispatch.ts"],
+    ["proxy/proxy.ts", "store/store.ts"],
+    ["server/server.ts", "route/slots.ts"],
+    ["shell/main.ts", "server/server.ts"],
+    ["role/options.ts", "server/server.ts"],
+    ["server/main.ts", "main.ts"],
+    ["proxy/client/outbox.ts", "proxy/routing/router.ts"],
+    ["proxy/backend/cluster.ts", "proxy/client/pending_reply.ts"],
+    ["proxy/routing/router.ts", "proxy/session.ts"],
   ];
   for (const [from, to] of against) {
     assertEquals(violations([{ from, to }]).length, 1, `${from} imports ${to}`);

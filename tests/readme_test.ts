@@ -3,7 +3,8 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import { COMMANDS } from "../src/command/specification.ts";
+import denoJson from "../deno.json" with { type: "json" };
+import { COMMANDS } from "../src/catalog/specification.ts";
 import {
   certsOptions,
   clientOptions,
@@ -11,8 +12,7 @@ import {
   proxyPlanOptions,
   restoreOptions,
   serverOptions,
-} from "../src/role/options.ts";
-import denoJson from "../deno.json" with { type: "json" };
+} from "../src/role/option_tables.ts";
 
 const ROOT = new URL("../", import.meta.url);
 const README = Deno.readTextFileSync(new URL("README.md", ROOT));

@@ -4,10 +4,10 @@
  * @module
  */
 
-import { ClientState } from "../../src/command/client_state.ts";
-import type { Transaction } from "../../src/command/queue.ts";
+import type { Transaction } from "../../src/command/context.ts";
+import type { CommandContext } from "../../src/command/dispatch.ts";
 import { SharedState } from "../../src/command/shared_state.ts";
-import type { CommandContext } from "../../src/command/table.ts";
+import { ClientState } from "../../src/connection/client_state.ts";
 import type { Store } from "../../src/store/store.ts";
 
 /** May do everything, and never has to pause. */

@@ -4,8 +4,8 @@
  * @module
  */
 
+import { formatTable } from "../../src/role/text_table.ts";
 import type { Hold } from "./holds.ts";
-import { formatTable } from "../../src/role/table.ts";
 
 /** What a figure counts. */
 export type Unit = "ms" | "µs" | "ns" | "%" | "×" | "MB";

@@ -5,8 +5,8 @@
  */
 
 import { atLeast, atMost, formatCount, formatFigure, median, type Rows } from "./bound_row.ts";
-import { ShiftingSizes, SIZE_PHASES, type SizeFigures } from "./shifting_sizes.ts";
 import { type Hold, Stopwatch } from "./holds.ts";
+import { ShiftingSizes, SIZE_PHASES, type SizeFigures } from "./shifting_sizes.ts";
 import type { StoreSettings } from "./store_bounds.ts";
 
 const LIMIT_BYTES = 256 * 1024 ** 2;

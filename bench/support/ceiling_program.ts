@@ -8,7 +8,8 @@
  * @module
  */
 
-import { acceptLoop, handshake, listen, writeAll } from "../../src/wire/socket.ts";
+import { acceptLoop, handshake, listen } from "../../src/net/listener.ts";
+import { writeAll } from "../../src/net/socket.ts";
 import { CommandCounter } from "./command_counter.ts";
 
 /** As large as the server's for a busy connection. */

@@ -8,13 +8,13 @@
  * @module
  */
 
-import { execute } from "../../src/command/table.ts";
+import { execute } from "../../src/command/dispatch.ts";
 import { PREFETCH_MAX_COUNT } from "../../src/limits.ts";
 import { HugePages } from "../../src/role/huge_pages.ts";
 import { Store } from "../../src/store/store.ts";
-import { decodeRequest, FRAME_PREFIX_BYTES, frameLength, RequestWriter } from "../../src/wire/frame.ts";
-import type { Argument } from "../../src/wire/frame.ts";
-import { KeyWindow } from "../../src/wire/key_window.ts";
+import { decodeRequest, FRAME_PREFIX_BYTES, frameLength, RequestWriter } from "../../src/wire/native/frame.ts";
+import type { Argument } from "../../src/wire/native/frame.ts";
+import { KeyWindow } from "../../src/wire/native/look_ahead.ts";
 import { NativeReply } from "../../src/wire/reply.ts";
 import { Request } from "../../src/wire/request.ts";
 import { BenchContext } from "./bench_context.ts";

@@ -5,10 +5,10 @@
  * @module
  */
 
-import { execute } from "../../src/command/table.ts";
+import { execute } from "../../src/command/dispatch.ts";
 import type { Store } from "../../src/store/store.ts";
-import { decodeRequest, FRAME_PREFIX_BYTES, frameLength, RequestWriter } from "../../src/wire/frame.ts";
-import type { Argument } from "../../src/wire/frame.ts";
+import { decodeRequest, FRAME_PREFIX_BYTES, frameLength, RequestWriter } from "../../src/wire/native/frame.ts";
+import type { Argument } from "../../src/wire/native/frame.ts";
 import { NativeReply } from "../../src/wire/reply.ts";
 import { Request } from "../../src/wire/request.ts";
 import { BenchContext } from "./bench_context.ts";

@@ -4,9 +4,9 @@
  * @module
  */
 
+import { commandsOf, type ComparedTest, type Dataset, VALUE_BYTES } from "./compared_tests.ts";
 import { CONNECTIONS_COUNT } from "./comparison_report.ts";
 import type { Run, SideName } from "./comparison_report.ts";
-import { commandsOf, type ComparedTest, type Dataset, VALUE_BYTES } from "./compared_tests.ts";
 import { delay } from "./delay.ts";
 import { machineTimeMs, ownTimeMs, processorTimeMs } from "./processor_time.ts";
 import { runBenchmark } from "./redis_benchmark.ts";

@@ -4,10 +4,10 @@
  * @module
  */
 
+import { formatTable } from "../../src/role/text_table.ts";
 import { type Bound, formatCount, median } from "./bound_row.ts";
 import { VALUE_BYTES } from "./compared_tests.ts";
 import { benchmarkCommand } from "./redis_benchmark.ts";
-import { formatTable } from "../../src/role/table.ts";
 
 export const CONNECTIONS_COUNT = 50;
 

@@ -4,10 +4,10 @@
  * @module
  */
 
+import { delay } from "./delay.ts";
 import { residentBytes } from "./resident_memory.ts";
 import { encodeCommands, RespConnection } from "./resp_connection.ts";
 import type { Endpoint } from "./resp_connection.ts";
-import { delay } from "./delay.ts";
 
 const BATCH_COUNT = 5_000;
 const VALUE = "x".repeat(32);

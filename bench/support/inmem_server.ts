@@ -6,8 +6,8 @@
  */
 
 import { RoleProcess } from "../../cluster/role_process.ts";
-import { type Client, connect } from "../../src/mod.ts";
 import { parseAddress } from "../../src/address.ts";
+import { type Client, connect } from "../../src/mod.ts";
 import type { CertificatePaths } from "../../src/role/certs.ts";
 import type { Endpoint } from "./resp_connection.ts";
 

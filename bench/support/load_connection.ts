@@ -8,8 +8,9 @@
  * @module
  */
 
+import { connect } from "../../src/net/connector.ts";
+import { type Socket, writeAll } from "../../src/net/socket.ts";
 import type { Latencies } from "../../src/route/latencies.ts";
-import { connect, type Socket, writeAll } from "../../src/wire/socket.ts";
 import { CHECKED_BYTES, type LoadRequests } from "./load_requests.ts";
 import type { Endpoint } from "./resp_connection.ts";
 

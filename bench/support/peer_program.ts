@@ -6,8 +6,9 @@
 
 import { Buffer } from "node:buffer";
 import { type Client, connect } from "../../src/mod.ts";
-import { FRAME_PREFIX_BYTES, frameLength, RequestWriter } from "../../src/wire/frame.ts";
-import { connect as connectSocket, writeAll } from "../../src/wire/socket.ts";
+import { connect as connectSocket } from "../../src/net/connector.ts";
+import { writeAll } from "../../src/net/socket.ts";
+import { FRAME_PREFIX_BYTES, frameLength, RequestWriter } from "../../src/wire/native/frame.ts";
 import { type Job, type PeerSettings, type Pings, readJsonLines } from "./peer.ts";
 
 /** Between two pings: so often that no hold of the server escapes, and so seldom that they are no load. */

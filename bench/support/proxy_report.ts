@@ -4,7 +4,7 @@
  * @module
  */
 
-import { formatTable } from "../../src/role/table.ts";
+import { formatTable } from "../../src/role/text_table.ts";
 import type { Part } from "./arrangements.ts";
 import { formatCount } from "./bound_row.ts";
 import type { Ratio } from "./comparison_report.ts";

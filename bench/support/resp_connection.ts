@@ -13,7 +13,8 @@
  * @module
  */
 
-import { connect, type Socket, writeAll } from "../../src/wire/socket.ts";
+import { connect } from "../../src/net/connector.ts";
+import { type Socket, writeAll } from "../../src/net/socket.ts";
 
 const RECEIVE_BYTES = 64 * 1024;
 const NEWLINE = 0x0a;

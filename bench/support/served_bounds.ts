@@ -8,9 +8,9 @@
  * @module
  */
 
+import { formatAddress } from "../../src/address.ts";
 import { SCAN_COUNT_MAX, VALUE_SIZE_MAX_BYTES } from "../../src/limits.ts";
 import type { CertificatePaths } from "../../src/role/certs.ts";
-import { formatAddress } from "../../src/address.ts";
 import type { Logger } from "../../src/role/logger.ts";
 import { type Server, startServer } from "../../src/server/server.ts";
 import { atMost, formatCount, formatFigure, median, Rows } from "./bound_row.ts";

@@ -2,7 +2,7 @@
  * The commands as typed methods, over anything that sends a request.
  *
  * Data comes back as `Data`: bytes in {@linkcode Client}, text in its view `client.text`. There is one method for each
- * command of the table in `command/specification.ts`, with the command's own name, but for those that make no sense on
+ * command of the table in `catalog/specification.ts`, with the command's own name, but for those that make no sense on
  * a connection that is shared; a test holds that. Each group has a class of its own, which extends that of the group
  * before, so that `this` has all of them:
  *
@@ -15,7 +15,7 @@
  * @module
  */
 
-import type { Argument } from "../wire/frame.ts";
+import type { Argument } from "../wire/native/frame.ts";
 import { toFlag, toFraction, toInteger, toItems, toNothing, toPairs, toWord, toWords } from "./convert.ts";
 import { KeyCommands } from "./key_commands.ts";
 import type { Key } from "./sender.ts";

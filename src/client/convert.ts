@@ -9,7 +9,7 @@
 
 import { encodeText } from "../bytes.ts";
 import { ProtocolError } from "../errors.ts";
-import type { Value } from "../wire/frame.ts";
+import type { Value } from "../wire/native/frame.ts";
 
 // The mark of byte order is data like any other, and what is no UTF-8 must not turn into something else unseen.
 const strictDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Argument, Value } from "../wire/frame.ts";
+import type { Argument, Value } from "../wire/native/frame.ts";
 import { toBytes, toFlag, toFraction, toInteger, toItems, toNothing, toPairs, toText } from "./convert.ts";
 import { ListCommands } from "./list_commands.ts";
 import { scanArguments, withPairs } from "./sender.ts";

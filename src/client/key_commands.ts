@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Argument } from "../wire/frame.ts";
+import type { Argument } from "../wire/native/frame.ts";
 import { toFlag, toFraction, toInteger, toIntegerOrNull, toNothing, toWord, toWords } from "./convert.ts";
 import { HashCommands } from "./hash_commands.ts";
 import { scanArguments } from "./sender.ts";

@@ -19,13 +19,13 @@
 
 import { ConnectionError, InmemError, messageOf, ProtocolError, ReplyError } from "../errors.ts";
 import { CLIENT_UNANSWERED_MAX_BYTES, REPLY_SIZE_MAX_BYTES } from "../limits.ts";
-import { Connection } from "../wire/connection.ts";
-import { decodeReply, FRAME_PREFIX_BYTES, frameLength, openReply, RequestWriter } from "../wire/frame.ts";
-import { probeOften } from "../wire/keep_alive.ts";
-import { abort } from "../wire/socket.ts";
+import { abort } from "../net/abort.ts";
+import { Connection } from "../net/connection.ts";
+import { probeOften } from "../net/keep_alive.ts";
+import type { Socket } from "../net/socket.ts";
+import { decodeReply, FRAME_PREFIX_BYTES, frameLength, openReply, RequestWriter } from "../wire/native/frame.ts";
+import type { Argument, Value } from "../wire/native/frame.ts";
 import { commandOf, ReplyDelays } from "./reply_delay.ts";
-import type { Argument, Value } from "../wire/frame.ts";
-import type { Socket } from "../wire/socket.ts";
 
 /** The longest that a timer can wait. */
 const TIMER_MAX_MS = 2 ** 31 - 1;

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Argument, Value } from "../wire/frame.ts";
+import type { Argument, Value } from "../wire/native/frame.ts";
 import { toInteger, toIntegerOrNull, toItems, toNothing } from "./convert.ts";
 import type { Key } from "./sender.ts";
 import { StringCommands } from "./string_commands.ts";

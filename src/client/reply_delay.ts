@@ -8,10 +8,10 @@
  * @module
  */
 
-import { COMMANDS } from "../command/specification.ts";
-import type { CommandSpecification } from "../command/specification.ts";
+import { COMMANDS } from "../catalog/specification.ts";
+import type { CommandSpecification } from "../catalog/specification.ts";
 import { BLOCKING_TIMEOUT_MAX_MS } from "../limits.ts";
-import type { Argument } from "../wire/frame.ts";
+import type { Argument } from "../wire/native/frame.ts";
 
 const SPECIFICATIONS: ReadonlyMap<string, CommandSpecification> = new Map(
   COMMANDS.flatMap((command) => [command.name, ...command.aliases].map((name) => [name, command])),

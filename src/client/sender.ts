@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Argument, Value } from "../wire/frame.ts";
+import type { Argument, Value } from "../wire/native/frame.ts";
 import { toBytes, toItems, toWord } from "./convert.ts";
 
 /** What may be a key, a field or a pattern. Text stands for its UTF-8. */

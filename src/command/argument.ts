@@ -5,14 +5,14 @@
  * @module
  */
 
+import { exactInteger, roundedInteger } from "../connection/integer_argument.ts";
 import { ReplyError } from "../errors.ts";
 import { DEADLINE_MAX_MS } from "../limits.ts";
 import type { EntryType } from "../store/store.ts";
 import type { Request } from "../wire/request.ts";
 import type { CommandContext } from "./context.ts";
-import { exactInteger, roundedInteger } from "./integer_argument.ts";
 
-export { exactInteger, notInteger, roundedInteger, syntaxError } from "./integer_argument.ts";
+export { exactInteger, notInteger, roundedInteger, syntaxError } from "../connection/integer_argument.ts";
 
 /**
  * The entry of the key in argument `index`, which becomes the most recently used; 0 when it is absent.

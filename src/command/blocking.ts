@@ -10,20 +10,20 @@
  * @module
  */
 
+import { commandNamed } from "../catalog/command_facts.ts";
+import { binaryText } from "../connection/binary_text.ts";
 import { ReplyError } from "../errors.ts";
 import { BLOCKING_PUT_OFF_MAX_COUNT, BLOCKING_TIMEOUT_MAX_MS, NAME_OVERHEAD_BYTES } from "../limits.ts";
 import { EntryType } from "../store/store.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
 import { findTyped, peekKey } from "./argument.ts";
-import { commandNamed } from "./command_facts.ts";
 import type { CommandContext } from "./context.ts";
 import type { Hold } from "./holds.ts";
 import { isHead, moveElement, replyElement } from "./list_element.ts";
 import { INFINITE, parseLongDouble } from "./long_double.ts";
 import type { LongDouble } from "./long_double.ts";
 import { refuse } from "./run.ts";
-import { binaryText } from "./binary_text.ts";
 
 /** `blpop key [key …] timeout` */
 export function blpop(context: CommandContext, request: Request, reply: Reply): void | Promise<void> {

@@ -8,15 +8,22 @@
  * @module
  */
 
+import type { CommandSpecification } from "../catalog/specification.ts";
+import type { ClientState } from "../connection/client_state.ts";
+import type { ConnectionContext } from "../connection/context.ts";
+import type { Subcommands } from "../connection/subcommands.ts";
 import type { Store } from "../store/store.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
-import type { ClientState } from "./client_state.ts";
-import type { ConnectionContext } from "./connection_context.ts";
 import type { EffectLog } from "./effect_log.ts";
-import type { Steps } from "./long_command.ts";
-import type { Transaction } from "./queue.ts";
+import type { RequestQueue } from "./queue.ts";
 import type { SharedState } from "./shared_state.ts";
+
+/** The steps of a command that takes long; `long_command.ts` drives them. */
+export type Steps = Generator<void, void, void>;
+
+/** The requests that a client has queued since `multi`. */
+export type Transaction = RequestQueue<Command>;
 
 /**
  * Whether a command that pauses goes on: `always`, since it writes; until its client has left, though the server stops, since
@@ -90,3 +97,14 @@ export interface CommandContext extends ConnectionContext {
  * alone, but references into the store are not valid any more.
  */
 export type Run = (context: CommandContext, request: Request, reply: Reply) => void | Promise<void> | Steps;
+
+/** A command with its code. What every call looks at stands beside it: one object to reach, not two. */
+export interface Command {
+  readonly run: Run;
+  readonly arity: number;
+  readonly grows: boolean;
+  readonly writes: boolean;
+  /** Where it has commands of its own. */
+  readonly subcommands: Subcommands<never> | undefined;
+  readonly specification: CommandSpecification;
+}

@@ -7,12 +7,12 @@
  * @module
  */
 
+import { wrongCount } from "../catalog/call.ts";
 import { ReplyError } from "../errors.ts";
 import type { Store } from "../store/store.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
 import { deadlineAfter, findKey, momentArgument, peekKey } from "./argument.ts";
-import { wrongCount } from "./call.ts";
 import type { CommandContext } from "./context.ts";
 
 /** What the options of `expire` ask for, as bits. */

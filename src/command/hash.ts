@@ -4,6 +4,7 @@
  * @module
  */
 
+import { wrongCount } from "../catalog/call.ts";
 import { ReplyError } from "../errors.ts";
 import {
   LONG_ARGUMENTS_COUNT,
@@ -17,12 +18,11 @@ import { EntryType } from "../store/store.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
 import { defaultDeadline, exactInteger, findTyped } from "./argument.ts";
-import { wrongCount } from "./call.ts";
-import type { CommandContext } from "./context.ts";
+import type { CommandContext, Steps } from "./context.ts";
 import { addDecimal, decimal, DECIMAL_MAX_BYTES, replySum } from "./decimal.ts";
 import { checkField, findField, replyField, replyValue, setField } from "./hash_field.ts";
 import { KeptRoom, makeRoomInSteps } from "./kept_room.ts";
-import type { Steps } from "./long_command.ts";
+
 import { FieldItems, NamedFieldItems, replyItems } from "./long_reply.ts";
 
 const NOT_INTEGER = "hash value is not an integer";

@@ -12,6 +12,7 @@
  * @module
  */
 
+import { binaryText } from "../connection/binary_text.ts";
 import { ReplyError } from "../errors.ts";
 import { FIELD_SIZE_MAX_BYTES, LONG_ITEMS_COUNT, STEP_BYTES, STEP_ITEMS_COUNT } from "../limits.ts";
 import { EntryType } from "../store/store.ts";
@@ -19,11 +20,10 @@ import type { Store } from "../store/store.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
 import { findTyped, roundedInteger, syntaxError } from "./argument.ts";
-import type { CommandContext } from "./context.ts";
+import type { CommandContext, Steps } from "./context.ts";
 import { replyField, replyValue } from "./hash_field.ts";
-import { type Steps, ValueGone } from "./long_command.ts";
+import { ValueGone } from "./long_command.ts";
 import { FieldItems, sizeOf } from "./long_reply.ts";
-import { binaryText } from "./binary_text.ts";
 
 /** Redis counts in 64 bits. */
 const COUNT_MAX = 2 ** 63;

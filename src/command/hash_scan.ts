@@ -12,6 +12,7 @@
  * @module
  */
 
+import type { Glob } from "../connection/glob.ts";
 import { FIELD_SIZE_MAX_BYTES, SCAN_COUNT_MAX, SCAN_REPLY_MAX_BYTES, SCAN_STEPS_MAX_COUNT } from "../limits.ts";
 import { EntryType } from "../store/store.ts";
 import type { Store } from "../store/store.ts";
@@ -19,7 +20,6 @@ import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
 import { findTyped } from "./argument.ts";
 import type { CommandContext } from "./context.ts";
-import type { Glob } from "./glob.ts";
 import { replyField, replyValue } from "./hash_field.ts";
 import { replyCursor, SCAN_BUCKETS_MIN_COUNT, SCAN_BUCKETS_PER_KEY, scanCursor, scanOptions } from "./scan_options.ts";
 

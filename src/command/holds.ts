@@ -22,9 +22,9 @@
  * @module
  */
 
+import { type CommandSpecification, keysEnd } from "../catalog/specification.ts";
 import type { HeldKeys, Store } from "../store/store.ts";
 import type { Request } from "../wire/request.ts";
-import { type CommandSpecification, keysEnd } from "./specification.ts";
 
 /** More keys than this are a bitmap. */
 const LISTED_KEYS_MAX_COUNT = 32;

@@ -11,7 +11,7 @@
 import { STEP_BYTES } from "../limits.ts";
 import type { Store } from "../store/store.ts";
 import type { Request } from "../wire/request.ts";
-import type { Steps } from "./long_command.ts";
+import type { Steps } from "./context.ts";
 
 /**
  * Makes room in steps, as `Store.makeRoom` does at once.

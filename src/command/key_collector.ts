@@ -16,10 +16,10 @@
  * @module
  */
 
+import type { Glob } from "../connection/glob.ts";
 import { KEY_SIZE_MAX_BYTES } from "../limits.ts";
 import type { EntryType, Store } from "../store/store.ts";
 import type { Reply } from "../wire/reply.ts";
-import type { Glob } from "./glob.ts";
 
 /** What looking into a bucket takes, in nanoseconds. */
 const BUCKET_STEPS = 20;

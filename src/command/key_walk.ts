@@ -8,11 +8,10 @@
  * @module
  */
 
+import type { Glob } from "../connection/glob.ts";
 import type { Reply } from "../wire/reply.ts";
-import type { CommandContext } from "./context.ts";
-import type { Glob } from "./glob.ts";
+import type { CommandContext, Steps } from "./context.ts";
 import { KeyCollector } from "./key_collector.ts";
-import type { Steps } from "./long_command.ts";
 
 /** The collector's steps, of about a nanosecond each, that are one step of a slice. */
 const STEPS_AT_ONCE = 100_000;

@@ -9,10 +9,10 @@ import { EntryType } from "../store/store.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
 import { findKey, peekKey, syntaxError } from "./argument.ts";
-import type { CommandContext } from "./context.ts";
+import type { CommandContext, Steps } from "./context.ts";
 import { KeyCollector } from "./key_collector.ts";
 import { replyKeys } from "./key_walk.ts";
-import type { Steps } from "./long_command.ts";
+
 import { eachKey } from "./long_reply.ts";
 import {
   globArgument,

@@ -4,17 +4,17 @@
  * @module
  */
 
+import { wrongCount } from "../catalog/call.ts";
 import { ReplyError } from "../errors.ts";
 import { LONG_ARGUMENTS_COUNT, LONG_BYTES, LONG_ITEMS_COUNT, REPLY_AT_ONCE_BYTES, STEP_KEYS_COUNT } from "../limits.ts";
 import { EntryType } from "../store/store.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
 import { defaultDeadline, findTyped, roundedInteger, touchKey } from "./argument.ts";
-import { wrongCount } from "./call.ts";
-import type { CommandContext } from "./context.ts";
+import type { CommandContext, Steps } from "./context.ts";
 import { KeptRoom, makeRoomInSteps } from "./kept_room.ts";
 import { replyElement } from "./list_element.ts";
-import type { Steps } from "./long_command.ts";
+
 import { ElementItems, replyItems } from "./long_reply.ts";
 
 /** `lpush key element [element …]` */

@@ -10,9 +10,8 @@ import { EntryType } from "../store/store.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
 import { findTyped, roundedInteger, syntaxError } from "./argument.ts";
-import type { CommandContext } from "./context.ts";
+import type { CommandContext, Steps } from "./context.ts";
 import { ElementSearch } from "./element_search.ts";
-import type { Steps } from "./long_command.ts";
 
 /** Work that a search does at once, and in one step: elements looked at, longer ones counted as several. */
 const SEARCH_AT_ONCE = 1024;

@@ -18,17 +18,14 @@
  * @module
  */
 
+import { type CommandSpecification, keysEnd } from "../catalog/specification.ts";
 import { ReplyError } from "../errors.ts";
 import { LONG_ARGUMENTS_COUNT, STEP_KEYS_COUNT } from "../limits.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
-import type { CommandContext, Run } from "./context.ts";
+import type { CommandContext, Run, Steps } from "./context.ts";
 import type { EffectGroup, EffectLog } from "./effect_log.ts";
 import { type Hold, KeySet } from "./holds.ts";
-import { type CommandSpecification, keysEnd } from "./specification.ts";
-
-/** The steps of a command that takes long. See the module's comment. */
-export type Steps = Generator<void, void, void>;
 
 /** Thrown by a step that finds the value gone which it was reading: the command begins anew, and finds it absent. */
 export class ValueGone extends Error {}
@@ -151,7 +148,7 @@ async function beginAnew({ context, command, request, reply }: LongRun): Promise
     await holds.waitFor(hold, false, false);
   }
   context.resume();
-  reply.retract();
+  reply.rollback();
   reply.begin();
   const result = command.run(context, request, reply);
   if (result === undefined || result instanceof Promise) return await result;

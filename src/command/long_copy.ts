@@ -13,9 +13,9 @@ import { EntryType } from "../store/store.ts";
 import type { Store } from "../store/store.ts";
 import type { Request } from "../wire/request.ts";
 import { findKey } from "./argument.ts";
-import type { CommandContext } from "./context.ts";
+import type { CommandContext, Steps } from "./context.ts";
 import { KeptRoom } from "./kept_room.ts";
-import type { Steps } from "./long_command.ts";
+
 import { ElementItems, FieldItems, type Items, sizeOf } from "./long_reply.ts";
 
 /** A step that copies, and returns the entry of the copy. */

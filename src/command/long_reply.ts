@@ -24,11 +24,11 @@ import type { Store } from "../store/store.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
 import { findTyped } from "./argument.ts";
-import type { CommandContext } from "./context.ts";
+import type { CommandContext, Steps } from "./context.ts";
 import { replyField, replyValue } from "./hash_field.ts";
 import { type Hold, KeySet } from "./holds.ts";
 import { replyElement } from "./list_element.ts";
-import { type Steps, ValueGone } from "./long_command.ts";
+import { ValueGone } from "./long_command.ts";
 import { replyString } from "./string_value.ts";
 
 /** Values that a command replies with, one after another, with a place among them that outlives a pause. */

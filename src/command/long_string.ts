@@ -12,9 +12,9 @@ import { EntryType } from "../store/store.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
 import { defaultDeadline, findKey, findTyped } from "./argument.ts";
-import type { CommandContext } from "./context.ts";
+import type { CommandContext, Steps } from "./context.ts";
 import { KeptRoom, makeRoomInSteps } from "./kept_room.ts";
-import type { Steps } from "./long_command.ts";
+
 import { replyItems, StringItems } from "./long_reply.ts";
 import { replyString, setArgument, setPairs } from "./string_value.ts";
 

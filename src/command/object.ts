@@ -6,6 +6,8 @@
  */
 
 import { parseInteger64 } from "../bytes.ts";
+import { runSubcommand } from "../connection/subcommands.ts";
+import type { Subcommands } from "../connection/subcommands.ts";
 import { ReplyError } from "../errors.ts";
 import { EntryType } from "../store/store.ts";
 import type { Store } from "../store/store.ts";
@@ -14,8 +16,6 @@ import type { Request } from "../wire/request.ts";
 import { peekKey, roundedInteger, syntaxError } from "./argument.ts";
 import type { CommandContext } from "./context.ts";
 import { DECIMAL_MAX_BYTES } from "./decimal.ts";
-import { runSubcommand } from "./subcommands.ts";
-import type { Subcommands } from "./subcommands.ts";
 
 /** Strings up to this length Redis keeps beside their header. */
 const EMBEDDED_MAX_BYTES = 44;

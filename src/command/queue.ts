@@ -13,24 +13,29 @@
  */
 
 import { copyBytes } from "../bytes.ts";
+import { type CommandSpecification, keysEnd } from "../catalog/specification.ts";
 import { ReplyError } from "../errors.ts";
 import { TRANSACTION_MAX_BYTES } from "../limits.ts";
-import { type ClientAccount, UNLIMITED_ACCOUNT } from "../wire/client_memory.ts";
-import { PackedQueue, varintSize, writeVarint } from "../wire/packed_queue.ts";
+import { type ClientAccount, UNLIMITED_ACCOUNT } from "../memory/client_memory.ts";
+import { PackedQueue, varintSize, writeVarint } from "../memory/packed_queue.ts";
 import type { Request } from "../wire/request.ts";
-import { keysEnd } from "./specification.ts";
-import type { Command } from "./run.ts";
 
-/** The queue. Whoever ends the transaction calls {@linkcode Transaction.free}. */
-export class Transaction {
+/** What the queue needs to know of a command. */
+export interface QueuedCommand {
+  readonly writes: boolean;
+  readonly specification: CommandSpecification;
+}
+
+/** The queue of one transaction. Whoever ends the transaction calls {@linkcode RequestQueue.free}. */
+export class RequestQueue<C extends QueuedCommand> {
   /** Whether a request could not be queued. */
   isSpoilt = false;
   /** Whether one of the commands writes. */
   writes = false;
   readonly #queue: PackedQueue;
   /** The different commands of the queue, and the place of each in the list. */
-  readonly #commands: Command[] = [];
-  readonly #places = new Map<Command, number>();
+  readonly #commands: C[] = [];
+  readonly #places = new Map<C, number>();
 
   /** @param account is charged for what is queued */
   constructor(account: ClientAccount = UNLIMITED_ACCOUNT) {
@@ -55,7 +60,7 @@ export class Transaction {
    *
    * @throws {ReplyError} when the transaction gets too large; nothing is queued then
    */
-  add(command: Command, request: Request): void {
+  add(command: C, request: Request): void {
     // None of it will run.
     if (this.isSpoilt) return this.free();
     const { bytes, starts, lengths, count } = request;
@@ -88,7 +93,7 @@ export class Transaction {
    *
    * @returns its command
    */
-  load(index: number, request: Request): Command {
+  load(index: number, request: Request): C {
     const queue = this.#queue;
     queue.seek(index);
     const { bytes } = queue;

@@ -12,9 +12,8 @@ import type { Store } from "../store/store.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
 import { findKey, roundedInteger, syntaxError } from "./argument.ts";
-import type { CommandContext } from "./context.ts";
+import type { CommandContext, Steps } from "./context.ts";
 import { copyValue } from "./long_copy.ts";
-import type { Steps } from "./long_command.ts";
 
 /** A list or hash of more elements or fields than this is copied in steps. */
 const LONG_COPIED_COUNT = 512;

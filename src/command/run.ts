@@ -4,27 +4,15 @@
  * @module
  */
 
+import { keysEnd } from "../catalog/specification.ts";
 import { assert, ReplyError, StoreFullError } from "../errors.ts";
 import type { ReplyCode } from "../errors.ts";
 import { LONG_ARGUMENTS_COUNT, LONG_BYTES } from "../limits.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
-import type { CommandContext, Run } from "./context.ts";
+import type { Command, CommandContext, Run, Steps } from "./context.ts";
 import type { Hold } from "./holds.ts";
-import { runSteps, type Steps } from "./long_command.ts";
-import { type CommandSpecification, keysEnd } from "./specification.ts";
-import type { Subcommands } from "./subcommands.ts";
-
-/** A command with its code. What every call looks at stands beside it: one object to reach, not two. */
-export interface Command {
-  readonly run: Run;
-  readonly arity: number;
-  readonly grows: boolean;
-  readonly writes: boolean;
-  /** Where it has commands of its own. */
-  readonly subcommands: Subcommands<never> | undefined;
-  readonly specification: CommandSpecification;
-}
+import { runSteps } from "./long_command.ts";
 
 /** Answers what a command has thrown: a refusal in its own words, anything else as a bug of ours. */
 export function refuse(context: CommandContext, reply: Reply, error: unknown): void {

@@ -5,14 +5,14 @@
  */
 
 import { formatInteger, INTEGER_TEXT_MAX_BYTES } from "../bytes.ts";
+import { Glob } from "../connection/glob.ts";
+import { wideCursor } from "../connection/integer_argument.ts";
 import { ReplyError } from "../errors.ts";
 import { PATTERN_SIZE_MAX_BYTES, SCAN_COUNT_DEFAULT } from "../limits.ts";
 import { EntryType } from "../store/store.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
 import { roundedInteger, syntaxError } from "./argument.ts";
-import { wideCursor } from "./integer_argument.ts";
-import { Glob } from "./glob.ts";
 
 /** The largest cursor of the store; see `Store.scan`. */
 const CURSOR_MAX = 2 ** 32 - 1;

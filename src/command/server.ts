@@ -4,13 +4,13 @@
  * @module
  */
 
+import { wrongCount } from "../catalog/call.ts";
+import { client as clientCommand } from "../connection/client.ts";
 import { ReplyError } from "../errors.ts";
 import { DEBUG_SLEEP_MAX_MS } from "../limits.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
 import { syntaxError } from "./argument.ts";
-import { wrongCount } from "./call.ts";
-import { client as clientCommand } from "./client.ts";
 import type { CommandContext } from "./context.ts";
 
 /** Characters of a wrong subcommand that are quoted. */

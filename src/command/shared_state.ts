@@ -4,9 +4,9 @@
  * @module
  */
 
-import { Channels } from "./channels.ts";
-import type { ClientState } from "./client_state.ts";
-import type { Configuration } from "./configuration.ts";
+import { Channels } from "../connection/channels.ts";
+import type { ClientState } from "../connection/client_state.ts";
+import type { Configuration } from "../connection/configuration.ts";
 import type { Store } from "../store/store.ts";
 import { Holds } from "./holds.ts";
 import { Waiters } from "./waiters.ts";

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { wrongCount } from "../catalog/call.ts";
 import { ReplyError } from "../errors.ts";
 import {
   LONG_ARGUMENTS_COUNT,
@@ -16,10 +17,9 @@ import { EntryType } from "../store/store.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
 import { defaultDeadline, exactInteger, findKey, findTyped, touchKey, wrongType } from "./argument.ts";
-import { wrongCount } from "./call.ts";
-import type { CommandContext } from "./context.ts";
+import type { CommandContext, Steps } from "./context.ts";
 import { addDecimal, decimal, DECIMAL_MAX_BYTES, replySum } from "./decimal.ts";
-import type { Steps } from "./long_command.ts";
+
 import { KeyItems, replyItems } from "./long_reply.ts";
 import { appendInSteps, following, replacing, replyValue, setPairsInSteps, setValue } from "./long_string.ts";
 import { GET, KEEPTTL, NX, optionDeadlineMs, readDeadline, readOptions, SET_OPTIONS, TTL, XX } from "./set_options.ts";

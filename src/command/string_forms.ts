@@ -5,15 +5,15 @@
  * @module
  */
 
+import { wrongCount } from "../catalog/call.ts";
 import { LONG_ARGUMENTS_COUNT, LONG_VALUE_BYTES, STEP_KEYS_COUNT } from "../limits.ts";
 import { EntryType } from "../store/store.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
 import { deadlineAfter, defaultDeadline, findKey, findTyped } from "./argument.ts";
-import { wrongCount } from "./call.ts";
-import type { CommandContext } from "./context.ts";
+import type { CommandContext, Steps } from "./context.ts";
 import { GETEX_OPTIONS, MOMENT, optionDeadlineMs, PERSIST, readDeadline, readOptions, TTL } from "./set_options.ts";
-import type { Steps } from "./long_command.ts";
+
 import { following, replacing, replyValue, setPairsInSteps, setValue } from "./long_string.ts";
 import { setPairs } from "./string_value.ts";
 

@@ -10,9 +10,9 @@ import { EntryType } from "../store/store.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
 import { defaultDeadline, findTyped, roundedInteger } from "./argument.ts";
-import type { CommandContext } from "./context.ts";
+import type { CommandContext, Steps } from "./context.ts";
 import { KeptRoom } from "./kept_room.ts";
-import type { Steps } from "./long_command.ts";
+
 import { replyItems, StringItems } from "./long_reply.ts";
 import { stringTooLong } from "./string_value.ts";
 

@@ -16,6 +16,9 @@
  * @module
  */
 
+import { type CommandSpecification, keysEnd } from "../catalog/specification.ts";
+import { checkMulti, checkUnspoilt, checkWatch, transactionFor } from "../connection/admission.ts";
+import type { UnfinishedSteps } from "../connection/client_state.ts";
 import { ReplyError } from "../errors.ts";
 import {
   BATCH_CLOCK_COUNT,
@@ -27,20 +30,17 @@ import {
 import type { Store } from "../store/store.ts";
 import type { Reply } from "../wire/reply.ts";
 import { Request } from "../wire/request.ts";
-import { checkMulti, checkUnspoilt, checkWatch, transactionFor } from "./admission.ts";
-import type { UnfinishedSteps } from "./client_state.ts";
-import type { CommandContext } from "./context.ts";
+import type { Command, CommandContext, Steps, Transaction } from "./context.ts";
 import { KeySet } from "./holds.ts";
-import { type CommandSpecification, keysEnd } from "./specification.ts";
-import { LogMark, LongTask, obstacle, type Steps } from "./long_command.ts";
+import { LogMark, LongTask, obstacle } from "./long_command.ts";
 import { eachKey } from "./long_reply.ts";
-import { Transaction } from "./queue.ts";
+import { RequestQueue } from "./queue.ts";
 import { refuse, refusedWrite, runCommand } from "./run.ts";
 
 /** `multi` */
 export function multi({ client }: CommandContext, _request: Request, reply: Reply): void {
   checkMulti(client);
-  client.transaction = new Transaction(client.account);
+  client.transaction = new RequestQueue<Command>(client.account);
   reply.ok();
 }
 
@@ -182,7 +182,7 @@ class KeyCollection {
       this.#next++;
     }
     if (this.#next < count) return false;
-    this.#request.letGo();
+    this.#request.release();
     return true;
   };
 
@@ -253,7 +253,7 @@ class Execution {
 
   /** Lets go of what it has used. */
   end(): void {
-    this.#request.letGo();
+    this.#request.release();
     if (spareRequests.length < SPARE_REQUESTS_MAX_COUNT) spareRequests.push(this.#request);
   }
 

@@ -30,8 +30,8 @@
  * @module
  */
 
+import { binaryBytes, binaryText } from "../connection/binary_text.ts";
 import type { ReplyError } from "../errors.ts";
-import { binaryBytes, binaryText } from "./binary_text.ts";
 import type { Hold, Holds } from "./holds.ts";
 import { WaitDeadlines } from "./wait_deadlines.ts";
 

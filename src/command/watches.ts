@@ -8,10 +8,10 @@
  * @module
  */
 
-import type { Store } from "../store/store.ts";
+import { binaryBytes, binaryText } from "../connection/binary_text.ts";
+import type { ClientState, WatchedKey } from "../connection/client_state.ts";
 import { NAME_OVERHEAD_BYTES } from "../limits.ts";
-import type { ClientState, WatchedKey } from "./client_state.ts";
-import { binaryBytes, binaryText } from "./binary_text.ts";
+import type { Store } from "../store/store.ts";
 
 /** All watches of one server. */
 export class Watches {

@@ -41,7 +41,7 @@ import {
   KEY_SIZE_MAX_BYTES,
   VALUE_SIZE_MAX_BYTES,
 } from "../limits.ts";
-import { Form, read16, read32 } from "../wire/message_pack.ts";
+import { Form, read16, read32 } from "../wire/native/message_pack.ts";
 
 /** First item of a record: what it does. */
 export const enum RecordType {

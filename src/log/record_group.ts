@@ -14,18 +14,27 @@
  * @module
  */
 
-import type { AppendLog } from "./append_log.ts";
 import { RecordWriter } from "./record_writer.ts";
 
-/** One group, from the first pause of its command to its end. Made by {@linkcode AppendLog.openGroup}. */
+/** The log, as far as a group needs it: where the effects of commands go at present. */
+export interface GroupLog {
+  /** The records that take the next effects. */
+  records: RecordWriter;
+  /** Makes effects go to the log's own records again. */
+  leaveGroup(): void;
+  /** Takes over the effects of a group that has ended. */
+  closeGroup(group: RecordGroup): void;
+}
+
+/** One group, from the first pause of its command to its end. Made by `AppendLog.openGroup`. */
 export class RecordGroup {
   /** The effects so far. */
   readonly records: RecordWriter;
-  readonly #log: AppendLog;
+  readonly #log: GroupLog;
   #isOpen = true;
 
-  /** Use {@linkcode AppendLog.openGroup}. */
-  constructor(log: AppendLog, initialBytes: number) {
+  /** Use `AppendLog.openGroup`. */
+  constructor(log: GroupLog, initialBytes: number) {
     this.#log = log;
     this.records = new RecordWriter(initialBytes);
   }

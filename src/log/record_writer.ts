@@ -16,7 +16,7 @@ import {
   writeArrayHeader,
   writeBinHeader,
   writeInteger,
-} from "../wire/message_pack.ts";
+} from "../wire/native/message_pack.ts";
 import { BLOCK_HEADER_BYTES } from "./block.ts";
 import { RecordType } from "./record.ts";
 

@@ -29,8 +29,8 @@
  */
 
 import { CorruptionError, InmemError, messageOf, ProtocolError, StartError } from "../errors.ts";
-import { BlockReader } from "./block_reader.ts";
 import { FILE_HEADER_BYTES, type FileKind } from "./block.ts";
+import { BlockReader } from "./block_reader.ts";
 import type { Files } from "./files.ts";
 import { listSegments, listSnapshots, type NumberedFile } from "./folder.ts";
 import { RecordDecoder, type RecordEnd, type RecordTarget } from "./record.ts";

@@ -10,7 +10,7 @@
  *
  * A snapshot is of the moment at which it ends. The effects that stand among the keys bring what was written early up to
  * that moment; what the walk has not been to needs none, since it is written as it will be then. So nothing is copied for
- * it, however long it takes, and no pause is longer than a step of the walk (server/recorder.ts).
+ * it, however long it takes, and no pause is longer than a step of the walk (server/change_recorder.ts).
  *
  * Blocks are written by the system's threads while commands run, and synced every few megabytes, so that the disk is not
  * owed all of it at the end. Their buffers are used again: as garbage they would cost pauses of several ms. When writing fails the rest is thrown away, and {@linkcode SnapshotWriter.finish} says why.
@@ -21,7 +21,6 @@
  * @module
  */
 
-import { freeBuffer } from "../freed_memory.ts";
 import {
   SNAPSHOT_BLOCK_BYTES,
   SNAPSHOT_QUEUE_BYTES,
@@ -29,6 +28,7 @@ import {
   SNAPSHOT_SYNC_BYTES,
   SNAPSHOT_WRITE_BYTES,
 } from "../limits.ts";
+import { freeBuffer } from "../memory/freed_memory.ts";
 import { encodeFileHeader, sealBlock } from "./block.ts";
 import type { Files, LogFile } from "./files.ts";
 import { RecordWriter } from "./record_writer.ts";
@@ -167,7 +167,7 @@ export class SnapshotWriter {
       }
       this.#recycle(bytes);
       this.#queuedBytes -= bytes.length;
-      if (this.#queuedBytes <= this.#queueMaxBytes / 4) this.#letGo();
+      if (this.#queuedBytes <= this.#queueMaxBytes / 4) this.#release();
       this.#unsyncedBytes += bytes.length;
       if (this.#unsyncedBytes >= SNAPSHOT_SYNC_BYTES) {
         this.#unsyncedBytes = 0;
@@ -187,11 +187,11 @@ export class SnapshotWriter {
     for (const bytes of this.#queue) this.#recycle(bytes);
     this.#queue = [];
     this.#queuedBytes = 0;
-    this.#letGo();
+    this.#release();
   }
 
   /** Tells those who were held up that the disk has caught up, or that it does not matter any more. */
-  #letGo(): void {
+  #release(): void {
     this.#caughtUp?.resolve();
     this.#caughtUp = undefined;
   }

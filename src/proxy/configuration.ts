@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Configuration, Parameter } from "../command/configuration.ts";
+import type { Configuration, Parameter } from "../connection/configuration.ts";
 import { VALUE_SIZE_MAX_BYTES } from "../limits.ts";
 
 /** What it tells of. */

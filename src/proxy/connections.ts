@@ -4,10 +4,10 @@
  * @module
  */
 
-import type { Channels } from "../command/channels.ts";
-import type { ClientState } from "../command/client_state.ts";
-import type { Configuration } from "../command/configuration.ts";
-import type { SharedConnections } from "../command/connection_context.ts";
+import type { Channels } from "../connection/channels.ts";
+import type { ClientState } from "../connection/client_state.ts";
+import type { Configuration } from "../connection/configuration.ts";
+import type { SharedConnections } from "../connection/context.ts";
 
 /** A client whose connection can be made what it was at first, or ended. */
 export interface Resettable {

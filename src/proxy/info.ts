@@ -4,6 +4,7 @@
  * @module
  */
 
+import { SLOTS_COUNT } from "../limits.ts";
 import {
   clientMemoryLines,
   clientsLines,
@@ -13,9 +14,8 @@ import {
   statsLines,
 } from "../role/info_text.ts";
 import type { InfoLines, InfoSections, RoleFacts } from "../role/info_text.ts";
-import { SLOTS_COUNT } from "../limits.ts";
-import type { Census } from "./census.ts";
-import type { Cluster } from "./cluster.ts";
+import type { Cluster } from "./backend/cluster.ts";
+import type { ServerStats } from "./backend/server_stats.ts";
 
 /** What a proxy tells of itself. */
 export interface ProxyFacts extends RoleFacts {
@@ -26,7 +26,7 @@ export interface ProxyFacts extends RoleFacts {
   readonly lostChannelLinks: number;
   readonly lostChannelClients: number;
   readonly cluster: Cluster;
-  readonly census: Census;
+  readonly serverStats: ServerStats;
 }
 
 /** The sections in the order they are told. */
@@ -49,7 +49,7 @@ function channelLines({ lostChannelLinks, lostChannelClients }: ProxyFacts): Inf
  * Latencies are as the proxy sees them, from the request's arrival at its queue to the reply. Keys and memory are what the
  * server has said of itself, `census_age_ms` ago.
  */
-function clusterLines({ cluster, changes, census }: ProxyFacts): InfoLines {
+function clusterLines({ cluster, changes, serverStats }: ProxyFacts): InfoLines {
   const slots = cluster.countSlots();
   const lines: Record<string, string | number> = {
     cluster_slots: SLOTS_COUNT,
@@ -76,7 +76,7 @@ function clusterLines({ cluster, changes, census }: ProxyFacts): InfoLines {
       ops_per_sec: Math.round(pool.traffic.perSecond),
       p50_ms: pool.traffic.quantile(0.5)?.toFixed(3),
       p99_ms: pool.traffic.quantile(0.99)?.toFixed(3),
-      ...census.of(pool),
+      ...serverStats.of(pool),
       // It stands last, and a comma would end it.
       reason: pool.problem.replace(/[,\r\n]+/g, ";") || undefined,
     };

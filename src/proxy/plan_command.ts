@@ -7,8 +7,9 @@
 
 import { UsageError } from "../errors.ts";
 import { SLOTS_COUNT } from "../limits.ts";
-import { parseOptionsOnly, proxyPlanOptions } from "../role/options.ts";
-import { formatTable } from "../role/table.ts";
+import { proxyPlanOptions } from "../role/option_tables.ts";
+import { parseOptionsOnly } from "../role/options.ts";
+import { formatTable } from "../role/text_table.ts";
 import { readMembers } from "../route/members.ts";
 import { formatSlots, type Plan, planOf, type Share, sharesOf } from "../route/plan.ts";
 import type { Member } from "../route/slots.ts";

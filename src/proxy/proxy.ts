@@ -11,9 +11,8 @@
  * @module
  */
 
-import type { ProtocolVersion } from "../command/client_state.ts";
+import type { ProtocolVersion } from "../connection/client_state.ts";
 import { stackOf } from "../errors.ts";
-import { FreedMemory } from "../freed_memory.ts";
 import {
   ABANDONED_WAITS_GRACE_MS,
   BACKEND_CHECK_INTERVAL_MS,
@@ -26,9 +25,18 @@ import {
   SERVER_REPORT_INTERVAL_MS,
   SERVER_REPORTS_MAX_COUNT,
 } from "../limits.ts";
+import { ClientMemory } from "../memory/client_memory.ts";
+import { FreedMemory } from "../memory/freed_memory.ts";
+import { Clients } from "../net/clients.ts";
+import { InputRound } from "../net/input_round.ts";
+import { listen } from "../net/listener.ts";
+import type { Listener } from "../net/listener.ts";
+import { openPeerEnds } from "../net/peer_ends.ts";
+import type { PeerEnds } from "../net/peer_ends.ts";
+import { ReadAhead } from "../net/read_ahead.ts";
+import { AdminCommands } from "../role/admin_commands.ts";
 import { expiryOf } from "../role/certificate_files.ts";
 import { DeliveryQueue } from "../role/delivery_queue.ts";
-import { AdminCommands } from "../role/admin_commands.ts";
 import { Disconnections } from "../role/disconnections.ts";
 import { FailedLogins } from "../role/failed_logins.ts";
 import { formatInfo } from "../role/info_text.ts";
@@ -37,41 +45,33 @@ import { clientHeapLimit } from "../role/memory_limit.ts";
 import { Password } from "../role/password.ts";
 import { makeRunId } from "../role/run_id.ts";
 import { Slices } from "../role/slices.ts";
-import { Allowance } from "../route/allowance.ts";
+import { FlushQueue } from "../route/flush_queue.ts";
 import { readMembers, watchMembers } from "../route/members.ts";
 import type { MembersWatch } from "../route/members.ts";
 import type { PoolState } from "../route/pool.ts";
 import type { Member } from "../route/slots.ts";
-import { Turn } from "../route/turn.ts";
-import { ClientMemory } from "../wire/client_memory.ts";
-import { Clients } from "../wire/clients.ts";
-import { InputRound } from "../wire/input_round.ts";
-import { openPeerEnds } from "../wire/peer_ends.ts";
-import type { PeerEnds } from "../wire/peer_ends.ts";
-import { ReadAhead } from "../wire/read_ahead.ts";
-import { RespReply } from "../wire/resp_reply.ts";
-import { listen } from "../wire/socket.ts";
-import type { Listener } from "../wire/socket.ts";
-import { Answers } from "./answers.ts";
-import { checkPlaintext, judgeBackend, openBackend, ServersPasswords } from "./backend.ts";
-import type { BackendSettings } from "./backend.ts";
-import { Census } from "./census.ts";
-import { ChannelHub } from "./channel_hub.ts";
-import { Cluster } from "./cluster.ts";
+import { TokenBucket } from "../route/token_bucket.ts";
+import { RespReply } from "../wire/resp/reply_writer.ts";
+import { checkPlaintext, judgeBackend, openBackend, ServersPasswords } from "./backend/backend.ts";
+import type { BackendSettings } from "./backend/backend.ts";
+import { Cluster } from "./backend/cluster.ts";
+import type { Dialect, Opener } from "./backend/dialect.ts";
+import { Identities } from "./backend/identities.ts";
+import { NativeDialect } from "./backend/native_dialect.ts";
+import { Remap } from "./backend/remap.ts";
+import { RespDialect } from "./backend/resp_dialect.ts";
+import { ServerStats } from "./backend/server_stats.ts";
+import { OwnReplies } from "./client/own_replies.ts";
+import { WriteCoalescer } from "./client/write_coalescer.ts";
 import { proxyConfiguration } from "./configuration.ts";
 import { Connections } from "./connections.ts";
-import type { Dialect, Opener } from "./dialect.ts";
-import { Identities } from "./identities.ts";
 import { PROXY_SECTIONS } from "./info.ts";
-import { LocalCommands } from "./local_commands.ts";
-import { NativeDialect } from "./native_dialect.ts";
-import { Patience } from "./patience.ts";
-import { RespDialect } from "./resp_dialect.ts";
-import { Remap } from "./remap.ts";
-import { Router } from "./router.ts";
+import { ChannelHub } from "./routing/channel_hub.ts";
+import { LocalCommands } from "./routing/local_commands.ts";
+import { Router } from "./routing/router.ts";
+import { Waits } from "./routing/waits.ts";
 import { Session } from "./session.ts";
 import type { SessionHost } from "./session.ts";
-import { Waits } from "./waits.ts";
 
 /** How a proxy is to run. */
 export interface ProxySettings {
@@ -98,7 +98,7 @@ export interface ProxySettings {
   readonly backend: BackendSettings;
   /** How long a server may take to answer, in ms. */
   readonly timeoutMs?: number;
-  /** What becomes of the slots of a server that is down: `fail`, unless given, for requests fail; `remap` for remap.ts. */
+  /** What becomes of the slots of a server that is down: `fail`, unless given, for requests fail; `remap` for proxy/backend/remap.ts. */
   readonly onDown?: "fail" | "remap";
   /** Bytes of replies that are held for one client. */
   readonly repliesMaxBytes?: number;
@@ -128,14 +128,14 @@ export async function startProxy(settings: ProxySettings): Promise<Proxy> {
 /** A proxy that runs. Made by {@linkcode startProxy}. */
 export class Proxy implements SessionHost {
   readonly router: Router;
-  readonly answers: Answers;
+  readonly ownReplies: OwnReplies;
   readonly dialects: Readonly<Record<ProtocolVersion, Dialect>>;
   readonly connections: Connections;
   readonly peerEnds: PeerEnds | undefined = openPeerEnds();
   readonly #freedMemory: FreedMemory;
   readonly readAhead: ReadAhead = new ReadAhead();
-  readonly turn = new Turn();
-  readonly patience = new Patience();
+  readonly flushQueue = new FlushQueue();
+  readonly coalescer = new WriteCoalescer();
   readonly slices: Slices;
   readonly deliveries: DeliveryQueue;
   readonly disconnections: Disconnections;
@@ -154,7 +154,7 @@ export class Proxy implements SessionHost {
   #backend: BackendSettings;
   #serversPasswords: ServersPasswords;
   readonly #cluster: Cluster;
-  readonly #census: Census;
+  readonly #serverStats: ServerStats;
   readonly #remap: Remap | undefined;
   readonly #hub: ChannelHub;
   readonly #waits: Waits;
@@ -167,7 +167,7 @@ export class Proxy implements SessionHost {
   readonly #startedMs = performance.now();
   readonly #serversTimer: number;
   /** How much more may be said in the log about each server. */
-  readonly #told = new Map<string, Allowance>();
+  readonly #told = new Map<string, TokenBucket>();
   readonly #sweepIntervalMs: number;
   #sweptMs = performance.now();
   #changes = 0;
@@ -224,36 +224,42 @@ export class Proxy implements SessionHost {
       probeTimeoutMs: BACKEND_PROBE_TIMEOUT_MS,
       judge: judgeBackend,
       check: { framing: resp, intervalMs: BACKEND_CHECK_INTERVAL_MS },
-      turn: this.turn,
+      flushQueue: this.flushQueue,
       clock: this.#clock,
       mayDedicate: () => this.#dedicated < (settings.dedicatedMaxCount ?? Infinity),
       report: (address, state, reason) => this.#reportServer(address, state, reason),
     }, settings.onDown === "remap");
     this.#identities = new Identities(this.#runId, this.#cluster, (address, reason) => this.#hub.lose(address, reason));
     this.#cluster.apply(members);
-    this.answers = new Answers((error) => this.reportBug(error));
-    this.#census = new Census(resp, this.#clock);
+    this.ownReplies = new OwnReplies((error) => this.reportBug(error));
+    this.#serverStats = new ServerStats(resp, this.#clock);
     if (settings.onDown === "remap") {
-      this.#remap = new Remap(this.#cluster, resp, this.turn, this.#clock, {
+      this.#remap = new Remap(this.#cluster, resp, this.flushQueue, this.#clock, {
         taken: (address, slots, removed) => this.#reportTaken(address, slots, removed),
         refused: (address, reason) => {
           this.#logger.warn(`Server "${address}" cannot be flushed of slots, so it gets none`, { reason });
         },
       });
     }
-    this.#hub = new ChannelHub(this.#cluster, this.answers, this.dialects[3], this.#clock, {
+    this.#hub = new ChannelHub(this.#cluster, this.ownReplies, this.dialects[3], this.#clock, {
       slices: this.slices,
       end: (client) => this.connections.end(client),
       lost: (address, reason) => this.#reportLost(address, reason),
       ended: (address, clients) => this.#reportEnded(address, clients),
     });
-    this.#waits = new Waits(this.#cluster, this.answers, {
+    this.#waits = new Waits(this.#cluster, this.ownReplies, {
       look: () => this.peerEnds?.look(),
       reportLoss: (problem) => {
         this.#logger.warn("Cannot put back an element that was taken for a client that had gone", { problem });
       },
     });
-    this.router = new Router(this.#cluster, this.answers, new LocalCommands(this.answers), this.#waits, this.#hub);
+    this.router = new Router(
+      this.#cluster,
+      this.ownReplies,
+      new LocalCommands(this.ownReplies),
+      this.#waits,
+      this.#hub,
+    );
     this.#watch = watchMembers(
       settings.serversPath,
       members,
@@ -355,11 +361,11 @@ export class Proxy implements SessionHost {
       clientMemory: this.clientMemory,
       blockedClients: this.#waits.count,
       cluster: this.#cluster,
-      census: this.#census,
+      serverStats: this.#serverStats,
     };
     const text = formatInfo(PROXY_SECTIONS, facts, sections);
     // Who asks for this section by name is likely to ask again: the servers' answers are there then.
-    if (sections.includes("cluster")) this.#census.refresh(this.#cluster.pools);
+    if (sections.includes("cluster")) this.#serverStats.refresh(this.#cluster.pools);
     return text;
   }
 
@@ -381,11 +387,11 @@ export class Proxy implements SessionHost {
 
   /** Whether one more line may be about a server: one that comes and goes must not fill the log. */
   #mayTell(address: string): boolean {
-    let allowance = this.#told.get(address);
-    if (allowance === undefined) {
-      this.#told.set(address, allowance = new Allowance(SERVER_REPORTS_MAX_COUNT, SERVER_REPORT_INTERVAL_MS));
+    let bucket = this.#told.get(address);
+    if (bucket === undefined) {
+      this.#told.set(address, bucket = new TokenBucket(SERVER_REPORTS_MAX_COUNT, SERVER_REPORT_INTERVAL_MS));
     }
-    return allowance.take(performance.now());
+    return bucket.take(performance.now());
   }
 
   #logServer(address: string, state: PoolState, reason: string): void {

@@ -3,13 +3,13 @@
  *
  * ```text
  * read once → every whole request in it → routed, each in a slot → read …      (requests)
- * slots → output, in order (reply_order.ts)                                    (replies)
+ * slots → output, in order (proxy/client/reply_order.ts)                                    (replies)
  * ```
  *
  * The first byte tells the protocol. What differs from protocol to protocol stands behind the session's dialect; the
  * session itself knows none.
  *
- * Reading goes on while replies are awaited, so a client may pipeline; how far it gets ahead is bounded (gate.ts). So a
+ * Reading goes on while replies are awaited, so a client may pipeline; how far it gets ahead is bounded (proxy/client/backpressure.ts). So a
  * client that does not read its replies, or works with a slow server, costs a bounded amount of memory, and no other client
  * waits for it.
  *
@@ -19,15 +19,15 @@
  * @module
  */
 
+import { formatAddress } from "../address.ts";
 import { copyBytes, encodeText } from "../bytes.ts";
-import type { ChannelMessage } from "../command/channel_message.ts";
-import { ClientState } from "../command/client_state.ts";
-import type { ClientConnection, ProtocolVersion } from "../command/client_state.ts";
-import type { ConnectionContext } from "../command/connection_context.ts";
-import { finishInSlices } from "../command/in_slices.ts";
+import type { ChannelMessage } from "../connection/channel_message.ts";
+import { ClientState } from "../connection/client_state.ts";
+import type { ClientConnection, ProtocolVersion } from "../connection/client_state.ts";
+import type { ConnectionContext } from "../connection/context.ts";
+import { finishInSlices } from "../connection/in_slices.ts";
 import { ConnectionError, ProtocolError, ReplyError } from "../errors.ts";
 import type { ReplyCode } from "../errors.ts";
-import { freeBuffer } from "../freed_memory.ts";
 import {
   BATCH_CLOCK_BYTES,
   BATCH_CLOCK_COUNT,
@@ -39,41 +39,38 @@ import {
   STEP_BYTES,
   WRITE_TIMEOUT_MS,
 } from "../limits.ts";
-import { Lane } from "../route/exchange.ts";
-import type { Exchange } from "../route/exchange.ts";
-import type { Pipeline } from "../route/pipeline.ts";
-import type { Pool } from "../route/pool.ts";
-import type { Turn } from "../route/turn.ts";
-import { formatAddress } from "../address.ts";
-import type { DeliveryQueue } from "../role/delivery_queue.ts";
+import { type ClientMemory, Held } from "../memory/client_memory.ts";
+import { freeBuffer } from "../memory/freed_memory.ts";
+import { abort } from "../net/abort.ts";
+import { Connection, protocolOf } from "../net/connection.ts";
+import { Peer } from "../net/peer_ends.ts";
+import type { PeerEnds } from "../net/peer_ends.ts";
+import type { ReadAhead } from "../net/read_ahead.ts";
+import { isDisconnection } from "../net/socket_errors.ts";
 import type { AdminCommands } from "../role/admin_commands.ts";
+import type { DeliveryQueue } from "../role/delivery_queue.ts";
 import type { Disconnections } from "../role/disconnections.ts";
 import type { FailedLogins } from "../role/failed_logins.ts";
 import type { Slices } from "../role/slices.ts";
-import { type ClientMemory, Held } from "../wire/client_memory.ts";
-import { Connection, protocolOf } from "../wire/connection.ts";
-import { Peer } from "../wire/peer_ends.ts";
-import type { PeerEnds } from "../wire/peer_ends.ts";
-import type { ReadAhead } from "../wire/read_ahead.ts";
-import { REQUEST_LIMITS, UNAUTHENTICATED_REQUEST_LIMITS } from "../wire/request_limits.ts";
+import { type Carrier, RequestStream } from "../route/backend_request.ts";
+import type { BackendRequest } from "../route/backend_request.ts";
+import type { FlushQueue } from "../route/flush_queue.ts";
+import type { Pool } from "../route/pool.ts";
 import { Request } from "../wire/request.ts";
-import { abort } from "../wire/socket.ts";
-import { isDisconnection } from "../wire/socket_errors.ts";
-import type { Answers } from "./answers.ts";
+import { REQUEST_LIMITS, UNAUTHENTICATED_REQUEST_LIMITS } from "../wire/request_limits.ts";
+import type { Dialect, RequestDecoder } from "./backend/dialect.ts";
+import { Backpressure } from "./client/backpressure.ts";
+import { Deadlines } from "./client/deadlines.ts";
+import { HeldMessages } from "./client/held_messages.ts";
+import { Outbox } from "./client/outbox.ts";
+import type { OutboxOwner } from "./client/outbox.ts";
+import type { OwnReplies } from "./client/own_replies.ts";
+import { type AbandonableWait, type Client, PendingReply, type ServerWatch } from "./client/pending_reply.ts";
+import type { QueuedRequests } from "./client/queued_requests.ts";
+import { ReplyOrder } from "./client/reply_order.ts";
+import type { WriteCoalescer } from "./client/write_coalescer.ts";
 import type { Connections, Resettable } from "./connections.ts";
-import { Deadlines } from "./deadlines.ts";
-import type { Dialect, RequestDecoder } from "./dialect.ts";
-import { Gate } from "./gate.ts";
-import { HeldMessages } from "./held_messages.ts";
-import { Outbox } from "./outbox.ts";
-import type { OutboxOwner } from "./outbox.ts";
-import type { Patience } from "./patience.ts";
-import type { QueuedRequests } from "./queued_requests.ts";
-import { ReplyOrder } from "./reply_order.ts";
-import type { Router } from "./router.ts";
-import { type Client, Slot } from "./slot.ts";
-import type { Watch } from "./transactions.ts";
-import type { Wait } from "./waits.ts";
+import type { Router } from "./routing/router.ts";
 
 /** A reply above this size is refused where the memory of clients has no room; the output of shorter ones is bounded. */
 const UNCHECKED_REPLY_MAX_BYTES = 64 * 1024;
@@ -90,9 +87,9 @@ function unsent({ address }: Pool, reason: string): ConnectionError {
 /** What all sessions of a proxy share. */
 export interface SessionHost {
   readonly router: Router;
-  readonly answers: Answers;
-  readonly turn: Turn;
-  readonly patience: Patience;
+  readonly ownReplies: OwnReplies;
+  readonly flushQueue: FlushQueue;
+  readonly coalescer: WriteCoalescer;
   /** Turns for commands that take long. */
   readonly slices: Slices;
   /** Turns for clients that have messages to write. */
@@ -132,7 +129,7 @@ export class Session implements Client, ConnectionContext, ClientConnection, Res
   readonly state: ClientState<QueuedRequests>;
   readonly passwordRequired: boolean;
   dialect: Dialect;
-  watch: Watch | undefined;
+  watch: ServerWatch | undefined;
   readonly #host: SessionHost;
   readonly #socket: Deno.TcpConn | Deno.TlsConn;
   readonly #connection: Connection;
@@ -140,12 +137,12 @@ export class Session implements Client, ConnectionContext, ClientConnection, Res
   #decoder: RequestDecoder;
   readonly #outbox: Outbox;
   readonly #order: ReplyOrder;
-  readonly #gate: Gate;
+  readonly #backpressure: Backpressure;
   readonly #deadlines = new Deadlines();
-  readonly #lanes = new Map<Pool, Lane>();
+  readonly #lanes = new Map<Pool, RequestStream>();
   /** Messages that are kept while none may be sent; `undefined` while they may. */
   #heldMessages: HeldMessages | undefined;
-  #wait: Wait | undefined;
+  #wait: AbandonableWait | undefined;
   /** Whether {@linkcode Session.#watchForEnd} runs. */
   #watching = false;
   readonly #peer: Peer;
@@ -185,9 +182,9 @@ export class Session implements Client, ConnectionContext, ClientConnection, Res
         socket.close();
       },
     }, account);
-    this.#outbox = new Outbox(this, host.turn, host.patience, account);
+    this.#outbox = new Outbox(this, host.flushQueue, host.coalescer, account);
     this.#order = new ReplyOrder(this.#outbox, account);
-    this.#gate = new Gate(this.#order, this.#outbox, account);
+    this.#backpressure = new Backpressure(this.#order, this.#outbox, account);
   }
 
   /** Serves the connection until it ends, and closes it. Never rejects because of what the peer does. */
@@ -204,11 +201,11 @@ export class Session implements Client, ConnectionContext, ClientConnection, Res
       for (;;) {
         if (this.#stopping !== undefined) return await this.#stopping;
         if (!this.#takeRequests()) return await this.#endRefused();
-        while (!this.#ending && this.#gate.isShut) {
-          await this.#gate.pass();
+        while (!this.#ending && this.#backpressure.isShut) {
+          await this.#backpressure.pass();
           if (!this.#takeRequests()) return await this.#endRefused();
         }
-        this.#letGo();
+        this.#releaseRequest();
         if (connection.isMoving) await connection.move(slices);
         if (!await connection.fill()) break;
         if (connection.hasReadMuch && slices.isTurnLong) await slices.readTurn();
@@ -223,7 +220,7 @@ export class Session implements Client, ConnectionContext, ClientConnection, Res
       this.#close();
       // Nothing reads any more.
       this.#decoder.free();
-      this.#request.letGo();
+      this.#request.release();
       this.#connection.free();
     }
   }
@@ -231,7 +228,7 @@ export class Session implements Client, ConnectionContext, ClientConnection, Res
   /** Ends the connection because of a request that there is no room for. Never rejects because of what the peer does. */
   async #refuseRequest(error: ProtocolError): Promise<void> {
     try {
-      this.refuse(this.openSlot(), "ERR", `Protocol error: ${error.message}`);
+      this.refuse(this.openReply(), "ERR", `Protocol error: ${error.message}`);
       await this.#endRefused();
     } catch (error) {
       if (!isDisconnection(error)) this.#host.reportBug(error);
@@ -255,7 +252,7 @@ export class Session implements Client, ConnectionContext, ClientConnection, Res
       this.#deadlines.linger();
       if (!await this.#connection.fill()) return;
       this.#chooseProtocol();
-      this.refuse(this.openSlot(), "ERR", message);
+      this.refuse(this.openReply(), "ERR", message);
       await this.#endRefused();
     } catch (error) {
       if (!isDisconnection(error)) this.#host.reportBug(error);
@@ -287,7 +284,7 @@ export class Session implements Client, ConnectionContext, ClientConnection, Res
   /** Cuts the connection off when the peer has taken too long. To be called about once a second. */
   sweep(nowMs: number): void {
     const { start, end } = this.#connection;
-    const partialBytes = this.#gate.isAwaited ? 0 : end - start;
+    const partialBytes = this.#backpressure.isAwaited ? 0 : end - start;
     if (!this.#deadlines.isLate(nowMs, this.state.authenticated, partialBytes, this.#outbox)) return;
     if (this.state.subscriptions > 0 && this.#outbox.writing) {
       const reason = `it has taken nothing for ${WRITE_TIMEOUT_MS} ms`;
@@ -309,7 +306,7 @@ export class Session implements Client, ConnectionContext, ClientConnection, Res
     const { router } = this.#host;
     const startedMs = performance.now();
     let untilClock = BATCH_CLOCK_COUNT;
-    while (!this.#ending && !this.#gate.isShut) {
+    while (!this.#ending && !this.#backpressure.isShut) {
       const { buffer, start } = connection;
       let behind: number;
       try {
@@ -317,7 +314,7 @@ export class Session implements Client, ConnectionContext, ClientConnection, Res
         behind = decoder.decode(buffer, start, connection.end, request, limits);
       } catch (error) {
         if (!(error instanceof ProtocolError)) throw error;
-        this.refuse(this.openSlot(), "ERR", `Protocol error: ${error.message}`);
+        this.refuse(this.openReply(), "ERR", `Protocol error: ${error.message}`);
         if (decoder.behind === -1) return false;
         // It is known where the next one begins: only this one is refused.
         connection.start = decoder.behind;
@@ -328,7 +325,7 @@ export class Session implements Client, ConnectionContext, ClientConnection, Res
         return true;
       }
       if (!router.route(this, request, buffer, start, behind)) {
-        this.#gate.holdUntilIdle();
+        this.#backpressure.holdUntilIdle();
         return true;
       }
       connection.start = behind;
@@ -346,13 +343,13 @@ export class Session implements Client, ConnectionContext, ClientConnection, Res
   #pauseAfter(startedMs: number): void {
     const { slices } = this.#host;
     const ranMs = performance.now() - startedMs;
-    if (!slices.isLong(ranMs) || this.#gate.isShut) return;
+    if (!slices.isLong(ranMs) || this.#backpressure.isShut) return;
     slices.ranLong(ranMs);
-    this.#gate.hold(slices.next());
+    this.#backpressure.hold(slices.next());
   }
 
   /** Before the next read: the request borrows the buffer, which may be a large one that the read gives back. */
-  #letGo(): void {
+  #releaseRequest(): void {
     this.#order.endBatch();
     this.#noteCommand();
     this.#request.clear();
@@ -368,11 +365,11 @@ export class Session implements Client, ConnectionContext, ClientConnection, Res
 
   // What the routing asks of a client.
 
-  get wait(): Wait | undefined {
+  get wait(): AbandonableWait | undefined {
     return this.#wait;
   }
 
-  set wait(wait: Wait | undefined) {
+  set wait(wait: AbandonableWait | undefined) {
     this.#wait = this.state.waiter = wait;
     if (wait === undefined) this.#host.readAhead.release(this.#connection);
     else this.#beginToWatch();
@@ -399,7 +396,7 @@ export class Session implements Client, ConnectionContext, ClientConnection, Res
     this.leave();
   }
 
-  openSlot(): Slot {
+  openReply(): PendingReply {
     return this.#order.open(this);
   }
 
@@ -416,34 +413,42 @@ export class Session implements Client, ConnectionContext, ClientConnection, Res
   }
 
   holdUntilIdle(): void {
-    this.#gate.holdUntilIdle();
+    this.#backpressure.holdUntilIdle();
   }
 
   holdUntil(settled: Promise<unknown>): void {
-    this.#gate.hold(settled);
+    this.#backpressure.hold(settled);
   }
 
   leave(): void {
     this.#leaving = this.#ending = true;
   }
 
-  send(pool: Pool, exchange: Exchange, bytes: Uint8Array, start: number, size: number): void {
-    if (size >= LONG_FRAME_BYTES) return this.holdUntil(this.#sendLong(pool, exchange, bytes, start, size));
-    if (size > UNCHECKED_REPLY_MAX_BYTES && exchange instanceof Slot) {
+  send(pool: Pool, backendRequest: BackendRequest, bytes: Uint8Array, start: number, size: number): void {
+    if (size >= LONG_FRAME_BYTES) return this.holdUntil(this.#sendLong(pool, backendRequest, bytes, start, size));
+    if (size > UNCHECKED_REPLY_MAX_BYTES && backendRequest instanceof PendingReply) {
       // Until it is answered, it is on its way to the server.
       const { account } = this.state;
-      if (!account.tryCharge(Held.Request, size)) return this.refuse(exchange, "ERR", account.refusal(Held.Request));
-      exchange.sentBytes = size;
+      if (!account.tryCharge(Held.Request, size)) {
+        return this.refuse(backendRequest, "ERR", account.refusal(Held.Request));
+      }
+      backendRequest.sentBytes = size;
     }
-    this.#holdWhile(pool.send(this.#laneTo(pool), exchange, bytes, start, size));
+    this.#holdWhile(pool.send(this.#laneTo(pool), backendRequest, bytes, start, size));
   }
 
   /** Copies a long request in slices, and sends it. Never rejects. */
-  async #sendLong(pool: Pool, exchange: Exchange, bytes: Uint8Array, start: number, size: number): Promise<void> {
+  async #sendLong(
+    pool: Pool,
+    backendRequest: BackendRequest,
+    bytes: Uint8Array,
+    start: number,
+    size: number,
+  ): Promise<void> {
     const { account } = this.state;
-    if (!account.tryCharge(Held.Request, size)) return exchange.fail(unsent(pool, account.refusal(Held.Request)));
+    if (!account.tryCharge(Held.Request, size)) return backendRequest.fail(unsent(pool, account.refusal(Held.Request)));
     // Until it is answered, it is on its way to the server.
-    if (exchange instanceof Slot) exchange.sentBytes = size;
+    if (backendRequest instanceof PendingReply) backendRequest.sentBytes = size;
     const { ownership } = this.#host.router;
     const copy = new Uint8Array(size);
     let length = 0;
@@ -456,79 +461,79 @@ export class Session implements Client, ConnectionContext, ClientConnection, Res
     try {
       await finishInSlices(this, step);
     } catch (error) {
-      return exchange.fail(unsent(pool, (error as Error).message));
+      return backendRequest.fail(unsent(pool, (error as Error).message));
     }
     if (ownership !== this.#host.router.ownership) {
-      return exchange.fail(unsent(pool, "its slots have moved; try again"));
+      return backendRequest.fail(unsent(pool, "its slots have moved; try again"));
     }
-    this.sendOwned(pool, exchange, copy, size);
-    if (!(exchange instanceof Slot)) account.release(Held.Request, size);
+    this.sendOwned(pool, backendRequest, copy, size);
+    if (!(backendRequest instanceof PendingReply)) account.release(Held.Request, size);
   }
 
-  sendOwned(pool: Pool, exchange: Exchange, bytes: Uint8Array<ArrayBuffer>, size: number): void {
-    this.#holdWhile(pool.sendOwned(this.#laneTo(pool), exchange, bytes, size));
+  sendOwned(pool: Pool, backendRequest: BackendRequest, bytes: Uint8Array<ArrayBuffer>, size: number): void {
+    this.#holdWhile(pool.sendOwned(this.#laneTo(pool), backendRequest, bytes, size));
   }
 
-  #holdWhile(congested: Pipeline | undefined): void {
-    if (congested === undefined || this.#gate.blocked) return;
-    this.#gate.blocked = true;
-    congested.whenRelieved(() => this.#gate.blocked = false);
+  #holdWhile(congested: Carrier | undefined): void {
+    if (congested === undefined || this.#backpressure.blocked) return;
+    this.#backpressure.blocked = true;
+    congested.whenRelieved(() => this.#backpressure.blocked = false);
   }
 
-  #laneTo(pool: Pool): Lane {
+  #laneTo(pool: Pool): RequestStream {
     return this.#lanes.get(pool) ?? this.#addLane(pool);
   }
 
-  #addLane(pool: Pool): Lane {
+  #addLane(pool: Pool): RequestStream {
     // Servers that were removed are forgotten now and then, and this happens seldom.
     for (const known of this.#lanes.keys()) if (known.closed) this.#lanes.delete(known);
-    const lane = new Lane(this.dialect);
-    this.#lanes.set(pool, lane);
-    return lane;
+    const stream = new RequestStream(this.dialect);
+    this.#lanes.set(pool, stream);
+    return stream;
   }
 
-  refuse(slot: Slot, code: ReplyCode, message: string): void {
-    this.#host.answers.refuse(slot, code, message);
+  refuse(pending: PendingReply, code: ReplyCode, message: string): void {
+    this.#host.ownReplies.refuse(pending, code, message);
   }
 
-  complete(slot: Slot, bytes: Uint8Array, start: number, end: number): void {
-    if (!this.#admitsReply(slot, end - start)) return;
-    this.#order.take(slot, bytes, start, end);
-    this.#gate.update();
+  complete(pending: PendingReply, bytes: Uint8Array, start: number, end: number): void {
+    if (!this.#admitsReply(pending, end - start)) return;
+    this.#order.take(pending, bytes, start, end);
+    this.#backpressure.update();
   }
 
   /** Whether the reply of a slot is taken; else it was refused. */
-  #admitsReply(slot: Slot, size: number): boolean {
+  #admitsReply(pending: PendingReply, size: number): boolean {
     if (this.#closed) return false;
-    if (slot.sentBytes > 0) {
-      this.state.account.release(Held.Request, slot.sentBytes);
-      slot.sentBytes = 0;
+    if (pending.sentBytes > 0) {
+      this.state.account.release(Held.Request, pending.sentBytes);
+      pending.sentBytes = 0;
     }
     // Short replies, refusals among them, are always taken: their number is bounded.
     if (size > SHORT_REPLY_MAX_BYTES && this.#outbox.size + this.#order.keptBytes > this.#host.repliesMaxBytes) {
       const message = `more than ${this.#host.repliesMaxBytes} bytes of replies wait to be read`;
-      return this.#dropReply(slot, "BUSY", message);
+      return this.#dropReply(pending, "BUSY", message);
     }
     if (size > UNCHECKED_REPLY_MAX_BYTES && !this.#mayHold(size)) {
-      return this.#dropReply(slot, "ERR", this.state.account.refusal(Held.Reply));
+      return this.#dropReply(pending, "ERR", this.state.account.refusal(Held.Reply));
     }
     return true;
   }
 
   /** Answers a slot with an error in place of the reply. Returns `false`. */
-  #dropReply(slot: Slot, code: ReplyCode, message: string): false {
+  #dropReply(pending: PendingReply, code: ReplyCode, message: string): false {
     // The reply to a write may be all that is left of what it took out, so it must not be dropped alone.
-    if (slot.repeatable) this.refuse(slot, code, message);
+    if (pending.repeatable) this.refuse(pending, code, message);
     else this.abort();
     return false;
   }
 
-  completeOwned(slot: Slot, pieces: readonly Uint8Array<ArrayBuffer>[]): void {
+  completeOwned(pending: PendingReply, pieces: readonly Uint8Array<ArrayBuffer>[]): void {
     let size = 0;
     for (const piece of pieces) size += piece.length;
-    if (this.#admitsReply(slot, size)) {
-      this.#order.takeOwned(slot, pieces, size);
-      this.#gate.update();
+    if (this.#admitsReply(pending, size)) {
+      this.#order.takeOwned(pending, pieces, size);
+      this.#backpressure.update();
     } else {
       for (const piece of pieces) freeBuffer(piece);
     }
@@ -594,7 +599,7 @@ export class Session implements Client, ConnectionContext, ClientConnection, Res
     this.state.transaction?.free();
     this.state.transaction = undefined;
     this.shared.channels.forget(this.state);
-    this.watch?.lane.drop();
+    this.watch?.stream.drop();
     this.watch = undefined;
   }
 
@@ -655,7 +660,7 @@ export class Session implements Client, ConnectionContext, ClientConnection, Res
 
   written(): void {
     if (this.isIdle) this.#whenDrained?.resolve();
-    this.#gate.update();
+    this.#backpressure.update();
   }
 
   broken(): void {
@@ -688,10 +693,10 @@ export class Session implements Client, ConnectionContext, ClientConnection, Res
     this.#ending = true;
     this.#connection.close();
     this.#whenDrained?.resolve();
-    this.#gate.break();
+    this.#backpressure.break();
     this.#host.connections.remove(this.state);
     this.shared.channels.forget(this.state);
-    this.watch?.lane.drop();
+    this.watch?.stream.drop();
     this.#wait?.abandon();
     // Slots in flight hold the session until their servers answer; what it holds need not wait for that.
     this.#lanes.clear();

@@ -8,7 +8,7 @@
  */
 
 import { ADMIN_REPORT_INTERVAL_MS, ADMIN_REPORTS_MAX_COUNT } from "../limits.ts";
-import { Allowance } from "../route/allowance.ts";
+import { TokenBucket } from "../route/token_bucket.ts";
 import type { Logger } from "./logger.ts";
 
 /** Who has sent a command. */
@@ -22,7 +22,7 @@ export interface AdminClient {
 
 /** What may still be told of one command. */
 interface Budget {
-  readonly allowance: Allowance;
+  readonly bucket: TokenBucket;
   untold: number;
 }
 
@@ -49,10 +49,10 @@ export class AdminCommands {
   note({ id, address, name }: AdminClient, command: string, words: string): void {
     let budget = this.#budgets.get(command);
     if (budget === undefined) {
-      budget = { allowance: new Allowance(ADMIN_REPORTS_MAX_COUNT, ADMIN_REPORT_INTERVAL_MS), untold: 0 };
+      budget = { bucket: new TokenBucket(ADMIN_REPORTS_MAX_COUNT, ADMIN_REPORT_INTERVAL_MS), untold: 0 };
       this.#budgets.set(command, budget);
     }
-    if (!budget.allowance.take(this.#now())) {
+    if (!budget.bucket.take(this.#now())) {
       budget.untold++;
       this.#untold++;
       return;
@@ -73,7 +73,7 @@ export class AdminCommands {
     if (this.#untold === 0) return;
     const nowMs = this.#now();
     for (const [command, budget] of this.#budgets) {
-      if (budget.untold === 0 || !budget.allowance.take(nowMs)) continue;
+      if (budget.untold === 0 || !budget.bucket.take(nowMs)) continue;
       this.#logger.info("Admin commands", { command, times: budget.untold });
       this.#untold -= budget.untold;
       budget.untold = 0;

@@ -22,8 +22,8 @@ import {
   X509CertificateGenerator,
 } from "@peculiar/x509";
 import { isIpAddress } from "../address.ts";
-import type { KeyPair } from "./certificate_files.ts";
 import { AUTHORITY_VALID_DAYS, CERTIFICATE_VALID_DAYS } from "../limits.ts";
+import type { KeyPair } from "./certificate_files.ts";
 
 const KEY_ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
 const DAY_MS = 86_400_000;

@@ -16,13 +16,14 @@
  * @module
  */
 
-import type { X509Certificate } from "node:crypto";
 import { dirname, join } from "@std/path";
+import type { X509Certificate } from "node:crypto";
 import { canonicalIpv6, isHostname, isIpAddress } from "../address.ts";
-import { expiryOf, type KeyPair, readCertificate, readKey, readKeyPair } from "./certificate_files.ts";
 import { messageOf, StartError, UsageError } from "../errors.ts";
 import { CERTIFICATE_RENEW_DAYS } from "../limits.ts";
-import { certsOptions, helpText, parseOptions } from "./options.ts";
+import { expiryOf, type KeyPair, readCertificate, readKey, readKeyPair } from "./certificate_files.ts";
+import { certsOptions } from "./option_tables.ts";
+import { helpText, parseOptions } from "./options.ts";
 import { type CertificatePaths, certificatePaths, stateFolder } from "./state_folder.ts";
 
 export { readDefaultAuthority } from "./certificate_files.ts";

@@ -5,7 +5,7 @@
  */
 
 import { CUT_REPORT_INTERVAL_MS, CUT_REPORTS_MAX_COUNT } from "../limits.ts";
-import { Allowance } from "../route/allowance.ts";
+import { TokenBucket } from "../route/token_bucket.ts";
 import type { Logger } from "./logger.ts";
 
 /** Who was cut off. */
@@ -22,7 +22,7 @@ export class Disconnections {
   /** How many clients were cut off since the start, or since the counts were set to zero. */
   count = 0;
   readonly #logger: Logger;
-  readonly #allowance = new Allowance(CUT_REPORTS_MAX_COUNT, CUT_REPORT_INTERVAL_MS);
+  readonly #bucket = new TokenBucket(CUT_REPORTS_MAX_COUNT, CUT_REPORT_INTERVAL_MS);
   /** Those of them that no line is about. */
   #untold = 0;
 
@@ -39,7 +39,7 @@ export class Disconnections {
   note({ id, address, name }: CutClient, waitingBytes: number, reason: string): void {
     this.count++;
     this.#untold++;
-    if (!this.#allowance.take(performance.now())) return;
+    if (!this.#bucket.take(performance.now())) return;
     this.#logger.warn("Disconnected a client that does not read its messages", {
       client: address,
       id,
@@ -53,7 +53,7 @@ export class Disconnections {
 
   /** Tells of those that no line is about, once one more may be written. To be called now and then. */
   tellOthers(): void {
-    if (this.#untold === 0 || !this.#allowance.take(performance.now())) return;
+    if (this.#untold === 0 || !this.#bucket.take(performance.now())) return;
     this.#logger.warn("Disconnected clients that do not read their messages", { clients: this.#untold });
     this.#untold = 0;
   }

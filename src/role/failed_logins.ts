@@ -32,7 +32,7 @@ import {
   FAILED_LOGINS_MAX_COUNT,
   FAILING_ADDRESSES_MAX_COUNT,
 } from "../limits.ts";
-import { Allowance } from "../route/allowance.ts";
+import { TokenBucket } from "../route/token_bucket.ts";
 import type { Logger } from "./logger.ts";
 
 /** A connection on which a wrong password was given. */
@@ -63,7 +63,7 @@ export class FailedLogins {
   readonly #logger: Logger;
   readonly #now: () => number;
   readonly #entries = new Map<string, Entry>();
-  readonly #allowance = new Allowance(FAILED_LOGIN_REPORTS_MAX_COUNT, FAILED_LOGIN_REPORT_INTERVAL_MS);
+  readonly #bucket = new TokenBucket(FAILED_LOGIN_REPORTS_MAX_COUNT, FAILED_LOGIN_REPORT_INTERVAL_MS);
   /** Entries with something untold, at most. */
   #untold = 0;
   #lookedMs = 0;
@@ -93,7 +93,7 @@ export class FailedLogins {
     entry.count = decayed(entry, nowMs) + 1;
     entry.countedMs = nowMs;
     if (entry.untold++ === 0) this.#untold++;
-    if (nowMs - entry.toldMs >= FAILED_LOGIN_REPORT_INTERVAL_MS && this.#allowance.take(nowMs)) {
+    if (nowMs - entry.toldMs >= FAILED_LOGIN_REPORT_INTERVAL_MS && this.#bucket.take(nowMs)) {
       this.#tell(entry, nowMs, { client: client.address, id: client.id });
     }
     return delayFor(entry.count);
@@ -107,7 +107,7 @@ export class FailedLogins {
     this.#lookedMs = nowMs;
     for (const [key, entry] of this.#entries) {
       if (entry.untold === 0 || nowMs - entry.toldMs < FAILED_LOGIN_REPORT_INTERVAL_MS) continue;
-      if (!this.#allowance.take(nowMs)) return;
+      if (!this.#bucket.take(nowMs)) return;
       this.#tell(entry, nowMs, { from: key });
     }
   }

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { REDIS_VERSION } from "../command/specification.ts";
+import { REDIS_VERSION } from "../catalog/specification.ts";
 import { CLIENT_FIXED_BYTES } from "../limits.ts";
 import { daysUntil, formatMoment } from "./expiry.ts";
 import { VERSION } from "./version.ts";

@@ -10,9 +10,9 @@
 
 import { formatAddress, isLoopback } from "../address.ts";
 import type { Address } from "../address.ts";
+import { UsageError } from "../errors.ts";
 import { holdsKey } from "./certificate_files.ts";
 import { type CheckedKeyPair, defaultCertificates, loadKeyPair } from "./certs.ts";
-import { UsageError } from "../errors.ts";
 import { refuseKeyLogging } from "./key_logging.ts";
 import type { Logger } from "./logger.ts";
 import { readPasswords } from "./password.ts";

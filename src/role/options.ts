@@ -16,19 +16,6 @@ import { type Address, parseAddress } from "../address.ts";
 import { UsageError } from "../errors.ts";
 import { parseCount, parseDuration, parsePercent, parseSize } from "./quantities.ts";
 
-export { type MemoryPlan, planProxyMemory, planServerMemory } from "./memory_limit.ts";
-export { readPasswords } from "./password.ts";
-export { parseDuration, parsePercent, parseSize } from "./quantities.ts";
-export {
-  certsOptions,
-  checkOptions,
-  clientOptions,
-  proxyOptions,
-  proxyPlanOptions,
-  restoreOptions,
-  serverOptions,
-} from "./option_tables.ts";
-
 /** What an option's value means. Sizes are in bytes, durations in ms. */
 export type OptionKind = "flag" | "text" | "count" | "size" | "duration" | "percent" | "address";
 

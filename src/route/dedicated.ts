@@ -17,12 +17,12 @@
 
 import { ConnectionError } from "../errors.ts";
 import { DEDICATED_CONNECTIONS_MAX_COUNT, DEDICATED_IDLE_MAX_COUNT, DEDICATED_IDLE_MAX_MS } from "../limits.ts";
-import { Lane } from "./exchange.ts";
-import type { Exchange } from "./exchange.ts";
+import { RequestStream } from "./backend_request.ts";
+import type { BackendRequest } from "./backend_request.ts";
+import type { Clock, FlushQueue } from "./flush_queue.ts";
 import type { Framing, Transport } from "./framing.ts";
 import { Pipeline } from "./pipeline.ts";
 import type { PipelineEnd, PipelineHost } from "./pipeline.ts";
-import type { Clock, Turn } from "./turn.ts";
 
 const LOST = "the connection that this client had for itself was lost";
 
@@ -30,14 +30,14 @@ const LOST = "the connection that this client had for itself was lost";
 export interface DedicatedOptions {
   /** How long a request may wait for its reply, in ms, beside what it waits for. */
   readonly timeoutMs: number;
-  readonly turn: Turn;
+  readonly flushQueue: FlushQueue;
   readonly clock: Clock;
   /** Whether one more connection may be made, to whatever server; always unless it is given. */
   readonly mayDedicate?: () => boolean;
 }
 
 /** The way of one client to one server, on a connection that nobody else uses. */
-export class DedicatedLane extends Lane {
+export class DedicatedStream extends RequestStream {
   declare readonly pipeline: Pipeline;
   readonly #owner: Dedicated;
 
@@ -53,13 +53,13 @@ export class DedicatedLane extends Lane {
    *
    * @param patienceMs how much longer than others it may wait for its reply
    */
-  send(exchange: Exchange, bytes: Uint8Array, start: number, size: number, patienceMs = 0): void {
-    if (this.#owner.admit(this, exchange, patienceMs)) this.pipeline.send(this, exchange, bytes, start, size);
+  send(request: BackendRequest, bytes: Uint8Array, start: number, size: number, patienceMs = 0): void {
+    if (this.#owner.admit(this, request, patienceMs)) this.pipeline.send(this, request, bytes, start, size);
   }
 
   /** As {@linkcode send}, of a long request at `bytes[0, size)`. The bytes are the connection's from now on. */
-  sendOwned(exchange: Exchange, bytes: Uint8Array<ArrayBuffer>, size: number): void {
-    if (this.#owner.admit(this, exchange, 0)) this.pipeline.sendOwned(this, exchange, bytes, size);
+  sendOwned(request: BackendRequest, bytes: Uint8Array<ArrayBuffer>, size: number): void {
+    if (this.#owner.admit(this, request, 0)) this.pipeline.sendOwned(this, request, bytes, size);
   }
 
   /** Gives the connection back, once. The server must remember nothing of it, and owe no reply. */
@@ -76,12 +76,12 @@ export class DedicatedLane extends Lane {
 /** The connections to one server that are lent. */
 export class Dedicated implements PipelineHost {
   readonly address: string;
-  readonly turn: Turn;
+  readonly flushQueue: FlushQueue;
   readonly clock: Clock;
   readonly #timeoutMs: number;
   readonly #mayDedicate: () => boolean;
   /** Those that are lent, and to whom. */
-  readonly #lent = new Map<Pipeline, DedicatedLane>();
+  readonly #lent = new Map<Pipeline, DedicatedStream>();
   /** Those given back, the one of last last, and since when. */
   readonly #idle: { readonly pipeline: Pipeline; readonly sinceMs: number }[] = [];
   /** Why none is lent any more. */
@@ -90,7 +90,7 @@ export class Dedicated implements PipelineHost {
 
   constructor(address: string, options: DedicatedOptions) {
     this.address = address;
-    this.turn = options.turn;
+    this.flushQueue = options.flushQueue;
     this.clock = options.clock;
     this.#timeoutMs = options.timeoutMs;
     this.#mayDedicate = options.mayDedicate ?? (() => true);
@@ -113,7 +113,7 @@ export class Dedicated implements PipelineHost {
    *
    * @throws {ConnectionError} when too many are lent
    */
-  lend(framing: Framing): DedicatedLane {
+  lend(framing: Framing): DedicatedStream {
     const place = this.#idle.findLastIndex(({ pipeline }) => pipeline.framing === framing);
     let pipeline: Pipeline;
     if (place >= 0) {
@@ -130,9 +130,9 @@ export class Dedicated implements PipelineHost {
       pipeline = new Pipeline(this, framing);
       this.#connect(pipeline);
     }
-    const lane = new DedicatedLane(this, pipeline);
-    this.#lent.set(pipeline, lane);
-    return lane;
+    const stream = new DedicatedStream(this, pipeline);
+    this.#lent.set(pipeline, stream);
+    return stream;
   }
 
   async #connect(pipeline: Pipeline): Promise<void> {
@@ -146,33 +146,33 @@ export class Dedicated implements PipelineHost {
     pipeline.begin(transport);
   }
 
-  /** Whether a request may be sent on a lane, as part of {@linkcode DedicatedLane.send}; else it has failed. */
-  admit(lane: DedicatedLane, exchange: Exchange, patienceMs: number): boolean {
-    const { pipeline } = lane;
-    exchange.sinceMs = this.clock.nowMs;
-    exchange.repeated = false;
-    if (this.#lent.get(pipeline) !== lane) {
-      exchange.fail(new ConnectionError(this.address, `server "${this.address}": ${LOST}`, false));
+  /** Whether a request may be sent on a lane, as part of {@linkcode DedicatedStream.send}; else it has failed. */
+  admit(stream: DedicatedStream, request: BackendRequest, patienceMs: number): boolean {
+    const { pipeline } = stream;
+    request.sinceMs = this.clock.nowMs;
+    request.repeated = false;
+    if (this.#lent.get(pipeline) !== stream) {
+      request.fail(new ConnectionError(this.address, `server "${this.address}": ${LOST}`, false));
       return false;
     }
-    lane.inFlight++;
-    pipeline.patienceMs = patienceMs;
+    stream.inFlight++;
+    pipeline.extraTimeoutMs = patienceMs;
     return true;
   }
 
-  /** As {@linkcode DedicatedLane.giveBack}. */
-  giveBack(lane: DedicatedLane): void {
-    const { pipeline } = lane;
-    if (this.#lent.get(pipeline) !== lane) return;
+  /** As {@linkcode DedicatedStream.giveBack}. */
+  giveBack(stream: DedicatedStream): void {
+    const { pipeline } = stream;
+    if (this.#lent.get(pipeline) !== stream) return;
     this.#lent.delete(pipeline);
     const isOfUse = pipeline.ready && pipeline.inFlight === 0 && this.#idle.length < DEDICATED_IDLE_MAX_COUNT;
     if (!isOfUse) return pipeline.end(false, LOST);
     this.#idle.push({ pipeline, sinceMs: this.clock.nowMs });
   }
 
-  /** As {@linkcode DedicatedLane.drop}. */
-  drop(lane: DedicatedLane): void {
-    if (this.#lent.get(lane.pipeline) === lane) lane.pipeline.end(false, LOST);
+  /** As {@linkcode DedicatedStream.drop}. */
+  drop(stream: DedicatedStream): void {
+    if (this.#lent.get(stream.pipeline) === stream) stream.pipeline.end(false, LOST);
   }
 
   /** Part of {@linkcode PipelineHost}. */
@@ -185,11 +185,11 @@ export class Dedicated implements PipelineHost {
     this.#fail(unsent, new ConnectionError(this.address, message, false));
   }
 
-  #fail(exchanges: readonly Exchange[], error: ConnectionError): void {
-    for (const exchange of exchanges) {
-      exchange.lane!.inFlight--;
-      exchange.batch = undefined;
-      exchange.fail(error);
+  #fail(exchanges: readonly BackendRequest[], error: ConnectionError): void {
+    for (const request of exchanges) {
+      request.stream!.inFlight--;
+      request.batch = undefined;
+      request.fail(error);
     }
   }
 

@@ -27,7 +27,7 @@ import {
   FOLLOWER_REPORTS_MAX_COUNT,
   FOLLOWER_RETRY_MS,
 } from "../limits.ts";
-import { Allowance } from "./allowance.ts";
+import { TokenBucket } from "./token_bucket.ts";
 
 /** What a reading has found: a value, or why there is none. */
 export type Reading<T> = { readonly value: T } | {
@@ -87,7 +87,7 @@ export class FileFollower<T> {
   #faultSinceMs = 0;
   /** The one reported last, "" when there was a content of use since. */
   #reported = "";
-  readonly #reports = new Allowance(FOLLOWER_REPORTS_MAX_COUNT, FOLLOWER_REPORT_INTERVAL_MS);
+  readonly #reports = new TokenBucket(FOLLOWER_REPORTS_MAX_COUNT, FOLLOWER_REPORT_INTERVAL_MS);
 
   constructor(options: FollowOptions<T>) {
     this.#options = options;

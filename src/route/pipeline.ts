@@ -23,7 +23,6 @@
 
 import { copyBytes, enlarge } from "../bytes.ts";
 import { assert, ConnectionError, ProtocolError } from "../errors.ts";
-import { freeBuffer } from "../freed_memory.ts";
 import {
   BACKEND_BATCH_MAX_BYTES,
   BACKEND_PACE_MAX_MS,
@@ -35,15 +34,16 @@ import {
   LONG_FRAME_BYTES,
   REPLY_BURST_BYTES,
 } from "../limits.ts";
-import { Batch, Exchange } from "./exchange.ts";
-import type { Lane } from "./exchange.ts";
+import { freeBuffer } from "../memory/freed_memory.ts";
+import { BackendRequest, Batch } from "./backend_request.ts";
+import type { RequestStream } from "./backend_request.ts";
+import type { Clock, Flushable, FlushQueue } from "./flush_queue.ts";
 import type { FrameMeasure, Framing, Transport } from "./framing.ts";
-import type { Clock, Flushable, Turn } from "./turn.ts";
 
 /** What a pipeline needs of its pool. */
 export interface PipelineHost {
   readonly address: string;
-  readonly turn: Turn;
+  readonly flushQueue: FlushQueue;
   readonly clock: Clock;
   /** Called once when the pipeline has ended. Every exchange left over has to be settled or sent elsewhere. */
   ended(pipeline: Pipeline, end: PipelineEnd): void;
@@ -60,9 +60,9 @@ export interface PipelineEnd {
   /** One sentence. */
   readonly reason: string;
   /** Exchanges whose bytes may have left, in order. */
-  readonly sent: readonly Exchange[];
+  readonly sent: readonly BackendRequest[];
   /** Exchanges of which no byte has left, in order. */
-  readonly unsent: readonly Exchange[];
+  readonly unsent: readonly BackendRequest[];
 }
 
 const NO_ROOM = "its reply needs more memory than is left of what all clients may hold together (--max-client-memory)";
@@ -75,12 +75,12 @@ const READ_BURST_BYTES = 2 * 1024 * 1024;
 const SPARE_BATCHES_MAX_COUNT = 4;
 
 /** Stands in for an exchange that was refused while its reply was coming: the rest of it is for nobody. */
-class PassedExchange extends Exchange {
-  constructor({ lane, size, sinceMs, unread, passed }: Exchange) {
+class PassedRequest extends BackendRequest {
+  constructor({ stream, size, sinceMs, unread, passed }: BackendRequest) {
     super();
     this.unread = unread;
     this.passed = passed;
-    this.lane = lane;
+    this.stream = stream;
     this.size = size;
     this.sinceMs = sinceMs;
   }
@@ -110,7 +110,7 @@ export class Pipeline implements Flushable {
   readonly #measure: FrameMeasure;
   #transport: Transport | undefined;
   #ended = false;
-  #ring: (Exchange | undefined)[] = new Array(RING_INITIAL_COUNT).fill(undefined);
+  #ring: (BackendRequest | undefined)[] = new Array(RING_INITIAL_COUNT).fill(undefined);
   #head = 0;
   #unsent = 0;
   #tail = 0;
@@ -126,7 +126,7 @@ export class Pipeline implements Flushable {
    * may be later than now, while the rest of a long request is on its way.
    */
   aliveMs = -Infinity;
-  #patienceMs = 0;
+  #extraTimeoutMs = 0;
   #waiting: (() => void)[] = [];
 
   constructor(host: PipelineHost, framing: Framing) {
@@ -136,14 +136,14 @@ export class Pipeline implements Flushable {
   }
 
   /** How much longer than others its server may be silent, in ms: for requests that wait for something to happen. */
-  get patienceMs(): number {
-    return this.#patienceMs;
+  get extraTimeoutMs(): number {
+    return this.#extraTimeoutMs;
   }
 
-  set patienceMs(patienceMs: number) {
+  set extraTimeoutMs(patienceMs: number) {
     // A server that had no reason to answer until now has as long as any other from now on.
-    if (patienceMs < this.#patienceMs) this.#heardMs = this.#host.clock.nowMs;
-    this.#patienceMs = patienceMs;
+    if (patienceMs < this.#extraTimeoutMs) this.#heardMs = this.#host.clock.nowMs;
+    this.#extraTimeoutMs = patienceMs;
   }
 
   /** Whether it has a connection, so that requests leave at the end of the turn. */
@@ -192,18 +192,18 @@ export class Pipeline implements Flushable {
   }
 
   /** Appends a request whose frame is `bytes[start, start + size)`, borrowed until return. */
-  send(lane: Lane, exchange: Exchange, bytes: Uint8Array, start: number, size: number): void {
+  send(stream: RequestStream, request: BackendRequest, bytes: Uint8Array, start: number, size: number): void {
     if (this.#collecting.length + size > this.#collecting.bytes.length) this.#makeRoom(size);
     const batch = this.#collecting;
     copyBytes(bytes, start, batch.bytes, batch.length, size);
-    this.#add(lane, exchange, batch, size);
+    this.#add(stream, request, batch, size);
   }
 
   /** Appends a long request whose frame is `bytes[0, size)`. The bytes are the pipeline's from now on. */
-  sendOwned(lane: Lane, exchange: Exchange, bytes: Uint8Array<ArrayBuffer>, size: number): void {
+  sendOwned(stream: RequestStream, request: BackendRequest, bytes: Uint8Array<ArrayBuffer>, size: number): void {
     if (this.#collecting.length > 0) this.#putAside(BATCH_INITIAL_BYTES);
     const batch = new Batch(bytes);
-    this.#add(lane, exchange, batch, size);
+    this.#add(stream, request, batch, size);
     batch.tail = this.#tail;
     this.#full.push(batch);
   }
@@ -223,18 +223,18 @@ export class Pipeline implements Flushable {
   }
 
   /** Takes note of a request whose frame is the next `size` bytes of a batch. */
-  #add(lane: Lane, exchange: Exchange, batch: Batch, size: number): void {
-    if (exchange.repeatable) batch.holders++;
-    exchange.lane = lane;
-    exchange.batch = batch;
-    exchange.start = batch.length;
-    exchange.size = size;
-    exchange.passed = 0;
+  #add(stream: RequestStream, request: BackendRequest, batch: Batch, size: number): void {
+    if (request.repeatable) batch.holders++;
+    request.stream = stream;
+    request.batch = batch;
+    request.start = batch.length;
+    request.size = size;
+    request.passed = 0;
     batch.length += size;
     this.queuedBytes += size;
     if (this.#tail - this.#head === this.#ring.length) this.#growRing();
-    this.#ring[this.#tail++ & (this.#ring.length - 1)] = exchange;
-    if (this.#transport !== undefined && !this.#writing) this.#host.turn.schedule(this);
+    this.#ring[this.#tail++ & (this.#ring.length - 1)] = request;
+    if (this.#transport !== undefined && !this.#writing) this.#host.flushQueue.schedule(this);
   }
 
   /** Writes what was collected, unless a write is under way: then it follows that one. */
@@ -345,24 +345,24 @@ export class Pipeline implements Flushable {
       if (this.#head === this.#unsent) throw new ProtocolError(UNASKED);
       isAnswer = true;
       const place = this.#head & (this.#ring.length - 1);
-      const exchange = this.#ring[place]!;
-      if (exchange.passed < exchange.unread) {
-        exchange.passed++;
+      const request = this.#ring[place]!;
+      if (request.passed < request.unread) {
+        request.passed++;
         at += size;
         continue;
       }
       this.#head++;
       this.#ring[place] = undefined;
-      this.queuedBytes -= exchange.size;
-      this.#settle(exchange);
+      this.queuedBytes -= request.size;
+      this.#settle(request);
       if (size >= LONG_FRAME_BYTES) {
         const owned = transport.detach(at + size);
-        exchange.succeedOwned(owned, at, at + size);
+        request.succeedOwned(owned, at, at + size);
         bytes = transport.buffer;
         at = transport.start;
         continue;
       }
-      exchange.succeed(bytes, at, at + size);
+      request.succeed(bytes, at, at + size);
       at += size;
     }
     // Left to stand, it would be taken for the beginning of the next reply.
@@ -382,25 +382,25 @@ export class Pipeline implements Flushable {
   /** Keeps the reply that is not whole if there is room for it; else refuses it, and passes over the rest as it comes. */
   #keepOrPassOver(transport: Transport): void {
     const place = this.#head & (this.#ring.length - 1);
-    const exchange = this.#ring[place]!;
-    if (!(exchange instanceof PassedExchange)) {
+    const request = this.#ring[place]!;
+    if (!(request instanceof PassedRequest)) {
       if (transport.makeRoom(this.#measure.needed)) return;
-      this.#ring[place] = new PassedExchange(exchange);
-      if (exchange.repeatable) this.#release(exchange.batch!);
-      exchange.batch = undefined;
-      exchange.traffic = undefined;
+      this.#ring[place] = new PassedRequest(request);
+      if (request.repeatable) this.#release(request.batch!);
+      request.batch = undefined;
+      request.traffic = undefined;
       const { address } = this.#host;
-      exchange.fail(new ConnectionError(address, `server "${address}": ${NO_ROOM}`, true));
+      request.fail(new ConnectionError(address, `server "${address}": ${NO_ROOM}`, true));
     }
     transport.start += this.#measure.drop(transport.buffer, transport.start, transport.end);
   }
 
   /** Takes back what the exchange held, so that its owner may use it again. */
-  #settle(exchange: Exchange): void {
-    exchange.lane!.inFlight--;
-    if (exchange.traffic !== undefined) exchange.traffic.finish(exchange);
-    if (exchange.repeatable) this.#release(exchange.batch!);
-    exchange.batch = undefined;
+  #settle(request: BackendRequest): void {
+    request.stream!.inFlight--;
+    if (request.traffic !== undefined) request.traffic.finish(request);
+    if (request.repeatable) this.#release(request.batch!);
+    request.batch = undefined;
   }
 
   #release(batch: Batch): void {
@@ -431,7 +431,7 @@ export class Pipeline implements Flushable {
 
   /** Ends it if a request waits and nothing has come for longer than `timeoutMs`. */
   sweep(timeoutMs: number): void {
-    if (this.silentMs > timeoutMs + this.#patienceMs) this.end(true, `no answer within ${timeoutMs} ms`);
+    if (this.silentMs > timeoutMs + this.#extraTimeoutMs) this.end(true, `no answer within ${timeoutMs} ms`);
   }
 
   /**
@@ -454,8 +454,8 @@ export class Pipeline implements Flushable {
     this.#relieve();
   }
 
-  #takeOut(from: number, to: number): Exchange[] {
-    const taken: Exchange[] = [];
+  #takeOut(from: number, to: number): BackendRequest[] {
+    const taken: BackendRequest[] = [];
     for (let i = from; i < to; i++) taken.push(this.#ring[i & (this.#ring.length - 1)]!);
     return taken;
   }
@@ -467,7 +467,7 @@ export class Pipeline implements Flushable {
   }
 
   #growRing(): void {
-    const grown: (Exchange | undefined)[] = new Array(this.#ring.length * 2).fill(undefined);
+    const grown: (BackendRequest | undefined)[] = new Array(this.#ring.length * 2).fill(undefined);
     for (let i = this.#head; i < this.#tail; i++) {
       grown[i & (grown.length - 1)] = this.#ring[i & (this.#ring.length - 1)];
     }

@@ -52,16 +52,16 @@ import {
   LONG_FRAME_BYTES,
   PIPELINE_BUSY_LOAD,
 } from "../limits.ts";
+import { BackendRequest, type Carrier, RequestStream } from "./backend_request.ts";
 import { Dedicated } from "./dedicated.ts";
-import type { DedicatedLane } from "./dedicated.ts";
-import { Exchange, Lane } from "./exchange.ts";
+import type { DedicatedStream } from "./dedicated.ts";
+import type { Clock, FlushQueue } from "./flush_queue.ts";
 import type { Framing, Transport } from "./framing.ts";
 import { Pipeline } from "./pipeline.ts";
+import type { PipelineEnd, PipelineHost } from "./pipeline.ts";
 import { Probe } from "./probe.ts";
 import type { ProbeAnswer, Verdict } from "./probe.ts";
-import type { PipelineEnd, PipelineHost } from "./pipeline.ts";
 import { Traffic } from "./traffic.ts";
-import type { Clock, Turn } from "./turn.ts";
 
 /** What all pools of a role share. */
 export interface PoolOptions {
@@ -77,7 +77,7 @@ export interface PoolOptions {
   readonly judge?: (error: unknown) => Verdict;
   /** How a server is asked whether it is there while nobody else asks it for anything; it is not unless this is given. */
   readonly check?: Check;
-  readonly turn: Turn;
+  readonly flushQueue: FlushQueue;
   readonly clock: Clock;
   /** Whether one more connection may be lent to a client alone, of whatever server; always unless it is given. */
   readonly mayDedicate?: () => boolean;
@@ -105,7 +105,7 @@ export type PoolState = "up" | "suspect" | "down" | "draining";
 export class Pool implements PipelineHost {
   /** `host:port` of the server. */
   readonly address: string;
-  readonly turn: Turn;
+  readonly flushQueue: FlushQueue;
   readonly clock: Clock;
   /** Requests sent since the start. */
   requests = 0;
@@ -126,7 +126,7 @@ export class Pool implements PipelineHost {
   #probedMs = -Infinity;
   /** When it has answered a probe last. */
   #answeredMs = -Infinity;
-  readonly #check = new CheckExchange();
+  readonly #check = new CheckRequest();
   /** Whether all connections are being ended for one reason. */
   #isGivingUp = false;
   /** Whether it was seen to be gone since it is down. */
@@ -149,7 +149,7 @@ export class Pool implements PipelineHost {
 
   constructor(address: string, options: PoolOptions) {
     this.address = address;
-    this.turn = options.turn;
+    this.flushQueue = options.flushQueue;
     this.clock = options.clock;
     this.#options = options;
     this.traffic = new Traffic(options.clock.nowMs, options.preciseMs ?? (() => performance.now()));
@@ -205,36 +205,53 @@ export class Pool implements PipelineHost {
    *
    * @returns a pipeline to wait for before sending more, or `undefined` when more is welcome
    */
-  send(lane: Lane, exchange: Exchange, bytes: Uint8Array, start: number, size: number): Pipeline | undefined {
+  send(
+    stream: RequestStream,
+    request: BackendRequest,
+    bytes: Uint8Array,
+    start: number,
+    size: number,
+  ): Carrier | undefined {
     this.requests++;
-    if (--this.traffic.untilTimed <= 0) this.traffic.begin(exchange);
-    return this.#dispatch(lane, exchange, bytes, start, size);
+    if (--this.traffic.untilTimed <= 0) this.traffic.begin(request);
+    return this.#dispatch(stream, request, bytes, start, size);
   }
 
   /** As {@linkcode send}, of a long request whose frame is `bytes[0, size)`. The bytes are the pool's from now on. */
-  sendOwned(lane: Lane, exchange: Exchange, bytes: Uint8Array<ArrayBuffer>, size: number): Pipeline | undefined {
-    this.requests += 1 + exchange.unread;
-    const pipeline = this.#begin(lane, exchange);
+  sendOwned(
+    stream: RequestStream,
+    request: BackendRequest,
+    bytes: Uint8Array<ArrayBuffer>,
+    size: number,
+  ): Carrier | undefined {
+    this.requests += 1 + request.unread;
+    const pipeline = this.#begin(stream, request);
     if (pipeline === undefined) return undefined;
-    pipeline.sendOwned(lane, exchange, bytes, size);
+    pipeline.sendOwned(stream, request, bytes, size);
     return pipeline.congested ? pipeline : undefined;
   }
 
   /** As {@linkcode send}, of a request that is not counted. */
-  #dispatch(lane: Lane, exchange: Exchange, bytes: Uint8Array, start: number, size: number): Pipeline | undefined {
-    const pipeline = this.#begin(lane, exchange);
+  #dispatch(
+    stream: RequestStream,
+    request: BackendRequest,
+    bytes: Uint8Array,
+    start: number,
+    size: number,
+  ): Carrier | undefined {
+    const pipeline = this.#begin(stream, request);
     if (pipeline === undefined) return undefined;
-    pipeline.send(lane, exchange, bytes, start, size);
+    pipeline.send(stream, request, bytes, start, size);
     return pipeline.congested ? pipeline : undefined;
   }
 
   /** Begins an exchange. Returns the pipeline that is to send it, or `undefined` when it has failed. */
-  #begin(lane: Lane, exchange: Exchange): Pipeline | undefined {
-    exchange.sinceMs = this.clock.nowMs;
-    exchange.repeated = false;
-    lane.inFlight++;
-    const pipeline = this.#place(lane);
-    if (pipeline === undefined) this.#fail(exchange, lane, this.#unavailable());
+  #begin(stream: RequestStream, request: BackendRequest): Carrier | undefined {
+    request.sinceMs = this.clock.nowMs;
+    request.repeated = false;
+    stream.inFlight++;
+    const pipeline = this.#place(stream);
+    if (pipeline === undefined) this.#fail(request, stream, this.#unavailable());
     return pipeline;
   }
 
@@ -243,16 +260,16 @@ export class Pool implements PipelineHost {
    *
    * @throws {ConnectionError} when the server is down, or too many are lent
    */
-  dedicate(framing: Framing): DedicatedLane {
+  dedicate(framing: Framing): DedicatedStream {
     if (this.#state !== "up") throw this.#unavailable();
     return this.#dedicated.lend(framing);
   }
 
   /** The lane's connection while it has requests in flight, else the least loaded one. */
-  #place(lane: Lane): Pipeline | undefined {
-    const pinned = lane.pipeline;
-    if (lane.inFlight > 1 && pinned !== undefined && !pinned.ended) return pinned;
-    return lane.pipeline = this.#leastLoaded(lane.framing);
+  #place(stream: RequestStream): Carrier | undefined {
+    const pinned = stream.pipeline;
+    if (stream.inFlight > 1 && pinned !== undefined && !pinned.ended) return pinned;
+    return stream.pipeline = this.#leastLoaded(stream.framing);
   }
 
   #leastLoaded(framing: Framing): Pipeline | undefined {
@@ -341,28 +358,28 @@ export class Pool implements PipelineHost {
     const error = new ConnectionError(this.address, `server "${this.address}": ${reason}`, true);
     const unsentError = new ConnectionError(this.address, error.message, false);
     const final = unrepeatable(sent);
-    for (const exchange of sent) this.#settle(exchange, error, late || final.has(exchange));
-    for (const exchange of unsent) this.#settle(exchange, unsentError, late);
+    for (const request of sent) this.#settle(request, error, late || final.has(request));
+    for (const request of unsent) this.#settle(request, unsentError, late);
   }
 
   /** Sends once more what may be, on the lane's next connection; fails the rest. */
-  #settle(exchange: Exchange, error: ConnectionError, final: boolean): void {
-    const { batch, start, size } = exchange;
-    const lane = exchange.lane!;
-    exchange.batch = undefined;
-    if (final || exchange.repeated || batch === undefined) return this.#fail(exchange, lane, error);
-    const pipeline = this.#place(lane);
-    if (pipeline === undefined) return this.#fail(exchange, lane, error);
-    exchange.repeated = true;
-    if (size < LONG_FRAME_BYTES) pipeline.send(lane, exchange, batch.bytes, start, size);
-    else pipeline.sendOwned(lane, exchange, batch.bytes, size);
+  #settle(request: BackendRequest, error: ConnectionError, final: boolean): void {
+    const { batch, start, size } = request;
+    const stream = request.stream!;
+    request.batch = undefined;
+    if (final || request.repeated || batch === undefined) return this.#fail(request, stream, error);
+    const pipeline = this.#place(stream);
+    if (pipeline === undefined) return this.#fail(request, stream, error);
+    request.repeated = true;
+    if (size < LONG_FRAME_BYTES) pipeline.send(stream, request, batch.bytes, start, size);
+    else pipeline.sendOwned(stream, request, batch.bytes, size);
   }
 
-  #fail(exchange: Exchange, lane: Lane, error: ConnectionError): void {
-    lane.inFlight--;
-    if (exchange !== this.#check) this.failures++;
-    exchange.traffic = undefined;
-    exchange.fail(error);
+  #fail(request: BackendRequest, stream: RequestStream, error: ConnectionError): void {
+    stream.inFlight--;
+    if (request !== this.#check) this.failures++;
+    request.traffic = undefined;
+    request.fail(error);
   }
 
   /** A connection was not made, or was of no use: the next one is tried later, each time after twice as long. */
@@ -436,7 +453,7 @@ export class Pool implements PipelineHost {
     const isHeard = (pipeline: Pipeline) => pipeline.inFlight > 0 || pipeline.idleMs < check.intervalMs;
     if (this.#pipelines.some(isHeard)) return;
     const framing = this.#pipelines.find((pipeline) => pipeline.ready)?.framing ?? this.#framing ?? check.framing;
-    this.#dispatch(new Lane(framing), this.#check, framing.ping, 0, framing.ping.length);
+    this.#dispatch(new RequestStream(framing), this.#check, framing.ping, 0, framing.ping.length);
   }
 
   /** Closes what has been idle for long. Those opened first stay, since they are also the first to get requests. */
@@ -546,7 +563,7 @@ export class Pool implements PipelineHost {
 }
 
 /** The request of a {@linkcode Check}. What it finds shows in the connection. */
-class CheckExchange extends Exchange {
+class CheckRequest extends BackendRequest {
   override repeatable = true;
 
   override succeed(): void {}
@@ -554,14 +571,14 @@ class CheckExchange extends Exchange {
 }
 
 /** Those of a lost connection's requests that must not be run again: writes, and what their clients sent before them. */
-function unrepeatable(sent: readonly Exchange[]): Set<Exchange> {
-  const found = new Set<Exchange>();
-  const written = new Set<Lane>();
+function unrepeatable(sent: readonly BackendRequest[]): Set<BackendRequest> {
+  const found = new Set<BackendRequest>();
+  const written = new Set<RequestStream>();
   for (let i = sent.length - 1; i >= 0; i--) {
-    const exchange = sent[i]!;
-    const lane = exchange.lane!;
-    if (!exchange.repeatable) written.add(lane);
-    if (written.has(lane)) found.add(exchange);
+    const request = sent[i]!;
+    const stream = request.stream!;
+    if (!request.repeatable) written.add(stream);
+    if (written.has(stream)) found.add(request);
   }
   return found;
 }

@@ -21,8 +21,8 @@
  */
 
 import { messageOf } from "../errors.ts";
+import type { Clock } from "./flush_queue.ts";
 import type { Framing, Transport } from "./framing.ts";
-import type { Clock } from "./turn.ts";
 
 /** What making a connection in vain says of a server; see the module's comment. */
 export type Verdict = "alive" | "gone" | "unknown";

@@ -10,10 +10,19 @@
  */
 
 import { TRAFFIC_MARK_INTERVAL_MS, TRAFFIC_MARKS_COUNT, TRAFFIC_WINDOW_MS } from "../limits.ts";
-import type { Exchange } from "./exchange.ts";
 import { Latencies } from "./latencies.ts";
 
 const TIMED_PER_SWEEP_COUNT = 16;
+
+/** A request that may be timed. */
+export interface TimedRequest {
+  /** What times the request; nothing, for most requests. */
+  traffic: Traffic | undefined;
+  /** When timing began, by the precise clock. */
+  timedMs: number;
+  /** How many requests the timed one stands for, itself included. */
+  timedCount: number;
+}
 
 /** The traffic with one server. */
 export class Traffic {
@@ -40,17 +49,17 @@ export class Traffic {
   }
 
   /** Begins to time a request, until {@linkcode finish} or until nobody waits for its reply any more. */
-  begin(exchange: Exchange): void {
+  begin(request: TimedRequest): void {
     this.untilTimed = this.#stride;
-    exchange.traffic = this;
-    exchange.timedCount = this.#stride;
-    exchange.timedMs = this.#preciseMs();
+    request.traffic = this;
+    request.timedCount = this.#stride;
+    request.timedMs = this.#preciseMs();
   }
 
   /** The reply of a request that was timed is there. */
-  finish(exchange: Exchange): void {
-    exchange.traffic = undefined;
-    this.#latencies.add(this.#preciseMs() - exchange.timedMs, exchange.timedCount);
+  finish(request: TimedRequest): void {
+    request.traffic = undefined;
+    this.#latencies.add(this.#preciseMs() - request.timedMs, request.timedCount);
   }
 
   /**

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Configuration, Parameter } from "../command/configuration.ts";
+import type { Configuration, Parameter } from "../connection/configuration.ts";
 import { SNAPSHOT_GROWTH_MIN_BYTES, VALUE_SIZE_MAX_BYTES } from "../limits.ts";
 import type { Store } from "../store/store.ts";
 

@@ -14,7 +14,7 @@ import { type LeftOut, readSnapshot, recover, type Recovered } from "../log/reco
 import { finishedPath, isFinishedPath } from "../log/segment.ts";
 import { setTornAside } from "../log/set_aside.ts";
 import type { Store } from "../store/store.ts";
-import { StoreLoader } from "./store_loader.ts";
+import { Replayer } from "./replayer.ts";
 
 /** More than a slot of the wheel of deadlines spans. */
 const OVERDUE_MS = 1_000;
@@ -81,13 +81,13 @@ export async function load(
   nowMs: number,
 ): Promise<Loading> {
   const begunMs = performance.now();
-  const loader = new StoreLoader(store, repair);
+  const replayer = new Replayer(store, repair);
   // The wheel of deadlines begins a little before the present, so that what is over then is due at once; records are applied
   // as if no time passed.
   store.nowMs = nowMs - OVERDUE_MS;
   store.expireDue(1);
   store.nowMs = 0;
-  const reading = { files, target: loader, repair, ...progress && { progress } };
+  const reading = { files, target: replayer, repair, ...progress && { progress } };
   let read: Recovered | undefined;
   try {
     if (backup !== undefined) {
@@ -110,7 +110,7 @@ export async function load(
     batches: read.batches,
     expired: 0,
     evicted: store.statistics.evictedKeys,
-    dropped: loader.dropped,
+    dropped: replayer.dropped,
     torn: read.torn,
     tornLost: [] as readonly LeftOut[],
     damaged: read.damaged,

@@ -11,10 +11,10 @@
  * @module
  */
 
-import type { ChannelMessage } from "../command/channel_message.ts";
+import type { ChannelMessage } from "../connection/channel_message.ts";
 import { REPLY_CHUNK_BYTES } from "../limits.ts";
+import { MessageQueue } from "../memory/message_queue.ts";
 import type { Deliverable, DeliveryQueue } from "../role/delivery_queue.ts";
-import { MessageQueue } from "../wire/message_queue.ts";
 
 /** What a mailbox needs of its session. */
 export interface MailboxOwner {

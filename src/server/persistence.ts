@@ -41,9 +41,9 @@ import type { SnapshotSummary } from "../log/snapshot.ts";
 import { systemFiles } from "../log/system_files.ts";
 import type { Store } from "../store/store.ts";
 import { BackupFolder } from "./backup_folder.ts";
+import { ChangeRecorder } from "./change_recorder.ts";
 import { damagedPath, load, type Loaded, type Loading, type LoadOptions } from "./loading.ts";
-import { Recorder } from "./recorder.ts";
-import { StoreWalk } from "./store_walk.ts";
+import { SnapshotScan } from "./snapshot_scan.ts";
 
 const LOOKS_A_TICK_COUNT = LOG_SYNC_INTERVAL_MS / PLACE_LOOK_INTERVAL_MS;
 
@@ -123,7 +123,7 @@ export class Persistence {
   readonly #monotonicNow: () => number;
   readonly #folder: DataFolder | undefined;
   readonly #backups: BackupFolder | undefined;
-  readonly #recorder: Recorder;
+  readonly #recorder: ChangeRecorder;
   #timer: ReturnType<typeof setInterval> | undefined;
   #saving: Saving | undefined;
   /** All snapshots asked for, one behind another, and the last one that the folder is to get. */
@@ -152,7 +152,7 @@ export class Persistence {
     store: Store,
     options: PersistenceOptions,
     folder: DataFolder | undefined,
-    recorder: Recorder,
+    recorder: ChangeRecorder,
     { read, loaded }: Loading,
   ) {
     this.#store = store;
@@ -187,7 +187,7 @@ export class Persistence {
     const folder = path === undefined ? undefined : await DataFolder.open(files, path);
     try {
       const loading = await load(store, options, files, folder, now());
-      const recorder = new Recorder(store);
+      const recorder = new ChangeRecorder(store);
       recorder.log = folder && openLog(folder, options, loading);
       store.journal = recorder;
       // Time does not go back: what was over when the log was written last is over.
@@ -415,12 +415,18 @@ export class Persistence {
       ...snapshotQueueMaxBytes !== undefined && { queueMaxBytes: snapshotQueueMaxBytes },
       onBehind: (caughtUp) => this.log?.holdWriters(caughtUp),
     });
-    const saving: Saving = { writer, begunMs: performance.now(), keys: 0, ahead: store.walk.ahead, idleTurns: 0 };
+    const saving: Saving = {
+      writer,
+      begunMs: performance.now(),
+      keys: 0,
+      ahead: store.snapshotCursor.ahead,
+      idleTurns: 0,
+    };
     this.#saving = saving;
     this.#recorder.snapshot = writer;
-    const walk = new StoreWalk(store, writer);
+    const scan = new SnapshotScan(store, writer);
     try {
-      while (!this.#cover(walk, saving, hurries)) {
+      while (!this.#cover(scan, saving, hurries)) {
         const gapMs = hurries || saving.idleTurns > SNAPSHOT_IDLE_TURNS_COUNT ? 0 : SNAPSHOT_GAP_MS;
         await new Promise((resolve) => setTimeout(resolve, gapMs));
         if (this.#isClosing) {
@@ -452,23 +458,23 @@ export class Persistence {
    * Covers keys for a slice of time; for a longer one where nobody has used a key for a while, or where commands have used so
    * many since the last one that the walk would not get on. Answers whether all are covered.
    */
-  #cover(walk: StoreWalk, saving: Saving, hurries: boolean): boolean {
+  #cover(scan: SnapshotScan, saving: Saving, hurries: boolean): boolean {
     const begunMs = performance.now();
     const store = this.#store;
     const { blocks } = saving.writer;
-    const ahead = store.walk.ahead - saving.ahead;
-    const goal = store.walk.looked + ahead * SNAPSHOT_LOOK_FACTOR;
-    saving.ahead = store.walk.ahead;
+    const ahead = store.snapshotCursor.ahead - saving.ahead;
+    const goal = store.snapshotCursor.looked + ahead * SNAPSHOT_LOOK_FACTOR;
+    saving.ahead = store.snapshotCursor.ahead;
     saving.idleTurns = ahead === 0 ? saving.idleTurns + 1 : 0;
     const isIdle = hurries || saving.idleTurns > SNAPSHOT_IDLE_TURNS_COUNT;
     while (!saving.writer.isBehind) {
-      if (walk.step()) return true;
-      saving.keys = walk.keys;
+      if (scan.step()) return true;
+      saving.keys = scan.keys;
       const ranMs = performance.now() - begunMs;
       if (ranMs >= SNAPSHOT_SLICE_MAX_MS) return false;
       // Writing a block takes its time, too.
       const isEnough = ranMs >= SNAPSHOT_SLICE_MS || saving.writer.blocks !== blocks;
-      if (isEnough && store.walk.looked >= goal && !isIdle) return false;
+      if (isEnough && store.snapshotCursor.looked >= goal && !isIdle) return false;
     }
     return false;
   }

@@ -9,8 +9,8 @@
  * @module
  */
 
+import { SharedState } from "../command/shared_state.ts";
 import { messageOf, ReplyError, stackOf, StartError } from "../errors.ts";
-import { FreedMemory } from "../freed_memory.ts";
 import {
   EXPIRY_IDLE_INTERVAL_MS,
   EXPIRY_INTERVAL_MS,
@@ -18,38 +18,38 @@ import {
   FREEING_SLICE_MS,
   RECLAIM_STEPS_COUNT,
 } from "../limits.ts";
-import { runFor } from "../run_for.ts";
-import { expiryOf } from "../role/certificate_files.ts";
-import { SharedState } from "../command/shared_state.ts";
-import { DeliveryQueue } from "../role/delivery_queue.ts";
+import type { AppendLog, FsyncPolicy } from "../log/append_log.ts";
+import type { Files } from "../log/files.ts";
+import { ClientMemory } from "../memory/client_memory.ts";
+import { FreedMemory } from "../memory/freed_memory.ts";
+import { Clients } from "../net/clients.ts";
+import { InputRound } from "../net/input_round.ts";
+import { listen } from "../net/listener.ts";
+import type { Listener } from "../net/listener.ts";
+import { openPeerEnds } from "../net/peer_ends.ts";
+import type { PeerEnds } from "../net/peer_ends.ts";
+import { ReadAhead } from "../net/read_ahead.ts";
 import { AdminCommands } from "../role/admin_commands.ts";
+import { expiryOf } from "../role/certificate_files.ts";
+import { DeliveryQueue } from "../role/delivery_queue.ts";
 import { Disconnections } from "../role/disconnections.ts";
 import { FailedLogins } from "../role/failed_logins.ts";
 import { HugePages } from "../role/huge_pages.ts";
-import type { Logger } from "../role/logger.ts";
 import { formatInfo } from "../role/info_text.ts";
+import type { Logger } from "../role/logger.ts";
 import { clientHeapLimit, defaultClientMemoryLimit } from "../role/memory_limit.ts";
 import { Password } from "../role/password.ts";
 import { makeRunId } from "../role/run_id.ts";
 import { Slices } from "../role/slices.ts";
-import type { AppendLog, FsyncPolicy } from "../log/append_log.ts";
-import type { Files } from "../log/files.ts";
+import { runFor } from "../run_for.ts";
+import { Store } from "../store/store.ts";
 import { serverConfiguration } from "./configuration.ts";
 import { SERVER_SECTIONS } from "./info.ts";
-import { Persistence } from "./persistence.ts";
 import type { Loaded } from "./loading.ts";
+import { Persistence } from "./persistence.ts";
 import { Session } from "./session.ts";
 import type { SessionHost } from "./session.ts";
 import { serveInTurns } from "./waiting.ts";
-import { Store } from "../store/store.ts";
-import { ClientMemory } from "../wire/client_memory.ts";
-import { Clients } from "../wire/clients.ts";
-import { InputRound } from "../wire/input_round.ts";
-import { openPeerEnds } from "../wire/peer_ends.ts";
-import type { PeerEnds } from "../wire/peer_ends.ts";
-import { ReadAhead } from "../wire/read_ahead.ts";
-import { listen } from "../wire/socket.ts";
-import type { Listener } from "../wire/socket.ts";
 
 /** How a server is to run. */
 export interface ServerSettings {

@@ -27,14 +27,15 @@
  */
 
 import { encodeText } from "../bytes.ts";
-import type { ChannelMessage } from "../command/channel_message.ts";
-import { ClientState } from "../command/client_state.ts";
-import type { ClientConnection, ProtocolVersion } from "../command/client_state.ts";
-import type { Transaction } from "../command/queue.ts";
+import type { ChannelMessage } from "../connection/channel_message.ts";
+import { ClientState } from "../connection/client_state.ts";
+import type { ClientConnection, ProtocolVersion } from "../connection/client_state.ts";
+
+import { formatAddress } from "../address.ts";
+import type { GoesOn, Transaction } from "../command/context.ts";
+import { execute } from "../command/dispatch.ts";
+import type { CommandContext } from "../command/dispatch.ts";
 import type { SharedState } from "../command/shared_state.ts";
-import { execute } from "../command/table.ts";
-import type { GoesOn } from "../command/context.ts";
-import type { CommandContext } from "../command/table.ts";
 import { NotSavedError, ProtocolError, ReplyError } from "../errors.ts";
 import {
   AUTHENTICATION_TIMEOUT_MS,
@@ -54,29 +55,28 @@ import {
   WRITE_TIMEOUT_MS,
 } from "../limits.ts";
 import type { AppendLog } from "../log/append_log.ts";
-import type { Store } from "../store/store.ts";
-import { formatAddress } from "../address.ts";
-import type { DeliveryQueue } from "../role/delivery_queue.ts";
+import { type ClientMemory, Held } from "../memory/client_memory.ts";
+import { freeDescriptor } from "../net/abort.ts";
+import { Connection, protocolOf } from "../net/connection.ts";
+import { Peer } from "../net/peer_ends.ts";
+import type { PeerEnds } from "../net/peer_ends.ts";
+import type { ReadAhead } from "../net/read_ahead.ts";
+import { isDisconnection } from "../net/socket_errors.ts";
 import type { AdminCommands } from "../role/admin_commands.ts";
+import type { DeliveryQueue } from "../role/delivery_queue.ts";
 import type { Disconnections } from "../role/disconnections.ts";
 import type { FailedLogins } from "../role/failed_logins.ts";
 import type { Slices } from "../role/slices.ts";
-import { type ClientMemory, Held } from "../wire/client_memory.ts";
-import { Connection, protocolOf } from "../wire/connection.ts";
-import { KeyWindow } from "../wire/key_window.ts";
-import { NativeDecoder } from "../wire/native_decoder.ts";
-import { Peer } from "../wire/peer_ends.ts";
-import type { PeerEnds } from "../wire/peer_ends.ts";
-import type { ReadAhead } from "../wire/read_ahead.ts";
-import { REQUEST_LIMITS, UNAUTHENTICATED_REQUEST_LIMITS } from "../wire/request_limits.ts";
+import type { Store } from "../store/store.ts";
+import { KeyWindow } from "../wire/native/look_ahead.ts";
+import { NativeDecoder } from "../wire/native/request_decoder.ts";
 import { NativeReply } from "../wire/reply.ts";
 import type { Reply } from "../wire/reply.ts";
 import { Request } from "../wire/request.ts";
-import { RespDecoder } from "../wire/resp.ts";
-import { RespKeyWindow } from "../wire/resp_key_window.ts";
-import { RespReply } from "../wire/resp_reply.ts";
-import { freeDescriptor } from "../wire/abort.ts";
-import { isDisconnection } from "../wire/socket_errors.ts";
+import { REQUEST_LIMITS, UNAUTHENTICATED_REQUEST_LIMITS } from "../wire/request_limits.ts";
+import { RespKeyWindow } from "../wire/resp/look_ahead.ts";
+import { RespReply } from "../wire/resp/reply_writer.ts";
+import { RespDecoder } from "../wire/resp/request_decoder.ts";
 import { Mailbox } from "./mailbox.ts";
 import type { MailboxOwner } from "./mailbox.ts";
 
@@ -284,7 +284,7 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
       await this.#host.slices.next();
     }
     // Nobody shall wait for what was answered long ago.
-    reply.retract();
+    reply.rollback();
     if (reply.size > 0) {
       await this.#flushOrLeave();
       // What was pushed meanwhile is not for a client that has gone.
@@ -438,7 +438,7 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
         if (next === Next.Read && this.#isBrief) {
           // Nearly every batch: one write, and one read.
           const bytes = this.#reply.buffer.subarray(0, this.#reply.length);
-          this.#letGo();
+          this.#releaseRequest();
           if (bytes.length > 0) {
             const settled = this.#settled();
             if (settled !== undefined) await settled;
@@ -458,9 +458,9 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
         if (connection.isReading) {
           if (!await connection.fill()) return;
         } else {
-          const count = await this.#socket.read(connection.room());
+          const count = await this.#socket.read(connection.writable());
           if (count === null) return;
-          connection.took(count);
+          connection.commit(count);
           if (connection.hasReadMuch && this.#host.slices.isTurnLong) await this.#host.slices.readTurn();
         }
       }
@@ -473,7 +473,7 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
       connection.close();
       connection.free();
       this.#decoder.free();
-      this.#request.letGo();
+      this.#request.release();
       this.#reply.free();
       this.#mailbox?.free();
       await this.#aborted;
@@ -624,7 +624,7 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
         await this.#refuse(new Uint8Array(0));
         return next;
       }
-      if (next === Next.Read) this.#letGo();
+      if (next === Next.Read) this.#releaseRequest();
       if (next !== Next.Wait && this.#hasOutput) await this.#flush();
       if (next === Next.Pause) await this.#host.slices.next();
       if (next === Next.Read) return next;
@@ -633,7 +633,7 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
   }
 
   /** Before the next read: the request borrows the buffer, which may be a large one that the read gives back. */
-  #letGo(): void {
+  #releaseRequest(): void {
     this.#noteCommand();
     this.client.lastMs = performance.now();
     this.#request.clear();

@@ -6,10 +6,10 @@
 
 import type { Waiters } from "../command/waiters.ts";
 import type { AppendLog } from "../log/append_log.ts";
+import type { PeerEnds } from "../net/peer_ends.ts";
 import type { Slices } from "../role/slices.ts";
 import { WakeQueue } from "../role/wake_queue.ts";
 import type { Store } from "../store/store.ts";
-import type { PeerEnds } from "../wire/peer_ends.ts";
 
 /** What serving needs of a server. */
 export interface WaitingHost {

@@ -2,19 +2,19 @@
  * `cluster`: the servers behind a proxy, as a table.
  *
  * All of it is from the proxy's `info cluster`. Keys and memory are the servers' own answers, which the proxy asks for when
- * it is asked by name (proxy/census.ts), so the question is put again until they are there, for a second at most.
+ * it is asked by name (proxy/backend/server_stats.ts), so the question is put again until they are there, for a second at most.
  *
  * @module
  */
 
 import { decodeText } from "../bytes.ts";
-import type { Client } from "../client.ts";
+import type { Client } from "../client/client.ts";
 import { ReplyError, UsageError } from "../errors.ts";
-import { CENSUS_FRESH_MS, CENSUS_MAX_AGE_MS, CENSUS_WAIT_MS } from "../limits.ts";
+import { SERVER_STATS_FRESH_MS, SERVER_STATS_MAX_AGE_MS, SERVER_STATS_WAIT_MS } from "../limits.ts";
 import { formatSize } from "../role/quantities.ts";
+import { formatTable } from "../role/text_table.ts";
 import { printable, toJson } from "./format.ts";
 import type { Format } from "./format.ts";
-import { formatTable } from "../role/table.ts";
 
 const ASK_AGAIN_MS = 50;
 
@@ -63,10 +63,10 @@ export async function clusterText(
 }
 
 async function askUntilFresh(client: Client): Promise<Facts[]> {
-  const deadlineMs = performance.now() + CENSUS_WAIT_MS;
+  const deadlineMs = performance.now() + SERVER_STATS_WAIT_MS;
   while (true) {
     const servers = await askOnce(client);
-    const isFresh = servers.every((facts) => facts.get("state") !== "up" || ageOf(facts) <= 2 * CENSUS_FRESH_MS);
+    const isFresh = servers.every((facts) => facts.get("state") !== "up" || ageOf(facts) <= 2 * SERVER_STATS_FRESH_MS);
     if (isFresh || performance.now() > deadlineMs) return servers;
     await new Promise((resolve) => setTimeout(resolve, ASK_AGAIN_MS));
   }
@@ -93,7 +93,7 @@ function ageOf(facts: Facts): number {
 }
 
 function rowOf(facts: Facts): ServerRow {
-  const isKnown = ageOf(facts) <= CENSUS_MAX_AGE_MS && facts.get("state") !== "down";
+  const isKnown = ageOf(facts) <= SERVER_STATS_MAX_AGE_MS && facts.get("state") !== "down";
   return {
     address: facts.get("addr") ?? "",
     state: facts.get("state") ?? "",

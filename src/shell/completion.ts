@@ -4,9 +4,9 @@
  * @module
  */
 
-import { COMMANDS } from "../command/specification.ts";
-import { columnsOf } from "./typed_text.ts";
+import { COMMANDS } from "../catalog/specification.ts";
 import { findCommand, GROUPS, LOCAL_COMMANDS, PROMPT_TOPIC, usage } from "./help.ts";
+import { columnsOf } from "./typed_text.ts";
 
 const NAMES: readonly string[] = [
   ...COMMANDS.flatMap((command) => [command.name, ...command.aliases]),

@@ -22,9 +22,9 @@
  */
 
 import { encodeText } from "../bytes.ts";
-import { ReplyError } from "../errors.ts";
-import type { Value } from "../client.ts";
+import type { Value } from "../client/client.ts";
 import { commandOf } from "../client/reply_delay.ts";
+import { ReplyError } from "../errors.ts";
 
 /** How replies are shown. */
 export type Format = "human" | "raw" | "json";

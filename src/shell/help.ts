@@ -4,8 +4,8 @@
  * @module
  */
 
-import { COMMANDS } from "../command/specification.ts";
-import type { CommandSpecification, Group } from "../command/specification.ts";
+import { COMMANDS } from "../catalog/specification.ts";
+import type { CommandSpecification, Group } from "../catalog/specification.ts";
 
 /** A command that the shell runs by itself. */
 export interface LocalCommand {

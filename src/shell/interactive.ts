@@ -7,9 +7,9 @@
  * @module
  */
 
+import type { Client } from "../client/client.ts";
 import { ConnectionError, messageOf, ReplyError } from "../errors.ts";
 import { OUTPUT_END_MAX_MS, STOP_CHECK_MS, TYPED_AHEAD_MAX_BYTES } from "../limits.ts";
-import type { Client } from "../client.ts";
 import { clusterText } from "./cluster.ts";
 import { complete } from "./completion.ts";
 import { formatError, formatReply, printable, repliesInLines, toJson } from "./format.ts";

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { messageOf } from "../errors.ts";
 import { encodeText } from "../bytes.ts";
+import { messageOf } from "../errors.ts";
 import { OUTPUT_QUEUE_MAX_BYTES, OUTPUT_WRITE_MAX_BYTES } from "../limits.ts";
 
 /** What output is written to. `Deno.stdout` is such. */

@@ -9,9 +9,9 @@
  */
 
 import { decodeText } from "../bytes.ts";
+import type { Client, Value } from "../client/client.ts";
 import { ConnectionError, InmemError, messageOf, ReplyError, UsageError } from "../errors.ts";
 import { OUTPUT_QUEUE_MAX_BYTES, PIPED_IN_FLIGHT_MAX_COUNT } from "../limits.ts";
-import type { Client, Value } from "../client.ts";
 import { clusterText } from "./cluster.ts";
 import { formatError, formatReply, printable, refusalsIn, repliesInLines, toJson } from "./format.ts";
 import type { Format } from "./format.ts";
@@ -135,23 +135,23 @@ class PipedRun {
     if (words.length === 0) return true;
     const command = decodeText(words[0]!).toLowerCase();
     if (command === "exit" || command === "quit") return false;
-    const slot = this.#slot(repliesInLines([command, words[1] ?? ""]));
+    const pending = this.#slot(repliesInLines([command, words[1] ?? ""]));
     if (command === "help") {
       const topic = words[1] === undefined ? "" : decodeText(words[1]);
       const help = helpText(topic);
       const text = help !== undefined && this.#format === "json" ? `${toJson(help)}\n` : help;
-      this.#settle(slot, text === undefined ? { error: new UsageError(`No help for "${topic}"`) } : { text });
+      this.#settle(pending, text === undefined ? { error: new UsageError(`No help for "${topic}"`) } : { text });
     } else if (command === "clear") {
-      this.#settle(slot, { text: "" });
+      this.#settle(pending, { text: "" });
     } else if (command === "cluster") {
       clusterText(this.#client, words, this.#format).then(
-        (text) => this.#settle(slot, { text }),
-        (error) => this.#settle(slot, { error }),
+        (text) => this.#settle(pending, { text }),
+        (error) => this.#settle(pending, { error }),
       );
     } else {
       this.#client.send(words).then(
-        (value) => this.#settle(slot, { value }),
-        (error) => this.#settle(slot, { error }),
+        (value) => this.#settle(pending, { value }),
+        (error) => this.#settle(pending, { error }),
       );
     }
     return true;
@@ -163,8 +163,8 @@ class PipedRun {
     return slot;
   }
 
-  #settle(slot: Slot, outcome: Slot["outcome"]): void {
-    slot.outcome = outcome;
+  #settle(pending: Slot, outcome: Slot["outcome"]): void {
+    pending.outcome = outcome;
     while (!this.#stopped) {
       const oldest = this.#slots[this.#head];
       if (oldest?.outcome === undefined) break;
@@ -182,38 +182,38 @@ class PipedRun {
     this.#progress = Promise.withResolvers();
   }
 
-  #write(slot: Slot, outcome: NonNullable<Slot["outcome"]>): void {
-    if ("value" in outcome) this.#writeReply(slot, outcome.value);
+  #write(pending: Slot, outcome: NonNullable<Slot["outcome"]>): void {
+    if ("value" in outcome) this.#writeReply(pending, outcome.value);
     else if ("text" in outcome) this.#output.add(outcome.text);
     else if ("unreadable" in outcome) this.#fail(outcome.unreadable, Status.Usage);
-    else this.#writeError(slot, outcome.error);
+    else this.#writeError(pending, outcome.error);
   }
 
-  #writeReply(slot: Slot, value: Value): void {
-    const bytes = formatReply(value, this.#format, slot.isLines);
+  #writeReply(pending: Slot, value: Value): void {
+    const bytes = formatReply(value, this.#format, pending.isLines);
     this.#output.add(bytes);
     for (const { place, error } of refusalsIn(value)) {
       this.#status = Status.Refused;
       const text = formatError(error, "raw");
-      if (this.#format === "raw") this.#errors.add(`line ${slot.line}, reply ${place}: ${text}`);
+      if (this.#format === "raw") this.#errors.add(`line ${pending.line}, reply ${place}: ${text}`);
     }
     // Replies come whether their reader keeps up or not, so no more of them are asked for than may wait for it.
     const fittingCount = Math.max(1, Math.floor(OUTPUT_QUEUE_MAX_BYTES / Math.max(1, bytes.length)));
     this.#inFlightLimit = Math.min(this.#inFlightLimit + 1, fittingCount, PIPED_IN_FLIGHT_MAX_COUNT);
   }
 
-  #writeError(slot: Slot, error: unknown): void {
+  #writeError(pending: Slot, error: unknown): void {
     if (error instanceof ConnectionError) {
       const outcome = error.sent ? "it may have taken effect" : "it was not sent";
       return this.#fail(
-        `line ${slot.line}: ${error.message}; ${outcome}, and nothing after it is run`,
+        `line ${pending.line}: ${error.message}; ${outcome}, and nothing after it is run`,
         Status.NoConnection,
       );
     }
     this.#status = Status.Refused;
     const refusal = error instanceof ReplyError ? error : new ReplyError("ERR", messageOf(error));
     const text = formatError(refusal, this.#format);
-    if (this.#format === "raw") this.#errors.add(`line ${slot.line}: ${text}`);
+    if (this.#format === "raw") this.#errors.add(`line ${pending.line}: ${text}`);
     else this.#output.add(text);
   }
 

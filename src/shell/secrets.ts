@@ -10,8 +10,8 @@
  */
 
 import { decodeText } from "../bytes.ts";
-import { COMMANDS } from "../command/specification.ts";
-import type { Secret } from "../command/specification.ts";
+import { COMMANDS } from "../catalog/specification.ts";
+import type { Secret } from "../catalog/specification.ts";
 import { findCommand, LOCAL_COMMANDS } from "./help.ts";
 import { tokenize } from "./tokenizer.ts";
 import { encodeTyped } from "./typed_text.ts";

@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { ReplyError } from "../errors.ts";
 import { commandOf } from "../client/reply_delay.ts";
+import type { ReplyError } from "../errors.ts";
 import { usage } from "./help.ts";
 
 /** Returns `usage: get key` and a newline when a command was refused for its number of arguments, else nothing. */

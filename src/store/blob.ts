@@ -15,10 +15,10 @@
  * @module
  */
 
+import { copyBytes, equalBytes } from "../bytes.ts";
 import { BLOCK_SHARED_MAX_BYTES } from "../limits.ts";
 import { type Arena, PAGE_BYTES } from "./arena.ts";
 import { KIND_PIECE } from "./block.ts";
-import { copyBytes, equalBytes } from "../bytes.ts";
 
 const HEADER_BYTES = 16;
 const WORD_NEXT = 0;

@@ -52,8 +52,8 @@ export const SHORT_MAX_BYTES = 255;
 export const FLAG_DEADLINE = 0x01000000;
 /** In word 3: the entry is out of the table and waits to be taken apart (store.ts). */
 export const FLAG_DETACHED = 0x02000000;
-/** In word 3 of an entry or a field: the parity of the last walk that covered it (walk.ts). */
-export const FLAG_PARITY = 0x04000000;
+/** In word 3 of an entry or a field: the parity of the last walk that covered it (snapshot_cursor.ts). */
+export const FLAG_EPOCH = 0x04000000;
 
 /** Words that every entry begins with, except STRING_SHORT, which has one less. */
 export const ENTRY_WORDS = 5;

@@ -11,11 +11,12 @@
  * @module
  */
 
+import { copyBytes } from "../bytes.ts";
 import { CLASS_SIZES, PAGE_BYTES } from "./arena.ts";
 import {
   bodyWord,
   FLAG_DEADLINE,
-  FLAG_PARITY,
+  FLAG_EPOCH,
   HEADER_BYTES,
   keyLengthOf,
   KIND_FIELD,
@@ -26,7 +27,6 @@ import {
   KIND_STRING_BLOB,
   kindOf,
 } from "./block.ts";
-import { copyBytes } from "../bytes.ts";
 import type { Entries } from "./entries.ts";
 import type { Hashes } from "./hash.ts";
 import { DIRECTORY_META, LEAF_META, type ListParts, PART_HEADER_BYTES } from "./list_parts.ts";
@@ -182,7 +182,7 @@ export class Copier {
     const body = bodyWord(words[from * 2 + 3]!);
     const idLow = words[to * 2 + body + 2]!;
     const idHigh = words[to * 2 + body + 3]!;
-    const parity = words[to * 2 + 3]! & FLAG_PARITY;
+    const parity = words[to * 2 + 3]! & FLAG_EPOCH;
     for (let field = words[from * 2 + body]!; field !== from; field = words[field * 2]!) {
       const meta = words[field * 2 + 3]!;
       const start = field * 8 + HEADER_BYTES[meta >>> 24]!;

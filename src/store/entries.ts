@@ -15,6 +15,7 @@ import { copyBytes } from "../bytes.ts";
 import { assert } from "../errors.ts";
 import { BLOCK_SHARED_MAX_BYTES, KEY_SIZE_MAX_BYTES } from "../limits.ts";
 import type { Arena } from "./arena.ts";
+import { Blobs } from "./blob.ts";
 import {
   bodyWord,
   DEADLINE_WORDS,
@@ -35,13 +36,12 @@ import {
   shortLengthOf,
   withShortLength,
 } from "./block.ts";
-import { Blobs } from "./blob.ts";
 import { Deadlines } from "./deadlines.ts";
-import { RecencyList } from "./recency.ts";
 import { KeyHashes } from "./key_hashes.ts";
+import { RecencyList } from "./recency.ts";
 import { halfSipHash } from "./siphash.ts";
+import { SnapshotCursor } from "./snapshot_cursor.ts";
 import { Table } from "./table.ts";
-import { Walk } from "./walk.ts";
 
 const SHORT_HEADER_BYTES = HEADER_BYTES[KIND_STRING_SHORT << 4]!;
 const STRING_HEADER_BYTES = HEADER_BYTES[KIND_STRING << 4]!;
@@ -68,7 +68,7 @@ export class Entries {
   readonly deadlines: Deadlines;
   readonly blobs: Blobs;
   readonly hashes: KeyHashes;
-  readonly walk: Walk;
+  readonly cursor: SnapshotCursor;
   readonly #seed0: number;
   readonly #seed1: number;
 
@@ -80,7 +80,7 @@ export class Entries {
     this.fields = new Table(arena, true);
     this.recency = new RecencyList(arena);
     this.garbage = new RecencyList(arena);
-    this.walk = new Walk(arena, this.recency);
+    this.cursor = new SnapshotCursor(arena, this.recency);
     this.deadlines = new Deadlines(arena);
     this.blobs = new Blobs(arena);
     this.#seed0 = seed[0] | 0;
@@ -97,7 +97,7 @@ export class Entries {
     this.recency.clear();
     this.garbage.clear();
     this.deadlines.clear();
-    this.walk.close();
+    this.cursor.close();
     this.keys.allocate();
   }
 
@@ -132,7 +132,7 @@ export class Entries {
     inlineSize: number,
   ): number {
     const hash = this.hashKey(key, start, length);
-    const top = (kind << 4) | ((deadlineMs === 0 ? 0 : FLAG_DEADLINE) | this.walk.parity) >>> 24;
+    const top = (kind << 4) | ((deadlineMs === 0 ? 0 : FLAG_DEADLINE) | this.cursor.epoch) >>> 24;
     const entry = this.#allocate(top, hash, key, start, length, inlineSize);
     this.keys.insert(hash, entry);
     this.recency.add(entry);
@@ -427,7 +427,7 @@ export class Entries {
       for (let word = 0; word < header / 4; word++) words[to * 2 + word] = words[entry * 2 + word]!;
       copyBytes(this.bytes, entry * 8 + oldTail, this.bytes, to * 8 + header + length, inlineSize);
       this.recency.moved(entry, to);
-      this.walk.moved(entry, to);
+      this.cursor.moved(entry, to);
       if (meta & FLAG_DEADLINE) this.deadlines.moved(entry, to);
       this.#relinkValue(to);
       this.arena.free(entry);
@@ -480,11 +480,11 @@ export class Entries {
     if (kindOf(words[to * 2 + 3]!) < KIND_FIELD) {
       this.keys.replace(hash, from, to);
       this.recency.moved(from, to);
-      this.walk.moved(from, to);
+      this.cursor.moved(from, to);
       if (inWheel) this.deadlines.moved(from, to);
     } else {
       this.fields.replace(hash, from, to);
-      this.walk.fieldMoved(from, to);
+      this.cursor.fieldMoved(from, to);
       this.#relinkChain(to, KIND_HASH);
     }
   }

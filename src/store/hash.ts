@@ -21,7 +21,7 @@ import { copyBytes, copyViewed } from "../bytes.ts";
 import { PACKED_ELEMENT_MAX_BYTES, PACKED_MAX_BYTES } from "../limits.ts";
 import {
   bodyWord,
-  FLAG_PARITY,
+  FLAG_EPOCH,
   HEADER_BYTES,
   keyLengthOf,
   KIND_FIELD,
@@ -29,9 +29,9 @@ import {
   KIND_HASH_PACKED,
   kindOf,
 } from "./block.ts";
-import type { Draws } from "./draws.ts";
 import { type Entries, KEEP_NOTHING } from "./entries.ts";
 import { behindPacked, findPackedField, packedFieldSize, writePackedField } from "./packed_fields.ts";
+import type { RandomStream } from "./random_stream.ts";
 
 const WORD = 2 ** 32;
 /** What a field chosen from the table costs, in steps along the chain: five tries, each of which misses the cache twice. */
@@ -97,7 +97,7 @@ export class Hashes {
   ): number {
     const words = this.#words;
     const meta = words[entry * 2 + 3]!;
-    this.parity = meta & FLAG_PARITY;
+    this.parity = meta & FLAG_EPOCH;
     if (meta >>> 28 === KIND_HASH_PACKED) {
       const bytes = this.#bytes;
       const base = entry * 8 + HEADER_BYTES[meta >>> 24]! + (meta & 0xffff);
@@ -217,7 +217,7 @@ export class Hashes {
     const found = this.#entries.fields.find(hash, field, fieldStart, fieldLength, idLow, idHigh);
     this.added = found === 0;
     if (found !== 0) {
-      this.parity = words[found * 2 + 3]! & FLAG_PARITY;
+      this.parity = words[found * 2 + 3]! & FLAG_EPOCH;
       // Most writes replace a value by one of its length.
       if (kindOf(words[found * 2 + 3]!) === KIND_FIELD && words[found * 2 + 4] === valueLength) {
         const at = this.#entries.valueStart(found);
@@ -230,7 +230,7 @@ export class Hashes {
     const kind = this.#entries.fieldKind(fieldLength, valueLength);
     const made = this.#entries.createField(
       kind,
-      words[entry * 2 + 3]! & FLAG_PARITY,
+      words[entry * 2 + 3]! & FLAG_EPOCH,
       hash,
       idLow,
       idHigh,
@@ -249,7 +249,7 @@ export class Hashes {
     const words = this.#words;
     const bytes = this.#bytes;
     const meta = words[entry * 2 + 3]!;
-    this.parity = meta & FLAG_PARITY;
+    this.parity = meta & FLAG_EPOCH;
     if (kindOf(meta) === KIND_HASH_PACKED) {
       const base = this.#entries.valueStart(entry);
       const used = words[entry * 2 + 4]!;
@@ -264,7 +264,7 @@ export class Hashes {
     const found = this.#findLarge(entry, field, start, length);
     this.removed = found !== 0;
     if (found === 0) return entry;
-    this.parity = words[found * 2 + 3]! & FLAG_PARITY;
+    this.parity = words[found * 2 + 3]! & FLAG_EPOCH;
     this.#freeField(entry, found);
     return words[entry * 2 + 4] === 0 ? 0 : entry;
   }
@@ -281,7 +281,7 @@ export class Hashes {
   /** Frees a field. Answers how many pieces its value had. */
   #freeField(entry: number, field: number): number {
     const words = this.#words;
-    this.#entries.walk.fieldLeaves(field, words[field * 2]!, entry);
+    this.#entries.cursor.fieldLeaves(field, words[field * 2]!, entry);
     this.#entries.fields.remove(words[field * 2 + 2]! | 0, field);
     this.#entries.unlinkPart(entry, field);
     const pieces = this.#entries.freeBlob(field);
@@ -371,7 +371,7 @@ export class Hashes {
   }
 
   /** Puts the cursor on some field, each as likely as any other. */
-  choose(entry: number, draws: Draws): void {
+  choose(entry: number, random: RandomStream): void {
     const count = this.length(entry);
     const words = this.#words;
     const meta = words[entry * 2 + 3]!;
@@ -381,13 +381,13 @@ export class Hashes {
       const body = entry * 2 + bodyWord(meta);
       // The table has fields of all hashes: those of others are passed over, until the walk would have taken less.
       for (let left = fields.count * CHOOSE_FACTOR / count; left > 0; left--) {
-        const field = fields.choose(draws);
+        const field = fields.choose(random);
         if (words[field * 2 + 5] !== words[body + 2] || words[field * 2 + 6] !== words[body + 3]) continue;
         this.#field = field;
         return;
       }
     }
-    const index = draws.below(count);
+    const index = random.below(count);
     if (kindOf(meta) === KIND_HASH && index > count / 2) {
       this.#field = words[entry * 2 + bodyWord(meta) + 1]!;
       for (let i = count - 1; i > index; i--) this.#field = words[this.#field * 2 + 1]!;

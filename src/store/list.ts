@@ -13,8 +13,19 @@
  * @module
  */
 
+import { copyBytes, copyViewed } from "../bytes.ts";
+import {
+  BLOCK_SHARED_MAX_BYTES,
+  DIRECTORY_LEAVES_MAX_COUNT,
+  ELEMENT_INLINE_MAX_BYTES,
+  LEAF_INITIAL_BYTES,
+  LEAF_REPLACED_MAX_BYTES,
+  PACKED_ELEMENT_MAX_BYTES,
+  PACKED_MAX_BYTES,
+} from "../limits.ts";
 import { bodyWord, HEADER_BYTES, KIND_LIST, KIND_LIST_PACKED, kindOf } from "./block.ts";
 import { type Entries, KEEP_NOTHING } from "./entries.ts";
+import { type ListParts, PART_HEADER_BYTES } from "./list_parts.ts";
 import {
   equalsPacked,
   isOutside,
@@ -30,17 +41,6 @@ import {
   writeOutside,
   writePacked,
 } from "./packed.ts";
-import { type ListParts, PART_HEADER_BYTES } from "./list_parts.ts";
-import { copyBytes, copyViewed } from "../bytes.ts";
-import {
-  BLOCK_SHARED_MAX_BYTES,
-  DIRECTORY_LEAVES_MAX_COUNT,
-  ELEMENT_INLINE_MAX_BYTES,
-  LEAF_INITIAL_BYTES,
-  LEAF_REPLACED_MAX_BYTES,
-  PACKED_ELEMENT_MAX_BYTES,
-  PACKED_MAX_BYTES,
-} from "../limits.ts";
 
 /** The lists of one arena. Every method that changes a list answers the entry's reference from then on. */
 export class Lists {

@@ -16,11 +16,6 @@
  * @module
  */
 
-import { bodyWord, KIND_LIST_PACKED, kindOf } from "./block.ts";
-import type { Entries } from "./entries.ts";
-import type { Lists } from "./list.ts";
-import { type ListParts, PART_HEADER_BYTES } from "./list_parts.ts";
-import { nextPacked, OUTSIDE_BYTES, packedSize, writeOutside, writePacked } from "./packed.ts";
 import {
   DIRECTORY_LEAVES_MAX_COUNT,
   ELEMENT_INLINE_MAX_BYTES,
@@ -29,6 +24,11 @@ import {
   PACKED_ELEMENT_MAX_BYTES,
   PACKED_MAX_BYTES,
 } from "../limits.ts";
+import { bodyWord, KIND_LIST_PACKED, kindOf } from "./block.ts";
+import type { Entries } from "./entries.ts";
+import type { Lists } from "./list.ts";
+import { type ListParts, PART_HEADER_BYTES } from "./list_parts.ts";
+import { nextPacked, OUTSIDE_BYTES, packedSize, writeOutside, writePacked } from "./packed.ts";
 
 /** Blocks that freeing leaves later needs: two directories to split, and the entry that they wait in. */
 const DETACHING_PAGES = 3;

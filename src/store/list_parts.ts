@@ -20,9 +20,9 @@
  * @module
  */
 
-import { KIND_DIRECTORY, KIND_LEAF } from "./block.ts";
 import { copyBytes } from "../bytes.ts";
 import { DIRECTORY_LEAVES_MAX_COUNT, LEAF_INITIAL_BYTES, LEAF_MAX_BYTES } from "../limits.ts";
+import { KIND_DIRECTORY, KIND_LEAF } from "./block.ts";
 import type { Entries } from "./entries.ts";
 import { isOutside, nextPacked, outsidePiece, setOutsidePiece } from "./packed.ts";
 

@@ -9,7 +9,7 @@
  * Exact: every use moves the entry to the front, in constant time. The same list, as a second instance, holds the large
  * values that wait to be taken apart.
  *
- * A walk from the oldest to the newest (walk.ts) has its place here: when the entry at `cursor` leaves that place, the walk
+ * A walk from the oldest to the newest (snapshot_cursor.ts) has its place here: when the entry at `cursor` leaves that place, the walk
  * goes on with the one that was next.
  *
  * @module

@@ -12,8 +12,8 @@
  * | recency.ts, deadlines.ts | which entry goes next |
  * | entries.ts | one entry: made, reshaped, moved, removed |
  * | blob.ts, packed.ts, list.ts, list_parts.ts, list_edit.ts, hash.ts | values |
- * | copy.ts, draws.ts | copies of values, and choosing by chance |
- * | walk.ts, journal.ts | visiting all keys beside commands, and telling of changes |
+ * | copy.ts, random_stream.ts | copies of values, and choosing by chance |
+ * | snapshot_cursor.ts, journal.ts | visiting all keys beside commands, and telling of changes |
  *
  * **Room.** `makeRoom` and `makeRoomForCopy` are the only places that evict keys and move blocks. A command that may need
  * memory calls one first, with the bytes it brings; whatever the command does then finds room, so references stay valid
@@ -34,6 +34,7 @@
  * @module
  */
 
+import { copyBytes, copyViewed } from "../bytes.ts";
 import { StoreFullError } from "../errors.ts";
 import {
   FREED_AT_ONCE_MAX_COUNT,
@@ -61,9 +62,7 @@ import {
   SHORT_MAX_BYTES,
   withShortLength,
 } from "./block.ts";
-import { copyBytes, copyViewed } from "../bytes.ts";
 import { Copier } from "./copy.ts";
-import { Draws } from "./draws.ts";
 import { Entries } from "./entries.ts";
 import { Hashes } from "./hash.ts";
 import type { Journal } from "./journal.ts";
@@ -71,9 +70,10 @@ import { Lists } from "./list.ts";
 import { ListEditor } from "./list_edit.ts";
 import { ListParts } from "./list_parts.ts";
 import { Prefetcher } from "./prefetch.ts";
+import { RandomStream } from "./random_stream.ts";
 import type { RecencyList } from "./recency.ts";
+import type { SnapshotCursor } from "./snapshot_cursor.ts";
 import type { Table } from "./table.ts";
-import type { Walk } from "./walk.ts";
 
 /** What a key holds. */
 export const EntryType = { None: 0, String: 1, List: 2, Hash: 3 } as const;
@@ -221,7 +221,7 @@ export class Store {
   readonly #listEditor: ListEditor;
   readonly #hashes: Hashes;
   readonly #copier: Copier;
-  readonly #draws = new Draws();
+  readonly #random = new RandomStream();
   readonly #pagesComfortableAlone: number;
   /** Pages that long commands have made free for themselves. */
   #pagesKept = 0;
@@ -597,7 +597,7 @@ export class Store {
   #drop(entry: number): void {
     this.changes++;
     const entries = this.#entries;
-    if (entry === entries.walk.open) entries.walk.close();
+    if (entry === entries.cursor.partial) entries.cursor.close();
     const meta = this.#words[entry * 2 + 3]!;
     const kind = kindOf(meta);
     entries.unlink(entry);
@@ -668,7 +668,7 @@ export class Store {
     this.changes++;
     this.journal?.copy(entry, key, keyStart, keyLength);
     const make = () => this.#copier.copy(entry, key, keyStart, keyLength);
-    return this.#entries.walk.copying(entry, make);
+    return this.#entries.cursor.copying(entry, make);
   }
 
   /**
@@ -677,9 +677,9 @@ export class Store {
    * @param random in [0, 1)
    */
   randomEntry(random: number): number {
-    this.#draws.begin(random);
+    this.#random.begin(random);
     for (let tries = 0; tries < EXPIRED_TRIES_MAX_COUNT; tries++) {
-      const entry = this.#keys.choose(this.#draws);
+      const entry = this.#keys.choose(this.#random);
       if (entry === 0 || !this.hasExpired(entry)) return entry;
       this.#expireFound(entry);
     }
@@ -1048,8 +1048,8 @@ export class Store {
    * @returns whether there is a field: a hash has one
    */
   hashSeekRandom(entry: number, random: number): boolean {
-    this.#draws.begin(random);
-    this.#hashes.choose(entry, this.#draws);
+    this.#random.begin(random);
+    this.#hashes.choose(entry, this.#random);
     return true;
   }
 
@@ -1101,16 +1101,16 @@ export class Store {
     return 0;
   }
 
-  // Walking over all keys, beside commands: see walk.ts.
+  // Walking over all keys, beside commands: see snapshot_cursor.ts.
 
   /** The walk, for those who cover the keys and keep what changes meanwhile. */
-  get walk(): Walk {
-    return this.#entries.walk;
+  get snapshotCursor(): SnapshotCursor {
+    return this.#entries.cursor;
   }
 
   /** Whether that walk has covered the field that the last `hashSet` or `hashRemove` found or made. */
   get isFieldCovered(): boolean {
-    return this.#hashes.parity === this.#entries.walk.parity;
+    return this.#hashes.parity === this.#entries.cursor.epoch;
   }
 
   /** Whether a hash is one whose fields are covered one by one. */

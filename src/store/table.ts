@@ -26,11 +26,11 @@
  * @module
  */
 
-import { assert } from "../errors.ts";
 import { equalBytes } from "../bytes.ts";
+import { assert } from "../errors.ts";
 import { type Arena, PAGE_WORDS } from "./arena.ts";
 import { HEADER_BYTES } from "./block.ts";
-import type { Draws } from "./draws.ts";
+import type { RandomStream } from "./random_stream.ts";
 
 const PLACES = 12;
 const BUCKET_WORDS = 16;
@@ -156,15 +156,15 @@ export class Table {
    * chosen and one of so many places, until there is an entry in that place: in the fifth or so on average, and in the
    * sixteenth where the table is about to shrink.
    */
-  choose(draws: Draws): number {
+  choose(random: RandomStream): number {
     if (this.count === 0) return 0;
     const buckets = this.#mask + 1 + this.#split;
-    if (buckets === PAGE_BUCKETS) return this.#entryOfNumber(draws.below(this.count));
+    if (buckets === PAGE_BUCKETS) return this.#entryOfNumber(random.below(this.count));
     for (let tries = 0; tries < CHOOSE_TRIES_MAX_COUNT; tries++) {
-      const base = this.#base(draws.below(buckets));
+      const base = this.#base(random.below(buckets));
       const load = this.#countFrom(base);
       // Chains are longer than that only where no page was left for the table to grow.
-      const place = draws.below(Math.max(load, CHOOSE_PLACES));
+      const place = random.below(Math.max(load, CHOOSE_PLACES));
       if (place < load) return this.#entryFrom(base, place);
     }
     return this.#entryOfNumber(0);

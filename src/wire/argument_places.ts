@@ -15,9 +15,9 @@
  */
 
 import { ProtocolError } from "../errors.ts";
-import { freeBuffer } from "../freed_memory.ts";
 import { FRAME_SIZE_MAX_BYTES } from "../limits.ts";
-import { type ClientAccount, Held } from "./client_memory.ts";
+import { type ClientAccount, Held } from "../memory/client_memory.ts";
+import { freeBuffer } from "../memory/freed_memory.ts";
 import type { Request } from "./request.ts";
 
 /** A request of more arguments is kept while it arrives; a shorter one takes less to read again than a read. */

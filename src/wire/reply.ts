@@ -31,6 +31,8 @@
  */
 
 import { copyBytes, encodeText } from "../bytes.ts";
+import { ReplyError } from "../errors.ts";
+import type { ReplyCode } from "../errors.ts";
 import {
   BUFFER_KEEP_MAX_BYTES,
   READ_BUFFER_BATCH_BYTES,
@@ -39,11 +41,10 @@ import {
   REPLY_SIZE_MAX_BYTES,
   REPLY_UNREFUSED_MAX_BYTES,
 } from "../limits.ts";
-import { ReplyError } from "../errors.ts";
-import type { ReplyCode } from "../errors.ts";
-import { type ClientAccount, Held, UNLIMITED_ACCOUNT } from "./client_memory.ts";
+import { type ClientAccount, Held, UNLIMITED_ACCOUNT } from "../memory/client_memory.ts";
+import { giveSpare, takeSpare } from "../memory/spare_chunks.ts";
 import { formatDouble } from "./double.ts";
-import { FRAME_PREFIX_BYTES } from "./frame.ts";
+import { FRAME_PREFIX_BYTES } from "./native/frame.ts";
 import {
   Form,
   HEADER_MAX_BYTES,
@@ -54,8 +55,7 @@ import {
   writeInteger64,
   writeMapHeader,
   writeStrHeader,
-} from "./message_pack.ts";
-import { giveSpare, takeSpare } from "./spare_chunks.ts";
+} from "./native/message_pack.ts";
 
 /** Most bytes that any protocol puts around a value. */
 const VALUE_OVERHEAD_MAX_BYTES = 16;
@@ -367,7 +367,7 @@ export abstract class Reply {
   }
 
   /** Forgets what the command now running, or the item being told, has said. */
-  retract(): void {
+  rollback(): void {
     if (this.#itemChunk !== -1) {
       this.#cut(this.#itemChunk, this.#itemAt);
     } else if (this.begunChunk !== -1) {
@@ -624,7 +624,7 @@ export class NativeReply extends Reply {
   }
 
   override error(code: ReplyCode, message: string): void {
-    this.retract();
+    this.rollback();
     const text = encodeText(withoutLastBreaks(message));
     const prefix = this.isInItem ? 0 : FRAME_PREFIX_BYTES;
     this.growForRefusal(prefix + 2 + HEADER_MAX_BYTES + code.length + HEADER_MAX_BYTES + text.length);

@@ -13,9 +13,9 @@
  * @module
  */
 
-import { freeBuffer } from "../freed_memory.ts";
-import { READ_BUFFER_BATCH_BYTES } from "../limits.ts";
 import { copyBytes, decodeText, equalsIgnoringCase, parseInteger } from "../bytes.ts";
+import { READ_BUFFER_BATCH_BYTES } from "../limits.ts";
+import { freeBuffer } from "../memory/freed_memory.ts";
 
 const EMPTY = new Uint8Array(0);
 const EMPTY_VIEW = new DataView(EMPTY.buffer);
@@ -62,7 +62,7 @@ export class Request {
   }
 
   /** Lets go of the buffer, whatever its size. */
-  letGo(): void {
+  release(): void {
     this.bytes = EMPTY;
     this.dataView = EMPTY_VIEW;
     this.clear();

@@ -11,7 +11,7 @@ import {
   FRAME_SIZE_UNAUTHENTICATED_MAX_BYTES,
   VALUE_SIZE_MAX_BYTES,
 } from "../limits.ts";
-import type { RespLimits } from "./resp.ts";
+import type { RespLimits } from "./resp/request_decoder.ts";
 
 /** How large a request may be. */
 export interface RequestLimits extends RespLimits {

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { encodeText } from "../../src/bytes.ts";
-import { Client, type Commands, connect, type Value } from "../../src/client.ts";
-import { COMMANDS } from "../../src/command/specification.ts";
+import { COMMANDS } from "../../src/catalog/specification.ts";
+import { Client, type Commands, connect, type Value } from "../../src/client/client.ts";
 import { ProtocolError, ReplyError } from "../../src/errors.ts";
 import { withClient } from "../support/fake_server.ts";
 import { withServers } from "../support/proxy_rig.ts";

@@ -1,8 +1,8 @@
 import { assertEquals } from "@std/assert";
 import { encodeText } from "../../src/bytes.ts";
+import { COMMANDS } from "../../src/catalog/specification.ts";
+import type { Argument } from "../../src/client/client.ts";
 import { commandOf, ReplyDelays } from "../../src/client/reply_delay.ts";
-import { COMMANDS } from "../../src/command/specification.ts";
-import type { Argument } from "../../src/client.ts";
 
 /** How long the reply to one request may be delayed. */
 function delayOf(...request: Argument[]): number {

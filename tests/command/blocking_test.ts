@@ -1,8 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
+import { Waiters } from "../../src/command/waiters.ts";
+import { binaryBytes, binaryText } from "../../src/connection/binary_text.ts";
 import { ReplyError } from "../../src/errors.ts";
 import { BLOCKING_PUT_OFF_MAX_COUNT } from "../../src/limits.ts";
-import { binaryBytes, binaryText } from "../../src/command/binary_text.ts";
-import { Waiters } from "../../src/command/waiters.ts";
 import { type MemoryClient, readable } from "../support/memory_client.ts";
 import { type MakeClient, testCommands } from "../support/test_commands.ts";
 

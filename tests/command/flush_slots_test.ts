@@ -2,8 +2,8 @@ import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
 import { encodeText } from "../../src/bytes.ts";
 import { slotOf } from "../../src/key_slot.ts";
 import { FLUSH_SLOTS_VISITS_MAX_COUNT, SLOTS_COUNT } from "../../src/limits.ts";
-import { testCommands } from "../support/test_commands.ts";
 import type { MemoryClient } from "../support/memory_client.ts";
+import { testCommands } from "../support/test_commands.ts";
 
 const KEYS_COUNT = 20_000;
 

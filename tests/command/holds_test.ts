@@ -2,11 +2,11 @@ import { assert, assertEquals, assertLess } from "@std/assert";
 import { KeySet } from "../../src/command/holds.ts";
 import { ReplyError } from "../../src/errors.ts";
 import { Store } from "../../src/store/store.ts";
-import type { Argument } from "../../src/wire/frame.ts";
+import type { Argument } from "../../src/wire/native/frame.ts";
+import { decodeReply, FRAME_PREFIX_BYTES } from "../../src/wire/native/frame.ts";
 import { drain, Interleaving, type Operation } from "../support/interleaving.ts";
 import { type MemoryClient, readable } from "../support/memory_client.ts";
 import { Random } from "../support/random.ts";
-import { decodeReply, FRAME_PREFIX_BYTES } from "../../src/wire/frame.ts";
 
 const LONG_BYTES = 1_500_000;
 

@@ -3,9 +3,9 @@ import { ReplyError } from "../../src/errors.ts";
 import { PATTERN_SIZE_MAX_BYTES, SCAN_COUNT_MAX, SCAN_REPLY_MAX_BYTES } from "../../src/limits.ts";
 import { NativeReply } from "../../src/wire/reply.ts";
 import { amountOf } from "../support/amount.ts";
+import { makeStore, MemoryClient, readable } from "../support/memory_client.ts";
 import { testCommands } from "../support/test_commands.ts";
 import type { MakeClient } from "../support/test_commands.ts";
-import { makeStore, MemoryClient, readable } from "../support/memory_client.ts";
 
 /** Keys so long that a few of them are a step. */
 const LONG_KEYS_COUNT = amountOf("LONG_KEYS", 1_000, 4_000);

@@ -2,15 +2,15 @@
 
 import { assertEquals, fail } from "@std/assert";
 import { Buffer } from "node:buffer";
-import { execute } from "../../src/command/table.ts";
-import { SharedState } from "../../src/command/shared_state.ts";
 import { encodeText } from "../../src/bytes.ts";
+import { execute } from "../../src/command/dispatch.ts";
+import { SharedState } from "../../src/command/shared_state.ts";
 import { Store } from "../../src/store/store.ts";
-import type { Argument } from "../../src/wire/frame.ts";
-import { decodeRequest, FRAME_PREFIX_BYTES, RequestWriter } from "../../src/wire/frame.ts";
+import type { Argument } from "../../src/wire/native/frame.ts";
+import { decodeRequest, FRAME_PREFIX_BYTES, RequestWriter } from "../../src/wire/native/frame.ts";
 import { NativeReply, type Reply } from "../../src/wire/reply.ts";
 import { Request } from "../../src/wire/request.ts";
-import { RespReply } from "../../src/wire/resp_reply.ts";
+import { RespReply } from "../../src/wire/resp/reply_writer.ts";
 import { isLong } from "../support/amount.ts";
 import { MemoryClient } from "../support/memory_client.ts";
 

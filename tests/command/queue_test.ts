@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { encodeText } from "../../src/bytes.ts";
-import { Transaction } from "../../src/command/queue.ts";
-import type { Command } from "../../src/command/run.ts";
-import { COMMANDS } from "../../src/command/specification.ts";
+import { COMMANDS } from "../../src/catalog/specification.ts";
+import type { Command } from "../../src/command/context.ts";
+import { RequestQueue } from "../../src/command/queue.ts";
 import { ReplyError } from "../../src/errors.ts";
 import { QUEUE_CHUNK_MAX_BYTES, TRANSACTION_MAX_BYTES } from "../../src/limits.ts";
 import { Request } from "../../src/wire/request.ts";
@@ -27,10 +27,10 @@ function makeCommand(writes: boolean): Command {
   return { writes, specification } as Command;
 }
 
-Deno.test("Transaction returns each request with its command, as it was queued", () => {
+Deno.test("RequestQueue returns each request with its command, as it was queued", () => {
   const random = new Random(3);
   const commands = Array.from({ length: 200 }, (_, i) => makeCommand(i === 150));
-  const transaction = new Transaction();
+  const transaction = new RequestQueue<Command>();
   const request = new Request();
   const queued = Array.from({ length: 2000 }, (_, i) => {
     const count = 1 + (i % 100 === 3 ? random.below(5000) : random.below(6));
@@ -55,8 +55,8 @@ Deno.test("Transaction returns each request with its command, as it was queued",
   assertEquals([transaction.count, transaction.size], [0, 0]);
 });
 
-Deno.test("Transaction keeps a queued ping in 8 bytes, and refuses what would pass its bound", () => {
-  const transaction = new Transaction();
+Deno.test("RequestQueue keeps a queued ping in 8 bytes, and refuses what would pass its bound", () => {
+  const transaction = new RequestQueue<Command>();
   const ping = makeCommand(false);
   const request = fill(new Request(), ["ping"]);
   for (let i = 0; i < 980_000; i++) transaction.add(ping, request);

@@ -3,8 +3,8 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import { ReplyError } from "../../src/errors.ts";
 import type { WaiterTurns } from "../../src/command/waiters.ts";
+import { ReplyError } from "../../src/errors.ts";
 import { Slices } from "../../src/role/slices.ts";
 import { serveInTurns } from "../../src/server/waiting.ts";
 import { type MemoryClient, readable } from "../support/memory_client.ts";

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { ModelStore } from "../support/model_store.ts";
 import { MemoryClient, START_MS } from "../support/memory_client.ts";
+import { ModelStore } from "../support/model_store.ts";
 import { testCommands } from "../support/test_commands.ts";
 
 const WRONG_TYPE = "WRONGTYPE Operation against a key holding the wrong kind of value";

@@ -1,8 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { VALUE_SIZE_MAX_BYTES } from "../../src/limits.ts";
-import { testCommands } from "../support/test_commands.ts";
 import type { MemoryClient } from "../support/memory_client.ts";
 import { START_MS } from "../support/memory_client.ts";
+import { testCommands } from "../support/test_commands.ts";
 
 const WRONG_TYPE = "WRONGTYPE Operation against a key holding the wrong kind of value";
 const NOT_INTEGER = "ERR value is not an integer or out of range";

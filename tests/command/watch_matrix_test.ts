@@ -2,7 +2,7 @@
 
 import { assertEquals } from "@std/assert";
 import { SharedState } from "../../src/command/shared_state.ts";
-import { WATCH_MATRIX, WATCHED, wordsOf } from "../support/conformance/watch_matrix.ts";
+import { WATCH_MATRIX, WATCHED, wordsOf } from "../conformance/watch_matrix.ts";
 import { testCommands } from "../support/test_commands.ts";
 
 testCommands("exec runs nothing after a write to a watched key that Redis counts as a change", (makeClient) => {

@@ -7,17 +7,17 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import { startProxy } from "../../src/proxy.ts";
+import { startProxy } from "../../src/proxy/main.ts";
 import type { Logger } from "../../src/role/logger.ts";
-import { startServer } from "../../src/server.ts";
+import { startServer } from "../../src/server/main.ts";
+import { comparable } from "../conformance/comparers.ts";
+import { RedisServer, redisVersion } from "../conformance/redis_server.ts";
+import { RespClient } from "../conformance/resp_client.ts";
+import { decodeFrame, encodeCommand, escape, type Frame } from "../conformance/resp_frames.ts";
 import { amountOf } from "../support/amount.ts";
-import { comparable } from "../support/conformance/comparers.ts";
-import { RedisServer, redisVersion } from "../support/conformance/redis_server.ts";
-import { RespClient } from "../support/conformance/resp_client.ts";
-import { decodeFrame, encodeCommand, escape, type Frame } from "../support/conformance/resp_frames.ts";
-import { encodeRequest } from "../support/resp_requests.ts";
 import { pause } from "../support/pause.ts";
 import { pickSeed, Random } from "../support/random.ts";
+import { encodeRequest } from "../support/resp_requests.ts";
 
 const ROUNDS = amountOf("CLIENTS_ROUNDS", 12, 300);
 const STEPS_COUNT = 40;

@@ -7,14 +7,14 @@
  */
 
 import { assertEquals } from "@std/assert";
-import { startProxy } from "../../src/proxy.ts";
+import { startProxy } from "../../src/proxy/main.ts";
 import type { Logger } from "../../src/role/logger.ts";
-import { startServer } from "../../src/server.ts";
+import { startServer } from "../../src/server/main.ts";
+import { comparable } from "../conformance/comparers.ts";
+import { RedisServer, redisVersion } from "../conformance/redis_server.ts";
+import { RespClient } from "../conformance/resp_client.ts";
+import { encodeCommand, escape } from "../conformance/resp_frames.ts";
 import { amountOf } from "../support/amount.ts";
-import { comparable } from "../support/conformance/comparers.ts";
-import { RedisServer, redisVersion } from "../support/conformance/redis_server.ts";
-import { RespClient } from "../support/conformance/resp_client.ts";
-import { encodeCommand, escape } from "../support/conformance/resp_frames.ts";
 import { pickSeed, Random } from "../support/random.ts";
 
 const ROUNDS = amountOf("CONFORMANCE_ROUNDS", 60, 2000);

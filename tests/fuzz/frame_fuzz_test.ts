@@ -8,8 +8,14 @@ import { decode, encode } from "@std/msgpack";
 import type { ValueType } from "@std/msgpack";
 import { threadTimeMs } from "../../bench/support/thread_time.ts";
 import { ProtocolError, ReplyError } from "../../src/errors.ts";
-import { decodeReply, decodeRequest, FRAME_PREFIX_BYTES, frameLength, RequestWriter } from "../../src/wire/frame.ts";
-import type { Argument, Value } from "../../src/wire/frame.ts";
+import {
+  decodeReply,
+  decodeRequest,
+  FRAME_PREFIX_BYTES,
+  frameLength,
+  RequestWriter,
+} from "../../src/wire/native/frame.ts";
+import type { Argument, Value } from "../../src/wire/native/frame.ts";
 import { Request } from "../../src/wire/request.ts";
 import { amountOf } from "../support/amount.ts";
 import { concat, toHex } from "../support/hex.ts";

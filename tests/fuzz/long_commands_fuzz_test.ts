@@ -15,9 +15,9 @@
 import { assert, assertEquals, assertGreater } from "@std/assert";
 import { recover } from "../../src/log/recover.ts";
 import { Persistence } from "../../src/server/persistence.ts";
-import { StoreLoader } from "../../src/server/store_loader.ts";
+import { Replayer } from "../../src/server/replayer.ts";
 import { Store } from "../../src/store/store.ts";
-import type { Argument } from "../../src/wire/frame.ts";
+import type { Argument } from "../../src/wire/native/frame.ts";
 import { drain, Interleaving, type Operation } from "../support/interleaving.ts";
 import { type MemoryClient, START_MS } from "../support/memory_client.ts";
 import type { ModelStore } from "../support/model_store.ts";
@@ -381,7 +381,7 @@ async function assertLogHolds(files: SimulatedFiles, persistence: Persistence, r
     await drain();
   } while (await run.look() > 0);
   const loaded = makeStore();
-  await recover({ files: files.kill(), folder: "/data", target: new StoreLoader(loaded) });
+  await recover({ files: files.kill(), folder: "/data", target: new Replayer(loaded) });
   run.keep(loaded, "what the log has");
 }
 

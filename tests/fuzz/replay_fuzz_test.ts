@@ -14,12 +14,12 @@ import { MEMORY_LIMIT_MIN_BYTES } from "../../src/limits.ts";
 import { readSnapshot, recover } from "../../src/log/recover.ts";
 import { SnapshotWriter } from "../../src/log/snapshot.ts";
 import { systemFiles as files } from "../../src/log/system_files.ts";
+import { ChangeRecorder } from "../../src/server/change_recorder.ts";
 import { Persistence } from "../../src/server/persistence.ts";
-import { Recorder } from "../../src/server/recorder.ts";
-import { StoreLoader } from "../../src/server/store_loader.ts";
-import { StoreWalk } from "../../src/server/store_walk.ts";
+import { Replayer } from "../../src/server/replayer.ts";
+import { SnapshotScan } from "../../src/server/snapshot_scan.ts";
 import { Store } from "../../src/store/store.ts";
-import type { Argument } from "../../src/wire/frame.ts";
+import type { Argument } from "../../src/wire/native/frame.ts";
 import { amountOf, isLong } from "../support/amount.ts";
 import { MemoryClient } from "../support/memory_client.ts";
 import { pickSeed, Random } from "../support/random.ts";
@@ -66,7 +66,7 @@ class Run {
   readonly #client: MemoryClient;
   readonly #random: Random;
   #writer: SnapshotWriter | undefined;
-  #walk: StoreWalk | undefined;
+  #scan: SnapshotScan | undefined;
   #path = "";
 
   constructor(folder: string, store: Store, random: Random) {
@@ -90,14 +90,14 @@ class Run {
       if (random.chance(0.01)) this.#store.expireDue(10);
       const request = generator.request();
       this.#run(request);
-      if (this.#walk === undefined) {
+      if (this.#scan === undefined) {
         if (random.chance(0.01)) this.#begin();
       } else if (random.chance(0.3)) {
         this.steps++;
-        if (this.#walk.step()) await this.#end();
+        if (this.#scan.step()) await this.#end();
       }
     }
-    while (this.#walk !== undefined) if (this.#walk.step()) await this.#end();
+    while (this.#scan !== undefined) if (this.#scan.step()) await this.#end();
   }
 
   #run(request: readonly Argument[]): void {
@@ -109,24 +109,24 @@ class Run {
     this.#path = join(this.#folder, `walk-${++this.snapshots}`);
     this.#writer = new SnapshotWriter(files, this.#path, () => this.#client.nowMs);
     this.#recorder.snapshot = this.#writer;
-    this.#walk = new StoreWalk(this.#store, this.#writer);
+    this.#scan = new SnapshotScan(this.#store, this.#writer);
   }
 
   async #end(): Promise<void> {
     this.#recorder.snapshot = undefined;
-    this.#walk = undefined;
+    this.#scan = undefined;
     await this.#writer!.finish(this.#store.size, 0);
     const loaded = makeSpacious();
-    const target = new StoreLoader(loaded);
+    const target = new Replayer(loaded);
     const { snapshot } = readSnapshot(this.#path, { files, target });
     assertEquals(snapshot?.keys, this.#store.size);
     assertSame(loaded, this.#store);
     await Deno.remove(this.#path);
   }
 
-  get #recorder(): Recorder {
+  get #recorder(): ChangeRecorder {
     const { journal } = this.#store;
-    assert(journal instanceof Recorder);
+    assert(journal instanceof ChangeRecorder);
     return journal;
   }
 }
@@ -152,7 +152,7 @@ async function fuzz(store: Store): Promise<void> {
     assertGreater(run.steps, 2 * run.snapshots);
     await persistence.close();
     const loaded = makeSpacious();
-    await recover({ files, folder: path, target: new StoreLoader(loaded) });
+    await recover({ files, folder: path, target: new Replayer(loaded) });
     assertSame(loaded, store);
   } catch (error) {
     throw new Error(`Failed: repeat with SEED=${seed}`, { cause: error });

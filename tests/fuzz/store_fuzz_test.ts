@@ -5,10 +5,10 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import { Store } from "../../src/store/store.ts";
 import { encodeText } from "../../src/bytes.ts";
 import { StoreFullError } from "../../src/errors.ts";
 import { KEY_SIZE_MAX_BYTES } from "../../src/limits.ts";
+import { Store } from "../../src/store/store.ts";
 import { amountOf } from "../support/amount.ts";
 import { Random } from "../support/random.ts";
 import { StoreReader } from "../support/store_reader.ts";

@@ -3,9 +3,9 @@ import { encodeText } from "../../src/bytes.ts";
 import { LOG_WRITE_BYTES } from "../../src/limits.ts";
 import { recover } from "../../src/log/recover.ts";
 import { Persistence } from "../../src/server/persistence.ts";
-import { StoreLoader } from "../../src/server/store_loader.ts";
+import { Replayer } from "../../src/server/replayer.ts";
 import { Store } from "../../src/store/store.ts";
-import type { Argument } from "../../src/wire/frame.ts";
+import type { Argument } from "../../src/wire/native/frame.ts";
 import { drain, Interleaving, type Operation } from "../support/interleaving.ts";
 import type { MemoryClient } from "../support/memory_client.ts";
 import { Random } from "../support/random.ts";
@@ -60,7 +60,7 @@ class Rig {
   /** What a start finds after the death of the process. */
   async load(): Promise<Store> {
     const loaded = makeStore();
-    await recover({ files: this.files.kill(), folder: FOLDER, target: new StoreLoader(loaded) });
+    await recover({ files: this.files.kill(), folder: FOLDER, target: new Replayer(loaded) });
     return loaded;
   }
 
@@ -117,7 +117,7 @@ Deno.test("a batch that takes several turns to be written is followed by later o
   await rig.begin(other, ["set", "later", "x"]);
   // Killed in the middle, neither is there: what was not written is not known to anybody.
   const early = makeStore();
-  await recover({ files: rig.files.kill(), folder: FOLDER, target: new StoreLoader(early) });
+  await recover({ files: rig.files.kill(), folder: FOLDER, target: new Replayer(early) });
   assertEquals(early.size, 0);
   const saving = rig.persistence.save();
   await rig.begin(other, ["append", "long", "!"]);

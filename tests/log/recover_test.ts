@@ -8,7 +8,7 @@ import { BlockReader } from "../../src/log/block_reader.ts";
 import { recover, type Recovered } from "../../src/log/recover.ts";
 import { segmentPath, unfinishedPath } from "../../src/log/segment.ts";
 import { Persistence, type PersistenceOptions } from "../../src/server/persistence.ts";
-import { StoreLoader } from "../../src/server/store_loader.ts";
+import { Replayer } from "../../src/server/replayer.ts";
 import type { Store } from "../../src/store/store.ts";
 import { amountOf } from "../support/amount.ts";
 import { Random } from "../support/random.ts";
@@ -136,7 +136,7 @@ class Reading {
     const store = this.#store;
     store.clear();
     try {
-      const result = await recover({ files, folder: FOLDER, target: new StoreLoader(store) });
+      const result = await recover({ files, folder: FOLDER, target: new Replayer(store) });
       return { state: stateOf(store), result };
     } catch (error) {
       if (error instanceof CorruptionError || error instanceof StartError) return error;

@@ -4,8 +4,8 @@
 
 import { assertEquals, assertRejects } from "@std/assert";
 import { encodeText } from "../../src/bytes.ts";
-import { SnapshotWriter } from "../../src/log/snapshot.ts";
 import type { Files, LogFile } from "../../src/log/files.ts";
+import { SnapshotWriter } from "../../src/log/snapshot.ts";
 
 const QUEUE_MAX_BYTES = 1024 * 1024;
 const KEY = encodeText("key");

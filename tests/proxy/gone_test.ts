@@ -5,13 +5,13 @@
  */
 
 import { assertEquals } from "@std/assert";
-import type { Server } from "../../src/server.ts";
+import type { Server } from "../../src/server/main.ts";
+import { RespClient } from "../conformance/resp_client.ts";
+import { encodeFrame } from "../conformance/resp_frames.ts";
 import { amountOf } from "../support/amount.ts";
 import { type Leaving, PIPELINE, waitAndLeave, WAITING_COMMANDS } from "../support/leaving.ts";
 import { ask, clustered, connectResp, infoOf, type Rig, until, withProxy, withServers } from "../support/proxy_rig.ts";
 import { RawClient } from "../support/raw_client.ts";
-import { RespClient } from "../support/conformance/resp_client.ts";
-import { encodeFrame } from "../support/conformance/resp_frames.ts";
 import { encodeRequest } from "../support/resp_requests.ts";
 
 const TRIES = amountOf("GONE_TRIES", 4, 25);

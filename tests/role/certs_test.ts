@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertMatch, assertNotEquals, assertRejects, assertThrows } from "@std/assert";
-import { X509Certificate } from "node:crypto";
 import { join } from "@std/path";
+import { X509Certificate } from "node:crypto";
+import { StartError, UsageError } from "../../src/errors.ts";
 import {
   certificatePaths,
   certsMain,
@@ -10,7 +11,6 @@ import {
   readDefaultAuthority,
   stateFolder,
 } from "../../src/role/certs.ts";
-import { StartError, UsageError } from "../../src/errors.ts";
 import { refuseKeyLogging } from "../../src/role/key_logging.ts";
 
 const DAY_MS = 86_400_000;

@@ -1,4 +1,5 @@
 import { assertEquals, assertMatch } from "@std/assert";
+import { REDIS_VERSION } from "../../src/catalog/specification.ts";
 import {
   clientMemoryLines,
   clientsLines,
@@ -8,7 +9,6 @@ import {
   serverLines,
   statsLines,
 } from "../../src/role/info_text.ts";
-import { REDIS_VERSION } from "../../src/command/specification.ts";
 import { VERSION } from "../../src/role/version.ts";
 
 const SECTIONS = {

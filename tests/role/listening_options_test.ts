@@ -3,8 +3,8 @@
  */
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { resolveListening } from "../../src/role/listening_options.ts";
 import { makeAuthority, makeServerCertificate } from "../../src/role/certificate_maker.ts";
+import { resolveListening } from "../../src/role/listening_options.ts";
 
 Deno.test("resolveListening() warns of --no-auth beyond loopback, and of nothing else", async () => {
   const folder = await Deno.makeTempDir();

@@ -1,19 +1,10 @@
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { StartError, UsageError } from "../../src/errors.ts";
 import { CLIENTS_DEFAULT_COUNT, POOL_CONNECTIONS_DEFAULT_COUNT } from "../../src/limits.ts";
-import {
-  certsOptions,
-  clientOptions,
-  helpText,
-  type OptionTable,
-  parseDuration,
-  parseOptions,
-  parsePercent,
-  parseSize,
-  proxyOptions,
-  readPasswords,
-  serverOptions,
-} from "../../src/role/options.ts";
+import { certsOptions, clientOptions, proxyOptions, serverOptions } from "../../src/role/option_tables.ts";
+import { helpText, type OptionTable, parseOptions } from "../../src/role/options.ts";
+import { readPasswords } from "../../src/role/password.ts";
+import { parseDuration, parsePercent, parseSize } from "../../src/role/quantities.ts";
 
 const ROLES: readonly OptionTable[] = [serverOptions, proxyOptions, clientOptions, certsOptions];
 

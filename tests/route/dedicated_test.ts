@@ -4,12 +4,12 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { encodeText } from "../../src/bytes.ts";
 import { ConnectionError } from "../../src/errors.ts";
 import { DEDICATED_CONNECTIONS_MAX_COUNT, DEDICATED_IDLE_MAX_COUNT, DEDICATED_IDLE_MAX_MS } from "../../src/limits.ts";
-import type { DedicatedLane } from "../../src/route/dedicated.ts";
-import { Lane } from "../../src/route/exchange.ts";
+import { RequestStream } from "../../src/route/backend_request.ts";
+import type { DedicatedStream } from "../../src/route/dedicated.ts";
+import { FlushQueue } from "../../src/route/flush_queue.ts";
 import type { Framing } from "../../src/route/framing.ts";
 import { Pool } from "../../src/route/pool.ts";
-import { Turn } from "../../src/route/turn.ts";
-import { FakeExchange, FakeTransport, makeFraming, type Opening, settle } from "../support/fake_transport.ts";
+import { FakeRequest, FakeTransport, makeFraming, type Opening, settle } from "../support/fake_transport.ts";
 
 /** A pool, and what is sent on its lent connections. */
 class Rig {
@@ -20,16 +20,16 @@ class Rig {
   readonly pool = new Pool("server:1", {
     connectionsMaxCount: 1,
     timeoutMs: 1000,
-    turn: new Turn(),
+    flushQueue: new FlushQueue(),
     clock: this.clock,
     report: () => {},
   });
 
-  send(lane: DedicatedLane, name: string, patienceMs?: number): FakeExchange {
-    const exchange = new FakeExchange(name, true, this.log);
+  send(stream: DedicatedStream, name: string, patienceMs?: number): FakeRequest {
+    const request = new FakeRequest(name, true, this.log);
     const frame = encodeText(`${name}.`);
-    lane.send(exchange, frame, 0, frame.length, patienceMs);
-    return exchange;
+    stream.send(request, frame, 0, frame.length, patienceMs);
+    return request;
   }
 
   async connect(): Promise<FakeTransport> {
@@ -61,7 +61,7 @@ Deno.test(
     rig.send(lanes[1]!, "b");
     rig.send(lanes[0]!, "c");
     const frame = encodeText("d.");
-    rig.pool.send(new Lane(rig.framing), new FakeExchange("d", true, rig.log), frame, 0, frame.length);
+    rig.pool.send(new RequestStream(rig.framing), new FakeRequest("d", true, rig.log), frame, 0, frame.length);
     const transports = [await rig.connect(), await rig.connect(), await rig.connect()];
     assertEquals(transports.map(({ writes }) => writes), [["a.c."], ["b."], ["d."]]);
     transports[1]!.push("2.");
@@ -75,12 +75,12 @@ Deno.test(
 Deno.test(
   "Dedicated lends again what was given back, to who speaks the same, and closes it after a while",
   withRig(async (rig) => {
-    const lane = rig.pool.dedicate(rig.framing);
-    rig.send(lane, "a");
+    const stream = rig.pool.dedicate(rig.framing);
+    rig.send(stream, "a");
     const transport = await rig.connect();
     transport.push("1.");
     await settle();
-    lane.giveBack();
+    stream.giveBack();
     const other = rig.pool.dedicate(makeFraming(rig.opening));
     assertEquals(rig.opening.length, 1);
     const again = rig.pool.dedicate(rig.framing);
@@ -168,7 +168,7 @@ Deno.test(
     assertEquals(rig.log, ["a!sent"]);
     const lanes = Array.from({ length: DEDICATED_IDLE_MAX_COUNT + 1 }, () => rig.pool.dedicate(rig.framing));
     for (const _ of lanes) await rig.connect();
-    for (const lane of lanes) lane.giveBack();
+    for (const stream of lanes) stream.giveBack();
     assertEquals(rig.pool.dedicated, DEDICATED_IDLE_MAX_COUNT);
   }),
 );
@@ -176,23 +176,23 @@ Deno.test(
 Deno.test(
   "Dedicated repeats nothing on another connection, and fails what is sent after the loss",
   withRig(async (rig) => {
-    const lane = rig.pool.dedicate(rig.framing);
-    rig.send(lane, "x");
+    const stream = rig.pool.dedicate(rig.framing);
+    rig.send(stream, "x");
     const transport = await rig.connect();
     transport.push("0.");
     await settle();
     transport.blocked = true;
-    rig.send(lane, "a");
+    rig.send(stream, "a");
     await settle();
-    rig.send(lane, "b");
+    rig.send(stream, "b");
     transport.lose();
     await settle();
-    const late = rig.send(lane, "c");
+    const late = rig.send(stream, "c");
     assertEquals(rig.log, ["x=0.", "a!sent", "b!unsent", "c!unsent"]);
     assertEquals(late.error!.message, 'server "server:1": the connection that this client had for itself was lost');
     assertEquals(rig.opening.length, 0);
-    assertEquals([rig.pool.dedicated, lane.inFlight], [0, 0]);
-    lane.giveBack();
+    assertEquals([rig.pool.dedicated, stream.inFlight], [0, 0]);
+    stream.giveBack();
     assertEquals(rig.pool.dedicated, 0);
   }),
 );
@@ -200,12 +200,12 @@ Deno.test(
 Deno.test(
   "Dedicated tells why a connection cannot be made",
   withRig(async (rig) => {
-    const lane = rig.pool.dedicate(rig.framing);
-    const exchange = rig.send(lane, "a");
+    const stream = rig.pool.dedicate(rig.framing);
+    const request = rig.send(stream, "a");
     rig.opening.shift()!.reject(new Error("nobody listens there"));
     await settle();
     assertEquals(rig.log, ["a!unsent"]);
-    assertEquals(exchange.error!.message, 'server "server:1": nobody listens there');
+    assertEquals(request.error!.message, 'server "server:1": nobody listens there');
   }),
 );
 
@@ -228,7 +228,7 @@ Deno.test(
     rig.pool.sweep();
     assertEquals(rig.log, ["a!sent"]);
     // Once it waits no more its server has as long as any other, from then on.
-    endless.pipeline.patienceMs = 0;
+    endless.pipeline.extraTimeoutMs = 0;
     rig.clock.nowMs += 1000;
     rig.pool.sweep();
     assertEquals(rig.log, ["a!sent"]);
@@ -255,11 +255,11 @@ Deno.test(
 Deno.test(
   "Pool lends nothing while its server is down, and ends what is lent then",
   withRig(async (rig) => {
-    const lane = rig.pool.dedicate(rig.framing);
-    rig.send(lane, "a", Infinity);
+    const stream = rig.pool.dedicate(rig.framing);
+    rig.send(stream, "a", Infinity);
     await rig.connect();
     const frame = encodeText("b.");
-    rig.pool.send(new Lane(rig.framing), new FakeExchange("b", false, rig.log), frame, 0, frame.length);
+    rig.pool.send(new RequestStream(rig.framing), new FakeRequest("b", false, rig.log), frame, 0, frame.length);
     rig.opening.shift()!.reject(new Error("nobody listens there"));
     await settle();
     assertEquals(rig.pool.state, "down");

@@ -10,10 +10,10 @@
 
 import { assert, assertEquals, assertGreater } from "@std/assert";
 import type { ConnectionError } from "../../src/errors.ts";
-import type { DedicatedLane } from "../../src/route/dedicated.ts";
-import { Exchange, Lane } from "../../src/route/exchange.ts";
+import { BackendRequest, RequestStream } from "../../src/route/backend_request.ts";
+import type { DedicatedStream } from "../../src/route/dedicated.ts";
+import { FlushQueue } from "../../src/route/flush_queue.ts";
 import { Pool } from "../../src/route/pool.ts";
-import { Turn } from "../../src/route/turn.ts";
 import { amountOf } from "../support/amount.ts";
 import { pause } from "../support/pause.ts";
 import { Random } from "../support/random.ts";
@@ -40,7 +40,7 @@ const STUCK_MS = 10_000;
 type Outcome = "waits" | "answered" | "sent" | "unsent";
 
 /** One request, which checks what it gets. */
-class TaggedExchange extends Exchange {
+class TaggedRequest extends BackendRequest {
   outcome: Outcome = "waits";
   readonly #course: Course;
   readonly #settled: () => void;
@@ -74,7 +74,7 @@ class TaggedExchange extends Exchange {
 class Course {
   readonly random = new Random(seed);
   readonly seen = new Uint8Array(REQUESTS_MAX_COUNT);
-  readonly requests: TaggedExchange[] = [];
+  readonly requests: TaggedRequest[] = [];
   /** What must not happen. */
   readonly wrong: string[] = [];
   /** When a request was settled last. */
@@ -92,7 +92,7 @@ class Course {
   async burst(
     pool: Pool,
     maxCounts: readonly number[],
-    send: (exchange: TaggedExchange, bytes: Uint8Array) => void,
+    send: (request: TaggedRequest, bytes: Uint8Array) => void,
     lastSettled: () => void,
   ): Promise<void> {
     const count = Math.min(
@@ -108,46 +108,48 @@ class Course {
       resolve();
     };
     const exchanges = Array.from({ length: count }, () => {
-      const exchange = new TaggedExchange(this, this.requests.length, this.random.chance(readChance), settled);
-      this.requests.push(exchange);
-      return exchange;
+      const request = new TaggedRequest(this, this.requests.length, this.random.chance(readChance), settled);
+      this.requests.push(request);
+      return request;
     });
-    for (const exchange of exchanges) send(exchange, taggedRequest(exchange.tag));
+    for (const request of exchanges) send(request, taggedRequest(request.tag));
     await promise;
     while (pool.state === "down") await pause(SWEEP_MS);
   }
 
   /** A client on a lane of a pool. */
   async useLane(pool: Pool): Promise<void> {
-    const lane = new Lane(TAGGED_FRAMING);
+    const stream = new RequestStream(TAGGED_FRAMING);
     while (!this.isOver) {
       await this.burst(
         pool,
         BURSTS_MAX_COUNTS,
-        (exchange, bytes) => void pool.send(lane, exchange, bytes, 0, bytes.length),
+        (request, bytes) => void pool.send(stream, request, bytes, 0, bytes.length),
         () => {},
       );
-      if (lane.inFlight !== 0) this.wrong.push(`a lane has ${lane.inFlight} in flight when all is settled`);
+      if (stream.inFlight !== 0) this.wrong.push(`a lane has ${stream.inFlight} in flight when all is settled`);
     }
   }
 
   /** A client that borrows a connection for some requests, and now and then gives it up before all are answered. */
   async borrow(pool: Pool): Promise<void> {
     while (!this.isOver) {
-      let lane: DedicatedLane;
+      let stream: DedicatedStream;
       try {
-        lane = pool.dedicate(TAGGED_FRAMING);
+        stream = pool.dedicate(TAGGED_FRAMING);
       } catch {
         await pause(SWEEP_MS);
         continue;
       }
-      if (this.random.chance(0.05)) setTimeout(() => this.random.chance(0.5) ? lane.drop() : lane.giveBack(), SWEEP_MS);
+      if (this.random.chance(0.05)) {
+        setTimeout(() => this.random.chance(0.5) ? stream.drop() : stream.giveBack(), SWEEP_MS);
+      }
       await this.burst(
         pool,
         BORROWED_BURSTS_MAX_COUNTS,
-        (exchange, bytes) => lane.send(exchange, bytes, 0, bytes.length),
+        (request, bytes) => stream.send(request, bytes, 0, bytes.length),
         // In the midst of the batch of replies that the last one came in.
-        () => lane.giveBack(),
+        () => stream.giveBack(),
       );
     }
   }
@@ -172,13 +174,13 @@ Deno.test(`Pool gives none of ${REQUESTS_COUNT} requests or more the late reply 
   const course = new Course();
   let sweptMs = performance.now();
   const clock = { nowMs: sweptMs };
-  const turn = new Turn();
+  const flushQueue = new FlushQueue();
   const backends: TaggedBackend[] = [];
   const pools: Pool[] = [];
   for (let i = 0; i < POOLS_COUNT; i++) {
     const backend = new TaggedBackend(course.seen, MOODS, course.random);
     backends.push(backend);
-    const options = { connectionsMaxCount: CONNECTIONS_MAX_COUNT, timeoutMs: TIMEOUT_MS, turn, clock };
+    const options = { connectionsMaxCount: CONNECTIONS_MAX_COUNT, timeoutMs: TIMEOUT_MS, flushQueue, clock };
     pools.push(new Pool(backend.address, { ...options, report: () => {} }));
   }
   const { promise: stuck, reject } = Promise.withResolvers<never>();

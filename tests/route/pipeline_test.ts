@@ -2,39 +2,39 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { encodeText } from "../../src/bytes.ts";
-import { FreedMemory } from "../../src/freed_memory.ts";
 import { BACKEND_BATCH_MAX_BYTES, LONG_FRAME_BYTES } from "../../src/limits.ts";
-import { Lane } from "../../src/route/exchange.ts";
+import { FreedMemory } from "../../src/memory/freed_memory.ts";
+import { RequestStream } from "../../src/route/backend_request.ts";
+import { FlushQueue } from "../../src/route/flush_queue.ts";
 import { Pipeline } from "../../src/route/pipeline.ts";
 import type { PipelineEnd } from "../../src/route/pipeline.ts";
-import { Turn } from "../../src/route/turn.ts";
-import { FakeExchange, FakeTransport, makeFraming, settle } from "../support/fake_transport.ts";
+import { FakeRequest, FakeTransport, makeFraming, settle } from "../support/fake_transport.ts";
 
 class Rig {
   readonly log: string[] = [];
   readonly ends: PipelineEnd[] = [];
   readonly transport = new FakeTransport();
   readonly framing = makeFraming([]);
-  readonly lane = new Lane(this.framing);
+  readonly stream = new RequestStream(this.framing);
   readonly pipeline = new Pipeline({
     address: "server:1",
-    turn: new Turn(),
+    flushQueue: new FlushQueue(),
     clock: { nowMs: 0 },
     ended: (_pipeline, end) => this.ends.push(end),
     idle: () => {},
   }, this.framing);
 
   send(name: string, text = `${name}.`): void {
-    this.lane.inFlight++;
-    this.pipeline.send(this.lane, new FakeExchange(name, true, this.log), encodeText(text), 0, text.length);
+    this.stream.inFlight++;
+    this.pipeline.send(this.stream, new FakeRequest(name, true, this.log), encodeText(text), 0, text.length);
   }
 
   sendOwned(name: string, text: string, unread = 0): Uint8Array {
-    this.lane.inFlight++;
-    const exchange = new FakeExchange(name, false, this.log);
-    exchange.unread = unread;
+    this.stream.inFlight++;
+    const request = new FakeRequest(name, false, this.log);
+    request.unread = unread;
     const bytes = encodeText(text);
-    this.pipeline.sendOwned(this.lane, exchange, bytes, bytes.length);
+    this.pipeline.sendOwned(this.stream, request, bytes, bytes.length);
     return bytes;
   }
 }
@@ -53,7 +53,7 @@ Deno.test("Pipeline sends long requests in their turn, and gives their memory ba
   rig.transport.push("1.2.3.");
   await settle();
   assertEquals(rig.log, ["a=1.", "b=2.", "c=3."]);
-  assertEquals([rig.pipeline.inFlight, rig.lane.inFlight], [0, 0]);
+  assertEquals([rig.pipeline.inFlight, rig.stream.inFlight], [0, 0]);
 });
 
 Deno.test("Pipeline puts batches aside that get large, so that nothing large is copied again", async () => {
@@ -95,7 +95,7 @@ Deno.test("Pipeline tells what of several batches has left when its connection i
   rig.transport.lose();
   await settle();
   const [{ sent, unsent }] = rig.ends as [PipelineEnd];
-  const names = (exchanges: PipelineEnd["sent"]) => exchanges.map((each) => (each as FakeExchange).name);
+  const names = (exchanges: PipelineEnd["sent"]) => exchanges.map((each) => (each as FakeRequest).name);
   assertEquals([names(sent), names(unsent)], [["a"], ["b", "c"]]);
   // It is sent again on another connection.
   assertEquals([unsent[0]!.batch!.bytes === long, long.length], [true, LONG_FRAME_BYTES + 1]);
@@ -106,10 +106,10 @@ Deno.test("Pipeline hands over the buffer of a long reply, and goes on with what
   rig.pipeline.begin(rig.transport);
   const owned: Uint8Array[] = [];
   for (const name of "abc") {
-    const exchange = new FakeExchange(name, true, rig.log);
-    exchange.succeedOwned = (bytes, start, end) => void owned.push(bytes.subarray(start, end));
-    rig.lane.inFlight++;
-    rig.pipeline.send(rig.lane, exchange, encodeText(`${name}.`), 0, 2);
+    const request = new FakeRequest(name, true, rig.log);
+    request.succeedOwned = (bytes, start, end) => void owned.push(bytes.subarray(start, end));
+    rig.stream.inFlight++;
+    rig.pipeline.send(rig.stream, request, encodeText(`${name}.`), 0, 2);
   }
   await settle();
   const long = "z".repeat(LONG_FRAME_BYTES) + ".";

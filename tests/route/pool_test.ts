@@ -15,11 +15,11 @@ import {
   BACKEND_WRITE_WAIT_MS,
   PIPELINE_BUSY_LOAD,
 } from "../../src/limits.ts";
-import { Lane } from "../../src/route/exchange.ts";
+import { RequestStream } from "../../src/route/backend_request.ts";
+import { FlushQueue } from "../../src/route/flush_queue.ts";
 import type { Framing } from "../../src/route/framing.ts";
 import { Pool, type PoolOptions } from "../../src/route/pool.ts";
-import { Turn } from "../../src/route/turn.ts";
-import { FakeExchange, FakeTransport, makeFraming, type Opening, settle } from "../support/fake_transport.ts";
+import { FakeRequest, FakeTransport, makeFraming, type Opening, settle } from "../support/fake_transport.ts";
 
 /** Whether and how a server is asked whether it is there: one that is silent, and one that has nothing to answer. */
 interface Probing extends Pick<PoolOptions, "suspectAfterMs" | "probeTimeoutMs" | "judge"> {
@@ -28,7 +28,7 @@ interface Probing extends Pick<PoolOptions, "suspectAfterMs" | "probeTimeoutMs" 
 
 /** A pool and everything around it. */
 class Rig {
-  readonly turn = new Turn();
+  readonly flushQueue = new FlushQueue();
   readonly clock = { nowMs: 0 };
   /** How exchanges were settled: `name=reply` or `name!sent`. */
   readonly log: string[] = [];
@@ -46,7 +46,7 @@ class Rig {
       timeoutMs: 1000,
       ...silence,
       ...check,
-      turn: this.turn,
+      flushQueue: this.flushQueue,
       clock: this.clock,
       report: (_address, state, reason) => this.states.push(reason === "" ? state : `${state}: ${reason}`),
     });
@@ -58,11 +58,11 @@ class Rig {
   }
 
   /** Sends a read (lower case) or a write (upper case). */
-  send(name: string, lane = new Lane(this.framing)): FakeExchange {
-    const exchange = new FakeExchange(name, name === name.toLowerCase(), this.log);
+  send(name: string, stream = new RequestStream(this.framing)): FakeRequest {
+    const request = new FakeRequest(name, name === name.toLowerCase(), this.log);
     const frame = encodeText(`<${name}.>`);
-    this.pool.send(lane, exchange, frame, 1, frame.length - 2);
-    return exchange;
+    this.pool.send(stream, request, frame, 1, frame.length - 2);
+    return request;
   }
 
   /** Lets the connection that is being made succeed. */
@@ -240,9 +240,9 @@ Deno.test(
     const first = await rig.connect();
     first.push("0.");
     await settle();
-    const lane = new Lane(rig.framing);
-    const other = new Lane(rig.framing);
-    for (const name of ["a", "B", "c"]) rig.send(name, lane);
+    const stream = new RequestStream(rig.framing);
+    const other = new RequestStream(rig.framing);
+    for (const name of ["a", "B", "c"]) rig.send(name, stream);
     rig.send("d", other);
     await settle();
     first.lose();
@@ -276,19 +276,19 @@ Deno.test(
 Deno.test(
   "Pool keeps the order of what it repeats, and sends later requests behind it",
   withRig(async (rig) => {
-    const lane = new Lane(rig.framing);
-    rig.send("x", lane);
+    const stream = new RequestStream(rig.framing);
+    rig.send("x", stream);
     const first = await rig.connect();
     first.push("0.");
     await settle();
-    for (const name of "abc") rig.send(name, lane);
+    for (const name of "abc") rig.send(name, stream);
     await settle();
     first.lose("end");
     await settle();
-    rig.send("d", lane);
+    rig.send("d", stream);
     const second = await rig.connect();
     assertEquals(second.writes, ["a.b.c.d."]);
-    assertEquals(lane.inFlight, 4);
+    assertEquals(stream.inFlight, 4);
   }),
 );
 
@@ -345,7 +345,7 @@ Deno.test(
   "Pool gives a long request time while its bytes leave, and none behind it while they do not",
   withRig(async (rig) => {
     const frame = encodeText("x".repeat(2 * BACKEND_WRITE_BYTES) + ".");
-    rig.pool.send(new Lane(rig.framing), new FakeExchange("A", false, rig.log), frame, 0, frame.length);
+    rig.pool.send(new RequestStream(rig.framing), new FakeRequest("A", false, rig.log), frame, 0, frame.length);
     const transport = new FakeTransport();
     transport.blocked = true;
     await rig.connect(transport);
@@ -432,21 +432,21 @@ Deno.test(
 Deno.test(
   "Pool keeps a client on one connection while it has requests in flight",
   withRig(async (rig) => {
-    const lane = new Lane(rig.framing);
+    const stream = new RequestStream(rig.framing);
     for (let i = 0; i <= PIPELINE_BUSY_LOAD; i++) rig.send("x");
     const first = await rig.connect();
     rig.send("y");
-    rig.send("a", lane);
+    rig.send("a", stream);
     const second = await rig.connect();
-    rig.send("b", lane);
+    rig.send("b", stream);
     await settle();
     assertEquals(second.writes, []);
     assert(first.writes.join("").endsWith("y.a.b."));
     first.push("1.".repeat(PIPELINE_BUSY_LOAD + 4));
     await settle();
-    assertEquals(lane.inFlight, 0);
+    assertEquals(stream.inFlight, 0);
     rig.send("z");
-    rig.send("c", lane);
+    rig.send("c", stream);
     await settle();
     assert(first.writes.join("").endsWith("z."));
     assertEquals(second.writes, ["c."]);
@@ -456,11 +456,11 @@ Deno.test(
 Deno.test(
   "Pool tells when a queue is full and when it is relieved",
   withRig(async (rig) => {
-    const lane = new Lane(rig.framing);
+    const stream = new RequestStream(rig.framing);
     const frame = encodeText("x".repeat(BACKEND_QUEUE_MAX_BYTES / 2) + ".");
-    const exchange = () => new FakeExchange("x", false, rig.log);
-    assertEquals(rig.pool.send(lane, exchange(), frame, 0, frame.length), undefined);
-    const congested = rig.pool.send(lane, exchange(), frame, 0, frame.length);
+    const exchange = () => new FakeRequest("x", false, rig.log);
+    assertEquals(rig.pool.send(stream, exchange(), frame, 0, frame.length), undefined);
+    const congested = rig.pool.send(stream, exchange(), frame, 0, frame.length);
     assert(congested !== undefined);
     let relieved = 0;
     congested.whenRelieved(() => relieved++);
@@ -481,8 +481,8 @@ Deno.test(
   withRig(async (rig) => {
     const frame = encodeText("x".repeat(BACKEND_QUEUE_MAX_BYTES) + ".");
     const congested = rig.pool.send(
-      new Lane(rig.framing),
-      new FakeExchange("x", false, rig.log),
+      new RequestStream(rig.framing),
+      new FakeRequest("x", false, rig.log),
       frame,
       0,
       frame.length,
@@ -530,12 +530,12 @@ Deno.test(
 Deno.test(
   "Pool restore() goes on with the connection that has requests in flight, so that none overtakes them",
   withRig(async (rig) => {
-    const lane = new Lane(rig.framing);
-    rig.send("A", lane);
+    const stream = new RequestStream(rig.framing);
+    rig.send("A", stream);
     const transport = await rig.connect();
     rig.pool.retire();
     rig.pool.restore();
-    rig.send("b", lane);
+    rig.send("b", stream);
     await settle();
     assertEquals(transport.writes, ["A.", "b."]);
     transport.push("1.2.");
@@ -661,22 +661,22 @@ Deno.test(
 );
 
 Deno.test("Turn flushes each once a turn, those asked for meanwhile too", async () => {
-  const turn = new Turn();
+  const flushQueue = new FlushQueue();
   const flushed: string[] = [];
   const second = { scheduled: false, flush: () => void flushed.push("second") };
   const first = {
     scheduled: false,
     flush: () => {
       flushed.push("first");
-      turn.schedule(second);
+      flushQueue.schedule(second);
     },
   };
-  turn.schedule(first);
-  turn.schedule(first);
+  flushQueue.schedule(first);
+  flushQueue.schedule(first);
   assertEquals(flushed, []);
   await settle();
   assertEquals(flushed, ["first", "second"]);
-  turn.schedule(first);
+  flushQueue.schedule(first);
   await settle();
   assertEquals(flushed.length, 4);
 });
@@ -685,7 +685,7 @@ Deno.test(
   "Pool sends the requests of each framing on connections of their own",
   withRig(async (rig) => {
     const other = rig.makeFraming();
-    const lanes = [new Lane(rig.framing), new Lane(other)];
+    const lanes = [new RequestStream(rig.framing), new RequestStream(other)];
     rig.send("a", lanes[0]);
     rig.send("b", lanes[1]);
     rig.send("c", lanes[0]);
@@ -713,9 +713,9 @@ Deno.test(
   "Pool counts the connections of all framings against its limit",
   withRig(async (rig) => {
     const other = rig.makeFraming();
-    const lanes = [new Lane(rig.framing), new Lane(other)];
-    const load = (lane: Lane) => {
-      for (let i = 0; i <= PIPELINE_BUSY_LOAD; i++) rig.send("a", lane);
+    const lanes = [new RequestStream(rig.framing), new RequestStream(other)];
+    const load = (stream: RequestStream) => {
+      for (let i = 0; i <= PIPELINE_BUSY_LOAD; i++) rig.send("a", stream);
     };
     load(lanes[0]!);
     await rig.connect();
@@ -723,10 +723,10 @@ Deno.test(
     await rig.connect();
     assertEquals(rig.opening.length, 0);
     // Another lane of a busy framing gets the third, and the fourth does not come.
-    rig.send("a", new Lane(other));
+    rig.send("a", new RequestStream(other));
     assertEquals(rig.opening.length, 1);
     await rig.connect();
-    rig.send("a", new Lane(rig.framing));
+    rig.send("a", new RequestStream(rig.framing));
     assertEquals(rig.opening.length, 0);
     assertEquals(rig.pool.connections, 3);
   }, 3),
@@ -740,9 +740,9 @@ Deno.test(
     transport.push("1.");
     await settle();
     const other = rig.makeFraming();
-    rig.send("b", new Lane(other));
+    rig.send("b", new RequestStream(other));
     await rig.refuse("it does not speak that");
-    const refused = rig.send("c", new Lane(other));
+    const refused = rig.send("c", new RequestStream(other));
     assertEquals(rig.log.slice(1), ["b!unsent", "c!unsent"]);
     assertEquals(refused.error!.message, 'server "server:1": it does not speak that');
     rig.send("d");
@@ -751,7 +751,7 @@ Deno.test(
     assertEquals([rig.pool.state, rig.opening.length], ["up", 0]);
     // It is tried again later.
     await new Promise((resolve) => setTimeout(resolve, BACKEND_RETRY_MIN_MS + 20));
-    rig.send("e", new Lane(other));
+    rig.send("e", new RequestStream(other));
     assertEquals(rig.opening.length, 1);
   }),
 );
@@ -803,7 +803,7 @@ Deno.test(
       await settle();
       rig.clock.nowMs = 400;
       rig.pool.sweep();
-      rig.send("c", new Lane(rig.framing));
+      rig.send("c", new RequestStream(rig.framing));
       rig.sweepAt(420);
       assertEquals(rig.pool.state, "suspect");
       rig.sweepAt(421);
@@ -848,15 +848,15 @@ Deno.test(
   "Pool sends nobody's requests behind one that takes long, and uses its connection again when that is answered",
   withRig(
     async (rig) => {
-      const [lane, other] = [new Lane(rig.framing), new Lane(rig.framing)];
-      rig.send("a", lane);
+      const [stream, other] = [new RequestStream(rig.framing), new RequestStream(rig.framing)];
+      rig.send("a", stream);
       const first = await rig.connect();
       rig.sweepAt(301);
       // The connection of the probe is the one for others.
       const second = await rig.connect();
       rig.send("b", other);
       // The same client's requests stay in order.
-      rig.send("c", lane);
+      rig.send("c", stream);
       await settle();
       assertEquals([first.writes, second.writes], [["a.", "c."], ["b."]]);
       // One is enough.
@@ -950,8 +950,8 @@ Deno.test(
   withRig(
     async (rig) => {
       const [first, second] = await rig.burst(2) as [FakeTransport, FakeTransport];
-      const [lane, other] = [new Lane(rig.framing), new Lane(rig.framing)];
-      rig.send("a", lane);
+      const [stream, other] = [new RequestStream(rig.framing), new RequestStream(rig.framing)];
+      rig.send("a", stream);
       rig.send("b", other);
       await settle();
       assertEquals([first.writes.at(-1), second.writes.at(-1)], ["a.", "b."]);
@@ -985,13 +985,13 @@ Deno.test(
   withRig(
     async (rig) => {
       const [first, second] = await rig.burst(2) as [FakeTransport, FakeTransport];
-      const lane = new Lane(rig.framing);
+      const stream = new RequestStream(rig.framing);
       rig.send("a");
       await settle();
       const frame = encodeText("x".repeat(2 * BACKEND_WRITE_BYTES) + ".");
       second.blocked = true;
       const begunMs = performance.now();
-      rig.pool.send(lane, new FakeExchange("B", false, rig.log), frame, 0, frame.length);
+      rig.pool.send(stream, new FakeRequest("B", false, rig.log), frame, 0, frame.length);
       await settle();
       assertEquals([first.writes.at(-1), second.writes.at(-1)!.length], ["a.", BACKEND_WRITE_BYTES]);
       rig.sweepAt(301);
@@ -1008,7 +1008,7 @@ Deno.test(
       // The next piece would have been given as long as that one has waited, and half of it as long for the way.
       const silentMs = 390 + (performance.now() - begunMs);
       rig.clock.nowMs = silentMs + 90;
-      rig.pool.send(lane, new FakeExchange("C", false, rig.log), frame, 0, frame.length);
+      rig.pool.send(stream, new FakeRequest("C", false, rig.log), frame, 0, frame.length);
       await settle();
       rig.sweepAt(silentMs + 101);
       await settle();
@@ -1023,7 +1023,7 @@ Deno.test(
   "Pool gives the rest of a long request the time to arrive that it takes at the pace of what came before",
   withRig(async (rig) => {
     const frame = encodeText("x".repeat(2 * BACKEND_WRITE_BYTES - 1) + ".");
-    rig.pool.send(new Lane(rig.framing), new FakeExchange("A", false, rig.log), frame, 0, frame.length);
+    rig.pool.send(new RequestStream(rig.framing), new FakeRequest("A", false, rig.log), frame, 0, frame.length);
     const transport = new FakeTransport();
     transport.blocked = true;
     await rig.connect(transport);
@@ -1140,10 +1140,10 @@ Deno.test(
 Deno.test(
   "Pool closes no connection that has a request in flight, or had one of late",
   withRig(async (rig) => {
-    const lane = new Lane(rig.framing);
+    const stream = new RequestStream(rig.framing);
     const [first, second] = await rig.burst(2) as [FakeTransport, FakeTransport];
     rig.send("a");
-    rig.send("b", lane);
+    rig.send("b", stream);
     await settle();
     assertEquals([first.writes.at(-1), second.writes.at(-1)], ["a.", "b."]);
     first.push("1.");
@@ -1167,14 +1167,14 @@ Deno.test(
 Deno.test(
   "Pool loses no request that comes in the turn in which an idle connection is closed",
   withRig(async (rig) => {
-    const lane = new Lane(rig.framing);
-    rig.send("X", lane);
+    const stream = new RequestStream(rig.framing);
+    rig.send("X", stream);
     const transport = await rig.connect();
     transport.push("0.");
     await settle();
     // Before: then it is not idle.
     rig.clock.nowMs = BACKEND_LAST_IDLE_MS + 1;
-    rig.send("A", lane);
+    rig.send("A", stream);
     rig.pool.sweep();
     assert(!transport.closed);
     await settle();
@@ -1182,8 +1182,8 @@ Deno.test(
     await settle();
     // Behind: then it takes another one.
     rig.sweepAt(3 * BACKEND_LAST_IDLE_MS);
-    rig.send("B", lane);
-    rig.send("C", lane);
+    rig.send("B", stream);
+    rig.send("C", stream);
     assert(transport.closed);
     const next = await rig.connect();
     assertEquals([transport.writes, next.writes], [["X.", "A."], ["B.C."]]);
@@ -1197,7 +1197,7 @@ Deno.test(
   "Pool keeps a connection of each framing, and closes one that was opened and never used",
   withRig(async (rig) => {
     const other = rig.makeFraming();
-    rig.send("a", new Lane(other));
+    rig.send("a", new RequestStream(other));
     const transports = [await rig.connect()];
     rig.send("b");
     transports.push(await rig.connect());
@@ -1221,9 +1221,9 @@ Deno.test(
 Deno.test(
   "Pool is not down, and fails nothing, when its server closes idle connections",
   withRig(async (rig) => {
-    const lane = new Lane(rig.framing);
+    const stream = new RequestStream(rig.framing);
     for (let round = 0; round < 3; round++) {
-      rig.send("A", lane);
+      rig.send("A", stream);
       const transport = await rig.connect();
       transport.push("1.");
       await settle();
@@ -1232,14 +1232,14 @@ Deno.test(
       assertEquals([rig.pool.connections, rig.pool.state, rig.opening.length], [0, "up", 0]);
     }
     // The same for one that was tried, answered, and has not been used.
-    rig.send("B", lane);
+    rig.send("B", stream);
     await rig.refuse("nobody listens there");
     await rig.untilOpening();
     const trial = await rig.connect();
     trial.lose("end");
     await settle();
     assertEquals([rig.pool.state, rig.opening.length], ["up", 0]);
-    rig.send("C", lane);
+    rig.send("C", stream);
     const transport = await rig.connect();
     transport.push("2.");
     await settle();
@@ -1274,7 +1274,7 @@ Deno.test(
   "Pool that is down is tried in the framing that was asked for last, since its server may refuse another",
   withRig(async (rig) => {
     const other = rig.makeFraming();
-    rig.send("a", new Lane(other));
+    rig.send("a", new RequestStream(other));
     await rig.refuse("it does not speak that");
     rig.send("b");
     assertEquals(rig.log, ["a!unsent", "b!unsent"]);

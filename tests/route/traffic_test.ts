@@ -1,10 +1,10 @@
 import { assertAlmostEquals, assertEquals } from "@std/assert";
-import { Lane } from "../../src/route/exchange.ts";
+import { encodeText } from "../../src/bytes.ts";
+import { RequestStream } from "../../src/route/backend_request.ts";
+import { FlushQueue } from "../../src/route/flush_queue.ts";
 import { Pool } from "../../src/route/pool.ts";
 import { Traffic } from "../../src/route/traffic.ts";
-import { Turn } from "../../src/route/turn.ts";
-import { FakeExchange, FakeTransport, makeFraming, type Opening, settle } from "../support/fake_transport.ts";
-import { encodeText } from "../../src/bytes.ts";
+import { FakeRequest, FakeTransport, makeFraming, type Opening, settle } from "../support/fake_transport.ts";
 
 /** Sweeps every 100 ms with so many requests between two of them, and answers how many there were then. */
 function sweep(traffic: Traffic, fromMs: number, untilMs: number, requests: number, each: number): number {
@@ -17,7 +17,7 @@ function countTimed(traffic: Traffic, requests: number): number {
   let count = 0;
   for (let i = 0; i < requests; i++) {
     if (--traffic.untilTimed > 0) continue;
-    traffic.begin(new FakeExchange("x", true, []));
+    traffic.begin(new FakeRequest("x", true, []));
     count++;
   }
   return count;
@@ -52,11 +52,11 @@ Deno.test("Traffic lets those that are timed stand for those that are not", () =
   let preciseMs = 0;
   const traffic = new Traffic(0, () => preciseMs);
   function time(durationMs: number): void {
-    const exchange = new FakeExchange("x", true, []);
-    traffic.begin(exchange);
+    const request = new FakeRequest("x", true, []);
+    traffic.begin(request);
     preciseMs += durationMs;
-    exchange.traffic!.finish(exchange);
-    assertEquals(exchange.traffic, undefined);
+    request.traffic!.finish(request);
+    assertEquals(request.traffic, undefined);
   }
   for (let i = 0; i < 5; i++) time(100);
   traffic.sweep(100, 16_000);
@@ -67,22 +67,22 @@ Deno.test("Traffic lets those that are timed stand for those that are not", () =
 
 Deno.test("a pool times its requests from sending to the reply, and none that fails", async () => {
   const opening: Opening[] = [];
-  const turn = new Turn();
+  const flushQueue = new FlushQueue();
   const clock = { nowMs: 0 };
   let preciseMs = 0;
   const pool = new Pool("server:1", {
     connectionsMaxCount: 1,
     timeoutMs: 1000,
-    turn,
+    flushQueue,
     clock,
     preciseMs: () => preciseMs,
     report: () => {},
   });
-  const lane = new Lane(makeFraming(opening));
+  const stream = new RequestStream(makeFraming(opening));
   const log: string[] = [];
   const frame = encodeText("r.");
-  const exchange = new FakeExchange("r", false, log);
-  pool.send(lane, exchange, frame, 0, frame.length);
+  const request = new FakeRequest("r", false, log);
+  pool.send(stream, request, frame, 0, frame.length);
   const transport = new FakeTransport();
   opening.shift()!.resolve(transport);
   await settle();
@@ -92,13 +92,13 @@ Deno.test("a pool times its requests from sending to the reply, and none that fa
   assertEquals(log.length, 1);
   assertAlmostEquals(pool.traffic.quantile(0.5)!, 7, 0.35);
 
-  pool.send(lane, exchange, frame, 0, frame.length);
+  pool.send(stream, request, frame, 0, frame.length);
   await settle();
   preciseMs = 1007;
   pool.close();
   await settle();
   assertEquals(log.length, 2);
-  assertEquals(exchange.traffic, undefined);
+  assertEquals(request.traffic, undefined);
   assertAlmostEquals(pool.traffic.quantile(1)!, 7, 0.35);
   clock.nowMs = 2000;
   pool.sweep();

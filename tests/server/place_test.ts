@@ -7,7 +7,7 @@ import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { NotSavedError } from "../../src/errors.ts";
 import type { FsyncPolicy } from "../../src/log/append_log.ts";
 import type { Logger } from "../../src/role/logger.ts";
-import { type Server, type ServerSettings, startServer } from "../../src/server.ts";
+import { type Server, type ServerSettings, startServer } from "../../src/server/main.ts";
 import { RawClient } from "../support/raw_client.ts";
 
 /** A server says that it refuses writes within this time. The machine that tests may be slow, the server is not. */

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { MESSAGES_MAX_BYTES } from "../../src/limits.ts";
+import { ReadAhead } from "../../src/net/read_ahead.ts";
 import { Session } from "../../src/server/session.ts";
-import { ReadAhead } from "../../src/wire/read_ahead.ts";
 import { RawClient } from "../support/raw_client.ts";
 import { TestHost } from "../support/session_host.ts";
 

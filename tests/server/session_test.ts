@@ -7,9 +7,9 @@ import {
   PARTIAL_FRAME_TIMEOUT_MS,
   WRITE_TIMEOUT_MS,
 } from "../../src/limits.ts";
-import { Session } from "../../src/server/session.ts";
 import { Slices } from "../../src/role/slices.ts";
-import { write32 } from "../../src/wire/message_pack.ts";
+import { Session } from "../../src/server/session.ts";
+import { write32 } from "../../src/wire/native/message_pack.ts";
 import { framesOf, RawClient } from "../support/raw_client.ts";
 import { TestHost } from "../support/session_host.ts";
 

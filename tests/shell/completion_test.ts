@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { COMMANDS } from "../../src/command/specification.ts";
+import { COMMANDS } from "../../src/catalog/specification.ts";
 import { complete } from "../../src/shell/completion.ts";
 
 Deno.test("complete() offers names of commands, whatever their case", () => {

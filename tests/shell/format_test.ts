@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { decodeText, encodeText } from "../../src/bytes.ts";
-import type { Value } from "../../src/client.ts";
+import type { Value } from "../../src/client/client.ts";
 import { ReplyError } from "../../src/errors.ts";
 import {
   formatError,

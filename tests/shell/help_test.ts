@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { COMMANDS } from "../../src/command/specification.ts";
+import { COMMANDS } from "../../src/catalog/specification.ts";
 import { GROUPS, helpText, LOCAL_COMMANDS } from "../../src/shell/help.ts";
 
 const WIDTHS = [20, 21, 25, 38, 39, 40, 60, 80, 110, 200];

@@ -1,11 +1,11 @@
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { decodeText, encodeText } from "../../src/bytes.ts";
-import { connect } from "../../src/client.ts";
-import type { Value } from "../../src/client.ts";
+import { connect } from "../../src/client/client.ts";
+import type { Value } from "../../src/client/client.ts";
 import { LINE_SIZE_MAX_BYTES } from "../../src/limits.ts";
 import type { Format } from "../../src/shell/format.ts";
-import { runPiped, Status } from "../../src/shell/piped.ts";
 import type { Sink } from "../../src/shell/output.ts";
+import { runPiped, Status } from "../../src/shell/piped.ts";
 import { FakeServer } from "../support/fake_server.ts";
 import type { FakeHandler } from "../support/fake_server.ts";
 

@@ -1,5 +1,5 @@
 import { assert, assertFalse } from "@std/assert";
-import { COMMANDS } from "../../src/command/specification.ts";
+import { COMMANDS } from "../../src/catalog/specification.ts";
 import { isSecret } from "../../src/shell/secrets.ts";
 
 Deno.test("isSecret() knows what would be executed with a password", () => {

@@ -1,8 +1,8 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { decodeText, encodeText } from "../../src/bytes.ts";
 import { UsageError } from "../../src/errors.ts";
-import { tokenize } from "../../src/shell/tokenizer.ts";
 import { quote } from "../../src/shell/format.ts";
+import { tokenize } from "../../src/shell/tokenizer.ts";
 import { Random } from "../support/random.ts";
 
 function words(line: string): string[] {

@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import { encodeText } from "../../src/bytes.ts";
 import {
   columnsOf,
   decodeTyped,
@@ -8,7 +9,6 @@ import {
   unfinishedLength,
   visitClusters,
 } from "../../src/shell/typed_text.ts";
-import { encodeText } from "../../src/bytes.ts";
 import { pickSeed, Random } from "../support/random.ts";
 
 Deno.test("encodeTyped() makes the bytes again from which decodeTyped() has made a text", () => {

@@ -31,14 +31,14 @@
 
 import { join } from "@std/path";
 import { V8_FLAGS } from "../../cluster/role_process.ts";
-import { encodeRequests } from "./hostile/attack_connection.ts";
+import { Launcher } from "../support/launcher.ts";
 import { type Attack, pause } from "./hostile/attack.ts";
+import { encodeRequests } from "./hostile/attack_connection.ts";
 import { AttackRun } from "./hostile/attack_run.ts";
+import { attacks } from "./hostile/attacks.ts";
 import { type Abilities, Deployment, readAbilities } from "./hostile/deployment.ts";
 import { type Observation, Observer } from "./hostile/observer.ts";
 import { peakBytes, resetPeak } from "./hostile/process_account.ts";
-import { Launcher } from "../support/launcher.ts";
-import { attacks } from "./hostile/attacks.ts";
 import { judge } from "./hostile/verdict.ts";
 
 const MB = 1024 * 1024;

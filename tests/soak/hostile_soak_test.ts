@@ -3,14 +3,14 @@
  */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { encodeText } from "../../src/bytes.ts";
-import { COMMANDS } from "../../src/command/specification.ts";
 import { ROOT } from "../../cluster/role_process.ts";
+import { encodeText } from "../../src/bytes.ts";
+import { COMMANDS } from "../../src/catalog/specification.ts";
+import { framesOf } from "../support/raw_client.ts";
 import { encodeRequests } from "./hostile/attack_connection.ts";
+import { attacks } from "./hostile/attacks.ts";
 import type { Observation } from "./hostile/observer.ts";
 import { NativeReplies, RespReplies } from "./hostile/reply_counter.ts";
-import { framesOf } from "../support/raw_client.ts";
-import { attacks } from "./hostile/attacks.ts";
 import { type Evidence, judge, SLOW } from "./hostile/verdict.ts";
 
 const MB = 1024 * 1024;

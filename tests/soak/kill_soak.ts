@@ -12,8 +12,8 @@
  * @module
  */
 
-import type { FsyncPolicy } from "../../src/log/append_log.ts";
 import { UsageError } from "../../src/errors.ts";
+import type { FsyncPolicy } from "../../src/log/append_log.ts";
 import { helpText, type OptionTable, parseOptions } from "../../src/role/options.ts";
 import { killRounds, type KillTotals, noKills } from "../support/kill_rounds.ts";
 import { Launcher } from "../support/launcher.ts";

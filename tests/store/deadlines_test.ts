@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
+import { DEADLINE_MAX_MS } from "../../src/limits.ts";
 import { Arena } from "../../src/store/arena.ts";
 import { Deadlines } from "../../src/store/deadlines.ts";
-import { DEADLINE_MAX_MS } from "../../src/limits.ts";
 
 const NOW = 1_763_900_000_000;
 const DAY = 86_400_000;

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
 import { encodeText } from "../../src/bytes.ts";
-import { Draws } from "../../src/store/draws.ts";
+import { RandomStream } from "../../src/store/random_stream.ts";
 import { Store } from "../../src/store/store.ts";
 import { amountOf } from "../support/amount.ts";
 import { Random } from "../support/random.ts";
@@ -52,12 +52,12 @@ function countChosen(times: number, choose: (random: number) => string): Map<str
   return chosen;
 }
 
-Deno.test("Draws below() repeats what began with the same number, and stays in its bounds", () => {
-  const draws = new Draws();
-  for (const random of [0, 0.25, 0.999_999_999_999]) {
+Deno.test("RandomStream below() repeats what began with the same number, and stays in its bounds", () => {
+  const random = new RandomStream();
+  for (const first of [0, 0.25, 0.999_999_999_999]) {
     const runs = [1, 2].map(() => {
-      draws.begin(random);
-      return Array.from({ length: 1_000 }, () => draws.below(10));
+      random.begin(first);
+      return Array.from({ length: 1_000 }, () => random.below(10));
     });
     assertEquals(runs[0], runs[1]);
     assertEquals(new Set(runs[0]).size, 10);

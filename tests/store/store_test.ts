@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { PAGE_BYTES } from "../../src/store/arena.ts";
-import { Store } from "../../src/store/store.ts";
 import { StoreFullError } from "../../src/errors.ts";
 import { KEY_SIZE_MAX_BYTES } from "../../src/limits.ts";
+import { PAGE_BYTES } from "../../src/store/arena.ts";
+import { Store } from "../../src/store/store.ts";
 import { equalBytes } from "../support/bytes.ts";
 
 const MIB = 2 ** 20;

@@ -1,9 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
 import { Arena } from "../../src/store/arena.ts";
 import { HEADER_BYTES, KIND_FIELD, KIND_STRING } from "../../src/store/block.ts";
-import { Draws } from "../../src/store/draws.ts";
-import { reverseBits, Table } from "../../src/store/table.ts";
+import { RandomStream } from "../../src/store/random_stream.ts";
 import { halfSipHash } from "../../src/store/siphash.ts";
+import { reverseBits, Table } from "../../src/store/table.ts";
 
 /** A table of four-byte keys. */
 class Fixture {
@@ -137,12 +137,12 @@ Deno.test("Table choose() answers every entry of a chain, however long", () => {
   // Above the smallest size, of which the entries are counted through.
   const spread = new Fixture();
   for (let i = 0; i < 20_000; i++) spread.add(i);
-  const draws = new Draws();
+  const random = new RandomStream();
   const chosen = new Set<number>();
   for (let i = 0; i < 2_000; i++) {
-    draws.begin(i / 2_000);
-    chosen.add(fixture.number(fixture.table.choose(draws)));
-    assert(spread.entries.has(spread.number(spread.table.choose(draws))));
+    random.begin(i / 2_000);
+    chosen.add(fixture.number(fixture.table.choose(random)));
+    assert(spread.entries.has(spread.number(spread.table.choose(random))));
   }
   assertEquals(chosen.size, 100);
 });

@@ -4,12 +4,12 @@
  * @module
  */
 
-import type { Dialect } from "../../src/proxy/dialect.ts";
-import { NativeDialect } from "../../src/proxy/native_dialect.ts";
-import { RespDialect } from "../../src/proxy/resp_dialect.ts";
-import { decodeReply, FRAME_PREFIX_BYTES } from "../../src/wire/frame.ts";
+import type { Dialect } from "../../src/proxy/backend/dialect.ts";
+import { NativeDialect } from "../../src/proxy/backend/native_dialect.ts";
+import { RespDialect } from "../../src/proxy/backend/resp_dialect.ts";
+import { decodeReply, FRAME_PREFIX_BYTES } from "../../src/wire/native/frame.ts";
 import type { Reply } from "../../src/wire/reply.ts";
-import { RespReply } from "../../src/wire/resp_reply.ts";
+import { RespReply } from "../../src/wire/resp/reply_writer.ts";
 import { plain } from "./raw_client.ts";
 import { decodeResp, type RespValue } from "./resp_decoder.ts";
 

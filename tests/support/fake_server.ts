@@ -6,16 +6,16 @@
  */
 
 import { encodeText } from "../../src/bytes.ts";
-import { connect } from "../../src/client.ts";
-import type { Client, ConnectOptions, Value } from "../../src/client.ts";
-import { Connection, protocolOf } from "../../src/wire/connection.ts";
-import { NativeDecoder } from "../../src/wire/native_decoder.ts";
-import { REQUEST_LIMITS } from "../../src/wire/request_limits.ts";
+import { connect } from "../../src/client/client.ts";
+import type { Client, ConnectOptions, Value } from "../../src/client/client.ts";
+import { Connection, protocolOf } from "../../src/net/connection.ts";
+import { NativeDecoder } from "../../src/wire/native/request_decoder.ts";
 import { NativeReply } from "../../src/wire/reply.ts";
 import type { Reply } from "../../src/wire/reply.ts";
 import { Request } from "../../src/wire/request.ts";
-import { RespDecoder } from "../../src/wire/resp.ts";
-import { RespReply } from "../../src/wire/resp_reply.ts";
+import { REQUEST_LIMITS } from "../../src/wire/request_limits.ts";
+import { RespReply } from "../../src/wire/resp/reply_writer.ts";
+import { RespDecoder } from "../../src/wire/resp/request_decoder.ts";
 
 /** One client's connection, as the test sees it. */
 export class FakePeer {

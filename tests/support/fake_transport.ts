@@ -6,7 +6,7 @@
 
 import { decodeText, encodeText } from "../../src/bytes.ts";
 import type { ConnectionError } from "../../src/errors.ts";
-import { Exchange } from "../../src/route/exchange.ts";
+import { BackendRequest } from "../../src/route/backend_request.ts";
 import type { Framing, Transport } from "../../src/route/framing.ts";
 
 const FULL_STOP = 0x2e;
@@ -99,7 +99,7 @@ export class FakeTransport implements Transport {
 }
 
 /** Takes note of how it was settled. */
-export class FakeExchange extends Exchange {
+export class FakeRequest extends BackendRequest {
   readonly #log: string[];
 
   constructor(readonly name: string, repeatable: boolean, log: string[]) {

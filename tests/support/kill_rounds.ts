@@ -4,8 +4,8 @@
  * @module
  */
 
-import { type Client, connect, ConnectionError, ReplyError } from "../../src/mod.ts";
 import type { FsyncPolicy } from "../../src/log/append_log.ts";
+import { type Client, connect, ConnectionError, ReplyError } from "../../src/mod.ts";
 import { AcknowledgedLoad } from "./acknowledged_load.ts";
 import type { Launcher } from "./launcher.ts";
 import type { Random } from "./random.ts";

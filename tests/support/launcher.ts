@@ -17,10 +17,10 @@ import { fail } from "@std/assert";
 import { join } from "@std/path";
 import { describeStatus, inmemCommand, RoleProcess, ROOT } from "../../cluster/role_process.ts";
 import { parseAddress } from "../../src/address.ts";
+import { connect } from "../../src/client/client.ts";
+import type { Client, ConnectOptions } from "../../src/client/client.ts";
 import { certificatePaths } from "../../src/role/certs.ts";
 import type { CertificatePaths } from "../../src/role/certs.ts";
-import { connect } from "../../src/client.ts";
-import type { Client, ConnectOptions } from "../../src/client.ts";
 import { writeCertificates } from "./certificates.ts";
 import { RawClient } from "./raw_client.ts";
 

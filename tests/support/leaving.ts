@@ -4,8 +4,8 @@
  * @module
  */
 
-import { encodeRequest } from "./resp_requests.ts";
 import type { RawClient } from "./raw_client.ts";
+import { encodeRequest } from "./resp_requests.ts";
 
 /** How a connection ends: in order, or by a reset. */
 export type Leaving = "FIN" | "RST";

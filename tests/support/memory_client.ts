@@ -6,18 +6,24 @@
  */
 
 import { assert, assertEquals, fail } from "@std/assert";
-import { ClientState } from "../../src/command/client_state.ts";
-import type { Transaction } from "../../src/command/queue.ts";
-import type { EffectLog } from "../../src/command/effect_log.ts";
-import type { ProtocolVersion } from "../../src/command/client_state.ts";
-import { SharedState } from "../../src/command/shared_state.ts";
-import { execute } from "../../src/command/table.ts";
+import type { Transaction } from "../../src/command/context.ts";
 import type { GoesOn } from "../../src/command/context.ts";
-import type { CommandContext } from "../../src/command/table.ts";
+import { execute } from "../../src/command/dispatch.ts";
+import type { CommandContext } from "../../src/command/dispatch.ts";
+import type { EffectLog } from "../../src/command/effect_log.ts";
+import { SharedState } from "../../src/command/shared_state.ts";
+import { ClientState } from "../../src/connection/client_state.ts";
+import type { ProtocolVersion } from "../../src/connection/client_state.ts";
 import { ReplyError } from "../../src/errors.ts";
 import { Store } from "../../src/store/store.ts";
-import { decodeReply, decodeRequest, FRAME_PREFIX_BYTES, frameLength, RequestWriter } from "../../src/wire/frame.ts";
-import type { Argument, Value } from "../../src/wire/frame.ts";
+import {
+  decodeReply,
+  decodeRequest,
+  FRAME_PREFIX_BYTES,
+  frameLength,
+  RequestWriter,
+} from "../../src/wire/native/frame.ts";
+import type { Argument, Value } from "../../src/wire/native/frame.ts";
 import { NativeReply } from "../../src/wire/reply.ts";
 import { Request } from "../../src/wire/request.ts";
 
@@ -158,7 +164,7 @@ export class MemoryClient implements CommandContext {
   untilClock = 0;
 
   async block(begin: () => Promise<void> | undefined): Promise<void> {
-    this.reply.retract();
+    this.reply.rollback();
     this.reply.begin();
     const waited = begin();
     if (waited === undefined) return;

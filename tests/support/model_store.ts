@@ -19,7 +19,7 @@ import type { HeldKeys, Store, StoreStatistics } from "../../src/store/store.ts"
 type PublicStore = Omit<
   Pick<Store, keyof Store>,
   | "journal"
-  | "walk"
+  | "snapshotCursor"
   | "isFieldCovered"
   | "isLargeHash"
   | "hashSeekField"

@@ -15,10 +15,10 @@
  * @module
  */
 
-import { Buffer } from "node:buffer";
 import { assert } from "@std/assert";
-import { COMMANDS } from "../../src/command/specification.ts";
-import { type Argument, decodeReply, FRAME_PREFIX_BYTES } from "../../src/wire/frame.ts";
+import { Buffer } from "node:buffer";
+import { COMMANDS } from "../../src/catalog/specification.ts";
+import { type Argument, decodeReply, FRAME_PREFIX_BYTES } from "../../src/wire/native/frame.ts";
 import type { Operation } from "./interleaving.ts";
 import { MemoryClient, readable, START_MS } from "./memory_client.ts";
 import { ModelStore } from "./model_store.ts";

@@ -7,8 +7,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { decodeText, encodeText } from "../../src/bytes.ts";
 import { ReplyError } from "../../src/errors.ts";
-import { decodeReply, FRAME_PREFIX_BYTES, frameLength, RequestWriter } from "../../src/wire/frame.ts";
-import type { Argument, Value } from "../../src/wire/frame.ts";
+import { decodeReply, FRAME_PREFIX_BYTES, frameLength, RequestWriter } from "../../src/wire/native/frame.ts";
+import type { Argument, Value } from "../../src/wire/native/frame.ts";
 
 /** The frames of some requests. */
 export function framesOf(...requests: (readonly Argument[])[]): Uint8Array<ArrayBuffer> {

@@ -7,8 +7,8 @@
  * @module
  */
 
-import { COMMANDS } from "../../src/command/specification.ts";
-import type { Argument } from "../../src/wire/frame.ts";
+import { COMMANDS } from "../../src/catalog/specification.ts";
+import type { Argument } from "../../src/wire/native/frame.ts";
 import { START_MS } from "./memory_client.ts";
 import type { Random } from "./random.ts";
 

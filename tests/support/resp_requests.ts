@@ -10,8 +10,8 @@ import { assert, assertEquals } from "@std/assert";
 import { ProtocolError } from "../../src/errors.ts";
 import { ARGUMENTS_MAX_COUNT, FRAME_SIZE_MAX_BYTES, VALUE_SIZE_MAX_BYTES } from "../../src/limits.ts";
 import { Request } from "../../src/wire/request.ts";
-import { RespDecoder } from "../../src/wire/resp.ts";
-import type { RespLimits } from "../../src/wire/resp.ts";
+import { RespDecoder } from "../../src/wire/resp/request_decoder.ts";
+import type { RespLimits } from "../../src/wire/resp/request_decoder.ts";
 
 /** What a client may send. */
 export const LIMITS: RespLimits = {

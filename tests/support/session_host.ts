@@ -5,17 +5,17 @@
  */
 
 import { SharedState } from "../../src/command/shared_state.ts";
-import { Session } from "../../src/server/session.ts";
-import { serveInTurns } from "../../src/server/waiting.ts";
-import type { SessionHost } from "../../src/server/session.ts";
-import { ClientMemory } from "../../src/wire/client_memory.ts";
-import { DeliveryQueue } from "../../src/role/delivery_queue.ts";
+import { ClientMemory } from "../../src/memory/client_memory.ts";
+import { ReadAhead } from "../../src/net/read_ahead.ts";
 import { AdminCommands } from "../../src/role/admin_commands.ts";
+import { DeliveryQueue } from "../../src/role/delivery_queue.ts";
 import { Disconnections } from "../../src/role/disconnections.ts";
 import { FailedLogins } from "../../src/role/failed_logins.ts";
 import { Slices } from "../../src/role/slices.ts";
+import { Session } from "../../src/server/session.ts";
+import type { SessionHost } from "../../src/server/session.ts";
+import { serveInTurns } from "../../src/server/waiting.ts";
 import type { Store } from "../../src/store/store.ts";
-import { ReadAhead } from "../../src/wire/read_ahead.ts";
 import { makeStore } from "./memory_client.ts";
 import { RawClient } from "./raw_client.ts";
 

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { RespReplyScanner } from "../../src/wire/resp_reply_scanner.ts";
+import { RespReplyScanner } from "../../src/wire/resp/reply_scanner.ts";
 
 /** One order: send these bytes, and read so many replies. */
 export interface Order {

@@ -10,7 +10,7 @@
  * @module
  */
 
-import { Connection } from "../../src/wire/connection.ts";
+import { Connection } from "../../src/net/connection.ts";
 import type { FrameMeasure, Framing } from "../../src/route/framing.ts";
 import type { Random } from "./random.ts";
 

@@ -7,14 +7,14 @@ import { assert, assertEquals, assertInstanceOf, assertMatch, assertStringInclud
 import { encodeText } from "../../src/bytes.ts";
 import { ReplyError } from "../../src/errors.ts";
 import { FRAME_SIZE_MAX_BYTES, FRAME_SIZE_UNAUTHENTICATED_MAX_BYTES } from "../../src/limits.ts";
-import { decodeReply, FRAME_PREFIX_BYTES, frameLength, RequestWriter } from "../../src/wire/frame.ts";
-import type { Argument, Value } from "../../src/wire/frame.ts";
-import { write32 } from "../../src/wire/message_pack.ts";
+import { decodeReply, FRAME_PREFIX_BYTES, frameLength, RequestWriter } from "../../src/wire/native/frame.ts";
+import type { Argument, Value } from "../../src/wire/native/frame.ts";
+import { write32 } from "../../src/wire/native/message_pack.ts";
 import { concat, fromHex, toHex } from "../support/hex.ts";
 import { Launcher, systemTest, until } from "../support/launcher.ts";
 import type { Role } from "../support/launcher.ts";
-import type { RawClient } from "../support/raw_client.ts";
 import { pickSeed, Random } from "../support/random.ts";
+import type { RawClient } from "../support/raw_client.ts";
 
 function frameOf(...request: Argument[]): Uint8Array {
   const writer = new RequestWriter();

@@ -5,7 +5,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { inmemCommand } from "../../cluster/role_process.ts";
 import { decodeText, encodeText } from "../../src/bytes.ts";
-import { COMMANDS } from "../../src/command/specification.ts";
+import { COMMANDS } from "../../src/catalog/specification.ts";
 import { Launcher, ROOT, runInmem, systemTest, until } from "../support/launcher.ts";
 import type { Role, RunOptions } from "../support/launcher.ts";
 

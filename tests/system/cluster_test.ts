@@ -3,11 +3,11 @@
  */
 
 import { assert, assertEquals, assertGreater, assertGreaterOrEqual, assertLessOrEqual } from "@std/assert";
-import type { Client } from "../../src/client.ts";
+import type { Client } from "../../src/client/client.ts";
 import { amountOf } from "../support/amount.ts";
 import { Launcher, serversJson, systemTest, until } from "../support/launcher.ts";
-import { pause } from "../support/pause.ts";
 import type { Role } from "../support/launcher.ts";
+import { pause } from "../support/pause.ts";
 
 const KEYS_COUNT = amountOf("KEYS", 30_000, 100_000);
 const BATCH_COUNT = 2_000;

@@ -4,12 +4,12 @@
 
 import { assert, assertEquals, assertGreater, assertInstanceOf, assertLessOrEqual, assertRejects } from "@std/assert";
 import { encodeText } from "../../src/bytes.ts";
-import type { Client } from "../../src/client.ts";
-import { COMMANDS } from "../../src/command/specification.ts";
-import type { CommandSpecification } from "../../src/command/specification.ts";
+import { COMMANDS } from "../../src/catalog/specification.ts";
+import type { CommandSpecification } from "../../src/catalog/specification.ts";
+import type { Client } from "../../src/client/client.ts";
 import { ReplyError } from "../../src/errors.ts";
 import { FIELD_SIZE_MAX_BYTES, KEY_SIZE_MAX_BYTES } from "../../src/limits.ts";
-import type { Argument, Value } from "../../src/wire/frame.ts";
+import type { Argument, Value } from "../../src/wire/native/frame.ts";
 import { concat, toHex } from "../support/hex.ts";
 import { systemTest } from "../support/launcher.ts";
 import { Random } from "../support/random.ts";

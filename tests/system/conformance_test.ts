@@ -6,16 +6,16 @@
  */
 
 import { assert, assertEquals, fail } from "@std/assert";
-import { acceptsCount, COMMANDS } from "../../src/command/specification.ts";
+import { acceptsCount, COMMANDS } from "../../src/catalog/specification.ts";
 import type { Logger } from "../../src/role/logger.ts";
-import { startServer } from "../../src/server.ts";
-import { comparable } from "../support/conformance/comparers.ts";
-import { GROUPS, GUARDED_GROUPS } from "../support/conformance/corpus/mod.ts";
-import { DIFFERENCES } from "../support/conformance/differences.ts";
-import { RedisServer, redisVersion } from "../support/conformance/redis_server.ts";
-import { decodeFrame, type Frame } from "../support/conformance/resp_frames.ts";
-import { Comparison, formatMismatch, Player, type Target, type Version } from "../support/conformance/runner.ts";
-import { type Group, transcript } from "../support/conformance/transcript.ts";
+import { startServer } from "../../src/server/main.ts";
+import { comparable } from "../conformance/comparers.ts";
+import { GROUPS, GUARDED_GROUPS } from "../conformance/corpus/mod.ts";
+import { DIFFERENCES } from "../conformance/differences.ts";
+import { RedisServer, redisVersion } from "../conformance/redis_server.ts";
+import { decodeFrame, type Frame } from "../conformance/resp_frames.ts";
+import { Comparison, formatMismatch, Player, type Target, type Version } from "../conformance/runner.ts";
+import { type Group, transcript } from "../conformance/transcript.ts";
 
 /** What the corpus was made for: other versions answer a few things otherwise. */
 const VERSION = /^7\.0\./;

@@ -6,10 +6,10 @@
 import { assert, assertEquals, assertGreater, assertLess, assertLessOrEqual, assertMatch } from "@std/assert";
 import { join } from "@std/path";
 import { crc32 } from "node:zlib";
-import { type Client, connect, ReplyError } from "../../src/mod.ts";
 import { encodeFileHeader, FORMAT_VERSION } from "../../src/log/block.ts";
 import { listSegments } from "../../src/log/folder.ts";
 import { systemFiles } from "../../src/log/system_files.ts";
+import { type Client, connect, ReplyError } from "../../src/mod.ts";
 import { AcknowledgedLoad } from "../support/acknowledged_load.ts";
 import { canRun, MOUNTS, runOrFail, testWhere, withDisk } from "../support/disks.ts";
 import { serverWords } from "../support/kill_rounds.ts";

@@ -1,8 +1,8 @@
 /** Deadlines beyond 53 bits outlive restarts, in the log and in a snapshot, to the millisecond that they were told as. */
 
 import { assert, assertEquals } from "@std/assert";
-import { startServer } from "../../src/server.ts";
-import { RespClient } from "../support/conformance/resp_client.ts";
+import { startServer } from "../../src/server/main.ts";
+import { RespClient } from "../conformance/resp_client.ts";
 
 const DEADLINES = [
   "4102444800000",

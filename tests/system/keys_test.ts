@@ -3,7 +3,7 @@
  */
 
 import { assert, assertEquals, assertGreater } from "@std/assert";
-import { decodeReply, FRAME_PREFIX_BYTES } from "../../src/wire/frame.ts";
+import { decodeReply, FRAME_PREFIX_BYTES } from "../../src/wire/native/frame.ts";
 import { systemTest } from "../support/launcher.ts";
 import { framesOf, plain } from "../support/raw_client.ts";
 

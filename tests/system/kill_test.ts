@@ -6,9 +6,9 @@
 
 import { assert, assertEquals, assertGreaterOrEqual } from "@std/assert";
 import { ROOT } from "../../cluster/role_process.ts";
-import { connect } from "../../src/mod.ts";
 import { listSegments } from "../../src/log/folder.ts";
 import { systemFiles } from "../../src/log/system_files.ts";
+import { connect } from "../../src/mod.ts";
 import { AcknowledgedLoad } from "../support/acknowledged_load.ts";
 import { amountOf, isLong } from "../support/amount.ts";
 import { FAULT_POINTS, type FaultPoint } from "../support/fault_points.ts";

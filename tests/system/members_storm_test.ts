@@ -10,7 +10,7 @@
 
 import { assert, assertEquals, assertGreater, assertLessOrEqual } from "@std/assert";
 import { encodeText } from "../../src/bytes.ts";
-import type { Client } from "../../src/client.ts";
+import type { Client } from "../../src/client/client.ts";
 import { slotOf } from "../../src/key_slot.ts";
 import { FOLLOWER_REPORT_INTERVAL_MS, FOLLOWER_REPORTS_MAX_COUNT } from "../../src/limits.ts";
 import { ownersOf } from "../../src/route/slots.ts";

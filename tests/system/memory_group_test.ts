@@ -4,9 +4,9 @@
  */
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { parseAddress } from "../../src/address.ts";
-import { connect } from "../../src/client.ts";
 import { inmemCommand } from "../../cluster/role_process.ts";
+import { parseAddress } from "../../src/address.ts";
+import { connect } from "../../src/client/client.ts";
 import { MemoryGroup, memoryGroupsMissing } from "../support/control_group.ts";
 import { type Launcher, type Role, run, systemTest, until } from "../support/launcher.ts";
 

@@ -3,7 +3,7 @@
  */
 
 import { assert, assertEquals, assertGreater, assertLessOrEqual, assertRejects } from "@std/assert";
-import type { Client } from "../../src/client.ts";
+import type { Client } from "../../src/client/client.ts";
 import { ReplyError } from "../../src/errors.ts";
 import { amountOf } from "../support/amount.ts";
 import { systemTest } from "../support/launcher.ts";

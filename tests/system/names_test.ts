@@ -3,8 +3,8 @@
 import { assert, assertEquals, assertLess, assertMatch } from "@std/assert";
 import { certificatePaths, makeCertificates } from "../../src/role/certs.ts";
 import { Launcher, type Role, runInmem, serversJson, systemTest, until } from "../support/launcher.ts";
-import { NAME_SERVER_HOST, NamesSpace } from "../support/names_space.ts";
 import { NameServer } from "../support/name_server.ts";
+import { NAME_SERVER_HOST, NamesSpace } from "../support/names_space.ts";
 
 const space = NamesSpace.enter(import.meta.url);
 const portOf = ({ address }: Role) => address.split(":").at(-1)!;

@@ -4,7 +4,7 @@
 
 import { assertEquals } from "@std/assert";
 import { fromFileUrl } from "@std/path";
-import { FRAME_PREFIX_BYTES } from "../../src/wire/frame.ts";
+import { FRAME_PREFIX_BYTES } from "../../src/wire/native/frame.ts";
 import { concat, toHex } from "../support/hex.ts";
 import { run, systemTest } from "../support/launcher.ts";
 import { readExamples } from "../support/protocol_examples.ts";

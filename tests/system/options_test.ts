@@ -3,11 +3,17 @@
  */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { certsOptions, clientOptions, proxyOptions, restoreOptions, serverOptions } from "../../src/role/options.ts";
+import { inmemCommand } from "../../cluster/role_process.ts";
+import {
+  certsOptions,
+  clientOptions,
+  proxyOptions,
+  restoreOptions,
+  serverOptions,
+} from "../../src/role/option_tables.ts";
 import { isLong } from "../support/amount.ts";
 import { run, runInmem, systemTest, until } from "../support/launcher.ts";
 import { pickSeed, Random } from "../support/random.ts";
-import { inmemCommand } from "../../cluster/role_process.ts";
 
 /** Programs that run at the same time: there are two cores. */
 const AT_ONCE_COUNT = 3;

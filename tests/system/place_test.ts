@@ -5,9 +5,9 @@
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { join } from "@std/path";
-import { type Client, connect, ReplyError } from "../../src/mod.ts";
 import { listSegments, listSnapshots } from "../../src/log/folder.ts";
 import { systemFiles } from "../../src/log/system_files.ts";
+import { type Client, connect, ReplyError } from "../../src/mod.ts";
 import { AcknowledgedLoad } from "../support/acknowledged_load.ts";
 import { MOUNTS, runOrFail, testWhere, withDisk } from "../support/disks.ts";
 import { serverWords } from "../support/kill_rounds.ts";

@@ -5,7 +5,7 @@
 
 import { assert, assertEquals, assertGreater, assertGreaterOrEqual, assertLess } from "@std/assert";
 import { encodeText } from "../../src/bytes.ts";
-import type { Client } from "../../src/client.ts";
+import type { Client } from "../../src/client/client.ts";
 import { ReplyError } from "../../src/errors.ts";
 import { slotOf } from "../../src/key_slot.ts";
 import { BACKEND_PROBE_TIMEOUT_MS, BACKEND_SUSPECT_MS, REMAP_SILENT_MS } from "../../src/limits.ts";

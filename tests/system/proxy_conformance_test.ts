@@ -7,13 +7,13 @@
  */
 
 import { assert, fail } from "@std/assert";
-import { COMMANDS } from "../../src/command/specification.ts";
-import { startProxy } from "../../src/proxy.ts";
-import { startServer } from "../../src/server.ts";
+import { COMMANDS } from "../../src/catalog/specification.ts";
+import { startProxy } from "../../src/proxy/main.ts";
 import type { Logger } from "../../src/role/logger.ts";
-import { GROUPS, GUARDED_GROUPS } from "../support/conformance/corpus/mod.ts";
-import { Comparison, formatMismatch, type Mismatch, Player, type Version } from "../support/conformance/runner.ts";
-import type { Group, Scenario, Step } from "../support/conformance/transcript.ts";
+import { startServer } from "../../src/server/main.ts";
+import { GROUPS, GUARDED_GROUPS } from "../conformance/corpus/mod.ts";
+import { Comparison, formatMismatch, type Mismatch, Player, type Version } from "../conformance/runner.ts";
+import type { Group, Scenario, Step } from "../conformance/transcript.ts";
 
 const SERVERS_COUNT = 3;
 const PASSWORD = "secret";

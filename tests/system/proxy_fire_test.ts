@@ -9,11 +9,11 @@
 
 import { assert, assertEquals, assertGreater, assertLess, assertLessOrEqual } from "@std/assert";
 import { encodeText } from "../../src/bytes.ts";
-import type { Client } from "../../src/client.ts";
+import type { Client } from "../../src/client/client.ts";
 import { ReplyError } from "../../src/errors.ts";
 import { slotOf } from "../../src/key_slot.ts";
-import { ownersOf } from "../../src/route/slots.ts";
 import { certificatePaths } from "../../src/role/certs.ts";
+import { ownersOf } from "../../src/route/slots.ts";
 import { amountOf } from "../support/amount.ts";
 import { type Launcher, type Role, runInmem, serversJson, systemTest, until } from "../support/launcher.ts";
 import { pause } from "../support/pause.ts";

@@ -5,7 +5,7 @@
  */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { connect } from "../../src/client.ts";
+import { connect } from "../../src/client/client.ts";
 import { makeAuthority, makeServerCertificate } from "../../src/role/certificate_maker.ts";
 import { makeCertificates } from "../../src/role/certs.ts";
 import { amountOf } from "../support/amount.ts";

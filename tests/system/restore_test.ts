@@ -2,8 +2,8 @@
 
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { join } from "@std/path";
-import { type Client, connect } from "../../src/mod.ts";
 import { segmentPath } from "../../src/log/segment.ts";
+import { type Client, connect } from "../../src/mod.ts";
 import { serverWords } from "../support/kill_rounds.ts";
 import { type Launcher, type Outcome, type Role, runInmem, systemTest } from "../support/launcher.ts";
 

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertInstanceOf, assertStringIncludes } from "@std/assert";
 import { decode } from "@std/msgpack";
+import { ReplyError } from "../../src/errors.ts";
 import {
   ARGUMENTS_MAX_COUNT,
   AUTHENTICATION_TIMEOUT_MS,
@@ -12,12 +13,17 @@ import {
   VALUE_SIZE_MAX_BYTES,
   WRITE_TIMEOUT_MS,
 } from "../../src/limits.ts";
-import { ReplyError } from "../../src/errors.ts";
-import { decodeReply, decodeRequest, FRAME_PREFIX_BYTES, frameLength, RequestWriter } from "../../src/wire/frame.ts";
-import type { Argument } from "../../src/wire/frame.ts";
+import {
+  decodeReply,
+  decodeRequest,
+  FRAME_PREFIX_BYTES,
+  frameLength,
+  RequestWriter,
+} from "../../src/wire/native/frame.ts";
+import type { Argument } from "../../src/wire/native/frame.ts";
 import { Request } from "../../src/wire/request.ts";
-import { argumentBytes, readExamples } from "../support/protocol_examples.ts";
 import { toHex } from "../support/hex.ts";
+import { argumentBytes, readExamples } from "../support/protocol_examples.ts";
 
 const page = Deno.readTextFileSync(new URL("../../src/wire/PROTOCOL.md", import.meta.url));
 const examples = readExamples();

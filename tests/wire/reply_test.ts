@@ -9,10 +9,10 @@ import {
   REPLY_SIZE_MAX_BYTES,
   SPARE_CHUNKS_MAX_COUNT,
 } from "../../src/limits.ts";
-import { decodeReply, FRAME_PREFIX_BYTES, frameLength } from "../../src/wire/frame.ts";
+import { takeSpare } from "../../src/memory/spare_chunks.ts";
+import { decodeReply, FRAME_PREFIX_BYTES, frameLength } from "../../src/wire/native/frame.ts";
+import type { Value } from "../../src/wire/native/frame.ts";
 import { NativeReply } from "../../src/wire/reply.ts";
-import { takeSpare } from "../../src/wire/spare_chunks.ts";
-import type { Value } from "../../src/wire/frame.ts";
 import { concat, toHex } from "../support/hex.ts";
 import { pickSeed, Random } from "../support/random.ts";
 

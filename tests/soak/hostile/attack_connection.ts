@@ -5,8 +5,8 @@
  */
 
 import { encodeText } from "../../../src/bytes.ts";
-import { abort } from "../../../src/wire/abort.ts";
-import { RequestWriter } from "../../../src/wire/frame.ts";
+import { abort } from "../../../src/net/abort.ts";
+import { RequestWriter } from "../../../src/wire/native/frame.ts";
 import { NativeReplies, type ReplyCount, type ReplyReader, RespReplies } from "./reply_counter.ts";
 
 /** A command with its arguments. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { COMMANDS, type CommandSpecification } from "../../../src/command/specification.ts";
+import { COMMANDS, type CommandSpecification } from "../../../src/catalog/specification.ts";
 import { ARGUMENTS_MAX_COUNT } from "../../../src/limits.ts";
 import type { Attack, Scaled } from "./attack.ts";
 import { on, sends } from "./attack.ts";

@@ -12,10 +12,10 @@
  * @module
  */
 
-import { encodeText } from "../../../src/bytes.ts";
 import { readJsonLines } from "../../../bench/support/peer.ts";
-import { residentBytes, ThreadClock } from "./process_account.ts";
+import { encodeText } from "../../../src/bytes.ts";
 import type { Observation, ObserverJob, Target } from "./observer.ts";
+import { residentBytes, ThreadClock } from "./process_account.ts";
 
 /** Between two rounds: seldom enough that the rounds are no load, and often enough that no long step escapes. */
 const PAUSE_MS = 1;

@@ -8,7 +8,7 @@
  */
 
 import { decodeText } from "../../../src/bytes.ts";
-import { FRAME_PREFIX_BYTES, frameLength } from "../../../src/wire/frame.ts";
+import { FRAME_PREFIX_BYTES, frameLength } from "../../../src/wire/native/frame.ts";
 
 /** Error texts are kept up to this length. */
 const TEXT_KEPT_BYTES = 200;

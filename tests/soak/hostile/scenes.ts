@@ -4,12 +4,12 @@
  * @module
  */
 
-import { COMMANDS } from "../../../src/command/specification.ts";
+import { COMMANDS } from "../../../src/catalog/specification.ts";
+import { pickSeed, Random } from "../../support/random.ts";
 import { type Action, type Acts, pause } from "./attack.ts";
 import { AttackConnection, encodeRequests, type Request } from "./attack_connection.ts";
 import type { AttackRun } from "./attack_run.ts";
 import { filled, names, repeat } from "./requests.ts";
-import { pickSeed, Random } from "../../support/random.ts";
 
 /** What happens by itself has happened by then. */
 const SCENE_TIMEOUT_MS = 20_000;

@@ -1,0 +1,185 @@
+/**
+ * Runs requests: joins the table of commands with their code, and guards the way to it.
+ *
+ * ```text
+ * name known? → count of arguments right? → authenticated? → sizes within bounds? → room made? → run
+ * ```
+ *
+ * Each step refuses before anything has changed. A command that throws a `ReplyError` is answered with it; any other
+ * exception is a bug, which is reported and answered without its details.
+ *
+ * @module
+ */
+
+import { checkSizes, wrongCount } from "../catalog/call.ts";
+import { CommandIndex } from "../catalog/command_index.ts";
+import { acceptsCount, COMMANDS } from "../catalog/specification.ts";
+import type { CommandSpecification } from "../catalog/specification.ts";
+import { noteIfAdmin } from "../connection/admin.ts";
+import { admitSlowPath, unknown } from "../connection/admission.ts";
+import * as channelCommands from "../connection/channel.ts";
+import { CONNECTION_COMMANDS, CONNECTION_SUBCOMMANDS } from "../connection/commands.ts";
+import type { Subcommands } from "../connection/subcommands.ts";
+import { assert, DelayedReplyError } from "../errors.ts";
+import { ARGUMENTS_FEW_MAX_COUNT, KEY_SIZE_MAX_BYTES } from "../limits.ts";
+import type { Reply } from "../wire/reply.ts";
+import type { Request } from "../wire/request.ts";
+import * as blockingCommands from "./blocking.ts";
+import type { Command, CommandContext, Run } from "./context.ts";
+import * as expireCommands from "./expire.ts";
+import * as floatCommands from "./float.ts";
+import { flushslots } from "./flush_slots.ts";
+import * as hashCommands from "./hash.ts";
+import * as hashRandomCommands from "./hash_random.ts";
+import * as hashScanCommands from "./hash_scan.ts";
+import * as keyspaceCommands from "./keyspace.ts";
+import * as listCommands from "./list.ts";
+import * as listMoveCommands from "./list_move.ts";
+import * as listSearchCommands from "./list_search.ts";
+import { memory, MEMORY_SUBCOMMANDS, object, OBJECT_SUBCOMMANDS } from "./object.ts";
+import * as renameCommands from "./rename.ts";
+import { refuse, runCommand } from "./run.ts";
+import * as serverCommands from "./server.ts";
+import * as stringCommands from "./string.ts";
+import * as stringFormCommands from "./string_forms.ts";
+import * as stringRangeCommands from "./string_range.ts";
+import * as transactionCommands from "./transaction.ts";
+
+export type { CommandContext, Run } from "./context.ts";
+
+const SUBCOMMANDS: Readonly<Record<string, Subcommands<never>>> = {
+  ...CONNECTION_SUBCOMMANDS,
+  memory: MEMORY_SUBCOMMANDS,
+  object: OBJECT_SUBCOMMANDS,
+};
+
+const commands = joinCommands();
+const commandIndex = new CommandIndex();
+
+/** Joins specifications and functions by name; either without the other is a bug that ends the start. */
+function joinCommands(): readonly Command[] {
+  const { PUBSUB_SUBCOMMANDS: _, ...channels } = channelCommands;
+  const runs = new Map<string, Run>(Object.entries({
+    ...CONNECTION_COMMANDS,
+    ...stringCommands,
+    ...stringFormCommands,
+    ...stringRangeCommands,
+    ...floatCommands,
+    ...listCommands,
+    ...listMoveCommands,
+    ...listSearchCommands,
+    ...hashCommands,
+    ...hashRandomCommands,
+    ...hashScanCommands,
+    ...keyspaceCommands,
+    flushslots,
+    ...expireCommands,
+    ...renameCommands,
+    object,
+    memory,
+    // Its client takes the place of the one above: it knows more commands.
+    ...serverCommands,
+    ...blockingCommands,
+    ...channels,
+    ...transactionCommands,
+  }));
+  const joined = COMMANDS.map((specification) => {
+    const run = runs.get(specification.name);
+    assert(run !== undefined, `command "${specification.name}" has no code`);
+    runs.delete(specification.name);
+    const { arity, grows, writes } = specification;
+    const subcommands = Object.hasOwn(SUBCOMMANDS, specification.name) ? SUBCOMMANDS[specification.name] : undefined;
+    return {
+      run: specification.admin === undefined ? run : noted(run, specification),
+      arity,
+      grows,
+      writes,
+      subcommands,
+      specification,
+    };
+  });
+  assert(runs.size === 0, `command "${runs.keys().next().value}" has no specification`);
+  return joined;
+}
+
+/** The code of an admin command, which is logged before it runs. */
+function noted(run: Run, specification: CommandSpecification): Run {
+  return (context, request, reply) => {
+    noteIfAdmin(context, specification, request);
+    return run(context, request, reply);
+  };
+}
+
+/**
+ * Runs one request and completes its reply, which is an error when the request was refused; then nothing has changed.
+ * Never throws.
+ *
+ * @param request borrowed until this returns, or until the returned promise resolves
+ * @param reply holds exactly one reply more afterwards
+ * @returns a promise only for a command that waits; until it resolves nothing else may use `reply`
+ */
+export function execute(context: CommandContext, request: Request, reply: Reply): void | Promise<void> {
+  reply.begin();
+  try {
+    const command = admit(context, request, reply);
+    if (command !== undefined) {
+      const pending = runCommand(context, command, request, reply);
+      if (pending !== undefined) return complete(pending, context, reply);
+    }
+  } catch (error) {
+    if (error instanceof DelayedReplyError && error.delayMs > 0) return complete(failLater(error), context, reply);
+    refuse(context, reply, error);
+    if (context.client.closing) return complete(Promise.resolve(), context, reply);
+  }
+  reply.end();
+}
+
+/**
+ * Finds the command of a request and refuses what must not run.
+ *
+ * @returns `undefined` when the request was answered already
+ */
+function admit(context: CommandContext, request: Request, reply: Reply): Command | undefined {
+  const position = commandIndex.find(request.bytes, request.starts[0]!, request.lengths[0]!);
+  if (!context.client.isFastPath) return runOrQueue(context, commands[position], request, reply);
+  if (position === -1) throw unknown(context.client, request);
+  const command = commands[position]!;
+  if (!acceptsCount(command.arity, request.count)) throw wrongCount(request);
+  // No argument is longer than all of them together, so this settles it for nearly every request.
+  if (request.size > KEY_SIZE_MAX_BYTES || request.count > ARGUMENTS_FEW_MAX_COUNT) {
+    checkSizes(command.specification, request);
+  }
+  return command;
+}
+
+/** As `admit`, on a connection that is not plain. Apart from it, since what a closure captures is allocated at each call. */
+function runOrQueue(
+  { client, shared }: CommandContext,
+  command: Command | undefined,
+  request: Request,
+  reply: Reply,
+): Command | undefined {
+  const queue = () => {
+    client.transaction!.add(command!, request);
+    reply.status("QUEUED");
+  };
+  const discard = () => shared.endTransaction(client);
+  const isRun = admitSlowPath(client, command?.specification, command?.subcommands, request, queue, discard);
+  return isRun ? command : undefined;
+}
+
+/** Rejects with a refusal once it may be told. */
+async function failLater(error: DelayedReplyError): Promise<never> {
+  await new Promise((resolve) => setTimeout(resolve, error.delayMs));
+  throw error;
+}
+
+/** Waits for a command that has to, and completes its reply. */
+async function complete(pending: Promise<void>, context: CommandContext, reply: Reply): Promise<void> {
+  try {
+    await pending;
+  } catch (error) {
+    refuse(context, reply, error);
+  }
+  reply.end();
+}

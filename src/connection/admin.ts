@@ -1,0 +1,32 @@
+/**
+ * Commands of an administrator, as the log is told of them.
+ *
+ * @module
+ */
+
+import { decodeText } from "../bytes.ts";
+import type { Call } from "../catalog/call.ts";
+import type { CommandSpecification } from "../catalog/specification.ts";
+import { ADMIN_WORDS_MAX_LENGTH } from "../limits.ts";
+import type { ConnectionContext } from "./context.ts";
+
+const SETTING_NAME = /^[a-z]+(-[a-z]+)*$/i;
+
+/** Tells the log of a call, if it is one of an administrator. */
+export function noteIfAdmin(context: ConnectionContext, { name, admin }: CommandSpecification, call: Call): void {
+  if (admin === undefined || context.noteAdmin === undefined) return;
+  const text = (index: number) => {
+    return decodeText(call.bytes, call.starts[index]!, Math.min(call.lengths[index]!, ADMIN_WORDS_MAX_LENGTH));
+  };
+  if (admin.subcommands !== undefined) {
+    if (call.count < 2 || !admin.subcommands.includes(text(1).toLowerCase())) return;
+  }
+  // The name as it was sent: `flushall` is an alias.
+  const words = [text(0).toLowerCase()];
+  let end = Math.min(call.count, admin.shownCount + 1);
+  // What stands where the name of a setting should may be its value, or both in one word.
+  if (admin.subcommands?.includes("set") && end > 2 && (call.count < 4 || !SETTING_NAME.test(text(2)))) end = 2;
+  for (let index = 1; index < end; index++) words.push(text(index));
+  if (end < call.count) words.push("…");
+  context.noteAdmin(name, words.join(" ").slice(0, ADMIN_WORDS_MAX_LENGTH));
+}

@@ -1,0 +1,102 @@
+/**
+ * `config`: the settings of the server, read and set. Every function exported here is the command of its name.
+ *
+ * @module
+ */
+
+import { encodeText } from "../bytes.ts";
+import { ReplyError } from "../errors.ts";
+import type { Reply } from "../wire/reply.ts";
+import type { Request } from "../wire/request.ts";
+import type { ConnectionContext } from "./context.ts";
+import { Glob } from "./glob.ts";
+import { inSlices } from "./in_slices.ts";
+import { syntaxError } from "./integer_argument.ts";
+import { runSubcommand } from "./subcommands.ts";
+import type { Subcommands } from "./subcommands.ts";
+
+/** Those of the command. */
+export const CONFIG_SUBCOMMANDS: Subcommands = {
+  get: {
+    arity: -3,
+    run: get,
+    help: ["GET <pattern>", "Return parameters matching the glob-like <pattern> and their values."],
+  },
+  set: { arity: -4, run: set, help: ["SET <directive> <value>", "Set the configuration <directive> to <value>."] },
+  resetstat: { arity: 2, run: resetStatistics, help: ["RESETSTAT", "Reset statistics reported by the INFO command."] },
+  rewrite: { arity: 2, run: rewrite, help: ["REWRITE", "Not here: a server is set by its options."] },
+};
+
+/** Patterns that are looked for between two looks at the clock: a short one takes 10 µs. */
+const PATTERNS_AT_ONCE_COUNT = 4;
+
+/** `config get pattern [pattern …] | set name value [name value …] | resetstat` */
+export function config(context: ConnectionContext, request: Request, reply: Reply): void | Promise<void> {
+  return runSubcommand(CONFIG_SUBCOMMANDS, context, request, reply);
+}
+
+function get(context: ConnectionContext, request: Request, reply: Reply): void | Promise<void> {
+  const { configuration } = context.shared;
+  // As Redis does, a name that is no pattern is told as it was asked.
+  const told = new Map<string, string>();
+  let i = 2;
+  const finding = inSlices(context, () => {
+    for (const stop = Math.min(request.count, i + PATTERNS_AT_ONCE_COUNT); i < stop; i++) find(request.text(i));
+    return i === request.count;
+  });
+  if (finding !== undefined) return finding.then(tell);
+  tell();
+
+  function find(pattern: string): void {
+    const lower = pattern.toLowerCase();
+    if (Object.hasOwn(configuration, lower)) {
+      if (!told.has(lower)) told.set(lower, pattern);
+      return;
+    }
+    const glob = new Glob(encodeText(lower));
+    for (const name of Object.keys(configuration)) {
+      const bytes = encodeText(name);
+      if (!told.has(name) && glob.matches(bytes, 0, bytes.length)) told.set(name, name);
+    }
+  }
+
+  function tell(): void {
+    reply.map(told.size);
+    for (const [name, asked] of told) {
+      reply.text(asked);
+      reply.text(configuration[name]!.get());
+    }
+  }
+}
+
+/** All or nothing, as far as the values tell. */
+function set({ shared: { configuration } }: ConnectionContext, request: Request, reply: Reply): void {
+  if (request.count % 2 === 1) throw syntaxError();
+  const changes: [name: string, value: string][] = [];
+  for (let i = 2; i < request.count; i += 2) {
+    const name = request.text(i).toLowerCase();
+    if (!Object.hasOwn(configuration, name)) {
+      throw new ReplyError("ERR", `Unknown option or number of arguments for CONFIG SET - '${request.text(i)}'`);
+    }
+    if (configuration[name]!.set === undefined) throw failure(name, "can't set immutable config");
+    changes.push([name, request.text(i + 1)]);
+  }
+  for (const [name, value] of changes) {
+    const problem = configuration[name]!.set!(value);
+    if (problem !== undefined) throw failure(name, problem);
+  }
+  reply.ok();
+}
+
+function failure(name: string, reason: string): ReplyError {
+  return new ReplyError("ERR", `CONFIG SET failed (possibly related to argument '${name}') - ${reason}`);
+}
+
+function resetStatistics(context: ConnectionContext, _request: Request, reply: Reply): void {
+  context.resetStatistics();
+  reply.ok();
+}
+
+function rewrite(): void {
+  throw new ReplyError("ERR", "The server is running without a config file");
+}

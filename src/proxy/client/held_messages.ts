@@ -1,0 +1,59 @@
+/**
+ * Messages of channels that may not be sent yet, since the client could take them for the reply that it waits for.
+ *
+ * Which version of RESP they are told in is known at the end, so they are kept in both. Those are the same bytes for all who
+ * listen, and long payloads are shared, so that holding a message takes little more than a reference to it.
+ *
+ * @module
+ */
+
+import type { ChannelMessage } from "../../connection/channel_message.ts";
+import { type ClientAccount, Held } from "../../memory/client_memory.ts";
+import type { SharedBytes } from "../../memory/message_queue.ts";
+import type { Outbox } from "./outbox.ts";
+
+/** What keeping a message takes beside its bytes. */
+const MESSAGE_OVERHEAD_BYTES = 64;
+
+interface HeldMessage {
+  readonly second: Uint8Array;
+  readonly third: Uint8Array;
+  readonly tail: SharedBytes | undefined;
+}
+
+/** The messages of one client. {@linkcode release} has to follow. */
+export class HeldMessages {
+  /** Bytes that are kept. */
+  size = 0;
+  readonly #account: ClientAccount;
+  readonly #messages: HeldMessage[] = [];
+
+  /** @param account is charged for them */
+  constructor(account: ClientAccount) {
+    this.#account = account;
+  }
+
+  /** Whether none has come. */
+  get isEmpty(): boolean {
+    return this.#messages.length === 0;
+  }
+
+  /** Keeps a message, which is borrowed until return. */
+  put(message: ChannelMessage): void {
+    const { tail } = message;
+    const [second, third] = [message.head(2), message.head(3)];
+    const size = second.length + third.length + (tail?.bytes.length ?? 0) + MESSAGE_OVERHEAD_BYTES;
+    this.#messages.push({ second, third, tail });
+    this.size += size;
+    this.#account.force(Held.Reply, size);
+  }
+
+  /** Hands the messages on in their order, in a version of RESP; without an outbox they are dropped. */
+  release(version: 2 | 3, outbox: Outbox | undefined): void {
+    this.#account.release(Held.Reply, this.size);
+    if (outbox !== undefined) {
+      for (const { second, third, tail } of this.#messages) outbox.put(version === 3 ? third : second, tail);
+    }
+    this.#messages.length = this.size = 0;
+  }
+}

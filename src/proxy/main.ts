@@ -1,0 +1,91 @@
+/**
+ * The role `inmem proxy`: options in, a running proxy, exit status out. The proxy itself is proxy/proxy.ts.
+ *
+ * @module
+ */
+
+import { formatAddress } from "../address.ts";
+import { UsageError } from "../errors.ts";
+import { readAuthorities } from "../role/certificate_files.ts";
+import { planProxyDescriptors } from "../role/descriptors.ts";
+import { runUntilStopped } from "../role/lifetime.ts";
+import { followListening, resolveListening } from "../role/listening_options.ts";
+import { createLogger } from "../role/logger.ts";
+import { planProxyMemory } from "../role/memory_limit.ts";
+import { proxyOptions } from "../role/option_tables.ts";
+import { parseOptionsOnly } from "../role/options.ts";
+import { readPasswords } from "../role/password.ts";
+import { readMembers } from "../route/members.ts";
+import { planMain } from "./plan_command.ts";
+import { startProxy } from "./proxy.ts";
+
+export { Proxy, type ProxySettings, startProxy } from "./proxy.ts";
+
+/**
+ * Runs a proxy until a signal stops it; with the word `plan` first, plans a change of its servers instead.
+ *
+ * @param argv the arguments after `proxy`
+ * @returns the exit status; role/lifetime.ts lists them
+ * @throws {UsageError} when the options or the list of servers are wrong
+ * @throws {StartError} when the proxy cannot start
+ */
+export async function proxyMain(argv: readonly string[]): Promise<number> {
+  if (argv[0] === "plan") return await planMain(argv.slice(1));
+  const values = parseOptionsOnly(proxyOptions, argv);
+  if (values === undefined) return 0;
+  const plaintext = values["servers-plaintext"];
+  if (plaintext && values.ca !== undefined) {
+    throw new UsageError("Cannot use --ca with --servers-plaintext: expected one of them");
+  }
+  const logger = createLogger(values["log-format"]);
+  const authorities = values.ca === undefined ? undefined : readAuthorities(values.ca);
+  const { settings: listening, sources } = await resolveListening(values);
+  for (const warning of sources.warnings) logger.warn(warning);
+  const memory = planProxyMemory({ clients: values["max-client-memory"], connections: values["max-clients"] });
+  const members = await readMembers(values.servers);
+  // The list may grow later.
+  const descriptors = planProxyDescriptors(memory.connections, members.length, values.conns);
+  for (const warning of [...memory.warnings, ...descriptors.warnings]) logger.warn(warning);
+  const serversPasswordPath = values["servers-password-file"];
+  const serversPasswords = serversPasswordPath === undefined ? listening.password : readPasswords(serversPasswordPath);
+  const proxy = await startProxy({
+    ...listening,
+    maxClients: descriptors.maxClients,
+    maxConnections: Math.min(descriptors.maxConnections, memory.maxConnections),
+    dedicatedMaxCount: descriptors.dedicatedConnections,
+    clientMemoryLimitBytes: memory.clients,
+    freedQueueMaxBytes: memory.freedQueue,
+    serversPath: values.servers,
+    members,
+    connectionsMaxCount: descriptors.sharedConnections,
+    timeoutMs: values.timeout,
+    onDown: values["on-down"],
+    backend: {
+      authority: authorities?.cert,
+      authorityExpiresMs: authorities?.expiresMs,
+      password: serversPasswords,
+      plaintext,
+      connectTimeoutMs: values["connect-timeout"],
+    },
+    logger,
+  });
+  const reloading = followListening(listening, sources, {
+    replaceCertificate: (certificate) => proxy.replaceCertificate(certificate),
+    replacePasswords: (passwords) => {
+      proxy.replacePasswords(passwords);
+      if (serversPasswordPath === undefined) proxy.replaceBackend({ password: passwords });
+    },
+  }, logger);
+  if (values.ca !== undefined && authorities !== undefined) {
+    reloading.authorities(values.ca, authorities, ({ cert, expiresMs }) => {
+      proxy.replaceBackend({ authority: cert, authorityExpiresMs: expiresMs });
+    });
+  }
+  if (serversPasswordPath !== undefined) {
+    reloading.passwords(serversPasswordPath, serversPasswords, (password) => proxy.replaceBackend({ password }));
+  }
+  const ended = runUntilStopped(proxy, reloading, logger);
+  if (proxy.untuned !== undefined) logger.warn("Replies may be slower than elsewhere", { reason: proxy.untuned });
+  logger.info(`listening on ${formatAddress(proxy.address)}`, { servers: proxy.members.length });
+  return await ended;
+}

@@ -1,0 +1,76 @@
+/**
+ * Makes one reply of several servers' replies, without decoding what the clients stored: arrays are joined by copying
+ * their items as they stand. Long ones are joined in steps, between which other clients' requests are routed.
+ *
+ * @module
+ */
+
+import { STEP_BYTES, STEP_ITEMS_COUNT } from "../../limits.ts";
+import type { Reply } from "../../wire/reply.ts";
+import type { ValueReader } from "../../wire/reply_reader.ts";
+import type { ReplySteps } from "../client/own_replies.ts";
+
+/** One server's reply, and a reader at its beginning. */
+export interface JoinedPart {
+  readonly bytes: Uint8Array;
+  readonly reader: ValueReader;
+}
+
+/** Answers the sum of integers. */
+// deno-lint-ignore require-yield -- there is one number a server
+export function* joinSums(parts: readonly JoinedPart[], reply: Reply): ReplySteps {
+  let sum = 0n;
+  for (const { reader } of parts) sum += reader.integer();
+  reply.integer64(sum);
+}
+
+/** How replies are joined, in steps. */
+export type Join = (parts: readonly JoinedPart[], reply: Reply) => ReplySteps;
+
+/** What passing over an item takes, in bytes that are copied in the same time. */
+const ITEM_BYTES = STEP_BYTES / STEP_ITEMS_COUNT;
+
+/** Answers all items of several arrays, one array behind another. */
+export function* joinArrays(parts: readonly JoinedPart[], reply: Reply): ReplySteps {
+  let count = 0;
+  for (const { reader } of parts) count += reader.array();
+  reply.array(count);
+  for (const { bytes, reader } of parts) yield* copyRaw(bytes, reader.at, reader.end, reply);
+}
+
+/**
+ * Answers the items of several arrays in the order asked.
+ *
+ * @param partOf for each item which array it is the next item of
+ */
+export function* joinValues(parts: readonly JoinedPart[], partOf: Uint16Array, reply: Reply): ReplySteps {
+  for (const { reader } of parts) reader.array();
+  reply.array(partOf.length);
+  let left = STEP_BYTES;
+  for (const part of partOf) {
+    const { bytes, reader } = parts[part]!;
+    const start = reader.at;
+    reader.skip();
+    const size = reader.at - start;
+    if (size > STEP_BYTES) yield* copyRaw(bytes, start, reader.at, reply);
+    else reply.raw(bytes, start, size);
+    left -= size + ITEM_BYTES;
+    if (left > 0) continue;
+    yield;
+    left = STEP_BYTES;
+  }
+}
+
+/** Appends `bytes[start, end)` as it is. */
+export function* copyRaw(bytes: Uint8Array, start: number, end: number, reply: Reply): ReplySteps {
+  for (let from = start; from < end; from += STEP_BYTES) {
+    reply.raw(bytes, from, Math.min(STEP_BYTES, end - from));
+    if (from + STEP_BYTES < end) yield;
+  }
+}
+
+/** Answers `OK`, as every server did. */
+// deno-lint-ignore require-yield -- there is nothing to join
+export function* joinStatuses(_parts: readonly JoinedPart[], reply: Reply): ReplySteps {
+  reply.ok();
+}

@@ -1,0 +1,67 @@
+/**
+ * The slots of the keys of a request that has very many, found in steps: each takes 30 ns, a million of them 30 ms.
+ *
+ * @module
+ */
+
+import type { CommandSpecification } from "../../catalog/specification.ts";
+import { slotOf } from "../../key_slot.ts";
+import { LONG_ARGUMENTS_COUNT, SLOTS_COUNT, STEP_ITEMS_COUNT } from "../../limits.ts";
+import type { Request } from "../../wire/request.ts";
+import { crossSlot, hasWholePairs } from "./shared_slot.ts";
+
+/** Whether a request may have more keys than are looked at in one step. */
+export function hasManyKeys({ firstKey, lastKey }: CommandSpecification, { count }: Request): boolean {
+  return count > LONG_ARGUMENTS_COUNT && firstKey > 0 && lastKey < 0;
+}
+
+/** The slots of all keys of one request. Borrows the request until all are found. */
+export class KeySlots {
+  /** The slot of each key, in the order asked. */
+  readonly slots: Uint16Array;
+  /** Whether a slot has a key: one byte a slot. */
+  readonly isUsed = new Uint8Array(SLOTS_COUNT);
+  readonly #request: Request;
+  readonly #firstKey: number;
+  readonly #keyStep: number;
+  #found = 0;
+  #isShared = true;
+  readonly #hasWholePairs: boolean;
+
+  /** @param specification of a command that {@linkcode hasManyKeys} */
+  constructor(specification: CommandSpecification, request: Request) {
+    const { firstKey, lastKey, keyStep } = specification;
+    this.#hasWholePairs = hasWholePairs(specification, request);
+    this.#request = request;
+    this.#firstKey = firstKey;
+    this.#keyStep = keyStep;
+    this.slots = new Uint16Array(Math.floor((request.count + lastKey - firstKey) / keyStep) + 1);
+  }
+
+  /** Finds the slots of some more keys. Returns whether all are found. */
+  step(): boolean {
+    const { bytes, starts, lengths } = this.#request;
+    const { slots } = this;
+    const stop = Math.min(slots.length, this.#found + STEP_ITEMS_COUNT);
+    for (let key = this.#found; key < stop; key++) {
+      const position = this.#firstKey + key * this.#keyStep;
+      const slot = slotOf(bytes, starts[position]!, lengths[position]!);
+      slots[key] = slot;
+      this.isUsed[slot] = 1;
+      if (slot !== slots[0]) this.#isShared = false;
+    }
+    this.#found = stop;
+    return stop === slots.length;
+  }
+
+  /**
+   * The slot of all keys.
+   *
+   * @param isQueued whether they are of a transaction
+   * @throws {ReplyError} when they do not share one
+   */
+  shared(isQueued = false): number {
+    if (!this.#isShared && this.#hasWholePairs) throw crossSlot(isQueued);
+    return this.slots[0]!;
+  }
+}

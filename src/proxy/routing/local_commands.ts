@@ -1,0 +1,90 @@
+/**
+ * The commands that the proxy answers itself: those on the connection, and on the proxy. Their code is the server's.
+ *
+ * @module
+ */
+
+import { checkSizes } from "../../catalog/call.ts";
+import { COMMANDS } from "../../catalog/specification.ts";
+import type { CommandSpecification } from "../../catalog/specification.ts";
+import { CONNECTION_COMMANDS, CONNECTION_SUBCOMMANDS } from "../../connection/commands.ts";
+import type { Subcommands } from "../../connection/subcommands.ts";
+import { assert } from "../../errors.ts";
+import { LONG_BYTES } from "../../limits.ts";
+import type { Request } from "../../wire/request.ts";
+import { cannotBeUsed } from "../backend/errors.ts";
+import type { OwnReplies } from "../client/own_replies.ts";
+import type { PendingReply } from "../client/pending_reply.ts";
+
+/** What has no meaning for a proxy, and why. */
+const REFUSED: Readonly<Record<string, string>> = {
+  debug: "it would hold up all clients of the proxy",
+  flushslots: "slots are the servers' own, and their cursors too",
+};
+
+/** What may take long, and is done in slices then. */
+const SLICED: ReadonlySet<string> = new Set(["client", "config", "echo", "ping"]);
+
+for (const { name, routing } of COMMANDS) {
+  assert(
+    routing !== "local" || Object.hasOwn(CONNECTION_COMMANDS, name) || name in REFUSED,
+    `the proxy has no answer to "${name}"`,
+  );
+}
+
+/** The commands that one of those that the proxy answers has itself. */
+export function subcommandsOf({ name }: CommandSpecification): Subcommands | undefined {
+  return Object.hasOwn(CONNECTION_SUBCOMMANDS, name) ? CONNECTION_SUBCOMMANDS[name] : undefined;
+}
+
+/**
+ * Refuses what the proxy has no answer to.
+ *
+ * @throws {ReplyError}
+ */
+export function checkLocal(specification: CommandSpecification, request: Request): void {
+  const { name } = specification;
+  const reason = REFUSED[name];
+  if (reason !== undefined) throw cannotBeUsed(request, reason);
+  if (name === "client" && request.is(1, "no-touch")) {
+    throw cannotBeUsed(request, "servers do not know which of the proxy's connections is whose");
+  }
+  checkSizes(specification, request);
+}
+
+/** Answers them. */
+export class LocalCommands {
+  readonly #ownReplies: OwnReplies;
+
+  constructor(ownReplies: OwnReplies) {
+    this.#ownReplies = ownReplies;
+  }
+
+  /** Whether a command must not be answered before all that its client has asked for is: it changes what replies are like. */
+  needsIdle({ name }: CommandSpecification): boolean {
+    return name === "hello" || name === "reset";
+  }
+
+  /**
+   * Answers a command of the routing `local`.
+   *
+   * @throws {ReplyError}
+   */
+  answer(pending: PendingReply, specification: CommandSpecification, request: Request): void {
+    checkLocal(specification, request);
+    const { name } = specification;
+    const { client } = pending;
+    const { context } = client;
+    const run = CONNECTION_COMMANDS[name]!;
+    if (request.size > LONG_BYTES || SLICED.has(name)) {
+      const answering = this.#ownReplies.replyWhenDone(pending, (reply) => run(context, request, reply));
+      // The request stays where it is until then.
+      if (answering !== undefined) client.holdUntil(answering);
+      return;
+    }
+    this.#ownReplies.reply(pending, (reply) => {
+      // A promise says nothing but that the connection has to be looked at, which comes next.
+      run(context, request, reply);
+    });
+  }
+}

@@ -1,0 +1,79 @@
+/**
+ * Puts an element back that a server took out of a list for a client that had gone by then.
+ *
+ * ```text
+ * client   blpop q 0 ─► …  end of the connection
+ * proxy                                 [q, x] comes ─► nobody is there ─► lpush q x
+ * server   blpop q 0 ─► …  rpush q x ─► [q, x]
+ * ```
+ *
+ * It goes to the end of the list that it came from. For a moment it is not there, and what others took meanwhile came out
+ * before it; the key has no TTL if the element was its only one. An element that was moved to another list (`blmove`) is
+ * there, as if its client had left a moment later.
+ *
+ * @module
+ */
+
+import { ProtocolError } from "../../errors.ts";
+import type { ConnectionError } from "../../errors.ts";
+import { BackendRequest } from "../../route/backend_request.ts";
+import type { ValueReader } from "../../wire/reply_reader.ts";
+import type { Dialect } from "../backend/dialect.ts";
+
+/** From which end of a list a command takes an element that is lost if nobody gets it; `undefined` when none is. */
+export function pushThatUndoes(commandName: string): "lpush" | "rpush" | undefined {
+  if (commandName === "blpop") return "lpush";
+  return commandName === "brpop" ? "rpush" : undefined;
+}
+
+/**
+ * Composes the request that puts back what the reply at `bytes[start, end)` brings.
+ *
+ * @returns `undefined` when the reply is no key and element
+ */
+export function composePutBack(
+  dialect: Dialect,
+  push: "lpush" | "rpush",
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+): Uint8Array<ArrayBuffer> | undefined {
+  if (!dialect.grants(bytes, start)) return undefined;
+  try {
+    const values = dialect.values(bytes, start, end);
+    if (values.array() !== 2) return undefined;
+    const key = takeBytes(values, bytes);
+    return dialect.request([push, key, takeBytes(values, bytes)]);
+  } catch (error) {
+    if (error instanceof ProtocolError) return undefined;
+    throw error;
+  }
+}
+
+function takeBytes(values: ValueReader, bytes: Uint8Array): Uint8Array {
+  const length = values.skip();
+  return bytes.slice(values.contentStart, values.contentStart + length);
+}
+
+/** The request that puts an element back. */
+export class PutBackRequest extends BackendRequest {
+  readonly #dialect: Dialect;
+  readonly #done: (problem: string | undefined) => void;
+
+  /** @param done called once, with the reason when the element may be lost */
+  constructor(dialect: Dialect, done: (problem: string | undefined) => void) {
+    super();
+    this.#dialect = dialect;
+    this.#done = done;
+  }
+
+  override succeed(bytes: Uint8Array, start: number, end: number): void {
+    if (this.#dialect.grants(bytes, start)) return this.#done(undefined);
+    const { code, message } = this.#dialect.refusal(bytes, start, end);
+    this.#done(`${code} ${message}`);
+  }
+
+  override fail(error: ConnectionError): void {
+    this.#done(error.message);
+  }
+}

@@ -1,0 +1,444 @@
+/**
+ * What becomes of one request: the rows of the table in `catalog/specification.ts`, in code.
+ *
+ * A command for one server is passed on as it came, without a copy of its arguments, a promise or a closure; only
+ * what several servers have to answer, or the proxy itself, costs more. One router serves all clients: nothing in it
+ * outlives a call.
+ *
+ * @module
+ */
+
+import { checkSizes, wrongCount } from "../../catalog/call.ts";
+import { CommandIndex } from "../../catalog/command_index.ts";
+import { acceptsCount, COMMANDS, keysEnd, mayWrite } from "../../catalog/specification.ts";
+import type { CommandSpecification } from "../../catalog/specification.ts";
+import { noteIfAdmin } from "../../connection/admin.ts";
+import { admitSlowPath, unknown } from "../../connection/admission.ts";
+import { finishInSlices } from "../../connection/in_slices.ts";
+import { ReplyError } from "../../errors.ts";
+import { slotOf } from "../../key_slot.ts";
+import { LONG_BYTES, LONG_FRAME_BYTES } from "../../limits.ts";
+import { Held } from "../../memory/client_memory.ts";
+import type { Request } from "../../wire/request.ts";
+import type { RequestWriter } from "../../wire/request_writer.ts";
+import type { Cluster } from "../backend/cluster.ts";
+import { cannotBeUsed } from "../backend/errors.ts";
+import type { Loans } from "../backend/loans.ts";
+import type { OwnReplies } from "../client/own_replies.ts";
+import type { Client, PendingReply } from "../client/pending_reply.ts";
+import type { Frame } from "../client/queued_requests.ts";
+import type { ChannelHub } from "./channel_hub.ts";
+import { FirstNonNil } from "./first_non_nil.ts";
+import { Gather } from "./gather.ts";
+import { joinArrays, joinStatuses, joinSums, joinValues } from "./join.ts";
+import type { Join } from "./join.ts";
+import { hasManyKeys, KeySlots } from "./key_slots.ts";
+import { subcommandsOf } from "./local_commands.ts";
+import type { LocalCommands } from "./local_commands.ts";
+import { composeScan, findStep, ScanRequest, writeEnd } from "./scan.ts";
+import { sharedSlot } from "./shared_slot.ts";
+import { Split } from "./split.ts";
+import { Transactions } from "./transactions.ts";
+import type { Waits } from "./waits.ts";
+
+/** Subcommands of `memory` whose answers would say nothing of the cluster. */
+const ABOUT_ONE_SERVER: readonly string[] = ["stats", "doctor", "malloc-stats", "purge"];
+
+/** Routes requests. */
+export class Router {
+  readonly #cluster: Cluster;
+  readonly #loans: Loans;
+  readonly #ownReplies: OwnReplies;
+  readonly #local: LocalCommands;
+  readonly #transactions: Transactions;
+  readonly #waits: Waits;
+  readonly #hub: ChannelHub;
+  readonly #index = new CommandIndex();
+
+  constructor(cluster: Cluster, ownReplies: OwnReplies, local: LocalCommands, waits: Waits, hub: ChannelHub) {
+    this.#cluster = cluster;
+    this.#loans = cluster.loans;
+    this.#ownReplies = ownReplies;
+    this.#local = local;
+    this.#hub = hub;
+    this.#transactions = new Transactions(cluster, ownReplies, (pending, specification, request, frame) => {
+      this.#carryOut(pending, specification, request, frame);
+    });
+    this.#waits = waits;
+  }
+
+  /** What says which server has which slot: another object when that has changed. */
+  get ownership(): unknown {
+    return this.#cluster.owners;
+  }
+
+  /**
+   * Takes one request of a client, whose bytes are `bytes[start, end)`. All are borrowed until return.
+   *
+   * @returns `false` when it was not taken, since the client has to be idle first, or was held; else it has got a slot
+   */
+  route(client: Client, request: Request, bytes: Uint8Array, start: number, end: number): boolean {
+    const specification = COMMANDS[this.#index.find(request.bytes, request.starts[0]!, request.lengths[0]!)];
+    if (specification === undefined || !client.state.isFastPath || specification.routing !== "key") {
+      return this.#routeSlowPath(client, specification, request, { bytes, start, size: end - start });
+    }
+    const key = specification.firstKey;
+    if (!acceptsCount(specification.arity, request.count) || key >= request.count) {
+      return this.#routeSlowPath(client, specification, request, { bytes, start, size: end - start });
+    }
+    const isWrite = specification.writes;
+    if (isWrite && this.#waits.total !== 0 && this.#isHeld(client, slotOfArgument(request, key))) return false;
+    const pending = client.openReply();
+    pending.repeatable = !isWrite;
+    if (isWrite && this.#loans.count > 0) this.#noteWrites(specification, request);
+    const owner = this.#cluster.ownerOf(request.bytes, request.starts[key]!, request.lengths[key]!);
+    client.send(owner, pending, bytes, start, end - start);
+    return true;
+  }
+
+  /** Takes what is not for the owner of one key, or nothing for that client in its state. */
+  #routeSlowPath(
+    client: Client,
+    specification: CommandSpecification | undefined,
+    request: Request,
+    frame: Frame,
+  ): boolean {
+    if (specification !== undefined && !client.isIdle && this.#needsIdle(client, specification)) return false;
+    if (this.#waits.total !== 0 && this.#isHeld(client, slotPushedTo(client, specification, request))) return false;
+    const pending = client.openReply();
+    pending.repeatable = specification?.writes !== true;
+    if (specification !== undefined && isLong(specification, request)) {
+      client.holdUntil(this.#takeLong(pending, specification, request, frame));
+    } else {
+      this.#take(pending, specification, request, frame);
+    }
+    return true;
+  }
+
+  /** Carries out a request, or refuses it. */
+  #take(
+    pending: PendingReply,
+    specification: CommandSpecification | undefined,
+    request: Request,
+    frame: Frame,
+    keys?: KeySlots,
+  ): void {
+    try {
+      if (this.#admit(pending, specification, request, frame, keys)) {
+        this.#carryOut(pending, specification!, request, frame, keys);
+      }
+    } catch (error) {
+      if (!(error instanceof ReplyError)) throw error;
+      this.#ownReplies.refuseWith(pending, error);
+    }
+    if (pending.client.state.closing) pending.client.leave();
+  }
+
+  /** As {@linkcode #take}, of a request of very many keys, whose slots are found in slices before. Never rejects. */
+  async #takeLong(
+    pending: PendingReply,
+    specification: CommandSpecification,
+    request: Request,
+    frame: Frame,
+  ): Promise<void> {
+    try {
+      const keys = new KeySlots(specification, request);
+      await finishInSlices(pending.client.context, () => keys.step());
+      this.#take(pending, specification, request, frame, keys);
+    } catch (error) {
+      this.#ownReplies.reply(pending, () => {
+        throw error;
+      });
+    }
+  }
+
+  /** Holds the client back while clients that have gone are taken for waiting in this slot; returns whether it does. */
+  #isHeld(client: Client, keySlot: number): boolean {
+    const settled = this.#waits.settledIn(keySlot);
+    if (settled !== undefined) client.holdUntil(settled);
+    return settled !== undefined;
+  }
+
+  #needsIdle(client: Client, specification: CommandSpecification): boolean {
+    switch (specification.routing) {
+      case "wait":
+        return client.state.transaction === undefined;
+      case "transaction":
+        return this.#transactions.needsIdle(specification, client);
+      case "channel":
+        return this.#hub.needsIdle(specification);
+      default:
+        return specification.routing === "local" && this.#local.needsIdle(specification);
+    }
+  }
+
+  /**
+   * Whether a request may be carried out now; one that is queued was answered.
+   *
+   * @throws {ReplyError} when it may not
+   */
+  #admit(
+    pending: PendingReply,
+    specification: CommandSpecification | undefined,
+    request: Request,
+    frame: Frame,
+    keys: KeySlots | undefined,
+  ): boolean {
+    const { state } = pending.client;
+    if (state.isFastPath) {
+      if (specification === undefined) throw unknown(state, request);
+      if (!acceptsCount(specification.arity, request.count)) throw wrongCount(request);
+      return true;
+    }
+    const subcommands = specification && subcommandsOf(specification);
+    const queue = () => this.#transactions.queue(pending, specification!, request, frame, keys);
+    const discard = () => this.#transactions.forget(pending.client);
+    return admitSlowPath(state, specification, subcommands, request, queue, discard);
+  }
+
+  /** Carries on with what is not for the owner of one key. */
+  #carryOut(
+    pending: PendingReply,
+    specification: CommandSpecification,
+    request: Request,
+    frame: Frame,
+    keys?: KeySlots,
+  ): void {
+    if (specification.admin !== undefined) noteIfAdmin(pending.client.context, specification, request);
+    switch (specification.routing) {
+      case "key":
+        return this.#forwardKey(pending, specification, request, frame);
+      case "sum":
+      case "values":
+      case "pairs":
+        return this.#split(pending, specification, request, frame, keys);
+      case "together":
+        return this.#forwardTogether(pending, specification, request, frame, keys);
+      case "total":
+        return this.#askAll(pending, specification, frame, joinSums);
+      case "merge":
+        return this.#askAll(pending, specification, frame, joinArrays);
+      case "every":
+        if (specification.name === "save" && request.count > 1) {
+          throw cannotBeUsed(request, "with a path: each server would write a file of that name");
+        }
+        return this.#askAll(pending, specification, frame, joinStatuses);
+      case "scan":
+        return this.#scan(pending, request);
+      case "wait":
+        return this.#waits.begin(pending, specification, request, frame);
+      case "any":
+        return this.#askAny(pending, frame);
+      case "channel":
+        return this.#hub.run(pending, specification, request, frame);
+      case "transaction":
+        return this.#transactions.run(pending, specification, request, frame);
+      default:
+        return this.#local.answer(pending, specification, request);
+    }
+  }
+
+  /** Takes note of the slots that a request may write, before it is sent: their lenders have missed it. */
+  #noteWrites(specification: CommandSpecification, request: Request): void {
+    const { bytes, starts, lengths, count } = request;
+    if (this.#loans.count === 0 || !mayWrite(specification, count)) return;
+    const { firstKey, keyStep } = specification;
+    const end = keysEnd(specification, count);
+    for (let key = firstKey; key < end; key += keyStep) {
+      this.#cluster.wrote(slotOf(bytes, starts[key]!, lengths[key]!));
+    }
+  }
+
+  /** Sends each owner the keys that are its own. */
+  #split(
+    pending: PendingReply,
+    specification: CommandSpecification,
+    request: Request,
+    frame: Frame,
+    keys: KeySlots | undefined,
+  ): void {
+    if ((request.count - specification.firstKey) % specification.keyStep !== 0) throw wrongCount(request);
+    checkSizes(specification, request);
+    const { client } = pending;
+    if (keys !== undefined || frame.size >= LONG_FRAME_BYTES) {
+      return client.holdUntil(this.#splitLong(pending, specification, request, frame, keys));
+    }
+    const split = new Split(this.#cluster, specification, request);
+    this.#noteWrites(specification, request);
+    if (split.count === 1) return client.send(split.pool(0), pending, frame.bytes, frame.start, frame.size);
+    const gather = this.#gather(pending, specification, joinFor(specification, split));
+    const { composer } = client.dialect;
+    for (let part = 0; part < split.count; part++) {
+      split.compose(part, composer);
+      client.send(split.pool(part), gather.add(), composer.buffer, 0, composer.length);
+    }
+    gather.sent();
+  }
+
+  /** As {@linkcode #split}, of a long request, in slices. It is sent at once when all is composed. Never rejects. */
+  async #splitLong(
+    pending: PendingReply,
+    specification: CommandSpecification,
+    request: Request,
+    frame: Frame,
+    keys: KeySlots | undefined,
+  ): Promise<void> {
+    const { client } = pending;
+    const { account } = client.state;
+    try {
+      // Until it is answered, it is on its way to the servers.
+      account.charge(Held.Request, frame.size);
+      pending.sentBytes = frame.size;
+      const parts: RequestWriter[] = [];
+      let split: Split;
+      let { ownership } = this;
+      for (;;) {
+        split = new Split(this.#cluster, specification, request, keys?.slots);
+        const assigned = split;
+        if (keys !== undefined) await finishInSlices(client.context, () => assigned.assignSome());
+        // One part is the request itself, which is copied where it is sent.
+        for (let part = 0; part < split.count && split.count > 1; part++) {
+          parts[part] = client.dialect.makeComposer();
+          await finishInSlices(client.context, split.composing(part, parts[part]!));
+        }
+        if (ownership === this.ownership) break;
+        // Slots have moved meanwhile.
+        ({ ownership } = this);
+        parts.length = 0;
+      }
+      if (keys === undefined) this.#noteWrites(specification, request);
+      else this.#noteSlots(specification, keys);
+      if (split.count === 1) {
+        account.release(Held.Request, pending.sentBytes);
+        pending.sentBytes = 0;
+        return client.send(split.pool(0), pending, frame.bytes, frame.start, frame.size);
+      }
+      const gather = this.#gather(pending, specification, joinFor(specification, split));
+      for (const [part, { buffer, length }] of parts.entries()) {
+        client.sendOwned(split.pool(part), gather.add(), buffer, length);
+      }
+      gather.sent();
+    } catch (error) {
+      this.#ownReplies.reply(pending, () => {
+        throw error;
+      });
+    }
+  }
+
+  /** As {@linkcode #noteWrites}, of a request of very many keys. */
+  #noteSlots(specification: CommandSpecification, { isUsed }: KeySlots): void {
+    if (this.#loans.count === 0 || !specification.writes) return;
+    for (let slot = 0; slot < isUsed.length; slot++) if (isUsed[slot] === 1) this.#cluster.wrote(slot);
+  }
+
+  /** What collects the replies of several servers, and answers them as one. */
+  #gather(pending: PendingReply, specification: CommandSpecification, join: Join): Gather {
+    const { dialect, state: { account } } = pending.client;
+    return new Gather(dialect, specification.writes, account, (gather) => {
+      if (gather.size > LONG_BYTES) return void this.#answerLong(pending, gather, join);
+      this.#ownReplies.reply(pending, (reply) => {
+        for (const _ of join(gather.granted(), reply));
+      });
+    });
+  }
+
+  async #answerLong(pending: PendingReply, gather: Gather, join: Join): Promise<void> {
+    const { account } = pending.client.state;
+    await this.#ownReplies.answerInSteps(pending, account, (reply) => join(gather.granted(), reply));
+    gather.free();
+  }
+
+  /** Sends the request as it is to the owner of its key; to any server when it names none, as `object help` does. */
+  #forwardKey(pending: PendingReply, specification: CommandSpecification, request: Request, frame: Frame): void {
+    const { name, firstKey } = specification;
+    const hasKey = firstKey < request.count;
+    if (name === "memory" && !hasKey && ABOUT_ONE_SERVER.includes(request.text(1).toLowerCase())) {
+      throw cannotBeUsed(request, "without a key it tells of one server alone");
+    }
+    const owner = hasKey
+      ? this.#cluster.ownerOf(request.bytes, request.start(firstKey), request.length(firstKey))
+      : this.#cluster.ownerOfSlot(0);
+    this.#noteWrites(specification, request);
+    pending.client.send(owner, pending, frame.bytes, frame.start, frame.size);
+  }
+
+  /** Sends the request as it is to the owner of all its keys. */
+  #forwardTogether(
+    pending: PendingReply,
+    specification: CommandSpecification,
+    request: Request,
+    frame: Frame,
+    keys: KeySlots | undefined,
+  ): void {
+    const owner = this.#cluster.ownerOfSlot(keys?.shared() ?? sharedSlot(specification, request));
+    if (keys === undefined) this.#noteWrites(specification, request);
+    else this.#noteSlots(specification, keys);
+    pending.client.send(owner, pending, frame.bytes, frame.start, frame.size);
+  }
+
+  /** Sends the request as it is to all servers that have slots. */
+  #askAll(
+    pending: PendingReply,
+    specification: CommandSpecification,
+    frame: Frame,
+    join: Join,
+  ): void {
+    const { client } = pending;
+    const gather = this.#gather(pending, specification, join);
+    // Servers whose slots are all lent are not asked, and miss it.
+    if (specification.writes) this.#loans.endAll();
+    for (const pool of this.#cluster.holders) client.send(pool, gather.add(), frame.bytes, frame.start, frame.size);
+    gather.sent();
+  }
+
+  /** Sends the request to one server by chance, and to the others in turn as long as they have nothing. */
+  #askAny(pending: PendingReply, frame: Frame): void {
+    const { holders } = this.#cluster;
+    const first = Math.floor(Math.random() * holders.length);
+    const order = [...holders.slice(first), ...holders.slice(0, first)];
+    new FirstNonNil(pending, order, frame.bytes.slice(frame.start, frame.start + frame.size)).ask();
+  }
+
+  #scan(pending: PendingReply, request: Request): void {
+    const step = findStep(this.#cluster, request);
+    if (step === undefined) return this.#ownReplies.reply(pending, writeEnd);
+    const { client } = pending;
+    const { composer } = client.dialect;
+    composeScan(request, step.position, composer);
+    const backendRequest = new ScanRequest(this.#cluster, step.stop.tag, client.dialect, {
+      forward: (bytes, start, end) => pending.succeed(bytes, start, end),
+      answer: (write) => this.#ownReplies.reply(pending, write),
+    });
+    client.send(step.stop.pool, backendRequest, composer.buffer, 0, composer.length);
+  }
+}
+
+/** Whether a request has so many keys that their slots are found in slices. One that is refused for its number does not. */
+function isLong(specification: CommandSpecification, request: Request): boolean {
+  return hasManyKeys(specification, request) && acceptsCount(specification.arity, request.count) &&
+    request.count <= specification.argumentsMaxCount;
+}
+
+/** How the replies to the parts of a command become one. */
+function joinFor({ routing }: CommandSpecification, split: Split): Join {
+  if (routing === "sum") return joinSums;
+  if (routing === "values") return (parts, reply) => joinValues(parts, split.partOf, reply);
+  return joinStatuses;
+}
+
+function slotOfArgument({ bytes, starts, lengths }: Request, index: number): number {
+  return slotOf(bytes, starts[index]!, lengths[index]!);
+}
+
+/** The slot in which a request may push elements that clients wait for; -1 when there is none. */
+function slotPushedTo(
+  { state: { transaction } }: Client,
+  specification: CommandSpecification | undefined,
+  request: Request,
+): number {
+  if (specification === undefined) return -1;
+  const { name, writes, firstKey, routing } = specification;
+  if (transaction !== undefined) return name === "exec" ? transaction.slot : -1;
+  const isOfOneSlot = routing === "key" || routing === "together" || routing === "wait";
+  return writes && isOfOneSlot && firstKey > 0 && firstKey < request.count ? slotOfArgument(request, firstKey) : -1;
+}

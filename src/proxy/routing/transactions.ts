@@ -1,0 +1,467 @@
+/**
+ * Transactions through the proxy: all keys of one have to share a slot, so one server runs all of it.
+ *
+ * ```text
+ * client    multi → OK    set {a}x 1 → QUEUED    incr {a}y → QUEUED    exec ─────────────────────► [OK, 1]
+ * server                                                 multi · set {a}x 1 · incr {a}y · exec → …, [OK, 1]
+ * ```
+ *
+ * The proxy queues; `exec` sends the whole of it at once, side by side on one connection, so that nothing of another client
+ * comes in between and no connection has to be kept for a transaction under way. What the server answers to `exec` is the
+ * client's answer.
+ *
+ * `watch` is different: the server remembers it of the connection. From the first `watch` to the end of the transaction the
+ * client has a connection of its own, on which `exec` goes as well. Around both of them the client's other requests
+ * wait, since those take other connections and would overtake or be overtaken.
+ *
+ * What the proxy answers itself, such as `client getname`, it answers in a transaction as well: see own_requests.ts.
+ *
+ * @module
+ */
+
+import { checkSizes } from "../../catalog/call.ts";
+import { mayWrite } from "../../catalog/specification.ts";
+import type { CommandSpecification } from "../../catalog/specification.ts";
+import { checkMulti, checkUnspoilt, checkWatch, transactionFor } from "../../connection/admission.ts";
+import { finishInSlices } from "../../connection/in_slices.ts";
+import { ConnectionError } from "../../errors.ts";
+import { slotOf } from "../../key_slot.ts";
+import { LONG_ARGUMENTS_COUNT, LONG_BYTES, STEP_BYTES, STEP_ITEMS_COUNT } from "../../limits.ts";
+import { Held } from "../../memory/client_memory.ts";
+import { BackendRequest } from "../../route/backend_request.ts";
+import type { DedicatedStream } from "../../route/dedicated.ts";
+import type { Pool } from "../../route/pool.ts";
+import type { Request } from "../../wire/request.ts";
+import type { Cluster } from "../backend/cluster.ts";
+import type { Dialect } from "../backend/dialect.ts";
+import { cannotBeUsed } from "../backend/errors.ts";
+import type { OwnReplies } from "../client/own_replies.ts";
+import type { Client, PendingReply, ServerWatch } from "../client/pending_reply.ts";
+import { type Frame, QueuedRequests } from "../client/queued_requests.ts";
+import { DiscardReply } from "./discard_reply.ts";
+import type { KeySlots } from "./key_slots.ts";
+import { checkLocal } from "./local_commands.ts";
+import { type CarryOut, OwnRequests } from "./own_requests.ts";
+import { crossSlot, hasWholePairs, sharedSlot } from "./shared_slot.ts";
+
+/** What a client watches. */
+export class Watch implements ServerWatch {
+  /** The slot of the keys. */
+  readonly slot: number;
+  /** The server that watches them. */
+  readonly pool: Pool;
+  /** The connection that it remembers them of. */
+  readonly stream: DedicatedStream;
+  /** What is spoken on it. */
+  #dialect: Dialect;
+
+  constructor(slot: number, pool: Pool, stream: DedicatedStream, dialect: Dialect) {
+    this.slot = slot;
+    this.pool = pool;
+    this.stream = stream;
+    this.#dialect = dialect;
+  }
+
+  /** Goes on in another version of RESP, as the client does. */
+  follow(dialect: Dialect): void {
+    this.#dialect = dialect;
+    const request = dialect.greeting(undefined);
+    this.stream.send(new DiscardReply(), request, 0, request.length);
+  }
+
+  /** The server remembers nothing any more: the connection can be lent to another, unless it speaks another version now. */
+  end(): void {
+    if (this.#dialect === this.stream.framing) this.stream.giveBack();
+    else this.stream.drop();
+  }
+}
+
+/** Commands without keys that any server can run as part of a transaction. */
+const ANYWHERE: readonly string[] = ["ping", "echo", "time", "select", "unwatch"];
+
+const EMPTY = new Uint8Array(0);
+
+const OF_ALL_SERVERS = "a transaction runs on one server, and it concerns all";
+
+/** Runs the commands of the group `transaction`. One for all clients. */
+export class Transactions {
+  readonly #cluster: Cluster;
+  readonly #ownReplies: OwnReplies;
+  readonly #carryOut: CarryOut;
+  /** Where short transactions are composed. */
+  #frame = EMPTY;
+
+  /** @param carryOut of a request that the proxy answers itself */
+  constructor(cluster: Cluster, ownReplies: OwnReplies, carryOut: CarryOut) {
+    this.#cluster = cluster;
+    this.#ownReplies = ownReplies;
+    this.#carryOut = carryOut;
+  }
+
+  /** Whether a command of the group must not be carried out before all that its client has asked for is. */
+  needsIdle({ name }: CommandSpecification, client: Client): boolean {
+    const { watch, state: { transaction } } = client;
+    if (name === "watch") return transaction === undefined;
+    return name !== "multi" && watch !== undefined || name === "exec" && (transaction?.own.length ?? 0) > 0;
+  }
+
+  /**
+   * Carries out a command of the group.
+   *
+   * @throws {ReplyError}
+   */
+  run(pending: PendingReply, specification: CommandSpecification, request: Request, frame: Frame): void {
+    switch (specification.name) {
+      case "multi":
+        return this.#multi(pending);
+      case "exec":
+        return this.#exec(pending);
+      case "discard":
+        return this.#discard(pending);
+      case "watch":
+        return this.#watch(pending, specification, request, frame);
+      default:
+        this.forget(pending.client);
+        return this.#ownReplies.ok(pending);
+    }
+  }
+
+  #multi(pending: PendingReply): void {
+    const { client } = pending;
+    checkMulti(client.state);
+    client.state.transaction = new QueuedRequests(client.state.account);
+    this.#ownReplies.ok(pending);
+  }
+
+  #discard(pending: PendingReply): void {
+    const { client } = pending;
+    transactionFor("DISCARD", client.state);
+    this.forget(client);
+    this.#ownReplies.ok(pending);
+  }
+
+  #watch(pending: PendingReply, specification: CommandSpecification, request: Request, frame: Frame): void {
+    const { client } = pending;
+    checkWatch(client.state);
+    checkSizes(specification, request);
+    const keySlot = sharedSlot(specification, request);
+    if (client.watch !== undefined && client.watch.slot !== keySlot) throw crossSlot();
+    const isFirst = client.watch === undefined;
+    if (client.watch === undefined) {
+      const pool = this.#cluster.ownerOfSlot(keySlot);
+      const { dialect } = client;
+      client.watch = new Watch(keySlot, pool, this.#cluster.dedicate(pool, dialect), dialect);
+    }
+    client.watch.stream.send(new WatchRequest(pending, isFirst), frame.bytes, frame.start, frame.size);
+    client.holdUntilIdle();
+  }
+
+  /**
+   * Queues a command, and answers so.
+   *
+   * @param keys of a request of very many
+   * @throws {ReplyError} when it cannot be part of the client's transaction
+   */
+  queue(
+    pending: PendingReply,
+    specification: CommandSpecification,
+    request: Request,
+    frame: Frame,
+    keys?: KeySlots,
+  ): void {
+    const transaction = pending.client.state.transaction!;
+    const isOwn = isOwnRequest(specification, transaction);
+    if (isOwn) checkLocal(specification, request);
+    const keySlot = isOwn ? -1 : keys?.shared(true) ?? slotInTransaction(specification, request);
+    if (keySlot >= 0) {
+      const known = transaction.slot >= 0 ? transaction.slot : pending.client.watch?.slot ?? keySlot;
+      if (known !== keySlot) throw crossSlot(true);
+      transaction.slot = keySlot;
+    }
+    transaction.add(frame.bytes, frame.start, frame.size, isOwn ? specification : undefined);
+    if (mayWrite(specification, request.count)) transaction.writes = true;
+    this.#ownReplies.reply(pending, (reply) => reply.status("QUEUED"));
+  }
+
+  #exec(pending: PendingReply): void {
+    const { client } = pending;
+    const { dialect } = client;
+    const transaction = transactionFor("EXEC", client.state);
+    if (transaction.isSpoilt) this.forget(client);
+    checkUnspoilt(transaction);
+    client.state.transaction = undefined;
+    pending.repeatable = false;
+    if (transaction.count === 0 && client.watch === undefined) {
+      transaction.free();
+      return this.#ownReplies.reply(pending, (reply) => reply.array(0));
+    }
+    if (transaction.own.length > 0) return client.holdUntil(this.#execWithOwn(pending, transaction));
+    const size = dialect.multi.length + transaction.bytes + dialect.exec.length;
+    if (size > LONG_BYTES || transaction.count > LONG_ARGUMENTS_COUNT) {
+      return client.holdUntil(this.#execLong(pending, transaction, size));
+    }
+    if (size > this.#frame.length) this.#frame = new Uint8Array(LONG_BYTES);
+    const composing = compose(dialect, transaction, this.#frame);
+    while (!composing());
+    this.#sendAll(pending, transaction, this.#frame, size, false);
+  }
+
+  /** As {@linkcode #exec}, of a long transaction, which is composed in slices. Never rejects. */
+  async #execLong(pending: PendingReply, transaction: QueuedRequests, size: number): Promise<void> {
+    const { client: { context, dialect, state: { account } } } = pending;
+    try {
+      // Until it is answered, it is on its way to the server.
+      account.charge(Held.Request, size);
+      pending.sentBytes = size;
+      const frame = new Uint8Array(size);
+      const composing = compose(dialect, transaction, frame);
+      await finishInSlices(context, composing);
+      this.#sendAll(pending, transaction, frame, size, true);
+    } catch (error) {
+      transaction.free();
+      this.forget(pending.client);
+      this.#ownReplies.reply(pending, () => {
+        throw error;
+      });
+    }
+  }
+
+  /** As {@linkcode #exec}, of a transaction with requests that the proxy answers itself. Never rejects. */
+  async #execWithOwn(pending: PendingReply, transaction: QueuedRequests): Promise<void> {
+    const { client } = pending;
+    const { dialect, state: { account } } = client;
+    const own = new OwnRequests(pending, transaction, this.#ownReplies, this.#carryOut);
+    let repliedBytes = 0;
+    try {
+      // Until it is answered, it is on its way to the server.
+      account.charge(Held.Request, transaction.bytes);
+      pending.sentBytes = transaction.bytes;
+      await own.compose();
+      if (own.serverCount === 0 && client.watch === undefined) return await own.finish(EMPTY);
+      const reply = await this.#sendWithOwn(pending, transaction, own);
+      if (reply === undefined) return this.#ownReplies.reply(pending, (answer) => answer.nilArray());
+      account.charge(Held.Reply, reply.length);
+      repliedBytes = reply.length;
+      if (dialect.grants(reply, 0) && !dialect.isNil(reply, 0)) await own.finish(reply);
+      else pending.succeed(reply, 0, reply.length);
+    } catch (error) {
+      if (error instanceof ConnectionError) return pending.fail(error);
+      this.#ownReplies.reply(pending, () => {
+        throw error;
+      });
+    } finally {
+      account.release(Held.Reply, repliedBytes);
+      own.free();
+      transaction.free();
+      if (client.state.closing) client.leave();
+    }
+  }
+
+  /**
+   * Sends the server's part of a transaction. Returns a copy of the reply to `exec`; nothing when watched keys have another
+   * owner, where others may have changed them.
+   *
+   * @throws {ConnectionError} when there is no reply
+   */
+  async #sendWithOwn(
+    pending: PendingReply,
+    transaction: QueuedRequests,
+    own: OwnRequests,
+  ): Promise<Uint8Array | undefined> {
+    const { client } = pending;
+    const { watch } = client;
+    const pool = this.#cluster.ownerOfSlot(watch?.slot ?? Math.max(0, transaction.slot));
+    if (watch !== undefined && pool !== watch.pool) {
+      this.forget(client);
+      return undefined;
+    }
+    const exchange = new ServerPartRequest(1 + own.serverCount);
+    if (watch === undefined && !own.changesVersion) {
+      if (transaction.writes) this.#cluster.wrote(transaction.slot);
+      pool.requests += exchange.unread;
+      client.sendOwned(pool, exchange, own.frame, own.size);
+      return await exchange.reply;
+    }
+    const stream = watch?.stream ?? this.#cluster.dedicate(pool, client.dialect);
+    if (transaction.writes) this.#cluster.wrote(watch?.slot ?? transaction.slot);
+    client.watch = undefined;
+    stream.sendOwned(exchange, own.frame, own.size);
+    try {
+      return await exchange.reply;
+    } finally {
+      // A connection that has spoken another version is of no use for others.
+      if (own.changesVersion || watch === undefined) stream.drop();
+      else watch.end();
+    }
+  }
+
+  /**
+   * Sends a transaction as a whole, in one frame, so that nothing of others comes in between. What the server answers before
+   * it answers `exec` need not be read: when it refuses one request, it refuses `exec` as well.
+   *
+   * @param isOwned whether the frame may be kept
+   */
+  #sendAll(
+    pending: PendingReply,
+    transaction: QueuedRequests,
+    frame: Uint8Array<ArrayBuffer>,
+    size: number,
+    isOwned: boolean,
+  ): void {
+    const { client } = pending;
+    const { watch } = client;
+    const last = new LastRequest(pending, transaction, watch);
+    if (watch === undefined) {
+      const pool = this.#cluster.ownerOfSlot(Math.max(0, transaction.slot));
+      if (transaction.writes) this.#cluster.wrote(transaction.slot);
+      pool.requests += last.unread;
+      if (isOwned) client.sendOwned(pool, last, frame, size);
+      else client.send(pool, last, frame, 0, size);
+      return;
+    }
+    if (this.#cluster.ownerOfSlot(watch.slot) !== watch.pool) {
+      // The keys have another owner, where others may have changed them.
+      transaction.free();
+      this.forget(client);
+      return this.#ownReplies.reply(pending, (reply) => reply.nilArray());
+    }
+    client.watch = undefined;
+    if (transaction.writes) this.#cluster.wrote(watch.slot);
+    if (isOwned) watch.stream.sendOwned(last, frame, size);
+    else watch.stream.send(last, frame, 0, size);
+    client.holdUntilIdle();
+  }
+
+  /** Ends a client's transaction and all that it watches. */
+  forget(client: Client): void {
+    client.state.transaction?.free();
+    client.state.transaction = undefined;
+    // The server forgets with the connection.
+    client.watch?.stream.drop();
+    client.watch = undefined;
+  }
+}
+
+/**
+ * Composes a transaction in `frame`, which has room for it: `multi`, what is queued, `exec`.
+ *
+ * @returns what composes some more with each call, and returns whether all is
+ */
+function compose({ multi, exec }: Dialect, transaction: QueuedRequests, frame: Uint8Array): () => boolean {
+  frame.set(multi);
+  let length = multi.length;
+  let next = 0;
+  return () => {
+    const stop = Math.min(transaction.count, next + STEP_ITEMS_COUNT);
+    for (const full = length + STEP_BYTES; next < stop && length < full; next++) {
+      length += transaction.copyTo(next, frame, length);
+    }
+    if (next < transaction.count) return false;
+    frame.set(exec, length);
+    // The frame has all of it now.
+    transaction.freeBytes();
+    return true;
+  };
+}
+
+/** Whether the proxy answers a command itself that is queued in `transaction`. */
+function isOwnRequest({ name, routing }: CommandSpecification, transaction: QueuedRequests): boolean {
+  if (routing === "channel") return name !== "publish";
+  // Any server can answer some; but what `ping` is answered with may depend on what the proxy does before.
+  return routing === "local" && (!ANYWHERE.includes(name) || transaction.own.length > 0);
+}
+
+/**
+ * The slot of a queued command's keys; -1 when it has none.
+ *
+ * @throws {ReplyError} when they do not share one, or the command concerns all servers
+ */
+function slotInTransaction(specification: CommandSpecification, request: Request): number {
+  const { name, firstKey } = specification;
+  if (name === "publish") return slotOf(request.bytes, request.start(1), request.length(1));
+  if (ANYWHERE.includes(name)) return -1;
+  if (firstKey === 0) throw cannotBeUsed(request, OF_ALL_SERVERS);
+  // What lacks an argument is refused by any server when it runs.
+  const isWhole = request.count > firstKey && hasWholePairs(specification, request);
+  return isWhole ? sharedSlot(specification, request, true) : -1;
+}
+
+/** The server's part of a transaction with requests that the proxy answers itself. */
+class ServerPartRequest extends BackendRequest {
+  readonly #reply = Promise.withResolvers<Uint8Array>();
+
+  /** @param unread replies in front of that to `exec` */
+  constructor(unread: number) {
+    super();
+    this.unread = unread;
+  }
+
+  /** The reply to `exec`. Rejects with a `ConnectionError` when there is none. */
+  get reply(): Promise<Uint8Array> {
+    return this.#reply.promise;
+  }
+
+  override succeed(bytes: Uint8Array, start: number, end: number): void {
+    this.#reply.resolve(bytes.slice(start, end));
+  }
+
+  override succeedOwned(bytes: Uint8Array<ArrayBuffer>, start: number, end: number): void {
+    this.#reply.resolve(bytes.subarray(start, end));
+  }
+
+  override fail(error: ConnectionError): void {
+    this.#reply.reject(error);
+  }
+}
+
+/** A `watch`. */
+class WatchRequest extends BackendRequest {
+  readonly #pending: PendingReply;
+  readonly #isFirst: boolean;
+
+  constructor(pending: PendingReply, isFirst: boolean) {
+    super();
+    this.#pending = pending;
+    this.#isFirst = isFirst;
+  }
+
+  override succeed(bytes: Uint8Array, start: number, end: number): void {
+    this.#pending.succeed(bytes, start, end);
+  }
+
+  override fail(error: ConnectionError): void {
+    // Where others were before it, `exec` must not forget them: it fails on the connection that was lost.
+    if (this.#isFirst) this.#pending.client.watch = undefined;
+    this.#pending.fail(error);
+  }
+}
+
+/**
+ * An `exec`. Until its reply has come, what was queued is charged to the client: it is on its way to the server. Where the client
+ * watches, its connection is free for others afterwards.
+ */
+class LastRequest extends BackendRequest {
+  readonly #pending: PendingReply;
+  readonly #transaction: QueuedRequests;
+  readonly #watch: ServerWatch | undefined;
+
+  constructor(pending: PendingReply, transaction: QueuedRequests, watch: ServerWatch | undefined) {
+    super();
+    this.#pending = pending;
+    this.#transaction = transaction;
+    this.#watch = watch;
+    // To `multi`, and to each request that is queued.
+    this.unread = 1 + transaction.count;
+  }
+
+  override succeed(bytes: Uint8Array, start: number, end: number): void {
+    this.#transaction.free();
+    this.#pending.succeed(bytes, start, end);
+    this.#watch?.end();
+  }
+
+  override fail(error: ConnectionError): void {
+    this.#transaction.free();
+    this.#pending.fail(error);
+  }
+}

@@ -1,0 +1,108 @@
+/**
+ * The role `inmem server`: options in, a running server, exit status out. The server itself is server/server.ts.
+ *
+ * @module
+ */
+
+import { formatAddress } from "../address.ts";
+import { tornPath } from "../log/set_aside.ts";
+import { planServerDescriptors } from "../role/descriptors.ts";
+import { ignoreStraySignals, runUntilStopped } from "../role/lifetime.ts";
+import { followListening, resolveListening } from "../role/listening_options.ts";
+import { loadProgress } from "../role/load_progress.ts";
+import { createLogger, type Logger } from "../role/logger.ts";
+import { planServerMemory } from "../role/memory_limit.ts";
+import { serverOptions } from "../role/option_tables.ts";
+import { parseOptionsOnly } from "../role/options.ts";
+import { formatSize } from "../role/quantities.ts";
+import { damagedPath, type Loaded } from "./loading.ts";
+import { startServer } from "./server.ts";
+
+export { Server, type ServerSettings, startServer } from "./server.ts";
+
+/**
+ * Runs a server until a signal stops it.
+ *
+ * @param argv the arguments after `server`
+ * @returns the exit status; role/lifetime.ts lists them
+ * @throws {UsageError} when the options are wrong
+ * @throws {StartError} when the server cannot start
+ */
+export async function serverMain(argv: readonly string[]): Promise<number> {
+  const values = parseOptionsOnly(serverOptions, argv);
+  if (values === undefined) return 0;
+  const logger = createLogger(values["log-format"]);
+  const { settings: listening, sources } = await resolveListening(values);
+  for (const warning of sources.warnings) logger.warn(warning);
+  const memory = planServerMemory({
+    data: values["max-memory"],
+    clients: values["max-client-memory"],
+    connections: values["max-clients"],
+  });
+  const descriptors = planServerDescriptors(memory.connections);
+  for (const warning of [...memory.warnings, ...descriptors.warnings]) logger.warn(warning);
+  const heedSignals = ignoreStraySignals();
+  const server = await startServer({
+    ...listening,
+    dataPath: values["no-persist"] ? undefined : values.data,
+    backupPath: values.backup,
+    backupFolder: values["backup-folder"],
+    repairs: values.repair,
+    fsync: values.fsync,
+    snapshotGrowthPercent: values["snapshot-growth"],
+    snapshotIntervalMs: values["snapshot-interval"],
+    loadProgress: loadProgress(logger),
+    memoryLimitBytes: memory.data,
+    clientMemoryLimitBytes: memory.clients,
+    snapshotQueueMaxBytes: memory.snapshotQueue,
+    freedQueueMaxBytes: memory.freedQueue,
+    evicts: values.eviction === "lru",
+    defaultTtlMs: values["default-ttl"] ?? 0,
+    maxClients: descriptors.maxClients,
+    maxConnections: Math.min(descriptors.maxConnections, memory.maxConnections),
+    enablesDebug: values["enable-debug-command"],
+    logger,
+  });
+  const reloading = followListening(listening, sources, server, logger);
+  const ended = runUntilStopped(server, reloading, logger);
+  heedSignals();
+  logger.info(`Memory for data: ${formatSize(memory.data)}`, { reason: memory.reason });
+  logger.info(`Memory for clients: ${formatSize(memory.clients)}`);
+  if (server.loaded) tellLoaded(server.loaded, logger);
+  if (server.untuned !== undefined) logger.warn("Replies may be slower than elsewhere", { reason: server.untuned });
+  logger.info(`listening on ${formatAddress(server.address)}`);
+  return await ended;
+}
+
+/** Tells what the start has loaded, and what it has not. */
+function tellLoaded(loaded: Loaded, logger: Logger): void {
+  const { path, keys, batches, expired, evicted, dropped, torn, tornLost, damaged, lacksLog, durationMs } = loaded;
+  for (const part of torn) {
+    const { path, offset, bytes } = part;
+    const isKept = !tornLost.includes(part);
+    logger.warn(
+      isKept
+        ? "The end of the log is torn, as a crash leaves it: it was cut off"
+        : "The end of the log is torn, as a crash leaves it: it was cut off without a copy, since the disk is full",
+      { path, offset, bytes, ...isKept && { kept: tornPath(part) } },
+    );
+  }
+  if (lacksLog) {
+    logger.warn("There is a snapshot and no log: what was written after the snapshot is not there", { path });
+  }
+  for (const { path, offset, bytes, reason } of damaged) {
+    const kept = bytes > 0 ? { kept: damagedPath(path) } : {};
+    logger.error("Damaged data was left out", { path, offset, bytes, reason, ...kept });
+  }
+  if (dropped > 0) logger.error("Records on keys of which a part is missing were left out", { records: dropped });
+  logger.info(path === undefined ? "Loaded the log" : `Loaded "${path}" and the log behind it`, {
+    keys,
+    batches,
+    expired,
+    evicted,
+    ms: Math.round(durationMs),
+  });
+  if (evicted > 0) {
+    logger.warn("The data needs more than --max-memory: its least used keys were left out", { evicted });
+  }
+}

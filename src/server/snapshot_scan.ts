@@ -1,0 +1,183 @@
+/**
+ * Writes all keys into a snapshot, a few at a time, from the least to the most recently used one, so that loading them in
+ * this order restores the order of use. Between two steps commands run; change_recorder.ts follows what they change.
+ *
+ * @module
+ */
+
+import { SNAPSHOT_PART_BYTES, SNAPSHOT_PART_ITEMS } from "../limits.ts";
+import { RecordType } from "../log/record.ts";
+import type { RecordWriter } from "../log/record_writer.ts";
+import type { SnapshotWriter } from "../log/snapshot.ts";
+import type { SnapshotCursor } from "../store/snapshot_cursor.ts";
+import { EntryType } from "../store/store.ts";
+import type { Store } from "../store/store.ts";
+
+/** Keys that are looked at in one step. */
+const STEP_KEYS = 16;
+
+/** One walk, which was begun. */
+export class SnapshotScan {
+  /** Keys covered so far, the open one included. */
+  keys = 0;
+  readonly #store: Store;
+  readonly #cursor: SnapshotCursor;
+  readonly #memory: Uint8Array;
+  readonly #snapshot: SnapshotWriter;
+  readonly #records: RecordWriter;
+
+  constructor(store: Store, snapshot: SnapshotWriter) {
+    this.#store = store;
+    this.#cursor = store.snapshotCursor;
+    this.#memory = store.memory;
+    this.#snapshot = snapshot;
+    this.#records = snapshot.records;
+  }
+
+  /** Covers a few keys, or a part of a large value: some 10 µs. Answers whether all is covered. */
+  step(): boolean {
+    for (let i = 0; i < STEP_KEYS; i++) {
+      if (this.#cursor.partial !== 0) {
+        this.#capturePart();
+        this.#cursor.looked += SNAPSHOT_PART_ITEMS;
+        this.#snapshot.cut();
+        return false;
+      }
+      const entry = this.#cursor.next(STEP_KEYS);
+      if (entry <= 0) return entry === 0;
+      this.#capture(entry);
+      this.#snapshot.cut();
+    }
+    return false;
+  }
+
+  #capture(entry: number): void {
+    const store = this.#store;
+    const type = store.type(entry);
+    this.keys++;
+    if (type === EntryType.String) {
+      const length = store.stringLength(entry);
+      if (length <= SNAPSHOT_PART_BYTES) this.#captureString(entry, length);
+      else this.#cursor.partial = entry;
+    } else if (type === EntryType.List) {
+      if (store.isPacked(entry)) {
+        this.#captureElements(entry, 0);
+        this.#captureDeadline(entry);
+      } else {
+        this.#cursor.partial = entry;
+      }
+    } else if (store.isLargeHash(entry)) {
+      this.#cursor.openHash(entry);
+    } else {
+      this.#capturePackedHash(entry);
+      this.#captureDeadline(entry);
+    }
+  }
+
+  /** Covers the next part of the open value, and leaves it when that was the last one. */
+  #capturePart(): void {
+    const store = this.#store;
+    const cursor = this.#cursor;
+    const entry = cursor.partial;
+    const type = store.type(entry);
+    let isDone: boolean;
+    if (type === EntryType.String) {
+      const length = store.stringLength(entry);
+      const part = Math.min(SNAPSHOT_PART_BYTES, length - cursor.capturedTo);
+      const at = this.#records.appendRoom(
+        this.#memory,
+        store.keyStart(entry),
+        store.keyLength(entry),
+        cursor.capturedTo,
+        part,
+      );
+      store.copyString(entry, cursor.capturedTo, this.#records.buffer, at, part);
+      cursor.capturedTo += part;
+      isDone = cursor.capturedTo >= length;
+    } else if (type === EntryType.List) {
+      cursor.capturedTo += this.#captureElements(entry, cursor.capturedTo);
+      isDone = cursor.capturedTo === store.listLength(entry);
+    } else {
+      isDone = !this.#captureFields(entry);
+    }
+    if (!isDone) return;
+    cursor.close();
+    this.#captureDeadline(entry);
+  }
+
+  #captureString(entry: number, length: number): void {
+    const store = this.#store;
+    const records = this.#records;
+    const deadlineMs = store.deadline(entry);
+    const at = records.setStringRoom(this.#memory, store.keyStart(entry), store.keyLength(entry), deadlineMs, length);
+    store.copyString(entry, 0, records.buffer, at, length);
+  }
+
+  /** Covers some elements from `index` on. Answers how many. */
+  #captureElements(entry: number, index: number): number {
+    const store = this.#store;
+    const records = this.#records;
+    let count = 0;
+    let bytes = 0;
+    for (let found = store.listSeek(entry, index); found; found = store.listNext()) {
+      if (count === SNAPSHOT_PART_ITEMS || bytes >= SNAPSHOT_PART_BYTES) break;
+      if (count === 0) this.#begin(RecordType.PushTail, entry, index);
+      const length = store.elementLength();
+      const at = records.room(length);
+      store.copyElement(records.buffer, at);
+      bytes += length;
+      count++;
+    }
+    if (count > 0) records.finish();
+    return count;
+  }
+
+  /** Covers some fields of the open hash. Answers whether there may be more. */
+  #captureFields(entry: number): boolean {
+    const store = this.#store;
+    const cursor = this.#cursor;
+    let field = cursor.nextField();
+    if (field === 0) return false;
+    this.#begin(RecordType.HashSet, entry, cursor.capturedTo);
+    let bytes = 0;
+    for (let count = 1; field !== 0; count++) {
+      store.hashSeekField(entry, field);
+      bytes += this.#addField();
+      cursor.capturedTo++;
+      if (count === SNAPSHOT_PART_ITEMS || bytes >= SNAPSHOT_PART_BYTES) break;
+      field = cursor.nextField();
+    }
+    this.#records.finish();
+    return field !== 0;
+  }
+
+  #capturePackedHash(entry: number): void {
+    const store = this.#store;
+    this.#begin(RecordType.HashSet, entry, 0);
+    for (let found = store.hashFirst(entry); found; found = store.hashNext()) this.#addField();
+    this.#records.finish();
+  }
+
+  /** Adds the field at the cursor. Answers the bytes of it and its value. */
+  #addField(): number {
+    const store = this.#store;
+    const records = this.#records;
+    const [fieldLength, valueLength] = [store.fieldLength(), store.valueLength()];
+    const fieldAt = records.room(fieldLength);
+    store.copyField(records.buffer, fieldAt);
+    const valueAt = records.room(valueLength);
+    store.copyValue(records.buffer, valueAt);
+    return fieldLength + valueLength;
+  }
+
+  #begin(type: RecordType.PushTail | RecordType.HashSet, entry: number, before: number): void {
+    this.#records.begin(type, this.#memory, this.#store.keyStart(entry), this.#store.keyLength(entry), before);
+  }
+
+  #captureDeadline(entry: number): void {
+    const store = this.#store;
+    const deadlineMs = store.deadline(entry);
+    if (deadlineMs === 0) return;
+    this.#records.setDeadline(this.#memory, store.keyStart(entry), store.keyLength(entry), deadlineMs);
+  }
+}

@@ -1,0 +1,170 @@
+/**
+ * `inmem client`: one command, the lines of standard input, or a shell on a terminal.
+ *
+ * | called with | does |
+ * |---|---|
+ * | a command | runs it; its arguments are sent as they are typed, as UTF-8 |
+ * | no command, input from a file or pipe | runs each line; see `shell/piped.ts` |
+ * | no command, on a terminal | asks for commands; see `shell/interactive.ts` |
+ *
+ * Replies are for people when standard output is a terminal, else raw; `shell/format.ts` says how each looks. A refusal
+ * goes to standard error in raw form, so that output holds data only, and to standard output otherwise.
+ *
+ * @module
+ */
+
+import { formatAddress } from "../address.ts";
+import { Client, connect } from "../client/client.ts";
+import { ConnectionError, ReplyError, StartError, UsageError } from "../errors.ts";
+import { refuseKeyLogging } from "../role/key_logging.ts";
+import { clientOptions } from "../role/option_tables.ts";
+import { helpText as optionsHelp, parseOptions } from "../role/options.ts";
+import type { OptionValues } from "../role/options.ts";
+import { readPasswords } from "../role/password.ts";
+import { stateFolder } from "../role/state_folder.ts";
+import { clusterText } from "./cluster.ts";
+import { formatError, formatReply, printable, repliesInLines, toJson } from "./format.ts";
+import type { Format } from "./format.ts";
+import { helpText } from "./help.ts";
+import { History } from "./history.ts";
+import { runInteractive } from "./interactive.ts";
+import { Output, OutputError } from "./output.ts";
+import { runPiped, Status } from "./piped.ts";
+import { terminalSize } from "./terminal.ts";
+import { usageHint } from "./usage_hint.ts";
+
+type Values = OptionValues<typeof clientOptions>;
+
+/**
+ * The role `inmem client`.
+ *
+ * @param argv the arguments after `client`
+ * @returns the exit status: 0 done, 1 the server refused, 2 wrong usage, or input, output or a file that cannot be used,
+ * 3 no connection; 128 and a signal's number when one has ended the interactive shell. The caller exits with it: input
+ * that nobody waits for any more may still be open.
+ */
+export async function clientMain(argv: readonly string[]): Promise<number> {
+  let plaintext = false;
+  try {
+    const { values, positional } = parseOptions(clientOptions, argv);
+    ({ plaintext } = values);
+    if (values.help) return await print(optionsHelp(clientOptions) + COMMANDS_HINT);
+    const format: Format = values.json ? "json" : Deno.stdout.isTerminal() ? "human" : "raw";
+    if (positional[0]?.toLowerCase() === "help") return await printHelp(positional.slice(1), format);
+    const client = await connectAs(values);
+    try {
+      if (positional.length > 0) return await runOne(client, positional, format);
+      // Without a terminal on both sides there is nobody to show a prompt to.
+      if (Deno.stdin.isTerminal() && Deno.stdout.isTerminal()) {
+        return await runInteractive(client, new History(historyPath()), format);
+      }
+      const streams = { input: Deno.stdin.readable, output: Deno.stdout, errors: Deno.stderr };
+      return await runPiped(client, streams, format);
+    } finally {
+      client.disconnect();
+      await client.close();
+    }
+  } catch (error) {
+    if (error instanceof UsageError || error instanceof StartError) return complain(error.message, Status.Usage);
+    if (error instanceof ConnectionError) {
+      const outcome = error.sent ? "; the command may have taken effect" : "";
+      return complain(error.message + (hintFor(error, plaintext) || outcome), Status.NoConnection);
+    }
+    if (error instanceof ReplyError) {
+      const reason = formatError(error, "raw").trimEnd();
+      return complain(withHint(`Cannot authenticate: ${reason}`, hintForPassword(error)), Status.Refused);
+    }
+    if (error instanceof OutputError) return complain(error.message, Status.Usage);
+    throw error;
+  }
+}
+
+const COMMANDS_HINT = '\n"inmem client help" lists the commands, "inmem client help COMMAND" explains one.\n' +
+  '"inmem client cluster" shows the servers behind a proxy.\n';
+
+async function connectAs(values: Values): Promise<Client> {
+  refuseKeyLogging();
+  return await connect({
+    addr: formatAddress(values.addr),
+    caFile: values.ca,
+    insecure: values.insecure,
+    plaintext: values.plaintext,
+    password: readPasswords(values["password-file"]),
+    timeoutMs: values.timeout,
+  });
+}
+
+async function runOne(client: Client, words: readonly string[], format: Format): Promise<number> {
+  const command = words[0]!.toLowerCase();
+  try {
+    if (command === "cluster") return await print(await clusterText(client, words, format));
+    return await print(formatReply(await client.send(words), format, repliesInLines(words)));
+  } catch (error) {
+    if (error instanceof RangeError) throw new UsageError(error.message, { cause: error });
+    if (!(error instanceof ReplyError)) throw error;
+    const text = formatError(error, format) + (format === "json" ? "" : usageHint(words, error));
+    if (format === "raw") writeError(text);
+    else await print(text);
+    if (error.code === "NOAUTH") complain(`Cannot run "${command}": ${hintForPassword(error)}`, Status.Refused);
+    return Status.Refused;
+  }
+}
+
+async function printHelp(topics: readonly string[], format: Format): Promise<number> {
+  const text = helpText(topics[0], Deno.stdout.isTerminal() ? terminalSize().columns : undefined);
+  if (text === undefined) throw new UsageError(`No help for "${topics[0]}": "inmem client help" lists the commands`);
+  return await print(format === "json" ? `${toJson(text)}\n` : text);
+}
+
+async function print(bytes: Uint8Array | string): Promise<number> {
+  const output = new Output(Deno.stdout);
+  output.add(bytes);
+  await output.flushed();
+  if (output.failure !== undefined) throw output.failure;
+  return Status.Done;
+}
+
+function complain(message: string, status: Status): Status {
+  writeError(`inmem client: ${printable(message)}\n`);
+  return status;
+}
+
+function writeError(text: string): void {
+  const bytes = new TextEncoder().encode(text);
+  for (let written = 0; written < bytes.length;) written += Deno.stderr.writeSync(bytes.subarray(written));
+}
+
+/** What a person may do about it, as far as the reason tells. */
+function hintFor(error: ConnectionError, plaintext: boolean): string {
+  const { message } = error;
+  if (/nobody listens/.test(message)) return `; is the server running? Start it with "inmem server", or give --addr`;
+  if (/not trusted/.test(message)) return "; give its authority's certificate with --ca FILE";
+  if (/does not speak TLS/.test(message)) return "; if it was started with --plaintext, give that option here, too";
+  if (/has no address/.test(message)) return "; check --addr";
+  if (plaintext && /closed it/.test(message)) return "; if it speaks TLS, leave --plaintext away";
+  return "";
+}
+
+/** The same for a refusal that has to do with the password; nothing for another one. */
+function hintForPassword({ code, message }: ReplyError): string {
+  const given = "--password-file FILE, or INMEM_PASSWORD";
+  if (code === "NOAUTH") return `this server wants a password; give it with ${given}`;
+  if (code === "WRONGPASS") return `give the right one with ${given}`;
+  if (!/password/i.test(message)) return "";
+  return "if this server wants no password, leave --password-file away and unset INMEM_PASSWORD";
+}
+
+/** A reason and what may be done about it: the second part is a sentence of its own where the first one ends as one. */
+function withHint(reason: string, hint: string): string {
+  if (hint === "") return reason;
+  return /[.?!]$/.test(reason) ? `${reason} ${hint[0]!.toUpperCase()}${hint.slice(1)}` : `${reason}; ${hint}`;
+}
+
+/** Where the interactive shell's history is kept; nowhere when the environment names no home. */
+function historyPath(): string | undefined {
+  try {
+    return `${stateFolder()}/history`;
+  } catch {
+    return undefined;
+  }
+}

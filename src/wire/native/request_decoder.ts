@@ -1,0 +1,126 @@
+/**
+ * Takes requests of the native protocol out of a read buffer, one after another.
+ *
+ * A frame is read when it is whole, but for one of very many arguments: those are looked at as they arrive, so that the last
+ * read brings no more work than the others. Whatever is wrong with it is told when it is whole, since it is known then where the
+ * next one begins.
+ *
+ * @module
+ */
+
+import { ProtocolError } from "../../errors.ts";
+import { ARGUMENTS_MAX_COUNT, READ_BUFFER_BATCH_BYTES } from "../../limits.ts";
+import { type ClientAccount, UNLIMITED_ACCOUNT } from "../../memory/client_memory.ts";
+import { ArgumentPlaces, SHORT_MAX_COUNT } from "../argument_places.ts";
+import type { Request } from "../request.ts";
+import type { RequestLimits } from "../request_limits.ts";
+import { decodeRequest, FRAME_PREFIX_BYTES, frameLength } from "./frame.ts";
+import { Form, read16, read32 } from "./message_pack.ts";
+
+/** The prefix of a frame, and the longest head of its array. No head of an argument is longer. */
+const HEAD_MAX_BYTES = FRAME_PREFIX_BYTES + 5;
+
+/** Reads native frames. */
+export class NativeDecoder {
+  /** Bytes that the request under way takes in all; 0 when that is not known. */
+  needed = 0;
+  /** Nothing has to be estimated: {@linkcode needed} is exact. */
+  readonly expected = 0;
+  /** After an error: where the next request begins; -1 when nobody knows. */
+  behind = -1;
+  /** Bytes that may be dropped while a request is not whole: none here. */
+  readonly passed = 0;
+  readonly #places: ArgumentPlaces;
+
+  /** @param account is charged for the places of a request of many arguments, while it arrives */
+  constructor(account: ClientAccount = UNLIMITED_ACCOUNT) {
+    this.#places = new ArgumentPlaces(account);
+  }
+
+  /** Gives back what is kept of a request that is not whole: its connection has ended. */
+  free(): void {
+    this.#places.free();
+  }
+
+  /**
+   * Reads the request at `bytes[start, end)` into `request`, which borrows `bytes`.
+   *
+   * @returns the position behind it; -1 while it is not whole
+   * @throws {ProtocolError} see {@linkcode behind}; also when the memory of all clients has no room for its arguments
+   */
+  decode(bytes: Uint8Array, start: number, end: number, request: Request, limits: RequestLimits): number {
+    const unread = end - start;
+    if (unread < FRAME_PREFIX_BYTES) return -1;
+    const length = frameLength(bytes, start);
+    if (length > limits.requestMaxBytes) {
+      this.behind = -1;
+      throw new ProtocolError(
+        `frame of ${length} bytes, expected at most ${limits.requestMaxBytes}${limits.reason}`,
+      );
+    }
+    const next = start + FRAME_PREFIX_BYTES + length;
+    if (next > end) {
+      this.needed = FRAME_PREFIX_BYTES + length;
+      this.behind = -1;
+      if (this.needed > READ_BUFFER_BATCH_BYTES) this.#lookAhead(bytes, start, end);
+      return -1;
+    }
+    this.needed = 0;
+    // The frame is whole, so the next one begins where it should, whatever is wrong with this one.
+    this.behind = next;
+    if (this.#places.count > 0 && this.#takeLast(bytes, start, next, request)) return next;
+    decodeRequest(bytes, start + FRAME_PREFIX_BYTES, next, request);
+    return next;
+  }
+
+  /** Looks at the arguments of a frame that is not whole, if it has very many of them, as far as they have come. */
+  #lookAhead(bytes: Uint8Array, start: number, end: number): void {
+    const places = this.#places;
+    if (places.count === 0) {
+      if (end - start < HEAD_MAX_BYTES) return;
+      const form = bytes[start + FRAME_PREFIX_BYTES];
+      const at = start + FRAME_PREFIX_BYTES + 1;
+      const count = form === Form.Array16 ? read16(bytes, at) : form === Form.Array32 ? read32(bytes, at) : 0;
+      if (count <= SHORT_MAX_COUNT || count > Math.min(ARGUMENTS_MAX_COUNT, this.needed)) return;
+      places.begin(count, at + (form === Form.Array16 ? 2 : 4) - start);
+    }
+    this.#readOn(bytes, start, end);
+  }
+
+  /** Reads whole arguments up to `end`, or up to one that is none. */
+  #readOn(bytes: Uint8Array, start: number, end: number): void {
+    const places = this.#places;
+    while (places.index < places.count) {
+      let at = start + places.offset;
+      // An argument of no bytes at the very end is left for the next time.
+      if (end - at < HEAD_MAX_BYTES && end < start + this.needed) return;
+      const first = bytes[at++]!;
+      let length: number;
+      if (first >= 0xa0 && first <= 0xbf) {
+        length = first & 0x1f;
+      } else if (first === Form.Bin8 || first === Form.Str8) {
+        length = bytes[at++]!;
+      } else if (first === Form.Bin16 || first === Form.Str16) {
+        length = read16(bytes, at);
+        at += 2;
+      } else if (first === Form.Bin32 || first === Form.Str32) {
+        length = read32(bytes, at);
+        at += 4;
+      } else {
+        return;
+      }
+      if (length > end - at) return;
+      places.add(at - start, length, at + length - start);
+    }
+  }
+
+  /** Hands over the arguments of a frame that is whole now; `false` when something is wrong with it. */
+  #takeLast(bytes: Uint8Array, start: number, end: number, request: Request): boolean {
+    const places = this.#places;
+    this.#readOn(bytes, start, end);
+    const isRight = places.index === places.count && start + places.offset === end;
+    if (isRight) places.give(request, bytes, start);
+    else places.free();
+    return isRight;
+  }
+}

@@ -1,0 +1,248 @@
+/**
+ * Replies in RESP, of either version.
+ *
+ * ```text
+ *                 RESP2                    RESP3
+ * ok              +OK                      +OK
+ * integer         :42                      :42
+ * bytes           $3 · foo                 $3 · foo
+ * nil, nilArray   $-1, *-1                 _
+ * double          $3 · 0.5                 ,0.5
+ * array           *2 …                     *2 …
+ * map, set, push  *4 …, *2 …, *2 …         %2 …, ~2 …, >2 …
+ * verbatim        $3 · foo                 =7 · txt:foo
+ * error           -ERR message             -ERR message
+ * ```
+ *
+ * Every line, and the content of everything that has a length, ends with CR LF. Nothing stands around the reply to a
+ * command, so `begin` and `end` only take note of where they are.
+ *
+ * A count in front of an array must not have leading zeros, since clients refuse them. So `openArray` leaves room for the
+ * longest, and `closeArray` moves what follows in the same chunk up to the one that it is.
+ *
+ * The specification is https://github.com/redis/redis-specifications/blob/master/protocol/RESP3.md.
+ *
+ * @module
+ */
+
+import { encodeText, formatInteger, INTEGER_TEXT_MAX_BYTES } from "../../bytes.ts";
+import type { ReplyCode } from "../../errors.ts";
+import { formatDouble } from "../double.ts";
+import { Reply, withoutLastBreaks } from "../reply.ts";
+
+/** Most bytes of an integer: a sign, 16 digits and what stands around them. */
+const INTEGER_MAX_BYTES = 1 + INTEGER_TEXT_MAX_BYTES + 2;
+/** Most bytes of a line that tells a count or a length: no reply has more than 10 digits' bytes or values. */
+const HEADER_MAX_BYTES = 1 + 10 + 2;
+
+const CR = 0x0d;
+const LF = 0x0a;
+
+const VERBATIM_FORMAT = "txt:";
+
+/** The header of the array being closed. */
+const header = new Uint8Array(HEADER_MAX_BYTES);
+
+/** Replies in RESP. */
+export class RespReply extends Reply {
+  /** The version of what is said from now on. */
+  version: 2 | 3 = 2;
+
+  override begin(): void {
+    this.begun = this.length;
+  }
+
+  override end(): void {
+    this.begunChunk = -1;
+  }
+
+  override get isRich(): boolean {
+    return this.version === 3;
+  }
+
+  override ok(): void {
+    this.grow(5);
+    const at = this.length;
+    this.view.setUint32(at, 0x2b4f4b0d);
+    this.buffer[at + 4] = LF;
+    this.length = at + 5;
+  }
+
+  override status(word: string): void {
+    this.#line(0x2b, word);
+  }
+
+  override integer(value: number): void {
+    this.grow(INTEGER_MAX_BYTES);
+    const at = this.length;
+    if (value >= 0 && value < 10) {
+      this.view.setUint32(at, 0x3a300d0a + value * 0x10000);
+      this.length = at + 4;
+    } else {
+      this.length = writeHeader(this.buffer, at, 0x3a, value);
+    }
+  }
+
+  override integer64(value: bigint): void {
+    this.#line(0x3a, value.toString());
+  }
+
+  override double(value: number): void {
+    const text = formatDouble(value);
+    if (this.version === 3) this.#line(0x2c, text);
+    else this.text(text);
+  }
+
+  override nil(): void {
+    if (this.version === 2) {
+      this.grow(5);
+      const at = this.length;
+      this.view.setUint32(at, 0x242d310d);
+      this.buffer[at + 4] = LF;
+      this.length = at + 5;
+    } else {
+      this.#nil3();
+    }
+  }
+
+  override nilArray(): void {
+    if (this.version === 2) this.#line(0x2a, "-1");
+    else this.#nil3();
+  }
+
+  #nil3(): void {
+    this.grow(3);
+    const { buffer, length: at } = this;
+    buffer[at] = 0x5f;
+    buffer[at + 1] = CR;
+    buffer[at + 2] = LF;
+    this.length = at + 3;
+  }
+
+  override reserve(length: number): number {
+    // Most values are short, and this is said more often than anything else.
+    const { buffer, length: at } = this;
+    const end = at + 5 + length;
+    if (length < 100 && end + 2 <= buffer.length) {
+      buffer[at] = 0x24;
+      if (length >= 10) {
+        const tens = (length * 205) >> 11;
+        buffer[at + 1] = 0x30 + tens;
+        buffer[at + 2] = 0x30 + length - tens * 10;
+        buffer[at + 3] = CR;
+        buffer[at + 4] = LF;
+        buffer[end] = CR;
+        buffer[end + 1] = LF;
+        this.length = end + 2;
+        return at + 5;
+      }
+      buffer[at + 1] = 0x30 + length;
+      buffer[at + 2] = CR;
+      buffer[at + 3] = LF;
+      buffer[end - 1] = CR;
+      buffer[end] = LF;
+      this.length = end + 1;
+      return at + 4;
+    }
+    return this.#reserve(0x24, length);
+  }
+
+  #reserve(type: number, length: number): number {
+    this.grow(HEADER_MAX_BYTES + length + 2);
+    const buffer = this.buffer;
+    const at = writeHeader(buffer, this.length, type, length);
+    const end = at + length;
+    buffer[end] = CR;
+    buffer[end + 1] = LF;
+    this.length = end + 2;
+    return at;
+  }
+
+  override openBytes(length: number): void {
+    this.#header(0x24, length);
+  }
+
+  override closeBytes(): void {
+    this.grow(2);
+    this.buffer[this.length] = CR;
+    this.buffer[this.length + 1] = LF;
+    this.length += 2;
+  }
+
+  override array(count: number): void {
+    this.#header(0x2a, count);
+  }
+
+  override openArray(): void {
+    this.grow(HEADER_MAX_BYTES);
+    this.markArray();
+    this.length += HEADER_MAX_BYTES;
+  }
+
+  override closeArray(count: number): void {
+    this.spliceArray(HEADER_MAX_BYTES, header, writeHeader(header, 0, 0x2a, count));
+  }
+
+  override map(count: number): void {
+    if (this.version === 2) this.#header(0x2a, count * 2);
+    else this.#header(0x25, count);
+  }
+
+  override set(count: number): void {
+    this.#header(this.version === 2 ? 0x2a : 0x7e, count);
+  }
+
+  override push(count: number): void {
+    this.#header(this.version === 2 ? 0x2a : 0x3e, count);
+  }
+
+  override verbatim(text: string): void {
+    if (this.version === 2) return this.text(text);
+    const encoded = encodeText(VERBATIM_FORMAT + text);
+    const at = this.#reserve(0x3d, encoded.length);
+    this.buffer.set(encoded, at);
+  }
+
+  override error(code: ReplyCode, message: string): void {
+    this.rollback();
+    const text = encodeText(`${code} ${withoutLastBreaks(message)}`);
+    this.growForRefusal(1 + text.length + 2);
+    const { buffer, length: at } = this;
+    buffer[at] = 0x2d;
+    // A line break would end the reply too soon.
+    for (let i = 0; i < text.length; i++) {
+      const byte = text[i]!;
+      buffer[at + 1 + i] = byte === CR || byte === LF ? 0x20 : byte;
+    }
+    const end = at + 1 + text.length;
+    buffer[end] = CR;
+    buffer[end + 1] = LF;
+    this.length = end + 2;
+  }
+
+  #header(type: number, count: number): void {
+    this.grow(HEADER_MAX_BYTES);
+    this.length = writeHeader(this.buffer, this.length, type, count);
+  }
+
+  /** Answers a line of ASCII. */
+  #line(type: number, text: string): void {
+    this.grow(1 + text.length + 2);
+    const buffer = this.buffer;
+    let at = this.length;
+    buffer[at++] = type;
+    for (let i = 0; i < text.length; i++) buffer[at++] = text.charCodeAt(i);
+    buffer[at] = CR;
+    buffer[at + 1] = LF;
+    this.length = at + 2;
+  }
+}
+
+/** Writes a line of a type's first byte and a number. Answers the position behind it. */
+function writeHeader(target: Uint8Array, at: number, type: number, value: number): number {
+  target[at] = type;
+  at += 1 + formatInteger(value, target, at + 1);
+  target[at] = CR;
+  target[at + 1] = LF;
+  return at + 2;
+}

@@ -1,0 +1,134 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { CommandIndex } from "../../src/catalog/command_index.ts";
+import { acceptsCount, COMMANDS } from "../../src/catalog/specification.ts";
+import type { CommandSpecification } from "../../src/catalog/specification.ts";
+import { MEMORY_SUBCOMMANDS, OBJECT_SUBCOMMANDS } from "../../src/command/object.ts";
+import { CONNECTION_SUBCOMMANDS } from "../../src/connection/commands.ts";
+import { AssertionError } from "../../src/errors.ts";
+import { NativeReply } from "../../src/wire/reply.ts";
+import { MemoryClient } from "../support/memory_client.ts";
+
+const encoder = new TextEncoder();
+const allNames = COMMANDS.flatMap(({ name, aliases }) => [name, ...aliases]);
+
+function find(index: CommandIndex, name: string | Uint8Array): number {
+  const bytes = typeof name === "string" ? encoder.encode(name) : name;
+  // Surrounded by letters, which must not count.
+  const around = new Uint8Array(bytes.length + 16).fill(0x78);
+  around.set(bytes, 8);
+  return index.find(around, 8, bytes.length);
+}
+
+Deno.test("COMMANDS names every command once, and says sound things of it", () => {
+  assertEquals(new Set(allNames).size, allNames.length);
+  for (const { name, arity, firstKey, lastKey, keyStep, writes, grows, open, routing, summary } of COMMANDS) {
+    assert(arity !== 0, name);
+    assert(!grows || writes, `${name}: what grows writes`);
+    assert(!open || !writes, `${name}: what is open must not write`);
+    assertEquals(firstKey === 0, keyStep === 0, name);
+    const routedByKey = ["key", "together", "sum", "values", "pairs", "wait"].includes(routing) || name === "watch";
+    assertEquals(firstKey > 0, routedByKey, name);
+    assertEquals(lastKey > firstKey, lastKey === 2 && ["together", "wait"].includes(routing), name);
+    assert(lastKey < 0 || lastKey >= firstKey, name);
+    // The least number of arguments includes a key, but for subcommands: `help` has none.
+    assert(firstKey === 2 ? arity === -2 : Math.abs(arity) > firstKey, name);
+    assert(/^\S.+\S$/.test(summary), name);
+  }
+});
+
+Deno.test("CommandIndex find() finds names and aliases in any case", () => {
+  const index = new CommandIndex();
+  COMMANDS.forEach(({ name, aliases }, position) => {
+    for (const each of [name, ...aliases]) {
+      assertEquals(find(index, each), position, each);
+      assertEquals(find(index, each.toUpperCase()), position, each);
+      assertEquals(find(index, each[0]!.toUpperCase() + each.slice(1)), position, each);
+    }
+  });
+});
+
+Deno.test("CommandIndex find() finds nothing that is only similar", () => {
+  const index = new CommandIndex();
+  const known = new Set(allNames);
+  for (const name of allNames) {
+    const similar = [name + "x", "x" + name, name.slice(1), name.slice(0, -1), " " + name, name + "\0", "\0" + name];
+    for (const each of similar) {
+      if (!known.has(each)) assertEquals(find(index, each), -1, JSON.stringify(each));
+    }
+    const bytes = encoder.encode(name);
+    for (let i = 0; i < bytes.length; i++) {
+      for (let byte = 0; byte < 256; byte++) {
+        const changed = Uint8Array.from(bytes);
+        changed[i] = byte;
+        const text = String.fromCharCode(...changed).replace(/[A-Z]/g, (letter) => letter.toLowerCase());
+        assertEquals(find(index, changed) !== -1, known.has(text), JSON.stringify(text));
+      }
+    }
+  }
+  for (const name of ["", "\0", " ", "x".repeat(100_000), "get ".repeat(5)]) assertEquals(find(index, name), -1);
+});
+
+Deno.test("CommandIndex find() tells long names apart by all their letters", () => {
+  const template = COMMANDS[0]!;
+  const names = ["incrbyfloat", "decrbyfloat", "byfloat", "rbyfloat", "crbyfloat"];
+  const commands: CommandSpecification[] = names.map((name) => ({ ...template, name, aliases: [] }));
+  const index = new CommandIndex(commands);
+  names.forEach((name, position) => {
+    assertEquals(find(index, name), position, name);
+    assertEquals(find(index, name.toUpperCase()), position, name);
+  });
+  for (const name of ["xncrbyfloat", "incrbyfloax", "yfloat", "xrbyfloat", "xcrbyfloat"]) {
+    assertEquals(find(index, name), -1, name);
+  }
+  assertThrows(() => new CommandIndex([{ ...template, name: "with-dash" }]), AssertionError);
+});
+
+Deno.test("acceptsCount() tells exact from at least", () => {
+  const get = COMMANDS.find(({ name }) => name === "get")!;
+  const mget = COMMANDS.find(({ name }) => name === "mget")!;
+  assertEquals([1, 2, 3].map((count) => acceptsCount(get.arity, count)), [false, true, false]);
+  assertEquals([1, 2, 3, 1000].map((count) => acceptsCount(mget.arity, count)), [false, true, true, true]);
+});
+
+Deno.test("COMMANDS say which replies are delayed by their last argument", () => {
+  for (const { name, routing, replyDelay, syntax } of COMMANDS) {
+    assertEquals(replyDelay === "timeout", routing === "wait", name);
+    assertEquals(replyDelay === "timeout", / timeout$/.test(syntax), name);
+    assertEquals(replyDelay === "sleep", name === "debug", name);
+  }
+});
+
+/** Notes which replies are written as text for people. */
+class NotingReply extends NativeReply {
+  isText = false;
+
+  override verbatim(text: string): void {
+    this.isText = true;
+    super.verbatim(text);
+  }
+}
+
+Deno.test("COMMANDS say which replies are text in lines", async () => {
+  const subcommands: Readonly<Record<string, readonly string[]>> = Object.fromEntries(
+    Object.entries({ ...CONNECTION_SUBCOMMANDS, memory: MEMORY_SUBCOMMANDS, object: OBJECT_SUBCOMMANDS })
+      .map(([name, each]) => [name, [...Object.keys(each), "help"]]),
+  );
+  for (const { name, arity, textReply, replyDelay } of COMMANDS) {
+    for (const subcommand of subcommands[name] ?? [undefined]) {
+      const told = typeof textReply === "boolean" ? textReply : textReply.includes(subcommand ?? "");
+      const first = subcommand === undefined ? [] : [subcommand];
+      const leastCount = Math.abs(arity) - 1 - first.length;
+      // With the fewest arguments and with some more, since some are refused with the one or the other.
+      const texts = await Promise.all([0, 1, 2].map(async (moreCount) => {
+        const reply = new NotingReply();
+        const client = new MemoryClient({ reply });
+        client.call("set", "1", "1");
+        const others = Array<string>(Math.max(0, leastCount + moreCount)).fill("1");
+        if (replyDelay === "timeout") others[others.length - 1] = "0.001";
+        await client.wait(name, ...first, ...others);
+        return reply.isText;
+      }));
+      assertEquals(texts.includes(true), told, `${name} ${subcommand ?? ""}`);
+    }
+  }
+});

@@ -1,0 +1,72 @@
+import { assert, assertEquals } from "@std/assert";
+import { FREED_AT_ONCE_MIN_BYTES, FREED_QUEUE_MAX_BYTES } from "../../src/limits.ts";
+import { freeBuffer, FreedMemory } from "../../src/memory/freed_memory.ts";
+import { residentBytes } from "../support/resident.ts";
+
+const LARGE_BYTES = 64 * 1024 * 1024;
+
+/** The part of a buffer's whole pages that reads as zeros. */
+function returnedShare(bytes: Uint8Array): number {
+  let zeros = 0;
+  for (let at = 0; at < bytes.length; at += 4096) if (bytes[at] === 0) zeros++;
+  return zeros / Math.ceil(bytes.length / 4096);
+}
+
+Deno.test("freeBuffer() returns the memory of a large buffer, and leaves the buffer as long as it was", () => {
+  for (const size of [FREED_AT_ONCE_MIN_BYTES, 1024 * 1024, 1_500_000, LARGE_BYTES]) {
+    const large = new Uint8Array(size).fill(1);
+    const before = residentBytes(large);
+    {
+      using _memory = FreedMemory.open();
+      freeBuffer(large);
+    }
+    if (size === LARGE_BYTES) assert(before - residentBytes(large) > size * 0.9, "its memory is still there");
+    assert(returnedShare(large) > 0.4, `${returnedShare(large)} of ${size} bytes were returned`);
+    // A detached buffer would slow every access to any other one.
+    assertEquals(large.length, size);
+    large.fill(2);
+    assertEquals(large.findIndex((byte) => byte !== 2), -1);
+  }
+});
+
+Deno.test("freeBuffer() touches nothing beside the buffer, whatever its size and its place", () => {
+  const neighbours: Uint8Array[] = [];
+  {
+    using _memory = FreedMemory.open();
+    for (let more = 0; more < 100; more++) {
+      const size = FREED_AT_ONCE_MIN_BYTES + more * 19_997;
+      const [before, freed, after] = [0, 1, 2].map(() => new Uint8Array(size).fill(7));
+      freeBuffer(freed!.subarray(1000, 2000));
+      freeBuffer(freed!);
+      neighbours.push(before!, after!);
+    }
+  }
+  for (const each of neighbours) assertEquals(each.findIndex((byte) => byte !== 7), -1, `${each.length} bytes`);
+});
+
+Deno.test("freeBuffer() leaves small buffers as they are, and all of them where nobody has opened the memory", () => {
+  const large = new Uint8Array(FREED_AT_ONCE_MIN_BYTES).fill(1);
+  freeBuffer(large);
+  assertEquals(large.indexOf(0), -1);
+  const memory = FreedMemory.open();
+  const other = FreedMemory.open();
+  const small = new Uint8Array(FREED_AT_ONCE_MIN_BYTES - 1).fill(1);
+  freeBuffer(small);
+  assertEquals(small.indexOf(0), -1);
+  memory[Symbol.dispose]();
+  memory[Symbol.dispose]();
+  // The other one still has it returned.
+  freeBuffer(new Int32Array(large.buffer));
+  other[Symbol.dispose]();
+  assert(large.includes(0));
+});
+
+Deno.test("freeBuffer() returns memory in later turns, a part in each, and at once where much of it waits", async () => {
+  using _memory = FreedMemory.open();
+  const count = FREED_QUEUE_MAX_BYTES / LARGE_BYTES + 2;
+  const buffers = Array.from({ length: count }, () => new Uint8Array(LARGE_BYTES).fill(1));
+  for (const each of buffers) freeBuffer(each);
+  const returned = () => buffers.filter((bytes) => returnedShare(bytes) > 0.9).length;
+  assertEquals(returned(), 2);
+  while (returned() < count) await new Promise((resolve) => setTimeout(resolve, 0));
+});

@@ -1,0 +1,227 @@
+import { assertEquals, assertGreaterOrEqual, assertLess } from "@std/assert";
+import { decodeText, encodeText } from "../../../src/bytes.ts";
+import { FREED_AT_ONCE_MIN_BYTES, REPLY_HOLD_MAX_BYTES, REPLY_HOLD_MS } from "../../../src/limits.ts";
+import { ClientMemory } from "../../../src/memory/client_memory.ts";
+import { FreedMemory } from "../../../src/memory/freed_memory.ts";
+import { Outbox } from "../../../src/proxy/client/outbox.ts";
+import type { Client, PendingReply } from "../../../src/proxy/client/pending_reply.ts";
+import { ReplyOrder } from "../../../src/proxy/client/reply_order.ts";
+import { WriteCoalescer } from "../../../src/proxy/client/write_coalescer.ts";
+import { FlushQueue } from "../../../src/route/flush_queue.ts";
+
+/** An outbox whose writes wait for the test, and what became of them. */
+function makeOutbox() {
+  const writes: string[] = [];
+  const more = { expected: false };
+  const waiting: PromiseWithResolvers<void>[] = [];
+  const outbox = new Outbox(
+    {
+      write: (bytes) => {
+        writes.push(decodeText(bytes));
+        const write = Promise.withResolvers<void>();
+        waiting.push(write);
+        return write.promise;
+      },
+      get expectsMore() {
+        return more.expected;
+      },
+      written: () => writes.push("written"),
+      broken: () => writes.push("broken"),
+    },
+    new FlushQueue(),
+    new WriteCoalescer(),
+  );
+  const append = (text: string) => outbox.append(encodeText(text), 0, text.length);
+  const settle = async (error?: Error) => {
+    const write = waiting.shift();
+    if (error === undefined) write?.resolve();
+    else write?.reject(error);
+    await new Promise((resolve) => setTimeout(resolve, 0));
+  };
+  return { outbox, writes, append, settle, more };
+}
+
+Deno.test("Outbox writes what a turn has collected at once, and what comes meanwhile after that", async () => {
+  const { outbox, writes, append, settle } = makeOutbox();
+  append("a");
+  append("b");
+  await settle();
+  append("c");
+  assertEquals([writes, outbox.size, outbox.writing], [["ab"], 3, true]);
+  await settle();
+  await settle();
+  assertEquals([writes, outbox.size, outbox.writing], [["ab", "c", "written"], 0, false]);
+});
+
+Deno.test("Outbox discard() forgets what was collected, and ends with the write under way", async () => {
+  const { outbox, writes, append, settle } = makeOutbox();
+  append("a");
+  await settle();
+  append("b");
+  outbox.discard();
+  assertEquals(outbox.size, 1);
+  await settle(new Error("closed"));
+  assertEquals([writes, outbox.size], [["a", "broken"], 0]);
+});
+
+Deno.test("Outbox lets replies wait for those expected with them, and writes all of them at once", async () => {
+  const { writes, append, settle, more } = makeOutbox();
+  more.expected = true;
+  append("a");
+  await settle();
+  append("b");
+  await settle();
+  assertEquals(writes, []);
+  more.expected = false;
+  append("c");
+  await settle();
+  assertEquals(writes, ["abc"]);
+  // So does what comes while a write is under way.
+  more.expected = true;
+  append("d");
+  await settle();
+  append("e");
+  more.expected = false;
+  append("f");
+  await settle();
+  assertEquals(writes, ["abc", "written", "def"]);
+  await settle();
+});
+
+Deno.test("Outbox writes what has waited, though more is expected, and waits anew", async () => {
+  const { writes, append, settle, more } = makeOutbox();
+  more.expected = true;
+  for (const text of ["a", "b"]) {
+    append(text);
+    const sinceMs = performance.now();
+    while (writes.at(-1) !== text) await new Promise((resolve) => setTimeout(resolve, 0));
+    assertGreaterOrEqual(performance.now() - sinceMs, REPLY_HOLD_MS * 0.9);
+    await settle();
+  }
+  assertEquals(writes, ["a", "written", "b", "written"]);
+});
+
+Deno.test("Outbox lets long replies wait for nothing", async () => {
+  const { writes, append, settle, more } = makeOutbox();
+  more.expected = true;
+  append("x".repeat(REPLY_HOLD_MAX_BYTES));
+  await settle();
+  assertEquals(writes[0]!.length, REPLY_HOLD_MAX_BYTES);
+  await settle();
+});
+
+Deno.test("ReplyOrder expects more as long as replies to what came together are missing", () => {
+  const { outbox } = makeOutbox();
+  const order = new ReplyOrder(outbox);
+  const client = {} as Client;
+  const open = () => order.open(client);
+  const answer = (pending: PendingReply) => order.take(pending, encodeText("+\r\n"), 0, 3);
+  const [a, b] = [open(), open()];
+  answer(a);
+  // They are no batch yet: it may be long until the next one is read.
+  assertEquals(order.expectsMore, false);
+  order.endBatch();
+  assertEquals(order.expectsMore, true);
+  // What comes later is of the next batch.
+  const c = open();
+  order.endBatch();
+  answer(b);
+  assertEquals(order.expectsMore, false);
+  order.endBatch();
+  assertEquals(order.expectsMore, true);
+  answer(c);
+  assertEquals([order.expectsMore, order.inFlight], [false, 0]);
+  answer(open());
+  assertEquals(order.expectsMore, false);
+});
+
+Deno.test("Outbox writes long replies in their turn without a copy, and charges what it holds", async () => {
+  const freed = FreedMemory.open();
+  const memory = new ClientMemory({ limitBytes: Infinity });
+  const written: Uint8Array[] = [];
+  const owner = {
+    write: (bytes: Uint8Array) => {
+      written.push(bytes);
+      return Promise.resolve();
+    },
+    expectsMore: false,
+    written: () => {},
+    broken: () => {},
+  };
+  const outbox = new Outbox(owner, new FlushQueue(), new WriteCoalescer(), memory.openShared());
+  const long = new Uint8Array(FREED_AT_ONCE_MIN_BYTES + 2).fill(0x78).subarray(1, -1);
+  outbox.append(encodeText("a"), 0, 1);
+  outbox.appendOwned(long);
+  outbox.append(encodeText("b"), 0, 1);
+  assertEquals(outbox.size, long.length + 2);
+  assertGreaterOrEqual(memory.usedBytes, long.length + 2);
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  assertEquals(written.map((bytes) => bytes.buffer === long.buffer), [false, true, false]);
+  assertEquals([outbox.size, outbox.writing], [0, false]);
+  // The buffers of short replies are kept for the next.
+  assertLess(memory.usedBytes, FREED_AT_ONCE_MIN_BYTES);
+  outbox.appendOwned(new Uint8Array(FREED_AT_ONCE_MIN_BYTES));
+  outbox.discard();
+  assertEquals([outbox.size, memory.usedBytes], [0, 0]);
+  freed[Symbol.dispose]();
+  assertEquals(long[long.length / 2], 0, "its memory was returned");
+});
+
+Deno.test("ReplyOrder ends quietly where handing on a reply has its own client closed", () => {
+  const LIMIT = 100_000;
+  // Which reply is the one too many: the first, one that was kept, or the place of one more request.
+  for (const sizes of [[LIMIT * 2, 3, 3], [3, 3, LIMIT * 2], [LIMIT / 2, LIMIT / 2, LIMIT / 2, 3]]) {
+    for (const takesLast of [false, true]) {
+      const memory = new ClientMemory({ limitBytes: LIMIT });
+      let kills = 0;
+      const kill = () => {
+        kills++;
+        order.discard();
+        outbox.discard();
+      };
+      const account = memory.open({ id: 1, address: "client", name: "", isKept: false, connection: { kill } });
+      const owner = { write: () => Promise.withResolvers<void>().promise, expectsMore: false };
+      const outbox = new Outbox(
+        { ...owner, written: () => {}, broken: () => {} },
+        new FlushQueue(),
+        new WriteCoalescer(),
+        account,
+      );
+      const order = new ReplyOrder(outbox, account);
+      const slots = sizes.map(() => order.open({} as Client));
+      order.open({} as Client);
+      const places = [...sizes.keys()];
+      if (takesLast) places.reverse();
+      for (const place of places) order.take(slots[place]!, new Uint8Array(sizes[place]!), 0, sizes[place]!);
+      assertEquals([kills, memory.usedBytes], [1, 0], `${sizes} ${takesLast}`);
+    }
+  }
+});
+
+Deno.test("ReplyOrder takes one more request where its place has its own client closed", () => {
+  const memory = new ClientMemory({ limitBytes: 1_000 });
+  const account = memory.open({
+    id: 1,
+    address: "client",
+    name: "",
+    isKept: false,
+    connection: { kill: () => order.discard() },
+  });
+  const order = new ReplyOrder(makeOutbox().outbox, account);
+  for (let count = 0; count < 100; count++) order.open({} as Client);
+  assertEquals(account.isClosed, true);
+});
+
+Deno.test("replies that are kept, and outgrown buffers, return their memory at once from 16 KiB on", async () => {
+  const freed = FreedMemory.open();
+  const { outbox, settle } = makeOutbox();
+  const order = new ReplyOrder(outbox);
+  const slots = [order.open({} as Client), order.open({} as Client)];
+  const reply = new Uint8Array(60_000).fill(0x78);
+  order.take(slots[1]!, reply, 0, reply.length);
+  const kept = slots[1]!.reply;
+  order.take(slots[0]!, encodeText("+\r\n"), 0, 3);
+  await settle();
+  freed[Symbol.dispose]();
+  assertEquals([kept.length, kept[30_000]], [60_000, 0]);
+});
