@@ -48,8 +48,12 @@ const QUOTED_MAX_LENGTH = 100;
  * @throws {UsageError} that says what was expected
  *
  * @example
- * ```ts ignore
- * parseAddress("[0:0::1]:09443"); // { hostname: "::1", port: 9443 }
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { parseAddress } from "./address.ts";
+ *
+ * assertEquals(parseAddress("[0:0::1]:09443"), { hostname: "::1", port: 9443 });
+ * assertEquals(parseAddress(":9443"), { hostname: "0.0.0.0", port: 9443 });
  * ```
  */
 export function parseAddress(text: string): Address {

@@ -45,6 +45,8 @@ export function crc16(bytes: Uint8Array, start: number, end: number): number {
  * @example
  * ```ts
  * import { assertEquals } from "@std/assert";
+ * import { slotOf } from "./key_slot.ts";
+ *
  * const key = new TextEncoder().encode("foo");
  * assertEquals(slotOf(key, 0, key.length), 12182);
  * ```

@@ -7,15 +7,15 @@
  * await using client = await connect({ addr: "127.0.0.1:9443" });
  *
  * await client.set("user:1:name", "Ada", { ttlMs: 60_000 });
- * console.log(await client.get("user:1:name")); // Uint8Array [65, 100, 97], or null
+ * console.log(await client.get("user:1:name")); // Uint8Array(3) [ 65, 100, 97 ]
  * console.log(await client.text.get("user:1:name")); // "Ada"
  *
  * await client.hset("user:1", { name: "Ada", born: 1815 });
- * console.log(await client.text.hgetall("user:1")); // Map { "name" => "Ada", "born" => "1815" }
+ * console.log(await client.text.hgetall("user:1")); // Map(2) { "name" => "Ada", "born" => "1815" }
  *
  * // Requests that are not awaited one by one leave together.
  * const [length, size] = await Promise.all([client.rpush("queue", "a", "b"), client.size()]);
- * console.log(length, size);
+ * console.log(length, size); // 2 3
  * ```
  *
  * ## Basics

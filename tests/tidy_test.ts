@@ -3,20 +3,106 @@
  * worded. Each rule is tried on a small bad input first, since a rule that cannot fail is none.
  */
 
-import { assert, assertEquals } from "@std/assert";
-import { fromFileUrl } from "@std/path";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { systemTest } from "./support/launcher.ts";
+import { findCycles, readImports, ROOT } from "./support/module_graph.ts";
+import { type Example, ExampleModules, examplesIn, markFaults } from "./support/tidy/examples.ts";
+import { listFiles, strayFiles } from "./support/tidy/files.ts";
+import { longFileFaults } from "./support/tidy/long_files.ts";
 import { faultsOf, hasProse, proseFaults } from "./support/tidy/prose.ts";
 import { FIXED_TEXTS } from "./support/tidy/prose_rules.ts";
-import { listFiles } from "./support/tidy/files.ts";
 import { scan } from "./support/tidy/source_text.ts";
 
-const ROOT = fromFileUrl(new URL("../", import.meta.url));
+/** The files of the repository, and those among them that are modules of ours. */
 const FILES = listFiles(ROOT);
+const MODULES = FILES.filter((file) => /^(?:src|tests|bench|cluster)\/.*\.ts$/.test(file));
+
+/** Examples that need what is not there, such as another package, are few. */
+const NOT_RUN_MAX_COUNT = 3;
+
+function read(file: string): string {
+  return Deno.readTextFileSync(ROOT + file);
+}
 
 /** Returns the rules that a text breaks as if it were a file. */
 function rulesBroken(text: string, file = "src/example.ts"): string[] {
   return faultsOf(file, text).map(({ rule }) => rule);
 }
+
+Deno.test("strayFiles() allows the files of the root and of each folder, and no other", () => {
+  assertEquals(
+    strayFiles([
+      ".ci/run",
+      ".github/CONTRIBUTING.md",
+      ".gitignore",
+      "Dockerfile",
+      "README.md",
+      "certs/.gitignore",
+      "cluster/docker/servers.json",
+      "src/import_map.json",
+      "src/wire/PROTOCOL.md",
+      "tests/support/native_client.py",
+    ]),
+    [],
+  );
+  for (const stray of ["extra", "docs/a.md", "package.json", "src/a.js", "src/a", "certs/ca.pem", "bench/a.inmem"]) {
+    assertEquals(strayFiles([stray]).length, 1, stray);
+  }
+});
+
+Deno.test("listFiles() finds the same files with git and without", async () => {
+  const folder = `${await Deno.makeTempDir({ prefix: "inmem-files-" })}/`;
+  try {
+    for (const name of ["src", "node_modules"]) Deno.mkdirSync(folder + name);
+    for (const name of ["extra", "src/a.ts", "node_modules/b.js"]) Deno.writeTextFileSync(folder + name, "");
+    assertEquals(listFiles(folder), ["extra", "src/a.ts"]);
+    const git = (...args: string[]) => new Deno.Command("git", { args, cwd: folder }).output();
+    await git("init");
+    Deno.writeTextFileSync(`${folder}.gitignore`, "/node_modules/");
+    assertEquals(listFiles(folder), [".gitignore", "extra", "src/a.ts"]);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("the repository has the files that it may have", () => {
+  assert(FILES.includes("src/mod.ts"), "the list is of this repository");
+  assertEquals(strayFiles(FILES), []);
+});
+
+Deno.test("findCycles() finds the shortest way back to a module, and one for each set of modules", () => {
+  const edgesOf = (...pairs: string[]) => pairs.map((pair) => ({ from: pair[0]!, to: pair[1]! }));
+  assertEquals(findCycles(edgesOf("ab", "bc", "ac")), []);
+  assertEquals(findCycles(edgesOf("aa", "ab")), [["a", "a"]]);
+  assertEquals(findCycles(edgesOf("bc", "cd", "db", "ab", "da", "xy", "yx")), [["a", "b", "c", "d", "a"], [
+    "x",
+    "y",
+    "x",
+  ]]);
+  assertEquals(findCycles(edgesOf("ab", "bc", "ca", "ba")), [["a", "b", "a"]]);
+});
+
+Deno.test("modules import each other in no cycle, type-only imports included", async () => {
+  const edges = await readImports(MODULES);
+  assert(edges.length > MODULES.length, `expected a graph, found ${edges.length} imports`);
+  assertEquals(findCycles(edges).map((cycle) => cycle.join(" imports ")), []);
+});
+
+Deno.test("longFileFaults() asks for a reason, and for no more than are needed", () => {
+  const lengths = new Map([["a.ts", 500], ["b.ts", 501]]);
+  assertEquals(longFileFaults(lengths, { "b.ts": "One idea: it draws all of it." }), []);
+  assertEquals(longFileFaults(lengths, {}).length, 1);
+  assertEquals(longFileFaults(lengths, { "b.ts": "long" }).length, 1);
+  assertEquals(
+    longFileFaults(lengths, { "a.ts": "It is short.", "b.ts": "It is long.", "c.ts": "It is gone." }).length,
+    2,
+  );
+});
+
+Deno.test("modules of more than 500 lines are listed with a reason", () => {
+  const lengths = new Map(MODULES.map((file) => [file, read(file).split("\n").length - 1]));
+  assertEquals(longFileFaults(lengths), []);
+});
 
 Deno.test("scan() finds comments with their lines, and joins line comments that follow each other", () => {
   const source = [
@@ -140,7 +226,91 @@ Deno.test("comments, messages and pages are plain sentences", () => {
 
 Deno.test("FIXED_TEXTS are parts of messages that there are", () => {
   const texts = FILES.filter((file) => /^src\/.*\.ts$/.test(file)).flatMap((file) =>
-    scan(Deno.readTextFileSync(ROOT + file)).literals.map(({ text }) => text)
+    scan(read(file)).literals.map(({ text }) => text)
   );
   assertEquals(FIXED_TEXTS.filter((fixed) => !texts.some((text) => text.includes(fixed))), []);
+});
+
+Deno.test("examplesIn() finds blocks of TypeScript in doc comments and pages, with their lines", () => {
+  const block = "```ts\nf();\n```";
+  assertEquals(examplesIn("README.md", `# A\n\n${block}\n\n\`\`\`sh\nls\n\`\`\`\n`), [
+    { file: "README.md", line: 4, code: "f();\n", mark: "" },
+  ]);
+  const source =
+    "\n/**\n * A sentence.\n *\n * @example\n * ```ts no-run\n * f();\n * ```\n */\n// ```ts\n// g();\n// ```\n";
+  assertEquals(examplesIn("src/a.ts", source), [{ file: "src/a.ts", line: 7, code: "f();\n", mark: "no-run" }]);
+});
+
+Deno.test("markFaults() refuses other marks than no-run, and an @example without a block", () => {
+  assertEquals(markFaults("README.md", "```ts no-run\n```\n\n```ts\n```\n"), []);
+  assertEquals(markFaults("README.md", "```ts ignore\n```\n").length, 1);
+  assertEquals(markFaults("src/a.ts", "/**\n * @example\n * f();\n */").length, 1);
+  assertEquals(markFaults("src/a.ts", "/**\n * @example\n * ```ts\n * f();\n * ```\n */"), []);
+});
+
+/** Runs `use` with modules of examples in a folder, and removes it. */
+async function withExamples(
+  examples: readonly Example[],
+  use: (modules: ExampleModules) => Promise<void>,
+): Promise<void> {
+  const folder = await Deno.makeTempDir({ prefix: "inmem-examples-" });
+  try {
+    await use(new ExampleModules(folder, examples));
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+function exampleOf(code: string, line: number): Example {
+  return { file: "src/bytes.ts", line, code, mark: "" };
+}
+
+systemTest("examples of the documentation have types, run, and show what they say", async (launcher, test) => {
+  const files = FILES.filter((file) => file.endsWith(".md") || /^src\/.*\.ts$/.test(file));
+  assertEquals(files.flatMap((file) => markFaults(file, read(file))), []);
+  const examples = files.flatMap((file) => examplesIn(file, read(file)));
+  const runnable = examples.filter(({ mark }) => mark === "");
+  assert(runnable.length > 10, `expected examples, found ${runnable.length}`);
+  assert(examples.length - runnable.length <= NOT_RUN_MAX_COUNT, "too many examples are marked no-run");
+  const state = launcher.newFolder("state");
+  const words = ["server", "--addr", "127.0.0.1:0", "--no-persist"];
+  const server = launcher.start("server", words, { XDG_STATE_HOME: state });
+
+  // The compiler takes seconds to start, so that it starts once for what is right and what is not.
+  await test.step("they have types, unlike one that is wrong", async () => {
+    const wrong = exampleOf('import { encodeText } from "./bytes.ts";\nencodeText(1);\n', 40);
+    await withExamples([...runnable, wrong], async (modules) => {
+      const [known, ...others] = (await modules.check()).sort((one) => one.includes("src/bytes.ts:41:12") ? -1 : 1);
+      assertEquals(others, []);
+      assertStringIncludes(known ?? "", "Argument of type 'number' is not assignable");
+    });
+  });
+
+  await test.step("they run", async () => {
+    // Two of them set a key that neither finds there: each begins with an empty store.
+    const library = 'import { connect } from "./mod.ts";\nawait using client = await connect();\n';
+    const own = exampleOf(
+      `${library}console.log(await client.text.get("x"), await client.set("x", 1)); // null true\n`,
+      1,
+    );
+    await withExamples([...runnable, own, { ...own, line: 2 }], async (modules) => {
+      assertEquals(await modules.run(await server.address(), state), "");
+    });
+  });
+
+  await test.step("what fails in them is found", async () => {
+    const wrong = [
+      'import { connect } from "@inmem/inmem";\nawait using client = await connect();\n' +
+      'console.log(await client.text.get("x")); // "y"\n',
+      'import { assertEquals } from "@std/assert";\nassertEquals(1, 2);\n',
+      "console.assert(false);\n",
+      'void Promise.reject(new Error("alone"));\nawait new Promise((resolve) => setTimeout(resolve));\n',
+    ];
+    await withExamples(wrong.map((code, index) => exampleOf(code, index + 1)), async (modules) => {
+      const failures = await modules.run(await server.address(), state);
+      for (const each of ["ts:1: expected", "ts:2: AssertionError", "ts:3: console.assert()", "ts:4: it leaves"]) {
+        assertStringIncludes(failures, each);
+      }
+    });
+  });
 });

@@ -80,11 +80,12 @@ export interface ConnectOptions {
  *
  * @example
  * ```ts
+ * import { assertEquals } from "@std/assert";
  * import { connect } from "@inmem/inmem";
  *
  * await using client = await connect({ addr: "127.0.0.1:9443" });
  * await client.set("greeting", "Hello", { ttlMs: 60_000 });
- * console.log(await client.text.get("greeting")); // Hello
+ * assertEquals(await client.text.get("greeting"), "Hello");
  * ```
  */
 export async function connect(options: ConnectOptions = {}): Promise<Client> {
@@ -211,9 +212,12 @@ export class Client extends Commands<Uint8Array<ArrayBuffer>> implements AsyncDi
    *
    * @example
    * ```ts
+   * import { assertEquals } from "@std/assert";
    * import { connect } from "@inmem/inmem";
+   *
    * await using client = await connect();
-   * console.log(await client.send(["set", "x", new Uint8Array([0, 1, 2])])); // OK
+   * assertEquals(await client.send(["set", "x", new Uint8Array([0, 1, 2])]), "OK");
+   * assertEquals(await client.send(["get", "x"]), new Uint8Array([0, 1, 2]));
    * ```
    */
   override send(request: readonly Argument[]): Promise<Value> {

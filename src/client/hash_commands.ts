@@ -123,9 +123,14 @@ export abstract class HashCommands<Data> extends ListCommands<Data> {
    *
    * @example
    * ```ts
+   * import { assertEquals } from "@std/assert";
    * import { connect } from "@inmem/inmem";
+   *
    * await using client = await connect();
-   * for await (const [field, value] of client.text.hscan("user:1", { match: "b*" })) console.log(field, value);
+   * await client.hset("user:1", { name: "Ada", born: 1815 });
+   * for await (const [field, value] of client.text.hscan("user:1", { match: "b*" })) {
+   *   assertEquals([field, value], ["born", "1815"]);
+   * }
    * ```
    */
   async *hscan(key: Key, options: FieldScanOptions = {}): AsyncGenerator<[field: Data, value: Data], void> {

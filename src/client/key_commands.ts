@@ -134,9 +134,13 @@ export abstract class KeyCommands<Data> extends HashCommands<Data> {
    *
    * @example
    * ```ts
+   * import { assertEquals } from "@std/assert";
    * import { connect } from "@inmem/inmem";
+   *
    * await using client = await connect();
-   * for await (const key of client.text.scan({ match: "session:*" })) console.log(key);
+   * await client.mset({ "session:1": "Ada", "session:2": "Grace", counter: 1 });
+   * const keys = await Array.fromAsync(client.text.scan({ match: "session:*" }));
+   * assertEquals(keys.sort(), ["session:1", "session:2"]);
    * ```
    */
   async *scan(options: ScanOptions = {}): AsyncGenerator<Data, void> {

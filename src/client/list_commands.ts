@@ -150,10 +150,14 @@ export abstract class ListCommands<Data> extends StringCommands<Data> {
    *
    * @example
    * ```ts
+   * import { assertEquals } from "@std/assert";
    * import { connect } from "@inmem/inmem";
+   *
+   * await using client = await connect();
    * await using worker = await connect();
-   * const job = await worker.text.blpop(["urgent", "normal"], 5_000);
-   * if (job !== null) console.log(`${job[1]} of ${job[0]}`);
+   * const job = worker.text.blpop(["urgent", "normal"], 5_000);
+   * await client.rpush("normal", "sweep");
+   * assertEquals(await job, ["normal", "sweep"]);
    * ```
    */
   async blpop(keys: Key | readonly Key[], timeoutMs: number): Promise<[key: Data, element: Data] | null> {

@@ -49,12 +49,13 @@ export abstract class StringCommands<Data> extends Sender<Data> {
    *
    * @example
    * ```ts
+   * import { assertEquals } from "@std/assert";
    * import { connect } from "@inmem/inmem";
+   *
    * await using client = await connect();
-   * await client.set("session:7", "Ada", { ttlMs: 60_000 });
-   * const first = await client.set("lock", "me", { onlyIf: "absent", ttlMs: 5_000 });
-   * const old = await client.set("session:7", "Grace", { get: true, keepTtl: true });
-   * console.log(first, old);
+   * assertEquals(await client.set("session:7", "Ada", { ttlMs: 60_000 }), true);
+   * assertEquals(await client.set("session:7", "Eve", { onlyIf: "absent" }), false);
+   * assertEquals(await client.text.set("session:7", "Grace", { get: true, keepTtl: true }), "Ada");
    * ```
    */
   set(key: Key, value: Argument, options: SetOptions & { get: true }): Promise<Data | null>;

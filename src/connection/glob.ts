@@ -42,11 +42,13 @@ const DASH = 0x2d;
  *
  * @example
  * ```ts
+ * import { assert } from "@std/assert";
  * import { Glob } from "./glob.ts";
+ *
  * const encoder = new TextEncoder();
  * const glob = new Glob(encoder.encode("user:[0-9]*"));
  * const text = encoder.encode("user:42");
- * console.log(glob.matches(text, 0, text.length)); // true
+ * assert(glob.matches(text, 0, text.length));
  * ```
  */
 export class Glob {

@@ -35,11 +35,14 @@ const WORDS_MAX_COUNT = (TEXT_MAX_BYTES >>> 5) + 1;
  *
  * @example
  * ```ts
+ * import { assert, assertFalse } from "@std/assert";
  * import { GlobText } from "./glob_text.ts";
+ *
  * const encoder = new TextEncoder();
  * const text = new GlobText();
  * text.set(encoder.encode("news.eu"));
- * console.log(text.matches(encoder.encode("news.*"))); // true
+ * assert(text.matches(encoder.encode("news.*")));
+ * assertFalse(text.matches(encoder.encode("sport.*")));
  * ```
  */
 export class GlobText {

@@ -40,9 +40,16 @@ import { connectReason, formatPeer, lacksAddress, showsStranger, showsUnreachabl
  * @throws {ConnectionError} with the address and a reason for people
  *
  * @example
- * ```ts ignore
- * const socket = await connect({ hostname: "127.0.0.1", port: 9443, caCerts: [ca] });
- * await writeAll(socket, request);
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { connect } from "./connector.ts";
+ *
+ * using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+ * const { port } = listener.addr;
+ * const socket = await connect({ hostname: "127.0.0.1", port, plaintext: true });
+ * using peer = await listener.accept();
+ * assertEquals(socket.localAddr, peer.remoteAddr);
+ * socket.close();
  * ```
  */
 export async function connect(options: ConnectOptions): Promise<Socket> {

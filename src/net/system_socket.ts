@@ -113,9 +113,15 @@ interface Targets {
  * millisecond, and an open library is a resource.
  *
  * @example
- * ```ts ignore
+ * ```ts
+ * import { assert, assertEquals } from "@std/assert";
+ * import { SystemSockets, TCP_NODELAY } from "./system_socket.ts";
+ *
+ * using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
  * using sockets = SystemSockets.open();
- * for (const descriptor of sockets.find([{ local: listener.addr }])) sockets.setOption(descriptor, TCP_NODELAY, 1);
+ * const [descriptor = -1] = sockets.find([{ local: listener.addr }]);
+ * assert(sockets.setOption(descriptor, TCP_NODELAY, 1));
+ * assertEquals(sockets.getOption(descriptor, TCP_NODELAY), 1);
  * ```
  */
 export class SystemSockets implements Disposable {

@@ -90,10 +90,14 @@ export interface ParsedOptions<T extends OptionTable> {
  * @throws {UsageError} of one line, that says what was expected
  *
  * @example
- * ```ts ignore
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { serverOptions } from "./option_tables.ts";
+ * import { parseOptions } from "./options.ts";
+ *
  * const { values } = parseOptions(serverOptions, ["-addr", ":9443", "--max-memory=64mb"]);
- * values.addr; // { hostname: "0.0.0.0", port: 9443 }
- * values["max-memory"]; // 67108864
+ * assertEquals(values.addr, { hostname: "0.0.0.0", port: 9443 });
+ * assertEquals(values["max-memory"], 67_108_864);
  * ```
  */
 export function parseOptions<const T extends OptionTable>(table: T, argv: readonly string[]): ParsedOptions<T> {

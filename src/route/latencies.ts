@@ -54,10 +54,12 @@ export class Latencies {
    *
    * @example
    * ```ts
+   * import { assertAlmostEquals } from "@std/assert";
    * import { Latencies } from "./latencies.ts";
+   *
    * const latencies = new Latencies(10_000, 0);
    * for (let i = 1; i <= 100; i++) latencies.add(i);
-   * console.assert(Math.abs(latencies.quantile(0.5)! - 50) < 2.5);
+   * assertAlmostEquals(latencies.quantile(0.5)!, 50, 2.5);
    * ```
    */
   quantile(fraction: number): number | undefined {

@@ -84,9 +84,12 @@ export function sharesOf(members: readonly Member[]): Share[] {
  * @example
  * ```ts
  * import { assertEquals } from "@std/assert";
+ * import { planOf } from "./plan.ts";
+ *
  * const one = { address: "10.0.0.1:9443", weight: 1 };
- * const plan = planOf([one], [one, { address: "10.0.0.2:9443", weight: 1 }]);
- * assertEquals(plan.moves.map(({ source, target }) => [source, target]), [["10.0.0.1:9443", "10.0.0.2:9443"]]);
+ * const two = { address: "10.0.0.2:9443", weight: 1 };
+ * const plan = planOf([one], [one, two]);
+ * assertEquals(plan.moves.map(({ source, target }) => [source, target]), [[one.address, two.address]]);
  * assertEquals(plan.movedCount, plan.minimumCount);
  * ```
  */

@@ -42,9 +42,12 @@ function hexDigit(byte: number | undefined): number {
  *
  * @example
  * ```ts
+ * import { assertEquals } from "@std/assert";
  * import { tokenize } from "./tokenizer.ts";
+ *
  * const words = tokenize(new TextEncoder().encode('set x "a\\x00b"'));
- * console.assert(words.length === 3 && words[2][1] === 0);
+ * assertEquals(words.length, 3);
+ * assertEquals(words[2], new Uint8Array([0x61, 0, 0x62]));
  * ```
  */
 export function tokenize(line: Uint8Array): Uint8Array[] {

@@ -124,10 +124,13 @@ export type Value =
  *
  * @example
  * ```ts
+ * import { assertEquals } from "@std/assert";
  * import { RequestWriter } from "./frame.ts";
+ *
  * const writer = new RequestWriter();
- * writer.add(["set", "x", "42"]);
- * await connection.write(writer.take());
+ * writer.add(["get", "x"]);
+ * // The size of the frame; an array of two; "get" and "x" as text.
+ * assertEquals([...writer.take()], [0, 0, 0, 7, 0x92, 0xa3, 0x67, 0x65, 0x74, 0xa1, 0x78]);
  * ```
  */
 export class RequestWriter {

@@ -48,3 +48,43 @@ function* filesBelow(root: string, folder: string): Generator<string> {
     else yield folder + name;
   }
 }
+
+/** What the root has, besides names that begin with a dot. */
+const ROOT_NAMES = [
+  "Dockerfile",
+  "LICENSE",
+  "README.md",
+  "bench",
+  "certs",
+  "cluster",
+  "deno.json",
+  "deno.lock",
+  "src",
+  "tests",
+];
+
+/**
+ * The extensions that files of a folder of the root have, and names of files that are allowed beside them. Folders that
+ * are not listed here, such as `.ci`, hold any files.
+ */
+const ALLOWED: Readonly<Record<string, { extensions: readonly string[]; names?: readonly string[] }>> = {
+  ".github": { extensions: ["md", "yml"] },
+  bench: { extensions: ["ts", "md"] },
+  certs: { extensions: ["md"], names: [".gitignore"] },
+  cluster: { extensions: ["ts", "md", "yml", "json"], names: [".gitignore"] },
+  src: { extensions: ["ts", "md"], names: ["import_map.json"] },
+  tests: { extensions: ["ts", "md"], names: ["deno.lock", "native_client.py"] },
+};
+
+/** Returns a sentence for each file, by its path from the root, that the repository may not have. */
+export function strayFiles(paths: readonly string[]): string[] {
+  return paths.flatMap((path) => {
+    const [top = "", ...rest] = path.split("/");
+    if (!top.startsWith(".") && !ROOT_NAMES.includes(top)) return [`${path}: the root has no "${top}"`];
+    const allowed = ALLOWED[top];
+    if (rest.length === 0 || allowed === undefined) return [];
+    const name = rest.at(-1)!;
+    const isAllowed = allowed.extensions.some((each) => name.endsWith(`.${each}`)) || allowed.names?.includes(name);
+    return isAllowed ? [] : [`${path}: ${top}/ has files of ${allowed.extensions.join(", ")} only`];
+  });
+}
