@@ -12,6 +12,7 @@ import { longFileFaults } from "./support/tidy/long_files.ts";
 import { faultsOf, hasProse, proseFaults } from "./support/tidy/prose.ts";
 import { FIXED_TEXTS } from "./support/tidy/prose_rules.ts";
 import { scan } from "./support/tidy/source_text.ts";
+import { wrapComments } from "./support/tidy/wrap.ts";
 
 /** The files of the repository, and those among them that are modules of ours. */
 const FILES = listFiles(ROOT);
@@ -215,6 +216,28 @@ Deno.test("proseFaults() bounds lines of prose, but no code, tables and links", 
   assertEquals(rulesBroken(`// ${long.slice(6)}.`), []);
   assertEquals(rulesBroken(`/**\n * A table:\n *\n * | ${long} |\n *\n * \`\`\`text\n * ${long}\n * \`\`\`\n */`), []);
   assertEquals(rulesBroken(`${long}.\n\n| ${long} |\n\n[${long}](https://example.com)\n`, "README.md"), ["length"]);
+});
+
+Deno.test("wrapComments() fills paragraphs whose lines are too long, and leaves everything else", () => {
+  const long = "word ".repeat(30).trim();
+  const filled = (prefix: string, first: number) =>
+    `${prefix}${"word ".repeat(first).trim()}\n${prefix}${"word ".repeat(30 - first).trim()}`;
+  assertEquals(wrapComments(`  // ${long}\n  f();`), `${filled("  // ", 23)}\n  f();`);
+  assertEquals(wrapComments(`/** ${long} */`), `/**\n${filled(" * ", 23)}\n */`);
+  assertEquals(wrapComments(`/**\n * ${long}\n *\n * - ${long}\n * @param a b\n */`).split("\n"), [
+    "/**",
+    ...filled(" * ", 23).split("\n"),
+    " *",
+    ` * - ${"word ".repeat(23).trim()}`,
+    ` *   ${"word ".repeat(7).trim()}`,
+    " * @param a b",
+    " */",
+  ]);
+  const spaced = `\`${"code ".repeat(22)}\``;
+  assertEquals(wrapComments(`// word ${spaced} word`), `// word ${spaced}\n// word`, "code is not broken");
+  for (const kept of [`f(); // ${long}`, `/**\n * | ${long} |\n */`, `/**\n * \`\`\`\n * ${long}\n * \`\`\`\n */`]) {
+    assertEquals(wrapComments(kept), kept);
+  }
 });
 
 Deno.test("comments, messages and pages are plain sentences", () => {

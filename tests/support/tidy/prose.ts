@@ -152,7 +152,7 @@ function checkDoc(found: Checker, line: number, text: string): void {
 }
 
 /** A line that is not a paragraph's, but a list's, a table's or a drawing's. */
-const LAYOUT = /^\s*(?:[-*] |\d+\. |\||```|#|▒)/;
+const LAYOUT = /^\s*(?:[-*] |\d{1,2}\. |\||```|#|▒)/;
 
 /** Checks how each paragraph ends; `text` begins on `line`. */
 function checkEnds(found: Checker, line: number, text: string): void {
@@ -209,7 +209,7 @@ function lineBreaks(text: string): number {
 }
 
 /** Lists a file, or the files with prose in a folder. */
-function* filesIn(path: string): Generator<string> {
+export function* filesIn(path: string): Generator<string> {
   if (!Deno.statSync(path).isDirectory) return yield path;
   for (const { name } of [...Deno.readDirSync(path)].sort((a, b) => a.name < b.name ? -1 : 1)) {
     const inner = `${path.replace(/\/$/, "")}/${name}`;
