@@ -73,7 +73,7 @@ export const WORDS: readonly ProseRule[] = [
     pattern: /\btells?\b(?= (?:of|in|apart|which|how|what|whether|when|where|why|us)\b)/i,
     instead: '"reports", "shows", "says", "distinguishes"',
   },
-  { name: "stands", pattern: /\bstands?\b(?! (?:for|in for|out)\b)/i, instead: '"is"' },
+  { name: "stands", pattern: /\bstands?\b(?!-in|-ins| (?:for|in for|out)\b)/i, instead: '"is"' },
   {
     name: "said",
     pattern: /\b(?:is|are|was|were|be|been|has|have) said\b/i,
@@ -87,7 +87,12 @@ export const WORDS: readonly ProseRule[] = [
   { name: "come into being", pattern: /\b(?:comes?|came) into being\b/i, instead: '"is created"' },
   { name: "for ever", pattern: /\bfor ever\b/i, instead: '"forever", "without a limit"' },
   { name: "for good", pattern: /\bfor good\b/i, instead: '"permanently"' },
-  { name: "is no", pattern: /(?<!\bthere )\b(?:is|are|was) no (?!longer\b)/i, instead: '"is not a …"' },
+  {
+    name: "is no",
+    pattern:
+      /(?<!\bthere )\b(?:is|are|was) no (?!longer|larger|smaller|more than|less|fewer|later|earlier|faster|slower|better|worse|other|different)/i,
+    instead: '"is not a …"',
+  },
   { name: "lets go", pattern: /\blets? go(?: of)?\b/i, instead: '"releases"' },
   { name: "nobody", pattern: /\bnobody\b/i, instead: '"no client", "no code", "nothing"' },
   { name: "of its own", pattern: /\bof (?:its|their|his) own\b/i, instead: '"its own …", "a separate …"' },

@@ -28,7 +28,7 @@ export interface Literal {
   readonly before: string;
 }
 
-/** What {@linkcode scan} returns. */
+/** The texts of one file. */
 export interface SourceText {
   readonly comments: readonly Comment[];
   readonly literals: readonly Literal[];

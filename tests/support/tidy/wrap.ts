@@ -1,8 +1,8 @@
 /**
  * Wraps comments whose lines are too long, since `deno fmt` leaves comments as they are. Pages it does wrap.
  *
- * Only a paragraph with a line that is too long is filled again; lists keep their indents, and tables, drawings and code
- * stay as they are. As a program it changes files, and all modules in folders:
+ * Only a paragraph with a line that is too long is filled again; lists keep their indents, and tables, drawings and
+ * code stay as they are. As a program it changes files, and all modules in folders:
  *
  * ```sh
  * deno run --allow-read --allow-write tests/support/tidy/wrap.ts src/wire
@@ -64,7 +64,7 @@ function wrapTexts(texts: readonly string[], prefix: string): string[] {
   return wrapped.map((text) => `${prefix}${text}`.trimEnd());
 }
 
-/** A line of a table, a drawing's fence, a heading or nothing is no text. */
+/** Returns whether a line has text, and is neither of a table nor a fence or a heading. */
 function isText(line: string): boolean {
   return !/^\s*(?:\||```|#|$)/.test(line);
 }
@@ -86,7 +86,7 @@ function endOfParagraph(texts: readonly string[], at: number): number {
 /** A word, with the code and the links in it, which are not broken. */
 const WORD = /(?:`[^`]*`|\{@[^}]*\}|\S)+/g;
 
-/** Fills lines of a paragraph anew, each of them up to `width` characters. */
+/** Fills the lines of a paragraph again, each of them up to `width` characters. */
 function fill(paragraph: readonly string[], width: number): string[] {
   const [, indent = "", mark = ""] = /^(\s*)([-*] |\d{1,2}\. )?/.exec(paragraph[0]!)!;
   const next = paragraph[1] === undefined ? indent + " ".repeat(mark.length) : /^\s*/.exec(paragraph[1])![0];
