@@ -11,6 +11,9 @@ import { fromFileUrl, join, relative, toFileUrl } from "@std/path";
 /** The folder of deno.json. */
 export const ROOT = fromFileUrl(new URL("../../", import.meta.url));
 
+/** Options by which Deno takes the versions of packages from the tests' lock file, and changes nothing in it. */
+export const LOCKED: readonly string[] = [`--lock=${join(ROOT, "tests/deno.lock")}`, "--frozen"];
+
 /**
  * One import. Both ends are paths from the repository's root, or the specifier of what is not in the repository, such
  * as `npm:/deno-std@1.4.0/path/mod.js` or `node:fs`.
@@ -42,7 +45,7 @@ export async function readImports(paths: readonly string[]): Promise<Edge[]> {
     const entry = join(folder, "all.ts");
     await Deno.writeTextFile(entry, paths.map((path) => `import ${quote(path)};\n`).join(""));
     const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: ["info", "--json", "--no-lock", "--config", join(ROOT, "deno.json"), entry],
+      args: ["info", "--json", ...LOCKED, "--config", join(ROOT, "deno.json"), entry],
     }).output();
     const text = new TextDecoder();
     assert(success, text.decode(stderr));

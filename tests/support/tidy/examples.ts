@@ -15,7 +15,7 @@
  */
 
 import { dirname, join, toFileUrl } from "@std/path";
-import { ROOT } from "../module_graph.ts";
+import { LOCKED, ROOT } from "../module_graph.ts";
 import { scan } from "./source_text.ts";
 
 /** One block. */
@@ -138,7 +138,7 @@ export class ExampleModules {
     }
     const { compilerOptions, unstable } = readJson("deno.json");
     const options = { ...compilerOptions as object, noUnusedLocals: false, noUnusedParameters: false };
-    const common = { compilerOptions: options, unstable, nodeModulesDir: "none", lock: false };
+    const common = { compilerOptions: options, unstable, nodeModulesDir: "none" };
     const { imports } = readJson("src/import_map.json") as { imports: Record<string, string> };
     const packages = Object.fromEntries(
       Object.entries(imports).map(([name, path]) => [name, path.startsWith(".") ? urlOf(join("src", path)) : path]),
@@ -167,7 +167,7 @@ export class ExampleModules {
 
   /** Checks the types of all modules, and returns the errors. */
   async check(): Promise<string[]> {
-    const args = ["check", "--quiet", "--no-lock", "--config", join(this.#folder, "check.json")];
+    const args = ["check", "--quiet", ...LOCKED, "--config", join(this.#folder, "check.json")];
     const { success, stderr } = await new Deno.Command(Deno.execPath(), {
       args: [...args, ...this.#paths.values()],
       env: { NO_COLOR: "1" },
@@ -189,7 +189,7 @@ export class ExampleModules {
     const options = [
       "--quiet",
       "--no-check",
-      "--no-lock",
+      ...LOCKED,
       "--no-prompt",
       "-A",
       "--config",

@@ -64,7 +64,7 @@ class Checker {
 
   constructor(file: string) {
     this.#file = file;
-    this.folder = /(?:^|\/)(src|tests|bench|cluster|certs)\//.exec(file)?.[1] ?? "";
+    this.folder = /^(?:.*\/)?(src|tests|bench|cluster)\//.exec(file)?.[1] ?? "";
     const holds = ({ folders }: ProseRule) => folders === undefined || folders.includes(this.folder);
     this.#words = WORDS.filter(holds).map(spread);
     this.#openings = OPENINGS.filter(holds).map(spread);
@@ -227,5 +227,6 @@ if (import.meta.main) {
       }
     }
   }
+  console.error(`${count} faults`);
   Deno.exit(count === 0 ? 0 : 1);
 }
