@@ -1,29 +1,25 @@
 /**
- * Holds the one direction that imports go: what a layer may import is said in one table, and the real import graph, as
- * `deno info --json` prints it, is checked against it. Type-only and dynamic imports count like any other.
+ * Imports go in one direction: a table lists what each layer may import, and the imports that `deno info` finds are
+ * checked against it. Type-only and dynamic imports count like any other. `tidy_test.ts` finds cycles.
  *
  * A module's layer is the first name under `src/`: `src/wire/native/frame.ts` is of `wire`, `src/shell/main.ts` and
- * `src/shell/history.ts` are of `shell`. A module at the root of `src/` that is no role is a leaf.
+ * `src/shell/history.ts` are of `shell`. The modules at the root of `src/` are leaves, but for the two
+ * ways in.
  */
 
 import { assert, assertEquals } from "@std/assert";
-import { fromFileUrl, join, relative } from "@std/path";
-
-/** One import: both ends are paths under `src/`, or a package's specifier such as `npm:/deno-std@1.4.0/path/mod.js`. */
-interface Edge {
-  from: string;
-  to: string;
-}
+import { type Edge, reachedFrom, readImports, ROOT } from "./support/module_graph.ts";
+import { listFiles } from "./support/tidy/files.ts";
 
 /** The modules at the root of `src/` that anything may import, and that import nothing but each other. */
 const LEAVES = ["address", "bytes", "errors", "key_slot", "limits", "run_for"];
 
 /**
- * What each layer may import besides itself and the leaves. `platform` is a module that Deno has built in (`node:`), and
- * `package` is one from outside.
+ * What each layer may import besides itself and the leaves. `platform` is a module that Deno has built in (`node:`),
+ * and `package` is one from outside.
  */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
-  // What everything stands on.
+  // The parts that everything else uses.
   memory: [],
   catalog: [],
   std: ["package"],
@@ -62,13 +58,13 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 };
 
 /**
- * The layer of a path under `src/` or of a package's specifier: the longest folder that the table names. A module at the
- * root of `src/` is a layer of its own.
+ * The layer of a path under `src/` or of a package's specifier: the longest folder that the table names. A module at
+ * the root of `src/` is itself a layer.
  */
 function layerOf(path: string): string {
   if (path.startsWith("node:")) return "platform";
   // The one file above `src/` that is imported: it holds the version.
-  if (path === "../deno.json" || /^[a-z]+:/.test(path)) return "package";
+  if (path === "deno.json" || /^[a-z]+:/.test(path)) return "package";
   const folders = path.replace(/(\.d)?\.ts$/, "").split("/");
   for (let count = folders.length - 1; count > 0; count--) {
     const folder = folders.slice(0, count).join("/");
@@ -89,117 +85,35 @@ function violations(edges: readonly Edge[]): string[] {
   return found;
 }
 
-/** The part of `deno info --json` that is read here. */
-interface ModuleGraph {
-  modules: {
-    specifier: string;
-    error?: string;
-    dependencies?: { specifier: string; code?: { specifier?: string }; type?: { specifier?: string } }[];
-  }[];
+/** A path under `src/`; what is not there keeps its name. */
+function inSource(path: string): string {
+  return path.replace(/^src\//, "");
 }
 
-const sourceFolder = fromFileUrl(new URL("../src/", import.meta.url));
-
-async function readGraph(root: string): Promise<ModuleGraph> {
-  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["info", "--json", join(sourceFolder, root)],
-  }).output();
-  assert(success, new TextDecoder().decode(stderr));
-  return JSON.parse(new TextDecoder().decode(stdout)) as ModuleGraph;
-}
-
-function nameOf(specifier: string): string {
-  return specifier.startsWith("file:") ? relative(sourceFolder, fromFileUrl(specifier)) : specifier;
-}
-
-function edgesOf(graph: ModuleGraph): Edge[] {
-  const edges: Edge[] = [];
-  for (const module of graph.modules) {
-    if (!module.specifier.startsWith("file:")) continue;
-    assertEquals(module.error, undefined, nameOf(module.specifier));
-    for (const { specifier, code, type } of module.dependencies ?? []) {
-      const target = code?.specifier ?? type?.specifier;
-      assert(target !== undefined, `Cannot resolve "${specifier}" in "${nameOf(module.specifier)}"`);
-      edges.push({ from: nameOf(module.specifier), to: nameOf(target) });
-    }
-  }
-  return edges;
-}
-
-/** The strongly connected parts of more than one module, as Tarjan finds them (1972). */
-function circles(imports: ReadonlyMap<string, ReadonlySet<string>>): string[][] {
-  const found: string[][] = [];
-  const order = new Map<string, number>();
-  const lowest = new Map<string, number>();
-  const stack: string[] = [];
-  const visit = (module: string): void => {
-    order.set(module, order.size);
-    lowest.set(module, order.size - 1);
-    stack.push(module);
-    for (const next of imports.get(module) ?? []) {
-      if (!order.has(next)) visit(next);
-      if (stack.includes(next)) lowest.set(module, Math.min(lowest.get(module)!, lowest.get(next)!));
-    }
-    if (lowest.get(module) !== order.get(module)) return;
-    const part = stack.splice(stack.indexOf(module));
-    if (part.length > 1) found.push(part.sort());
-  };
-  for (const module of imports.keys()) if (!order.has(module)) visit(module);
-  return found;
-}
-
-async function listSources(folder = ""): Promise<string[]> {
-  const found: string[] = [];
-  for await (const { name, isDirectory } of Deno.readDir(join(sourceFolder, folder))) {
-    const path = join(folder, name);
-    if (isDirectory) found.push(...await listSources(path));
-    else if (name.endsWith(".ts")) found.push(path);
-  }
-  return found.sort();
-}
-
-for (const root of ["main.ts", "mod.ts"]) {
-  Deno.test(`imports from ${root} go one way`, async () => {
-    const edges = edgesOf(await readGraph(root));
-    assert(edges.length > 5, `expected a graph, found ${edges.length} imports`);
-    assertEquals(violations(edges), []);
-  });
-}
-
-Deno.test("mod.ts imports no package, so that it can be imported without our import map", async () => {
-  const edges = edgesOf(await readGraph("mod.ts"));
-  assertEquals(edges.filter(({ to }) => ["package", "std"].includes(layerOf(to))), []);
+const EDGES = (await readImports(["src/main.ts", "src/mod.ts"])).map(({ from, to }): Edge => {
+  return { from: inSource(from), to: inSource(to) };
 });
 
-Deno.test("every source module is reached from main.ts or mod.ts", async () => {
-  const reached = new Set<string>();
-  for (const root of ["main.ts", "mod.ts"]) {
-    for (const { specifier } of (await readGraph(root)).modules) reached.add(nameOf(specifier));
-  }
+Deno.test("imports from main.ts and mod.ts go one way", () => {
+  assert(EDGES.length > 100, `expected a graph, found ${EDGES.length} imports`);
+  assertEquals(violations(EDGES), []);
+});
+
+Deno.test("mod.ts imports no package, so that it can be imported without our import map", () => {
+  const packages = [...reachedFrom(["mod.ts"], EDGES)].filter((path) => ["package", "std"].includes(layerOf(path)));
+  assertEquals(packages, []);
+});
+
+Deno.test("every source module is reached from main.ts or mod.ts", () => {
+  const reached = reachedFrom(["main.ts", "mod.ts"], EDGES);
+  const sources = listFiles(ROOT).filter((path) => /^src\/.*\.ts$/.test(path)).map(inSource);
   // The typed packages serve the tests too.
-  const dead = (await listSources()).filter((path) => !reached.has(path) && layerOf(path) !== "std");
-  assertEquals(dead, []);
+  assertEquals(sources.filter((path) => !reached.has(path) && layerOf(path) !== "std"), []);
 });
 
-Deno.test("modules do not import each other in a circle, types included", async () => {
-  const imports = new Map<string, Set<string>>();
-  for (const root of ["main.ts", "mod.ts"]) {
-    for (const { from, to } of edgesOf(await readGraph(root))) {
-      imports.set(from, (imports.get(from) ?? new Set()).add(to));
-    }
-  }
-  assertEquals(circles(imports), []);
-});
-
-Deno.test("circles() finds each circle once, whatever its length", () => {
-  const graph = (edges: string[]) => {
-    const imports = new Map<string, Set<string>>();
-    for (const [from, to] of edges) imports.set(from!, (imports.get(from!) ?? new Set()).add(to!));
-    return imports;
-  };
-  assertEquals(circles(graph(["ab", "bc", "ac", "cd"])), []);
-  assertEquals(circles(graph(["ab", "ba", "bc"])), [["a", "b"]]);
-  assertEquals(circles(graph(["ab", "bc", "ca", "cd", "de", "ed"])), [["d", "e"], ["a", "b", "c"]]);
+Deno.test("reachedFrom() follows imports over several modules, and round cycles", () => {
+  const edges = [["a", "b"], ["b", "c"], ["c", "b"], ["d", "a"]].map(([from, to]) => ({ from: from!, to: to! }));
+  assertEquals([...reachedFrom(["a"], edges)], ["a", "b", "c"]);
 });
 
 Deno.test("violations() accepts the direction and names what goes against it", () => {

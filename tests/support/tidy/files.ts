@@ -4,17 +4,14 @@
  * @module
  */
 
-/** Folders that hold no file of the repository, wherever they are. */
-const SKIPPED = [".git", "node_modules", "coverage", "inmem-data"];
-
 /**
- * Lists the repository's files by their paths from its root, sorted. Git says which it tracks; where there is no git,
- * as in an archive, every file in the folder is one.
+ * Lists the repository's files by their paths from its root, sorted. Where there is no git, as in an archive, these are
+ * the files that no `.gitignore` excludes.
  *
  * @param root the root's path, which ends with a slash
  */
 export function listFiles(root: string): string[] {
-  return (trackedFiles(root) ?? [...filesBelow(root, "")]).sort();
+  return (trackedFiles(root) ?? [...filesBelow(root, "", [])]).sort();
 }
 
 /** Returns what git tracks and what is there; a file that is removed, but not committed yet, is not. */
@@ -41,12 +38,38 @@ function exists(path: string): boolean {
   }
 }
 
-function* filesBelow(root: string, folder: string): Generator<string> {
+function* filesBelow(root: string, folder: string, outer: readonly IgnorePattern[]): Generator<string> {
+  const patterns = [...outer, ...ignorePatterns(root, folder)];
   for (const { name, isDirectory } of Deno.readDirSync(root + folder)) {
-    if (SKIPPED.includes(name)) continue;
-    if (isDirectory) yield* filesBelow(root, `${folder}${name}/`);
-    else yield folder + name;
+    const path = `${folder}${name}${isDirectory ? "/" : ""}`;
+    // The last pattern that fits decides.
+    const isIgnored = patterns.findLast(({ fits }) => fits.test(path))?.excludes ?? false;
+    if (name === ".git" || isIgnored) continue;
+    if (isDirectory) yield* filesBelow(root, path, patterns);
+    else yield path;
   }
+}
+
+/** One line of a `.gitignore`. */
+interface IgnorePattern {
+  /** Fits paths from the root; those of folders end with a slash. */
+  readonly fits: RegExp;
+  readonly excludes: boolean;
+}
+
+/**
+ * Reads the part of the language of `.gitignore` that is used here: `name`, `name/`, `/name`, `*` in a name, and `!`.
+ */
+function ignorePatterns(root: string, folder: string): IgnorePattern[] {
+  if (!exists(`${root}${folder}.gitignore`)) return [];
+  const lines = Deno.readTextFileSync(`${root}${folder}.gitignore`).split("\n");
+  return lines.filter((line) => line !== "" && !line.startsWith("#")).map((line) => {
+    const [, not, pattern = "", slash] = /^(!?)(.*?)(\/?)$/.exec(line)!;
+    const anywhere = pattern.includes("/") ? "" : "(?:.*/)?";
+    const name = RegExp.escape(pattern.replace(/^\//, "")).replaceAll("\\*", "[^/]*");
+    const fits = new RegExp(`^${RegExp.escape(folder)}${anywhere}${name}${slash === "" ? "/?" : "/"}$`);
+    return { fits, excludes: not === "" };
+  });
 }
 
 /** What the root has, besides names that begin with a dot. */

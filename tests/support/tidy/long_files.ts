@@ -8,7 +8,32 @@
 export const LINES_MAX_COUNT = 500;
 
 /** A sentence for each module that is longer, by its path. */
-export const LONG_FILES: Readonly<Record<string, string>> = {};
+export const LONG_FILES: Readonly<Record<string, string>> = {
+  "src/catalog/specification.ts": "It is one table with a row for each command.",
+  "src/limits.ts": "It is one table of bounds, each with the reason for its value.",
+  "src/log/append_log.ts":
+    "One state machine decides what is written, synced, refused and held, by the same few fields.",
+  "src/proxy/session.ts": "It is one connection: the loop that reads requests, and what router and replies do to it.",
+  "src/route/pool.ts": "One state machine, drawn in its header, decides which connection a request takes.",
+  "src/server/persistence.ts": "One state machine takes a server's log and snapshots from its start to its end.",
+  "src/server/session.ts":
+    "It is one connection: the loop that runs requests, and the ways in which the loop waits or ends.",
+  "src/store/entries.ts": "It keeps the names of an entry in step, so every change to an entry is here.",
+  "src/store/list.ts": "It is one data structure whose methods share a cursor.",
+  "src/store/store.ts": "It is the whole interface of the store to commands, a method for each change.",
+  "src/wire/reply.ts": "It has the buffer of replies that both protocols share, and the native one of them.",
+  "tests/conformance/corpus/strings.ts": "It is one list of scenarios, for one group of commands.",
+  "tests/log/append_log_test.ts": "It tests one state machine, and its tests share what drives the machine.",
+  "tests/log/recover_test.ts":
+    "It tests one function with every kind of damage, and its tests share what makes the files.",
+  "tests/proxy/proxy_test.ts": "It tests the proxy as a whole, and its tests share the servers that they start.",
+  "tests/route/pool_test.ts": "It tests one state machine, and its tests share the backend that they play.",
+  "tests/server/server_test.ts": "It tests the server as a whole, and its tests share how they start one.",
+  "tests/support/acknowledged_load.ts": "It is one load: its operations, and what each of them may have left.",
+  "tests/support/model_store.ts": "It is the model of the whole store, a method for each of the store's.",
+  "tests/support/simulated_files.ts": "It is the model of one file system, a method for each of its calls.",
+  "tests/wire/reply_test.ts": "It tests one class, once for each kind of value and each way to cut it.",
+};
 
 /**
  * Returns a sentence for each module that is too long and not listed, and for each that is listed without need or
