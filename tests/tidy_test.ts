@@ -14,11 +14,12 @@ import { FIXED_TEXTS } from "./support/tidy/prose_rules.ts";
 import { scan } from "./support/tidy/source_text.ts";
 import { wrapComments } from "./support/tidy/wrap.ts";
 
-/** The files of the repository, and those among them that are modules of ours. */
+/** The files of the repository, by their paths. */
 const FILES = listFiles(ROOT);
+/** The modules among the files. */
 const MODULES = FILES.filter((file) => /^(?:src|tests|bench|cluster)\/.*\.ts$/.test(file));
 
-/** Examples that need what is not there, such as another package, are few. */
+/** How many examples may be marked as not run, since they need something such as another package. */
 const NOT_RUN_MAX_COUNT = 3;
 
 function read(file: string): string {
@@ -219,7 +220,9 @@ Deno.test("proseFaults() reads messages in src/, and elsewhere the names of test
   assertEquals(rulesBroken('fail("behind");'), [], "one word is a name");
   assertEquals(rulesBroken('fail("more than 9 bytes wait behind this command");'), [], "clients know it");
   assertEquals(rulesBroken('fail("a key behind it");', "tests/a_test.ts"), []);
-  assertEquals(rulesBroken('Deno.test("get() is behind it", () => {});', "tests/a_test.ts"), ["behind"]);
+  for (const call of ["Deno.test(", "systemTest(", "await test.step(", "testCommands(\n  "]) {
+    assertEquals(rulesBroken(`${call}"get() is behind it", () => {});`, "tests/a_test.ts"), ["behind"], call);
+  }
 });
 
 Deno.test("proseFaults() bounds lines of prose, but no code, tables and links", () => {

@@ -7,15 +7,15 @@
  * | `ts no-run` | needs something that is not there, such as another package; it is neither checked nor run |
  *
  * A module imports what it uses. The library is `@inmem/inmem`, and relative paths are those of the file that the block
- * is in. Where a line ends with `console.log(…); // text`, that text is what it prints. The library connects to an
- * address of the test wherever an example has the default address, or none; there, the store is empty when an example
- * begins.
+ * is in. Where a line ends with `console.log(…); // text`, it prints that text. Where an example connects to the
+ * default address, or names none, it talks to the server of the test, which has no data when the example begins.
  *
  * @module
  */
 
 import { dirname, join, toFileUrl } from "@std/path";
 import { LOCKED, ROOT } from "../module_graph.ts";
+import { SHOWN } from "./example_output.ts";
 import { scan } from "./source_text.ts";
 
 /** One block. */
@@ -31,64 +31,8 @@ export interface Example {
 /** How long all examples together may run. */
 const RUN_TIMEOUT_MS = 60_000;
 
-/** The address that examples have for a server, as README does. */
-const DEFAULT_ADDRESS = "127.0.0.1:9443";
-
-/** Marks the calls of `console.log` of which it is known what they print. */
-const SHOWN = "shown:";
-
-/** The library as examples see it when they run. `LIBRARY_URL` is the library itself. */
-const LIBRARY = `
-import { connect as connectTo } from "LIBRARY_URL";
-export * from "LIBRARY_URL";
-export function connect(options = {}) {
-  const { addr = "${DEFAULT_ADDRESS}", hostname, port } = options;
-  const isDefault = addr === "${DEFAULT_ADDRESS}" && hostname === undefined && port === undefined;
-  return connectTo(isDefault ? { ...options, addr: Deno.args[0] } : options);
-}
-`;
-
-/** The program that runs the modules `EXAMPLES`. It ends by itself, once every example has closed what it opened. */
-const MAIN = `
-import { connect } from "LIBRARY_URL";
-
-// Only who comes to the end has passed.
-Deno.exitCode = 1;
-const failures = [];
-let running = "start";
-function fail(what) {
-  failures.push(running + ": " + what);
-}
-const print = console.log;
-console.assert = (holds, ...values) => holds || fail("console.assert() failed " + values.map(String).join(" "));
-console.log = (mark, expected, ...values) => {
-  if (mark !== ${JSON.stringify(SHOWN)}) return;
-  const shown = values.map((value) => typeof value === "string" ? value : Deno.inspect(value)).join(" ");
-  if (shown !== expected && JSON.stringify(shown) !== expected) fail("expected " + expected + ", but it prints " + shown);
-};
-addEventListener("unhandledrejection", (event) => {
-  // The rejection of this module itself is one, too.
-  if (running === "start") return;
-  event.preventDefault();
-  fail("it leaves a promise that rejects: " + Deno.inspect(event.reason));
-});
-
-{
-  await using client = await connect({ addr: Deno.args[0] });
-  for (const { name, url } of EXAMPLES) {
-    running = name;
-    print("running " + name);
-    await client.send(["flushall"]);
-    try {
-      await import(url);
-    } catch (error) {
-      fail(Deno.inspect(error));
-    }
-  }
-}
-if (failures.length > 0) console.error(failures.join("\\n"));
-else Deno.exitCode = 0;
-`;
+/** The program that runs examples. */
+const RUNNER = join(ROOT, "tests/support/tidy/run_examples.ts");
 
 /** Returns the blocks of TypeScript of a file; those of its doc comments when it is a module. */
 export function examplesIn(file: string, text: string): Example[] {
@@ -108,7 +52,7 @@ function blocksIn(file: string, firstLine: number, text: string): Example[] {
   return examples;
 }
 
-/** What is wrong with the way in which examples are marked. */
+/** Returns a sentence for each example of a file that is marked wrongly. */
 export function markFaults(file: string, text: string): string[] {
   const faults = examplesIn(file, text)
     .filter(({ mark }) => mark !== "" && mark !== "no-run")
@@ -123,7 +67,7 @@ export function markFaults(file: string, text: string): string[] {
   return faults;
 }
 
-/** The modules of examples in their own folder, with a configuration by which they can be checked and run. */
+/** The modules of examples, in a folder with the configurations by which they are checked and run. */
 export class ExampleModules {
   readonly #folder: string;
   readonly #paths = new Map<Example, string>();
@@ -145,20 +89,20 @@ export class ExampleModules {
     );
     const library = urlOf("src/mod.ts");
     this.#write("check.json", { ...common, imports: { ...packages, "@inmem/inmem": library } });
-    const [shim, main] = ["library.ts", "main.ts"].map((name) => toFileUrl(join(folder, name)).href);
+    const standIn = urlOf("tests/support/tidy/example_library.ts");
     this.#write("run.json", {
       ...common,
-      imports: { ...packages, "@inmem/inmem": shim!, [library]: shim! },
+      imports: { ...packages, "@inmem/inmem": standIn, [library]: standIn },
       // These two see the library itself.
-      scopes: { [shim!]: { [library]: library }, [main!]: { [library]: library } },
+      scopes: { [standIn]: { [library]: library }, [toFileUrl(RUNNER).href]: { [library]: library } },
     });
-    Deno.writeTextFileSync(join(folder, "library.ts"), LIBRARY.replaceAll("LIBRARY_URL", library));
-    const list = examples.map((example) => ({
-      name: `${example.file}:${example.line}`,
-      url: toFileUrl(this.#paths.get(example)!).href,
-    }));
-    const program = MAIN.replaceAll("LIBRARY_URL", library).replaceAll("EXAMPLES", () => JSON.stringify(list));
-    Deno.writeTextFileSync(join(folder, "main.ts"), program);
+    this.#write(
+      "examples.json",
+      examples.map((example) => ({
+        name: `${example.file}:${example.line}`,
+        url: toFileUrl(this.#paths.get(example)!).href,
+      })),
+    );
   }
 
   #write(name: string, json: unknown): void {
@@ -196,17 +140,18 @@ export class ExampleModules {
       join(this.#folder, "run.json"),
     ];
     const child = new Deno.Command(Deno.execPath(), {
-      args: ["run", ...options, join(this.#folder, "main.ts"), address],
+      args: ["run", ...options, RUNNER, address, join(this.#folder, "examples.json")],
       env: { NO_COLOR: "1", XDG_STATE_HOME: stateFolder },
       stdin: "null",
       stdout: "piped",
       stderr: "piped",
     }).spawn();
     const timer = setTimeout(() => child.kill("SIGKILL"), RUN_TIMEOUT_MS);
-    const { success, stdout, stderr } = await child.output();
+    const { success, signal, stdout, stderr } = await child.output();
     clearTimeout(timer);
     const text = new TextDecoder();
     if (success) return "";
+    if (signal !== null) return `The last of these did not end within ${RUN_TIMEOUT_MS} ms:\n${text.decode(stdout)}`;
     return this.#named(`${text.decode(stdout).split("\n").slice(-20).join("\n")}\n${text.decode(stderr)}`);
   }
 

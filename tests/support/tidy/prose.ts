@@ -36,12 +36,12 @@ export const LINE_MAX_CHARACTERS = 120;
 /** Longest quotation in a fault, in characters. */
 const QUOTATION_MAX_CHARACTERS = 70;
 
-/** Whether a file of this name is checked. */
+/** Returns whether a file is checked, by its name. */
 export function hasProse(file: string): boolean {
   return /\.(?:ts|md)$/.test(file);
 }
 
-/** Returns the faults of a file; its path is taken from the repository's root, or ends like that. */
+/** Returns the faults of a file. The path says which folder of the repository it is in. */
 export function proseFaults(file: string): Fault[] {
   return faultsOf(file, Deno.readTextFileSync(file));
 }
@@ -107,11 +107,14 @@ function spread({ pattern, ...rule }: ProseRule): ProseRule {
   return { ...rule, pattern: new RegExp(pattern.source.replaceAll(" ", "\\s+"), `${pattern.flags}g`) };
 }
 
-/** A path, a link or code may be as long as it is. */
+/** Returns whether a line is prose: a row of a table and a link may be longer. */
 function isProse(line: string): boolean {
   const text = line.replace(/^\s*(?:\/\/|\/\*\*?|\*)?\s*/, "");
   return !text.startsWith("|") && !/\]\(|https?:\/\//.test(text);
 }
+
+/** The code before the name of a test or a step, also where a function of the tests takes the name. */
+const TEST_CALL = /(?:[tT]est\w*|\bstep|\.ignore|\.only)\($/;
 
 function checkSource(found: Checker, source: string): void {
   const { comments, literals } = scan(source);
@@ -122,7 +125,7 @@ function checkSource(found: Checker, source: string): void {
     if (comment.kind === "doc") checkDoc(found, comment.line, comment.text);
   }
   for (const { line, text, before } of literals) {
-    const isName = /\b(?:test|step|ignore|only)\($/.test(before);
+    const isName = TEST_CALL.test(before);
     const isMessage = found.folder === "src" && !FIXED_TEXTS.some((fixed) => text.includes(fixed));
     if (text.includes(" ") && (isMessage || isName)) found.words(line, text);
   }
@@ -151,7 +154,7 @@ function checkDoc(found: Checker, line: number, text: string): void {
   checkEnds(found, line, description);
 }
 
-/** A line that is not a paragraph's, but a list's, a table's or a drawing's. */
+/** Matches a line of a list, a table, a drawing or a heading. */
 const LAYOUT = /^\s*(?:[-*] |\d{1,2}\. |\||```|#|▒)/;
 
 /** Checks how each paragraph ends; `text` begins on `line`. */
@@ -171,7 +174,7 @@ function checkEnds(found: Checker, line: number, text: string): void {
   });
 }
 
-/** Whether an indented line goes on an item of a list. */
+/** Returns whether an indented line continues an item of a list. */
 function isInList(lines: readonly string[], index: number): boolean {
   while (index >= 0 && /^ {2,}\S/.test(lines[index]!) && !LAYOUT.test(lines[index]!)) index--;
   return index >= 0 && LAYOUT.test(lines[index]!);
@@ -186,7 +189,7 @@ function checkPage(found: Checker, page: string): void {
   });
 }
 
-/** Blanks what is not prose, and keeps positions: drawings, code, and the targets of links. */
+/** Blanks drawings, code and the targets of links, and keeps the positions of everything else. */
 function blank(text: string): string {
   return text
     .replaceAll(/^([ \t]*)```[^]*?^[ \t]*```/gm, (code) => dots(code))

@@ -18,13 +18,13 @@ export interface Comment {
   readonly text: string;
 }
 
-/** One string literal, or the parts of a template literal with `…` for each value in it. */
+/** One string literal; in a template literal, each value is replaced by `…`. */
 export interface Literal {
   /** The number of its first line, from 1. */
   readonly line: number;
-  /** What is between the quotes, with its escapes as they are written. */
+  /** The characters between the quotes, with escapes as they are written. */
   readonly text: string;
-  /** The code on its line before it, or the line before when there is none. */
+  /** The code on the line before the literal, or the previous line when there is none. */
   readonly before: string;
 }
 
@@ -34,7 +34,7 @@ export interface SourceText {
   readonly literals: readonly Literal[];
 }
 
-/** After one of these words a slash begins a regular expression. */
+/** Words after which a slash begins a regular expression. */
 const BEFORE_A_VALUE = /(?:^|[^\w$.])(?:return|typeof|case|in|of|do|else|void|delete|await|yield|throw)$/;
 
 /** Finds the comments and the string literals of a TypeScript file. */
@@ -48,7 +48,7 @@ class Scanner {
   readonly comments: Comment[] = [];
   readonly literals: Literal[] = [];
   readonly #source: string;
-  /** The line of `#counted`; lines are counted as far as a text was found. */
+  /** The line of the position `#counted`, up to which lines have been counted. */
   #line = 1;
   #counted = 0;
 
@@ -108,10 +108,7 @@ class Scanner {
     while (source[at] !== "`" && at < source.length) {
       if (source.startsWith("${", at)) {
         text += "…";
-        const literal = this.literals.length;
         at = this.code(at + 2, true) + 1;
-        // The texts inside of a value come after the template that they are part of.
-        if (this.literals.length > literal) continue;
       } else {
         const size = source[at] === "\\" ? 2 : 1;
         text += source.slice(at, at + size);
@@ -146,7 +143,7 @@ function countLines(source: string, from: number, to: number): number {
 function beginsValue(source: string, at: number): boolean {
   let end = at;
   while (end > 0 && /\s/.test(source[end - 1]!)) end--;
-  // What asserts that a value is there comes after it; what negates one comes before.
+  // An exclamation mark after a value asserts that it is there; before one, it negates it.
   if (end > 1 && source[end - 1] === "!" && /[\w$)\]]/.test(source[end - 2]!)) return false;
   if (end === 0) return true;
   if (/[\w$]/.test(source[end - 1]!)) return BEFORE_A_VALUE.test(source.slice(Math.max(0, end - 12), end));
