@@ -7,7 +7,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { parse } from "@std/yaml";
 import { ROOT } from "../cluster/role_process.ts";
 import denoJson from "../deno.json" with { type: "json" };
-import { COMMANDS } from "../src/command/specification.ts";
+import { COMMANDS } from "../src/catalog/specification.ts";
 import * as limits from "../src/limits.ts";
 import { LOCAL_COMMANDS } from "../src/shell/help.ts";
 import { parsePage, shellCommands, tableRows } from "./support/markdown.ts";
@@ -39,6 +39,11 @@ const FOREIGN_PROGRAMS = /^(redis-cli|redis-benchmark|docker|kill|sleep|export|n
 const PATH = /^(\.ci|\.github|bench|certs|cluster|src|tests)\/[\w./-]*$|^[\w/-]+(\.d)?\.(ts|md)$/;
 /** What programs and readers make, and names that are examples of bad ones. */
 const MADE = /^cluster\/(certs|data|servers\.json)|^example\.ts$|^(utils|index)\.ts$/;
+
+/** Returns the folder of a path below `src/`, such as `store/`, or the name of a file that is in none. */
+function roomOf(path: string): string {
+  return path.replace(/^src\//, "").replace(/(?<=\/).*/, "");
+}
 
 /** Returns whether a path, relative to the root, is a file or folder. */
 function isThere(path: string): boolean {
@@ -254,6 +259,24 @@ Deno.test("ARCHITECTURE.md has a row for each folder of src", () => {
     named.filter((name) => /^src\/[a-z]+\/$/.test(name)).sort(),
     folders.map((name) => `src/${name}/`).sort(),
   );
+});
+
+Deno.test("ARCHITECTURE.md draws floors whose imports go down", () => {
+  const drawing = PAGES.get(".github/ARCHITECTURE.md")!.blocks.find(({ lines }) => lines[0]!.startsWith("entries "))!;
+  const floors = drawing.lines.map((line) => line.trim().split(/\s+/).slice(1));
+  const floorOf = (room: string) => floors.findIndex((floor) => floor.includes(room));
+  const sources = FILES.filter((path) => path.startsWith("src/") && path.endsWith(".ts"));
+  assertEquals(floors.flat().sort(), [...new Set(sources.map(roomOf))].sort());
+  const upward: string[] = [];
+  for (const path of sources) {
+    const imports = Deno.readTextFileSync(ROOT + path).matchAll(/^(?:import|export|\} from) .*?"(\.[^"]*\.ts)"/gm);
+    for (const [, target] of imports) {
+      const [from, to] = [roomOf(path), roomOf(new URL(target!, `file:///${path}`).pathname.slice(1))];
+      const isBetweenLeaves = floors.at(-1)!.includes(from) && floors.at(-1)!.includes(to);
+      if (from !== to && floorOf(from) >= floorOf(to) && !isBetweenLeaves) upward.push(`${path} imports ${target}`);
+    }
+  }
+  assertEquals(upward, []);
 });
 
 Deno.test("ARCHITECTURE.md explains each term once, in order", () => {

@@ -14,7 +14,7 @@
  * @module
  */
 
-import { COMMANDS } from "../../src/command/specification.ts";
+import { COMMANDS } from "../../src/catalog/specification.ts";
 import * as tables from "../../src/role/option_tables.ts";
 import type { Option, OptionTable } from "../../src/role/options.ts";
 import { formatSize } from "../../src/role/quantities.ts";
