@@ -1,5 +1,5 @@
 /**
- * The pages for contributors say what is so: layers, limits, packages, versions and forms are compared with their sources.
+ * Compares what the pages for contributors say of layers, limits, packages, versions and forms with the sources of it.
  */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";

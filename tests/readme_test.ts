@@ -1,6 +1,6 @@
 /**
- * The pages say what is there: every command, option, task, file and link that they name exists, and what is generated is
- * up to date.
+ * Compares the pages with the project: every command, option, task, file and link that they name exists, and the
+ * generated parts are up to date.
  */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
@@ -16,7 +16,7 @@ const README_MAX_BYTES = 10_240;
 /** Longest line of prose. Tables and links may be longer, since they cannot be wrapped. */
 const LINE_MAX_CHARACTERS = 120;
 
-/** Programs that are not ours, and have options of their own. */
+/** Programs that are not ours, and have other options. */
 const FOREIGN_PROGRAMS = /^(redis-cli|redis-benchmark|docker|kill|sleep|export|npx -y deno@[0-9.]+ (cache|run))\b/;
 
 /** What looks like a file or a folder of the project; a span with other characters is a pattern or a call. */
@@ -40,7 +40,7 @@ const COMMAND_NAMES: ReadonlySet<string> = new Set([
   ...LOCAL_COMMANDS.map(({ name }) => name),
 ]);
 
-/** Returns what is wrong with a call of a role, such as `client --addr :9443 get key`: an option, or the client's command. */
+/** Returns what is wrong with a call of a role, such as `client --addr :9443 get key`. */
 function faultOfCall(call: string): string | undefined {
   const words = call.split(/\s+/);
   const role = words.slice(0, 2).join(" ") === "proxy plan" ? "proxy plan" : words[0]!;
