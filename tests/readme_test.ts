@@ -10,11 +10,10 @@ import { LOCAL_COMMANDS } from "../src/shell/help.ts";
 import { shellCommands, tableRows } from "./support/markdown.ts";
 import { isGenerated, OPTION_TABLES, renderPage } from "./support/pages.ts";
 import { FILES, isThere, pageOf, PAGES, readFile, TEXTS } from "./support/project.ts";
+import { faultsOf } from "./support/tidy/prose.ts";
 
 /** README is read in five minutes. */
 const README_MAX_BYTES = 10_240;
-/** Longest line of prose. Tables and links may be longer, since they cannot be wrapped. */
-const LINE_MAX_CHARACTERS = 120;
 
 /** Programs that are not ours, and have other options. */
 const FOREIGN_PROGRAMS = /^(redis-cli|redis-benchmark|docker|kill|sleep|export|npx -y deno@[0-9.]+ (cache|run))\b/;
@@ -156,12 +155,8 @@ Deno.test("files and folders that the pages name exist", () => {
 });
 
 Deno.test("lines of prose in the pages fit into a window", () => {
-  for (const [path, { prose }] of PAGES) {
-    for (const line of prose) {
-      const isExempt = line.startsWith("|") || /\]\(\S+\)/.test(line) || line.startsWith("<!--");
-      assert(isExempt || line.length <= LINE_MAX_CHARACTERS, `${path}: ${line.length} characters: ${line}`);
-    }
-  }
+  const faults = [...TEXTS].flatMap(([path, text]) => faultsOf(path, text));
+  assertEquals(faults.filter(({ rule }) => rule === "length"), []);
 });
 
 Deno.test("every task is named in a page", () => {

@@ -14,11 +14,12 @@
  * @module
  */
 
+import { ROOT } from "../../cluster/role_process.ts";
 import { COMMANDS } from "../../src/catalog/specification.ts";
 import * as tables from "../../src/role/option_tables.ts";
 import type { Option, OptionTable } from "../../src/role/options.ts";
 import { formatSize } from "../../src/role/quantities.ts";
-import { ROOT } from "../../cluster/role_process.ts";
+import { listFiles } from "./tidy/files.ts";
 
 /** The tables of options, in the order in which the page lists them. */
 export const OPTION_TABLES: readonly OptionTable[] = [
@@ -58,19 +59,10 @@ export function isGenerated(page: string): boolean {
   return page.search(MARKED) >= 0;
 }
 
-/** Returns the paths of all Markdown files of the project, relative to its root, in order. */
-export function listPages(folder = ""): string[] {
-  const found: string[] = [];
-  for (const { name, isDirectory, isFile } of Deno.readDirSync(ROOT + folder)) {
-    const path = folder + name;
-    if (isDirectory && !SKIPPED.includes(path)) found.push(...listPages(`${path}/`));
-    else if (isFile && name.endsWith(".md")) found.push(path);
-  }
-  return found.sort();
+/** Returns the paths of all pages, relative to the root of the project, in order. */
+export function listPages(): string[] {
+  return listFiles(ROOT).filter((path) => path.endsWith(".md"));
 }
-
-/** Folders that are not the project's source, or that hold what programs have made. */
-const SKIPPED: readonly string[] = [".git", "node_modules", "coverage", "inmem-data", "cluster/data"];
 
 async function format(text: string): Promise<string> {
   const formatter = new Deno.Command(Deno.execPath(), {

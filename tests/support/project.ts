@@ -9,15 +9,10 @@ import { ROOT } from "../../cluster/role_process.ts";
 import { parsePage } from "./markdown.ts";
 import type { Page } from "./markdown.ts";
 import { listPages } from "./pages.ts";
+import { listFiles } from "./tidy/files.ts";
 
-/** What programs make in the folders of the project, which git ignores. */
-const MADE = /^cluster\/(certs|data|servers\.json)|^certs\/.*\.(pem|key)$/;
-
-/** Paths of the files in the folders of the project, and of those in its root, relative to the root. */
-export const FILES: readonly string[] = [
-  ...[...Deno.readDirSync(ROOT)].filter(({ isFile }) => isFile).map(({ name }) => name),
-  ...[".ci/", ".github/", "bench/", "certs/", "cluster/", "src/", "tests/"].flatMap(listFiles),
-];
+/** Paths of the files of the project, relative to its root. */
+export const FILES: readonly string[] = listFiles(ROOT);
 
 /** The text of each page, by its path. */
 export const TEXTS: ReadonlyMap<string, string> = new Map(listPages().map((path) => [path, readFile(path)]));
@@ -41,9 +36,4 @@ export function pageOf(path: string): Page {
 export function isThere(path: string): boolean {
   const folder = path.replace(/\/?$/, "/");
   return FILES.some((file) => file === path || file.startsWith(folder));
-}
-
-function listFiles(folder: string): string[] {
-  return [...Deno.readDirSync(ROOT + folder)].filter(({ name }) => !MADE.test(folder + name))
-    .flatMap(({ name, isDirectory }) => isDirectory ? listFiles(`${folder}${name}/`) : [folder + name]);
 }
