@@ -6,6 +6,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import denoJson from "../deno.json" with { type: "json" };
 import { COMMANDS } from "../src/catalog/specification.ts";
+import * as optionTables from "../src/role/option_tables.ts";
 import { LOCAL_COMMANDS } from "../src/shell/help.ts";
 import { shellCommands, tableRows } from "./support/markdown.ts";
 import { isGenerated, OPTION_TABLES, renderPage } from "./support/pages.ts";
@@ -84,6 +85,10 @@ Deno.test("generated parts of the pages are what deno task pages writes", async 
   const generated = [...TEXTS].filter(([, page]) => isGenerated(page));
   assertEquals(generated.map(([path]) => path), ["README.md", "src/catalog/README.md", "src/role/README.md"]);
   for (const [path, page] of generated) assertEquals(page, await renderPage(page), `${path}: run "deno task pages"`);
+});
+
+Deno.test("the page of roles has the options of each of them", () => {
+  assertEquals(new Set(OPTION_TABLES), new Set(Object.values(optionTables)));
 });
 
 Deno.test("renderPage() replaces what is between the marks, and nothing else", async () => {
