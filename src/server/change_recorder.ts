@@ -330,7 +330,7 @@ export class ChangeRecorder implements Journal {
     if (snapshot === undefined || !this.#cursor.isCaptured(entry)) return;
     let has = before;
     if (entry === this.#cursor.partial) {
-      if (!store.isFieldCovered) return;
+      if (!store.isFieldCaptured) return;
       has = this.#cursor.capturedTo;
       if (store.added) this.#cursor.capturedTo++;
     }
@@ -358,7 +358,7 @@ export class ChangeRecorder implements Journal {
     const records = this.#followed(entry);
     if (records === undefined) return;
     if (entry !== this.#cursor.partial) records.hashRemove(key, keyStart, keyLength, before, field, start, length);
-    else if (this.#store.isFieldCovered) {
+    else if (this.#store.isFieldCaptured) {
       records.hashRemove(key, keyStart, keyLength, this.#cursor.capturedTo--, field, start, length);
     }
     this.#snapshot?.cut();

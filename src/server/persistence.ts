@@ -463,7 +463,7 @@ export class Persistence {
     const store = this.#store;
     const { blocks } = saving.writer;
     const ahead = store.snapshotCursor.ahead - saving.ahead;
-    const goal = store.snapshotCursor.looked + ahead * SNAPSHOT_LOOK_FACTOR;
+    const goal = store.snapshotCursor.visited + ahead * SNAPSHOT_LOOK_FACTOR;
     saving.ahead = store.snapshotCursor.ahead;
     saving.idleTurns = ahead === 0 ? saving.idleTurns + 1 : 0;
     const isIdle = hurries || saving.idleTurns > SNAPSHOT_IDLE_TURNS_COUNT;
@@ -474,7 +474,7 @@ export class Persistence {
       if (ranMs >= SNAPSHOT_SLICE_MAX_MS) return false;
       // Writing a block takes its time, too.
       const isEnough = ranMs >= SNAPSHOT_SLICE_MS || saving.writer.blocks !== blocks;
-      if (isEnough && store.snapshotCursor.looked >= goal && !isIdle) return false;
+      if (isEnough && store.snapshotCursor.visited >= goal && !isIdle) return false;
     }
     return false;
   }

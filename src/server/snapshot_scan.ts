@@ -39,7 +39,7 @@ export class SnapshotScan {
     for (let i = 0; i < STEP_KEYS; i++) {
       if (this.#cursor.partial !== 0) {
         this.#capturePart();
-        this.#cursor.looked += SNAPSHOT_PART_ITEMS;
+        this.#cursor.visited += SNAPSHOT_PART_ITEMS;
         this.#snapshot.cut();
         return false;
       }

@@ -1,9 +1,9 @@
 /**
  * The arena: all memory of the store, in one ArrayBuffer as large as the memory limit.
  *
- * One buffer makes the limit exact by construction: keys, values, links, deadlines and the hash tables lie in it, and
- * nothing of the data lies elsewhere. The system commits its pages when they are first touched, so a large limit
- * costs nothing until it is used.
+ * One buffer makes the limit exact by construction: keys, values, links, deadlines and the hash tables are in it, and
+ * no data is elsewhere. The operating system commits its pages when they are first used, so a large limit costs nothing
+ * until it is reached.
  *
  * ```text
  * arena    [ page | page | page | … ]              64 KiB each
@@ -13,45 +13,51 @@
  *          word 3  0: free
  * ```
  *
- * A block is named by a *reference*: its distance from the arena's beginning in units of 8 bytes, 32 bits wide, so an
- * arena has at most 32 GiB. 0 names nothing (page 0 never holds blocks). Word 3 of every block in use has its kind in
- * the top four bits and is not 0.
+ * A *reference* names a block: its distance from the beginning of the arena in units of 8 bytes. References have 32
+ * bits, so an arena has at most 32 GiB. 0 names nothing (page 0 never contains blocks). Word 3 of every block in use
+ * has its kind in the top four bits and is not 0.
  *
- * Why slots of size classes: same-size slots make every freed slot usable by every later block of the class. Classes
- * stand 8 bytes apart up to 128, then at most 7 % apart up to 5 KiB and 15 % up to 8 KiB; larger ones, of which few
- * fit a page, up to twice. What is freed in one class serves another by *compaction*: the blocks of the emptiest page
- * of a class move into free slots of its other pages, and the page is free for any class. Since a page's worth of slots
- * was freed before that, freeing costs at most one move a block, and no size mix can strand more than about a page
- * a class. (Slabs as in memcached, without its stranded pages.)
+ * Why size classes: slots of one size can be reused by every later block of the class. Classes are 8 bytes apart up to
+ * 128, at most 7 % apart up to 5 KiB, and 15 % up to 8 KiB. Larger ones, of which few fit into a page, are up to a
+ * factor of two apart. Memory freed in one class becomes usable for another by *compaction*: the blocks of the emptiest
+ * page of a class move into free slots of its other pages, and the page becomes free for any class. A page's worth of
+ * slots was freed before that, so freeing costs at most one move a block, and no mix of sizes can waste more than about
+ * a page a class. (These are memcached's slabs, without its stranded pages.)
  *
  * @module
  */
 
 import { assert } from "../errors.ts";
 
-/** Size of a page, in bytes. */
+/** The size of a page, in bytes. */
 export const PAGE_BYTES = 65_536;
-/** Words (32 bits) of a page. */
+/** The size of a page, in words of 32 bits. */
 export const PAGE_WORDS = PAGE_BYTES / 4;
 
-/** Pages between two calls of `onGrowth`: a megabyte. */
+/** The number of pages between two calls of `onGrowth`: a megabyte. */
 const GROWTH_PAGES = 16;
 const UNIT_BYTES = 8;
 const PAGE_UNITS = PAGE_BYTES / UNIT_BYTES;
 const PAGE_UNITS_SHIFT = 13;
 const BLOCK_MIN_BYTES = 24;
-/** Classes up to here are 8 bytes apart; above it they divide a page evenly. */
+/** The largest class size, in bytes, of those that are 8 bytes apart. Larger classes divide a page evenly. */
 const FINE_MAX_BYTES = 128;
 const CLASS_RATIO = 1.07;
 
-/** Lists of pages per class: by thirds of free slots, 1 (few) to 3 (most). Full and current pages are in none. */
+/**
+ * The number of lists of pages in a class. Lists 1 (few) to 3 (most) are the thirds of free slots. Full and current
+ * pages are in none.
+ */
 const LISTS_PER_CLASS = 4;
 const NOT_LISTED = 0;
 const NO_PAGE = -1;
 const PAGE_FREE = 0xff;
 const PAGE_TABLE = 0xfe;
 
-/** Sizes that divide a page evenly, as far apart as the ratio allows, down to the fine ones. */
+/**
+ * Returns the class sizes: sizes that divide a page evenly, as far apart as the ratio allows, and below them the fine
+ * ones.
+ */
 function makeClassSizes(): number[] {
   const sizes: number[] = [PAGE_BYTES];
   let size = PAGE_BYTES;
@@ -66,35 +72,38 @@ function makeClassSizes(): number[] {
   return sizes.reverse();
 }
 
-/** Block sizes that the arena hands out, in bytes, ascending. */
+/** The block sizes that the arena allocates, in bytes, ascending. */
 export const CLASS_SIZES: readonly number[] = makeClassSizes();
 const CLASSES_COUNT = CLASS_SIZES.length;
 
-/** Class that a block of a size goes to, by the size in units. */
+/** The class of a block, by its size in units. */
 const CLASS_BY_UNITS = Uint8Array.from({ length: PAGE_UNITS + 1 }, (_, units) => {
   return CLASS_SIZES.findIndex((size) => size >= units * UNIT_BYTES);
 });
 
-/** Told that a block's bytes now stand at `to`; whatever named it by `from` has to be mended at once. */
+/**
+ * A function that is called after a block's bytes were moved to `to`. It must immediately update all references to
+ * `from`.
+ */
 export type Moved = (from: number, to: number) => void;
 
-/** Allocates blocks and pages in one buffer. Not for two owners at a time. */
+/** An allocator of blocks and pages in one buffer. Not safe for use by two owners. */
 export class Arena {
   /** The whole arena, as bytes. */
   readonly bytes: Uint8Array<ArrayBuffer>;
-  /** The same, for copying eight bytes at a time. */
+  /** The whole arena, for copying eight bytes at a time. */
   readonly view: DataView;
   /** The whole arena, as words; the word of reference `r` is `r * 2`. */
   readonly words: Uint32Array<ArrayBuffer>;
-  /** Pages in all. */
+  /** The number of all pages. */
   readonly pageCount: number;
-  /** Pages that nothing uses. */
+  /** The number of pages that nothing uses. */
   freePages: number;
-  /** Bytes of the slots in use: what blocks take, rounding included. */
+  /** The bytes of the slots in use: what blocks take, rounding included. */
   usedBytes = 0;
-  /** Pages that tables use. */
+  /** The number of pages that tables use. */
   tablePages = 0;
-  /** Told each megabyte, when pages are used that never were before: how far those in use now reach, in bytes. */
+  /** The function called after each megabyte of pages that are used for the first time, with the bytes used so far. */
   onGrowth: ((frontier: number) => void) | undefined;
 
   readonly #sizes = Uint32Array.from(CLASS_SIZES);
@@ -102,12 +111,13 @@ export class Arena {
   readonly #slots = Uint32Array.from(CLASS_SIZES, (size) => Math.floor(PAGE_BYTES / size));
   readonly #thirds = Float64Array.from(CLASS_SIZES, (size) => 3 / Math.floor(PAGE_BYTES / size));
 
-  // Per class: the page that slots are taken from, the heads of its lists, its free slots.
+  // Per class: the page that slots are taken from, the heads of its lists, its number of free slots.
   readonly #current = new Int32Array(CLASSES_COUNT);
   readonly #heads = new Int32Array(CLASSES_COUNT * LISTS_PER_CLASS);
   readonly #classFree = new Float64Array(CLASSES_COUNT);
 
-  // Per page: class, list it is in, free slots, first freed slot (unit + 1), first never used unit, neighbours.
+  // Per page: class, its list, number of free slots, first freed slot (unit + 1), first unit that was never used,
+  // neighbours.
   readonly #pageClass: Uint8Array;
   readonly #pageList: Uint8Array;
   readonly #freeSlots: Uint16Array;
@@ -120,8 +130,8 @@ export class Arena {
   #freshPages = 0;
 
   /**
-   * @param limitBytes size of the arena, rounded down to whole pages
-   * @throws {RangeError} when the system grants no buffer of that size
+   * @param limitBytes the size of the arena, rounded down to whole pages
+   * @throws {RangeError} when the system does not grant a buffer of that size
    */
   constructor(limitBytes: number) {
     this.pageCount = Math.floor(limitBytes / PAGE_BYTES);
@@ -140,7 +150,7 @@ export class Arena {
     this.clear();
   }
 
-  /** Bytes that the account of pages takes, beside the arena. */
+  /** The size of the tables of pages, which are outside the arena. */
   get accountBytes(): number {
     const arrays = [
       this.#pageClass,
@@ -154,7 +164,7 @@ export class Arena {
     return arrays.reduce((sum, array) => sum + array.byteLength, 0);
   }
 
-  /** Frees everything. Every reference becomes invalid. */
+  /** Frees all blocks and pages. Every reference becomes invalid. */
   clear(): void {
     this.freePages = this.pageCount;
     this.usedBytes = 0;
@@ -168,27 +178,27 @@ export class Arena {
     this.#freshPages = 0;
   }
 
-  /** The bytes that a block of `size` bytes really takes. */
+  /** Returns the bytes that a block of `size` bytes really takes. */
   roundedSize(size: number): number {
     return this.#sizes[CLASS_BY_UNITS[(size + UNIT_BYTES - 1) >>> 3]!]!;
   }
 
-  /** The bytes of the block at `reference`, its slack included. */
+  /** Returns the size of the block at `reference`, its slack included. */
   sizeAt(reference: number): number {
     return this.#sizes[this.#pageClass[reference >>> PAGE_UNITS_SHIFT]!]!;
   }
 
-  /** The class that a block of `size` bytes gets, as a number below that of `CLASS_SIZES`. */
+  /** Returns the class of a block of `size` bytes, as an index of `CLASS_SIZES`. */
   classOf(size: number): number {
     return CLASS_BY_UNITS[(size + UNIT_BYTES - 1) >>> 3]!;
   }
 
-  /** Whether the block at `reference` is of the class that `size` bytes would get. */
+  /** Returns whether the block at `reference` is of the class of a block of `size` bytes. */
   fits(reference: number, size: number): boolean {
     return this.#pageClass[reference >>> PAGE_UNITS_SHIFT] === CLASS_BY_UNITS[(size + UNIT_BYTES - 1) >>> 3];
   }
 
-  /** The largest block size that is at most `size`. */
+  /** Returns the largest block size that is at most `size`. */
   sizeBelow(size: number): number {
     let kind = CLASS_BY_UNITS[Math.min(PAGE_UNITS, (size + UNIT_BYTES - 1) >>> 3)]!;
     while (kind > 0 && this.#sizes[kind]! > size) kind--;
@@ -196,8 +206,8 @@ export class Arena {
   }
 
   /**
-   * Takes a block of at least `size` bytes (1 to `PAGE_BYTES`). Its content is undefined: the caller sets word 3 to a
-   * kind at once. There must be room: see `Store.makeRoom`.
+   * Allocates a block of at least `size` bytes (1 to `PAGE_BYTES`). Its content is undefined: the caller immediately
+   * sets word 3 to a kind. There must be room: `Store.makeRoom` ensures it.
    */
   allocate(size: number): number {
     assert(size <= PAGE_BYTES, "a block exceeds its page");
@@ -221,7 +231,7 @@ export class Arena {
     return page * PAGE_UNITS + unit;
   }
 
-  /** Gives a block back. Its first words are overwritten at once. */
+  /** Frees a block. Its first words are overwritten immediately. */
   free(reference: number): void {
     const page = reference >>> PAGE_UNITS_SHIFT;
     const kind = this.#pageClass[page]!;
@@ -245,7 +255,7 @@ export class Arena {
     }
   }
 
-  /** Takes a whole page for a table, or answers -1 when there is none. Its content is undefined. */
+  /** Allocates a whole page for a table; returns -1 when there is none. Its content is undefined. */
   allocatePage(): number {
     if (this.freePages === 0) return NO_PAGE;
     const page = this.#takePage();
@@ -254,14 +264,15 @@ export class Arena {
     return page;
   }
 
-  /** Gives a page of `allocatePage` back. */
+  /** Frees a page that `allocatePage` returned. */
   freePage(page: number): void {
     this.tablePages--;
     this.#pushFreePage(page);
   }
 
   /**
-   * Frees one page by moving blocks, if some class has a page's worth of free slots. At most a page's blocks move.
+   * Frees one page by moving blocks, if some class has a page's worth of free slots. Moves at most the blocks of one
+   * page.
    *
    * @returns whether a page became free
    */
@@ -272,7 +283,9 @@ export class Arena {
     return false;
   }
 
-  /** As `compact`, for the class of a block of `size` bytes only, and only when it is well worth it. */
+  /**
+   * Frees a page of the class of a block of `size` bytes, like `compact`, if 1.5 pages' worth of its slots are free.
+   */
   compactAfterFree(size: number, moved: Moved): boolean {
     const kind = CLASS_BY_UNITS[(size + UNIT_BYTES - 1) >>> 3]!;
     return this.#classFree[kind]! >= this.#slots[kind]! * 1.5 && this.#compactClass(kind, moved);
@@ -294,7 +307,7 @@ export class Arena {
     const live = slots - free;
     if (this.#classFree[kind]! - free < live) return false;
     this.#unlist(page, kind);
-    // The page's own free slots must not be chosen for its blocks: they leave the count, and the page has no list.
+    // The page's own free slots must not be chosen for its blocks: they leave the count, and the page is in no list.
     this.#classFree[kind]! -= free;
     const units = this.#units[kind]!;
     const end = this.#fresh[page]!;
@@ -312,7 +325,7 @@ export class Arena {
     return true;
   }
 
-  /** A page of `kind` with a free slot, which becomes the current one. */
+  /** Returns a page of `kind` with a free slot, which becomes the current page. */
   #choosePage(kind: number): number {
     const base = kind * LISTS_PER_CLASS;
     // Fullest pages first, so that the emptiest stay cheap to compact.
@@ -334,7 +347,7 @@ export class Arena {
       this.#current[kind] = page;
       return page;
     }
-    // No page is left: a larger slot serves as well.
+    // No page is left: a slot of a larger class is used.
     for (let larger = kind + 1; larger < CLASSES_COUNT; larger++) {
       if (this.#classFree[larger]! > 0) {
         const current = this.#current[larger]!;

@@ -1,5 +1,5 @@
 /**
- * Blobs: values too large to lie in their entry, as a chain of pieces.
+ * Blobs: values too large for their entry, as a chain of pieces.
  *
  * ```text
  * piece    word 0   next piece, or 0
@@ -9,8 +9,8 @@
  *          bytes
  * ```
  *
- * All pieces but the last ones fill a page each, so no value, however large, needs neighbouring pages, and nothing is
- * lost to fragmentation. What is left over goes into blocks whose rounding loses less than an eighth.
+ * All pieces but the last ones fill a page each, so even the largest value needs no neighbouring pages, and nothing is
+ * lost to fragmentation. The remaining bytes are in blocks whose rounding wastes less than an eighth.
  *
  * @module
  */
@@ -27,7 +27,7 @@ const WORD_SIZE = 2;
 const WORD_KIND = 3;
 const PIECE_META = (KIND_PIECE << 28) >>> 0;
 
-/** Bytes of a piece, header included, for a value of which `rest` bytes are left. */
+/** Returns the size of the next piece, header included, for a value of which `rest` bytes are left. */
 function pieceSize(arena: Arena, rest: number): number {
   const wanted = rest + HEADER_BYTES;
   if (wanted >= PAGE_BYTES) return PAGE_BYTES;
@@ -48,9 +48,9 @@ export class Blobs {
   }
 
   /**
-   * Copies `length` bytes (1 at least) into a new blob, and answers its first piece.
+   * Copies `length` bytes (at least 1) into a new blob, and returns its first piece.
    *
-   * @param owner entry or leaf that will name the first piece
+   * @param owner the entry or leaf that will name the first piece
    */
   create(owner: number, source: Uint8Array, start: number, length: number): number {
     return this.#chain(owner, source, start, length);
@@ -84,9 +84,9 @@ export class Blobs {
   }
 
   /**
-   * Visits bytes `[from, from + length)` of a blob, which are there, as the runs that they are in the arena.
+   * Visits bytes `[from, from + length)` of a blob, which must exist, as contiguous runs of the arena.
    *
-   * @param visit is told where a run is, how long it is, and how many bytes stand before it
+   * @param visit a function of where a run begins, its length, and the number of requested bytes before it
    */
   #eachRun(
     first: number,
@@ -109,7 +109,7 @@ export class Blobs {
     }
   }
 
-  /** Whether a blob of `length` bytes is those bytes. */
+  /** Returns whether a blob of `length` bytes equals these bytes. */
   equals(first: number, other: Uint8Array, start: number, length: number): boolean {
     const words = this.#words;
     const end = start + length;
@@ -121,14 +121,14 @@ export class Blobs {
     return true;
   }
 
-  /** Writes over bytes `[from, from + length)` of a blob, which are there. */
+  /** Overwrites bytes `[from, from + length)` of a blob, which must exist. */
   overwrite(first: number, from: number, source: Uint8Array, start: number, length: number): void {
     this.#eachRun(first, from, length, (run, count, passed) => {
       copyBytes(source, start + passed, this.#bytes, run, count);
     });
   }
 
-  /** Copies a blob, piece by piece, and answers the first piece of the copy. */
+  /** Copies a blob, piece by piece, and returns the first piece of the copy. */
   clone(first: number, owner: number): number {
     const words = this.#words;
     let made = 0;
@@ -148,7 +148,7 @@ export class Blobs {
     return made;
   }
 
-  /** Appends to a blob. Only its last piece is copied. Answers the first piece, which may be a new one. */
+  /** Appends to a blob. Only its last piece is copied. Returns the first piece, which may be a new one. */
   append(first: number, source: Uint8Array, start: number, length: number): number {
     if (length === 0) return first;
     const words = this.#words;
@@ -163,7 +163,7 @@ export class Blobs {
       words[last * 2 + WORD_NEXT] = this.#chain(last, source, start + room, length - room);
       return first;
     }
-    // The last piece is full and smaller than a page: it and what is appended make new pieces.
+    // The last piece is full and smaller than a page: new pieces replace it and hold the appended bytes as well.
     const previous = words[last * 2 + WORD_PREVIOUS]!;
     const joined = new Uint8Array(size + length);
     joined.set(this.#bytes.subarray(last * 8 + HEADER_BYTES, last * 8 + HEADER_BYTES + size));
@@ -175,7 +175,7 @@ export class Blobs {
     return first;
   }
 
-  /** Frees all pieces: a thousand for the largest value. Answers how many they were. */
+  /** Frees all pieces: a thousand for the largest value. Returns how many there were. */
   free(first: number): number {
     let count = 0;
     for (let piece = first; piece !== 0; count++) {
@@ -186,15 +186,15 @@ export class Blobs {
     return count;
   }
 
-  /** The owner of the blob at `first` now stands at `owner`. */
+  /** Updates the blob at `first` after its owner has moved to `owner`. */
   ownerMoved(first: number, owner: number): void {
     this.#words[first * 2 + WORD_PREVIOUS] = owner;
   }
 
   /**
-   * A piece now stands at `to`: mends its neighbours.
+   * Updates the neighbours of a piece that has moved to `to`.
    *
-   * @returns the owner, which must name `to` as its first piece, or 0 when another piece does
+   * @returns the owner, which must name `to` as its first piece; 0 when another piece names it
    */
   moved(to: number): number {
     const words = this.#words;
@@ -206,14 +206,14 @@ export class Blobs {
     return 0;
   }
 
-  /** Visits the sizes of the blocks that a clone takes. */
+  /** Visits the sizes of the blocks that a clone would take. */
   eachSize(first: number, visit: (size: number) => void): void {
     for (let piece = first; piece !== 0; piece = this.#words[piece * 2 + WORD_NEXT]!) {
       visit(HEADER_BYTES + this.#words[piece * 2 + WORD_SIZE]!);
     }
   }
 
-  /** Bytes that the blob's pieces take in the arena. */
+  /** Returns the bytes that the blob's pieces take in the arena. */
   bytes(first: number): number {
     let bytes = 0;
     for (let piece = first; piece !== 0; piece = this.#words[piece * 2 + WORD_NEXT]!) {

@@ -1,5 +1,5 @@
 /**
- * What lies in a block: the kinds, and the header that entries share.
+ * The contents of a block: the kinds, and the header that entries share.
  *
  * An *entry* is a key with its value (kinds 1 to 7) or a field of a large hash with its value (kinds 8 and 9):
  *
@@ -23,9 +23,10 @@
  * bytes    key or field, then what follows it
  * ```
  *
- * Links, hash, key and a small value lie side by side, so that a `get` of a small value that is not in the processor's
- * cache waits for memory twice: for the table's bucket and for this block. Most keys are short strings without a deadline:
- * theirs has 16 bytes of links, hash and lengths, and begins and ends with a cache line more often.
+ * Links, hash, key and a small value are next to each other. So a `get` of a small value that is not in the processor's
+ * cache waits for memory twice: for the table's bucket and for this block. Most keys are short strings without a
+ * deadline. Their header has 16 bytes for links, hash and lengths, so more of them begin and end at the bounds of a
+ * cache line.
  *
  * The other kinds are PIECE (blob.ts), LEAF and DIRECTORY (list_parts.ts). Kind 0 is a free slot (arena.ts).
  *
@@ -45,27 +46,29 @@ export const KIND_PIECE = 10;
 export const KIND_LEAF = 11;
 export const KIND_DIRECTORY = 12;
 
-/** Longest value of a STRING_SHORT, whose length has eight bits. */
+/** The longest value of a STRING_SHORT, in bytes: its length has eight bits. */
 export const SHORT_MAX_BYTES = 255;
 
-/** In word 3: the entry has a deadline. */
+/** The flag in word 3 of an entry that has a deadline. */
 export const FLAG_DEADLINE = 0x01000000;
-/** In word 3: the entry is out of the table and waits to be taken apart (store.ts). */
+/** The flag in word 3 of an entry that was removed from the table and waits to be freed (store.ts). */
 export const FLAG_DETACHED = 0x02000000;
-/** In word 3 of an entry or a field: the parity of the last walk that covered it (snapshot_cursor.ts). */
+/**
+ * The epoch bit in word 3 of an entry or a field: the epoch of the last snapshot that captured it (snapshot_cursor.ts).
+ */
 export const FLAG_EPOCH = 0x04000000;
 
-/** Words that every entry begins with, except STRING_SHORT, which has one less. */
+/** The number of words that every entry begins with, except STRING_SHORT, which has one less. */
 export const ENTRY_WORDS = 5;
-/** Words that a deadline takes. */
+/** The number of words that a deadline takes. */
 export const DEADLINE_WORDS = 4;
 
-/** Words of each kind beyond those that every entry begins with. */
+/** The number of words of each kind beyond those that every entry begins with. */
 const WORDS_BY_KIND = [0, -1, 0, 1, 1, 2, 1, 4, 2, 3];
 
-/** Words of an entry before its key, by the top byte of word 3 (kind and flags). */
+/** The number of words of an entry before its key, by the top byte of word 3 (kind and flags). */
 export const HEADER_WORDS: Uint8Array = new Uint8Array(256);
-/** The same in bytes. */
+/** The number of bytes of an entry before its key, by the top byte of word 3 (kind and flags). */
 export const HEADER_BYTES: Uint8Array = new Uint8Array(256);
 WORDS_BY_KIND.forEach((words, kind) => {
   for (let flags = 0; flags < 16; flags++) {
@@ -75,27 +78,27 @@ WORDS_BY_KIND.forEach((words, kind) => {
   }
 });
 
-/** The kind in a word 3. */
+/** Returns the kind in a word 3. */
 export function kindOf(meta: number): number {
   return meta >>> 28;
 }
 
-/** The length of the value in a word 3 of a STRING_SHORT. */
+/** Returns the length of the value in a word 3 of a STRING_SHORT. */
 export function shortLengthOf(meta: number): number {
   return (meta >>> 16) & 0xff;
 }
 
-/** A word 3 of a STRING_SHORT with another length of the value. */
+/** Returns a word 3 of a STRING_SHORT with another length of the value. */
 export function withShortLength(meta: number, length: number): number {
   return (meta & 0xff00ffff) | (length << 16);
 }
 
-/** The length of the key in a word 3. */
+/** Returns the length of the key in a word 3. */
 export function keyLengthOf(meta: number): number {
   return meta & 0xffff;
 }
 
-/** Position among an entry's words of the first word that depends on its kind. */
+/** Returns the index of an entry's first word that depends on its kind. */
 export function bodyWord(meta: number): number {
   return ENTRY_WORDS + (meta & FLAG_DEADLINE ? DEADLINE_WORDS : 0);
 }

@@ -1,12 +1,12 @@
 /**
- * Copies of entries, whatever they hold, under another key.
+ * Copies of entries of any type under another key.
  *
- * A copy is made block by block, since the blocks of a value name each other: what a block holds is copied as bytes, and
- * the names are those of the new blocks. Leaves of a list get the size of what they hold. Fields of a large hash are found
- * by its id, so those of the copy, which has another one, are entered into the table anew.
+ * The blocks of a value name each other, so a copy is made block by block: the contents of a block are copied as bytes,
+ * and then refer to the new blocks. Leaves of a list get the size of their contents. Fields of a large hash are found
+ * by the hash's id; the copy has a new id, so its fields are inserted into the table again.
  *
- * Nothing is evicted or moved meanwhile: room for everything was made before (`Store.makeRoomForCopy`), for which `measure`
- * counts the same blocks.
+ * Nothing is evicted or moved meanwhile. `Store.makeRoomForCopy` makes room for everything before; `measure` counts the
+ * same blocks for it.
  *
  * @module
  */
@@ -32,19 +32,19 @@ import type { Hashes } from "./hash.ts";
 import { DIRECTORY_META, LEAF_META, type ListParts, PART_HEADER_BYTES } from "./list_parts.ts";
 import { outsidePiece, setOutsidePiece } from "./packed.ts";
 
-/** Slots of a page by class. */
+/** The number of slots of a page, by class. */
 const SLOTS = CLASS_SIZES.map((size) => Math.floor(PAGE_BYTES / size));
 
-/** Copies entries of one arena. */
+/** A copier of the entries of one arena. */
 export class Copier {
-  /** Bytes that the blocks of the copy take that was measured last. */
+  /** The bytes that the blocks of the last measured copy take. */
   bytes = 0;
   readonly #entries: Entries;
   readonly #parts: ListParts;
   readonly #hashes: Hashes;
   readonly #words: Uint32Array;
   readonly #bytes: Uint8Array;
-  /** Blocks of each class that are to be copied. */
+  /** The number of blocks of each class that are to be copied. */
   readonly #counts = new Uint32Array(CLASS_SIZES.length);
 
   constructor(entries: Entries, parts: ListParts, hashes: Hashes) {
@@ -56,9 +56,9 @@ export class Copier {
   }
 
   /**
-   * Measures what a copy of an entry under a key of any length takes: see `bytes`.
+   * Measures a copy of an entry under a key of any length, and sets `bytes`.
    *
-   * @returns pages that its blocks take if they share none with others
+   * @returns the number of pages that its blocks take if they share none with others
    */
   measure(entry: number): number {
     const counts = this.#counts.fill(0);
@@ -66,7 +66,7 @@ export class Copier {
     this.#entries.blobs.eachSize(this.#entries.firstPiece(entry), this.#count);
     if (kind === KIND_LIST) this.#measureList(entry);
     else if (kind === KIND_HASH) this.#measureHash(entry);
-    // The entry has a page, and another one if its value lies in a blob then.
+    // The entry has a page, and another one if its value becomes a blob.
     let pages = 2;
     this.bytes = this.#entries.arena.sizeAt(entry);
     for (let kind = 0; kind < counts.length; kind++) {
@@ -106,7 +106,7 @@ export class Copier {
     }
   }
 
-  /** Copies an entry with its deadline to an absent key. Answers the copy's entry. */
+  /** Copies an entry with its deadline to an absent key. Returns the copy's entry. */
   copy(entry: number, key: Uint8Array, start: number, length: number): number {
     const meta = this.#words[entry * 2 + 3]!;
     const deadlineMs = meta & FLAG_DEADLINE ? this.#entries.deadlines.of(entry) : 0;
@@ -157,7 +157,7 @@ export class Copier {
     }
   }
 
-  /** Copies a leaf for another directory. */
+  /** Copies a leaf for another directory. Returns the copy. */
   #copyLeaf(leaf: number, directory: number): number {
     const words = this.#words;
     const bytes = this.#bytes;
@@ -182,7 +182,7 @@ export class Copier {
     const body = bodyWord(words[from * 2 + 3]!);
     const idLow = words[to * 2 + body + 2]!;
     const idHigh = words[to * 2 + body + 3]!;
-    const parity = words[to * 2 + 3]! & FLAG_EPOCH;
+    const epoch = words[to * 2 + 3]! & FLAG_EPOCH;
     for (let field = words[from * 2 + body]!; field !== from; field = words[field * 2]!) {
       const meta = words[field * 2 + 3]!;
       const start = field * 8 + HEADER_BYTES[meta >>> 24]!;
@@ -191,7 +191,7 @@ export class Copier {
       const inlineSize = kindOf(meta) === KIND_FIELD ? words[field * 2 + 4]! : 0;
       const made = entries.createField(
         kindOf(meta),
-        parity,
+        epoch,
         hash,
         idLow,
         idHigh,

@@ -15,13 +15,15 @@
  *           words 7, 8  next and previous entry of the slot, or 0
  * ```
  *
- * Setting, changing and removing a deadline touch a constant number of words. When level 0 has gone round, the next
- * slot of level 1 is spread over it, and so on upwards, so an entry moves at most six times before it is due, and
- * nothing is looked at that is not about to be. All work is counted, so that the caller can stop after any amount of
- * it and go on later. Reading an expired key removes it exactly at its time; the wheel gives back the memory of those
- * that nobody reads, within one slot of level 0 and one tick of the caller.
+ * Setting, changing and removing a deadline touch a constant number of words. After a round of level 0, the next slot
+ * of level 1 is spread over it, and so on upwards. So an entry moves at most six times before it is due, and only
+ * entries that are soon due are visited. All work is counted, so that the caller can stop after any amount of it and
+ * continue later.
  *
- * A clock that steps back delays what is due in the wheel; one that steps forward makes it due at once.
+ * Reading an expired key removes it exactly at its time. The wheel frees the memory of expired keys that are not read,
+ * within one slot of level 0 and one tick of the caller.
+ *
+ * A clock that steps back delays the entries in the wheel. A clock that steps forward makes them due immediately.
  *
  * @module
  */
@@ -38,34 +40,34 @@ const WORD_NEXT = 7;
 const WORD_PREVIOUS = 8;
 const HIGH = 2 ** 32;
 
-/** Slots of level 0 that one slot of each level spans. */
+/** The number of level-0 slots that one slot of each level spans. */
 const SPAN = Float64Array.from({ length: LEVELS }, (_, level) => SLOTS ** level);
 
-/** The wheel over the entries of one arena. */
+/** A timing wheel over the entries of one arena. */
 export class Deadlines {
-  /** Entries with a deadline. */
+  /** The number of entries with a deadline. */
   count = 0;
   readonly #words: Uint32Array;
   readonly #heads = new Uint32Array(LEVELS * SLOTS);
-  /** The slot of level 0 that is looked at next, counted from 1970. What was due before it is gone. */
+  /** The level-0 slot that is visited next, counted from 1970. Entries that were due before it have been removed. */
   #tick = 0;
 
   constructor(arena: Arena) {
     this.#words = arena.words;
   }
 
-  /** Forgets everything but the time. */
+  /** Forgets all entries, but not the time. */
   clear(): void {
     this.count = 0;
     this.#heads.fill(0);
   }
 
-  /** The deadline of an entry that has one, in ms since 1970. */
+  /** Returns the deadline of an entry that has one, in ms since 1970. */
   of(entry: number): number {
     return this.#words[entry * 2 + WORD_LOW]! + this.#words[entry * 2 + WORD_HIGH]! * HIGH;
   }
 
-  /** Gives an entry, whose header has the words for it, a deadline. It must not be in the wheel. */
+  /** Adds an entry with its deadline. Its header must have the words for it, and it must not be in the wheel. */
   add(entry: number, deadlineMs: number): void {
     const words = this.#words;
     words[entry * 2 + WORD_LOW] = deadlineMs % HIGH;
@@ -74,13 +76,13 @@ export class Deadlines {
     this.#link(entry, Math.floor(deadlineMs / SLOT_MS));
   }
 
-  /** Takes an entry out. Its words remain, and are the caller's. */
+  /** Removes an entry. The caller owns its words from then on. */
   remove(entry: number): void {
     this.#unlink(entry);
     this.count--;
   }
 
-  /** The entry at `from` now stands at `to`, its words copied: mends its neighbours. */
+  /** Updates the neighbours of an entry that has moved from `from` to `to` with its words. */
   moved(from: number, to: number): void {
     const words = this.#words;
     const next = words[to * 2 + WORD_NEXT]!;
@@ -91,9 +93,9 @@ export class Deadlines {
   }
 
   /**
-   * Hands what is due to `due`, which must `remove` it, in the order of the slots.
+   * Calls `due` for each entry that is due, in the order of the slots. `due` must `remove` the entry.
    *
-   * @param budget most steps to take: an entry handed over or moved down a level is one
+   * @param budget the most steps to take: calling `due` and moving an entry down a level are one each
    * @returns the budget left; 0 when more may be due
    */
   expire(nowMs: number, budget: number, due: (entry: number) => void): number {
@@ -124,8 +126,8 @@ export class Deadlines {
   }
 
   /**
-   * Whether {@linkcode expire} may have something to do at `nowMs`, which is seconds ahead at most: something is due, or a
-   * slot of a higher level is to be spread.
+   * Returns whether {@linkcode expire} may have something to do at `nowMs`, which is at most seconds in the future: an
+   * entry is due, or a slot of a higher level is to be spread.
    */
   isDueAt(nowMs: number): boolean {
     if (this.count === 0) return false;
@@ -137,7 +139,7 @@ export class Deadlines {
     return false;
   }
 
-  /** How far the wheel can turn at once: whole rounds of the levels in which nothing is, else one slot. */
+  /** Returns how far the wheel can turn in one step: whole rounds of the levels that are empty, otherwise one slot. */
   #idleSpan(nowTick: number): number {
     let span = 1;
     for (let level = 0; level < LEVELS - 1; level++) {
@@ -182,8 +184,9 @@ export class Deadlines {
   }
 
   /**
-   * The slot whose first entry is `entry`. An entry does not know its level, but its deadline leaves one slot a level.
-   * One that was overdue when it was added lies in the slot now looked at, which does not move on while it is there.
+   * Returns the slot whose first entry is `entry`. An entry does not know its level, but its deadline leaves one slot a
+   * level. An entry that was overdue when it was added is in the slot being visited, and the wheel does not turn while
+   * it is there.
    */
   #slotOfHead(entry: number, deadlineMs: number): number {
     const tick = Math.max(Math.floor(deadlineMs / SLOT_MS), this.#tick);

@@ -1,12 +1,12 @@
 /**
- * Entries: making, finding, reshaping and removing them, whatever their value is.
+ * Entries: creating, finding, reshaping and removing them, for values of any type.
  *
- * An entry is named by its reference in several places at once: the table, its neighbours in the recency list and in the
- * wheel, and what its value consists of. This module keeps those in step. `reform` gives an entry another size or kind
- * (in place if the block's class allows, else in a new block); `moved` mends the names after compaction. `block.ts`
- * draws the layout.
+ * References to an entry are in several places: the table, its neighbours in the recency list and in the wheel, and the
+ * blocks of its value. This module keeps all of them up to date. `reform` gives an entry another size or kind (in place
+ * if the block's class allows it, otherwise in a new block); `moved` updates the references after compaction.
+ * `block.ts` draws the layout.
  *
- * Owned by `store.ts`, and shared with `list.ts` and `hash.ts`.
+ * `store.ts` owns the entries, and shares them with `list.ts` and `hash.ts`.
  *
  * @module
  */
@@ -47,23 +47,23 @@ const SHORT_HEADER_BYTES = HEADER_BYTES[KIND_STRING_SHORT << 4]!;
 const STRING_HEADER_BYTES = HEADER_BYTES[KIND_STRING << 4]!;
 const FIELD_HEADER_BYTES = HEADER_BYTES[KIND_FIELD << 4]!;
 
-/** Zero bytes that are appended at a time where a string is written to far beyond its end. */
+/** The number of zero bytes that are appended at a time when a string is written to far beyond its end. */
 const GAP_PIECE_BYTES = 2 ** 20;
 
-/** For `reform`: the value is gone already, and only the key is kept. */
+/** The argument `keep` of `reform` when the value was freed already, so that only the key is kept. */
 export const KEEP_NOTHING = -1;
 
-/** All entries of one arena. */
+/** The entries of one arena. */
 export class Entries {
   readonly arena: Arena;
   readonly words: Uint32Array;
   readonly bytes: Uint8Array;
-  /** Keys. */
+  /** The table of keys. */
   readonly keys: Table;
-  /** Fields of large hashes. */
+  /** The table of fields of large hashes. */
   readonly fields: Table;
   readonly recency: RecencyList;
-  /** Removed entries whose value is too large to be freed at once. */
+  /** The removed entries whose value is too large to be freed in one step. */
   readonly garbage: RecencyList;
   readonly deadlines: Deadlines;
   readonly blobs: Blobs;
@@ -89,7 +89,7 @@ export class Entries {
     this.keys.allocate();
   }
 
-  /** Forgets everything. */
+  /** Forgets all entries. */
   clear(): void {
     this.arena.clear();
     this.keys.clear();
@@ -101,27 +101,27 @@ export class Entries {
     this.keys.allocate();
   }
 
-  /** The hash of a key. */
+  /** Returns the hash of a key. */
   hashKey(key: Uint8Array, start: number, length: number): number {
     return this.hashes.of(key, start, length);
   }
 
-  /** The hash of a field of the hash with that id. */
+  /** Returns the hash of a field of the hash with this id. */
   hashField(field: Uint8Array, start: number, length: number, idLow: number, idHigh: number): number {
     return halfSipHash(field, start, length, this.#seed0 ^ idLow, this.#seed1 ^ idHigh);
   }
 
-  /** Where an entry's small value, or its packed elements, begin in `bytes`. */
+  /** Returns where an entry's small value, or its packed elements, begin in `bytes`. */
   valueStart(entry: number): number {
     const meta = this.words[entry * 2 + 3]!;
     return entry * 8 + HEADER_BYTES[meta >>> 24]! + keyLengthOf(meta);
   }
 
   /**
-   * Makes the entry of an absent key. Word 4, the words of its kind and its value are the caller's.
+   * Creates the entry of an absent key. The caller sets word 4, the words of its kind and its value.
    *
    * @param deadlineMs when it expires; 0: never
-   * @param inlineSize room behind the key, in bytes
+   * @param inlineSize the room after the key, in bytes
    */
   create(
     kind: number,
@@ -141,13 +141,13 @@ export class Entries {
   }
 
   /**
-   * Makes an entry for an absent field of a large hash. Links, value and word 4 are the caller's.
+   * Creates an entry for an absent field of a large hash. The caller sets its links, value and word 4.
    *
-   * @param parity FLAG_PARITY as its hash has it
+   * @param epoch the FLAG_EPOCH of its hash
    */
   createField(
     kind: number,
-    parity: number,
+    epoch: number,
     hash: number,
     idLow: number,
     idHigh: number,
@@ -156,14 +156,18 @@ export class Entries {
     length: number,
     inlineSize: number,
   ): number {
-    const entry = this.#allocate((kind << 4) | (parity >>> 24), hash, field, start, length, inlineSize);
+    const entry = this.#allocate((kind << 4) | (epoch >>> 24), hash, field, start, length, inlineSize);
     this.words[entry * 2 + ENTRY_WORDS] = idLow;
     this.words[entry * 2 + ENTRY_WORDS + 1] = idHigh;
     this.fields.insert(hash, entry);
     return entry;
   }
 
-  /** @param top kind and flags, as in the top byte of word 3 */
+  /**
+   * Allocates an entry and writes its hash, meta word and key.
+   *
+   * @param top kind and flags, as in the top byte of word 3
+   */
   #allocate(
     top: number,
     hash: number,
@@ -182,7 +186,7 @@ export class Entries {
     return entry;
   }
 
-  /** The kind of a string whose value has `length` bytes. */
+  /** Returns the kind of a string whose value has `length` bytes. */
   stringKind(hasDeadline: boolean, keyLength: number, length: number): number {
     if (!hasDeadline && length <= SHORT_MAX_BYTES && isInline(SHORT_HEADER_BYTES, keyLength, length)) {
       return KIND_STRING_SHORT;
@@ -191,12 +195,12 @@ export class Entries {
     return isInline(header, keyLength, length) ? KIND_STRING : KIND_STRING_BLOB;
   }
 
-  /** The kind of a field of a large hash whose value has `length` bytes. */
+  /** Returns the kind of a field of a large hash whose value has `length` bytes. */
   fieldKind(fieldLength: number, length: number): number {
     return isInline(FIELD_HEADER_BYTES, fieldLength, length) ? KIND_FIELD : KIND_FIELD_BLOB;
   }
 
-  /** Writes the value of an entry that has been given the kind and the room for it. */
+  /** Writes the value of an entry that already has the kind and the room for it. */
   writeValue(entry: number, source: Uint8Array, start: number, length: number): void {
     const meta = this.words[entry * 2 + 3]!;
     this.#setLength(entry, length);
@@ -207,7 +211,7 @@ export class Entries {
     }
   }
 
-  /** The length of the value of a string or field. */
+  /** Returns the length of the value of a string or field. */
   valueLength(entry: number): number {
     const meta = this.words[entry * 2 + 3]!;
     return kindOf(meta) === KIND_STRING_SHORT ? shortLengthOf(meta) : this.words[entry * 2 + 4]!;
@@ -229,7 +233,7 @@ export class Entries {
     }
   }
 
-  /** Replaces the value of a string or field, whose deadline stays. Answers the entry's reference from now on. */
+  /** Replaces the value of a string or field and keeps the deadline. Returns the entry's reference from now on. */
   replaceValue(entry: number, source: Uint8Array, start: number, length: number): number {
     const meta = this.words[entry * 2 + 3]!;
     const isField = kindOf(meta) === KIND_FIELD || kindOf(meta) === KIND_FIELD_BLOB;
@@ -244,7 +248,7 @@ export class Entries {
     return reformed;
   }
 
-  /** Appends to the value of a string. Answers the entry's reference from now on. */
+  /** Appends to the value of a string. Returns the entry's reference from now on. */
   appendValue(entry: number, source: Uint8Array, start: number, length: number): number {
     const word = entry * 2;
     const meta = this.words[word + 3]!;
@@ -269,7 +273,7 @@ export class Entries {
   }
 
   /**
-   * Writes into the value of a string from byte `from` on; what is missing before it becomes zero bytes. Answers the
+   * Overwrites the value of a string from byte `from` on. Zero bytes fill a gap between its end and `from`. Returns the
    * entry's reference from now on.
    */
   overwriteValue(entry: number, from: number, source: Uint8Array, start: number, length: number): number {
@@ -288,7 +292,7 @@ export class Entries {
     return this.appendValue(entry, source, start + overwritten, length - overwritten);
   }
 
-  /** Writes the value of another string or field to an entry that has been given the kind and the room for it. */
+  /** Copies the value of a string or field to an entry that already has the kind and the room for it. */
   cloneValue(from: number, to: number): void {
     const fromMeta = this.words[from * 2 + 3]!;
     const toMeta = this.words[to * 2 + 3]!;
@@ -303,32 +307,32 @@ export class Entries {
     else this.words[to * 2 + this.#pieceWord(toMeta)] = this.blobs.clone(piece, to);
   }
 
-  /** Frees the blob of an entry that has one. Answers how many pieces it had. */
+  /** Frees the blob of an entry if it has one. Returns the number of pieces it had. */
   freeBlob(entry: number): number {
     const meta = this.words[entry * 2 + 3]!;
     if (kindOf(meta) !== KIND_STRING_BLOB && kindOf(meta) !== KIND_FIELD_BLOB) return 0;
     return this.blobs.free(this.words[entry * 2 + this.#pieceWord(meta)]!);
   }
 
-  /** The first piece of the blob of an entry; 0 when it has none. */
+  /** Returns the first piece of the blob of an entry; 0 when it has none. */
   firstPiece(entry: number): number {
     const meta = this.words[entry * 2 + 3]!;
     if (kindOf(meta) !== KIND_STRING_BLOB && kindOf(meta) !== KIND_FIELD_BLOB) return 0;
     return this.words[entry * 2 + this.#pieceWord(meta)]!;
   }
 
-  /** Position among an entry's words of the one that names its first piece. */
+  /** Returns the index of the entry's word that names its first piece. */
   #pieceWord(meta: number): number {
     return kindOf(meta) === KIND_FIELD_BLOB ? ENTRY_WORDS + 2 : bodyWord(meta);
   }
 
-  /** Sets, changes or (with 0) takes away a deadline. Answers the entry's reference from now on. */
+  /** Sets, changes or (with 0) removes a deadline. Returns the entry's reference from now on. */
   setDeadline(entry: number, deadlineMs: number): number {
     const meta = this.words[entry * 2 + 3]!;
     const had = (meta & FLAG_DEADLINE) !== 0;
     if (had) this.deadlines.remove(entry);
     if (had !== (deadlineMs !== 0)) {
-      // A short string turns into an ordinary one, and stays that when its deadline is taken away, as there may be no room.
+      // A short string turns into an ordinary one. It stays one when its deadline is removed, as there may be no room.
       const isShort = kindOf(meta) === KIND_STRING_SHORT;
       const kindChange = isShort ? (KIND_STRING_SHORT ^ KIND_STRING) << 4 : 0;
       const top = ((meta ^ FLAG_DEADLINE) >>> 24) ^ kindChange;
@@ -340,7 +344,7 @@ export class Entries {
     return entry;
   }
 
-  /** Bytes behind an entry's key: a small value or packed elements. */
+  /** Returns the number of bytes after an entry's key: a small value or packed elements. */
   inlineSize(entry: number): number {
     const meta = this.words[entry * 2 + 3]!;
     switch (kindOf(meta)) {
@@ -357,15 +361,17 @@ export class Entries {
   }
 
   /**
-   * Gives an entry another kind, flags or inline size, in place if its block allows.
+   * Gives an entry another kind, flags or inline size, in place if its block allows it.
    *
-   * When the kind stays, the words of the kind are kept, and what they name is told of a new place; when it changes, or
-   * with `KEEP_NOTHING`, they are undefined and the caller's. A change of FLAG_DEADLINE only makes or closes the gap for
-   * it: the entry must not be in the wheel. One taken away leaves the entry where it is, since the caller may have no room.
+   * - When the kind stays, the words of the kind are kept, and the blocks that they name are updated when the entry
+   *   moves.
+   * - When the kind changes, or with `KEEP_NOTHING`, these words are undefined, and the caller sets them.
+   * - A change of FLAG_DEADLINE only opens or closes the gap for the deadline: the entry must not be in the wheel.
+   *   Removing a deadline leaves the entry in its block, since the caller may have no room.
    *
    * @param top kind and flags, as in the top byte of word 3
-   * @param inlineSize bytes behind the key from now on
-   * @param keep how many of them are there already and stay
+   * @param inlineSize the number of bytes after the key from now on
+   * @param keep the number of those bytes that exist already and are kept
    * @returns the entry's reference from now on
    */
   reform(entry: number, top: number, inlineSize: number, keep: number): number {
@@ -375,7 +381,8 @@ export class Entries {
     const keyLength = keyLengthOf(meta);
     const newHeader = HEADER_BYTES[top]!;
     const sameKind = keep !== KEEP_NOTHING && top >>> 4 === oldTop >>> 4;
-    // Tail: what stays behind the words that all entries have. With the same kind, that includes the words of the kind.
+    // The tail is what is kept after the words that all entries have. If the kind stays, it includes the words of the
+    // kind.
     const oldTail = sameKind ? bodyWord(meta) * 4 : HEADER_BYTES[oldTop]!;
     const newTail = sameKind ? bodyWord((top << 24) >>> 0) * 4 : newHeader;
     const tailSize = newHeader - newTail + keyLength + Math.max(0, keep);
@@ -408,8 +415,8 @@ export class Entries {
   }
 
   /**
-   * Gives an entry of a key another one, which is absent. Its places in the recency list and in the wheel stay, and so does
-   * its value. Answers the entry's reference from now on.
+   * Renames an entry to a key that is absent. Its value and its places in the recency list and in the wheel stay.
+   * Returns the entry's reference from now on.
    */
   rename(entry: number, key: Uint8Array, start: number, length: number): number {
     assert(length <= KEY_SIZE_MAX_BYTES, "a key exceeds its limit");
@@ -440,7 +447,10 @@ export class Entries {
     return this.#fitValue(to);
   }
 
-  /** Lets the value of a string lie where one of its length lies beside a key like this. Answers the entry. */
+  /**
+   * Moves the value of a string into or out of its entry if a string of its length with such a key has it there.
+   * Returns the entry.
+   */
   #fitValue(entry: number): number {
     const meta = this.words[entry * 2 + 3]!;
     if (kindOf(meta) > KIND_STRING_BLOB) return entry;
@@ -452,7 +462,7 @@ export class Entries {
     return this.replaceValue(entry, value, 0, length);
   }
 
-  /** Takes an entry of a key out of all lists. Its block and its value remain. */
+  /** Removes an entry of a key from the table and all lists. Its block and its value remain. */
   unlink(entry: number): void {
     const meta = this.words[entry * 2 + 3]!;
     this.keys.remove(this.words[entry * 2 + 2]! | 0, entry);
@@ -460,7 +470,7 @@ export class Entries {
     if (meta & FLAG_DEADLINE) this.deadlines.remove(entry);
   }
 
-  /** After compaction: the entry at `from` now stands at `to`, its bytes copied. */
+  /** Updates all references to an entry that compaction has moved from `from` to `to`. */
   moved(from: number, to: number): void {
     const meta = this.words[to * 2 + 3]!;
     if (meta & FLAG_DETACHED) this.garbage.moved(from, to);
@@ -468,12 +478,12 @@ export class Entries {
     this.#relinkValue(to);
   }
 
-  /** After compaction: the first piece of an entry's blob now stands at `piece`. */
+  /** Updates an entry after compaction has moved the first piece of its blob to `piece`. */
   pieceMoved(entry: number, piece: number): void {
     this.words[entry * 2 + this.#pieceWord(this.words[entry * 2 + 3]!)] = piece;
   }
 
-  /** Lets everything that names the entry at `from` name it at `to`. */
+  /** Replaces each reference to the entry at `from` with `to`. */
   #relink(from: number, to: number, inWheel: boolean): void {
     const words = this.words;
     const hash = words[to * 2 + 2]! | 0;
@@ -489,7 +499,7 @@ export class Entries {
     }
   }
 
-  /** Lets what a value consists of name its entry at `to`. */
+  /** Makes the blocks of a value name `to` as their entry. */
   #relinkValue(to: number): void {
     const words = this.words;
     const meta = words[to * 2 + 3]!;
@@ -498,7 +508,7 @@ export class Entries {
       this.blobs.ownerMoved(words[to * 2 + this.#pieceWord(meta)]!, to);
     } else if (kind === KIND_LIST || kind === KIND_HASH) {
       const body = to * 2 + bodyWord(meta);
-      // A detached value may have lost all its parts already.
+      // A detached value may already have lost all its parts.
       if (words[body] !== 0) {
         words[words[body]! * 2 + 1] = to;
         words[words[body + 1]! * 2] = to;
@@ -507,8 +517,8 @@ export class Entries {
   }
 
   /**
-   * A part of a chain (a field, or a directory of a list) now stands at `to`: mends its neighbours. Chains begin and end
-   * at the entry that owns them, whose words of the kind name the first and the last part.
+   * Updates the neighbours of a part of a chain (a field, or a directory of a list) that has moved to `to`. Chains
+   * begin and end at the entry that owns them, whose words of the kind name the first and the last part.
    *
    * @param ownerKind the kind of that entry
    */
@@ -524,12 +534,12 @@ export class Entries {
     else words[previous * 2] = to;
   }
 
-  /** A directory of a list now stands at `to`: mends its neighbours. */
+  /** Updates the neighbours of a directory of a list that has moved to `to`. */
   directoryMoved(to: number): void {
     this.#relinkChain(to, KIND_LIST);
   }
 
-  /** Puts a part (a field, or a directory) at the front or the back of the chain of `owner`. */
+  /** Adds a part (a field, or a directory) at the front or the back of the chain of `owner`. */
   linkPart(owner: number, part: number, front: boolean): void {
     const words = this.words;
     const body = owner * 2 + bodyWord(words[owner * 2 + 3]!);
@@ -551,8 +561,8 @@ export class Entries {
     }
   }
 
-  /** Puts a part into the chain of `owner`, behind one of its parts. */
-  linkPartBehind(owner: number, part: number, previous: number): void {
+  /** Adds a part to the chain of `owner`, after one of its parts. */
+  linkPartAfter(owner: number, part: number, previous: number): void {
     const words = this.words;
     const next = words[previous * 2]!;
     if (next === owner) return this.linkPart(owner, part, false);
@@ -563,10 +573,10 @@ export class Entries {
   }
 
   /**
-   * Takes the parts from `first` to `last`, which are not all, out of the chain of `owner`, a large list, and lets them
-   * be freed later, in steps, as the value of an entry that is detached from the beginning. Takes a block of 32 bytes.
+   * Removes the parts from `first` to `last`, which are not all, from the chain of `owner`, a large list. They become
+   * the value of a new detached entry, and are freed later, in steps. Takes a block of 32 bytes.
    *
-   * @param count elements of these parts
+   * @param count the number of elements of these parts
    */
   detachParts(owner: number, first: number, last: number, count: number): void {
     const words = this.words;
@@ -587,7 +597,7 @@ export class Entries {
     this.garbage.add(detached);
   }
 
-  /** Takes a part out of the chain of `owner`. */
+  /** Removes a part from the chain of `owner`. */
   unlinkPart(owner: number, part: number): void {
     const words = this.words;
     const body = owner * 2 + bodyWord(words[owner * 2 + 3]!);
@@ -608,12 +618,15 @@ export class Entries {
   }
 }
 
-/** Whether a value of `length` bytes lies in its entry rather than in a blob. `header`: bytes before the key. */
+/**
+ * Returns whether a value of `length` bytes is in its entry rather than in a blob. `header` is the number of bytes
+ * before the key.
+ */
 function isInline(header: number, keyLength: number, length: number): boolean {
   return length === 0 || header + keyLength + length <= BLOCK_SHARED_MAX_BYTES;
 }
 
-/** Whether the value of a string or field of that kind follows its key. */
+/** Returns whether the value of a string or field of this kind follows its key. */
 function isInlineKind(kind: number): boolean {
   return kind <= KIND_STRING || kind === KIND_FIELD;
 }

@@ -6,13 +6,13 @@
  *
  * HASH entry          first, last field · id
  *      │
- * field ◀─▶ field ◀─▶ …         chain that begins and ends at the entry, in the order the fields were made
+ * field ◀─▶ field ◀─▶ …         chain that begins and ends at the entry, in the order of creation
  *      word 0  next field, or the entry     word 1  previous field, or the entry     (block.ts draws the rest)
  * ```
  *
- * A field is found by the hash of its bytes under a seed mixed with the id of its hash, so reaching one costs the same
- * as reaching a key, whatever the size of the hash, and growing is the table's business alone. An id is never given
- * twice, so the fields of a hash that was removed are found by nobody while they wait to be freed.
+ * A field is found by the hash of its bytes under a seed mixed with the id of its hash. So reaching a field costs as
+ * much as reaching a key, regardless of the size of the hash, and only the table has to grow. An id is never used
+ * twice, so the fields of a removed hash cannot be found while they wait to be freed.
  *
  * @module
  */
@@ -30,23 +30,23 @@ import {
   kindOf,
 } from "./block.ts";
 import { type Entries, KEEP_NOTHING } from "./entries.ts";
-import { behindPacked, findPackedField, packedFieldSize, writePackedField } from "./packed_fields.ts";
+import { afterPacked, findPackedField, packedFieldSize, writePackedField } from "./packed_fields.ts";
 import type { RandomStream } from "./random_stream.ts";
 
 const WORD = 2 ** 32;
-/** What a field chosen from the table costs, in steps along the chain: five tries, each of which misses the cache twice. */
+/** The cost of choosing a field from the table, in steps along the chain: five tries, each with two cache misses. */
 const CHOOSE_FACTOR = 20;
-/** Fields that one `scan` visits. */
+/** The number of fields that one `scan` visits. */
 const SCAN_FIELDS_COUNT = 10;
 
-/** The hashes of one arena. Every method that changes a hash answers the entry's reference from then on. */
+/** The hashes of one arena. Every method that changes a hash returns the entry's reference from then on. */
 export class Hashes {
-  /** Whether the last `set` made a field. */
+  /** Whether the last `set` created a field. */
   added = false;
   /** Whether the last `remove` found its field. */
   removed = false;
-  /** FLAG_PARITY of the field that the last `set` or `remove` found or made; of its hash where that is packed. */
-  parity = 0;
+  /** The epoch bit of the field that the last `set` or `remove` found or created; of the hash if it is packed. */
+  epoch = 0;
   readonly #entries: Entries;
   readonly #words: Uint32Array;
   readonly #bytes: Uint8Array;
@@ -54,7 +54,7 @@ export class Hashes {
   readonly #scratch = new Uint8Array(PACKED_MAX_BYTES * 2);
   #nextId = 1;
 
-  // The cursor: a field at #at, its value, and the end of its run (packed), or a field's entry and its hash's.
+  // The cursor: a field at #at, its value, and the end of its run (packed), or the entries of a field and its hash.
   #at = 0;
   #valueAt = 0;
   #end = 0;
@@ -68,13 +68,16 @@ export class Hashes {
     this.#view = entries.arena.view;
   }
 
-  /** Fields of a hash. */
+  /** Returns the number of fields of a hash. */
   length(entry: number): number {
     const meta = this.#words[entry * 2 + 3]!;
     return this.#words[entry * 2 + (kindOf(meta) === KIND_HASH ? 4 : bodyWord(meta))]!;
   }
 
-  /** Makes a hash without fields under an absent key; the caller sets a field of that size, value included, at once. */
+  /**
+   * Creates a hash without fields under an absent key. The caller immediately sets a field of this size, value
+   * included.
+   */
   create(key: Uint8Array, start: number, length: number, fieldSize: number): number {
     const room = Math.min(PACKED_MAX_BYTES, packedFieldSize(0) * 2 + fieldSize);
     const entry = this.#entries.create(KIND_HASH_PACKED, key, start, length, 0, room);
@@ -97,12 +100,12 @@ export class Hashes {
   ): number {
     const words = this.#words;
     const meta = words[entry * 2 + 3]!;
-    this.parity = meta & FLAG_EPOCH;
+    this.epoch = meta & FLAG_EPOCH;
     if (meta >>> 28 === KIND_HASH_PACKED) {
       const bytes = this.#bytes;
       const base = entry * 8 + HEADER_BYTES[meta >>> 24]! + (meta & 0xffff);
       const at = findPackedField(bytes, base, base + words[entry * 2 + 4]!, field, fieldStart, fieldLength);
-      // Most writes replace a value by one of its length.
+      // Most writes replace a value with one of the same length.
       if (at >= 0 && bytes[at + 1 + fieldLength] === valueLength) {
         copyBytes(value, valueStart, bytes, at + 2 + fieldLength, valueLength);
         this.added = false;
@@ -120,7 +123,7 @@ export class Hashes {
     return entry;
   }
 
-  /** Adds a field to a packed hash, or answers 0 when it would not be small any more. */
+  /** Adds a field to a packed hash; returns 0 when the hash would no longer be small. */
   #addPacked(
     entry: number,
     field: Uint8Array,
@@ -138,16 +141,16 @@ export class Hashes {
     this.added = true;
     entry = this.#entries.reform(entry, meta >>> 24, size, used);
     const at = this.#entries.valueStart(entry) + used;
-    const behind = writePackedField(this.#bytes, at, field, fieldStart, fieldLength);
-    writePackedField(this.#bytes, behind, value, valueStart, valueLength);
+    const after = writePackedField(this.#bytes, at, field, fieldStart, fieldLength);
+    writePackedField(this.#bytes, after, value, valueStart, valueLength);
     words[entry * 2 + 4] = size;
     words[entry * 2 + bodyWord(meta)]!++;
     return entry;
   }
 
   /**
-   * Replaces the value of the packed field at `at` by one of another length, or answers 0 when the hash would not be
-   * small any more.
+   * Replaces the value of the packed field at `at` with one of another length; returns 0 when the hash would no longer
+   * be small.
    */
   #replacePacked(entry: number, at: number, value: Uint8Array, valueStart: number, valueLength: number): number {
     const words = this.#words;
@@ -155,18 +158,19 @@ export class Hashes {
     const meta = words[entry * 2 + 3]!;
     const used = words[entry * 2 + 4]!;
     const base = this.#entries.valueStart(entry);
-    const valueAt = behindPacked(bytes, at);
+    const valueAt = afterPacked(bytes, at);
     const offset = valueAt - base;
-    const tail = behindPacked(bytes, valueAt) - base;
+    const tail = afterPacked(bytes, valueAt) - base;
     const size = offset + packedFieldSize(valueLength) + used - tail;
     if (size > PACKED_MAX_BYTES) return 0;
     this.added = false;
-    // What stands behind the value goes through the scratch, since the block may change and the value's size does.
+    // The bytes after the value are copied through the scratch, since the value's size changes and the block may
+    // change.
     copyBytes(bytes, base + tail, this.#scratch, 0, used - tail);
     entry = this.#entries.reform(entry, meta >>> 24, size, offset);
     const start = this.#entries.valueStart(entry);
-    const behind = writePackedField(bytes, start + offset, value, valueStart, valueLength);
-    copyBytes(this.#scratch, 0, bytes, behind, used - tail);
+    const after = writePackedField(bytes, start + offset, value, valueStart, valueLength);
+    copyBytes(this.#scratch, 0, bytes, after, used - tail);
     words[entry * 2 + 4] = size;
     return entry;
   }
@@ -181,14 +185,14 @@ export class Hashes {
     const large = this.#entries.reform(entry, (KIND_HASH << 4) | ((meta >>> 24) & 0x0f), 0, KEEP_NOTHING);
     this.beginLarge(large);
     for (let at = 0; at < used;) {
-      const valueAt = behindPacked(scratch, at);
+      const valueAt = afterPacked(scratch, at);
       this.#setLarge(large, scratch, at + 1, scratch[at]!, scratch, valueAt + 1, scratch[valueAt]!);
-      at = behindPacked(scratch, valueAt);
+      at = afterPacked(scratch, valueAt);
     }
     return large;
   }
 
-  /** Gives an entry of the kind no fields and a new id. */
+  /** Gives a HASH entry no fields and a new id. */
   beginLarge(entry: number): void {
     const words = this.#words;
     const body = entry * 2 + bodyWord(words[entry * 2 + 3]!);
@@ -217,8 +221,8 @@ export class Hashes {
     const found = this.#entries.fields.find(hash, field, fieldStart, fieldLength, idLow, idHigh);
     this.added = found === 0;
     if (found !== 0) {
-      this.parity = words[found * 2 + 3]! & FLAG_EPOCH;
-      // Most writes replace a value by one of its length.
+      this.epoch = words[found * 2 + 3]! & FLAG_EPOCH;
+      // Most writes replace a value with one of the same length.
       if (kindOf(words[found * 2 + 3]!) === KIND_FIELD && words[found * 2 + 4] === valueLength) {
         const at = this.#entries.valueStart(found);
         copyViewed(value, view, valueStart, this.#bytes, this.#view, at, valueLength);
@@ -244,27 +248,27 @@ export class Hashes {
     words[entry * 2 + 4]!++;
   }
 
-  /** Removes a field. Answers 0 when the hash is empty then; its entry remains. */
+  /** Removes a field. Returns 0 when the hash is empty then; its entry remains. */
   remove(entry: number, field: Uint8Array, start: number, length: number): number {
     const words = this.#words;
     const bytes = this.#bytes;
     const meta = words[entry * 2 + 3]!;
-    this.parity = meta & FLAG_EPOCH;
+    this.epoch = meta & FLAG_EPOCH;
     if (kindOf(meta) === KIND_HASH_PACKED) {
       const base = this.#entries.valueStart(entry);
       const used = words[entry * 2 + 4]!;
       const at = findPackedField(bytes, base, base + used, field, start, length);
       this.removed = at >= 0;
       if (at < 0) return entry;
-      const behind = behindPacked(bytes, behindPacked(bytes, at));
-      bytes.copyWithin(at, behind, base + used);
-      words[entry * 2 + 4] = used - (behind - at);
+      const after = afterPacked(bytes, afterPacked(bytes, at));
+      bytes.copyWithin(at, after, base + used);
+      words[entry * 2 + 4] = used - (after - at);
       return --words[entry * 2 + bodyWord(meta)]! === 0 ? 0 : entry;
     }
     const found = this.#findLarge(entry, field, start, length);
     this.removed = found !== 0;
     if (found === 0) return entry;
-    this.parity = words[found * 2 + 3]! & FLAG_EPOCH;
+    this.epoch = words[found * 2 + 3]! & FLAG_EPOCH;
     this.#freeField(entry, found);
     return words[entry * 2 + 4] === 0 ? 0 : entry;
   }
@@ -278,7 +282,7 @@ export class Hashes {
     return this.#entries.fields.find(hash, field, start, length, idLow, idHigh);
   }
 
-  /** Frees a field. Answers how many pieces its value had. */
+  /** Frees a field. Returns the number of pieces of its value. */
   #freeField(entry: number, field: number): number {
     const words = this.#words;
     this.#entries.cursor.fieldLeaves(field, words[field * 2]!, entry);
@@ -291,9 +295,10 @@ export class Hashes {
   }
 
   /**
-   * Frees fields of a large hash that is out of the table, and at last its entry.
+   * Frees the fields of a large hash that was removed from the table, and finally its entry. A field is one step, and
+   * so is a piece of its value.
    *
-   * @returns the budget left after one step a field and one a piece of its value; the entry is gone when it is above 0
+   * @returns the budget left; the entry is freed when it is above 0
    */
   dismantle(entry: number, budget: number): number {
     const words = this.#words;
@@ -307,7 +312,7 @@ export class Hashes {
     return Math.max(1, budget);
   }
 
-  /** Puts the cursor on a field; `false` when it is absent. */
+  /** Puts the cursor on a field; returns `false` when it is absent. */
   find(entry: number, field: Uint8Array, start: number, length: number): boolean {
     const words = this.#words;
     const meta = words[entry * 2 + 3]!;
@@ -324,7 +329,7 @@ export class Hashes {
     return true;
   }
 
-  /** As {@linkcode find}, where {@linkcode next} shall go on from that field. */
+  /** Puts the cursor on a field so that {@linkcode next} can continue from it; returns `false` when it is absent. */
   seek(entry: number, field: Uint8Array, start: number, length: number): boolean {
     const meta = this.#words[entry * 2 + 3]!;
     this.#entry = entry;
@@ -332,13 +337,13 @@ export class Hashes {
     return this.find(entry, field, start, length);
   }
 
-  /** Puts the cursor on a field of a large hash, given as an entry. */
+  /** Puts the cursor on a field of a large hash, given as its entry. */
   seekField(entry: number, field: number): void {
     this.#entry = entry;
     this.#field = field;
   }
 
-  /** Puts the cursor on the first field. A hash has one at least. */
+  /** Puts the cursor on the first field. A hash has at least one. */
   first(entry: number): boolean {
     const words = this.#words;
     const meta = words[entry * 2 + 3]!;
@@ -352,25 +357,25 @@ export class Hashes {
     return this.#field !== 0;
   }
 
-  /** Moves the cursor, after `first`, to the next field; `false` behind the last. */
+  /** Moves the cursor, after `first`, to the next field; returns `false` after the last. */
   next(): boolean {
-    if (this.#field === 0) return this.#enter(behindPacked(this.#bytes, this.#valueAt));
+    if (this.#field === 0) return this.#enter(afterPacked(this.#bytes, this.#valueAt));
     const next = this.#words[this.#field * 2]!;
     if (next === this.#entry) return false;
     this.#field = next;
     return true;
   }
 
-  /** Puts the cursor on the packed field at `at`; `false` when the run ends there. */
+  /** Puts the cursor on the packed field at `at`; returns `false` when the run ends there. */
   #enter(at: number): boolean {
     if (at >= this.#end) return false;
     this.#field = 0;
     this.#at = at;
-    this.#valueAt = behindPacked(this.#bytes, at);
+    this.#valueAt = afterPacked(this.#bytes, at);
     return true;
   }
 
-  /** Puts the cursor on some field, each as likely as any other. */
+  /** Puts the cursor on a random field, each with the same probability. */
   choose(entry: number, random: RandomStream): void {
     const count = this.length(entry);
     const words = this.#words;
@@ -379,7 +384,8 @@ export class Hashes {
     this.#entry = entry;
     if (kindOf(meta) === KIND_HASH && count * count > fields.count * CHOOSE_FACTOR) {
       const body = entry * 2 + bodyWord(meta);
-      // The table has fields of all hashes: those of others are passed over, until the walk would have taken less.
+      // The table has fields of all hashes. Fields of others are skipped, until walking along the chain would have been
+      // cheaper.
       for (let left = fields.count * CHOOSE_FACTOR / count; left > 0; left--) {
         const field = fields.choose(random);
         if (words[field * 2 + 5] !== words[body + 2] || words[field * 2 + 6] !== words[body + 3]) continue;
@@ -398,14 +404,14 @@ export class Hashes {
   }
 
   /**
-   * Visits a few fields, the newest first, and answers the cursor to go on with: the hash of the field that is next.
+   * Visits a few fields, the newest first, and returns the next cursor: the hash of the next field.
    *
-   * Fields stand in the order in which they were made. So whatever was made since a call, if only again, stands among those
-   * that were visited, and the next one is found where it stood or there: in no case is a field passed over. Where it is
-   * gone, or several have its hash, the scan begins anew.
+   * Fields are in the order of their creation. A field that was created or created again since a call is among those
+   * already visited, and the next field is still in its place or among them too: no field is skipped. If the next field
+   * was removed, or several fields have its hash, the scan starts again.
    *
-   * @param cursor 0 at the beginning; 0 is answered at the end
-   * @param visit must not change the store
+   * @param cursor 0 at the beginning; 0 is returned at the end
+   * @param visit a function that must not change the store
    */
   scan(entry: number, cursor: number, visit: () => void): number {
     const words = this.#words;
@@ -431,7 +437,7 @@ export class Hashes {
     return 0;
   }
 
-  /** Length of the field at the cursor. */
+  /** Returns the length of the field at the cursor. */
   fieldLength(): number {
     return this.#field === 0 ? this.#bytes[this.#at]! : keyLengthOf(this.#words[this.#field * 2 + 3]!);
   }
@@ -443,7 +449,7 @@ export class Hashes {
     copyViewed(this.#bytes, this.#view, start, target, view, at, this.fieldLength());
   }
 
-  /** Length of the value at the cursor. */
+  /** Returns the length of the value at the cursor. */
   valueLength(): number {
     return this.#field === 0 ? this.#bytes[this.#valueAt]! : this.#words[this.#field * 2 + 4]!;
   }
@@ -462,9 +468,9 @@ export class Hashes {
   }
 
   /**
-   * Bytes that the fields of a large hash take in the arena.
+   * Returns the bytes that the fields of a large hash take in the arena.
    *
-   * @param samples fields that are measured, the others count as their average; 0: all
+   * @param samples the number of fields that are measured, the others count as their average; 0: all
    */
   partsBytes(entry: number, samples: number): number {
     let bytes = 0;

@@ -1,19 +1,21 @@
 /**
- * Who is told of each change of a store: what the log and a snapshot under way are made of.
+ * The receiver of each change of a store: the source of the log and of the snapshot being taken.
  *
- * Everything that changes data goes through one of these: commands, evictions, and keys whose time has come. Each is an
- * effect: given the same store before it, it leaves the same store behind, whatever the time, the memory or chance say. What
- * follows from a change by itself is not told again (a list whose last element goes takes its key along).
+ * Everything that changes data calls one of these methods: commands, evictions, and expiries. Each call is an effect:
+ * applied to the same store, it always has the same result, regardless of time, memory and chance. What follows from a
+ * change by itself is not reported again (removing the last element of a list removes its key as well).
  *
  * @module
  */
 
 /**
- * All bytes are borrowed until return. `entry` is what the key holds before the change, 0 for nothing. Told before the
- * change, except where a method says otherwise.
+ * A receiver of effects. All bytes are borrowed until return. `entry` is the key's entry before the change, 0 for an
+ * absent key. Each method is called before the change, unless it says otherwise.
  */
 export interface Journal {
-  /** The key becomes a string, whatever it was. `view` is of `value`, if it is at hand. */
+  /**
+   * Reports that the key becomes a string, regardless of its type before. `view` is a view of `value`, if there is one.
+   */
   setString(
     entry: number,
     key: Uint8Array,
@@ -28,9 +30,11 @@ export interface Journal {
   appendString(entry: number, source: Uint8Array, start: number, length: number): void;
   overwriteString(entry: number, from: number, source: Uint8Array, start: number, length: number): void;
   setDeadline(entry: number, deadlineMs: number): void;
-  /** The key goes. `asked` is whether a command wants that; else it has expired or is evicted. */
+  /**
+   * Reports that the key is removed. `asked` is whether a command removes it; otherwise it has expired or is evicted.
+   */
   remove(entry: number, asked: boolean): void;
-  /** All keys go. */
+  /** Reports that all keys are removed. */
   clear(): void;
   rename(entry: number, key: Uint8Array, start: number, length: number): void;
   copy(entry: number, key: Uint8Array, start: number, length: number): void;
@@ -47,9 +51,12 @@ export interface Journal {
   ): void;
   listSet(entry: number, index: number, source: Uint8Array, start: number, length: number): void;
   listInsert(entry: number, index: number, source: Uint8Array, start: number, length: number): void;
-  /** Elements `[index, index + count)` go. */
+  /** Reports that elements `[index, index + count)` are removed. */
   listRemove(entry: number, index: number, count: number): void;
-  /** Up to `most` elements that are those bytes are about to go; `listRemovedEqual` says how many did. */
+  /**
+   * Reports that up to `most` elements that equal these bytes are about to be removed; `listRemovedEqual` follows with
+   * their number.
+   */
   listRemoveEqual(
     entry: number,
     fromTail: boolean,
@@ -58,7 +65,7 @@ export interface Journal {
     start: number,
     length: number,
   ): void;
-  /** After the change: `count` elements went, of a list that had `before`. */
+  /** Reports, after the change, that `count` elements were removed from a list that had `before`. */
   listRemovedEqual(
     entry: number,
     before: number,
@@ -68,7 +75,10 @@ export interface Journal {
     start: number,
     length: number,
   ): void;
-  /** After the change: `entry` is the hash, which had `before` fields, 0 when it was absent. */
+  /**
+   * Reports, after the change, that a field was set. `entry` is the hash, which had `before` fields: 0 when it was
+   * absent.
+   */
   hashSet(
     entry: number,
     before: number,
@@ -80,6 +90,8 @@ export interface Journal {
     valueLength: number,
     view: DataView | undefined,
   ): void;
-  /** After the change: a field went, of a hash that had `before`, and that has still its entry. */
+  /**
+   * Reports, after the change, that a field was removed from a hash that had `before`. The hash still has its entry.
+   */
   hashRemove(entry: number, before: number, field: Uint8Array, start: number, length: number): void;
 }

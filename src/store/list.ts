@@ -8,7 +8,7 @@
  * ```
  *
  * Pushing and popping work on the first or last leaf. Reaching an index skips a directory (tens of thousands of
- * elements) or a leaf (a hundred) at a time, from the nearer end. Elements above 1 KiB lie in blobs of their own.
+ * elements) or a leaf (a hundred) at a time, from the nearer end. Elements above 1 KiB are in separate blobs.
  *
  * @module
  */
@@ -42,14 +42,14 @@ import {
   writePacked,
 } from "./packed.ts";
 
-/** The lists of one arena. Every method that changes a list answers the entry's reference from then on. */
+/** The lists of one arena. Every method that changes a list returns the entry's reference from then on. */
 export class Lists {
   readonly #entries: Entries;
   readonly #parts: ListParts;
   readonly #words: Uint32Array;
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
-  /** Room to rebuild a run in. */
+  /** A buffer for rebuilding a run. */
   readonly #scratch = new Uint8Array(BLOCK_SHARED_MAX_BYTES * 2);
 
   // The cursor: an element at #at, the bounds of its run, and (large lists) its directory and item.
@@ -68,13 +68,13 @@ export class Lists {
     this.#view = entries.arena.view;
   }
 
-  /** Elements of a list. */
+  /** Returns the number of elements of a list. */
   length(entry: number): number {
     const meta = this.#words[entry * 2 + 3]!;
     return this.#words[entry * 2 + (kindOf(meta) === KIND_LIST ? 4 : bodyWord(meta))]!;
   }
 
-  /** Makes a list of one element under an absent key. */
+  /** Creates a list of one element under an absent key. */
   create(
     key: Uint8Array,
     keyStart: number,
@@ -190,7 +190,7 @@ export class Lists {
     this.#parts.addCount(entry, directory, item, 1);
   }
 
-  /** Removes the first or the last element. Answers 0 when the list is empty then; its entry remains. */
+  /** Removes the first or the last element. Returns 0 when the list is empty then; its entry remains. */
   pop(entry: number, head: boolean): number {
     const words = this.#words;
     const meta = words[entry * 2 + 3]!;
@@ -211,16 +211,16 @@ export class Lists {
     const begin = run >>> 16;
     const end = run & 0xffff;
     const at = head ? base + begin : previousPacked(this.#bytes, base + end);
-    const behind = nextPacked(this.#bytes, at);
+    const after = nextPacked(this.#bytes, at);
     this.#parts.freeOutside(leaf, at);
-    if (head) this.#parts.setRun(leaf, behind - base, end);
+    if (head) this.#parts.setRun(leaf, after - base, end);
     else this.#parts.setRun(leaf, begin, at - base);
     this.#parts.addCount(entry, directory, item, -1);
     if (words[directory * 2 + 5 + item * 2] === 0) this.#parts.removeLeaf(entry, directory, item);
     return words[entry * 2 + 4] === 0 ? 0 : entry;
   }
 
-  /** Replaces element `index`, which is there. */
+  /** Replaces element `index`, which must exist. */
   set(entry: number, index: number, source: Uint8Array, start: number, length: number): number {
     const words = this.#words;
     const meta = words[entry * 2 + 3]!;
@@ -244,7 +244,7 @@ export class Lists {
     return entry;
   }
 
-  /** Puts a run with the element at `[offset, tail)` replaced into the scratch. */
+  /** Writes a run with the element at `[offset, tail)` replaced to the scratch. */
   #rebuild(
     base: number,
     offset: number,
@@ -281,7 +281,7 @@ export class Lists {
     }
     const resized = size > this.#entries.arena.sizeAt(leaf) - PART_HEADER_BYTES;
     if (resized) {
-      // The run is in the scratch: the new block takes no copy of the old one, which names a freed blob.
+      // The run is in the scratch, so the new block need not copy the old one, which names a freed blob.
       this.#parts.setRun(leaf, 0, 0);
       leaf = this.#parts.resizeLeaf(this.#directory, this.#item, size, false);
     }
@@ -297,7 +297,7 @@ export class Lists {
     }
   }
 
-  /** Puts the cursor on element `index`, counted from behind the last one when negative; `false` when there is none. */
+  /** Puts the cursor on element `index`; a negative index counts from the end. Returns `false` when there is none. */
   seek(entry: number, index: number): boolean {
     const words = this.#words;
     const meta = words[entry * 2 + 3]!;
@@ -321,7 +321,7 @@ export class Lists {
   /**
    * Puts the cursor on element `index` of the `count` of a large list, as `seek` does.
    *
-   * @param body position among the words of those that name the first and the last directory
+   * @param body the index of the word that names the first directory; the next word names the last
    */
   #seekLarge(body: number, index: number, count: number): boolean {
     if (index < 0) index += count;
@@ -369,7 +369,7 @@ export class Lists {
     this.#at = seekPacked(this.#bytes, this.#at, this.#end, words[counts + this.#item * 2]!, index);
   }
 
-  /** Puts the cursor at the beginning of its item's run. */
+  /** Puts the cursor at the beginning of its leaf's run. */
   #enterLeaf(): void {
     const leaf = this.#parts.leaf(this.#directory, this.#item);
     const run = this.#words[leaf * 2 + 1]!;
@@ -378,7 +378,7 @@ export class Lists {
     this.#end = base + (run & 0xffff);
   }
 
-  /** Moves the cursor one towards the tail; `false` behind the last element. */
+  /** Moves the cursor one element towards the tail; returns `false` after the last. */
   next(): boolean {
     this.#at = nextPacked(this.#bytes, this.#at);
     if (this.#at < this.#end) return true;
@@ -393,7 +393,7 @@ export class Lists {
     return true;
   }
 
-  /** Moves the cursor one towards the head; `false` before the first element. */
+  /** Moves the cursor one element towards the head; returns `false` before the first. */
   previous(): boolean {
     if (this.#at === this.#begin) {
       if (this.#directory === 0) return false;
@@ -420,17 +420,17 @@ export class Lists {
     return this.#item;
   }
 
-  /** Where the element at the cursor stands in the arena's bytes. */
+  /** The position of the element at the cursor in the arena's bytes. */
   get at(): number {
     return this.#at;
   }
 
-  /** The length of the element at the cursor. */
+  /** Returns the length of the element at the cursor. */
   elementLength(): number {
     return packedLength(this.#bytes, this.#at);
   }
 
-  /** Whether the element at `at` is those bytes. */
+  /** Returns whether the element at `at` equals these bytes. */
   isElement(at: number, other: Uint8Array, start: number, length: number): boolean {
     const bytes = this.#bytes;
     if (!isOutside(bytes, at)) return equalsPacked(bytes, at, other, start, length);
@@ -455,9 +455,10 @@ export class Lists {
   }
 
   /**
-   * Frees leaves of a large list that is out of the table, and at last its entry.
+   * Frees the leaves of a large list that was removed from the table, and finally its entry. A leaf is one step, and so
+   * is a piece of a blob.
    *
-   * @returns the budget left after one step a leaf and one a piece outside it; the entry is gone when it is above 0
+   * @returns the budget left; the entry is freed when it is above 0
    */
   dismantle(entry: number, budget: number): number {
     const words = this.#words;
@@ -476,9 +477,9 @@ export class Lists {
   }
 
   /**
-   * Bytes that the parts of a large list take in the arena.
+   * Returns the bytes that the parts of a large list take in the arena.
    *
-   * @param samples leaves that are measured, the others count as their average; 0: all
+   * @param samples the number of leaves that are measured, the others count as their average; 0: all
    */
   partsBytes(entry: number, samples: number): number {
     const words = this.#words;

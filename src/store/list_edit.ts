@@ -1,17 +1,17 @@
 /**
- * Lists changed in their middle: inserting, and removing a range or all elements that are equal to one.
+ * Changes in the middle of lists: inserting, and removing a range or all elements that are equal to one.
  *
  * ```text
  * insert    leaf has room             a b c d   →  a b X c d
- *           leaf is full              a b c d   →  a b X │ c d          split, or what is behind goes to the next leaf
- * remove    a b │ c d e │ f g h │ i   →  a │ h │ i                      leaves between go as a whole
+ *           leaf is full              a b c d   →  a b X │ c d          split, or what follows moves to the next leaf
+ * remove    a b │ c d e │ f g h │ i   →  a │ h │ i                      whole leaves between are removed
  * ```
  *
- * Either costs no more than reaching the place and moving a part of a leaf, and one item for each leaf that goes. Where
- * many go, the directories at both ends of them are split, so that the directories between can be handed over to be freed
- * later, in steps. Leaves and directories that are left with little join their neighbours, so that a list takes no more
- * than some times what its elements do, whatever is removed from it. All that needs room can be left out, so that removing
- * never fails in a full store.
+ * Either costs no more than reaching the place and moving a part of a leaf, and one item for each removed leaf. If
+ * there are many of these, the directories at both ends are split, so that the directories between can be detached and
+ * freed later, in steps. Leaves and directories with few elements left are joined with their neighbours, so that after
+ * any removals a list takes no more than a small multiple of its elements' size. Each of these steps can be skipped
+ * when there is no room, so removing never fails in a full store.
  *
  * @module
  */
@@ -30,10 +30,10 @@ import type { Lists } from "./list.ts";
 import { type ListParts, PART_HEADER_BYTES } from "./list_parts.ts";
 import { nextPacked, OUTSIDE_BYTES, packedSize, writeOutside, writePacked } from "./packed.ts";
 
-/** Blocks that freeing leaves later needs: two directories to split, and the entry that they wait in. */
+/** The number of blocks that freeing leaves later needs: two directories to split, and the detached entry. */
 const DETACHING_PAGES = 3;
 
-/** What changes lists of one arena in their middle. Methods answer the entry's reference from then on. */
+/** An editor of the middle of lists in one arena. Its methods return the entry's reference from then on. */
 export class ListEditor {
   readonly #entries: Entries;
   readonly #lists: Lists;
@@ -41,7 +41,7 @@ export class ListEditor {
   readonly #words: Uint32Array;
   readonly #bytes: Uint8Array;
 
-  // What some methods answer beside their result: a place, elements that are left there, the end of a run.
+  // Further results of some methods: a place, the number of elements left there, the end of a run.
   #directory = 0;
   #item = 0;
   #left = 0;
@@ -113,7 +113,8 @@ export class ListEditor {
         parts.splitLeaf(directory, item - 1, offset);
       }
     }
-    // From here on it goes between two leaves. The one before is filled first, as elements often follow each other.
+    // From here on, the element is inserted between two leaves. The one before is filled first, as elements are often
+    // inserted in order.
     if (item > 0 && (leaf = parts.makeLeafRoom(directory, item - 1, false, size)) !== 0) {
       this.#write(
         entry,
@@ -137,8 +138,8 @@ export class ListEditor {
   }
 
   /**
-   * Makes room for an item at `item`, in a directory that may be another one: `#directory` and `#item` say where. It stands
-   * behind an item that is there, unless `item` is 0.
+   * Makes room for an item at `item`, possibly in another directory: `#directory` and `#item` are its place. The item
+   * before it must exist, unless `item` is 0.
    */
   #makeItem(entry: number, directory: number, item: number): void {
     if (this.#parts.items(directory) === DIRECTORY_LEAVES_MAX_COUNT) {
@@ -153,7 +154,10 @@ export class ListEditor {
     this.#item = item;
   }
 
-  /** Moves the elements before (`head`) or behind `offset` by `size` bytes, which are free there. Answers where the gap is. */
+  /**
+   * Moves the elements before (`head`) or after `offset` by `size` bytes, which are free there. Returns where the gap
+   * is.
+   */
   #openGap(leaf: number, head: boolean, offset: number, size: number): number {
     const run = this.#words[leaf * 2 + 1]!;
     const begin = run >>> 16;
@@ -189,7 +193,7 @@ export class ListEditor {
     this.#parts.addCount(entry, directory, item, 1);
   }
 
-  /** Removes elements `[index, index + count)`, which are there and not all. */
+  /** Removes elements `[index, index + count)`, which must exist and not be all. */
   remove(entry: number, index: number, count: number): void {
     this.#lists.seek(entry, index);
     if (kindOf(this.#words[entry * 2 + 3]!) === KIND_LIST_PACKED) this.#removePacked(entry, this.#lists.at, count);
@@ -199,10 +203,10 @@ export class ListEditor {
   #removePacked(entry: number, at: number, count: number): void {
     const words = this.#words;
     const end = this.#entries.valueStart(entry) + words[entry * 2 + 4]!;
-    let behind = at;
-    for (let i = 0; i < count; i++) behind = nextPacked(this.#bytes, behind);
-    this.#bytes.copyWithin(at, behind, end);
-    words[entry * 2 + 4]! -= behind - at;
+    let after = at;
+    for (let i = 0; i < count; i++) after = nextPacked(this.#bytes, after);
+    this.#bytes.copyWithin(at, after, end);
+    words[entry * 2 + 4]! -= after - at;
     words[entry * 2 + bodyWord(words[entry * 2 + 3]!)]! -= count;
   }
 
@@ -218,7 +222,7 @@ export class ListEditor {
     if (count > 0) {
       const leaves = this.#passLeaves(entry, directory, item, count);
       const [lastDirectory, lastItem] = [this.#directory, this.#item];
-      // The rest of the range goes first, while its leaf is where it is.
+      // The rest of the range is removed first, before its leaf can move.
       if (this.#left > 0) {
         const last = parts.leaf(lastDirectory, lastItem);
         const begin = last * 8 + PART_HEADER_BYTES + (words[last * 2 + 1]! >>> 16);
@@ -228,7 +232,7 @@ export class ListEditor {
     }
     if (before === entry) return;
     if (item > 0) {
-      // What is left on either side of the range, and of the leaf that one of them may have been joined to.
+      // Joins the leaves on both sides of the range, and the one before them that may be small as well.
       parts.joinLeaves(before, item - 1);
       parts.joinLeaves(before, item - 2);
     }
@@ -236,10 +240,10 @@ export class ListEditor {
   }
 
   /**
-   * Passes whole leaves of the next `count` elements: `#directory` and `#item` say where it came to, `#left` how many
-   * elements of that leaf are left.
+   * Skips whole leaves of the next `count` elements. `#directory` and `#item` are the place reached, `#left` is the
+   * number of elements of the range in that leaf.
    *
-   * @returns how many leaves
+   * @returns the number of leaves skipped
    */
   #passLeaves(entry: number, directory: number, item: number, count: number): number {
     const words = this.#words;
@@ -266,9 +270,9 @@ export class ListEditor {
   }
 
   /**
-   * Removes elements of the leaf at `item`, from the one at `at` on: `count`, or as many as there are.
+   * Removes elements of the leaf at `item`, beginning with the one at `at`: `count`, or as many as there are.
    *
-   * @returns how many; never all of the leaf
+   * @returns the number of elements removed; never all of the leaf
    */
   #cut(entry: number, directory: number, item: number, at: number, count: number): number {
     const words = this.#words;
@@ -278,24 +282,27 @@ export class ListEditor {
     const base = leaf * 8 + PART_HEADER_BYTES;
     const begin = base + (run >>> 16);
     const end = base + (run & 0xffff);
-    let behind = at;
+    let after = at;
     let removed = 0;
-    for (; removed < count && behind < end; removed++) {
-      this.#parts.freeOutside(leaf, behind);
-      behind = nextPacked(bytes, behind);
+    for (; removed < count && after < end; removed++) {
+      this.#parts.freeOutside(leaf, after);
+      after = nextPacked(bytes, after);
     }
-    if (at - begin < end - behind) {
-      bytes.copyWithin(begin + behind - at, begin, at);
-      this.#parts.setRun(leaf, begin + behind - at - base, end - base);
+    if (at - begin < end - after) {
+      bytes.copyWithin(begin + after - at, begin, at);
+      this.#parts.setRun(leaf, begin + after - at - base, end - base);
     } else {
-      bytes.copyWithin(at, behind, end);
-      this.#parts.setRun(leaf, begin - base, end - (behind - at) - base);
+      bytes.copyWithin(at, after, end);
+      this.#parts.setRun(leaf, begin - base, end - (after - at) - base);
     }
     this.#parts.addCount(entry, directory, item, -removed);
     return removed;
   }
 
-  /** Removes the leaves from one item up to another one, which may be behind the last: item 0 of the entry. */
+  /**
+   * Removes the leaves from one item up to, but not including, another, which may be the end of the list: item 0 of the
+   * entry.
+   */
   #removeLeaves(entry: number, directory: number, item: number, lastDirectory: number, lastItem: number): void {
     const words = this.#words;
     const parts = this.#parts;
@@ -312,7 +319,7 @@ export class ListEditor {
     if (item < lastItem) parts.removeLeaves(entry, directory, item, lastItem);
   }
 
-  /** Whether freeing these leaves takes so many steps that it is better done later. */
+  /** Returns whether freeing these leaves takes so many steps that it is better done later. */
   #isMuch(directory: number, item: number, lastDirectory: number, lastItem: number): boolean {
     let steps = 0;
     while (directory !== lastDirectory || item < lastItem) {
@@ -328,7 +335,7 @@ export class ListEditor {
     return false;
   }
 
-  /** As `#removeLeaves`, with all of them in directories of their own that are freed later. */
+  /** Removes leaves like `#removeLeaves`, but moves them to separate directories that are freed later. */
   #detachLeaves(entry: number, directory: number, item: number, lastDirectory: number, lastItem: number): void {
     const words = this.#words;
     const parts = this.#parts;
@@ -344,11 +351,11 @@ export class ListEditor {
         first = words[directory * 2]!;
       }
     }
-    let behind = lastDirectory;
-    if (lastDirectory !== entry && lastItem > 0) behind = parts.splitDirectory(entry, lastDirectory, lastItem);
+    let after = lastDirectory;
+    if (lastDirectory !== entry && lastItem > 0) after = parts.splitDirectory(entry, lastDirectory, lastItem);
     let count = 0;
     let last = first;
-    for (let next = first; next !== behind; next = words[next * 2]!) {
+    for (let next = first; next !== after; next = words[next * 2]!) {
       count += words[next * 2 + 2]!;
       last = next;
     }
@@ -357,9 +364,9 @@ export class ListEditor {
   }
 
   /**
-   * Removes elements that are those bytes, `most` of them at most, from one end on.
+   * Removes elements that equal these bytes, beginning at one end, and at most `most` of them.
    *
-   * @returns how many
+   * @returns the number of elements removed
    */
   removeEqual(
     entry: number,
@@ -389,7 +396,7 @@ export class ListEditor {
     return before - words[entry * 2 + 4]!;
   }
 
-  /** Removes elements of one directory that are those bytes. Answers how many. */
+  /** Removes elements of one directory that equal these bytes. Returns their number. */
   #filterDirectory(
     entry: number,
     directory: number,
@@ -404,7 +411,7 @@ export class ListEditor {
     const items = parts.items(directory);
     const before = words[directory * 2 + 1]!;
     let removedInAll = 0;
-    // Items fewer than at the beginning: emptied, or joined.
+    // The number of items that were emptied or joined.
     let gone = 0;
     for (let passed = 0; passed < items && removedInAll < most; passed++) {
       const item = fromTail ? items - 1 - passed : passed - gone;
@@ -433,18 +440,18 @@ export class ListEditor {
         gone++;
       }
     }
-    // Only with the one that was walked through before: the walk goes on at the other.
+    // Joins only with the directory that was filtered before: the other one is next.
     const seam = fromTail ? directory : before;
     if (removedInAll > 0 && seam !== entry) parts.joinDirectories(entry, seam);
     return removedInAll;
   }
 
   /**
-   * Closes up the run `[begin, end)` over the elements that are those bytes: the first or last `most` of them. It ends at
-   * `#end` then.
+   * Removes the elements that equal these bytes from the run `[begin, end)`: the first or last `most` of them. The run
+   * then ends at `#end`.
    *
-   * @param leaf whose run it is; 0: a packed list's
-   * @returns how many there were
+   * @param leaf the leaf of the run; 0: the run of a packed list
+   * @returns the number of elements removed
    */
   #filter(
     leaf: number,
@@ -471,15 +478,15 @@ export class ListEditor {
     // The elements from here on stay, as far as is known.
     let from = begin;
     for (let at = begin; at < end && toRemove > 0;) {
-      const behind = nextPacked(bytes, at);
+      const after = nextPacked(bytes, at);
       if (lists.isElement(at, other, start, length) && toPass-- <= 0) {
         bytes.copyWithin(to, from, at);
         to += at - from;
         if (leaf !== 0) this.#parts.freeOutside(leaf, at);
-        from = behind;
+        from = after;
         toRemove--;
       }
-      at = behind;
+      at = after;
     }
     bytes.copyWithin(to, from, end);
     this.#end = to + end - from;

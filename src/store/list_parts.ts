@@ -14,8 +14,8 @@
  *         bytes   room · run of packed elements · room                   up to 2 KiB
  * ```
  *
- * A leaf is named by its directory and its place there, its *item*. This module keeps directories and leaves in step, and
- * mends their names after compaction; what the elements mean is the business of `list.ts`.
+ * A leaf is named by its directory and its place there, its *item*. This module keeps directories and leaves
+ * consistent, and updates their references after compaction; `list.ts` reads and writes the elements.
  *
  * @module
  */
@@ -26,16 +26,22 @@ import { KIND_DIRECTORY, KIND_LEAF } from "./block.ts";
 import type { Entries } from "./entries.ts";
 import { isOutside, nextPacked, outsidePiece, setOutsidePiece } from "./packed.ts";
 
-/** Bytes of a leaf or a directory before what it holds. */
+/** The header size of a leaf or a directory, in bytes. */
 export const PART_HEADER_BYTES = 16;
-/** A leaf that is full grows by an eighth: a list of a few hundred bytes shall not pay for twice that. */
+/**
+ * A full leaf grows by its size shifted right by this, an eighth: doubling would waste memory in a list of a few
+ * hundred bytes.
+ */
 const LEAF_GROWTH_SHIFT = 3;
 const DIRECTORY_INITIAL_ITEMS = 4;
-/** Word 3 of a leaf. */
+/** The word 3 of a leaf. */
 export const LEAF_META = (KIND_LEAF << 28) >>> 0;
-/** Word 3 of a directory without leaves. */
+/** The word 3 of a directory without leaves. */
 export const DIRECTORY_META = (KIND_DIRECTORY << 28) >>> 0;
-/** Neighbours that hold no more than this together become one: half of what is full, so that they do not split again at once. */
+/**
+ * Neighbouring leaves whose elements together have at most this many bytes are joined: half of a full leaf, so that
+ * they do not split again soon.
+ */
 const LEAVES_JOINED_MAX_BYTES = LEAF_MAX_BYTES / 2;
 const DIRECTORIES_JOINED_MAX_LEAVES = DIRECTORY_LEAVES_MAX_COUNT / 2;
 
@@ -51,22 +57,25 @@ export class ListParts {
     this.#bytes = entries.bytes;
   }
 
-  /** Leaves of a directory. */
+  /** Returns the number of leaves of a directory. */
   items(directory: number): number {
     return this.#words[directory * 2 + 3]! & 0xffff;
   }
 
-  /** The leaf at `item`. */
+  /** Returns the leaf at `item`. */
   leaf(directory: number, item: number): number {
     return this.#words[directory * 2 + 4 + item * 2]!;
   }
 
-  /** Lets a leaf's run be `[start, end)`, in bytes behind its header. */
+  /** Sets a leaf's run to `[start, end)`, in bytes after its header. */
   setRun(leaf: number, start: number, end: number): void {
     this.#words[leaf * 2 + 1] = (start << 16) | end;
   }
 
-  /** Counts `count` elements more, or fewer, in the leaf at `item` and all above it. */
+  /**
+   * Adds `count`, which may be negative, to the number of elements of the leaf at `item`, of its directory and of the
+   * list.
+   */
   addCount(entry: number, directory: number, item: number, count: number): void {
     const words = this.#words;
     words[directory * 2 + 5 + item * 2]! += count;
@@ -74,7 +83,7 @@ export class ListParts {
     words[entry * 2 + 4]! += count;
   }
 
-  /** Puts an empty directory at the front or the back of the list's chain. */
+  /** Adds an empty directory at the front or the back of the list's chain, and returns it. */
   addDirectory(entry: number, front: boolean): number {
     const directory = this.#entries.arena.allocate(PART_HEADER_BYTES + DIRECTORY_INITIAL_ITEMS * 8);
     this.#words[directory * 2 + 2] = 0;
@@ -83,7 +92,7 @@ export class ListParts {
     return directory;
   }
 
-  /** Makes room for one more item, in a block of twice the size if need be. Answers the directory from now on. */
+  /** Makes room for one more item, in a block of twice the size if necessary. Returns the directory from now on. */
   growDirectory(directory: number): number {
     const words = this.#words;
     const items = this.items(directory);
@@ -98,7 +107,7 @@ export class ListParts {
     return to;
   }
 
-  /** Makes an empty leaf the item at `item`, moving those behind it. */
+  /** Inserts an empty leaf at `item`, moves the items after it, and returns the leaf. */
   addLeaf(directory: number, item: number, capacity: number, head: boolean): number {
     const words = this.#words;
     const arena = this.#entries.arena;
@@ -117,7 +126,7 @@ export class ListParts {
     return leaf;
   }
 
-  /** Frees the leaf at `item`, whose outside elements are freed already, and the directory when it is empty then. */
+  /** Frees the leaf at `item`, whose blobs are freed already, and the directory if it is empty then. */
   removeLeaf(entry: number, directory: number, item: number): void {
     const words = this.#words;
     const items = this.items(directory);
@@ -130,7 +139,7 @@ export class ListParts {
     this.#entries.arena.free(directory);
   }
 
-  /** Lets the leaf at `item` have `size` free bytes at its head or tail. Answers it, or 0 when it is full. */
+  /** Makes `size` bytes free at the head or tail of the leaf at `item`. Returns the leaf, or 0 when it is full. */
   makeLeafRoom(directory: number, item: number, head: boolean, size: number): number {
     const words = this.#words;
     const leaf = this.leaf(directory, item);
@@ -152,7 +161,9 @@ export class ListParts {
     return this.resizeLeaf(directory, item, Math.min(largest, used + size + (used >>> LEAF_GROWTH_SHIFT)), head);
   }
 
-  /** Moves a leaf's run into a larger block, all free room at its head or its tail. Answers the leaf from now on. */
+  /**
+   * Moves a leaf's run into a larger block, with all free room at its head or its tail. Returns the leaf from now on.
+   */
   resizeLeaf(directory: number, item: number, capacity: number, head: boolean): number {
     const words = this.#words;
     const arena = this.#entries.arena;
@@ -171,20 +182,20 @@ export class ListParts {
     return to;
   }
 
-  /** Bytes of a leaf's run. */
+  /** Returns the bytes of a leaf's run. */
   usedBytes(leaf: number): number {
     const run = this.#words[leaf * 2 + 1]!;
     return (run & 0xffff) - (run >>> 16);
   }
 
-  /** Elements of the leaf at `item`. */
+  /** Returns the number of elements of the leaf at `item`. */
   count(directory: number, item: number): number {
     return this.#words[directory * 2 + 5 + item * 2]!;
   }
 
   /**
-   * Lets the elements of the leaf at `item` from `offset` bytes behind the beginning of its run on be a leaf of their own,
-   * at `item + 1`. There must be room for an item.
+   * Moves the elements of the leaf at `item` from `offset` on, in bytes of its run, to a new leaf at `item + 1`. There
+   * must be room for an item.
    */
   splitLeaf(directory: number, item: number, offset: number): void {
     const size = this.usedBytes(this.leaf(directory, item)) - offset;
@@ -192,7 +203,9 @@ export class ListParts {
     this.shiftTail(directory, item, offset);
   }
 
-  /** Moves these elements to the head of the leaf behind, if there is one in the directory and they fit. */
+  /**
+   * Moves these elements to the head of the next leaf; returns `false` if the directory has none or they do not fit.
+   */
   shiftTail(directory: number, item: number, offset: number): boolean {
     if (item + 1 >= this.items(directory)) return false;
     const words = this.#words;
@@ -220,7 +233,9 @@ export class ListParts {
     return true;
   }
 
-  /** Lets the leaf at `item` and the one behind it be one, if they are small and one of them has the room. */
+  /**
+   * Joins the leaf at `item` with the next one, if they are small and one of them has the room. Returns whether it did.
+   */
   joinLeaves(directory: number, item: number): boolean {
     if (item < 0 || item + 1 >= this.items(directory)) return false;
     const words = this.#words;
@@ -250,7 +265,7 @@ export class ListParts {
     return true;
   }
 
-  /** Takes items `[from, to)` out of a directory. What they name, and all counts, are the caller's. */
+  /** Removes items `[from, to)` from a directory. The caller is responsible for their leaves and for all counts. */
   #dropItems(directory: number, from: number, to: number): void {
     const items = this.items(directory);
     const base = directory * 2 + 4;
@@ -259,9 +274,9 @@ export class ListParts {
   }
 
   /**
-   * Frees leaves `[from, to)` with their elements, and the directory when it is empty then.
+   * Frees leaves `[from, to)` with their elements, and the directory if it is empty then.
    *
-   * @returns whether the directory is still there
+   * @returns whether the directory still exists
    */
   removeLeaves(entry: number, directory: number, from: number, to: number): boolean {
     const words = this.#words;
@@ -281,18 +296,18 @@ export class ListParts {
     return false;
   }
 
-  /** Lets the leaves from `item` on have a directory of their own, behind this one. Answers it. */
+  /** Moves the leaves from `item` on to a new directory after this one, and returns it. */
   splitDirectory(entry: number, directory: number, item: number): number {
     const count = this.items(directory) - item;
     const right = this.#entries.arena.allocate(PART_HEADER_BYTES + Math.max(DIRECTORY_INITIAL_ITEMS, count) * 8);
     this.#words[right * 2 + 2] = 0;
     this.#words[right * 2 + 3] = DIRECTORY_META;
-    this.#entries.linkPartBehind(entry, right, directory);
+    this.#entries.linkPartAfter(entry, right, directory);
     this.#moveItems(directory, item, right, 0);
     return right;
   }
 
-  /** Lets a directory and the one behind it be one, if they are small and one of them has the room. */
+  /** Joins a directory with the next one, if they are small and one of them has the room. */
   joinDirectories(entry: number, directory: number): void {
     const next = this.#words[directory * 2]!;
     if (next === entry) return;
@@ -335,14 +350,14 @@ export class ListParts {
     words[to * 2 + 3] = DIRECTORY_META | (items + moved);
   }
 
-  /** Frees the blob of the element at `at`, if it lies outside. */
+  /** Frees the blob of the element at `at`, if it has one. */
   freeOutside(leaf: number, at: number): void {
     if (!isOutside(this.#bytes, at)) return;
     this.#entries.blobs.free(outsidePiece(this.#bytes, at));
     this.#words[leaf * 2 + 2]!--;
   }
 
-  /** Visits the positions of a leaf's elements that lie outside. */
+  /** Visits the positions of a leaf's elements that are in blobs. */
   eachOutside(leaf: number, visit: (at: number) => void): void {
     const words = this.#words;
     if (words[leaf * 2 + 2] === 0) return;
@@ -354,7 +369,7 @@ export class ListParts {
     }
   }
 
-  /** After compaction: a leaf now stands at `to`. */
+  /** Updates the references to a leaf that compaction has moved from `from` to `to`. */
   leafMoved(from: number, to: number): void {
     const words = this.#words;
     const directory = words[to * 2]!;
@@ -364,20 +379,20 @@ export class ListParts {
     this.#adoptOutside(to);
   }
 
-  /** Lets the blobs of a leaf's outside elements name it as their owner. */
+  /** Makes the blobs of a leaf's elements name it as their owner. */
   #adoptOutside(leaf: number): void {
     if (this.#words[leaf * 2 + 2] === 0) return;
     this.eachOutside(leaf, (at) => this.#entries.blobs.ownerMoved(outsidePiece(this.#bytes, at), leaf));
   }
 
-  /** After compaction: a directory now stands at `to`. */
+  /** Updates the references to a directory that compaction has moved to `to`. */
   directoryMoved(to: number): void {
     this.#entries.directoryMoved(to);
     const items = this.items(to);
     for (let item = 0; item < items; item++) this.#words[this.leaf(to, item) * 2] = to;
   }
 
-  /** After compaction: the first piece of an element in `leaf` now stands at `to`. */
+  /** Updates the element of `leaf` whose blob's first piece compaction has moved from `from` to `to`. */
   pieceMoved(leaf: number, from: number, to: number): void {
     this.eachOutside(leaf, (at) => {
       if (outsidePiece(this.#bytes, at) === from) setOutsidePiece(this.#bytes, at, to);

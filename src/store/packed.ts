@@ -1,13 +1,13 @@
 /**
- * Packed elements: short byte strings one behind another, readable from both ends.
+ * Packed elements: short byte strings one after another, readable from both ends.
  *
  * ```text
  * length ≤ 252      length:8 · bytes · length:8
  * length ≤ 65,535   253 · length:16 little-endian · bytes · length:16 · 253
- * outside           255 · first piece:32 · length:32 · 255          the bytes lie in a blob (blob.ts)
+ * outside           255 · first piece:32 · length:32 · 255          the bytes are in a blob (blob.ts)
  * ```
  *
- * Small lists and hashes are one such run behind their key; the leaves of large lists are runs as well.
+ * A small list is one such run after its key; the leaves of large lists are runs as well.
  *
  * @module
  */
@@ -18,15 +18,18 @@ const SHORT_MAX_BYTES = 252;
 const LONG = 253;
 const OUTSIDE = 255;
 
-/** Bytes that a reference to a blob takes in a run. */
+/** The bytes that a reference to a blob takes in a run. */
 export const OUTSIDE_BYTES = 10;
 
-/** Bytes that an element of `length` bytes takes in a run. */
+/** Returns the bytes that an element of `length` bytes takes in a run. */
 export function packedSize(length: number): number {
   return length <= SHORT_MAX_BYTES ? length + 2 : length + 6;
 }
 
-/** Writes an element at `at`, and answers the position behind it; short ones faster where both buffers' views are at hand. */
+/**
+ * Writes an element at `at`, and returns the position after it. Short elements are copied faster if both buffers' views
+ * are given.
+ */
 export function writePacked(
   target: Uint8Array,
   at: number,
@@ -46,14 +49,14 @@ export function writePacked(
   target[at + 1] = length;
   target[at + 2] = length >>> 8;
   copyBytes(source, start, target, at + 3, length);
-  const behind = at + 3 + length;
-  target[behind] = length;
-  target[behind + 1] = length >>> 8;
-  target[behind + 2] = LONG;
-  return behind + 3;
+  const after = at + 3 + length;
+  target[after] = length;
+  target[after + 1] = length >>> 8;
+  target[after + 2] = LONG;
+  return after + 3;
 }
 
-/** Writes an element whose bytes lie in the blob that begins at `piece`, and answers the position behind it. */
+/** Writes an element whose bytes are in the blob that begins at `piece`, and returns the position after it. */
 export function writeOutside(target: Uint8Array, at: number, piece: number, length: number): number {
   target[at] = OUTSIDE;
   write32(target, at + 1, piece);
@@ -62,48 +65,48 @@ export function writeOutside(target: Uint8Array, at: number, piece: number, leng
   return at + OUTSIDE_BYTES;
 }
 
-/** Whether the element at `at` lies outside. */
+/** Returns whether the bytes of the element at `at` are in a blob. */
 export function isOutside(bytes: Uint8Array, at: number): boolean {
   return bytes[at] === OUTSIDE;
 }
 
-/** First piece of the element at `at`, which lies outside. */
+/** Returns the first piece of the element at `at`, which is in a blob. */
 export function outsidePiece(bytes: Uint8Array, at: number): number {
   return read32(bytes, at + 1);
 }
 
-/** Lets the element at `at`, which lies outside, begin at another piece. */
+/** Sets the first piece of the element at `at`, which is in a blob. */
 export function setOutsidePiece(bytes: Uint8Array, at: number, piece: number): void {
   write32(bytes, at + 1, piece);
 }
 
-/** The length of the element at `at`. */
+/** Returns the length of the element at `at`. */
 export function packedLength(bytes: Uint8Array, at: number): number {
   const first = bytes[at]!;
   if (first <= SHORT_MAX_BYTES) return first;
   return first === LONG ? bytes[at + 1]! | (bytes[at + 2]! << 8) : read32(bytes, at + 5);
 }
 
-/** Where the bytes of the element at `at` begin, which is not outside. */
+/** Returns where the bytes of the element at `at` begin, which is not in a blob. */
 export function packedStart(bytes: Uint8Array, at: number): number {
   return bytes[at]! <= SHORT_MAX_BYTES ? at + 1 : at + 3;
 }
 
-/** The position of the element behind the one at `at`. */
+/** Returns the position after the element at `at`. */
 export function nextPacked(bytes: Uint8Array, at: number): number {
   const first = bytes[at]!;
   if (first <= SHORT_MAX_BYTES) return at + first + 2;
   return first === LONG ? at + (bytes[at + 1]! | (bytes[at + 2]! << 8)) + 6 : at + OUTSIDE_BYTES;
 }
 
-/** The position of the element that ends before `end`. */
+/** Returns the position of the element that ends before `end`. */
 export function previousPacked(bytes: Uint8Array, end: number): number {
   const last = bytes[end - 1]!;
   if (last <= SHORT_MAX_BYTES) return end - last - 2;
   return last === LONG ? end - (bytes[end - 3]! | (bytes[end - 2]! << 8)) - 6 : end - OUTSIDE_BYTES;
 }
 
-/** Whether the element at `at`, which is not outside, is those bytes. */
+/** Returns whether the element at `at`, which is not in a blob, equals these bytes. */
 export function equalsPacked(
   bytes: Uint8Array,
   at: number,
@@ -114,9 +117,7 @@ export function equalsPacked(
   return packedLength(bytes, at) === length && equalBytes(bytes, packedStart(bytes, at), other, start, length);
 }
 
-/**
- * The position of element `index` of the `count` in `[start, end)`, counted from the nearer end.
- */
+/** Returns the position of element `index` of the `count` in `[start, end)`. Counts from the nearer end. */
 export function seekPacked(bytes: Uint8Array, start: number, end: number, count: number, index: number): number {
   if (index * 2 < count) {
     let at = start;

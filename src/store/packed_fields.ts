@@ -5,26 +5,26 @@
  * length:8 · field · length:8 · value      length:8 · field · length:8 · value      …
  * ```
  *
- * One byte of length each: a field or value that may be packed is at most `PACKED_ELEMENT_MAX_BYTES` long, and the run at
- * most `PACKED_MAX_BYTES`, so a search compares a few dozen lengths at worst. Unlike a list's elements (packed.ts) they are
- * never looked for from the end, and carry no second length there.
+ * Each length has one byte: a packed field or value has at most `PACKED_ELEMENT_MAX_BYTES`, and the run at most
+ * `PACKED_MAX_BYTES`, so a search compares a few dozen lengths at worst. Fields are never searched from the end, so
+ * they have no second length there, unlike a list's elements (packed.ts).
  *
  * @module
  */
 
 import { copyBytes } from "../bytes.ts";
 
-/** Bytes that a field or value of `length` bytes takes in a run. */
+/** Returns the bytes that a field or value of `length` bytes takes in a run. */
 export function packedFieldSize(length: number): number {
   return 1 + length;
 }
 
-/** Position of the value whose field stands at `at`, or of the next field when a value stands there. */
-export function behindPacked(bytes: Uint8Array, at: number): number {
+/** Returns the position after the field or value at `at`: that of the field's value, or of the next field. */
+export function afterPacked(bytes: Uint8Array, at: number): number {
   return at + 1 + bytes[at]!;
 }
 
-/** Position of a field in the run `[begin, end)`, or -1. */
+/** Returns the position of a field in the run `[begin, end)`, or -1. */
 export function findPackedField(
   bytes: Uint8Array,
   begin: number,
@@ -46,7 +46,7 @@ export function findPackedField(
   return -1;
 }
 
-/** Writes a field or a value at `at`, and answers the position behind it. */
+/** Writes a field or a value at `at`, and returns the position after it. */
 export function writePackedField(
   target: Uint8Array,
   at: number,

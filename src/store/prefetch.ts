@@ -1,5 +1,5 @@
 /**
- * Prefetching: the memory that a batch of commands will need, asked for together.
+ * Prefetching: loading the memory that a batch of commands will need, in parallel.
  *
  * ```text
  * one by one   hash · bucket ········ · entry ········ · neighbours ········     one key after another
@@ -7,15 +7,15 @@
  *                                 ········                  ········              ········
  * ```
  *
- * A key of a large store is in no cache of the processor: its bucket, its entry and the entry's neighbours in the recency
- * list are three waits for memory of 100 to 400 ns, one behind another, since each says where the next is. The waits of
- * different keys do not depend on each other, though, and a processor has dozens of them under way at a time if the
- * loads stand close enough together. So each step is a loop of its own, over all keys of the batch, that does hardly more
- * than to load. When the commands run then, what they read is at hand. (DRAMHiT, Narayanan et al., 2023, and Valkey 8
- * go about it in the same way.)
+ * A key of a large store is not in any cache of the processor. Its bucket, its entry and the entry's neighbours in the
+ * recency list are three successive waits for memory of 100 to 400 ns, since each has the address of the next. The
+ * waits of different keys are independent, though, and a processor has dozens of loads in flight if they are close
+ * enough together. So each step is a separate loop over all keys of the batch that does little more than load. When the
+ * commands run, the memory that they read is in the cache. (DRAMHiT, Narayanan et al., 2023, and Valkey 8 use the same
+ * method.)
  *
- * Nothing is answered and nothing changes: a key that is absent, moved or removed meanwhile costs nothing but the load. What
- * remains are the hashes, which the commands need not compute again (key_hashes.ts).
+ * Nothing is returned and nothing changes: a key that is absent, moved or removed in the meantime costs nothing but the
+ * load. Only the hashes are kept, so that the commands need not compute them again (key_hashes.ts).
  *
  * @module
  */
@@ -24,12 +24,12 @@ import { PREFETCH_MAX_COUNT } from "../limits.ts";
 import type { Entries } from "./entries.ts";
 import type { Table } from "./table.ts";
 
-/** Words by which an entry's small value may lie beyond its first cache line. */
+/** The number of words from an entry's first cache line to the line where its small value may be. */
 const SECOND_LINE_WORDS = 8;
 
-/** Prefetches keys of one store. */
+/** A prefetcher of the keys of one store. */
 export class Prefetcher {
-  /** Depends on everything that was loaded, so that no load can be left out as useless. */
+  /** A value that depends on everything that was loaded, so that the compiler cannot remove a load as useless. */
   sink = 0;
   readonly #entries: Entries;
   readonly #table: Table;
@@ -37,9 +37,12 @@ export class Prefetcher {
   readonly #hashes = new Int32Array(PREFETCH_MAX_COUNT);
   /** Where the keys' buckets begin, in words: a number that may need more than 32 bits. */
   readonly #buckets = new Float64Array(PREFETCH_MAX_COUNT);
-  /** Entries from here on have no second line within the arena. Numbers above 2^31 are compared, never computed with. */
+  /**
+   * The first entry that has no second line within the arena. Numbers above 2^31 are only compared, never computed
+   * with.
+   */
   readonly #lastEntry: number;
-  /** The keys' entries, if they are there. */
+  /** The keys' entries; 0 for a key that was not found. */
   readonly #found = new Uint32Array(PREFETCH_MAX_COUNT);
 
   constructor(entries: Entries) {
@@ -50,10 +53,10 @@ export class Prefetcher {
   }
 
   /**
-   * Loads what finding and using some keys will need.
+   * Loads the memory for finding and using some keys.
    *
-   * @param bytes holds all keys
-   * @param starts where key `i` begins, for `i` in `[from, from + count × step)`, every `step`-th
+   * @param bytes the buffer of all keys
+   * @param starts where key `i` begins, for every `step`-th `i` in `[from, from + count × step)`
    * @param count at most `PREFETCH_MAX_COUNT`
    */
   load(bytes: Uint8Array, starts: Int32Array, lengths: Int32Array, from: number, count: number, step: number): void {
@@ -81,7 +84,7 @@ export class Prefetcher {
     }
     for (let i = 0; i < count; i++) {
       const entry = found[i]!;
-      // Where there is no entry, anything may stand.
+      // If there is no entry, its words may hold anything.
       if (entry !== 0) sink ^= words[words[entry * 2]! * 2]! ^ words[words[entry * 2 + 1]! * 2]!;
     }
     this.sink = sink;

@@ -6,11 +6,11 @@
  *        ◀──0──       ◀──0──       ◀──0──               word 0: newer
  * ```
  *
- * Exact: every use moves the entry to the front, in constant time. The same list, as a second instance, holds the large
- * values that wait to be taken apart.
+ * The order is exact: every use moves the entry to the front, in constant time. A second instance of the list holds the
+ * large values that wait to be freed.
  *
- * A walk from the oldest to the newest (snapshot_cursor.ts) has its place here: when the entry at `cursor` leaves that place, the walk
- * goes on with the one that was next.
+ * A snapshot visits the list from the oldest to the newest entry (snapshot_cursor.ts), and its position is kept here:
+ * when the entry at `cursor` leaves its place, the snapshot continues with the next one.
  *
  * @module
  */
@@ -22,13 +22,13 @@ const OLDER = 1;
 
 /** A recency list over entries of one arena. An entry is in at most one list. */
 export class RecencyList {
-  /** The entry used last, or 0. */
+  /** The most recently used entry, or 0. */
   newest = 0;
-  /** The entry that was not used for the longest time, or 0. */
+  /** The least recently used entry, or 0. */
   oldest = 0;
-  /** The entry that a walk looks at next; 0 when there is no walk, or it is past the newest. */
+  /** The entry that a snapshot visits next; 0 when no snapshot is being taken, or it has passed the newest entry. */
   cursor = 0;
-  /** How often an entry has come to the front, where a walk has to look at it again. */
+  /** The number of times that an entry was added at the front, where a snapshot has to visit it again. */
   additions = 0;
   readonly #words: Uint32Array;
 
@@ -36,12 +36,12 @@ export class RecencyList {
     this.#words = arena.words;
   }
 
-  /** The entry used next after `entry`, or 0. */
+  /** Returns the entry that was used next after `entry`, or 0. */
   newer(entry: number): number {
     return this.#words[entry * 2 + NEWER]!;
   }
 
-  /** Puts an entry that is in no list at the front. */
+  /** Adds an entry that is in no list at the front. */
   add(entry: number): void {
     const words = this.#words;
     const second = this.newest;
@@ -53,7 +53,7 @@ export class RecencyList {
     this.newest = entry;
   }
 
-  /** Takes an entry out. */
+  /** Removes an entry from the list. */
   remove(entry: number): void {
     const words = this.#words;
     const newer = words[entry * 2 + NEWER]!;
@@ -65,14 +65,14 @@ export class RecencyList {
     else words[older * 2 + NEWER] = newer;
   }
 
-  /** Makes an entry of the list the newest. */
+  /** Makes an entry of the list the newest one. */
   touch(entry: number): void {
     if (this.newest === entry) return;
     this.remove(entry);
     this.add(entry);
   }
 
-  /** The entry at `from` now stands at `to`, its words copied: mends its neighbours. */
+  /** Updates the neighbours of an entry that has moved from `from` to `to` with its words. */
   moved(from: number, to: number): void {
     const words = this.#words;
     if (from === this.cursor) this.cursor = to;
@@ -84,7 +84,7 @@ export class RecencyList {
     else words[older * 2 + NEWER] = to;
   }
 
-  /** Forgets everything. */
+  /** Empties the list. */
   clear(): void {
     this.newest = 0;
     this.oldest = 0;

@@ -1,19 +1,20 @@
 /**
  * HalfSipHash-1-3: a keyed hash of bytes to 32 bits.
  *
- * Keyed, so that nobody who does not know the seed can choose keys that fall into one bucket; built of 32-bit
- * additions, rotations and exclusive ors, which JavaScript compiles to single instructions. One round a word and three
- * at the end, as hash tables use it (Rust's and Python's choice for the 64-bit form).
+ * It is keyed, so that a client that does not know the seed cannot choose keys of the same bucket. It consists of
+ * 32-bit additions, rotations and exclusive ors, which JavaScript compiles to single instructions. It has one round a
+ * word and three at the end, as in other hash tables (Rust's and Python's choice for the 64-bit form).
+ *
  * Source: Aumasson and Bernstein, "SipHash: a fast short-input PRF", and its reference implementation.
  *
  * @module
  */
 
 /**
- * The hash of `bytes[start, start + length)`, a signed 32-bit integer: those need no box on the way through calls.
+ * Returns the hash of `bytes[start, start + length)` as a signed 32-bit integer, which calls pass without boxing it.
  *
- * @param k0 first word of the seed
- * @param k1 second word of the seed
+ * @param k0 the first word of the seed
+ * @param k1 the second word of the seed
  */
 export function halfSipHash(bytes: Uint8Array, start: number, length: number, k0: number, k1: number): number {
   let v0 = k0 | 0;
@@ -22,7 +23,7 @@ export function halfSipHash(bytes: Uint8Array, start: number, length: number, k0
   let v3 = 0x74656462 ^ k1;
   let at = start;
   const whole = start + (length & ~3);
-  // One round for every word, the last of which holds the rest of the bytes and the length; then three to finish.
+  // There is one round for every word, the last of which has the remaining bytes and the length; then three to finish.
   for (let left = (length >>> 2) + 4; left > 0; left--) {
     let word = 0;
     if (at < whole) {

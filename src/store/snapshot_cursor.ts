@@ -1,19 +1,21 @@
 /**
- * A walk over all keys in many small steps, while commands go on and change what it has not reached, or has passed.
+ * The state of a snapshot: it visits all keys in many small steps, while commands change keys before and after its
+ * cursor.
  *
  * ```text
- * oldest ── covered ── covered ──▶ cursor ── old ── covered ── old ── … ── newest
- *                                           └── used or made since ──┘
+ * oldest ── captured ── captured ──▶ cursor ── old ── captured ── old ── … ── newest
+ *                                             └── used or created since ──┘
  * ```
  *
- * The walk goes from the least to the most recently used key (recency.ts has its cursor), so everything behind it has been
- * covered. What is used or made meanwhile comes to the front, so what is ahead is mixed: each entry, and each field of a
- * large hash, has a bit that tells. The bit is not cleared when a walk ends: it means "covered" with one value in one walk
- * and with the other in the next, so that beginning a walk is to turn the meaning around. Hence no walk begins before the
- * last one has gone to its end.
+ * The cursor moves from the least to the most recently used key (recency.ts), so all entries that it has passed are
+ * captured. Entries that are used or created in the meantime move to the front, so those ahead of it are mixed. Each
+ * entry, and each field of a large hash, therefore has an *epoch bit*: it is captured when the bit equals the current
+ * epoch. The bits are not cleared when a snapshot ends. Instead, each snapshot begins by flipping the epoch, which
+ * makes all entries not captured. So a snapshot must be complete before the next one begins.
  *
- * A large value is covered in parts. It is `open` meanwhile, and counts as covered itself; of a hash the fields are told
- * apart, of a list or string its walker knows how far it has come (`reached`).
+ * A large value is captured in parts. Meanwhile it is *partial*, and the entry itself counts as captured. Fields of a
+ * partial hash have their own epoch bits; of a partial list or string, the first `capturedTo` elements or bytes are
+ * captured.
  *
  * @module
  */
@@ -23,19 +25,21 @@ import type { Arena } from "./arena.ts";
 import { bodyWord, FLAG_EPOCH } from "./block.ts";
 import type { RecencyList } from "./recency.ts";
 
-/** Where the walk is, and what its bit means. There is one a store. */
+/** The position of the snapshot and the meaning of the epoch bit. There is one cursor a store. */
 export class SnapshotCursor {
-  /** FLAG_PARITY or 0: what covered entries have. */
+  /** The epoch bit of captured entries: FLAG_EPOCH or 0. */
   epoch = 0;
-  /** The entry whose value is being covered in parts, or 0. */
+  /** The entry whose value is being captured in parts, or 0. */
   partial = 0;
-  /** What has been covered of the open value, in bytes, elements or fields. Of a list or string, the first ones. */
+  /**
+   * How much of the partial value is captured, in bytes, elements or fields. Of a list or string, it is the beginning.
+   */
   capturedTo = 0;
-  /** How many entries were looked at, and parts of open values. */
-  looked = 0;
+  /** The number of entries, and of parts of partial values, that were visited. */
+  visited = 0;
   readonly #words: Uint32Array;
   readonly #recency: RecencyList;
-  /** The field of the open hash that is looked at next; 0 behind the last. */
+  /** The field of the partial hash that is visited next; 0 after the last. */
   #field = 0;
 
   constructor(arena: Arena, recency: RecencyList) {
@@ -43,7 +47,7 @@ export class SnapshotCursor {
     this.#recency = recency;
   }
 
-  /** Begins to walk over all keys that are there now. The last walk must have come to its end. */
+  /** Begins a snapshot of all keys that exist now. The last snapshot must be complete. */
   begin(): void {
     assert(this.#recency.cursor === 0 && this.partial === 0, "a walk begins before the last one has ended");
     this.#flipEpoch();
@@ -51,10 +55,11 @@ export class SnapshotCursor {
   }
 
   /**
-   * The next key that is not covered, which is from now on: what happens to it is the caller's to follow.
+   * Marks the next key that is not captured as captured, and returns it. The caller must capture its value, and follow
+   * its changes until it has.
    *
-   * @param budget most keys to look at
-   * @returns an entry; 0 when all are covered, -1 when the budget is used up
+   * @param budget the most keys to visit
+   * @returns an entry; 0 when all are captured, -1 when the budget is used up
    */
   next(budget: number): number {
     const words = this.#words;
@@ -63,7 +68,7 @@ export class SnapshotCursor {
       const entry = recency.cursor;
       if (entry === 0) return 0;
       recency.cursor = recency.newer(entry);
-      this.looked++;
+      this.visited++;
       if (this.isCaptured(entry)) continue;
       words[entry * 2 + 3]! ^= FLAG_EPOCH;
       return entry;
@@ -72,25 +77,27 @@ export class SnapshotCursor {
   }
 
   /**
-   * How often an entry has come to where the walk has yet to look at it, since the store was made. A walk that looks at fewer
-   * never comes to its end.
+   * The number of times, since the store was created, that an entry moved to where the cursor has yet to visit it. A
+   * snapshot that visits fewer entries in the same time never ends.
    */
   get ahead(): number {
     return this.#recency.additions;
   }
 
-  /** Whether an entry, or a field, has been covered, or is open. Outside of a walk, all are covered. */
+  /**
+   * Returns whether an entry, or a field, is captured or partial. When no snapshot is being taken, all are captured.
+   */
   isCaptured(entry: number): boolean {
     return (this.#words[entry * 2 + 3]! & FLAG_EPOCH) === this.epoch;
   }
 
-  /** Opens a large hash: its fields are to be covered. */
+  /** Makes a large hash the partial value, to capture its fields. */
   openHash(entry: number): void {
     this.partial = entry;
     this.#field = this.#words[entry * 2 + bodyWord(this.#words[entry * 2 + 3]!)]!;
   }
 
-  /** The next field of the open hash that is not covered, which is from now on; 0 behind the last. */
+  /** Marks the next field of the partial hash that is not captured as captured, and returns it; 0 after the last. */
   nextField(): number {
     const words = this.#words;
     for (let field = this.#field; field !== 0; field = this.#field) {
@@ -103,7 +110,7 @@ export class SnapshotCursor {
     return 0;
   }
 
-  /** Leaves the open value. */
+  /** Ends capturing the partial value. */
   close(): void {
     this.partial = 0;
     this.capturedTo = 0;
@@ -111,10 +118,10 @@ export class SnapshotCursor {
   }
 
   /**
-   * Lets a copy of an entry be made. One of what is not covered, or not all of it, is not covered either: the walk comes to
-   * it.
+   * Runs `copy`, which copies an entry. The copy of an entry that is partial or not captured is not captured either:
+   * the cursor will reach it.
    *
-   * @param copy makes it, and answers its entry
+   * @param copy a function that makes the copy and returns its entry
    */
   copying(entry: number, copy: () => number): number {
     if (this.isCaptured(entry) && entry !== this.partial) return copy();
@@ -127,22 +134,25 @@ export class SnapshotCursor {
     }
   }
 
-  /** The entry at `from` now stands at `to`. */
+  /** Updates the cursor after an entry has moved from `from` to `to`. */
   moved(from: number, to: number): void {
     if (from === this.partial) this.partial = to;
   }
 
-  /** The field at `from` now stands at `to`. */
+  /** Updates the cursor after a field has moved from `from` to `to`. */
   fieldMoved(from: number, to: number): void {
     if (from === this.#field) this.#field = to;
   }
 
-  /** A field is taken out of its hash, `owner`, in front of `next`, which is `owner` behind the last. */
+  /**
+   * Updates the cursor before a field is removed from its hash, `owner`. `next` is the next field, or `owner` after the
+   * last.
+   */
   fieldLeaves(field: number, next: number, owner: number): void {
     if (field === this.#field) this.#field = next === owner ? 0 : next;
   }
 
-  /** Turns the meaning of the bit around. */
+  /** Flips the meaning of the epoch bit. */
   #flipEpoch(): void {
     this.epoch ^= FLAG_EPOCH;
   }

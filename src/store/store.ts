@@ -1,35 +1,36 @@
 /**
- * The store: keys with strings, lists and hashes, deadlines, and exact LRU under a memory limit.
+ * The store: keys with strings, lists and hashes, deadlines, and exact LRU eviction under a memory limit.
  *
- * Everything lies in one arena as large as the limit (arena.ts), and no JavaScript object exists per key, so a hundred
- * million keys cost the garbage collector nothing, and the limit cannot be exceeded. Reading order of this folder:
+ * All data is in one arena as large as the limit (arena.ts). No JavaScript object exists per key, so a hundred million
+ * keys cost the garbage collector nothing, and the limit cannot be exceeded. Reading order of this folder:
  *
  * | file | what |
  * |---|---|
  * | arena.ts | pages, size classes, compaction |
- * | block.ts | what lies in a block |
+ * | block.ts | what a block contains |
  * | siphash.ts, table.ts | from a key to its entry |
- * | recency.ts, deadlines.ts | which entry goes next |
- * | entries.ts | one entry: made, reshaped, moved, removed |
+ * | recency.ts, deadlines.ts | which entry is removed next |
+ * | entries.ts | one entry: created, reshaped, moved, removed |
  * | blob.ts, packed.ts, list.ts, list_parts.ts, list_edit.ts, hash.ts | values |
- * | copy.ts, random_stream.ts | copies of values, and choosing by chance |
- * | snapshot_cursor.ts, journal.ts | visiting all keys beside commands, and telling of changes |
+ * | copy.ts, random_stream.ts | copies of values, and random choices |
+ * | snapshot_cursor.ts, journal.ts | visiting all keys between commands, and reporting changes |
  *
- * **Room.** `makeRoom` and `makeRoomForCopy` are the only places that evict keys and move blocks. A command that may need
- * memory calls one first, with the bytes it brings; whatever the command does then finds room, so references stay valid
- * while it runs, and a refused command has changed nothing. What needs more than the command brings says so. Two thresholds
- * of free pages: below the comfortable one, each command evicts about as much as it brings; below the necessary one,
- * eviction and compaction go on until it is reached.
+ * **Room.** Only `makeRoom` and `makeRoomForCopy` evict keys and move blocks. A command that may need memory first
+ * calls one of them with the number of bytes that it adds. All it does afterwards finds room, so references stay valid
+ * while it runs, and a refused command has changed nothing. An operation that needs more room than the bytes of its
+ * arguments documents that. There are two thresholds of free pages. Below the comfortable one, each command evicts
+ * about as much as it adds. Below the necessary one, eviction and compaction continue until it is reached.
  *
- * **Time.** The store has no clock: its owner sets `nowMs`. (Handed over with each call, a time in ms would be boxed each
- * time: it has more than 32 bits.) An expired key is removed when it is looked at, or by `expireDue`.
+ * **Time.** The store has no clock: its owner sets `nowMs`. (A time in ms has more than 32 bits, so passing it with
+ * each call would box it each time.) An expired key is removed when it is looked up, or by `expireDue`.
  *
- * **References.** An entry is a positive number, 0 for an absent key. It is valid until the next `makeRoom`, `remove`, or
- * change of that key, which answers the one to use from then on. Cursors are valid until the next change.
+ * **References.** An entry is a positive number; 0 means an absent key. An entry is valid until the next `makeRoom` or
+ * `remove`, or until the next change of its key, which returns the entry to use from then on. Cursors are valid until
+ * the next change.
  *
- * **Journal.** Whoever is `journal` is told of each change (journal.ts).
+ * **Journal.** The store reports each change to its `journal` (journal.ts).
  *
- * Not for concurrent use; it never waits.
+ * The store is not safe for concurrent use. It never waits.
  *
  * @module
  */
@@ -75,39 +76,45 @@ import type { RecencyList } from "./recency.ts";
 import type { SnapshotCursor } from "./snapshot_cursor.ts";
 import type { Table } from "./table.ts";
 
-/** What a key holds. */
+/** The type of value that a key has. */
 export const EntryType = { None: 0, String: 1, List: 2, Hash: 3 } as const;
 /** One of the numbers of {@linkcode EntryType}. */
 export type EntryType = (typeof EntryType)[keyof typeof EntryType];
 
-/** Keys that must neither be evicted nor expire while a long command is between two of its steps. */
+/** Keys that must not be evicted or expire while a long command is between two of its steps. */
 export interface HeldKeys {
-  /** Whether a key with that hash (`Store.keyHash`) may be one of them. */
+  /** Returns whether a key with this hash (`Store.keyHash`) may be one of the held keys. */
   holds(hash: number): boolean;
-  /** Whether others than the command whose step is running hold it, so that it must not be removed since its time has come. */
+  /**
+   * Returns whether a command other than the one whose step is running holds it, so that it must not be removed
+   * although it has expired.
+   */
   spares(hash: number): boolean;
 }
 
-/** How a store is made. */
+/** The options of a {@linkcode Store}. */
 export interface StoreOptions {
-  /** Bytes of memory for everything the store holds, its tables included. */
+  /** The memory for everything the store holds, its tables included, in bytes. */
   readonly memoryLimitBytes: number;
-  /** Whether the least recently used keys make room for new ones; else writes are refused when the store is full. */
+  /**
+   * Whether the least recently used keys are evicted for new ones. Otherwise, writes are refused when the store is
+   * full.
+   */
   readonly evicts: boolean;
-  /** Two random 32-bit words: who does not know them cannot choose colliding keys. */
+  /** Two random 32-bit words. A client that does not know them cannot choose colliding keys. */
   readonly seed: readonly [number, number];
 }
 
 /** Sizes in bytes, and counts since the start. */
 export interface StoreStatistics {
-  /** Slots in use and tables: what the data takes. */
+  /** The size of the data: arena slots in use, and tables. */
   readonly usedBytes: number;
-  /** Pages in use: `usedBytes` and free slots between them. */
+  /** The size of the pages in use: `usedBytes` and the free slots between them. */
   readonly committedBytes: number;
   readonly limitBytes: number;
-  /** Tables of keys and fields. */
+  /** The size of the tables of keys and fields. */
   readonly tableBytes: number;
-  /** What the allocator's account of its pages takes, beside the limit: less than 0.04 % of it. */
+  /** The size of the allocator's own tables, which are outside the limit: less than 0.04 % of it. */
   readonly accountBytes: number;
   readonly keys: number;
   readonly keysWithDeadline: number;
@@ -115,7 +122,7 @@ export interface StoreStatistics {
   readonly expiredKeys: number;
 }
 
-/** What an entry holds, by its kind. */
+/** The type of an entry's value, by the entry's kind. */
 const TYPE_BY_KIND = Uint8Array.of(
   EntryType.None,
   EntryType.String,
@@ -130,39 +137,54 @@ const TYPE_BY_KIND = Uint8Array.of(
 const SHORT_HEADER_BYTES = HEADER_BYTES[KIND_STRING_SHORT << 4]!;
 
 /**
- * Free pages that any small command may need, a page for each class that it takes blocks of. The most has an `hset` of three
- * fields, the last of which makes a packed hash a large one: two packed sizes, the HASH entry, fields of 11 classes
- * out of 512 bytes, the last field, and two pages of the table. Inserting into a list takes at most the entry and the first
- * leaf and directory of one that gets large, a leaf that grew, two new leaves, two directories and a piece: 8. Renaming
- * takes two sizes of the entry, two pieces of a value that no longer lies in it, and two pages of the table: 6.
+ * Free pages that any small command may need: one for each class of which it allocates blocks.
+ *
+ * - `hset` of three fields, the last of which turns a packed hash into a large one, needs the most: two packed sizes,
+ *   the HASH entry, fields of 11 classes up to 512 bytes, the last field, and two pages of the table.
+ * - Inserting into a list needs at most 8: the entry and the first leaf and directory of a list that becomes large, a
+ *   leaf that has grown, two new leaves, two directories and a piece.
+ * - Renaming needs 6: two sizes of the entry, two pieces of a value that no longer fits in the entry, and two pages of
+ *   the table.
  */
 const PAGES_NECESSARY = 18;
 const PAGES_COMFORTABLE_MIN = 20;
-/** The comfortable share of free pages is one in so many. */
+/** The comfortable number of free pages is the number of all pages divided by this. */
 const PAGES_COMFORTABLE_SHARE = 128;
 const PAGES_COMFORTABLE_MAX = 64;
-/** A command that brings less than this needs no pages of its own beyond the necessary ones. */
+/** A command that adds fewer bytes than this needs no pages beyond the necessary ones. */
 const SMALL_BYTES = 4096;
 const SMALL_ARGUMENTS = 8;
-/** What a large value takes for each of its bytes, its last piece left out: see blob.ts. That one counts as short data. */
+/**
+ * The bytes that a large value takes for each byte of data (blob.ts), without its last piece, which counts as short
+ * data.
+ */
 const LARGE_FACTOR = PAGE_BYTES / (PAGE_BYTES - 16);
-/** What shorter data takes at most: a key just above half a page has a page, and a leaf may hold two elements, not three. */
+/**
+ * The most bytes that shorter data takes for each of its bytes: a key just above half a page takes a page, and a leaf
+ * may have room for two elements, but not for three.
+ */
 const SHORT_FACTOR = 2;
-/** Keys that are evicted in one step of making room: 50 µs. */
+/** The most keys that are evicted in one step of making room: 50 µs. */
 const ROOM_STEPS_COUNT = 128;
-/** As many of them as a page that is compacted, or a part of a large value that is freed, takes. */
+/** The number of those evictions that take as long as compacting a page or freeing a part of a large value. */
 const PAGE_STEPS = 64;
-/** Bytes that a small entry takes beside its key and value, for estimating how much to evict. */
+/** The bytes that a small entry takes in addition to its key and value, for estimating how much to evict. */
 const ENTRY_OVERHEAD_BYTES = 24;
 
-/** What a field of a large hash takes at most in the table beside its block: see `Table`, and overflowing buckets. */
+/**
+ * The most bytes that a field of a large hash takes in the table, in addition to its block: see `Table`, overflowing
+ * buckets.
+ */
 const COPIED_FIELD_BYTES = 24;
-/** What an entry takes in a table on average while it grows. */
+/** The bytes that an entry takes in a table on average while the table grows. */
 const PLACE_BYTES = 9;
-/** Expired keys that are chosen by chance and removed before no other is looked for: nearly all have expired. */
+/**
+ * The number of expired keys that are chosen at random and removed before the search ends: nearly all keys have expired
+ * then.
+ */
 const EXPIRED_TRIES_MAX_COUNT = 100;
 
-/** Pages that `bytes` in `count` arguments may need beyond the necessary ones. */
+/** Returns the number of pages that `bytes` in `count` arguments may need beyond the necessary ones. */
 function pagesFor(bytes: number, count: number): number {
   let pages = 0;
   if (bytes >= SMALL_BYTES) {
@@ -171,42 +193,45 @@ function pagesFor(bytes: number, count: number): number {
   }
   if (count > SMALL_ARGUMENTS) {
     const overhead = count * ENTRY_OVERHEAD_BYTES;
-    // Twice: an entry may first be made without its deadline, and again with it.
+    // Twice: an entry may first be created without its deadline, and again with it.
     pages += Math.ceil(2 * overhead / PAGE_BYTES) + Math.min(count, classesWithin(2 * (bytes + overhead)));
   }
   return pages;
 }
 
-/** Pages at least that an entry takes of which `bytes` are a copy. */
+/** Returns the least number of pages that an entry takes whose copy has `bytes`. */
 function pagesBeside(bytes: number, entry: number): number {
   return entry === 0 ? 0 : Math.floor(bytes / PAGE_BYTES);
 }
 
-/** At least as many as {@linkcode pagesFor} answers, with less ado. */
+/** Returns a number of pages that is at least that of {@linkcode pagesFor}, with fewer steps. */
 function mostPagesFor(bytes: number, count: number): number {
   return (SHORT_FACTOR * (bytes + count * ENTRY_OVERHEAD_BYTES)) / PAGE_BYTES + CLASS_SIZES.length + 4;
 }
 
-/** How many size classes blocks of `bytes` in all can be of. */
+/** Returns the largest number of size classes that blocks of `bytes` in total can have. */
 function classesWithin(bytes: number): number {
   let classes = 0;
   for (let left = bytes; left > 0 && classes < CLASS_SIZES.length; classes++) left -= CLASS_SIZES[classes]!;
   return classes;
 }
 
-/** The data. See the module's comment. */
+/**
+ * A database of keys with strings, lists and hashes in one arena, with deadlines and LRU eviction. Not safe for
+ * concurrent use.
+ */
 export class Store {
-  /** Counts every change of data: writes, evictions, expiries. */
+  /** The number of changes of data so far: writes, evictions, expiries. */
   changes = 0;
-  /** The time, in ms since 1970: an integer. Whoever calls sees to it. */
+  /** The current time, in ms since 1970: an integer. The caller sets it. */
   nowMs = 0;
-  /** Whether looking a key up makes it the most recently used. Whoever calls sees to it. */
+  /** Whether looking up a key makes it the most recently used. The caller sets it. */
   touches = true;
-  /** See {@linkcode StoreOptions}. */
+  /** Whether the least recently used keys are evicted for new ones. */
   evicts: boolean;
-  /** Is told of each change. */
+  /** The receiver of each change. */
   journal: Journal | undefined;
-  /** Keys that are spared, while there are any. Whoever sets it sees to it. */
+  /** The keys that must not be removed now, or undefined when no long command is running. Its owner sets it. */
   held: HeldKeys | undefined;
   readonly #entries: Entries;
   readonly #arena: Arena;
@@ -223,9 +248,9 @@ export class Store {
   readonly #copier: Copier;
   readonly #random = new RandomStream();
   readonly #pagesComfortableAlone: number;
-  /** Pages that long commands have made free for themselves. */
+  /** The number of pages that long commands keep free for their next steps. */
   #pagesKept = 0;
-  /** Whether eviction spares the most recently used key. */
+  /** Whether eviction skips the most recently used key. */
   #keepsNewest = false;
   #evictedKeys = 0;
   #expiredKeys = 0;
@@ -252,22 +277,24 @@ export class Store {
     this.#pagesComfortableAlone = Math.min(PAGES_COMFORTABLE_MAX, Math.max(PAGES_COMFORTABLE_MIN, share));
   }
 
-  /** Free pages that small commands leave alone. */
+  /** The number of free pages that small commands do not use. */
   get #pagesComfortable(): number {
     return this.#pagesComfortableAlone + this.#pagesKept;
   }
 
-  /** Keys, those included that have expired and were not looked at since. */
+  /** The number of keys, including those that have expired but were not removed yet. */
   get size(): number {
     return this.#keys.count;
   }
 
-  /** The arena, for telling the system how to treat its memory. What it holds is nobody's business but the store's. */
+  /** The arena's memory, for advising the system about it. Only the store reads or changes its contents. */
   get memory(): Uint8Array<ArrayBuffer> {
     return this.#bytes;
   }
 
-  /** Has somebody told each megabyte how far into the arena the store has come for the first time, in bytes. */
+  /**
+   * The function called after each megabyte of the arena that is used for the first time, with the bytes used so far.
+   */
   set onGrowth(callback: (frontier: number) => void) {
     this.#arena.onGrowth = callback;
   }
@@ -277,7 +304,7 @@ export class Store {
     this.#evictedKeys = this.#expiredKeys = 0;
   }
 
-  /** Sizes and counts, as a new object. */
+  /** The current sizes and counts, as a new object. */
   get statistics(): StoreStatistics {
     const arena = this.#arena;
     const tableBytes = arena.tablePages * PAGE_BYTES;
@@ -297,24 +324,25 @@ export class Store {
   // Room.
 
   /**
-   * Makes sure that a command which brings `bytes` in `count` arguments finds room. Called before its first look-up.
+   * Makes room for a command that adds `bytes` in `count` arguments. To be called before the command's first look-up.
    *
-   * @throws {StoreFullError} when that cannot be; no key was removed for it unless eviction is on
+   * @throws {StoreFullError} when there cannot be room; keys were removed for it only if eviction is on
    */
   makeRoom(bytes: number, count = 1): void {
     const spare = this.#arena.freePages - this.#pagesComfortable;
     if (spare >= 0 && bytes < SMALL_BYTES && count <= SMALL_ARGUMENTS) return;
-    // Nearly always there is more than enough, and then it need not be known how much exactly.
+    // Nearly always there is more than enough room, and then the exact amount need not be computed.
     if (spare >= mostPagesFor(bytes, count)) return;
     this.#reclaim(bytes, count, pagesFor(bytes, count), 0);
   }
 
   /**
-   * As {@linkcode makeRoom}, a part of it, for a command that brings much. Evicts and moves a little, and throws nothing.
+   * Does a part of {@linkcode makeRoom}, for a command that adds much data. Evicts and moves a little, and throws
+   * nothing.
    *
-   * @param beside an entry that becomes the most recently used and stays, whatever else has to go, since `bytes` are a copy of
-   * it; 0 for none
-   * @returns whether `makeRoom` has little left to do: there is room, or there can be none
+   * @param beside an entry of which `bytes` are a copy, so that it becomes the most recently used and is not evicted; 0
+   * for none
+   * @returns whether `makeRoom` has little left to do: there is room, or there cannot be any
    */
   makeRoomPart(bytes: number, count: number, beside = 0): boolean {
     const arena = this.#arena;
@@ -336,7 +364,11 @@ export class Store {
     return true;
   }
 
-  /** The rest of what {@linkcode makeRoomPart} does for a copy. @throws {StoreFullError} when there can be no room */
+  /**
+   * Makes the rest of the room for a copy after {@linkcode makeRoomPart}.
+   *
+   * @throws {StoreFullError} when there cannot be room
+   */
   makeRoomBeside(bytes: number, count: number, beside: number): void {
     this.#keepBeside(beside);
     try {
@@ -353,11 +385,11 @@ export class Store {
   }
 
   /**
-   * Keeps room for a command that has made it, and uses it in steps: others find that much less.
+   * Keeps pages free for a command that has made room and uses it in steps. Other commands cannot use those pages.
    *
-   * @param bytes what the command still brings, in `count` arguments; 0 and 0 when it has ended
-   * @param kept what this has returned before; 0 at first
-   * @returns pages that are kept now
+   * @param bytes the bytes that the command will still add, in `count` arguments; 0 and 0 when it has ended
+   * @param kept the number of pages that this method returned before; 0 at first
+   * @returns the number of pages that are kept now
    */
   keepRoom(bytes: number, count: number, kept: number): number {
     const pages = bytes === 0 && count === 0 ? 0 : pagesFor(bytes, count);
@@ -365,17 +397,17 @@ export class Store {
     return pages;
   }
 
-  /** Pages that commands keep: 0 when none is between two of its steps. */
+  /** The number of pages kept for commands: 0 when no command is between two of its steps. */
   get keptPages(): number {
     return this.#pagesKept;
   }
 
   /**
-   * Makes room for `copyEntry` of what `entry` holds. That entry, which becomes the most recently used, stays whatever
-   * else has to go; others may be evicted or moved.
+   * Makes room for `copyEntry` of `entry`, which becomes the most recently used and is not evicted. Other entries may
+   * be evicted or moved.
    *
    * @returns the entry's reference from now on
-   * @throws {StoreFullError} when the limit does not hold both
+   * @throws {StoreFullError} when both values together exceed the limit
    */
   makeRoomForCopy(entry: number): number {
     const words = this.#words;
@@ -393,8 +425,10 @@ export class Store {
   }
 
   /**
-   * @param extra pages that are needed beyond the necessary ones
-   * @param kept pages that cannot be freed
+   * Evicts and compacts until enough pages are free.
+   *
+   * @param extra the number of pages that are needed beyond the necessary ones
+   * @param kept the number of pages that cannot be freed
    */
   #reclaim(bytes: number, count: number, extra: number, kept: number): void {
     const arena = this.#arena;
@@ -412,7 +446,7 @@ export class Store {
     }
   }
 
-  /** Removes the least recently used key; `false` when there is none. */
+  /** Removes the least recently used key; returns `false` when there is none. */
   #evict(): boolean {
     let entry = this.#recency.oldest;
     if (this.held !== undefined) entry = this.#oldestNotHeld();
@@ -425,7 +459,7 @@ export class Store {
     return true;
   }
 
-  /** The least recently used key that is not held, or 0. Held ones that are older are used more recently then. */
+  /** Returns the least recently used key that is not held, or 0. Older, held keys become the most recently used. */
   #oldestNotHeld(): number {
     const recency = this.#recency;
     const newest = recency.newest;
@@ -438,17 +472,17 @@ export class Store {
     return 0;
   }
 
-  /** Whether a key is held: see {@linkcode HeldKeys}. */
+  /** Returns whether a long command holds this key ({@linkcode HeldKeys}). */
   isHeld(entry: number): boolean {
     return this.held !== undefined && this.held.holds(this.#words[entry * 2 + 2]! | 0);
   }
 
-  /** A number that is the same for the same key, and for others by chance: 32 bits, signed. */
+  /** Returns the 32-bit hash of a key, as a signed number. Equal keys have equal hashes. */
   keyHash(key: Uint8Array, start: number, length: number): number {
     return this.#entries.hashKey(key, start, length) | 0;
   }
 
-  /** Frees some parts of removed values; `false` when there are none. */
+  /** Frees some parts of removed values; returns `false` when there are none. */
   #dismantle(budget: number): boolean {
     const garbage = this.#entries.garbage;
     if (garbage.oldest === 0) return false;
@@ -460,7 +494,7 @@ export class Store {
     return true;
   }
 
-  /** Mends what names a block that compaction has moved. */
+  /** Updates the references to a block that compaction has moved. */
   readonly #moved = (from: number, to: number): void => {
     switch (kindOf(this.#words[to * 2 + 3]!)) {
       case KIND_PIECE: {
@@ -482,10 +516,11 @@ export class Store {
   // Keys.
 
   /**
-   * The entry of a key, which becomes the most recently used, or 0.
+   * Returns the entry of a key and makes it the most recently used; 0 when the key is absent.
    *
-   * Commands on one key often come in a row, so the entry at the front of the recency list is compared first: it costs a
-   * nanosecond or two when it is another one, and saves hashing, searching and relinking when it is not.
+   * Successive commands often use the same key, so the entry at the front of the recency list is compared first. That
+   * costs a nanosecond or two when it is a different key, and saves hashing, searching and relinking when it is the
+   * same.
    */
   find(key: Uint8Array, start: number, length: number): number {
     const newest = this.#recency.newest;
@@ -500,7 +535,7 @@ export class Store {
     return 0;
   }
 
-  /** Whether an entry is that of a key. Keys are compared from their ends, where they differ most. */
+  /** Returns whether an entry has this key. Keys are compared from their ends, where they differ most. */
   #isNamed(entry: number, key: Uint8Array, start: number, length: number): boolean {
     const meta = this.#words[entry * 2 + 3]!;
     if ((meta & 0xffff) !== length) return false;
@@ -513,13 +548,14 @@ export class Store {
   }
 
   /**
-   * Has the processor load what commands on the next few keys will need, all at the same time: see prefetch.ts. Changes
-   * nothing, and does nothing while the keys are so few that they are in the processor's caches anyway.
+   * Makes the processor load the memory that commands on the next few keys will need, all at the same time
+   * (prefetch.ts). Changes nothing, and does nothing while there are so few keys that they are in the processor's
+   * caches anyway.
    *
-   * Their hashes are known from then on: before `bytes` are changed, `forgetAhead` is to be called.
+   * The hashes of these keys are kept: call `forgetAhead` before changing `bytes`.
    *
    * @param starts where key `i` begins in `bytes`, for every `step`-th `i` from `from` below `end`
-   * @returns the `i` to go on with; `end` or more when there is no need to call again
+   * @returns the next `i`; `end` or more when there is no need to call again
    */
   prefetch(
     bytes: Uint8Array,
@@ -536,17 +572,17 @@ export class Store {
     return from + count * step;
   }
 
-  /** Says that the bytes which `prefetch` was given may change. */
+  /** Forgets the hashes that `prefetch` kept. To be called before the bytes that it was given change. */
   forgetAhead(): void {
     this.#entries.hashes.forget();
   }
 
-  /** Whether the keys are so many that {@linkcode prefetch} does anything. */
+  /** Whether there are so many keys that {@linkcode prefetch} has an effect. */
   get isLarge(): boolean {
     return this.#keys.count >= PREFETCH_KEYS_MIN_COUNT;
   }
 
-  /** The entry of a key, or 0, without using it. */
+  /** Returns the entry of a key without making it the most recently used; 0 when the key is absent. */
   peek(key: Uint8Array, start: number, length: number): number {
     const entry = this.#keys.find(this.#entries.hashKey(key, start, length), key, start, length, 0, 0);
     if (entry === 0 || !this.hasExpired(entry)) return entry;
@@ -554,7 +590,10 @@ export class Store {
     return 0;
   }
 
-  /** Removes a key whose time has come. One that a long command uses, whose clock stands still, is left to it. */
+  /**
+   * Removes an expired key, unless a long command uses it: the time of that command does not advance, so the key is
+   * left to it.
+   */
   #expireFound(entry: number): void {
     if (this.held === undefined || !this.held.spares(this.#words[entry * 2 + 2]! | 0)) this.#expire(entry);
   }
@@ -565,23 +604,23 @@ export class Store {
     this.#drop(entry);
   };
 
-  /** What a key holds. */
+  /** Returns the type of a key's value. */
   type(entry: number): EntryType {
     return TYPE_BY_KIND[this.#words[entry * 2 + 3]! >>> 28]!;
   }
 
-  /** When a key expires, in ms since 1970; 0: never. */
+  /** Returns when a key expires, in ms since 1970; 0: never. */
   deadline(entry: number): number {
     return this.#words[entry * 2 + 3]! & FLAG_DEADLINE ? this.#entries.deadlines.of(entry) : 0;
   }
 
-  /** Whether a key's time has come, though nobody has looked for it since. */
+  /** Returns whether a key has expired but was not removed yet. */
   hasExpired(entry: number): boolean {
     const deadlineMs = this.deadline(entry);
     return deadlineMs !== 0 && deadlineMs <= this.nowMs;
   }
 
-  /** Sets when a key expires; 0: never, which needs no room. Answers its reference from now on. */
+  /** Sets when a key expires; 0: never, which needs no room. Returns its reference from now on. */
   setDeadline(entry: number, deadlineMs: number): number {
     this.changes++;
     this.journal?.setDeadline(entry, deadlineMs);
@@ -618,38 +657,38 @@ export class Store {
     this.#entries.clear();
   }
 
-  /** The length of a key in bytes. */
+  /** Returns the length of a key in bytes. */
   keyLength(entry: number): number {
     return keyLengthOf(this.#words[entry * 2 + 3]!);
   }
 
-  /** Where a key begins in {@linkcode memory}. */
+  /** Returns where a key begins in {@linkcode memory}. */
   keyStart(entry: number): number {
     return entry * 8 + HEADER_BYTES[this.#words[entry * 2 + 3]! >>> 24]!;
   }
 
-  /** Copies a key. */
+  /** Copies a key to `target`. */
   copyKey(entry: number, target: Uint8Array, at: number): void {
     const meta = this.#words[entry * 2 + 3]!;
     copyBytes(this.#bytes, entry * 8 + HEADER_BYTES[meta >>> 24]!, target, at, keyLengthOf(meta));
   }
 
   /**
-   * Visits a few keys, those included that have expired, and answers the cursor to go on with. A key that is there from
-   * the first call, with cursor 0, until 0 is answered is visited exactly once, whatever else happens meanwhile.
+   * Visits a few keys, including expired ones, and returns the next cursor. A key that exists from the first call, with
+   * cursor 0, until 0 is returned, is visited exactly once, regardless of other changes in the meantime.
    *
    * @param cursor an unsigned 32-bit integer
-   * @param visit must not change the store
+   * @param visit a function that must not change the store
    */
   scan(cursor: number, visit: (entry: number) => void): number {
     return this.#keys.scan(cursor, visit);
   }
 
   /**
-   * Gives an entry another key, which must be absent. Value, deadline and place in the order of use stay; of a large list
-   * or hash nothing is touched but the entry. Needs the room of a small command.
+   * Renames an entry to a key that must be absent. Its value, deadline and place in the order of use stay. Of a large
+   * list or hash, only the entry is changed. Needs the room of a small command.
    *
-   * @param key not part of the store
+   * @param key bytes that are not part of the store
    * @returns the entry
    */
   rename(entry: number, key: Uint8Array, keyStart: number, keyLength: number): number {
@@ -659,10 +698,11 @@ export class Store {
   }
 
   /**
-   * Copies an entry with its deadline to another key, which must be absent and becomes the most recently used. Needs the
-   * room that `makeRoomForCopy` makes, or that of a small command for what `isPacked` and for a string of up to 4 KiB.
+   * Copies an entry with its deadline to another key, which must be absent and becomes the most recently used. Needs
+   * the room that `makeRoomForCopy` makes. The room of a small command suffices for a packed value (`isPacked`) and for
+   * a string of up to 4 KiB.
    *
-   * @returns the copy's entry; that of the original stays valid
+   * @returns the copy's entry; the original's entry stays valid
    */
   copyEntry(entry: number, key: Uint8Array, keyStart: number, keyLength: number): number {
     this.changes++;
@@ -672,9 +712,9 @@ export class Store {
   }
 
   /**
-   * Some key that has not expired, each about as likely as any other; 0 when there is none.
+   * Returns a random key that has not expired, each with about the same probability; 0 when there is none.
    *
-   * @param random in [0, 1)
+   * @param random a number in [0, 1)
    */
   randomEntry(random: number): number {
     this.#random.begin(random);
@@ -687,10 +727,11 @@ export class Store {
   }
 
   /**
-   * Bytes that a key and its value take in the arena: its blocks, rounding included, and 9 for each place in a table.
+   * Returns the bytes that a key and its value take: their blocks in the arena, rounding included, and 9 for each place
+   * in a table.
    *
-   * @param samples parts (leaves of a list, fields of a hash) that are measured, for large ones; the others count as their
-   *   average. 0: all
+   * @param samples the number of parts (leaves of a list, fields of a hash) that are measured in a large value; the
+   * others count as their average. 0: all
    */
   entryBytes(entry: number, samples: number): number {
     const words = this.#words;
@@ -698,7 +739,7 @@ export class Store {
     return this.#blockBytes(entry, samples) + (1 + fields) * PLACE_BYTES;
   }
 
-  /** Bytes of an entry's blocks. */
+  /** Returns the bytes of an entry's blocks. */
   #blockBytes(entry: number, samples: number): number {
     const size = this.#arena.sizeAt(entry);
     switch (kindOf(this.#words[entry * 2 + 3]!)) {
@@ -711,33 +752,36 @@ export class Store {
     }
   }
 
-  /** Whether an entry is a list or a hash in one block. */
+  /** Returns whether an entry is a list or a hash in one block. */
   isPacked(entry: number): boolean {
     const kind = kindOf(this.#words[entry * 2 + 3]!);
     return kind === KIND_LIST_PACKED || kind === KIND_HASH_PACKED;
   }
 
-  /** The least recently used key, or 0. */
+  /** Returns the least recently used key, or 0. */
   oldest(): number {
     return this.#recency.oldest;
   }
 
-  /** The key used next after that, or 0. */
+  /** Returns the key that was used next after `entry`, or 0. */
   newer(entry: number): number {
     return this.#recency.newer(entry);
   }
 
   /**
-   * Removes keys whose time has come.
+   * Removes expired keys.
    *
-   * @param budget most steps to take, each about half a microsecond: a key that has expired, or one to look at again later
-   * @returns whether more is due
+   * @param budget the most steps to take, each of about half a microsecond: an expired key, or a key to look at again
+   * later
+   * @returns whether more keys are due
    */
   expireDue(budget: number): boolean {
     return this.#entries.deadlines.expire(this.nowMs, budget, this.#expire) === 0;
   }
 
-  /** Whether {@linkcode expireDue} may have something to do at `nowMs`, which is seconds ahead at most. */
+  /**
+   * Returns whether {@linkcode expireDue} may have something to do at `nowMs`, which is at most seconds in the future.
+   */
   isDueAt(nowMs: number): boolean {
     return this.#entries.deadlines.isDueAt(nowMs);
   }
@@ -745,7 +789,8 @@ export class Store {
   /**
    * Frees parts of large values that were removed before.
    *
-   * @param budget most steps to take, each about half a microsecond: a leaf of a list, a field of a hash, or 64 KiB
+   * @param budget the most steps to take, each of about half a microsecond: a leaf of a list, a field of a hash, or 64
+   * KiB
    * @returns whether there are more
    */
   freeRemoved(budget: number): boolean {
@@ -755,7 +800,7 @@ export class Store {
 
   // Strings.
 
-  /** The length of a string in bytes. */
+  /** Returns the length of a string in bytes. */
   stringLength(entry: number): number {
     return this.#entries.valueLength(entry);
   }
@@ -763,7 +808,7 @@ export class Store {
   /**
    * Copies bytes `[from, from + length)` of a string.
    *
-   * @param view of `target`, if it is at hand: short runs are copied faster then
+   * @param view a view of `target`, if there is one: it makes copying a few bytes faster
    */
   copyString(entry: number, from: number, target: Uint8Array, at: number, length: number, view?: DataView): void {
     const meta = this.#words[entry * 2 + 3]!;
@@ -778,9 +823,9 @@ export class Store {
   /**
    * Sets a string.
    *
-   * @param entry what the key holds, of any type, or 0
-   * @param deadlineMs when it expires; 0: never
-   * @param view of `value`, if it is at hand: short values are copied faster then
+   * @param entry the key's entry, of any type, or 0
+   * @param deadlineMs when the key expires; 0: never
+   * @param view a view of `value`, if there is one: it makes copying a short value faster
    * @returns the entry
    */
   setString(
@@ -802,7 +847,7 @@ export class Store {
     const words = this.#words;
     if (entry !== 0) {
       const meta = words[entry * 2 + 3]!;
-      // Most writes replace a short string by one of about the same size.
+      // Most writes replace a short string with one of about the same size.
       if (
         meta >>> 28 === KIND_STRING_SHORT && deadlineMs === 0 && valueLength <= SHORT_MAX_BYTES &&
         this.#arena.fits(entry, SHORT_HEADER_BYTES + keyLength + valueLength)
@@ -825,7 +870,7 @@ export class Store {
     return made;
   }
 
-  /** Appends to a string. Answers its entry from now on. */
+  /** Appends to a string. Returns its entry from now on. */
   appendString(entry: number, source: Uint8Array, start: number, length: number): number {
     this.changes++;
     this.journal?.appendString(entry, source, start, length);
@@ -833,8 +878,8 @@ export class Store {
   }
 
   /**
-   * Writes into a string from byte `from` on, whatever it holds there; what is missing before it becomes zero bytes. Needs
-   * the room of the bytes by which the string grows. Answers its entry from now on.
+   * Overwrites a string from byte `from` on. Zero bytes fill a gap between its end and `from`. Needs the room of the
+   * bytes by which the string grows. Returns its entry from now on.
    */
   overwriteString(entry: number, from: number, source: Uint8Array, start: number, length: number): number {
     this.changes++;
@@ -844,14 +889,14 @@ export class Store {
 
   // Lists.
 
-  /** The number of elements. */
+  /** Returns the number of elements. */
   listLength(entry: number): number {
     return this.#lists.length(entry);
   }
 
   /**
-   * Adds an element at the head or the tail of a list; an absent one (`entry` 0) is made. `view` as in `setString`. Answers
-   * its entry.
+   * Adds an element at the head or the tail of a list. Creates an absent list (`entry` 0). `view` is used as in
+   * `setString`. Returns the list's entry.
    */
   listPush(
     key: Uint8Array,
@@ -873,32 +918,34 @@ export class Store {
       : this.#lists.push(entry, head, source, start, length, view);
   }
 
-  /** Puts the cursor on the element at `index`, counted from behind the last when negative; `false` if there is none. */
+  /**
+   * Puts the cursor on the element at `index`; a negative index counts from the end. Returns `false` if there is none.
+   */
   listSeek(entry: number, index: number): boolean {
     return this.#lists.seek(entry, index);
   }
 
-  /** Moves the cursor one towards the tail; `false` behind the last. */
+  /** Moves the cursor one element towards the tail; returns `false` after the last. */
   listNext(): boolean {
     return this.#lists.next();
   }
 
-  /** Moves the cursor one towards the head; `false` before the first. */
+  /** Moves the cursor one element towards the head; returns `false` before the first. */
   listPrevious(): boolean {
     return this.#lists.previous();
   }
 
-  /** Whether the element at the cursor is those bytes. */
+  /** Returns whether the element at the cursor equals these bytes. */
   elementEquals(other: Uint8Array, start: number, length: number): boolean {
     return this.#lists.isElement(this.#lists.at, other, start, length);
   }
 
-  /** Length of the element at the cursor. */
+  /** Returns the length of the element at the cursor. */
   elementLength(): number {
     return this.#lists.elementLength();
   }
 
-  /** Copies the element at the cursor; `view` as in `copyString`. */
+  /** Copies the element at the cursor; `view` is used as in `copyString`. */
   copyElement(target: Uint8Array, at: number, view?: DataView): void {
     this.#lists.copyElement(target, at, view);
   }
@@ -908,14 +955,17 @@ export class Store {
     this.#lists.copyElementPart(from, target, at, length);
   }
 
-  /** Replaces the element at `index`, which is there. Answers the list's entry. */
+  /** Replaces the element at `index`, which must exist. Returns the list's entry. */
   listSet(entry: number, index: number, source: Uint8Array, start: number, length: number): number {
     this.changes++;
     this.journal?.listSet(entry, index, source, start, length);
     return this.#lists.set(entry, index, source, start, length);
   }
 
-  /** Removes the first or the last element. Answers the list's entry, or 0 when it got empty, and its key is gone. */
+  /**
+   * Removes the first or the last element. Returns the list's entry, or 0 when the list became empty and its key was
+   * removed.
+   */
   listPop(entry: number, head: boolean): number {
     this.changes++;
     this.journal?.listRemove(entry, head ? 0 : this.#lists.length(entry) - 1, 1);
@@ -925,8 +975,8 @@ export class Store {
   }
 
   /**
-   * Inserts an element before the one at `index`, which is 0 to the list's length. Needs the room of a push. Answers the
-   * list's entry from now on.
+   * Inserts an element before the one at `index`, which is 0 to the list's length. Needs the room of a push. Returns
+   * the list's entry from now on.
    */
   listInsert(entry: number, index: number, source: Uint8Array, start: number, length: number): number {
     this.changes++;
@@ -935,8 +985,9 @@ export class Store {
   }
 
   /**
-   * Removes elements `[index, index + count)`, which are there. Whole leaves between go at once or, when they are many,
-   * are freed later, in steps. Needs no room. Answers the list's entry, or 0 when it got empty, and its key is gone.
+   * Removes elements `[index, index + count)`, which must exist. Whole leaves between them are freed immediately or,
+   * when there are many, later in steps. Needs no room. Returns the list's entry, or 0 when the list became empty and
+   * its key was removed.
    */
   listRemove(entry: number, index: number, count: number): number {
     this.changes++;
@@ -950,11 +1001,11 @@ export class Store {
   }
 
   /**
-   * Removes elements that are those bytes, in one walk, and at most `most` of them: the first ones, or the last ones
-   * (`fromTail`). Needs no room. How many they were shows in the list's length.
+   * Removes elements that equal these bytes, in one pass, and at most `most` of them: the first ones, or the last ones
+   * (`fromTail`). Needs no room. The change of the list's length is the number removed.
    *
-   * @param most 1 at least; `Infinity` for all
-   * @returns the list's entry, or 0 when it got empty, and its key is gone
+   * @param most 1 or more; `Infinity` for all
+   * @returns the list's entry, or 0 when the list became empty and its key was removed
    */
   listRemoveEqual(
     entry: number,
@@ -977,7 +1028,7 @@ export class Store {
 
   // Hashes.
 
-  /** Whether the last `hashSet` made a field. */
+  /** Whether the last `hashSet` created a field. */
   get added(): boolean {
     return this.#hashes.added;
   }
@@ -987,14 +1038,14 @@ export class Store {
     return this.#hashes.removed;
   }
 
-  /** The number of fields. */
+  /** Returns the number of fields. */
   hashLength(entry: number): number {
     return this.#hashes.length(entry);
   }
 
   /**
-   * Sets a field of a hash; an absent hash (`entry` 0) is made. `view` of the value as in `setString`. Answers its entry; see
-   * `added`.
+   * Sets a field of a hash. Creates an absent hash (`entry` 0). `view`, of the value, is used as in `setString`.
+   * Returns the hash's entry; `added` is set.
    */
   hashSet(
     key: Uint8Array,
@@ -1020,12 +1071,14 @@ export class Store {
     return entry;
   }
 
-  /** Puts the cursor on a field; `false` when it is absent. */
+  /** Puts the cursor on a field; returns `false` when it is absent. */
   hashFind(entry: number, field: Uint8Array, start: number, length: number): boolean {
     return this.#hashes.find(entry, field, start, length);
   }
 
-  /** As {@linkcode hashFind}, where {@linkcode hashNext} shall go on from that field. */
+  /**
+   * Puts the cursor on a field so that {@linkcode hashNext} can continue from it; returns `false` when it is absent.
+   */
   hashSeek(entry: number, field: Uint8Array, start: number, length: number): boolean {
     return this.#hashes.seek(entry, field, start, length);
   }
@@ -1035,17 +1088,17 @@ export class Store {
     return this.#hashes.first(entry);
   }
 
-  /** Moves the cursor, after `hashFirst` or `hashSeek`, on; `false` behind the last. */
+  /** Moves the cursor to the next field, after `hashFirst` or `hashSeek`; returns `false` after the last. */
   hashNext(): boolean {
     return this.#hashes.next();
   }
 
   /**
-   * Puts the cursor on some field, each about as likely as any other. In a hash of n fields, where large hashes have m in
-   * all, that takes n / 4 or 5 m / n steps, whichever is less; for many fields at a time, walking over all is quicker.
+   * Puts the cursor on a random field, each with about the same probability. In a hash of n fields, where large hashes
+   * have m in all, this takes n / 4 or 5 m / n steps, whichever is fewer. For many fields, it is faster to visit all.
    *
-   * @param random in [0, 1)
-   * @returns whether there is a field: a hash has one
+   * @param random a number in [0, 1)
+   * @returns `true`: a hash has a field
    */
   hashSeekRandom(entry: number, random: number): boolean {
     this.#random.begin(random);
@@ -1054,33 +1107,33 @@ export class Store {
   }
 
   /**
-   * Visits a few fields with the cursor on each, and answers the cursor to go on with. A field that is there from the
-   * first call, with cursor 0, until 0 is answered is visited, whatever else happens meanwhile: once, unless fields are
-   * removed. Packed hashes are visited in one go.
+   * Visits a few fields with the cursor on each, and returns the next cursor. A field that exists from the first call,
+   * with cursor 0, until 0 is returned, is visited regardless of other changes in the meantime: once, unless fields are
+   * removed. All fields of a packed hash are visited in one call.
    *
    * @param cursor an unsigned 32-bit integer
-   * @param visit must not change the store
+   * @param visit a function that must not change the store
    */
   hashScan(entry: number, cursor: number, visit: () => void): number {
     return this.#hashes.scan(entry, cursor, visit);
   }
 
-  /** Length of the field at the cursor. */
+  /** Returns the length of the field at the cursor. */
   fieldLength(): number {
     return this.#hashes.fieldLength();
   }
 
-  /** Copies the field at the cursor; `view` as in `copyString`. */
+  /** Copies the field at the cursor; `view` is used as in `copyString`. */
   copyField(target: Uint8Array, at: number, view?: DataView): void {
     this.#hashes.copyField(target, at, view);
   }
 
-  /** Length of the value at the cursor. */
+  /** Returns the length of the value at the cursor. */
   valueLength(): number {
     return this.#hashes.valueLength();
   }
 
-  /** Copies the value at the cursor; `view` as in `copyString`. */
+  /** Copies the value at the cursor; `view` is used as in `copyString`. */
   copyValue(target: Uint8Array, at: number, view?: DataView): void {
     this.#hashes.copyValue(target, at, view);
   }
@@ -1090,7 +1143,10 @@ export class Store {
     this.#hashes.copyValuePart(from, target, at, length);
   }
 
-  /** Removes a field. Answers the hash's entry, or 0 when it got empty, and its key is gone; see `removed`. */
+  /**
+   * Removes a field and sets `removed`. Returns the hash's entry, or 0 when the hash became empty and its key was
+   * removed.
+   */
   hashRemove(entry: number, field: Uint8Array, start: number, length: number): number {
     const left = this.#hashes.remove(entry, field, start, length);
     if (!this.removed) return entry;
@@ -1101,24 +1157,24 @@ export class Store {
     return 0;
   }
 
-  // Walking over all keys, beside commands: see snapshot_cursor.ts.
+  // Snapshots: visiting all keys between commands (snapshot_cursor.ts).
 
-  /** The walk, for those who cover the keys and keep what changes meanwhile. */
+  /** The state of the snapshot that is being taken. */
   get snapshotCursor(): SnapshotCursor {
     return this.#entries.cursor;
   }
 
-  /** Whether that walk has covered the field that the last `hashSet` or `hashRemove` found or made. */
-  get isFieldCovered(): boolean {
-    return this.#hashes.parity === this.#entries.cursor.epoch;
+  /** Whether the snapshot has captured the field that the last `hashSet` or `hashRemove` found or created. */
+  get isFieldCaptured(): boolean {
+    return this.#hashes.epoch === this.#entries.cursor.epoch;
   }
 
-  /** Whether a hash is one whose fields are covered one by one. */
+  /** Returns whether a hash is large, so that its fields are captured one by one. */
   isLargeHash(entry: number): boolean {
     return kindOf(this.#words[entry * 2 + 3]!) === KIND_HASH;
   }
 
-  /** Puts the cursor on a field that the walk has come to. */
+  /** Puts the cursor on a field that the snapshot has reached. */
   hashSeekField(entry: number, field: number): void {
     this.#hashes.seekField(entry, field);
   }
@@ -1126,9 +1182,9 @@ export class Store {
   // Accounting.
 
   /**
-   * Sums what every entry takes, and compares it with what the allocator says. For tests: it visits everything.
+   * Compares the bytes that all entries take with the allocator's count. For tests: it visits everything.
    *
-   * @returns bytes in use by the allocator's account less bytes reachable: 0 unless there is a leak
+   * @returns the bytes in use by the allocator's count less the bytes reachable: 0 unless there is a leak
    */
   audit(): number {
     let reachable = 0;

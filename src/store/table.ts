@@ -10,18 +10,19 @@
  *          a hash h is in bucket h mod 2^level, or, when that is below split, in h mod 2^(level + 1)
  * ```
  *
- * Growing splits the bucket at `split` into two and moves `split` on; shrinking is the same backwards. So no operation
- * ever moves more than one bucket, and no second table is needed. Buckets lie in pages of the arena, 1,024 a page, and
- * the pages' numbers in a plain array. The tag (the hash's top 8 bits) is compared four at a time in a register; a
- * bucket holds 7.5 entries on average, so a search for an absent key reads one line, and one for a present key one line
- * and the entry.
+ * Growing splits the bucket at `split` into two and increments `split`; shrinking is the reverse. So no operation moves
+ * more than one bucket, and no second table is needed. Buckets are in pages of the arena, 1,024 a page, and the page
+ * numbers are in a plain array.
  *
- * The same table holds keys, and the fields of all large hashes; a field's entry names its hash by an id of 64 bits that
- * is compared too (`scoped`).
+ * Tags (the hash's top 8 bits) are compared four at a time in a register. A bucket has 7.5 entries on average, so a
+ * search for an absent key reads one line, and a search for a present key one line and the entry.
  *
- * Scanning goes through the hashes in the order of their reversed bits. Each bucket is one interval of that order,
- * whatever the table's size, so a cursor stays right while the table grows and shrinks: a key present throughout is
- * visited exactly once.
+ * The same class holds keys, and the fields of all large hashes. A field's entry names its hash by an id of 64 bits
+ * that is compared as well (`scoped`).
+ *
+ * Scanning visits the hashes in the order of their reversed bits. Each bucket is one interval of that order in a table
+ * of any size, so a cursor stays valid while the table grows and shrinks: a key that is present throughout is visited
+ * exactly once.
  *
  * @module
  */
@@ -39,31 +40,31 @@ const REFERENCES_WORD = 4;
 const PAGE_BUCKETS = PAGE_WORDS / BUCKET_WORDS;
 const PAGE_BUCKETS_SHIFT = 10;
 const LEVEL_MIN = PAGE_BUCKETS_SHIFT;
-/** Entries a bucket on average at which one more bucket is made. */
+/** The average number of entries a bucket above which one more bucket is added. */
 const GROW_LOAD = 7.5;
-/** Entries a bucket on average at which one bucket is taken away. */
+/** The average number of entries a bucket below which one bucket is removed. */
 const SHRINK_LOAD = 2;
 
-/** Places among which `choose` draws: more than a chain has entries, except in one of ten thousand. */
+/** The number of places among which `choose` draws: more than a chain has entries, except in one of ten thousand. */
 const CHOOSE_PLACES = 32;
-/** By then `choose` has found an entry but in one of 10^27 times. */
+/** The most tries of `choose`: by then it has found an entry, except in one of 10^27 cases. */
 const CHOOSE_TRIES_MAX_COUNT = 1000;
 
-/** A table of entries, found by hash and key. */
+/** A hash table of entries, found by hash and key. */
 export class Table {
-  /** Entries in the table. */
+  /** The number of entries in the table. */
   count = 0;
   readonly #arena: Arena;
   readonly #words: Uint32Array;
   readonly #bytes: Uint8Array;
   readonly #scoped: boolean;
-  /** Page of each 1,024 buckets. */
+  /** The page of each 1,024 buckets. */
   readonly #pages: Uint32Array;
   #level = LEVEL_MIN;
   #mask = 2 ** LEVEL_MIN - 1;
   #split = 0;
   #allocated = false;
-  /** Chain of free overflow buckets, as numbers + 1. */
+  /** The chain of free overflow buckets, as bucket numbers + 1. */
   #freeBuckets = 0;
   #scratch = new Uint32Array(64);
   #scratchCount = 0;
@@ -79,7 +80,7 @@ export class Table {
     this.#pages = new Uint32Array(arena.pageCount);
   }
 
-  /** Forgets everything. The arena is cleared by its owner. */
+  /** Empties the table. Its owner clears the arena. */
   clear(): void {
     this.count = 0;
     this.#level = LEVEL_MIN;
@@ -89,7 +90,7 @@ export class Table {
     this.#freeBuckets = 0;
   }
 
-  /** Takes the first page. Needs a free page in the arena. */
+  /** Allocates the first page. Needs a free page in the arena. */
   allocate(): void {
     if (this.#allocated) return;
     this.#pages[0] = this.#newPage();
@@ -97,12 +98,12 @@ export class Table {
   }
 
   /**
-   * The entry with that hash and key, or 0.
+   * Returns the entry with this hash and key, or 0.
    *
-   * @param scopeLow low word of the scope's id; ignored when the table is not scoped
+   * @param scopeLow the low word of the scope's id; ignored when the table is not scoped
    */
   find(hash: number, key: Uint8Array, start: number, length: number, scopeLow: number, scopeHigh: number): number {
-    // Without an entry there may be no page, and what its number stands for is somebody else's.
+    // An empty table may have no page; then `#pages[0]` is the number of a page that belongs to another owner.
     if (this.count === 0) return 0;
     const words = this.#words;
     const bytes = this.#bytes;
@@ -127,7 +128,7 @@ export class Table {
   }
 
   /**
-   * The one entry with that hash in a scope, whatever its key; 0 when there is none, or more than one.
+   * Returns the only entry with this hash in a scope, regardless of its key; 0 when there is none, or more than one.
    */
   findOnly(hash: number, scopeLow: number, scopeHigh: number): number {
     if (this.count === 0) return 0;
@@ -150,11 +151,11 @@ export class Table {
   }
 
   /**
-   * Some entry, each as likely as any other; 0 when there is none.
+   * Returns a random entry, each with the same probability; 0 when there is none.
    *
-   * In the smallest table, which may be nearly empty, the entry of that number is looked for. In larger ones a bucket is
-   * chosen and one of so many places, until there is an entry in that place: in the fifth or so on average, and in the
-   * sixteenth where the table is about to shrink.
+   * In the smallest table, which may be nearly empty, the entry of a random index is returned. In larger ones, a bucket
+   * and one of `CHOOSE_PLACES` places are drawn until there is an entry in that place: five tries on average, and
+   * sixteen when the table is about to shrink.
    */
   choose(random: RandomStream): number {
     if (this.count === 0) return 0;
@@ -163,14 +164,14 @@ export class Table {
     for (let tries = 0; tries < CHOOSE_TRIES_MAX_COUNT; tries++) {
       const base = this.#base(random.below(buckets));
       const load = this.#countFrom(base);
-      // Chains are longer than that only where no page was left for the table to grow.
+      // Chains are longer than that only if there was no page for the table to grow.
       const place = random.below(Math.max(load, CHOOSE_PLACES));
       if (place < load) return this.#entryFrom(base, place);
     }
     return this.#entryOfNumber(0);
   }
 
-  /** Entry `number` in the order of the buckets. */
+  /** Returns entry `number` in the order of the buckets. */
   #entryOfNumber(number: number): number {
     for (let bucket = 0;; bucket++) {
       const base = this.#base(bucket);
@@ -180,7 +181,7 @@ export class Table {
     }
   }
 
-  /** Entries in a bucket and its chain. */
+  /** Returns the number of entries in a bucket and its chain. */
   #countFrom(base: number): number {
     const words = this.#words;
     for (let count = 0;;) {
@@ -193,7 +194,7 @@ export class Table {
     }
   }
 
-  /** Entry `number`, which is there, of a bucket and its chain. */
+  /** Returns entry `number`, which must exist, of a bucket and its chain. */
   #entryFrom(base: number, number: number): number {
     const words = this.#words;
     for (;;) {
@@ -206,8 +207,8 @@ export class Table {
   }
 
   /**
-   * Places in the bucket at `base` whose tags match, as bits that `placeOf` understands: all twelve in one number, since
-   * a branch for each group of four would be guessed wrong by the processor every other time.
+   * Returns the places in the bucket at `base` whose tags match, as bits for `placeOf`. All twelve are in one number,
+   * since the processor would mispredict a branch for each group of four every other time.
    */
   #matches(base: number, pattern: number): number {
     const words = this.#words;
@@ -215,7 +216,7 @@ export class Table {
       (zeroBytes(words[base + 2]! ^ pattern) >>> 5);
   }
 
-  /** Puts in an entry that is not there. May need a page of the arena, or two. */
+  /** Inserts an entry that is not in the table. May need one or two pages of the arena. */
   insert(hash: number, entry: number): void {
     this.allocate();
     this.#place(this.bucketOf(hash), tagOf(hash), entry);
@@ -223,7 +224,7 @@ export class Table {
     if (this.count > (this.#mask + 1 + this.#split) * GROW_LOAD) this.#grow();
   }
 
-  /** Takes out an entry that is there. */
+  /** Removes an entry that is in the table. */
   remove(hash: number, entry: number): void {
     const words = this.#words;
     let base = this.bucketOf(hash);
@@ -246,7 +247,7 @@ export class Table {
     if (this.count < (this.#mask + 1 + this.#split) * SHRINK_LOAD) this.#shrink();
   }
 
-  /** The entry at `from` now stands at `to`. */
+  /** Updates the table after an entry has moved from `from` to `to`. */
   replace(hash: number, from: number, to: number): void {
     const words = this.#words;
     let base = this.bucketOf(hash);
@@ -263,10 +264,11 @@ export class Table {
   }
 
   /**
-   * Visits the entries of one bucket, and answers the cursor of the next; 0 begins, and 0 is answered at the end.
+   * Visits the entries of one bucket, and returns the cursor of the next one. 0 begins a scan, and 0 is returned at the
+   * end.
    *
    * @param cursor an unsigned 32-bit integer
-   * @param visit must not change the table
+   * @param visit a function that must not change the table
    */
   scan(cursor: number, visit: (entry: number) => void): number {
     if (!this.#allocated) return 0;
@@ -289,14 +291,17 @@ export class Table {
     return next >= 2 ** 32 ? 0 : next;
   }
 
-  /** Word of the bucket that `hash` belongs to. The table must not be empty. */
+  /** Returns the first word of the bucket for `hash`. The table must not be empty. */
   bucketOf(hash: number): number {
     let bucket = hash & this.#mask;
     if (bucket < this.#split) bucket = hash & (this.#mask * 2 + 1);
     return this.#base(bucket);
   }
 
-  /** The first entry whose tag is that of `hash` in a bucket, its chain left out; 0 when there is none. For prefetching. */
+  /**
+   * Returns the first entry in a bucket, without its chain, whose tag is that of `hash`; 0 when there is none. For
+   * prefetching.
+   */
   guess(bucket: number, hash: number): number {
     const matches = this.#matches(bucket, patternOf(hash));
     return matches === 0 ? 0 : this.#words[bucket + REFERENCES_WORD + placeOf(matches)]!;
@@ -306,7 +311,7 @@ export class Table {
     return this.#pages[bucket >>> PAGE_BUCKETS_SHIFT]! * PAGE_WORDS + (bucket & (PAGE_BUCKETS - 1)) * BUCKET_WORDS;
   }
 
-  /** The place of `entry` in the bucket at `base`, or -1. */
+  /** Returns the place of `entry` in the bucket at `base`, or -1. */
   #placeOf(base: number, hash: number, entry: number): number {
     for (let matches = this.#matches(base, patternOf(hash)); matches !== 0; matches &= matches - 1) {
       const place = placeOf(matches);
@@ -335,7 +340,7 @@ export class Table {
     const bucket = this.#split;
     const added = bucket + this.#mask + 1;
     if ((added & (PAGE_BUCKETS - 1)) === 0) {
-      // Without a page the chains grow longer until there is one: slower, but right.
+      // Without a free page, the chains grow longer until there is one: slower, but correct.
       if (this.#arena.freePages === 0) return;
       this.#pages[added >>> PAGE_BUCKETS_SHIFT] = this.#newPage();
     }
@@ -365,7 +370,7 @@ export class Table {
     if ((removed & (PAGE_BUCKETS - 1)) === 0) this.#arena.freePage(this.#pages[removed >>> PAGE_BUCKETS_SHIFT]!);
   }
 
-  /** Empties a chain into the scratch, and frees its overflow buckets. */
+  /** Moves the entries of a chain to the scratch, and frees its overflow buckets. */
   #drain(base: number): void {
     const words = this.#words;
     for (let first = true;; first = false) {
@@ -402,7 +407,7 @@ export class Table {
     return page;
   }
 
-  /** Number of an empty overflow bucket. */
+  /** Returns the number of an empty overflow bucket. */
   #takeBucket(): number {
     if (this.#freeBuckets === 0) {
       const page = this.#newPage();
@@ -421,28 +426,31 @@ export class Table {
   }
 }
 
-/** A hash's tag: 1 to 255, since 0 marks a free place. */
+/** Returns a hash's tag: 1 to 255, since 0 marks a free place. */
 function tagOf(hash: number): number {
   return (hash >>> 24) || 1;
 }
 
-/** A hash's tag in each byte of a word. */
+/** Returns a word with a hash's tag in each byte. */
 function patternOf(hash: number): number {
   return Math.imul(tagOf(hash), 0x01010101);
 }
 
-/** Bit 7 of every byte of `word` that is 0; bytes above such a one may be marked too, so matches are verified. */
+/**
+ * Returns a word with bit 7 set in every byte of `word` that is 0. Bytes above such a byte may be marked too, so
+ * matches are verified.
+ */
 function zeroBytes(word: number): number {
   return (word - 0x01010101) & ~word & 0x80808080;
 }
 
-/** The place that the lowest bit of `matches` stands for: bit 8 × byte + group is byte `byte` of tag word `group`. */
+/** Returns the place of the lowest bit in `matches`: bit 8 × byte + group is byte `byte` of tag word `group`. */
 function placeOf(matches: number): number {
   const bit = 31 - Math.clz32(matches & -matches);
   return ((bit & 7) << 2) + (bit >>> 3);
 }
 
-/** The 32 bits of `word` in reverse order, unsigned. */
+/** Returns the 32 bits of `word` in reverse order, unsigned. */
 export function reverseBits(word: number): number {
   word = ((word >>> 1) & 0x55555555) | ((word & 0x55555555) << 1);
   word = ((word >>> 2) & 0x33333333) | ((word & 0x33333333) << 2);

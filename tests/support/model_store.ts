@@ -20,7 +20,7 @@ type PublicStore = Omit<
   Pick<Store, keyof Store>,
   | "journal"
   | "snapshotCursor"
-  | "isFieldCovered"
+  | "isFieldCaptured"
   | "isLargeHash"
   | "hashSeekField"
   | "keyStart"
