@@ -1,6 +1,6 @@
 /**
- * What commands have in common: finding the entry of a key with its type checked, reading numbers and TTLs from
- * arguments, and the refusals for those that are wrong. Error texts are Redis's, since clients match on them.
+ * The parts that commands have in common: finding the entry of a key and checking its type, reading numbers and TTLs
+ * from arguments, and the errors for wrong ones. Error texts are Redis's, because clients match them.
  *
  * @module
  */
@@ -15,7 +15,7 @@ import type { CommandContext } from "./context.ts";
 export { exactInteger, notInteger, roundedInteger, syntaxError } from "../connection/integer_argument.ts";
 
 /**
- * The entry of the key in argument `index`, which becomes the most recently used; 0 when it is absent.
+ * Returns the entry of the key in argument `index`, which becomes the most recently used; 0 when it is absent.
  *
  * @throws {ReplyError} `WRONGTYPE` when the key holds another type
  */
@@ -26,46 +26,48 @@ export function findTyped(context: CommandContext, request: Request, index: numb
   return entry;
 }
 
-/** The entry of the key in argument `index`, which becomes the most recently used; 0 when it is absent. */
+/** Returns the entry of the key in argument `index`, which becomes the most recently used; 0 when it is absent. */
 export function findKey(context: CommandContext, request: Request, index: number): number {
   return context.store.find(request.bytes, request.starts[index]!, request.lengths[index]!);
 }
 
-/** The entry of the key in argument `index`, its place in the LRU order untouched; 0 when it is absent. */
+/**
+ * Returns the entry of the key in argument `index`, without changing its place in the LRU order; 0 when it is absent.
+ */
 export function peekKey(context: CommandContext, request: Request, index: number): number {
   return context.store.peek(request.bytes, request.starts[index]!, request.lengths[index]!);
 }
 
 /**
- * Tells those who watch the key in argument `index` that it was written. For commands that may leave it as it was, and count
- * as a change in Redis all the same.
+ * Marks the key in argument `index` as changed for clients that watch it. Commands call this that may leave a key as it
+ * was, but count as a change in Redis.
  */
 export function touchKey({ shared: { watches } }: CommandContext, request: Request, index: number): void {
   if (watches.count > 0) watches.touch(request.bytes, request.starts[index]!, request.lengths[index]!);
 }
 
-/** The refusal of a command for a key of another type. */
+/** Returns the error for a key that holds another type. */
 export function wrongType(): ReplyError {
   return new ReplyError("WRONGTYPE", "Operation against a key holding the wrong kind of value");
 }
 
-/** The refusal of a TTL that is not positive where it has to be, or whose deadline takes more than 64 bits. */
+/** Returns the error for a TTL that is not positive where it must be, or whose deadline needs more than 64 bits. */
 export function invalidExpireTime(request: Request): ReplyError {
   return new ReplyError("ERR", `invalid expire time in '${request.text(0).toLowerCase()}' command`);
 }
 
-/** Sums of times up to this are exact as numbers. */
+/** The largest sum of times that is exact as a number, in milliseconds. */
 const EXACT_MAX_MS = 2 ** 52;
-/** As in Redis, times have 64 bits. */
+/** The first time that does not fit into 64 bits, in milliseconds. The bound is Redis's. */
 const MOMENT_END_MS = 2n ** 63n;
 
 /**
- * The moment that argument `index` means, in ms since 1970. It may be negative. One beyond 53 bits is rounded to a
- * number nearby, by about a second at most.
+ * Returns the time in argument `index`, in milliseconds since 1970. It may be negative. A time of more than 53 bits is
+ * rounded, by about a second at most.
  *
- * @param unitMs what the argument counts: 1 or 1000 ms
- * @param baseMs from when it counts
- * @throws {ReplyError} when it is no integer, or takes more than 64 bits
+ * @param unitMs the unit of the argument: 1 or 1000 ms
+ * @param baseMs the time from which the argument counts
+ * @throws {ReplyError} when the argument is not an integer, or the time needs more than 64 bits
  */
 export function momentArgument(request: Request, index: number, unitMs: number, baseMs: number): number {
   const momentMs = roundedInteger(request, index) * unitMs + baseMs;
@@ -80,14 +82,14 @@ function farMoment(request: Request, index: number, unitMs: number, baseMs: numb
 }
 
 /**
- * The deadline that a TTL in argument `index` means, in ms since 1970.
+ * Returns the deadline for the TTL in argument `index`, in milliseconds since 1970.
  *
- * @param unitMs what the argument counts: 1 or 1000 ms
- * @throws {ReplyError} when it is no integer, not positive, or its deadline takes more than 64 bits
+ * @param unitMs the unit of the argument: 1 or 1000 ms
+ * @throws {ReplyError} when the argument is not a positive integer, or the deadline needs more than 64 bits
  */
 export function deadlineAfter(context: CommandContext, request: Request, index: number, unitMs: number): number {
   const { store } = context;
-  // Not by the function above: a time that is handed over is boxed each time.
+  // `momentArgument` is not used here: a time that is passed as an argument is boxed at each call.
   let deadlineMs = store.nowMs + roundedInteger(request, index) * unitMs;
   if (Math.abs(deadlineMs) > EXACT_MAX_MS) deadlineMs = farMoment(request, index, unitMs, store.nowMs);
   if (deadlineMs <= store.nowMs) throw invalidExpireTime(request);
@@ -95,10 +97,10 @@ export function deadlineAfter(context: CommandContext, request: Request, index: 
 }
 
 /**
- * The deadline that stands in argument `index` itself, in ms since 1970. It may have passed.
+ * Returns the deadline that argument `index` is, in milliseconds since 1970. It may have passed.
  *
- * @param unitMs what the argument counts: 1 or 1000 ms
- * @throws {ReplyError} when it is no integer, not positive, or takes more than 64 bits
+ * @param unitMs the unit of the argument: 1 or 1000 ms
+ * @throws {ReplyError} when the argument is not a positive integer, or the deadline needs more than 64 bits
  */
 export function deadlineAt(request: Request, index: number, unitMs: number): number {
   const deadlineMs = momentArgument(request, index, unitMs, 0);
@@ -106,7 +108,7 @@ export function deadlineAt(request: Request, index: number, unitMs: number): num
   return deadlineMs;
 }
 
-/** The deadline of a key that comes into being now and was given no TTL: the default one, or 0 for none. */
+/** Returns the deadline of a key that is created now without a TTL: now plus the default TTL, or 0 if there is none. */
 export function defaultDeadline(context: CommandContext): number {
   const ttlMs = context.defaultTtlMs;
   return ttlMs === 0 ? 0 : Math.min(context.store.nowMs + ttlMs, DEADLINE_MAX_MS);

@@ -1,9 +1,9 @@
 /**
- * What a command runs with, and the form every command has.
+ * The context in which a command runs, and the type of a command's function.
  *
  * A command is one top-level function that runs to completion: it reads its arguments in place, calls the store, and
- * tells the reply what it found. It refuses by throwing a `ReplyError`, and does so before it changes anything. One that
- * has more to do than may be done at a time returns its steps, between which others run.
+ * writes the result to the reply. To refuse a request it throws a `ReplyError`, before it changes anything. A command
+ * with too much work for one slice returns its steps; other commands run between them.
  *
  * @module
  */
@@ -19,92 +19,104 @@ import type { EffectLog } from "./effect_log.ts";
 import type { RequestQueue } from "./queue.ts";
 import type { SharedState } from "./shared_state.ts";
 
-/** The steps of a command that takes long; `long_command.ts` drives them. */
+/** The steps of a command that takes long. `long_command.ts` runs them. */
 export type Steps = Generator<void, void, void>;
 
 /** The requests that a client has queued since `multi`. */
 export type Transaction = RequestQueue<Command>;
 
 /**
- * Whether a command that pauses goes on: `always`, since it writes; until its client has left, though the server stops, since
- * it replies with what its keys hold (`here`); or not even then, since it walks over all there is (`no`).
+ * When a paused command continues.
+ *
+ * - `always`: even if its client has left, because it writes.
+ * - `here`: until its client leaves, even while the server stops, because it replies with what its keys hold.
+ * - `no`: until its client leaves or the server stops, because it walks over the whole store.
  */
 export type GoesOn = "always" | "here" | "no";
 
-/** What a command may use besides its request. One a connection, reused for every command; a role implements it. */
+/**
+ * The things that a command may use besides its request. Each connection has one context and reuses it for every
+ * command. A role implements it.
+ */
 export interface CommandContext extends ConnectionContext {
-  /** Its `nowMs` is set once a read batch, so that all of a batch sees the same time. */
+  /** The store. Its `nowMs` is set once per read batch, so that every command of a batch sees the same time. */
   readonly store: Store;
-  /** This connection. */
+  /** The state of this connection. */
   readonly client: ClientState<Transaction>;
   readonly shared: SharedState;
-  /** The TTL of keys that come into being without one of their own; 0 for none. */
+  /** The TTL of keys that are created without one; 0 for none. */
   readonly defaultTtlMs: number;
   /**
-   * Writes a snapshot; resolves when it is on disk.
+   * Writes a snapshot. Resolves when it is on disk.
    *
-   * @param path a file of its own, below the data folder unless it is absolute; the data folder's next one else
-   * @throws {ReplyError} when there is no data folder, or writing failed
+   * @param path the file to write, relative to the data folder unless it is absolute; without it, the folder's next
+   * snapshot
+   * @throws {ReplyError} when there is no data folder, or when writing failed
    */
   save(path?: string): Promise<void>;
   /**
-   * Begins a snapshot of the data folder, which goes on beside commands.
+   * Begins a snapshot of the data folder. Commands continue to run while it is written.
    *
-   * @returns whether none was under way
+   * @returns whether no snapshot was in progress
    * @throws {ReplyError} when there is no data folder
    */
   beginSave(): boolean;
-  /** When the last snapshot was taken, in ms since 1970. */
+  /** The time of the last snapshot, in milliseconds since 1970. */
   readonly lastSaveMs: number;
   /**
-   * Calls `step`, which is to take about a tenth of a millisecond, until it answers that all is done or the time is up
-   * after which a command has to {@linkcode pause}. That may be at once, without a step.
+   * Calls `step` until it returns `true`, or until the command has to {@linkcode pause}, which may be before the first
+   * step. Each step should take about a tenth of a millisecond.
    *
-   * @returns whether all is done
+   * @returns whether all steps are done
    */
   slice(step: () => boolean): boolean;
   /**
-   * Requests of a batch that run until its session looks at the clock. A command that takes about a millisecond, and does not
-   * pause, sets it to 0.
+   * The number of requests of a batch that run before the session looks at the clock again. A command that takes about
+   * a millisecond and does not pause sets it to 0.
    */
   untilClock: number;
-  /** The log that takes the effects of commands; `undefined` when nothing is kept. */
+  /** The log of the effects of commands; `undefined` when nothing is persisted. */
   readonly log: EffectLog | undefined;
   /**
-   * Lets other clients' commands run; `store.nowMs` is the present time afterwards.
+   * Lets other clients' commands run. Afterwards `store.nowMs` is the present time.
    *
-   * @throws {ReplyError} when there is no reason to go on: the client is gone, or the server stops
+   * @throws {ReplyError} when the command should not continue: the client has left, or the server stops
    */
   pause(goesOn?: GoesOn): Promise<void>;
-  /** Sets `store.nowMs` and what else concerns the command that goes on, after others have run. */
+  /** Sets `store.nowMs` and the other state of this command again, after other commands have run. */
   resume(): void;
   /**
-   * Lets a client wait: writes what was answered before, begins the reply anew, and waits.
+   * Makes a client wait: writes the replies before this one, restarts the reply, and waits.
    *
-   * @param begin is called after the reply was begun anew. It returns a promise to wait for, or nothing if it has replied.
-   * While the client waits, `client.waiter` is set.
+   * @param begin is called after the reply was restarted. It returns a promise to wait for, or nothing if it has
+   * replied. While the client waits, `client.waiter` is set.
    */
   block(begin: () => Promise<void> | undefined): Promise<void>;
-  /** Whether the client has sent bytes that were not read; `false` where the system cannot be asked. */
+  /** Returns whether the client has sent bytes that were not read; `false` where the system cannot report it. */
   hasInput(): boolean;
-  /** Takes note of an exception that no command should throw. It was answered with `ERR internal error`. */
+  /** Logs an exception that no command should throw. The client got the reply `ERR internal error`. */
   reportBug(error: unknown): void;
 }
 
 /**
- * Runs one command. Returns a promise only when it has to wait, and steps when it takes long (long_command.ts); the reply is
- * complete once that resolves, or the steps have ended. Until then the request stays borrowed and the reply is this command's
- * alone, but references into the store are not valid any more.
+ * Runs one command.
+ *
+ * It returns a promise only when it has to wait, and steps when it takes long (long_command.ts). The reply is complete
+ * when the promise resolves, or when the steps have ended. Until then the request stays borrowed and only this command
+ * writes to the reply, but references into the store become invalid.
  */
 export type Run = (context: CommandContext, request: Request, reply: Reply) => void | Promise<void> | Steps;
 
-/** A command with its code. What every call looks at stands beside it: one object to reach, not two. */
+/**
+ * A command with its function. It repeats the fields that every call reads, so that a call reads one object instead of
+ * two.
+ */
 export interface Command {
   readonly run: Run;
   readonly arity: number;
   readonly grows: boolean;
   readonly writes: boolean;
-  /** Where it has commands of its own. */
+  /** The subcommands of the command, if it has any. */
   readonly subcommands: Subcommands<never> | undefined;
   readonly specification: CommandSpecification;
 }

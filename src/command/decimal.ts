@@ -1,9 +1,9 @@
 /**
- * Adding to a number that is kept as decimal text, as `incr` and `hincrby` do.
+ * Adds to integers that are stored as decimal text, for `incr` and `hincrby`.
  *
  * The text passes through one buffer: the command copies the old text into {@linkcode decimal}, {@linkcode addDecimal}
- * replaces it by the sum's, and the command stores that. Numbers are 64 bits wide; those beyond 53 bits take the path
- * over `bigint`, all others allocate nothing.
+ * replaces it by the text of the sum, and the command stores that. Integers have 64 bits. Those beyond 53 bits are
+ * added as `bigint`; all others allocate nothing.
  *
  * @module
  */
@@ -12,10 +12,10 @@ import { formatInteger, parseInteger, parseInteger64 } from "../bytes.ts";
 import { ReplyError } from "../errors.ts";
 import type { Reply } from "../wire/reply.ts";
 
-/** The longest text of a 64-bit integer: a sign and 19 digits. Longer text is no number. */
+/** The longest text of a 64-bit integer, in bytes: a sign and 19 digits. A longer text is not an integer. */
 export const DECIMAL_MAX_BYTES = 20;
 
-/** The number being added to, as text. Commands run to completion, so one buffer is enough. */
+/** The text of the integer that is added to. Commands run to completion, so one buffer is enough. */
 export const decimal: Uint8Array<ArrayBuffer> = new Uint8Array(32);
 
 let sum = 0;
@@ -23,12 +23,12 @@ let largeSum = 0n;
 let isLarge = false;
 
 /**
- * Adds `delta` to the number in `decimal[0, length)` and writes the sum in its place.
+ * Adds `delta` to the integer in `decimal[0, length)`, and writes the sum in its place.
  *
- * @param length bytes of the text; 0 stands for the number 0
- * @param refusal what to say when the text is no 64-bit integer
+ * @param length the length of the text in bytes; 0 for the integer 0
+ * @param refusal the error message for a text that is not a 64-bit integer
  * @returns the length of the sum's text in {@linkcode decimal}
- * @throws {ReplyError} when the text is no integer, or the sum needs more than 64 bits
+ * @throws {ReplyError} when the text is not an integer, or the sum needs more than 64 bits
  */
 export function addDecimal(length: number, delta: number | bigint, refusal: string): number {
   if (typeof delta === "number") {
@@ -54,7 +54,7 @@ function addLarge(length: number, delta: bigint, refusal: string): number {
   return text.length;
 }
 
-/** Answers the sum of the last {@linkcode addDecimal}. */
+/** Replies with the sum of the last {@linkcode addDecimal}. */
 export function replySum(reply: Reply): void {
   if (isLarge) reply.integer64(largeSum);
   else reply.integer(sum);

@@ -1,34 +1,37 @@
 /**
- * The log of effects, as far as commands that take many turns need to know it (log/append_log.ts).
+ * The interface of the log of effects (log/append_log.ts) for commands that take several slices.
  *
  * @module
  */
 
-/** The effects of one command between two of its steps: see log/record_group.ts. */
+/** The effects of one command (log/record_group.ts), which it writes in several steps. */
 export interface EffectGroup {
-  /** Lets the effects of the next step come here. {@linkcode leave} follows before anything else runs. */
+  /**
+   * Directs the effects of the next step to this group. {@linkcode leave} must be called before any other command runs.
+   */
   enter(): void;
-  /** Lets effects go to the log again. */
+  /** Directs effects to the log again. */
   leave(): void;
-  /** Hands all effects over to the log, as one batch or a part of one. Safe to call twice. */
+  /** Passes all effects to the log, as one batch or a part of one. Safe to call twice. */
   close(): void;
 }
 
-/** Where the effects of commands go. */
+/** The log to which the effects of commands are written. */
 export interface EffectLog {
-  /** Where the next effect will stand in the batch under way. */
+  /** The position of the next effect in the current batch. */
   readonly position: number;
-  /** Effects that commands asked for. */
+  /** The number of effects that commands have caused. */
   readonly writes: number;
-  /** Counts the effects that no command asked for: keys evicted or expired. */
+  /** The number of effects that no command has caused: evictions and expiries. */
   readonly unasked: number;
-  /** Where the last of those ends in the batch under way, and what {@linkcode writes} was then. */
+  /** The position in the current batch at which the last of the {@linkcode unasked} effects ends. */
   readonly unaskedEnd: number;
+  /** The value of {@linkcode writes} at the last of the {@linkcode unasked} effects. */
   readonly unaskedWrites: number;
-  /** Whether a snapshot waits for a moment without open groups; then no long command begins. */
+  /** Whether a snapshot waits for a moment without open groups. Until then, no long command begins. */
   readonly isMarkAwaited: boolean;
-  /** Resolves when that snapshot has its moment. */
+  /** Resolves when that snapshot has begun. */
   readonly marked: Promise<void> | undefined;
-  /** Moves the effects from `position` `from` on into a group of their own, with room for `expectedBytes`. */
+  /** Moves the effects from position `from` on into a separate group, with room for `expectedBytes`. */
   openGroup(from: number, expectedBytes: number): EffectGroup;
 }

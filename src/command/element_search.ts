@@ -1,8 +1,8 @@
 /**
- * Looking for an element of a list, in steps between which the list does not change but by who looks.
+ * Searches for elements of a list, in steps. Between them, only the searching command may change the list.
  *
- * Comparing stops at the first byte that differs, and lengths are compared first, so looking at an element takes about 10 ns:
- * that is the unit of work here. Comparing two long ones takes one unit for each 64 bytes.
+ * A comparison stops at the first different byte, after comparing lengths, so looking at an element takes about 10 ns.
+ * That is the unit of work here. Comparing two long elements takes one unit for each 64 bytes.
  *
  * @module
  */
@@ -14,14 +14,14 @@ import type { CommandContext } from "./context.ts";
 import { isElement } from "./list_element.ts";
 import { ValueGone } from "./long_command.ts";
 
-/** Bytes that are compared in the time that looking at an element takes. */
+/** The number of bytes that are compared in the time of looking at an element. */
 const BYTES_PER_LOOK = 64;
 
-/** One search for the elements of the list in argument 1 that are another argument. */
+/** A search for the elements of the list in argument 1 that equal another argument. */
 export class ElementSearch {
-  /** Where one was found; -1 when the search is over without. */
+  /** The index of the element that was found; -1 if the search has ended without one. */
   found = -1;
-  /** Whether one was found, or none is left. */
+  /** Whether an element was found, or none is left. */
   isOver = false;
   readonly #context: CommandContext;
   readonly #request: Request;
@@ -31,10 +31,10 @@ export class ElementSearch {
   #left: number;
 
   /**
-   * @param argument what is looked for
-   * @param first the index to begin at
-   * @param step towards the tail (1) or the head (-1)
-   * @param lookedAt elements to look at, at most
+   * @param argument the index of the argument to search for
+   * @param first the index of the element at which to begin
+   * @param step 1 to search towards the tail, -1 towards the head
+   * @param lookedAt the most elements to look at
    */
   constructor(
     context: CommandContext,
@@ -52,7 +52,7 @@ export class ElementSearch {
     this.#left = lookedAt;
   }
 
-  /** Looks at elements until one is found, none is left, or so much work was done. Returns the work that is left. */
+  /** Looks at elements until one is found, none is left, or `work` units were done. Returns the units that are left. */
   run(work: number): number {
     const { store } = this.#context;
     const entry = findTyped(this.#context, this.#request, 1, EntryType.List);
@@ -73,7 +73,7 @@ export class ElementSearch {
     return work;
   }
 
-  /** Moves on to the next element. Returns `false` when there is none. */
+  /** Moves to the element after the one found. Returns `false` when there is none. */
   goOn(): boolean {
     this.#index += this.#step;
     this.#left--;
@@ -82,7 +82,10 @@ export class ElementSearch {
     return this.#index >= 0 && this.#left > 0;
   }
 
-  /** How many elements from the one found on are equal, `most` at most. Its cursor is on that one. */
+  /**
+   * Returns how many elements from the one found on are equal, up to `most`. The store's cursor must be on the one
+   * found.
+   */
   countEqual(most: number): number {
     const { store } = this.#context;
     let count = 0;

@@ -1,8 +1,8 @@
 /**
- * The commands on when keys end. Every function exported here is the command of its name.
+ * The commands on the expiry of keys. Every function exported here is the command of its name.
  *
- * A moment that has passed removes the key at once, as in Redis. Only the form of inmem's own, `ttl key seconds`, takes
- * nothing but a time to come.
+ * A deadline that has passed removes the key immediately, as in Redis. Only inmem's own form, `ttl key seconds`,
+ * requires a time in the future.
  *
  * @module
  */
@@ -15,13 +15,13 @@ import type { Request } from "../wire/request.ts";
 import { deadlineAfter, findKey, momentArgument, peekKey } from "./argument.ts";
 import type { CommandContext } from "./context.ts";
 
-/** What the options of `expire` ask for, as bits. */
+/** The options of `expire`, as bits. */
 const NX = 1;
 const XX = 2;
 const GT = 4;
 const LT = 8;
 
-/** `ttl key` and `ttl key seconds` */
+/** `ttl key` replies with the seconds that a key has left, and `ttl key seconds` sets them. */
 export function ttl(context: CommandContext, request: Request, reply: Reply): void {
   if (request.count > 3) throw wrongCount(request);
   if (request.count === 3) {
@@ -33,29 +33,32 @@ export function ttl(context: CommandContext, request: Request, reply: Reply): vo
   replyTime(reply, leftMs < 0 ? leftMs : wholeSeconds(leftMs));
 }
 
-/** `pttl key` */
+/** `pttl key` replies with the milliseconds that a key has left. */
 export function pttl(context: CommandContext, request: Request, reply: Reply): void {
   replyTime(reply, timeLeft(context, request));
 }
 
-/** `expiretime key` */
+/** `expiretime key` replies with the deadline of a key, in seconds since 1970. */
 export function expiretime(context: CommandContext, request: Request, reply: Reply): void {
   const deadlineMs = moment(context, request);
   replyTime(reply, deadlineMs < 0 ? deadlineMs : wholeSeconds(deadlineMs));
 }
 
-/** `pexpiretime key` */
+/** `pexpiretime key` replies with the deadline of a key, in milliseconds since 1970. */
 export function pexpiretime(context: CommandContext, request: Request, reply: Reply): void {
   replyTime(reply, moment(context, request));
 }
 
-/** The milliseconds that the key in argument 1 has left; -1 when it has no deadline, -2 when it is absent. */
+/** Returns the milliseconds that the key in argument 1 has left; -1 if it has no deadline, -2 if it is absent. */
 function timeLeft(context: CommandContext, request: Request): number {
   const deadlineMs = moment(context, request);
   return deadlineMs < 0 ? deadlineMs : deadlineMs - context.store.nowMs;
 }
 
-/** When the key in argument 1 ends, in ms since 1970; -1 when it has no deadline, -2 when it is absent. */
+/**
+ * Returns the deadline of the key in argument 1, in milliseconds since 1970; -1 if it has none, -2 if the key is
+ * absent.
+ */
 function moment(context: CommandContext, request: Request): number {
   const entry = peekKey(context, request, 1);
   if (entry === 0) return -2;
@@ -63,7 +66,7 @@ function moment(context: CommandContext, request: Request): number {
   return deadlineMs === 0 ? -1 : deadlineMs;
 }
 
-/** Replies with a time, which may need more than 53 bits. */
+/** Writes a time to the reply, which may need more than 53 bits. */
 function replyTime(reply: Reply, time: number): void {
   if (Number.isSafeInteger(time)) reply.integer(time);
   else reply.integer64(BigInt(time));
@@ -73,27 +76,27 @@ function wholeSeconds(ms: number): number {
   return Number.isSafeInteger(ms) ? Math.floor((ms + 500) / 1000) : Number((BigInt(ms) + 500n) / 1000n);
 }
 
-/** `expire key seconds [NX | XX | GT | LT]` */
+/** `expire key seconds [NX | XX | GT | LT]` sets a deadline in seconds from now. */
 export function expire(context: CommandContext, request: Request, reply: Reply): void {
   expireAsAsked(context, request, reply, context.store.nowMs, 1000);
 }
 
-/** `pexpire key ms [NX | XX | GT | LT]` */
+/** `pexpire key ms [NX | XX | GT | LT]` sets a deadline in milliseconds from now. */
 export function pexpire(context: CommandContext, request: Request, reply: Reply): void {
   expireAsAsked(context, request, reply, context.store.nowMs, 1);
 }
 
-/** `expireat key unix-seconds [NX | XX | GT | LT]` */
+/** `expireat key unix-seconds [NX | XX | GT | LT]` sets a deadline in seconds since 1970. */
 export function expireat(context: CommandContext, request: Request, reply: Reply): void {
   expireAsAsked(context, request, reply, 0, 1000);
 }
 
-/** `pexpireat key unix-ms [NX | XX | GT | LT]` */
+/** `pexpireat key unix-ms [NX | XX | GT | LT]` sets a deadline in milliseconds since 1970. */
 export function pexpireat(context: CommandContext, request: Request, reply: Reply): void {
   expireAsAsked(context, request, reply, 0, 1);
 }
 
-/** Lets the key in argument 1 end `amount × unitMs` after `baseMs`, where the amount is argument 2. */
+/** Sets the deadline of the key in argument 1 to `baseMs` plus `unitMs` times the amount in argument 2. */
 function expireAsAsked(
   context: CommandContext,
   request: Request,
@@ -105,7 +108,11 @@ function expireAsAsked(
   expireAt(context, request, reply, momentArgument(request, 2, unitMs, baseMs), options);
 }
 
-/** @throws {ReplyError} when an option is unknown, or two contradict each other */
+/**
+ * Reads the options from argument 3 on.
+ *
+ * @throws {ReplyError} when an option is unknown, or two contradict each other
+ */
 function readOptions(request: Request): number {
   let options = 0;
   for (let i = 3; i < request.count; i++) {
@@ -124,7 +131,7 @@ function readOptions(request: Request): number {
   return options;
 }
 
-/** Lets the key in argument 1 end at `deadlineMs` if `options` allow it, and answers whether it does. */
+/** Sets the deadline of the key in argument 1 to `deadlineMs` if `options` allow it, and replies whether it was set. */
 function expireAt(
   context: CommandContext,
   request: Request,
@@ -134,7 +141,7 @@ function expireAt(
 ): void {
   const store = context.store;
   const hasPassed = deadlineMs <= store.nowMs;
-  // Where the store is full, a key can be removed this way all the same.
+  // A key can be removed this way even if the store is full.
   if (!hasPassed) store.makeRoom(request.size, request.count);
   const entry = findKey(context, request, 1);
   if (entry === 0 || (options !== 0 && !allows(options, store, entry, deadlineMs))) {
@@ -155,7 +162,7 @@ function allows(options: number, store: Store, entry: number, deadlineMs: number
   return (options & LT) === 0 || isEverlasting || deadlineMs < presentMs;
 }
 
-/** `persist key` */
+/** `persist key` removes the deadline of a key. */
 export function persist(context: CommandContext, request: Request, reply: Reply): void {
   const store = context.store;
   const entry = findKey(context, request, 1);

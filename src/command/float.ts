@@ -1,7 +1,7 @@
 /**
  * The commands that add to numbers with a fraction. Every function exported here is the command of its name.
  *
- * They answer and store what Redis on x86-64 does, digit by digit: see long_double.ts.
+ * They reply with and store the same digits as Redis on x86-64 (long_double.ts).
  *
  * @module
  */
@@ -26,10 +26,10 @@ import type { LongDouble } from "./long_double.ts";
 const NOT_FLOAT = "value is not a valid float";
 const HASH_VALUE_NOT_FLOAT = "hash value is not a float";
 
-/** What is not there counts as this. */
+/** The number that an absent value counts as. */
 const ZERO: LongDouble = { isNegative: false, mantissa: 0n, exponent: 0 };
 
-/** `incrbyfloat key number` */
+/** `incrbyfloat key number` adds to a number. */
 export function incrbyfloat(context: CommandContext, request: Request, reply: Reply): void {
   const store = context.store;
   const entry = findTyped(context, request, 1, EntryType.String);
@@ -45,7 +45,7 @@ export function incrbyfloat(context: CommandContext, request: Request, reply: Re
   reply.bytes(sum, 0, sum.length);
 }
 
-/** `hincrbyfloat key field number` */
+/** `hincrbyfloat key field number` adds to a number in a field. */
 export function hincrbyfloat(context: CommandContext, request: Request, reply: Reply): void {
   checkField(request, 2);
   const increment = numberArgument(request, 3);
@@ -64,22 +64,30 @@ export function hincrbyfloat(context: CommandContext, request: Request, reply: R
 }
 
 /**
- * Argument `index` as a number.
+ * Returns argument `index` as a number.
  *
- * @throws {ReplyError} when it is none
+ * @throws {ReplyError} when it is not a number
  */
 function numberArgument(request: Request, index: number): LongDouble | typeof INFINITE {
   checkLength(request.lengths[index]!, NOT_FLOAT);
   return parse(request.view(index), NOT_FLOAT);
 }
 
-/** @throws {ReplyError} when text of `length` bytes is no number */
+/**
+ * Returns `length` if a text of this length may be a number.
+ *
+ * @throws {ReplyError} when it is too long
+ */
 function checkLength(length: number, refusal: string): number {
   if (length > LONG_DOUBLE_TEXT_MAX_LENGTH) throw new ReplyError("ERR", refusal);
   return length;
 }
 
-/** @throws {ReplyError} when the text is no number */
+/**
+ * Returns the number that a text represents.
+ *
+ * @throws {ReplyError} when it is not a number
+ */
 function parse(text: Uint8Array, refusal: string): LongDouble | typeof INFINITE {
   const number = parseLongDouble(decodeText(text));
   if (number === undefined) throw new ReplyError("ERR", refusal);
@@ -87,9 +95,9 @@ function parse(text: Uint8Array, refusal: string): LongDouble | typeof INFINITE 
 }
 
 /**
- * The sum as text.
+ * Returns the sum of two numbers as text.
  *
- * @throws {ReplyError} when it is no number
+ * @throws {ReplyError} when it is not finite
  */
 function add(a: LongDouble | typeof INFINITE, b: LongDouble | typeof INFINITE): Uint8Array {
   const sum = a === INFINITE || b === INFINITE ? INFINITE : addLongDouble(a, b);

@@ -1,13 +1,13 @@
 /**
- * `flushslots`: removes the keys of some slots, a part of them at a call, as `scan` visits them.
+ * `flushslots` removes the keys of some slots, a part of them with each call. It visits keys as `scan` does.
  *
- * It is what a proxy needs when a slot gets another server for a while: what that one holds of the slot is from another
- * time. There is no index of keys by slot: it would cost every key some bytes, and every write some time, for what happens
- * once in a server's failure. So each call looks at the next keys of all.
+ * A proxy needs it when another server takes over a slot for a while: the keys that this server has in the slot are
+ * outdated. There is no index of keys by slot. It would cost memory for every key, and time for every write, for an
+ * event that happens once per failure of a server. So each call looks at the next part of all keys.
  *
- * The slots come as a bitmap (key_slot.ts): half of all slots as ranges in words would be 40 kB, at each call.
+ * The slots are a bitmap (key_slot.ts): half of all slots as ranges in decimal would be 40 kB at each call.
  *
- * A removal invalidates references, so a bucket is looked at anew after each; it holds a few keys, and they are in the
+ * A removal invalidates references, so a bucket is scanned again after each. It has a few keys, which are in the
  * processor's cache by then.
  *
  * @module
@@ -22,17 +22,17 @@ import type { Request } from "../wire/request.ts";
 import type { CommandContext } from "./context.ts";
 import { replyCursor, SCAN_BUCKETS_PER_KEY, scanCursor } from "./scan_options.ts";
 
-/** Where the slots are named. */
+/** The argument that contains the slots. */
 const SLOTS_ARGUMENT = 2;
 
-/** The key looked at. One is enough, since a call runs to its end. */
+/** The key that is being looked at. One buffer is enough, since a call runs to completion. */
 const key = new Uint8Array(KEY_SIZE_MAX_BYTES);
 
 /**
- * `flushslots cursor slots`
+ * `flushslots cursor slots` removes keys of slots.
  *
- * Answers the cursor to go on with, 0 at the end, and how many keys were removed. A key that is there all the time from the
- * first call, with cursor 0, to the last is removed if its slot is one of those.
+ * It replies with the next cursor, which is 0 at the end, and with the number of removed keys. A key of one of the
+ * slots is removed if it exists from the first call, with cursor 0, to the last one.
  */
 export function flushslots(context: CommandContext, request: Request, reply: Reply): void {
   let cursor = scanCursor(request, 1);
@@ -50,28 +50,28 @@ export function flushslots(context: CommandContext, request: Request, reply: Rep
   reply.integer(sweep.removed);
 }
 
-/** Removes the keys of the slots that are meant, bucket by bucket. */
+/** Removes the keys of the given slots, bucket by bucket. */
 class Sweep {
-  /** Keys looked at. */
+  /** The number of keys looked at. */
   visited = 0;
-  /** Sum of their lengths, in bytes. */
+  /** The total length of the keys looked at, in bytes. */
   size = 0;
-  /** Keys removed. */
+  /** The number of removed keys. */
   removed = 0;
   readonly #store: Store;
   readonly #bitmaps: Uint8Array;
   readonly #start: number;
-  /** A key to be removed, or 0. */
+  /** The entry of a key to be removed, or 0. */
   #found = 0;
 
-  /** @param bitmaps has the slots that are meant from `start` on; borrowed for the sweep's life */
+  /** @param bitmaps contains the bitmap of the slots at `start`; borrowed as long as the sweep is used */
   constructor(store: Store, bitmaps: Uint8Array, start: number) {
     this.#store = store;
     this.#bitmaps = bitmaps;
     this.#start = start;
   }
 
-  /** Goes through the bucket at `cursor`, and answers where to go on; see `Store.scan`. */
+  /** Removes the keys of the bucket at `cursor`. Returns the next cursor, or 0 at the end, as `Store.scan` does. */
   bucket(cursor: number): number {
     for (;;) {
       this.#found = 0;

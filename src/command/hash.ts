@@ -27,14 +27,14 @@ import { FieldItems, NamedFieldItems, replyItems } from "./long_reply.ts";
 
 const NOT_INTEGER = "hash value is not an integer";
 
-/** `hset key field value [field value …]` */
+/** `hset key field value [field value …]` sets fields, and replies with the number of new ones. */
 export function hset(context: CommandContext, request: Request, reply: Reply): void | Steps {
   if (request.count > LONG_ARGUMENTS_COUNT) return hsetInSteps(context, request, reply);
   checkFields(request, 2, request.count);
   reply.integer(setFields(context, request, 2, request.count));
 }
 
-/** `hmset key field value [field value …]` */
+/** `hmset key field value [field value …]` sets fields. */
 export function hmset(context: CommandContext, request: Request, reply: Reply): void | Steps {
   if (request.count > LONG_ARGUMENTS_COUNT) return hmsetInSteps(context, request, reply);
   checkFields(request, 2, request.count);
@@ -42,7 +42,11 @@ export function hmset(context: CommandContext, request: Request, reply: Reply): 
   reply.ok();
 }
 
-/** @throws {ReplyError} when arguments `[from, to)` are no fields and values */
+/**
+ * Checks that arguments `[from, to)` are fields and values.
+ *
+ * @throws {ReplyError} when they are not
+ */
 function checkFields(request: Request, from: number, to: number): void {
   if (request.count % 2 === 1) throw wrongCount(request);
   for (let i = from; i < to; i += 2) checkField(request, i);
@@ -57,7 +61,7 @@ function* hmsetInSteps(context: CommandContext, request: Request, reply: Reply):
   reply.ok();
 }
 
-/** Returns how many fields are new. */
+/** Sets all fields in steps. Returns how many of them are new. */
 function* setFieldsInSteps(context: CommandContext, request: Request): Generator<void, number, void> {
   const { count } = request;
   for (let i = 2; i < count; i += STEP_ITEMS_COUNT * 2) {
@@ -78,7 +82,7 @@ function* setFieldsInSteps(context: CommandContext, request: Request): Generator
   }
 }
 
-/** Sets the fields in arguments `[from, to)`, and returns how many of them are new. */
+/** Sets the fields in arguments `[from, to)`. Returns how many of them are new. */
 function setFields(context: CommandContext, request: Request, from: number, to: number): number {
   const { bytes, starts, lengths } = request;
   const store = context.store;
@@ -105,7 +109,7 @@ function setFields(context: CommandContext, request: Request, from: number, to: 
   return added;
 }
 
-/** `hsetnx key field value` */
+/** `hsetnx key field value` sets a field that is absent. */
 export function hsetnx(context: CommandContext, request: Request, reply: Reply): void {
   const { bytes, starts, lengths } = request;
   checkField(request, 2);
@@ -119,7 +123,7 @@ export function hsetnx(context: CommandContext, request: Request, reply: Reply):
   reply.integer(1);
 }
 
-/** `hget key field` */
+/** `hget key field` replies with the value of a field. */
 export function hget(context: CommandContext, request: Request, reply: Reply): void | Steps {
   const entry = findTyped(context, request, 1, EntryType.Hash);
   if (!findField(context.store, request, entry, 2)) reply.nil();
@@ -127,7 +131,7 @@ export function hget(context: CommandContext, request: Request, reply: Reply): v
   else return replyItems(reply, new NamedFieldItems(context, request), 0, 1);
 }
 
-/** `hmget key field [field …]` */
+/** `hmget key field [field …]` replies with the values of fields. */
 export function hmget(context: CommandContext, request: Request, reply: Reply): void | Steps {
   const entry = findTyped(context, request, 1, EntryType.Hash);
   reply.array(request.count - 2);
@@ -142,7 +146,7 @@ export function hmget(context: CommandContext, request: Request, reply: Reply): 
   if (i < request.count) return replyItems(reply, new NamedFieldItems(context, request), i - 2, request.count - 2);
 }
 
-/** `hdel key field [field …]` */
+/** `hdel key field [field …]` removes fields, and replies with how many there were. */
 export function hdel(context: CommandContext, request: Request, reply: Reply): void | Steps {
   const { count } = request;
   if (count > LONG_ARGUMENTS_COUNT) return removeFieldsInSteps(context, request, reply);
@@ -158,7 +162,7 @@ function* removeFieldsInSteps(context: CommandContext, request: Request, reply: 
   reply.integer(removed);
 }
 
-/** Removes the fields in arguments `[from, to)`, and returns how many there were. */
+/** Removes the fields in arguments `[from, to)`. Returns how many there were. */
 function removeFields(context: CommandContext, request: Request, from: number, to: number): number {
   const store = context.store;
   let entry = findTyped(context, request, 1, EntryType.Hash);
@@ -170,14 +174,14 @@ function removeFields(context: CommandContext, request: Request, from: number, t
   return removed;
 }
 
-/** `hgetall key` */
+/** `hgetall key` replies with all fields and their values. */
 export function hgetall(context: CommandContext, request: Request, reply: Reply): void | Steps {
   const entry = findTyped(context, request, 1, EntryType.Hash);
   reply.map(entry === 0 ? 0 : context.store.hashLength(entry));
   return replyFields(context, request, reply, entry, true, true);
 }
 
-/** Replies with the fields of a hash, their values, or both. */
+/** Writes the fields of a hash, their values, or both to the reply. */
 function replyFields(
   context: CommandContext,
   request: Request,
@@ -200,39 +204,39 @@ function replyFields(
   }
 }
 
-/** `hlen key` */
+/** `hlen key` replies with the number of fields. */
 export function hlen(context: CommandContext, request: Request, reply: Reply): void {
   const entry = findTyped(context, request, 1, EntryType.Hash);
   reply.integer(entry === 0 ? 0 : context.store.hashLength(entry));
 }
 
-/** `hstrlen key field` */
+/** `hstrlen key field` replies with the length of a field's value, in bytes. */
 export function hstrlen(context: CommandContext, request: Request, reply: Reply): void {
   const entry = findTyped(context, request, 1, EntryType.Hash);
   reply.integer(findField(context.store, request, entry, 2) ? context.store.valueLength() : 0);
 }
 
-/** `hexists key field` */
+/** `hexists key field` replies whether a field exists. */
 export function hexists(context: CommandContext, request: Request, reply: Reply): void {
   const entry = findTyped(context, request, 1, EntryType.Hash);
   reply.integer(findField(context.store, request, entry, 2) ? 1 : 0);
 }
 
-/** `hkeys key` */
+/** `hkeys key` replies with all fields. */
 export function hkeys(context: CommandContext, request: Request, reply: Reply): void | Steps {
   const entry = findTyped(context, request, 1, EntryType.Hash);
   reply.array(entry === 0 ? 0 : context.store.hashLength(entry));
   return replyFields(context, request, reply, entry, true, false);
 }
 
-/** `hvals key` */
+/** `hvals key` replies with the values of all fields. */
 export function hvals(context: CommandContext, request: Request, reply: Reply): void | Steps {
   const entry = findTyped(context, request, 1, EntryType.Hash);
   reply.array(entry === 0 ? 0 : context.store.hashLength(entry));
   return replyFields(context, request, reply, entry, false, true);
 }
 
-/** `hincrby key field integer` */
+/** `hincrby key field integer` adds to an integer in a field. */
 export function hincrby(context: CommandContext, request: Request, reply: Reply): void {
   checkField(request, 2);
   const delta = exactInteger(request, 3);

@@ -1,5 +1,5 @@
 /**
- * What commands on hashes have in common: finding a field, and answering with it.
+ * The parts that commands on hashes have in common: finding a field, and replying with it.
  *
  * @module
  */
@@ -12,28 +12,27 @@ import type { Request } from "../wire/request.ts";
 import { defaultDeadline } from "./argument.ts";
 import type { CommandContext } from "./context.ts";
 
-/** Positions the store's cursor on the field in argument `index`; false when the entry or the field is absent. */
+/** Moves the store's cursor to the field in argument `index`. Returns `false` when the entry or the field is absent. */
 export function findField(store: Store, request: Request, entry: number, index: number): boolean {
   return entry !== 0 && store.hashFind(entry, request.bytes, request.starts[index]!, request.lengths[index]!);
 }
 
-/** Answers the field that the store's cursor is on. */
+/** Replies with the field at the store's cursor. */
 export function replyField(store: Store, reply: Reply): void {
   const at = reply.reserve(store.fieldLength());
   store.copyField(reply.buffer, at, reply.view);
 }
 
-/** Answers the value that the store's cursor is on. */
+/** Replies with the value at the store's cursor. */
 export function replyValue(store: Store, reply: Reply): void {
   const at = reply.reserve(store.valueLength());
   store.copyValue(reply.buffer, at, reply.view);
 }
 
 /**
- * Sets the field in argument 2 of the hash in argument 1 to a value of the caller's; a hash that comes into being gets the
- * default TTL.
+ * Sets the field in argument 2 of the hash in argument 1 to the caller's value. A new hash gets the default TTL.
  *
- * @param entry what the key holds, or 0
+ * @param entry the current entry of the key, or 0
  */
 export function setField(
   context: CommandContext,
@@ -60,9 +59,9 @@ export function setField(
 }
 
 /**
- * Refuses a field that no hash can hold.
+ * Checks that a field is not too long.
  *
- * @throws {ReplyError}
+ * @throws {ReplyError} when it is
  */
 export function checkField(request: Request, index: number): void {
   if (request.lengths[index]! > FIELD_SIZE_MAX_BYTES) {

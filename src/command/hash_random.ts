@@ -1,12 +1,12 @@
 /**
- * `hrandfield`. Every function exported here is the command of its name.
+ * `hrandfield` replies with random fields of a hash. Every function exported here is the command of its name.
  *
- * Fields are chosen in one of three ways:
+ * There are three ways to choose fields:
  *
  * ```text
- * few of many        choose one at random, again and again; where they shall differ, one chosen before does not count
- * many, different    walk over all, and take each with the chance that makes it come out: wanted ÷ left
- * many, any          choose numbers at random, walk over all, and copy those that have these numbers
+ * few of many        choose one at random, repeatedly; if fields must differ, one that was chosen before does not count
+ * many, different    walk over all fields, and choose each with probability (still wanted) ÷ (still to come)
+ * many, any          choose indexes at random, walk over all fields, and copy those at the chosen indexes
  * ```
  *
  * @module
@@ -25,22 +25,30 @@ import { replyField, replyValue } from "./hash_field.ts";
 import { ValueGone } from "./long_command.ts";
 import { FieldItems, sizeOf } from "./long_reply.ts";
 
-/** Redis counts in 64 bits. */
+/** The bound of a count in Redis, which has 64 bits. */
 const COUNT_MAX = 2 ** 63;
-/** Fields are chosen one by one when there are more than this many times as many as wanted: it takes many steps each. */
+/**
+ * The factor by which fields must outnumber the wanted ones to be chosen one by one, which takes many steps for each.
+ */
 const FEW_OF_MANY = 64;
-/** Hashes of more fields are not walked over again and again: there, choosing one takes no more than this many steps. */
+/**
+ * The most fields of a hash that is walked repeatedly. In larger ones, choosing one field takes fewer steps than a
+ * walk.
+ */
 const WALKED_MAX_COUNT = 4096;
-/** Fields that are chosen in one walk over all. */
+/** The number of fields that are chosen in one walk over all. */
 const CHOSEN_AT_ONCE_COUNT = 512;
-/** Fields that are chosen one by one in one step. */
+/** The number of fields that are chosen one by one in one step. */
 const CHOSEN_IN_STEP_COUNT = 64;
-/** A reply whose expected size exceeds the largest one by this factor is refused before it begins. */
+/**
+ * The factor by which the expected size of a reply must exceed the largest one for the reply to be refused before it
+ * begins.
+ */
 const EXPECTED_SIZE_FACTOR = 2;
-/** Choices of a field that may have been chosen before, for each that is wanted. */
+/** The number of choices for each wanted field, some of which may have been chosen before. */
 const CHOICES_PER_FIELD = 10;
 
-/** `hrandfield key [count [WITHVALUES]]` */
+/** `hrandfield key [count [WITHVALUES]]` replies with random fields. */
 export function hrandfield(context: CommandContext, request: Request, reply: Reply): void | Steps {
   const store = context.store;
   const isOne = request.count === 2;
@@ -62,7 +70,11 @@ export function hrandfield(context: CommandContext, request: Request, reply: Rep
   }
 }
 
-/** @throws {ReplyError} when Redis could not count so many */
+/**
+ * Checks a count against Redis's bounds.
+ *
+ * @throws {ReplyError} when it is outside of them
+ */
 function checkCount(count: number, withValues: boolean): void {
   if (count < -(COUNT_MAX - 1) || (count === -COUNT_MAX && !withValues)) {
     throw new ReplyError(
@@ -73,7 +85,7 @@ function checkCount(count: number, withValues: boolean): void {
   if (withValues && Math.abs(count) > COUNT_MAX / 2) throw new ReplyError("ERR", "value is out of range");
 }
 
-/** One `hrandfield` of several fields. */
+/** The choice of several fields by one `hrandfield`. */
 class RandomFields {
   readonly #context: CommandContext;
   readonly #store: Store;
@@ -100,7 +112,7 @@ class RandomFields {
     this.#reply.array(this.#withValues && !this.#reply.isRich ? count * 2 : count);
   }
 
-  /** Replies with the field at the store's cursor, or the pair. Returns how many bytes those are. */
+  /** Replies with the field at the store's cursor, or with field and value. Returns their size in bytes. */
   #replyItem(): number {
     const store = this.#store;
     const reply = this.#reply;
@@ -111,14 +123,16 @@ class RandomFields {
     return store.fieldLength() + store.valueLength();
   }
 
-  /** Refuses what is far too long before any of it is chosen: it will be about as long as the average says. */
+  /**
+   * Refuses a reply that is far too long before any field is chosen. Its expected size is `count` times the average.
+   */
   *#measure(count: number): Steps {
     const total = this.#store.hashLength(this.#find());
     const size = yield* sizeOf(new FieldItems(this.#context, this.#request, true, this.#withValues), total);
     this.#reply.announce(count, Math.floor(size / total * count / EXPECTED_SIZE_FACTOR));
   }
 
-  /** Replies with `count` fields, one as often as it is chosen, in the order of choosing. */
+  /** Replies with `count` fields in the order of choosing; a field may occur several times. */
   *replyAny(count: number): Steps {
     const total = this.#store.hashLength(this.#find());
     if (count > LONG_ITEMS_COUNT) yield* this.#measure(count);
@@ -127,7 +141,7 @@ class RandomFields {
     else yield* this.#chooseByNumber(count, total);
   }
 
-  /** Chooses one at random, again and again. */
+  /** Chooses one field at random, repeatedly. */
   *#chooseEach(count: number): Steps {
     let entry = this.#find();
     let bytes = 0;
@@ -141,7 +155,7 @@ class RandomFields {
     }
   }
 
-  /** Chooses numbers, and replies with the fields that have them. */
+  /** Chooses indexes at random, and replies with the fields at these indexes. */
   *#chooseByNumber(count: number, total: number): Steps {
     for (let left = count; left > 0; left -= CHOSEN_AT_ONCE_COUNT) {
       const entry = this.#find();
@@ -155,7 +169,7 @@ class RandomFields {
     }
   }
 
-  /** Chooses fields by their number in a walk over all, and returns copies of them in the order of choosing. */
+  /** Chooses fields by index in a walk over all, and returns copies of them in the order of choosing. */
   #chooseFields(entry: number, total: number, count: number): Uint8Array[] {
     const store = this.#store;
     const numbers = Array.from({ length: count }, () => Math.floor(Math.random() * total));
@@ -172,7 +186,7 @@ class RandomFields {
     return fields;
   }
 
-  /** Replies with `count` different fields, which is at most how many there are. */
+  /** Replies with `count` different fields. There must be at least as many. */
   *replyDifferent(count: number): Steps {
     const store = this.#store;
     if (count > LONG_ITEMS_COUNT) yield* this.#measure(count);
@@ -217,10 +231,10 @@ class RandomFields {
   }
 }
 
-/** The field being looked at. Commands run to completion, so one buffer is enough. */
+/** The field that is being looked at. Commands run to completion, so one buffer is enough. */
 const field = new Uint8Array(FIELD_SIZE_MAX_BYTES);
 
-/** The field at the store's cursor, as text of one character a byte. */
+/** Returns the field at the store's cursor, as text of one character per byte. */
 function fieldText(store: Store): string {
   const length = store.fieldLength();
   store.copyField(field, 0);

@@ -1,12 +1,12 @@
 /**
- * `hscan`. Every function exported here is the command of its name.
+ * `hscan` replies with the next part of a hash. Every function exported here is the command of its name.
  *
- * How many fields there are, and where to go on, has to be told before them. So the same buckets are walked through twice:
- * first to see which fields match, then to answer with those; nothing changes in between.
+ * The reply contains the number of fields and the next cursor before the fields. So the same buckets are walked twice:
+ * first to find the matching fields, then to reply with them. Nothing changes in between.
  *
  * ```text
- * survey   cursor → bucket → bucket → …       a flag for each field passed: does it match?
- * answer   cursor → bucket → bucket → …       those whose flag is set
+ * survey   cursor → bucket → bucket → …       records for each field whether it matches
+ * reply    cursor → bucket → bucket → …       replies with the matching fields
  * ```
  *
  * @module
@@ -23,15 +23,18 @@ import type { CommandContext } from "./context.ts";
 import { replyField, replyValue } from "./hash_field.ts";
 import { replyCursor, SCAN_BUCKETS_MIN_COUNT, SCAN_BUCKETS_PER_KEY, scanCursor, scanOptions } from "./scan_options.ts";
 
-/** What looking at a field takes, in the steps of `SCAN_STEPS_MAX_COUNT`. */
+/** The cost of looking at a field, in the steps of `SCAN_STEPS_MAX_COUNT`. */
 const FIELD_STEPS = 100;
 
-/** `hscan key cursor [MATCH pattern] [COUNT count]`: a small hash is answered whole, whatever COUNT says. */
+/**
+ * `hscan key cursor [MATCH pattern] [COUNT count]` replies with fields and values. A small hash is returned whole,
+ * regardless of COUNT.
+ */
 export function hscan(context: CommandContext, request: Request, reply: Reply): void {
   const cursor = scanCursor(request, 2);
   const entry = findTyped(context, request, 1, EntryType.Hash);
   if (entry === 0) {
-    // As in Redis: of an absent hash all options are right.
+    // As in Redis, options are not checked for an absent hash.
     reply.array(2);
     replyCursor(reply, 0);
     reply.array(0);
@@ -43,18 +46,18 @@ export function hscan(context: CommandContext, request: Request, reply: Reply): 
   reply.array(2);
   replyCursor(reply, next);
   reply.array(walk.matches * 2);
-  walk.answer(cursor);
+  walk.reply(cursor);
   context.untilClock = 0;
 }
 
-/** The field being matched. Commands run to completion, so one buffer is enough. */
+/** The field that is being matched. Commands run to completion, so one buffer is enough. */
 const field = new Uint8Array(FIELD_SIZE_MAX_BYTES);
-/** Flags of the fields passed. */
+/** For each field of the survey, 1 if it matches. */
 let flags = new Uint8Array(1024);
 
-/** One `hscan`. */
+/** The walk of one `hscan`. */
 class FieldWalk {
-  /** Fields that match. */
+  /** The number of matching fields. */
   matches = 0;
   readonly #store: Store;
   readonly #entry: number;
@@ -62,7 +65,7 @@ class FieldWalk {
   readonly #reply: Reply;
   #fields = 0;
   #buckets = 0;
-  /** Sum of the lengths of all fields and values that match. */
+  /** The total length of all matching fields and values, in bytes. */
   #size = 0;
 
   constructor(store: Store, entry: number, glob: Glob | undefined, reply: Reply) {
@@ -72,7 +75,7 @@ class FieldWalk {
     this.#reply = reply;
   }
 
-  /** Walks over `count` fields, or somewhat more or fewer as `scan` does, and answers the cursor to go on with. */
+  /** Walks over about `count` fields, as `scan` does with keys. Returns the next cursor. */
   survey(cursor: number, count: number): number {
     const mostBuckets = Math.max(count * SCAN_BUCKETS_PER_KEY, SCAN_BUCKETS_MIN_COUNT);
     do {
@@ -107,15 +110,15 @@ class FieldWalk {
     return this.#glob.matches(field, 0, length);
   }
 
-  /** Answers the fields that match, with their values, from the same cursor on. */
-  answer(cursor: number): void {
+  /** Walks again from the same cursor, and writes the matching fields and their values to the reply. */
+  reply(cursor: number): void {
     this.#fields = 0;
     for (let bucket = 0; bucket < this.#buckets; bucket++) {
-      cursor = this.#store.hashScan(this.#entry, cursor, this.#say);
+      cursor = this.#store.hashScan(this.#entry, cursor, this.#replyNext);
     }
   }
 
-  readonly #say = (): void => {
+  readonly #replyNext = (): void => {
     if (flags[this.#fields++] === 0) return;
     replyField(this.#store, this.#reply);
     replyValue(this.#store, this.#reply);

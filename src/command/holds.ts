@@ -1,23 +1,23 @@
 /**
- * Keys that long commands hold while they pause, so that each command still is one moment for all others.
+ * Keys that long commands hold while they pause, so that each command still appears atomic to all others.
  *
  * ```text
- * hgetall big   step ─ pause ─ step ─ pause ─ step        shares "big": others read it, whoever writes it waits
- * rpush list …  step ─ pause ─ step                        has "list" alone: whoever uses it waits
+ * hgetall big   step ─ pause ─ step ─ pause ─ step        shares "big": other commands read it, writers wait
+ * rpush list …  step ─ pause ─ step                       holds "list" exclusively: all other commands on it wait
  * ```
  *
- * Nearly all commands end in their first step, and nobody holds anything: then a command looks at one field. A key is told
- * by its hash (`Store.keyHash`). Two keys may share one; then a command waits that need not. Many keys are a Bloom
- * filter of hashes, for which that happens to less than one key in 1,000.
+ * Nearly all commands end in their first step, and nothing is held: then a command checks a single field. A key is
+ * represented by its hash (`Store.keyHash`). When two keys have the same hash, a command may wait without need. Many
+ * keys are kept in a Bloom filter of hashes, in which fewer than one other key in 1,000 seems to be held.
  *
  * ```text
- * up to 32 keys     a map by hash: who shares it, who has it alone, who waits
- * more              a bitmap of 16 to 64 bits a key, 2 MiB at most
+ * up to 32 keys     a map by hash: the holders, shared or exclusive, and the number of waiting writers
+ * more              a bitmap of 16 to 64 bits per key, 2 MiB at most
  * ```
  *
- * A held key is neither evicted nor expired meanwhile (`Store.held`). Whoever waits is let go when a hold that was in the way
- * ends, and looks again. A key that a writer waits for gives no new reader a place before that writer, so none waits for ever.
- * A flush waits for those alone that hold keys exclusively; a reader whose key it removes begins anew (long_command.ts).
+ * A held key is neither evicted nor expired (`Store.held`). When a hold ends, the commands that wait for it are woken
+ * and check again. A writer does not wait forever: while it waits for a key, no new reader may share that key. A flush
+ * waits only for exclusive holds; a reader whose key it removes starts again (long_command.ts).
  *
  * @module
  */
@@ -26,32 +26,36 @@ import { type CommandSpecification, keysEnd } from "../catalog/specification.ts"
 import type { HeldKeys, Store } from "../store/store.ts";
 import type { Request } from "../wire/request.ts";
 
-/** More keys than this are a bitmap. */
+/** The most keys that are listed by hash; more are kept in a bitmap. */
 const LISTED_KEYS_MAX_COUNT = 32;
 const BITMAP_BITS_PER_KEY = 64;
 const BITMAP_MAX_BITS = 2 ** 24;
 /**
- * Bits that are set for each key (the bitmap is a Bloom filter): with one alone, each other key would be taken for one of
- * 500,000 with a chance of 3 %, and whoever uses it would wait; with four it is less than 1 in 1,000.
+ * The number of bits that are set for each key in the bitmap, which is a Bloom filter. With one bit, any other key
+ * would seem to be among 500,000 held keys with a probability of 3 %, and its commands would wait; with four bits, with
+ * less than 1 in 1,000.
  */
 const BITS_PER_KEY_COUNT = 4;
 
-/** The next hash in a row of hashes that have little in common. One-to-one, so nothing of the first is lost. */
+/**
+ * Returns the next hash in a sequence of almost independent hashes. The function is one-to-one, so no information is
+ * lost.
+ */
 function mix(hash: number): number {
   hash = Math.imul(hash ^ (hash >>> 16), 0x45d9f3b);
   return hash ^ (hash >>> 15);
 }
 
-/** The keys of one command, or of a transaction. */
+/** The keys of one command or of one transaction. */
 export class KeySet {
-  /** Whether it stands for all keys that there are. */
+  /** Whether the set contains every key of the store. */
   isEverything = false;
-  /** Their hashes, while they are few. */
+  /** The hashes of the keys, while they are few. */
   readonly hashes: number[] = [];
   readonly #bitmap: Uint32Array | undefined;
   readonly #mask: number;
 
-  /** @param count how many keys there will be at most */
+  /** @param count the highest number of keys that will be added */
   constructor(count: number) {
     const wanted = 2 ** Math.ceil(Math.log2(Math.max(1, count) * BITMAP_BITS_PER_KEY));
     const bits = Math.min(BITMAP_MAX_BITS, wanted);
@@ -59,7 +63,7 @@ export class KeySet {
     this.#mask = bits - 1;
   }
 
-  /** Whether the keys are many, so that they are not told one by one. */
+  /** Whether the keys are too many to list, so that they are in a bitmap. */
   get isBitmap(): boolean {
     return this.#bitmap !== undefined;
   }
@@ -77,7 +81,7 @@ export class KeySet {
     }
   }
 
-  /** Adds the keys in arguments `[from, to)` of a request. Returns the argument at which the next call goes on. */
+  /** Adds the keys in arguments `[from, to)` of a request. Returns the argument at which the next call continues. */
   addKeys(
     store: Store,
     { firstKey, keyStep }: CommandSpecification,
@@ -91,7 +95,7 @@ export class KeySet {
     return i;
   }
 
-  /** Whether a key with that hash may be one of them. */
+  /** Returns whether a key with this hash may be in the set. */
   holds(hash: number): boolean {
     if (this.isEverything) return true;
     const bitmap = this.#bitmap;
@@ -104,32 +108,32 @@ export class KeySet {
   }
 }
 
-/** One command's hold, until {@linkcode release}. */
+/** The hold of one command, which lasts until {@linkcode release}. */
 export class Hold {
   readonly keys: KeySet;
-  /** Whether nobody else may use the keys; else others may read them. */
+  /** Whether no other command may use the keys. Otherwise other commands may read them. */
   readonly isExclusive: boolean;
-  /** Whether a flush has removed keys that this shares: what was read of them is not of one moment any more. */
+  /** Whether a flush has removed keys of this shared hold, so that a read of them is not atomic any more. */
   isBroken = false;
-  /** Writers that wait for it to end: while there are any, no further reader joins it. */
+  /** The number of writers that wait for this hold to end. While there are any, no new reader may share its keys. */
   writers = 0;
   readonly #holds: Holds;
   #ended: PromiseWithResolvers<void> | undefined;
   #isReleased = false;
 
-  /** Use {@linkcode Holds.acquire}. */
+  /** Only {@linkcode Holds.acquire} calls this. */
   constructor(holds: Holds, keys: KeySet, isExclusive: boolean) {
     this.#holds = holds;
     this.keys = keys;
     this.isExclusive = isExclusive;
   }
 
-  /** Resolves when it is released. */
+  /** Resolves when the hold is released. */
   get ended(): Promise<void> {
     return (this.#ended ??= Promise.withResolvers()).promise;
   }
 
-  /** Lets the keys go. Safe to call twice. */
+  /** Releases the keys. Safe to call twice. */
   release(): void {
     if (this.#isReleased) return;
     this.#isReleased = true;
@@ -138,23 +142,23 @@ export class Hold {
   }
 }
 
-/** A key that is held by name. */
+/** A held key that is listed by its hash. */
 interface HeldKey {
-  /** Those who hold it: one who has it alone, or all who share it. */
+  /** The holds of the key: one exclusive hold, or all holds that share it. */
   readonly holders: Set<Hold>;
-  /** Writers that wait for it: no further reader begins. */
+  /** The number of writers that wait for the key. While there are any, no new reader begins. */
   writers: number;
 }
 
 /** All holds of one server. */
 export class Holds implements HeldKeys {
-  /** How many there are: 0 nearly always. */
+  /** The number of holds; nearly always 0. */
   count = 0;
   readonly #store: Store;
   readonly #keys = new Map<number, HeldKey>();
-  /** Holds of many keys, or of everything. */
+  /** Holds of many keys, or of every key. */
   readonly #large = new Set<Hold>();
-  /** Who waits for everything: no further write begins before. */
+  /** The number of commands that wait for all keys. Until they run, no new write begins. */
   #waitForAll = 0;
   /** The hold of the command whose step is running. */
   #running: Hold | undefined;
@@ -177,14 +181,14 @@ export class Holds implements HeldKeys {
     return hold;
   }
 
-  /** Holds one key alone, which is free. */
+  /** Holds one free key exclusively. */
   acquireKey(key: Uint8Array): Hold {
     const keys = new KeySet(1);
     keys.add(this.#store.keyHash(key, 0, key.length));
     return this.acquire(keys, true);
   }
 
-  /** Part of {@linkcode Hold}. */
+  /** Removes a hold. Only {@linkcode Hold.release} calls this. */
   release(hold: Hold): void {
     this.#large.delete(hold);
     for (const hash of hold.keys.hashes) {
@@ -208,7 +212,9 @@ export class Holds implements HeldKeys {
     return this.holds(hash);
   }
 
-  /** Runs a step of the command that has a hold: to it, the keys that it has alone are as any others. */
+  /**
+   * Runs a step of the command with this hold. The step may use the command's exclusively held keys like any other key.
+   */
   runStep<T>(hold: Hold, step: () => T): T {
     this.#running = hold;
     try {
@@ -218,7 +224,7 @@ export class Holds implements HeldKeys {
     }
   }
 
-  /** Says that keys are removed that others may be reading: those begin anew. */
+  /** Marks all shared holds as broken, because a flush removes their keys: those readers start again. */
   breakShared(): void {
     for (const hold of this.#large) if (!hold.isExclusive) hold.isBroken = true;
     for (const { holders } of this.#keys.values()) {
@@ -227,9 +233,9 @@ export class Holds implements HeldKeys {
   }
 
   /**
-   * Returns a hold that a request has to wait for, or `undefined` when it may run.
+   * Returns a hold that a request has to wait for, or `undefined` when the request may run.
    *
-   * @param own a hold that is not in its way
+   * @param own the request's own hold, which is ignored
    */
   inTheWay(specification: CommandSpecification, request: Request, own?: Hold): Hold | undefined {
     const { firstKey, keyStep, writes } = specification;
@@ -247,7 +253,10 @@ export class Holds implements HeldKeys {
     return undefined;
   }
 
-  /** As {@linkcode inTheWay}, of keys collected before. Two large sets are taken to have a key in common. */
+  /**
+   * Returns a hold that a command with these keys has to wait for, like {@linkcode inTheWay}. Two bitmaps are assumed
+   * to have a key in common.
+   */
   inTheWayOf(keys: KeySet, writes: boolean): Hold | undefined {
     if (this.count === 0) return undefined;
     if (keys.isEverything || (writes && this.#waitForAll > 0)) {
@@ -267,7 +276,7 @@ export class Holds implements HeldKeys {
     return undefined;
   }
 
-  /** The hold of a key that whoever reads or writes it has to wait for, `own` aside. */
+  /** Returns a hold that a reader or writer of this key has to wait for, ignoring `own`. */
   ofKey(hash: number, writes: boolean, own?: Hold): Hold | undefined {
     const held = this.#keys.get(hash);
     if (held !== undefined) {
@@ -280,7 +289,7 @@ export class Holds implements HeldKeys {
     return undefined;
   }
 
-  /** Some hold of keys that nobody else may use, `own` aside. */
+  /** Returns any exclusive hold, ignoring `own`. */
   #exclusive(own?: Hold): Hold | undefined {
     for (const hold of this.#large) if (hold.isExclusive) return hold;
     for (const { holders } of this.#keys.values()) {
@@ -290,9 +299,9 @@ export class Holds implements HeldKeys {
   }
 
   /**
-   * Waits for a hold to end. Meanwhile its keys give no new reader a place before a writer.
+   * Waits for a hold to end. Meanwhile, if the caller writes, no new reader may share the hold's keys.
    *
-   * @param wantsAll whether all keys are wanted, so that no command of many arguments begins before
+   * @param wantsAll whether the caller wants all keys, so that no command of many arguments begins before it
    */
   async waitFor(hold: Hold, writes: boolean, wantsAll: boolean): Promise<void> {
     if (wantsAll) this.#waitForAll++;
@@ -310,7 +319,7 @@ export class Holds implements HeldKeys {
   }
 }
 
-/** Whether whoever reads or writes keys of a hold has to wait for it to end. */
+/** Returns whether a reader or writer of the hold's keys has to wait for the hold to end. */
 function mustWait(hold: Hold, writes: boolean): boolean {
   return writes || hold.isExclusive || hold.writers > 0;
 }

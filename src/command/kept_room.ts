@@ -1,9 +1,10 @@
 /**
- * The room that a command makes in the store and uses in steps, so that others do not take it meanwhile.
+ * Memory that is reserved in the store for a command that stores in steps, so that other commands do not use it
+ * meanwhile.
  *
- * The dispatcher makes room before a command begins (run.ts), and refuses it where there is none. But a command may have to wait
- * for its first step, or read first and store later, and others use room meanwhile: so what stores in steps makes sure of it
- * once more, and keeps it from the same moment on.
+ * The dispatcher makes room before a command begins (run.ts), and refuses the command if that fails. But a command may
+ * have to wait before its first step, or it may read first and store later, and other commands use memory meanwhile. So
+ * a command that stores in steps makes room again, and reserves it from the same moment on.
  *
  * @module
  */
@@ -14,16 +15,16 @@ import type { Request } from "../wire/request.ts";
 import type { Steps } from "./context.ts";
 
 /**
- * Makes room in steps, as `Store.makeRoom` does at once.
+ * Makes room in steps, like `Store.makeRoom`, which does it in one.
  *
- * @throws {StoreFullError} when there is none
+ * @throws {StoreFullError} when there is not enough room
  */
 export function* makeRoomInSteps(store: Store, bytes: number, count: number): Steps {
   while (!store.makeRoomPart(bytes, count)) yield;
   store.makeRoom(bytes, count);
 }
 
-/** The room for what is still to be stored. {@linkcode release} has to follow. */
+/** The memory reserved for the data that is still to be stored. The caller must call {@linkcode release} afterwards. */
 export class KeptRoom {
   /** The first argument that {@linkcode take} has not taken. */
   next = 0;
@@ -32,7 +33,7 @@ export class KeptRoom {
   #count: number;
   #pages = 0;
 
-  /** Keeps room for `size` bytes in `count` arguments, which has just been made. */
+  /** Reserves room for `size` bytes in `count` arguments. The caller has just made that room. */
   constructor(store: Store, size: number, count: number) {
     this.#store = store;
     this.#size = size;
@@ -41,10 +42,11 @@ export class KeptRoom {
   }
 
   /**
-   * Takes the arguments of a request that are stored in the next step: up to `count` of them, fewer where they are long.
+   * Takes the arguments of a request that are stored in the next step: up to `count` of them, and fewer if they are
+   * long.
    *
-   * @param from the first of them; two at a time
-   * @returns the position behind the last
+   * @param from the first argument; they are taken in pairs
+   * @returns the position after the last one
    */
   take(request: Request, from: number, count: number): number {
     const { lengths } = request;
@@ -60,19 +62,19 @@ export class KeptRoom {
     return this.next;
   }
 
-  /** Takes note that `size` bytes in `count` arguments have been stored, or are before anything else happens. */
+  /** Records that `size` bytes in `count` arguments have been stored, or will be before any other command runs. */
   use(size: number, count: number): void {
     this.#size = Math.max(0, this.#size - size);
     this.#count = Math.max(0, this.#count - count);
     this.#pages = this.#store.keepRoom(this.#size, this.#count, this.#pages);
   }
 
-  /** Keeps room for `size` bytes from now on, in as many arguments as before. */
+  /** Reserves room for `size` bytes from now on, for as many arguments as before. */
   keep(size: number): void {
     this.use(this.#size - size, 0);
   }
 
-  /** Gives back what is left. */
+  /** Ends the reservation. */
   release(): void {
     this.#pages = this.#store.keepRoom(0, 0, this.#pages);
   }

@@ -1,17 +1,18 @@
 /**
- * The keys that a walk over the store comes by, bucket by bucket: those that were asked for, ready to be answered.
+ * Collects the keys that a walk over the store visits, bucket by bucket, and replies with the wanted ones.
  *
  * ```text
- * collect   bucket → references of all its keys → those that were asked for …
- * reply     … copied into the reply, and let go
+ * collect   bucket → references of all its keys → those that are wanted …
+ * reply     … copied into the reply, and forgotten
  * ```
  *
- * A reference is valid as long as nothing is written: between `collect` and `reply` no other command may run. All
- * references of a bucket are gathered before the first key is looked at. Keys lie anywhere in memory, and this way the
+ * A reference is valid only until the next write, so no other command may run between `collect` and `reply`. All
+ * references of a bucket are collected before the first key is read: keys lie anywhere in memory, and this way the
  * processor fetches several of them at a time.
  *
- * Matching a long key with a long pattern takes a millisecond, and a bucket may hold twenty. Since cursors are positions
- * in the order of hashes, a walk can stop within a bucket: what is gathered is halved until it takes less.
+ * Matching a long key with a long pattern takes a millisecond, and a bucket may hold twenty keys. Since cursors are
+ * positions in the order of hashes, a walk can stop within a bucket: the range of the bucket is halved until its keys
+ * take less time.
  *
  * @module
  */
@@ -21,52 +22,58 @@ import { KEY_SIZE_MAX_BYTES } from "../limits.ts";
 import type { EntryType, Store } from "../store/store.ts";
 import type { Reply } from "../wire/reply.ts";
 
-/** What looking into a bucket takes, in nanoseconds. */
+/** The time to look into a bucket, in nanoseconds. */
 const BUCKET_STEPS = 20;
-/** What looking at a key takes, in nanoseconds: mostly waiting for its memory. */
+/** The time to look at a key, in nanoseconds. Most of it is waiting for memory. */
 const KEY_STEPS = 100;
-/** Bytes of a key that are copied in a nanosecond. */
+/** The number of bytes of a key that are copied in a nanosecond. */
 const BYTES_PER_STEP = 16;
-/** A bucket whose keys may take more steps than this is walked through in parts. One key takes 1.1 million at most. */
+/**
+ * The most steps for a bucket that is walked as a whole. With more, it is walked in parts. One key takes at most 1.1
+ * million.
+ */
 const PART_STEPS_MAX_COUNT = 500_000;
-/** Behind the last cursor. */
+/** The number of cursors, which is the position after the last one. */
 const CURSORS_COUNT = 2 ** 32;
 
-// One of each is enough: both are used within one call, or between two with nothing in between.
-/** The references gathered. */
+// One of each is enough: they are used within one call, or between two calls with no other command in between.
+/** The collected references. */
 let references = new Uint32Array(1024);
-/** The key being matched. */
+/** The key that is being matched. */
 const key = new Uint8Array(KEY_SIZE_MAX_BYTES);
 
-/** What one `keys` or `scan` looks for, and what it has found. */
+/** One walk of `keys` or `scan`: the conditions that keys must meet, and the keys found. */
 export class KeyCollector {
-  /** Keys looked at so far. */
+  /** The number of keys looked at so far. */
   visited = 0;
-  /** Keys gathered and not answered yet. */
+  /** The number of keys collected since the last reply. */
   count = 0;
-  /** Sum of the lengths of all keys gathered so far, in bytes. */
+  /** The total length of all keys collected so far, in bytes. */
   size = 0;
   readonly #store: Store;
   readonly #glob: Glob | undefined;
   readonly #type: EntryType | undefined;
-  /** Bytes of all keys looked at. */
+  /** The total length of all keys looked at, in bytes. */
   #visitedSize = 0;
   #buckets = 0;
 
-  /** Keys of `store` that have not expired are gathered: those that match `glob`, and are of one type, where given. */
+  /** Prepares to collect keys of `store` that have not expired, match `glob` if given, and have the `type` if given. */
   constructor(store: Store, glob?: Glob, type?: EntryType) {
     this.#store = store;
     this.#glob = glob;
     this.#type = type;
   }
 
-  /** What all this has taken so far, in steps of about a nanosecond. */
+  /** The work done so far, in steps of about a nanosecond. */
   get steps(): number {
     const looking = this.#buckets * BUCKET_STEPS + this.visited * KEY_STEPS;
     return looking + this.#visitedSize / BYTES_PER_STEP + (this.#glob?.steps ?? 0);
   }
 
-  /** Gathers keys of the bucket at `cursor`, or of a part of it, and answers where to go on; see `Store.scan`. */
+  /**
+   * Collects wanted keys of the bucket at `cursor`, or of a part of it. Returns the next cursor, or 0 at the end, as
+   * `Store.scan` does.
+   */
   collect(cursor: number): number {
     const from = this.count;
     let next = this.#store.scan(cursor, this.#add);
@@ -74,7 +81,7 @@ export class KeyCollector {
       while (this.count - from > 1 && this.#stepsToMatch(this.#glob, from) > PART_STEPS_MAX_COUNT) {
         const middle = Math.floor((cursor + (next === 0 ? CURSORS_COUNT : next)) / 2);
         if (middle === cursor) break;
-        this.#dropBehind(middle, from);
+        this.#dropFrom(middle, from);
         next = middle;
       }
     }
@@ -98,21 +105,21 @@ export class KeyCollector {
     references[this.count++] = entry;
   };
 
-  /** Steps that matching the keys gathered from `from` on takes at most. */
+  /** Returns the highest number of steps that matching the keys from index `from` on may take. */
   #stepsToMatch(glob: Glob, from: number): number {
     let length = 0;
     for (let i = from; i < this.count; i++) length += this.#store.keyLength(references[i]!);
     return glob.stepsFor(length);
   }
 
-  /** Leaves the keys of the bucket that begins before `cursor` and goes on behind it for the time when it is there. */
-  #dropBehind(cursor: number, from: number): void {
+  /** Drops the keys at `cursor` and after it from a bucket that begins before `cursor`. A later call collects them. */
+  #dropFrom(cursor: number, from: number): void {
     const end = this.count;
     this.#store.scan(cursor, this.#add);
-    const behind = new Set(references.subarray(end, this.count));
+    const later = new Set(references.subarray(end, this.count));
     this.count = from;
     for (let i = from; i < end; i++) {
-      if (!behind.has(references[i]!)) references[this.count++] = references[i]!;
+      if (!later.has(references[i]!)) references[this.count++] = references[i]!;
     }
   }
 
@@ -131,9 +138,9 @@ export class KeyCollector {
   }
 
   /**
-   * Answers the keys gathered, one after another and without an array around them, and lets go of them.
+   * Writes the collected keys to the reply without an array around them, and forgets them.
    *
-   * @throws {ReplyError} when that makes too long a reply
+   * @throws {ReplyError} when the reply gets too long
    */
   reply(reply: Reply): void {
     const store = this.#store;

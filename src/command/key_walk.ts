@@ -1,9 +1,9 @@
 /**
- * The walk of `keys` over all keys, in slices that other clients' commands run between.
+ * The walk of `keys` over all keys, in slices between which other clients' commands run.
  *
- * What is found is copied into the reply at once, since references do not outlive a slice; how many keys there are is
- * known at the end, and filled in then. `Store.scan` sees to it that a key which is there all the time is answered exactly
- * once, whatever is added, removed or evicted between slices, and even when all is flushed.
+ * Keys are copied into the reply immediately, since references do not outlive a slice. The number of keys is filled in
+ * at the end, when it is known. `Store.scan` ensures that a key which exists during the whole walk is found exactly
+ * once, even if other keys are added, removed, evicted or flushed between slices.
  *
  * @module
  */
@@ -13,11 +13,11 @@ import type { Reply } from "../wire/reply.ts";
 import type { CommandContext, Steps } from "./context.ts";
 import { KeyCollector } from "./key_collector.ts";
 
-/** The collector's steps, of about a nanosecond each, that are one step of a slice. */
+/** The steps of the collector, each of about a nanosecond, that make one step of a slice. */
 const STEPS_AT_ONCE = 100_000;
 
 /**
- * Replies with the keys that match `glob`, or all when there is none.
+ * Replies with the keys that match `glob`, or with all keys if it is `undefined`.
  *
  * @throws {ReplyError} when the reply gets too long
  */

@@ -1,5 +1,5 @@
 /**
- * The commands on keys, whatever they hold. Every function exported here is the command of its name.
+ * The commands on keys of any type. Every function exported here is the command of its name.
  *
  * @module
  */
@@ -23,7 +23,7 @@ import {
   scanOptions,
 } from "./scan_options.ts";
 
-/** `remove key [key …]` */
+/** `remove key [key …]` removes keys, and replies with how many there were. */
 export function remove(context: CommandContext, request: Request, reply: Reply): void | Steps {
   if (request.count > LONG_ARGUMENTS_COUNT) return countInSteps(context, request, reply, true, removeKey);
   let removed = 0;
@@ -31,7 +31,7 @@ export function remove(context: CommandContext, request: Request, reply: Reply):
   reply.integer(removed);
 }
 
-/** Removes the key in argument `index`, and returns how many there were. */
+/** Removes the key in argument `index`. Returns the number of removed keys, 0 or 1. */
 function removeKey(context: CommandContext, request: Request, index: number): number {
   const entry = peekKey(context, request, index);
   if (entry === 0) return 0;
@@ -39,7 +39,7 @@ function removeKey(context: CommandContext, request: Request, index: number): nu
   return 1;
 }
 
-/** `exists key [key …]` */
+/** `exists key [key …]` replies with how many of the keys exist. */
 export function exists(context: CommandContext, request: Request, reply: Reply): void | Steps {
   if (request.count > LONG_ARGUMENTS_COUNT) return countInSteps(context, request, reply, false, peekKey);
   let present = 0;
@@ -49,7 +49,7 @@ export function exists(context: CommandContext, request: Request, reply: Reply):
   reply.integer(present);
 }
 
-/** `touch key [key …]`: as `exists`, and makes them the most recently used. */
+/** `touch key [key …]` makes keys the most recently used ones, and replies with how many of them exist. */
 export function touch(context: CommandContext, request: Request, reply: Reply): void | Steps {
   if (request.count > LONG_ARGUMENTS_COUNT) return countInSteps(context, request, reply, false, findKey);
   let present = 0;
@@ -59,7 +59,7 @@ export function touch(context: CommandContext, request: Request, reply: Reply): 
   reply.integer(present);
 }
 
-/** Visits all keys of a request, and replies with how many of the visits did not return 0. */
+/** Visits all keys of a request, and replies with the number of visits that did not return 0. */
 function* countInSteps(
   context: CommandContext,
   request: Request,
@@ -74,7 +74,7 @@ function* countInSteps(
   reply.integer(count);
 }
 
-/** `type key` */
+/** `type key` replies with the type of a key's value. */
 export function type(context: CommandContext, request: Request, reply: Reply): void {
   const entry = peekKey(context, request, 1);
   reply.status(typeName(entry === 0 ? EntryType.None : context.store.type(entry)));
@@ -93,16 +93,18 @@ function typeName(entryType: EntryType): string {
   }
 }
 
-/** `keys pattern`: in steps when there are many keys, so that other clients' commands run meanwhile. */
+/**
+ * `keys pattern` replies with all keys that match, in steps when there are many, so that other clients' commands run.
+ */
 export function keys(context: CommandContext, request: Request, reply: Reply): void | Steps {
   return replyKeys(context, globArgument(request, 1), reply);
 }
 
 /**
- * `scan cursor [MATCH pattern] [COUNT count] [TYPE type]`
+ * `scan cursor [MATCH pattern] [COUNT count] [TYPE type]` replies with the next part of all keys.
  *
- * Looks at `count` keys, or a few more, since it ends with a bucket; fewer when they are long, the table is sparse,
- * the pattern takes long, or `count` is above `SCAN_COUNT_MAX`.
+ * It looks at `count` keys, or at a few more, since it ends after a whole bucket. It looks at fewer when keys are long,
+ * the table is sparse, matching takes long, or `count` is above `SCAN_COUNT_MAX`.
  */
 export function scan(context: CommandContext, request: Request, reply: Reply): void {
   let cursor = scanCursor(request, 1);
@@ -121,12 +123,12 @@ export function scan(context: CommandContext, request: Request, reply: Reply): v
   context.untilClock = 0;
 }
 
-/** `size` */
+/** `size` replies with the number of keys. */
 export function size(context: CommandContext, _request: Request, reply: Reply): void {
   reply.integer(context.store.size);
 }
 
-/** `randomkey` */
+/** `randomkey` replies with a key chosen at random. */
 export function randomkey(context: CommandContext, _request: Request, reply: Reply): void {
   const store = context.store;
   const entry = store.randomEntry(Math.random());
@@ -138,7 +140,7 @@ export function randomkey(context: CommandContext, _request: Request, reply: Rep
   store.copyKey(entry, reply.buffer, at);
 }
 
-/** `flush [ASYNC | SYNC]`: what is removed is freed in steps either way. */
+/** `flush [ASYNC | SYNC]` removes all keys. With both options their memory is freed in steps. */
 export function flush(context: CommandContext, request: Request, reply: Reply): void {
   const isRight = request.count === 1 || (request.count === 2 && (request.is(1, "async") || request.is(1, "sync")));
   if (!isRight) throw syntaxError();

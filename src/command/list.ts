@@ -17,22 +17,22 @@ import { replyElement } from "./list_element.ts";
 
 import { ElementItems, replyItems } from "./long_reply.ts";
 
-/** `lpush key element [element …]` */
+/** `lpush key element [element …]` adds elements at the head. */
 export function lpush(context: CommandContext, request: Request, reply: Reply): void | Steps {
   return push(context, request, reply, true, true);
 }
 
-/** `rpush key element [element …]` */
+/** `rpush key element [element …]` adds elements at the tail. */
 export function rpush(context: CommandContext, request: Request, reply: Reply): void | Steps {
   return push(context, request, reply, false, true);
 }
 
-/** `lpushx key element [element …]` */
+/** `lpushx key element [element …]` adds elements at the head if the list exists. */
 export function lpushx(context: CommandContext, request: Request, reply: Reply): void | Steps {
   return push(context, request, reply, true, false);
 }
 
-/** `rpushx key element [element …]` */
+/** `rpushx key element [element …]` adds elements at the tail if the list exists. */
 export function rpushx(context: CommandContext, request: Request, reply: Reply): void | Steps {
   return push(context, request, reply, false, false);
 }
@@ -71,7 +71,7 @@ function* pushInSteps(context: CommandContext, request: Request, reply: Reply, h
   }
 }
 
-/** Pushes arguments `[from, to)`, and returns the length of the list. */
+/** Pushes arguments `[from, to)`. Returns the length of the list. */
 function pushSome(context: CommandContext, request: Request, head: boolean, from: number, to: number): number {
   const store = context.store;
   const { bytes, starts, lengths } = request;
@@ -94,12 +94,12 @@ function pushSome(context: CommandContext, request: Request, head: boolean, from
   return store.listLength(entry);
 }
 
-/** `lpop key [count]` */
+/** `lpop key [count]` removes elements at the head, and replies with them. */
 export function lpop(context: CommandContext, request: Request, reply: Reply): void | Steps {
   return pop(context, request, reply, true);
 }
 
-/** `rpop key [count]` */
+/** `rpop key [count]` removes elements at the tail, and replies with them. */
 export function rpop(context: CommandContext, request: Request, reply: Reply): void | Steps {
   return pop(context, request, reply, false);
 }
@@ -110,7 +110,7 @@ function pop(context: CommandContext, request: Request, reply: Reply, head: bool
   const store = context.store;
   const entry = findTyped(context, request, 1, EntryType.List);
   if (entry === 0) {
-    // What an array was asked for is an absent one.
+    // With a count, the reply for an absent list is a null array.
     if (wanted === -1) reply.nil();
     else reply.nilArray();
     return;
@@ -122,7 +122,7 @@ function pop(context: CommandContext, request: Request, reply: Reply, head: bool
   store.listPop(entry, head);
 }
 
-/** Takes a long element, once all of it is in the reply. */
+/** Removes a long element after the whole of it is in the reply. */
 function* popLong(context: CommandContext, request: Request, reply: Reply, head: boolean): Steps {
   const { store } = context;
   const last = store.listLength(findTyped(context, request, 1, EntryType.List)) - 1;
@@ -130,7 +130,9 @@ function* popLong(context: CommandContext, request: Request, reply: Reply, head:
   store.listPop(findTyped(context, request, 1, EntryType.List), head);
 }
 
-/** Argument `index` as a count of elements, 0 or more; infinite for all practical ends when it is above 2^53. */
+/**
+ * Returns argument `index` as a count of elements, at least 0. Counts above 2^53 are not exact, but exceed any length.
+ */
 function countArgument(request: Request, index: number): number {
   try {
     const count = roundedInteger(request, index);
@@ -155,7 +157,7 @@ function popMany(
   reply.array(count);
   if (count === 0) return;
   if (count > LONG_ARGUMENTS_COUNT) return popManyInSteps(context, request, reply, head, count);
-  // Room for all of it first: a reply that gets too long must not cost the elements.
+  // The reply is given its whole size first: if it gets too long, the elements must remain.
   let size = 0;
   store.listSeek(entry, head ? 0 : length - count);
   for (let i = 0; i < count; i++) {
@@ -172,7 +174,7 @@ function popMany(
   }
 }
 
-/** Replies with all elements first, in the order in which they are taken, and then takes them. */
+/** Writes all elements to the reply in the order of their removal, and then removes them. */
 function* popManyInSteps(
   context: CommandContext,
   request: Request,
@@ -187,7 +189,7 @@ function* popManyInSteps(
   store.listRemove(findTyped(context, request, 1, EntryType.List), head ? 0 : length - count, count);
 }
 
-/** `lset key index element` */
+/** `lset key index element` replaces an element. */
 export function lset(context: CommandContext, request: Request, reply: Reply): void {
   const store = context.store;
   const entry = findTyped(context, request, 1, EntryType.List);
@@ -200,7 +202,7 @@ export function lset(context: CommandContext, request: Request, reply: Reply): v
   reply.ok();
 }
 
-/** `lget key index` */
+/** `lget key index` replies with an element. */
 export function lget(context: CommandContext, request: Request, reply: Reply): void | Steps {
   const store = context.store;
   const entry = findTyped(context, request, 1, EntryType.List);
@@ -208,14 +210,14 @@ export function lget(context: CommandContext, request: Request, reply: Reply): v
     reply.nil();
     return;
   }
-  // Read only now, as in Redis: of an absent list every index is nil, even one that is no number.
+  // The index is parsed only now, as in Redis: for an absent list the reply is nil even if the index is not a number.
   const index = roundedInteger(request, 2);
   if (!store.listSeek(entry, index)) reply.nil();
   else if (store.elementLength() <= LONG_BYTES) replyElement(store, reply);
   else return replyItems(reply, new ElementItems(context, request, index), 0, 1);
 }
 
-/** `lrange key start stop` */
+/** `lrange key start stop` replies with a range of elements. */
 export function lrange(context: CommandContext, request: Request, reply: Reply): void | Steps {
   const store = context.store;
   let start = roundedInteger(request, 2);
@@ -238,13 +240,13 @@ export function lrange(context: CommandContext, request: Request, reply: Reply):
   if (i < count) return replyItems(reply, new ElementItems(context, request, start + i), 0, count - i);
 }
 
-/** `llen key` */
+/** `llen key` replies with the number of elements. */
 export function llen(context: CommandContext, request: Request, reply: Reply): void {
   const entry = findTyped(context, request, 1, EntryType.List);
   reply.integer(entry === 0 ? 0 : context.store.listLength(entry));
 }
 
-/** `ltrim key start stop` */
+/** `ltrim key start stop` removes all elements outside of a range. */
 export function ltrim(context: CommandContext, request: Request, reply: Reply): void {
   const store = context.store;
   let start = roundedInteger(request, 2);
@@ -258,7 +260,7 @@ export function ltrim(context: CommandContext, request: Request, reply: Reply): 
     if (start > stop) {
       store.remove(entry);
     } else {
-      // From the tail on, so that the other range stays where it is.
+      // The range at the tail is removed first, so that the other one does not move.
       const kept = stop + 1 < length ? store.listRemove(entry, stop + 1, length - stop - 1) : entry;
       if (start > 0) store.listRemove(kept, 0, start);
     }

@@ -1,5 +1,6 @@
 /**
- * What commands on lists have in common: answering with an element, comparing one, and moving one to another list.
+ * The parts that commands on lists have in common: replying with an element, comparing one, and moving one to another
+ * list.
  *
  * @module
  */
@@ -11,19 +12,19 @@ import type { Request } from "../wire/request.ts";
 import { defaultDeadline, findTyped, syntaxError, touchKey } from "./argument.ts";
 import type { CommandContext } from "./context.ts";
 
-/** Answers the element that the store's cursor is on. */
+/** Replies with the element at the store's cursor. */
 export function replyElement(store: Store, reply: Reply): void {
   const at = reply.reserve(store.elementLength());
   store.copyElement(reply.buffer, at, reply.view);
 }
 
-/** Whether the element that the store's cursor is on is argument `index`. */
+/** Returns whether the element at the store's cursor equals argument `index`. */
 export function isElement(store: Store, request: Request, index: number): boolean {
   return store.elementEquals(request.bytes, request.starts[index]!, request.lengths[index]!);
 }
 
 /**
- * Whether argument `index` means the head of a list; else it means the tail.
+ * Returns whether argument `index` specifies the head of a list; otherwise it specifies the tail.
  *
  * @throws {ReplyError} when it is neither `LEFT` nor `RIGHT`
  */
@@ -34,10 +35,10 @@ export function isHead(request: Request, index: number): boolean {
 }
 
 /**
- * Takes an element from one end of the list in argument 1, puts it at one end of the list in argument 2, and answers it.
+ * Moves an element from one end of the list in argument 1 to one end of the list in argument 2, and replies with it.
  *
- * @returns `false`, with nothing answered, when the first list is absent
- * @throws {ReplyError} when one of the two is no list
+ * @returns `false` without a reply when the first list is absent
+ * @throws {ReplyError} when one of the keys does not hold a list
  */
 export function moveElement(
   context: CommandContext,
@@ -56,7 +57,7 @@ export function moveElement(
   const at = reply.reserve(length);
   store.copyElement(reply.buffer, at, reply.view);
   if (source !== destination) {
-    // Taken first: however long it is, it finds room again where it was.
+    // The element is removed first: so there is room for it, however long it is.
     store.listPop(source, fromHead);
     push(context, request, destination, toHead, reply.buffer, at, length);
   } else if (fromHead !== toHead && store.listLength(source) > 1) {
@@ -68,7 +69,7 @@ export function moveElement(
   return true;
 }
 
-/** Puts `source[start, start + length)` at one end of the list in argument 2, which is made when `entry` is 0. */
+/** Pushes `source[start, start + length)` to one end of the list in argument 2, which is created if `entry` is 0. */
 function push(
   context: CommandContext,
   { bytes, starts, lengths }: Request,

@@ -1,5 +1,5 @@
 /**
- * The commands that look for elements of a list. Every function exported here is the command of its name.
+ * The commands that search a list for elements. Every function exported here is the command of its name.
  *
  * @module
  */
@@ -13,16 +13,16 @@ import { findTyped, roundedInteger, syntaxError } from "./argument.ts";
 import type { CommandContext, Steps } from "./context.ts";
 import { ElementSearch } from "./element_search.ts";
 
-/** Work that a search does at once, and in one step: elements looked at, longer ones counted as several. */
+/** The work that a search does immediately, without steps, in compared elements; a long one counts as several. */
 const SEARCH_AT_ONCE = 1024;
-/** See {@linkcode SEARCH_AT_ONCE}. */
+/** The work that a search does in one step, in compared elements; a long one counts as several. */
 const SEARCH_STEP = 4096;
-/** An element longer than this is compared in steps. */
+/** The longest element that is compared without steps, in bytes. */
 const LONG_COMPARED_BYTES = 4096;
-/** Ranges of elements that are removed in one step. */
+/** The number of ranges of elements that are removed in one step. */
 const RANGES_AT_ONCE = 64;
 
-/** `linsert key BEFORE|AFTER pivot element` */
+/** `linsert key BEFORE|AFTER pivot element` inserts an element next to the first one that equals the pivot. */
 export function linsert(context: CommandContext, request: Request, reply: Reply): void | Steps {
   const isBefore = request.is(2, "before");
   if (!isBefore && !request.is(2, "after")) throw syntaxError();
@@ -51,7 +51,7 @@ function* insertInSteps(
   insertBeside(context, request, reply, search.found, isBefore);
 }
 
-/** Inserts argument 4 beside the element at `index`; -1 when there is none. */
+/** Inserts argument 4 next to the element at `index`, unless that is -1 because none was found. */
 function insertBeside(
   context: CommandContext,
   request: Request,
@@ -70,7 +70,9 @@ function insertBeside(
   reply.integer(store.listLength(changed));
 }
 
-/** `lrem key count element`: the first `count`, or the last ones when negative; all when 0. */
+/**
+ * `lrem key count element` removes the first `count` equal elements, the last ones if negative, or all if 0.
+ */
 export function lrem(context: CommandContext, request: Request, reply: Reply): void | Steps {
   const count = roundedInteger(request, 2);
   const store = context.store;
@@ -95,7 +97,7 @@ export function lrem(context: CommandContext, request: Request, reply: Reply): v
   reply.integer(left === 0 ? before : before - store.listLength(left));
 }
 
-/** Looks for the next equal elements, removes those that follow each other, and so on. */
+/** Alternates searching for the next equal element and removing it with the equal ones next to it. */
 function* removeEqualInSteps(
   context: CommandContext,
   request: Request,
@@ -124,17 +126,17 @@ function* removeEqualInSteps(
   reply.integer(removed);
 }
 
-/** What the options of `lpos` say. */
+/** The options of `lpos`. */
 interface PositionOptions {
-  /** Matches to pass over, itself included: from the head, or from the tail when negative. */
+  /** The number of the first wanted match, counted from 1 at the head, or from -1 at the tail. */
   readonly rank: number;
-  /** Most positions to answer with; 0 for all, -1 for one without an array around it. */
+  /** The most positions to reply with; 0 for all, -1 for one without an array around it. */
   readonly count: number;
-  /** Most elements to look at; 0 for all. */
+  /** The most elements to look at; 0 for all. */
   readonly lookedAt: number;
 }
 
-/** `lpos key element [RANK rank] [COUNT count] [MAXLEN length]` */
+/** `lpos key element [RANK rank] [COUNT count] [MAXLEN length]` replies with the indexes of equal elements. */
 export function lpos(context: CommandContext, request: Request, reply: Reply): void | Steps {
   const options = positionOptions(request);
   const entry = findTyped(context, request, 1, EntryType.List);
@@ -177,9 +179,9 @@ function positionOptions(request: Request): PositionOptions {
 }
 
 /**
- * Argument `index` as an integer from 0 up.
+ * Returns argument `index` as an integer of at least 0.
  *
- * @throws {ReplyError} with `refusal` when it is none
+ * @throws {ReplyError} with the message `refusal` when it is not such an integer
  */
 function naturalNumber(request: Request, index: number, refusal: string): number {
   try {
@@ -191,7 +193,7 @@ function naturalNumber(request: Request, index: number, refusal: string): number
   throw new ReplyError("ERR", refusal);
 }
 
-/** The indexes of elements that are argument 2, in the order they are come by. */
+/** The indexes of the elements that equal argument 2, in the order in which they are found. */
 class Positions {
   readonly #context: CommandContext;
   readonly #request: Request;
@@ -207,7 +209,7 @@ class Positions {
     this.#toPass = Math.abs(options.rank) - 1;
   }
 
-  /** Begins at the end of the list of `length` elements that the rank says. */
+  /** Begins to search a list of `length` elements, at the end that the sign of the rank specifies. */
   begin(length: number): void {
     const isBackward = this.#options.rank < 0;
     const lookedAt = this.#options.lookedAt === 0 ? Infinity : this.#options.lookedAt;
@@ -215,7 +217,7 @@ class Positions {
     this.#search = new ElementSearch(this.#context, this.#request, 2, first, isBackward ? -1 : 1, lookedAt);
   }
 
-  /** Looks at elements for a while; whether all that are wanted were found. */
+  /** Searches for `work` steps. Returns whether all wanted elements were found. */
   run(work: number): boolean {
     const search = this.#search!;
     const { count } = this.#options;
@@ -230,12 +232,12 @@ class Positions {
     return false;
   }
 
-  /** Replies with what was found. */
+  /** Writes the positions to the reply. */
   reply(reply: Reply): void {
     for (const _ of this.replySome(reply));
   }
 
-  /** As {@linkcode reply}, a part of it with each step. */
+  /** Writes the positions to the reply like {@linkcode reply}, in steps. */
   *replySome(reply: Reply): Generator<void> {
     const found = this.#found;
     if (this.#options.count !== -1) reply.array(found.length);

@@ -1,19 +1,19 @@
 /**
  * Commands that take long, in steps between which other clients' commands run.
  *
- * A command does its work at once where it is little. Where it is more it returns a generator, which yields about every
- * tenth of a millisecond, wherever nothing is half done. Nothing of the store outlives a `yield` but bytes and numbers: blocks
- * may move, so entries are looked up again.
+ * A command with little work does it immediately. A command with more work returns a generator, which yields about
+ * every tenth of a millisecond, only where nothing is half done. Only bytes and numbers outlive a `yield`: blocks of
+ * the store may move, so entries are looked up again.
  *
  * ```text
- * first slice ended in time?  → done: nearly always, and nobody has seen anything
+ * first slice ended in time?  → done; nearly always, and no other command has seen anything
  * else                        → its keys are held (holds.ts), its effects become one batch of the log (record_group.ts)
- *   pause → slice → pause → …   with the clock of its beginning, as if all of it was one moment
+ *   pause → slice → pause → …   with the clock of its beginning, as if the command took no time
  * ```
  *
- * A command of very many keys holds them before it begins, since collecting them takes steps of its own.
+ * A command of very many keys holds them before it begins, because collecting them takes steps too.
  *
- * In a transaction the whole transaction holds the keys of all its commands (transaction.ts).
+ * A transaction holds the keys of all its commands (transaction.ts).
  *
  * @module
  */
@@ -27,10 +27,10 @@ import type { CommandContext, Run, Steps } from "./context.ts";
 import type { EffectGroup, EffectLog } from "./effect_log.ts";
 import { type Hold, KeySet } from "./holds.ts";
 
-/** Thrown by a step that finds the value gone which it was reading: the command begins anew, and finds it absent. */
+/** Thrown by a step that finds the value that it was reading removed. The command starts again, and finds no value. */
 export class ValueGone extends Error {}
 
-/** A command, as far as driving its steps needs to know it. */
+/** The parts of a command that are needed to run its steps. */
 export interface LongCommand {
   readonly run: Run;
   readonly writes: boolean;
@@ -38,11 +38,11 @@ export interface LongCommand {
 }
 
 /**
- * Runs steps to their end: at once, where that takes less than a slice.
+ * Runs steps to their end; immediately, if they take less than a slice.
  *
- * @param after called once when they have ended, whichever way
- * @returns a promise when it takes longer; until it resolves the request stays borrowed. In a transaction, nothing: what is
- * left stands in `client.steps` then
+ * @param after called once when the steps have ended, successfully or not
+ * @returns a promise when the steps take longer; until it resolves, the request stays borrowed. In a transaction it
+ * returns nothing, and `client.steps` has the remaining steps
  */
 export function runSteps(
   context: CommandContext,
@@ -63,7 +63,8 @@ export function runSteps(
   if (!isOfMany || !command.writes) {
     const mark = new LogMark(context.log);
     if (runSlice(run)) return;
-    // Reads of many keys are not one moment: each slice of them is. What has no keys, such as `keys`, goes on with time.
+    // A read of many keys is not atomic, only each of its slices. A command without keys, such as `keys`, sees time
+    // pass.
     if (end === 0 || isOfMany) return readOn(run);
     const keys = new KeySet(end);
     keys.addKeys(context.store, command.specification, request, 0, end);
@@ -76,7 +77,7 @@ export function runSteps(
   if (!runSlice(run)) return finish(run, keys, mark);
 }
 
-/** One command that takes long. */
+/** One run of a command that takes long. */
 interface LongRun {
   readonly context: CommandContext;
   readonly command: LongCommand;
@@ -86,7 +87,7 @@ interface LongRun {
   readonly after: (() => void) | undefined;
 }
 
-/** Runs the first slice; whether the command has ended. */
+/** Runs the first slice. Returns whether the command has ended. */
 function runSlice({ context, steps, after }: LongRun): boolean {
   let isDone = true;
   try {
@@ -97,7 +98,7 @@ function runSlice({ context, steps, after }: LongRun): boolean {
   }
 }
 
-/** Returns what collects the keys of a command of very many, some with each call, until it returns `true`. */
+/** Returns a step that collects some of the keys of a command of very many, and returns `true` after the last ones. */
 function collecting(
   { store }: CommandContext,
   specification: CommandSpecification,
@@ -112,7 +113,7 @@ function collecting(
   };
 }
 
-/** Goes on with a command that has just had its first slice. */
+/** Continues a command after its first slice. */
 async function finish(run: LongRun, keys: KeySet, mark: LogMark): Promise<void> {
   const { context, command, request, steps, after } = run;
   const task = LongTask.begin(context, keys, command.writes, mark, request.size);
@@ -125,7 +126,7 @@ async function finish(run: LongRun, keys: KeySet, mark: LogMark): Promise<void> 
   await beginAnew(run);
 }
 
-/** Goes on with a command that only reads, and holds no keys. */
+/** Continues a command that only reads and holds no keys. */
 async function readOn(run: LongRun): Promise<void> {
   const { context, steps } = run;
   try {
@@ -139,7 +140,7 @@ async function readOn(run: LongRun): Promise<void> {
   await beginAnew(run);
 }
 
-/** Runs a command once more from its beginning, since keys that it was reading were removed. */
+/** Runs a command again from its beginning, because keys that it was reading were removed. */
 async function beginAnew({ context, command, request, reply }: LongRun): Promise<void> {
   const { holds } = context.shared;
   for (;;) {
@@ -167,14 +168,15 @@ async function holdAndRun(run: LongRun, keys: KeySet, collect: () => boolean): P
   await task.run(steps, after);
 }
 
-/** Whether nothing is in the way of a long command that writes these keys. */
+/** Returns whether a long command that writes these keys does not have to wait. */
 function isFree({ shared, log }: CommandContext, keys: KeySet): boolean {
   return shared.holds.inTheWayOf(keys, true) === undefined && log?.isMarkAwaited !== true;
 }
 
 /**
- * Returns what a long command that writes these keys has to wait for. It looks again afterwards, and begins in the same turn in
- * which there is nothing: others wait for the same.
+ * Returns a promise that a long command that writes these keys has to wait for, or `undefined`. After waiting, the
+ * caller checks again, and begins in the same turn of the event loop in which there is no obstacle: other commands may
+ * wait for the same keys.
  */
 export function obstacle({ shared: { holds }, log }: CommandContext, keys: KeySet): Promise<void> | undefined {
   const hold = holds.inTheWayOf(keys, true);
@@ -183,14 +185,14 @@ export function obstacle({ shared: { holds }, log }: CommandContext, keys: KeySe
   return log?.marked;
 }
 
-/** Where the effects of a command begin in the log's records. */
+/** The position in the log's records at which the effects of a command begin. */
 export class LogMark {
   readonly #log: EffectLog | undefined;
   readonly #at: number;
   readonly #unasked: number;
   readonly #writes: number;
 
-  /** Marks where the log is now. */
+  /** Marks the current position of the log. */
   constructor(log: EffectLog | undefined) {
     this.#log = log;
     this.#at = log?.position ?? 0;
@@ -199,8 +201,9 @@ export class LogMark {
   }
 
   /**
-   * Makes a group of the effects since. Keys that have expired or were evicted before the first of them are not part of it.
-   * Where one was evicted later, what there is stays in its order, and only what follows is of the group.
+   * Opens a group that begins with the effects since the mark. Keys that expired or were evicted before the first of
+   * these effects are not part of it. If a key was evicted later, the effects up to now keep their order, and the group
+   * contains only the following ones.
    */
   openGroup(expectedBytes: number): EffectGroup | undefined {
     const log = this.#log;
@@ -213,7 +216,7 @@ export class LogMark {
   }
 }
 
-/** A command, or a transaction, between its first pause and its end. */
+/** A command or a transaction, between its first pause and its end. */
 export class LongTask {
   readonly #context: CommandContext;
   readonly #hold: Hold;
@@ -230,10 +233,10 @@ export class LongTask {
   }
 
   /**
-   * Holds keys, which are free, and collects effects.
+   * Holds the keys, which are free, and begins to collect effects.
    *
-   * @param mark where its effects begin
-   * @param expectedBytes of its effects
+   * @param mark the position at which its effects begin
+   * @param expectedBytes the expected size of its effects
    */
   static begin(
     context: CommandContext,
@@ -248,32 +251,32 @@ export class LongTask {
   }
 
   /**
-   * Pauses, then takes steps, and so on to their end, which is the end of the task.
+   * Alternates pauses and steps until the steps end, then ends the task.
    *
-   * @param after called once, when the steps have ended, whichever way
+   * @param after called once when the steps have ended, successfully or not
    */
   async run(steps: Steps, after: (() => void) | undefined): Promise<void> {
     const step = () => steps.next().done === true;
     try {
       do await this.pause(); while (!this.#context.slice(() => this.enter(step)));
     } finally {
-      // In the same turn: what others do from here on stands behind it in the log.
+      // In the same turn of the event loop: effects of other commands come after this one's in the log.
       steps.return();
       after?.();
       this.end();
     }
   }
 
-  /** Lets others run. A write is carried out to its end though its client has left meanwhile. */
+  /** Lets other commands run. A write continues to its end even if its client leaves meanwhile. */
   async pause(): Promise<void> {
     await this.#context.pause(this.#writes ? "always" : "here");
     this.#context.store.nowMs = this.#nowMs;
   }
 
   /**
-   * Runs a step, with its effects collected and the clock standing still.
+   * Runs a step. Its effects are collected, and the clock has the time at which the task began.
    *
-   * @throws {ValueGone} when keys were removed that it reads
+   * @throws {ValueGone} when keys that it reads were removed
    */
   enter<T>(step: () => T): T {
     if (this.#hold.isBroken) throw new ValueGone();
@@ -287,11 +290,14 @@ export class LongTask {
     }
   }
 
-  /** Lets the keys go, hands the effects to the log, and has clients served that wait for the keys. Safe to call twice. */
+  /**
+   * Releases the keys, passes the effects to the log, and serves the clients that wait for the keys. Safe to call
+   * twice.
+   */
   end(): void {
     this.#group?.close();
     this.#hold.release();
-    // Before anybody else may take what it has pushed.
+    // Before another command can take the elements that this one has pushed.
     this.#context.shared.waiters.release();
   }
 }

@@ -1,8 +1,8 @@
 /**
- * Copies of long values, made in steps: piece by piece, element by element, field by field.
+ * Copies long values in steps: piece by piece, element by element, field by field.
  *
- * The destination is this command's alone meanwhile, and the source does not change, so the copy is of one moment. It is made
- * of the same effects as pushing and setting are, in one batch of the log.
+ * The copy is consistent: no other command may use the destination meanwhile, and the source does not change. Its
+ * effects in the log are the same as those of pushing and setting, in one batch.
  *
  * @module
  */
@@ -18,16 +18,16 @@ import { KeptRoom } from "./kept_room.ts";
 
 import { ElementItems, FieldItems, type Items, sizeOf } from "./long_reply.ts";
 
-/** A step that copies, and returns the entry of the copy. */
+/** The steps of a copy, which return the entry of the copy, or the size of the value to copy. */
 type CopySteps = Generator<void, number, void>;
 
-/** Copies what the key in argument 1 holds, with its deadline, to the key in argument 2, whatever that holds. */
+/** Copies the value of the key in argument 1, with its deadline, to the key in argument 2, whose value is replaced. */
 export function* copyValue(context: CommandContext, request: Request): CopySteps {
   const { store } = context;
   const type = store.type(findKey(context, request, 1));
   const size = yield* measure(context, request, type);
   const count = countOf(store, findKey(context, request, 1), type) * 2 + request.count;
-  // This may cost what is to be replaced, but not what is copied.
+  // Making room may evict the value to be replaced, but not the value to be copied.
   while (!store.makeRoomPart(size, count, findKey(context, request, 1))) yield;
   store.makeRoomBeside(size, count, findKey(context, request, 1));
   const room = new KeptRoom(store, size, count);
@@ -53,7 +53,7 @@ function itemsOf(context: CommandContext, request: Request, type: EntryType): It
   return type === EntryType.List ? new ElementItems(context, request, 0) : new FieldItems(context, request, true, true);
 }
 
-/** Returns how many bytes all keys, fields and values of the copy have. */
+/** Returns the total size of all keys, fields and values of the copy, in bytes. */
 function* measure(context: CommandContext, request: Request, type: EntryType): CopySteps {
   const entry = findKey(context, request, 1);
   if (type === EntryType.String) return request.size + context.store.stringLength(entry);
@@ -75,7 +75,7 @@ function* copyString(context: CommandContext, request: Request, room: KeptRoom):
   }
 }
 
-/** Some items of a value, copied out of the store, since what is written to it leaves no cursor valid. */
+/** Some items of a value, copied out of the store. A write to the store invalidates its cursors. */
 class Batch {
   readonly #store: Store;
   readonly #isHash: boolean;
@@ -88,22 +88,22 @@ class Batch {
     this.#isHash = isHash;
   }
 
-  /** Bytes of all items. */
+  /** The total size of all items, in bytes. */
   get size(): number {
     return this.#size;
   }
 
-  /** Elements, or fields and values. */
+  /** The number of elements, or of fields and values. */
   get count(): number {
     return this.#lengths.length;
   }
 
-  /** Whether there is room for another item. */
+  /** Whether another item may be added. */
   get hasRoom(): boolean {
     return this.#size < STEP_BYTES && this.#lengths.length < STEP_KEYS_COUNT;
   }
 
-  /** Adds the item that the store's cursor is on. */
+  /** Adds the item at the store's cursor. */
   add(): void {
     const store = this.#store;
     if (this.#isHash) {

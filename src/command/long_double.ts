@@ -1,15 +1,15 @@
 /**
- * Numbers as `long double` of x86-64 has them, which Redis adds with in `incrbyfloat` and `hincrbyfloat`.
+ * Numbers like the `long double` of x86-64, with which Redis computes `incrbyfloat` and `hincrbyfloat`.
  *
- * The result of these commands is text that other programs compare and store, so it has to be the same to the last digit;
- * a `number` has 11 bits less, and would answer `5010.60000000000036380` where Redis answers `5010.60000000000000009`.
- * So the arithmetic is done here in integers: exactly, and rounded once as the processor does.
+ * The result of these commands is text that other programs compare and store, so it has to be equal to the last digit.
+ * A `number` has 11 bits less, and would give `5010.60000000000036380` where Redis gives `5010.60000000000000009`. So
+ * this module computes exactly, with integers, and rounds once, as the processor does.
  *
  * ```text
  * value = ± mantissa × 2^exponent        mantissa below 2^64, exponent -16445 … 16320
  * ```
  *
- * A sum takes microseconds, and thousands of digits some tens of them.
+ * A sum takes microseconds; with thousands of digits it takes some tens of them.
  *
  * @module
  */
@@ -21,20 +21,20 @@ export interface LongDouble {
   readonly exponent: number;
 }
 
-/** What is too large for a number. */
+/** The result when a number is too large. */
 export const INFINITE = "infinite";
 
 const MANTISSA_BITS = 64;
 const EXPONENT_MIN = -16445;
-/** Numbers are below 2 to this. */
+/** Numbers are below 2 to the power of this. */
 const MAGNITUDE_MAX = 16384;
-/** 10 to this is too large for a number. */
+/** The exponent from which a power of 10 is too large for a number. */
 const DECIMAL_EXPONENT_MAX = 4933;
-/** 10 to this is rounded to 0. */
+/** The exponent at which a power of 10 is rounded to 0. */
 const DECIMAL_EXPONENT_MIN = -4952;
-/** Longest text that is read as a number, as in Redis; longer is none. */
+/** The longest text that is read as a number. The bound is Redis's. */
 export const LONG_DOUBLE_TEXT_MAX_LENGTH = 5119;
-/** Digits behind the point that are told. */
+/** The most digits after the point in a formatted number. */
 const FRACTION_DIGITS = 17;
 
 const DECIMAL = /^([+-]?)(?:(\d+)(?:\.(\d*))?|\.(\d+))(?:e([+-]?\d+))?$/i;
@@ -42,9 +42,9 @@ const HEXADECIMAL = /^([+-]?)0x(?:([0-9a-f]+)(?:\.([0-9a-f]*))?|\.([0-9a-f]+))(?
 const INFINITY = /^[+-]?inf(?:inity)?$/i;
 
 /**
- * The number that `text` says in the way of C: decimal, hexadecimal (`0x1.8p3`), or `inf`.
+ * Returns the number in `text`, which C's syntax allows to be decimal, hexadecimal (`0x1.8p3`), or `inf`.
  *
- * @returns `undefined` when it is none, or one that is too large or is rounded to 0
+ * @returns `undefined` when the text is not a number, or when the number is too large or is rounded to 0
  */
 export function parseLongDouble(text: string): LongDouble | typeof INFINITE | undefined {
   if (text.length > LONG_DOUBLE_TEXT_MAX_LENGTH) return undefined;
@@ -52,8 +52,8 @@ export function parseLongDouble(text: string): LongDouble | typeof INFINITE | un
   const decimal = DECIMAL.exec(text);
   const match = decimal ?? HEXADECIMAL.exec(text);
   if (match === null) return undefined;
-  const [, sign, whole = "", behind = "", onlyBehind = "", power = "0"] = match;
-  const fraction = behind + onlyBehind;
+  const [, sign, whole = "", fractionAfterWhole = "", fractionAlone = "", power = "0"] = match;
+  const fraction = fractionAfterWhole + fractionAlone;
   const digits = (whole + fraction).replace(/^0+/, "");
   const isNegative = sign === "-";
   if (digits === "") return { isNegative, mantissa: 0n, exponent: 0 };
@@ -64,7 +64,7 @@ export function parseLongDouble(text: string): LongDouble | typeof INFINITE | un
   return { ...value, isNegative };
 }
 
-/** `digits` × 10^`exponent` */
+/** Returns `digits` × 10^`exponent`. */
 function fromDecimal(digits: string, exponent: number): LongDouble | typeof INFINITE | undefined {
   const magnitude = digits.length + exponent;
   if (magnitude > DECIMAL_EXPONENT_MAX || magnitude < DECIMAL_EXPONENT_MIN) return undefined;
@@ -74,17 +74,20 @@ function fromDecimal(digits: string, exponent: number): LongDouble | typeof INFI
     : rounded(mantissa * 10n ** BigInt(exponent), 1n, 0);
 }
 
-/** `digits` × 2^`exponent` */
+/** Returns `digits` × 2^`exponent`. */
 function fromHexadecimal(digits: string, exponent: number): LongDouble | typeof INFINITE | undefined {
   const magnitude = 4 * digits.length + exponent;
   if (magnitude > MAGNITUDE_MAX + 4 || magnitude < EXPONENT_MIN - 1) return undefined;
   return rounded(BigInt(`0x${digits}`), 1n, exponent);
 }
 
-/** The number nearest to `numerator` / `denominator` × 2^`exponent`; of two as near, the even one. */
+/**
+ * Returns the number nearest to `numerator` / `denominator` × 2^`exponent`. Of two that are equally near, it is the
+ * even one.
+ */
 function rounded(numerator: bigint, denominator: bigint, exponent: number): LongDouble | typeof INFINITE {
   const difference = bitLength(numerator) - bitLength(denominator);
-  // The quotient gets 64 bits, or one more, and then loses it again.
+  // The quotient gets 64 or 65 bits; in the second case the division is repeated with one bit less.
   let shift = Math.max(difference - MANTISSA_BITS, EXPONENT_MIN - exponent);
   let mantissa = divideAndRound(numerator, denominator, shift);
   if (bitLength(mantissa) > MANTISSA_BITS) mantissa = divideAndRound(numerator, denominator, ++shift);
@@ -92,7 +95,10 @@ function rounded(numerator: bigint, denominator: bigint, exponent: number): Long
   return { isNegative: false, mantissa, exponent: shift + exponent };
 }
 
-/** `numerator` / `denominator` / 2^`shift`, rounded; of two as near, the even one. */
+/**
+ * Returns `numerator` / `denominator` / 2^`shift`, rounded to the nearest integer. Of two that are equally near, it is
+ * the even one.
+ */
 function divideAndRound(numerator: bigint, denominator: bigint, shift: number): bigint {
   if (shift < 0) numerator <<= BigInt(-shift);
   else denominator <<= BigInt(shift);
@@ -108,7 +114,7 @@ function bitLength(value: bigint): number {
   return (hexadecimal.length - 1) * 4 + (32 - Math.clz32(parseInt(hexadecimal[0]!, 16)));
 }
 
-/** The sum, rounded. */
+/** Returns the rounded sum of two numbers. */
 export function addLongDouble(a: LongDouble, b: LongDouble): LongDouble | typeof INFINITE {
   const exponent = Math.min(a.exponent, b.exponent);
   const sum = scaled(a, exponent) + scaled(b, exponent);
@@ -117,13 +123,13 @@ export function addLongDouble(a: LongDouble, b: LongDouble): LongDouble | typeof
   return value === INFINITE ? INFINITE : { ...value, isNegative: sum < 0n };
 }
 
-/** The number in units of 2^`exponent`. */
+/** Returns a number in units of 2^`exponent`. */
 function scaled(value: LongDouble, exponent: number): bigint {
   const magnitude = value.mantissa << BigInt(value.exponent - exponent);
   return value.isNegative ? -magnitude : magnitude;
 }
 
-/** The number with up to 17 digits behind the point, without an exponent and without zeros at the end. */
+/** Returns a number with up to 17 digits after the point, without an exponent and without trailing zeros. */
 export function formatLongDouble(value: LongDouble): string {
   const units = divideAndRound(value.mantissa * 10n ** BigInt(FRACTION_DIGITS), 1n, -value.exponent);
   if (units === 0n) return "0";

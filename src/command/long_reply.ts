@@ -2,11 +2,11 @@
  * Replies of many values, or of long ones, in steps.
  *
  * ```text
- * measure   item → item → … ─ pause ─ item → …       their lengths alone: what gets too long is refused before any is copied
- * reply     item → item → … ─ pause ─ item → …       a long one in pieces
+ * measure   item → item → … ─ pause ─ item → …       only their lengths: a reply that is too long is refused before any copy
+ * reply     item → item → … ─ pause ─ item → …       a long item in pieces
  * ```
  *
- * What is read does not change between steps, since the command holds its key (long_command.ts).
+ * The values do not change between steps, because the command holds its key (long_command.ts).
  *
  * @module
  */
@@ -31,31 +31,40 @@ import { replyElement } from "./list_element.ts";
 import { ValueGone } from "./long_command.ts";
 import { replyString } from "./string_value.ts";
 
-/** Values that a command replies with, one after another, with a place among them that outlives a pause. */
+/** The values that a command replies with, one after another, with a current item that survives a pause. */
 export interface Items {
-  /** How many values of the reply one item is. */
+  /** The number of values of the reply for each item. */
   readonly width: number;
-  /** Goes to item `index`: the first one of the walk, or the one that it has left. @throws {ValueGone} */
+  /**
+   * Moves to item `index`, which is the first one of the walk or the one that it has left.
+   *
+   * @throws {ValueGone} when the item was removed
+   */
   enter(index: number): void;
-  /** Goes to the next item, which is there. */
+  /** Moves to the next item, which must exist. */
   next(): void;
-  /** Whether the item it is at belongs to a key that another command holds: it is entered again later. */
+  /**
+   * Whether the current item belongs to a key that another command holds exclusively. Then it is entered again later.
+   */
   readonly isBusy: boolean;
-  /** Takes note of the item it is at, so that the walk can go on there after a pause. */
+  /** Remembers the current item, so that the walk can continue there after a pause. */
   leave(): void;
-  /** Bytes of the item it is at. */
+  /** Returns the size of the current item, in bytes. */
   size(): number;
-  /** Replies with that item. */
+  /** Writes the current item to the reply. */
   reply(reply: Reply): void;
-  /** Replies with all of that item but a long value, and returns the length of the one that is left; -1 when none is. */
+  /**
+   * Writes the current item to the reply except for its long value, and returns the length of that value; -1 if there
+   * is none.
+   */
   replyHead(reply: Reply): number;
-  /** Copies bytes `[from, from + length)` of that long value. */
+  /** Copies bytes `[from, from + length)` of the long value. */
   copyPart(from: number, target: Uint8Array, at: number, length: number): void;
-  /** Keeps that long value as it is until the hold is released; `undefined` where the command holds its key anyway. */
+  /** Holds the long value until the hold is released; returns `undefined` if the command already holds its key. */
   hold(): Hold | undefined;
 }
 
-/** Replies with items `[from, to)`, as values of an array that was begun. */
+/** Writes items `[from, to)` to the reply, as values of an array that was begun. */
 export function* replyItems(reply: Reply, items: Items, from: number, to: number): Steps {
   if (from >= to) return;
   yield* measure(reply, items, from, to);
@@ -79,13 +88,17 @@ export function* replyItems(reply: Reply, items: Items, from: number, to: number
   }
 }
 
-/** @throws {ReplyError} when the items are too long for a reply */
+/**
+ * Adds up the sizes of the items and announces them to the reply.
+ *
+ * @throws {ReplyError} when the items are too long for a reply
+ */
 function* measure(reply: Reply, items: Items, from: number, to: number): Steps {
   const size = yield* sizeOf(items, to, from);
   reply.announce((to - from) * items.width, size);
 }
 
-/** Returns the sum of the sizes of items `[from, to)`, which takes steps. */
+/** Returns the sum of the sizes of items `[from, to)`, computed in steps. */
 export function* sizeOf(items: Items, to: number, from = 0): Generator<void, number, void> {
   let size = 0;
   items.enter(from);
@@ -132,7 +145,7 @@ function* replyLong(reply: Reply, items: Items, index: number): Steps {
   }
 }
 
-/** What the items of one value have in common: the command holds its key. */
+/** The common part of the items of one value, whose key the command holds. */
 abstract class HeldItems {
   readonly isBusy = false;
 
@@ -141,7 +154,7 @@ abstract class HeldItems {
   }
 }
 
-/** Elements of the list in argument 1, from index `first` on, towards the tail (`step` 1) or the head (-1). */
+/** The elements of the list in argument 1, from index `first` on, towards the tail (`step` 1) or the head (-1). */
 export class ElementItems extends HeldItems implements Items {
   readonly width = 1;
   readonly #context: CommandContext;
@@ -188,7 +201,7 @@ export class ElementItems extends HeldItems implements Items {
   }
 }
 
-/** Fields of the hash in argument 1, their values, or both, in the order in which the fields were made. */
+/** The fields of the hash in argument 1, their values, or both, in the order in which the fields were created. */
 export class FieldItems extends HeldItems implements Items {
   readonly width: number;
   readonly #context: CommandContext;
@@ -198,11 +211,11 @@ export class FieldItems extends HeldItems implements Items {
   readonly #withValues: boolean;
   readonly #field = new Uint8Array(FIELD_SIZE_MAX_BYTES);
   #fieldLength = 0;
-  /** Where the walk begins, and with which field; the first one of all unless it is told. */
+  /** The index of the item at which the walk begins, and its field; `undefined` for the hash's first field. */
   readonly #start: number;
   readonly #startField: Uint8Array | undefined;
 
-  /** @param start the number of the field that the store's cursor is on, where the walk does not begin with the first one */
+  /** @param start the index of the field at the store's cursor, if the walk does not begin with the first field */
   constructor(context: CommandContext, request: Request, withFields: boolean, withValues: boolean, start = 0) {
     super();
     this.width = Number(withFields) + Number(withValues);
@@ -257,7 +270,7 @@ export class FieldItems extends HeldItems implements Items {
   }
 }
 
-/** The values of the fields in arguments 2 and on, of the hash in argument 1. */
+/** The values of the fields in arguments 2 and on, in the hash in argument 1. */
 export class NamedFieldItems extends HeldItems implements Items {
   readonly width = 1;
   readonly #context: CommandContext;
@@ -361,7 +374,7 @@ export class KeyItems implements Items {
   readonly #context: CommandContext;
   readonly #store: Store;
   readonly #request: Request;
-  /** Whether the command does not hold its keys, since they are too many: each slice of them is another moment. */
+  /** Whether the command does not hold its keys, because they are too many: then only each slice is atomic. */
   readonly #isFree: boolean;
   #argument = 0;
   #entry = 0;
@@ -420,7 +433,7 @@ export class KeyItems implements Items {
   }
 }
 
-/** Whether another command has a key for itself. */
+/** Returns whether another command holds a key exclusively. */
 function isHeldAlone(
   { store, shared: { holds } }: CommandContext,
   bytes: Uint8Array,
@@ -433,7 +446,8 @@ function isHeldAlone(
 /**
  * Visits the keys in arguments `[1, request.count)` in steps.
  *
- * @param isHolding whether the command holds its keys; else a key that another command holds is visited once that has ended
+ * @param isHolding whether the command holds its keys; otherwise a key that another command holds is visited after that
+ * command has ended
  */
 export function* eachKey(
   context: CommandContext,

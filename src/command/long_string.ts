@@ -1,8 +1,9 @@
 /**
- * Long strings, read and stored in steps.
+ * Reads and stores long strings in steps.
  *
- * A long value is stored as a first piece, to which the others are appended. Nobody sees a part of it, since its key is held
- * meanwhile, nor does a crash leave one, since all of it is one batch of the log (long_command.ts).
+ * A long value is stored as a first piece, to which the other pieces are appended. No command sees a part of it,
+ * because its key is held meanwhile. A crash does not leave a part either, because all pieces are in one batch of the
+ * log (long_command.ts).
  *
  * @module
  */
@@ -18,14 +19,14 @@ import { KeptRoom, makeRoomInSteps } from "./kept_room.ts";
 import { replyItems, StringItems } from "./long_reply.ts";
 import { replyString, setArgument, setPairs } from "./string_value.ts";
 
-/** Replies with the string in argument 1, which is `entry`: in steps when it is long. */
+/** Replies with `entry`, the string in argument 1; in steps if it is long. */
 export function replyValue(context: CommandContext, request: Request, reply: Reply, entry: number): void | Steps {
   const length = context.store.stringLength(entry);
   if (length > LONG_BYTES) return replyItems(reply, new StringItems(context, request, 0, length), 0, 1);
   replyString(context.store, entry, reply);
 }
 
-/** Takes steps that reply with a value, and then sets the key in argument 1, which is found anew. */
+/** Runs steps that reply with a value, and then sets the key in argument 1, which is looked up again. */
 export function* replacing(
   context: CommandContext,
   request: Request,
@@ -33,13 +34,13 @@ export function* replacing(
   set: (entry: number) => void | Steps,
 ): Steps {
   yield* steps;
-  // Others may have used the room that there was before.
+  // Other commands may have used the room that was made before.
   yield* makeRoomInSteps(context.store, request.size, request.count);
   const more = set(findKey(context, request, 1));
   if (more !== undefined) yield* more;
 }
 
-/** Takes steps, and then what `then` does. */
+/** Runs steps, then calls `then` and runs the steps that it returns. */
 export function* following(steps: Steps, then: () => void | Steps): Steps {
   yield* steps;
   const more = then();
@@ -47,10 +48,10 @@ export function* following(steps: Steps, then: () => void | Steps): Steps {
 }
 
 /**
- * Sets the key in argument `keyIndex` to the value in argument `valueIndex`: in steps when that is long.
+ * Sets the key in argument `keyIndex` to the value in argument `valueIndex`; in steps if that is long.
  *
- * @param entry what the key holds, of any type, or 0
- * @param deadlineMs when it expires; 0: never
+ * @param entry the current entry of the key, of any type, or 0
+ * @param deadlineMs the time at which the key expires; 0 for never
  */
 export function setValue(
   context: CommandContext,
@@ -77,7 +78,7 @@ function* setInSteps(
   yield* storeInSteps(context, request, keyIndex, valueIndex, deadlineMs);
 }
 
-/** As {@linkcode setValue}, for a long value that there is room for. */
+/** Sets a long value for which there is room, like {@linkcode setValue}. */
 function* storeInSteps(
   context: CommandContext,
   request: Request,
@@ -102,7 +103,7 @@ export function* appendInSteps(
   yield* appendPieces(context, request, keyIndex, valueIndex, 0);
 }
 
-/** Appends the value in argument `valueIndex`, from byte `from` on, to a string. There is room for it. */
+/** Appends the value in argument `valueIndex`, from byte `from` on, to a string. There must be room for it. */
 function* appendPieces(
   context: CommandContext,
   request: Request,

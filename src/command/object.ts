@@ -1,6 +1,6 @@
 /**
- * `object` and `memory`: how values are kept, and what they take. Every function exported here is the command of its
- * name.
+ * The commands `object` and `memory`, which show how values are stored and how much memory they use. Every function
+ * exported here is the command of its name.
  *
  * @module
  */
@@ -17,12 +17,12 @@ import { peekKey, roundedInteger, syntaxError } from "./argument.ts";
 import type { CommandContext } from "./context.ts";
 import { DECIMAL_MAX_BYTES } from "./decimal.ts";
 
-/** Strings up to this length Redis keeps beside their header. */
+/** The longest string that Redis stores in one block with its header, in bytes. */
 const EMBEDDED_MAX_BYTES = 44;
-/** Elements or fields that `memory usage` looks at, unless SAMPLES says otherwise. */
+/** The number of elements or fields that `memory usage` looks at without the option SAMPLES. */
 const SAMPLES_DEFAULT_COUNT = 5;
 
-/** Those of `object`. */
+/** The subcommands of `object`, by name. */
 export const OBJECT_SUBCOMMANDS: Subcommands<CommandContext> = {
   encoding: {
     arity: 3,
@@ -58,12 +58,15 @@ export const OBJECT_SUBCOMMANDS: Subcommands<CommandContext> = {
   },
 };
 
-/** `object encoding key | freq key | idletime key | refcount key` */
+/** `object encoding key | freq key | idletime key | refcount key` shows how a value is stored. */
 export function object(context: CommandContext, request: Request, reply: Reply): void | Promise<void> {
   return runSubcommand(OBJECT_SUBCOMMANDS, context, request, reply);
 }
 
-/** In the words of Redis: small lists and hashes are packed, large ones are tables, and short strings embedded. */
+/**
+ * Replies with Redis's name for the encoding: small lists and hashes are packed, large ones are tables, and short
+ * strings are embedded.
+ */
 function encoding(context: CommandContext, request: Request, reply: Reply): void {
   const entry = peekKey(context, request, 2);
   if (entry === 0) reply.nil();
@@ -90,7 +93,7 @@ function stringEncoding(store: Store, entry: number): string {
   return parseInteger64(text, 0, length) === undefined ? "embstr" : "int";
 }
 
-/** There is no policy here that counts accesses. */
+/** Refuses, as Redis does without an LFU policy: accesses are not counted. */
 function frequency(context: CommandContext, request: Request, reply: Reply): void {
   if (peekKey(context, request, 2) !== 0) {
     throw new ReplyError(
@@ -102,7 +105,10 @@ function frequency(context: CommandContext, request: Request, reply: Reply): voi
   reply.nil();
 }
 
-/** Keys are kept in the order of their use, and no times with them: rather no answer than a wrong one. */
+/**
+ * Refuses for a key that exists: keys are kept in the order of their use, without times. No reply is better than a
+ * wrong one.
+ */
 function idleTime(context: CommandContext, request: Request, reply: Reply): void {
   if (peekKey(context, request, 2) !== 0) {
     throw new ReplyError("ERR", "idle times are not kept: eviction goes by the exact order in which keys were used");
@@ -110,14 +116,14 @@ function idleTime(context: CommandContext, request: Request, reply: Reply): void
   reply.nil();
 }
 
-/** Integers below this Redis has once for all keys, and tells so. */
+/** The number of integers that Redis stores once for all keys, from 0 on. */
 const SHARED_INTEGERS_COUNT = 10_000;
-/** What Redis tells as the number of references to a value that it never frees. */
+/** The reference count that Redis shows for a value that it never frees. */
 const SHARED_REFERENCES_COUNT = 2 ** 31 - 1;
 
 /**
- * In the words of Redis, though no value is shared by keys here. Where keys are evicted it shares none either, since each has
- * times of its own.
+ * Replies with the number that Redis would show, although values are never shared here. Redis does not share values if
+ * keys can be evicted, because each value then has its own access time.
  */
 function references(context: CommandContext, request: Request, reply: Reply): void {
   const entry = peekKey(context, request, 2);
@@ -133,7 +139,7 @@ function isSharedInteger(store: Store, entry: number): boolean {
   return value !== undefined && value >= 0n && value < SHARED_INTEGERS_COUNT;
 }
 
-/** Those of `memory`. */
+/** The subcommands of `memory`, by name. */
 export const MEMORY_SUBCOMMANDS: Subcommands<CommandContext> = {
   doctor: { arity: 2, run: doctor, help: ["DOCTOR", "Return memory problems reports."] },
   "malloc-stats": {
@@ -158,7 +164,7 @@ export const MEMORY_SUBCOMMANDS: Subcommands<CommandContext> = {
   },
 };
 
-/** `memory usage key [SAMPLES count] | stats | doctor | malloc-stats | purge` */
+/** `memory usage key [SAMPLES count] | stats | doctor | malloc-stats | purge` shows how much memory is used. */
 export function memory(context: CommandContext, request: Request, reply: Reply): void | Promise<void> {
   return runSubcommand(MEMORY_SUBCOMMANDS, context, request, reply);
 }
@@ -175,7 +181,7 @@ function usage(context: CommandContext, request: Request, reply: Reply): void {
   else reply.integer(context.store.entryBytes(entry, samples));
 }
 
-/** What of Redis's figures there is here: all data lies in one arena, whose use is known to the byte. */
+/** Replies with those of Redis's figures that exist here. All data is in one arena, whose use is known to the byte. */
 function statistics({ store }: CommandContext, _request: Request, reply: Reply): void {
   const { usedBytes, committedBytes, tableBytes, accountBytes, keys } = store.statistics;
   const dataBytes = usedBytes - tableBytes;
@@ -214,7 +220,7 @@ function allocatorStatistics(_context: CommandContext, _request: Request, reply:
   reply.text("Stats not supported for the current allocator");
 }
 
-/** Free pages are used again as they are: there is nothing to do. */
+/** Does nothing: free pages are used again as they are. */
 function purge(_context: CommandContext, _request: Request, reply: Reply): void {
   reply.ok();
 }

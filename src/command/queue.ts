@@ -1,13 +1,13 @@
 /**
- * What a client has queued between `multi` and `exec`.
+ * The queue of a transaction: the commands that a client has sent between `multi` and `exec`.
  *
  * ```text
  * record of the queue   command:varint · arguments:varint · length of each:varint · bytes of each
  * a queued `ping`       01             · 01               · 04                    · p i n g          8 bytes with its size
  * ```
  *
- * The command is a number in the list of those that the transaction has. Requests are copies, since the read buffer that
- * they came in is used again; `load` reads one back into a request that is used for all of them.
+ * The command is an index into the list of the transaction's different commands. Requests are copied, because their
+ * read buffer is used again. `load` decodes one of them into a request object that is reused for all.
  *
  * @module
  */
@@ -20,37 +20,38 @@ import { type ClientAccount, UNLIMITED_ACCOUNT } from "../memory/client_memory.t
 import { PackedQueue, varintSize, writeVarint } from "../memory/packed_queue.ts";
 import type { Request } from "../wire/request.ts";
 
-/** What the queue needs to know of a command. */
+/** The properties of a command that the queue uses. */
 export interface QueuedCommand {
   readonly writes: boolean;
   readonly specification: CommandSpecification;
 }
 
-/** The queue of one transaction. Whoever ends the transaction calls {@linkcode RequestQueue.free}. */
+/** The queue of one transaction. The code that ends the transaction must call {@linkcode RequestQueue.free}. */
 export class RequestQueue<C extends QueuedCommand> {
   /** Whether a request could not be queued. */
   isSpoilt = false;
   /** Whether one of the commands writes. */
   writes = false;
   readonly #queue: PackedQueue;
-  /** The different commands of the queue, and the place of each in the list. */
+  /** The different commands of the queue. */
   readonly #commands: C[] = [];
+  /** The index of each command in `#commands`. */
   readonly #places = new Map<C, number>();
 
-  /** @param account is charged for what is queued */
+  /** @param account the account that is charged for queued requests */
   constructor(account: ClientAccount = UNLIMITED_ACCOUNT) {
     this.#queue = new PackedQueue(account);
   }
 
-  /** Keys of all requests together, at most. */
+  /** An upper bound of the number of keys in all requests. */
   keyCount = 0;
 
-  /** How many requests are queued. */
+  /** The number of queued requests. */
   get count(): number {
     return this.#queue.count;
   }
 
-  /** Bytes that the queue costs. */
+  /** The memory that the queue uses, in bytes. */
   get size(): number {
     return this.#queue.size;
   }
@@ -61,7 +62,7 @@ export class RequestQueue<C extends QueuedCommand> {
    * @throws {ReplyError} when the transaction gets too large; nothing is queued then
    */
   add(command: C, request: Request): void {
-    // None of it will run.
+    // None of the requests will run.
     if (this.isSpoilt) return this.free();
     const { bytes, starts, lengths, count } = request;
     const place = this.#places.get(command) ?? this.#commands.length;
@@ -88,8 +89,8 @@ export class RequestQueue<C extends QueuedCommand> {
   }
 
   /**
-   * Reads queued request `index` into `request`, which borrows the queue's bytes until {@linkcode free}. One after another
-   * is fastest.
+   * Loads queued request `index` into `request`, which borrows the queue's bytes until {@linkcode free}. Loading in
+   * order is fastest.
    *
    * @returns its command
    */
@@ -110,13 +111,13 @@ export class RequestQueue<C extends QueuedCommand> {
     return command;
   }
 
-  /** Gives the memory of the queue back. Requests that were loaded are not valid any more. Safe to call twice. */
+  /** Releases the memory of the queue, which invalidates loaded requests. Safe to call twice. */
   free(): void {
     this.#queue.free();
   }
 }
 
-/** Where {@linkcode readVarint} reads next. Reading runs to completion, so one is enough. */
+/** The position at which {@linkcode readVarint} reads next. Reading runs to completion, so one variable is enough. */
 let at = 0;
 
 function readVarint(bytes: Uint8Array): number {

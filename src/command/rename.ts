@@ -1,5 +1,5 @@
 /**
- * The commands that give values other keys. Every function exported here is the command of its name.
+ * The commands that move or copy a value to another key. Every function exported here is the command of its name.
  *
  * @module
  */
@@ -15,17 +15,17 @@ import { findKey, roundedInteger, syntaxError } from "./argument.ts";
 import type { CommandContext, Steps } from "./context.ts";
 import { copyValue } from "./long_copy.ts";
 
-/** A list or hash of more elements or fields than this is copied in steps. */
+/** The most elements or fields of a list or hash that is copied without steps. */
 const LONG_COPIED_COUNT = 512;
 
-/** `rename key newkey` */
+/** `rename key newkey` moves a value to another key. */
 export function rename(context: CommandContext, request: Request, reply: Reply): void {
   const renamed = moveKey(context, request, true);
   reply.ok();
   announceList(context, request, renamed);
 }
 
-/** `renamenx key newkey` */
+/** `renamenx key newkey` moves a value to another key if that is absent. */
 export function renamenx(context: CommandContext, request: Request, reply: Reply): void {
   const renamed = moveKey(context, request, false);
   reply.integer(renamed === 0 ? 0 : 1);
@@ -33,10 +33,11 @@ export function renamenx(context: CommandContext, request: Request, reply: Reply
 }
 
 /**
- * Gives what the key in argument 1 holds the key in argument 2.
+ * Moves the value of the key in argument 1 to the key in argument 2.
  *
- * @returns its entry; 0 when nothing was done, since both are the same or what the other one holds may not be replaced
- * @throws {ReplyError} when there is nothing
+ * @returns the value's entry; 0 when nothing was done, because the keys are equal or the value of the second one must
+ * remain
+ * @throws {ReplyError} when the first key is absent
  */
 function moveKey(context: CommandContext, request: Request, replaces: boolean): number {
   const { bytes, starts, lengths } = request;
@@ -52,7 +53,7 @@ function moveKey(context: CommandContext, request: Request, replaces: boolean): 
   return store.rename(entry, bytes, starts[2]!, lengths[2]!);
 }
 
-/** `copy source destination [DB 0] [REPLACE]` */
+/** `copy source destination [DB 0] [REPLACE]` copies a value to another key. */
 export function copy(context: CommandContext, request: Request, reply: Reply): void | Steps {
   const replaces = copyOptions(request);
   if (isSameKey(request)) throw new ReplyError("ERR", "source and destination objects are the same");
@@ -64,7 +65,7 @@ export function copy(context: CommandContext, request: Request, reply: Reply): v
     return;
   }
   if (isLong(store, found)) return copyInSteps(context, request, reply);
-  // This may cost what is to be replaced, but not what is copied.
+  // Making room may evict the value to be replaced, but not the value to be copied.
   const source = store.makeRoomForCopy(found);
   const present = findKey(context, request, 2);
   if (present !== 0) store.remove(present);
@@ -73,7 +74,7 @@ export function copy(context: CommandContext, request: Request, reply: Reply): v
   announceList(context, request, copied);
 }
 
-/** Whether copying a value takes more than one step. */
+/** Returns whether copying a value takes more than one step. */
 function isLong(store: Store, entry: number): boolean {
   switch (store.type(entry)) {
     case EntryType.String:
@@ -92,10 +93,10 @@ function* copyInSteps(context: CommandContext, request: Request, reply: Reply): 
 }
 
 /**
- * Reads the options behind `copy source destination`.
+ * Reads the options after `copy source destination`.
  *
- * @returns whether what the destination holds is replaced
- * @throws {ReplyError} when they are wrong
+ * @returns whether a value of the destination is replaced
+ * @throws {ReplyError} when the options are wrong
  */
 function copyOptions(request: Request): boolean {
   let replaces = false;
@@ -111,12 +112,12 @@ function copyOptions(request: Request): boolean {
   return replaces;
 }
 
-/** Whether arguments 1 and 2 are the same key. */
+/** Returns whether arguments 1 and 2 are the same key. */
 function isSameKey({ bytes, starts, lengths }: Request): boolean {
   return lengths[1] === lengths[2] && equalBytes(bytes, starts[1]!, bytes, starts[2]!, lengths[1]!);
 }
 
-/** Tells clients that wait for elements of the list in argument 2 that there is one, if `entry` is one. */
+/** Serves clients that wait for the list in argument 2, if `entry` is a list. */
 function announceList({ store, shared }: CommandContext, request: Request, entry: number): void {
   if (entry === 0 || store.type(entry) !== EntryType.List) return;
   shared.waiters.pushed(request.bytes, request.starts[2]!, request.lengths[2]!);

@@ -1,5 +1,5 @@
 /**
- * Cursors and options that `scan` and `hscan` have in common.
+ * The cursors and options that `scan` and `hscan` have in common.
  *
  * @module
  */
@@ -14,20 +14,23 @@ import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
 import { roundedInteger, syntaxError } from "./argument.ts";
 
-/** The largest cursor of the store; see `Store.scan`. */
+/** The largest cursor that `Store.scan` returns. */
 const CURSOR_MAX = 2 ** 32 - 1;
-/** Buckets that one walk looks into for each key it was asked for, so that a sparse table cannot hold it up. */
+/** The number of buckets that a walk may look into for each wanted key, so that a sparse table does not delay it. */
 export const SCAN_BUCKETS_PER_KEY = 10;
-/** Buckets that one walk may look into at any rate: those of the smallest table, so that a few keys take one call. */
+/**
+ * The number of buckets that a walk may always look into. It is the size of the smallest table, so that a few keys take
+ * one call.
+ */
 export const SCAN_BUCKETS_MIN_COUNT = 1024;
 
 const cursorText = new Uint8Array(INTEGER_TEXT_MAX_BYTES);
 
 /**
- * Argument `index` as a cursor. Of one that is too large to be ours, the last 32 bits are taken: what was never given out may go
- * on anywhere.
+ * Returns argument `index` as a cursor. Of a number that is too large for a cursor, the last 32 bits are used: a cursor
+ * that no walk returned may continue anywhere.
  *
- * @throws {ReplyError} when it is none
+ * @throws {ReplyError} when the argument is not a number
  */
 export function scanCursor(request: Request, index: number): number {
   const cursor = request.integer(index);
@@ -37,25 +40,25 @@ export function scanCursor(request: Request, index: number): number {
   return Number(BigInt.asUintN(32, wide));
 }
 
-/** Answers a cursor, as text. */
+/** Replies with a cursor, as text. */
 export function replyCursor(reply: Reply, cursor: number): void {
   reply.bytes(cursorText, 0, formatInteger(cursor, cursorText, 0));
 }
 
-/** What the options say. */
+/** The options of one request. */
 export interface ScanOptions {
-  /** How many to look at. */
+  /** The number of keys or fields to look at. */
   readonly count: number;
-  /** What to match; nothing when all matches. */
+  /** The pattern to match; `undefined` to match everything. */
   readonly glob: Glob | undefined;
-  /** The only type that is wanted. */
+  /** The only wanted type. */
   readonly type: EntryType | undefined;
 }
 
 /**
  * Reads the options from argument `from` on.
  *
- * @param hasType whether `TYPE` is one of them
+ * @param hasType whether the command has the option `TYPE`
  * @throws {ReplyError} when they are wrong
  */
 export function scanOptions(request: Request, from: number, hasType: boolean): ScanOptions {
@@ -78,7 +81,7 @@ export function scanOptions(request: Request, from: number, hasType: boolean): S
   return { count, glob, type };
 }
 
-/** The type named in argument `index`; `None`, which no key has, when there is no such type. */
+/** Returns the type in argument `index`; `None`, which no key has, when there is no such type. */
 function typeArgument(request: Request, index: number): EntryType {
   if (request.is(index, "string")) return EntryType.String;
   if (request.is(index, "list")) return EntryType.List;
@@ -87,7 +90,7 @@ function typeArgument(request: Request, index: number): EntryType {
 }
 
 /**
- * The pattern in argument `index`; nothing when it matches everything.
+ * Returns the pattern in argument `index`; `undefined` when it matches everything.
  *
  * @throws {ReplyError} when it is too long
  */

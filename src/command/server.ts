@@ -1,5 +1,5 @@
 /**
- * The commands on the server. Every function exported here is the command of its name.
+ * The commands on the server itself. Every function exported here is the command of its name.
  *
  * @module
  */
@@ -13,10 +13,10 @@ import type { Request } from "../wire/request.ts";
 import { syntaxError } from "./argument.ts";
 import type { CommandContext } from "./context.ts";
 
-/** Characters of a wrong subcommand that are quoted. */
+/** The number of characters of a wrong subcommand that an error quotes. */
 const QUOTED_MAX_LENGTH = 128;
 
-/** `save [path]` */
+/** `save [path]` writes a snapshot, and replies when it is on disk. */
 export async function save(context: CommandContext, request: Request, reply: Reply): Promise<void> {
   if (request.count > 2) throw wrongCount(request);
   if (request.count === 2) {
@@ -28,31 +28,35 @@ export async function save(context: CommandContext, request: Request, reply: Rep
   reply.ok();
 }
 
-/** `bgsave [schedule]` */
+/** `bgsave [schedule]` begins a snapshot. */
 export function bgsave(context: CommandContext, request: Request, reply: Reply): void {
   if (request.count > 2 || (request.count === 2 && !request.is(1, "schedule"))) throw syntaxError();
   if (!context.beginSave()) throw new ReplyError("ERR", "Background save already in progress");
   reply.status("Background saving started");
 }
 
-/** `bgrewriteaof`: what makes the log short is a snapshot. */
+/** `bgrewriteaof` begins a snapshot, which is how the log is shortened here. */
 export function bgrewriteaof(context: CommandContext, _request: Request, reply: Reply): void {
   if (!context.beginSave()) throw new ReplyError("ERR", "Background append only file rewriting already in progress");
   reply.status("Background append only file rewriting started");
 }
 
-/** `lastsave` */
+/** `lastsave` replies with the time of the last snapshot, in seconds since 1970. */
 export function lastsave({ lastSaveMs }: CommandContext, _request: Request, reply: Reply): void {
   reply.integer(Math.floor(lastSaveMs / 1000));
 }
 
-/** Refuses what only those may do who have an account on this machine. */
+/**
+ * Refuses a client on another machine.
+ *
+ * @throws {ReplyError} when the connection is not local
+ */
 function checkLocal({ client }: CommandContext, what: string): void {
   if (/^(127\.|\[::1\]|\[::ffff:127\.)/.test(client.address)) return;
   throw new ReplyError("ERR", `${what} not allowed: it may be run from a local connection only`);
 }
 
-/** `client …`, of which one, `no-touch`, concerns the store. */
+/** `client …` shows or changes connections. One of its subcommands, `no-touch`, changes the store's state. */
 export function client(context: CommandContext, request: Request, reply: Reply): void | Promise<void> {
   const pending = clientCommand(context, request, reply);
   context.store.touches = !context.client.touchesNothing;
@@ -60,10 +64,10 @@ export function client(context: CommandContext, request: Request, reply: Reply):
 }
 
 /**
- * `debug sleep seconds`: holds the whole server, as in Redis, so that clients can be tested against one that hangs. Only where
- * an option enables it, and from the same machine, as with Redis's setting `local`.
+ * `debug sleep seconds` blocks the whole server, as in Redis, so that clients can be tested against a server that
+ * hangs. It has to be enabled by an option, and the connection has to be local, as with Redis's setting `local`.
  *
- * @throws {ReplyError}
+ * @throws {ReplyError} when it is not allowed
  */
 export function debug(context: CommandContext, request: Request, reply: Reply): void {
   if (!context.shared.enablesDebug) {
@@ -78,7 +82,7 @@ export function debug(context: CommandContext, request: Request, reply: Reply): 
     );
   }
   const seconds = Math.min(DEBUG_SLEEP_MAX_MS / 1000, Number.parseFloat(request.text(2)));
-  // What is no number is 0, as C reads it.
+  // A text that is not a number is 0, as C reads it.
   if (seconds > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, seconds * 1000);
   reply.ok();
 }

@@ -1,16 +1,16 @@
 /**
- * The options of `set` and `getex`, read in place: a request's options are bits of one number, and the moment that one
- * of them names stands in {@linkcode optionDeadlineMs}.
+ * The options of `set` and `getex`, read in place. The options of a request are bits of one number, and the time in one
+ * of them is in {@linkcode optionDeadlineMs}.
  *
  * | option | `set` | `getex` | excludes |
  * |---|---|---|---|
- * | `EX seconds` `PX ms` `EXAT seconds` `PXAT ms` | a TTL | a TTL | each other, `KEEPTTL`, `PERSIST` |
- * | `KEEPTTL` | the TTL stays | | the above |
- * | `PERSIST` | | the TTL goes | the above |
+ * | `EX seconds` `PX ms` `EXAT seconds` `PXAT ms` | sets a TTL | sets a TTL | each other, `KEEPTTL`, `PERSIST` |
+ * | `KEEPTTL` | keeps the TTL | | the above |
+ * | `PERSIST` | | removes the TTL | the above |
  * | `NX` `XX` | only if absent, only if present | | each other |
- * | `GET` | answers the old value | | |
+ * | `GET` | replies with the old value | | |
  *
- * As in Redis an option may be repeated, and the last TTL counts; the number is looked at when all else is right.
+ * As in Redis, an option may be repeated, and the last TTL counts. Its number is parsed after all options are accepted.
  *
  * @module
  */
@@ -19,43 +19,43 @@ import type { Request } from "../wire/request.ts";
 import { deadlineAfter, deadlineAt, syntaxError } from "./argument.ts";
 import type { CommandContext } from "./context.ts";
 
-/** Only if the key is absent. */
+/** The option to set only an absent key. */
 export const NX = 1;
-/** Only if the key is present. */
+/** The option to set only a key that exists. */
 export const XX = 2;
-/** Answers the old value. */
+/** The option to reply with the old value. */
 export const GET = 4;
-/** Keeps the TTL. */
+/** The option to keep the TTL. */
 export const KEEPTTL = 8;
 const EX = 16;
 const PX = 32;
 const EXAT = 64;
 const PXAT = 128;
-/** Takes the TTL away. */
+/** The option to remove the TTL. */
 export const PERSIST = 256;
-/** A TTL, or a moment, is given. */
+/** The options that set a TTL or a deadline. */
 export const TTL: number = EX | PX | EXAT | PXAT;
-/** A moment is given, which may have passed. */
+/** The options that set a deadline, which may have passed. */
 export const MOMENT: number = EXAT | PXAT;
 
 const ABOUT_TTL = TTL | KEEPTTL | PERSIST;
-/** What `set` takes. */
+/** The options of `set`. */
 export const SET_OPTIONS: number = TTL | KEEPTTL | NX | XX | GET;
-/** What `getex` takes. */
+/** The options of `getex`. */
 export const GETEX_OPTIONS: number = TTL | PERSIST;
 
-/** The deadline that {@linkcode readDeadline} read last. */
+/** The deadline that {@linkcode readDeadline} has read last, in milliseconds since 1970. */
 export let optionDeadlineMs = 0;
 
-/** Where the number stands that belongs to the last option of {@linkcode TTL}. */
+/** The index of the number that belongs to the last option of {@linkcode TTL}. */
 let ttlIndex = 0;
 
 /**
  * Reads the options from argument `from` on.
  *
- * @param allowed those that the command takes
- * @returns their bits
- * @throws {ReplyError} when they are unknown or contradict each other
+ * @param allowed the options of the command
+ * @returns the bits of the options
+ * @throws {ReplyError} when an option is unknown, or two contradict each other
  */
 export function readOptions(request: Request, from: number, allowed: number): number {
   let options = 0;
@@ -73,8 +73,8 @@ export function readOptions(request: Request, from: number, allowed: number): nu
 /**
  * Reads the number of the last TTL among `options` into {@linkcode optionDeadlineMs}; does nothing when there is none.
  *
- * @param options what {@linkcode readOptions} answered for this request just now
- * @throws {ReplyError} when it is none, or not positive
+ * @param options the result of {@linkcode readOptions}, called just before for this request
+ * @throws {ReplyError} when it is not a positive integer
  */
 export function readDeadline(context: CommandContext, request: Request, options: number): void {
   if ((options & (EX | PX)) !== 0) {
@@ -84,7 +84,7 @@ export function readDeadline(context: CommandContext, request: Request, options:
   }
 }
 
-/** The bit of the option in argument `index`; 0 when there is no such option. */
+/** Returns the bit of the option in argument `index`; 0 when it is not an option. */
 function optionAt(request: Request, index: number): number {
   if (request.is(index, "ex")) return EX;
   if (request.is(index, "px")) return PX;
@@ -98,7 +98,7 @@ function optionAt(request: Request, index: number): number {
   return 0;
 }
 
-/** The options that may not stand beside `option`. */
+/** Returns the options that may not be combined with `option`. */
 function excludedBy(option: number): number {
   if (option === NX) return XX;
   if (option === XX) return NX;

@@ -1,5 +1,5 @@
 /**
- * What the connections of one server share, for commands that concern other connections.
+ * The state that the connections of one server share, for commands that concern other connections.
  *
  * @module
  */
@@ -12,19 +12,19 @@ import { Holds } from "./holds.ts";
 import { Waiters } from "./waiters.ts";
 import { Watches } from "./watches.ts";
 
-/** All of it. One a server. */
+/** The shared state of one server. */
 export class SharedState {
-  /** Keys that long commands hold. */
+  /** The keys that long commands hold. */
   readonly holds: Holds;
   readonly waiters: Waiters;
   readonly watches: Watches = new Watches();
   readonly channels: Channels = new Channels();
-  /** The connections being served, by id. */
+  /** The open connections, by id. */
   readonly clients: Map<number, ClientState> = new Map();
   readonly configuration: Configuration;
-  /** Whether clients of this machine may run `debug`. */
+  /** Whether local clients may run `debug`. */
   enablesDebug = false;
-  /** Why no command may write at present: the log cannot be written. */
+  /** The reason why no command may write at present: the log cannot be written. */
   refusal: string | undefined;
   #ids = 0;
 
@@ -34,7 +34,7 @@ export class SharedState {
     this.configuration = configuration;
   }
 
-  /** A number that no other connection had. */
+  /** Returns an id that no other connection has had. */
   nextId(): number {
     return ++this.#ids;
   }
@@ -46,13 +46,13 @@ export class SharedState {
     this.watches.forget(client);
   }
 
-  /** Ends what a connection has begun: its transaction, its watches, all that it listens to. */
+  /** Ends a connection's transaction, its watches, and its subscriptions. */
   reset(client: ClientState): void {
     this.endTransaction(client);
     this.channels.forget(client);
   }
 
-  /** Takes a connection that has ended out of all lists. */
+  /** Removes a connection that has ended from all lists. */
   forget(client: ClientState): void {
     this.clients.delete(client.id);
     this.reset(client);

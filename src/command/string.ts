@@ -1,5 +1,5 @@
 /**
- * The commands on strings that most clients use all the time. Every function exported here is the command of its name.
+ * The most frequent commands on strings. Every function exported here is the command of its name.
  *
  * @module
  */
@@ -27,7 +27,7 @@ import { replyString, setPairs, stringTooLong } from "./string_value.ts";
 
 const NOT_INTEGER = "value is not an integer or out of range";
 
-/** `get key` */
+/** `get key` replies with the string of a key. */
 export function get(context: CommandContext, request: Request, reply: Reply): void | Steps {
   const entry = findTyped(context, request, 1, EntryType.String);
   if (entry === 0) reply.nil();
@@ -40,7 +40,7 @@ function setOptions(context: CommandContext, request: Request): number {
   return options;
 }
 
-/** `set key value [EX seconds | PX ms | EXAT seconds | PXAT ms | KEEPTTL] [NX | XX] [GET]` */
+/** `set key value [EX seconds | PX ms | EXAT seconds | PXAT ms | KEEPTTL] [NX | XX] [GET]` sets a string. */
 export function set(context: CommandContext, request: Request, reply: Reply): void | Steps {
   const options = request.count === 3 ? 0 : setOptions(context, request);
   const store = context.store;
@@ -51,8 +51,8 @@ export function set(context: CommandContext, request: Request, reply: Reply): vo
 }
 
 /**
- * Answers the old value, whether or not the new one is set. It is a function of its own because the engine allocates what a
- * closure captures at each call.
+ * Replies with the old value, whether or not the new one is set. This is a separate function because the engine
+ * allocates the variables that a closure captures at each call.
  */
 function setAndGet(
   context: CommandContext,
@@ -70,7 +70,7 @@ function setAndGet(
   });
 }
 
-/** Sets as the options of `set` say; `ttlDeadlineMs` is what they name. */
+/** Sets a string as the options of `set` specify. `ttlDeadlineMs` is the deadline among the options. */
 function setAsTold(
   context: CommandContext,
   request: Request,
@@ -89,13 +89,13 @@ function setAsTold(
   else if ((options & KEEPTTL) !== 0 && entry !== 0) deadlineMs = store.deadline(entry);
   else deadlineMs = defaultDeadline(context);
   if ((options & GET) === 0) reply.ok();
-  // What would be gone as soon as it is there is as good as removed: EXAT and PXAT may name a moment that has passed.
+  // A value whose deadline has passed is removed immediately: EXAT and PXAT may specify a time in the past.
   if ((options & TTL) === 0 || deadlineMs > store.nowMs) return setValue(context, request, 1, 2, entry, deadlineMs);
   if (entry !== 0) store.remove(entry);
   else touchKey(context, request, 1);
 }
 
-/** `mget key [key …]` */
+/** `mget key [key …]` replies with the strings of keys. */
 export function mget(context: CommandContext, request: Request, reply: Reply): void | Steps {
   const store = context.store;
   const { bytes, starts, lengths, count } = request;
@@ -114,7 +114,7 @@ export function mget(context: CommandContext, request: Request, reply: Reply): v
   if (i < count) return replyItems(reply, new KeyItems(context, request), i - 1, count - 1);
 }
 
-/** `mset key value [key value …]` */
+/** `mset key value [key value …]` sets strings. */
 export function mset(context: CommandContext, request: Request, reply: Reply): void | Steps {
   const { count, size } = request;
   if (count % 2 === 0) throw wrongCount(request);
@@ -123,14 +123,14 @@ export function mset(context: CommandContext, request: Request, reply: Reply): v
   setPairs(context, request, 1, count);
 }
 
-/** `getdel key` */
+/** `getdel key` replies with a string and removes it. */
 export function getdel(context: CommandContext, request: Request, reply: Reply): void | Steps {
   const entry = findTyped(context, request, 1, EntryType.String);
   if (entry === 0) {
     reply.nil();
     return;
   }
-  // Removed only once the reply holds it: a reply that gets too long must not cost the value.
+  // The value is removed after the reply contains it: if the reply gets too long, the value must remain.
   const steps = replyValue(context, request, reply, entry);
   if (steps !== undefined) return removingAfter(steps, context, request);
   context.store.remove(entry);
@@ -140,13 +140,13 @@ function removingAfter(steps: Steps, context: CommandContext, request: Request):
   return following(steps, () => context.store.remove(findKey(context, request, 1)));
 }
 
-/** `strlen key` */
+/** `strlen key` replies with the length of a string, in bytes. */
 export function strlen(context: CommandContext, request: Request, reply: Reply): void {
   const entry = findTyped(context, request, 1, EntryType.String);
   reply.integer(entry === 0 ? 0 : context.store.stringLength(entry));
 }
 
-/** `append key value` */
+/** `append key value` appends to a string, which is created if the key is absent. */
 export function append(context: CommandContext, request: Request, reply: Reply): void | Steps {
   const store = context.store;
   const entry = findTyped(context, request, 1, EntryType.String);
@@ -162,27 +162,27 @@ export function append(context: CommandContext, request: Request, reply: Reply):
   store.appendString(entry, request.bytes, request.starts[2]!, length);
 }
 
-/** `incr key` */
+/** `incr key` adds 1 to an integer. */
 export function incr(context: CommandContext, request: Request, reply: Reply): void {
   increment(context, request, reply, 1);
 }
 
-/** `decr key` */
+/** `decr key` subtracts 1 from an integer. */
 export function decr(context: CommandContext, request: Request, reply: Reply): void {
   increment(context, request, reply, -1);
 }
 
-/** `incrby key integer` */
+/** `incrby key integer` adds to an integer. */
 export function incrby(context: CommandContext, request: Request, reply: Reply): void {
   increment(context, request, reply, exactInteger(request, 2));
 }
 
-/** `decrby key integer` */
+/** `decrby key integer` subtracts from an integer. */
 export function decrby(context: CommandContext, request: Request, reply: Reply): void {
   const amount = exactInteger(request, 2);
-  // Its negative needs 65 bits.
+  // Its negation needs 65 bits.
   if (amount === -(2n ** 63n)) throw new ReplyError("ERR", "decrement would overflow");
-  // 0 - 0 where -0 would be written as such.
+  // 0 - 0 is 0, while -0 would be written as "-0".
   increment(context, request, reply, typeof amount === "bigint" ? -amount : 0 - amount);
 }
 

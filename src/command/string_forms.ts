@@ -1,5 +1,5 @@
 /**
- * The commands on strings that are `get` and `set` in other forms. Every function exported here is the command of its
+ * The commands on strings that are other forms of `get` and `set`. Every function exported here is the command of its
  * name.
  *
  * @module
@@ -17,7 +17,7 @@ import { GETEX_OPTIONS, MOMENT, optionDeadlineMs, PERSIST, readDeadline, readOpt
 import { following, replacing, replyValue, setPairsInSteps, setValue } from "./long_string.ts";
 import { setPairs } from "./string_value.ts";
 
-/** `getset key value` */
+/** `getset key value` sets a string, and replies with the old one. */
 export function getset(context: CommandContext, request: Request, reply: Reply): void | Steps {
   const entry = findTyped(context, request, 1, EntryType.String);
   if (entry === 0) {
@@ -35,11 +35,11 @@ function settingAfter(steps: Steps, context: CommandContext, request: Request): 
   });
 }
 
-/** `getex key [EX seconds | PX ms | EXAT seconds | PXAT ms | PERSIST]` */
+/** `getex key [EX seconds | PX ms | EXAT seconds | PXAT ms | PERSIST]` replies with a string, and changes its TTL. */
 export function getex(context: CommandContext, request: Request, reply: Reply): void | Steps {
   const store = context.store;
   const options = readOptions(request, 2, GETEX_OPTIONS);
-  // Only a TTL takes room: where the store is full, the value can be read all the same.
+  // Only a TTL needs memory: without one, the value can be read even if the store is full.
   if ((options & TTL) !== 0) store.makeRoom(request.size, request.count);
   const entry = findTyped(context, request, 1, EntryType.String);
   if (entry === 0) {
@@ -63,26 +63,26 @@ function changingAfter(
   return following(steps, () => changeDeadline(context, findKey(context, request, 1), options, deadlineMs));
 }
 
-/** Does with a key's deadline what the options of `getex` say. */
+/** Changes a key's deadline as the options of `getex` specify. */
 function changeDeadline({ store }: CommandContext, entry: number, options: number, deadlineMs: number): void {
   if ((options & MOMENT) !== 0 && deadlineMs <= store.nowMs) store.remove(entry);
   else if ((options & TTL) !== 0) store.setDeadline(entry, deadlineMs);
   else if ((options & PERSIST) !== 0 && store.deadline(entry) !== 0) store.setDeadline(entry, 0);
 }
 
-/** `setnx key value` */
+/** `setnx key value` sets a string if the key is absent. */
 export function setnx(context: CommandContext, request: Request, reply: Reply): void | Steps {
   const entry = context.store.find(request.bytes, request.starts[1]!, request.lengths[1]!);
   reply.integer(entry === 0 ? 1 : 0);
   if (entry === 0) return setValue(context, request, 1, 2, 0, defaultDeadline(context));
 }
 
-/** `setex key seconds value` */
+/** `setex key seconds value` sets a string with a TTL in seconds. */
 export function setex(context: CommandContext, request: Request, reply: Reply): void | Steps {
   return setFor(context, request, reply, 1000);
 }
 
-/** `psetex key ms value` */
+/** `psetex key ms value` sets a string with a TTL in milliseconds. */
 export function psetex(context: CommandContext, request: Request, reply: Reply): void | Steps {
   return setFor(context, request, reply, 1);
 }
@@ -94,13 +94,13 @@ function setFor(context: CommandContext, request: Request, reply: Reply, unitMs:
   return setValue(context, request, 1, 3, entry, deadlineMs);
 }
 
-/** `msetnx key value [key value …]`: sets all of them, or none. */
+/** `msetnx key value [key value …]` sets all keys if every one of them is absent, or none. */
 export function msetnx(context: CommandContext, request: Request, reply: Reply): void | Steps {
   const { count, size } = request;
   if (count % 2 === 0) throw wrongCount(request);
   if (count > LONG_ARGUMENTS_COUNT || size > LONG_VALUE_BYTES) return setAbsentInSteps(context, request, reply);
   const isAny = isAnyThere(context, request, 1, count);
-  // A key may be named twice: the last value wins.
+  // A key may occur twice: its last value is kept.
   if (!isAny) setPairs(context, request, 1, count);
   reply.integer(isAny ? 0 : 1);
 }
@@ -115,7 +115,7 @@ function* setAbsentInSteps(context: CommandContext, request: Request, reply: Rep
   reply.integer(1);
 }
 
-/** Whether one of the keys in arguments `[from, to)` is there, with values between them. */
+/** Returns whether one of the keys in arguments `[from, to)` exists; keys and values alternate. */
 function isAnyThere({ store }: CommandContext, request: Request, from: number, to: number): boolean {
   for (let i = from; i < to; i += 2) {
     if (store.find(request.bytes, request.starts[i]!, request.lengths[i]!) !== 0) return true;

@@ -19,14 +19,16 @@ import { stringTooLong } from "./string_value.ts";
 const EMPTY = new Uint8Array(0);
 const ZEROS = new Uint8Array(STEP_BYTES);
 
-/** `getrange key start end`: both ends included, counted from behind the last byte when negative. */
+/**
+ * `getrange key start end` replies with a part of a string, both ends included. Negative positions count from the end.
+ */
 export function getrange(context: CommandContext, request: Request, reply: Reply): void | Steps {
   let start = roundedInteger(request, 2);
   let end = roundedInteger(request, 3);
   const store = context.store;
   const entry = findTyped(context, request, 1, EntryType.String);
   const length = entry === 0 ? 0 : store.stringLength(entry);
-  // Clamped below, two ends in front of the string would mean its first byte.
+  // Without this check, two positions before the string would both become 0 and return its first byte.
   const isBackward = start < 0 && end < 0 && start > end;
   if (start < 0) start = Math.max(0, start + length);
   if (end < 0) end = Math.max(0, end + length);
@@ -36,7 +38,7 @@ export function getrange(context: CommandContext, request: Request, reply: Reply
   if (count > 0) store.copyString(entry, start, reply.buffer, at, count);
 }
 
-/** `setrange key offset value`: what is missing before the offset becomes zero bytes. */
+/** `setrange key offset value` overwrites a part of a string. A gap before the offset is filled with zero bytes. */
 export function setrange(context: CommandContext, request: Request, reply: Reply): void | Steps {
   const { bytes, starts, lengths } = request;
   const offset = roundedInteger(request, 2);
@@ -53,7 +55,8 @@ export function setrange(context: CommandContext, request: Request, reply: Reply
   if (after > VALUE_SIZE_MAX_BYTES) throw stringTooLong();
   if (after - before > LONG_VALUE_BYTES || length > LONG_VALUE_BYTES) return setRangeInSteps(context, request, reply);
   if (after - before > length) {
-    // More than the request brings. This may cost the key itself, and is repeated with what is there then.
+    // More room is needed than for the request alone. Making it may evict the key itself, so the entry is looked up
+    // again.
     store.makeRoom(request.size + after - before, request.count);
     entry = findTyped(context, request, 1, EntryType.String);
   }
@@ -64,7 +67,7 @@ export function setrange(context: CommandContext, request: Request, reply: Reply
   reply.integer(after);
 }
 
-/** Fills up to the offset with zero bytes, a piece at a time, and then writes the value, a piece at a time. */
+/** Fills the gap before the offset with zero bytes, and then writes the value, both in pieces. */
 function* setRangeInSteps(context: CommandContext, request: Request, reply: Reply): Steps {
   const { store } = context;
   const { bytes, starts, lengths } = request;
@@ -74,7 +77,7 @@ function* setRangeInSteps(context: CommandContext, request: Request, reply: Repl
     const entry = findTyped(context, request, 1, EntryType.String);
     return entry === 0 ? 0 : store.stringLength(entry);
   };
-  // Making room may cost the key itself, unless it is held already: what is there then is added to.
+  // Making room may evict the key itself, unless the key is held. So the missing size is computed again each time.
   const missing = () => Math.max(0, offset + length - lengthNow());
   while (!store.makeRoomPart(request.size + missing(), request.count)) yield;
   store.makeRoom(request.size + missing(), request.count);

@@ -1,5 +1,5 @@
 /**
- * What commands on strings have in common: answering with one, and setting one to an argument.
+ * The parts that commands on strings have in common: replying with a string, and setting one to an argument.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import type { Request } from "../wire/request.ts";
 import { defaultDeadline } from "./argument.ts";
 import type { CommandContext } from "./context.ts";
 
-/** Answers the whole string. */
+/** Replies with the whole string. */
 export function replyString(store: Store, entry: number, reply: Reply): void {
   const length = store.stringLength(entry);
   const at = reply.reserve(length);
@@ -22,9 +22,9 @@ export function replyString(store: Store, entry: number, reply: Reply): void {
 /**
  * Sets the key in argument `keyIndex` to the value in argument `valueIndex`.
  *
- * @param entry what the key holds, of any type, or 0
- * @param deadlineMs when it expires; 0: never
- * @param length how much of the value: the others are appended later
+ * @param entry the current entry of the key, of any type, or 0
+ * @param deadlineMs the time at which the key expires; 0 for never
+ * @param length the length of the part of the value to be set; the caller appends the rest later
  */
 export function setArgument(
   store: Store,
@@ -49,7 +49,7 @@ export function setArgument(
   );
 }
 
-/** Sets the keys and values in arguments `[from, to)`, none of them long. */
+/** Sets the keys and values in arguments `[from, to)`, none of which is long. */
 export function setPairs(context: CommandContext, request: Request, from: number, to: number): void {
   const store = context.store;
   const { bytes, starts, lengths } = request;
@@ -62,7 +62,7 @@ export function setPairs(context: CommandContext, request: Request, from: number
   }
 }
 
-/** The refusal to make a string longer than it may be. */
+/** Returns the error for a string that would get too long. */
 export function stringTooLong(): ReplyError {
   return new ReplyError("ERR", `string exceeds maximum allowed size (${VALUE_SIZE_MAX_BYTES} bytes)`);
 }

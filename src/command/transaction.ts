@@ -1,15 +1,16 @@
 /**
- * Transactions: `multi` begins to queue, `exec` runs what was queued, with nothing in between.
+ * Transactions: `multi` begins to queue commands, and `exec` runs the queued commands with no other command in between.
  *
  * ```text
  * multi → OK   set a 1 → QUEUED   incr a → QUEUED   exec → [OK, 2]
  * ```
  *
- * A request that cannot be queued (unknown, wrong count of arguments) spoils the transaction: `exec` refuses to run it.
- * One that fails when it runs is answered with its error, and the others are run all the same.
+ * A request that cannot be queued (an unknown command, a wrong number of arguments) spoils the transaction: `exec`
+ * refuses to run it. When a queued command fails, `exec` replies with its error in its place, and still runs the
+ * others.
  *
- * A transaction that takes long pauses, between its commands and within them. Others run meanwhile, but none that uses one of
- * its keys (holds.ts), so that for them, too, there is nothing in between.
+ * A transaction that takes long pauses between its commands and within them. Meanwhile other commands run, but none
+ * that uses one of its keys (holds.ts). So the transaction is atomic for them, too.
  *
  * Every function exported here is the command of its name.
  *
@@ -37,21 +38,21 @@ import { eachKey } from "./long_reply.ts";
 import { RequestQueue } from "./queue.ts";
 import { refuse, refusedWrite, runCommand } from "./run.ts";
 
-/** `multi` */
+/** `multi` begins to queue the client's commands. */
 export function multi({ client }: CommandContext, _request: Request, reply: Reply): void {
   checkMulti(client);
   client.transaction = new RequestQueue<Command>(client.account);
   reply.ok();
 }
 
-/** `discard` */
+/** `discard` drops the queued commands. */
 export function discard({ client, shared }: CommandContext, _request: Request, reply: Reply): void {
   transactionFor("DISCARD", client);
   shared.endTransaction(client);
   reply.ok();
 }
 
-/** `watch key [key …]` */
+/** `watch key [key …]` makes the next `exec` fail if one of the keys is changed before it. */
 export function watch(context: CommandContext, request: Request, reply: Reply): void | Steps {
   const { client } = context;
   checkWatch(client);
@@ -73,14 +74,14 @@ function watchKey({ client, shared, store }: CommandContext, request: Request, i
   shared.watches.add(client, store, request.bytes, request.starts[index]!, request.lengths[index]!);
 }
 
-/** `unwatch` */
+/** `unwatch` ends all watches of the client. */
 export function unwatch({ client, shared }: CommandContext, _request: Request, reply: Reply): void {
-  // In a transaction it is queued, and its watches have ended when it runs.
+  // In a transaction it is queued, and the watches have ended when it runs.
   shared.watches.forget(client);
   reply.ok();
 }
 
-/** `exec` */
+/** `exec` runs the queued commands. */
 export function exec(context: CommandContext, _request: Request, reply: Reply): void | Promise<void> {
   const { client, shared } = context;
   const transaction = transactionFor("EXEC", client);
@@ -90,26 +91,26 @@ export function exec(context: CommandContext, _request: Request, reply: Reply): 
     if (!begin(context, transaction, reply)) return;
     const mark = new LogMark(context.log);
     const execution = new Execution(context, transaction, reply);
-    // Nearly all of them are short.
+    // Nearly all transactions are short.
     if (!execution.run()) return finish(context, transaction, execution, mark);
     execution.end();
   } finally {
     if (!client.executing) transaction.free();
   }
-  // One of the commands may have been to end this connection, or has sent it a message: both are looked at after a wait.
+  // A command may have ended this connection, or sent it a message: the session handles both after a wait.
   if (client.closing || client.hasHeardItself) return Promise.resolve();
 }
 
 /**
  * Ends the queueing.
  *
- * @returns whether the transaction is to run; else it was answered
- * @throws {ReplyError} when it is refused
+ * @returns whether to run the transaction; otherwise the reply is complete
+ * @throws {ReplyError} when the transaction is refused
  */
 function begin({ client, shared, store }: CommandContext, transaction: Transaction, reply: Reply): boolean {
   const { watches, refusal } = shared;
   const hasChanged = watches.hasChanged(client, store);
-  // The queue is needed still.
+  // The caller still needs the queue.
   client.transaction = undefined;
   watches.forget(client);
   checkUnspoilt(transaction);
@@ -123,7 +124,7 @@ function begin({ client, shared, store }: CommandContext, transaction: Transacti
   return true;
 }
 
-/** Goes on with a transaction that has taken its time: from now on it holds the keys of all its commands. */
+/** Continues a transaction after its first slice. From now on it holds the keys of all its commands. */
 async function finish(
   context: CommandContext,
   transaction: Transaction,
@@ -135,7 +136,7 @@ async function finish(
   await runHolding(context, transaction, execution, collection.keys, mark);
 }
 
-/** Runs a transaction of many keys, or one that others may be in the way of: it holds its keys before it begins. */
+/** Runs a transaction of many keys, or one that may have to wait for others. It holds its keys before it begins. */
 async function execHolding(context: CommandContext, transaction: Transaction, reply: Reply): Promise<void> {
   const collection = new KeyCollection(context, transaction);
   const { keys } = collection;
@@ -151,12 +152,12 @@ async function execHolding(context: CommandContext, transaction: Transaction, re
   }
 }
 
-/** The keys of all commands of a transaction, which are collected in steps. */
+/** Collects the keys of all commands of a transaction, in steps. */
 class KeyCollection {
   readonly keys: KeySet;
   readonly #store: Store;
   readonly #transaction: Transaction;
-  /** The command that is at hand, once it was read back, and the argument to go on at. */
+  /** The command that was loaded from the queue, and the argument to continue at. */
   readonly #request = new Request();
   #specification: CommandSpecification | undefined;
   #argument = 0;
@@ -168,7 +169,7 @@ class KeyCollection {
     this.keys = new KeySet(transaction.keyCount);
   }
 
-  /** Takes some keys; whether those were the last. */
+  /** Collects some keys. Returns whether they were the last ones. */
   readonly step = (): boolean => {
     const { count } = this.#transaction;
     for (let left = STEP_KEYS_COUNT; left > 0 && this.#next < count; left--) {
@@ -186,11 +187,11 @@ class KeyCollection {
     return true;
   };
 
-  /** Reads the next command back. */
+  /** Loads the next command from the queue. */
   #begin(): CommandSpecification {
     const { specification } = this.#transaction.load(this.#next, this.#request);
     this.#argument = 0;
-    // What concerns all keys, such as a flush.
+    // The command concerns all keys; `flushall` is one.
     if (specification.writes && specification.firstKey === 0) this.keys.isEverything = true;
     return specification;
   }
@@ -213,19 +214,19 @@ async function runHolding(
   }
 }
 
-/** Requests that queued ones are read back into, and that no transaction uses at present. */
+/** Requests into which queued ones are loaded, and which no transaction is using. */
 const spareRequests: Request[] = [];
 const SPARE_REQUESTS_MAX_COUNT = 16;
 
-/** The run of one transaction, in as many slices as it takes. {@linkcode end} has to follow. */
+/** The run of one transaction, in as many slices as it needs. The caller must call {@linkcode end} afterwards. */
 class Execution {
   readonly #context: CommandContext;
   readonly #transaction: Transaction;
   readonly #reply: Reply;
   #next = 0;
-  /** Keys that lists at which clients wait got elements under: they are served at the end. */
+  /** Keys of lists that got elements while clients wait for them. They are served at the end. */
   #pushed: readonly string[] = [];
-  /** The request that is running: its steps borrow it while they pause. */
+  /** The request that is running. Its steps borrow it while they pause. */
   readonly #request = spareRequests.pop() ?? new Request();
 
   constructor(context: CommandContext, transaction: Transaction, reply: Reply) {
@@ -235,7 +236,7 @@ class Execution {
     reply.array(transaction.count);
   }
 
-  /** Runs commands for a slice; whether all have run. */
+  /** Runs commands for one slice. Returns whether all have run. */
   run(): boolean {
     const { client, shared: { waiters } } = this.#context;
     client.executing = true;
@@ -244,20 +245,20 @@ class Execution {
     try {
       return isDone = this.#context.slice(this.#runSome);
     } finally {
-      // It stays so while it pauses: `client list` tells, and nothing else of this client runs.
+      // The flag stays set during a pause: `client list` shows it, and no other command of this client runs.
       client.executing = !isDone;
       if (isDone) waiters.release();
       else this.#pushed = waiters.suspend();
     }
   }
 
-  /** Lets go of what it has used. */
+  /** Releases what the run has used. */
   end(): void {
     this.#request.release();
     if (spareRequests.length < SPARE_REQUESTS_MAX_COUNT) spareRequests.push(this.#request);
   }
 
-  /** Runs some commands, or some steps of one; whether all have run. */
+  /** Runs some commands, or some steps of one. Returns whether all have run. */
   readonly #runSome = (): boolean => {
     const { client } = this.#context;
     const { count } = this.#transaction;
@@ -276,7 +277,7 @@ class Execution {
 
   #runQueued(index: number): void {
     try {
-      // Nothing that can be queued waits: what could sees that a transaction is running.
+      // A queued command never waits: it sees that a transaction is running.
       runCommand(this.#context, this.#transaction.load(index, this.#request), this.#request, this.#reply);
     } catch (error) {
       this.#context.client.steps = undefined;
@@ -284,7 +285,7 @@ class Execution {
     }
   }
 
-  /** Takes a step of the command that has not ended. */
+  /** Runs a step of the command that has not ended. */
   #takeSteps({ steps, after }: UnfinishedSteps): void {
     const { client } = this.#context;
     let isDone = true;
@@ -301,7 +302,7 @@ class Execution {
     }
   }
 
-  /** Completes the reply to a command. */
+  /** Completes the reply to one command. */
   #close(): void {
     this.#reply.closeItem();
     this.#next++;

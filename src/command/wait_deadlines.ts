@@ -1,26 +1,27 @@
 /**
- * When the times of those who wait are up: one timer for all of the same millisecond, so that thousands cost no more than a few.
+ * The timeouts of waiting clients. All timeouts in the same millisecond share one timer, so that thousands cost no more
+ * than a few.
  *
  * @module
  */
 
-/** Those whose time is up in the same millisecond. */
+/** The waiters whose timeout is in the same millisecond. */
 interface Moment<T> {
   readonly timer: ReturnType<typeof setTimeout>;
   readonly waiters: Set<T>;
 }
 
-/** The times of all that wait at one server. */
+/** The timeouts of all waiters of one server. */
 export class WaitDeadlines<T> {
   readonly #moments = new Map<number, Moment<T>>();
   readonly #expire: (waiters: Set<T>) => void;
 
-  /** @param expire called with all whose time is up at a moment, in the order in which they came */
+  /** @param expire called with all waiters that time out in the same millisecond, in the order in which they came */
   constructor(expire: (waiters: Set<T>) => void) {
     this.#expire = expire;
   }
 
-  /** Has the time of `waiter` be up after `timeoutMs`. Returns the moment, for {@linkcode remove}. */
+  /** Adds a timeout for `waiter` after `timeoutMs`. Returns its time, for {@linkcode remove}. */
   add(waiter: T, timeoutMs: number): number {
     const nowMs = performance.now();
     const dueMs = Math.ceil(nowMs + timeoutMs);
@@ -33,7 +34,7 @@ export class WaitDeadlines<T> {
     return dueMs;
   }
 
-  /** Forgets a waiter. Idempotent. */
+  /** Removes the timeout of a waiter. Safe to call twice. */
   remove(waiter: T, dueMs: number): void {
     const moment = this.#moments.get(dueMs);
     if (moment === undefined || !moment.waiters.delete(waiter) || moment.waiters.size > 0) return;

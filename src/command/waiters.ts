@@ -1,31 +1,33 @@
 /**
- * Clients that wait for an element of a list, in the order they came.
+ * Clients that wait for an element of a list, in the order in which they came.
  *
  * ```text
- * queues    "jobs"  → A, C          A and C wait for jobs, B and C for mail: whoever is served leaves all its queues
+ * queues    "jobs"  → A, C          A and C wait for jobs, B and C for mail; a client that is served leaves all its queues
  *           "mail"  → B, C
  * ```
  *
- * A command that has put elements into a list says so with {@linkcode Waiters.pushed}, as the last thing it does. Waiting
- * clients are served at once then, the one that waits longest first, until the list has no more; while a transaction
- * runs, once it has ended. Serving runs the command of the waiting client to completion, on its own reply.
+ * The last thing that a command does after adding elements to a list is to call {@linkcode Waiters.pushed}. Waiting
+ * clients are then served immediately, the one that has waited longest first, until the list is empty. While a
+ * transaction runs, they are served after it has ended. Serving runs the waiting client's command to completion, on its
+ * own reply.
  *
- * Nothing is given to a client that has gone: before anybody is served, {@linkcode Waiters.look} has those leave whose
- * connections have ended. Where the system cannot tell that, or cannot tell it yet of the client whose turn it is, serving
- * is put off until a later turn of the event loop ({@linkcode Waiters.later}), in which ends are read.
+ * A client that has disconnected gets nothing. Before any client is served, {@linkcode Waiters.look} ends the waits of
+ * clients whose connections have ended. Where the system cannot report that, or cannot yet report it for the next
+ * client, serving is postponed to a later turn of the event loop ({@linkcode Waiters.later}), in which ends of
+ * connections are read.
  *
- * Serving thousands takes longer than others shall wait. It pauses then, and holds its key meanwhile (holds.ts), so that nobody
- * takes an element, or puts one in front, before all have been served who waited:
+ * Serving thousands of clients takes longer than other clients should wait, so it pauses. Meanwhile it holds its key
+ * (holds.ts): no command takes an element, or adds one, until every waiting client has been served:
  *
  * ```text
- * rpush jobs …   serve A, B, C … ─ pause ─ serve … ─ pause ─ serve Z      has "jobs" alone from the first pause on
- * answered       A B C …           …                 … Z                  each when it is woken, some at a time
+ * rpush jobs …   serve A, B, C … ─ pause ─ serve … ─ pause ─ serve Z      holds "jobs" exclusively from the first pause on
+ * replies        A B C …           …                 … Z                  each when its client is woken, some at a time
  * ```
  *
- * A client that leaves, is unblocked or runs out of time before its turn gets no element. One that was served does not wait
- * any more, whether it was woken yet or not ({@linkcode Waiters.wake}).
+ * A client gets no element if it leaves, is unblocked or times out before it is served. A client that was served has
+ * stopped waiting, even if it has not been woken yet ({@linkcode Waiters.wake}).
  *
- * Keys are told apart as text of one character a byte.
+ * Keys are represented as text of one character per byte.
  *
  * @module
  */
@@ -35,48 +37,51 @@ import type { ReplyError } from "../errors.ts";
 import type { Hold, Holds } from "./holds.ts";
 import { WaitDeadlines } from "./wait_deadlines.ts";
 
-/** Clients that are served, or whose wait is ended, between two looks at the clock: each takes about 10 µs. */
+/**
+ * The number of clients that are served, or whose wait is ended, between two looks at the clock. Each takes about 10
+ * µs.
+ */
 const SERVED_AT_ONCE_COUNT = 8;
 
-/** Whether what was waited for was done: there may be nothing to do it with, or it may be too early. */
+/** Whether a waiting client was served: `no` when there is nothing to serve it with, `later` when it is too early. */
 export type Served = "yes" | "no" | "later";
 
-/** How a wait is carried out and ended by those who do not wait. */
+/** The operations of one wait that other code calls: they carry it out or end it. */
 export interface WaiterActions {
   /**
-   * Does what is waited for, if it can be done with what `key` holds now.
+   * Runs the waiting command, if it can be run with what `key` holds now.
    *
-   * @param hold the one that has `key` for this, where serving has paused
+   * @param hold the hold of `key` by this serving, if serving has paused
    */
   serve(key: string, hold: Hold | undefined): Served;
-  /** Answers what is answered when the time is up. */
+  /** Sends the reply for a wait that has timed out. */
   expire(): void;
-  /** Answers an error. */
+  /** Sends an error as the reply. */
   refuse(error: ReplyError): void;
-  /** Takes note that the client was answered, whichever way. */
+  /** Records that the client has its reply, of any kind. */
   end(): void;
 }
 
-/** Turns of the event loop for what takes long. */
+/** Divides long work into turns of the event loop. */
 export interface WaiterTurns {
-  /** Calls `step` until it answers that all is done, or it is others' turn. Returns whether all is done. */
+  /** Calls `step` until it returns `true`, or until other clients should run. Returns whether all steps are done. */
   run(step: () => boolean): boolean;
-  /** Calls `serve` in a later turn, with the store's clock as it is now. */
+  /** Calls `serve` in a later turn of the event loop, with the store's clock as it is now. */
   goOn(serve: () => void): void;
 }
 
 /** One client's wait. */
 export class Waiter {
-  /** Resolves when the client was answered, whichever way, and is to go on. */
+  /** Resolves when the client has its reply, of any kind, and may continue. */
   readonly done: Promise<void>;
   readonly keys: readonly string[];
   readonly #actions: WaiterActions;
   readonly #waiters: Waiters;
-  /** When its time is up, as `deadlines` has it; 0 for never. */
+  /** The time at which the wait ends, as stored in `deadlines`; 0 for a wait without a timeout. */
   readonly #dueMs: number;
   readonly #resolve: () => void;
 
-  /** Use {@linkcode Waiters.wait}. */
+  /** Only {@linkcode Waiters.wait} calls this. */
   constructor(waiters: Waiters, keys: readonly string[], timeoutMs: number, actions: WaiterActions) {
     this.#waiters = waiters;
     this.keys = keys;
@@ -96,7 +101,7 @@ export class Waiter {
     return "yes";
   }
 
-  /** Ends the wait as if its time was up. */
+  /** Ends the wait as if it had timed out. */
   expire(): void {
     if (!this.#waiters.leave(this)) return;
     this.#actions.expire();
@@ -119,49 +124,52 @@ export class Waiter {
   }
 }
 
-/** The serving of one key. */
+/** The state of serving one key. */
 class Serving {
-  /** Those who wait for it, from the next one on. Whoever comes or leaves meanwhile is taken account of. */
+  /** Iterates over the clients that wait for the key. A client that joins or leaves meanwhile is taken into account. */
   waiting: Iterator<Waiter> | undefined;
-  /** What has the key for it, once it has paused. */
+  /** The hold of the key, once serving has paused. */
   hold: Hold | undefined;
 
   constructor(readonly key: string) {}
 }
 
-/** All that wait at one server. */
+/** All waiting clients of one server. */
 export class Waiters {
-  /** How many wait: 0 nearly always. */
+  /** The number of waiting clients; nearly always 0. */
   count = 0;
-  /** Ends the waits of clients that have gone. Called before any are served; without it nobody is served at once. */
+  /**
+   * Ends the waits of clients that have disconnected. It is called before any client is served; without it no client is
+   * served immediately, but in a {@linkcode later} turn.
+   */
   look: (() => void) | undefined;
-  /** Calls `serve` in a later turn of the event loop. Without it nothing is put off. */
+  /** Calls `serve` in a later turn of the event loop. Without it nothing is postponed. */
   later: ((serve: () => void) => void) | undefined;
-  /** Without them serving takes as long as it takes. */
+  /** Divides long serving into turns. Without it, serving does not pause. */
   turns: WaiterTurns | undefined;
-  /** Lets clients go on that were answered, the one that was answered first first. Without it each goes on at once. */
+  /** Wakes clients that have their replies, in the order of the replies. Without it, each is woken immediately. */
   wake: ((goOn: () => void) => void) | undefined;
-  /** When the times of those are up who do not wait for ever. */
+  /** The timeouts of waiting clients that have one. */
   readonly deadlines: WaitDeadlines<Waiter> = new WaitDeadlines((late) => this.#expire(late));
   readonly #holds: Holds | undefined;
   readonly #queues = new Map<string, Set<Waiter>>();
-  /** Keys that were pushed to and not served since. */
+  /** Keys that were pushed to and have not been served since. */
   #ready = new Set<string>();
   #isHeld = false;
-  /** Whether {@linkcode later} was called and has not served yet. */
+  /** Whether {@linkcode later} was called and has not yet served. */
   #isPutOff = false;
-  /** Keys whose serving has paused. */
+  /** Keys whose serving is paused. */
   readonly #paused = new Set<string>();
 
-  /** @param holds where a key is held while serving pauses; without it, it does not pause */
+  /** @param holds holds a key while its serving is paused; without it, serving does not pause */
   constructor(holds?: Holds) {
     this.#holds = holds;
   }
 
   /**
-   * Waits for one of `keys`.
+   * Adds a client that waits for one of `keys`.
    *
-   * @param timeoutMs 0: for ever
+   * @param timeoutMs the longest wait; 0 for no limit
    */
   wait(keys: readonly string[], timeoutMs: number, actions: WaiterActions): Waiter {
     const waiter = new Waiter(this, [...new Set(keys)], timeoutMs, actions);
@@ -174,7 +182,7 @@ export class Waiters {
     return waiter;
   }
 
-  /** Takes a waiter out of its queues; whether it was still in them. */
+  /** Removes a waiter from its queues. Returns whether it was still in them. */
   leave(waiter: Waiter): boolean {
     let was = false;
     for (const key of waiter.keys) {
@@ -188,8 +196,8 @@ export class Waiters {
   }
 
   /**
-   * Says that the key `bytes[start, start + length)` holds a list which has got elements. May change any list, so it is
-   * the last thing that a command does.
+   * Reports that the key `bytes[start, start + length)` holds a list that has new elements. This may change any list,
+   * so it must be the last thing that a command does.
    */
   pushed(bytes: Uint8Array, start: number, length: number): void {
     if (this.count === 0) return;
@@ -200,16 +208,16 @@ export class Waiters {
   }
 
   /**
-   * Serves nobody until {@linkcode release}, or {@linkcode suspend}.
+   * Serves no client until {@linkcode release} or {@linkcode suspend} is called.
    *
-   * @param pushed what `suspend` has returned, where this goes on
+   * @param pushed the keys that `suspend` returned, when continuing
    */
   hold(pushed: readonly string[] = []): void {
     this.#isHeld = true;
     for (const key of pushed) this.#ready.add(key);
   }
 
-  /** Lets others be served. Returns the keys that were pushed to since {@linkcode hold}, which are not served yet. */
+  /** Allows serving again. Returns the keys that were pushed to since {@linkcode hold} and have not been served. */
   suspend(): readonly string[] {
     const pushed = [...this.#ready];
     this.#ready.clear();
@@ -217,7 +225,7 @@ export class Waiters {
     return pushed;
   }
 
-  /** Serves all that can be. */
+  /** Serves every client that can be served. */
   release(): void {
     this.#isHeld = false;
     if (this.#ready.size === 0) return;
@@ -234,19 +242,19 @@ export class Waiters {
     });
   }
 
-  /** Serves all that can be, and goes on with a serving that has paused, if one is given. */
+  /** Serves every client that can be served, and continues a paused serving if one is given. */
   #serve(paused?: Serving): void {
     this.look?.();
     const early: string[] = [];
     const serve = (serving: Serving) => {
       if (this.#serveKey(serving) === "later") early.push(serving.key);
     };
-    // Serving may itself push, to a key that is served in a later round.
+    // Serving may itself push to a key; the loop below reaches that key later.
     this.#isHeld = true;
     if (paused !== undefined) serve(paused);
     for (const key of this.#ready) {
       this.#ready.delete(key);
-      // One that has paused goes on until there is nothing left to do.
+      // A paused serving continues until nothing is left to do.
       if (!this.#paused.has(key)) serve(new Serving(key));
     }
     this.#isHeld = false;
@@ -255,12 +263,12 @@ export class Waiters {
     this.#putOff();
   }
 
-  /** Serves who waits for a key, as many as can be, and pauses when that takes long. */
+  /** Serves as many waiters of a key as possible, and pauses when that takes long. */
   #serveKey(serving: Serving): Served {
     const { turns } = this;
     let served: Served = "yes";
     const step = () => (served = this.#serveSome(serving)) !== "yes";
-    // A few need no clock, when they are the first.
+    // The first few clients are served without looking at the clock.
     const isDone = serving.hold === undefined && step();
     if (turns === undefined || this.#holds === undefined) {
       while (!isDone && !step());
@@ -274,13 +282,13 @@ export class Waiters {
   }
 
   #pause(serving: Serving, holds: Holds, turns: WaiterTurns): void {
-    // Whoever was just served has found the key free.
+    // The key is free: a client was just served from it.
     serving.hold ??= holds.acquireKey(binaryBytes(serving.key));
     this.#paused.add(serving.key);
     turns.goOn(() => this.#serve(serving));
   }
 
-  /** Ends the waits of clients whose time is up, in turns where they are many. */
+  /** Ends the waits that have timed out, in several turns when they are many. */
   #expire(late: Set<Waiter>): void {
     const left = late.values();
     const step = () => {
@@ -296,7 +304,10 @@ export class Waiters {
     else if (!step()) expireInTurns(turns, step);
   }
 
-  /** Serves some who wait for a key. Returns `yes` when there may be more to serve, else why there are none. */
+  /**
+   * Serves some waiters of a key. Returns `yes` when there may be more to serve; otherwise, the reason why there are
+   * none.
+   */
   #serveSome(serving: Serving): Served {
     const { key } = serving;
     for (let i = 0; i < SERVED_AT_ONCE_COUNT; i++) {

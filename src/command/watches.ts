@@ -1,9 +1,9 @@
 /**
- * Keys that clients watch for the sake of a transaction: `exec` runs nothing when one of them has changed since.
+ * Keys that clients watch for a transaction: `exec` runs nothing if one of them has changed since.
  *
- * Whoever changes a key while any is watched says so with {@linkcode Watches.touch}; that nobody watches is the usual case,
- * and costs a command one look at `count`. Keys that are evicted or expire are told by nobody: for them `exec` compares
- * whether each key is there with whether it was. One that went and came back was touched by who made it.
+ * A command that changes a watched key must call {@linkcode Watches.touch}. Usually no key is watched, and a command
+ * only checks `count`. Eviction and expiry do not call it. For them, `exec` checks for each key whether it exists now
+ * as it did when the watch began. A key that was removed and created again was touched by the command that created it.
  *
  * @module
  */
@@ -15,12 +15,12 @@ import type { Store } from "../store/store.ts";
 
 /** All watches of one server. */
 export class Watches {
-  /** Watches of all clients together. */
+  /** The number of watches of all clients. */
   count = 0;
   readonly #byKey = new Map<string, Set<WatchedKey>>();
 
   /**
-   * Lets a client watch the key `bytes[start, start + length)`. Twice is once.
+   * Makes a client watch the key `bytes[start, start + length)`. Watching a key twice has no further effect.
    *
    * @throws {ReplyError} when clients hold too much memory; the key is not watched then
    */
@@ -36,19 +36,19 @@ export class Watches {
     watches.add(watched);
   }
 
-  /** Says that the key `bytes[start, start + length)` was changed. */
+  /** Marks the key `bytes[start, start + length)` as changed. */
   touch(bytes: Uint8Array, start: number, length: number): void {
     for (const watched of this.#byKey.get(binaryText(bytes, start, length)) ?? []) watched.isChanged = true;
   }
 
-  /** Says that all keys were removed. */
+  /** Marks all watched keys that existed as changed, because all keys were removed. */
   touchAll(): void {
     for (const watches of this.#byKey.values()) {
       for (const watched of watches) if (watched.existed) watched.isChanged = true;
     }
   }
 
-  /** Whether a key that the client watches has changed. */
+  /** Returns whether a key that the client watches has changed. */
   hasChanged(client: ClientState, store: Store): boolean {
     for (const { key, existed, isChanged } of client.watched.values()) {
       if (isChanged) return true;
