@@ -1,5 +1,5 @@
 /**
- * Commands of an administrator, as the log is told of them.
+ * Reports the commands of administrators to the log of messages.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import type { ConnectionContext } from "./context.ts";
 
 const SETTING_NAME = /^[a-z]+(-[a-z]+)*$/i;
 
-/** Tells the log of a call, if it is one of an administrator. */
+/** Reports a call to the log of messages if it is an administrator's command. */
 export function noteIfAdmin(context: ConnectionContext, { name, admin }: CommandSpecification, call: Call): void {
   if (admin === undefined || context.noteAdmin === undefined) return;
   const text = (index: number) => {
@@ -21,10 +21,10 @@ export function noteIfAdmin(context: ConnectionContext, { name, admin }: Command
   if (admin.subcommands !== undefined) {
     if (call.count < 2 || !admin.subcommands.includes(text(1).toLowerCase())) return;
   }
-  // The name as it was sent: `flushall` is an alias.
+  // The name is logged as it was sent: `flushall` is an alias.
   const words = [text(0).toLowerCase()];
   let end = Math.min(call.count, admin.shownCount + 1);
-  // What stands where the name of a setting should may be its value, or both in one word.
+  // The word in the place of a setting's name may be its value, or both in one word, so it is not logged then.
   if (admin.subcommands?.includes("set") && end > 2 && (call.count < 4 || !SETTING_NAME.test(text(2)))) end = 2;
   for (let index = 1; index < end; index++) words.push(text(index));
   if (end < call.count) words.push("…");

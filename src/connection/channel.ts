@@ -1,10 +1,10 @@
 /**
  * The commands on channels. Every function exported here is the command of its name.
  *
- * A subscription is answered with a message of its own for each channel, and what is published comes unasked. The native
- * protocol has no place for either, so there they are refused.
+ * Redis's protocol confirms a subscription with a separate message for each channel, and sends published messages
+ * without a request. The native protocol supports neither, so these commands are refused there.
  *
- * What takes long, since there are many names or patterns, is done in slices; a message is sent to all who listen at once.
+ * Work on many names or patterns is done in slices. A message is sent to all listeners in one step.
  *
  * @module
  */
@@ -26,12 +26,14 @@ import type { PatternSearch } from "./pattern_index.ts";
 import { runSubcommand } from "./subcommands.ts";
 import type { Subcommands } from "./subcommands.ts";
 
-/** Names that are handled between two looks at the clock: about a tenth of a millisecond. */
+/** The number of names that are handled between two looks at the clock, which takes about a tenth of a millisecond. */
 const NAMES_AT_ONCE_COUNT = 64;
-/** The same in bytes of names, to which steps of matching them are added. */
+/**
+ * The size of the names that are handled between two looks at the clock, in bytes; each step of matching counts as one.
+ */
 const NAMES_AT_ONCE_BYTES = 32 * 1024;
 
-/** What subscriptions are confirmed with. */
+/** The first item of a confirmation, by command. */
 const VERBS = {
   subscribe: encodeText("subscribe"),
   psubscribe: encodeText("psubscribe"),
@@ -39,10 +41,10 @@ const VERBS = {
   punsubscribe: encodeText("punsubscribe"),
 } as const;
 
-/** Adds or takes away one channel or pattern. */
+/** Adds or removes one channel or pattern. */
 type Change = (context: ConnectionContext, name: string) => void;
 
-/** `subscribe channel [channel …]` */
+/** `subscribe channel [channel …]` begins to listen to channels. */
 export function subscribe(context: ConnectionContext, request: Request, reply: Reply): void | Promise<void> {
   checkRoom(context, request);
   return changeEach(context, request, reply, "subscribe", ({ shared, client }, name) => {
@@ -50,7 +52,7 @@ export function subscribe(context: ConnectionContext, request: Request, reply: R
   });
 }
 
-/** `psubscribe pattern [pattern …]` */
+/** `psubscribe pattern [pattern …]` begins to listen to patterns of channel names. */
 export function psubscribe(context: ConnectionContext, request: Request, reply: Reply): void | Promise<void> {
   checkRoom(context, request);
   return changeEach(context, request, reply, "psubscribe", ({ shared, client }, name) => {
@@ -58,14 +60,14 @@ export function psubscribe(context: ConnectionContext, request: Request, reply: 
   });
 }
 
-/** `unsubscribe [channel …]`: without one, all channels. */
+/** `unsubscribe [channel …]` ends listening to channels, or to all of them if none is given. */
 export function unsubscribe(context: ConnectionContext, request: Request, reply: Reply): void | Promise<void> {
   const change: Change = ({ shared, client }, name) => shared.channels.unsubscribe(client, name);
   if (request.count > 1) return changeEach(context, request, reply, "unsubscribe", change);
   return changeAll(context, reply, "unsubscribe", [...context.client.channels], change);
 }
 
-/** `punsubscribe [pattern …]`: without one, all patterns. */
+/** `punsubscribe [pattern …]` ends listening to patterns, or to all of them if none is given. */
 export function punsubscribe(context: ConnectionContext, request: Request, reply: Reply): void | Promise<void> {
   const change: Change = ({ shared, client }, name) => shared.channels.unsubscribePattern(client, name);
   if (request.count > 1) return changeEach(context, request, reply, "punsubscribe", change);
@@ -83,7 +85,7 @@ function changeEach(
   checkChannels(verb, request);
   const { bytes, starts, lengths, count } = request;
   const { channels, patterns } = context.client;
-  // Who listens to nothing has nothing to end: a million texts would be garbage.
+  // Without subscriptions there is nothing to end, and a million texts would be garbage.
   const ended = verb === "unsubscribe" ? channels : verb === "punsubscribe" ? patterns : undefined;
   let i = 1;
   return inSlices(context, () => {
@@ -119,7 +121,7 @@ function changeAll(
   });
 }
 
-/** Refuses names that there is no room for, before the first of them. */
+/** Refuses names that need too much memory, before the first one is handled. */
 function checkRoom({ client }: ConnectionContext, request: Request): void {
   client.checkCharge(request.size + (request.count - 1) * NAME_OVERHEAD_BYTES);
 }
@@ -128,7 +130,10 @@ function refuseNative({ client }: ConnectionContext, verb: string): void {
   if (client.version === 0) throw new ReplyError("ERR", `${verb} needs a connection that speaks RESP`);
 }
 
-/** Confirms a change of the channel or pattern `bytes[start, start + length)`, or that there was none. */
+/**
+ * Confirms a change of the channel or pattern `bytes[start, start + length)`; without `bytes`, that nothing was
+ * changed.
+ */
 function confirm(
   { client }: ConnectionContext,
   reply: Reply,
@@ -144,7 +149,7 @@ function confirm(
   reply.integer(client.subscriptions);
 }
 
-/** `publish channel message` */
+/** `publish channel message` sends a message to all listeners of a channel. */
 export function publish(context: ConnectionContext, request: Request, reply: Reply): void | Promise<void> {
   const { client, shared: { channels } } = context;
   const channel = request.view(1);
@@ -156,7 +161,7 @@ export function publish(context: ConnectionContext, request: Request, reply: Rep
   reply.integer(channels.publish(client, publication, []));
 }
 
-/** Looks for patterns, copies a long message, then sends it at once. */
+/** Searches for patterns and copies a long message in slices, and then sends it in one step. */
 function publishInSlices(
   context: ConnectionContext,
   publication: Publication,
@@ -170,7 +175,7 @@ function publishInSlices(
     const { length } = publication.payload;
     const isHeard = found.length > 0 || channels.isHeard(publication.channel);
     if (length <= LONG_BYTES || !isHeard) return send();
-    // Nobody else is charged for the copy before it is sent.
+    // Until the copy is sent, it is charged to the publisher.
     client.account.charge(Held.Request, length);
     const release = () => client.account.release(Held.Request, length);
     const copying = inSlices(context, () => publication.copySome());
@@ -182,7 +187,7 @@ function publishInSlices(
   return searching === undefined ? copyAndSend() : searching.then(copyAndSend);
 }
 
-/** Those of `pubsub`. */
+/** The subcommands of `pubsub`, by name. */
 export const PUBSUB_SUBCOMMANDS: Subcommands = {
   channels: {
     arity: -2,
@@ -197,7 +202,7 @@ export const PUBSUB_SUBCOMMANDS: Subcommands = {
   },
 };
 
-/** `pubsub channels [pattern] | numsub [channel …] | numpat` */
+/** `pubsub channels [pattern] | numsub [channel …] | numpat` shows channels and the numbers of their listeners. */
 export function pubsub(context: ConnectionContext, request: Request, reply: Reply): void | Promise<void> {
   return runSubcommand(PUBSUB_SUBCOMMANDS, context, request, reply);
 }

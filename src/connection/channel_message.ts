@@ -1,12 +1,13 @@
 /**
- * A message on its way to all who listen: it is encoded once for each version of RESP and each pattern, however many they are.
+ * A message that is delivered to all listeners. It is encoded once for each version of RESP and each pattern, for any
+ * number of listeners.
  *
  * ```text
- * > 3 · $7 message · $4 news · $5 hello              head, all of it
+ * > 3 · $7 message · $4 news · $5 hello              only a head
  * > 3 · $7 message · $4 news · $33000000 ┊ …         head ┊ tail: a long payload, which all heads share
  * ```
  *
- * The encoded bytes never change, so everybody who waits to write them holds the same ones.
+ * The encoded bytes never change, so all connections that wait to write them share them.
  *
  * @module
  */
@@ -15,9 +16,11 @@ import { copyBytes, encodeText, formatInteger, INTEGER_TEXT_MAX_BYTES } from "..
 import { STEP_BYTES } from "../limits.ts";
 import { SharedBytes } from "../memory/message_queue.ts";
 
-/** Payloads of this size and more are shared by all patterns and versions; others are copied into each. */
+/**
+ * The size from which a payload is shared by all patterns and versions, in bytes. Smaller ones are copied into each.
+ */
 const TAIL_MIN_BYTES = 16 * 1024;
-/** Most bytes of a line that tells a length. */
+/** The longest line that contains a length, in bytes. */
 const LENGTH_LINE_MAX_BYTES = 1 + INTEGER_TEXT_MAX_BYTES + 2;
 
 const CR = 0x0d;
@@ -29,19 +32,19 @@ const PUSH = 0x3e;
 const MESSAGE = encodeText("*3\r\n$7\r\nmessage\r\n");
 const PATTERN_MESSAGE = encodeText("*4\r\n$8\r\npmessage\r\n");
 
-/** What was published, by whichever patterns it comes. */
+/** A published message, independent of the patterns by which it is delivered. */
 export class Publication {
   readonly channel: Uint8Array;
   readonly payload: Uint8Array;
   #tail: SharedBytes | undefined;
   #copy: Uint8Array | undefined;
-  /** Bytes of the payload that were copied. */
+  /** The number of bytes of the payload that were copied. */
   #copied = 0;
 
   /**
-   * Both are borrowed until the publication has been sent to all who listen.
+   * Borrows both until the publication has been sent to all listeners.
    *
-   * @param line the payload with the end of its line, where its bytes never change: then a long one is not copied
+   * @param line the payload with the end of its line, if its bytes never change; a long payload is then not copied
    */
   constructor(channel: Uint8Array, payload: Uint8Array, line?: Uint8Array) {
     this.channel = channel;
@@ -49,14 +52,14 @@ export class Publication {
     if (line !== undefined && payload.length >= TAIL_MIN_BYTES) this.#tail = new SharedBytes(line);
   }
 
-  /** The payload and the end of its line, where it is long. */
+  /** The payload and the end of its line, if it is long. */
   get tail(): SharedBytes | undefined {
     if (this.payload.length < TAIL_MIN_BYTES) return undefined;
     while (!this.copySome());
     return this.#tail;
   }
 
-  /** Copies a part of what {@linkcode tail} is going to be, and returns whether that is all. */
+  /** Copies a part of the {@linkcode tail}. Returns whether the copy is complete. */
   copySome(): boolean {
     const { payload } = this;
     if (this.#tail !== undefined || payload.length < TAIL_MIN_BYTES) return true;
@@ -72,26 +75,26 @@ export class Publication {
   }
 }
 
-/** A publication as those get it who listen to its channel, or to one pattern. */
+/** A publication in the form for the listeners of its channel, or of one pattern. */
 export class ChannelMessage {
   readonly publication: Publication;
   readonly pattern: Uint8Array | undefined;
   #second: Uint8Array | undefined;
   #third: Uint8Array | undefined;
 
-  /** @param pattern when it comes by one; borrowed as the publication's bytes are */
+  /** @param pattern the pattern by which it is delivered, if any; borrowed like the publication's bytes */
   constructor(publication: Publication, pattern: Uint8Array | undefined) {
     this.publication = publication;
     this.pattern = pattern;
   }
 
-  /** The message in a version of RESP, or what stands before its {@linkcode tail}. The bytes never change. */
+  /** Returns the message in a version of RESP, or the part before its {@linkcode tail}. The bytes never change. */
   head(version: 2 | 3): Uint8Array {
     if (version === 2) return this.#second ??= this.#encode(ARRAY);
     return this.#third ??= this.#encode(PUSH);
   }
 
-  /** What follows the head; nothing when that is all. The bytes never change. */
+  /** The part after the head, if there is one. Its bytes never change. */
   get tail(): SharedBytes | undefined {
     return this.publication.tail;
   }

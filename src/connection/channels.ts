@@ -1,13 +1,14 @@
 /**
- * Who listens to which channel, and to which pattern of channels' names.
+ * The clients that listen to each channel, and to each pattern of channel names.
  *
  * ```text
  * publish "news.eu"     channels   "news.eu"  → A, B
- *                       patterns   "news.*"   → B, C         B gets it twice, as it asked
+ *                       patterns   "news.*"   → B, C         B gets the message twice, because it subscribed twice
  * ```
  *
- * Nothing is kept: a message goes to those who listen when it is published, to all of them at once, so that everybody gets
- * messages in the same order. That is cheap, since each of them gets a reference to the same bytes (channel_message.ts).
+ * Messages are not stored: a message is delivered to all clients that listen when it is published, in one step, so that
+ * all clients get messages in the same order. That is cheap, since they share a reference to the same bytes
+ * (channel_message.ts).
  *
  * @module
  */
@@ -20,63 +21,68 @@ import type { ClientState } from "./client_state.ts";
 import { PatternIndex } from "./pattern_index.ts";
 import type { Indexed, PatternSearch } from "./pattern_index.ts";
 
-/** So many channels and patterns of a client that leaves are forgotten at once; the others in slices. */
+/**
+ * The number of channels and patterns that are forgotten immediately when a client leaves. The others follow in slices.
+ */
 const FORGOTTEN_AT_ONCE_COUNT = 256;
-/** Channels that are forgotten go on for this long at a time. */
+/** The length of one slice of forgetting channels, in milliseconds. */
 const FORGETTING_SLICE_MS = 1;
 
-/** Those who listen to one channel. */
+/** A channel and the clients that listen to it. */
 interface Channel {
-  /** Grows from one to the next. */
+  /** A number that is higher than those of all older channels and patterns. */
   readonly serial: number;
   readonly listeners: Set<ClientState>;
 }
 
-/** Bytes of memory that a compiled pattern takes for each byte of its text. */
+/** The memory that a compiled pattern takes for each byte of its text, in bytes. */
 const PATTERN_BYTES_FACTOR = 4;
 
-/** Those who listen to one pattern. */
+/** A pattern and the clients that listen to it. */
 export interface Pattern extends Indexed {
-  /** The pattern as text of one character a byte. */
+  /** The pattern as text of one character per byte. */
   readonly name: string;
   readonly listeners: Set<ClientState>;
 }
 
-/** What a client listened to that has left, or listens to nothing any more. */
+/** Subscriptions to be removed, of a client that has left, or that listens to nothing any more. */
 interface Forgetting {
   readonly client: ClientState;
   readonly channels: readonly string[];
   readonly patterns: readonly string[];
-  /** How many channels and patterns are forgotten, channels first. */
+  /** The number of channels and patterns that are already forgotten, channels first. */
   done: number;
 }
 
-/** Takes note that nobody listens any more to a channel, or to a pattern, by its name. */
+/** Called with the name of a channel or a pattern that no client listens to any more. */
 export type Unheard = (name: string, isPattern: boolean) => void;
 
-/** The channels of one server. Names are text of one character a byte. */
+/** The channels of one server. Names are text of one character per byte. */
 export class Channels {
   readonly #unheard: Unheard | undefined;
   readonly #channels = new Map<string, Channel>();
   readonly #patterns = new Map<string, Pattern>();
   readonly #index = new PatternIndex<Pattern>();
-  /** What is being forgotten, in order. */
+  /** The subscriptions that are being forgotten, in order. */
   readonly #forgetting: Forgetting[] = [];
-  /** The clients of those: what they do not listen to any more may still be in the tables. */
+  /**
+   * For each client in `#forgetting`, its number of entries there. The tables may still contain its former
+   * subscriptions.
+   */
   readonly #fading = new Map<ClientState, number>();
   #serials = 0;
 
-  /** @param unheard called when the last listener of something has left */
+  /** @param unheard called when the last listener of a channel or a pattern has left */
   constructor(unheard?: Unheard) {
     this.#unheard = unheard;
   }
 
-  /** Channels that somebody listens to by their name. */
+  /** The channels that at least one client listens to by name. */
   get names(): Iterable<string> {
     return this.namesNow();
   }
 
-  /** As {@linkcode names}, for a walk that pauses: of those that come into being meanwhile it tells none. */
+  /** Iterates over {@linkcode names} for a walk that pauses. Channels that are added meanwhile are left out. */
   *namesNow(): Generator<string> {
     const last = this.#serials;
     for (const [name, { serial, listeners }] of this.#channels) {
@@ -85,24 +91,24 @@ export class Channels {
     }
   }
 
-  /** How many listen to a channel by its name. */
+  /** Returns the number of clients that listen to a channel by its name. */
   count(name: string): number {
     const channel = this.#channels.get(name);
     return channel === undefined ? 0 : this.#countOf(channel.listeners, name, false);
   }
 
-  /** How many listen to a pattern. */
+  /** Returns the number of clients that listen to a pattern. */
   countPattern(name: string): number {
     const pattern = this.#patterns.get(name);
     return pattern === undefined ? 0 : this.#countOf(pattern.listeners, name, true);
   }
 
-  /** Patterns that somebody listens to. */
+  /** The number of patterns that clients listen to. */
   get patternCount(): number {
     return this.#patterns.size;
   }
 
-  /** Those who listen to a channel by its name, or to a pattern. */
+  /** Returns the clients that listen to a channel by its name, or to a pattern. */
   listeners(name: string, isPattern: boolean): Iterable<ClientState> {
     return (isPattern ? this.#patterns : this.#channels).get(name)?.listeners ?? [];
   }
@@ -114,13 +120,13 @@ export class Channels {
     return count;
   }
 
-  /** Whether a client that is still in the table does not listen any more. */
+  /** Returns whether a client that is still in the table does not listen any more. */
   #hasLeft(client: ClientState, name: string, isPattern: boolean): boolean {
     return this.#fading.has(client) && !(isPattern ? client.patterns : client.channels).has(name);
   }
 
   /**
-   * Lets a client listen to a channel.
+   * Subscribes a client to a channel.
    *
    * @throws {ReplyError} when clients hold too much memory
    */
@@ -134,7 +140,7 @@ export class Channels {
     else channel.listeners.add(client);
   }
 
-  /** Ends that. */
+  /** Ends a client's subscription to a channel. */
   unsubscribe(client: ClientState, name: string): void {
     if (client.channels.delete(name)) client.release(name.length + NAME_OVERHEAD_BYTES);
     client.update();
@@ -150,7 +156,7 @@ export class Channels {
   }
 
   /**
-   * Lets a client listen to all channels whose names match a pattern.
+   * Subscribes a client to all channels whose names match a pattern.
    *
    * @throws {ReplyError} when clients hold too much memory
    */
@@ -166,7 +172,7 @@ export class Channels {
     this.#index.add(added);
   }
 
-  /** Ends that. */
+  /** Ends a client's subscription to a pattern. */
   unsubscribePattern(client: ClientState, name: string): void {
     if (client.patterns.delete(name)) client.release(patternCost(name));
     client.update();
@@ -182,7 +188,9 @@ export class Channels {
     this.#unheard?.(name, true);
   }
 
-  /** Ends all that a client listens to: it gets nothing more. Where that is much, the tables follow in slices. */
+  /**
+   * Ends all subscriptions of a client, which gets no more messages. If it has many, the tables are updated in slices.
+   */
   forget(client: ClientState): void {
     if (client.subscriptions === 0) return;
     const forgetting = { client, channels: [...client.channels], patterns: [...client.patterns], done: 0 };
@@ -212,7 +220,10 @@ export class Channels {
     else this.#fading.delete(client);
   }
 
-  /** Forgets some names, and returns whether they were the last. A name that the client has subscribed to again is kept. */
+  /**
+   * Forgets some names. Returns whether they were the last ones. A name that the client has subscribed to again is
+   * kept.
+   */
   #forgetSome(forgetting: Forgetting): boolean {
     const { client, channels, patterns } = forgetting;
     const count = channels.length + patterns.length;
@@ -227,21 +238,21 @@ export class Channels {
     return stop === count;
   }
 
-  /** Whether anybody listens to a channel by its name. */
+  /** Returns whether any client listens to a channel by its name. */
   isHeard(channel: Uint8Array): boolean {
     return this.#channels.has(binaryText(channel, 0, channel.length));
   }
 
-  /** Begins to look for the patterns that match a channel; nothing when there are none at all. */
+  /** Begins a search for the patterns that match a channel; returns `undefined` when there are no patterns. */
   search(channel: Uint8Array): PatternSearch<Pattern> | undefined {
     return this.#index.size === 0 ? undefined : this.#index.search(channel);
   }
 
   /**
-   * Sends a message of `publisher` to all who listen. Its bytes are borrowed until return.
+   * Sends a message of `publisher` to all clients that listen. Its bytes are borrowed until return.
    *
-   * @param patterns those that match
-   * @returns how many times it was sent
+   * @param patterns the patterns that match its channel
+   * @returns the number of times that it was sent
    */
   publish(publisher: ClientState, publication: Publication, patterns: readonly Pattern[]): number {
     let count = this.#deliver(publisher, publication);
@@ -249,12 +260,12 @@ export class Channels {
     return count;
   }
 
-  /** Sends a message to those who listen to its channel by name. Its bytes are borrowed until return. */
+  /** Sends a message to the clients that listen to its channel by name. Its bytes are borrowed until return. */
   deliver(publication: Publication): number {
     return this.#deliver(undefined, publication);
   }
 
-  /** Sends a message to those who listen to a pattern. Its bytes are borrowed until return. */
+  /** Sends a message to the clients that listen to a pattern. Its bytes are borrowed until return. */
   deliverByPattern(name: string, publication: Publication): number {
     const pattern = this.#patterns.get(name);
     return pattern === undefined ? 0 : this.#deliverBy(pattern, undefined, publication);
@@ -294,7 +305,7 @@ export class Channels {
   }
 }
 
-/** What a pattern costs: its text, its bytes, and what matching it takes. */
+/** Returns the memory that a pattern costs: its text, its bytes, and its compiled form. */
 function patternCost(name: string): number {
   return name.length * PATTERN_BYTES_FACTOR + NAME_OVERHEAD_BYTES;
 }

@@ -1,6 +1,6 @@
 /**
- * `client`: what a server knows of its connections, and what it is told of them. Every function exported here but the check
- * of names is the command of its name.
+ * The subcommands of `client`: information about connections, and settings of one. Every exported function but
+ * `checkClientName` is the command of its name.
  *
  * @module
  */
@@ -17,7 +17,7 @@ import { roundedInteger, syntaxError } from "./integer_argument.ts";
 import { runSubcommand } from "./subcommands.ts";
 import type { Subcommands } from "./subcommands.ts";
 
-/** Those of the command. */
+/** The subcommands of `client`, by name. */
 export const CLIENT_SUBCOMMANDS: Subcommands = {
   getname: { arity: 2, run: getName, help: ["GETNAME", "Return the name of the current connection."] },
   getredir: { arity: 2, run: getRedirection, help: ["GETREDIR", "Return -1: there is no tracking of keys."] },
@@ -55,18 +55,23 @@ export const CLIENT_SUBCOMMANDS: Subcommands = {
   },
 };
 
-/** Clients that are told of between two looks at the clock: about a tenth of a millisecond. */
+/**
+ * The number of clients that are described between two looks at the clock, which takes about a tenth of a millisecond.
+ */
 const CLIENTS_AT_ONCE_COUNT = 32;
 
-/** `client id | getname | setname name | setinfo … | list … | info | kill … | unblock … | no-evict … | no-touch …` */
+/**
+ * `client id | getname | setname name | setinfo … | list … | info | kill … | unblock … | no-evict … | no-touch …` shows
+ * or changes connections.
+ */
 export function client(context: ConnectionContext, request: Request, reply: Reply): void | Promise<void> {
   return runSubcommand(CLIENT_SUBCOMMANDS, context, request, reply);
 }
 
 /**
- * Refuses a name that would break the lists it stands in.
+ * Returns `name` if it does not break the lists that show it.
  *
- * @throws {ReplyError}
+ * @throws {ReplyError} when it contains spaces or special characters, or is too long
  */
 export function checkClientName(name: string, what = "Client names"): string {
   if (!/^[!-~]*$/.test(name)) {
@@ -112,7 +117,7 @@ function noEvict(context: ConnectionContext, request: Request, reply: Reply): vo
 function noTouch(context: ConnectionContext, request: Request, reply: Reply): Promise<void> | undefined {
   context.client.touchesNothing = onOrOff(request, 2);
   reply.ok();
-  // After a wait the connection looks at its state again.
+  // After a wait, the connection checks its state again.
   return context.client.executing ? undefined : Promise.resolve();
 }
 
@@ -150,7 +155,7 @@ function list(context: ConnectionContext, request: Request, reply: Reply): void 
     const stop = Math.min(clients.length, next + CLIENTS_AT_ONCE_COUNT);
     for (; next < stop; next++) {
       const client = clients[next]!;
-      // One that is described later may have left meanwhile.
+      // A client that is described later may have left meanwhile.
       if (context.shared.clients.get(client.id) === client) lines += describe(client, context, "client|list", nowMs);
     }
     return next === clients.length;
@@ -159,7 +164,7 @@ function list(context: ConnectionContext, request: Request, reply: Reply): void 
   reply.verbatim(lines);
 }
 
-/** What a client is, in the words of `client list … TYPE`. */
+/** The type of a client, as in `client list … TYPE`. */
 type ClientType = "normal" | "pubsub" | "master" | "replica";
 
 function typeOf(client: ClientState): ClientType {
@@ -174,9 +179,10 @@ function typeArgument(request: Request, index: number): ClientType {
 }
 
 /**
- * One line about a client, with the names that Redis has, of what there is here. One template, since there may be many clients.
+ * Returns one line about a client, with Redis's names for those fields that exist here. It is one template because
+ * there may be many clients.
  *
- * @param command the one now running
+ * @param command the command that is running
  */
 function describe(client: ClientState, context: ConnectionContext, command: string, nowMs: number): string {
   const isAsking = client === context.client;
@@ -202,7 +208,7 @@ function flagsOf(client: ClientState): string {
   return flags === "" ? "N" : flags;
 }
 
-/** What clients have to be like to be killed. */
+/** The properties that clients must have to be killed. */
 interface KillFilter {
   id?: number;
   address?: string;
@@ -228,7 +234,7 @@ function kill(context: ConnectionContext, request: Request, reply: Reply): void 
   }
   if (isOld) reply.ok();
   else reply.integer(doomed.length);
-  // Waiting, if only for a moment, is what lets the connection look whether it is to end.
+  // After any wait, even the shortest, the connection checks whether it has to end.
   if (context.client.closing && !context.client.executing) return Promise.resolve();
 }
 
@@ -243,7 +249,7 @@ function killFilter(request: Request): KillFilter {
     else if (request.is(i, "laddr")) filter.localAddress = request.text(i + 1);
     else if (request.is(i, "type")) filter.type = typeArgument(request, i + 1);
     else if (request.is(i, "user")) {
-      // All clients are that one user.
+      // There is only one user.
       if (request.text(i + 1) !== "default") throw new ReplyError("ERR", `No such user '${request.text(i + 1)}'`);
     } else if (request.is(i, "skipme")) {
       if (!request.is(i + 1, "yes") && !request.is(i + 1, "no")) throw syntaxError();

@@ -1,8 +1,8 @@
 /**
- * What a server knows of one connection, beside its socket: who it is, and what state its commands have brought it into.
+ * The state of one connection besides its socket: its identity, and the state that its commands have set.
  *
- * Most connections are *plain*: authenticated, in no transaction, and free to run any command. Whether one is stands in a
- * field of its own, so that the way to a command looks at one field and not at three.
+ * Most connections are on the *fast path*: authenticated, not in a transaction, and free to run any command. A separate
+ * field says so, so that running a command checks one field instead of three.
  *
  * @module
  */
@@ -15,95 +15,106 @@ import type { ChannelMessage } from "./channel_message.ts";
 
 export type { ProtocolVersion } from "../catalog/specification.ts";
 
-/** Longer than the name of any command. */
+/** The most bytes of a command's name that are kept. It is longer than the name of any command. */
 const LAST_NAME_MAX_BYTES = 16;
 
-/** What the connection does for the commands of others. */
+/** The operations of a connection that other clients' commands use. */
 export interface ClientConnection {
-  /** Ends the connection, whatever it does. */
+  /** Ends the connection, even in the middle of a command. */
   kill(): void;
   /**
-   * Sends a message of a channel. The message is borrowed until return; the bytes that it consists of may be kept.
+   * Sends a message of a channel. The message is borrowed until return; its bytes may be kept.
    *
-   * @param isOwn whether this client has published it, with the command now running
+   * @param isOwn whether this client published it with the command that is running
    */
   deliver(message: ChannelMessage, isOwn: boolean): void;
 }
 
-/** What a connection has queued since `multi`; a role has its own kind. */
+/** The commands that a connection has queued since `multi`. Each role has its own kind. */
 export interface QueuedCommands {
   readonly count: number;
   /** Whether a request could not be queued. */
   isSpoilt: boolean;
-  /** Gives the memory of the queue back. Safe to call twice. */
+  /** Releases the memory of the queue. Safe to call twice. */
   free(): void;
 }
 
-/** A command that waits, as it is ended by others. */
+/** A waiting command, with the ways in which other code can end its wait. */
 export interface PendingWait {
-  /** Answers what is answered when the time is up. */
+  /** Sends the reply for a wait that has timed out. */
   expire(): void;
-  /** Answers an error. */
+  /** Sends an error as the reply. */
   refuse(error: ReplyError): void;
 }
 
-/** The steps of a command in a transaction that are still to be taken. */
+/** The remaining steps of a command in a transaction. */
 export interface UnfinishedSteps {
   readonly steps: Generator<void, void, void>;
-  /** To be called once when they have ended, whichever way. */
+  /** Called once when the steps have ended, successfully or not. */
   readonly after: (() => void) | undefined;
 }
 
-/** A key that a connection watches for the sake of a transaction. */
+/** A key that a connection watches for a transaction. */
 export interface WatchedKey {
-  /** The key as text of one character a byte. */
+  /** The key as text of one character per byte. */
   readonly key: string;
-  /** Whether it was there when the watch began. */
+  /** Whether the key existed when the watch began. */
   readonly existed: boolean;
-  /** Whether it was changed since. */
+  /** Whether the key was changed since. */
   isChanged: boolean;
 }
 
-/** One connection. */
+/** The state of one connection. */
 export class ClientState<Queue extends QueuedCommands = QueuedCommands> {
-  /** Unique since the start, and growing. */
+  /** A number that is unique since the server started, and higher than those of all older connections. */
   readonly id: number;
-  /** `host:port` of the peer, and of our end. */
+  /** The address of the peer, as `host:port`. */
   readonly address: string;
+  /** The address of this end, as `host:port`. */
   readonly localAddress: string;
   readonly connection: ClientConnection;
-  /** As `performance.now()` tells it, which nobody sets: when it was made, and when it last sent something. */
+  /** The time at which the connection was made, by `performance.now()`, which no clock setting changes. */
   readonly createdMs: number;
+  /** The time at which the client last sent a request, by `performance.now()`. */
   lastMs: number;
-  /** By `client setname` and `client setinfo`. */
+  /** The name set by `client setname`. */
   name = "";
+  /** The name of the client's library, set by `client setinfo`. */
   libraryName = "";
+  /** The version of the client's library, set by `client setinfo`. */
   libraryVersion = "";
   version: ProtocolVersion = 0;
-  /** Whether its reads leave the order of eviction alone, by `client no-touch`. */
+  /** Whether its reads do not count for eviction, set by `client no-touch`. */
   touchesNothing = false;
-  /** By `client no-evict`: it is closed after all others, and more messages may wait for it. */
+  /**
+   * Whether the connection is closed only after all others and may have more waiting messages, set by
+   * `client no-evict`.
+   */
   isKept = false;
-  /** Wrong passwords that it has given. */
+  /** The number of wrong passwords that the client has sent. */
   failedLogins = 0;
-  /** Whether the connection ends once what it was answered is written. */
+  /** Whether the connection ends after the pending replies are written. */
   closing = false;
-  /** Whether `exec` is running its commands: they must not wait. */
+  /** Whether `exec` is running the client's commands, which must not wait. */
   executing = false;
-  /** What is left of the command of a transaction that has just had its first slice. */
+  /** The remaining steps of a command in the transaction that is running. */
   steps: UnfinishedSteps | undefined;
-  /** Whether one of them has published to this client: then messages follow the reply to `exec`, before others. */
+  /**
+   * Whether a command of the transaction has published to this client. Its messages then follow the reply to `exec`,
+   * before others.
+   */
   hasHeardItself = false;
-  /** What it waits for. */
+  /** The wait of the client's blocked command, if there is one. */
   waiter: PendingWait | undefined;
-  /** Keys that it watches, by themselves. */
+  /** The watched keys, by their names. */
   readonly watched = new Map<string, WatchedKey>();
-  /** Channels it listens to, and patterns, by their bytes as text. */
+  /** The channels that the client listens to, as text of one character per byte. */
   readonly channels = new Set<string>();
+  /** The patterns that the client listens to, as text of one character per byte. */
   readonly patterns = new Set<string>();
-  /** See the module's comment. */
+  /** Whether the client is authenticated, in no transaction, and free to run any command. */
   isFastPath = false;
-  /** What it holds of the memory of all clients. */
+  /** The memory that the client uses, as part of the memory of all clients. */
   readonly account: ClientAccount;
   readonly #lastName = new Uint8Array(LAST_NAME_MAX_BYTES);
   #lastNameLength = 0;
@@ -129,8 +140,8 @@ export class ClientState<Queue extends QueuedCommands = QueuedCommands> {
   }
 
   /**
-   * Charges this client for something that it has the server keep in the engine's heap: a subscription, a watched key, a key
-   * that it waits for. `NAME_OVERHEAD_BYTES` and the length of its name are what it costs.
+   * Charges this client for an object that the server keeps for it in the engine's heap: a subscription, a watched key,
+   * or a key that it waits for. An object costs `NAME_OVERHEAD_BYTES` and the length of its name.
    *
    * @throws {ReplyError} when clients hold too much already; nothing is charged then
    */
@@ -139,7 +150,7 @@ export class ClientState<Queue extends QueuedCommands = QueuedCommands> {
   }
 
   /**
-   * Refuses what {@linkcode charge} would refuse, before anything of it is done.
+   * Throws if {@linkcode charge} would throw, before any part of the work is done.
    *
    * @throws {ReplyError} when clients hold too much already
    */
@@ -148,12 +159,12 @@ export class ClientState<Queue extends QueuedCommands = QueuedCommands> {
     this.release(bytes);
   }
 
-  /** Takes note that what {@linkcode charge} was called for is gone. */
+  /** Returns memory that was charged by {@linkcode charge}, because the object is gone. */
   release(bytes: number): void {
     this.account.release(Held.Objects, bytes);
   }
 
-  /** Takes note of the name of the last command of a batch; it costs no allocation. */
+  /** Records the name of the last command of a batch, without an allocation. */
   noteCommand(bytes: Uint8Array, start: number, length: number): void {
     this.#lastNameLength = Math.min(length, LAST_NAME_MAX_BYTES);
     for (let i = 0; i < this.#lastNameLength; i++) this.#lastName[i] = bytes[start + i]!;
@@ -164,7 +175,7 @@ export class ClientState<Queue extends QueuedCommands = QueuedCommands> {
     return decodeText(this.#lastName, 0, this.#lastNameLength).toLowerCase().replace(/[^!-~]/g, "?") || "NULL";
   }
 
-  /** Whether it may run commands that are not open. */
+  /** Whether the client may run commands that need authentication. */
   get authenticated(): boolean {
     return this.#authenticated;
   }
@@ -174,7 +185,7 @@ export class ClientState<Queue extends QueuedCommands = QueuedCommands> {
     this.update();
   }
 
-  /** What it has queued since `multi`. */
+  /** The commands queued since `multi`; `undefined` outside of a transaction. */
   get transaction(): Queue | undefined {
     return this.#transaction;
   }
@@ -184,17 +195,17 @@ export class ClientState<Queue extends QueuedCommands = QueuedCommands> {
     this.update();
   }
 
-  /** Channels and patterns that it listens to. */
+  /** The number of channels and patterns that the client listens to. */
   get subscriptions(): number {
     return this.channels.size + this.patterns.size;
   }
 
-  /** Whether it may only listen and leave: in RESP2 a message could be taken for a reply. */
+  /** Whether the client may only listen and leave: in RESP2 a message could be taken for a reply. */
   get onlyListens(): boolean {
     return this.version === 2 && this.subscriptions > 0;
   }
 
-  /** Decides anew whether it is plain. For whoever has changed subscriptions or version. */
+  /** Sets {@linkcode isFastPath} again. Code that changes the subscriptions or the protocol's version calls this. */
   update(): void {
     this.isFastPath = this.#authenticated && this.#transaction === undefined && !this.onlyListens;
   }

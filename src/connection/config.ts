@@ -1,5 +1,5 @@
 /**
- * `config`: the settings of the server, read and set. Every function exported here is the command of its name.
+ * `config` shows and changes the settings of the server. Every function exported here is the command of its name.
  *
  * @module
  */
@@ -15,7 +15,7 @@ import { syntaxError } from "./integer_argument.ts";
 import { runSubcommand } from "./subcommands.ts";
 import type { Subcommands } from "./subcommands.ts";
 
-/** Those of the command. */
+/** The subcommands of `config`, by name. */
 export const CONFIG_SUBCOMMANDS: Subcommands = {
   get: {
     arity: -3,
@@ -27,17 +27,17 @@ export const CONFIG_SUBCOMMANDS: Subcommands = {
   rewrite: { arity: 2, run: rewrite, help: ["REWRITE", "Not here: a server is set by its options."] },
 };
 
-/** Patterns that are looked for between two looks at the clock: a short one takes 10 µs. */
+/** The number of patterns that are searched for between two looks at the clock. A short one takes 10 µs. */
 const PATTERNS_AT_ONCE_COUNT = 4;
 
-/** `config get pattern [pattern …] | set name value [name value …] | resetstat` */
+/** `config get pattern [pattern …] | set name value [name value …] | resetstat` shows or changes settings. */
 export function config(context: ConnectionContext, request: Request, reply: Reply): void | Promise<void> {
   return runSubcommand(CONFIG_SUBCOMMANDS, context, request, reply);
 }
 
 function get(context: ConnectionContext, request: Request, reply: Reply): void | Promise<void> {
   const { configuration } = context.shared;
-  // As Redis does, a name that is no pattern is told as it was asked.
+  // As in Redis, a name that is not a pattern is returned as it was written in the request.
   const told = new Map<string, string>();
   let i = 2;
   const finding = inSlices(context, () => {
@@ -69,7 +69,7 @@ function get(context: ConnectionContext, request: Request, reply: Reply): void |
   }
 }
 
-/** All or nothing, as far as the values tell. */
+/** Changes all settings or none, as far as their values show in advance. */
 function set({ shared: { configuration } }: ConnectionContext, request: Request, reply: Reply): void {
   if (request.count % 2 === 1) throw syntaxError();
   const changes: [name: string, value: string][] = [];

@@ -1,19 +1,19 @@
 /**
- * What `config get` and `config set` show of a role's settings, by the names that Redis has for them.
+ * The settings of a role that `config get` and `config set` show, by Redis's names.
  *
- * Only what can change while the server runs can be set. Names that tools ask for and that can only have one value here
- * (`appendonly`, `databases`) are told with it, so that a tool which asks learns the truth.
+ * Only settings that can change while the server runs can be set. Some names that tools ask for have only one possible
+ * value here (`appendonly`, `databases`). They are shown with it, so that a tool learns the truth.
  *
  * @module
  */
 
-/** One parameter. */
+/** One setting. */
 export interface Parameter {
-  /** Its present value as text. */
+  /** Returns the present value as text. */
   get(): string;
-  /** Changes it; answers why it cannot, when it cannot. Absent where it never can. */
+  /** Changes the value. Returns the reason if that fails. Absent if the value can never change. */
   set?(value: string): string | undefined;
 }
 
-/** All parameters by name, in lower case. */
+/** All settings by name, in lower case. */
 export type Configuration = Readonly<Record<string, Parameter>>;

@@ -1,7 +1,7 @@
 /**
- * What the commands on the connection itself may use: as much as a server and a proxy have in common.
+ * The context of commands on the connection itself, as far as a server and a proxy have it in common.
  *
- * These commands, and what they need, import nothing of the store: both roles run the same code.
+ * These commands and their helpers import nothing of the store, so both roles run the same code.
  *
  * @module
  */
@@ -13,13 +13,13 @@ import type { Channels } from "./channels.ts";
 import type { ClientState, ProtocolVersion } from "./client_state.ts";
 import type { Configuration } from "./configuration.ts";
 
-/** What the connections of one role share. */
+/** The state that the connections of one role share. */
 export interface SharedConnections {
   readonly configuration: Configuration;
   readonly channels: Channels;
-  /** The connections being served, by id. */
+  /** The open connections, by id. */
   readonly clients: ReadonlyMap<number, ClientState>;
-  /** Ends what a connection has begun: its transaction, its watches, all that it listens to. */
+  /** Ends a connection's transaction, its watches, and its subscriptions. */
   reset(client: ClientState): void;
 }
 
@@ -27,28 +27,33 @@ export interface SharedConnections {
 export interface ConnectionContext extends Authenticator {
   readonly client: ClientState;
   readonly shared: SharedConnections;
-  /** Facts as `# Section\r\nname:value\r\n…`; no sections means all. Names are in lower case. */
+  /**
+   * Returns facts as `# Section\r\nname:value\r\n…`. Without sections it returns all; their names are in lower case.
+   */
   info(sections: readonly string[]): string;
-  /** Speaks another version of RESP from the next reply on; this command's own included, if it has said nothing yet. */
+  /** Switches to another version of RESP, beginning with the current reply if nothing of it was written yet. */
   speak(version: ProtocolVersion): void;
-  /** Takes note of an admin command before it runs; `words` has nothing that may be a secret. */
+  /** Logs an administrator's command before it runs. `words` contains nothing that may be a secret. */
   noteAdmin?(command: string, words: string): void;
   /** Sets the counts of `info stats` to zero. */
   resetStatistics(): void;
   /**
-   * Calls `step`, which is to take about a tenth of a millisecond, until it answers that all is done or the time is up
-   * after which a command has to {@linkcode pause}. That may be at once, without a step.
+   * Calls `step` until it returns `true`, or until the command has to {@linkcode pause}, which may be before the first
+   * step. Each step should take about a tenth of a millisecond.
    *
-   * @returns whether all is done
+   * @returns whether all steps are done
    */
   slice(step: () => boolean): boolean;
   /**
    * Lets other clients' commands run.
    *
-   * @throws {ReplyError} when there is no reason to go on: the client is gone, or the role stops
+   * @throws {ReplyError} when the command should not continue: the client has left, or the role stops
    */
   pause(): Promise<void>;
 }
 
-/** Runs one command on the connection. A promise says that the connection has to be looked at: it may have to end. */
+/**
+ * Runs one command on the connection. If it returns a promise, the connection's state is checked afterwards: it may
+ * have to end.
+ */
 export type RunOnConnection = (context: ConnectionContext, request: Request, reply: Reply) => void | Promise<void>;

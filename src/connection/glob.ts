@@ -1,30 +1,31 @@
 /**
- * Glob patterns over bytes, as `keys` and `scan … MATCH` take them.
+ * Glob patterns over bytes, for `keys` and `scan … MATCH`.
  *
  * | pattern | matches |
  * |---|---|
- * | `*` | any run of bytes, none included |
+ * | `*` | any sequence of bytes, also an empty one |
  * | `?` | any one byte |
  * | `[abc]` `[a-z]` | one byte of the set |
- * | `[^abc]` | one byte that is not of the set |
+ * | `[^abc]` | one byte outside of the set |
  * | `\x` | the byte `x` itself |
  *
- * As in Redis, a set that is not closed ends with the pattern, a range may be written backwards, and a backslash at
- * the very end stands for itself.
+ * As in Redis, an unclosed set ends with the pattern, a range may be written backwards, and a backslash at the end of
+ * the pattern matches itself.
  *
- * A pattern is a row of items, each for one byte, with stars between them. All places in it that the text read so far may
- * have led to are kept at once, one bit each (Baeza-Yates and Gonnet, 1992), so nothing is ever tried twice:
+ * A pattern is a sequence of items, each for one byte, with stars between them. The matcher tracks all positions in the
+ * pattern that the text so far may have led to, one bit each (Baeza-Yates and Gonnet, 1992), so it never tries anything
+ * twice:
  *
  * ```text
  * a*b[cd]      items    a   b   [cd]
  *              states 0 · 1 · 2 ·    3      bit i: i items have matched
- *                         *                 bit i of `stays`: a star stands there, so the state outlasts any byte
+ *                         *                 bit i of `stays`: there is a star, so the state survives any byte
  *
  * for each byte    states = (states & accepts[byte]) << 1 | (states & stays)
  * ```
  *
- * That is one step a byte for patterns below 32 items, and one more for each 32 items further; where the usual recursion is
- * exponential, and trying the last star again takes pattern × text steps.
+ * That takes one step per byte for patterns of less than 32 items, and another step for every 32 items more. The usual
+ * recursion is exponential, and retrying from the last star takes pattern × text steps.
  *
  * @module
  */
@@ -52,21 +53,21 @@ const DASH = 0x2d;
  * ```
  */
 export class Glob {
-  /** Steps that all matching has taken so far, each about a nanosecond. */
+  /** The number of steps that all matching has taken so far, each of about a nanosecond. */
   steps = 0;
-  /** Words that a set of states may take, at 32 states a word. */
+  /** The number of words that a set of states needs, at 32 states per word. */
   readonly #words: number;
-  /** For each byte, the items that accept it: bit i for the one behind state i. */
+  /** For each byte, the items that accept it. Bit i is for the item after state i. */
   readonly #accepts: Int32Array;
-  /** The states that a star keeps. */
+  /** The states that have a star. */
   readonly #stays: Int32Array;
   /** The states of a long pattern. */
   readonly #states: Int32Array;
-  /** The state in which all items have matched: their number. */
+  /** The state in which all items have matched, which is the number of items. */
   #last = 0;
 
   /**
-   * Reads the pattern in `pattern[start, start + length)`, which is not needed any more afterwards. Every byte string is a
+   * Compiles the pattern in `pattern[start, start + length)`, which is borrowed until return. Every byte string is a
    * pattern.
    */
   constructor(pattern: Uint8Array, start = 0, length: number = pattern.length - start) {
@@ -86,7 +87,7 @@ export class Glob {
     }
   }
 
-  /** Reads the item at `at`, no star; the position behind it. */
+  /** Reads the item at `at`, which is not a star. Returns the position after it. */
   #readItem(pattern: Uint8Array, at: number, end: number): number {
     const item = pattern[at]!;
     if (item === OPEN) return this.#readSet(pattern, at + 1, end);
@@ -99,7 +100,7 @@ export class Glob {
     return at + 1;
   }
 
-  /** Reads the set whose bracket stands before `at`; the position behind it. */
+  /** Reads the set whose bracket is before `at`. Returns the position after it. */
   #readSet(pattern: Uint8Array, at: number, end: number): number {
     const members = new Uint8Array(256);
     const after = readSet(pattern, at, end, members);
@@ -109,17 +110,17 @@ export class Glob {
     return after;
   }
 
-  /** Lets the item being read accept a byte. */
+  /** Makes the current item accept a byte. */
   #accept(byte: number): void {
     this.#accepts[byte * this.#words + (this.#last >>> 5)]! |= 1 << (this.#last & 31);
   }
 
-  /** Steps that matching a text of `length` bytes takes at most. */
+  /** Returns the highest number of steps that matching a text of `length` bytes may take. */
   stepsFor(length: number): number {
     return length * ((this.#last >>> 5) + 1);
   }
 
-  /** Whether all of `text[start, start + length)` matches. Nothing is allocated. */
+  /** Returns whether the whole of `text[start, start + length)` matches. Allocates nothing. */
   matches(text: Uint8Array, start: number, length: number): boolean {
     return this.#last < 32 ? this.#matchesShort(text, start, start + length) : this.#matchesLong(text, start, length);
   }
@@ -129,7 +130,7 @@ export class Glob {
     const words = this.#words;
     const stays = this.#stays[0]!;
     const last = 1 << this.#last;
-    // Behind a star at the end nothing matters any more.
+    // After a star at the end of the pattern, the rest of the text does not matter.
     const done = last & stays;
     let states = 1;
     let at = start;
@@ -150,7 +151,7 @@ export class Glob {
     const done = last & stays[lastWord]!;
     states.fill(0);
     states[0] = 1;
-    // States above this word are all 0. Most texts never get far into the pattern.
+    // States above this word are all 0. Most texts match only the beginning of the pattern.
     let high = 0;
     let alive = 1;
     let steps = 0;
@@ -176,7 +177,7 @@ export class Glob {
 }
 
 /**
- * Reads the set of a pattern whose bracket stands before `at`.
+ * Reads the set of a pattern whose bracket is before `at`.
  *
  * @param members gets 1 for each byte that the set accepts, and 0 for the others
  * @returns the position after the set

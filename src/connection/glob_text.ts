@@ -1,19 +1,19 @@
 /**
- * One text, matched with many patterns: for channels, where every pattern may match the name that is published to.
+ * Matches one text with many patterns. Channels need this, since every pattern may match the name of the channel.
  *
- * A `Glob` turns one pattern into a table of up to 33 KB and is matched with many texts. Here it is the other way round: the
- * table is the text's, and a pattern needs nothing but its own bytes. All places of the text that the pattern read so far
- * may have led to are kept at once, one bit each:
+ * A `Glob` compiles one pattern into a table of up to 33 KB, and matches it with many texts. Here the table is made
+ * from the text, and patterns are not compiled. The matcher tracks all places in the text that the pattern so far may
+ * have led to, one bit each:
  *
  * ```text
  * text    n e w s             places 0 n 1 e 2 w 3 s 4      bit i: the pattern so far matches the first i bytes
  *
  * for each item of the pattern
- *   a byte or a set   places = (places & where such bytes stand in the text) << 1
- *   a star            places = the first of them and all after it
+ *   a byte or a set   places = (places & positions of such bytes in the text) << 1
+ *   a star            places = the first place and all after it
  * ```
  *
- * Matching ends at the first item that leads nowhere, which mostly is one of the first.
+ * Matching ends at the first item that leaves no place, which usually is one of the first.
  *
  * @module
  */
@@ -25,13 +25,16 @@ const QUESTION = 0x3f;
 const OPEN = 0x5b;
 const BACKSLASH = 0x5c;
 
-/** Longer texts are matched by a {@linkcode Glob}: a set takes a step for each place here, and for each byte there. */
+/**
+ * The longest text that is matched here, in bytes. Longer texts are matched by a {@linkcode Glob}: a set takes a step
+ * for each place here, and a step for each byte there.
+ */
 const TEXT_MAX_BYTES = 1024;
-/** Words that the places of a text take at most, at 32 places a word. */
+/** The most words for the places of a text, at 32 places per word. */
 const WORDS_MAX_COUNT = (TEXT_MAX_BYTES >>> 5) + 1;
 
 /**
- * A text, ready to be matched with many patterns. The patterns are those of `Glob`.
+ * A text that is matched with many patterns. The patterns are those of `Glob`.
  *
  * @example
  * ```ts
@@ -46,22 +49,23 @@ const WORDS_MAX_COUNT = (TEXT_MAX_BYTES >>> 5) + 1;
  * ```
  */
 export class GlobText {
-  /** Steps that all matching has taken so far, each of a few nanoseconds. */
+  /** The number of steps that all matching has taken so far, each of a few nanoseconds. */
   steps = 0;
   #text: Uint8Array = new Uint8Array(0);
-  /** Words that the places of the text take. */
+  /** The number of words for the places of the text. */
   #words = 1;
-  /** For each byte, the row of {@linkcode #positions} that says where it stands in the text. Row 0 says: nowhere. */
+  /** For each byte, the row of {@linkcode #positions} with its positions in the text. Row 0 has none. */
   readonly #rows = new Uint16Array(256);
   #positions = new Int32Array(2 * WORDS_MAX_COUNT);
   readonly #places = new Int32Array(WORDS_MAX_COUNT);
-  /** The words of {@linkcode #places} that count: of the others it does not matter what they hold. */
+  /** The first word of {@linkcode #places} in use. Words outside of `[#low, #high]` have undefined contents. */
   #low = 0;
+  /** The last word of {@linkcode #places} in use. */
   #high = 0;
   /** The bytes of the set that was read last. */
   readonly #members = new Uint8Array(256);
 
-  /** Takes the text to match, which is borrowed until the next one is set. */
+  /** Sets the text to match, which is borrowed until the next one is set. */
   set(text: Uint8Array): void {
     this.#text = text;
     if (text.length > TEXT_MAX_BYTES) return;
@@ -89,7 +93,9 @@ export class GlobText {
     this.#positions.fill(0, row * words, end);
   }
 
-  /** Whether the whole text matches `pattern`, which is not kept. Every byte string is a pattern. */
+  /**
+   * Returns whether the whole text matches `pattern`, which is borrowed until return. Every byte string is a pattern.
+   */
   matches(pattern: Uint8Array): boolean {
     const length = this.#text.length;
     if (length > TEXT_MAX_BYTES) {
@@ -127,7 +133,7 @@ export class GlobText {
     return this.#high === last && (places[last]! & (1 << (length & 31))) !== 0;
   }
 
-  /** A star: all places after the first one are reached. */
+  /** Handles a star: it adds all places after the first one. */
   #reachAll(): void {
     const places = this.#places;
     const first = places[this.#low]!;
@@ -140,7 +146,7 @@ export class GlobText {
     this.steps += last - this.#low + 1;
   }
 
-  /** Passes one byte that is `byte`; whether any place is left. */
+  /** Handles an item that accepts only `byte`. Returns whether any place is left. */
   #passByte(byte: number): boolean {
     const row = this.#rows[byte]! * this.#words;
     if (row === 0) return false;
@@ -157,7 +163,7 @@ export class GlobText {
     return this.#narrow(carry);
   }
 
-  /** Passes any one byte. */
+  /** Handles an item that accepts any byte. Returns whether any place is left. */
   #passAny(): boolean {
     const places = this.#places;
     const high = this.#high;
@@ -174,7 +180,7 @@ export class GlobText {
     return this.#narrow(carry);
   }
 
-  /** Passes one byte of the set that was read last. */
+  /** Handles the set that was read last. Returns whether any place is left. */
   #passSet(): boolean {
     const places = this.#places;
     const high = this.#high;
@@ -193,12 +199,15 @@ export class GlobText {
       places[word] = (moved << 1) | carry;
       carry = moved >>> 31;
     }
-    // Reading a set sets all its members.
+    // Reading a set writes all 256 members.
     this.steps += 8;
     return this.#narrow(carry);
   }
 
-  /** Takes the bit that left the last word that counts, and leaves out the words at both ends that have become 0. */
+  /**
+   * Adds the bit that was shifted out of the last word in use, and drops words at both ends that have become 0. Returns
+   * whether any place is left.
+   */
   #narrow(carry: number): boolean {
     const places = this.#places;
     if (carry !== 0) places[++this.#high] = 1;

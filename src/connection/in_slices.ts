@@ -1,24 +1,24 @@
 /**
- * Commands on the connection that take long, such as `subscribe` with 100,000 names: in slices that other clients' commands
- * run between.
+ * Runs long commands on the connection, such as `subscribe` with 100,000 names, in slices between which other clients'
+ * commands run.
  *
  * @module
  */
 
 import type { ConnectionContext } from "./context.ts";
 
-/** What takes slices, and pauses between them. */
+/** The part of a context that runs slices, with pauses between them. */
 export type Sliced = Pick<ConnectionContext, "slice" | "pause">;
 
 /**
- * Calls `step`, which is to take about a tenth of a millisecond, until it says that all is done. In a transaction, which
- * nothing may come between, that is one slice.
+ * Calls `step` until it returns `true`; each step should take about a tenth of a millisecond. In a transaction, which
+ * must not be interrupted, all steps are one slice.
  *
- * @returns a promise when it takes more than one slice; it rejects when there is no reason to go on
+ * @returns a promise when more than one slice is needed; it rejects when the command should not continue
  */
 export function inSlices(context: ConnectionContext, step: () => boolean): void | Promise<void> {
   if (context.client.executing) { while (!step()); }
-  // Nearly all are done after one step, which needs no clock.
+  // Nearly all commands end in the first step, which needs no look at the clock.
   else if (!step() && !context.slice(step)) return pauseAndFinish(context, step);
 }
 
@@ -27,7 +27,7 @@ async function pauseAndFinish(context: ConnectionContext, step: () => boolean): 
   await finishInSlices(context, step);
 }
 
-/** Calls `step` in slices until it says that all is done. Rejects when there is no reason to go on. */
+/** Calls `step` in slices until it returns `true`. Rejects when the command should not continue. */
 export async function finishInSlices(context: Sliced, step: () => boolean): Promise<void> {
   while (!context.slice(step)) await context.pause();
 }

@@ -1,15 +1,15 @@
 /**
- * Patterns of channels' names, found by a name without trying all of them.
+ * An index of patterns of channel names, which finds the patterns that match a name without trying all of them.
  *
  * ```text
  * "user:7:*", "user:8:*"   literal beginning of 7 bytes    7 → "user:7:" → […]
  * "news.*"                                      5 bytes        "user:8:" → […]
  * "*", "?x", "[ab]*"                            0 bytes    5 → "news."   → […]
  *                                                          0 → ""        → […]
- * a name                   one look-up for each length that occurs, then only what is found there is matched
+ * search for a name        one look-up for each length in the index; only patterns found there are matched
  * ```
  *
- * No more of a beginning counts than `LITERAL_MAX_BYTES`, which also bounds the look-ups.
+ * A literal beginning counts up to `LITERAL_MAX_BYTES`, which also bounds the number of look-ups.
  *
  * @module
  */
@@ -17,35 +17,35 @@
 import { binaryText } from "./binary_text.ts";
 import { GlobText } from "./glob_text.ts";
 
-/** Longest beginning that patterns are told apart by. */
+/** The longest literal beginning by which patterns are indexed, in bytes. */
 const LITERAL_MAX_BYTES = 32;
-/** Steps of matching that are one step of a search: about a tenth of a millisecond. */
+/** The steps of matching in one step of a search, which takes about a tenth of a millisecond. */
 const STEPS_AT_ONCE = 30_000;
-/** Steps that a pattern counts beside those of matching it. */
+/** The steps that each pattern counts in addition to those of matching it. */
 const PATTERN_STEPS = 4;
 
-/** `*`, `?`, `[` and `\`. */
+/** The special bytes `*`, `?`, `[` and `\`. */
 const SPECIAL: readonly number[] = [0x2a, 0x3f, 0x5b, 0x5c];
 
-/** What is found: something with a pattern. */
+/** An item of the index, which has a pattern. */
 export interface Indexed {
-  /** The pattern; it never changes. */
+  /** The pattern, which never changes. */
   readonly bytes: Uint8Array;
-  /** Grows from one to the next: what is found is in this order. */
+  /** A number that is higher than those of older items. Matches are returned in this order. */
   readonly serial: number;
 }
 
-/** One is enough: each step of a search sets its own text. */
+/** The matcher of all searches. Each step of a search sets its own text. */
 const globText = new GlobText();
 
-/** See the module's comment. */
+/** An index of items by their patterns. */
 export class PatternIndex<Item extends Indexed> {
-  /** How many there are. */
+  /** The number of items. */
   size = 0;
-  /** By the length of the literal beginning, then by that beginning. */
+  /** The items by the length of their literal beginning, and then by that beginning. */
   readonly #byLength = new Map<number, Map<string, Set<Item>>>();
 
-  /** Adds an item that is not there yet. */
+  /** Adds an item that is not in the index. */
   add(item: Item): void {
     const literal = literalOf(item.bytes);
     let byText = this.#byLength.get(literal.length);
@@ -56,7 +56,7 @@ export class PatternIndex<Item extends Indexed> {
     this.size++;
   }
 
-  /** Removes an item that is there. */
+  /** Removes an item that is in the index. */
   delete(item: Item): void {
     const literal = literalOf(item.bytes);
     const byText = this.#byLength.get(literal.length)!;
@@ -67,7 +67,7 @@ export class PatternIndex<Item extends Indexed> {
     this.size--;
   }
 
-  /** Begins to look for all patterns that match a name, which is borrowed until the search ends. */
+  /** Begins to search for all patterns that match a name, which is borrowed until the search ends. */
   search(name: Uint8Array): PatternSearch<Item> {
     const candidates: Set<Item>[] = [];
     for (const [length, byText] of this.#byLength) {
@@ -79,9 +79,12 @@ export class PatternIndex<Item extends Indexed> {
   }
 }
 
-/** A search under way. Items may be added and removed between its steps; those that are there all the time are found. */
+/**
+ * A search in progress. Between its steps items may be added and removed; those that are in the index all the time are
+ * found.
+ */
 export class PatternSearch<Item extends Indexed> {
-  /** What matches so far; in order once the search is done. */
+  /** The matches so far. They are in order when the search has ended. */
   readonly found: Item[] = [];
   readonly #name: Uint8Array;
   readonly #candidates: Set<Item>[];
@@ -92,7 +95,7 @@ export class PatternSearch<Item extends Indexed> {
     this.#candidates = candidates;
   }
 
-  /** Goes on for about a tenth of a millisecond; whether the search is done. */
+  /** Searches for about a tenth of a millisecond. Returns whether the search has ended. */
   readonly step = (): boolean => {
     if (this.#items === undefined && this.#candidates.length === 0) return true;
     globText.set(this.#name);
@@ -111,7 +114,7 @@ export class PatternSearch<Item extends Indexed> {
   };
 }
 
-/** What a pattern begins with before its first special byte, as text of one character a byte. */
+/** Returns the beginning of a pattern before its first special byte, as text of one character per byte. */
 function literalOf(pattern: Uint8Array): string {
   const end = Math.min(pattern.length, LITERAL_MAX_BYTES);
   let length = 0;
