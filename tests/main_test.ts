@@ -5,6 +5,7 @@ import { inmemCommand, RoleProcess } from "../cluster/role_process.ts";
 import configuration from "../deno.json" with { type: "json" };
 import { run, runInmem } from "./support/launcher.ts";
 import { framesOf, RawClient } from "./support/raw_client.ts";
+import { until } from "./support/until.ts";
 
 const LOCAL = ["server", "--addr", "127.0.0.1:0", "--no-persist", "--plaintext"];
 
@@ -111,7 +112,7 @@ Deno.test("inmem server ends at once on a second signal", () =>
     // It waits for this client, which takes none of its replies.
     await client.socket.read(new Uint8Array(1));
     server.signal("SIGTERM");
-    while (!server.lines.some((line) => line.includes("Stopping"))) await new Promise((done) => setTimeout(done, 5));
+    await until(() => server.lines.some((line) => line.includes("Stopping")), "the server says that it stops");
     const begunMs = performance.now();
     server.signal("SIGTERM");
     const { code, signal } = await server.status;

@@ -5,6 +5,7 @@ import type { Value } from "../../src/client/client.ts";
 import { ConnectionError, ProtocolError, ReplyError, UsageError } from "../../src/errors.ts";
 import { FakeServer, withClient } from "../support/fake_server.ts";
 import type { FakeHandler, FakePeer } from "../support/fake_server.ts";
+import { until } from "../support/until.ts";
 
 /** A server that answers everything with what was asked, as data. */
 function echo(request: string[], peer: Parameters<FakeHandler>[1]): void {
@@ -244,7 +245,7 @@ Deno.test("Client gives a connection up that answers what was not asked", async 
     peer.reply("second");
   }, async (client, server) => {
     assertEquals(await client.send(["ping"]), "first");
-    while (client.connected) await new Promise((resolve) => setTimeout(resolve, 1));
+    await until(() => !client.connected, "the connection is given up");
     assertEquals(await client.send(["ping"]), "first");
     assertEquals(server.connectionCount, 2);
   });
@@ -329,7 +330,7 @@ Deno.test("Client waits between attempts to reconnect that fail, and says what w
     client = await connect({ addr: `127.0.0.1:${port}`, plaintext: true });
     await client.send(["ping"]);
   }
-  while (client.connected) await new Promise((resolve) => setTimeout(resolve, 1));
+  await until(() => !client.connected, "the connection is given up");
   const begun = performance.now();
   for (let i = 0; i < 3; i++) {
     const error = await assertRejects(() => client.send(["ping"]), ConnectionError, "nobody listens");
@@ -359,7 +360,7 @@ Deno.test("Client disconnect() rejects what is in flight and connects again", as
     if (request[0] !== "wait") peer.reply(1);
   }, async (client, server) => {
     const waiting = failureOf(client.send(["wait"]));
-    while (server.requests.length === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+    await until(() => server.requests.length > 0, "the request has arrived");
     client.disconnect();
     assertInstanceOf(await waiting, ConnectionError);
     assertEquals(await client.send(["ping"]), 1);

@@ -5,6 +5,7 @@ import { Client, type Commands, connect, type Value } from "../../src/client/cli
 import { ProtocolError, ReplyError } from "../../src/errors.ts";
 import { withClient } from "../support/fake_server.ts";
 import { withServers } from "../support/proxy_rig.ts";
+import { until } from "../support/until.ts";
 
 /** Commands without a method, since what they do is for a connection that nobody shares, or not for programs. */
 const WITHOUT_METHOD: Readonly<Record<string, string>> = {
@@ -425,10 +426,8 @@ Deno.test("Client methods on the server do with a real one what they say", () =>
     await assertRejects(() => client.bgsave(), ReplyError, "keeps nothing on disk");
 
     const waiting = client.blpop("l", 0);
-    while (!await other.client("unblock", id)) await new Promise((resolve) => setTimeout(resolve, 1));
+    await until(async () => await other.client("unblock", id) === true, "the client waits");
     assertEquals(await waiting, null);
     assertEquals(await other.client("kill", { id }), 1);
-    while ((await other.client("list", { ids: [id] })).length > 0) {
-      await new Promise((resolve) => setTimeout(resolve, 1));
-    }
+    await until(async () => (await other.client("list", { ids: [id] })).length === 0, "the client is gone");
   }));

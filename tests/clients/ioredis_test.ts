@@ -10,6 +10,7 @@ import { Redis, type RedisOptions, ReplyError } from "npm:ioredis@5.9.3";
 import { Redis as Redis6, ReplyError as ReplyError6 } from "npm:ioredis@6.0.0";
 import { amountOf } from "../support/amount.ts";
 import { type Check, clientTest, type Place, type Target } from "./target.ts";
+import { until } from "../support/until.ts";
 
 /** Keys in a scan: more than one page of it. */
 const SCANNED_COUNT = 500;
@@ -303,14 +304,12 @@ async function blockingPops(client: Redis, target: Target, variant: Variant): Pr
 
 /** Waits until the server says that a client waits. */
 async function whenBlocked(client: Redis): Promise<void> {
-  while (!/^blocked_clients:1\r$/m.test(await client.info("clients")));
+  await until(async () => /^blocked_clients:1\r$/m.test(await client.info("clients")), "the client waits");
 }
 
 async function channels(client: Redis, target: Target, variant: Variant): Promise<void> {
   const heard: unknown[] = [];
-  const whenHeard = async (count: number) => {
-    while (heard.length < count) await new Promise((resolve) => setTimeout(resolve, 2));
-  };
+  const whenHeard = (count: number) => until(() => heard.length >= count, `${count} messages have arrived`);
   await withOther(variant, target, async (listener) => {
     listener.on("message", (channel, message) => heard.push([channel, message]));
     listener.on("pmessage", (pattern, channel, message) => heard.push([pattern, channel, message]));

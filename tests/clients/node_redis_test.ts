@@ -5,6 +5,8 @@ import { Buffer } from "node:buffer";
 import { createClient, createClientPool, ErrorReply, RESP_TYPES, WatchError } from "npm:redis@6.3.1";
 import { amountOf } from "../support/amount.ts";
 import { type Check, clientTest, type Target } from "./target.ts";
+import { pause } from "../support/pause.ts";
+import { until } from "../support/until.ts";
 
 /** Keys in a scan: more than one page of it. */
 const SCANNED_COUNT = 500;
@@ -255,14 +257,12 @@ async function blockingPops(client: Client, target: Target, version: Version): P
 
 /** Waits until the server says that a client waits. */
 async function whenBlocked(client: Client): Promise<void> {
-  while (!/^blocked_clients:1\r$/m.test(await client.info("clients")));
+  await until(async () => /^blocked_clients:1\r$/m.test(await client.info("clients")), "the client waits");
 }
 
 async function channels(client: Client, target: Target, version: Version): Promise<void> {
   const heard: unknown[] = [];
-  const whenHeard = async (count: number) => {
-    while (heard.length < count) await new Promise((resolve) => setTimeout(resolve, 2));
-  };
+  const whenHeard = (count: number) => until(() => heard.length >= count, `${count} messages have arrived`);
   await withClient(version, target, async (listener) => {
     await listener.subscribe(["news", "other"], (message, channel) => heard.push([channel, message]));
     await listener.pSubscribe("n*", (message, channel) => heard.push(["n*", channel, message]));
@@ -341,8 +341,8 @@ async function listensAgain(client: Client, target: Target, version: Version): P
     await lost;
     await restart();
     // It subscribes by itself once it is back.
-    while (await client.publish("news", "again") === 0);
-    while (heard === "") await new Promise((resolve) => setTimeout(resolve, 2));
+    await until(async () => await client.publish("news", "again") > 0, "it has subscribed again");
+    while (heard === "") await pause(2);
     assertEquals(heard, "again");
   });
 }

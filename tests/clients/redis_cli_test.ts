@@ -2,8 +2,9 @@
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { amountOf } from "../support/amount.ts";
-import { type Outcome, run, until } from "../support/launcher.ts";
+import { type Outcome, run } from "../support/launcher.ts";
 import { clientTest, type Target } from "./target.ts";
+import { until } from "../support/until.ts";
 
 const PIPED_COUNT = amountOf("PIPED", 20_000, 100_000);
 /** What ought to be printed at once is printed by then. */

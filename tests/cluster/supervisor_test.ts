@@ -1,6 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { RestartDelay, Supervisor } from "../../cluster/supervisor.ts";
 import type { StartedRole, SupervisorClock } from "../../cluster/supervisor.ts";
+import { pause } from "../support/pause.ts";
 
 /** A process that a test lets listen and end. */
 class FakeRole implements StartedRole {
@@ -59,7 +60,7 @@ class FakeClock implements SupervisorClock {
 
 /** Resolves when everything that promises lead to has happened. */
 function settled(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 0));
+  return pause(0);
 }
 
 function supervise(address = "127.0.0.1:7") {

@@ -4,6 +4,7 @@ import { PATTERN_SIZE_MAX_BYTES, SCAN_COUNT_MAX, SCAN_REPLY_MAX_BYTES } from "..
 import { NativeReply } from "../../src/wire/reply.ts";
 import { amountOf } from "../support/amount.ts";
 import { makeStore, MemoryClient, readable } from "../support/memory_client.ts";
+import { pause } from "../support/pause.ts";
 import { testCommands } from "../support/test_commands.ts";
 import type { MakeClient } from "../support/test_commands.ts";
 
@@ -187,7 +188,7 @@ testCommands(
       if (pauses % 2 === 0) other.call("remove", ...newKeys(pauses - 1));
       other.call("mset", ...MANY.slice(0, 500).flatMap((key) => [key, "longer ".repeat(pauses)]));
       other.call("remove", ...MANY.slice(5_000));
-      await new Promise((resolve) => setTimeout(resolve, 0));
+      await pause(0);
     };
     const found = new Set(await keysOf(walker, "*"));
     assert(pauses > 3, `${pauses} pauses`);

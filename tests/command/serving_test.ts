@@ -8,7 +8,9 @@ import { ReplyError } from "../../src/errors.ts";
 import { Slices } from "../../src/role/slices.ts";
 import { serveInTurns } from "../../src/server/waiting.ts";
 import { type MemoryClient, readable } from "../support/memory_client.ts";
+import { pause } from "../support/pause.ts";
 import { type MakeClient, testCommands } from "../support/test_commands.ts";
+import { until } from "../support/until.ts";
 
 /** Turns of one step, which the test takes. */
 class Turns implements WaiterTurns {
@@ -216,7 +218,7 @@ testCommands(
     store.nowMs = nowMs + 1_000_000;
     assertEquals(await Promise.all(replies), numbers(40).map((i) => ["q", i]));
     // Its timers have fired then.
-    await new Promise((resolve) => setTimeout(resolve, 2));
+    await pause(2);
   },
 );
 
@@ -253,7 +255,7 @@ testCommands("the waits of many whose time is up together end in turns, each onc
   } finally {
     performance.now = original;
   }
-  while (waiters.count === 40) await new Promise((resolve) => setTimeout(resolve, 1));
+  await until(() => waiters.count < 40, "the first waits end");
   assertEquals([waiters.count, scene.turns.due.length], [24, 1]);
   // Until it is their turn, an element finds them.
   pusher!.call("rpush", "q", "x");

@@ -11,6 +11,7 @@ const START_TIMEOUT_MS = 10_000;
 
 /** The version of the `redis-server` on PATH; `undefined` when there is none. */
 export { redisVersion } from "../../bench/support/redis_server.ts";
+import { pause } from "../support/pause.ts";
 
 /** A process that answers on `port`. Disposing of it ends it. */
 export class RedisServer implements AsyncDisposable {
@@ -53,7 +54,7 @@ export class RedisServer implements AsyncDisposable {
         return;
       } catch (error) {
         if (performance.now() > endsMs) throw error;
-        await new Promise((resolve) => setTimeout(resolve, 10));
+        await pause(10);
       }
     }
   }

@@ -9,6 +9,7 @@ import type { Difference } from "./differences.ts";
 import { ConnectionEnded, RespClient } from "./resp_client.ts";
 import { encodeCommand, escape, type Frame } from "./resp_frames.ts";
 import type { Scenario, Step } from "./transcript.ts";
+import { pause } from "../support/pause.ts";
 
 /** The versions of RESP. */
 export type Version = 2 | 3;
@@ -93,7 +94,7 @@ export class Player implements Disposable {
   }
 
   async #take(step: Step, connection: RespClient): Promise<Outcome> {
-    if (step.kind === "sleep") await new Promise((resolve) => setTimeout(resolve, step.ms));
+    if (step.kind === "sleep") await pause(step.ms!);
     if (step.kind === "end") connection.close();
     if (step.kind === "send") {
       const blocked = step.expects === "blocked" ? await this.#blockedClients() : 0;

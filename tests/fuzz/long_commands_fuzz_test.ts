@@ -21,10 +21,12 @@ import type { Argument } from "../../src/wire/native/frame.ts";
 import { drain, Interleaving, type Operation } from "../support/interleaving.ts";
 import { type MemoryClient, START_MS } from "../support/memory_client.ts";
 import type { ModelStore } from "../support/model_store.ts";
+import { pause } from "../support/pause.ts";
 import { type Begun, describe, isRead, PossibleHistory } from "../support/possible_history.ts";
 import { pickSeed, Random } from "../support/random.ts";
 import { SimulatedFiles } from "../support/simulated_files.ts";
 import { differenceOf, heldUnder, stateOf } from "../support/store_history.ts";
+import { until } from "../support/until.ts";
 
 const OPERATIONS_COUNT = Number(Deno.env.get("FUZZ_OPERATIONS") ?? 120);
 const CLIENTS_COUNT = 6;
@@ -377,7 +379,7 @@ async function assertLogHolds(files: SimulatedFiles, persistence: Persistence, r
   // Turns of the event loop go by meanwhile, in which a snapshot may let commands go on that waited for it.
   do {
     persistence.log!.flush();
-    while (persistence.log!.unwrittenBytes > 0) await new Promise((resolve) => setTimeout(resolve, 0));
+    await until(() => persistence.log!.unwrittenBytes === 0, "the log is written");
     await drain();
   } while (await run.look() > 0);
   const loaded = makeStore();
@@ -411,9 +413,9 @@ Deno.test("long commands are in the log, and in snapshots, as a whole or not at 
         persistence.save().then(() => saved++);
       }
       // A snapshot goes on in turns of the event loop.
-      if (persistence.isSaving && random.chance(0.5)) await new Promise((resolve) => setTimeout(resolve, 0));
+      if (persistence.isSaving && random.chance(0.5)) await pause(0);
     });
-    while (persistence.isSaving) await new Promise((resolve) => setTimeout(resolve, 0));
+    await until(() => !persistence.isSaving, "the snapshot is done");
     await assertLogHolds(files, persistence, run);
     await persistence.close();
     assertGreater(saves, 0);

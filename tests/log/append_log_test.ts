@@ -13,6 +13,7 @@ import { BlockReader } from "../../src/log/block_reader.ts";
 import { DataFolder } from "../../src/log/folder.ts";
 import { segmentPath, unfinishedPath } from "../../src/log/segment.ts";
 import { SimulatedFiles } from "../support/simulated_files.ts";
+import { until } from "../support/until.ts";
 
 const FOLDER = "/data";
 
@@ -87,11 +88,6 @@ async function settle(): Promise<void> {
   for (let i = 0; i < 30; i++) await undefined;
 }
 
-async function until(condition: () => boolean): Promise<void> {
-  for (let i = 0; i < 2_000 && !condition(); i++) await new Promise((resolve) => setTimeout(resolve, 2));
-  assert(condition(), "it has not come about in time");
-}
-
 for (const policy of ["everysec", "never"] as const) {
   Deno.test(`AppendLog.settled() resolves with ${policy} once the batch is written, and syncs nothing`, async () => {
     await using rig = new Rig(policy);
@@ -114,7 +110,7 @@ Deno.test("AppendLog.settled() resolves with always once the batch is on disk, i
   assertEquals([settled.state, rig.log.mustWait(0)], ["pending", true]);
   assertEquals(rig.batches(1), [[1, 0]]);
   release();
-  await until(() => settled.state === "resolved");
+  await until(() => settled.state === "resolved", "it is settled");
   assertEquals([rig.files.calls.sync, rig.files.calls.syncFolder, rig.log.synced], [1, 1, 1]);
   rig.set("b");
   await rig.log.settled();
@@ -145,7 +141,7 @@ Deno.test("AppendLog.settled() shares one sync among all batches written while a
   assertEquals(rig.batches(1), [[1, 0], [2, 1], [3, 2], [4, 3]]);
   assertEquals(waiting.map(({ state }) => state), Array(4).fill("pending"));
   release();
-  await until(() => waiting.every(({ state }) => state === "resolved"));
+  await until(() => waiting.every(({ state }) => state === "resolved"), "all are settled");
   assertEquals([rig.log.syncs, rig.log.synced], [2, 4]);
 });
 
@@ -171,7 +167,7 @@ Deno.test("AppendLog.settled() waits for the sync of others' effects that a read
   assert(rig.log.mustWait(rig.log.writes), "a reader may tell of what is not on disk");
   const reader = watch(rig.log.settled());
   release();
-  await until(() => reader.state === "resolved");
+  await until(() => reader.state === "resolved", "the reader may go on");
   assertEquals([writer.state, rig.log.batch], ["resolved", 1]);
 });
 
@@ -213,7 +209,7 @@ Deno.test("AppendLog.settled() waits with everysec once a sync takes far too lon
   await settle();
   assertEquals(settled.state, "pending");
   release();
-  await until(() => settled.state === "resolved");
+  await until(() => settled.state === "resolved", "it is settled");
 });
 
 Deno.test("AppendLog refuses while a batch cannot be written, holds it, and goes on when there is room", async () => {
@@ -232,7 +228,7 @@ Deno.test("AppendLog refuses while a batch cannot be written, holds it, and goes
   assert(rig.log.mustWait(before), "whose effects these are has to wait");
   assert(!rig.log.mustWait(rig.log.writes), "others read on");
   rig.files.capacityBytes = Infinity;
-  await until(() => held.state === "resolved");
+  await until(() => held.state === "resolved", "what was held goes on");
   assertEquals([rig.log.refusal, rig.refusals.length, rig.refusals[1]], [undefined, 2, undefined]);
   assertEquals(rig.batches(1), [[1, 0], [2, 0]]);
   assertEquals([rig.log.synced, rig.log.unwrittenBytes, rig.log.mustWait(before)], [2, 0, false]);
@@ -267,12 +263,12 @@ Deno.test("AppendLog.settled() rejects when a batch could not be written for too
   const second = rig.log.settled();
   const outcome = watch(second);
   rig.nowMs += LOG_HOLD_MAX_MS - 1;
-  await until(() => first.state !== "pending");
+  await until(() => first.state !== "pending", "the first is settled");
   assertEquals([first.state, outcome.state], ["rejected: NotSavedError", "pending"]);
   rig.nowMs += 1;
   await assertRejects(() => second, NotSavedError, "simulated EIO");
   rig.files.heal();
-  await until(() => rig.log.refusal === undefined);
+  await until(() => rig.log.refusal === undefined, "writes are accepted");
   assertEquals(rig.batches(1), [[1, 0], [2, 1]]);
 });
 
@@ -285,7 +281,7 @@ Deno.test("AppendLog goes on in another segment where the system lets a file gro
   const held = watch(rig.log.settled());
   await settle();
   assertEquals([held.state, rig.log.refusal], ["pending", "the log cannot be written: simulated EFBIG"]);
-  await until(() => held.state === "resolved");
+  await until(() => held.state === "resolved", "what was held goes on");
   assertEquals(rig.segments, [1, 2]);
   assertEquals([rig.batches(1), rig.batches(2)], [[[1, 0]], [[2, 0]]]);
   assertEquals([rig.log.synced, rig.log.refusal], [2, undefined]);
@@ -297,7 +293,7 @@ Deno.test("AppendLog syncs no more after a sync that failed, until a snapshot ho
   const before = rig.log.writes;
   rig.set("a");
   const first = watch(rig.log.settled());
-  await until(() => rig.log.refusal !== undefined);
+  await until(() => rig.log.refusal !== undefined, "writes are refused");
   assertEquals(rig.refusals, ["the log cannot be synced: simulated EIO"]);
   assert(rig.log.mustRebase);
   assert(rig.log.mustWait(before) && !rig.log.mustWait(rig.log.writes));
@@ -329,7 +325,7 @@ Deno.test("AppendLog writes the header of a segment without a batch again after 
   const header = rig.files.read(path);
   rig.files.fail({ call: "sync", code: "EIO", times: 1 });
   rig.log.tick();
-  await until(() => rig.log.mustRebase);
+  await until(() => rig.log.mustRebase, "the log asks for a snapshot");
   rig.log.covered(rig.log.mark());
   assertEquals([rig.segments, rig.files.read(path).length], [[1, 2], header.length]);
   assertNotEquals(rig.files.read(path), header);
@@ -577,7 +573,7 @@ Deno.test("AppendLog acknowledges nothing while its folder is another one, and d
   await settle();
   const putBack = rig.files.replaceFolder(FOLDER);
   release();
-  await until(() => rig.log.refusal !== undefined);
+  await until(() => rig.log.refusal !== undefined, "writes are refused");
   assert(rig.log.refusal!.includes("it was replaced by another one"), rig.log.refusal);
   assertEquals([held.state, rig.log.synced, rig.log.mustRebase, rig.log.needsSnapshot], ["pending", 1, false, false]);
   // What nobody asked for, such as keys that expire, is kept and not written.
@@ -586,7 +582,7 @@ Deno.test("AppendLog acknowledges nothing while its folder is another one, and d
   assertEquals([rig.files.calls.write, rig.log.unwrittenBytes > 0], [writes, true]);
   putBack();
   rig.log.look();
-  await until(() => held.state === "resolved");
+  await until(() => held.state === "resolved", "what was held goes on");
   assertEquals([rig.log.refusal, rig.batches(1).length], [undefined, 3]);
   assertEquals(rig.refusals.map((refusal) => typeof refusal), ["string", "undefined"]);
 });
@@ -604,7 +600,7 @@ for (const policy of ["everysec", "never"] as const) {
     assertEquals([held.state, rig.log.refusal?.includes("it was replaced by another one")], ["pending", true]);
     putBack();
     rig.log.look();
-    await until(() => held.state === "resolved");
+    await until(() => held.state === "resolved", "what was held goes on");
     assertEquals([rig.log.refusal, rig.batches(1).length], [undefined, 2]);
   });
 }
@@ -618,7 +614,7 @@ Deno.test("AppendLog fails those who wait while its folder is gone, sooner than 
   await settle();
   assertEquals(held.state, "pending");
   rig.nowMs += PLACE_HOLD_MAX_MS;
-  await until(() => held.state !== "pending");
+  await until(() => held.state !== "pending", "what was held goes on");
   assertEquals(held.state, "rejected: NotSavedError");
 });
 
@@ -651,7 +647,7 @@ Deno.test("AppendLog.rotate() begins no segment where a folder has come to be an
   await rig.log.settled();
   const putBack = rig.files.replaceFolder(FOLDER);
   assertThrows(() => rig.log.rotate(), Error, "was replaced by another one");
-  await until(() => rig.segments.length === 0);
+  await until(() => rig.segments.length === 0, "all segments are gone");
   putBack();
   rig.set("b");
   await rig.log.settled();
@@ -668,7 +664,7 @@ Deno.test("AppendLog with always acknowledges nothing once its lock is gone, whi
   folder.close();
   rig.set("b");
   const held = watch(rig.log.settled());
-  await until(() => rig.log.refusal !== undefined);
+  await until(() => rig.log.refusal !== undefined, "writes are refused");
   assert(rig.log.refusal!.includes("the lock file"), rig.log.refusal);
   assertEquals([held.state, rig.log.synced], ["pending", 1]);
 });

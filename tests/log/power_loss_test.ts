@@ -14,6 +14,7 @@ import type { FsyncPolicy } from "../../src/log/append_log.ts";
 import { Persistence } from "../../src/server/persistence.ts";
 import type { Store } from "../../src/store/store.ts";
 import { amountOf } from "../support/amount.ts";
+import { pause } from "../support/pause.ts";
 import { Random } from "../support/random.ts";
 import { SimulatedFiles } from "../support/simulated_files.ts";
 import { differenceOf, makeStore, type State, stateOf, StoreChanger } from "../support/store_history.ts";
@@ -197,7 +198,7 @@ class History {
       if (this.#policy === "always" && release === undefined && random.chance(0.1)) release = this.#files.holdSyncs();
       else if (random.chance(0.4)) release = void release?.();
       if (this.#fails) this.#disturb();
-      if (persistence.isSaving && random.chance(0.7)) await new Promise((resolve) => setTimeout(resolve, 0));
+      if (persistence.isSaving && random.chance(0.7)) await pause(0);
       else for (let i = random.below(12); i > 0; i--) await undefined;
     }
     release?.();

@@ -8,6 +8,7 @@ import { Store } from "../../src/store/store.ts";
 import type { Argument } from "../../src/wire/native/frame.ts";
 import { drain, Interleaving, type Operation } from "../support/interleaving.ts";
 import type { MemoryClient } from "../support/memory_client.ts";
+import { pause } from "../support/pause.ts";
 import { Random } from "../support/random.ts";
 import { SimulatedFiles } from "../support/simulated_files.ts";
 import { differenceOf, stateOf } from "../support/store_history.ts";
@@ -77,7 +78,7 @@ class Rig {
 }
 
 function turn(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 0));
+  return pause(0);
 }
 
 Deno.test("a long command is in the log once it has ended, behind what others did meanwhile", async () => {

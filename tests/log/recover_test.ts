@@ -14,6 +14,7 @@ import { amountOf } from "../support/amount.ts";
 import { Random } from "../support/random.ts";
 import { SimulatedFiles } from "../support/simulated_files.ts";
 import { differenceOf, makeStore, type State, stateOf, StoreChanger } from "../support/store_history.ts";
+import { until } from "../support/until.ts";
 
 const FOLDER = "/data";
 const LOG = segmentPath(FOLDER, 1);
@@ -736,7 +737,7 @@ Deno.test("Persistence.save() takes another snapshot when the moment of the one 
   const release = files.holdSyncs();
   const first = server.persistence.save();
   // It has been walked through, and waits for the disk.
-  while (server.persistence.isSaving && files.calls.create < 3) await new Promise((resolve) => setTimeout(resolve, 1));
+  await until(() => !server.persistence.isSaving || files.calls.create >= 3, "the snapshot's file is made");
   let renamed: Promise<void> | undefined;
   files.onCall = (call) => {
     if (call !== "rename" || renamed !== undefined) return;
@@ -850,7 +851,7 @@ Deno.test("Persistence.open() starts on a full disk, refuses writes, and accepts
     assertEquals(files.read(LOG), whole);
     files.heal();
     files.capacityBytes = Infinity;
-    while (server.log.refusal !== undefined) await new Promise((resolve) => setTimeout(resolve, 5));
+    await until(() => server.log.refusal === undefined, "writes are accepted");
     server.set("next", "1");
     await server.log.settled();
     const after = stateOf(server.store);
@@ -875,7 +876,7 @@ Deno.test("Persistence.open() starts on a full disk though keys have to go, and 
   assertEquals([...stateOf(server.store).keys()].sort(), ["k1", "k2", "k3"]);
   assert(server.log.refusal !== undefined);
   files.capacityBytes = Infinity;
-  while (server.log.refusal !== undefined) await new Promise((resolve) => setTimeout(resolve, 5));
+  await until(() => server.log.refusal === undefined, "writes are accepted");
   await server.stop();
   const again = await Server.start(files);
   assertEquals([...stateOf(again.store).keys()].sort(), ["k1", "k2", "k3"]);
@@ -899,7 +900,7 @@ Deno.test("Persistence takes snapshots at its interval, whatever becomes of the 
       nowMs += 1_000;
       const before = files.list(FOLDER).join();
       server.persistence.tick();
-      while (server.persistence.isSaving) await new Promise((resolve) => setTimeout(resolve, 0));
+      await until(() => !server.persistence.isSaving, "the snapshot is done");
       if (files.list(FOLDER).join() !== before) return seconds;
     }
     return Infinity;
@@ -932,7 +933,7 @@ Deno.test("Persistence counts the time before the start by the time of day, and 
     while (files.list(FOLDER).join() === before && seconds++ < 60) {
       elapsedMs += 1_000;
       server.persistence.tick();
-      while (server.persistence.isSaving) await new Promise((resolve) => setTimeout(resolve, 0));
+      await until(() => !server.persistence.isSaving, "the snapshot is done");
     }
     assertEquals(seconds, expected, `${agoMs} ms ago`);
     await server.stop();

@@ -6,6 +6,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { encodeText } from "../../src/bytes.ts";
 import type { Files, LogFile } from "../../src/log/files.ts";
 import { SnapshotWriter } from "../../src/log/snapshot.ts";
+import { pause } from "../support/pause.ts";
 
 const QUEUE_MAX_BYTES = 1024 * 1024;
 const KEY = encodeText("key");
@@ -60,7 +61,7 @@ Deno.test("SnapshotWriter holds commands up once half of its queue is full, unti
   assertEquals(held.length, 1);
   let isReleased = false;
   void held[0]!.then(() => isReleased = true);
-  await new Promise((resolve) => setTimeout(resolve, 0));
+  await pause(0);
   assertEquals(isReleased, false);
   file.release();
   await held[0];

@@ -2,6 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { FREED_AT_ONCE_MIN_BYTES, FREED_QUEUE_MAX_BYTES } from "../../src/limits.ts";
 import { freeBuffer, FreedMemory } from "../../src/memory/freed_memory.ts";
 import { residentBytes } from "../support/resident.ts";
+import { until } from "../support/until.ts";
 
 const LARGE_BYTES = 64 * 1024 * 1024;
 
@@ -68,5 +69,5 @@ Deno.test("freeBuffer() returns memory in later turns, a part in each, and at on
   for (const each of buffers) freeBuffer(each);
   const returned = () => buffers.filter((bytes) => returnedShare(bytes) > 0.9).length;
   assertEquals(returned(), 2);
-  while (returned() < count) await new Promise((resolve) => setTimeout(resolve, 0));
+  await until(() => returned() === count, "all memory is returned");
 });

@@ -4,6 +4,7 @@ import { Clients, type ClientSession } from "../../src/net/clients.ts";
 import { listen, type ListenOptions } from "../../src/net/listener.ts";
 import { SystemSockets } from "../../src/net/system_socket.ts";
 import { makeAuthority, makeServerCertificate } from "../../src/role/certificate_maker.ts";
+import { until } from "../support/until.ts";
 
 /** A session that does nothing until the test, or the clients, end it; takes note of what is asked of it. */
 class FakeSession implements ClientSession {
@@ -74,7 +75,7 @@ async function withClients(
     const { accepted } = clients;
     const connection = await Deno.connect({ hostname: "127.0.0.1", port: listener.address.port });
     connections.push(connection);
-    await until(() => clients.accepted > accepted);
+    await until(() => clients.accepted > accepted, "the connection is accepted");
     return connection;
   };
   try {
@@ -85,19 +86,14 @@ async function withClients(
   }
 }
 
-/** Waits until something is so. */
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 2));
-}
-
 Deno.test("Clients runs a session for each connection, and counts those being served", () =>
   withClients(10, async ({ clients, sessions, connect }) => {
     await connect();
     await connect();
-    await until(() => clients.count === 2);
+    await until(() => clients.count === 2, "2 sessions run");
     assertEquals(sessions.map(({ calls }) => calls), [["run"], ["run"]]);
     sessions[0]!.end();
-    await until(() => clients.count === 1);
+    await until(() => clients.count === 1, "1 sessions run");
     assertEquals([clients.accepted, clients.rejected, clients.handshakeFailures], [2, 0, 0]);
   }));
 
@@ -148,7 +144,10 @@ for (const isTls of [false, true]) {
       ? await Deno.connectTls({ hostname: "localhost", port, caCerts: [authority.cert] })
       : await Deno.connect({ hostname: "127.0.0.1", port });
     const { port: goodPort } = good.localAddr as Deno.NetAddr;
-    await until(() => sessions.some(({ socket }) => socket.remoteAddr.port === goodPort));
+    await until(
+      () => sessions.some(({ socket }) => socket.remoteAddr.port === goodPort),
+      "the good client has a session",
+    );
     // It took 33 s where each of them cost a pause.
     assertLess(performance.now() - beganMs, 5_000);
     assertEquals(warnings, []);
@@ -166,17 +165,17 @@ Deno.test("Clients accepts no more than its connections in all, and goes on when
       // Two are served, one is told that it is too many, and others are closed without a word, two at a time.
       for (let i = 0; i < 2; i++) await connect();
       const others = await Promise.all(Array.from({ length: 20 }, () => Deno.connect({ hostname: "127.0.0.1", port })));
-      await until(() => clients.accepted >= 4);
+      await until(() => clients.accepted >= 4, "4 connections are accepted");
       assertEquals(clients.count, 2);
       // All but those being told are closed, one after another; the accept loop has not stopped for good.
-      await until(() => clients.accepted === 22);
+      await until(() => clients.accepted === 22, "22 connections are accepted");
       assertEquals(clients.rejected, 20);
       assertEquals(sessions.filter(({ calls }) => calls[0]!.startsWith("reject")).length, 1);
       for (const other of others) other.close();
       for (const session of sessions) session.end();
-      await until(() => clients.count === 0);
+      await until(() => clients.count === 0, "0 sessions run");
       await connect();
-      await until(() => clients.count === 1);
+      await until(() => clients.count === 1, "1 sessions run");
     },
     {},
     5,
@@ -194,7 +193,7 @@ Deno.test("Clients tells of failed accepts in one line a while, and of how many 
     open: (socket) => new FakeSession(socket),
     warn: (message, fields) => warnings.push(`${message} ${JSON.stringify(fields)}`),
   });
-  await until(() => failures > 4);
+  await until(() => failures > 4, "it has tried again and again");
   assertEquals(warnings, [`Cannot accept a connection {"error":"Too many open files (os error 24)"}`]);
   await clients.stop();
 });
@@ -202,21 +201,21 @@ Deno.test("Clients tells of failed accepts in one line a while, and of how many 
 Deno.test("Clients rejects who is too many, and serves again when one leaves", () =>
   withClients(1, async ({ clients, sessions, connect }) => {
     for (let i = 0; i < 3; i++) await connect();
-    await until(() => sessions.length === 3);
+    await until(() => sessions.length === 3, "3 sessions have begun");
     const rejection = ["reject: max number of clients reached"];
     assertEquals(sessions.map(({ calls }) => calls), [["run"], rejection, rejection]);
     assertEquals([clients.count, clients.accepted, clients.rejected], [1, 3, 2]);
     sessions[0]!.end();
-    await until(() => clients.count === 0);
+    await until(() => clients.count === 0, "0 sessions run");
     await connect();
-    await until(() => clients.count === 1);
+    await until(() => clients.count === 1, "1 sessions run");
     assertEquals(sessions[3]!.calls, ["run"]);
   }));
 
 Deno.test("Clients closes without a word once enough are being told that they are too many", () =>
   withClients(1, async ({ clients, sessions, connect }) => {
     for (let i = 0; i < REJECTED_CLIENTS_MAX_COUNT + 3; i++) await connect();
-    await until(() => sessions.length === REJECTED_CLIENTS_MAX_COUNT + 3);
+    await until(() => sessions.length === REJECTED_CLIENTS_MAX_COUNT + 3, "those that are rejected have sessions");
     assertEquals(sessions.map(({ calls }) => calls[0]!.split(":")[0]), [
       "run",
       ...Array<string>(REJECTED_CLIENTS_MAX_COUNT).fill("reject"),
@@ -230,14 +229,17 @@ Deno.test("Clients sweeps those served and those rejected", () =>
   withClients(1, async ({ sessions, connect }) => {
     await connect();
     await connect();
-    await until(() => sessions.length === 2 && sessions.every(({ calls }) => calls.at(-1) === "sweep"));
+    await until(
+      () => sessions.length === 2 && sessions.every(({ calls }) => calls.at(-1) === "sweep"),
+      "both sessions are swept",
+    );
   }));
 
 Deno.test("Clients.stop() ends all sessions, accepts no more, and may be called twice", () =>
   withClients(1, async ({ clients, sessions, warnings, connect }) => {
     const connection = await connect();
     await connect();
-    await until(() => sessions.length === 2);
+    await until(() => sessions.length === 2, "2 sessions have begun");
     await Promise.all([clients.stop(), clients.stop()]);
     assertEquals(sessions.map(({ calls }) => calls.filter((call) => call === "stop").length), [1, 1]);
     assertEquals([clients.count, warnings], [0, []]);
@@ -249,14 +251,14 @@ Deno.test("Clients.stop() ends all sessions, accepts no more, and may be called 
 Deno.test("Clients reports a session that fails, and goes on", () =>
   withClients(10, async ({ clients, sessions, warnings, connect }) => {
     const connection = await connect();
-    await until(() => clients.count === 1);
+    await until(() => clients.count === 1, "1 sessions run");
     sessions[0]!.fail(new Error("of a test"));
-    await until(() => clients.count === 0);
+    await until(() => clients.count === 0, "0 sessions run");
     assertEquals(await connection.read(new Uint8Array(1)), null);
     assertEquals(warnings.length, 1);
     assertEquals(warnings[0]!.includes("of a test"), true, warnings[0]);
     await connect();
-    await until(() => clients.count === 1);
+    await until(() => clients.count === 1, "1 sessions run");
   }));
 
 Deno.test("Clients counts failed handshakes, opens no session for them, and stops while some are under way", async () => {
@@ -264,7 +266,7 @@ Deno.test("Clients counts failed handshakes, opens no session for them, and stop
   const { cert, key } = await makeServerCertificate(authority, ["127.0.0.1"], Date.now());
   await withClients(10, async ({ clients, sessions, connect }) => {
     await (await connect()).write(new TextEncoder().encode("GET / HTTP/1.1\r\n\r\n"));
-    await until(() => clients.handshakeFailures === 1);
+    await until(() => clients.handshakeFailures === 1, "the handshake fails");
     for (let i = 0; i < 5; i++) await connect();
     const begunMs = performance.now();
     await clients.stop();

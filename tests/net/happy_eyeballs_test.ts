@@ -2,6 +2,7 @@ import { assert, assertEquals, assertGreaterOrEqual, assertLess, assertRejects }
 import { ADDRESSES_OF_NAME_MAX_COUNT, CONNECT_ATTEMPT_DELAY_MS, CONNECT_FAMILY_DELAY_MS } from "../../src/limits.ts";
 import { AddressRace } from "../../src/net/happy_eyeballs.ts";
 import type { FoundAddresses } from "../../src/net/system_lookup.ts";
+import { until } from "../support/until.ts";
 
 /** What happens to the attempts at an address, one after another; the last goes on for ever. */
 type Fate = "connects" | "refuses" | "is silent";
@@ -75,7 +76,7 @@ Deno.test("AddressRace lets an address that was slow win, if it is the first to 
   const addresses = new Addresses({ "::1": ["is silent"], "10.0.0.1": ["is silent"] });
   const race = raceOf(addresses, ["::1", "10.0.0.1"]);
   const winner = race.next();
-  while (addresses.answer.size < 2) await new Promise((resolve) => setTimeout(resolve, 5));
+  await until(() => addresses.answer.size === 2, "both addresses are dialled");
   addresses.answer.get("::1")!("slow");
   assertEquals(await winner, { address: "::1", connection: "slow" });
   assertEquals(addresses.log.at(-1), "give up 10.0.0.1");

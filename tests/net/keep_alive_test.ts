@@ -4,7 +4,7 @@ import { KEEP_ALIVE_IDLE_S } from "../../src/limits.ts";
 import { probeOften } from "../../src/net/keep_alive.ts";
 import { SystemSockets, TCP_KEEPIDLE } from "../../src/net/system_socket.ts";
 import { FakeServer } from "../support/fake_server.ts";
-import { until } from "../support/launcher.ts";
+import { until } from "../support/until.ts";
 
 const ignore = Deno.build.os !== "linux";
 

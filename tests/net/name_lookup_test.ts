@@ -2,6 +2,7 @@ import { assertEquals, assertMatch } from "@std/assert";
 import { LOOKUP_SLOW_MS, LOOKUPS_MAX_COUNT, LOOKUPS_WAITING_MAX_COUNT } from "../../src/limits.ts";
 import { NameLookups } from "../../src/net/name_lookup.ts";
 import { type FoundAddresses, lookUpInSystem } from "../../src/net/system_lookup.ts";
+import { pause } from "../support/pause.ts";
 
 /** Each name takes two lookups. */
 const NAMES_MAX_COUNT = LOOKUPS_MAX_COUNT / 2;
@@ -22,7 +23,7 @@ class HeldLookups {
   async end(name: string): Promise<void> {
     this.running.splice(this.running.indexOf(name), 1);
     this.#resolvers.get(name)!.resolve({ addresses: [`address of ${name}`], problem: "" });
-    await new Promise((resolve) => setTimeout(resolve, 0));
+    await pause(0);
   }
 }
 
@@ -54,7 +55,7 @@ Deno.test("NameLookups leaves half of the places to names that are not slow", as
   const held = new HeldLookups();
   const slow = Array.from({ length: NAMES_MAX_COUNT }, (_, i) => `slow${i}`);
   for (const name of slow) held.names.find(name);
-  await new Promise((resolve) => setTimeout(resolve, LOOKUP_SLOW_MS + 50));
+  await pause(LOOKUP_SLOW_MS + 50);
   for (const name of slow) await held.end(name);
   for (const name of slow) held.names.find(name);
   assertEquals(held.running, slow.slice(0, NAMES_MAX_COUNT / 2));

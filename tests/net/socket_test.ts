@@ -8,6 +8,8 @@ import { type Socket, writeAll } from "../../src/net/socket.ts";
 import type { ConnectOptions } from "../../src/net/socket_dialer.ts";
 import { SO_KEEPALIVE, SystemSockets, TCP_NODELAY, TCP_USER_TIMEOUT } from "../../src/net/system_socket.ts";
 import { makeAuthority, makeServerCertificate } from "../../src/role/certificate_maker.ts";
+import { pause } from "../support/pause.ts";
+import { until } from "../support/until.ts";
 
 const authority = await makeAuthority(Date.now());
 const server = await makeServerCertificate(authority, ["localhost", "127.0.0.1", "::1"], Date.now());
@@ -75,13 +77,6 @@ async function failure(options: ConnectOptions): Promise<ConnectionError> {
 function descriptorsCount(): number {
   const { stdout } = new Deno.Command("ls", { args: [`/proc/${Deno.pid}/fd`] }).outputSync();
   return new TextDecoder().decode(stdout).trim().split("\n").length;
-}
-
-async function eventually(condition: () => boolean, what: string): Promise<void> {
-  for (const end = Date.now() + 5_000; !condition();) {
-    if (Date.now() > end) throw new Error(`did not come true: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
 }
 
 Deno.test("connect() and listen() carry bytes over TLS and plaintext", async () => {
@@ -169,7 +164,7 @@ Deno.test("connect() says why the certificate is refused", async () => {
       const error = await failure({ hostname, port, ...options });
       assertEquals(error.address, `127.0.0.1:${port}`);
       message = error.message;
-      await eventually(() => errors.length === 1, "the server noticed");
+      await until(() => errors.length === 1, "the server noticed");
       assertInstanceOf(errors[0], ConnectionError);
     });
     return message;
@@ -313,13 +308,13 @@ Deno.test("connect() gives up at its deadline or signal, and frees the descripto
     const before = descriptorsCount();
     const error = await failure({ hostname, port, timeoutMs: 100 });
     assertMatch(error.message, /no answer within 100 ms/);
-    await eventually(() => descriptorsCount() === before + accepted.length, "the descriptor is free");
+    await until(() => descriptorsCount() === before + accepted.length, "the descriptor is free");
     const controller = new AbortController();
     const connecting = failure({ hostname, port, signal: controller.signal });
-    await eventually(() => accepted.length === 2, "the second connection is there");
+    await until(() => accepted.length === 2, "the second connection is there");
     controller.abort(new Error("told to stop"));
     assertMatch((await connecting).message, /told to stop/);
-    await eventually(() => descriptorsCount() === before + accepted.length, "the second descriptor is free");
+    await until(() => descriptorsCount() === before + accepted.length, "the second descriptor is free");
     assertMatch((await failure({ hostname, port, signal: AbortSignal.abort() })).message, /abort/);
   });
   for (const socket of accepted) socket.close();
@@ -336,8 +331,8 @@ Deno.test("handshake() that never finishes frees the descriptor", async () => {
       const half = await Promise.all(Array.from({ length: 50 }, () => Deno.connect({ hostname, port })));
       // The beginning of a handshake record of 512 bytes.
       for (const socket of half) await writeAll(socket, new Uint8Array([0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc]));
-      await eventually(() => failures.length === 100, "all handshakes have failed");
-      await eventually(() => descriptorsCount() === before + 100, "the descriptors are free");
+      await until(() => failures.length === 100, "all handshakes have failed");
+      await until(() => descriptorsCount() === before + 100, "the descriptors are free");
       for (const error of failures) {
         assertInstanceOf(error, ConnectionError);
         assertMatch(
@@ -367,7 +362,7 @@ Deno.test("abort() frees a connection whose peer reads nothing", async () => {
   await withListener(server, async (socket) => {
     await handshake(socket);
     const writing = writeAll(socket, new Uint8Array(64 * 1024 * 1024)).then(() => false, () => true);
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await pause(100);
     await abort(socket);
     assert(await writing);
     stuck.resolve();
@@ -375,7 +370,7 @@ Deno.test("abort() frees a connection whose peer reads nothing", async () => {
     const before = descriptorsCount();
     const client = await connect({ hostname, port, caCerts: [authority.cert] });
     await stuck.promise;
-    await eventually(() => descriptorsCount() === before + 1, "only the client's descriptor is open");
+    await until(() => descriptorsCount() === before + 1, "only the client's descriptor is open");
     client.close();
     assertEquals(errors, []);
   });

@@ -7,9 +7,10 @@ import { judgeBackend, openBackend } from "../../src/proxy/backend/backend.ts";
 import { RespDialect } from "../../src/proxy/backend/resp_dialect.ts";
 import { RespReply } from "../../src/wire/resp/reply_writer.ts";
 import { FakeServer } from "../support/fake_server.ts";
-import { echoing, infoOf, serverFact, until, withFakes, withServers } from "../support/proxy_rig.ts";
+import { echoing, infoOf, serverFact, withFakes, withServers } from "../support/proxy_rig.ts";
 import { RawClient } from "../support/raw_client.ts";
 import { Relay } from "../support/relay.ts";
+import { until } from "../support/until.ts";
 
 Deno.test("Proxy lets nobody wait for a request that takes long but who has sent it", async () => {
   const { promise, resolve } = Promise.withResolvers<void>();

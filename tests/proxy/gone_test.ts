@@ -10,9 +10,10 @@ import { RespClient } from "../conformance/resp_client.ts";
 import { encodeFrame } from "../conformance/resp_frames.ts";
 import { amountOf } from "../support/amount.ts";
 import { type Leaving, PIPELINE, waitAndLeave, WAITING_COMMANDS } from "../support/leaving.ts";
-import { ask, clustered, connectResp, infoOf, type Rig, until, withProxy, withServers } from "../support/proxy_rig.ts";
+import { ask, clustered, connectResp, infoOf, type Rig, withProxy, withServers } from "../support/proxy_rig.ts";
 import { RawClient } from "../support/raw_client.ts";
 import { encodeRequest } from "../support/resp_requests.ts";
+import { until } from "../support/until.ts";
 
 const TRIES = amountOf("GONE_TRIES", 4, 25);
 /** A disconnected client has to be forgotten within this time. */

@@ -14,7 +14,6 @@ import {
   infoOf,
   type Rig,
   serverFact,
-  until,
   withProxy,
   withServers,
   writeList,
@@ -22,6 +21,7 @@ import {
 import { framesOf } from "../support/raw_client.ts";
 import { Relay } from "../support/relay.ts";
 import { encodeRequest } from "../support/resp_requests.ts";
+import { until } from "../support/until.ts";
 
 /** So far that a relay's bytes arrive only when it is set back to nothing, as far as a test is concerned. */
 const FAR_MS = 60_000;

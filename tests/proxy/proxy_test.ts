@@ -23,13 +23,13 @@ import {
   infoOf,
   LogLines,
   serverFact,
-  until,
   withFakes,
   withProxy,
   withServers,
   writeList,
 } from "../support/proxy_rig.ts";
 import { framesOf, RawClient } from "../support/raw_client.ts";
+import { until } from "../support/until.ts";
 
 const MEGABYTE = 1024 * 1024;
 

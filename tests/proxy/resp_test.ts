@@ -14,13 +14,13 @@ import {
   infoOf,
   readReplies,
   serverFact,
-  until,
   withFakes,
   withProxy,
   withServers,
 } from "../support/proxy_rig.ts";
 import { RawClient } from "../support/raw_client.ts";
 import { encodeRequest } from "../support/resp_requests.ts";
+import { until } from "../support/until.ts";
 
 const MEGABYTE = 1024 * 1024;
 

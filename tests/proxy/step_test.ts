@@ -12,6 +12,7 @@ import { VALUE_SIZE_MAX_BYTES } from "../../src/limits.ts";
 import { startProxy } from "../../src/proxy/proxy.ts";
 import { amountOf } from "../support/amount.ts";
 import { systemTest } from "../support/launcher.ts";
+import { pause } from "../support/pause.ts";
 import { LogLines } from "../support/proxy_rig.ts";
 import type { Outcome } from "../support/step_client.ts";
 
@@ -117,7 +118,7 @@ function ask(worker: Worker, port: number, bytes: Uint8Array<ArrayBuffer>, repli
 /** Runs something, and tells the longest time that this thread has worked between two turns of its event loop. */
 async function measure(run: () => Promise<Outcome>): Promise<{ outcome: Outcome; longestMs: number }> {
   // What was before does not count.
-  await new Promise((resolve) => setTimeout(resolve, 0));
+  await pause(0);
   let longestMs = 0;
   let fromMs = threadTimeMs();
   let isDone = false;
@@ -130,6 +131,6 @@ async function measure(run: () => Promise<Outcome>): Promise<{ outcome: Outcome;
   setTimeout(beat, 0);
   const outcome = await run();
   isDone = true;
-  await new Promise((resolve) => setTimeout(resolve, 2));
+  await pause(2);
   return { outcome, longestMs };
 }

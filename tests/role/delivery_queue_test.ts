@@ -3,6 +3,7 @@ import { SLICE_MS } from "../../src/limits.ts";
 import { DeliveryQueue } from "../../src/role/delivery_queue.ts";
 import type { Deliverable } from "../../src/role/delivery_queue.ts";
 import { Slices } from "../../src/role/slices.ts";
+import { pause } from "../support/pause.ts";
 
 /** Takes a while to deliver, and notes when it did. */
 class Slow implements Deliverable {
@@ -44,7 +45,7 @@ Deno.test("DeliveryQueue lets timers through while it delivers to many", async (
   for (let i = 0; i < count; i++) queue.schedule(new Slow(log, SLICE_MS / 10));
   let turns = 0;
   while (log.length < count) {
-    await new Promise((resolve) => setTimeout(resolve, 0));
+    await pause(0);
     turns++;
   }
   // 20 slices of work, each of which others come between.

@@ -1,6 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { BATCH_MAX_MS, SLICE_MS } from "../../src/limits.ts";
 import { Slices } from "../../src/role/slices.ts";
+import { pause } from "../support/pause.ts";
+import { until } from "../support/until.ts";
 
 /** Runs a test with a clock that it moves. */
 async function withClock(test: (advance: (ms: number) => void) => void | Promise<void>): Promise<void> {
@@ -16,7 +18,7 @@ async function withClock(test: (advance: (ms: number) => void) => void | Promise
 
 /** Resolves behind the timers that run out in the next turn. */
 function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 0));
+  return pause(0);
 }
 
 Deno.test("Slices run() goes on until all is done, or the slice is over", () =>
@@ -155,26 +157,21 @@ Deno.test("Slices go on only once the system was asked for input in their turn",
   const seen: string[] = [];
   const first = slices.next().then(() => seen.push("a"));
   const second = slices.next().then(() => seen.push("b"));
-  await until(() => asked === 1);
+  await until(() => asked === 1, "it asks");
   assertEquals(seen, []);
   await letOn();
   await first;
   assertEquals(seen, ["a"]);
-  await until(() => asked === 2);
+  await until(() => asked === 2, "it asks again");
   assertEquals(seen, ["a"], "each has a turn of its own");
   await letOn();
   await second;
   assert(!slices.isTurnLong);
   const turned = slices.readTurn().then(() => seen.push("c"));
-  await until(() => asked === 3);
+  await until(() => asked === 3, "it asks a third time");
   assertEquals(seen, ["a", "b"]);
   await letOn();
   await turned;
-  await until(() => asked === 4);
+  await until(() => asked === 4, "it asks a fourth time");
   await letOn();
 });
-
-/** Waits for a condition. */
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 1));
-}

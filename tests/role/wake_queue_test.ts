@@ -2,6 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { SLICE_MS } from "../../src/limits.ts";
 import { Slices } from "../../src/role/slices.ts";
 import { WakeQueue } from "../../src/role/wake_queue.ts";
+import { pause } from "../support/pause.ts";
 
 /** Runs a test with a clock that it moves. */
 async function withClock(test: (advance: (ms: number) => void, now: () => number) => Promise<void>): Promise<void> {
@@ -22,7 +23,7 @@ async function goOn(microtasks: number, work: () => void): Promise<void> {
 }
 
 function turn(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 0));
+  return pause(0);
 }
 
 Deno.test("WakeQueue wakes a few at once, without a look at the clock", () => {

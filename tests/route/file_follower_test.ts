@@ -3,6 +3,7 @@ import { StartError } from "../../src/errors.ts";
 import { FOLLOWER_RECENT_MS } from "../../src/limits.ts";
 import { FileFollower } from "../../src/route/file_follower.ts";
 import { pause } from "../support/pause.ts";
+import { until } from "../support/until.ts";
 
 /** Follows two files, whose texts it puts together, and remembers what came of it. */
 class Following {
@@ -39,11 +40,8 @@ class Following {
     });
   }
 
-  async until(condition: () => boolean, what: string): Promise<void> {
-    for (const end = performance.now() + 20_000; !condition();) {
-      if (performance.now() > end) throw new Error(`Not in time: ${what}; ${this.applied}; ${this.reports}`);
-      await pause(5);
-    }
+  until(condition: () => boolean, what: string): Promise<void> {
+    return until(condition, () => `${what}; ${this.applied}; ${this.reports}`);
   }
 }
 

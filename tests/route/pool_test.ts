@@ -20,6 +20,8 @@ import { FlushQueue } from "../../src/route/flush_queue.ts";
 import type { Framing } from "../../src/route/framing.ts";
 import { Pool, type PoolOptions } from "../../src/route/pool.ts";
 import { FakeRequest, FakeTransport, makeFraming, type Opening, settle } from "../support/fake_transport.ts";
+import { pause } from "../support/pause.ts";
+import { until } from "../support/until.ts";
 
 /** Whether and how a server is asked whether it is there: one that is silent, and one that has nothing to answer. */
 interface Probing extends Pick<PoolOptions, "suspectAfterMs" | "probeTimeoutMs" | "judge"> {
@@ -100,11 +102,7 @@ class Rig {
 
   /** Waits for the next try to connect. */
   async untilOpening(): Promise<void> {
-    const deadlineMs = performance.now() + 5000;
-    while (this.opening.length === 0) {
-      assert(performance.now() < deadlineMs, "no try to connect within 5 s");
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    }
+    await until(() => this.opening.length > 0, "it tries to connect");
   }
 }
 
@@ -750,7 +748,7 @@ Deno.test(
     assertEquals(transport.writes, ["a.", "d."]);
     assertEquals([rig.pool.state, rig.opening.length], ["up", 0]);
     // It is tried again later.
-    await new Promise((resolve) => setTimeout(resolve, BACKEND_RETRY_MIN_MS + 20));
+    await pause(BACKEND_RETRY_MIN_MS + 20);
     rig.send("e", new RequestStream(other));
     assertEquals(rig.opening.length, 1);
   }),
@@ -933,7 +931,7 @@ Deno.test(
       rig.send("a");
       await rig.connect();
       rig.sweepAt(301);
-      await new Promise((resolve) => setTimeout(resolve, 3 * SILENCE.probeTimeoutMs));
+      await pause(3 * SILENCE.probeTimeoutMs);
       rig.sweepAt(401);
       await settle();
       assertEquals([rig.pool.state, rig.opening.length], ["suspect", 1]);
@@ -996,7 +994,7 @@ Deno.test(
       assertEquals([first.writes.at(-1), second.writes.at(-1)!.length], ["a.", BACKEND_WRITE_BYTES]);
       rig.sweepAt(301);
       assertEquals(rig.pool.state, "suspect");
-      await new Promise((resolve) => setTimeout(resolve, BACKEND_WRITE_WAIT_MS + 5));
+      await pause(BACKEND_WRITE_WAIT_MS + 5);
       rig.clock.nowMs = 390;
       // The second piece is taken after it had to wait, and the others at once.
       second.unblock();
@@ -1028,7 +1026,7 @@ Deno.test(
     transport.blocked = true;
     await rig.connect(transport);
     const waitMs = 10 * BACKEND_WRITE_WAIT_MS;
-    await new Promise((resolve) => setTimeout(resolve, waitMs));
+    await pause(waitMs);
     transport.unblock();
     await settle();
     // Half of it may be on its way, and the half before it took so long.

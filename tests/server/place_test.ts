@@ -8,7 +8,9 @@ import { NotSavedError } from "../../src/errors.ts";
 import type { FsyncPolicy } from "../../src/log/append_log.ts";
 import type { Logger } from "../../src/role/logger.ts";
 import { type Server, type ServerSettings, startServer } from "../../src/server/main.ts";
+import { pause } from "../support/pause.ts";
 import { RawClient } from "../support/raw_client.ts";
+import { until } from "../support/until.ts";
 
 /** A server says that it refuses writes within this time. The machine that tests may be slow, the server is not. */
 const NOTICE_MAX_MS = 2_000;
@@ -65,17 +67,9 @@ class Rig {
     return new RegExp(`^${name}:(.*)\r$`, "m").exec(this.server.info([]))?.[1];
   }
 
-  async until(condition: () => boolean | Promise<boolean>, what: string, timeoutMs = 10_000): Promise<void> {
-    const deadlineMs = performance.now() + timeoutMs;
-    while (!await condition()) {
-      assert(performance.now() < deadlineMs, `Not within ${timeoutMs} ms: ${what}`);
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    }
-  }
-
   /** Waits until writes are refused for a reason, which is told once. */
   async refused(reason: RegExp): Promise<void> {
-    await this.until(() => this.info("aof_last_write_status") === "err", "writes are refused", NOTICE_MAX_MS);
+    await until(() => this.info("aof_last_write_status") === "err", "writes are refused", NOTICE_MAX_MS);
     assertMatch(String(await this.client.call("set", "b", "2")), /^MISCONF Writes are refused, reads are not: /);
     assertMatch(String(await this.client.call("set", "b", "2")), reason);
     assertEquals([await this.client.call("get", "a"), await this.client.call("get", "b")], ["1", null]);
@@ -85,7 +79,7 @@ class Rig {
   }
 
   async accepted(): Promise<void> {
-    await this.until(() => this.info("aof_last_write_status") === "ok", "writes are accepted");
+    await until(() => this.info("aof_last_write_status") === "ok", "writes are accepted");
     assertEquals(await this.client.call("set", "c", "3"), "OK");
     assertEquals(this.infos, ["Writes are accepted again"]);
   }
@@ -220,7 +214,7 @@ for (const [what, { lose, reason }] of Object.entries(LOSSES)) {
       await lose(rig);
       await rig.refused(reason);
       // Nothing is tried in the stead of a person, and nothing more is said.
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      await pause(100);
       assertEquals(rig.errors.length, 1, rig.errors.join("\n"));
       await rig.stopFails();
       if (what.includes("removed with")) {
@@ -237,9 +231,9 @@ Deno.test("Server with --fsync always acknowledges no write once its folder is g
   let reply: unknown;
   const writing = rig.client.call("set", "later", "1").then((value) => reply = value);
   using other = await RawClient.connect(rig.server.address);
-  await rig.until(() => rig.info("log_batches_synced") !== rig.info("log_batches"), "it is written");
+  await until(() => rig.info("log_batches_synced") !== rig.info("log_batches"), "it is written");
   assertEquals(await other.call("get", "a"), "1");
-  await rig.until(() => rig.info("aof_last_write_status") === "err", "writes are refused", NOTICE_MAX_MS);
+  await until(() => rig.info("aof_last_write_status") === "err", "writes are refused", NOTICE_MAX_MS);
   assertEquals(reply, undefined);
   await Deno.rename(`${rig.root}/x`, rig.data);
   await writing;
@@ -265,7 +259,7 @@ Deno.test("Server accepts writes again when its folder is back, whoever was ther
   await Deno.rename(rig.data, `${rig.root}/x`);
   await rig.refused(/is gone/);
   const other = await startServer(rig.settings());
-  await new Promise((resolve) => setTimeout(resolve, 600));
+  await pause(600);
   assertMatch(String(await rig.client.call("set", "b", "2")), /replaced by another one/);
   assertMatch(String(await rig.client.call("save")), /^ERR cannot save: .*replaced by another one/);
   await other.stop();
@@ -284,11 +278,11 @@ Deno.test("Server never accepts writes again where another server has started on
   using client = await RawClient.connect(other.address);
   await client.call("set", "theirs", "1");
   await client.call("save");
-  await rig.until(() => rig.info("aof_last_write_status") === "err", "writes are refused", NOTICE_MAX_MS);
+  await until(() => rig.info("aof_last_write_status") === "err", "writes are refused", NOTICE_MAX_MS);
   assertMatch(String(await rig.client.call("save")), /^ERR cannot save: .*another server may own the folder/);
   await other.stop();
   assertMatch(String(await rig.client.call("bgsave")), /Background saving started/);
-  await rig.until(() => rig.info("rdb_last_bgsave_status") === "err", "it fails");
+  await until(() => rig.info("rdb_last_bgsave_status") === "err", "it fails");
   assertMatch(String(await rig.client.call("set", "b", "2")), /^MISCONF .*another server may own the folder/);
   await rig.stopFails();
   assertEquals(await rig.keysAfterStart(), ["a", "theirs"]);
@@ -303,7 +297,7 @@ Deno.test("Server goes on in an empty folder of the same name when a person asks
     await Deno.mkdir(rig.data);
     assertMatch(String(await rig.client.call("set", "b", "2")), /^MISCONF/);
     assertEquals(await rig.client.call("save"), "OK");
-    await rig.until(() => rig.info("aof_last_write_status") === "ok", "writes are accepted");
+    await until(() => rig.info("aof_last_write_status") === "ok", "writes are accepted");
     assertEquals(await rig.client.call("set", "c", "3"), "OK");
     await rig.stop();
     assertEquals(await rig.keysAfterStart(), ["a", "c"]);
@@ -314,7 +308,7 @@ Deno.test("Server takes no other folder as long as the one that it has opened ex
   await using rig = await Rig.open("everysec");
   await Deno.rename(rig.data, `${rig.root}/x`);
   await Deno.mkdir(rig.data);
-  await rig.until(() => rig.info("aof_last_write_status") === "err", "writes are refused", NOTICE_MAX_MS);
+  await until(() => rig.info("aof_last_write_status") === "err", "writes are refused", NOTICE_MAX_MS);
   assertMatch(String(await rig.client.call("save")), /^ERR cannot save: .*that one still exists: move it back/);
   assertMatch(String(await rig.client.call("set", "b", "2")), /^MISCONF/);
   assertEquals(await Array.fromAsync(Deno.readDir(rig.data)), []);
@@ -394,9 +388,9 @@ for (const [what, { change, reason }] of Object.entries(CHANGES)) {
     await rig.refused(reason);
     assertMatch(rig.info("log_last_error")!, /the command "save" makes writes possible again/);
     // The next process finds everything, however this one ends.
-    await rig.until(async () => (await rig.newestSnapshot()) > before, "a snapshot is taken");
+    await until(async () => (await rig.newestSnapshot()) > before, "a snapshot is taken");
     assertMatch(String(await rig.client.call("set", "b", "2")), /^MISCONF/);
-    await rig.until(() => rig.info("rdb_bgsave_in_progress") === "0", "the log behind it is gone");
+    await until(() => rig.info("rdb_bgsave_in_progress") === "0", "the log behind it is gone");
     await Deno.mkdir(`${rig.root}/image`);
     for await (const { name, isFile } of Deno.readDir(rig.data)) {
       if (isFile) await Deno.copyFile(`${rig.data}/${name}`, `${rig.root}/image/${name}`);

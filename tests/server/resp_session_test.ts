@@ -4,10 +4,11 @@ import { ReadAhead } from "../../src/net/read_ahead.ts";
 import { Session } from "../../src/server/session.ts";
 import { RawClient } from "../support/raw_client.ts";
 import { TestHost } from "../support/session_host.ts";
+import { until } from "../support/until.ts";
 
 /** Waits until so many clients wait for an element. */
 function waiting(host: TestHost, count: number): Promise<void> {
-  return host.until(() => host.shared.waiters.count === count);
+  return until(() => host.shared.waiters.count === count, `${count} clients wait`);
 }
 
 /** Runs a test with some connections to one server. */
@@ -140,7 +141,7 @@ for (const behind of ["", "ping\r\n".repeat(100_000)]) {
       await waiter!.send(`set k v\r\n${behind}`);
       await waiter!.socket.closeWrite();
       assertEquals(await waiter!.rest(), "");
-      await host.until(() => host.shared.clients.size === 0);
+      await until(() => host.shared.clients.size === 0, "the client is gone");
       await other!.send("exists k\r\n");
       await other!.expect(":0\r\n");
     }));
@@ -235,7 +236,7 @@ Deno.test("Session runs nothing behind a wait of a client that was killed after 
     await other!.expect(":1\r\n");
     wake();
     await waiter!.readToEnd();
-    await host.until(() => host.shared.clients.size === 1);
+    await until(() => host.shared.clients.size === 1, "one client is left");
     await other!.send("exists k l\r\n");
     await other!.expect(":0\r\n");
   }));
@@ -345,7 +346,7 @@ Deno.test("Session writes messages before the replies to what its client asks la
     await listener!.expect("PONG\r\n");
     // While `save` waits, a message comes; what is behind it is carried out after that.
     await listener!.send("echo before\r\nsave\r\nunsubscribe c\r\nping\r\n");
-    await host.until(() => listener !== undefined && host.commands >= 5);
+    await until(() => listener !== undefined && host.commands >= 5, "five commands have run");
     await publisher!.send("publish c 1\r\npublish c 2\r\n");
     await publisher!.expect(":1\r\n:1\r\n");
     host.saving.resolve();

@@ -7,6 +7,7 @@ import type { Logger } from "../../src/role/logger.ts";
 import { type Server, type ServerSettings, startServer } from "../../src/server/main.ts";
 import { write32 } from "../../src/wire/native/message_pack.ts";
 import { framesOf, RawClient } from "../support/raw_client.ts";
+import { until } from "../support/until.ts";
 
 const quiet: Logger = { info() {}, warn() {}, error() {} };
 
@@ -39,15 +40,6 @@ async function withFolder(run: (folder: string) => Promise<void>): Promise<void>
     await run(folder);
   } finally {
     await Deno.remove(folder, { recursive: true });
-  }
-}
-
-/** Waits until something is so. */
-async function until(condition: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  const deadlineMs = performance.now() + 10_000;
-  while (!await condition()) {
-    assert(performance.now() < deadlineMs, `Not within 10 s: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }
 

@@ -10,8 +10,10 @@ import {
 import { Slices } from "../../src/role/slices.ts";
 import { Session } from "../../src/server/session.ts";
 import { write32 } from "../../src/wire/native/message_pack.ts";
+import { pause } from "../support/pause.ts";
 import { framesOf, RawClient } from "../support/raw_client.ts";
 import { TestHost } from "../support/session_host.ts";
+import { until } from "../support/until.ts";
 
 /** Slices of one step, which are counted. */
 class ShortSlices extends Slices {
@@ -31,17 +33,17 @@ class Host extends TestHost {
   }
   /** Waits until `count` commands were begun. */
   ran(count: number): Promise<void> {
-    return this.until(() => this.commands >= count);
+    return until(() => this.commands >= count, `${count} commands have run`);
   }
   /** Waits until a command that pauses has done so `count` times more. */
   paused(count: number): Promise<void> {
     const last = this.slices.count + count;
-    return this.until(() => this.slices.count >= last);
+    return until(() => this.slices.count >= last, `${last} slices have ended`);
   }
   /** Waits until a long value, which is about to be read, is in its reply. */
   async replied(): Promise<void> {
-    await this.until(() => this.store.held !== undefined);
-    await this.until(() => this.store.held === undefined);
+    await until(() => this.store.held !== undefined, "a command holds the store");
+    await until(() => this.store.held === undefined, "the store is free again");
   }
   /** Makes a walk over all keys one without an end. */
   walkForEver(): void {
@@ -76,7 +78,7 @@ async function ended(client: RawClient): Promise<boolean> {
  * would pass all the same: what is not under way yet is not cut off either.
  */
 function arrive(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 100));
+  return pause(100);
 }
 
 /** Shows that the connection works. */

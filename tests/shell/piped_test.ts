@@ -8,6 +8,7 @@ import type { Sink } from "../../src/shell/output.ts";
 import { runPiped, Status } from "../../src/shell/piped.ts";
 import { FakeServer } from "../support/fake_server.ts";
 import type { FakeHandler } from "../support/fake_server.ts";
+import { pause } from "../support/pause.ts";
 
 /** Collects what is written; fails once it has taken `limitBytes`, as a pipe does whose reader went away. */
 class Collector implements Sink {
@@ -224,7 +225,7 @@ Deno.test("runPiped() ends quietly when the reader of its output goes away", asy
   async function* input(): AsyncGenerator<Uint8Array> {
     for (;;) {
       yield encodeText("echo 1\n".repeat(1000));
-      await new Promise((resolve) => setTimeout(resolve, 0));
+      await pause(0);
     }
   }
   const { status, output, errors } = await runLines(input(), answer, { limitBytes: 10 });

@@ -3,6 +3,7 @@ import { encodeText } from "../../src/bytes.ts";
 import { ESCAPE_KEY_DELAY_MS, TYPED_AHEAD_MAX_BYTES } from "../../src/limits.ts";
 import type { Key } from "../../src/shell/keys.ts";
 import { TerminalInput } from "../../src/shell/terminal_input.ts";
+import { pause } from "../support/pause.ts";
 
 /** An input whose keys are collected, and which is held after each line, as the shell does. */
 class Rig {
@@ -55,15 +56,15 @@ Deno.test("TerminalInput hands a paste over line by line", () => {
 });
 
 /** Waits until the input has seen that nothing follows: its timer comes before one that is longer. */
-async function pause(): Promise<void> {
-  await new Promise((resolve) => setTimeout(resolve, ESCAPE_KEY_DELAY_MS + 1));
+async function escapeKeyDelay(): Promise<void> {
+  await pause(ESCAPE_KEY_DELAY_MS + 1);
 }
 
 Deno.test("TerminalInput puts lines back before what was typed ahead", async () => {
   const rig = new Rig();
   rig.unread = ["two", "three"];
   rig.type("\x1b[200~one\ntwo\nthree\x1b[201~\rfour\r");
-  await pause();
+  await escapeKeyDelay();
   assertEquals(rig.next(), ["one\ntwo\nthree", "enter"]);
   for (const line of ["two", "three", "four"]) {
     rig.input.release();
@@ -78,11 +79,11 @@ Deno.test("TerminalInput waits for a pause before it takes the mark at the end o
   rig.type("\x1b[200~one\x1b[201~\r");
   rig.type("flushall\r\x1b[201~");
   rig.type("\r");
-  await pause();
+  await escapeKeyDelay();
   assertEquals(rig.next(), ["one", "\x1b[201~\nflushall\n", "enter"]);
   rig.input.release();
   rig.type("\x1b[200~two\x1b[201~");
-  await pause();
+  await escapeKeyDelay();
   rig.type("\r");
   assertEquals(rig.next(), ["two", "enter"]);
 });
@@ -122,7 +123,7 @@ Deno.test("TerminalInput takes an Escape for a key when nothing follows it", asy
   assertEquals(rig.next(), ["up"]);
   rig.type("\x1b");
   assertEquals(rig.next(), []);
-  await pause();
+  await escapeKeyDelay();
   assertEquals(rig.next(), ["escape"]);
   rig.type("\x1b");
   rig.input.end();

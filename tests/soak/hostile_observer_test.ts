@@ -3,6 +3,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { fromFileUrl } from "@std/path";
 import { type Observation, Observer } from "./hostile/observer.ts";
+import { pause } from "../support/pause.ts";
 
 const PROGRAM = fromFileUrl(new URL("hostile/faulty_program.ts", import.meta.url));
 const ROUNDS_COUNT = 45;
@@ -23,7 +24,7 @@ async function observe(fault: string, guardBytes = Number.MAX_SAFE_INTEGER): Pro
       const seen = await observer.take();
       if (seen.rounds + seen.errors >= ROUNDS_COUNT || seen.killed) return seen;
       assert(performance.now() < endsMs, JSON.stringify(seen));
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      await pause(20);
     }
   } finally {
     try {

@@ -15,6 +15,7 @@
  */
 
 import { type Argument, type Client, ConnectionError, ReplyError, type Value } from "../../src/mod.ts";
+import { pause } from "./pause.ts";
 import type { Random } from "./random.ts";
 
 /** What a key holds. */
@@ -117,7 +118,7 @@ class Writer {
       client = await connect();
       while (!signal?.aborted) {
         if (await this.#runSome(client)) continue;
-        await new Promise((resolve) => setTimeout(resolve, REFUSED_DELAY_MS));
+        await pause(REFUSED_DELAY_MS);
       }
     } catch (error) {
       if (!(error instanceof ConnectionError)) throw error;

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { pause } from "./pause.ts";
+
 /** Runs a line of the shell: Deno has no access below `/sys` without every permission. @throws what it says when it fails */
 async function shell(line: string): Promise<string> {
   const command = new Deno.Command("sh", { args: ["-c", line], stdin: "null", stdout: "piped", stderr: "piped" });
@@ -51,7 +53,7 @@ export class MemoryGroup implements AsyncDisposable {
         return void await shell(`rmdir ${this.folder}`);
       } catch (error) {
         if (tries === 0) throw error;
-        await new Promise((resolve) => setTimeout(resolve, 10));
+        await pause(10);
       }
     }
   }

@@ -8,6 +8,7 @@ import { decodeText, encodeText } from "../../src/bytes.ts";
 import type { ConnectionError } from "../../src/errors.ts";
 import { BackendRequest } from "../../src/route/backend_request.ts";
 import type { Framing, Transport } from "../../src/route/framing.ts";
+import { pause } from "./pause.ts";
 
 const FULL_STOP = 0x2e;
 
@@ -143,5 +144,5 @@ export function makeFraming(opening: Opening[]): Framing {
 
 /** Lets everything run that waits for nothing but its turn. */
 export function settle(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 0));
+  return pause(0);
 }

@@ -8,7 +8,9 @@ import type { FsyncPolicy } from "../../src/log/append_log.ts";
 import { type Client, connect, ConnectionError, ReplyError } from "../../src/mod.ts";
 import { AcknowledgedLoad } from "./acknowledged_load.ts";
 import type { Launcher } from "./launcher.ts";
+import { pause } from "./pause.ts";
 import type { Random } from "./random.ts";
+import { until } from "./until.ts";
 
 /** What came of the rounds. */
 export interface KillTotals {
@@ -34,6 +36,8 @@ const [LOAD_MIN_MS, LOAD_MAX_MS] = [50, 450];
 const START_MS = 450;
 /** Share of the kills that come while the server starts, and of the rounds without snapshots. */
 const [KILLED_AT_START, WITHOUT_SNAPSHOTS] = [0.2, 0.2];
+/** A slow machine acknowledges nothing for a while. */
+const ACKNOWLEDGED_MAX_MS = 60_000;
 /** Pause between two snapshots at most. */
 const SNAPSHOT_PAUSE_MAX_MS = 30;
 
@@ -64,8 +68,8 @@ export async function killRounds(launcher: Launcher, options: KillOptions): Prom
     launcher.forgive(role);
     try {
       if (left > 0 && random.chance(KILLED_AT_START)) {
-        await delay(random.below(START_MS));
-        if (await Promise.race([role.status, delay(0)]) === undefined) {
+        await pause(random.below(START_MS));
+        if (await Promise.race([role.status, pause(0)]) === undefined) {
           totals.killsAtStart++;
           continue;
         }
@@ -80,12 +84,15 @@ export async function killRounds(launcher: Launcher, options: KillOptions): Prom
         if (left === 0) return;
         const writing = load.run(() => connect({ addr, plaintext: true }));
         const saving = random.chance(WITHOUT_SNAPSHOTS) ? undefined : saveAgainAndAgain(client, random);
-        // A slow machine acknowledges nothing for a while.
         let isOver = false;
         writing.then(() => isOver = true, () => isOver = true);
         const begun = load.acknowledged;
-        while (load.acknowledged === begun && load.refused.size === 0 && !isOver) await delay(1);
-        await delay(LOAD_MIN_MS + random.below(LOAD_MAX_MS - LOAD_MIN_MS));
+        await until(
+          () => load.acknowledged > begun || load.refused.size > 0 || isOver,
+          "a write is replied to",
+          ACKNOWLEDGED_MAX_MS,
+        );
+        await pause(LOAD_MIN_MS + random.below(LOAD_MAX_MS - LOAD_MIN_MS));
         await role.kill();
         await Promise.all([writing, saving]);
         if (await isSnapshotBegun(data)) totals.killsAtSnapshot++;
@@ -117,7 +124,7 @@ export function serverWords(data: string): string[] {
 export async function saveAgainAndAgain(client: Client, random: Random): Promise<void> {
   try {
     for (;;) {
-      await delay(random.below(SNAPSHOT_PAUSE_MAX_MS));
+      await pause(random.below(SNAPSHOT_PAUSE_MAX_MS));
       await client.send(["bgsave"]).catch((error) => {
         // One is under way already.
         if (!(error instanceof ReplyError)) throw error;
@@ -126,8 +133,4 @@ export async function saveAgainAndAgain(client: Client, random: Random): Promise
   } catch (error) {
     if (!(error instanceof ConnectionError)) throw error;
   }
-}
-
-function delay(ms: number): Promise<undefined> {
-  return new Promise((resolve) => setTimeout(resolve, ms, undefined));
 }

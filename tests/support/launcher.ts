@@ -269,16 +269,3 @@ export function systemTest(
 export function serversJson(addresses: readonly string[]): string {
   return JSON.stringify(addresses.map((addr) => ({ addr })), null, 2);
 }
-
-/** Waits until `condition` holds; it is asked every few ms. */
-export async function until(
-  condition: () => boolean | Promise<boolean>,
-  what: string,
-  timeoutMs = 10_000,
-): Promise<void> {
-  const ends = performance.now() + timeoutMs;
-  while (!(await condition())) {
-    if (performance.now() > ends) throw new Error(`Not within ${timeoutMs} ms: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}

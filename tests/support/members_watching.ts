@@ -9,6 +9,7 @@ import { threadDelayMs } from "../../bench/support/thread_time.ts";
 import { watchMembers } from "../../src/route/members.ts";
 import type { Member } from "../../src/route/slots.ts";
 import { pause } from "./pause.ts";
+import { until } from "./until.ts";
 
 /** A change is applied within this; RELIABILITY asks for it. */
 export const APPLIED_MS = 500;
@@ -62,12 +63,10 @@ export class Watching implements AsyncDisposable {
 
   async untilSo(condition: () => boolean, what: string, timeoutMs = APPLIED_MS): Promise<number> {
     const begunMs = nowMs();
-    while (!condition()) {
-      const waitedMs = nowMs() - begunMs;
-      assert(waitedMs < timeoutMs, `Not within ${timeoutMs} ms: ${what}; ${this.lists}; ${this.reports}`);
-      await pause(5);
-    }
-    return nowMs() - begunMs;
+    await until(condition, () => `${what}; ${this.lists}; ${this.reports}`);
+    const waitedMs = nowMs() - begunMs;
+    assert(waitedMs < timeoutMs, `Not within ${timeoutMs} ms: ${what}`);
+    return waitedMs;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { assert, assertEquals } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import { encodeText } from "../../src/bytes.ts";
 import { slotOf } from "../../src/key_slot.ts";
 import { type Proxy, type ProxySettings, startProxy } from "../../src/proxy/main.ts";
@@ -144,19 +144,6 @@ export function answeringPings(handler: FakeHandler): FakeHandler {
 /** Answers each request with its last argument. */
 export function echoing(request: string[], peer: FakePeer): void {
   peer.reply(encodeText(request.at(-1)!));
-}
-
-/** Waits until something is so. */
-export async function until(
-  condition: () => boolean | Promise<boolean>,
-  what: string,
-  timeoutMs = 5000,
-): Promise<void> {
-  const deadlineMs = performance.now() + timeoutMs;
-  while (!await condition()) {
-    assert(performance.now() < deadlineMs, `Not within ${timeoutMs} ms: ${what}`);
-    await pause(5);
-  }
 }
 
 export function infoOf(proxy: Proxy, name: string): string | undefined {

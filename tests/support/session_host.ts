@@ -73,11 +73,6 @@ export class TestHost implements SessionHost {
     this.bugs.push(error);
   }
 
-  /** Waits until something is so. */
-  async until(condition: () => boolean): Promise<void> {
-    while (!condition()) await new Promise((resolve) => setTimeout(resolve, 2));
-  }
-
   /** Makes a connection on loopback with its session, which runs until either side ends it. */
   async connect(
     listener: Deno.TcpListener,

@@ -11,10 +11,11 @@ import { decodeReply, FRAME_PREFIX_BYTES, frameLength, RequestWriter } from "../
 import type { Argument, Value } from "../../src/wire/native/frame.ts";
 import { write32 } from "../../src/wire/native/message_pack.ts";
 import { concat, fromHex, toHex } from "../support/hex.ts";
-import { Launcher, systemTest, until } from "../support/launcher.ts";
+import { Launcher, systemTest } from "../support/launcher.ts";
 import type { Role } from "../support/launcher.ts";
 import { pickSeed, Random } from "../support/random.ts";
 import type { RawClient } from "../support/raw_client.ts";
+import { until } from "../support/until.ts";
 
 function frameOf(...request: Argument[]): Uint8Array {
   const writer = new RequestWriter();

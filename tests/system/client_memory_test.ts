@@ -6,9 +6,10 @@
 import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
 import { amountOf } from "../support/amount.ts";
 import type { Launcher, Role } from "../support/launcher.ts";
-import { systemTest, until } from "../support/launcher.ts";
+import { systemTest } from "../support/launcher.ts";
 import { pause } from "../support/pause.ts";
 import type { RawClient } from "../support/raw_client.ts";
+import { until } from "../support/until.ts";
 
 const MIB = 1024 * 1024;
 const DATA_LIMIT_MIB = 64;

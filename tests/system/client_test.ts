@@ -6,8 +6,10 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { inmemCommand } from "../../cluster/role_process.ts";
 import { decodeText, encodeText } from "../../src/bytes.ts";
 import { COMMANDS } from "../../src/catalog/specification.ts";
-import { Launcher, ROOT, runInmem, systemTest, until } from "../support/launcher.ts";
+import { Launcher, ROOT, runInmem, systemTest } from "../support/launcher.ts";
 import type { Role, RunOptions } from "../support/launcher.ts";
+import { pause } from "../support/pause.ts";
+import { until } from "../support/until.ts";
 
 /** Runs the client and holds what it printed and its status. */
 class Expecter {
@@ -215,7 +217,7 @@ systemTest(
         const observer = await launcher.connect(server);
         const waits = async () => (await observer.client("list")).some((facts) => facts.get("flags") === "b");
         await until(waits, "the client waits", 30_000);
-        await new Promise((resolve) => setTimeout(resolve, 1_200));
+        await pause(1_200);
         await pusher.rpush("queue", "job");
         await waiting;
       });

@@ -6,8 +6,9 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { join } from "@std/path";
 import { ROOT } from "../../cluster/role_process.ts";
 import { certificatePaths } from "../../src/role/certs.ts";
-import { run, runInmem, serversJson, until } from "../support/launcher.ts";
+import { run, runInmem, serversJson } from "../support/launcher.ts";
 import type { Outcome } from "../support/launcher.ts";
+import { until } from "../support/until.ts";
 
 /** The cluster program as a process: what it prints, its children, its end. */
 class ClusterProgram implements AsyncDisposable {

@@ -3,7 +3,8 @@
  */
 
 import { assert, assertEquals, assertGreater, assertMatch } from "@std/assert";
-import { systemTest, until } from "../support/launcher.ts";
+import { systemTest } from "../support/launcher.ts";
+import { until } from "../support/until.ts";
 
 const KEYS_COUNT = 300;
 

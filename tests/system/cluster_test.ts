@@ -5,9 +5,10 @@
 import { assert, assertEquals, assertGreater, assertGreaterOrEqual, assertLessOrEqual } from "@std/assert";
 import type { Client } from "../../src/client/client.ts";
 import { amountOf } from "../support/amount.ts";
-import { Launcher, serversJson, systemTest, until } from "../support/launcher.ts";
+import { Launcher, serversJson, systemTest } from "../support/launcher.ts";
 import type { Role } from "../support/launcher.ts";
 import { pause } from "../support/pause.ts";
+import { until } from "../support/until.ts";
 
 const KEYS_COUNT = amountOf("KEYS", 30_000, 100_000);
 const BATCH_COUNT = 2_000;
@@ -53,7 +54,7 @@ class Workers {
         this.rounds++;
       } catch (error) {
         this.failures.push(`${key}: ${error instanceof Error ? error.message : String(error)}`);
-        await new Promise((resolve) => setTimeout(resolve, 10));
+        await pause(10);
       }
     }
   }

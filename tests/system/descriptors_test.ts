@@ -5,7 +5,8 @@
 
 import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
 import { parseAddress } from "../../src/address.ts";
-import { type Launcher, type Role, systemTest, until } from "../support/launcher.ts";
+import { type Launcher, type Role, systemTest } from "../support/launcher.ts";
+import { until } from "../support/until.ts";
 
 const FEW = ["sh", "-c", 'ulimit -n 64; exec "$@"', "sh"];
 

@@ -13,8 +13,10 @@ import { type Client, connect, ReplyError } from "../../src/mod.ts";
 import { AcknowledgedLoad } from "../support/acknowledged_load.ts";
 import { canRun, MOUNTS, runOrFail, testWhere, withDisk } from "../support/disks.ts";
 import { serverWords } from "../support/kill_rounds.ts";
-import { type Launcher, type Outcome, type Role, runInmem, systemTest, until } from "../support/launcher.ts";
+import { type Launcher, type Outcome, type Role, runInmem, systemTest } from "../support/launcher.ts";
+import { pause } from "../support/pause.ts";
 import { pickSeed, Random } from "../support/random.ts";
+import { until } from "../support/until.ts";
 
 const MEBIBYTE = 1024 * 1024;
 /** Once there is space again, writes are accepted within this time. */
@@ -179,7 +181,7 @@ testWhere(
       const saved = client.send(["save", "copy.inmem"]);
       await until(() => refusesWrites(other), "writes are refused");
       await until(() => server.process.lines.some((line) => line.includes("Writes are refused")), "it is told");
-      await new Promise((resolve) => setTimeout(resolve, 300));
+      await pause(300);
       assert(!isAcknowledged, "an acknowledged write is nowhere");
       await Deno.remove(ballast);
       await Promise.all([set, saved]);

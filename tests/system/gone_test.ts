@@ -7,10 +7,11 @@
 
 import { assertEquals } from "@std/assert";
 import { amountOf } from "../support/amount.ts";
-import { type Launcher, type Role, systemTest, until } from "../support/launcher.ts";
+import { type Launcher, type Role, systemTest } from "../support/launcher.ts";
 import { PIPELINE, waitAndLeave, WAITING_COMMANDS } from "../support/leaving.ts";
 import type { RawClient } from "../support/raw_client.ts";
 import { encodeRequest } from "../support/resp_requests.ts";
+import { until } from "../support/until.ts";
 
 const TRIES = amountOf("GONE_TRIES", 2, 5);
 /** A disconnected client has to be forgotten within this time. */

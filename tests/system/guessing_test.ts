@@ -4,7 +4,8 @@
 
 import { assert, assertEquals, assertGreater, assertGreaterOrEqual, assertLess } from "@std/assert";
 import { parseAddress } from "../../src/address.ts";
-import { type Launcher, type Role, systemTest, until } from "../support/launcher.ts";
+import { type Launcher, type Role, systemTest } from "../support/launcher.ts";
+import { until } from "../support/until.ts";
 
 const PASSWORD = "right horse";
 const WRONG = "-WRONGPASS invalid username-password pair or user is disabled.\r\n";

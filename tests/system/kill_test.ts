@@ -15,6 +15,7 @@ import { FAULT_POINTS, type FaultPoint } from "../support/fault_points.ts";
 import { killRounds, noKills, saveAgainAndAgain, serverWords } from "../support/kill_rounds.ts";
 import { type Launcher, systemTest } from "../support/launcher.ts";
 import { pickSeed, Random } from "../support/random.ts";
+import { until } from "../support/until.ts";
 
 const POLICIES = ["always", "everysec", "never"] as const;
 /** Of each policy. */
@@ -47,7 +48,7 @@ systemTest(
     const client = await launcher.connect({ address: addr }, { plaintext: true });
     const ending = new AbortController();
     const writing = load.run(() => connect({ addr, plaintext: true }), ending.signal);
-    while (load.acknowledged < 1_000) await new Promise((resolve) => setTimeout(resolve, 5));
+    await until(() => load.acknowledged >= 1_000, "some writes are acknowledged");
     ending.abort();
     await writing;
     assertEquals(await load.verify(client), []);

@@ -15,10 +15,11 @@ import { slotOf } from "../../src/key_slot.ts";
 import { FOLLOWER_REPORT_INTERVAL_MS, FOLLOWER_REPORTS_MAX_COUNT } from "../../src/limits.ts";
 import { ownersOf } from "../../src/route/slots.ts";
 import { amountOf } from "../support/amount.ts";
-import { serversJson, systemTest, until } from "../support/launcher.ts";
+import { serversJson, systemTest } from "../support/launcher.ts";
 import { REWRITINGS } from "../support/members_rewriting.ts";
 import { APPLIED_MS } from "../support/members_watching.ts";
 import { pause } from "../support/pause.ts";
+import { until } from "../support/until.ts";
 
 const STORM_MS = amountOf("STORM_MS", 400, 1_000);
 /** The links come first: what follows them replaces the first link. */

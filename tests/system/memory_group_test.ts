@@ -8,7 +8,8 @@ import { inmemCommand } from "../../cluster/role_process.ts";
 import { parseAddress } from "../../src/address.ts";
 import { connect } from "../../src/client/client.ts";
 import { MemoryGroup, memoryGroupsMissing } from "../support/control_group.ts";
-import { type Launcher, type Role, run, systemTest, until } from "../support/launcher.ts";
+import { type Launcher, type Role, run, systemTest } from "../support/launcher.ts";
+import { until } from "../support/until.ts";
 
 const MB = 1024 * 1024;
 

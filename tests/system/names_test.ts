@@ -2,9 +2,10 @@
 
 import { assert, assertEquals, assertLess, assertMatch } from "@std/assert";
 import { certificatePaths, makeCertificates } from "../../src/role/certs.ts";
-import { Launcher, type Role, runInmem, serversJson, systemTest, until } from "../support/launcher.ts";
+import { Launcher, type Role, runInmem, serversJson, systemTest } from "../support/launcher.ts";
 import { NameServer } from "../support/name_server.ts";
 import { NAME_SERVER_HOST, NamesSpace } from "../support/names_space.ts";
+import { until } from "../support/until.ts";
 
 const space = NamesSpace.enter(import.meta.url);
 const portOf = ({ address }: Role) => address.split(":").at(-1)!;

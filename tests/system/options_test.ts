@@ -12,8 +12,9 @@ import {
   serverOptions,
 } from "../../src/role/option_tables.ts";
 import { isLong } from "../support/amount.ts";
-import { run, runInmem, systemTest, until } from "../support/launcher.ts";
+import { run, runInmem, systemTest } from "../support/launcher.ts";
 import { pickSeed, Random } from "../support/random.ts";
+import { until } from "../support/until.ts";
 
 /** Programs that run at the same time: there are two cores. */
 const AT_ONCE_COUNT = 3;

@@ -9,7 +9,8 @@ import { join } from "@std/path";
 import { inmemCommand } from "../../cluster/role_process.ts";
 import type { Client } from "../../src/mod.ts";
 import { ReplyError } from "../../src/mod.ts";
-import { run, runInmem, systemTest, until } from "../support/launcher.ts";
+import { run, runInmem, systemTest } from "../support/launcher.ts";
+import { until } from "../support/until.ts";
 
 /** The files of a folder with their content, except the lock, whose content names a process. */
 async function filesOf(folder: string): Promise<Map<string, string>> {

@@ -11,8 +11,9 @@ import { type Client, connect, ReplyError } from "../../src/mod.ts";
 import { AcknowledgedLoad } from "../support/acknowledged_load.ts";
 import { MOUNTS, runOrFail, testWhere, withDisk } from "../support/disks.ts";
 import { serverWords } from "../support/kill_rounds.ts";
-import { type Launcher, type Outcome, type Role, runInmem, systemTest, until } from "../support/launcher.ts";
+import { type Launcher, type Outcome, type Role, runInmem, systemTest } from "../support/launcher.ts";
 import { pickSeed, Random } from "../support/random.ts";
+import { until } from "../support/until.ts";
 
 /** What a server notices, it notices within this time, on a machine that has little else to do. */
 const NOTICE_MAX_MS = 2_000;

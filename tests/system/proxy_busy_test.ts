@@ -10,9 +10,10 @@ import { ReplyError } from "../../src/errors.ts";
 import { slotOf } from "../../src/key_slot.ts";
 import { BACKEND_PROBE_TIMEOUT_MS, BACKEND_SUSPECT_MS, REMAP_SILENT_MS } from "../../src/limits.ts";
 import { ownersOf } from "../../src/route/slots.ts";
-import { type Launcher, type Role, systemTest, until } from "../support/launcher.ts";
+import { type Launcher, type Role, systemTest } from "../support/launcher.ts";
 import { pause } from "../support/pause.ts";
 import { Relay } from "../support/relay.ts";
+import { until } from "../support/until.ts";
 
 const KEYS_COUNT = 10_000;
 /** How long a server is held that must not lose its slots. */

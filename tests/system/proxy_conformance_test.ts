@@ -14,6 +14,7 @@ import { startServer } from "../../src/server/main.ts";
 import { GROUPS, GUARDED_GROUPS } from "../conformance/corpus/mod.ts";
 import { Comparison, formatMismatch, type Mismatch, Player, type Version } from "../conformance/runner.ts";
 import type { Group, Scenario, Step } from "../conformance/transcript.ts";
+import { pause } from "../support/pause.ts";
 
 const SERVERS_COUNT = 3;
 const PASSWORD = "secret";
@@ -113,7 +114,7 @@ async function withBoth(
   } finally {
     for (const stop of stops) await stop();
     // What was reading when it stopped ends by itself.
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await pause(20);
     await Deno.remove(folder, { recursive: true });
   }
 }

@@ -15,9 +15,10 @@ import { slotOf } from "../../src/key_slot.ts";
 import { certificatePaths } from "../../src/role/certs.ts";
 import { ownersOf } from "../../src/route/slots.ts";
 import { amountOf } from "../support/amount.ts";
-import { type Launcher, type Role, runInmem, serversJson, systemTest, until } from "../support/launcher.ts";
+import { type Launcher, type Role, runInmem, serversJson, systemTest } from "../support/launcher.ts";
 import { pause } from "../support/pause.ts";
 import { Relay } from "../support/relay.ts";
+import { until } from "../support/until.ts";
 
 const CLIENTS_COUNT = amountOf("FIRE_CLIENTS", 12, 32);
 const KEYS_EACH = 20;

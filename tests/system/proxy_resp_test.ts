@@ -7,9 +7,10 @@ import { assert, assertEquals, assertGreater } from "@std/assert";
 import { encodeText } from "../../src/bytes.ts";
 import { slotOf } from "../../src/key_slot.ts";
 import { ownersOf } from "../../src/route/slots.ts";
-import { type Launcher, type Role, serversJson, systemTest, until } from "../support/launcher.ts";
+import { type Launcher, type Role, serversJson, systemTest } from "../support/launcher.ts";
 import { framesOf, type RawClient } from "../support/raw_client.ts";
 import { encodeRequest } from "../support/resp_requests.ts";
+import { until } from "../support/until.ts";
 
 const PIPELINED_COUNT = 10_000;
 const WORKERS_COUNT = 6;

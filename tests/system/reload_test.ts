@@ -9,8 +9,9 @@ import { connect } from "../../src/client/client.ts";
 import { makeAuthority, makeServerCertificate } from "../../src/role/certificate_maker.ts";
 import { makeCertificates } from "../../src/role/certs.ts";
 import { amountOf } from "../support/amount.ts";
-import { type Launcher, type Role, systemTest, until } from "../support/launcher.ts";
+import { type Launcher, type Role, systemTest } from "../support/launcher.ts";
 import { pause } from "../support/pause.ts";
+import { until } from "../support/until.ts";
 
 const RELOADS_COUNT = amountOf("RELOADS", 10, 30);
 /** Of each of a few loops that connect. */

@@ -24,12 +24,12 @@ import {
   readReplies,
   type Rig,
   serverFact,
-  until,
   withProxy,
   withServers,
   writeList,
 } from "../../support/proxy_rig.ts";
 import { Relay } from "../../support/relay.ts";
+import { until } from "../../support/until.ts";
 
 /** Entries that keep what was done to them. */
 function makeEntries(addresses: readonly string[], log: string[]): Entry[] {

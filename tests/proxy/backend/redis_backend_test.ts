@@ -7,7 +7,8 @@ import { assertEquals, assertGreater, assertMatch } from "@std/assert";
 import { BACKEND_CHECK_INTERVAL_MS } from "../../../src/limits.ts";
 import { RedisServer, redisVersion } from "../../conformance/redis_server.ts";
 import { pause } from "../../support/pause.ts";
-import { ask, connectResp, serverFact, until, withProxy } from "../../support/proxy_rig.ts";
+import { ask, connectResp, serverFact, withProxy } from "../../support/proxy_rig.ts";
+import { until } from "../../support/until.ts";
 
 const lacks = await redisVersion() === undefined ? " (ignored: redis-server is not on PATH)" : "";
 

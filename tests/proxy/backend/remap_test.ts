@@ -10,18 +10,10 @@ import { ownersOf, standInsFor } from "../../../src/route/slots.ts";
 import type { Server } from "../../../src/server/main.ts";
 import type { FakePeer } from "../../support/fake_server.ts";
 import { pause } from "../../support/pause.ts";
-import {
-  infoOf,
-  type Rig,
-  serverFact,
-  until,
-  withFakes,
-  withProxy,
-  withServers,
-  writeList,
-} from "../../support/proxy_rig.ts";
+import { infoOf, type Rig, serverFact, withFakes, withProxy, withServers, writeList } from "../../support/proxy_rig.ts";
 import { RawClient } from "../../support/raw_client.ts";
 import { Relay } from "../../support/relay.ts";
+import { until } from "../../support/until.ts";
 
 const KEYS_COUNT = 200;
 

@@ -9,10 +9,10 @@ import {
   echoing,
   infoOf,
   serverFact,
-  until,
   withFakes,
   withProxy,
 } from "../../support/proxy_rig.ts";
+import { until } from "../../support/until.ts";
 
 /** The facts of one server, by name, as a client is told them. */
 async function factsOf({ connect }: Rig, position: number): Promise<Record<string, string>> {

@@ -8,6 +8,8 @@ import type { Client, PendingReply } from "../../../src/proxy/client/pending_rep
 import { ReplyOrder } from "../../../src/proxy/client/reply_order.ts";
 import { WriteCoalescer } from "../../../src/proxy/client/write_coalescer.ts";
 import { FlushQueue } from "../../../src/route/flush_queue.ts";
+import { pause } from "../../support/pause.ts";
+import { until } from "../../support/until.ts";
 
 /** An outbox whose writes wait for the test, and what became of them. */
 function makeOutbox() {
@@ -36,7 +38,7 @@ function makeOutbox() {
     const write = waiting.shift();
     if (error === undefined) write?.resolve();
     else write?.reject(error);
-    await new Promise((resolve) => setTimeout(resolve, 0));
+    await pause(0);
   };
   return { outbox, writes, append, settle, more };
 }
@@ -94,7 +96,7 @@ Deno.test("Outbox writes what has waited, though more is expected, and waits ane
   for (const text of ["a", "b"]) {
     append(text);
     const sinceMs = performance.now();
-    while (writes.at(-1) !== text) await new Promise((resolve) => setTimeout(resolve, 0));
+    await until(() => writes.at(-1) === text, "it is written");
     assertGreaterOrEqual(performance.now() - sinceMs, REPLY_HOLD_MS * 0.9);
     await settle();
   }
@@ -155,7 +157,7 @@ Deno.test("Outbox writes long replies in their turn without a copy, and charges 
   outbox.append(encodeText("b"), 0, 1);
   assertEquals(outbox.size, long.length + 2);
   assertGreaterOrEqual(memory.usedBytes, long.length + 2);
-  await new Promise((resolve) => setTimeout(resolve, 0));
+  await pause(0);
   assertEquals(written.map((bytes) => bytes.buffer === long.buffer), [false, true, false]);
   assertEquals([outbox.size, outbox.writing], [0, false]);
   // The buffers of short replies are kept for the next.

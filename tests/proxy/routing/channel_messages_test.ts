@@ -15,8 +15,9 @@ import type { Server } from "../../../src/server/main.ts";
 import { isLong } from "../../support/amount.ts";
 import { type FakePeer, FakeServer } from "../../support/fake_server.ts";
 import { pause } from "../../support/pause.ts";
-import { clustered, infoOf, type Rig, until, withFakes, withProxy } from "../../support/proxy_rig.ts";
+import { clustered, infoOf, type Rig, withFakes, withProxy } from "../../support/proxy_rig.ts";
 import { RawClient } from "../../support/raw_client.ts";
+import { until } from "../../support/until.ts";
 
 const MEBIBYTE = 1024 * 1024;
 

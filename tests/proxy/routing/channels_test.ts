@@ -12,13 +12,13 @@ import {
   infoOf,
   LogLines,
   readReplies,
-  until,
   withFakes,
   withProxy,
   withServers,
   writeList,
 } from "../../support/proxy_rig.ts";
 import { RawClient } from "../../support/raw_client.ts";
+import { until } from "../../support/until.ts";
 
 const MEGABYTE = 1024 * 1024;
 

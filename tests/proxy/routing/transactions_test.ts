@@ -13,12 +13,12 @@ import {
   echoing,
   readReplies,
   serverFact,
-  until,
   withFakes,
   writeList,
 } from "../../support/proxy_rig.ts";
 import { framesOf } from "../../support/raw_client.ts";
 import { encodeLines } from "../../support/resp_requests.ts";
+import { until } from "../../support/until.ts";
 
 const OK = "+OK\r\n";
 const QUEUED = "+QUEUED\r\n";

@@ -15,7 +15,6 @@ import {
   readReplies,
   type Rig,
   serverFact,
-  until,
   withFakes,
   withProxy,
   withServers,
@@ -23,6 +22,7 @@ import {
 } from "../../support/proxy_rig.ts";
 import { framesOf } from "../../support/raw_client.ts";
 import { encodeLines, encodeRequest } from "../../support/resp_requests.ts";
+import { until } from "../../support/until.ts";
 
 /** Waits until so many clients wait. */
 async function waiting({ proxy }: Rig, count: number): Promise<void> {

@@ -7,6 +7,7 @@
  */
 
 import process from "node:process";
+import { pause } from "../../support/pause.ts";
 
 const FAULT_INTERVAL = 20;
 
@@ -21,7 +22,7 @@ async function serve(socket: Deno.Conn, fault: string): Promise<void> {
     // *3 $3 set $… key $… value *2 $3 get $… key, a line each.
     let value = request.split("\r\n")[6]!;
     if (isFaulty && kind === "burn") burn(Number(durationMs));
-    if (isFaulty && kind === "sleep") await new Promise((resolve) => setTimeout(resolve, Number(durationMs)));
+    if (isFaulty && kind === "sleep") await pause(Number(durationMs));
     if (isFaulty && kind === "wrong") value = value.replace(/v$/, "w");
     if (isFaulty && kind === "close") return socket.close();
     const reply = isFaulty && kind === "error" ? "+OK\r\n-ERR no\r\n" : `+OK\r\n$${value.length}\r\n${value}\r\n`;
