@@ -1,23 +1,37 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import denoJson from "../deno.json" with { type: "json" };
-import { amountOf, isLong } from "./support/amount.ts";
+import { amountOf, isLong, longOnly } from "./support/amount.ts";
 
 const FOLDER = new URL("./", import.meta.url);
+/** What `deno task test:long` looks for in test files. */
+const AMOUNT_MODULE = "support/amount.ts";
 
-/** The test files below a folder that ask for their amounts. */
-function filesWithLongForms(folder: URL, path: string): string[] {
-  return [...Deno.readDirSync(folder)].flatMap(({ name, isDirectory }) => {
-    if (isDirectory) return filesWithLongForms(new URL(`${name}/`, folder), `${path}${name}/`);
-    const isOne = name.endsWith("_test.ts") && name !== "amount_test.ts" &&
-      Deno.readTextFileSync(new URL(name, folder)).includes('support/amount.ts"');
-    return isOne ? [path + name] : [];
-  });
+/** The modules below a folder with their sources, by their paths. */
+function modules(folder: URL, path = ""): Map<string, string> {
+  const found = new Map<string, string>();
+  for (const { name, isDirectory } of Deno.readDirSync(folder)) {
+    if (isDirectory) {
+      for (const [key, source] of modules(new URL(`${name}/`, folder), `${path}${name}/`)) found.set(key, source);
+    } else if (name.endsWith(".ts")) found.set(path + name, Deno.readTextFileSync(new URL(name, folder)));
+  }
+  return found;
 }
 
-Deno.test("deno task test:long runs each test file that has a long form, and no other", () => {
+Deno.test("deno task test:long finds each test file that has a long form, also by what it imports", () => {
   const { command } = denoJson.tasks["test:long"];
-  const files = command.split(" ").filter((word) => word.startsWith("tests/") && word.endsWith(".ts"));
-  assertEquals(files, filesWithLongForms(FOLDER, "tests/").sort());
+  assert(command.includes(`$(grep -rlF --include='*_test.ts' ${AMOUNT_MODULE} tests/)`), command);
+  const sources = modules(FOLDER);
+  const helpers = [...sources].filter(([path, source]) => !path.endsWith("_test.ts") && source.includes(`/amount.ts"`));
+  const missing: string[] = [];
+  for (const [helper] of helpers) {
+    const importsHelper = new RegExp(`from "[./a-z_]*/${helper.slice(helper.lastIndexOf("/") + 1)}"`);
+    for (const [path, source] of sources) {
+      if (path.endsWith("_test.ts") && importsHelper.test(source) && !source.includes(AMOUNT_MODULE)) {
+        missing.push(path);
+      }
+    }
+  }
+  assertEquals(missing, [], "these have a long form by what they import, and have to import the amounts themselves");
 });
 
 Deno.test("amountOf() is what the environment variable says, or else the short or the long form", () => {
@@ -29,4 +43,10 @@ Deno.test("amountOf() is what the environment variable says, or else the short o
   } finally {
     Deno.env.delete(variable);
   }
+});
+
+Deno.test({
+  name: "longOnly has a test ignored in the short form",
+  ...longOnly,
+  fn: () => assertEquals(isLong, true),
 });
