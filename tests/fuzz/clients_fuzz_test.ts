@@ -19,7 +19,7 @@ import { pause } from "../support/pause.ts";
 import { pickSeed, Random } from "../support/random.ts";
 import { encodeRequest } from "../support/resp_requests.ts";
 
-const ROUNDS = amountOf("CLIENTS_ROUNDS", 12, 300);
+const ROUNDS = amountOf("CLIENTS_ROUNDS", 6, 300);
 const STEPS_COUNT = 40;
 const CLIENTS_COUNT = 4;
 const SETTLE_TIMEOUT_MS = 20_000;

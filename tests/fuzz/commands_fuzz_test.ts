@@ -22,7 +22,7 @@ import { ModelStore } from "../support/model_store.ts";
 import { pickSeed, Random } from "../support/random.ts";
 import { PHASES, RequestGenerator, shuffledPhases } from "../support/request_generator.ts";
 
-const OPERATIONS_COUNT = amountOf("FUZZ_OPERATIONS", 12_000, 50_000);
+const OPERATIONS_COUNT = amountOf("FUZZ_OPERATIONS", 5_000, 50_000);
 /** Operations of one phase, after which all is compared: in the short form too each phase has its turn. */
 const PHASE_OPERATIONS = isLong ? 3_000 : 1_000;
 

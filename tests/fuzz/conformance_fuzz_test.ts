@@ -17,7 +17,7 @@ import { encodeCommand, escape } from "../conformance/resp_frames.ts";
 import { amountOf } from "../support/amount.ts";
 import { pickSeed, Random } from "../support/random.ts";
 
-const ROUNDS = amountOf("CONFORMANCE_ROUNDS", 60, 2000);
+const ROUNDS = amountOf("CONFORMANCE_ROUNDS", 30, 2000);
 const COMMANDS_COUNT = 25;
 
 const KEYS = ["{t}s", "{t}i", "{t}e", "{t}l", "{t}m", "{t}h", "{t}g", "{t}n", "{t}o", "{t}"];

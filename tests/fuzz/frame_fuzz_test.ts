@@ -21,7 +21,7 @@ import { amountOf } from "../support/amount.ts";
 import { concat, toHex } from "../support/hex.ts";
 import { pickSeed, Random } from "../support/random.ts";
 
-const DURATION_MS = amountOf("FUZZ_MS", 400, 1_500);
+const DURATION_MS = amountOf("FUZZ_MS", 200, 1_500);
 /** Heads that announce something: most of what can go wrong begins with one of them. */
 const HEADS = [0x80, 0x8f, 0x90, 0x91, 0x9f, 0xa0, 0xbf, 0xc0, 0xc1, 0xc4, 0xc5, 0xc6, 0xc7, 0xcb, 0xcc, 0xcf, 0xd3]
   .concat([0xd4, 0xd9, 0xda, 0xdb, 0xdc, 0xdd, 0xde, 0xdf, 0xe0, 0xff]);

@@ -150,7 +150,7 @@ class Run {
 }
 
 const seed = Number(Deno.env.get("SEED") ?? 20261125);
-const steps = Math.ceil(amountOf("STEPS", 12_000, 60_000) / 600);
+const steps = Math.ceil(amountOf("STEPS", 4_000, 60_000) / 600);
 /** Everything is compared after so many steps. */
 const CHECK_EVERY = 10;
 

@@ -18,6 +18,7 @@ import { Persistence } from "../../src/server/persistence.ts";
 import { Replayer } from "../../src/server/replayer.ts";
 import { Store } from "../../src/store/store.ts";
 import type { Argument } from "../../src/wire/native/frame.ts";
+import { amountOf } from "../support/amount.ts";
 import { drain, Interleaving, type Operation } from "../support/interleaving.ts";
 import { type MemoryClient, START_MS } from "../support/memory_client.ts";
 import type { ModelStore } from "../support/model_store.ts";
@@ -28,7 +29,7 @@ import { SimulatedFiles } from "../support/simulated_files.ts";
 import { differenceOf, heldUnder, stateOf } from "../support/store_history.ts";
 import { until } from "../support/until.ts";
 
-const OPERATIONS_COUNT = Number(Deno.env.get("FUZZ_OPERATIONS") ?? 120);
+const OPERATIONS_COUNT = amountOf("FUZZ_OPERATIONS", 50, 120);
 const CLIENTS_COUNT = 6;
 const MEMORY_BYTES = 512 * 1024 * 1024;
 const MANY_COUNT = 700;

@@ -26,7 +26,7 @@ import { pickSeed, Random } from "../support/random.ts";
 import { PHASES, RequestGenerator, shuffledPhases } from "../support/request_generator.ts";
 import { StoreReader } from "../support/store_reader.ts";
 
-const OPERATIONS_COUNT = amountOf("FUZZ_OPERATIONS", 3_000, 20_000);
+const OPERATIONS_COUNT = amountOf("FUZZ_OPERATIONS", 1_200, 20_000);
 /** Operations of one phase: in the short form too each phase has its turn. */
 const PHASE_OPERATIONS = isLong ? 2_000 : 500;
 

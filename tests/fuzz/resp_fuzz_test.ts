@@ -18,7 +18,7 @@ import { decodeResp, IncompleteReply } from "../support/resp_decoder.ts";
 import { argumentsOf, binaryBytes, encodeRequest, guarded, LIMITS, readRequests } from "../support/resp_requests.ts";
 import type { Outcome } from "../support/resp_requests.ts";
 
-const DURATION_MS = amountOf("FUZZ_MS", 400, 1_000);
+const DURATION_MS = amountOf("FUZZ_MS", 200, 1_000);
 const LENGTHS = [0, 1, 2, 9, 10, 11, 99, 100, 101, 255, 1000];
 /** Pieces that requests are made of, and some that they must not be. */
 const PIECES = [

@@ -472,7 +472,7 @@ function cloneOf(value: HeldValue): HeldValue {
 }
 
 const seed = Number(Deno.env.get("SEED") ?? 20261123);
-const steps = amountOf("STEPS", 10_000, 40_000);
+const steps = amountOf("STEPS", 4_000, 40_000);
 
 for (
   const [name, limit, longest, keys, evicts] of [

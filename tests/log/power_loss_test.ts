@@ -20,7 +20,7 @@ import { SimulatedFiles } from "../support/simulated_files.ts";
 import { differenceOf, makeStore, type State, stateOf, StoreChanger } from "../support/store_history.ts";
 
 const seed = Number(Deno.env.get("SEED") ?? 20261125);
-const IMAGES_COUNT = amountOf("POWER_LOSSES", 200, 1_000);
+const IMAGES_COUNT = amountOf("POWER_LOSSES", 60, 1_000);
 const GENERATIONS_COUNT = 4;
 const TURNS_COUNT = 40;
 const FOLDER = "/data";

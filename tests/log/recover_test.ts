@@ -20,7 +20,7 @@ const FOLDER = "/data";
 const LOG = segmentPath(FOLDER, 1);
 const NOW_MS = 1_765_432_100_000;
 /** Bits that are flipped, one at a time. */
-const FLIPS_COUNT = amountOf("FLIPS", 100, 1_000);
+const FLIPS_COUNT = amountOf("FLIPS", 25, 1_000);
 const seed = Number(Deno.env.get("SEED") ?? 20261125);
 
 /** A server that keeps a store on simulated files. */

@@ -1,13 +1,14 @@
 import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
 import { encodeText } from "../../src/bytes.ts";
 import { MessageQueue, SharedBytes } from "../../src/memory/message_queue.ts";
+import { amountOf } from "../support/amount.ts";
 import { pickSeed, Random } from "../support/random.ts";
 
 const decoder = new TextDecoder();
 
 Deno.test("MessageQueue take() gives back every byte in order, and says where a message is not whole", () => {
   const random = new Random(pickSeed());
-  for (let round = 0; round < 200; round++) {
+  for (let round = 0; round < amountOf("QUEUE_ROUNDS", 30, 200); round++) {
     const queue = new MessageQueue();
     let expected = "";
     let taken = "";

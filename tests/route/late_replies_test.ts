@@ -19,7 +19,7 @@ import { pause } from "../support/pause.ts";
 import { Random } from "../support/random.ts";
 import { answersTag, type Moods, TAGGED_FRAMING, TaggedBackend, taggedRequest } from "../support/tagged_backend.ts";
 
-const REQUESTS_COUNT = amountOf("LATE_REPLIES", 30_000, 60_000);
+const REQUESTS_COUNT = amountOf("LATE_REPLIES", 10_000, 60_000);
 /** On a busy machine hardly anything goes wrong but that replies are late: so many are sent then. */
 const REQUESTS_MAX_COUNT = 10 * REQUESTS_COUNT;
 const seed = Number(Deno.env.get("SEED") ?? 20261125);

@@ -19,6 +19,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { type Plan, planOf, type Share, sharesOf } from "../../src/route/plan.ts";
 import type { Member } from "../../src/route/slots.ts";
+import { amountOf } from "../support/amount.ts";
 import { pickSeed, Random } from "../support/random.ts";
 
 const SLOTS = 16_384;
@@ -27,7 +28,7 @@ const SERVERS_MAX = 64;
 /** The changes below make lists of up to two servers more than a chain begins with. */
 const FIRST_SERVERS_MAX = SERVERS_MAX - 2;
 /** Each chain is a first list and one more for every change. */
-const CHAINS_COUNT = 20;
+const CHAINS_COUNT = amountOf("CHAINS", 6, 20);
 
 /** A list of servers and its changes, at random. */
 class RandomServers {

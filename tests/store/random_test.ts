@@ -10,7 +10,7 @@ const MIB = 2 ** 20;
 /** The least often and the most often chosen of many differ from the mean by no more, but once in some thousand runs. */
 const DEVIATIONS_MAX = 6;
 /** How often each key is chosen on average, at least. */
-const CHOSEN_EACH_COUNT = amountOf("CHOSEN_EACH", 30, 60);
+const CHOSEN_EACH_COUNT = amountOf("CHOSEN_EACH", 15, 60);
 
 function newStore(): Store {
   return new Store({ memoryLimitBytes: 64 * MIB, evicts: false, seed: [1, 2] });

@@ -13,6 +13,7 @@ import { takeSpare } from "../../src/memory/spare_chunks.ts";
 import { decodeReply, FRAME_PREFIX_BYTES, frameLength } from "../../src/wire/native/frame.ts";
 import type { Value } from "../../src/wire/native/frame.ts";
 import { NativeReply } from "../../src/wire/reply.ts";
+import { amountOf } from "../support/amount.ts";
 import { concat, toHex } from "../support/hex.ts";
 import { pickSeed, Random } from "../support/random.ts";
 
@@ -358,9 +359,12 @@ const FORMS: Record<string, (reply: NativeReply) => void> = {
   },
 };
 
+/** Each distance in the long form; in the short one every third. */
+const PADDING_STEP = amountOf("PADDING_STEP", 3, 1);
+
 Deno.test("NativeReply says every form at any distance from a chunk's end as in one piece", () => {
   for (const [name, form] of Object.entries(FORMS)) {
-    for (let padding = 0; padding < 150; padding++) {
+    for (let padding = 0; padding < 150; padding += PADDING_STEP) {
       const say = (reply: NativeReply) => {
         told((each) => each.ok(), reply);
         told((each) => {
@@ -387,7 +391,7 @@ Deno.test("NativeReply in chunks of any size is what it is in one piece, refusal
   console.log(`seed ${seed}`);
   const random = new Random(seed);
   const forms = Object.values(FORMS);
-  for (let round = 0; round < 2_000; round++) {
+  for (let round = 0; round < amountOf("REPLY_ROUNDS", 150, 2_000); round++) {
     const replies = [new NativeReply(30 + random.below(400)), new NativeReply(Infinity)];
     const [chunked, whole] = replies as [NativeReply, NativeReply];
     let commands = 0;

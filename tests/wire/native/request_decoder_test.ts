@@ -5,6 +5,7 @@ import { FRAME_PREFIX_BYTES, RequestWriter } from "../../../src/wire/native/fram
 import { NativeDecoder } from "../../../src/wire/native/request_decoder.ts";
 import { Request } from "../../../src/wire/request.ts";
 import { REQUEST_LIMITS } from "../../../src/wire/request_limits.ts";
+import { amountOf } from "../../support/amount.ts";
 import { pickSeed, Random } from "../../support/random.ts";
 
 const decoder = new TextDecoder();
@@ -54,16 +55,18 @@ function feed(
   }
 }
 
+const ROUNDS_COUNT = amountOf("DECODER_ROUNDS", 10, 30);
+
 Deno.test("NativeDecoder reads frames of many arguments, one after another, wherever they were cut", () => {
   const random = seeded();
   const memory = new ClientMemory({ limitBytes: Infinity });
   const account = memory.openShared();
   const native = new NativeDecoder(account);
   const request = new Request();
-  for (let round = 0; round < 30; round++) {
+  for (let round = 0; round < ROUNDS_COUNT; round++) {
     const words = manyWords(random, 1000 + random.below(5000));
     const frame = frameOf(words);
-    const maxBytes = [frame.length, 200_000, 30_000, 7][random.below(round < 25 ? 3 : 4)]!;
+    const maxBytes = [frame.length, 200_000, 30_000, 7][random.below(round < ROUNDS_COUNT - 5 ? 3 : 4)]!;
     const step = () => 1 + random.below(maxBytes === 7 ? 3_000 : maxBytes);
     const { behind } = feed(native, frame, request, step);
     assertEquals(behind, frame.length);
