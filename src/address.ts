@@ -1,6 +1,6 @@
 /**
- * `host:port` as people write it: the one grammar for every address that inmem is told, be it in an option, a call of the
- * library or a list of servers.
+ * `host:port` as people write it: the one grammar for every address in an option, a call of the library or a list of
+ * servers.
  *
  * ```text
  * address   host ":" port        for listening also ":" port, which is every address of this machine
@@ -10,29 +10,31 @@
  * port      1 to 65535; for listening also 0, which lets the system choose
  * ```
  *
- * Each host is read as what a connection to it would mean, or refused: what no connection is possible to is no address. C
- * libraries take `127.1`, `0x7f.1` and `2130706433` for IPv4 addresses, and some take leading zeros for octal; a name whose
- * last label is a number is therefore refused as by browsers (the URL Standard, "ends in a number"). A label neither begins
- * nor ends with "-" (RFC 1123), which TLS would refuse as well. The underscore is in no host name, but container engines
- * allow it in theirs. A zone (`fe80::1%eth0`) is for listening only: TLS cannot verify such an address, and without a zone
- * the system cannot connect to a link-local one.
+ * A host means the same here as to a connection, or it is refused:
  *
- * Every address has one spelling that is its own: names in lower case, IPv6 as in RFC 5952, IPv4 inside of IPv6
- * (`::ffff:127.0.0.1`) as IPv4, the port without zeros. A "." at the end of a name stays, since it says that no search
- * domain is to be tried; {@linkcode sameServerKey} leaves it out.
+ * - C libraries accept `127.1`, `0x7f.1` and `2130706433` as IPv4 addresses, and some read leading zeros as octal. A
+ *   name whose last label is a number is therefore refused, as in browsers (the URL Standard, "ends in a number").
+ * - A label neither begins nor ends with "-" (RFC 1123), which TLS would refuse as well.
+ * - The underscore is not allowed in host names, but container engines use it in theirs.
+ * - A zone (`fe80::1%eth0`) is for listening only: TLS cannot verify such an address, and without a zone the system
+ *   cannot connect to a link-local one.
  *
- * Names are not looked up here: a connection does that each time, so that a name may move.
+ * Every address has one canonical spelling: names in lower case, IPv6 as in RFC 5952, IPv4 inside of IPv6
+ * (`::ffff:127.0.0.1`) as IPv4, the port without leading zeros. A "." at the end of a name is kept, since it means that
+ * no search domain is tried; {@linkcode sameServerKey} leaves it out.
+ *
+ * Names are not looked up here. Each connection looks its name up again, so that a name may move.
  *
  * @module
  */
 
 import { UsageError } from "./errors.ts";
 
-/** Where to listen or to connect to. */
+/** An address to listen on or to connect to. */
 export interface Address {
-  /** An IP address without brackets, or a name; in its own spelling. */
+  /** An IP address without brackets, or a name, in its canonical spelling. */
   readonly hostname: string;
-  /** 0 to 65535; 0 lets the system choose, for listening. */
+  /** The port, from 0 to 65535. 0 lets the system choose one for listening. */
   readonly port: number;
 }
 
@@ -45,7 +47,7 @@ const QUOTED_MAX_LENGTH = 100;
 /**
  * Parses an address to listen on: `host:port`, `[ipv6]:port` or `:port`.
  *
- * @throws {UsageError} that says what was expected
+ * @throws {UsageError} when the address is not valid; the message says what was expected
  *
  * @example
  * ```ts
@@ -66,9 +68,9 @@ export function parseAddress(text: string): Address {
 }
 
 /**
- * Parses the address of a server to connect to: as {@linkcode parseAddress}, with a host and a port that can be connected to.
+ * Parses the address of a server, like {@linkcode parseAddress}, and checks that it is possible to connect to it.
  *
- * @throws {UsageError} that says what was expected
+ * @throws {UsageError} when the address is not valid; the message says what was expected
  */
 export function parseServerAddress(text: string): Address {
   const match = /^(\[[^\[\]]*\]|[^:\[\]]+):([^:]*)$/.exec(text);
@@ -81,9 +83,9 @@ export function parseServerAddress(text: string): Address {
 }
 
 /**
- * Brings a host that stands alone, without a port and brackets, into its own spelling.
+ * Returns the canonical spelling of a host without a port and brackets.
  *
- * @throws {UsageError} that says what was expected
+ * @throws {UsageError} when the host is not valid; the message says what was expected
  */
 export function parseHost(text: string): string {
   const address = canonicalIpv6(text);
@@ -113,14 +115,14 @@ function parsePort(portText: string, text: string, min: 0 | 1): number {
   return port;
 }
 
-/** Quotes a text for an error message: escapes what would break the line, and cuts what is too long. */
+/** Quotes a text for an error message: escapes characters that would break the line, and truncates a long text. */
 function quote(text: string): string {
   return JSON.stringify(text.length <= QUOTED_MAX_LENGTH ? text : `${text.slice(0, QUOTED_MAX_LENGTH)}…`);
 }
 
-/** Why no connection to a host in its own spelling is possible; empty when one is. */
+/** Returns why no connection to a host in its canonical spelling is possible; empty when one is. */
 function destinationProblem(host: string): string {
-  if (host === "0.0.0.0" || host === "::") return "every address of a machine is no server: expected one of them";
+  if (host === "0.0.0.0" || host === "::") return "it means every address of a machine: expected one of them";
   if (host.includes("%")) return "it has a zone, which no certificate can be for: expected an address without one";
   if (/^fe[89ab][0-9a-f]:/.test(host)) return "a link-local address needs a zone, which no certificate can be for";
   const first = isIpv4(host) ? Number(host.split(".")[0]) : -1;
@@ -129,34 +131,37 @@ function destinationProblem(host: string): string {
   return "";
 }
 
-/** Writes an address as {@linkcode parseAddress} reads it. */
+/** Formats an address as {@linkcode parseAddress} reads it. */
 export function formatAddress(address: Pick<Address, "hostname" | "port">): string {
   const { hostname, port } = address;
   return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
 }
 
-/** The same for all spellings of a server's address: two addresses with one key are one server. */
+/** Returns a key that is equal for all spellings of a server's address. Two addresses with one key are one server. */
 export function sameServerKey({ hostname, port }: Address): string {
   return formatAddress({ hostname: hostname.replace(/\.$/, ""), port });
 }
 
-/** Whether only this machine can reach `hostname`: 127.0.0.0/8, ::1 and the name localhost (RFC 6761). */
+/** Returns whether only this machine can reach `hostname`: 127.0.0.0/8, ::1 and the name localhost (RFC 6761). */
 export function isLoopback(hostname: string): boolean {
   const host = (canonicalIpv6(hostname) ?? hostname).toLowerCase().replace(/\.$/, "");
   if (host === "localhost" || host.endsWith(".localhost") || host === "::1") return true;
   return isIpv4(host) && host.startsWith("127.");
 }
 
-/** Whether `host` is an IPv4 or IPv6 address rather than a name. */
+/** Returns whether `host` is an IPv4 or IPv6 address rather than a name. */
 export function isIpAddress(host: string): boolean {
   return isIpv4(host) || canonicalIpv6(host) !== undefined;
 }
 
-/** Whether `host` has the form of a DNS name or an IPv4 address. What ends in a number has to be an address. */
+/**
+ * Returns whether `host` has the form of a DNS name or an IPv4 address. A host that ends in a number has to be an
+ * address.
+ */
 export function isHostname(host: string): boolean {
   const labels = host.toLowerCase().split(".");
   if (labels.length > 1 && labels.at(-1) === "") labels.pop();
-  // A number as the last label, be it 0x7f, is what systems take for an IPv4 address, if they do not refuse it.
+  // If the last label is a number, even 0x7f, systems take the host for an IPv4 address or refuse it.
   if (/^(?:[0-9]+|0x[0-9a-f]*)$/.test(labels.at(-1)!)) return isIpv4(host);
   return labels.join(".").length <= NAME_MAX_LENGTH && labels.every(isLabel);
 }
@@ -171,15 +176,15 @@ function isIpv4(host: string): boolean {
 }
 
 /**
- * The one spelling of an IPv6 address; an IPv4 address inside of one is that address.
+ * Returns the canonical spelling of an IPv6 address. An IPv4 address inside of one is returned as that address.
  *
- * @returns `undefined` when `host` is no IPv6 address
+ * @returns `undefined` when `host` is not an IPv6 address
  */
 export function canonicalIpv6(host: string): string | undefined {
   const [address = "", ...zone] = host.split("%");
   if (zone.length > 1 || (zone.length === 1 && !/^[A-Za-z0-9_.-]{1,15}$/.test(zone[0]!))) return undefined;
   if (!address.includes(":") || !/^[0-9a-f:.]+$/i.test(address)) return undefined;
-  // A URL's host is an IPv6 address in brackets, and this is the platform's parser for it.
+  // A URL's host may be an IPv6 address in brackets, so the platform's URL parser can parse it.
   const parsed = URL.parse(`http://[${address}]/`)?.hostname.slice(1, -1);
   if (parsed === undefined) return undefined;
   if (zone.length === 1) return `${parsed}%${zone[0]}`;

@@ -1,25 +1,26 @@
 /**
- * Bytes in place: copying, comparing and decimal numbers, without an object per call.
+ * Operations on bytes in place: copying, comparing, and parsing and formatting decimal numbers, without an object per
+ * call.
  *
- * `Uint8Array.prototype.subarray` allocates a view and `set` crosses into the engine's runtime: together about
- * 60 ns, more than a whole command may cost. Short runs are therefore moved by a loop, long ones by `set`.
+ * `Uint8Array.prototype.subarray` allocates a view, and `set` crosses into the engine's runtime. Together they take
+ * about 60 ns, more than a whole command may cost. Short runs are therefore copied by a loop, and long ones by `set`.
  *
  * @module
  */
 
-/** Runs up to this long are copied by a loop; measured break-even is between 40 and 90 bytes. */
+/** Runs up to this length are copied by a loop. The measured break-even is between 40 and 90 bytes. */
 const LOOP_COPY_MAX_BYTES = 64;
 
 const encoder = new TextEncoder();
-// Without `ignoreBOM` the decoder swallows a leading U+FEFF, which is data here as everything else is.
+// Without `ignoreBOM` the decoder drops a leading U+FEFF, which is data here.
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
-/** UTF-8 of `text`, a new array that the caller owns. */
+/** Returns the UTF-8 encoding of `text`, in a new array that the caller owns. */
 export function encodeText(text: string): Uint8Array<ArrayBuffer> {
   return encoder.encode(text);
 }
 
-/** The text whose UTF-8 is `bytes[start, start + length)`; what is not UTF-8 becomes U+FFFD. */
+/** Returns the text whose UTF-8 is `bytes[start, start + length)`. Invalid UTF-8 becomes U+FFFD. */
 export function decodeText(bytes: Uint8Array, start = 0, length = bytes.length - start): string {
   return decoder.decode(bytes.subarray(start, start + length));
 }
@@ -39,12 +40,12 @@ export function copyBytes(
   }
 }
 
-/** Runs up to this long are copied eight bytes at a time where both buffers have a view. */
+/** Runs up to this length are copied eight bytes at a time if both buffers have a view. */
 const VIEWED_COPY_MAX_BYTES = 96;
 
 /**
- * As {@linkcode copyBytes}, for buffers that may have a view of all their bytes at hand: with both, a short run is copied
- * eight bytes at a time, in a third of the time that a loop over bytes takes, and nothing is allocated.
+ * Copies bytes like {@linkcode copyBytes}, between buffers that may have a view of all their bytes. If both have one, a
+ * short run is copied eight bytes at a time, in a third of the time of a loop over bytes and without an allocation.
  */
 export function copyViewed(
   source: Uint8Array,
@@ -65,8 +66,8 @@ export function copyViewed(
 }
 
 /**
- * A larger buffer for one that is full: of `needed` bytes at least, or else of twice as many as before, so that appending
- * copies each byte seldom. The first `length` bytes are copied; the caller owns it.
+ * Returns a larger buffer for a full one, with at least `needed` bytes and at least twice the size, so that appending
+ * rarely copies a byte. The first `length` bytes are copied. The caller owns the new buffer.
  */
 export function enlarge(buffer: Uint8Array, length: number, needed: number): Uint8Array<ArrayBuffer> {
   const enlarged = new Uint8Array(Math.max(needed, buffer.length * 2));
@@ -74,7 +75,7 @@ export function enlarge(buffer: Uint8Array, length: number, needed: number): Uin
   return enlarged;
 }
 
-/** Whether two runs of `length` bytes are the same. */
+/** Returns whether two runs of `length` bytes are equal. */
 export function equalBytes(a: Uint8Array, aStart: number, b: Uint8Array, bStart: number, length: number): boolean {
   for (let i = 0; i < length; i++) {
     if (a[aStart + i] !== b[bStart + i]) return false;
@@ -82,7 +83,7 @@ export function equalBytes(a: Uint8Array, aStart: number, b: Uint8Array, bStart:
   return true;
 }
 
-/** Whether `bytes[start, start + length)` is the ASCII text `lower`, whatever its case. `lower` is in lower case. */
+/** Returns whether `bytes[start, start + length)` is the ASCII text `lower` in any case. `lower` is in lower case. */
 export function equalsIgnoringCase(bytes: Uint8Array, start: number, length: number, lower: string): boolean {
   if (length !== lower.length) return false;
   for (let i = 0; i < length; i++) {
@@ -93,12 +94,14 @@ export function equalsIgnoringCase(bytes: Uint8Array, start: number, length: num
   return true;
 }
 
-/** How many digits always fit a safe integer. */
+/** The number of digits that always fit a safe integer. */
 const SAFE_DIGITS_MAX_COUNT = 15;
 
 /**
- * The integer written in decimal at `bytes[start, start + length)`, or `NaN` when that is no integer as Redis
- * writes them (an optional `-`, no leading zero, no space) or does not fit 53 bits; see {@linkcode parseInteger64}.
+ * Returns the integer that is written in decimal at `bytes[start, start + length)`.
+ *
+ * It is `NaN` unless it is written as Redis writes integers (an optional `-`, no leading zero, no space) and fits 53
+ * bits; see {@linkcode parseInteger64}.
  */
 export function parseInteger(bytes: Uint8Array, start: number, length: number): number {
   let at = start;
@@ -124,7 +127,10 @@ function parseLongInteger(bytes: Uint8Array, start: number, length: number): num
   return Number.isSafeInteger(number) ? number : NaN;
 }
 
-/** As {@linkcode parseInteger} over the whole range of 64-bit signed integers; `undefined` when it is not one. */
+/**
+ * Parses an integer like {@linkcode parseInteger}, over the range of 64-bit signed integers; `undefined` when it is not
+ * one.
+ */
 export function parseInteger64(bytes: Uint8Array, start: number, length: number): bigint | undefined {
   if (length === 0 || length > 20) return undefined;
   const text = decodeText(bytes, start, length);
@@ -133,16 +139,16 @@ export function parseInteger64(bytes: Uint8Array, start: number, length: number)
   return BigInt.asIntN(64, value) === value ? value : undefined;
 }
 
-/** Integers up to this one are 32 bits wide in the engine, and remain so: dividing them takes no conversion. */
+/** Integers up to this one have 32 bits in the engine, so that dividing them needs no conversion. */
 const SMALL_INTEGER_MAX = 999_999_999;
 
-/** Digits that {@linkcode formatInteger} needs at most: a sign and 16 digits. */
+/** The most bytes that {@linkcode formatInteger} writes: a sign and 16 digits. */
 export const INTEGER_TEXT_MAX_BYTES = 17;
 
 /**
  * Writes a safe integer in decimal at `target[start, …)`, which must have {@linkcode INTEGER_TEXT_MAX_BYTES} of room.
  *
- * @returns the bytes written
+ * @returns the number of bytes written
  */
 export function formatInteger(value: number, target: Uint8Array, start: number): number {
   if (value >= 0 && value <= SMALL_INTEGER_MAX) return formatSmallInteger(value, target, start);

@@ -1,24 +1,24 @@
 /**
- * Every error inmem throws or answers with, on one page.
+ * Every error that inmem throws or replies with, on one page.
  *
  * | class | meaning | what the caller may do |
  * |---|---|---|
  * | {@linkcode ReplyError} | the server refused one command; the connection is healthy | correct the command |
- * | {@linkcode ProtocolError} | bytes that are not the protocol; the sender is told, and cut off if framing is lost | reconnect |
+ * | {@linkcode ProtocolError} | bytes that violate the protocol; if framing is lost, the connection is closed after the reply | reconnect |
  * | {@linkcode ConnectionError} | no connection, or it was lost | retry what is idempotent |
  * | {@linkcode CorruptionError} | a file whose checksum or structure is wrong | restore a backup |
  * | {@linkcode UsageError} | a wrong option or setting; exit status 2 | correct the call |
  * | {@linkcode StartError} | the role cannot start here (port, key, folder); exit status 1 | correct the machine |
- * | {@linkcode NotSavedError} | the log could not be written; whether the effects of a command last is unknown | see to the disk |
+ * | {@linkcode NotSavedError} | the log could not be written; whether a command's effects are durable is unknown | repair the disk |
  * | {@linkcode StoreFullError} | the memory limit is reached and nothing may be evicted | free memory |
- * | {@linkcode AssertionError} | a bug of ours | report it |
+ * | {@linkcode AssertionError} | a bug of inmem | report it |
  *
  * Misuse of the TypeScript API throws `TypeError` or `RangeError`.
  *
  * @module
  */
 
-/** The prefix that a refused command is answered with, as clients of Redis match on it. */
+/** The prefix of an error reply, which clients of Redis match on. */
 export type ReplyCode =
   | "ERR"
   | "WRONGTYPE"
@@ -34,15 +34,15 @@ export type ReplyCode =
   | "UNAVAILABLE"
   | "UNKNOWN_OUTCOME";
 
-/** The parent of every error of inmem's own. `code` is stable; the message is for people. */
+/** The parent class of all errors of inmem. `code` is stable; the message is for people. */
 export class InmemError extends Error {
   /** The class's name. */
   override readonly name: string = "InmemError";
   /**
-   * Makes one.
+   * Creates the error.
    *
-   * @param code stable, for programs
-   * @param message for people
+   * @param code a stable code, for programs
+   * @param message a text for people
    */
   constructor(readonly code: string, message: string, options?: ErrorOptions) {
     super(message, options);
@@ -52,62 +52,62 @@ export class InmemError extends Error {
 /**
  * The server refused one command; the connection stays usable.
  *
- * `code` is the server's prefix (`ERR`, `WRONGTYPE`, `NOAUTH`…), `message` the rest of its text.
+ * `code` is the server's prefix (`ERR`, `WRONGTYPE`, `NOAUTH`…), and `message` is the rest of its text.
  */
 export class ReplyError extends InmemError {
   /** The class's name. */
   override readonly name = "ReplyError";
 }
 
-/** A refusal that the client is told some time later, since being told at once would help it to guess. */
+/** A refusal whose reply is delayed, since an immediate reply would help the client to guess passwords. */
 export class DelayedReplyError extends ReplyError {
   /**
-   * Makes one.
+   * Creates the error.
    *
-   * @param delayMs for how long it is held back
+   * @param delayMs how long the reply is held back
    */
   constructor(code: string, message: string, readonly delayMs: number) {
     super(code, message);
   }
 }
 
-/** Bytes that are not the protocol. Where framing is lost, the connection is closed after it. */
+/** Bytes that violate the protocol. If framing is lost, the connection is closed after the error. */
 export class ProtocolError extends InmemError {
   /** The class's name. */
   override readonly name = "ProtocolError";
   /**
-   * Makes one.
+   * Creates the error.
    *
-   * @param message for people
+   * @param message a text for people
    */
   constructor(message: string, options?: ErrorOptions) {
     super("PROTOCOL", message, options);
   }
 }
 
-/** A connection to `address` could not be made, was lost, or did not answer in time. */
+/** A connection to `address` failed, was lost, or did not reply in time. */
 export class ConnectionError extends InmemError {
   /** The class's name. */
   override readonly name = "ConnectionError";
   /**
-   * Makes one.
+   * Creates the error.
    *
    * @param address `host:port` of the peer
-   * @param message for people
-   * @param sent whether bytes of the request had left: then a write's outcome is unknown
+   * @param message a text for people
+   * @param sent whether bytes of the request were sent; if so, a write's outcome is unknown
    */
   constructor(readonly address: string, message: string, readonly sent: boolean, options?: ErrorOptions) {
     super("CONNECTION", message, options);
   }
 }
 
-/** A file whose content contradicts its checksum or its format. Nothing of it was used. */
+/** A file whose content contradicts its checksum or its format. None of it was used. */
 export class CorruptionError extends InmemError {
   override readonly name = "CorruptionError";
   /**
    * @param path the file
    * @param offset where the first bad block begins, in bytes
-   * @param problem what is wrong there
+   * @param problem the fault at that offset
    */
   constructor(readonly path: string, readonly offset: number, readonly problem: string, options?: ErrorOptions) {
     super("CORRUPTION", `${problem} (file "${path}", offset ${offset})`, options);
@@ -119,16 +119,16 @@ export class UsageError extends InmemError {
   /** The class's name. */
   override readonly name = "UsageError";
   /**
-   * Makes one.
+   * Creates the error.
    *
-   * @param message for people
+   * @param message a text for people
    */
   constructor(message: string, options?: ErrorOptions) {
     super("USAGE", message, options);
   }
 }
 
-/** The role cannot start on this machine as it is. The program prints the message and exits with 1. */
+/** The role cannot start on this machine in its present state. The program prints the message and exits with 1. */
 export class StartError extends InmemError {
   override readonly name = "StartError";
   constructor(message: string, options?: ErrorOptions) {
@@ -136,10 +136,10 @@ export class StartError extends InmemError {
   }
 }
 
-/** What commands did is not on disk as it should be, and may be lost. Nobody was told that it was done. */
+/** The effects of commands could not be saved to disk and may be lost. No client got a successful reply to them. */
 export class NotSavedError extends InmemError {
   override readonly name = "NotSavedError";
-  /** @param reason what failed */
+  /** @param reason the failure */
   constructor(reason: string, options?: ErrorOptions) {
     super("NOT_SAVED", `Cannot tell whether the last commands will last: ${reason}`, options);
   }
@@ -153,7 +153,7 @@ export class StoreFullError extends InmemError {
   }
 }
 
-/** A bug of ours: a condition that cannot be false was. */
+/** A bug of inmem: a condition that must always hold does not. */
 export class AssertionError extends InmemError {
   override readonly name = "AssertionError";
   constructor(message: string) {
@@ -162,7 +162,7 @@ export class AssertionError extends InmemError {
 }
 
 /**
- * Throws unless `condition` holds. For what must be true whatever a user or a peer does.
+ * Throws unless `condition` holds. It checks what must be true for any input of a user or a peer.
  *
  * @throws {AssertionError}
  */
@@ -170,12 +170,12 @@ export function assert(condition: unknown, message: string): asserts condition {
   if (!condition) throw new AssertionError(message);
 }
 
-/** The message of whatever was thrown, for people. */
+/** Returns the message of any thrown value, for people. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** The stack of whatever was thrown, for a report of a bug. */
+/** Returns the stack of any thrown value, for a bug report. */
 export function stackOf(error: unknown): string {
   return error instanceof Error ? error.stack ?? error.message : String(error);
 }

@@ -1,8 +1,8 @@
 /**
- * The program: a first word names the role, and the role does the rest.
+ * The program: its first argument names the role, which does the rest.
  *
- * Each role is imported when it is asked for, so that the client does not pay for the server's start. This module alone
- * reads `Deno.args` and calls `Deno.exit`.
+ * Each role is imported when it is requested, so that the client does not load the server. Only this module reads
+ * `Deno.args` and calls `Deno.exit`.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { InmemError, UsageError } from "./errors.ts";
 import { editDistance } from "./role/options.ts";
 import { VERSION } from "./role/version.ts";
 
-/** What a role is called with, and what it returns: its exit status, or nothing for 0. */
+/** The main function of a role. It returns the exit status, or nothing for 0. */
 type Main = (argv: readonly string[]) => Promise<number | void>;
 
 interface Role {
@@ -63,7 +63,7 @@ function helpText(): string {
   ].join("\n");
 }
 
-/** Runs what the arguments ask for, and returns the exit status. */
+/** Runs what the arguments request, and returns the exit status. */
 async function run(argv: readonly string[]): Promise<number> {
   const [word = "help", ...rest] = argv;
   const role = roleOf(word);
@@ -93,7 +93,7 @@ function unknownRole(word: string): UsageError {
   return new UsageError(`Cannot run "${word}": ${advice}`);
 }
 
-/** Tells why a role ended, on one line, and returns the exit status. */
+/** Prints why a role ended, on one line, and returns the exit status. */
 function explain(error: unknown): number {
   if (error instanceof InmemError && error.code !== "ASSERTION") {
     console.error(`inmem: ${error.message.replace(/\s*[\r\n]+\s*/g, " ")}`);

@@ -1,5 +1,5 @@
 /**
- * inmem's client library: an in-memory database of strings, lists and hashes, over TLS.
+ * The client library of inmem, an in-memory database of strings, lists and hashes, over TLS.
  *
  * ```ts
  * import { connect } from "@inmem/inmem";
@@ -20,22 +20,22 @@
  *
  * ## Basics
  *
- * - {@linkcode connect} makes a {@linkcode Client}: one connection, to a server or a proxy, with a method for each
- *   command but those for a connection that nobody shares, such as `multi`. `client.text` has the same methods, with
- *   text for bytes.
- * - Keys, fields and values are bytes. Text stands for its UTF-8, a number for its decimal digits.
+ * - {@linkcode connect} makes a {@linkcode Client}: one connection to a server or a proxy, with a method for each
+ *   command, except for the commands that need an exclusive connection, such as `multi`. `client.text` has the same
+ *   methods, with text instead of bytes.
+ * - Keys, fields and values are bytes. Text means its UTF-8 encoding, and a number its decimal digits.
  * - An absent key is `null`, 0 or an empty array, never an error.
- * - `Client.send` sends any command and answers the reply as it came.
+ * - `Client.send` sends any command and returns its reply unchanged.
  *
  * ## Caveats
  *
- * - When a connection is lost, what was in flight rejects with {@linkcode ConnectionError}. Its `sent` is `false` when the
- *   request certainly had no effect. Nothing is repeated; the next request connects again.
- * - A request that is not answered within `timeoutMs` ends the connection, and with it everything behind it.
- * - Replies that hold integers beyond 2^53 reject with `RangeError` in typed methods, after the command has had its
- *   effect; `Client.send` answers them as `bigint`.
- * - What waits for an element of a list (`blpop` and its like) holds up all that is sent behind it, and `timeoutMs`
- *   ends it too: use a client of its own, with a longer `timeoutMs` or 0.
+ * - When a connection is lost, requests in flight reject with {@linkcode ConnectionError}. Its `sent` is `false` when
+ *   the request certainly had no effect. Requests are not repeated; the next request connects again.
+ * - A request without a reply within `timeoutMs` ends the connection, and with it all requests after it.
+ * - Replies that hold integers beyond 2^53 reject with `RangeError` in typed methods, after the command has taken
+ *   effect; `Client.send` returns them as `bigint`.
+ * - A command that waits for an element of a list, such as `blpop`, delays all requests after it, and `timeoutMs` ends
+ *   it too. Use a separate client for it, with a longer `timeoutMs` or 0.
  * - A client that is not closed keeps the process alive.
  *
  * Permissions: `--allow-net`, and for the default trust at loopback addresses `--allow-env=HOME,XDG_STATE_HOME` and

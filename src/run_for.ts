@@ -1,13 +1,13 @@
 /**
- * Work in small steps, up to a time.
+ * Runs work in small steps for a limited time.
  *
  * @module
  */
 
 /**
- * Calls `step` until it returns `false`, since there is no more to do, or until the time is up.
+ * Calls `step` until it returns `false`, since nothing is left to do, or until the time is over.
  *
- * @returns whether there is more to do
+ * @returns whether anything is left to do
  */
 export function runFor(durationMs: number, step: () => boolean): boolean {
   const endMs = performance.now() + durationMs;
