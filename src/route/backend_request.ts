@@ -1,7 +1,7 @@
 /**
- * One request on its way through a backend, and the lane that keeps a client's requests in order.
+ * One request in flight to a backend, and the stream that keeps a client's requests in order.
  *
- * An exchange is a plain object that its owner may use again once it is settled: nothing here costs a promise, a
+ * A backend request is a plain object that its owner may reuse after it is settled: nothing here costs a promise, a
  * closure or an allocation per command. It is settled exactly once, by {@linkcode BackendRequest.succeed} or
  * {@linkcode BackendRequest.fail}.
  *
@@ -12,17 +12,17 @@ import type { ConnectionError } from "../errors.ts";
 import type { Framing } from "./framing.ts";
 import type { TimedRequest, Traffic } from "./traffic.ts";
 
-/** Requests of one write. Its bytes are kept while a read that may be repeated is unanswered. */
+/** The requests of one write. Its bytes are kept while it contains a read without a reply, which may be repeated. */
 export class Batch {
-  /** The frames are `[0, length)`. Replaced when it grows. */
+  /** The frames are `[0, length)`. The array is replaced when it grows. */
   bytes: Uint8Array<ArrayBuffer>;
   length = 0;
-  /** Behind its last exchange, by the pipeline's count. Set when nothing is added any more. */
+  /** The position after its last request, by the pipeline's count. It is set when the batch is complete. */
   tail = 0;
-  /** Who still needs the bytes: the write under way, and every unanswered request that may be repeated. */
+  /** The number of users of the bytes: the write in progress, and every unsettled request that may be repeated. */
   holders = 0;
 
-  /** @param bytes to be filled, or filled; the batch owns them */
+  /** @param bytes an empty or filled buffer, which the batch owns from now on */
   constructor(bytes: Uint8Array<ArrayBuffer>) {
     this.bytes = bytes;
   }
@@ -30,9 +30,9 @@ export class Batch {
 
 /** The connection that carries the requests of a stream: a `Pipeline`. */
 export interface Carrier {
-  /** Whether it takes no further requests. */
+  /** Whether it accepts no further requests. */
   readonly ended: boolean;
-  /** Whether so much waits to be written that clients should pause. */
+  /** Whether so many bytes wait to be written that clients should pause. */
   readonly congested: boolean;
   /** Calls `relieved` once when it is not congested any more, or has ended. */
   whenRelieved(relieved: () => void): void;
@@ -43,15 +43,15 @@ export interface Carrier {
 }
 
 /**
- * The way of one client to one server. While it has requests in flight all of them take the same connection, so they
- * are run in the order they were sent: the client reads its own writes.
+ * The requests of one client to one server, in order. While some are in flight, all of them use the same connection, so
+ * they are executed in the order in which they were sent: the client reads its own writes.
  */
 export class RequestStream {
-  /** What its requests are. */
+  /** The protocol of its requests. */
   readonly framing: Framing;
-  /** Where its requests go while some are in flight. */
+  /** The connection of its requests while some are in flight. */
   pipeline: Carrier | undefined = undefined;
-  /** Requests sent and not settled. */
+  /** The number of requests that are sent and not settled. */
   inFlight = 0;
 
   constructor(framing: Framing) {
@@ -59,50 +59,47 @@ export class RequestStream {
   }
 }
 
-/** A request and the place its reply is wanted. */
+/** A request, and the receiver of its reply. */
 export abstract class BackendRequest implements TimedRequest {
-  /** Whether running the request twice does no harm, so that it may be repeated when its connection is lost. */
+  /** Whether executing the request twice does no harm, so that it may be repeated when its connection is lost. */
   repeatable = false;
 
-  // What follows belongs to the pipeline until the exchange is settled.
+  // The following fields belong to the pipeline until the request is settled.
 
-  /** The lane it was sent on. */
+  /** The stream on which it was sent. */
   stream: RequestStream | undefined = undefined;
-  /** Where its frame is, for repeating it. */
+  /** The batch that contains its frame, for repeating it. */
   batch: Batch | undefined = undefined;
-  /** Its frame is `batch.bytes[start, start + size)`. */
+  /** The position of its frame, which is `batch.bytes[start, start + size)`. */
   start = 0;
   /** The length of its frame in bytes. */
   size = 0;
-  /** Since when it waits for its reply, by the pool's clock. */
+  /** The time since which it has waited for its reply, by the pool's clock. */
   sinceMs = 0;
-  /** Replies that come before its own and are for nobody: those to requests of the same frame. */
+  /** The number of replies before its own that are discarded: those to other requests of the same frame. */
   unread = 0;
-  /** How many of them have come. */
+  /** The number of discarded replies that have arrived. */
   passed = 0;
-  /** Whether it has been repeated: once is all. */
+  /** Whether it has been repeated. It is repeated only once. */
   repeated = false;
-  /** Who times it; nobody, as a rule. */
+  /** The object that times it; `undefined` for most requests. */
   traffic: Traffic | undefined = undefined;
-  /** Since when it is timed, by a precise clock. */
+  /** The time at which timing began, by a precise clock. */
   timedMs = 0;
-  /** For how many requests it stands, itself among them, when it is timed. */
+  /** The number of requests that a timed one represents, including itself. */
   timedCount = 0;
 
-  /**
-   * Takes the reply, one whole frame at `bytes[start, end)`, borrowed until return. Must not throw.
-   */
+  /** Receives the reply, one whole frame at `bytes[start, end)`, borrowed until return. It must not throw. */
   abstract succeed(bytes: Uint8Array, start: number, end: number): void;
 
-  /**
-   * As {@linkcode succeed}, of a long reply: the buffer is the taker's, so that it need not be copied.
-   */
+  /** Receives a long reply. The receiver owns the buffer, so that it need not be copied. */
   succeedOwned(bytes: Uint8Array<ArrayBuffer>, start: number, end: number): void {
     this.succeed(bytes, start, end);
   }
 
   /**
-   * Takes note that no reply will come. `error.sent` says whether the server may have run the request. Must not throw.
+   * Reports that no reply will arrive. `error.sent` shows whether the server may have executed the request. It must not
+   * throw.
    */
   abstract fail(error: ConnectionError): void;
 }

@@ -1,6 +1,7 @@
 /**
- * Connections to one server that are lent to one client each, for what a shared one is no good for: a request that waits
- * for something to happen (others' requests would wait behind it), and what the server remembers of a connection.
+ * Connections to one server that are lent to one client each. They are for requests that a shared connection cannot
+ * serve: those that wait for an event (others' requests would wait after them), and those that leave state in the
+ * server's connection.
  *
  * ```text
  *           lend()                    giveBack()
@@ -9,8 +10,9 @@
  *                          └──────────► closed
  * ```
  *
- * Nothing is ever repeated on another connection: what is in flight when one is lost fails, and so does what is sent on
- * its lane later. A lane that has given its connection back has no hold on it any more, whoever has it then.
+ * No request is ever repeated on another connection. When a connection is lost, the requests in flight fail, and so do
+ * later ones on its stream. A stream that has given its connection back cannot use it any more, even if another client
+ * has it.
  *
  * @module
  */
@@ -26,22 +28,22 @@ import type { PipelineEnd, PipelineHost } from "./pipeline.ts";
 
 const LOST = "the connection that this client had for itself was lost";
 
-/** What these connections share with all others of a role. */
+/** The options that dedicated connections share with all others of a role. */
 export interface DedicatedOptions {
-  /** How long a request may wait for its reply, in ms, beside what it waits for. */
+  /** How long a request may wait for its reply, in ms, beside the event that it waits for. */
   readonly timeoutMs: number;
   readonly flushQueue: FlushQueue;
   readonly clock: Clock;
-  /** Whether one more connection may be made, to whatever server; always unless it is given. */
+  /** Returns whether one more connection may be opened, to any server. Without it, always. */
   readonly mayDedicate?: () => boolean;
 }
 
-/** The way of one client to one server, on a connection that nobody else uses. */
+/** The requests of one client to one server, on a connection that no other client uses. */
 export class DedicatedStream extends RequestStream {
   declare readonly pipeline: Pipeline;
   readonly #owner: Dedicated;
 
-  /** Use {@linkcode Dedicated.lend}. */
+  /** Use {@linkcode Dedicated.lend} to get a stream. */
   constructor(owner: Dedicated, pipeline: Pipeline) {
     super(pipeline.framing);
     this.pipeline = pipeline;
@@ -51,40 +53,40 @@ export class DedicatedStream extends RequestStream {
   /**
    * Sends a request whose bytes are `bytes[start, start + size)`, borrowed until return.
    *
-   * @param patienceMs how much longer than others it may wait for its reply
+   * @param extraTimeoutMs how much longer than other requests it may wait for its reply
    */
-  send(request: BackendRequest, bytes: Uint8Array, start: number, size: number, patienceMs = 0): void {
-    if (this.#owner.admit(this, request, patienceMs)) this.pipeline.send(this, request, bytes, start, size);
+  send(request: BackendRequest, bytes: Uint8Array, start: number, size: number, extraTimeoutMs = 0): void {
+    if (this.#owner.admit(this, request, extraTimeoutMs)) this.pipeline.send(this, request, bytes, start, size);
   }
 
-  /** As {@linkcode send}, of a long request at `bytes[0, size)`. The bytes are the connection's from now on. */
+  /** Sends a long request at `bytes[0, size)`. The connection owns the bytes from now on. */
   sendOwned(request: BackendRequest, bytes: Uint8Array<ArrayBuffer>, size: number): void {
     if (this.#owner.admit(this, request, 0)) this.pipeline.sendOwned(this, request, bytes, size);
   }
 
-  /** Gives the connection back, once. The server must remember nothing of it, and owe no reply. */
+  /** Gives the connection back, once. The server must hold no state for it and owe no reply. */
   giveBack(): void {
     this.#owner.giveBack(this);
   }
 
-  /** Closes the connection, unless it was given back; what is in flight fails. Idempotent. */
+  /** Closes the connection unless it was given back. Requests in flight fail. Idempotent. */
   drop(): void {
     this.#owner.drop(this);
   }
 }
 
-/** The connections to one server that are lent. */
+/** The dedicated connections to one server. */
 export class Dedicated implements PipelineHost {
   readonly address: string;
   readonly flushQueue: FlushQueue;
   readonly clock: Clock;
   readonly #timeoutMs: number;
   readonly #mayDedicate: () => boolean;
-  /** Those that are lent, and to whom. */
+  /** The connections that are lent, each with its stream. */
   readonly #lent = new Map<Pipeline, DedicatedStream>();
-  /** Those given back, the one of last last, and since when. */
+  /** The connections that were given back, the most recent one last, and since when. */
   readonly #idle: { readonly pipeline: Pipeline; readonly sinceMs: number }[] = [];
-  /** Why none is lent any more. */
+  /** The reason why no connection is lent any more. */
   #retired: string | undefined;
   readonly #abort = new AbortController();
 
@@ -96,12 +98,12 @@ export class Dedicated implements PipelineHost {
     this.#mayDedicate = options.mayDedicate ?? (() => true);
   }
 
-  /** Connections there are, lent or not. */
+  /** The number of connections, lent or idle. */
   get count(): number {
     return this.#lent.size + this.#idle.length;
   }
 
-  /** When the server has shown last that it works, on a connection that is lent. */
+  /** When the server last showed on a lent connection that it works. */
   get aliveMs(): number {
     let aliveMs = -Infinity;
     for (const pipeline of this.#lent.keys()) aliveMs = Math.max(aliveMs, pipeline.aliveMs);
@@ -109,7 +111,7 @@ export class Dedicated implements PipelineHost {
   }
 
   /**
-   * Lends a connection, which may still have to be made: what is sent on it is kept until then.
+   * Lends a connection, which may still have to be opened. Requests are kept until then.
    *
    * @throws {ConnectionError} when too many are lent
    */
@@ -146,8 +148,8 @@ export class Dedicated implements PipelineHost {
     pipeline.begin(transport);
   }
 
-  /** Whether a request may be sent on a lane, as part of {@linkcode DedicatedStream.send}; else it has failed. */
-  admit(stream: DedicatedStream, request: BackendRequest, patienceMs: number): boolean {
+  /** Returns whether a request may be sent, as a part of {@linkcode DedicatedStream.send}; otherwise it has failed. */
+  admit(stream: DedicatedStream, request: BackendRequest, extraTimeoutMs: number): boolean {
     const { pipeline } = stream;
     request.sinceMs = this.clock.nowMs;
     request.repeated = false;
@@ -156,11 +158,11 @@ export class Dedicated implements PipelineHost {
       return false;
     }
     stream.inFlight++;
-    pipeline.extraTimeoutMs = patienceMs;
+    pipeline.extraTimeoutMs = extraTimeoutMs;
     return true;
   }
 
-  /** As {@linkcode DedicatedStream.giveBack}. */
+  /** Implements {@linkcode DedicatedStream.giveBack}. */
   giveBack(stream: DedicatedStream): void {
     const { pipeline } = stream;
     if (this.#lent.get(pipeline) !== stream) return;
@@ -170,12 +172,12 @@ export class Dedicated implements PipelineHost {
     this.#idle.push({ pipeline, sinceMs: this.clock.nowMs });
   }
 
-  /** As {@linkcode DedicatedStream.drop}. */
+  /** Implements {@linkcode DedicatedStream.drop}. */
   drop(stream: DedicatedStream): void {
     if (this.#lent.get(stream.pipeline) === stream) stream.pipeline.end(false, LOST);
   }
 
-  /** Part of {@linkcode PipelineHost}. */
+  /** Fails the requests of a connection that has ended. */
   ended(pipeline: Pipeline, { reason, sent, unsent }: PipelineEnd): void {
     this.#lent.delete(pipeline);
     const place = this.#idle.findIndex((each) => each.pipeline === pipeline);
@@ -193,45 +195,45 @@ export class Dedicated implements PipelineHost {
     }
   }
 
-  /** Part of {@linkcode PipelineHost}. */
+  /** Closes a connection without requests in flight once the server is retired. */
   idle(pipeline: Pipeline): void {
-    // Otherwise who has it decides what becomes of it.
+    // Otherwise the client that has it decides.
     if (this.#retired !== undefined && pipeline.ready && pipeline.inFlight === 0) pipeline.end(false, this.#retired);
   }
 
-  /** Ends what has waited too long, and what has been idle for long. To be called several times a second. */
+  /** Closes connections that have waited or been idle for too long. It is called several times a second. */
   sweep(): void {
     for (const pipeline of [...this.#lent.keys()]) pipeline.sweep(this.#timeoutMs);
     const longAgoMs = this.clock.nowMs - DEDICATED_IDLE_MAX_MS;
     for (const { pipeline, sinceMs } of [...this.#idle]) if (sinceMs < longAgoMs) pipeline.end(false, LOST);
   }
 
-  /** Lends no more; connections are closed when what is in flight on them is answered. */
+  /** Stops lending. Connections are closed when their requests in flight have replies. */
   retire(reason: string): void {
     this.#retired = reason;
     for (const { pipeline } of [...this.#idle]) pipeline.end(false, reason);
     for (const pipeline of [...this.#lent.keys()]) if (pipeline.inFlight === 0) pipeline.end(false, reason);
   }
 
-  /** Lends again. */
+  /** Lends connections again. */
   restore(): void {
     this.#retired = undefined;
   }
 
-  /** Closes all; what is in flight fails. */
+  /** Closes all connections. Requests in flight fail. */
   endAll(reason: string): void {
     for (const { pipeline } of [...this.#idle]) pipeline.end(false, reason);
     for (const pipeline of [...this.#lent.keys()]) pipeline.end(false, reason);
   }
 
-  /** As {@linkcode endAll}, but for connections that are still being made. */
+  /** Closes all connections except those that are still being opened. Requests in flight fail. */
   endMade(reason: string): void {
     for (const pipeline of [...this.#idle.map((each) => each.pipeline), ...this.#lent.keys()]) {
       if (pipeline.ready) pipeline.end(false, reason);
     }
   }
 
-  /** As {@linkcode endAll}, for good. */
+  /** Closes all connections permanently. Requests in flight fail. */
   close(reason: string): void {
     this.#abort.abort();
     this.endAll(reason);

@@ -1,19 +1,21 @@
 /**
- * Follows files that a role was started with, while people and programs replace them in whatever way: the list of servers,
+ * Follows files that a role was started with, while people and programs replace them in any way: the list of servers,
  * certificates, passwords.
  *
- * The files are looked at in intervals: when their size, times or identity has changed, they are read. So it does not matter how
- * they are replaced (in place, by renaming, by links that are swapped, with their whole folder), nor on what file system they
- * are. Times are coarse, so what was changed in the last moment is read again later.
+ * The files are checked at intervals and read when their size, times or identity have changed. It therefore does not
+ * matter how they are replaced (in place, by renaming, by swapping links, with their whole folder), or on which file
+ * system they are. Times are coarse, so a file that changed a moment ago is read again later.
  *
- * The folder of the list of servers is watched as well, which tells of most changes sooner. It is watched once only, and no
- * other folder is: the runtime opens whatever appears in a watched folder, so a named pipe there stops the thread that tells of
- * changes for good, and the main thread with the next folder that it begins to watch.
+ * The folder of the list of servers is also watched, which reports most changes sooner. It is watched only once, and no
+ * other folder is. The runtime opens each file that appears in a watched folder, so a named pipe there permanently
+ * stops the thread that reports changes, and the main thread with the next folder that it begins to watch.
  *
- * A content that is of no use changes nothing. It may be half of what is being written, be it half of a file or one of two
- * files that belong together, so it is soon read again, and reported only when it stays the same, and once; and where many
- * such follow each other, only some of them. It is read again now and then though the files stay the same, since the reason may
- * be of the moment, such as that the process has no descriptor left.
+ * Invalid content changes nothing. It may be half written: half of a file, or one of two files that belong together.
+ *
+ * - It is soon read again, and reported once, only if it stays the same.
+ * - If many invalid contents follow each other, only some are reported.
+ * - It is read again from time to time although the files stay the same, since the reason may be temporary, such as a
+ *   lack of descriptors.
  *
  * @module
  */
@@ -29,63 +31,63 @@ import {
 } from "../limits.ts";
 import { TokenBucket } from "./token_bucket.ts";
 
-/** What a reading has found: a value, or why there is none. */
+/** The result of reading the files: a value, or why there is none. */
 export type Reading<T> = { readonly value: T } | {
   /** A sentence without its full stop. */
   readonly fault: string;
-  /** Tells one bad content from another with the same fault. */
+  /** Distinguishes two invalid contents with the same fault. */
   readonly content?: string;
 };
 
-/** What is followed, and who is told. */
+/** The files that are followed, and what to do with their values. */
 export interface FollowOptions<T> {
   /** The files, which need not exist at the moment. */
   readonly paths: readonly string[];
-  /** How they are called in reports, such as `"servers.json"`. */
+  /** The name of the files in reports, such as `"servers.json"`. */
   readonly name: string;
-  /** What goes on while they are of no use, as the end of a report. */
+  /** The consequence of invalid content, as the end of a report. */
   readonly fallback: string;
-  /** A folder that is watched, so that changes in it are seen sooner. A process has one at most. */
+  /** A folder that is watched, so that changes in it are noticed sooner. A process may watch only one. */
   readonly watchedFolder?: string;
-  /** How often they are looked at, in ms. */
+  /** How often the files are checked, in ms. */
   readonly pollMs: number;
-  /** How long a content of no use has to stay the same until it is reported, in ms. */
+  /** How long invalid content has to stay the same until it is reported, in ms. */
   readonly faultMs: number;
-  /** What is in use when it begins. */
+  /** The value in use at the beginning. */
   readonly current: T;
-  /** Whether two values are alike, so that the second one is not applied. */
+  /** Returns whether two values are equivalent, so that the second one is not applied. */
   readonly isSame: (one: T, other: T) => boolean;
-  /** Reads and checks them. Rejects never. */
+  /** Reads and checks the files. It never rejects. */
   readonly read: () => Promise<Reading<T>> | Reading<T>;
-  /** Takes a value other than the one in use. May throw an `InmemError` when it cannot be used here and now. */
+  /** Applies a changed value. It may throw an `InmemError` if the value cannot be used now. */
   readonly apply: (value: T) => void;
-  /** Takes a sentence for contents that are of no use, and when there is one of use again after that. */
+  /** Reports a sentence about invalid content, and about the first valid content after that. */
   readonly report: (sentence: string) => void;
 }
 
-/** See the module's comment. Follows until it is closed. */
+/** Follows files until it is closed. */
 export class FileFollower<T> {
   readonly #options: FollowOptions<T>;
-  /** What was applied last. */
+  /** The value that was applied last. */
   #used: T;
   #closed = false;
 
   #timer: ReturnType<typeof setTimeout> | undefined;
   #dueMs = Infinity;
   #running = false;
-  /** Whether the next look reads the files though they look the same. */
+  /** Whether the next check reads the files even if they look the same. */
   #mustRead = true;
-  /** What the files looked like when they were read last; "" when that says nothing. */
+  /** The state of the files when they were read last; "" when it is not reliable. */
   #stamp = "";
 
   #watcher: Deno.FsWatcher | undefined;
 
-  /** When they were read last. */
+  /** When the files were read last. */
   #readMs = 0;
-  /** The fault found by the last reading, "" when there was none. */
+  /** The fault of the last reading, "" when there was none. */
   #fault = "";
   #faultSinceMs = 0;
-  /** The one reported last, "" when there was a content of use since. */
+  /** The fault that was reported last, "" when the content was valid since. */
   #reported = "";
   readonly #reports = new TokenBucket(FOLLOWER_REPORTS_MAX_COUNT, FOLLOWER_REPORT_INTERVAL_MS);
 
@@ -96,7 +98,7 @@ export class FileFollower<T> {
     this.#schedule(0);
   }
 
-  /** Reads the files now, and reports what is wrong with them even if that was reported before. */
+  /** Reads the files now, and reports faults even if they were reported before. */
   reload(): void {
     this.#fault = "";
     this.#reported = "";
@@ -104,14 +106,14 @@ export class FileFollower<T> {
     this.#schedule(0);
   }
 
-  /** Stops following; nobody is told anything after it. Idempotent. */
+  /** Stops following. Nothing is reported after it. Idempotent. */
   close(): void {
     this.#closed = true;
     clearTimeout(this.#timer);
     try {
       this.#watcher?.close();
     } catch {
-      // It has ended by itself.
+      // The watcher has already ended.
     }
   }
 
@@ -119,17 +121,17 @@ export class FileFollower<T> {
     try {
       this.#watcher = Deno.watchFs(folder, { recursive: false });
       for await (const event of this.#watcher) {
-        // Our own readings are events, too.
+        // Reading the files causes events, too.
         if (event.kind === "access") continue;
         this.#mustRead = true;
         this.#schedule(FOLLOWER_DEBOUNCE_MS);
       }
     } catch {
-      // The folder is not there or has gone, or the system allows no more watches: looking at intervals goes on.
+      // The folder does not exist or has gone, or the system allows no more watches. The checks at intervals continue.
     }
   }
 
-  /** Looks in `delayMs` at the latest. */
+  /** Schedules a check in at most `delayMs`. */
   #schedule(delayMs: number): void {
     const dueMs = performance.now() + delayMs;
     if (this.#closed || dueMs >= this.#dueMs) return;
@@ -147,7 +149,7 @@ export class FileFollower<T> {
       if (this.#isFaultDue || this.#mustRead || await stampOf(paths) !== this.#stamp || this.#stamp === "") {
         this.#mustRead = false;
         this.#readMs = performance.now();
-        // That comes first: what changes behind the reading makes another one.
+        // The state is recorded first, so that a change after the reading causes another one.
         this.#stamp = await stampOf(paths);
         const reading = await read();
         if (!this.#closed) this.#take(reading);
@@ -155,11 +157,11 @@ export class FileFollower<T> {
     } finally {
       this.#running = false;
     }
-    // All followers look at the same moments: to wake an idle process costs more than to look.
+    // All followers check at the same moments: waking an idle process costs more than checking.
     this.#schedule(pollMs - performance.now() % pollMs);
   }
 
-  /** Whether a fault is to be looked into again: it may be one of the moment, as when there is no descriptor left. */
+  /** Whether a fault should be checked again, since its reason may be temporary, such as a lack of descriptors. */
   get #isFaultDue(): boolean {
     if (this.#fault === "") return false;
     return this.#fault !== this.#reported || performance.now() - this.#readMs >= FOLLOWER_FAULT_INTERVAL_MS;
@@ -173,7 +175,7 @@ export class FileFollower<T> {
       this.#fault = this.#reported = "";
       return;
     }
-    // The content belongs to the comparison: another bad content with the same fault is another mistake.
+    // The content is part of the comparison: another invalid content with the same fault is another mistake.
     const seen = `${fault}\n${content}`;
     const nowMs = performance.now();
     if (seen !== this.#fault) {
@@ -186,7 +188,7 @@ export class FileFollower<T> {
     report(`${fault}; ${fallback}`);
   }
 
-  /** Has a value applied; what stands against that is a fault of the files, too. */
+  /** Applies a value. If it cannot be used, that is a fault of the files, too. */
   #apply(value: T): { fault: string; content?: string } {
     try {
       if (!this.#options.isSame(this.#used, value)) this.#options.apply(value);
@@ -199,7 +201,10 @@ export class FileFollower<T> {
   }
 }
 
-/** What files look like without being read; "" when one has just been changed, and may be once more within the same tick. */
+/**
+ * Returns the state of files without reading them; "" when one changed a moment ago and may change again in the same
+ * tick.
+ */
 async function stampOf(paths: readonly string[]): Promise<string> {
   const parts = await Promise.all(paths.map(async (path) => {
     try {

@@ -1,26 +1,26 @@
 /**
- * One write per turn of the event loop, for every connection at once.
+ * Combines writes, so that every connection writes once per turn of the event loop.
  *
- * Whatever has collected bytes asks for a flush; all of them are flushed in one microtask, which runs behind the
- * continuations of the reads that came in together. So what fifty clients sent in one turn leaves as one write per
+ * An object that has collected bytes schedules a flush. All flushes run in one microtask, after the continuations of
+ * the reads that arrived together. The requests that fifty clients sent in one turn therefore leave as one write per
  * backend, and their replies as one write per client, without a timer and without waiting.
  *
  * @module
  */
 
-/** What collects bytes during a turn. */
+/** An object that collects bytes during a turn of the event loop. */
 export interface Flushable {
-  /** Whether {@linkcode flush} will be called in this turn. Kept by {@linkcode FlushQueue}. */
+  /** Whether {@linkcode flush} will be called in this turn. {@linkcode FlushQueue} sets it. */
   scheduled: boolean;
-  /** Hands on what was collected. Must not throw. */
+  /** Passes on the collected bytes. It must not throw. */
   flush(): void;
 }
 
-/** The flushes due in this turn. One for a whole role. */
+/** The flushes that are due in this turn, for a whole role. */
 export class FlushQueue {
   #due: Flushable[] = [];
   readonly #run = (): void => {
-    // Flushes that are asked for during the run belong to it.
+    // Flushes that are scheduled during the run belong to it.
     for (let i = 0; i < this.#due.length; i++) {
       const each = this.#due[i]!;
       each.scheduled = false;
@@ -29,7 +29,7 @@ export class FlushQueue {
     this.#due.length = 0;
   };
 
-  /** Has `each` flushed at the end of this turn, once however often it is asked for. */
+  /** Schedules a flush of `each` at the end of this turn, once for any number of calls. */
   schedule(each: Flushable): void {
     if (each.scheduled) return;
     each.scheduled = true;
@@ -37,8 +37,11 @@ export class FlushQueue {
   }
 }
 
-/** A clock that is read often and set seldom: reading the system's for each command would cost more than routing it. */
+/**
+ * A clock that is read often and set seldom. Reading the system's clock for each command would cost more than routing
+ * it.
+ */
 export interface Clock {
-  /** Milliseconds since an arbitrary moment, never going back. Set by its owner at every sweep. */
+  /** Milliseconds since an arbitrary moment, monotonic. The owner sets it at every sweep. */
   nowMs: number;
 }

@@ -1,15 +1,15 @@
 /**
- * How long a server took lately, as a histogram of two windows.
+ * A histogram of a server's recent latencies in two windows.
  *
  * ```text
  * bucket    0          1          …   8         …   215           each 2^(1/8) times as wide as the one before
  * ms        0.001      0.00109        0.002         about 131 000
  *
- * windows   [ the one before, full | the present one, being filled ]      quantiles are of both
+ * windows   [ the previous one, complete | the present one, being filled ]      quantiles are of both
  * ```
  *
- * What is told is the middle of a bucket, which is at most 5 % off. A duration outside the buckets counts as of the first
- * or last one.
+ * A quantile is the middle of a bucket, which is at most 5 % off. A duration outside the buckets counts in the first or
+ * last one.
  *
  * @module
  */
@@ -18,7 +18,7 @@ const BUCKETS_PER_DOUBLING = 8;
 const SHORTEST_MS = 0.001;
 const BUCKETS_COUNT = 27 * BUCKETS_PER_DOUBLING;
 
-/** The histogram. Nothing is allocated after it was made. */
+/** A histogram of latencies. It does not allocate after its construction. */
 export class Latencies {
   readonly #windowMs: number;
   #sinceMs: number;
@@ -26,22 +26,22 @@ export class Latencies {
   #before = new Uint32Array(BUCKETS_COUNT);
 
   /**
-   * @param windowMs how long a window is; what is older than two of them is forgotten
-   * @param nowMs the moment, by the clock of {@linkcode turn}
+   * @param windowMs the length of a window; durations older than two windows are forgotten
+   * @param nowMs the present, by the clock of {@linkcode rotate}
    */
   constructor(windowMs: number, nowMs: number) {
     this.#windowMs = windowMs;
     this.#sinceMs = nowMs;
   }
 
-  /** Counts a duration in ms, as often as `count` says. */
+  /** Counts a duration in ms `count` times. */
   add(durationMs: number, count = 1): void {
     const bucket = Math.floor(Math.log2(Math.max(durationMs, SHORTEST_MS) / SHORTEST_MS) * BUCKETS_PER_DOUBLING);
     this.#present[Math.min(bucket, BUCKETS_COUNT - 1)]! += count;
   }
 
-  /** Begins a new window when the present one is full. To be called more often than windows end. */
-  turn(nowMs: number): void {
+  /** Begins a new window when the present one is full. It is called more often than windows end. */
+  rotate(nowMs: number): void {
     if (nowMs - this.#sinceMs < this.#windowMs) return;
     this.#sinceMs = nowMs;
     const oldest = this.#before;
@@ -50,7 +50,8 @@ export class Latencies {
   }
 
   /**
-   * The duration in ms that the part `fraction` of all those counted does not exceed; `undefined` when there are none.
+   * Returns the duration in ms that the part `fraction` of all counted ones does not exceed; `undefined` when there are
+   * none.
    *
    * @example
    * ```ts

@@ -5,7 +5,7 @@
  * [{ "addr": "10.0.0.1:9443", "weight": 500 }, { "addr": "10.0.0.2:9443" }]
  * ```
  *
- * How the file is followed, and what a content of no use leads to, says file_follower.ts.
+ * file_follower.ts describes how the file is followed, and what happens with invalid content.
  *
  * @module
  */
@@ -17,17 +17,17 @@ import { FileFollower, type Reading } from "./file_follower.ts";
 import { findRepeatedField } from "./repeated_field.ts";
 import type { Member } from "./slots.ts";
 
-/** How much an error shows of what stands in the place of an address. */
+/** The most characters of an invalid address that an error shows. */
 const FOUND_MAX_LENGTH = 100;
 
 /**
- * Reads a list of servers.
+ * Parses a list of servers.
+ *
+ * An address has one canonical spelling (address.ts), since the routing hashes it. A list that names one server twice,
+ * even in two spellings, or that has an address to which no connection is possible, is refused as a whole.
  *
  * @param text the content of `servers.json`
- * An address has one spelling (address.ts), since the routing hashes the spelling. A list that names one server twice, be it in
- * two spellings, is refused, as is one with an address that no connection is possible to: nothing of it is used then.
- *
- * @returns the servers in the order of the text, each address in its own spelling, a missing weight as 1
+ * @returns the servers in the order of the text, each address in its canonical spelling, a missing weight as 1
  * @throws {UsageError} naming the first entry that is wrong and what was expected
  */
 export function parseMembers(text: string): Member[] {
@@ -95,7 +95,7 @@ function parseMemberAddress(addr: unknown, where: string): Address {
   );
 }
 
-/** Whether two lists say the same, in whatever order. */
+/** Returns whether two lists have the same servers and weights, in any order. */
 export function sameMembers(a: readonly Member[], b: readonly Member[]): boolean {
   const weights = new Map(a.map(({ address, weight }) => [address, weight]));
   return a.length === b.length && b.every(({ address, weight }) => weights.get(address) === weight);
@@ -112,7 +112,7 @@ export async function readMembers(path: string): Promise<Member[]> {
   return parseMembers(content.text);
 }
 
-/** What a reading has found: text, or why there is none. */
+/** The result of reading the file: its text, or why there is none. */
 interface Content {
   readonly text?: string;
   readonly problem?: string;
@@ -120,7 +120,7 @@ interface Content {
 
 async function readContent(path: string): Promise<Content> {
   try {
-    // A pipe of that name would be read without end.
+    // Reading a pipe of that name might never end.
     const { isFile, size } = await Deno.stat(path);
     if (!isFile) return { problem: "expected a file" };
     if (size > SERVERS_FILE_MAX_BYTES) return { problem: `expected at most ${SERVERS_FILE_MAX_BYTES} bytes` };
@@ -139,9 +139,9 @@ export type MembersWatch = Pick<FileFollower<readonly Member[]>, "reload" | "clo
  * Follows `servers.json`.
  *
  * @param path the file, which need not exist at the moment
- * @param members what rules now
- * @param onChange called with each list that differs from the one before in more than its order
- * @param report called with one sentence for contents that are no list, and when there is one again after that
+ * @param members the list in use
+ * @param onChange called with each list that differs from the previous one in more than its order
+ * @param report called with one sentence about invalid content, and about the first valid content after that
  */
 export function watchMembers(
   path: string,

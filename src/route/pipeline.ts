@@ -1,22 +1,25 @@
 /**
- * One connection to a server, shared by many clients: requests go out in batches, replies come back in the same order.
+ * One connection to a server, shared by many clients: requests are sent in batches, and replies arrive in the same
+ * order.
  *
  * ```text
- * exchanges   [ answered | sent, unanswered … | collected, unsent … ]
- *              head ──────┘                    └── unsent        tail
+ * requests    [ settled | sent, without a reply … | collected, unsent … ]
+ *              head ─────┘                         └── unsent        tail
  * ```
  *
- * Requests of one turn of the event loop are collected in one batch and written at once; while a write is under way the
- * next batch collects, so writes never overlap. A batch that gets large is put aside, and another one begun, so nothing large
- * is copied again; a long request is a batch of its own, and is not copied at all. The reply frame that arrives belongs to the exchange at `head`, and its
- * bytes are handed over as they stand in the read buffer; with a long reply the buffer itself is.
+ * - The requests of one turn of the event loop are collected in one batch and written together. While a write is in
+ *   progress the next batch collects, so writes never overlap.
+ * - A large batch is put aside and another one is begun, so that nothing large is copied again. A long request is a
+ *   separate batch, and is not copied at all.
+ * - An arriving reply frame belongs to the request at `head`. Its bytes are passed on in the read buffer; with a long
+ *   reply the buffer itself is passed on.
  *
- * A server that falls silent while a request waits for its reply ends the connection: the reply may still come, and must
- * not be taken for the reply to another request. Silence is what counts, not the wait: behind long replies, or while it is
- * long itself, a request may wait for a server that works all the time. So silence begins anew whenever bytes of a reply
- * arrive, and whenever a piece of a long request is taken. Once all of it was written, a part is still on its way, and gets
- * as long as it takes at the pace of the rest. What a lost connection leaves behind is given back to the pool, which
- * decides.
+ * A server that is silent while a request waits for its reply ends the connection: the reply may still come, and must
+ * not be taken for the reply to another request. The silence counts rather than the wait: after long replies, or while
+ * it is long itself, a request may wait for a server that works all the time. The silence is therefore measured from
+ * the last bytes of a reply, and from the last accepted piece of a long request. After all of a long request was
+ * written, a part is still on its way, which gets as much time as it takes at the pace of the rest. The unsettled
+ * requests of a lost connection are returned to the pool, which decides about them.
  *
  * @module
  */
@@ -40,28 +43,28 @@ import type { RequestStream } from "./backend_request.ts";
 import type { Clock, Flushable, FlushQueue } from "./flush_queue.ts";
 import type { FrameMeasure, Framing, Transport } from "./framing.ts";
 
-/** What a pipeline needs of its pool. */
+/** The part of a pool that a pipeline uses. */
 export interface PipelineHost {
   readonly address: string;
   readonly flushQueue: FlushQueue;
   readonly clock: Clock;
-  /** Called once when the pipeline has ended. Every exchange left over has to be settled or sent elsewhere. */
+  /** Called once when the pipeline has ended. Every remaining request has to be settled or sent elsewhere. */
   ended(pipeline: Pipeline, end: PipelineEnd): void;
-  /** Called when the last exchange in flight was answered. */
+  /** Called when the last request in flight has its reply. */
   idle(pipeline: Pipeline): void;
 }
 
-/** Why a pipeline ended, and what it left. */
+/** The reason why a pipeline ended, and the requests that remain. */
 export interface PipelineEnd {
-  /** Whether the server failed to answer in time; if not, the connection was lost. */
+  /** Whether the server failed to reply in time; if not, the connection was lost. */
   readonly late: boolean;
-  /** Whether that shows that the server is gone. One that is late may be busy. */
+  /** Whether that shows that the server is gone. A server that is late may be busy. */
   readonly gone: boolean;
-  /** One sentence. */
+  /** The reason, as one sentence. */
   readonly reason: string;
-  /** Exchanges whose bytes may have left, in order. */
+  /** The requests whose bytes may have been sent, in order. */
   readonly sent: readonly BackendRequest[];
-  /** Exchanges of which no byte has left, in order. */
+  /** The requests of which no byte was sent, in order. */
   readonly unsent: readonly BackendRequest[];
 }
 
@@ -69,12 +72,12 @@ const NO_ROOM = "its reply needs more memory than is left of what all clients ma
 const UNASKED = "it answered what nobody had asked";
 const RING_INITIAL_COUNT = 64;
 const BATCH_INITIAL_BYTES = 16 * 1024;
-/** Of a long reply so much is read before others have a turn. */
+/** The number of bytes of a long reply that are read before other code runs. */
 const READ_BURST_BYTES = 2 * 1024 * 1024;
-/** Batches kept for the next writes; more are in use only when the server is slow. */
+/** The number of batches kept for the next writes. More are in use only if the server is slow. */
 const SPARE_BATCHES_MAX_COUNT = 4;
 
-/** Stands in for an exchange that was refused while its reply was coming: the rest of it is for nobody. */
+/** Replaces a request that was refused while its reply was arriving. The rest of the reply is discarded. */
 class PassedRequest extends BackendRequest {
   constructor({ stream, size, sinceMs, unread, passed }: BackendRequest) {
     super();
@@ -95,16 +98,19 @@ function nextTurn(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 0));
 }
 
-/** A pipelined connection. It collects from the start, and writes once {@linkcode begin} has given it a transport. */
+/**
+ * A pipelined connection. It collects requests from the start, and writes once {@linkcode begin} has given it a
+ * transport.
+ */
 export class Pipeline implements Flushable {
   scheduled = false;
-  /** Bytes of the requests not answered yet. */
+  /** The bytes of the requests without a reply. */
   queuedBytes = 0;
-  /** For how many requests more than it has it counts: nobody should have to wait behind one that takes long. */
+  /** The number of requests that are added to its load, so that no request is sent after one that takes long. */
   handicap = 0;
-  /** Whether a reply has ever come: only then was the server more than an open port. */
-  answered = false;
-  /** What it speaks. */
+  /** Whether a reply has ever arrived. Only then was the server more than an open port. */
+  hasReplied = false;
+  /** The protocol of the connection. */
   readonly framing: Framing;
   readonly #host: PipelineHost;
   readonly #measure: FrameMeasure;
@@ -115,15 +121,18 @@ export class Pipeline implements Flushable {
   #unsent = 0;
   #tail = 0;
   #collecting = new Batch(new Uint8Array(BATCH_INITIAL_BYTES));
-  /** Batches that are complete, to be written before that one. */
+  /** The complete batches, which are written before the collecting one. */
   #full: Batch[] = [];
   #spare: Batch[] = [];
   #writing = false;
-  /** When bytes came last, by the host's clock, or since when they can be expected; at first, when the connection was made. */
-  #heardMs = -Infinity;
   /**
-   * When the server showed last that it works, by the host's clock: bytes came, or it took some that had to wait for it. It
-   * may be later than now, while the rest of a long request is on its way.
+   * When bytes last arrived, by the host's clock, or since when they can be expected; at first, when the connection was
+   * made.
+   */
+  #receivedMs = -Infinity;
+  /**
+   * When the server last showed that it works, by the host's clock: bytes arrived, or it accepted bytes that had to
+   * wait for it. It may be in the future while the rest of a long request is on its way.
    */
   aliveMs = -Infinity;
   #extraTimeoutMs = 0;
@@ -135,18 +144,18 @@ export class Pipeline implements Flushable {
     this.#measure = framing.measure();
   }
 
-  /** How much longer than others its server may be silent, in ms: for requests that wait for something to happen. */
+  /** How much longer than others its server may be silent, in ms, for requests that wait for an event. */
   get extraTimeoutMs(): number {
     return this.#extraTimeoutMs;
   }
 
-  set extraTimeoutMs(patienceMs: number) {
-    // A server that had no reason to answer until now has as long as any other from now on.
-    if (patienceMs < this.#extraTimeoutMs) this.#heardMs = this.#host.clock.nowMs;
-    this.#extraTimeoutMs = patienceMs;
+  set extraTimeoutMs(extraTimeoutMs: number) {
+    // A server that had no reason to reply until now gets as long as any other from now on.
+    if (extraTimeoutMs < this.#extraTimeoutMs) this.#receivedMs = this.#host.clock.nowMs;
+    this.#extraTimeoutMs = extraTimeoutMs;
   }
 
-  /** Whether it has a connection, so that requests leave at the end of the turn. */
+  /** Whether it has a connection, so that requests are sent at the end of the turn. */
   get ready(): boolean {
     return this.#transport !== undefined && !this.#ended;
   }
@@ -156,37 +165,37 @@ export class Pipeline implements Flushable {
     return this.#transport !== undefined;
   }
 
-  /** Whether it takes no more requests. */
+  /** Whether it accepts no more requests. */
   get ended(): boolean {
     return this.#ended;
   }
 
-  /** Requests not answered yet. */
+  /** The number of requests without a reply. */
   get inFlight(): number {
     return this.#tail - this.#head;
   }
 
-  /** How busy it is: requests in flight, large ones counted as several. */
+  /** How busy it is: its requests in flight, of which large ones count as several. */
   get load(): number {
     return this.#tail - this.#head + (this.queuedBytes >>> 9) + this.handicap;
   }
 
-  /** Whether its queue is full. One more request is taken nevertheless, since a frame cannot be taken in part. */
+  /** Whether its queue is full. It accepts one more request nevertheless, since a frame cannot be accepted in part. */
   get congested(): boolean {
     return this.queuedBytes >= BACKEND_QUEUE_MAX_BYTES;
   }
 
-  /** Has `relieved` called once when the queue is half empty, or the pipeline has ended. */
+  /** Calls `relieved` once when the queue is half empty, or the pipeline has ended. */
   whenRelieved(relieved: () => void): void {
     if (this.congested) this.#waiting.push(relieved);
     else relieved();
   }
 
-  /** Begins to write and read on `transport`, which belongs to the pipeline from now on. */
+  /** Begins to write and read on `transport`, which the pipeline owns from now on. */
   begin(transport: Transport): void {
     assert(this.#transport === undefined && !this.#ended, "a pipeline begins once");
     this.#transport = transport;
-    this.#heardMs = this.aliveMs = this.#host.clock.nowMs;
+    this.#receivedMs = this.aliveMs = this.#host.clock.nowMs;
     this.#read(transport);
     this.flush();
   }
@@ -199,7 +208,7 @@ export class Pipeline implements Flushable {
     this.#add(stream, request, batch, size);
   }
 
-  /** Appends a long request whose frame is `bytes[0, size)`. The bytes are the pipeline's from now on. */
+  /** Appends a long request whose frame is `bytes[0, size)`. The pipeline owns the bytes from now on. */
   sendOwned(stream: RequestStream, request: BackendRequest, bytes: Uint8Array<ArrayBuffer>, size: number): void {
     if (this.#collecting.length > 0) this.#putAside(BATCH_INITIAL_BYTES);
     const batch = new Batch(bytes);
@@ -215,14 +224,14 @@ export class Pipeline implements Flushable {
     else batch.bytes = enlarge(batch.bytes, batch.length, needed);
   }
 
-  /** Completes the batch that collects, and begins another one of `size` bytes at least. */
+  /** Completes the collecting batch, and begins another one of at least `size` bytes. */
   #putAside(size: number): void {
     this.#collecting.tail = this.#tail;
     this.#full.push(this.#collecting);
     this.#collecting = new Batch(new Uint8Array(Math.max(size, BATCH_INITIAL_BYTES)));
   }
 
-  /** Takes note of a request whose frame is the next `size` bytes of a batch. */
+  /** Records a request whose frame is the next `size` bytes of a batch. */
   #add(stream: RequestStream, request: BackendRequest, batch: Batch, size: number): void {
     if (request.repeatable) batch.holders++;
     request.stream = stream;
@@ -237,7 +246,7 @@ export class Pipeline implements Flushable {
     if (this.#transport !== undefined && !this.#writing) this.#host.flushQueue.schedule(this);
   }
 
-  /** Writes what was collected, unless a write is under way: then it follows that one. */
+  /** Writes the collected requests. If a write is in progress, they follow it. */
   flush(): void {
     if (this.#transport === undefined || this.#ended || this.#writing) return;
     if (this.#collecting.length > 0 || this.#full.length > 0) this.#write(this.#transport);
@@ -265,7 +274,7 @@ export class Pipeline implements Flushable {
           await this.#writeLong(transport, batch, first);
         } else {
           await transport.write(batch.bytes.subarray(0, batch.length));
-          this.#waitAnew(first, 0);
+          this.#restartWait(first, 0);
         }
         this.#release(batch);
       }
@@ -275,38 +284,38 @@ export class Pipeline implements Flushable {
     }
   }
 
-  /** Writes a batch piece by piece, to see whether the server takes it. Its first exchange is at `first`. */
+  /** Writes a batch in pieces, to observe whether the server accepts it. Its first request is at `first`. */
   async #writeLong(transport: Transport, batch: Batch, first: number): Promise<void> {
     const { length } = batch;
     let takenMs = performance.now();
     let waitedMs = 0;
     for (let start = 0; start < length; start += BACKEND_WRITE_BYTES) {
-      // Writes that need not wait follow each other without a turn of the event loop.
+      // Writes that need not wait follow each other in one turn of the event loop.
       if (start > 0 && start % REPLY_BURST_BYTES === 0) await nextTurn();
       await transport.write(batch.bytes.subarray(start, Math.min(length, start + BACKEND_WRITE_BYTES)));
       const pieceMs = performance.now() - takenMs;
       takenMs += pieceMs;
       const hasWaited = pieceMs >= BACKEND_WRITE_WAIT_MS;
       if (hasWaited) waitedMs += pieceMs;
-      // The system takes several pieces at a time once there is room, so the next one may have to wait for as long again.
+      // The system accepts several pieces at a time once it has room, so the next one may have to wait as long again.
       this.#takeProgress(first, hasWaited ? pieceMs : 0);
     }
     const transitBytes = Math.min(length / 2, BACKEND_TRANSIT_BYTES);
     this.#takeProgress(first, waitedMs * transitBytes / (length - transitBytes));
   }
 
-  /** Takes note that a piece of a batch was taken, which begins at `first`, and the next sign of life may come so late. */
+  /** Records that a piece of the batch that begins at `first` was accepted, and that the next one may take `nextMs`. */
   #takeProgress(first: number, nextMs: number): void {
     const laterMs = Math.min(nextMs, BACKEND_PACE_MAX_MS);
     if (laterMs > 0) this.aliveMs = Math.max(this.aliveMs, this.#host.clock.nowMs + laterMs);
-    this.#waitAnew(first, laterMs);
+    this.#restartWait(first, laterMs);
   }
 
   /**
-   * The oldest request waits from now on, or from `laterMs` later on, if it is of the batch being written, which begins at
-   * `first`. It never waits from an earlier moment than before.
+   * Restarts the wait of the oldest request, now or `laterMs` later, if it is in the batch being written, which begins
+   * at `first`. The wait never moves to an earlier moment.
    */
-  #waitAnew(first: number, laterMs: number): void {
+  #restartWait(first: number, laterMs: number): void {
     if (this.#ended || this.#head < first || this.#head === this.#tail) return;
     const oldest = this.#ring[this.#head & (this.#ring.length - 1)]!;
     oldest.sinceMs = Math.max(oldest.sinceMs, this.#host.clock.nowMs + laterMs);
@@ -317,9 +326,9 @@ export class Pipeline implements Flushable {
       let before = 0;
       while (await transport.fill()) {
         if (this.#ended) return;
-        this.#heardMs = this.aliveMs = this.#host.clock.nowMs;
+        this.#receivedMs = this.aliveMs = this.#host.clock.nowMs;
         this.#takeReplies(transport);
-        // Reads that need not wait follow each other without a turn of the event loop: so may those of a long reply.
+        // Reads that need not wait follow each other in one turn of the event loop, as those of a long reply may.
         const unread = transport.end - transport.start;
         if (unread < before) before = 0;
         if (unread - before < READ_BURST_BYTES) continue;
@@ -365,21 +374,21 @@ export class Pipeline implements Flushable {
       request.succeed(bytes, at, at + size);
       at += size;
     }
-    // Left to stand, it would be taken for the beginning of the next reply.
+    // If the bytes were kept, they would be taken for the beginning of the next reply.
     if (this.#head === this.#unsent && at < transport.end) throw new ProtocolError(UNASKED);
     transport.start = at;
     if (at < transport.end) this.#keepOrPassOver(transport);
     if (!isAnswer) return;
-    this.answered = true;
+    this.hasReplied = true;
     if (this.#waiting.length > 0 && this.queuedBytes <= BACKEND_QUEUE_MAX_BYTES / 2) this.#relieve();
     if (this.#head === this.#tail) {
-      // Counting afresh keeps the positions small integers.
+      // Restarting the count keeps the positions small integers.
       this.#head = this.#unsent = this.#tail = 0;
       this.#host.idle(this);
     }
   }
 
-  /** Keeps the reply that is not whole if there is room for it; else refuses it, and passes over the rest as it comes. */
+  /** Keeps an incomplete reply if there is room for it. Otherwise refuses it, and discards the rest as it arrives. */
   #keepOrPassOver(transport: Transport): void {
     const place = this.#head & (this.#ring.length - 1);
     const request = this.#ring[place]!;
@@ -395,7 +404,7 @@ export class Pipeline implements Flushable {
     transport.start += this.#measure.drop(transport.buffer, transport.start, transport.end);
   }
 
-  /** Takes back what the exchange held, so that its owner may use it again. */
+  /** Releases what a request holds, so that its owner may reuse it. */
   #settle(request: BackendRequest): void {
     request.stream!.inFlight--;
     if (request.traffic !== undefined) request.traffic.finish(request);
@@ -405,7 +414,7 @@ export class Pipeline implements Flushable {
 
   #release(batch: Batch): void {
     if (--batch.holders > 0) return;
-    // Left to the garbage collector, a long one would stay for seconds.
+    // The garbage collector would keep a long one for seconds.
     if (batch.bytes.length >= LONG_FRAME_BYTES) return freeBuffer(batch.bytes);
     if (
       this.#spare.length < SPARE_BATCHES_MAX_COUNT && batch.bytes.length >= BATCH_INITIAL_BYTES &&
@@ -416,28 +425,28 @@ export class Pipeline implements Flushable {
     }
   }
 
-  /** How long a request has waited while nothing came, in ms; 0 while none waits. */
+  /** How long a request has waited without any bytes, in ms; 0 while none waits. */
   get silentMs(): number {
     if (this.#head === this.#tail || !this.ready) return 0;
     const oldest = this.#ring[this.#head & (this.#ring.length - 1)]!;
-    return this.#host.clock.nowMs - Math.max(oldest.sinceMs, this.#heardMs);
+    return this.#host.clock.nowMs - Math.max(oldest.sinceMs, this.#receivedMs);
   }
 
-  /** How long it has had nothing to do, in ms; 0 while a request is in flight, or it has no connection. */
+  /** How long it has been idle, in ms; 0 while a request is in flight, or without a connection. */
   get idleMs(): number {
-    // What came last was the last reply.
-    return this.ready && this.#head === this.#tail ? this.#host.clock.nowMs - this.#heardMs : 0;
+    // The last bytes were the last reply.
+    return this.ready && this.#head === this.#tail ? this.#host.clock.nowMs - this.#receivedMs : 0;
   }
 
-  /** Ends it if a request waits and nothing has come for longer than `timeoutMs`. */
+  /** Ends the pipeline if a request waits and nothing has arrived for longer than `timeoutMs`. */
   sweep(timeoutMs: number): void {
     if (this.silentMs > timeoutMs + this.#extraTimeoutMs) this.end(true, `no answer within ${timeoutMs} ms`);
   }
 
   /**
-   * Closes the connection and gives the exchanges left over to the pool. Idempotent.
+   * Closes the connection and returns the remaining requests to the pool. Idempotent.
    *
-   * @param late whether the server failed to answer in time
+   * @param late whether the server failed to reply in time
    * @param reason one sentence, for the errors that clients get
    * @param gone whether that shows that the server is gone
    */

@@ -1,20 +1,21 @@
 /**
- * What a change of the list of servers does to the slots, computed beforehand: how many each server has before and
- * after, and which ones move from where to where. Pure: two lists in, a plan out.
+ * Computes in advance what a change of the list of servers does to the slots: how many each server has before and
+ * after, and which ones move from where to where. It is pure: it takes two lists and returns a plan.
  *
- * Of a change that leaves a server with more slots than before, each slot gained has to move, whatever hands out the
- * slots. So the sum of all gains is the *minimum*: no assignment that ends with these counts moves fewer.
+ * If a change leaves a server with more slots than before, each slot gained has to move, in any assignment. The sum of
+ * all gains is therefore the *minimum*: no assignment that ends with these counts moves fewer.
  *
- * How near `ownersOf` comes to it follows from one fact. Let a server's *factor* be its weight after divided by its
+ * How close `ownersOf` comes to it follows from one fact. Let a server's *factor* be its weight after divided by its
  * weight before: 0 when it leaves, infinite when it joins. A slot's owner had the highest score, and scores grow by
- * their servers' factors, so **a slot moves only to a server with a larger factor than its owner's**. Hence
+ * their servers' factors, so **a slot moves only to a server with a larger factor than its owner's**. Hence:
  *
- * - with one factor (a list in another order, or every weight doubled) nothing moves;
- * - with two (servers join, or leave, or some weights double while the others stay) those with the smaller one only
- *   lose and those with the larger one only gain, and the minimum is what moves;
- * - with three (one server joins while another leaves) those between lose some slots and gain others, which counts alone
- *   do not demand. Every move leads upwards across at least one of the gaps between the factors, and what crosses a gap
- *   is the net gain of the servers above it, at most the minimum: `n` factors move at most `n - 1` times the minimum.
+ * - With one factor (a list in another order, or every weight doubled) no slot moves.
+ * - With two (servers join, or leave, or some weights double while the others stay) the servers with the smaller one
+ *   only lose and those with the larger one only gain, so the minimum moves.
+ * - With three (one server joins while another leaves) the servers between lose some slots and gain others, which the
+ *   counts alone do not require. Every move goes upwards across at least one of the gaps between the factors. What
+ *   crosses a gap is the net gain of the servers above it, at most the minimum, so `n` factors move at most `n - 1`
+ *   times the minimum.
  *
  * @module
  */
@@ -22,64 +23,64 @@
 import { SLOTS_COUNT } from "../limits.ts";
 import { countSlots, type Member, ownersOf } from "./slots.ts";
 
-/** What one server has by one list. */
+/** The share of one server by one list. */
 export interface Share {
   readonly address: string;
-  /** As the list gives it. */
+  /** The weight in the list. */
   readonly weight: number;
   readonly slotsCount: number;
-  /** Its part of all slots, 0 to 1. */
+  /** The server's part of all slots, 0 to 1. */
   readonly fraction: number;
   /** The part that its weight asks for, 0 to 1. */
   readonly asked: number;
 }
 
-/** One server's shares by two lists. A list that does not name it gives it `undefined`. */
+/** One server's shares by two lists. A share is `undefined` if the list does not name the server. */
 export interface ServerChange {
   readonly address: string;
   readonly before: Share | undefined;
   readonly after: Share | undefined;
-  /** Slots after less slots before. */
+  /** The number of slots after, minus the number before. */
   readonly difference: number;
 }
 
-/** All slots that one server hands to another. */
+/** All slots that one server passes to another. */
 export interface Move {
   /** The address of the owner before. */
   readonly source: string;
   /** The address of the owner after. */
   readonly target: string;
-  /** At least one, ascending. */
+  /** At least one slot, in ascending order. */
   readonly slots: readonly number[];
 }
 
-/** What a change does. */
+/** The effects of a change. */
 export interface Plan {
   /** The servers of the list before, in its order, then those that join. */
   readonly servers: readonly ServerChange[];
-  /** By source and then target, both in the order of `servers`. */
+  /** The moves by source and then target, both in the order of `servers`. */
   readonly moves: readonly Move[];
-  /** How many slots get another owner. */
+  /** The number of slots that get another owner. */
   readonly movedCount: number;
-  /** How many at least, by any assignment that ends with the same counts. */
+  /** The least number of slots that have to move, by any assignment that ends with the same counts. */
   readonly minimumCount: number;
 }
 
 /**
- * The share of each server of a list, in its order.
+ * Returns the share of each server of a list, in its order.
  *
- * @param members as {@linkcode ownersOf} takes them
+ * @param members a list as for {@linkcode ownersOf}
  */
 export function sharesOf(members: readonly Member[]): Share[] {
   return toShares(members, ownersOf(members));
 }
 
 /**
- * What changes when `after` replaces `before`. Servers are told apart by their addresses alone, so the order of neither
- * list has a part in what moves.
+ * Returns what changes when `after` replaces `before`. Servers are identified by their addresses alone, so the order of
+ * either list does not affect what moves.
  *
- * @param before the list that rules, as {@linkcode ownersOf} takes it
- * @param after the list that is to rule
+ * @param before the list in use, as for {@linkcode ownersOf}
+ * @param after the list that replaces it
  *
  * @example
  * ```ts
@@ -136,7 +137,7 @@ interface Owners {
 
 function movesOf(servers: readonly ServerChange[], { sources, targets }: Owners): Move[] {
   const ranks = new Map(servers.map(({ address }, rank) => [address, rank]));
-  // A number for each pair, which is also its place in the order of the moves.
+  // The key is a number for each pair, which also sorts the moves.
   const slotsByPair = new Map<number, number[]>();
   for (let slot = 0; slot < SLOTS_COUNT; slot++) {
     const source = sources[slot]!;
@@ -152,9 +153,9 @@ function movesOf(servers: readonly ServerChange[], { sources, targets }: Owners)
 }
 
 /**
- * Slots as text, short where they stand side by side: `0-5,17`.
+ * Formats slots as text, with ranges: `0-5,17`.
  *
- * @param slots ascending, none twice
+ * @param slots in ascending order, without duplicates
  */
 export function formatSlots(slots: readonly number[]): string {
   const ranges: string[] = [];

@@ -1,44 +1,45 @@
 /**
- * One server as the proxy sees it: a few pipelined connections, opened on demand, and what to do when one is lost.
+ * One server as the proxy uses it: a few pipelined connections, opened on demand, and the handling of lost ones.
  *
  * ```text
  *            connected                     every connection lost, no new one
  *   up ◄──────────────────── down ◄──────────────────────────────────────── up
  *   │     (tried at growing intervals)        or a deadline missed
- *   │                           └──────── a probe not answered ───────── suspect ◄── silent for a while ── up
+ *   │                           └──────── no reply to a probe ───────── suspect ◄── silent for a while ── up
  *   └── retire() ──► draining ── last reply ──► closed
  *                       └────── restore() ──────┴──► up
  * ```
  *
- * A server that nobody asks for anything is asked now and then whether it is there, over the connection that clients'
- * requests take next; so it is known to be down before somebody needs it, and the connection is not forgotten on its way.
+ * *Idle servers.* A server without requests is checked from time to time, on the connection that the next request would
+ * use. A failure is thus known before a client needs the server, and firewalls do not forget the connection.
  *
- * While a server is down its requests fail at once: they cost their clients an error and nobody else anything. One that is
- * silent though requests wait is suspect: it is asked on another connection whether it is there (probe.ts). If it answers,
- * it merely takes long; else it is down, and nobody waits for it until the deadline of his request. Silence is counted from
- * the last sign of life on any of its connections, be it bytes of a reply or that it takes those of a long request.
+ * *Silent servers.* While a server is down its requests fail immediately: they cost their clients an error and do not
+ * affect others. A server that is silent while requests wait is suspect, and is probed on another connection
+ * (probe.ts). If it replies, it only takes long. Otherwise it is down, and no client waits for the deadline of its
+ * request. The silence counts from the last sign of life on any of its connections: bytes of a reply, or accepted bytes
+ * of a long request.
  *
- * A request that takes long holds up what was sent behind it on its connection, and nobody else: what comes while the
- * connection is silent takes another one: that of the probe, if there is none.
+ * *Slow requests.* A request that takes long delays only the requests after it on its connection. While the connection
+ * is silent, new requests use another one, if necessary that of the probe.
  *
- * Down is not dead. One that is down because it was silent may be busy, or stopped for a moment, and has all that it had;
- * one whose port is closed, or somebody else's, is *gone*. Whoever gives its work to others has to tell them apart
- * ({@linkcode Pool.isGone}).
+ * *Down is not gone.* A server that is down because it was silent may be busy or stopped for a moment, and still has
+ * its data. A server whose port is closed, or belongs to another program, is *gone*. Code that gives its slots to
+ * others has to distinguish the two ({@linkcode Pool.isGone}).
  *
- * What a lost connection leaves is settled in order, so that a client's requests stay in order:
+ * The requests of a lost connection are settled in order, so that a client's requests stay in order:
  *
- * | request | bytes had left | then |
+ * | request | bytes were sent | then |
  * |---|---|---|
  * | may be repeated | yes or no | sent once more, on another connection; the second loss fails it |
  * | may not | no | sent once more |
  * | may not | yes | fails, its outcome unknown; so do the same client's requests before it |
  *
- * The last row is what keeps the order: a read that was sent before a write must not be run behind it.
+ * The last row keeps the order: a read that was sent before a write must not be executed after it.
  *
- * After a missed deadline nothing is sent again: the server is the one to suspect, and another wait would help nobody.
+ * After a missed deadline no request is sent again: the server is suspect, and another wait would help no client.
  *
- * Connections that have had nothing to do for long are closed: soon what is more than one of a framing, the last one late.
- * Servers do that too. Whoever closes an idle one, it says nothing against the server; the next request opens another.
+ * Idle connections are closed after a while, the last one of a framing later than the others. Servers close them too.
+ * An idle connection that either side closes says nothing about the server; the next request opens another.
  *
  * @module
  */
@@ -60,45 +61,48 @@ import type { Framing, Transport } from "./framing.ts";
 import { Pipeline } from "./pipeline.ts";
 import type { PipelineEnd, PipelineHost } from "./pipeline.ts";
 import { Probe } from "./probe.ts";
-import type { ProbeAnswer, Verdict } from "./probe.ts";
+import type { ProbeResult, Verdict } from "./probe.ts";
 import { Traffic } from "./traffic.ts";
 
-/** What all pools of a role share. */
+/** The options that all pools of a role share. */
 export interface PoolOptions {
-  /** Most connections to one server; each framing in use has one at least. */
+  /** The most connections to one server. Each framing in use has at least one. */
   readonly connectionsMaxCount: number;
   /** How long a request may wait for its reply, in ms. */
   readonly timeoutMs: number;
-  /** A server that was silent for so long while requests waited is suspect, in ms; never unless it is given. */
+  /**
+   * How long a server may be silent while requests wait before it is suspect, in ms. Without it, a server is never
+   * suspect.
+   */
   readonly suspectAfterMs?: number;
-  /** How long one that is suspect has to answer a probe, in ms, from its last sign of life on. */
+  /** How long a suspect server may take to reply to a probe, in ms, from its last sign of life. */
   readonly probeTimeoutMs?: number;
-  /** What it says of a server that a connection to it could not be made: that it is gone, unless this is given. */
+  /** Returns the conclusion about a server from a failed connection. Without it, the server is gone. */
   readonly judge?: (error: unknown) => Verdict;
-  /** How a server is asked whether it is there while nobody else asks it for anything; it is not unless this is given. */
+  /** How an idle server is checked. Without it, it is not. */
   readonly check?: Check;
   readonly flushQueue: FlushQueue;
   readonly clock: Clock;
-  /** Whether one more connection may be lent to a client alone, of whatever server; always unless it is given. */
+  /** Returns whether one more connection may be lent to a single client, to any server. Without it, always. */
   readonly mayDedicate?: () => boolean;
-  /** A clock for durations below a ms; the system's unless it is given. */
+  /** Returns the ms of a clock that can measure durations below a ms; the system's by default. */
   readonly preciseMs?: () => number;
-  /** Takes note that the server's state has changed, or that it stays down for another reason. */
+  /** Reports that the server's state has changed, or that it stays down for another reason. */
   report(address: string, state: PoolState, reason: string): void;
 }
 
-/** See the module's comment. */
+/** How a server is checked while it is idle, so that it is known to be down before a client needs it. */
 export interface Check {
-  /** In what a server is asked that has never been asked for anything. */
+  /** The framing for a server that has had no request yet. */
   readonly framing: Framing;
-  /** How long a server has nothing to answer until it is asked, in ms. */
+  /** How long a server is idle until it is checked, in ms. */
   readonly intervalMs: number;
 }
 
 const REMOVED = "it was removed from the list of servers";
 const IDLE = "the connection had nothing to do";
 
-/** See the module's comment. */
+/** The state of a server: it works, is being probed, is down, or accepts no new requests. */
 export type PoolState = "up" | "suspect" | "down" | "draining";
 
 /** The connections to one server. */
@@ -107,43 +111,43 @@ export class Pool implements PipelineHost {
   readonly address: string;
   readonly flushQueue: FlushQueue;
   readonly clock: Clock;
-  /** Requests sent since the start. */
+  /** The number of requests that were sent since the start. */
   requests = 0;
-  /** Requests that got no reply. */
+  /** The number of requests that got no reply. */
   failures = 0;
-  /** Connections lost after a missed deadline. */
+  /** The number of connections that were lost after a missed deadline. */
   timeouts = 0;
-  /** How many requests there are now, and how long they take. */
+  /** The rate of requests, and how long they take. */
   readonly traffic: Traffic;
-  /** Connections that are lent to single clients. */
+  /** The connections that are lent to single clients. */
   readonly #dedicated: Dedicated;
   #options: PoolOptions;
   #pipelines: Pipeline[] = [];
   #state: Exclude<PoolState, "suspect"> = "up";
   readonly #probe: Probe;
   readonly #judge: (error: unknown) => Verdict;
-  /** When it was probed last. */
+  /** When the server was last probed. */
   #probedMs = -Infinity;
-  /** When it has answered a probe last. */
-  #answeredMs = -Infinity;
+  /** When the server last replied to a probe. */
+  #probeReplyMs = -Infinity;
   readonly #check = new CheckRequest();
   /** Whether all connections are being ended for one reason. */
   #isGivingUp = false;
-  /** Whether it was seen to be gone since it is down. */
+  /** Whether the server was found to be gone since it is down. */
   #isGone = false;
   #reason = "";
-  /** Why it is down, as reported last. */
+  /** The reason for being down that was reported last. */
   #reported = "";
-  /** Connections in a row that could not be made, or were lost before the first reply. */
+  /** The number of connections in a row that could not be made, or were lost before the first reply. */
   #misses = 0;
   #retryTimer: ReturnType<typeof setTimeout> | undefined;
   #mayOpen = true;
-  /** Connections that are being made: one a framing at most. */
+  /** The connections that are being made, at most one per framing. */
   readonly #opening = new Set<Pipeline>();
-  /** What was asked for last: a server that is down is tried in it. */
-  #framing: Framing | undefined;
-  /** In what the last connection was made. */
-  #spoken: Framing | undefined;
+  /** The framing of the last request, in which a server that is down is tried. */
+  #requestedFraming: Framing | undefined;
+  /** The framing of the last connection that was made. */
+  #openedFraming: Framing | undefined;
   #abort = new AbortController();
   #error: ConnectionError | undefined;
 
@@ -159,29 +163,32 @@ export class Pool implements PipelineHost {
     this.#probe = new Probe(address, { timeoutMs: probeTimeoutMs, clock, judge: this.#judge });
   }
 
-  /** Whether it works, is given up for the moment, or takes no new requests. */
+  /** The state of the server. */
   get state(): PoolState {
-    return this.#state === "up" && this.#probe.isAsking ? "suspect" : this.#state;
+    return this.#state === "up" && this.#probe.isProbing ? "suspect" : this.#state;
   }
 
-  /** Why it is down, in one sentence; empty while it is not. */
+  /** The reason why the server is down, in one sentence; empty while it is not. */
   get problem(): string {
     return this.#state === "down" ? this.#reason : "";
   }
 
-  /** Whether it is down and known to be gone. If it is down and not gone, it is silent, or cannot be asked from here. */
+  /**
+   * Whether the server is down and known to be gone. If it is down but not gone, it is silent or cannot be reached from
+   * here.
+   */
   get isGone(): boolean {
     return this.#state === "down" && this.#isGone;
   }
 
-  /** Connections made. */
+  /** The number of established connections. */
   get connections(): number {
     let ready = 0;
     for (const pipeline of this.#pipelines) if (pipeline.ready) ready++;
     return ready;
   }
 
-  /** Connections that single clients have for themselves, and those kept for the next. */
+  /** The number of dedicated connections, lent or kept for the next client. */
   get dedicated(): number {
     return this.#dedicated.count;
   }
@@ -191,7 +198,7 @@ export class Pool implements PipelineHost {
     return this.#state === "draining" && this.#pipelines.length === 0 && this.#dedicated.count === 0;
   }
 
-  /** Requests not answered yet. */
+  /** The number of requests without a reply. */
   get inFlight(): number {
     let sum = 0;
     for (const pipeline of this.#pipelines) sum += pipeline.inFlight;
@@ -201,9 +208,9 @@ export class Pool implements PipelineHost {
   /**
    * Sends a request whose frame is `bytes[start, start + size)`, borrowed until return.
    *
-   * The exchange is settled once, and may be before this returns: when the server is down.
+   * The request is settled once, possibly before this returns: when the server is down.
    *
-   * @returns a pipeline to wait for before sending more, or `undefined` when more is welcome
+   * @returns a pipeline to wait for before sending more, or `undefined` when more may be sent
    */
   send(
     stream: RequestStream,
@@ -217,7 +224,7 @@ export class Pool implements PipelineHost {
     return this.#dispatch(stream, request, bytes, start, size);
   }
 
-  /** As {@linkcode send}, of a long request whose frame is `bytes[0, size)`. The bytes are the pool's from now on. */
+  /** Sends a long request whose frame is `bytes[0, size)`. The pool owns the bytes from now on. */
   sendOwned(
     stream: RequestStream,
     request: BackendRequest,
@@ -231,7 +238,7 @@ export class Pool implements PipelineHost {
     return pipeline.congested ? pipeline : undefined;
   }
 
-  /** As {@linkcode send}, of a request that is not counted. */
+  /** Sends a request without counting it. */
   #dispatch(
     stream: RequestStream,
     request: BackendRequest,
@@ -245,7 +252,7 @@ export class Pool implements PipelineHost {
     return pipeline.congested ? pipeline : undefined;
   }
 
-  /** Begins an exchange. Returns the pipeline that is to send it, or `undefined` when it has failed. */
+  /** Begins a request. Returns the pipeline that should send it, or `undefined` when it has failed. */
   #begin(stream: RequestStream, request: BackendRequest): Carrier | undefined {
     request.sinceMs = this.clock.nowMs;
     request.repeated = false;
@@ -256,7 +263,7 @@ export class Pool implements PipelineHost {
   }
 
   /**
-   * Lends a connection that no other lane uses.
+   * Lends a connection that no other stream uses.
    *
    * @throws {ConnectionError} when the server is down, or too many are lent
    */
@@ -265,7 +272,7 @@ export class Pool implements PipelineHost {
     return this.#dedicated.lend(framing);
   }
 
-  /** The lane's connection while it has requests in flight, else the least loaded one. */
+  /** Returns the stream's connection while it has requests in flight, otherwise the least loaded one. */
   #place(stream: RequestStream): Carrier | undefined {
     const pinned = stream.pipeline;
     if (stream.inFlight > 1 && pinned !== undefined && !pinned.ended) return pinned;
@@ -277,7 +284,7 @@ export class Pool implements PipelineHost {
     let load = Infinity;
     for (const pipeline of this.#pipelines) {
       if (pipeline.framing !== framing) continue;
-      // One that is still being opened is no choice while another could answer.
+      // A connection that is still being opened is used only if no other could serve.
       const each = pipeline.ready ? pipeline.load : Number.MAX_SAFE_INTEGER;
       if (each < load) {
         best = pipeline;
@@ -285,21 +292,21 @@ export class Pool implements PipelineHost {
       }
     }
     if (best === undefined) {
-      // Who waits on a lent connection has to be unblocked over another one.
+      // A client that waits on a lent connection has to be unblocked over another one.
       const isInUse = this.#state === "up" || this.#state === "draining" && this.#dedicated.count > 0;
       if (isInUse) return this.#mayBegin() ? this.#open(framing) : undefined;
-      // The server may refuse the framing that it was tried in.
-      this.#framing = framing;
+      // The server may refuse the framing in which it was tried.
+      this.#requestedFraming = framing;
       return undefined;
     }
-    // What is being opened while the server is down is a trial, and nobody's request waits for it.
+    // A connection that is opened while the server is down is a trial, for which no request waits.
     if (!best.ready && this.#state !== "up") return undefined;
     const isLong = best.ready && best.queuedBytes >= LONG_FRAME_BYTES;
     const isBusy = isLong || load - best.handicap >= PIPELINE_BUSY_LOAD;
     if (isBusy && this.#mayOpen && this.#opening.size === 0 && this.#state === "up") {
       if (this.#pipelines.length < this.#options.connectionsMaxCount) this.#open(framing);
     }
-    // Behind a long frame a request would wait for longer than a connection takes to be made.
+    // After a long frame a request would wait for longer than it takes to open a connection.
     return (isLong ? this.#openingOf(framing) : undefined) ?? best;
   }
 
@@ -308,18 +315,21 @@ export class Pool implements PipelineHost {
     return undefined;
   }
 
-  /** Whether a first connection of a framing may be made: not while the server refuses it, though it speaks another. */
+  /**
+   * Returns whether a first connection of a framing may be made: not while the server refuses it but accepts another
+   * framing.
+   */
   #mayBegin(): boolean {
     return this.#mayOpen || !this.#pipelines.some((pipeline) => pipeline.ready);
   }
 
-  /** Adds a connection. It collects requests while it is being made. */
-  #open(framing: Framing, asked = framing): Pipeline {
+  /** Adds a connection. It collects requests while it is being opened. */
+  #open(framing: Framing, requested = framing): Pipeline {
     for (const each of this.#opening) assert(each.framing !== framing, "connections are opened one after another");
     const pipeline = new Pipeline(this, framing);
     this.#pipelines.push(pipeline);
     this.#opening.add(pipeline);
-    this.#framing = asked;
+    this.#requestedFraming = requested;
     this.#connect(pipeline);
     return pipeline;
   }
@@ -333,26 +343,26 @@ export class Pool implements PipelineHost {
     }
     if (pipeline.ended) return transport.close();
     this.#opening.delete(pipeline);
-    this.#spoken = pipeline.framing;
+    this.#openedFraming = pipeline.framing;
     if (this.#state === "down") this.#change("up", "");
     pipeline.begin(transport);
     this.idle(pipeline);
   }
 
-  /** Part of {@linkcode PipelineHost}. */
+  /** Closes a connection without requests in flight if the pool is draining. */
   idle(pipeline: Pipeline): void {
-    if (pipeline.answered) this.#misses = 0;
+    if (pipeline.hasReplied) this.#misses = 0;
     if (this.#state === "draining" && pipeline.ready && pipeline.inFlight === 0) pipeline.end(false, REMOVED);
   }
 
-  /** Part of {@linkcode PipelineHost}. */
+  /** Repeats or fails the requests of a connection that has ended. */
   ended(pipeline: Pipeline, { late, gone, reason, sent, unsent }: PipelineEnd): void {
     this.#pipelines.splice(this.#pipelines.indexOf(pipeline), 1);
     this.#opening.delete(pipeline);
     if (late) this.timeouts++;
     const wasIdle = pipeline.begun && sent.length === 0;
-    if (pipeline.answered && !late) this.#misses = 0;
-    else if (!wasIdle && this.#state !== "draining" && !this.#isGivingUp && !(late && this.#isAnswering)) {
+    if (pipeline.hasReplied && !late) this.#misses = 0;
+    else if (!wasIdle && this.#state !== "draining" && !this.#isGivingUp && !(late && this.#repliesToProbes)) {
       this.#miss(reason, gone);
     }
     const error = new ConnectionError(this.address, `server "${this.address}": ${reason}`, true);
@@ -362,7 +372,7 @@ export class Pool implements PipelineHost {
     for (const request of unsent) this.#settle(request, unsentError, late);
   }
 
-  /** Sends once more what may be, on the lane's next connection; fails the rest. */
+  /** Sends a request once more, on the stream's next connection, or fails it if it may not be repeated. */
   #settle(request: BackendRequest, error: ConnectionError, final: boolean): void {
     const { batch, start, size } = request;
     const stream = request.stream!;
@@ -382,7 +392,10 @@ export class Pool implements PipelineHost {
     request.fail(error);
   }
 
-  /** A connection was not made, or was of no use: the next one is tried later, each time after twice as long. */
+  /**
+   * Records that a connection was not made or was useless. The next one is tried later, after a delay that doubles each
+   * time.
+   */
   #miss(reason: string, gone: boolean): void {
     const delayMs = Math.min(BACKEND_RETRY_MIN_MS * 2 ** Math.min(this.#misses++, 20), BACKEND_RETRY_MAX_MS);
     const wasSame = reason === this.#reason;
@@ -393,7 +406,7 @@ export class Pool implements PipelineHost {
     if (this.#pipelines.some((pipeline) => pipeline.ready)) return;
     this.#isGone ||= gone;
     this.#change("down", reason);
-    // It may be back, and refuse us; once it has done so twice, that is what is to be done about.
+    // It may be back and refuse connections. If it has done so twice, that is the reason to report.
     if (this.#state === "down" && wasSame && reason !== this.#reported) this.#reportDown(reason);
   }
 
@@ -404,10 +417,12 @@ export class Pool implements PipelineHost {
 
   #retry(): void {
     this.#mayOpen = true;
-    // What is asked for may be what the server refuses, so what it spoke before has its turn too.
-    const spoken = this.#spoken ?? this.#options.check?.framing;
-    const framing = this.#misses % 2 === 0 ? spoken ?? this.#framing : this.#framing ?? spoken;
-    if (this.#state === "down" && this.#opening.size === 0 && framing !== undefined) this.#open(framing, this.#framing);
+    // The requested framing may be the one that the server refuses, so the previous one is tried alternately.
+    const spoken = this.#openedFraming ?? this.#options.check?.framing;
+    const framing = this.#misses % 2 === 0 ? spoken ?? this.#requestedFraming : this.#requestedFraming ?? spoken;
+    if (this.#state === "down" && this.#opening.size === 0 && framing !== undefined) {
+      this.#open(framing, this.#requestedFraming);
+    }
   }
 
   #change(state: "up" | "down", reason: string): void {
@@ -415,7 +430,7 @@ export class Pool implements PipelineHost {
     if (state === "up") this.#isGone = false;
     if (this.#state === state || this.#state === "draining") return;
     this.#state = state;
-    // Those who wait there for something to happen would wait for ever.
+    // Clients that wait there for an event would wait forever.
     if (state === "down") {
       this.#dedicated.endAll(reason);
       this.#reportDown(reason);
@@ -424,7 +439,7 @@ export class Pool implements PipelineHost {
     }
   }
 
-  /** Made once per cause, not per request: a stack costs more than all the rest of a request. */
+  /** Creates the error once per cause rather than per request: a stack trace costs more than the rest of a request. */
   #unavailable(): ConnectionError {
     const reason = this.#state === "draining" ? REMOVED : this.#reason;
     const message = `server "${this.address}": ${reason}`;
@@ -432,7 +447,7 @@ export class Pool implements PipelineHost {
     return this.#error;
   }
 
-  /** Ends connections whose oldest request has waited too long, and idle ones. To be called several times a second. */
+  /** Ends connections whose oldest request has waited too long, and idle ones. It is called several times a second. */
   sweep(): void {
     const { timeoutMs, suspectAfterMs = Infinity } = this.#options;
     for (const pipeline of [...this.#pipelines]) {
@@ -442,21 +457,22 @@ export class Pool implements PipelineHost {
     this.#closeIdle();
     this.#dedicated.sweep();
     this.traffic.sweep(this.clock.nowMs, this.requests - this.failures);
-    this.#askIdle();
-    this.#suspect();
+    this.#checkIdle();
+    this.#probeIfSilent();
   }
 
-  /** Asks a server that has had nothing to answer for long whether it is there, so that the next client need not find out. */
-  #askIdle(): void {
+  /** Checks a server that has been idle for long, so that the next client need not find out. */
+  #checkIdle(): void {
     const { check } = this.#options;
     if (check === undefined || this.#state !== "up" || this.#opening.size > 0) return;
     const isHeard = (pipeline: Pipeline) => pipeline.inFlight > 0 || pipeline.idleMs < check.intervalMs;
     if (this.#pipelines.some(isHeard)) return;
-    const framing = this.#pipelines.find((pipeline) => pipeline.ready)?.framing ?? this.#framing ?? check.framing;
+    const framing = this.#pipelines.find((pipeline) => pipeline.ready)?.framing ?? this.#requestedFraming ??
+      check.framing;
     this.#dispatch(new RequestStream(framing), this.#check, framing.ping, 0, framing.ping.length);
   }
 
-  /** Closes what has been idle for long. Those opened first stay, since they are also the first to get requests. */
+  /** Closes connections that have been idle for long. Those opened first stay, since they also get requests first. */
   #closeIdle(): void {
     for (const pipeline of this.#pipelines.toReversed()) {
       const { framing, idleMs } = pipeline;
@@ -466,29 +482,29 @@ export class Pool implements PipelineHost {
     }
   }
 
-  /** Asks whether the server is there, when it has been silent for long though a request waits. */
-  #suspect(): void {
-    if (this.#probe.isAsking) return this.#probe.sweep(this.#aliveMs);
+  /** Probes a server that has been silent for long while a request waits. */
+  #probeIfSilent(): void {
+    if (this.#probe.isProbing) return this.#probe.sweep(this.#aliveMs);
     const { suspectAfterMs = Infinity } = this.#options;
     const { nowMs } = this.clock;
     if (this.#state !== "up" || nowMs - this.#probedMs < suspectAfterMs) return;
     const silent = this.#pipelines.find((pipeline) => pipeline.silentMs > suspectAfterMs);
     if (silent === undefined || nowMs - this.#aliveMs < suspectAfterMs) return;
     this.#probedMs = nowMs;
-    this.#probe.ask(silent.framing, (answer) => this.#takeAnswer(silent.framing, answer));
+    this.#probe.start(silent.framing, (result) => this.#onProbeResult(silent.framing, result));
   }
 
-  #takeAnswer(framing: Framing, { finding, problem, transport }: ProbeAnswer): void {
+  #onProbeResult(framing: Framing, { finding, problem, transport }: ProbeResult): void {
     const { nowMs } = this.clock;
     this.#probedMs = nowMs;
     if (transport !== undefined) this.#adopt(framing, transport);
-    if (finding === "alive") this.#answeredMs = nowMs;
+    if (finding === "alive") this.#probeReplyMs = nowMs;
     else if (finding !== "unknown" && this.#state === "up") {
       this.#giveUp(`it is silent: ${problem}`, finding === "gone");
     }
   }
 
-  /** Uses the connection of a probe for others' requests, unless there is one already that they need not wait on. */
+  /** Uses the connection of a probe for requests, unless there is another that does not delay them. */
   #adopt(framing: Framing, transport: Transport): void {
     const isFree = (pipeline: Pipeline) => pipeline.framing === framing && pipeline.ready && pipeline.handicap === 0;
     const isFull = this.#pipelines.length >= this.#options.connectionsMaxCount;
@@ -498,20 +514,20 @@ export class Pool implements PipelineHost {
     pipeline.begin(transport);
   }
 
-  /** When the server has shown last, on any connection, that it works. */
+  /** When the server last showed on any connection that it works. */
   get #aliveMs(): number {
     let aliveMs = this.#dedicated.aliveMs;
     for (const pipeline of this.#pipelines) aliveMs = Math.max(aliveMs, pipeline.aliveMs);
     return aliveMs;
   }
 
-  /** Whether it answers probes of late, so that one request which takes too long says nothing against it. */
-  get #isAnswering(): boolean {
+  /** Whether it has replied to a probe recently, so that one request which takes too long is not the server's fault. */
+  get #repliesToProbes(): boolean {
     const { suspectAfterMs = 0, probeTimeoutMs = 0 } = this.#options;
-    return this.clock.nowMs - this.#answeredMs <= suspectAfterMs + probeTimeoutMs;
+    return this.clock.nowMs - this.#probeReplyMs <= suspectAfterMs + probeTimeoutMs;
   }
 
-  /** Ends all connections, whose requests fail, and takes the server for one that is down. */
+  /** Ends all connections, whose requests fail, and marks the server as down. */
   #giveUp(reason: string, gone: boolean): void {
     this.#isGivingUp = true;
     for (const pipeline of [...this.#pipelines]) pipeline.end(true, reason);
@@ -519,18 +535,18 @@ export class Pool implements PipelineHost {
     this.#miss(reason, gone);
   }
 
-  /** Ends all connections, whose requests fail: the server is not what its address is to stand for. */
+  /** Ends all connections, whose requests fail, because another server is at this address. */
   expel(reason: string): void {
     if (this.#state === "up") this.#giveUp(reason, true);
   }
 
-  /** Ends the connections that were made. What may be repeated is sent once more, on the next. */
+  /** Ends the established connections. Requests that may be repeated are sent once more, on the next connection. */
   reconnect(reason: string): void {
     for (const pipeline of [...this.#pipelines]) if (pipeline.ready) pipeline.end(false, reason);
     this.#dedicated.endMade(reason);
   }
 
-  /** Takes no new requests; connections are closed when those in flight are answered. Idempotent. */
+  /** Accepts no new requests. Connections are closed when their requests in flight have replies. Idempotent. */
   retire(): void {
     if (this.#state === "draining") return;
     this.#state = "draining";
@@ -543,7 +559,7 @@ export class Pool implements PipelineHost {
     this.#dedicated.retire(REMOVED);
   }
 
-  /** Takes requests again, behind those still in flight: the server is back on the list. Idempotent. */
+  /** Accepts requests again, after those still in flight: the server is back on the list. Idempotent. */
   restore(): void {
     if (this.#state !== "draining") return;
     this.#state = "up";
@@ -553,7 +569,7 @@ export class Pool implements PipelineHost {
     this.#dedicated.restore();
   }
 
-  /** Closes everything; what is in flight fails. */
+  /** Closes everything. Requests in flight fail. */
   close(): void {
     this.retire();
     this.#abort.abort();
@@ -562,7 +578,7 @@ export class Pool implements PipelineHost {
   }
 }
 
-/** The request of a {@linkcode Check}. What it finds shows in the connection. */
+/** The request of a {@linkcode Check}. Its result shows in the state of the connection. */
 class CheckRequest extends BackendRequest {
   override repeatable = true;
 
@@ -570,7 +586,10 @@ class CheckRequest extends BackendRequest {
   override fail(): void {}
 }
 
-/** Those of a lost connection's requests that must not be run again: writes, and what their clients sent before them. */
+/**
+ * Returns the requests of a lost connection that must not be executed again: writes, and their clients' requests before
+ * them.
+ */
 function unrepeatable(sent: readonly BackendRequest[]): Set<BackendRequest> {
   const found = new Set<BackendRequest>();
   const written = new Set<RequestStream>();

@@ -1,21 +1,22 @@
 /**
- * Asks a server whether it is there, on a connection of its own.
+ * Probes whether a server is there, on a separate connection.
  *
- * A server that has stopped (SIGSTOP, a machine that hangs) still accepts connections and what is written to them, so that
- * requests wait there until their deadline. A connection counts as made only once a first request was answered on it
- * (framing.ts), so making one is the question: who answers that in time works, however long other requests take.
+ * A server that has stopped (SIGSTOP, a machine that hangs) still accepts connections and bytes, so that requests wait
+ * there until their deadline. A connection counts as made only after a first reply on it (framing.ts), so opening one
+ * is the probe: a server that replies in time works, however long other requests take.
  *
- * What comes of it says different things of the server:
+ * The findings differ in what they say about the server:
  *
- * | finding | what happened | so |
+ * | finding | what happened | conclusion |
  * |---|---|---|
- * | `alive` | it has answered, be it with a refusal | it merely takes long |
- * | `silent` | no answer, and no other sign of life, for the time given | it is stopped, or busy: nobody knows |
- * | `gone` | its port is closed, or somebody else's; its machine is not there | it has lost what was asked of it |
- * | `unknown` | this machine could not ask | nothing |
+ * | `alive` | it has replied, even with a refusal | it only takes long |
+ * | `silent` | no reply, and no bytes on any connection, for the time given | it is stopped or busy, which is unknown |
+ * | `gone` | its port is closed or belongs to another program, or its machine is not there | it has lost the requests in flight |
+ * | `unknown` | this machine could not connect | none |
  *
- * The time given is counted by the clock of its owner, which stands still while this process is held up itself, and anew
- * from every sign of life: an answer may be in the queue behind a long request that is still being taken.
+ * The time is counted by the clock of the probe's owner, which does not advance while this process is delayed itself.
+ * It starts again with every sign of life, since a reply may be queued after a long request that is still being
+ * received.
  *
  * @module
  */
@@ -24,85 +25,85 @@ import { messageOf } from "../errors.ts";
 import type { Clock } from "./flush_queue.ts";
 import type { Framing, Transport } from "./framing.ts";
 
-/** What making a connection in vain says of a server; see the module's comment. */
+/** The conclusion about a server from a failed attempt to connect: it lives, it is gone, or neither is known. */
 export type Verdict = "alive" | "gone" | "unknown";
 
-/** What a question has shown; see the module's comment. */
+/** The finding of a probe. */
 export type Finding = Verdict | "silent";
 
-/** What comes of a question. */
-export interface ProbeAnswer {
+/** The result of a probe. */
+export interface ProbeResult {
   readonly finding: Finding;
-  /** Why the server has not granted a connection, in words; empty when it has. */
+  /** The reason why the server has not granted a connection; empty when it has. */
   readonly problem: string;
-  /** The connection that was made, which whoever takes the answer owns. */
+  /** The connection that was opened. The receiver of the result owns it. */
   readonly transport: Transport | undefined;
 }
 
-/** How questions are asked. */
+/** The options of probes. */
 export interface ProbeOptions {
-  /** How long the server has to answer, in ms. */
+  /** How long the server may take to reply, in ms. */
   readonly timeoutMs: number;
   readonly clock: Clock;
-  /** What an error of {@linkcode Framing.open} says of the server. */
+  /** Returns the conclusion about the server from an error of {@linkcode Framing.open}. */
   readonly judge: (error: unknown) => Verdict;
 }
 
-/** One question at a time to one server. */
+/** Probes one server, with one probe at a time. */
 export class Probe {
   readonly #address: string;
   readonly #options: ProbeOptions;
-  #asking: AbortController | undefined;
-  #askedMs = 0;
+  #connecting: AbortController | undefined;
+  #startedMs = 0;
 
   constructor(address: string, options: ProbeOptions) {
     this.#address = address;
     this.#options = options;
   }
 
-  /** Whether an answer is waited for. */
-  get isAsking(): boolean {
-    return this.#asking !== undefined;
+  /** Whether a probe is in progress. */
+  get isProbing(): boolean {
+    return this.#connecting !== undefined;
   }
 
   /**
-   * Asks, unless an answer is waited for already.
+   * Starts a probe, unless one is in progress.
    *
-   * @param answered called with what was found, not after {@linkcode close}
+   * @param onResult called with the result, unless {@linkcode close} was called before
    */
-  async ask(framing: Framing, answered: (answer: ProbeAnswer) => void): Promise<void> {
-    if (this.#asking !== undefined) return;
-    const asking = this.#asking = new AbortController();
+  async start(framing: Framing, onResult: (result: ProbeResult) => void): Promise<void> {
+    if (this.#connecting !== undefined) return;
+    const connecting = this.#connecting = new AbortController();
     const { timeoutMs, clock, judge } = this.#options;
-    this.#askedMs = clock.nowMs;
+    this.#startedMs = clock.nowMs;
     let finding: Finding = "alive";
     let problem = "";
     let transport: Transport | undefined;
     try {
-      transport = await framing.open(this.#address, asking.signal);
+      transport = await framing.open(this.#address, connecting.signal);
     } catch (error) {
-      finding = asking.signal.aborted ? "silent" : judge(error);
+      finding = connecting.signal.aborted ? "silent" : judge(error);
       problem = finding === "silent" ? `no answer within ${timeoutMs} ms` : messageOf(error);
     }
-    if (this.#asking !== asking) return transport?.close();
-    this.#asking = undefined;
-    answered({ finding, problem, transport });
+    if (this.#connecting !== connecting) return transport?.close();
+    this.#connecting = undefined;
+    onResult({ finding, problem, transport });
   }
 
   /**
-   * Waits no longer for an answer that is overdue. To be called several times a second.
+   * Ends an overdue probe. It is called several times a second.
    *
-   * @param aliveMs when the server has shown last that it works
+   * @param aliveMs when the server last showed that it works
    */
   sweep(aliveMs: number): void {
     const { timeoutMs, clock } = this.#options;
-    if (clock.nowMs - Math.max(this.#askedMs, aliveMs) > timeoutMs) this.#asking?.abort();
+    if (clock.nowMs - Math.max(this.#startedMs, aliveMs) > timeoutMs) this.#connecting?.abort();
   }
 
-  /** Asks no more; an answer that comes is of no interest. */
+  /** Stops probing. A result that arrives later is ignored. */
   close(): void {
-    const asking = this.#asking;
-    this.#asking = undefined;
-    asking?.abort();
+    const connecting = this.#connecting;
+    this.#connecting = undefined;
+    connecting?.abort();
   }
 }

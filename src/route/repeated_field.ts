@@ -1,27 +1,27 @@
 /**
- * Finds a field that an object of a JSON text has twice. `JSON.parse` takes the last of them without a word, and nobody knows
- * which one was meant.
+ * Finds a field that an object of a JSON text has twice. `JSON.parse` silently uses the last one, although either may
+ * have been meant.
  *
  * @module
  */
 
-/** A string with what stands behind it when that makes it a field's name, or a bracket, or the comma between two items. */
+/** Matches a string, with the colon that makes it the name of a field; or a bracket; or the comma between two items. */
 const TOKEN = /"((?:[^"\\]|\\.)*)"(\s*:)?|[[\]{},]/g;
 
-/** Where a field was found for the second time. */
+/** The place where a field was found for the second time. */
 export interface RepeatedField {
   readonly field: string;
-  /** The item of the outermost array, from 1 on. */
+  /** The item of the outermost array, from 1. */
   readonly item: number;
 }
 
 /**
- * Finds the first field that stands twice in one object.
+ * Finds the first field that one object contains twice.
  *
  * @param text valid JSON, an array at the top
  */
 export function findRepeatedField(text: string): RepeatedField | undefined {
-  /** The names so far in each array or object that is open. */
+  /** The names seen so far in each array or object that is open. */
   const open: Set<string>[] = [];
   let item = 1;
   for (const [token, name, colon] of text.matchAll(TOKEN)) {

@@ -1,13 +1,18 @@
 /**
- * Which server owns a slot, and so every key of it (`key_slot.ts` says which): a pure function of the list of servers.
+ * The owner of a slot, and so of every key in it (`key_slot.ts` defines the slot of a key): a pure function of the list
+ * of servers.
  *
- * It is weighted rendezvous hashing: each server draws a score for each slot, and the highest owns it.
- * The draw depends on nothing but that server and that slot, so whoever has the same set of servers computes the same
- * table, in whatever order the file names them; a server that leaves gives up its own slots and no others move; a
- * changed weight moves slots to or from that server only. To agree, other implementations compute
+ * It is weighted rendezvous hashing: each server draws a score for each slot, and the highest score owns the slot. A
+ * draw depends only on the server and the slot. Therefore:
+ *
+ * - Programs with the same set of servers compute the same table, for any order in the file.
+ * - A server that leaves gives up its own slots, and no others move.
+ * - A changed weight moves slots to or from that server only.
+ *
+ * To agree, other implementations compute:
  *
  * ```text
- * seed(address)  = FNV-1a, 64 bits, over the UTF-8 of "host:port" in its one spelling (address.ts)
+ * seed(address)  = FNV-1a, 64 bits, over the UTF-8 of "host:port" in its canonical spelling (address.ts)
  *                  (offset basis cbf29ce484222325, prime 100000001b3)
  * z(slot)        = output number slot + 1 of SplitMix64 seeded with it, all modulo 2^64:
  *                    z = seed + (slot + 1) · 9e3779b97f4a7c15
@@ -18,8 +23,9 @@
  * score          = -weight / ln(u)                the highest wins; if equal, the lesser address
  * ```
  *
- * With it server i wins a slot with probability weight_i / Σ weight: -ln(u) is exponentially distributed, dividing it
- * by the weight makes the rate the weight, and the least of exponentials falls to each in proportion to its rate.
+ * Server i thus wins a slot with probability weight_i / Σ weight: -ln(u) is exponentially distributed, dividing it by
+ * the weight makes the weight its rate, and the probability of being the least of several exponentials is proportional
+ * to the rate.
  *
  * @module
  */
@@ -27,15 +33,15 @@
 import { assert } from "../errors.ts";
 import { SERVERS_MAX_COUNT, SLOTS_COUNT } from "../limits.ts";
 
-/** One server of the cluster. Its address is its identity: the routing depends on nothing else but the weight. */
+/** One server of the cluster. Its address is its identity: the routing depends only on it and on the weight. */
 export interface Member {
-  /** `host:port`, in its one spelling (address.ts). */
+  /** `host:port` in its canonical spelling (address.ts). */
   readonly address: string;
-  /** Its share of the slots, relative to the sum of all weights. */
+  /** The server's share of the slots, relative to the sum of all weights. */
   readonly weight: number;
 }
 
-/** The 64-bit FNV-1a hash of an address, which seeds its draws and names it in the cursors of `scan`. */
+/** Returns the 64-bit FNV-1a hash of an address, which seeds its draws and names it in the cursors of `scan`. */
 export function hashAddress(address: string): bigint {
   let hash = 0xcbf29ce484222325n;
   for (const byte of new TextEncoder().encode(address)) {
@@ -45,20 +51,21 @@ export function hashAddress(address: string): bigint {
 }
 
 /**
- * The owner of each slot, as its position in `members`.
+ * Returns the owner of each slot, as its position in `members`.
  *
- * Takes about 20 ns a slot and server. The positions depend on the order of `members`, the owners' addresses do not.
+ * It takes about 20 ns per slot and server. The positions depend on the order of `members`; the owners' addresses do
+ * not.
  *
- * @param members 1 to `SERVERS_MAX_COUNT` servers, no address twice
+ * @param members 1 to `SERVERS_MAX_COUNT` servers without duplicate addresses
  * @returns 16,384 positions, owned by the caller
  */
 export function ownersOf(members: readonly Member[]): Uint16Array {
   assert(members.length > 0 && members.length <= SERVERS_MAX_COUNT, "a cluster has 1 to SERVERS_MAX_COUNT servers");
-  assert(new Set(members.map((member) => member.address)).size === members.length, "an address stands once");
+  assert(new Set(members.map((member) => member.address)).size === members.length, "each address is listed once");
   const owners = new Uint16Array(SLOTS_COUNT);
   const best = new Float64Array(SLOTS_COUNT);
   const draws = new Float64Array(SLOTS_COUNT);
-  // In order of address, so that the lesser one keeps a slot when the scores are equal.
+  // The order is that of addresses, so that the lesser one keeps a slot when the scores are equal.
   const order = members.map((_, position) => position)
     .sort((a, b) => members[a]!.address < members[b]!.address ? -1 : 1);
   for (const position of order) {
@@ -76,11 +83,12 @@ export function ownersOf(members: readonly Member[]): Uint16Array {
 }
 
 /**
- * Who serves each slot when only some of the servers can: its owner, or else the next by rendezvous among those that can.
+ * Returns the server of each slot when only some servers can serve: its owner, or the next by rendezvous among those
+ * that can.
  *
  * @param home the owners of all slots, from {@linkcode ownersOf}
- * @param canServe whether the server at a position in `members` can
- * @returns positions in `members`; `home` itself when there is nobody to stand in, or nobody to stand in for
+ * @param canServe whether the server at each position in `members` can serve
+ * @returns positions in `members`; `home` itself when no server can serve, or all can
  */
 export function standInsFor(
   members: readonly Member[],
@@ -89,18 +97,21 @@ export function standInsFor(
 ): Uint16Array {
   const left = members.map((_, position) => position).filter((position) => canServe[position]);
   if (left.length === 0 || left.length === members.length) return home;
-  // A server that is left out gives up its own slots and no others move: for all others this is what `home` says.
+  // A server that is left out gives up its own slots and no others move, so all other slots keep the owner of `home`.
   return ownersOf(left.map((position) => members[position]!)).map((position) => left[position]!);
 }
 
-/** How many slots each of `count` positions owns. */
+/** Returns how many slots each of `count` positions owns. */
 export function countSlots(owners: Uint16Array, count: number): Uint32Array {
   const slots = new Uint32Array(count);
   for (let slot = 0; slot < owners.length; slot++) slots[owners[slot]!]!++;
   return slots;
 }
 
-/** Fills `draws` with u of every slot: SplitMix64 on pairs of 32-bit halves, since a BigInt a step costs 50 times more. */
+/**
+ * Fills `draws` with u of every slot. SplitMix64 uses pairs of 32-bit halves, since a BigInt per step costs 50 times
+ * more.
+ */
 function drawAll(address: string, draws: Float64Array): void {
   const seed = hashAddress(address);
   let stateHigh = Number(seed >> 32n);
@@ -128,7 +139,7 @@ function drawAll(address: string, draws: Float64Array): void {
   }
 }
 
-/** The upper 32 bits of the 64-bit product of two unsigned 32-bit integers. */
+/** Returns the upper 32 bits of the 64-bit product of two unsigned 32-bit integers. */
 function highProduct(a: number, b: number): number {
   const aLow = a & 0xffff;
   const aHigh = a >>> 16;

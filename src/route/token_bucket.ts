@@ -1,28 +1,28 @@
 /**
- * Lets something happen a few times in a row, and after that once in a while: lines of a log, which one fault that comes
- * and goes would fill otherwise. It is a token bucket.
+ * A token bucket: it allows an event a few times in a burst, and after that once per interval. It limits lines of a
+ * log, which a recurring fault would fill otherwise.
  *
  * @module
  */
 
-/** See the module's comment. */
+/** A token bucket, initially full. */
 export class TokenBucket {
   readonly #maxCount: number;
   readonly #intervalMs: number;
   #count: number;
-  /** Since when the next one is being earned. */
+  /** The time from which the next token is earned, in ms. */
   #sinceMs = -Infinity;
 
   /**
-   * @param maxCount how often it may happen in a row
-   * @param intervalMs after how long it may happen once more
+   * @param maxCount how often the event may happen in a burst
+   * @param intervalMs the time after which it may happen once more
    */
   constructor(maxCount: number, intervalMs: number) {
     this.#maxCount = this.#count = maxCount;
     this.#intervalMs = intervalMs;
   }
 
-  /** Whether it may happen now; then that is one. `nowMs` never goes back. */
+  /** Takes a token, and returns whether there was one. `nowMs` is monotonic. */
   take(nowMs: number): boolean {
     const earned = Math.floor((nowMs - this.#sinceMs) / this.#intervalMs);
     if (this.#count + earned >= this.#maxCount) {

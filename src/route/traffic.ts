@@ -1,10 +1,11 @@
 /**
- * What goes on with one server now: requests a second, and how long some of them take.
+ * The present traffic with one server: requests a second, and how long some of them take.
  *
- * Reading a precise clock for each request would cost more than routing it, so only some are timed: every one while there
- * are few, and of many about {@linkcode TIMED_PER_SWEEP_COUNT} between two sweeps. How many are passed over is found at
- * each sweep from the requests since the last, and is odd, so as not to keep in step with clients that send batches. One
- * that is timed counts for those passed over as well: else what was slow while there was little to do would weigh more.
+ * Reading a precise clock for each request would cost more than routing it, so only some are timed: each one while
+ * there are few, and otherwise about {@linkcode TIMED_PER_SWEEP_COUNT} between two sweeps. At each sweep the number of
+ * requests to skip is computed from the requests since the last one. It is odd, so that it does not keep in step with
+ * clients that send batches. A timed request also counts for the skipped ones, since otherwise slow requests at a quiet
+ * time would weigh more.
  *
  * @module
  */
@@ -16,22 +17,22 @@ const TIMED_PER_SWEEP_COUNT = 16;
 
 /** A request that may be timed. */
 export interface TimedRequest {
-  /** What times the request; nothing, for most requests. */
+  /** The object that times the request; `undefined` for most requests. */
   traffic: Traffic | undefined;
   /** When timing began, by the precise clock. */
   timedMs: number;
-  /** How many requests the timed one stands for, itself included. */
+  /** The number of requests that the timed one represents, including itself. */
   timedCount: number;
 }
 
 /** The traffic with one server. */
 export class Traffic {
-  /** Requests until one is timed. Its owner counts down with each, and calls {@linkcode begin} at 0. */
+  /** The number of requests until one is timed. The owner decrements it with each, and calls {@linkcode begin} at 0. */
   untilTimed = 1;
   readonly #latencies: Latencies;
   readonly #preciseMs: () => number;
   #stride = 1;
-  /** The requests there had been at some moments of the last seconds: a ring. */
+  /** The number of requests at some moments of the last seconds, as a ring. */
   readonly #markCounts = new Float64Array(TRAFFIC_MARKS_COUNT);
   readonly #markMs = new Float64Array(TRAFFIC_MARKS_COUNT);
   #marks = 1;
@@ -39,8 +40,8 @@ export class Traffic {
   #lastMs: number;
 
   /**
-   * @param nowMs the moment, by the clock of {@linkcode sweep}
-   * @param preciseMs a clock that is good for durations below a ms
+   * @param nowMs the present, by the clock of {@linkcode sweep}
+   * @param preciseMs returns the ms of a clock that can measure durations below a ms
    */
   constructor(nowMs: number, preciseMs: () => number) {
     this.#latencies = new Latencies(TRAFFIC_WINDOW_MS, nowMs);
@@ -48,7 +49,7 @@ export class Traffic {
     this.#markMs[0] = this.#lastMs = nowMs;
   }
 
-  /** Begins to time a request, until {@linkcode finish} or until nobody waits for its reply any more. */
+  /** Begins to time a request, until {@linkcode finish} or until its reply is not needed any more. */
   begin(request: TimedRequest): void {
     this.untilTimed = this.#stride;
     request.traffic = this;
@@ -56,19 +57,19 @@ export class Traffic {
     request.timedMs = this.#preciseMs();
   }
 
-  /** The reply of a request that was timed is there. */
+  /** Counts the latency of a timed request whose reply has arrived. */
   finish(request: TimedRequest): void {
     request.traffic = undefined;
     this.#latencies.add(this.#preciseMs() - request.timedMs, request.timedCount);
   }
 
   /**
-   * Takes note of the time. To be called several times a second.
+   * Updates the rate and the windows. It is called several times a second.
    *
-   * @param requests how many there were since the start; those that failed are none
+   * @param requests the number of requests since the start, without failed ones
    */
   sweep(nowMs: number, requests: number): void {
-    this.#latencies.turn(nowMs);
+    this.#latencies.rotate(nowMs);
     this.#stride = Math.floor((requests - this.#lastCount) / TIMED_PER_SWEEP_COUNT) | 1;
     this.untilTimed = Math.min(this.untilTimed, this.#stride);
     this.#lastCount = requests;
@@ -87,7 +88,7 @@ export class Traffic {
     return durationMs > 0 ? (this.#lastCount - this.#markCounts[oldest]!) * 1000 / durationMs : 0;
   }
 
-  /** As {@linkcode Latencies.quantile}, of the requests that were timed in the last 10 to 20 s. */
+  /** Returns a {@linkcode Latencies.quantile} of the requests that were timed in the last 10 to 20 s. */
   quantile(fraction: number): number | undefined {
     return this.#latencies.quantile(fraction);
   }

@@ -25,10 +25,10 @@ class Rig {
     report: () => {},
   });
 
-  send(stream: DedicatedStream, name: string, patienceMs?: number): FakeRequest {
+  send(stream: DedicatedStream, name: string, extraTimeoutMs?: number): FakeRequest {
     const request = new FakeRequest(name, true, this.log);
     const frame = encodeText(`${name}.`);
-    stream.send(request, frame, 0, frame.length, patienceMs);
+    stream.send(request, frame, 0, frame.length, extraTimeoutMs);
     return request;
   }
 

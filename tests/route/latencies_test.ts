@@ -47,13 +47,13 @@ Deno.test("Latencies add() counts what is out of range as of the first or last b
 Deno.test("Latencies turn() forgets what is older than two windows", () => {
   const latencies = new Latencies(10_000, 0);
   latencies.add(5);
-  latencies.turn(9_999);
-  latencies.turn(10_000);
+  latencies.rotate(9_999);
+  latencies.rotate(10_000);
   latencies.add(80);
   assertNear(latencies.quantile(0.5), 5);
   assertNear(latencies.quantile(1), 80);
-  latencies.turn(20_000);
+  latencies.rotate(20_000);
   assertNear(latencies.quantile(0), 80);
-  latencies.turn(30_000);
+  latencies.rotate(30_000);
   assertEquals(latencies.quantile(0.5), undefined);
 });
