@@ -470,8 +470,8 @@ export class Proxy implements SessionHost {
     this.#cluster.sweep();
     this.#remap?.sweep();
     this.#hub.sweep(this.#timeoutMs);
-    this.disconnections.tellOthers();
-    this.failedLogins.tellOthers();
-    this.adminCommands.tellOthers();
+    this.disconnections.reportOthers();
+    this.failedLogins.reportOthers();
+    this.adminCommands.reportOthers();
   }
 }

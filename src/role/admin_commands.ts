@@ -1,8 +1,9 @@
 /**
- * Commands of an administrator (`admin` in the specification), told in the log with the client that has sent them.
+ * Logs the commands of an administrator (flag `admin` in the specification), each with the client that sent it.
  *
- * A line is written before the command runs, so that one that ends the server is there as well. Each command has its own
- * budget of lines: those that are sent often, as a proxy sends `flushslots`, hide no others, and are summed up.
+ * A line is written before the command runs, so that a command that ends the server is logged too. Each command has a
+ * separate budget of lines. A command that is sent often, as `flushslots` is by a proxy, therefore does not hide
+ * others; its uses are summed up.
  *
  * @module
  */
@@ -11,50 +12,50 @@ import { ADMIN_REPORT_INTERVAL_MS, ADMIN_REPORTS_MAX_COUNT } from "../limits.ts"
 import { TokenBucket } from "../route/token_bucket.ts";
 import type { Logger } from "./logger.ts";
 
-/** Who has sent a command. */
+/** The client that sent a command. */
 export interface AdminClient {
   readonly id: number;
   /** `host:port` of the peer. */
   readonly address: string;
-  /** By `client setname`. */
+  /** The name of the connection, set by `client setname`. */
   readonly name: string;
 }
 
-/** What may still be told of one command. */
+/** How much of one command may still be logged. */
 interface Budget {
   readonly bucket: TokenBucket;
-  untold: number;
+  unreported: number;
 }
 
-/** The commands of one role. */
+/** Logs the admin commands of one role. */
 export class AdminCommands {
   readonly #logger: Logger;
   readonly #now: () => number;
-  /** By command; there are few. */
+  /** The budgets by command, of which there are few. */
   readonly #budgets = new Map<string, Budget>();
-  #untold = 0;
+  #unreported = 0;
 
-  /** @param now ms of a clock that never goes back */
+  /** @param now returns the ms of a monotonic clock */
   constructor(logger: Logger, now: () => number = () => performance.now()) {
     this.#logger = logger;
     this.#now = now;
   }
 
   /**
-   * Takes note of a command.
+   * Logs a command, or counts it if its budget of lines is used up.
    *
-   * @param command its name
-   * @param words what is told of it, without what may be a secret
+   * @param command the command's name
+   * @param words the words that are logged, without secrets
    */
   note({ id, address, name }: AdminClient, command: string, words: string): void {
     let budget = this.#budgets.get(command);
     if (budget === undefined) {
-      budget = { bucket: new TokenBucket(ADMIN_REPORTS_MAX_COUNT, ADMIN_REPORT_INTERVAL_MS), untold: 0 };
+      budget = { bucket: new TokenBucket(ADMIN_REPORTS_MAX_COUNT, ADMIN_REPORT_INTERVAL_MS), unreported: 0 };
       this.#budgets.set(command, budget);
     }
     if (!budget.bucket.take(this.#now())) {
-      budget.untold++;
-      this.#untold++;
+      budget.unreported++;
+      this.#unreported++;
       return;
     }
     this.#logger.info("Admin command", {
@@ -62,21 +63,21 @@ export class AdminCommands {
       client: address,
       id,
       ...name !== "" && { name },
-      ...budget.untold > 0 && { others_before: budget.untold },
+      ...budget.unreported > 0 && { others_before: budget.unreported },
     });
-    this.#untold -= budget.untold;
-    budget.untold = 0;
+    this.#unreported -= budget.unreported;
+    budget.unreported = 0;
   }
 
-  /** Tells of those that no line is about, once more may be written. To be called now and then. */
-  tellOthers(): void {
-    if (this.#untold === 0) return;
+  /** Logs the counts of the commands that were not logged, once their budgets allow. It is called regularly. */
+  reportOthers(): void {
+    if (this.#unreported === 0) return;
     const nowMs = this.#now();
     for (const [command, budget] of this.#budgets) {
-      if (budget.untold === 0 || !budget.bucket.take(nowMs)) continue;
-      this.#logger.info("Admin commands", { command, times: budget.untold });
-      this.#untold -= budget.untold;
-      budget.untold = 0;
+      if (budget.unreported === 0 || !budget.bucket.take(nowMs)) continue;
+      this.#logger.info("Admin commands", { command, times: budget.unreported });
+      this.#unreported -= budget.unreported;
+      budget.unreported = 0;
     }
   }
 }

@@ -1,16 +1,18 @@
 /**
- * Files of certificates and keys, read to the end and checked: what TLS, or a client, would find out later and explain worse.
+ * Reads and checks files of certificates and keys completely. TLS, or a client, would find the same errors later and
+ * explain them worse.
  *
- * | file | what counts of it |
+ * | file | what is used of it |
  * |---|---|
  * | chain of a server | its certificates in order, the server's own first |
  * | key | its private keys; the one that belongs to the certificate is used |
  * | authorities | its certificates |
  *
- * A chain and its key may be in one file, in any order. Other blocks, such as `EC PARAMETERS`, have to be whole, too, and are
- * left out. What is handed on is written anew from what was understood, so that nobody else has to understand the rest.
+ * A chain and its key may be in one file, in any order. Other blocks, such as `EC PARAMETERS`, have to be complete as
+ * well and are left out. The result is encoded again from what was parsed, so that no other code has to parse the rest.
  *
- * The platform parses certificates and keys. Imports no package: the library reads certificates with it.
+ * The platform parses certificates and keys. This module imports no package, since the client library reads
+ * certificates with it.
  *
  * @module
  */
@@ -28,27 +30,29 @@ export interface KeyPair {
   readonly key: string;
 }
 
-/** A pair with what is known of it. */
+/** A certificate chain and its key, with the parsed certificate. */
 export interface LoadedKeyPair extends KeyPair {
   /** The server's own certificate. */
   readonly certificate: X509Certificate;
 }
 
-/** Authorities. */
+/** The certificates of authorities. */
 export interface LoadedAuthorities {
   /** All certificates in PEM. */
   readonly cert: string;
   readonly count: number;
   /**
-   * The last moment of the one that expires next, or of all when all have, in ms since 1970; `undefined` for the many of a
-   * public bundle, of which some are always about to.
+   * When the next authority expires, or the last one if all have expired, in ms since 1970. It is `undefined` for a
+   * public bundle, of which some authority is always about to expire.
    */
   readonly expiresMs: number | undefined;
 }
 
 const KEY_LABELS = ["PRIVATE KEY", "EC PRIVATE KEY", "RSA PRIVATE KEY", "ENCRYPTED PRIVATE KEY"];
 const CERTIFICATE_LABELS = ["CERTIFICATE", "X509 CERTIFICATE"];
-/** Labels of what holds certificates in a form that TLS here does not read: leaving them out would surprise. */
+/**
+ * Labels of blocks that hold certificates in a form that TLS here does not read. Leaving them out would be a surprise.
+ */
 const OTHER_FORMS: Readonly<Record<string, string>> = {
   "TRUSTED CERTIFICATE": "openssl x509 -in FILE",
   "PKCS7": "openssl pkcs7 -in FILE -print_certs",
@@ -78,7 +82,7 @@ export function readKeyPair(certPath: string, keyPath: string): LoadedKeyPair {
   return { ...pair, certificate };
 }
 
-/** Whether a file of certificates holds a private key as well; `false` when it cannot be read as PEM. */
+/** Returns whether a file of certificates also holds a private key; `false` when it cannot be read as PEM. */
 export function holdsKey(path: string): boolean {
   try {
     return parsePem(readBoundedFile(path, "certificate", CERTIFICATES_FILE_MAX_BYTES)).some(isKeyBlock);
@@ -91,7 +95,7 @@ export function holdsKey(path: string): boolean {
  * Reads the certificates of authorities, such as `--ca` names.
  *
  * @param what names the file in errors
- * @throws {UsageError} when the file cannot be read, or holds none, or one that cannot be used
+ * @throws {UsageError} when the file cannot be read, holds no certificate, or holds one that cannot be used
  */
 export function readAuthorities(path: string, what = "certificates of --ca"): LoadedAuthorities {
   try {
@@ -103,11 +107,11 @@ export function readAuthorities(path: string, what = "certificates of --ca"): Lo
 }
 
 /**
- * The authority in the state folder, which clients trust for loopback addresses.
+ * Returns the authority in the state folder, which clients trust for loopback addresses.
  *
  * @param folder another folder, for tests
- * @returns PEM; `undefined` when no server was started by this user yet, or it may not be read
- * @throws {UsageError} when it cannot be used
+ * @returns PEM; `undefined` when this user has not started a server yet, or the file may not be read
+ * @throws {UsageError} when the authority cannot be used
  */
 export function readDefaultAuthority(folder?: string): string | undefined {
   let path: string;
@@ -136,7 +140,10 @@ function parseAuthorities(path: string, what: string): LoadedAuthorities {
   };
 }
 
-/** One that has expired does no harm beside others, as while one authority replaces another. */
+/**
+ * Returns when the next valid authority expires. An expired one is harmless among others, as while it is being
+ * replaced.
+ */
 function nextExpiry(chain: readonly ParsedCertificate[]): number {
   const all = chain.map(({ certificate }) => Date.parse(certificate.validTo));
   const valid = all.filter((expiresMs) => expiresMs > Date.now());
@@ -144,7 +151,7 @@ function nextExpiry(chain: readonly ParsedCertificate[]): number {
 }
 
 /**
- * Reads the one certificate of a file, such as that of a local authority.
+ * Reads the first certificate of a file, such as that of a local authority.
  *
  * @throws {StartError} when it cannot be read or parsed
  */
@@ -155,7 +162,7 @@ export function readCertificate(path: string, what: string): { readonly cert: st
 }
 
 /**
- * Reads the one private key of a file, such as that of a local authority.
+ * Reads the first private key of a file, such as that of a local authority.
  *
  * @throws {StartError} when it cannot be read or used, or others may read it
  */
@@ -164,7 +171,7 @@ export function readKey(path: string, what: string): { readonly key: string; obj
   return { key: formatPem(block.label, block.bytes), object: key };
 }
 
-/** The last moment of the first certificate of a PEM text, in ms since 1970. */
+/** Returns when the first certificate of a PEM text expires, in ms since 1970. */
 export function expiryOf(cert: string): number {
   return Date.parse(new X509Certificate(cert).validTo);
 }
@@ -182,7 +189,7 @@ function isKeyBlock({ label }: PemBlock): boolean {
   return label.endsWith("PRIVATE KEY");
 }
 
-/** How a block is named in errors. */
+/** Returns the name of a block in errors. */
 function placeOf({ number, label, line }: PemBlock): string {
   return `block ${number} ("${label}", line ${line})`;
 }
@@ -223,7 +230,7 @@ function parseCertificate(block: PemBlock, what: string, path: string): ParsedCe
       reason = messageOf(error);
     }
   }
-  throw new StartError(`Cannot parse the ${what} "${path}": ${placeOf(block)} is no certificate: ${reason}`);
+  throw new StartError(`Cannot parse the ${what} "${path}": ${placeOf(block)} is not a certificate: ${reason}`);
 }
 
 interface ParsedKey {
@@ -251,7 +258,7 @@ function parseKey(block: PemBlock, path: string): KeyObject {
     if (!isOneSequence(block.bytes)) throw new Error("it is not one whole key");
     key = createPrivateKey(formatPem(block.label, block.bytes));
   } catch (error) {
-    throw refuse(`is no private key: ${messageOf(error)}; expected ${KEY_KINDS}`);
+    throw refuse(`is not a private key: ${messageOf(error)}; expected ${KEY_KINDS}`);
   }
   const unusable = unusableReason(key);
   if (unusable !== undefined) throw refuse(`is ${unusable}, expected ${KEY_KINDS}`);
@@ -260,7 +267,7 @@ function parseKey(block: PemBlock, path: string): KeyObject {
 
 const KEY_KINDS = `RSA of ${RSA_KEY_MIN_BITS} bits or more, ECDSA over P-256, P-384 or P-521, or Ed25519`;
 
-/** What a key is that the TLS library does not take; `undefined` when it does. */
+/** Returns why the TLS library does not accept a key, as a noun; `undefined` when it does. */
 function unusableReason(key: KeyObject): string | undefined {
   const type = key.asymmetricKeyType ?? "of an unknown kind";
   const { modulusLength = 0, namedCurve = "" } = key.asymmetricKeyDetails ?? {};
@@ -280,12 +287,12 @@ function mismatchReason(
   return place === 0 ? message : `${message}, but of certificate ${place} there: expected the server's own to be first`;
 }
 
-/** Lets the TLS library itself say whether it takes a pair: it has the last word, and names no file. */
+/** Checks a pair with the TLS library itself, which decides in the end. Its errors name no file. */
 function tryPair(pair: KeyPair, certPath: string, keyPath: string): void {
   try {
     Deno.listenTls({ hostname: "127.0.0.1", port: 0, ...pair }).close();
   } catch (error) {
-    // Whether the machine lets us listen is another question.
+    // Whether the machine allows listening does not matter here.
     const isOfSystem = error instanceof Error && ("code" in error || error instanceof Deno.errors.AddrNotAvailable);
     if (isOfSystem) return;
     throw new StartError(

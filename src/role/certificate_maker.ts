@@ -1,5 +1,5 @@
 /**
- * Makes certificates. A module of its own because the library takes 90 ms to load, and few starts need it.
+ * Makes certificates. It is a separate module because the library takes 90 ms to load and few starts need it.
  *
  * Keys are ECDSA over P-256: every TLS library of the last decade accepts them, and a handshake costs a fraction of
  * what it costs with RSA. Fields follow RFC 5280.
@@ -27,15 +27,15 @@ import type { KeyPair } from "./certificate_files.ts";
 
 const KEY_ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
 const DAY_MS = 86_400_000;
-/** Certificates begin to be valid this much earlier, for clocks that are behind. */
+/** How much earlier certificates begin to be valid, for clocks that are slow. */
 const CLOCK_SKEW_MS = 3_600_000;
 
-/** Makes a self-signed authority, which may sign server certificates and nothing below that. */
+/** Makes a self-signed authority, which may sign server certificates but no further authorities. */
 export async function makeAuthority(nowMs: number): Promise<KeyPair> {
   const keys = await generateKeys();
   const certificate = await X509CertificateGenerator.createSelfSigned({
     serialNumber: randomHex(16),
-    // Two authorities of one name would be mistaken for each other while a chain is built.
+    // Two authorities of one name would be confused while a chain is built.
     name: `CN=inmem local CA ${randomHex(4)}`,
     notBefore: new Date(nowMs - CLOCK_SKEW_MS),
     notAfter: new Date(nowMs + AUTHORITY_VALID_DAYS * DAY_MS),
@@ -53,7 +53,7 @@ export async function makeAuthority(nowMs: number): Promise<KeyPair> {
 /**
  * Makes a server certificate that `authority` signs.
  *
- * @param hosts the DNS names and IP addresses that it is for; at least one
+ * @param hosts the DNS names and IP addresses of the certificate; at least one
  */
 export async function makeServerCertificate(
   authority: KeyPair,
@@ -89,7 +89,7 @@ function generateKeys(): Promise<CryptoKeyPair> {
   return crypto.subtle.generateKey(KEY_ALGORITHM, true, ["sign", "verify"]);
 }
 
-/** The key in PKCS #8, as PEM. */
+/** Returns the key in PKCS #8, as PEM. */
 async function exportKey(key: CryptoKey): Promise<string> {
   const bytes = new Uint8Array(await crypto.subtle.exportKey("pkcs8", key));
   const lines = bytes.toBase64().match(/.{1,64}/g) ?? [];
@@ -101,7 +101,7 @@ function importKey(pem: string): Promise<CryptoKey> {
   return crypto.subtle.importKey("pkcs8", Uint8Array.fromBase64(text), KEY_ALGORITHM, false, ["sign"]);
 }
 
-/** A random number as hexadecimal digits, positive as serial numbers have to be. */
+/** Returns a random number as hexadecimal digits. It is positive, as serial numbers have to be. */
 function randomHex(sizeBytes: number): string {
   const bytes = crypto.getRandomValues(new Uint8Array(sizeBytes));
   bytes[0] = (bytes[0] ?? 0) & 0x7f | 0x40;

@@ -1,5 +1,5 @@
 /**
- * Certificates: the role `inmem certs`, and those that a first start makes for itself.
+ * Certificates: the role `inmem certs`, and the certificates that a first start makes for itself.
  *
  * ```text
  * DIR/ca.pem      the local authority; what clients trust          0644
@@ -9,9 +9,9 @@
  * DIR/.lock       held while the others change
  * ```
  *
- * An authority is never replaced unasked: clients that trust it would be cut off, and its key cannot be had back. Where one
- * of its two files is missing, nothing is made; a server's pair that is there is used as it is, with a warning. Every file
- * appears whole, by rename; both of a pair are written before the first of them appears.
+ * An authority is only replaced on request: clients that trust it would no longer connect, and its key cannot be
+ * recovered. If one of its two files is missing, no certificate is made; an existing server pair is used as it is, with
+ * a warning. Every file appears whole, by rename. Both files of a pair are written before the first of them appears.
  *
  * @module
  */
@@ -29,39 +29,39 @@ import { type CertificatePaths, certificatePaths, stateFolder } from "./state_fo
 export { readDefaultAuthority } from "./certificate_files.ts";
 export { type CertificatePaths, certificatePaths, stateFolder } from "./state_folder.ts";
 
-/** The hosts that every server certificate is for. */
+/** The hosts of every server certificate. */
 const LOOPBACK_HOSTS: readonly string[] = ["localhost", "127.0.0.1", "::1"];
 const DAY_MS = 86_400_000;
 
-/** What {@linkcode makeCertificates} did. */
+/** The result of {@linkcode makeCertificates}. */
 export interface MadeCertificates {
   readonly paths: CertificatePaths;
-  /** Whether the authority is new; otherwise the one found was used. */
+  /** Whether the authority is new; otherwise the existing one was used. */
   readonly isAuthorityNew: boolean;
-  /** The hosts that the server certificate is for. */
+  /** The hosts of the server certificate. */
   readonly hosts: readonly string[];
-  /** The last moment of the server certificate, in ms since 1970. */
+  /** When the server certificate expires, in ms since 1970. */
   readonly validUntilMs: number;
 }
 
 /** A server's certificate chain and key, checked. */
 export interface CheckedKeyPair extends KeyPair {
-  /** The last moment of the certificate, in ms since 1970. */
+  /** When the certificate expires, in ms since 1970. */
   readonly expiresMs: number;
-  /** The last moment of the local authority that has signed it; `undefined` when that is not there, or it is somebody else's. */
+  /** When the local authority that signed it expires; `undefined` when it is missing or another one signed it. */
   readonly authorityExpiresMs?: number | undefined;
-  /** What an operator should know, beside when it expires, a sentence each; empty when all is well. */
+  /** The warnings for the operator besides the expiry, one sentence each; empty when all is well. */
   readonly warnings: readonly string[];
 }
 
 /**
- * Makes a server certificate in `folder`, and the authority that signs it unless there is one.
+ * Makes a server certificate in `folder`, and an authority to sign it unless there is one.
  *
- * @param folder made with mode 0700 if it does not exist
+ * @param folder is created with mode 0700 if it does not exist
  * @param hosts DNS names and IP addresses beside the loopback ones
- * @param options `replaceAuthority` makes a new authority although there is one: nobody trusts the new one yet
+ * @param options `replaceAuthority` makes a new authority although there is one; no client trusts the new one yet
  * @throws {UsageError} when a host is neither a name nor an address
- * @throws {StartError} when the folder cannot be written, or the authority found cannot be used
+ * @throws {StartError} when the folder cannot be written, or the existing authority cannot be used
  */
 export async function makeCertificates(
   folder: string,
@@ -81,7 +81,7 @@ function checkHost(host: string): string {
   if (!isHostname(host.replace(/^\*\./, ""))) {
     throw new UsageError(`Cannot make a certificate for "${host}": expected a host name or an IP address`);
   }
-  // Certificates name hosts without a "." at the end; who connects to a name with one looks for it without.
+  // Certificates name hosts without a "." at the end, and a client that uses one compares without it.
   return host.toLowerCase().replace(/\.$/, "");
 }
 
@@ -108,12 +108,12 @@ async function makeLocked(
   }
 }
 
-/** The authority in the folder; `undefined` when there is none. */
+/** Returns the authority in the folder; `undefined` when there is none. */
 function readAuthority(paths: CertificatePaths, nowMs: number): KeyPair | undefined {
   const [hasCertificate, hasKey] = [isThere(paths.authority), isThere(paths.authorityKey)];
   if (!hasCertificate && !hasKey) return undefined;
   const folder = dirname(paths.authority);
-  const advice = `give the files back, or make a new authority with: inmem certs "${folder}" --force`;
+  const advice = `restore the files, or make a new authority with: inmem certs "${folder}" --force`;
   if (!hasCertificate) {
     throw new StartError(
       `Cannot use the authority's key "${paths.authorityKey}": its certificate "ca.pem" is missing; ` +
@@ -130,7 +130,7 @@ function readAuthority(paths: CertificatePaths, nowMs: number): KeyPair | undefi
   return { cert, key };
 }
 
-/** Makes the folder if need be, and keeps whoever else asks for this lock waiting until disposed of. */
+/** Creates the folder if necessary and locks it until the result is disposed of. Other processes wait for the lock. */
 async function lockFolder(folder: string): Promise<Disposable> {
   try {
     Deno.mkdirSync(folder, { recursive: true, mode: 0o700 });
@@ -143,8 +143,8 @@ async function lockFolder(folder: string): Promise<Disposable> {
 }
 
 /**
- * Replaces files at once: a reader, or a power cut, finds the old content of each or the new. All are written before the
- * first is replaced, so that hardly anybody finds some old and some new.
+ * Replaces files atomically: a reader, or a power failure, finds either the old or the new content of each. All are
+ * written before the first is replaced, so that readers hardly ever find a mixture of old and new files.
  */
 function replaceFiles(files: readonly (readonly [path: string, content: string, mode: number])[]): void {
   for (const [path, content, mode] of files) {
@@ -168,10 +168,10 @@ export interface DefaultKeyPair extends CheckedKeyPair {
 }
 
 /**
- * The certificate in the state folder, made there the first time and when it is about to expire.
+ * Returns the certificate in the state folder. It is made the first time and again when it is about to expire.
  *
- * Any number of processes may ask at the same instant: one makes it, the others get the same. One that cannot be renewed is
- * used to its end, with a warning.
+ * Any number of processes may call this at the same time: one makes the certificate, and the others get the same one. A
+ * certificate that cannot be renewed is used until it expires, with a warning.
  *
  * @param folder another folder, for tests
  * @throws {StartError} when it cannot be made or read
@@ -202,7 +202,7 @@ function isNearEnd({ expiresMs }: CheckedKeyPair, nowMs: number): boolean {
 }
 
 /**
- * The pair in the folder; `undefined` when a part of it is missing, or does not belong to the rest.
+ * Returns the pair in the folder; `undefined` when a part of it is missing or does not belong to the rest.
  *
  * @throws {StartError} when a file cannot be read or parsed
  */
@@ -214,7 +214,7 @@ export function readDefaultPair(paths: CertificatePaths, nowMs: number = Date.no
   if (!isThere(paths.authority)) {
     const warning =
       `The authority's certificate "${paths.authority}" is missing: clients of this machine that have no ` +
-      "copy of it trust nobody here";
+      "copy of it trust no server here";
     return { ...pair, warnings: [...pair.warnings, warning], paths };
   }
   const authority = readCertificate(paths.authority, "authority's certificate").certificate;
@@ -226,12 +226,12 @@ function isSignedBy(certificate: X509Certificate, authority: X509Certificate): b
   try {
     return certificate.verify(authority.publicKey);
   } catch {
-    // The platform does not know the kind of key, which none of ours has.
+    // The platform does not know the kind of the key, so it is not one of ours.
     return false;
   }
 }
 
-/** The hosts that a certificate is for, so that its successor is for the same. */
+/** Returns the hosts of a certificate, which its successor keeps. */
 function hostsOf(path: string): string[] {
   if (!isThere(path)) return [];
   const names = readCertificate(path, "certificate").certificate.subjectAltName ?? "";
@@ -239,7 +239,7 @@ function hostsOf(path: string): string[] {
 }
 
 /**
- * Reads a certificate and its key, and checks what TLS would find out later and explain worse.
+ * Reads a certificate and its key, and checks them. TLS would find the same errors later and explain them worse.
  *
  * @param nowMs the present, in ms since 1970
  * @throws {StartError} when one cannot be read or parsed, others may read the key, or they do not belong together
@@ -257,10 +257,10 @@ function isValidLater({ validFrom }: X509Certificate, nowMs: number): boolean {
 }
 
 /**
- * The role `inmem certs [DIR] [--host NAME …]`.
+ * Runs `inmem certs [DIR] [--host NAME …]`.
  *
  * @param argv the arguments after `certs`
- * @param write takes what is meant for standard output
+ * @param write writes text to standard output
  * @throws {UsageError} when the arguments are wrong
  * @throws {StartError} when the folder cannot be written
  */
@@ -279,10 +279,10 @@ function describe(made: MadeCertificates): string {
   const until = new Date(made.validUntilMs).toISOString().slice(0, 10);
   return [
     made.isAuthorityNew ? "Made a local authority and a server certificate:" : "Made a server certificate:",
-    `  ${authority}  the authority${made.isAuthorityNew ? "" : ", which was there"}; clients need this file`,
-    `  ${authorityKey}  its key; keep it to yourself, servers do not need it`,
+    `  ${authority}  the authority${made.isAuthorityNew ? "" : ", which existed"}; clients need this file`,
+    `  ${authorityKey}  its key; keep it secret, servers do not need it`,
     `  ${cert}  for ${made.hosts.join(", ")}; until ${until}`,
-    `  ${key}  its key, for the server alone`,
+    `  ${key}  its key, for the server only`,
     "",
     "Use them:",
     `  inmem server --cert ${cert} --key ${key}`,
@@ -296,7 +296,7 @@ function printText(text: string): void {
   for (let start = 0; start < bytes.length;) start += Deno.stdout.writeSync(bytes.subarray(start));
 }
 
-/** Whether there is something of that name, be it a link that leads nowhere. */
+/** Returns whether there is an entry of that name, even a link that leads nowhere. */
 function isThere(path: string): boolean {
   try {
     Deno.lstatSync(path);

@@ -1,5 +1,5 @@
 /**
- * The memory limit of the control group that this process is in.
+ * Reads the memory limit of the control group that this process is in.
  *
  * ```text
  * /proc/self/cgroup      which group, for each hierarchy       4:memory:/system.slice/a.service     (version 1)
@@ -8,14 +8,15 @@
  *                        and from which of its groups on
  * ```
  *
- * A limit of any group above counts as well, so each folder from the mount's top to the own group is looked at, and the least
- * limit is the one that ends the process. What is above the mount, as in a container, cannot be seen; version 1 tells it all
- * the same, in `memory.stat`.
+ * The limits of all groups above apply as well, so each folder from the top of the mount to the process's group is
+ * read, and the least limit counts. What is above the mount, as in a container, cannot be read, but version 1 reports
+ * it in `memory.stat`.
  *
- * Limits that are none do no harm: version 2 writes `max`, and version 1 a number that is larger than any machine's memory.
- * `memory.high` counts like `memory.max`: a process that would hold more is not killed, but slowed down until it hardly runs.
+ * "No limit" needs no special case: version 2 writes `max`, and version 1 a number that is larger than any machine's
+ * memory. `memory.high` counts like `memory.max`: a process that exceeds it is not killed, but slowed down until it
+ * hardly runs.
  *
- * The file contents are handed in, so that tests can describe any machine.
+ * The caller passes a function that reads files, so that tests can describe any machine.
  *
  * @module
  */
@@ -23,26 +24,26 @@
 /** Returns the text of a file; `undefined` when it cannot be read. */
 export type ReadFile = (path: string) => string | undefined;
 
-/** A hierarchy of groups, mounted. */
+/** A mounted hierarchy of groups. */
 interface Mount {
-  /** Path of the group that is at the top of the mount. */
+  /** The path of the group at the top of the mount. */
   readonly root: string;
-  /** Folder that it is mounted on. */
+  /** The folder on which the hierarchy is mounted. */
   readonly point: string;
   readonly version: 1 | 2;
-  /** Whether it has the groups that limit memory; with version 2 only the files tell. */
+  /** Whether its groups limit memory. With version 2 only the files show it. */
   readonly isOfMemory: boolean;
 }
 
-/** Files of a group's folder that hold a limit, by version. */
+/** The files of a group's folder that hold a limit, by version. */
 const LIMIT_FILES = {
   1: ["memory.limit_in_bytes"],
   2: ["memory.max", "memory.high"],
 } as const;
 
 /**
- * Returns the least memory limit of the process's own control group and all groups above it, in bytes; `Infinity` when there
- * is none, or nothing can be read.
+ * Returns the least memory limit of the process's control group and all groups above it, in bytes; `Infinity` when
+ * there is none or nothing can be read.
  */
 export function controlGroupLimit(read: ReadFile): number {
   const groups = parseGroups(read("/proc/self/cgroup") ?? "");
@@ -59,7 +60,9 @@ export function controlGroupLimit(read: ReadFile): number {
   return limit;
 }
 
-/** The paths of the process's groups, of the hierarchy of version 1 that limits memory, and of version 2. */
+/**
+ * Returns the paths of the process's groups: that of the version 1 hierarchy that limits memory, and that of version 2.
+ */
 function parseGroups(text: string): { 1: string | undefined; 2: string | undefined } {
   const groups: { 1: string | undefined; 2: string | undefined } = { 1: undefined, 2: undefined };
   for (const line of text.split("\n")) {
@@ -72,7 +75,7 @@ function parseGroups(text: string): { 1: string | undefined; 2: string | undefin
   return groups;
 }
 
-/** The mounts of control groups that can be reached: one that another is mounted over is left out. */
+/** Returns the reachable mounts of control groups. A mount that another one covers is left out. */
 function parseMounts(text: string): Mount[] {
   const mounts: Mount[] = [];
   for (const line of text.split("\n")) {
@@ -80,7 +83,7 @@ function parseMounts(text: string): Mount[] {
     const fields = before!.split(" ");
     if (after === undefined || fields.length < 6) continue;
     const [root, point] = [unescape(fields[3]!), unescape(fields[4]!)];
-    // What is mounted later hides what is at or below its folder.
+    // A later mount hides what is at or below its folder.
     for (let i = mounts.length - 1; i >= 0; i--) if (isAtOrBelow(mounts[i]!.point, point)) mounts.splice(i, 1);
     const [type, , options = ""] = after.split(" ");
     if (type === "cgroup2") mounts.push({ root, point, version: 2, isOfMemory: true });
@@ -91,7 +94,10 @@ function parseMounts(text: string): Mount[] {
   return mounts;
 }
 
-/** The folders of all groups from the top of a mount down to `group`; the top alone when the group is not below it. */
+/**
+ * Returns the folders of all groups from the top of a mount down to `group`, or only the top if the group is not below
+ * it.
+ */
 function foldersFrom(point: string, root: string, group: string): string[] {
   const folders = [point];
   if (!isAtOrBelow(group, root)) return folders;

@@ -1,26 +1,26 @@
 /**
- * Lets many clients write the messages that came for them, without holding up the others.
+ * Lets many clients write their channel messages without delaying others.
  *
- * A message to 8,000 clients is put into 8,000 queues in a millisecond, but as many writes take a hundred. They begin at the
- * end of the present step of the event loop, as far as a slice goes, and carry on in later turns.
+ * A message to 8,000 clients is put into 8,000 queues in a millisecond, but as many writes take a hundred. The first
+ * writes run at the end of the present step of the event loop, for the length of a slice. The rest run in later turns.
  *
  * @module
  */
 
 import type { Slices } from "./slices.ts";
 
-/** Writes that are begun between two looks at the clock, each of about 10 µs. */
+/** The number of writes that begin between two reads of the clock. Each takes about 10 µs. */
 const WRITES_AT_ONCE_COUNT = 8;
 
-/** What has messages to write. */
+/** A connection that has messages to write. */
 export interface Deliverable {
-  /** Whether {@linkcode deliver} will be called. Kept by {@linkcode DeliveryQueue}. */
+  /** Whether {@linkcode deliver} will be called. {@linkcode DeliveryQueue} sets it. */
   isDue: boolean;
-  /** Begins to write, if it can. Must not throw. */
+  /** Begins to write, if possible. It must not throw. */
   deliver(): void;
 }
 
-/** The writes that are due. One for a whole role. */
+/** The due writes of a whole role. */
 export class DeliveryQueue {
   readonly #slices: Slices;
   #due: Deliverable[] = [];
@@ -31,7 +31,7 @@ export class DeliveryQueue {
     this.#slices = slices;
   }
 
-  /** Has `each` write after the present step of the event loop, once however often it is asked for. */
+  /** Schedules `each` to write after the present step of the event loop, once for any number of calls. */
   schedule(each: Deliverable): void {
     if (each.isDue) return;
     each.isDue = true;
@@ -41,9 +41,9 @@ export class DeliveryQueue {
 
   async #run(): Promise<void> {
     this.#isRunning = true;
-    // What comes until the present command has ended goes along.
+    // Messages that arrive before the present command ends are included.
     await undefined;
-    // A few need no clock.
+    // A few writes need no clock.
     if (!this.#step()) { while (!this.#slices.run(this.#step)) await this.#slices.next(); }
     this.#isRunning = false;
   }

@@ -1,13 +1,14 @@
 /**
- * How the descriptors that the system allows (`ulimit -n`) are shared out.
+ * Divides the descriptors that the system allows (`ulimit -n`).
  *
  * ```text
- * server   own files | clients | being told that they are too many, or being closed
- * proxy    own files | servers: shared | servers: of one client each | clients | being told, or closed
+ * server   own files | clients | being refused or closed
+ * proxy    own files | servers: shared | servers: dedicated to one client | clients | being refused or closed
  * ```
  *
- * Where `--max-clients` asks for more than fits, it is lowered, as Redis does. The parts are kept apart when a connection is
- * accepted, so clients, authenticated or not, never take what a server needs for a snapshot, or a proxy to reach its servers.
+ * If `--max-clients` is larger than what fits, it is lowered, as in Redis. The parts are enforced when a connection is
+ * accepted. Clients, authenticated or not, therefore never take the descriptors that a server needs for a snapshot or a
+ * proxy for its servers.
  *
  * @module
  */
@@ -22,28 +23,28 @@ import {
 } from "../limits.ts";
 import { SystemLibrary } from "./system_library.ts";
 
-/** How a role's descriptors are shared out. */
+/** How a role's descriptors are divided. */
 export interface DescriptorPlan {
-  /** Clients at once. */
+  /** The most clients at the same time. */
   readonly maxClients: number;
-  /** Connections from clients at once, with those that are no clients yet, or not any more. */
+  /** The most connections from clients at the same time, including those that are not clients yet or not any more. */
   readonly maxConnections: number;
-  /** What an operator should know, a sentence each. */
+  /** The warnings for the operator, one sentence each. */
   readonly warnings: readonly string[];
 }
 
-/** As {@linkcode DescriptorPlan}, for a proxy. */
+/** How a proxy's descriptors are divided. */
 export interface ProxyDescriptorPlan extends DescriptorPlan {
-  /** Connections to each server that clients share, at most. */
+  /** The most connections to each server that clients share. */
   readonly sharedConnections: number;
-  /** Connections to servers that clients have for themselves, of all servers. */
+  /** The most dedicated connections of single clients, to all servers together. */
   readonly dedicatedConnections: number;
 }
 
 /**
- * Shares descriptors out for a server.
+ * Divides descriptors for a server.
  *
- * @param limit descriptors that the process may have; `undefined` when the system does not tell
+ * @param limit the number of descriptors that the process may have; `undefined` when unknown
  * @throws {StartError} when there are too few for any client
  */
 export function planServerDescriptors(maxClients: number, limit: number | undefined = readLimit()): DescriptorPlan {
@@ -52,10 +53,10 @@ export function planServerDescriptors(maxClients: number, limit: number | undefi
 }
 
 /**
- * Shares descriptors out for a proxy.
+ * Divides descriptors for a proxy.
  *
- * @param servers how many there are
- * @param shared connections to each of them that clients share, at most, as `--conns` asks for
+ * @param servers the number of servers
+ * @param shared the most connections to each of them that clients share, by `--conns`
  * @throws {StartError} when there are too few for any client
  */
 export function planProxyDescriptors(
@@ -97,7 +98,7 @@ function shareAmongClients(maxClients: number, connections: number, limit: numbe
   return { maxClients: fitting, maxConnections: connections, warnings: [warning] };
 }
 
-/** The process's limit; `undefined` where the system cannot be asked. */
+/** Returns the process's limit; `undefined` where the system cannot be asked. */
 function readLimit(): number | undefined {
   using library = SystemLibrary.open();
   return library?.descriptorLimit();

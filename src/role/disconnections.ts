@@ -1,5 +1,5 @@
 /**
- * Clients that are cut off since they do not read what is sent to them: counted, and told in the log.
+ * Counts and logs clients that are disconnected because they do not read what is sent to them.
  *
  * @module
  */
@@ -8,37 +8,37 @@ import { CUT_REPORT_INTERVAL_MS, CUT_REPORTS_MAX_COUNT } from "../limits.ts";
 import { TokenBucket } from "../route/token_bucket.ts";
 import type { Logger } from "./logger.ts";
 
-/** Who was cut off. */
+/** A client that was disconnected. */
 export interface CutClient {
   readonly id: number;
   /** `host:port` of the peer. */
   readonly address: string;
-  /** By `client setname`. */
+  /** The name of the connection, set by `client setname`. */
   readonly name: string;
 }
 
-/** All of one role. */
+/** The disconnections of one role. */
 export class Disconnections {
-  /** How many clients were cut off since the start, or since the counts were set to zero. */
+  /** The number of clients that were disconnected since the start, or since the counts were reset. */
   count = 0;
   readonly #logger: Logger;
   readonly #bucket = new TokenBucket(CUT_REPORTS_MAX_COUNT, CUT_REPORT_INTERVAL_MS);
-  /** Those of them that no line is about. */
-  #untold = 0;
+  /** The number of disconnected clients that no line of the log mentions yet. */
+  #unreported = 0;
 
   constructor(logger: Logger) {
     this.#logger = logger;
   }
 
   /**
-   * Takes note that a client is cut off.
+   * Counts and logs the disconnection of a client.
    *
-   * @param waitingBytes what waits to be written to it
-   * @param reason what it has exceeded, with the bound
+   * @param waitingBytes the number of bytes that wait to be written to it
+   * @param reason the bound that it has exceeded
    */
   note({ id, address, name }: CutClient, waitingBytes: number, reason: string): void {
     this.count++;
-    this.#untold++;
+    this.#unreported++;
     if (!this.#bucket.take(performance.now())) return;
     this.#logger.warn("Disconnected a client that does not read its messages", {
       client: address,
@@ -46,15 +46,17 @@ export class Disconnections {
       name,
       waiting_bytes: waitingBytes,
       reason,
-      ...this.#untold > 1 && { others_before: this.#untold - 1 },
+      ...this.#unreported > 1 && { others_before: this.#unreported - 1 },
     });
-    this.#untold = 0;
+    this.#unreported = 0;
   }
 
-  /** Tells of those that no line is about, once one more may be written. To be called now and then. */
-  tellOthers(): void {
-    if (this.#untold === 0 || !this.#bucket.take(performance.now())) return;
-    this.#logger.warn("Disconnected clients that do not read their messages", { clients: this.#untold });
-    this.#untold = 0;
+  /**
+   * Logs the number of disconnected clients that no line mentions, once a line may be written. It is called regularly.
+   */
+  reportOthers(): void {
+    if (this.#unreported === 0 || !this.#bucket.take(performance.now())) return;
+    this.#logger.warn("Disconnected clients that do not read their messages", { clients: this.#unreported });
+    this.#unreported = 0;
   }
 }

@@ -1,8 +1,9 @@
 /**
- * Warns before a certificate expires: 30, 7 and 1 days before, and when it has. Whoever can renew it is asked first.
+ * Warns 30, 7 and 1 days before a certificate expires, and when it has expired. If it can be renewed, that is tried
+ * first.
  *
- * The clock is asked every hour and when the next warning is due; a timer that waits goes by the monotonic clock, so a clock
- * that was set is noticed within the hour.
+ * The clock is read every hour and when the next warning is due. Timers use the monotonic clock, so a change of the
+ * system's clock is noticed within the hour.
  *
  * @module
  */
@@ -16,16 +17,18 @@ const TIMER_SLACK_MS = 50;
 
 /** How an expiry is watched. */
 export interface ExpiryOptions {
-  /** What expires, at the beginning of a sentence: `The certificate "x"`. */
+  /** The name of the certificate at the beginning of a sentence: `The certificate "x"`. */
   readonly what: string;
-  /** The last moment, in ms since 1970; `undefined` when it is not known. */
+  /** When the certificate expires, in ms since 1970; `undefined` when that is not known. */
   readonly expiresMs: number | undefined;
   readonly warn: (sentence: string) => void;
-  /** Tries to replace it, once it is near its end; resolves to whether that was done. Rejects never. */
+  /**
+   * Tries to renew the certificate when it is about to expire. Resolves to whether it was renewed, and never rejects.
+   */
   readonly renew?: (() => Promise<boolean>) | undefined;
-  /** The present in ms since 1970; for tests. */
+  /** Returns the present in ms since 1970; for tests. */
   readonly now?: () => number;
-  /** Runs something later, unless what it returns is called before; for tests. */
+  /** Runs a function later and returns one that cancels it; for tests. */
   readonly later?: (run: () => void, delayMs: number) => () => void;
 }
 
@@ -34,12 +37,12 @@ function later(run: () => void, delayMs: number): () => void {
   return () => clearTimeout(timer);
 }
 
-/** See the module's comment. Warns at once if there is reason to. */
+/** Warns when a certificate is about to expire. The first check is immediate. */
 export class ExpiryWatch {
   readonly #options: ExpiryOptions;
   readonly #now: () => number;
   #expiresMs: number | undefined;
-  /** The least days of which was warned: 0 for expired. */
+  /** The least number of days of which it has warned; 0 for expired. */
   #warnedDays = Infinity;
   #cancel: () => void = () => {};
   #closed = false;
@@ -51,7 +54,7 @@ export class ExpiryWatch {
     void this.#check();
   }
 
-  /** Watches another one instead. */
+  /** Watches another certificate instead. */
   replace(expiresMs: number | undefined): void {
     if (expiresMs === this.#expiresMs) return;
     this.#expiresMs = expiresMs;
@@ -59,7 +62,7 @@ export class ExpiryWatch {
     void this.#check();
   }
 
-  /** Warns no more. Idempotent. */
+  /** Stops warning. Idempotent. */
   close(): void {
     this.#closed = true;
     this.#cancel();
@@ -85,13 +88,13 @@ export class ExpiryWatch {
   }
 }
 
-/** How many days before the end the last warning is due by now; 0 for expired, `Infinity` for none yet. */
+/** Returns how many days before the end the latest warning is due; 0 for expired, `Infinity` for none yet. */
 function stageOf(leftMs: number): number {
   if (leftMs <= 0) return 0;
   return Math.min(Infinity, ...EXPIRY_WARNING_DAYS.filter((days) => leftMs <= days * DAY_MS));
 }
 
-/** After how many ms to look again. */
+/** Returns the ms until the next check. */
 function untilNext(leftMs: number): number {
   const due = [0, ...EXPIRY_WARNING_DAYS].map((days) => leftMs - days * DAY_MS).filter((delayMs) => delayMs > 0);
   return Math.min(EXPIRY_CHECK_INTERVAL_MS, ...due.map((delayMs) => delayMs + TIMER_SLACK_MS));
@@ -105,12 +108,12 @@ function describe(leftMs: number, expiresMs: number): string {
   return `expires in ${Math.round(leftMs / DAY_MS)} days, on ${date}`;
 }
 
-/** A moment by the second, such as `2027-11-30T09:00:00Z`. */
+/** Formats a moment to the second, such as `2027-11-30T09:00:00Z`. */
 export function formatMoment(ms: number): string {
   return new Date(ms).toISOString().replace(/\.\d+Z$/, "Z");
 }
 
-/** The whole days until a moment, rounded down: 0 on the last day, and below 0 once it has passed. */
+/** Returns the whole days until a moment, rounded down: 0 on the last day, and below 0 once it has passed. */
 export function daysUntil(expiresMs: number, nowMs: number = Date.now()): number {
   return Math.floor((expiresMs - nowMs) / DAY_MS);
 }

@@ -1,22 +1,24 @@
 /**
- * Wrong passwords: counted, told in the log, and answered late.
+ * Counts and logs wrong passwords, and delays their refusals.
  *
- * Each address from which they come has an entry. The more there were of late, the longer the refusal of the next one is held
- * back, so that guessing takes no noticeable part of the server's time:
+ * Each address that sends wrong passwords has an entry. The more recent ones there are, the longer the next refusal is
+ * held back, so that guessing takes no noticeable part of the server's time:
  *
  * ```text
- * wrong passwords of late    1   2   3   4    5    6    7    8    9 …
+ * recent wrong passwords     1   2   3   4    5    6    7    8    9 …
  * held back for, in ms       0   0   0   50   100  200  400  800  1000
  * ```
  *
- * A connection ends after its tenth. What was counted halves each half minute, so an address is soon as good as new.
+ * A connection is closed after its tenth wrong password. The count halves each half minute, so an address soon has no
+ * delay.
  *
- * A right password is never held back, nor is anything on a connection that is authenticated: behind one address (loopback, a
- * NAT) there may be others than the one who guesses. Who opens a connection for each guess does not wait either, but pays for
- * a handshake each time, as anybody who only connects does.
+ * A right password is never delayed, nor is anything on an authenticated connection, since other clients may share the
+ * address of one that guesses (loopback, a NAT). A client that opens a connection for each guess does not wait either,
+ * but pays for a handshake each time, as any client does that only connects.
  *
- * An IPv6 host has at least a /64 to itself, so that is what an entry is of. There is a bounded number of entries, of which the
- * one that was not used for longest goes first. Passwords and users are never told: a user's place may hold a password.
+ * An IPv6 host has at least a /64 to itself, so an entry covers a /64. The number of entries is bounded, and the least
+ * recently used one is removed first. Passwords and users are never logged: a client may have sent its password as the
+ * user.
  *
  * @module
  */
@@ -35,54 +37,54 @@ import {
 import { TokenBucket } from "../route/token_bucket.ts";
 import type { Logger } from "./logger.ts";
 
-/** A connection on which a wrong password was given. */
+/** A connection on which a wrong password was sent. */
 export interface GuessingClient {
   readonly id: number;
   /** `host:port` of the peer. */
   readonly address: string;
-  /** Wrong passwords on this connection. */
+  /** The number of wrong passwords on this connection. */
   failedLogins: number;
-  /** Set when the connection is to end. */
+  /** Whether the connection is to be closed. */
   closing: boolean;
 }
 
-/** What is known of one address. */
+/** The recent wrong passwords of one address. */
 interface Entry {
-  /** Wrong passwords of late, as of `countedMs`. */
+  /** The number of recent wrong passwords, as of `countedMs`. */
   count: number;
   countedMs: number;
-  /** Those of them that no line is about, and when the last line was written. */
-  untold: number;
-  toldMs: number;
+  /** The number of wrong passwords that no line of the log mentions, and the time of the last line. */
+  unreported: number;
+  reportedMs: number;
 }
 
-/** The wrong passwords that one role was given. */
+/** The wrong passwords that one role was sent. */
 export class FailedLogins {
-  /** Since the start, or since the counts were set to zero. */
+  /** The number of wrong passwords since the start, or since the counts were reset. */
   count = 0;
   readonly #logger: Logger;
   readonly #now: () => number;
   readonly #entries = new Map<string, Entry>();
   readonly #bucket = new TokenBucket(FAILED_LOGIN_REPORTS_MAX_COUNT, FAILED_LOGIN_REPORT_INTERVAL_MS);
-  /** Entries with something untold, at most. */
-  #untold = 0;
+  /** An upper bound of the number of entries with unreported passwords. */
+  #unreported = 0;
   #lookedMs = 0;
 
-  /** @param now ms of a clock that never goes back */
+  /** @param now returns the ms of a monotonic clock */
   constructor(logger: Logger, now: () => number = () => performance.now()) {
     this.#logger = logger;
     this.#now = now;
   }
 
-  /** Addresses that are remembered. */
+  /** The number of remembered addresses. */
   get addresses(): number {
     return this.#entries.size;
   }
 
   /**
-   * Takes note of a wrong password.
+   * Counts a wrong password.
    *
-   * @returns for how long its refusal is to be held back, in ms
+   * @returns how long its refusal is to be held back, in ms
    */
   note(client: GuessingClient): number {
     this.count++;
@@ -92,39 +94,39 @@ export class FailedLogins {
     const entry = this.#entryOf(key, nowMs);
     entry.count = decayed(entry, nowMs) + 1;
     entry.countedMs = nowMs;
-    if (entry.untold++ === 0) this.#untold++;
-    if (nowMs - entry.toldMs >= FAILED_LOGIN_REPORT_INTERVAL_MS && this.#bucket.take(nowMs)) {
-      this.#tell(entry, nowMs, { client: client.address, id: client.id });
+    if (entry.unreported++ === 0) this.#unreported++;
+    if (nowMs - entry.reportedMs >= FAILED_LOGIN_REPORT_INTERVAL_MS && this.#bucket.take(nowMs)) {
+      this.#report(entry, nowMs, { client: client.address, id: client.id });
     }
     return delayFor(entry.count);
   }
 
-  /** Tells of those that no line is about, once more may be written. To be called now and then. */
-  tellOthers(): void {
-    if (this.#untold === 0) return;
+  /** Logs the wrong passwords that no line mentions, once lines may be written. It is called regularly. */
+  reportOthers(): void {
+    if (this.#unreported === 0) return;
     const nowMs = this.#now();
     if (nowMs - this.#lookedMs < FAILED_LOGIN_REPORT_INTERVAL_MS / 10) return;
     this.#lookedMs = nowMs;
     for (const [key, entry] of this.#entries) {
-      if (entry.untold === 0 || nowMs - entry.toldMs < FAILED_LOGIN_REPORT_INTERVAL_MS) continue;
+      if (entry.unreported === 0 || nowMs - entry.reportedMs < FAILED_LOGIN_REPORT_INTERVAL_MS) continue;
       if (!this.#bucket.take(nowMs)) return;
-      this.#tell(entry, nowMs, { from: key });
+      this.#report(entry, nowMs, { from: key });
     }
   }
 
-  #tell(entry: Entry, nowMs: number, who: Record<string, string | number>): void {
-    this.#logger.warn("Wrong password", { ...who, ...entry.untold > 1 && { times: entry.untold } });
-    entry.untold = 0;
-    entry.toldMs = nowMs;
-    this.#untold--;
+  #report(entry: Entry, nowMs: number, who: Record<string, string | number>): void {
+    this.#logger.warn("Wrong password", { ...who, ...entry.unreported > 1 && { times: entry.unreported } });
+    entry.unreported = 0;
+    entry.reportedMs = nowMs;
+    this.#unreported--;
   }
 
-  /** The entry of an address, which becomes the one used last. */
+  /** Returns the entry of an address, which becomes the most recently used one. */
   #entryOf(key: string, nowMs: number): Entry {
     const known = this.#entries.get(key);
     if (known !== undefined) this.#entries.delete(key);
     else if (this.#entries.size >= FAILING_ADDRESSES_MAX_COUNT) this.#forgetOldest();
-    const entry = known ?? { count: 0, countedMs: nowMs, untold: 0, toldMs: -Infinity };
+    const entry = known ?? { count: 0, countedMs: nowMs, unreported: 0, reportedMs: -Infinity };
     this.#entries.set(key, entry);
     return entry;
   }
@@ -132,7 +134,7 @@ export class FailedLogins {
   #forgetOldest(): void {
     const [oldest] = this.#entries;
     if (oldest === undefined) return;
-    if (oldest[1].untold > 0) this.#untold--;
+    if (oldest[1].unreported > 0) this.#unreported--;
     this.#entries.delete(oldest[0]);
   }
 }
@@ -148,8 +150,8 @@ function delayFor(count: number): number {
 }
 
 /**
- * Returns what of a peer's address is remembered: an IPv4 address, also where it is written as IPv6, or the first 64 bits of an
- * IPv6 address.
+ * Returns the part of a peer's address that is remembered: an IPv4 address, even if it is written as IPv6, or the first
+ * 64 bits of an IPv6 address.
  *
  * @param address `host:port`, with brackets around an IPv6 address
  */

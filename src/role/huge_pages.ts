@@ -1,16 +1,16 @@
 /**
- * Huge pages for the store's arena, made ready before they are needed.
+ * Huge pages for the store's arena, prepared before they are needed.
  *
- * With gigabytes of data nearly every access misses the processor's table of pages as well (TLB), and walking the real
- * one costs as much as the access itself. Pages of 2 MiB instead of 4 KiB make that table reach 512 times as far. Linux
- * hands them out where a program asks for them (`madvise`, its usual setting). Stores that fork for a snapshot advise
- * against them, since each written byte then copies two megabytes; nothing forks here.
+ * With gigabytes of data nearly every access also misses the processor's cache of the page table (TLB), and walking the
+ * table costs as much as the access itself. With pages of 2 MiB instead of 4 KiB that cache covers 512 times as much
+ * memory. Linux provides them where a program asks for them (`madvise`, its usual setting). Stores that fork for a
+ * snapshot advise against them, since each written byte then copies two megabytes; this server never forks.
  *
- * The system clears a page when it is first touched. For a huge one that takes 0.2 ms, and 5 ms on a virtual machine
- * whose host has to find the memory first, so another thread touches those that come next:
+ * The system clears a page when it is first touched. For a huge page that takes 0.2 ms, and 5 ms on a virtual machine
+ * whose host has to find the memory first, so another thread touches the next pages in advance:
  *
  * ```text
- * arena    [ small pages | huge, in use … | huge, made ready |  not touched yet   ]
+ * arena    [ small pages | huge, in use … | huge, prepared   |  not touched yet   ]
  *            from 0        512 MiB        ▲ frontier          ▲ + 16 MiB
  * ```
  *
@@ -21,26 +21,26 @@
 
 import { HUGE_PAGES_AHEAD_BYTES, HUGE_PAGES_FROM_BYTES } from "../limits.ts";
 
-// Numbers of Linux, the same on x86-64 and arm64.
-/** madvise: this range may use huge pages. */
+// These numbers of Linux are the same on x86-64 and arm64.
+/** Advice of madvise: this range may use huge pages. */
 const MADV_HUGEPAGE = 14;
-/** madvise: touch every page of this range, and change nothing in it. Linux 5.14. */
+/** Advice of madvise: touch every page of this range without changing it. It exists since Linux 5.14. */
 const MADV_POPULATE_WRITE = 23;
 const HUGE_PAGE_BYTES = 2 * 1024 * 1024;
 
 const SYMBOLS = {
   madvise: { parameters: ["pointer", "usize", "i32"], result: "i32" },
-  // The same function, called on another thread.
+  // This is the same function, called on another thread.
   madvise_beside: { name: "madvise", parameters: ["pointer", "usize", "i32"], result: "i32", nonblocking: true },
 } as const;
 
-/** The pages of one arena. Dispose of it before the arena goes. */
+/** The huge pages of one arena. Dispose of it before the arena is freed. */
 export class HugePages implements AsyncDisposable {
   readonly #library: Deno.DynamicLibrary<typeof SYMBOLS>;
-  /** Keeps the memory where it is. */
+  /** The reference keeps the memory where it is. */
   readonly #arena: Uint8Array<ArrayBuffer>;
   readonly #begin: bigint;
-  /** Where the first page begins that was not made ready, in bytes from the arena's beginning. */
+  /** Where the first page begins that is not prepared yet, in bytes from the arena's beginning. */
   #ready: number;
   #running: Promise<void> | undefined;
   #canPrepare = true;
@@ -55,9 +55,9 @@ export class HugePages implements AsyncDisposable {
   }
 
   /**
-   * Asks for huge pages in the part of an arena that is to have them.
+   * Requests huge pages for the part of an arena that should have them.
    *
-   * @returns `undefined` when the arena is small, or the system has no such thing: small pages serve as well, slower
+   * @returns `undefined` when the arena is small or the system has no huge pages; small pages work as well, only slower
    */
   static for(arena: Uint8Array<ArrayBuffer>): HugePages | undefined {
     if (Deno.build.os !== "linux" || arena.length < HUGE_PAGES_FROM_BYTES + 2 * HUGE_PAGE_BYTES) return undefined;
@@ -65,7 +65,7 @@ export class HugePages implements AsyncDisposable {
     try {
       library = Deno.dlopen("libc.so.6", SYMBOLS);
     } catch {
-      // No permission for FFI, or another C library.
+      // There is no permission for FFI, or the C library is another one.
       return undefined;
     }
     const pages = new HugePages(library, arena);
@@ -80,9 +80,9 @@ export class HugePages implements AsyncDisposable {
   }
 
   /**
-   * Makes the next pages ready, beside everything else, if the arena's use has come close to them.
+   * Prepares the next pages in the background if the arena's use has come close to them.
    *
-   * @param frontier the arena is in use up to here, in bytes
+   * @param frontier the end of the used part of the arena, in bytes
    */
   reach(frontier: number): void {
     const goal = Math.min(this.#arena.length, frontier + HUGE_PAGES_AHEAD_BYTES);
@@ -91,13 +91,14 @@ export class HugePages implements AsyncDisposable {
   }
 
   async #prepare(goal: number): Promise<void> {
-    // Whole huge pages, so that the next ones begin where one begins; what is left at the arena's end does without.
+    // Only whole huge pages are prepared, so that the next range is aligned. The rest at the arena's end stays
+    // unprepared.
     const wanted = Math.ceil((goal - this.#ready) / HUGE_PAGE_BYTES);
     const length = Math.min(wanted, Math.floor((this.#arena.length - this.#ready) / HUGE_PAGE_BYTES)) * HUGE_PAGE_BYTES;
     if (length === 0) return;
     const pointer = this.#pointer(this.#ready);
     this.#ready += length;
-    // An older system, or one without memory, refuses: pages are cleared when they are touched then, as ever.
+    // An older system, or one without memory, refuses. Pages are then cleared when they are touched, as usual.
     this.#canPrepare = await this.#library.symbols.madvise_beside(pointer, BigInt(length), MADV_POPULATE_WRITE) === 0;
   }
 
@@ -105,7 +106,7 @@ export class HugePages implements AsyncDisposable {
     return Deno.UnsafePointer.create(this.#begin + BigInt(offset));
   }
 
-  /** Waits for pages being made ready, and closes the C library. */
+  /** Waits until the preparation of pages ends, and closes the C library. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#canPrepare = false;
     await this.#running;

@@ -1,7 +1,8 @@
 /**
- * The text of `info`: sections of `name:value` lines, named as monitoring for Redis expects where Redis has the fact.
+ * The text of `info`: sections of `name:value` lines. A fact that Redis has too is named as in Redis, as monitoring
+ * expects.
  *
- * Each role brings its own sections; what all roles tell is here.
+ * Each role defines its own sections. The lines that all roles share are defined here.
  *
  * @module
  */
@@ -14,17 +15,20 @@ import { VERSION } from "./version.ts";
 /** The lines of one section, in order. */
 export type InfoLines = Readonly<Record<string, string | number>>;
 
-/** How a role makes its sections from its facts, by name in lower case, in the order they are told. */
+/** The functions that make a role's sections from its facts, by name in lower case, in the order of the output. */
 export type InfoSections<Facts> = Readonly<Record<string, (facts: Facts) => InfoLines>>;
 
-/** What every role tells of itself. */
+/** The facts that every role reports. */
 export interface RoleFacts {
   readonly role: string;
-  /** See run_id.ts. */
+  /** The random id of this run, new with each start. */
   readonly runId: string;
   readonly port: number;
   readonly uptimeMs: number;
-  /** Clients being served, and connections since the start: all, those that were too many, those without handshake, those gone before. */
+  /**
+   * The clients being served, and the connections since the start: all, those refused as too many, those whose
+   * handshake failed, and those lost before they were accepted.
+   */
   readonly clients: {
     readonly count: number;
     readonly accepted: number;
@@ -33,7 +37,7 @@ export interface RoleFacts {
     readonly lost: number;
   };
   readonly maxClients: number;
-  /** What clients hold, and may hold, in bytes. */
+  /** The memory that clients hold and may hold, in bytes. */
   readonly clientMemory: {
     readonly limitBytes: number;
     readonly usedBytes: number;
@@ -44,24 +48,24 @@ export interface RoleFacts {
     readonly refusals: number;
     readonly closed: number;
   };
-  /** Requests since the start. */
+  /** The number of requests since the start. */
   readonly commands: number;
-  /** The last moment of the listener's certificate, and of the first authority that servers are verified against. */
+  /** When the listener's certificate expires, and the first authority that verifies servers. */
   readonly certificateExpiresMs?: number | undefined;
   readonly authorityExpiresMs?: number | undefined;
-  /** Clients that were cut off since the start because they did not read. */
+  /** The number of clients that were disconnected since the start because they did not read. */
   readonly cutClients: number;
-  /** Wrong passwords since the start. */
+  /** The number of wrong passwords since the start. */
   readonly failedLogins: number;
 }
 
-/** Names that mean all sections. */
+/** The names that mean all sections. */
 const ALL = ["all", "default", "everything"];
 
 /**
- * Writes sections, with `\r\n` behind each line and an empty line between sections.
+ * Writes sections, with `\r\n` after each line and an empty line between sections.
  *
- * @param wanted names in lower case; none means all; unknown ones are left out
+ * @param wanted names in lower case; none means all; unknown ones are ignored
  */
 export function formatInfo<Facts>(sections: InfoSections<Facts>, facts: Facts, wanted: readonly string[]): string {
   const wantsAll = wanted.length === 0 || wanted.some((name) => ALL.includes(name));
@@ -75,7 +79,7 @@ export function formatInfo<Facts>(sections: InfoSections<Facts>, facts: Facts, w
   return texts.join("\r\n");
 }
 
-/** Section `server`. */
+/** Returns the section `server`. */
 export function serverLines(
   { role, runId, port, uptimeMs, certificateExpiresMs, authorityExpiresMs }: RoleFacts,
 ): InfoLines {
@@ -94,18 +98,18 @@ export function serverLines(
   };
 }
 
-/** When a certificate expires, as a date and in whole days; those are below 0 once it has. */
+/** Returns when a certificate expires, as a date and in whole days, which are below 0 once it has expired. */
 function expiryLines(name: string, expiresMs: number | undefined): InfoLines {
   if (expiresMs === undefined) return {};
   return { [`${name}_expires`]: formatMoment(expiresMs), [`${name}_expires_in_days`]: daysUntil(expiresMs) };
 }
 
-/** Section `replication`: no role has replicas, and clients that look for the one to write to take this one. */
+/** Returns the section `replication`. No role has replicas, so clients that look for a writable server use this one. */
 export function replicationLines(): InfoLines {
   return { role: "master", connected_slaves: 0, master_repl_offset: 0 };
 }
 
-/** Section `clients`. */
+/** Returns the section `clients`. */
 export function clientsLines({ clients, maxClients, clientMemory }: RoleFacts): InfoLines {
   const { largest } = clientMemory;
   return {
@@ -118,7 +122,7 @@ export function clientsLines({ clients, maxClients, clientMemory }: RoleFacts): 
   };
 }
 
-/** What clients hold, for section `memory`. Each connection's fixed cost is told apart from what it holds beside. */
+/** Returns the memory of clients for the section `memory`. The fixed cost of connections is separate from the rest. */
 export function clientMemoryLines({ clients, clientMemory }: RoleFacts): InfoLines {
   const lines: Record<string, number> = {
     mem_clients_normal: clientMemory.usedBytes,
@@ -131,13 +135,13 @@ export function clientMemoryLines({ clients, clientMemory }: RoleFacts): InfoLin
   return lines;
 }
 
-/** What every role has in section `memory`. */
+/** Returns the lines that every role has in the section `memory`. */
 export function processLines(): InfoLines {
   const { rss, heapUsed } = Deno.memoryUsage();
   return { used_memory_rss: rss, heap_memory: heapUsed };
 }
 
-/** What every role has in section `stats`. */
+/** Returns the lines that every role has in the section `stats`. */
 export function statsLines({ clients, commands, clientMemory, cutClients, failedLogins }: RoleFacts): InfoLines {
   return {
     total_connections_received: clients.accepted,

@@ -1,5 +1,5 @@
 /**
- * The secrets of TLS, which must not end up in a file.
+ * Protects the secrets of TLS from being written to a file.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { StartError } from "../errors.ts";
 
 /**
  * Refuses to run while `SSLKEYLOGFILE` is set: the TLS library would write the secrets of every connection there, and
- * cannot be told not to.
+ * cannot be configured not to.
  *
  * @throws {StartError}
  */

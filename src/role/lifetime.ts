@@ -1,14 +1,14 @@
 /**
- * A role's life as a process: it runs until a signal stops it in order, and its exit status says how it ended.
+ * A role's life as a process: it runs until a signal stops it in order, and its exit status shows how it ended.
  *
- * | what happens | exit status |
+ * | event | exit status |
  * |---|---|
  * | SIGTERM or SIGINT, and everything ended in order | 0 |
- * | the same, but something failed on the way (the last snapshot) | 1 |
- * | a second SIGTERM or SIGINT before that | 143 or 130, at once |
- * | an exception that nobody caught: a bug | 1, at once |
+ * | SIGTERM or SIGINT, but something failed while stopping, such as the last snapshot | 1 |
+ * | a second SIGTERM or SIGINT before the end | 143 or 130, immediately |
+ * | an uncaught exception: a bug | 1, immediately |
  *
- * SIGHUP ends nothing: certificates, keys, passwords and the list of servers are read again.
+ * SIGHUP does not end a role: it reads certificates, keys, passwords and the list of servers again.
  *
  * @module
  */
@@ -17,23 +17,27 @@ import { stackOf } from "../errors.ts";
 import type { Logger } from "./logger.ts";
 import type { Reloading } from "./reloading.ts";
 
-/** Signals that stop a role, with the exit status that a shell gives a program they kill. */
+/** The signals that stop a role, with the exit status that a shell reports for a program that they kill. */
 const STOP_SIGNALS = { SIGTERM: 143, SIGINT: 130 } as const;
-/** These would kill the process: a terminal that closed, a peer or a file limit, a stray kill. None is a reason to end. */
+/**
+ * The signals that would kill the process but are not a reason to end: a closed terminal, a peer or a file limit, a
+ * stray kill.
+ */
 const IGNORED_SIGNALS = ["SIGHUP", "SIGPIPE", "SIGUSR1", "SIGUSR2", "SIGXFSZ"] as const;
 
-/** What runs. */
+/** A running role. */
 export interface Stoppable {
-  /** Ends everything in order. Rejects when something was lost on the way. */
+  /** Ends everything in order. Rejects when something was lost. */
   stop(): Promise<void>;
-  /** Reads again files of its own that may have been replaced. */
+  /** Reads again the role's other files that may have been replaced. */
   reload?(): void;
 }
 
 /**
- * Lets signals pass that are no reason to end. For a start that writes: a file limit would kill it without a word.
+ * Ignores signals that are not a reason to end. It is meant for a start that writes: reaching a file limit would kill
+ * the process without notice.
  *
- * @returns takes that back
+ * @returns a function that stops ignoring them
  */
 export function ignoreStraySignals(): () => void {
   const ignore = () => {};
@@ -44,9 +48,9 @@ export function ignoreStraySignals(): () => void {
 }
 
 /**
- * Waits until the role is stopped. Signals are handled from the call on, before it returns.
+ * Waits until the role is stopped. Signals are handled as soon as this is called.
  *
- * @param files are read again on SIGHUP, and followed until the role stops
+ * @param files files that are read again on SIGHUP, and followed until the role stops
  * @returns the exit status
  */
 export async function runUntilStopped(

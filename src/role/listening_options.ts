@@ -1,9 +1,9 @@
 /**
- * The rules for whoever listens, the server and the proxy alike: what is safe by default, and what has to be said.
+ * The rules of listening, for the server and the proxy: what is safe by default, and what an option has to allow.
  *
- * - TLS, unless `--plaintext` says otherwise, and that on loopback addresses only.
- * - Beyond loopback a password, unless `--no-auth` says otherwise.
- * - No secrets of TLS in a file, whatever the environment says.
+ * - TLS is required; `--plaintext` turns it off, on loopback addresses only.
+ * - A password is required beyond loopback; `--no-auth` turns that off.
+ * - The secrets of TLS are never written to a file, even if the environment asks for it.
  *
  * @module
  */
@@ -18,7 +18,7 @@ import type { Logger } from "./logger.ts";
 import { readPasswords } from "./password.ts";
 import { type CertificateSource, Reloading } from "./reloading.ts";
 
-/** Options that the server and the proxy share, as parsed. */
+/** The options that the server and the proxy share, as parsed. */
 export interface ListeningOptions {
   readonly addr: Address;
   readonly cert: string | undefined;
@@ -28,26 +28,26 @@ export interface ListeningOptions {
   readonly plaintext: boolean;
 }
 
-/** What the options mean. */
+/** The meaning of the options. */
 export interface ListeningSettings {
   readonly hostname: string;
   readonly port: number;
-  /** In PEM; without it plaintext is spoken. */
+  /** The certificate in PEM; without it the role listens in plaintext. */
   readonly certificate: CheckedKeyPair | undefined;
-  /** What clients have to give, one of them; nothing when there is none. */
+  /** The passwords, of which clients have to send one; none are required when it is empty. */
   readonly password: readonly string[];
 }
 
-/** Where the settings were read, to be read again. */
+/** The sources of the settings, from which they are read again. */
 export interface ListeningSources {
   readonly certificate: CertificateSource | undefined;
   readonly passwordPath: string | undefined;
-  /** What an operator should know, a sentence each. */
+  /** The warnings for the operator, one sentence each. */
   readonly warnings: readonly string[];
 }
 
 /**
- * Checks the options and reads the files that they name. Makes a local certificate when none is named.
+ * Checks the options and reads the files that they name. If no certificate is named, it makes a local one.
  *
  * @throws {UsageError} when the options contradict each other or are not safe
  * @throws {StartError} when a file cannot be used
@@ -79,7 +79,7 @@ export async function resolveListening(
   };
 }
 
-/** The two files of a certificate; both are one when `--cert` alone names a file with both in it. */
+/** Returns the two files of a certificate. They are the same file when `--cert` alone names a file with both in it. */
 function keyPairFiles({ cert, key }: ListeningOptions): { cert: string; key: string } | undefined {
   if (cert !== undefined && (key !== undefined || holdsKey(cert))) return { cert, key: key ?? cert };
   if (cert === undefined && key === undefined) return undefined;
@@ -99,7 +99,7 @@ async function readCertificates(
   return { certificate: pair, source: pair.paths };
 }
 
-/** What takes the place of what a role was started with. */
+/** A role whose certificate and passwords can be replaced. */
 export interface Reloadable {
   /** Serves new connections with another certificate. */
   replaceCertificate(certificate: { readonly cert: string; readonly key: string }): void;
@@ -110,7 +110,7 @@ export interface Reloadable {
 /**
  * Follows the files that a role's settings were read from, and warns before its certificate expires.
  *
- * @returns the files followed; the role may add others, reloads them on a signal and closes them
+ * @returns the followed files; the role may add others, reloads them on a signal and closes them
  */
 export function followListening(
   { certificate, password }: ListeningSettings,
@@ -138,6 +138,6 @@ function passwordsOf(options: ListeningOptions): string[] {
   if (passwords.length > 0 || isLoopback(addr.hostname)) return passwords;
   throw new UsageError(
     `Cannot listen on ${formatAddress(addr)} without a password: expected --password-file FILE, INMEM_PASSWORD, ` +
-      "or --no-auth to let everybody in",
+      "or --no-auth to let everybody connect",
   );
 }

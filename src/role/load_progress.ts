@@ -1,7 +1,7 @@
 /**
- * Tells how far a long load has come: as a bar that moves on a terminal, else as a line of the log from time to time.
+ * Reports the progress of a long load: as a bar on a terminal, otherwise as a line of the log from time to time.
  *
- * Nothing is told of loads that take less than a second. Loading holds the process, so writing does not wait either.
+ * Loads of less than a second report nothing. Loading blocks the process, so writing is synchronous as well.
  *
  * @module
  */
@@ -11,12 +11,12 @@ import { LOAD_PROGRESS_INTERVAL_MS } from "../limits.ts";
 import type { Logger } from "./logger.ts";
 import { formatSize } from "./quantities.ts";
 
-/** Widest bar, in columns. */
+/** The widest bar, in columns. */
 const BAR_COLUMNS = 40;
-/** A bar moves as often. */
+/** How often the bar is updated. */
 const BAR_INTERVAL_MS = 100;
 
-/** The terminal, if there is one. */
+/** The output of progress, which may be a terminal. */
 export interface ProgressOutput {
   readonly isTerminal: boolean;
   readonly write: (text: string) => void;
@@ -31,20 +31,20 @@ const standardError: ProgressOutput = {
   now: () => performance.now(),
 };
 
-/** Makes what is told how many bytes of how many are loaded. */
+/** Returns a function that reports how many of the total bytes are loaded. */
 export function loadProgress(
   logger: Logger,
   output: ProgressOutput = standardError,
 ): (done: number, total: number) => void {
   const begunMs = output.now();
   const intervalMs = output.isTerminal ? BAR_INTERVAL_MS : LOAD_PROGRESS_INTERVAL_MS;
-  let toldMs = begunMs + LOAD_PROGRESS_INTERVAL_MS - intervalMs;
+  let reportedMs = begunMs + LOAD_PROGRESS_INTERVAL_MS - intervalMs;
   let hasBar = false;
   return (done, total) => {
     const nowMs = output.now();
     const isEnd = done >= total;
-    if (nowMs - toldMs < intervalMs && !(isEnd && hasBar)) return;
-    toldMs = nowMs;
+    if (nowMs - reportedMs < intervalMs && !(isEnd && hasBar)) return;
+    reportedMs = nowMs;
     const share = Math.min(1, done / Math.max(1, total));
     const percent = `${Math.floor(share * 100)}%`;
     const sizes = `${formatSize(done)} of ${formatSize(total)}`;

@@ -1,31 +1,31 @@
 /**
- * The log on standard error: one line an event.
+ * The log on standard error: one line per event.
  *
  * ```text
  * text   2026-11-23T08:00:00.000Z info listening on 127.0.0.1:9443 clients=3 file="my data"
  * json   {"time":"2026-11-23T08:00:00.000Z","level":"info","message":"listening on …","clients":3,"file":"my data"}
  * ```
  *
- * Values of peers may be in it, so control characters are escaped: nobody can forge a line or move a terminal's cursor.
- * Writing is synchronous, so that the last line before an exit is there, and never fails: a log that nobody reads any
- * more is no reason to stop serving.
+ * A line may contain values from peers, so control characters are escaped: a peer can neither forge a line nor move a
+ * terminal's cursor. Writing is synchronous, so that the last line before an exit is written. Writing never fails: a
+ * log that is no longer read is not a reason to stop serving.
  *
  * @module
  */
 
-/** How lines are written. */
+/** The format of lines. */
 export type LogFormat = "text" | "json";
 
-/** What belongs to an event, beside its message. `undefined` is left out. */
+/** The fields of an event, beside its message. `undefined` is left out. */
 export type LogFields = Readonly<Record<string, string | number | boolean | undefined>>;
 
-/** Writes events. */
+/** A writer of events. */
 export interface Logger {
-  /** Something happened as it should. */
+  /** Logs an expected event. */
   info(message: string, fields?: LogFields): void;
-  /** Something an operator should know of; serving goes on in full. */
+  /** Logs an event that an operator should know, while the service is not affected. */
   warn(message: string, fields?: LogFields): void;
-  /** Something failed. */
+  /** Logs a failure. */
   error(message: string, fields?: LogFields): void;
 }
 
@@ -34,19 +34,8 @@ type Level = keyof Logger;
 /**
  * Makes a logger.
  *
- * @param write takes one line with its newline; standard error unless given
- * @param now the present in ms since 1970
- *
- * @example
- * ```ts
- * import { assertEquals } from "@std/assert";
- * import { createLogger } from "./logger.ts";
- *
- * const lines: string[] = [];
- * const logger = createLogger("text", (line) => lines.push(line), () => 0);
- * logger.info("listening on 127.0.0.1:9443", { tls: true });
- * assertEquals(lines, ["1970-01-01T00:00:00.000Z info listening on 127.0.0.1:9443 tls=true\n"]);
- * ```
+ * @param write writes one line with its newline, by default to standard error
+ * @param now returns the present in ms since 1970
  */
 export function createLogger(
   format: LogFormat,
@@ -72,7 +61,7 @@ function formatText(time: string, level: Level, message: string, fields: LogFiel
   return line;
 }
 
-/** A string that is not one plain word stands in quotes, so that its end can be told. */
+/** Formats a value. A string that is not one plain word is quoted, so that its end is clear. */
 function formatValue(value: string | number | boolean): string {
   if (typeof value !== "string") return String(value);
   return /^[^\s"=\\\p{C}]+$/u.test(value) ? value : escapeControls(JSON.stringify(value));
@@ -84,7 +73,7 @@ function formatJson(time: string, level: Level, message: string, fields: LogFiel
   return escapeControls(JSON.stringify(Object.assign({ ...event }, fields, event)));
 }
 
-/** Escapes control and formatting characters and line separators; all that JSON leaves of them needs it as well. */
+/** Escapes control and formatting characters and line separators, including those that JSON leaves as they are. */
 function escapeControls(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) => {
     if (character === "\n") return "\\n";
@@ -97,12 +86,12 @@ function escapeControls(text: string): string {
   });
 }
 
-/** Writes as much as the other end takes. A full or closed pipe loses the rest of the line. */
+/** Writes as much as standard error accepts. If it is a full or closed pipe, the rest of the line is lost. */
 function writeToStandardError(line: string): void {
   const bytes = new TextEncoder().encode(line);
   try {
     for (let start = 0; start < bytes.length;) start += Deno.stderr.writeSync(bytes.subarray(start));
   } catch {
-    // There is no other place to tell it.
+    // There is no other place to report it.
   }
 }

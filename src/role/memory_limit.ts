@@ -1,5 +1,5 @@
 /**
- * How the memory of the container, or of the machine, is shared out where options do not say.
+ * Divides the memory of the container, or of the machine, where options do not.
  *
  * ```text
  * server   [ data                     | clients | connections | runtime: RUNTIME_MEMORY_BYTES ]
@@ -7,16 +7,16 @@
  *          └──────────────────── what the control group allows, or the machine has ───────────┘
  * ```
  *
- * A process that outgrows its control group is killed without a word, so everything together has to fit:
+ * A process that exceeds its control group is killed without notice, so all parts together have to fit:
  *
- * - *runtime*: the program, the engine's heap with the garbage in it, a snapshot's buffers, and the part of the program's
- *   file that has to stay in memory. Measured in control groups of 128 to 512 MB.
+ * - *runtime*: the program, the engine's heap with its garbage, a snapshot's buffers, and the part of the program's
+ *   file that has to stay in memory, as measured in control groups of 128 to 512 MB.
  * - *data*: three quarters of all, or less, so that the runtime and at least an eighth for clients are left.
  * - *clients*: a quarter of data, within bounds, as far as there is room.
- * - *connections*: what each connection costs while it holds nothing. Where 10,000 of them do not fit, `--max-clients` is lowered.
+ * - *connections*: the cost of each idle connection. If 10,000 of them do not fit, `--max-clients` is lowered.
  *
- * A container in which not even the least of each fits is refused at start, with what to do. An explicit `--max-memory` is obeyed
- * in any case; when it does not fit, that is logged.
+ * A role refuses to start in a container in which not even the least of each part fits, and says what to do. An
+ * explicit `--max-memory` is always obeyed; if it does not fit, that is logged.
  *
  * @module
  */
@@ -46,46 +46,49 @@ import { controlGroupLimit } from "./control_group.ts";
 import { formatSize } from "./quantities.ts";
 import { SystemLibrary } from "./system_library.ts";
 
-/** What the environment tells; replaced in tests. All in bytes. */
+/** The memory that the environment provides, in bytes. Tests replace it. */
 export interface MemorySources {
   /** The machine's memory. */
   readonly machine: number;
-  /** What the control group allows; `Infinity` without a limit. */
+  /** The limit of the control group; `Infinity` without a limit. */
   readonly group: number;
 }
 
-/** What options ask for; `undefined` for what they do not say. */
+/** The requests of options; `undefined` for an absent option. */
 export interface MemoryWishes {
-  /** Bytes for data: `--max-memory`. */
+  /** Bytes for data, by `--max-memory`. */
   readonly data?: number | undefined;
-  /** Bytes for what clients hold: `--max-client-memory`. */
+  /** Bytes that clients may hold, by `--max-client-memory`. */
   readonly clients?: number | undefined;
-  /** Connections: `--max-clients`. */
+  /** The number of connections, by `--max-clients`. */
   readonly connections: number;
 }
 
-/** How memory is shared out. */
+/** How memory is divided. */
 export interface MemoryPlan {
   /** Bytes for data; 0 for a proxy. */
   readonly data: number;
-  /** Where that comes from, for the log, such as `75 % of the container's 2gb`. */
+  /** The origin of the limit for data, for the log, such as `75 % of the container's 2gb`. */
   readonly reason: string;
-  /** Bytes that all clients may hold together. */
+  /** Bytes that all clients together may hold. */
   readonly clients: number;
-  /** Clients at once. */
+  /** The most clients at the same time. */
   readonly connections: number;
-  /** Connections at once, with those that are no clients yet: `Infinity` where 10,000 clients fit. */
+  /**
+   * The most connections at the same time, including those that are not clients yet; `Infinity` where 10,000 clients
+   * fit.
+   */
   readonly maxConnections: number;
   /** Bytes of a snapshot that may wait for the disk. */
   readonly snapshotQueue: number;
   /** Bytes of freed buffers that may wait until their memory is returned to the system. */
   readonly freedQueue: number;
-  /** What an operator should know, a sentence each. */
+  /** The warnings for the operator, one sentence each. */
   readonly warnings: readonly string[];
 }
 
 /**
- * Shares memory out for a server.
+ * Divides memory for a server.
  *
  * @throws {StartError} when the container, or the machine, is too small for any data, unless `--max-memory` is given
  */
@@ -108,12 +111,12 @@ export function planServerMemory(wishes: MemoryWishes, sources: MemorySources = 
     );
   }
   const shares = shareAmongClients(Math.max(rest, least), defaultClientMemoryLimit(data), wishes);
-  warnings.push(...tellFewer(shares.connections, wishes, available, owner));
+  warnings.push(...warnOfFewer(shares.connections, wishes, available, owner));
   return { data, reason, ...shares, ...boundQueues(available), warnings };
 }
 
 /**
- * Shares memory out for a proxy, which holds no data.
+ * Divides memory for a proxy, which holds no data.
  *
  * @throws {StartError} when the container, or the machine, is too small for any client
  */
@@ -138,12 +141,12 @@ export function planProxyMemory(wishes: MemoryWishes, sources: MemorySources = r
   }
   const least = Math.floor(available * CLIENTS_MEMORY_MIN_SHARE);
   const shares = shareAmongClients(Math.max(rest, least), defaultClientMemoryLimit(available), wishes);
-  warnings.push(...tellFewer(shares.connections, wishes, available, owner));
+  warnings.push(...warnOfFewer(shares.connections, wishes, available, owner));
   return { data: 0, reason: "", ...shares, ...boundQueues(available), warnings };
 }
 
 /**
- * The limit for data when `--max-memory` is absent.
+ * Returns the limit for data without `--max-memory`.
  *
  * @throws {StartError} when nothing is left for data
  */
@@ -180,7 +183,7 @@ function defaultDataLimit(
 
 const MEGABYTE = 1024 * 1024;
 
-/** Shares what is left between what clients hold and what their connections cost. */
+/** Divides the rest between the data that clients hold and the cost of their connections. */
 function shareAmongClients(
   rest: number,
   usual: number,
@@ -199,7 +202,7 @@ function shareAmongClients(
   };
 }
 
-/** Bounds what waits in queues of the runtime's part: a share of a small container. */
+/** Bounds the queues in the runtime's part by a share of a small container. */
 function boundQueues(available: number): Pick<MemoryPlan, "snapshotQueue" | "freedQueue"> {
   const share = Math.max(QUEUE_MEMORY_MIN_BYTES, Math.floor(available * QUEUE_MEMORY_SHARE));
   return {
@@ -208,7 +211,7 @@ function boundQueues(available: number): Pick<MemoryPlan, "snapshotQueue" | "fre
   };
 }
 
-function tellFewer(connections: number, wishes: MemoryWishes, available: number, owner: string): string[] {
+function warnOfFewer(connections: number, wishes: MemoryWishes, available: number, owner: string): string[] {
   if (connections >= wishes.connections) return [];
   return [
     `--max-clients is ${connections} instead of ${wishes.connections}: more connections do not fit into the ${owner}'s ` +
@@ -216,23 +219,23 @@ function tellFewer(connections: number, wishes: MemoryWishes, available: number,
   ];
 }
 
-/** The memory of the control group, or of the machine where that is less or there is no limit. */
+/** Returns the memory of the control group, or of the machine if that is less or there is no limit. */
 function availableMemory({ machine, group }: MemorySources): { available: number; owner: string } {
   return group < machine ? { available: group, owner: "container" } : { available: machine, owner: "machine" };
 }
 
-/** Returns what all clients may hold together unless options say: a quarter of `ofBytes`, within bounds. */
+/** Returns the default limit of what all clients together may hold: a quarter of `ofBytes`, within bounds. */
 export function defaultClientMemoryLimit(ofBytes: number): number {
   const share = Math.floor(ofBytes * CLIENT_MEMORY_DEFAULT_SHARE);
   return Math.min(Math.max(share, CLIENT_MEMORY_DEFAULT_MIN_BYTES), CLIENT_MEMORY_DEFAULT_MAX_BYTES);
 }
 
-/** What the objects of all clients may take of the engine's heap. */
+/** Returns the limit of the engine's heap for the objects of all clients. */
 export function clientHeapLimit(): number {
   return Math.floor(getHeapStatistics().heap_size_limit * CLIENT_HEAP_SHARE);
 }
 
-/** Reads what this process has. Where the system does not tell of a control group, the machine's memory counts. */
+/** Reads the memory of this process. Where the control group is unknown, the machine's memory counts. */
 function readSources(): MemorySources {
   using library = SystemLibrary.open();
   const group = library === undefined ? Infinity : controlGroupLimit((path) => library.readFile(path));

@@ -1,5 +1,5 @@
 /**
- * The options of every role, as data: parsing, `--help`, the documentation and the tests of deployment read them.
+ * The options of every role, as data. Parsing, `--help`, the documentation and the tests of deployment use them.
  *
  * @module
  */
@@ -24,7 +24,7 @@ const logFormat = {
   kind: "text",
   choices: ["text", "json"],
   default: "text",
-  help: "how log lines on standard error are written",
+  help: "the format of log lines on standard error",
 } as const satisfies Option;
 
 const maxClients = {
@@ -32,21 +32,21 @@ const maxClients = {
   default: "10000",
   min: 1,
   max: CLIENTS_MAX_COUNT,
-  help: "connections at once; a further one is refused",
+  help: "the most connections at the same time; further ones are refused",
 } as const satisfies Option;
 
 const maxClientMemory = {
   kind: "size",
   min: CLIENT_MEMORY_MIN_BYTES,
   max: CLIENT_MEMORY_MAX_BYTES,
-  help: "memory that all clients may hold together: unread replies, half-sent requests, transactions, subscriptions; " +
-    "beyond it those that hold most are refused or closed",
+  help: "memory that all clients together may hold: unread replies, incomplete requests, transactions, " +
+    "subscriptions; beyond it, the clients that hold the most are refused or disconnected",
 } as const satisfies Option;
 
 const cert = {
   kind: "text",
   valueName: "FILE",
-  help: "the certificate chain, in PEM; this and other files of certificates, keys and passwords are read again when " +
+  help: "the certificate chain, in PEM; all files of certificates, keys and passwords are read again when " +
     "they change",
   absent: "a local one, made on first use",
 } as const satisfies Option;
@@ -60,7 +60,7 @@ const key = {
 
 const noAuth = {
   kind: "flag",
-  help: "need no password, even beyond loopback addresses",
+  help: "require no password, even beyond loopback addresses",
 } as const satisfies Option;
 
 const plaintextListener = {
@@ -76,37 +76,37 @@ export const serverOptions = {
     addr: { kind: "address", default: "127.0.0.1:9443", help: "where to listen; port 0 lets the system choose" },
     cert,
     key,
-    data: { kind: "text", valueName: "FOLDER", default: "./inmem-data", help: "where data is kept on disk" },
-    "no-persist": { kind: "flag", help: "keep nothing on disk" },
+    data: { kind: "text", valueName: "FOLDER", default: "./inmem-data", help: "the folder of the data on disk" },
+    "no-persist": { kind: "flag", help: "write nothing to disk" },
     backup: {
       kind: "text",
       valueName: "FILE",
-      help: "start with the data of this snapshot; refused when the folder holds newer data",
+      help: "start with the data of this snapshot; refused if the folder holds newer data",
     },
     "backup-folder": {
       kind: "text",
       valueName: "FOLDER",
-      help: "where `save PATH` writes, and nowhere else",
+      help: "the only folder to which `save PATH` may write",
       absent: "backups in the data folder",
     },
-    repair: { kind: "flag", help: "start from what is intact where data on disk is damaged, and say what is left out" },
+    repair: { kind: "flag", help: "start from the intact part of damaged data on disk, and log what is left out" },
     fsync: {
       kind: "text",
       choices: ["always", "everysec", "never"],
       default: "everysec",
-      help: "when the log is put on disk: before each reply, every second, or when the system thinks fit",
+      help: "when the log is synced: before each reply, every second, or whenever the operating system writes it",
     },
     "snapshot-growth": {
       kind: "percent",
       default: "100%",
       max: SNAPSHOT_GROWTH_MAX_PERCENT,
-      help: "take a snapshot when the log has grown by as much of the last one, and by 64mb; 0% for never",
+      help: "take a snapshot when the log has grown by this share of the last one, and by 64mb; 0% for never",
     },
     "snapshot-interval": {
       kind: "duration",
       default: "1h",
       max: SNAPSHOT_INTERVAL_MAX_MS,
-      help: "take a snapshot after this time when something has changed; 0 for never",
+      help: "take a snapshot after this time if data has changed; 0 for never",
     },
     "max-memory": {
       kind: "size",
@@ -119,20 +119,20 @@ export const serverOptions = {
       kind: "text",
       choices: ["lru", "none"],
       default: "lru",
-      help: "at the memory limit: lru drops the key not used for longest, none refuses writes",
+      help: "at the memory limit: lru removes the least recently used key, none refuses writes",
     },
     "default-ttl": {
       kind: "duration",
       min: 1,
       max: DEFAULT_TTL_MAX_MS,
-      help: "how long a key lives that is set without a time of its own, such as 30s or 1d",
-      absent: "for ever",
+      help: "the time to live of keys that are set without one, such as 30s or 1d",
+      absent: "unlimited",
     },
     "password-file": {
       kind: "text",
       valueName: "FILE",
       environment: "INMEM_PASSWORD",
-      help: "the password that clients have to give, or two in a line each while one replaces the other",
+      help: "the password that clients have to send, or two lines with the old and the new one during a change",
     },
     "no-auth": noAuth,
     "max-clients": maxClients,
@@ -142,7 +142,7 @@ export const serverOptions = {
     },
     "enable-debug-command": {
       kind: "flag",
-      help: "let clients of this machine hold the server with `debug sleep`, for tests",
+      help: "let clients of this machine block the server with `debug sleep`, for tests",
     },
     plaintext: plaintextListener,
     "log-format": logFormat,
@@ -153,58 +153,58 @@ export const serverOptions = {
 /** The options of `inmem proxy`. */
 export const proxyOptions = {
   usage: "inmem proxy [OPTIONS]",
-  summary: "Spreads keys over the servers that a file names, and follows that file as it changes. " +
-    "`inmem proxy plan` tells beforehand what a change of the file moves; its own --help says how.",
+  summary: "Spreads keys over the servers that a file lists, and follows that file as it changes. " +
+    "`inmem proxy plan` shows in advance what a change of the file moves; its own --help explains how.",
   options: {
     addr: { kind: "address", default: "127.0.0.1:9444", help: "where to listen; port 0 lets the system choose" },
     cert,
     key,
-    servers: { kind: "text", valueName: "FILE", default: "servers.json", help: "the file that names the servers" },
+    servers: { kind: "text", valueName: "FILE", default: "servers.json", help: "the file that lists the servers" },
     conns: {
       kind: "count",
       default: "10",
       min: 1,
       max: POOL_CONNECTIONS_MAX_COUNT,
-      help: "connections to each server that clients share, at most; each protocol in use has one, " +
-        "and those that have had nothing to do for a minute are closed",
+      help: "the most connections to each server that clients share; each protocol in use has one, " +
+        "and those that were idle for a minute are closed",
     },
     timeout: {
       kind: "duration",
       default: "10s",
       min: 100,
       max: TIMEOUT_MAX_MS,
-      help: "how long a server may take to answer; one that is silent for 0.5s is asked whether it is there",
+      help: "how long a server may take to reply; a server that is silent for 0.5s is probed",
     },
     "connect-timeout": {
       kind: "duration",
       default: "3s",
       min: 100,
       max: TIMEOUT_MAX_MS,
-      help: "how long a connection to a server may take until it has answered a first time",
+      help: "how long a connection to a server may take until its first reply",
     },
     "on-down": {
       kind: "text",
       choices: ["fail", "remap"],
       default: "fail",
-      help: "what becomes of the keys of a server that is down: fail refuses requests for them until it is back; " +
-        "remap lets the next servers have them, empty, and flushes it of them when it is back (for caches)",
+      help: "what happens to the keys of a server that is down: fail refuses requests for them until it is back; " +
+        "remap gives them to the next servers, empty, and removes its old keys when it is back (for caches)",
     },
     ca: {
       kind: "text",
       valueName: "FILE",
-      help: "certificates that the servers' certificates are verified against, in PEM",
+      help: "the certificates of authorities that verify the servers, in PEM",
       absent: "for servers on loopback addresses the local authority, and the public ones",
     },
     "password-file": {
       kind: "text",
       valueName: "FILE",
       environment: "INMEM_PASSWORD",
-      help: "the password that clients have to give, or two in a line each while one replaces the other",
+      help: "the password that clients have to send, or two lines with the old and the new one during a change",
     },
     "servers-password-file": {
       kind: "text",
       valueName: "FILE",
-      help: "the password that the proxy gives to the servers, and a second one in case it is refused",
+      help: "the password that the proxy sends to the servers, and a second one in case it is refused",
       absent: "the same as for clients",
     },
     "no-auth": noAuth,
@@ -223,7 +223,7 @@ export const proxyOptions = {
 /** The options of `inmem proxy plan`. */
 export const proxyPlanOptions = {
   usage: "inmem proxy plan [OPTIONS]",
-  summary: "Prints how many slots each server has by a list of servers, and by the list that it is to replace, and " +
+  summary: "Prints how many slots each server has by a list of servers, and by the list that it replaces, and " +
     "which slots move from where to where. Connects to nothing and changes nothing.",
   options: {
     servers: { kind: "text", valueName: "FILE", default: "servers.json", help: "the list to plan for" },
@@ -238,10 +238,10 @@ export const proxyPlanOptions = {
   },
 } as const satisfies OptionTable;
 
-/** The options of `inmem client`. Behind the first other argument everything belongs to the command. */
+/** The options of `inmem client`. Everything after the first other argument belongs to the command. */
 export const clientOptions = {
   usage: "inmem client [OPTIONS] [COMMAND [ARGUMENT ...]]",
-  summary: "Runs one command; without one, runs the lines of standard input, or asks for them on a terminal. " +
+  summary: "Runs one command; without one, runs the lines of standard input, or prompts for them on a terminal. " +
     "Exit status: 0 done, 1 refused by the server, 2 wrong usage, 3 no connection.",
   stopEarly: true,
   options: {
@@ -249,15 +249,15 @@ export const clientOptions = {
     ca: {
       kind: "text",
       valueName: "FILE",
-      help: "certificates that the server's certificate is verified against, in PEM",
+      help: "the certificates of authorities that verify the server, in PEM",
       absent: "for loopback addresses the local authority, and the public ones",
     },
-    insecure: { kind: "flag", help: "believe any certificate; whoever is in between can read and change everything" },
+    insecure: { kind: "flag", help: "accept any certificate; anyone in between can read and change everything" },
     "password-file": {
       kind: "text",
       valueName: "FILE",
       environment: "INMEM_PASSWORD",
-      help: "the password to give, and in a second line one in case it is refused",
+      help: "the password to send, and in a second line one in case it is refused",
     },
     json: { kind: "flag", help: "print replies as JSON" },
     plaintext: { kind: "flag", help: "no TLS; to loopback addresses only" },
@@ -266,8 +266,8 @@ export const clientOptions = {
       default: "10s",
       min: 0,
       max: TIMEOUT_MAX_MS,
-      help: "how long to wait for the connection and for each reply, 0 for ever; the time that a command such as " +
-        "blpop waits by itself comes on top",
+      help: "how long to wait for the connection and for each reply, 0 for no limit; the time that a command such as " +
+        "blpop waits is added to it",
     },
     help,
   },
@@ -278,7 +278,7 @@ export const checkOptions = {
   usage: "inmem check FOLDER|FILE [OPTIONS]",
   summary:
     "Verifies a data folder that no server uses, a snapshot or a segment of a log: every block and record of it. " +
-    "Exit status: 0 intact, 1 damaged or torn, 2 nothing was checked: there is nothing, a server uses it, or wrong usage.",
+    "Exit status: 0 intact, 1 damaged or torn, 2 not checked: nothing found, in use by a server, or wrong usage.",
   options: {
     json: { kind: "flag", help: "print one line of JSON" },
     help,
@@ -289,17 +289,17 @@ export const checkOptions = {
 export const restoreOptions = {
   usage: "inmem restore FILE --data FOLDER [OPTIONS]",
   summary: "Puts a snapshot into a data folder that no server uses, so that the next start of a server has its data. " +
-    "All of the file is verified first. Exit status: 0 restored, 1 not restored, 2 wrong usage.",
+    "The whole file is verified first. Exit status: 0 restored, 1 not restored, 2 wrong usage.",
   options: {
     data: {
       kind: "text",
       valueName: "FOLDER",
-      help: "the data folder, which must hold no data; it is made if it is not there",
-      absent: "has to be given",
+      help: "the data folder, which must hold no data; it is created if necessary",
+      absent: "required",
     },
     "move-aside": {
       kind: "flag",
-      help: "move the data that the folder holds into a folder in it, replaced-TIME, first",
+      help: "first move the folder's data into a new folder in it, replaced-TIME",
     },
     help,
   },
@@ -311,8 +311,8 @@ export const certsOptions = {
   summary: "Makes a server certificate for localhost and the hosts given, and a local authority that signs it unless " +
     "there is one, in FOLDER or the user's state folder.",
   options: {
-    host: { kind: "text", valueName: "NAME", repeated: true, help: "a further host name or IP address of the server" },
-    force: { kind: "flag", help: "make a new authority although there is one; clients have to be given it" },
+    host: { kind: "text", valueName: "NAME", repeated: true, help: "another host name or IP address of the server" },
+    force: { kind: "flag", help: "replace an existing authority; clients then need the new one" },
     help,
   },
 } as const satisfies OptionTable;

@@ -1,12 +1,12 @@
 /**
- * Options on the command line: a role declares a table, and gets typed values.
+ * Options on the command line: a role declares a table and gets typed values.
  *
- * `@std/cli/parse-args` collects; this layer adds what a server's operator needs: types, ranges, one-line errors, help,
- * and Go's habit of one dash (`-addr x`, `-addr=x`).
+ * `@std/cli/parse-args` collects the values. This module adds what a server's operator needs: types, ranges, one-line
+ * errors, help, and Go's convention of one dash (`-addr x`, `-addr=x`).
  *
- * - An option takes a value, after `=` or as the next argument, or is a flag and takes none.
- * - `--` ends the options. In a table with `stopEarly` the first positional argument does so too: what follows a
- *   client's command is data, and may begin with a dash.
+ * - An option has a value, after `=` or as the next argument, or is a flag without a value.
+ * - `--` ends the options. In a table with `stopEarly` the first positional argument ends them too: what follows a
+ *   client's command is data and may begin with a dash.
  *
  * @module
  */
@@ -16,41 +16,41 @@ import { type Address, parseAddress } from "../address.ts";
 import { UsageError } from "../errors.ts";
 import { parseCount, parseDuration, parsePercent, parseSize } from "./quantities.ts";
 
-/** What an option's value means. Sizes are in bytes, durations in ms. */
+/** The kind of an option's value. Sizes are in bytes, durations in ms. */
 export type OptionKind = "flag" | "text" | "count" | "size" | "duration" | "percent" | "address";
 
-/** One option. */
+/** One option of a role. */
 export interface Option {
   readonly kind: OptionKind;
   /** One sentence for `--help`, without its full stop. */
   readonly help: string;
-  /** What stands for the value in `--help`, such as `FILE`. */
+  /** The placeholder of the value in `--help`, such as `FILE`. */
   readonly valueName?: string;
   /** The value when the option is absent, as it would be typed. */
   readonly default?: string;
-  /** Says for `--help` what happens when the option is absent, where that is not a plain value. */
+  /** The effect of leaving the option out, for `--help`, where that is not a plain value. */
   readonly absent?: string;
-  /** Whether it may be given several times. */
+  /** Whether the option may be given several times. */
   readonly repeated?: true;
-  /** The values allowed. */
+  /** The allowed values. */
   readonly choices?: readonly string[];
-  /** Smallest number allowed, in the unit of the value. */
+  /** The smallest allowed number, in the unit of the value. */
   readonly min?: number;
-  /** Largest number allowed. */
+  /** The largest allowed number, in the unit of the value. */
   readonly max?: number;
-  /** The environment variable that serves instead, for `--help`; the role reads it. */
+  /** The environment variable that the role reads instead, for `--help`. */
   readonly environment?: string;
 }
 
 /** The options of one role. */
 export interface OptionTable {
-  /** How to call it, such as `inmem server [OPTIONS]`. */
+  /** How to call the role, such as `inmem server [OPTIONS]`. */
   readonly usage: string;
-  /** What it does, for `--help`. */
+  /** The role's purpose, for `--help`. */
   readonly summary: string;
   /** Whether the first positional argument ends the options. */
   readonly stopEarly?: true;
-  /** By name, without dashes. */
+  /** The options by name, without dashes. */
   readonly options: Readonly<Record<string, Option>>;
 }
 
@@ -65,10 +65,10 @@ interface KindTypes {
   address: Address;
 }
 
-/** A `choices` option has the type of its choices, any other that of its kind. */
+/** The type of an option's value: that of its choices if it has any, otherwise that of its kind. */
 type ValueOf<O extends Option> = O extends { choices: readonly (infer Choice)[] } ? Choice : KindTypes[O["kind"]];
 
-/** The values of a table: an absent option without a default is `undefined`, a repeated one an array. */
+/** The values of a table. An absent option without a default is `undefined`, and a repeated one is an array. */
 export type OptionValues<T extends OptionTable> = {
   readonly [Name in keyof T["options"]]: T["options"][Name] extends { kind: "flag" } ? boolean
     : T["options"][Name] extends { repeated: true } ? ValueOf<T["options"][Name]>[]
@@ -76,10 +76,10 @@ export type OptionValues<T extends OptionTable> = {
     : ValueOf<T["options"][Name]> | undefined;
 };
 
-/** What the command line said. */
+/** The result of parsing a command line. */
 export interface ParsedOptions<T extends OptionTable> {
   readonly values: OptionValues<T>;
-  /** The other arguments, untouched. */
+  /** The positional arguments, unchanged. */
   readonly positional: string[];
 }
 
@@ -87,7 +87,7 @@ export interface ParsedOptions<T extends OptionTable> {
  * Parses the arguments of a role.
  *
  * @param argv the arguments after the role's name
- * @throws {UsageError} of one line, that says what was expected
+ * @throws {UsageError} with one line that says what was expected
  *
  * @example
  * ```ts
@@ -113,15 +113,15 @@ export function parseOptions<const T extends OptionTable>(table: T, argv: readon
   for (const [name, option] of Object.entries(table.options)) {
     values[name] = option.kind === "flag" ? parsed[name] === true : valueOf(name, option, textsOf(parsed[name]));
   }
-  // The loop above has made exactly what the mapped type describes, which the compiler cannot see.
+  // The loop above has made exactly what the mapped type describes, which the compiler cannot infer.
   return { values: values as OptionValues<T>, positional };
 }
 
 /**
- * As {@linkcode parseOptions}, for a role that takes options only. Where they ask for help, prints it.
+ * Parses the arguments of a role that takes options only. If they ask for help, it is printed.
  *
- * @returns `undefined` when they asked for help, and there is nothing else to do
- * @throws {UsageError} as `parseOptions` does, and for any other argument
+ * @returns `undefined` when help was printed and nothing is left to do
+ * @throws {UsageError} as {@linkcode parseOptions} does, and for any other argument
  */
 export function parseOptionsOnly<const T extends OptionTable>(
   table: T,
@@ -142,7 +142,7 @@ function textsOf(collected: unknown): string[] {
   return Array.isArray(collected) ? collected.map(String) : [];
 }
 
-/** Brings every option into the form `--name=value`, and sets the other arguments apart. */
+/** Brings every option into the form `--name=value`, and separates the other arguments. */
 function normalize(table: OptionTable, argv: readonly string[]): { given: string[]; positional: string[] } {
   const given: string[] = [];
   const positional: string[] = [];
@@ -167,7 +167,7 @@ function normalize(table: OptionTable, argv: readonly string[]): { given: string
     if (option === undefined) throw unknownOption(table, typed);
     if (option.kind === "flag") {
       if (equals >= 0) throw new UsageError(`Cannot use "${argument}": --${name} takes no value`);
-      // Without a value: with one, parseArgs takes the `no-` of a name for a negation, and drops it.
+      // The value is left out: with one, parseArgs takes the `no-` of a name for a negation and drops it.
       given.push(`--${name}`);
       continue;
     }
@@ -180,7 +180,7 @@ function normalize(table: OptionTable, argv: readonly string[]): { given: string
   return { given, positional };
 }
 
-/** A dash alone, or before a digit, is no option. */
+/** Returns whether an argument is an option. A dash alone or before a digit is not an option. */
 function looksLikeOption(argument: string): boolean {
   return /^--?[A-Za-z]/.test(argument);
 }
@@ -221,13 +221,13 @@ function unknownOption(table: OptionTable, name: string): UsageError {
   const names = Object.keys(table.options);
   const nearest = names.map((other) => ({ other, distance: editDistance(name, other) }))
     .sort((left, right) => left.distance - right.distance)[0];
-  // Up to half of the letters wrong is a slip, such as two that changed places; more is another word.
+  // Up to half of the letters wrong is a typing error, such as two swapped letters; more is another word.
   const isNear = nearest !== undefined && nearest.distance <= Math.min(3, Math.floor(nearest.other.length / 2));
   const advice = isNear ? `did you mean --${nearest.other}?` : "expected one that --help lists";
   return new UsageError(`Cannot use unknown option "--${name}": ${advice}`);
 }
 
-/** Fewest letters inserted, removed or replaced that turn one word into the other (Levenshtein). */
+/** Returns how many letters have to be inserted, removed or replaced to turn one word into the other (Levenshtein). */
 export function editDistance(from: string, to: string): number {
   let row = Array.from({ length: to.length + 1 }, (_, index) => index);
   for (let i = 1; i <= from.length; i++) {
@@ -255,10 +255,13 @@ function valueNameOf(option: Option): string {
   return option.valueName ?? option.choices?.join("|") ?? VALUE_NAMES[option.kind];
 }
 
-/** Widest line of `--help`. */
+/** The widest line of `--help`. */
 const HELP_COLUMNS = 96;
 
-/** The text of `--help`: usage, what the role does, and every option with its default; aligned, ends with a newline. */
+/**
+ * Returns the text of `--help`: usage, what the role does, and every option with its default, aligned and with a
+ * newline at the end.
+ */
 export function helpText(table: OptionTable): string {
   const rows = Object.entries(table.options).map(([name, option]) => ({
     left: `  --${name} ${valueNameOf(option)}`.trimEnd(),

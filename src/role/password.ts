@@ -1,9 +1,9 @@
 /**
- * Where passwords come from: a file, or the environment; never an option's value, which every user of a machine sees in
- * its list of processes. And how they are compared.
+ * Reads and compares passwords. They come from a file or the environment, never from an option's value, which every
+ * user of a machine can see in its list of processes.
  *
- * A file may hold two passwords while one is replaced by the other, a line each: both are accepted. Who authenticates by
- * such a file gives the first, and the second when that is refused.
+ * During a change a file may hold two passwords, one per line, and both are accepted. A client with such a file sends
+ * the first, and the second if the first is refused.
  *
  * @module
  */
@@ -16,17 +16,15 @@ import { readPrivateFile } from "./private_file.ts";
 /** The environment variable that holds the password when no file is named. */
 export const PASSWORD_VARIABLE = "INMEM_PASSWORD";
 
-/**
- * Stands in text for bytes that are not UTF-8. A password that holds it would be matched by other bytes than its own.
- */
+/** The character that replaces bytes that are not UTF-8. A password that contains it would also match other bytes. */
 const REPLACEMENT = "\ufffd";
 
 /**
- * The passwords: those of the file, or else the value of `INMEM_PASSWORD`.
+ * Returns the passwords of the file, or else of `INMEM_PASSWORD`.
  *
- * @param path the file of `--password-file`; it wins over the environment
+ * @param path the file of `--password-file`, which takes precedence over the environment
  * @returns one or two, or none when neither is given
- * @throws {StartError} when the file cannot be read or others may read it, or a password is empty or no UTF-8
+ * @throws {StartError} when the file cannot be read or others may read it, or a password is empty or not UTF-8
  */
 export function readPasswords(path: string | undefined): string[] {
   if (path !== undefined) return readPasswordFile(path);
@@ -38,18 +36,18 @@ export function readPasswords(path: string | undefined): string[] {
   }
   if (password?.includes(REPLACEMENT)) {
     throw new StartError(
-      `Cannot use the password in ${PASSWORD_VARIABLE}: expected no U+FFFD, which stands for bad bytes`,
+      `Cannot use the password in ${PASSWORD_VARIABLE}: expected no U+FFFD, which replaces invalid bytes`,
     );
   }
   if (password === "") {
-    throw new StartError(`Cannot use an empty password: unset ${PASSWORD_VARIABLE}, or set it to one`);
+    throw new StartError(`Cannot use an empty password: unset ${PASSWORD_VARIABLE}, or set it to a password`);
   }
   return password === undefined ? [] : [password];
 }
 
 /**
- * The passwords in a file, a line each. Blank lines at the end, and a byte order mark, as editors leave them, do not count;
- * blanks in a line do.
+ * Returns the passwords in a file, one per line. Blank lines at the end and a byte order mark, as editors write them,
+ * are ignored; blanks in a line are part of the password.
  *
  * @throws {StartError} as {@linkcode readPasswords} does
  */
@@ -65,16 +63,16 @@ export function readPasswordFile(path: string): string[] {
   if (blank >= 0) throw refuse(`line ${blank + 1} is empty, expected a password in each line`);
   if (lines.length > PASSWORDS_MAX_COUNT) {
     throw refuse(
-      `it has ${lines.length} lines, expected one password, or two in a line each while one replaces the other`,
+      `it has ${lines.length} lines, expected one password, or two lines with the old and the new one during a change`,
     );
   }
   return lines;
 }
 
-/** The one user there is, as in Redis before its users had names. */
+/** The only user, as in Redis before its users had names. */
 const USER = "default";
 
-/** Checks passwords. Keeps digests only, which also makes what is compared equally long. */
+/** Checks passwords. It keeps only their digests, which also have equal lengths for the comparison. */
 export class Password {
   readonly #digests: readonly Uint8Array[];
 
@@ -83,7 +81,7 @@ export class Password {
     this.#digests = [passwords].flat().map(digest);
   }
 
-  /** Whether user and password are right; takes the same time whether they are or not. */
+  /** Returns whether user and password are right. It takes the same time in both cases. */
   matches(user: string, password: string): boolean {
     const given = digest(password);
     let matches = false;

@@ -11,45 +11,46 @@
  * any text, or the next block
  * ```
  *
- * A file is read to its end and each block decoded, so that one which is cut off or damaged is told when it is read, with its
- * place, rather than by whoever connects later. Imports no package: the library reads certificates with it.
+ * A file is read to its end and each block is decoded. A truncated or damaged block is therefore reported when the file
+ * is read, with its position, rather than by a client that connects later. This module imports no package, since the
+ * client library reads certificates with it.
  *
  * @module
  */
 
-/** One block. */
+/** One PEM block. */
 export interface PemBlock {
-  /** What stands behind BEGIN, such as `CERTIFICATE`. */
+  /** The label after BEGIN, such as `CERTIFICATE`. */
   readonly label: string;
-  /** What the base64 means: DER, unless it is encrypted. */
+  /** The decoded base64: DER, unless the block is encrypted. */
   readonly bytes: Uint8Array<ArrayBuffer>;
-  /** Whether its headers say that it is encrypted. */
+  /** Whether the label or the headers mark the block as encrypted. */
   readonly isEncrypted: boolean;
-  /** Its place among the blocks of the file, from 1 on. */
+  /** The number of the block in its file, from 1. */
   readonly number: number;
-  /** The line of its BEGIN, from 1 on. */
+  /** The number of the line of its BEGIN, from 1. */
   readonly line: number;
 }
 
-/** What is wrong with a text that should be PEM, as the end of a sentence: `line 7: …`. */
+/** The error of a text that is not valid PEM. Its message is the end of a sentence: `line 7: …`. */
 export class PemError extends Error {
   /** The class's name. */
   override readonly name = "PemError";
 }
 
 const BOUNDARY = /^-----(BEGIN|END) ([A-Z0-9][A-Z0-9 ._#-]*)-----$/;
-/** A line that was meant to be a boundary. */
+/** Matches a line that was meant to be a boundary. */
 const BOUNDARY_LIKE = /^[-–—]{2,}\s*(BEGIN|END)\b/;
 const HEADER = /^[A-Za-z0-9-]+:/;
 /**
  * Reads all blocks of a file.
  *
  * @param bytes borrowed until return
- * @throws {PemError} when there is none, or one is not whole or not base64
+ * @throws {PemError} when there is no block, or one is incomplete or not base64
  */
 export function parsePem(bytes: Uint8Array): PemBlock[] {
   if (bytes.length === 0) throw new PemError("it is empty");
-  // Text around the blocks may be in any encoding; in the blocks, what is not ASCII is not base64 either.
+  // Text around the blocks may have any encoding. In a block, what is not ASCII is not base64 either.
   const lines = new TextDecoder().decode(bytes).split(/\r\n|\n|\r/);
   const blocks: PemBlock[] = [];
   for (let i = 0; i < lines.length; i++) {
@@ -69,7 +70,7 @@ export function parsePem(bytes: Uint8Array): PemBlock[] {
   return blocks;
 }
 
-/** What a file without a block is instead, as far as its first bytes tell. */
+/** Returns what a file without a block is instead, judging by its first bytes. */
 function formOf(bytes: Uint8Array): string {
   const [first, second] = bytes;
   if ((first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff)) return "it is UTF-16, expected UTF-8";
@@ -79,7 +80,7 @@ function formOf(bytes: Uint8Array): string {
   return "expected PEM with -----BEGIN …-----";
 }
 
-/** The number of the line that ends the block which begins in line `begin`. */
+/** Returns the number of the line that ends the block which begins in line `begin`. */
 function findEnd(lines: readonly string[], begin: number, label: string, number: number): number {
   const where = `block ${number} ("${label}", line ${begin + 1})`;
   for (let i = begin + 1; i < lines.length; i++) {
@@ -96,7 +97,7 @@ function decodeBlock(lines: readonly string[], begin: number, end: number, label
   let first = begin + 1;
   let isEncrypted = label.startsWith("ENCRYPTED ");
   if (first < end && HEADER.test(lines[first]!)) {
-    // Headers end with an empty line; what begins with a blank goes on with the header before.
+    // Headers end with an empty line. A line that begins with a blank continues the header before it.
     for (; first < end && lines[first]!.trim() !== ""; first++) {
       if (/^Proc-Type:.*ENCRYPTED/i.test(lines[first]!)) isEncrypted = true;
     }
@@ -113,19 +114,19 @@ function decodeBlock(lines: readonly string[], begin: number, end: number, label
     const bytes = Uint8Array.fromBase64(body.join(""), { lastChunkHandling: "strict" });
     if (bytes.length > 0) return { label, bytes, isEncrypted, number, line: begin + 1 };
   } catch {
-    // Below is said which block it is.
+    // The message names the block, which the cause does not.
     throw new PemError(`${where} is damaged: its base64 is not whole`);
   }
   throw new PemError(`${where} is empty`);
 }
 
-/** Writes a block. */
+/** Returns a block as PEM. */
 export function formatPem(label: string, bytes: Uint8Array): string {
   const lines = bytes.toBase64().match(/.{1,64}/g) ?? [];
   return `-----BEGIN ${label}-----\n${lines.join("\n")}\n-----END ${label}-----\n`;
 }
 
-/** Whether bytes are one DER sequence and nothing behind it: readers differ in what they make of more. */
+/** Returns whether bytes are exactly one DER sequence. Readers differ in how they treat additional bytes. */
 export function isOneSequence(der: Uint8Array): boolean {
   if (der[0] !== 0x30 || der.length < 2) return false;
   const first = der[1]!;

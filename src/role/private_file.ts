@@ -1,8 +1,9 @@
 /**
- * Files that hold secrets, private keys and passwords, and others of the same size.
+ * Reads files that hold secrets (private keys and passwords), and other files of bounded size.
  *
- * Who may read a secret is checked as PostgreSQL does it: the owner is this process's user or the superuser, and nobody else
- * may read or change it; but a file of the superuser may be readable for a group, by which secrets are handed to users.
+ * The access to a secret is checked as PostgreSQL does it: the owner is this process's user or the superuser, and no
+ * other user may read or change the file. A file of the superuser may be readable for a group, which is how secrets are
+ * provided to users.
  *
  * @module
  */
@@ -10,15 +11,17 @@
 import { messageOf, StartError } from "../errors.ts";
 import { PRIVATE_FILE_MAX_BYTES } from "../limits.ts";
 
-/** Container engines mount secrets here, readable by everybody inside; nobody else is inside. */
+/**
+ * The folder where container engines mount secrets, readable by everyone inside the container; no other user is inside.
+ */
 const CONTAINER_SECRETS_FOLDER = "/run/secrets/";
 
 /**
  * Reads a file that only its owner may read.
  *
- * @param path the file; one under `/run/secrets` may have any mode and owner
- * @param what names the file in errors: `key`, `password file`
- * @throws {StartError} when it cannot be read, is too large, or somebody else may read or change it
+ * @param path the file; under `/run/secrets` it may have any mode and owner
+ * @param what the name of the file in errors: `key`, `password file`
+ * @throws {StartError} when it cannot be read, is too large, or another user may read or change it
  */
 export function readPrivateFile(path: string, what: string): Uint8Array<ArrayBuffer> {
   return readFile(path, what, PRIVATE_FILE_MAX_BYTES, (info) => {
@@ -31,10 +34,10 @@ export function readPrivateFile(path: string, what: string): Uint8Array<ArrayBuf
 }
 
 /**
- * Reads a file that is no secret, with the same errors.
+ * Reads a file that is not a secret, with the same errors.
  *
- * @param maxBytes its bound
- * @throws {StartError} when it cannot be read, is no file (a pipe would be waited for without end), or is too large
+ * @param maxBytes the largest allowed size
+ * @throws {StartError} when it cannot be read, is too large, or is not a file (reading a pipe might never end)
  */
 export function readBoundedFile(path: string, what: string, maxBytes: number): Uint8Array<ArrayBuffer> {
   return readFile(path, what, maxBytes, () => {});
@@ -60,9 +63,9 @@ function readFile(
 }
 
 /**
- * Why a file's owner and mode do not keep a secret, and the remedy; `undefined` when they do.
+ * Returns why a file's owner and mode do not keep a secret, and the remedy; `undefined` when they do.
  *
- * @param user the number of this process's user; `undefined` when that is not known
+ * @param user the number of this process's user; `undefined` when unknown
  */
 export function accessProblem(
   { mode, uid }: Pick<Deno.FileInfo, "mode" | "uid">,
@@ -82,7 +85,7 @@ function ownUser(): number | undefined {
   try {
     return Deno.uid() ?? undefined;
   } catch {
-    // Without the permission to know; the mode is checked all the same.
+    // The permission to read the user is missing. The mode is checked nevertheless.
     return undefined;
   }
 }

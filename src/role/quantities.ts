@@ -1,5 +1,5 @@
 /**
- * Counts, sizes and durations as people write them.
+ * Parses counts, sizes and durations as people write them.
  *
  * ```text
  * size      67108864   100kb   64mb   1.5gb        1kb = 1024 bytes; no unit: bytes
@@ -12,7 +12,7 @@
 
 import { UsageError } from "../errors.ts";
 
-/** The numbers allowed, both included. */
+/** The allowed numbers, both ends included. */
 export interface Range {
   readonly min?: number;
   readonly max?: number;
@@ -41,7 +41,7 @@ const DURATION_UNITS: ReadonlyMap<string, number> = new Map([
 /**
  * Parses a whole number.
  *
- * @throws {UsageError} when it is none, or out of range
+ * @throws {UsageError} when it is not a whole number, or out of range
  */
 export function parseCount(text: string, range: Range = {}): number {
   const count = Number(text);
@@ -55,7 +55,7 @@ export function parseCount(text: string, range: Range = {}): number {
  * Parses a size, such as `64mb`.
  *
  * @returns bytes
- * @throws {UsageError} when it is none, or out of range
+ * @throws {UsageError} when it is not a size, or out of range
  */
 export function parseSize(text: string, range: Range = {}): number {
   const size = parseQuantity(text, SIZE_UNITS);
@@ -72,7 +72,7 @@ export function parseSize(text: string, range: Range = {}): number {
  * Parses a duration, such as `30s`.
  *
  * @returns ms
- * @throws {UsageError} when it is none, or out of range
+ * @throws {UsageError} when it is not a duration, or out of range
  */
 export function parseDuration(text: string, range: Range = {}): number {
   const duration = parseQuantity(text, DURATION_UNITS);
@@ -88,7 +88,7 @@ export function parseDuration(text: string, range: Range = {}): number {
 /**
  * Parses a number of percent, such as `100%`.
  *
- * @throws {UsageError} when it is none, or out of range
+ * @throws {UsageError} when it is not a percentage, or out of range
  */
 export function parsePercent(text: string, range: Range = {}): number {
   const match = /^([0-9]+)%?$/.exec(text);
@@ -99,7 +99,7 @@ export function parsePercent(text: string, range: Range = {}): number {
   return percent;
 }
 
-/** Writes a size with the largest unit that leaves at most one decimal, such as `64mb`. */
+/** Formats a size with the largest unit that fits and at most one decimal, such as `64mb`. */
 export function formatSize(size: number): string {
   for (const unit of ["gb", "mb", "kb"]) {
     const count = size / (SIZE_UNITS.get(unit) ?? 1);

@@ -1,6 +1,8 @@
 /**
- * What a role reads anew while it runs: certificates, keys, authorities, passwords. All of them are read as at the start, and
- * a content that would be refused there is refused here: what was used before stays in use, and the log says so.
+ * Reads certificates, keys, authorities and passwords again while a role runs.
+ *
+ * They are read as at the start. Content that would be refused there is refused here too: the previous content stays in
+ * use, and the refusal is logged.
  *
  * @module
  */
@@ -16,10 +18,10 @@ import type { Logger } from "./logger.ts";
 import { readPasswordFile } from "./password.ts";
 import type { CertificatePaths } from "./state_folder.ts";
 
-/** Where the certificate of a listener comes from: two files, which may be one, or the state folder. */
+/** The source of a listener's certificate: two files, which may be the same, or the state folder. */
 export type CertificateSource = { readonly cert: string; readonly key: string } | CertificatePaths;
 
-/** Follows files for one role until it is closed. */
+/** Follows the files of one role until it is closed. */
 export class Reloading {
   readonly #logger: Logger;
   readonly #followers: Pick<FileFollower<unknown>, "reload" | "close">[] = [];
@@ -29,7 +31,7 @@ export class Reloading {
     this.#logger = logger;
   }
 
-  /** Reads all files again, for a signal. */
+  /** Reads all files again, after a signal. */
   reload(): void {
     for (const follower of this.#followers) follower.reload();
   }
@@ -40,10 +42,10 @@ export class Reloading {
   }
 
   /**
-   * Follows the certificate of a listener, warns before it expires, and renews it if it is the state folder's.
+   * Follows the certificate of a listener, warns before it expires, and renews it if it is in the state folder.
    *
-   * @param current what is in use
-   * @param apply takes another one; what it throws is logged, and the one before stays in use
+   * @param current the certificate in use
+   * @param apply uses another one; if it throws, the error is logged and the previous one stays in use
    */
   certificate(source: CertificateSource, current: CheckedKeyPair, apply: (pair: CheckedKeyPair) => void): void {
     const own = "authority" in source ? source : undefined;
@@ -69,7 +71,7 @@ export class Reloading {
     });
   }
 
-  /** Follows the authorities that `--ca` names, and warns before one of them expires. */
+  /** Follows the authorities of `--ca`, and warns before one of them expires. */
   authorities(path: string, current: LoadedAuthorities, apply: (authorities: LoadedAuthorities) => void): void {
     const what = `A certificate in "${path}" of --ca`;
     const expiry = this.#watchExpiry(what, current.expiresMs);
@@ -130,11 +132,11 @@ export class Reloading {
     return watch;
   }
 
-  /** Makes the state folder's certificate anew; the follower sees it. */
-  async #renew({ authority }: CertificatePaths, told: readonly string[]): Promise<boolean> {
+  /** Renews the state folder's certificate. The follower then notices the change. */
+  async #renew({ authority }: CertificatePaths, reported: readonly string[]): Promise<boolean> {
     try {
       const { expiresMs, warnings } = await defaultCertificates(dirname(authority));
-      for (const warning of warnings) if (!told.includes(warning)) this.#logger.warn(warning);
+      for (const warning of warnings) if (!reported.includes(warning)) this.#logger.warn(warning);
       return daysUntil(expiresMs) >= CERTIFICATE_RENEW_DAYS;
     } catch (error) {
       this.#logger.warn(messageOf(error));

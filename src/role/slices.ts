@@ -1,72 +1,71 @@
 /**
- * Time for commands that take long, a slice at a time, so that together they never hold the event loop for longer than
- * one slice.
+ * Gives long commands time in slices, so that together they never block the event loop for longer than one slice.
  *
  * ```text
  * turn     | slice        | reads, writes, timers … | slice        | reads, writes, timers …
- * who      | A            |                         | B            |
+ * runs     | A            |                         | B            |
  * ```
  *
- * What a turn has left is shared by all who run in it: where many short walks would add up, the later ones wait. Those who
- * wait stand in a queue, and each is let go on in a turn of its own.
+ * All commands that run in a turn of the event loop share the rest of its slice: where many short ones would add up,
+ * the later ones wait. Waiting commands are in a queue, and each continues in a separate turn.
  *
- * Reads of much have turns of their own kind. Nobody knows how long one takes before it was done, so those who wait are let go
- * on one after another, as long as the turn has time left:
+ * Large reads have separate turns. How long one takes is known only afterwards, so waiting readers continue one after
+ * another while the turn has time left:
  *
  * ```text
  * turn     | … read A · clock · read B · clock: over | reads, writes, timers … | read C · clock · read A · …
  * ```
  *
- * A turn is waited for with `setTimeout(…, 0)`. It takes a millisecond, in which everything else runs that there is.
- * Measured with slices of 2 ms beside a client that waits for each echo: 3,500 echoes a second, where `MessageChannel`
- * (0.02 ms a turn) lets 16 through and `setImmediate` of `node:timers` (0.003 ms) 8. These two come back before the
- * loop has asked the system for input. So does a timer that is due when a slice ends, while the garbage collector marks:
- * therefore a turn also waits for a round through the system (input_round.ts), which takes 0.05 ms more.
+ * A turn is awaited with `setTimeout(…, 0)`. It takes a millisecond, in which everything else runs. This was measured
+ * with slices of 2 ms beside a client that waits for each echo: 3,500 echoes a second, where `MessageChannel` (0.02 ms
+ * a turn) allows 16 and `setImmediate` of `node:timers` (0.003 ms) 8. These two return before the loop has asked the
+ * system for input. So does a timer that is due when a slice ends while the garbage collector marks. A turn therefore
+ * also waits for a round trip through the system (input_round.ts), which takes 0.05 ms more.
  *
  * @module
  */
 
 import { BATCH_MAX_MS, BATCH_MIN_MS, SLICE_MS } from "../limits.ts";
 
-/** What tells that the event loop has asked the system for input: an `InputRound`. */
-export interface InputQuestion {
-  /** Resolves once it has. */
+/** A check that the event loop has asked the system for input; an `InputRound`. */
+export interface InputCheck {
+  /** Resolves once the event loop has asked. */
   pass(): Promise<void>;
 }
 
 /** The slices of one role. */
 export class Slices {
-  readonly #input: InputQuestion | undefined;
-  /** What is left of the slice of this turn. Below 0 when a step took longer than there was. */
+  readonly #input: InputCheck | undefined;
+  /** The time that is left of this turn's slice. It is below 0 when a step took longer. */
   #leftMs = SLICE_MS;
-  /** When the last step ended. */
+  /** When the last step ended, in ms. */
   #endedMs = 0;
   #last: Promise<void> = Promise.resolve();
-  /** What read batches that took long have taken in this turn. */
+  /** The time that long read batches have taken in this turn. */
   #batchesMs = 0;
   #batchesTurn: Promise<void> | undefined;
-  /** When this turn has begun, once somebody has asked. */
+  /** When this turn began, as of the first call in it that asks, in ms. */
   #turnStartedMs = 0;
-  /** Resolves at its end; nothing before somebody has asked. */
+  /** Resolves at the end of this turn; `undefined` before the first call in it that asks. */
   #turnEnd: Promise<void> | undefined;
-  /** Those who read much and wait for a turn with time left, the first at `#readersBegin`. */
+  /** The readers of large amounts that wait for a turn with time left. The first is at `#readersBegin`. */
   #readers: (() => void)[] = [];
   #readersBegin = 0;
 
-  /** @param input is passed in each turn; without it a turn may go by in which the system was not asked for input */
-  constructor(input?: InputQuestion) {
+  /** @param input is passed in each turn; without it the system may not have been asked for input in a turn */
+  constructor(input?: InputCheck) {
     this.#input = input;
   }
 
   /**
-   * Calls `step`, which is to take a small part of a slice, until it answers that all is done or no time is left. Then
-   * the caller waits for {@linkcode next}, and comes again.
+   * Calls `step`, which should take a small part of a slice, until it returns `true` or no time is left. In the latter
+   * case the caller awaits {@linkcode next} and calls again.
    *
    * @returns whether all is done
    */
   run(step: () => boolean): boolean {
     let nowMs = performance.now();
-    // Time in which others ran counts as if it were a turn, as far as it goes.
+    // Time in which other code ran counts like a turn.
     this.#leftMs = Math.min(SLICE_MS, this.#leftMs + nowMs - this.#endedMs);
     const endMs = nowMs + this.#leftMs;
     let isDone = false;
@@ -80,16 +79,16 @@ export class Slices {
   }
 
   /**
-   * How long the requests of a read batch may run before others get their turn. Batches that are short do not ask; where many
-   * are long that were read in one turn, those that come later get less.
+   * Returns whether the requests of a read batch have run long enough, so that others should run. Short batches do not
+   * ask. If many long batches were read in one turn, the later ones get less time.
    *
-   * @param ranMs how long this one has run
+   * @param ranMs how long this batch has run
    */
   isLong(ranMs: number): boolean {
     return ranMs > Math.max(BATCH_MIN_MS, BATCH_MAX_MS - this.#batchesMs);
   }
 
-  /** Takes note of a batch that has run for so long, and pauses. */
+  /** Records a batch that ran for a long time and now pauses. */
   ranLong(ranMs: number): void {
     this.#batchesMs += ranMs;
     this.#batchesTurn ??= this.#turn().then(() => {
@@ -99,15 +98,15 @@ export class Slices {
   }
 
   /**
-   * Whether the event loop has been in the same turn for long, as far as those who ask can tell, or others wait for the next
-   * one. Reads and writes that need not wait follow each other without a turn, so whoever reads much at a time asks after each,
-   * and waits for {@linkcode readTurn}.
+   * Whether the event loop has been in the same turn for long, as far as the callers can know, or others wait for the
+   * next one. Reads and writes that need not wait follow each other in one turn. Code that reads much therefore checks
+   * this after each read, and awaits {@linkcode readTurn}.
    */
   get isTurnLong(): boolean {
     return this.#readers.length > 0 || this.turnMs > SLICE_MS;
   }
 
-  /** How long the event loop has been in the same turn, from when that was first asked in it; 0 then. */
+  /** How long the event loop has been in the same turn, counted from the first call in it that asks. */
   get turnMs(): number {
     if (this.#turnEnd !== undefined) return performance.now() - this.#turnStartedMs;
     this.#beginTurn();
@@ -115,8 +114,8 @@ export class Slices {
   }
 
   /**
-   * Resolves in a later turn, behind all who have asked before, as soon as that turn has time left. What is done then without
-   * another wait counts as part of it.
+   * Resolves in a later turn, after all earlier callers, as soon as that turn has time left. What follows without
+   * another wait counts as part of the turn.
    */
   readTurn(): Promise<void> {
     if (this.#turnEnd === undefined) this.#beginTurn();
@@ -135,23 +134,23 @@ export class Slices {
     this.#beginTurn();
     do {
       this.#readers[this.#readersBegin++]!();
-      // It goes on before this does.
+      // The reader continues before this function does.
       await undefined;
     } while (this.#readersBegin < this.#readers.length && performance.now() - this.#turnStartedMs < SLICE_MS);
-    // Not at each call, since it moves all that wait.
+    // The array is not spliced at each call, since that moves all waiting readers.
     if (this.#readersBegin * 2 < this.#readers.length) return;
     this.#readers.splice(0, this.#readersBegin);
     this.#readersBegin = 0;
   }
 
-  /** Resolves once no turn is waited for any more. Its role has no clients then. */
+  /** Resolves once no turn is awaited any more. The role must not have clients then. */
   async rest(): Promise<void> {
     while (this.#turnEnd !== undefined) await this.#turnEnd;
     await this.#last;
     await this.#batchesTurn;
   }
 
-  /** Resolves in a later turn, behind all who have asked before. Whoever goes on then has a whole slice. */
+  /** Resolves in a later turn, after all earlier callers, with a whole slice left. */
   next(): Promise<void> {
     this.#last = this.#last.then(async () => {
       await this.#turn();

@@ -1,8 +1,8 @@
 /**
- * The folder where inmem keeps what it makes for a user: the certificates of servers on this machine.
+ * The folder of the files that inmem makes for a user: the certificates of servers on this machine.
  *
- * A module of its own, so that a client finds the authority without loading what makes one. It imports no package, so
- * that the library can be imported from any folder, with no import map.
+ * It is a separate module so that a client finds the authority without loading the code that makes one. It imports no
+ * package, so that the library can be imported from any folder without an import map.
  *
  * @module
  */
@@ -17,7 +17,7 @@ export interface CertificatePaths {
   readonly key: string;
 }
 
-/** The paths of the files in `folder`. */
+/** Returns the paths of the files in `folder`. */
 export function certificatePaths(folder: string): CertificatePaths {
   return {
     authority: within(folder, "ca.pem"),
@@ -32,13 +32,13 @@ function within(folder: string, name: string): string {
 }
 
 /**
- * Where inmem keeps what it makes for a user: `$XDG_STATE_HOME/inmem`, or `~/.local/state/inmem`.
+ * Returns the folder of the files that inmem makes for a user: `$XDG_STATE_HOME/inmem`, or `~/.local/state/inmem`.
  *
  * @throws {StartError} when the environment names neither
  */
 export function stateFolder(): string {
   const state = Deno.env.get("XDG_STATE_HOME");
-  // The XDG base directory specification has relative paths ignored.
+  // The XDG base directory specification requires that relative paths are ignored.
   if (state !== undefined && state.startsWith("/")) return within(state, "inmem");
   const home = Deno.env.get("HOME");
   if (home !== undefined && home !== "") return within(home, ".local/state/inmem");

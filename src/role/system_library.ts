@@ -1,8 +1,8 @@
 /**
- * What only the system's C library tells: files below `/proc` and `/sys`, and how many files a process may have open.
+ * Asks the system's C library for facts: files below `/proc` and `/sys`, and how many files a process may open.
  *
- * Deno lets only a program with every permission read below `/proc` and `/sys`. Where the library cannot be called (another
- * system, no permission for FFI, another C library) nothing is known, and each caller says what it does then.
+ * Deno lets only a program with every permission read below `/proc` and `/sys`. Where the library cannot be called
+ * (another system, no permission for FFI, another C library) the facts are unknown, and each caller decides what to do.
  *
  * @module
  */
@@ -16,7 +16,7 @@ const SYMBOLS = {
   getrlimit: { parameters: ["i32", "buffer"], result: "i32" },
 } as const;
 
-// Numbers of Linux; they are the same on x86-64 and arm64.
+// These numbers of Linux are the same on x86-64 and arm64.
 const O_RDONLY_CLOEXEC = 0o2000000;
 const RLIMIT_NOFILE = 7;
 const READ_BYTES = 64 * 1024;
@@ -62,11 +62,13 @@ export class SystemLibrary implements Disposable {
     }
   }
 
-  /** Returns how many descriptors the process may have (`ulimit -n`); `undefined` when the system does not tell. */
+  /**
+   * Returns how many descriptors the process may have (`ulimit -n`); `undefined` when the system does not report it.
+   */
   descriptorLimit(): number | undefined {
     const limits = new BigUint64Array(2);
     if (this.#library.symbols.getrlimit(RLIMIT_NOFILE, new Uint8Array(limits.buffer)) !== 0) return undefined;
-    // The largest number stands for none.
+    // The largest number means no limit.
     return limits[0]! > BigInt(Number.MAX_SAFE_INTEGER) ? Infinity : Number(limits[0]);
   }
 

@@ -1,11 +1,11 @@
 /**
- * A table as text, for people.
+ * Formats a table as text, for people.
  *
  * @module
  */
 
 /**
- * Aligns cells in columns: the first column to the left, the others, which are figures, to the right.
+ * Aligns cells in columns: the first column to the left, the others, which are numbers, to the right.
  *
  * @param rows the heading first; all of the same length
  */

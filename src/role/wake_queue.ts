@@ -1,13 +1,13 @@
 /**
- * Lets many clients go on that have waited, without holding up the others.
+ * Wakes many waiting clients without delaying others.
  *
- * One push may answer 10,000 clients. To wake one takes 30 µs and more, since it writes its reply and reads on: all of that
- * happens in microtasks behind the present step of the event loop. So the queue wakes a few clients, lets them go on, and asks
- * the clock whether this turn has time for more:
+ * One push may serve 10,000 clients. Waking one takes 30 µs and more, since it writes its reply and reads on, in
+ * microtasks after the present step of the event loop. The queue therefore wakes a few clients, lets them run, and
+ * checks the clock to see whether the turn has time for more:
  *
  * ```text
- * wake(A) wake(B) …       A and B at once: nearly always that is all
- * … wake(H) wake(I) …     H … ─ clock ─ … ─ clock ─ turn is over │ next turn: … ─ clock ─ …       the first first
+ * wake(A) wake(B) …       A and B run immediately, which is nearly always all
+ * … wake(H) wake(I) …     H … ─ clock ─ … ─ clock ─ turn is over │ next turn: … ─ clock ─ …     in order
  * ```
  *
  * @module
@@ -16,28 +16,28 @@
 import { SLICE_MS } from "../limits.ts";
 import type { Slices } from "./slices.ts";
 
-/** Clients that are woken between two looks at the clock. */
+/** The number of clients that are woken between two reads of the clock. */
 const WOKEN_AT_ONCE_COUNT = 8;
 /**
- * Microtasks that each of them needs at least until it writes. Where it needs more, the clock tells of those that were woken
- * before, which makes a turn longer by half a millisecond.
+ * The least number of microtasks that a woken client needs until it writes. If it needs more, the clock only covers the
+ * clients that were woken before, which makes a turn longer by half a millisecond.
  */
 const STEPS_TO_WRITE_COUNT = 4;
 
-/** Those who are to be woken. One for a whole role. */
+/** The clients of a whole role that are to be woken. */
 export class WakeQueue {
   readonly #slices: Slices;
   #due: (() => void)[] = [];
   #next = 0;
   #isRunning = false;
-  /** How many more are woken before the clock is looked at, whenever they come. */
+  /** How many more clients are woken before the next read of the clock. */
   #untilClock = WOKEN_AT_ONCE_COUNT;
 
   constructor(slices: Slices) {
     this.#slices = slices;
   }
 
-  /** Calls `goOn` at once where few are woken, else when all were woken who were to be before. It must not throw. */
+  /** Calls `goOn` immediately while few clients are woken, otherwise after all earlier ones. It must not throw. */
   wake(goOn: () => void): void {
     if (!this.#isRunning && --this.#untilClock > 0) return goOn();
     this.#due.push(goOn);

@@ -365,9 +365,9 @@ export class Server implements SessionHost {
     const isMore = (expires && runFor(EXPIRY_SLICE_MS, () => this.store.expireDue(RECLAIM_STEPS_COUNT))) ||
       runFor(FREEING_SLICE_MS, () => this.store.freeRemoved(RECLAIM_STEPS_COUNT));
     this.log?.flush();
-    this.disconnections.tellOthers();
-    this.failedLogins.tellOthers();
-    this.adminCommands.tellOthers();
+    this.disconnections.reportOthers();
+    this.failedLogins.reportOthers();
+    this.adminCommands.reportOthers();
     this.#reclaimTimer = setTimeout(() => this.#reclaim(), isMore ? 0 : this.#reclaimDelayMs());
   }
 

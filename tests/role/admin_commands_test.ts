@@ -23,12 +23,12 @@ Deno.test("AdminCommands tells of each command with its client, and sums up what
   // Others are told all the same.
   commands.note(client, "flush", "flush");
   assertEquals(lines.splice(0).length, 1);
-  commands.tellOthers();
+  commands.reportOthers();
   assertEquals(lines, []);
   nowMs += ADMIN_REPORT_INTERVAL_MS;
-  commands.tellOthers();
+  commands.reportOthers();
   assertEquals(lines.splice(0), [`Admin commands {"command":"flushslots","times":${1_000 - ADMIN_REPORTS_MAX_COUNT}}`]);
   nowMs += ADMIN_REPORT_INTERVAL_MS;
-  commands.tellOthers();
+  commands.reportOthers();
   assertEquals(lines, []);
 });

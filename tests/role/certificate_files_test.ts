@@ -91,7 +91,7 @@ const REFUSED: Readonly<Record<string, [files: Files, message: string]>> = {
     "is not one whole certificate",
   ],
   "a certificate without its end": [[formatPem("CERTIFICATE", derOf(cert).slice(0, -3)), key], "block 1"],
-  "a key without its end": [[cert, formatPem("PRIVATE KEY", derOf(key).slice(0, -3))], "is no private key"],
+  "a key without its end": [[cert, formatPem("PRIVATE KEY", derOf(key).slice(0, -3))], "is not a private key"],
   "junk before the certificate": [[JUNK + cert, key], "block 1"],
   "a request for a certificate": [
     [formatPem("CERTIFICATE REQUEST", Uint8Array.of(0x30, 0)), key],
@@ -115,7 +115,7 @@ const REFUSED: Readonly<Record<string, [files: Files, message: string]>> = {
     "is encrypted, expected an unencrypted",
   ],
   "a second key that is encrypted": [[cert, key + key.replaceAll("PRIVATE", "ENCRYPTED PRIVATE")], "block 2"],
-  "a key that is junk": [[cert, formatPem("PRIVATE KEY", Uint8Array.of(0x30, 0))], "is no private key"],
+  "a key that is junk": [[cert, formatPem("PRIVATE KEY", Uint8Array.of(0x30, 0))], "is not a private key"],
   "another's key": [[cert, OTHER.key], "it is not the key of the certificate"],
   "the authority before the server": [
     [AUTHORITY.cert + cert, key],
@@ -196,7 +196,7 @@ Deno.test("readAuthorities() watches no dates of a bundle, nor that of one which
 const REFUSED_AUTHORITIES: Readonly<Record<string, [content: string, message: string]>> = {
   "one that is cut off": [AUTHORITY.cert.slice(0, 300), "is cut off"],
   "bad base64": [broken(AUTHORITY.cert), "is not base64"],
-  "junk before a good one": [JUNK + AUTHORITY.cert, 'block 1 ("CERTIFICATE", line 1) is no certificate'],
+  "junk before a good one": [JUNK + AUTHORITY.cert, 'block 1 ("CERTIFICATE", line 1) is not a certificate'],
   "junk behind a good one": [AUTHORITY.cert + JUNK, "block 2"],
   "a good one and half of another": [AUTHORITY.cert + cert.slice(0, 200), "block 2"],
   "one in openssl's own form beside a good one": [AUTHORITY.cert + cert.replaceAll("CERT", "TRUSTED CERT"), "block 2"],
@@ -278,7 +278,7 @@ const KINDS: readonly (readonly [options: string, message?: string])[] = [
   ["ec -pkeyopt ec_paramgen_curve:secp521r1"],
   ["ec -pkeyopt ec_paramgen_curve:secp256k1", "a key over the curve secp256k1"],
   ["ec -pkeyopt ec_paramgen_curve:secp224r1", "a key over the curve secp224r1"],
-  ["ec -pkeyopt ec_paramgen_curve:brainpoolP256r1", "is no private key: unsupported"],
+  ["ec -pkeyopt ec_paramgen_curve:brainpoolP256r1", "is not a private key: unsupported"],
   ["ed25519"],
   ["ed448", "a key of the kind ed448"],
 ];

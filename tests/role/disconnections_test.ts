@@ -22,6 +22,6 @@ Deno.test("Disconnections counts all and tells of some in the log", () => {
     reason: "more than 100 bytes wait",
   }]);
   // The others are told once there may be a line again.
-  disconnections.tellOthers();
+  disconnections.reportOthers();
   assertEquals(lines.length, CUT_REPORTS_MAX_COUNT);
 });

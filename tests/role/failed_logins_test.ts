@@ -49,13 +49,13 @@ Deno.test("FailedLogins writes a line for each address once in a while, and none
   const { clock, lines, logins, client } = fixture();
   for (let i = 0; i < 500; i++) logins.note(client(`10.0.0.1:${4000 + i}`));
   assertEquals(lines, ['Wrong password {"client":"10.0.0.1:4000","id":7}']);
-  logins.tellOthers();
+  logins.reportOthers();
   assertEquals(lines.length, 1);
   clock.nowMs += FAILED_LOGIN_REPORT_INTERVAL_MS;
-  logins.tellOthers();
+  logins.reportOthers();
   assertEquals(lines[1], 'Wrong password {"from":"10.0.0.1","times":499}');
   clock.nowMs += FAILED_LOGIN_REPORT_INTERVAL_MS;
-  logins.tellOthers();
+  logins.reportOthers();
   assertEquals(lines.length, 2);
   logins.note(client("10.0.0.1:9"));
   assertEquals(lines[2], 'Wrong password {"client":"10.0.0.1:9","id":7}');
@@ -68,7 +68,7 @@ Deno.test("FailedLogins bounds addresses and lines, however many addresses guess
   assertEquals(lines.length, FAILED_LOGIN_REPORTS_MAX_COUNT);
   for (let i = 0; i < 10; i++) {
     clock.nowMs += FAILED_LOGIN_REPORT_INTERVAL_MS;
-    logins.tellOthers();
+    logins.reportOthers();
   }
   assertLessOrEqual(lines.length, FAILED_LOGIN_REPORTS_MAX_COUNT + 10);
 });

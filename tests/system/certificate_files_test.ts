@@ -60,10 +60,10 @@ systemTest("server, proxy and client refuse files that are damaged at their star
     refuse(content, 2, message, (path) => ["client", "--ca", path, "--addr", "127.0.0.1:1", "ping"]);
     refuse(content, 2, message, proxyOf);
   }
-  refuse(junk + authority, 2, /block 1 .* is no certificate/, proxyOf);
-  refuse(junk + authority, 2, /block 1 .* is no certificate/, (path) => ["client", "--ca", path, "ping"]);
+  refuse(junk + authority, 2, /block 1 .* is not a certificate/, proxyOf);
+  refuse(junk + authority, 2, /block 1 .* is not a certificate/, (path) => ["client", "--ca", path, "ping"]);
   for (const role of ["server", "proxy"]) {
-    refuse(cert + junk, 1, /block 2 .* is no certificate/, (path) => roleOf(role, path, write(launcher, key)));
+    refuse(cert + junk, 1, /block 2 .* is not a certificate/, (path) => roleOf(role, path, write(launcher, key)));
     refuse(key.replace("\nM", "\n!"), 1, /is not base64/, (path) => roleOf(role, write(launcher, cert), path));
   }
   for (const [words, path, code, message] of cases) {
