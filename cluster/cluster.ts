@@ -7,13 +7,13 @@
  *    servers.json        └─  server3 127.0.0.1:9453   data/server3
  * ```
  *
- * Everything it makes is in this folder and ignored by git: `certs/` on the first run, `data/`, and `servers.json`,
- * which is its user's from then on: the proxy follows each change of it.
+ * All its files are in this folder and ignored by git: `certs/`, `data/`, and `servers.json`. The first run creates
+ * them. After that `servers.json` belongs to the user, and the proxy follows each change of it.
  *
- * A role that ends is reported and started again, at the same address (supervisor.ts).
+ * A role that ends is reported and started again at the same address (supervisor.ts).
  *
- * The children are in process groups of their own. So Ctrl-C reaches this program alone, which stops the proxy first
- * and the servers then, and no request meets a server that is gone.
+ * The children have separate process groups. Ctrl-C therefore reaches only this program. It stops the proxy first and
+ * then the servers, so that no request is sent to a server that is gone.
  *
  * @module
  */
@@ -27,23 +27,23 @@ import { inmemCommand, RoleProcess, ROOT, STOP_TIMEOUT_MS } from "./role_process
 import { Supervisor } from "./supervisor.ts";
 
 const SERVERS_COUNT = 3;
-/** Of each server. Three that each took most of the machine, as one alone does, would be too many. */
+/** The memory of each server. Three servers that each took most of the machine, the default, would be too many. */
 const MEMORY_LIMIT = "512mb";
-/** Not the default port of `inmem server`, so that both can run. */
+/** The proxy's default port, which differs from that of `inmem server`, so that both can run. */
 const PORT_DEFAULT = 9450;
 
-/** What the proxy may be told about servers that are down. */
+/** The proxy's choices for servers that are down. */
 const ON_DOWN: readonly string[] = proxyOptions.options["on-down"].choices;
 
 const HELP = `Runs three data servers and a proxy on loopback, until Ctrl-C.
 
 Usage: deno task cluster [options]
 
-  --port PORT       the proxy's port; the servers take the three behind it (default: ${PORT_DEFAULT}).
-                    0: ports that are free, others each time; keys stored before are looked for on other servers then
-  --directory DIR   where certificates, data and servers.json are (default: cluster/)
-  --on-down CHOICE  what the proxy does with the keys of a server that is down: ${ON_DOWN.join(" or ")} (default: fail)
-  --help            this text
+  --port PORT       the proxy's port; the servers use the next three (default: ${PORT_DEFAULT}).
+                    0: free ports, which change each time, so that older keys are looked for on other servers
+  --directory DIR   the folder of certificates, data and servers.json (default: cluster/)
+  --on-down CHOICE  what happens to the keys of a server that is down: ${ON_DOWN.join(" or ")} (default: fail)
+  --help            print this text
 `;
 
 interface Options {
@@ -52,10 +52,10 @@ interface Options {
   onDown: string;
 }
 
-/** Something that its user has to correct; the message says it all. */
+/** An error that the user has to correct. The message is complete. */
 class ClusterError extends Error {}
 
-/** Reads the command line; `undefined` when it asks for help. */
+/** Parses the command line; returns `undefined` when it asks for help. */
 function parseOptions(words: readonly string[]): Options | undefined {
   const args = parseArgs(words, {
     string: ["port", "directory", "on-down"],
@@ -77,7 +77,7 @@ function parseOptions(words: readonly string[]): Options | undefined {
   return { port, directory: resolve(args.directory), onDown };
 }
 
-/** Makes the authority and the certificate of all four roles, unless they are there. */
+/** Makes the authority and the certificate of all four roles, unless they exist. */
 async function makeCertificates(directory: string): Promise<void> {
   const { authority, cert, key } = certificatePaths(directory);
   const found = await Promise.all([authority, cert, key].map((path) => Deno.stat(path).then(() => true, () => false)));
@@ -88,33 +88,33 @@ async function makeCertificates(directory: string): Promise<void> {
 }
 
 /**
- * Writes `servers.json`, unless there is one that names any of these servers: then it is its user's, and stays as it
- * is, whatever else is in it. One that names none of them is left over from other ports.
+ * Writes `servers.json`, unless there is one that names any of these servers, which then belongs to the user and is
+ * kept unchanged. A file that names none of them is left over from other ports.
  */
 async function writeServersFile(path: string, addresses: readonly string[]): Promise<void> {
   const present = await Deno.readTextFile(path).catch(() => "");
   if (addresses.some((address) => present.includes(`"${address}"`))) return;
-  if (present.trim() !== "") console.error(`Writing ${path} anew: it names none of ${addresses.join(", ")}`);
+  if (present.trim() !== "") console.error(`Writing ${path} again: it names none of ${addresses.join(", ")}`);
   const lines = addresses.map((address) => `  ${JSON.stringify({ addr: address })}`);
   const temporary = `${path}.new`;
   await Deno.writeTextFile(temporary, `[\n${lines.join(",\n")}\n]\n`);
   await Deno.rename(temporary, path);
 }
 
-/** Where a role listens, once it does. */
+/** Returns the address of a role, once it listens. */
 async function listeningAddress(role: Supervisor): Promise<string> {
   try {
     return await role.listening();
   } catch (error) {
     const reason = messageOf(error);
     throw new ClusterError(
-      `${reason}\nIf the cluster runs already, stop it, or give this one its own --port and --directory. If it was killed, ` +
-        `its servers and its proxy go on: end each by its process id`,
+      `${reason}\nIf another cluster is running, stop it, or use another --port and --directory. If it was killed, ` +
+        `its servers and its proxy still run: end each by its process id`,
     );
   }
 }
 
-/** Four roles that are started and stopped together, and each kept running in between. */
+/** Four roles that are started and stopped together, and kept running in between. */
 class Cluster {
   readonly #options: Options;
   readonly #servers: Supervisor[] = [];
@@ -155,7 +155,7 @@ class Cluster {
   }
 
   #supervise(name: string, address: string, words: readonly string[]): Supervisor {
-    // Stopped while it was starting: a role begun now would outlive the cluster.
+    // The cluster was stopped while it was starting, and a role that starts now would outlive it.
     if (this.#stopped) throw new ClusterError("Stopped");
     const options = { detached: true, onLine: (line: string) => console.error(`${name.padEnd(7)} | ${line}`) };
     return new Supervisor({
@@ -171,7 +171,7 @@ class Cluster {
     return this.#servers.map(({ pid }) => pid);
   }
 
-  /** What it waits for while it stops, with process ids. */
+  /** The processes that it waits for while it stops, with their ids. */
   get ending(): string[] {
     const roles = [...this.#servers, ...this.#proxy === undefined ? [] : [this.#proxy]];
     return roles.filter(({ isEnding }) => isEnding).map(({ name, pid }) => `${name} (process ${pid})`);
@@ -180,7 +180,7 @@ class Cluster {
   /**
    * Stops the proxy, then the servers, and waits for their end.
    *
-   * @returns the names of those that did not end in order
+   * @returns the names of the roles that did not end in order
    */
   async stop(): Promise<string[]> {
     this.#stopped = true;
@@ -194,7 +194,7 @@ class Cluster {
   }
 }
 
-/** What somebody who has just cloned the repository may type now. */
+/** Returns the commands that a new user may type next. */
 function nextSteps(proxy: string, servers: readonly string[], ids: readonly number[], directory: string): string {
   const show = (path: string) => {
     const near = relative(Deno.cwd(), path);
@@ -204,22 +204,22 @@ function nextSteps(proxy: string, servers: readonly string[], ids: readonly numb
   const program = binary ? `${show(resolve(binary))} client` : `npx -y deno@${Deno.version.deno} task client`;
   const client = `${program} --addr ${proxy} --ca ${show(certificatePaths(join(directory, "certs")).authority)}`;
   return `
-A proxy listens on ${proxy}, in front of servers on ${servers.join(", ")}.
+A proxy listens on ${proxy}, for the servers on ${servers.join(", ")}.
 Talk to it from another terminal, in this folder:
 
   ${client} set greeting hello
   ${client} get greeting
   ${client}
 
-The last one gives a prompt; "help" there lists the commands, "exit" leaves it.
+The last one shows a prompt, where "help" lists the commands and "exit" ends.
 
-End a server, such as by "kill ${ids[0]}": it is started again, and the proxy finds it.
-Take a server out of ${show(join(directory, "servers.json"))}, or put it back: the proxy follows.
+Kill a server, for example with "kill ${ids[0]}": it is started again, and the proxy finds it.
+Remove a server from ${show(join(directory, "servers.json"))}, or add it again: the proxy follows.
 Ctrl-C stops everything; the data stays in ${show(join(directory, "data"))}.
 `;
 }
 
-/** Runs until it is told to stop, or cannot start; returns the exit status. */
+/** Runs until it is stopped, or cannot start. Returns the exit status. */
 async function main(): Promise<number> {
   let options: Options | undefined;
   try {
@@ -239,7 +239,7 @@ async function main(): Promise<number> {
       asked.resolve();
       const { ending } = cluster;
       if (ending.length === 0) return;
-      console.error(`Waiting for ${ending.join(", ")}: killed ${STOP_TIMEOUT_MS / 1000} s after it was told to stop`);
+      console.error(`Waiting for ${ending.join(", ")}: killed ${STOP_TIMEOUT_MS / 1000} s after the request to stop`);
     });
   }
   const { directory } = options;

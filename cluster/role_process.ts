@@ -1,32 +1,32 @@
 /**
  * One `inmem server` or `inmem proxy` as a child process: its log lines, its address, its end.
  *
- * Used by `cluster.ts` and by the system tests.
+ * `cluster.ts` and the system tests use it.
  *
  * @module
  */
 
 import { fromFileUrl, resolve } from "@std/path";
 
-/** Log lines of a process that are kept to be shown when it fails. */
+/** The most log lines of a process that are kept, to show them when it fails. */
 const LINES_KEPT_COUNT = 1_000;
-/** A role says that it listens within this time, its first compilation included. */
+/** How long a role may take until it listens, including its first compilation. */
 const LISTENING_TIMEOUT_MS = 60_000;
-/** A role that was told to stop has ended by then, or is killed. A snapshot has to fit in. */
+/** How long a role may take to stop before it is killed. A snapshot has to fit in. */
 export const STOP_TIMEOUT_MS = 30_000;
 
 /**
- * Lets V8 inline a whole command into the loop that runs it, rather than stop half way: a fifth less time for each. The
- * tasks of deno.json say the same, and `deno compile` builds it in.
+ * The V8 option that allows a whole command to be inlined into the loop that runs it, which saves a fifth of its time.
+ * The tasks of deno.json and `deno compile` use it as well.
  */
 export const V8_FLAGS = "--v8-flags=--max-inlined-bytecode-size-cumulative=2000";
 
-/** The folder of deno.json. Commands of {@linkcode inmemCommand} run there. */
+/** The folder of deno.json, in which commands of {@linkcode inmemCommand} run. */
 export const ROOT = fromFileUrl(new URL("..", import.meta.url));
 
 /**
- * The command line of `inmem` with these words: this Deno with the sources beside this file, or the binary that the
- * environment variable `INMEM_BIN` names.
+ * Returns the command line of `inmem` with these words: this Deno with the sources beside this file, or the binary in
+ * the environment variable `INMEM_BIN`.
  */
 export function inmemCommand(...words: readonly string[]): readonly string[] {
   const binary = Deno.env.get("INMEM_BIN");
@@ -37,28 +37,28 @@ export function inmemCommand(...words: readonly string[]): readonly string[] {
 
 /** How a role is started. */
 export interface RoleOptions {
-  /** Called with every line of its log, without the line's end. */
+  /** Called with every line of the role's log, without the line break. */
   readonly onLine?: (line: string) => void;
-  /** Environment variables besides this process's own. */
+  /** Environment variables in addition to those of this process. */
   readonly env?: Readonly<Record<string, string>>;
-  /** A command line that runs the one behind it, such as that of `taskset`; none unless given. */
+  /** A command line that runs the one after it, such as that of `taskset`; none by default. */
   readonly launcher?: readonly string[];
-  /** Puts the process into a group of its own, which Ctrl-C in this terminal does not reach. */
+  /** Puts the process into a separate group, which Ctrl-C in this terminal does not reach. */
   readonly detached?: boolean;
 }
 
-/** A role that was started. It ends with {@linkcode stop}, which whoever starts one has to call. */
+/** A running role. The code that starts one has to call {@linkcode stop}. */
 export class RoleProcess {
-  /** What the process has logged of late. */
+  /** The last lines that the process has logged. */
   readonly lines: string[] = [];
-  /** How the process ended, once it did and all its lines were read. */
+  /** How the process ended, once it has ended and all its lines were read. */
   readonly status: Promise<Deno.CommandStatus>;
   readonly #child: Deno.ChildProcess;
   readonly #address = Promise.withResolvers<string>();
 
   /**
-   * @param name what it is called in messages
-   * @param words the command line behind `inmem`
+   * @param name the name of the process in messages
+   * @param words the command line after `inmem`
    */
   constructor(readonly name: string, words: readonly string[], options: RoleOptions = {}) {
     const [program, ...args] = [...options.launcher ?? [], ...inmemCommand(...words)];
@@ -71,7 +71,7 @@ export class RoleProcess {
       stderr: "piped",
       detached: options.detached ?? false,
     }).spawn();
-    // Whoever does not ask for the address is not to be ended by its absence.
+    // A caller that does not need the address must not be ended by its absence.
     this.#address.promise.catch(() => {});
     this.status = this.#follow(options.onLine);
   }
@@ -106,7 +106,7 @@ export class RoleProcess {
    * Waits until the role listens.
    *
    * @returns `host:port`
-   * @throws {Error} with its last lines when it ends before, or says nothing in time
+   * @throws {Error} with its last lines when it ends before, or does not listen in time
    */
   async address(): Promise<string> {
     let timer: number | undefined;
@@ -123,17 +123,17 @@ export class RoleProcess {
     }
   }
 
-  /** Its last lines, each behind a line's end, for a message. */
+  /** Returns the last lines for a message, each after a line break. */
   lastLines(count = 10): string {
     return this.lines.slice(-count).map((line) => `\n  ${line}`).join("");
   }
 
-  /** Sends a signal; nothing happens if the process has ended. */
+  /** Sends a signal. Nothing happens if the process has ended. */
   signal(signal: Deno.Signal): void {
     try {
       this.#child.kill(signal);
     } catch {
-      // It has ended: there is nobody to tell.
+      // The process has already ended.
     }
   }
 
@@ -148,14 +148,14 @@ export class RoleProcess {
     }
   }
 
-  /** Ends the process at once (SIGKILL). Idempotent. */
+  /** Ends the process immediately (SIGKILL). Idempotent. */
   async kill(): Promise<void> {
     this.signal("SIGKILL");
     await this.status;
   }
 }
 
-/** How a process ended, for a message. */
+/** Describes how a process ended, for a message. */
 export function describeStatus(status: Deno.CommandStatus): string {
   return status.signal === null ? `exit status ${status.code}` : `signal ${status.signal}`;
 }

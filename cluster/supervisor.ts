@@ -1,14 +1,14 @@
 /**
- * Keeps one role of the cluster running: whenever its process ends, by itself or by somebody's signal, that is reported
- * and another one is started at the same address.
+ * Keeps one role of the cluster running: whenever its process ends, by itself or by a signal, that is reported and
+ * another process is started at the same address.
  *
  * ```text
  * start ─→ runs ─→ ended ─→ waits 0.5 s, 1 s, 2 s, … 30 s ─→ start
  *            └── for 10 s: the next wait is 0.5 s again ──┘
  * ```
  *
- * So one that was killed is back at once, and one that cannot start, since its port or its data folder is not usable, is
- * tried again twice a minute until somebody has corrected that. Only the first start has to succeed.
+ * A role that was killed is therefore back soon. A role that cannot start, because its port or its data folder is
+ * unusable, is tried again twice a minute until that is corrected. Only the first start has to succeed.
  *
  * @module
  */
@@ -16,31 +16,31 @@
 import { messageOf } from "../src/errors.ts";
 import { describeStatus } from "./role_process.ts";
 
-/** A process of a role. `RoleProcess` is such. */
+/** A process of a role, such as a `RoleProcess`. */
 export interface StartedRole {
   readonly pid: number;
-  /** How it ended, once it did. */
+  /** How the process ended, once it has. */
   readonly status: Promise<Deno.CommandStatus>;
-  /** Where it listens, once it does; rejects when it ended before. */
+  /** Resolves to the address of the role once it listens; rejects when it ends before. */
   address(): Promise<string>;
-  /** Ends it. */
+  /** Ends the process. */
   stop(): Promise<Deno.CommandStatus>;
 }
 
 const RESTART_DELAY_MIN_MS = 500;
 const RESTART_DELAY_MAX_MS = 30_000;
-/** One that has run for this long has started well. */
+/** A process that has run for this long has started successfully. */
 const STABLE_MS = 10_000;
 
-/** How long to wait before the next start of what has ended. */
+/** How long to wait before the next start of a process that has ended. */
 export class RestartDelay {
-  /** How often in a row it has ended soon. */
+  /** How often in a row the process has ended soon. */
   #count = 0;
 
   /**
    * Returns the time to wait, in ms.
    *
-   * @param ranMs how long it ran
+   * @param ranMs how long the process ran
    */
   next(ranMs: number): number {
     if (ranMs >= STABLE_MS) this.#count = 0;
@@ -48,24 +48,24 @@ export class RestartDelay {
   }
 }
 
-/** What a supervisor needs. */
+/** The options of a supervisor. */
 export interface SupervisorOptions {
   readonly name: string;
-  /** Where the role is to listen; port 0 lets the system choose one, which it keeps then. */
+  /** The address of the role. With port 0 the system chooses a port, which is then kept. */
   readonly address: string;
-  /** Starts it at an address. */
+  /** Starts the role at an address. */
   readonly start: (address: string) => StartedRole;
-  /** Takes a sentence about what has happened. */
+  /** Reports a sentence about an event. */
   readonly report: (text: string) => void;
-  /** The time, unless it is the system's. */
+  /** The clock; that of the system by default. */
   readonly clock?: SupervisorClock;
 }
 
-/** What a supervisor knows of time. */
+/** The clock and timers of a supervisor. */
 export interface SupervisorClock {
-  /** Returns the time in ms, which never goes back. */
+  /** Returns the ms of a monotonic clock. */
   nowMs(): number;
-  /** Calls `run` after a time, unless what it returns is called before. */
+  /** Calls `run` after a time. Returns a function that cancels it. */
   after(delayMs: number, run: () => void): () => void;
 }
 
@@ -77,22 +77,25 @@ const systemClock: SupervisorClock = {
   },
 };
 
-/** One role and its processes, one at a time. It ends with {@linkcode Supervisor.stop}, which whoever makes one calls. */
+/**
+ * One role and its processes, one at a time. The code that creates a supervisor has to call
+ * {@linkcode Supervisor.stop}.
+ */
 export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #delay = new RestartDelay();
   #role: StartedRole;
   readonly #clock: SupervisorClock;
   #startedMs: number;
-  /** Takes the next start back, while it waits for that. */
+  /** Cancels the next start, while it is waited for. */
   #cancelStart: (() => void) | undefined;
-  /** Whether the process has said that it listens: from then on it ends in order when it is told to. */
+  /** Whether the process has reported that it listens. From then on it ends in order when it is stopped. */
   #listens = false;
   #stopped = false;
-  /** Whether it waits for the end of its process, which was told to stop. */
+  /** Whether the supervisor waits for the end of its stopped process. */
   #isEnding = false;
 
-  /** Starts the first process at once. */
+  /** Starts the first process immediately. */
   constructor(options: SupervisorOptions) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
@@ -100,23 +103,23 @@ export class Supervisor {
     this.#role = options.start(options.address);
   }
 
-  /** What the role is called. */
+  /** The name of the role. */
   get name(): string {
     return this.#options.name;
   }
 
-  /** The id of its process, or of its last one. */
+  /** The id of the present process, or of the last one. */
   get pid(): number {
     return this.#role.pid;
   }
 
-  /** Whether it was told to stop, and its process has not ended yet. */
+  /** Whether the role was stopped and its process has not ended yet. */
   get isEnding(): boolean {
     return this.#isEnding;
   }
 
   /**
-   * Waits until the first process listens; from then on others follow it.
+   * Waits until the first process listens. From then on, later processes follow it.
    *
    * @returns `host:port`
    * @throws {Error} when it ended before, or does not listen in time
@@ -132,7 +135,7 @@ export class Supervisor {
     role.status.then((status) => this.#startLater(`${this.name} ended with ${describeStatus(status)}`, address));
   }
 
-  /** Starts it again after a while, unless it was told to stop. */
+  /** Starts the role again after a while, unless it was stopped. */
   #startLater(what: string, address: string): void {
     if (this.#stopped) return;
     const delayMs = this.#delay.next(this.#clock.nowMs() - this.#startedMs);
@@ -152,12 +155,12 @@ export class Supervisor {
     }
     const role = this.#role;
     const onListening = () => {
-      // It may have ended meanwhile, and be another one.
+      // The process may have ended meanwhile, and been replaced.
       if (role !== this.#role) return;
       this.#listens = true;
       report(`${name} listens on ${address} again`);
     };
-    // One that ends before it listens, or takes long to load its data, has its own lines about it.
+    // A process that ends before it listens, or takes long to load its data, logs that itself.
     role.address().then(onListening, () => {});
     this.#follow(role, address);
   }
@@ -165,8 +168,8 @@ export class Supervisor {
   /**
    * Stops the process, and starts no other one.
    *
-   * @returns whether it ended in order. So did one that waits to be started, and one that does not listen yet, which ends
-   * by the signal itself
+   * @returns whether it ended in order; also `true` for a role that waits for its next start, and for one that does not
+   *   listen yet, which the signal itself ends
    */
   async stop(): Promise<boolean> {
     this.#stopped = true;

@@ -64,7 +64,7 @@ class ClusterProgram implements AsyncDisposable {
   }
 
   get servers(): string[] {
-    return /in front of servers on (.+)\.\n/.exec(this.stdout)![1]!.split(", ");
+    return /for the servers on (.+)\.\n/.exec(this.stdout)![1]!.split(", ");
   }
 
   /** Runs `inmem client` against the proxy to its end. */
