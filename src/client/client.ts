@@ -1,8 +1,8 @@
 /**
  * The client: one connection, any number of requests in flight, replies as promises.
  *
- * {@linkcode Client} keeps at most one {@linkcode Link}, and makes a new one when the last was lost and there is
- * something to send. It never repeats a request: whether a lost one has taken effect, only its sender can decide.
+ * {@linkcode Client} keeps at most one {@linkcode Link}, and opens another when the last one was lost and there is a
+ * request to send. It never repeats a request: only the sender of a lost one can decide whether it has taken effect.
  *
  * @module
  */
@@ -36,57 +36,49 @@ export { StringCommands } from "./string_commands.ts";
 export type { DeadlineOptions, GetexOptions, SetOptions } from "./string_commands.ts";
 export type { Argument, Value } from "../wire/native/frame.ts";
 
-/** Where a server or proxy is, and how to talk to it. */
+/** The address of a server or proxy, and how to connect to it. */
 export interface ConnectOptions {
-  /** `host:port`, or `[address]:port` for IPv6. `127.0.0.1:9443` without it. */
+  /** `host:port`, or `[address]:port` for IPv6; `127.0.0.1:9443` by default. */
   addr?: string;
   /** The host alone, instead of `addr`. */
   hostname?: string;
-  /** The port, beside `hostname`. */
+  /** The port, together with `hostname`. */
   port?: number;
-  /** A file of certificates in PEM that are trusted beside the public ones. It is read once. */
+  /** A file of certificates in PEM that are trusted in addition to the public ones. It is read once. */
   caFile?: string;
-  /** Certificates in PEM that are trusted beside the public ones. */
+  /** Certificates in PEM that are trusted in addition to the public ones. */
   caCerts?: readonly string[];
-  /** Accepts any certificate, so that whoever sits between can read and change everything. */
+  /** Accepts any certificate, so that anyone between client and server can read and change everything. */
   insecure?: boolean;
-  /** Talks without TLS, to a server that was started so. For loopback addresses only. */
+  /**
+   * Connects without TLS, to a server that was started with `--plaintext`. It is allowed for loopback addresses only.
+   */
   plaintext?: boolean;
   /**
-   * The server's password; it is sent first on every connection. Of several, as while one replaces the other, the first is
-   * sent, and the next when that is refused.
+   * The server's password, which is sent first on every connection. Of several, as during a change of passwords, the
+   * first is sent, and the next if it is refused.
    */
   password?: Key | readonly Key[];
   /**
-   * How long a request may take, from the call to its reply, in ms. 0 is for ever; 30,000 without it. What a command waits
-   * by itself, such as `blpop`, comes on top.
+   * How long a request may take, from the call to its reply, in ms; 0 for no limit; 30,000 by default. The time that a
+   * command such as `blpop` waits is added to it.
    */
   timeoutMs?: number;
-  /** Once aborted, everything in flight rejects, and the client is closed. */
+  /** Aborting it rejects all requests in flight and closes the client. */
   signal?: AbortSignal;
 }
 
 /**
  * Connects to a server or a proxy, verifies its certificate and authenticates.
  *
- * At a loopback address, and with no certificates given, the authority that `inmem server` has made in this user's state
- * folder is trusted as well.
+ * For a loopback address without any certificates given, the authority that `inmem server` has made in this user's
+ * state folder is trusted as well.
  *
- * @returns a client that the caller closes
- * @throws {ConnectionError} when there is no connection; the message says why
+ * @returns a client, which the caller closes
+ * @throws {ConnectionError} when the connection fails; the message contains the reason
  * @throws {ReplyError} when the password is refused
  * @throws {UsageError} when the address or the file of certificates is unusable
  * @throws {RangeError} when `timeoutMs` is negative
- *
- * @example
- * ```ts
- * import { assertEquals } from "@std/assert";
- * import { connect } from "@inmem/inmem";
- *
- * await using client = await connect({ addr: "127.0.0.1:9443" });
- * await client.set("greeting", "Hello", { ttlMs: 60_000 });
- * assertEquals(await client.text.get("greeting"), "Hello");
- * ```
  */
 export async function connect(options: ConnectOptions = {}): Promise<Client> {
   const { signal, timeoutMs = REQUEST_TIMEOUT_DEFAULT_MS } = options;
@@ -123,19 +115,19 @@ function addressOf({ addr, hostname, port, insecure }: ConnectOptions): { hostna
   if (!Number.isInteger(address.port) || address.port < 1 || address.port > 65535) {
     throw new UsageError(`Cannot connect to port "${address.port}": expected 1 to 65535`);
   }
-  // Where a server listens on every address, this machine reaches it by its own.
+  // A server that listens on every address is reached on this machine by a loopback address.
   if (address.hostname === "0.0.0.0") address.hostname = "127.0.0.1";
   if (address.hostname === "::") address.hostname = "::1";
-  // Without a certificate to verify, even an address with a zone may be connected to.
+  // Without a certificate to verify, even an address with a zone is allowed.
   return insecure ? address : parseServerAddress(formatAddress(address));
 }
 
-/** Where a server listens unless told otherwise. */
+/** The address on which a server listens by default. */
 const DEFAULT_ADDRESS = "127.0.0.1:9443";
 
 async function certificatesOf(options: ConnectOptions, hostname: string): Promise<string[]> {
   const certificates = [...options.caCerts ?? []];
-  // Loaded only where it is needed: it has the platform load its cryptography.
+  // The module is imported only if necessary, because it makes the platform load its cryptography.
   const { readAuthorities, readDefaultAuthority } = await import("../role/certificate_files.ts");
   if (options.caFile !== undefined) certificates.push(readAuthorities(options.caFile, "certificates").cert);
   const authority = certificates.length === 0 && isLoopback(hostname) ? readDefaultAuthority() : undefined;
@@ -146,7 +138,7 @@ function passwordsOf(password: ConnectOptions["password"] = []): readonly Key[] 
   return typeof password === "string" || password instanceof Uint8Array ? [password] : password;
 }
 
-/** What a client is made of. {@linkcode connect} makes it from options for people. */
+/** The settings of a client. {@linkcode connect} makes them from its options. */
 interface ClientSettings {
   address: string;
   open: (signal: AbortSignal) => Promise<Socket>;
@@ -156,28 +148,30 @@ interface ClientSettings {
 }
 
 /**
- * A connection to a server or a proxy, with a method for each command. {@linkcode connect} makes it.
+ * A connection to a server or a proxy, with a method for each command. {@linkcode connect} creates it.
  *
- * Requests are pipelined: call as many as you like without awaiting each, and they leave together. Replies and effects
- * are in the order of the calls. Bytes given as arguments are copied before the method returns; bytes that come back
- * belong to the caller.
+ * Requests are pipelined: requests that are made without awaiting each are sent together. Replies and effects are in
+ * the order of the calls. Argument bytes are copied before the method returns. The caller owns the bytes of replies.
  *
  * Caveats:
- * - When the connection is lost, all requests in flight reject with `ConnectionError`, whose `sent` says whether the
- *   server may have seen that request. None is ever repeated. The next request connects again, at once the first time,
- *   and not more often than every 50 ms to 2 s while that fails.
- * - A request that takes longer than `timeoutMs` closes the connection, since replies have no number by which a late one
- *   could be told from the next. The time that a command such as `blpop` waits by itself
- *   is not counted. It is not counted for the requests behind that command either.
- * - Requests without a reply are held in memory. Past 256 MiB of them the next is refused with `ConnectionError`; who
- *   sends without awaiting waits for {@linkcode Client.room} from time to time.
+ * - When the connection is lost, all requests in flight reject with `ConnectionError`, whose `sent` shows whether the
+ *   server may have received that request. None is ever repeated. The next request connects again: immediately the
+ *   first time, and after a delay of 50 ms to 2 s while that fails.
+ * - A request that takes longer than `timeoutMs` closes the connection, since replies have no number that would
+ *   distinguish a late one from the next. The time that a command such as `blpop` waits does not count, neither for
+ *   that command nor for the requests after it.
+ * - Requests without a reply are held in memory. Beyond 256 MiB of them the next one is refused with `ConnectionError`.
+ *   A caller that sends without awaiting should await {@linkcode Client.room} from time to time.
  */
 export class Client extends Commands<Uint8Array<ArrayBuffer>> implements AsyncDisposable {
-  /** The same commands on the same connection, with text for bytes. Rejects with `TypeError` what is not UTF-8. */
+  /**
+   * A view of this client with text instead of bytes, on the same connection. Replies that are not UTF-8 reject with
+   * `TypeError`.
+   */
   readonly text: Commands<string> = new TextCommands(this);
   readonly #settings: ClientSettings;
   #link: Link | undefined;
-  /** Resolves when nothing runs any more of the links that were lost. */
+  /** Resolves when all tasks of the lost links have ended. */
   #lostEnded: Promise<unknown> = Promise.resolve();
   #failuresCount = 0;
   #closed = false;
@@ -193,12 +187,12 @@ export class Client extends Commands<Uint8Array<ArrayBuffer>> implements AsyncDi
     settings.signal?.addEventListener("abort", this.#abort, { once: true });
   }
 
-  /** `host:port` of the other side. */
+  /** `host:port` of the server or proxy. */
   get address(): string {
     return this.#settings.address;
   }
 
-  /** Whether there is a connection, or one is being made. Without it, the next request makes one. */
+  /** Whether there is a connection, or one is being opened. If not, the next request opens one. */
   get connected(): boolean {
     return this.#link !== undefined && this.#link.lost === undefined;
   }
@@ -207,8 +201,8 @@ export class Client extends Commands<Uint8Array<ArrayBuffer>> implements AsyncDi
    * Sends any command.
    *
    * @param request the command's name and its arguments; text is sent as UTF-8, numbers in decimal
-   * @returns the reply: data is `Uint8Array`, the server's own words such as `OK` are `string`. That of `exec` is an array
-   * of the commands' replies, with a `ReplyError` for each that was refused
+   * @returns the reply: data is `Uint8Array`, and statuses of the server such as `OK` are `string`. The reply to `exec`
+   *   is an array of the commands' replies, with a `ReplyError` for each command that was refused
    *
    * @example
    * ```ts
@@ -228,32 +222,32 @@ export class Client extends Commands<Uint8Array<ArrayBuffer>> implements AsyncDi
     return this.#currentLink().send(request, this.#settings.timeoutMs);
   }
 
-  /** The value of a string as text, or `null`; short for `client.text.get(key)`. */
+  /** Returns the value of a string as text, or `null`; short for `client.text.get(key)`. */
   getText(key: Key): Promise<string | null> {
     return this.text.get(key);
   }
 
-  /** Authenticates with another password than before, also after reconnecting. */
+  /** Authenticates with another password, which is also used after reconnecting. */
   async auth(password: Key): Promise<void> {
     const reply = await this.send(["auth", password]);
-    // In a transaction it is queued: whether the password is right is not known yet.
+    // In a transaction the command is queued, so it is not known yet whether the password is right.
     if (reply === "OK") this.keepPassword(password);
   }
 
-  /** Sends this password when it connects again. */
+  /** Uses this password when the client connects again. */
   keepPassword(password: Key): void {
     this.#settings.passwords = [password];
   }
 
-  /** Resolves when so few requests are without a reply that more can be sent. Never rejects. */
+  /** Resolves when few enough requests are without a reply that more can be sent. It never rejects. */
   async room(): Promise<void> {
     await this.#link?.room();
   }
 
   /**
-   * Connects if there is no connection. Requests do so by themselves.
+   * Connects if there is no connection. Requests do so themselves.
    *
-   * @throws {ConnectionError} when there is none
+   * @throws {ConnectionError} when the connection fails
    * @throws {ReplyError} when the password is refused
    */
   async reconnect(): Promise<void> {
@@ -261,12 +255,15 @@ export class Client extends Commands<Uint8Array<ArrayBuffer>> implements AsyncDi
     await this.#currentLink().opened;
   }
 
-  /** Drops the connection at once. Everything in flight rejects; the next request connects again. */
+  /** Closes the connection immediately. All requests in flight reject; the next request connects again. */
   disconnect(): void {
     this.#link?.close(`Cannot wait for the reply: the connection to ${this.address} was dropped`);
   }
 
-  /** Waits for the replies to what was sent, then closes for good. Sending after it rejects. Never rejects. */
+  /**
+   * Waits for the replies to all sent requests, then closes permanently. Later requests reject. It never rejects
+   * itself.
+   */
   async close(): Promise<void> {
     this.#closed = true;
     this.#settings.signal?.removeEventListener("abort", this.#abort);
@@ -278,12 +275,12 @@ export class Client extends Commands<Uint8Array<ArrayBuffer>> implements AsyncDi
     await this.#lostEnded;
   }
 
-  /** As {@linkcode Client.close}. */
+  /** Closes the client like {@linkcode Client.close}. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
 
-  /** Bytes as they came. */
+  /** Returns bytes unchanged. */
   protected override data(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
     return bytes;
   }
@@ -312,7 +309,7 @@ export class Client extends Commands<Uint8Array<ArrayBuffer>> implements AsyncDi
   }
 }
 
-/** The view of a client that answers text. */
+/** The view of a client that returns text. */
 class TextCommands extends Commands<string> {
   readonly #client: Client;
 
@@ -325,13 +322,13 @@ class TextCommands extends Commands<string> {
     return this.#client.send(request);
   }
 
-  /** Bytes as they came. */
+  /** Returns bytes as text. */
   protected override data(bytes: Uint8Array<ArrayBuffer>): string {
     return toText(bytes);
   }
 }
 
-/** Resolves at `timeMs` by `performance.now()`, at once if that is past; rejects when aborted before. */
+/** Resolves at `timeMs` by `performance.now()`, immediately if that is past. Rejects when aborted before. */
 function waitUntil(timeMs: number, signal: AbortSignal): Promise<void> {
   const delayMs = timeMs - performance.now();
   if (delayMs <= 0) return Promise.resolve();

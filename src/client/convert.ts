@@ -1,8 +1,8 @@
 /**
- * From replies to the types that the commands promise.
+ * Converts replies to the types that the commands promise.
  *
- * A server that answers something else than the command's own kind of reply is no server of inmem's, or one of another
- * version: that is a {@linkcode ProtocolError}, and nothing is guessed.
+ * A server that replies in another form than the command's is not an inmem server, or has another version. That is a
+ * {@linkcode ProtocolError}, and no conversion is guessed.
  *
  * @module
  */
@@ -11,11 +11,11 @@ import { encodeText } from "../bytes.ts";
 import { ProtocolError } from "../errors.ts";
 import type { Value } from "../wire/native/frame.ts";
 
-// The mark of byte order is data like any other, and what is no UTF-8 must not turn into something else unseen.
+// The byte order mark is data like any other, and invalid UTF-8 must not be replaced silently.
 const strictDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /**
- * The text whose UTF-8 is `bytes`.
+ * Returns the text whose UTF-8 is `bytes`.
  *
  * @throws {TypeError} when they are not UTF-8
  */
@@ -27,14 +27,14 @@ export function toText(bytes: Uint8Array): string {
   }
 }
 
-/** The bytes of a reply that is data or a word of the server's. */
+/** Returns the bytes of a reply that is data or a status of the server. */
 export function toBytes(value: Value): Uint8Array<ArrayBuffer> {
   if (value instanceof Uint8Array) return value;
   if (typeof value === "string") return encodeText(value);
   throw unexpected(value, "bytes");
 }
 
-/** The items of a reply that is an array. Nil, as some commands answer for a missing key, has none. */
+/** Returns the items of a reply that is an array. Nil, which some commands reply for a missing key, has none. */
 export function toItems(value: Value): Value[] {
   if (Array.isArray(value)) return value;
   if (value === null) return [];
@@ -42,22 +42,22 @@ export function toItems(value: Value): Value[] {
 }
 
 /**
- * The number of a reply that is an integer.
+ * Returns the number of a reply that is an integer.
  *
- * @throws {RangeError} when it is beyond what a `number` holds exactly
+ * @throws {RangeError} when a `number` cannot hold it exactly
  */
 export function toInteger(value: Value): number {
   if (typeof value === "number") return value;
   if (typeof value === "bigint") {
-    throw new RangeError(`Cannot hold ${value} in a number: it is beyond 2^53; "send" answers it as a bigint`);
+    throw new RangeError(`Cannot hold ${value} in a number: it is beyond 2^53; "send" returns it as a bigint`);
   }
   throw unexpected(value, "an integer");
 }
 
 /**
- * The number of a reply that is the digits of one, with a fraction. It is the nearest that a `number` holds.
+ * Returns the number of a reply that consists of its digits, with a fraction. It is the nearest `number`.
  *
- * @throws {ProtocolError} when they are no number's
+ * @throws {ProtocolError} when they are not the digits of a number
  */
 export function toFraction(value: Value): number {
   if (typeof value === "number" || typeof value === "bigint") return Number(value);
@@ -68,28 +68,28 @@ export function toFraction(value: Value): number {
   return number;
 }
 
-/** The integer of a reply that is one or nil. */
+/** Returns the integer of a reply that is an integer or nil. */
 export function toIntegerOrNull(value: Value): number | null {
   return value === null ? null : toInteger(value);
 }
 
-/** Whether an integer reply, 1 or 0, says yes. */
+/** Returns whether an integer reply is not 0. */
 export function toFlag(value: Value): boolean {
   if (typeof value === "boolean") return value;
   return toInteger(value) !== 0;
 }
 
-/** The text of a word of the server's own, such as a type's name. */
+/** Returns the text of a status of the server, such as a type's name. */
 export function toWord(value: Value): string {
   return toText(toBytes(value));
 }
 
-/** Nothing, once the server has said `OK`. */
+/** Checks that the reply is `OK`. */
 export function toNothing(value: Value): void {
   if (value !== "OK") throw unexpected(value, '"OK"');
 }
 
-/** The pairs of a reply that is a map, or an array of keys and values in turn. */
+/** Returns the pairs of a reply that is a map, or an array of keys and values in turn. */
 export function toPairs(value: Value): [Value, Value][] {
   if (value instanceof Map) return [...value];
   const items = toItems(value);
@@ -98,7 +98,7 @@ export function toPairs(value: Value): [Value, Value][] {
   return pairs;
 }
 
-/** The pairs of a reply as a map from the server's own words, its values converted one by one. */
+/** Returns the pairs of a reply as a map from the server's own words to converted values. */
 export function toWords<Item>(value: Value, convert: (value: Value) => Item): Map<string, Item> {
   return new Map(toPairs(value).map(([name, item]) => [toWord(name), convert(item)]));
 }

@@ -1,18 +1,18 @@
 /**
- * One connection's pipeline: requests out in batches, replies matched to them in order.
+ * The pipeline of one connection: requests are sent in batches, and replies are matched to them in order.
  *
  * ```text
  *              oldest                         newest
- * unanswered   r1 → r2 → r3 → r4 → r5 → r6
- *              └── written ──┘  └ collected ┘   one write takes all that is collected
+ * without      r1 → r2 → r3 → r4 → r5 → r6
+ * a reply      └── written ──┘  └ collected ┘   one write sends all collected requests
  * ```
  *
- * Requests made in one turn of the event loop leave in one write; those made while a write is under way leave in the
- * next. Replies carry no number: the n-th answers the n-th request. So a connection on which one reply is missing or
- * unreadable is of no use any more, and is closed: a late reply must never reach another request.
+ * Requests made in one turn of the event loop are sent in one write. Requests made while a write is in progress are
+ * sent in the next. Replies have no number: the n-th reply belongs to the n-th request. A connection on which one reply
+ * is missing or unreadable is therefore useless and is closed: a late reply must never be matched to another request.
  *
- * A request's time begins when it is sent, and again when a reply before it has come that was delayed by its own command,
- * such as `blpop`: until then the server could not begin with it.
+ * The time of a request begins when it is sent. It begins again after an earlier reply that its command has delayed,
+ * such as `blpop`: the server could not begin with the request before.
  *
  * @module
  */
@@ -27,45 +27,48 @@ import { decodeReply, FRAME_PREFIX_BYTES, frameLength, openReply, RequestWriter 
 import type { Argument, Value } from "../wire/native/frame.ts";
 import { commandOf, ReplyDelays } from "./reply_delay.ts";
 
-/** The longest that a timer can wait. */
+/** The longest delay of a timer, in ms. */
 const TIMER_MAX_MS = 2 ** 31 - 1;
 
-/** A request without its reply. The list is singly linked: replies take the oldest, requests add the newest. */
+/**
+ * A request without its reply. The requests form a singly linked list: replies remove the oldest, requests append the
+ * newest.
+ */
 interface Unanswered {
   readonly resolve: (value: Value) => void;
   readonly reject: (error: unknown) => void;
-  /** How many requests of this connection came before. */
+  /** How many requests of this connection were sent before. */
   readonly sequence: number;
   readonly sizeBytes: number;
-  /** When it was sent, by `performance.now()`. */
+  /** When the request was sent, by `performance.now()`. */
   readonly sentMs: number;
-  /** How long its reply may take, the command's own delay included; `Infinity` for no bound. */
+  /** How long its reply may take, including the command's own delay; `Infinity` for no limit. */
   readonly allowedMs: number;
   /** Whether the command itself delays its reply. */
   readonly isDelayed: boolean;
   next: Unanswered | undefined;
 }
 
-/** How a link comes by its connection. */
+/** How a link opens its connection. */
 export interface LinkOptions {
-  /** `host:port`, for the texts of errors. */
+  /** `host:port`, for the messages of errors. */
   readonly address: string;
-  /** Makes the connection, which the link owns from then on. The signal tells that it is not wanted any more. */
+  /** Opens the connection, which the link owns from then on. The signal is aborted when it is not needed any more. */
   readonly open: (signal: AbortSignal) => Promise<Socket>;
-  /** The first is sent before anything else, and its answer awaited; the next one when that is refused. */
+  /** The passwords: the first is sent before all requests, and the next one if it is refused. */
   readonly passwords?: readonly Argument[];
   /** How long opening and authenticating may take together. */
   readonly openTimeoutMs: number;
 }
 
 /**
- * A connection with its requests in flight, from the moment it is wanted: requests made while it opens wait, and leave
- * in order once it is open and authenticated. Once lost it stays lost; {@linkcode Link.lost} says so.
+ * A connection with its requests in flight, from the first request on. Requests that are made while it opens wait, and
+ * are sent in order once it is open and authenticated. A lost link stays lost, which {@linkcode Link.lost} shows.
  */
 export class Link {
-  /** Settles when the connection is open and authenticated, or could not be. */
+  /** Settles when the connection is open and authenticated, or has failed. */
   readonly opened: Promise<void>;
-  /** Resolves once the connection is closed and nothing of it runs any more. */
+  /** Resolves once the connection is closed and all of its tasks have ended. */
   readonly ended: Promise<void>;
   readonly #address: string;
   readonly #aborter = new AbortController();
@@ -75,16 +78,16 @@ export class Link {
   #oldest: Unanswered | undefined;
   #newest: Unanswered | undefined;
   #addedCount = 0;
-  /** Requests whose bytes were given to the socket. */
+  /** The number of requests whose bytes were passed to the socket. */
   #writtenCount = 0;
   #unansweredBytes = 0;
-  /** Whether somebody will take what the writer has collected: the opening, or a write under way. */
+  /** Whether the collected requests will be written without another call: after opening, or after the present write. */
   #flushing = true;
   #writing = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerDeadlineMs = Infinity;
   readonly #delays = new ReplyDelays();
-  /** When the last reply came that its command had delayed. */
+  /** When the last reply arrived that its command had delayed. */
   #delayEndedMs = -Infinity;
   /** Whether a request may be without a reply for long. */
   #wantsProbes = false;
@@ -101,17 +104,17 @@ export class Link {
     this.ended = this.opened.then(() => this.#readReplies(), () => {}).then(() => this.#aborted);
   }
 
-  /** Why the connection is of no use any more, or `undefined` while it is. */
+  /** The reason why the connection is useless; `undefined` while it is not. */
   get lost(): ConnectionError | ReplyError | undefined {
     return this.#lost;
   }
 
-  /** When it was lost, by `performance.now()`. */
+  /** When the connection was lost, by `performance.now()`. */
   get lostAtMs(): number {
     return this.#lostAtMs;
   }
 
-  /** Whether the other side has answered anything at all. */
+  /** Whether any reply has arrived. */
   get proven(): boolean {
     return this.#proven;
   }
@@ -119,9 +122,10 @@ export class Link {
   /**
    * Sends one request. Its bytes are copied before this returns.
    *
-   * @param timeoutMs how long its reply may take, besides what the command itself waits; `Infinity` for no bound
+   * @param timeoutMs how long its reply may take, in addition to the time that the command waits; `Infinity` for no
+   *   limit
    * @returns the reply; rejects with {@linkcode ReplyError} when the server refuses, and with
-   * {@linkcode ConnectionError} when the connection is lost or the time is up
+   *   {@linkcode ConnectionError} when the connection is lost or the time is over
    */
   send(request: readonly Argument[], timeoutMs: number): Promise<Value> {
     if (this.#lost !== undefined) return Promise.reject(this.#error(this.#lost.message, false, this.#lost));
@@ -163,25 +167,28 @@ export class Link {
     return command?.name === "exec" ? promise.then(openReplies) : promise;
   }
 
-  /** Bytes of requests that were not answered yet. */
+  /** The bytes of the requests without a reply. */
   get unansweredBytes(): number {
     return this.#unansweredBytes;
   }
 
-  /** Resolves when nothing is unanswered, be it that all was answered or that the connection was lost. */
+  /** Resolves when no request is without a reply, also because the connection was lost. */
   async drained(): Promise<void> {
     while (this.#oldest !== undefined) await this.#progress();
   }
 
-  /** Resolves when half of what may be unanswered is free, or the connection was lost. */
+  /** Resolves when requests without a reply take at most half of their limit, or the connection was lost. */
   async room(): Promise<void> {
     while (this.#unansweredBytes > CLIENT_UNANSWERED_MAX_BYTES / 2) await this.#progress();
   }
 
-  /** Closes the connection at once. What is unanswered rejects with a {@linkcode ConnectionError} of that text. */
+  /**
+   * Closes the connection immediately. Requests without a reply reject with a {@linkcode ConnectionError} with that
+   * message.
+   */
   close(message: string, cause?: unknown): void {
     if (this.#lost !== undefined) return;
-    // A refused password is the server's answer to everything that waits for this connection.
+    // A refused password is the server's reply to all requests that wait for this connection.
     const refusal = cause instanceof ReplyError ? cause : undefined;
     this.#lost = refusal ?? this.#error(message, this.#writtenCount > 0, cause);
     this.#lostAtMs = performance.now();
@@ -206,7 +213,7 @@ export class Link {
   async #open({ open, passwords = [], openTimeoutMs }: LinkOptions): Promise<void> {
     const timer = setTimeout(() => {
       const problem = `no answer within ${openTimeoutMs} ms`;
-      // Who opens knows which addresses were tried.
+      // The connector's own error lists the addresses that were tried.
       if (this.#socket === undefined) this.#aborter.abort(new Deno.errors.TimedOut(problem));
       else this.close(`Cannot connect to ${this.#address}: ${problem}`);
     }, openTimeoutMs);
@@ -216,7 +223,7 @@ export class Link {
       if (this.#lost !== undefined) this.#connection.close();
       else await this.#authenticate(this.#connection, passwords);
     } catch (error) {
-      // An error of inmem's own, such as that of the connector, says it all.
+      // The message of an inmem error, such as that of the connector, is complete.
       const isOwn = error instanceof InmemError && !(error instanceof ProtocolError);
       this.close(isOwn ? error.message : this.#lossMessage(error), error);
     } finally {
@@ -227,7 +234,7 @@ export class Link {
     this.#flush();
   }
 
-  /** Tries the passwords in turn, on this connection, until one is accepted; none, where there is none. */
+  /** Tries the passwords, if any, one after another on this connection until one is accepted. */
   async #authenticate(connection: Connection, passwords: readonly Argument[]): Promise<void> {
     for (const [i, password] of passwords.entries()) {
       const writer = new RequestWriter();
@@ -247,7 +254,7 @@ export class Link {
     }
   }
 
-  /** Lets the system notice a server that vanishes during a long wait. Once is enough. */
+  /** Makes the system notice a server that vanishes during a long wait. It is done once per connection. */
   #probeOften(): void {
     this.#wantsProbes = true;
     if (this.#socket === undefined || this.#isProbed) return;
@@ -295,7 +302,7 @@ export class Link {
 
   #lossMessage(error: unknown): string {
     return error instanceof ProtocolError
-      ? `Cannot understand ${this.#address}: its answers are not the protocol of inmem`
+      ? `Cannot understand ${this.#address}: its replies are not in the protocol of inmem`
       : `Lost the connection to ${this.#address}: ${reasonOf(error)}`;
   }
 
@@ -303,22 +310,22 @@ export class Link {
     while (this.#lost === undefined) {
       const reply = this.#takeReply(connection);
       if (reply === undefined) break;
-      const answered = this.#oldest;
-      if (answered === undefined || answered.sequence >= this.#writtenCount) {
+      const request = this.#oldest;
+      if (request === undefined || request.sequence >= this.#writtenCount) {
         throw new ProtocolError("Cannot place a reply: expected none, since no request is without one");
       }
-      this.#oldest = answered.next;
+      this.#oldest = request.next;
       if (this.#oldest === undefined) this.#newest = undefined;
-      if (answered.isDelayed) this.#delayEndedMs = performance.now();
-      this.#unansweredBytes -= answered.sizeBytes;
-      if (reply instanceof ReplyError) answered.reject(reply);
-      else answered.resolve(reply);
+      if (request.isDelayed) this.#delayEndedMs = performance.now();
+      this.#unansweredBytes -= request.sizeBytes;
+      if (reply instanceof ReplyError) request.reject(reply);
+      else request.resolve(reply);
     }
     this.#watchOldest();
     this.#wake();
   }
 
-  /** The next reply that is in the buffer as a whole, or `undefined`. */
+  /** Returns the next reply that is completely in the buffer, or `undefined`. */
   #takeReply(connection: Connection): Value | ReplyError | undefined {
     const { buffer, start, end } = connection;
     if (end - start < FRAME_PREFIX_BYTES) return undefined;
@@ -333,7 +340,7 @@ export class Link {
     return decodeReply(buffer, begin, begin + length);
   }
 
-  /** The time at which the oldest request is late, by `performance.now()`, or `Infinity`. Later requests are late later. */
+  /** The deadline of the oldest request by `performance.now()`, or `Infinity`. Later requests have later deadlines. */
   get #deadlineMs(): number {
     if (this.#oldest === undefined) return Infinity;
     const { sentMs, allowedMs } = this.#oldest;
@@ -341,8 +348,8 @@ export class Link {
   }
 
   /**
-   * Sets the one timer for all requests, unless it rings soon enough. It is not moved when a reply comes, but looks again
-   * when it rings.
+   * Sets the one timer for all requests, unless it fires early enough. It is not moved when a reply arrives, but checks
+   * the deadline again when it fires.
    */
   #watchOldest(): void {
     const deadlineMs = this.#deadlineMs;
@@ -361,12 +368,12 @@ export class Link {
   }
 }
 
-/** The reply to `exec`, whose items are replies themselves. It is nil when a watched key has changed. */
+/** Opens the reply to `exec`, whose items are replies themselves. It is nil when a watched key has changed. */
 function openReplies(value: Value): Value {
   return Array.isArray(value) ? value.map(openReply) : value;
 }
 
-/** Why a connection ended, in words for people. */
+/** Returns why a connection ended, as text for people. */
 function reasonOf(error: unknown): string {
   const closed = [Deno.errors.UnexpectedEof, Deno.errors.ConnectionReset, Deno.errors.BrokenPipe];
   if (closed.some((kind) => error instanceof kind)) return "the other side closed it";

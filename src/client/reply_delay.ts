@@ -1,9 +1,9 @@
 /**
- * How much longer than others a request may wait for its reply, because it waits itself: `blpop queue 60` is not late
- * after 10 s, and `blpop queue 0` never is.
+ * Computes how much longer than others a request may wait for its reply because its command waits: `blpop queue 60` is
+ * not late after 10 s, and `blpop queue 0` never is.
  *
- * The command table says which commands wait, and that the last argument tells for how long, in seconds. What the server
- * refuses to read as a time delays nothing, since that refusal comes at once.
+ * The command table marks the commands that wait. Their last argument is the time, in seconds. An argument that the
+ * server refuses as a time delays nothing, since the refusal is immediate.
  *
  * @module
  */
@@ -18,10 +18,10 @@ const SPECIFICATIONS: ReadonlyMap<string, CommandSpecification> = new Map(
 );
 const NAME_MAX_LENGTH = Math.max(...[...SPECIFICATIONS.keys()].map((name) => name.length));
 
-/** Numbers in the ways of C that JavaScript does not read: hexadecimal with a point or an exponent, and infinity. */
+/** Matches numbers of C that JavaScript does not read: hexadecimal with a point or an exponent, and infinity. */
 const C_NUMBER = /^\+?(0x[0-9a-f.]+(p[+-]?[0-9]+)?|inf(inity)?)$/i;
 
-/** The command of a request, or `undefined` when there is none of its name. */
+/** Returns the command of a request; `undefined` when there is none of its name. */
 export function commandOf(request: readonly Argument[]): CommandSpecification | undefined {
   const name = request[0];
   if (typeof name === "string") return SPECIFICATIONS.get(name) ?? SPECIFICATIONS.get(name.toLowerCase());
@@ -29,24 +29,27 @@ export function commandOf(request: readonly Argument[]): CommandSpecification | 
   return SPECIFICATIONS.get(String.fromCharCode(...name).toLowerCase());
 }
 
-/** Follows the requests of one connection. `exec` runs what was queued, so it takes as long as all of that. */
+/** Follows the requests of one connection. `exec` runs the queued commands, so it takes as long as all of them. */
 export class ReplyDelays {
   /** Whether `multi` was sent, and neither `exec` nor `discard` after it. */
   #isQueueing = false;
-  /** How long the commands since `multi` hold the server, in ms. A command such as `blpop` does not wait in a transaction. */
+  /**
+   * How long the commands since `multi` hold the server, in ms. A command such as `blpop` does not wait in a
+   * transaction.
+   */
   #queuedMs = 0;
 
   /**
-   * Returns how long the reply of the next request may be delayed, in ms; `Infinity` for a wait that has no end.
+   * Returns how long the reply of the next request may be delayed, in ms; `Infinity` for a wait without an end.
    *
-   * @param command its command
+   * @param command the request's command
    */
   next(request: readonly Argument[], command: CommandSpecification): number {
     if (command.group === "transaction") return this.#nextOfTransaction(command.name);
     if (command.replyDelay === "none" || request.length < Math.abs(command.arity)) return 0;
     const delayMs = timeOf(request.at(-1)!);
     if (command.replyDelay === "timeout") {
-      // The server takes a time beyond this for one without end.
+      // The server takes a longer time for one without an end.
       return delayMs === 0 || delayMs > BLOCKING_TIMEOUT_MAX_MS ? Infinity : Math.max(0, delayMs);
     }
     this.#queuedMs += Math.max(0, delayMs);
@@ -63,7 +66,7 @@ export class ReplyDelays {
   }
 }
 
-/** Seconds as an argument has them, in ms; negative for what is no time. */
+/** Returns the seconds of an argument in ms; negative when it is not a time. */
 function timeOf(argument: Argument): number {
   const text = argument instanceof Uint8Array ? new TextDecoder().decode(argument) : String(argument);
   if (C_NUMBER.test(text)) return Number.isNaN(Number(text)) ? Infinity : Number(text) * 1000;

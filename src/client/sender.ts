@@ -1,5 +1,5 @@
 /**
- * What the typed methods of all groups are made of: sending, and turning replies into data.
+ * The base of the typed methods of all groups: sending, and converting replies into data.
  *
  * @module
  */
@@ -7,44 +7,44 @@
 import type { Argument, Value } from "../wire/native/frame.ts";
 import { toBytes, toItems, toWord } from "./convert.ts";
 
-/** What may be a key, a field or a pattern. Text stands for its UTF-8. */
+/** A key, a field or a pattern. Text means its UTF-8 encoding. */
 export type Key = string | Uint8Array;
 
 /** A hash's fields with their values, or keys with their values. */
 export type Pairs = Readonly<Record<string, Argument>> | Iterable<readonly [Key, Argument]>;
 
-/** Which fields `hscan` yields, and in what portions. */
+/** The options of `hscan`: which fields it yields, and in what portions. */
 export interface FieldScanOptions {
-  /** A glob pattern: `*`, `?`, `[a-z]`, and `\` before what is meant literally. All without it. */
+  /** A glob pattern: `*`, `?`, `[a-z]`, and `\` before a literal character. Without it, all fields match. */
   match?: Key;
-  /** About how many the server looks at in one request. */
+  /** About how many fields the server visits in one request. */
   count?: number;
 }
 
-/** Sends commands. `Data` is what the bytes of replies come back as. */
+/** Sends commands. `Data` is the type of bytes in replies. */
 export abstract class Sender<Data> {
-  /** Sends any command, and answers its reply as it came. */
+  /** Sends any command, and returns its reply unchanged. */
   abstract send(request: readonly Argument[]): Promise<Value>;
 
-  /** Turns bytes of a reply, which it owns, into what the methods answer. */
+  /** Converts bytes of a reply, which it owns, into the type that the methods return. */
   protected abstract data(bytes: Uint8Array<ArrayBuffer>): Data;
 
-  /** A reply that is data. */
+  /** Converts a reply that is data. */
   protected toData(value: Value): Data {
     return this.data(toBytes(value));
   }
 
-  /** A reply that is data or nil. */
+  /** Converts a reply that is data or nil. */
   protected toDataOrNull(value: Value): Data | null {
     return value === null ? null : this.toData(value);
   }
 
-  /** A reply that is an array of data and nil. */
+  /** Converts a reply that is an array of data and nil. */
   protected toDataOrNulls(value: Value): (Data | null)[] {
     return toItems(value).map((item) => this.toDataOrNull(item));
   }
 
-  /** A reply that is an array of data. */
+  /** Converts a reply that is an array of data. */
   protected toDatas(value: Value): Data[] {
     return toItems(value).map((item) => this.toData(item));
   }
@@ -52,8 +52,8 @@ export abstract class Sender<Data> {
   /**
    * Follows a cursor to its end, and yields the portion of each reply.
    *
-   * @param request what stands before the cursor
-   * @param rest what stands behind it
+   * @param request the arguments before the cursor
+   * @param rest the arguments after the cursor
    */
   protected async *portions(request: readonly Argument[], rest: readonly Argument[]): AsyncGenerator<Value, void> {
     let cursor = "0";
@@ -65,7 +65,7 @@ export abstract class Sender<Data> {
   }
 }
 
-/** The options as arguments. */
+/** Returns the options as arguments. */
 export function scanArguments({ match, count }: FieldScanOptions): Argument[] {
   const words: Argument[] = [];
   if (match !== undefined) words.push("MATCH", match);
@@ -74,9 +74,9 @@ export function scanArguments({ match, count }: FieldScanOptions): Argument[] {
 }
 
 /**
- * The value of an option that has to be an integer above 0.
+ * Returns the value of an option that has to be an integer above 0.
  *
- * @throws {RangeError} when it is none
+ * @throws {RangeError} when it is not
  */
 export function positive(name: string, value: number): number {
   if (!Number.isSafeInteger(value) || value <= 0) {
@@ -85,7 +85,7 @@ export function positive(name: string, value: number): number {
   return value;
 }
 
-/** Appends names and values in turn to a request, which it answers. */
+/** Appends names and values in turn to a request, and returns the request. */
 export function withPairs(request: Argument[], pairs: Pairs): Argument[] {
   if (Symbol.iterator in pairs) {
     for (const [name, value] of pairs as Iterable<readonly [Key, Argument]>) request.push(name, value);

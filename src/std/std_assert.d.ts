@@ -1,14 +1,14 @@
-/** Types of the part of `@std/assert` 1.x that inmem's tests use. The code comes from npm without any. */
+/** Types of the part of `@std/assert` 1.x that inmem's tests use. Its npm package contains no types. */
 
 // deno-lint-ignore no-explicit-any -- a constructor of any signature; unknown[] would refuse most of them
 type AnyConstructor<Instance> = abstract new (...args: any[]) => Instance;
 
-/** What every failed assertion throws. */
+/** The error that every failed assertion throws. */
 export class AssertionError extends Error {
   constructor(message: string, options?: ErrorOptions);
 }
 
-/** Deep equality, as `assertEquals` sees it. */
+/** Returns whether two values are deeply equal, like `assertEquals`. */
 export function equal(a: unknown, b: unknown): boolean;
 /** Throws unless `expr` is truthy. */
 export function assert(expr: unknown, msg?: string): asserts expr;

@@ -1,24 +1,24 @@
 /**
- * Types of `@std/cli/parse-args` 1.x. The code comes from npm without any.
+ * Types of `@std/cli/parse-args` 1.x. Its npm package contains no types.
  *
- * Narrower than the original on purpose: the names of options are literal types, so that reading an option that was
- * never declared does not compile, and a dotted (nested) name is not modelled.
+ * They are narrower than the original on purpose: the names of options are literal types, so that reading an option
+ * that was never declared does not compile, and dotted (nested) names are not supported.
  */
 
-/** What `parseArgs` is told about the options. */
+/** The declaration of the options for `parseArgs`. */
 export interface ParseOptions<
   Flag extends string = never,
   Text extends string = never,
   Many extends string = never,
   Default extends string = never,
 > {
-  /** Collects what follows `--` under that name instead of `_`. */
+  /** Collects the arguments after `--` under that name instead of `_`. */
   "--"?: boolean;
-  /** Other names of an option: `{ help: "h" }`. */
+  /** Aliases of options: `{ help: "h" }`. */
   alias?: Readonly<Record<string, string | readonly string[]>>;
-  /** Options without a value; absent ones read as false. */
+  /** Options without a value; absent ones are false. */
   boolean?: readonly Flag[];
-  /** Options whose value is text, never a number. `"_"` says the same of the positional arguments. */
+  /** Options whose value is text, never a number. `"_"` has the same effect on the positional arguments. */
   string?: readonly Text[];
   /** Options that may be given several times. */
   collect?: readonly Many[];
@@ -32,7 +32,7 @@ export interface ParseOptions<
   unknown?: (argument: string, key?: string, value?: unknown) => unknown;
 }
 
-/** What `parseArgs` found. */
+/** The result of `parseArgs`. */
 export type Args<
   Flag extends string = never,
   Text extends string = never,

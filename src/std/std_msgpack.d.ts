@@ -1,6 +1,6 @@
-/** Types of the part of `@std/msgpack` 1.x that inmem uses. The code comes from npm without any. */
+/** Types of the part of `@std/msgpack` 1.x that inmem uses. Its npm package contains no types. */
 
-/** What a MessagePack value is in TypeScript. */
+/** A MessagePack value in TypeScript. */
 export type ValueType =
   | number
   | bigint
