@@ -1,14 +1,14 @@
 /**
- * How many columns a terminal shows a character in.
+ * Returns the number of columns in which a terminal shows a character.
  *
- * Wide are the characters of Unicode's East Asian Width `W` and `F` (UAX 11), which its properties in regular expressions
- * do not tell; the table below has their blocks. Emoji are wide, too, and those tell. Unassigned characters within the
- * blocks count as wide, as UAX 11 recommends.
+ * The characters of Unicode's East Asian Width `W` and `F` (UAX 11) are wide. Regular expressions have no property for
+ * them, so the table below lists their blocks. Emoji are wide, too, and have a property. Unassigned characters within
+ * the blocks count as wide, as UAX 11 recommends.
  *
  * @module
  */
 
-/** First and last character of each block, without the emoji. */
+/** The first and last character of each block, without the emoji. */
 const WIDE_BLOCKS: readonly (readonly [first: number, last: number])[] = [
   [0x1100, 0x115f], // Hangul, initial consonants
   [0x2329, 0x232a], // angle brackets
@@ -33,7 +33,9 @@ const EMOJI = /^\p{Emoji_Presentation}/u;
 const REGIONAL_INDICATOR = /^\p{Regional_Indicator}/u;
 const ZERO_WIDTH = /^[\p{Mn}\p{Me}\p{Cf}\u1160-\u11ff\ud7b0-\ud7ff]/u;
 
-/** The columns of the character at the beginning of `text`, which is printable: 0 for one that changes another, or 2. */
+/**
+ * Returns the columns of the printable character at the beginning of `text`. They are 0 for one that modifies another.
+ */
 export function characterWidth(text: string): 0 | 1 | 2 {
   const point = text.codePointAt(0) ?? 0;
   if (point < 0x300) return 1;

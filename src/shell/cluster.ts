@@ -1,8 +1,9 @@
 /**
  * `cluster`: the servers behind a proxy, as a table.
  *
- * All of it is from the proxy's `info cluster`. Keys and memory are the servers' own answers, which the proxy asks for when
- * it is asked by name (proxy/backend/server_stats.ts), so the question is put again until they are there, for a second at most.
+ * All facts come from the proxy's `info cluster`. Keys and memory are the servers' own statistics, which the proxy
+ * requests when it is asked for them by name (proxy/backend/server_stats.ts). The request is therefore repeated until
+ * they have arrived, for a second at most.
  *
  * @module
  */
@@ -18,7 +19,7 @@ import type { Format } from "./format.ts";
 
 const ASK_AGAIN_MS = 50;
 
-/** One server as `--json` prints it; `null` stands for what is not known. */
+/** One server as `--json` prints it; `null` means unknown. */
 interface ServerRow {
   readonly address: string;
   readonly state: string;
@@ -30,12 +31,12 @@ interface ServerRow {
   readonly opsPerSecond: number | null;
   readonly p50Ms: number | null;
   readonly p99Ms: number | null;
-  /** Requests that got no reply. */
+  /** The number of requests that got no reply. */
   readonly errors: number;
   readonly connections: number;
-  /** Requests that wait for their reply. */
+  /** The number of requests that wait for their reply. */
   readonly inFlight: number;
-  /** Why it is down. */
+  /** The reason why the server is down. */
   readonly reason: string | null;
 }
 
@@ -43,11 +44,11 @@ interface ServerRow {
 type Facts = ReadonlyMap<string, string>;
 
 /**
- * The table, its last newline included; in JSON one line.
+ * Returns the table, including its last newline; in JSON one line.
  *
- * @param words the command as it was typed: it takes `--json`, since it is written like a program's
+ * @param words the command as it was typed; it accepts `--json`, since it is written like a program's
  * @throws {UsageError} when there are other arguments
- * @throws {ReplyError} when the client's server is no proxy, or refuses
+ * @throws {ReplyError} when the client's server is not a proxy, or refuses
  */
 export async function clusterText(
   client: Client,
@@ -112,7 +113,7 @@ function rowOf(facts: Facts): ServerRow {
   };
 }
 
-/** A figure; `null` where the proxy does not tell it. */
+/** Returns a number; `null` when the proxy does not report it. */
 function numberOf(facts: Facts, name: string): number | null {
   const text = facts.get(name);
   return text === undefined || text === "" ? null : Number(text);

@@ -1,5 +1,5 @@
 /**
- * What the Tab key offers: names of commands, groups for `help`, and the options of a command.
+ * Completions of the Tab key: names of commands, groups for `help`, and the options of a command.
  *
  * @module
  */
@@ -19,17 +19,17 @@ const TOPICS: readonly string[] = [
   PROMPT_TOPIC,
 ];
 
-/** What Tab does at the end of a line. */
+/** The completion of a line. */
 export interface Completion {
   /** The words that the last one may become. */
   readonly words: readonly string[];
-  /** The last word as it stands. */
+  /** The last word as it was typed. */
   readonly last: string;
-  /** What is shown where there is nothing to complete: the command's syntax. */
+  /** The command's syntax, which is shown if there is nothing to complete. */
   readonly hint?: string;
 }
 
-/** The completions of a line whose cursor is at its end. */
+/** Returns the completions of a line whose cursor is at its end. */
 export function complete(line: string): Completion {
   const words = line.trimStart().split(/\s+/);
   const last = words.at(-1) ?? "";
@@ -40,7 +40,7 @@ export function complete(line: string): Completion {
   if (command === undefined) return { words: [], last };
   const options = command.syntax.match(/\b[A-Z]{2,}\b/g) ?? [];
   const upper = last.toUpperCase();
-  // Options follow the required arguments, the first of which is never one.
+  // Options follow the required arguments, the first of which is never an option.
   const found = last === "" || words.length <= Math.abs(command.arity)
     ? []
     : options.filter((option) => option.startsWith(upper));
@@ -53,7 +53,7 @@ function continuations(names: readonly string[], begun: string): string[] {
   return names.filter((name) => name.startsWith(lower)).map((name) => `${name} `);
 }
 
-/** The longest beginning that all words have. */
+/** Returns the longest common beginning of all words. */
 export function commonPrefix(words: readonly string[]): string {
   const [first = "", ...others] = words;
   let length = first.length;
@@ -61,7 +61,7 @@ export function commonPrefix(words: readonly string[]): string {
   return first.slice(0, length);
 }
 
-/** The words in columns as wide as the widest, one row after another. */
+/** Arranges words in columns as wide as the widest, one row after another. */
 export function inColumns(words: readonly string[], columns: number): string {
   const width = Math.max(...words.map((word) => columnsOf(word.trimEnd()))) + 2;
   const perRow = Math.max(1, Math.floor(columns / width));

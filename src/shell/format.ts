@@ -1,5 +1,5 @@
 /**
- * Replies as a person or a program reads them.
+ * Formats replies for people and programs.
  *
  * | | human | raw | json |
  * |---|---|---|---|
@@ -8,15 +8,15 @@
  * | integer | `(integer) 3` | `3` | `3` |
  * | array | `1) "a"` and so on | a line each, none when empty | `["a"]` |
  * | map | `1) "f" => "v"` | a line each, field and value in turn | `{"f":"v"}` |
- * | a word of the server's | `OK` | `OK` | `"OK"` |
+ * | a status of the server | `OK` | `OK` | `"OK"` |
  * | text in lines, such as `info` | its lines | its bytes | `"a:1\r\n…"` |
  * | refused | `(error) ERR why` | `ERR why`, on standard error | `{"error":{"code":"ERR","message":"why"}}` |
  * | refused in `exec` | `2) (error) ERR why` | an empty line, and as above | `["OK",{"error":{…}}]` |
  *
  * A map with a field that is not UTF-8 is `{"pairs":[[field,value],…]}` in JSON. Every reply ends with a newline.
  *
- * JSON has no character that a terminal would obey or not show: such are written as `\u202e`, which means the same. That
- * is so in files and pipes, too, since what is there is shown on a terminal sooner or later.
+ * JSON contains no characters that a terminal would obey or not show: they are written as escapes such as `\u202e`,
+ * which mean the same. This also holds in files and pipes, since their content is shown on a terminal sooner or later.
  *
  * @module
  */
@@ -31,10 +31,10 @@ export type Format = "human" | "raw" | "json";
 
 const strictDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** Bytes that are shown as they are, whatever they mean: printable ASCII without the quote and the backslash. */
+/** Matches bytes that are shown as they are in any case: printable ASCII without the quote and the backslash. */
 const PLAIN = /^[ !#-[\]-~]*$/;
 
-// What a terminal would obey rather than show, or not show at all. The joiners inside of emoji and some scripts stay.
+// These characters would be obeyed by a terminal or not shown. The joiners inside of emoji and some scripts stay.
 const CONTROL = /(?![\u200c\u200d])[\p{C}\p{Zl}\p{Zp}]/gu;
 const UNPRINTABLE = /(?![\u200c\u200d])[\p{C}\p{Zl}\p{Zp}"\\]/gu;
 
@@ -49,9 +49,9 @@ const SHORT_ESCAPES: ReadonlyMap<string, string> = new Map([
 ]);
 
 /**
- * The reply as bytes to write, its newline included.
+ * Returns the reply as bytes to write, including its newline.
  *
- * @param isLines whether it is text in lines, as {@linkcode repliesInLines} tells
+ * @param isLines whether the reply is text in lines, by {@linkcode repliesInLines}
  */
 export function formatReply(value: Value, format: Format, isLines = false): Uint8Array {
   if (format === "json") return encodeText(formatJson(value) + "\n");
@@ -60,7 +60,7 @@ export function formatReply(value: Value, format: Format, isLines = false): Uint
   return encodeText(formatHuman(value) + "\n");
 }
 
-/** Whether the reply to a command is text in lines, for people. */
+/** Returns whether the reply to a command is text in lines, for people. */
 export function repliesInLines(words: readonly (string | Uint8Array)[]): boolean {
   const { textReply = false } = commandOf(words) ?? {};
   if (typeof textReply === "boolean") return textReply;
@@ -68,7 +68,7 @@ export function repliesInLines(words: readonly (string | Uint8Array)[]): boolean
   return textReply.includes(subcommand.toLowerCase());
 }
 
-/** What was refused of the commands of a transaction, with their places in it, which begin with 1. */
+/** Returns the errors in the reply to a transaction, with the positions of their commands, from 1. */
 export function refusalsIn(value: Value): { place: number; error: ReplyError }[] {
   const refusals: { place: number; error: ReplyError }[] = [];
   if (!Array.isArray(value)) return refusals;
@@ -78,13 +78,13 @@ export function refusalsIn(value: Value): { place: number; error: ReplyError }[]
   return refusals;
 }
 
-/** A refusal as a line of text, its newline included. */
+/** Formats an error reply as a line of text, including its newline. */
 export function formatError(error: ReplyError, format: Format): string {
   if (format === "json") return formatJson(error) + "\n";
   return format === "human" ? `(error) ${refusalLine(error)}\n` : `${refusalLine(error)}\n`;
 }
 
-/** Text of another's making, in lines or not, without what a terminal would obey. */
+/** Escapes the characters of foreign text that a terminal would obey. Line breaks stay. */
 export function printable(text: string): string {
   return text.replace(CONTROL, (character) => character === "\n" ? character : escapeCharacter(character));
 }
@@ -93,7 +93,7 @@ function refusalLine({ code, message }: ReplyError): string {
   return `${code} ${message}`.trimEnd().replace(CONTROL, escapeCharacter);
 }
 
-/** JSON of anything, without characters that a terminal would obey. */
+/** Returns a value as JSON, without characters that a terminal would obey. */
 export function toJson(value: unknown): string {
   return JSON.stringify(value).replace(CONTROL, (character) => {
     return Array.from({ length: character.length }, (_, index) => {
@@ -102,7 +102,7 @@ export function toJson(value: unknown): string {
   });
 }
 
-/** Bytes in double quotes, so that the same line typed again means the same bytes. */
+/** Returns bytes in double quotes, so that typing the result means the same bytes. */
 export function quote(bytes: Uint8Array): string {
   let text: string;
   try {
@@ -135,14 +135,14 @@ function quoteBinary(bytes: Uint8Array): string {
   return `"${parts.join("")}"`;
 }
 
-/** Text of several lines as it is, without what a terminal would obey. */
+/** Returns text of several lines without characters that a terminal would obey. */
 function linesOf(bytes: Uint8Array): string {
   const text = new TextDecoder().decode(bytes).replaceAll("\r\n", "\n").replace(/\n+$/, "");
   if (text === "") return "(no lines)\n";
   return text.split("\n").map((line) => line.replace(CONTROL, "\ufffd") + "\n").join("");
 }
 
-/** Text of several lines, byte by byte. The last line has its newline as a rule. */
+/** Returns text of several lines, byte by byte. The last line usually has its newline. */
 function rawLines(bytes: Uint8Array): Uint8Array {
   return bytes.length === 0 || bytes.at(-1) === NEWLINE ? bytes : formatRaw(bytes as Value);
 }
@@ -169,7 +169,7 @@ function formatHuman(value: Value, indent = ""): string {
   return numbered(value, indent, "(empty array)", formatHuman);
 }
 
-/** Items a line each behind their numbers; those of an inner list stand below one another, too. */
+/** Formats items, one per line, after their numbers. Items of an inner list are aligned as well. */
 function numbered<Item>(
   items: readonly Item[],
   indent: string,
@@ -218,7 +218,7 @@ function formatJson(value: Value): string {
   if (Array.isArray(value)) return `[${value.map(formatJson).join(",")}]`;
   if (value instanceof Map) return jsonOfMap(value);
   if (value instanceof ReplyError) return toJson({ error: { code: value.code, message: value.message } });
-  // All digits of a large integer are written: JSON sets no bound, and the reader may have one of its own.
+  // All digits of a large integer are written: JSON sets no bound, although its reader may.
   return typeof value === "bigint" ? String(value) : toJson(value);
 }
 

@@ -1,5 +1,5 @@
 /**
- * What `help` says: all of it from the command table, so that it cannot be out of date.
+ * The texts of `help`, made from the command table, so that they are always up to date.
  *
  * @module
  */
@@ -7,14 +7,14 @@
 import { COMMANDS } from "../catalog/specification.ts";
 import type { CommandSpecification, Group } from "../catalog/specification.ts";
 
-/** A command that the shell runs by itself. */
+/** A command that the shell runs itself. */
 export interface LocalCommand {
   readonly name: string;
   readonly syntax: string;
   readonly summary: string;
 }
 
-/** The shell's own commands. */
+/** The commands that the shell runs itself. */
 export const LOCAL_COMMANDS: readonly LocalCommand[] = [
   {
     name: "cluster",
@@ -41,54 +41,59 @@ const GROUP_TITLES: Readonly<Record<Group, string>> = {
   server: "Server",
 };
 
-/** The command of that name or alias, whatever its case. */
+/** Returns the command with a name or alias in any case. */
 export function findCommand(name: string): CommandSpecification | undefined {
   const lower = name.toLowerCase();
   return COMMANDS.find((command) => command.name === lower || command.aliases.includes(lower));
 }
 
-/** The topic of `help` that tells of the prompt. */
+/** The topic of `help` about the prompt. */
 export const PROMPT_TOPIC = "@prompt";
 
-/** What the prompt does, a paragraph each. */
+/** The help about the prompt, one paragraph per entry. */
 const PROMPT_HELP: readonly (readonly [keys: string, meaning: string])[] = [
   [
     "Enter",
-    "Runs the line. Ctrl-C gives it up, or the command that runs and its output; Ctrl-D on an empty line ends.",
+    "Runs the line. Ctrl-C drops it, or the running command and its output; Ctrl-D on an empty line ends.",
   ],
-  ["Up, Down", "Older lines that begin as this one does before the cursor, and back. What was being typed stays."],
+  ["Up, Down", "Older lines that begin as this one does before the cursor, and back. The typed text is kept."],
   [
     "Ctrl-R",
-    "Searches the history for what is typed then: Ctrl-R older, Ctrl-S newer, Enter runs, Escape edits, Ctrl-G goes back.",
+    "Searches the history for the typed text: Ctrl-R older, Ctrl-S newer, Enter runs, Escape edits, Ctrl-G goes back.",
   ],
   ["Tab", "Completes a command or an option, or shows the command's syntax."],
   ["Move", "Left, Right, Home, End, Ctrl-A, Ctrl-E; by words with Ctrl or Alt and an arrow, Alt-B, Alt-F."],
-  ["Delete", "To the left Ctrl-U, to the right Ctrl-K, a word Ctrl-W or Alt-D; Ctrl-Y puts it back, Ctrl-_ undoes."],
+  [
+    "Delete",
+    "To the left Ctrl-U, to the right Ctrl-K, a word Ctrl-W or Alt-D; Ctrl-Y inserts it again, Ctrl-_ undoes.",
+  ],
   ["Screen", "Ctrl-L clears it; Ctrl-Z stops the client until fg."],
   [
     "Paste",
     "Pasted lines are shown and can be edited; Enter runs them one after another. A terminal without bracketed paste runs " +
-    "each at once.",
+    "each immediately.",
   ],
   [
     "History",
-    "Lines with a password (auth, hello ... AUTH, config set requirepass) and lines that begin with a blank are not kept.",
+    "Lines with a password (auth, hello ... AUTH, config set requirepass) or a blank at the beginning are not stored.",
   ],
 ];
 
-/** Narrower terminals are not fitted. */
+/** The smallest width; text is not fitted to narrower terminals. */
 const COLUMNS_MIN = 20;
-/** Text is not set wider than can be read well. */
+/** The largest width, since wider text is hard to read. */
 const COLUMNS_MAX = 120;
-/** The column of lists beside their titles; a terminal of fewer than three times as many has the titles above. */
+/**
+ * The column of lists beside their titles. On a terminal of fewer than three times as many columns, titles are above.
+ */
 const TITLE_COLUMNS = 13;
 const INDENT = "  ";
 
 /**
- * The text for `help topic`, its last newline included. Lines break at blanks.
+ * Returns the text for `help topic`, including its last newline. Lines break at blanks.
  *
  * @param topic a command's name, `@` and a group's name, `@prompt`, or nothing
- * @param columns of the terminal
+ * @param columns the columns of the terminal
  * @returns `undefined` when there is no such topic
  */
 export function helpText(topic = "", columns = 80): string | undefined {
@@ -112,7 +117,7 @@ function helpLines(topic: string, width: number): string[] | undefined {
   return [...explained(command, width), ...paragraph(`group: @${command.group}`, width, INDENT)];
 }
 
-/** A command as it is typed: its name and its arguments. */
+/** Returns a command as it is typed: its name and its arguments. */
 export function usage(command: { name: string; syntax: string }): string {
   return command.syntax === "" ? command.name : `${command.name} ${command.syntax}`;
 }
@@ -128,12 +133,12 @@ function overview(width: number): string[] {
     "",
     ...paragraph("help COMMAND explains one, by any of its names; help @GROUP lists those of a group:", width),
     ...paragraph(GROUPS.map((group) => `@${group}`).join(" ") + ".", width, INDENT),
-    ...paragraph("help @prompt tells of keys, pasting and the history.", width),
-    ...paragraph(String.raw`Arguments with blanks stand in quotes: "two words", 'it\'s', "\x00\n".`, width),
+    ...paragraph("help @prompt explains keys, pasting and the history.", width),
+    ...paragraph(String.raw`Arguments with blanks are quoted: "two words", 'it\'s', "\x00\n".`, width),
   ];
 }
 
-/** `remove (del, unlink)`. */
+/** Returns a command with its aliases: `remove (del, unlink)`. */
 function withAliases({ name, aliases }: CommandSpecification): string {
   return aliases.length === 0 ? name : `${name} (${aliases.join(", ")})`;
 }
@@ -153,15 +158,16 @@ function paragraph(text: string, width: number, indent = ""): string[] {
   return wrap(text.split(" "), width, indent, indent);
 }
 
-/** A list with its title beside it, or above it where there is little room. */
+/** Returns a list with its title beside it, or above it where there is little room. */
 function titled(title: string, items: readonly string[], width: number): string[] {
   if (width < TITLE_COLUMNS * 3) return [title, ...wrap(items, width, INDENT, INDENT)];
   return wrap(items, width, title.padEnd(TITLE_COLUMNS), " ".repeat(TITLE_COLUMNS));
 }
 
 /**
- * Sets items one after another, a blank between them, on lines that are shorter than `width`: a full row would make some
- * terminals add an empty one. An item breaks at its own blanks only where it is too long for a line, and a word never.
+ * Sets items one after another, separated by blanks, on lines that are shorter than `width`: a full row would make some
+ * terminals add an empty one. An item breaks at its own blanks only if it is too long for a line, and a word never
+ * breaks.
  */
 function wrap(items: readonly string[], width: number, first: string, following: string): string[] {
   const lines: string[] = [];

@@ -1,17 +1,17 @@
 /**
- * The lines typed before, in memory and in a file of the user's own.
+ * The history of typed lines, in memory and in a private file of the user.
  *
  * ```text
- * get a          a line a row, the oldest first; bytes that are no UTF-8 stay as they are
+ * get a          one line per row, the oldest first; bytes that are not UTF-8 stay as they are
  * set b "x y"
  * ```
  *
- * A line is appended when it is typed, under a lock, so shells that are open at the same time lose nothing of each other.
- * The file is cut to its newest lines, in place and under the same lock, when a shell starts and finds it too long. What
- * must not be written down gets neither there nor into memory: see `secrets.ts`.
+ * A line is appended when it is typed, under a lock, so that shells that are open at the same time do not lose each
+ * other's lines. When a shell starts and finds the file too long, it cuts the file to its newest lines, in place and
+ * under the same lock. Secrets are stored neither in the file nor in memory; `secrets.ts` recognizes them.
  *
- * The file is used if it is a regular one, and only its owner can read it afterwards. What a symbolic link points to may
- * be anything, so it is neither read nor changed.
+ * The file is used if it is a regular one, and its mode is changed so that only its owner can read it. A symbolic link
+ * may point to anything, so its target is neither read nor changed.
  *
  * @module
  */
@@ -29,23 +29,23 @@ import { decodeTyped, encodeTyped } from "./typed_text.ts";
 
 const NEWLINE = 0x0a;
 
-/** Another shell holds the lock for as long as it takes to write a line, or to cut the file. */
+/** How often the lock is tried. Another shell holds it while it writes a line or cuts the file. */
 const LOCK_TRIES_MAX_COUNT = 50;
 const LOCK_TRY_INTERVAL_MS = 2;
 
 /**
- * The history in memory and in one file. Every failure (no home, no permission, a full disk) means a shorter memory and is
- * no error: the shell works without, and {@linkcode History.problem} says why.
+ * The history in memory and in one file. A failure (no home, no permission, a full disk) only shortens the history: the
+ * shell works without a file, and {@linkcode History.problem} contains the reason.
  */
 export class History {
   readonly #path: string | undefined;
-  /** The newest first. */
+  /** The lines, the newest first. */
   #lines: string[] = [];
   #problem: string | undefined;
-  /** Whether the last line was a command for a password without one. */
+  /** Whether the last line was a command for a password without the password. */
   #awaitsSecret = false;
 
-  /** @param path the file, made with mode 0600 when there is something to keep; `undefined` keeps nothing */
+  /** @param path the file, created with mode 0600 when there is a line to store; `undefined` stores nothing */
   constructor(path: string | undefined) {
     this.#path = path;
   }
@@ -55,12 +55,12 @@ export class History {
     return this.#lines;
   }
 
-  /** Why lines are not kept in the file, if something is wrong with it. */
+  /** The reason why lines are not stored in the file; `undefined` when they are. */
   get problem(): string | undefined {
     return this.#problem;
   }
 
-  /** Reads the file, and cuts it when it is too long or holds what must not be written down. */
+  /** Reads the file, and cuts it when it is too long or contains secrets. */
   load(): readonly string[] {
     this.#try((path) => {
       if (pathKind(path) === "nothing") return;
@@ -73,7 +73,7 @@ export class History {
     return this.#lines;
   }
 
-  /** Keeps one line, unless it is blank or a secret, as a lone word after `auth` alone is. */
+  /** Adds a line, unless it is blank or a secret. A single word after `auth` alone is a secret. */
   append(line: string): void {
     const isAnswer = this.#awaitsSecret && isLoneWord(line);
     this.#awaitsSecret = asksForSecret(line);
@@ -84,7 +84,7 @@ export class History {
     this.#try((path) => {
       Deno.mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
       using file = openPrivate(path);
-      // Without the lock the line may be lost by another shell that cuts the file; without the line it is for certain.
+      // Without the lock another shell that cuts the file may lose the line. Without writing, it is certainly lost.
       lock(file);
       writeAll(file, bytes);
     });
@@ -109,7 +109,7 @@ export class History {
   }
 }
 
-/** Whether a row of the file, which another version may have written, is a line of history. */
+/** Returns whether a row of the file, which another version may have written, is a line of history. */
 function isKept(row: string): boolean {
   return row.length <= HISTORY_LINE_MAX_BYTES && !isSecret(row);
 }
@@ -124,17 +124,17 @@ function pathKind(path: string): "nothing" | "file" | "link" | "other" {
   }
 }
 
-/** Opens the file for reading and appending, makes it if needed, and private if others could use it. */
+/** Opens the file for reading and appending, creates it if necessary, and makes it private. */
 function openPrivate(path: string): Deno.FsFile {
   const kind = pathKind(path);
   // Opening a pipe would wait for its other end.
   if (kind === "link" || kind === "other") {
-    const found = kind === "link" ? "a symbolic link" : "no regular file";
-    throw new Error(`Cannot keep the history in "${path}": it is ${found}; expected a file of your own`);
+    const found = kind === "link" ? "a symbolic link" : "not a regular file";
+    throw new Error(`Cannot keep the history in "${path}": it is ${found}; expected a regular file`);
   }
   const file = Deno.openSync(path, { read: true, append: true, create: true, mode: 0o600 });
   try {
-    // The mode above is for a new file only.
+    // The mode above applies to a new file only.
     if (((file.statSync().mode ?? 0) & 0o077) !== 0) Deno.chmodSync(path, 0o600);
     return file;
   } catch (error) {
@@ -143,7 +143,7 @@ function openPrivate(path: string): Deno.FsFile {
   }
 }
 
-/** Locks the file until it is closed, unless another program does not let go of it. */
+/** Locks the file until it is closed. Returns `false` when another program holds the lock for too long. */
 function lock(file: Deno.FsFile): boolean {
   for (let i = 0; i < LOCK_TRIES_MAX_COUNT; i++) {
     if (file.tryLockSync(true)) return true;
@@ -152,7 +152,7 @@ function lock(file: Deno.FsFile): boolean {
   return false;
 }
 
-/** The rows at the end of the file that are not empty, and whether it has many more. */
+/** Returns the last rows of the file that are not empty, and whether it has many more. */
 function readRows(file: Deno.FsFile): { rows: string[]; isLong: boolean } {
   const { size } = file.statSync();
   const start = Math.max(0, size - HISTORY_FILE_MAX_BYTES);
@@ -170,7 +170,7 @@ function readRows(file: Deno.FsFile): { rows: string[]; isLong: boolean } {
   return { rows: rows.slice(-HISTORY_MAX_COUNT), isLong };
 }
 
-/** Leaves the newest lines in the file. Other shells wait to append theirs. */
+/** Keeps only the newest lines in the file. Other shells wait with theirs. */
 function cut(file: Deno.FsFile): void {
   if (!lock(file)) return;
   const rows = readRows(file).rows.filter(isKept);

@@ -1,43 +1,43 @@
 /**
- * Moving through the history with Up and Down.
+ * Moves through the history with Up and Down.
  *
  * ```text
- * get b      ▲ Up     the newest line that begins with what stands before the cursor, then older ones
+ * get b      ▲ Up     the newest line that begins with the text before the cursor, then older ones
  * get a
- * ge_        ▼ Down   back again, at last to the line that was being typed
+ * ge_        ▼ Down   back again, finally to the line that was being typed
  * ```
  *
- * Nothing that was typed is lost by moving: the line being typed and lines that were changed on the way stay as they were
- * left, with the place of the cursor, until a line is run.
+ * Moving loses no typed text: the line being typed and changed lines keep their text and the position of the cursor
+ * until a line is run.
  *
  * @module
  */
 
-/** A text that is edited. */
+/** A text that is being edited. */
 export interface Draft {
   readonly text: string;
   readonly cursor: number;
 }
 
-/** The position of the line being typed. Those of the history count from 0, the newest. */
+/** The position of the line being typed. Positions of the history count from 0, the newest. */
 const TYPED = -1;
 
-/** One way through the history, from the line being typed. */
+/** A walk through the history, from the line being typed. */
 export class HistoryBrowser {
   readonly #lines: readonly string[];
   #position = TYPED;
   #prefix = "";
-  /** What stands where it was changed, by position. */
+  /** The changed texts, by position. */
   readonly #changed = new Map<number, Draft>();
-  /** What was shown at the position when it was reached. */
+  /** The text that was shown at the position when it was reached. */
   #reached = "";
 
-  /** @param lines the newest first */
+  /** @param lines the lines, the newest first */
   constructor(lines: readonly string[]) {
     this.#lines = lines;
   }
 
-  /** The next older line that begins as `current` does before its cursor; `undefined` when there is none. */
+  /** Returns the next older line that begins as `current` does before its cursor; `undefined` when there is none. */
   older(current: Draft): Draft | undefined {
     const isChanged = this.#position === TYPED || current.text !== this.#reached;
     const prefix = isChanged ? current.text.slice(0, current.cursor) : this.#prefix;
@@ -49,7 +49,7 @@ export class HistoryBrowser {
     return undefined;
   }
 
-  /** The next newer line, at last the line being typed; `undefined` there. */
+  /** Returns the next newer line, finally the line being typed; `undefined` at that line. */
   newer(current: Draft): Draft | undefined {
     if (this.#position === TYPED) return undefined;
     let at = this.#position - 1;
@@ -57,7 +57,7 @@ export class HistoryBrowser {
     return this.#move(at, current);
   }
 
-  /** Goes to a line that was found in another way. */
+  /** Moves to a line that was found in another way. */
   jump(position: number, current: Draft): Draft {
     this.#prefix = "";
     return this.#move(position, current);

@@ -1,18 +1,18 @@
 /**
- * Searching the history while typing, as Ctrl-R of bash does.
+ * Searches the history while typing, as Ctrl-R of bash does.
  *
- * The line shown is the newest one that contains what was typed; Ctrl-R goes on to older ones, Ctrl-S to newer ones. When
- * no line contains it, the last one that did stays, and what is typed is marked as failed.
+ * The newest line that contains the typed text is shown; Ctrl-R continues to older ones, Ctrl-S to newer ones. If no
+ * line contains it, the last match stays and the search is marked as failed.
  *
  * @module
  */
 
 /** A line that was found. */
 export interface Match {
-  /** Its place in the history, the newest being 0. */
+  /** The position of the line in the history; the newest has 0. */
   readonly position: number;
   readonly line: string;
-  /** Where in it the text sought begins. */
+  /** The position of the match in the line. */
   readonly at: number;
 }
 
@@ -27,35 +27,35 @@ export class HistorySearch {
   #match: Match | undefined;
   #hasFailed = false;
 
-  /** @param lines the newest first */
+  /** @param lines the lines, the newest first */
   constructor(lines: readonly string[], direction: Direction) {
     this.#lines = lines;
     this.#direction = direction;
   }
 
-  /** What is sought. */
+  /** The text that is searched for. */
   get query(): string {
     return this.#query;
   }
 
-  /** The line found; `undefined` while there was none yet. */
+  /** The line that was found; `undefined` before the first match. */
   get match(): Match | undefined {
     return this.#match;
   }
 
-  /** What stands in place of the prompt. */
+  /** The text that replaces the prompt during the search. */
   get prompt(): string {
     const name = this.#direction === 1 ? "reverse-search" : "forward-search";
     return `(${this.#hasFailed ? "failed " : ""}${name} \`${this.#query}\`) `;
   }
 
-  /** Seeks more text, from the line found on. */
+  /** Extends the query, and searches from the present match. */
   extend(text: string): void {
     this.#query += text;
     this.#find(this.#match?.position ?? this.#first);
   }
 
-  /** Seeks other text, from the newest line on. */
+  /** Replaces the query, and searches from the newest line. */
   replace(query: string): void {
     this.#query = query;
     this.#match = undefined;
@@ -63,7 +63,7 @@ export class HistorySearch {
     if (query !== "") this.#find(this.#first);
   }
 
-  /** Seeks the next line in that direction. */
+  /** Searches for the next line in a direction. */
   next(direction: Direction): void {
     this.#direction = direction;
     if (this.#query === "") return;
@@ -78,7 +78,7 @@ export class HistorySearch {
     for (let position = from; position >= 0 && position < this.#lines.length; position += this.#direction) {
       const line = this.#lines[position]!;
       const at = line.indexOf(this.#query);
-      // Going on to the same text once more would look as if nothing happened.
+      // Moving to an equal line would look as if nothing had happened.
       if (at < 0 || (position !== this.#match?.position && line === this.#match?.line)) continue;
       this.#match = { position, line, at };
       this.#hasFailed = false;

@@ -1,8 +1,9 @@
 /**
- * `inmem client` at a terminal: a prompt, a line editor with history and completion, one reply after another.
+ * `inmem client` on a terminal: a prompt, a line editor with history and completion, and one reply after another.
  *
- * The line editor needs a terminal in raw mode with marks around pasted text, which this module sets and takes back
- * however it ends, signals included. The marks stay on while a command runs: what is pasted then waits for its Enter, too.
+ * The line editor needs a terminal in raw mode with marks around pasted text. This module sets that mode and restores
+ * the terminal, however the shell ends, including by signals. The marks stay on while a command runs, so that text
+ * pasted then also waits for its Enter.
  *
  * @module
  */
@@ -32,13 +33,13 @@ import { tokenize } from "./tokenizer.ts";
 import { encodeTyped } from "./typed_text.ts";
 import { usageHint } from "./usage_hint.ts";
 
-/** Signals that end the shell, with their numbers: the exit status is 128 and the number. */
+/** The signals that end the shell, with their numbers. The exit status is 128 plus the number. */
 const END_SIGNALS = [["SIGHUP", 1], ["SIGQUIT", 3], ["SIGTERM", 15]] as const;
 
 /**
  * Runs a shell on this process's terminal until `exit` or Ctrl-D.
  *
- * @returns the exit status: 0, or 128 and the number of the signal that ended it
+ * @returns the exit status: 0, or 128 plus the number of the signal that ended it
  */
 export async function runInteractive(client: Client, history: History, format: Format): Promise<number> {
   const shell = new InteractiveShell(client, history, format);
@@ -56,13 +57,13 @@ class InteractiveShell {
   readonly #ended = Promise.withResolvers<number>();
   #isRunning = false;
   #isInterrupted = false;
-  /** Whether its reply is not there yet. */
+  /** Whether the reply of the running command has not arrived yet. */
   #isAwaiting = false;
-  /** Whether the terminal tells no more, and what it told has still to be run. */
+  /** Whether the terminal's input has ended, while its last lines still have to run. */
   #isInputEnded = false;
-  /** Whether the terminal is given back: nothing more is written to it. */
+  /** Whether the terminal is restored. Nothing is written to it after that. */
   #isOver = false;
-  /** Until the process was stopped and goes on. */
+  /** The timer that checks whether the process was stopped and continues. */
   #stopTimer: number | undefined;
 
   constructor(client: Client, history: History, format: Format) {
@@ -98,7 +99,7 @@ class InteractiveShell {
       ["SIGWINCH", () => this.#editor.resize()],
       ["SIGCONT", () => this.#continue()],
     ];
-    // In raw mode Ctrl-C is a key, and the signal comes from somebody else.
+    // In raw mode Ctrl-C is a key, so the signal comes from another process.
     listeners.push(["SIGINT", () => this.#isDumb ? this.#interruptDumb() : this.#ended.resolve(128 + 2)]);
     if (!this.#isDumb) this.#print(enterRawMode());
     try {
@@ -113,7 +114,7 @@ class InteractiveShell {
     } finally {
       clearTimeout(this.#stopTimer);
       for (const [signal, listener] of listeners) Deno.removeSignalListener(signal, listener);
-      // A signal may come while a line is edited.
+      // A signal may arrive while a line is edited.
       this.#editor.pause();
       if (!this.#isDumb) this.#print(RAW_MODE_FAREWELL);
       await this.#flush();
@@ -122,7 +123,7 @@ class InteractiveShell {
     }
   }
 
-  /** Waits for the output, but not for ever: the terminal may be stopped. */
+  /** Waits for the output for a limited time, since the terminal may be stopped. */
   async #flush(): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     const timer = setTimeout(resolve, OUTPUT_END_MAX_MS);
@@ -139,7 +140,7 @@ class InteractiveShell {
     }
   }
 
-  /** The terminal is gone. One in which the kernel edits lines may have sent some before Ctrl-D: these are run first. */
+  /** Ends the shell with its terminal. If the kernel edits lines, some may precede Ctrl-D, and they run first. */
   #endInput(): void {
     this.#isInputEnded = true;
     if (this.#isDumb && this.#isRunning) return;
@@ -171,7 +172,7 @@ class InteractiveShell {
     if (this.#history.problem !== problem) this.#print(`${this.#history.problem}\n`);
   }
 
-  /** Runs one line; `false` when it ends the shell. */
+  /** Runs one line; resolves to `false` when it ends the shell. */
   async #run(line: string): Promise<boolean> {
     let words: Uint8Array[];
     try {
@@ -198,7 +199,7 @@ class InteractiveShell {
       this.#isAwaiting = true;
       if (command === "cluster") return this.#print(await clusterText(this.#client, words, this.#format));
       const reply = await this.#client.send(words);
-      // The client gives the password when it connects again, unless the command was only queued.
+      // The client sends the password when it connects again, unless the command was only queued.
       if (command === "auth" && reply === "OK") this.#client.keepPassword(words.at(-1)!);
       if (!this.#isOver) this.#output.add(formatReply(reply, this.#format, repliesInLines(words)));
     } catch (error) {
@@ -216,8 +217,8 @@ class InteractiveShell {
   }
 
   /**
-   * Ctrl-C while a command runs, or while its reply is written. One that is awaited is given up with its connection, where
-   * it would be taken for that of the next command.
+   * Handles Ctrl-C while a command runs or its reply is written. If the reply has not arrived, the connection is
+   * closed, since the reply would be taken for that of the next command.
    */
   #interrupt(): void {
     if (!this.#isRunning) return;
@@ -227,26 +228,28 @@ class InteractiveShell {
     if (this.#isAwaiting) this.#client.disconnect();
   }
 
-  /** Ctrl-C on a terminal that is not in raw mode, which has shown it. */
+  /** Handles Ctrl-C on a terminal that is not in raw mode, which has shown it. */
   #interruptDumb(): void {
     if (this.#isRunning) this.#interrupt();
     else if (this.#editor instanceof PlainEditor) this.#editor.interrupt();
   }
 
-  /** Ctrl-Z. */
+  /** Stops the process on Ctrl-Z. */
   #suspend(): void {
     this.#input.hold();
     this.#editor.pause();
     this.#print(RAW_MODE_FAREWELL);
     this.#output.flushed().then(() => {
       leaveRawMode();
-      // Where no shell could continue this process the system ignores the signal, and SIGCONT never comes.
+      // If no shell can continue this process, the system ignores the signal, and SIGCONT never arrives.
       if (!stopProcessGroup()) this.#print("Cannot stop the client here\n");
       this.#stopTimer = setTimeout(() => this.#continue(), STOP_CHECK_MS);
     }).catch((error) => this.#ended.reject(error));
   }
 
-  /** The process goes on after it was stopped, by Ctrl-Z or by somebody else, and its terminal may have been used. */
+  /**
+   * Restores the prompt after the process was stopped, by Ctrl-Z or another process. Its terminal may have been used.
+   */
   #continue(): void {
     if (this.#isDumb) {
       // The kernel has dropped the line that was being typed.
@@ -257,7 +260,7 @@ class InteractiveShell {
     if (this.#stopTimer === undefined) return this.#editor.resize();
     clearTimeout(this.#stopTimer);
     this.#stopTimer = undefined;
-    // The command that runs shows the prompt when it is done.
+    // The running command shows the prompt when it ends.
     if (this.#isRunning) return;
     this.#editor.resume();
     this.#input.release();

@@ -4,7 +4,7 @@
  * @module
  */
 
-/** What a key makes the line editor do. */
+/** An action of the line editor. */
 export type EditorCommand =
   | "accept"
   | "interrupt"

@@ -1,21 +1,21 @@
 /**
- * From the bytes of a terminal to keys and text.
+ * Decodes the bytes of a terminal into keys and text.
  *
  * ```text
  * "get a" 01 1b 5b 44 0d       text "get a", ctrl-a, left, enter
  * 1b 5b 200~ … 1b 5b 201~      pasted text, if the terminal marks it (bracketed paste); line breaks in it are "\n"
  * ```
  *
- * A read may end anywhere: within a character, a sequence or the mark at the end of pasted text. What is not complete
- * waits for the next bytes, or for {@linkcode KeyDecoder.flush}.
+ * A read may end anywhere: within a character, a sequence or the mark at the end of pasted text. Incomplete bytes wait
+ * for the next ones, or for {@linkcode KeyDecoder.flush}.
  *
- * A mark within what is pasted would end it early, and what follows would be run. Most terminals take such marks out. In
- * case one does not, the last mark counts of what comes without a pause: what follows a mark waits for the next bytes, or
- * for {@linkcode KeyDecoder.flush}, which tells that there was a pause.
+ * A mark within pasted text would end it early, and the rest would run. Most terminals remove such marks. In case one
+ * does not, only the last mark of the bytes that arrive without a pause counts: the bytes after a mark wait for the
+ * next ones, or for {@linkcode KeyDecoder.flush}, which is called after a pause.
  *
- * Text in marks is never a key, with one exception: Ctrl-C gives up the rest of it, since the mark at its end may never
- * come. Few terminals pass that byte on from what is pasted. What follows is not taken for typed keys before the mark, or
- * before Ctrl-C comes alone once more.
+ * Text between marks is never a key, with one exception: Ctrl-C drops the rest of it, since the mark at its end may
+ * never arrive. Few terminals pass that byte on from pasted text. The bytes after it are not taken for typed keys until
+ * the mark, or until Ctrl-C arrives alone once more.
  *
  * @module
  */
@@ -25,9 +25,9 @@ import { decodeTyped, unfinishedLength } from "./typed_text.ts";
 
 /** A key, or text. */
 export interface Key {
-  /** `text` for text, which may be typed or pasted; otherwise such as `enter`, `ctrl-a`, `alt-left`. */
+  /** `text` for typed or pasted text; otherwise a name such as `enter`, `ctrl-a` or `alt-left`. */
   readonly name: string;
-  /** Of `text` only. */
+  /** The text of a `text` key; empty for others. */
   readonly text: string;
 }
 
@@ -38,13 +38,13 @@ const CARRIAGE_RETURN = 0x0d;
 const ESCAPE = 0x1b;
 const DELETE = 0x7f;
 
-// What follows the Escape: `[ parameters letter`, …
+// Both patterns match what follows the Escape. A control sequence is `[ parameters letter`.
 const CONTROL_SEQUENCE = /^\[([0-?]*)[ -/]*([@-~])/;
-/** … or `O letter`, as some terminals send for arrows and the keypad. */
+/** Matches `O letter`, as some terminals send for arrows and the keypad. */
 const SINGLE_SHIFT = /^O([ -~])/;
 const UNFINISHED_SEQUENCE = /^(\[[0-?]*[ -/]*|O)?$/;
 const PASTE_END = "\x1b[201~";
-/** Between two texts that were pasted one right after the other. */
+/** The marks between two texts that were pasted one right after the other. */
 const PASTE_SEAM = `${PASTE_END}\x1b[200~`;
 
 const ARROWS: Readonly<Record<string, string>> = {
@@ -55,7 +55,7 @@ const ARROWS: Readonly<Record<string, string>> = {
   F: "end",
   H: "home",
 };
-/** After `ESC O`: the same, Enter of the keypad, and arrows with Ctrl. */
+/** The keys after `ESC O`: the arrows, Enter of the keypad, and arrows with Ctrl. */
 const SHIFTED: Readonly<Record<string, string>> = {
   ...ARROWS,
   M: "enter",
@@ -73,21 +73,21 @@ const NUMBERS: Readonly<Record<string, string>> = {
   200: "paste",
 };
 
-/** Takes bytes as they come, and returns keys. */
+/** Decodes bytes as they arrive into keys. */
 export class KeyDecoder {
   #pending: Uint8Array = new Uint8Array(0);
   #isPasting = false;
-  /** Whether what is pasted is dropped. */
+  /** Whether the pasted text is dropped. */
   #isDropping = false;
-  /** Whether the text pasted so far ends with a carriage return, to which a newline would belong. */
+  /** Whether the pasted text so far ends with a carriage return, which a newline may follow. */
   #endsWithReturn = false;
 
-  /** Whether bytes wait for others that may never come: {@linkcode KeyDecoder.flush} takes them as they are. */
+  /** Whether bytes wait for others that may never arrive. {@linkcode KeyDecoder.flush} decodes them as they are. */
   get isUnfinished(): boolean {
     return this.#pending.length > 0 && (!this.#isPasting || startsWithPasteEnd(this.#pending));
   }
 
-  /** @param bytes what was read; it is not kept */
+  /** @param bytes the bytes that were read; they are not kept */
   decode(bytes: Uint8Array): Key[] {
     if (this.#isDropping && bytes.length === 1 && bytes[0] === CONTROL_C) {
       this.#isPasting = false;
@@ -100,7 +100,7 @@ export class KeyDecoder {
     return this.#decode(joined, false);
   }
 
-  /** Takes what is not complete as it is: an Escape that is a key, bytes that are no UTF-8. */
+  /** Decodes incomplete bytes as they are: an Escape that is a key, or bytes that are not UTF-8. */
   flush(): Key[] {
     return this.isUnfinished ? this.#decode(this.#pending, true) : [];
   }
@@ -119,7 +119,7 @@ export class KeyDecoder {
     return keys.map((key, index) => isPastedTab(key, keys[index + 1]) ? { name: "text", text: "\t" } : key);
   }
 
-  /** Takes a key or a run of text off the beginning; returns its length, or 0 when more bytes are needed. */
+  /** Decodes a key or a run of text at the beginning. Returns its length, or 0 when more bytes are needed. */
   #takeTyped(bytes: Uint8Array, keys: Key[], isAll: boolean): number {
     const first = bytes[0]!;
     if (first === ESCAPE) return this.#takeSequence(bytes, keys, isAll);
@@ -135,7 +135,7 @@ export class KeyDecoder {
   }
 
   #takeSequence(bytes: Uint8Array, keys: Key[], isAll: boolean): number {
-    // Some terminals send one Escape more for Alt.
+    // Some terminals send an additional Escape for Alt.
     const alt = bytes[1] === ESCAPE ? 1 : 0;
     const text = String.fromCharCode(...bytes.subarray(alt + 1, alt + 1 + KEY_SEQUENCE_MAX_BYTES));
     if (UNFINISHED_SEQUENCE.test(text) && !isAll && text.length < KEY_SEQUENCE_MAX_BYTES) return 0;
@@ -172,7 +172,9 @@ export class KeyDecoder {
     }
   }
 
-  /** Takes pasted text up to the last mark of its end, and that one when all is there; returns the length taken. */
+  /**
+   * Decodes pasted text up to the last mark of its end, and the mark if all has arrived. Returns the decoded length.
+   */
   #takePasted(bytes: Uint8Array, keys: Key[], isAll: boolean): number {
     const end = lastPasteEnd(bytes);
     const isEnd = end >= 0 && isAll;
@@ -201,7 +203,7 @@ export class KeyDecoder {
   }
 }
 
-/** The place of the last mark at the end of pasted text, or -1. */
+/** Returns the position of the last mark at the end of pasted text, or -1. */
 function lastPasteEnd(bytes: Uint8Array): number {
   let at = bytes.lastIndexOf(ESCAPE);
   while (at >= 0 && !startsWithPasteEnd(bytes.subarray(at))) at = at === 0 ? -1 : bytes.lastIndexOf(ESCAPE, at - 1);
@@ -216,14 +218,14 @@ function beginsAsPasteEnd(bytes: Uint8Array): boolean {
   return PASTE_END.startsWith(String.fromCharCode(...bytes.subarray(0, PASTE_END.length)));
 }
 
-/** The length of what cannot be part of a mark, which `bytes` have none of as a whole. */
+/** Returns the length of the part that cannot belong to an incomplete mark. `bytes` must not contain a whole mark. */
 function lengthBeforeMark(bytes: Uint8Array): number {
   const at = bytes.lastIndexOf(ESCAPE);
   const isBegun = at >= 0 && bytes.length - at < PASTE_END.length && beginsAsPasteEnd(bytes.subarray(at));
   return isBegun ? at : bytes.length;
 }
 
-/** Whether a tab is text: one in the middle of what came at once was pasted. */
+/** Returns whether a tab is text. A tab in the middle of bytes that arrived together was pasted. */
 function isPastedTab({ name }: Key, next: Key | undefined): boolean {
   return name === "tab" && (next?.name === "text" || next?.name === "enter");
 }
@@ -239,12 +241,12 @@ function controlName(byte: number): string {
   return `ctrl-${String.fromCharCode(byte + 0x40).toLowerCase()}`;
 }
 
-/** The name of a key such as `ESC [ 1 ; 5 C`; `undefined` when it means nothing here. */
+/** Returns the name of a key such as `ESC [ 1 ; 5 C`; `undefined` when it has no meaning here. */
 function sequenceName(parameters: string, letter: string): string | undefined {
   const [number = "", modifiers = ""] = parameters.split(";");
   const name = letter === "~" ? NUMBERS[number] : /^1?$/.test(number) ? ARROWS[letter] : undefined;
   if (name === undefined) return undefined;
-  // One more than a bit for each of Shift, Alt and Ctrl.
+  // The number is one more than a bit for each of Shift, Alt and Ctrl.
   const bits = /^\d$/.test(modifiers) ? Number(modifiers) - 1 : 0;
   if ((bits & 4) !== 0) return `ctrl-${name}`;
   return (bits & 2) !== 0 ? `alt-${name}` : name;

@@ -1,14 +1,14 @@
 /**
- * Keeps what a terminal shows of one edited text up to date, by as few bytes as it can.
+ * Updates what a terminal shows of one edited text, with as few bytes as possible.
  *
- * The rows on the screen are remembered. The next picture is compared with them, and is written from the first place that
- * differs; after that the cursor is put where it belongs. A text with more rows than the screen is shown in part: the
- * rows around the cursor. So the work for a picture depends on the size of the screen, not on that of the text.
+ * The rows on the screen are remembered. The next picture is compared with them and written from the first difference;
+ * then the cursor is moved. If a text has more rows than the screen, only the rows around the cursor are shown. The
+ * work for a picture therefore depends on the size of the screen, not of the text.
  *
- * Rows that the terminal wraps are written without a line break, so that it wraps them anew when its width changes. Where
- * terminals disagree on how wide a character is, the cursor is put by writing what stands before it again.
+ * Rows that the terminal wraps are written without a line break, so that it wraps them again when its width changes.
+ * Where terminals disagree on the width of a character, the cursor is moved by writing the text before it again.
  *
- * Nothing is written here: each method returns what is to be written.
+ * This module does not write: each method returns the text to write.
  *
  * @module
  */
@@ -34,11 +34,11 @@ const ERASE_BELOW = "\x1b[J";
 /** The part of a terminal that shows one text. */
 export class LineDisplay {
   readonly #layout = new LineLayout();
-  /** The rows that stand on the screen; none before the first picture. */
+  /** The rows on the screen; empty before the first picture. */
   #rows: ShownRow[] = [];
   /** The row of the text that is the first on the screen. */
   #top = 0;
-  /** The row that the cursor stands on, counted from the first on the screen, and its column. */
+  /** The row of the cursor, counted from the first on the screen, and its column. */
   #cursorRow = 0;
   #cursorColumn = 0;
   #columns = 0;
@@ -46,7 +46,7 @@ export class LineDisplay {
   /** Shows `text` with the cursor at `cursor`. */
   show(text: string, cursor: number, size: ScreenSize): string {
     const { columns } = size;
-    // The size may have changed before the signal that tells of it.
+    // The size may have changed before the signal about it.
     const erased = columns === this.#columns ? "" : this.eraseAfterResize(size);
     const layout = this.#layout;
     layout.update(text, columns);
@@ -71,7 +71,7 @@ export class LineDisplay {
     return vertical(down) + LINE_FEED;
   }
 
-  /** What is on the screen is no concern of the next picture, which begins where the cursor is. */
+  /** Forgets the rows on the screen. The next picture begins at the cursor. */
   forget(): void {
     this.#rows = [];
     this.#top = 0;
@@ -79,7 +79,7 @@ export class LineDisplay {
     this.#cursorColumn = 0;
   }
 
-  /** Erases the text, which the terminal has wrapped anew for another number of columns. */
+  /** Erases the text after the terminal has wrapped it for another number of columns. */
   eraseAfterResize({ columns }: ScreenSize): string {
     let above = 0;
     let joined = 0;
@@ -104,7 +104,7 @@ export class LineDisplay {
     this.#top = Math.max(0, Math.min(this.#top, count - height));
   }
 
-  /** Writes the rows that differ, and leaves the cursor at the end of the last one written. */
+  /** Writes the rows that differ, with the cursor at the end of the last one. */
   #write(rows: readonly ShownRow[], columns: number): string {
     const first = this.#firstDifference(rows);
     if (first === rows.length) return "";
@@ -114,7 +114,7 @@ export class LineDisplay {
     if (old.length > 0) {
       kept = commonPlainLength(old[first]!.text, rows[first]!.text);
       const isThere = first === this.#cursorRow && kept === this.#cursorColumn;
-      // A cursor cannot be put after a full row, and one character more does no harm.
+      // A cursor cannot be moved after a full row, and writing one more character is harmless.
       if (!isThere) kept = Math.max(0, kept - 1);
       if (!isThere) parts.push(vertical(first - this.#cursorRow), "\r", right(kept));
     }
@@ -129,18 +129,18 @@ export class LineDisplay {
       if (!isLast && !wrapsByItself) parts.push(LINE_FEED);
     }
     this.#cursorRow = rows.length - 1;
-    // A cursor after a full row has no column that could be relied on.
+    // A cursor after a full row has no reliable column.
     this.#cursorColumn = rows.at(-1)!.columns < columns ? rows.at(-1)!.columns : -1;
     return parts.join("");
   }
 
-  /** The first row to be written: `rows.length` when the screen shows them all, and no others. */
+  /** Returns the first row to write; `rows.length` when the screen shows exactly these rows. */
   #firstDifference(rows: readonly ShownRow[]): number {
     const old = this.#rows;
     let first = 0;
     while (first < rows.length && first < old.length && isSame(rows[first]!, old[first]!)) first++;
     if (first === rows.length && first === old.length) return first;
-    // Rows are added behind the last one by writing that one once more, and so are they taken away.
+    // Rows after the last common one are added, or removed, by writing that one once more.
     const isAtEnd = first === rows.length || first === old.length;
     return isAtEnd && first > 0 ? first - 1 : first;
   }
@@ -159,7 +159,9 @@ function isSame(row: ShownRow, other: ShownRow): boolean {
   return row.text === other.text && row.isHard === other.isHard;
 }
 
-/** How many characters at the beginning are the same, printable ASCII, and followed by such a character or nothing. */
+/**
+ * Returns how many characters at the beginning are equal, printable ASCII, and followed by such a character or nothing.
+ */
 function commonPlainLength(old: string, text: string): number {
   let at = 0;
   while (at < old.length && old[at] === text[at] && isPlain(text[at]) && isPlain(text[at + 1] ?? " ")) at++;

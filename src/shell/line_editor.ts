@@ -1,12 +1,12 @@
 /**
  * The line editor of the prompt: keys change a text, and the terminal shows it.
  *
- * `node:readline` takes U+2028 for the end of a line, measures the whole line for each character, shows the marks around
- * pasted text and loses the line being typed, so this is an editor of our own. Its keys are those of Emacs, as in bash.
- * The text is drawn once after each read of the terminal, however many keys that has brought.
+ * `node:readline` takes U+2028 for the end of a line, measures the whole line for each character, shows the marks
+ * around pasted text and loses the line being typed. The shell therefore has its own editor. Its keys are those of
+ * Emacs, as in bash. The text is drawn once after each read of the terminal, for any number of keys.
  *
- * A pasted text may have several lines. They are shown and can be edited as one text; Enter hands them over together, and
- * only the first of them stays on the screen: whoever runs them types the others again.
+ * A pasted text may have several lines. They are shown and can be edited as one text. Enter submits them together, and
+ * only the first of them stays on the screen: the shell types the others again as it runs them.
  *
  * @module
  */
@@ -25,26 +25,26 @@ import { LineDisplay } from "./line_display.ts";
 import type { ScreenSize } from "./line_display.ts";
 import { nextCluster, previousCluster } from "./typed_text.ts";
 
-/** What the editor is connected with. */
+/** The functions that the editor uses. */
 export interface EditorOptions {
   readonly prompt: string;
-  /** The lines typed before, the newest first, as they are when it is called. */
+  /** Returns the present history, the newest line first. */
   history(): readonly string[];
   complete(line: string): Completion;
   write(text: string): void;
   size(): ScreenSize;
-  /** Enter: the lines of the text, at least one. {@linkcode LineEditor.start} begins the next text. */
+  /** Called on Enter with the lines of the text, at least one. {@linkcode LineEditor.start} begins the next text. */
   takeLines(lines: readonly string[]): void;
-  /** Ctrl-D on an empty text. */
+  /** Called on Ctrl-D with an empty text. */
   end(): void;
-  /** Ctrl-Z. */
+  /** Called on Ctrl-Z. */
   suspend(): void;
 }
 
-/** What the last key did, as far as the next one depends on it. */
+/** The effect of the last key, as far as the next one depends on it. */
 type LastAction = "insert" | "kill" | "other";
 
-/** Edits one text after another. */
+/** An editor of one text after another. */
 export class LineEditor {
   readonly #options: EditorOptions;
   readonly #display = new LineDisplay();
@@ -52,32 +52,32 @@ export class LineEditor {
   #cursor = 0;
   #browser = new HistoryBrowser([]);
   #search: HistorySearch | undefined;
-  /** The text before a search, and what was sought last. */
+  /** The text before a search, and the last search query. */
   #beforeSearch: Draft = { text: "", cursor: 0 };
   #lastQuery = "";
   #killed = "";
   #lastAction: LastAction = "other";
   #undo: Draft[] = [];
-  /** Whether something that would have made the text too long was left out. */
+  /** Whether an insertion was left out because the text would have become too long. */
   #isOverfull = false;
-  /** Whether a text is being edited; otherwise the screen is somebody else's. */
+  /** Whether a text is being edited; otherwise the editor does not own the screen. */
   #isActive = false;
 
   constructor(options: EditorOptions) {
     this.#options = options;
   }
 
-  /** The text as it is edited. */
+  /** The text that is being edited. */
   get text(): string {
     return this.#text;
   }
 
-  /** The place of the cursor in it. */
+  /** The position of the cursor in the text. */
   get cursor(): number {
     return this.#cursor;
   }
 
-  /** Shows the prompt with an empty text. The cursor stands at the beginning of a row. */
+  /** Shows the prompt with an empty text. The cursor must be at the beginning of a row. */
   start(): void {
     this.#reset("", 0);
     this.#isActive = true;
@@ -85,9 +85,9 @@ export class LineEditor {
   }
 
   /**
-   * Takes keys until a text is handed over.
+   * Applies keys until a text is submitted.
    *
-   * @returns the place of the first key that was not taken
+   * @returns the index of the first key that was not applied
    */
   take(keys: readonly Key[], from: number): number {
     let at = from;
@@ -98,14 +98,14 @@ export class LineEditor {
     return at;
   }
 
-  /** The terminal has another size. */
+  /** Redraws the text after the terminal's size has changed. */
   resize(): void {
     if (!this.#isActive) return;
     this.#options.write(this.#display.eraseAfterResize(this.#options.size()));
     this.#draw();
   }
 
-  /** Leaves the text as it is and goes to the row below it. Nothing is drawn before {@linkcode LineEditor.resume}. */
+  /** Moves to the row below the text and keeps it. Nothing is drawn before {@linkcode LineEditor.resume}. */
   pause(): void {
     if (!this.#isActive) return;
     this.#draw();
@@ -151,7 +151,10 @@ export class LineEditor {
     if (command !== undefined) this.#commands[command](last);
   }
 
-  /** A key while the history is searched; `false` when it ends the search and still has its own meaning. */
+  /**
+   * Applies a key to a search of the history; returns `false` when the key ends the search and still has its own
+   * effect.
+   */
   #applyToSearch(search: HistorySearch, { name, text }: Key): boolean {
     if (name === "text" && !text.includes("\n")) search.extend(text);
     else if (name === "backspace") {
@@ -174,7 +177,7 @@ export class LineEditor {
     else search.next(direction);
   }
 
-  /** Keeps the line that was found as the text. */
+  /** Ends a search. The line that was found becomes the text. */
   #endSearch(search: HistorySearch): void {
     this.#search = undefined;
     if (search.query !== "") this.#lastQuery = search.query;
@@ -305,7 +308,7 @@ export class LineEditor {
     return rest.exec(this.#text) === null ? this.#text.length : rest.lastIndex;
   }
 
-  /** Up and Down: to another line of the text if it has one there, otherwise through the history. */
+  /** Moves to another line of the text on Up and Down, or through the history if there is none. */
   #vertical(step: 1 | -1): void {
     const start = this.#lineStart();
     const column = this.#cursor - start;
@@ -320,7 +323,7 @@ export class LineEditor {
     }
   }
 
-  /** The start of the cluster that `at` is in. */
+  /** Returns the start of the cluster at `at`. */
   #clusterStart(lineStart: number, at: number): number {
     return at === lineStart ? at : nextCluster(this.#text, previousCluster(this.#text, at));
   }

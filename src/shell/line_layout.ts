@@ -1,14 +1,14 @@
 /**
- * Where each part of a long text stands on a terminal of so many columns.
+ * Divides a long text into the rows of a terminal.
  *
  * ```text
  * text     127.0.0.1:9443> set key "a value that is longer than the row"⏎get key
- * rows     127.0.0.1:9443> set key "a value    soft: the terminal wraps here by itself
+ * rows     127.0.0.1:9443> set key "a value    soft: the terminal wraps here
  *           that is longer than the row"       hard: a line break of the text
  *          get key
  * ```
  *
- * A text that only grew at its end, as it does while it is typed or pasted, is laid out from its last row on.
+ * If a text has only grown at its end, as while it is typed or pasted, the layout begins at its last row.
  *
  * @module
  */
@@ -18,14 +18,14 @@ import { visitClusters } from "./typed_text.ts";
 /** A part of the text that fits one row. */
 export interface Row {
   readonly start: number;
-  /** The line break after a hard row is not part of it. */
+  /** The end of the row, without the line break of a hard row. */
   readonly end: number;
   readonly columns: number;
   /** Whether the next row begins because of a line break. */
   readonly isHard: boolean;
 }
 
-/** The rows of one text. There is always at least one, and wherever the cursor may be there is room for it. */
+/** The rows of one text. There is at least one row, and every position of the cursor has room in a row. */
 export class LineLayout {
   #text = "";
   #columns = 0;
@@ -35,10 +35,11 @@ export class LineLayout {
     return this.#rows;
   }
 
-  /** Lays out `text` for rows of `columns`. */
+  /** Divides `text` into rows of `columns`. */
   update(text: string, columns: number): void {
     const isGrown = columns === this.#columns && text.startsWith(this.#text);
-    // What follows may join the last cluster, so the last row is laid out again; where it is empty, the one before it, too.
+    // The added text may join the last cluster, so the last row is laid out again, and the one before an empty last row
+    // too.
     const keptCount = isGrown ? this.#rows.findLastIndex(({ start, end }) => end > start) : 0;
     this.#rows.length = Math.max(0, keptCount);
     this.#text = text;
@@ -71,13 +72,13 @@ export class LineLayout {
       columns += cluster.columns;
     });
     this.#rows.push({ start, end: text.length, columns, isHard: false });
-    // As above: the cursor after a full row stands on an empty one.
+    // As above, the cursor after a full row is on an empty row.
     if (columns >= this.#columns) {
       this.#rows.push({ start: text.length, end: text.length, columns: 0, isHard: false });
     }
   }
 
-  /** The row that the cursor stands on when it is at `index` of the text. */
+  /** Returns the row of the cursor when it is at `index` of the text. */
   rowAt(index: number): number {
     let low = 0;
     let high = this.#rows.length - 1;
@@ -89,7 +90,7 @@ export class LineLayout {
     return low;
   }
 
-  /** The text between two places of one row as it is shown, and its columns. */
+  /** Returns the part of one row between two positions as it is shown, with its columns. */
   shown(start: number, end: number): { text: string; columns: number; isPlain: boolean } {
     let text = "";
     let columns = 0;

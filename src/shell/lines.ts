@@ -1,5 +1,5 @@
 /**
- * From a stream of bytes to lines.
+ * Splits a stream of bytes into lines.
  *
  * @module
  */
@@ -8,13 +8,15 @@ import { UsageError } from "../errors.ts";
 import { LINE_SIZE_MAX_BYTES } from "../limits.ts";
 
 const NEWLINE = 0x0a;
-/** The mark that editors of Windows put at the beginning of a file in UTF-8. */
+/** The mark that Windows editors write at the beginning of a file in UTF-8. */
 const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
 
 /**
- * Yields the lines of a stream without their newlines; what follows the last newline is a line, too, if there is any.
- * Each array holds the lines that one chunk has completed, so that who takes them works without waiting in between.
- * They are views that the caller owns. A byte order mark at the beginning of the stream is not part of its first line.
+ * Yields the lines of a stream without their newlines. Text after the last newline is a line, too.
+ *
+ * Each array holds the lines that one chunk has completed, so that the caller can process them without waiting in
+ * between. They are views that the caller owns. A byte order mark at the beginning of the stream is not part of the
+ * first line.
  *
  * @throws {UsageError} when a line is longer than `LINE_SIZE_MAX_BYTES`
  */

@@ -3,12 +3,12 @@
  *
  * | called with | does |
  * |---|---|
- * | a command | runs it; its arguments are sent as they are typed, as UTF-8 |
- * | no command, input from a file or pipe | runs each line; see `shell/piped.ts` |
- * | no command, on a terminal | asks for commands; see `shell/interactive.ts` |
+ * | a command | runs it; its arguments are sent as typed, in UTF-8 |
+ * | no command, input from a file or pipe | runs each line (`shell/piped.ts`) |
+ * | no command, on a terminal | prompts for commands (`shell/interactive.ts`) |
  *
- * Replies are for people when standard output is a terminal, else raw; `shell/format.ts` says how each looks. A refusal
- * goes to standard error in raw form, so that output holds data only, and to standard output otherwise.
+ * Replies are for people when standard output is a terminal, otherwise raw (`shell/format.ts`). In raw form error
+ * replies go to standard error, so that the output contains data only; otherwise they go to standard output.
  *
  * @module
  */
@@ -36,12 +36,12 @@ import { usageHint } from "./usage_hint.ts";
 type Values = OptionValues<typeof clientOptions>;
 
 /**
- * The role `inmem client`.
+ * Runs `inmem client`.
  *
  * @param argv the arguments after `client`
- * @returns the exit status: 0 done, 1 the server refused, 2 wrong usage, or input, output or a file that cannot be used,
- * 3 no connection; 128 and a signal's number when one has ended the interactive shell. The caller exits with it: input
- * that nobody waits for any more may still be open.
+ * @returns the exit status: 0 done, 1 the server refused, 2 wrong usage, or input, output or a file that cannot be
+ *   used, 3 no connection; 128 plus a signal's number when it has ended the interactive shell. The caller exits with
+ *   it, since unread input may still be open.
  */
 export async function clientMain(argv: readonly string[]): Promise<number> {
   let plaintext = false;
@@ -54,7 +54,7 @@ export async function clientMain(argv: readonly string[]): Promise<number> {
     const client = await connectAs(values);
     try {
       if (positional.length > 0) return await runOne(client, positional, format);
-      // Without a terminal on both sides there is nobody to show a prompt to.
+      // Without a terminal on both sides there is no user to prompt.
       if (Deno.stdin.isTerminal() && Deno.stdout.isTerminal()) {
         return await runInteractive(client, new History(historyPath()), format);
       }
@@ -134,33 +134,33 @@ function writeError(text: string): void {
   for (let written = 0; written < bytes.length;) written += Deno.stderr.writeSync(bytes.subarray(written));
 }
 
-/** What a person may do about it, as far as the reason tells. */
+/** Returns advice for the user, as far as the reason allows. */
 function hintFor(error: ConnectionError, plaintext: boolean): string {
   const { message } = error;
-  if (/nobody listens/.test(message)) return `; is the server running? Start it with "inmem server", or give --addr`;
-  if (/not trusted/.test(message)) return "; give its authority's certificate with --ca FILE";
-  if (/does not speak TLS/.test(message)) return "; if it was started with --plaintext, give that option here, too";
+  if (/nobody listens/.test(message)) return `; is the server running? Start it with "inmem server", or use --addr`;
+  if (/not trusted/.test(message)) return "; pass its authority's certificate with --ca FILE";
+  if (/does not speak TLS/.test(message)) return "; if it was started with --plaintext, use that option here, too";
   if (/has no address/.test(message)) return "; check --addr";
-  if (plaintext && /closed it/.test(message)) return "; if it speaks TLS, leave --plaintext away";
+  if (plaintext && /closed it/.test(message)) return "; if it speaks TLS, leave out --plaintext";
   return "";
 }
 
-/** The same for a refusal that has to do with the password; nothing for another one. */
+/** Returns advice for a refusal because of the password; empty for another refusal. */
 function hintForPassword({ code, message }: ReplyError): string {
   const given = "--password-file FILE, or INMEM_PASSWORD";
-  if (code === "NOAUTH") return `this server wants a password; give it with ${given}`;
-  if (code === "WRONGPASS") return `give the right one with ${given}`;
+  if (code === "NOAUTH") return `this server requires a password; pass it with ${given}`;
+  if (code === "WRONGPASS") return `pass the right one with ${given}`;
   if (!/password/i.test(message)) return "";
-  return "if this server wants no password, leave --password-file away and unset INMEM_PASSWORD";
+  return "if this server requires no password, leave out --password-file and unset INMEM_PASSWORD";
 }
 
-/** A reason and what may be done about it: the second part is a sentence of its own where the first one ends as one. */
+/** Joins a reason and the advice for it. The advice is a separate sentence if the reason ends like one. */
 function withHint(reason: string, hint: string): string {
   if (hint === "") return reason;
   return /[.?!]$/.test(reason) ? `${reason} ${hint[0]!.toUpperCase()}${hint.slice(1)}` : `${reason}; ${hint}`;
 }
 
-/** Where the interactive shell's history is kept; nowhere when the environment names no home. */
+/** Returns the path of the history file; `undefined` when the environment names no home. */
 function historyPath(): string | undefined {
   try {
     return `${stateFolder()}/history`;

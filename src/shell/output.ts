@@ -1,5 +1,5 @@
 /**
- * Standard output, collected for few writes, and a reader at its other end that may go away.
+ * Writes standard output in few calls, and notices when its reader goes away.
  *
  * @module
  */
@@ -8,24 +8,24 @@ import { encodeText } from "../bytes.ts";
 import { messageOf } from "../errors.ts";
 import { OUTPUT_QUEUE_MAX_BYTES, OUTPUT_WRITE_MAX_BYTES } from "../limits.ts";
 
-/** What output is written to. `Deno.stdout` is such. */
+/** A stream that output is written to, such as `Deno.stdout`. */
 export interface Sink {
   write(source: Uint8Array): Promise<number>;
 }
 
-/** Standard output takes no more. */
+/** Standard output cannot be written any more. */
 export class OutputError extends Error {
   constructor(cause: unknown) {
     super(`Cannot write to standard output: ${messageOf(cause)}`, { cause });
   }
 }
 
-/** Writes in order, in the background. Once the reader is gone everything more is dropped. */
+/** Writes in order, in the background. After the reader has gone, everything is dropped. */
 export class Output {
   readonly #sink: Sink;
   #chunks: Uint8Array[] = [];
   #queuedBytes = 0;
-  /** Whether the rest of what is being written is dropped. */
+  /** Whether the rest of the present write is dropped. */
   #isDropping = false;
   #writing: Promise<void> | undefined;
   #failure: OutputError | undefined;
@@ -35,22 +35,25 @@ export class Output {
     this.#sink = sink;
   }
 
-  /** Whether writing has failed, as it does when the reader went away; {@linkcode Output.failure} says why. */
+  /** Whether writing has failed, as it does when the reader has gone. */
   get failed(): boolean {
     return this.#failure !== undefined;
   }
 
-  /** Why writing failed, unless the reader just has enough (as in `| head`): that is no failure of anybody's. */
+  /**
+   * The reason why writing failed; `undefined` when the reader has just read enough, as in `| head`, which is not an
+   * error.
+   */
   get failure(): OutputError | undefined {
     return this.#failure?.cause instanceof Deno.errors.BrokenPipe ? undefined : this.#failure;
   }
 
-  /** Resolves when writing has failed, if ever. */
+  /** Resolves when writing has failed. */
   get failing(): Promise<void> {
     return this.#failing.promise;
   }
 
-  /** Takes bytes to be written, which must not change any more. */
+  /** Adds bytes to be written, which must not change any more. */
   add(bytes: Uint8Array | string): void {
     if (this.failed) return;
     const chunk = typeof bytes === "string" ? encodeText(bytes) : bytes;
@@ -59,25 +62,25 @@ export class Output {
     this.#writing ??= this.#write();
   }
 
-  /** Drops what was not written yet. */
+  /** Drops the bytes that are not written yet. */
   discard(): void {
     this.#chunks = [];
     this.#queuedBytes = 0;
     this.#isDropping = true;
   }
 
-  /** Resolves when all was written, or writing has failed. */
+  /** Resolves when all bytes are written, or writing has failed. */
   async flushed(): Promise<void> {
     while (this.#writing !== undefined) await this.#writing;
   }
 
-  /** Resolves when little enough waits to be written, or writing has failed. */
+  /** Resolves when few enough bytes wait to be written, or writing has failed. */
   async room(): Promise<void> {
     if (this.#queuedBytes > OUTPUT_QUEUE_MAX_BYTES) await this.flushed();
   }
 
   async #write(): Promise<void> {
-    // What the rest of this turn adds goes with the same write.
+    // The bytes that the rest of this turn adds belong to the same write.
     await Promise.resolve();
     try {
       while (this.#chunks.length > 0) {

@@ -1,9 +1,10 @@
 /**
- * `inmem client` with commands on its standard input, a line each.
+ * `inmem client` with commands on its standard input, one per line.
  *
- * Commands are sent as fast as lines arrive, without waiting for replies, and replies are written in the order of the
- * lines as soon as they are there. A refused command does not stop those after it; a lost connection does, since what
- * follows may rest on what was lost. A command that is refused in a transaction counts as refused once `exec` tells.
+ * Commands are sent as fast as lines arrive, without waiting for replies. Replies are written in the order of the
+ * lines, as soon as they arrive. A refused command does not stop those after it. A lost connection does, since later
+ * commands may depend on the lost one. A command that is refused in a transaction counts as refused when `exec` reports
+ * it.
  *
  * @module
  */
@@ -21,23 +22,23 @@ import { Output } from "./output.ts";
 import type { Sink } from "./output.ts";
 import { tokenize } from "./tokenizer.ts";
 
-/** Exit statuses of `inmem client`. */
+/** The exit statuses of `inmem client`. */
 export const Status = { Done: 0, Refused: 1, Usage: 2, NoConnection: 3 } as const;
 /** One of {@linkcode Status}. */
 export type Status = typeof Status[keyof typeof Status];
 
-/** Where the piped client reads and writes. */
+/** The streams that the piped client reads and writes. */
 export interface PipedStreams {
   input: AsyncIterable<Uint8Array>;
   output: Sink;
   errors: Sink;
 }
 
-/** Commands in flight before the first reply tells how large replies are. */
+/** The number of commands in flight before the first reply shows how large replies are. */
 const IN_FLIGHT_FIRST_COUNT = 16;
 
-/** One line's outcome, which waits until those before it are written. */
-interface Slot {
+/** The outcome of one line, which waits until the outcomes before it are written. */
+interface PendingLine {
   readonly line: number;
   /** Whether the reply is text in lines. */
   readonly isLines: boolean;
@@ -47,7 +48,7 @@ interface Slot {
 /**
  * Runs commands until the input ends.
  *
- * @returns `Refused` when at least one was; `NoConnection` when the connection was lost
+ * @returns `Refused` when at least one was refused; `NoConnection` when the connection was lost
  */
 export async function runPiped(client: Client, streams: PipedStreams, format: Format): Promise<Status> {
   const run = new PipedRun(client, streams, format);
@@ -59,10 +60,10 @@ class PipedRun {
   readonly #format: Format;
   readonly #output: Output;
   readonly #errors: Output;
-  #slots: Slot[] = [];
-  /** The first slot of `#slots` that is not written. */
+  #pending: PendingLine[] = [];
+  /** The index of the first line in the array that is not written. */
   #head = 0;
-  /** Commands that may be unanswered now: one more with each reply, and fewer where replies are large. */
+  /** How many commands may be in flight now: one more with each reply, and fewer if replies are large. */
   #inFlightLimit = IN_FLIGHT_FIRST_COUNT;
   #lineCount = 0;
   #status: Status = Status.Done;
@@ -79,9 +80,9 @@ class PipedRun {
   async run(input: AsyncIterable<Uint8Array>): Promise<Status> {
     const reading = this.#readAll(input);
     reading.catch(() => {});
-    // Input may stay silent for ever after the connection was lost, or the reader of the output went away.
+    // The input may stay silent forever after the connection was lost, or after the reader of the output has gone.
     await Promise.race([reading, this.#ended.promise, this.#output.failing]);
-    while (this.#head < this.#slots.length && !this.#stopped) await this.#progress.promise;
+    while (this.#head < this.#pending.length && !this.#stopped) await this.#progress.promise;
     await this.#output.flushed();
     await this.#errors.flushed();
     if (this.#output.failure !== undefined) throw this.#output.failure;
@@ -94,14 +95,14 @@ class PipedRun {
         if (!await this.#takeLines(lines)) break;
       }
     } catch (error) {
-      // An error of the system's has a code. Another one is a bug of ours.
+      // An error of the system has a code. Any other error is a bug.
       const isSystem = error instanceof Error && "code" in error && !(error instanceof InmemError);
       if (!(error instanceof UsageError) && !isSystem) throw error;
       const message = isSystem
         ? `Cannot read standard input: ${error.message}`
         : `line ${this.#lineCount + 1}: ${messageOf(error)}`;
-      // It has a place among the lines, so that those before it are answered first.
-      this.#settle(this.#slot(), { unreadable: message });
+      // The error has a place among the lines, so that the outcomes before it are written first.
+      this.#settle(this.#add(), { unreadable: message });
     }
   }
 
@@ -109,11 +110,11 @@ class PipedRun {
     return this.#status >= Status.Usage || this.#output.failed;
   }
 
-  /** Sends the commands of the lines; `false` when nothing is to be read any more. */
+  /** Sends the commands of the lines; resolves to `false` when no more lines should be read. */
   async #takeLines(lines: readonly Uint8Array[]): Promise<boolean> {
     for (const line of lines) {
       if (!this.#takeLine(line)) return false;
-      while (this.#slots.length - this.#head >= this.#inFlightLimit && !this.#stopped) {
+      while (this.#pending.length - this.#head >= this.#inFlightLimit && !this.#stopped) {
         await this.#progress.promise;
       }
       await this.#client.room();
@@ -129,13 +130,13 @@ class PipedRun {
     try {
       words = tokenize(line);
     } catch (error) {
-      this.#settle(this.#slot(), { error });
+      this.#settle(this.#add(), { error });
       return true;
     }
     if (words.length === 0) return true;
     const command = decodeText(words[0]!).toLowerCase();
     if (command === "exit" || command === "quit") return false;
-    const pending = this.#slot(repliesInLines([command, words[1] ?? ""]));
+    const pending = this.#add(repliesInLines([command, words[1] ?? ""]));
     if (command === "help") {
       const topic = words[1] === undefined ? "" : decodeText(words[1]);
       const help = helpText(topic);
@@ -157,24 +158,24 @@ class PipedRun {
     return true;
   }
 
-  #slot(isLines = false): Slot {
-    const slot = { line: this.#lineCount, isLines, outcome: undefined };
-    this.#slots.push(slot);
-    return slot;
+  #add(isLines = false): PendingLine {
+    const pending = { line: this.#lineCount, isLines, outcome: undefined };
+    this.#pending.push(pending);
+    return pending;
   }
 
-  #settle(pending: Slot, outcome: Slot["outcome"]): void {
+  #settle(pending: PendingLine, outcome: PendingLine["outcome"]): void {
     pending.outcome = outcome;
     while (!this.#stopped) {
-      const oldest = this.#slots[this.#head];
+      const oldest = this.#pending[this.#head];
       if (oldest?.outcome === undefined) break;
       this.#head++;
       this.#write(oldest, oldest.outcome);
-      // The slot stays for a while, its reply need not.
+      // The entry stays for a while, but its reply is freed.
       oldest.outcome = undefined;
     }
     if (this.#head > PIPED_IN_FLIGHT_MAX_COUNT) {
-      this.#slots = this.#slots.slice(this.#head);
+      this.#pending = this.#pending.slice(this.#head);
       this.#head = 0;
     }
     if (this.#stopped) this.#ended.resolve();
@@ -182,14 +183,14 @@ class PipedRun {
     this.#progress = Promise.withResolvers();
   }
 
-  #write(pending: Slot, outcome: NonNullable<Slot["outcome"]>): void {
+  #write(pending: PendingLine, outcome: NonNullable<PendingLine["outcome"]>): void {
     if ("value" in outcome) this.#writeReply(pending, outcome.value);
     else if ("text" in outcome) this.#output.add(outcome.text);
     else if ("unreadable" in outcome) this.#fail(outcome.unreadable, Status.Usage);
     else this.#writeError(pending, outcome.error);
   }
 
-  #writeReply(pending: Slot, value: Value): void {
+  #writeReply(pending: PendingLine, value: Value): void {
     const bytes = formatReply(value, this.#format, pending.isLines);
     this.#output.add(bytes);
     for (const { place, error } of refusalsIn(value)) {
@@ -197,12 +198,12 @@ class PipedRun {
       const text = formatError(error, "raw");
       if (this.#format === "raw") this.#errors.add(`line ${pending.line}, reply ${place}: ${text}`);
     }
-    // Replies come whether their reader keeps up or not, so no more of them are asked for than may wait for it.
+    // Replies arrive even if their reader is slow, so no more are requested than may wait for it.
     const fittingCount = Math.max(1, Math.floor(OUTPUT_QUEUE_MAX_BYTES / Math.max(1, bytes.length)));
     this.#inFlightLimit = Math.min(this.#inFlightLimit + 1, fittingCount, PIPED_IN_FLIGHT_MAX_COUNT);
   }
 
-  #writeError(pending: Slot, error: unknown): void {
+  #writeError(pending: PendingLine, error: unknown): void {
     if (error instanceof ConnectionError) {
       const outcome = error.sent ? "it may have taken effect" : "it was not sent";
       return this.#fail(

@@ -27,7 +27,7 @@ export class PlainEditor {
     this.#write(this.#prompt);
   }
 
-  /** Takes keys until a line is complete; returns the place of the first that was not taken. */
+  /** Takes keys until a line is complete. Returns the index of the first key that was not taken. */
   take(keys: readonly Key[], from: number): number {
     let at = from;
     while (at < keys.length && this.#isActive) {
@@ -42,16 +42,16 @@ export class PlainEditor {
     return at;
   }
 
-  /** Ctrl-C: the kernel has dropped the line. */
+  /** Handles Ctrl-C, after which the kernel has dropped the line. */
   interrupt(): void {
     this.#write("\n");
     this.start();
   }
 
-  /** Nothing depends on the size. */
+  /** Does nothing, since the prompt does not depend on the size. */
   resize(): void {}
 
-  /** The terminal shows what is being typed by itself. */
+  /** Does nothing, since the terminal itself shows the typed text. */
   pause(): void {}
 
   /** Shows the prompt again. */

@@ -1,10 +1,10 @@
 /**
- * Which lines are not remembered, because they hold a password.
+ * Decides which lines are not stored in the history, because they contain a password.
  *
- * What counts is what would be executed, so a line is judged by its words as the tokenizer reads them: `"\x61uth" pw` and
- * `a"uth" pw` are `auth pw`. The command specification says which commands carry a secret, and where. A line that no
- * command understands is judged by whether it may have been meant for one that does, since people type the password once
- * more after `auht pw`: such a line is of little use in the history, and its password is not.
+ * A line is judged by what would be executed: by its words as the tokenizer reads them, so that `"\x61uth" pw` and
+ * `a"uth" pw` are `auth pw`. The command specification marks the commands that carry a secret, and where. A line that
+ * is not a valid command is judged by whether it may have been meant for such a command, since people type the password
+ * again after `auht pw`: such a line is of little use in the history, while its password is still valid.
  *
  * @module
  */
@@ -16,14 +16,17 @@ import { findCommand, LOCAL_COMMANDS } from "./help.ts";
 import { tokenize } from "./tokenizer.ts";
 import { encodeTyped } from "./typed_text.ts";
 
-/** A word that is the name of a secret, or of what is given together with one. */
+/** Matches words that name a secret, or accompany one. */
 const TELLING = /auth|pass|pwd|secret|token/;
-/** Words of commands that this server does not have: a password in an address, after an option, or of an access list. */
+/**
+ * Matches words of commands that this server does not have: a password in an address, after an option, or in an access
+ * list.
+ */
 const TELLING_ELSEWHERE = /:\/\/.*@|^-a$|^[<>#]./;
-/** Settings of Redis that hold passwords. */
+/** The settings of Redis that hold passwords. */
 const SECRET_SETTINGS = ["requirepass", "masterauth"];
 
-/** Typing errors by which one of these words is still meant, at most. */
+/** The most typing errors by which a word is still taken for one of these. */
 const SLIPS_MAX_COUNT = 2;
 
 const NAMES: readonly string[] = [
@@ -32,10 +35,10 @@ const NAMES: readonly string[] = [
 ];
 
 /**
- * Whether the line must not be remembered: it holds a password, or may do so, or begins with a blank, by which people
- * mark what shall not be remembered.
+ * Returns whether the line must not be stored: it contains or may contain a password, or begins with a blank, which
+ * marks lines that should not be stored.
  *
- * @param line as the line editor has it, without a line break
+ * @param line the line of the line editor, without a line break
  */
 export function isSecret(line: string): boolean {
   if (/^\s/.test(line)) return true;
@@ -48,13 +51,13 @@ export function isSecret(line: string): boolean {
   return words.length > 0 && isSecretCommand(words);
 }
 
-/** Whether the line is a command for a password without one: the next line may be just that. */
+/** Returns whether the line is a command for a password without one, so that the next line may be the password. */
 export function asksForSecret(line: string): boolean {
   const [name, ...others] = line.trim().toLowerCase().split(/\s+/);
   return others.length === 0 && findCommand(name!)?.secret === "arguments";
 }
 
-/** Whether the line is a single word that is no command. */
+/** Returns whether the line is a single word that is not a command. */
 export function isLoneWord(line: string): boolean {
   const [name, ...others] = line.trim().toLowerCase().split(/\s+/);
   return others.length === 0 && findCommand(name!) === undefined &&
@@ -70,11 +73,11 @@ function isSecretCommand(words: readonly string[]): boolean {
     words.some((word) => TELLING_ELSEWHERE.test(word)) || args.some((word) => tells(word) || isSecretSetting(word));
 }
 
-/** Whether a command's arguments, in lower case, hold its secret. */
+/** The functions that find out whether a command's arguments, in lower case, contain its secret. */
 const CARRIES: Readonly<Record<Secret, (args: readonly string[]) => boolean>> = {
   none: () => false,
   arguments: () => true,
-  // Whatever else is among them may be a password after a misspelled AUTH.
+  // Any other word may be a password after a misspelled AUTH.
   words: (args) => !/^(\d+( |$))?(setname [^ ]*)?$/.test(args.join(" ")),
   settings: ([verb = "", ...args]) => {
     const isReading = ["get", "help", "resetstat", "rewrite"].includes(verb);
@@ -91,22 +94,25 @@ function isSecretSetting(word: string): boolean {
   return SECRET_SETTINGS.some((name) => countSlips(word, name) <= SLIPS_MAX_COUNT);
 }
 
-/** Whether `auth` is among the names that come nearest to what was typed. */
+/** Returns whether `auth` is among the names that are closest to the typed one. */
 function isMeantForAuth(name: string): boolean {
   const slips = countSlips(name, "auth");
   return slips <= SLIPS_MAX_COUNT && NAMES.every((other) => countSlips(name, other) >= slips);
 }
 
-/** A line that cannot be read is judged by its letters: what is quoted or escaped in it, and how, is not known. */
+/** Judges a line that cannot be tokenized by its letters, since its quotes and escapes are unclear. */
 function isSecretUnread(line: string): boolean {
   const text = line.replace(/\\x([0-9a-f]{2})/gi, (_all, digits) => String.fromCharCode(Number.parseInt(digits, 16)))
     .replace(/["'\\]/g, "").toLowerCase();
   return TELLING.test(text) || isSecretCommand(text.split(/\s+/));
 }
 
-/** Fewest letters inserted, removed, replaced, or exchanged with the next one, that turn one word into the other. */
+/**
+ * Returns how many letters have to be inserted, removed, replaced, or exchanged with the next one, to turn one word
+ * into the other.
+ */
 function countSlips(from: string, to: string): number {
-  // Words of such different lengths are far from each other.
+  // Words of such different lengths are not similar.
   if (Math.abs(from.length - to.length) > SLIPS_MAX_COUNT) return Infinity;
   let before: number[] = [];
   let row = Array.from({ length: to.length + 1 }, (_, index) => index);

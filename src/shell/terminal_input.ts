@@ -1,13 +1,13 @@
 /**
- * Keys from the terminal, handed to the line editor up to the end of a line while no command runs.
+ * Passes keys from the terminal to the line editor, up to the end of a line and while no command runs.
  *
  * ```text
  * terminal ─ read ─▶ KeyDecoder ─▶ typed ahead ─ while no command runs ─▶ line editor
  *                                       └─ Ctrl-C, Ctrl-Z while a command runs ─▶ interrupt, suspend
  * ```
  *
- * Lines that are typed or pasted while a command runs wait here, so that each is echoed when those before it are answered,
- * and a Ctrl-C after them is seen at once.
+ * Lines that are typed or pasted while a command runs wait here. Each is therefore echoed after the replies to those
+ * before it, and a Ctrl-C after them takes effect immediately.
  *
  * @module
  */
@@ -16,26 +16,28 @@ import { ESCAPE_KEY_DELAY_MS, TYPED_AHEAD_MAX_BYTES } from "../limits.ts";
 import { KeyDecoder } from "./keys.ts";
 import type { Key } from "./keys.ts";
 
-/** What takes the keys. */
+/** The handlers of keys. */
 export interface KeyHandlers {
-  /** Takes keys from `from` on; returns the place of the first that it leaves, as it does after the end of a line. */
+  /**
+   * Takes keys from `from` on. Returns the index of the first key that was not taken, such as after the end of a line.
+   */
   take(keys: readonly Key[], from: number): number;
-  /** Ctrl-C while input is held. */
+  /** Called on Ctrl-C while input is held. */
   interrupt(): void;
-  /** Ctrl-Z while input is held. */
+  /** Called on Ctrl-Z while input is held. */
   suspend(): void;
-  /** Too much was typed ahead, and all of it is dropped. */
+  /** Called when too much was typed ahead and all of it is dropped. */
   overflow(): void;
 }
 
-/** The line editor's input. */
+/** The input of the line editor. */
 export class TerminalInput {
   readonly #handlers: KeyHandlers;
   readonly #decoder = new KeyDecoder();
   #typed: Key[] = [];
-  /** The first of `#typed` that was not taken. */
+  /** The index of the first key that was not taken. */
   #head = 0;
-  /** What was put back while keys were taken. */
+  /** The keys that were put back while keys were taken. */
   #unread: Key[] = [];
   #isHeld = false;
   #heldBytes = 0;
@@ -45,7 +47,7 @@ export class TerminalInput {
     this.#handlers = handlers;
   }
 
-  /** Takes what was read from the terminal; the bytes are not kept. */
+  /** Adds bytes that were read from the terminal. They are not kept. */
   add(bytes: Uint8Array): void {
     clearTimeout(this.#escapeTimer);
     if (this.#isHeld) this.#heldBytes += bytes.length;
@@ -55,26 +57,26 @@ export class TerminalInput {
   }
 
   /**
-   * Puts lines before everything that was typed ahead, as if they had been typed, each with Enter. It is for the editor,
-   * while it takes keys.
+   * Inserts lines before all keys that were typed ahead, as if they had been typed, each with Enter. The editor calls
+   * it while it takes keys.
    */
   unread(lines: readonly string[]): void {
     this.#unread = lines.flatMap((text): Key[] => [{ name: "text", text }, { name: "enter", text: "" }]);
   }
 
-  /** The terminal is gone: what was typed is handed over. */
+  /** Passes on all keys that were typed, because the terminal is gone. */
   end(): void {
     clearTimeout(this.#escapeTimer);
     this.#isHeld = false;
     this.#addKeys(this.#decoder.flush());
   }
 
-  /** Keeps what is typed from the editor while a command runs. The editor may call it while it takes keys. */
+  /** Holds keys back while a command runs. The editor may call it while it takes keys. */
   hold(): void {
     this.#isHeld = true;
   }
 
-  /** Lets the editor have its input again. */
+  /** Passes held keys on to the editor. */
   release(): void {
     this.#isHeld = false;
     this.#heldBytes = 0;
@@ -84,11 +86,11 @@ export class TerminalInput {
   #addKeys(keys: readonly Key[]): void {
     for (const key of keys) this.#typed.push(key);
     this.#feed();
-    // Something is left only after the line of a command that runs.
+    // Keys are left only after the line of a running command.
     const unseen = this.#typed.slice(Math.max(this.#head, this.#typed.length - keys.length));
     const stop = unseen.findLastIndex(({ name }) => name === "ctrl-c");
     if (stop >= 0) {
-      // What was typed ahead is given up together with that command.
+      // The keys that were typed ahead are dropped together with that command.
       this.#drop(this.#typed.length - unseen.length + stop + 1);
       this.#handlers.interrupt();
     } else if (unseen.some(({ name }) => name === "ctrl-z")) {

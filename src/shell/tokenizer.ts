@@ -1,13 +1,13 @@
 /**
- * From a line to arguments, quoted as in redis-cli.
+ * Splits a line into arguments, quoted as in redis-cli.
  *
  * ```text
  * set greeting "two words\n" 'it\'s' plain\n
- *     bare      escapes work  only \'  bare: the backslash stands for itself
+ *     bare      escapes work  only \'  bare: a backslash is a backslash
  * ```
  *
- * In double quotes `\n \r \t \a \b`, `\xHH` (one byte) and, for any other character, `\` before it, which stands for
- * that character. Lines are bytes, so that arguments are, too.
+ * Double quotes allow `\n \r \t \a \b`, `\xHH` (one byte), and a `\` before any other character, which means that
+ * character. Lines are bytes, and therefore arguments are, too.
  *
  * @module
  */
@@ -18,15 +18,15 @@ const BACKSLASH = 0x5c;
 const DOUBLE_QUOTE = 0x22;
 const SINGLE_QUOTE = 0x27;
 
-/** What a letter behind a backslash stands for: \n \r \t \a \b. */
+/** The values of the letters after a backslash: \n \r \t \a \b. */
 const ESCAPES: ReadonlyMap<number, number> = new Map([[0x6e, 10], [0x72, 13], [0x74, 9], [0x61, 7], [0x62, 8]]);
 
-/** Blank, tab, vertical tab, form feed, carriage return and line feed. */
+/** Returns whether a byte is a blank, tab, vertical tab, form feed, carriage return or line feed. */
 function isSpace(byte: number): boolean {
   return byte === 0x20 || (byte >= 0x09 && byte <= 0x0d);
 }
 
-/** The value of a hexadecimal digit, or -1. */
+/** Returns the value of a hexadecimal digit, or -1. */
 function hexDigit(byte: number | undefined): number {
   if (byte === undefined) return -1;
   if (byte >= 0x30 && byte <= 0x39) return byte - 0x30;
@@ -35,7 +35,7 @@ function hexDigit(byte: number | undefined): number {
 }
 
 /**
- * The arguments of a line; none when it is blank.
+ * Returns the arguments of a line; none when it is blank.
  *
  * @param line borrowed until return; the arguments are copies, or views on one copy
  * @throws {UsageError} when a quote is not closed, or closed in the middle of a word
@@ -77,7 +77,7 @@ export function tokenize(line: Uint8Array): Uint8Array[] {
   }
 }
 
-/** The position of the quote that closes the one at `open`. */
+/** Returns the position of the quote that closes the one at `open`. */
 function closingQuote(line: Uint8Array, open: number): number {
   const quote = line[open]!;
   for (let at = open + 1; at < line.length; at++) {

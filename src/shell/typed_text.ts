@@ -1,13 +1,13 @@
 /**
- * Text as it is typed: bytes that need not be UTF-8, and clusters of characters that a terminal shows as one.
+ * Text as it is typed: bytes that may not be UTF-8, and clusters of characters that a terminal shows as one.
  *
  * The line editor works on strings, and a command takes bytes. A byte that is not part of valid UTF-8 therefore becomes
- * one lone surrogate, U+DC80 to U+DCFF (as in Python's `surrogateescape`), and becomes that byte again: nothing that was
- * typed or pasted is changed. Such a byte is shown as `\xe9`, and what a terminal would obey or not show at all as `^I`
- * or `<U+2028>`.
+ * one lone surrogate, U+DC80 to U+DCFF (as in Python's `surrogateescape`), and later that byte again, so typed or
+ * pasted bytes are never changed. Such a byte is shown as `\xe9`. A character that a terminal would obey or not show is
+ * shown as `^I` or `<U+2028>`.
  *
- * A *cluster* is what the cursor moves over in one step: an extended grapheme cluster of Unicode. Terminals differ in how
- * wide they show the rarer ones; {@linkcode Cluster.isPlain} says where they agree.
+ * A *cluster* is what the cursor passes in one step: an extended grapheme cluster of Unicode. Terminals show the rarer
+ * ones with different widths; {@linkcode Cluster.isPlain} marks the clusters for which they agree.
  *
  * @module
  */
@@ -17,26 +17,26 @@ import { characterWidth } from "./character_width.ts";
 
 const strictDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** What stands for the byte 0x80; the others follow. */
+/** The surrogate of the byte 0x80 is this plus 0x80; the others follow. */
 const RAW_BYTE_BASE = 0xdc00;
 // With the flag `u` a surrogate of a pair does not match.
 const RAW_BYTE = /[\udc80-\udcff]/u;
 const RAW_BYTES = /([\udc80-\udcff])/u;
 
-/** What a terminal would obey rather than show, or not show at all. */
+/** Matches a character that a terminal would obey rather than show, or not show at all. */
 const UNPRINTABLE = /^[\p{Cc}\p{Cf}\p{Cn}\p{Cs}\p{Zl}\p{Zp}]/u;
 
 const EMOJI = /^\p{Extended_Pictographic}/u;
 const ZERO_WIDTH_JOINER = "\u200d";
-/** Skin tones, which change the emoji before them. */
+/** Matches skin tones, which change the emoji before them. */
 const EMOJI_MODIFIER = /[\u{1f3fb}-\u{1f3ff}]/u;
 
-/** Runs of characters that are segmented at a time are at most this long. */
+/** The most characters that are segmented at a time. */
 const RUN_MAX_CHARACTERS = 1_024;
 
 const segmenter = new Intl.Segmenter(undefined, { granularity: "grapheme" });
 
-/** The text of `bytes`, from which {@linkcode encodeTyped} makes the same bytes. */
+/** Returns the text of `bytes`, from which {@linkcode encodeTyped} makes the same bytes. */
 export function decodeTyped(bytes: Uint8Array): string {
   try {
     return strictDecoder.decode(bytes);
@@ -62,7 +62,7 @@ function decodeInvalid(bytes: Uint8Array): string {
   return parts.join("");
 }
 
-/** The bytes of a text from {@linkcode decodeTyped}. */
+/** Returns the bytes of a text from {@linkcode decodeTyped}. */
 export function encodeTyped(text: string): Uint8Array {
   if (text.isWellFormed()) return encodeText(text);
   const parts = text.split(RAW_BYTES).map((part) => {
@@ -78,7 +78,7 @@ export function encodeTyped(text: string): Uint8Array {
 }
 
 /**
- * The length of the UTF-8 sequence at `at`.
+ * Returns the length of the UTF-8 sequence at `at`.
  *
  * @returns 0 when it is not valid, -1 when `bytes` ends within it
  */
@@ -87,7 +87,7 @@ function sequenceLength(bytes: Uint8Array, at: number): number {
   if (first < 0x80) return 1;
   if (first < 0xc2 || first > 0xf4) return 0;
   const length = first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
-  // Overlong forms, surrogates and numbers beyond U+10FFFF are excluded by the second byte.
+  // The second byte excludes overlong forms, surrogates and numbers beyond U+10FFFF.
   const low = first === 0xe0 ? 0xa0 : first === 0xf0 ? 0x90 : 0x80;
   const high = first === 0xed ? 0x9f : first === 0xf4 ? 0x8f : 0xbf;
   for (let i = 1; i < length; i++) {
@@ -98,7 +98,7 @@ function sequenceLength(bytes: Uint8Array, at: number): number {
   return length;
 }
 
-/** How many bytes at the end of `bytes` are the beginning of a character whose other bytes may still come. */
+/** Returns how many bytes at the end of `bytes` begin a character whose other bytes may still arrive. */
 export function unfinishedLength(bytes: Uint8Array): number {
   for (let length = 1; length <= Math.min(3, bytes.length); length++) {
     const at = bytes.length - length;
@@ -110,18 +110,18 @@ export function unfinishedLength(bytes: Uint8Array): number {
 
 /** One cluster of a text. */
 export interface Cluster {
-  /** Its place in the text. */
+  /** The position of the cluster in the text. */
   readonly start: number;
   readonly end: number;
-  /** What is written to the terminal for it. */
+  /** The text that is written to the terminal for the cluster. */
   readonly shown: string;
-  /** The columns of `shown`. */
+  /** The number of columns of `shown`. */
   readonly columns: number;
-  /** Whether every terminal shows it in so many columns. */
+  /** Whether every terminal shows it in that number of columns. */
   readonly isPlain: boolean;
 }
 
-/** Calls `visit` for each cluster of `text` from `start`, which is the start of one, up to `end`. */
+/** Calls `visit` for each cluster of `text` from `start`, which must be the start of one, up to `end`. */
 export function visitClusters(text: string, start: number, end: number, visit: (cluster: Cluster) => void): void {
   for (let at = start; at < end;) {
     const columns = standaloneColumns(text, at);
@@ -146,7 +146,7 @@ export function visitClusters(text: string, start: number, end: number, visit: (
   }
 }
 
-/** The columns of the character at `at` if it is printable and a cluster of its own for certain, otherwise 0. */
+/** Returns the columns of the character at `at` if it is printable and certainly a separate cluster, otherwise 0. */
 function standaloneColumns(text: string, at: number): number {
   const columns = simpleColumns(text.charCodeAt(at));
   if (columns === 0 || at + 1 === text.length) return columns;
@@ -154,7 +154,7 @@ function standaloneColumns(text: string, at: number): number {
   return next < 0x300 || simpleColumns(next) > 0 ? columns : 0;
 }
 
-/** The columns of printable ASCII, kana, Chinese characters and Hangul syllables: most of what is typed. */
+/** Returns the columns of printable ASCII, kana, Chinese characters and Hangul syllables: most of what is typed. */
 function simpleColumns(unit: number): number {
   if (unit < 0x7f) return unit >= 0x20 ? 1 : 0;
   const isWide = (unit >= 0x4e00 && unit <= 0x9fff) || (unit >= 0xac00 && unit <= 0xd7a3) ||
@@ -162,7 +162,7 @@ function simpleColumns(unit: number): number {
   return isWide ? 2 : 0;
 }
 
-/** Where a run that has to be segmented ends: before a character that is a cluster of its own for certain. */
+/** Returns where a run that has to be segmented ends: before a character that is certainly a separate cluster. */
 function endOfRun(text: string, start: number): number {
   let at = start + 1;
   while (at < text.length && at - start < RUN_MAX_CHARACTERS && standaloneColumns(text, at) === 0) at++;
@@ -182,7 +182,7 @@ function makeCluster(segment: string, start: number): Cluster {
   const isEmoji = EMOJI.test(segment);
   let columns = 0;
   for (const character of segment) {
-    // What is joined to an emoji becomes part of it.
+    // Characters that are joined to an emoji become part of it.
     if (isEmoji && character === ZERO_WIDTH_JOINER) break;
     if (columns === 0 || !EMOJI_MODIFIER.test(character)) columns += characterWidth(character);
   }
@@ -203,7 +203,7 @@ function escapeUnprintable(segment: string): string {
   return shown;
 }
 
-/** The start of the cluster before `at`, or 0. */
+/** Returns the start of the cluster before `at`, or 0. */
 export function previousCluster(text: string, at: number): number {
   if (at <= 1 || simpleColumns(text.charCodeAt(at - 1)) > 0) return Math.max(0, at - 1);
   let start = Math.max(0, at - 1);
@@ -214,7 +214,7 @@ export function previousCluster(text: string, at: number): number {
   return last;
 }
 
-/** The end of the cluster at `at`, or the text's end. */
+/** Returns the end of the cluster at `at`, or the text's end. */
 export function nextCluster(text: string, at: number): number {
   if (at >= text.length) return text.length;
   if (standaloneColumns(text, at) > 0) return at + 1;
@@ -222,7 +222,7 @@ export function nextCluster(text: string, at: number): number {
   return at + (first?.segment.length ?? 1);
 }
 
-/** The columns of a text on one row. */
+/** Returns the columns of a text on one row. */
 export function columnsOf(text: string): number {
   let sum = 0;
   visitClusters(text, 0, text.length, ({ columns }) => {

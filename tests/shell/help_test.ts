@@ -35,7 +35,7 @@ Deno.test("helpText() names what people look for by another name", () => {
   }
 });
 
-Deno.test("helpText() tells of keys, pasting and the history", () => {
+Deno.test("helpText() explains keys, pasting and the history", () => {
   const text = joined(helpText("@prompt"));
   for (const word of ["Ctrl-R", "Up", "Tab", "Paste", "bracketed paste", "password", "Ctrl-Z"]) {
     assertStringIncludes(text, word);

@@ -61,7 +61,7 @@ Deno.test("History makes a file private that others could read", async () => {
   });
 });
 
-Deno.test("History neither reads nor changes what is no regular file", async () => {
+Deno.test("History neither reads nor changes a path that is not a regular file", async () => {
   await withFolder((folder, path) => {
     const target = join(folder, "target");
     Deno.writeTextFileSync(target, "get a\n");
@@ -79,7 +79,7 @@ Deno.test("History neither reads nor changes what is no regular file", async () 
     Deno.mkdirSync(path);
     const history = new History(path);
     assertEquals(history.load(), []);
-    assertStringIncludes(history.problem ?? "", "it is no regular file");
+    assertStringIncludes(history.problem ?? "", "it is not a regular file");
   });
 });
 

@@ -77,14 +77,14 @@ Deno.test("inmem client says what to do about a password", async () => {
   const wrong = await runClient([...to(server), "get", "x"], { env: { INMEM_PASSWORD: "wrong" } });
   assertMatch(
     wrong.errors,
-    /^inmem client: Cannot authenticate: WRONGPASS no; give the right one with --password-file/,
+    /^inmem client: Cannot authenticate: WRONGPASS no; pass the right one with --password-file/,
   );
   const errorsWith = async (password: string) => {
     return (await runClient([...to(server), "get", "x"], { env: { INMEM_PASSWORD: password } })).errors;
   };
   assertEquals(
     await errorsWith("needless"),
-    "inmem client: Cannot authenticate: ERR no password\\xc2\\x9b here. Sure? If this server wants no password, leave " +
+    "inmem client: Cannot authenticate: ERR no password\\xc2\\x9b here. Sure? If this server requires no password, leave " +
       "--password-file away and unset INMEM_PASSWORD\n",
   );
   assertMatch(await errorsWith("ended"), /: WRONGPASS It is wrong\. Give the right one with --password-file/);
@@ -98,7 +98,7 @@ Deno.test("inmem client says what to do about a password", async () => {
   assertEquals(code, 1);
   assertMatch(
     new TextDecoder().decode(stderr),
-    /^NOAUTH .*\ninmem client: .*give it with --password-file FILE, or INMEM_/,
+    /^NOAUTH .*\ninmem client: .*pass it with --password-file FILE, or INMEM_/,
   );
 });
 
