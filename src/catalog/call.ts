@@ -64,7 +64,7 @@ export function checkSizes(specification: CommandSpecification, call: Call): voi
     );
   }
   const { firstKey, keyStep } = specification;
-  if (specification.group === "channel") checkChannels(specification.name, call);
+  if (specification.group === "channel") checkChannels(specification, call);
   const end = keysEnd(specification, call.count);
   for (let i = 1; i < call.count; i++) {
     const length = call.lengths[i]!;
@@ -79,33 +79,25 @@ export function checkSizes(specification: CommandSpecification, call: Call): voi
   }
 }
 
+/** Refuses names of channels and patterns that are too long, wherever the syntax of a command has them. */
+function checkChannels({ channels }: CommandSpecification, call: Call): void {
+  const { bytes, starts, lengths, count } = call;
+  for (const { subcommand, first, isMany, isPattern } of channels) {
+    if (subcommand !== undefined && !equalsIgnoringCase(bytes, starts[1]!, lengths[1]!, subcommand)) continue;
+    return checkChannelNames(call, first, isMany || subcommand !== undefined ? count : first + 1, isPattern);
+  }
+  // No subcommand that has names: what it has too much is refused for its length all the same.
+  checkChannelNames(call, 2, count, false);
+}
+
 /**
- * Refuses names of channels and patterns that are too long, in a command of the group `channel`.
+ * Refuses names of channels, or patterns of them, that are too long, in arguments `[first, end)`.
  *
  * @throws {ReplyError}
  */
-export function checkChannels(command: string, call: Call): void {
-  switch (command) {
-    case "publish":
-      return checkNames(call, 1, 1, false);
-    case "subscribe":
-    case "unsubscribe":
-      return checkNames(call, 1, call.count - 1, false);
-    case "psubscribe":
-    case "punsubscribe":
-      return checkNames(call, 1, call.count - 1, true);
-    default: {
-      // The names and the pattern of `pubsub` stand after its subcommand.
-      const { bytes, starts, lengths } = call;
-      const isPattern = equalsIgnoringCase(bytes, starts[1]!, lengths[1]!, "channels");
-      return checkNames(call, 2, call.count - 1, isPattern);
-    }
-  }
-}
-
-function checkNames({ lengths }: Call, first: number, last: number, isPattern: boolean): void {
+export function checkChannelNames({ lengths }: Call, first: number, end: number, isPattern: boolean): void {
   const maxBytes = isPattern ? PATTERN_SIZE_MAX_BYTES : CHANNEL_SIZE_MAX_BYTES;
-  for (let i = first; i <= last; i++) {
+  for (let i = first; i < end; i++) {
     if (lengths[i]! <= maxBytes) continue;
     throw new ReplyError("ERR", `${isPattern ? "pattern" : "channel name"} exceeds ${maxBytes} bytes`);
   }

@@ -1,14 +1,15 @@
 /**
- * What `command info` tells of each command beside its specification: flags, categories and how it uses its keys, in the
- * words of Redis, whose clients and tools read them.
+ * What `command info` tells of each command besides its specification: flags, categories, tips and how it uses its keys, in
+ * the words of Redis, whose clients and tools read them. All of it follows from the specification.
  *
  * @module
  */
 
 import { encodeText } from "../bytes.ts";
 import { CommandIndex } from "./command_index.ts";
+import type { Group, Routing } from "./row.ts";
 import { COMMANDS } from "./specification.ts";
-import type { CommandSpecification, Group, Routing } from "./specification.ts";
+import type { CommandSpecification } from "./specification.ts";
 
 /** A command by one of its names. */
 export interface NamedCommand {
@@ -54,22 +55,10 @@ const CATEGORIES: Readonly<Record<Group, string | undefined>> = {
   server: undefined,
 };
 
-/** Commands that take the same short time whatever the data. */
-const FAST: ReadonlySet<string> = new Set(
-  ("get setnx getset getex mget getdel strlen append incr decr incrby decrby incrbyfloat " +
-    "lpush rpush lpushx rpushx lpop rpop llen hset hmset hsetnx hget hmget hdel hlen hexists hstrlen hincrby " +
-    "hincrbyfloat unlink exists touch type ttl pttl expire pexpire expireat pexpireat expiretime pexpiretime persist " +
-    "renamenx size dbsize multi discard watch unwatch publish ping echo auth hello select reset quit swapdb time " +
-    "lastsave")
-    .split(" "),
-);
-
-/** Commands for whoever runs the server. */
-const ADMIN: ReadonlySet<string> = new Set(
-  COMMANDS.filter(({ admin, group }) => admin !== undefined && group === "server").map(({ name }) => name),
-);
-/** Commands that can hurt: the server, or other clients. */
-const DANGEROUS: ReadonlySet<string> = new Set([...ADMIN, "keys", "info", "swapdb", "flush", "flushall", "flushdb"]);
+/** Whether a command is for whoever runs the server. */
+function isForAdmin({ admin, group }: CommandSpecification): boolean {
+  return admin !== undefined && group === "server";
+}
 
 /** Whether a command is about keys and what they hold. */
 function isAboutData({ group }: CommandSpecification): boolean {
@@ -83,10 +72,10 @@ export function flagsOf({ name, specification }: NamedCommand): string[] {
   if (writes) flags.push("write");
   else if (isAboutData(specification)) flags.push("readonly");
   if (grows) flags.push("denyoom");
-  if (ADMIN.has(name)) flags.push("admin");
+  if (isForAdmin(specification)) flags.push("admin");
   if (group === "channel") flags.push("pubsub");
   if (routing === "wait") flags.push("blocking");
-  if (FAST.has(name)) flags.push("fast");
+  if (specification.fastNames.includes(name)) flags.push("fast");
   // Clients of Redis are who reads this: what is open to others only does not count.
   if (open === true) flags.push("no_auth");
   return flags;
@@ -101,10 +90,10 @@ export function categoriesOf({ name, specification }: NamedCommand): string[] {
   const own = CATEGORIES[group];
   const isLast = group === "connection" || group === "transaction";
   if (own !== undefined && group !== "key" && !isLast) categories.push(own);
-  if (ADMIN.has(name)) categories.push("admin");
-  categories.push(FAST.has(name) ? "fast" : "slow");
+  if (isForAdmin(specification)) categories.push("admin");
+  categories.push(specification.fastNames.includes(name) ? "fast" : "slow");
   if (routing === "wait") categories.push("blocking");
-  if (DANGEROUS.has(name)) categories.push("dangerous");
+  if (specification.dangerous || isForAdmin(specification)) categories.push("dangerous");
   if (own !== undefined && isLast) categories.push(own);
   return categories;
 }
@@ -125,29 +114,7 @@ export function tipsOf({ specification: { routing } }: NamedCommand): readonly s
   return TIPS[routing] ?? [];
 }
 
-/** How commands use their keys, where it is not `RO access` or `RW update`. Two keys have a use each. */
-const KEY_USES: Readonly<Record<string, string>> = {
-  "RW access update": "set getset getex incr decr incrby decrby incrbyfloat hincrby hincrbyfloat",
-  "OW insert": "setnx msetnx",
-  "OW update": "setex psetex mset",
-  "RW insert": "append lpush rpush lpushx rpushx linsert hsetnx",
-  "RW access delete": "getdel lpop rpop blpop brpop",
-  "RW delete": "lrem ltrim hdel",
-  "RM delete": "remove",
-  "RO": "strlen llen hlen hexists hstrlen exists touch type object memory watch",
-  "RW access delete, RW insert": "lmove rpoplpush blmove brpoplpush",
-  "RW access delete, OW update": "rename",
-  "RW access delete, OW insert": "renamenx",
-  "RO access, OW update": "copy",
-};
-
-const keyUses = new Map(
-  Object.entries(KEY_USES).flatMap(([uses, names]) => {
-    return names.split(" ").map((name) => [name, uses.split(", ").map((use) => use.split(" "))] as const);
-  }),
-);
-
-/** How a command uses its keys: once for all of them, or for each of two. */
-export function keyUsesOf({ specification: { name, writes } }: NamedCommand): readonly (readonly string[])[] {
-  return keyUses.get(name) ?? [writes ? ["RW", "update"] : ["RO", "access"]];
+/** Returns how a command uses its keys: once for all of them, or for each of two. */
+export function keyUsesOf({ specification: { keyUses } }: NamedCommand): readonly (readonly string[])[] {
+  return keyUses.map((use) => use.split(" "));
 }

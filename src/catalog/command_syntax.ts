@@ -1,26 +1,40 @@
 /**
- * Reads the arguments that a specification shows to people as the tree that `command docs` shows to programs, which make
- * hints of it.
+ * Reads the syntax of a row: the arguments of a command, as `help` shows them to people, with a type after each
+ * placeholder that is not a string. The result is the tree that `command docs` shows to programs, which make hints of it.
  *
  * ```text
- * key value [EX seconds | KEEPTTL] [GET]
+ * key value [EX seconds:int | KEEPTTL] [GET]
  *
  * key                     a key
  * value                   a string
  * oneof, optional
- *   seconds               an integer behind the word EX
+ *   seconds               an integer after the word EX
  *   keepttl               the word KEEPTTL
  * get, optional           the word GET
  * ```
  *
- * Words in capitals are said as they are, and so are the first ones of choices, which name subcommands; others stand for
- * what is said. `a|b` and `a | b` are choices; `x [x …]` is one or more of x; `x …` is x and whatever follows.
+ * Words in capitals stand for themselves, and so do the first words of choices, which name subcommands. Other words are
+ * placeholders. `a|b` and `a | b` are choices; `x [x …]` is one or more of x; `x …` is x and whatever follows.
+ *
+ * The types are `key`, `int`, `double`, `pattern` and `channel`. A placeholder that has the name of a type has that type
+ * too, so `key` alone is a key. Digits are an integer.
  *
  * @module
  */
 
+import { assert } from "../errors.ts";
+
 /** What an argument may be. */
-export type ArgumentType = "key" | "string" | "integer" | "double" | "pattern" | "pure-token" | "oneof" | "block";
+export type ArgumentType =
+  | "key"
+  | "string"
+  | "integer"
+  | "double"
+  | "pattern"
+  | "channel"
+  | "pure-token"
+  | "oneof"
+  | "block";
 
 /** One argument, or several that belong together. */
 export interface SyntaxArgument {
@@ -34,23 +48,32 @@ export interface SyntaxArgument {
   readonly parts?: readonly SyntaxArgument[];
 }
 
-const KEYS: ReadonlySet<string> = new Set(["key", "newkey", "source", "destination"]);
-const DOUBLES: ReadonlySet<string> = new Set(["number", "timeout"]);
-const INTEGERS: ReadonlySet<string> = new Set(
-  ("seconds ms unix-seconds unix-ms integer count index start stop end offset rank length cursor 0 2 3").split(" "),
-);
+/** The types that a placeholder may name. */
+const TYPES: ReadonlyMap<string, ArgumentType> = new Map([
+  ["key", "key"],
+  ["int", "integer"],
+  ["double", "double"],
+  ["pattern", "pattern"],
+  ["channel", "channel"],
+]);
 
 const MORE = "…";
 const TOKEN = /^[A-Z][A-Z-]*$/;
 const NAME = /^[a-z]/;
+const DIGITS = /^[0-9]+$/;
 
-/** Arguments one behind another, and whether the last may come again. */
+/** Arguments one after another, and whether the last may come again. */
 interface Row {
   readonly parts: readonly SyntaxArgument[];
   readonly hasMore: boolean;
 }
 
-/** The arguments that `syntax` describes. */
+/** Returns a syntax as people read it. */
+export function withoutTypes(syntax: string): string {
+  return syntax.replaceAll(/:[a-z]+/g, "");
+}
+
+/** Returns the arguments that `syntax` describes. */
 export function parseSyntax(syntax: string): readonly SyntaxArgument[] {
   const words = syntax.match(/[[\]…]|[^\s[\]…]+/g) ?? [];
   const rows = new SyntaxParser(words).rows();
@@ -106,10 +129,11 @@ class SyntaxParser {
 function argument(word: string): SyntaxArgument {
   if (word.includes("|")) return oneOf(word.split("|").map((each) => ({ parts: [argument(each)], hasMore: false })));
   if (TOKEN.test(word)) return { name: word.toLowerCase(), type: "pure-token", token: word };
-  if (KEYS.has(word)) return { name: word, type: "key" };
-  if (DOUBLES.has(word)) return { name: word, type: "double" };
-  if (INTEGERS.has(word)) return { name: word, type: "integer" };
-  return { name: word, type: word === "pattern" ? "pattern" : "string" };
+  if (DIGITS.test(word)) return { name: word, type: "integer" };
+  const [name, typeName] = word.split(":") as [string, string | undefined];
+  const type = TYPES.get(typeName ?? name);
+  assert(type !== undefined || typeName === undefined, `a syntax has no type "${typeName}"`);
+  return { name, type: type ?? "string" };
 }
 
 /** A row's arguments, the last of which may come again if there is more. */

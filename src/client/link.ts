@@ -164,7 +164,7 @@ export class Link {
       this.#flushing = true;
       queueMicrotask(() => this.#flush());
     }
-    return command?.name === "exec" ? promise.then(openReplies) : promise;
+    return command?.transactionStep === "run" ? promise.then(openReplies) : promise;
   }
 
   /** The bytes of the requests without a reply. */

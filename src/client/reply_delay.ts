@@ -8,6 +8,7 @@
  * @module
  */
 
+import type { TransactionStep } from "../catalog/row.ts";
 import { COMMANDS } from "../catalog/specification.ts";
 import type { CommandSpecification } from "../catalog/specification.ts";
 import { BLOCKING_TIMEOUT_MAX_MS } from "../limits.ts";
@@ -45,7 +46,8 @@ export class ReplyDelays {
    * @param command the request's command
    */
   next(request: readonly Argument[], command: CommandSpecification): number {
-    if (command.group === "transaction") return this.#nextOfTransaction(command.name);
+    const { transactionStep } = command;
+    if (transactionStep !== undefined) return this.#nextOfTransaction(transactionStep);
     if (command.replyDelay === "none" || request.length < Math.abs(command.arity)) return 0;
     const delayMs = timeOf(request.at(-1)!);
     if (command.replyDelay === "timeout") {
@@ -56,12 +58,12 @@ export class ReplyDelays {
     return Math.max(0, delayMs);
   }
 
-  #nextOfTransaction(name: string): number {
-    const isEnd = name === "exec" || name === "discard";
-    const delayMs = name === "exec" && this.#isQueueing ? this.#queuedMs : 0;
+  #nextOfTransaction(step: TransactionStep): number {
+    const isEnd = step === "run" || step === "discard";
+    const delayMs = step === "run" && this.#isQueueing ? this.#queuedMs : 0;
     // A `multi` within a transaction is refused, and changes nothing.
-    if (isEnd || (name === "multi" && !this.#isQueueing)) this.#queuedMs = 0;
-    if (isEnd || name === "multi") this.#isQueueing = !isEnd;
+    if (isEnd || (step === "begin" && !this.#isQueueing)) this.#queuedMs = 0;
+    if (isEnd || step === "begin") this.#isQueueing = !isEnd;
     return delayMs;
   }
 }

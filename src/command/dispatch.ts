@@ -17,7 +17,6 @@ import { acceptsCount, COMMANDS } from "../catalog/specification.ts";
 import type { CommandSpecification } from "../catalog/specification.ts";
 import { noteIfAdmin } from "../connection/admin.ts";
 import { admitSlowPath, unknown } from "../connection/admission.ts";
-import * as channelCommands from "../connection/channel.ts";
 import { CONNECTION_COMMANDS, CONNECTION_SUBCOMMANDS } from "../connection/commands.ts";
 import type { Subcommands } from "../connection/subcommands.ts";
 import { assert, DelayedReplyError } from "../errors.ts";
@@ -58,7 +57,6 @@ const commandIndex = new CommandIndex();
 
 /** Joins specifications and functions by name; either without the other is a bug that ends the start. */
 function joinCommands(): readonly Command[] {
-  const { PUBSUB_SUBCOMMANDS: _, ...channels } = channelCommands;
   const runs = new Map<string, Run>(Object.entries({
     ...CONNECTION_COMMANDS,
     ...stringCommands,
@@ -80,7 +78,6 @@ function joinCommands(): readonly Command[] {
     // Its client takes the place of the one above: it knows more commands.
     ...serverCommands,
     ...blockingCommands,
-    ...channels,
     ...transactionCommands,
   }));
   const joined = COMMANDS.map((specification) => {
@@ -89,6 +86,10 @@ function joinCommands(): readonly Command[] {
     runs.delete(specification.name);
     const { arity, grows, writes } = specification;
     const subcommands = Object.hasOwn(SUBCOMMANDS, specification.name) ? SUBCOMMANDS[specification.name] : undefined;
+    assert(
+      specification.hasSubcommands === (subcommands !== undefined),
+      `command "${specification.name}" has subcommands in its syntax or in code, not in both`,
+    );
     return {
       run: specification.admin === undefined ? run : noted(run, specification),
       arity,

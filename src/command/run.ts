@@ -98,22 +98,10 @@ function goOn(
   return result instanceof Promise ? result : runSteps(context, command, request, reply, result);
 }
 
-/** Commands that may take long though they bring little. */
-const LONG_BY_DATA: ReadonlySet<string> = new Set([
-  "copy",
-  "getdel",
-  "getset",
-  "linsert",
-  "lpop",
-  "lrem",
-  "rpop",
-  "setrange",
-]);
-
 /** Whether a command may write in steps. */
 function mayTakeLong({ writes, specification }: Command, request: Request): boolean {
   const isLarge = request.size > LONG_BYTES || request.count > LONG_ARGUMENTS_COUNT;
-  return writes && (isLarge || LONG_BY_DATA.has(specification.name));
+  return writes && (isLarge || specification.mayTakeLong);
 }
 
 /** Waits for a snapshot that waits for the long commands under way: were others begun, it would wait for ever. */

@@ -13,7 +13,8 @@ import type { ConnectionContext } from "./context.ts";
 const SETTING_NAME = /^[a-z]+(-[a-z]+)*$/i;
 
 /** Reports a call to the log of messages if it is an administrator's command. */
-export function noteIfAdmin(context: ConnectionContext, { name, admin }: CommandSpecification, call: Call): void {
+export function noteIfAdmin(context: ConnectionContext, specification: CommandSpecification, call: Call): void {
+  const { name, admin, secret } = specification;
   if (admin === undefined || context.noteAdmin === undefined) return;
   const text = (index: number) => {
     return decodeText(call.bytes, call.starts[index]!, Math.min(call.lengths[index]!, ADMIN_WORDS_MAX_LENGTH));
@@ -25,7 +26,7 @@ export function noteIfAdmin(context: ConnectionContext, { name, admin }: Command
   const words = [text(0).toLowerCase()];
   let end = Math.min(call.count, admin.shownCount + 1);
   // The word in the place of a setting's name may be its value, or both in one word, so it is not logged then.
-  if (admin.subcommands?.includes("set") && end > 2 && (call.count < 4 || !SETTING_NAME.test(text(2)))) end = 2;
+  if (secret === "settings" && end > 2 && (call.count < 4 || !SETTING_NAME.test(text(2)))) end = 2;
   for (let index = 1; index < end; index++) words.push(text(index));
   if (end < call.count) words.push("…");
   context.noteAdmin(name, words.join(" ").slice(0, ADMIN_WORDS_MAX_LENGTH));

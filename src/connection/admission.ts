@@ -42,12 +42,12 @@ function checkState(
       `Can't execute '${name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context`,
     );
   }
-  if (client.transaction !== undefined && specification.unqueueable) {
+  if (client.transaction !== undefined && specification.inTransaction === "refused") {
     throw new ReplyError("ERR", "Command not allowed inside a transaction");
   }
   checkSizes(specification, request);
   // At once, so that nothing of the transaction is run.
-  if (client.transaction !== undefined && specification.name === "select") checkDatabase(client, request);
+  if (client.transaction !== undefined && specification.selectsDatabase) checkDatabase(client, request);
 }
 
 /** Why `select` ends the connection. */
@@ -98,13 +98,13 @@ export function admitSlowPath(
   try {
     if (specification === undefined) throw unknown(client, request);
     checkState(client, specification, subcommands, request);
-    if (transaction === undefined || specification.unqueued) return true;
+    if (transaction === undefined || specification.inTransaction === "atOnce") return true;
     checkQueued(request.count);
     queue();
     return false;
   } catch (error) {
     if (!(error instanceof ReplyError)) throw error;
-    if (specification?.name === "exec") {
+    if (specification?.transactionStep === "run") {
       // The transaction ends in any case.
       discard();
       const reason = error.code === "ERR" ? error.message : `${error.code} ${error.message}`;

@@ -10,7 +10,7 @@
  */
 
 import { encodeText } from "../bytes.ts";
-import { checkChannels } from "../catalog/call.ts";
+import { checkChannelNames } from "../catalog/call.ts";
 import { ReplyError } from "../errors.ts";
 import { LONG_BYTES, NAME_OVERHEAD_BYTES } from "../limits.ts";
 import { Held } from "../memory/client_memory.ts";
@@ -82,8 +82,8 @@ function changeEach(
   change: Change,
 ): void | Promise<void> {
   refuseNative(context, verb);
-  checkChannels(verb, request);
   const { bytes, starts, lengths, count } = request;
+  checkChannelNames(request, 1, count, verb === "psubscribe" || verb === "punsubscribe");
   const { channels, patterns } = context.client;
   // Without subscriptions there is nothing to end, and a million texts would be garbage.
   const ended = verb === "unsubscribe" ? channels : verb === "punsubscribe" ? patterns : undefined;
@@ -212,7 +212,7 @@ function listChannels(context: ConnectionContext, request: Request, reply: Reply
     const name = request.text(1);
     throw new ReplyError("ERR", `unknown subcommand or wrong number of arguments for '${name}'. Try PUBSUB HELP.`);
   }
-  checkChannels("pubsub", request);
+  checkChannelNames(request, 2, request.count, true);
   const glob = request.count === 3 ? new Glob(request.view(2)) : undefined;
   const names = context.shared.channels.namesNow();
   let found = 0;
@@ -241,9 +241,9 @@ function listChannels(context: ConnectionContext, request: Request, reply: Reply
 }
 
 function countListeners(context: ConnectionContext, request: Request, reply: Reply): void | Promise<void> {
-  checkChannels("pubsub", request);
   const { channels } = context.shared;
   const { bytes, starts, lengths, count } = request;
+  checkChannelNames(request, 2, count, false);
   reply.array((count - 2) * 2);
   let i = 2;
   return inSlices(context, () => {

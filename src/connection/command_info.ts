@@ -18,7 +18,6 @@ import {
   tipsOf,
 } from "../catalog/command_facts.ts";
 import type { NamedCommand } from "../catalog/command_facts.ts";
-import { parseSyntax } from "../catalog/command_syntax.ts";
 import type { SyntaxArgument } from "../catalog/command_syntax.ts";
 import { acceptsCount, keysEnd } from "../catalog/specification.ts";
 import type { CommandSpecification } from "../catalog/specification.ts";
@@ -171,8 +170,7 @@ function replyTyped(type: string, specification: Readonly<Record<string, number>
 function docs(_context: ConnectionContext, request: Request, reply: Reply): void {
   const named = request.count === 2 ? NAMED_COMMANDS : namedFrom(request, 2).filter((each) => each !== undefined);
   reply.map(named.length);
-  for (const { name, specification: { summary, group, syntax } } of named) {
-    const syntaxArguments = parseSyntax(syntax);
+  for (const { name, specification: { summary, group, arguments: syntaxArguments } } of named) {
     reply.text(name);
     reply.map(syntaxArguments.length === 0 ? 2 : 3);
     reply.text("summary");
@@ -185,7 +183,9 @@ function docs(_context: ConnectionContext, request: Request, reply: Reply): void
   }
 }
 
-function replyArguments(parts: readonly SyntaxArgument[], reply: Reply): void {
+/** @param areChoices whether they stand in place of each other, and not after each other */
+function replyArguments(parts: readonly SyntaxArgument[], reply: Reply, areChoices = false): void {
+  let keyIndex = 0;
   reply.array(parts.length);
   for (const { name, type, token, isOptional, isMultiple, parts: inner } of parts) {
     const flags = [isOptional ? "optional" : "", isMultiple ? "multiple" : ""].filter((flag) => flag !== "");
@@ -194,10 +194,11 @@ function replyArguments(parts: readonly SyntaxArgument[], reply: Reply): void {
     reply.text("name");
     reply.text(name);
     reply.text("type");
-    reply.text(type);
+    // Redis has no type for a channel's name.
+    reply.text(type === "channel" ? "string" : type);
     if (isKey) {
       reply.text("key_spec_index");
-      reply.integer(name === "destination" || name === "newkey" ? 1 : 0);
+      reply.integer(areChoices ? 0 : keyIndex++);
     }
     if (token !== undefined) {
       reply.text("token");
@@ -209,7 +210,7 @@ function replyArguments(parts: readonly SyntaxArgument[], reply: Reply): void {
     }
     if (inner !== undefined) {
       reply.text("arguments");
-      replyArguments(inner, reply);
+      replyArguments(inner, reply, type === "oneof");
     }
   }
 }

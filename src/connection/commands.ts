@@ -5,7 +5,7 @@
  * @module
  */
 
-import { PUBSUB_SUBCOMMANDS } from "./channel.ts";
+import * as channel from "./channel.ts";
 import { client, CLIENT_SUBCOMMANDS } from "./client.ts";
 import { command, COMMAND_SUBCOMMANDS } from "./command_info.ts";
 import { config, CONFIG_SUBCOMMANDS } from "./config.ts";
@@ -13,9 +13,12 @@ import * as connection from "./connection.ts";
 import type { RunOnConnection } from "./context.ts";
 import type { Subcommands } from "./subcommands.ts";
 
+const { PUBSUB_SUBCOMMANDS, ...channelCommands } = channel;
+
 /** Their code. */
 export const CONNECTION_COMMANDS: Readonly<Record<string, RunOnConnection>> = {
   ...connection,
+  ...channelCommands,
   client,
   command,
   config,

@@ -38,12 +38,11 @@ export function complete(line: string): Completion {
   if (first.toLowerCase() === "help") return { words: words.length === 2 ? continuations(TOPICS, last) : [], last };
   const command = findCommand(first);
   if (command === undefined) return { words: [], last };
-  const options = command.syntax.match(/\b[A-Z]{2,}\b/g) ?? [];
   const upper = last.toUpperCase();
   // Options follow the required arguments, the first of which is never an option.
   const found = last === "" || words.length <= Math.abs(command.arity)
     ? []
-    : options.filter((option) => option.startsWith(upper));
+    : command.options.filter((option) => option.startsWith(upper));
   if (found.length > 0) return { words: found.map((option) => `${option} `), last };
   return last === "" ? { words: [], last, hint: usage(command) } : { words: [], last };
 }

@@ -4,8 +4,9 @@
  * @module
  */
 
+import type { Group } from "../catalog/row.ts";
 import { COMMANDS } from "../catalog/specification.ts";
-import type { CommandSpecification, Group } from "../catalog/specification.ts";
+import type { CommandSpecification } from "../catalog/specification.ts";
 
 /** A command that the shell runs itself. */
 export interface LocalCommand {

@@ -10,8 +10,8 @@
  */
 
 import { decodeText } from "../bytes.ts";
+import type { Secret } from "../catalog/row.ts";
 import { COMMANDS } from "../catalog/specification.ts";
-import type { Secret } from "../catalog/specification.ts";
 import { findCommand, LOCAL_COMMANDS } from "./help.ts";
 import { tokenize } from "./tokenizer.ts";
 import { encodeTyped } from "./typed_text.ts";

@@ -1,7 +1,8 @@
-import { assert, assertEquals } from "@std/assert";
-import { parseSyntax } from "../../src/catalog/command_syntax.ts";
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { parseSyntax, withoutTypes } from "../../src/catalog/command_syntax.ts";
 import type { SyntaxArgument } from "../../src/catalog/command_syntax.ts";
 import { COMMANDS } from "../../src/catalog/specification.ts";
+import { AssertionError } from "../../src/errors.ts";
 
 /** An argument in one line: `[TOKEN name:type]`, `(a|b)`, `{a b}`, `+` for one or more. */
 function shown({ name, type, token, isOptional, isMultiple, parts }: SyntaxArgument): string {
@@ -21,19 +22,19 @@ Deno.test("parseSyntax() reads words, tokens, brackets, choices and repetitions"
     ["key [key …]", "key:key+"],
     ["key value [key value …]", "{key:key value:string}+"],
     ["key field value [field value …]", "key:key {field:string value:string}+"],
-    ["key [key …] timeout", "key:key+ timeout:double"],
+    ["key [key …] timeout:double", "key:key+ timeout:double"],
     ["[text]", "[text:string]"],
     ["[section …]", "[section:string+]"],
     [
-      "key value [EX seconds | KEEPTTL] [NX | XX] [GET]",
+      "key value [EX seconds:int | KEEPTTL] [NX | XX] [GET]",
       "key:key value:string [(EX seconds:integer|KEEPTTL)] [(NX|XX)] [GET]",
     ],
     [
-      "cursor [MATCH pattern] [COUNT count]",
+      "cursor:int [MATCH pattern] [COUNT count:int]",
       "cursor:integer [MATCH pattern:pattern] [COUNT count:integer]",
     ],
-    ["key [count [WITHVALUES]]", "key:key [{count:integer [WITHVALUES]}]"],
-    ["source destination LEFT|RIGHT", "source:key destination:key (LEFT|RIGHT)"],
+    ["key [count:int [WITHVALUES]]", "key:key [{count:integer [WITHVALUES]}]"],
+    ["source:key destination:key LEFT|RIGHT", "source:key destination:key (LEFT|RIGHT)"],
     ["[2|3 [AUTH user password]]", "[{(2:integer|3:integer) [AUTH {user:string password:string}]}]"],
     ["get pattern | set name value | reset", "(get pattern:pattern|set {name:string value:string}|reset)"],
     ["channels [pattern] | numpat", "(channels {[pattern:pattern]}|numpat)"],
@@ -41,9 +42,16 @@ Deno.test("parseSyntax() reads words, tokens, brackets, choices and repetitions"
   for (const [syntax, expected] of cases) assertEquals(parseSyntax(syntax).map(shown).join(" "), expected, syntax);
 });
 
+Deno.test("parseSyntax() refuses a type that is none", () => {
+  assertThrows(() => parseSyntax("key seconds:integer"), AssertionError, "integer");
+});
+
+Deno.test("withoutTypes() shows a syntax as people read it", () => {
+  assertEquals(withoutTypes("source:key [EX unix-seconds:int] LEFT|RIGHT"), "source [EX unix-seconds] LEFT|RIGHT");
+});
+
 Deno.test("parseSyntax() reads every command's arguments", () => {
-  for (const { name, syntax, arity, firstKey } of COMMANDS) {
-    const parts = parseSyntax(syntax);
+  for (const { name, syntax, arguments: parts, arity, firstKey } of COMMANDS) {
     const text = parts.map(shown).join(" ");
     assertEquals(/undefined|[[(|] *[\])|]/.test(text), false, `${name}: ${text}`);
     assertEquals(firstKey > 0, text.includes(":key"), `${name}: ${text}`);

@@ -21,10 +21,10 @@
 import { checkSizes } from "../../catalog/call.ts";
 import type { CommandSpecification } from "../../catalog/specification.ts";
 import { binaryBytes, binaryText } from "../../connection/binary_text.ts";
-import * as channelCommands from "../../connection/channel.ts";
 import { Channels } from "../../connection/channels.ts";
 import type { ClientState } from "../../connection/client_state.ts";
-import type { ConnectionContext } from "../../connection/context.ts";
+import { CONNECTION_COMMANDS } from "../../connection/commands.ts";
+import type { ConnectionContext, RunOnConnection } from "../../connection/context.ts";
 import { inSlices } from "../../connection/in_slices.ts";
 import type { ConnectionError } from "../../errors.ts";
 import { ReplyError } from "../../errors.ts";
@@ -96,40 +96,32 @@ export class ChannelHub {
     cluster.onChange(() => this.#follow());
   }
 
-  /** Whether a command of the group must not be carried out before all that its client has asked for is. */
-  needsIdle({ name }: CommandSpecification): boolean {
-    // In RESP2 a message could be taken for the reply to what was asked before.
-    return name !== "publish" && name !== "pubsub";
-  }
-
   /**
-   * Carries out a command of the group.
+   * Carries out a command with the routing `channel`.
    *
    * @throws {ReplyError}
    */
-  run(pending: PendingReply, specification: CommandSpecification, request: Request, frame: Frame): void {
-    const { name } = specification;
+  run(pending: PendingReply, specification: CommandSpecification, request: Request): void {
+    const { name, subscription, channels } = specification;
     checkSizes(specification, request);
-    if (name === "publish") return this.#publish(pending, request, frame);
     const { context, state } = pending.client;
     // The client may take nothing more until this is answered, but its buffer may move.
     const copy = request.copy();
-    if ((name === "subscribe" || name === "psubscribe") && state.version !== 0) {
+    const run = CONNECTION_COMMANDS[name]!;
+    if (subscription === "begins" && state.version !== 0) {
       pending.client.holdUntilIdle();
-      return this.#subscribe(pending, copy, name);
+      return this.#subscribe(pending, copy, channels[0]!.isPattern, run);
     }
-    const run = channelCommands[name as "unsubscribe" | "punsubscribe" | "pubsub"];
     const answering = this.#ownReplies.replyWhenDone(pending, (reply) => run(context, copy, reply));
     if (answering !== undefined) pending.client.holdUntilIdle();
   }
 
-  #subscribe(pending: PendingReply, request: Request, name: "subscribe" | "psubscribe"): void {
+  #subscribe(pending: PendingReply, request: Request, isPattern: boolean, run: RunOnConnection): void {
     const { context } = pending.client;
-    const isPattern = name === "psubscribe";
     this.#listen(context, request, isPattern, (error, end) => {
       const answering = this.#ownReplies.replyWhenDone(pending, (reply) => {
         if (error !== undefined) throw new ReplyError(codeOf(error, true), error.message);
-        if (!pending.client.isGone) return channelCommands[name](context, request, reply);
+        if (!pending.client.isGone) return run(context, request, reply);
       });
       if (answering === undefined) this.#settle(request, end, isPattern);
       else answering.then(() => this.#settle(request, end, isPattern));
@@ -322,8 +314,13 @@ export class ChannelHub {
     }
   }
 
-  /** Sends a message to the server that has the channel. */
-  #publish(pending: PendingReply, request: Request, frame: Frame): void {
+  /**
+   * Sends a message to the server that has the channel.
+   *
+   * @throws {ReplyError}
+   */
+  publish(pending: PendingReply, specification: CommandSpecification, request: Request, frame: Frame): void {
+    checkSizes(specification, request);
     const { client } = pending;
     const owner = this.#cluster.ownerOf(request.bytes, request.start(1), request.length(1));
     // Who heard it once shall not hear it twice.

@@ -12,22 +12,14 @@ import type { Subcommands } from "../../connection/subcommands.ts";
 import { assert } from "../../errors.ts";
 import { LONG_BYTES } from "../../limits.ts";
 import type { Request } from "../../wire/request.ts";
-import { cannotBeUsed } from "../backend/errors.ts";
 import type { OwnReplies } from "../client/own_replies.ts";
 import type { PendingReply } from "../client/pending_reply.ts";
+import { checkProxied } from "./refusals.ts";
 
-/** What has no meaning for a proxy, and why. */
-const REFUSED: Readonly<Record<string, string>> = {
-  debug: "it would hold up all clients of the proxy",
-  flushslots: "slots are the servers' own, and their cursors too",
-};
-
-/** What may take long, and is done in slices then. */
-const SLICED: ReadonlySet<string> = new Set(["client", "config", "echo", "ping"]);
-
-for (const { name, routing } of COMMANDS) {
+for (const { name, routing, proxy } of COMMANDS) {
   assert(
-    routing !== "local" || Object.hasOwn(CONNECTION_COMMANDS, name) || name in REFUSED,
+    routing !== "local" && routing !== "channel" || Object.hasOwn(CONNECTION_COMMANDS, name) ||
+      proxy.refused !== undefined,
     `the proxy has no answer to "${name}"`,
   );
 }
@@ -43,12 +35,7 @@ export function subcommandsOf({ name }: CommandSpecification): Subcommands | und
  * @throws {ReplyError}
  */
 export function checkLocal(specification: CommandSpecification, request: Request): void {
-  const { name } = specification;
-  const reason = REFUSED[name];
-  if (reason !== undefined) throw cannotBeUsed(request, reason);
-  if (name === "client" && request.is(1, "no-touch")) {
-    throw cannotBeUsed(request, "servers do not know which of the proxy's connections is whose");
-  }
+  checkProxied(specification, request);
   checkSizes(specification, request);
 }
 
@@ -60,11 +47,6 @@ export class LocalCommands {
     this.#ownReplies = ownReplies;
   }
 
-  /** Whether a command must not be answered before all that its client has asked for is: it changes what replies are like. */
-  needsIdle({ name }: CommandSpecification): boolean {
-    return name === "hello" || name === "reset";
-  }
-
   /**
    * Answers a command of the routing `local`.
    *
@@ -72,11 +54,11 @@ export class LocalCommands {
    */
   answer(pending: PendingReply, specification: CommandSpecification, request: Request): void {
     checkLocal(specification, request);
-    const { name } = specification;
+    const { name, mayTakeLong } = specification;
     const { client } = pending;
     const { context } = client;
     const run = CONNECTION_COMMANDS[name]!;
-    if (request.size > LONG_BYTES || SLICED.has(name)) {
+    if (request.size > LONG_BYTES || mayTakeLong) {
       const answering = this.#ownReplies.replyWhenDone(pending, (reply) => run(context, request, reply));
       // The request stays where it is until then.
       if (answering !== undefined) client.holdUntil(answering);

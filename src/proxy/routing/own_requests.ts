@@ -124,7 +124,7 @@ export class OwnRequests {
       const stop = Math.min(own.length, next + OWN_AT_ONCE_COUNT);
       for (; next < stop; next++) {
         const { index, specification } = own[next]!;
-        if (specification.name !== "hello") continue;
+        if (!specification.changesProtocol) continue;
         account.charge(Held.Objects, OWN_REPLY_BYTES);
         this.#greetingsBytes += OWN_REPLY_BYTES;
         this.#greetings.set(index, this.#tryOut(index));

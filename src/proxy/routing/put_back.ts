@@ -20,20 +20,15 @@ import { BackendRequest } from "../../route/backend_request.ts";
 import type { ValueReader } from "../../wire/reply_reader.ts";
 import type { Dialect } from "../backend/dialect.ts";
 
-/** From which end of a list a command takes an element that is lost if nobody gets it; `undefined` when none is. */
-export function pushThatUndoes(commandName: string): "lpush" | "rpush" | undefined {
-  if (commandName === "blpop") return "lpush";
-  return commandName === "brpop" ? "rpush" : undefined;
-}
-
 /**
  * Composes the request that puts back what the reply at `bytes[start, end)` brings.
  *
+ * @param undoneBy the command that does so
  * @returns `undefined` when the reply is no key and element
  */
 export function composePutBack(
   dialect: Dialect,
-  push: "lpush" | "rpush",
+  undoneBy: string,
   bytes: Uint8Array,
   start: number,
   end: number,
@@ -43,7 +38,7 @@ export function composePutBack(
     const values = dialect.values(bytes, start, end);
     if (values.array() !== 2) return undefined;
     const key = takeBytes(values, bytes);
-    return dialect.request([push, key, takeBytes(values, bytes)]);
+    return dialect.request([undoneBy, key, takeBytes(values, bytes)]);
   } catch (error) {
     if (error instanceof ProtocolError) return undefined;
     throw error;

@@ -22,7 +22,6 @@ import { Held } from "../../memory/client_memory.ts";
 import type { Request } from "../../wire/request.ts";
 import type { RequestWriter } from "../../wire/request_writer.ts";
 import type { Cluster } from "../backend/cluster.ts";
-import { cannotBeUsed } from "../backend/errors.ts";
 import type { Loans } from "../backend/loans.ts";
 import type { OwnReplies } from "../client/own_replies.ts";
 import type { Client, PendingReply } from "../client/pending_reply.ts";
@@ -35,14 +34,12 @@ import type { Join } from "./join.ts";
 import { hasManyKeys, KeySlots } from "./key_slots.ts";
 import { subcommandsOf } from "./local_commands.ts";
 import type { LocalCommands } from "./local_commands.ts";
+import { checkProxied } from "./refusals.ts";
 import { composeScan, findStep, ScanRequest, writeEnd } from "./scan.ts";
 import { sharedSlot } from "./shared_slot.ts";
 import { Split } from "./split.ts";
 import { Transactions } from "./transactions.ts";
 import type { Waits } from "./waits.ts";
-
-/** Subcommands of `memory` whose answers would say nothing of the cluster. */
-const ABOUT_ONE_SERVER: readonly string[] = ["stats", "doctor", "malloc-stats", "purge"];
 
 /** Routes requests. */
 export class Router {
@@ -165,10 +162,9 @@ export class Router {
         return client.state.transaction === undefined;
       case "transaction":
         return this.#transactions.needsIdle(specification, client);
-      case "channel":
-        return this.#hub.needsIdle(specification);
       default:
-        return specification.routing === "local" && this.#local.needsIdle(specification);
+        // Messages of channels, and replies in another version, could be taken for replies to what was asked before.
+        return specification.subscription !== undefined || specification.changesProtocol;
     }
   }
 
@@ -219,9 +215,7 @@ export class Router {
       case "merge":
         return this.#askAll(pending, specification, frame, joinArrays);
       case "every":
-        if (specification.name === "save" && request.count > 1) {
-          throw cannotBeUsed(request, "with a path: each server would write a file of that name");
-        }
+        checkProxied(specification, request);
         return this.#askAll(pending, specification, frame, joinStatuses);
       case "scan":
         return this.#scan(pending, request);
@@ -230,7 +224,9 @@ export class Router {
       case "any":
         return this.#askAny(pending, frame);
       case "channel":
-        return this.#hub.run(pending, specification, request, frame);
+        return this.#hub.run(pending, specification, request);
+      case "publish":
+        return this.#hub.publish(pending, specification, request, frame);
       case "transaction":
         return this.#transactions.run(pending, specification, request, frame);
       default:
@@ -350,11 +346,9 @@ export class Router {
 
   /** Sends the request as it is to the owner of its key; to any server when it names none, as `object help` does. */
   #forwardKey(pending: PendingReply, specification: CommandSpecification, request: Request, frame: Frame): void {
-    const { name, firstKey } = specification;
+    const { firstKey } = specification;
     const hasKey = firstKey < request.count;
-    if (name === "memory" && !hasKey && ABOUT_ONE_SERVER.includes(request.text(1).toLowerCase())) {
-      throw cannotBeUsed(request, "without a key it tells of one server alone");
-    }
+    if (!hasKey) checkProxied(specification, request);
     const owner = hasKey
       ? this.#cluster.ownerOf(request.bytes, request.start(firstKey), request.length(firstKey))
       : this.#cluster.ownerOfSlot(0);
@@ -437,8 +431,8 @@ function slotPushedTo(
   request: Request,
 ): number {
   if (specification === undefined) return -1;
-  const { name, writes, firstKey, routing } = specification;
-  if (transaction !== undefined) return name === "exec" ? transaction.slot : -1;
+  const { transactionStep, writes, firstKey, routing } = specification;
+  if (transaction !== undefined) return transactionStep === "run" ? transaction.slot : -1;
   const isOfOneSlot = routing === "key" || routing === "together" || routing === "wait";
   return writes && isOfOneSlot && firstKey > 0 && firstKey < request.count ? slotOfArgument(request, firstKey) : -1;
 }

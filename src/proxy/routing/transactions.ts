@@ -34,7 +34,6 @@ import type { Pool } from "../../route/pool.ts";
 import type { Request } from "../../wire/request.ts";
 import type { Cluster } from "../backend/cluster.ts";
 import type { Dialect } from "../backend/dialect.ts";
-import { cannotBeUsed } from "../backend/errors.ts";
 import type { OwnReplies } from "../client/own_replies.ts";
 import type { Client, PendingReply, ServerWatch } from "../client/pending_reply.ts";
 import { type Frame, QueuedRequests } from "../client/queued_requests.ts";
@@ -42,6 +41,7 @@ import { DiscardReply } from "./discard_reply.ts";
 import type { KeySlots } from "./key_slots.ts";
 import { checkLocal } from "./local_commands.ts";
 import { type CarryOut, OwnRequests } from "./own_requests.ts";
+import { cannotBeUsed } from "./refusals.ts";
 import { crossSlot, hasWholePairs, sharedSlot } from "./shared_slot.ts";
 
 /** What a client watches. */
@@ -76,9 +76,6 @@ export class Watch implements ServerWatch {
   }
 }
 
-/** Commands without keys that any server can run as part of a transaction. */
-const ANYWHERE: readonly string[] = ["ping", "echo", "time", "select", "unwatch"];
-
 const EMPTY = new Uint8Array(0);
 
 const OF_ALL_SERVERS = "a transaction runs on one server, and it concerns all";
@@ -99,10 +96,11 @@ export class Transactions {
   }
 
   /** Whether a command of the group must not be carried out before all that its client has asked for is. */
-  needsIdle({ name }: CommandSpecification, client: Client): boolean {
+  needsIdle({ transactionStep }: CommandSpecification, client: Client): boolean {
     const { watch, state: { transaction } } = client;
-    if (name === "watch") return transaction === undefined;
-    return name !== "multi" && watch !== undefined || name === "exec" && (transaction?.own.length ?? 0) > 0;
+    if (transactionStep === "watch") return transaction === undefined;
+    return transactionStep !== "begin" && watch !== undefined ||
+      transactionStep === "run" && (transaction?.own.length ?? 0) > 0;
   }
 
   /**
@@ -111,16 +109,16 @@ export class Transactions {
    * @throws {ReplyError}
    */
   run(pending: PendingReply, specification: CommandSpecification, request: Request, frame: Frame): void {
-    switch (specification.name) {
-      case "multi":
+    switch (specification.transactionStep) {
+      case "begin":
         return this.#multi(pending);
-      case "exec":
+      case "run":
         return this.#exec(pending);
       case "discard":
         return this.#discard(pending);
       case "watch":
         return this.#watch(pending, specification, request, frame);
-      default:
+      case "unwatch":
         this.forget(pending.client);
         return this.#ownReplies.ok(pending);
     }
@@ -365,10 +363,10 @@ function compose({ multi, exec }: Dialect, transaction: QueuedRequests, frame: U
 }
 
 /** Whether the proxy answers a command itself that is queued in `transaction`. */
-function isOwnRequest({ name, routing }: CommandSpecification, transaction: QueuedRequests): boolean {
-  if (routing === "channel") return name !== "publish";
+function isOwnRequest({ routing, proxy }: CommandSpecification, transaction: QueuedRequests): boolean {
+  if (routing === "channel") return true;
   // Any server can answer some; but what `ping` is answered with may depend on what the proxy does before.
-  return routing === "local" && (!ANYWHERE.includes(name) || transaction.own.length > 0);
+  return routing === "local" && (proxy.anyServer !== true || transaction.own.length > 0);
 }
 
 /**
@@ -377,9 +375,9 @@ function isOwnRequest({ name, routing }: CommandSpecification, transaction: Queu
  * @throws {ReplyError} when they do not share one, or the command concerns all servers
  */
 function slotInTransaction(specification: CommandSpecification, request: Request): number {
-  const { name, firstKey } = specification;
-  if (name === "publish") return slotOf(request.bytes, request.start(1), request.length(1));
-  if (ANYWHERE.includes(name)) return -1;
+  const { routing, proxy, firstKey } = specification;
+  if (routing === "publish") return slotOf(request.bytes, request.start(1), request.length(1));
+  if (proxy.anyServer) return -1;
   if (firstKey === 0) throw cannotBeUsed(request, OF_ALL_SERVERS);
   // What lacks an argument is refused by any server when it runs.
   const isWhole = request.count > firstKey && hasWholePairs(specification, request);

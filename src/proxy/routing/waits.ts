@@ -35,7 +35,7 @@ import type { Dialect } from "../backend/dialect.ts";
 import type { OwnReplies } from "../client/own_replies.ts";
 import type { PendingReply } from "../client/pending_reply.ts";
 import type { Frame } from "../client/queued_requests.ts";
-import { composePutBack, pushThatUndoes, PutBackRequest } from "./put_back.ts";
+import { composePutBack, PutBackRequest } from "./put_back.ts";
 import { sharedSlot } from "./shared_slot.ts";
 
 /** What waits ask of the proxy. */
@@ -81,8 +81,8 @@ export class Waits {
    */
   begin(pending: PendingReply, specification: CommandSpecification, request: Request, frame: Frame): void {
     checkSizes(specification, request);
-    const { name } = specification;
-    const wait = new Wait(this, pending, name, sharedSlot(specification, request), frame, timeoutOf(request));
+    const { undoneBy } = specification.proxy;
+    const wait = new Wait(this, pending, undoneBy, sharedSlot(specification, request), frame, timeoutOf(request));
     wait.begin(this.#cluster);
     addTo(this.#bySlot, wait);
     this.total++;
@@ -131,8 +131,8 @@ export class Waits {
 
   #putBack(wait: Wait, bytes: Uint8Array, start: number, end: number): void {
     const { client } = wait.pending;
-    const push = pushThatUndoes(wait.commandName);
-    const request = push && composePutBack(client.dialect, push, bytes, start, end);
+    const { undoneBy } = wait;
+    const request = undoneBy === undefined ? undefined : composePutBack(client.dialect, undoneBy, bytes, start, end);
     if (request === undefined) return this.forget(wait);
     const backendRequest = new PutBackRequest(client.dialect, (problem) => {
       if (problem !== undefined) this.#host.reportLoss(problem);
@@ -199,7 +199,8 @@ function timeoutOf(request: Request): number {
 export class Wait extends BackendRequest implements PendingWait {
   /** The client's request. */
   readonly pending: PendingReply;
-  readonly commandName: string;
+  /** The command that puts back what its reply brings, if its client has gone then. */
+  readonly undoneBy: string | undefined;
   /** The slot of its keys. */
   readonly keySlot: number;
   /** Where it waits. */
@@ -221,7 +222,7 @@ export class Wait extends BackendRequest implements PendingWait {
   constructor(
     waits: Waits,
     pending: PendingReply,
-    commandName: string,
+    undoneBy: string | undefined,
     keySlot: number,
     frame: Frame,
     timeoutMs: number,
@@ -229,7 +230,7 @@ export class Wait extends BackendRequest implements PendingWait {
     super();
     this.#waits = waits;
     this.pending = pending;
-    this.commandName = commandName;
+    this.undoneBy = undoneBy;
     this.keySlot = keySlot;
     this.#bytes = frame.bytes.slice(frame.start, frame.start + frame.size);
     this.#timeoutMs = timeoutMs;
@@ -337,7 +338,7 @@ export class Wait extends BackendRequest implements PendingWait {
 
   /** Whether the end of its client may be behind what is unread, so that its element is not handed over yet. */
   get #mayBePutOff(): boolean {
-    return !this.isAbandoned && pushThatUndoes(this.commandName) !== undefined && this.pending.client.hasInput;
+    return !this.isAbandoned && this.undoneBy !== undefined && this.pending.client.hasInput;
   }
 
   async #handOver(reply: Uint8Array): Promise<void> {

@@ -1,0 +1,159 @@
+/**
+ * What the syntax of a command says of its calls: how many arguments they have, where keys stand, and which options there
+ * are.
+ *
+ * ```text
+ * key value [EX seconds:int] [NX | XX]       arity -3, one key at 1, options EX NX XX
+ * key value [key value …]                    arity -3, keys at 1, 3, 5 …
+ * key [key …] timeout:double                 arity -3, keys from 1 to the last but one
+ * encoding key | freq key                    arity -2, one key at 2, subcommands encoding and freq
+ * ```
+ *
+ * @module
+ */
+
+import { assert } from "../errors.ts";
+import type { SyntaxArgument } from "./command_syntax.ts";
+
+/** Where the keys of a call stand: the first, the last (negative: counted from the end) and the distance. */
+interface KeyPlaces {
+  readonly firstKey: number;
+  readonly lastKey: number;
+  readonly keyStep: number;
+}
+
+/** Where the names of channels or patterns stand: at `first`, and after it if `isMany`. */
+export interface ChannelPlaces {
+  /** In calls of this subcommand; in all calls without it. */
+  readonly subcommand: string | undefined;
+  readonly first: number;
+  readonly isMany: boolean;
+  readonly isPattern: boolean;
+}
+
+/** What a syntax says of calls. Counts and positions include the command's name. */
+export interface CallShape extends KeyPlaces {
+  /** How many arguments a call has: exactly `arity`, or at least `-arity` when negative. */
+  readonly arity: number;
+  /** Whether an argument may come again. */
+  readonly hasMany: boolean;
+  /** Whether argument 1 is the name of a subcommand. */
+  readonly hasSubcommands: boolean;
+  /** Words that may follow the required arguments. */
+  readonly options: readonly string[];
+  /** Where names of channels and patterns stand. */
+  readonly channels: readonly ChannelPlaces[];
+}
+
+/** Returns what the arguments of a syntax say of calls. */
+export function callShapeOf(args: readonly SyntaxArgument[]): CallShape {
+  const subcommands = subcommandsOf(args);
+  const leastCount = 1 + sumOf(args, leastCountOf);
+  return {
+    arity: subcommands !== undefined
+      // Every command with subcommands has `help` besides those that its syntax names.
+      ? -Math.min(leastCount, 2)
+      : args.every(isExact)
+      ? leastCount
+      : -leastCount,
+    ...keyPlacesOf(args, subcommands),
+    hasMany: args.some(hasMany),
+    hasSubcommands: subcommands !== undefined,
+    options: args.flatMap((argument) => optionsOf(argument, false)),
+    channels: channelPlacesOf(args, subcommands),
+  };
+}
+
+function sumOf(args: readonly SyntaxArgument[], count: (argument: SyntaxArgument) => number): number {
+  return args.reduce((sum, argument) => sum + count(argument), 0);
+}
+
+/** The choices of subcommands, if the first argument is one: words in small letters are their names. */
+function subcommandsOf([first]: readonly SyntaxArgument[]): readonly SyntaxArgument[] | undefined {
+  const isChoice = first?.type === "oneof" &&
+    first.parts!.some(({ token }) => token !== undefined && /^[a-z]/.test(token));
+  return isChoice ? first.parts! : undefined;
+}
+
+/** How many arguments of a call an argument of the syntax stands for, at least. */
+function leastCountOf({ type, token, parts, isOptional }: SyntaxArgument): number {
+  if (isOptional) return 0;
+  if (type === "pure-token") return 1;
+  const own = type === "oneof"
+    ? Math.min(...parts!.map(leastCountOf))
+    : type === "block"
+    ? sumOf(parts!, leastCountOf)
+    : 1;
+  return own + (token === undefined ? 0 : 1);
+}
+
+/** Whether an argument of the syntax always stands for as many arguments of a call. */
+function isExact({ type, parts, isOptional, isMultiple }: SyntaxArgument): boolean {
+  if (isOptional || isMultiple) return false;
+  if (type !== "oneof" && type !== "block") return true;
+  return parts!.every(isExact) && (type === "block" || new Set(parts!.map(leastCountOf)).size === 1);
+}
+
+function hasMany({ isMultiple, parts }: SyntaxArgument): boolean {
+  return isMultiple === true || (parts?.some(hasMany) ?? false);
+}
+
+/** The words in an argument that need not be there, in the order of the syntax. */
+function optionsOf({ type, token, parts, isOptional }: SyntaxArgument, isInOptional: boolean): readonly string[] {
+  const may = isInOptional || isOptional === true;
+  const own = may && token !== undefined && /^[A-Z]{2}/.test(token) ? [token] : [];
+  return type === "pure-token" ? own : [...own, ...(parts ?? []).flatMap((part) => optionsOf(part, may))];
+}
+
+const NO_KEYS: KeyPlaces = { firstKey: 0, lastKey: 0, keyStep: 0 };
+
+function keyPlacesOf(args: readonly SyntaxArgument[], subcommands: readonly SyntaxArgument[] | undefined): KeyPlaces {
+  if (subcommands === undefined) return keyPlacesFrom(args, 1);
+  const places = subcommands.map((subcommand) => keyPlacesFrom(argumentsOf(subcommand), 2));
+  const found = places.filter(({ firstKey }) => firstKey > 0);
+  assert(found.every((each) => JSON.stringify(each) === JSON.stringify(found[0])), "subcommands have keys elsewhere");
+  return found[0] ?? NO_KEYS;
+}
+
+/** The arguments that follow the name of a subcommand. */
+function argumentsOf({ type, parts, ...argument }: SyntaxArgument): readonly SyntaxArgument[] {
+  if (type === "pure-token") return [];
+  return type === "block" ? parts! : [{ ...argument, type, token: undefined }];
+}
+
+/** @param first the position of the first of `args` */
+function keyPlacesFrom(args: readonly SyntaxArgument[], first: number): KeyPlaces {
+  let places = NO_KEYS;
+  for (const [i, { type, parts, isMultiple, isOptional, token }] of args.entries()) {
+    const isPairs = isMultiple === true && type === "block" && parts![0]!.type === "key";
+    if (type !== "key" && !isPairs) {
+      // What follows an option stands anywhere.
+      if (isOptional || isMultiple || token !== undefined && type !== "pure-token") break;
+      continue;
+    }
+    const position = first + i;
+    const { firstKey } = places;
+    assert(firstKey === 0 || places.lastKey === position - 1 && !isMultiple, "keys stand in a row");
+    const lastKey = isMultiple ? i - args.length : position;
+    places = { firstKey: firstKey || position, lastKey, keyStep: isPairs ? parts!.length : 1 };
+    if (isMultiple) break;
+  }
+  return places;
+}
+
+function channelPlacesOf(
+  args: readonly SyntaxArgument[],
+  subcommands: readonly SyntaxArgument[] | undefined,
+): readonly ChannelPlaces[] {
+  if (subcommands === undefined) return channelPlacesFrom(args, 1, undefined);
+  return subcommands.flatMap((subcommand) => channelPlacesFrom(argumentsOf(subcommand), 2, subcommand.token));
+}
+
+function channelPlacesFrom(
+  [argument]: readonly SyntaxArgument[],
+  first: number,
+  subcommand: string | undefined,
+): readonly ChannelPlaces[] {
+  if (argument?.type !== "channel" && argument?.type !== "pattern") return [];
+  return [{ subcommand, first, isMany: argument.isMultiple === true, isPattern: argument.type === "pattern" }];
+}

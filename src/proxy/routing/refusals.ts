@@ -1,0 +1,29 @@
+/**
+ * What a proxy refuses although a server does not: the reasons stand in the rows of the commands.
+ *
+ * @module
+ */
+
+import type { CommandSpecification } from "../../catalog/specification.ts";
+import { ReplyError } from "../../errors.ts";
+import type { Request } from "../../wire/request.ts";
+
+/** Returns the refusal of a command that no proxy can carry out. */
+export function cannotBeUsed(request: Request, reason: string): ReplyError {
+  return new ReplyError("ERR", `'${request.text(0).toLowerCase()}' cannot be used through the proxy: ${reason}`);
+}
+
+/**
+ * Refuses what a row says that a proxy refuses.
+ *
+ * @throws {ReplyError}
+ */
+export function checkProxied({ proxy }: CommandSpecification, request: Request): void {
+  const { refused, refusedArguments, refusedSubcommands } = proxy;
+  if (refused !== undefined) throw cannotBeUsed(request, refused);
+  if (request.count === 1) return;
+  if (refusedArguments !== undefined) throw cannotBeUsed(request, refusedArguments);
+  for (const [name, reason] of Object.entries(refusedSubcommands ?? {})) {
+    if (request.is(1, name)) throw cannotBeUsed(request, reason);
+  }
+}
