@@ -45,13 +45,16 @@
  */
 
 export {
+  ChannelCommands,
   Client,
   Commands,
   connect,
+  ConnectionCommands,
   HashCommands,
   KeyCommands,
   ListCommands,
   Sender,
+  ServerCommands,
   StringCommands,
 } from "./client/client.ts";
 export type {

@@ -4,14 +4,13 @@
  * @module
  */
 
-import type { Argument, Value } from "../wire/native/frame.ts";
+import type { Argument } from "../wire/native/frame.ts";
 import { toBytes, toFlag, toFraction, toInteger, toItems, toNothing, toPairs, toText } from "./convert.ts";
-import { ListCommands } from "./list_commands.ts";
-import { scanArguments, withPairs } from "./sender.ts";
+import { scanArguments, Sender, withPairs } from "./sender.ts";
 import type { FieldScanOptions, Key, Pairs } from "./sender.ts";
 
 /** The commands on hashes. */
-export abstract class HashCommands<Data> extends ListCommands<Data> {
+export abstract class HashCommands<Data> extends Sender<Data> {
   /** Sets fields; answers how many of them are new. */
   async hset(key: Key, fields: Pairs): Promise<number> {
     const request = withPairs(["hset", key], fields);
@@ -110,7 +109,7 @@ export abstract class HashCommands<Data> extends ListCommands<Data> {
     if (count === undefined) return this.toDataOrNull(await this.send(["hrandfield", key]));
     if (!options.withValues) return this.toDatas(await this.send(["hrandfield", key, count]));
     const pairs = toItems(await this.send(["hrandfield", key, count, "WITHVALUES"]));
-    return pairs.flatMap((pair) => this.#fieldsWithValues(pair));
+    return pairs.flatMap((pair) => this.toDataPairs(pair));
   }
 
   /**
@@ -135,11 +134,7 @@ export abstract class HashCommands<Data> extends ListCommands<Data> {
    */
   async *hscan(key: Key, options: FieldScanOptions = {}): AsyncGenerator<[field: Data, value: Data], void> {
     for await (const portion of this.portions(["hscan", key], scanArguments(options))) {
-      yield* this.#fieldsWithValues(portion);
+      yield* this.toDataPairs(portion);
     }
-  }
-
-  #fieldsWithValues(value: Value): [field: Data, value: Data][] {
-    return toPairs(value).map(([field, value]) => [this.toData(field), this.toData(value)]);
   }
 }

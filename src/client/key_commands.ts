@@ -6,8 +6,7 @@
 
 import type { Argument } from "../wire/native/frame.ts";
 import { toFlag, toFraction, toInteger, toIntegerOrNull, toNothing, toWord, toWords } from "./convert.ts";
-import { HashCommands } from "./hash_commands.ts";
-import { scanArguments } from "./sender.ts";
+import { scanArguments, Sender } from "./sender.ts";
 import type { FieldScanOptions, Key } from "./sender.ts";
 
 /** Which keys {@linkcode Commands.scan} yields, and in what portions. */
@@ -32,7 +31,7 @@ export interface ExpireOptions {
 const EXPIRE_CONDITIONS = { absent: "NX", present: "XX", later: "GT", earlier: "LT" } as const;
 
 /** The commands on keys. */
-export abstract class KeyCommands<Data> extends HashCommands<Data> {
+export abstract class KeyCommands<Data> extends Sender<Data> {
   /** Removes keys; answers how many there were. */
   async remove(...keys: readonly Key[]): Promise<number> {
     return keys.length === 0 ? 0 : toInteger(await this.send(["remove", ...keys]));

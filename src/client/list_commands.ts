@@ -4,10 +4,10 @@
  * @module
  */
 
-import type { Argument, Value } from "../wire/native/frame.ts";
+import type { Argument } from "../wire/native/frame.ts";
 import { toInteger, toIntegerOrNull, toItems, toNothing } from "./convert.ts";
+import { Sender } from "./sender.ts";
 import type { Key } from "./sender.ts";
-import { StringCommands } from "./string_commands.ts";
 
 /** Beside which element {@linkcode Commands.linsert} inserts. */
 export type InsertPlace = { before: Argument; after?: undefined } | { after: Argument; before?: undefined };
@@ -31,7 +31,7 @@ export interface MoveEnds {
 }
 
 /** The commands on lists. */
-export abstract class ListCommands<Data> extends StringCommands<Data> {
+export abstract class ListCommands<Data> extends Sender<Data> {
   /** Puts elements at the head, one after another, so that the last one given comes first; answers the length. */
   async lpush(key: Key, ...elements: readonly Argument[]): Promise<number> {
     return toInteger(await this.send(["lpush", key, ...elements]));
@@ -161,7 +161,7 @@ export abstract class ListCommands<Data> extends StringCommands<Data> {
    * ```
    */
   async blpop(keys: Key | readonly Key[], timeoutMs: number): Promise<[key: Data, element: Data] | null> {
-    return this.#keyWithElement(await this.send(["blpop", ...[keys].flat(), seconds(timeoutMs)]));
+    return this.toDataPairOrNull(await this.send(["blpop", ...[keys].flat(), seconds(timeoutMs)]));
   }
 
   /**
@@ -171,7 +171,7 @@ export abstract class ListCommands<Data> extends StringCommands<Data> {
    * @throws {RangeError} when `timeoutMs` is negative, infinite or no number
    */
   async brpop(keys: Key | readonly Key[], timeoutMs: number): Promise<[key: Data, element: Data] | null> {
-    return this.#keyWithElement(await this.send(["brpop", ...[keys].flat(), seconds(timeoutMs)]));
+    return this.toDataPairOrNull(await this.send(["brpop", ...[keys].flat(), seconds(timeoutMs)]));
   }
 
   /**
@@ -195,12 +195,6 @@ export abstract class ListCommands<Data> extends StringCommands<Data> {
    */
   async brpoplpush(source: Key, destination: Key, timeoutMs: number): Promise<Data | null> {
     return this.toDataOrNull(await this.send(["brpoplpush", source, destination, seconds(timeoutMs)]));
-  }
-
-  #keyWithElement(value: Value): [key: Data, element: Data] | null {
-    if (value === null) return null;
-    const [key, element] = toItems(value);
-    return [this.toData(key ?? null), this.toData(element ?? null)];
   }
 }
 

@@ -5,7 +5,7 @@
  */
 
 import type { Argument, Value } from "../wire/native/frame.ts";
-import { toBytes, toItems, toWord } from "./convert.ts";
+import { toBytes, toItems, toPairs, toWord } from "./convert.ts";
 
 /** A key, a field or a pattern. Text means its UTF-8 encoding. */
 export type Key = string | Uint8Array;
@@ -47,6 +47,18 @@ export abstract class Sender<Data> {
   /** Converts a reply that is an array of data. */
   protected toDatas(value: Value): Data[] {
     return toItems(value).map((item) => this.toData(item));
+  }
+
+  /** A reply that is two data, or nil. */
+  protected toDataPairOrNull(value: Value): [Data, Data] | null {
+    if (value === null) return null;
+    const [first, second] = toItems(value);
+    return [this.toData(first ?? null), this.toData(second ?? null)];
+  }
+
+  /** A reply that is a map of data, or an array of keys and values in turn. */
+  protected toDataPairs(value: Value): [Data, Data][] {
+    return toPairs(value).map(([first, second]) => [this.toData(first), this.toData(second)]);
   }
 
   /**

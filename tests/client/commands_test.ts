@@ -1,8 +1,9 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { encodeText } from "../../src/bytes.ts";
 import { COMMANDS } from "../../src/catalog/specification.ts";
-import { Client, type Commands, connect, type Value } from "../../src/client/client.ts";
+import { Client, Commands, connect, Sender, type Value } from "../../src/client/client.ts";
 import { ProtocolError, ReplyError } from "../../src/errors.ts";
+import * as mod from "../../src/mod.ts";
 import { withClient } from "../support/fake_server.ts";
 import { withServers } from "../support/proxy_rig.ts";
 import { until } from "../support/until.ts";
@@ -37,6 +38,18 @@ Deno.test("Client has a typed method for each command that makes sense on a shar
     const kind = typeof (Client.prototype as any)[name];
     assertEquals(kind, Object.hasOwn(WITHOUT_METHOD, name) ? "undefined" : "function", name);
   }
+});
+
+Deno.test("Groups of typed methods know nothing of each other", () => {
+  const groups = Object.entries(mod).filter(([name]) => name.endsWith("Commands") && name !== "Commands");
+  assert(groups.length > 1);
+  const names = groups.flatMap(([, group]) => {
+    const { prototype } = group as typeof Sender;
+    assert(Object.getPrototypeOf(prototype) === Sender.prototype);
+    return Object.getOwnPropertyNames(prototype).filter((name) => name !== "constructor");
+  });
+  assertEquals(new Set(names).size, names.length);
+  assertEquals(Object.getOwnPropertyNames(Commands.prototype).sort(), ["constructor", ...names].sort());
 });
 
 Deno.test("Client methods send the command and convert its reply", async () => {

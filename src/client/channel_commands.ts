@@ -1,0 +1,30 @@
+/**
+ * The commands on channels as typed methods.
+ *
+ * @module
+ */
+
+import type { Argument } from "../wire/native/frame.ts";
+import { toInteger, toPairs } from "./convert.ts";
+import { Sender } from "./sender.ts";
+import type { Key } from "./sender.ts";
+
+/** The commands on channels. */
+export abstract class ChannelCommands<Data> extends Sender<Data> {
+  /** Sends a message to all who listen to a channel; answers how many they are. */
+  async publish(channel: Key, message: Argument): Promise<number> {
+    return toInteger(await this.send(["publish", channel, message]));
+  }
+
+  /** The channels that somebody listens to, those that match a glob pattern, or all. */
+  pubsub(what: "channels", pattern?: Key): Promise<Data[]>;
+  /** How many listen to each of these channels, in the order asked. */
+  pubsub(what: "numsub", ...channels: readonly Key[]): Promise<number[]>;
+  /** How many patterns are listened to. */
+  pubsub(what: "numpat"): Promise<number>;
+  async pubsub(what: string, ...rest: readonly (Key | undefined)[]): Promise<Data[] | number[] | number> {
+    const value = await this.send(["pubsub", what, ...rest.filter((item) => item !== undefined)]);
+    if (what === "numpat") return toInteger(value);
+    return what === "channels" ? this.toDatas(value) : toPairs(value).map(([, count]) => toInteger(count));
+  }
+}
