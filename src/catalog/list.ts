@@ -38,7 +38,6 @@ export const LIST_ROWS: Rows = {
     complexity: "O(N), N: elements pushed",
     keys: "RW insert",
     grows: true,
-    wakes: true,
     fast: true,
   },
   rpushx: {
@@ -48,7 +47,6 @@ export const LIST_ROWS: Rows = {
     complexity: "O(N), N: elements pushed",
     keys: "RW insert",
     grows: true,
-    wakes: true,
     fast: true,
   },
   lpop: {

@@ -139,7 +139,7 @@ export interface Row {
   readonly grows?: boolean;
   /** Whether it may create a key, and which deadline that key gets. `tests/command/duties_test.ts` tries every command. */
   readonly creates?: Creation;
-  /** Whether its last key may hold new elements of a list afterwards: then the clients that wait for them are served. */
+  /** Whether its last key may hold a new list afterwards: then the clients that wait for elements are served. */
   readonly wakes?: boolean;
   /** Whether it takes the same short time whatever the data: under all of its names, or under these. */
   readonly fast?: boolean | readonly string[];

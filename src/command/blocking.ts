@@ -4,6 +4,9 @@
  * Each does at once what it can; where every list is empty its client waits, and is served by the command that pushes
  * (waiters.ts). Within a transaction nothing waits: then it answers as if its time was up.
  *
+ * The command that pushes may come long after the one that waits was dispatched, so these commands tell themselves who else
+ * watches or waits that they have changed something.
+ *
  * A key of another type is refused when a command begins. One that comes to hold another type while its client waits is as
  * good as empty, as in Redis: the client goes on waiting.
  *
@@ -17,13 +20,13 @@ import { BLOCKING_PUT_OFF_MAX_COUNT, BLOCKING_TIMEOUT_MAX_MS, NAME_OVERHEAD_BYTE
 import { EntryType } from "../store/store.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
-import { findTyped, peekKey } from "./argument.ts";
+import { findTyped, peekKey, touchKey } from "./argument.ts";
 import type { CommandContext } from "./context.ts";
 import type { Hold } from "./holds.ts";
 import { isHead, moveElement, replyElement } from "./list_element.ts";
 import { INFINITE, parseLongDouble } from "./long_double.ts";
 import type { LongDouble } from "./long_double.ts";
-import { refuse } from "./run.ts";
+import { refuse, wake } from "./run.ts";
 
 /** `blpop key [key …] timeout` */
 export function blpop(context: CommandContext, request: Request, reply: Reply): void | Promise<void> {
@@ -45,7 +48,7 @@ function popAny(context: CommandContext, request: Request, reply: Reply, head: b
 
 /** Answers a key and its first or last element, which is taken out; `false` when there is none. */
 function popFrom(context: CommandContext, request: Request, index: number, reply: Reply, head: boolean): boolean {
-  const { store, shared: { watches } } = context;
+  const { store } = context;
   const entry = findTyped(context, request, index, EntryType.List);
   if (entry === 0) return false;
   const { bytes, starts, lengths } = request;
@@ -54,7 +57,7 @@ function popFrom(context: CommandContext, request: Request, index: number, reply
   store.listSeek(entry, head ? 0 : -1);
   replyElement(store, reply);
   store.listPop(entry, head);
-  if (watches.count > 0) watches.touch(bytes, starts[index]!, lengths[index]!);
+  touchKey(context, request, index);
   return true;
 }
 
@@ -78,12 +81,9 @@ function moveWhenThere(
 ): void | Promise<void> {
   return waitFor(context, request, reply, 1, 1, timeoutIndex, {
     attempt: () => {
-      const { bytes, starts, lengths } = request;
-      const { watches } = context.shared;
       if (!moveElement(context, request, reply, fromHead, toHead)) return false;
-      if (watches.count > 0) {
-        for (let i = 1; i <= 2; i++) watches.touch(bytes, starts[i]!, lengths[i]!);
-      }
+      for (let i = 1; i <= 2; i++) touchKey(context, request, i);
+      wake(context, request, 2);
       return true;
     },
     giveUp: () => context.client.executing ? reply.nil() : reply.nilArray(),
@@ -150,7 +150,7 @@ function waitFor(
       },
     });
     client.waiter = waiter;
-    if (isPutOff) { for (let i = first; i <= last; i++) context.shared.waiters.pushed(bytes, starts[i]!, lengths[i]!); }
+    if (isPutOff) { for (let i = first; i <= last; i++) wake(context, request, i); }
     return waiter.done;
   });
 }

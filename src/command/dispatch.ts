@@ -84,7 +84,7 @@ function joinCommands(): readonly Command[] {
     const run = runs.get(specification.name);
     assert(run !== undefined, `command "${specification.name}" has no code`);
     runs.delete(specification.name);
-    const { arity, grows, writes } = specification;
+    const { arity, grows, writes, wakes, routing } = specification;
     const subcommands = Object.hasOwn(SUBCOMMANDS, specification.name) ? SUBCOMMANDS[specification.name] : undefined;
     assert(
       specification.hasSubcommands === (subcommands !== undefined),
@@ -95,6 +95,8 @@ function joinCommands(): readonly Command[] {
       arity,
       grows,
       writes,
+      // What waits may be served long after it was dispatched, so it performs its duties itself (blocking.ts).
+      wakes: routing === "wait" ? 0 : wakes,
       subcommands,
       specification,
     };

@@ -44,18 +44,17 @@ function push(
   head: boolean,
   makes: boolean,
 ): void | Steps {
-  const { bytes, starts, lengths, count } = request;
+  const { count } = request;
   if (!makes && findTyped(context, request, 1, EntryType.List) === 0) {
     reply.integer(0);
     return;
   }
   if (count > LONG_ARGUMENTS_COUNT) return pushInSteps(context, request, reply, head);
   reply.integer(pushSome(context, request, head, 2, count));
-  context.shared.waiters.pushed(bytes, starts[1]!, lengths[1]!);
 }
 
 function* pushInSteps(context: CommandContext, request: Request, reply: Reply, head: boolean): Steps {
-  const { bytes, starts, lengths, count } = request;
+  const { count } = request;
   yield* makeRoomInSteps(context.store, request.size, count);
   const room = new KeptRoom(context.store, request.size, count);
   try {
@@ -65,7 +64,6 @@ function* pushInSteps(context: CommandContext, request: Request, reply: Reply, h
       if (room.next < count) yield;
     }
     reply.integer(length);
-    context.shared.waiters.pushed(bytes, starts[1]!, lengths[1]!);
   } finally {
     room.release();
   }

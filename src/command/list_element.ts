@@ -47,7 +47,6 @@ export function moveElement(
   fromHead: boolean,
   toHead: boolean,
 ): boolean {
-  const { bytes, starts, lengths } = request;
   const store = context.store;
   const source = findTyped(context, request, 1, EntryType.List);
   if (source === 0) return false;
@@ -65,7 +64,6 @@ export function moveElement(
   } else {
     touchKey(context, request, 1);
   }
-  context.shared.waiters.pushed(bytes, starts[2]!, lengths[2]!);
   return true;
 }
 

@@ -18,11 +18,11 @@ import { KeptRoom } from "./kept_room.ts";
 
 import { ElementItems, FieldItems, type Items, sizeOf } from "./long_reply.ts";
 
-/** The steps of a copy, which return the entry of the copy, or the size of the value to copy. */
-type CopySteps = Generator<void, number, void>;
+/** The steps of measuring a value, which return its size in bytes. */
+type SizeSteps = Generator<void, number, void>;
 
 /** Copies the value of the key in argument 1, with its deadline, to the key in argument 2, whose value is replaced. */
-export function* copyValue(context: CommandContext, request: Request): CopySteps {
+export function* copyValue(context: CommandContext, request: Request): Steps {
   const { store } = context;
   const type = store.type(findKey(context, request, 1));
   const size = yield* measure(context, request, type);
@@ -37,8 +37,7 @@ export function* copyValue(context: CommandContext, request: Request): CopySteps
     if (type === EntryType.String) yield* copyString(context, request, room);
     else yield* copyItems(context, request, itemsOf(context, request, type), type === EntryType.Hash, room);
     const deadlineMs = store.deadline(findKey(context, request, 1));
-    const copied = findKey(context, request, 2);
-    return deadlineMs === 0 ? copied : store.setDeadline(copied, deadlineMs);
+    if (deadlineMs !== 0) store.setDeadline(findKey(context, request, 2), deadlineMs);
   } finally {
     room.release();
   }
@@ -54,7 +53,7 @@ function itemsOf(context: CommandContext, request: Request, type: EntryType): It
 }
 
 /** Returns the total size of all keys, fields and values of the copy, in bytes. */
-function* measure(context: CommandContext, request: Request, type: EntryType): CopySteps {
+function* measure(context: CommandContext, request: Request, type: EntryType): SizeSteps {
   const entry = findKey(context, request, 1);
   if (type === EntryType.String) return request.size + context.store.stringLength(entry);
   return request.size + (yield* sizeOf(itemsOf(context, request, type), countOf(context.store, entry, type)));

@@ -20,37 +20,34 @@ const LONG_COPIED_COUNT = 512;
 
 /** `rename key newkey` moves a value to another key. */
 export function rename(context: CommandContext, request: Request, reply: Reply): void {
-  const renamed = moveKey(context, request, true);
+  moveKey(context, request, true);
   reply.ok();
-  announceList(context, request, renamed);
 }
 
 /** `renamenx key newkey` moves a value to another key if that is absent. */
 export function renamenx(context: CommandContext, request: Request, reply: Reply): void {
-  const renamed = moveKey(context, request, false);
-  reply.integer(renamed === 0 ? 0 : 1);
-  announceList(context, request, renamed);
+  reply.integer(moveKey(context, request, false) ? 1 : 0);
 }
 
 /**
  * Moves the value of the key in argument 1 to the key in argument 2.
  *
- * @returns the value's entry; 0 when nothing was done, because the keys are equal or the value of the second one must
- * remain
+ * @returns `false` when nothing was done, because the keys are equal or the value of the second one must remain
  * @throws {ReplyError} when the first key is absent
  */
-function moveKey(context: CommandContext, request: Request, replaces: boolean): number {
+function moveKey(context: CommandContext, request: Request, replaces: boolean): boolean {
   const { bytes, starts, lengths } = request;
   const store = context.store;
   const entry = findKey(context, request, 1);
   if (entry === 0) throw new ReplyError("ERR", "no such key");
-  if (isSameKey(request)) return 0;
+  if (isSameKey(request)) return false;
   const present = findKey(context, request, 2);
   if (present !== 0) {
-    if (!replaces) return 0;
+    if (!replaces) return false;
     store.remove(present);
   }
-  return store.rename(entry, bytes, starts[2]!, lengths[2]!);
+  store.rename(entry, bytes, starts[2]!, lengths[2]!);
+  return true;
 }
 
 /** `copy source destination [DB 0] [REPLACE]` copies a value to another key. */
@@ -69,9 +66,8 @@ export function copy(context: CommandContext, request: Request, reply: Reply): v
   const source = store.makeRoomForCopy(found);
   const present = findKey(context, request, 2);
   if (present !== 0) store.remove(present);
-  const copied = store.copyEntry(source, bytes, starts[2]!, lengths[2]!);
+  store.copyEntry(source, bytes, starts[2]!, lengths[2]!);
   reply.integer(1);
-  announceList(context, request, copied);
 }
 
 /** Returns whether copying a value takes more than one step. */
@@ -87,9 +83,8 @@ function isLong(store: Store, entry: number): boolean {
 }
 
 function* copyInSteps(context: CommandContext, request: Request, reply: Reply): Steps {
-  const copied = yield* copyValue(context, request);
+  yield* copyValue(context, request);
   reply.integer(1);
-  announceList(context, request, copied);
 }
 
 /**
@@ -115,10 +110,4 @@ function copyOptions(request: Request): boolean {
 /** Returns whether arguments 1 and 2 are the same key. */
 function isSameKey({ bytes, starts, lengths }: Request): boolean {
   return lengths[1] === lengths[2] && equalBytes(bytes, starts[1]!, bytes, starts[2]!, lengths[1]!);
-}
-
-/** Serves clients that wait for the list in argument 2, if `entry` is a list. */
-function announceList({ store, shared }: CommandContext, request: Request, entry: number): void {
-  if (entry === 0 || store.type(entry) !== EntryType.List) return;
-  shared.waiters.pushed(request.bytes, request.starts[2]!, request.lengths[2]!);
 }

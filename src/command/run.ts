@@ -1,5 +1,17 @@
 /**
- * Runs one command whose call is in order, now or out of the queue of a transaction, and answers when that fails.
+ * Runs one command whose call is in order, now or out of the queue of a transaction, and replies with the error when that
+ * fails.
+ *
+ * Here are performed the duties that a row of the catalog declares, so that no command has to remember them:
+ *
+ * | duty | row | when |
+ * |---|---|---|
+ * | makes room | `grows` | before the command |
+ * | tells who watches that its keys have changed | what it writes (`keys`) | after it, if it has changed anything |
+ * | serves the clients that wait for elements of a list | `wakes` | after it, if it has changed anything |
+ *
+ * The last two cost a command one look at a counter: nearly always nobody watches, and nobody waits. The default TTL
+ * (`creates`) is no duty of this kind, since a key and its deadline are one effect of the log.
  *
  * @module
  */
@@ -25,7 +37,7 @@ export function refuse(context: CommandContext, reply: Reply, error: unknown): v
 }
 
 /**
- * Makes room, runs, and tells those who watch what has changed.
+ * Makes room, runs, and tells those who watch or wait what has changed.
  *
  * @returns a promise when the command has to wait, or takes long; in a transaction its steps are then left to the
  * transaction, in `client.steps`
@@ -50,7 +62,7 @@ export function runCommand(
       }
       context.store.makeRoom(request.size, request.count);
     }
-    if (shared.watches.count !== 0) return runInRoom(context, command, request, reply);
+    if (isObserved(context, command)) return runInRoom(context, command, request, reply);
   }
   const result = command.run(context, request, reply);
   if (result !== undefined) return goOn(context, command, request, reply, result);
@@ -119,7 +131,7 @@ async function waitForMark(
 /** Runs a command that nothing is in the way of, and that has room. */
 function runInRoom(context: CommandContext, command: Command, request: Request, reply: Reply): void | Promise<void> {
   const run = command.run;
-  if (command.writes && context.shared.watches.count !== 0) return runWatched(context, command, request, reply, run);
+  if (command.writes && isObserved(context, command)) return runObserved(context, command, request, reply, run);
   const result = run(context, request, reply);
   if (result !== undefined) return goOn(context, command, request, reply, result);
 }
@@ -152,7 +164,7 @@ function makeRoomAndRun(
   }
   if (!context.client.executing) return makeRoomFirst(context, command, request, reply, step);
   const run: Run = (context, request, reply) => runBehindRoom(context, command, request, reply);
-  return runWatched(context, command, request, reply, run);
+  return runObserved(context, command, request, reply, run);
 }
 
 async function makeRoomFirst(
@@ -187,7 +199,13 @@ export function refusedWrite(refusal: string): ReplyError {
   return new ReplyError("MISCONF", `Writes are refused, reads are not: ${refusal}`);
 }
 
-function runWatched(
+/** Whether somebody watches keys, or waits for what a command may push. */
+function isObserved({ shared: { watches, waiters } }: CommandContext, { wakes }: Command): boolean {
+  return watches.count !== 0 || wakes !== 0 && waiters.count !== 0;
+}
+
+/** Runs a command, and tells others what it has changed once it has ended, whichever way. */
+function runObserved(
   context: CommandContext,
   command: Command,
   request: Request,
@@ -199,7 +217,9 @@ function runWatched(
   // A flush leaves nothing to compare with.
   if (command.specification.firstKey === 0) watches.touchAll();
   const after = () => {
-    if (store.changes !== before) touchKeys(context, command, request);
+    if (store.changes === before) return;
+    touchKeys(context, command, request);
+    if (command.wakes !== 0) wake(context, request, command.wakes);
   };
   let result: ReturnType<Run>;
   try {
@@ -213,6 +233,14 @@ function runWatched(
   }
   after();
   return result;
+}
+
+/**
+ * Serves the clients that wait for elements of the list in argument `index`, if it is a list now. May change any list, so it
+ * is the last thing that is done for a command.
+ */
+export function wake({ shared: { waiters } }: CommandContext, request: Request, index: number): void {
+  waiters.pushed(request.bytes, request.starts[index]!, request.lengths[index]!);
 }
 
 /** Where one of several keys was changed, all of them count as changed: a transaction is tried again, not lost. */

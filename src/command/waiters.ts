@@ -6,7 +6,7 @@
  *           "mail"  → B, C
  * ```
  *
- * The last thing that a command does after adding elements to a list is to call {@linkcode Waiters.pushed}. Waiting
+ * {@linkcode Waiters.pushed} is called after each command that may have made a list (run.ts). Waiting
  * clients are then served immediately, the one that has waited longest first, until the list is empty. While a
  * transaction runs, they are served after it has ended. Serving runs the waiting client's command to completion, on its
  * own reply.
