@@ -1,38 +1,38 @@
 /**
- * The append-only log: the effects of commands, in batches, on disk before anybody is told that they happened.
+ * The append-only log: the effects of commands, in batches, written to disk before they are acknowledged.
  *
  * ```text
  * commands ─▶ records ─▶ batch ─▶ written ─▶ synced
- *                         │          │          └─ always: replies leave here. It outlives a power loss.
- *                         │          └─ everysec, never: replies leave here. It outlives the process.
+ *                         │          │          └─ always: replies are sent from here. It survives a power loss.
+ *                         │          └─ everysec, never: replies are sent from here. It survives the process.
  *                         └─ sealed: number, time, checksum (block.ts)
  *
  * log-000000000000001.inmem      segments: the name is the number of the first batch
- * log-000000000004711.inmem      the one that is written (segment.ts)
+ * log-000000000004711.inmem      the current segment (segment.ts)
  * ```
  *
- * All that commands of one turn of the event loop do becomes one batch: whoever has to wait asks for {@linkcode settled},
- * and the batch is written behind the last session that runs in this turn. With `always` one sync is under way at a
- * time, and all batches written meanwhile share the next.
+ * All effects of one turn of the event loop become one batch. A session that has to wait calls {@linkcode settled}, and
+ * the batch is written after the last session that runs in this turn. With `always`, one sync runs at a time, and all
+ * batches written meanwhile share the next one.
  *
- * **What fails.** A batch that cannot be written (a full disk) is kept and tried again; meanwhile those who wait for it wait,
- * at most {@linkcode LOG_HOLD_MAX_MS}, and further writes are refused before they change anything. After a failed sync
- * nothing that the segment got since the last good one is known to be on disk, nor can be put there by trying again: only a
- * snapshot, which holds everything anew, and a segment begun behind it set things right ({@linkcode covered}). Until
- * then, too, writes are refused. Reads go on in either case.
+ * **Failures.** A batch that cannot be written (a full disk) is kept and retried. Meanwhile, replies to its commands
+ * wait for at most {@linkcode LOG_HOLD_MAX_MS}, and further writes are refused before they change anything. After a
+ * failed sync, no data that the segment received since the last successful one is known to be on disk, and another sync
+ * cannot change that. Only a snapshot, which contains all data again, and a new segment after it repair the log
+ * ({@linkcode captured}). Until then, writes are refused as well. Reads continue in either case.
  *
- * **What goes away.** A folder or a file that somebody removes or replaces fails nowhere, since it stays open. So the place is
- * looked at from time to time ({@linkcode look}), with `always` before each batch is acknowledged, and else before one is written
- * when nobody has looked for some ms (place.ts). While it is
- * not ours nothing is written and writes are refused; when it comes back they are accepted again. Where only files of ours are
- * gone or were changed, a snapshot puts everything down again, and writes stay refused until a person asks for one
- * ({@linkcode readmit}): whoever meddles with the files may not be done.
+ * **Removed or replaced files.** Removing or replacing a folder or a file does not make writes fail, since the file
+ * stays open. So the place (place.ts) is checked from time to time ({@linkcode check}): with `always` before each batch
+ * is acknowledged, otherwise before a batch is written if the last check was some ms ago.
  *
- * **A start without room.** Where there is no room for a first segment, there is none, and writes are refused until it can be
- * made.
+ * - While the folder is not ours, nothing is written and writes are refused. They are accepted again when it is back.
+ * - If only files of ours were removed or changed, a snapshot saves all data again. Writes stay refused until a person
+ *   runs `save` ({@linkcode readmit}), because more changes may follow.
  *
- * **Order on disk.** Segments are synced in their order. What a later batch says of those before it tells a torn end from
- * damage (recover.ts).
+ * **A start without room.** If there is no room for a first segment, writes are refused until it can be created.
+ *
+ * **Order on disk.** Segments are synced in their order. Each batch says how many batches before it were not known to
+ * be on disk, which distinguishes a torn end from damage (recover.ts).
  *
  * @module
  */
@@ -55,39 +55,45 @@ import { RecordGroup } from "./record_group.ts";
 import { RecordWriter } from "./record_writer.ts";
 import { Segment, type SegmentStart } from "./segment.ts";
 
-/** When batches are synced: before replies leave, about once a second, or when the system thinks fit. */
+/**
+ * The policy for syncing batches: before replies are sent, about once a second, or whenever the operating system writes
+ * them.
+ */
 export type FsyncPolicy = "always" | "everysec" | "never";
 
-/** Where a log begins. */
+/** The options of an {@linkcode AppendLog}. */
 export interface LogStart {
   readonly files: Files;
-  /** The data folder. */
+  /** The path of the data folder. */
   readonly folder: string;
   readonly policy: FsyncPolicy;
-  /** Number of the first batch. */
+  /** The number of the first batch. */
   readonly next: number;
-  /** The last batch before it that is on disk: the one right before it, unless a snapshot has yet to be written first. */
+  /**
+   * The last batch before `next` that is on disk: the one right before it, unless a snapshot has yet to be written
+   * first.
+   */
   readonly synced?: number;
-  /** The time, in ms since 1970. */
+  /** Returns the time, in ms since 1970. */
   readonly now: () => number;
-  /** What durations are measured by; `now` unless it is given, which jumps when somebody sets the clock. */
+  /** Returns the time for measuring durations. The default is `now`, which jumps when the system's clock is set. */
   readonly monotonicNow?: () => number;
-  /** Says whether the folder is still ours; without it nobody looks. */
+  /** The place to check: whether the folder is still ours. Without it, nothing is checked. */
   readonly place?: Place | undefined;
 }
 
-/** Those who wait for one batch. */
+/** The promises that are resolved when one batch is settled. */
 interface Waiting {
-  /** Those who had effects in it. */
+  /** The promise for commands that had effects in the batch. */
   writers: PromiseWithResolvers<void> | undefined;
-  /** Those who may have seen some. They do not wait for a log that fails. */
+  /** The promise for commands that may have read effects of the batch. It is also resolved when the log fails. */
   readers: PromiseWithResolvers<void> | undefined;
-  /** The batch that they wait for. */
+  /** The batch that is waited for. */
   batch: number;
   sinceMs: number;
 }
 
-/** A batch that could not be written yet, or in part. */
+/** A batch that was not written yet, or only in part. */
 interface Unwritten {
   readonly batch: number;
   readonly bytes: Uint8Array;
@@ -97,84 +103,92 @@ interface Unwritten {
 /** A segment that another one follows. */
 interface LeftSegment {
   readonly segment: Segment;
-  /** Its last batch. */
+  /** The segment's last batch. */
   readonly last: number;
 }
 
 /** The log of one data folder. */
 export class AppendLog {
   /**
-   * Takes the effects of commands: of the batch under way, or of the group whose step is running (record_group.ts). Only what
-   * a command asked for counts in {@linkcode writes}.
+   * The writer for the effects of commands: that of the current batch, or of the group whose step is running
+   * (record_group.ts). Only effects that a command asked for count in {@linkcode writes}.
    */
   records: RecordWriter = new RecordWriter();
-  /** Takes the effects that no command asked for (keys evicted or expired), and those of all commands outside of groups. */
+  /**
+   * The writer for effects that no command asked for (keys evicted or expired), and for those of all commands outside
+   * of groups.
+   */
   readonly main: RecordWriter = this.records;
-  /** Effects that commands asked for. */
+  /** The number of effects that commands asked for. */
   writes = 0;
-  /** Effects that none asked for: keys evicted or expired. */
+  /** The number of effects that no command asked for: keys evicted or expired. */
   unasked = 0;
-  /** Where the last of those ends in the batch under way, and what {@linkcode writes} was then. */
+  /** The end of the last unasked effect in the current batch, in bytes. */
   unaskedEnd = 0;
   unaskedWrites = 0;
-  /** Told why writes are refused from now on; `undefined`: they are not any more. */
+  /**
+   * The function called when writes start to be refused, with the reason, and with `undefined` when they are accepted
+   * again.
+   */
   onRefusal: ((refusal: string | undefined) => void) | undefined;
   readonly policy: FsyncPolicy;
-  /** Bytes in all segments that were made since the log was opened. */
+  /** The bytes of all segments that were created since the log was opened. */
   sizeBytes = 0;
-  /** Syncs that ended well. */
+  /** The number of successful syncs. */
   syncs = 0;
   readonly #files: Files;
   readonly #folder: string;
   readonly #now: () => number;
   readonly #monotonicNow: () => number;
   readonly #place: Place | undefined;
-  /** The segment being written; `undefined` while there is no room for one. */
+  /** The current segment; `undefined` while there is no room for one. */
   #segment: Segment | undefined;
-  /** Segments that were left, the oldest first, and have batches that may not be on disk. */
+  /** The segments before the current one that have batches that may not be on disk, the oldest first. */
   readonly #left: LeftSegment[] = [];
   /** Whether the name of a segment may not be on disk. */
   #isFolderStale = true;
-  /** The batch sealed last; the one written last; the last one known to be on disk, as all before it. */
+  /** The last batch that was sealed, was written, and is known to be on disk with all before it. */
   #sealed: number;
   #written: number;
   #synced: number;
   /** When the oldest batch was written that may not be on disk. */
   #unsyncedSinceMs = 0;
   #unwritten: Unwritten[] = [];
-  /** Those who wait for the batch under way, and those for sealed ones. */
+  /** The promises for the current batch, and those for sealed ones. */
   #gathering: Waiting | undefined;
   #waiting: Waiting[] = [];
   #isScheduled = false;
   #syncing: Promise<void> | undefined;
   #retryTimer: ReturnType<typeof setTimeout> | undefined;
-  /** Why writes are refused: because of the place, or else because the log cannot be written or synced. */
+  /** The reason why writes are refused: that of `#displaced`, otherwise that of `#failure`. */
   #refusal: string | undefined;
   #displaced: string | undefined;
-  /** When {@linkcode #lookBeforeWriting} has looked last. */
-  #lookedMs = -Infinity;
+  /** When {@linkcode #checkBeforeWriting} last checked the place. */
+  #checkedMs = -Infinity;
   #failure: string | undefined;
-  /** How files were found gone or changed. Stays until a person asks for a snapshot. */
+  /** The way in which files were removed or changed. It is kept until a person asks for a snapshot. */
   #tampered: string | undefined;
-  /** Whether a snapshot has to hold the effects of all batches up to `#rebaseThrough` before any is written again. */
+  /**
+   * Whether a snapshot must contain the effects of all batches up to `#rebaseThrough` before another batch is written.
+   */
   #isRebaseDue = false;
   #rebaseThrough = 0;
-  /** Whether the segment is as large as the system lets a file be. */
+  /** Whether the segment has reached the system's limit for the size of a file. */
   #isSegmentFull = false;
   #isClosed = false;
-  /** Commands that are between two steps. */
+  /** The number of commands that are between two steps. */
   #openGroups = 0;
-  /** Those who wait for that to be none, or for one more to be allowed. */
+  /** The promise that is resolved when there are no open groups. */
   #whenNoGroup: PromiseWithResolvers<void> | undefined;
   #whenMarked: PromiseWithResolvers<void> | undefined;
   #pieceTimer: ReturnType<typeof setTimeout> | undefined;
-  /** What replies to commands that have written wait for: see {@linkcode holdWriters}. */
+  /** The promise that replies to writing commands wait for: {@linkcode holdWriters} sets it. */
   #held: Promise<void> | undefined;
 
   /**
-   * Makes the first segment, if there is room for it.
+   * Creates the first segment, if there is room for it.
    *
-   * @throws what the file system throws
+   * @throws the file system's error
    */
   constructor({ files, folder, policy, next, synced = next - 1, now, monotonicNow = now, place }: LogStart) {
     this.#files = files;
@@ -203,36 +217,36 @@ export class AppendLog {
     return this.#synced;
   }
 
-  /** Why writes are refused at present; `undefined` when they are not. */
+  /** The reason why writes are refused now; `undefined` when they are accepted. */
   get refusal(): string | undefined {
     return this.#refusal;
   }
 
-  /** Whether only a snapshot can set right what has failed. */
+  /** Whether only a snapshot can repair the log. */
   get mustRebase(): boolean {
     return this.#isRebaseDue;
   }
 
-  /** Whether a snapshot would help, if there is a place for it. */
+  /** Whether a snapshot would repair the log and there is a place for it. */
   get needsSnapshot(): boolean {
     return this.mustRebase && (this.#displaced === undefined || this.#displaced === this.#tampered);
   }
 
-  /** Bytes that are kept since they cannot be written. */
+  /** The bytes that are kept in memory because they cannot be written. */
   get unwrittenBytes(): number {
     return this.#unwritten.reduce((sum, { bytes, written }) => sum + bytes.length - written, 0);
   }
 
-  /** Where the next effect will stand in the batch under way. */
+  /** The position of the next effect in the current batch, in bytes. */
   get position(): number {
     return this.main.length;
   }
 
   /**
-   * Moves the effects from byte `from` of the batch under way on into a group of their own.
+   * Moves the effects of the current batch from byte `from` on to a separate group.
    *
-   * @param from what {@linkcode position} was before the command ran
-   * @param expectedBytes room for its effects, so that it need not be enlarged often
+   * @param from the {@linkcode position} before the command ran
+   * @param expectedBytes the initial room for the command's effects, so that it rarely has to grow
    */
   openGroup(from: number, expectedBytes: number): RecordGroup {
     const group = new RecordGroup(this, expectedBytes);
@@ -242,12 +256,12 @@ export class AppendLog {
     return group;
   }
 
-  /** Part of {@linkcode RecordGroup}. */
+  /** Ends a step of a {@linkcode RecordGroup}: effects go to the log's own records again. */
   leaveGroup(): void {
     this.records = this.main;
   }
 
-  /** Part of {@linkcode RecordGroup}. */
+  /** Adds the effects of a {@linkcode RecordGroup} to the log. */
   closeGroup({ records }: RecordGroup): void {
     if (records.length - BLOCK_HEADER_BYTES <= LOG_BATCH_BYTES) {
       this.main.addAll(records);
@@ -258,22 +272,22 @@ export class AppendLog {
     if (--this.#openGroups === 0) this.#whenNoGroup?.resolve();
   }
 
-  /** Commands that are between two steps: a snapshot must not be of such a moment. */
+  /** The number of commands that are between two steps. No snapshot may end while there are any. */
   get openGroups(): number {
     return this.#openGroups;
   }
 
-  /** Whether a snapshot waits for the open groups: then no long command begins ({@linkcode marked}). */
+  /** Whether a snapshot waits for the open groups. Then no long command may begin until {@linkcode marked} resolves. */
   get isMarkAwaited(): boolean {
     return this.#whenMarked !== undefined;
   }
 
-  /** Resolves when the snapshot that waits has its moment. */
+  /** A promise that resolves when the waiting snapshot has ended. */
   get marked(): Promise<void> | undefined {
     return this.#whenMarked?.promise;
   }
 
-  /** Resolves in a moment when no group is open; none is opened until {@linkcode mark} is called, or this is given up. */
+  /** Resolves when no group is open. None is opened from then on until {@linkcode endMarking} is called. */
   async groupsClosed(): Promise<void> {
     this.#whenMarked ??= Promise.withResolvers();
     while (this.#openGroups > 0) {
@@ -283,18 +297,19 @@ export class AppendLog {
     }
   }
 
-  /** Lets long commands begin again. */
+  /** Allows long commands to begin again. */
   endMarking(): void {
     this.#whenMarked?.resolve();
     this.#whenMarked = undefined;
   }
 
   /**
-   * Whether replies have to wait for {@linkcode settled}: they may tell of effects that are not where they have to be.
+   * Returns whether replies have to wait for {@linkcode settled}, because they may reveal effects that are not yet as
+   * durable as the policy requires.
    *
-   * While the log fails, those wait whose own commands had effects; others go on reading.
+   * While the log fails, only replies to commands that had effects wait; other commands continue to read.
    *
-   * @param writesBefore `writes` before the commands ran that are to be answered
+   * @param writesBefore `writes` before the commands ran
    */
   mustWait(writesBefore: number): boolean {
     const isSettled = this.main.isEmpty && this.#written === this.#sealed &&
@@ -304,11 +319,11 @@ export class AppendLog {
   }
 
   /**
-   * Resolves when all effects so far are where the policy wants them before a reply; for those whose own commands had none,
-   * when the log fails, too.
+   * Resolves when all effects so far are as durable as the policy requires for a reply. For commands without effects,
+   * it also resolves when the log fails.
    *
-   * @param writesBefore `writes` before the commands ran that are to be answered; unless given, they had effects
-   * @throws {NotSavedError} when that has not come about in time: whether they last is unknown
+   * @param writesBefore `writes` before the commands ran; without it, they had effects
+   * @throws {NotSavedError} when that takes too long: whether the effects will last is unknown
    */
   settled(writesBefore = -1): Promise<void> {
     if (this.main.length > LOG_BATCH_BYTES) this.flush();
@@ -326,8 +341,8 @@ export class AppendLog {
   }
 
   /**
-   * Holds up replies to commands that write until a promise resolves, which must not reject: their effects stand in a
-   * queue for the disk as well, that of a snapshot, and it grows faster than it shrinks.
+   * Delays replies to commands that write until a promise resolves, which must not reject. Their effects wait for the
+   * disk in a snapshot's queue as well, and it grows faster than it shrinks.
    */
   holdWriters(until: Promise<void>): void {
     this.#held = until;
@@ -336,20 +351,20 @@ export class AppendLog {
     });
   }
 
-  /** Writes what there is, without waiting for it to be on disk. For effects that nobody waits for. */
+  /** Writes all effects without waiting until they are on disk. For effects without a client that waits for them. */
   flush(): void {
     this.#seal();
     this.#write();
   }
 
-  /** Puts on disk what has been written, unless that is under way; with `never`, not at all. */
+  /** Writes all effects, and starts to sync what has been written unless a sync is running or the policy is `never`. */
   tick(): void {
     this.flush();
     if (this.policy !== "never" && this.#synced < this.#written) this.#startSync();
     else if (this.#segment?.isFinished === false) this.begin();
   }
 
-  /** Puts a new segment's header on disk, whatever the policy is, and gives it its name; not while the log fails. */
+  /** Syncs a new segment's header with any policy, and gives the segment its name. Does nothing while the log fails. */
   async begin(): Promise<void> {
     for (let segment = this.#segment; segment?.isFinished === false; segment = this.#segment) {
       if (this.#refusal !== undefined) return;
@@ -359,19 +374,19 @@ export class AppendLog {
   }
 
   /**
-   * Looks whether the place is still ours. While it is not, writes are refused.
+   * Checks whether the place is still ours. While it is not, writes are refused.
    *
-   * @returns what is wrong with it
+   * @returns what is wrong with the place
    */
-  look(): Trouble | undefined {
+  check(): Trouble | undefined {
     const segment = this.#segment;
-    // Either of its names leads to a segment that is being renamed.
+    // While a segment is being renamed, both of its names may lead to it.
     const expected = segment === undefined || segment.isLost || segment.isMoving ? undefined : segment;
     const trouble = this.#place?.trouble(expected);
-    if (trouble?.kind === "files") this.leaveSegment(trouble.reason);
+    if (trouble?.kind === "files") this.abandonSegment(trouble.reason);
     const wasDisplaced = this.#displaced !== undefined;
     this.#displaced = trouble?.kind === "place" ? trouble.reason : this.#tampered;
-    this.#tellRefusal();
+    this.#updateRefusal();
     if (wasDisplaced && this.#displaced === undefined) {
       this.#write();
       this.#release();
@@ -379,34 +394,34 @@ export class AppendLog {
     return trouble;
   }
 
-  /** Gives the segment up: what it holds, a snapshot has to hold. Writes stay refused until {@linkcode readmit}. */
-  leaveSegment(reason: string): void {
-    this.#tampered ??= `${reason}; find out why, then the command "save" makes writes possible again`;
+  /** Abandons the segment: a snapshot has to contain what it holds. Writes stay refused until {@linkcode readmit}. */
+  abandonSegment(reason: string): void {
+    this.#tampered ??= `${reason}; find out why, then run the command "save" to allow writes again`;
     if (this.#segment !== undefined) this.#segment.isLost = true;
     this.#rebase(this.#sealed);
   }
 
-  /** The files do not say what the store holds. Nothing may be written behind them until a snapshot does. */
+  /** Requires a snapshot before anything is written to the log, since the files do not have all that the store has. */
   requireSnapshot(): void {
     this.#rebase(this.#sealed);
-    this.#refuse("the log cannot go on: what was loaded has to be saved first, and the disk is full");
+    this.#refuse("the log cannot continue: the loaded data must be saved first, and the disk is full");
   }
 
   /**
-   * Accepts writes again after files were found gone or changed. For when a person has asked for a snapshot, and has it; one
-   * of a moment before that does not count.
+   * Accepts writes again after files were removed or changed. To be called after a person has asked for a snapshot that
+   * is now complete; a snapshot that ended before the request does not count.
    */
   readmit(): void {
     if (this.mustRebase) return;
     this.#tampered = undefined;
-    this.look();
+    this.check();
   }
 
   /**
-   * Leaves the segment and begins the next one behind it, so that the first can go once a snapshot holds its effects.
-   * Does nothing while the log fails, or when the segment has no batch.
+   * Begins the next segment, so that the current one can be removed when a snapshot has captured its effects. Does
+   * nothing while the log fails, or when the segment has no batch.
    *
-   * @throws what the file system throws; then the segment goes on
+   * @throws the file system's error; then the segment continues
    */
   rotate(): void {
     const segment = this.#segment;
@@ -416,7 +431,10 @@ export class AppendLog {
     this.#left.push({ segment, last: this.#sealed });
   }
 
-  /** Seals what there is. A snapshot that is taken at this very moment holds the effects of all batches up to that one. */
+  /**
+   * Seals the current batch and returns its number. A snapshot that ends in this moment contains the effects of all
+   * batches up to it.
+   */
   mark(): number {
     this.flush();
     // A segment must not end within a batch.
@@ -425,17 +443,18 @@ export class AppendLog {
   }
 
   /**
-   * A snapshot is on disk that holds the effects of all batches up to `batch`. What has failed before is set right by it.
+   * Releases the batches up to `batch`: a snapshot with all their effects is on disk. It repairs what failed before.
    *
-   * @throws what the file system throws, if a new segment was needed and could not be made
+   * @throws the file system's error, if a new segment was needed and could not be created
    */
-  covered(batch: number): void {
+  captured(batch: number): void {
     const isTorn = this.#unwritten.some(({ batch: each, written }) => each <= batch && written > 0);
     this.#unwritten = this.#unwritten.filter((unwritten) => unwritten.batch > batch);
     this.#written = Math.max(this.#written, batch);
     this.#synced = Math.max(this.#synced, batch);
     if (isTorn || (this.mustRebase && batch >= this.#rebaseThrough)) {
-      // What the segments have is in the snapshot, all of it. Until there is another one nothing may be written behind that.
+      // The snapshot has all that the segments have. Until the new segment exists, nothing may be written after a torn
+      // batch.
       if (!this.mustRebase) this.#rebase(batch);
       const left = this.#segment;
       this.#segment = this.#makeSegment(this.#unwritten[0]?.batch ?? this.#sealed + 1);
@@ -443,18 +462,22 @@ export class AppendLog {
       this.#isRebaseDue = false;
       this.#rebaseThrough = 0;
     }
-    // The others are needless, and are not held until the next sync, which may never be.
+    // The other segments are no longer needed. They are closed now, as there may never be another sync.
     while (this.#left.length > 0 && this.#left[0]!.last <= batch) this.#left.shift()!.segment.file.close();
     this.#write();
     this.#release();
   }
 
-  /** Writes and syncs everything, and closes the log. @throws what fails on the way */
+  /**
+   * Writes and syncs all effects, and closes the log.
+   *
+   * @throws {NotSavedError} when that fails
+   */
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
     clearTimeout(this.#retryTimer);
-    this.look();
+    this.check();
     this.#commit();
     this.#writeAll();
     while (this.#canSync && this.#synced < this.#written) {
@@ -462,7 +485,7 @@ export class AppendLog {
       await this.#syncing;
     }
     await this.#syncing;
-    this.look();
+    this.check();
     clearTimeout(this.#retryTimer);
     for (const { segment } of this.#left.splice(0)) segment.file.close();
     this.#segment?.file.close();
@@ -472,7 +495,7 @@ export class AppendLog {
 
   readonly #commit = (): void => {
     this.#isScheduled = false;
-    this.#lookBeforeWriting();
+    this.#checkBeforeWriting();
     this.#seal();
     const gathering = this.#gathering;
     if (gathering !== undefined) {
@@ -484,18 +507,21 @@ export class AppendLog {
     this.#release();
   };
 
-  /** With `everysec` and `never`: while batches are written the place is looked at more often, since they are acknowledged next. */
-  #lookBeforeWriting(): void {
+  /**
+   * Checks the place with `everysec` and `never`. While batches are written it is checked more often, since they are
+   * acknowledged next.
+   */
+  #checkBeforeWriting(): void {
     const place = this.#place;
     if (place === undefined || this.policy === "always") return;
     const nowMs = this.#monotonicNow();
-    if (nowMs - this.#lookedMs < PLACE_LOOK_WRITING_MS) return;
-    this.#lookedMs = nowMs;
+    if (nowMs - this.#checkedMs < PLACE_LOOK_WRITING_MS) return;
+    this.#checkedMs = nowMs;
     const segment = this.#segment;
-    if (segment === undefined || !place.has(segment)) this.look();
+    if (segment === undefined || !place.has(segment)) this.check();
   }
 
-  /** Makes a batch of the records, if there are any. */
+  /** Makes the records a batch, if there are any. */
   #seal(): void {
     if (!this.main.isEmpty) this.#sealRecords(this.main);
   }
@@ -517,14 +543,14 @@ export class AppendLog {
     } else {
       this.#unwritten.push({ batch: this.#sealed, bytes: records.take(), written: 0 });
       if (this.#refusal !== undefined && this.unwrittenBytes > LOG_UNWRITTEN_MAX_BYTES) {
-        // Keys go on to expire. All that there is will be in the next snapshot.
+        // Keys continue to expire. The next snapshot will contain all effects.
         this.#rebase(this.#sealed);
         this.#unwritten = [];
       }
     }
   }
 
-  /** Writes the batches that could not be written before, and those too long for one step: a piece of them now. */
+  /** Writes the batches that could not be written before, and a piece of those that are too long for one step. */
   #write(): void {
     const segment = this.#segment;
     if (segment === undefined) return;
@@ -541,21 +567,21 @@ export class AppendLog {
     }
     if (this.#canWrite && this.#failure !== undefined) {
       this.#failure = undefined;
-      this.#tellRefusal();
+      this.#updateRefusal();
     }
   }
 
-  /** Whether batches may go to the segment. */
+  /** Whether batches may be written to the segment. */
   get #canWrite(): boolean {
     return !this.#isRebaseDue && this.#displaced === undefined;
   }
 
-  /** Whether it is of use to put on disk what the segment has. */
+  /** Whether it is useful to sync the segment. */
   get #canSync(): boolean {
     return this.#segment !== undefined && this.#canWrite;
   }
 
-  /** Writes to the end what would be written in pieces. */
+  /** Writes all batches that would otherwise be written in pieces. */
   #writeAll(): void {
     clearTimeout(this.#pieceTimer);
     this.#pieceTimer = undefined;
@@ -564,7 +590,7 @@ export class AppendLog {
     this.#pieceTimer = undefined;
   }
 
-  /** Goes on writing in the next turn, so that nobody waits for all of a long batch. */
+  /** Continues writing in the next turn of the event loop, so that no client has to wait for all of a long batch. */
   #writeLater(): void {
     this.#pieceTimer ??= setTimeout(() => {
       this.#pieceTimer = undefined;
@@ -573,7 +599,7 @@ export class AppendLog {
     }, 0);
   }
 
-  /** Writes a batch from byte `from` on. Answers how far it came. */
+  /** Writes a batch from byte `from` on. Returns the position reached. */
   #writeSome(segment: Segment, bytes: Uint8Array, from: number): number {
     try {
       while (from < bytes.length) {
@@ -593,7 +619,7 @@ export class AppendLog {
     if (this.#unsyncedSinceMs === 0) this.#unsyncedSinceMs = this.#monotonicNow();
   }
 
-  /** Lets those go whose batch is where it has to be. */
+  /** Resolves the promises for batches that are as durable as the policy requires. */
   #release(): void {
     const goal = this.policy === "always" ? this.#synced : this.#releasable;
     while (this.#waiting.length > 0 && this.#waiting[0]!.batch <= goal) {
@@ -604,7 +630,10 @@ export class AppendLog {
     if (this.policy === "always" && this.#waiting.length > 0 && this.#synced < this.#written) this.#startSync();
   }
 
-  /** With `everysec`: the last batch whose replies may leave. A sync that takes far too long holds up what follows. */
+  /**
+   * The last batch whose replies may be sent, with `everysec` and `never`. With `everysec`, a sync that takes far too
+   * long delays later batches.
+   */
   get #releasable(): number {
     const isLate = this.policy === "everysec" && this.#syncing !== undefined &&
       this.#monotonicNow() - this.#unsyncedSinceMs > LOG_SYNC_LAG_MAX_MS;
@@ -617,7 +646,7 @@ export class AppendLog {
 
   #runSync(run: () => Promise<void>): void {
     this.#syncing = run().catch((error) => {
-      // With batches that will not be written to this segment any more.
+      // This includes batches that will not be written to this segment any more.
       this.#rebase(this.#sealed);
       this.#refuse(`the log cannot be synced: ${messageOf(error)}`);
     }).then(() => {
@@ -631,7 +660,7 @@ export class AppendLog {
     const left = this.#left.slice();
     const segment = this.#segment!;
     this.#unsyncedSinceMs = this.#monotonicNow();
-    // A snapshot may make any of them needless meanwhile, and close them.
+    // A snapshot may make any of these segments unnecessary meanwhile, and close them.
     for (const each of left) {
       if (!this.#left.includes(each)) continue;
       await each.segment.file.syncData();
@@ -643,14 +672,14 @@ export class AppendLog {
       each.segment.file.close();
     }
     await this.#finish(segment);
-    // With what lies in a file that no start would find, nobody is told that it is there.
+    // Batches in a file that a start would not find are not acknowledged.
     if (this.policy === "always" && !this.#isInPlace(segment)) return;
     this.syncs++;
     this.#synced = Math.max(this.#synced, goal);
     if (this.#synced >= this.#written) this.#unsyncedSinceMs = 0;
   }
 
-  /** Puts on disk what a segment has, and its name. */
+  /** Syncs a segment, its name and the folder. */
   async #finish(segment: Segment): Promise<void> {
     if (this.#holds(segment)) await segment.file.syncData();
     if (this.#holds(segment)) await this.#rename(segment);
@@ -666,19 +695,19 @@ export class AppendLog {
     this.#isFolderStale = true;
   }
 
-  /** Whether a start would find what the segment has. */
+  /** Returns whether a start would find the segment. */
   #isInPlace(segment: Segment): boolean {
     if (this.#place === undefined || (segment === this.#segment && this.#place.has(segment))) return true;
-    this.look();
+    this.check();
     return this.#displaced === undefined;
   }
 
-  /** Whether a segment is the one being written, or was left for it. */
+  /** Returns whether a segment is the current one, or one before it that is still needed. */
   #holds(segment: Segment): boolean {
     return segment === this.#segment || this.#left.some((each) => each.segment === segment);
   }
 
-  /** From now on a snapshot has to hold everything up to a batch. */
+  /** Requires a snapshot of everything up to a batch before the next batch is written. */
   #rebase(through: number): void {
     this.#isRebaseDue = true;
     this.#rebaseThrough = Math.max(this.#rebaseThrough, through);
@@ -686,11 +715,11 @@ export class AppendLog {
 
   #refuse(reason: string): void {
     this.#failure = reason;
-    this.#tellRefusal();
+    this.#updateRefusal();
   }
 
-  /** Tells whether writes are refused now, and why. */
-  #tellRefusal(): void {
+  /** Updates whether writes are refused, and reports a change. */
+  #updateRefusal(): void {
     const refusal = this.#displaced ?? this.#failure;
     if (refusal !== undefined && this.#retryTimer === undefined && !this.#isClosed) {
       this.#retryTimer = setTimeout(() => this.#retry(), LOG_RETRY_MS);
@@ -706,25 +735,25 @@ export class AppendLog {
 
   #retry(): void {
     this.#retryTimer = undefined;
-    if (this.#canWrite) this.#goOn();
+    if (this.#canWrite) this.#ensureSegment();
     this.#write();
     this.#release();
     if (this.#refusal === undefined) return;
-    // Whoever waits for too long shall not be told anything: whether the effects will last is unknown.
+    // Waits that take too long are rejected: whether their effects will last is unknown.
     const isElsewhere = this.#displaced !== undefined && this.#displaced !== this.#tampered;
     const lateMs = this.#monotonicNow() - (isElsewhere ? PLACE_HOLD_MAX_MS : LOG_HOLD_MAX_MS);
     while (this.#waiting.length > 0 && this.#waiting[0]!.sinceMs <= lateMs) {
       fail(this.#waiting.shift()!, this.#refusal);
     }
-    this.#tellRefusal();
+    this.#updateRefusal();
   }
 
   #wait(): Waiting {
     return { writers: undefined, readers: undefined, batch: 0, sinceMs: this.#monotonicNow() };
   }
 
-  /** Makes the segment without which nothing can be written. */
-  #goOn(): void {
+  /** Creates the segment that is needed to write, or one to continue in after a full one. */
+  #ensureSegment(): void {
     if (this.#segment !== undefined) {
       if (this.#isSegmentFull) this.#leaveFullSegment(this.#segment);
       return;
@@ -736,7 +765,7 @@ export class AppendLog {
     }
   }
 
-  /** Goes on in another segment with the batch that this one has no more room for. */
+  /** Continues in another segment with the batch that no longer fits into this one. */
   #leaveFullSegment(full: Segment): void {
     const first = this.#unwritten[0];
     if (first === undefined || first.batch === full.first) return;
@@ -745,27 +774,27 @@ export class AppendLog {
       this.#left.push({ segment: full, last: first.batch - 1 });
       this.#isSegmentFull = false;
     } catch {
-      // It is as before, and so is what was said about it.
+      // Nothing has changed, so the reason for refusing writes stays the same.
     }
   }
 
   /**
-   * Makes a segment in the place that is ours. Its file is made by path, which may have come to lead elsewhere since the last
-   * look: into a folder that is another server's, or goes away with a mount.
+   * Creates a segment and checks that it is in our place. A file is created by path, and the path may lead elsewhere
+   * since the last check: into another server's folder, or one that disappears with a mount.
    */
   #createSegment(start: SegmentStart): Segment {
     const segment = Segment.create(this.#files, this.#folder, start);
     const place = this.#place;
     if (place === undefined || place.has(segment)) return segment;
     segment.discard();
-    throw new Error(place.trouble()?.reason ?? `"${segment.path}" was removed or replaced by somebody else at once`);
+    throw new Error(place.trouble()?.reason ?? `"${segment.path}" was removed or replaced as soon as it was created`);
   }
 
-  /** Begins a segment whose first batch has that number, and seals what is still to be written for it. */
+  /** Begins a segment whose first batch has this number, and seals the unwritten batches for it. */
   #makeSegment(first: number): Segment {
     const start = { createdMs: this.#now(), first, unknown: first - 1 - this.#synced };
     let segment = this.#segment;
-    // A segment without a batch has that name already.
+    // A segment without a batch already has this name.
     if (segment !== undefined && segment.first === first && !segment.isLost) segment.restart(start);
     else segment = this.#createSegment(start);
     this.#isFolderStale = true;
@@ -782,13 +811,13 @@ function cannotWrite(error: unknown): string {
   return `the log cannot be written: ${messageOf(error)}`;
 }
 
-/** Tells those who wait that it cannot be said whether their effects last. */
+/** Rejects the promise of the writers, because it is unknown whether their effects last. */
 function fail({ writers, readers }: Waiting, reason: string): void {
   writers?.reject(new NotSavedError(reason));
   readers?.resolve();
 }
 
-/** Whether the system lets a file not become larger (EFBIG, 27), which this runtime tells in the message alone. */
+/** Returns whether a file has reached the system's size limit (EFBIG, 27), which Deno reports only in the message. */
 function isTooLarge(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   return error.message.endsWith("(os error 27)") || ("code" in error && error.code === "EFBIG");

@@ -1,5 +1,5 @@
 /**
- * Blocks: how records stand in a file, so that each bit of it is vouched for. Logs and snapshots are made of the same.
+ * Blocks: the format of records in a file, in which a checksum covers every bit. Logs and snapshots share it.
  *
  * ```text
  * file     header · block · block · …
@@ -7,7 +7,7 @@
  * header   0  8  "INMEMLOG" or "INMEMSNP"
  *          8  4  version of the format: 2
  *         12  4  random, so that no two files begin alike
- *         16  8  when the file was made, ms since 1970
+ *         16  8  when the file was created, ms since 1970
  *         24  8  number of its first block
  *         32  4  blocks before that one which were not known to be on disk then
  *         36  4  crc32 of bytes 0 to 35
@@ -21,10 +21,13 @@
  *         32  …  payload: whole records (record.ts)
  * ```
  *
- * All numbers are big-endian. Beginning with the header's checksum makes a block noticed that came from another file, its
- * number one that is missing, doubled or moved. The count of blocks not known to be on disk tells a torn end from damage:
- * what a later block says was on disk cannot have been torn (recover.ts). The word at the beginning is there to find the
- * next block behind one that is damaged.
+ * All numbers are big-endian. Each part reveals a kind of fault:
+ *
+ * - The checksum begins with that of the file's header, which reveals a block of another file.
+ * - The number reveals a block that is missing, doubled or moved.
+ * - The count of blocks not known to be on disk distinguishes a torn end from damage: a block that was on disk
+ *   according to a later one cannot have been torn (recover.ts).
+ * - The word at the beginning allows finding the next block after a damaged one.
  *
  * @module
  */
@@ -35,9 +38,9 @@ import { read32, write32 } from "../wire/native/message_pack.ts";
 
 /** The version of the format that is written, and the only one that is read. */
 export const FORMAT_VERSION = 2;
-/** Bytes of a file's header. */
+/** The size of a file's header, in bytes. */
 export const FILE_HEADER_BYTES = 40;
-/** Bytes before a block's payload. */
+/** The size of a block's header, in bytes. */
 export const BLOCK_HEADER_BYTES = 32;
 
 /** The first bytes of each kind of file. */
@@ -46,26 +49,26 @@ export const FILE_MAGIC: Readonly<Record<FileKind, Uint8Array>> = {
   snapshot: encodeText("INMEMSNP"),
 };
 
-/** `BLCK` */
+/** The first word of a block: `BLCK` in ASCII. */
 export const BLOCK_MAGIC = 0x424c434b;
 const UNKNOWN_MAX = 0xffffffff;
 const WORD = 0x100000000;
 
-/** What a file is. */
+/** The kind of a file. */
 export type FileKind = "log" | "snapshot";
 
-/** What a file's header says. */
+/** The contents of a file's header. */
 export interface FileHeader {
   readonly createdMs: number;
-  /** Number of its first block. */
+  /** The number of its first block. */
   readonly first: number;
-  /** Blocks before that one that were not known to be on disk when the file was made. */
+  /** The number of blocks before the first that were not known to be on disk when the file was created. */
   readonly unknown: number;
-  /** Its checksum, with which those of its blocks begin. */
+  /** The header's checksum, with which those of the file's blocks begin. */
   readonly seed: number;
 }
 
-/** Makes a file's header; the caller owns its bytes. */
+/** Returns a new file header and its checksum; the caller owns the bytes. */
 export function encodeFileHeader(
   kind: FileKind,
   createdMs: number,
@@ -84,7 +87,7 @@ export function encodeFileHeader(
   return { bytes, seed };
 }
 
-/** Fills in the header of the block in `block[0, length)`, whose payload is there. */
+/** Fills in the header of the block in `block[0, length)`, which already has its payload. */
 export function sealBlock(
   block: Uint8Array,
   length: number,
@@ -101,12 +104,12 @@ export function sealBlock(
   write32(block, 28, blockChecksum(block, 0, length, seed));
 }
 
-/** Makes a sealed block one of another file. */
+/** Updates the checksum of a sealed block for another file. */
 export function resealBlock(block: Uint8Array, seed: number): void {
   write32(block, 28, blockChecksum(block, 0, block.length, seed));
 }
 
-/** The crc32 of the block in `bytes[start, end)`, its own place excluded. */
+/** Returns the crc32 of the block in `bytes[start, end)`, without the checksum's own bytes. */
 export function blockChecksum(bytes: Uint8Array, start: number, end: number, seed: number): number {
   return crc32(bytes.subarray(start + BLOCK_HEADER_BYTES, end), crc32(bytes.subarray(start, start + 28), seed));
 }
@@ -117,7 +120,7 @@ function write64(target: Uint8Array, at: number, value: number): void {
   write32(target, at + 4, value % WORD);
 }
 
-/** The big-endian integer at `at`; beyond 2^53 it is not exact. */
+/** Returns the big-endian integer at `at`; above 2^53 it is not exact. */
 export function read64(bytes: Uint8Array, at: number): number {
   return read32(bytes, at) * WORD + read32(bytes, at + 4);
 }

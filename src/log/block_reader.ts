@@ -1,8 +1,8 @@
 /**
- * Reads the blocks of a file one after another, each verified before anything of it is given away (block.ts draws them).
+ * Reads the blocks of a file one after another, and verifies each before returning any of it (block.ts draws them).
  *
- * The file is read in large pieces, since a log's blocks are small. A length is not believed until the checksum confirms it:
- * a long block is verified piece by piece first, so that a damaged length costs no memory.
+ * The file is read in large pieces, since a log's blocks are small. A length is not trusted until the checksum confirms
+ * it: a long block is first verified piece by piece, so that a damaged length costs no memory.
  *
  * @module
  */
@@ -25,20 +25,20 @@ import {
 import type { LogFile } from "./files.ts";
 
 const NAMES: Readonly<Record<FileKind, string>> = { log: "a log", snapshot: "a snapshot" };
-/** The numbers of blocks are exact up to here. */
+/** The largest number of a block: numbers up to this are exact. */
 const NUMBER_MAX = Number.MAX_SAFE_INTEGER;
 
-/** Reads one file. */
+/** A reader of the blocks of one file. */
 export class BlockReader {
   readonly path: string;
   readonly size: number;
-  /** Where the block begins that is read next, or that was found damaged, in bytes. */
+  /** The position of the block that is read next, or that was found damaged, in bytes. */
   offset = 0;
-  /** The file's header, once it was read. */
+  /** The file's header, after it was read. */
   header: FileHeader = { createdMs: 0, first: 0, unknown: 0, seed: 0 };
 
-  // The block that was read last: where it begins in the file, its number, when it was written, blocks right before it that were not known to be on
-  // disk, and its records in `bytes[start, end)`.
+  // The block that was read last: its position in the file, its number, when it was written, how many blocks right
+  // before it were not known to be on disk, and the bounds of its records in `bytes[start, end)`.
   blockOffset = 0;
   number = 0;
   writtenMs = 0;
@@ -48,12 +48,12 @@ export class BlockReader {
 
   readonly #file: LogFile;
   readonly #kind: FileKind;
-  /** Holds the bytes `[#from, #to)` of the file. */
+  /** The bytes `[#from, #to)` of the file. */
   #window: Uint8Array<ArrayBuffer>;
   #from = 0;
   #to = 0;
 
-  /** @param file at any position; it stays the caller's */
+  /** @param file an open file at any position; the caller closes it */
   constructor(file: LogFile, path: string, kind: FileKind) {
     this.#file = file;
     this.#kind = kind;
@@ -62,7 +62,7 @@ export class BlockReader {
     this.#window = new Uint8Array(Math.min(LOG_READ_BYTES, Math.max(FILE_HEADER_BYTES, this.size)));
   }
 
-  /** The bytes that {@linkcode start} and {@linkcode end} are places in; borrowed until the next block is read. */
+  /** The buffer with the records at [{@linkcode start}, {@linkcode end}); borrowed until the next block is read. */
   get bytes(): Uint8Array<ArrayBuffer> {
     return this.#window;
   }
@@ -70,8 +70,8 @@ export class BlockReader {
   /**
    * Reads the file's header.
    *
-   * @throws {CorruptionError} when it is not what it should be
-   * @throws {StartError} when the file is of another version
+   * @throws {CorruptionError} when it is damaged
+   * @throws {StartError} when the file has another version
    */
   readHeader(): void {
     if (this.size < FILE_HEADER_BYTES) throw this.damage("Cannot read the header: the file is too short for it");
@@ -101,7 +101,7 @@ export class BlockReader {
     this.offset = FILE_HEADER_BYTES;
   }
 
-  /** Takes the one with which there are blocks to read, so that they count although the header is damaged. */
+  /** Chooses the seed with which blocks can be read, so that they count although the header is damaged. */
   #guessSeed(stored: number, computed: number): void {
     this.header = { ...this.header, seed: stored };
     if (!this.skip(FILE_HEADER_BYTES)) this.header = { ...this.header, seed: computed };
@@ -118,8 +118,8 @@ export class BlockReader {
   /**
    * Reads the next block.
    *
-   * @returns whether there was one; the file ends at `offset` else
-   * @throws {CorruptionError} when it is not as it was written; `offset` is where it begins
+   * @returns whether there was one; otherwise the file ends at `offset`
+   * @throws {CorruptionError} when the block is damaged; `offset` is its beginning
    */
   next(): boolean {
     if (this.offset === this.size) return false;
@@ -129,15 +129,15 @@ export class BlockReader {
   }
 
   /**
-   * Finds the next good block at `from` or behind it, and reads it.
+   * Finds the next valid block at or after `from`, and reads it.
    *
-   * @param from in bytes
+   * @param from a position in bytes
    * @returns whether there is one
    */
   skip(from: number): boolean {
     let at = from;
     while (at + BLOCK_HEADER_BYTES < this.size) {
-      // What the window holds is looked through first: moved a little for each block, the file would be read many times.
+      // The window is searched before it is moved. Moving it for each block would read the file many times.
       const held = at >= this.#from && at + 4 <= this.#to ? this.#to - at : 0;
       const length = held > 0 ? held : Math.min(LOG_READ_BYTES, this.size - at);
       const start = this.#need(at, length);
@@ -153,12 +153,12 @@ export class BlockReader {
     return false;
   }
 
-  /** An error that names the file and where the block begins. */
+  /** Returns an error with the path and the position of the block. */
   damage(message: string, cause?: unknown): CorruptionError {
     return new CorruptionError(this.path, this.offset, message, { cause });
   }
 
-  /** Reads the block at `offset`, or tells why it cannot be read. */
+  /** Reads the block at `offset`, or returns why it cannot be read. */
   #read(offset: number): string | undefined {
     const left = this.size - offset;
     if (left <= BLOCK_HEADER_BYTES) return `${left} bytes are left in the file`;
@@ -183,7 +183,7 @@ export class BlockReader {
     return undefined;
   }
 
-  /** Verifies a long block without holding it. */
+  /** Returns whether the checksum of a long block is right, without keeping the block in memory. */
   #isGood(offset: number, length: number): boolean {
     const at = this.#need(offset, BLOCK_HEADER_BYTES);
     const expected = read32(this.#window, at + 28);
@@ -197,11 +197,14 @@ export class BlockReader {
     return sum === expected;
   }
 
-  /** Sees to it that the window holds `length` bytes from `offset` on, which the file has. Answers where in the window. */
+  /**
+   * Loads `length` bytes from `offset` on, which the file must have, into the window. Returns their position in the
+   * window.
+   */
   #need(offset: number, length: number): number {
     if (offset >= this.#from && offset + length <= this.#to) return offset - this.#from;
     const size = Math.max(length, Math.min(LOG_READ_BYTES, this.size - offset));
-    // What one long block needed is given back.
+    // The memory that one long block needed is released.
     if (size > this.#window.length || this.#window.length > Math.max(size, 2 * LOG_READ_BYTES)) {
       this.#window = new Uint8Array(size);
     }
@@ -216,7 +219,7 @@ export class BlockReader {
   }
 }
 
-/** Where a block's first word stands in `bytes[start, end)`; -1 when nowhere. */
+/** Returns the position of a block's first word in `bytes[start, end)`; -1 when there is none. */
 function indexOfMagic(bytes: Uint8Array, start: number, end: number): number {
   for (let at = bytes.indexOf(BLOCK_MAGIC >>> 24, start); at >= 0 && at + 4 <= end;) {
     if (read32(bytes, at) === BLOCK_MAGIC) return at;

@@ -1,16 +1,16 @@
 /**
- * Counts records by what they do, and keeps nothing of them.
+ * Counts records by their effect, and discards them.
  *
  * @module
  */
 
 import type { RecordTarget } from "./record.ts";
 
-/** Takes records and counts them. */
+/** A target of records that counts them. */
 export class CountingTarget implements RecordTarget {
   readonly #counts = new Map<string, number>();
 
-  /** Counts by what the records do; those of which there are none are left out. */
+  /** The number of records of each effect; effects without a record are left out. */
   get counts(): Readonly<Record<string, number>> {
     return Object.fromEntries([...this.#counts].sort(([a], [b]) => a < b ? -1 : 1));
   }

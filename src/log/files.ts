@@ -1,90 +1,122 @@
 /**
- * The file system as the log uses it, behind an interface: tests put one in its place that loses power, fills up or fails
- * at a chosen call. `system_files.ts` is the real one.
+ * The interface to the file system that the log uses. Tests replace it with one that loses power, fills up or
+ * fails at a chosen call. `system_files.ts` is the real one.
  *
- * What is promised is what Linux promises: what was written can be read by everybody at once, and outlives the process; it
- * outlives a power loss once the file was synced; and a name, made, changed or removed, once its folder was.
+ * It guarantees what Linux guarantees:
+ *
+ * - Written bytes can be read immediately by every process, and survive the process that wrote them.
+ * - They survive a power loss after the file was synced.
+ * - A created, changed or removed name survives a power loss after its folder was synced.
  *
  * @module
  */
 
-/** What tells one file from another, and how long it is. */
+/** The identity of a file, and its size. */
 export interface FileFacts {
   readonly dev: number;
   readonly ino: number | null;
   readonly size: number;
 }
 
-/** An open file. `Deno.FsFile` is such. */
+/** An open file. `Deno.FsFile` implements it. */
 export interface LogFile {
-  /** Writes some of `bytes`, at least one, at the file's position, which moves on. @returns how many */
+  /**
+   * Writes at least one byte of `bytes` at the file's position, and advances it.
+   *
+   * @returns the number of bytes written
+   */
   writeSync(bytes: Uint8Array): number;
-  /** As {@linkcode writeSync}, while others run; `bytes` are borrowed until it resolves. */
+  /** Writes like {@linkcode writeSync}, but without blocking; `bytes` are borrowed until it resolves. */
   write(bytes: Uint8Array): Promise<number>;
-  /** Fills some of `target` from the file's position on. @returns how many bytes; `null` at the end */
+  /**
+   * Reads some bytes from the file's position into `target`.
+   *
+   * @returns the number of bytes; `null` at the end
+   */
   readSync(target: Uint8Array): number | null;
-  /** Moves the file's position to so many bytes from its beginning (`whence` 0). */
+  /** Sets the file's position to `offset` bytes from its beginning (`whence` 0). */
   seekSync(offset: number, whence: 0): number;
-  /** Puts on disk what was written. A failure may not be repeated: the system may have let go of what it failed with. */
+  /**
+   * Syncs the data that was written. After a failure, a second attempt proves nothing: the system may have discarded
+   * the data.
+   */
   syncData(): Promise<void>;
   truncate(length: number): Promise<void>;
-  /** As {@linkcode truncate}, at once. */
+  /** Truncates the file synchronously. */
   truncateSync(length: number): void;
   statSync(): FileFacts;
   close(): void;
 }
 
-/** A folder's lock. Other processes, and other handles of this one, are kept out until it is closed. */
+/** A folder's lock. Other processes, and other handles of this one, cannot take it until it is closed. */
 export interface FolderLock {
-  /** What the lock's file is, and what the folder is that it stands in. Neither can become another one's until it is closed. */
+  /**
+   * The identities of the lock's file and of its folder. No other file or folder can get them until the lock is closed.
+   */
   readonly lock: FileFacts;
   readonly folder: FileFacts;
-  /** Whether the folder was removed: a folder that was moved, or that a mount covers, is still there. */
+  /** Returns whether the folder was removed. A folder that was moved, or that a mount covers, still exists. */
   isFolderRemoved(): boolean;
   close(): void;
 }
 
-/** A file system. Paths of one folder are `folder/name`. */
+/** A file system. The path of a file is `folder/name`. */
 export interface Files {
-  /** Opens a file to read. */
+  /** Opens a file for reading. */
   openToRead(path: string): LogFile;
-  /** Opens a file to read and change, at its beginning. */
+  /** Opens a file for reading and writing, at its beginning. */
   openToChange(path: string): LogFile;
-  /** Makes a file that must not be there, for its owner alone. */
+  /** Creates a file that must not exist, for its owner only. */
   create(path: string): LogFile;
-  /** As {@linkcode create}; each write goes to the file's end, wherever that is then. */
+  /** Creates a file like {@linkcode create}; each write is appended at the current end of the file. */
   createToAppend(path: string): LogFile;
-  /** What stands at a path, links followed; `undefined` for nothing. @throws when that cannot be told */
-  look(path: string): FileFacts | undefined;
-  /** What stands at a path, which may be a link itself; `undefined` for nothing. @throws when that cannot be told */
+  /**
+   * Returns the identity of the file or folder at a path, following links; `undefined` when there is none.
+   *
+   * @throws when it cannot be determined
+   */
+  stat(path: string): FileFacts | undefined;
+  /**
+   * Returns the kind of the entry at a path, without following links; `undefined` when there is none.
+   *
+   * @throws when it cannot be determined
+   */
   kindOf(path: string): "file" | "folder" | "link" | undefined;
-  /** Replaces what is at `to`, if there is something. */
+  /** Renames a file, and replaces any file at `to`. */
   rename(from: string, to: string): Promise<void>;
   remove(path: string): Promise<void>;
-  /** Makes a folder, and those above it, for its owner alone, unless it is there. */
+  /** Creates a folder, and its parents, for its owner only, unless it exists. */
   makeFolder(path: string): Promise<void>;
-  /** The names in a folder, of files and links. */
+  /** Returns the names of files and links in a folder. */
   names(folder: string): Promise<string[]>;
-  /** Puts the names in a folder on disk. */
+  /** Syncs the names in a folder. */
   syncFolder(folder: string): Promise<void>;
-  /** Takes the lock of that name in a folder; its file tells the process. @throws {LockedError} */
+  /**
+   * Takes the lock of this name in a folder, and writes this process's number to its file.
+   *
+   * @throws {LockedError} when another process holds it
+   */
   lock(folder: string, name: string): Promise<FolderLock>;
 }
 
-/** Writes all of `bytes` at a file's position. @throws what the file system throws; some may have been written then */
+/**
+ * Writes all of `bytes` at a file's position.
+ *
+ * @throws the file system's error; some bytes may have been written then
+ */
 export function writeAllSync(file: LogFile, bytes: Uint8Array): void {
   for (let written = 0; written < bytes.length;) written += file.writeSync(bytes.subarray(written));
 }
 
-/** A lock is held by another process. */
+/** An error of a lock that another process holds. */
 export class LockedError extends Error {
-  /** @param owner what its file says */
+  /** @param owner the contents of the lock's file */
   constructor(readonly owner: string) {
     super("another process holds the lock");
   }
 }
 
-/** Whether a file system has no room for a file, or for more of one (ENOSPC, EDQUOT). */
+/** Returns whether the file system has no room for a file or for more bytes (ENOSPC, EDQUOT). */
 export function isOutOfSpace(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const code = "code" in error ? error.code : undefined;

@@ -1,26 +1,26 @@
 /**
- * The data folder: who owns it, and which files in it count.
+ * The data folder: its owner, and which of its files count.
  *
  * ```text
  * DIR                                    0700
  *   inmem.lock                           0600  held by the server that owns the folder; names its process
- *   snapshot-001765432100000.inmem       0600  whole, by its name: the number grows from one to the next
+ *   snapshot-001765432100000.inmem       0600  complete; the number grows from one to the next
  *   snapshot-001765432400000.tmp         0600  being written; removed at the next start
  *   log-000000000000001.inmem            0600  a segment of the log, by the number of its first batch
  *   log-000000000004711.new              0600  one whose header may not be on disk yet (segment.ts)
  *   backups                              0700  what `save PATH` writes, unless an option names another folder
  *   replaced-20261130T093000.123Z        0700  what a restore has moved aside
- *   restore.unfinished                   0600  a restore is under way, or was interrupted: no server starts
+ *   restore.unfinished                   0600  a restore is running, or was interrupted: no server starts
  *   log-000000000000001.inmem.17.torn    0600  what was cut off its end, by the batch that was torn
- *   log-000000000000001.inmem.damaged    0600  a file that a repair could not use all of
+ *   log-000000000000001.inmem.damaged    0600  a file that a repair could only use in part
  * ```
  *
- * A snapshot gets its final name only when its bytes are on disk: temporary file, write, sync, rename, sync of the
- * folder. A crash at any point leaves the files that were there before, and at most a temporary one.
- * The number is the time in ms, or one more than the newest where the clock has gone back.
+ * A snapshot gets its final name only after its bytes are on disk: temporary file, write, sync, rename, sync of the
+ * folder. A crash at any point leaves the files that were there before, and at most a temporary one. The number is the
+ * time in ms, or one more than the newest number if the clock was set back.
  *
- * The lock is on the file, and every snapshot is written by path. So before each one it is made sure that the place is still
- * ours (place.ts): where the folder was moved or mounted over, another server may own what is there now.
+ * The lock is on a file, but every snapshot is written by path. So the place is checked before each snapshot
+ * (place.ts): if the folder was moved or mounted over, another server may own the folder at that path now.
  *
  * @module
  */
@@ -34,36 +34,36 @@ const LOCK_NAME = "inmem.lock";
 const RESTORE_NAME = "restore.unfinished";
 const SNAPSHOT_PATTERN = /^snapshot-([0-9]{15})\.inmem$/;
 const SEGMENT_PATTERN = /^log-([0-9]{15})\.(?:inmem|new)$/;
-/** Whatever begins like a file of ours. */
+/** Matches every name that begins like that of a file of ours. */
 const OWN_NAME_PATTERN = /^(?:inmem\.lock|restore\.unfinished|(?:snapshot|log)-[0-9]+\.)/i;
 const TEMPORARY_PATTERN = /^snapshot-[0-9]{15}\.tmp$/;
-/** The largest number that a snapshot's name has room for; as a time it is in the year 33658. */
+/** The largest number that fits into a snapshot's name; as a time it is in the year 33658. */
 const NUMBER_MAX = 999_999_999_999_999;
 
 /** A snapshot of the folder, or a segment of its log, by its name. */
 export interface NumberedFile {
   readonly path: string;
-  /** Grows from one snapshot to the next; of a segment, the number of its first batch. */
+  /** The number in the name: it grows from one snapshot to the next; for a segment, it is that of its first batch. */
   readonly number: number;
 }
 
-/** Whether a name is one that a server gives its own files, or that looks like one. */
+/** Returns whether a name is one that a server gives its files, or looks like one. */
 export function isOwnName(name: string): boolean {
   return OWN_NAME_PATTERN.test(name);
 }
 
-/** The snapshots of a folder, the newest first. */
+/** Returns the snapshots of a folder, the newest first. */
 export function listSnapshots(files: Files, folder: string): Promise<NumberedFile[]> {
-  // Whatever has such a name counts, a link too: a start without it would lose keys without a word.
+  // Every entry with such a name counts, even a link: a start that ignored it would lose keys silently.
   return list(files, folder, SNAPSHOT_PATTERN, (a, b) => b.number - a.number);
 }
 
-/** The segments of a folder's log, the oldest first. */
+/** Returns the segments of a folder's log, the oldest first. */
 export function listSegments(files: Files, folder: string): Promise<NumberedFile[]> {
   return list(files, folder, SEGMENT_PATTERN, (a, b) => a.number - b.number);
 }
 
-/** Whether a restore into a folder was interrupted. */
+/** Returns whether a restore into a folder was interrupted. */
 export async function isRestoreUnfinished(files: Files, folder: string): Promise<boolean> {
   return (await files.names(folder)).includes(RESTORE_NAME);
 }
@@ -86,11 +86,11 @@ async function list(
 export class DataFolder {
   readonly path: string;
   readonly files: Files;
-  /** Says whether the folder is still this one. */
+  /** The check whether the folder is still the one that was opened. */
   readonly place: Place;
   #lock: FolderLock;
-  /** Files in here were there at a start that did not use them, and stay, whatever is written. */
-  readonly #spared = new Set<string>();
+  /** The paths of files that a start did not use. They are never removed. */
+  readonly #protected = new Set<string>();
 
   private constructor(path: string, files: Files, lock: FolderLock) {
     this.path = path;
@@ -100,9 +100,9 @@ export class DataFolder {
   }
 
   /**
-   * Makes the folder if it is not there, locks it, and removes what an interrupted snapshot left.
+   * Creates the folder if it does not exist, locks it, and removes the temporary files of an interrupted snapshot.
    *
-   * @param restores whether it is opened to restore a backup; else one that was interrupted is an error
+   * @param restores whether it is opened to restore a backup; otherwise an interrupted restore is an error
    * @throws {StartError} when another process owns the folder or it cannot be written
    */
   static async open(files: Files, path: string, restores = false): Promise<DataFolder> {
@@ -125,31 +125,31 @@ export class DataFolder {
     return folder;
   }
 
-  /** The snapshots in the folder, the newest first. */
+  /** Returns the snapshots in the folder, the newest first. */
   snapshots(): Promise<NumberedFile[]> {
     return listSnapshots(this.files, this.path);
   }
 
-  /** The segments of the log, the oldest first. */
+  /** Returns the segments of the log, the oldest first. */
   segments(): Promise<NumberedFile[]> {
     return listSegments(this.files, this.path);
   }
 
   /**
-   * Keeps files, however many are written.
+   * Protects files from {@linkcode removeOld}.
    *
-   * @param paths which; else all that are there now, for a start that did not use them
+   * @param paths the files; by default all that exist now, for a start that did not use them
    */
-  async spare(paths?: readonly string[]): Promise<void> {
+  async protect(paths?: readonly string[]): Promise<void> {
     paths ??= await this.dataFiles();
-    for (const path of paths) this.#spared.add(path);
+    for (const path of paths) this.#protected.add(path);
   }
 
   /**
-   * The next snapshot's paths: while it is written, and when it is whole.
+   * Returns the next snapshot's paths: the temporary one, and the final one.
    *
-   * @param nowMs gives it its number
-   * @throws {StartError} when the folder is not the one that was taken
+   * @param nowMs the time that gives it its number
+   * @throws {StartError} when the folder is not the one that was opened
    */
   async nextSnapshot(nowMs: number): Promise<{ readonly temporary: string; readonly path: string }> {
     this.checkPlace();
@@ -160,7 +160,11 @@ export class DataFolder {
     return { temporary: `${base}.tmp`, path: `${base}.inmem` };
   }
 
-  /** @throws {StartError} when the folder is not the one that was taken */
+  /**
+   * Checks that the folder is the one that was opened.
+   *
+   * @throws {StartError} when it is not
+   */
   checkPlace(): void {
     const trouble = this.place.trouble();
     if (trouble?.kind === "place") throw this.#elsewhere(trouble);
@@ -169,7 +173,7 @@ export class DataFolder {
   /**
    * Gives a snapshot that is on disk its name, durably.
    *
-   * @throws {StartError} when the folder is not the one that was taken: then nothing may rely on the snapshot
+   * @throws {StartError} when the folder is not the one that was opened: then nothing may rely on the snapshot
    */
   async publish(temporary: string, path: string): Promise<void> {
     this.checkPlace();
@@ -179,24 +183,24 @@ export class DataFolder {
     this.expectSnapshot(path);
   }
 
-  /** From now on the log goes on from this snapshot. */
+  /** Makes a snapshot the one from which the log continues. */
   expectSnapshot(path: string): void {
-    const facts = this.files.look(path);
+    const facts = this.files.stat(path);
     this.place.snapshot = facts && { path, facts, bytes: facts.size };
   }
 
   /**
-   * Takes the folder anew, for a person who asks for a snapshot: one whose lock was removed, or an empty one that was made in
-   * the stead of one that was removed. A folder that was moved, or that a mount covers, still has all the data, and would
-   * come to light again with it.
+   * Takes the folder at the path again, for a person who asks for a snapshot: either the same folder without its lock,
+   * or an empty one that replaces a removed one. A folder that was moved, or that a mount covers, still has all the
+   * data, and would appear again with it.
    *
-   * @returns whether it is another folder, which holds nothing yet
-   * @throws {StartError} when there is no such folder, or it is another server's
+   * @returns whether it is another folder, which is empty
+   * @throws {StartError} when there is no such folder, or it belongs to another server
    */
-  async takeAnew(): Promise<boolean> {
+  async retake(): Promise<boolean> {
     const trouble = this.place.trouble();
     if (trouble?.kind !== "place") return false;
-    const found = this.files.look(this.path);
+    const found = this.files.stat(this.path);
     if (found === undefined) throw this.#elsewhere(trouble);
     const isOther = !isSameFile(found, this.place.folder);
     if (isOther) await this.#checkEmpty(trouble);
@@ -208,15 +212,22 @@ export class DataFolder {
     return isOther;
   }
 
-  /** @throws {StartError} unless the path leads to an empty folder, and the one that was opened is no more */
+  /**
+   * Checks that the path leads to an empty folder, and that the folder that was opened no longer exists.
+   *
+   * @throws {StartError} unless both are so
+   */
   async #checkEmpty(trouble: Trouble): Promise<void> {
     if (!this.#lock.isFolderRemoved()) throw this.#elsewhere(trouble, "; that one still exists: move it back");
-    // Where there is a lock, another server was there, and where there is data, a start would mix it with ours.
+    // A lock would mean another server, and a start would mix data that is there with ours.
     const own = (await this.files.names(this.path)).find(isOwnName);
     if (own !== undefined) throw this.#elsewhere(trouble, `; in this one there is "${own}"`);
   }
 
-  /** The paths of all that a start would read: snapshots, the newest first, then segments, the oldest first. */
+  /**
+   * Returns the paths of all files that a start would read: snapshots, the newest first, then segments, the oldest
+   * first.
+   */
   async dataFiles(): Promise<string[]> {
     return [...await this.snapshots(), ...await this.segments()].map(({ path }) => path);
   }
@@ -224,18 +235,18 @@ export class DataFolder {
   /** Marks the folder, so that no server starts there until {@linkcode unmark}. */
   async markUnfinished(): Promise<void> {
     const path = `${this.path}/${RESTORE_NAME}`;
-    if (this.files.look(path) === undefined) this.files.create(path).close();
+    if (this.files.stat(path) === undefined) this.files.create(path).close();
     await this.files.syncFolder(this.path);
   }
 
-  /** Takes the mark away. */
+  /** Removes the mark of {@linkcode markUnfinished}. */
   async unmark(): Promise<void> {
     await this.files.remove(`${this.path}/${RESTORE_NAME}`);
     await this.files.syncFolder(this.path);
   }
 
   /**
-   * Makes a folder in this one for files that are to be moved aside.
+   * Creates a folder inside this one for files that are to be moved aside.
    *
    * @returns its path
    */
@@ -246,7 +257,7 @@ export class DataFolder {
     return aside;
   }
 
-  /** Moves files into a folder that was made for them, durably. */
+  /** Moves files into a folder that {@linkcode makeAside} created, durably. */
   async moveAside(paths: readonly string[], aside: string): Promise<void> {
     for (const path of paths) await this.files.rename(path, `${aside}/${path.slice(this.path.length + 1)}`);
     await this.files.syncFolder(aside);
@@ -257,25 +268,25 @@ export class DataFolder {
     return new StartError(`Cannot write in the data folder "${this.path}": ${reason}${more}`);
   }
 
-  /** Removes what the newest snapshot makes needless: others beyond the last two, and the log up to a batch. */
+  /** Removes what the newest snapshot makes unnecessary: all snapshots but the last two, and segments up to a batch. */
   async removeOld(batch: number): Promise<void> {
-    const snapshots = (await this.snapshots()).filter(({ path }) => !this.#spared.has(path));
+    const snapshots = (await this.snapshots()).filter(({ path }) => !this.#protected.has(path));
     for (const { path } of snapshots.slice(SNAPSHOTS_KEPT_COUNT)) await this.#removeOwn(path);
     const segments = await this.segments();
     for (const [index, { path }] of segments.entries()) {
       const next = segments[index + 1];
       // The last segment is being written.
       if (next === undefined || next.number > batch + 1) break;
-      if (!this.#spared.has(path)) await this.#removeOwn(path);
+      if (!this.#protected.has(path)) await this.#removeOwn(path);
     }
   }
 
-  /** Removes a file of ours. Where the path leads elsewhere by now, it is another server's. */
+  /** Removes a file of ours. If the path leads elsewhere by now, the file is another server's and stays. */
   async #removeOwn(path: string): Promise<void> {
     if (this.place.trouble()?.kind !== "place") await this.files.remove(path);
   }
 
-  /** Gives the folder up. */
+  /** Releases the folder. */
   close(): void {
     this.#lock.close();
   }

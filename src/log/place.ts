@@ -1,18 +1,19 @@
 /**
- * The place of the data: says whether its paths still lead to the files that this server has open.
+ * The place of the data: checks whether its paths still lead to the files that this server has open.
  *
  * ```text
- * DIR                       the folder that was opened            else: removed, renamed, replaced, mounted over
- *   inmem.lock              the lock that is held                 else: another server may own the folder
- *   log-….inmem             the segment that is written, as long  else: what was acknowledged is in no file that
- *   snapshot-….inmem        the newest one, as long                     a start would find
+ * DIR                       the folder that was opened             otherwise: removed, renamed, replaced, mounted over
+ *   inmem.lock              the lock that is held                  otherwise: another server may own the folder
+ *   log-….inmem             the current segment, with its size     otherwise: acknowledged writes are in no file
+ *   snapshot-….inmem        the newest snapshot, with its size                that a start would find
  * ```
  *
- * A file that is open takes writes and syncs whatever becomes of its name, so nothing fails when a folder is removed under
- * a server. Whoever acknowledges writes or makes files by path asks here first. A file is the same when device and inode
- * are: both stay taken as long as the file is open, also after it was removed, so that no other one can get them.
+ * An open file accepts writes and syncs regardless of its name, so nothing fails when a folder is removed while a
+ * server runs. Code that acknowledges writes or creates files by path checks the place first. Two files are the same
+ * when their device and inode are equal. Both stay in use while the file is open, even after it was removed, so no
+ * other file can get them.
  *
- * Looking costs four calls of the system, none of which waits for the disk as a rule.
+ * A check costs four system calls, which usually do not wait for the disk.
  *
  * @module
  */
@@ -20,15 +21,17 @@
 import { messageOf } from "../errors.ts";
 import type { FileFacts, Files } from "./files.ts";
 
-/** What is wrong with the place. */
+/** A problem with the place. */
 export interface Trouble {
   /**
-   * `place`: the path leads elsewhere, and nothing may be written there. `files`: the place is ours, but files in it are
-   * gone or were changed, and only a new snapshot holds the data.
+   * The kind of problem.
+   *
+   * - `place`: the path leads elsewhere, and nothing may be written there.
+   * - `files`: the place is ours, but files in it were removed or changed, and only a new snapshot contains the data.
    */
   readonly kind: "place" | "files";
   readonly reason: string;
-  /** Whether there is nothing in the stead of what is missing. */
+  /** Whether there is nothing in place of what is missing. */
   readonly isGone: boolean;
 }
 
@@ -36,11 +39,11 @@ export interface Trouble {
 export interface ExpectedFile {
   readonly path: string;
   readonly facts: Pick<FileFacts, "dev" | "ino">;
-  /** How long it has to be. */
+  /** The size that it must have. */
   readonly bytes: number;
 }
 
-/** What was opened. */
+/** The identities of the folder and the lock that were opened. */
 interface Opened {
   readonly folder: FileFacts;
   readonly lock: FileFacts;
@@ -48,14 +51,14 @@ interface Opened {
 
 /** The place of one data folder. */
 export class Place {
-  /** The newest snapshot; the log goes on from it. */
+  /** The newest snapshot, from which the log continues. */
   snapshot: ExpectedFile | undefined;
-  readonly #files: Pick<Files, "look">;
+  readonly #files: Pick<Files, "stat">;
   readonly #folderPath: string;
   readonly #lockPath: string;
   #opened: Opened;
 
-  constructor(files: Pick<Files, "look">, folderPath: string, lockPath: string, opened: Opened) {
+  constructor(files: Pick<Files, "stat">, folderPath: string, lockPath: string, opened: Opened) {
     this.#files = files;
     this.#folderPath = folderPath;
     this.#lockPath = lockPath;
@@ -67,21 +70,21 @@ export class Place {
     return this.#opened.folder;
   }
 
-  /** From now on the place is another one, which was opened in the stead of the first. */
+  /** Replaces the folder and lock with others that were opened instead. */
   move(opened: Opened): void {
     this.#opened = opened;
     this.snapshot = undefined;
   }
 
   /**
-   * Whether a path leads to a file that is open, as long as it has to be, beside the lock that is held. That says of the
-   * folder, too, that it is where it was, and costs two calls. Its reason is what {@linkcode trouble} is for.
+   * Returns whether a path leads to this open file with the expected size, next to the lock that is held. Then the
+   * folder is in its place too. This costs two system calls; {@linkcode trouble} finds the reason when it is not so.
    */
   has({ path, facts, bytes }: ExpectedFile): boolean {
     try {
-      const found = this.#files.look(path);
+      const found = this.#files.stat(path);
       if (found === undefined || !isSameFile(found, facts) || found.size !== bytes) return false;
-      const lock = this.#files.look(this.#lockPath);
+      const lock = this.#files.stat(this.#lockPath);
       return lock !== undefined && isSameFile(lock, this.#opened.lock);
     } catch {
       return false;
@@ -89,9 +92,9 @@ export class Place {
   }
 
   /**
-   * What is wrong with the place; `undefined` when all is well.
+   * Returns what is wrong with the place; `undefined` when nothing is.
    *
-   * @param log the segment that is written
+   * @param log the current segment
    */
   trouble(log?: ExpectedFile): Trouble | undefined {
     return this.#folderTrouble() ?? this.#lockTrouble() ?? this.#fileTrouble("log", log) ??
@@ -100,18 +103,18 @@ export class Place {
 
   #folderTrouble(): Trouble | undefined {
     const name = `the data folder "${this.#folderPath}"`;
-    const found = this.#look(this.#folderPath, name);
+    const found = this.#stat(this.#folderPath, name);
     if (isTrouble(found)) return found;
     const { folder } = this.#opened;
     if (found === undefined) {
-      const advice = `move it back, or where it is lost make an empty one and run the command "save"`;
+      const advice = `move it back; if it is lost, create an empty one and run the command "save"`;
       return trouble("place", `${name} is gone: it was removed or renamed; ${advice}`, true);
     }
     if (isSameFile(found, folder)) return undefined;
     if (found.dev !== folder.dev) {
       return trouble(
         "place",
-        `${name} is not the one that was opened: another file system is mounted there, or its own is not any more`,
+        `${name} is not the one that was opened: another file system is mounted there, or its own was unmounted`,
       );
     }
     return trouble("place", `${name} is not the one that was opened: it was replaced by another one`);
@@ -119,7 +122,7 @@ export class Place {
 
   #lockTrouble(): Trouble | undefined {
     const name = `the lock file "${this.#lockPath}"`;
-    const found = this.#look(this.#lockPath, name);
+    const found = this.#stat(this.#lockPath, name);
     if (isTrouble(found)) return found;
     if (found === undefined) return trouble("place", `${name} was removed, and another server could start there`, true);
     if (isSameFile(found, this.#opened.lock)) return undefined;
@@ -129,7 +132,7 @@ export class Place {
   #fileTrouble(what: string, expected: ExpectedFile | undefined): Trouble | undefined {
     if (expected === undefined) return undefined;
     const name = `the ${what} "${expected.path}"`;
-    const found = this.#look(expected.path, name);
+    const found = this.#stat(expected.path, name);
     if (isTrouble(found)) return found;
     if (found === undefined) return trouble("files", `${name} was removed or renamed by somebody else`, true);
     if (!isSameFile(found, expected.facts)) return trouble("files", `${name} was replaced by somebody else`);
@@ -140,12 +143,12 @@ export class Place {
     );
   }
 
-  /** What stands at a path. What cannot be looked at counts as another place: nobody knows what it is. */
-  #look(path: string, name: string): FileFacts | Trouble | undefined {
+  /** Returns the identity of the file at a path. A path that cannot be read counts as another place. */
+  #stat(path: string, name: string): FileFacts | Trouble | undefined {
     try {
-      return this.#files.look(path);
+      return this.#files.stat(path);
     } catch (error) {
-      return trouble("place", `${name} cannot be looked at: ${messageOf(error)}`);
+      return trouble("place", `${name} cannot be checked: ${messageOf(error)}`);
     }
   }
 }
@@ -158,7 +161,7 @@ function isTrouble(found: FileFacts | Trouble | undefined): found is Trouble {
   return found !== undefined && "reason" in found;
 }
 
-/** Whether two are the same file. */
+/** Returns whether two identities are those of the same file. */
 export function isSameFile(one: Pick<FileFacts, "dev" | "ino">, other: Pick<FileFacts, "dev" | "ino">): boolean {
   return one.ino === other.ino && one.dev === other.dev;
 }

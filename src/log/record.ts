@@ -1,34 +1,34 @@
 /**
- * Records: what the log and snapshots consist of. Each is one effect on the store, as a MessagePack array.
+ * Records: the contents of the log and of snapshots. Each is one effect on the store, as a MessagePack array.
  *
  * ```text
  * [1, deadline, key, value]                 the key becomes a string
- * [2, key, before, bytes]                   a string of `before` bytes is appended to; 0: it comes into being
- * [3, key, before, from, bytes]             bytes of a string are written over, from `from` on
- * [4, key, before, element, …]              elements come to the tail of a list of `before`; 0: it comes into being
- * [5, key, before, element, …]              to its head, one after another
- * [6, key, before, index, count]            elements `[index, index + count)` go
+ * [2, key, before, bytes]                   bytes are appended to a string of `before` bytes; 0: it is created
+ * [3, key, before, from, bytes]             bytes of a string are overwritten, from `from` on
+ * [4, key, before, element, …]              elements are appended to the tail of a list of `before`; 0: it is created
+ * [5, key, before, element, …]              elements are added to its head, one after another
+ * [6, key, before, index, count]            elements `[index, index + count)` are removed
  * [7, key, before, index, element]          an element is replaced
  * [8, key, before, index, element]          an element is inserted before that one
- * [9, key, before, tail, most, element]     up to `most` equal elements go, from the head (`tail` 0) or the tail (1) on
- * [10, key, before, field, value, …]        fields of a hash of `before` are set; 0: it comes into being
- * [11, key, before, field]                  a field goes
- * [12, key, deadline]                       the key has another deadline
- * [13, key]                                 the key goes
- * [14]                                      all keys go
- * [15, key, key]                            the first key is called by the second from now on, which is absent
- * [16, key, key]                            the second key, which is absent, becomes a copy of the first
+ * [9, key, before, tail, most, element]     up to `most` equal elements are removed, from the head (`tail` 0) or tail (1)
+ * [10, key, before, field, value, …]        fields of a hash of `before` are set; 0: it is created
+ * [11, key, before, field]                  a field is removed
+ * [12, key, deadline]                       the key's deadline is changed
+ * [13, key]                                 the key is removed
+ * [14]                                      all keys are removed
+ * [15, key, key]                            the first key is renamed to the second, which is absent
+ * [16, key, key]                            the first key is copied to the second, which is absent
  * [0, keys, batch, time]                    the end of a snapshot: see snapshot.ts
  * ```
  *
- * Numbers are unsigned integers, everything else is bin. Deadlines and times are in ms since 1970, 0 for no deadline.
- * A list or hash that becomes empty takes its key along, which is not told again.
+ * Numbers are unsigned integers, everything else is bin. Deadlines and times are in ms since 1970, 0 for no deadline. A
+ * list or hash that becomes empty is removed with its key, without another record.
  *
- * `before` is the length that the value has before the effect. It would do without; but so a record that is missing, for
- * whatever reason, shows in the next one on its key.
+ * `before` is the length of the value before the effect. It is redundant, so that a missing record shows in the next
+ * one on the same key.
  *
- * Replaying is deterministic: no effect depends on the time, on memory or on chance. A snapshot is nothing but records that
- * build its keys, among which stand the effects of what commands did while it was taken.
+ * Replaying is deterministic: no effect depends on time, memory or chance. A snapshot consists of records that create
+ * its keys and, between them, the effects of commands that ran while it was taken.
  *
  * @module
  */
@@ -43,7 +43,7 @@ import {
 } from "../limits.ts";
 import { Form, read16, read32 } from "../wire/native/message_pack.ts";
 
-/** First item of a record: what it does. */
+/** The first item of a record: the kind of its effect. */
 export const enum RecordType {
   End = 0,
   SetString = 1,
@@ -65,10 +65,10 @@ export const enum RecordType {
 }
 
 /**
- * Takes what records say, in the order they stand in. The key is `bytes[key, key + keyLength)`, and what else is bytes
- * likewise; all are borrowed until return.
+ * A receiver of records, in their order. The key is `bytes[key, key + keyLength)`, and other byte strings likewise; all
+ * are borrowed until return.
  *
- * @throws {ProtocolError} where a record cannot follow those before it
+ * @throws {ProtocolError} when a record cannot follow those before it
  */
 export interface RecordTarget {
   setString(
@@ -89,7 +89,7 @@ export interface RecordTarget {
     value: number,
     valueLength: number,
   ): void;
-  /** Elements follow, one by one, with {@linkcode push}. */
+  /** Begins adding elements to a list. They follow one by one, with {@linkcode push}. */
   beginPush(bytes: Uint8Array, key: number, keyLength: number, before: number, head: boolean): void;
   push(bytes: Uint8Array, element: number, length: number): void;
   listRemove(bytes: Uint8Array, key: number, keyLength: number, before: number, index: number, count: number): void;
@@ -121,7 +121,7 @@ export interface RecordTarget {
     element: number,
     length: number,
   ): void;
-  /** Fields follow, one by one, with {@linkcode setField}. */
+  /** Begins setting fields of a hash. They follow one by one, with {@linkcode setField}. */
   beginFields(bytes: Uint8Array, key: number, keyLength: number, before: number): void;
   setField(bytes: Uint8Array, field: number, fieldLength: number, value: number, valueLength: number): void;
   hashRemove(bytes: Uint8Array, key: number, keyLength: number, before: number, field: number, length: number): void;
@@ -130,36 +130,36 @@ export interface RecordTarget {
   clear(): void;
   rename(bytes: Uint8Array, key: number, keyLength: number, newKey: number, newLength: number): void;
   copy(bytes: Uint8Array, key: number, keyLength: number, newKey: number, newLength: number): void;
-  /** A snapshot of `keys` keys is complete. */
+  /** Ends a snapshot of `keys` keys. */
   end(keys: number): void;
-  /** In a repair: records are missing here, which may have been the rest of the value that was added to last. */
+  /** Reports, in a repair, that records are missing here, perhaps the rest of the value that was last added to. */
   gap(): void;
 }
 
-/** What the closing record of a snapshot says. */
+/** The contents of the closing record of a snapshot. */
 export interface RecordEnd {
-  /** Keys in the snapshot, those included whose deadline has passed. */
+  /** The number of keys in the snapshot, expired ones included. */
   readonly keys: number;
   /** The last batch of the log whose effects the snapshot has. */
   readonly batch: number;
-  /** The moment of which the snapshot is, in ms since 1970. */
+  /** The moment whose data the snapshot contains, in ms since 1970. */
   readonly takenMs: number;
 }
 
-/** Items of a record by its type, where they do not vary; else -1 less how many it has at least. */
+/** The number of items of a record, by its type; -1 - n for a type with at least n items. */
 const ITEMS = [4, 4, 4, 5, -5, -5, 5, 5, 5, 6, -6, 4, 3, 2, 1, 3, 3];
 
-/** Reads records. Checks their structure and sizes, so that a target need not. */
+/** A decoder of records. It checks their structure and sizes, so that a target need not. */
 export class RecordDecoder {
-  /** Records seen so far. */
+  /** The number of records decoded so far. */
   count = 0;
-  /** The closing record, once it was seen. */
+  /** The closing record, after it was decoded. */
   ended: RecordEnd | undefined;
   readonly #target: RecordTarget;
   #bytes: Uint8Array = new Uint8Array(0);
   #at = 0;
   #end = 0;
-  /** Length of the bin that {@linkcode #bin} found last. */
+  /** The length of the bin that {@linkcode #bin} found last. */
   #length = 0;
 
   constructor(target: RecordTarget) {
@@ -167,7 +167,7 @@ export class RecordDecoder {
   }
 
   /**
-   * Gives all records in `bytes[start, end)` to the target.
+   * Passes all records in `bytes[start, end)` to the target.
    *
    * @throws {ProtocolError} when those bytes are not whole records in a possible order
    */
@@ -179,7 +179,7 @@ export class RecordDecoder {
   }
 
   #record(): void {
-    if (this.ended) throw new ProtocolError("Cannot read a record behind the closing one");
+    if (this.ended) throw new ProtocolError("Cannot read a record after the closing one");
     const items = this.#arrayHeader();
     const type = this.#integer(0xff);
     const expected = ITEMS[type];
@@ -211,7 +211,7 @@ export class RecordDecoder {
     this.#target.setString(this.#bytes, key, keyLength, deadlineMs, value, this.#length);
   }
 
-  /** The rest of a record that has its key first. */
+  /** Decodes the rest of a record that begins with its key. */
   #onKey(type: RecordType, items: number, key: number, keyLength: number): void {
     const bytes = this.#bytes;
     const target = this.#target;
@@ -300,7 +300,7 @@ export class RecordDecoder {
     return items;
   }
 
-  /** Finds the next bin, whose length is `#length` then, and returns where its bytes begin. */
+  /** Decodes the header of the next bin, sets `#length`, and returns where its bytes begin. */
   #bin(lengthMax: number): number {
     this.#need(2);
     const bytes = this.#bytes;
@@ -349,7 +349,7 @@ export class RecordDecoder {
   }
 }
 
-/** Bytes of the unsigned integer that begins with `first`, behind it. */
+/** Returns the number of bytes after `first` of the unsigned integer that begins with it. */
 function sizeOf(first: number): 1 | 2 | 4 | 8 {
   if (first === Form.Unsigned8) return 1;
   if (first === Form.Unsigned16) return 2;

@@ -1,8 +1,8 @@
 /**
- * Writes records (record.ts) into a buffer, behind room for the header of the block that they become.
+ * Writes records (record.ts) into a buffer, after room for the header of the block that they become.
  *
- * All keys and values are copied, so nothing is borrowed beyond a call, and nothing is allocated unless the buffer has to
- * grow. Where a source has a view of all its bytes at hand, short runs are copied faster.
+ * All keys and values are copied, so nothing is borrowed beyond a call, and nothing is allocated unless the buffer has
+ * to grow. A few bytes are copied faster if the source has a view.
  *
  * @module
  */
@@ -24,15 +24,15 @@ const INITIAL_BYTES = 4096;
 
 /** A buffer of records. */
 export class RecordWriter {
-  /** Records stand in `buffer[BLOCK_HEADER_BYTES, length)`. Replaced when it grows. */
+  /** The buffer with the records in `[BLOCK_HEADER_BYTES, length)`. It is replaced when it grows. */
   buffer: Uint8Array<ArrayBuffer>;
   length = BLOCK_HEADER_BYTES;
   #view: DataView;
-  /** Where the count of items of the record stands that goes on; 0 when none does. */
+  /** The position of the item count of the record that was begun; 0 when there is none. */
   #itemsAt = 0;
   #items = 0;
 
-  /** @param initialBytes room at first; it doubles as needed */
+  /** @param initialBytes the initial size; it doubles as needed */
   constructor(initialBytes = INITIAL_BYTES) {
     this.buffer = new Uint8Array(Math.max(initialBytes, INITIAL_BYTES));
     this.#view = new DataView(this.buffer.buffer);
@@ -43,13 +43,13 @@ export class RecordWriter {
     return this.length === BLOCK_HEADER_BYTES;
   }
 
-  /** Forgets all records. What one large value needed is given back. */
+  /** Forgets all records, and frees the memory that one large value needed. */
   reset(): void {
     this.length = BLOCK_HEADER_BYTES;
     if (this.buffer.length > LOG_BUFFER_KEEP_MAX_BYTES) this.#replace(new Uint8Array(INITIAL_BYTES));
   }
 
-  /** Hands the buffer over, with its records, and begins with another one, which is empty or may be overwritten. */
+  /** Returns the buffer with its records, and continues with another one, which is empty or may be overwritten. */
   take(next: Uint8Array<ArrayBuffer> = new Uint8Array(INITIAL_BYTES)): Uint8Array<ArrayBuffer> {
     const taken = this.buffer.subarray(0, this.length);
     this.#replace(next);
@@ -57,7 +57,7 @@ export class RecordWriter {
     return taken;
   }
 
-  /** Appends the records of another writer from byte `from` on, where one of them begins. */
+  /** Appends the records of another writer from byte `from` on, where a record begins. */
   addAll(other: RecordWriter, from = BLOCK_HEADER_BYTES): void {
     const size = other.length - from;
     this.#need(size);
@@ -65,7 +65,7 @@ export class RecordWriter {
     this.length += size;
   }
 
-  /** Forgets the records from byte `from` on, where one of them begins. */
+  /** Forgets the records from byte `from` on, where a record begins. */
   cut(from: number): void {
     this.length = from;
   }
@@ -87,7 +87,10 @@ export class RecordWriter {
     this.#bytes(value, valueStart, valueLength, view);
   }
 
-  /** As {@linkcode setString}, for a value that the caller copies into {@linkcode buffer}, to the place answered. */
+  /**
+   * Adds the record of {@linkcode setString} without the value. Returns where in {@linkcode buffer} the caller copies
+   * the value to.
+   */
   setStringRoom(
     key: Uint8Array,
     keyStart: number,
@@ -116,7 +119,9 @@ export class RecordWriter {
     this.#bytes(source, start, length, undefined);
   }
 
-  /** As `append`, for bytes that the caller copies into {@linkcode buffer}, to the place answered. */
+  /**
+   * Adds the record of `append` without its bytes. Returns where in {@linkcode buffer} the caller copies the bytes to.
+   */
   appendRoom(key: Uint8Array, keyStart: number, keyLength: number, before: number, length: number): number {
     this.#begin(4, RecordType.Append, key, keyStart, keyLength, length);
     this.#integer(before);
@@ -290,7 +295,7 @@ export class RecordWriter {
     this.#bytes(other, start, length, undefined);
   }
 
-  /** The closing record of a snapshot. */
+  /** Adds the closing record of a snapshot. */
   end(keys: number, batch: number, takenMs: number): void {
     this.#need(5 * HEADER_MAX_BYTES);
     this.#head(4, RecordType.End);
@@ -299,7 +304,7 @@ export class RecordWriter {
     this.#integer(takenMs);
   }
 
-  /** Begins a record of many elements, or fields, which {@linkcode room} takes; {@linkcode finish} ends it. */
+  /** Begins a record of many elements, or fields, which {@linkcode room} adds; {@linkcode finish} ends it. */
   begin(
     type: RecordType.PushTail | RecordType.HashSet,
     key: Uint8Array,
@@ -317,7 +322,7 @@ export class RecordWriter {
     this.#integer(before);
   }
 
-  /** Adds an item of `length` bytes, which the caller copies into {@linkcode buffer}, to the place answered. */
+  /** Adds an item of `length` bytes. Returns where in {@linkcode buffer} the caller copies the item to. */
   room(length: number): number {
     this.#need(length + HEADER_MAX_BYTES);
     this.#items++;

@@ -1,29 +1,30 @@
 /**
- * Recovery: what the newest snapshot and the log behind it say, from files that a crash or a power loss may have left in any
- * state that the disk allows.
+ * Recovery: reads the newest snapshot and the log after it, from files that a crash or a power loss may have left in
+ * any state that the disk allows.
  *
  * ```text
  * snapshot, whose end says: batch 41     log 30…       log 57…
  *                                        ──── 41 │ 42 43 … 56   57 58 59 ▒▒
- *                                        needless│ replayed               torn
+ *                                         skipped│ replayed               torn
  * ```
  *
- * **Torn or damaged.** Batches are numbered without a gap. Where the next one cannot be read it may be that it was never
- * on disk as a whole: the process or the machine stopped while it was written, or the disk had put later ones down before
- * it. Then nobody was promised anything of it, and of what follows: the end is torn. Each later batch that can be read,
- * though, says through which one everything was on disk when it was written. If the bad one is among those, it is
- * damage, and so is any fault of a snapshot, which gets its name only when it is on disk.
+ * **Torn or damaged.** Batches are numbered without a gap. When the next one cannot be read, it may never have been on
+ * disk completely: the process or the machine stopped while it was written, or the disk wrote later ones first. Then
+ * neither it nor anything after it was acknowledged: the end is torn. Each later batch that can be read, however, says
+ * through which batch everything was on disk when it was written. If the unreadable one is among those, it is damage.
+ * So is any fault of a snapshot, which gets its name only after it is on disk.
  *
- * A segment's header is on disk before the segment gets its name (segment.ts). So one that cannot be read is damage, however
- * little there is behind it; only in a segment that was never finished it is torn.
+ * A segment's header is on disk before the segment gets its name (segment.ts). So an unreadable header is damage, even
+ * if little or nothing follows it. Only in a segment that was never finished is it torn.
  *
- * A segment ends where the next one begins. A server that went on writing after another one had taken the folder over has
- * left batches behind that number; those of the next segment are the ones that follow what its server has loaded.
+ * A segment ends where the next one begins. A server that continued to write after another one had taken over the
+ * folder leaves batches after that number. They are ignored: the batches of the next segment follow what its server
+ * loaded.
  *
- * Damage is told with path and offset, and nothing is loaded ({@linkcode CorruptionError}), unless a repair is wanted: then
- * what can be read is taken, and what is left out is listed.
+ * Damage is reported with path and offset, and nothing is loaded ({@linkcode CorruptionError}), unless a repair is
+ * requested. A repair uses all that can be read, and lists what it leaves out.
  *
- * Nothing is changed here; the caller cuts the torn end off.
+ * Nothing is changed here; the caller cuts off the torn end.
  *
  * @module
  */
@@ -40,52 +41,55 @@ import type { SnapshotSummary } from "./snapshot.ts";
 /** A part of a file that was not used. */
 export interface LeftOut {
   readonly path: string;
-  /** Where it begins, and how long it is, in bytes. */
+  /** The position of its beginning, in bytes. */
   readonly offset: number;
   readonly bytes: number;
-  /** Why. */
+  /** The reason why it was not used. */
   readonly reason: string;
-  /** The batch that should stand there; 0 in a snapshot. */
+  /** The batch that should be there; 0 in a snapshot. */
   readonly batch: number;
 }
 
-/** What was read of a folder. */
+/** The result of reading a folder. */
 export interface Recovered {
   /** The snapshot, if there is one. */
   readonly snapshot: (SnapshotSummary & { readonly path: string }) | undefined;
-  /** The last batch whose effects were taken; 0 for none. */
+  /** The last batch whose effects were applied; 0 for none. */
   readonly batch: number;
-  /** When the first batch that was replayed, and the last one, or else the snapshot, was written, in ms since 1970. */
+  /** When the first replayed batch was written, in ms since 1970; 0 when there is none. */
   readonly firstMs: number;
   readonly lastMs: number;
-  /** Batches that were replayed, and bytes in them. */
+  /** The number of batches that were replayed. */
   readonly batches: number;
   readonly logBytes: number;
-  /** Ends of segments that are torn: no batch of theirs was promised to anybody. */
+  /** The torn ends of segments. None of their batches was acknowledged. */
   readonly torn: readonly LeftOut[];
-  /** What a repair could not use. */
+  /** The parts that a repair could not use. */
   readonly damaged: readonly LeftOut[];
   /** The segments, the oldest first. */
   readonly segments: readonly NumberedFile[];
 }
 
-/** How to recover. */
+/** The options of {@linkcode recover}. */
 export interface RecoverOptions {
   readonly files: Files;
   readonly folder: string;
-  /** Takes what is read. When recovery throws, it holds the beginning of something damaged and must not be used. */
+  /**
+   * The receiver of all records. When recovery throws, it has received the beginning of damaged data and must not be
+   * used.
+   */
   readonly target: RecordTarget;
-  /** Whether to go on behind damage. */
+  /** Whether to continue after damage. */
   readonly repair?: boolean;
-  /** Told from time to time how many bytes of how many have been read. */
+  /** Called from time to time with the number of bytes read, and of all bytes. */
   readonly progress?: (done: number, total: number) => void;
 }
 
 /**
  * Reads a folder.
  *
- * @throws {CorruptionError} where damage begins, unless it is a repair
- * @throws {StartError} when a file cannot be read, or is of another version
+ * @throws {CorruptionError} at the beginning of damage, unless it is a repair
+ * @throws {StartError} when a file cannot be read, or has another version
  */
 export async function recover(options: RecoverOptions): Promise<Recovered> {
   const { files, folder } = options;
@@ -99,7 +103,8 @@ export async function recover(options: RecoverOptions): Promise<Recovered> {
 /**
  * Reads one snapshot.
  *
- * @throws as {@linkcode recover}
+ * @throws {CorruptionError} at the beginning of damage, unless it is a repair
+ * @throws {StartError} when the file cannot be read, or has another version
  */
 export function readSnapshot(path: string, options: Omit<RecoverOptions, "folder">): Recovered {
   const recovery = new Recovery({ ...options, folder: "" }, []);
@@ -110,7 +115,8 @@ export function readSnapshot(path: string, options: Omit<RecoverOptions, "folder
 /**
  * Reads one segment of a log, from its first batch on.
  *
- * @throws as {@linkcode recover}
+ * @throws {CorruptionError} at the beginning of damage, unless it is a repair
+ * @throws {StartError} when the file cannot be read, or has another version
  */
 export function readSegment(path: string, options: Omit<RecoverOptions, "folder">): Recovered {
   const recovery = new Recovery({ ...options, folder: "" }, [{ path, number: 0 }]);
@@ -172,14 +178,14 @@ class Recovery {
       if (ended === undefined) return;
       this.#attempt(reader, 0, () => {
         if (reader.offset !== reader.size) {
-          throw reader.damage("Cannot read behind the closing block: expected nothing there");
+          throw reader.damage("Cannot read after the closing block: expected the end of the file");
         }
       });
       this.#accept(path, reader.size, ended);
     });
   }
 
-  /** Finds the next good block at `from` or behind it that is none of those before `number`. */
+  /** Finds the next valid block at or after `from` that does not precede `number`. */
   #skipTo(reader: BlockReader, from: number, number: number): boolean {
     for (let at = from; reader.skip(at); at = reader.offset) if (reader.number >= number) return true;
     return false;
@@ -191,10 +197,10 @@ class Recovery {
     this.#lastMs = takenMs;
   }
 
-  /** Reads the one segment there is, wherever it begins. */
+  /** Reads the only segment, with any first batch. */
   readOnlySegment(): void {
     const [segment] = this.#segments;
-    const first = this.#look(segment!.path, (reader) => {
+    const first = this.#withReader(segment!.path, (reader) => {
       reader.readHeader();
       return reader.header.first;
     });
@@ -206,21 +212,21 @@ class Recovery {
     const segments = this.#segments;
     const next = (index: number) => segments[index + 1]?.number ?? Infinity;
     for (const [index, segment] of segments.entries()) {
-      // What the snapshot has is needless.
+      // The snapshot already has the effects of this segment.
       if (next(index) <= this.#batch + 1) continue;
       if (segment.number > this.#batch + 1 && !this.#misses(segment, index)) return;
       if (!this.#readSegment(segment, index)) return;
     }
   }
 
-  /** Batches are missing before a segment. Answers whether to go on with it. */
+  /** Handles missing batches before a segment. Returns whether to continue with the segment. */
   #misses(segment: NumberedFile, index: number): boolean {
     const [first, last] = [this.#batch + 1, segment.number - 1];
     if (!this.#isTornBefore(first, index)) {
       const error = new CorruptionError(
         segment.path,
         0,
-        `Cannot replay the log: batches ${first} to ${last}, which stood before this file, are missing`,
+        `Cannot replay the log: batches ${first} to ${last}, which come before this file, are missing`,
       );
       if (!this.#options.repair) throw error;
       this.#damaged.push({ path: segment.path, offset: 0, bytes: 0, reason: error.problem, batch: first });
@@ -231,12 +237,12 @@ class Recovery {
     return false;
   }
 
-  /** Replays a segment. Answers whether the next one is to follow. */
+  /** Replays a segment. Returns whether to continue with the next one. */
   #readSegment(segment: NumberedFile, index: number): boolean {
     return this.#open(segment.path, "log", (reader) => {
       const decoder = new RecordDecoder(this.#options.target);
       const end = this.#segments[index + 1]?.number ?? Infinity;
-      // First the header, which is at 0, then the blocks.
+      // The header is at 0; the blocks follow it.
       for (let from = 0;; from = reader.offset) {
         const expected = this.#batch + 1;
         let isEnd = false;
@@ -254,7 +260,7 @@ class Recovery {
           continue;
         }
         if (reader.number >= end) return true;
-        // What the snapshot has already.
+        // The snapshot already has this batch.
         if (reader.number <= this.#batch) continue;
         this.#decode(reader, decoder, reader.number);
         this.#batch = reader.number;
@@ -265,7 +271,7 @@ class Recovery {
     });
   }
 
-  /** What is wrong with what is read; `undefined` for nothing. */
+  /** Returns the damage that `read` throws; `undefined` for none. */
   #problem(read: () => void): CorruptionError | undefined {
     try {
       read();
@@ -277,14 +283,15 @@ class Recovery {
   }
 
   /**
-   * The batch that should stand at `offset` of a segment cannot be read. Answers what to go on with: the `next` segment,
-   * nothing (`stop`, since the end is torn), or what can be read behind it (`skip`, in a repair). Notes what is left out.
+   * Handles a batch of a segment, expected at `offset`, that cannot be read. Records what is left out. Returns how to
+   * continue: with the `next` segment, not at all (`stop`, since the end is torn), or with the next readable block
+   * (`skip`, in a repair).
    *
-   * @throws {CorruptionError} when it is damage and no repair
+   * @throws {CorruptionError} when it is damage and not a repair
    */
   #endOf(reader: BlockReader, offset: number, index: number, problem: CorruptionError): "next" | "stop" | "skip" {
     const batch = this.#batch + 1;
-    // A segment that is full is left in the middle of a batch, which the next one begins with.
+    // A full segment ends in the middle of a batch, with which the next segment begins.
     if (this.#segments[index + 1]?.number === batch) return "next";
     const { path, size } = reader;
     const isHeaderLost = offset === 0 && isFinishedPath(path);
@@ -298,34 +305,34 @@ class Recovery {
     return "skip";
   }
 
-  /** How far the bad part reaches that begins at `offset`. */
+  /** Returns the size of the unreadable part that begins at `offset`. */
   #badBytes(reader: BlockReader, offset: number): number {
     return (reader.skip(offset) ? reader.blockOffset : reader.size) - offset;
   }
 
-  /** Whether no batch that can be read from `offset` on says that `batch` was on disk. */
+  /** Returns whether no readable batch from `offset` on says that `batch` was on disk. */
   #isTorn(reader: BlockReader, offset: number, batch: number, index: number): boolean {
-    for (let at = offset; reader.skip(at); at = reader.offset) if (saysOnDisk(reader, batch)) return false;
+    for (let at = offset; reader.skip(at); at = reader.offset) if (isKnownOnDisk(reader, batch)) return false;
     return this.#isTornBefore(batch, index + 1);
   }
 
   /**
-   * Whether no segment from `index` on says that `batch` was on disk.
+   * Returns whether no segment from `index` on says that `batch` was on disk.
    *
    * @throws {CorruptionError} when a header that could say so is lost, unless it is a repair
    */
   #isTornBefore(batch: number, index: number): boolean {
     for (const { path } of this.#segments.slice(index)) {
       let lost: CorruptionError | undefined;
-      const isSaid = this.#look(path, (reader) => {
+      const isOnDisk = this.#withReader(path, (reader) => {
         const problem = this.#problem(() => reader.readHeader());
         const { first, unknown } = reader.header;
         if (problem === undefined && batch < first - unknown) return true;
         if (isFinishedPath(path)) lost = problem;
-        for (let at = 0; reader.skip(at); at = reader.offset) if (saysOnDisk(reader, batch)) return true;
+        for (let at = 0; reader.skip(at); at = reader.offset) if (isKnownOnDisk(reader, batch)) return true;
         return false;
       });
-      if (isSaid) return false;
+      if (isOnDisk) return false;
       if (lost === undefined) continue;
       if (!this.#options.repair) throw lost;
       return false;
@@ -333,23 +340,23 @@ class Recovery {
     return true;
   }
 
-  /** Segments behind a torn end are torn as a whole. */
+  /** Marks the segments after a torn end as torn. */
   #tearRest(index: number, batch: number): void {
     for (const segment of this.#segments.slice(index)) {
       const reason = "Cannot replay it: the end of the segment before it is torn";
-      const bytes = this.#look(segment.path, (reader) => reader.size) ?? 0;
+      const bytes = this.#withReader(segment.path, (reader) => reader.size) ?? 0;
       this.#tear(segment, 0, bytes, reason, batch);
     }
   }
 
-  /** Notes what is torn. Of a segment that has come to no batch there is nothing to keep, nor to tell. */
+  /** Records a torn part. A segment that never received a batch is ignored: there is nothing to keep or report. */
   #tear({ path, number }: NumberedFile, offset: number, bytes: number, reason: string, batch: number): void {
     const isNothing = offset === 0 && bytes <= FILE_HEADER_BYTES && number > this.#batch && !isFinishedPath(path);
     if (!isNothing) this.#torn.push({ path, offset, bytes, reason, batch });
   }
 
-  /** Looks at a file whose header may be bad; `undefined` when it is. */
-  #look<Result>(path: string, run: (reader: BlockReader) => Result): Result | undefined {
+  /** Runs `run` with a reader of a file; returns `undefined` when the file is damaged. */
+  #withReader<Result>(path: string, run: (reader: BlockReader) => Result): Result | undefined {
     const file = this.#options.files.openToRead(path);
     try {
       return run(new BlockReader(file, path, "log"));
@@ -375,7 +382,7 @@ class Recovery {
     this.#options.progress?.(this.#doneBytes, this.#totalBytes);
   }
 
-  /** Does something with a reader of a snapshot. Answers whether it could, or notes why not in a repair. */
+  /** Runs a step of reading a snapshot, and returns whether it succeeded. In a repair, damage is recorded. */
   #attempt(reader: BlockReader, batch: number, run: () => void): boolean {
     const from = reader.offset;
     try {
@@ -407,14 +414,14 @@ class Recovery {
         file.close();
       }
     } catch (cause) {
-      // What is ours says what is wrong; anything else is the file system's.
+      // Errors of ours describe the problem; any other comes from the file system.
       if (cause instanceof InmemError) throw cause;
       throw new StartError(`Cannot load "${path}": ${messageOf(cause)}`, { cause });
     }
   }
 }
 
-/** Whether the block that was read last says that `batch` was on disk when it was written. */
-function saysOnDisk(reader: BlockReader, batch: number): boolean {
+/** Returns whether the block that was read last says that `batch` was on disk when it was written. */
+function isKnownOnDisk(reader: BlockReader, batch: number): boolean {
   return batch < reader.number - reader.unknown;
 }

@@ -2,16 +2,16 @@
  * One segment of the log, as it is written: log-000000000004711.inmem.
  *
  * ```text
- * made        log-….new     header written, perhaps not on disk: a crash may leave anything of it
+ * created     log-….new     header written, perhaps not on disk: a crash may leave any part of it
  * finished    log-….inmem   header on disk, then renamed: from here on a bad header is damage
  * ```
  *
- * A segment that was never finished may be empty, all zeros or cut anywhere after a power loss, and nobody was promised
- * anything of it. One that was finished and looks like that was damaged later. The name alone tells them apart, since the
- * rename comes to the disk after the header.
+ * A segment that was never finished may be empty, all zeros or cut anywhere after a power loss, and nothing in it was
+ * acknowledged. A finished segment that looks like that was damaged later. The name alone distinguishes them, since the
+ * rename reaches the disk after the header.
  *
- * Each write goes to the file's end. Where somebody else cuts the file, it stays shorter than what was written, so that it
- * is noticed (place.ts); a write at a position would fill the gap with zeros.
+ * Each write is appended to the file. If another program truncates the file, it stays shorter than what was written, so
+ * that the truncation is noticed (place.ts); a write at a position would fill the gap with zeros.
  *
  * @module
  */
@@ -20,49 +20,49 @@ import { encodeFileHeader, FILE_HEADER_BYTES } from "./block.ts";
 import { type FileFacts, type Files, type LogFile } from "./files.ts";
 import { type ExpectedFile, isSameFile } from "./place.ts";
 
-/** What a segment's header says. */
+/** The contents of a segment's header. */
 export interface SegmentStart {
   readonly createdMs: number;
-  /** Number of its first batch. */
+  /** The number of its first batch. */
   readonly first: number;
-  /** Batches before it that are not known to be on disk. */
+  /** The number of batches before it that are not known to be on disk. */
   readonly unknown: number;
 }
 
-/** The path of the segment whose first batch has that number. */
+/** Returns the path of the finished segment whose first batch has this number. */
 export function segmentPath(folder: string, first: number): string {
   return `${folder}/log-${String(first).padStart(15, "0")}.inmem`;
 }
 
-/** The path of a segment that is not finished; that of one that is stays as it is. */
+/** Returns the path of an unfinished segment; a path that is already one is returned as it is. */
 export function unfinishedPath(path: string): string {
   return path.replace(/\.inmem$/, ".new");
 }
 
-/** Whether a path is that of a segment whose header is on disk. */
+/** Returns whether a path is that of a segment whose header is on disk. */
 export function isFinishedPath(path: string): boolean {
   return !path.endsWith(".new");
 }
 
-/** The path that a segment has, or gets, when it is finished. */
+/** Returns the path that a segment has, or will get, when it is finished. */
 export function finishedPath(path: string): string {
   return path.replace(/\.new$/, ".inmem");
 }
 
-/** A segment that is written. */
+/** A segment that is being written. */
 export class Segment implements ExpectedFile {
   readonly file: LogFile;
   readonly facts: FileFacts;
-  /** Number of its first batch. */
+  /** The number of its first batch. */
   readonly first: number;
   path: string;
   /** The seed of its blocks' checksums. */
   seed = 0;
   bytes = 0;
   isFinished = false;
-  /** Whether its file is gone, or is not as it was written: then nothing more goes there. */
+  /** Whether its file was removed, or is not as it was written. Then nothing more is written to it. */
   isLost = false;
-  /** Whether it is about to get its final name: either of them leads to it then. */
+  /** Whether it is being renamed to its final name: until then, both names may lead to it. */
   isMoving = false;
   readonly #files: Files;
 
@@ -74,7 +74,11 @@ export class Segment implements ExpectedFile {
     this.facts = file.statSync();
   }
 
-  /** Makes a segment with its header. @throws what the file system throws; there is no file then */
+  /**
+   * Creates a segment with its header.
+   *
+   * @throws the file system's error; then the file is removed
+   */
   static create(files: Files, folder: string, start: SegmentStart): Segment {
     const path = unfinishedPath(segmentPath(folder, start.first));
     const file = files.createToAppend(path);
@@ -90,10 +94,10 @@ export class Segment implements ExpectedFile {
   }
 
   /**
-   * Begins anew, without a batch. A header that may not be on disk is written again: a sync that has failed is not repeated
-   * by the next one.
+   * Empties the segment to begin it again without a batch. A header that may not be on disk is written again: a sync
+   * after a failed one does not write it.
    *
-   * @throws what the file system throws
+   * @throws the file system's error
    */
   restart(start: SegmentStart): void {
     this.file.truncateSync(this.isFinished ? FILE_HEADER_BYTES : 0);
@@ -101,9 +105,9 @@ export class Segment implements ExpectedFile {
     if (!this.isFinished) this.#writeHeader(start);
   }
 
-  /** Gives up a segment that holds no batch. Its file is removed if it still is at its path. */
+  /** Discards a segment without a batch. Its file is removed if it is still at its path. */
   discard(): void {
-    const found = this.#files.look(this.path);
+    const found = this.#files.stat(this.path);
     this.file.close();
     if (found !== undefined && isSameFile(found, this.facts)) this.#files.remove(this.path).catch(() => {});
   }
@@ -114,14 +118,14 @@ export class Segment implements ExpectedFile {
     this.seed = seed;
   }
 
-  /** Writes some of `bytes`. @returns how many */
+  /** Writes some of `bytes`, and returns their number. */
   write(bytes: Uint8Array): number {
     const count = this.file.writeSync(bytes);
     this.bytes += count;
     return count;
   }
 
-  /** Gives a segment whose bytes were synced its name, which is on disk when the folder was synced. */
+  /** Renames a segment whose bytes were synced to its final name. The name is on disk after the folder was synced. */
   async finish(): Promise<void> {
     if (this.isFinished) return;
     const path = finishedPath(this.path);

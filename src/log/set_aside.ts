@@ -1,11 +1,11 @@
 /**
- * Sets the torn ends of segments aside, as files that a person may look at, and cuts them off.
+ * Moves the torn ends of segments aside, as files that a person may inspect, and cuts them off.
  *
- * First the copy is on disk, then the segment is cut: whenever that is interrupted, the next start finds the same end
- * again, and does it again.
+ * The copy is on disk before the segment is cut. After an interruption at any point, the next start finds the same end
+ * and repeats both.
  *
- * On a full disk there is no room for a copy, and the end is cut off without one. Nobody was promised anything of it, and a
- * server that does not start gives nobody anything.
+ * On a full disk there is no room for a copy, and the end is cut off without one. It was never acknowledged, and a
+ * server that does not start would be worse.
  *
  * @module
  */
@@ -14,16 +14,16 @@ import { LOG_READ_BYTES } from "../limits.ts";
 import { type Files, isOutOfSpace, writeAllSync } from "./files.ts";
 import type { LeftOut } from "./recover.ts";
 
-/** The path that a torn end gets. */
+/** Returns the path that a torn end gets. */
 export function tornPath({ path, batch }: LeftOut): string {
   return `${path}.${batch}.torn`;
 }
 
 /**
- * Sets aside what is torn.
+ * Sets torn ends aside.
  *
- * @returns what was cut off without a copy, since there was no room for one
- * @throws what the file system throws
+ * @returns the ends that were cut off without a copy, since there was no room for one
+ * @throws the file system's error
  */
 export async function setTornAside(
   files: Files,
@@ -46,7 +46,7 @@ export async function setTornAside(
   return lost;
 }
 
-/** Copies a torn end to a file of its own, durably, or leaves no such file. */
+/** Copies a torn end to a separate file, durably, or leaves no such file. */
 async function copy(files: Files, folder: string, torn: LeftOut): Promise<void> {
   const target = tornPath(torn);
   await files.remove(target).catch(() => {});

@@ -1,22 +1,24 @@
 /**
- * Snapshots: all keys at one moment, in one file, written beside commands.
+ * Snapshots: all keys at one moment, in one file, written while commands run.
  *
  * ```text
  * file     header · block · block · … · closing block              (block.ts; blocks are numbered from 1)
  *
- * records  keys as the walk comes to them, and among them the effects of commands on keys that it has been to
- *          [0, keys, batch, time]  the end: how many keys there are; the last batch of the log that is in here; the moment
+ * records  keys in the order of the snapshot's cursor, and between them the effects of commands on captured keys
+ *          [0, keys, batch, time]  the end: the number of keys; the last batch of the log that is in here; the moment
  * ```
  *
- * A snapshot is of the moment at which it ends. The effects that stand among the keys bring what was written early up to
- * that moment; what the walk has not been to needs none, since it is written as it will be then. So nothing is copied for
- * it, however long it takes, and no pause is longer than a step of the walk (server/change_recorder.ts).
+ * A snapshot contains the data of the moment at which it ends. The effects between the keys update captured keys to
+ * that moment; keys that are not yet captured need none, since they are written later as they are then. So nothing is
+ * copied for it, however long it takes, and no pause is longer than a step of the scan (server/change_recorder.ts).
  *
- * Blocks are written by the system's threads while commands run, and synced every few megabytes, so that the disk is not
- * owed all of it at the end. Their buffers are used again: as garbage they would cost pauses of several ms. When writing fails the rest is thrown away, and {@linkcode SnapshotWriter.finish} says why.
+ * The system's threads write the blocks while commands run, and the file is synced every few megabytes, so that little
+ * is left to sync at the end. The blocks' buffers are reused, as collecting them as garbage would cause pauses of
+ * several ms. When writing fails, the rest is discarded, and {@linkcode SnapshotWriter.finish} throws the reason.
  *
- * Commands may change more than the disk takes meanwhile. Once half of the queue is full, those that write are held up until a
- * quarter is left; where there is nobody to hold them up, or it does not help, the snapshot fails when the queue is full.
+ * Commands may change data faster than the disk writes it. When half of the queue is full, the replies to commands that
+ * write are delayed until a quarter is left. If there is nothing to delay, or it does not help, the snapshot fails when
+ * the queue is full.
  *
  * @module
  */
@@ -33,41 +35,41 @@ import { encodeFileHeader, sealBlock } from "./block.ts";
 import type { Files, LogFile } from "./files.ts";
 import { RecordWriter } from "./record_writer.ts";
 
-/** A block with its last record, unless that is a large one. */
+/** The size of a buffer, in bytes: for a block with its last record, unless that is a large one. */
 const BUFFER_BYTES = SNAPSHOT_BLOCK_BYTES * 2;
 
-/** What a snapshot says of itself. */
+/** A summary of a snapshot. */
 export interface SnapshotSummary {
-  /** Keys in it, those included whose deadline has passed. */
+  /** The number of keys, including expired ones. */
   readonly keys: number;
-  /** The moment of which it is, in ms since 1970. */
+  /** The moment whose data the snapshot contains, in ms since 1970. */
   readonly takenMs: number;
   readonly sizeBytes: number;
-  /** The last batch of the log whose effects it has; 0 when it has no log. */
+  /** The last batch of the log whose effects it contains; 0 when there is no log. */
   readonly batch: number;
 }
 
-/** How a snapshot is written. */
+/** The options of a {@linkcode SnapshotWriter}. */
 export interface SnapshotOptions {
-  /** Bytes that may wait for the disk; SNAPSHOT_QUEUE_MAX_BYTES unless it is said. */
+  /** The most bytes that may wait for the disk. The default is SNAPSHOT_QUEUE_MAX_BYTES. */
   readonly queueMaxBytes?: number;
-  /** Called when the disk does not keep up; the promise resolves when it has caught up, and never rejects. */
+  /** Called when the disk does not keep up. The promise resolves when it has caught up, and never rejects. */
   readonly onBehind?: (caughtUp: Promise<void>) => void;
 }
 
-/** Writes one snapshot. */
+/** A writer of one snapshot. */
 export class SnapshotWriter {
-  /** Takes the records. {@linkcode cut} is to be called when some were added. */
+  /** The writer of the snapshot's records. {@linkcode cut} must be called after adding some. */
   readonly records: RecordWriter = new RecordWriter();
-  /** Bytes of the file so far, those included that are not written yet. */
+  /** The size of the file so far, including bytes that are not written yet. */
   sizeBytes = 0;
-  /** Blocks so far. */
+  /** The number of blocks so far. */
   blocks = 0;
   readonly #file: LogFile;
   readonly #seed: number;
   readonly #now: () => number;
   #queue: Uint8Array<ArrayBuffer>[] = [];
-  /** Buffers whose blocks were written. */
+  /** The buffers whose blocks were written. */
   readonly #spare: Uint8Array<ArrayBuffer>[] = [];
   #queuedBytes = 0;
   #unsyncedBytes = 0;
@@ -75,13 +77,13 @@ export class SnapshotWriter {
   #error: unknown;
   readonly #queueMaxBytes: number;
   readonly #onBehind: NonNullable<SnapshotOptions["onBehind"]>;
-  /** Resolved when the disk has caught up, while it is behind. */
+  /** The promise that is resolved when the disk has caught up; undefined while it keeps up. */
   #caughtUp: PromiseWithResolvers<void> | undefined;
 
   /**
-   * Makes the file, which must not be there.
+   * Creates the file, which must not exist.
    *
-   * @throws what the file system throws
+   * @throws the file system's error
    */
   constructor(files: Files, path: string, now: () => number, options: SnapshotOptions = {}) {
     this.#now = now;
@@ -93,20 +95,20 @@ export class SnapshotWriter {
     this.#enqueue(bytes);
   }
 
-  /** Whether the disk has to catch up before more keys are written. */
+  /** Whether the disk has to catch up before more keys are captured. */
   get isBehind(): boolean {
     return this.#queuedBytes > SNAPSHOT_QUEUE_BYTES;
   }
 
-  /** Makes the records a block, if they are enough for one. */
+  /** Makes the records a block, if they are large enough for one. */
   cut(): void {
     if (this.records.length >= SNAPSHOT_BLOCK_BYTES) this.#seal();
   }
 
   /**
-   * Ends the snapshot, whose moment is now, and puts it on disk. Nothing may be called afterwards.
+   * Ends the snapshot, whose moment is now, and syncs it. No method may be called afterwards.
    *
-   * @throws what the file system has failed with
+   * @throws the error with which the file system failed
    */
   async finish(keys: number, batch: number): Promise<SnapshotSummary> {
     const takenMs = this.#now();
@@ -124,15 +126,15 @@ export class SnapshotWriter {
     return { keys, takenMs, sizeBytes: this.sizeBytes, batch };
   }
 
-  /** Ends it without a result, as soon as what is under way has ended. */
+  /** Ends the snapshot without a result, as soon as the current write has ended. */
   async abandon(): Promise<void> {
-    this.#fail(new Error("the snapshot was given up"));
+    this.#fail(new Error("the snapshot was abandoned"));
     while (this.#writing) await this.#writing;
     this.#file.close();
     this.#free();
   }
 
-  /** Gives the buffers back. As garbage they would stay for a while. */
+  /** Frees the buffers. As garbage they would take memory for a while. */
   #free(): void {
     for (const buffer of this.#spare.splice(0)) freeBuffer(buffer);
   }
@@ -149,7 +151,7 @@ export class SnapshotWriter {
     this.#queue.push(bytes);
     this.#queuedBytes += bytes.length;
     if (this.#queuedBytes > this.#queueMaxBytes) {
-      return this.#fail(new Error("the disk takes less than what commands change meanwhile"));
+      return this.#fail(new Error("commands change more data than the disk can write"));
     }
     if (this.#caughtUp === undefined && this.#queuedBytes > this.#queueMaxBytes / 2) {
       this.#caughtUp = Promise.withResolvers();
@@ -183,14 +185,14 @@ export class SnapshotWriter {
 
   #fail(error: unknown): void {
     this.#error ??= error;
-    // The one that is being written is in the queue no more.
+    // The block that is being written is no longer in the queue.
     for (const bytes of this.#queue) this.#recycle(bytes);
     this.#queue = [];
     this.#queuedBytes = 0;
     this.#release();
   }
 
-  /** Tells those who were held up that the disk has caught up, or that it does not matter any more. */
+  /** Releases the delayed replies: the disk has caught up, or it no longer matters. */
   #release(): void {
     this.#caughtUp?.resolve();
     this.#caughtUp = undefined;

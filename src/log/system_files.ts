@@ -1,5 +1,5 @@
 /**
- * The real file system: see files.ts.
+ * The real file system: the implementation of files.ts with Deno's functions.
  *
  * @module
  */
@@ -7,13 +7,13 @@
 import { encodeText } from "../bytes.ts";
 import { type FileFacts, type Files, type FolderLock, isOutOfSpace, LockedError, type LogFile } from "./files.ts";
 
-/** Files as Deno has them. */
+/** The file system of the machine. */
 export const systemFiles: Files = {
   openToRead: (path): LogFile => openRegular(path, { read: true }),
   openToChange: (path): LogFile => openRegular(path, { read: true, write: true }),
   create: (path): LogFile => Deno.openSync(path, { write: true, createNew: true, mode: 0o600 }),
   createToAppend: (path): LogFile => Deno.openSync(path, { append: true, createNew: true, mode: 0o600 }),
-  look: (path) => unlessMissing(() => Deno.statSync(path)),
+  stat: (path) => unlessMissing(() => Deno.statSync(path)),
   kindOf(path) {
     const facts = unlessMissing(() => Deno.lstatSync(path));
     if (facts === undefined) return undefined;
@@ -44,7 +44,7 @@ function unlessMissing(look: () => Deno.FileInfo): Deno.FileInfo | undefined {
   }
 }
 
-/** Opens a file, and nothing else: opening a FIFO would wait for whoever writes to it, and a device has no end. */
+/** Opens a regular file only: opening a FIFO would wait for its writer, and a device has no end. */
 function openRegular(path: string, options: Deno.OpenOptions): Deno.FsFile {
   checkRegular(path, Deno.statSync(path));
   return Deno.openSync(path, options);
@@ -58,7 +58,7 @@ function kindOf(facts: Deno.FileInfo): string {
   if (facts.isDirectory) return "a folder";
   if (facts.isFifo) return "a FIFO";
   if (facts.isSocket) return "a socket";
-  return facts.isBlockDevice || facts.isCharDevice ? "a device" : "no file";
+  return facts.isBlockDevice || facts.isCharDevice ? "a device" : "not a regular file";
 }
 
 async function makeFolder(path: string): Promise<void> {
@@ -66,11 +66,11 @@ async function makeFolder(path: string): Promise<void> {
     await Deno.mkdir(path, { recursive: true, mode: 0o700 });
   } catch (error) {
     if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
-    // The system says of whatever is in the way that it exists.
+    // The system reports of anything in the way that it exists.
     const { isSymlink } = await Deno.lstat(path).catch(() => ({ isSymlink: false }));
     const reason = isSymlink
       ? `it is a link to "${await Deno.readLink(path)}", where there is no folder`
-      : "there is something else than a folder";
+      : "there is something other than a folder";
     throw new Error(reason, { cause: error });
   }
 }
@@ -79,7 +79,7 @@ class SystemLock implements FolderLock {
   readonly lock: FileFacts;
   readonly folder: FileFacts;
   readonly #file: Deno.FsFile;
-  /** Held open, so that no other folder can get its inode. */
+  /** The open folder: while it is open, no other folder can get its inode. */
   readonly #folderFile: Deno.FsFile;
 
   constructor(file: Deno.FsFile, folderFile: Deno.FsFile) {
@@ -127,7 +127,7 @@ async function openLock(path: string): Promise<Deno.FsFile> {
   return await Deno.open(path, { read: true, write: true, create: true, mode: 0o600 });
 }
 
-/** Says in a lock's file which process holds it. On a full disk that is left out: the lock is what counts. */
+/** Writes the number of this process to a lock's file. On a full disk it is left out: only the lock is essential. */
 async function writeOwner(file: Deno.FsFile): Promise<void> {
   const owner = encodeText(`${Deno.pid}\n`);
   try {

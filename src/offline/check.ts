@@ -14,10 +14,10 @@ import { checkOptions } from "../role/option_tables.ts";
 import { helpText, parseOptions } from "../role/options.ts";
 import { formatSize } from "../role/quantities.ts";
 
-/** What a segment of a log is called, whatever stands in it. */
+/** Matches the name of a segment of a log, regardless of its contents. */
 const SEGMENT_NAME = /\/?log-[0-9]{15}\.(?:inmem|new)$/;
 
-/** What a check tells, as `--json` prints it. Times are in ISO 8601. */
+/** The findings of a check, as `--json` prints them. Times are in ISO 8601. */
 interface Findings {
   readonly path: string;
   readonly intact: boolean;
@@ -28,7 +28,7 @@ interface Findings {
     readonly takenAt: string;
     readonly batch: number;
   }[];
-  /** What stands behind the newest snapshot. */
+  /** The log after the newest snapshot. */
   readonly log: {
     readonly segments: number;
     readonly batches: number;
@@ -37,18 +37,18 @@ interface Findings {
     readonly oldest: string | null;
     readonly newest: string | null;
   };
-  /** Records, snapshots included, by what they do. */
+  /** The number of records of each effect, including those of snapshots. */
   readonly records: Readonly<Record<string, number>>;
   readonly torn: readonly LeftOut[];
   readonly damaged: readonly LeftOut[];
 }
 
 /**
- * Verifies what the arguments name, and prints what there is.
+ * Verifies the folder or file that the arguments name, and prints the findings.
  *
  * @param argv the arguments after `check`
  * @returns the exit status: 1 when something is damaged or torn
- * @throws {UsageError} when the options are wrong, or nothing can be checked there: it was not found damaged then
+ * @throws {UsageError} when the options are wrong, or there is nothing to check; then no damage was found
  */
 export async function checkMain(argv: readonly string[]): Promise<number> {
   const { values, positional } = parseOptions(checkOptions, argv);
@@ -105,7 +105,7 @@ function checkFile(path: string): Findings {
   return findingsOf(path, isLog ? readSegment(path, options) : readSnapshot(path, options), [], target);
 }
 
-/** The first bytes of a file, as text. */
+/** Returns the first bytes of a file, as text. */
 function magicOf(path: string): string {
   try {
     const file = files.openToRead(path);
@@ -121,12 +121,12 @@ function magicOf(path: string): string {
   }
 }
 
-/** Refuses a folder that a server writes: it would look torn. */
+/** Refuses a folder that a server is writing to, since it would look torn. */
 async function checkUnused(path: string): Promise<void> {
   let lock: Deno.FsFile;
   try {
     const lockPath = `${path}/inmem.lock`;
-    if (!(await Deno.stat(lockPath)).isFile) throw new Error(`"${lockPath}" is no file`);
+    if (!(await Deno.stat(lockPath)).isFile) throw new Error(`"${lockPath}" is not a file`);
     lock = await Deno.open(lockPath, { read: true });
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return;

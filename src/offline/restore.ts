@@ -2,13 +2,13 @@
  * The role `inmem restore`: puts a snapshot into a data folder once, without a server.
  *
  * ```text
- * verify FILE wholly → lock the folder → copy, sync → make a folder for what is there → mark → move it there →
- * name the copy → unmark                              where nothing is there, the mark comes before the copy
+ * verify all of FILE → lock the folder → copy, sync → create a folder for the previous data → mark → move it there →
+ * name the copy → unmark                              without previous data, the mark comes before the copy
  * ```
  *
- * A server that is started with the same options again and again must not return to a backup each time, so restoring is a
- * command of its own. From the mark to its removal the folder may hold neither the old data nor the new as a whole. No server
- * starts there then, and the command can be run again.
+ * A server that is repeatedly started with the same options must not return to a backup each time, so restoring is a
+ * separate command. While the folder is marked, it may have neither all of the old data nor all of the new. Then no
+ * server starts there, and the command can be run again.
  *
  * @module
  */
@@ -25,17 +25,17 @@ import { restoreOptions } from "../role/option_tables.ts";
 import { helpText, parseOptions } from "../role/options.ts";
 import { formatSize } from "../role/quantities.ts";
 
-/** What was restored. */
+/** The result of a restore. */
 interface Restored {
   readonly summary: SnapshotSummary;
-  /** The snapshot in the data folder. */
+  /** The path of the snapshot in the data folder. */
   readonly path: string;
-  /** Where the data of before is; `undefined` when there was none. */
+  /** The folder with the previous data; `undefined` when there was none. */
   readonly aside: string | undefined;
 }
 
 /**
- * Restores what the arguments name, and prints what that was.
+ * Restores the snapshot that the arguments name, and prints a summary.
  *
  * @param argv the arguments after `restore`
  * @returns the exit status
@@ -56,7 +56,7 @@ export async function restoreMain(argv: readonly string[]): Promise<number> {
   const { keys, sizeBytes, takenMs } = summary;
   const taken = new Date(takenMs).toISOString();
   console.log(`restored  ${path}: ${keys} ${keys === 1 ? "key" : "keys"}, ${formatSize(sizeBytes)}, taken ${taken}`);
-  if (aside !== undefined) console.log(`moved     the data of before to ${aside}`);
+  if (aside !== undefined) console.log(`moved     the previous data to ${aside}`);
   return 0;
 }
 
@@ -65,12 +65,12 @@ async function restore(file: string, folderPath: string, movesAside: boolean): P
   const folder = await DataFolder.open(files, folderPath, true);
   try {
     const old = await folder.dataFiles();
-    // An interrupted one may have left anything of the old data and the new, and the same command has to complete it.
+    // An interrupted restore may have left any part of the old data and the new. The same command has to complete it.
     const isRepeated = await isRestoreUnfinished(files, folderPath);
     if (old.length > 0 && !movesAside && !isRepeated) {
       throw new StartError(
         `Cannot restore into "${folderPath}": it holds data, such as "${old[0]}". Nothing was changed; ` +
-          `restore into an empty folder, or give --move-aside to keep the old data in a folder of its own`,
+          `restore into an empty folder, or give --move-aside to keep the old data in a separate folder`,
       );
     }
     const { temporary, path } = await folder.nextSnapshot(summary.takenMs);
@@ -88,11 +88,11 @@ async function restore(file: string, folderPath: string, movesAside: boolean): P
 }
 
 /**
- * Makes all that needs room: the copy, a folder for the data of before, if there is any, and the mark. When that fails, as on a
- * full disk, the folder is as it was. The mark comes first where there is no data, so that no server starts with nothing
- * meanwhile, and last where there is some, which is whole until then.
+ * Creates all that needs room: the copy, a folder for any previous data, and the mark. When that fails, for example on
+ * a full disk, the folder is as it was before. Without previous data, the mark is created first, so that no server
+ * starts with an empty folder meanwhile. Otherwise it is created last, and the previous data is complete until then.
  *
- * @returns the folder for the data of before; `undefined` when there is none
+ * @returns the folder for the previous data; `undefined` when there is none
  */
 async function prepare(
   folder: DataFolder,
@@ -115,7 +115,11 @@ async function prepare(
   }
 }
 
-/** Reads all of a snapshot. @throws {StartError} when it is damaged, or none */
+/**
+ * Reads all of a snapshot, and returns its summary.
+ *
+ * @throws {StartError} when the file is damaged, or not a snapshot
+ */
 function verify(file: string): SnapshotSummary {
   try {
     const { snapshot } = readSnapshot(file, { files, target: new CountingTarget() });
@@ -123,7 +127,7 @@ function verify(file: string): SnapshotSummary {
   } catch (cause) {
     throw new StartError(`Cannot restore "${file}": ${messageOf(cause)}. Nothing was changed`, { cause });
   }
-  throw new StartError(`Cannot restore "${file}": it is no snapshot. Nothing was changed`);
+  throw new StartError(`Cannot restore "${file}": it is not a snapshot. Nothing was changed`);
 }
 
 /** Copies a file, durably. */

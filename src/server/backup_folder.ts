@@ -1,11 +1,12 @@
 /**
- * The folder that snapshots go to which a client gives a name: `save PATH`.
+ * The folder for snapshots that a client names: `save PATH`.
  *
- * Whoever may run commands gives the name and what the file holds, and the server writes it with its own rights. So the
- * operator says where: below one folder, whatever the name is. No part of a name leads upwards or through a link, none is
- * what a server calls its own files, and nothing is overwritten.
+ * A client that may run commands chooses the name and the contents of the file, and the server writes it with its own
+ * rights. So the operator chooses the folder, and every name is a path below it. No part of a name leads upwards or
+ * through a link, or looks like a server's own file, and no file is overwritten.
  *
- * A file has its name only when it is whole: a backup that a crash interrupts leaves a `.tmp` file, which nobody takes for one.
+ * A file gets its name only when it is complete. A backup that a crash interrupts leaves a `.tmp` file, which is not
+ * mistaken for a backup.
  *
  * @module
  */
@@ -13,11 +14,11 @@
 import type { Files } from "../log/files.ts";
 import { isOwnName } from "../log/folder.ts";
 
-/** Characters that would break lines of the log, or end a name before its end. */
+/** Matches characters that would break lines of the log, or end a name early. */
 // deno-lint-ignore no-control-regex
 const CONTROL_PATTERN = /[\0-\x1f\x7f-\x9f\u2028\u2029]/;
 
-/** What a backup is called while it is written. */
+/** Matches the name of a backup that is being written. */
 const UNFINISHED_PATTERN = /\.[0-9a-f]{8}\.tmp$/;
 
 /** The folder for backups of one server. */
@@ -26,7 +27,7 @@ export class BackupFolder {
   readonly #path: string;
   readonly #isOwn: boolean;
 
-  /** @param isOwn whether no other server writes there: then what a crash has left can go */
+  /** @param isOwn whether no other server writes there, so that unfinished files can be removed */
   constructor(files: Files, path: string, isOwn: boolean) {
     this.#files = files;
     this.#path = path;
@@ -34,11 +35,11 @@ export class BackupFolder {
   }
 
   /**
-   * Makes the folders above a file of that name.
+   * Creates the parent folders of a backup.
    *
    * @param name its path in the folder, such as `monday.inmem` or `2026/monday.inmem`
-   * @returns its path, and one beside it to write to, which no other file has
-   * @throws {Error} when the name is not allowed, or taken, and what the file system throws
+   * @returns its path, and a unique temporary path next to it
+   * @throws {Error} when the name is not allowed, or taken, or the file system fails
    */
   async prepare(name: string): Promise<{ readonly path: string; readonly temporary: string }> {
     const parts = this.#parse(name);
@@ -63,14 +64,14 @@ export class BackupFolder {
   }
 
   /**
-   * Gives a file that is on disk its name, durably, unless somebody else has taken that meanwhile.
+   * Gives a file that is on disk its name, durably, unless that name was taken meanwhile.
    *
-   * @throws what the file system throws; there is no file of that name then, or it is the other's
+   * @throws the file system's error; then there is no such file, or it is another one
    */
   async publish(temporary: string, path: string): Promise<void> {
     const files = this.#files;
     if (files.kindOf(path) !== undefined) throw taken(path);
-    // An empty one keeps others of this name off until it is replaced.
+    // An empty file reserves the name until it is replaced.
     files.create(path).close();
     try {
       await files.rename(temporary, path);
@@ -90,7 +91,7 @@ export class BackupFolder {
   #parse(name: string): readonly string[] {
     const refuse = (reason: string) =>
       new Error(
-        `the name ${JSON.stringify(name)} ${reason}: expected a path below "${this.#path}", as monday.inmem is`,
+        `the name ${JSON.stringify(name)} ${reason}: expected a path below "${this.#path}", such as monday.inmem`,
       );
     if (name.startsWith("/")) throw refuse("begins with /");
     if (CONTROL_PATTERN.test(name)) throw refuse("has control characters");
@@ -98,7 +99,7 @@ export class BackupFolder {
     for (const part of parts) {
       if (part === "" || part === "." || part === "..") throw refuse(`has the part "${part}"`);
       if (isOwnName(part)) throw refuse("is one of the server's own files");
-      if (/\.tmp$/i.test(part)) throw refuse("ends with .tmp, as files do that are not whole");
+      if (/\.tmp$/i.test(part)) throw refuse("ends with .tmp, like an unfinished file");
     }
     return parts;
   }

@@ -1,15 +1,16 @@
 /**
- * Records each change of the store: in the log, and in the snapshot under way where that has to know.
+ * Records each change of the store in the log and, if necessary, in the snapshot being taken.
  *
  * ```text
  * change ─▶ log         always
- *        ─▶ snapshot    on a key that the walk has covered, or a new one:  the same record
- *                       on one that it has not:                            nothing, it is covered as it will be then
- *                       on the open one, covered up to `reached`:          what the record does to that part
+ *        ─▶ snapshot    on a captured key, or a new one:   the same record
+ *                       on a key not captured yet:         nothing; it is captured later, with the change
+ *                       on the partial value:              what the record does to the part up to `capturedTo`
  * ```
  *
- * `reached` is what the snapshot has of the open value: so many elements of a list from the head on, bytes of a string, or
- * fields of a hash, whichever they are. It is what the value is long when those records are replayed.
+ * `capturedTo` is the size of the part of the partial value that the snapshot has: the first elements of a list, the
+ * first bytes of a string, or any fields of a hash. When the snapshot's records are replayed, it is the length of the
+ * value at that point.
  *
  * @module
  */
@@ -22,13 +23,13 @@ import type { SnapshotCursor } from "../store/snapshot_cursor.ts";
 import { EntryType } from "../store/store.ts";
 import type { Store } from "../store/store.ts";
 
-/** The journal of a store. */
+/** A store's journal that writes to the log and to a snapshot. */
 export class ChangeRecorder implements Journal {
-  /** Takes all records; `undefined` for a server without a log. */
+  /** The log that receives all effects; `undefined` for a server without one. */
   log: AppendLog | undefined;
   readonly #store: Store;
   readonly #cursor: SnapshotCursor;
-  /** All keys and values of the store. */
+  /** The store's arena, with all keys and values. */
   readonly #memory: Uint8Array;
   #snapshot: SnapshotWriter | undefined;
 
@@ -38,7 +39,7 @@ export class ChangeRecorder implements Journal {
     this.#memory = store.memory;
   }
 
-  /** The snapshot under way. The store's walk begins with it. */
+  /** The snapshot being taken. Setting it begins a snapshot of the store. */
   set snapshot(writer: SnapshotWriter | undefined) {
     this.#snapshot = writer;
     if (writer !== undefined) this.#cursor.begin();
@@ -64,7 +65,7 @@ export class ChangeRecorder implements Journal {
     if (snapshot === undefined) return;
     if (entry !== 0) {
       if (entry === this.#cursor.partial) this.#cursor.close();
-      // A string stays the entry that it is; of another type, it is a new one, which the walk need not cover.
+      // A string keeps its entry. A value of another type gets a new entry, which need not be captured again.
       else if (this.#store.type(entry) === EntryType.String && !this.#cursor.isCaptured(entry)) return;
     }
     snapshot.records.setString(key, keyStart, keyLength, deadlineMs, value, valueStart, valueLength, view);
@@ -75,10 +76,10 @@ export class ChangeRecorder implements Journal {
     const key = this.#memory;
     const [keyStart, keyLength] = [this.#store.keyStart(entry), this.#store.keyLength(entry)];
     const before = this.#store.stringLength(entry);
-    this.#logged()?.append(key, keyStart, keyLength, before, source, start, length);
-    // What comes behind the open value is not covered yet.
+    this.#logRecords()?.append(key, keyStart, keyLength, before, source, start, length);
+    // Bytes after the captured part of the partial value are captured later.
     if (entry !== this.#cursor.partial) {
-      this.#followed(entry)?.append(key, keyStart, keyLength, before, source, start, length);
+      this.#snapshotRecords(entry)?.append(key, keyStart, keyLength, before, source, start, length);
     }
     this.#snapshot?.cut();
   }
@@ -87,13 +88,13 @@ export class ChangeRecorder implements Journal {
     const key = this.#memory;
     const [keyStart, keyLength] = [this.#store.keyStart(entry), this.#store.keyLength(entry)];
     const before = this.#store.stringLength(entry);
-    this.#logged()?.overwrite(key, keyStart, keyLength, before, from, source, start, length);
-    const records = this.#followed(entry);
+    this.#logRecords()?.overwrite(key, keyStart, keyLength, before, from, source, start, length);
+    const records = this.#snapshotRecords(entry);
     if (records === undefined) return;
-    const isOpen = entry === this.#cursor.partial;
-    const has = isOpen ? this.#cursor.capturedTo : before;
-    const part = isOpen ? Math.min(length, has - from) : length;
-    if (part > 0 || !isOpen) records.overwrite(key, keyStart, keyLength, has, from, source, start, part);
+    const isPartial = entry === this.#cursor.partial;
+    const has = isPartial ? this.#cursor.capturedTo : before;
+    const part = isPartial ? Math.min(length, has - from) : length;
+    if (part > 0 || !isPartial) records.overwrite(key, keyStart, keyLength, has, from, source, start, part);
     this.#snapshot?.cut();
   }
 
@@ -101,9 +102,9 @@ export class ChangeRecorder implements Journal {
     const key = this.#memory;
     const keyStart = this.#store.keyStart(entry);
     const keyLength = this.#store.keyLength(entry);
-    this.#logged()?.setDeadline(key, keyStart, keyLength, deadlineMs);
-    // That of the open value is recorded when all of it is covered.
-    if (entry !== this.#cursor.partial) this.#followed(entry)?.setDeadline(key, keyStart, keyLength, deadlineMs);
+    this.#logRecords()?.setDeadline(key, keyStart, keyLength, deadlineMs);
+    // The deadline of the partial value is recorded after all of the value is captured.
+    if (entry !== this.#cursor.partial) this.#snapshotRecords(entry)?.setDeadline(key, keyStart, keyLength, deadlineMs);
     this.#snapshot?.cut();
   }
 
@@ -113,9 +114,9 @@ export class ChangeRecorder implements Journal {
     const keyLength = this.#store.keyLength(entry);
     const { log } = this;
     if (log !== undefined) {
-      // Nobody is told of a key that goes by itself, so nobody waits for that.
+      // No client is notified of a key that expires or is evicted, so none waits for its record.
       if (asked) log.writes++;
-      // What a step of a long command makes room for is not part of that command.
+      // An eviction that makes room for a step of a long command is not part of that command.
       const records = asked || this.#store.isHeld(entry) ? log.records : log.main;
       records.remove(key, keyStart, keyLength);
       if (!asked) {
@@ -124,7 +125,7 @@ export class ChangeRecorder implements Journal {
         log.unaskedWrites = log.writes;
       }
     }
-    if (this.#has(entry)) this.#followed(entry)?.remove(key, keyStart, keyLength);
+    if (this.#has(entry)) this.#snapshotRecords(entry)?.remove(key, keyStart, keyLength);
     this.#snapshot?.cut();
   }
 
@@ -141,18 +142,18 @@ export class ChangeRecorder implements Journal {
   rename(entry: number, key: Uint8Array, start: number, length: number): void {
     const memory = this.#memory;
     const [oldStart, oldLength] = [this.#store.keyStart(entry), this.#store.keyLength(entry)];
-    this.#logged()?.rename(memory, oldStart, oldLength, key, start, length);
-    if (this.#has(entry)) this.#followed(entry)?.rename(memory, oldStart, oldLength, key, start, length);
+    this.#logRecords()?.rename(memory, oldStart, oldLength, key, start, length);
+    if (this.#has(entry)) this.#snapshotRecords(entry)?.rename(memory, oldStart, oldLength, key, start, length);
     this.#snapshot?.cut();
   }
 
   copy(entry: number, key: Uint8Array, start: number, length: number): void {
     const memory = this.#memory;
     const [oldStart, oldLength] = [this.#store.keyStart(entry), this.#store.keyLength(entry)];
-    this.#logged()?.copyKey(memory, oldStart, oldLength, key, start, length);
-    // The walk comes to a copy of what it has not covered, or not all of it.
+    this.#logRecords()?.copyKey(memory, oldStart, oldLength, key, start, length);
+    // The copy of an entry that is partial or not captured is captured later.
     if (entry !== this.#cursor.partial) {
-      this.#followed(entry)?.copyKey(memory, oldStart, oldLength, key, start, length);
+      this.#snapshotRecords(entry)?.copyKey(memory, oldStart, oldLength, key, start, length);
     }
     this.#snapshot?.cut();
   }
@@ -189,9 +190,9 @@ export class ChangeRecorder implements Journal {
     const [keyStart, keyLength] = [this.#store.keyStart(entry), this.#store.keyLength(entry)];
     const before = this.#store.listLength(entry);
     const at = index < 0 ? index + before : index;
-    this.#logged()?.listSet(key, keyStart, keyLength, before, at, source, start, length);
+    this.#logRecords()?.listSet(key, keyStart, keyLength, before, at, source, start, length);
     const has = this.#lengthOf(entry, before);
-    if (at < has) this.#followed(entry)?.listSet(key, keyStart, keyLength, has, at, source, start, length);
+    if (at < has) this.#snapshotRecords(entry)?.listSet(key, keyStart, keyLength, has, at, source, start, length);
     this.#snapshot?.cut();
   }
 
@@ -199,8 +200,8 @@ export class ChangeRecorder implements Journal {
     const key = this.#memory;
     const [keyStart, keyLength] = [this.#store.keyStart(entry), this.#store.keyLength(entry)];
     const before = this.#store.listLength(entry);
-    this.#logged()?.listInsert(key, keyStart, keyLength, before, index, source, start, length);
-    const records = this.#followed(entry);
+    this.#logRecords()?.listInsert(key, keyStart, keyLength, before, index, source, start, length);
+    const records = this.#snapshotRecords(entry);
     if (records === undefined) return;
     if (entry !== this.#cursor.partial) {
       records.listInsert(key, keyStart, keyLength, before, index, source, start, length);
@@ -215,8 +216,8 @@ export class ChangeRecorder implements Journal {
     const keyStart = this.#store.keyStart(entry);
     const keyLength = this.#store.keyLength(entry);
     const before = this.#store.listLength(entry);
-    this.#logged()?.listRemove(key, keyStart, keyLength, before, index, count);
-    const records = this.#followed(entry);
+    this.#logRecords()?.listRemove(key, keyStart, keyLength, before, index, count);
+    const records = this.#snapshotRecords(entry);
     if (records === undefined) return;
     const has = this.#lengthOf(entry, before);
     const part = Math.min(count, has - index);
@@ -237,24 +238,24 @@ export class ChangeRecorder implements Journal {
   ): void {
     const snapshot = this.#snapshot;
     if (snapshot === undefined || entry !== this.#cursor.partial) return;
-    // Which of them stand in the part that is covered has to be known before they are gone.
+    // The number of elements in the captured part has to be known before they are removed.
     const store = this.#store;
-    const reached = this.#cursor.capturedTo;
-    let [covered, ahead] = [0, 0];
+    const capturedTo = this.#cursor.capturedTo;
+    let [captured, ahead] = [0, 0];
     let index = 0;
     for (let found = store.listSeek(entry, 0); found; found = store.listNext(), index++) {
       if (!store.elementEquals(other, start, length)) continue;
-      if (index < reached) covered++;
+      if (index < capturedTo) captured++;
       else ahead++;
     }
-    const part = Math.min(covered, fromTail ? Math.max(0, most - ahead) : most);
+    const part = Math.min(captured, fromTail ? Math.max(0, most - ahead) : most);
     if (part === 0) return;
     const [keyStart, keyLength] = [store.keyStart(entry), store.keyLength(entry)];
     snapshot.records.listRemoveEqual(
       this.#memory,
       keyStart,
       keyLength,
-      reached,
+      capturedTo,
       fromTail,
       part,
       other,
@@ -276,10 +277,10 @@ export class ChangeRecorder implements Journal {
   ): void {
     const key = this.#memory;
     const [keyStart, keyLength] = [this.#store.keyStart(entry), this.#store.keyLength(entry)];
-    this.#logged()?.listRemoveEqual(key, keyStart, keyLength, before, fromTail, count, other, start, length);
-    // Of the open list, this was recorded before.
+    this.#logRecords()?.listRemoveEqual(key, keyStart, keyLength, before, fromTail, count, other, start, length);
+    // The removal from the partial list was recorded before.
     if (entry !== this.#cursor.partial) {
-      this.#followed(entry)?.listRemoveEqual(
+      this.#snapshotRecords(entry)?.listRemoveEqual(
         key,
         keyStart,
         keyLength,
@@ -354,8 +355,8 @@ export class ChangeRecorder implements Journal {
     const key = this.#memory;
     const keyStart = this.#store.keyStart(entry);
     const keyLength = this.#store.keyLength(entry);
-    this.#logged()?.hashRemove(key, keyStart, keyLength, before, field, start, length);
-    const records = this.#followed(entry);
+    this.#logRecords()?.hashRemove(key, keyStart, keyLength, before, field, start, length);
+    const records = this.#snapshotRecords(entry);
     if (records === undefined) return;
     if (entry !== this.#cursor.partial) records.hashRemove(key, keyStart, keyLength, before, field, start, length);
     else if (this.#store.isFieldCaptured) {
@@ -364,26 +365,26 @@ export class ChangeRecorder implements Journal {
     this.#snapshot?.cut();
   }
 
-  /** The log's records, for an effect of a command. */
-  #logged(): RecordWriter | undefined {
+  /** Returns the log's records for an effect of a command, and counts it. */
+  #logRecords(): RecordWriter | undefined {
     const { log } = this;
     if (log === undefined) return undefined;
     log.writes++;
     return log.records;
   }
 
-  /** The snapshot's records, where it has to know of a change of what `entry` holds: all of it, or a part. */
-  #followed(entry: number): RecordWriter | undefined {
+  /** Returns the snapshot's records if it has to record a change of `entry`, which is captured or partial. */
+  #snapshotRecords(entry: number): RecordWriter | undefined {
     const snapshot = this.#snapshot;
     return snapshot !== undefined && this.#cursor.isCaptured(entry) ? snapshot.records : undefined;
   }
 
-  /** Whether there is a key in the snapshot for a covered entry: not yet for the open one, perhaps. */
+  /** Returns whether the snapshot has the key of a captured entry. It may not have that of the partial one yet. */
   #has(entry: number): boolean {
     return entry !== this.#cursor.partial || this.#cursor.capturedTo > 0;
   }
 
-  /** How long the snapshot has a value that is `length` long. */
+  /** Returns the length that the snapshot has of a value of `length`. */
   #lengthOf(entry: number, length: number): number {
     return entry === this.#cursor.partial ? this.#cursor.capturedTo : length;
   }

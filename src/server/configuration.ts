@@ -1,5 +1,6 @@
 /**
- * What `config` tells of a server, and lets one change: the eviction policy. All else is fixed at the start by an option.
+ * The parameters of a server for `config`. Only the eviction policy can be changed; options fix all others at the
+ * start.
  *
  * @module
  */
@@ -8,7 +9,7 @@ import type { Configuration, Parameter } from "../connection/configuration.ts";
 import { SNAPSHOT_GROWTH_MIN_BYTES, VALUE_SIZE_MAX_BYTES } from "../limits.ts";
 import type { Store } from "../store/store.ts";
 
-/** What it tells of. */
+/** The facts of a server that its parameters show. */
 export interface ConfigurationFacts {
   readonly settings: {
     readonly hostname: string;
@@ -24,7 +25,7 @@ export interface ConfigurationFacts {
   readonly clientMemory: { readonly limitBytes: number };
 }
 
-/** The parameters of a server. */
+/** Returns the parameters of a server. */
 export function serverConfiguration({ settings, store, port, clientMemory }: ConfigurationFacts): Configuration {
   const fixed = (value: string | number): Parameter => ({ get: () => String(value) });
   const intervalMs = settings.dataPath === undefined ? 0 : settings.snapshotIntervalMs ?? 0;

@@ -1,5 +1,5 @@
 /**
- * What a server tells in `info`, beside what every role does.
+ * The sections of a server's `info`, in addition to those of every role.
  *
  * @module
  */
@@ -16,15 +16,15 @@ import type { InfoLines, InfoSections, RoleFacts } from "../role/info_text.ts";
 import type { Store } from "../store/store.ts";
 import type { PersistenceStatus } from "./persistence.ts";
 
-/** What a server tells of itself. */
+/** The facts of a server for `info`. */
 export interface ServerFacts extends RoleFacts {
-  /** Clients that wait for an element of a list. */
+  /** The number of clients that wait for an element of a list. */
   readonly blockedClients: number;
   readonly store: Store;
   readonly persistence: PersistenceStatus;
 }
 
-/** The sections in the order they are told. */
+/** The sections, in their order. */
 export const SERVER_SECTIONS: InfoSections<ServerFacts> = {
   server: serverLines,
   clients: (facts) => ({ ...clientsLines(facts), blocked_clients: facts.blockedClients }),

@@ -1,6 +1,7 @@
 /**
- * What a start reads: a snapshot and the log behind it, or a backup. The store holds it then, as of the moment at which it
- * was written; what has expired since is the caller's to remove, once the log is there to be told.
+ * Loads a store at the start: from a snapshot and the log after it, or from a backup. Afterwards the store has the data
+ * of the moment at which it was written. The caller removes keys that have expired since, when there is a log to record
+ * that.
  *
  * @module
  */
@@ -16,62 +17,62 @@ import { setTornAside } from "../log/set_aside.ts";
 import type { Store } from "../store/store.ts";
 import { Replayer } from "./replayer.ts";
 
-/** More than a slot of the wheel of deadlines spans. */
+/** A time longer than a slot of the wheel of deadlines, in ms. */
 const OVERDUE_MS = 1_000;
 
-/** What a start reads, and how. */
+/** The options of a start. */
 export interface LoadOptions {
-  /** A snapshot to start from instead of what the folder has. */
+  /** A snapshot to start from instead of the folder's data. */
   readonly backup: string | undefined;
-  /** Whether to start from what is intact where something is damaged. */
+  /** Whether to start from the intact data if some is damaged. */
   readonly repair: boolean;
-  /** Told how many bytes of how many are loaded. */
+  /** Called with the number of bytes loaded, and of all bytes. */
   readonly progress?: (done: number, total: number) => void;
 }
 
-/** What a start loaded. */
+/** A report of what a start loaded. */
 export interface Loaded {
-  /** The snapshot; `undefined` when there was only a log. */
+  /** The path of the snapshot; `undefined` when there was only a log. */
   readonly path: string | undefined;
   readonly keys: number;
-  /** Batches of the log that were replayed. */
+  /** The number of batches of the log that were replayed. */
   readonly batches: number;
-  /** Keys that are gone since their deadline had passed. */
+  /** The number of keys that were removed because they had expired. */
   readonly expired: number;
-  /** Keys that were left out since there was no room for them: the least recently used ones. */
+  /** The number of keys that were left out because there was no room for them: the least recently used ones. */
   readonly evicted: number;
-  /** Keys that a repair left out since a part of them was missing. */
+  /** The number of keys that a repair left out because a part of them was missing. */
   readonly dropped: number;
   readonly torn: readonly LeftOut[];
-  /** Those of them that were cut off without a copy, since the disk is full. */
+  /** The torn ends that were cut off without a copy, because the disk is full. */
   readonly tornLost: readonly LeftOut[];
   readonly damaged: readonly LeftOut[];
-  /** Whether there is a snapshot and no log at all, which a server never leaves. */
+  /** Whether there is a snapshot but no log at all, which no server leaves. */
   readonly lacksLog: boolean;
   readonly durationMs: number;
 }
 
-/** How the log goes on from what was read. */
+/** The result of loading: how the log continues. */
 export interface Loading {
-  /** What was read; `undefined` when there is no folder, nor a backup. */
+  /** The data that was read; `undefined` when there is neither a folder nor a backup. */
   readonly read: Recovered | undefined;
-  /** What to tell of it; `undefined` when there was nothing. */
+  /** The report of what was loaded; `undefined` when there was nothing. */
   readonly loaded: Loaded | undefined;
   /** The number of the next batch. */
   readonly next: number;
-  /** The last batch that is on disk, of those that lead to what the store holds. */
+  /** The last batch that is on disk and whose effects are in the store. */
   readonly synced: number;
-  /** Whether the store holds something else than the files say, so that they are to be replaced by a snapshot first. */
+  /** Whether the store differs from the files, so that a snapshot has to replace them first. */
   readonly isAltered: boolean;
-  /** Files that a repair could not use all of. They count until that snapshot is there. */
+  /** The files that a repair could only use in part. They count until that snapshot exists. */
   readonly damaged: ReadonlySet<string>;
 }
 
 /**
- * Loads a store, which must be empty, and makes the folder ready for the log to go on. The store's time is 0 afterwards.
+ * Loads a store, which must be empty, and prepares the folder for the log. The store's time is 0 afterwards.
  *
- * @param nowMs the present
- * @throws {StartError} when it cannot be loaded; no file has changed then
+ * @param nowMs the current time
+ * @throws {StartError} when it cannot be loaded; then no file has changed
  */
 export async function load(
   store: Store,
@@ -80,10 +81,10 @@ export async function load(
   folder: DataFolder | undefined,
   nowMs: number,
 ): Promise<Loading> {
-  const begunMs = performance.now();
+  const startedMs = performance.now();
   const replayer = new Replayer(store, repair);
-  // The wheel of deadlines begins a little before the present, so that what is over then is due at once; records are applied
-  // as if no time passed.
+  // The wheel of deadlines begins a little before the current time, so that keys that are then expired are due
+  // immediately. Records are applied as if no time passed.
   store.nowMs = nowMs - OVERDUE_MS;
   store.expireDue(1);
   store.nowMs = 0;
@@ -91,8 +92,8 @@ export async function load(
   let read: Recovered | undefined;
   try {
     if (backup !== undefined) {
-      // Whatever made a person restore a backup, the files of before are not ours to remove.
-      await folder?.spare();
+      // A person who restores a backup may still need the earlier files, so they are never removed.
+      await folder?.protect();
       read = readSnapshot(backup, reading);
       await refuseOlder(files, folder, backup, read.snapshot?.takenMs ?? 0);
     } else if (folder !== undefined) {
@@ -115,18 +116,18 @@ export async function load(
     tornLost: [] as readonly LeftOut[],
     damaged: read.damaged,
     lacksLog: folder !== undefined && backup === undefined && read.snapshot !== undefined && read.segments.length === 0,
-    durationMs: performance.now() - begunMs,
+    durationMs: performance.now() - startedMs,
   };
   const isEmpty = read.snapshot === undefined && read.batches + read.torn.length + read.damaged.length === 0;
-  // Where something is merely missing, all that there is was used.
+  // If batches are merely missing, all of the file was used.
   const damaged = new Set(read.damaged.filter(({ bytes }) => bytes > 0).map(({ path }) => path));
   const isAltered = backup !== undefined || loaded.evicted > 0 || read.damaged.length > 0;
   const loading = { read, loaded: isEmpty ? undefined : loaded, isAltered, damaged };
   if (folder === undefined) return { ...loading, next: 1, synced: 0 };
   if (backup !== undefined) {
-    // The batches before are those of what the backup replaces: until there is a snapshot of it, a start shall find the new
-    // segment torn, rather than batches missing.
-    return { ...loading, next: behind(files, await folder.segments(), read.batch), synced: 0 };
+    // The earlier batches belong to the data that the backup replaces. Until there is a snapshot of the backup, a start
+    // must find the new segment torn, rather than batches missing.
+    return { ...loading, next: numberAfter(files, await folder.segments(), read.batch), synced: 0 };
   }
   try {
     loaded.tornLost = await makeReady(files, folder, read, damaged);
@@ -137,9 +138,9 @@ export async function load(
 }
 
 /**
- * Cuts off what is torn, and sees to it that the next segment can have its name: `damaged` loses what had it.
+ * Cuts off torn ends, and makes the next segment's name free. A file that had it is removed from `damaged`.
  *
- * @returns what was cut off without a copy
+ * @returns the ends that were cut off without a copy
  */
 async function makeReady(
   files: Files,
@@ -148,26 +149,26 @@ async function makeReady(
   damaged: Set<string>,
 ): Promise<readonly LeftOut[]> {
   const lost = await setTornAside(files, folder.path, read.torn);
-  // Those without a batch have the name that the next segment gets.
+  // Segments without a batch have the name of the next segment.
   for (const { path, number } of await folder.segments()) {
     if (number <= read.batch) continue;
     if (damaged.delete(path)) await files.rename(path, damagedPath(path));
     else await files.remove(path);
   }
   await syncSegments(files, folder, read.batch, damaged);
-  await folder.spare([...damaged]);
+  await folder.protect([...damaged]);
   if (read.snapshot !== undefined) folder.expectSnapshot(read.snapshot.path);
   return lost;
 }
 
-/** The path that a file gets which a repair could not use all of. */
+/** Returns the new path of a file that a repair could only use in part. */
 export function damagedPath(path: string): string {
   return `${path}.damaged`;
 }
 
 /**
- * Puts on disk what was read. The process before may have ended without that, and the next segment says that it is there,
- * so that a power loss would look like damage. A segment that was not finished is so then.
+ * Syncs the segments that were read. The previous process may have ended without a sync, and the next segment says that
+ * they are on disk, so that a power loss would look like damage. A segment that was not finished gets its final name.
  */
 async function syncSegments(
   files: Files,
@@ -185,7 +186,7 @@ async function syncSegments(
     }
     if (isFinishedPath(path) || damaged.has(path)) continue;
     await files.rename(path, finishedPath(path)).catch((error) => {
-      // On a full disk it stays as it is, until the next start.
+      // On a full disk it keeps its name until the next start.
       if (!isOutOfSpace(error)) throw error;
     });
   }
@@ -193,10 +194,10 @@ async function syncSegments(
 }
 
 /**
- * Refuses a backup that is older than what the folder holds: a start that is repeated with the same options would take
- * away all that was written since the first one.
+ * Refuses a backup that is older than the folder's data: a second start with the same options would remove all that was
+ * written since the first one.
  *
- * @throws {StartError}
+ * @throws {StartError} when it is older
  */
 async function refuseOlder(
   files: Files,
@@ -214,10 +215,10 @@ async function refuseOlder(
   );
 }
 
-/** A file of a folder with data that was written after a moment, or of which that cannot be told. */
+/** Returns the path of a file of a folder with data that was written after a moment, or whose time is unknown. */
 async function findNewer(files: Files, folder: DataFolder, momentMs: number): Promise<string | undefined> {
   const [snapshot] = await folder.snapshots();
-  // Its number is the time, or more.
+  // A snapshot's number is its time or larger.
   if (snapshot !== undefined && snapshot.number > momentMs) return snapshot.path;
   for (const { path } of (await folder.segments()).reverse()) {
     if (isWrittenAfter(files, path, momentMs)) return path;
@@ -233,7 +234,7 @@ function isWrittenAfter(files: Files, path: string, momentMs: number): boolean {
     while (reader.next()) if (reader.writtenMs > momentMs) return true;
     return false;
   } catch (error) {
-    // What is torn in a segment that was not finished is nobody's.
+    // The torn end of a segment that was not finished has no acknowledged data.
     if (error instanceof CorruptionError) return isFinishedPath(path);
     throw error;
   } finally {
@@ -241,8 +242,11 @@ function isWrittenAfter(files: Files, path: string, momentMs: number): boolean {
   }
 }
 
-/** A number that no batch of those segments has, nor the snapshot that was loaded instead of them. */
-function behind(files: Files, segments: readonly NumberedFile[], batch: number): number {
+/**
+ * Returns a number that is larger than that of any batch of those segments, and of the snapshot that was loaded
+ * instead.
+ */
+function numberAfter(files: Files, segments: readonly NumberedFile[], batch: number): number {
   const last = segments.at(-1);
   if (last === undefined) return batch + 1;
   const file = files.openToRead(last.path);
@@ -254,13 +258,13 @@ function behind(files: Files, segments: readonly NumberedFile[], batch: number):
   }
 }
 
-/** Says in one sentence why nothing was loaded, and what a person can do. */
+/** Returns an error that says in one sentence why nothing was loaded, and what the operator can do. */
 function explain(cause: unknown, backup: string | undefined, folder: DataFolder | undefined): unknown {
   if (cause instanceof CorruptionError) {
     const advice = backup !== undefined
       ? "restore another backup, or start from what is intact with --repair"
-      : `"inmem check ${folder?.path}" tells more, --repair starts from what is intact, ` +
-        `"inmem restore FILE --data ${folder?.path} --move-aside" goes back to a copy`;
+      : `run "inmem check ${folder?.path}" for details, start from what is intact with --repair, or run ` +
+        `"inmem restore FILE --data ${folder?.path} --move-aside" to go back to a copy`;
     return new StartError(`Cannot load damaged data: ${cause.message}. Nothing was changed; ${advice}`, { cause });
   }
   if (cause instanceof StoreFullError) {

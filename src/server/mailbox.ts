@@ -1,12 +1,12 @@
 /**
- * What is published to channels that one client listens to, until it is written.
+ * The messages for one client that listens to channels, until they are written.
  *
- * Messages come from the commands of others, at any time. While the client's session says nothing, the mailbox writes them by
- * itself, when its turn comes among all mailboxes (delivery_queue.ts); else the session takes them along with its replies. In
- * either case they stay in order: what came before a command ran is written before its reply.
+ * Messages come from commands of other clients, at any time. While the client's session is quiet, the mailbox writes
+ * them itself, in its turn among all mailboxes (delivery_queue.ts). Otherwise the session writes them with its replies.
+ * Either way their order is kept: messages that came before a command ran are written before its reply.
  *
- * A client that does not keep up is given up. What counts is what waits when one more message comes, so that a client which has
- * read everything gets the next message, however long it is.
+ * A client that does not keep up is disconnected. Only messages that already wait when another one comes are counted,
+ * so that a client that has read everything gets the next message, regardless of its length.
  *
  * @module
  */
@@ -16,33 +16,33 @@ import { REPLY_CHUNK_BYTES } from "../limits.ts";
 import { MessageQueue } from "../memory/message_queue.ts";
 import type { Deliverable, DeliveryQueue } from "../role/delivery_queue.ts";
 
-/** What a mailbox needs of its session. */
+/** The parts of a session that its mailbox uses. */
 export interface MailboxOwner {
-  /** Whether nothing is being said just now, nor is about to be. */
+  /** Whether the session writes nothing now, and is not about to. */
   readonly isQuiet: boolean;
-  /** Bytes of messages that may wait for the client when one more comes. */
+  /** The most bytes of messages that may wait for the client when one more comes. */
   readonly messagesMaxBytes: number;
-  /** Writes; resolves when all is written. */
+  /** Writes bytes to the client; resolves when all are written. */
   write(bytes: Uint8Array): Promise<void>;
-  /** Takes note of how many bytes of messages the mailbox holds now. */
+  /** Reports how many bytes of messages the mailbox holds now. */
   held(bytes: number): void;
-  /** Takes note that others hold so many of the same bytes. */
+  /** Reports how many of the held bytes other mailboxes hold as well. */
   share(bytes: number): void;
-  /** Takes note that the mailbox cannot write: its client has to go. */
+  /** Reports that the mailbox cannot write, so that its client must be disconnected. */
   giveUp(error: unknown): void;
-  /** Takes note that the client does not keep up: it has to go. */
+  /** Reports that the client does not keep up, so that it must be disconnected. */
   overflow(waitingBytes: number): void;
 }
 
-/** The messages for one client. */
+/** The queue of messages for one client. */
 export class Mailbox implements Deliverable {
   isDue = false;
   readonly #owner: MailboxOwner;
   readonly #deliveries: DeliveryQueue;
   readonly #queue: MessageQueue;
-  /** Bytes that stand before the replies of the batch that runs; see {@linkcode markBatch}. */
+  /** The bytes that come before the replies of the current batch; {@linkcode markBatch} sets it. */
   #earlierSize = 0;
-  /** The write that is under way while the session says nothing. */
+  /** The current write of the mailbox itself, while the session is quiet. */
   #writing: Promise<void> | undefined;
   #leavingSize = 0;
 
@@ -52,17 +52,17 @@ export class Mailbox implements Deliverable {
     this.#queue = new MessageQueue((bytes) => owner.share(bytes));
   }
 
-  /** Bytes that are held, those being written included. Several mailboxes may hold the same ones. */
+  /** The bytes that are held, including those being written. Several mailboxes may hold the same bytes. */
   get size(): number {
     return this.#queue.size + this.#leavingSize;
   }
 
-  /** Whether there is something to write, or is being written. */
+  /** Whether there are messages to write, or being written. */
   get isBusy(): boolean {
     return this.#writing !== undefined || this.#queue.size > 0;
   }
 
-  /** Whether what was taken last ends within a message. */
+  /** Whether the bytes taken last end within a message. */
   get isWithin(): boolean {
     return this.#queue.isWithin;
   }
@@ -72,7 +72,7 @@ export class Mailbox implements Deliverable {
     return this.#queue.size > this.#earlierSize;
   }
 
-  /** Resolves when the mailbox writes nothing by itself any more. Whoever wants to write waits for it. */
+  /** A promise that resolves when the mailbox stops writing itself. Other writers have to wait for it. */
   get written(): Promise<void> | undefined {
     return this.#writing;
   }
@@ -86,24 +86,24 @@ export class Mailbox implements Deliverable {
     this.#deliveries.schedule(this);
   }
 
-  /** Part of {@linkcode Deliverable}. */
+  /** Writes the messages in this mailbox's turn, as {@linkcode Deliverable} specifies. */
   deliver(): void {
     this.#queue.age();
     this.wake();
   }
 
-  /** Writes what there is, if the session says nothing. To be called when it has become quiet: nobody else would. */
+  /** Writes the messages if the session is quiet. To be called when it becomes quiet: nothing else would write them. */
   wake(): void {
     if (this.#queue.size > 0 && this.#writing === undefined && this.#owner.isQuiet) this.#writing = this.#writeAll();
   }
 
-  /** Says that a batch begins: what has come until now is written before its replies, and what comes later after them. */
+  /** Begins a batch: messages that have come until now are written before its replies, and later ones after them. */
   markBatch(): void {
     this.#earlierSize = this.#queue.size;
     this.#queue.seal();
   }
 
-  /** Takes out some of what came before the batch, for the session to write before its replies. */
+  /** Takes some of the messages that came before the batch, for the session to write before its replies. */
   takeEarlier(): Uint8Array | undefined {
     if (this.#earlierSize === 0) return undefined;
     const bytes = this.#queue.take(Math.min(REPLY_CHUNK_BYTES, this.#earlierSize));
@@ -111,12 +111,12 @@ export class Mailbox implements Deliverable {
     return bytes;
   }
 
-  /** Takes out some of what there is, for the session to write. */
+  /** Takes some of the messages, for the session to write. */
   take(): Uint8Array | undefined {
     return this.#queue.take(REPLY_CHUNK_BYTES);
   }
 
-  /** Forgets all messages, for good: the connection has ended. */
+  /** Discards all messages: the connection has ended. */
   free(): void {
     this.#queue.clear();
     this.#earlierSize = 0;
@@ -125,7 +125,7 @@ export class Mailbox implements Deliverable {
   async #writeAll(): Promise<void> {
     const queue = this.#queue;
     try {
-      // A message that was begun is brought to its end.
+      // A message that was begun is written to its end.
       while (queue.isWithin || this.#owner.isQuiet) {
         const bytes = queue.take(REPLY_CHUNK_BYTES);
         if (bytes === undefined) break;
@@ -140,7 +140,7 @@ export class Mailbox implements Deliverable {
       this.#owner.giveUp(error);
     } finally {
       this.#leavingSize = 0;
-      // At once: a message that comes after the last look has to begin anew.
+      // This must follow the last check without a pause: a message that comes after it has to start a new write.
       this.#writing = undefined;
     }
   }

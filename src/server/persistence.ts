@@ -1,22 +1,22 @@
 /**
- * The store on disk: what a start loads, where effects go, and when a snapshot is taken.
+ * The store on disk: what a start loads, where effects are written, and when a snapshot is taken.
  *
  * ```text
- * start      newest snapshot → log behind it → a torn end is set aside → a new segment
- * running    effects → log (append_log.ts); growth, time or a command → snapshot → the log behind it goes
- * stop       the log is synced; there is nothing else to do
+ * start      newest snapshot → log after it → a torn end is set aside → a new segment
+ * running    effects → log (append_log.ts); growth, time or a command → snapshot → the log before it is removed
+ * stop       the log is synced; nothing else is necessary
  * ```
  *
- * A start either has exactly what was promised to be there, or it does not happen. Falling back to an older snapshot by
- * itself would lose keys without a word, so damage stops the start, and the person decides: `--repair`, or `inmem restore`.
+ * A start either loads exactly what was acknowledged, or fails. Falling back to an older snapshot automatically would
+ * lose keys silently, so damage stops the start, and the operator decides: `--repair`, or `inmem restore`.
  *
- * Where the store then holds something else than the files say (a backup was loaded, something was repaired, there was not
- * room for all), a snapshot is written before anybody is served, so that the log goes on from that.
+ * If the store then differs from the files (a backup was loaded, something was repaired, there was not room for all), a
+ * snapshot is written before any client is served, so that the log continues from it.
  *
- * Twice a second the log looks whether the folder is still ours (place.ts). When it is not, writes are refused. A snapshot that a
- * person asks for may take an empty folder of the same name instead; nobody else's snapshot does.
+ * Twice a second the log checks whether the folder is still ours (place.ts). While it is not, writes are refused. A
+ * snapshot that a person asks for may use an empty folder of the same name instead; automatic snapshots never do.
  *
- * Durations are measured by a clock that nobody sets.
+ * Durations are measured with a monotonic clock.
  *
  * @module
  */
@@ -45,34 +45,37 @@ import { ChangeRecorder } from "./change_recorder.ts";
 import { damagedPath, load, type Loaded, type Loading, type LoadOptions } from "./loading.ts";
 import { SnapshotScan } from "./snapshot_scan.ts";
 
-const LOOKS_A_TICK_COUNT = LOG_SYNC_INTERVAL_MS / PLACE_LOOK_INTERVAL_MS;
+const CHECKS_A_TICK_COUNT = LOG_SYNC_INTERVAL_MS / PLACE_LOOK_INTERVAL_MS;
 
-/** Where a server's data is kept, and what it starts from. */
+/** Where a server's data is kept, and what it is loaded from. */
 export interface PersistenceOptions extends LoadOptions {
-  /** The data folder; `undefined` keeps nothing. */
+  /** The path of the data folder; `undefined` for a server without persistence. */
   readonly path: string | undefined;
   readonly fsync: FsyncPolicy;
-  /** A snapshot is taken when the log has grown by as many percent of the last one; 0 for never. */
+  /** The growth of the log that causes a snapshot, in percent of the last one's size; 0 for never. */
   readonly growthPercent: number;
-  /** A snapshot is taken after this time when something has changed; 0 for never. */
+  /** The time after which a snapshot is taken if there were changes, in ms; 0 for never. */
   readonly intervalMs: number;
-  /** Bytes of a snapshot that may wait for the disk; SNAPSHOT_QUEUE_MAX_BYTES unless it is said. */
+  /** The most bytes of a snapshot that may wait for the disk. The default is SNAPSHOT_QUEUE_MAX_BYTES. */
   readonly snapshotQueueMaxBytes?: number;
-  /** Where snapshots go that are given a name; `backups` in the data folder unless it is said. */
+  /** The folder for snapshots with a name. The default is `backups` in the data folder. */
   readonly backupFolder?: string | undefined;
-  /** The file system, the time, and what durations are measured by: `now`, if that is given. */
+  /**
+   * The file system, the time in ms since 1970, and the clock for durations. The default of `monotonicNow` is `now`, if
+   * given.
+   */
   readonly files?: Files;
   readonly now?: () => number;
   readonly monotonicNow?: () => number;
-  /** Told of a snapshot that nobody waits for and that could not be taken. */
+  /** Called when an automatic snapshot could not be taken. */
   readonly onFailure?: (error: unknown) => void;
 }
 
-/** What `info persistence` tells. */
+/** The facts for `info persistence`. */
 export interface PersistenceStatus {
   readonly enabled: boolean;
   readonly saving: boolean;
-  /** What the snapshot under way has come to. */
+  /** The progress of the snapshot being taken. */
   readonly savingKeys: number;
   readonly savingBytes: number;
   readonly savingMs: number;
@@ -81,7 +84,7 @@ export interface PersistenceStatus {
   readonly lastSaveKeys: number;
   readonly lastSaveBytes: number;
   readonly lastSaveDurationMs: number;
-  /** Why the last attempt failed; empty when it did not. */
+  /** The reason why the last snapshot failed; empty when it succeeded. */
   readonly lastError: string;
   readonly changesSinceSave: number;
   readonly fsync: FsyncPolicy | undefined;
@@ -91,30 +94,30 @@ export interface PersistenceStatus {
   readonly refusal: string;
 }
 
-/** How a snapshot is to be taken. */
+/** The options of {@linkcode Persistence.save}. */
 export interface SaveOptions {
-  /** Whether to take all the time there is, since nobody else is served. */
+  /** Whether to take it without pauses, since no client is served. */
   readonly hurries?: boolean;
-  /** Whether a person asks for it, who has seen to the folder if something was wrong with it. */
+  /** Whether a person asks for it, who has dealt with any problem of the folder. */
   readonly isAsked?: boolean;
 }
 
-/** A snapshot under way. */
+/** A snapshot being taken. */
 interface Saving {
   readonly writer: SnapshotWriter;
-  readonly begunMs: number;
+  readonly startedMs: number;
   keys: number;
-  /** `ahead` of the walk at the last slice. */
+  /** The cursor's `ahead` at the last slice. */
   ahead: number;
-  /** Slices in a row since which nobody has used a key. */
+  /** The number of successive slices in which no key was used. */
   idleTurns: number;
 }
 
-/** Loads the store at start, and keeps it on disk. */
+/** Loads the store at the start, and keeps it on disk. */
 export class Persistence {
-  /** What the start loaded; `undefined` when there was nothing. */
+  /** The result of loading at the start; `undefined` when there was nothing to load. */
   readonly loaded: Loaded | undefined;
-  /** Where effects go; `undefined` when nothing is kept. */
+  /** The log that effects are written to; `undefined` without persistence. */
   readonly log: AppendLog | undefined;
   readonly #store: Store;
   readonly #options: PersistenceOptions;
@@ -126,25 +129,25 @@ export class Persistence {
   readonly #recorder: ChangeRecorder;
   #timer: ReturnType<typeof setInterval> | undefined;
   #saving: Saving | undefined;
-  /** All snapshots asked for, one behind another, and the last one that the folder is to get. */
+  /** The queue of all requested snapshots, which are taken one after another. */
   #queue: Promise<unknown> = Promise.resolve();
   #running: Promise<void> | undefined;
-  /** Whether the moment of the one under way has come: what changes now is not in it. */
+  /** Whether the current snapshot has ended: later changes are not in it. */
   #isMarked = false;
-  /** Whether a person has asked for the one under way. */
+  /** Whether a person has asked for the current snapshot. */
   #isAsked = false;
   #waiting: Promise<void> | undefined;
   #isClosing = false;
-  #looks = 0;
-  /** When the last snapshot was taken, by the clock that nobody sets; the start, when there is none. */
+  #checks = 0;
+  /** When the last snapshot was taken, by the monotonic clock; the start, when there is none. */
   #savedMs: number;
-  /** `store.changes` at the moment of the last snapshot. */
+  /** The value of `store.changes` at the end of the last snapshot. */
   #savedChanges: number;
   #last: SnapshotSummary | undefined;
   #lastDurationMs = 0;
   #lastError = "";
   #triedMs = -Infinity;
-  /** Bytes of the log that were there at the start, and size of the new one when the last snapshot was taken. */
+  /** The bytes of the log that existed at the start. */
   #logBytesBefore: number;
   #logMark = 0;
 
@@ -169,18 +172,18 @@ export class Persistence {
     this.log = recorder.log;
     this.loaded = loaded;
     this.#last = read?.snapshot;
-    // How long ago it was before the start, only the time of day tells.
+    // Only the time of day says how long before the start the snapshot was taken.
     const agoMs = this.#last === undefined ? 0 : this.#now() - this.#last.takenMs;
     this.#savedMs = this.#monotonicNow() - Math.max(0, agoMs);
     this.#logBytesBefore = read?.logBytes ?? 0;
-    // What the log had is in no snapshot.
+    // The effects in the log are in no snapshot.
     this.#savedChanges = store.changes - (read?.batches ?? 0);
   }
 
   /**
-   * Takes the data folder and loads the store, which must be empty.
+   * Opens the data folder and loads the store, which must be empty.
    *
-   * @throws {StartError} when the folder cannot be used or what it has not be loaded; no file has changed then
+   * @throws {StartError} when the folder cannot be used or its data cannot be loaded; then no file has changed
    */
   static async open(store: Store, options: PersistenceOptions): Promise<Persistence> {
     const { path, files = systemFiles, now = Date.now } = options;
@@ -190,7 +193,7 @@ export class Persistence {
       const recorder = new ChangeRecorder(store);
       recorder.log = folder && openLog(folder, options, loading);
       store.journal = recorder;
-      // Time does not go back: what was over when the log was written last is over.
+      // Time must not go back: keys that had expired when the log was last written stay expired.
       const expired = expireAll(store, recorder.log, Math.max(now(), loading.read?.lastMs ?? 0));
       store.nowMs = now();
       const loaded = loading.loaded && { ...loading.loaded, keys: store.size, expired };
@@ -198,7 +201,7 @@ export class Persistence {
       if (folder !== undefined && loading.isAltered) await persistence.#replace(loading.damaged);
       if (recorder.log !== undefined) {
         await recorder.log.begin();
-        persistence.#timer = setInterval(() => persistence.#lookAndTick(), PLACE_LOOK_INTERVAL_MS);
+        persistence.#timer = setInterval(() => persistence.#checkAndTick(), PLACE_LOOK_INTERVAL_MS);
       }
       return persistence;
     } catch (error) {
@@ -207,12 +210,12 @@ export class Persistence {
     }
   }
 
-  /** Puts down what the files do not say before anybody relies on it. */
+  /** Saves the loaded data if it differs from the files, before it is served. */
   async #replace(damaged: ReadonlySet<string>): Promise<void> {
     try {
       await this.save({ hurries: true });
     } catch (cause) {
-      // On a full disk it is served to readers, until there is room for a snapshot.
+      // On a full disk, only reads are served until there is room for a snapshot.
       if (isOutOfSpace(cause) && this.#options.backup === undefined && damaged.size === 0) {
         return this.log?.requireSnapshot();
       }
@@ -227,12 +230,12 @@ export class Persistence {
     return this.#folder !== undefined;
   }
 
-  /** Changes that no snapshot holds. */
+  /** The number of changes that are in no snapshot. */
   get changesSinceSave(): number {
     return this.#store.changes - this.#savedChanges;
   }
 
-  /** Bytes of the log that no snapshot makes needless. */
+  /** The bytes of the log that no snapshot makes unnecessary. */
   get logBytes(): number {
     return this.log === undefined ? 0 : this.#logBytesBefore + this.log.sizeBytes - this.#logMark;
   }
@@ -244,7 +247,7 @@ export class Persistence {
       saving: this.isSaving,
       savingKeys: saving?.keys ?? 0,
       savingBytes: saving?.writer.sizeBytes ?? 0,
-      savingMs: saving === undefined ? 0 : performance.now() - saving.begunMs,
+      savingMs: saving === undefined ? 0 : performance.now() - saving.startedMs,
       lastSaveMs: this.#last?.takenMs ?? 0,
       lastSaveKeys: this.#last?.keys ?? 0,
       lastSaveBytes: this.#last?.sizeBytes ?? 0,
@@ -260,10 +263,10 @@ export class Persistence {
   }
 
   /**
-   * Takes a snapshot that holds all that the store holds now. Where one is under way whose moment has not come yet, that
-   * is the one.
+   * Takes a snapshot with all data that the store has now. If one is being taken that has not ended yet, that one is
+   * used.
    *
-   * @throws what the file system throws; the snapshots of before are as they were then
+   * @throws the file system's error; then the earlier snapshots are unchanged
    */
   save(options: SaveOptions = {}): Promise<void> {
     const { hurries = false, isAsked = false } = options;
@@ -294,10 +297,10 @@ export class Persistence {
   }
 
   /**
-   * Writes a snapshot to a file of its own in the folder for backups, which must not be there.
+   * Writes a snapshot to a new file in the folder for backups.
    *
    * @param name its path in that folder
-   * @throws what the file system throws; there is no file then
+   * @throws the file system's error; then there is no such file
    */
   saveTo(name: string): Promise<void> {
     const backups = this.#backups;
@@ -305,7 +308,7 @@ export class Persistence {
       return Promise.reject(new Error("this server has no folder for backups: start it with --backup-folder FOLDER"));
     }
     return this.#enqueue(async () => {
-      // A default folder would be made where the data folder has been.
+      // The default folder would be created at the path from which the data folder was removed.
       if (this.#options.backupFolder === undefined) this.#folder?.checkPlace();
       const { path, temporary } = await backups.prepare(name);
       try {
@@ -318,12 +321,12 @@ export class Persistence {
     });
   }
 
-  #lookAndTick(): void {
-    this.log?.look();
-    if (++this.#looks % LOOKS_A_TICK_COUNT === 0) this.tick();
+  #checkAndTick(): void {
+    this.log?.check();
+    if (++this.#checks % CHECKS_A_TICK_COUNT === 0) this.tick();
   }
 
-  /** What is due from time to time: syncing, and snapshots. */
+  /** Performs periodic work: syncing, and snapshots. */
   tick(): void {
     const { log } = this;
     if (log === undefined || this.#isClosing) return;
@@ -332,7 +335,11 @@ export class Persistence {
     this.save().catch((error) => this.#options.onFailure?.(error));
   }
 
-  /** Gives up a snapshot under way, puts the log on disk, and gives the folder up. @throws what the log fails with */
+  /**
+   * Abandons the current snapshot, syncs the log, and releases the folder.
+   *
+   * @throws the log's error
+   */
   async close(): Promise<void> {
     this.#isClosing = true;
     clearInterval(this.#timer);
@@ -356,7 +363,7 @@ export class Persistence {
   }
 
   #enqueue(run: () => Promise<void>): Promise<void> {
-    // What it has come to is told to the end, its name's included.
+    // The status reports its progress until it is complete and has its name.
     const done = this.#queue.then(run).finally(() => this.#saving = undefined);
     this.#queue = done.catch(() => {});
     return done;
@@ -366,11 +373,11 @@ export class Persistence {
     const folder = this.#folder!;
     const { log } = this;
     this.#triedMs = this.#monotonicNow();
-    const begunMs = performance.now();
+    const startedMs = performance.now();
     let temporary: string | undefined;
     try {
-      log?.look();
-      if (this.#isAsked && await folder.takeAnew()) log?.leaveSegment("the data folder was replaced by an empty one");
+      log?.check();
+      if (this.#isAsked && await folder.retake()) log?.abandonSegment("the data folder was replaced by an empty one");
       const paths = await folder.nextSnapshot(this.#now());
       temporary = paths.temporary;
       let logMark = 0;
@@ -390,24 +397,24 @@ export class Persistence {
       this.#logBytesBefore = 0;
       this.#logMark = logMark;
       try {
-        log?.covered(summary.batch);
+        log?.captured(summary.batch);
       } finally {
-        // Where there was no room for a segment, this makes some.
+        // If there was no room for a segment, this makes some.
         await folder.removeOld(summary.batch);
       }
-      this.#lastDurationMs = performance.now() - begunMs;
+      this.#lastDurationMs = performance.now() - startedMs;
       this.#lastError = "";
       if (this.#isAsked) log?.readmit();
       await log?.begin();
     } catch (error) {
       this.#lastError = messageOf(error);
-      // What was written of it is of no use; when it cannot be removed either, the next start does so.
+      // The partial file is useless. If it cannot be removed, the next start removes it.
       if (temporary !== undefined) await this.#files.remove(temporary).catch(() => {});
       throw error;
     }
   }
 
-  /** Writes all keys to a file. `mark` is called at the moment of which the snapshot is. */
+  /** Writes all keys to a file. Calls `mark` at the moment at which the snapshot ends. */
   async #take(path: string, hurries: boolean, mark?: () => void): Promise<SnapshotSummary> {
     const store = this.#store;
     const { snapshotQueueMaxBytes } = this.#options;
@@ -417,7 +424,7 @@ export class Persistence {
     });
     const saving: Saving = {
       writer,
-      begunMs: performance.now(),
+      startedMs: performance.now(),
       keys: 0,
       ahead: store.snapshotCursor.ahead,
       idleTurns: 0,
@@ -426,7 +433,7 @@ export class Persistence {
     this.#recorder.snapshot = writer;
     const scan = new SnapshotScan(store, writer);
     try {
-      while (!this.#cover(scan, saving, hurries)) {
+      while (!this.#captureSlice(scan, saving, hurries)) {
         const gapMs = hurries || saving.idleTurns > SNAPSHOT_IDLE_TURNS_COUNT ? 0 : SNAPSHOT_GAP_MS;
         await new Promise((resolve) => setTimeout(resolve, gapMs));
         if (this.#isClosing) {
@@ -434,10 +441,10 @@ export class Persistence {
           throw new Error("the server is stopping");
         }
       }
-      // A command that takes many turns is in the snapshot as a whole, or not at all.
-      // Others run between the last group's end and here, and one of them may have begun another.
+      // A command that takes several turns is in the snapshot completely, or not at all. Other commands run between the
+      // end of the last group and this loop, and one of them may have begun another group.
       while (this.log !== undefined && this.log.openGroups > 0) await this.log.groupsClosed();
-      // From here to the next wait, nothing can change.
+      // Nothing can change from here to the next `await`.
       this.#recorder.snapshot = undefined;
       const batch = this.log?.mark() ?? 0;
       mark?.();
@@ -445,7 +452,7 @@ export class Persistence {
       try {
         if (mark !== undefined) this.log?.rotate();
       } catch {
-        // The segment goes on, and is removed with the next snapshot.
+        // The segment continues, and is removed with the next snapshot.
       }
       return await finished;
     } finally {
@@ -455,11 +462,11 @@ export class Persistence {
   }
 
   /**
-   * Covers keys for a slice of time; for a longer one where nobody has used a key for a while, or where commands have used so
-   * many since the last one that the walk would not get on. Answers whether all are covered.
+   * Captures keys for a slice of time. The slice is longer when no key has been used for a while, or when commands have
+   * used so many since the last slice that the snapshot would not progress. Returns whether all keys are captured.
    */
-  #cover(scan: SnapshotScan, saving: Saving, hurries: boolean): boolean {
-    const begunMs = performance.now();
+  #captureSlice(scan: SnapshotScan, saving: Saving, hurries: boolean): boolean {
+    const startedMs = performance.now();
     const store = this.#store;
     const { blocks } = saving.writer;
     const ahead = store.snapshotCursor.ahead - saving.ahead;
@@ -470,9 +477,9 @@ export class Persistence {
     while (!saving.writer.isBehind) {
       if (scan.step()) return true;
       saving.keys = scan.keys;
-      const ranMs = performance.now() - begunMs;
+      const ranMs = performance.now() - startedMs;
       if (ranMs >= SNAPSHOT_SLICE_MAX_MS) return false;
-      // Writing a block takes its time, too.
+      // Writing a block takes time as well.
       const isEnough = ranMs >= SNAPSHOT_SLICE_MS || saving.writer.blocks !== blocks;
       if (isEnough && store.snapshotCursor.visited >= goal && !isIdle) return false;
     }
@@ -480,8 +487,8 @@ export class Persistence {
   }
 }
 
-/** Keys whose deadline has passed that are removed before the next look, at the start. */
-const EXPIRED_AT_ONCE_COUNT = 100_000;
+/** The number of expired keys that are removed in one step at the start. */
+const EXPIRED_A_STEP_COUNT = 100_000;
 
 function openLog(
   folder: DataFolder,
@@ -498,17 +505,17 @@ function openLog(
   }
 }
 
-/** What durations are measured by. */
+/** Returns the clock for durations. */
 function monotonicOf({ now, monotonicNow = now }: PersistenceOptions): () => number {
   return monotonicNow ?? (() => performance.now());
 }
 
-/** Removes all keys whose time has passed, which the log is told. Answers how many. */
+/** Removes all expired keys, and records that in the log. Returns their number. */
 function expireAll(store: Store, log: AppendLog | undefined, nowMs: number): number {
   const before = store.statistics.expiredKeys;
   store.nowMs = nowMs;
   for (let isMore = true; isMore;) {
-    isMore = store.expireDue(EXPIRED_AT_ONCE_COUNT);
+    isMore = store.expireDue(EXPIRED_A_STEP_COUNT);
     log?.flush();
   }
   return store.statistics.expiredKeys - before;

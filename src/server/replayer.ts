@@ -1,12 +1,12 @@
 /**
- * Puts records into a store: what a snapshot and a log say.
+ * Applies the records of a snapshot and a log to a store.
  *
- * Each record says what it expects to find, so that a store which is not what the records were made for is noticed at the
- * next one on the same key. Keys are found whatever their deadline: while records are replayed no time passes
- * (`nowMs` is 0), since when a key went is a record of its own. What is over goes afterwards, at once.
+ * Each record says what it expects, so that a store that differs from the one recorded is noticed at the next record on
+ * the same key. Keys are found even after their deadline: no time passes while records are replayed (`nowMs` is 0),
+ * since the removal of an expired key has its own record. Keys that have expired are removed afterwards, all together.
  *
- * Where the store is smaller than the one that the records come from, the least recently used keys go, and later records on
- * them are passed over. A repair passes over what does not fit, and drops the key.
+ * If the store is smaller than the one recorded, the least recently used keys are evicted, and later records on them
+ * are skipped. A repair also skips a record that does not match, and drops its key.
  *
  * @module
  */
@@ -18,35 +18,35 @@ import type { RecordTarget } from "../log/record.ts";
 import { EntryType } from "../store/store.ts";
 import type { Store } from "../store/store.ts";
 
-/** Room is made for as many bytes and items of a list or hash at a time. */
+/** The bytes, and the items of a list or hash, for which room is made at a time. */
 const ROOM_BYTES = 4000;
 const ROOM_ITEMS = 8;
 
-/** Takes records into a store. */
+/** A receiver of records that applies them to a store. */
 export class Replayer implements RecordTarget {
-  /** Keys that a repair has dropped, since records on them were missing. */
+  /** The number of keys that a repair has dropped, since records on them were missing. */
   dropped = 0;
   readonly #store: Store;
   readonly #isRepair: boolean;
-  // The list or hash whose items follow: its key, its entry, where the next items go.
+  // The list or hash whose items follow: its key, its entry, where the next items are added.
   #bytes: Uint8Array = new Uint8Array(0);
   #keyAt = 0;
   #keyLength = 0;
   #entry = 0;
   #isHead = false;
-  /** Whether items follow that are passed over. */
+  /** Whether the items that follow are skipped. */
   #skips = false;
-  /** In a repair: the key of the last record that adds to a value, its items so far, and bytes of them. */
+  /** In a repair: the key of the last record that adds to a value, and the number and bytes of its items so far. */
   #partKey: Uint8Array | undefined;
   #partItems = 0;
   #partBytes = 0;
-  /** In a repair: the key of which a part came last that was full, so that more of it has to follow, perhaps. */
+  /** In a repair: the key whose last part was full, so that more of it may follow. */
   #growing: Uint8Array | undefined;
-  /** Bytes and items for which there is room. */
+  /** The bytes and items for which there is room. */
   #roomBytes = 0;
   #roomItems = 0;
 
-  /** @param store empty; its `nowMs` is 0 while it is loaded */
+  /** @param store an empty store; its `nowMs` is 0 while it is loaded */
   constructor(store: Store, isRepair = false) {
     this.#store = store;
     this.#isRepair = isRepair;
@@ -70,8 +70,8 @@ export class Replayer implements RecordTarget {
     const store = this.#store;
     store.makeRoom(keyLength + length, 2);
     let entry = store.find(bytes, key, keyLength);
-    if (!this.#isAs(entry, EntryType.String, before)) return;
-    // A repair may have dropped what does not fit.
+    if (!this.#matches(entry, EntryType.String, before)) return;
+    // A repair may have dropped a key that does not match.
     if (this.#isRepair) entry = store.find(bytes, key, keyLength);
     if (this.#isRepair) {
       this.#beginPart(bytes, key, keyLength);
@@ -94,7 +94,7 @@ export class Replayer implements RecordTarget {
     const store = this.#store;
     store.makeRoom(keyLength + Math.max(0, from + length - before), 2);
     const entry = store.find(bytes, key, keyLength);
-    if (!this.#isThere(entry, EntryType.String, before)) return;
+    if (!this.#isPresent(entry, EntryType.String, before)) return;
     store.overwriteString(entry, from, bytes, value, length);
   }
 
@@ -122,7 +122,7 @@ export class Replayer implements RecordTarget {
   listRemove(bytes: Uint8Array, key: number, keyLength: number, before: number, index: number, count: number): void {
     const store = this.#store;
     const entry = store.find(bytes, key, keyLength);
-    if (!this.#isThere(entry, EntryType.List, before)) return;
+    if (!this.#isPresent(entry, EntryType.List, before)) return;
     this.#expect(count > 0 && index + count <= before);
     if (count > 1) store.listRemove(entry, index, count);
     else if (index === 0 || index === before - 1) store.listPop(entry, index === 0);
@@ -141,7 +141,7 @@ export class Replayer implements RecordTarget {
     const store = this.#store;
     store.makeRoom(keyLength + length, 2);
     const entry = store.find(bytes, key, keyLength);
-    if (!this.#isThere(entry, EntryType.List, before)) return;
+    if (!this.#isPresent(entry, EntryType.List, before)) return;
     this.#expect(index < before);
     store.listSet(entry, index, bytes, element, length);
   }
@@ -158,7 +158,7 @@ export class Replayer implements RecordTarget {
     const store = this.#store;
     store.makeRoom(keyLength + length, 2);
     const entry = store.find(bytes, key, keyLength);
-    if (!this.#isThere(entry, EntryType.List, before)) return;
+    if (!this.#isPresent(entry, EntryType.List, before)) return;
     this.#expect(index <= before);
     store.listInsert(entry, index, bytes, element, length);
   }
@@ -175,7 +175,7 @@ export class Replayer implements RecordTarget {
   ): void {
     const store = this.#store;
     const entry = store.find(bytes, key, keyLength);
-    if (!this.#isThere(entry, EntryType.List, before)) return;
+    if (!this.#isPresent(entry, EntryType.List, before)) return;
     const left = store.listRemoveEqual(entry, fromTail, most, bytes, element, length);
     this.#expect((left === 0 ? 0 : store.listLength(left)) === before - most);
   }
@@ -196,7 +196,7 @@ export class Replayer implements RecordTarget {
   hashRemove(bytes: Uint8Array, key: number, keyLength: number, before: number, field: number, length: number): void {
     const store = this.#store;
     const entry = store.find(bytes, key, keyLength);
-    if (!this.#isThere(entry, EntryType.Hash, before)) return;
+    if (!this.#isPresent(entry, EntryType.Hash, before)) return;
     store.hashRemove(entry, bytes, field, length);
     this.#expect(store.removed);
   }
@@ -246,23 +246,23 @@ export class Replayer implements RecordTarget {
     const growing = this.#growing;
     const entry = growing === undefined ? 0 : this.#store.find(growing, 0, growing.length);
     if (entry === 0) return;
-    // It may be whole, but a value that is cut short is a wrong one.
+    // The value may be complete, but a truncated value would be wrong.
     this.#store.remove(entry);
     this.dropped++;
   }
 
-  /** In a repair: a record adds to a value. */
+  /** Begins a record that adds to a value, in a repair. */
   #beginPart(bytes: Uint8Array, key: number, keyLength: number): void {
     this.#endPart();
     this.#partKey = bytes.slice(key, key + keyLength);
     this.#partBytes = 0;
   }
 
-  /** In a repair: the last record that added to a value is over. */
+  /** Ends the last record that added to a value, in a repair. */
   #endPart(): void {
     const key = this.#partKey;
     if (this.#partItems === 0 || key === undefined) return;
-    // Snapshots cover large values in parts, of which all but the last are full.
+    // Snapshots write large values in parts, all of which but the last are full.
     if (this.#partItems >= SNAPSHOT_PART_ITEMS || this.#partBytes >= SNAPSHOT_PART_BYTES) this.#growing = key;
     else if (this.#growing?.length === key.length && equalBytes(key, 0, this.#growing, 0, key.length)) {
       this.#growing = undefined;
@@ -270,7 +270,7 @@ export class Replayer implements RecordTarget {
     this.#partItems = 0;
   }
 
-  /** Whether keys had to go for want of room. */
+  /** Whether keys were evicted because there was no room. */
   get #hasEvicted(): boolean {
     return this.#store.statistics.evictedKeys > 0;
   }
@@ -282,11 +282,14 @@ export class Replayer implements RecordTarget {
     this.#keyLength = keyLength;
     this.#roomBytes = this.#roomItems = 0;
     this.#entry = this.#store.find(bytes, key, keyLength);
-    this.#skips = !this.#isAs(this.#entry, type, before);
+    this.#skips = !this.#matches(this.#entry, type, before);
     if (before === 0) this.#entry = 0;
   }
 
-  /** Makes room for the next item, with the same few bytes at a time as a client's writes: what fitted fits again. */
+  /**
+   * Makes room for the next item, in the same small steps as a client's writes, so that data that fitted before fits
+   * again.
+   */
   #makeRoom(bytes: number): void {
     this.#partItems++;
     this.#partBytes += bytes;
@@ -297,40 +300,44 @@ export class Replayer implements RecordTarget {
     this.#roomItems = ROOM_ITEMS - 1;
     this.#store.makeRoom(Math.max(bytes, ROOM_BYTES), ROOM_ITEMS);
     if (this.#entry === 0) return;
-    // Room was made by moving others or evicting them, in the worst case the beginning of this very one.
+    // Making room moves and evicts other keys, and in the worst case the beginning of this one.
     this.#entry = this.#store.find(this.#bytes, this.#keyAt, this.#keyLength);
     this.#skips = this.#entry === 0;
   }
 
-  /** As {@linkcode #isAs}, for what must be there, and is still. */
-  #isThere(entry: number, type: EntryType, before: number): boolean {
+  /** Returns whether a key exists and has the value that a record expects. */
+  #isPresent(entry: number, type: EntryType, before: number): boolean {
     if (entry === 0) return this.#isAbsent();
     const { dropped } = this;
-    return this.#isAs(entry, type, before) && this.dropped === dropped;
+    return this.#matches(entry, type, before) && this.dropped === dropped;
   }
 
-  /** The key of a record is absent. Answers false, where that can be. */
+  /**
+   * Returns false when the key of a record may be absent, because it was evicted or in a repair.
+   *
+   * @throws {ProtocolError} when it must exist
+   */
   #isAbsent(): false {
     if (this.#isRepair) this.dropped++;
-    else if (!this.#hasEvicted) throw new ProtocolError("Cannot apply a record: its key is not there");
+    else if (!this.#hasEvicted) throw new ProtocolError("Cannot apply a record: its key is absent");
     return false;
   }
 
   /**
-   * Whether a key holds what a record expects: a value of that type and length, or nothing where `before` is 0. If it was
-   * evicted, or in a repair, the record may have to be passed over. A repair drops what is not as expected, and the record
-   * can be applied where it expects nothing.
+   * Returns whether the record on a key can be applied: the key has a value of this type and length, or is absent and
+   * `before` is 0. The record is skipped if its key was evicted, or in a repair. A repair drops a key that does not
+   * match, and then applies a record that expects nothing.
    */
-  #isAs(entry: number, type: EntryType, before: number): boolean {
+  #matches(entry: number, type: EntryType, before: number): boolean {
     const store = this.#store;
     if (entry === 0) return before === 0 || this.#isAbsent();
     const isOfType = store.type(entry) === type;
     const length = isOfType ? this.#length(entry, type) : 0;
-    // An empty string is there, and is nothing all the same.
+    // An empty string exists, but has the length of an absent one.
     if (isOfType && length === before) return true;
     if (!this.#isRepair) {
-      const held = isOfType ? `holds ${length}` : "is of another type";
-      throw new ProtocolError(`Cannot apply a record: its key ${held} where it expects ${before}`);
+      const found = isOfType ? `has length ${length}` : "has another type";
+      throw new ProtocolError(`Cannot apply a record: its key ${found}: expected length ${before}`);
     }
     store.remove(entry);
     this.dropped++;
@@ -346,12 +353,12 @@ export class Replayer implements RecordTarget {
   #expectAbsent(bytes: Uint8Array, key: number, length: number): void {
     const entry = this.#store.find(bytes, key, length);
     if (entry === 0) return;
-    if (!this.#isRepair) throw new ProtocolError("Cannot apply a record: its new key is there already");
+    if (!this.#isRepair) throw new ProtocolError("Cannot apply a record: its new key exists already");
     this.#store.remove(entry);
     this.dropped++;
   }
 
   #expect(condition: boolean): void {
-    if (!condition && !this.#isRepair) throw new ProtocolError("Cannot apply a record: it names what is not there");
+    if (!condition && !this.#isRepair) throw new ProtocolError("Cannot apply a record: it names something absent");
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Writes all keys into a snapshot, a few at a time, from the least to the most recently used one, so that loading them in
- * this order restores the order of use. Between two steps commands run; change_recorder.ts follows what they change.
+ * Writes all keys to a snapshot, a few at a time, from the least to the most recently used one, so that loading them in
+ * this order restores the order of use. Commands run between two steps; change_recorder.ts records what they change.
  *
  * @module
  */
@@ -13,12 +13,12 @@ import type { SnapshotCursor } from "../store/snapshot_cursor.ts";
 import { EntryType } from "../store/store.ts";
 import type { Store } from "../store/store.ts";
 
-/** Keys that are looked at in one step. */
+/** The number of keys that are visited in one step. */
 const STEP_KEYS = 16;
 
-/** One walk, which was begun. */
+/** A scan of the store for one snapshot, which must have begun. */
 export class SnapshotScan {
-  /** Keys covered so far, the open one included. */
+  /** The number of keys captured so far, including the partial one. */
   keys = 0;
   readonly #store: Store;
   readonly #cursor: SnapshotCursor;
@@ -34,7 +34,9 @@ export class SnapshotScan {
     this.#records = snapshot.records;
   }
 
-  /** Covers a few keys, or a part of a large value: some 10 µs. Answers whether all is covered. */
+  /**
+   * Captures a few keys, or a part of a large value, which takes about 10 µs. Returns whether all keys are captured.
+   */
   step(): boolean {
     for (let i = 0; i < STEP_KEYS; i++) {
       if (this.#cursor.partial !== 0) {
@@ -74,7 +76,7 @@ export class SnapshotScan {
     }
   }
 
-  /** Covers the next part of the open value, and leaves it when that was the last one. */
+  /** Captures the next part of the partial value, and closes the value after the last part. */
   #capturePart(): void {
     const store = this.#store;
     const cursor = this.#cursor;
@@ -113,7 +115,7 @@ export class SnapshotScan {
     store.copyString(entry, 0, records.buffer, at, length);
   }
 
-  /** Covers some elements from `index` on. Answers how many. */
+  /** Captures some elements from `index` on. Returns their number. */
   #captureElements(entry: number, index: number): number {
     const store = this.#store;
     const records = this.#records;
@@ -132,7 +134,7 @@ export class SnapshotScan {
     return count;
   }
 
-  /** Covers some fields of the open hash. Answers whether there may be more. */
+  /** Captures some fields of the partial hash. Returns whether there may be more. */
   #captureFields(entry: number): boolean {
     const store = this.#store;
     const cursor = this.#cursor;
@@ -158,7 +160,7 @@ export class SnapshotScan {
     this.#records.finish();
   }
 
-  /** Adds the field at the cursor. Answers the bytes of it and its value. */
+  /** Adds the field at the cursor. Returns the bytes of the field and its value. */
   #addField(): number {
     const store = this.#store;
     const records = this.#records;

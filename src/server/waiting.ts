@@ -1,5 +1,5 @@
 /**
- * Serves and wakes clients that wait, in turns of the event loop that others have as well.
+ * Serves and wakes blocked clients, in turns of the event loop that are shared with other work.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import type { Slices } from "../role/slices.ts";
 import { WakeQueue } from "../role/wake_queue.ts";
 import type { Store } from "../store/store.ts";
 
-/** What serving needs of a server. */
+/** The parts of a server that serving blocked clients uses. */
 export interface WaitingHost {
   readonly store: Store;
   readonly slices: Slices;
@@ -19,7 +19,7 @@ export interface WaitingHost {
   readonly log: AppendLog | undefined;
 }
 
-/** Has `waiters` served beside the sessions of a server. */
+/** Connects `waiters` to a server, so that blocked clients are served between its sessions. */
 export function serveInTurns(waiters: Waiters, { store, slices, peerEnds, log }: WaitingHost): void {
   const serveAt = (nowMs: number, serve: () => void) => {
     store.nowMs = nowMs;

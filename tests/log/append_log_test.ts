@@ -63,7 +63,7 @@ class Rig {
 /** The path of a segment, which has its final name once its header is on disk. */
 function pathOf(files: SimulatedFiles, first: number): string {
   const path = segmentPath(FOLDER, first);
-  return files.look(path) === undefined ? unfinishedPath(path) : path;
+  return files.stat(path) === undefined ? unfinishedPath(path) : path;
 }
 
 function batchesOf(files: SimulatedFiles, first: number): [number: number, unknown: number][] {
@@ -306,10 +306,10 @@ Deno.test("AppendLog syncs no more after a sync that failed, until a snapshot ho
     await settle();
   }
   assertEquals([rig.files.calls.sync, rig.batches(1)], [syncs, [[1, 0]]]);
-  rig.log.covered(0);
+  rig.log.captured(0);
   await settle();
   assertEquals([first.state, rig.log.mustRebase], ["pending", true], "an older snapshot does not help");
-  rig.log.covered(1);
+  rig.log.captured(1);
   await settle();
   assertEquals([first.state, second.state], ["resolved", "resolved"]);
   assertEquals([rig.log.mustRebase, rig.log.refusal, rig.log.synced], [false, undefined, 2]);
@@ -326,7 +326,7 @@ Deno.test("AppendLog writes the header of a segment without a batch again after 
   rig.files.fail({ call: "sync", code: "EIO", times: 1 });
   rig.log.tick();
   await until(() => rig.log.mustRebase, "the log asks for a snapshot");
-  rig.log.covered(rig.log.mark());
+  rig.log.captured(rig.log.mark());
   assertEquals([rig.segments, rig.files.read(path).length], [[1, 2], header.length]);
   assertNotEquals(rig.files.read(path), header);
   rig.write("b");
@@ -342,7 +342,7 @@ Deno.test("AppendLog.covered() leaves a segment whose last batch is torn", async
   const covered = rig.log.mark();
   rig.write("c");
   rig.files.capacityBytes = Infinity;
-  rig.log.covered(covered);
+  rig.log.captured(covered);
   assertEquals([rig.log.refusal, rig.segments], [undefined, [1, 3]]);
   assertEquals([rig.batches(1), rig.batches(3)], [[[1, 0]], [[3, 2]]]);
   await rig.log.close();
@@ -359,7 +359,7 @@ Deno.test("AppendLog.covered() writes nothing behind a torn batch when it cannot
   rig.files.fail({ call: "create", code: "EMFILE" });
   let error: unknown;
   try {
-    rig.log.covered(covered);
+    rig.log.captured(covered);
   } catch (thrown) {
     error = thrown;
   }
@@ -370,7 +370,7 @@ Deno.test("AppendLog.covered() writes nothing behind a torn batch when it cannot
   assertEquals(rig.files.usedBytes, size);
   assert(rig.log.refusal !== undefined && rig.log.mustRebase);
   rig.files.heal();
-  rig.log.covered(rig.log.mark());
+  rig.log.captured(rig.log.mark());
   rig.write("d");
   assertEquals([rig.log.refusal, rig.segments, rig.batches(4)], [undefined, [1, 4], [[4, 0]]]);
 });
@@ -387,7 +387,7 @@ Deno.test("AppendLog.covered() beside a sync under way does not fail it", async 
   await settle();
   const covered = rig.log.mark();
   rig.files.capacityBytes = Infinity;
-  rig.log.covered(covered);
+  rig.log.captured(covered);
   assertEquals(rig.segments, [1, 2, 4]);
   release();
   await settle();
@@ -414,7 +414,7 @@ Deno.test("AppendLog keeps no more unwritten batches than it may, and then needs
   rig.log.tick();
   await settle();
   assertEquals(held.state, "pending");
-  rig.log.covered(rig.log.mark());
+  rig.log.captured(rig.log.mark());
   await settle();
   assertEquals([held.state, rig.log.refusal, rig.log.mustWait(0)], ["resolved", undefined, false]);
 });
@@ -471,7 +471,7 @@ Deno.test("AppendLog.covered() lets go of segments that are needless, with never
   const covered = rig.log.mark();
   rig.log.rotate();
   rig.write("b");
-  rig.log.covered(covered);
+  rig.log.captured(covered);
   const synced: string[] = [];
   rig.files.onCall = (call, path) => void (call === "sync" && synced.push(path));
   await rig.log.close();
@@ -581,7 +581,7 @@ Deno.test("AppendLog acknowledges nothing while its folder is another one, and d
   rig.write("c");
   assertEquals([rig.files.calls.write, rig.log.unwrittenBytes > 0], [writes, true]);
   putBack();
-  rig.log.look();
+  rig.log.check();
   await until(() => held.state === "resolved", "what was held goes on");
   assertEquals([rig.log.refusal, rig.batches(1).length], [undefined, 3]);
   assertEquals(rig.refusals.map((refusal) => typeof refusal), ["string", "undefined"]);
@@ -599,7 +599,7 @@ for (const policy of ["everysec", "never"] as const) {
     await settle();
     assertEquals([held.state, rig.log.refusal?.includes("it was replaced by another one")], ["pending", true]);
     putBack();
-    rig.log.look();
+    rig.log.check();
     await until(() => held.state === "resolved", "what was held goes on");
     assertEquals([rig.log.refusal, rig.batches(1).length], [undefined, 2]);
   });
@@ -608,7 +608,7 @@ for (const policy of ["everysec", "never"] as const) {
 Deno.test("AppendLog fails those who wait while its folder is gone, sooner than those on a full disk", async () => {
   await using rig = await withPlace("everysec");
   rig.files.replaceFolder(FOLDER);
-  rig.log.look();
+  rig.log.check();
   rig.set("a");
   const held = watch(rig.log.settled());
   await settle();
@@ -624,16 +624,16 @@ Deno.test("AppendLog.readmit() accepts writes again once a snapshot holds what w
   const before = rig.log.mark();
   rig.write("b");
   rig.files.unlink(unfinishedPath(segmentPath(FOLDER, 1)));
-  rig.log.look();
+  rig.log.check();
   assert(rig.log.refusal!.includes("was removed or renamed by somebody else"), rig.log.refusal);
   assert(rig.log.mustRebase && rig.log.needsSnapshot);
   // A snapshot of a moment before it was found does not count, whoever has asked for it.
-  rig.log.covered(before);
+  rig.log.captured(before);
   rig.log.readmit();
   assert(rig.log.refusal !== undefined && rig.log.mustRebase);
-  rig.log.covered(rig.log.mark());
+  rig.log.captured(rig.log.mark());
   assertEquals([rig.log.mustRebase, rig.segments], [false, [3]]);
-  rig.log.look();
+  rig.log.check();
   assert(rig.log.refusal !== undefined, "nobody has asked");
   rig.log.readmit();
   assertEquals(rig.log.refusal, undefined);

@@ -153,12 +153,12 @@ Deno.test("DataFolder.nextSnapshot() refuses a folder that was replaced, which a
 Deno.test("DataFolder.takeAnew() goes on in an empty folder of the same name, and locks it", () =>
   withFolder(async (path) => {
     const folder = await open(path);
-    assertEquals(await folder.takeAnew(), false);
+    assertEquals(await folder.retake(), false);
     await Deno.remove(path, { recursive: true });
-    await assertRejects(() => folder.takeAnew(), StartError, "is gone: it was removed or renamed");
+    await assertRejects(() => folder.retake(), StartError, "is gone: it was removed or renamed");
     await Deno.mkdir(path);
     await assertRejects(() => write(folder, 1, "x"), StartError, "replaced by another one");
-    assertEquals(await folder.takeAnew(), true);
+    assertEquals(await folder.retake(), true);
     await write(folder, 1, "x");
     assertEquals(await contents(folder), ["x"]);
     await assertRejects(() => open(path), StartError, `process ${Deno.pid}`);
@@ -171,7 +171,7 @@ Deno.test("DataFolder.takeAnew() takes no folder in which a server was, and none
     const folder = await open(path);
     await Deno.rename(path, `${path}-moved`);
     await Deno.mkdir(path);
-    await assertRejects(() => folder.takeAnew(), StartError, "that one still exists: move it back");
+    await assertRejects(() => folder.retake(), StartError, "that one still exists: move it back");
     await Deno.remove(`${path}-moved`, { recursive: true });
     const names = [
       "inmem.lock",
@@ -181,11 +181,11 @@ Deno.test("DataFolder.takeAnew() takes no folder in which a server was, and none
     ];
     for (const name of names) {
       await Deno.writeTextFile(`${path}/${name}`, "");
-      await assertRejects(() => folder.takeAnew(), StartError, `in this one there is "${name}"`);
+      await assertRejects(() => folder.retake(), StartError, `in this one there is "${name}"`);
       assertEquals(await namesIn(path), [name]);
       await Deno.remove(`${path}/${name}`);
     }
-    assertEquals(await folder.takeAnew(), true);
+    assertEquals(await folder.retake(), true);
     folder.close();
   }));
 
@@ -194,14 +194,14 @@ Deno.test("DataFolder.takeAnew() makes a lock that was removed again, and takes 
     const folder = await open(path);
     await Deno.remove(`${path}/inmem.lock`);
     await assertRejects(() => folder.nextSnapshot(1), StartError, "was removed, and another server could start there");
-    assertEquals(await folder.takeAnew(), false);
+    assertEquals(await folder.retake(), false);
     await assertRejects(() => open(path), StartError, `process ${Deno.pid}`);
     await write(folder, 1, "x");
     await Deno.remove(`${path}/inmem.lock`);
     const other = await open(path);
-    await assertRejects(() => folder.takeAnew(), StartError, "was replaced by another one");
+    await assertRejects(() => folder.retake(), StartError, "was replaced by another one");
     other.close();
-    await assertRejects(() => folder.takeAnew(), StartError, "was replaced by another one");
+    await assertRejects(() => folder.retake(), StartError, "was replaced by another one");
     folder.close();
   }));
 
@@ -243,7 +243,7 @@ Deno.test("DataFolder.spare() keeps what was there at start", () =>
     for (const number of [1, 5]) await Deno.writeTextFile(segmentPath(path, number), "log");
     first.close();
     const second = await open(path);
-    await second.spare();
+    await second.protect();
     await Deno.writeTextFile(segmentPath(path, 9), "log");
     await Deno.writeTextFile(segmentPath(path, 12), "log");
     for (const text of ["x", "y", "z"]) await write(second, 1, text, 100);
@@ -256,7 +256,7 @@ Deno.test("DataFolder.spare() keeps the files that it is told of", () =>
   withFolder(async (path) => {
     const folder = await open(path);
     for (const number of [1, 5, 9]) await Deno.writeTextFile(segmentPath(path, number), "log");
-    await folder.spare([segmentPath(path, 5)]);
+    await folder.protect([segmentPath(path, 5)]);
     await folder.removeOld(100);
     assertEquals((await folder.segments()).map(({ number }) => number), [5, 9]);
     folder.close();

@@ -336,10 +336,10 @@ Deno.test("RecordDecoder refuses sizes and numbers beyond what there is", () => 
 });
 
 Deno.test("RecordDecoder refuses a record behind the closing one", () => {
-  refuse("behind the closing one", 0x94, 0, 0, 0, 0, 0x91, 14);
+  refuse("after the closing one", 0x94, 0, 0, 0, 0, 0x91, 14);
   const decoder = new RecordDecoder(new CountingTarget());
   decoder.decode(Uint8Array.of(0x94, 0, 0, 0, 0), 0, 5);
-  assertThrows(() => decoder.decode(Uint8Array.of(0x91, 14), 0, 2), ProtocolError, "behind the closing one");
+  assertThrows(() => decoder.decode(Uint8Array.of(0x91, 14), 0, 2), ProtocolError, "after the closing one");
 });
 
 Deno.test("RecordDecoder refuses records cut at every byte, and takes those before", () => {

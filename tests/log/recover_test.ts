@@ -116,7 +116,7 @@ async function smallLog(
 /** The path of a segment, which has its final name once its header is on disk. */
 function pathOf(files: SimulatedFiles, first: number): string {
   const path = segmentPath(FOLDER, first);
-  return files.look(path) === undefined ? unfinishedPath(path) : path;
+  return files.stat(path) === undefined ? unfinishedPath(path) : path;
 }
 
 /** Where the blocks of a file begin, and where it ends. */
@@ -414,7 +414,7 @@ Deno.test("recover() refuses a torn segment when the next one says that it was o
   files.put(LOG, bytes.subarray(0, offsets[1]));
   const missing = await new Reading().read(files);
   assertInstanceOf(missing, CorruptionError);
-  assert(missing.message.includes("batches 2 to 3, which stood before this file, are missing"), missing.message);
+  assert(missing.message.includes("batches 2 to 3, which come before this file, are missing"), missing.message);
 });
 
 Deno.test("recover() goes on in the next segment behind a batch that a full one was left with", async () => {

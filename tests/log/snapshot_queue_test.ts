@@ -78,7 +78,7 @@ Deno.test("SnapshotWriter fails when its queue is full all the same, and holds n
   assertEquals(held.length, 1);
   await held[0];
   file.release();
-  await assertRejects(() => writer.finish(1, 1), Error, "the disk takes less than what commands change meanwhile");
+  await assertRejects(() => writer.finish(1, 1), Error, "commands change more data than the disk can write");
 });
 
 Deno.test("SnapshotWriter.abandon() holds nobody up any more", async () => {

@@ -179,7 +179,7 @@ const LOSSES: Record<string, { lose: (rig: Rig) => Promise<void>; reason: RegExp
       await Deno.remove(data, { recursive: true });
       await Deno.symlink("data", data);
     },
-    reason: /cannot be looked at: .*symbolic links/,
+    reason: /cannot be checked: .*symbolic links/,
   },
   "replaced by a file": {
     lose: async ({ data }) => {
@@ -386,7 +386,7 @@ for (const [what, { change, reason }] of Object.entries(CHANGES)) {
     const before = await rig.newestSnapshot();
     await change(rig);
     await rig.refused(reason);
-    assertMatch(rig.info("log_last_error")!, /the command "save" makes writes possible again/);
+    assertMatch(rig.info("log_last_error")!, /run the command "save" to allow writes again/);
     // The next process finds everything, however this one ends.
     await until(async () => (await rig.newestSnapshot()) > before, "a snapshot is taken");
     assertMatch(String(await rig.client.call("set", "b", "2")), /^MISCONF/);
@@ -439,7 +439,7 @@ Deno.test("Server whose folder's rights are taken away refuses writes, and accep
 }, async () => {
   await using rig = await Rig.open();
   await Deno.chmod(rig.data, 0o000);
-  await rig.refused(/cannot be looked at: .*[Pp]ermission/);
+  await rig.refused(/cannot be checked: .*[Pp]ermission/);
   await Deno.chmod(rig.data, 0o700);
   await rig.accepted();
   await rig.stop();

@@ -208,7 +208,7 @@ export function withFaultPoints(files: Files, point: FaultPoint, count = 1, die:
       const kind = kindOf(path);
       return fault.around(`${kind} creation`, () => new FaultyFile(files.createToAppend(path), kind, fault));
     },
-    look: (path) => files.look(path),
+    stat: (path) => files.stat(path),
     kindOf: (path) => files.kindOf(path),
     rename: (from, to) => fault.aroundAsync(`${kindOf(from)} rename`, () => files.rename(from, to)),
     remove: (path) => fault.aroundAsync(`${kindOf(path)} removal`, () => files.remove(path)),

@@ -354,7 +354,7 @@ export class SimulatedFiles implements Files {
     return file;
   }
 
-  look(path: string): FileFacts | undefined {
+  stat(path: string): FileFacts | undefined {
     const folder = this.#folders.get(path);
     if (folder !== undefined) return { dev: 1, ino: folder.ino, size: 0 };
     const [parent, name] = splitPath(path);
@@ -367,7 +367,7 @@ export class SimulatedFiles implements Files {
 
   kindOf(path: string): "file" | "folder" | undefined {
     if (this.#folders.has(path)) return "folder";
-    return this.look(path) && "file";
+    return this.stat(path) && "file";
   }
 
   async rename(from: string, to: string): Promise<void> {
@@ -411,7 +411,7 @@ export class SimulatedFiles implements Files {
     this.#locks.set(path, { facts: lock, folder: this.#folder(folder) });
     return Promise.resolve({
       lock,
-      folder: this.look(folder)!,
+      folder: this.stat(folder)!,
       isFolderRemoved: () => false,
       close: () => void this.#locks.delete(path),
     });

@@ -187,7 +187,7 @@ systemTest("a data folder that cannot be made is refused with what is in the way
   await Deno.writeTextFile(path, "");
   startRefused(
     await runInmem(serverWords(path)),
-    /Cannot make the data folder ".*": there is something else than a folder/,
+    /Cannot make the data folder ".*": there is something other than a folder/,
   );
   startRefused(await runInmem(serverWords(`${path}/below`)), /Cannot make the data folder ".*": /);
 });
