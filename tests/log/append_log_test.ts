@@ -21,7 +21,7 @@ const FOLDER = "/data";
 class Rig {
   readonly files: SimulatedFiles;
   nowMs = 1_765_432_100_000;
-  /** What `onRefusal` was told. */
+  /** The calls of `onRefusal`. */
   readonly refusals: (string | undefined)[] = [];
   readonly log: AppendLog;
 
@@ -31,25 +31,25 @@ class Rig {
     this.log.onRefusal = (refusal) => this.refusals.push(refusal);
   }
 
-  /** One effect. */
+  /** Adds one effect. */
   set(key: string, value = "v"): void {
     const [keyBytes, bytes] = [encodeText(key), encodeText(value)];
     this.log.writes++;
     this.log.records.setString(keyBytes, 0, keyBytes.length, 0, bytes, 0, bytes.length, undefined);
   }
 
-  /** One effect in a batch of its own, which is written at once. */
+  /** Writes one effect as a separate batch. */
   write(key: string, value?: string): void {
     this.set(key, value);
     this.log.flush();
   }
 
-  /** Numbers of the good batches of a segment, with those before them that were not known to be on disk. */
+  /** Returns the numbers of the valid batches of a segment, each with its count of batches not known to be on disk. */
   batches(first: number): [number: number, unknown: number][] {
     return batchesOf(this.files, first);
   }
 
-  /** Segments by the number of their first batch. */
+  /** The segments, by the number of their first batch. */
   get segments(): number[] {
     return this.files.list(FOLDER).map((name) => Number(/^log-([0-9]{15})\.(?:inmem|new)$/.exec(name)![1]));
   }
@@ -60,7 +60,7 @@ class Rig {
   }
 }
 
-/** The path of a segment, which has its final name once its header is on disk. */
+/** Returns the path of a segment, which has its final name after its header is on disk. */
 function pathOf(files: SimulatedFiles, first: number): string {
   const path = segmentPath(FOLDER, first);
   return files.stat(path) === undefined ? unfinishedPath(path) : path;
@@ -76,20 +76,20 @@ function batchesOf(files: SimulatedFiles, first: number): [number: number, unkno
   return found;
 }
 
-/** What has become of a promise, so far. */
+/** Returns an object whose `state` shows whether a promise is pending, resolved or rejected. */
 function watch(promise: Promise<void>): { readonly state: string } {
   const watched = { state: "pending" };
   promise.then(() => watched.state = "resolved", (error) => watched.state = `rejected: ${error.name}`);
   return watched;
 }
 
-/** Lets everything go on that waits for nothing but a microtask. */
+/** Waits until all microtasks have run. */
 async function settle(): Promise<void> {
   for (let i = 0; i < 30; i++) await undefined;
 }
 
 for (const policy of ["everysec", "never"] as const) {
-  Deno.test(`AppendLog.settled() resolves with ${policy} once the batch is written, and syncs nothing`, async () => {
+  Deno.test(`AppendLog.settled() resolves with ${policy} after the batch is written, and syncs nothing`, async () => {
     await using rig = new Rig(policy);
     rig.set("a");
     assert(rig.log.mustWait(0));
@@ -101,7 +101,7 @@ for (const policy of ["everysec", "never"] as const) {
   });
 }
 
-Deno.test("AppendLog.settled() resolves with always once the batch is on disk, its name included", async () => {
+Deno.test("AppendLog.settled() resolves with always after the batch and its file's name are on disk", async () => {
   await using rig = new Rig("always");
   const release = rig.files.holdSyncs();
   rig.set("a");
@@ -114,11 +114,11 @@ Deno.test("AppendLog.settled() resolves with always once the batch is on disk, i
   assertEquals([rig.files.calls.sync, rig.files.calls.syncFolder, rig.log.synced], [1, 1, 1]);
   rig.set("b");
   await rig.log.settled();
-  // The name is there already.
+  // The name exists already.
   assertEquals([rig.files.calls.sync, rig.files.calls.syncFolder], [2, 1]);
 });
 
-Deno.test("AppendLog.settled() shares one batch among all that ask in one turn", async () => {
+Deno.test("AppendLog.settled() shares one batch among all callers of one turn", async () => {
   await using rig = new Rig("everysec");
   const waiting = ["a", "b", "c"].map((key) => {
     rig.set(key);
@@ -129,7 +129,7 @@ Deno.test("AppendLog.settled() shares one batch among all that ask in one turn",
   assertEquals([rig.log.batch, rig.batches(1).length, rig.files.calls.write], [1, 1, 2]);
 });
 
-Deno.test("AppendLog.settled() shares one sync among all batches written while another is under way", async () => {
+Deno.test("AppendLog.settled() shares one sync among all batches written during another sync", async () => {
   await using rig = new Rig("always");
   const release = rig.files.holdSyncs();
   const waiting: ReturnType<typeof watch>[] = [];
@@ -158,7 +158,7 @@ Deno.test("AppendLog.settled() resolves in the order of batches", async () => {
   assertEquals(order, [0, 1, 2, 3, 4]);
 });
 
-Deno.test("AppendLog.settled() waits for the sync of others' effects that a reader has seen", async () => {
+Deno.test("AppendLog.settled() waits for the sync of other commands' effects that a reader has seen", async () => {
   await using rig = new Rig("always");
   const release = rig.files.holdSyncs();
   rig.set("a");
@@ -171,7 +171,7 @@ Deno.test("AppendLog.settled() waits for the sync of others' effects that a read
   assertEquals([writer.state, rig.log.batch], ["resolved", 1]);
 });
 
-Deno.test("AppendLog.tick() syncs with everysec what was written, and nothing when nothing was", async () => {
+Deno.test("AppendLog.tick() syncs with everysec only if something was written", async () => {
   await using rig = new Rig("everysec");
   rig.write("a");
   rig.write("b");
@@ -183,7 +183,7 @@ Deno.test("AppendLog.tick() syncs with everysec what was written, and nothing wh
   assertEquals(rig.log.syncs, 1);
 });
 
-Deno.test("AppendLog.tick() writes with never, and syncs a new segment once, so that its header is on disk", async () => {
+Deno.test("AppendLog.tick() writes with never, and syncs a new segment once for its header", async () => {
   await using rig = new Rig("never");
   rig.set("a");
   for (let ticks = 0; ticks < 3; ticks++) {
@@ -195,7 +195,7 @@ Deno.test("AppendLog.tick() writes with never, and syncs a new segment once, so 
   assertEquals(rig.files.list(FOLDER), ["log-000000000000001.inmem"]);
 });
 
-Deno.test("AppendLog.settled() waits with everysec once a sync takes far too long", async () => {
+Deno.test("AppendLog.settled() waits with everysec when a sync takes far too long", async () => {
   await using rig = new Rig("everysec");
   const release = rig.files.holdSyncs();
   rig.write("a");
@@ -212,7 +212,7 @@ Deno.test("AppendLog.settled() waits with everysec once a sync takes far too lon
   await until(() => settled.state === "resolved", "it is settled");
 });
 
-Deno.test("AppendLog refuses while a batch cannot be written, holds it, and goes on when there is room", async () => {
+Deno.test("AppendLog refuses writes while a batch cannot be written, keeps it, and continues when there is room", async () => {
   await using rig = new Rig("always");
   rig.set("a");
   await rig.log.settled();
@@ -234,7 +234,7 @@ Deno.test("AppendLog refuses while a batch cannot be written, holds it, and goes
   assertEquals([rig.log.synced, rig.log.unwrittenBytes, rig.log.mustWait(before)], [2, 0, false]);
 });
 
-Deno.test("AppendLog writes the rest of a batch of which a part was written before the disk was full", async () => {
+Deno.test("AppendLog writes the rest of a batch that was partly written when the disk became full", async () => {
   for (let room = 0; room < 56; room += 5) {
     await using rig = new Rig("everysec");
     rig.write("a");
@@ -272,7 +272,7 @@ Deno.test("AppendLog.settled() rejects when a batch could not be written for too
   assertEquals(rig.batches(1), [[1, 0], [2, 1]]);
 });
 
-Deno.test("AppendLog goes on in another segment where the system lets a file grow no more", async () => {
+Deno.test("AppendLog continues in another segment when a file has reached the system's size limit", async () => {
   await using rig = new Rig("always");
   rig.set("a");
   await rig.log.settled();
@@ -287,7 +287,7 @@ Deno.test("AppendLog goes on in another segment where the system lets a file gro
   assertEquals([rig.log.synced, rig.log.refusal], [2, undefined]);
 });
 
-Deno.test("AppendLog syncs no more after a sync that failed, until a snapshot holds everything", async () => {
+Deno.test("AppendLog does not sync after a failed sync, until a snapshot contains everything", async () => {
   await using rig = new Rig("always");
   rig.files.fail({ call: "sync", code: "EIO", times: 1 });
   const before = rig.log.writes;
@@ -297,7 +297,7 @@ Deno.test("AppendLog syncs no more after a sync that failed, until a snapshot ho
   assertEquals(rig.refusals, ["the log cannot be synced: simulated EIO"]);
   assert(rig.log.mustRebase);
   assert(rig.log.mustWait(before) && !rig.log.mustWait(rig.log.writes));
-  // Such as keys that expire: it is sealed, and not written behind what has failed.
+  // An effect of an expired key, for example, is sealed, but not written after the batch whose sync failed.
   rig.write("b");
   const second = watch(rig.log.settled());
   const syncs = rig.files.calls.sync;
@@ -317,7 +317,7 @@ Deno.test("AppendLog syncs no more after a sync that failed, until a snapshot ho
   assertEquals(rig.batches(2), [[2, 1]]);
 });
 
-Deno.test("AppendLog writes the header of a segment without a batch again after a sync that failed", async () => {
+Deno.test("AppendLog writes the header of a segment without a batch again after a failed sync", async () => {
   await using rig = new Rig("everysec");
   rig.write("a");
   rig.log.rotate();
@@ -333,33 +333,33 @@ Deno.test("AppendLog writes the header of a segment without a batch again after 
   assertEquals([rig.log.refusal, rig.batches(2)], [undefined, [[2, 0]]]);
 });
 
-Deno.test("AppendLog.covered() leaves a segment whose last batch is torn", async () => {
+Deno.test("AppendLog.captured() abandons a segment whose last batch is torn", async () => {
   await using rig = new Rig("everysec");
   rig.write("a");
   rig.files.capacityBytes = rig.files.usedBytes + 10;
   rig.write("b");
   assert(rig.log.refusal !== undefined);
-  const covered = rig.log.mark();
+  const captured = rig.log.mark();
   rig.write("c");
   rig.files.capacityBytes = Infinity;
-  rig.log.captured(covered);
+  rig.log.captured(captured);
   assertEquals([rig.log.refusal, rig.segments], [undefined, [1, 3]]);
   assertEquals([rig.batches(1), rig.batches(3)], [[[1, 0]], [[3, 2]]]);
   await rig.log.close();
 });
 
-Deno.test("AppendLog.covered() writes nothing behind a torn batch when it cannot begin a segment", async () => {
+Deno.test("AppendLog.captured() writes nothing after a torn batch when it cannot begin a segment", async () => {
   await using rig = new Rig("everysec");
   rig.write("a");
   const size = rig.files.usedBytes + 10;
   rig.files.capacityBytes = size;
   rig.write("b");
-  const covered = rig.log.mark();
+  const captured = rig.log.mark();
   rig.files.capacityBytes = Infinity;
   rig.files.fail({ call: "create", code: "EMFILE" });
   let error: unknown;
   try {
-    rig.log.captured(covered);
+    rig.log.captured(captured);
   } catch (thrown) {
     error = thrown;
   }
@@ -375,7 +375,7 @@ Deno.test("AppendLog.covered() writes nothing behind a torn batch when it cannot
   assertEquals([rig.log.refusal, rig.segments, rig.batches(4)], [undefined, [1, 4], [[4, 0]]]);
 });
 
-Deno.test("AppendLog.covered() beside a sync under way does not fail it", async () => {
+Deno.test("AppendLog.captured() during a sync does not make it fail", async () => {
   await using rig = new Rig("everysec");
   rig.write("a");
   rig.log.rotate();
@@ -385,9 +385,9 @@ Deno.test("AppendLog.covered() beside a sync under way does not fail it", async 
   rig.write("c");
   rig.log.tick();
   await settle();
-  const covered = rig.log.mark();
+  const captured = rig.log.mark();
   rig.files.capacityBytes = Infinity;
-  rig.log.captured(covered);
+  rig.log.captured(captured);
   assertEquals(rig.segments, [1, 2, 4]);
   release();
   await settle();
@@ -398,7 +398,7 @@ Deno.test("AppendLog.covered() beside a sync under way does not fail it", async 
   assertEquals(rig.log.synced, 4);
 });
 
-Deno.test("AppendLog keeps no more unwritten batches than it may, and then needs a snapshot", async () => {
+Deno.test("AppendLog keeps unwritten batches up to its limit, and then needs a snapshot", async () => {
   await using rig = new Rig("everysec");
   rig.files.fail({ call: "write", code: "EIO" });
   const value = "x".repeat(LOG_UNWRITTEN_MAX_BYTES / 8);
@@ -437,7 +437,7 @@ Deno.test("AppendLog.rotate() begins a segment with the next batch, and syncs th
   assertEquals(rig.log.synced, 2);
 });
 
-Deno.test("AppendLog.rotate() goes on with the segment when it cannot begin another", async () => {
+Deno.test("AppendLog.rotate() continues with the segment when it cannot begin another", async () => {
   await using rig = new Rig("everysec");
   rig.write("a");
   rig.files.capacityBytes = rig.files.usedBytes + 20;
@@ -465,20 +465,20 @@ Deno.test("AppendLog.rotate() does nothing while the log fails", async () => {
   assertEquals(rig.segments, [1]);
 });
 
-Deno.test("AppendLog.covered() lets go of segments that are needless, with never too", async () => {
+Deno.test("AppendLog.captured() closes unnecessary segments, even with never", async () => {
   await using rig = new Rig("never");
   rig.write("a");
-  const covered = rig.log.mark();
+  const captured = rig.log.mark();
   rig.log.rotate();
   rig.write("b");
-  rig.log.captured(covered);
+  rig.log.captured(captured);
   const synced: string[] = [];
   rig.files.onCall = (call, path) => void (call === "sync" && synced.push(path));
   await rig.log.close();
   assertEquals(synced, [unfinishedPath(segmentPath(FOLDER, 2))]);
 });
 
-Deno.test("AppendLog.close() puts everything on disk, whatever the policy, and lets those go who wait", async () => {
+Deno.test("AppendLog.close() syncs everything with any policy, and resolves all waits", async () => {
   for (const policy of ["always", "everysec", "never"] as const) {
     await using rig = new Rig(policy);
     rig.set("a");
@@ -492,7 +492,7 @@ Deno.test("AppendLog.close() puts everything on disk, whatever the policy, and l
   }
 });
 
-Deno.test("AppendLog.close() waits for a sync under way, and syncs what came after its beginning", async () => {
+Deno.test("AppendLog.close() waits for a running sync, and syncs what was written after it began", async () => {
   await using rig = new Rig("always");
   const release = rig.files.holdSyncs();
   rig.set("a");
@@ -507,7 +507,7 @@ Deno.test("AppendLog.close() waits for a sync under way, and syncs what came aft
   assertEquals([first.state, second.state, rig.log.synced, rig.log.syncs], ["resolved", "resolved", 2, 2]);
 });
 
-Deno.test("AppendLog.close() says when the last batches are not on disk", async () => {
+Deno.test("AppendLog.close() rejects when the last batches are not on disk", async () => {
   for (const call of ["write", "sync"] as const) {
     await using rig = new Rig("always");
     rig.files.fail({ call, code: "EIO" });
@@ -519,14 +519,14 @@ Deno.test("AppendLog.close() says when the last batches are not on disk", async 
   }
 });
 
-Deno.test("AppendLog begins behind what was there, and says of it that it is on disk", async () => {
+Deno.test("AppendLog continues after earlier batches, and records that they are on disk", async () => {
   await using rig = new Rig("always", 42);
   rig.set("a");
   await rig.log.settled();
   assertEquals([rig.segments, rig.batches(42), rig.log.batch, rig.log.synced], [[42], [[42, 0]], 42, 42]);
 });
 
-Deno.test("holdWriters() holds up replies to those who have written, and no others, until its promise resolves", async () => {
+Deno.test("holdWriters() delays only replies to commands that have written, until its promise resolves", async () => {
   await using rig = new Rig("everysec");
   rig.write("a");
   const before = rig.log.writes;
@@ -544,7 +544,7 @@ Deno.test("holdWriters() holds up replies to those who have written, and no othe
   caughtUp.resolve();
   await settle();
   assertEquals([writer.state, rig.log.mustWait(before)], ["resolved", false]);
-  // A promise that resolves does not end the hold of a later one.
+  // A promise that resolves does not end the delay of a later one.
   const [first, second] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   rig.log.holdWriters(first.promise);
   rig.log.holdWriters(second.promise);
@@ -556,14 +556,14 @@ Deno.test("holdWriters() holds up replies to those who have written, and no othe
   assertEquals(rig.log.mustWait(-1), false);
 });
 
-/** A log in a place that is looked at. */
+/** Returns a log whose place is checked. */
 async function withPlace(policy: FsyncPolicy): Promise<Rig> {
   const files = new SimulatedFiles();
   await files.makeFolder(FOLDER);
   return new Rig(policy, 1, await DataFolder.open(files, FOLDER));
 }
 
-Deno.test("AppendLog acknowledges nothing while its folder is another one, and does when it is back", async () => {
+Deno.test("AppendLog acknowledges nothing while its folder is another one, and continues when it is back", async () => {
   await using rig = await withPlace("always");
   rig.set("a");
   await rig.log.settled();
@@ -576,7 +576,7 @@ Deno.test("AppendLog acknowledges nothing while its folder is another one, and d
   await until(() => rig.log.refusal !== undefined, "writes are refused");
   assert(rig.log.refusal!.includes("it was replaced by another one"), rig.log.refusal);
   assertEquals([held.state, rig.log.synced, rig.log.mustRebase, rig.log.needsSnapshot], ["pending", 1, false, false]);
-  // What nobody asked for, such as keys that expire, is kept and not written.
+  // Effects that no command asked for, such as those of expired keys, are kept and not written.
   const writes = rig.files.calls.write;
   rig.write("c");
   assertEquals([rig.files.calls.write, rig.log.unwrittenBytes > 0], [writes, true]);
@@ -588,7 +588,7 @@ Deno.test("AppendLog acknowledges nothing while its folder is another one, and d
 });
 
 for (const policy of ["everysec", "never"] as const) {
-  Deno.test(`AppendLog acknowledges with ${policy} nothing that it writes after its folder has gone`, async () => {
+  Deno.test(`AppendLog with ${policy} acknowledges nothing that it writes after its folder was removed`, async () => {
     await using rig = await withPlace(policy);
     rig.set("a");
     await rig.log.settled();
@@ -605,7 +605,7 @@ for (const policy of ["everysec", "never"] as const) {
   });
 }
 
-Deno.test("AppendLog fails those who wait while its folder is gone, sooner than those on a full disk", async () => {
+Deno.test("AppendLog rejects waits for a missing folder sooner than waits for a full disk", async () => {
   await using rig = await withPlace("everysec");
   rig.files.replaceFolder(FOLDER);
   rig.log.check();
@@ -618,7 +618,7 @@ Deno.test("AppendLog fails those who wait while its folder is gone, sooner than 
   assertEquals(held.state, "rejected: NotSavedError");
 });
 
-Deno.test("AppendLog.readmit() accepts writes again once a snapshot holds what was in a file that is gone", async () => {
+Deno.test("AppendLog.readmit() accepts writes again after a snapshot contains the data of a removed file", async () => {
   await using rig = await withPlace("everysec");
   rig.write("a");
   const before = rig.log.mark();
@@ -627,21 +627,21 @@ Deno.test("AppendLog.readmit() accepts writes again once a snapshot holds what w
   rig.log.check();
   assert(rig.log.refusal!.includes("was removed or renamed by somebody else"), rig.log.refusal);
   assert(rig.log.mustRebase && rig.log.needsSnapshot);
-  // A snapshot of a moment before it was found does not count, whoever has asked for it.
+  // A snapshot from before the removal was noticed does not count, even if a person asked for it.
   rig.log.captured(before);
   rig.log.readmit();
   assert(rig.log.refusal !== undefined && rig.log.mustRebase);
   rig.log.captured(rig.log.mark());
   assertEquals([rig.log.mustRebase, rig.segments], [false, [3]]);
   rig.log.check();
-  assert(rig.log.refusal !== undefined, "nobody has asked");
+  assert(rig.log.refusal !== undefined, "no person has asked");
   rig.log.readmit();
   assertEquals(rig.log.refusal, undefined);
   rig.write("c");
   assertEquals(rig.batches(3).map(([number]) => number), [3]);
 });
 
-Deno.test("AppendLog.rotate() begins no segment where a folder has come to be another one since the last look", async () => {
+Deno.test("AppendLog.rotate() begins no segment in a folder that was replaced since the last check", async () => {
   await using rig = await withPlace("always");
   rig.set("a");
   await rig.log.settled();
@@ -654,7 +654,7 @@ Deno.test("AppendLog.rotate() begins no segment where a folder has come to be an
   assertEquals([rig.segments, rig.batches(1).length, rig.log.refusal], [[1], 2, undefined]);
 });
 
-Deno.test("AppendLog with always acknowledges nothing once its lock is gone, which another server may hold", async () => {
+Deno.test("AppendLog with always acknowledges nothing after its lock was removed, since another server may have one", async () => {
   const files = new SimulatedFiles();
   await files.makeFolder(FOLDER);
   const folder = await DataFolder.open(files, FOLDER);

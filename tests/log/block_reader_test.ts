@@ -38,13 +38,13 @@ function blockOf(payload: Uint8Array, number: number, seed: number, unknown = 0)
   return block;
 }
 
-/** A file of blocks with those payloads, numbered from `first` on. */
+/** Returns a file of blocks with these payloads, numbered from `first` on. */
 function fileOf(payloads: readonly Uint8Array[], first = 1, kind: FileKind = "log"): Bytes {
   const { bytes, seed } = encodeFileHeader(kind, NOW_MS, first, 3);
   return join(bytes, ...payloads.map((payload, index) => blockOf(payload, first + index, seed, index)));
 }
 
-/** A reader of a file, which gives away at most `step` bytes at a time. */
+/** Returns a reader of a file that returns at most `step` bytes at a time. */
 function readerOf(bytes: Uint8Array, kind: FileKind = "log", step = Infinity): BlockReader {
   const files = new SimulatedFiles();
   files.put(PATH, bytes);
@@ -61,7 +61,7 @@ function payloadOf(reader: BlockReader): Bytes {
   return reader.bytes.slice(reader.start, reader.end);
 }
 
-/** The payloads up to the end. */
+/** Returns the payloads of all blocks. */
 function readAll(bytes: Uint8Array, step?: number): Bytes[] {
   const reader = readerOf(bytes, "log", step);
   reader.readHeader();
@@ -74,7 +74,7 @@ function readAll(bytes: Uint8Array, step?: number): Bytes[] {
 const random = new Random(20261125);
 const SMALL = [1, 5, 40].map((length) => random.bytes(length));
 
-Deno.test("encodeFileHeader() and sealBlock() draw the bytes that block.ts documents", () => {
+Deno.test("encodeFileHeader() and sealBlock() write the bytes that block.ts documents", () => {
   const file = fileOf([Uint8Array.of(0x91, 14)], 7);
   assertEquals(new TextDecoder().decode(file.subarray(0, 8)), "INMEMLOG");
   assertEquals([read32(file, 8), read32(file, 20), read32(file, 28), read32(file, 32)], [2, NOW_MS % 2 ** 32, 7, 3]);
@@ -86,19 +86,19 @@ Deno.test("encodeFileHeader() and sealBlock() draw the bytes that block.ts docum
   assertEquals(new TextDecoder().decode(fileOf([], 1, "snapshot").subarray(0, 8)), "INMEMSNP");
 });
 
-Deno.test("encodeFileHeader() begins no two files alike", () => {
+Deno.test("encodeFileHeader() begins no two files with the same bytes", () => {
   const [one, other] = [encodeFileHeader("log", 1, 1, 0), encodeFileHeader("log", 1, 1, 0)];
   assert(one.seed !== other.seed);
 });
 
-Deno.test("BlockReader.readHeader() reads what the header says", () => {
+Deno.test("BlockReader.readHeader() reads the header", () => {
   const reader = readerOf(fileOf(SMALL, 2 ** 40 + 5));
   reader.readHeader();
   const { createdMs, first, unknown } = reader.header;
   assertEquals([createdMs, first, unknown, reader.offset], [NOW_MS, 2 ** 40 + 5, 3, FILE_HEADER_BYTES]);
 });
 
-Deno.test("BlockReader.next() reads all blocks, whatever the size of the pieces that the file gives", () => {
+Deno.test("BlockReader.next() reads all blocks from pieces of any size", () => {
   const payloads = [...SMALL, random.bytes(300_000), random.bytes(1), random.bytes(LOG_READ_BYTES), random.bytes(2)];
   const file = fileOf(payloads);
   for (const step of [Infinity, 100_000, 4096]) assertEquals(readAll(file, step), payloads);
@@ -115,7 +115,7 @@ Deno.test("BlockReader.next() reads all blocks, whatever the size of the pieces 
   assertEquals([reader.next(), reader.next()], [false, false]);
 });
 
-Deno.test("BlockReader gives back what one long block needed", () => {
+Deno.test("BlockReader frees the memory that one long block needed", () => {
   const file = fileOf([random.bytes(5 * LOG_READ_BYTES), ...Array(5).fill(random.bytes(LOG_READ_BYTES / 2))]);
   const reader = readerOf(file);
   reader.readHeader();
@@ -125,7 +125,7 @@ Deno.test("BlockReader gives back what one long block needed", () => {
   assert(reader.bytes.length <= 2 * LOG_READ_BYTES);
 });
 
-Deno.test("BlockReader notices every bit flipped of a file, where it stands", () => {
+Deno.test("BlockReader notices every flipped bit of a file, and where it is", () => {
   const file = fileOf(SMALL);
   const starts = [FILE_HEADER_BYTES];
   for (const { length } of SMALL) starts.push(starts.at(-1)! + BLOCK_HEADER_BYTES + length);
@@ -140,7 +140,7 @@ Deno.test("BlockReader notices every bit flipped of a file, where it stands", ()
   }
 });
 
-Deno.test("BlockReader refuses a file cut at every byte but between blocks", () => {
+Deno.test("BlockReader refuses a file cut at any byte but between blocks", () => {
   const file = fileOf(SMALL);
   const ends = new Set<number>();
   for (let length = 0; length <= file.length; length++) {
@@ -162,7 +162,7 @@ Deno.test("BlockReader refuses a block of another file", () => {
   assertThrows(() => readAll(mixed), CorruptionError, "its checksum is wrong");
 });
 
-Deno.test("resealBlock() makes a block one of another file", () => {
+Deno.test("resealBlock() makes a block valid in another file", () => {
   const [one, other] = [encodeFileHeader("log", 1, 1, 0), encodeFileHeader("log", 1, 1, 0)];
   const block = blockOf(SMALL[2]!, 1, one.seed);
   assertThrows(() => readAll(join(other.bytes, block)), CorruptionError);
@@ -170,7 +170,7 @@ Deno.test("resealBlock() makes a block one of another file", () => {
   assertEquals(readAll(join(other.bytes, block)), [SMALL[2]!]);
 });
 
-/** A file whose header says that it is of another version, and is whole. */
+/** Returns an intact file of another version. */
 function ofVersion(version: number): Bytes {
   const file = fileOf(SMALL);
   write32(file, 8, version);
@@ -199,7 +199,7 @@ Deno.test("BlockReader.readHeader() refuses a file of another kind, and what is 
   assertThrows(() => readerOf(new Uint8Array(1000)).readHeader(), CorruptionError, "expected a log of inmem");
 });
 
-Deno.test("BlockReader takes no memory for a length that is not so", () => {
+Deno.test("BlockReader takes no memory for a wrong length", () => {
   const file = join(fileOf(SMALL), new Uint8Array(20 * LOG_READ_BYTES));
   for (const length of [0, 19 * LOG_READ_BYTES, 2 ** 31, 2 ** 32 - 1]) {
     const damaged = file.slice();
@@ -212,7 +212,7 @@ Deno.test("BlockReader takes no memory for a length that is not so", () => {
   }
 });
 
-Deno.test("BlockReader.skip() finds each block in its turn, and the next good one behind a damaged one", () => {
+Deno.test("BlockReader.skip() finds each block in its order, and the next valid one after a damaged one", () => {
   const payloads = Array.from({ length: 20 }, (_, index) => random.bytes(1 + index * 40_000 % 300_001));
   const file = fileOf(payloads);
   const reader = readerOf(file);
@@ -240,7 +240,7 @@ Deno.test("BlockReader.skip() finds each block in its turn, and the next good on
   assert(!again.skip(file.length - 10));
 });
 
-Deno.test("BlockReader.skip() is not led astray by what looks like the beginning of a block", () => {
+Deno.test("BlockReader.skip() is not misled by bytes that look like the beginning of a block", () => {
   const decoy = new Uint8Array(5 * BLOCK_HEADER_BYTES);
   for (let at = 0; at < decoy.length; at += 4) write32(decoy, at, 0x424c434b);
   const file = fileOf([decoy, SMALL[2]!]);
@@ -275,7 +275,7 @@ Deno.test("BlockReader.skip() reads a file of many blocks about once", () => {
   assert(bytes < 2 * file.length, `${bytes} bytes of ${file.length}`);
 });
 
-Deno.test("BlockReader reads the blocks behind a damaged header, so that they count", () => {
+Deno.test("BlockReader reads the blocks after a damaged header, so that they count", () => {
   const file = fileOf(SMALL);
   for (const at of [3, 14, 39]) {
     const damaged = file.slice();

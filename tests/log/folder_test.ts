@@ -19,7 +19,7 @@ function open(path: string): Promise<DataFolder> {
   return DataFolder.open(systemFiles, path);
 }
 
-/** Puts a snapshot into the folder as persistence does. */
+/** Writes a snapshot to the folder as persistence does. */
 async function write(folder: DataFolder, nowMs: number, text: string, batch = 0): Promise<void> {
   const { temporary, path } = await folder.nextSnapshot(nowMs);
   await Deno.writeTextFile(temporary, text, { createNew: true });
@@ -39,7 +39,7 @@ async function modeOf(path: string): Promise<number> {
   return (await Deno.stat(path)).mode! & 0o777;
 }
 
-Deno.test("DataFolder.open() makes a folder that only its owner can read, as all that is put in it", () =>
+Deno.test("DataFolder.open() creates a folder and files that only their owner can read", () =>
   withFolder(async (path) => {
     const deep = `${path}/deep`;
     const store = new Store({ memoryLimitBytes: 8 * 1024 * 1024, evicts: false, seed: [1, 2] });
@@ -66,7 +66,7 @@ Deno.test("DataFolder.open() makes a folder that only its owner can read, as all
     await persistence.close();
   }));
 
-Deno.test("DataFolder.open() refuses a folder that is open, and names the process", () =>
+Deno.test("DataFolder.open() refuses a folder that is in use, and names the process", () =>
   withFolder(async (path) => {
     const folder = await open(path);
     assertEquals(await Deno.readTextFile(`${path}/inmem.lock`), `${Deno.pid}\n`);
@@ -75,13 +75,13 @@ Deno.test("DataFolder.open() refuses a folder that is open, and names the proces
     (await open(path)).close();
   }));
 
-Deno.test("DataFolder.open() refuses what is no folder", () =>
+Deno.test("DataFolder.open() refuses a path that is not a folder", () =>
   withFolder(async (path) => {
     await Deno.writeTextFile(path, "a file");
     await assertRejects(() => open(path), StartError, path);
   }));
 
-Deno.test("DataFolder.open() removes what an interrupted snapshot left, and nothing else", () =>
+Deno.test("DataFolder.open() removes only what an interrupted snapshot left", () =>
   withFolder(async (path) => {
     await Deno.mkdir(path);
     const temporary = "snapshot-000000000000007.tmp";
@@ -100,7 +100,7 @@ Deno.test("DataFolder.open() removes what an interrupted snapshot left, and noth
     folder.close();
   }));
 
-Deno.test("DataFolder.nextSnapshot() numbers snapshots in order even when the clock goes back; the last two stay", () =>
+Deno.test("DataFolder.nextSnapshot() numbers snapshots in order even if the clock is set back; the last two stay", () =>
   withFolder(async (path) => {
     const folder = await open(path);
     for (const [now, text] of [[1000, "a"], [2000, "b"], [500, "c"], [500, "d"]] as const) {
@@ -111,7 +111,7 @@ Deno.test("DataFolder.nextSnapshot() numbers snapshots in order even when the cl
     folder.close();
   }));
 
-Deno.test("DataFolder.publish() and removeOld() leave a folder alone that has come to be another one meanwhile", () =>
+Deno.test("DataFolder.publish() and removeOld() do not change a folder that has replaced theirs", () =>
   withFolder(async (path) => {
     const folder = await open(path);
     await write(folder, 1, "mine");
@@ -131,7 +131,7 @@ Deno.test("DataFolder.publish() and removeOld() leave a folder alone that has co
     folder.close();
   }));
 
-Deno.test("DataFolder.nextSnapshot() refuses a folder that was replaced, which another server may own", () =>
+Deno.test("DataFolder.nextSnapshot() refuses a folder that was replaced, since another server may own it", () =>
   withFolder(async (path) => {
     const folder = await open(path);
     await write(folder, 1, "mine");
@@ -150,7 +150,7 @@ Deno.test("DataFolder.nextSnapshot() refuses a folder that was replaced, which a
     folder.close();
   }));
 
-Deno.test("DataFolder.takeAnew() goes on in an empty folder of the same name, and locks it", () =>
+Deno.test("DataFolder.retake() continues in an empty folder of the same name, and locks it", () =>
   withFolder(async (path) => {
     const folder = await open(path);
     assertEquals(await folder.retake(), false);
@@ -166,7 +166,7 @@ Deno.test("DataFolder.takeAnew() goes on in an empty folder of the same name, an
     (await open(path)).close();
   }));
 
-Deno.test("DataFolder.takeAnew() takes no folder in which a server was, and none while the first one exists", () =>
+Deno.test("DataFolder.retake() refuses a folder that a server has used, and any while the first one exists", () =>
   withFolder(async (path) => {
     const folder = await open(path);
     await Deno.rename(path, `${path}-moved`);
@@ -189,7 +189,7 @@ Deno.test("DataFolder.takeAnew() takes no folder in which a server was, and none
     folder.close();
   }));
 
-Deno.test("DataFolder.takeAnew() makes a lock that was removed again, and takes none from another server", () =>
+Deno.test("DataFolder.retake() creates a removed lock again, and takes none from another server", () =>
   withFolder(async (path) => {
     const folder = await open(path);
     await Deno.remove(`${path}/inmem.lock`);
@@ -205,7 +205,7 @@ Deno.test("DataFolder.takeAnew() makes a lock that was removed again, and takes 
     folder.close();
   }));
 
-Deno.test("DataFolder.nextSnapshot() refuses a number that its names have no room for, rather than hide it", () =>
+Deno.test("DataFolder.nextSnapshot() refuses a number that does not fit into its names", () =>
   withFolder(async (path) => {
     const folder = await open(path);
     const last = `${path}/snapshot-999999999999999.inmem`;
@@ -215,7 +215,7 @@ Deno.test("DataFolder.nextSnapshot() refuses a number that its names have no roo
     folder.close();
   }));
 
-Deno.test("DataFolder.snapshots() counts links, so that no start goes without what they lead to", () =>
+Deno.test("DataFolder.snapshots() includes links, so that no start ignores their targets", () =>
   withFolder(async (path) => {
     const folder = await open(path);
     await Deno.writeTextFile(`${path}/elsewhere`, "linked");
@@ -224,7 +224,7 @@ Deno.test("DataFolder.snapshots() counts links, so that no start goes without wh
     folder.close();
   }));
 
-Deno.test("DataFolder.open() locks what a link leads to", () =>
+Deno.test("DataFolder.open() locks the target of a link", () =>
   withFolder(async (path) => {
     const folder = await open(path);
     await Deno.symlink(path, `${path}-link`);
@@ -236,7 +236,7 @@ Deno.test("DataFolder.open() locks what a link leads to", () =>
     linked.close();
   }));
 
-Deno.test("DataFolder.spare() keeps what was there at start", () =>
+Deno.test("DataFolder.protect() keeps the files that existed at the start", () =>
   withFolder(async (path) => {
     const first = await open(path);
     for (const text of ["old", "damaged"]) await write(first, 1, text);
@@ -252,7 +252,7 @@ Deno.test("DataFolder.spare() keeps what was there at start", () =>
     second.close();
   }));
 
-Deno.test("DataFolder.spare() keeps the files that it is told of", () =>
+Deno.test("DataFolder.protect() keeps the given files", () =>
   withFolder(async (path) => {
     const folder = await open(path);
     for (const number of [1, 5, 9]) await Deno.writeTextFile(segmentPath(path, number), "log");
@@ -262,7 +262,7 @@ Deno.test("DataFolder.spare() keeps the files that it is told of", () =>
     folder.close();
   }));
 
-Deno.test("DataFolder.removeOld() removes segments whose batches a snapshot has all, and never the last one", () =>
+Deno.test("DataFolder.removeOld() removes segments whose batches a snapshot contains, but never the last one", () =>
   withFolder(async (path) => {
     const folder = await open(path);
     const numbers = async () => (await folder.segments()).map(({ number }) => number);
@@ -278,7 +278,7 @@ Deno.test("DataFolder.removeOld() removes segments whose batches a snapshot has 
     folder.close();
   }));
 
-Deno.test("Persistence.open() gives the folder up again when it cannot start", () =>
+Deno.test("Persistence.open() releases the folder when it cannot start", () =>
   withFolder(async (path) => {
     await Deno.mkdir(path);
     const snapshot = `${path}/snapshot-000000000000001.inmem`;

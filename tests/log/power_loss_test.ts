@@ -1,12 +1,12 @@
 /**
- * Power losses and deaths of the process at random moments of random histories: what a start makes of them.
+ * Power losses and deaths of the process at random moments of random histories, and what a start makes of them.
  *
- * A store is changed at random and kept by the real persistence on simulated files. Before some of the calls that change
- * files, those of snapshots, rotations and of recovery itself among them, an image is taken of what a power loss at that
- * moment may leave. From each a new store is recovered, which must hold what the first one held after some batch: none
- * before the last that was promised.
+ * A store is changed at random and kept by the real persistence on simulated files. Before some of the calls that
+ * change files, including those of snapshots, rotations and recovery itself, an image is taken of what a power loss at
+ * that moment may leave. From each image a new store is recovered. It must hold what the first one held after some
+ * batch, which must not precede the last acknowledged one.
  *
- * `POWER_LOSSES` images are looked at; `SEED` repeats a run.
+ * `POWER_LOSSES` images are recovered; `SEED` repeats a run.
  */
 
 import { assert } from "@std/assert";
@@ -26,34 +26,34 @@ const TURNS_COUNT = 40;
 const FOLDER = "/data";
 const POLICIES: readonly FsyncPolicy[] = ["always", "everysec", "never"];
 
-/** What a crash left, and what must be in it. */
+/** The files that a crash left, and what they must contain. */
 interface Image {
   readonly files: SimulatedFiles;
   readonly nowMs: number;
-  /** The last batch that must be there, and the last one that another power loss may not take either. */
+  /** The last batch that must be there, and the last one that must survive another power loss. */
   readonly required: number;
   readonly onDisk: number;
   readonly what: string;
 }
 
-/** One history: a server that crashes, starts, and goes on, several times. */
+/** One history: a server that crashes, starts and continues, several times. */
 class History {
   readonly #random: Random;
   readonly #policy: FsyncPolicy;
-  /** Whether the disk fails at times, or fills up. */
+  /** Whether the disk sometimes fails, or fills up. */
   readonly #fails: boolean;
   #nowMs = 1_765_432_100_000;
   #files = new SimulatedFiles();
   #persistence!: Persistence;
   #store!: Store;
-  /** What the store held after each batch. */
+  /** The contents of the store after each batch. */
   #states = new Map<number, State>([[0, new Map()]]);
   /** When each batch was written, in order. */
   #written: { readonly batch: number; readonly ms: number }[] = [];
-  /** The last batch that was promised to be there. */
+  /** The last batch that was acknowledged. */
   #promised = 0;
   #images: Image[] = [];
-  /** Images that were recovered from. */
+  /** The number of images that were recovered from. */
   checked = 0;
 
   constructor(seed: number) {
@@ -72,12 +72,12 @@ class History {
       this.#files.die();
       await this.#persistence.close().catch(() => {});
       for (const image of images) await this.#check(image, 0.2);
-      // The one to go on from was changed by the check: another one is taken of it.
+      // The check has changed the image to continue from, so another one is taken.
       end = images[this.#random.below(images.length)]!;
     }
   }
 
-  /** Starts a server on what a crash has left. */
+  /** Starts a server on the files that a crash has left. */
   async #begin(image: Image | undefined): Promise<void> {
     if (image !== undefined) {
       this.#files = image.files;
@@ -95,7 +95,7 @@ class History {
     };
   }
 
-  /** Starts on an image, and tells what the states are of which it goes on. */
+  /** Starts on an image, and returns the states from which it continues. */
   async #recover(
     image: Image | undefined,
     nowMs: number,
@@ -116,7 +116,7 @@ class History {
     const actual = stateOf(store);
     const states = new Map(this.#states);
     let difference: string | undefined;
-    // The last batch may be one of this start, for keys that have expired meanwhile.
+    // The last batch may be from this start, for keys that have expired meanwhile.
     for (const candidate of [batch, batch - 1]) {
       const expected = this.#states.get(candidate);
       if (expected === undefined || candidate < (image?.required ?? 0)) continue;
@@ -132,12 +132,12 @@ class History {
     throw new Error(`recovered batch ${batch}, ${required} is required; ${difference ?? "it is not there"}`);
   }
 
-  /** What a crash at this moment leaves. */
+  /** Takes an image of what a crash at this moment leaves. */
   #image(moment: string): Image {
     const random = this.#random;
     const log = this.#persistence.log!;
-    // After a sync that failed the system shows what is not on disk, and will not put it there: the next process cannot
-    // know. So a death before that is set right is left out.
+    // After a failed sync the system shows data that is not on disk and will not be written, which the next process
+    // cannot know. So a death before that is repaired is left out.
     const isKill = random.chance(0.25) && !log.mustRebase;
     const bound = this.#nowMs - 1000;
     let onDisk = log.synced;
@@ -151,7 +151,7 @@ class History {
     return { files, nowMs: this.#nowMs, required, onDisk, what };
   }
 
-  /** Recovers from an image, and from crashes of that recovery. Goes on until the image is a running server's. */
+  /** Recovers from an image, and from crashes of that recovery, until a server runs on the image. */
   async #check(image: Image, nested: number): Promise<void> {
     const random = this.#random;
     const inner: Image[] = [];
@@ -194,7 +194,7 @@ class History {
       for (; nextTickMs <= this.#nowMs; nextTickMs += 1000) await this.#tick(nextTickMs);
       this.#turn(changer);
       if (random.chance(0.12) && !persistence.isSaving) persistence.save().catch(() => {});
-      // A sync that takes long is shared by all batches meanwhile.
+      // All batches that are written during a long sync share the next one.
       if (this.#policy === "always" && release === undefined && random.chance(0.1)) release = this.#files.holdSyncs();
       else if (random.chance(0.4)) release = void release?.();
       if (this.#fails) this.#disturb();
@@ -210,22 +210,22 @@ class History {
     const nowMs = this.#nowMs;
     this.#nowMs = ms;
     this.#persistence.tick();
-    // The disk is quick, so what a tick syncs is on it before the time goes on.
+    // The disk is fast, so what a tick syncs is on it before the time advances.
     for (let i = 0; i < 30; i++) await undefined;
     this.#nowMs = nowMs;
   }
 
-  /** Commands of one turn of the event loop. */
+  /** Runs the commands of one turn of the event loop. */
   #turn(changer: StoreChanger): void {
     const random = this.#random;
     const log = this.#persistence.log!;
     this.#store.nowMs = this.#nowMs;
     if (random.chance(0.2)) changer.expire();
-    // Writes are refused then, before they change anything.
+    // A failing log refuses writes before they change anything.
     if (log.refusal === undefined) changer.change();
     const batch = log.batch + (log.records.isEmpty ? 0 : 1);
     this.#states.set(batch, new Map(changer.state));
-    // Effects that nobody waits for may stay where they are for a while, and come to a batch with others.
+    // Effects that no client waits for may remain unsealed for a while, and share a batch with others.
     if (random.chance(0.2)) {
       if (random.chance(0.7)) log.flush();
     } else {
@@ -251,7 +251,7 @@ class History {
   }
 }
 
-/** Makes the clock that paces the steps of snapshots run fast, so that they take many although the store is small. */
+/** Makes the clock of the snapshots' slices run fast, so that they take many slices although the store is small. */
 function hurryClock(): Disposable {
   const { now } = performance;
   let ms = now.call(performance);
@@ -259,7 +259,7 @@ function hurryClock(): Disposable {
   return { [Symbol.dispose]: () => void (performance.now = now) };
 }
 
-Deno.test("Persistence recovers what was promised from a power loss or its death at any moment", async () => {
+Deno.test("Persistence recovers what was acknowledged from a power loss or a kill at any moment", async () => {
   using _clock = hurryClock();
   let checked = 0;
   for (let number = 0; checked < IMAGES_COUNT; number++) {

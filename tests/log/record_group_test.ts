@@ -19,7 +19,7 @@ function makeStore(): Store {
   return new Store({ memoryLimitBytes: 128 * 1024 * 1024, evicts: false, seed: [1, 2] });
 }
 
-/** Clients of a store that is kept on simulated files. */
+/** A store that is kept on simulated files, and its clients. */
 class Rig {
   readonly files = new SimulatedFiles();
   readonly store = makeStore();
@@ -58,7 +58,7 @@ class Rig {
     return this.all.finish(this.random, () => Promise.resolve());
   }
 
-  /** What a start finds after the death of the process. */
+  /** Returns the store that a start loads after the process was killed. */
   async load(): Promise<Store> {
     const loaded = makeStore();
     await recover({ files: this.files.kill(), folder: FOLDER, target: new Replayer(loaded) });
@@ -81,7 +81,7 @@ function turn(): Promise<void> {
   return pause(0);
 }
 
-Deno.test("a long command is in the log once it has ended, behind what others did meanwhile", async () => {
+Deno.test("a long command is in the log after it has ended, after what others did meanwhile", async () => {
   const rig = await Rig.open();
   const [writer, other] = [rig.all.makeClient(1), rig.all.makeClient(Infinity)];
   const writing = await rig.begin(writer, ["set", "long", new Uint8Array(3_000_000)]);
@@ -94,7 +94,7 @@ Deno.test("a long command is in the log once it has ended, behind what others di
   await rig.close();
 });
 
-Deno.test("a long command that replaces an expired key is in the log as a whole", async () => {
+Deno.test("a long command that replaces an expired key is in the log completely", async () => {
   const rig = await Rig.open();
   const [writer, other] = [rig.all.makeClient(1), rig.all.makeClient(Infinity)];
   other.call("set", "long", "old", "PX", 10);
@@ -107,7 +107,7 @@ Deno.test("a long command that replaces an expired key is in the log as a whole"
   await rig.close();
 });
 
-Deno.test("a batch that takes several turns to be written is followed by later ones, and is not lost to a rotation", async () => {
+Deno.test("a batch that takes several turns to be written precedes later ones, and survives a rotation", async () => {
   const rig = await Rig.open();
   const [writer, other] = [rig.all.makeClient(1), rig.all.makeClient(Infinity)];
   await rig.begin(writer, ["set", "long", new Uint8Array(3 * LOG_WRITE_BYTES)]);
@@ -116,7 +116,7 @@ Deno.test("a batch that takes several turns to be written is followed by later o
   log.flush();
   assertGreater(log.unwrittenBytes, 0);
   await rig.begin(other, ["set", "later", "x"]);
-  // Killed in the middle, neither is there: what was not written is not known to anybody.
+  // After a kill in the middle, neither is there: what was not written was not acknowledged.
   const early = makeStore();
   await recover({ files: rig.files.kill(), folder: FOLDER, target: new Replayer(early) });
   assertEquals(early.size, 0);
@@ -128,7 +128,7 @@ Deno.test("a batch that takes several turns to be written is followed by later o
   await rig.close();
 });
 
-Deno.test("a snapshot waits for long commands, and none that begin meanwhile make it wait for ever", async () => {
+Deno.test("a snapshot waits for long commands, but not for those that would begin meanwhile", async () => {
   const rig = await Rig.open();
   const other = rig.all.makeClient(Infinity);
   for (let i = 0; i < 10; i++) other.call("rpush", "list", ...new Array(500).fill("x"));

@@ -16,7 +16,7 @@ import { RecordWriter } from "../../src/log/record_writer.ts";
 
 type Item = number | string;
 
-/** Notes what it is told, in the form of the records that say so. Bytes are texts of as many characters. */
+/** A target that notes the records, in the form of their arrays. Bytes are noted as texts of the same length. */
 class Notes implements RecordTarget {
   readonly records: Item[][] = [];
   readonly #decoder = new TextDecoder("latin1");
@@ -117,18 +117,18 @@ class Notes implements RecordTarget {
   }
 }
 
-/** A source whose interesting bytes stand somewhere in it, as in a buffer of requests. */
+/** Returns a source with the text in its middle, as in a buffer of requests. */
 function within(text: string): [bytes: Uint8Array, start: number, length: number] {
   const bytes = encodeText(`..${text}.`);
   return [bytes, 2, bytes.length - 3];
 }
 
-/** Fills the room that a writer has made. Its buffer may have been replaced for that. */
+/** Fills the room that a writer has made, in its current buffer. */
 function put(writer: RecordWriter, at: number, text: string): void {
   writer.buffer.set(encodeText(text), at);
 }
 
-/** Writes one record of each type, the first items of each as `items` has them. */
+/** Writes one record of each type, and returns the expected items. */
 function writeAll(writer: RecordWriter, key: string, value: string, number: number): Item[][] {
   const [k, v] = [within(key), within(value)];
   writer.setString(...k, number, ...v, undefined);
@@ -183,7 +183,7 @@ function writeAll(writer: RecordWriter, key: string, value: string, number: numb
   ];
 }
 
-/** What @std/msgpack makes of a writer's records. */
+/** Returns a writer's records as @std/msgpack decodes them. */
 function oracle(writer: RecordWriter): Item[][] {
   // An array32 around them all makes them one value.
   const payload = writer.buffer.subarray(BLOCK_HEADER_BYTES, writer.length);
@@ -215,7 +215,7 @@ function decodeAll(writer: RecordWriter): Item[][] {
 
 for (const number of [0, 1, 127, 128, 255, 256, 65_535, 65_536, ELEMENTS_MAX_COUNT]) {
   for (const length of [0, 1, 31, 255, 256, 65_536]) {
-    Deno.test(`RecordWriter writes every type with ${number} and ${length} bytes, as MessagePack has it`, () => {
+    Deno.test(`RecordWriter writes every type with ${number} and ${length} bytes, as MessagePack specifies`, () => {
       const writer = new RecordWriter();
       assert(writer.isEmpty);
       const value = "v".repeat(length);
@@ -238,7 +238,7 @@ Deno.test("RecordWriter writes the longest key and field, the latest deadline, a
   assertEquals(decodeAll(writer), expected);
 });
 
-Deno.test("RecordWriter.end() closes a snapshot, and RecordDecoder says what with", () => {
+Deno.test("RecordWriter.end() closes a snapshot, and RecordDecoder returns its facts", () => {
   const writer = new RecordWriter();
   writer.end(7, 2 ** 40, Number.MAX_SAFE_INTEGER);
   assertEquals(oracle(writer), [[0, 7, 2 ** 40, Number.MAX_SAFE_INTEGER]]);
@@ -248,7 +248,7 @@ Deno.test("RecordWriter.end() closes a snapshot, and RecordDecoder says what wit
   assertEquals(decoder.ended, { keys: 7, batch: 2 ** 40, takenMs: Number.MAX_SAFE_INTEGER });
 });
 
-Deno.test("RecordWriter.take() hands its records over, and goes on with others", () => {
+Deno.test("RecordWriter.take() hands its records over, and continues with others", () => {
   const writer = new RecordWriter();
   writer.remove(...within("a"));
   const taken = writer.take();
@@ -261,7 +261,7 @@ Deno.test("RecordWriter.take() hands its records over, and goes on with others",
   assertEquals(notes.records, [[13, "a"], [13, "b"]]);
 });
 
-Deno.test("RecordWriter.reset() gives back what one large value needed", () => {
+Deno.test("RecordWriter.reset() frees the memory that one large value needed", () => {
   const writer = new RecordWriter();
   writer.setString(...within("a"), 0, ...within("x".repeat(2 * LOG_BUFFER_KEEP_MAX_BYTES)), undefined);
   writer.reset();
@@ -270,7 +270,7 @@ Deno.test("RecordWriter.reset() gives back what one large value needed", () => {
   assertEquals(decodeAll(writer), [[13, "a"]]);
 });
 
-/** Decodes bytes that are given one by one. */
+/** Decodes the given bytes. */
 function decodeBytes(...bytes: number[]): void {
   new RecordDecoder(new CountingTarget()).decode(Uint8Array.from(bytes), 0, bytes.length);
 }
@@ -288,7 +288,7 @@ Deno.test("RecordDecoder refuses a record of each type with an item too few or t
   const bytes = writer.buffer.slice(BLOCK_HEADER_BYTES, writer.length);
   const decoder = new RecordDecoder(new CountingTarget());
   decoder.decode(bytes, 0, bytes.length);
-  // Each short array's header is its first byte; those of many items are told by their own test.
+  // The header of a short array is its first byte; another test has longer ones.
   for (let type = 0; type <= 16; type++) {
     const single = new RecordWriter();
     const all = writeAll(single, "k", "v", 5);
@@ -306,7 +306,7 @@ Deno.test("RecordDecoder refuses a hash whose last field has no value", () => {
   refuse("the last one has no value", 0x96, 10, ...KEY, 0, ...KEY, ...KEY, ...KEY);
 });
 
-Deno.test("RecordDecoder refuses what is no record", () => {
+Deno.test("RecordDecoder refuses bytes that are not a record", () => {
   refuse("begins with 195: expected an array", 0xc3);
   refuse("begins with 220: expected an array", 0xdc, 0, 1, 14);
   refuse("it goes beyond its block", 0x90);
@@ -323,7 +323,7 @@ Deno.test("RecordDecoder refuses items of a wrong type", () => {
   refuse("begins with 208: expected an unsigned integer", 0x93, 12, ...KEY, 0xd0, 1);
 });
 
-Deno.test("RecordDecoder refuses sizes and numbers beyond what there is", () => {
+Deno.test("RecordDecoder refuses sizes and numbers beyond the limits", () => {
   const key = new Uint8Array(KEY_SIZE_MAX_BYTES + 1 + 5);
   key.set([0x92, 13, 0xc5, (KEY_SIZE_MAX_BYTES + 1) >>> 8, (KEY_SIZE_MAX_BYTES + 1) & 0xff]);
   assertThrows(() => decodeBytes(...key), ProtocolError, `expected at most ${KEY_SIZE_MAX_BYTES}`);
@@ -335,14 +335,14 @@ Deno.test("RecordDecoder refuses sizes and numbers beyond what there is", () => 
   refuse("expected at most", 0x94, 0, 0xcf, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0);
 });
 
-Deno.test("RecordDecoder refuses a record behind the closing one", () => {
+Deno.test("RecordDecoder refuses a record after the closing one", () => {
   refuse("after the closing one", 0x94, 0, 0, 0, 0, 0x91, 14);
   const decoder = new RecordDecoder(new CountingTarget());
   decoder.decode(Uint8Array.of(0x94, 0, 0, 0, 0), 0, 5);
   assertThrows(() => decoder.decode(Uint8Array.of(0x91, 14), 0, 2), ProtocolError, "after the closing one");
 });
 
-Deno.test("RecordDecoder refuses records cut at every byte, and takes those before", () => {
+Deno.test("RecordDecoder refuses records cut at any byte, and accepts those before", () => {
   const writer = new RecordWriter();
   const expected = writeAll(writer, "key", "value", 300);
   writer.end(1, 2, 3);
@@ -353,7 +353,7 @@ Deno.test("RecordDecoder refuses records cut at every byte, and takes those befo
     const notes = new Notes();
     const decoder = new RecordDecoder(notes);
     try {
-      // What stands behind the cut shall not matter.
+      // The bytes after the cut do not matter.
       decoder.decode(bytes, 0, length);
       ends.add(length);
       assertEquals(notes.records, expected.slice(0, decoder.count));
@@ -364,7 +364,7 @@ Deno.test("RecordDecoder refuses records cut at every byte, and takes those befo
   assertEquals(ends.size, expected.length + 1);
 });
 
-Deno.test("CountingTarget counts records by what they do, and items", () => {
+Deno.test("CountingTarget counts records by their effect, and items", () => {
   const writer = new RecordWriter();
   writeAll(writer, "k", "v", 1);
   const target = new CountingTarget();

@@ -19,7 +19,7 @@ import { until } from "../support/until.ts";
 const FOLDER = "/data";
 const LOG = segmentPath(FOLDER, 1);
 const NOW_MS = 1_765_432_100_000;
-/** Bits that are flipped, one at a time. */
+/** The number of bits that are flipped, one at a time. */
 const FLIPS_COUNT = amountOf("FLIPS", 25, 1_000);
 const seed = Number(Deno.env.get("SEED") ?? 20261125);
 
@@ -27,7 +27,7 @@ const seed = Number(Deno.env.get("SEED") ?? 20261125);
 class Server {
   readonly store: Store;
   readonly persistence: Persistence;
-  /** What the store held after each batch. */
+  /** The contents of the store after each batch. */
   readonly states = new Map<number, State>([[0, new Map()]]);
 
   private constructor(store: Store, persistence: Persistence) {
@@ -57,7 +57,7 @@ class Server {
     return this.persistence.log!;
   }
 
-  /** Does something as a batch of its own. */
+  /** Runs a change of the store as a separate batch. */
   batch(run: (store: Store) => void): void {
     this.store.nowMs = NOW_MS;
     run(this.store);
@@ -96,7 +96,10 @@ function remove(store: Store, key: string): void {
   store.remove(store.find(keyBytes, 0, keyBytes.length));
 }
 
-/** A folder with a log of so many batches, each of which sets a key of its own, synced one by one unless told otherwise. */
+/**
+ * Returns a folder with a log of `count` batches, each of which sets a different key. With `always`, each is synced
+ * before the next.
+ */
 async function smallLog(
   count: number,
   fsync: FsyncPolicy = "always",
@@ -113,13 +116,13 @@ async function smallLog(
   return { files: left, states: server.states };
 }
 
-/** The path of a segment, which has its final name once its header is on disk. */
+/** Returns the path of a segment, which has its final name after its header is on disk. */
 function pathOf(files: SimulatedFiles, first: number): string {
   const path = segmentPath(FOLDER, first);
   return files.stat(path) === undefined ? unfinishedPath(path) : path;
 }
 
-/** Where the blocks of a file begin, and where it ends. */
+/** Returns where the blocks of a file begin, and where it ends. */
 function blocksOf(files: SimulatedFiles, path: string): number[] {
   const kind = path.includes("/log-") ? "log" : "snapshot";
   const reader = new BlockReader(files.openToRead(path), path, kind);
@@ -129,7 +132,7 @@ function blocksOf(files: SimulatedFiles, path: string): number[] {
   return offsets;
 }
 
-/** Reads a folder into a store that is used again, which is quicker than starting. */
+/** Reads folders into one store, which is faster than starting a server each time. */
 class Reading {
   readonly #store = makeStore();
 
@@ -159,13 +162,13 @@ function flip(bytes: Uint8Array, at: number, bit = 0): Uint8Array {
   return flipped;
 }
 
-Deno.test("Persistence.open() starts with nothing in a new folder, and says that there was nothing", async () => {
+Deno.test("Persistence.open() starts with nothing in a new folder, and reports that there was nothing", async () => {
   const server = await Server.start(new SimulatedFiles());
   assertEquals([server.persistence.loaded, server.store.size], [undefined, 0]);
   await server.stop();
 });
 
-Deno.test("Persistence.open() loads a log cut at every byte of its last three batches", async () => {
+Deno.test("Persistence.open() loads a log cut at any byte of its last three batches", async () => {
   const { files, states } = await smallLog(6);
   const bytes = files.read(LOG);
   const offsets = blocksOf(files, LOG);
@@ -187,7 +190,7 @@ Deno.test("Persistence.open() loads a log cut at every byte of its last three ba
       assertEquals(image.read(`${LOG}.${whole + 1}.torn`), bytes.slice(offset, length));
       assertEquals(image.read(LOG), bytes.slice(0, offset));
     }
-    // It goes on from there, and the next start finds nothing torn.
+    // It continues from there, and the next start finds nothing torn.
     server.set("next", "one");
     const after = stateOf(server.store);
     await server.stop();
@@ -197,7 +200,7 @@ Deno.test("Persistence.open() loads a log cut at every byte of its last three ba
   }
 });
 
-Deno.test("recover() notices every bit flipped of a log: damage, unless it is of the last batch, which is torn", async () => {
+Deno.test("recover() notices every flipped bit of a log: as damage, or as a torn end in the last batch", async () => {
   const { files, states } = await smallLog(5);
   const bytes = files.read(LOG);
   const offsets = blocksOf(files, LOG);
@@ -222,7 +225,7 @@ Deno.test("recover() notices every bit flipped of a log: damage, unless it is of
   }
 });
 
-Deno.test("recover() notices every bit flipped of a snapshot", async () => {
+Deno.test("recover() notices every flipped bit of a snapshot", async () => {
   const files = new SimulatedFiles();
   const server = await Server.start(files);
   server.batch((store) => {
@@ -254,7 +257,7 @@ Deno.test("recover() notices every bit flipped of a snapshot", async () => {
   }
 });
 
-Deno.test(`recover() notices ${FLIPS_COUNT} flipped bits of a larger folder, and never has a wrong value`, async () => {
+Deno.test(`recover() notices ${FLIPS_COUNT} flipped bits of a larger folder, and never returns a wrong value`, async () => {
   const random = new Random(seed);
   const files = new SimulatedFiles();
   const server = await Server.start(files, { fsync: "everysec" });
@@ -306,7 +309,7 @@ Deno.test(`recover() notices ${FLIPS_COUNT} flipped bits of a larger folder, and
   assert(outcomes.damaged > FLIPS_COUNT / 10, JSON.stringify(outcomes));
 });
 
-Deno.test("recover() refuses a log of which batches are missing in the middle", async () => {
+Deno.test("recover() refuses a log without some batches in the middle", async () => {
   const { files } = await smallLog(6);
   const bytes = files.read(LOG);
   const offsets = blocksOf(files, LOG);
@@ -320,7 +323,7 @@ Deno.test("recover() refuses a log of which batches are missing in the middle", 
   }
 });
 
-Deno.test("recover() takes a batch that stands twice once", async () => {
+Deno.test("recover() applies a doubled batch once", async () => {
   const { files, states } = await smallLog(3);
   const bytes = files.read(LOG);
   const [, second, third] = blocksOf(files, LOG);
@@ -333,12 +336,12 @@ Deno.test("recover() takes a batch that stands twice once", async () => {
   assertEquals(read.state, states.get(3));
 });
 
-Deno.test("recover() refuses damage that only the last batch tells from a torn end", async () => {
+Deno.test("recover() refuses damage that only the last batch distinguishes from a torn end", async () => {
   const files = new SimulatedFiles();
   const server = await Server.start(files);
   server.set("k1", "v");
   await server.log.settled();
-  // Two batches are written while nothing is on disk since; the third one says that they are.
+  // Two batches are written during a sync; the third one says that they are on disk.
   const release = files.holdSyncs();
   server.set("k2", "v");
   server.set("k3", "v");
@@ -355,7 +358,7 @@ Deno.test("recover() refuses damage that only the last batch tells from a torn e
   assertEquals(read.offset, offsets[1]);
 });
 
-Deno.test("recover() takes an unsynced batch that is missing before others for a torn end", async () => {
+Deno.test("recover() treats a missing unsynced batch before others as a torn end", async () => {
   const { files, states } = await smallLog(6, "everysec");
   const bytes = files.read(LOG);
   const offsets = blocksOf(files, LOG);
@@ -368,7 +371,7 @@ Deno.test("recover() takes an unsynced batch that is missing before others for a
   await server.stop();
 });
 
-/** Two segments: batches 1 to 3, then 4 to 6. */
+/** Returns two segments: batches 1 to 3, then 4 to 6. */
 async function twoSegments(synced: boolean): Promise<{ files: SimulatedFiles; states: Map<number, State> }> {
   const files = new SimulatedFiles();
   const server = await Server.start(files, { fsync: "everysec" });
@@ -385,7 +388,7 @@ async function twoSegments(synced: boolean): Promise<{ files: SimulatedFiles; st
   return { files: image, states: server.states };
 }
 
-Deno.test("recover() sets the segments behind a torn one aside when nothing of it was known to be on disk", async () => {
+Deno.test("recover() sets the segments after a torn one aside when it was not known to be on disk", async () => {
   const { files, states } = await twoSegments(false);
   const second = unfinishedPath(segmentPath(FOLDER, 4));
   const [bytes, rest] = [files.read(LOG), files.read(second)];
@@ -417,7 +420,7 @@ Deno.test("recover() refuses a torn segment when the next one says that it was o
   assert(missing.message.includes("batches 2 to 3, which come before this file, are missing"), missing.message);
 });
 
-Deno.test("recover() goes on in the next segment behind a batch that a full one was left with", async () => {
+Deno.test("recover() continues in the next segment after the partial batch of a full one", async () => {
   const files = new SimulatedFiles();
   const server = await Server.start(files);
   server.set("k1", "v");
@@ -432,14 +435,14 @@ Deno.test("recover() goes on in the next segment behind a batch that a full one 
   await again.stop();
 });
 
-Deno.test("recover() takes of a batch that two servers have written the one of the server that came later", async () => {
+Deno.test("recover() uses the later server's version of a batch that two servers have written", async () => {
   const files = new SimulatedFiles();
   const first = await Server.start(files);
   for (const key of ["k1", "k2"]) {
     first.set(key, "v");
     await first.log.settled();
   }
-  // The second one takes the folder over, as of here. The first one has not noticed yet.
+  // The second server takes over the folder here. The first one has not noticed yet.
   const taken = files.copy();
   for (const key of ["a", "b", "c"]) first.set(key, "first");
   const firstLog = files.read(pathOf(files, 1));
@@ -457,7 +460,7 @@ Deno.test("recover() takes of a batch that two servers have written the one of t
   assertEquals([read.state, read.result.batch], [expected, 4]);
 });
 
-Deno.test("Persistence.open() refuses damage, changes nothing, and names file, offset and ways out", async () => {
+Deno.test("Persistence.open() refuses damage, changes nothing, and names file, offset and remedies", async () => {
   const { files } = await smallLog(4);
   const bytes = flip(files.read(LOG), blocksOf(files, LOG)[1]! + BLOCK_HEADER_BYTES);
   files.put(LOG, bytes);
@@ -502,7 +505,7 @@ Deno.test("Persistence.open() repairs a log whose header is damaged", async () =
   }
 });
 
-Deno.test("Persistence.open() goes on in a new segment after a repair that could use nothing of one with its name", async () => {
+Deno.test("Persistence.open() continues in a new segment after a repair that could use nothing of one with the same name", async () => {
   const { files } = await smallLog(4);
   const offsets = blocksOf(files, LOG);
   let bytes: Uint8Array = files.read(LOG);
@@ -516,7 +519,7 @@ Deno.test("Persistence.open() goes on in a new segment after a repair that could
   assertEquals([...stateOf(again.store).keys()].sort(), ["k4", "since"]);
   await again.stop();
 
-  // Now nothing is left of it.
+  // Now nothing of it is readable.
   for (const offset of offsets.slice(0, -1)) bytes = flip(bytes, offset + 41);
   const other = new SimulatedFiles();
   await other.makeFolder(FOLDER);
@@ -529,7 +532,7 @@ Deno.test("Persistence.open() goes on in a new segment after a repair that could
   await last.stop();
 });
 
-Deno.test("Persistence.open() repairs a log of which a segment is missing", async () => {
+Deno.test("Persistence.open() repairs a log without one of its segments", async () => {
   const { files, states } = await twoSegments(true);
   await files.remove(LOG);
   assertInstanceOf(await new Reading().read(files), CorruptionError);
@@ -545,7 +548,7 @@ Deno.test("Persistence.open() repairs a log of which a segment is missing", asyn
   assertEquals(states.size, 7);
 });
 
-Deno.test("Persistence.open() repairs a log of which batches are missing in the middle, and takes those behind", async () => {
+Deno.test("Persistence.open() repairs a log without some batches in the middle, and uses those after them", async () => {
   const { files, states } = await smallLog(5);
   const offsets = blocksOf(files, LOG);
   files.put(LOG, without(files.read(LOG), offsets[1]!, offsets[2]!));
@@ -560,7 +563,7 @@ Deno.test("Persistence.open() repairs a log of which batches are missing in the 
   await server.stop();
 });
 
-/** A snapshot of several blocks, of five keys each. */
+/** Returns a snapshot of several blocks, of five keys each. */
 async function largeSnapshot(): Promise<{ files: SimulatedFiles; path: string; state: State }> {
   const files = new SimulatedFiles();
   const server = await Server.start(files);
@@ -593,7 +596,7 @@ Deno.test("Persistence.open() repairs a snapshot: only the damaged block is left
   await again.stop();
 });
 
-Deno.test("Persistence.open() repairs a snapshot of which a block is missing, and takes all behind it", async () => {
+Deno.test("Persistence.open() repairs a snapshot without one of its blocks, and uses all after it", async () => {
   const { files, path, state } = await largeSnapshot();
   const offsets = blocksOf(files, path);
   files.put(path, without(files.read(path), offsets[2]!, offsets[3]!));
@@ -605,7 +608,7 @@ Deno.test("Persistence.open() repairs a snapshot of which a block is missing, an
   await server.stop();
 });
 
-Deno.test("Persistence.open() drops in a repair a value of which the last part is missing, and no whole one", async () => {
+Deno.test("Persistence.open() drops in a repair a value without its last part, and no complete one", async () => {
   const files = new SimulatedFiles();
   const server = await Server.start(files);
   const element = encodeText("x".repeat(1_000));
@@ -625,7 +628,7 @@ Deno.test("Persistence.open() drops in a repair a value of which the last part i
   const name = files.list(FOLDER).find((each) => each.startsWith("snapshot"))!;
   const path = `${FOLDER}/${name}`;
   const offsets = blocksOf(files, path);
-  // The closing block is alone, and the rest of "cut" is in the one before.
+  // The closing block has only the closing record; the rest of "cut" is in the one before.
   files.put(path, flip(files.read(path), offsets.at(-3)! + 1_000));
   const repaired = await Server.start(files, { repair: true });
   assertEquals([...stateOf(repaired.store).keys()], ["whole"]);
@@ -634,7 +637,7 @@ Deno.test("Persistence.open() drops in a repair a value of which the last part i
   await repaired.stop();
 });
 
-Deno.test("Persistence.open() drops in a repair what later records do not fit", async () => {
+Deno.test("Persistence.open() drops in a repair a key that later records do not match", async () => {
   const changes: ((store: Store) => void)[] = [
     (store) => {
       set(store, "a", "xyz");
@@ -642,7 +645,7 @@ Deno.test("Persistence.open() drops in a repair what later records do not fit", 
       push(store, "c", "element");
       set(store, "d", "kept");
     },
-    // This one is damaged.
+    // This batch is damaged.
     (store) => {
       set(store, "a", "");
       remove(store, "b");
@@ -661,7 +664,7 @@ Deno.test("Persistence.open() drops in a repair what later records do not fit", 
     server.batch(change);
     await server.log.settled();
   }
-  // It tells that the second batch was on disk.
+  // It says that the second batch was on disk.
   server.set("e", "kept too");
   await server.stop();
   const offsets = blocksOf(files, LOG);
@@ -675,7 +678,7 @@ Deno.test("Persistence.open() drops in a repair what later records do not fit", 
   await repaired.stop();
 });
 
-Deno.test("Persistence.open() finds the old data, or all of a backup, whenever its start is interrupted", async () => {
+Deno.test("Persistence.open() finds the old data, or all of a backup, after an interruption at any point", async () => {
   const source = await largeSnapshot();
   const { files, states } = await smallLog(4);
   files.put("/backup.d/b.inmem", source.files.read(source.path));
@@ -711,7 +714,7 @@ Deno.test("Persistence.open() refuses a file of another version, and changes not
   assertEquals(files.read(LOG), bytes);
 });
 
-Deno.test("Persistence.open() puts on disk what a killed server had only written", async () => {
+Deno.test("Persistence.open() syncs what a killed server had only written", async () => {
   const files = new SimulatedFiles();
   const server = await Server.start(files, { fsync: "never" });
   for (let i = 1; i <= 5; i++) server.set(`k${i}`, "v");
@@ -730,13 +733,13 @@ Deno.test("Persistence.open() puts on disk what a killed server had only written
   await again.stop();
 });
 
-Deno.test("Persistence.save() takes another snapshot when the moment of the one under way has passed", async () => {
+Deno.test("Persistence.save() takes another snapshot when the current one has already ended", async () => {
   const files = new SimulatedFiles();
   const server = await Server.start(files);
   server.set("a", "1");
   const release = files.holdSyncs();
   const first = server.persistence.save();
-  // It has been walked through, and waits for the disk.
+  // All keys are captured, and the snapshot waits for the disk.
   await until(() => !server.persistence.isSaving || files.calls.create >= 3, "the snapshot's file is made");
   let renamed: Promise<void> | undefined;
   files.onCall = (call) => {
@@ -752,7 +755,7 @@ Deno.test("Persistence.save() takes another snapshot when the moment of the one 
   await server.stop();
 });
 
-/** What may be left of a segment whose header is gone. */
+/** What may be left of a segment without its header. */
 const HEADERLESS: Record<string, (bytes: Uint8Array) => Uint8Array> = {
   "nothing": () => new Uint8Array(0),
   "a part of its header": (bytes) => bytes.slice(0, FILE_HEADER_BYTES - 1),
@@ -761,11 +764,11 @@ const HEADERLESS: Record<string, (bytes: Uint8Array) => Uint8Array> = {
   "zeros, and less than a header of them": () => new Uint8Array(7),
   "a page of zeros": () => new Uint8Array(4096),
   "random bytes": (bytes) => bytes.map((_, index) => (index * 7919 + 13) & 0xff),
-  "what stands behind its header": (bytes) => bytes.slice(FILE_HEADER_BYTES),
+  "what follows its header": (bytes) => bytes.slice(FILE_HEADER_BYTES),
 };
 
 for (const [what, spoil] of Object.entries(HEADERLESS)) {
-  Deno.test(`Persistence.open() refuses a log of which there is ${what}, and starts with --repair`, async () => {
+  Deno.test(`Persistence.open() refuses a log that is left with ${what}, and starts with --repair`, async () => {
     for (const withSnapshot of [false, true]) {
       const files = new SimulatedFiles();
       const server = await Server.start(files);
@@ -794,7 +797,7 @@ for (const [what, spoil] of Object.entries(HEADERLESS)) {
     }
   });
 
-  Deno.test(`Persistence.open() starts where of a log that was never finished there is ${what}`, async () => {
+  Deno.test(`Persistence.open() starts with a log that was never finished and is left with ${what}`, async () => {
     for (const count of [0, 3]) {
       const { files, states } = await smallLog(count);
       const whole = files.read(LOG);
@@ -813,7 +816,7 @@ for (const [what, spoil] of Object.entries(HEADERLESS)) {
   });
 }
 
-Deno.test("Persistence.open() refuses a lost header behind a torn end, of which it could say that it was on disk", async () => {
+Deno.test("Persistence.open() refuses a lost header after a torn end, since it could say that the end was on disk", async () => {
   const { files } = await twoSegments(true);
   const second = segmentPath(FOLDER, 4);
   files.put(LOG, files.read(LOG).subarray(0, -5));
@@ -821,7 +824,7 @@ Deno.test("Persistence.open() refuses a lost header behind a torn end, of which 
   await assertRejects(() => Server.start(files), StartError, `file "${second}", offset 0`);
 });
 
-Deno.test("Persistence.open() takes what a segment has that was not finished, and finishes it", async () => {
+Deno.test("Persistence.open() uses a segment that was not finished, and finishes it", async () => {
   const { files, states } = await smallLog(3);
   const bytes = files.read(LOG);
   await files.remove(LOG);
@@ -862,9 +865,9 @@ Deno.test("Persistence.open() starts on a full disk, refuses writes, and accepts
   }
 });
 
-Deno.test("Persistence.open() starts on a full disk though keys have to go, and saves when there is room", async () => {
+Deno.test("Persistence.open() starts on a full disk although keys are evicted, and saves when there is room", async () => {
   const { files } = await smallLog(3);
-  // One that has expired is to be logged.
+  // The removal of an expired key is to be logged.
   const source = await Server.start(files);
   source.batch((store) => {
     const key = encodeText("brief");
@@ -883,7 +886,7 @@ Deno.test("Persistence.open() starts on a full disk though keys have to go, and 
   await again.stop();
 });
 
-Deno.test("Persistence takes snapshots at its interval, whatever becomes of the time of day", async () => {
+Deno.test("Persistence takes snapshots at its interval, regardless of the time of day", async () => {
   const files = new SimulatedFiles();
   let nowMs = NOW_MS;
   let elapsedMs = 0;
@@ -892,7 +895,7 @@ Deno.test("Persistence takes snapshots at its interval, whatever becomes of the 
     now: () => nowMs,
     monotonicNow: () => elapsedMs,
   });
-  /** Seconds of this clock until a snapshot was taken. */
+  /** Returns the seconds of this clock until a snapshot was taken. */
   const secondsUntilSaved = async () => {
     server.set("k", String(elapsedMs));
     for (let seconds = 1; seconds < 60; seconds++) {

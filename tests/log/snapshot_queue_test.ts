@@ -1,5 +1,5 @@
 /**
- * A snapshot whose disk takes less than commands change: those that write are held up before the queue is full.
+ * A snapshot whose disk is slower than the commands' changes: writing commands are delayed before the queue is full.
  */
 
 import { assertEquals, assertRejects } from "@std/assert";
@@ -12,7 +12,7 @@ const QUEUE_MAX_BYTES = 1024 * 1024;
 const KEY = encodeText("key");
 const VALUE = new Uint8Array(30_000);
 
-/** A file on a disk that takes nothing until it is told to. */
+/** A file on a disk that writes nothing until the test allows it. */
 class StalledFile implements LogFile {
   writtenBytes = 0;
   #stalled = Promise.withResolvers<void>();
@@ -45,7 +45,7 @@ function makeWriter(): { writer: SnapshotWriter; file: StalledFile; held: Promis
   return { writer: new SnapshotWriter(files, "/x", () => 0, { queueMaxBytes: QUEUE_MAX_BYTES, onBehind }), file, held };
 }
 
-/** Adds about so many bytes that commands change. */
+/** Adds about `sizeBytes` of changes by commands. */
 function change(writer: SnapshotWriter, sizeBytes: number): void {
   for (let added = 0; added < sizeBytes; added += VALUE.length) {
     writer.records.setString(KEY, 0, KEY.length, 0, VALUE, 0, VALUE.length, undefined);
@@ -53,7 +53,7 @@ function change(writer: SnapshotWriter, sizeBytes: number): void {
   }
 }
 
-Deno.test("SnapshotWriter holds commands up once half of its queue is full, until a quarter is left", async () => {
+Deno.test("SnapshotWriter delays commands when half of its queue is full, until a quarter is left", async () => {
   const { writer, file, held } = makeWriter();
   change(writer, QUEUE_MAX_BYTES * 0.4);
   assertEquals(held.length, 0);
@@ -65,14 +65,14 @@ Deno.test("SnapshotWriter holds commands up once half of its queue is full, unti
   assertEquals(isReleased, false);
   file.release();
   await held[0];
-  // The next time it is another promise.
+  // The next delay has another promise.
   change(writer, QUEUE_MAX_BYTES * 0.7);
   await held[1];
   const { sizeBytes } = await writer.finish(1, 1);
   assertEquals(file.writtenBytes, sizeBytes);
 });
 
-Deno.test("SnapshotWriter fails when its queue is full all the same, and holds nobody up then", async () => {
+Deno.test("SnapshotWriter fails when its queue is full nevertheless, and then delays no command", async () => {
   const { writer, file, held } = makeWriter();
   change(writer, QUEUE_MAX_BYTES * 1.2);
   assertEquals(held.length, 1);
@@ -81,7 +81,7 @@ Deno.test("SnapshotWriter fails when its queue is full all the same, and holds n
   await assertRejects(() => writer.finish(1, 1), Error, "commands change more data than the disk can write");
 });
 
-Deno.test("SnapshotWriter.abandon() holds nobody up any more", async () => {
+Deno.test("SnapshotWriter.abandon() ends the delay", async () => {
   const { writer, file, held } = makeWriter();
   change(writer, QUEUE_MAX_BYTES * 0.8);
   file.release();

@@ -1,6 +1,6 @@
 /**
- * Among many keys a session looks ahead, and the hashes it computes then are used by the commands. Whatever the requests
- * are, how they are cut, and in which protocol they come, each has to find its own key.
+ * With many keys a session looks ahead, and commands use the hashes that it computes then. Each request has to find its
+ * own key, regardless of its form, its protocol, and how the bytes are cut.
  */
 
 import { assertEquals } from "@std/assert";
@@ -13,14 +13,14 @@ import { TestHost } from "../support/session_host.ts";
 
 const KEYS_COUNT = PREFETCH_KEYS_MIN_COUNT + 5_000;
 
-/** One request, and what it has to be answered in RESP and in the native protocol. */
+/** One request, and its expected reply in RESP and in the native protocol. */
 interface Step {
   readonly request: string[];
   readonly resp: string;
   readonly native: unknown;
 }
 
-/** Makes requests on a model of the strings that there are. */
+/** A generator of requests, with a model of the strings. */
 class Steps {
   readonly values = new Map<string, string>();
   readonly #random: Random;
@@ -31,7 +31,7 @@ class Steps {
 
   #key(): string {
     const number = this.#random.below(KEYS_COUNT * 1.2 | 0);
-    // Of several lengths, so that requests stand at other places each time.
+    // Keys have several lengths, so that requests begin at different places each time.
     return `key:${number}${"x".repeat(number % 5)}`;
   }
 

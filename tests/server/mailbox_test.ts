@@ -30,7 +30,7 @@ Deno.test("Mailbox delivers what is published while its session writes", () =>
       using publisher = await RespClient.connect(port);
       await listener.call("HELLO", "3");
       await publisher.call("PING");
-      // The message mostly comes while the confirmation is being written.
+      // The message usually comes while the confirmation is being written.
       await listener.send(encodeCommand(["SUBSCRIBE", "c"]));
       while ((await publisher.call("PUBLISH", "c", "m")).line === "0");
       await listener.frame();
@@ -51,7 +51,7 @@ Deno.test("Mailbox delivers what is published while its session waits for an ele
     assertEquals(encodeFrame(await listener.frame()), "*2\r\n$1\r\nl\r\n$1\r\nx\r\n");
   }));
 
-Deno.test("Mailbox delivers every message of many, in order, beside replies", () =>
+Deno.test("Mailbox delivers many messages completely and in order, between replies", () =>
   withServer(async (port) => {
     using listener = await RespClient.connect(port);
     using publisher = await RespClient.connect(port);

@@ -1,6 +1,6 @@
 /**
- * A data folder that goes away under a server, or of which somebody changes files: writes are refused within two seconds, with
- * the reason, and nothing that was acknowledged is in no file.
+ * A data folder that disappears while a server runs, or whose files are changed by another program: writes are refused
+ * within two seconds, with the reason, and all that was acknowledged is in a file.
  */
 
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
@@ -12,7 +12,9 @@ import { pause } from "../support/pause.ts";
 import { RawClient } from "../support/raw_client.ts";
 import { until } from "../support/until.ts";
 
-/** A server says that it refuses writes within this time. The machine that tests may be slow, the server is not. */
+/**
+ * The longest time after which a server says that it refuses writes. The test machine may be slow, the server is not.
+ */
 const NOTICE_MAX_MS = 2_000;
 
 /** A server in this process on a real folder, and a client. */
@@ -67,7 +69,7 @@ class Rig {
     return new RegExp(`^${name}:(.*)\r$`, "m").exec(this.server.info([]))?.[1];
   }
 
-  /** Waits until writes are refused for a reason, which is told once. */
+  /** Waits until writes are refused for a reason, which is logged once. */
   async refused(reason: RegExp): Promise<void> {
     await until(() => this.info("aof_last_write_status") === "err", "writes are refused", NOTICE_MAX_MS);
     assertMatch(String(await this.client.call("set", "b", "2")), /^MISCONF Writes are refused, reads are not: /);
@@ -84,7 +86,7 @@ class Rig {
     assertEquals(this.infos, ["Writes are accepted again"]);
   }
 
-  /** Stops the server, which ends with an error as long as its place is not its own. */
+  /** Stops the server, which ends with an error while its place is not its own. */
   async stopFails(): Promise<void> {
     this.client.close();
     await assertRejects(() => this.server.stop(), NotSavedError);
@@ -95,7 +97,7 @@ class Rig {
     await this.server.stop();
   }
 
-  /** What a start finds. */
+  /** Returns the keys that a start finds. */
   async keysAfterStart(path = this.data): Promise<string[]> {
     const server = await startServer({ ...this.settings(), dataPath: path });
     using client = await RawClient.connect(server.address);
@@ -110,7 +112,7 @@ class Rig {
     await Deno.remove(this.root, { recursive: true });
   }
 
-  /** The name of the newest snapshot; empty when there is none. */
+  /** Returns the name of the newest snapshot; empty when there is none. */
   async newestSnapshot(): Promise<string> {
     const names = await Array.fromAsync(Deno.readDir(this.data), ({ name }) => name);
     return names.filter((name) => SNAPSHOT.test(name)).sort().at(-1) ?? "";
@@ -125,7 +127,7 @@ class Rig {
 const LOG = /^log-.*\.inmem$/;
 const SNAPSHOT = /^snapshot-.*\.inmem$/;
 
-/** What becomes of a place, and what is said of it. */
+/** Ways to lose a place, each with the reason that the server reports. */
 const LOSSES: Record<string, { lose: (rig: Rig) => Promise<void>; reason: RegExp }> = {
   "removed": {
     lose: ({ data }) => Deno.remove(data, { recursive: true }),
@@ -213,7 +215,7 @@ for (const [what, { lose, reason }] of Object.entries(LOSSES)) {
       await using rig = await Rig.open(fsync);
       await lose(rig);
       await rig.refused(reason);
-      // Nothing is tried in the stead of a person, and nothing more is said.
+      // The server leaves the remedy to a person, and logs nothing more.
       await pause(100);
       assertEquals(rig.errors.length, 1, rig.errors.join("\n"));
       await rig.stopFails();
@@ -225,7 +227,7 @@ for (const [what, { lose, reason }] of Object.entries(LOSSES)) {
   }
 }
 
-Deno.test("Server with --fsync always acknowledges no write once its folder is gone, and does when it is back", async () => {
+Deno.test("Server with --fsync always acknowledges no write after its folder was removed, and does when it is back", async () => {
   await using rig = await Rig.open("always");
   await Deno.rename(rig.data, `${rig.root}/x`);
   let reply: unknown;
@@ -243,18 +245,18 @@ Deno.test("Server with --fsync always acknowledges no write once its folder is g
   assertEquals(await rig.keysAfterStart(), ["a", "c", "later"]);
 });
 
-Deno.test("Server with --fsync always closes the connection of a write that was on its way when its folder went", async () => {
+Deno.test("Server with --fsync always closes the connection of a write that was in progress when its folder was removed", async () => {
   await using rig = await Rig.open("always");
   await Deno.remove(rig.data, { recursive: true });
   const outcome = await rig.client.call("set", "b", "2").catch((error) => error);
-  // Whether it will last is unknown: it was done before anybody knew.
+  // Whether it will last is unknown: it ran before the removal was noticed.
   assert(outcome instanceof Error || String(outcome).startsWith("MISCONF"), String(outcome));
   using other = await RawClient.connect(rig.server.address);
   assertMatch(String(await other.call("set", "b", "2")), /^MISCONF .* is gone/);
   await rig.stopFails();
 });
 
-Deno.test("Server accepts writes again when its folder is back, whoever was there meanwhile", async () => {
+Deno.test("Server accepts writes again when its folder is back, even if another server ran meanwhile", async () => {
   await using rig = await Rig.open();
   await Deno.rename(rig.data, `${rig.root}/x`);
   await rig.refused(/is gone/);
@@ -271,7 +273,7 @@ Deno.test("Server accepts writes again when its folder is back, whoever was ther
   assertEquals(await rig.keysAfterStart(), ["a", "c"]);
 });
 
-Deno.test("Server never accepts writes again where another server has started on the same folder", async () => {
+Deno.test("Server never accepts writes again after another server has started on the same folder", async () => {
   await using rig = await Rig.open();
   await Deno.remove(`${rig.data}/inmem.lock`);
   const other = await startServer(rig.settings());
@@ -288,7 +290,7 @@ Deno.test("Server never accepts writes again where another server has started on
   assertEquals(await rig.keysAfterStart(), ["a", "theirs"]);
 });
 
-Deno.test("Server goes on in an empty folder of the same name when a person asks for a snapshot", async () => {
+Deno.test("Server continues in an empty folder of the same name when a person asks for a snapshot", async () => {
   for (const fsync of ["always", "never"] as const) {
     await using rig = await Rig.open(fsync);
     await Deno.remove(rig.data, { recursive: true });
@@ -304,7 +306,7 @@ Deno.test("Server goes on in an empty folder of the same name when a person asks
   }
 });
 
-Deno.test("Server takes no other folder as long as the one that it has opened exists, which has all the data", async () => {
+Deno.test("Server takes no other folder while the one that it has opened exists, which has all the data", async () => {
   await using rig = await Rig.open("everysec");
   await Deno.rename(rig.data, `${rig.root}/x`);
   await Deno.mkdir(rig.data);
@@ -316,7 +318,7 @@ Deno.test("Server takes no other folder as long as the one that it has opened ex
   assertEquals(await rig.keysAfterStart(`${rig.root}/x`), ["a"]);
 });
 
-Deno.test("Server makes a lock that was removed again when a person asks for a snapshot", async () => {
+Deno.test("Server creates a removed lock again when a person asks for a snapshot", async () => {
   await using rig = await Rig.open("always");
   await Deno.remove(`${rig.data}/inmem.lock`);
   await rig.refused(/was removed/);
@@ -327,7 +329,7 @@ Deno.test("Server makes a lock that was removed again when a person asks for a s
   assertEquals(await rig.keysAfterStart(), ["a", "c"]);
 });
 
-/** What somebody does to the files of a server. */
+/** Changes of a server's files by another program, each with the reason that the server reports. */
 const CHANGES: Record<string, { change: (rig: Rig) => Promise<void>; reason: RegExp }> = {
   "its log removed": {
     change: async (rig) => Deno.remove(await rig.file(LOG)),
@@ -344,7 +346,7 @@ const CHANGES: Record<string, { change: (rig: Rig) => Promise<void>; reason: Reg
   "its log cut while it writes": {
     change: async (rig) => {
       await Deno.truncate(await rig.file(LOG));
-      // With what is written behind it the file is not empty any more.
+      // The next write makes the file longer than empty.
       await rig.client.call("set", "d", "4");
     },
     reason: /was changed by somebody else/,
@@ -380,17 +382,17 @@ const CHANGES: Record<string, { change: (rig: Rig) => Promise<void>; reason: Reg
 };
 
 for (const [what, { change, reason }] of Object.entries(CHANGES)) {
-  Deno.test(`Server with ${what} saves all it has at once, and refuses writes until a person saves`, async () => {
+  Deno.test(`Server with ${what} immediately saves all its data, and refuses writes until a person saves`, async () => {
     await using rig = await Rig.open();
     if (what.includes("snapshot")) await rig.client.call("save");
     const before = await rig.newestSnapshot();
     await change(rig);
     await rig.refused(reason);
     assertMatch(rig.info("log_last_error")!, /run the command "save" to allow writes again/);
-    // The next process finds everything, however this one ends.
+    // The next process finds all data, even if this one is killed.
     await until(async () => (await rig.newestSnapshot()) > before, "a snapshot is taken");
     assertMatch(String(await rig.client.call("set", "b", "2")), /^MISCONF/);
-    await until(() => rig.info("rdb_bgsave_in_progress") === "0", "the log behind it is gone");
+    await until(() => rig.info("rdb_bgsave_in_progress") === "0", "the previous log is removed");
     await Deno.mkdir(`${rig.root}/image`);
     for await (const { name, isFile } of Deno.readDir(rig.data)) {
       if (isFile) await Deno.copyFile(`${rig.data}/${name}`, `${rig.root}/image/${name}`);
@@ -405,14 +407,14 @@ for (const [what, { change, reason }] of Object.entries(CHANGES)) {
   });
 }
 
-Deno.test("Server.stop() fails where files were changed and nobody has asked for a snapshot since", async () => {
+Deno.test("Server.stop() fails when files were changed and no person has asked for a snapshot since", async () => {
   await using rig = await Rig.open();
   await Deno.remove(await rig.file(LOG));
-  // Without a wait: the end looks once more.
+  // No wait is needed: stopping checks once more.
   await rig.stopFails();
 });
 
-Deno.test("Server saves to a folder for backups that is not in the data folder when that is gone", async () => {
+Deno.test("Server saves to a separate folder for backups when the data folder is gone", async () => {
   const backupFolder = await Deno.makeTempDir({ prefix: "inmem-backups-" });
   try {
     await using rig = await Rig.open("everysec", { backupFolder });
@@ -426,15 +428,15 @@ Deno.test("Server saves to a folder for backups that is not in the data folder w
   }
 });
 
-Deno.test("Server makes no folder for backups where its data folder was", async () => {
+Deno.test("Server creates no folder for backups in place of its data folder", async () => {
   await using rig = await Rig.open();
   await Deno.remove(rig.data, { recursive: true });
   assertMatch(String(await rig.client.call("save", "x.inmem")), /^ERR cannot save: .*is gone/);
   await assertRejects(() => Deno.stat(rig.data), Deno.errors.NotFound);
 });
 
-Deno.test("Server whose folder's rights are taken away refuses writes, and accepts them when they are back", {
-  // Rights do not bind root.
+Deno.test("Server refuses writes while it has no rights to its folder", {
+  // Permissions do not restrict root.
   ignore: Deno.uid() === 0,
 }, async () => {
   await using rig = await Rig.open();

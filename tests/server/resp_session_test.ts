@@ -6,7 +6,7 @@ import { RawClient } from "../support/raw_client.ts";
 import { TestHost } from "../support/session_host.ts";
 import { until } from "../support/until.ts";
 
-/** Waits until so many clients wait for an element. */
+/** Waits until `count` clients wait for an element. */
 function waiting(host: TestHost, count: number): Promise<void> {
   return until(() => host.shared.waiters.count === count, `${count} clients wait`);
 }
@@ -40,7 +40,7 @@ async function withClients(
   assertEquals([...host.shared.channels.names], []);
 }
 
-Deno.test("Session answers RESP, inline commands and a pipeline among them", () =>
+Deno.test("Session replies to RESP, including inline commands and a pipeline", () =>
   withClients(1, async ([client]) => {
     await client!.send(
       "PING\r\n*3\r\n$3\r\nSET\r\n$1\r\na\r\n$2\r\n42\r\n\r\nget a\r\n*2\r\n$4\r\nincr\r\n$1\r\na\r\n",
@@ -50,7 +50,7 @@ Deno.test("Session answers RESP, inline commands and a pipeline among them", () 
     await client!.expect("-ERR unknown command 'nothing', with args beginning with: '1' '2' \r\n");
   }));
 
-Deno.test("Session answers all of 10,000 commands in one write", () =>
+Deno.test("Session replies to all of 10,000 commands in one write", () =>
   withClients(1, async ([client]) => {
     const text = "*2\r\n$4\r\nINCR\r\n$1\r\nn\r\n".repeat(10_000);
     const sending = client!.send(text);
@@ -58,7 +58,7 @@ Deno.test("Session answers all of 10,000 commands in one write", () =>
     await sending;
   }));
 
-Deno.test("Session speaks the version that hello chooses, in the middle of a batch too", () =>
+Deno.test("Session speaks the version that hello chooses, even in the middle of a batch", () =>
   withClients(1, async ([client], host) => {
     await client!.send("client no-touch on\r\nclient no-touch off\r\n");
     await client!.expect("+OK\r\n+OK\r\n");
@@ -71,13 +71,13 @@ Deno.test("Session speaks the version that hello chooses, in the middle of a bat
     assertEquals(host.shared.clients.get(1)!.version, 2);
   }));
 
-Deno.test("Session tells what is wrong with the protocol after all replies before it, then closes", () =>
+Deno.test("Session reports a protocol error after all replies before it, and closes", () =>
   withClients(1, async ([client]) => {
     await client!.send("ping\r\n*1\r\n:4\r\nping\r\nping\r\n");
     assertEquals(await client!.rest(), "+PONG\r\n-ERR Protocol error: expected '$', got ':'\r\n");
   }));
 
-Deno.test("Session lets a stranger send little", () =>
+Deno.test("Session limits what an unauthenticated client can send", () =>
   withClients(2, async ([first, second]) => {
     await first!.send(`*2\r\n$4\r\nauth\r\n$${20_000}\r\n`);
     assertEquals(await first!.rest(), "-ERR Protocol error: unauthenticated bulk length\r\n");
@@ -108,7 +108,7 @@ Deno.test("Session takes a large value in many pieces", () =>
     assertEquals(host.store.size, 1);
   }));
 
-Deno.test("Session writes what was answered before it waits, and answers the rest afterwards", () =>
+Deno.test("Session writes its replies before it waits, and the others afterwards", () =>
   withClients(2, async ([waiter, pusher], host) => {
     await waiter!.send("set a 1\r\nblpop l 0\r\nget a\r\n");
     await waiter!.expect("+OK\r\n");
@@ -122,7 +122,7 @@ Deno.test("Session writes what was answered before it waits, and answers the res
     await waiter!.expect("*-1\r\n");
   }));
 
-Deno.test("Session stops waiting when its client leaves, and takes no element then", () =>
+Deno.test("Session stops waiting when its client leaves, and takes no element for it", () =>
   withClients(2, async ([waiter, pusher], host) => {
     await waiter!.send("blpop l 0\r\n");
     await waiting(host, 1);
@@ -132,13 +132,13 @@ Deno.test("Session stops waiting when its client leaves, and takes no element th
     await pusher!.expect(":1\r\n*1\r\n$1\r\nx\r\n");
   }));
 
-for (const behind of ["", "ping\r\n".repeat(100_000)]) {
-  Deno.test(`Session runs nothing for a client that has gone while it waited, nor ${behind.length} bytes behind that`, () =>
+for (const later of ["", "ping\r\n".repeat(100_000)]) {
+  Deno.test(`Session runs nothing for a client that left while it waited, not even ${later.length} later bytes`, () =>
     withClients(2, async ([waiter, other], host) => {
       await waiter!.send("ping\r\nblpop l 0\r\n");
       await waiter!.expect("+PONG\r\n");
       await waiting(host, 1);
-      await waiter!.send(`set k v\r\n${behind}`);
+      await waiter!.send(`set k v\r\n${later}`);
       await waiter!.socket.closeWrite();
       assertEquals(await waiter!.rest(), "");
       await until(() => host.shared.clients.size === 0, "the client is gone");
@@ -147,7 +147,7 @@ for (const behind of ["", "ping\r\n".repeat(100_000)]) {
     }));
 }
 
-Deno.test("Session cuts off who sends too much behind a command that waits, and serves the others", () =>
+Deno.test("Session disconnects a client that sends too much after a blocking command, and serves the others", () =>
   withClients(3, async ([greedy, modest, other], host) => {
     host.readAhead = new ReadAhead(300_000);
     for (const client of [greedy, modest]) await client!.send("blpop l 0\r\n");
@@ -162,11 +162,11 @@ Deno.test("Session cuts off who sends too much behind a command that waits, and 
     assertEquals(host.readAhead.leftBytes, 300_000);
   }));
 
-Deno.test("Session answers a wait once, whoever ends it first", () =>
+Deno.test("Session ends a wait once, with the first of several causes", () =>
   withClients(2, async ([waiter, other], host) => {
     await waiter!.send("blpop l 0\r\nping\r\n");
     await waiting(host, 1);
-    // All of it in one turn: the first is what counts.
+    // All three are in one turn, and only the first counts.
     await other!.send("client unblock 1\r\nclient unblock 1 error\r\nrpush l x\r\n");
     await other!.expect(":1\r\n");
     await waiter!.expect("*-1\r\n+PONG\r\n");
@@ -187,7 +187,7 @@ Deno.test("Session ends a wait when it is stopped, killed or unblocked", () =>
     assertEquals(await stopped!.rest(), "-ERR the server is stopping\r\n");
   }));
 
-/** Serves a client that waits for `l`, without waking it. Returns what wakes it. */
+/** Serves a client that waits for `l`, without waking it. Returns a function that wakes it. */
 async function serveAsleep(other: RawClient, host: TestHost): Promise<() => void> {
   await waiting(host, 1);
   const { waiters } = host.shared;
@@ -201,7 +201,7 @@ async function serveAsleep(other: RawClient, host: TestHost): Promise<() => void
 
 const SERVED = "*2\r\n$1\r\nl\r\n$1\r\nx\r\n";
 
-Deno.test("Session.stop() lets a client that was served be woken, and have its element", () =>
+Deno.test("Session.stop() wakes a client that was served, which gets its element", () =>
   withClients(2, async ([waiter, other], host, sessions) => {
     await waiter!.send("blpop l 0\r\n");
     const wake = await serveAsleep(other!, host);
@@ -210,7 +210,7 @@ Deno.test("Session.stop() lets a client that was served be woken, and have its e
     assertEquals(await waiter!.rest(), SERVED);
   }));
 
-Deno.test("Session answers a client that has ended its side after it was served, and runs what was sent before that", () =>
+Deno.test("Session replies to a client that ended its side after it was served, and runs what it sent before", () =>
   withClients(2, async ([waiter, other], host) => {
     const ends = Promise.withResolvers<void>();
     host.readAhead = new class extends ReadAhead {
@@ -228,7 +228,7 @@ Deno.test("Session answers a client that has ended its side after it was served,
     assertEquals(await waiter!.rest(), `${SERVED}+OK\r\n`);
   }));
 
-Deno.test("Session runs nothing behind a wait of a client that was killed after it was served", () =>
+Deno.test("Session runs nothing after a wait of a client that was killed after it was served", () =>
   withClients(2, async ([waiter, other], host) => {
     await waiter!.send("blpop l 0\r\nset k v\r\n");
     const wake = await serveAsleep(other!, host);
@@ -241,7 +241,7 @@ Deno.test("Session runs nothing behind a wait of a client that was killed after 
     await other!.expect(":0\r\n");
   }));
 
-Deno.test("Session writes a message behind the reply to a wait that ended before it", () =>
+Deno.test("Session writes a message after the reply to a wait that ended before it", () =>
   withClients(2, async ([waiter, other], host) => {
     await waiter!.send("hello 3\r\nsubscribe c\r\nblpop l 0\r\n");
     const wake = await serveAsleep(other!, host);
@@ -249,17 +249,17 @@ Deno.test("Session writes a message behind the reply to a wait that ended before
     await other!.expect(":1\r\n+PONG\r\n");
     wake();
     await waiter!.send("quit\r\n");
-    const told = await waiter!.rest();
-    assertStringIncludes(told, `${SERVED}>3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$1\r\nm\r\n`);
+    const rest = await waiter!.rest();
+    assertStringIncludes(rest, `${SERVED}>3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$1\r\nm\r\n`);
   }));
 
-Deno.test("Session ends when it kills itself, once that is answered", () =>
+Deno.test("Session ends when its client kills itself, after the reply to that", () =>
   withClients(1, async ([client]) => {
     await client!.send("multi\r\nclient kill id 1 skipme no\r\nping\r\nexec\r\nping\r\n");
     assertEquals(await client!.rest(), "+OK\r\n+QUEUED\r\n+QUEUED\r\n*2\r\n:1\r\n+PONG\r\n");
   }));
 
-Deno.test("Session brings messages to who waits for input, writes or waits for an element", () =>
+Deno.test("Session delivers messages to clients that are idle, write or wait for an element", () =>
   withClients(3, async ([idle, busy, publisher], host) => {
     await idle!.send("subscribe news other\r\n");
     await idle!.expect("*3\r\n$9\r\nsubscribe\r\n$4\r\nnews\r\n:1\r\n*3\r\n$9\r\nsubscribe\r\n$5\r\nother\r\n:2\r\n");
@@ -289,19 +289,19 @@ Deno.test("Session brings messages to who waits for input, writes or waits for a
     );
   }));
 
-Deno.test("Session delivers to a client that publishes to itself before the answer to that", () =>
+Deno.test("Session delivers a message that a client publishes to itself before the reply to that", () =>
   withClients(1, async ([client]) => {
     await client!.send("hello 3\r\nsubscribe c\r\npublish c x\r\nping\r\n");
     await client!.send("multi\r\npublish c y\r\nexec\r\n");
     const text = await (client!.send("quit\r\n"), client!.rest());
     const message = (word: string) => `>3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$1\r\n${word}\r\n`;
     assertStringIncludes(text, `>3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n${message("x")}:1\r\n+PONG\r\n`);
-    // Not among the answers of a transaction.
+    // The message is not among the replies of a transaction.
     assertStringIncludes(text, "+OK\r\n+QUEUED\r\n*1\r\n:1\r\n");
     assertStringIncludes(text, message("y"));
   }));
 
-Deno.test("Session cuts off a listener that does not read, and says so", () =>
+Deno.test("Session disconnects a listener that does not read, and logs that", () =>
   withClients(2, async ([listener, publisher], host) => {
     await listener!.send("subscribe c\r\n");
     await listener!.expect("*3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n");
@@ -320,7 +320,7 @@ Deno.test("Session cuts off a listener that does not read, and says so", () =>
     assertEquals(host.disconnections.count, 1);
   }));
 
-Deno.test("Session holds more messages for a client that is to be kept", () =>
+Deno.test("Session holds more messages for a client with `client no-evict on`", () =>
   withClients(2, async ([listener, publisher], host) => {
     await listener!.send("client no-evict on\r\nsubscribe c\r\n");
     await listener!.expect("+OK\r\n*3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n");
@@ -338,13 +338,13 @@ Deno.test("Session holds more messages for a client that is to be kept", () =>
     assertEquals(host.disconnections.count, 0);
   }));
 
-Deno.test("Session writes messages before the replies to what its client asks later, and after those to what it asked before", () =>
+Deno.test("Session writes messages before the replies to later commands, and after those to earlier ones", () =>
   withClients(2, async ([listener, publisher], host) => {
     const message = (word: string) => `>3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$1\r\n${word}\r\n`;
     await listener!.send("hello 3\r\nsubscribe c\r\nping\r\n");
     while (!(await listener!.readText(1)).startsWith("+"));
     await listener!.expect("PONG\r\n");
-    // While `save` waits, a message comes; what is behind it is carried out after that.
+    // While `save` waits, a message comes; the commands after `save` run later.
     await listener!.send("echo before\r\nsave\r\nunsubscribe c\r\nping\r\n");
     await until(() => listener !== undefined && host.commands >= 5, "five commands have run");
     await publisher!.send("publish c 1\r\npublish c 2\r\n");
@@ -354,7 +354,7 @@ Deno.test("Session writes messages before the replies to what its client asks la
     await listener!.expect(`$6\r\nbefore\r\n+OK\r\n${message("1")}${message("2")}${unsubscribed}+PONG\r\n`);
   }));
 
-Deno.test("Session delivers what a transaction publishes to itself after its reply and before the next one", () =>
+Deno.test("Session delivers what a transaction publishes to its client between its reply and the next one", () =>
   withClients(1, async ([client]) => {
     await client!.send(
       "multi\r\nsubscribe c\r\npublish c x\r\npublish c y\r\nexec\r\nunsubscribe c\r\nget k\r\n",
@@ -366,7 +366,7 @@ Deno.test("Session delivers what a transaction publishes to itself after its rep
     );
   }));
 
-Deno.test("Session tells a client that is one too many in its own protocol", async () => {
+Deno.test("Session.reject() writes the reason in the client's protocol", async () => {
   const host = new TestHost(false);
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const connecting = RawClient.connect(listener.addr);

@@ -24,7 +24,7 @@ function start(settings: Partial<ServerSettings> = {}): Promise<Server> {
   });
 }
 
-/** Runs a test against a plaintext server that keeps nothing. */
+/** Runs a test against a plaintext server without persistence. */
 async function withServer(run: (server: Server) => Promise<void>, settings: Partial<ServerSettings> = {}) {
   const server = await start(settings);
   try {
@@ -49,7 +49,7 @@ function infoOf(server: Server, name: string): string | undefined {
 
 const clientsOf = (server: Server) => Number(infoOf(server, "connected_clients"));
 
-Deno.test("Server answers strings, lists and hashes", () =>
+Deno.test("Server serves strings, lists and hashes", () =>
   withServer(async (server) => {
     using client = await RawClient.connect(server.address);
     assertEquals(await client.call("set", "key with spaces", "Grüße 🦕"), "OK");
@@ -63,7 +63,7 @@ Deno.test("Server answers strings, lists and hashes", () =>
     assertEquals(await client.call("size"), 3);
   }));
 
-Deno.test("Server answers 10,000 requests of one write in their order", () =>
+Deno.test("Server replies to 10,000 requests of one write in their order", () =>
   withServer(async (server) => {
     using client = await RawClient.connect(server.address);
     const count = 10_000;
@@ -75,7 +75,7 @@ Deno.test("Server answers 10,000 requests of one write in their order", () =>
     assertEquals(infoOf(server, "total_commands_processed"), String(count));
   }));
 
-Deno.test("Server puts frames together that arrive byte by byte", () =>
+Deno.test("Server assembles frames that arrive byte by byte", () =>
   withServer(async (server) => {
     using client = await RawClient.connect(server.address);
     (client.socket as Deno.TcpConn).setNoDelay(true);
@@ -105,7 +105,7 @@ Deno.test("Server refuses a frame that is too large with an error that names the
     assertEquals(await innocent.call("ping"), "PONG");
   }));
 
-Deno.test("Server refuses a malformed request in a whole frame, and goes on", () =>
+Deno.test("Server refuses a malformed request in a whole frame, and continues", () =>
   withServer(async (server) => {
     using client = await RawClient.connect(server.address);
     for (const payload of [[0xc0], [0x90], [0x91, 1], [0x92, 0xa4, 112], [0xdd, 255, 255, 255, 255], []]) {
@@ -117,7 +117,7 @@ Deno.test("Server refuses a malformed request in a whole frame, and goes on", ()
     assertEquals(await client.call("size"), 0);
   }));
 
-Deno.test("Server tells those who speak another protocol so, and closes", () =>
+Deno.test("Server replies to clients of another protocol that it is not theirs, and closes", () =>
   withServer(async (server) => {
     const get = "-ERR wrong number of arguments for 'get' command\r\n";
     const http = "-ERR this is no HTTP server\r\n";
@@ -135,7 +135,7 @@ Deno.test("Server tells those who speak another protocol so, and closes", () =>
     await until(() => clientsOf(server) === 0, "all are closed");
   }));
 
-Deno.test("Server is not harmed by half a frame and a client that leaves", () =>
+Deno.test("Server survives half a frame and a client that leaves", () =>
   withServer(async (server) => {
     using innocent = await RawClient.connect(server.address);
     const frame = framesOf(["set", "a", "1"]);
@@ -148,7 +148,7 @@ Deno.test("Server is not harmed by half a frame and a client that leaves", () =>
     assertEquals(await innocent.call("size"), 0);
   }));
 
-Deno.test("Server demands a password where one is set", () =>
+Deno.test("Server requires a password if one is set", () =>
   withServer(async (server) => {
     using client = await RawClient.connect(server.address);
     assertEquals(await client.call("ping"), "PONG");
@@ -163,7 +163,7 @@ Deno.test("Server demands a password where one is set", () =>
     assertEquals(await second.call("size"), "NOAUTH Authentication required.");
   }, { password: "secret" }));
 
-Deno.test("Server allows small frames only before authentication, large ones behind it in the same write", () =>
+Deno.test("Server allows only small frames before authentication, and large ones after it in the same write", () =>
   withServer(async (server) => {
     const large = framesOf(["set", "a", new Uint8Array(FRAME_SIZE_UNAUTHENTICATED_MAX_BYTES)]);
     using stranger = await RawClient.connect(server.address);
@@ -175,7 +175,7 @@ Deno.test("Server allows small frames only before authentication, large ones beh
     assertEquals(await client.replies(2), ["OK", "OK"]);
   }, { password: "secret" }));
 
-Deno.test("Server tells clients beyond its limit so, and has room again when one leaves", () =>
+Deno.test("Server refuses clients beyond its limit, and has room again when one leaves", () =>
   withServer(async (server) => {
     const first = await RawClient.connect(server.address);
     using second = await RawClient.connect(server.address);
@@ -191,7 +191,7 @@ Deno.test("Server tells clients beyond its limit so, and has room again when one
     assertEquals(infoOf(server, "rejected_connections"), "1");
   }, { maxClients: 2 }));
 
-Deno.test("Server answers over TLS, all at once and byte by byte, and survives bytes that are no TLS", () =>
+Deno.test("Server replies over TLS, to one write and byte by byte, and survives bytes that are not TLS", () =>
   withFolder(async (folder) => {
     const { paths } = await makeCertificates(`${folder}/certs`, []);
     const certificate = { cert: await Deno.readTextFile(paths.cert), key: await Deno.readTextFile(paths.key) };
@@ -211,7 +211,7 @@ Deno.test("Server answers over TLS, all at once and byte by byte, and survives b
     }, { certificate });
   }));
 
-Deno.test("Server.stop() answers what is under way, in full, and ends idle connections", () =>
+Deno.test("Server.stop() completes replies in progress, and ends idle connections", () =>
   withFolder(async (folder) => {
     const { paths } = await makeCertificates(`${folder}/certs`, []);
     const certificate = { cert: await Deno.readTextFile(paths.cert), key: await Deno.readTextFile(paths.key) };
@@ -232,7 +232,7 @@ Deno.test("Server.stop() answers what is under way, in full, and ends idle conne
     await assertRejects(() => RawClient.connect(server.address), Deno.errors.ConnectionRefused);
   }));
 
-Deno.test("Server.stop() waits for nobody who does not take replies", () =>
+Deno.test("Server.stop() does not wait for clients that take no replies", () =>
   withFolder(async (folder) => {
     const server = await start({ dataPath: folder });
     using client = await RawClient.connect(server.address);
@@ -247,7 +247,7 @@ Deno.test("Server.stop() waits for nobody who does not take replies", () =>
     await next.stop();
   }));
 
-Deno.test("Server.stop() ends walks over all keys, and those who wait for them are told", () =>
+Deno.test("Server.stop() ends walks over all keys with an error", () =>
   withServer(async (server) => {
     const clients = await Promise.all(Array.from({ length: 3 }, () => RawClient.connect(server.address)));
     // A walk without an end.
@@ -263,7 +263,7 @@ Deno.test("Server.stop() ends walks over all keys, and those who wait for them a
     await stopping;
   }));
 
-Deno.test("Server lets clients run while there are more walks over all keys than one, and when their clients leave", () =>
+Deno.test("Server serves other clients during several walks over all keys, and after their clients leave", () =>
   withServer(async (server) => {
     const walkers = await Promise.all(Array.from({ length: 3 }, () => RawClient.connect(server.address)));
     using client = await RawClient.connect(server.address);
@@ -278,7 +278,7 @@ Deno.test("Server lets clients run while there are more walks over all keys than
     assertEquals((await client.call("keys", "*") as string[]).length, 20);
   }));
 
-Deno.test("Server keeps keys of all types with their TTLs over a restart", () =>
+Deno.test("Server keeps keys of all types with their TTLs after a restart", () =>
   withFolder(async (folder) => {
     const dataPath = `${folder}/data`;
     const first = await start({ dataPath });
@@ -360,7 +360,7 @@ Deno.test("Server saves when asked, keeps two snapshots, and saves nothing when 
     assertEquals(await snapshotsIn(dataPath), names);
   }));
 
-Deno.test("Server answers saves of many clients at once", () =>
+Deno.test("Server serves saves of many clients at the same time", () =>
   withFolder(async (dataPath) => {
     const server = await start({ dataPath });
     const clients = await Promise.all(Array.from({ length: 8 }, () => RawClient.connect(server.address)));
@@ -374,7 +374,7 @@ Deno.test("Server answers saves of many clients at once", () =>
     await server.stop();
   }));
 
-Deno.test("Server goes on when a snapshot cannot be written, tells so, and saves when it can again", () =>
+Deno.test("Server continues when a snapshot cannot be written, reports it, and saves when it can again", () =>
   withFolder(async (folder) => {
     const dataPath = `${folder}/data`;
     const errors: string[] = [];
@@ -394,7 +394,7 @@ Deno.test("Server goes on when a snapshot cannot be written, tells so, and saves
     await server.stop();
   }));
 
-Deno.test("Server.stop() rejects when the log cannot be put on disk, and gives everything free all the same", () =>
+Deno.test("Server.stop() rejects when the log cannot be synced, and still releases everything", () =>
   withFolder(async (folder) => {
     const dataPath = `${folder}/data`;
     const server = await start({ dataPath });
@@ -405,14 +405,14 @@ Deno.test("Server.stop() rejects when the log cannot be put on disk, and gives e
     await (await start({ dataPath, port: server.address.port })).stop();
   }));
 
-Deno.test("Server refuses to save where it keeps nothing", () =>
+Deno.test("Server refuses to save without persistence", () =>
   withServer(async (server) => {
     using client = await RawClient.connect(server.address);
     assertEquals(await client.call("save"), "ERR this server keeps nothing on disk");
     assertEquals(await client.call("ping"), "PONG");
   }));
 
-Deno.test("startServer() refuses a damaged snapshot, says where and what to do, and changes no file", () =>
+Deno.test("startServer() refuses a damaged snapshot, names the place and the remedies, and changes no file", () =>
   withFolder(async (dataPath) => {
     const server = await start({ dataPath });
     using client = await RawClient.connect(server.address);
@@ -440,7 +440,7 @@ Deno.test("startServer() refuses a damaged snapshot, says where and what to do, 
     assertEquals((await snapshotsIn(dataPath)).length, 2, "what a person may still need is kept");
   }));
 
-Deno.test("startServer() refuses a folder that another server has, a missing backup, and a port in use", () =>
+Deno.test("startServer() refuses a folder that another server uses, a missing backup, and a port in use", () =>
   withFolder(async (dataPath) => {
     const server = await start({ dataPath });
     await assertRejects(() => start({ dataPath }), StartError, "another inmem server");
@@ -473,7 +473,7 @@ Deno.test("startServer() refuses a snapshot that does not fit when eviction is o
     await evicting.stop();
   }));
 
-Deno.test("Server removes expired keys that nobody asks for", () =>
+Deno.test("Server removes expired keys that no client reads", () =>
   withServer(async (server) => {
     using client = await RawClient.connect(server.address);
     for (let i = 0; i < 1000; i++) await client.send(framesOf(["set", `k${i}`, "x", "PX", 50]));
@@ -490,7 +490,7 @@ Deno.test("Server gives keys the default TTL", () =>
     assert(left > 50_000 && left <= 60_000, `${left} ms`);
   }, { defaultTtlMs: 60_000 }));
 
-Deno.test("Server tells facts about itself", () =>
+Deno.test("Server reports facts about itself", () =>
   withServer(async (server) => {
     using client = await RawClient.connect(server.address);
     await client.call("set", "a", "x");

@@ -15,7 +15,7 @@ import { framesOf, RawClient } from "../support/raw_client.ts";
 import { TestHost } from "../support/session_host.ts";
 import { until } from "../support/until.ts";
 
-/** Slices of one step, which are counted. */
+/** Slices of one step each, which are counted. */
 class ShortSlices extends Slices {
   count = 0;
   override run(step: () => boolean): boolean {
@@ -31,11 +31,11 @@ class Host extends TestHost {
     super(passwordRequired, slices);
     this.slices = slices;
   }
-  /** Waits until `count` commands were begun. */
+  /** Waits until `count` commands have begun. */
   ran(count: number): Promise<void> {
     return until(() => this.commands >= count, `${count} commands have run`);
   }
-  /** Waits until a command that pauses has done so `count` times more. */
+  /** Waits until a command has paused `count` more times. */
   paused(count: number): Promise<void> {
     const last = this.slices.count + count;
     return until(() => this.slices.count >= last, `${last} slices have ended`);
@@ -45,13 +45,13 @@ class Host extends TestHost {
     await until(() => this.store.held !== undefined, "a command holds the store");
     await until(() => this.store.held === undefined, "the store is free again");
   }
-  /** Makes a walk over all keys one without an end. */
+  /** Makes a walk over all keys endless. */
   walkForEver(): void {
     this.store.scan = () => 1;
   }
 }
 
-/** Runs a test with one session and its client on loopback; the session has to have ended by itself or by the test. */
+/** Runs a test with one session and its client on loopback. The session must have ended by itself or by the test. */
 async function withSession(
   run: (client: RawClient, session: Session, host: Host) => Promise<void>,
   host = new Host(),
@@ -68,32 +68,32 @@ async function withSession(
   assertEquals(host.bugs, []);
 }
 
-/** Whether the server has ended the connection; waits for bytes or the end. */
+/** Returns whether the server has ended the connection; waits for bytes or the end. */
 async function ended(client: RawClient): Promise<boolean> {
   return await client.rest() === "";
 }
 
 /**
- * Lets bytes cross the loopback interface where nothing tells that they have. Were it too short, the tests that use it
- * would pass all the same: what is not under way yet is not cut off either.
+ * Waits until bytes have probably crossed the loopback interface, when nothing shows that they have. If it were too
+ * short, the tests that use it would still pass: data that has not been sent is not cut off either.
  */
 function arrive(): Promise<void> {
   return pause(100);
 }
 
-/** Shows that the connection works. */
+/** Checks that the connection works. */
 async function settle(client: RawClient): Promise<void> {
   assertEquals(await client.call("ping"), "PONG");
 }
 
-Deno.test("Session.sweep() leaves an idle connection alone for ever", () =>
+Deno.test("Session.sweep() never ends an idle connection", () =>
   withSession(async (client, session) => {
     await settle(client);
     for (let hours = 1; hours < 100; hours++) session.sweep(performance.now() + hours * 3_600_000);
     await settle(client);
   }));
 
-Deno.test("Session.sweep() cuts off a frame that does not go on", () =>
+Deno.test("Session.sweep() ends a connection whose frame does not continue", () =>
   withSession(async (client, session, host) => {
     await settle(client);
     await client.send(framesOf(["ping"], ["set", "a", "1"]).subarray(0, 20));
@@ -128,7 +128,7 @@ Deno.test("Session.sweep() gives a large frame more time, and a next frame its o
     assertEquals(await client.reply(), "OK");
   }));
 
-Deno.test("Session.sweep() cuts off who does not authenticate, whatever else it sends", () =>
+Deno.test("Session.sweep() ends the connection of a client that does not authenticate, regardless of what else it sends", () =>
   withSession(async (client, session) => {
     await settle(client);
     session.sweep(performance.now() + AUTHENTICATION_TIMEOUT_MS - 1000);
@@ -137,14 +137,14 @@ Deno.test("Session.sweep() cuts off who does not authenticate, whatever else it 
     assert(await ended(client));
   }, new Host(true)));
 
-Deno.test("Session.sweep() leaves who has authenticated alone", () =>
+Deno.test("Session.sweep() does not end the connection of an authenticated client", () =>
   withSession(async (client, session) => {
     assertEquals(await client.call("auth", "secret"), "OK");
     session.sweep(performance.now() + 3_600_000);
     await settle(client);
   }, new Host(true)));
 
-Deno.test("Session.sweep() cuts off who takes no replies, and not who takes some", () =>
+Deno.test("Session.sweep() ends the connection of a client that takes no replies, and not of one that takes some", () =>
   withSession(async (client, session, host) => {
     assertEquals(await client.call("set", "a", new Uint8Array(30_000_000)), "OK");
     await client.send(framesOf(["get", "a"]));
@@ -170,10 +170,10 @@ Deno.test("Session.sweep() ends a refused connection whose peer does not leave",
     const nowMs = performance.now();
     session.sweep(nowMs);
     session.sweep(nowMs + LINGER_TIMEOUT_MS + 1);
-    // The connection is gone now: the session has ended although this side is still open.
+    // The session has ended although this side of the connection is still open.
   }));
 
-Deno.test("Session takes no bug for a client that leaves while replies before a command that waits are written", async () => {
+Deno.test("Session does not report a client that leaves during a write before a blocking command as a bug", async () => {
   for (const ends of ["client", "session"]) {
     await withSession(async (client, session, host) => {
       const value = "x".repeat(30_000_000);
@@ -181,14 +181,14 @@ Deno.test("Session takes no bug for a client that leaves while replies before a 
       assertEquals(await client.reply(), "OK");
       await client.send(framesOf(["get", "a"], ["blpop", "nothing", "0"]));
       await host.replied();
-      // The system does not take it all, so it is being written.
+      // The system does not take all bytes, so the write is in progress.
       if (ends === "client") client.close();
       else await session.abort();
     });
   }
 });
 
-Deno.test("Session runs nothing while a command waits, and then goes on in order", () =>
+Deno.test("Session runs nothing while a command waits, and then continues in order", () =>
   withSession(async (client, session, host) => {
     await client.send(framesOf(["set", "a", "1"], ["save"], ["set", "a", "2"], ["get", "a"]));
     await host.ran(2);
@@ -198,7 +198,7 @@ Deno.test("Session runs nothing while a command waits, and then goes on in order
     assertEquals(await client.replies(4), ["OK", "OK", "OK", "2"]);
   }));
 
-Deno.test("Session.stop() waits for a command that waits, answers it and ends", () =>
+Deno.test("Session.stop() waits for a blocking command, replies to it and ends", () =>
   withSession(async (client, session, host) => {
     await client.send(framesOf(["save"], ["set", "a", "2"]));
     await host.ran(1);
@@ -208,12 +208,12 @@ Deno.test("Session.stop() waits for a command that waits, answers it and ends", 
     assert(await ended(client));
   }));
 
-Deno.test("Session runs nothing behind a command that pauses, whatever arrives meanwhile, and then goes on in order", () =>
+Deno.test("Session runs no other command while one pauses, and then continues in order", () =>
   withSession(async (client, _session, host) => {
     const keys = Array.from({ length: 20_000 }, (_, i) => `key:${i}`);
     for (const key of keys) await client.send(framesOf(["set", key, ""]));
     await client.replies(keys.length);
-    // More comes than the read buffer has room for, in pieces, while the pattern is still borrowed.
+    // More bytes come than the read buffer has room for, in pieces, while the pattern is still borrowed.
     await client.send(framesOf(["keys", "key:1*"], ["remove", ...keys.slice(0, 10)]));
     await host.paused(2);
     const commands = host.commands;
@@ -255,13 +255,13 @@ Deno.test("Session lets other sessions' commands run while one pauses", async ()
   }, host);
 });
 
-Deno.test("Session ends a command that pauses once its client has left", async () => {
+Deno.test("Session ends a command that pauses after its client has left", async () => {
   for (const leave of ["close", "closeWrite"]) {
     const host = new Host();
     host.walkForEver();
     await withSession(async (client) => {
       await settle(client);
-      // What comes behind it does not hide the end.
+      // The next command does not hide the end.
       await client.send(framesOf(["keys", "*"], ["ping"]));
       await host.paused(2);
       if (leave === "closeWrite") {
@@ -276,7 +276,7 @@ Deno.test("Session ends a command that pauses once its client has left", async (
   }
 });
 
-Deno.test("Session.stop() ends a command that pauses with an error, answers what is behind it and ends", () =>
+Deno.test("Session.stop() ends a command that pauses with an error, replies to the next one and ends", () =>
   withSession(async (client, session, host) => {
     host.walkForEver();
     await client.send(framesOf(["set", "a", "1"], ["keys", "*"], ["get", "a"]));
@@ -298,7 +298,7 @@ Deno.test("Session.abort() ends a command that pauses", () =>
     assert(await ended(client));
   }));
 
-Deno.test("Session gives others a turn while it writes much, and keeps the bytes in order", () =>
+Deno.test("Session serves other clients while it writes much, and keeps the bytes in order", () =>
   withSession(async (client, _session, host) => {
     const value = new Uint8Array(3_000_000).map((_, i) => i % 251);
     assertEquals(await client.call("set", "a", value), "OK");
@@ -318,7 +318,7 @@ Deno.test("Session gives others a turn while it writes much, and keeps the bytes
     assert(turns >= 4, `${turns} turns`);
   }));
 
-Deno.test("Session.reject() says why, also to a client that has sent already", async () => {
+Deno.test("Session.reject() writes the reason, even to a client that has already sent bytes", async () => {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const connecting = RawClient.connect(listener.addr);
   const session = new Session(await listener.accept(), new Host());

@@ -3,21 +3,21 @@ import { Arena, CLASS_SIZES, PAGE_BYTES } from "../../src/store/arena.ts";
 
 const LIMIT = 64 * PAGE_BYTES;
 
-/** Marks a block as in use, as every owner does at once. */
+/** Allocates a block and marks it as in use, as every owner does immediately. */
 function take(arena: Arena, size: number): number {
   const block = arena.allocate(size);
   arena.words[block * 2 + 3] = 0x10000000;
   return block;
 }
 
-/** An arena whose page 0 a table has, as in the store: reference 0 names nothing. */
+/** Returns an arena whose page 0 belongs to a table, as in the store: reference 0 names nothing. */
 function newArena(): Arena {
   const arena = new Arena(LIMIT);
   assertEquals(arena.allocatePage(), 0);
   return arena;
 }
 
-Deno.test("size classes are whole units, ascend, and stand at most 7 % apart above 128 bytes", () => {
+Deno.test("size classes are whole units, ascend, and are at most 7 % apart above 128 bytes", () => {
   for (let i = 1; i < CLASS_SIZES.length; i++) {
     const [smaller, size] = [CLASS_SIZES[i - 1]!, CLASS_SIZES[i]!];
     assertEquals(size % 8, 0);
@@ -28,7 +28,7 @@ Deno.test("size classes are whole units, ascend, and stand at most 7 % apart abo
   assertEquals(CLASS_SIZES.at(-1), PAGE_BYTES);
 });
 
-Deno.test("Arena allocate() gives blocks that do not overlap, and counts them to the byte", () => {
+Deno.test("Arena allocate() returns blocks that do not overlap, and counts their bytes exactly", () => {
   const arena = newArena();
   const owners = new Map<number, number>();
   let used = 0;
@@ -55,7 +55,7 @@ Deno.test("Arena free() makes the same memory usable by every size", () => {
     while (arena.freePages > 1) blocks.push(take(arena, size));
     blocks.forEach((block) => arena.free(block));
     assertEquals(arena.usedBytes, 0);
-    // At most the current page of the class stays with it, until compaction asks for it.
+    // The class keeps at most its current page, until compaction frees it.
     while (arena.compact(() => assert(false, "nothing is left to move")));
     assertEquals(arena.freePages, free);
   }
@@ -71,7 +71,7 @@ Deno.test("Arena compact() frees a page for every page's worth of free slots, an
     names.set(block, name);
     byName[name] = block;
   }
-  // Three of four go, from everywhere.
+  // Three of four blocks are freed, all over the arena.
   for (const [block, name] of names) {
     if (name % 4 === 0) continue;
     arena.free(block);
@@ -93,7 +93,7 @@ Deno.test("Arena compact() frees a page for every page's worth of free slots, an
   for (const [block, name] of names) assertEquals(arena.words[block * 2 + 4], name);
 });
 
-Deno.test("Arena allocate() takes a larger slot when no page is left", () => {
+Deno.test("Arena allocate() uses a larger slot when no page is left", () => {
   const arena = newArena();
   const large = take(arena, 1000);
   while (arena.freePages > 0) take(arena, 65_536);
@@ -102,7 +102,7 @@ Deno.test("Arena allocate() takes a larger slot when no page is left", () => {
   assertEquals(arena.fits(small, 24), false);
 });
 
-Deno.test("Arena clear() frees everything", () => {
+Deno.test("Arena clear() frees all blocks", () => {
   const arena = newArena();
   for (let i = 0; i < 1000; i++) take(arena, 300);
   arena.clear();

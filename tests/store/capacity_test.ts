@@ -1,6 +1,6 @@
 /**
- * How much of its limit a store can use, and that everything comes back: what `bench/bounds.ts` measures at full size, as
- * far as it can be asserted without a clock.
+ * How much of its limit a store can use, and that all memory is freed again: what `bench/bounds.ts` measures at full
+ * size, as far as it can be asserted without a clock.
  */
 
 import { assert, assertEquals, assertGreaterOrEqual, assertLessOrEqual } from "@std/assert";
@@ -12,8 +12,8 @@ import { Store } from "../../src/store/store.ts";
 const MIB = 2 ** 20;
 const SHIFTING_LIMIT_BYTES = 64 * MIB;
 /**
- * Where sizes are mixed, each of the arena's size classes has up to a page of free slots: 6 MiB in all, a tenth of this
- * limit and a fortieth of an ordinary one.
+ * The share of its limit that a store can use at least. With mixed sizes, each of the arena's size classes has up to a
+ * page of free slots: 6 MiB in all, a tenth of this limit and a fortieth of an ordinary one.
  */
 const USABLE_MIN_SHARE = 0.88;
 const ELEMENTS_COUNT = 100_000;
@@ -27,7 +27,7 @@ function newStore(memoryLimitBytes: number): Store {
 
 const numberedKey = new Uint8Array(4);
 
-/** A key of its own for each number; borrowed until the next call. */
+/** Returns a different key for each number; borrowed until the next call. */
 function keyOf(number: number): Uint8Array {
   new DataView(numberedKey.buffer).setUint32(0, number);
   return numberedKey;
@@ -43,7 +43,7 @@ function set(store: Store, number: number, length: number): void {
   store.setString(keyOf(number), 0, 4, find(store, number), value, 0, length, 0);
 }
 
-Deno.test("Store uses most of its limit, and not more than all, whatever sizes follow each other", () => {
+Deno.test("Store uses most of its limit, and never more, with any sequence of sizes", () => {
   const sizes = new ShiftingSizes(SHIFTING_LIMIT_BYTES, 11);
   for (const phase of SIZE_PHASES) {
     const { usedShare, committedShare } = sizes.run(phase);
@@ -53,7 +53,7 @@ Deno.test("Store uses most of its limit, and not more than all, whatever sizes f
   }
 });
 
-Deno.test("Store keeps values from none to the largest as they are", () => {
+Deno.test("Store keeps values of every length unchanged", () => {
   const store = newStore(96 * MIB);
   const got = new Uint8Array(VALUE_SIZE_MAX_BYTES);
   for (
@@ -69,7 +69,7 @@ Deno.test("Store keeps values from none to the largest as they are", () => {
   }
 });
 
-/** Where the first `length` bytes of two arrays differ; -1 when they are the same. */
+/** Returns where the first `length` bytes of two arrays differ; -1 when they are equal. */
 function indexOfDifference(bytes: Uint8Array, others: Uint8Array, length: number): number {
   for (let at = 0; at < length; at++) {
     if (bytes[at] !== others[at]) return at;
@@ -77,7 +77,7 @@ function indexOfDifference(bytes: Uint8Array, others: Uint8Array, length: number
   return -1;
 }
 
-Deno.test("Store gives the pages of its index back when most keys are removed", () => {
+Deno.test("Store frees the pages of its index when most keys are removed", () => {
   const store = newStore(64 * MIB);
   const count = 200_000;
   for (let number = 0; number < count; number++) set(store, number, 8);
@@ -94,7 +94,7 @@ Deno.test("Store gives the pages of its index back when most keys are removed", 
 });
 
 for (const type of ["list", "hash"] as const) {
-  Deno.test(`Store freeRemoved() takes a large ${type} apart in steps no larger than asked for`, () => {
+  Deno.test(`Store freeRemoved() frees a large ${type} in steps no larger than the budget`, () => {
     const store = newStore(64 * MIB);
     const before = blockBytes(store);
     const partBytes = makeLarge(store, type);
@@ -115,7 +115,7 @@ for (const type of ["list", "hash"] as const) {
     assertGreaterOrEqual(steps, Math.floor(removedBytes / partBytes / FREEING_BUDGET));
   });
 
-  Deno.test(`Store clear() also forgets a large ${type} that is being taken apart`, () => {
+  Deno.test(`Store clear() also forgets a large ${type} that is being freed`, () => {
     const store = newStore(64 * MIB);
     makeLarge(store, type);
     store.remove(find(store, 0));
@@ -129,12 +129,12 @@ for (const type of ["list", "hash"] as const) {
   });
 }
 
-Deno.test("Store clear() leaves the next large hash no table of before", () => {
+Deno.test("Store clear() leaves no old table to the next large hash", () => {
   const store = newStore(16 * MIB);
   const fields = 50;
   for (let field = 0; field < fields; field++) setField(store, field, 100);
   store.clear();
-  // What was the first page of the table of fields holds strings now.
+  // The first page of the former table of fields now holds strings.
   for (let number = 1; number <= 12_000; number++) set(store, number, 1_000);
   for (let field = 0; field < fields; field++) setField(store, field, 100);
   assertEquals(store.hashLength(find(store, 0)), fields);
@@ -148,13 +148,13 @@ function setField(store: Store, field: number, length: number): void {
   store.hashSet(new Uint8Array(4), 0, 4, entry, keyOf(field), 0, 4, value, 0, length);
 }
 
-/** What data takes, without tables. */
+/** Returns the bytes of the data, without tables. */
 function blockBytes(store: Store): number {
   const { usedBytes, tableBytes } = store.statistics;
   return usedBytes - tableBytes;
 }
 
-/** Makes a list or hash of many elements under key 0. Answers how many bytes one part of it has at most. */
+/** Creates a list or hash of many elements under key 0. Returns the most bytes that one of its parts has. */
 function makeLarge(store: Store, type: "list" | "hash"): number {
   const key = new Uint8Array(4);
   for (let number = 0; number < ELEMENTS_COUNT; number++) {
@@ -165,6 +165,6 @@ function makeLarge(store: Store, type: "list" | "hash"): number {
     store.makeRoom(24, 3);
     store.listPush(key, 0, 4, find(store, 0), false, value, 0, 10);
   }
-  // A leaf, with its directory when it was the last one below it; or a field.
+  // A leaf, with its directory if it is the last one below it; or a field.
   return type === "list" ? 2 * 2_184 : 64;
 }

@@ -8,7 +8,7 @@ import { assertSameValue, StoreReader } from "../support/store_reader.ts";
 import type { HeldValue } from "../support/store_reader.ts";
 
 const MIB = 2 ** 20;
-/** Hashes of different sizes that are copied into a full store. */
+/** The number of hashes of different sizes that are copied into a full store. */
 const HASHES_COUNT = amountOf("HASHES", 2, 10);
 
 function newStore(memoryLimitBytes = 64 * MIB, evicts = false): Store {
@@ -20,7 +20,7 @@ function find(store: Store, name: string): number {
   return store.peek(key, 0, key.length);
 }
 
-/** Lets a key that is absent hold a value. Answers its entry. */
+/** Creates a key with a value. Returns its entry. */
 function put(store: Store, name: string, value: HeldValue): number {
   const key = encodeText(name);
   if (typeof value === "string") {
@@ -91,7 +91,7 @@ for (const [name, value] of Object.entries(VALUES)) {
         assertEquals([made, store.size], [find(store, other), 2]);
         assertEquals([reader.key(made), store.deadline(made)], [other, deadlineMs]);
         assertSameValue(reader.value(made), value);
-        // The original goes, the copy takes its place.
+        // The original is removed, and the copy replaces it.
         store.remove(entry);
         while (store.freeRemoved(100));
         entry = made;
@@ -126,7 +126,7 @@ Deno.test("Store copyEntry() shares nothing with the original", () => {
   assertEquals(store.audit(), 0);
 });
 
-Deno.test("Store rename() keeps the place in the order of use", () => {
+Deno.test("Store rename() keeps the key's place in the order of use", () => {
   const store = newStore();
   for (const name of ["a", "b", "c"]) put(store, name, name);
   rename(store, find(store, "b"), "a much longer name than before, for which another block is needed");
@@ -136,24 +136,24 @@ Deno.test("Store rename() keeps the place in the order of use", () => {
   assertEquals(values, ["a", "b", "c"]);
 });
 
-Deno.test("Store rename() moves a list or hash of any size in the same time", () => {
+Deno.test("Store rename() renames a list or hash of any size in the same time", () => {
   const store = newStore();
   put(store, "list", texts(100_000, 20));
   put(store, "hash", hashOf(100_000, 20));
   for (const name of ["list", "hash"]) {
     const { usedBytes } = store.statistics;
     rename(store, find(store, name), `${name}, renamed`);
-    // Nothing but the entry was moved: its size is all that may differ.
+    // Only the entry was moved, so only its size may differ.
     assertLess(Math.abs(store.statistics.usedBytes - usedBytes), 64);
     assertEquals(find(store, name), 0);
   }
   assertEquals(store.audit(), 0);
 });
 
-/** Values that a store of 10 MiB holds twice, and one of 6 MiB once. */
+/** Values for which a store of 10 MiB has room twice, and one of 6 MiB once. */
 const LARGE_VALUES: readonly HeldValue[] = [texts(90_000, 30), hashOf(30_000, 30), "x".repeat(3 * MIB)];
 
-Deno.test("Store makeRoomForCopy() evicts all but what is copied", () => {
+Deno.test("Store makeRoomForCopy() evicts all but the copied entry", () => {
   for (const value of LARGE_VALUES) {
     const store = newStore(10 * MIB, true);
     for (let i = 0; i < 17_000; i++) put(store, `other:${i}`, "x".repeat(300));
@@ -165,7 +165,7 @@ Deno.test("Store makeRoomForCopy() evicts all but what is copied", () => {
     const made = copy(store, entry, "copy");
     assertSameValue(new StoreReader(store).value(made), value);
     assertEquals(store.audit(), 0);
-    // Copies go on taking the places of others, the original's never.
+    // More copies replace other keys, never the original.
     for (let i = 0; i < 5; i++) {
       copy(store, store.makeRoomForCopy(find(store, "value")), `copy:${i}`);
       assertSameValue(new StoreReader(store).value(find(store, "value")), value);
@@ -175,7 +175,7 @@ Deno.test("Store makeRoomForCopy() evicts all but what is copied", () => {
   }
 });
 
-Deno.test("Store makeRoomForCopy() refuses what the limit does not hold twice, and evicts nothing for it", () => {
+Deno.test("Store makeRoomForCopy() refuses a value that does not fit twice, and evicts nothing for it", () => {
   for (const value of LARGE_VALUES) {
     const store = newStore(6 * MIB, true);
     put(store, "other", "x");
@@ -203,14 +203,14 @@ Deno.test("Store makeRoomForCopy() makes enough room for blocks of all sizes", (
   for (let seed = 0; seed < 20; seed += 20 / HASHES_COUNT) {
     const store = newStore(16 * MIB, true);
     const hash = new Map<string, string>();
-    // Fields of nearly every size class, and a table that has to grow.
+    // The hash has fields of nearly every size class, and the table has to grow.
     for (let i = 0; i < 400; i++) hash.set(`long:${i}`, "x".repeat((i * 20 + seed) % 8_000));
     for (let i = 0; i < 20_000 + seed * 1_000; i++) hash.set(`${i}`, "");
     put(store, "hash", hash);
     for (let i = 0; store.statistics.evictedKeys === 0; i++) put(store, `other:${i}`, "x".repeat((i * 37) % 9_000));
     find(store, "hash");
     const key = encodeText("hash");
-    // Evictions may have taken the hash itself: it was not in use.
+    // The hash itself may have been evicted, as it was not in use.
     if (store.find(key, 0, 4) === 0) put(store, "hash", hash);
     const made = copy(store, store.makeRoomForCopy(find(store, "hash")), "copy");
     assertEquals(store.hashLength(made), hash.size);

@@ -23,7 +23,7 @@ class Fixture {
     return entry;
   }
 
-  /** Runs to `nowMs` in steps of `budget`; answers how many were due. */
+  /** Runs to `nowMs` in steps of `budget`; returns the number of entries that were due. */
   run(nowMs: number, budget = 1000): number {
     const before = this.due.length;
     while (
@@ -37,7 +37,7 @@ class Fixture {
   }
 }
 
-Deno.test("Deadlines expire() hands over what is due, whatever the distance, and nothing else", () => {
+Deno.test("Deadlines expire() returns entries that are due, at any distance, and no others", () => {
   for (const distance of [1, 127, 1000, 40_000, 3 * 3_600_000, 30 * DAY, 400 * DAY, 40 * 365 * DAY]) {
     const fixture = new Fixture();
     fixture.add(NOW + distance);
@@ -47,7 +47,7 @@ Deno.test("Deadlines expire() hands over what is due, whatever the distance, and
   }
 });
 
-Deno.test("Deadlines expire() hands over thousands in the order of their slots, in steps of any budget", () => {
+Deno.test("Deadlines expire() returns thousands of entries in the order of their slots, in steps of any budget", () => {
   for (const budget of [1, 7, 100_000]) {
     const fixture = new Fixture();
     const deadlines = Array.from({ length: 5000 }, (_, i) => NOW + 1 + (i * 7_919_333) % (3 * DAY));
@@ -69,7 +69,7 @@ Deno.test("Deadlines expire() costs little when nothing is due for years", () =>
   assertEquals(fixture.wheel.count, 2);
 });
 
-Deno.test("Deadlines isDueAt() never misses what expire() would hand over", () => {
+Deno.test("Deadlines isDueAt() never misses an entry that expire() would return", () => {
   for (const aheadMs of [1, 128, 500, 5_000, 40_000]) {
     for (const distance of [0, 1, 127, 128, 400, 4_999, 32_768, 39_000]) {
       const fixture = new Fixture();
@@ -94,7 +94,7 @@ Deno.test("Deadlines isDueAt() lets an owner rest while nothing is due soon", ()
   assert(rests >= 110 && rests < 120, `${rests} of 120`);
 });
 
-Deno.test("Deadlines remove() and moved() keep every other entry", () => {
+Deno.test("Deadlines remove() and moved() keep all other entries", () => {
   const fixture = new Fixture();
   const entries = Array.from({ length: 300 }, (_, i) => fixture.add(NOW + (i % 3) * 50_000 + 10));
   for (let i = 0; i < 300; i += 3) fixture.wheel.remove(entries[i]!);
@@ -109,7 +109,7 @@ Deno.test("Deadlines remove() and moved() keep every other entry", () => {
   assertEquals(fixture.run(NOW + 200_000), 200);
 });
 
-Deno.test("Deadlines serve a clock that steps back and forth", () => {
+Deno.test("Deadlines tolerate a clock that steps back and forth", () => {
   const fixture = new Fixture();
   fixture.run(NOW + DAY);
   fixture.add(NOW + 5000);

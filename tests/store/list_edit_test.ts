@@ -5,10 +5,10 @@ import { amountOf } from "../support/amount.ts";
 import { StoreReader } from "../support/store_reader.ts";
 
 const KEY = encodeText("list");
-/** Elements of a list of which most are removed. */
+/** The number of elements of a list of which most are removed. */
 const ELEMENTS_COUNT = amountOf("ELEMENTS", 40_000, 200_000);
 
-/** A list in a store beside an array that the same is done to. */
+/** A list in a store, and an array that is changed in the same way. */
 class Fixture {
   readonly store: Store;
   readonly reader: StoreReader;
@@ -44,7 +44,7 @@ class Fixture {
     this.list.splice(index, count);
   }
 
-  /** Removes as `lrem` does. Answers how many. */
+  /** Removes elements as `lrem` does. Returns their number. */
   removeEqual(element: string, most = Infinity, fromTail = false): number {
     const bytes = encodeText(element);
     const { length } = this.list;
@@ -63,12 +63,12 @@ class Fixture {
   }
 }
 
-/** `count` elements of `length` characters, each with its number. */
+/** Returns `count` elements of `length` characters, each with its number. */
 function numbered(count: number, length: number): string[] {
   return Array.from({ length: count }, (_, number) => String(number).padEnd(length, "."));
 }
 
-Deno.test("Store listInsert() keeps a small list packed while it can", () => {
+Deno.test("Store listInsert() keeps a list packed while it is small", () => {
   const fixture = new Fixture();
   fixture.push(["a", "d"]);
   fixture.insert(1, "b");
@@ -95,7 +95,7 @@ for (const length of [0, 30, 250, 900, 3_000]) {
   Deno.test(`Store listInsert() finds the place of elements of ${length} bytes in leaves that are full`, () => {
     const fixture = new Fixture();
     fixture.push(numbered(2_000, 20));
-    // Before and behind one element each, again and again, and at places apart from each other.
+    // Insert before and after one element, repeatedly, and at places far from each other.
     for (let i = 0; i < 300; i++) {
       const place = fixture.list.indexOf("1000................");
       fixture.insert(place + i % 2, `${i}`.padEnd(length, "-"));
@@ -105,7 +105,7 @@ for (const length of [0, 30, 250, 900, 3_000]) {
   });
 }
 
-Deno.test("Store listInsert() beside one element fills leaves", () => {
+Deno.test("Store listInsert() next to one element fills leaves", () => {
   const fixture = new Fixture();
   fixture.push(numbered(1_000, 30));
   for (let i = 0; i < 20_000; i++) fixture.insert(500 + (i < 10_000 ? i : 0), "y".repeat(30));
@@ -153,7 +153,7 @@ for (const [name, length] of [["leaves", 20], ["elements outside of leaves", 2_0
   });
 }
 
-Deno.test("Store listRemove() leaves what is long to be freed in steps", () => {
+Deno.test("Store listRemove() leaves long ranges to be freed in steps", () => {
   const fixture = new Fixture();
   fixture.push(numbered(200_000, 20));
   const { usedBytes } = fixture.store.statistics;
@@ -175,7 +175,7 @@ Deno.test("Store listRemove() leaves what is long to be freed in steps", () => {
 Deno.test("Store listRemove() frees in a full store, where no page is left to split anything", () => {
   const fixture = new Fixture(4 << 20);
   fixture.push(numbered(80_000, 20));
-  // Values of a page each, without asking, until there is no page.
+  // Values of a page each are set, without making room, until there is no page.
   const page = new Uint8Array(65_520);
   for (let i = 0; fixture.store.statistics.committedBytes < 4 << 20; i++) {
     const key = encodeText(`key:${i}`);
@@ -186,7 +186,7 @@ Deno.test("Store listRemove() frees in a full store, where no page is left to sp
   fixture.check();
 });
 
-Deno.test("Store listRemoveEqual() removes from either end, as many as wanted", () => {
+Deno.test("Store listRemoveEqual() removes up to the given number from either end", () => {
   for (const elements of [["a", "b", "a", "c", "a", "a", "b"], numbered(5_000, 20).flatMap((each) => ["a", each])]) {
     const fixture = new Fixture();
     fixture.push(elements);
@@ -200,7 +200,7 @@ Deno.test("Store listRemoveEqual() removes from either end, as many as wanted", 
   }
 });
 
-Deno.test("Store listRemoveEqual() compares elements outside of leaves", () => {
+Deno.test("Store listRemoveEqual() compares elements in blobs", () => {
   const fixture = new Fixture();
   const long = "x".repeat(200_000);
   fixture.push(["a", `${long}y`, `${long}z`, "b", `${long}y`, "c"]);
@@ -219,7 +219,7 @@ Deno.test("Store listRemoveEqual() removes the key with the last element, and co
   assertEquals([fixture.entry, fixture.store.audit()], [0, 0]);
 });
 
-Deno.test("Store lists of which most elements were removed one by one take as little as others", () => {
+Deno.test("Store lists of which most elements were removed one by one take no more memory than others", () => {
   for (const fromTail of [false, true]) {
     const fixture = new Fixture();
     const count = ELEMENTS_COUNT;

@@ -17,16 +17,16 @@ import {
 
 const LENGTHS = [0, 1, 2, 251, 252, 253, 254, 255, 256, 300, 65_535, 7, 0];
 
-Deno.test("packed elements of every length are read from both ends", () => {
+Deno.test("packed elements of every length can be read from both ends", () => {
   const run = new Uint8Array(1 << 18);
   const source = Uint8Array.from({ length: 140_000 }, (_, i) => i * 31);
   const positions: number[] = [];
   let at = 5;
   for (const length of LENGTHS) {
     positions.push(at);
-    const behind = writePacked(run, at, source, length, length);
-    assertEquals(behind - at, packedSize(length));
-    at = behind;
+    const after = writePacked(run, at, source, length, length);
+    assertEquals(after - at, packedSize(length));
+    at = after;
   }
   positions.push(at);
   for (const [i, length] of LENGTHS.entries()) {
@@ -41,7 +41,7 @@ Deno.test("packed elements of every length are read from both ends", () => {
   }
 });
 
-Deno.test("an element outside names its blob, and keeps its length when that moves", () => {
+Deno.test("a packed element in a blob names it, and keeps its length when the blob moves", () => {
   const run = new Uint8Array(64);
   assertEquals(writeOutside(run, 3, 0xfffffff0, 0x80000001), 3 + OUTSIDE_BYTES);
   assert(isOutside(run, 3));

@@ -4,7 +4,7 @@ import { Store } from "../../src/store/store.ts";
 
 const KEY_BYTES = 4;
 
-/** Keys one behind another, as a request or a read buffer holds them. */
+/** Keys one after another, as in a request or a read buffer. */
 class Keys {
   readonly bytes: Uint8Array;
   readonly starts: Int32Array;
@@ -31,7 +31,7 @@ function fill(count: number): Store {
   return store;
 }
 
-Deno.test("Store prefetch() changes nothing, whatever the keys are, and goes on where it stopped", () => {
+Deno.test("Store prefetch() changes nothing with any keys, and continues where it stopped", () => {
   const store = fill(250_000);
   assertEquals(store.isLarge, true);
   const numbers = Array.from({ length: 100 }, (_, i) => i % 3 === 0 ? 1e9 + i : i * 2_003);
@@ -53,7 +53,7 @@ Deno.test("Store prefetch() leaves small stores alone, and can read at the very 
   const small = fill(10);
   const { bytes, starts, lengths } = new Keys([1, 2, 3]);
   assertEquals([small.isLarge, small.prefetch(bytes, starts, lengths, 0, 3, 1)], [false, 3]);
-  // As many keys as fit: some lie in the last page.
+  // As many keys as fit are set, so that some are in the last page.
   const full = new Store({ memoryLimitBytes: 1 << 24, evicts: true, seed: [3, 4] });
   const key = new Uint8Array(KEY_BYTES);
   const view = new DataView(key.buffer);
@@ -71,24 +71,24 @@ Deno.test("Store prefetch() leaves small stores alone, and can read at the very 
   assertEquals([full.size, full.audit()], [size, 0]);
 });
 
-Deno.test("Store find() after prefetch() goes by the bytes there are, in any order, once it was told to forget", () => {
+Deno.test("Store find() after prefetch() uses the current bytes, in any order, after forgetAhead()", () => {
   const store = fill(250_000);
   const { bytes, starts, lengths } = new Keys(Array.from({ length: 20 }, (_, i) => i));
   const view = new DataView(bytes.buffer);
   const found = (i: number) => store.find(bytes, starts[i]!, lengths[i]!) !== 0;
   store.prefetch(bytes, starts, lengths, 0, 20, 1);
-  // Twice, backwards, not all of them, another length, and the same place of another buffer.
+  // Keys are found twice, backwards, with some left out, with another length, and at the same place of another buffer.
   for (const i of [0, 0, 5, 3, 9, 19, 2]) assertEquals(found(i), true);
   store.prefetch(bytes, starts, lengths, 0, 20, 1);
   assertEquals(store.find(bytes, starts[1]!, KEY_BYTES - 1), 0);
   const other = new Keys(Array.from({ length: 20 }, (_, i) => 1e9 + i));
   for (let i = 0; i < 20; i++) assertEquals([store.find(other.bytes, starts[i]!, KEY_BYTES), found(i)], [0, true]);
-  // The buffer is used again.
+  // The buffer is reused.
   store.prefetch(bytes, starts, lengths, 0, 20, 1);
   for (let i = 0; i < 20; i++) view.setUint32(i * KEY_BYTES, 1e9 + i);
   store.forgetAhead();
   for (let i = 0; i < 20; i++) assertEquals(found(i), false);
-  // What is made under a hash that is known is found under its key.
+  // An entry that is created with a known hash is found by its key.
   store.prefetch(bytes, starts, lengths, 0, 20, 1);
   store.makeRoom(20);
   store.setString(bytes, starts[4]!, KEY_BYTES, 0, bytes, 0, KEY_BYTES, 0);

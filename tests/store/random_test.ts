@@ -7,9 +7,9 @@ import { Random } from "../support/random.ts";
 import { StoreReader } from "../support/store_reader.ts";
 
 const MIB = 2 ** 20;
-/** The least often and the most often chosen of many differ from the mean by no more, but once in some thousand runs. */
+/** The largest deviation of the least and the most often chosen from the mean, except once in some thousand runs. */
 const DEVIATIONS_MAX = 6;
-/** How often each key is chosen on average, at least. */
+/** The least average number of times that each key is chosen. */
 const CHOSEN_EACH_COUNT = amountOf("CHOSEN_EACH", 15, 60);
 
 function newStore(): Store {
@@ -34,7 +34,7 @@ function find(store: Store, name: string): number {
   return store.find(key, 0, key.length);
 }
 
-/** Asserts that of `count` things each was chosen about `mean` times. */
+/** Asserts that each of `count` things was chosen about `mean` times. */
 function assertEven(chosen: ReadonlyMap<string, number>, count: number, mean: number): void {
   assertEquals(chosen.size, count, "some were never chosen");
   const deviation = Math.sqrt(mean);
@@ -52,7 +52,7 @@ function countChosen(times: number, choose: (random: number) => string): Map<str
   return chosen;
 }
 
-Deno.test("RandomStream below() repeats what began with the same number, and stays in its bounds", () => {
+Deno.test("RandomStream below() repeats a stream that began with the same number, and stays within its bounds", () => {
   const random = new RandomStream();
   for (const first of [0, 0.25, 0.999_999_999_999]) {
     const runs = [1, 2].map(() => {
@@ -65,7 +65,7 @@ Deno.test("RandomStream below() repeats what began with the same number, and sta
   }
 });
 
-// The smallest table, one of which the half is split, and one that has shrunk to where it is most empty.
+// The smallest table, one of which half is split, and one that has shrunk to where it is emptiest.
 for (const [count, removed] of [[1, 0], [10, 0], [3_000, 0], [20_000, 0], [60_000, 54_000]] as const) {
   Deno.test(`Store randomEntry() chooses evenly among ${count - removed} of ${count} keys`, () => {
     const store = newStore();
@@ -78,7 +78,7 @@ for (const [count, removed] of [[1, 0], [10, 0], [3_000, 0], [20_000, 0], [60_00
   });
 }
 
-Deno.test("Store randomEntry() answers 0 when there is no key, and none that has expired", () => {
+Deno.test("Store randomEntry() returns 0 when there is no key, and no expired key", () => {
   const store = newStore();
   assertEquals(store.randomEntry(0.5), 0);
   store.nowMs = 1_000;
@@ -116,7 +116,7 @@ for (
   });
 }
 
-Deno.test("Store hashNext() goes on from where hashSeekRandom() has put the cursor", () => {
+Deno.test("Store hashNext() continues from where hashSeekRandom() has put the cursor", () => {
   for (const count of [5, 500]) {
     const store = newStore();
     const reader = new StoreReader(store);
@@ -130,7 +130,7 @@ Deno.test("Store hashNext() goes on from where hashSeekRandom() has put the curs
   }
 });
 
-Deno.test("Store hashScan() visits a packed hash in one go, whatever the cursor", () => {
+Deno.test("Store hashScan() visits a packed hash in one call with any cursor", () => {
   const store = newStore();
   const reader = new StoreReader(store);
   for (let i = 0; i < 10; i++) setField(store, "hash", `${i}`);
@@ -159,7 +159,7 @@ Deno.test("Store hashScan() visits each field of a large hash once, a few at a t
   assertEquals([visited.size, Math.max(...visited.values())], [5_000, 1]);
 });
 
-Deno.test("Store hashScan() begins anew with a cursor that it has not given", () => {
+Deno.test("Store hashScan() starts again with a cursor that it has not returned", () => {
   const store = newStore();
   const reader = new StoreReader(store);
   for (let i = 0; i < 500; i++) setField(store, "hash", `${i}`);
@@ -168,7 +168,7 @@ Deno.test("Store hashScan() begins anew with a cursor that it has not given", ()
   assertEquals(first[0], "499");
 });
 
-Deno.test("Store hashScan() passes over no field when the one to go on with is made again", () => {
+Deno.test("Store hashScan() skips no field when the next one is created again", () => {
   const store = newStore();
   const reader = new StoreReader(store);
   for (let i = 0; i < 500; i++) setField(store, "hash", `${i}`);

@@ -3,7 +3,7 @@ import { halfSipHash } from "../../src/store/siphash.ts";
 
 const MASK = 0xffffffffn;
 
-/** HalfSipHash as its paper states it, in big integers and with any numbers of rounds: the oracle. */
+/** Returns HalfSipHash as its paper specifies it, in big integers and with any numbers of rounds: the oracle. */
 function oracle(bytes: Uint8Array, k0: bigint, k1: bigint, rounds: number, finalRounds: number): bigint {
   const rotate = (value: bigint, bits: bigint) => ((value << bits) | (value >> (32n - bits))) & MASK;
   let [v0, v1, v2, v3] = [k0, k1, 0x6c796765n ^ k0, 0x74656462n ^ k1];
@@ -33,7 +33,7 @@ function oracle(bytes: Uint8Array, k0: bigint, k1: bigint, rounds: number, final
   return v1 ^ v3;
 }
 
-Deno.test("the oracle gives the reference vectors of HalfSipHash-2-4", () => {
+Deno.test("the oracle returns the reference vectors of HalfSipHash-2-4", () => {
   const expected = [0x5b9f35a9, 0xb85a4727, 0x03a662fa];
   for (let length = 0; length < expected.length; length++) {
     const input = Uint8Array.from({ length }, (_, i) => i);

@@ -12,7 +12,7 @@ function newStore(memoryLimitBytes: number, evicts: boolean): Store {
   return new Store({ memoryLimitBytes, evicts, seed: [1, 2] });
 }
 
-/** A key of four bytes or more that no other number gives. */
+/** Returns a key of four bytes or more that is different for each number. */
 function keyOf(number: number, length = 4): Uint8Array {
   const key = new Uint8Array(length);
   new DataView(key.buffer).setUint32(0, number);
@@ -23,7 +23,7 @@ function find(store: Store, key: Uint8Array): number {
   return store.find(key, 0, key.length);
 }
 
-/** Sets a string without asking for room. */
+/** Sets a string without making room. */
 function put(store: Store, key: Uint8Array, length: number, deadlineMs = 0): number {
   return store.setString(key, 0, key.length, find(store, key), filler, 0, length, deadlineMs);
 }
@@ -34,7 +34,7 @@ function set(store: Store, key: Uint8Array, length: number, deadlineMs = 0): num
   return put(store, key, length, deadlineMs);
 }
 
-Deno.test("Store setString() keeps a value that does not fit beside a key of half a page in a blob", () => {
+Deno.test("Store setString() keeps a value in a blob when it does not fit next to a key of half a page", () => {
   const store = newStore(4 * MIB, false);
   const key = keyOf(1, KEY_SIZE_MAX_BYTES);
   for (const length of [0, 32_740, 0, 40_000]) {
@@ -47,10 +47,10 @@ Deno.test("Store setString() keeps a value that does not fit beside a key of hal
   }
 });
 
-Deno.test("Store setDeadline() takes deadlines away without room", () => {
+Deno.test("Store setDeadline() removes deadlines without room", () => {
   const store = newStore(4 * MIB, false);
   const numbers: number[] = [];
-  // Keys of 56 sizes, until nothing of any size is left.
+  // Keys of 56 sizes are set, until there is no room of any size.
   for (let length = 4;; length = (length + 16) % 900) {
     const number = numbers.length;
     try {
@@ -77,7 +77,7 @@ Deno.test("Store makeRoom() is enough for many keys of half a page", () => {
   assertEquals(store.audit(), 0);
 });
 
-Deno.test("Store makeRoom() is enough for elements of which a leaf holds two, nearly three", () => {
+Deno.test("Store makeRoom() is enough for elements of which a leaf has room for two, and nearly for three", () => {
   for (const limit of [160, 170, 180]) {
     const store = newStore(limit * MIB, true);
     fillEvicting(store, 3 * limit);
@@ -100,7 +100,7 @@ Deno.test("Store makeRoom() leaves the smallest store room for commands of many 
   assertThrows(() => store.makeRoom(8 * MIB, 3), StoreFullError);
 });
 
-Deno.test("Store makeRoom() evicts about one key a set when all are of one size", () => {
+Deno.test("Store makeRoom() evicts about one key a set when all have the same size", () => {
   const store = newStore(16 * MIB, true);
   let number = 0;
   for (; number < 300_000; number++) set(store, keyOf(number, 16), 32);
@@ -110,7 +110,7 @@ Deno.test("Store makeRoom() evicts about one key a set when all are of one size"
   assert(evicted > 90_000 && evicted < 110_000, `${evicted} evictions in 100,000 sets`);
 });
 
-Deno.test("Store freeRemoved() counts what lies outside a removed list and the fields of a removed hash", () => {
+Deno.test("Store freeRemoved() counts the blobs of a removed list and the fields of a removed hash", () => {
   const store = newStore(64 * MIB, false);
   const key = keyOf(1);
   for (const type of ["list", "hash"]) {
@@ -125,16 +125,16 @@ Deno.test("Store freeRemoved() counts what lies outside a removed list and the f
     store.remove(find(store, key));
     const before = store.statistics.usedBytes;
     assert(store.freeRemoved(10), `a ${type} of 1,000 values was freed in 10 steps`);
-    // A leaf goes as a whole: 203 elements.
+    // A leaf is freed as a whole: 203 elements.
     assert(before - store.statistics.usedBytes < 220 * 21_840);
     while (store.freeRemoved(10));
     assertEquals([store.size, store.audit()], [0, 0]);
   }
 });
 
-Deno.test("Store overwriteString() writes into strings of any length, and behind their ends", () => {
+Deno.test("Store overwriteString() writes into strings of any length, and beyond their ends", () => {
   for (const length of [0, 5, 250, 255, 5_000, 8_100, 70_000, 3 * MIB]) {
-    // What is behind a string's end has been another's.
+    // The memory after a string's end has been used before.
     const store = newStore(16 * MIB, false);
     for (const from of [0, 3, 100, 254, 8_000, 65_000, 200_000, 3 * MIB + 100_000]) {
       for (const written of [1, 300, 66_000]) {
@@ -158,7 +158,7 @@ Deno.test("Store overwriteString() writes into strings of any length, and behind
   }
 });
 
-Deno.test("Store entryBytes() is what a key's removal gives back, and its places in tables", () => {
+Deno.test("Store entryBytes() is what removing a key frees, and its places in tables", () => {
   const fieldsOf = { string: 0, list: 0, hash: 0, "large list": 0, "large hash": 500 };
   for (const [kind, fields] of Object.entries(fieldsOf)) {
     const store = newStore(64 * MIB, false);

@@ -48,7 +48,7 @@ class Fixture {
   }
 }
 
-Deno.test("Table finds every key while it grows and shrinks, and gives its pages back", () => {
+Deno.test("Table finds every key while it grows and shrinks, and frees its pages", () => {
   const fixture = new Fixture();
   for (let i = 0; i < 100_000; i++) {
     fixture.add(i);
@@ -62,7 +62,7 @@ Deno.test("Table finds every key while it grows and shrinks, and gives its pages
   assert(fixture.arena.tablePages <= 4, `${fixture.arena.tablePages} pages after removal`);
 });
 
-Deno.test("Table serves keys whose hashes are all the same", () => {
+Deno.test("Table works with keys whose hashes are all equal", () => {
   const fixture = new Fixture(() => 0xdeadbeef | 0);
   for (let i = 0; i < 500; i++) fixture.add(i);
   for (let i = 0; i < 500; i++) assertEquals(fixture.find(i), fixture.entries.get(i));
@@ -70,7 +70,7 @@ Deno.test("Table serves keys whose hashes are all the same", () => {
   for (let i = 0; i < 500; i++) assertEquals(fixture.find(i), i % 2 ? fixture.entries.get(i) : 0);
 });
 
-Deno.test("Table scan() visits what is there throughout exactly once, across growth and shrinking", () => {
+Deno.test("Table scan() visits entries that are present throughout exactly once, across growth and shrinking", () => {
   for (const grows of [true, false]) {
     const fixture = new Fixture();
     for (let i = 0; i < 60_000; i++) fixture.add(i);
@@ -105,10 +105,10 @@ Deno.test("reverseBits() is its own inverse", () => {
   }
 });
 
-Deno.test("Table findOnly() finds an entry by its hash where no other of its scope has that", () => {
+Deno.test("Table findOnly() finds an entry by its hash if no other of its scope has the same", () => {
   const arena = new Arena(1 << 22);
   const table = new Table(arena, true);
-  // Takes page 0, where no entry may be.
+  // This takes page 0, in which no entry may be.
   table.allocate();
   const add = (hash: number, scope: number): number => {
     const entry = arena.allocate(32);
@@ -130,11 +130,11 @@ Deno.test("Table findOnly() finds an entry by its hash where no other of its sco
   assertEquals(table.findOnly(17, 1, 0), other);
 });
 
-Deno.test("Table choose() answers every entry of a chain, however long", () => {
-  // All hashes differ in their tags at most, so that there is one bucket.
+Deno.test("Table choose() returns every entry of a chain of any length", () => {
+  // The hashes differ only in their tags, so there is one bucket.
   const fixture = new Fixture((key) => (key[3]! << 24) | 5);
   for (let i = 0; i < 100; i++) fixture.add(i);
-  // Above the smallest size, of which the entries are counted through.
+  // This table is larger than the smallest size, in which the entries are counted.
   const spread = new Fixture();
   for (let i = 0; i < 20_000; i++) spread.add(i);
   const random = new RandomStream();
