@@ -18,8 +18,8 @@
  * **Failures.** A batch that cannot be written (a full disk) is kept and retried. Meanwhile, replies to its commands
  * wait for at most {@linkcode LOG_HOLD_MAX_MS}, and further writes are refused before they change anything. After a
  * failed sync, no data that the segment received since the last successful one is known to be on disk, and another sync
- * cannot change that. Only a snapshot, which contains all data again, and a new segment after it repair the log
- * ({@linkcode captured}). Until then, writes are refused as well. Reads continue in either case.
+ * cannot change that. The log is repaired by a snapshot, which contains all data again, and a new segment
+ * after it ({@linkcode captured}). Until then, writes are refused as well. Reads continue in either case.
  *
  * **Removed or replaced files.** Removing or replacing a folder or a file does not make writes fail, since the file
  * stays open. So the place (place.ts) is checked from time to time ({@linkcode check}): with `always` before each batch
@@ -125,6 +125,7 @@ export class AppendLog {
   unasked = 0;
   /** The end of the last unasked effect in the current batch, in bytes. */
   unaskedEnd = 0;
+  /** The value of {@linkcode writes} at that effect. */
   unaskedWrites = 0;
   /**
    * The function called when writes start to be refused, with the reason, and with `undefined` when they are accepted
@@ -180,6 +181,7 @@ export class AppendLog {
   #openGroups = 0;
   /** The promise that is resolved when there are no open groups. */
   #whenNoGroup: PromiseWithResolvers<void> | undefined;
+  /** The promise of {@linkcode marked}. */
   #whenMarked: PromiseWithResolvers<void> | undefined;
   #pieceTimer: ReturnType<typeof setTimeout> | undefined;
   /** The promise that replies to writing commands wait for: {@linkcode holdWriters} sets it. */
@@ -272,7 +274,7 @@ export class AppendLog {
     if (--this.#openGroups === 0) this.#whenNoGroup?.resolve();
   }
 
-  /** The number of commands that are between two steps. No snapshot may end while there are any. */
+  /** The number of commands that are between two steps. No snapshot may end while it is above 0. */
   get openGroups(): number {
     return this.#openGroups;
   }
@@ -351,7 +353,7 @@ export class AppendLog {
     });
   }
 
-  /** Writes all effects without waiting until they are on disk. For effects without a client that waits for them. */
+  /** Writes all effects without waiting until they are on disk, for effects that no client waits for. */
   flush(): void {
     this.#seal();
     this.#write();

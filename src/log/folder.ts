@@ -215,11 +215,11 @@ export class DataFolder {
   /**
    * Checks that the path leads to an empty folder, and that the folder that was opened no longer exists.
    *
-   * @throws {StartError} unless both are so
+   * @throws {StartError} when one of these is not so
    */
   async #checkEmpty(trouble: Trouble): Promise<void> {
     if (!this.#lock.isFolderRemoved()) throw this.#elsewhere(trouble, "; that one still exists: move it back");
-    // A lock would mean another server, and a start would mix data that is there with ours.
+    // A lock would belong to another server, and a start would mix the data in the folder with ours.
     const own = (await this.files.names(this.path)).find(isOwnName);
     if (own !== undefined) throw this.#elsewhere(trouble, `; in this one there is "${own}"`);
   }

@@ -31,7 +31,7 @@ export interface Trouble {
    */
   readonly kind: "place" | "files";
   readonly reason: string;
-  /** Whether there is nothing in place of what is missing. */
+  /** Whether the folder or file was removed and not replaced. */
   readonly isGone: boolean;
 }
 

@@ -15,7 +15,7 @@
  * So is any fault of a snapshot, which gets its name only after it is on disk.
  *
  * A segment's header is on disk before the segment gets its name (segment.ts). So an unreadable header is damage, even
- * if little or nothing follows it. Only in a segment that was never finished is it torn.
+ * if little or nothing follows it. It is torn only in a segment that was never finished.
  *
  * A segment ends where the next one begins. A server that continued to write after another one had taken over the
  * folder leaves batches after that number. They are ignored: the batches of the next segment follow what its server
@@ -58,9 +58,11 @@ export interface Recovered {
   readonly batch: number;
   /** When the first replayed batch was written, in ms since 1970; 0 when there is none. */
   readonly firstMs: number;
+  /** When the last replayed batch, or otherwise the snapshot, was written, in ms since 1970. */
   readonly lastMs: number;
   /** The number of batches that were replayed. */
   readonly batches: number;
+  /** The size of the replayed batches, in bytes. */
   readonly logBytes: number;
   /** The torn ends of segments. None of their batches was acknowledged. */
   readonly torn: readonly LeftOut[];
@@ -197,7 +199,7 @@ class Recovery {
     this.#lastMs = takenMs;
   }
 
-  /** Reads the only segment, with any first batch. */
+  /** Reads the only segment, which may begin with any batch. */
   readOnlySegment(): void {
     const [segment] = this.#segments;
     const first = this.#withReader(segment!.path, (reader) => {

@@ -64,7 +64,7 @@ export class ChangeRecorder implements Journal {
     const snapshot = this.#snapshot;
     if (snapshot === undefined) return;
     if (entry !== 0) {
-      if (entry === this.#cursor.partial) this.#cursor.close();
+      if (entry === this.#cursor.partial) this.#cursor.endPartial();
       // A string keeps its entry. A value of another type gets a new entry, which need not be captured again.
       else if (this.#store.type(entry) === EntryType.String && !this.#cursor.isCaptured(entry)) return;
     }

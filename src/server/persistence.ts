@@ -60,12 +60,11 @@ export interface PersistenceOptions extends LoadOptions {
   readonly snapshotQueueMaxBytes?: number;
   /** The folder for snapshots with a name. The default is `backups` in the data folder. */
   readonly backupFolder?: string | undefined;
-  /**
-   * The file system, the time in ms since 1970, and the clock for durations. The default of `monotonicNow` is `now`, if
-   * given.
-   */
+  /** The file system. The default is that of the machine. */
   readonly files?: Files;
+  /** Returns the time, in ms since 1970. The default is `Date.now`. */
   readonly now?: () => number;
+  /** Returns the time for measuring durations, in ms. The default is `now`, if given, and else a monotonic clock. */
   readonly monotonicNow?: () => number;
   /** Called when an automatic snapshot could not be taken. */
   readonly onFailure?: (error: unknown) => void;
@@ -96,9 +95,9 @@ export interface PersistenceStatus {
 
 /** The options of {@linkcode Persistence.save}. */
 export interface SaveOptions {
-  /** Whether to take it without pauses, since no client is served. */
+  /** Whether to take the snapshot without pauses, since no client is served. */
   readonly hurries?: boolean;
-  /** Whether a person asks for it, who has dealt with any problem of the folder. */
+  /** Whether a person asks for the snapshot, who has dealt with any problem of the folder. */
   readonly isAsked?: boolean;
 }
 
@@ -149,6 +148,7 @@ export class Persistence {
   #triedMs = -Infinity;
   /** The bytes of the log that existed at the start. */
   #logBytesBefore: number;
+  /** The size of the new log when the last snapshot ended, in bytes. */
   #logMark = 0;
 
   private constructor(

@@ -69,7 +69,7 @@ export class SnapshotScan {
         this.#cursor.partial = entry;
       }
     } else if (store.isLargeHash(entry)) {
-      this.#cursor.openHash(entry);
+      this.#cursor.beginHash(entry);
     } else {
       this.#capturePackedHash(entry);
       this.#captureDeadline(entry);
@@ -103,7 +103,7 @@ export class SnapshotScan {
       isDone = !this.#captureFields(entry);
     }
     if (!isDone) return;
-    cursor.close();
+    cursor.endPartial();
     this.#captureDeadline(entry);
   }
 

@@ -97,7 +97,7 @@ export class Entries {
     this.recency.clear();
     this.garbage.clear();
     this.deadlines.clear();
-    this.cursor.close();
+    this.cursor.endPartial();
     this.keys.allocate();
   }
 

@@ -55,8 +55,8 @@ export class SnapshotCursor {
   }
 
   /**
-   * Marks the next key that is not captured as captured, and returns it. The caller must capture its value, and follow
-   * its changes until it has.
+   * Marks the next key that is not captured as captured, and returns it. The caller captures its value, and
+   * records its later changes.
    *
    * @param budget the most keys to visit
    * @returns an entry; 0 when all are captured, -1 when the budget is used up
@@ -92,7 +92,7 @@ export class SnapshotCursor {
   }
 
   /** Makes a large hash the partial value, to capture its fields. */
-  openHash(entry: number): void {
+  beginHash(entry: number): void {
     this.partial = entry;
     this.#field = this.#words[entry * 2 + bodyWord(this.#words[entry * 2 + 3]!)]!;
   }
@@ -111,7 +111,7 @@ export class SnapshotCursor {
   }
 
   /** Ends capturing the partial value. */
-  close(): void {
+  endPartial(): void {
     this.partial = 0;
     this.capturedTo = 0;
     this.#field = 0;

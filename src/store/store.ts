@@ -86,7 +86,7 @@ export interface HeldKeys {
   /** Returns whether a key with this hash (`Store.keyHash`) may be one of the held keys. */
   holds(hash: number): boolean;
   /**
-   * Returns whether a command other than the one whose step is running holds it, so that it must not be removed
+   * Returns whether a command other than the one whose step is running holds the key, so that it must not be removed
    * although it has expired.
    */
   spares(hash: number): boolean;
@@ -256,7 +256,7 @@ export class Store {
   #expiredKeys = 0;
 
   /**
-   * @throws {RangeError} when the system grants no buffer of that size
+   * @throws {RangeError} when the system does not grant a buffer of that size
    */
   constructor(options: StoreOptions) {
     this.#arena = new Arena(options.memoryLimitBytes);
@@ -636,7 +636,7 @@ export class Store {
   #drop(entry: number): void {
     this.changes++;
     const entries = this.#entries;
-    if (entry === entries.cursor.partial) entries.cursor.close();
+    if (entry === entries.cursor.partial) entries.cursor.endPartial();
     const meta = this.#words[entry * 2 + 3]!;
     const kind = kindOf(meta);
     entries.unlink(entry);

@@ -81,7 +81,7 @@ function turn(): Promise<void> {
   return pause(0);
 }
 
-Deno.test("a long command is in the log after it has ended, after what others did meanwhile", async () => {
+Deno.test("a long command enters the log when it has ended, after the effects of others", async () => {
   const rig = await Rig.open();
   const [writer, other] = [rig.all.makeClient(1), rig.all.makeClient(Infinity)];
   const writing = await rig.begin(writer, ["set", "long", new Uint8Array(3_000_000)]);

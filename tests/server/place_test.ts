@@ -346,7 +346,7 @@ const CHANGES: Record<string, { change: (rig: Rig) => Promise<void>; reason: Reg
   "its log cut while it writes": {
     change: async (rig) => {
       await Deno.truncate(await rig.file(LOG));
-      // The next write makes the file longer than empty.
+      // The next write makes the file non-empty again.
       await rig.client.call("set", "d", "4");
     },
     reason: /was changed by somebody else/,
