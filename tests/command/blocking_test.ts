@@ -6,14 +6,14 @@ import { BLOCKING_PUT_OFF_MAX_COUNT } from "../../src/limits.ts";
 import { type MemoryClient, readable } from "../support/memory_client.ts";
 import { type MakeClient, testCommands } from "../support/test_commands.ts";
 
-/** Clients of one store. */
+/** Makes clients of one store. */
 function makeClients(makeClient: MakeClient, count: number): MemoryClient[] {
   const first = makeClient();
   const { store, shared } = first;
   return [first, ...Array.from({ length: count - 1 }, () => makeClient({ store, shared }))];
 }
 
-/** Lets a client wait; `reply` is what it is told in the end. */
+/** Makes a client wait. `reply` resolves with its reply. */
 async function begin(client: MemoryClient, ...request: string[]): Promise<{ readonly reply: Promise<unknown> }> {
   const reply = client.wait(...request).then((value) => {
     return value instanceof ReplyError ? `${value.code} ${value.message}` : readable(value);
@@ -23,18 +23,21 @@ async function begin(client: MemoryClient, ...request: string[]): Promise<{ read
   return { reply };
 }
 
-testCommands("blpop and brpop take at once what is there, from the first key that has it", async (makeClient) => {
-  const client = makeClient();
-  client.call("rpush", "b", "1", "2", "3");
-  assertEquals(client.text("blpop", "a", "b", "0"), ["b", "1"]);
-  assertEquals(client.text("brpop", "b", "a", "1.5"), ["b", "3"]);
-  assertEquals(client.text("blpop", "b", "0"), ["b", "2"]);
-  assertEquals(client.text("exists", "b"), 0);
-  assertEquals(await client.wait("blpop", "b", "0.01"), null);
-  assertEquals(client.shared.waiters.count, 0);
-});
+testCommands(
+  "blpop and brpop immediately take an element that exists, from the first key that has one",
+  async (makeClient) => {
+    const client = makeClient();
+    client.call("rpush", "b", "1", "2", "3");
+    assertEquals(client.text("blpop", "a", "b", "0"), ["b", "1"]);
+    assertEquals(client.text("brpop", "b", "a", "1.5"), ["b", "3"]);
+    assertEquals(client.text("blpop", "b", "0"), ["b", "2"]);
+    assertEquals(client.text("exists", "b"), 0);
+    assertEquals(await client.wait("blpop", "b", "0.01"), null);
+    assertEquals(client.shared.waiters.count, 0);
+  },
+);
 
-testCommands("blpop refuses what it cannot wait with", (makeClient) => {
+testCommands("blpop refuses wrong timeouts, counts and types", (makeClient) => {
   const client = makeClient();
   client.call("set", "s", "1");
   assertEquals(client.refusal("blpop", "l", "x"), "ERR timeout is not a float or out of range");
@@ -47,7 +50,7 @@ testCommands("blpop refuses what it cannot wait with", (makeClient) => {
   assertEquals(client.refusal("blmove", "a", "b", "up", "left", "0"), "ERR syntax error");
 });
 
-testCommands("a push serves who waits longest, and only as many as there are elements", async (makeClient) => {
+testCommands("a push serves the clients that have waited longest, one per element", async (makeClient) => {
   const [pusher, a, b, c] = makeClients(makeClient, 4);
   const waits = [await begin(a!, "blpop", "x", "l", "0"), await begin(b!, "brpop", "l", "0")];
   waits.push(await begin(c!, "blpop", "l", "0"));
@@ -62,31 +65,37 @@ testCommands("a push serves who waits longest, and only as many as there are ele
   assertEquals(pusher!.shared.waiters.count, 0);
 });
 
-testCommands("blmove and brpoplpush move, and serve who waits for where they move to", async (makeClient) => {
-  const [pusher, mover, popper] = makeClients(makeClient, 3);
-  const moving = await begin(mover!, "blmove", "a", "b", "LEFT", "RIGHT", "0");
-  const popping = await begin(popper!, "blpop", "b", "0");
-  pusher!.call("rpush", "a", "1");
-  assertEquals(await moving.reply, "1");
-  assertEquals(await popping.reply, ["b", "1"]);
-  pusher!.call("rpush", "a", "2", "3");
-  assertEquals(pusher!.text("brpoplpush", "a", "b", "0"), "3");
-  assertEquals(pusher!.text("lrange", "b", "0", "-1"), ["3"]);
-});
-
-testCommands("what is served to who waits counts as a change of both keys to who watches them", async (makeClient) => {
-  for (const watched of ["a", "b"]) {
-    const [watcher, mover, pusher] = makeClients(makeClient, 3);
+testCommands(
+  "blmove and brpoplpush move elements, and serve clients that wait for the destination",
+  async (makeClient) => {
+    const [pusher, mover, popper] = makeClients(makeClient, 3);
     const moving = await begin(mover!, "blmove", "a", "b", "LEFT", "RIGHT", "0");
-    watcher!.call("watch", watched);
+    const popping = await begin(popper!, "blpop", "b", "0");
     pusher!.call("rpush", "a", "1");
-    await moving.reply;
-    watcher!.call("multi");
-    assertEquals(watcher!.text("exec"), null, watched);
-  }
-});
+    assertEquals(await moving.reply, "1");
+    assertEquals(await popping.reply, ["b", "1"]);
+    pusher!.call("rpush", "a", "2", "3");
+    assertEquals(pusher!.text("brpoplpush", "a", "b", "0"), "3");
+    assertEquals(pusher!.text("lrange", "b", "0", "-1"), ["3"]);
+  },
+);
 
-testCommands("a move to a key of another type is refused when it could be made", async (makeClient) => {
+testCommands(
+  "a change for a waiting client counts as a change of both keys for clients that watch them",
+  async (makeClient) => {
+    for (const watched of ["a", "b"]) {
+      const [watcher, mover, pusher] = makeClients(makeClient, 3);
+      const moving = await begin(mover!, "blmove", "a", "b", "LEFT", "RIGHT", "0");
+      watcher!.call("watch", watched);
+      pusher!.call("rpush", "a", "1");
+      await moving.reply;
+      watcher!.call("multi");
+      assertEquals(watcher!.text("exec"), null, watched);
+    }
+  },
+);
+
+testCommands("a move to a key of another type is refused when an element arrives", async (makeClient) => {
   const [pusher, mover] = makeClients(makeClient, 2);
   const moving = await begin(mover!, "blmove", "a", "s", "LEFT", "LEFT", "0");
   pusher!.call("set", "s", "text");
@@ -96,7 +105,7 @@ testCommands("a move to a key of another type is refused when it could be made",
 });
 
 testCommands(
-  "a client goes on waiting when its key has another type, or none, once it could be served",
+  "a client keeps waiting while its key has another type or is absent",
   async (makeClient) => {
     const turnAway = [
       [["set", "l", "text"]],
@@ -137,7 +146,7 @@ testCommands("a client that waits for two keys gets the second when the first ha
   assertEquals(other!.text("get", "q"), "s");
 });
 
-testCommands("blpop reads its time as C does", (makeClient) => {
+testCommands("blpop parses its timeout like C", (makeClient) => {
   const client = makeClient();
   const times: Record<string, string | undefined> = {
     "9223372036854775": undefined,
@@ -171,7 +180,7 @@ testCommands("blpop reads its time as C does", (makeClient) => {
   }
 });
 
-testCommands("blpop waits as long as it was told, however that is written", async (makeClient) => {
+testCommands("blpop waits for its timeout, in any notation", async (makeClient) => {
   const client = makeClient();
   for (const [time, ms] of [["0x.08", 31], ["0X1p-5", 31], ["3e-2", 30], ["+.03", 30], ["0.0301", 31]] as const) {
     const begunMs = performance.now();
@@ -182,7 +191,7 @@ testCommands("blpop waits as long as it was told, however that is written", asyn
 });
 
 testCommands(
-  "a client that has sent more than was read is served a turn later, and holds up others for a while only",
+  "a client with unread requests is served in a later turn, and delays others only for a limited time",
   async (makeClient) => {
     const [pusher, busy, next] = makeClients(makeClient, 3);
     const { waiters } = pusher!.shared;
@@ -199,7 +208,7 @@ testCommands(
     busy!.unread = false;
     turns.shift()!();
     assertEquals([await first.reply, await second.reply, turns.length], [["l", "1"], ["l", "2"], 0]);
-    // One that never stops.
+    // This client never stops sending.
     const third = await begin(busy!, "blpop", "l", "0");
     busy!.unread = true;
     pusher!.call("rpush", "l", "3");
@@ -209,25 +218,28 @@ testCommands(
   },
 );
 
-testCommands("nobody is served at once where it cannot be told who has gone", async (makeClient) => {
-  const [pusher, client] = makeClients(makeClient, 2);
-  const { waiters } = pusher!.shared;
-  const turns: (() => void)[] = [];
-  waiters.later = (serve) => turns.push(serve);
-  const waiting = await begin(client!, "blpop", "l", "m", "0");
-  for (const key of ["l", "m", "l"]) pusher!.call("rpush", key, "x");
-  assertEquals([waiters.count, turns.length], [1, 1]);
-  turns[0]!();
-  assertEquals([await waiting.reply, pusher!.text("lrange", "l", "0", "-1")], [["l", "x"], ["x"]]);
-  // Who waits no more is given nothing.
-  const leaving = await begin(client!, "blpop", "n", "0");
-  pusher!.call("rpush", "n", "x");
-  client!.client.waiter!.expire();
-  turns[1]!();
-  assertEquals([await leaving.reply, pusher!.text("llen", "n")], [null, 1]);
-});
+testCommands(
+  "clients are not served immediately where the system cannot report who has disconnected",
+  async (makeClient) => {
+    const [pusher, client] = makeClients(makeClient, 2);
+    const { waiters } = pusher!.shared;
+    const turns: (() => void)[] = [];
+    waiters.later = (serve) => turns.push(serve);
+    const waiting = await begin(client!, "blpop", "l", "m", "0");
+    for (const key of ["l", "m", "l"]) pusher!.call("rpush", key, "x");
+    assertEquals([waiters.count, turns.length], [1, 1]);
+    turns[0]!();
+    assertEquals([await waiting.reply, pusher!.text("lrange", "l", "0", "-1")], [["l", "x"], ["x"]]);
+    // A client that has stopped waiting gets nothing.
+    const leaving = await begin(client!, "blpop", "n", "0");
+    pusher!.call("rpush", "n", "x");
+    client!.client.waiter!.expire();
+    turns[1]!();
+    assertEquals([await leaving.reply, pusher!.text("llen", "n")], [null, 1]);
+  },
+);
 
-testCommands("clients that have gone leave before anybody is served", async (makeClient) => {
+testCommands("clients that have disconnected leave before any client is served", async (makeClient) => {
   const [pusher, gone, staying] = makeClients(makeClient, 3);
   const { waiters } = pusher!.shared;
   const first = await begin(gone!, "blpop", "l", "0");
@@ -255,13 +267,13 @@ testCommands("client unblock ends a wait", async (makeClient) => {
   );
 });
 
-Deno.test("binaryText() tells any bytes apart, and binaryBytes() brings them back", () => {
+Deno.test("binaryText() gives different texts for different bytes, and binaryBytes() returns the bytes", () => {
   const bytes = Uint8Array.from({ length: 256 }, (_, i) => i);
   assertEquals(binaryBytes(binaryText(bytes, 0, 256)), bytes);
   assertEquals(binaryText(bytes, 65, 3), "ABC");
 });
 
-Deno.test("Waiters.pushed() forgets a key that nobody waits for", () => {
+Deno.test("Waiters.pushed() forgets a key that no client waits for", () => {
   const waiters = new Waiters();
   waiters.hold();
   waiters.pushed(Uint8Array.of(65), 0, 1);

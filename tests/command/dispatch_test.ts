@@ -6,7 +6,7 @@ import { MemoryClient } from "../support/memory_client.ts";
 import { ModelStore } from "../support/model_store.ts";
 import { testCommands } from "../support/test_commands.ts";
 
-testCommands("execute() finds commands by any name in any case", (makeClient) => {
+testCommands("execute() finds commands by any of their names, in any case", (makeClient) => {
   const client = makeClient();
   assertEquals(client.text("SeT", "x", "1"), "OK");
   assertEquals(client.text("GET", "x"), "1");
@@ -14,7 +14,7 @@ testCommands("execute() finds commands by any name in any case", (makeClient) =>
   assertEquals(client.text("DEL", "x"), 1);
 });
 
-testCommands("execute() refuses an unknown command, quoting it", (makeClient) => {
+testCommands("execute() refuses an unknown command and quotes it", (makeClient) => {
   const client = makeClient();
   assertEquals(
     client.refusal("foo", "a", "b"),
@@ -28,7 +28,7 @@ testCommands("execute() refuses an unknown command, quoting it", (makeClient) =>
   );
 });
 
-testCommands("execute() bounds what it quotes of an unknown command", (makeClient) => {
+testCommands("execute() bounds the quotation of an unknown command", (makeClient) => {
   const client = makeClient();
   assertEquals(
     client.refusal("n".repeat(1000), "x".repeat(100), "y".repeat(100), "z"),
@@ -36,7 +36,7 @@ testCommands("execute() bounds what it quotes of an unknown command", (makeClien
   );
 });
 
-testCommands("execute() refuses a wrong number of arguments by the name that was used", (makeClient) => {
+testCommands("execute() refuses a wrong number of arguments and quotes the name that was used", (makeClient) => {
   const client = makeClient();
   assertEquals(client.refusal("get"), "ERR wrong number of arguments for 'get' command");
   assertEquals(client.refusal("GET", "a", "b"), "ERR wrong number of arguments for 'get' command");
@@ -58,9 +58,9 @@ testCommands("execute() runs only open commands before authentication", (makeCli
   const client = makeClient({ password: "secret" });
   for (const { name, arity, open } of COMMANDS) {
     if (open) continue;
-    // What every command with subcommands has; to others it is an argument like any other.
+    // Every command with subcommands has `help`; for others it is an ordinary argument.
     const request = [name, ...Array<string>(Math.abs(arity) - 1).fill("help")];
-    // As in Redis, `exec` says of every refusal that the transaction is gone.
+    // As in Redis, an error of `exec` says that the transaction was discarded.
     const prefix = name === "exec" ? "EXECABORT Transaction discarded because of: " : "";
     assertEquals(client.refusal(...request), `${prefix}NOAUTH Authentication required.`, name);
   }
@@ -83,7 +83,7 @@ testCommands("execute() bounds the size of keys", (makeClient) => {
   assertEquals(client.refusal("mget", "a", tooLong), refusal);
   assertEquals(client.refusal("remove", longest, "a", tooLong), refusal);
   assertEquals(client.refusal("hset", tooLong, "f", "v"), refusal);
-  // What is no key may be longer.
+  // An argument that is not a key may be longer.
   assertEquals(client.text("mset", "a", tooLong, "b", tooLong), "OK");
   assertEquals(client.text("hset", "h", longest, tooLong), 1);
   assertEquals(client.text("echo", tooLong), "\0".repeat(tooLong.length));
@@ -100,7 +100,7 @@ testCommands("execute() bounds the size of values", (makeClient) => {
   assertEquals(client.text("set", "a", element), "OK");
 });
 
-Deno.test("execute() refuses what may grow when the store is full, and nothing else", () => {
+Deno.test("execute() refuses only commands that may use more memory when the store is full", () => {
   const store = new ModelStore();
   const client = new MemoryClient({ store: store.asStore() });
   client.call("mset", "s", "1", "gone", "1");
@@ -120,7 +120,7 @@ Deno.test("execute() refuses what may grow when the store is full, and nothing e
   assertEquals(client.text("flush"), "OK");
 });
 
-Deno.test("execute() answers a bug with an error without details, and reports it", async () => {
+Deno.test("execute() replies to a bug with an error without details, and reports it", async () => {
   const store = new ModelStore();
   const client = new MemoryClient({ store: store.asStore() });
   const bug = new TypeError("a detail");
@@ -133,6 +133,6 @@ Deno.test("execute() answers a bug with an error without details, and reports it
   assert(answer instanceof ReplyError);
   assertEquals(answer.message, "internal error");
   assertEquals(client.bugs, [bug, bug]);
-  // The connection goes on.
+  // The connection still works.
   assertEquals(client.text("ping"), "PONG");
 });

@@ -7,14 +7,14 @@ import { testCommands } from "../support/test_commands.ts";
 const NOT_INTEGER = "ERR value is not an integer or out of range";
 const SETTERS = ["expire", "pexpire", "expireat", "pexpireat"];
 
-/** One key of each type. */
+/** Sets one key of each type. */
 function fill(client: MemoryClient): void {
   client.call("set", "string", "value");
   client.call("rpush", "list", "a", "b");
   client.call("hset", "hash", "f", "v");
 }
 
-testCommands("ttl and pttl tell absent from everlasting", (makeClient) => {
+testCommands("ttl and pttl distinguish absent keys from keys without a TTL", (makeClient) => {
   const client = makeClient();
   client.call("set", "x", "1");
   assertEquals(client.text("ttl", "x"), -1);
@@ -36,7 +36,7 @@ testCommands("ttl rounds to the nearest second", (makeClient) => {
   assertEquals(client.text("pttl", "x"), 499);
 });
 
-testCommands("expire, pexpire and ttl with seconds set a TTL on any type", (makeClient) => {
+testCommands("expire, pexpire and ttl with seconds set a TTL for any type", (makeClient) => {
   const client = makeClient();
   fill(client);
   assertEquals(client.text("expire", "string", "10"), 1);
@@ -52,7 +52,7 @@ testCommands("expire, pexpire and ttl with seconds set a TTL on any type", (make
   assertEquals(client.text("exists", "string", "list", "hash"), 2);
 });
 
-testCommands("expire and its kin remove a key whose time has passed", (makeClient) => {
+testCommands("expire and its variants remove a key whose deadline has passed", (makeClient) => {
   const client = makeClient();
   const past: [string, string][] = [
     ["expire", "0"],
@@ -76,7 +76,7 @@ testCommands("expire and its kin remove a key whose time has passed", (makeClien
   }
 });
 
-testCommands("ttl with seconds refuses what is not to come, and leaves the key", (makeClient) => {
+testCommands("ttl with seconds refuses a time that is not in the future, and keeps the key", (makeClient) => {
   const client = makeClient();
   client.call("set", "x", "1", "PX", "77");
   for (const amount of ["0", "-1", "-9223372036854775808", "9223372036854775807"]) {
@@ -87,7 +87,7 @@ testCommands("ttl with seconds refuses what is not to come, and leaves the key",
   assertEquals(client.text("pttl", "x"), 77);
 });
 
-testCommands("expire and its kin refuse what is no time, and leave the key", (makeClient) => {
+testCommands("expire and its variants refuse a wrong time, and keep the key", (makeClient) => {
   const client = makeClient();
   client.call("set", "x", "1", "PX", "77");
   for (const name of SETTERS) {
@@ -104,10 +104,10 @@ testCommands("expire and its kin refuse what is no time, and leave the key", (ma
   assertEquals(client.text("pttl", "x"), 77);
 });
 
-/** What a moment beyond 53 bits is told as. */
+/** Returns the reply for a deadline of more than 53 bits. */
 const rounded = (ms: bigint) => BigInt(Math.min(Number(ms), DEADLINE_MAX_MS));
 
-testCommands("moments of up to 64 bits are taken, and told to a second", (makeClient) => {
+testCommands("deadlines of up to 64 bits are accepted, and shown to the second", (makeClient) => {
   const client = makeClient();
   const last = 2n ** 63n - 1n;
   const start = BigInt(START_MS);
@@ -138,7 +138,7 @@ testCommands("moments of up to 64 bits are taken, and told to a second", (makeCl
     assert(seconds - ms / 1000n >= -1n && seconds - ms / 1000n <= 1n, asked);
     assertEquals(BigInt(client.text("pttl", "x") as number), BigInt(Number(rounded(ms)) - START_MS), asked);
     assertEquals(client.text("exists", "x"), 1, asked);
-    // A moment of 64 bits is later than any that has fewer.
+    // A deadline of 64 bits is later than any with fewer bits.
     assertEquals(client.text("pexpireat", "x", "4102444800000", "gt"), 0, asked);
     assertEquals(client.text("pexpireat", "x", "4102444800000", "lt"), 1, asked);
   }
@@ -154,7 +154,7 @@ testCommands("moments of up to 64 bits are taken, and told to a second", (makeCl
   }
 });
 
-testCommands("expireat and pexpireat set the moment, which expiretime and pexpiretime tell", (makeClient) => {
+testCommands("expireat and pexpireat set the deadline that expiretime and pexpiretime show", (makeClient) => {
   const client = makeClient();
   fill(client);
   assertEquals(client.text("expireat", "string", "4102444800"), 1);
@@ -172,7 +172,7 @@ testCommands("expireat and pexpireat set the moment, which expiretime and pexpir
   assertEquals(client.text("exists", "string", "hash"), 1);
 });
 
-testCommands("expire NX, XX, GT and LT set a time under conditions", (makeClient) => {
+testCommands("expire NX, XX, GT and LT set a deadline under conditions", (makeClient) => {
   const client = makeClient();
   const cases: [before: number, options: string[], seconds: number, answer: number][] = [
     [0, ["NX"], 10, 1],
@@ -213,7 +213,7 @@ testCommands("expire refuses options that are unknown or contradict each other",
   const client = makeClient();
   client.call("set", "x", "1");
   for (const name of SETTERS) {
-    // The number is looked at last.
+    // The number is parsed last.
     assertEquals(client.refusal(name, "x", "ten", "nope"), "ERR Unsupported option nope");
     assertEquals(client.refusal(name, "x", "10", "20", "30"), "ERR Unsupported option 20");
     for (const other of ["XX", "GT", "LT"]) {
@@ -230,7 +230,7 @@ testCommands("expire refuses options that are unknown or contradict each other",
   assertEquals(client.text("ttl", "x"), -1);
 });
 
-testCommands("persist takes the TTL away", (makeClient) => {
+testCommands("persist removes the TTL", (makeClient) => {
   const client = makeClient();
   client.call("set", "x", "1", "PX", "10");
   assertEquals(client.text("persist", "x"), 1);

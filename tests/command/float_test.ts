@@ -18,7 +18,7 @@ testCommands("incrbyfloat adds as Redis does, and keeps the TTL", (makeClient) =
   assertEquals(client.text("incr", "new"), 4);
 });
 
-testCommands("incrbyfloat refuses what is no number", (makeClient) => {
+testCommands("incrbyfloat refuses a text that is not a number", (makeClient) => {
   const client = makeClient();
   client.call("rpush", "list", "a");
   for (const value of ["", "x", " 1", "1 ", "nan", "1e", "0x", "1e5000", "1".repeat(5120)]) {
@@ -44,7 +44,7 @@ testCommands("hincrbyfloat adds to a field", (makeClient) => {
   assertEquals(client.text("hlen", "h"), 2);
 });
 
-testCommands("hincrbyfloat refuses what is no number", (makeClient) => {
+testCommands("hincrbyfloat refuses a text that is not a number", (makeClient) => {
   const client = makeClient();
   client.call("set", "string", "1");
   client.call("hset", "h", "f", "abc", "empty", "", "long", "1".repeat(6000), "much", "1e4932");

@@ -12,14 +12,14 @@ function slot(key: string): number {
   return slotOf(bytes, 0, bytes.length);
 }
 
-/** The bitmap of the slots from `first` to `last`. */
+/** Returns the bitmap of the slots from `first` to `last`. */
 function range(first: number, last: number): Uint8Array {
   const bitmap = new Uint8Array(SLOTS_COUNT / 8);
   for (let i = first; i <= last; i++) bitmap[i >> 3]! |= 1 << (i & 7);
   return bitmap;
 }
 
-/** Calls until the cursor is 0 again; what was removed by each call. */
+/** Calls the command until the cursor is 0 again. Returns the number of keys that each call removed. */
 function flushAll(client: MemoryClient, slots: Uint8Array): number[] {
   const removed: number[] = [];
   let cursor = "0";
@@ -35,7 +35,7 @@ function sum(numbers: readonly number[]): number {
   return numbers.reduce((a, b) => a + b, 0);
 }
 
-testCommands("flushslots removes the keys of the slots named, whatever they hold, and no others", (makeClient) => {
+testCommands("flushslots removes only the keys of the given slots, of any type", (makeClient) => {
   const client = makeClient();
   client.call("set", "foo", "v");
   client.call("rpush", "{foo}list", "a");
@@ -51,7 +51,7 @@ testCommands("flushslots removes the keys of the slots named, whatever they hold
   assertEquals(client.text("flushslots", "0", range(0, 16_383)), ["0", 0]);
 });
 
-testCommands("flushslots takes a part of many keys at a call", (makeClient) => {
+testCommands("flushslots handles a part of many keys with each call", (makeClient) => {
   const client = makeClient();
   for (let i = 0; i < KEYS_COUNT; i++) client.call("set", `key:${i}`, "v");
   const isLow = (_: unknown, i: number) => slot(`key:${i}`) < SLOTS_COUNT / 2;
@@ -74,7 +74,7 @@ testCommands("flushslots ends a call sooner when keys are long", (makeClient) =>
   assertEquals(client.text("size"), 0);
 });
 
-testCommands("flushslots refuses what names no slots, and removes nothing then", (makeClient) => {
+testCommands("flushslots refuses arguments that are not slots, and removes nothing then", (makeClient) => {
   const client = makeClient();
   client.call("set", "foo", "v");
   const all = range(0, SLOTS_COUNT - 1);

@@ -5,7 +5,7 @@ import { testCommands } from "../support/test_commands.ts";
 const WRONG_TYPE = "WRONGTYPE Operation against a key holding the wrong kind of value";
 const OUT_OF_RANGE = "ERR value is out of range";
 
-/** A hash of fields `f0` … with values `v0` …. */
+/** Sets a hash of fields `f0` … with values `v0` …. */
 function fill(client: MemoryClient, count: number): string[] {
   const fields = Array.from({ length: count }, (_, i) => `f${i}`);
   for (let i = 0; i < count; i += 1_000) {
@@ -14,7 +14,7 @@ function fill(client: MemoryClient, count: number): string[] {
   return fields;
 }
 
-testCommands("hrandfield answers one of the fields, each of them at times", (makeClient) => {
+testCommands("hrandfield replies with one of the fields, and with each of them at times", (makeClient) => {
   const client = makeClient();
   for (const count of [3, 300]) {
     const fields = new Set(fill(client, count));
@@ -25,14 +25,14 @@ testCommands("hrandfield answers one of the fields, each of them at times", (mak
   assertEquals(client.text("hrandfield", "absent"), null);
 });
 
-testCommands("hrandfield with a count answers that many different fields", (makeClient) => {
+testCommands("hrandfield with a count replies with that many different fields", (makeClient) => {
   const client = makeClient();
   for (const total of [5, 2_000]) {
     const fields = fill(client, total);
     for (const count of [1, 2, 5, 40, 700, 1_999, 2_000, 100_000]) {
       const found = client.text("hrandfield", "h", count) as string[];
       assertEquals(found.length, Math.min(count, total));
-      assertEquals(new Set(found).size, found.length, "a field is answered twice");
+      assertEquals(new Set(found).size, found.length, "a field occurs twice");
       for (const field of found) assert(fields.includes(field), field);
     }
     assertEquals((client.text("hrandfield", "h", "9223372036854775807") as string[]).toSorted(), fields.toSorted());
@@ -41,7 +41,7 @@ testCommands("hrandfield with a count answers that many different fields", (make
   assertEquals(client.text("hrandfield", "absent", "3"), []);
 });
 
-testCommands("hrandfield with a negative count answers that many fields, some of them again", (makeClient) => {
+testCommands("hrandfield with a negative count replies with that many fields, some of them repeated", (makeClient) => {
   const client = makeClient();
   for (const total of [2, 3_000]) {
     const fields = new Set(fill(client, total));
@@ -55,7 +55,7 @@ testCommands("hrandfield with a negative count answers that many fields, some of
   assertEquals(client.text("hrandfield", "absent", "-3"), []);
 });
 
-testCommands("hrandfield with a count takes every field about as often", (makeClient) => {
+testCommands("hrandfield with a count chooses all fields about equally often", (makeClient) => {
   const client = makeClient();
   fill(client, 10);
   for (const count of [3, -3]) {
@@ -65,13 +65,13 @@ testCommands("hrandfield with a count takes every field about as often", (makeCl
         times.set(field, (times.get(field) ?? 0) + 1);
       }
     }
-    // 600 each on average; eight deviations away is out of the question.
+    // The average is 600, and a difference of eight standard deviations practically never occurs.
     for (const [field, found] of times) assert(Math.abs(found - 600) < 200, `${field}: ${found}`);
     assertEquals(times.size, 10);
   }
 });
 
-testCommands("hrandfield WITHVALUES answers pairs", (makeClient) => {
+testCommands("hrandfield WITHVALUES replies with pairs", (makeClient) => {
   const client = makeClient();
   fill(client, 20);
   for (const count of [4, 20, -30]) {
@@ -82,7 +82,7 @@ testCommands("hrandfield WITHVALUES answers pairs", (makeClient) => {
   assertEquals(client.text("hrandfield", "absent", "4", "withvalues"), []);
 });
 
-testCommands("hrandfield refuses counts, options and types that are wrong", (makeClient) => {
+testCommands("hrandfield refuses wrong counts, options and types", (makeClient) => {
   const client = makeClient();
   client.call("set", "string", "v");
   fill(client, 2);

@@ -5,14 +5,14 @@ import { testCommands } from "../support/test_commands.ts";
 
 const WRONG_TYPE = "WRONGTYPE Operation against a key holding the wrong kind of value";
 
-/** A hash of fields `f0` … with values `v0` …. */
+/** Sets a hash of fields `f0` … with values `v0` …. */
 function fill(client: MemoryClient, count: number): Map<string, string> {
   const pairs = Array.from({ length: count }, (_, i) => [`f${i}`, `v${i}`] as const);
   for (let i = 0; i < count; i += 1_000) client.call("hset", "h", ...pairs.slice(i, i + 1_000).flat());
   return new Map(pairs);
 }
 
-/** Follows the cursor to its end, with `between` called after each step; each field once. */
+/** Follows the cursor to its end and calls `between` after each step. Returns each field once. */
 function scanAll(client: MemoryClient, options: readonly string[] = [], between = () => {}): Map<string, string> {
   const found = new Map<string, string>();
   let cursor = "0";
@@ -51,7 +51,7 @@ testCommands("hscan filters by pattern", (makeClient) => {
   }
 });
 
-testCommands("hscan keeps its promise while fields come and go", (makeClient) => {
+testCommands("hscan visits every lasting field while others are added and removed", (makeClient) => {
   const client = makeClient();
   const stable = fill(client, 500);
   let step = 0;
@@ -63,7 +63,7 @@ testCommands("hscan keeps its promise while fields come and go", (makeClient) =>
   for (const [field, value] of stable) assertEquals(found.get(field), value);
 });
 
-Deno.test("hscan answers a small hash whole, and a large one as COUNT says", () => {
+Deno.test("hscan replies with the whole of a small hash, and with COUNT fields of a large one", () => {
   const client = new MemoryClient();
   fill(client, 10);
   const [, whole] = client.text("hscan", "h", "0", "COUNT", "1") as [string, string[]];
@@ -76,7 +76,7 @@ Deno.test("hscan answers a small hash whole, and a large one as COUNT says", () 
   assertLessOrEqual(many.length, SCAN_COUNT_MAX * 2 + 2_000);
 });
 
-Deno.test("hscan ends early where values are long", () => {
+Deno.test("hscan ends early when values are long", () => {
   const client = new MemoryClient();
   for (let i = 0; i < 300; i++) client.call("hset", "h", `f${i}`, "x".repeat(50_000));
   const [next, some] = client.text("hscan", "h", "0", "COUNT", "1000") as [string, string[]];
@@ -85,7 +85,7 @@ Deno.test("hscan ends early where values are long", () => {
   assertEquals(scanAll(client, ["COUNT", "1000"]).size, 300);
 });
 
-testCommands("hscan refuses cursors, options and types that are wrong", (makeClient) => {
+testCommands("hscan refuses wrong cursors, options and types", (makeClient) => {
   const client = makeClient();
   client.call("set", "string", "v");
   fill(client, 3);
@@ -98,7 +98,7 @@ testCommands("hscan refuses cursors, options and types that are wrong", (makeCli
   const wrong = [["MATCH"], ["NOPE", "1"], ["TYPE", "hash"], ["COUNT", "0"], ["COUNT", "-5"], ["NOVALUES"]];
   for (const options of wrong) {
     assertEquals(client.refusal("hscan", "h", "0", ...options), "ERR syntax error", options.join(" "));
-    // As in Redis: of an absent hash nothing more is looked at.
+    // As in Redis, options are not checked for an absent hash.
     assertEquals(client.text("hscan", "absent", "0", ...options), ["0", []]);
   }
   assertEquals(client.refusal("hscan", "h", "0", "COUNT", "x"), "ERR value is not an integer or out of range");

@@ -4,7 +4,7 @@ import { testCommands } from "../support/test_commands.ts";
 
 const WRONG_TYPE = "WRONGTYPE Operation against a key holding the wrong kind of value";
 
-testCommands("hset answers how many fields are new", (makeClient) => {
+testCommands("hset replies with the number of new fields", (makeClient) => {
   const client = makeClient();
   assertEquals(client.text("hset", "h", "a", "1", "b", "2"), 2);
   assertEquals(client.text("hset", "h", "b", "3", "c", "4", "c", "5"), 1);
@@ -15,7 +15,7 @@ testCommands("hset answers how many fields are new", (makeClient) => {
   assertEquals(client.refusal("hset", "h", "a"), "ERR wrong number of arguments for 'hset' command");
 });
 
-testCommands("hashes keep any bytes, the empty field and value too", (makeClient) => {
+testCommands("hashes store any bytes, also an empty field and value", (makeClient) => {
   const client = makeClient();
   const all = Uint8Array.from({ length: 256 }, (_, i) => i);
   const large = new Uint8Array(1024 * 1024).fill(3);
@@ -33,14 +33,14 @@ testCommands("hset and hincrby bound the size of fields", (makeClient) => {
   assertEquals(client.refusal("hset", "h", "new", "v", tooLong, "v"), refusal);
   assertEquals(client.refusal("hset", "absent", tooLong, "v"), refusal);
   assertEquals(client.refusal("hincrby", "h", tooLong, "1"), refusal);
-  // Nobody can have set it.
+  // No client can have set this field.
   assertEquals(client.text("hget", "h", tooLong), null);
   assertEquals(client.text("hexists", "h", tooLong), 0);
   assertEquals(client.text("hdel", "h", tooLong), 0);
   assertEquals(client.text("hlen", "h"), 2);
 });
 
-testCommands("hget, hmget and hexists on what is absent", (makeClient) => {
+testCommands("hget, hmget and hexists handle absent keys and fields", (makeClient) => {
   const client = makeClient();
   client.call("hset", "h", "f", "v");
   assertEquals(client.text("hget", "h", "f"), "v");
@@ -54,7 +54,7 @@ testCommands("hget, hmget and hexists on what is absent", (makeClient) => {
   assertEquals(client.text("hlen", "absent"), 0);
 });
 
-testCommands("hdel answers how many there were, and the key goes with the last field", (makeClient) => {
+testCommands("hdel replies with the number of removed fields, and the last one removes the key", (makeClient) => {
   const client = makeClient();
   client.call("hset", "h", "a", "1", "b", "2", "c", "3");
   assertEquals(client.text("hdel", "h", "a", "x", "a"), 1);
@@ -63,7 +63,7 @@ testCommands("hdel answers how many there were, and the key goes with the last f
   assertEquals(client.text("hdel", "h", "a"), 0);
 });
 
-testCommands("hgetall, hkeys and hvals answer all fields at any size", (makeClient) => {
+testCommands("hgetall, hkeys and hvals reply with all fields at any size", (makeClient) => {
   const client = makeClient();
   for (const count of [1, 10, 100, 5000]) {
     const key = `h${count}`;
@@ -81,7 +81,7 @@ testCommands("hgetall, hkeys and hvals answer all fields at any size", (makeClie
   assertEquals(client.text("hvals", "absent"), []);
 });
 
-testCommands("hkeys and hvals go through the fields in one order", (makeClient) => {
+testCommands("hkeys and hvals use the same order", (makeClient) => {
   const client = makeClient();
   client.call("hset", "h", "a", "1", "b", "2", "c", "3");
   const keys = client.text("hkeys", "h") as string[];
@@ -89,7 +89,7 @@ testCommands("hkeys and hvals go through the fields in one order", (makeClient) 
   assertEquals(client.text("hgetall", "h"), keys.map((key, i) => [key, values[i]!]));
 });
 
-testCommands("hincrby counts in 64 bits", (makeClient) => {
+testCommands("hincrby computes with 64 bits", (makeClient) => {
   const client = makeClient();
   assertEquals(client.text("hincrby", "h", "f", "5"), 5);
   assertEquals(client.text("hincrby", "h", "f", "-7"), -2);
@@ -103,7 +103,7 @@ testCommands("hincrby counts in 64 bits", (makeClient) => {
   assertEquals(client.text("hget", "h", "big"), "9223372036854775807");
 });
 
-testCommands("hincrby refuses what is no integer", (makeClient) => {
+testCommands("hincrby refuses a text that is not an integer", (makeClient) => {
   const client = makeClient();
   for (const value of ["", "x", "1.5", " 1", "9".repeat(30)]) {
     client.call("hset", "h", "f", value);
@@ -136,7 +136,7 @@ testCommands("commands on hashes refuse other types and change nothing", (makeCl
   assertEquals(client.text("llen", "l"), 1);
 });
 
-testCommands("a hash keeps its TTL while it changes, and ends with it", (makeClient) => {
+testCommands("a hash keeps its TTL while it changes, and expires with it", (makeClient) => {
   const client = makeClient();
   client.call("hset", "h", "f", "1");
   client.call("pexpire", "h", "100");

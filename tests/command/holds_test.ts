@@ -10,7 +10,7 @@ import { Random } from "../support/random.ts";
 
 const LONG_BYTES = 1_500_000;
 
-/** A store with several clients, each of which takes one step at a time. */
+/** A store with several clients, each of which runs one step at a time. */
 class Rig {
   readonly store: Store;
   readonly all: Interleaving;
@@ -54,7 +54,7 @@ function many(count: number, make: (i: number) => Argument | Argument[]): Argume
 }
 
 for (const count of [2, 16, 17, 40, 200, 300]) {
-  Deno.test(`a long mset of ${count} keys is one moment`, async () => {
+  Deno.test(`a long mset of ${count} keys is atomic`, async () => {
     const rig = new Rig();
     const [writer, reader, other] = [rig.client(), rig.client(), rig.client()];
     const names = many(count, (i) => `k${i}`);
@@ -62,7 +62,7 @@ for (const count of [2, 16, 17, 40, 200, 300]) {
     writer.call("mset", ...names.slice(0, 2).flatMap((name) => [name, "old"]));
     const writing = await rig.begin(writer, ["mset", ...names.flatMap((name) => [name, filled(1, value)])]);
     assertEquals(writing.frame, undefined);
-    // Where they are very many, collecting them comes first.
+    // A command of very many keys collects them first.
     while (rig.store.held === undefined) {
       rig.all.step(new Random(1));
       await drain();
@@ -83,7 +83,7 @@ function hashOf(store: Store, key: string): number {
 }
 
 for (const count of [2, 40, 300]) {
-  Deno.test(`a long mget of ${count} keys is one moment, and writers of any of them wait`, async () => {
+  Deno.test(`a long mget of ${count} keys is atomic, and writers of any of them wait`, async () => {
     const rig = new Rig();
     const [reader, writer] = [rig.client(), rig.client()];
     const names = many(count, (i) => `k${i}`);
@@ -98,7 +98,7 @@ for (const count of [2, 40, 300]) {
   });
 }
 
-Deno.test("KeySet has every key that was added, and takes hardly any other for one of them", () => {
+Deno.test("KeySet contains every key that was added, and seems to contain hardly any other", () => {
   const random = new Random(5);
   const hash = () => random.below(2 ** 32) | 0;
   for (const count of [1, 32, 33, 1000, 65_536, 500_000, 1_000_000]) {
@@ -111,7 +111,7 @@ Deno.test("KeySet has every key that was added, and takes hardly any other for o
   }
 });
 
-Deno.test("two transactions that wait for the same hold do not begin both", async () => {
+Deno.test("two transactions that wait for the same hold do not both begin", async () => {
   const rig = new Rig();
   const [a, b, c] = [rig.client(), rig.client(), rig.client()];
   const first = await rig.begin(a, ["set", "k", filled(1)]);
@@ -129,7 +129,7 @@ Deno.test("two transactions that wait for the same hold do not begin both", asyn
   assertEquals(longer!.slice(0, 600), shorter);
 });
 
-Deno.test("a write waits for those who read its keys though a flush waits for everything", async () => {
+Deno.test("a write waits for readers of its keys while a flush waits for everything", async () => {
   const rig = new Rig();
   const [writer, reader, flusher, other] = [rig.client(), rig.client(), rig.client(), rig.client()];
   other.stepsASlice = Infinity;
@@ -142,10 +142,10 @@ Deno.test("a write waits for those who read its keys though a flush waits for ev
   assertEquals([reading, writing, changing, flushing].map(({ frame }) => frame), new Array(4).fill(undefined));
   await rig.end();
   const seen = valueOf(reading) as string[];
-  assert(seen.length === 0 || new Set(seen).size === 1, "a list was read in two moments");
+  assert(seen.length === 0 || new Set(seen).size === 1, "the read of a list was not atomic");
 });
 
-Deno.test("a flush lets long reads begin anew", async () => {
+Deno.test("a flush makes long reads start again", async () => {
   const rig = new Rig();
   const [reader, flusher, filler] = [rig.client(), rig.client(), rig.client(Infinity)];
   const reads: Argument[][] = [
@@ -171,19 +171,19 @@ Deno.test("a flush lets long reads begin anew", async () => {
     assertEquals(valueOf(await rig.begin(flusher, ["flush"])), "OK");
     await rig.end();
     const seen = [valueOf(reading)].flat(2);
-    const isOfOneMoment = seen.every((each) => each === null) || seen.every((each) => each !== null);
-    if (request.length < 513) assert(isOfOneMoment, `${request[0]} has seen a part of a flush`);
+    const isAtomic = seen.every((each) => each === null) || seen.every((each) => each !== null);
+    if (request.length < 513) assert(isAtomic, `${request[0]} has seen a part of a flush`);
   }
 });
 
-Deno.test("a key that a long command has alone does not expire under it, whoever looks", async () => {
+Deno.test("a key that a long command holds exclusively does not expire, even if another command looks at it", async () => {
   const rig = new Rig();
   const [writer, watcher, other] = [rig.client(), rig.client(), rig.client(Infinity)];
   other.call("set", "s", filled(1), "PX", 100);
   watcher.call("watch", "s");
   const writing = await rig.begin(writer, ["append", "s", filled(2)]);
   rig.all.clock.nowMs += 200;
-  // The watched key is looked at, and is over for whoever does.
+  // For the client that watches it, the key has expired.
   assertEquals(valueOf(await rig.begin(watcher, ["ping"], ["echo", "x"])), null);
   const reading = await rig.begin(other, ["strlen", "s"]);
   await rig.end();
@@ -191,7 +191,7 @@ Deno.test("a key that a long command has alone does not expire under it, whoever
   assertEquals(valueOf(reading), 0);
 });
 
-Deno.test("a key whose time has come before is gone for the long command that holds it", async () => {
+Deno.test("a key that has already expired is absent for the long command that holds it", async () => {
   const rig = new Rig();
   const [writer, other] = [rig.client(), rig.client(Infinity)];
   for (const key of ["k5", "k300"]) other.call("set", key, "old", "PX", 100);
@@ -203,7 +203,7 @@ Deno.test("a key whose time has come before is gone for the long command that ho
   assertEquals(other.text("pttl", "k5"), -1);
 });
 
-Deno.test("a long read of what expires meanwhile is of the moment in which it began", async () => {
+Deno.test("a long read of keys that expire meanwhile sees the time at which it began", async () => {
   const rig = new Rig();
   const [reader, other] = [rig.client(), rig.client(Infinity)];
   for (const key of ["s", "t"]) other.call("set", key, filled(1), "PX", 100);
@@ -214,7 +214,7 @@ Deno.test("a long read of what expires meanwhile is of the moment in which it be
   assertEquals((valueOf(reading) as string[]).map(({ length }) => length), [LONG_BYTES, LONG_BYTES]);
 });
 
-Deno.test("a writer is not kept waiting for ever by readers of many keys that follow each other", async () => {
+Deno.test("a writer does not wait forever while readers of many keys follow each other", async () => {
   const rig = new Rig();
   const writer = rig.client();
   const names = many(40, (i) => `k${i}`);

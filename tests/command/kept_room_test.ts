@@ -33,7 +33,7 @@ const LONG_WRITES: readonly (readonly Argument[])[] = [
 ];
 
 for (const steps of [0, 1, 3]) {
-  Deno.test(`a long write in a full store succeeds as a whole or changes nothing, with ${steps} steps at first`, async () => {
+  Deno.test(`a long write in a full store succeeds completely or changes nothing, with ${steps} steps at first`, async () => {
     for (const request of LONG_WRITES) {
       const store = makeStore(false);
       const all = new Interleaving(store);
@@ -48,7 +48,7 @@ for (const steps of [0, 1, 3]) {
       }
       const writing = all.begin(writer, [request]);
       await drain();
-      // Others take all that they are given, between any two steps.
+      // Between any two steps, another client uses all the memory that it can get.
       let count = 0;
       const random = new Random(1);
       const take = async () => {
@@ -64,7 +64,7 @@ for (const steps of [0, 1, 3]) {
       const code = codeOf(writing);
       assert(code === "OK" || code === OUT_OF_MEMORY, `${request[0]} replied ${code}`);
       if (code === OUT_OF_MEMORY) {
-        // All that is there is what was before, and what others have stored.
+        // The store contains only the earlier values, and those that the other client has stored.
         assertEquals(store.size, 2 + count, `${request[0]} has left a part of what it stores`);
         other.call("remove", ...Array.from({ length: count }, (_, i) => `other${i}`).slice(0, 500));
         assertEquals(other.call("strlen", "s"), 1_200_000);
@@ -75,7 +75,7 @@ for (const steps of [0, 1, 3]) {
   });
 }
 
-Deno.test("a copy does not cost what is copied, whoever else has held keys", async () => {
+Deno.test("a copy does not evict its source, even while other clients hold keys", async () => {
   for (const key of ["s", "list", "h", "short"]) {
     const store = makeStore(true, 8 * 1024 * 1024);
     const all = new Interleaving(store);
@@ -98,7 +98,7 @@ Deno.test("a copy does not cost what is copied, whoever else has held keys", asy
     other.call(key === "s" ? "get" : "touch", key);
     const length = (name: string) => other.call(key === "s" ? "strlen" : key === "h" ? "hlen" : "llen", name);
     const before = length(key);
-    // A client that reads long, and one whose reads do not count as use.
+    // One client reads for long, and the reads of the other do not count as use.
     const reading = all.begin(holder, [["get", "held"]]);
     copier.touches = false;
     const copying = all.begin(copier, [["copy", key, "copied"]]);
@@ -118,7 +118,7 @@ Deno.test("a copy does not cost what is copied, whoever else has held keys", asy
   }
 });
 
-Deno.test("a copy that can never have room is refused before anything is evicted for it", async () => {
+Deno.test("a copy that can never fit is refused before anything is evicted for it", async () => {
   const store = makeStore(true, 8 * 1024 * 1024);
   const all = new Interleaving(store);
   const [copier, other] = [all.makeClient(1), all.makeClient(Infinity)];

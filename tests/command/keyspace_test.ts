@@ -8,18 +8,18 @@ import { pause } from "../support/pause.ts";
 import { testCommands } from "../support/test_commands.ts";
 import type { MakeClient } from "../support/test_commands.ts";
 
-/** Keys so long that a few of them are a step. */
+/** The number of keys that are so long that a few of them are a step. */
 const LONG_KEYS_COUNT = amountOf("LONG_KEYS", 1_000, 4_000);
 const NOT_INTEGER = "ERR value is not an integer or out of range";
 
-/** One key of each type. */
+/** Sets one key of each type. */
 function fill(client: MemoryClient): void {
   client.call("set", "string", "value");
   client.call("rpush", "list", "a", "b");
   client.call("hset", "hash", "f", "v");
 }
 
-/** The keys in the order of their use, the least recently used first. */
+/** Returns the keys in the order of their use, the least recently used first. */
 function keysByUse({ store }: MemoryClient): string[] {
   const keys: string[] = [];
   for (let entry = store.oldest(); entry !== 0; entry = store.newer(entry)) {
@@ -30,7 +30,7 @@ function keysByUse({ store }: MemoryClient): string[] {
   return keys;
 }
 
-testCommands("remove counts what was there", (makeClient) => {
+testCommands("remove counts the keys that existed", (makeClient) => {
   const client = makeClient();
   fill(client);
   assertEquals(client.text("remove", "string", "absent", "list", "string"), 2);
@@ -39,14 +39,14 @@ testCommands("remove counts what was there", (makeClient) => {
   assertEquals(client.text("size"), 0);
 });
 
-testCommands("exists counts a key as often as it is named", (makeClient) => {
+testCommands("exists counts a key as often as it occurs", (makeClient) => {
   const client = makeClient();
   fill(client);
   assertEquals(client.text("exists", "string", "absent", "list", "string"), 3);
   assertEquals(client.text("exists", "absent"), 0);
 });
 
-testCommands("touch counts as exists does, and makes keys the most recently used", (makeClient) => {
+testCommands("touch counts like exists, and makes keys the most recently used", (makeClient) => {
   const client = makeClient();
   fill(client);
   assertEquals(client.text("touch", "string", "absent", "list", "string"), 3);
@@ -62,7 +62,7 @@ testCommands("unlink is another name of remove", (makeClient) => {
   assertEquals(client.refusal("unlink"), "ERR wrong number of arguments for 'unlink' command");
 });
 
-testCommands("randomkey answers one of the keys, each of them at times", (makeClient) => {
+testCommands("randomkey replies with one of the keys, and with each of them at times", (makeClient) => {
   const client = makeClient();
   assertEquals(client.text("randomkey"), null);
   client.call("set", "gone", "1", "PX", "10");
@@ -74,7 +74,7 @@ testCommands("randomkey answers one of the keys, each of them at times", (makeCl
   assertEquals(found, new Set<unknown>(["string", "list", "hash"]));
 });
 
-testCommands("type names what a key holds", (makeClient) => {
+testCommands("type replies with the type of a value", (makeClient) => {
   const client = makeClient();
   fill(client);
   assertEquals(["string", "list", "hash", "absent"].map((key) => client.call("type", key)), [
@@ -134,7 +134,7 @@ testCommands("only reads and writes of values count as use", (makeClient) => {
   assertEquals(keysByUse(client), ["string", "hash", "new", "list"]);
 });
 
-testCommands("keys answers what matches, any bytes", (makeClient) => {
+testCommands("keys replies with the keys that match, of any bytes", (makeClient) => {
   const client = makeClient();
   assertEquals(client.text("keys", "*"), []);
   client.call("mset", "user:1", "", "user:22", "", "", "", "with space", "", "ключ", "");
@@ -153,11 +153,11 @@ testCommands("keys answers what matches, any bytes", (makeClient) => {
   assertEquals(client.refusal("scan", "0", "match", long + "*"), `ERR pattern exceeds ${PATTERN_SIZE_MAX_BYTES} bytes`);
 });
 
-// Keys in slices: one step a slice, which looks at about a thousand keys.
+// These tests run `keys` in slices of one step, which looks at about a thousand keys.
 
 const MANY = Array.from({ length: 6_000 }, (_, i) => `stable:${i}`);
 
-/** Two clients of one store with many keys, the first of which pauses as often as it can. */
+/** Makes two clients of one store with many keys. The first client pauses as often as possible. */
 function makePair(makeClient: MakeClient, reply?: NativeReply): { walker: MemoryClient; other: MemoryClient } {
   const walker = makeClient(reply === undefined ? {} : { reply });
   const other = makeClient({ store: walker.store });
@@ -166,24 +166,24 @@ function makePair(makeClient: MakeClient, reply?: NativeReply): { walker: Memory
   return { walker, other };
 }
 
-/** What `keys` answers, each key once. */
+/** Returns the reply of `keys`, and checks that each key occurs once. */
 async function keysOf(client: MemoryClient, pattern: string): Promise<string[]> {
   const answer = await client.wait("keys", pattern);
   if (answer instanceof ReplyError) throw answer;
   const found = readable(answer) as string[];
-  assertEquals(new Set(found).size, found.length, "a key is answered twice");
+  assertEquals(new Set(found).size, found.length, "a key occurs twice");
   return found;
 }
 
 testCommands(
-  "keys answers every key that is there throughout, whatever other clients do meanwhile",
+  "keys finds every key that exists throughout, regardless of other clients' commands",
   async (makeClient) => {
     const { walker, other } = makePair(makeClient);
     const newKeys = (round: number) => Array.from({ length: 2_000 }, (_, i) => `new:${round}:${i}`);
     let pauses = 0;
     walker.pausing = async () => {
       pauses++;
-      // The table grows and shrinks, and what was found moves or goes.
+      // The table grows and shrinks, and keys that were found move or are removed.
       other.call("mset", ...newKeys(pauses).flatMap((key) => [key, ""]));
       if (pauses % 2 === 0) other.call("remove", ...newKeys(pauses - 1));
       other.call("mset", ...MANY.slice(0, 500).flatMap((key) => [key, "longer ".repeat(pauses)]));
@@ -193,13 +193,13 @@ testCommands(
     const found = new Set(await keysOf(walker, "*"));
     assert(pauses > 3, `${pauses} pauses`);
     for (const key of MANY.slice(0, 5_000)) assert(found.has(key), key);
-    // Nothing is left behind in the reply or the walk.
+    // The reply and the walk keep nothing.
     walker.stepsASlice = Infinity;
     assertEquals((walker.text("keys", "stable:*") as string[]).sort(), MANY.slice(0, 5_000).toSorted());
   },
 );
 
-testCommands("keys with a pattern pauses as well, though it answers nothing", async (makeClient) => {
+testCommands("keys with a pattern also pauses when it finds nothing", async (makeClient) => {
   const { walker, other } = makePair(makeClient);
   let pauses = 0;
   walker.pausing = () => {
@@ -212,7 +212,7 @@ testCommands("keys with a pattern pauses as well, though it answers nothing", as
   assertEquals((await keysOf(walker, "stable:12?4")).sort(), expected);
 });
 
-testCommands("keys goes on when all is flushed between its slices, with the keys of then", async (makeClient) => {
+testCommands("keys continues after a flush between its slices, with the keys that exist then", async (makeClient) => {
   const { walker, other } = makePair(makeClient);
   let pauses = 0;
   walker.pausing = () => {
@@ -226,7 +226,7 @@ testCommands("keys goes on when all is flushed between its slices, with the keys
   for (const key of found) assert(MANY.includes(key) || key === "late", key);
 });
 
-testCommands("keys leaves out what has expired by the time it comes by", async (makeClient) => {
+testCommands("keys leaves out a key that has expired when the walk reaches it", async (makeClient) => {
   const { walker, other } = makePair(makeClient);
   for (const key of MANY) other.call("pexpire", key, "10");
   let pauses = 0;
@@ -252,7 +252,7 @@ testCommands("keys refuses a reply beyond the bound, in the first slice and in l
   }
 });
 
-testCommands("keys ends when a pause says that there is no reason to go on", async (makeClient) => {
+testCommands("keys ends when a pause rejects", async (makeClient) => {
   const { walker } = makePair(makeClient);
   let pauses = 0;
   walker.pausing = () => {
@@ -263,14 +263,14 @@ testCommands("keys ends when a pause says that there is no reason to go on", asy
   assertEquals([answer.message, pauses], ["enough", 2]);
 });
 
-Deno.test("keys answers every key that is there throughout while others are evicted", async () => {
+Deno.test("keys finds every key that exists throughout while others are evicted", async () => {
   const store = makeStore(8 * 1024 * 1024);
   const { walker, other } = makePair((options) => new MemoryClient({ store, ...options }));
   let made = 0;
   walker.pausing = () => {
     const evicted = store.statistics.evictedKeys;
     while (store.statistics.evictedKeys < evicted + 500) other.call("set", `new:${made++}`, new Uint8Array(1_000));
-    // Used again and again, these stay.
+    // These keys are used repeatedly, so they stay.
     other.call("mget", ...MANY.slice(0, 2_000));
   };
   other.call("mget", ...MANY.slice(0, 2_000));
@@ -279,7 +279,7 @@ Deno.test("keys answers every key that is there throughout while others are evic
   assert(store.statistics.evictedKeys > 1_000);
 });
 
-/** Follows the cursor to its end; all keys in the order they came. */
+/** Follows the cursor to its end. Returns all keys in the order in which they came. */
 function scanAll(client: MemoryClient, ...options: string[]): string[] {
   const found: string[] = [];
   let cursor = "0";
@@ -314,7 +314,7 @@ testCommands("scan filters by pattern and type", (makeClient) => {
   assertEquals(scanAll(client, "MATCH", "a*", "MATCH", "*").length, 6);
 });
 
-testCommands("scan leaves out what has expired", (makeClient) => {
+testCommands("scan leaves out expired keys", (makeClient) => {
   const client = makeClient();
   fill(client);
   client.call("pexpire", "list", "10");
@@ -323,7 +323,7 @@ testCommands("scan leaves out what has expired", (makeClient) => {
   assertEquals((client.text("keys", "*") as string[]).sort(), ["hash", "string"]);
 });
 
-testCommands("scan keeps its promise while keys come and go", (makeClient) => {
+testCommands("scan visits every lasting key while others are added and removed", (makeClient) => {
   const client = makeClient();
   const stable = Array.from({ length: 500 }, (_, i) => `stable:${i}`);
   client.call("mset", ...stable.flatMap((key) => [key, "v"]));
@@ -334,14 +334,14 @@ testCommands("scan keeps its promise while keys come and go", (makeClient) => {
     const [next, keys] = client.text("scan", cursor, "COUNT", "5") as [string, string[]];
     for (const key of keys) found.add(key);
     cursor = next;
-    // The table grows a hundredfold meanwhile.
+    // Meanwhile the table grows to a hundred times its size.
     if (step < 60) client.call("mset", ...Array.from({ length: 2000 }, (_, i) => `new:${step % 30}:${i % 1000}`));
     step++;
   } while (cursor !== "0");
   for (const key of stable) assert(found.has(key), key);
 });
 
-testCommands("scan does a bounded amount a time, whatever COUNT says", (makeClient) => {
+testCommands("scan does a bounded amount of work in each call, with any COUNT", (makeClient) => {
   const client = makeClient();
   const keys = Array.from({ length: SCAN_COUNT_MAX * 2 }, (_, i) => `k${i}`);
   client.call("mset", ...keys.flatMap((key) => [key, ""]));
@@ -355,7 +355,7 @@ testCommands("scan does a bounded amount a time, whatever COUNT says", (makeClie
   assertEquals(scanAll(client, "COUNT", "1000").length, 200);
 });
 
-testCommands("scan ends early where long keys make a pattern take long, and finds all the same", (makeClient) => {
+testCommands("scan ends early when long keys make a pattern take long, and still finds every key", (makeClient) => {
   const client = makeClient();
   const long = Array.from({ length: 100 }, (_, i) => "a".repeat(30_000) + i);
   for (const key of long) client.call("set", key, "");
@@ -366,11 +366,11 @@ testCommands("scan ends early where long keys make a pattern take long, and find
   assertEquals(scanAll(client, "MATCH", pattern, "COUNT", "10000").sort(), expected);
 });
 
-testCommands("scan and keys find every key once where a bucket is walked through in parts", async (makeClient) => {
+testCommands("scan and keys find every key once when a bucket is walked in parts", async (makeClient) => {
   const client = makeClient();
   const long = Array.from({ length: LONG_KEYS_COUNT }, (_, i) => "a".repeat(5_000) + i);
   for (const key of long) client.call("set", key, "");
-  // The last ones decide, so that nothing is found early.
+  // The last characters decide, so that no match is found early.
   const pattern = "*" + "a".repeat(PATTERN_SIZE_MAX_BYTES - 6) + "[12]*";
   const expected = long.filter((key) => "12".includes(key[5_000]!)).sort();
   assertEquals(scanAll(client, "MATCH", pattern, "COUNT", "10000").sort(), expected);
@@ -390,7 +390,7 @@ testCommands("scan refuses wrong cursors and options", (makeClient) => {
   assertEquals(client.refusal("scan", "0", "COUNT", "0"), "ERR syntax error");
   assertEquals(client.refusal("scan", "0", "COUNT", "-5"), "ERR syntax error");
   assertEquals(client.refusal("scan", "0", "COUNT", "x"), NOT_INTEGER);
-  // A cursor that was never given out is harmless, and so is one that Redis reads as a number of 64 bits.
+  // A cursor that was never returned is harmless, and so is one that Redis parses as a number of 64 bits.
   for (const cursor of ["4294967295", "4294967296", "-1", "+1", "", "00", "-0", "18446744073709551615", "0\0abc"]) {
     assertEquals(client.text("scan", cursor), ["0", []], cursor);
   }
@@ -400,7 +400,7 @@ testCommands("scan refuses wrong cursors and options", (makeClient) => {
   }
 });
 
-testCommands("size and flush", (makeClient) => {
+testCommands("size counts all keys, and flush removes them", (makeClient) => {
   const client = makeClient();
   assertEquals(client.text("size"), 0);
   fill(client);

@@ -5,7 +5,7 @@ import { testCommands } from "../support/test_commands.ts";
 
 const WRONG_TYPE = "WRONGTYPE Operation against a key holding the wrong kind of value";
 
-testCommands("lmove takes from one end and puts at one end", (makeClient) => {
+testCommands("lmove takes an element from one end and adds it at one end", (makeClient) => {
   const client = makeClient();
   const cases: [string, string, string, string[], string[]][] = [
     ["LEFT", "LEFT", "a", ["b", "c"], ["a", "x", "y"]],
@@ -23,7 +23,7 @@ testCommands("lmove takes from one end and puts at one end", (makeClient) => {
   }
 });
 
-testCommands("lmove within one list turns it", (makeClient) => {
+testCommands("lmove within one list rotates it", (makeClient) => {
   const client = makeClient();
   client.call("rpush", "l", "a", "b", "c");
   assertEquals(client.text("lmove", "l", "l", "LEFT", "RIGHT"), "a");
@@ -48,7 +48,7 @@ testCommands("lmove of the only element removes the source, unless it is the des
   assertEquals(client.text("ttl", "d"), -1);
 });
 
-testCommands("rpoplpush takes from the tail and puts at the head", (makeClient) => {
+testCommands("rpoplpush takes from the tail and adds at the head", (makeClient) => {
   const client = makeClient();
   client.call("rpush", "s", "a", "b");
   assertEquals(client.text("rpoplpush", "s", "d"), "b");
@@ -57,12 +57,12 @@ testCommands("rpoplpush takes from the tail and puts at the head", (makeClient) 
   assertEquals(client.text("lrange", "d", "0", "-1"), ["a", "b"]);
 });
 
-testCommands("lmove answers nil without a source, and refuses other types", (makeClient) => {
+testCommands("lmove replies with nil without a source, and refuses other types", (makeClient) => {
   const client = makeClient();
   client.call("rpush", "list", "a");
   client.call("set", "string", "v");
   assertEquals(client.text("lmove", "absent", "list", "LEFT", "LEFT"), null);
-  // As in Redis: where nothing moves, nothing has to be a list.
+  // As in Redis, types are not checked when no element is moved.
   assertEquals(client.text("lmove", "absent", "string", "LEFT", "LEFT"), null);
   assertEquals(client.refusal("lmove", "string", "list", "LEFT", "LEFT"), WRONG_TYPE);
   assertEquals(client.refusal("lmove", "list", "string", "LEFT", "LEFT"), WRONG_TYPE);
@@ -81,7 +81,7 @@ testCommands("lmove moves long elements, and gives a new list the default TTL", 
   assertEquals([client.text("pttl", "s"), client.text("pttl", "d")], [4000, 5000]);
 });
 
-testCommands("lmove leaves both lists as they are when the answer is too long", (makeClient) => {
+testCommands("lmove changes neither list when the reply is too long", (makeClient) => {
   const client = makeClient({ reply: new NativeReply(1024, 10_000) });
   client.call("rpush", "s", new Uint8Array(20_000));
   const answer = client.refusal("lmove", "s", "d", "LEFT", "LEFT");
@@ -89,7 +89,7 @@ testCommands("lmove leaves both lists as they are when the answer is too long", 
   assertEquals(client.text("llen", "s"), 1);
 });
 
-Deno.test("lmove of a long element needs no room but its own", () => {
+Deno.test("lmove of a long element needs no additional room", () => {
   const client = new MemoryClient({ store: makeStore(8 * 1024 * 1024) });
   const long = new Uint8Array(5_000_000).fill(1);
   client.call("rpush", "s", "a", long);
@@ -103,7 +103,7 @@ Deno.test("lmove of a long element needs no room but its own", () => {
   assertEquals(client.store.audit(), 0);
 });
 
-testCommands("lpushx and rpushx push only to a list that is there", (makeClient) => {
+testCommands("lpushx and rpushx push only to a list that exists", (makeClient) => {
   const client = makeClient();
   client.call("set", "string", "v");
   assertEquals(client.text("lpushx", "l", "a"), 0);

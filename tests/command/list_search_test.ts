@@ -10,7 +10,7 @@ function elements(client: MemoryClient, key = "l"): string {
   return (client.text("lrange", key, "0", "-1") as string[]).join(" ");
 }
 
-testCommands("linsert puts an element before or behind the first that is equal", (makeClient) => {
+testCommands("linsert adds an element before or after the first equal one", (makeClient) => {
   const client = makeClient();
   client.call("rpush", "l", "a", "b", "c", "b");
   assertEquals(client.text("linsert", "l", "BEFORE", "b", "x"), 5);
@@ -36,7 +36,7 @@ testCommands("linsert finds elements of any length in long lists", (makeClient) 
   assertEquals(client.text("lrange", "l", "-2", "-1"), ["behind all", long]);
 });
 
-testCommands("linsert refuses words and types that are wrong", (makeClient) => {
+testCommands("linsert refuses wrong words and types", (makeClient) => {
   const client = makeClient();
   client.call("set", "string", "v");
   assertEquals(client.refusal("linsert", "absent", "beside", "a", "x"), SYNTAX);
@@ -78,7 +78,7 @@ testCommands("lrem of the last elements removes the key", (makeClient) => {
   assertEquals(client.text("exists", "l"), 0);
 });
 
-testCommands("lrem refuses counts and types that are wrong", (makeClient) => {
+testCommands("lrem refuses wrong counts and types", (makeClient) => {
   const client = makeClient();
   client.call("set", "string", "v");
   for (const count of ["x", "1.5", "", "9223372036854775808"]) {
@@ -122,7 +122,7 @@ testCommands("ltrim keeps a range of a long list", (makeClient) => {
   assertEquals(elements(client), "element 18999");
 });
 
-testCommands("ltrim refuses numbers and types that are wrong", (makeClient) => {
+testCommands("ltrim refuses wrong numbers and types", (makeClient) => {
   const client = makeClient();
   client.call("set", "string", "v");
   assertEquals(client.refusal("ltrim", "absent", "x", "1"), NOT_INTEGER);
@@ -130,7 +130,7 @@ testCommands("ltrim refuses numbers and types that are wrong", (makeClient) => {
   assertEquals(client.refusal("ltrim", "string", "0", "1"), WRONG_TYPE);
 });
 
-testCommands("lpos answers where an element is, from either end", (makeClient) => {
+testCommands("lpos replies with the index of an element, from either end", (makeClient) => {
   const client = makeClient();
   client.call("rpush", "l", "a", "b", "c", "1", "2", "3", "c", "c");
   const cases: [string[], unknown][] = [
@@ -160,7 +160,7 @@ testCommands("lpos answers where an element is, from either end", (makeClient) =
   assertEquals(client.text("lpos", "absent", "c", "COUNT", "1"), []);
 });
 
-testCommands("lpos refuses options and types that are wrong", (makeClient) => {
+testCommands("lpos refuses wrong options and types", (makeClient) => {
   const client = makeClient();
   client.call("set", "string", "v");
   const cases: [string[], string][] = [

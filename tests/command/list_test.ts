@@ -5,7 +5,7 @@ const WRONG_TYPE = "WRONGTYPE Operation against a key holding the wrong kind of 
 const NOT_INTEGER = "ERR value is not an integer or out of range";
 const NOT_COUNT = "ERR value is out of range, must be positive";
 
-testCommands("lpush and rpush answer the length; elements go to their end one by one", (makeClient) => {
+testCommands("lpush and rpush reply with the length, and add elements one by one at their end", (makeClient) => {
   const client = makeClient();
   assertEquals(client.text("lpush", "l", "b", "a"), 2);
   assertEquals(client.text("rpush", "l", "c", "d"), 4);
@@ -14,7 +14,7 @@ testCommands("lpush and rpush answer the length; elements go to their end one by
   assertEquals(client.text("type", "l"), "list");
 });
 
-testCommands("lists keep any bytes", (makeClient) => {
+testCommands("lists store any bytes", (makeClient) => {
   const client = makeClient();
   const elements = [
     new Uint8Array(0),
@@ -28,7 +28,7 @@ testCommands("lists keep any bytes", (makeClient) => {
   assertEquals(elements.map(() => client.call("lpop", "l")), elements);
 });
 
-testCommands("lpop and rpop take from their end, and the key goes with the last element", (makeClient) => {
+testCommands("lpop and rpop take from their end, and the last element removes the key", (makeClient) => {
   const client = makeClient();
   client.call("rpush", "l", "a", "b", "c");
   assertEquals(client.text("lpop", "l"), "a");
@@ -39,7 +39,7 @@ testCommands("lpop and rpop take from their end, and the key goes with the last 
   assertEquals(client.text("rpop", "l"), null);
 });
 
-testCommands("lpop and rpop with a count", (makeClient) => {
+testCommands("lpop and rpop take a count of elements", (makeClient) => {
   const client = makeClient();
   client.call("rpush", "l", "a", "b", "c", "d", "e", "f");
   assertEquals(client.text("lpop", "l", "2"), ["a", "b"]);
@@ -59,7 +59,7 @@ testCommands("lpop and rpop with a count", (makeClient) => {
   assertEquals(client.text("lpop", "l", "1"), ["a"]);
 });
 
-testCommands("pops of thousands at a time keep their order", (makeClient) => {
+testCommands("pops of thousands of elements keep their order", (makeClient) => {
   const client = makeClient();
   const elements = Array.from({ length: 10_000 }, (_, i) => `element ${i} ${"x".repeat(i % 100)}`);
   assertEquals(client.text("rpush", "l", ...elements), 10_000);
@@ -68,7 +68,7 @@ testCommands("pops of thousands at a time keep their order", (makeClient) => {
   assertEquals(client.text("lrange", "l", "0", "-1"), elements.slice(3000, 7000));
 });
 
-testCommands("lget counts from either end and answers nil outside", (makeClient) => {
+testCommands("lget counts from either end, and replies with nil outside", (makeClient) => {
   const client = makeClient();
   client.call("rpush", "l", "a", "b", "c");
   assertEquals(["0", "2", "-1", "-3"].map((index) => client.text("lget", "l", index)), ["a", "c", "c", "a"]);
@@ -116,7 +116,7 @@ testCommands("lrange clamps its bounds", (makeClient) => {
   assertEquals(client.refusal("lrange", "absent", "0", "9223372036854775808"), NOT_INTEGER);
 });
 
-testCommands("llen is 0 for what is absent", (makeClient) => {
+testCommands("llen is 0 for an absent key", (makeClient) => {
   assertEquals(makeClient().text("llen", "absent"), 0);
 });
 
@@ -142,7 +142,7 @@ testCommands("commands on lists refuse other types and change nothing", (makeCli
   assertEquals(client.text("hget", "h", "f"), "v");
 });
 
-testCommands("a list keeps its TTL while it changes, and ends with it", (makeClient) => {
+testCommands("a list keeps its TTL while it changes, and expires with it", (makeClient) => {
   const client = makeClient();
   client.call("rpush", "l", "a", "b");
   client.call("pexpire", "l", "100");

@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { addLongDouble, formatLongDouble, INFINITE, parseLongDouble } from "../../src/command/long_double.ts";
 import { pickSeed, Random } from "../support/random.ts";
 
-/** The sum's text, or what it is instead. */
+/** Returns the text of a sum; `"infinite"` or `undefined` without one. */
 function sum(a: string, b: string): string | undefined {
   const [x, y] = [parseLongDouble(a), parseLongDouble(b)];
   if (x === undefined || y === undefined) return undefined;
@@ -11,7 +11,7 @@ function sum(a: string, b: string): string | undefined {
   return total === INFINITE ? INFINITE : formatLongDouble(total);
 }
 
-Deno.test("addLongDouble() answers what redis-server 7.0.15 does on x86-64", () => {
+Deno.test("addLongDouble() computes like redis-server 7.0.15 on x86-64", () => {
   const cases: [string, string, string | undefined][] = [
     ["10.5", "0.1", "10.6"],
     ["10.6", "5.0e3", "5010.60000000000000009"],
@@ -51,7 +51,7 @@ Deno.test("addLongDouble() answers what redis-server 7.0.15 does on x86-64", () 
   assertEquals(sum("1e4931", "1e4931")!.length, 4932);
 });
 
-Deno.test("parseLongDouble() takes numbers in the way of C, and nothing else", () => {
+Deno.test("parseLongDouble() accepts only numbers in C's syntax", () => {
   for (const text of ["0", "-0", "+1", "1.", ".1", "1e5", "1E+5", "1.5e-5", "0e99999", "0xaP1", "0x.8", "0X1.8"]) {
     assert(parseLongDouble(text) !== undefined, text);
   }
@@ -59,23 +59,23 @@ Deno.test("parseLongDouble() takes numbers in the way of C, and nothing else", (
   for (const text of wrong) assertEquals(parseLongDouble(text), undefined, JSON.stringify(text));
 });
 
-Deno.test("parseLongDouble() bounds what it takes, in text and in magnitude", () => {
+Deno.test("parseLongDouble() bounds the length and the magnitude of numbers", () => {
   assert(parseLongDouble("1".repeat(4932)) !== undefined);
   assertEquals(parseLongDouble("0".repeat(5120)), undefined);
   for (const text of [`1e${"9".repeat(1000)}`, `1e-${"9".repeat(1000)}`, `0x1p${"9".repeat(1000)}`, "1".repeat(4934)]) {
     assertEquals(parseLongDouble(text), undefined);
   }
-  // No way of reading it is tried again and again.
+  // The expression does not backtrack.
   const started = performance.now();
   assertEquals(parseLongDouble("1".repeat(5000) + "x"), undefined);
   assert(performance.now() - started < 100);
 });
 
-Deno.test("addLongDouble() is exact where 64 bits are enough, and formatLongDouble() reads back", () => {
+Deno.test("addLongDouble() is exact when 64 bits suffice, and formatLongDouble() can be parsed again", () => {
   const random = new Random(pickSeed());
   console.log(`seed ${random.seed}`);
   for (let i = 0; i < 2_000; i++) {
-    // Multiples of 2^-16 below 2^46: sums need 63 bits at most, and 16 digits behind the point say them.
+    // The numbers are multiples of 2^-16 below 2^46: sums need at most 63 bits, and 16 digits after the point.
     const [a, b] = [0, 0].map(() => (random.below(2 ** 30) * 2 ** 16 + random.below(2 ** 16)) / 2 ** 16);
     const text = sum(a!.toFixed(16), (-b!).toFixed(16))!;
     assertEquals(Number(text), a! - b!, `${a} - ${b}`);

@@ -1,4 +1,6 @@
-/** Replies that are told in steps have to be, byte for byte, those that are told at once, in each protocol. */
+/**
+ * Replies that are written in steps must be equal, byte by byte, to those that are written without, in each protocol.
+ */
 
 import { assertEquals, fail } from "@std/assert";
 import { Buffer } from "node:buffer";
@@ -17,7 +19,7 @@ import { MemoryClient } from "../support/memory_client.ts";
 const PROTOCOLS = ["native", "RESP2", "RESP3"] as const;
 type Protocol = typeof PROTOCOLS[number];
 
-/** Lengths of the values that stand among short ones: those at which a reply takes another way. */
+/** The lengths of a value among short ones. At these lengths, a reply is written in another way. */
 const LENGTHS = isLong ? [0, 31, 256, 65_535, 65_536, 262_144, 262_145, 5_000_000] : [31, 65_536, 262_145, 5_000_000];
 
 function makeReply(protocol: Protocol): Reply {
@@ -32,7 +34,7 @@ class Rig {
   readonly shared = new SharedState(this.store);
   readonly client = new MemoryClient({ store: this.store, shared: this.shared });
 
-  /** Runs a request with as many steps at a time, behind other replies of the same batch, and returns what it replies. */
+  /** Runs a request with `steps` steps in a slice, after other replies of the same batch. Returns its reply. */
   async run(protocol: Protocol, request: readonly Argument[], steps: number): Promise<Uint8Array> {
     const client = new MemoryClient({ store: this.store, shared: this.shared });
     client.stepsASlice = steps;
@@ -61,7 +63,7 @@ class Rig {
   }
 }
 
-/** What a protocol says a value is, as plainly as it can be said. */
+/** Encodes a value in a protocol in the simplest way. */
 function valueFrame(protocol: Protocol, value: Uint8Array | null): Uint8Array {
   if (protocol !== "native") {
     if (value === null) return encodeText(protocol === "RESP2" ? "$-1\r\n" : "_\r\n");
@@ -86,7 +88,7 @@ function headFrame(protocol: Protocol, kind: "array" | "map", count: number): Ui
   return Uint8Array.of(long, 0, count >> 16, count >> 8 & 255, count & 255);
 }
 
-/** The reply of those values: behind `kind` and the count of items, where it is not one value alone. */
+/** Encodes a reply of these values. Unless it is a single value, it begins with the `kind` and the count of items. */
 function replyFrame(
   protocol: Protocol,
   kind: "one" | "array" | "map",
@@ -115,19 +117,22 @@ function filled(length: number, byte: number): Uint8Array {
   return new Uint8Array(length).fill(byte);
 }
 
-/** Some short values, with a longer one at a place of theirs. */
+/** Returns short values, with a longer one at index `place`. */
 function values(count: number, place: number, length: number): Uint8Array[] {
   return Array.from({ length: count }, (_, i) => i === place ? filled(length, 0x61) : encodeText(`value ${i}`));
 }
 
-/** Where the long value stands. Of many, or beside a very long one, the places have been tried with others. */
+/**
+ * Returns the indexes to try for the long value. For many values, or for a very long one, other cases have covered the
+ * rest.
+ */
 function placesOf(count: number, length: number): number[] {
   if (count > 300 || length > 1_000_000) return [1];
   return isLong ? [0, Math.floor(count / 2), count - 1] : [count - 1];
 }
 
 for (const protocol of PROTOCOLS) {
-  Deno.test(`replies of many and of long values are the same in steps as at once, in ${protocol}`, async () => {
+  Deno.test(`replies of many and of long values are equal with and without steps, in ${protocol}`, async () => {
     for (const [count, lengths] of [[3, LENGTHS], [300, [300_000]], [isLong ? 5_000 : 1_000, [300_000]]] as const) {
       for (const length of lengths) {
         for (const place of placesOf(count, length)) {

@@ -5,7 +5,7 @@ import { testCommands } from "../support/test_commands.ts";
 const NOT_LFU = "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when " +
   "switching between policies at runtime LRU and LFU data will take some time to adjust.";
 
-Deno.test("object encoding names what a value is, in the words of Redis", () => {
+Deno.test("object encoding replies with Redis's name for the encoding of a value", () => {
   const client = new MemoryClient();
   const cases: [string, string][] = [
     ["123", "int"],
@@ -39,7 +39,7 @@ testCommands("object refcount, idletime and freq", (makeClient) => {
   for (const name of ["refcount", "idletime", "freq"]) assertEquals(client.text("object", name, "absent"), null);
 });
 
-testCommands("object refcount tells of small integers what Redis tells where nothing is evicted", (makeClient) => {
+testCommands("object refcount replies for small integers as Redis does without eviction", (makeClient) => {
   const client = makeClient();
   client.store.evicts = false;
   const shared = 2 ** 31 - 1;
@@ -66,7 +66,7 @@ testCommands("object refcount tells of small integers what Redis tells where not
   assertEquals([client.text("object", "refcount", "l"), client.text("object", "refcount", "h")], [1, 1]);
 });
 
-testCommands("object and memory tell their subcommands, and refuse others", (makeClient) => {
+testCommands("object and memory list their subcommands, and refuse others", (makeClient) => {
   const client = makeClient();
   assertEquals((client.text("object", "help") as string[]).length, 15);
   assertEquals((client.text("MEMORY", "HELP") as string[]).length, 14);
@@ -83,7 +83,7 @@ testCommands("object and memory tell their subcommands, and refuse others", (mak
   assertEquals(client.refusal("object"), "ERR wrong number of arguments for 'object' command");
 });
 
-Deno.test("memory usage tells what a key takes, by samples where it is large", () => {
+Deno.test("memory usage replies with the memory of a key, estimated by samples if it is large", () => {
   const client = new MemoryClient();
   client.call("set", "small", "1");
   client.call("set", "large", "x".repeat(100_000));

@@ -21,7 +21,7 @@ function fill(request: Request, words: readonly string[]): Request {
   return request;
 }
 
-/** Commands are told apart by identity alone. */
+/** Makes a command. The queue distinguishes commands only by identity. */
 function makeCommand(writes: boolean): Command {
   const specification = COMMANDS.find(({ name }) => name === "ping")!;
   return { writes, specification } as Command;
@@ -55,7 +55,7 @@ Deno.test("RequestQueue returns each request with its command, as it was queued"
   assertEquals([transaction.count, transaction.size], [0, 0]);
 });
 
-Deno.test("RequestQueue keeps a queued ping in 8 bytes, and refuses what would pass its bound", () => {
+Deno.test("RequestQueue stores a queued ping in 8 bytes, and refuses a request that would exceed its bound", () => {
   const transaction = new RequestQueue<Command>();
   const ping = makeCommand(false);
   const request = fill(new Request(), ["ping"]);

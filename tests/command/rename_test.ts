@@ -3,7 +3,7 @@ import { StoreFullError } from "../../src/errors.ts";
 import { makeStore, MemoryClient } from "../support/memory_client.ts";
 import { testCommands } from "../support/test_commands.ts";
 
-/** One key of each type, each with a TTL. */
+/** Sets one key of each type, each with a TTL. */
 function fill(client: MemoryClient): void {
   client.call("set", "string", "value");
   client.call("rpush", "list", "a", "b");
@@ -11,7 +11,7 @@ function fill(client: MemoryClient): void {
   for (const key of ["string", "list", "hash"]) client.call("pexpire", key, "5000");
 }
 
-/** What a key holds. */
+/** Returns the value of a key. */
 function valueOf(client: MemoryClient, key: string): unknown {
   switch (client.text("type", key)) {
     case "list":
@@ -23,7 +23,7 @@ function valueOf(client: MemoryClient, key: string): unknown {
   }
 }
 
-testCommands("rename keeps value and TTL, and replaces whatever the other key held", (makeClient) => {
+testCommands("rename keeps value and TTL, and replaces a value of any type", (makeClient) => {
   const client = makeClient();
   const values = { string: "value", list: ["a", "b"], hash: [["f", "v"]] };
   for (const [key, value] of Object.entries(values)) {
@@ -41,7 +41,7 @@ testCommands("rename keeps value and TTL, and replaces whatever the other key he
   }
 });
 
-testCommands("rename of large values", (makeClient) => {
+testCommands("rename moves large values", (makeClient) => {
   const client = makeClient();
   const elements = Array.from({ length: 3_000 }, (_, i) => `element ${i}`);
   client.call("rpush", "list", ...elements);
@@ -65,7 +65,7 @@ testCommands("rename to the same key changes nothing", (makeClient) => {
   assertEquals(client.store.changes, changes);
 });
 
-testCommands("rename refuses a key that is absent", (makeClient) => {
+testCommands("rename refuses an absent key", (makeClient) => {
   const client = makeClient();
   fill(client);
   for (const name of ["rename", "renamenx"]) {
@@ -77,7 +77,7 @@ testCommands("rename refuses a key that is absent", (makeClient) => {
   assertEquals(client.refusal("rename", "list", "string"), "ERR no such key");
 });
 
-testCommands("renamenx leaves a key that is there, unless it has expired", (makeClient) => {
+testCommands("renamenx keeps the value of the other key, unless it has expired", (makeClient) => {
   const client = makeClient();
   fill(client);
   client.call("persist", "string");
@@ -89,7 +89,7 @@ testCommands("renamenx leaves a key that is there, unless it has expired", (make
   assertEquals(client.text("renamenx", "list", "new"), 1);
 });
 
-testCommands("copy makes another value, with the TTL", (makeClient) => {
+testCommands("copy creates a separate value, with the TTL", (makeClient) => {
   const client = makeClient();
   fill(client);
   for (const key of ["string", "list", "hash"]) {
@@ -105,7 +105,7 @@ testCommands("copy makes another value, with the TTL", (makeClient) => {
   assertEquals(valueOf(client, "hash 2"), [["f", "v"]]);
 });
 
-testCommands("copy of large values", (makeClient) => {
+testCommands("copy copies large values", (makeClient) => {
   const client = makeClient();
   const elements = Array.from({ length: 5_000 }, (_, i) => i % 100 === 0 ? `${i}`.repeat(700) : `element ${i}`);
   client.call("rpush", "list", ...elements);
@@ -120,7 +120,7 @@ testCommands("copy of large values", (makeClient) => {
   for (const each of elements.slice(0, 300)) assertEquals(client.text("hget", "copy", each.slice(0, 30)), each);
 });
 
-testCommands("copy replaces only with REPLACE", (makeClient) => {
+testCommands("copy replaces a value only with REPLACE", (makeClient) => {
   const client = makeClient();
   fill(client);
   assertEquals(client.text("copy", "string", "list"), 0);
@@ -131,7 +131,7 @@ testCommands("copy replaces only with REPLACE", (makeClient) => {
   assertEquals(client.text("get", "list"), "value");
 });
 
-testCommands("copy refuses options that are wrong, and a key onto itself", (makeClient) => {
+testCommands("copy refuses wrong options, and a key as its own copy", (makeClient) => {
   const client = makeClient();
   fill(client);
   for (const key of ["string", "absent"]) {
@@ -143,7 +143,7 @@ testCommands("copy refuses options that are wrong, and a key onto itself", (make
   }
 });
 
-Deno.test("copy makes room at the cost of other keys, and is refused where there is none", () => {
+Deno.test("copy makes room by evicting other keys, and is refused if that fails", () => {
   const client = new MemoryClient({ store: makeStore(16 * 1024 * 1024) });
   const elements = Array.from({ length: 300 }, (_, i) => `${i} `.repeat(3_000));
   for (const element of elements) client.call("rpush", "list", element);

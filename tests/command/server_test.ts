@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { ReplyError } from "../../src/errors.ts";
 import { testCommands } from "../support/test_commands.ts";
 
-testCommands("ping answers PONG or its argument", (makeClient) => {
+testCommands("ping replies with PONG or its argument", (makeClient) => {
   const client = makeClient();
   assertEquals(client.call("ping"), "PONG");
   assertEquals(client.text("ping", "hello"), "hello");
@@ -10,7 +10,7 @@ testCommands("ping answers PONG or its argument", (makeClient) => {
   assertEquals(client.refusal("ping", "a", "b"), "ERR wrong number of arguments for 'ping' command");
 });
 
-testCommands("echo answers its argument, any bytes", (makeClient) => {
+testCommands("echo replies with its argument, of any bytes", (makeClient) => {
   const client = makeClient();
   const bytes = Uint8Array.from({ length: 256 }, (_, i) => i);
   assertEquals(client.call("echo", bytes), bytes);
@@ -24,7 +24,7 @@ testCommands("info passes its sections on in lower case", (makeClient) => {
   assertEquals(client.infoSections, ["server", "memory"]);
 });
 
-testCommands("auth lets in who has the password", (makeClient) => {
+testCommands("auth accepts the password", (makeClient) => {
   const client = makeClient({ password: "secret" });
   assertEquals(client.refusal("auth", "wrong"), "WRONGPASS invalid username-password pair or user is disabled.");
   assertEquals(client.refusal("get", "x"), "NOAUTH Authentication required.");
@@ -35,12 +35,12 @@ testCommands("auth lets in who has the password", (makeClient) => {
   assertEquals(client.refusal("auth", "default", "secret", "x"), "ERR syntax error");
   assertEquals(client.text("auth", "default", "secret"), "OK");
   assertEquals(client.text("get", "x"), null);
-  // A failure afterwards leaves the connection as it was.
+  // A later failure does not change the connection's state.
   client.refusal("auth", "wrong");
   assertEquals(client.text("get", "x"), null);
 });
 
-testCommands("auth where no password is set", (makeClient) => {
+testCommands("auth without a configured password", (makeClient) => {
   const client = makeClient();
   assertEquals(
     client.refusal("auth", "x"),
@@ -51,7 +51,7 @@ testCommands("auth where no password is set", (makeClient) => {
   assertEquals(client.refusal("auth", "x", "x"), "WRONGPASS invalid username-password pair or user is disabled.");
 });
 
-testCommands("save answers when the snapshot is written", async (makeClient) => {
+testCommands("save replies when the snapshot is written", async (makeClient) => {
   const client = makeClient();
   let written = false;
   client.saving = async () => {
@@ -66,7 +66,7 @@ testCommands("save answers when the snapshot is written", async (makeClient) => 
   assertEquals(`${answer.code} ${answer.message}`, "ERR no data folder");
 });
 
-testCommands("time tells the clock in seconds and microseconds", (makeClient) => {
+testCommands("time replies with seconds and microseconds", (makeClient) => {
   const client = makeClient();
   const before = Date.now();
   const [seconds, microseconds] = client.text("time") as [string, string];
@@ -83,7 +83,7 @@ testCommands("debug is refused unless an option enables it", (makeClient) => {
   );
 });
 
-testCommands("debug sleep holds everything for a while", (makeClient) => {
+testCommands("debug sleep blocks everything for a while", (makeClient) => {
   const client = makeClient();
   client.shared.enablesDebug = true;
   const started = performance.now();

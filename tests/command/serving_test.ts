@@ -1,6 +1,4 @@
-/**
- * Serving many clients that wait: in turns, as one moment for all others.
- */
+/** Serving many waiting clients takes several turns, and still is atomic for other clients. */
 
 import { assert, assertEquals } from "@std/assert";
 import type { WaiterTurns } from "../../src/command/waiters.ts";
@@ -12,7 +10,7 @@ import { pause } from "../support/pause.ts";
 import { type MakeClient, testCommands } from "../support/test_commands.ts";
 import { until } from "../support/until.ts";
 
-/** Turns of one step, which the test takes. */
+/** Turns of one step, which the test runs. */
 class Turns implements WaiterTurns {
   readonly due: (() => void)[] = [];
 
@@ -33,7 +31,7 @@ class Turns implements WaiterTurns {
 class Scene {
   readonly clients: MemoryClient[];
   readonly turns = new Turns();
-  /** What was put off to a later turn. */
+  /** The calls that were postponed to a later turn. */
   readonly later: (() => void)[] = [];
 
   constructor(makeClient: MakeClient, count: number) {
@@ -45,17 +43,17 @@ class Scene {
     shared.waiters.turns = this.turns;
   }
 
-  /** Lets clients wait, in their order. */
+  /** Makes clients wait, in their order. */
   async wait(clients: readonly MemoryClient[], ...request: string[]): Promise<Promise<unknown>[]> {
-    const replies = clients.map((client) => told(client.wait(...request)));
+    const replies = clients.map((client) => replyTo(client.wait(...request)));
     await Promise.resolve();
     for (const { client } of clients) assert(client.waiter !== undefined, "it does not wait");
     return replies;
   }
 }
 
-/** What a client is told in the end. */
-async function told(reply: ReturnType<MemoryClient["wait"]>): Promise<unknown> {
+/** Returns the reply that a client gets in the end. */
+async function replyTo(reply: ReturnType<MemoryClient["wait"]>): Promise<unknown> {
   const value = await reply;
   return value instanceof ReplyError ? `${value.code} ${value.message}` : readable(value);
 }
@@ -65,7 +63,7 @@ function numbers(count: number): string[] {
 }
 
 testCommands(
-  "a push to many who wait is one moment for all others, though it serves them in turns",
+  "a push to many waiting clients is atomic for other clients, although it serves them in turns",
   async (makeClient) => {
     const scene = new Scene(makeClient, 45);
     const [pusher, taker, eraser, other, bystander, ...crowd] = scene.clients;
@@ -74,12 +72,12 @@ testCommands(
     const [unrelated] = await scene.wait([bystander!], "blpop", "k", "0");
     assertEquals(pusher!.text("rpush", "q", ...numbers(41)), 41);
     assert(shared.waiters.count > 20 && shared.waiters.count < 41, `${shared.waiters.count} still wait`);
-    const taken = told(taker!.wait("lpop", "q"));
-    const length = told(pusher!.wait("llen", "q"));
-    // Other keys are free, and whoever waits for one is served at once.
+    const taken = replyTo(taker!.wait("lpop", "q"));
+    const length = replyTo(pusher!.wait("llen", "q"));
+    // Other keys are free, and a client that waits for one is served immediately.
     assertEquals(other!.text("rpush", "k", "x"), 1);
     assertEquals(await unrelated, ["k", "x"]);
-    const erased = told(eraser!.wait("flush"));
+    const erased = replyTo(eraser!.wait("flush"));
     let order = "";
     for (const [name, reply] of Object.entries({ taken, erased, length })) void reply.then(() => order += `${name} `);
     scene.turns.due.shift()!();
@@ -93,18 +91,21 @@ testCommands(
   },
 );
 
-testCommands("a client that comes while others are served gets what they leave", async (makeClient) => {
-  const scene = new Scene(makeClient, 42);
-  const [pusher, next, ...crowd] = scene.clients;
-  const replies = await scene.wait(crowd, "brpop", "q", "0");
-  pusher!.call("rpush", "q", ...numbers(41));
-  const last = told(next!.wait("blpop", "m", "q", "0"));
-  scene.turns.takeAll();
-  assertEquals(await Promise.all(replies), numbers(41).slice(1).reverse().map((i) => ["q", i]));
-  assertEquals([await last, pusher!.text("exists", "q")], [["q", "0"], 0]);
-});
+testCommands(
+  "a client that begins to wait while others are served gets the elements that are left",
+  async (makeClient) => {
+    const scene = new Scene(makeClient, 42);
+    const [pusher, next, ...crowd] = scene.clients;
+    const replies = await scene.wait(crowd, "brpop", "q", "0");
+    pusher!.call("rpush", "q", ...numbers(41));
+    const last = replyTo(next!.wait("blpop", "m", "q", "0"));
+    scene.turns.takeAll();
+    assertEquals(await Promise.all(replies), numbers(41).slice(1).reverse().map((i) => ["q", i]));
+    assertEquals([await last, pusher!.text("exists", "q")], [["q", "0"], 0]);
+  },
+);
 
-testCommands("nothing is given to clients that leave, or are told to go, before their turn", async (makeClient) => {
+testCommands("clients that leave or are unblocked before their turn get nothing", async (makeClient) => {
   const scene = new Scene(makeClient, 42);
   const [pusher, other, ...crowd] = scene.clients;
   const replies = await scene.wait(crowd, "blpop", "q", "0");
@@ -124,7 +125,7 @@ testCommands("nothing is given to clients that leave, or are told to go, before 
 });
 
 testCommands(
-  "clients that move what comes are served in turns, and so are those who wait for where it goes",
+  "waiting moves are served in turns, and so are clients that wait for the destinations",
   async (makeClient) => {
     const scene = new Scene(makeClient, 61);
     const [pusher, ...crowd] = scene.clients;
@@ -138,7 +139,7 @@ testCommands(
   },
 );
 
-testCommands("two keys that are served at the same time do not wait for each other for ever", async (makeClient) => {
+testCommands("two keys that are served at the same time do not wait for each other forever", async (makeClient) => {
   const scene = new Scene(makeClient, 63);
   const [pusher, both, ...crowd] = scene.clients;
   const first = await scene.wait(crowd.slice(0, 20), "blpop", "q", "0");
@@ -156,7 +157,7 @@ testCommands("two keys that are served at the same time do not wait for each oth
   }
   await Promise.all([...first, ...second, ...third, ...fourth]);
   const [key, element] = await shared as [string, string];
-  // The element that it did not take is left.
+  // The list from which no element was taken still has one.
   const left = key === "q" ? "r" : "q";
   assertEquals([element, pusher!.text("llen", key), pusher!.text("lrange", left, "0", "-1")], ["20", 0, ["30"]]);
   scene.turns.takeAll();
@@ -164,7 +165,7 @@ testCommands("two keys that are served at the same time do not wait for each oth
 });
 
 testCommands(
-  "a key is let go where the next client is served in a later turn for reasons of its own",
+  "a key is released when the next client has to be served in a later turn",
   async (makeClient) => {
     const scene = new Scene(makeClient, 41);
     const [pusher, ...crowd] = scene.clients;
@@ -181,21 +182,24 @@ testCommands(
   },
 );
 
-testCommands("a push in steps serves who waits before others may take what it has pushed", async (makeClient) => {
-  const scene = new Scene(makeClient, 3);
-  const [pusher, taker, waiter] = scene.clients;
-  const replies = await scene.wait([waiter!], "blpop", "q", "0");
-  pusher!.stepsASlice = 1;
-  let taken: Promise<unknown> | undefined;
-  pusher!.pausing = () => {
-    taken ??= told(taker!.wait("lpop", "q"));
-  };
-  assertEquals(await told(pusher!.wait("rpush", "q", ...numbers(2_000))), 2_000);
-  assertEquals(await Promise.all([...replies, taken]), [["q", "0"], "1"]);
-});
+testCommands(
+  "a push in steps serves waiting clients before other clients may take its elements",
+  async (makeClient) => {
+    const scene = new Scene(makeClient, 3);
+    const [pusher, taker, waiter] = scene.clients;
+    const replies = await scene.wait([waiter!], "blpop", "q", "0");
+    pusher!.stepsASlice = 1;
+    let taken: Promise<unknown> | undefined;
+    pusher!.pausing = () => {
+      taken ??= replyTo(taker!.wait("lpop", "q"));
+    };
+    assertEquals(await replyTo(pusher!.wait("rpush", "q", ...numbers(2_000))), 2_000);
+    assertEquals(await Promise.all([...replies, taken]), [["q", "0"], "1"]);
+  },
+);
 
 testCommands(
-  "a key whose time is up while those who wait for it are served has not expired for them",
+  "a key that expires while its waiting clients are served still exists for them",
   async (makeClient) => {
     const scene = new Scene(makeClient, 41);
     const [pusher, ...crowd] = scene.clients;
@@ -214,15 +218,15 @@ testCommands(
     }
     assertEquals(shared.holds.count, 1);
     const { nowMs } = store;
-    // Other clients' commands move the clock.
+    // Other clients' commands advance the clock.
     store.nowMs = nowMs + 1_000_000;
     assertEquals(await Promise.all(replies), numbers(40).map((i) => ["q", i]));
-    // Its timers have fired then.
+    // The key's timers have fired after this.
     await pause(2);
   },
 );
 
-testCommands("a client that was served does not wait any more, though it was not woken yet", async (makeClient) => {
+testCommands("a client that was served does not wait any more, even before it is woken", async (makeClient) => {
   const scene = new Scene(makeClient, 3);
   const [pusher, other, client] = scene.clients;
   const { waiters } = pusher!.shared;
@@ -241,13 +245,13 @@ testCommands("a client that was served does not wait any more, though it was not
   assertEquals(pusher!.text("lrange", "q", "0", "-1"), ["y"]);
 });
 
-testCommands("the waits of many whose time is up together end in turns, each once", async (makeClient) => {
+testCommands("many waits with the same deadline end in several turns, each once", async (makeClient) => {
   const scene = new Scene(makeClient, 41);
   const [pusher, ...crowd] = scene.clients;
   const { waiters } = pusher!.shared;
   const original = performance.now;
   const nowMs = original.call(performance);
-  // The same moment for all of them.
+  // All waits have the same deadline.
   performance.now = () => nowMs;
   let replies: Promise<unknown>[];
   try {
@@ -257,7 +261,7 @@ testCommands("the waits of many whose time is up together end in turns, each onc
   }
   await until(() => waiters.count < 40, "the first waits end");
   assertEquals([waiters.count, scene.turns.due.length], [24, 1]);
-  // Until it is their turn, an element finds them.
+  // Until their turn, these clients can still be served.
   pusher!.call("rpush", "q", "x");
   scene.turns.takeAll();
   const expected: unknown[] = crowd.map(() => null);
@@ -269,7 +273,7 @@ testCommands("the waits of many whose time is up together end in turns, each onc
 testCommands("a wait that was served has no timer any more", async (makeClient) => {
   const scene = new Scene(makeClient, 3);
   const [pusher, ...crowd] = scene.clients;
-  // Else the test would leave timers behind.
+  // Otherwise the test would leave timers.
   const replies = await scene.wait(crowd, "blpop", "q", "1000");
   pusher!.call("rpush", "q", "x", "y");
   assertEquals(await Promise.all(replies), [["q", "x"], ["q", "y"]]);

@@ -7,14 +7,14 @@ const WRONG_TYPE = "WRONGTYPE Operation against a key holding the wrong kind of 
 const NOT_INTEGER = "ERR value is not an integer or out of range";
 const SYNTAX = "ERR syntax error";
 
-/** One key of each type. */
+/** Sets one key of each type. */
 function fill(client: MemoryClient): void {
   client.call("set", "string", "value");
   client.call("rpush", "list", "a", "b");
   client.call("hset", "hash", "f", "v");
 }
 
-testCommands("getset sets, answers the old value, and takes the TTL away", (makeClient) => {
+testCommands("getset sets a string, replies with the old one, and removes the TTL", (makeClient) => {
   const client = makeClient();
   fill(client);
   client.call("expire", "string", "10");
@@ -25,7 +25,7 @@ testCommands("getset sets, answers the old value, and takes the TTL away", (make
   assertEquals(client.refusal("getset", "list", "x"), WRONG_TYPE);
 });
 
-testCommands("getex answers the value and leaves its TTL, unless an option says otherwise", (makeClient) => {
+testCommands("getex replies with the value and keeps its TTL, unless an option changes that", (makeClient) => {
   const client = makeClient();
   fill(client);
   client.call("pexpire", "string", "7000");
@@ -48,7 +48,7 @@ testCommands("getex answers the value and leaves its TTL, unless an option says 
   assertEquals(client.refusal("getex", "list"), WRONG_TYPE);
 });
 
-testCommands("getex removes a value whose moment has passed, once it was answered", (makeClient) => {
+testCommands("getex removes a value whose deadline has passed, after replying with it", (makeClient) => {
   const client = makeClient();
   for (const options of [["EXAT", "1"], ["PXAT", String(START_MS)]]) {
     fill(client);
@@ -57,7 +57,7 @@ testCommands("getex removes a value whose moment has passed, once it was answere
   }
 });
 
-testCommands("getex refuses options that contradict each other or are none", (makeClient) => {
+testCommands("getex refuses options that are unknown or contradict each other", (makeClient) => {
   const client = makeClient();
   client.call("set", "x", "v", "PX", "77");
   const wrong = [
@@ -80,12 +80,12 @@ testCommands("getex refuses options that contradict each other or are none", (ma
     if (option !== "PXAT") assertEquals(client.refusal("getex", "x", option, "9223372036854775807"), invalid);
     assertEquals(client.refusal("getex", "x", option, "x"), NOT_INTEGER);
   }
-  // The number is looked at only when there is something to answer.
+  // The number is parsed only if the key exists.
   assertEquals(client.text("getex", "absent", "EX", "x"), null);
   assertEquals(client.text("pttl", "x"), 77);
 });
 
-testCommands("setnx sets what is absent only", (makeClient) => {
+testCommands("setnx sets only an absent key", (makeClient) => {
   const client = makeClient();
   fill(client);
   assertEquals(client.text("setnx", "new", "1"), 1);
@@ -95,7 +95,7 @@ testCommands("setnx sets what is absent only", (makeClient) => {
   assertEquals(client.text("type", "list"), "list");
 });
 
-testCommands("setex and psetex set with a TTL, whatever the key held", (makeClient) => {
+testCommands("setex and psetex set a string with a TTL, over a value of any type", (makeClient) => {
   const client = makeClient();
   fill(client);
   assertEquals(client.text("setex", "list", "10", "v"), "OK");
@@ -123,7 +123,7 @@ testCommands("msetnx sets all or nothing", (makeClient) => {
   assertEquals(client.refusal("msetnx", "a"), "ERR wrong number of arguments for 'msetnx' command");
 });
 
-testCommands("set with a moment that has passed removes, and answers as if it had set", (makeClient) => {
+testCommands("set with a deadline that has passed removes the key, and replies as if it had set it", (makeClient) => {
   const client = makeClient();
   for (const options of [["EXAT", "1"], ["PXAT", String(START_MS)], ["PXAT", "1", "GET"]]) {
     fill(client);
@@ -134,7 +134,7 @@ testCommands("set with a moment that has passed removes, and answers as if it ha
   assertEquals(client.text("size"), 2);
 });
 
-testCommands("decrby subtracts in 64 bits", (makeClient) => {
+testCommands("decrby subtracts with 64 bits", (makeClient) => {
   const client = makeClient();
   assertEquals(client.text("decrby", "x", "5"), -5);
   assertEquals(client.text("decrby", "x", "-7"), 2);
@@ -148,7 +148,7 @@ testCommands("decrby subtracts in 64 bits", (makeClient) => {
   assertEquals(client.text("get", "x"), "2");
 });
 
-testCommands("strings made by other forms get the default TTL", (makeClient) => {
+testCommands("strings that other forms create get the default TTL", (makeClient) => {
   const client = makeClient({ defaultTtlMs: 5000 });
   client.call("getset", "getset", "1");
   client.call("setnx", "setnx", "1");
@@ -172,7 +172,7 @@ testCommands("strings made by other forms get the default TTL", (makeClient) => 
   assertEquals(client.text("pttl", "getset"), 5000);
 });
 
-Deno.test("getex without a TTL, and expire with one that has passed, need no room", () => {
+Deno.test("getex without a TTL, and expire with a deadline that has passed, need no room", () => {
   const store = new ModelStore();
   const client = new MemoryClient({ store: store.asStore() });
   client.call("mset", "a", "1", "b", "2");

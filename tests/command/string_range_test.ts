@@ -7,7 +7,7 @@ const WRONG_TYPE = "WRONGTYPE Operation against a key holding the wrong kind of 
 const NOT_INTEGER = "ERR value is not an integer or out of range";
 const TOO_LONG = `ERR string exceeds maximum allowed size (${VALUE_SIZE_MAX_BYTES} bytes)`;
 
-testCommands("getrange answers a part, counted from either end", (makeClient) => {
+testCommands("getrange replies with a part, counted from either end", (makeClient) => {
   const client = makeClient();
   client.call("set", "s", "Hello World");
   const cases: [string, string, string][] = [
@@ -33,7 +33,7 @@ testCommands("getrange answers a part, counted from either end", (makeClient) =>
   assertEquals(client.text("getrange", "empty", "0", "-1"), "");
 });
 
-testCommands("getrange refuses numbers that are none, and other types", (makeClient) => {
+testCommands("getrange refuses wrong numbers and types", (makeClient) => {
   const client = makeClient();
   client.call("rpush", "list", "a");
   assertEquals(client.refusal("getrange", "absent", "a", "1"), NOT_INTEGER);
@@ -60,7 +60,7 @@ testCommands("setrange overwrites, grows and pads with zero bytes", (makeClient)
   assertEquals(client.text("getrange", "big", "49999", "50001"), "\0yy");
 });
 
-testCommands("setrange with nothing to write changes nothing", (makeClient) => {
+testCommands("setrange with an empty value changes nothing", (makeClient) => {
   const client = makeClient();
   client.call("set", "s", "abc");
   assertEquals(client.text("setrange", "s", "100", ""), 3);
@@ -68,7 +68,7 @@ testCommands("setrange with nothing to write changes nothing", (makeClient) => {
   assertEquals(client.text("exists", "absent"), 0);
 });
 
-testCommands("setrange refuses offsets and types that are wrong", (makeClient) => {
+testCommands("setrange refuses wrong offsets and types", (makeClient) => {
   const client = makeClient();
   client.call("set", "s", "abc");
   client.call("rpush", "list", "a");
@@ -82,7 +82,7 @@ testCommands("setrange refuses offsets and types that are wrong", (makeClient) =
   }
 });
 
-Deno.test("setrange makes room for what it pads, at the cost of other keys", () => {
+Deno.test("setrange makes room for its padding by evicting other keys", () => {
   const client = new MemoryClient({ store: makeStore(8 * 1024 * 1024) });
   for (let i = 0; i < 100; i++) client.call("set", `k${i}`, new Uint8Array(70_000));
   assertEquals(client.text("setrange", "new", "4000000", "x"), 4_000_001);

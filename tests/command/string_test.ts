@@ -10,14 +10,14 @@ const OVERFLOW = "ERR increment or decrement would overflow";
 const INVALID_TTL = "ERR invalid expire time in 'set' command";
 const SYNTAX = "ERR syntax error";
 
-/** One key of each type. */
+/** Sets one key of each type. */
 function fill(client: MemoryClient): void {
   client.call("set", "string", "value");
   client.call("rpush", "list", "a", "b");
   client.call("hset", "hash", "f", "v");
 }
 
-testCommands("set and get keep any bytes under any key", (makeClient) => {
+testCommands("set and get store any bytes under any key", (makeClient) => {
   const client = makeClient();
   const all = Uint8Array.from({ length: 256 }, (_, i) => i);
   const values = [new Uint8Array(0), all, new Uint8Array(1024 * 1024).fill(7), new TextEncoder().encode("naïve ☃ 🎈")];
@@ -31,7 +31,7 @@ testCommands("set and get keep any bytes under any key", (makeClient) => {
   assertEquals(client.text("size"), 5);
 });
 
-testCommands("get answers nil for what is absent and refuses other types", (makeClient) => {
+testCommands("get replies with nil for an absent key, and refuses other types", (makeClient) => {
   const client = makeClient();
   fill(client);
   assertEquals(client.call("get", "absent"), null);
@@ -39,7 +39,7 @@ testCommands("get answers nil for what is absent and refuses other types", (make
   assertEquals(client.refusal("get", "hash"), WRONG_TYPE);
 });
 
-testCommands("set replaces whatever the key held, its TTL too", (makeClient) => {
+testCommands("set replaces a value of any type, and its TTL", (makeClient) => {
   const client = makeClient();
   fill(client);
   for (const key of ["string", "list", "hash"]) {
@@ -52,7 +52,7 @@ testCommands("set replaces whatever the key held, its TTL too", (makeClient) => 
   assertEquals(client.text("size"), 3);
 });
 
-testCommands("set EX, PX, EXAT and PXAT give a TTL", (makeClient) => {
+testCommands("set EX, PX, EXAT and PXAT set a TTL", (makeClient) => {
   const client = makeClient();
   client.call("set", "ex", "v", "EX", "10");
   client.call("set", "px", "v", "px", "1500");
@@ -94,7 +94,7 @@ testCommands("set NX and XX", (makeClient) => {
   assertEquals(client.text("set", "gone", "2", "NX"), "OK");
 });
 
-testCommands("set GET answers the old value, set or not", (makeClient) => {
+testCommands("set GET replies with the old value, even if the new one is not set", (makeClient) => {
   const client = makeClient();
   fill(client);
   assertEquals(client.text("set", "x", "1", "GET"), null);
@@ -109,7 +109,7 @@ testCommands("set GET answers the old value, set or not", (makeClient) => {
   assertEquals(client.text("llen", "list"), 2);
 });
 
-testCommands("set refuses options that contradict each other or are none", (makeClient) => {
+testCommands("set refuses options that are unknown or contradict each other", (makeClient) => {
   const client = makeClient();
   client.call("set", "x", "old");
   const wrong = [
@@ -138,7 +138,7 @@ testCommands("set refuses options that contradict each other or are none", (make
   assertEquals(client.text("ttl", "x"), 10);
 });
 
-testCommands("set refuses a TTL that is none", (makeClient) => {
+testCommands("set refuses a wrong TTL", (makeClient) => {
   const client = makeClient();
   client.call("set", "x", "old");
   const cases: [string, string, string][] = [
@@ -168,13 +168,13 @@ testCommands("set refuses a TTL that is none", (makeClient) => {
   assertEquals(client.text("pttl", "x"), 4102444800000 - START_MS);
 });
 
-testCommands("mget answers nil for what is absent or no string", (makeClient) => {
+testCommands("mget replies with nil for an absent key, and for other types", (makeClient) => {
   const client = makeClient();
   fill(client);
   assertEquals(client.text("mget", "string", "list", "absent", "hash", "string"), ["value", null, null, null, "value"]);
 });
 
-testCommands("mset sets all, the last value of a key winning", (makeClient) => {
+testCommands("mset sets all keys, and the last value of a repeated key", (makeClient) => {
   const client = makeClient();
   fill(client);
   client.call("expire", "string", "10");
@@ -185,7 +185,7 @@ testCommands("mset sets all, the last value of a key winning", (makeClient) => {
   assertEquals(client.refusal("mset", "a"), "ERR wrong number of arguments for 'mset' command");
 });
 
-testCommands("mset and mget take thousands of keys", (makeClient) => {
+testCommands("mset and mget accept thousands of keys", (makeClient) => {
   const client = makeClient();
   const keys = Array.from({ length: 5000 }, (_, i) => `key ${i}`);
   assertEquals(client.text("mset", ...keys.flatMap((key, i) => [key, i])), "OK");
@@ -193,7 +193,7 @@ testCommands("mset and mget take thousands of keys", (makeClient) => {
   assertEquals(client.text("size"), 5000);
 });
 
-testCommands("getdel answers and removes", (makeClient) => {
+testCommands("getdel replies and removes", (makeClient) => {
   const client = makeClient();
   fill(client);
   assertEquals(client.text("getdel", "string"), "value");
@@ -203,7 +203,7 @@ testCommands("getdel answers and removes", (makeClient) => {
   assertEquals(client.text("exists", "hash"), 1);
 });
 
-testCommands("strlen", (makeClient) => {
+testCommands("strlen replies with the length in bytes", (makeClient) => {
   const client = makeClient();
   fill(client);
   assertEquals(client.text("strlen", "string"), 5);
@@ -232,7 +232,7 @@ testCommands("append joins, and keeps the TTL", (makeClient) => {
   assertEquals(client.text("get", "string"), expected);
 });
 
-testCommands("append refuses to make a string that is too long", (makeClient) => {
+testCommands("append refuses to make a string too long", (makeClient) => {
   const client = makeClient({ memoryLimitBytes: 4 * VALUE_SIZE_MAX_BYTES });
   const most = 8 * 1024 * 1024;
   client.call("set", "x", new Uint8Array(most));
@@ -260,7 +260,7 @@ testCommands("incr, decr and incrby count, and keep the TTL", (makeClient) => {
   assertEquals(client.text("get", "t"), "100");
 });
 
-testCommands("incr counts over every length of text", (makeClient) => {
+testCommands("incr counts across all lengths of text", (makeClient) => {
   const client = makeClient();
   for (let power = 1; power < 2 ** 53; power *= 10) {
     client.call("set", "x", String(power - 1));
@@ -290,7 +290,7 @@ testCommands("incrby counts in 64 bits", (makeClient) => {
   assertEquals(client.refusal("incrby", "x", "-9223372036854775808"), OVERFLOW);
 });
 
-testCommands("incr refuses what is no integer", (makeClient) => {
+testCommands("incr refuses a text that is not an integer", (makeClient) => {
   const client = makeClient();
   fill(client);
   const wrong = [
@@ -331,7 +331,7 @@ testCommands("new keys get the default TTL", (makeClient) => {
   client.call("hincrby", "hincrby", "f", "1");
   const keys = ["set", "keepttl", "mset", "append", "incr", "rpush", "lpush", "hset", "hincrby"];
   for (const key of keys) assertEquals(client.text("pttl", key), 5000, key);
-  // What is there already keeps its own.
+  // A key that exists keeps its own TTL.
   client.nowMs += 1000;
   client.call("append", "append", "1");
   client.call("incr", "incr");

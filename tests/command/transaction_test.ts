@@ -8,7 +8,7 @@ import { testCommands } from "../support/test_commands.ts";
 const WRONG_TYPE = "Operation against a key holding the wrong kind of value";
 const ABORTED = "EXECABORT Transaction discarded because of previous errors.";
 
-testCommands("multi queues, exec runs all and answers each reply", (makeClient) => {
+testCommands("multi queues commands, and exec runs them and returns each reply", (makeClient) => {
   const client = makeClient();
   assertEquals(client.text("multi"), "OK");
   assertEquals(client.text("set", "a", "1"), "QUEUED");
@@ -21,7 +21,7 @@ testCommands("multi queues, exec runs all and answers each reply", (makeClient) 
   assertEquals(client.text("exec"), []);
 });
 
-testCommands("exec answers an error among the others, and runs what follows", (makeClient) => {
+testCommands("exec returns an error among the other replies, and runs the following commands", (makeClient) => {
   const client = makeClient();
   client.call("set", "a", "text");
   client.call("multi");
@@ -47,7 +47,7 @@ testCommands("a request that cannot be queued spoils the transaction", (makeClie
   }
 });
 
-testCommands("what is never queued and fails does not spoil the transaction", (makeClient) => {
+testCommands("an error of a command that is never queued does not spoil the transaction", (makeClient) => {
   const client = makeClient();
   assertEquals(client.refusal("discard"), "ERR DISCARD without MULTI");
   client.call("multi");
@@ -57,7 +57,7 @@ testCommands("what is never queued and fails does not spoil the transaction", (m
   assertEquals(client.text("exec"), [[0, "OK"]]);
 });
 
-testCommands("discard forgets what was queued", (makeClient) => {
+testCommands("discard drops the queued commands", (makeClient) => {
   const client = makeClient();
   client.call("multi");
   client.call("set", "a", "1");
@@ -65,7 +65,7 @@ testCommands("discard forgets what was queued", (makeClient) => {
   assertEquals(client.text("get", "a"), null);
 });
 
-testCommands("a transaction is bounded", (makeClient) => {
+testCommands("the size of a transaction is bounded", (makeClient) => {
   const client = makeClient();
   client.call("multi");
   const value = new Uint8Array(VALUE_SIZE_MAX_BYTES - 1024);
@@ -113,7 +113,7 @@ testCommands("exec runs when watched keys were only read, or others changed", (m
   client.call("multi");
   client.call("set", "a", "1");
   assertEquals(client.text("exec"), [[0, "OK"]]);
-  // Its own transaction has ended the watch.
+  // The client's own transaction has ended the watch.
   client.call("set", "a", "2");
   client.call("multi");
   assertEquals(client.text("exec"), []);
@@ -163,38 +163,41 @@ testCommands("a waiting client is served when the transaction has ended", async 
   assertEquals(await waiting, [new TextEncoder().encode("l"), new TextEncoder().encode("b")]);
 });
 
-testCommands("multi refuses a command of too many arguments, and takes one of nearly as many", async (makeClient) => {
+testCommands("multi refuses a command of too many arguments, and accepts the longest one", async (makeClient) => {
   const client = makeClient();
   const most = TRANSACTION_ARGUMENTS_MAX_COUNT - 1;
-  // A spread of so many would not fit the stack.
-  const answer = (count: number) => {
+  // Spreading that many arguments would exceed the stack.
+  const replyTo = (count: number) => {
     const frame = client.run(["exists", ...Array.from({ length: count }, (_, i) => `k${i}`)]);
     return decodeReply(frame, FRAME_PREFIX_BYTES, frame.length);
   };
   client.call("multi");
-  assertEquals(answer(most), "QUEUED");
+  assertEquals(replyTo(most), "QUEUED");
   assertEquals(await client.wait("exec"), [[0, 0]]);
   client.call("multi");
-  const refusal = answer(most + 1);
+  const refusal = replyTo(most + 1);
   assertInstanceOf(refusal, ReplyError);
   assertEquals(refusal.message, `too many arguments for a command in a transaction: at most ${most}`);
   assertEquals(client.refusal("exec"), ABORTED);
 });
 
-testCommands("a transaction that has begun is done wholly though writes are refused meanwhile", async (makeClient) => {
-  const client = makeClient();
-  client.stepsASlice = 1;
-  client.pausing = () => {
-    if (client.store.size > 0) client.shared.refusal = "the disk is full";
-  };
-  const count = 1_000;
-  client.call("multi");
-  for (let i = 0; i < count; i++) client.call(...(i % 2 === 0 ? ["set", `k${i}`, "v"] : ["rpush", `k${i}`, "v"]));
-  const replies = await client.wait("exec") as [number, Value][];
-  assertEquals(replies.filter(([status]) => status !== 0), []);
-  assertEquals(client.store.size, count);
-  assertEquals(client.refusal("set", "later", "v"), "MISCONF Writes are refused, reads are not: the disk is full");
-  client.call("multi");
-  client.call("set", "later", "v");
-  assertMatch(client.refusal("exec"), /^EXECABORT .*MISCONF .*the disk is full/);
-});
+testCommands(
+  "a transaction that has begun runs completely even if writes are refused meanwhile",
+  async (makeClient) => {
+    const client = makeClient();
+    client.stepsASlice = 1;
+    client.pausing = () => {
+      if (client.store.size > 0) client.shared.refusal = "the disk is full";
+    };
+    const count = 1_000;
+    client.call("multi");
+    for (let i = 0; i < count; i++) client.call(...(i % 2 === 0 ? ["set", `k${i}`, "v"] : ["rpush", `k${i}`, "v"]));
+    const replies = await client.wait("exec") as [number, Value][];
+    assertEquals(replies.filter(([status]) => status !== 0), []);
+    assertEquals(client.store.size, count);
+    assertEquals(client.refusal("set", "later", "v"), "MISCONF Writes are refused, reads are not: the disk is full");
+    client.call("multi");
+    client.call("set", "later", "v");
+    assertMatch(client.refusal("exec"), /^EXECABORT .*MISCONF .*the disk is full/);
+  },
+);

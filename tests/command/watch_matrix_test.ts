@@ -1,4 +1,7 @@
-/** Whether writes that change nothing count as a change for who watches the key: what stands in the table, without redis-server. */
+/**
+ * Checks, without redis-server, the table of writes that change nothing but count as a change for clients that watch
+ * the key.
+ */
 
 import { assertEquals } from "@std/assert";
 import { SharedState } from "../../src/command/shared_state.ts";

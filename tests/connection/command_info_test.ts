@@ -10,7 +10,7 @@ function list(client: MemoryClient, ...filter: string[]): string[] {
   return (client.text("command", "list", ...filter) as string[]).toSorted();
 }
 
-testCommands("command and command info tell every command by each of its names", (makeClient) => {
+testCommands("command and command info describe every command under each of its names", (makeClient) => {
   const client = makeClient();
   for (const request of [["command"], ["COMMAND", "INFO"]]) {
     const infos = client.text(...request) as Readable[][];
@@ -21,7 +21,7 @@ testCommands("command and command info tell every command by each of its names",
   assertEquals(list(client), allNames);
 });
 
-testCommands("command info tells arity, flags, keys, categories, tips and how keys are used", (makeClient) => {
+testCommands("command info shows arity, flags, keys, categories, tips and uses of keys", (makeClient) => {
   const client = makeClient();
   const index = (at: number) => [["type", "index"], ["spec", [["index", at]]]];
   const range = (last: number, step: number) => {
@@ -68,7 +68,7 @@ testCommands("command info tells arity, flags, keys, categories, tips and how ke
   assertEquals(ping!.slice(8), [[], []]);
 });
 
-testCommands("command docs tells what commands do, and their arguments", (makeClient) => {
+testCommands("command docs shows summaries and arguments", (makeClient) => {
   const client = makeClient();
   assertEquals(client.text("command", "docs", "Strlen", "nope"), [["strlen", [
     ["summary", "The length of a string in bytes; 0 when absent."],
@@ -158,14 +158,14 @@ testCommands("command getkeys and getkeysandflags find the keys of a call", (mak
   }
 });
 
-testCommands("command refuses subcommands that are none", (makeClient) => {
+testCommands("command refuses unknown subcommands", (makeClient) => {
   const client = makeClient();
   assertEquals(client.refusal("command", "nope"), "ERR unknown subcommand 'nope'. Try COMMAND HELP.");
   assertEquals(client.refusal("command", "count", "x"), "ERR wrong number of arguments for 'command|count' command");
   assert((client.text("command", "help") as string[]).includes("COUNT"));
 });
 
-Deno.test("flags, categories and uses of keys are sound for every command", () => {
+Deno.test("flags, categories and uses of keys are consistent for every command", () => {
   for (const each of NAMED_COMMANDS) {
     const { name, specification: { firstKey, lastKey, writes } } = each;
     const flags = flagsOf(each);

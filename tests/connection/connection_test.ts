@@ -7,7 +7,7 @@ import { ClientState } from "../../src/connection/client_state.ts";
 import { makeStore } from "../support/memory_client.ts";
 import { testCommands } from "../support/test_commands.ts";
 
-testCommands("select knows one database", (makeClient) => {
+testCommands("select accepts only database 0", (makeClient) => {
   const client = makeClient();
   assertEquals(client.text("select", "0"), "OK");
   assertEquals(client.client.closing, false);
@@ -16,7 +16,7 @@ testCommands("select knows one database", (makeClient) => {
   assertEquals(client.client.closing, false);
 });
 
-testCommands("select of any other database ends the connection, in a transaction at once", async (makeClient) => {
+testCommands("select of another database ends the connection, also within a transaction", async (makeClient) => {
   const why = "there is one database, 0; the connection is closed, so that nothing is written to the wrong database";
   for (const index of ["1", "-1", "15", "9223372036854775807"]) {
     const client = makeClient();
@@ -51,7 +51,7 @@ testCommands("hello and subscribe are refused in the native protocol", (makeClie
   }
 });
 
-testCommands("hello chooses a version, authenticates and names, all or nothing", (makeClient) => {
+testCommands("hello chooses a version, authenticates and sets a name, all or nothing", (makeClient) => {
   const client = makeClient({ password: "secret" });
   client.client.version = 2;
   assertMatch(client.refusal("hello", "3"), /^NOAUTH HELLO must be called with the client already authenticated/);
@@ -70,7 +70,7 @@ testCommands("hello chooses a version, authenticates and names, all or nothing",
   assertEquals([client.client.version, client.client.authenticated, client.client.name], [3, true, "me"]);
 });
 
-testCommands("reset makes the connection what it was", (makeClient) => {
+testCommands("reset restores the connection's initial state", (makeClient) => {
   const client = makeClient();
   client.call("client", "setname", "me");
   client.client.touchesNothing = true;
@@ -84,13 +84,13 @@ testCommands("reset makes the connection what it was", (makeClient) => {
   assertEquals(client.client.touchesNothing, false);
 });
 
-testCommands("quit answers, and lets the connection end", async (makeClient) => {
+testCommands("quit replies, and ends the connection", async (makeClient) => {
   const client = makeClient();
   assertEquals(await client.wait("quit"), "OK");
   assert(client.client.closing);
 });
 
-testCommands("client tells who is there", (makeClient) => {
+testCommands("client list, info and their filters describe connections", (makeClient) => {
   const client = makeClient();
   const other = makeClient({ store: client.store, shared: client.shared });
   assertEquals(client.text("client", "id"), 1);
@@ -131,7 +131,7 @@ testCommands("client kill ends connections", async (makeClient) => {
   assert(client.client.closing && !client.isKilled);
 });
 
-testCommands("client no-touch is kept for the connection", async (makeClient) => {
+testCommands("client no-touch applies to its connection", async (makeClient) => {
   const client = makeClient();
   assertEquals(await client.wait("client", "no-touch", "on"), "OK");
   assertEquals(client.client.touchesNothing, true);
@@ -172,7 +172,7 @@ testCommands("config gets by pattern, and sets all or nothing", (makeClient) => 
   assertEquals(client.resets, 1);
 });
 
-Deno.test("Channels.publish() reaches channels and patterns, and nobody who has left", () => {
+Deno.test("Channels.publish() reaches listeners of channels and patterns, and no client that has left", () => {
   const channels = new Channels();
   const got: string[] = [];
   const listener = (name: string) => {

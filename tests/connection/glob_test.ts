@@ -43,7 +43,7 @@ const CASES: readonly [pattern: string, text: string, expected: boolean][] = [
   ["[a-c]x", "dx", false],
   ["[c-a]x", "bx", true],
   ["[a-c-e]", "-", true],
-  // A bracket may end a range, and the set goes on; Redis reads it so.
+  // A bracket may end a range, and the set continues; Redis parses it that way.
   ["[a-]", "-", false],
   ["[a-]", "_", true],
   ["[-a]", "-", true],
@@ -93,7 +93,7 @@ Deno.test("Glob matches() works on bytes, in place", () => {
   assert(!glob.matches(around, 7, 5));
 });
 
-/** The definition itself, exponential as it may be. */
+/** Returns whether the text matches, by the definition itself, which takes exponential time. */
 function matchesByDefinition(pattern: string, text: string): boolean {
   if (pattern === "") return text === "";
   if (pattern[0] === "*") {
@@ -125,7 +125,7 @@ Deno.test("Glob matches() agrees with the definition on random patterns", () => 
   assert(positive > 1000);
 });
 
-/** Whether the items match the text, by a table of what the first items make of the first bytes. */
+/** Returns whether the items match the text, by a table of which first items match which first bytes. */
 function matchesByTable(items: readonly string[], text: string): boolean {
   // reached[i]: the first i items match the text so far.
   let reached = items.map((_, i) => items.slice(0, i).every((item) => item === "*"));
@@ -154,7 +154,7 @@ Deno.test("Glob matches() agrees with the table on patterns of several words", (
   for (let i = 0; i < 5_000; i++) {
     const items = Array.from({ length: random.below(110) }, () => random.pick(["a", "b", "?", "[ab]", "?", "?"]));
     for (let stars = random.below(4); stars > 0; stars--) items.splice(random.below(items.length + 1), 0, "*");
-    // A text that fits, more or less.
+    // The text matches, or almost.
     const fitting = items.map((item) => item === "*" ? "ab".repeat(random.below(20)) : item === "b" ? "b" : "a").join(
       "",
     );
@@ -169,7 +169,7 @@ Deno.test("Glob matches() agrees with the table on patterns of several words", (
   assert(positive > 1_000 && positive < 4_800, `${positive}`);
 });
 
-Deno.test("Glob matches() takes at most one step a byte for each 32 items, whatever the pattern", () => {
+Deno.test("Glob matches() takes at most one step per byte for each 32 items, for any pattern", () => {
   const text = encoder.encode("a".repeat(10_000));
   const hostile: [pattern: string, items: number][] = [
     ["*a".repeat(500) + "b", 501],

@@ -5,10 +5,10 @@ import { GlobText } from "../../src/connection/glob_text.ts";
 import { PATTERN_SIZE_MAX_BYTES } from "../../src/limits.ts";
 import { pickSeed, Random } from "../support/random.ts";
 
-/** Lengths around the ends of words, and around the longest text that is matched by its places. */
+/** Lengths near the ends of words, and near the longest text that is matched by its places. */
 const LENGTHS = [0, 1, 2, 5, 30, 31, 32, 33, 63, 64, 65, 300, 1023, 1024, 1025, 2000];
 
-Deno.test("GlobText matches() says what Glob says, whatever text and patterns", () => {
+Deno.test("GlobText matches() agrees with Glob on any text and pattern", () => {
   const random = new Random(pickSeed());
   const pick = (letters: string) => letters[random.below(letters.length)]!;
   const target = new GlobText();
@@ -29,7 +29,7 @@ Deno.test("GlobText matches() says what Glob says, whatever text and patterns", 
   assertLessOrEqual(2000, matched, "enough patterns match to mean something");
 });
 
-/** A pattern made of a text: parts are kept, replaced by stars and sets, or spoilt. */
+/** Derives a pattern from a text: parts of it are kept, replaced by stars and sets, or changed. */
 function derive(text: string, random: Random, pick: (letters: string) => string): string {
   let pattern = "";
   for (let at = 0; at < text.length;) {

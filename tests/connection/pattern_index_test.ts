@@ -6,7 +6,7 @@ import { pickSeed, Random } from "../support/random.ts";
 
 const PARTS = ["a", "b", "user:", "*", "?", "[ab]", "\\*", "x".repeat(40), "\xff", ":"];
 
-Deno.test("PatternIndex finds what matches, in order, whatever was added and removed", () => {
+Deno.test("PatternIndex finds the patterns that match, in order, after additions and removals", () => {
   const random = new Random(pickSeed());
   const index = new PatternIndex<Indexed>();
   const items: Indexed[] = [];
@@ -28,7 +28,7 @@ Deno.test("PatternIndex finds what matches, in order, whatever was added and rem
   }
 });
 
-Deno.test("PatternIndex searches in steps, between which patterns come and go", () => {
+Deno.test("PatternIndex searches in steps, between which patterns are added and removed", () => {
   const index = new PatternIndex<Indexed>();
   const items = Array.from({ length: 60_000 }, (_, serial) => ({ bytes: binaryBytes("*a"), serial }));
   for (const item of items) index.add(item);
@@ -40,13 +40,13 @@ Deno.test("PatternIndex searches in steps, between which patterns come and go", 
     index.search(binaryBytes("other")).step();
   }
   assert(steps > 5, `${steps} steps`);
-  // Those that were there all the time, each once.
+  // The patterns that existed all the time are found once.
   const found = new Set(search.found.map(({ serial }) => serial));
   assertEquals(found.size, search.found.length);
   for (const { serial } of items) assert(found.has(serial));
 });
 
-Deno.test("PatternIndex tries no pattern that begins otherwise", () => {
+Deno.test("PatternIndex tries no pattern with another beginning", () => {
   const index = new PatternIndex<Indexed>();
   let tried = 0;
   for (let serial = 0; serial < 1000; serial++) {
