@@ -74,7 +74,7 @@ export class ElementSearch {
   }
 
   /** Moves to the element after the one found. Returns `false` when there is none. */
-  goOn(): boolean {
+  next(): boolean {
     this.#index += this.#step;
     this.#left--;
     this.found = -1;

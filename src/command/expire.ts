@@ -78,26 +78,26 @@ function wholeSeconds(ms: number): number {
 
 /** `expire key seconds [NX | XX | GT | LT]` sets a deadline in seconds from now. */
 export function expire(context: CommandContext, request: Request, reply: Reply): void {
-  expireAsAsked(context, request, reply, context.store.nowMs, 1000);
+  expireByOptions(context, request, reply, context.store.nowMs, 1000);
 }
 
 /** `pexpire key ms [NX | XX | GT | LT]` sets a deadline in milliseconds from now. */
 export function pexpire(context: CommandContext, request: Request, reply: Reply): void {
-  expireAsAsked(context, request, reply, context.store.nowMs, 1);
+  expireByOptions(context, request, reply, context.store.nowMs, 1);
 }
 
 /** `expireat key unix-seconds [NX | XX | GT | LT]` sets a deadline in seconds since 1970. */
 export function expireat(context: CommandContext, request: Request, reply: Reply): void {
-  expireAsAsked(context, request, reply, 0, 1000);
+  expireByOptions(context, request, reply, 0, 1000);
 }
 
 /** `pexpireat key unix-ms [NX | XX | GT | LT]` sets a deadline in milliseconds since 1970. */
 export function pexpireat(context: CommandContext, request: Request, reply: Reply): void {
-  expireAsAsked(context, request, reply, 0, 1);
+  expireByOptions(context, request, reply, 0, 1);
 }
 
 /** Sets the deadline of the key in argument 1 to `baseMs` plus `unitMs` times the amount in argument 2. */
-function expireAsAsked(
+function expireByOptions(
   context: CommandContext,
   request: Request,
   reply: Reply,

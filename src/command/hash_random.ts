@@ -37,9 +37,9 @@ const FEW_OF_MANY = 64;
  */
 const WALKED_MAX_COUNT = 4096;
 /** The number of fields that are chosen in one walk over all. */
-const CHOSEN_AT_ONCE_COUNT = 512;
+const CHOSEN_PER_WALK_COUNT = 512;
 /** The number of fields that are chosen one by one in one step. */
-const CHOSEN_IN_STEP_COUNT = 64;
+const CHOSEN_PER_STEP_COUNT = 64;
 /**
  * The factor by which the expected size of a reply must exceed the largest one for the reply to be refused before it
  * begins.
@@ -148,7 +148,7 @@ class RandomFields {
     for (let i = 1; i <= count; i++) {
       this.#store.hashSeekRandom(entry, Math.random());
       bytes += this.#replyItem();
-      if (i % CHOSEN_IN_STEP_COUNT !== 0 && bytes < STEP_BYTES) continue;
+      if (i % CHOSEN_PER_STEP_COUNT !== 0 && bytes < STEP_BYTES) continue;
       yield;
       entry = this.#find();
       bytes = 0;
@@ -157,10 +157,10 @@ class RandomFields {
 
   /** Chooses indexes at random, and replies with the fields at these indexes. */
   *#chooseByNumber(count: number, total: number): Steps {
-    for (let left = count; left > 0; left -= CHOSEN_AT_ONCE_COUNT) {
+    for (let left = count; left > 0; left -= CHOSEN_PER_WALK_COUNT) {
       const entry = this.#find();
       let bytes = 0;
-      for (const chosen of this.#chooseFields(entry, total, Math.min(left, CHOSEN_AT_ONCE_COUNT))) {
+      for (const chosen of this.#chooseFields(entry, total, Math.min(left, CHOSEN_PER_WALK_COUNT))) {
         this.#store.hashFind(entry, chosen, 0, chosen.length);
         bytes += this.#replyItem();
       }
@@ -203,7 +203,7 @@ class RandomFields {
         if (chosen.add(fieldText(store)).size === before) continue;
         bytes += this.#replyItem();
         wanted--;
-        if (choices % CHOSEN_IN_STEP_COUNT !== 0 && bytes < STEP_BYTES) continue;
+        if (choices % CHOSEN_PER_STEP_COUNT !== 0 && bytes < STEP_BYTES) continue;
         yield;
         entry = this.#find();
         bytes = 0;

@@ -14,13 +14,13 @@ import type { CommandContext, Steps } from "./context.ts";
 import { ElementSearch } from "./element_search.ts";
 
 /** The work that a search does immediately, without steps, in compared elements; a long one counts as several. */
-const SEARCH_AT_ONCE = 1024;
+const SEARCH_WITHOUT_STEPS = 1024;
 /** The work that a search does in one step, in compared elements; a long one counts as several. */
 const SEARCH_STEP = 4096;
 /** The longest element that is compared without steps, in bytes. */
 const LONG_COMPARED_BYTES = 4096;
 /** The number of ranges of elements that are removed in one step. */
-const RANGES_AT_ONCE = 64;
+const RANGES_PER_STEP = 64;
 
 /** `linsert key BEFORE|AFTER pivot element` inserts an element next to the first one that equals the pivot. */
 export function linsert(context: CommandContext, request: Request, reply: Reply): void | Steps {
@@ -32,7 +32,7 @@ export function linsert(context: CommandContext, request: Request, reply: Reply)
     return;
   }
   const search = new ElementSearch(context, request, 3, 0, 1);
-  search.run(SEARCH_AT_ONCE);
+  search.run(SEARCH_WITHOUT_STEPS);
   if (!search.isOver) return insertInSteps(context, request, reply, search, isBefore);
   insertBeside(context, request, reply, search.found, isBefore);
 }
@@ -121,7 +121,7 @@ function* removeEqualInSteps(
     if (left === 0) break;
     index = fromTail ? first - 1 : first;
     if (index < 0 || index >= store.listLength(left)) break;
-    if (++ranges % RANGES_AT_ONCE === 0) yield;
+    if (++ranges % RANGES_PER_STEP === 0) yield;
   }
   reply.integer(removed);
 }
@@ -143,7 +143,7 @@ export function lpos(context: CommandContext, request: Request, reply: Reply): v
   const positions = new Positions(context, request, options);
   if (entry === 0) return positions.reply(reply);
   positions.begin(context.store.listLength(entry));
-  if (!positions.run(SEARCH_AT_ONCE)) return positionsInSteps(positions, reply);
+  if (!positions.run(SEARCH_WITHOUT_STEPS)) return positionsInSteps(positions, reply);
   positions.reply(reply);
 }
 
@@ -227,7 +227,7 @@ class Positions {
       if (!search.isOver) return false;
       if (search.found === -1) return true;
       if (this.#toPass-- <= 0) this.#found.push(search.found);
-      if (this.#found.length >= most || !search.goOn()) return true;
+      if (this.#found.length >= most || !search.next()) return true;
     }
     return false;
   }

@@ -123,7 +123,7 @@ async function finish(run: LongRun, keys: KeySet, mark: LogMark): Promise<void> 
   } catch (error) {
     if (!(error instanceof ValueGone)) throw error;
   }
-  await beginAnew(run);
+  await restart(run);
 }
 
 /** Continues a command that only reads and holds no keys. */
@@ -137,11 +137,11 @@ async function readOn(run: LongRun): Promise<void> {
   } finally {
     steps.return();
   }
-  await beginAnew(run);
+  await restart(run);
 }
 
 /** Runs a command again from its beginning, because keys that it was reading were removed. */
-async function beginAnew({ context, command, request, reply }: LongRun): Promise<void> {
+async function restart({ context, command, request, reply }: LongRun): Promise<void> {
   const { holds } = context.shared;
   for (;;) {
     const hold = holds.inTheWay(command.specification, request);

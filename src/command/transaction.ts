@@ -52,7 +52,7 @@ export function discard({ client, shared }: CommandContext, _request: Request, r
   reply.ok();
 }
 
-/** `watch key [key …]` makes the next `exec` fail if one of the keys is changed before it. */
+/** `watch key [key …]` makes the next `exec` run nothing if one of the keys is changed before it. */
 export function watch(context: CommandContext, request: Request, reply: Reply): void | Steps {
   const { client } = context;
   checkWatch(client);

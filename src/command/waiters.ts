@@ -41,7 +41,7 @@ import { WaitDeadlines } from "./wait_deadlines.ts";
  * The number of clients that are served, or whose wait is ended, between two looks at the clock. Each takes about 10
  * µs.
  */
-const SERVED_AT_ONCE_COUNT = 8;
+const SERVED_PER_STEP_COUNT = 8;
 
 /** Whether a waiting client was served: `no` when there is nothing to serve it with, `later` when it is too early. */
 export type Served = "yes" | "no" | "later";
@@ -67,7 +67,7 @@ export interface WaiterTurns {
   /** Calls `step` until it returns `true`, or until other clients should run. Returns whether all steps are done. */
   run(step: () => boolean): boolean;
   /** Calls `serve` in a later turn of the event loop, with the store's clock as it is now. */
-  goOn(serve: () => void): void;
+  continueLater(serve: () => void): void;
 }
 
 /** One client's wait. */
@@ -285,14 +285,14 @@ export class Waiters {
     // The key is free: a client was just served from it.
     serving.hold ??= holds.acquireKey(binaryBytes(serving.key));
     this.#paused.add(serving.key);
-    turns.goOn(() => this.#serve(serving));
+    turns.continueLater(() => this.#serve(serving));
   }
 
   /** Ends the waits that have timed out, in several turns when they are many. */
   #expire(late: Set<Waiter>): void {
     const left = late.values();
     const step = () => {
-      for (let i = 0; i < SERVED_AT_ONCE_COUNT; i++) {
+      for (let i = 0; i < SERVED_PER_STEP_COUNT; i++) {
         const next = left.next();
         if (next.done === true) return true;
         next.value.expire();
@@ -310,7 +310,7 @@ export class Waiters {
    */
   #serveSome(serving: Serving): Served {
     const { key } = serving;
-    for (let i = 0; i < SERVED_AT_ONCE_COUNT; i++) {
+    for (let i = 0; i < SERVED_PER_STEP_COUNT; i++) {
       let next = serving.waiting?.next();
       if (next === undefined || next.done === true) {
         serving.waiting = this.#queues.get(key)?.values();
@@ -325,5 +325,5 @@ export class Waiters {
 }
 
 function expireInTurns(turns: WaiterTurns, step: () => boolean): void {
-  if (!turns.run(step)) turns.goOn(() => expireInTurns(turns, step));
+  if (!turns.run(step)) turns.continueLater(() => expireInTurns(turns, step));
 }

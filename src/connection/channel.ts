@@ -27,11 +27,11 @@ import { runSubcommand } from "./subcommands.ts";
 import type { Subcommands } from "./subcommands.ts";
 
 /** The number of names that are handled between two looks at the clock, which takes about a tenth of a millisecond. */
-const NAMES_AT_ONCE_COUNT = 64;
+const NAMES_PER_STEP_COUNT = 64;
 /**
  * The size of the names that are handled between two looks at the clock, in bytes; each step of matching counts as one.
  */
-const NAMES_AT_ONCE_BYTES = 32 * 1024;
+const NAMES_PER_STEP_BYTES = 32 * 1024;
 
 /** The first item of a confirmation, by command. */
 const VERBS = {
@@ -89,8 +89,8 @@ function changeEach(
   const ended = verb === "unsubscribe" ? channels : verb === "punsubscribe" ? patterns : undefined;
   let i = 1;
   return inSlices(context, () => {
-    let left = NAMES_AT_ONCE_BYTES;
-    for (const stop = Math.min(count, i + NAMES_AT_ONCE_COUNT); i < stop && left > 0; i++) {
+    let left = NAMES_PER_STEP_BYTES;
+    for (const stop = Math.min(count, i + NAMES_PER_STEP_COUNT); i < stop && left > 0; i++) {
       left -= lengths[i]!;
       if (ended?.size !== 0) change(context, binaryText(bytes, starts[i]!, lengths[i]!));
       confirm(context, reply, verb, bytes, starts[i]!, lengths[i]!);
@@ -110,8 +110,8 @@ function changeAll(
   if (names.length === 0) return confirm(context, reply, verb, undefined, 0, 0);
   let i = 0;
   return inSlices(context, () => {
-    let left = NAMES_AT_ONCE_BYTES;
-    for (const stop = Math.min(names.length, i + NAMES_AT_ONCE_COUNT); i < stop && left > 0; i++) {
+    let left = NAMES_PER_STEP_BYTES;
+    for (const stop = Math.min(names.length, i + NAMES_PER_STEP_COUNT); i < stop && left > 0; i++) {
       left -= names[i]!.length;
       change(context, names[i]!);
       const bytes = binaryBytes(names[i]!);
@@ -218,8 +218,8 @@ function listChannels(context: ConnectionContext, request: Request, reply: Reply
   let found = 0;
   reply.openArray();
   const step = () => {
-    let left = NAMES_AT_ONCE_BYTES;
-    for (let i = 0; i < NAMES_AT_ONCE_COUNT && left > 0; i++) {
+    let left = NAMES_PER_STEP_BYTES;
+    for (let i = 0; i < NAMES_PER_STEP_COUNT && left > 0; i++) {
       const { done, value } = names.next();
       if (done) return true;
       const bytes = binaryBytes(value);
@@ -247,8 +247,8 @@ function countListeners(context: ConnectionContext, request: Request, reply: Rep
   reply.array((count - 2) * 2);
   let i = 2;
   return inSlices(context, () => {
-    let left = NAMES_AT_ONCE_BYTES;
-    for (const stop = Math.min(count, i + NAMES_AT_ONCE_COUNT); i < stop && left > 0; i++) {
+    let left = NAMES_PER_STEP_BYTES;
+    for (const stop = Math.min(count, i + NAMES_PER_STEP_COUNT); i < stop && left > 0; i++) {
       left -= lengths[i]!;
       reply.bytes(bytes, starts[i]!, lengths[i]!);
       reply.integer(channels.count(binaryText(bytes, starts[i]!, lengths[i]!)));

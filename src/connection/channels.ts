@@ -24,7 +24,7 @@ import type { Indexed, PatternSearch } from "./pattern_index.ts";
 /**
  * The number of channels and patterns that are forgotten immediately when a client leaves. The others follow in slices.
  */
-const FORGOTTEN_AT_ONCE_COUNT = 256;
+const FORGOTTEN_PER_STEP_COUNT = 256;
 /** The length of one slice of forgetting channels, in milliseconds. */
 const FORGETTING_SLICE_MS = 1;
 
@@ -227,7 +227,7 @@ export class Channels {
   #forgetSome(forgetting: Forgetting): boolean {
     const { client, channels, patterns } = forgetting;
     const count = channels.length + patterns.length;
-    const stop = Math.min(count, forgetting.done + FORGOTTEN_AT_ONCE_COUNT);
+    const stop = Math.min(count, forgetting.done + FORGOTTEN_PER_STEP_COUNT);
     for (; forgetting.done < stop; forgetting.done++) {
       const index = forgetting.done - channels.length;
       if (index < 0) {

@@ -58,7 +58,7 @@ export const CLIENT_SUBCOMMANDS: Subcommands = {
 /**
  * The number of clients that are described between two looks at the clock, which takes about a tenth of a millisecond.
  */
-const CLIENTS_AT_ONCE_COUNT = 32;
+const CLIENTS_PER_STEP_COUNT = 32;
 
 /**
  * `client id | getname | setname name | setinfo … | list … | info | kill … | unblock … | no-evict … | no-touch …` shows
@@ -152,7 +152,7 @@ function list(context: ConnectionContext, request: Request, reply: Reply): void 
   let lines = "";
   let next = 0;
   const describing = inSlices(context, () => {
-    const stop = Math.min(clients.length, next + CLIENTS_AT_ONCE_COUNT);
+    const stop = Math.min(clients.length, next + CLIENTS_PER_STEP_COUNT);
     for (; next < stop; next++) {
       const client = clients[next]!;
       // A client that is described later may have left meanwhile.
@@ -185,12 +185,12 @@ function typeArgument(request: Request, index: number): ClientType {
  * @param command the command that is running
  */
 function describe(client: ClientState, context: ConnectionContext, command: string, nowMs: number): string {
-  const isAsking = client === context.client;
+  const isOwn = client === context.client;
   return `id=${client.id} addr=${client.address} laddr=${client.localAddress} name=${client.name}` +
-    ` age=${secondsSince(client.createdMs, nowMs)} idle=${isAsking ? 0 : secondsSince(client.lastMs, nowMs)}` +
+    ` age=${secondsSince(client.createdMs, nowMs)} idle=${isOwn ? 0 : secondsSince(client.lastMs, nowMs)}` +
     ` flags=${flagsOf(client)} db=0 sub=${client.channels.size} psub=${client.patterns.size}` +
     ` multi=${client.transaction?.count ?? -1} tot-mem=${client.account.bytes + CLIENT_FIXED_BYTES}` +
-    ` watch=${client.watched.size} cmd=${isAsking ? command : client.lastCommand} user=default` +
+    ` watch=${client.watched.size} cmd=${isOwn ? command : client.lastCommand} user=default` +
     ` resp=${client.version} lib-name=${client.libraryName} lib-ver=${client.libraryVersion}\n`;
 }
 

@@ -28,7 +28,7 @@ export const CONFIG_SUBCOMMANDS: Subcommands = {
 };
 
 /** The number of patterns that are searched for between two looks at the clock. A short one takes 10 µs. */
-const PATTERNS_AT_ONCE_COUNT = 4;
+const PATTERNS_PER_STEP_COUNT = 4;
 
 /** `config get pattern [pattern …] | set name value [name value …] | resetstat` shows or changes settings. */
 export function config(context: ConnectionContext, request: Request, reply: Reply): void | Promise<void> {
@@ -38,32 +38,32 @@ export function config(context: ConnectionContext, request: Request, reply: Repl
 function get(context: ConnectionContext, request: Request, reply: Reply): void | Promise<void> {
   const { configuration } = context.shared;
   // As in Redis, a name that is not a pattern is returned as it was written in the request.
-  const told = new Map<string, string>();
+  const found = new Map<string, string>();
   let i = 2;
   const finding = inSlices(context, () => {
-    for (const stop = Math.min(request.count, i + PATTERNS_AT_ONCE_COUNT); i < stop; i++) find(request.text(i));
+    for (const stop = Math.min(request.count, i + PATTERNS_PER_STEP_COUNT); i < stop; i++) find(request.text(i));
     return i === request.count;
   });
-  if (finding !== undefined) return finding.then(tell);
-  tell();
+  if (finding !== undefined) return finding.then(write);
+  write();
 
   function find(pattern: string): void {
     const lower = pattern.toLowerCase();
     if (Object.hasOwn(configuration, lower)) {
-      if (!told.has(lower)) told.set(lower, pattern);
+      if (!found.has(lower)) found.set(lower, pattern);
       return;
     }
     const glob = new Glob(encodeText(lower));
     for (const name of Object.keys(configuration)) {
       const bytes = encodeText(name);
-      if (!told.has(name) && glob.matches(bytes, 0, bytes.length)) told.set(name, name);
+      if (!found.has(name) && glob.matches(bytes, 0, bytes.length)) found.set(name, name);
     }
   }
 
-  function tell(): void {
-    reply.map(told.size);
-    for (const [name, asked] of told) {
-      reply.text(asked);
+  function write(): void {
+    reply.map(found.size);
+    for (const [name, given] of found) {
+      reply.text(given);
       reply.text(configuration[name]!.get());
     }
   }

@@ -30,7 +30,7 @@ export function serveInTurns(waiters: Waiters, { store, slices, peerEnds, log }:
   waiters.later = (serve) => setTimeout(() => serveAt(Date.now(), serve), 0);
   waiters.turns = {
     run: (step) => slices.run(step),
-    goOn: async (serve) => {
+    continueLater: async (serve) => {
       const { nowMs } = store;
       await slices.next();
       serveAt(nowMs, serve);

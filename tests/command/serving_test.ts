@@ -18,7 +18,7 @@ class Turns implements WaiterTurns {
     return step();
   }
 
-  goOn(serve: () => void): void {
+  continueLater(serve: () => void): void {
     this.due.push(serve);
   }
 
