@@ -121,7 +121,7 @@ Deno.test("COMMANDS say which replies are text in lines", async () => {
       // With the fewest arguments and with some more, since some are refused with the one or the other.
       const texts = await Promise.all([0, 1, 2].map(async (moreCount) => {
         const reply = new NotingReply();
-        const client = new MemoryClient({ reply, memoryLimitBytes: 1024 * 1024 });
+        const client = new MemoryClient({ reply, memoryLimitBytes: 2 * 1024 * 1024 });
         client.call("set", "1", "1");
         const others = Array<string>(Math.max(0, leastCount + moreCount)).fill("1");
         if (replyDelay === "timeout") others[others.length - 1] = "0.001";
