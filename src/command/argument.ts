@@ -39,8 +39,8 @@ export function peekKey(context: CommandContext, request: Request, index: number
 }
 
 /**
- * Marks the key in argument `index` as changed for clients that watch it. Commands call this that may leave a key as it
- * was, but count as a change in Redis.
+ * Marks the key in argument `index` as changed for clients that watch it. A command that may
+ * leave a key as it was, but counts as a change in Redis, calls this.
  */
 export function touchKey({ shared: { watches } }: CommandContext, request: Request, index: number): void {
   if (watches.count > 0) watches.touch(request.bytes, request.starts[index]!, request.lengths[index]!);
@@ -97,7 +97,7 @@ export function deadlineAfter(context: CommandContext, request: Request, index: 
 }
 
 /**
- * Returns the deadline that argument `index` is, in milliseconds since 1970. It may have passed.
+ * Returns the deadline in argument `index`, in milliseconds since 1970. It may have passed.
  *
  * @param unitMs the unit of the argument: 1 or 1000 ms
  * @throws {ReplyError} when the argument is not a positive integer, or the deadline needs more than 64 bits

@@ -140,7 +140,7 @@ export function randomkey(context: CommandContext, _request: Request, reply: Rep
   store.copyKey(entry, reply.buffer, at);
 }
 
-/** `flush [ASYNC | SYNC]` removes all keys. With both options their memory is freed in steps. */
+/** `flush [ASYNC | SYNC]` removes all keys. With either option, their memory is freed in steps. */
 export function flush(context: CommandContext, request: Request, reply: Reply): void {
   const isRight = request.count === 1 || (request.count === 2 && (request.is(1, "async") || request.is(1, "sync")));
   if (!isRight) throw syntaxError();
