@@ -9,7 +9,7 @@
  * value = ± mantissa × 2^exponent        mantissa below 2^64, exponent -16445 … 16320
  * ```
  *
- * A sum takes microseconds; with thousands of digits it takes some tens of them.
+ * A sum takes microseconds, or tens of microseconds with thousands of digits.
  *
  * @module
  */
