@@ -1,8 +1,10 @@
 /**
- * What of a reply is compared: all its bytes, unless its command is in the table below, because its order is not defined,
- * or because it tells the time, memory, or who is asking.
+ * Defines what of a reply the conformance tests compare.
  *
- * A comparer turns the frames that answer a command into what has to be the same on both sides.
+ * All bytes are compared, unless the command is in the table below. Such a reply has no defined order, or it reports
+ * the time, memory or the connection itself.
+ *
+ * A comparer turns the frames of a reply into the part that must be equal on both sides.
  *
  * @module
  */
@@ -11,14 +13,14 @@ import { encodeFrame, type Frame } from "./resp_frames.ts";
 
 type Comparer = (frames: readonly Frame[], words: readonly string[]) => readonly Frame[];
 
-/** By the first word of a command, or by its first two. */
+/** The comparers, by the first word of a command or by its first two. */
 const COMPARERS: Readonly<Record<string, Comparer>> = {
-  // In the order of a hash table.
+  // These come in the order of a hash table.
   keys: each(sorted),
   hkeys: each(sorted),
   hvals: each(sorted),
   hgetall: each(sortedPairs),
-  // Cursor and elements. Scenarios ask for all at once, so that the cursor is 0.
+  // These reply with a cursor and elements. The scenarios ask for all elements in one reply, so the cursor is 0.
   scan: each((frame) => second(frame, sorted)),
   hscan: each((frame) => second(frame, sortedPairs)),
   "config get": each(sortedPairs),
@@ -26,10 +28,11 @@ const COMPARERS: Readonly<Record<string, Comparer>> = {
   "pubsub channels": each(sorted),
   unsubscribe: sortedNames,
   punsubscribe: sortedNames,
-  // By chance: what it looks like, and how many. Scenarios with one possible answer use `hrandfield` in `keys`' stead.
+  // These are random, so form and count are compared. A scenario with one possible reply uses `hrandfield` instead of
+  // `keys`.
   randomkey: each(shape),
   hrandfield: (frames, words) => frames.map(Number(words[2]) < 0 ? shape : sortedFields(words)),
-  // Of the moment.
+  // These depend on the moment.
   time: each(withoutDigits),
   lastsave: each(withoutDigits),
   pttl: each(inSeconds),
@@ -38,11 +41,11 @@ const COMPARERS: Readonly<Record<string, Comparer>> = {
   "client list": each(clientLines),
   "client info": each(clientLines),
   hello: each(withoutClientId),
-  // A transaction may greet.
+  // A transaction may contain `hello`.
   exec: each((frame) => ({ ...frame, items: frame.items?.map(withoutClientId) })),
   "memory usage": each(withoutDigits),
   info: each(shape),
-  // What documentation says is each server's own; that it is given, and in which form, is compared.
+  // The text of documentation differs between servers. Its presence and form are compared.
   "command docs": each(firstItem),
   "client help": each(firstItem),
   "command help": each(firstItem),
@@ -54,11 +57,11 @@ const COMPARERS: Readonly<Record<string, Comparer>> = {
   "command count": each(withoutDigits),
   "command info": (frames, words) => frames.map(words.length > 2 ? commandFacts : typeOnly),
   command: each(typeOnly),
-  // Frames that no command of this step has asked for: messages.
+  // No command of this step asked for these frames: they are messages.
   "": sortedMessages,
 };
 
-/** What has to be the same on both sides of what answered a command. */
+/** Returns the part of a command's reply that must be equal on both sides. */
 export function comparable(frames: readonly Frame[], words: readonly string[]): string {
   const [first = "", second = ""] = words.map((word) => word.toLowerCase());
   const comparer = COMPARERS[`${first} ${second}`] ?? COMPARERS[first];
@@ -75,19 +78,19 @@ function byBytes(left: readonly Frame[], right: readonly Frame[]): number {
   return first! < second! ? -1 : first! > second! ? 1 : 0;
 }
 
-/** The elements in the order of their bytes. */
+/** Returns a frame with its elements in the order of their bytes. */
 function sorted(frame: Frame): Frame {
   return { ...frame, items: frame.items?.toSorted((left, right) => byBytes([left], [right])) };
 }
 
-/** Keys with their values, flat or as a map, in the order of the keys' bytes. */
+/** Returns a frame with its pairs of key and value, flat or a map, in the order of the keys' bytes. */
 function sortedPairs(frame: Frame): Frame {
   const items = frame.items ?? [];
   const pairs = Array.from({ length: Math.ceil(items.length / 2) }, (_, i) => items.slice(2 * i, 2 * i + 2));
   return { ...frame, items: pairs.sort(byBytes).flat() };
 }
 
-/** Fields, or fields with values: flat in RESP2, nested in RESP3. */
+/** Returns a function that sorts fields, or fields with values, which are flat in RESP2 and nested in RESP3. */
 function sortedFields(words: readonly string[]): (frame: Frame) => Frame {
   return (frame) => words.length === 4 && frame.items?.[0]?.type !== "*" ? sortedPairs(frame) : sorted(frame);
 }
@@ -96,7 +99,7 @@ function second(frame: Frame, change: (frame: Frame) => Frame): Frame {
   return { ...frame, items: frame.items?.map((item, i) => i === 1 ? change(item) : item) };
 }
 
-/** Types and counts, without content. */
+/** Returns the types and counts of a frame without its content. */
 function shape(frame: Frame): Frame {
   if (frame.items !== undefined) return { ...frame, items: frame.items.map(shape) };
   return frame.body === undefined ? { ...frame, line: "" } : { ...frame, line: "", body: "" };
@@ -110,7 +113,7 @@ function typeOnly(frame: Frame): Frame {
   return { type: frame.type, line: "" };
 }
 
-/** Numbers of any size are as good as each other. */
+/** Returns a frame without the digits of its numbers. */
 function withoutDigits(frame: Frame): Frame {
   const mask = (text: string) => text.replace(/[0-9]+/g, "0");
   if (frame.items !== undefined) return { ...frame, items: frame.items.map(withoutDigits) };
@@ -119,13 +122,13 @@ function withoutDigits(frame: Frame): Frame {
     : { ...frame, line: "", body: mask(frame.body) };
 }
 
-/** Half a minute is as good as none: scenarios use times far apart. Negative ones mean something and stay. */
+/** Rounds times to minutes, since scenarios use times that are far apart. Negative times have a meaning and stay. */
 function inSeconds(frame: Frame): Frame {
   const ms = Number(frame.line);
   return ms < 0 ? frame : { ...frame, line: String(Math.round(ms / 60_000)) };
 }
 
-/** The facts about a client which both sides know; its address, age and memory are its own. */
+/** The facts about a client that both sides know. Its address, age and memory differ. */
 const CLIENT_FACTS = ["name", "flags", "db", "sub", "psub", "multi", "cmd", "user", "resp"];
 
 function clientLines(frame: Frame): Frame {
@@ -141,10 +144,12 @@ function withoutClientId(frame: Frame): Frame {
   return { ...frame, items };
 }
 
-/** Flags about what inmem has not: scripts, replicas, a slow log, and commands while a dump is loaded. */
+/** Flags of features that inmem lacks: scripts, replicas, a slow log, and commands during the loading of a dump. */
 const FLAGS_OF_OTHERS = ["loading", "stale", "noscript", "allow_busy", "no_async_loading", "no_multi", "skip_slowlog"];
 
-/** Name, arity, flags in any order, and the positions of keys; what follows are categories, hints and subcommands. */
+/**
+ * Returns the name, arity, flags in any order, and key positions. Categories, hints and subcommands come after them.
+ */
 function commandFacts(frame: Frame): Frame {
   return {
     ...frame,
@@ -158,14 +163,14 @@ function flags(frame: Frame): Frame {
   return sorted({ ...frame, line: "", items });
 }
 
-/** Several confirmations of one command: their names may come in any order when the command named none. */
+/** Sorts the confirmations of one command: their order is undefined when the command names no channel. */
 function sortedNames(frames: readonly Frame[], words: readonly string[]): readonly Frame[] {
   if (words.length > 1 || frames.some(({ items }) => items?.length !== 3)) return frames;
   const names = frames.map(({ items }) => items![1]!).sort((left, right) => byBytes([left], [right]));
   return frames.map((frame, i) => ({ ...frame, items: [frame.items![0]!, names[i]!, frame.items![2]!] }));
 }
 
-/** One message that came by several patterns: in any order among these. */
+/** Sorts the copies of one message that several patterns matched, whose order is undefined. */
 function sortedMessages(frames: readonly Frame[]): readonly Frame[] {
   const byPattern = ({ items }: Frame) => items?.[0]?.body === "pmessage";
   const first = frames.findIndex(byPattern);

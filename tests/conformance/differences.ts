@@ -1,58 +1,61 @@
 /**
- * Where inmem answers otherwise than redis-server 7.0.15, and means to.
+ * The replies in which inmem deliberately differs from redis-server 7.0.15, each with its reason.
  *
- * One that does not occur any more fails the conformance test as well: then it has to go from here.
+ * A difference that no longer occurs fails the conformance test and must be removed from the list.
  *
  * @module
  */
 
-/** A difference in the reply to one step. */
+/** A difference in the reply to one step of a scenario. */
 export interface StepDifference {
-  /** The scenario's name, and the line of the transcript. */
+  /** The name of the scenario. The step is a line of its transcript. */
   readonly scenario: string;
   readonly step: string;
-  /** What inmem answers, as failures of the test show it. */
+  /** The reply of inmem, as a failure of the test prints it. */
   readonly inmem: string;
-  /** The same in RESP3, where that looks otherwise. */
+  /** The reply of inmem in RESP3, if it differs from the one in RESP2. */
   readonly inmem3?: string;
   readonly reason: string;
 }
 
-/** A text that inmem has wherever redis-server has another one. */
+/** A text in any reply of redis-server, and the text that inmem has instead. */
 export interface TextDifference {
   readonly redis: string;
   readonly inmem: string;
   readonly reason: string;
 }
 
-/** One difference. */
+/** A difference in one step, or in a text. */
 export type Difference = StepDifference | TextDifference;
 
-const TOO_LONG_KEY = "Keys and fields end at 32 KiB: they are kept whole beside their entry.";
-const TOO_LONG_VALUE = "Values end at 64 MiB, and the error names that bound.";
+const TOO_LONG_KEY = "Keys and fields have at most 32 KiB, because each is stored whole beside its entry.";
+const TOO_LONG_VALUE = "Values have at most 64 MiB, and the error names this limit.";
 const ONE_DATABASE =
-  "Who asks for another database is cut off: a client that overlooks the error would write into the wrong one.";
+  "inmem has one database. It closes the connection of a client that asks for another one: a client that ignores the " +
+  "error would write to the wrong database.";
 const ONE_DATABASE_TEXT =
   "there is one database, 0; the connection is closed, so that nothing is written to the wrong database";
-const ROUNDED_COUNTS = "Counts are rounded to 53 bits: next to a bound of 64 bits either answer may come.";
+const ROUNDED_COUNTS =
+  "inmem rounds counts to 53 bits, so next to a limit of 64 bits it may accept what redis-server refuses, or refuse it.";
 const TEXT_OF_ERRORS =
-  "Errors are lines of UTF-8, so that every client can show them; redis-server cuts them at a zero byte.";
-const NO_HTTP = "Both hang up on what a browser sends; inmem says why.";
-const CONTAINERS = "Subcommands are no commands of their own here, so that what one of them works on is told of all.";
+  "Errors of inmem are lines of valid UTF-8, so that every client can show them. redis-server cuts them at a zero byte.";
+const NO_HTTP = "Both servers close the connection of a browser, and inmem first says why.";
+const CONTAINERS =
+  "A subcommand has no entry of its own in inmem. The entry of its container has the flags and key positions of all.";
 
-/** All of them. */
+/** All differences that are accepted. */
 export const DIFFERENCES: readonly Difference[] = [
   {
     scenario: "command info of commands that differ",
     step: "command info save",
     inmem: "*1\\r\\n*10\\r\\n$4\\r\\nsave\\r\\n:-1\\r\\n*\\r\\n+admin\\r\\n:0\\r\\n:0\\r\\n:0\\r\\n",
     inmem3: "*1\\r\\n*10\\r\\n$4\\r\\nsave\\r\\n:-1\\r\\n~\\r\\n+admin\\r\\n:0\\r\\n:0\\r\\n:0\\r\\n",
-    reason: "`save` can be given a path, for a snapshot in a file of its own.",
+    reason: "`save` takes an optional path: it then writes a snapshot to a separate file.",
   },
   {
     redis: "$6\r\nserver\r\n$5\r\nredis\r\n",
     inmem: "$6\r\nserver\r\n$5\r\ninmem\r\n",
-    reason: "`hello` tells the truth about who answers.",
+    reason: "`hello` names the server that replies.",
   },
   {
     redis: "-ERR DB index is out of range\r\n",
@@ -80,14 +83,14 @@ export const DIFFERENCES: readonly Difference[] = [
     scenario: "strings that look like numbers after `append`",
     step: "object encoding k",
     inmem: "$3\\r\\nint\\r\\n",
-    reason: "The encoding is told by what the value is; redis-server tells how it came to be.",
+    reason: "inmem derives the encoding from the value; redis-server derives it from how the value was written.",
   },
   {
     scenario: "lpos",
     step: "lpos l c RANK -9223372036854775808",
     inmem: "$-1\\r\\n",
     inmem3: "_\\r\\n",
-    reason: "There is no element of that rank; in redis-server the rank overflows.",
+    reason: "The list has no element of that rank. In redis-server the rank overflows.",
   },
   {
     scenario: "counts next to the bounds of 64 bits",
@@ -106,20 +109,20 @@ export const DIFFERENCES: readonly Difference[] = [
     scenario: "idle times",
     step: "object idletime k",
     inmem: "-ERR idle times are not kept: eviction goes by the exact order in which keys were used\\r\\n",
-    reason: "Exact LRU needs no clock, and a made-up time would mislead.",
+    reason: "inmem evicts by the exact order of use and keeps no idle times. An invented time would mislead.",
   },
   {
-    scenario: "a watched key beside one that was changed",
+    scenario: "a watched key of a command that changed another key",
     step: "exec",
     inmem: "*-1\\r\\n",
     inmem3: "_\\r\\n",
-    reason: "All keys of a command that changes one of them count as changed: a transaction is tried again, not lost.",
+    reason: "If a command changes one of its keys, all its keys count as changed. The client repeats the transaction.",
   },
   {
     scenario: "exec with arguments where there is no transaction",
     step: "exec extra",
     inmem: "-ERR wrong number of arguments for 'exec' command\\r\\n",
-    reason: "No transaction is discarded where there is none.",
+    reason: "There is no transaction that the error could discard.",
   },
   {
     scenario: "keys and fields that are too long",
@@ -153,11 +156,11 @@ export const DIFFERENCES: readonly Difference[] = [
     reason: TOO_LONG_KEY,
   },
   {
-    scenario: "more arguments than inmem takes",
+    scenario: "more arguments than inmem accepts",
     step: 'a> :raw "x\\r\\n" => closed',
     inmem: "-ERR Protocol error: invalid multibulk length\\r\\n(closed)",
     reason:
-      "A request has 1,048,576 arguments at most, as up to Redis 6: redis-server waits for more than two thousand million.",
+      "A request has at most 1,048,576 arguments, the limit of Redis 6. redis-server 7 allows more than two billion.",
   },
   {
     scenario: "a subscriber that publishes to itself, in RESP3",
@@ -165,7 +168,7 @@ export const DIFFERENCES: readonly Difference[] = [
     inmem: "*2\\r\\n:2\\r\\n_\\r\\n>3\\r\\n$7\\r\\nmessage\\r\\n$1\\r\\nc\\r\\n$1\\r\\nm\\r\\n" +
       ">4\\r\\n$8\\r\\npmessage\\r\\n$1\\r\\n*\\r\\n$1\\r\\nc\\r\\n$1\\r\\nm\\r\\n",
     reason:
-      "redis-server pushes messages into the array of the transaction's replies, where clients take them for replies.",
+      "redis-server puts pushes inside the array of the transaction's replies, where clients mistake them for replies.",
   },
   {
     scenario: "http",
@@ -186,11 +189,11 @@ export const DIFFERENCES: readonly Difference[] = [
     reason: NO_HTTP,
   },
   {
-    scenario: "a long password of a stranger",
+    scenario: "a long password before authentication",
     step: "b> :raw xxxxxxxx…(16393 bytes)",
     inmem: "-ERR Protocol error: too big request\\r\\n",
     reason:
-      "Before authentication a whole request has 16 KiB at most; redis-server allows that for each of ten arguments.",
+      "Before authentication, inmem accepts 16 KiB a request; redis-server accepts that much for each of ten arguments.",
   },
   {
     scenario: "bytes in error texts",
@@ -215,7 +218,7 @@ export const DIFFERENCES: readonly Difference[] = [
     step: "command info ttl",
     inmem: "*1\\r\\n*10\\r\\n$3\\r\\nttl\\r\\n:-2\\r\\n*\\r\\n+fast\\r\\n+write\\r\\n:1\\r\\n:1\\r\\n:1\\r\\n",
     inmem3: "*1\\r\\n*10\\r\\n$3\\r\\nttl\\r\\n:-2\\r\\n~\\r\\n+fast\\r\\n+write\\r\\n:1\\r\\n:1\\r\\n:1\\r\\n",
-    reason: "`ttl key seconds` sets a time here.",
+    reason: "`ttl` takes an optional number of seconds, which sets the time to live. It is therefore a write.",
   },
   {
     scenario: "command info of commands that differ",
@@ -224,7 +227,7 @@ export const DIFFERENCES: readonly Difference[] = [
       "*10\\r\\n$8\\r\\nrenamenx\\r\\n:3\\r\\n*\\r\\n+denyoom\\r\\n+fast\\r\\n+write\\r\\n:1\\r\\n:2\\r\\n:1\\r\\n",
     inmem3: "*2\\r\\n*10\\r\\n$6\\r\\nrename\\r\\n:3\\r\\n~\\r\\n+denyoom\\r\\n+write\\r\\n:1\\r\\n:2\\r\\n:1\\r\\n" +
       "*10\\r\\n$8\\r\\nrenamenx\\r\\n:3\\r\\n~\\r\\n+denyoom\\r\\n+fast\\r\\n+write\\r\\n:1\\r\\n:2\\r\\n:1\\r\\n",
-    reason: "A longer key takes more memory.",
+    reason: "The new key may be longer and take more memory, so the command is refused when memory is full.",
   },
   {
     scenario: "command info of commands that differ",
@@ -259,6 +262,6 @@ export const DIFFERENCES: readonly Difference[] = [
     step: "command info swapdb",
     inmem: "*1\\r\\n*10\\r\\n$6\\r\\nswapdb\\r\\n:3\\r\\n*\\r\\n+fast\\r\\n:0\\r\\n:0\\r\\n:0\\r\\n",
     inmem3: "*1\\r\\n*10\\r\\n$6\\r\\nswapdb\\r\\n:3\\r\\n~\\r\\n+fast\\r\\n:0\\r\\n:0\\r\\n:0\\r\\n",
-    reason: "There is one database, which can only be swapped with itself: nothing is written.",
+    reason: "The one database can only be swapped with itself, so `swapdb` writes nothing.",
   },
 ];

@@ -1,5 +1,5 @@
 /**
- * `redis-server` in plaintext on a loopback port, without persistence, for the conformance tests.
+ * Runs `redis-server` on a loopback port, without TLS and without persistence, for the conformance tests.
  *
  * @module
  */
@@ -9,11 +9,11 @@ import { RespClient } from "./resp_client.ts";
 
 const START_TIMEOUT_MS = 10_000;
 
-/** The version of the `redis-server` on PATH; `undefined` when there is none. */
+/** Returns the version of the `redis-server` on PATH, or `undefined` when there is none. */
 export { redisVersion } from "../../bench/support/redis_server.ts";
 import { pause } from "../support/pause.ts";
 
-/** A process that answers on `port`. Disposing of it ends it. */
+/** A `redis-server` process that accepts connections on `port`. Disposing of it ends the process. */
 export class RedisServer implements AsyncDisposable {
   readonly port: number;
   readonly #process: Deno.ChildProcess;
@@ -25,7 +25,7 @@ export class RedisServer implements AsyncDisposable {
     this.#folder = folder;
   }
 
-  /** Starts it, with further words for its command line, and waits until it answers. */
+  /** Starts the process, with additional words for its command line, and waits until it replies. */
   static async start(...words: string[]): Promise<RedisServer> {
     const folder = await Deno.makeTempDir({ prefix: "inmem-redis-" });
     const port = freePort();
@@ -63,7 +63,7 @@ export class RedisServer implements AsyncDisposable {
     try {
       this.#process.kill("SIGKILL");
     } catch {
-      // It has ended by itself.
+      // The process has already ended.
     }
     await this.#process.status;
     await Deno.remove(this.#folder, { recursive: true });

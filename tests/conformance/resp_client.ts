@@ -1,18 +1,18 @@
 /**
- * A bare connection for the conformance tests: sends bytes, reads frames.
+ * A minimal connection for the conformance tests: it sends bytes and reads frames.
  *
  * @module
  */
 
 import { binaryBytes, binaryText, decodeFrame, encodeCommand, type Frame } from "./resp_frames.ts";
 
-/** What does not come within this time does not come. */
+/** How long a read waits for a frame, or for the end of the connection, before it fails. */
 const TIMEOUT_MS = 3_000;
 
-/** The server ended the connection where a frame was to come. */
+/** Thrown when the server ends the connection although a frame is expected. */
 export class ConnectionEnded extends Error {}
 
-/** One plaintext connection. Text has one character a byte. */
+/** A plaintext connection. Text has one character per byte. */
 export class RespClient implements Disposable {
   readonly #socket: Deno.TcpConn;
   #buffer = new Uint8Array(16 * 1024);
@@ -30,12 +30,12 @@ export class RespClient implements Disposable {
     return new RespClient(socket);
   }
 
-  /** Whether one of both sides has ended the connection. */
+  /** Whether either side has ended the connection. */
   get isClosed(): boolean {
     return this.#isClosed;
   }
 
-  /** Sends text. A server that hangs up meanwhile has said why before. */
+  /** Sends text. An error of writing is ignored when the server has closed the connection: its last frames say why. */
   async send(text: string): Promise<void> {
     const bytes = binaryBytes(text);
     try {
@@ -67,7 +67,7 @@ export class RespClient implements Disposable {
     }
   }
 
-  /** Reads until the server ends the connection; answers the frames that came before. */
+  /** Reads until the server ends the connection, and returns the frames that came before. */
   async framesToEnd(): Promise<Frame[]> {
     while (await this.#read("the end of the connection"));
     const frames: Frame[] = [];
@@ -122,7 +122,7 @@ export class RespClient implements Disposable {
   }
 }
 
-/** Whether an error of a socket says that the other side is gone. */
+/** Returns whether an error of a socket means that the other side has closed the connection. */
 function isEnd(error: unknown): boolean {
   return error instanceof Deno.errors.ConnectionReset || error instanceof Deno.errors.BrokenPipe ||
     error instanceof Deno.errors.ConnectionAborted || error instanceof Deno.errors.UnexpectedEof ||

@@ -1,28 +1,29 @@
 /**
- * Frames of RESP2 and RESP3 as trees, and back to the very same bytes. Written apart from `src/wire`, which it judges.
+ * Decodes frames of RESP2 and RESP3 into trees, and encodes these into the same bytes. This code is separate from
+ * `src/wire`, which it verifies.
  *
  * ```text
  * *2\r\n$1\r\na\r\n:1\r\n   →   { type: "*", line: "2", items: [{ type: "$", line: "1", body: "a" }, { type: ":", line: "1" }] }
  * ```
  *
- * Text has one character a byte.
+ * Text has one character per byte.
  *
  * @module
  */
 
 /** One reply or push. */
 export interface Frame {
-  /** Its first byte. */
+  /** The first byte of the frame. */
   readonly type: string;
-  /** The rest of its first line. */
+  /** The first line without its type. */
   readonly line: string;
-  /** Of `$`, `=` and `!`: the bytes behind the line. */
+  /** The bytes after the line, of `$`, `=` and `!`. */
   readonly body?: string;
-  /** Of aggregates: what they hold; keys and values in turn for a map. */
+  /** The elements of an aggregate; for a map, its keys and values alternately. */
   readonly items?: readonly Frame[];
 }
 
-/** A frame, and where the next one begins. */
+/** A frame, and the position of the next one. */
 export interface Decoded {
   readonly frame: Frame;
   readonly end: number;
@@ -33,9 +34,9 @@ const BULKS = "$=!";
 const AGGREGATES = "*~>%|";
 
 /**
- * Reads the frame at `start`; `undefined` while it is not whole.
+ * Decodes the frame at `start`, or returns `undefined` while the frame is incomplete.
  *
- * @throws {Error} when the bytes are no frame
+ * @throws {Error} when the bytes are not a frame
  */
 export function decodeFrame(bytes: Uint8Array, start: number, end: number): Decoded | undefined {
   let lineEnd = start;
@@ -67,18 +68,18 @@ export function decodeFrame(bytes: Uint8Array, start: number, end: number): Deco
   return { frame: { type, line, items }, end: at };
 }
 
-/** The bytes of a frame as text. */
+/** Returns the bytes of a frame as text. */
 export function encodeFrame({ type, line, body, items }: Frame): string {
   const tail = body !== undefined ? `${body}\r\n` : items?.map(encodeFrame).join("") ?? "";
   return `${type}${line}\r\n${tail}`;
 }
 
-/** A request as clients send it. */
+/** Returns a request as clients send it. */
 export function encodeCommand(words: readonly string[]): string {
   return `*${words.length}\r\n${words.map((word) => `$${word.length}\r\n${word}\r\n`).join("")}`;
 }
 
-/** Bytes as text of one character each. */
+/** Returns bytes as text with one character per byte. */
 export function binaryText(bytes: Uint8Array, start = 0, end = bytes.length): string {
   let text = "";
   for (let at = start; at < end; at += 8192) {
@@ -87,14 +88,14 @@ export function binaryText(bytes: Uint8Array, start = 0, end = bytes.length): st
   return text;
 }
 
-/** Such text as bytes. */
+/** Returns the bytes of a text with one character per byte. */
 export function binaryBytes(text: string): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(text.length);
   for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
   return bytes;
 }
 
-/** Text as it is shown: one line, every byte visible, cut in the middle when it is long. */
+/** Returns text for display: on one line, with every byte visible, and cut in the middle when it is long. */
 export function escape(text: string, maxLength = 2_000): string {
   const whole = text.length <= maxLength ? text : `${text.slice(0, maxLength / 2)}…${text.slice(-maxLength / 2)}`;
   return whole

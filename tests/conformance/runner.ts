@@ -1,5 +1,5 @@
 /**
- * Plays a scenario on one server, or on two and compares what they answer.
+ * Plays a scenario on one server, or on two servers whose replies it compares.
  *
  * @module
  */
@@ -11,42 +11,42 @@ import { encodeCommand, escape, type Frame } from "./resp_frames.ts";
 import type { Scenario, Step } from "./transcript.ts";
 import { pause } from "../support/pause.ts";
 
-/** The versions of RESP. */
+/** A version of RESP. */
 export type Version = 2 | 3;
 
-/** A server to play scenarios on. */
+/** A server on which scenarios are played. */
 export interface Target {
   readonly port: number;
-  /** What `auth` takes, where it is needed. */
+  /** The argument of `auth`, if the server requires one. */
   readonly password?: string;
 }
 
-/** What one step has brought. */
+/** The result of one step. */
 export interface Outcome {
   readonly frames: readonly Frame[];
-  /** Whether the server ended the connection where frames were awaited. */
+  /** Whether the server ended the connection although frames were expected. */
   readonly ended: boolean;
 }
 
-/** What differs between two servers. */
+/** A difference between the replies of two servers. */
 export interface Mismatch {
   readonly scenario: string;
   readonly version: Version;
   readonly step: Step;
-  /** What of both answers was compared, and `(closed)` where they ended the connection. */
+  /** The compared parts of both replies, with `(closed)` where a server ended the connection. */
   readonly expected: string;
   readonly actual: string;
-  /** The steps before it. */
+  /** The steps before this one. */
   readonly before: readonly Step[];
 }
 
-/** How long to wait until a client is blocked. */
+/** How long to wait until a client is blocked, in ms. */
 const BLOCKED_TIMEOUT_MS = 3_000;
 
-/** Step behind the last one: what connections hold that no step has read. */
+/** A step after the last one, for the frames that no step has read. */
 const LEFT_OVER: Omit<Step, "connection"> = { line: "(unread at the end)", kind: "read", commands: [], expects: 0 };
 
-/** Plays scenarios on one server. Dispose of it. */
+/** Plays scenarios on one server. Dispose of it after use. */
 export class Player implements Disposable {
   readonly #target: Target;
   readonly #control: RespClient;
@@ -65,7 +65,8 @@ export class Player implements Disposable {
   /**
    * Plays a scenario on an empty database.
    *
-   * @param onOutcome called with each step and what it has brought; lastly with what no step has read, once a connection
+   * @param onOutcome called with each step and its outcome, and at the end, for each connection, with the frames that
+   * no step has read
    */
   async play(scenario: Scenario, version: Version, onOutcome: (step: Step, outcome: Outcome) => void): Promise<void> {
     const connections = new Map<string, RespClient>();
@@ -88,7 +89,7 @@ export class Player implements Disposable {
 
   async #connect(version: Version): Promise<RespClient> {
     const connection = await RespClient.connect(this.#target.port);
-    // Before authentication even `hello` is refused: such scenarios greet by themselves.
+    // Before authentication the server refuses even `hello`, so such scenarios send it themselves.
     if (version === 3 && this.#target.password === undefined) await connection.call("HELLO", "3");
     return connection;
   }
@@ -129,7 +130,7 @@ export class Player implements Disposable {
   }
 }
 
-/** Frames that came before the answer to `reset`, which is answered in every state. */
+/** Reads the frames that arrive before the reply to `reset`, which a server accepts in every state. */
 async function readLeftOver(connection: RespClient): Promise<Outcome> {
   await connection.send(encodeCommand(["RESET"]));
   const frames: Frame[] = [];
@@ -140,7 +141,7 @@ async function readLeftOver(connection: RespClient): Promise<Outcome> {
   }
 }
 
-/** A scenario played on one server; where it could not go on, why. */
+/** The outcomes of a scenario on one server, and the reason if it could not be completed. */
 interface Played {
   readonly outcomes: readonly { readonly step: Step; readonly outcome: Outcome }[];
   readonly failure: string | undefined;
@@ -156,9 +157,9 @@ async function playWhole(player: Player, scenario: Scenario, version: Version): 
   }
 }
 
-/** Compares servers, and keeps count. */
+/** Compares two servers, and counts the compared commands. */
 export class Comparison {
-  /** Commands whose replies were compared, in all versions. */
+  /** The number of commands whose replies were compared, in all versions of RESP. */
   commands = 0;
   readonly mismatches: Mismatch[] = [];
   readonly #expected: Player;
@@ -167,9 +168,11 @@ export class Comparison {
   readonly #seen = new Set<Difference>();
 
   /**
-   * @param expected the server that is right
-   * @param actual the one to judge
-   * @param differences those that are meant
+   * Creates a comparison.
+   *
+   * @param expected the reference server
+   * @param actual the server to test
+   * @param differences the accepted differences
    */
   constructor(expected: Player, actual: Player, differences: readonly Difference[] = []) {
     this.#expected = expected;
@@ -177,7 +180,7 @@ export class Comparison {
     this.#differences = differences;
   }
 
-  /** Plays a scenario on both. */
+  /** Plays a scenario on both servers. */
   async play(scenario: Scenario, version: Version): Promise<void> {
     const [expected, actual] = await Promise.all(
       [this.#expected, this.#actual].map((player) => playWhole(player, scenario, version)),
@@ -195,7 +198,7 @@ export class Comparison {
     this.commands += step.commands.length + (step.raw === undefined ? 0 : 1);
     const expectedText = comparableOf(step, left);
     const actualText = comparableOf(step, right);
-    // A scenario that went wrong on both sides has compared nothing.
+    // A scenario that failed on both sides has compared nothing.
     const isPlayed = typeof left === "object" && typeof right === "object";
     if (isPlayed && this.#replaceTexts(expectedText, actualText) === actualText) return;
     const [expected, actual] = [escape(expectedText), escape(actualText)];
@@ -209,7 +212,7 @@ export class Comparison {
     this.mismatches.push({ scenario: scenario.name, version, step, expected, actual, before });
   }
 
-  /** What is expected, with the texts that inmem has in the place of others. */
+  /** Returns the expected text, in which each accepted text of inmem replaces that of redis-server. */
   #replaceTexts(expected: string, found: string): string {
     if (expected === found) return expected;
     for (const each of this.#differences) {
@@ -220,13 +223,13 @@ export class Comparison {
     return expected;
   }
 
-  /** Differences that are listed and did occur. */
+  /** The accepted differences that occurred. */
   get seen(): ReadonlySet<Difference> {
     return this.#seen;
   }
 }
 
-/** What of an outcome is compared, or why there is none. */
+/** Returns the compared part of an outcome, or the reason why there is none. */
 function comparableOf({ commands }: Step, outcome: Outcome | string | undefined): string {
   if (outcome === undefined) return "(not reached)";
   if (typeof outcome === "string") return `(${outcome})`;
@@ -237,7 +240,7 @@ function comparableOf({ commands }: Step, outcome: Outcome | string | undefined)
   return parts.join("") + (ended ? "(closed)" : "");
 }
 
-/** A mismatch with all that is needed to see it again. */
+/** Formats a mismatch, with everything that is needed to reproduce it. */
 export function formatMismatch({ scenario, version, step, expected, actual, before }: Mismatch): string {
   const line = step.line.startsWith(`${step.connection}> `) ? step.line : `${step.connection}> ${step.line}`;
   return [

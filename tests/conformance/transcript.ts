@@ -1,22 +1,23 @@
 /**
- * The notation in which the conformance corpus is written: a scenario reads like a session at a prompt.
+ * The notation of the conformance corpus. A scenario reads like a session at a prompt.
  *
  * ```text
  * # a comment
  * set k "two words\r\n"          connection a sends it and reads one reply
- * get k | get absent             both in one write; a reply each is read
- * b> get k                       connection b, which is opened when it is first named
- * b> subscribe x y => 2          two frames are read
- * b> blpop k 0 => blocked        nothing is read; goes on once the server says that one more client is blocked
+ * get k | get absent             sends both in one write, and reads one reply for each
+ * b> get k                       uses connection b, which is opened when it is first named
+ * b> subscribe x y => 2          reads two frames
+ * b> blpop k 0 => blocked        reads nothing; continues when the server reports one more blocked client
  * b> :read 1                     reads one frame
  * quit => closed                 reads until the server ends the connection
- * :raw "*1\r\n$4\r\nPING\r\n"    bytes as they are; one frame is read
- * :sleep 30                      lets 30 ms pass
+ * :raw "*1\r\n$4\r\nPING\r\n"    sends the bytes as they are; reads one frame
+ * :sleep 30                      waits for 30 ms
  * :end                           the client ends connection a
  * ```
  *
- * Words stand between blanks. A word in double quotes may hold blanks and the escapes `\\ \" \r \n \t \xff`, and is the
- * only way to write an empty one. A value put in with `${…}` is one word, however long. All text is one byte a character.
+ * Spaces separate words. A word in double quotes may contain spaces and the escapes `\\ \" \r \n \t \xff`; an empty
+ * word must be written this way. A value inserted with `${…}` is one word of any length. All text has one character per
+ * byte.
  *
  * @module
  */
@@ -24,15 +25,18 @@
 import { assert } from "@std/assert";
 import { escape } from "./resp_frames.ts";
 
-/** What is read after a step: so many frames, nothing but the state of being blocked, or all until the end. */
+/** What is read after a step: a number of frames, nothing until the client is blocked, or everything until the end. */
 export type Expectation = number | "blocked" | "closed";
 
-/** One line of a transcript. Text has one character a byte. */
+/** One line of a transcript. Text has one character per byte. */
 export interface Step {
-  /** The line as it was written, values cut short: names the step in messages and in the list of differences. */
+  /** The line as written, with long values shortened. It names the step in messages and in the list of differences. */
   readonly line: string;
   readonly connection: string;
-  /** `send` has `commands`, or `raw` bytes. `read` only reads, `sleep` waits `ms`, `end` closes from our side. */
+  /**
+   * A step of kind `send` has `commands` or `raw` bytes, `read` only reads, `sleep` waits `ms`, and `end` closes our
+   * side.
+   */
   readonly kind: "send" | "read" | "sleep" | "end";
   readonly commands: readonly (readonly string[])[];
   readonly raw?: string;
@@ -40,30 +44,30 @@ export interface Step {
   readonly expects: Expectation;
 }
 
-/** Steps with a name, on an empty database. */
+/** The steps of one test with a name. They begin with an empty database. */
 export interface Scenario {
   readonly name: string;
   readonly steps: readonly Step[];
 }
 
-/** Scenarios about one thing. */
+/** Scenarios on one subject. */
 export interface Group {
   readonly name: string;
   readonly scenarios: readonly Scenario[];
 }
 
-/** Longest value that `Step.line` shows whole. */
+/** The longest value that `Step.line` shows completely, in characters. */
 const SHOWN_MAX_LENGTH = 24;
 
-/** Gathers transcripts under their names. */
+/** Creates a group from transcripts by their names. */
 export function group(name: string, transcripts: Readonly<Record<string, readonly Step[]>>): Group {
   return { name, scenarios: Object.entries(transcripts).map(([name, steps]) => ({ name, steps })) };
 }
 
-/** Stands in a line for a value: nothing that a transcript is written with has this character. */
+/** Replaces a value in a line. No transcript contains this character. */
 const MARK = "\uE000";
 
-/** Reads a transcript: see the module's comment. */
+/** Parses a transcript, as a tag of a template literal. */
 export function transcript(text: TemplateStringsArray, ...values: string[]): Step[] {
   let used = 0;
   const steps: Step[] = [];

@@ -1,14 +1,16 @@
 /**
- * Writes that change nothing, and whether they count as a change for who watches the key: what redis-server 7.0.15 does.
+ * Writes, some of which change nothing, and whether redis-server 7.0.15 counts each as a change of a watched key.
  *
- * The table is asked of inmem where there is no redis-server (`watch_matrix_test.ts`), and of both in the conformance test.
+ * `watch_matrix_test.ts` runs the table against inmem alone. The conformance test runs it against both servers.
  *
  * @module
  */
 
 import { type Step, transcript } from "./transcript.ts";
 
-/** What stands there before each command: a string, one with a TTL, a list of one and of two elements, and a hash. `n` is absent. */
+/**
+ * The keys before each command: a string, one with a TTL, lists of one and of two elements, and a hash. `n` is absent.
+ */
 export const WATCHED: readonly string[] = [
   "set s 1",
   "set e 1 pxat 4102444800000",
@@ -17,10 +19,10 @@ export const WATCHED: readonly string[] = [
   "hset h f 1",
 ];
 
-/** A watched key, a command of another client, and whether `exec` runs nothing then. */
+/** A watched key, a command of another client, and whether `exec` then discards the transaction. */
 export type WatchedCommand = readonly [key: string, command: string, aborts: boolean];
 
-/** The table. */
+/** The expected result of each write. */
 export const WATCH_MATRIX: readonly WatchedCommand[] = [
   ["s", "set s 1", true],
   ["s", "set s 1 keepttl", true],
@@ -129,12 +131,12 @@ export const WATCH_MATRIX: readonly WatchedCommand[] = [
   ["h", "hgetall h", false],
 ];
 
-/** The words of a command of the table. */
+/** Returns the words of a command of the table. */
 export function wordsOf(command: string): string[] {
   return command.split(" ").map((word) => word === '""' ? "" : word);
 }
 
-/** The table as a scenario. */
+/** The steps of a scenario that runs the table. */
 export const WATCH_STEPS: readonly Step[] = WATCH_MATRIX.flatMap(([key, command]) => {
   const lines = [
     "b> flushall",

@@ -1,4 +1,6 @@
-/** What a stranger may do, and how it stops being one. Both servers ask for the password `secret`. */
+/**
+ * What a connection may do before authentication, and how it authenticates. Both servers require the password `secret`.
+ */
 
 import { type Group, group, transcript } from "../transcript.ts";
 
@@ -66,13 +68,13 @@ export const AUTHENTICATION: Group = group("authentication", {
     d> hello 4 auth default secret
     d> get k
   `,
-  "what a stranger may send": transcript`
+  "requests before authentication": transcript`
     a> :raw "*11\r\n" => closed
     b> :raw "*10\r\n$16385\r\n" => closed
     c> :raw "*2\r\n$4\r\nAUTH\r\n$6\r\nsecret\r\n*11\r\n"
     c> :raw ${"$4\r\nmget\r\n" + "$1\r\nk\r\n".repeat(10)}
   `,
-  "a long password of a stranger": transcript`
+  "a long password before authentication": transcript`
     a> :raw "*3\r\n$4\r\nAUTH\r\n$16000\r\n" => 0
     a> :raw ${"x".repeat(16000) + "\r\n$1\r\nx\r\n"}
     b> :raw "*3\r\n$4\r\nAUTH\r\n$16384\r\n" => 0

@@ -1,8 +1,8 @@
-/** Commands that wait. */
+/** Commands that block. */
 
 import { type Group, group, transcript } from "../transcript.ts";
 
-/** Scenarios about waiting. */
+/** Scenarios about blocking commands. */
 export const BLOCKING: Group = group("blocking", {
   "pops that need not wait": transcript`
     rpush l a b c
@@ -49,13 +49,13 @@ export const BLOCKING: Group = group("blocking", {
     blmove l s left left 1
     lrange l 0 -1
   `,
-  "times that are too long": transcript`
+  "timeouts that are too long": transcript`
     a> blpop l 1e400
     b> blpop l inf
     c> blpop l 9223372036854775807
     d> blpop l 9223372036854776
   `,
-  "times as C writes them": transcript`
+  "timeouts in the notation of C": transcript`
     rpush l a b c d e f g
     blpop l 0x1
     blpop l -0
@@ -71,7 +71,7 @@ export const BLOCKING: Group = group("blocking", {
     blpop absent 0x.08
     lrange l 0 -1
   `,
-  "times that run out": transcript`
+  "timeouts that expire": transcript`
     blpop l 0.01
     brpop l m 0.01
     blmove l d left right 0.01
@@ -81,7 +81,7 @@ export const BLOCKING: Group = group("blocking", {
     set after 1
     get after
   `,
-  "a push wakes the waiting": transcript`
+  "a push wakes waiting clients": transcript`
     a> blpop l 0 => blocked
     b> rpush l x y z
     a> :read 1
@@ -102,7 +102,7 @@ export const BLOCKING: Group = group("blocking", {
     a> :read 1
     b> lrange dst 0 -1
   `,
-  "the one who waits longest is served first": transcript`
+  "the client that waits longest is served first": transcript`
     a> blpop l 0 => blocked
     b> brpop l 0 => blocked
     c> blpop l 0 => blocked
@@ -220,7 +220,7 @@ export const BLOCKING: Group = group("blocking", {
     a> :read 1
     b> lrange other 0 -1
   `,
-  "waiting inside of a transaction does not wait": transcript`
+  "blocking commands in a transaction do not wait": transcript`
     multi
     blpop l 0
     brpop l 0
@@ -233,14 +233,14 @@ export const BLOCKING: Group = group("blocking", {
     blpop l 0
     exec
   `,
-  "requests behind a waiting one are run afterwards": transcript`
+  "requests after a blocking one run when it has ended": transcript`
     a> blpop l 0 | set k v | get k => blocked
     b> get k
     b> rpush l x
     a> :read 3
     a> blpop l 0.01 | ping
   `,
-  "a client that leaves does not take an element along": transcript`
+  "a client that disconnects takes no element": transcript`
     a> blpop l 0 => blocked
     a> :end
     b> blpop l 0.05
@@ -256,7 +256,7 @@ export const BLOCKING: Group = group("blocking", {
     b> client unblock 999999 timeout
     b> client unblock 999999 error
   `,
-  "a waiter with a time is not forgotten": transcript`
+  "a client whose timeout has expired is not served later": transcript`
     a> blpop l 0.03 => blocked
     a> :read 1
     b> rpush l x

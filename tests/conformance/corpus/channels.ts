@@ -59,7 +59,7 @@ export const CHANNELS: Group = group("channels", {
     b> :read 1
     b> punsubscribe
   `,
-  "all at once": transcript`
+  "unsubscribing from everything": transcript`
     a> subscribe a b c => 3
     a> unsubscribe => 3
     a> psubscribe a* b* => 2
@@ -155,7 +155,7 @@ export const CHANNELS: Group = group("channels", {
     b> publish c two
     a> ping
   `,
-  "a client that leaves listens no more": transcript`
+  "a client that disconnects is not subscribed any more": transcript`
     a> subscribe c
     b> publish c x
     a> :read 1

@@ -1,4 +1,4 @@
-/** Connections, and what a server tells about itself. */
+/** Connections, and what a server reports about itself. */
 
 import { type Group, group, transcript } from "../transcript.ts";
 
@@ -285,7 +285,7 @@ export const CONNECTIONS: Group = group("connections", {
     lastsave
     bgrewriteaof
   `,
-  "wrong calls of others": transcript`
+  "wrong calls of other commands": transcript`
     save extra more
     bgsave extra
     bgsave schedule more

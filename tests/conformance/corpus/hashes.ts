@@ -4,7 +4,7 @@ import { type Group, group, transcript } from "../transcript.ts";
 
 const LONG = "x".repeat(20_000);
 
-/** A transcript's line with many words. */
+/** Returns one step with many words. */
 function line(text: string): ReturnType<typeof transcript> {
   return transcript(Object.assign([text], { raw: [text] }));
 }
@@ -101,7 +101,7 @@ export const HASHES: Group = group("hashes", {
     hexists s f
     hstrlen s f
   `,
-  "all of a hash": transcript`
+  "hgetall, hkeys and hvals": transcript`
     hgetall absent
     hkeys absent
     hvals absent
@@ -287,7 +287,7 @@ export const HASHES: Group = group("hashes", {
       exists h
     `,
   ],
-  "a hash with a time": transcript`
+  "a hash with a TTL": transcript`
     hset h a 1
     expire h 100
     hset h b 2

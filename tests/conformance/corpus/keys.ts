@@ -2,7 +2,7 @@
 
 import { type Group, group, transcript } from "../transcript.ts";
 
-/** The longest key of inmem. */
+/** The longest key that inmem accepts. */
 const LONGEST = "x".repeat(32 * 1024);
 
 /** Scenarios about keys. */
@@ -291,7 +291,7 @@ export const KEYS: Group = group("keys", {
     scan ""
     hscan h ""
   `,
-  "cursors as C reads numbers": transcript`
+  "cursors in the notation of C": transcript`
     scan -1
     scan +1
     scan -18446744073709551615

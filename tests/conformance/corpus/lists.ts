@@ -5,7 +5,7 @@ import { type Group, group, transcript } from "../transcript.ts";
 const MANY = Array.from({ length: 600 }, (_, i) => `element-${i}`).join(" ");
 const LONG = "x".repeat(20_000);
 
-/** A transcript's line with many words. */
+/** Returns one step with many words. */
 function line(text: string): ReturnType<typeof transcript> {
   return transcript(Object.assign([text], { raw: [text] }));
 }
@@ -57,7 +57,7 @@ export const LISTS: Group = group("lists", {
     rpush l ${LONG}
     rpop l
   `,
-  "pushing where there is a list already": transcript`
+  "pushes to an existing list": transcript`
     lpushx l a
     rpushx l a
     exists l

@@ -1,5 +1,5 @@
 /**
- * The corpus: what redis-server and inmem are both asked.
+ * The corpus: the commands that are sent to both redis-server and inmem.
  *
  * @module
  */
@@ -16,7 +16,7 @@ import { PROTOCOLS } from "./protocols.ts";
 import { STRINGS } from "./strings.ts";
 import { TRANSACTIONS } from "./transactions.ts";
 
-/** Groups for servers that anybody may use. */
+/** Groups for servers without a password. */
 export const GROUPS: readonly Group[] = [
   STRINGS,
   LISTS,
@@ -29,5 +29,5 @@ export const GROUPS: readonly Group[] = [
   PROTOCOLS,
 ];
 
-/** Groups for servers that ask for the password. */
+/** Groups for servers that require the password. */
 export const GUARDED_GROUPS: readonly Group[] = [AUTHENTICATION];

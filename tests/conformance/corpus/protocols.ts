@@ -1,4 +1,4 @@
-/** Requests that are not as they should be, and the other way to write them. */
+/** Malformed requests, and inline commands. */
 
 import { type Group, group, transcript } from "../transcript.ts";
 
@@ -36,7 +36,7 @@ export const PROTOCOLS: Group = group("protocol", {
     b> :raw "echo \"\\\"\"\r\n"
     b> :raw "echo \xff\xfe\r\n"
   `,
-  "inline and multibulk in turn": transcript`
+  "inline and multibulk requests alternately": transcript`
     :raw "PING\r\n*1\r\n$4\r\nPING\r\nPING\r\n*2\r\n$4\r\nECHO\r\n$3\r\na\r\n\r\n" => 4
   `,
   "unbalanced quotes": transcript`
@@ -83,11 +83,11 @@ export const PROTOCOLS: Group = group("protocol", {
     n> :raw "*1\r\n\r\n" => closed
     o> :raw "*1\r\n$9223372036854775807\r\n" => closed
   `,
-  "more arguments than inmem takes": transcript`
+  "more arguments than inmem accepts": transcript`
     a> :raw "*1048577\r\n" => 0
     a> :raw "x\r\n" => closed
   `,
-  "ends of bulks that are something else": transcript`
+  "bulk strings that do not end with CR LF": transcript`
     :raw "*1\r\n$4\r\nPINGxx*1\r\n$4\r\nPING\r\n" => 2
   `,
   "lines that are too long": transcript`
@@ -96,7 +96,7 @@ export const PROTOCOLS: Group = group("protocol", {
     c> :raw ${"*1\r\n$" + "1".repeat(64 * 1024)} => closed
     d> :raw ${`echo ${"y".repeat(60_000)}\r\n`}
   `,
-  "requests that come byte by byte": transcript`
+  "requests that arrive byte by byte": transcript`
     :raw "*" => 0
     :raw "2\r" => 0
     :raw "\n$" => 0
@@ -140,7 +140,7 @@ export const PROTOCOLS: Group = group("protocol", {
     :raw "*1\r\n$1\r\n \r\n"
     :raw "*2\r\n$4\r\nECHO\r\n$0\r\n\r\n"
   `,
-  "what comes behind quit is not run": transcript`
+  "requests after quit are not run": transcript`
     :raw "QUIT\r\nSET k v\r\n" => closed
     b> get k
   `,

@@ -67,7 +67,7 @@ export const STRINGS: Group = group("strings", {
     set k v EXAT
     set k v NX EX
   `,
-  "set with a time": transcript`
+  "set with an expiry": transcript`
     set k v EX 100
     ttl k
     pttl k
@@ -203,7 +203,7 @@ export const STRINGS: Group = group("strings", {
     getex list EX 10
     ttl list
   `,
-  "several at once": transcript`
+  "mset and mget": transcript`
     mset a 1 b 2 c 3
     mget a b c
     mget a absent a
@@ -500,7 +500,7 @@ export const STRINGS: Group = group("strings", {
     mget a b c a
     getdel a
   `,
-  "names of the group server that look like strings": transcript`
+  "echo and ping": transcript`
     echo hello
     echo ""
     echo "\x00\xff\r\n"

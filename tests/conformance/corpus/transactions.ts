@@ -229,7 +229,7 @@ export const TRANSACTIONS: Group = group("transactions", {
     a> multi
     a> exec
   `,
-  "a watched key beside one that was changed": transcript`
+  "a watched key of a command that changed another key": transcript`
     set a 1
     watch absent
     b> del a absent
@@ -255,7 +255,7 @@ export const TRANSACTIONS: Group = group("transactions", {
     get k
     exec
   `,
-  "a spoilt transaction that was watched as well": transcript`
+  "an aborted transaction with a watched key": transcript`
     a> watch k
     b> set k v
     a> multi
@@ -303,7 +303,7 @@ export const TRANSACTIONS: Group = group("transactions", {
     ping
     exec
   `,
-  "writes that change nothing, and who watches": WATCH_STEPS,
+  "writes that change nothing, and watched keys": WATCH_STEPS,
   "queued commands that lack an argument": transcript`
     multi
     mset a 0 q
