@@ -1,6 +1,6 @@
 /**
- * Bytes that no client of ours sends, to a server and to a proxy: each gets a clear error where the protocol allows one, is
- * cut off where framing is lost, and harms nobody else.
+ * Sends bytes that our clients never send, to a server and to a proxy. Each connection gets a clear error where the
+ * protocol allows one, and is closed where framing is lost. No other connection is affected.
  */
 
 import { assert, assertEquals, assertInstanceOf, assertMatch, assertStringIncludes } from "@std/assert";
@@ -23,7 +23,7 @@ function frameOf(...request: Argument[]): Uint8Array {
   return writer.take();
 }
 
-/** A frame of any bytes. */
+/** Returns a frame of the given bytes. */
 function framed(hex: string): Uint8Array {
   const body = fromHex(hex);
   const frame = new Uint8Array(FRAME_PREFIX_BYTES + body.length);
@@ -38,7 +38,7 @@ function prefix(length: number): Uint8Array {
   return bytes;
 }
 
-/** All replies in what was read. */
+/** Returns all replies in the bytes that were read. */
 function repliesIn(bytes: Uint8Array): (Value | ReplyError)[] {
   const replies: (Value | ReplyError)[] = [];
   for (let at = 0; at < bytes.length;) {
@@ -61,7 +61,7 @@ function assertProtocolError(reply: Value | ReplyError | undefined, what: string
   assertMatch(reply.message, /protocol error/i, what);
 }
 
-/** Frames that are whole, but no request. */
+/** Frames that are complete but not a request. */
 const MALFORMED: Record<string, string> = {
   "an empty frame": "",
   "an empty array": "90",
@@ -73,12 +73,12 @@ const MALFORMED: Record<string, string> = {
   "a count beyond the frame": "93 a3 67 65 74 a1 61",
   "a count of 4 G": "dd ff ff ff ff a3 67 65 74",
   "a length beyond the frame": "92 a3 67 65 74 c6 ff ff ff ff 61",
-  "bytes behind the request": "91 a4 70 69 6e 67 00",
+  "bytes after the request": "91 a4 70 69 6e 67 00",
   "the byte that MessagePack never uses": "c1",
   "random bytes": "8f 3b 19 cc fe",
 };
 
-/** What other programs say first. */
+/** The first bytes of other protocols. */
 const FOREIGN: Record<string, Uint8Array> = {
   "HTTP": encodeText("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"),
   "HTTP in lower case": encodeText("post / http/1.1\r\n\r\n"),
@@ -87,7 +87,7 @@ const FOREIGN: Record<string, Uint8Array> = {
   "white space": encodeText("  \r\n"),
 };
 
-systemTest("bad bytes harm nobody but their sender", async (launcher, test) => {
+systemTest("bad bytes affect only their sender", async (launcher, test) => {
   const { servers, proxy } = await launcher.cluster();
   for (const [name, role] of Object.entries({ server: servers[0]!, proxy })) {
     await test.step(name, (inner) => exercise(inner, launcher, role));
@@ -95,22 +95,22 @@ systemTest("bad bytes harm nobody but their sender", async (launcher, test) => {
 });
 
 async function exercise(test: Deno.TestContext, launcher: Launcher, role: Role): Promise<void> {
-  // Works all the time while others misbehave.
+  // This client works during the whole test.
   const witness = await launcher.connect(role);
   await witness.set("witness", "untouched");
   const check = async () => assertEquals(await witness.getText("witness"), "untouched");
 
-  await test.step("a malformed frame is answered, and the next one is run", async () => {
+  await test.step("a malformed frame gets an error, and the next one runs", async () => {
     using connection = await launcher.raw(role);
     for (const [what, hex] of Object.entries(MALFORMED)) {
       await connection.send(concat(framed(hex), frameOf("ping")));
       assertProtocolError(await readReply(connection), what);
-      assertEquals(await readReply(connection), "PONG", `the request behind ${what}`);
+      assertEquals(await readReply(connection), "PONG", `the request after ${what}`);
     }
     await check();
   });
 
-  await test.step("requests before an oversized frame are answered, then the error, then the connection ends", async () => {
+  await test.step("requests before an oversized frame get replies, then the error, then the connection ends", async () => {
     for (const length of [FRAME_SIZE_MAX_BYTES + 1, 0x1fffffff]) {
       using connection = await launcher.raw(role);
       await connection.send(concat(frameOf("ping"), frameOf("echo", "x"), prefix(length), frameOf("ping")));
@@ -123,14 +123,14 @@ async function exercise(test: Deno.TestContext, launcher: Launcher, role: Role):
     }
   });
 
-  await test.step("an announced frame that does not come costs no memory, and nobody waits for it", async () => {
+  await test.step("an announced frame that does not arrive uses no memory, and no other client waits for it", async () => {
     using connection = await launcher.raw(role);
     await connection.send(concat(frameOf("ping"), prefix(FRAME_SIZE_MAX_BYTES), Uint8Array.of(0x92)));
     assertEquals(await readReply(connection), "PONG");
     await check();
   });
 
-  await test.step("half a frame and the end of the connection runs nothing", async () => {
+  await test.step("half a frame and the end of the connection run nothing", async () => {
     const frame = frameOf("set", "witness", "changed");
     for (const cut of [1, 3, 4, 5, frame.length - 1]) {
       using connection = await launcher.raw(role);
@@ -139,13 +139,13 @@ async function exercise(test: Deno.TestContext, launcher: Launcher, role: Role):
     await check();
   });
 
-  await test.step("a frame may come byte by byte", async () => {
+  await test.step("a frame may arrive byte by byte", async () => {
     using connection = await launcher.raw(role);
     for (const byte of frameOf("echo", "slowly")) await connection.send(Uint8Array.of(byte));
     assertEquals(await readReply(connection), encodeText("slowly"));
   });
 
-  await test.step("other protocols are cut off at once", async () => {
+  await test.step("connections of other protocols are closed immediately", async () => {
     for (const [what, bytes] of Object.entries(FOREIGN)) {
       using connection = await launcher.raw(role);
       await connection.send(bytes);
@@ -155,7 +155,7 @@ async function exercise(test: Deno.TestContext, launcher: Launcher, role: Role):
     await check();
   });
 
-  await test.step("what is no TLS at all is cut off", async () => {
+  await test.step("a connection without TLS is closed", async () => {
     const [hostname = "", port] = role.address.split(":");
     for (const bytes of [encodeText("GET / HTTP/1.1\r\n\r\n"), frameOf("ping"), new Uint8Array(1000)]) {
       const plain = await Deno.connect({ hostname, port: Number(port) });
@@ -163,9 +163,9 @@ async function exercise(test: Deno.TestContext, launcher: Launcher, role: Role):
         await plain.write(bytes);
         const buffer = new Uint8Array(1000);
         let read = 0;
-        // A TLS alert may come first.
+        // A TLS alert may arrive first.
         for (let count = await plain.read(buffer); count !== null; count = await plain.read(buffer)) read += count;
-        assert(read < 100, `${read} bytes for a stranger`);
+        assert(read < 100, `${read} bytes before authentication`);
       } catch (error) {
         if (!(error instanceof Deno.errors.ConnectionReset)) throw error;
       } finally {
@@ -175,14 +175,14 @@ async function exercise(test: Deno.TestContext, launcher: Launcher, role: Role):
     await check();
   });
 
-  await test.step("random bytes are survived", async () => {
+  await test.step("random bytes do no harm", async () => {
     const seed = pickSeed();
     console.log(`seed ${seed}`);
     const random = new Random(seed);
     for (let round = 0; round < 60; round++) {
       using connection = await launcher.raw(role);
       const bytes = random.bytes(1 + random.below(2_000));
-      // Half of them as a frame, so that the decoder sees them.
+      // Half of the inputs are a frame, so that the decoder sees them.
       if (random.chance(0.5)) write32(bytes, 0, bytes.length < 4 ? 0 : bytes.length - 4);
       else bytes[0] = random.below(0x20);
       await connection.send(bytes).catch(() => {});
@@ -190,7 +190,7 @@ async function exercise(test: Deno.TestContext, launcher: Launcher, role: Role):
     await check();
   });
 
-  await test.step("pipelined requests are answered in order, over many writes", async () => {
+  await test.step("pipelined requests get replies in order, over many writes", async () => {
     using connection = await launcher.raw(role);
     const count = 5_000;
     const all = concat(...Array.from({ length: count }, (_, index) => frameOf("echo", String(index))));
@@ -204,7 +204,7 @@ async function exercise(test: Deno.TestContext, launcher: Launcher, role: Role):
   });
 }
 
-systemTest("before authentication a frame is at most 16 KiB, and the connection lives 5 s", async (launcher) => {
+systemTest("before authentication a frame has at most 16 KiB, and the connection lives 5 s", async (launcher) => {
   const password = launcher.path("password");
   await Deno.writeTextFile(password, "secret", { mode: 0o600 });
   const server = await launcher.server(["--password-file", password]);
@@ -233,7 +233,7 @@ systemTest("before authentication a frame is at most 16 KiB, and the connection 
       await client.send(frameOf("set", "x", large));
       assertEquals(await readReply(client), "OK");
       for (const lived of await Promise.all(cutOff)) {
-        assert(lived > 3_000 && lived < 8_500, `a stranger was cut off after ${lived} ms`);
+        assert(lived > 3_000 && lived < 8_500, `the connection was closed after ${lived} ms`);
       }
       await client.send(frameOf("strlen", "x"));
       assertEquals(await readReply(client), large.length);
@@ -241,13 +241,13 @@ systemTest("before authentication a frame is at most 16 KiB, and the connection 
   }));
 });
 
-systemTest("connections beyond --max-clients are told so, and room that becomes free is used", async (launcher) => {
+systemTest("connections beyond --max-clients get an error, and freed capacity is used", async (launcher) => {
   const server = await launcher.server(["--max-clients", "2"]);
   const first = await launcher.connect(server);
   const second = await launcher.connect(server);
   {
     using third = await launcher.raw(server);
-    // In which protocol to tell it shows once it has said something.
+    // The server chooses the protocol of the error when the client has sent its first bytes.
     await third.send(frameOf("ping"));
     const [reply] = repliesIn(await third.readToEnd());
     assertInstanceOf(reply, ReplyError);

@@ -1,6 +1,6 @@
 /**
- * What the programs make of files of certificates: which they serve with, and which they refuse, naming the file, with which
- * exit status. The many other forms are tests/role/certificate_files_test.ts's.
+ * Tests which files of certificates the programs serve with, and which they refuse, with the file's name and an exit
+ * status. tests/role/certificate_files_test.ts tests the many other forms.
  */
 
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
@@ -20,7 +20,7 @@ async function contentsOf({ certificates: { cert, key, authority } }: Launcher):
   return { cert: certText!, key: keyText!, authority: authorityText! };
 }
 
-/** Writes a file with a name of its own. */
+/** Writes a file with a unique name. */
 function write(launcher: Launcher, content: string): string {
   const path = launcher.newFolder("file");
   Deno.writeTextFileSync(path, content, { mode: 0o600 });
@@ -29,7 +29,7 @@ function write(launcher: Launcher, content: string): string {
 
 const PARAMETERS = formatPem("EC PARAMETERS", Uint8Array.of(6, 8, 42, 134, 72, 206, 61, 3, 1, 7));
 
-systemTest("server, proxy and client use files in the forms that people have them in", async (launcher) => {
+systemTest("server, proxy and client use files in all common forms", async (launcher) => {
   const { cert, key, authority } = await contentsOf(launcher);
   const combined = write(launcher, `\ufeff${PARAMETERS}${key}${cert}`);
   const trust = write(launcher, `\ufeffNotes\r\n${authority.replaceAll("\n", "\r\n")}`);
@@ -42,7 +42,7 @@ systemTest("server, proxy and client use files in the forms that people have the
   assertEquals([code, stderr], [0, ""]);
 });
 
-systemTest("server, proxy and client refuse files that are damaged at their start, naming them", async (launcher) => {
+systemTest("server, proxy and client refuse damaged files at their start, and name them", async (launcher) => {
   const { cert, key, authority } = await contentsOf(launcher);
   const [cut, junk] = [authority.slice(0, 300), formatPem("CERTIFICATE", Uint8Array.of(0, 0, 0))];
   const list = await launcher.serversFile(["127.0.0.1:1"]);
@@ -56,7 +56,7 @@ systemTest("server, proxy and client refuse files that are damaged at their star
     cases.push([wordsOf(path), path, code, message]);
   };
   for (const [content, message] of [[cut, /is cut off/], [authority.replace("\nM", "\n!"), /is not base64/]] as const) {
-    // The address comes first: behind the command everything would belong to it.
+    // The address comes first, since everything after the command would belong to the command.
     refuse(content, 2, message, (path) => ["client", "--ca", path, "--addr", "127.0.0.1:1", "ping"]);
     refuse(content, 2, message, proxyOf);
   }

@@ -1,6 +1,6 @@
 /**
- * What clients make a server hold, in ways that cost them little: its memory stays below what the limits for data and for clients
- * allow and 150 MB, whoever needs little is served all the time, and all is given back when they have left.
+ * Tests clients that cheaply make a server hold much memory. The server's memory stays below the limits for data and
+ * for clients plus 150 MB, a modest client is always served, and all memory is released after the clients have left.
  */
 
 import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
@@ -14,11 +14,11 @@ import { until } from "../support/until.ts";
 const MIB = 1024 * 1024;
 const DATA_LIMIT_MIB = 64;
 const CLIENT_LIMIT_MIB = 32;
-/** What the runtime takes, and what is being copied. */
+/** The memory of the runtime, and of data that is being copied. */
 const RUNTIME_MIB = 150;
 const LEFT_WITHIN_MS = 5_000;
 
-/** How much more is sent than all clients together may have, about. */
+/** Approximately how many times the memory of all clients is sent. */
 const EXCESS = amountOf("EXCESS", 2, 8);
 
 const encoder = new TextEncoder();
@@ -27,27 +27,29 @@ function request(...words: string[]): string {
   return `*${words.length}\r\n${words.map((word) => `$${word.length}\r\n${word}\r\n`).join("")}`;
 }
 
-/** Sends what it can. A client that is cut off, or reads nothing, need not take all of it. */
+/**
+ * Sends what the server accepts. It need not accept everything of a client that it disconnects or that reads nothing.
+ */
 async function sendSome(client: RawClient, content: string, times: number): Promise<void> {
   const bytes = encoder.encode(content);
   try {
     for (let i = 0; i < times; i++) await client.send(bytes);
   } catch {
-    // It was cut off, as it may be.
+    // The server may have closed the connection.
   }
 }
 
-/** Reads and forgets. */
+/** Reads and discards. */
 async function drain({ socket }: RawClient): Promise<void> {
   const scratch = new Uint8Array(64 * 1024);
   try {
     while (await socket.read(scratch) !== null);
   } catch {
-    // It was cut off, or the test has ended.
+    // The server has closed the connection, or the test has ended.
   }
 }
 
-/** Somebody who needs little, watched while others need much. */
+/** A modest client that is observed while others use much memory. */
 class Witness {
   peakMib = 0;
   rounds = 0;
@@ -55,7 +57,7 @@ class Witness {
   readonly #running: Promise<void>;
 
   constructor(readonly client: RawClient) {
-    // What fails is told by `end`.
+    // `end` reports a failure.
     this.#running = this.#run();
     this.#running.catch(() => {});
   }
@@ -70,7 +72,11 @@ class Witness {
     }
   }
 
-  /** @throws what was wrong with a reply */
+  /**
+   * Stops the client.
+   *
+   * @throws the first error of a reply
+   */
   async end(): Promise<void> {
     this.#isOver = true;
     await this.#running;
@@ -86,11 +92,11 @@ class Witness {
 
 type Attack = (launcher: Launcher, server: Role) => Promise<RawClient[]>;
 
-/** What clients do, and whether the server has to cut or refuse something because of it. */
+/** The attacks, and whether the server must disconnect or refuse a client because of each. */
 const ATTACKS: Readonly<Record<string, { attack: Attack; isCut: boolean }>> = {
   "transactions of very many short requests": { attack: manyRequests, isCut: false },
   "transactions of long requests": { attack: longTransactions, isCut: true },
-  "long replies that nobody reads": { attack: unreadReplies, isCut: true },
+  "long replies that no client reads": { attack: unreadReplies, isCut: true },
   "half-sent requests": { attack: halfRequests, isCut: true },
   "subscribers that do not read": { attack: slowSubscribers, isCut: true },
   "very many watched keys": { attack: manyWatches, isCut: true },
@@ -163,7 +169,7 @@ async function manyChannels(launcher: Launcher, server: Role): Promise<RawClient
   return await manyNames(launcher, server, "subscribe", 3, 30);
 }
 
-/** Names in requests of a thousand each: `parts` of them from each of `count` clients. */
+/** Sends names in requests of a thousand each: `parts` of them from each of `count` clients. */
 async function manyNames(
   launcher: Launcher,
   server: Role,
@@ -201,7 +207,7 @@ for (const [name, { attack, isCut }] of Object.entries(ATTACKS)) {
     const clients = await attack(launcher, server);
     if (isCut) {
       const isLogged = () => server.process.lines.some((line) => line.includes("clients hold too much memory"));
-      await until(isLogged, "somebody is cut off or refused, and that is logged", 30_000);
+      await until(isLogged, "a client is disconnected or refused, and that is logged", 30_000);
     }
     await witness.end();
     assertGreater(witness.rounds, 0);

@@ -1,6 +1,4 @@
-/**
- * `inmem client` as a person and a script meet it.
- */
+/** Tests `inmem client` as people and scripts use it. */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { inmemCommand } from "../../cluster/role_process.ts";
@@ -11,7 +9,7 @@ import type { Role, RunOptions } from "../support/launcher.ts";
 import { pause } from "../support/pause.ts";
 import { until } from "../support/until.ts";
 
-/** Runs the client and holds what it printed and its status. */
+/** Runs the client and verifies its output and its status. */
 class Expecter {
   constructor(readonly launcher: Launcher, readonly role: Role) {}
 
@@ -55,7 +53,7 @@ systemTest("inmem client", async (launcher, test) => {
   const { proxy } = await launcher.cluster();
   const client = new Expecter(launcher, proxy);
 
-  await test.step("runs one command, its arguments as they are typed", async () => {
+  await test.step("runs one command, with its arguments as typed", async () => {
     await client.expect(["set", "greeting", "hello world ☃"], 0, "OK\n");
     await client.expect(["get", "greeting"], 0, "hello world ☃\n");
     await client.expect(["GET", "nobody"], 0, "\n");
@@ -68,7 +66,7 @@ systemTest("inmem client", async (launcher, test) => {
     await client.expect(["exists", ""], 0, "1\n");
   });
 
-  await test.step("answers JSON when asked", async () => {
+  await test.step("prints JSON with --json", async () => {
     await client.expect(["--json", "get", "greeting"], 0, '"hello world ☃"\n');
     await client.expect(["--json", "get", "nobody"], 0, "null\n");
     await client.expect(["--json", "help", "get"], 0, /^"get key\\n[^\n]+"\n$/);
@@ -78,7 +76,7 @@ systemTest("inmem client", async (launcher, test) => {
     await client.expect(["--json", "get", "list"], 1, /^{"error":{"code":"WRONGTYPE","message":".+"}}\n$/);
   });
 
-  await test.step("exits with 1 when the server refuses", async () => {
+  await test.step("exits with 1 when the server refuses the command", async () => {
     await client.expect(["get", "list"], 1, "", /^WRONGTYPE /);
     await client.expect(["nosuch"], 1, "", /^ERR unknown command/);
     await client.expect(["get"], 1, "", "ERR wrong number of arguments for 'get' command\nusage: get key\n");
@@ -107,7 +105,7 @@ systemTest("inmem client", async (launcher, test) => {
     await client.piped("ping\nexit\nping\n", [], 0, "PONG\n");
   });
 
-  await test.step("goes on behind a refused line, and exits with 1", async () => {
+  await test.step("continues after a refused line, and exits with 1", async () => {
     await client.piped(
       'incr list\nping\nset "open\nping\n',
       [],
@@ -138,7 +136,7 @@ systemTest("inmem client", async (launcher, test) => {
     assert(one.stdout.includes("KEEPTTL"), one.stdout);
   });
 
-  await test.step("exits with 3 when there is no connection, and says why", async () => {
+  await test.step("exits with 3 when it cannot connect, and says why", async () => {
     const closed = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     const { port } = closed.addr;
     closed.close();
@@ -154,7 +152,7 @@ systemTest("inmem client", async (launcher, test) => {
     assertEquals(piped.code, 3, piped.stderr);
   });
 
-  await test.step("gives up after --timeout on a server that does not answer", async () => {
+  await test.step("gives up after --timeout when a server does not reply", async () => {
     const silent = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     try {
       const began = performance.now();
@@ -175,14 +173,14 @@ systemTest("inmem client", async (launcher, test) => {
 });
 
 systemTest(
-  "inmem client shows transactions, waits and lists as they are, of a server and of a proxy",
+  "inmem client shows transactions, blocking commands and lists, of a server and of a proxy",
   async (launcher, test) => {
     const server = await launcher.server(["--enable-debug-command"]);
     const proxy = await launcher.proxy(await launcher.serversFile([server.address]));
     for (const [name, role] of Object.entries({ server, proxy })) {
       const client = new Expecter(launcher, role);
 
-      await test.step(`${name}: a transaction's replies, and what was refused in it`, async () => {
+      await test.step(`${name}: a transaction's replies, also refusals`, async () => {
         const lines = ["rpush {t}l a", "multi", "set {t}a 1", "incr {t}l", "lrange {t}l 0 -1", "get {t}none", "exec"];
         const refused = "WRONGTYPE Operation against a key holding the wrong kind of value";
         const begin = "1\nOK\nQUEUED\nQUEUED\nQUEUED\nQUEUED\n";
@@ -207,7 +205,7 @@ systemTest(
         await client.expect(["exec"], 1, "", "ERR EXEC without MULTI\n");
       });
 
-      await test.step(`${name}: a command waits as long as it says, whatever --timeout says`, async () => {
+      await test.step(`${name}: a blocking command waits for its own timeout, regardless of --timeout`, async () => {
         await client.expect(["--timeout", "900ms", "blpop", "q", "1.2"], 0, "\n");
         await client.expect(["--timeout", "900ms", "--json", "brpoplpush", "q{q}", "r{q}", "12e-1"], 0, "null\n");
         await client.piped("blpop q 1.2\nget none\nbrpop q 0.1\nping\n", ["--timeout", "900ms"], 0, "\n\n\nPONG\n");
@@ -224,14 +222,14 @@ systemTest(
     }
 
     const client = new Expecter(launcher, server);
-    await test.step("lists are lines", async () => {
+    await test.step("prints lists as lines", async () => {
       await client.expect(["client", "list"], 0, /^(id=[0-9]+ [^\n]+\n)+$/);
       await client.expect(["client", "info"], 0, /^id=[0-9]+ [^\n]+\n$/);
       await client.expect(["client", "list", "id", "999999"], 0, "");
       await client.expect(["info", "clients"], 0, /^# Clients\r\n([^\n]+\r\n)+$/);
     });
 
-    await test.step("JSON holds nothing that a terminal would obey", async () => {
+    await test.step("prints JSON without control characters of terminals", async () => {
       await client.piped('set evil "a\\xc2\\x9b31m\\xe2\\x80\\xae\\xe2\\x80\\xa8"\n', [], 0, "OK\n");
       await client.expect(["--json", "get", "evil"], 0, '"a\\u009b31m\\u202e\\u2028"\n');
       await client.expect(
@@ -241,12 +239,12 @@ systemTest(
       );
     });
 
-    await test.step("debug sleep takes its time, also in a transaction", async () => {
+    await test.step("debug sleep blocks for its time, also in a transaction", async () => {
       await client.expect(["--timeout", "900ms", "debug", "sleep", "1.2"], 0, "OK\n");
       await client.piped("multi\ndebug sleep 1.2\nexec\n", ["--timeout", "900ms"], 0, "OK\nQUEUED\nOK\n");
     });
 
-    await test.step("a wait ends by Ctrl-C, with 1 when the server stops and with 3 when it dies", async () => {
+    await test.step("Ctrl-C ends a blocking command, the end of the server ends it with 1, and a lost server with 3", async () => {
       let role = server;
       const startWaiting = async () => {
         const words = ["client", "--addr", role.address, "--ca", launcher.certificates.authority, "blpop", "q", "0"];
@@ -275,12 +273,12 @@ systemTest(
   },
 );
 
-/** Whether a program can be run on a terminal of its own: `script` of util-linux makes one. */
+/** Whether a program can run on a separate terminal, which `script` of util-linux creates. */
 const hasTerminals = await new Deno.Command("script", { args: ["--version"], stdout: "piped", stderr: "null" }).output()
   .then(({ stdout }) => decodeText(stdout).includes("util-linux"), () => false);
 if (!hasTerminals) console.log('The prompt is not tested: there is no "script" of util-linux to make a terminal');
 
-systemTest("inmem client at a prompt shows transactions, waits and lists as they are", async (launcher) => {
+systemTest("inmem client at a prompt shows transactions, blocking commands and lists", async (launcher) => {
   const server = await launcher.server();
   const words = ["client", "--addr", server.address, "--ca", launcher.certificates.authority, "--timeout", "900ms"];
   const command = inmemCommand(...words).map((word) => `'${word}'`).join(" ");
@@ -299,7 +297,7 @@ systemTest("inmem client at a prompt shows transactions, waits and lists as they
   })();
   const writer = child.stdin.getWriter();
   let from = 0;
-  /** Types text, and waits until the screen shows what it leads to. */
+  /** Types text, and waits until the screen shows the expected text. */
   const type = async (text: string, expected: string) => {
     await writer.write(encodeText(text));
     const found = () => shown.indexOf(expected, from);
@@ -335,7 +333,7 @@ systemTest("inmem client at a prompt shows transactions, waits and lists as they
     try {
       child.kill("SIGKILL");
     } catch {
-      // It has ended.
+      // The program has already ended.
     }
     await reading;
     await child.status;
@@ -343,7 +341,7 @@ systemTest("inmem client at a prompt shows transactions, waits and lists as they
 }, { ignore: !hasTerminals });
 
 systemTest(
-  "a password is asked for by server and proxy, and given from a file or the environment",
+  "server and proxy require a password, and the client reads it from a file or the environment",
   async (launcher, test) => {
     const password = "correct horse ☃";
     const [right, wrong] = [launcher.path("right"), launcher.path("wrong")];

@@ -1,6 +1,4 @@
-/**
- * `deno task cluster`, on free ports and in a temporary folder.
- */
+/** Tests `deno task cluster`, on free ports and in a temporary folder. */
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
@@ -10,7 +8,7 @@ import { run, runInmem, serversJson } from "../support/launcher.ts";
 import type { Outcome } from "../support/launcher.ts";
 import { until } from "../support/until.ts";
 
-/** The cluster program as a process: what it prints, its children, its end. */
+/** The cluster program as a process, with its output, its children and its end. */
 class ClusterProgram implements AsyncDisposable {
   readonly folder: string;
   stdout = "";
@@ -51,7 +49,7 @@ class ClusterProgram implements AsyncDisposable {
     return new ClusterProgram(folder, [...words, "--directory", folder]);
   }
 
-  /** Waits until it has said what to type next. */
+  /** Waits until the program has printed what to type next. */
   async ready(): Promise<void> {
     let ended = false;
     this.status.then(() => ended = true);
@@ -67,7 +65,7 @@ class ClusterProgram implements AsyncDisposable {
     return /for the servers on (.+)\.\n/.exec(this.stdout)![1]!.split(", ");
   }
 
-  /** Runs `inmem client` against the proxy to its end. */
+  /** Runs `inmem client` against the proxy until it ends. */
   client(...words: string[]): Promise<Outcome> {
     const { authority } = certificatePaths(join(this.folder, "certs"));
     return runInmem(["client", "--addr", this.proxy, "--ca", authority, ...words]);
@@ -81,7 +79,7 @@ class ClusterProgram implements AsyncDisposable {
     try {
       this.#child.kill("SIGTERM");
     } catch {
-      // It has ended.
+      // The process has already ended.
     }
     await this.status;
   }
@@ -112,7 +110,7 @@ Deno.test("the cluster starts from nothing, serves, follows servers.json, stops 
       for (const role of ["server1", "server2", "server3", "proxy  "]) {
         assertMatch(cluster.stderr, new RegExp(`^${role} \\| .*listening on`, "m"));
       }
-      // What it tells its user to type is what works.
+      // The command that it tells its user to type works.
       const typed = /^ {2}(.+ set greeting hello)$/m.exec(cluster.stdout)?.[1];
       assert(typed !== undefined, cluster.stdout);
       assertStringIncludes(typed, `client --addr ${cluster.proxy} --ca `);
@@ -139,7 +137,8 @@ Deno.test("the cluster starts from nothing, serves, follows servers.json, stops 
       await using cluster = ClusterProgram.start(folder);
       await cluster.ready();
       assertEquals(await Deno.readTextFile(certificatePaths(join(folder, "certs")).authority), authority);
-      // Free ports are other ports, and so are the owners of keys: all data is there, though not all where it is looked for.
+      // The new run has other free ports, so keys have other owners: all data is there, though a key may be on a server
+      // where it is not looked for.
       assertEquals((await cluster.client("size")).stdout, "31\n");
       cluster.signal("SIGTERM");
       assertEquals((await cluster.status).code, 0, cluster.stderr);
@@ -157,7 +156,7 @@ Deno.test("a role of the cluster that ends is reported and started again, and se
     const { authority } = certificatePaths(join(folder, "certs"));
     const names = Array.from({ length: 30 }, (_, index) => `key:${index}`);
     assertEquals((await cluster.client("mset", ...names.flatMap((name) => [name, name]))).stdout, "OK\n");
-    /** Which process listens at an address. */
+    /** Returns the process that listens at an address. */
     const processOf = async (address: string) => {
       const info = await runInmem(["client", "--addr", address, "--ca", authority, "info", "server"]);
       return Number(/process_id:([0-9]+)/.exec(info.stdout)?.[1]);
@@ -176,7 +175,7 @@ Deno.test("a role of the cluster that ends is reported and started again, and se
         assert(await processOf(address) !== pid);
       });
     }
-    // One that does not end in time is named when somebody asks again.
+    // A role that does not end in time is named when the user repeats Ctrl-C.
     const silent = await processOf(cluster.servers[2]!);
     Deno.kill(silent, "SIGSTOP");
     const waiting = `Waiting for server3 (process ${silent}): `;
@@ -185,7 +184,7 @@ Deno.test("a role of the cluster that ends is reported and started again, and se
         cluster.signal("SIGINT");
         return cluster.stderr.includes(waiting);
       },
-      "what it waits for is told",
+      "the program names what it waits for",
       30_000,
     );
     Deno.kill(silent, "SIGCONT");
@@ -196,12 +195,12 @@ Deno.test("a role of the cluster that ends is reported and started again, and se
   }
 });
 
-Deno.test("the cluster goes on while a role cannot start, and stops it by Ctrl-C", async () => {
+Deno.test("the cluster continues while a role cannot start, and Ctrl-C stops it", async () => {
   const folder = await Deno.makeTempDir({ prefix: "inmem-cluster-" });
   try {
     await using cluster = ClusterProgram.start(folder, ["--port", "0", "--on-down", "remap"]);
     await cluster.ready();
-    // A folder that is none ends each start of its server.
+    // A file in the place of a server's folder ends each of its starts.
     const { authority } = certificatePaths(join(folder, "certs"));
     const [first = ""] = cluster.servers;
     const info = await runInmem(["client", "--addr", first, "--ca", authority, "info", "server"]);
@@ -213,9 +212,9 @@ Deno.test("the cluster goes on while a role cannot start, and stops it by Ctrl-C
     await until(() => reports().length >= 2, "it is tried again", 60_000);
     const [firstWait = 0, secondWait = 0] = reports().map(([, secondWaits]) => Number(secondWaits));
     assert(secondWait > firstWait, `${firstWait} s, then ${secondWait} s`);
-    // Its keys are lent to the others.
-    await until(async () => (await cluster.client("set", "key:1", "x")).code === 0, "the others stand in", 30_000);
-    await until(async () => (await cluster.client("set", "key:7", "x")).code === 0, "the others stand in", 30_000);
+    // The other servers take over its keys.
+    await until(async () => (await cluster.client("set", "key:1", "x")).code === 0, "the others take over", 30_000);
+    await until(async () => (await cluster.client("set", "key:7", "x")).code === 0, "the others take over", 30_000);
     cluster.signal("SIGINT");
     assertEquals((await cluster.status).code, 0, cluster.stderr);
     for (const address of [cluster.proxy, ...cluster.servers]) assertEquals(await isListening(address), false, address);
@@ -224,9 +223,9 @@ Deno.test("the cluster goes on while a role cannot start, and stops it by Ctrl-C
   }
 });
 
-Deno.test("the cluster keeps its ports and servers.json from run to run, and says when a port is in use", async () => {
+Deno.test("the cluster keeps its ports and servers.json from run to run, and reports a port in use", async () => {
   const folder = await Deno.makeTempDir({ prefix: "inmem-cluster-" });
-  // Four ports in a row that are free now.
+  // Four consecutive ports that are free now.
   const port = await freePorts();
   try {
     const edited = serversJson([`127.0.0.1:${port + 1}`, `127.0.0.1:${port + 3}`]);
@@ -248,7 +247,10 @@ Deno.test("the cluster keeps its ports and servers.json from run to run, and say
   }
 });
 
-/** The first of them. The system gives ports above these to whoever connects, so that one of a row may be taken any time. */
+/**
+ * Returns the first of them. The system gives connections ports above these, so one of the four may be taken at any
+ * time.
+ */
 async function freePorts(): Promise<number> {
   for (;;) {
     const port = 10_000 + Math.floor(Math.random() * 20_000);

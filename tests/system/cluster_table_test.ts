@@ -1,6 +1,4 @@
-/**
- * `inmem client cluster`: the servers behind a proxy, as a person and a program see them.
- */
+/** Tests `inmem client cluster`: the servers behind a proxy, as people and programs see them. */
 
 import { assert, assertEquals, assertGreater, assertMatch } from "@std/assert";
 import { systemTest } from "../support/launcher.ts";
@@ -13,7 +11,7 @@ systemTest("inmem client cluster shows the servers behind a proxy", async (launc
   const client = await launcher.connect(proxy);
   await Promise.all(Array.from({ length: KEYS_COUNT }, (_, index) => client.set(`key:${index}`, "value")));
 
-  await test.step("as a table", async () => {
+  await test.step("prints a table", async () => {
     const { code, stdout, stderr } = await launcher.client(proxy, ["cluster"]);
     assertEquals({ code, stderr }, { code: 0, stderr: "" });
     const [heading, ...lines] = stdout.trimEnd().split("\n");
@@ -32,7 +30,7 @@ systemTest("inmem client cluster shows the servers behind a proxy", async (launc
     });
   });
 
-  await test.step("as one line of JSON", async () => {
+  await test.step("prints one line of JSON", async () => {
     const { code, stdout } = await launcher.client(proxy, ["--json", "cluster"]);
     assertEquals(code, 0);
     assertEquals(stdout.trimEnd().split("\n").length, 1);
@@ -53,7 +51,7 @@ systemTest("inmem client cluster shows the servers behind a proxy", async (launc
     assertEquals(keys, KEYS_COUNT);
   });
 
-  await test.step("in JSON as well when that is asked for behind the word, and not with other arguments", async () => {
+  await test.step("accepts --json also after the word, and refuses other arguments", async () => {
     const { code, stdout } = await launcher.client(proxy, ["CLUSTER", "--json"]);
     assertEquals({ code, count: JSON.parse(stdout).servers.length }, { code: 0, count: 3 });
     const wrong = await launcher.client(proxy, ["cluster", "--addr", "x:1"]);
@@ -61,13 +59,13 @@ systemTest("inmem client cluster shows the servers behind a proxy", async (launc
     assertMatch(wrong.stderr, /^inmem client: Cannot run "cluster" with these arguments: expected --json or none/);
   });
 
-  await test.step("among other commands from a pipe", async () => {
+  await test.step("works among other commands from a pipe", async () => {
     const { code, stdout } = await launcher.client(proxy, ["--json"], { stdin: "get key:1\ncluster\nping\n" });
     assertEquals(code, 0);
     assertMatch(stdout, /^"value"\n\{"servers":\[\{.*\}\]\}\n"PONG"\n$/);
   });
 
-  await test.step("one that was killed is down, and the reason is told", async () => {
+  await test.step("shows a killed server as down, with the reason", async () => {
     const [, killed] = servers;
     launcher.forgive(killed!.process);
     killed!.process.signal("SIGKILL");
@@ -83,7 +81,7 @@ systemTest("inmem client cluster shows the servers behind a proxy", async (launc
     assertEquals(typeof rows[1].reason, "string");
   });
 
-  await test.step("a server that is no proxy is told in one line", async () => {
+  await test.step("reports in one line that a server is not a proxy", async () => {
     const { code, stdout, stderr } = await launcher.client(servers[0]!, ["cluster"]);
     assertEquals({ code, stdout }, { code: 1, stdout: "" });
     assertMatch(stderr, /^ERR \S+ is not a proxy: it has no servers to show\n$/);

@@ -1,6 +1,4 @@
-/**
- * Three servers behind a proxy: how keys spread, and what a change of `servers.json` does while clients work.
- */
+/** Tests three servers behind a proxy: the distribution of keys, and a change of `servers.json` while clients work. */
 
 import { assert, assertEquals, assertGreater, assertGreaterOrEqual, assertLessOrEqual } from "@std/assert";
 import type { Client } from "../../src/client/client.ts";
@@ -13,16 +11,16 @@ import { until } from "../support/until.ts";
 const KEYS_COUNT = amountOf("KEYS", 30_000, 100_000);
 const BATCH_COUNT = 2_000;
 const WORKERS_COUNT = 8;
-/** A removed server gets no request any more after this. */
+/** The longest time until a removed server receives no requests, in ms. */
 const REMOVAL_LIMIT_MS = 500;
-/** How long is watched that it gets none. */
+/** How long the test observes that it receives none, in ms. */
 const SILENCE_MS = 1_000;
 
 function nameOf(index: number): string {
   return `key:${index}`;
 }
 
-/** Requests that a server has been sent, this one among them. */
+/** Returns the number of requests that a server has received, including this one. */
 async function requestsOf(server: Client): Promise<number> {
   const info = new TextDecoder().decode(await server.send(["info", "stats"]) as Uint8Array);
   const count = /^total_commands_processed:([0-9]+)/m.exec(info)?.[1];
@@ -30,7 +28,7 @@ async function requestsOf(server: Client): Promise<number> {
   return Number(count);
 }
 
-/** Clients that set and get keys of their own without pause, until told to stop. */
+/** Clients that continuously set and get their own keys until they are stopped. */
 class Workers {
   readonly failures: string[] = [];
   rounds = 0;
@@ -66,7 +64,7 @@ class Workers {
 }
 
 systemTest(
-  `${KEYS_COUNT} keys through the proxy are on three servers evenly, and a changed servers.json is followed`,
+  `${KEYS_COUNT} keys through the proxy are spread evenly over three servers, and a changed servers.json is followed`,
   async (launcher, test) => {
     const { servers, proxy, file } = await launcher.cluster();
     const client = await launcher.connect(proxy);
@@ -100,12 +98,12 @@ systemTest(
     });
 
     for (const [how, write] of Object.entries(WAYS)) {
-      await test.step(`a server taken out of servers.json ${how} gets no more requests, and nobody else notices`, async () => {
+      await test.step(`a server taken out of servers.json ${how} gets no more requests, and no client notices`, async () => {
         await takeOutAndPutBack(launcher, proxy, direct, addresses, (text) => write(file, text));
       });
     }
 
-    await test.step("a bad servers.json changes nothing, and is told in one line", async () => {
+    await test.step("a bad servers.json changes nothing, and is reported in one line", async () => {
       const before = proxy.process.lines.length;
       for (const bad of ["", "[", "[]", `[{"addr": "${addresses[0]}"}, {"addr": "nonsense"}]`, '{"addr": 1}']) {
         await Deno.writeTextFile(file, bad);
@@ -123,7 +121,7 @@ systemTest(
   },
 );
 
-/** How a user's editor or deployment may write a file. */
+/** The ways in which an editor or a deployment writes a file. */
 const WAYS: Record<string, (path: string, text: string) => Promise<void>> = {
   "in place": (path, text) => Deno.writeTextFile(path, text),
   "by rename": async (path, text) => {
@@ -147,7 +145,7 @@ async function takeOutAndPutBack(
 
   const clients = await Promise.all(Array.from({ length: WORKERS_COUNT + 1 }, () => launcher.connect(proxy)));
   const others = new Workers(clients.slice(0, WORKERS_COUNT), owned.others);
-  // One more client asks for the removed server's keys all the time; without it silence would prove nothing.
+  // One more client continuously requests the removed server's keys. Without it, silence would prove nothing.
   const affected = new Workers(clients.slice(WORKERS_COUNT), owned.removed);
   try {
     await until(() => others.rounds > 50 && affected.rounds > 5, "the clients work");
@@ -158,7 +156,7 @@ async function takeOutAndPutBack(
     await pause(SILENCE_MS);
     const after = await requestsOf(removed);
     assertEquals(after - before, 1, "requests that reached the removed server, the second info among them");
-    assertGreater(affected.rounds, roundsBefore, "its keys are served by the others meanwhile");
+    assertGreater(affected.rounds, roundsBefore, "others serve its keys meanwhile");
 
     await write(serversJson(addresses));
     await until(async () => await requestsOf(removed) > after + 100, "the server is used again once put back");
@@ -167,7 +165,7 @@ async function takeOutAndPutBack(
   }
   assertEquals(others.failures, []);
   assertGreater(others.rounds, 100);
-  // A key of its own changes servers twice: between a set and its get it may be absent, but never an error.
+  // The key of this client changes its server twice. Between a set and its get it may be absent, but never an error.
   const errors = affected.failures.filter((failure) => !/: set [0-9]+, got /.test(failure));
   assertEquals(errors, []);
 }

@@ -1,6 +1,4 @@
-/**
- * Every command through the proxy of three servers, over TLS, with values of every kind.
- */
+/** Sends every command through the proxy of three servers, over TLS, with values of every kind. */
 
 import { assert, assertEquals, assertGreater, assertInstanceOf, assertLessOrEqual, assertRejects } from "@std/assert";
 import { encodeText } from "../../src/bytes.ts";
@@ -28,7 +26,7 @@ const KEYS: Record<string, string> = {
   "an empty key": "",
 };
 
-/** Sends commands and remembers which. */
+/** Sends commands and remembers which ones. */
 class Sender {
   readonly used = new Set<string>();
   readonly #client: Client;
@@ -42,14 +40,14 @@ class Sender {
     return this.#client.send(request);
   }
 
-  /** Sends a command and holds its reply. */
+  /** Sends a command and verifies its reply. */
   async expect(reply: Value, ...request: Argument[]): Promise<void> {
     const got = await this.send(...request);
     assertEquals(brief(got), brief(reply), request.map((each) => brief(each as Value)).join(" "));
   }
 }
 
-/** Values in a form that a failed comparison can print: a megabyte as bytes would take minutes. */
+/** Returns values in a form that a failed comparison can print. Printing a megabyte of bytes would take minutes. */
 function brief(value: Value): unknown {
   if (value instanceof Uint8Array) {
     if (value.length <= 64) return `bytes ${toHex(value)}`;
@@ -257,14 +255,14 @@ async function exerciseAll(sender: Sender, key: string, value: Uint8Array<ArrayB
   await exerciseHashes(sender, key, value);
   await exerciseKeys(sender, key, value);
   await exerciseHashForms(sender, key, value);
-  // Several keys of one command have to share a slot, and no tag shares the empty key's.
+  // The keys of one command must share a slot, and no tag has the slot of the empty key.
   const tag = key === "" ? "tag" : key;
   await exerciseStringForms(sender, tag, value);
   await exerciseListForms(sender, tag, value);
   await exerciseKeyForms(sender, tag, value);
 }
 
-/** The commands that see all servers, on an empty cluster, which they leave empty. */
+/** Sends the commands that all servers execute, to an empty cluster. They leave it empty. */
 async function exerciseCluster(sender: Sender): Promise<void> {
   await sender.expect("OK", "flush");
   const names = Array.from({ length: 300 }, (_, index) => `user:${index}`);
@@ -346,7 +344,7 @@ const WRONG: readonly [code: string, includes: string, ...request: Argument[]][]
   ["ERR", "cursor", "scan", "abc"],
 ];
 
-/** What the keys that {@linkcode WRONG} is about hold; the same before and after. */
+/** Returns the content of the keys that {@linkcode WRONG} uses. It must be equal before and after. */
 async function state(sender: Sender): Promise<unknown> {
   const string = await sender.send("get", "string");
   const number = await sender.send("get", "number");
@@ -388,14 +386,14 @@ systemTest("every command works through the proxy, with every kind of key and va
       await exerciseAll(sender, key, bytes("value"));
     });
   }
-  await test.step("commands that see all servers", () => exerciseCluster(sender));
-  await test.step("no command on data was left out", () => {
+  await test.step("commands that all servers execute", () => exerciseCluster(sender));
+  await test.step("every command on data was sent", () => {
     const isOnData = ({ group, routing }: CommandSpecification) =>
       ["string", "list", "hash", "key"].includes(group) && routing !== "local";
     const known = COMMANDS.filter(isOnData);
     for (const name of known.flatMap(({ name, aliases }) => [name, ...aliases])) assert(sender.used.has(name), name);
   });
-  await test.step("a refused command changes nothing, and hurts nobody", () => refuseAll(sender));
+  await test.step("a refused command changes nothing and does not affect other commands", () => refuseAll(sender));
 });
 
 systemTest("a refused command changes nothing on a server either", async (launcher) => {

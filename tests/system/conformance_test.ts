@@ -1,8 +1,9 @@
 /**
- * Asks inmem and the real redis-server the same, good and bad, in RESP2 and RESP3, and compares the replies byte by byte.
+ * Sends the same valid and invalid requests to inmem and to the real redis-server, in RESP2 and RESP3, and compares the
+ * replies byte by byte.
  *
- * What is asked stands in `tests/support/conformance/corpus/`, what of some replies is not compared in `comparers.ts`, and
- * where inmem means to differ in `differences.ts`.
+ * The requests are in `tests/conformance/corpus/`. The parts of replies that are not compared are in `comparers.ts`,
+ * and the accepted differences in `differences.ts`.
  */
 
 import { assert, assertEquals, fail } from "@std/assert";
@@ -17,19 +18,19 @@ import { decodeFrame, type Frame } from "../conformance/resp_frames.ts";
 import { Comparison, formatMismatch, Player, type Target, type Version } from "../conformance/runner.ts";
 import { type Group, transcript } from "../conformance/transcript.ts";
 
-/** What the corpus was made for: other versions answer a few things otherwise. */
+/** The version that the corpus is made for. Other versions reply differently to some requests. */
 const VERSION = /^7\.0\./;
 const PASSWORD = "secret";
 const VERSIONS: readonly Version[] = [2, 3];
-/** Who has to authenticate says `hello` by itself, so one run is all. */
+/** Clients that must authenticate send `hello` themselves, so one run is sufficient. */
 const GUARDED_VERSIONS: readonly Version[] = [2];
-/** What `config get` tells shall be the same: one database, and the memory and eviction of `withInmem`. */
+/** Options that make the replies of `config get` equal: one database, and the memory and eviction of `withInmem`. */
 const AS_INMEM = ["--databases", "1", "--maxmemory", "256mb", "--maxmemory-policy", "allkeys-lru"];
-/** Names that redis-server does not have. */
+/** The names of commands that redis-server does not have. */
 const OWN_NAMES = ["lget", "remove", "size", "flush", "flushslots"];
-/** `debug sleep` is asked for; times that run out are looked at every 2 ms. */
+/** The corpus uses `debug sleep`. With this `hz`, the server looks for expired timeouts every 2 ms. */
 const REDIS_WORDS = ["--enable-debug-command", "yes", "--hz", "500", ...AS_INMEM];
-/** Failures that are shown; after a first one others often follow. */
+/** The number of failures that are shown. After a first failure others often follow. */
 const SHOWN_COUNT = 25;
 
 const version = await redisVersion();
@@ -41,7 +42,7 @@ const lacks = version === undefined
 
 const quiet: Logger = { info() {}, warn() {}, error: (message, fields) => console.error(message, fields) };
 
-/** A test that needs redis-server. */
+/** Defines a test that needs redis-server. */
 function redisTest(name: string, body: (test: Deno.TestContext) => Promise<void>): void {
   Deno.test({
     name: lacks === undefined ? name : `${name} (ignored: ${lacks})`,
@@ -77,7 +78,7 @@ function startRedis(password: string | undefined): Promise<RedisServer> {
   return RedisServer.start(...REDIS_WORDS, ...(password === undefined ? [] : ["--requirepass", password]));
 }
 
-/** Plays groups on both sides, each as a step of the test that fails with its own mismatches. */
+/** Plays groups on both sides. Each is a step of the test and fails with its mismatches. */
 async function playGroups(
   test: Deno.TestContext,
   groups: readonly Group[],
@@ -97,7 +98,7 @@ async function playGroups(
   }
 }
 
-redisTest("inmem answers byte by byte as redis-server does", async (test) => {
+redisTest("inmem replies byte by byte as redis-server does", async (test) => {
   const unseen = new Set(DIFFERENCES);
   const all = [[GROUPS, VERSIONS, undefined], [GUARDED_GROUPS, GUARDED_VERSIONS, PASSWORD]] as const;
   for (const [groups, versions, password] of all) {
@@ -111,12 +112,12 @@ redisTest("inmem answers byte by byte as redis-server does", async (test) => {
       for (const difference of comparison.seen) unseen.delete(difference);
     });
   }
-  await test.step("every difference that is listed occurs", () => {
+  await test.step("every listed difference occurs", () => {
     assertEquals([...unseen], []);
   });
 });
 
-redisTest("Comparison finds what differs, and what is listed and does not", async () => {
+redisTest("Comparison finds differences, and listed ones that do not occur", async () => {
   await using left = await startRedis(undefined);
   await using right = await RedisServer.start("--databases", "3");
   using expected = await Player.open(left);
@@ -152,7 +153,7 @@ redisTest("Comparison finds what differs, and what is listed and does not", asyn
   assertEquals(comparison.commands, 2 * 6);
 });
 
-/** The frames of some bytes. */
+/** Returns the frames of some bytes. */
 function framesOf(text: string): Frame[] {
   const bytes = new TextEncoder().encode(text);
   const frames: Frame[] = [];
@@ -169,7 +170,7 @@ const isSame = (command: string, left: string, right: string) => {
   return comparable(framesOf(left), words) === comparable(framesOf(right), words);
 };
 
-Deno.test("the corpus asks for every command, with too few arguments as well", () => {
+Deno.test("the corpus contains every command, also with too few arguments", () => {
   const requests = [...GROUPS, ...GUARDED_GROUPS]
     .flatMap(({ scenarios }) => scenarios.flatMap(({ steps }) => steps.flatMap(({ commands }) => commands)));
   const isAsked = (name: string, isRight: (count: number) => boolean) =>
@@ -183,7 +184,7 @@ Deno.test("the corpus asks for every command, with too few arguments as well", (
   }
 });
 
-Deno.test("comparable() overlooks order where there is none, and nothing else", () => {
+Deno.test("comparable() ignores order only where it is undefined", () => {
   const ab = "*2\r\n$1\r\na\r\n$1\r\nb\r\n";
   const ba = "*2\r\n$1\r\nb\r\n$1\r\na\r\n";
   assert(isSame("KEYS *", ab, ba));
@@ -199,7 +200,7 @@ Deno.test("comparable() overlooks order where there is none, and nothing else", 
   assert(!isSame("time", "-ERR 1\r\n", "-ERR 2\r\n"), "errors are compared whole");
 });
 
-Deno.test("comparable() overlooks what is of the moment", () => {
+Deno.test("comparable() ignores values of the moment", () => {
   assert(isSame("time", "*2\r\n$2\r\n10\r\n$1\r\n5\r\n", "*2\r\n$2\r\n11\r\n$2\r\n60\r\n"));
   assert(isSame("pttl k", ":99998\r\n", ":100000\r\n"));
   assert(!isSame("pttl k", ":-1\r\n", ":-2\r\n"));

@@ -1,6 +1,6 @@
 /**
- * Few descriptors: `--max-clients` is lowered with a line, and clients never take what a server needs for a snapshot, or a proxy
- * to reach its servers.
+ * Tests a low limit of descriptors: `--max-clients` is lowered with a log line, and clients never take the descriptors
+ * that a server needs for a snapshot, or a proxy to reach its servers.
  */
 
 import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
@@ -10,12 +10,12 @@ import { until } from "../support/until.ts";
 
 const FEW = ["sh", "-c", 'ulimit -n 64; exec "$@"', "sh"];
 
-/** Connections that say nothing. */
+/** Opens connections that send nothing. */
 async function strangers(role: Role, count: number): Promise<Deno.TcpConn[]> {
   return await Promise.all(Array.from({ length: count }, () => Deno.connect({ ...parseAddress(role.address) })));
 }
 
-/** What `info` says of a name. */
+/** Returns the value of a field of `info`. */
 async function field(client: Awaited<ReturnType<Launcher["connect"]>>, name: string): Promise<string | undefined> {
   return new RegExp(`^${name}:(.*)\r?$`, "m").exec(await client.info())?.[1];
 }
@@ -27,7 +27,7 @@ function lowered({ process }: Role): number {
 }
 
 systemTest(
-  "a server with 64 descriptors lowers --max-clients, and saves while strangers take all there are",
+  "a server with 64 descriptors lowers --max-clients, and saves while idle connections take the rest",
   async (launcher) => {
     const server = await launcher.server(["--data", launcher.newFolder()], {}, FEW);
     const client = await launcher.connect(server);
@@ -46,7 +46,7 @@ systemTest(
 );
 
 systemTest(
-  "a proxy with 64 descriptors reaches a server that comes back while strangers take all there are",
+  "a proxy with 64 descriptors reaches a server that returns while idle connections take the rest",
   async (launcher) => {
     const first = await launcher.server();
     const file = await launcher.serversFile([first.address]);
@@ -57,7 +57,7 @@ systemTest(
     const idle = await strangers(proxy, 60);
     await launcher.stop(first);
     const again = await launcher.server(["--addr", first.address]);
-    // More come as fast as others are cut off.
+    // New connections arrive as fast as others are closed.
     idle.push(...await strangers(proxy, 60));
     await until(
       () => client.set("b", "2").then(() => true, () => false),

@@ -1,6 +1,6 @@
 /**
- * A disk that is full, limited or read-only, a folder that others use, and files that are torn, damaged or of another
- * version: what a server does then, and what it says.
+ * Tests what a server does and reports when a disk is full, limited or read-only, when others use its folder, and when
+ * files are torn, damaged or of another version.
  */
 
 import { assert, assertEquals, assertGreater, assertLess, assertLessOrEqual, assertMatch } from "@std/assert";
@@ -19,14 +19,14 @@ import { pickSeed, Random } from "../support/random.ts";
 import { until } from "../support/until.ts";
 
 const MEBIBYTE = 1024 * 1024;
-/** Once there is space again, writes are accepted within this time. */
+/** The longest time until writes are accepted again after space was freed, in ms. */
 const RESUME_MAX_MS = 5_000;
-/** A server that was told to stop has ended within this time. */
+/** The longest time in which a server ends after SIGTERM, in ms. */
 const STOP_MAX_MS = 10_000;
 
 const LIMITS = await canRun("prlimit", "--version");
 
-/** Fills a disk with one file, to which it adds if it is there, and which can be removed again. */
+/** Fills a disk with one file, which can be removed again. If the file exists, appends to it. */
 async function fill(disk: string): Promise<string> {
   const path = join(disk, "ballast");
   const file = await Deno.open(path, { create: true, append: true });
@@ -47,13 +47,13 @@ async function start(launcher: Launcher, data: string, ...more: string[]): Promi
   return { process, address: await process.address() };
 }
 
-/** Kills a server, which is no failure of the test then. */
+/** Kills a server, without failing the test. */
 async function kill(launcher: Launcher, { process }: Role): Promise<void> {
   launcher.forgive(process);
   await process.kill();
 }
 
-/** Runs the program where it is not to start. */
+/** Runs the program where its start must be refused. */
 function startRefused(data: string, ...more: string[]): Promise<Outcome> {
   return runInmem([...serverWords(data), ...more]);
 }
@@ -62,7 +62,7 @@ function open({ address }: Role): Promise<Client> {
   return connect({ addr: address, plaintext: true });
 }
 
-/** The only line that a refused start prints, but for how far a slow machine has come with loading. */
+/** Returns the only line that a refused start prints, apart from progress of loading on a slow machine. */
 function refusalOf({ code, stderr, stdout }: Outcome, expectedCode = 1): string {
   assertEquals(code, expectedCode, stderr);
   assertEquals(stdout, "");
@@ -72,7 +72,7 @@ function refusalOf({ code, stderr, stdout }: Outcome, expectedCode = 1): string 
   return lines[0]!;
 }
 
-/** Whether the server says that it refuses writes, in words that tell why. */
+/** Returns whether the server refuses writes with a message that says why. */
 async function refusesWrites(client: Client): Promise<boolean> {
   const info = await client.info("persistence");
   const isRefusing = info.includes("aof_last_write_status:err");
@@ -80,7 +80,7 @@ async function refusesWrites(client: Client): Promise<boolean> {
   return isRefusing;
 }
 
-/** The refusal of a write, `undefined` when it is done. */
+/** Returns the refusal of a write, or `undefined` when the write is done. */
 async function refusedWrite(client: Client): Promise<string | undefined> {
   try {
     await client.set("probe", "x");
@@ -91,7 +91,7 @@ async function refusedWrite(client: Client): Promise<string | undefined> {
   }
 }
 
-/** Keys that were set one after another, each in a batch of its own. */
+/** Sets keys one after another, each in a separate batch. */
 async function setInTurn(client: Client, count: number): Promise<void> {
   for (let i = 0; i < count; i++) await client.set(`key:${i}`, `value ${i}`);
 }
@@ -141,12 +141,12 @@ for (const policy of ["always", "everysec"] as const) {
         const before = load.acknowledged;
         await until(() => load.acknowledged > before + 500, "all writers go on");
 
-        // Full once more, and killed while it is.
+        // The disk is full again, and the server is killed in this state.
         ballast = await fill(disk);
         await until(() => refusesWrites(client), "writes are refused again");
         await kill(launcher, server);
         await Promise.all([writing, client.close()]);
-        // The end of the log is torn as well, and there is no room for a copy of it.
+        // The end of the log is torn as well, and there is no space for a copy of it.
         await Deno.writeTextFile(await newestSegment(data), "BLCK", { append: true }).catch(() => {});
         await fill(disk);
         const again = await start(launcher, data, "--fsync", policy);
@@ -168,19 +168,19 @@ for (const policy of ["always", "everysec"] as const) {
 testWhere(
   MOUNTS,
   "root to mount a small file system",
-  "a write is not acknowledged on a full disk though a command behind it waits, and SIGTERM then ends with status 1",
+  "a write is not acknowledged on a full disk though a later command waits, and SIGTERM then ends with status 1",
   (launcher) =>
     withDisk(launcher, 4 * MEBIBYTE, async (disk) => {
       const server = await start(launcher, join(disk, "data"), "--backup-folder", launcher.path("elsewhere"));
       const [client, other] = [await open(server), await open(server)];
       await other.set("constant", "there");
       const ballast = await fill(disk);
-      // Both leave in one piece. The snapshot is on another disk, and well before long.
+      // Both requests leave in one write. The snapshot is on another disk, and is done long before the write.
       let isAcknowledged = false;
       const set = client.set("x", "v".repeat(100_000)).then(() => isAcknowledged = true);
       const saved = client.send(["save", "copy.inmem"]);
       await until(() => refusesWrites(other), "writes are refused");
-      await until(() => server.process.lines.some((line) => line.includes("Writes are refused")), "it is told");
+      await until(() => server.process.lines.some((line) => line.includes("Writes are refused")), "it is logged");
       await pause(300);
       assert(!isAcknowledged, "an acknowledged write is nowhere");
       await Deno.remove(ballast);
@@ -199,7 +199,7 @@ testWhere(
     }),
 );
 
-testWhere(LIMITS, "prlimit", "a log goes on in a new file where the system limits their size", async (launcher) => {
+testWhere(LIMITS, "prlimit", "a log continues in a new file where file sizes are limited", async (launcher) => {
   const limitBytes = 256 * 1024;
   const seed = pickSeed();
   console.log(`SEED=${seed}`);
@@ -242,7 +242,7 @@ testWhere(
     }),
 );
 
-systemTest("a second server on a data folder is told which process has it", async (launcher) => {
+systemTest("a second server on a data folder reports which process uses it", async (launcher) => {
   const data = launcher.newFolder();
   const server = await start(launcher, data);
   const client = await open(server);
@@ -254,7 +254,7 @@ systemTest("a second server on a data folder is told which process has it", asyn
   await client.close();
 });
 
-systemTest("the data folder and all files in it are for their owner alone", async (launcher) => {
+systemTest("only the owner can read the data folder and its files", async (launcher) => {
   const data = launcher.newFolder();
   const server = await start(launcher, data);
   const client = await open(server);
@@ -275,7 +275,7 @@ systemTest("the data folder and all files in it are for their owner alone", asyn
   for (const name of names) assertEquals(await mode(join(data, name)), "600", name);
 });
 
-systemTest("a log and a snapshot of another version are refused by its number", async (launcher) => {
+systemTest("a log and a snapshot of another version are refused with its number", async (launcher) => {
   const data = launcher.newFolder();
   await Deno.mkdir(data);
   const path = join(data, "log-000000000000001.inmem");
@@ -286,7 +286,7 @@ systemTest("a log and a snapshot of another version are refused by its number", 
   await Deno.writeFile(path, bytes);
   const checked = await check(data);
   for (const outcome of [await startRefused(data), await startRefused(data, "--repair"), checked]) {
-    // What cannot be read was not found damaged.
+    // Data that cannot be read is not reported as damaged.
     const line = refusalOf(outcome, outcome === checked ? 2 : 1);
     assert(line.includes(path), line);
     assertMatch(line, new RegExp(`version ${FORMAT_VERSION + 1}: .* version ${FORMAT_VERSION}`));
@@ -301,7 +301,7 @@ systemTest("a log and a snapshot of another version are refused by its number", 
 });
 
 systemTest(
-  "a torn end of the log is cut off, kept beside it and told, and inmem check tells it before",
+  "a torn end of the log is cut off, kept in a file and logged, and inmem check reports it before",
   async (launcher) => {
     const data = launcher.newFolder();
     const first = await start(launcher, data, "--fsync", "always");
@@ -318,7 +318,7 @@ systemTest(
     const path = await newestSegment(data);
     assertEquals((await check(path)).code, 0);
 
-    // A batch of which the file has the beginning alone: what was acknowledged stands before it.
+    // Only the beginning of this batch is in the file. Everything acknowledged is before it.
     const whole = await Deno.readFile(path);
     await Deno.writeFile(path, Uint8Array.from([...whole, ...whole.subarray(40, 60)]));
     const torn = await check(data, "--json");
@@ -348,7 +348,7 @@ systemTest(
 );
 
 systemTest(
-  "damage in the log stops the start, and --repair starts from what is intact and says what is not",
+  "damage in the log prevents the start, and --repair starts from the intact part and reports the rest",
   async (launcher) => {
     const data = launcher.newFolder();
     const first = await start(launcher, data, "--fsync", "always");
@@ -387,7 +387,7 @@ systemTest(
   },
 );
 
-systemTest("inmem check tells what a snapshot has, and what is no file of inmem", async (launcher) => {
+systemTest("inmem check reports what a snapshot contains, and which file is not inmem's", async (launcher) => {
   const data = launcher.newFolder();
   const server = await start(launcher, data);
   const client = await open(server);
@@ -416,7 +416,7 @@ systemTest("inmem check tells what a snapshot has, and what is no file of inmem"
 
 for (const policy of ["always", "everysec", "never"] as const) {
   systemTest(
-    `SIGTERM under load ends a server with --fsync ${policy} in order, and nothing is lost`,
+    `SIGTERM under load stops a server with --fsync ${policy} in order, and nothing is lost`,
     async (launcher) => {
       const seed = pickSeed();
       console.log(`SEED=${seed}`);
@@ -441,7 +441,7 @@ for (const policy of ["always", "everysec", "never"] as const) {
   );
 }
 
-systemTest("a key whose time passes while no server runs does not live again", async (launcher) => {
+systemTest("a key that expires while no server runs does not reappear", async (launcher) => {
   const data = launcher.newFolder();
   const first = await start(launcher, data);
   const client = await open(first);
@@ -453,7 +453,7 @@ systemTest("a key whose time passes while no server runs does not live again", a
   await client.set("saved", "x", { ttlMs });
   await client.save();
   await client.set("logged", "y", { ttlMs });
-  // A key that nobody reads goes up to 128 ms late.
+  // A key that no client reads is removed up to 128 ms late.
   const overMs = Date.now() + ttlMs + 150;
   await client.close();
   await kill(launcher, first);

@@ -1,4 +1,4 @@
-/** Deadlines beyond 53 bits outlive restarts, in the log and in a snapshot, to the millisecond that they were told as. */
+/** Tests that deadlines beyond 53 bits outlive restarts, in the log and in a snapshot, to the exact millisecond. */
 
 import { assert, assertEquals } from "@std/assert";
 import { startServer } from "../../src/server/main.ts";
@@ -28,7 +28,7 @@ Deno.test("deadlines of up to 64 bits are the same after restarts", async () => 
     });
   try {
     let told: string[] = [];
-    // Out of the log alone; out of a snapshot; out of both.
+    // The data comes from the log alone, from a snapshot alone, or from both.
     for (const [round, saves] of [false, true, false].entries()) {
       const server = await start();
       try {

@@ -1,8 +1,8 @@
 /**
- * Clients that have gone while they waited, at the real programs over TLS: they get no element and are forgotten; and so does
- * a proxy that is killed.
+ * Tests clients that disconnect while they wait, with the real programs over TLS: they get no element and are
+ * forgotten. The same holds for a proxy that is killed.
  *
- * The variable `GONE_TRIES` says how often each case is tried, for a longer run than this one.
+ * The variable `GONE_TRIES` is the number of tries of each case, for a longer run.
  */
 
 import { assertEquals } from "@std/assert";
@@ -14,10 +14,10 @@ import { encodeRequest } from "../support/resp_requests.ts";
 import { until } from "../support/until.ts";
 
 const TRIES = amountOf("GONE_TRIES", 2, 5);
-/** A disconnected client has to be forgotten within this time. */
+/** The longest time until a disconnected client is forgotten, in ms. */
 const FORGOTTEN_MAX_MS = 2_000;
 
-/** Sends one request that is answered with a text, and reads that. */
+/** Sends one request whose reply is a text, and returns the text. */
 async function textOf(client: RawClient, ...words: string[]): Promise<string> {
   await client.send(encodeRequest(...words));
   let header = "";
@@ -25,12 +25,12 @@ async function textOf(client: RawClient, ...words: string[]): Promise<string> {
   return (await client.readText(Number(header.slice(1)) + 2)).slice(0, -2);
 }
 
-/** How many clients wait at a role. */
+/** Returns the number of clients that wait at a role. */
 async function waitersOf(client: RawClient): Promise<number> {
   return Number(/^blocked_clients:(\d+)\r$/m.exec(await textOf(client, "info", "clients"))![1]);
 }
 
-/** The commands of the clients that a role knows, but for the one who asks. */
+/** Returns the commands of the clients that a role knows, except those of the caller. */
 async function commandsOf(client: RawClient): Promise<string[]> {
   const lines = (await textOf(client, "client", "list")).trim().split("\n");
   return lines.map((line) => / cmd=(\S+)/.exec(line)![1]!).filter((name) => name !== "client|list");
@@ -60,7 +60,7 @@ async function leaveInVain(launcher: Launcher, role: Role, behind: string): Prom
 }
 
 systemTest(
-  "a client that has gone while it waited gets no element, at a server and through a proxy",
+  "a client that disconnects while it waits gets no element, at a server and through a proxy",
   async (launcher) => {
     const server = await launcher.server(["--no-persist"]);
     const proxy = await launcher.proxy(await launcher.serversFile([server.address]));
@@ -70,7 +70,7 @@ systemTest(
   },
 );
 
-systemTest("a proxy that was killed gets no element for its clients", async (launcher) => {
+systemTest("a proxy that is killed gets no element for its clients", async (launcher) => {
   const server = await launcher.server(["--no-persist"]);
   const file = await launcher.serversFile([server.address]);
   using other = await launcher.raw(server);

@@ -1,6 +1,4 @@
-/**
- * Guessing passwords, and commands of administrators: what the server and the proxy do about them, and what they log.
- */
+/** Tests password guessing and administrative commands: how the server and the proxy react, and what they log. */
 
 import { assert, assertEquals, assertGreater, assertGreaterOrEqual, assertLess } from "@std/assert";
 import { parseAddress } from "../../src/address.ts";
@@ -11,7 +9,7 @@ const PASSWORD = "right horse";
 const WRONG = "-WRONGPASS invalid username-password pair or user is disabled.\r\n";
 const AS_PASSWORD = { INMEM_PASSWORD: PASSWORD };
 
-/** Sends text to a role that speaks plaintext, and reads all that comes until the role ends the connection, or `enough`. */
+/** Sends text to a role in plaintext, and reads until `enough` is true or the role ends the connection. */
 async function talk(role: Role, text: string, enough: (received: string) => boolean): Promise<string> {
   const socket = await Deno.connect({ ...parseAddress(role.address) });
   try {
@@ -29,7 +27,7 @@ async function talk(role: Role, text: string, enough: (received: string) => bool
   }
 }
 
-/** One field of `info`. */
+/** Returns one field of `info`. */
 async function field(role: Role, name: string): Promise<string> {
   const text = await talk(role, `auth "${PASSWORD}"\r\ninfo\r\n`, (received) => received.includes(`\n${name}:`));
   return new RegExp(`^${name}:(.*)\r$`, "m").exec(text)?.[1] ?? "";
@@ -39,7 +37,7 @@ function logOf({ process }: Role): string {
   return process.lines.join("\n");
 }
 
-/** A server, and a proxy in front of it that asks for the password, too; both in plaintext. */
+/** Starts a server, or a proxy in front of one, in plaintext. Every role requires the password. */
 async function start(launcher: Launcher, role: "server" | "proxy"): Promise<Role> {
   const server = await launcher.server(["--plaintext"], AS_PASSWORD);
   if (role === "server") return server;
@@ -52,16 +50,16 @@ async function start(launcher: Launcher, role: "server" | "proxy"): Promise<Role
 
 for (const kind of ["server", "proxy"] as const) {
   systemTest(
-    `${kind}: wrong passwords are counted, logged once, answered late, and end the connection`,
+    `${kind}: wrong passwords are counted, logged once, refused late, and end the connection`,
     async (launcher) => {
       const role = await start(launcher, kind);
       const beganMs = performance.now();
-      // More are sent at once than are answered: the connection ends with the tenth.
+      // The client sends more guesses than it gets replies for: the connection ends with the tenth reply.
       const guesses = "auth s3cret-guess\r\n".repeat(500);
       assertEquals(await talk(role, guesses, () => false), `${WRONG.repeat(10)}<end>`);
       assertGreater(performance.now() - beganMs, 3_000, "0, 0, 0, 50, 100, 200, 400, 800, 1000 and 1000 ms");
       assertEquals(await field(role, "acl_access_denied_auth"), "10");
-      // A right password is not held back, though its address has guessed.
+      // A correct password is not delayed, although its address has guessed.
       const rightMs = performance.now();
       assertEquals(await talk(role, `auth "${PASSWORD}"\r\n`, (text) => text.length >= 5), "+OK\r\n");
       assertLess(performance.now() - rightMs, 500);
@@ -72,7 +70,7 @@ for (const kind of ["server", "proxy"] as const) {
     },
   );
 
-  systemTest(`${kind}: hello with a wrong password or user counts as well, in the words of Redis`, async (launcher) => {
+  systemTest(`${kind}: hello with a wrong password or user also counts, with the errors of Redis`, async (launcher) => {
     const role = await start(launcher, kind);
     const text =
       `hello 3 auth default nope\r\nhello 2 auth other "${PASSWORD}"\r\nauth other "${PASSWORD}"\r\nauth nope\r\n` +
@@ -82,7 +80,7 @@ for (const kind of ["server", "proxy"] as const) {
     assertEquals(await field(role, "acl_access_denied_auth"), "4");
   });
 
-  systemTest(`${kind}: guessing on four connections at full speed does not hold up others`, async (launcher) => {
+  systemTest(`${kind}: guessing on four connections at full speed does not delay others`, async (launcher) => {
     const role = await start(launcher, kind);
     const good = await Deno.connect({ ...parseAddress(role.address) });
     const answer = new Uint8Array(64);
@@ -105,13 +103,13 @@ for (const kind of ["server", "proxy"] as const) {
     await Promise.all(guessers);
     good.close();
     assertGreater(pings, 300);
-    // At full speed it were more than 30,000. The good client's address is the same.
+    // At full speed the number would be more than 30,000. The good client has the same address.
     assertLess(counted, 100);
     assertGreaterOrEqual(counted, 10);
   });
 }
 
-systemTest("a wrong password over the native protocol is counted, and the client told", async (launcher) => {
+systemTest("a wrong password over the native protocol is counted and refused", async (launcher) => {
   const role = await launcher.server([], AS_PASSWORD);
   const { code, stderr } = await launcher.client(role, ["ping"], { env: { INMEM_PASSWORD: "no" } });
   assertEquals(code, 1, stderr);

@@ -1,6 +1,4 @@
-/**
- * `keys` over many keys, beside other clients.
- */
+/** Tests `keys` over many keys, beside other clients. */
 
 import { assert, assertEquals, assertGreater } from "@std/assert";
 import { decodeReply, FRAME_PREFIX_BYTES } from "../../src/wire/native/frame.ts";
@@ -10,7 +8,7 @@ import { framesOf, plain } from "../support/raw_client.ts";
 const KEYS_COUNT = 300_000;
 const BATCH_COUNT = 10_000;
 
-systemTest("keys * on 300,000 keys arrives complete, and other clients are answered meanwhile", async (launcher) => {
+systemTest("keys * on 300,000 keys arrives complete, and other clients get replies meanwhile", async (launcher) => {
   const server = await launcher.server();
   const client = await launcher.connect(server);
   const filling: Promise<unknown>[] = [];
@@ -19,7 +17,7 @@ systemTest("keys * on 300,000 keys arrives complete, and other clients are answe
   }
   await Promise.all(filling);
 
-  // Bare connections, since decoding so many keys would hold up this process rather than the server.
+  // Bare connections are used, since decoding that many keys would delay this process rather than the server.
   using walker = await launcher.raw(server);
   using other = await launcher.raw(server);
   await walker.call("ping");
@@ -29,7 +27,7 @@ systemTest("keys * on 300,000 keys arrives complete, and other clients are answe
     arrived = true;
     return frame;
   });
-  // A client that comes later gets what it asks for before the walk is over: pings, and changes of what is walked over.
+  // A later client gets its replies before the listing is complete: to pings, and to changes of the keys.
   let answered = 0;
   for (; !arrived; answered++) {
     assertEquals(await other.call("set", `new:${answered}`, "x"), "OK");
@@ -40,7 +38,7 @@ systemTest("keys * on 300,000 keys arrives complete, and other clients are answe
   const frame = await reading;
   const keys = plain(decodeReply(frame, FRAME_PREFIX_BYTES, frame.length)) as string[];
   const found = new Set(keys);
-  assertEquals(found.size, keys.length, "a key is answered twice");
+  assertEquals(found.size, keys.length, "a key is returned twice");
   for (let i = 0; i < KEYS_COUNT; i++) assert(found.delete(`key:${i}`), `key:${i}`);
   for (const key of found) assert(key.startsWith("new:"), key);
   assertGreater(Number(await walker.reply()), KEYS_COUNT - 1, "what is behind it runs then");

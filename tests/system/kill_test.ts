@@ -1,7 +1,7 @@
 /**
- * A server that is killed, at any moment, has all that it acknowledged after the next start, and does start.
+ * Tests that a server that is killed at any moment starts again and has everything that it acknowledged.
  *
- * A kill at a random moment finds what is likely, one at each named point what is not: fault_points.ts.
+ * A kill at a random moment finds likely errors; a kill at each named point finds unlikely ones: fault_points.ts.
  */
 
 import { assert, assertEquals, assertGreaterOrEqual } from "@std/assert";
@@ -18,30 +18,33 @@ import { pickSeed, Random } from "../support/random.ts";
 import { until } from "../support/until.ts";
 
 const POLICIES = ["always", "everysec", "never"] as const;
-/** Of each policy. */
+/** The number of kills for each policy. */
 const KILLS_COUNT = amountOf("KILLS", 4, 12);
-/** Folders on which servers stop at points, side by side. */
-const LANES_COUNT = 2;
-/** A point is passed within this time. */
+/** The number of folders on which servers stop at points at the same time. */
+const FOLDERS_COUNT = 2;
+/** How long to wait until a point is passed, in ms. */
 const POINT_TIMEOUT_MS = 20_000;
 
-systemTest("servers killed at random moments keep what they acknowledged, whatever --fsync says", async (launcher) => {
-  // Side by side, since a start waits most of its time.
-  await Promise.all(POLICIES.map(async (policy) => {
-    const seed = pickSeed();
-    const [totals, data] = [noKills(), launcher.newFolder()];
-    console.log(`--fsync ${policy}: SEED=${seed}`);
-    await killRounds(launcher, { policy, kills: KILLS_COUNT, random: new Random(seed), data, totals });
-    console.log(policy, totals);
-    assertEquals(totals.lost, [], policy);
-    assertEquals(totals.refusedStarts, [], policy);
-    assertEquals(totals.kills, KILLS_COUNT);
-    assertGreaterOrEqual(totals.acknowledged, KILLS_COUNT - totals.killsAtStart);
-  }));
-});
+systemTest(
+  "servers killed at random moments keep what they acknowledged, with every --fsync policy",
+  async (launcher) => {
+    // The policies run in parallel, since a start waits most of its time.
+    await Promise.all(POLICIES.map(async (policy) => {
+      const seed = pickSeed();
+      const [totals, data] = [noKills(), launcher.newFolder()];
+      console.log(`--fsync ${policy}: SEED=${seed}`);
+      await killRounds(launcher, { policy, kills: KILLS_COUNT, random: new Random(seed), data, totals });
+      console.log(policy, totals);
+      assertEquals(totals.lost, [], policy);
+      assertEquals(totals.refusedStarts, [], policy);
+      assertEquals(totals.kills, KILLS_COUNT);
+      assertGreaterOrEqual(totals.acknowledged, KILLS_COUNT - totals.killsAtStart);
+    }));
+  },
+);
 
 systemTest(
-  "AcknowledgedLoad verify() tells of a write that is not there, and of one that should not be",
+  "AcknowledgedLoad verify() reports a missing write, and one that should not exist",
   async (launcher) => {
     const load = new AcknowledgedLoad(new Random(1), 2, "w");
     const addr = (await launcher.server(["--plaintext"])).address;
@@ -64,10 +67,10 @@ systemTest(
     const seed = pickSeed();
     console.log(`SEED=${seed}`);
     const points = pickPoints(new Random(seed)).map((point, index) => {
-      // With "never" a log is not synced, and with "everysec" not often.
+      // With "never" a log is not synced, and with "everysec" rarely.
       return { point, policy: point.startsWith("log sync") ? "always" : POLICIES[index % POLICIES.length]! };
     });
-    await Promise.all(Array.from({ length: LANES_COUNT }, async (_, lane) => {
+    await Promise.all(Array.from({ length: FOLDERS_COUNT }, async (_, lane) => {
       const random = new Random(seed + lane);
       const load = new AcknowledgedLoad(random);
       const data = launcher.newFolder();
@@ -82,17 +85,19 @@ systemTest(
   },
 );
 
-/** All points in the long form; in the short one a point of each change, by chance before it, halfway or after it. */
+/**
+ * Returns all points in the long form; in the short form one random point of each change: before, halfway or after it.
+ */
 function pickPoints(random: Random): readonly FaultPoint[] {
   if (isLong) return FAULT_POINTS;
   const changes = Map.groupBy(FAULT_POINTS, (point) => point.replace(/ \w+$/, ""));
   return [...changes.values()].map((points) => random.pick(points));
 }
 
-/** Leaves the folder's log as a crash may, where the point is one of setting a torn end aside. */
+/** Damages the end of the folder's log as a crash may, for the points at which a torn end is set aside. */
 async function tear(data: string, point: FaultPoint): Promise<void> {
   if (point.startsWith("log rename")) {
-    // A segment whose header is not on disk, though something behind it is.
+    // A segment whose header is not on disk, although later bytes are.
     await Deno.writeTextFile(`${data}/log-000000999999999.new`, "INMEMLOG".repeat(8), { mode: 0o600 });
   } else if (point.startsWith("torn end") || point.startsWith("log cut")) {
     const segments = await listSegments(systemFiles, data);
@@ -109,7 +114,7 @@ async function stopAt(
   random: Random,
 ): Promise<void> {
   const program = ["run", "--quiet", "--no-prompt", "--lock=tests/deno.lock", "--frozen", "-A"];
-  // What happens once a start has to be stopped the first time.
+  // A point that is passed only once stops the server the first time.
   const count = /^(log|snapshot) (write|sync)|^folder/.test(point) ? 1 + random.below(6) : 1;
   const child = new Deno.Command(Deno.execPath(), {
     args: [...program, "tests/support/faulty_server.ts", data, policy, point, String(count)],
@@ -139,13 +144,13 @@ async function stopAt(
 
 async function writeUntilLost(addr: string, load: AcknowledgedLoad, random: Random): Promise<void> {
   const open = () => connect({ addr, plaintext: true });
-  // It may have killed itself before anybody has come.
+  // The server may have killed itself before a client has connected.
   const client = await open().catch(() => undefined);
   await Promise.all([load.run(open), client && saveAgainAndAgain(client, random)]);
   await client?.close();
 }
 
-/** Starts the ordinary program on the folder and kills it, once it was seen what it has. */
+/** Starts the ordinary program on the folder, verifies its data, and kills it. */
 async function verifyAfterStart(launcher: Launcher, data: string, load: AcknowledgedLoad): Promise<string[]> {
   const role = launcher.start("server", serverWords(data));
   launcher.forgive(role);

@@ -1,11 +1,11 @@
 /**
- * A proxy whose `servers.json` is replaced a hundred times a second, in all ways, while clients write and read through it: it
- * goes on, refuses nothing, and no value is ever wrong.
+ * Tests a proxy whose `servers.json` is replaced a hundred times a second, in all ways, while clients write and read
+ * through it. The proxy continues, refuses nothing, and no value is ever wrong.
  *
- * Lists with and without the last of three servers take turns, and contents that are cut off. Keys of the other two stay
- * where they are, so what was written is what is read. Keys of the last one move, and are found again or not.
+ * The lists alternate: with the last of three servers, without it, and truncated. The keys of the other two servers
+ * stay where they are, so a read returns the last write. The keys of the last server move, and may be absent.
  *
- * `STORM_MS` is how long the storms last, all ways together.
+ * `STORM_MS` is the duration of all storms together, in ms.
  */
 
 import { assert, assertEquals, assertGreater, assertLessOrEqual } from "@std/assert";
@@ -22,21 +22,25 @@ import { pause } from "../support/pause.ts";
 import { until } from "../support/until.ts";
 
 const STORM_MS = amountOf("STORM_MS", 400, 1_000);
-/** The links come first: what follows them replaces the first link. */
-const WAYS = ["by links", "by rename", "in place", "deleted and made anew"];
+/** The ways of replacing the list. The links come first, since the next way replaces the first link. */
+const WAYS = ["by links", "by rename", "in place", "deleted and written again"];
 const INTERVAL_MS = 10;
 const CLIENTS_COUNT = amountOf("STORM_CLIENTS", 12, 32);
 const KEYS_EACH = 10;
-/** Every so many contents one is cut off. */
+/** One of this many contents is truncated. */
 const CUT_EVERY = 5;
 
-/** One client with keys of its own, which it writes and reads by turns. */
+/** One client that alternately writes and reads its own keys. */
 class Worker {
   readonly wrong: string[] = [];
   rounds = 0;
   isStopped = false;
 
-  /** @param moves whether a key has another owner at times */
+  /**
+   * Creates a worker.
+   *
+   * @param moves whether a key sometimes has another owner
+   */
   constructor(readonly client: Client, readonly name: string, readonly moves: (key: string) => boolean) {}
 
   async run(): Promise<void> {
@@ -46,19 +50,19 @@ class Worker {
       try {
         await this.client.set(key, value);
         const found = await this.client.getText(key);
-        // What was written where it was before is found again, however old.
+        // A key that returns to a server has the value that was written there, however old.
         const isRight = found === value || (this.moves(key) && (found === null || found.startsWith(`${key}:`)));
         if (!isRight) this.wrong.push(`${key}: wrote ${value}, read ${found}`);
       } catch (error) {
         this.wrong.push(`${key}: ${(error as Error).message}`);
       }
-      // Slow enough for all to have their turn on one core.
+      // The pause lets all workers run on one core.
       await pause(2);
     }
   }
 }
 
-/** How many servers a proxy has now. */
+/** Returns the current number of servers of a proxy. */
 async function countServers(client: Client): Promise<number> {
   const info = new TextDecoder().decode(await client.send(["info", "cluster"]) as Uint8Array);
   return Number(/^cluster_servers:([0-9]+)/m.exec(info)?.[1]);
@@ -85,7 +89,7 @@ systemTest("a storm of changes of servers.json stops no proxy, and no value is w
       const begunMs = performance.now();
       for (let n = 0; performance.now() < begunMs + STORM_MS / WAYS.length; n++) {
         await pause(begunMs + n * INTERVAL_MS - performance.now());
-        // A different number of each in a row, so as not to keep in step with who reads.
+        // Runs of different lengths, so that the changes do not keep in step with the reader.
         const text = lists[Math.floor(n / 7) % 2]!;
         await write(n % CUT_EVERY === 0 ? text.slice(0, n % text.length) : text);
       }
@@ -110,7 +114,7 @@ systemTest("a storm of changes of servers.json stops no proxy, and no value is w
 });
 
 systemTest(
-  "named pipes beside servers.json, and in its place, stop no proxy from following the list",
+  "named pipes beside servers.json, and in its place, do not keep a proxy from following the list",
   async (launcher) => {
     const servers = await Promise.all([0, 1].map(() => launcher.server()));
     const lists = [servers, servers.slice(0, 1)].map((some) => serversJson(some.map(({ address }) => address)));

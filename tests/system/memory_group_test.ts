@@ -1,6 +1,6 @@
 /**
- * Servers and proxies in control groups that limit memory: they take their limits from them, fit into them when they are full,
- * or refuse to start.
+ * Tests servers and proxies in control groups that limit memory: they derive their limits from the group and stay
+ * within it when they are full, or they refuse to start.
  */
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
@@ -19,7 +19,7 @@ function groupTest(name: string, body: (launcher: Launcher) => Promise<void>): v
   systemTest(missing === undefined ? name : `${name} (left out: ${missing})`, body, { ignore: missing !== undefined });
 }
 
-/** The line of a log that tells of the memory for data. */
+/** Waits for the line of the log that reports the memory for data. */
 async function memoryLine({ process }: Role): Promise<string> {
   let line: string | undefined;
   await until(() => (line = process.lines.find((each) => each.includes("Memory for data"))) !== undefined, "the line");
@@ -48,7 +48,7 @@ groupTest("a server finds its group where the group itself is mounted, as in a c
   await role.process.stop();
 });
 
-groupTest("a server finds its group at the top of the mount in a namespace of its own", async (launcher) => {
+groupTest("a server finds its group at the top of the mount in a separate namespace", async (launcher) => {
   await using group = await MemoryGroup.make(220 * MB);
   const mount = 'umount /sys/fs/cgroup/memory && mount -t cgroup -o memory cgroup /sys/fs/cgroup/memory && exec "$@"';
   const role = await launcher.server([], {}, [...group.enter(), "unshare", "-C", "-m", "sh", "-c", mount, "sh"]);
@@ -57,7 +57,7 @@ groupTest("a server finds its group at the top of the mount in a namespace of it
 });
 
 groupTest(
-  "a container that is too small is refused with what to do; --max-memory is obeyed with a warning",
+  "a container that is too small is refused with advice; --max-memory is obeyed with a warning",
   async (launcher) => {
     for (const megabytes of [64, 96]) {
       await using group = await MemoryGroup.make(megabytes * MB);
@@ -100,7 +100,8 @@ groupTest("a container of 128 MB that is filled with defaults survives, and so d
   await fill(launcher, role, 100, 200_000);
   const more = await Promise.all(Array.from({ length: 100 }, () => launcher.connect(role)));
   await Promise.all(more.map((client) => client.send(["get", "100:0:0"])));
-  // Uploads and replies that do not fit are refused, or cost those who hold most; nobody else.
+  // Uploads and replies that do not fit are refused, or end the connections of the largest clients. No others are
+  // affected.
   const big = new Uint8Array(3 * MB);
   const outcomes = await Promise.allSettled(
     more.slice(0, 30).map((client, index) => client.send(["set", `big:${index}`, big])),
@@ -112,7 +113,7 @@ groupTest("a container of 128 MB that is filled with defaults survives, and so d
   await role.process.stop();
 });
 
-groupTest("a proxy is refused in 64 MB, and survives in 128 MB with clients that hold much", async (launcher) => {
+groupTest("a proxy is refused in 64 MB, and survives in 128 MB with clients that use much memory", async (launcher) => {
   const server = await launcher.server(["--max-memory", "64mb"]);
   const file = await launcher.serversFile([server.address]);
   await using small = await MemoryGroup.make(64 * MB);
@@ -161,7 +162,7 @@ groupTest("a proxy in 128 MB survives clients that do not read the replies to th
   await proxy.process.stop();
 });
 
-/** A number out of `info` of a role that speaks plaintext. */
+/** Returns a number of `info` from a role in plaintext. */
 async function proxyInfo(role: Role, name: string): Promise<number> {
   using socket = await Deno.connect(parseAddress(role.address));
   await socket.write(new TextEncoder().encode("info\r\n"));

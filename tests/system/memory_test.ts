@@ -1,6 +1,4 @@
-/**
- * The memory limit under hundreds of thousands of sets.
- */
+/** Tests the memory limit under hundreds of thousands of sets. */
 
 import { assert, assertEquals, assertGreater, assertLessOrEqual, assertRejects } from "@std/assert";
 import type { Client } from "../../src/client/client.ts";
@@ -19,7 +17,7 @@ async function memoryOf(client: Client): Promise<Map<string, string>> {
 }
 
 systemTest(
-  `${SETS_COUNT} sets with --max-memory 16mb stay within it; the newest keys and those kept warm are there`,
+  `${SETS_COUNT} sets with --max-memory 16mb stay within it, and keep the newest and the recently used keys`,
   async (launcher) => {
     const server = await launcher.server(["--max-memory", "16mb"]);
     const client = await launcher.connect(server);
@@ -43,28 +41,28 @@ systemTest(
     const size = await client.size();
     assertGreater(size, 50_000, "16 MB is used, not wasted");
     assertEquals(Number(info.get("evicted_keys")), SETS_COUNT + WARM_COUNT - size);
-    // Exact LRU: the keys that are left are the newest, without a gap.
+    // Exact LRU: the remaining keys are the newest, without a gap.
     const newest = await Promise.all(Array.from({ length: size - WARM_COUNT }, (_, index) => {
       return client.exists(`key:${SETS_COUNT - 1 - index}`);
     }));
-    assert(newest.every((found) => Number(found) === 1), `of the newest ${newest.length} keys some are gone`);
+    assert(newest.every((found) => Number(found) === 1), `of the newest ${newest.length} keys some are missing`);
     const kept = await Promise.all(warm.map((name) => client.getText(name)));
     kept.forEach((text, index) => assertEquals(text, `kept warm:${index}`));
   },
 );
 
-systemTest("clients that sent much and are idle now cost little", async (launcher) => {
+systemTest("clients that sent much and are idle now use little memory", async (launcher) => {
   const server = await launcher.server(["--max-memory", "64mb"]);
   const witness = await launcher.connect(server);
   const [clients, size] = [amountOf("SENDERS", 12, 20), 30_000_000];
   const rssBefore = Number((await memoryOf(witness)).get("used_memory_rss"));
-  // They stay connected. Each one's request passed through a buffer of its own.
+  // The clients stay connected. The request of each one passed through a separate buffer.
   for (let i = 0; i < clients; i++) await (await launcher.connect(server)).set("key", new Uint8Array(size));
   const grownBytes = Number((await memoryOf(witness)).get("used_memory_rss")) - rssBefore;
   assertLessOrEqual(grownBytes, clients * size / 2, "their buffers are given back");
 });
 
-systemTest("--eviction none refuses what does not fit with OOM, and keeps what it has", async (launcher) => {
+systemTest("--eviction none refuses what does not fit with OOM, and keeps the existing keys", async (launcher) => {
   const server = await launcher.server(["--max-memory", "4mb", "--eviction", "none"]);
   const client = await launcher.connect(server);
   const value = new Uint8Array(10_000).fill(1);
@@ -80,7 +78,7 @@ systemTest("--eviction none refuses what does not fit with OOM, and keeps what i
   await client.set("again", "fits");
 });
 
-systemTest("--default-ttl lets keys end that were given no time of their own", async (launcher) => {
+systemTest("--default-ttl expires keys without a TTL", async (launcher) => {
   const server = await launcher.server(["--default-ttl", "1h"]);
   const client = await launcher.connect(server);
   await client.set("plain", "x");

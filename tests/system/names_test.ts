@@ -1,4 +1,4 @@
-/** Names and addresses with the real programs: what name servers do, wrong lists, and servers that are known twice. */
+/** Tests names and addresses with the real programs: failing name servers, wrong lists, and servers with two names. */
 
 import { assert, assertEquals, assertLess, assertMatch } from "@std/assert";
 import { certificatePaths, makeCertificates } from "../../src/role/certs.ts";
@@ -14,7 +14,7 @@ const linesWith = (role: Role, text: string) => role.process.lines.filter((line)
 /** Far less than the 10 s that the system waits for name servers, and enough to start a client on a busy machine. */
 const SOON_MS = 7_000;
 
-/** Sends `set` of many keys, and returns the replies and the longest time that one took. */
+/** Sends `set` of many keys, and returns the replies and the longest time of one. */
 async function setKeys(client: Awaited<ReturnType<Launcher["connect"]>>, count: number) {
   const replies: string[] = [];
   let longestMs = 0;
@@ -29,7 +29,7 @@ async function setKeys(client: Awaited<ReturnType<Launcher["connect"]>>, count: 
 
 if (space === undefined) {
   systemTest(
-    "a list with an impossible address is refused as a whole, at the start, by plan, and live",
+    "a list with an impossible address is refused as a whole: at the start, by plan, and at run time",
     async (launcher) => {
       const server = await launcher.server();
       const file = await launcher.serversFile([server.address]);
@@ -58,7 +58,7 @@ if (space === undefined) {
     },
   );
 
-  systemTest("a proxy takes neither itself nor another proxy for a server, and no server twice", async (launcher) => {
+  systemTest("a proxy accepts neither itself nor another proxy as a server, and no server twice", async (launcher) => {
     const server = await launcher.server();
     const files = [launcher.path("a.json"), launcher.path("b.json")];
     for (const file of files) await launcher.serversFile([server.address], file);
@@ -99,7 +99,7 @@ if (space === undefined) {
   });
 }
 
-/** A test with a name server, and a server whose certificate is for some names. */
+/** Defines a test with a name server, and a server whose certificate is for some names. */
 function namesTest(
   title: string,
   body: (launcher: Launcher, names: NameServer, start: Started) => Promise<void>,
@@ -129,7 +129,7 @@ interface Started {
   proxy(file: string, words?: readonly string[]): Promise<Role>;
 }
 
-namesTest("time limits hold while no name server answers", async (launcher, names, start) => {
+namesTest("time limits hold while no name server replies", async (launcher, names, start) => {
   const server = await start.server("127.0.0.2:0");
   names.isSilent = true;
   for (const words of [[], ["--insecure"]]) {
@@ -157,7 +157,7 @@ namesTest("time limits hold while no name server answers", async (launcher, name
     replies.every((reply) => /^(OK|UNAVAILABLE server "slow\d.test:9443": .*no answer within 500 ms)/.test(reply)),
   );
   assertLess(longestMs, SOON_MS);
-  // The list is still followed, though reading it takes a thread as lookups do.
+  // The list is still followed, although reading it takes a thread, as lookups do.
   await launcher.serversFile([server.address]);
   await until(() => linesWith(proxy, "The list of servers has changed").length === 1, "the list is followed");
   const begunMs = performance.now();
@@ -165,7 +165,7 @@ namesTest("time limits hold while no name server answers", async (launcher, name
   assertLess(performance.now() - begunMs, SOON_MS);
 });
 
-namesTest("a proxy reaches a server by whichever of its name's addresses works, and follows it", async (
+namesTest("a proxy reaches a server by any working address of its name, and follows changes", async (
   launcher,
   names,
   start,
@@ -183,7 +183,7 @@ namesTest("a proxy reaches a server by whichever of its name's addresses works, 
   await launcher.stop(first);
   await start.server(`127.0.0.3:${port}`);
   await until(() => client.send(["set", "b", "x"]).then(() => true, () => false), "the server is found again");
-  // And then the name does.
+  // The name then gets that address, too.
   const second = await start.server("[::1]:0");
   await space!.writeHosts();
   names.addresses.set("two.test", []);
@@ -194,7 +194,7 @@ namesTest("a proxy reaches a server by whichever of its name's addresses works, 
 });
 
 namesTest(
-  "two names of one server are one, and are told apart when one of them moves",
+  "two names of one server are one server, until one of them moves",
   async (launcher, names, start) => {
     const server = await start.server("127.0.0.2:0");
     const port = portOf(server);

@@ -1,6 +1,4 @@
-/**
- * `src/wire/PROTOCOL.md` against the real server: the page's own bytes, and a client in another language written from it.
- */
+/** Tests `src/wire/PROTOCOL.md` against the real server: the page's own bytes, and a client in another language. */
 
 import { assertEquals } from "@std/assert";
 import { fromFileUrl } from "@std/path";
@@ -9,7 +7,7 @@ import { concat, toHex } from "../support/hex.ts";
 import { run, systemTest } from "../support/launcher.ts";
 import { readExamples } from "../support/protocol_examples.ts";
 
-systemTest("the session in PROTOCOL.md is what server and proxy say, byte by byte", async (launcher) => {
+systemTest("the session in PROTOCOL.md is what server and proxy reply, byte by byte", async (launcher) => {
   const { proxy } = await launcher.cluster();
   const server = await launcher.server();
   const examples = readExamples();
@@ -19,7 +17,7 @@ systemTest("the session in PROTOCOL.md is what server and proxy say, byte by byt
       if (from === "client") await connection.send(bytes);
       else assertEquals(toHex(await connection.readFrame()), toHex(bytes));
     }
-    // The same again in one write: pipelining changes nothing but the counters.
+    // The same requests in one write: pipelining changes only the counters.
     using pipelined = await launcher.raw(role);
     await pipelined.send(concat(...examples.filter(({ from }) => from === "client").map(({ bytes }) => bytes)));
     const replies = examples.filter(({ from }) => from === "server").length;

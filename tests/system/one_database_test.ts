@@ -1,6 +1,6 @@
 /**
- * What asks for another database than the only one is cut off, and nothing behind it is run: on a server and through a proxy,
- * in every protocol.
+ * Tests that a request for another than the only database closes the connection, and no later request runs: on a server
+ * and through a proxy, in every protocol.
  */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
@@ -13,7 +13,7 @@ import { encodeLines } from "../support/resp_requests.ts";
 const REFUSAL =
   "ERR DB index is out of range: there is one database, 0; the connection is closed, so that nothing is written to the wrong database";
 
-/** All replies, to the end of the connection. */
+/** Returns all replies, up to the end of the connection. */
 async function hear(port: number, version: 2 | 3, text: string, isBytewise = false): Promise<string> {
   using client = await RespClient.connect(port);
   if (version === 3) await client.call("hello", "3");
@@ -23,7 +23,7 @@ async function hear(port: number, version: 2 | 3, text: string, isBytewise = fal
 }
 
 Deno.test(
-  "select of another database closes the connection, and nothing that came with it is run",
+  "select of another database closes the connection, and no later request runs",
   clustered(1, async ({ proxy }, [server]) => {
     for (const { address: { port } } of [server!, proxy]) {
       for (const version of [2, 3] as const) {
@@ -62,7 +62,7 @@ Deno.test(
 );
 
 Deno.test(
-  "commands that name another database beside their key are refused, and the connection goes on",
+  "commands that name another database beside their key are refused, and the connection continues",
   clustered(1, async ({ proxy }, [server]) => {
     for (const { address: { port } } of [server!, proxy]) {
       using client = await RespClient.connect(port);

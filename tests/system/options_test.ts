@@ -1,6 +1,4 @@
-/**
- * The command line: what is wrong with it is said in one line with exit status 2, before anything has happened.
- */
+/** Tests the command line: an error is reported in one line with exit status 2, before anything has happened. */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { inmemCommand } from "../../cluster/role_process.ts";
@@ -16,10 +14,10 @@ import { run, runInmem, systemTest } from "../support/launcher.ts";
 import { pickSeed, Random } from "../support/random.ts";
 import { until } from "../support/until.ts";
 
-/** Programs that run at the same time: there are two cores. */
+/** The number of programs that run at the same time. The machines of the tests have two cores. */
 const AT_ONCE_COUNT = 3;
 
-/** What is wrong, and what its line has to say. */
+/** Wrong command lines, and the pattern that each message must match. */
 const WRONG: readonly [words: string, says: RegExp][] = [
   ["nosuch", /"nosuch".*expected server, proxy, client, check, restore, certs/],
   ["sever", /did you mean "inmem server"/],
@@ -64,7 +62,7 @@ const WRONG: readonly [words: string, says: RegExp][] = [
   ["certs a b", /"b"|one folder/i],
 ];
 
-/** All that is wrong in the long form; in the short one a third of it for each role, by chance. */
+/** Returns all wrong command lines in the long form, and a random third of them for each role in the short form. */
 function pickWrong(random: Random): typeof WRONG {
   if (isLong) return WRONG;
   const roles = Map.groupBy(WRONG, ([words]) => words.split(" ")[0]);
@@ -81,7 +79,7 @@ async function inTurns<Item>(items: readonly Item[], visit: (item: Item) => Prom
   }));
 }
 
-systemTest("a wrong option is told in one line that says what was expected, with status 2", async (launcher) => {
+systemTest("a wrong option is reported in one line with the expected value, and status 2", async (launcher) => {
   const failures: string[] = [];
   const seed = pickSeed();
   console.log(`SEED=${seed}`);
@@ -100,7 +98,7 @@ systemTest("a wrong option is told in one line that says what was expected, with
   assert(!made.some(({ name }) => name === "state"), "a refused command line has made certificates");
 });
 
-Deno.test("the password is never an option's value", () => {
+Deno.test("the password cannot be given as an option", () => {
   for (const { options } of [serverOptions, proxyOptions, clientOptions, certsOptions]) {
     assert(!("password" in options));
   }
@@ -122,7 +120,7 @@ Deno.test("--help names every option of a role, with status 0", async () => {
   });
 });
 
-Deno.test("inmem alone, help, --help and --version answer with status 0", async () => {
+Deno.test("inmem alone, help, --help and --version print and exit with status 0", async () => {
   const [alone, help, dashed, ofRole, version] = await Promise.all(
     [[], ["help"], ["--help"], ["help", "server"], ["--version"]].map((words) => runInmem(words)),
   );
@@ -136,7 +134,7 @@ Deno.test("inmem alone, help, --help and --version answer with status 0", async 
   assertMatch(version!.stdout, /^inmem [0-9]+\.[0-9]+\.[0-9]+/);
 });
 
-systemTest("options may have one dash, and a value behind an equals sign", async (launcher) => {
+systemTest("options accept one dash, and a value after an equals sign", async (launcher) => {
   const { cert, key } = launcher.certificates;
   const words = ["server", "-addr=127.0.0.1:0", "-cert", cert, `-key=${key}`, "-no-persist", "-max-memory", "64mb"];
   const process = launcher.start("server", words);
@@ -146,7 +144,7 @@ systemTest("options may have one dash, and a value behind an equals sign", async
   assert(stdout.includes(`maxmemory:${64 * 1024 * 1024}`), stdout);
 });
 
-systemTest("exactly one line says that a role listens, and JSON logs are JSON", async (launcher) => {
+systemTest("exactly one line reports that a role listens, and JSON logs are JSON", async (launcher) => {
   const server = await launcher.server(["--log-format", "json"]);
   const proxy = await launcher.proxy(await launcher.serversFile([server.address]), ["--log-format", "json"]);
   for (const { process, address } of [server, proxy]) {
@@ -156,7 +154,7 @@ systemTest("exactly one line says that a role listens, and JSON logs are JSON", 
   }
 });
 
-systemTest("a server without --cert makes its own, which its user's client trusts", async (launcher) => {
+systemTest("a server without --cert creates a certificate, which its user's client trusts", async (launcher) => {
   const env = { XDG_STATE_HOME: launcher.path("state") };
   const process = launcher.start("server", ["server", "--addr", "127.0.0.1:0", "--no-persist"], env);
   const address = await process.address();
@@ -176,7 +174,7 @@ systemTest("a server without --cert makes its own, which its user's client trust
   }
 });
 
-systemTest("certs makes an authority once, and certificates for the hosts it is told", async (launcher) => {
+systemTest("certs creates an authority once, and certificates for the given hosts", async (launcher) => {
   const { authority, authorityKey, key } = launcher.certificates;
   const first = await Deno.readTextFile(authority);
   for (const path of [authorityKey, key]) assertEquals((await Deno.stat(path)).mode! & 0o777, 0o600);
@@ -191,7 +189,7 @@ systemTest("certs makes an authority once, and certificates for the hosts it is 
   assertEquals(await Deno.stat(launcher.path("bad")).then(() => true, () => false), false);
 });
 
-systemTest("--plaintext talks without TLS on loopback, through a proxy as well", async (launcher) => {
+systemTest("--plaintext works without TLS on loopback, also through a proxy", async (launcher) => {
   const server = await launcher.server(["--plaintext"]);
   const file = await launcher.serversFile([server.address]);
   const proxy = launcher.start("proxy", [

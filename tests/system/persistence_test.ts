@@ -1,7 +1,7 @@
 /**
- * What survives a restart, what stops a start, and what a start never overwrites.
+ * Tests what survives a restart, what prevents a start, and what a start never overwrites.
  *
- * kill_test.ts is about kills under load, disk_trouble_test.ts about disks that fail and logs that are damaged.
+ * kill_test.ts tests kills under load; disk_trouble_test.ts tests failing disks and damaged logs.
  */
 
 import { assert, assertEquals, assertGreater, assertLessOrEqual, assertMatch } from "@std/assert";
@@ -12,7 +12,7 @@ import { ReplyError } from "../../src/mod.ts";
 import { run, runInmem, systemTest } from "../support/launcher.ts";
 import { until } from "../support/until.ts";
 
-/** The files of a folder with their content, except the lock, whose content names a process. */
+/** Returns the files of a folder with their content, except the lock, whose content names a process. */
 async function filesOf(folder: string): Promise<Map<string, string>> {
   const files = new Map<string, string>();
   for await (const { name, isFile } of Deno.readDir(folder)) {
@@ -27,20 +27,20 @@ async function newestSnapshot(folder: string): Promise<string> {
   return join(folder, names.at(-1)!);
 }
 
-/** What `info persistence` says. */
+/** Returns the fields of `info persistence`. */
 async function persistenceOf(client: Client): Promise<Map<string, string>> {
   const lines = (await client.info("persistence")).split("\r\n").filter((line) => line.includes(":"));
   return new Map(lines.map((line) => [line.slice(0, line.indexOf(":")), line.slice(line.indexOf(":") + 1)]));
 }
 
-/** The server's refusal of a command, as `CODE message`. */
+/** Returns the server's refusal of a command, as `CODE message`. */
 async function refusalOf(reply: Promise<unknown>): Promise<string> {
   const error = await reply.then(() => undefined, (error) => error);
   assert(error instanceof ReplyError, `expected a refusal, not ${error ?? "a reply"}`);
   return `${error.code} ${error.message}`;
 }
 
-/** One line on standard error, no stack trace, status 1: how a start that cannot be is told. */
+/** Asserts that a start was refused as it should be: one line on standard error, no stack trace, status 1. */
 function assertRefusedStart({ code, stderr }: { code: number; stderr: string }, pattern: RegExp): void {
   assertMatch(stderr, pattern);
   assertEquals(code, 1, stderr);
@@ -73,7 +73,7 @@ systemTest(
 
     const second = await launcher.server(["--data", data]);
     const after = await launcher.connect(second);
-    // One whose moment was just now is removed as soon as the wheel of deadlines has turned.
+    // A key that has expired just now is removed when the wheel of deadlines next advances.
     await until(async () => await after.size() === count + 5, "the key with the short TTL is gone");
     const values = await Promise.all(Array.from({ length: count }, (_, index) => after.getText(`key:${index}`)));
     values.forEach((value, index) => assertEquals(value, `value ${index}`));
@@ -92,7 +92,7 @@ systemTest(
   },
 );
 
-systemTest("a kill takes nothing away, and --backup starts from a copy of what was saved", async (launcher) => {
+systemTest("a kill loses no saved data, and --backup starts from a copy of it", async (launcher) => {
   const data = launcher.newFolder();
   const first = await launcher.server(["--data", data]);
   const client = await launcher.connect(first);
@@ -115,7 +115,7 @@ systemTest("a kill takes nothing away, and --backup starts from a copy of what w
 });
 
 systemTest(
-  "--backup puts a snapshot in the place of older data, whose files stay, and is refused where newer data is",
+  "--backup replaces older data with a snapshot, keeps the old files, and is refused where newer data is",
   async (launcher) => {
     const [data, other] = [launcher.newFolder(), launcher.newFolder()];
     const first = await launcher.server(["--data", data]);
@@ -142,7 +142,7 @@ systemTest(
     const after = await filesOf(data);
     for (const [name, content] of before) assertEquals(after.get(name), content, name);
 
-    // A supervisor starts it with the same options again.
+    // A supervisor starts the server again with the same options.
     const start = ["server", "--addr", "127.0.0.1:0", ...launcher.identity];
     assertRefusedStart(
       await runInmem([...start, ...backup]),
@@ -154,7 +154,7 @@ systemTest(
   },
 );
 
-systemTest("save PATH writes a file that --backup and inmem check read, and overwrites none", async (launcher) => {
+systemTest("save PATH writes a file that --backup and inmem check read, and overwrites no file", async (launcher) => {
   const data = launcher.newFolder();
   const server = await launcher.server(["--data", data]);
   const client = await launcher.connect(server);
@@ -177,11 +177,11 @@ systemTest("save PATH writes a file that --backup and inmem check read, and over
 });
 
 systemTest(
-  "save PATH writes below the folder for backups only, and never where the server's files are",
+  "save PATH writes only below the folder for backups, and never over the server's files",
   async (launcher) => {
     const [data, outside] = [launcher.newFolder(), launcher.newFolder("outside")];
     await Deno.mkdir(outside);
-    // The worst case: backups lie beside the server's own files.
+    // This is the worst case: the backups are beside the server's own files.
     const server = await launcher.server(["--data", data, "--backup-folder", data]);
     const client = await launcher.connect(server);
     await client.set("x", "\n\nssh-ed25519 AAAA\n\n");
@@ -229,14 +229,14 @@ systemTest(
       assertEquals(await client.send(["save", name]), "OK", name);
       assert((await Deno.stat(join(data, name))).isFile, name);
     }
-    // None of them hinders the server.
+    // None of these files hinders the server.
     await client.save();
     assertEquals((await runInmem(["check", join(data, "monday.inmem")])).code, 0);
   },
 );
 
 systemTest(
-  "a server that keeps nothing on disk saves to a folder that an option names, and else nowhere",
+  "a server without data on disk saves only to a folder that an option names",
   async (launcher) => {
     const folder = launcher.newFolder("backups");
     const [without, named] = await Promise.all([
@@ -257,7 +257,7 @@ systemTest(
   },
 );
 
-systemTest("bgsave answers at once, info tells how far it is, and lastsave when it was done", async (launcher) => {
+systemTest("bgsave replies immediately, info reports progress, lastsave when it ended", async (launcher) => {
   const data = launcher.newFolder();
   const server = await launcher.server(["--data", data]);
   const client = await launcher.connect(server);
@@ -296,7 +296,7 @@ systemTest("bgsave answers at once, info tells how far it is, and lastsave when 
 });
 
 systemTest(
-  "--snapshot-interval takes a snapshot when something has changed, and the log before it goes",
+  "--snapshot-interval takes a snapshot after a change, and the log before it is removed",
   async (launcher) => {
     const data = launcher.newFolder();
     const server = await launcher.server(["--data", data, "--snapshot-interval", "1s"]);
@@ -308,8 +308,8 @@ systemTest(
     };
     assertEquals(await names(), ["log-000000000000001.inmem"]);
     await until(async () => (await names()).some((name) => name.startsWith("snapshot-")), "a snapshot", 5_000);
-    await until(async () => !(await names()).includes("log-000000000000001.inmem"), "the old log goes");
-    // The new one has this name once its header is on disk.
+    await until(async () => !(await names()).includes("log-000000000000001.inmem"), "the old log is removed");
+    // The new log gets this name when its header is on disk.
     await until(async () => (await names()).length === 2, "the new log has its name");
     await client.close();
   },
@@ -327,7 +327,7 @@ systemTest("only the last two snapshots are kept", async (launcher) => {
 });
 
 systemTest(
-  "a damaged snapshot stops the start with its path though there is an older one, and nothing is overwritten",
+  "a damaged snapshot prevents the start although there is an older one, is named, and nothing is overwritten",
   async (launcher) => {
     const data = launcher.newFolder();
     const server = await launcher.server(["--data", data]);
@@ -347,7 +347,7 @@ systemTest(
       "a bit at the beginning": good.map((byte, index) => index === 0 ? byte ^ 1 : byte),
       "a cut": good.slice(0, good.length - 5),
       "an empty file": new Uint8Array(0),
-      "bytes behind its end": Uint8Array.from([...good, 0]),
+      "bytes after its end": Uint8Array.from([...good, 0]),
     };
     for (const [what, bytes] of Object.entries(damages)) {
       await Deno.writeFile(path, bytes);
@@ -379,7 +379,7 @@ systemTest(
     const client = await launcher.connect(first);
     const count = 10_000;
     const value = "v".repeat(1_000);
-    // Half of it is in a snapshot, the other half in the log.
+    // Half of the data is in a snapshot, the other half in the log.
     for (const half of [0, count / 2]) {
       await client.save();
       await Promise.all(Array.from({ length: count / 2 }, (_, index) => client.set(`key:${half + index}`, value)));
@@ -406,7 +406,7 @@ systemTest(
   },
 );
 
-systemTest("a snapshot that cannot be written is refused, told, and no harm to what there is", async (launcher) => {
+systemTest("a snapshot that cannot be written is refused and logged, and harms no data", async (launcher) => {
   const data = launcher.newFolder();
   const server = await launcher.server(["--data", data]);
   const client = await launcher.connect(server);
@@ -422,7 +422,7 @@ systemTest("a snapshot that cannot be written is refused, told, and no harm to w
   await client.close();
 });
 
-systemTest("a port in use stops the start", async (launcher) => {
+systemTest("a port in use prevents the start", async (launcher) => {
   const server = await launcher.server();
   const data = launcher.newFolder();
   const taken = ["--addr", server.address, ...launcher.identity];
@@ -437,7 +437,7 @@ systemTest("a port in use stops the start", async (launcher) => {
   await (await launcher.connect(server)).ping();
 });
 
-systemTest("a data folder in use stops the start", async (launcher) => {
+systemTest("a data folder in use prevents the start", async (launcher) => {
   const data = launcher.newFolder();
   await launcher.server(["--data", data]);
   const second = await runInmem(["server", "--addr", "127.0.0.1:0", ...launcher.identity, "--data", data]);
@@ -445,7 +445,7 @@ systemTest("a data folder in use stops the start", async (launcher) => {
 });
 
 systemTest(
-  "a key that is missing, unreadable, readable by the group, or of another certificate stops the start",
+  "a key that is missing, unreadable, readable by the group, or of another certificate prevents the start",
   async (launcher) => {
     const { cert, key } = launcher.certificates;
     const start = (certFile: string, keyFile: string) =>
@@ -468,7 +468,7 @@ systemTest(
   },
 );
 
-systemTest("a data folder that cannot be made, and SSLKEYLOGFILE, stop the start", async (launcher) => {
+systemTest("a data folder that cannot be made, and SSLKEYLOGFILE, prevent the start", async (launcher) => {
   const file = launcher.path("file");
   await Deno.writeTextFile(file, "");
   const start = ["server", "--addr", "127.0.0.1:0", ...launcher.identity];
@@ -477,11 +477,11 @@ systemTest("a data folder that cannot be made, and SSLKEYLOGFILE, stop the start
     env: { SSLKEYLOGFILE: launcher.path("secrets") },
   });
   assertRefusedStart(logged, /SSLKEYLOGFILE/);
-  // The runtime may make the file before any code of ours runs; nothing may be in it.
+  // The runtime may create the file before our code runs, but nothing may be in it.
   assertEquals(await Deno.readTextFile(launcher.path("secrets")).catch(() => ""), "");
 });
 
-systemTest("SIGINT ends a server and a proxy in order as well", async (launcher) => {
+systemTest("SIGINT also stops a server and a proxy in order", async (launcher) => {
   const data = launcher.newFolder();
   const server = await launcher.server(["--data", data]);
   const proxy = await launcher.proxy(await launcher.serversFile([server.address]));

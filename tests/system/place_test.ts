@@ -1,6 +1,6 @@
 /**
- * A data folder that goes away under the real program, is mounted over, taken by two servers at once, or has something else than
- * files in it: what is said, what is served, and the exit status.
+ * Tests the messages, the service and the exit status of the real program when its data folder is removed or moved, is
+ * covered by a mount, is used by two servers, or contains something other than files.
  */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
@@ -15,7 +15,7 @@ import { type Launcher, type Outcome, type Role, runInmem, systemTest } from "..
 import { pickSeed, Random } from "../support/random.ts";
 import { until } from "../support/until.ts";
 
-/** What a server notices, it notices within this time, on a machine that has little else to do. */
+/** The longest time until a server notices a change, in ms, on a machine that is nearly idle. */
 const NOTICE_MAX_MS = 2_000;
 const MEBIBYTE = 1024 * 1024;
 
@@ -28,7 +28,7 @@ function open({ address }: Role): Promise<Client> {
   return connect({ addr: address, plaintext: true });
 }
 
-/** The refusal of a write; `undefined` when it was done. */
+/** Returns the refusal of a write, or `undefined` when the write is done. */
 async function refusedWrite(client: Client, key = "probe"): Promise<string | undefined> {
   try {
     await client.set(key, "x");
@@ -52,7 +52,7 @@ async function isRefusing(client: Client): Promise<boolean> {
   return (await client.info("persistence")).includes("aof_last_write_status:err");
 }
 
-/** A start that was refused with one line, and when nothing had to be waited for. */
+/** Asserts that a start was refused with one line, without waiting. */
 function startRefused({ code, stderr, stdout }: Outcome, pattern: RegExp, expectedCode = 1): void {
   assertEquals([code, stdout], [expectedCode, ""], stderr);
   assertMatch(stderr, pattern);
@@ -61,7 +61,7 @@ function startRefused({ code, stderr, stdout }: Outcome, pattern: RegExp, expect
 
 for (const policy of ["always", "everysec"] as const) {
   systemTest(
-    `a server with --fsync ${policy} whose folder was removed says so once, serves reads, and ends with status 1`,
+    `a server with --fsync ${policy} whose folder was removed reports it once, serves reads, and ends with status 1`,
     async (launcher) => {
       const data = launcher.newFolder();
       const server = await start(launcher, data, "--fsync", policy);
@@ -85,7 +85,7 @@ for (const policy of ["always", "everysec"] as const) {
         "Cannot save",
         "Cannot stop in order",
       ]);
-      // Nothing was made in its place.
+      // The server created nothing in its place.
       assertEquals(await Array.fromAsync(Deno.readDir(launcher.folder), ({ name }) => name), ["certs"]);
     },
   );
@@ -95,7 +95,7 @@ for (const kind of ["tmpfs", "bind"] as const) {
   testWhere(
     MOUNTS,
     "root to mount",
-    `a server whose folder a ${kind} mount covers refuses writes until it is gone`,
+    `a server whose folder a ${kind} mount covers refuses writes until it is unmounted`,
     async (launcher) => {
       const data = launcher.newFolder();
       const server = await start(launcher, data, "--fsync", "always");
@@ -109,7 +109,7 @@ for (const kind of ["tmpfs", "bind"] as const) {
         await until(() => isRefusing(client), "it is noticed");
         const reason = kind === "tmpfs" ? /another file system is mounted there/ : /is not the one that was opened/;
         assertMatch(await refusedWrite(client) ?? "OK", reason);
-        // What was covered would come to light again, with older data.
+        // The covered folder would reappear with older data.
         assertMatch(await refusalOf(client.send(["save"])), /^ERR cannot save: .*that one still exists/);
         assertEquals(await Array.fromAsync(Deno.readDir(data)), []);
       } finally {
@@ -126,7 +126,7 @@ for (const kind of ["tmpfs", "bind"] as const) {
   );
 }
 
-systemTest("of two servers that start at once on one folder by two paths, one starts", async (launcher) => {
+systemTest("if two servers start at the same time on one folder by two paths, one starts", async (launcher) => {
   for (const isThere of [false, true]) {
     const data = launcher.newFolder();
     const link = `${data}-link`;
@@ -147,7 +147,7 @@ systemTest("of two servers that start at once on one folder by two paths, one st
   }
 });
 
-systemTest("what is no file is refused at once with its kind, wherever a file is expected", async (launcher) => {
+systemTest("where a file is expected, anything else is refused with its kind", async (launcher) => {
   const data = launcher.newFolder();
   await Deno.mkdir(data);
   const fifo = launcher.path("fifo");
@@ -173,7 +173,7 @@ systemTest("what is no file is refused at once with its kind, wherever a file is
   }
 });
 
-systemTest("a data folder that cannot be made is refused with what is in the way", async (launcher) => {
+systemTest("a data folder that cannot be made is refused with the obstacle", async (launcher) => {
   const path = launcher.newFolder();
   await Deno.symlink("nowhere", path);
   startRefused(
@@ -256,7 +256,7 @@ testWhere(
 );
 
 systemTest(
-  "a log of zeros, or of nothing, stops the start with path and offset, and check finds it damaged",
+  "a log of zeros, or an empty one, prevents the start with path and offset, and check finds it damaged",
   async (launcher) => {
     const data = launcher.newFolder();
     const server = await start(launcher, data, "--fsync", "always");
@@ -282,7 +282,7 @@ systemTest(
 
 for (const policy of ["always", "everysec"] as const) {
   systemTest(
-    `with --fsync ${policy} nothing acknowledged is lost when the folder is moved under load, back, and away again`,
+    `with --fsync ${policy} nothing acknowledged is lost when the folder is moved away, back and away under load`,
     async (launcher) => {
       const seed = pickSeed();
       console.log(`SEED=${seed}`);
@@ -311,7 +311,7 @@ for (const policy of ["always", "everysec"] as const) {
   );
 }
 
-systemTest("with --fsync always nothing is acknowledged once the folder is removed under load", async (launcher) => {
+systemTest("with --fsync always nothing is acknowledged after the folder is removed under load", async (launcher) => {
   const [writers, inFlightMost] = [8, 4];
   const seed = pickSeed();
   console.log(`SEED=${seed}`);
@@ -322,15 +322,16 @@ systemTest("with --fsync always nothing is acknowledged once the folder is remov
   const stop = new AbortController();
   const writing = load.run(() => open(server), stop.signal);
   await until(() => load.acknowledged > 200, "some writes");
-  // At once, as a person's `rm -r` is not: what is acknowledged between two of its steps counts as before.
+  // A rename removes the folder in one step, unlike `rm -r`: writes between the steps of the latter still count as
+  // acknowledged.
   await Deno.rename(data, `${data}-gone`);
   const before = load.acknowledged;
   await Deno.remove(`${data}-gone`, { recursive: true });
   await until(() => isRefusing(observer), "writes are refused");
-  // A writer that had nothing on its way is refused, and would go on for ever.
+  // A writer without a request in flight is refused, and would continue forever.
   stop.abort();
   await writing;
-  // These were on their way when it was removed.
+  // These writes were in flight when the folder was removed.
   assert(load.acknowledged - before <= writers * inFlightMost, `${load.acknowledged - before} more were acknowledged`);
   assertMatch(await refusedWrite(observer) ?? "OK", /^MISCONF/);
   await observer.close();
@@ -339,7 +340,7 @@ systemTest("with --fsync always nothing is acknowledged once the folder is remov
 });
 
 systemTest(
-  "with --fsync always nothing acknowledged is lost when the log is cut under load, whenever the server is killed then",
+  "with --fsync always nothing acknowledged is lost when the log is truncated under load and the server is then killed",
   async (launcher) => {
     const seed = pickSeed();
     console.log(`SEED=${seed}`);

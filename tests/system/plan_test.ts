@@ -1,6 +1,4 @@
-/**
- * `inmem proxy plan` as its user sees it: what it prints, what it refuses, and that it touches nothing.
- */
+/** Tests `inmem proxy plan` as its user sees it: its output, its refusals, and that it changes nothing. */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { ownersOf } from "../../src/route/slots.ts";
@@ -16,7 +14,7 @@ async function write(launcher: Launcher, name: string, text: string): Promise<st
   return path;
 }
 
-/** Runs it, which has to end well. */
+/** Runs the program, which must succeed, and returns its output. */
 async function plan(...words: string[]): Promise<string> {
   const { code, stdout, stderr } = await runInmem(["proxy", "plan", ...words]);
   assertEquals([code, stderr], [0, ""]);
@@ -77,7 +75,7 @@ source → target                  slots  of all
 The order of the servers in a list changes nothing.
 `;
 
-/** The slots of `0-5,17`. */
+/** Parses slots such as `0-5,17`. */
 function parseRanges(text: string): number[] {
   return text.split(",").flatMap((range) => {
     const [first, last = first] = range.split("-").map(Number);
@@ -140,7 +138,7 @@ systemTest("proxy plan refuses wrong options and lists in one line with status 2
   }
 });
 
-systemTest("proxy plan connects to nothing and leaves every file as it is", async (launcher) => {
+systemTest("proxy plan connects to nothing and changes no file", async (launcher) => {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   let connections = 0;
   const accepted = (async () => {

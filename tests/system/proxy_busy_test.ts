@@ -1,6 +1,7 @@
 /**
- * A proxy in front of a server that is held up, and not gone: stopped for some seconds, or busy with a value that arrives
- * slowly. It keeps all its keys, and with `--on-down remap` loses those only that others were given in its place.
+ * Tests a proxy in front of a server that is delayed but not lost: stopped for some seconds, or busy with a value that
+ * arrives slowly. The proxy keeps all keys of this server. With `--on-down remap` it loses only keys that were written
+ * to other servers meanwhile.
  */
 
 import { assert, assertEquals, assertGreater, assertGreaterOrEqual, assertLess } from "@std/assert";
@@ -16,25 +17,25 @@ import { Relay } from "../support/relay.ts";
 import { until } from "../support/until.ts";
 
 const KEYS_COUNT = 10_000;
-/** How long a server is held that must not lose its slots. */
+/** How long a server is stopped without losing its slots, in ms. */
 const HELD_MS = 4_000;
-/** After this nobody waits for one that is held. */
+/** The longest time that a client waits for a stopped server, in ms. */
 const REFUSED_LIMIT_MS = 2_000;
-/** All is well again so soon after it goes on. */
+/** The longest time from the server's return to full service, in ms. */
 const RECOVERY_LIMIT_MS = 5_000;
-/** How many keys are written in its place: each of another slot, as far as that goes. */
+/** The number of keys that are written to another server meanwhile, as far as possible each in another slot. */
 const WRITTEN_COUNT = 50;
 const LARGE_BYTES = 24 * 1024 * 1024;
 const SLOW_BYTES_PER_SECOND = 10 * 1024 * 1024;
 
-/** Two servers full of keys, and a proxy that gives slots away. */
+/** Two servers full of keys, and a proxy that reassigns slots. */
 interface Rig {
   readonly servers: readonly Role[];
   readonly proxy: Role;
   readonly client: Client;
-  /** Keys of the first server. */
+  /** The keys of the first server. */
   readonly keys: readonly string[];
-  /** What the proxy has said of slots that changed hands. */
+  /** Returns the lines in which the proxy logs slots that change their server. */
   handovers(): string[];
 }
 
@@ -43,7 +44,7 @@ function slotOfKey(key: string): number {
   return slotOf(bytes, 0, bytes.length);
 }
 
-/** What a key holds from the beginning. */
+/** Returns the initial value of a key. */
 function valueOf(key: string): string {
   return `of ${key}`;
 }
@@ -61,12 +62,12 @@ async function start(launcher: Launcher): Promise<Rig> {
   return { servers, proxy, client, keys, handovers };
 }
 
-/** The values of keys, as far as they are not refused. */
+/** Returns the values of keys. It throws if a read is refused. */
 async function read(client: Client, keys: readonly string[]): Promise<(string | null)[]> {
   return await Promise.all(keys.map((key) => client.getText(key)));
 }
 
-/** The code of the refusal of a request, and how long it took; `undefined` when it was answered. */
+/** Returns the code of the refusal of a request, or `undefined` when the request succeeded. */
 async function refusalOf(request: () => Promise<unknown>): Promise<string | undefined> {
   try {
     await request();
@@ -78,10 +79,10 @@ async function refusalOf(request: () => Promise<unknown>): Promise<string | unde
 }
 
 systemTest(
-  "with --on-down remap a server that is held for some seconds lends nothing, and keeps all keys",
+  "with --on-down remap a server that is stopped for some seconds keeps all slots and keys",
   async (launcher) => {
     const { servers, proxy, client, keys, handovers } = await start(launcher);
-    // Requests of all kinds are on their way when it is stopped.
+    // Requests of all kinds are in flight when the server is stopped.
     const hash = keys[0]!;
     const [before] = await Promise.all([
       client.getText(hash),
@@ -118,7 +119,7 @@ systemTest(
 );
 
 systemTest(
-  "with --on-down remap a server that was stopped for long loses the keys written in its place, and no others",
+  "with --on-down remap a server that was stopped for long loses only the keys written elsewhere",
   async (launcher) => {
     const { servers, client, keys, handovers } = await start(launcher);
     const written = keys.slice(0, WRITTEN_COUNT);
@@ -147,18 +148,18 @@ systemTest(
     await until(() => handovers().at(-1)!.includes("lent_slots=0"), "its slots are at home again", RECOVERY_LIMIT_MS);
     isOver = true;
     await watching;
-    // What was written last, or nothing, and never what was there before.
+    // A read returns the last written value or nothing, and never the older value.
     assert([...seen].every((value) => value === null || value === "meanwhile"), [...seen].join());
     assertEquals(await read(client, kept), kept.map(valueOf));
     assertEquals(new Set(await read(client, lost)), new Set([null]));
     const removed = handovers().map((line) => Number(/removed_keys=([0-9]+)/.exec(line)![1]));
     assertEquals(removed.reduce((sum, count) => sum + count, 0), lost.length);
     assertGreater(kept.length, KEYS_COUNT / 4);
-    await until(async () => await client.size() === KEYS_COUNT - lost.length, "the stand-in is flushed");
+    await until(async () => await client.size() === KEYS_COUNT - lost.length, "the other server is flushed");
   },
 );
 
-systemTest("a large value that arrives slowly makes nobody take its server for silent", async (launcher) => {
+systemTest("a large value that arrives slowly does not make its server appear silent", async (launcher) => {
   const servers = [await launcher.server(), await launcher.server()];
   using relay = new Relay(servers[0]!.address);
   const file = await launcher.serversFile([relay.address, servers[1]!.address]);
@@ -176,7 +177,7 @@ systemTest("a large value that arrives slowly makes nobody take its server for s
     relay.passedMaxBytes = 0;
     const replies = Promise.all(words.map((each) => writer.send(each)));
     await until(() => relay.passedMaxBytes > LARGE_BYTES / 10, "a part of the value has arrived");
-    // The server has no time for anybody else, whatever connection they take, and whether they only ask if it is there.
+    // The server serves no other connection, not even a probe.
     relay.hold(LARGE_BYTES / 20);
     const heldMs = performance.now();
     const small = reader.getText(keys[1]!);

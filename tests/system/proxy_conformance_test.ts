@@ -1,9 +1,9 @@
 /**
- * Asks an inmem server and a proxy before three of them the same, and compares the replies byte by byte: what a client
- * sees of the proxy is what it would see of one server.
+ * Sends the same requests to an inmem server and to a proxy before three of them, and compares the replies byte by
+ * byte: a client sees the same as from one server.
  *
- * What is asked is the corpus of `conformance_test.ts`, with all keys in one slot, since those that have to share one
- * would be refused else. Left out is `scan`, whose cursors name servers.
+ * The requests are the corpus of `conformance_test.ts`, with all keys in one slot, since the proxy refuses commands
+ * whose keys must share a slot and do not. `scan` is left out, since its cursors name servers.
  */
 
 import { assert, fail } from "@std/assert";
@@ -19,16 +19,16 @@ import { pause } from "../support/pause.ts";
 const SERVERS_COUNT = 3;
 const PASSWORD = "secret";
 const TAG = "{one}";
-/** Failures that are shown; after a first one others often follow. */
+/** The number of failures that are shown. After a first failure others often follow. */
 const SHOWN_COUNT = 25;
 
-/** What is not asked, and why. */
+/** The scenarios that are left out, with the reasons. */
 const LEFT_OUT: ReadonlyMap<string, string> = new Map([
   ["a client that waits for several keys is served once", "raw bytes name keys of several slots"],
   ["a subscriber that publishes to itself, in RESP3", "messages and replies come from two connections to the server"],
 ]);
 
-/** Steps whose replies differ otherwise than by saying that the proxy cannot do that. */
+/** Steps whose replies differ, besides the refusal of what the proxy cannot do. */
 const DIFFERENCES: readonly (readonly [scenario: string, step: string, reason: string])[] = [
   [
     "errors while queueing",
@@ -47,7 +47,7 @@ const commands = new Map(COMMANDS.flatMap((command) => {
   return [command.name, ...command.aliases].map((name) => [name, command] as const);
 }));
 
-/** A command with its keys in one slot. */
+/** Returns a command with its keys in one slot. */
 function inOneSlot(words: readonly string[]): string[] {
   const command = commands.get(words[0]!.toLowerCase());
   if (command === undefined || command.firstKey === 0) return [...words];
@@ -113,7 +113,7 @@ async function withBoth(
     await body(expected, actual);
   } finally {
     for (const stop of stops) await stop();
-    // What was reading when it stopped ends by itself.
+    // Reads in progress at the stop end by themselves.
     await pause(20);
     await Deno.remove(folder, { recursive: true });
   }
@@ -146,10 +146,10 @@ async function compare(
   });
 }
 
-Deno.test("the proxy answers byte by byte as one server does", async (test) => {
+Deno.test("the proxy replies byte by byte as one server does", async (test) => {
   await compare(test, GROUPS, [2, 3], undefined);
 });
 
-Deno.test("the proxy answers strangers byte by byte as one server does", async (test) => {
+Deno.test("the proxy replies before authentication byte by byte as one server does", async (test) => {
   await compare(test, GUARDED_GROUPS, [2], PASSWORD);
 });

@@ -1,10 +1,11 @@
 /**
- * A proxy in front of a server that is killed, stops, flaps, is slow, or somebody else, while clients write tagged values and
- * check what they read: only that server's keys notice, for a short while, and no value is ever wrong.
+ * Tests a proxy in front of a server that is killed, stopped, flapping, slow or replaced by another program, while
+ * clients write tagged values and verify what they read. Only that server's keys are affected, for a short time, and no
+ * value is ever wrong.
  *
- * Each client has keys of one server, since replies on one connection come in the order of its requests. A value that was
- * acknowledged has to be read; where the outcome of a write is unknown, either value may be, until one was read. With
- * `--on-down remap` a value may be lost, but never does an older one come back.
+ * The keys of each client are on one server, since the replies of one connection come in the order of its requests. A
+ * read must return an acknowledged value. While the outcome of a write is unknown, a read may return either value,
+ * until one was read. With `--on-down remap` a value may be lost, but an older one never returns.
  */
 
 import { assert, assertEquals, assertGreater, assertLess, assertLessOrEqual } from "@std/assert";
@@ -22,38 +23,42 @@ import { until } from "../support/until.ts";
 
 const CLIENTS_COUNT = amountOf("FIRE_CLIENTS", 12, 32);
 const KEYS_EACH = 20;
-/** Nobody waits for a server that is gone after this. */
+/** The longest time that a client waits for a killed server, in ms. */
 const KILLED_LIMIT_MS = 1_000;
 const STOPPED_LIMIT_MS = 2_000;
-/** How long a refusal may take then: it is known already. */
+/** The longest time until a refusal when the failure is already known, in ms. */
 const REFUSAL_LIMIT_MS = 500;
-/** How much later the bytes of a slow server arrive. */
+/** The delay of the bytes of a slow server, in ms. */
 const SLOW_MS = 200;
-/** How often a server comes and goes. */
+/** The number of times that a flapping server ends and starts. */
 const FLAPS_COUNT = 5;
-/** How long a proxy is stopped: longer than its servers may take to answer. */
+/** How long a proxy is stopped, in ms: longer than the timeout of its servers' replies. */
 const PAUSE_MS = 1_000;
-/** All is well again so soon after the server is back. */
+/** The longest time from a server's return to full service, in ms. */
 const RECOVERY_LIMIT_MS = 5_000;
 
-/** How a request ended. */
+/** The outcome of a request. */
 interface Outcome {
   readonly begunMs: number;
   readonly tookMs: number;
-  /** The code of the refusal; `undefined` when it was answered. */
+  /** The code of the refusal, or `undefined` when the request succeeded. */
   readonly code: string | undefined;
 }
 
-/** One client with keys of its own, which it writes and reads by turns. */
+/** One client that alternately writes and reads its own keys. */
 class Worker {
   readonly outcomes: Outcome[] = [];
-  /** What was read that nobody had written, or no longer. */
+  /** Values that were read although they were never written, or were replaced. */
   readonly wrong: string[] = [];
-  /** What each key may hold. */
+  /** The values that each key may have. */
   readonly #expected = new Map<string, Set<string | null>>();
   #isStopped = false;
 
-  /** @param mayLose whether nothing may be found where a value was */
+  /**
+   * Creates a worker.
+   *
+   * @param mayLose whether a value may be missing
+   */
   constructor(
     readonly client: Client,
     readonly keys: readonly string[],
@@ -69,9 +74,9 @@ class Worker {
       const value = `${this.tag}:${key}:${round}`;
       this.#expected.get(key)!.add(value);
       if (await this.#time(() => this.client.set(key, value))) this.#expected.set(key, new Set([value]));
-      // What was just written, or the longest time ago.
+      // Verifies the key that was just written, or the one written longest ago.
       await this.#check(round % 2 === 0 ? key : this.keys[(round + 1) % this.keys.length]!);
-      // Slow enough for all to have their turn on one core.
+      // The pause lets all workers run on one core.
       await pause(5);
     }
   }
@@ -85,7 +90,7 @@ class Worker {
     });
   }
 
-  /** Whether a request was answered. */
+  /** Runs and times a request, and returns whether it succeeded. */
   async #time(request: () => Promise<unknown>): Promise<boolean> {
     const begunMs = performance.now();
     let code: string | undefined;
@@ -104,13 +109,13 @@ class Worker {
   }
 }
 
-/** Clients of the first server, and of the others. */
+/** The clients of the first server, and those of the others. */
 class Load {
   readonly struck: Worker[] = [];
   readonly others: Worker[] = [];
   #done: Promise<unknown> = Promise.resolve();
 
-  /** Connects clients to a proxy in front of those servers. */
+  /** Connects clients to a proxy in front of the given servers. */
   static async connect(launcher: Launcher, proxy: Role, servers: readonly Role[], mayLose = false): Promise<Load> {
     const load = new Load();
     const owners = ownersOf(servers.map(({ address }) => ({ address, weight: 1 })));
@@ -133,7 +138,7 @@ class Load {
     await this.#done;
   }
 
-  /** Waits until each client has had so many requests answered since then. */
+  /** Waits until each client has received `count` replies since then. */
   async untilAnswered(workers: readonly Worker[], sinceMs: number, count = 5): Promise<void> {
     const isAnswered = ({ begunMs, code }: Outcome) => begunMs >= sinceMs && code === undefined;
     await until(
@@ -147,18 +152,18 @@ function since(workers: readonly Worker[], ms: number): Outcome[] {
   return workers.flatMap(({ outcomes }) => outcomes.filter(({ begunMs }) => begunMs >= ms));
 }
 
-/** A server that something is done to, and the relay in front of it. */
+/** The server that fails, and the relay in front of it. */
 interface Struck {
   readonly server: Role;
   readonly data: string;
   readonly relay: Relay;
-  /** The list of servers, whose first it is. */
+  /** The list of servers, in which the failing one is the first. */
   readonly file: string;
   readonly addresses: readonly string[];
   readonly proxy: Role;
 }
 
-/** Starts three servers, one of them behind a relay, and clients in front of a proxy. */
+/** Starts three servers, one of them through a relay, and clients in front of a proxy. */
 async function underFire(
   launcher: Launcher,
   run: (load: Load, struck: Struck) => Promise<void>,
@@ -176,7 +181,7 @@ async function underFire(
     await load.untilAnswered([...load.struck, ...load.others], 0);
     await run(load, { server: servers[0]!, data: data[0]!, relay, file, addresses, proxy });
     await load.stop();
-    // Nobody else has noticed anything.
+    // No other client has noticed anything.
     assertEquals(load.others.flatMap(({ outcomes }) => outcomes.filter(({ code }) => code !== undefined)), []);
     assertEquals([...load.struck, ...load.others].flatMap(({ wrong }) => wrong), []);
     for (const { code } of since(load.struck, 0)) {
@@ -187,7 +192,7 @@ async function underFire(
   }
 }
 
-/** Takes one of three servers away and lets it return; checks what its clients have noticed of it. */
+/** Takes one of three servers away, lets it return, and verifies what its clients have noticed. */
 function strike(
   launcher: Launcher,
   limitMs: number,
@@ -205,7 +210,7 @@ function strike(
     await load.stop();
 
     assertLess(Math.max(...since(load.others, awayMs).map(({ tookMs }) => tookMs)), REFUSAL_LIMIT_MS);
-    // Who has had to wait, has waited no longer than that, and then for nothing at all.
+    // A request ends within the limit after the failure. One that begins later is refused immediately.
     for (const { begunMs, tookMs } of since(load.struck, awayMs).filter(({ begunMs }) => begunMs < backMs)) {
       const allowedMs = Math.max(limitMs, begunMs - awayMs + REFUSAL_LIMIT_MS);
       assertLessOrEqual(begunMs + tookMs - awayMs, allowedMs);
@@ -218,7 +223,7 @@ function strike(
   });
 }
 
-systemTest("a server that is killed costs its own keys errors for a while, and nobody else anything", (launcher) => {
+systemTest("a server that is killed causes errors for its own keys for a short time, and for no others", (launcher) => {
   return strike(launcher, KILLED_LIMIT_MS, async ({ server: { process } }) => {
     launcher.forgive(process);
     await process.kill();
@@ -227,7 +232,7 @@ systemTest("a server that is killed costs its own keys errors for a while, and n
   });
 });
 
-systemTest("a server that stops costs its own keys errors for a while, and nobody else anything", (launcher) => {
+systemTest("a server that stops causes errors for its own keys for a short time, and for no others", (launcher) => {
   return strike(
     launcher,
     STOPPED_LIMIT_MS,
@@ -237,7 +242,7 @@ systemTest("a server that stops costs its own keys errors for a while, and nobod
 });
 
 systemTest(
-  "a server in whose place another one with a wrong certificate answers is not spoken to",
+  "a server that was replaced by one with a wrong certificate receives no request",
   async (launcher) => {
     const folder = launcher.newFolder("foreign");
     assertEquals((await runInmem(["certs", folder])).code, 0);
@@ -253,7 +258,7 @@ systemTest(
   },
 );
 
-systemTest("a server that comes and goes costs its own keys errors, and nobody else anything", (launcher) => {
+systemTest("a flapping server causes errors for its own keys, and for no others", (launcher) => {
   return underFire(launcher, async (load, { server, relay }) => {
     for (let turn = 0; turn < FLAPS_COUNT; turn++) {
       relay.target = undefined;
@@ -266,7 +271,7 @@ systemTest("a server that comes and goes costs its own keys errors, and nobody e
   });
 });
 
-systemTest("a server that is slow makes its own keys slow, and nobody else", (launcher) => {
+systemTest("a slow server delays its own keys, and no others", (launcher) => {
   return underFire(launcher, async (load, { relay }) => {
     relay.delayMs = SLOW_MS;
     const slowMs = performance.now();
@@ -278,7 +283,7 @@ systemTest("a server that is slow makes its own keys slow, and nobody else", (la
   });
 });
 
-/** Waits until the first server of the list, or of what is left of it, has or has not slots. */
+/** Waits until the first server of the list, or of the rest of the list, has slots, or has none. */
 function untilSlots(client: Client, address: string, hasSlots: boolean): Promise<void> {
   const line = new RegExp(`addr=${address},.*,slots=([0-9]+)`);
   return until(async () => {
@@ -288,7 +293,7 @@ function untilSlots(client: Client, address: string, hasSlots: boolean): Promise
 }
 
 systemTest(
-  "with --on-down remap others serve the keys of a server that is away, and it never shows what it had before",
+  "with --on-down remap other servers serve the keys of a server that is down, and old values never return",
   (launcher) =>
     underFire(launcher, async (load, { server, data, relay, proxy }) => {
       const client = await launcher.connect(proxy);
@@ -302,13 +307,13 @@ systemTest(
       await launcher.server(["--data", data, "--addr", server.address]);
       await untilSlots(client, relay.address, true);
       await load.untilAnswered(load.struck, performance.now(), 2 * KEYS_EACH);
-      // Once others have its slots nobody is refused, not while it comes back either.
+      // After others have taken over its slots, no client is refused, not even while the server returns.
       assertEquals(since(load.struck, lentMs).filter(({ code }) => code !== undefined), []);
     }, "remap"),
 );
 
 systemTest(
-  "with --on-down remap a server leaves the list and comes back without an error, or a value it has missed",
+  "with --on-down remap a server leaves the list and returns without an error, or a value it has missed",
   (launcher) =>
     underFire(launcher, async (load, { file, addresses, proxy }) => {
       const client = await launcher.connect(proxy);
@@ -321,7 +326,7 @@ systemTest(
     }, "remap"),
 );
 
-systemTest("a proxy that was stopped itself takes no server for down", async (launcher) => {
+systemTest("a proxy that was stopped itself considers no server down", async (launcher) => {
   const server = await launcher.server(["--no-persist"]);
   using relay = new Relay(server.address);
   const proxy = await launcher.proxy(await launcher.serversFile([relay.address]), ["--timeout", "300ms"]);

@@ -1,6 +1,6 @@
 /**
- * The real proxy before three real servers, over TLS, as clients that speak RESP use it: beside the native protocol, while
- * `servers.json` changes, and while a server is gone.
+ * Tests the real proxy before three real servers, over TLS, with RESP clients: beside the native protocol, while
+ * `servers.json` changes, and while a server is lost.
  */
 
 import { assert, assertEquals, assertGreater } from "@std/assert";
@@ -19,13 +19,13 @@ function bulk(text: string): string {
   return `$${text.length}\r\n${text}\r\n`;
 }
 
-/** Sends one request, and reads its reply, which has to be this. */
+/** Sends one request and verifies its reply. */
 async function expectReply(client: RawClient, words: readonly string[], reply: string): Promise<void> {
   await client.send(encodeRequest(...words));
   await client.expect(reply);
 }
 
-/** Keys that the server at this position owns. */
+/** Returns keys that the server at this position owns. */
 function keysOf(addresses: readonly string[], position: number, count: number): string[] {
   const owners = ownersOf(addresses.map((address) => ({ address, weight: 1 })));
   const keys: string[] = [];
@@ -36,7 +36,7 @@ function keysOf(addresses: readonly string[], position: number, count: number): 
   return keys;
 }
 
-/** A client that speaks RESP3. */
+/** Connects a RESP3 client. */
 async function connect(launcher: Launcher, proxy: Role): Promise<RawClient> {
   const client = await launcher.raw(proxy);
   await client.send("HELLO 3\r\n");
@@ -54,7 +54,7 @@ async function readTo(client: RawClient, end: string): Promise<string> {
   return text;
 }
 
-systemTest("clients that speak RESP share a cluster with native ones, over TLS", async (launcher, test) => {
+systemTest("RESP clients share a cluster with native ones, over TLS", async (launcher, test) => {
   const { proxy, servers } = await launcher.cluster();
   using native = await launcher.raw(proxy);
   using second = await launcher.raw(proxy);
@@ -62,7 +62,7 @@ systemTest("clients that speak RESP share a cluster with native ones, over TLS",
   using other = await connect(launcher, proxy);
   const keys = [0, 1, 2].map((i) => keysOf(servers.map(({ address }) => address), i, 1)[0]!);
 
-  await test.step("values of all sizes go through, whoever wrote them", async () => {
+  await test.step("values of all sizes pass between both protocols", async () => {
     for (const size of [0, 1, 100, 20_000, 200_000, 5_000_000]) {
       const value = "v".repeat(size);
       for (const key of keys) {
@@ -73,7 +73,7 @@ systemTest("clients that speak RESP share a cluster with native ones, over TLS",
     }
   });
 
-  await test.step(`${PIPELINED_COUNT} requests of one write are answered in their order`, async () => {
+  await test.step(`${PIPELINED_COUNT} requests of one write get replies in order`, async () => {
     const requests = Array.from({ length: PIPELINED_COUNT }, (_, i) => encodeRequest("set", `p:${i}`, `${i}`));
     const reading = third.expect("+OK\r\n".repeat(PIPELINED_COUNT));
     await third.send(requests.join(""));
@@ -84,7 +84,7 @@ systemTest("clients that speak RESP share a cluster with native ones, over TLS",
     await expectReply(second, ["unlink", ...names], `:${PIPELINED_COUNT}\r\n`);
   });
 
-  await test.step("transactions, waits and channels go where they have to", async () => {
+  await test.step("transactions, blocking commands and channels reach the right server", async () => {
     for (const key of keys) {
       await third.send(`watch ${key}\r\nmulti\r\nset ${key} 1\r\nincr ${key}\r\nexec\r\n`);
       await third.expect("+OK\r\n+OK\r\n+QUEUED\r\n+QUEUED\r\n*2\r\n+OK\r\n:2\r\n");
@@ -101,7 +101,7 @@ systemTest("clients that speak RESP share a cluster with native ones, over TLS",
     }
   });
 
-  await test.step("each protocol ends in its own way", async () => {
+  await test.step("each protocol ends a connection in its own way", async () => {
     await second.send(encodeRequest("quit"));
     assertEquals(await second.rest(), "+OK\r\n");
     await third.send("*1\r\n!\r\n");
@@ -112,7 +112,7 @@ systemTest("clients that speak RESP share a cluster with native ones, over TLS",
 });
 
 systemTest(
-  "clients that speak RESP notice a change of servers.json, and a lost server, by its keys alone",
+  "RESP clients notice only by its keys that servers.json changes or a server is lost",
   async (launcher) => {
     const { proxy, servers, file } = await launcher.cluster();
     const addresses = servers.map(({ address }) => address);

@@ -1,7 +1,7 @@
 /**
- * Certificates, authorities and passwords that are replaced while server and proxy run: nobody is refused.
+ * Replaces certificates, authorities and passwords while server and proxy run: no client is refused.
  *
- * `RELOADS` is how often a certificate is replaced under load.
+ * `RELOADS` is the number of times that a certificate is replaced under load.
  */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
@@ -14,20 +14,22 @@ import { pause } from "../support/pause.ts";
 import { until } from "../support/until.ts";
 
 const RELOADS_COUNT = amountOf("RELOADS", 10, 30);
-/** Of each of a few loops that connect. */
+/** The pause of each loop that connects, in ms. */
 const LOAD_PAUSE_MS = 20;
-/** It takes 2 s at most on a machine that is not as busy as one that runs tests. */
+/**
+ * The longest time until a change is applied, in ms. It is 2 s on a machine that is less busy than one that runs tests.
+ */
 const APPLIED_MS = 20_000;
 const DAY_MS = 86_400_000;
 
-/** A certificate and who has signed it. */
+/** A certificate, and the authority that signed it. */
 interface Identity {
   readonly cert: string;
   readonly key: string;
   readonly authority: string;
 }
 
-/** Two servers' certificates of two authorities, so that it shows which one is served. */
+/** Creates two certificates by two authorities, so that a client sees which one is served. */
 async function makeIdentities(nowMs = Date.now()): Promise<[Identity, Identity]> {
   const make = async () => {
     const authority = await makeAuthority(Date.now());
@@ -36,7 +38,7 @@ async function makeIdentities(nowMs = Date.now()): Promise<[Identity, Identity]>
   return [await make(), await make()];
 }
 
-/** The files of a certificate, which tests replace. */
+/** The files of a certificate, which the tests replace. */
 interface Files {
   readonly cert: string;
   readonly key: string;
@@ -55,7 +57,7 @@ async function newFiles(launcher: Launcher, identity: Identity): Promise<Files> 
   return files;
 }
 
-/** How people and programs replace the two. */
+/** The ways in which people and programs replace the two files. */
 const WAYS: Readonly<Record<string, (files: Files, identity: Identity) => Promise<void>>> = {
   "in place": writeFiles,
   "in place, the key first": async ({ cert, key }, identity) => {
@@ -67,14 +69,14 @@ const WAYS: Readonly<Record<string, (files: Files, identity: Identity) => Promis
     await Deno.rename(`${cert}.new`, cert);
     await Deno.rename(`${key}.new`, key);
   },
-  "deleted and made anew": async ({ cert, key }, identity) => {
+  "deleted and written again": async ({ cert, key }, identity) => {
     await Deno.remove(cert);
     await Deno.remove(key);
     await writeFiles({ cert, key }, identity);
   },
 };
 
-/** Whether a role serves a certificate. */
+/** Returns whether a role serves a certificate. */
 async function serves({ address }: Role, { authority }: Identity, password?: string): Promise<boolean> {
   try {
     await using client = await connect({ addr: address, caCerts: [authority], ...password && { password } });
@@ -94,7 +96,7 @@ function linesOf({ process }: Role, pattern: RegExp): string[] {
   return process.lines.filter((line) => pattern.test(line));
 }
 
-/** Connects again and again, and sets a key on each connection. */
+/** Connects repeatedly, and sets a key on each connection. */
 class Load {
   readonly failures: unknown[] = [];
   connections = 0;
@@ -111,7 +113,8 @@ class Load {
         } catch (error) {
           this.failures.push(error);
         }
-        // A connection that is closed occupies one of the runtime's 32 threads for 100 ms, and files need those, too.
+        // Closing a connection occupies one of the runtime's 32 threads for 100 ms, and file operations need these
+        // threads too.
         await pause(LOAD_PAUSE_MS);
       }
     }));
@@ -125,7 +128,7 @@ class Load {
 }
 
 systemTest(
-  `${RELOADS_COUNT} certificates are replaced under load, in all ways, and none is refused`,
+  `${RELOADS_COUNT} certificates are replaced under load, in all ways, and no connection is refused`,
   async (launcher) => {
     const identities = await makeIdentities();
     const caCerts = identities.map(({ authority }) => authority);
@@ -147,7 +150,7 @@ systemTest(
 );
 
 systemTest(
-  "a pair of which half is written leaves the one in use, with one line, until the rest is there",
+  "a half-written pair leaves the old one in use, with one warning, until the rest is written",
   async (launcher) => {
     const [first, second] = await makeIdentities();
     const files = await newFiles(launcher, first);
@@ -167,8 +170,8 @@ systemTest(
     ];
     for (const [what, harm, pattern] of faults) {
       await harm();
-      await until(() => linesOf(server, pattern).length > 0, `it is said that ${what}`, APPLIED_MS);
-      // Looked at again several times.
+      await until(() => linesOf(server, pattern).length > 0, `a warning says that ${what}`, APPLIED_MS);
+      // The server looks at the files several times meanwhile.
       await pause(1_500);
       assertEquals(linesOf(server, pattern).length, 1, what);
       assertMatch(
@@ -178,10 +181,10 @@ systemTest(
       assert(await serves(server, first), what);
     }
     server.process.signal("SIGHUP");
-    await until(() => linesOf(server, /its mode is 0644/).length === 2, "a signal has it said again", APPLIED_MS);
+    await until(() => linesOf(server, /its mode is 0644/).length === 2, "a signal repeats the warning", APPLIED_MS);
     assertEquals(linesOf(server, /after SIGHUP/).length, 1);
     await Deno.chmod(files.key, 0o600);
-    await until(() => linesOf(server, /is valid again/).length === 1, "it is said that all is well", APPLIED_MS);
+    await until(() => linesOf(server, /is valid again/).length === 1, "the recovery is logged", APPLIED_MS);
     assertEquals(linesOf(server, /was replaced/).length, 0);
     await writeFiles(files, second);
     await untilServed(server, second);
@@ -248,11 +251,15 @@ systemTest(
       APPLIED_MS,
     );
     await Deno.writeTextFile(ca, second.authority);
-    await until(() => linesOf(proxy, /of --ca were replaced certificates=1/).length === 1, "it is said", APPLIED_MS);
+    await until(
+      () => linesOf(proxy, /of --ca were replaced certificates=1/).length === 1,
+      "the change is logged",
+      APPLIED_MS,
+    );
     await writeFiles(files, second);
     await untilServed(server, second);
     await untilServed(proxy, second);
-    // Its old connections are of no more use once the server restarts; new ones are trusted.
+    // The old connections end when the server restarts. New ones trust the new authority.
     await launcher.stop(server);
     await launcher.server([...words, "--addr", server.address]);
     await until(reaches, "the server is reached", APPLIED_MS);
@@ -264,7 +271,7 @@ systemTest(
 );
 
 systemTest(
-  "passwords of server, proxy and clients are replaced under load, step by step, and none is refused",
+  "passwords of server, proxy and clients are replaced under load, step by step, and no client is refused",
   async (launcher) => {
     const caCerts = [await Deno.readTextFile(launcher.certificates.authority)];
     const [ofServer, ofProxy] = [launcher.path("server.txt"), launcher.path("proxy.txt")];
@@ -289,13 +296,13 @@ systemTest(
       [ofProxy, "new\nold\n", proxy],
     ];
     for (const [path, text, role] of steps) await replace(path, text, role);
-    // Connections of the proxy to the server that are made from now on authenticate with the new one.
+    // New connections of the proxy to the server authenticate with the new password.
     password = "new";
     await loaded();
     for (const [path, role] of [[ofServer, server], [ofProxy, proxy]] as const) await replace(path, "new\n", role);
     await loaded();
     await load.end();
-    // Who has authenticated stays.
+    // Authenticated connections stay authenticated.
     assertEquals(await kept.text.get("nothing"), null);
     for (const role of [server, proxy]) {
       const { code, stderr } = await launcher.client(role, ["ping"], { env: { INMEM_PASSWORD: "old" } });
@@ -314,7 +321,7 @@ systemTest(
 );
 
 systemTest(
-  "a bad password file leaves the passwords, with one line; clients with two try the second",
+  "a bad password file leaves the passwords as they are, with one warning; clients with two try the second",
   async (launcher) => {
     const path = launcher.path("password.txt");
     const write = (text: string) => Deno.writeTextFile(path, text, { mode: 0o600 });
@@ -322,7 +329,7 @@ systemTest(
     const server = await launcher.server(["--password-file", path]);
     for (const [text, pattern] of [["", /it is empty/], ["a\nb\nc", /it has 3 lines/]] as const) {
       await write(text);
-      await until(() => linesOf(server, pattern).length > 0, "it is said", APPLIED_MS);
+      await until(() => linesOf(server, pattern).length > 0, "a warning is logged", APPLIED_MS);
       await pause(1_200);
       assertEquals(linesOf(server, pattern).length, 1);
       assertMatch(linesOf(server, pattern)[0]!, /; the passwords in use stay/);
@@ -331,11 +338,11 @@ systemTest(
     await Deno.writeTextFile(other, "wrong\r\nfirst\r\n", { mode: 0o600 });
     const { code, stdout } = await launcher.client(server, ["--password-file", other, "ping"]);
     assertEquals([code, stdout.trim()], [0, "PONG"]);
-    // A proxy whose first password the server refuses gives the second, and that one first from then on.
+    // When a server refuses the proxy's first password, the proxy sends the second, and begins with it from then on.
     const list = await launcher.serversFile([server.address]);
     const proxy = await launcher.proxy(list, ["--servers-password-file", other]);
     assertEquals((await launcher.client(proxy, ["set", "a", "b"])).code, 0);
-    // What the proxy itself asks goes over the other protocol.
+    // The proxy sends its own requests over the other protocol.
     await using client = await launcher.connect(proxy);
     await until(
       async () => /server0:.*state=up,.*keys=/.test(await client.info("cluster")),
@@ -346,19 +353,20 @@ systemTest(
   },
 );
 
-systemTest("a certificate that is about to expire is told at once, and once it has", async (launcher) => {
+systemTest("a certificate that expires soon is reported immediately, and when it has expired", async (launcher) => {
   const [soon] = await makeIdentities(Date.now() - 730 * DAY_MS + 20_000);
   const files = await newFiles(launcher, soon);
   const server = await launcher.server(["--cert", files.cert, "--key", files.key]);
-  await until(() => linesOf(server, /warn .*server\.pem" expired on 20/).length === 1, "it is told", 60_000);
+  await until(() => linesOf(server, /warn .*server\.pem" expired on 20/).length === 1, "it is logged", 60_000);
   assertEquals(linesOf(server, /warn .*server\.pem" expires in 1 hour, on 20/).length, 1);
 });
 
 systemTest(
-  "the certificate that a server has made for itself is renewed while it runs, before it expires",
+  "the certificate that a server has made itself is renewed while it runs, before it expires",
   async (launcher) => {
     const state = launcher.newFolder("state");
-    // Valid for 30 days and some seconds: it is renewed at the start of a slow machine, or soon after it.
+    // The certificate is valid for 30 days and some seconds: it is renewed at the start of a slow machine, or soon
+    // after it.
     const { paths } = await makeCertificates(`${state}/inmem`, [], { nowMs: Date.now() - 700 * DAY_MS + 10_000 });
     const [authority, cert] = [await Deno.readTextFile(paths.authority), await Deno.readTextFile(paths.cert)];
     const words = ["server", "--addr", "127.0.0.1:0", "--no-persist"];

@@ -1,4 +1,6 @@
-/** `inmem restore`: a backup is put into a data folder once, whole or not at all, and nothing of before is lost. */
+/**
+ * Tests `inmem restore`: it puts a backup into a data folder once, completely or not at all, and older data is kept.
+ */
 
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { join } from "@std/path";
@@ -16,7 +18,7 @@ function open({ address }: Role): Promise<Client> {
   return connect({ addr: address, plaintext: true });
 }
 
-/** Names in a folder, with what files hold. */
+/** Returns the names in a folder, with the content of files. */
 async function contents(folder: string): Promise<Map<string, Uint8Array>> {
   const found = new Map<string, Uint8Array>();
   for await (const { name, isFile } of Deno.readDir(folder)) {
@@ -31,7 +33,7 @@ function refused({ code, stdout, stderr }: Outcome, pattern: RegExp, expectedCod
   assertEquals(stderr.trimEnd().split("\n").length, 1, stderr);
 }
 
-/** A data folder whose `x` is "new", and a backup of when it was "old". */
+/** Creates a data folder whose `x` is "new", and a backup from the time when it was "old". */
 async function withBackup(launcher: Launcher): Promise<{ data: string; backup: string }> {
   const data = launcher.newFolder();
   const server = await start(launcher, data, "--fsync", "always");
@@ -57,7 +59,7 @@ async function valuesAfterStart(launcher: Launcher, data: string): Promise<(stri
   return values;
 }
 
-systemTest("inmem restore puts a backup into a new folder, and later starts go on from there", async (launcher) => {
+systemTest("inmem restore puts a backup into a new folder, and later starts use it", async (launcher) => {
   const { backup } = await withBackup(launcher);
   const target = launcher.newFolder();
   const { code, stdout, stderr } = await runInmem(["restore", backup, "--data", target]);
@@ -73,7 +75,7 @@ systemTest("inmem restore puts a backup into a new folder, and later starts go o
 });
 
 systemTest(
-  "inmem restore refuses a folder with data, unless that is to be moved aside, and keeps all of it",
+  "inmem restore refuses a folder with data unless it may move the data aside, and keeps all of it",
   async (launcher) => {
     const { data, backup } = await withBackup(launcher);
     const before = await contents(data);
@@ -90,12 +92,12 @@ systemTest(
     assertEquals([...(await contents(data)).keys()].length, 1);
     assertEquals(await valuesAfterStart(launcher, data), ["old", null, null, null]);
     assertEquals(await valuesAfterStart(launcher, data), ["old", null, null, "1"]);
-    // What was moved aside is a data folder.
+    // The folder that was moved aside is a data folder.
     assertEquals(await valuesAfterStart(launcher, aside), ["new", "1", "1", null]);
   },
 );
 
-systemTest("inmem restore takes over a folder whose data is damaged", async (launcher) => {
+systemTest("inmem restore replaces a folder whose data is damaged", async (launcher) => {
   const { data, backup } = await withBackup(launcher);
   for await (const { name } of Deno.readDir(data)) {
     if (/^(log|snapshot)-/.test(name)) await Deno.writeFile(join(data, name), new Uint8Array(50));
@@ -106,7 +108,7 @@ systemTest("inmem restore takes over a folder whose data is damaged", async (lau
 });
 
 systemTest(
-  "inmem restore changes nothing for a file that is damaged or none, or a folder that is in use",
+  "inmem restore changes nothing if the file is damaged or not a backup, or the folder is in use",
   async (launcher) => {
     const { data, backup } = await withBackup(launcher);
     const good = await Deno.readFile(backup);
@@ -148,9 +150,9 @@ systemTest(
   },
 );
 
-systemTest("a restore that was interrupted stops the start, and can be run again", async (launcher) => {
+systemTest("an interrupted restore prevents the start, and can be repeated", async (launcher) => {
   const { data, backup } = await withBackup(launcher);
-  // Half of the old files are moved, and the new one has no name yet.
+  // Half of the old files are moved, and the new file does not have its name yet.
   await Deno.mkdir(join(data, "replaced-20261130T000000.000Z"));
   for (const [name] of await contents(data)) {
     if (name.startsWith("snapshot-")) {
@@ -168,7 +170,7 @@ systemTest("a restore that was interrupted stops the start, and can be run again
   assertEquals(await valuesAfterStart(launcher, data), ["old", null, null, null]);
 });
 
-systemTest("a server that is started twice with --backup does not return to it", async (launcher) => {
+systemTest("a server that is started twice with --backup loads the backup once", async (launcher) => {
   const { backup } = await withBackup(launcher);
   const target = launcher.newFolder();
   const server = await start(launcher, target, "--backup", backup);
@@ -186,29 +188,26 @@ systemTest("a server that is started twice with --backup does not return to it",
   assertEquals(await valuesAfterStart(launcher, target), ["old", null, null, "1"]);
 });
 
-systemTest(
-  "inmem restore completes one that was interrupted, by the same command, whatever it had come to",
-  async (launcher) => {
-    const { data, backup } = await withBackup(launcher);
-    // The last thing that is missing: the mark is still there.
-    const target = launcher.newFolder();
-    assertEquals((await runInmem(["restore", backup, "--data", target])).code, 0);
-    const mark = join(target, "restore.unfinished");
-    await Deno.writeTextFile(mark, "");
-    refused(await runInmem(serverWords(target)), /run "inmem restore" once more/);
-    assertEquals((await runInmem(["restore", backup, "--data", target])).code, 0);
-    assertEquals(await valuesAfterStart(launcher, target), ["old", null, null, null]);
-    // A part of the data of before is not moved yet.
-    await Deno.writeTextFile(join(data, "restore.unfinished"), "");
-    const { code, stdout } = await runInmem(["restore", backup, "--data", data]);
-    assertEquals(code, 0);
-    const aside = /moved {5}the previous data to (.*)/.exec(stdout)![1]!;
-    assertEquals(await valuesAfterStart(launcher, data), ["old", null, null, null]);
-    assertEquals(await valuesAfterStart(launcher, aside), ["new", "1", "1", null]);
-  },
-);
+systemTest("inmem restore completes an interrupted one, by the same command, from every step", async (launcher) => {
+  const { data, backup } = await withBackup(launcher);
+  // Only the last step is missing: the mark still exists.
+  const target = launcher.newFolder();
+  assertEquals((await runInmem(["restore", backup, "--data", target])).code, 0);
+  const mark = join(target, "restore.unfinished");
+  await Deno.writeTextFile(mark, "");
+  refused(await runInmem(serverWords(target)), /run "inmem restore" once more/);
+  assertEquals((await runInmem(["restore", backup, "--data", target])).code, 0);
+  assertEquals(await valuesAfterStart(launcher, target), ["old", null, null, null]);
+  // A part of the old data is not moved yet.
+  await Deno.writeTextFile(join(data, "restore.unfinished"), "");
+  const { code, stdout } = await runInmem(["restore", backup, "--data", data]);
+  assertEquals(code, 0);
+  const aside = /moved {5}the data of before to (.*)/.exec(stdout)![1]!;
+  assertEquals(await valuesAfterStart(launcher, data), ["old", null, null, null]);
+  assertEquals(await valuesAfterStart(launcher, aside), ["new", "1", "1", null]);
+});
 
-systemTest("save PATH has a file of that name only when it is whole, and removes nobody else's", async (launcher) => {
+systemTest("save PATH names a file only when it is complete, and removes only its own files", async (launcher) => {
   const data = launcher.newFolder();
   const server = await start(launcher, data);
   const client = await open(server);
@@ -216,7 +215,7 @@ systemTest("save PATH has a file of that name only when it is whole, and removes
   await Deno.mkdir(join(data, "backups"));
   const other = join(data, `backups/a.inmem.${server.process.pid}.tmp`);
   await Deno.writeTextFile(other, "not ours");
-  // What a killed server has left goes.
+  // A file that a killed server has left is removed.
   await Deno.writeTextFile(join(data, "backups/a.inmem.0123abcd.tmp"), "half");
   await client.send(["save", "a.inmem"]);
   assertEquals(await Deno.readTextFile(other), "not ours");
