@@ -1,4 +1,4 @@
-/** What a proxy makes of servers that take long: they are asked whether they are there, and nobody else waits. */
+/** Tests a proxy with slow servers: the proxy probes them, and no other client waits. */
 
 import { assertEquals, assertLess, assertMatch } from "@std/assert";
 import { ConnectionError } from "../../src/errors.ts";
@@ -12,7 +12,7 @@ import { RawClient } from "../support/raw_client.ts";
 import { Relay } from "../support/relay.ts";
 import { until } from "../support/until.ts";
 
-Deno.test("Proxy lets nobody wait for a request that takes long but who has sent it", async () => {
+Deno.test("Proxy lets only the sender of a slow request wait for it", async () => {
   const { promise, resolve } = Promise.withResolvers<void>();
   let held = 0;
   await withFakes([(request, peer) => {
@@ -27,7 +27,7 @@ Deno.test("Proxy lets nobody wait for a request that takes long but who has sent
     await until(() => held === 1, "the request is with the server");
     const beganMs = performance.now();
     await until(() => serverFact(proxy, 0, "connections") === "2", "there is a connection for others");
-    // Longer than a server may be silent that does not answer when it is asked.
+    // This is longer than a server without a reply to a probe may be silent.
     while (performance.now() - beganMs < 6 * BACKEND_SUSPECT_MS) {
       using other = await connect();
       const askedMs = performance.now();
@@ -42,7 +42,7 @@ Deno.test("Proxy lets nobody wait for a request that takes long but who has sent
   });
 });
 
-/** What an attempt to connect says of the server at an address. */
+/** Returns the judgement on the server at an address, after an attempt to connect. */
 async function judge(address: string, plaintext = true): Promise<string> {
   const dialect = new RespDialect(2, () => Promise.reject(new Error("not asked for")), new RespReply(Infinity));
   const settings = { plaintext, connectTimeoutMs: 200, authority: "" };
@@ -54,7 +54,7 @@ async function judge(address: string, plaintext = true): Promise<string> {
   }
 }
 
-Deno.test("judgeBackend() tells servers that are gone from those that are silent, and those that refuse", async () => {
+Deno.test("judgeBackend() distinguishes lost servers from silent ones and from those that refuse", async () => {
   await withServers(1, async ([server], [address]) => {
     assertEquals(await judge(address!), "made");
     using relay = new Relay(address!);
@@ -62,7 +62,7 @@ Deno.test("judgeBackend() tells servers that are gone from those that are silent
     assertEquals(await judge(relay.address), "unknown");
     assertEquals(await judge(relay.address, false), "unknown");
     relay.release();
-    // It does not speak TLS.
+    // The relay does not speak TLS.
     assertEquals(await judge(relay.address, false), "gone");
     relay.target = undefined;
     assertEquals(await judge(relay.address), "gone");
@@ -81,7 +81,7 @@ Deno.test("judgeBackend() tells servers that are gone from those that are silent
   assertEquals(await judge(`127.0.0.1:${listener.addr.port}`), "gone");
 });
 
-Deno.test("judgeBackend() blames no server for what this machine lacks", () => {
+Deno.test("judgeBackend() does not blame the server for what this machine lacks", () => {
   const causes = [
     new Error("failed to lookup address information: Temporary failure in name resolution"),
     Object.assign(new Error("Too many open files (os error 24)"), { code: "EMFILE" }),

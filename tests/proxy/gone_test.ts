@@ -1,7 +1,8 @@
 /**
- * Clients that have gone while they waited get no element, and are forgotten: at a server, and through a proxy before it.
+ * Tests that clients that disconnect while they wait get no element and are forgotten: at a server, and through a proxy
+ * before it.
  *
- * The variable `GONE_TRIES` says how often each case is tried, for a longer run than this one.
+ * The variable `GONE_TRIES` is the number of tries of each case, for a longer run.
  */
 
 import { assertEquals } from "@std/assert";
@@ -16,13 +17,13 @@ import { encodeRequest } from "../support/resp_requests.ts";
 import { until } from "../support/until.ts";
 
 const TRIES = amountOf("GONE_TRIES", 4, 25);
-/** A disconnected client has to be forgotten within this time. */
+/** The longest time until a disconnected client is forgotten, in ms. */
 const FORGOTTEN_MAX_MS = 2_000;
 
-/** Where clients connect to, and who is connected there. */
+/** A role to which clients connect. */
 interface Target {
   readonly address: { hostname: string; port: number };
-  /** Clients, as `client list` has them. */
+  /** Returns the number of clients in `client list`. */
   clients(): number;
 }
 
@@ -52,14 +53,14 @@ async function twoReplies(client: RespClient): Promise<string[]> {
 
 for (const leaving of ["FIN", "RST"] as const) {
   for (const [how, behind] of [["", ""], [", 100 kB behind its command", PIPELINE]] as const) {
-    Deno.test(`Server gives no element to a client that has gone (${leaving}${how})`, () =>
+    Deno.test(`Server gives no element to a client that has disconnected (${leaving}${how})`, () =>
       withServers(1, async ([server]) => {
         const { address, shared } = server!;
         await leaveInVain({ address, clients: () => shared.clients.size }, server!, leaving, behind);
       }));
 
     Deno.test(
-      `Proxy has no element given to a client that has gone (${leaving}${how})`,
+      `Proxy lets no element be given to a client that has disconnected (${leaving}${how})`,
       clustered(1, async ({ proxy }, [server]) => {
         const { address, connections } = proxy;
         await leaveInVain({ address, clients: () => connections.clients.size }, server!, leaving, behind);
@@ -69,14 +70,14 @@ for (const leaving of ["FIN", "RST"] as const) {
   }
 }
 
-/** Has a client wait through the proxy, and leave. */
+/** Lets a client wait through the proxy, and disconnects it. */
 async function leaveProxy({ proxy }: Rig, server: Server, command: readonly string[], leaving: Leaving): Promise<void> {
   using client = await RawClient.connect(proxy.address);
   await waitAndLeave(client, command, leaving, "", () => until(() => server.shared.waiters.count === 1, "it waits"));
 }
 
 Deno.test(
-  "Proxy puts an element back that was pushed past it for a client that has gone",
+  "Proxy puts back an element that was pushed directly to the server, for a client that has disconnected",
   clustered(1, async (rig, [server]) => {
     using other = await RespClient.connect(server!.address.port);
     const all = "*3\r\n$1\r\nx\r\n$1\r\ny\r\n$1\r\nz\r\n";
@@ -95,13 +96,13 @@ Deno.test(
 );
 
 Deno.test(
-  "Proxy holds nobody's writes but those in the slot of a client that has gone",
+  "Proxy delays only writes to the slot of a client that has disconnected",
   clustered(1, async (rig, [server]) => {
     using other = await connectResp(rig.proxy);
     using second = await connectResp(rig.proxy);
     for (let i = 0; i < TRIES; i++) {
       await leaveProxy(rig, server!, ["blpop", "{q}", "0"], "FIN");
-      // In a transaction, by a move, and by another name for the key.
+      // The writes are in a transaction, by a move, and by another name for the key.
       await other.send(
         encodeRequest("multi") + encodeRequest("rpush", "{q}", "1") + encodeRequest("exec") + encodeRequest("ping"),
       );
@@ -120,7 +121,7 @@ Deno.test(
 );
 
 Deno.test(
-  "Proxy serves who still waits behind clients that have gone",
+  "Proxy serves a client that still waits after others have disconnected",
   clustered(1, async (rig, [server]) => {
     using other = await connectResp(rig.proxy);
     for (let i = 0; i < TRIES; i++) {
@@ -138,7 +139,7 @@ Deno.test(
   }),
 );
 
-Deno.test("Proxy that stops leaves nothing to be given to clients that have gone", () =>
+Deno.test("Proxy that stops leaves no wait for clients that have disconnected", () =>
   withServers(1, async ([server], addresses) => {
     await withProxy(addresses, (rig) => leaveProxy(rig, server!, ["blpop", "{q}", "0"], "FIN"));
     await until(() => server!.shared.waiters.count === 0, "nobody waits");

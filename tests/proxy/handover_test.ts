@@ -1,6 +1,6 @@
 /**
- * What waits or listens while slots change hands, and other things that happen at a bad moment: everybody gets an answer, and
- * the right one.
+ * Tests clients that wait or listen while slots change their server, and other events at a bad moment: every client
+ * gets the right reply.
  */
 
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
@@ -23,11 +23,11 @@ import { Relay } from "../support/relay.ts";
 import { encodeRequest } from "../support/resp_requests.ts";
 import { until } from "../support/until.ts";
 
-/** So far that a relay's bytes arrive only when it is set back to nothing, as far as a test is concerned. */
+/** A delay after which a relay's bytes practically never arrive, until it is set to 0. */
 const FAR_MS = 60_000;
 const ECHOES_COUNT = 3_000;
 
-/** A proxy before two servers, each of them behind a relay. */
+/** Starts a proxy before two servers, each through a relay. */
 function withRelays(run: (rig: Rig, relays: readonly [Relay, Relay]) => Promise<void>): Promise<void> {
   return withServers(2, async (_servers, real) => {
     using first = new Relay(real[0]!);
@@ -36,21 +36,21 @@ function withRelays(run: (rig: Rig, relays: readonly [Relay, Relay]) => Promise<
   });
 }
 
-/** Replaces the list, and waits until the proxy has followed. */
+/** Replaces the list, and waits until the proxy follows it. */
 async function follow({ proxy, path }: Rig, text: string): Promise<void> {
   const changes = Number(infoOf(proxy, "cluster_changes"));
   await Deno.writeTextFile(path, text);
   await until(() => Number(infoOf(proxy, "cluster_changes")) > changes, "the list is followed");
 }
 
-/** Lets one of two servers have nearly all slots. */
+/** Assigns nearly all slots to one of two servers. */
 function lean(rig: Rig, position: number): Promise<void> {
   const weights = [1, 1].map((weight, i) => i === position ? 1_000_000 : weight);
   return follow(rig, JSON.stringify(rig.addresses.map((addr, i) => ({ addr, weight: weights[i] }))));
 }
 
 Deno.test(
-  "Proxy takes each request of a pipeline that fills its buffer, though one of them waits",
+  "Proxy accepts each request of a pipeline that fills its buffer, although one of them waits",
   clustered(1, async ({ proxy, connect }) => {
     const words = [["echo", "first"], ["blpop", "q", "0.01"]];
     for (let i = 0; i < ECHOES_COUNT; i++) words.push(["echo", `e${i}`]);
@@ -68,7 +68,7 @@ Deno.test(
   }),
 );
 
-Deno.test("Proxy answers who subscribes while the channel moves, whichever server confirms first", () =>
+Deno.test("Proxy confirms a subscription while its channel moves, whichever server confirms first", () =>
   withRelays(async (rig, [first]) => {
     using both = await connectResp(rig.proxy, 3);
     await both.call("psubscribe", "unheard*");
@@ -85,7 +85,7 @@ Deno.test("Proxy answers who subscribes while the channel moves, whichever serve
     assertStringIncludes(encodeFrame(await client.frame()), "x");
   }));
 
-Deno.test("Proxy goes on listening to a channel that has come back from a server that is lost then", () =>
+Deno.test("Proxy keeps listening to a channel that has returned from a server that is then lost", () =>
   withRelays(async (rig, [, second]) => {
     using other = await connectResp(rig.proxy, 3);
     await other.call("psubscribe", "unheard*");
@@ -98,16 +98,17 @@ Deno.test("Proxy goes on listening to a channel that has come back from a server
     await lean(rig, 0);
     second.cut();
     second.delayMs = 0;
-    // Who listened there is disconnected, as it may have missed messages; the channel is listened to elsewhere.
+    // Clients that listened at that server are disconnected, as they may have missed messages. The channel has another
+    // server.
     await until(() => infoOf(rig.proxy, "channel_links_lost_disconnections") === "1", "the loss is noticed");
-    // The lost connection is made anew.
+    // The proxy opens the lost connection again.
     await until(() => serverFact(rig.proxy, 1, "connections") !== "0", "the server is back");
     using publisher = await connectResp(rig.proxy, 3);
     assertEquals(await ask(publisher, "publish", channel, "x"), ":1\r\n");
     assertStringIncludes(encodeFrame(await listener.frame()), "x");
   }));
 
-Deno.test("Proxy unblocks a client when asked, though the slot gets another owner before it has", () =>
+Deno.test("Proxy unblocks a client on request, although the slot changes its server meanwhile", () =>
   withRelays(async (rig, [first]) => {
     using client = await rig.connect();
     using waiter = await rig.connect();
@@ -120,7 +121,7 @@ Deno.test("Proxy unblocks a client when asked, though the slot gets another owne
     assertEquals(await popped, null);
   }));
 
-Deno.test("Proxy moves a wait whose server leaves the list before it has told its number", () =>
+Deno.test("Proxy moves a wait whose server leaves the list before it has sent its client id", () =>
   withRelays(async (rig, [first, second]) => {
     using client = await rig.connect();
     using waiter = await rig.connect();
@@ -135,11 +136,11 @@ Deno.test("Proxy moves a wait whose server leaves the list before it has told it
     assertEquals(await popped, [key, "x"]);
   }));
 
-Deno.test("Proxy tries a server that is down in what it spoke before, though clients ask for what it refuses", async () => {
+Deno.test("Proxy connects to a lost server in its earlier protocol, although clients send requests that it refuses", async () => {
   let isAway = false;
   const open = new Set<Deno.Conn>();
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  /** Answers OK to all RESP, and hangs up on anything else, as redis-server does. */
+  /** Replies OK to RESP, and closes the connection on anything else, as redis-server does. */
   const serve = async (peer: Deno.Conn) => {
     const bytes = new Uint8Array(4096);
     open.add(peer);
@@ -149,7 +150,7 @@ Deno.test("Proxy tries a server that is down in what it spoke before, though cli
         await peer.write(encodeText("+OK\r\n".repeat(requests)));
       }
     } catch {
-      // It was closed below.
+      // The connection was closed below.
     }
     if (open.delete(peer)) peer.close();
   };

@@ -1,4 +1,4 @@
-/** The proxy in this process, before real servers or fake ones, all of them in plaintext on loopback. */
+/** Tests the proxy in this process, before real and fake servers, all of them in plaintext on loopback. */
 
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { encodeText } from "../../src/bytes.ts";
@@ -34,7 +34,7 @@ import { until } from "../support/until.ts";
 const MEGABYTE = 1024 * 1024;
 
 Deno.test(
-  "Proxy forwards commands on one key to the owner, untouched",
+  "Proxy forwards commands on one key to the owner, unchanged",
   clustered(3, async ({ key, connect }, servers) => {
     using client = await connect();
     for (let i = 0; i < 3; i++) {
@@ -78,7 +78,7 @@ Deno.test(
     const keys = Array.from({ length: 30 }, (_, i) => key(i % 3, Math.floor(i / 3)));
     assertEquals(await client.call("mset", ...keys.flatMap((each, i) => [each, `v${i}`])), "OK");
     for (const server of servers) assertEquals(server.store.size, 10);
-    // In the order asked, with keys that are absent, of another type, or asked for twice.
+    // The values are in the order of the keys, some of which are absent, of another type, or repeated.
     await client.call("rpush", "list", "x");
     const asked = [...keys.toReversed(), "absent", "list", keys[0]!, keys[0]!];
     const expected = [...keys.map((_, i) => `v${i}`).reverse(), null, null, "v0", "v0"];
@@ -86,7 +86,7 @@ Deno.test(
     assertEquals(await client.call("exists", ...keys, "absent", "list", keys[5]!), 32);
     assertEquals(await client.call("remove", ...keys.slice(0, 10), "absent"), 10);
     assertEquals(await client.call("DEL", keys[0]!, keys[1]!, keys[29]!), 1);
-    // All of one server: the request goes there as it is.
+    // All keys are on one server, so the request is forwarded unchanged.
     assertEquals(await client.call("mget", key(1, 5), key(1, 6)), ["v16", "v19"]);
     assertEquals(await client.call("mset", "{tag}a", "1", "{tag}b", "2"), "OK");
     assertEquals(await client.call("mget", "{tag}b", "{tag}a"), ["2", "1"]);
@@ -105,7 +105,7 @@ Deno.test(
 );
 
 Deno.test(
-  "Proxy asks all servers for size, keys and flush",
+  "Proxy sends size, keys and flush to all servers",
   clustered(3, async ({ connect }, servers) => {
     using client = await connect();
     const count = 3000;
@@ -125,7 +125,7 @@ Deno.test(
   }),
 );
 
-/** Scans to the end. */
+/** Scans until the cursor is 0. */
 async function scanAll(client: RawClient, ...options: string[]): Promise<{ keys: string[]; cursors: string[] }> {
   const keys: string[] = [];
   const cursors: string[] = [];
@@ -152,17 +152,17 @@ Deno.test(
     assertEquals(new Set((await scanAll(client, "MATCH", "k12*")).keys).size, 11);
     assertEquals((await scanAll(client, "TYPE", "list")).keys, []);
     assertEquals(await client.call("scan", "x"), "ERR invalid cursor");
-    // The last cursor there can be, as Redis reads it.
+    // This is the last possible cursor, as Redis reads it.
     assertEquals(await client.call("scan", "-1"), ["0", []]);
     assertEquals(await client.call("scan", "18446744073709551616"), "ERR invalid cursor");
     assertEquals(await client.call("scan", "0", "COUNT", "0"), "ERR syntax error");
-    // Behind the last server there is nothing more.
+    // There is nothing after the last server.
     assertEquals(await client.call("scan", String(2 ** 53 - 1)), ["0", []]);
   }),
 );
 
 Deno.test(
-  "Proxy goes on with a scan while servers leave and join",
+  "Proxy continues a scan while servers leave and join",
   clustered(4, async ({ proxy, path, addresses, connect }) => {
     using client = await connect();
     const expected = Array.from({ length: 400 }, (_, i) => `k${i}`);
@@ -171,7 +171,8 @@ Deno.test(
     const ownerOf = (key: string) => addresses[owners[slotOf(encodeText(key), 0, key.length)]!]!;
     const [cursor, first] = await client.call("scan", "0", "COUNT", "10") as [string, string[]];
     const scanned = ownerOf(first[0]!);
-    // The server under way leaves: its cursor goes on with the next one, and the others are whole.
+    // The server being scanned leaves: its cursor continues with the next server, and the other servers are scanned
+    // completely.
     await writeList(path, addresses.filter((address) => address !== scanned));
     await until(() => proxy.members.length === 3, "the list is applied");
     const rest: string[] = [];
@@ -185,7 +186,7 @@ Deno.test(
 );
 
 Deno.test(
-  "Proxy answers ping, echo and info itself",
+  "Proxy replies itself to ping, echo and info",
   clustered(2, async ({ proxy, connect, addresses }, servers) => {
     using client = await connect();
     assertEquals(await client.call("ping"), "PONG");
@@ -202,7 +203,7 @@ Deno.test(
   }),
 );
 
-Deno.test("Proxy refuses in the words of the server", () =>
+Deno.test("Proxy refuses with the errors of the server", () =>
   withServers(1, ([server], addresses) =>
     withProxy(addresses, async ({ connect }) => {
       using direct = await RawClient.connect(server!.address);
@@ -234,7 +235,7 @@ Deno.test("Proxy refuses in the words of the server", () =>
       }
     })));
 
-Deno.test("Proxy answers each client in the order of its requests, whatever the order of the servers", async () => {
+Deno.test("Proxy replies to each client in the order of its requests, regardless of the order of the servers", async () => {
   const slow: FakeHandler = (request, peer) => {
     if (Number(request[1]!.split(":")[1]) % 7 === 0) peer.pause(20);
     echoing(request, peer);
@@ -243,7 +244,7 @@ Deno.test("Proxy answers each client in the order of its requests, whatever the 
     const count = 300;
     const run = async (client: RawClient, name: string) => {
       const requests = Array.from({ length: count }, (_, i) => ["set", key(i % 3, i % 20), `${name}${i}`]);
-      // Some that the proxy answers itself, and some that all servers do, stand in between.
+      // Among them are some requests to which the proxy replies itself, and some that all servers execute.
       requests.splice(100, 0, ["echo", `${name}-echo`]);
       requests.splice(50, 0, ["mget", key(0), key(1), key(2)]);
       await client.send(framesOf(...requests));
@@ -258,7 +259,7 @@ Deno.test("Proxy answers each client in the order of its requests, whatever the 
 });
 
 Deno.test(
-  "Proxy answers 20,000 requests of one write in their order",
+  "Proxy replies in order to 20,000 requests of one write",
   clustered(3, async ({ connect }) => {
     using client = await connect();
     const count = 20_000;
@@ -270,7 +271,7 @@ Deno.test(
   }),
 );
 
-Deno.test("Proxy gives errors for the keys of a server that is killed with requests in flight, and for no others", async () => {
+Deno.test("Proxy returns errors for the keys of a server that is killed with requests in flight, and for no others", async () => {
   let dying = false;
   const doomed: FakeHandler = (request, peer) => {
     if (!dying) echoing(request, peer);
@@ -290,7 +291,7 @@ Deno.test("Proxy gives errors for the keys of a server that is killed with reque
     assertStringIncludes(read!, "UNAVAILABLE ");
     assertStringIncludes(read!, "nobody listens there");
     assertEquals(elsewhere, "3");
-    // Down: errors come at once, and the other keys work.
+    // The server is down: errors arrive immediately, and the other keys work.
     const begunMs = performance.now();
     for (let i = 0; i < 50; i++) {
       assertStringIncludes(await other.call("set", lost, "4") as string, "UNAVAILABLE ");
@@ -298,7 +299,7 @@ Deno.test("Proxy gives errors for the keys of a server that is killed with reque
     }
     assert(performance.now() - begunMs < 1000, `${performance.now() - begunMs} ms`);
     assertEquals(log.lines.filter((line) => line.includes("is down")).length, 1);
-    // Back again.
+    // The server has returned.
     await using revived = new FakeServer(answeringPings(echoing), servers[0]!.port);
     await until(async () => await client.call("set", lost, "6") === "6", "the server is used again");
     assert(revived.requests.length > 0);
@@ -324,7 +325,7 @@ Deno.test("Proxy delivers no late reply to another request", async () => {
   const stopped = new Set<FakePeer>();
   const stuck: FakeHandler = (request, peer) => {
     if (request.at(-1) === "late") stopped.add(peer);
-    // Everything behind it on this connection waits too, as it would at a server that has stopped.
+    // Everything after it on this connection waits too, as it would at a server that has stopped.
     if (stopped.has(peer)) held.push(() => echoing(request, peer));
     else echoing(request, peer);
   };
@@ -347,7 +348,7 @@ Deno.test("Proxy delivers no late reply to another request", async () => {
   }, { timeoutMs: 100 });
 });
 
-Deno.test("Proxy gives no part for the whole when a server is missing", () =>
+Deno.test("Proxy returns an error instead of a part when a server is missing", () =>
   withServers(2, async (_servers, addresses) => {
     const closed = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     const dead = `127.0.0.1:${closed.addr.port}`;
@@ -375,7 +376,7 @@ Deno.test("Proxy gives no part for the whole when a server is missing", () =>
     });
   }));
 
-Deno.test("Proxy hands on the refusal of one server", async () => {
+Deno.test("Proxy forwards the refusal of one server", async () => {
   const full: FakeHandler = (_request, peer) => peer.refuse("ERR", "this one says no");
   const ok: FakeHandler = (_request, peer) => peer.reply("OK");
   await withFakes([ok, full], async ({ connect, key }) => {
@@ -388,7 +389,7 @@ Deno.test("Proxy hands on the refusal of one server", async () => {
   });
 });
 
-Deno.test("Proxy stops using a server that leaves the list while others work without an error", () =>
+Deno.test("Proxy stops using a server that leaves the list, while others work without an error", () =>
   withServers(3, async (servers, addresses) => {
     await withProxy(addresses, async ({ proxy, path, connect, key, log }) => {
       const leaving = addresses[2]!;
@@ -451,10 +452,10 @@ Deno.test("Proxy lets requests in flight finish on a server that leaves the list
   });
 });
 
-Deno.test("Proxy keeps a client's order when a server leaves the list and comes back with requests in flight", async () => {
+Deno.test("Proxy keeps a client's order when a server leaves the list and returns with requests in flight", async () => {
   let release: (() => void) | undefined;
   const holding: FakeHandler = (request, peer) => {
-    // Only the connection of the first request is held up.
+    // Only the connection of the first request is delayed.
     if (release === undefined) peer.hold(new Promise((resolve) => release = resolve));
     echoing(request, peer);
   };
@@ -476,7 +477,7 @@ Deno.test("Proxy keeps a client's order when a server leaves the list and comes 
 });
 
 Deno.test(
-  "Proxy keeps its routes when the list is bad, and says so on one line",
+  "Proxy keeps its routes when the list is bad, and reports it on one line",
   clustered(2, async ({ proxy, path, connect, log }) => {
     using client = await connect();
     await Deno.writeTextFile(path, '[{"addr":"127.0.0.1:70000"}]');
@@ -490,7 +491,7 @@ Deno.test(
   }),
 );
 
-Deno.test("Proxy asks for the password, and gives its own to the servers", () =>
+Deno.test("Proxy requires the password, and sends its own to the servers", () =>
   withServers(2, (_servers, addresses) =>
     withProxy(addresses, async ({ connect, key }) => {
       using client = await connect();
@@ -501,7 +502,7 @@ Deno.test("Proxy asks for the password, and gives its own to the servers", () =>
       assertEquals(await client.call("auth", "wrong"), wrong);
       assertEquals(await client.call("auth", "nobody", "outer"), wrong);
       assertEquals(await client.call("auth", ""), wrong);
-      // What follows in the same write runs authenticated.
+      // Later requests of the same write run authenticated.
       await client.send(framesOf(["get", "k"], ["auth", "outer"], ["mset", key(0), "1", key(1), "2"]));
       assertEquals(await client.replies(3), ["NOAUTH Authentication required.", "OK", "OK"]);
       using second = await connect();
@@ -509,7 +510,7 @@ Deno.test("Proxy asks for the password, and gives its own to the servers", () =>
       assertEquals(await second.call("get", key(0)), "1");
     }, { password: "outer", backend: { plaintext: true, password: "inner" } }), { password: "inner" }));
 
-Deno.test("Proxy says that a server refuses its password", () =>
+Deno.test("Proxy reports that a server refuses its password", () =>
   withServers(1, (_servers, addresses) =>
     withProxy(addresses, async ({ connect }) => {
       using client = await connect();
@@ -517,7 +518,7 @@ Deno.test("Proxy says that a server refuses its password", () =>
       assertStringIncludes(reply, `UNAVAILABLE server "${addresses[0]}": it refuses the proxy: WRONGPASS`);
     }, { backend: { plaintext: true, password: "wrong" } }), { password: "right" }));
 
-Deno.test("Proxy takes a server that wants a password, which it has not, for one that is down, and says so", () =>
+Deno.test("Proxy considers a server down that requires a password which the proxy lacks, and reports it", () =>
   withServers(1, (_servers, addresses) =>
     withProxy(addresses, async ({ connect, log }) => {
       using client = await connect();
@@ -530,7 +531,7 @@ Deno.test("Proxy takes a server that wants a password, which it has not, for one
       assertEquals(log.lines.filter((line) => line.includes("is down")).length, 1);
     }, { backend: { plaintext: true } }), { password: "right" }));
 
-Deno.test("Proxy speaks TLS on both sides, and believes no certificate of another authority", async () => {
+Deno.test("Proxy speaks TLS on both sides, and trusts no certificate of another authority", async () => {
   const folder = await Deno.makeTempDir({ prefix: "inmem-proxy-" });
   try {
     const read = async (name: string) => {
@@ -564,7 +565,7 @@ Deno.test("Proxy speaks TLS on both sides, and believes no certificate of anothe
   }
 });
 
-Deno.test("Proxy gives a stranger small frames only", () =>
+Deno.test("Proxy accepts only small frames before authentication", () =>
   withServers(1, (_servers, addresses) =>
     withProxy(addresses, async ({ connect }) => {
       using client = await connect();
@@ -573,7 +574,7 @@ Deno.test("Proxy gives a stranger small frames only", () =>
       assertEquals(await client.rest(), "");
     }, { password: "secret" })));
 
-/** A frame's prefix that announces `length` bytes. */
+/** Returns a frame's prefix that announces `length` bytes. */
 function prefixOf(length: number): Uint8Array {
   const bytes = new Uint8Array(4);
   write32(bytes, 0, length);
@@ -581,7 +582,7 @@ function prefixOf(length: number): Uint8Array {
 }
 
 Deno.test(
-  "Proxy answers the requests before a frame that is too long, then closes",
+  "Proxy replies to the requests before a frame that is too long, then closes",
   clustered(1, async ({ connect }) => {
     using client = await connect();
     await client.send(framesOf(["set", "k", "v"], ["get", "k"]));
@@ -594,7 +595,7 @@ Deno.test(
 );
 
 Deno.test(
-  "Proxy refuses a whole frame that is malformed, and goes on",
+  "Proxy refuses a complete frame that is malformed, and continues",
   clustered(1, async ({ connect }) => {
     using client = await connect();
     const bad = [[], [0xc0], [0x90], [0x91], [0x92, 0xa1, 0x61], [0x91, 0x05], [0x91, 0xa1, 0x61, 0x00], [
@@ -614,7 +615,7 @@ Deno.test(
 );
 
 Deno.test(
-  "Proxy tells a client of another protocol so, and closes",
+  "Proxy sends a client of another protocol an error, and closes",
   clustered(1, async ({ connect }) => {
     for (const text of ["\x80\x01", "$4\r\nPING\r\n", " ping\r\n"]) {
       using client = await connect();
@@ -627,7 +628,7 @@ Deno.test(
 );
 
 Deno.test(
-  "Proxy answers what a client asked before it stopped sending",
+  "Proxy replies to everything that a client sent before it stopped sending",
   clustered(2, async ({ connect }) => {
     using client = await connect();
     await client.send(framesOf(["set", "k", "v"], ["get", "k"]));
@@ -651,7 +652,7 @@ Deno.test("Proxy refuses clients beyond the limit", () =>
       assertEquals(await first.call("ping"), "PONG");
     }, { maxClients: 1 })));
 
-Deno.test("Proxy bounds what it holds for a client that does not read, and serves the others", async () => {
+Deno.test("Proxy bounds the memory for a client that does not read, and serves the others", async () => {
   const value = new Uint8Array(256 * 1024);
   const large: FakeHandler = (_request, peer) => peer.reply(value);
   await withFakes([large], async ({ proxy, connect }, [server]) => {
@@ -662,7 +663,7 @@ Deno.test("Proxy bounds what it holds for a client that does not read, and serve
     await until(() => server!.requests.length > 10, "the first requests arrive");
     for (let i = 0; i < 20; i++) assertEquals((await polite.call("get", "x") as string).length, value.length);
     await pause(200);
-    // Held by the proxy, on the way through two sockets, and the first ones, of which nothing was known.
+    // These requests are held by the proxy, in two sockets, or were sent before the proxy knew the length of replies.
     assert(server!.requests.length < 400, `${server!.requests.length} requests were passed on`);
     for (let i = 0; i < 300; i++) assertEquals((await greedy.reply() as string).length, value.length);
     greedy.close();
@@ -680,28 +681,29 @@ Deno.test("Proxy refuses to hold more than the limit for a client, and serves th
   await withFakes([holding, large], async ({ proxy, connect, key }, servers) => {
     using greedy = await connect();
     using polite = await connect();
-    // The first reply does not come, so that all others have to be kept: four, and the one that goes beyond.
+    // The first reply does not arrive, so the others must be kept: four, and one more than the limit allows.
     await greedy.send(framesOf(["get", key(0)], ...Array(5).fill(["get", key(1)]), ["set", key(1), "short"]));
     await until(
       () => servers[1]!.requests.length >= 7 && serverFact(proxy, 1, "in_flight") === "0",
-      "all are answered",
+      "all have replies",
     );
     release!();
     assertEquals(await greedy.reply(), "first");
     for (let i = 0; i < 4; i++) assertEquals((await greedy.reply() as string).length, MEGABYTE);
     assertEquals(await greedy.reply(), `BUSY more than ${4 * MEGABYTE} bytes of replies wait to be read`);
     assertEquals(await greedy.reply(), "short");
-    // What a write answers must not get lost alone. Another client, since of this one long replies are expected now.
+    // The reply to a write must not be lost alone. This is another client, since the proxy now expects long replies of
+    // the first.
     using taker = await connect();
     await taker.send(framesOf(["get", key(0)], ...Array(5).fill(["getdel", key(1)])));
     assertEquals(await taker.rest(), "");
     assertEquals(await polite.call("set", key(1), "v"), "v");
-    // A connection that is cut off is dealt with a little later.
+    // The proxy handles a closed connection slightly later.
     await pause(2 * ABORT_DELAY_MS);
   }, { repliesMaxBytes: 4 * MEGABYTE });
 });
 
-Deno.test("Proxy stops reading a client of a server that does not answer, and serves the others", async () => {
+Deno.test("Proxy stops reading a client of a server that does not reply, and serves the others", async () => {
   let answering = false;
   const held: (() => void)[] = [];
   const slow: FakeHandler = (request, peer) => {
@@ -731,7 +733,7 @@ Deno.test("Proxy stops reading a client of a server that does not answer, and se
   });
 });
 
-Deno.test("Proxy finishes what is in flight when it stops", async () => {
+Deno.test("Proxy completes requests in flight when it stops", async () => {
   const held: (() => void)[] = [];
   const holding: FakeHandler = (request, peer) => void held.push(() => echoing(request, peer));
   await withFakes([holding], async ({ proxy, connect }) => {
@@ -742,7 +744,7 @@ Deno.test("Proxy finishes what is in flight when it stops", async () => {
     await until(() => held.length === 1, "the request arrives");
     const stopped = proxy.stop();
     assertEquals(await idle.rest(), "");
-    // What comes now is too late, and does no harm to what is in flight.
+    // This request is too late, and does not harm those in flight.
     await busy.send(framesOf(["set", "k", "late"]));
     await pause(20);
     for (const reply of held) reply();
@@ -753,7 +755,7 @@ Deno.test("Proxy finishes what is in flight when it stops", async () => {
   });
 });
 
-Deno.test("Proxy forgets a client that leaves with requests in flight", async () => {
+Deno.test("Proxy forgets a client that disconnects with requests in flight", async () => {
   const held: (() => void)[] = [];
   const holding: FakeHandler = (request, peer) =>
     request.at(-1) === "held" ? void held.push(() => echoing(request, peer)) : echoing(request, peer);
@@ -770,7 +772,7 @@ Deno.test("Proxy forgets a client that leaves with requests in flight", async ()
   });
 });
 
-Deno.test("startProxy() refuses a list that cannot be used", async () => {
+Deno.test("startProxy() refuses a list that it cannot use", async () => {
   const folder = await Deno.makeTempDir({ prefix: "inmem-proxy-" });
   const path = `${folder}/servers.json`;
   const start = (plaintext = true) =>

@@ -1,4 +1,4 @@
-/** The proxy in this process, as a client that speaks RESP sees it. */
+/** Tests the proxy in this process with RESP clients. */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { ABORT_DELAY_MS } from "../../src/limits.ts";
@@ -25,7 +25,7 @@ import { until } from "../support/until.ts";
 const MEGABYTE = 1024 * 1024;
 
 Deno.test(
-  "Proxy forwards requests in RESP2 and RESP3, and replies as the server made them",
+  "Proxy forwards requests in RESP2 and RESP3, and replies as the server wrote them",
   clustered(3, async ({ proxy, key }, servers) => {
     using second = await connectResp(proxy, 2);
     using third = await connectResp(proxy, 3);
@@ -109,7 +109,7 @@ Deno.test(
 );
 
 Deno.test(
-  "Proxy refuses keys of several slots where one server has to do it all",
+  "Proxy refuses keys of several slots where one server must execute the whole command",
   clustered(3, async ({ proxy }) => {
     using client = await connectResp(proxy);
     const cure = "give them a common {tag}, as in {user1}:name";
@@ -134,7 +134,7 @@ Deno.test(
 );
 
 Deno.test(
-  "Proxy takes inline requests, and forwards them as they are",
+  "Proxy accepts inline requests, and forwards them unchanged",
   clustered(3, async ({ proxy, key }) => {
     using client = await connectResp(proxy);
     await client.send(`SET ${key(0)} "a \\x41 b"\n\r\n  get ${key(0)}\r\nmset ${key(1)} 'x y' ${key(2)} z\r\n`);
@@ -149,7 +149,7 @@ Deno.test(
 );
 
 Deno.test(
-  "Proxy answers requests that arrive in pieces",
+  "Proxy replies to requests that arrive in pieces",
   clustered(2, async ({ proxy, key }) => {
     using client = await connectResp(proxy, 3);
     const text = encodeRequest("set", key(0), "x") + encodeRequest("mget", key(0), key(1)) + "ping\r\n" +
@@ -160,7 +160,7 @@ Deno.test(
 );
 
 Deno.test(
-  "Proxy answers 20,000 requests in RESP of one write in their order",
+  "Proxy replies in order to 20,000 RESP requests of one write",
   clustered(3, async ({ proxy }) => {
     using client = await connectResp(proxy);
     const count = 20_000;
@@ -188,7 +188,7 @@ Deno.test(
 );
 
 Deno.test(
-  "Proxy changes the version in the midst of requests of one write",
+  "Proxy changes the version between requests of one write",
   clustered(2, async ({ proxy, key }) => {
     using client = await connectResp(proxy);
     const each = encodeRequest("get", key(0)) + encodeRequest("mget", key(0), key(1));
@@ -228,7 +228,7 @@ Deno.test("Proxy keeps a client's order when it changes the version with request
     );
     await until(() => server!.requests.length === 1, "the first request arrives");
     await pause(20);
-    // The next one takes another connection, so it waits until the first is answered.
+    // The next request uses another connection, so it waits for the reply to the first.
     assertEquals(server!.requests.length, 1);
     release();
     const [first, greeting, second] = await readReplies(client, 3);
@@ -238,7 +238,7 @@ Deno.test("Proxy keeps a client's order when it changes the version with request
   });
 });
 
-Deno.test("Proxy asks a client that speaks RESP for the password, and bounds what a stranger sends", () =>
+Deno.test("Proxy requires the password of a RESP client, and limits requests before authentication", () =>
   withServers(1, (_servers, addresses) =>
     withProxy(addresses, async ({ proxy }) => {
       using client = await connectResp(proxy);
@@ -270,7 +270,7 @@ Deno.test("Proxy asks a client that speaks RESP for the password, and bounds wha
     }, { password: "outer", backend: { plaintext: true, password: "inner" } }), { password: "inner" }));
 
 Deno.test(
-  "Proxy answers what it can of a write that ends in no protocol, says so, and closes",
+  "Proxy replies to the valid part of a write that ends in no protocol, sends an error, and closes",
   clustered(2, async ({ proxy }) => {
     for (
       const [text, reason] of [
@@ -295,7 +295,7 @@ Deno.test(
 );
 
 Deno.test(
-  "Proxy answers quit behind what was asked before it, and closes",
+  "Proxy replies to quit after the earlier requests, and closes",
   clustered(2, async ({ proxy }) => {
     using client = await connectResp(proxy);
     await client.send(encodeRequest("set", "k", "v") + encodeRequest("get", "k") + encodeRequest("quit") + "ping\r\n");
@@ -304,7 +304,7 @@ Deno.test(
 );
 
 Deno.test(
-  "Proxy knows its clients by name, and kills them when asked",
+  "Proxy lists its clients by name, and kills them on request",
   clustered(1, async ({ proxy, connect }) => {
     using client = await connectResp(proxy, 3);
     using other = await connectResp(proxy);
@@ -339,7 +339,7 @@ function refusalOf(name: string, reason: string): string {
 }
 
 Deno.test(
-  "Proxy answers commands on itself, and refuses those that have no meaning for it",
+  "Proxy replies to commands on itself, and refuses those that have no meaning for it",
   clustered(2, async ({ proxy }, servers) => {
     using client = await connectResp(proxy, 3);
     assertEquals(await ask(client, "config", "get", "maxclients"), "%1\r\n$10\r\nmaxclients\r\n$3\r\n100\r\n");
@@ -366,7 +366,7 @@ Deno.test(
   }),
 );
 
-Deno.test("Proxy refuses in RESP in the words of the server", () =>
+Deno.test("Proxy refuses in RESP with the errors of the server", () =>
   withServers(1, ([server], addresses) =>
     withProxy(addresses, async ({ proxy }) => {
       for (const version of [2, 3] as const) {
@@ -396,7 +396,7 @@ Deno.test("Proxy refuses in RESP in the words of the server", () =>
       }
     })));
 
-Deno.test("Proxy answers a client that speaks RESP in its order, whatever the order of the servers", async () => {
+Deno.test("Proxy replies to a RESP client in its order, regardless of the order of the servers", async () => {
   const slow: FakeHandler = (request, peer) => {
     if (Number(request[1]!.split(":")[1]) % 7 === 0) peer.pause(20);
     echoing(request, peer);
@@ -439,7 +439,7 @@ Deno.test("Proxy delivers no late reply to another request in RESP", async () =>
   }, { timeoutMs: 100 });
 });
 
-Deno.test("Proxy takes what is no reply in RESP for a lost connection", async () => {
+Deno.test("Proxy considers a connection lost when the server sends an invalid reply in RESP", async () => {
   const broken: FakeHandler = (_request, peer) => peer.write(new TextEncoder().encode("what is this\r\n"));
   await withFakes([broken, echoing], async ({ proxy, key }) => {
     using client = await connectResp(proxy);
@@ -448,7 +448,7 @@ Deno.test("Proxy takes what is no reply in RESP for a lost connection", async ()
   });
 });
 
-Deno.test("Proxy gives no part for the whole in RESP when a server is missing or refuses", async () => {
+Deno.test("Proxy returns an error instead of a part in RESP when a server is missing or refuses", async () => {
   const full: FakeHandler = (request, peer) =>
     request[0] === "mget" ? peer.reply("QUEUED") : peer.refuse("ERR", "this one says no");
   const ok: FakeHandler = (request, peer) => request[0] === "mget" ? peer.reply(request.slice(1)) : peer.reply("OK");
@@ -464,7 +464,7 @@ Deno.test("Proxy gives no part for the whole in RESP when a server is missing or
   });
 });
 
-Deno.test("Proxy bounds what it holds for a client that speaks RESP and does not read", async () => {
+Deno.test("Proxy bounds the memory for a RESP client that does not read", async () => {
   const value = new Uint8Array(256 * 1024);
   const large: FakeHandler = (_request, peer) => peer.reply(value);
   await withFakes([large], async ({ proxy }, [server]) => {

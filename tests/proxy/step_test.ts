@@ -1,8 +1,10 @@
 /**
- * The longest time for which the proxy's thread serves one client, whatever that asks for: others wait no longer.
+ * Tests the longest time for which the proxy's thread serves one client, regardless of its requests. Other clients wait
+ * no longer.
  *
- * The proxy runs in this thread, its servers in processes, the client in a worker. What counts is the thread's own time, since
- * the machine may be shared; and the best of a few rounds, since the engine collects garbage when it likes.
+ * The proxy runs in this thread, its servers in processes, and the client in a worker. The test measures the thread's
+ * own time, since the machine may be shared, and uses the best of a few rounds, since the engine collects garbage at
+ * any time.
  */
 
 import { assertEquals, assertLess } from "@std/assert";
@@ -16,12 +18,12 @@ import { pause } from "../support/pause.ts";
 import { LogLines } from "../support/proxy_rig.ts";
 import type { Outcome } from "../support/step_client.ts";
 
-/** Before there were slices, each of the long forms of these took from 90 to 260 ms at once. */
+/** The limit for one step, in ms. Without slices, the long forms of these requests took 90 to 260 ms each. */
 const STEP_MAX_MS = 50;
 const ROUNDS_COUNT = 4;
 const KEYS_COUNT = amountOf("STEP_KEYS", 600_000, 1_000_000);
 
-/** What a client sends in one burst, and what the last reply begins with. */
+/** The requests that a client sends in one burst, and the beginning of the last reply. */
 interface Burst {
   readonly name: string;
   readonly replies: number;
@@ -77,7 +79,7 @@ const BURSTS: readonly Burst[] = [
   },
 ];
 
-systemTest("Proxy serves no request for long at a time", async (launcher, test) => {
+systemTest("Proxy serves no request for long in one step", async (launcher, test) => {
   const servers = await Promise.all([0, 1].map(() => launcher.server(["--plaintext"])));
   const proxy = await startProxy({
     hostname: "127.0.0.1",
@@ -115,9 +117,9 @@ function ask(worker: Worker, port: number, bytes: Uint8Array<ArrayBuffer>, repli
   });
 }
 
-/** Runs something, and tells the longest time that this thread has worked between two turns of its event loop. */
+/** Runs a function, and returns the longest time that this thread has worked without a break, in ms. */
 async function measure(run: () => Promise<Outcome>): Promise<{ outcome: Outcome; longestMs: number }> {
-  // What was before does not count.
+  // Earlier work does not count.
   await pause(0);
   let longestMs = 0;
   let fromMs = threadTimeMs();

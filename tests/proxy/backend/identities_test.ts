@@ -1,4 +1,4 @@
-/** That one server under two addresses is one, and that a proxy is no server. */
+/** Tests that a server under two addresses counts once, and that a proxy does not count as a server. */
 
 import {
   assert,
@@ -31,7 +31,7 @@ import {
 import { Relay } from "../../support/relay.ts";
 import { until } from "../../support/until.ts";
 
-/** Entries that keep what was done to them. */
+/** Creates entries that log the calls of their methods. */
 function makeEntries(addresses: readonly string[], log: string[]): Entry[] {
   return addresses.map((address) => ({
     address,
@@ -50,14 +50,14 @@ const R1 = { runId: "1".repeat(40), isProxy: false };
 const R2 = { runId: "2".repeat(40), isProxy: false };
 const NONE = { runId: undefined, isProxy: false };
 
-Deno.test("Identities lets the entry that stands first have a server, whichever connects first", () => {
+Deno.test("Identities assigns a server to the first entry of the list, whichever connects first", () => {
   const log: string[] = [];
   const identities = makeIdentities({ pools: makeEntries(["a:1", "b:1", "c:1"], log) }, log);
   const refuses = (address: string, reason: string, who = R1) =>
     assertThrows(() => identities.admit(address, who), ConnectionError, reason);
   identities.admit("b:1", R1);
   identities.admit("c:1", R2);
-  // What "b:1" has replied already must not be joined with the reply to the same request.
+  // A reply that has already come through "b:1" must not be joined with a second reply to the same request.
   refuses("a:1", 'it was in use as "b:1"');
   assertEquals(log, ['expel b:1: it is the same server as "a:1": expected each server once in the list', "lose b:1"]);
   identities.admit("a:1", R1);
@@ -68,7 +68,7 @@ Deno.test("Identities lets the entry that stands first have a server, whichever 
   assertEquals(log.length, 2);
 });
 
-Deno.test("Identities takes an entry that leads to another server, and ends its connections to the one before", () => {
+Deno.test("Identities accepts an entry that leads to another server, and ends its connections to the previous one", () => {
   const log: string[] = [];
   const pools = makeEntries(["a:1", "b:1"], log);
   const identities = makeIdentities({ pools }, log);
@@ -91,7 +91,7 @@ Deno.test("Identities forgets entries that have left the list", () => {
   assertThrows(() => identities.admit("a:1", R1), ConnectionError, 'the same server as "b:1"');
 });
 
-Deno.test("Identities refuses proxies, and itself first of all; servers without a run id it cannot tell apart", () => {
+Deno.test("Identities refuses proxies, first of all itself; it cannot distinguish servers without a run id", () => {
   const identities = makeIdentities({ pools: makeEntries(["a:1", "b:1"], []) });
   assertThrows(
     () => identities.admit("a:1", { runId: OWN, isProxy: true }),
@@ -104,7 +104,7 @@ Deno.test("Identities refuses proxies, and itself first of all; servers without 
   assert(!identities.isMistaken("a:1"));
 });
 
-Deno.test("parseIdentity() reads what servers say, of whatever kind", () => {
+Deno.test("parseIdentity() reads the replies of servers of any kind", () => {
   const id = "0123456789abcdef0123456789abcdef01234567";
   assertEquals(parseIdentity(`# Server\r\nrole:proxy\r\nrun_id:${id}\r\n`), { runId: id, isProxy: true });
   assertEquals(parseIdentity(`redis_version:7.0.15\nrun_id:${id}\n`), { runId: id, isProxy: false });
@@ -113,7 +113,7 @@ Deno.test("parseIdentity() reads what servers say, of whatever kind", () => {
   }
 });
 
-Deno.test("info tells a run id of 40 hex digits, another one for each server and proxy", () =>
+Deno.test("info has a run id of 40 hex digits, different for each server and proxy", () =>
   withServers(2, async (servers, addresses) => {
     await withProxy(addresses, ({ proxy }) => {
       const ids = [...servers, proxy].map((role) => /^run_id:([0-9a-f]{40})\r$/m.exec(role.info(["server"]))?.[1]);
@@ -127,7 +127,10 @@ function isDown(proxy: Proxy, position: number): boolean {
   return serverFact(proxy, position, "state") === "down";
 }
 
-/** What the log says of a server that is down. The rig fails a test that leaves errors in it. */
+/**
+ * Returns what the log says of a server that is down, and removes it: the rig fails a test that leaves errors in the
+ * log.
+ */
 function takeErrors({ log }: Rig): string[] {
   const errors = log.lines.filter((line) => line.startsWith("error"));
   log.lines.length = 0;
@@ -144,11 +147,11 @@ function withAlias(run: (rig: Rig) => Promise<void>, settings = {}): () => Promi
 }
 
 Deno.test(
-  "Proxy never counts, finds or sends anything twice where the list has one server twice",
+  "Proxy never counts, finds or sends anything twice if the list has one server twice",
   withAlias(async (rig) => {
     const { proxy, key } = rig;
     using client = await connectResp(proxy);
-    // At once, before either entry has connected: whatever is answered must be right.
+    // These requests run before either entry has connected: every reply must be right.
     const counts: string[] = [];
     for (let i = 0; i < 50; i++) {
       await ask(client, "set", key(0, i), "x");
@@ -172,7 +175,7 @@ Deno.test(
 );
 
 Deno.test(
-  "Proxy sends a message once to who listens to a pattern when the list gets a second address of a server",
+  "Proxy sends a message once to a client with a pattern when the list gets a second address of a server",
   clustered(1, async (rig) => {
     const { proxy, path, addresses } = rig;
     const listed = [...addresses, `localhost:${addresses[0]!.split(":")[1]}`];
@@ -188,7 +191,7 @@ Deno.test(
     for (const channel of channels) assertEquals(await ask(client, "publish", channel, `to ${channel}`), ":1\r\n");
     const messages = await readReplies(listener, channels.length);
     assertEquals(messages.map((each) => /to (c\d+)\r\n$/.exec(each)?.[1]), channels);
-    // Who comes now is told that it would miss those of the other slots.
+    // A new subscriber gets an error, since it would miss the messages of the other slots.
     using late = await connectResp(proxy);
     assertMatch(await ask(late, "psubscribe", "c*"), /^-UNAVAILABLE server "localhost:\d+": it is the same server as/);
     assertEquals(await ask(client, "publish", channels[0]!, "last"), ":1\r\n");
@@ -197,7 +200,7 @@ Deno.test(
   }),
 );
 
-Deno.test("Proxy takes a second address of a server for a mistake, and goes on when the list is right again", () =>
+Deno.test("Proxy considers a second address of a server a mistake, and continues when the list is right again", () =>
   withServers(2, async (_servers, [first, second]) => {
     await withProxy([first!, second!], async (rig) => {
       const { proxy, path } = rig;
@@ -213,7 +216,7 @@ Deno.test("Proxy takes a second address of a server for a mistake, and goes on w
       await until(() => infoOf(proxy, "server2") === undefined, "the list is right");
       assertEquals(await ask(client, "dbsize"), ":20\r\n");
       for (let i = 0; i < 20; i++) assertEquals(await ask(client, "get", `k${i}`), "$1\r\nx\r\n");
-      // Under its other name alone, the server is taken.
+      // The server is accepted under its other name alone.
       await writeList(path, [second!, alias]);
       await until(async () => await ask(client, "dbsize") === ":20\r\n", "the server is there by another name");
       assertEquals(takeErrors(rig).length, 1);
@@ -221,7 +224,7 @@ Deno.test("Proxy takes a second address of a server for a mistake, and goes on w
   }));
 
 Deno.test(
-  "Remap gives the slots of a second address of a server to others, so that all keys can be used",
+  "Remap gives the slots of a server's second address to others, so that all keys can be used",
   withAlias(async (rig) => {
     const { proxy, key } = rig;
     await until(() => isDown(proxy, 1), "the second entry is down");
@@ -236,7 +239,7 @@ Deno.test(
 );
 
 Deno.test(
-  "Proxy takes no part of its own list for a server, and waits for nothing there",
+  "Proxy does not accept itself as a server of its list, and waits for nothing there",
   clustered(1, async (rig) => {
     const { proxy, path, addresses } = rig;
     using client = await connectResp(proxy);
@@ -250,7 +253,7 @@ Deno.test(
     for (let i = 0; i < 100; i++) replies.push(await ask(client, "set", `k${i}`, "x"));
     assertLess(performance.now() - begunMs, 5_000);
     assertEquals(new Set(replies.map((reply) => reply.slice(0, 12))), new Set(["+OK\r\n", "-UNAVAILABLE"]));
-    // It is asked again and again, and stays down.
+    // The proxy connects to it repeatedly, and it stays down.
     const failures = () => Number(infoOf(proxy, "total_connections_received"));
     const before = failures();
     await until(() => failures() >= before + 4, "it was asked again", 20_000);
@@ -261,7 +264,7 @@ Deno.test(
 );
 
 Deno.test(
-  "Proxies in each other's list end in no loop",
+  "Proxies in each other's list do not forward in a loop",
   clustered(1, async (first) => {
     await withProxy([...first.addresses, `127.0.0.1:${first.proxy.address.port}`], async (second) => {
       await writeList(first.path, [...first.addresses, `127.0.0.1:${second.proxy.address.port}`]);
@@ -285,7 +288,7 @@ Deno.test("Proxy ends its connections to a server when its address leads to anot
     await withProxy([relay.address], async ({ proxy, connect }) => {
       using native = await connect();
       assertEquals(await native.call("set", "a", "on the first"), "OK");
-      // What is connected goes on, and what is connected to from now on is another server.
+      // Existing connections continue, and new ones lead to another server.
       relay.target = second;
       using resp = await connectResp(proxy, 3);
       assertEquals(await ask(resp, "set", "a", "on the second"), "+OK\r\n");
@@ -294,7 +297,7 @@ Deno.test("Proxy ends its connections to a server when its address leads to anot
     });
   }));
 
-Deno.test("Proxy gives a server to the entry that stands first, and disconnects who listened by the other", () =>
+Deno.test("Proxy assigns a server to the first entry, and disconnects clients that listened through the other", () =>
   withServers(1, async (_servers, [address]) => {
     using relay = new Relay(address!);
     relay.hold();
@@ -307,7 +310,7 @@ Deno.test("Proxy gives a server to the entry that stands first, and disconnects 
       relay.release();
       await until(() => isDown(proxy, 1) && serverFact(proxy, 0, "state") === "up", "the first entry has the server");
       assertMatch(serverFact(proxy, 1, "reason"), /^it is the same server as/);
-      // It can hear nothing any more, and is told so by its end.
+      // This client can receive no more messages, so the proxy ends its connection.
       await assertRejects(async () => {
         for (;;) await listener.frame();
       });
@@ -316,7 +319,7 @@ Deno.test("Proxy gives a server to the entry that stands first, and disconnects 
     }, { backend: { plaintext: true, connectTimeoutMs: 300 } });
   }));
 
-Deno.test("Proxy uses servers that do not say who they are, and none that says so without end", async () => {
+Deno.test("Proxy uses servers that do not identify themselves, but not one whose identification does not end", async () => {
   await using server = new FakeServer((_request, peer) => peer.reply("OK"));
   const addresses = [`127.0.0.1:${server.port}`];
   const identities: FakeHandler[] = [

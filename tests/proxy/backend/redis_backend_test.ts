@@ -1,7 +1,4 @@
-/**
- * The proxy before servers that are not ours: clients that speak RESP are forwarded, and what the proxy asks for itself is in
- * RESP as well.
- */
+/** Tests the proxy before redis-servers: it forwards RESP clients, and its own requests are in RESP as well. */
 
 import { assertEquals, assertGreater, assertMatch } from "@std/assert";
 import { BACKEND_CHECK_INTERVAL_MS } from "../../../src/limits.ts";
@@ -21,19 +18,19 @@ Deno.test({
     const addresses = [first, second].map(({ port }) => `127.0.0.1:${port}`);
     await withProxy(addresses, async ({ proxy, key, log }) => {
       await until(() => [0, 1].every((i) => serverFact(proxy, i, "connections") === "1"), "they are connected to");
-      // Nothing shows when checks succeed; one that failed would show by then.
+      // Successful checks are not logged. A failed one would be logged by now.
       await pause(2 * BACKEND_CHECK_INTERVAL_MS);
       using client = await connectResp(proxy);
       for (const position of [0, 1]) assertEquals(await ask(client, "set", key(position), "v"), "+OK\r\n");
       assertEquals(await ask(client, "mget", key(0), key(1)), "*2\r\n$1\r\nv\r\n$1\r\nv\r\n");
       assertEquals(await ask(client, "dbsize"), ":2\r\n");
-      await until(() => proxy.info(["cluster"]).includes(",keys=1,"), "keys are told");
+      await until(() => proxy.info(["cluster"]).includes(",keys=1,"), "keys are reported");
       assertGreater(Number(serverFact(proxy, 0, "used_memory")), 0);
       assertEquals([0, 1].map((position) => serverFact(proxy, position, "state")), ["up", "up"]);
       assertEquals(log.lines, []);
-      // They cannot be flushed of slots, so they stand in for nobody.
+      // They cannot be flushed of slots, so they cannot take over slots.
       await first[Symbol.asyncDispose]();
-      await until(() => log.lines.some((line) => line.includes("cannot be flushed of slots")), "it is told");
+      await until(() => log.lines.some((line) => line.includes("cannot be flushed of slots")), "it is logged");
       assertMatch(await ask(client, "get", key(0)), /^-UNAVAILABLE server/);
       assertEquals(await ask(client, "get", key(1)), "$1\r\nv\r\n");
     }, { onDown: "remap" });

@@ -1,6 +1,6 @@
 /**
- * `--on-down remap` in one process: real servers that are cut off and come back with what they had, and fake ones that
- * refuse. What clients under load notice of it is in tests/system/proxy_fire_test.ts.
+ * Tests `--on-down remap` in one process: real servers that are lost and return with their data, and fake ones that
+ * refuse. tests/system/proxy_fire_test.ts tests what clients under load notice.
  */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
@@ -17,12 +17,12 @@ import { until } from "../../support/until.ts";
 
 const KEYS_COUNT = 200;
 
-/** A proxy before three real servers, the first of which can be cut off. */
+/** A proxy before three real servers, of which the first can be cut off. */
 interface RemapRig extends Rig {
   readonly servers: readonly Server[];
   readonly relay: Relay;
   readonly client: RawClient;
-  /** Keys of the first server whose stand-in is the second. */
+  /** Keys of the first server that are lent to the second. */
   readonly lentKeys: readonly string[];
   cutOff(): Promise<void>;
   letBack(): Promise<void>;
@@ -43,7 +43,7 @@ function withRemap(run: (rig: RemapRig) => Promise<void>): Promise<void> {
         async cutOff() {
           relay.target = undefined;
           relay.cut();
-          // Nobody has to ask for it to be noticed.
+          // The proxy notices this without a request.
           await until(() => serverFact(rig.proxy, 0, "slots") === "0", "slots are lent");
         },
         async letBack() {
@@ -55,7 +55,7 @@ function withRemap(run: (rig: RemapRig) => Promise<void>): Promise<void> {
   });
 }
 
-/** Keys of the first server that the one at `position` stands in for. */
+/** Returns keys of the first server that are lent to the one at `position`. */
 function keysLentTo(addresses: readonly string[], position: number): string[] {
   const members = addresses.map((address) => ({ address, weight: 1 }));
   const home = ownersOf(members);
@@ -69,7 +69,7 @@ function keysLentTo(addresses: readonly string[], position: number): string[] {
   return keys;
 }
 
-/** Of keys that share a slot, one. */
+/** Returns one key for each slot. */
 function distinctSlots(keys: readonly string[]): string[] {
   const bySlot = new Map<number, string>();
   for (const key of keys) bySlot.set(slotOf(encodeText(key), 0, key.length), key);
@@ -80,7 +80,7 @@ async function assertUnavailable(reply: Promise<unknown>): Promise<void> {
   assertStringIncludes(String(await reply), "UNAVAILABLE");
 }
 
-/** The keys in a server's store. */
+/** Returns the keys in a server's store. */
 function keysIn({ store }: Server): string[] {
   const keys: string[] = [];
   for (let entry = store.oldest(); entry !== 0; entry = store.newer(entry)) {
@@ -91,12 +91,12 @@ function keysIn({ store }: Server): string[] {
   return keys.sort();
 }
 
-Deno.test("Remap lends slots to servers that are flushed of them, and flushes the one that is back", () =>
+Deno.test("Remap lends slots to servers that are flushed of them, and flushes the server that returns", () =>
   withRemap(async ({ servers, addresses, client, key, lentKeys, cutOff, letBack, log }) => {
     const [lent, other] = [lentKeys[0]!, key(1)];
     await client.call("set", lent, "before");
     await client.call("set", other, "kept");
-    // What the stand-in has from another time.
+    // The borrowing server has these keys from an earlier time.
     using direct = await RawClient.connect(servers[1]!.address);
     for (const each of lentKeys) await direct.call("set", each, "stale");
     await cutOff();
@@ -111,16 +111,17 @@ Deno.test("Remap lends slots to servers that are flushed of them, and flushes th
     assertEquals(await client.call("get", lent), null);
     assertEquals(await client.call("get", other), "kept");
     await client.call("set", lent, "after");
-    await until(() => keysIn(servers[1]!).join() === other, "the stand-in is flushed");
+    await until(() => keysIn(servers[1]!).join() === other, "the borrowing server is flushed");
     assertEquals(keysIn(servers[0]!), [lent]);
     assertEquals(await client.call("size"), 2);
-    // Two were lent slots; the first got what nobody had written back at once, and the rest when it was flushed of that.
+    // Two servers borrowed slots. The first server got the unwritten slots back immediately, and the rest when it was
+    // flushed of them.
     const told = log.lines.filter((line) => line.includes("more slots"));
     assertEquals(told.length, 4);
     for (const address of addresses) assert(told.some((line) => line.includes(`"${address}"`)), address);
   }));
 
-/** Reads of every kind: of one key, of several, of all servers, in transactions. */
+/** Sends reads of every kind: of one key, of several, of all servers, and in transactions. */
 async function readEverything(client: RawClient, keys: readonly string[]): Promise<void> {
   const key = keys[0]!;
   const requests = [
@@ -154,7 +155,7 @@ async function readEverything(client: RawClient, keys: readonly string[]): Promi
   for (const words of requests) await client.call(...words);
 }
 
-Deno.test("Remap lets a server have back what it has lent as it was, when others were only read in its place", () =>
+Deno.test("Remap returns lent slots with their data when they were only read meanwhile", () =>
   withRemap(async ({ servers, client, lentKeys, key, cutOff, letBack }) => {
     const keys = Array.from({ length: KEYS_COUNT }, (_, i) => key(0, i));
     for (const each of [...keys, ...lentKeys]) await client.call("set", each, `of ${each}`);
@@ -170,9 +171,9 @@ Deno.test("Remap lets a server have back what it has lent as it was, when others
     }
   }));
 
-Deno.test("Remap flushes a server that is back of the slots that were written in its place, and of no others", () =>
+Deno.test("Remap flushes a returning server only of the slots that were written meanwhile", () =>
   withRemap(async ({ servers, client, connect, lentKeys, cutOff, letBack }) => {
-    /** Each request, or transaction, writes the keys that it is given; the last ones are only read. */
+    /** Each request or transaction writes the given keys. The last ones only read them. */
     const writes: ((...keys: string[]) => string[][])[] = [
       (a) => [["set", a, "x"]],
       (a) => [["append", a, "x"]],
@@ -191,7 +192,7 @@ Deno.test("Remap flushes a server that is back of the slots that were written in
       (a) => [["rpush", `{${a}}list`, "x"], ["blpop", `{${a}}list`, "0"]],
     ];
     const keys = distinctSlots(lentKeys);
-    // A neighbour of each key shares its slot.
+    // The neighbour of a key is in the same slot.
     const neighbour = (key: string) => `{${key}}neighbour`;
     for (const key of keys) await client.call("mset", key, `of ${key}`, neighbour(key), "kept");
     await cutOff();
@@ -210,7 +211,7 @@ Deno.test("Remap flushes a server that is back of the slots that were written in
     assertEquals(new Set(await client.call("mget", ...written) as unknown[]), new Set([null]));
   }));
 
-Deno.test("Remap flushes a server that is back of all that it has lent when all was flushed meanwhile", () =>
+Deno.test("Remap flushes a returning server of all lent slots when everything was flushed meanwhile", () =>
   withRemap(async ({ servers, client, lentKeys, cutOff, letBack }) => {
     for (const each of lentKeys) await client.call("set", each, "before");
     await cutOff();
@@ -220,7 +221,7 @@ Deno.test("Remap flushes a server that is back of all that it has lent when all 
     assertEquals(await client.call("get", lentKeys[0]!), null);
   }));
 
-Deno.test("Remap keeps count of writes while the list gives the stand-in what it was lent", () =>
+Deno.test("Remap keeps track of writes while the list assigns the lent slots to the server that borrowed them", () =>
   withRemap(async ({ servers, client, proxy, path, addresses, lentKeys, cutOff, relay }) => {
     const keys = distinctSlots(lentKeys);
     for (const each of keys) await client.call("set", each, "before");
@@ -232,7 +233,7 @@ Deno.test("Remap keeps count of writes while the list gives the stand-in what it
       await Deno.writeTextFile(path, JSON.stringify(list));
       await until(() => Number(infoOf(proxy, "cluster_changes")) > changes, "the list is followed");
     };
-    // Nearly all slots are at home with the stand-in now, and are not lent any more.
+    // Nearly all slots now belong to the server that borrowed them, so they are not lent any more.
     await follow([1, 1_000_000, 1]);
     const [written, ...others] = keys as [string, ...string[]];
     assertEquals(await client.call("set", written, "meanwhile"), "OK");
@@ -243,7 +244,7 @@ Deno.test("Remap keeps count of writes while the list gives the stand-in what it
     assertEquals(keysIn(servers[0]!), others.sort());
   }));
 
-Deno.test("Remap lends nothing of a server that is silent for some seconds, and takes nothing from it", () =>
+Deno.test("Remap lends no slots of a server that is silent for some seconds, and flushes nothing of it", () =>
   withRemap(async ({ servers, client, connect, proxy, relay, key, log }) => {
     const keys = Array.from({ length: KEYS_COUNT }, (_, i) => key(0, i));
     for (const each of keys) await client.call("set", each, "kept");
@@ -253,7 +254,7 @@ Deno.test("Remap lends nothing of a server that is silent for some seconds, and 
     await assertUnavailable(waiting.call("get", keys[0]!));
     assertEquals(serverFact(proxy, 0, "state"), "down");
     assert(performance.now() - heldMs < 2_000, "requests wait too long for a server that is silent");
-    // Longer than one that is gone would keep its slots, and while others want them.
+    // A lost server would lose its slots in less time, while requests for them arrive.
     await pause(2_000);
     await assertUnavailable(client.call("get", keys[0]!));
     assertEquals(infoOf(proxy, "cluster_slots_lent"), "0");
@@ -264,7 +265,7 @@ Deno.test("Remap lends nothing of a server that is silent for some seconds, and 
     assertEquals(log.lines.filter((line) => line.includes("more slots")), []);
   }));
 
-Deno.test("Remap lets a server keep its slots, and what is in them, that is down for a moment", () =>
+Deno.test("Remap keeps the slots and data of a server that is down for a moment", () =>
   withRemap(async ({ client, proxy, relay, lentKeys }) => {
     await client.call("set", lentKeys[0]!, "kept");
     const { target } = relay;
@@ -277,11 +278,11 @@ Deno.test("Remap lets a server keep its slots, and what is in them, that is down
     assertEquals(await client.call("get", lentKeys[0]!), "kept");
   }));
 
-Deno.test("Remap leaves whole-cluster commands the truth: a server without slots is not asked", () =>
+Deno.test("Remap keeps whole-cluster commands correct: a server without slots gets no request", () =>
   withRemap(async ({ client, proxy, lentKeys, key, cutOff, letBack }) => {
     for (let i = 0; i < KEYS_COUNT; i++) await client.call("set", lentKeys[i]!, "x");
     for (let i = 0; i < KEYS_COUNT; i++) await client.call("set", key(2, i), "x");
-    // A scan that stands in the middle of the server that goes.
+    // This scan is in the middle of the server that is then cut off.
     let [cursor, found] = await client.call("scan", "0") as [string, string[]];
     await cutOff();
     assertEquals(await client.call("size"), KEYS_COUNT);
@@ -300,7 +301,7 @@ Deno.test("Remap leaves whole-cluster commands the truth: a server without slots
     assertEquals(await client.call("size"), 0);
   }));
 
-Deno.test("Remap moves those who wait, and listen, to the stand-in and back", () =>
+Deno.test("Remap moves clients that wait or listen to the borrowing server and back", () =>
   withRemap(async ({ client, connect, lentKeys, cutOff, letBack }) => {
     const key = lentKeys[0]!;
     await cutOff();
@@ -312,7 +313,7 @@ Deno.test("Remap moves those who wait, and listen, to the stand-in and back", ()
     assertEquals(await popped, [key, "x"]);
   }));
 
-Deno.test("Remap keeps what a stand-in was written when the server that is down leaves the list", () =>
+Deno.test("Remap keeps what was written to a borrowing server when the server that is down leaves the list", () =>
   withRemap(async ({ client, proxy, path, addresses, lentKeys, cutOff }) => {
     const key = lentKeys[0]!;
     await cutOff();
@@ -323,7 +324,7 @@ Deno.test("Remap keeps what a stand-in was written when the server that is down 
     assertEquals(await client.call("get", key), "meanwhile");
   }));
 
-Deno.test("Remap flushes a server that comes back to the list of what it has missed, and who had its slots", () =>
+Deno.test("Remap flushes a server that returns to the list of the slots written meanwhile, and those that had its slots", () =>
   withRemap(async ({ servers, client, proxy, path, addresses, lentKeys, key }) => {
     const [moved, other] = [lentKeys[0]!, key(1)];
     const follow = async (list: readonly string[]) => {
@@ -346,7 +347,7 @@ Deno.test("Remap flushes a server that comes back to the list of what it has mis
     assertEquals(infoOf(proxy, "cluster_servers_draining"), "0");
   }));
 
-Deno.test("Remap lends nothing to a server that cannot be flushed, tells it once, and tries again", async () => {
+Deno.test("Remap lends nothing to a server that cannot be flushed, logs it once, and tries again", async () => {
   let refuses = true;
   let flushes = 0;
   const answer = (name: string) => (request: string[], peer: FakePeer) => {
@@ -369,7 +370,7 @@ Deno.test("Remap lends nothing to a server that cannot be flushed, tells it once
   }, { onDown: "remap" });
 });
 
-Deno.test("standInsFor() moves the slots of those that cannot serve, and no others", () => {
+Deno.test("standInsFor() moves only the slots of servers that cannot serve", () => {
   const members = ["a:1", "b:1", "c:1", "d:1"].map((address, i) => ({ address, weight: 1 + i }));
   const home = ownersOf(members);
   assertEquals(standInsFor(members, home, [true, true, true, true]), home);

@@ -1,4 +1,4 @@
-/** What a proxy tells of its servers. */
+/** Tests the statistics of a proxy about its servers. */
 
 import { assertEquals, assertGreater, assertLess, assertMatch } from "@std/assert";
 import type { Rig } from "../../support/proxy_rig.ts";
@@ -14,7 +14,7 @@ import {
 } from "../../support/proxy_rig.ts";
 import { until } from "../../support/until.ts";
 
-/** The facts of one server, by name, as a client is told them. */
+/** Returns the facts about one server, by name, as a client receives them. */
 async function factsOf({ connect }: Rig, position: number): Promise<Record<string, string>> {
   using client = await connect();
   const text = String(await client.call("info", "cluster"));
@@ -23,7 +23,7 @@ async function factsOf({ connect }: Rig, position: number): Promise<Record<strin
 }
 
 Deno.test(
-  "Proxy info cluster tells how many requests there are and how long they take",
+  "Proxy info cluster reports the number of requests and their duration",
   clustered(2, async (rig) => {
     assertEquals(serverFact(rig.proxy, 0, "ops_per_sec"), "0");
     assertEquals("p50_ms" in await factsOf(rig, 0), false);
@@ -41,19 +41,19 @@ Deno.test(
 );
 
 Deno.test(
-  "Proxy info cluster has the servers asked for keys and memory, and tells what they answered",
+  "Proxy info cluster requests the number of keys and the memory of the servers, and reports them",
   clustered(2, async (rig) => {
     using client = await connectResp(rig.proxy);
     for (let i = 0; i < 3; i++) await ask(client, "set", rig.key(1, i), "x");
-    await until(async () => (await factsOf(rig, 0)).keys === "0", "the first server has answered");
-    await until(async () => (await factsOf(rig, 1)).keys === "3", "the second has answered");
+    await until(async () => (await factsOf(rig, 0)).keys === "0", "the first server has replied");
+    await until(async () => (await factsOf(rig, 1)).keys === "3", "the second has replied");
     const facts = await factsOf(rig, 1);
     assertGreater(Number(facts.used_memory), 0);
     assertLess(Number(facts.census_age_ms), 5000);
   }),
 );
 
-Deno.test("Proxy asks its servers for nothing unless info cluster is asked for by name", async () => {
+Deno.test("Proxy requests nothing from its servers unless info cluster is requested by name", async () => {
   const asked: string[] = [];
   await withFakes([(request, peer) => {
     asked.push(request.join(" "));
@@ -66,12 +66,12 @@ Deno.test("Proxy asks its servers for nothing unless info cluster is asked for b
     await client.call("info", "cluster");
     await until(() => asked.length === 2, "the server is asked");
     assertEquals(asked[1], "info memory keyspace");
-    // What it answered tells nothing, so nothing is told.
+    // Its reply has no usable value, so none is reported.
     assertEquals("keys" in await factsOf(rig, 0), false);
   });
 });
 
-Deno.test("Proxy info cluster tells why a server is down", async () => {
+Deno.test("Proxy info cluster reports why a server is down", async () => {
   await withProxy(["127.0.0.1:1"], async (rig) => {
     await factsOf(rig, 0);
     await until(() => serverFact(rig.proxy, 0, "state") === "down", "the server is found to be down");

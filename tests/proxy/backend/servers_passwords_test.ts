@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { ServersPasswords } from "../../../src/proxy/backend/backend.ts";
 
-Deno.test("ServersPasswords tries the first one first, and at each server what that has accepted last", () => {
+Deno.test("ServersPasswords begins with the first, and then at each server with the last accepted one", () => {
   const passwords = new ServersPasswords(["new", "old"]);
   assertEquals(passwords.of("a:1"), ["new", "old"]);
   passwords.accept("a:1", "old");
@@ -10,7 +10,7 @@ Deno.test("ServersPasswords tries the first one first, and at each server what t
   assertEquals(passwords.of("a:1"), ["new", "old"]);
 });
 
-Deno.test("ServersPasswords may be one, or none", () => {
+Deno.test("ServersPasswords accepts one password, or none", () => {
   assertEquals(new ServersPasswords("one").of("a:1"), ["one"]);
   assertEquals(new ServersPasswords().of("a:1"), []);
 });

@@ -11,7 +11,7 @@ import { FlushQueue } from "../../../src/route/flush_queue.ts";
 import { pause } from "../../support/pause.ts";
 import { until } from "../../support/until.ts";
 
-/** An outbox whose writes wait for the test, and what became of them. */
+/** Creates an outbox whose writes wait for the test, and records their outcome. */
 function makeOutbox() {
   const writes: string[] = [];
   const more = { expected: false };
@@ -43,7 +43,7 @@ function makeOutbox() {
   return { outbox, writes, append, settle, more };
 }
 
-Deno.test("Outbox writes what a turn has collected at once, and what comes meanwhile after that", async () => {
+Deno.test("Outbox writes the replies of one tick in one write, and later ones after it", async () => {
   const { outbox, writes, append, settle } = makeOutbox();
   append("a");
   append("b");
@@ -55,7 +55,7 @@ Deno.test("Outbox writes what a turn has collected at once, and what comes meanw
   assertEquals([writes, outbox.size, outbox.writing], [["ab", "c", "written"], 0, false]);
 });
 
-Deno.test("Outbox discard() forgets what was collected, and ends with the write under way", async () => {
+Deno.test("Outbox discard() forgets unwritten replies, and ends with the write in progress", async () => {
   const { outbox, writes, append, settle } = makeOutbox();
   append("a");
   await settle();
@@ -66,7 +66,7 @@ Deno.test("Outbox discard() forgets what was collected, and ends with the write 
   assertEquals([writes, outbox.size], [["a", "broken"], 0]);
 });
 
-Deno.test("Outbox lets replies wait for those expected with them, and writes all of them at once", async () => {
+Deno.test("Outbox holds replies until the expected ones have come, and writes them together", async () => {
   const { writes, append, settle, more } = makeOutbox();
   more.expected = true;
   append("a");
@@ -78,7 +78,7 @@ Deno.test("Outbox lets replies wait for those expected with them, and writes all
   append("c");
   await settle();
   assertEquals(writes, ["abc"]);
-  // So does what comes while a write is under way.
+  // The same holds for replies that come during a write.
   more.expected = true;
   append("d");
   await settle();
@@ -90,7 +90,7 @@ Deno.test("Outbox lets replies wait for those expected with them, and writes all
   await settle();
 });
 
-Deno.test("Outbox writes what has waited, though more is expected, and waits anew", async () => {
+Deno.test("Outbox writes held replies after a time although more are expected, and holds the next ones again", async () => {
   const { writes, append, settle, more } = makeOutbox();
   more.expected = true;
   for (const text of ["a", "b"]) {
@@ -103,7 +103,7 @@ Deno.test("Outbox writes what has waited, though more is expected, and waits ane
   assertEquals(writes, ["a", "written", "b", "written"]);
 });
 
-Deno.test("Outbox lets long replies wait for nothing", async () => {
+Deno.test("Outbox does not hold long replies", async () => {
   const { writes, append, settle, more } = makeOutbox();
   more.expected = true;
   append("x".repeat(REPLY_HOLD_MAX_BYTES));
@@ -112,7 +112,7 @@ Deno.test("Outbox lets long replies wait for nothing", async () => {
   await settle();
 });
 
-Deno.test("ReplyOrder expects more as long as replies to what came together are missing", () => {
+Deno.test("ReplyOrder expects more while replies to the same batch of requests are missing", () => {
   const { outbox } = makeOutbox();
   const order = new ReplyOrder(outbox);
   const client = {} as Client;
@@ -120,11 +120,11 @@ Deno.test("ReplyOrder expects more as long as replies to what came together are 
   const answer = (pending: PendingReply) => order.take(pending, encodeText("+\r\n"), 0, 3);
   const [a, b] = [open(), open()];
   answer(a);
-  // They are no batch yet: it may be long until the next one is read.
+  // The requests are not a batch yet: the next one may be read much later.
   assertEquals(order.expectsMore, false);
   order.endBatch();
   assertEquals(order.expectsMore, true);
-  // What comes later is of the next batch.
+  // Later requests belong to the next batch.
   const c = open();
   order.endBatch();
   answer(b);
@@ -137,7 +137,7 @@ Deno.test("ReplyOrder expects more as long as replies to what came together are 
   assertEquals(order.expectsMore, false);
 });
 
-Deno.test("Outbox writes long replies in their turn without a copy, and charges what it holds", async () => {
+Deno.test("Outbox writes long replies in order without a copy, and charges what it holds", async () => {
   const freed = FreedMemory.open();
   const memory = new ClientMemory({ limitBytes: Infinity });
   const written: Uint8Array[] = [];
@@ -160,7 +160,7 @@ Deno.test("Outbox writes long replies in their turn without a copy, and charges 
   await pause(0);
   assertEquals(written.map((bytes) => bytes.buffer === long.buffer), [false, true, false]);
   assertEquals([outbox.size, outbox.writing], [0, false]);
-  // The buffers of short replies are kept for the next.
+  // The buffers of short replies are kept for later ones.
   assertLess(memory.usedBytes, FREED_AT_ONCE_MIN_BYTES);
   outbox.appendOwned(new Uint8Array(FREED_AT_ONCE_MIN_BYTES));
   outbox.discard();
@@ -169,9 +169,9 @@ Deno.test("Outbox writes long replies in their turn without a copy, and charges 
   assertEquals(long[long.length / 2], 0, "its memory was returned");
 });
 
-Deno.test("ReplyOrder ends quietly where handing on a reply has its own client closed", () => {
+Deno.test("ReplyOrder ends without an error if taking a reply closes its own client", () => {
   const LIMIT = 100_000;
-  // Which reply is the one too many: the first, one that was kept, or the place of one more request.
+  // The reply that exceeds the limit is the first, one that was kept, or the place of one more request.
   for (const sizes of [[LIMIT * 2, 3, 3], [3, 3, LIMIT * 2], [LIMIT / 2, LIMIT / 2, LIMIT / 2, 3]]) {
     for (const takesLast of [false, true]) {
       const memory = new ClientMemory({ limitBytes: LIMIT });
@@ -190,17 +190,17 @@ Deno.test("ReplyOrder ends quietly where handing on a reply has its own client c
         account,
       );
       const order = new ReplyOrder(outbox, account);
-      const slots = sizes.map(() => order.open({} as Client));
+      const pending = sizes.map(() => order.open({} as Client));
       order.open({} as Client);
       const places = [...sizes.keys()];
       if (takesLast) places.reverse();
-      for (const place of places) order.take(slots[place]!, new Uint8Array(sizes[place]!), 0, sizes[place]!);
+      for (const place of places) order.take(pending[place]!, new Uint8Array(sizes[place]!), 0, sizes[place]!);
       assertEquals([kills, memory.usedBytes], [1, 0], `${sizes} ${takesLast}`);
     }
   }
 });
 
-Deno.test("ReplyOrder takes one more request where its place has its own client closed", () => {
+Deno.test("ReplyOrder accepts one more request if its place closes its own client", () => {
   const memory = new ClientMemory({ limitBytes: 1_000 });
   const account = memory.open({
     id: 1,
@@ -214,15 +214,15 @@ Deno.test("ReplyOrder takes one more request where its place has its own client 
   assertEquals(account.isClosed, true);
 });
 
-Deno.test("replies that are kept, and outgrown buffers, return their memory at once from 16 KiB on", async () => {
+Deno.test("kept replies and outgrown buffers return their memory immediately from 16 KiB on", async () => {
   const freed = FreedMemory.open();
   const { outbox, settle } = makeOutbox();
   const order = new ReplyOrder(outbox);
-  const slots = [order.open({} as Client), order.open({} as Client)];
+  const pending = [order.open({} as Client), order.open({} as Client)];
   const reply = new Uint8Array(60_000).fill(0x78);
-  order.take(slots[1]!, reply, 0, reply.length);
-  const kept = slots[1]!.reply;
-  order.take(slots[0]!, encodeText("+\r\n"), 0, 3);
+  order.take(pending[1]!, reply, 0, reply.length);
+  const kept = pending[1]!.reply;
+  order.take(pending[0]!, encodeText("+\r\n"), 0, 3);
   await settle();
   freed[Symbol.dispose]();
   assertEquals([kept.length, kept[30_000]], [60_000, 0]);

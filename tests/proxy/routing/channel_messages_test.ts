@@ -1,4 +1,4 @@
-/** Large messages, many names and patterns, and clients that do not keep up: through the proxy and at the server. */
+/** Tests large messages, many names and patterns, and slow clients: through the proxy and at the server. */
 
 import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
 import { encodeText } from "../../../src/bytes.ts";
@@ -21,17 +21,20 @@ import { until } from "../../support/until.ts";
 
 const MEBIBYTE = 1024 * 1024;
 
-/** Sizes of messages, and of those of transactions in MiB: all that one transaction has may be more than may wait for a client. */
+/**
+ * The sizes of messages, which in MiB are also those of transactions. One transaction may have more than the limit for
+ * messages waiting for a client.
+ */
 const SIZES = isLong ? [31 * MEBIBYTE, 33 * MEBIBYTE, VALUE_SIZE_MAX_BYTES] : [33 * MEBIBYTE];
 const TRANSACTIONS = isLong ? [[33], [60], [40, 40, 40]] : [[33, 1]];
 
-/** Channels of one client: more than a slice has time for. */
+/** The number of channels of one client: more than one slice can process. */
 const CHANNELS_COUNT = amountOf("CHANNELS", 10_000, 20_000);
 
-/** Where a test connects to. */
+/** The address to which a test connects. */
 type Target = { hostname: string; port: number };
 
-/** Registers a test that is run with the server as its target, and with the proxy. */
+/** Registers a test that runs with the server as its target, and with the proxy. */
 function both(name: string, run: (target: Target, rig: Rig, servers: Server[]) => Promise<void>): void {
   for (const role of ["Server", "Proxy"]) {
     Deno.test(
@@ -62,20 +65,20 @@ function request(...words: string[]): string {
   return `*${words.length}\r\n${words.map(bulk).join("")}`;
 }
 
-/** Sends a request and expects its reply. */
+/** Sends a request and verifies its reply. */
 async function ask(client: RawClient, words: string[], reply: string): Promise<void> {
   await client.send(request(...words));
   await client.expect(reply);
 }
 
-/** Reads a message whose payload is `size` times the same letter. */
+/** Reads a message whose payload is one letter, `size` times. */
 async function readLong(client: RawClient, version: 2 | 3, letter: string, size: number): Promise<void> {
   await client.expect(`${push(version, "message", "c").replace("2", "3")}$${size}\r\n`);
   const text = await client.readText(size + 2);
   assert(text[0] === letter && text[size - 1] === letter && text.endsWith("\r\n"), `${size} times ${letter}`);
 }
 
-both("brings messages up to the largest one to whoever reads, in both versions", async (target) => {
+both("delivers messages up to the largest one to a client that reads, in both versions", async (target) => {
   using second = await connect(target, 2);
   using third = await connect(target, 3);
   using publisher = await connect(target);
@@ -89,7 +92,7 @@ both("brings messages up to the largest one to whoever reads, in both versions",
     await publisher.expect(":2\r\n");
   }
   if (!isLong) return;
-  // In sequence, while it reads.
+  // The messages are sent one after another, while the client reads.
   const size = 40 * MEBIBYTE;
   const publishing = (async () => {
     for (const letter of "xyz") await publisher.send(request("publish", "c", letter.repeat(size)));
@@ -102,7 +105,7 @@ both("brings messages up to the largest one to whoever reads, in both versions",
 });
 
 Deno.test(
-  "Server brings a client what its own transaction publishes, however long it is",
+  "Server delivers a client's messages to itself from a transaction, regardless of their size",
   clustered(1, async (_rig, [server]) => {
     for (const version of [2, 3] as const) {
       using client = await connect(server!.address, version);
@@ -127,7 +130,7 @@ both("brings all that one transaction publishes to a client that reads", async (
   using publisher = await connect(server!.address);
   await ask(listener, ["subscribe", "c"], push(3, "subscribe", "c", 1));
   const count = 100;
-  // Together nearly what may wait for a client.
+  // Together these are nearly the limit for messages waiting for a client.
   const size = Math.ceil(0.9 * MESSAGES_MAX_BYTES / count);
   await publisher.send(request("multi"));
   for (let i = 0; i < count; i++) await publisher.send(request("publish", "c", "x".repeat(size)));
@@ -137,7 +140,7 @@ both("brings all that one transaction publishes to a client that reads", async (
 });
 
 Deno.test(
-  "Proxy lets nobody miss a message because of another's large one",
+  "Proxy loses no message of one client because of another's large one",
   longOnly,
   clustered(1, async ({ proxy, log }, [server]) => {
     for (const target of [server!.address, proxy.address]) {
@@ -164,7 +167,7 @@ Deno.test(
 );
 
 Deno.test(
-  "Proxy cuts off one client that does not read, and others miss nothing",
+  "Proxy disconnects one client that does not read, and others miss no message",
   clustered(1, async ({ proxy, log }, [server]) => {
     const deaf = await connect(proxy.address);
     using bystander = await connect(proxy.address);
@@ -210,14 +213,14 @@ both("refuses names and patterns that are too long, also in a transaction", asyn
     [["pubsub", "channels", pattern + "p"], tooLongPattern],
   ];
   for (const [words, refusal] of cases) await ask(client, words, refusal);
-  // Nothing of what was refused has happened.
+  // The refused commands have had no effect.
   await ask(client, ["pubsub", "numpat"], ":0\r\n");
   await ask(client, ["pubsub", "channels"], "*0\r\n");
   for (const [words, refusal] of cases) {
     await client.send(request("multi") + request(...words));
     await client.expect("+OK\r\n");
     const reply = await client.readText(refusal.length);
-    // The proxy allows but `publish` in a transaction.
+    // Of these commands, the proxy allows only `publish` in a transaction.
     if (!reply.startsWith("-ERR 'p")) assert(reply === refusal || reply.startsWith("-ERR"), reply);
     await client.send(request("discard") + request("echo", "synchronized"));
     let rest = "";
@@ -232,7 +235,7 @@ both("carries out long commands on channels in slices, in order", async (target,
   using other = await connect(target);
   const names = Array.from({ length: count }, (_, i) => `channel:${i}`);
   await listener.send(request("subscribe", ...names) + request("echo", "end"));
-  // Others are served meanwhile, and messages come after the confirmation.
+  // Other clients are served meanwhile, and messages come after the confirmation.
   await until(() => servers[0]!.shared.channels.count(names[0]!) === 1, "it has begun", 20_000);
   await ask(other, ["echo", "meanwhile"], bulk("meanwhile"));
   await listener.expect(names.map((name, i) => push(3, "subscribe", name, i + 1)).join("") + bulk("end"));
@@ -253,14 +256,14 @@ both("carries out long commands on channels in slices, in order", async (target,
   await until(() => [...servers[0]!.shared.channels.names].length === 1, "the others are forgotten", 20_000);
 });
 
-both("forgets a client that leaves with many channels, and has it hear nothing more", async (target, _rig, servers) => {
+both("forgets a client that disconnects with many channels, and sends it nothing", async (target, _rig, servers) => {
   const count = 5_000;
   using other = await connect(target);
   const listener = await connect(target, 3);
   const names = Array.from({ length: count }, (_, i) => `channel:${i}`);
   await listener.send(request("subscribe", ...names));
   await listener.expect(names.map((name, i) => push(3, "subscribe", name, i + 1)).join(""));
-  // As soon as the first is forgotten, so are all for who asks.
+  // When the first channel is forgotten, a client sees none of the others.
   await listener.send("reset\r\n");
   await listener.expect("+RESET\r\n");
   await ask(
@@ -268,7 +271,7 @@ both("forgets a client that leaves with many channels, and has it hear nothing m
     ["pubsub", "numsub", names[0]!, names[count - 1]!],
     `*4\r\n${bulk(names[0]!)}:0\r\n${bulk(names[count - 1]!)}:0\r\n`,
   );
-  // On its way from the server it could reach who subscribes to it at the proxy meanwhile.
+  // A message on its way from the server could reach a client that subscribes at the proxy meanwhile.
   if (target.port === servers[0]!.address.port) await ask(other, ["publish", names[count - 1]!, "x"], ":0\r\n");
   await ask(listener, ["subscribe", names[count - 1]!], push(2, "subscribe", names[count - 1]!, 1));
   await until(() => [...servers[0]!.shared.channels.names].length === 1, "the others are forgotten", 20_000);
@@ -278,7 +281,7 @@ both("forgets a client that leaves with many channels, and has it hear nothing m
   await until(() => [...servers[0]!.shared.channels.names].length === 0, "all are forgotten");
 });
 
-Deno.test("Channels keep little more of a pattern than its bytes", () => {
+Deno.test("Channels uses little more memory for a pattern than its bytes", () => {
   const channels = new Channels();
   const client = new ClientState(1, "", "", { kill() {}, deliver() {} }, true);
   const count = 20_000;
@@ -286,7 +289,7 @@ Deno.test("Channels keep little more of a pattern than its bytes", () => {
   for (let i = 0; i < count; i++) {
     channels.subscribePattern(client, `${i}:`.padEnd(500, "?") + "[a-z]".repeat(100));
   }
-  // Memory of typed arrays, were they collected or not.
+  // This is the memory of typed arrays, collected or not.
   assertLessOrEqual(Deno.memoryUsage().external - before, 1.5 * count * 1000);
   const search = channels.search(encodeText("19999:".padEnd(599, "x")))!;
   while (!search.step());
@@ -322,7 +325,7 @@ Deno.test("Proxy keeps a connection on which others listen when a server does no
   }, { timeoutMs: 100 });
 });
 
-Deno.test("Proxy asks a server that is silent whether it is there, and takes any answer", async () => {
+Deno.test("Proxy probes a silent server, and accepts any reply", async () => {
   const peers = new Set<FakePeer>();
   let pings = 0;
   const fake = new FakeServer(([name], peer) => {

@@ -1,4 +1,4 @@
-/** Channels through the proxy in this process. */
+/** Tests channels through the proxy in this process. */
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { startServer } from "../../../src/server/main.ts";
@@ -22,7 +22,7 @@ import { until } from "../../support/until.ts";
 
 const MEGABYTE = 1024 * 1024;
 
-/** A push, or in RESP2 the array that stands for it. */
+/** Returns a push, which in RESP2 is an array. */
 function push(version: 2 | 3, ...items: (string | number | null)[]): string {
   const texts = items.map((item) => {
     if (item === null) return version === 2 ? "$-1\r\n" : "_\r\n";
@@ -36,7 +36,7 @@ async function next(client: RespClient): Promise<string> {
 }
 
 Deno.test(
-  "Proxy brings messages to those who listen, in whatever they speak, and counts them",
+  "Proxy delivers messages to its subscribers in their protocols, and counts them",
   clustered(3, async ({ proxy, connect }, servers) => {
     using second = await connectResp(proxy, 2);
     using third = await connectResp(proxy, 3);
@@ -57,7 +57,7 @@ Deno.test(
     assertEquals(await native.call("publish", "news", "native"), 3);
     assertEquals(await native.call("publish", "nobody", "native"), 0);
     assertStringIncludes(String(await native.call("subscribe", "news")), "needs a connection that speaks RESP");
-    // One connection to a server is enough for all, where there is anything to listen to.
+    // One connection to each server is sufficient if its channels have subscribers.
     for (const server of servers) {
       const listening = [...server.shared.clients.values()].filter(({ subscriptions }) => subscriptions > 0);
       assertEquals(listening.length, 1);
@@ -69,7 +69,7 @@ Deno.test(
 );
 
 Deno.test(
-  "Proxy listens no more to what no client listens to",
+  "Proxy unsubscribes from channels without clients",
   clustered(2, async ({ proxy }, servers) => {
     using client = await connectResp(proxy);
     const leaving = await connectResp(proxy);
@@ -92,7 +92,7 @@ Deno.test(
     assertEquals(await ask(client, "unsubscribe"), push(2, "unsubscribe", "a", 0));
     assertEquals(await ask(publisher, "publish", "a", "x"), ":0\r\n");
     assertEquals(await ask(client, "get", "k"), "$-1\r\n");
-    // Again and again, without losing one.
+    // This happens repeatedly, without losing a message.
     for (let i = 0; i < 20; i++) {
       assertEquals(await ask(client, "subscribe", "a"), push(2, "subscribe", "a", 1));
       assertEquals(await ask(publisher, "publish", "a", `${i}`), ":1\r\n");
@@ -104,7 +104,7 @@ Deno.test(
 );
 
 Deno.test(
-  "Proxy lets a client of RESP2 that listens do nothing else, and one of RESP3 anything",
+  "Proxy restricts a RESP2 client with subscriptions, and allows a RESP3 client everything",
   clustered(2, async ({ proxy }) => {
     using second = await connectResp(proxy, 2);
     using third = await connectResp(proxy, 3);
@@ -121,7 +121,7 @@ Deno.test(
   }),
 );
 
-Deno.test("Proxy disconnects those who may miss messages of a server that is lost, and nobody else", () =>
+Deno.test("Proxy disconnects only the clients that may miss messages of a lost server", () =>
   withServers(1, async (_servers, addresses) => {
     const settings = {
       hostname: "127.0.0.1",
@@ -146,7 +146,7 @@ Deno.test("Proxy disconnects those who may miss messages of a server that is los
       await matching.expect(push(2, "psubscribe", "*", 1));
       assertEquals(await ask(publisher, "publish", key(0), "last"), ":2\r\n");
       await server.stop();
-      // What was sent before arrives, and the end is an orderly one.
+      // Messages that were sent before arrive, and the connection ends in order.
       assertEquals(await losing.rest(), push(2, "message", key(0), "last"));
       assertEquals(await matching.rest(), push(2, "pmessage", "*", key(0), "last"));
       losing.close();
@@ -165,13 +165,13 @@ Deno.test("Proxy disconnects those who may miss messages of a server that is los
       using late = await connectResp(proxy);
       assertStringIncludes(await ask(late, "subscribe", key(1), key(0)), `-UNAVAILABLE server "127.0.0.1:${port}": `);
       assertStringIncludes(await ask(late, "psubscribe", "*"), "-UNAVAILABLE ");
-      // It listens to nothing, not even to what could have been listened to.
+      // This client has no subscription, not even to a channel that still works.
       assertEquals(await ask(late, "get", key(1)), "$-1\r\n");
       server = await startServer({ ...settings, port });
       try {
-        // It subscribes anew, and hears everything again.
+        // The client subscribes again, and receives all messages again.
         await until(async () => (await ask(late, "subscribe", key(0))).startsWith("*3"), "it is listened to again");
-        // Connections for requests may take a moment longer to be back.
+        // Connections for requests may take slightly longer to return.
         await until(async () => await ask(publisher, "publish", key(0), "y") === ":1\r\n", "it is published to again");
         assertEquals(await next(late), push(2, "message", key(0), "y"));
         assertEquals(await ask(late, "unsubscribe"), push(2, "unsubscribe", key(0), 0));
@@ -183,7 +183,7 @@ Deno.test("Proxy disconnects those who may miss messages of a server that is los
   }));
 
 Deno.test(
-  "Proxy listens where the slots of channels go, when the list of servers changes",
+  "Proxy moves subscriptions to the new servers of their slots when the list changes",
   clustered(3, async ({ proxy, path, addresses, key }, servers) => {
     using listener = await connectResp(proxy, 3);
     using publisher = await connectResp(proxy);
@@ -213,7 +213,7 @@ Deno.test(
   }),
 );
 
-Deno.test("Proxy waits no longer than for others for a server to confirm what it is asked to listen to", async () => {
+Deno.test("Proxy limits the time that a server may take to confirm a subscription, as for other requests", async () => {
   let isSilent = true;
   const asked = new Set<FakePeer>();
   const silent: FakeHandler = (request, peer) => {

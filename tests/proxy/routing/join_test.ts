@@ -1,4 +1,4 @@
-/** Replies of several servers made one, in every dialect. */
+/** Tests joining the replies of several servers, in every dialect. */
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { ProtocolError } from "../../../src/errors.ts";
@@ -18,7 +18,7 @@ function joined(dialect: Dialect, write: (reply: Reply) => void): unknown {
   return readIn(dialect, replyIn(dialect, write));
 }
 
-/** Takes all steps. */
+/** Runs all steps. */
 function run(steps: ReplySteps): void {
   for (const _ of steps);
 }
@@ -34,7 +34,7 @@ function texts(dialect: Dialect, ...items: (string | null)[]): Uint8Array {
 }
 
 for (const [name, dialect] of dialects) {
-  Deno.test(`joinSums() adds up in ${name}, beyond 53 bits too`, () => {
+  Deno.test(`joinSums() adds in ${name}, beyond 53 bits too`, () => {
     const replies = [1, 2 ** 53 - 1, 0, -1, 42].map((value) => replyIn(dialect, (reply) => reply.integer(value)));
     const sum = (chosen: Uint8Array[]) => joined(dialect, (reply) => run(joinSums(partsOf(dialect, chosen), reply)));
     assertEquals(sum(replies), 9007199254741033n);
@@ -43,7 +43,7 @@ for (const [name, dialect] of dialects) {
     assertThrows(() => sum([replyIn(dialect, (reply) => reply.nil())]), ProtocolError, "no integer");
   });
 
-  Deno.test(`joinArrays() puts arrays of any size one behind another in ${name}`, () => {
+  Deno.test(`joinArrays() concatenates arrays of any size in ${name}`, () => {
     for (const counts of [[0, 0], [0, 3, 1], [15, 1], [16, 20], [70_000, 1, 0]]) {
       const lists = counts.map((count, part) => Array.from({ length: count }, (_, i) => `${part}:${i}`));
       const replies = lists.map((list) => texts(dialect, ...list));
@@ -51,7 +51,7 @@ for (const [name, dialect] of dialects) {
     }
   });
 
-  Deno.test(`joinValues() takes items in the order asked in ${name}, of every form and length`, () => {
+  Deno.test(`joinValues() returns items in the order of the keys in ${name}, of every form and length`, () => {
     const lengths = [0, 1, 31, 32, 255, 256, 65_535, 65_536];
     const first = texts(dialect, ...lengths.map((length) => "a\r\n".repeat(length).slice(0, length)), null);
     const integers = [0, -1, 200, -100, 60_000, 2 ** 31, 2 ** 40];
@@ -71,7 +71,7 @@ for (const [name, dialect] of dialects) {
     assertEquals(seconds, [...integers, "word"]);
   });
 
-  Deno.test(`joinValues() and joinArrays() copy in short steps in ${name}, whatever the values' number and length`, () => {
+  Deno.test(`joinValues() and joinArrays() copy in short steps in ${name}, regardless of the values' number and length`, () => {
     const long = "x".repeat(STEP_BYTES * 2 + 1);
     const short = Array.from({ length: 5000 }, (_, i) => `${i}`);
     const bytes = [texts(dialect, long, ...short), texts(dialect, null, long)];
@@ -93,11 +93,11 @@ for (const [name, dialect] of dialects) {
     assertEquals(arrays, [long, ...short, null, long]);
   });
 
-  Deno.test(`joinStatuses() answers OK in ${name}`, () => {
+  Deno.test(`joinStatuses() returns OK in ${name}`, () => {
     assertEquals(joined(dialect, (reply) => run(joinStatuses([], reply))), "OK");
   });
 
-  Deno.test(`ValueReader tells where a content stands in ${name}`, () => {
+  Deno.test(`ValueReader returns the position of a value's content in ${name}`, () => {
     const bytes = replyIn(dialect, (reply) => {
       reply.array(3);
       reply.text("abc");
@@ -118,7 +118,7 @@ for (const [name, dialect] of dialects) {
 
   Deno.test(`ValueReader refuses in ${name} what goes beyond its reply`, () => {
     const whole = texts(dialect, "abc", "x".repeat(300), null);
-    // A native reply has six bytes in front, which were read before.
+    // A native reply begins with six bytes, which were read before.
     for (let length = dialect.version === 0 ? 6 : 0; length < whole.length; length++) {
       assertThrows(() => {
         const reader = dialect.values(whole, 0, length);
@@ -127,7 +127,7 @@ for (const [name, dialect] of dialects) {
     }
   });
 
-  Deno.test(`Dialect tells grants, refusals and nil apart in ${name}`, () => {
+  Deno.test(`Dialect distinguishes grants, refusals and nil in ${name}`, () => {
     const value = texts(dialect, "a");
     const refusal = replyIn(dialect, (reply) => reply.error("WRONGTYPE", "no such luck"));
     const nil = replyIn(dialect, (reply) => reply.nil());
@@ -138,7 +138,7 @@ for (const [name, dialect] of dialects) {
     assertEquals([code, message], ["WRONGTYPE", "no such luck"]);
   });
 
-  Deno.test(`Dialect finds where replies end in ${name}, in whatever pieces they come`, () => {
+  Deno.test(`Dialect finds the end of replies in ${name}, in any pieces`, () => {
     const replies = [
       texts(dialect, "abc", "", "x".repeat(300), null),
       replyIn(dialect, (reply) => reply.ok()),
@@ -154,7 +154,7 @@ for (const [name, dialect] of dialects) {
     for (let step = 1; step < 40; step += 3) {
       const measure = dialect.measure();
       for (const reply of replies) {
-        // The buffer moves between two looks, as that of a connection does.
+        // The buffer moves between two looks, as a connection's buffer does.
         for (let length = 0; length < reply.length; length += step) {
           const moved = new Uint8Array(length % 7 + length);
           moved.set(reply.subarray(0, length), length % 7);
@@ -167,7 +167,7 @@ for (const [name, dialect] of dialects) {
   });
 }
 
-Deno.test("Dialect of RESP3 joins what RESP2 does not have", () => {
+Deno.test("Dialect of RESP3 joins types that RESP2 does not have", () => {
   const dialect = dialects[2]![1];
   const part = (text: string) => new TextEncoder().encode(text);
   const replies = [part("*4\r\n_\r\n,0.5\r\n#t\r\n=5\r\ntxt:a\r\n"), part("*1\r\n(123\r\n")];

@@ -1,4 +1,4 @@
-/** Transactions through the proxy in which it answers some requests itself. */
+/** Tests transactions through the proxy in which it replies to some requests itself. */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { ABORT_DELAY_MS } from "../../../src/limits.ts";
@@ -24,7 +24,7 @@ import { until } from "../../support/until.ts";
 const OK = "+OK\r\n";
 const QUEUED = "+QUEUED\r\n";
 
-/** What is asked of a server and of a proxy before it, who have to answer with the same bytes. */
+/** The requests that are sent to a server and to a proxy before it. Both must reply with the same bytes. */
 const CONVERSATIONS: readonly (readonly string[])[] = [
   ["multi", "client getname", "exec"],
   ["multi", "hello 3", "exec", "hgetall h", "get absent"],
@@ -43,7 +43,7 @@ const CONVERSATIONS: readonly (readonly string[])[] = [
   ["multi", "mset a{h} 0 q", "client getname", "exec"],
 ];
 
-/** All that a target answers, with what is of each connection's own left out. */
+/** Returns all replies of a target, without the parts that differ for each connection. */
 async function hear(
   port: number,
   version: 2 | 3,
@@ -61,7 +61,7 @@ async function hear(
 }
 
 Deno.test(
-  "Proxy answers commands of its own in a transaction as a server does, at once and byte by byte",
+  "Proxy replies to its own commands in a transaction immediately, byte by byte as a server does",
   clustered(1, async ({ proxy }, [server]) => {
     for (const version of [2, 3] as const) {
       for (const conversation of CONVERSATIONS) {
@@ -74,13 +74,13 @@ Deno.test(
         }
       }
     }
-    // One of each version that was watched on.
+    // At most one connection of each version is left, on which keys were watched.
     assert(Number(serverFact(proxy, 0, "dedicated")) <= 2);
   }),
 );
 
 Deno.test(
-  "Proxy answers commands of its own in a transaction in the native protocol",
+  "Proxy replies to its own commands in a transaction in the native protocol",
   clustered(2, async ({ connect, key }) => {
     using client = await connect();
     const name = key(0);
@@ -107,14 +107,14 @@ Deno.test(
     assertEquals(items.map(([status]) => status), [0, 0, 0, 0, 0, 1, 0, 1, 1, 0, 0]);
     assertEquals([items[1], items[4], items[9], items[10]], [[0, null], [0, "me"], [0, []], [0, "v"]]);
     assertStringIncludes(String(items[7]), "NOPROTO");
-    // Nothing for a server.
+    // This transaction contains nothing for a server.
     await client.send(framesOf(["multi"], ["client", "getname"], ["exec"], ["get", name]));
     assertEquals(await client.replies(4), ["OK", "QUEUED", [[0, "me"]], "v"]);
   }),
 );
 
 Deno.test(
-  "Proxy lets `hello` in a transaction change nothing for other clients",
+  "Proxy applies `hello` in a transaction to no other client",
   clustered(1, async ({ proxy }) => {
     using other = await connectResp(proxy, 2);
     await other.call("hset", "h", "f", "v");
@@ -132,7 +132,7 @@ Deno.test(
 );
 
 Deno.test(
-  "Proxy runs a transaction with thousands of its own commands, and gives their memory back",
+  "Proxy runs a transaction with thousands of commands for itself, and releases their memory",
   clustered(1, async ({ proxy }) => {
     using client = await connectResp(proxy);
     const value = "x".repeat(40_000);
@@ -153,7 +153,7 @@ Deno.test(
       return name === undefined ? "$-1\r\n" : `$${name.length}\r\n${name}\r\n`;
     });
     assert(replies.at(-1) === `*${requests.length}\r\n${expected.join("")}`);
-    // What the buffers of its connection hold stays; nothing is added with each transaction.
+    // The buffers of the connections remain. No transaction adds to them.
     const held = () =>
       ["request", "transaction", "objects"].map((kind) => Number(infoOf(proxy, `mem_clients_${kind}`)));
     const before = held();
@@ -167,7 +167,7 @@ Deno.test(
 );
 
 Deno.test(
-  "Proxy ends a client that kills itself in a transaction, once that is answered",
+  "Proxy ends a client that kills itself in a transaction, after the reply",
   clustered(1, async ({ proxy }) => {
     using client = await connectResp(proxy);
     const { line } = await client.call("client", "id");
@@ -179,7 +179,7 @@ Deno.test(
   }),
 );
 
-Deno.test("Proxy carries out nothing of its own when the server has not run the transaction", async () => {
+Deno.test("Proxy executes no command for itself if the server has not run the transaction", async () => {
   let answer: FakeHandler = (_request, peer) => void peer.close();
   const handler: FakeHandler = (request, peer) => {
     if (request[0] === "multi") peer.reply("OK");
@@ -194,7 +194,7 @@ Deno.test("Proxy carries out nothing of its own when the server has not run the 
       const lost = (await readReplies(client, 5 + hello.length)).slice(-2);
       assertStringIncludes(lost[0]!, "-UNKNOWN_OUTCOME ");
       assertEquals(lost[1], "$-1\r\n");
-      // Fewer items than requests: what the proxy is told is no reply to that.
+      // The reply has fewer items than requests, so it is not a reply to this transaction.
       answer = (_request, peer) => peer.reply([]);
       await client.send(encodeLines("multi", "set k v", "client getname", ...hello, "exec", "ping"));
       const short = (await readReplies(client, 5 + hello.length)).slice(-2);
@@ -205,7 +205,7 @@ Deno.test("Proxy carries out nothing of its own when the server has not run the 
 });
 
 Deno.test(
-  "Proxy sends no message of a channel in front of the reply to `exec`",
+  "Proxy sends no message of a channel before the reply to `exec`",
   clustered(1, async ({ proxy }) => {
     using publisher = await connectResp(proxy);
     const messages = encodeLines(...Array.from({ length: 50 }, () => "publish c m"));
@@ -225,7 +225,7 @@ Deno.test(
           const replies = await readReplies(client, 2 + requests.length + count);
           assertEquals(replies.slice(0, 2), [OK, QUEUED]);
           assertEquals(replies.at(-1)!.split("\r\n", 1), [`*${requests.length + count}`]);
-          // They follow, in the version that the client speaks by now.
+          // They follow, in the version that the client speaks by then.
           assertEquals(await readReplies(client, 2), Array(2).fill("*3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$1\r\nm\r\n"));
         }
       }
@@ -240,7 +240,7 @@ Deno.test(
 );
 
 Deno.test(
-  "Proxy lets others in while it carries out thousands of its own commands",
+  "Proxy serves other clients while it executes thousands of commands for itself",
   clustered(1, async ({ proxy }) => {
     using client = await connectResp(proxy);
     using other = await connectResp(proxy);
@@ -260,7 +260,7 @@ Deno.test(
         pings++;
       }
       assertEquals((await answering).items?.length, count);
-      assert(pings > 3, `${request}: ${pings} pings were answered meanwhile`);
+      assert(pings > 3, `${request}: ${pings} pings got a reply meanwhile`);
     }
   }),
 );
@@ -277,7 +277,7 @@ Deno.test("Proxy counts its own replies to a transaction as the client's memory"
       assertEquals(await ask(other, "ping"), "+PONG\r\n");
     }, { clientMemoryLimitBytes: 8 * 1024 * 1024 })));
 
-Deno.test("Proxy counts and holds back wrong passwords of `hello` in a transaction as of `auth`", () =>
+Deno.test("Proxy counts and delays wrong passwords of `hello` in a transaction as those of `auth`", () =>
   withServers(1, (_servers, addresses) =>
     withProxy(addresses, async ({ proxy, log }) => {
       using client = await connectResp(proxy);
@@ -288,7 +288,7 @@ Deno.test("Proxy counts and holds back wrong passwords of `hello` in a transacti
       await client.send(encodeLines("multi", ...guesses, ...guesses, ...guesses, ...guesses, guess, "ping", "exec"));
       const first = (await readReplies(client, 12)).at(-1)!;
       assertEquals(first.split("WRONGPASS").length, 10);
-      // The last one would be right.
+      // The last password would be right.
       await client.send(encodeLines("multi", guess, "hello 3 auth default secret", "set k v", "exec", "get k"));
       const items = (await client.framesToEnd()).at(-1)!.items!.map((item) => item.line);
       assert(performance.now() - startedMs > 3000, "they were not held back");

@@ -1,4 +1,4 @@
-/** Requests composed for several servers, in every dialect. */
+/** Tests composing requests for several servers, in every dialect. */
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { encodeText } from "../../../src/bytes.ts";
@@ -17,7 +17,7 @@ import { Request } from "../../../src/wire/request.ts";
 import { REQUEST_LIMITS } from "../../../src/wire/request_limits.ts";
 import { dialects } from "../../support/dialects.ts";
 
-/** Three servers that nobody connects to. */
+/** Creates a cluster of three servers to which nothing connects. */
 function makeCluster(): Cluster {
   const cluster = new Cluster({
     connectionsMaxCount: 1,
@@ -49,7 +49,7 @@ function specificationOf(name: string) {
 }
 
 for (const [name, dialect] of dialects) {
-  Deno.test(`Split composes in steps in ${name} what it composes at once, long values in pieces`, () => {
+  Deno.test(`Split composes in steps in ${name} the same as in one, long values in pieces`, () => {
     const cluster = makeCluster();
     const long = new Uint8Array(STEP_BYTES * 2 + 7).map((_, i) => i);
     const words = Array.from({ length: 3000 }, (_, i) => [`key:${i}`, i === 1500 ? long : `value ${i}`]).flat();
@@ -69,7 +69,7 @@ for (const [name, dialect] of dialects) {
         const { buffer } = composer;
         let steps = 1;
         for (let before = 0; !composing(); steps++) {
-          // No step copies much.
+          // No step copies many bytes.
           assert(composer.length - before < STEP_BYTES * 1.1);
           before = composer.length;
         }
@@ -82,7 +82,7 @@ for (const [name, dialect] of dialects) {
     }
   });
 
-  Deno.test(`Split gives each owner its keys in ${name}, in the order asked, and what stands behind them`, () => {
+  Deno.test(`Split gives each owner its keys in ${name}, in the order of the request, and the arguments after them`, () => {
     const cluster = makeCluster();
     const keys = Array.from({ length: 300 }, (_, i) => `key:${i}`);
     const request = requestOf(dialect, ["MSET", ...keys.flatMap((key) => [key, `value\r\n${key}`])]);
@@ -103,7 +103,7 @@ for (const [name, dialect] of dialects) {
     cluster.close();
   });
 
-  Deno.test(`RequestComposer grows with what it is given in ${name}, and gives it back`, () => {
+  Deno.test(`RequestComposer grows with its input in ${name}, and releases the memory`, () => {
     const long = new Uint8Array(3_000_000).fill(0x61);
     const request = requestOf(dialect, ["get", long, "b"]);
     const { composer } = dialect;
@@ -142,14 +142,14 @@ Deno.test("Split reads an inline request, and composes arrays", () => {
   cluster.close();
 });
 
-Deno.test("sharedSlot() is that of all keys, or there is none", () => {
+Deno.test("sharedSlot() returns the slot of all keys, or none", () => {
   const [, dialect] = dialects[1]!;
   const slotOf = (...words: string[]) => sharedSlot(specificationOf(words[0]!), requestOf(dialect, words));
-  // As Redis Cluster tells: CLUSTER KEYSLOT foo.
+  // CLUSTER KEYSLOT foo of Redis Cluster returns the same slot.
   assertEquals(slotOf("rename", "foo", "{foo}x"), 12182);
   assertEquals(slotOf("blpop", "foo", "0"), 12182);
   assertEquals(slotOf("blpop", "foo", "{foo}", "{foo}y", "0"), 12182);
-  // What stands between keys is none.
+  // The values between the keys are not keys.
   assertEquals(slotOf("msetnx", "foo", "bar", "{foo}x", "baz"), 12182);
   for (const words of [["rename", "foo", "bar"], ["blpop", "foo", "bar", "0"], ["msetnx", "foo", "1", "bar", "2"]]) {
     const error = assertThrows(() => slotOf(...words), ReplyError, "Keys in request don't hash to the same slot");
@@ -179,7 +179,7 @@ Deno.test("KeySlots finds the slot of every key, those in use, and the one that 
   assertThrows(() => keys.shared(), ReplyError, "hash to the same slot");
   const shared = find("msetnx", names.flatMap((name) => [`{t}${name}`, name])).keys;
   assertEquals([shared.slots.length, shared.shared()], [5000, slotOf(encodeText("t"), 0, 1)]);
-  // The last argument of these is no key.
+  // The last argument of these commands is not a key.
   assertEquals(find("blpop", [...names.map(() => "{t}"), "0"]).keys.slots.length, 5000);
   assert(!hasManyKeys(specificationOf("mget"), requestOf(dialect, ["mget", "a"])));
   assert(!hasManyKeys(specificationOf("rpush"), requestOf(dialect, ["rpush", ...names])));

@@ -1,4 +1,4 @@
-/** Transactions through the proxy in this process. */
+/** Tests transactions through the proxy in this process. */
 
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { ReplyError } from "../../../src/errors.ts";
@@ -28,7 +28,7 @@ const CROSS_SLOT = CROSS_SLOT_WATCH.replace("\r\n", ", or send the pipeline with
 const ABORTED = "-EXECABORT Transaction discarded because of previous errors.\r\n";
 
 Deno.test(
-  "Proxy runs a transaction on the server of its keys, without a connection of its own",
+  "Proxy runs a transaction on the server of its keys, without a dedicated connection",
   clustered(3, async ({ proxy, connect, key }, servers) => {
     for (const version of [2, 3] as const) {
       using client = await connectResp(proxy, version);
@@ -62,7 +62,7 @@ Deno.test(
 );
 
 Deno.test(
-  "Proxy lets nothing of another client into a transaction",
+  "Proxy mixes no request of another client into a transaction",
   clustered(2, async ({ proxy, key }) => {
     const name = key(0);
     const rounds = 200;
@@ -138,13 +138,13 @@ function unusable(name: string, reason: string): string {
 }
 
 Deno.test(
-  "Proxy watches keys on a connection that the client has for itself until the transaction ends",
+  "Proxy watches keys on a dedicated connection until the transaction ends",
   clustered(2, async ({ proxy, connect, key }) => {
     const name = key(0);
     using client = await connectResp(proxy);
     using other = await connectResp(proxy);
     using native = await connect();
-    // Unchanged. All in one write, so that what is sent on other connections must not overtake.
+    // The key is unchanged. All requests are in one write: what is sent on other connections must not overtake.
     await client.send(
       encodeLines(`set ${name} 1`, `watch ${name}`, `get ${name}`, "multi", `incr ${name}`, "exec", `get ${name}`),
     );
@@ -157,7 +157,7 @@ Deno.test(
       "*1\r\n:2\r\n",
       "$1\r\n2\r\n",
     ]);
-    // Changed by another, by itself, and in the midst of the transaction.
+    // The key is changed by another client, by this one, and during the transaction.
     for (const changer of [other, client]) {
       assertEquals(await ask(client, "watch", name, `{${name}}x`), OK);
       assertEquals(await ask(changer, "set", name, "5"), OK);
@@ -169,7 +169,7 @@ Deno.test(
     assertEquals(await ask(client, "multi"), OK);
     assertEquals(await native.call("set", name, "6"), "OK");
     assertEquals(await ask(client, "exec"), "*-1\r\n");
-    // What is over does not matter any more.
+    // After the end of the watch, changes have no effect.
     for (const end of ["unwatch", "discard", "reset"]) {
       assertEquals(await ask(client, "watch", name), OK);
       if (end === "discard") assertEquals(await ask(client, "multi"), OK);
@@ -183,7 +183,7 @@ Deno.test(
     assertEquals(await ask(client, "multi"), OK);
     assertEquals(await ask(client, "get", key(1)), CROSS_SLOT);
     assertEquals(await ask(client, "exec"), ABORTED);
-    // At most the one that is kept for the next.
+    // At most one connection is kept for later use.
     assert(Number(serverFact(proxy, 0, "dedicated")) <= 1);
   }),
 );
@@ -200,7 +200,7 @@ Deno.test(
       await client.send(encodeLines("hello 3", "multi", "hgetall {k}x", "get {k}x", "exec", "get {k}x"));
       const replies = await readReplies(client, 6);
       assertEquals(replies.slice(4), [changes ? "_\r\n" : "*2\r\n%0\r\n_\r\n", "_\r\n"]);
-      // Nobody else gets a connection that speaks what it did not when it was lent.
+      // No other client gets a connection whose version differs from the one in which it was lent.
       await other.send(encodeLines("watch k", "multi", "get {k}x", "exec"));
       assertEquals((await readReplies(other, 4))[3], "*1\r\n$-1\r\n");
     }
@@ -208,7 +208,7 @@ Deno.test(
 );
 
 Deno.test(
-  "Proxy gives the connection of a client up that leaves while it watches",
+  "Proxy closes the dedicated connection of a client that disconnects while it watches",
   clustered(1, async ({ proxy, key }, [server]) => {
     const client = await connectResp(proxy, 3);
     assertEquals(await ask(client, "watch", key(0)), OK);
@@ -220,7 +220,7 @@ Deno.test(
 );
 
 Deno.test(
-  "Proxy runs no transaction whose keys have got another owner since they were watched",
+  "Proxy runs no transaction whose keys have changed their server since they were watched",
   clustered(2, async ({ proxy, key, path, addresses }) => {
     using client = await connectResp(proxy);
     const name = key(0);
@@ -236,7 +236,7 @@ Deno.test(
   }),
 );
 
-/** Answers as a server that runs nothing. */
+/** Replies as a server that runs nothing. */
 function transacting(onExec: FakeHandler): FakeHandler {
   return (request, peer) => {
     if (request[0] === "multi" || request[0] === "watch") peer.reply("OK");
@@ -246,7 +246,7 @@ function transacting(onExec: FakeHandler): FakeHandler {
   };
 }
 
-Deno.test("Proxy repeats no transaction, and says that its outcome is unknown", async () => {
+Deno.test("Proxy repeats no transaction, and reports that its outcome is unknown", async () => {
   await withFakes([transacting((_request, peer) => void peer.close())], async ({ proxy }, [server]) => {
     using client = await connectResp(proxy);
     await client.send(encodeLines("get k", "multi", "set k v", "exec"));
@@ -257,7 +257,7 @@ Deno.test("Proxy repeats no transaction, and says that its outcome is unknown", 
   });
 });
 
-Deno.test("Proxy runs no transaction when the connection is lost that watched", async () => {
+Deno.test("Proxy runs no transaction when the connection that watched is lost", async () => {
   let lose = () => {};
   const handler: FakeHandler = (request, peer) => {
     if (request[0] === "watch") lose = () => void peer.close();
@@ -272,13 +272,13 @@ Deno.test("Proxy runs no transaction when the connection is lost that watched", 
     const replies = await readReplies(client, 6);
     assertStringIncludes(replies[2]!, "-UNAVAILABLE ");
     assertStringIncludes(replies[2]!, "the connection that this client had for itself was lost");
-    // The next one is none of its business.
+    // The next transaction is not affected.
     assertEquals(replies[5], "*1\r\n+ran\r\n");
     assertEquals(server!.requests.filter(([name]) => name === "exec").length, 1);
   });
 });
 
-Deno.test("Proxy can watch again after a watch that came to nothing", async () => {
+Deno.test("Proxy can watch again after a watch that has failed", async () => {
   let refuses = true;
   const handler: FakeHandler = (request, peer) => {
     if (request[0] === "watch" && refuses) void peer.close();
@@ -293,7 +293,7 @@ Deno.test("Proxy can watch again after a watch that came to nothing", async () =
   });
 });
 
-Deno.test("QueuedRequests keeps requests one behind another, up to a bound", () => {
+Deno.test("QueuedRequests keeps requests one after another, up to a bound", () => {
   const queue = new QueuedRequests();
   const bytes = new TextEncoder().encode("-first-second-");
   queue.add(bytes, 1, 5);
@@ -311,7 +311,7 @@ Deno.test("QueuedRequests keeps requests one behind another, up to a bound", () 
   const large = new Uint8Array(TRANSACTION_MAX_BYTES / 2);
   queue.add(large, 0, large.length);
   assertThrows(() => queue.add(large, 0, large.length), ReplyError, "transaction exceeds 134217728 bytes");
-  // Many short ones count for more than their bytes.
+  // Many short requests count for more than their bytes.
   const many = new QueuedRequests();
   assertThrows(() => {
     for (;;) many.add(bytes, 0, 1);

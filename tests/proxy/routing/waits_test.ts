@@ -1,4 +1,4 @@
-/** Commands that wait, through the proxy in this process. */
+/** Tests blocking commands through the proxy in this process. */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { encodeText } from "../../../src/bytes.ts";
@@ -24,13 +24,13 @@ import { framesOf } from "../../support/raw_client.ts";
 import { encodeLines, encodeRequest } from "../../support/resp_requests.ts";
 import { until } from "../../support/until.ts";
 
-/** Waits until so many clients wait. */
+/** Waits until `count` clients wait. */
 async function waiting({ proxy }: Rig, count: number): Promise<void> {
   await until(() => infoOf(proxy, "blocked_clients") === String(count), `${count} clients wait`);
 }
 
 Deno.test(
-  "Proxy lets a client wait for an element, and holds nobody else up",
+  "Proxy lets a client wait for an element without delaying others",
   clustered(3, async (rig) => {
     const { proxy, connect, key } = rig;
     using second = await connectResp(proxy, 2);
@@ -38,14 +38,14 @@ Deno.test(
     using native = await connect();
     using other = await connectResp(proxy);
     const list = key(0);
-    // What is there is taken at once, and what is asked for behind it is answered behind it.
+    // An existing element is taken immediately, and later requests get their replies after it.
     assertEquals(await ask(other, "rpush", list, "a", "b"), ":2\r\n");
     await second.send(encodeLines(`blpop ${key(0, 1)} 0.01`, `brpop ${list} 0`, `llen ${list}`, "ping"));
     const taken = `*2\r\n$${list.length}\r\n${list}\r\n$1\r\nb\r\n`;
     assertEquals(await readReplies(second, 4), ["*-1\r\n", taken, ":1\r\n", "+PONG\r\n"]);
     assertEquals(await ask(third, "blpop", key(0, 1), "0.01"), "_\r\n");
     assertEquals(await ask(third, "blmove", list, `{${list}}to`, "left", "right", "0"), "$1\r\na\r\n");
-    // The one who waits longest is served first, whatever it speaks.
+    // The client that waits longest is served first, in any protocol.
     await native.send(framesOf(["blpop", list, "0"], ["ping"]));
     await waiting(rig, 1);
     await second.send(encodeLines(`blpop ${list} 0`, "ping"));
@@ -62,7 +62,7 @@ Deno.test(
 );
 
 Deno.test(
-  "Proxy uses one connection again for one wait after another",
+  "Proxy reuses one connection for one wait after another",
   clustered(1, async ({ proxy, key }, [server]) => {
     using client = await connectResp(proxy);
     using other = await connectResp(proxy);
@@ -76,7 +76,7 @@ Deno.test(
 );
 
 Deno.test(
-  "Proxy gives a wait up whose client leaves, so that no element gets lost",
+  "Proxy cancels the wait of a client that disconnects, so that no element is lost",
   clustered(1, async (rig, [server]) => {
     const { proxy, key } = rig;
     using other = await connectResp(proxy);
@@ -99,7 +99,7 @@ Deno.test(
 );
 
 Deno.test(
-  "Proxy unblocks a client when asked",
+  "Proxy unblocks a client on request",
   clustered(1, async (rig) => {
     const { proxy, key } = rig;
     using client = await connectResp(proxy);
@@ -118,7 +118,7 @@ Deno.test(
   }),
 );
 
-Deno.test("Proxy has nobody wait on a connection that an unblocking is still on its way to", async () => {
+Deno.test("Proxy lends no connection to which an unblocking is still on its way", async () => {
   const peers: FakePeer[] = [];
   const unblocked: string[] = [];
   let id = 0;
@@ -139,7 +139,7 @@ Deno.test("Proxy has nobody wait on a connection that an unblocking is still on 
     await waiting(rig, 1);
     await other.call("client", "unblock", line);
     await until(() => unblocked.length === 1, "the server is asked to unblock it");
-    // The element was on its way already.
+    // The element was already on its way.
     peers[0]!.reply(["k", "x"]);
     await client.frame();
     await wait(2);
@@ -151,7 +151,7 @@ Deno.test("Proxy has nobody wait on a connection that an unblocking is still on 
   });
 });
 
-Deno.test("Proxy asks a server again that did not wait as yet when it was to unblock", async () => {
+Deno.test("Proxy repeats an unblocking that a server received before it had begun to wait", async () => {
   const asked: string[] = [];
   let waiter: FakePeer | undefined;
   const handler: FakeHandler = (request, peer) => {
@@ -174,7 +174,7 @@ Deno.test("Proxy asks a server again that did not wait as yet when it was to unb
   });
 });
 
-Deno.test("Proxy holds writes no longer than its deadline for a server that does not unblock", async () => {
+Deno.test("Proxy delays writes no longer than its deadline for a server that does not unblock", async () => {
   const handler: FakeHandler = (request, peer) => {
     if (request[1] === "id") peer.reply(7);
     else if (request[1] === "unblock") peer.reply(1);
@@ -191,7 +191,7 @@ Deno.test("Proxy holds writes no longer than its deadline for a server that does
   }, { timeoutMs: 100 });
 });
 
-Deno.test("Proxy tells in its log that an element cannot be put back", async () => {
+Deno.test("Proxy logs that an element cannot be put back", async () => {
   for (const dialect of [0, 2, 3] as const) {
     let waiter: FakePeer | undefined;
     let pushed: string[] = [];
@@ -216,14 +216,14 @@ Deno.test("Proxy tells in its log that an element cannot be put back", async () 
         await client.send(encodeRequest("brpop", "k", "0"));
         await waiting(rig, 1);
       }
-      await until(() => rig.log.lines.some((line) => line.startsWith("warn Cannot put back")), "it is told");
+      await until(() => rig.log.lines.some((line) => line.startsWith("warn Cannot put back")), "it is logged");
       assertEquals(pushed, ["rpush", "k", "x y"]);
     });
   }
 });
 
 Deno.test(
-  "Proxy cuts off who sends too much behind a command that waits, and has the server give it up",
+  "Proxy disconnects a client that sends too much after a blocking command, and cancels its wait",
   clustered(1, async (rig, [server]) => {
     Object.assign(rig.proxy, { readAhead: new ReadAhead(300_000) });
     using client = await connectResp(rig.proxy);
@@ -247,7 +247,7 @@ Deno.test("Proxy ends waits with an error when it stops", () =>
     })));
 
 Deno.test(
-  "Proxy lets a client wait on where the slot goes, when the list of servers changes",
+  "Proxy moves a wait to the slot's new server when the list of servers changes",
   clustered(2, async (rig, servers) => {
     const { proxy, path, addresses, key, connect } = rig;
     using client = await connectResp(proxy);
@@ -267,7 +267,7 @@ Deno.test(
   }),
 );
 
-Deno.test("Proxy says that the outcome of a wait is unknown when its connection is lost", async () => {
+Deno.test("Proxy reports that the outcome of a wait is unknown when its connection is lost", async () => {
   const handler: FakeHandler = (request, peer) => {
     if (request[0] === "client") peer.reply(7);
     else if (request[0] === "blpop") void peer.close();
@@ -280,7 +280,7 @@ Deno.test("Proxy says that the outcome of a wait is unknown when its connection 
   });
 });
 
-Deno.test("Proxy waits as long as it was asked to, and no longer for a server that does not answer", async () => {
+Deno.test("Proxy waits for a command's own timeout, and no longer for a server that does not reply", async () => {
   const silent: FakeHandler = (request, peer) => {
     if (request[0] === "client" && request[1] === "id") peer.reply(7);
   };
@@ -309,7 +309,7 @@ Deno.test("Proxy refuses to wait at a server that is down", () =>
   }));
 
 Deno.test(
-  "Proxy has a wait in a transaction answered at once",
+  "Proxy replies immediately to a blocking command in a transaction",
   clustered(1, async ({ proxy, key }) => {
     using client = await connectResp(proxy);
     await client.send(encodeLines("multi", `blpop ${key(0)} 0`, `rpush ${key(0)} a`, `blpop ${key(0)} 0`, "exec"));
