@@ -1,9 +1,11 @@
 /**
- * Several clients at random, of redis-server, of an inmem server and of a proxy before others: transactions, watched keys, commands
- * that wait for elements which others push, and clients that leave while they wait. Each client has to be answered the same.
+ * Runs several clients at random against redis-server, an inmem server and a proxy before others: transactions, watched
+ * keys, commands that wait for elements which others push, and clients that disconnect while they wait. Each client
+ * must get the same replies.
  *
- * After each step all are let come to rest: there are as many requests without a reply as clients that the target calls blocked.
- * So what happens does not depend on who is faster. Where there is no redis-server of the right version, nothing is compared.
+ * After each step, all clients come to rest: the number of requests without a reply equals the number of clients that
+ * the target reports as blocked. So the result does not depend on speed. Without a redis-server of the right version,
+ * nothing is compared.
  */
 
 import { assert, assertEquals } from "@std/assert";
@@ -24,12 +26,12 @@ const STEPS_COUNT = 40;
 const CLIENTS_COUNT = 4;
 const SETTLE_TIMEOUT_MS = 20_000;
 
-/** With bytes that are no text in one of them. */
+/** The keys. One of them contains bytes that are not text. */
 const KEYS = ["{t}a", "{t}b", "{t}l", "{t}m", "{t}h", "{t}\xff\x00\r\n"];
 const VALUES = ["x", "1", "", "-5", "9223372036854775807", "\xff\r\n", "A".repeat(70)];
 /**
- * By their places: `K` a key, `V` a value. Neither `copy` nor `blpop` of two keys: the key that they leave as it was counts as
- * changed for who watches it, see differences.ts.
+ * The commands: `K` is a key, `V` a value. Neither `copy` nor `blpop` of two keys is included, because the key that
+ * they do not change counts as changed for WATCH, see differences.ts.
  */
 const FORMS = [
   ..."set K V|get K|del K|rpush K V V|rpush K V|lpush K V|lpop K|lrange K 0 -1|hset K V 1|hlen K|incrby K V|type K"
@@ -53,13 +55,13 @@ function make(random: Random, forms: readonly string[][]): string[] {
   return one(forms).map((word) => word === "K" ? one(KEYS) : word === "V" ? one(VALUES) : word);
 }
 
-/** One client: what it has asked, and what it was answered. */
+/** One client, with its requests and their replies. */
 class Peer {
-  /** Requests without a reply. */
+  /** The requests without a reply. */
   readonly open: string[][] = [];
-  /** What `exec` is to run. */
+  /** The commands that `exec` is to run. */
   #queued: string[][] = [];
-  /** Replies since they were last taken, each as it is compared. */
+  /** The comparable replies since they were last taken. */
   #heard: string[] = [];
   readonly #socket: Deno.TcpConn;
   readonly #reading: Promise<void>;
@@ -105,7 +107,7 @@ class Peer {
         }
       }
     } catch {
-      // It has left.
+      // The client has disconnected.
     }
   }
 
@@ -117,7 +119,7 @@ class Peer {
       ? frame.items!.map((item, i) => comparable([item], this.#queued[i]!)).join("")
       : comparable([frame], words);
     if (words[0] === "exec" || words[0] === "reset" || words[0] === "discard") this.#queued = [];
-    // `hello` tells the truth about who answers.
+    // `hello` names the server that replies.
     this.#heard.push(escape(reply.replaceAll("$6\r\nserver\r\n$5\r\nredis", "$6\r\nserver\r\n$5\r\ninmem")));
   }
 }
@@ -152,7 +154,7 @@ class Party {
     this.peers[index] = await Peer.connect(this.#port);
   }
 
-  /** Waits until there is nothing more to come. */
+  /** Waits until no more replies can arrive. */
   async settle(): Promise<void> {
     const deadlineMs = performance.now() + SETTLE_TIMEOUT_MS;
     for (;;) {
@@ -174,7 +176,7 @@ async function playRound(random: Random, parties: readonly Party[]): Promise<voi
     const waits = parties[0]!.peers[index]!.open.length > 0;
     if (waits && random.below(8) > 0) continue;
     const commands = Array.from({ length: 1 + random.below(3) }, () => make(random, FORMS));
-    // Nothing may follow what waits.
+    // A blocking command must be the last.
     if (random.below(6) === 0) commands.push(make(random, WAITING));
     past.push(`client ${index}: ${waits ? "leaves" : commands.map((words) => JSON.stringify(words)).join(" ")}`);
     let expected: string[][] = [];
@@ -199,7 +201,7 @@ const ignore = version === undefined || !version.startsWith("7.0.");
 const note = ignore ? " (ignored: redis-server 7.0 is not on PATH)" : "";
 
 Deno.test({
-  name: `several clients at random are answered as by redis-server, by a server and through a proxy${note}`,
+  name: `random commands of several clients get the replies of redis-server, from a server and through a proxy${note}`,
   ignore,
   fn: async () => {
     const seed = pickSeed();
@@ -230,7 +232,7 @@ Deno.test({
       for (let round = 0; round < ROUNDS; round++) await playRound(random, parties);
     } finally {
       for (const stop of stops) await stop();
-      // What was reading when it stopped ends by itself.
+      // Reads in progress at the stop end by themselves.
       await pause(20);
       await Deno.remove(folder, { recursive: true });
     }

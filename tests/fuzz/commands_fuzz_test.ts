@@ -1,11 +1,11 @@
 /**
- * Random commands of all types through the command layer, on the real store and on the model at once: every reply has
- * to be the same byte by byte, and so have the keys in the order of their use. The clock moves on, keys expire both when
- * they are read and actively. What has no order (`keys`, the fields of a hash) is compared sorted.
+ * Runs random commands of all types through the command layer, on the real store and on the model: every reply must be
+ * equal byte by byte, and so must the keys in the order of their use. The clock advances, and keys expire both when
+ * they are read and actively. Replies without a defined order (`keys`, the fields of a hash) are compared sorted.
  *
- * Once with memory to spare, and once with so little that keys are evicted all the time and blocks move. How much is
- * evicted each time that room is made is the real store's business; *which* keys is not: the model gives up as many, the
- * least recently used first, and has to agree from then on. The same for refusals for want of memory.
+ * The commands run once with sufficient memory, and once with so little that keys are evicted all the time and blocks
+ * move. The real store decides how many keys it evicts, but not *which*: the model evicts the same number, the least
+ * recently used first, and must agree from then on. The same holds for refusals when memory is full.
  *
  * `SEED=n` repeats a run; `FUZZ_OPERATIONS=n` makes it longer.
  */
@@ -23,13 +23,15 @@ import { pickSeed, Random } from "../support/random.ts";
 import { PHASES, RequestGenerator, shuffledPhases } from "../support/request_generator.ts";
 
 const OPERATIONS_COUNT = amountOf("FUZZ_OPERATIONS", 5_000, 50_000);
-/** Operations of one phase, after which all is compared: in the short form too each phase has its turn. */
+/**
+ * The number of operations of one phase, after which everything is compared. Each phase also runs in the short form.
+ */
 const PHASE_OPERATIONS = isLong ? 3_000 : 1_000;
 
-/** Commands whose answer has no order. */
+/** The commands whose reply has no defined order. */
 const UNORDERED: ReadonlySet<string> = new Set(["keys", "hgetall", "hkeys", "hvals", "hrandfield"]);
 
-/** The answer in a form in which two stores have to agree. */
+/** Returns a reply in the form in which two stores must agree. */
 function canonical(name: string, frame: Uint8Array): string {
   if (!UNORDERED.has(name)) return toHex(frame);
   const value = decodeReply(frame, FRAME_PREFIX_BYTES, frame.length);
@@ -46,7 +48,7 @@ function equalFrames(a: Uint8Array, b: Uint8Array): boolean {
   return true;
 }
 
-/** The keys in the order of their use, with their types and deadlines. */
+/** Returns the keys in the order of their use, with their types and deadlines. */
 function listByUse(store: Store): string[] {
   const lines: string[] = [];
   for (let entry = store.oldest(); entry !== 0; entry = store.newer(entry)) {
@@ -57,7 +59,7 @@ function listByUse(store: Store): string[] {
   return lines;
 }
 
-/** All keys, sorted. */
+/** Returns all keys, sorted. */
 function scanAll(client: MemoryClient): string[] {
   const found: string[] = [];
   let cursor = "0";
@@ -66,11 +68,11 @@ function scanAll(client: MemoryClient): string[] {
     found.push(...keys);
     cursor = next;
   } while (cursor !== "0");
-  assertEquals(new Set(found).size, found.length, "a scan of a store at rest answers a key twice");
+  assertEquals(new Set(found).size, found.length, "a scan of a store at rest returns a key twice");
   return found.sort();
 }
 
-/** Removes all that has expired: first as the server does from time to time, then the rest by looking at it. */
+/** Removes everything that has expired: first as the server does periodically, then the rest by reading it. */
 function expireAll({ store }: MemoryClient): void {
   for (let i = 0; store.expireDue(100) || store.freeRemoved(100); i++) assert(i < 1_000_000, "expiry does not end");
   const keys: Uint8Array[] = [];
@@ -85,7 +87,7 @@ function expireAll({ store }: MemoryClient): void {
   for (const key of keys) store.peek(key, 0, key.length);
 }
 
-/** All fields of a hash with their values, sorted. */
+/** Returns all fields of a hash with their values, sorted. */
 function scanHash(client: MemoryClient, key: string): string[] {
   const found = new Map<string, string>();
   let cursor = "0";
@@ -97,21 +99,21 @@ function scanHash(client: MemoryClient, key: string): string[] {
   return [...found].map((pair) => JSON.stringify(pair)).sort();
 }
 
-/** What making room has cost. */
+/** The cost of making room. */
 interface Room {
   readonly evicted: number;
   readonly isFull: boolean;
-  /** What a part of it has returned. */
+  /** The return value of a part of it. */
   readonly result: unknown;
 }
 
-/** The real store and the model, which are told the same. */
+/** The real store and the model, which receive the same requests. */
 class Pair {
   readonly #real: MemoryClient;
   readonly #model: MemoryClient;
-  /** What the real store has done to make room for the request, for the model to do as well. */
+  /** How the real store has made room for the request. The model repeats it. */
   readonly #rooms: Room[] = [];
-  /** Requests that were refused for want of memory. */
+  /** The number of requests that were refused because memory was full. */
   refusedCount = 0;
 
   constructor(store: Store) {
@@ -122,7 +124,7 @@ class Pair {
     this.#model = new MemoryClient({ store: modelStore.asStore() });
   }
 
-  /** Takes note of what the real store does to make room. */
+  /** Records how the real store makes room. */
   #watch(store: Store): void {
     const noting = <Result>(make: () => Result): Result => {
       const before = store.statistics.evictedKeys;
@@ -147,7 +149,7 @@ class Pair {
     store.makeRoomForCopy = (entry) => noting(() => makeRoomForCopy(entry));
   }
 
-  /** Lets the model do the same. */
+  /** Makes the model repeat it. */
   #follow(modelStore: ModelStore): void {
     const makeRoom = modelStore.makeRoom.bind(modelStore);
     const follow = (bytes: number, count?: number): unknown => {
@@ -174,19 +176,19 @@ class Pair {
     this.#model.nowMs += stepMs;
   }
 
-  /** Runs one request on both, and compares what they answer. */
+  /** Runs one request on both, and compares the replies. */
   run(request: readonly Argument[]): void {
     const actual = this.#real.run(request);
     const expected = this.#model.run(request);
     assertEquals(this.#rooms, [], "the model makes room less often");
     for (const bug of [...this.#real.bugs, ...this.#model.bugs]) throw bug;
-    // Nearly always the frames are equal as they are; telling how they differ is slow.
+    // The frames are nearly always equal as they are, and finding the difference is slow.
     if (equalFrames(actual, expected)) return;
     const name = String(request[0]);
     assertEquals(canonical(name, actual), canonical(name, expected));
   }
 
-  /** Compares everything that both hold. */
+  /** Compares all data of both. */
   compare(): void {
     expireAll(this.#real);
     expireAll(this.#model);
@@ -204,7 +206,7 @@ class Pair {
   }
 }
 
-/** Runs random requests; returns how many of them were refused for want of memory. */
+/** Runs random requests, and returns how many of them were refused because memory was full. */
 function fuzz(store: Store, random: Random, operationsCount: number): number {
   const pair = new Pair(store);
   const phases = shuffledPhases(random);
@@ -244,13 +246,13 @@ function makeRandom(): Random {
   return new Random(seed);
 }
 
-Deno.test("random commands answer the same on the real store and on the model", () => {
+Deno.test("random commands get the same replies from the real store and from the model", () => {
   const random = makeRandom();
   const store = new Store({ memoryLimitBytes: 2 ** 30, evicts: false, seed: [random.below(2 ** 32), random.seed] });
   assertEquals(fuzz(store, random, OPERATIONS_COUNT), 0);
 });
 
-Deno.test("random commands answer the same while keys are evicted", () => {
+Deno.test("random commands get the same replies while keys are evicted", () => {
   const random = makeRandom();
   const seed = [random.below(2 ** 32), random.seed] as const;
   const store = new Store({ memoryLimitBytes: MEMORY_LIMIT_MIN_BYTES, evicts: true, seed });
@@ -258,7 +260,7 @@ Deno.test("random commands answer the same while keys are evicted", () => {
   assertGreater(store.statistics.evictedKeys, OPERATIONS_COUNT / 1000);
 });
 
-Deno.test("random commands answer the same while the store is full", () => {
+Deno.test("random commands get the same replies while the store is full", () => {
   const random = makeRandom();
   const seed = [random.below(2 ** 32), random.seed] as const;
   const store = new Store({ memoryLimitBytes: MEMORY_LIMIT_MIN_BYTES, evicts: false, seed });

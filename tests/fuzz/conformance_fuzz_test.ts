@@ -1,9 +1,10 @@
 /**
- * Asks redis-server, an inmem server and a proxy before another one the same commands at random: odd numbers, empty texts, options
- * in any order and twice, arguments too few and too many, in transactions and outside, in RESP2 and RESP3. All that they answer is
- * compared, and what keys hold afterwards.
+ * Sends the same random commands to redis-server, to an inmem server and to a proxy before another one: unusual
+ * numbers, empty texts, options in any order and twice, too few and too many arguments, in transactions and outside, in
+ * RESP2 and RESP3. All replies are compared, and the content of the keys afterwards.
  *
- * What may differ stands in `MEANT`, with the reason. Where there is no redis-server of the right version, nothing is compared.
+ * The accepted differences are in `MEANT`, with their reasons. Without a redis-server of the right version, nothing is
+ * compared.
  */
 
 import { assertEquals } from "@std/assert";
@@ -21,7 +22,7 @@ const ROUNDS = amountOf("CONFORMANCE_ROUNDS", 30, 2000);
 const COMMANDS_COUNT = 25;
 
 const KEYS = ["{t}s", "{t}i", "{t}e", "{t}l", "{t}m", "{t}h", "{t}g", "{t}n", "{t}o", "{t}"];
-/** What keys hold at first. `{t}n`, `{t}o` and `{t}` are absent. */
+/** The initial content of the keys. `{t}n`, `{t}o` and `{t}` are absent. */
 const SETUP = [
   "flushall",
   "set {t}s text",
@@ -42,17 +43,21 @@ const FLOATS = [
 ];
 const VALUES = ["", "a", "b", "c", "x", "1", "10", "-1", "two words", "\r\n", "\xff", "3.14", "A".repeat(45), "text"];
 const FIELDS = ["f", "g", "F", "h", "", "1"];
-/** None that is over before the comparison is. */
+/** Times, none of which passes before the comparison is done. */
 const TIMES =
   ("0 -1 100000 4102444800 4102444800000 9223372036854775 9223372036854776 -9223372036854775808 281474976710656 " +
     "9223372036854775807 abc 1.5 01 +5 -0").split(" ").concat("");
-/** Those that end at once: nobody shall wait for long. */
+/** Timeouts that end immediately: no client may wait for long. */
 const TIMEOUTS = ["0.01", "-1", "abc", "", "1e-3", "nan", "-inf", "0x.01", "1e400", " 1"];
 
 /**
- * What a command is made of, by the words of its form: `K` a key, `N` a number, `R` one with a fraction, `V` a value, `F` a field,
- * `T` a time, `W` a time to wait, `a|b` one of both. `…` repeats what stands before it, and what stands in brackets are options, of
- * which some are taken in any order. `~` is an empty word.
+ * The forms of the commands. Each word is a literal or one of these:
+ *
+ * - `K` is a key, `N` a number, `R` a number with a fraction, `V` a value, `F` a field, `T` a time, `W` a timeout, `~`
+ *   an empty word.
+ * - `a|b` is one of both.
+ * - `…` repeats the previous part.
+ * - Brackets contain options, of which some are taken in any order.
  */
 const FORMS = `
 set K V [nx] [xx] [get] [keepttl] [persist] [foo] [ex T] [px T] [exat T] [pxat T] [ex]
@@ -76,13 +81,13 @@ client kill type foo|master; client foo V; config get databases|nosuch; config s
 command getkeys get V; command getkeys foo|ping; hello 1|4|abc|~; hello 2 foo; hello 3 setname; auth V; auth V V; foo V; ~ V
 `.split(/[;\n]/).map((form) => form.trim()).filter((form) => form !== "");
 
-/** What may differ: the server, its reply and the other, and why. */
+/** The accepted differences: functions of the reply of redis-server, the reply of inmem, and the request. */
 const MEANT: readonly ((redis: string, inmem: string, isProxy: boolean, words: readonly string[]) => boolean)[] = [
-  // Keys of several slots, which come of arguments that have changed places; and what concerns all servers.
+  // The keys are in several slots, since arguments have changed places; or the command concerns all servers.
   (_redis, inmem, isProxy) => isProxy && /CROSSSLOT|through the proxy|EXECABORT/.test(inmem),
-  // No transaction is discarded where there is none.
+  // There is no transaction that the error could discard.
   (redis, _inmem, _isProxy, words) => redis.startsWith("-EXECABORT") && words.length > 1,
-  // There is one database, and who asks for another one is cut off.
+  // inmem has one database, and closes the connection of a client that requests another.
   (_redis, inmem) => inmem.includes("there is one database"),
 ];
 
@@ -118,7 +123,7 @@ function makeCommand(random: Random): string[] {
   const repeated = kinds.filter((kind) => kind !== "…");
   const times = kinds.includes("…") ? 1 + random.below(4) : 1;
   let words: string[] = [];
-  // A key that stands before pairs is not repeated.
+  // A key before pairs is not repeated.
   const head = repeated.length === 3
     ? 1
     : name!.endsWith("push") || name!.endsWith("pushx") || /^h[a-z]*(get|del)$/.test(name!)
@@ -130,7 +135,7 @@ function makeCommand(random: Random): string[] {
   for (let left = options.length > 0 ? random.below(4) : 0; left > 0; left--) {
     words.push(...one(options).split(" ").map(word));
   }
-  // Commands that wait keep their last argument, which ends the wait.
+  // Blocking commands keep their last argument, which limits the wait.
   const waits = /^b/.test(name!);
   const change = random.below(20);
   if (change === 0) words = words.slice(0, random.below(words.length + 1));
@@ -140,7 +145,7 @@ function makeCommand(random: Random): string[] {
   return [spelled === "~" ? "" : spelled, ...words];
 }
 
-/** The comparable replies to `commands`, and what the keys hold then. */
+/** Returns the comparable replies to `commands`, and the content of the keys after them. */
 async function hear(port: number, version: number, commands: readonly string[][]): Promise<[string[], string]> {
   using client = await RespClient.connect(port);
   await client.call("hello", String(version));
@@ -156,7 +161,7 @@ async function hear(port: number, version: number, commands: readonly string[][]
       ? frame.items!.map((item, i) => comparable([item], queued[i]!)).join("")
       : comparable([frame], words);
     if (words[0]!.toLowerCase() === "discard" && frame.line === "OK") queued = [];
-    // `hello` tells the truth about who answers, and errors are UTF-8 here.
+    // `hello` names the server that replies, and errors of inmem are UTF-8.
     const alike = reply.replaceAll("$6\r\nserver\r\n$5\r\nredis", "$6\r\nserver\r\n$5\r\ninmem");
     replies.push(escape(alike.replaceAll("\xef\xbf\xbd", "\xff")));
   }
@@ -205,7 +210,8 @@ const ignore = version === undefined || !version.startsWith("7.0.");
 const note = ignore ? ` (ignored: redis-server 7.0 is not on PATH)` : "";
 
 Deno.test({
-  name: `odd commands at random are answered as by redis-server, by a server and through a proxy${note}`,
+  name:
+    `random commands with unusual arguments get the replies of redis-server, from a server and through a proxy${note}`,
   ignore,
   fn: async () => {
     const seed = pickSeed();
@@ -230,7 +236,7 @@ Deno.test({
             const before = commands.slice(0, position).map((each) => each.join(" ")).join("\n  ");
             const where = `round ${round}, RESP${resp}, ${i === 0 ? "server" : "proxy"}: ${line}\nbehind\n  ${before}`;
             if (!isMeant) assertEquals(actual, expected, where);
-            // What the proxy has refused has changed nothing: from here on its keys hold something else.
+            // A command that the proxy has refused has changed nothing there, so its keys differ from here on.
             hasRefused = i === 1;
             if (hasRefused) break;
           }

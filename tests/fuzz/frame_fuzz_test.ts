@@ -1,6 +1,6 @@
 /**
- * Random, mutated and spliced frames against the decoders: each is either read in full or refused with a
- * `ProtocolError`, quickly and without memory to speak of. `SEED=n` repeats a run; `FUZZ_MS=n` makes it longer.
+ * Feeds random, mutated and spliced frames to the decoders: each is either decoded completely or refused with a
+ * `ProtocolError`, quickly and with little memory. `SEED=n` repeats a run; `FUZZ_MS=n` makes it longer.
  */
 
 import { assert, assertEquals, assertInstanceOf, assertLess } from "@std/assert";
@@ -22,15 +22,15 @@ import { concat, toHex } from "../support/hex.ts";
 import { pickSeed, Random } from "../support/random.ts";
 
 const DURATION_MS = amountOf("FUZZ_MS", 200, 1_500);
-/** Heads that announce something: most of what can go wrong begins with one of them. */
+/** Heads that announce a size: most errors begin with one of them. */
 const HEADS = [0x80, 0x8f, 0x90, 0x91, 0x9f, 0xa0, 0xbf, 0xc0, 0xc1, 0xc4, 0xc5, 0xc6, 0xc7, 0xcb, 0xcc, 0xcf, 0xd3]
   .concat([0xd4, 0xd9, 0xda, 0xdb, 0xdc, 0xdd, 0xde, 0xdf, 0xe0, 0xff]);
 const LENGTHS = [0, 1, 15, 16, 31, 32, 255, 256, 1000];
 
-/** Rounds at least, however slow the machine is. */
+/** The smallest number of rounds, also on a slow machine. */
 const ROUNDS_MIN_COUNT = 100;
 
-/** Runs `round` for the fuzz's time, of the processor; a failure names the seed that repeats it. */
+/** Runs `round` for the duration of the fuzz in processor time. A failure names the seed that repeats it. */
 function fuzz(round: (random: Random) => void): void {
   const seed = pickSeed();
   console.log(`seed ${seed}`);
@@ -61,7 +61,7 @@ function randomArguments(random: Random): Argument[] {
   });
 }
 
-/** A value in the forms that the oracle writes and that a reply may hold. */
+/** Returns a value in the forms that the oracle writes and that a reply may contain. */
 function randomValue(random: Random, depth: number): ValueType {
   switch (random.below(depth > 4 ? 6 : 8)) {
     case 0:
@@ -86,7 +86,7 @@ function randomValue(random: Random, depth: number): ValueType {
   }
 }
 
-/** A reply's value as the oracle would have given it. */
+/** Returns a reply's value as the oracle would decode it. */
 function asOracle(value: Value): ValueType {
   if (Array.isArray(value)) return value.map(asOracle);
   if (value instanceof Map) {
@@ -96,7 +96,7 @@ function asOracle(value: Value): ValueType {
   return value;
 }
 
-/** Changes, cuts, doubles or splices bytes, with a liking for those that announce lengths. */
+/** Changes, cuts, doubles or splices bytes, preferably those that announce lengths. */
 function mutate(random: Random, bytes: Uint8Array): Uint8Array {
   let mutated = bytes.slice();
   for (let changes = 1 + random.below(4); changes > 0; changes--) {
@@ -124,7 +124,7 @@ function mutate(random: Random, bytes: Uint8Array): Uint8Array {
   return mutated;
 }
 
-/** The refusal that `run` answers with, or `undefined` when it succeeds. Anything else that it throws is a bug. */
+/** Returns the refusal of `run`, or `undefined` when it succeeds. Any other exception is a bug. */
 function refusal(bytes: Uint8Array, run: () => void): ProtocolError | undefined {
   const began = threadTimeMs();
   try {
@@ -138,7 +138,7 @@ function refusal(bytes: Uint8Array, run: () => void): ProtocolError | undefined 
   return undefined;
 }
 
-Deno.test("decodeRequest() reads back every request that RequestWriter writes", () => {
+Deno.test("decodeRequest() decodes every request that RequestWriter writes", () => {
   const target = new Request();
   const text = new TextDecoder("utf-8", { ignoreBOM: true });
   fuzz((random) => {
@@ -160,7 +160,7 @@ Deno.test("decodeRequest() reads back every request that RequestWriter writes", 
   });
 });
 
-Deno.test("decodeRequest() answers random and mutated bytes with nothing but ProtocolError", () => {
+Deno.test("decodeRequest() refuses random and mutated bytes only with ProtocolError", () => {
   const target = new Request();
   let largest = 16;
   fuzz((random) => {
@@ -186,7 +186,7 @@ Deno.test("decodeRequest() answers random and mutated bytes with nothing but Pro
   });
 });
 
-Deno.test("decodeReply() agrees with the oracle about every reply", () => {
+Deno.test("decodeReply() agrees with the oracle on every reply", () => {
   fuzz((random) => {
     const value = randomValue(random, 0);
     const bytes = encode([0, value]);
@@ -198,7 +198,7 @@ Deno.test("decodeReply() agrees with the oracle about every reply", () => {
   });
 });
 
-Deno.test("decodeReply() answers random and mutated bytes with nothing but ProtocolError", () => {
+Deno.test("decodeReply() refuses random and mutated bytes only with ProtocolError", () => {
   let heldBytes = 0;
   fuzz((random) => {
     const bytes = random.chance(0.3)

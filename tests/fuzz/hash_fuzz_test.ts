@@ -1,8 +1,8 @@
 /**
- * Scans of one large hash that go on side by side while fields are made, removed, made again and moved.
+ * Runs interleaved scans of one large hash while fields are added, removed, added again and moved.
  *
- * Every field that is there from a scan's beginning to its end must be visited, and only once if nothing was removed. Fields
- * beside those that were visited last are removed often: they are the ones that a scan goes on with.
+ * Every field that exists during a whole scan must be visited, and only once if nothing was removed. The fields near
+ * those that were visited last are removed often, because a scan continues with them.
  */
 
 import { assert, assertEquals } from "@std/assert";
@@ -14,16 +14,16 @@ import { StoreReader } from "../support/store_reader.ts";
 const KEY = encodeText("hash");
 const FIELDS_COUNT = 1_000;
 const SCANS_COUNT = 5;
-/** Of this many fields that were visited last some are removed. */
+/** The number of recently visited fields of which some are removed. */
 const RECENT_COUNT = 30;
 
 interface Scan {
   cursor: number;
-  /** Fields that have been there since it began. */
+  /** The fields that have existed since the scan began. */
   readonly required: Set<string>;
-  /** How often each field was visited. */
+  /** The number of visits of each field. */
   readonly visits: Map<string, number>;
-  /** Whether a field was removed since it began. */
+  /** Whether a field was removed since the scan began. */
   isDisturbed: boolean;
 }
 
@@ -79,7 +79,7 @@ class Run {
     }
   }
 
-  /** One that a scan has just visited or is about to visit, or any. */
+  /** Returns a field that a scan has just visited or is about to visit, or any field. */
   pick(): string {
     const recent = this.#recent[this.below(4 * RECENT_COUNT)];
     if (recent !== undefined && this.hash.has(recent)) {
@@ -105,7 +105,11 @@ class Run {
     this.finished++;
   }
 
-  /** @param removes whether fields are removed as well */
+  /**
+   * Runs one step.
+   *
+   * @param removes whether fields are removed as well
+   */
   step(removes: boolean): void {
     const op = this.below(10);
     if (op < 6) {
@@ -126,7 +130,7 @@ const seed = Number(Deno.env.get("SEED") ?? 20261125);
 const steps = Math.ceil(Number(Deno.env.get("STEPS") ?? 60_000) / 6);
 
 for (const [name, removes] of [["fields are made", false], ["fields are made and removed", true]] as const) {
-  Deno.test(`Store hashScan() visits what stays while ${name}, seed ${seed}`, () => {
+  Deno.test(`Store hashScan() visits the lasting fields while ${name}, seed ${seed}`, () => {
     const run = new Run(seed);
     for (let i = 0; i < steps; i++) run.step(removes);
     assert(run.finished > 0 || steps < 10_000, "no scan came to its end");

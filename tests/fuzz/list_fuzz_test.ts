@@ -1,6 +1,6 @@
 /**
- * One large list, of many directories, against an array: inserted into and removed from in its middle, in clusters and in
- * long ranges, while other keys come and go so that its parts are moved.
+ * Compares one large list, of many directories, with an array: elements are inserted and removed in its middle, in
+ * clusters and in long ranges, while other keys are added and removed so that its parts are moved.
  */
 
 import { assert, assertEquals } from "@std/assert";
@@ -10,19 +10,19 @@ import { amountOf } from "../support/amount.ts";
 import { Random } from "../support/random.ts";
 import { StoreReader } from "../support/store_reader.ts";
 
-/** The list takes half of it, and what eviction takes are other keys, since the list is in use all the time. */
+/** The memory limit. The list takes half of it. Eviction takes other keys, since the list is always in use. */
 const LIMIT_BYTES = 16 << 20;
 const KEY = encodeText("list");
 const OTHER_VALUE = new Uint8Array(8_000);
 
-/** What a list is like. */
+/** The properties of a list. */
 interface Shape {
-  /** Elements at the beginning, and about as many whenever few are left. */
+  /** The number of elements at the beginning, and approximately after each refill. */
   readonly count: number;
-  /** One in so many elements may have up to `longest` bytes, the others have up to 20. */
+  /** One of this many elements may have up to `longest` bytes, the others have up to 20. */
   readonly longInterval: number;
   readonly longest: number;
-  /** How many different beginnings of elements there are. */
+  /** The number of different beginnings of elements. */
   readonly alphabet: number;
 }
 
@@ -63,7 +63,7 @@ class Run {
     this.list.push(element);
   }
 
-  /** Keys that come and go move the parts of the list. */
+  /** Adds and removes keys, which moves the parts of the list. */
   shiftOthers(): void {
     const { store } = this;
     for (let i = 0; i < 200; i++) {
@@ -95,7 +95,7 @@ class Run {
     const most = list.length - index;
     const wanted = [5, 500, 10_000, 60_000][this.below(4)]!;
     const count = this.below(5) === 0 ? most : 1 + this.below(Math.min(most, wanted));
-    // Never all: the model begins with a list that is there.
+    // Never removes all elements: the model requires an existing list.
     if (count === list.length) return;
     assertEquals(store.listRemove(this.find(), index, count), this.find());
     list.splice(index, count);
@@ -124,7 +124,7 @@ class Run {
     else this.shiftOthers();
     while (this.list.length < this.shape.count / 50) for (let i = 0; i < this.shape.count / 2; i++) this.push();
     assertEquals(this.store.listLength(this.find()), this.list.length);
-    // Few reads, each of which finds its place by the counts of all parts.
+    // A few reads are sufficient: each finds its place by the counts of all parts.
     for (let i = 0; i < 20; i++) {
       const index = this.below(this.list.length);
       assert(this.store.listSeek(this.find(), index - (this.below(2) === 0 ? this.list.length : 0)));
@@ -151,7 +151,7 @@ class Run {
 
 const seed = Number(Deno.env.get("SEED") ?? 20261125);
 const steps = Math.ceil(amountOf("STEPS", 4_000, 60_000) / 600);
-/** Everything is compared after so many steps. */
+/** The number of steps after which everything is compared. */
 const CHECK_EVERY = 10;
 
 const SHAPES: Record<string, Shape> = {

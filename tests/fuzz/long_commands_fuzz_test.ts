@@ -1,13 +1,16 @@
 /**
- * Random commands of several clients, most of them long, that run one step at a time and interleaved at every pause: each, and
- * each transaction, has to be one moment for all the others. Every reply has to be what the model replies when it runs one
- * command after another in an order in which these may have happened: a write between its beginning and its end, in the order
- * in which writes have ended; a read at any moment between its own beginning and end. Where several orders explain the replies,
- * each state that they lead to stays possible until something contradicts it (possible_history.ts). Whenever nothing is
- * running, all of the store is compared.
+ * Runs random commands of several clients, most of them long, one step at a time and interleaved at every pause. Each
+ * command and each transaction must be atomic for all others. Every reply must equal the model's when the model runs
+ * one command after another in a possible order:
  *
- * The same with a log: what it has at any time loads into what the model holds, so that a long command is in it as a whole
- * or not at all.
+ * - A write happens between its beginning and its end, in the order in which writes have ended.
+ * - A read happens at any moment between its beginning and its end.
+ *
+ * If several orders explain the replies, each resulting state stays possible until a reply contradicts it
+ * (possible_history.ts). Whenever nothing is running, the whole store is compared.
+ *
+ * The same runs with a log: at any time it must load into what the model holds, so a long command is in the log
+ * completely or not at all.
  *
  * `SEED=n` repeats a run; `FUZZ_OPERATIONS=n` makes it longer.
  */
@@ -34,7 +37,7 @@ const CLIENTS_COUNT = 6;
 const MEMORY_BYTES = 512 * 1024 * 1024;
 const MANY_COUNT = 700;
 
-/** Makes requests, of which most take several steps. */
+/** Creates requests, most of which take several steps. */
 class Requests {
   readonly #random: Random;
   readonly #clock: { readonly nowMs: number };
@@ -49,7 +52,7 @@ class Requests {
     return this.#random.chance(0.03) ? `${this.#random.pick(["s", "l", "h"])}0` : `${kind}${this.#random.below(3)}`;
   }
 
-  /** A value that no other request has, of which each part tells whose it is. */
+  /** Returns a value that no other request has. Each part of it identifies the value. */
   #value(length: number): Uint8Array {
     const mark = new TextEncoder().encode(`<${++this.#number}>`);
     const value = new Uint8Array(length);
@@ -67,13 +70,13 @@ class Requests {
     return Array.from({ length: count }, (_, i) => make((first + i) % MANY_COUNT));
   }
 
-  /** Elements of which many are equal. */
+  /** Returns an element. Many elements are equal. */
   #element(): Argument {
     if (this.#random.chance(0.003)) return this.#value(300_000);
     return this.#random.chance(0.7) ? "x" : `e${this.#random.below(5)}`;
   }
 
-  /** One request. */
+  /** Returns one request. */
   one(): Argument[] {
     const random = this.#random;
     switch (random.below(5)) {
@@ -211,7 +214,7 @@ class Requests {
     }
   }
 
-  /** One request, or those of a transaction. */
+  /** Returns one request, or those of a transaction. */
   next(): Argument[][] {
     const random = this.#random;
     if (random.chance(0.85)) return [this.one()];
@@ -219,7 +222,7 @@ class Requests {
   }
 }
 
-/** One run. */
+/** One run of interleaved commands. */
 class Run {
   readonly #random: Random;
   readonly #store: Store;
@@ -227,7 +230,7 @@ class Run {
   readonly #requests: Requests;
   readonly #history: PossibleHistory;
   readonly #begun = new Map<Operation, Begun>();
-  /** Operations that paused at all. */
+  /** The number of operations that paused. */
   pausedCount = 0;
 
   constructor(random: Random, store: Store, persistence?: Persistence) {
@@ -246,7 +249,11 @@ class Run {
     return this.#interleaving;
   }
 
-  /** Drops what the store cannot have held, given what a copy of it holds. @throws when nothing is left */
+  /**
+   * Drops the states that differ from a copy of the store.
+   *
+   * @throws when none is left
+   */
   keep(copy: Store, what: string): void {
     const actual = stateOf(copy);
     let difference: string | undefined;
@@ -281,7 +288,7 @@ class Run {
     await between();
   }
 
-  /** Lets all come to their ends, serves those who wait, and moves the clock. */
+  /** Completes all commands, serves clients that wait, and advances the clock. */
   async #rest(): Promise<void> {
     const interleaving = this.#interleaving;
     await interleaving.finish(this.#random, () => this.look());
@@ -289,9 +296,9 @@ class Run {
     for (let i = 0; interleaving.running.size > 0; i++) {
       assert(i < 200, `waits for ever: ${[...interleaving.running].map(describe).join("\n")}`);
       for (const { client } of interleaving.running) {
-        assert(client.client.waiter !== undefined, "nobody wakes a command");
+        assert(client.client.waiter !== undefined, "no command wakes a client");
       }
-      // Whoever waits has its list, of whichever type it has become.
+      // The key gets a list of the waiting client, regardless of its present type.
       const pusher = helper.client.waiter === undefined
         ? helper
         : interleaving.clients.find((client) => client.client.waiter === undefined) ?? interleaving.makeClient(5);
@@ -312,7 +319,10 @@ class Run {
     this.#history.expire(interleaving.clock.nowMs);
   }
 
-  /** Whether the store holds the same as a model under keys, but for those that a command has alone just now. */
+  /**
+   * Returns whether the store and a model hold the same under the keys, except those that a command holds exclusively
+   * now.
+   */
   #isReal(model: ModelStore, keys: readonly string[]): boolean {
     const store = this.#store;
     const { holds } = this.#interleaving.shared;
@@ -339,7 +349,7 @@ class Run {
     return operation;
   }
 
-  /** Looks at what has ended. Returns how many operations that are. */
+  /** Checks the operations that have ended. Returns their number. */
   async look(): Promise<number> {
     const ended = this.#interleaving.ended.splice(0).map((operation) => this.#begun.get(operation)!);
     if (ended.length > 0) await this.#history.accept(ended);
@@ -368,16 +378,16 @@ async function seeded(run: (random: Random) => Promise<void>): Promise<void> {
   }
 }
 
-Deno.test("long commands of several clients are one moment each", () =>
+Deno.test("long commands of several clients are atomic", () =>
   seeded(async (random) => {
     const run = new Run(random, makeStore());
     await run.run(OPERATIONS_COUNT);
     assertGreater(run.pausedCount, OPERATIONS_COUNT / 10);
   }));
 
-/** Loads what the death of the process leaves at this moment, and compares it. */
+/** Loads what the process would leave if it died now, and compares it. */
 async function assertLogHolds(files: SimulatedFiles, persistence: Persistence, run: Run): Promise<void> {
-  // Turns of the event loop go by meanwhile, in which a snapshot may let commands go on that waited for it.
+  // Other tasks run meanwhile: a snapshot may let commands continue that waited for it.
   do {
     persistence.log!.flush();
     await until(() => persistence.log!.unwrittenBytes === 0, "the log is written");
@@ -388,7 +398,7 @@ async function assertLogHolds(files: SimulatedFiles, persistence: Persistence, r
   run.keep(loaded, "what the log has");
 }
 
-Deno.test("long commands are in the log, and in snapshots, as a whole or not at all", () =>
+Deno.test("long commands are in the log and in snapshots completely or not at all", () =>
   seeded(async (random) => {
     const files = new SimulatedFiles();
     const store = makeStore();
@@ -413,7 +423,7 @@ Deno.test("long commands are in the log, and in snapshots, as a whole or not at 
         saves++;
         persistence.save().then(() => saved++);
       }
-      // A snapshot goes on in turns of the event loop.
+      // A snapshot continues in tasks of the event loop.
       if (persistence.isSaving && random.chance(0.5)) await pause(0);
     });
     await until(() => !persistence.isSaving, "the snapshot is done");

@@ -4,7 +4,7 @@ import type { Operation } from "../support/interleaving.ts";
 import { MemoryClient, START_MS } from "../support/memory_client.ts";
 import { type Begun, PossibleHistory } from "../support/possible_history.ts";
 
-/** What a client has done, with the reply that it got. */
+/** Runs a request, and returns it with its reply. */
 async function done(client: MemoryClient, request: readonly Argument[], since: number): Promise<Begun> {
   const { waitsCount } = client;
   const frame = await client.waitForFrame(request);
@@ -12,7 +12,7 @@ async function done(client: MemoryClient, request: readonly Argument[], since: n
   return { operation, since, sinceMs: START_MS };
 }
 
-Deno.test("PossibleHistory keeps all states that replies allow, and drops what a later one contradicts", async () => {
+Deno.test("PossibleHistory keeps all states that replies allow, and drops those that a later reply contradicts", async () => {
   const client = new MemoryClient();
   const history = new PossibleHistory(START_MS, () => true);
   const writes = [await done(client, ["set", "key", "1"], 0), await done(client, ["set", "key", "2"], 0)];
@@ -38,7 +38,7 @@ Deno.test("PossibleHistory lets a read see each moment since it began, and none 
   await assertRejects(() => history.accept([absent]), Error, "no order explains");
 });
 
-Deno.test("PossibleHistory asks the store where replies allow several states", async () => {
+Deno.test("PossibleHistory asks the store when replies allow several states", async () => {
   const client = new MemoryClient();
   const asked: (readonly string[])[] = [];
   const history = new PossibleHistory(START_MS, (model, keys) => {

@@ -1,9 +1,9 @@
 /**
- * Random commands on a store whose changes are recorded: what the log says, and what each of many snapshots says that were
- * taken step by step between these commands, has to load into the same keys, values and deadlines.
+ * Runs random commands on a store whose changes are recorded. The log, and each of many snapshots that were taken step
+ * by step between these commands, must load into the same keys, values and deadlines.
  *
- * Once with memory to spare, and once with so little that keys are evicted and blocks move while a walk is under way. What
- * is loaded has memory to spare, so that nothing is evicted a second time.
+ * The commands run once with sufficient memory, and once with so little that keys are evicted and blocks move during a
+ * snapshot. The loading store has sufficient memory, so that nothing is evicted a second time.
  *
  * `SEED=n` repeats a run; `FUZZ_OPERATIONS=n` makes it longer.
  */
@@ -27,10 +27,10 @@ import { PHASES, RequestGenerator, shuffledPhases } from "../support/request_gen
 import { StoreReader } from "../support/store_reader.ts";
 
 const OPERATIONS_COUNT = amountOf("FUZZ_OPERATIONS", 1_200, 20_000);
-/** Operations of one phase: in the short form too each phase has its turn. */
+/** The number of operations of one phase. Each phase also runs in the short form. */
 const PHASE_OPERATIONS = isLong ? 2_000 : 500;
 
-/** Everything that a store holds, in the order of the keys' names. */
+/** Returns the content of a store, in the order of the keys' names. */
 function contentsOf(store: Store): Map<string, unknown> {
   const reader = new StoreReader(store);
   const found: [string, unknown][] = [];
@@ -45,7 +45,7 @@ function contentsOf(store: Store): Map<string, unknown> {
 function assertSame(actual: Store, expected: Store): void {
   const [a, b] = [contentsOf(actual), contentsOf(expected)];
   assertEquals([...a.keys()], [...b.keys()]);
-  // Telling how large values differ takes for ever.
+  // Printing the difference of large values takes very long.
   for (const [key, value] of b) {
     assert(JSON.stringify(a.get(key)) === JSON.stringify(value), `the value of "${key.slice(0, 50)}" differs`);
   }
@@ -56,10 +56,10 @@ function makeSpacious(): Store {
   return new Store({ memoryLimitBytes: 2 ** 30, evicts: false, seed: [3, 4] });
 }
 
-/** One store with its log, and the snapshots that are taken of it. */
+/** One store with its log and its snapshots. */
 class Run {
   snapshots = 0;
-  /** Steps of walks between which commands ran. */
+  /** The number of snapshot steps between which commands ran. */
   steps = 0;
   readonly #folder: string;
   readonly #store: Store;

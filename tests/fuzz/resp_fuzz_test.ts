@@ -1,6 +1,6 @@
 /**
- * RESP under random requests, replies, cuts and garbage. A failure prints the seed that repeats it; `FUZZ_MS` sets how long
- * each test goes on.
+ * Feeds random requests, replies, cuts and garbage to the RESP decoders. A failure prints the seed that repeats it;
+ * `FUZZ_MS` is the duration of each test.
  */
 
 import { assert, assertEquals } from "@std/assert";
@@ -20,7 +20,7 @@ import type { Outcome } from "../support/resp_requests.ts";
 
 const DURATION_MS = amountOf("FUZZ_MS", 200, 1_000);
 const LENGTHS = [0, 1, 2, 9, 10, 11, 99, 100, 101, 255, 1000];
-/** Pieces that requests are made of, and some that they must not be. */
+/** Valid and invalid parts of requests. */
 const PIECES = [
   "*1\r\n",
   "*2\r\n",
@@ -55,7 +55,7 @@ const PIECES = [
     "\xff",
     "*1025\r\n",
   ]);
-/** The same for replies. */
+/** Valid and invalid parts of replies. */
 const REPLY_PIECES = [
   "+OK\r\n",
   "-ERR\r\n",
@@ -85,10 +85,10 @@ const REPLY_PIECES = [
     "1",
   ]);
 
-/** Rounds at least, however slow the machine is. */
+/** The smallest number of rounds, also on a slow machine. */
 const ROUNDS_MIN_COUNT = 100;
 
-/** Runs `round` for the fuzz's time; a failure names the seed that repeats it. */
+/** Runs `round` for the duration of the fuzz. A failure names the seed that repeats it. */
 function fuzz(round: (random: Random) => void): void {
   const seed = pickSeed();
   console.log(`seed ${seed}`);
@@ -102,7 +102,7 @@ function fuzz(round: (random: Random) => void): void {
   }
 }
 
-/** Places in ascending order. */
+/** Returns random positions in ascending order. */
 function randomCuts(random: Random, length: number): number[] {
   return Array.from({ length: random.below(10) }, () => random.below(length + 1)).sort((a, b) => a - b);
 }
@@ -111,7 +111,7 @@ function randomBytes(random: Random, length: number): string {
   return Array.from({ length }, () => String.fromCharCode(random.below(256))).join("");
 }
 
-/** A request as text, and its arguments; blank ones have none. */
+/** Returns a request as text, and its arguments. A blank request has none. */
 function randomRequest(random: Random): { sent: string; items: string[] } {
   const kind = random.below(10);
   if (kind === 0) return { sent: random.pick(["\r\n", "\n", " \t\n", "*0\r\n", "*-1\r\n", "*-20\r\n"]), items: [] };
@@ -128,7 +128,7 @@ function randomRequest(random: Random): { sent: string; items: string[] } {
   return { sent: encodeRequest(...items), items };
 }
 
-/** A word between quotes of either kind, if it can be. */
+/** Returns a word between quotes of either kind, if possible. */
 function quote(random: Random, item: string): string {
   if (/^[^'\\\r\n\0]*$/.test(item) && random.chance(0.3)) return `'${item}'`;
   const escaped = item.replaceAll(/[\s\S]/g, (character) => {
@@ -138,7 +138,7 @@ function quote(random: Random, item: string): string {
   return `"${escaped}"`;
 }
 
-Deno.test("RespDecoder decode() reads random requests as they were sent, however they arrive", () => {
+Deno.test("RespDecoder decode() decodes random requests in any pieces", () => {
   fuzz((random) => {
     const sent = Array.from({ length: random.below(8) }, () => randomRequest(random));
     const bytes = binaryBytes(sent.map((each) => each.sent).join(""));
@@ -151,7 +151,7 @@ Deno.test("RespDecoder decode() reads random requests as they were sent, however
   });
 });
 
-Deno.test("RespDecoder decode() reads garbage, waits, or refuses it, the same at any cuts, and never outside of its range", () => {
+Deno.test("RespDecoder decode() decodes garbage, waits, or refuses it, equally at any cuts, and reads only its range", () => {
   const outcomes = { read: 0, refused: 0 };
   fuzz((random) => {
     const limits: RespLimits = random.chance(0.5)
@@ -171,7 +171,7 @@ Deno.test("RespDecoder decode() reads garbage, waits, or refuses it, the same at
   assert(outcomes.read > 100 && outcomes.refused > 100, JSON.stringify(outcomes));
 });
 
-/** As `readRequests`, in one piece of which nothing else may be read. */
+/** Does what `readRequests` does, with one piece outside of which nothing may be read. */
 function readGuarded(random: Random, source: Uint8Array, limits: RespLimits): Outcome {
   const [decoder, request] = [new RespDecoder(), new Request()];
   const requests: string[][] = [];
@@ -192,7 +192,7 @@ function readGuarded(random: Random, source: Uint8Array, limits: RespLimits): Ou
   }
 }
 
-/** Says a random value; the content of some bulks looks like a part of a reply. */
+/** Encodes a random value. The content of some bulks resembles a part of a reply. */
 function sayRandom(random: Random, reply: RespReply, depth: number): void {
   const kind = random.below(depth > 4 ? 9 : 14);
   const count = random.below(5);
@@ -227,7 +227,7 @@ function sayRandom(random: Random, reply: RespReply, depth: number): void {
   }
 }
 
-Deno.test("RespReplyScanner scan() and the decoder of the tests agree about every reply, however it arrives", () => {
+Deno.test("RespReplyScanner scan() agrees with the tests' decoder on every reply, in any pieces", () => {
   fuzz((random) => {
     const reply = new RespReply(random.pick([50, 1000, Infinity]));
     reply.version = random.pick([2, 3] as const);
@@ -251,7 +251,7 @@ Deno.test("RespReplyScanner scan() and the decoder of the tests agree about ever
   });
 });
 
-Deno.test("RespReplyScanner scan() answers garbage as the decoder of the tests does, or refuses it", () => {
+Deno.test("RespReplyScanner scan() agrees with the tests' decoder on garbage, or refuses it", () => {
   const outcomes = { found: 0, waits: 0, refused: 0 };
   fuzz((random) => {
     const text = Array.from({ length: random.below(20) }, () => random.pick(REPLY_PIECES)).join("");
@@ -269,7 +269,7 @@ Deno.test("RespReplyScanner scan() answers garbage as the decoder of the tests d
       ours = "refused";
     }
     outcomes[ours === "refused" ? ours : ours === -1 ? "waits" : "found"]++;
-    // The one is strict about what a line says, and the other refuses before a line is whole.
+    // The scanner is less strict about the content of a line, and the decoder refuses before a line is complete.
     if (theirs === "refused" || (theirs === -1 && ours === "refused")) return;
     assertEquals(ours, theirs, JSON.stringify(text));
   });
@@ -284,7 +284,7 @@ function endOf(bytes: Uint8Array): number | "refused" {
   }
 }
 
-Deno.test("RespReplyScanner scan() follows no nesting beyond its bound, whatever is nested", () => {
+Deno.test("RespReplyScanner scan() follows no nesting beyond its bound", () => {
   const random = new Random(5);
   for (let round = 0; round < 200; round++) {
     const kinds = Array.from(

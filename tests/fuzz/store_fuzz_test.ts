@@ -1,7 +1,7 @@
 /**
- * The store against plain maps: random operations over all types with deadlines, evictions and growth.
+ * Compares the store with plain maps: random operations over all types with deadlines, evictions and growth.
  *
- * The model keeps its keys in the order of use, so it knows exactly which keys eviction must have taken: the oldest.
+ * The model keeps its keys in the order of use, so it knows exactly which keys eviction must have removed: the oldest.
  */
 
 import { assert, assertEquals } from "@std/assert";
@@ -16,12 +16,12 @@ import type { HeldValue } from "../support/store_reader.ts";
 
 type Held = { deadline: number; value: HeldValue };
 
-/** A scan of one hash that goes on while other things happen. */
+/** A scan of one hash that is interleaved with other operations. */
 interface HashScan {
   name: string;
   readonly hash: Map<string, string>;
   cursor: number;
-  /** Fields that have been there since it began. */
+  /** The fields that have existed since the scan began. */
   readonly required: Set<string>;
   readonly seen: Set<string>;
 }
@@ -50,14 +50,17 @@ class Run {
     return (letter + this.below(1e9)).repeat(Math.ceil(length / 2)).slice(0, length);
   }
 
-  /** One of `keys` keys. Some are as long as keys may be, about half a page, so that their block takes a whole one. */
+  /**
+   * Returns one of `keys` keys. Some have the maximum length, about half a page, so that their block takes a whole
+   * page.
+   */
   name(keys: number): string {
     const number = this.below(keys);
     const name = `key:${number}`;
     return number % 97 === 1 ? name.padEnd(KEY_SIZE_MAX_BYTES - number % 40, "k") : name;
   }
 
-  /** A length: mostly short, sometimes long, rarely very long. */
+  /** Returns a length: mostly short, sometimes long, rarely very long. */
   someLength(longest: number): number {
     const dice = this.below(100);
     if (dice < 70) return this.below(40);
@@ -71,7 +74,7 @@ class Run {
     this.model.set(key, held);
   }
 
-  /** The store's entry of a key, whether or not it has expired; 0 when it is absent. */
+  /** Returns the store's entry of a key, whether or not it has expired; 0 when it is absent. */
   peek(name: string): number {
     const key = encodeText(name);
     const { nowMs } = this.store;
@@ -81,7 +84,7 @@ class Run {
     return entry;
   }
 
-  /** Takes from the model what eviction took from the store: its oldest keys, and no others. */
+  /** Removes from the model the keys that eviction removed from the store, which must be its oldest. */
   followEvictions(): void {
     for (const key of this.model.keys()) {
       if (this.model.size <= this.store.size) break;
@@ -91,7 +94,7 @@ class Run {
     assertEquals(this.store.size, this.model.size);
   }
 
-  /** Makes room as the dispatcher does. A store that refuses loses its oldest key, and `false` is answered. */
+  /** Makes room as the dispatcher does. A store that refuses loses its oldest key, and the result is `false`. */
   makeRoom(bytes: number, count: number): boolean {
     const { store, model } = this;
     try {
@@ -109,7 +112,10 @@ class Run {
     return true;
   }
 
-  /** The store's entry of a key, made the most recently used here as there; 0 when it is absent or has expired. */
+  /**
+   * Returns the store's entry of a key, and makes it the most recently used in both; 0 when it is absent or has
+   * expired.
+   */
   find(name: string): number {
     const key = encodeText(name);
     const known = this.model.get(name);
@@ -121,17 +127,17 @@ class Run {
     return entry;
   }
 
-  /** A command of many arguments of all sizes: `mset`, `lpush`, `rpush` or `hset`, some with a default TTL. */
+  /** Runs a command of many arguments of all sizes: `mset`, `lpush`, `rpush` or `hset`, some with a default TTL. */
   many(longest: number, keys: number): void {
     const { store, model } = this;
     const command = this.below(4);
     const name = this.name(keys);
     const wanted = this.below(5) === 0 ? this.below(5_000) : this.below(100);
     const items: { field: string; value: string }[] = [];
-    // Together at most a megabyte: the smallest store holds that.
+    // Together they have at most a megabyte, which the smallest store can hold.
     for (let size = 0; items.length < wanted && size < 1_000_000;) {
       const value = this.text(this.someLength(longest));
-      // Few letters make few texts: the number keeps the fields of a large hash apart.
+      // Few letters make few texts. The number distinguishes the fields of a large hash.
       const field = this.text(this.below(4)) + (command === 3 ? this.below(10_000) : "");
       items.push({ field: command === 0 ? this.name(keys) : field, value });
       size += value.length;
@@ -259,7 +265,7 @@ class Run {
     }
   }
 
-  /** What is done in the middle of values, and with whole ones. */
+  /** Changes the middle of values, and whole values. */
   edit(longest: number, keys: number): void {
     const name = this.name(keys);
     const value = this.below(3) === 0 ? "x".repeat(this.below(3)) : this.text(this.someLength(longest));
@@ -287,7 +293,7 @@ class Run {
       assert(store.listSeek(left, index));
       assert(store.elementEquals(bytes, 0, bytes.length));
     } else if (op < 11) {
-      // From the head, the tail or the middle, and mostly few.
+      // Elements are taken from the head, the tail or the middle, and usually few.
       const from = [0, index, list.length - 1][this.below(3)]! % list.length;
       const most = list.length - from;
       const count = 1 + this.below(this.below(20) === 0 ? most : Math.min(most, 20));
@@ -314,7 +320,7 @@ class Run {
     if (left !== 0 && this.below(20) === 0) assertEquals(this.reader.value(left), list);
   }
 
-  /** Gives a key's value to another key, whatever that held. */
+  /** Gives a key's value to another key, replacing any value of that key. */
   rename(from: string, to: string): void {
     if (from === to || !this.makeRoom(from.length + to.length, 3)) return;
     const present = this.find(to);
@@ -330,7 +336,7 @@ class Run {
     this.expectEntry(to, renamed, held);
   }
 
-  /** Copies what a key holds to another one, whatever that held. */
+  /** Copies a key's value to another key, replacing any value of that key. */
   copy(from: string, to: string): void {
     const { store, model } = this;
     let entry = from === to ? 0 : this.find(from);
@@ -362,7 +368,7 @@ class Run {
     if (this.below(4) === 0) assertEquals(this.reader.value(entry), held.value, name);
   }
 
-  /** Writes into a string, or behind its end. */
+  /** Writes into a string, or after its end. */
   overwrite(name: string, value: string): void {
     const { model, store } = this;
     const before = model.get(name)?.value;
@@ -379,11 +385,11 @@ class Run {
     this.expectEntry(name, overwritten, held);
   }
 
-  /** Some key, which must be there. */
+  /** Runs `randomkey`, which must return an existing key. */
   choose(): void {
     const { model, store } = this;
     const entry = store.randomEntry(this.below(1e9) / 1e9);
-    // Those that it came upon and had expired are gone.
+    // The expired keys that it encountered are removed.
     for (const [key, { deadline }] of model) {
       if (model.size === store.size) break;
       if (deadline !== 0 && deadline <= store.nowMs && this.peek(key) === 0) model.delete(key);
@@ -401,7 +407,7 @@ class Run {
     assertEquals(this.reader.fieldValue(), hash.get(field));
   }
 
-  /** Begins a scan of a hash, or goes on with the one that was begun. */
+  /** Begins a scan of a hash, or continues the one that was begun. */
   scanHash(name: string): void {
     const { store, model } = this;
     if (this.#scan === undefined || model.get(this.#scan.name)?.value !== this.#scan.hash) {
@@ -422,7 +428,7 @@ class Run {
     this.#scan = undefined;
   }
 
-  /** Runs the wheel until nothing is due; what is more than 128 ms overdue must be gone. */
+  /** Runs the wheel until nothing is due. Everything that is more than 128 ms overdue must be removed. */
   expire(): void {
     while (this.store.expireDue(50));
     if (this.below(2) === 0) { while (this.store.freeRemoved(50)); }
@@ -460,7 +466,7 @@ class Run {
   }
 }
 
-/** Bytes of all that a value consists of. */
+/** Returns the number of bytes of all parts of a value. */
 function contentSize(value: HeldValue): number {
   const parts = typeof value === "string" ? [value] : Array.isArray(value) ? value : [...value].flat();
   return parts.reduce((sum, part) => sum + part.length, 0);

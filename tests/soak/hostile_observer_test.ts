@@ -1,4 +1,4 @@
-/** The observer of the attacks, beside servers whose faults are known. */
+/** Tests the observer of the attacks with servers whose faults are known. */
 
 import { assert, assertEquals } from "@std/assert";
 import { fromFileUrl } from "@std/path";
@@ -9,7 +9,7 @@ const PROGRAM = fromFileUrl(new URL("hostile/faulty_program.ts", import.meta.url
 const ROUNDS_COUNT = 45;
 const TIMEOUT_MS = 60_000;
 
-/** Observes a server with a fault, until it has been asked often enough. */
+/** Observes a server with a fault, until it has received enough requests. */
 async function observe(fault: string, guardBytes = Number.MAX_SAFE_INTEGER): Promise<Observation> {
   const child = new Deno.Command(Deno.execPath(), {
     args: ["run", "--quiet", "--no-lock", "--allow-net", PROGRAM, fault],
@@ -30,7 +30,7 @@ async function observe(fault: string, guardBytes = Number.MAX_SAFE_INTEGER): Pro
     try {
       child.kill("SIGKILL");
     } catch {
-      // It has ended.
+      // The process has already ended.
     }
     await child.status;
   }
@@ -48,7 +48,7 @@ async function firstLine(stream: ReadableStream<Uint8Array>): Promise<string> {
   return text.trim();
 }
 
-Deno.test("Observer sees a long step of the main thread, by its processor time", async () => {
+Deno.test("Observer measures a long step of the main thread by its processor time", async () => {
   const seen = await observe("burn:300");
   assert(seen.longestStepMs > 250, JSON.stringify(seen));
   assert(seen.longestWaitMs >= seen.longestStepMs, JSON.stringify(seen));
@@ -56,7 +56,7 @@ Deno.test("Observer sees a long step of the main thread, by its processor time",
   assertEquals([seen.wrong, seen.errors, seen.killed], [0, 0, false]);
 });
 
-Deno.test("Observer tells a server that stands still from one that computes", async () => {
+Deno.test("Observer distinguishes a server that is idle from one that computes", async () => {
   const seen = await observe("sleep:600");
   assert(seen.longestStillMs > 200, JSON.stringify(seen));
   assert(seen.longestStepMs < 100, JSON.stringify(seen));
@@ -70,7 +70,7 @@ Deno.test("Observer counts wrong replies, refusals and lost connections", async 
   assert(closed!.errors > 0 && closed!.wrong === 0, JSON.stringify(closed));
 });
 
-Deno.test("Observer kills a process that takes more memory than the guard allows", async () => {
+Deno.test("Observer kills a process that uses more memory than the guard allows", async () => {
   const seen = await observe("none", 1024 * 1024);
   assert(seen.killed);
   assert(seen.peakBytes[0]! > 1024 * 1024);

@@ -1,6 +1,6 @@
 /**
- * Attacks servers and proxies beside a well-behaved client, one attack after another, and tells what that client had to
- * wait, how long the server's main thread ran in one go, and what memory it took:
+ * Attacks servers and proxies beside a well-behaved client, one attack after another. It prints how long that client
+ * waited, how long the server's main thread ran without a break, and how much memory it used:
  *
  * ```sh
  * deno task soak:hostile
@@ -10,19 +10,18 @@
  *
  * | variable | meaning |
  * |---|---|
- * | `SOAK_ONLY` | names of attacks, separated by commas; a `*` at the end stands for any rest |
+ * | `SOAK_ONLY` | names of attacks, separated by commas; a `*` at the end matches any rest |
  * | `SOAK_MAIN` | the `src/main.ts` of another checkout, which is attacked instead of this one |
- * | `SOAK_SCALE` | a factor for the sizes that the table tells, such as 0.01; below 0.1 any step may take 50 ms |
+ * | `SOAK_SCALE` | a factor for the sizes of the table, such as 0.01; below 0.1 any step may take 50 ms |
  * | `INMEM_BIN` | a binary, which is attacked instead of the sources |
  *
  * Columns:
  *
- * - `cpu`: how long the main thread ran during the attack, in ms, and all others' that are observed as well.
- * - `step`: the longest that a main thread ran during one round trip of the observer, in ms. Wall time says little on a
- *   machine that is shared; this does not count others' load. Where perf_event_open(2) is forbidden it is 4 ms too much
- *   or too little at most.
+ * - `cpu`: how long the main threads of all observed processes ran during the attack, in ms.
+ * - `step`: the longest time that a main thread ran during one round trip of the observer, in ms. Unlike wall time it
+ *   does not include the load of other processes. Without perf_event_open(2) its error is up to 4 ms.
  * - `wait`: the observer's longest round trip by the clock, in ms.
- * - `peak`, `after`: resident memory in MB: the most of any one process, and that of all of them 5 s later at most.
+ * - `peak`, `after`: resident memory in MB: the maximum of one process, and the sum of all at most 5 s later.
  *
  * Exit status: 0 when all attacks were withstood, otherwise 1.
  *
@@ -42,19 +41,19 @@ import { peakBytes, resetPeak } from "./hostile/process_account.ts";
 import { judge } from "./hostile/verdict.ts";
 
 const MB = 1024 * 1024;
-/** An attack that is not over by then is cut off. */
+/** The time after which an attack is ended, in ms. */
 const ATTACK_TIMEOUT_MS = 60_000;
-/** Processes that together take more are killed, to save the machine. */
+/** The memory of all processes above which the largest is killed, to save the machine, in bytes. */
 const GUARD_BYTES = 2560 * MB;
-/** The observer runs for so long before an attack, and after it. */
+/** How long the observer runs before an attack, and after it, in ms. */
 const SETTLE_MS = 400;
-/** Rounds that the observer makes after an attack. */
+/** The number of rounds that the observer makes after an attack. */
 const SETTLED_ROUNDS_COUNT = 3;
-/** A new client is served within this time after an attack. */
+/** The longest time until a new client is served after an attack, in ms. */
 const ALIVE_TIMEOUT_MS = 5_000;
-/** Memory is given back within this time, … */
+/** The longest time until memory is released after an attack, in ms. */
 const GIVEN_BACK_MS = 5_000;
-/** … up to this much. */
+/** The memory that may remain after an attack, in bytes. */
 const KEPT_MAX_BYTES = 64 * MB;
 
 const COLUMNS: readonly (readonly [title: string, width: number])[] = [
@@ -68,7 +67,7 @@ const COLUMNS: readonly (readonly [title: string, width: number])[] = [
   ["", 1],
 ];
 
-/** Prints one row; the last cell is as long as it likes. */
+/** Prints one row. The last cell may have any length. */
 function print(cells: readonly string[]): void {
   const aligned = cells.map((cell, i) => {
     const width = COLUMNS[i]![1];
@@ -77,7 +76,7 @@ function print(cells: readonly string[]): void {
   console.log(aligned.join("  ").trimEnd());
 }
 
-/** Runs attacks, each against processes that no other attack has harmed. */
+/** Runs attacks, each with processes that no other attack has harmed. */
 class Soak {
   readonly #launcher: Launcher;
   readonly #observer: Observer;
@@ -95,7 +94,7 @@ class Soak {
     try {
       return await this.#attack(attack, isSmall);
     } catch (error) {
-      // One attack that cannot be made says nothing about the others.
+      // An attack that cannot be run does not prevent the others.
       await this.#kill();
       await this.#observer.end();
       const reason = error instanceof Error ? error.message : String(error);
@@ -133,7 +132,7 @@ class Soak {
     return reasons.length === 0;
   }
 
-  /** Lets the observer see what closing the connections causes. Returns all that it has seen. */
+  /** Lets the observer measure the effects of closing the connections. Returns all its measurements. */
   async #settle(): Promise<Observation> {
     const { rounds } = await this.#observer.take();
     const endsMs = performance.now() + ALIVE_TIMEOUT_MS;
@@ -154,7 +153,7 @@ class Soak {
     await this.#observer.mark();
   }
 
-  /** Whether the processes run, and a new client is served. */
+  /** Returns whether the processes run and serve a new client. */
   async #isAlive(deployment: Deployment): Promise<boolean> {
     const run = new AttackRun(deployment);
     const pings = (async () => (await (await run.connect()).call("ping")) === "+PONG")();
@@ -165,7 +164,7 @@ class Soak {
     }
   }
 
-  /** Ends the processes that run. Prints and returns how those ended that did not end in order. */
+  /** Stops the running processes. Prints and returns a description of those that did not end in order. */
   async stop(): Promise<string[]> {
     const deployment = this.#deployment;
     this.#deployment = undefined;
@@ -186,7 +185,7 @@ async function fill(run: AttackRun, { load }: Attack): Promise<void> {
   if (requests.length === 0) return;
   const connection = await run.connect();
   for (const request of requests) {
-    // One at a time: all of them together may take more memory than clients may.
+    // The requests are sent one by one: together they may exceed the memory for clients.
     await connection.exchange(encodeRequests([request]));
     const { errors, error } = connection.count;
     if (errors > 0 || connection.ended !== undefined) throw new Error(`Cannot fill the store: ${error}`);
@@ -194,7 +193,7 @@ async function fill(run: AttackRun, { load }: Attack): Promise<void> {
   connection.close();
 }
 
-/** Waits for an attack, for a while. Returns whether it was not over by then, and reports why it has failed. */
+/** Waits for an attack up to a timeout. Returns whether it was still running, and reports why it has failed. */
 async function withTimeout(running: Promise<void>, timeoutMs: number, run: AttackRun): Promise<boolean> {
   let timer: number | undefined;
   const late = new Promise<true>((resolve) => timer = setTimeout(() => resolve(true), timeoutMs));
@@ -209,7 +208,7 @@ async function withTimeout(running: Promise<void>, timeoutMs: number, run: Attac
   }
 }
 
-/** Waits until memory is given back, for a while. Returns what is resident then. */
+/** Waits until memory is released, up to a timeout. Returns the resident memory after that. */
 async function settled(deployment: Deployment, beforeBytes: number): Promise<number> {
   const endsMs = performance.now() + GIVEN_BACK_MS;
   let bytes = deployment.residentBytes();
@@ -220,7 +219,7 @@ async function settled(deployment: Deployment, beforeBytes: number): Promise<num
   return bytes;
 }
 
-/** Removes all keys, so that the next attack finds the processes as this one did. Returns whether that worked. */
+/** Removes all keys, so that the next attack finds the processes as this one did. Returns whether it succeeded. */
 async function isEmptied(deployment: Deployment): Promise<boolean> {
   const run = new AttackRun(deployment);
   try {
@@ -253,13 +252,13 @@ function printRow(
   ]);
 }
 
-/** Whether `SOAK_ONLY` names an attack. */
+/** Returns whether `SOAK_ONLY` selects an attack. */
 function isWanted(name: string, only: string | undefined): boolean {
   if (only === undefined || only === "") return true;
   return only.split(",").some((each) => each.endsWith("*") ? name.startsWith(each.slice(0, -1)) : name === each);
 }
 
-/** Has the roles of another checkout started instead of ours, by a script that stands for a binary. */
+/** Starts the roles of another checkout instead of ours, with a script in the place of a binary. */
 async function attackCheckout(main: string, launcher: Launcher): Promise<void> {
   const root = join(main, "..", "..");
   const script = launcher.path("inmem");
@@ -268,7 +267,7 @@ async function attackCheckout(main: string, launcher: Launcher): Promise<void> {
   Deno.env.set("INMEM_BIN", script);
 }
 
-/** Returns the exit status. */
+/** Runs the attacks and returns the exit status. */
 async function main(): Promise<number> {
   const scale = Number(Deno.env.get("SOAK_SCALE") ?? 1);
   const wanted = attacks(scale).filter(({ name }) => isWanted(name, Deno.env.get("SOAK_ONLY")));
@@ -296,7 +295,7 @@ async function main(): Promise<number> {
 }
 
 if (import.meta.main) {
-  // The launcher kills what it has started when this process exits, and not when a signal ends it.
+  // The launcher kills its processes when this process exits, but not when a signal ends it.
   for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, () => Deno.exit(1));
   Deno.exit(await main());
 }

@@ -1,6 +1,4 @@
-/**
- * Runs the attacks once as small as they go, so that they do not rot, and tests what they are judged by.
- */
+/** Runs all attacks once at their smallest size, so that they keep working, and tests how they are judged. */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { ROOT } from "../../cluster/role_process.ts";
@@ -28,7 +26,7 @@ const SEEN: Observation = {
 };
 const GOOD: Evidence = { seen: SEEN, peaks: [100 * MB], bounds: [200 * MB], isAlive: true, faults: [] };
 
-/** Runs the script, and returns its exit status and what it has printed. */
+/** Runs the script, and returns its exit status and its output. */
 async function soak(only: string): Promise<{ code: number; stdout: string }> {
   const options = ["run", "--quiet", "--no-prompt", "--lock=deno.lock", "--frozen", "-A"];
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
@@ -40,12 +38,12 @@ async function soak(only: string): Promise<{ code: number; stdout: string }> {
   return { code, stdout: decoder.decode(stdout) + decoder.decode(stderr) };
 }
 
-Deno.test("judge() finds nothing wrong with a short step, little memory and right replies", () => {
+Deno.test("judge() accepts a short step, little memory and right replies", () => {
   assertEquals(judge("some", GOOD), []);
-  assertEquals(judge("some", { ...GOOD, bounds: [undefined] }), [], "without a bound memory is only told");
+  assertEquals(judge("some", { ...GOOD, bounds: [undefined] }), [], "without a bound memory is only reported");
 });
 
-Deno.test("judge() allows long steps to attacks that the list names only", () => {
+Deno.test("judge() allows long steps only to the listed attacks", () => {
   const slow = [...SLOW.keys()][0]!;
   const evidence = (longestStepMs: number) => ({ ...GOOD, seen: { ...SEEN, longestStepMs } });
   assertEquals(judge("some", evidence(11)), ["step > 10 ms"]);
@@ -55,7 +53,7 @@ Deno.test("judge() allows long steps to attacks that the list names only", () =>
   assertEquals(judge("some", evidence(51), true), ["step > 50 ms"]);
 });
 
-Deno.test("judge() names each thing that is wrong", () => {
+Deno.test("judge() names each fault", () => {
   const seen = { ...SEEN, longestStillMs: 1001, wrong: 2, errors: 3, messages: ["-ERR\r\nno"] };
   const found = judge("some", {
     seen,
@@ -67,7 +65,7 @@ Deno.test("judge() names each thing that is wrong", () => {
   assertEquals(found, [
     "stood still for 1001 ms",
     "301 MB > 300 MB",
-    "process has ended, or serves nobody",
+    "process has ended, or serves no client",
     "observer: 2 wrong replies: -ERR no",
     "observer: 3 errors: -ERR no",
     "x",
@@ -75,18 +73,18 @@ Deno.test("judge() names each thing that is wrong", () => {
   assertEquals(judge("some", { ...GOOD, isAlive: false, seen: { ...SEEN, killed: true } }), ["killed for its memory"]);
 });
 
-Deno.test("SLOW names attacks that there are", () => {
+Deno.test("SLOW names only existing attacks", () => {
   const names = new Set(attacks().map(({ name }) => name));
   for (const name of SLOW.keys()) assert(names.has(name), name);
 });
 
-Deno.test("attacks() has every command that takes arguments", () => {
+Deno.test("attacks() contains every command that takes arguments", () => {
   const names = new Set(attacks(0.001).map(({ name }) => name.replace(/^(wide|long)-/, "")));
   const without = ["multi", "exec", "discard", "quit", "reset", "debug"];
   for (const { name, arity } of COMMANDS) assert(arity === 1 || names.has(name) || without.includes(name), name);
 });
 
-Deno.test("RespReplies tells replies, errors, messages and the tag apart, however the bytes are cut", () => {
+Deno.test("RespReplies distinguishes replies, errors, messages and the tag in any pieces", () => {
   const replies = "+OK\r\n:3\r\n$3\r\n-x\r\r\n*2\r\n$-1\r\n*1\r\n-ERR in\r\n-ERR out\r\n" +
     ">2\r\n+message\r\n+m\r\n%1\r\n+a\r\n*0\r\n_\r\n";
   const bytes = encodeText(`${replies}$3\r\ntag\r\n`);
@@ -99,14 +97,14 @@ Deno.test("RespReplies tells replies, errors, messages and the tag apart, howeve
   }
 });
 
-Deno.test("RespReplies refuses what is no reply", () => {
+Deno.test("RespReplies refuses bytes that are not a reply", () => {
   const reader = new RespReplies("tag");
   reader.feed(encodeText("+OK\r\nhello\r\n"));
   assertMatch(reader.count.nonsense ?? "", /no reply begins with "hello"/);
 });
 
 Deno.test("NativeReplies counts frames, errors and the tag", () => {
-  // As requests are framed, so are replies: [0, value] or [1, code, message].
+  // Replies are framed as requests are: [0, value] or [1, code, message].
   const ok = Uint8Array.of(0, 0, 0, 3, 0x92, 0x00, 0x07);
   const error = Uint8Array.of(0, 0, 0, 7, 0x93, 0x01, 0xa1, 0x45, 0xa2, 0x6e, 0x6f);
   const tag = Uint8Array.of(0, 0, 0, 6, 0x92, 0x00, 0xa3, 0x74, 0x61, 0x67);
@@ -119,7 +117,7 @@ Deno.test("NativeReplies counts frames, errors and the tag", () => {
   }
 });
 
-Deno.test("encodeRequests() encodes as the protocols say", () => {
+Deno.test("encodeRequests() encodes as the protocols specify", () => {
   const request = ["set", "k", Uint8Array.of(0, 0xff)];
   const [resp] = encodeRequests([request, request]);
   const one = [...encodeText("*3\r\n$3\r\nset\r\n$1\r\nk\r\n$2\r\n"), 0, 0xff, 0x0d, 0x0a];
@@ -136,7 +134,7 @@ Deno.test("the soak prints a row for each attack and exits with 0", async () => 
   assertEquals(code, 0, stdout);
 });
 
-Deno.test("the soak exits with 1 when it has nothing to do", async () => {
+Deno.test("the soak exits with 1 when no attack is selected", async () => {
   const { code, stdout } = await soak("nosuch*");
   assertEquals(code, 1);
   assertMatch(stdout, /No attack has a name/);

@@ -1,13 +1,13 @@
 /**
- * Kills servers at random moments, a thousand times with each `--fsync` policy unless told otherwise, and tells whether
- * anything that was acknowledged was lost, or a start refused:
+ * Kills servers at random moments, by default a thousand times with each `--fsync` policy, and reports whether anything
+ * acknowledged was lost, or a start refused:
  *
  * ```sh
  * deno task soak:kill
  * deno task soak:kill --kills 50 --fsync always
  * ```
  *
- * The folder of a server that has lost something is kept, and its seed printed. Exit status: 0 when nothing was.
+ * The folder of a server that has lost something is kept, and its seed printed. Exit status: 0 when nothing was lost.
  *
  * @module
  */
@@ -20,9 +20,9 @@ import { Launcher } from "../support/launcher.ts";
 import { pickSeed, Random } from "../support/random.ts";
 
 const POLICIES = ["always", "everysec", "never"] as const;
-/** Kills on one folder, before it goes on with a new one. */
+/** The number of kills on one folder, before the next folder is used. */
 const FOLDER_KILLS_COUNT = 100;
-/** More folders than these need not be kept to see what is wrong. */
+/** The number of kept folders after which a policy ends. They are sufficient to find the error. */
 const BAD_FOLDERS_MAX_COUNT = 5;
 
 const soakOptions = {
@@ -35,7 +35,7 @@ const soakOptions = {
   },
 } as const satisfies OptionTable;
 
-/** Kills with one policy, on one folder after another. Answers the folders that are worth a look. */
+/** Kills with one policy, on one folder after another. Returns the folders that are worth a look. */
 async function soak(launcher: Launcher, policy: FsyncPolicy, kills: number, totals: KillTotals): Promise<string[]> {
   const kept: string[] = [];
   while (totals.kills < kills && kept.length < BAD_FOLDERS_MAX_COUNT) {
@@ -54,7 +54,7 @@ async function soak(launcher: Launcher, policy: FsyncPolicy, kills: number, tota
   return kept;
 }
 
-/** What came of a policy, as the summary tells it. */
+/** Returns the lines of the summary for a policy. */
 function describe(policy: FsyncPolicy, totals: KillTotals, durationMs: number, kept: readonly string[]): string {
   const { kills, killsAtStart, killsAtSnapshot, acknowledged, lost, refusedStarts } = totals;
   return [
@@ -70,7 +70,7 @@ function describe(policy: FsyncPolicy, totals: KillTotals, durationMs: number, k
   ].join("\n");
 }
 
-/** Returns the exit status. */
+/** Runs the soak and returns the exit status. */
 async function main(argv: readonly string[]): Promise<number> {
   const { values, positional } = parseOptions(soakOptions, argv);
   if (positional.length > 0) throw new UsageError(`Cannot use "${positional[0]}": expected options only`);

@@ -1,5 +1,5 @@
 /**
- * What an attack is, and the kinds of attack that most rows of the table are made of.
+ * The definition of an attack, and the kinds of attacks that most rows of the table use.
  *
  * @module
  */
@@ -12,65 +12,65 @@ import type { Load } from "./requests.ts";
 
 /** One row of the table. */
 export interface Attack {
-  /** Its name, which `SOAK_ONLY` selects it by. */
+  /** The name, by which `SOAK_ONLY` selects the attack. */
   readonly name: string;
-  /** How large it is, in words. */
+  /** The size, in words. */
   readonly size: string;
   readonly place: Place;
-  /** Fills the store first. */
+  /** The requests that fill the store before the attack. */
   readonly load: Load;
-  /** Opens the connections that are to be there before anything is measured. */
+  /** Opens the connections that must exist before anything is measured. */
   readonly prepare?: Action | undefined;
   readonly action: Action;
 }
 
-/** What is done in an attack. It tells the run what it finds wrong. */
+/** The action of an attack. It reports faults to the run. */
 export type Action = (run: AttackRun) => Promise<void>;
 
-/** A factor for sizes, applied: at least 1. */
+/** Multiplies a size by the factor of the soak. The result is at least 1. */
 export type Scaled = (count: number) => number;
 
-/** Makes a row of the table. */
+/** Returns a row of the table. */
 export function on(place: Place, name: string, size: string, action: Action, load: Load = () => []): Attack {
   return { place, name, size, action, load };
 }
 
-/** What is done in two acts, the first of which is not measured. */
+/** An attack in two acts, of which the first is not measured. */
 export interface Acts {
   readonly prepare: Action;
   readonly action: Action;
 }
 
-/** Makes a row of an attack in two acts. */
+/** Returns a row for an attack in two acts. */
 export function inActs(place: Place, name: string, size: string, { prepare, action }: Acts): Attack {
   return { ...on(place, name, size, action), prepare };
 }
 
-/** How requests are sent, and what is to come of them. */
+/** How requests are sent, and which result is expected. */
 export interface Sending {
-  /** Connections that do the same at once; 1 unless given. */
+  /** The number of connections that send the same at the same time; 1 by default. */
   readonly clients?: number;
   readonly protocol?: Protocol;
-  /** Chooses RESP3 first, so that messages of channels are told from replies. */
+  /** Whether to select RESP3 first, in which messages of channels can be distinguished from replies. */
   readonly resp3?: boolean;
-  /** The requests have to be served; otherwise they may be refused, and the connection be cut off. */
+  /** Whether the requests must be served. Otherwise they may be refused, and the connection may be closed. */
   readonly served?: boolean;
-  /** The requests have to be refused. */
+  /** Whether the requests must be refused. */
   readonly refused?: boolean;
-  /** The first line of the first reply, where it is no error. */
+  /** The first line of the first reply, if it is not an error. */
   readonly expect?: string;
-  /** Closes the connection so many ms after it has begun to send, whatever has come back. */
+  /** The time after which the connection is closed, in ms from the first byte sent. */
   readonly leavesAfterMs?: number;
-  /** Reads nothing for so many ms, then closes the connection. */
+  /** The time without reading, in ms, after which the connection is closed. */
   readonly readsNothingForMs?: number;
-  /** Bytes of the end that are not sent. */
+  /** The number of bytes at the end that are not sent. */
   readonly holdsBack?: number;
 }
 
-/** Has the requests served, whatever their size. */
+/** Requires that the requests are served, regardless of their size. */
 export const SERVED: Sending = { served: true };
 
-/** Sends requests, reads all replies, and checks that they are in step. */
+/** Sends requests, reads all replies, and verifies that their numbers match. */
 export function sends(requests: () => Iterable<Request>, sending: Sending = {}): Action {
   return async (run) => {
     const { clients = 1, protocol, resp3 = false, leavesAfterMs, readsNothingForMs } = sending;
@@ -94,14 +94,14 @@ export function sends(requests: () => Iterable<Request>, sending: Sending = {}):
   };
 }
 
-/** Says what is wrong with the replies of a connection, and what is worth telling. */
+/** Reports faults in the replies of a connection, and notable results. */
 function check(run: AttackRun, connection: AttackConnection, replies: number, sending: Sending): void {
   const { count, ended } = connection;
   const { served = false, refused = false, resp3 = false, expect } = sending;
   if (count.nonsense !== undefined) run.fail(`wrong reply: ${count.nonsense}`);
   if (ended !== undefined) return served ? run.fail(`cut off: ${ended}`) : run.note("cut off");
   if (refused && count.errors === 0) run.fail("not refused");
-  // With RESP3 some requests are answered by messages only.
+  // With RESP3 some requests have messages instead of replies.
   if (count.replies !== replies && !resp3) run.fail(`${count.replies} replies, not ${replies}`);
   if (count.errors > 0) served ? run.fail(`refused: ${count.error}`) : run.note(count.error);
   else if (expect !== undefined && count.head !== expect) run.fail(`wrong reply: ${count.head}, not ${expect}`);
@@ -121,7 +121,7 @@ export function amid(clients: number, action: Action): Action {
   };
 }
 
-/** Has clients listen to a channel or wait for a list, and read what comes, then attacks. */
+/** Lets clients listen to a channel or wait for a list, and read everything, then attacks. */
 export function before(clients: number, first: Request, action: Action): Action {
   return async (run) => {
     const crowd = await run.connectAll(clients);
@@ -134,7 +134,7 @@ export function before(clients: number, first: Request, action: Action): Action 
   };
 }
 
-/** Waits. */
+/** Waits for a time. */
 export function pause(durationMs: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, durationMs));
 }

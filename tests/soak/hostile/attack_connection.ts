@@ -1,5 +1,5 @@
 /**
- * One connection of an attacker: whole requests as bytes, and a count of what comes back.
+ * One connection of an attacker: it sends complete requests as bytes, and counts the replies.
  *
  * @module
  */
@@ -11,16 +11,16 @@ import { NativeReplies, type ReplyCount, type ReplyReader, RespReplies } from ".
 
 /** A command with its arguments. */
 export type Request = readonly (string | Uint8Array)[];
-/** What a connection speaks. */
+/** The protocol of a connection. */
 export type Protocol = "resp" | "native";
 
-/** Requests are collected to pieces of about this size. */
+/** The approximate size of the pieces in which requests are sent, in bytes. */
 const PIECE_BYTES = 1024 * 1024;
 const READ_BYTES = 256 * 1024;
-/** The text that ends an attack: its reply shows that requests and replies are still in step. */
+/** The text that ends an attack. Its reply shows that replies still match their requests. */
 const TAG = "the-end-of-this-attack";
 
-/** Encodes requests in pieces to be written one after another. A request that is repeated is encoded once. */
+/** Encodes requests in pieces to be written one after another. A repeated request is encoded once. */
 export function encodeRequests(requests: Iterable<Request>, protocol: Protocol = "resp"): Uint8Array[] {
   const pieces: Uint8Array[] = [];
   let piece: Uint8Array[] = [];
@@ -68,7 +68,7 @@ function respBytes(request: Request): Uint8Array<ArrayBuffer> {
     size += bytes.length;
   };
   for (const argument of request) {
-    // A text here has no other characters than those of ASCII.
+    // A text in this file consists of ASCII characters only.
     text += `$${argument.length}\r\n`;
     if (typeof argument === "string") {
       text += argument;
@@ -87,7 +87,7 @@ function respBytes(request: Request): Uint8Array<ArrayBuffer> {
   return joined(parts, size);
 }
 
-/** Where to connect to. */
+/** The address to connect to. */
 export interface Address {
   readonly hostname: string;
   readonly port: number;
@@ -95,13 +95,13 @@ export interface Address {
   readonly caCerts?: string[] | undefined;
 }
 
-/** One connection. {@linkcode close} it. */
+/** One connection. Call {@linkcode close} after use. */
 export class AttackConnection {
   readonly socket: Deno.TcpConn | Deno.TlsConn;
   readonly protocol: Protocol;
   readonly #replies: ReplyReader;
   #closed = false;
-  /** Why the other side has ended the connection; `undefined` while it has not. */
+  /** The reason why the other side has ended the connection; `undefined` while it is open. */
   ended: string | undefined;
 
   private constructor(socket: Deno.TcpConn | Deno.TlsConn, protocol: Protocol) {
@@ -110,7 +110,7 @@ export class AttackConnection {
     this.#replies = protocol === "native" ? new NativeReplies(TAG) : new RespReplies(TAG);
   }
 
-  /** Connects in plaintext, or with TLS where certificates are given. */
+  /** Connects in plaintext, or with TLS if certificates are given. */
   static async connect(address: Address, protocol: Protocol = "resp"): Promise<AttackConnection> {
     const { hostname, port, caCerts } = address;
     if (caCerts !== undefined) {
@@ -121,12 +121,12 @@ export class AttackConnection {
     return new AttackConnection(socket, protocol);
   }
 
-  /** What has come back so far. */
+  /** The replies that have arrived. */
   get count(): ReplyCount {
     return this.#replies.count;
   }
 
-  /** Writes pieces. Ends early, without an error, when the other side ends the connection. */
+  /** Writes pieces. Stops early, without an error, when the other side ends the connection. */
   async write(pieces: Iterable<Uint8Array>): Promise<void> {
     try {
       for (const piece of pieces) {
@@ -154,7 +154,7 @@ export class AttackConnection {
     }
   }
 
-  /** Writes pieces and a last request whose reply is known, and reads until that one comes. */
+  /** Writes pieces and a last request with a known reply, and reads until that reply arrives. */
   async exchange(pieces: Iterable<Uint8Array>): Promise<void> {
     const last = encodeRequests([["ping", TAG]], this.protocol);
     const written = this.write(pieces).then(() => this.write(last));
@@ -162,7 +162,7 @@ export class AttackConnection {
     await written;
   }
 
-  /** Sends one request and waits for its reply. Returns the first line of it, or the error. */
+  /** Sends one request and waits for its reply. Returns its first line, or the error. */
   async call(...request: Request): Promise<string> {
     const { replies, errors } = this.count;
     this.count.head = this.count.error = "";
@@ -172,7 +172,7 @@ export class AttackConnection {
     return this.count.errors > errors ? this.count.error : this.count.head;
   }
 
-  /** Closes the connection at once; a socket's own `close` leaves it open while a write waits. Idempotent. */
+  /** Closes the connection immediately. A socket's own `close` leaves it open during a write. Idempotent. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;

@@ -1,5 +1,5 @@
 /**
- * One attack under way: its connections, and what it has found wrong.
+ * One attack in progress: its connections, and the faults that it has found.
  *
  * @module
  */
@@ -7,11 +7,11 @@
 import { type Address, AttackConnection, type Protocol } from "./attack_connection.ts";
 import type { Deployment } from "./deployment.ts";
 
-/** Connections, complaints and notes of one attack. */
+/** The connections, faults and notes of one attack. */
 export class AttackRun {
-  /** What the attack has found to be wrong. */
+  /** The faults that the attack has found. */
   readonly faults: string[] = [];
-  /** What is worth telling about it. */
+  /** Notable results that are not faults. */
   readonly notes: string[] = [];
   readonly #connections = new Set<AttackConnection>();
   readonly #address: Address;
@@ -20,26 +20,26 @@ export class AttackRun {
     this.#address = deployment.address;
   }
 
-  /** Opens a connection, which is closed at the latest when the attack ends. */
+  /** Opens a connection. It is closed at the end of the attack at the latest. */
   async connect(protocol?: Protocol): Promise<AttackConnection> {
     const connection = await AttackConnection.connect(this.#address, protocol);
     this.#connections.add(connection);
     return connection;
   }
 
-  /** Opens as many connections. */
+  /** Opens `count` connections. */
   async connectAll(count: number, protocol?: Protocol): Promise<AttackConnection[]> {
     const connections: AttackConnection[] = [];
     while (connections.length < count) connections.push(await this.connect(protocol));
     return connections;
   }
 
-  /** Says that something is wrong, unless it was said. */
+  /** Reports a fault once. */
   fail(fault: string): void {
     if (!this.faults.includes(fault)) this.faults.push(fault);
   }
 
-  /** Says something worth telling, unless it was said. */
+  /** Reports a notable result once. */
   note(note: string): void {
     if (!this.notes.includes(note)) this.notes.push(note);
   }

@@ -1,13 +1,13 @@
 /**
- * All attacks, a row each:
+ * The table of all attacks, with one row each:
  *
  * ```text
  * on("server", "exists", "1 M keys", sends(() => [["exists", ...names(n(1e6))]], SERVED), keys(n(500_000)))
- *     place     name      size        what is done: attack.ts, scenes.ts                   what is there first
+ *     place     name      size        the action: attack.ts, scenes.ts                     the data before it
  * ```
  *
- * Sizes are the largest that limits.ts allows, or those at which a server was once held for seconds. `SERVED` says that
- * a refusal is a failure as well; elsewhere it is as good a remedy as any.
+ * Sizes are the largest that limits.ts allows, or those that once held a server for seconds. With `SERVED` a refusal is
+ * a fault. Without it, a refusal is as good a defence as any other.
  *
  * @module
  */
@@ -20,7 +20,7 @@ import { onLargeValues } from "./large_values.ts";
 import { ofManyArguments } from "./many_arguments.ts";
 import { ofManyRequests } from "./many_requests.ts";
 
-/** Returns all attacks, those of a place one after another; `scale` is a factor for their sizes. */
+/** Returns all attacks, grouped by place; `scale` is a factor for their sizes. */
 export function attacks(scale = 1): Attack[] {
   const n: Scaled = (count) => Math.max(1, Math.round(count * scale));
   const rows = [inFindings, ofManyArguments, onLargeValues, ofManyRequests, everyCommand].flatMap((rowsOf) =>

@@ -1,5 +1,5 @@
 /**
- * What is attacked: a server, or a proxy with two servers behind it.
+ * What is attacked: a server, or a proxy in front of two servers.
  *
  * | place | what runs | memory for data | for clients |
  * |---|---|---|---|
@@ -8,7 +8,7 @@
  * | `data` | a server in plaintext with a data folder | 256 MB | 256 MB |
  * | `small` | a server in plaintext | 64 MB | 64 MB |
  * | `heap` | a server in plaintext whose V8 heap ends at 700 MB | 256 MB | 256 MB |
- * | `proxy` | a proxy, and two servers behind it, in plaintext | 256 MB each | 256 MB each |
+ * | `proxy` | a proxy in front of two servers, in plaintext | 256 MB each | 256 MB each |
  * | `remap` | the same with `--on-down remap` | 256 MB each | 256 MB each |
  *
  * @module
@@ -19,32 +19,32 @@ import { type Launcher, type Role, runInmem } from "../../support/launcher.ts";
 import type { Address } from "./attack_connection.ts";
 import { residentBytes } from "./process_account.ts";
 
-/** Where attacks are run, in this order. */
+/** The places in which attacks run, in this order. */
 export const PLACES = ["server", "tls", "data", "small", "heap", "proxy", "remap"] as const;
-/** Where an attack is run. */
+/** The place in which an attack runs. */
 export type Place = typeof PLACES[number];
 
 const MB = 1024 * 1024;
-/** What a role may take beside data and clients: the runtime, code, and garbage that waits to be collected. */
+/** The memory of a role besides data and clients, in bytes: the runtime, code, and garbage. */
 const RUNTIME_BYTES = 150 * MB;
 
-/** A role that was told to stop is killed after this time. */
+/** The time after SIGTERM at which a role is killed, in ms. */
 const STOP_TIMEOUT_MS = 8_000;
 
-/** One process with what it may take. */
+/** One process, with the bound of its memory. */
 interface Member {
   readonly role: Role;
-  /** Bound of its resident memory; `undefined` where it has no limit for clients, so that there is none. */
+  /** The bound of its resident memory; `undefined` without a limit for clients. */
   readonly boundBytes: number | undefined;
 }
 
-/** Whether the roles have the option that bounds all clients' memory; those of older versions have not. */
+/** Whether the roles have the option that bounds all clients' memory. Older versions lack it. */
 export interface Abilities {
   readonly server: boolean;
   readonly proxy: boolean;
 }
 
-/** Asks the roles for the option that bounds all clients' memory. */
+/** Finds out whether the roles have the option that bounds all clients' memory. */
 export async function readAbilities(): Promise<Abilities> {
   const has = async (role: string) => (await runInmem([role, "--help"])).stdout.includes("--max-client-memory");
   return { server: await has("server"), proxy: await has("proxy") };
@@ -53,10 +53,10 @@ export async function readAbilities(): Promise<Abilities> {
 /** The processes of a place. */
 export class Deployment {
   readonly #launcher: Launcher;
-  /** The one that clients talk to comes first. */
+  /** The processes. Clients connect to the first one. */
   readonly members: readonly Member[];
   readonly address: Address;
-  /** Resident bytes of all processes before the first attack. */
+  /** The resident bytes of all processes before the first attack. */
   readonly idleBytes: number;
 
   private constructor(launcher: Launcher, readonly place: Place, members: readonly Member[], caCerts?: string[]) {
@@ -97,22 +97,25 @@ export class Deployment {
     return new Deployment(launcher, place, [{ role, boundBytes }, ...behind]);
   }
 
-  /** The processes' ids. */
+  /** The ids of the processes. */
   get pids(): number[] {
     return this.members.map(({ role }) => role.process.pid);
   }
 
-  /** Resident bytes of all processes now. */
+  /** Returns the current resident bytes of all processes. */
   residentBytes(): number {
     return this.pids.reduce((sum, pid) => sum + residentBytes(pid), 0);
   }
 
-  /** Lines that the processes have logged. */
+  /** The lines that the processes have logged. */
   get lines(): string[] {
     return this.members.flatMap(({ role }) => role.process.lines);
   }
 
-  /** Ends the processes in order, within a short time, or else by force. Returns how those ended that did not so. */
+  /**
+   * Stops the processes in order, within a short time, or else by force. Returns a description of those that did not
+   * end in order.
+   */
   async stop(): Promise<string[]> {
     const failures: string[] = [];
     for (const { role } of this.members) {
@@ -126,7 +129,7 @@ export class Deployment {
     return failures;
   }
 
-  /** Ends the processes by force. */
+  /** Kills the processes. */
   async kill(): Promise<void> {
     for (const { role } of this.members) {
       this.#launcher.forgive(role.process);

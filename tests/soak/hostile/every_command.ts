@@ -1,5 +1,5 @@
 /**
- * Attacks by every command there is, with as many and as long arguments as there may be.
+ * Attacks with every command, with the largest number of arguments and with the longest arguments.
  *
  * @module
  */
@@ -11,15 +11,15 @@ import { on, sends } from "./attack.ts";
 import type { Request } from "./attack_connection.ts";
 import { filled, MB, names, wide } from "./requests.ts";
 
-/** Commands that are left out: they end or change the connection, or hold the server by design. */
+/** The commands that are left out: they end or change the connection, or hold the server by design. */
 const NOT_SWEPT: ReadonlySet<string> = new Set(["multi", "exec", "discard", "reset", "quit", "debug"]);
 
-/** Every command: as many arguments as there may be, and as long ones as there may be. */
+/** Returns attacks with every command: with the largest number of arguments, and with the longest ones. */
 export function everyCommand(n: Scaled): Attack[] {
   const swept = COMMANDS.filter(({ name }) => !NOT_SWEPT.has(name));
   return [
     ...swept.filter(({ arity }) => arity < 0).map((each) => {
-      // One of the two counts fits commands that take pairs.
+      // One of the two counts is valid for commands that take pairs.
       const requests = () => [0, 1].map((less) => [each.name, ...names(n(ARGUMENTS_MAX_COUNT - 1 - less))]);
       return on("server", `wide-${each.name}`, "1 M arguments, and one less", sends(requests, { resp3: true }));
     }),
@@ -30,7 +30,10 @@ export function everyCommand(n: Scaled): Attack[] {
   ];
 }
 
-/** The fewest arguments that a command takes, all but the first few of them as long as a request may be. */
+/**
+ * Returns a request with the fewest arguments that a command takes. All but the first few are as long as a request
+ * permits.
+ */
 function lengthy({ name, arity }: CommandSpecification, n: Scaled, shortOnes: number): Request {
   const count = Math.abs(arity) - 1;
   const short = Math.min(shortOnes, count);

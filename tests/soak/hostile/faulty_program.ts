@@ -1,7 +1,7 @@
 /**
- * A server for tests of the observer. It serves what the observer asks, but each 20th time it does what its argument
- * says: it computes for so many ms (`burn:80`), waits (`sleep:1200`), returns another value (`wrong`), refuses
- * (`error`) or hangs up (`close`). It prints its port.
+ * A server for tests of the observer. It serves the observer's requests, but each 20th time it has the fault that its
+ * argument names: it computes for a number of ms (`burn:80`), waits (`sleep:1200`), returns another value (`wrong`),
+ * refuses (`error`) or closes the connection (`close`). It prints its port.
  *
  * @module
  */
@@ -19,7 +19,7 @@ async function serve(socket: Deno.Conn, fault: string): Promise<void> {
     if (read === null) return;
     const isFaulty = number % FAULT_INTERVAL === 0;
     const request = new TextDecoder().decode(buffer.subarray(0, read));
-    // *3 $3 set $… key $… value *2 $3 get $… key, a line each.
+    // A request is *3 $3 set $… key $… value *2 $3 get $… key, one item a line.
     let value = request.split("\r\n")[6]!;
     if (isFaulty && kind === "burn") burn(Number(durationMs));
     if (isFaulty && kind === "sleep") await pause(Number(durationMs));
@@ -30,7 +30,7 @@ async function serve(socket: Deno.Conn, fault: string): Promise<void> {
   }
 }
 
-/** Runs for so many ms of processor time; a clock would count others' as well. */
+/** Computes for a number of ms of processor time. A clock would also count the time of other processes. */
 function burn(durationMs: number): void {
   const endUs = processorTimeUs() + durationMs * 1000;
   while (processorTimeUs() < endUs);

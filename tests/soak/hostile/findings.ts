@@ -10,7 +10,7 @@ import { inActs, on, rests, sends, SERVED } from "./attack.ts";
 import type { Request } from "./attack_connection.ts";
 import { filled, hash, inBatches, keys, list, long, MB, names, repeat, tagged, text, wide } from "./requests.ts";
 import {
-  answersWaiters,
+  endsWaits,
   fuzzes,
   goneWaiters,
   leavesLosing,
@@ -20,10 +20,10 @@ import {
   silentSubscriber,
 } from "./scenes.ts";
 
-/** Closes the connection while the requests run, or still arrive. */
+/** Closes the connection while the requests run or still arrive. */
 const LEAVES = { leavesAfterMs: 300 };
 
-/** What once held a server for seconds, ended it, or lost data. */
+/** Returns the attacks that once held a server for seconds, ended it, or lost data. */
 export function inFindings(n: Scaled): Attack[] {
   const pattern = "?".repeat(1000);
   const patterns = (count: number, length: number) => names(count, pattern.slice(0, length - 6));
@@ -39,7 +39,7 @@ export function inFindings(n: Scaled): Attack[] {
   };
   return [
     on("server", "rest", "the observer alone", rests(1_000)),
-    // Transactions: what is queued.
+    // These attack the queue of a transaction.
     on("server", "multi-ping", "980 k queued", sends(() => queued(n(980_000), ping))),
     on("heap", "multi-ping-heap", "980 k, heap of 700 MB", sends(() => queued(n(980_000), ping))),
     on("heap", "multi-ping-heap-6", "6 x 980 k, heap of 700 MB", sends(() => queued(n(980_000), ping), { clients: 6 })),
@@ -95,7 +95,7 @@ export function inFindings(n: Scaled): Attack[] {
     on("server", "multi-wide", "16 x 64 k arguments", sends(() => [["multi"], ...wideOnes(), ["exec"]])),
     on("data", "multi-wide-data", "16 x 64 k arguments, a log", sends(() => [["multi"], ...wideOnes(), ["exec"]])),
     on("server", "multi-wide-leaves", "16 x 64 k, leaves", sends(() => [["multi"], ...wideOnes(), ["exec"]], LEAVES)),
-    // Channels: names, patterns, messages.
+    // These use names, patterns and messages of channels.
     on("server", "publish-name", "60 MB", sends(() => [["publish", filled(n(60 * MB)), "x"]])),
     on("heap", "publish-name-heap", "60 MB, heap of 700 MB", sends(() => [["publish", filled(n(60 * MB)), "x"]])),
     on("server", "subscribe-name", "60 MB", sends(() => [["subscribe", filled(n(60 * MB))]], { resp3: true })),
@@ -167,7 +167,7 @@ export function inFindings(n: Scaled): Attack[] {
     on("server", "subscriber-silent", "20 k of 10 kB", silentSubscriber(n(20_000), 10_000, 1)),
     on("proxy", "subscriber-silent-proxy", "20 k of 10 kB", silentSubscriber(n(20_000), 10_000, 1)),
     on("server", "subscriber-silent-40", "40, 4 k of 10 kB", silentSubscriber(n(4_000), 10_000, 40)),
-    // Counts that data do not bound.
+    // These have counts that the data does not bound.
     on("server", "hrandfield-1m", "-1 M of 500 k", sends(() => [["hrandfield", "hash", "-1000000"]]), hash(n(500_000))),
     on(
       "server",
@@ -224,7 +224,7 @@ export function inFindings(n: Scaled): Attack[] {
     ),
     on("remap", "remap-busy", "hrandfield -20 M", remapLoses(n(5_000), ["hrandfield", "{hang}h", `-${n(20e6)}`])),
     on("remap", "remap-large", "mget of 480 MB", remapLoses(n(5_000), ["mget", ...wide(8, "{hang}text")], n(60 * MB))),
-    // By design, unless it is switched on.
+    // This command holds the server by design, unless it is disabled.
     on("server", "debug-sleep", "30 s", sends(() => [["debug", "sleep", "30"]], { refused: true })),
     on(
       "server",
@@ -232,7 +232,7 @@ export function inFindings(n: Scaled): Attack[] {
       "Infinity",
       sends(() => [["debug", "sleep", "Infinity"]], { leavesAfterMs: 1_000 }),
     ),
-    // Watches, waiters.
+    // These use watched keys and clients that wait.
     on("server", "watch-5k", "5 k keys", sends(() => [["watch", ...names(n(5_000))]])),
     on("server", "watch-40k", "40 k keys", sends(() => [["watch", ...names(n(40_000))]])),
     on("server", "watch-1m", "1 M keys", sends(() => [["watch", ...names(n(1e6))]])),
@@ -261,11 +261,11 @@ export function inFindings(n: Scaled): Attack[] {
     on("server", "waiter-leaves", "100 kB after blpop", leavesLosing(7_200)),
     on("proxy", "waiter-leaves-proxy", "100 kB after blpop", leavesLosing(7_200)),
     on("server", "waiter-leaves-4mb", "4 MB after blpop", leavesLosing(n(290_000))),
-    inActs("server", "waiters-served", "4 k wait, rpush of 4 k", answersWaiters(n(4_000), "push")),
-    inActs("data", "waiters-served-data", "4 k wait, a log", answersWaiters(n(4_000), "push")),
-    inActs("server", "waiters-unblocked", "4 k, client unblock of each", answersWaiters(n(4_000), "unblock")),
-    inActs("server", "waiters-late", "4 k, times up together", answersWaiters(n(4_000), "timeout")),
-    // Clients together.
+    inActs("server", "waiters-served", "4 k wait, rpush of 4 k", endsWaits(n(4_000), "push")),
+    inActs("data", "waiters-served-data", "4 k wait, a log", endsWaits(n(4_000), "push")),
+    inActs("server", "waiters-unblocked", "4 k, client unblock of each", endsWaits(n(4_000), "unblock")),
+    inActs("server", "waiters-late", "4 k, times up together", endsWaits(n(4_000), "timeout")),
+    // These use several clients.
     on(
       "server",
       "slow-lrange-25",
@@ -292,7 +292,7 @@ export function inFindings(n: Scaled): Attack[] {
     on("proxy", "uploads-6-proxy", "6 x 60 MB, half", halves(6, half)),
     on("tls", "uploads-6-tls", "6 x 60 MB, half", halves(6, half)),
     on("server", "uploads-args", "60 x 1 M arguments, half", halves(60, () => ["mset", ...names(n(1e6))])),
-    // Batches of cheap requests.
+    // These send batches of cheap requests.
     on("server", "lpos-300", "300 on 1 M", sends(() => repeat(n(300), ["lpos", "list", "no"]), SERVED), list(n(1e6))),
     on(
       "server",
@@ -308,13 +308,13 @@ export function inFindings(n: Scaled): Attack[] {
       sends(() => repeat(n(100), ["lpos", "list", "no"]), { served: true, clients: 20 }),
       list(n(1e6)),
     ),
-    // Random frames.
+    // This one sends random frames.
     on("server", "fuzz", "40 k frames", fuzzes(n(400), 100)),
     on("proxy", "fuzz-proxy", "40 k frames", fuzzes(n(400), 100)),
     on("tls", "fuzz-tls", "20 k frames", fuzzes(n(200), 100)),
   ];
 
-  /** All of a request but its last byte. */
+  /** Sends a request without its last byte. */
   function halves(clients: number, request: () => Request): Action {
     return sends(() => [request()], { clients, readsNothingForMs: 5_000, holdsBack: 1 });
   }

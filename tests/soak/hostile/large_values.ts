@@ -1,5 +1,5 @@
 /**
- * Attacks of one request on a large value, or with one.
+ * Attacks with one request on a large value, or with one.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import type { Request } from "./attack_connection.ts";
 import type { Load } from "./requests.ts";
 import { filled, hash, inBatches, KB, keys, list, long, MB, names, tagged, text, wide } from "./requests.ts";
 
-/** One request on a large value, or with one. */
+/** Returns attacks with one request on a large value, or with one. */
 export function onLargeValues(n: Scaled): Attack[] {
   const large = (bytes: number) => filled(n(bytes));
   const half = n(500_000);

@@ -1,5 +1,5 @@
 /**
- * Attacks of one request with many arguments.
+ * Attacks with one request of many arguments.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import type { Request } from "./attack_connection.ts";
 import type { Load } from "./requests.ts";
 import { hash, keys, list, names, repeat, wide } from "./requests.ts";
 
-/** One request of many arguments. */
+/** Returns attacks with one request of many arguments. */
 export function ofManyArguments(n: Scaled): Attack[] {
   const many = () => names(n(1e6));
   const pairs = () => names(n(500_000)).flatMap((name) => [name, "v"]);

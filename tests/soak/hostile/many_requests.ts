@@ -1,5 +1,5 @@
 /**
- * Attacks of many requests, or by many clients.
+ * Attacks with many requests or many clients.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import type { Request } from "./attack_connection.ts";
 import type { Load } from "./requests.ts";
 import { filled, hash, keys, list, MB, names, repeat, text } from "./requests.ts";
 
-/** Many requests, or many clients. */
+/** Returns attacks with many requests or many clients. */
 export function ofManyRequests(n: Scaled): Attack[] {
   const pipeline = (name: string, count: number, request: Request, load?: Load, sending: Sending = SERVED) =>
     on(

@@ -1,11 +1,11 @@
 /**
- * A well-behaved client in a process of its own, beside an attack: what it has to wait, and how long the observed
- * processes' main threads run between two of its replies. observer_program.ts is its other end.
+ * A well-behaved client in a separate process, beside an attack. It measures how long it waits, and how long the main
+ * threads of the observed processes run between two of its replies. observer_program.ts is the program of that process.
  *
  * ```text
- * begin    connect to a target, and go on setting and getting
- * mark     forget what was seen so far
- * take     tell what was seen since
+ * begin    connect to a target, and continuously set and get
+ * mark     discard the measurements so far
+ * take     return the measurements since then
  * end      disconnect
  * ```
  *
@@ -16,50 +16,50 @@ import { fromFileUrl } from "@std/path";
 import { readJsonLines } from "../../../bench/support/peer.ts";
 import { ROOT } from "../../../cluster/role_process.ts";
 
-/** What is observed. */
+/** The role that is observed. */
 export interface Target {
   readonly hostname: string;
   readonly port: number;
-  /** The authority to trust; without it the target speaks plaintext. */
+  /** The authority to trust; without it, the target speaks plaintext. */
   readonly caFile?: string;
-  /** Processes whose main threads are timed; their order is that of all figures. */
+  /** The processes whose main threads are timed, in the order of all measurements. */
   readonly pids: readonly number[];
-  /** The largest process is killed when together they take more memory, to save the machine. */
+  /** If the processes together use more memory than this, the largest is killed, to save the machine. */
   readonly guardBytes: number;
 }
 
-/** What an observer can be told to do. */
+/** A job for an observer. */
 export type ObserverJob = { readonly kind: "begin"; readonly target: Target } | {
   readonly kind: "mark" | "take" | "end";
 };
 
-/** What an observer has seen. */
+/** The measurements of an observer. */
 export interface Observation {
-  /** Round trips that ended in some reply. */
+  /** The number of round trips that ended in any reply. */
   rounds: number;
-  /** Replies that were not what was set. */
+  /** The number of replies that differ from what was set. */
   wrong: number;
-  /** Error replies, and connections that were lost. */
+  /** The number of error replies and lost connections. */
   errors: number;
-  /** What the first of them said. */
+  /** The texts of the first errors. */
   messages: string[];
-  /** The longest round trip, by the clock. */
+  /** The longest round trip by the clock, in ms. */
   longestWaitMs: number;
-  /** The most that one of the main threads has run during one round trip. */
+  /** The longest time that a main thread has run during one round trip, in ms. */
   longestStepMs: number;
-  /** The most of one round trip in which nobody ran or was ready to: neither the observer nor a main thread. */
+  /** The longest time within one round trip in which neither the observer nor a main thread ran or was ready, in ms. */
   longestStillMs: number;
-  /** Time that each main thread has run. */
+  /** The time that each main thread has run, in ms. */
   cpuMs: number[];
-  /** The most resident memory of each process that was seen. */
+  /** The largest observed resident memory of each process, in bytes. */
   peakBytes: number[];
-  /** Whether a process was killed for its memory. */
+  /** Whether a process was killed because of its memory. */
   killed: boolean;
 }
 
 const PROGRAM = fromFileUrl(new URL("observer_program.ts", import.meta.url));
 
-/** An observer that runs. Disposing of it ends its process. */
+/** A running observer. Disposing of it ends its process. */
 export class Observer implements AsyncDisposable {
   readonly #child: Deno.ChildProcess;
   readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
@@ -79,22 +79,22 @@ export class Observer implements AsyncDisposable {
     this.#answers = readJsonLines(this.#child.stdout);
   }
 
-  /** Begins to observe a target, and goes on until {@linkcode end}. */
+  /** Begins to observe a target, until {@linkcode end}. */
   async begin(target: Target): Promise<void> {
     await this.#ask({ kind: "begin", target });
   }
 
-  /** Forgets what was seen so far. */
+  /** Discards the measurements so far. */
   async mark(): Promise<void> {
     await this.#ask({ kind: "mark" });
   }
 
-  /** Returns what was seen since the last mark. */
+  /** Returns the measurements since the last mark. */
   async take(): Promise<Observation> {
     return await this.#ask({ kind: "take" }) as Observation;
   }
 
-  /** Observes the target no more. */
+  /** Stops observing the target. */
   async end(): Promise<void> {
     await this.#ask({ kind: "end" });
   }
@@ -110,9 +110,9 @@ export class Observer implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // Closing its input tells it to end.
+    // Closing its input ends the program.
     await this.#writer.close().catch(() => {});
-    // It says nothing more, but its output is closed only once that was read.
+    // The program prints nothing more, but its output must be read to the end before it closes.
     for await (const _ of this.#answers);
     await this.#child.status;
   }

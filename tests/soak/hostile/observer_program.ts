@@ -1,13 +1,13 @@
 /**
- * The program of observer.ts: a well-behaved client that sets a key and gets it, checks the reply, and notes how long
- * it has waited, and how long the main threads of the observed processes have run meanwhile.
+ * The program of observer.ts: a well-behaved client that sets a key and gets it, and verifies the reply. It measures
+ * how long it waits, and how long the main threads of the observed processes run meanwhile.
  *
  * ```text
  * round    read clocks · write SET + GET · read both replies · read clocks · pause of 1 ms
  * ```
  *
- * It also watches over the memory of the observed processes, and kills the largest when together they take more than
- * the guard allows.
+ * It also watches the memory of the observed processes. If together they use more than the guard allows, it kills the
+ * largest.
  *
  * @module
  */
@@ -17,18 +17,21 @@ import { encodeText } from "../../../src/bytes.ts";
 import type { Observation, ObserverJob, Target } from "./observer.ts";
 import { residentBytes, ThreadClock } from "./process_account.ts";
 
-/** Between two rounds: seldom enough that the rounds are no load, and often enough that no long step escapes. */
+/**
+ * The pause between two rounds, in ms: long enough that the rounds are no load, and short enough to see every long
+ * step.
+ */
 const PAUSE_MS = 1;
-/** Keys that are used in turn, so that those of each server of a proxy are among them. */
+/** The number of keys that are used alternately. Some of them are on each server of a proxy. */
 const KEYS_COUNT = 32;
 const VALUE_FILL = "v".repeat(90);
-/** A connection that was lost is made again after this. */
+/** The pause before a lost connection is opened again, in ms. */
 const RECONNECT_MS = 50;
 const SAMPLE_INTERVAL_MS = 50;
-/** Failures that are told by their words. */
+/** The number of failures that are reported with their text. */
 const MESSAGES_MAX_COUNT = 3;
 
-/** The rounds against one target, until it is told to stop. */
+/** The rounds against one target, until they are stopped. */
 class Watcher {
   readonly #target: Target;
   readonly #clocks: ThreadClock[];
@@ -40,12 +43,14 @@ class Watcher {
   #stopped = false;
   #number = 0;
   #found = noObservation();
-  /** When the round began that is under way; `undefined` between two rounds. */
+  /** The start of the round in progress; `undefined` between two rounds. */
   #startedMs: number | undefined;
   #before: number[] = [];
-  /** Time that all observed threads together had been ready without a core. */
+  /** The time that all observed threads together had been ready without a core, before the round. */
   #readyBefore = 0;
-  /** The same of this thread, when it ran the last time and the time before that. */
+  /**
+   * The time that this thread had been ready without a core when it ran last. The next field is the value before it.
+   */
   #delayed = 0;
   #delayedBefore = 0;
   #marked: number[] = [];
@@ -60,14 +65,14 @@ class Watcher {
     this.ended = this.#run();
   }
 
-  /** Forgets what was seen so far, but for a round that is under way. */
+  /** Discards the measurements so far, except for a round in progress. */
   mark(): void {
     this.#found = noObservation();
     this.#marked = this.#readClocks();
     this.#sample();
   }
 
-  /** Returns what was seen since the last mark, the round included that is under way. */
+  /** Returns the measurements since the last mark, including a round in progress. */
   take(): Observation {
     if (this.#startedMs !== undefined) this.#note();
     const now = this.#readClocks();
@@ -91,15 +96,16 @@ class Watcher {
     });
   }
 
-  /** The time that all observed threads together had been ready without a core when their clocks were read. */
+  /** Returns the time that all observed threads together had been ready without a core when their clocks were read. */
   #readyMs(): number {
     return this.#clocks.reduce((sum, { delayedMs }) => sum + delayedMs, 0);
   }
 
   #sample(): void {
-    // A counter of a thread that has ended cannot be read any more: its last reading has to be a fresh one.
+    // The counter of a thread that has ended cannot be read any more, so its last reading must be recent.
     this.#readClocks();
-    // A timer and a reply may have waited for a core together, so that not this delay is forgotten but the one before.
+    // A timer and a reply may have waited for a core together. Therefore the delay before this one is replaced, not
+    // this one.
     this.#own.read();
     this.#delayedBefore = this.#delayed;
     this.#delayed = this.#own.delayedMs;
@@ -110,16 +116,16 @@ class Watcher {
     try {
       Deno.kill(this.#target.pids[sizes.indexOf(Math.max(...sizes))]!, "SIGKILL");
     } catch {
-      // It was faster.
+      // The process has already ended.
     }
   }
 
-  /** Takes the round that is under way, or that has just ended, into account. */
+  /** Includes the round in progress, or the one that has just ended, in the measurements. */
   #note(): void {
     const waitMs = performance.now() - this.#startedMs!;
     const ran = this.#readClocks().map((each, i) => each - this.#before[i]!);
     this.#own.read();
-    // While this thread was ready without a core, the reply may have been here already, and the server gone on.
+    // While this thread was ready without a core, the reply may have arrived already and the server may have continued.
     const lateMs = this.#own.delayedMs - this.#delayedBefore;
     const stepMs = Math.max(...ran) - lateMs;
     const stillMs = waitMs - lateMs - (this.#readyMs() - this.#readyBefore) - ran.reduce((sum, each) => sum + each, 0);
@@ -166,11 +172,11 @@ class Watcher {
     if (text.startsWith("-") || text.includes("\r\n-")) this.#found.errors++;
     else this.#found.wrong++;
     this.#tell(text);
-    // What else belongs to this reply is not known.
+    // The rest of this reply is unknown.
     this.#disconnect();
   }
 
-  /** Reads so many bytes, or fewer when an error comes instead. The bytes are borrowed until the next read. */
+  /** Reads `count` bytes, or fewer if an error arrives instead. The bytes are borrowed until the next read. */
   async #read(socket: Deno.Conn, count: number): Promise<Uint8Array> {
     let length = 0;
     while (length < count) {
@@ -195,7 +201,7 @@ class Watcher {
     try {
       this.#socket?.close();
     } catch {
-      // It was closed by the other side.
+      // The other side has closed the connection.
     }
     this.#socket = undefined;
   }
@@ -228,7 +234,7 @@ async function writeWhole(socket: Deno.Conn, bytes: Uint8Array): Promise<void> {
   for (let start = 0; start < bytes.length;) start += await socket.write(bytes.subarray(start));
 }
 
-/** Lets this thread run before all others where we may: a reply that waits for a core is not the server's fault. */
+/** Gives this thread priority over all others if permitted: a reply that waits for a core is not the server's fault. */
 function takePrecedence(): void {
   try {
     const { symbols } = Deno.dlopen("libc.so.6", {
@@ -236,7 +242,7 @@ function takePrecedence(): void {
     });
     symbols.setpriority(0, 0, -20);
   } catch {
-    // Another C library: its delays are subtracted all the same.
+    // The C library is another one. The delays are still subtracted.
   }
 }
 

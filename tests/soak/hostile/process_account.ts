@@ -1,27 +1,27 @@
 /**
- * The kernel's account of another process (Linux): the processor time of its main thread and its resident memory.
+ * The kernel's accounting of another process on Linux: the processor time of its main thread and its resident memory.
  *
  * ```text
- * /proc/PID/task/PID/schedstat   time on a core, time ready without one (both in ns), number of turns
- * /proc/PID/status               VmRSS: resident now     VmHWM: the most since the start, or since the last reset
+ * /proc/PID/task/PID/schedstat   time on a core, time ready without one (both in ns), number of time slices
+ * /proc/PID/status               VmRSS: resident now     VmHWM: the largest since the start, or since the last reset
  * /proc/PID/clear_refs           "5" resets VmHWM
  * ```
  *
- * A thread that runs on another core is accounted in schedstat at its next timer interrupt, so that a time may be 4 ms
- * old. Where the kernel lets us have a counter of perf_event_open(2) there is no such error.
+ * The kernel updates schedstat of a thread on another core at the next timer interrupt, so a time may be 4 ms old. A
+ * counter of perf_event_open(2), where the kernel permits it, has no such error.
  *
  * @module
  */
 
-/** Reads how long one thread has run and how long it has waited for a core. Dispose of it. */
+/** Measures how long one thread has run and how long it has waited for a core. Dispose of it after use. */
 export class ThreadClock implements Disposable {
   readonly #file: Deno.FsFile;
   readonly #counter: RunCounter | undefined;
   readonly #bytes = new Uint8Array(96);
   readonly #decoder = new TextDecoder();
-  /** Time on a core at the last {@linkcode read}, in ms, from some moment on. */
+  /** The time on a core at the last {@linkcode read}, in ms from an arbitrary start. */
   runningMs = 0;
-  /** Time ready without a core at the last {@linkcode read}, in ms. */
+  /** The time ready without a core at the last {@linkcode read}, in ms. */
   delayedMs = 0;
 
   private constructor(path: string, pid?: number) {
@@ -40,7 +40,7 @@ export class ThreadClock implements Disposable {
     return new ThreadClock("/proc/thread-self/schedstat");
   }
 
-  /** Brings both times up to date. They stay as they are once the thread has ended. */
+  /** Updates both times. They do not change after the thread has ended. */
   read(): void {
     try {
       this.#file.seekSync(0, Deno.SeekMode.Start);
@@ -49,7 +49,7 @@ export class ThreadClock implements Disposable {
       this.runningMs = this.#counter?.readMs() ?? Number(running) / 1e6;
       this.delayedMs = Number(delayed) / 1e6;
     } catch {
-      // The process has ended: its last times stand.
+      // The process has ended, so its last times are kept.
     }
   }
 
@@ -61,7 +61,7 @@ export class ThreadClock implements Disposable {
 
 /** The numbers of the system call perf_event_open(2). */
 const PERF_EVENT_OPEN: Readonly<Record<string, bigint>> = { x86_64: 298n, aarch64: 241n };
-/** struct perf_event_attr in its first version: type:u32 size:u32 config:u64 … */
+/** The size of struct perf_event_attr in its first version: `type:u32 size:u32 config:u64 …`. */
 const ATTRIBUTES_BYTES = 64;
 const PERF_TYPE_SOFTWARE = 1;
 const PERF_COUNT_SW_TASK_CLOCK = 1n;
@@ -75,7 +75,7 @@ function openLibrary() {
   }).symbols;
 }
 
-/** The kernel's counter of the time that a thread has run, which is exact at any moment. Containers may forbid it. */
+/** The kernel's counter of the time that a thread has run. It is exact at any moment. Containers may forbid it. */
 class RunCounter {
   static #library: ReturnType<typeof openLibrary> | undefined;
   readonly #descriptor: number;
@@ -85,7 +85,7 @@ class RunCounter {
     this.#descriptor = descriptor;
   }
 
-  /** Returns a counter of a thread, or nothing where there is none. */
+  /** Returns a counter of a thread, or `undefined` if there is none. */
   static open(thread: number): RunCounter | undefined {
     const number = PERF_EVENT_OPEN[Deno.build.arch];
     if (number === undefined) return undefined;
@@ -95,11 +95,11 @@ class RunCounter {
     attributes.setBigUint64(8, PERF_COUNT_SW_TASK_CLOCK, true);
     try {
       const { syscall } = RunCounter.#library ??= openLibrary();
-      // On any core, in no group.
+      // The counter counts on any core and belongs to no group.
       const descriptor = Number(syscall(number, attributes, thread, -1, -1, PERF_FLAG_FD_CLOEXEC));
       return descriptor < 0 ? undefined : new RunCounter(descriptor);
     } catch {
-      // Another C library.
+      // The C library is another one.
       return undefined;
     }
   }
@@ -115,7 +115,7 @@ class RunCounter {
   }
 }
 
-/** Returns a size of `/proc/PID/status` in bytes, and 0 once the process has ended. */
+/** Returns a size of `/proc/PID/status` in bytes, or 0 after the process has ended. */
 function statusBytes(pid: number, name: "VmRSS" | "VmHWM"): number {
   try {
     const found = new RegExp(`^${name}:\\s*([0-9]+) kB$`, "m").exec(Deno.readTextFileSync(`/proc/${pid}/status`));
@@ -125,17 +125,17 @@ function statusBytes(pid: number, name: "VmRSS" | "VmHWM"): number {
   }
 }
 
-/** Returns the resident memory of a process in bytes, and 0 once it has ended. */
+/** Returns the resident memory of a process in bytes, or 0 after it has ended. */
 export function residentBytes(pid: number): number {
   return statusBytes(pid, "VmRSS");
 }
 
-/** Returns the most resident memory since {@linkcode resetPeak} in bytes, and 0 once the process has ended. */
+/** Returns the largest resident memory since {@linkcode resetPeak} in bytes, or 0 after the process has ended. */
 export function peakBytes(pid: number): number {
   return statusBytes(pid, "VmHWM");
 }
 
-/** Begins to measure the most resident memory anew. Returns whether the kernel lets us. */
+/** Restarts the measurement of the largest resident memory. Returns whether the kernel permits it. */
 export function resetPeak(pid: number): boolean {
   try {
     Deno.writeTextFileSync(`/proc/${pid}/clear_refs`, "5", { create: false });

@@ -1,8 +1,8 @@
 /**
- * Counts the replies in a stream of bytes without keeping them: an attack may ask for gigabytes.
+ * Counts the replies in a stream of bytes without keeping them, since an attack may request gigabytes.
  *
- * What is told apart are replies, error replies, errors inside of replies (those of `exec`) and messages of channels
- * (pushes of RESP3). A reply whose bytes are those of a bulk or text that was asked for ends the count.
+ * It distinguishes replies, error replies, errors inside replies (those of `exec`) and messages of channels (pushes of
+ * RESP3). A reply with the bytes of the tag, as a bulk or a text, ends the count.
  *
  * @module
  */
@@ -10,27 +10,27 @@
 import { decodeText } from "../../../src/bytes.ts";
 import { FRAME_PREFIX_BYTES, frameLength } from "../../../src/wire/native/frame.ts";
 
-/** Error texts are kept up to this length. */
+/** The longest part of an error text that is kept, in bytes. */
 const TEXT_KEPT_BYTES = 200;
 
-/** What has come so far. */
+/** The replies that have arrived. */
 export interface ReplyCount {
-  /** Whole replies, error replies included, and messages not. */
+  /** The number of complete replies, including errors and excluding messages. */
   replies: number;
-  /** Replies that are an error. */
+  /** The number of error replies. */
   errors: number;
-  /** Errors inside of replies. */
+  /** The number of errors inside replies. */
   innerErrors: number;
-  /** Messages of channels. */
+  /** The number of messages of channels. */
   messages: number;
   bytes: number;
   /** The first line of the first reply, such as `:3` or `*1000`; empty in the native protocol. */
   head: string;
-  /** The first error's text. */
+  /** The text of the first error. */
   error: string;
   /** Whether the last reply is the tag. */
   tagged: boolean;
-  /** Why the bytes are no replies. */
+  /** The reason why the bytes are not replies, if so. */
   nonsense: string | undefined;
 }
 
@@ -48,25 +48,25 @@ function noReplies(): ReplyCount {
   };
 }
 
-/** A reader of a stream of replies. */
+/** A decoder for a stream of replies. */
 export interface ReplyReader {
   readonly count: ReplyCount;
-  /** Reads what has come; the bytes are borrowed until it returns. */
+  /** Decodes the next bytes, which are borrowed until return. */
   feed(bytes: Uint8Array): void;
 }
 
-/** Reads replies of RESP2 and RESP3. */
+/** Decodes replies of RESP2 and RESP3. */
 export class RespReplies implements ReplyReader {
   readonly count: ReplyCount = noReplies();
   readonly #tag: string;
-  /** Values that are to come until the reply is whole. */
+  /** The number of values that are missing from the reply. */
   #left = 0;
   #isPush = false;
-  /** Bytes of a bulk that are to come, its line's end included. */
+  /** The number of missing bytes of a bulk, including its line end. */
   #skip = 0;
-  /** The part of a line that has come. */
+  /** The part of a line that has arrived. */
   #line = "";
-  /** What has come of a bulk that may be the tag. */
+  /** The part of a bulk that has arrived, if it may be the tag. */
   #bulk: string | undefined;
 
   constructor(tag: string) {
@@ -96,7 +96,7 @@ export class RespReplies implements ReplyReader {
   }
 
   #take(text: string): void {
-    // The end of a line may come in two pieces.
+    // The end of a line may arrive in two pieces.
     const line = text.endsWith("\r") ? text.slice(0, -1) : text;
     const isTop = this.#left === 0;
     if (isTop) {
@@ -139,7 +139,7 @@ export class RespReplies implements ReplyReader {
     }
   }
 
-  /** One value is whole, or the head of an array is. */
+  /** Handles a complete value, or the complete head of an array. */
   #value(): void {
     const isTag = this.#bulk === `${this.#tag}\r\n`;
     this.#bulk = undefined;
@@ -154,11 +154,11 @@ export class RespReplies implements ReplyReader {
   }
 }
 
-/** Reads replies of the native protocol. */
+/** Decodes replies of the native protocol. */
 export class NativeReplies implements ReplyReader {
   readonly count: ReplyCount = noReplies();
   readonly #tag: string;
-  /** The prefix, and as much of the frame as is kept. */
+  /** The prefix, and the part of the frame that is kept. */
   readonly #head = new Uint8Array(FRAME_PREFIX_BYTES + TEXT_KEPT_BYTES);
   #length = 0;
 
@@ -185,7 +185,7 @@ export class NativeReplies implements ReplyReader {
   #frame(): void {
     const kept = Math.min(this.#length, this.#head.length);
     const text = decodeText(this.#head, FRAME_PREFIX_BYTES, kept - FRAME_PREFIX_BYTES);
-    // [1, code, message]
+    // An error is [1, code, message].
     const isError = this.#head[FRAME_PREFIX_BYTES] === 0x93;
     this.count.replies++;
     if (isError) this.count.errors++;

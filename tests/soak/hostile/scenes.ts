@@ -1,5 +1,5 @@
 /**
- * Attacks in several acts: what others lose by them is looked for.
+ * Attacks in several acts, which verify that other clients lose nothing.
  *
  * @module
  */
@@ -11,10 +11,10 @@ import { AttackConnection, encodeRequests, type Request } from "./attack_connect
 import type { AttackRun } from "./attack_run.ts";
 import { filled, names, repeat } from "./requests.ts";
 
-/** What happens by itself has happened by then. */
+/** How long to wait for an event that happens by itself, in ms. */
 const SCENE_TIMEOUT_MS = 20_000;
 
-/** Waits for a condition. Returns whether it held in time. */
+/** Waits for a condition. Returns whether it became true in time. */
 async function waits(condition: () => boolean | Promise<boolean>, timeoutMs = SCENE_TIMEOUT_MS): Promise<boolean> {
   const endsMs = performance.now() + timeoutMs;
   while (!await condition()) {
@@ -24,7 +24,7 @@ async function waits(condition: () => boolean | Promise<boolean>, timeoutMs = SC
   return true;
 }
 
-/** Opens a connection of RESP3 that listens to a channel. What comes is counted. */
+/** Opens a connection of RESP3 that listens to a channel and counts the messages. */
 async function listener(run: AttackRun, channel: string): Promise<AttackConnection> {
   const connection = await run.connect();
   await connection.call("hello", "3");
@@ -34,7 +34,7 @@ async function listener(run: AttackRun, channel: string): Promise<AttackConnecti
   return connection;
 }
 
-/** A large message to one channel, then small ones to another one: whoever listens to the latter gets all of them. */
+/** Publishes a large message to one channel, then small ones to another one, whose listener must get all of them. */
 export function messagesOfOthers(bytes: number, count: number): Action {
   return async (run) => {
     const target = await listener(run, "c");
@@ -44,19 +44,19 @@ export function messagesOfOthers(bytes: number, count: number): Action {
       encodeRequests([["publish", "c", filled(bytes)], ...repeat(count, ["publish", "d", "m"])]),
     );
     if (publisher.ended !== undefined) run.fail(`the publisher was cut off: ${publisher.ended}`);
-    // The confirmation counts as well.
+    // The confirmation also counts as a message.
     if (!await waits(() => bystander.count.messages > count || bystander.ended !== undefined, 10_000)) {
       run.fail(`a bystander got ${bystander.count.messages - 1} of ${count} messages`);
     }
     if (bystander.ended !== undefined) run.fail(`a bystander was cut off: ${bystander.ended}`);
-    // It takes longer to arrive than those that came behind it to somebody else.
+    // The large message takes longer to arrive than the later ones to another client.
     const isThere = await waits(() => target.count.messages > 1 || target.ended !== undefined);
-    if (target.ended !== undefined) run.note("who got the large message was cut off");
+    if (target.ended !== undefined) run.note("the receiver of the large message was disconnected");
     else if (!isThere) run.fail("the large message was counted as received, and not delivered");
   };
 }
 
-/** A large message to oneself, in a transaction: the reply to `exec` has to come. */
+/** Publishes a large message to the client itself in a transaction. The reply to `exec` must arrive. */
 export function ownMessage(bytes: number): Action {
   return async (run) => {
     const connection = await run.connect();
@@ -69,7 +69,7 @@ export function ownMessage(bytes: number): Action {
   };
 }
 
-/** Some subscribers that never read, and one that does: it gets all messages. */
+/** Opens subscribers that never read, and one that does and must get all messages. */
 export function silentSubscriber(count: number, bytes: number, silent: number): Action {
   return async (run) => {
     const lines = run.deployment.lines.length;
@@ -78,7 +78,7 @@ export function silentSubscriber(count: number, bytes: number, silent: number): 
     }
     const live = await listener(run, "c");
     const publisher = await run.connect();
-    // In portions, as a publisher does that waits for its replies.
+    // The messages are sent in portions, as by a publisher that waits for its replies.
     const pieces = encodeRequests(repeat(Math.min(count, 50), ["publish", "c", filled(bytes)]));
     for (let sent = 0; sent < count && publisher.ended === undefined; sent += 50) await publisher.exchange(pieces);
     const expected = Math.ceil(count / 50) * Math.min(count, 50);
@@ -86,11 +86,13 @@ export function silentSubscriber(count: number, bytes: number, silent: number): 
       run.fail(`a subscriber that reads got ${live.count.messages - 1} of ${expected} messages`);
     }
     if (live.ended !== undefined) run.fail(`a subscriber that reads was cut off: ${live.ended}`);
-    if (count * bytes > 64e6 && run.deployment.lines.length === lines) run.fail("no log line tells of those cut off");
+    if (count * bytes > 64e6 && run.deployment.lines.length === lines) {
+      run.fail("no log line reports the disconnected clients");
+    }
   };
 }
 
-/** Clients wait for an element and leave; then one is pushed: nobody who is gone may get it. */
+/** Lets clients wait for an element and disconnect, then pushes one. None of these clients may get it. */
 export function goneWaiters(count: number): Action {
   return async (run) => {
     const own = await run.connect();
@@ -101,24 +103,24 @@ export function goneWaiters(count: number): Action {
       await pause(50);
       waiter.close();
       await own.call("rpush", "q", "x");
-      // What is given to somebody who has left comes back, or is gone.
+      // An element that was given to a disconnected client must return.
       if (!await waits(async () => await own.call("llen", "q") === ":1", 500)) lost++;
       await own.call("del", "q");
     }
-    if (lost > 0) run.fail(`${lost} of ${count} elements were given to clients that had gone`);
+    if (lost > 0) run.fail(`${lost} of ${count} elements were given to disconnected clients`);
   };
 }
 
-/** How a crowd of clients that wait is answered, all at once. */
-export type Answering = "push" | "unblock" | "timeout";
+/** The event that ends the waits of many clients at the same time. */
+export type WakeUp = "push" | "unblock" | "timeout";
 
-/** Clients are connected for so long before the time of all of them is up, each. */
+/** The time for connecting each client, in ms, before the timeouts of all expire. */
 const CONNECTING_MS = 5;
-/** Clients of a crowd that leave together: how much that takes is not what is measured. */
+/** The number of clients that disconnect together. The time for this is not measured. */
 const LEAVING_COUNT = 20;
 
-/** A crowd waits for elements and is answered all at once: each client is told once, and no element is lost. */
-export function answersWaiters(count: number, answering: Answering): Acts {
+/** Ends the waits of many clients at the same time. Each client must get one reply, and no element may be lost. */
+export function endsWaits(count: number, wakeUp: WakeUp): Acts {
   const crowd: AttackConnection[] = [];
   const ids: string[] = [];
   return {
@@ -126,7 +128,7 @@ export function answersWaiters(count: number, answering: Answering): Acts {
       const endsMs = Date.now() + 3_000 + count * CONNECTING_MS;
       for (let i = 0; i < count; i++) {
         const each = await run.connect();
-        const seconds = answering === "timeout" ? Math.max(1, endsMs - Date.now()) / 1000 : 0;
+        const seconds = wakeUp === "timeout" ? Math.max(1, endsMs - Date.now()) / 1000 : 0;
         await each.write(encodeRequests([["client", "id"], ["blpop", "q", String(seconds)]]));
         await each.read(({ replies }) => replies > 0);
         ids.push(each.count.head.slice(1));
@@ -136,12 +138,12 @@ export function answersWaiters(count: number, answering: Answering): Acts {
     action: async (run) => {
       const own = await run.connect();
       const answered = Promise.all(crowd.map((each) => each.read(({ replies }) => replies > 1)));
-      if (answering === "push") await own.call("rpush", "q", ...names(count));
-      if (answering === "unblock") await own.exchange(encodeRequests(ids.map((id) => ["client", "unblock", id])));
+      if (wakeUp === "push") await own.call("rpush", "q", ...names(count));
+      if (wakeUp === "unblock") await own.exchange(encodeRequests(ids.map((id) => ["client", "unblock", id])));
       await answered;
       if (crowd.some((each) => each.count.errors > 0)) run.fail("a client was refused");
       if (crowd.some((each) => each.ended !== undefined)) run.fail("a client was cut off");
-      if (crowd.some((each) => each.count.replies !== 2)) run.fail("a client was told twice");
+      if (crowd.some((each) => each.count.replies !== 2)) run.fail("a client got two replies");
       const left = await own.call("llen", "q");
       if (left !== ":0") run.fail(`not every element was taken: llen ${left}`);
       while (crowd.length > 0) {
@@ -152,7 +154,10 @@ export function answersWaiters(count: number, answering: Answering): Acts {
   };
 }
 
-/** A client leaves with requests behind a waiting one: it is noticed, and gets no element later. */
+/**
+ * Disconnects a client that has sent requests after a blocking one. The server must notice it, and give it no element
+ * later.
+ */
 export function leavesLosing(behind: number): Action {
   return async (run) => {
     const own = await run.connect();
@@ -166,11 +171,11 @@ export function leavesLosing(behind: number): Action {
     await own.call("rpush", "q", "x");
     await pause(100);
     const left = await own.call("llen", "q");
-    if (left !== ":1") run.fail(`the element was given to a client that had gone: llen ${left}`);
+    if (left !== ":1") run.fail(`the element was given to a disconnected client: llen ${left}`);
   };
 }
 
-/** A proxy that remaps, a request that takes long on one server: no key of it may be lost. */
+/** Sends a request that takes long on one server, through a proxy that remaps. No key of that server may be lost. */
 export function remapLoses(count: number, request: Request, textBytes = 0): Action {
   return async (run) => {
     const own = await run.connect();
@@ -181,17 +186,17 @@ export function remapLoses(count: number, request: Request, textBytes = 0): Acti
     await attacker.exchange(encodeRequests([request]));
     if (attacker.count.errors > 0) run.note(attacker.count.error);
     if (attacker.ended !== undefined) run.note("cut off");
-    // A server that was taken for down is flushed once it is back.
+    // A server that was considered down is flushed after it has returned.
     await pause(4_000);
     const there = await own.call("exists", ...names(count));
     if (there !== `:${count}`) run.fail(`exists ${there} of ${count} keys`);
   };
 }
 
-/** Longest time for one batch of random frames: some of them wait for ever. */
+/** The longest time for one batch of random frames, in ms. Some of them wait forever. */
 const FUZZ_BATCH_MS = 500;
 const FUZZ_CLIENTS_COUNT = 8;
-/** Commands that no random frame has: they end the server's service by design, or write files. */
+/** The commands that no random frame contains: they end the server's service by design, or write files. */
 const NOT_FUZZED: ReadonlySet<string> = new Set(["debug", "save", "bgsave", "bgrewriteaof", "flush", "flushslots"]);
 const FUZZ_NAMES = COMMANDS.flatMap(({ name, aliases }) => [name, ...aliases]).filter((name) => !NOT_FUZZED.has(name));
 const FUZZ_ARGUMENTS = ["", "0", "-1", "1", "a", "b", "c", "*", "k", "-inf", "nan", "1e300", "9223372036854775807"]
@@ -209,7 +214,7 @@ const FUZZ_ARGUMENTS = ["", "0", "-1", "1", "a", "b", "c", "*", "k", "-inf", "na
     "{t}a",
   );
 
-/** Random frames of all protocols, whole, cut and wrong, on several connections at once. */
+/** Sends random frames of all protocols, complete, truncated and wrong, on several connections at the same time. */
 export function fuzzes(batches: number, frames: number): Action {
   return async (run) => {
     const seed = pickSeed();
@@ -231,7 +236,7 @@ async function sendFuzz(run: AttackRun, bytes: Uint8Array): Promise<void> {
   connection.close();
 }
 
-/** Frames of one connection, most of them whole. */
+/** Returns the frames of one connection, most of them complete. */
 function fuzzed(random: Random, frames: number): Uint8Array {
   const protocol = random.chance(0.4) ? "native" : "resp";
   const requests = Array.from({ length: frames }, (): Request => {
