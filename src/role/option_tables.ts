@@ -295,7 +295,7 @@ export const restoreOptions = {
       kind: "text",
       valueName: "FOLDER",
       help: "the data folder, which must hold no data; it is created if necessary",
-      absent: "required",
+      absent: "none; it is required",
     },
     "move-aside": {
       kind: "flag",

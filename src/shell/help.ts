@@ -60,7 +60,7 @@ const PROMPT_HELP: readonly (readonly [keys: string, meaning: string])[] = [
   ["Up, Down", "Older lines that begin as this one does before the cursor, and back. The typed text is kept."],
   [
     "Ctrl-R",
-    "Searches the history for the typed text: Ctrl-R older, Ctrl-S newer, Enter runs, Escape edits, Ctrl-G goes back.",
+    "Searches the history for the text typed next: Ctrl-R older, Ctrl-S newer, Enter runs, Escape edits, Ctrl-G goes back.",
   ],
   ["Tab", "Completes a command or an option, or shows the command's syntax."],
   ["Move", "Left, Right, Home, End, Ctrl-A, Ctrl-E; by words with Ctrl or Alt and an arrow, Alt-B, Alt-F."],
