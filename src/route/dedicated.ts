@@ -187,8 +187,8 @@ export class Dedicated implements PipelineHost {
     this.#fail(unsent, new ConnectionError(this.address, message, false));
   }
 
-  #fail(exchanges: readonly BackendRequest[], error: ConnectionError): void {
-    for (const request of exchanges) {
+  #fail(requests: readonly BackendRequest[], error: ConnectionError): void {
+    for (const request of requests) {
       request.stream!.inFlight--;
       request.batch = undefined;
       request.fail(error);

@@ -7,12 +7,12 @@ import { FakeServer, withClient } from "../support/fake_server.ts";
 import type { FakeHandler, FakePeer } from "../support/fake_server.ts";
 import { until } from "../support/until.ts";
 
-/** A server that answers everything with what was asked, as data. */
+/** A server that replies to every request with the request itself, as data. */
 function echo(request: string[], peer: Parameters<FakeHandler>[1]): void {
   peer.reply(encodeText(request.join(" ")));
 }
 
-/** Collects the outcome of a promise, so that nothing is unhandled meanwhile. */
+/** Collects the outcome of a promise, so that no rejection is unhandled meanwhile. */
 async function failureOf(promise: Promise<unknown>): Promise<unknown> {
   try {
     return `resolved to ${await promise}`;
@@ -41,7 +41,7 @@ Deno.test("Client send() copies the bytes it is given", async () => {
   });
 });
 
-Deno.test("Client send() rejects with ReplyError and goes on", async () => {
+Deno.test("Client send() rejects with ReplyError and continues", async () => {
   await withClient((request, peer) => {
     if (request[0] === "get") peer.refuse("WRONGTYPE", "wrong kind");
     else peer.reply("OK");
@@ -53,11 +53,11 @@ Deno.test("Client send() rejects with ReplyError and goes on", async () => {
   });
 });
 
-Deno.test("Client send() refuses what cannot be sent and sends the rest", async () => {
+Deno.test("Client send() refuses a request that cannot be sent and sends the rest", async () => {
   await withClient(echo, async (client) => {
     const before = client.text.echo("1");
     await assertRejects(() => client.send([]), RangeError);
-    // @ts-expect-error an object is no argument
+    // @ts-expect-error an object is not an argument
     await assertRejects(() => client.send(["echo", {}]), TypeError);
     const after = client.text.echo("2");
     assertEquals([await before, await after], ["echo 1", "echo 2"]);
@@ -93,7 +93,7 @@ Deno.test("Client waits for a command as long as the command itself waits", asyn
   let waitsCount = 0;
   await withClient((request, peer) => {
     if (request[0] === "get") return peer.reply(encodeText(request.join(" ")));
-    // As a server does, this one begins with a wait when the one before has ended.
+    // Like a server, this one begins with a wait when the one before has ended.
     peer.pause(300 * ++waitsCount);
     peer.reply([encodeText("queue"), encodeText("job")]);
   }, async (client, server) => {
@@ -108,7 +108,7 @@ Deno.test("Client waits for a command as long as the command itself waits", asyn
   }, { timeoutMs: 200 });
 });
 
-Deno.test("Client gives a command up that takes longer than it said, and what is behind it", async () => {
+Deno.test("Client gives up a command that takes longer than it specified, and the requests after it", async () => {
   await withClient(() => {}, async (client) => {
     const beganMs = performance.now();
     const errors = await Promise.all([["blpop", "queue", "0.2"], ["get", "a"]].map((words) => {
@@ -121,7 +121,7 @@ Deno.test("Client gives a command up that takes longer than it said, and what is
   }, { timeoutMs: 100 });
 });
 
-Deno.test("Client gives a request up that is behind a wait which has ended", async () => {
+Deno.test("Client gives up a request that is after a wait which has ended", async () => {
   await withClient((request, peer) => {
     if (request[0] === "blpop") peer.reply(null);
   }, async (client) => {
@@ -132,7 +132,7 @@ Deno.test("Client gives a request up that is behind a wait which has ended", asy
   }, { timeoutMs: 100 });
 });
 
-Deno.test("Client notices that a server ends for which a command waits without end", async () => {
+Deno.test("Client notices that a server ends while a command waits without a limit", async () => {
   await withClient((request, peer) => {
     if (request[0] === "blpop") peer.close();
   }, async (client) => {
@@ -141,7 +141,7 @@ Deno.test("Client notices that a server ends for which a command waits without e
   }, { timeoutMs: 0 });
 });
 
-Deno.test("Client send() opens the replies in the reply to exec", async () => {
+Deno.test("Client send() decodes the replies in the reply to exec", async () => {
   const replies: Value[] = [
     [[0, "OK"], [1, "WRONGTYPE", "wrong kind"], [0, null], [0, [encodeText("a"), null]], [0, new Map([["f", 1]])]],
     [],
@@ -166,13 +166,13 @@ Deno.test("Client send() opens the replies in the reply to exec", async () => {
   });
 });
 
-Deno.test("Client send() leaves what looks like replies as it is in other commands", async () => {
+Deno.test("Client send() does not decode what looks like replies in other commands", async () => {
   await withClient((_request, peer) => peer.reply([[0, 1], [1, "ERR", "x"]]), async (client) => {
     assertEquals(await client.send(["lrange", "x", 0, -1]), [[0, 1], [1, "ERR", "x"]]);
   });
 });
 
-Deno.test("Client auth() keeps a password only once the server has accepted it", async () => {
+Deno.test("Client auth() keeps a password only after the server has accepted it", async () => {
   const replies = ["OK", "QUEUED"];
   await withClient((request, peer) => {
     if (request[0] === "quit") peer.close();
@@ -187,7 +187,7 @@ Deno.test("Client auth() keeps a password only once the server has accepted it",
   });
 });
 
-Deno.test("Client rejects what is in flight when the connection is lost, and repeats none", async () => {
+Deno.test("Client rejects requests in flight when the connection is lost, and repeats none", async () => {
   await withClient((request, peer) => {
     if (request[0] === "incr") peer.close();
     else peer.reply(request.length);
@@ -205,7 +205,7 @@ Deno.test("Client rejects what is in flight when the connection is lost, and rep
   });
 });
 
-Deno.test("Client takes half a reply for none", async () => {
+Deno.test("Client does not accept half a reply", async () => {
   await withClient((_request, peer) => {
     peer.write(new Uint8Array([0, 0, 0, 5, 0x92, 0x00]));
     peer.close();
@@ -214,7 +214,7 @@ Deno.test("Client takes half a reply for none", async () => {
   });
 });
 
-Deno.test("Client takes a reply that arrives byte by byte", async () => {
+Deno.test("Client accepts a reply that arrives byte by byte", async () => {
   await withClient((_request, peer) => {
     for (const byte of [0, 0, 0, 4, 0x92, 0x00, 0xa1, 0x78]) peer.write(new Uint8Array([byte]));
   }, async (client) => {
@@ -230,7 +230,7 @@ for (
     ["an empty frame", new Uint8Array([0, 0, 0, 0])],
   ] as const
 ) {
-  Deno.test(`Client gives a connection up that answers with ${what}`, async () => {
+  Deno.test(`Client closes a connection that replies with ${what}`, async () => {
     await withClient((_request, peer) => peer.write(bytes), async (client) => {
       const error = await assertRejects(() => client.send(["ping"]), ConnectionError, "not the protocol");
       assertInstanceOf(error.cause, ProtocolError);
@@ -239,7 +239,7 @@ for (
   });
 }
 
-Deno.test("Client gives a connection up that answers what was not asked", async () => {
+Deno.test("Client closes a connection that sends an unexpected reply", async () => {
   await withClient((_request, peer) => {
     peer.reply("first");
     peer.reply("second");
@@ -251,7 +251,7 @@ Deno.test("Client gives a connection up that answers what was not asked", async 
   });
 });
 
-Deno.test("Client authenticates each connection before anything else", async () => {
+Deno.test("Client authenticates each connection before all requests", async () => {
   await withClient((request, peer) => {
     if (request[0] === "auth") peer.reply("OK");
     else if (request[0] === "quit") peer.close();
@@ -264,7 +264,7 @@ Deno.test("Client authenticates each connection before anything else", async () 
   }, { password: "secret" });
 });
 
-Deno.test("Client gives the second of two passwords when the first is refused, on the same connection", async () => {
+Deno.test("Client sends the second of two passwords when the first is refused, on the same connection", async () => {
   await withClient((request, peer) => {
     if (request[0] === "quit") peer.close();
     else if (request[0] === "auth" && request[1] !== "old") peer.refuse("WRONGPASS", "no");
@@ -279,7 +279,7 @@ Deno.test("Client gives the second of two passwords when the first is refused, o
   }, { password: ["new", "old"] });
 });
 
-Deno.test("connect() tries no further password when it is refused for another reason, or all are", async () => {
+Deno.test("connect() tries no other password when it is refused for another reason, or all are refused", async () => {
   for (const [code, count] of [["ERR", 1], ["WRONGPASS", 2]] as const) {
     await using server = new FakeServer((_request, peer) => peer.refuse(code, "no"));
     const options = { addr: `127.0.0.1:${server.port}`, plaintext: true, password: ["a", new Uint8Array([98])] };
@@ -295,13 +295,13 @@ Deno.test("connect() rejects with ReplyError when the password is refused", asyn
   assertEquals(error.code, "WRONGPASS");
 });
 
-Deno.test("connect() gives up on a server that does not answer the password", async () => {
+Deno.test("connect() gives up a server that does not reply to the password", async () => {
   await using server = new FakeServer(() => {});
   const options = { addr: `127.0.0.1:${server.port}`, plaintext: true, password: "x", timeoutMs: 40 };
   await assertRejects(() => connect(options), ConnectionError, "within 40 ms");
 });
 
-Deno.test("connect() rejects with ConnectionError when nobody listens", async () => {
+Deno.test("connect() rejects with ConnectionError when no server listens", async () => {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr;
   listener.close();
@@ -321,7 +321,7 @@ Deno.test("connect() refuses options that make no sense", async () => {
   await assertRejects(() => connect({ caFile: "/nonexistent/ca.pem" }), UsageError, "no such file");
 });
 
-Deno.test("Client waits between attempts to reconnect that fail, and says what was not sent", async () => {
+Deno.test("Client waits between failed attempts to reconnect, and reports what was not sent", async () => {
   let port = 0;
   let client: Client;
   {
@@ -336,7 +336,8 @@ Deno.test("Client waits between attempts to reconnect that fail, and says what w
     const error = await assertRejects(() => client.send(["ping"]), ConnectionError, "nobody listens");
     assertFalse(error.sent);
   }
-  // At once, then after 50 ms, then after 100 ms. Each of the two timers may fire up to a millisecond early.
+  // The attempts follow immediately, after 50 ms, and after 100 ms. Each of the two timers may fire up to a millisecond
+  // early.
   const elapsedMs = performance.now() - begun;
   assert(elapsedMs >= 148, `three attempts in ${elapsedMs} ms`);
   await using _server = new FakeServer(echo, port);
@@ -344,7 +345,7 @@ Deno.test("Client waits between attempts to reconnect that fail, and says what w
   await client.close();
 });
 
-Deno.test("Client close() waits for replies, then refuses", async () => {
+Deno.test("Client close() waits for replies, then refuses requests", async () => {
   await using server = new FakeServer((_request, peer) => setTimeout(() => peer.reply(7), 20));
   const client = await connect({ addr: `127.0.0.1:${server.port}`, plaintext: true });
   const replies = Promise.all([client.incr("a"), client.incr("a")]);
@@ -355,7 +356,7 @@ Deno.test("Client close() waits for replies, then refuses", async () => {
   await client.close();
 });
 
-Deno.test("Client disconnect() rejects what is in flight and connects again", async () => {
+Deno.test("Client disconnect() rejects requests in flight and connects again", async () => {
   await withClient((request, peer) => {
     if (request[0] !== "wait") peer.reply(1);
   }, async (client, server) => {
@@ -399,7 +400,7 @@ Deno.test("Client room() resolves while little is in flight, and after the conne
   });
 });
 
-Deno.test("Client text refuses what is not UTF-8, and keeps a byte order mark", async () => {
+Deno.test("Client text refuses replies that are not UTF-8, and keeps a byte order mark", async () => {
   const replies = [new Uint8Array([0xff]), encodeText("\ufeffx")];
   await withClient((_request, peer) => peer.reply(replies.shift()!), async (client) => {
     await assertRejects(() => client.text.get("k"), TypeError, "not UTF-8");

@@ -8,7 +8,7 @@ import { withClient } from "../support/fake_server.ts";
 import { withServers } from "../support/proxy_rig.ts";
 import { until } from "../support/until.ts";
 
-/** Commands without a method, since what they do is for a connection that nobody shares, or not for programs. */
+/** Commands without a method, since they need an exclusive connection, or are not for programs. */
 const WITHOUT_METHOD: Readonly<Record<string, string>> = {
   multi: "other callers' requests would be queued too",
   exec: "as multi",
@@ -113,7 +113,7 @@ Deno.test("Client methods send the command and convert its reply", async () => {
   });
 });
 
-/** A typed call, what the server is asked by it, what that answers, and what it is turned into. */
+/** A typed call, the request that it sends, the reply, and the result. */
 type Example = [
   call: (client: Client) => Promise<unknown>,
   request: string,
@@ -254,7 +254,7 @@ for (const [group, examples] of Object.entries({ STRINGS, LISTS, HASHES, KEYS, S
   });
 }
 
-Deno.test("Client set() answers whether it was set, or the old value", async () => {
+Deno.test("Client set() returns whether it was set, or the old value", async () => {
   await withClient((request, peer) => {
     peer.reply(request.includes("GET") ? encodeText("old") : request.includes("NX") ? null : "OK");
   }, async (client) => {
@@ -270,7 +270,7 @@ Deno.test("Client set() answers whether it was set, or the old value", async () 
   });
 });
 
-Deno.test("Client methods ask nothing of the server for no keys", async () => {
+Deno.test("Client methods send no request for no keys", async () => {
   await withClient(() => {}, async (client, server) => {
     assertEquals(await client.mget(), []);
     assertEquals(await client.remove(), 0);
@@ -312,7 +312,7 @@ Deno.test("Client hscan() follows the cursor to its end", async () => {
   });
 });
 
-Deno.test("Client blpop() and its like refuse a time that is none", async () => {
+Deno.test("Client blpop() and similar methods refuse an invalid time", async () => {
   await withClient(() => {}, async (client, server) => {
     for (const timeoutMs of [-1, NaN, Infinity]) {
       await assertRejects(() => client.blpop("a", timeoutMs), RangeError);
@@ -324,7 +324,7 @@ Deno.test("Client blpop() and its like refuse a time that is none", async () => 
   });
 });
 
-Deno.test("Client incrbyfloat() refuses a reply that is no number", async () => {
+Deno.test("Client incrbyfloat() refuses a reply that is not a number", async () => {
   const replies = [encodeText(""), encodeText("x"), null];
   await withClient((_request, peer) => peer.reply(replies.shift()!), async (client) => {
     for (let i = 0; i < 3; i++) await assertRejects(() => client.incrbyfloat("n", 1), ProtocolError);
@@ -349,7 +349,7 @@ function withServer(run: (client: Commands<string>, other: Client) => Promise<vo
   });
 }
 
-Deno.test("Client methods on strings and keys do with a real server what they say", () =>
+Deno.test("Client methods on strings and keys work with a real server", () =>
   withServer(async (client) => {
     assertEquals(await client.msetnx({ a: 1, b: "xyz" }), true);
     assertEquals(await client.msetnx({ a: 2, c: 3 }), false);
@@ -386,7 +386,7 @@ Deno.test("Client methods on strings and keys do with a real server what they sa
     assertStringIncludes(await client.memory("doctor"), "memory");
   }));
 
-Deno.test("Client methods on lists and hashes do with a real server what they say", () =>
+Deno.test("Client methods on lists and hashes work with a real server", () =>
   withServer(async (client) => {
     assertEquals(await client.rpushx("l", "x"), 0);
     await client.rpush("l", "a", "b", "c", "b");
@@ -415,7 +415,7 @@ Deno.test("Client methods on lists and hashes do with a real server what they sa
     assertEquals(await Array.fromAsync(client.hscan("h", { match: "b" })), [["b", "2"]]);
   }));
 
-Deno.test("Client methods on the server do with a real one what they say", () =>
+Deno.test("Client methods on the server work with a real one", () =>
   withServer(async (client, other) => {
     assert(Math.abs(await client.time() - Date.now()) < 60_000);
     await client.config("set", { "maxmemory-policy": "noeviction" });

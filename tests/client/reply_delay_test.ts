@@ -4,7 +4,7 @@ import { COMMANDS } from "../../src/catalog/specification.ts";
 import type { Argument } from "../../src/client/client.ts";
 import { commandOf, ReplyDelays } from "../../src/client/reply_delay.ts";
 
-/** How long the reply to one request may be delayed. */
+/** Returns how long the reply to one request may be delayed. */
 function delayOf(...request: Argument[]): number {
   return new ReplyDelays().next(request, commandOf(request)!);
 }
@@ -23,7 +23,7 @@ Deno.test("commandOf() finds commands by any name, in any case, as text and as b
   assertEquals(commandOf([]), undefined);
 });
 
-Deno.test("ReplyDelays takes the time to wait from the last argument, in all ways that C writes numbers", () => {
+Deno.test("ReplyDelays takes the time to wait from the last argument, in all forms of numbers in C", () => {
   const times: [Argument, number][] = [
     ["15", 15_000],
     [encodeText("15"), 15_000],
@@ -42,7 +42,7 @@ Deno.test("ReplyDelays takes the time to wait from the last argument, in all way
     ["1e9", Infinity],
     ["2147483.648", Infinity],
     ["2147483.647", 2_147_483_647],
-    // Refused at once.
+    // The server refuses these immediately.
     ["-1", 0],
     ["soon", 0],
     ["", 0],
@@ -58,7 +58,7 @@ Deno.test("ReplyDelays takes the time to wait from the last argument, in all way
   }
 });
 
-Deno.test("ReplyDelays adds nothing for other commands, nor where an argument is missing", () => {
+Deno.test("ReplyDelays adds nothing for other commands, nor if an argument is missing", () => {
   const waiting = ["blpop", "brpop", "blmove", "brpoplpush", "debug"];
   for (const { name, arity } of COMMANDS) {
     const request = [name, ...Array<string>(Math.max(2, Math.abs(arity))).fill("9")];
@@ -70,7 +70,7 @@ Deno.test("ReplyDelays adds nothing for other commands, nor where an argument is
   assertEquals(delayOf("debug", "sleep", "0"), 0);
 });
 
-Deno.test("ReplyDelays lets exec take as long as what was queued holds the server", () => {
+Deno.test("ReplyDelays lets exec take as long as the queued commands hold the server", () => {
   const delays = new ReplyDelays();
   const next = (...request: Argument[]) => delays.next(request, commandOf(request)!);
   next("debug", "sleep", "100");

@@ -3,7 +3,7 @@ import { RestartDelay, Supervisor } from "../../cluster/supervisor.ts";
 import type { StartedRole, SupervisorClock } from "../../cluster/supervisor.ts";
 import { pause } from "../support/pause.ts";
 
-/** A process that a test lets listen and end. */
+/** A process that the test lets listen and end. */
 class FakeRole implements StartedRole {
   readonly ended = Promise.withResolvers<Deno.CommandStatus>();
   readonly listening = Promise.withResolvers<string>();
@@ -23,7 +23,7 @@ class FakeRole implements StartedRole {
     return this.status;
   }
 
-  /** Lets it end. */
+  /** Ends the process. */
   async end(code: number, signal: Deno.Signal | null = null): Promise<void> {
     this.listening.reject(new Error(`ended with ${code}`));
     this.ended.resolve({ success: code === 0, code, signal });
@@ -31,10 +31,10 @@ class FakeRole implements StartedRole {
   }
 }
 
-/** A clock that a test moves. */
+/** A clock that the test controls. */
 class FakeClock implements SupervisorClock {
   ms = 0;
-  /** The start that is awaited. */
+  /** The scheduled start. */
   next: { atMs: number; run: () => void } | undefined;
 
   nowMs(): number {
@@ -46,7 +46,7 @@ class FakeClock implements SupervisorClock {
     return () => this.next = undefined;
   }
 
-  /** Lets the time come for the next start, and returns how long that took. */
+  /** Advances the time to the next start, and returns how long that took. */
   async start(): Promise<number> {
     const { atMs, run } = this.next!;
     const waitedMs = atMs - this.ms;
@@ -58,7 +58,7 @@ class FakeClock implements SupervisorClock {
   }
 }
 
-/** Resolves when everything that promises lead to has happened. */
+/** Resolves when all pending promises have been handled. */
 function settled(): Promise<void> {
   return pause(0);
 }
@@ -82,7 +82,7 @@ function supervise(address = "127.0.0.1:7") {
   return { supervisor, roles, reports, clock, failWith: (error?: Error) => failure = error };
 }
 
-Deno.test("RestartDelay grows up to a bound, and begins again after a run that was long", () => {
+Deno.test("RestartDelay grows up to a bound, and begins again after a long run", () => {
   const delay = new RestartDelay();
   const delays = Array.from({ length: 9 }, () => delay.next(100));
   assertEquals(delays, [500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000]);
@@ -90,7 +90,7 @@ Deno.test("RestartDelay grows up to a bound, and begins again after a run that w
   assertEquals([delay.next(10_000), delay.next(0), delay.next(1e9), delay.next(1e9)], [500, 1_000, 500, 500]);
 });
 
-Deno.test("Supervisor starts what has ended again, at the address that it got", async () => {
+Deno.test("Supervisor starts a process again that has ended, at its address", async () => {
   const { supervisor, roles, reports, clock } = supervise("127.0.0.1:0");
   roles[0]!.listening.resolve("127.0.0.1:4242");
   assertEquals(await supervisor.listening(), "127.0.0.1:4242");
@@ -112,7 +112,7 @@ Deno.test("Supervisor starts what has ended again, at the address that it got", 
   assertEquals(await clock.start(), 500);
 });
 
-Deno.test("Supervisor tries what fails at once again and again, and ever more slowly", async () => {
+Deno.test("Supervisor repeats a start that fails, at growing intervals", async () => {
   const { supervisor, roles, reports, clock, failWith } = supervise();
   roles[0]!.listening.resolve("127.0.0.1:7");
   await supervisor.listening();
@@ -134,7 +134,7 @@ Deno.test("Supervisor tries what fails at once again and again, and ever more sl
   assertEquals(reports.at(-1), "server1 listens on 127.0.0.1:7 again");
 });
 
-Deno.test("Supervisor does not start again what did not start the first time", async () => {
+Deno.test("Supervisor does not start again what failed at its first start", async () => {
   const { supervisor, roles, reports, clock } = supervise();
   await roles[0]!.end(1);
   await assertRejects(() => supervisor.listening(), Error, "ended with 1");
@@ -142,7 +142,7 @@ Deno.test("Supervisor does not start again what did not start the first time", a
   assertEquals(await supervisor.stop(), false);
 });
 
-Deno.test("Supervisor stop() ends the process, and starts none after it", async () => {
+Deno.test("Supervisor stop() ends the process, and starts no other one", async () => {
   const { supervisor, roles, reports, clock } = supervise();
   roles[0]!.listening.resolve("127.0.0.1:7");
   await supervisor.listening();
@@ -159,7 +159,7 @@ Deno.test("Supervisor stop() ends the process, and starts none after it", async 
   assertEquals(await killing, false);
 });
 
-Deno.test("Supervisor stop() while nothing runs, and while a process is starting", async () => {
+Deno.test("Supervisor stop() works while no process runs, and while one is starting", async () => {
   const { supervisor, roles, clock } = supervise();
   roles[0]!.listening.resolve("127.0.0.1:7");
   await supervisor.listening();

@@ -1,12 +1,10 @@
-/**
- * What the log tells of admin commands.
- */
+/** Tests what the log says about admin commands. */
 
 import { assertEquals } from "@std/assert";
 import { ADMIN_REPORT_INTERVAL_MS, ADMIN_REPORTS_MAX_COUNT } from "../../src/limits.ts";
 import { AdminCommands } from "../../src/role/admin_commands.ts";
 
-Deno.test("AdminCommands tells of each command with its client, and sums up what comes often", () => {
+Deno.test("AdminCommands logs each command with its client, and sums up frequent ones", () => {
   let nowMs = 1_000;
   const lines: string[] = [];
   const info = (message: string, fields = {}) => void lines.push(`${message} ${JSON.stringify(fields)}`);
@@ -20,7 +18,7 @@ Deno.test("AdminCommands tells of each command with its client, and sums up what
   ]);
   for (let i = 0; i < 1_000; i++) commands.note(client, "flushslots", "flushslots …");
   assertEquals(lines.splice(0).length, ADMIN_REPORTS_MAX_COUNT);
-  // Others are told all the same.
+  // Other commands are logged nevertheless.
   commands.note(client, "flush", "flush");
   assertEquals(lines.splice(0).length, 1);
   commands.reportOthers();

@@ -1,6 +1,6 @@
 /**
- * Files of certificates and keys in the forms that people have them in. Those that only openssl makes are skipped where there
- * is none.
+ * Tests files of certificates and keys in the forms that people have. Forms that only openssl makes are skipped without
+ * it.
  */
 
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
@@ -36,13 +36,13 @@ function write(folder: string, name: string, content: string | Uint8Array): stri
 
 type Files = readonly [chain: string | Uint8Array, key: string | Uint8Array];
 
-/** Writes both and reads them; the same content is one file. */
+/** Writes both files and reads them. Equal contents become one file. */
 function read(folder: string, [chain, keys]: Files) {
   const certPath = write(folder, "chain.pem", chain);
   return readKeyPair(certPath, keys === chain ? certPath : write(folder, "its.key", keys));
 }
 
-/** The kinds of curves and such that openssl prefixes to keys. */
+/** The blocks of curve parameters and others that openssl writes before keys. */
 const PARAMETERS = formatPem("EC PARAMETERS", Uint8Array.of(6, 8, 42, 134, 72, 206, 61, 3, 1, 7));
 
 const ACCEPTED: Readonly<Record<string, Files>> = {
@@ -72,7 +72,7 @@ for (const [name, files] of Object.entries(ACCEPTED)) {
       assertEquals(pair.key, key);
       assert(pair.cert.startsWith(cert));
       assertEquals(pair.certificate.fingerprint256, new X509Certificate(cert).fingerprint256);
-      // Nothing but what was understood is handed on.
+      // The result contains only what was parsed.
       assertEquals(pair.cert.replaceAll(cert, "").replaceAll(AUTHORITY.cert, ""), "");
     }));
 }
@@ -141,7 +141,7 @@ for (const [name, [files, message]] of Object.entries(REFUSED)) {
     }));
 }
 
-Deno.test("readKeyPair() refuses what is no file, without waiting for it", () =>
+Deno.test("readKeyPair() refuses a path that is not a file, without waiting for it", () =>
   withFolder((folder) => {
     const certPath = write(folder, "chain.pem", cert);
     const keyPath = write(folder, "its.key", key);
@@ -154,7 +154,7 @@ Deno.test("readKeyPair() refuses what is no file, without waiting for it", () =>
     assertThrows(() => readAuthorities(`${folder}/none`), UsageError, "there is no such file");
   }));
 
-Deno.test("holdsKey() tells a combined file from others", () =>
+Deno.test("holdsKey() distinguishes a combined file from others", () =>
   withFolder((folder) => {
     const contents: [string | Uint8Array, boolean][] = [[cert + key, true], [PARAMETERS + key, true], [cert, false], [
       "",
@@ -164,7 +164,7 @@ Deno.test("holdsKey() tells a combined file from others", () =>
     assertEquals(holdsKey(`${folder}/none`), false);
   }));
 
-Deno.test("readAuthorities() takes the certificates of a file, whatever else is in it", () =>
+Deno.test("readAuthorities() reads the certificates of a file, and ignores everything else in it", () =>
   withFolder((folder) => {
     const { cert: second } = OTHER;
     const contents = {
@@ -179,11 +179,11 @@ Deno.test("readAuthorities() takes the certificates of a file, whatever else is 
     }
     const two = readAuthorities(write(folder, "ca.pem", AUTHORITY.cert + second));
     assertEquals([two.cert, two.count], [AUTHORITY.cert + second, 2]);
-    // The one that expires next.
+    // This is the authority that expires next.
     assertEquals(two.expiresMs, Date.parse(new X509Certificate(second).validTo));
   }));
 
-Deno.test("readAuthorities() watches no dates of a bundle, nor that of one which has expired beside others", async () => {
+Deno.test("readAuthorities() watches no dates of a bundle, nor that of an expired certificate among others", async () => {
   const old = await makeAuthority(Date.now() - 4_000 * 86_400_000);
   withFolder((folder) => {
     const expiry = (content: string) => readAuthorities(write(folder, "ca.pem", content)).expiresMs;
@@ -230,14 +230,14 @@ function isFile(path: string): boolean {
   }
 }
 
-Deno.test("accessProblem() wants a secret to be its user's, or the superuser's", () => {
+Deno.test("accessProblem() requires that a secret belongs to its user or the superuser", () => {
   const problem = (mode: number, uid: number, user: number | undefined) => {
     return /^it belongs|^its mode/.exec(accessProblem({ mode, uid }, user) ?? "")?.[0];
   };
   assertEquals(problem(0o100600, 1000, 1000), undefined);
   assertEquals(problem(0o100400, 0, 1000), undefined);
   assertEquals(problem(0o100600, 0, 0), undefined);
-  // As secrets are handed to a user by a group.
+  // Secrets are provided to a user by a group in this way.
   assertEquals(problem(0o100440, 0, 1000), undefined);
   assertEquals(problem(0o100640, 0, 1000), undefined);
   for (const mode of [0o100660, 0o100444, 0o100650]) assertEquals(problem(mode, 0, 1000), "its mode");
@@ -269,7 +269,7 @@ const hasOpenssl = (() => {
 })();
 if (!hasOpenssl) console.log("Keys of other kinds are not tested: there is no openssl");
 
-/** Kinds of keys by openssl's words, and what is said of them; nothing for those that are used. */
+/** Kinds of keys by their names in openssl, with the refusal; empty for accepted kinds. */
 const KINDS: readonly (readonly [options: string, message?: string])[] = [
   ["rsa:1024", "an RSA key of 1024 bits"],
   ["rsa:2047", "an RSA key of 2047 bits"],

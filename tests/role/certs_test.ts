@@ -76,7 +76,7 @@ Deno.test("makeCertificates() makes an authority and a server certificate that i
     );
   }));
 
-Deno.test("makeCertificates() keeps the authority it finds", () =>
+Deno.test("makeCertificates() keeps an existing authority", () =>
   withFolder(async (folder) => {
     const paths = certificatePaths(folder);
     await makeCertificates(folder, []);
@@ -110,7 +110,7 @@ Deno.test("makeCertificates() refuses an expired authority", () =>
     await assertRejects(() => makeCertificates(folder, []), StartError, "expired");
   }));
 
-Deno.test("makeCertificates() names each host as those who connect to it look for it", () =>
+Deno.test("makeCertificates() names each host as clients look for it", () =>
   withFolder(async (folder) => {
     const hosts = ["Cache.Example.", "cache.example", "*.Db.Example.", "0:0::7", "::ffff:192.0.2.7", "192.0.2.7"];
     const made = await makeCertificates(folder, hosts);
@@ -122,7 +122,7 @@ Deno.test("makeCertificates() names each host as those who connect to it look fo
     await assertRejects(() => makeCertificates(folder, ["fe80::1%eth0"]), UsageError, "an address without a zone");
   }));
 
-Deno.test("makeCertificates() refuses what is no host, and a folder it cannot write", () =>
+Deno.test("makeCertificates() refuses an invalid host, and a folder that it cannot write", () =>
   withFolder(async (folder) => {
     await assertRejects(() => makeCertificates(folder, ["a b"]), UsageError, '"a b"');
     await assertRejects(() => makeCertificates(folder, ["1.2.3.400"]), UsageError);
@@ -131,7 +131,7 @@ Deno.test("makeCertificates() refuses what is no host, and a folder it cannot wr
     await assertRejects(() => makeCertificates(join(folder, "file", "x"), []), StartError, "Cannot write");
   }));
 
-Deno.test("defaultCertificates() makes one pair, whoever asks at the same time", () =>
+Deno.test("defaultCertificates() makes one pair for all concurrent callers", () =>
   withFolder(async (parent) => {
     const folder = join(parent, "inmem");
     const asked = await Promise.all(Array.from({ length: 5 }, () => defaultCertificates(folder)));
@@ -153,7 +153,7 @@ Deno.test("defaultCertificates() makes one pair, whoever asks at the same time",
     assertEquals(readDefaultAuthority(join(parent, "none")), undefined);
   }));
 
-Deno.test("defaultCertificates() renews what expires soon, for the same hosts and by the same authority", () =>
+Deno.test("defaultCertificates() renews a certificate that expires soon, for the same hosts and by the same authority", () =>
   withFolder(async (folder) => {
     const nowMs = Date.now();
     const { paths } = await makeCertificates(folder, ["cache.example", "192.0.2.7"], { nowMs });
@@ -166,7 +166,7 @@ Deno.test("defaultCertificates() renews what expires soon, for the same hosts an
     assertEquals(Deno.readTextFileSync(paths.authority), authority);
   }));
 
-Deno.test("defaultCertificates() makes a certificate anew whose key was lost or is another one", () =>
+Deno.test("defaultCertificates() makes a new certificate when the key is lost or is another one", () =>
   withFolder(async (folder) => {
     const { paths } = await makeCertificates(folder, []);
     const { paths: other } = await makeCertificates(join(folder, "other"), []);
@@ -201,7 +201,7 @@ Deno.test("loadKeyPair() refuses a key that others can read, with the remedy", (
     loadKeyPair(cert, key);
   }));
 
-Deno.test("loadKeyPair() refuses what is missing, no PEM, or another's key", () =>
+Deno.test("loadKeyPair() refuses missing files, other formats, and the key of another certificate", () =>
   withFolder(async (folder) => {
     const { cert, key } = (await makeCertificates(folder, [])).paths;
     const { key: otherKey } = (await makeCertificates(join(folder, "other"), [])).paths;
@@ -233,7 +233,7 @@ Deno.test("refuseKeyLogging() refuses while SSLKEYLOGFILE is set", () => {
   withEnvironment({ SSLKEYLOGFILE: "/secrets.log" }, () => assertThrows(refuseKeyLogging, StartError, "SSLKEYLOGFILE"));
 });
 
-Deno.test("certsMain() makes certificates and tells how to use them", () =>
+Deno.test("certsMain() makes certificates and explains how to use them", () =>
   withFolder(async (parent) => {
     const folder = join(parent, "made");
     const written: string[] = [];
@@ -248,7 +248,7 @@ Deno.test("certsMain() makes certificates and tells how to use them", () =>
     await assertRejects(() => certsMain(["--hots", "b"]), UsageError, "did you mean --host?");
   }));
 
-/** What is in the folder of certificates, by name. */
+/** Returns the content of the folder of certificates, by name. */
 function contentsOf(folder: string): Record<string, string> {
   const names = ["ca.pem", "ca.key", "server.pem", "server.key"].filter((name) => exists(join(folder, name)));
   return Object.fromEntries(names.map((name) => [name, Deno.readTextFileSync(join(folder, name))]));
@@ -262,7 +262,7 @@ function exists(path: string): boolean {
   }
 }
 
-Deno.test("the key of an authority is never replaced unasked, whichever files are missing or broken", () =>
+Deno.test("the key of an authority is only replaced on request, even if files are missing or broken", () =>
   withFolder(async (parent) => {
     const made = join(parent, "made");
     await makeCertificates(made, []);
@@ -305,7 +305,7 @@ Deno.test("the key of an authority is never replaced unasked, whichever files ar
         const before = contentsOf(folder);
         await assertRejects(() => makeCertificates(folder, []), StartError, "ca.", name);
         assertEquals(contentsOf(folder), before, name);
-        // A server that starts may use a pair that is there, but makes nothing.
+        // A server that starts may use an existing pair, but makes no certificate.
         const started = await defaultCertificates(folder).catch((error) => error);
         assert(started instanceof StartError || started.cert === cert, name);
         assertEquals(contentsOf(folder), before, name);
@@ -314,7 +314,7 @@ Deno.test("the key of an authority is never replaced unasked, whichever files ar
     assertEquals(Deno.readTextFileSync(join(made, "ca.key")), authorityKey);
   }));
 
-Deno.test("makeCertificates() says what to do about an authority's key without its certificate", () =>
+Deno.test("makeCertificates() gives advice for an authority's key without its certificate", () =>
   withFolder(async (folder) => {
     const { paths } = await makeCertificates(folder, []);
     const key = Deno.readTextFileSync(paths.authorityKey);
@@ -326,7 +326,7 @@ Deno.test("makeCertificates() says what to do about an authority's key without i
     assertNotEquals(Deno.readTextFileSync(paths.authorityKey), key);
   }));
 
-Deno.test("makeCertificates() with a new authority replaces a link to a key, not what it leads to", () =>
+Deno.test("makeCertificates() with a new authority replaces a link to a key, not the link's target", () =>
   withFolder(async (folder) => {
     const { paths } = await makeCertificates(folder, []);
     const key = Deno.readTextFileSync(paths.authorityKey);
@@ -338,7 +338,7 @@ Deno.test("makeCertificates() with a new authority replaces a link to a key, not
     assertNotEquals(Deno.readTextFileSync(paths.authorityKey), key);
   }));
 
-Deno.test("defaultCertificates() uses a pair whose authority is missing, with a warning, and renews it not", () =>
+Deno.test("defaultCertificates() uses a pair whose authority is missing, with a warning, and does not renew it", () =>
   withFolder(async (folder) => {
     const nowMs = Date.now();
     const { paths } = await makeCertificates(folder, []);
@@ -350,12 +350,12 @@ Deno.test("defaultCertificates() uses a pair whose authority is missing, with a 
       assertEquals(pair.authorityExpiresMs, undefined);
     }
     await assertRejects(() => defaultCertificates(folder, nowMs + 731 * DAY_MS), StartError, "inmem certs");
-    // Both files of the authority kept elsewhere: its pair is used all the same.
+    // Both files of the authority are stored elsewhere, and its pair is used nevertheless.
     Deno.removeSync(paths.authorityKey);
     assertEquals((await defaultCertificates(folder, nowMs)).cert, Deno.readTextFileSync(paths.cert));
   }));
 
-Deno.test("defaultCertificates() makes what is missing of the server's pair by the authority that is there", () =>
+Deno.test("defaultCertificates() makes the missing part of the server's pair with the existing authority", () =>
   withFolder(async (folder) => {
     const { paths } = await makeCertificates(folder, ["cache.example"]);
     const authority = Deno.readTextFileSync(paths.authority);
@@ -372,11 +372,11 @@ Deno.test("defaultCertificates() makes what is missing of the server's pair by t
     );
   }));
 
-Deno.test("defaultCertificates() makes an authority anew only in place of nothing", () =>
+Deno.test("defaultCertificates() makes an authority only if there is none", () =>
   withFolder(async (folder) => {
     const { paths } = await makeCertificates(folder, []);
     for (const path of [paths.authority, paths.authorityKey, paths.key]) Deno.removeSync(path);
-    // What is left of the pair is of no use without its key.
+    // The rest of the pair is useless without its key.
     const pair = await defaultCertificates(folder);
     assertEquals(pair.cert, Deno.readTextFileSync(paths.cert));
     assert(exists(paths.authorityKey));

@@ -1,15 +1,13 @@
-/**
- * The memory limit of the own control group, on machines that are described by the contents of their files.
- */
+/** Tests the memory limit of the process's control group, on machines described by the contents of their files. */
 
 import { assertEquals } from "@std/assert";
 import { controlGroupLimit } from "../../src/role/control_group.ts";
 
 const MB = 1024 * 1024;
-/** What version 1 writes for no limit. */
+/** The number that version 1 writes for no limit. */
 const NONE = "9223372036854771712\n";
 
-/** A machine whose files are these; all others cannot be read. */
+/** Returns a machine with these files. All others cannot be read. */
 function limitWith(files: Readonly<Record<string, string>>): number {
   return controlGroupLimit((path) => files[path]);
 }
@@ -17,7 +15,7 @@ function limitWith(files: Readonly<Record<string, string>>): number {
 const V1_MOUNT = "35 31 0:32 / /sys/fs/cgroup/memory rw,relatime - cgroup cgroup rw,memory\n";
 const V2_MOUNT = "30 23 0:26 / /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw,nsdelegate\n";
 
-Deno.test("controlGroupLimit() finds the limit of the own group of version 1", () => {
+Deno.test("controlGroupLimit() finds the limit of the process's group in version 1", () => {
   const files = {
     "/proc/self/cgroup": "8:pids:/other\n4:memory:/a/b\n1:name=systemd:/\n",
     "/proc/self/mountinfo": `31 23 0:28 / /sys/fs/cgroup rw - tmpfs tmpfs rw\n${V1_MOUNT}`,
@@ -29,7 +27,7 @@ Deno.test("controlGroupLimit() finds the limit of the own group of version 1", (
   assertEquals(limitWith(files), 256 * MB);
 });
 
-Deno.test("controlGroupLimit() heeds a limit of a group above, such as a slice's, in both versions", () => {
+Deno.test("controlGroupLimit() applies the limit of a group above, such as a slice's, in both versions", () => {
   assertEquals(
     limitWith({
       "/proc/self/cgroup": "4:memory:/system.slice/inmem.service\n",
@@ -51,7 +49,7 @@ Deno.test("controlGroupLimit() heeds a limit of a group above, such as a slice's
   );
 });
 
-Deno.test("controlGroupLimit() takes the least of all levels, and memory.high for a limit", () => {
+Deno.test("controlGroupLimit() returns the least of all levels, and treats memory.high as a limit", () => {
   const files = {
     "/proc/self/cgroup": "0::/a/b/c\n",
     "/proc/self/mountinfo": V2_MOUNT,
@@ -98,26 +96,26 @@ Deno.test("controlGroupLimit() in a container whose group is bind-mounted finds 
     "/sys/fs/cgroup/memory/inner/memory.limit_in_bytes": `${32 * MB}\n`,
   };
   assertEquals(limitWith(inner), 32 * MB);
-  // A name that begins with the root's is another group: the top of the mount is all that can be seen.
+  // A name that begins with the root's name is another group, so only the top of the mount is visible.
   assertEquals(limitWith({ ...inner, "/proc/self/cgroup": "4:memory:/docker/0a1bcd\n" }), 96 * MB);
 });
 
-Deno.test("controlGroupLimit() looks at the mount on top where one is mounted over another", () => {
+Deno.test("controlGroupLimit() reads the upper mount where one covers another", () => {
   const over = "99 35 0:32 /g /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n";
   const files = {
     "/proc/self/cgroup": "4:memory:/g\n",
     "/proc/self/mountinfo": V1_MOUNT + over,
     "/sys/fs/cgroup/memory/memory.limit_in_bytes": `${128 * MB}\n`,
-    // A group of the same name within: not the own one.
+    // A group of the same name inside is not the process's group.
     "/sys/fs/cgroup/memory/g/memory.limit_in_bytes": `${MB}\n`,
   };
   assertEquals(limitWith(files), 128 * MB);
-  // Nothing of the hierarchy is to be seen below something else.
+  // The hierarchy is hidden below another mount.
   const hidden = `${V1_MOUNT}99 31 0:50 / /sys/fs rw - tmpfs tmpfs rw\n`;
   assertEquals(limitWith({ ...files, "/proc/self/mountinfo": hidden }), Infinity);
 });
 
-Deno.test("controlGroupLimit() takes what version 1 tells of groups above the mount", () => {
+Deno.test("controlGroupLimit() uses what version 1 reports of groups above the mount", () => {
   assertEquals(
     limitWith({
       "/proc/self/cgroup": "4:memory:/kubepods/pod1/c\n",
@@ -141,7 +139,7 @@ Deno.test("controlGroupLimit() reads paths with blanks, colons and escapes", () 
   );
 });
 
-Deno.test("controlGroupLimit() does not leave the namespace, and knows no limit without files", () => {
+Deno.test("controlGroupLimit() does not leave the namespace, and finds no limit without files", () => {
   assertEquals(
     limitWith({
       "/proc/self/cgroup": "0::/../other\n",
@@ -158,7 +156,7 @@ Deno.test("controlGroupLimit() does not leave the namespace, and knows no limit 
     Infinity,
   );
   assertEquals(limitWith({ "/proc/self/cgroup": "nonsense", "/proc/self/mountinfo": V1_MOUNT }), Infinity);
-  // A group that was not told of, and a limit that is no number.
+  // The group is not listed, and the limit is not a number.
   assertEquals(
     limitWith({ "/proc/self/mountinfo": V2_MOUNT, "/sys/fs/cgroup/memory.max": `${40 * MB}\n` }),
     40 * MB,

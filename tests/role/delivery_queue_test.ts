@@ -5,7 +5,7 @@ import type { Deliverable } from "../../src/role/delivery_queue.ts";
 import { Slices } from "../../src/role/slices.ts";
 import { pause } from "../support/pause.ts";
 
-/** Takes a while to deliver, and notes when it did. */
+/** Takes a while to deliver, and records when it did. */
 class Slow implements Deliverable {
   isDue = false;
   readonly #log: number[];
@@ -23,7 +23,7 @@ class Slow implements Deliverable {
   }
 }
 
-Deno.test("DeliveryQueue delivers after the present step, once however often it was asked for", async () => {
+Deno.test("DeliveryQueue delivers after the present step, once for any number of calls", async () => {
   const queue = new DeliveryQueue(new Slices());
   const log: number[] = [];
   const each = [new Slow(log, 0), new Slow(log, 0)];
@@ -38,7 +38,7 @@ Deno.test("DeliveryQueue delivers after the present step, once however often it 
   assertEquals(log.length, 3);
 });
 
-Deno.test("DeliveryQueue lets timers through while it delivers to many", async () => {
+Deno.test("DeliveryQueue lets timers run while it delivers to many", async () => {
   const queue = new DeliveryQueue(new Slices());
   const log: number[] = [];
   const count = 200;
@@ -48,6 +48,6 @@ Deno.test("DeliveryQueue lets timers through while it delivers to many", async (
     await pause(0);
     turns++;
   }
-  // 20 slices of work, each of which others come between.
+  // The work takes 20 slices, with other code between any two.
   assert(turns >= 10, `${turns} turns`);
 });

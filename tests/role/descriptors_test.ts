@@ -1,13 +1,11 @@
-/**
- * How descriptors are shared out.
- */
+/** Tests how descriptors are divided. */
 
 import { assert, assertEquals, assertGreaterOrEqual, assertLessOrEqual, assertThrows } from "@std/assert";
 import { StartError } from "../../src/errors.ts";
 import { OWN_DESCRIPTORS_COUNT, SERVER_EXTRA_CONNECTIONS_COUNT } from "../../src/limits.ts";
 import { planProxyDescriptors, planServerDescriptors } from "../../src/role/descriptors.ts";
 
-Deno.test("planServerDescriptors() leaves --max-clients alone where there are enough", () => {
+Deno.test("planServerDescriptors() does not change --max-clients when there are enough", () => {
   for (const limit of [1_048_576, Infinity]) {
     const { maxClients, warnings } = planServerDescriptors(10_000, limit);
     assertEquals([maxClients, warnings], [10_000, []]);
@@ -15,7 +13,7 @@ Deno.test("planServerDescriptors() leaves --max-clients alone where there are en
   assertEquals(planServerDescriptors(10, 64).maxClients, 10);
 });
 
-Deno.test("planServerDescriptors() lowers --max-clients, says so, and keeps the rest for the server", () => {
+Deno.test("planServerDescriptors() lowers --max-clients with a warning, and keeps the rest for the server", () => {
   for (const limit of [48, 64, 100, 256, 1024, 4096]) {
     const { maxClients, maxConnections, warnings } = planServerDescriptors(10_000, limit);
     assertGreaterOrEqual(maxClients, 4);
@@ -40,7 +38,7 @@ Deno.test("planServerDescriptors() and planProxyDescriptors() refuse where no cl
   }
 });
 
-Deno.test("planProxyDescriptors() keeps connections to servers apart from those of clients", () => {
+Deno.test("planProxyDescriptors() keeps connections to servers separate from those of clients", () => {
   for (const limit of [64, 128, 1024, 65_536]) {
     for (const servers of [1, 3, 20]) {
       const plan = planProxyDescriptors(10_000, servers, 10, limit);
@@ -49,7 +47,7 @@ Deno.test("planProxyDescriptors() keeps connections to servers apart from those 
       const forServers = servers * (plan.sharedConnections + SERVER_EXTRA_CONNECTIONS_COUNT);
       const sum = OWN_DESCRIPTORS_COUNT + plan.dedicatedConnections + plan.maxConnections;
       assertLessOrEqual(sum, limit);
-      // Where there are too few for so many servers, each has one connection at least.
+      // If there are too few for this many servers, each has at least one connection.
       if (plan.sharedConnections > 1) assertLessOrEqual(sum + forServers, limit);
     }
   }

@@ -3,7 +3,7 @@ import { CUT_REPORTS_MAX_COUNT } from "../../src/limits.ts";
 import { Disconnections } from "../../src/role/disconnections.ts";
 import type { LogFields } from "../../src/role/logger.ts";
 
-Deno.test("Disconnections counts all and tells of some in the log", () => {
+Deno.test("Disconnections counts all disconnections and logs some of them", () => {
   const lines: [string, LogFields | undefined][] = [];
   const disconnections = new Disconnections({
     info() {},
@@ -21,7 +21,7 @@ Deno.test("Disconnections counts all and tells of some in the log", () => {
     waiting_bytes: 123,
     reason: "more than 100 bytes wait",
   }]);
-  // The others are told once there may be a line again.
+  // The others are reported when a line may be logged again.
   disconnections.reportOthers();
   assertEquals(lines.length, CUT_REPORTS_MAX_COUNT);
 });

@@ -5,7 +5,7 @@ import { daysUntil, ExpiryWatch, formatMoment } from "../../src/role/expiry.ts";
 const DAY_MS = 86_400_000;
 const START_MS = Date.UTC(2026, 0, 1);
 
-/** A watch whose clock and timer the test moves. */
+/** A watch whose clock and timer the test controls. */
 class Watched {
   readonly warnings: string[] = [];
   nowMs = START_MS;
@@ -42,7 +42,7 @@ class Watched {
     assertEquals(this.#timer, undefined);
   }
 
-  /** Lets time pass, hour by hour at most. */
+  /** Advances the time, by at most an hour at a time. */
   async pass(days: number): Promise<void> {
     const endMs = this.nowMs + days * DAY_MS;
     await settle();
@@ -74,7 +74,7 @@ Deno.test("ExpiryWatch warns 30, 7 and 1 days before, and at the end, once each"
   watched.close();
 });
 
-Deno.test("ExpiryWatch warns at once of what is near its end, of the nearest only", async () => {
+Deno.test("ExpiryWatch warns immediately of a certificate near its end, with the nearest warning only", async () => {
   for (
     const [days, pattern] of [[20, /20 days/], [7, /7 days/], [1, /24 hours/], [0.06, /1 hour,/], [
       -3,
@@ -89,7 +89,7 @@ Deno.test("ExpiryWatch warns at once of what is near its end, of the nearest onl
   }
 });
 
-Deno.test("ExpiryWatch warns anew of what replaces it, and not of what is long valid or unknown", async () => {
+Deno.test("ExpiryWatch warns again after a replacement, and not of a certificate that is valid for long or unknown", async () => {
   const watched = new Watched(START_MS + 5 * DAY_MS);
   await settle();
   watched.replace(START_MS + 5 * DAY_MS);
@@ -115,7 +115,7 @@ Deno.test("ExpiryWatch notices within an hour that the clock was set", async () 
   watched.close();
 });
 
-Deno.test("ExpiryWatch warns only of what cannot be renewed", async () => {
+Deno.test("ExpiryWatch warns only of a certificate that cannot be renewed", async () => {
   const watched = new Watched(START_MS + 31 * DAY_MS, true);
   await watched.pass(2);
   assertEquals(watched.warnings, []);
@@ -131,7 +131,7 @@ Deno.test("ExpiryWatch warns only of what cannot be renewed", async () => {
   watched.close();
 });
 
-Deno.test("formatMoment() and daysUntil() tell when something expires", () => {
+Deno.test("formatMoment() and daysUntil() show when a certificate expires", () => {
   assertEquals(formatMoment(START_MS + 1500), "2026-01-01T00:00:01Z");
   assertEquals([0, 0.5, 1, 29.9, -0.1].map((days) => daysUntil(START_MS + days * DAY_MS, START_MS)), [0, 0, 1, 29, -1]);
 });

@@ -1,6 +1,4 @@
-/**
- * Wrong passwords: how late they are answered, what is remembered, and what is logged.
- */
+/** Tests wrong passwords: how long their refusals are delayed, what is remembered, and what is logged. */
 
 import { assertEquals, assertLessOrEqual } from "@std/assert";
 import {
@@ -12,7 +10,7 @@ import {
 } from "../../src/limits.ts";
 import { addressKey, FailedLogins } from "../../src/role/failed_logins.ts";
 
-/** Failed logins with a clock of their own, and what they log. */
+/** Failed logins with their own clock, and the lines that they log. */
 function fixture() {
   const clock = { nowMs: 1_000_000 };
   const lines: string[] = [];
@@ -22,11 +20,11 @@ function fixture() {
   return { clock, lines, logins, client };
 }
 
-Deno.test("FailedLogins holds refusals back for longer and longer, by address, and forgets", () => {
+Deno.test("FailedLogins delays refusals for longer and longer, by address, and forgets", () => {
   const { clock, logins, client } = fixture();
   const delays = () => Array.from({ length: 10 }, () => logins.note(client("10.0.0.1:4000")));
   assertEquals(delays(), [0, 0, 0, 50, 100, 200, 400, 800, 1000, 1000]);
-  // Another port is the same host, and another host is not.
+  // Another port belongs to the same host.
   assertEquals(logins.note(client("10.0.0.1:4001")), FAILED_LOGIN_DELAY_MAX_MS);
   assertEquals(logins.note(client("10.0.0.2:4000")), 0);
   clock.nowMs += FAILED_LOGIN_HALF_LIFE_MS * 4;
@@ -45,7 +43,7 @@ Deno.test("FailedLogins ends a connection after its tenth wrong password", () =>
   assertEquals(guessing.closing, true);
 });
 
-Deno.test("FailedLogins writes a line for each address once in a while, and none of them is lost in the sums", () => {
+Deno.test("FailedLogins logs a line for each address at intervals, and loses none in the sums", () => {
   const { clock, lines, logins, client } = fixture();
   for (let i = 0; i < 500; i++) logins.note(client(`10.0.0.1:${4000 + i}`));
   assertEquals(lines, ['Wrong password {"client":"10.0.0.1:4000","id":7}']);
@@ -61,7 +59,7 @@ Deno.test("FailedLogins writes a line for each address once in a while, and none
   assertEquals(lines[2], 'Wrong password {"client":"10.0.0.1:9","id":7}');
 });
 
-Deno.test("FailedLogins bounds addresses and lines, however many addresses guess", () => {
+Deno.test("FailedLogins bounds addresses and lines for any number of guessing addresses", () => {
   const { clock, lines, logins, client } = fixture();
   for (let i = 0; i < 5 * FAILING_ADDRESSES_MAX_COUNT; i++) logins.note(client(`10.0.${i >> 8}.${i & 255}:1`));
   assertEquals(logins.addresses, FAILING_ADDRESSES_MAX_COUNT);
@@ -73,7 +71,7 @@ Deno.test("FailedLogins bounds addresses and lines, however many addresses guess
   assertLessOrEqual(lines.length, FAILED_LOGIN_REPORTS_MAX_COUNT + 10);
 });
 
-Deno.test("addressKey() takes an IPv4 address as it is, and of IPv6 the first 64 bits", () => {
+Deno.test("addressKey() returns an IPv4 address unchanged, and the first 64 bits of IPv6", () => {
   const cases: readonly (readonly [string, string])[] = [
     ["127.0.0.1:9443", "127.0.0.1"],
     ["[::ffff:10.1.2.3]:80", "10.1.2.3"],

@@ -5,7 +5,7 @@ import { residentBytes } from "../support/resident.ts";
 
 const MIB = 1024 * 1024;
 
-Deno.test("HugePages for() leaves a small arena alone", () => {
+Deno.test("HugePages for() does not change a small arena", () => {
   assertEquals(HugePages.for(new Uint8Array(64 * MIB)), undefined);
 });
 
@@ -19,10 +19,10 @@ Deno.test({
     const before = residentBytes(arena);
     const pages = HugePages.for(arena);
     assert(pages !== undefined);
-    // Far from the part with huge pages nothing happens.
+    // Far from the part with huge pages, reach() does nothing.
     pages.reach(MIB);
     pages.reach(HUGE_PAGES_FROM_BYTES + MIB);
-    // Not waited for in between: one request at a time is under way.
+    // The calls are not awaited in between, and only one request runs at a time.
     pages.reach(HUGE_PAGES_FROM_BYTES + 2 * MIB);
     await pages[Symbol.asyncDispose]();
     const grown = residentBytes(arena) - before;

@@ -40,27 +40,27 @@ const FACTS: RoleFacts = {
   failedLogins: 6,
 };
 
-Deno.test("formatInfo() writes all sections in their order when none or all are asked for", () => {
+Deno.test("formatInfo() writes all sections in order when none or all are requested", () => {
   for (const wanted of [[], ["all"], ["default"], ["everything"], ["third", "all"]]) {
     assertEquals(formatInfo(SECTIONS, { count: 3 }, wanted), ALL, wanted.join());
   }
 });
 
-Deno.test("formatInfo() writes the sections asked for once, in their own order, and leaves unknown ones out", () => {
+Deno.test("formatInfo() writes each requested section once, in its own order, and ignores unknown ones", () => {
   const some = "# First\r\ncount:3\r\nword:x\r\n\r\n# Third\r\nratio:1.00\r\n";
   assertEquals(formatInfo(SECTIONS, { count: 3 }, ["third", "nosuch", "first", "third"]), some);
   assertEquals(formatInfo(SECTIONS, { count: 3 }, ["nosuch"]), "");
   assertEquals(formatInfo(SECTIONS, { count: 3 }, ["constructor"]), "");
 });
 
-Deno.test("formatInfo() makes only what is asked for", () => {
+Deno.test("formatInfo() makes only the requested sections", () => {
   const fail = () => {
     throw new Error("not asked for");
   };
   assertEquals(formatInfo({ ...SECTIONS, first: fail }, { count: 3 }, ["second"]), "# Second\r\n");
 });
 
-Deno.test("the lines that every role tells are its facts under the names of Redis", () => {
+Deno.test("the lines that every role reports are its facts under the names of Redis", () => {
   const { os, process_id, ...server } = serverLines(FACTS);
   assertMatch(String(os), /^[a-z]+ [a-z0-9_]+$/);
   assertEquals(process_id, Deno.pid);

@@ -1,6 +1,4 @@
-/**
- * What an operator is warned of at start.
- */
+/** Tests the warnings for the operator at start. */
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { makeAuthority, makeServerCertificate } from "../../src/role/certificate_maker.ts";

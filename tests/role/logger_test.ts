@@ -7,7 +7,7 @@ function linesOf(format: LogFormat, run: (logger: ReturnType<typeof createLogger
   return lines;
 }
 
-Deno.test("createLogger() text writes one line an event", () => {
+Deno.test("createLogger() text writes one line per event", () => {
   const lines = linesOf("text", (logger) => {
     logger.info("listening on 127.0.0.1:9443");
     logger.warn("slow", { ms: 12.5, tls: true, file: "my data", peer: "127.0.0.1:1", absent: undefined, empty: "" });
@@ -20,12 +20,12 @@ Deno.test("createLogger() text writes one line an event", () => {
   ]);
 });
 
-Deno.test("createLogger() json writes one object an event", () => {
+Deno.test("createLogger() json writes one object per event", () => {
   const [line = ""] = linesOf("json", (logger) => logger.info("a\nb", { level: "forged", n: 1, absent: undefined }));
   assertEquals(line, '{"time":"2026-11-23T08:00:00.000Z","level":"info","message":"a\\nb","n":1}\n');
 });
 
-Deno.test("createLogger() lets no value forge a line or reach the terminal", () => {
+Deno.test("createLogger() escapes values that could forge a line or control the terminal", () => {
   const hostile = "a\nb\r\tc\x1b[2Jd\u2028e\u202ef\x00g\x7f\u009bh";
   for (const format of ["text", "json"] as const) {
     for (const line of linesOf(format, (logger) => logger.error(hostile, { hostile }))) {

@@ -1,6 +1,4 @@
-/**
- * How memory is shared out, by what the container or the machine has.
- */
+/** Tests how memory is divided for containers and machines of all sizes. */
 
 import { assert, assertEquals, assertGreaterOrEqual, assertLessOrEqual, assertThrows } from "@std/assert";
 import { StartError } from "../../src/errors.ts";
@@ -21,11 +19,11 @@ function container(megabytes: number) {
   return { machine: MACHINE, group: megabytes * MB };
 }
 
-Deno.test("planServerMemory() gives data three quarters of the container, or of the machine", () => {
+Deno.test("planServerMemory() assigns data three quarters of the container, or of the machine", () => {
   const machine = planServerMemory(USUAL, { machine: MACHINE, group: Infinity });
   assertEquals([machine.data, machine.reason], [12 * GB, "75 % of the machine's 16gb"]);
   assertEquals([machine.clients, machine.connections, machine.warnings], [GB, 10_000, []]);
-  // The number of version 1 for no limit, and a container that is larger than its machine.
+  // The first limit is the number of version 1 for no limit, and the second container is larger than its machine.
   assertEquals(planServerMemory(USUAL, { machine: MACHINE, group: 9223372036854771712 }), machine);
   assertEquals(planServerMemory(USUAL, { machine: MACHINE, group: 20 * GB }), machine);
   const { data, reason } = planServerMemory(USUAL, container(2048));
@@ -34,7 +32,7 @@ Deno.test("planServerMemory() gives data three quarters of the container, or of 
   assertEquals([large.data, large.reason], [MEMORY_LIMIT_MAX_BYTES, "the most possible; the machine has 1024gb"]);
 });
 
-Deno.test("planServerMemory() makes everything fit into containers of all sizes, or refuses", () => {
+Deno.test("planServerMemory() fits everything into containers of all sizes, or refuses", () => {
   let leastMegabytes = 0;
   for (let megabytes = 16; megabytes <= 8192; megabytes = Math.ceil(megabytes * 1.07)) {
     let plan;
@@ -59,7 +57,7 @@ Deno.test("planServerMemory() makes everything fit into containers of all sizes,
   assertLessOrEqual(leastMegabytes, 128);
 });
 
-Deno.test("planServerMemory() refuses a container without room for data, and says what to do", () => {
+Deno.test("planServerMemory() refuses a container without room for data, with advice", () => {
   for (const megabytes of [1, 64, 96, 118]) {
     const error = assertThrows(() => planServerMemory(USUAL, container(megabytes)), StartError);
     assert(error.message.includes(`the container's ${megabytes}mb leave no room for data`), error.message);
@@ -85,14 +83,14 @@ Deno.test("planServerMemory() obeys --max-memory, and warns when it does not fit
   assertEquals([fits.clients, fits.connections, fits.warnings], [64 * MB, 10_000, []]);
 });
 
-Deno.test("planServerMemory() leaves what --max-client-memory asks for", () => {
+Deno.test("planServerMemory() leaves what --max-client-memory requests", () => {
   const plan = planServerMemory({ ...USUAL, clients: 100 * MB }, container(512));
   assertEquals([plan.clients, plan.data], [100 * MB, 312 * MB]);
   const fewer = planServerMemory({ connections: 50 }, container(256));
   assertEquals([fewer.connections, fewer.warnings], [50, []]);
 });
 
-Deno.test("planProxyMemory() shares the container between clients and the runtime, or refuses", () => {
+Deno.test("planProxyMemory() divides the container between clients and the runtime, or refuses", () => {
   const machine = planProxyMemory(USUAL, { machine: MACHINE, group: Infinity });
   assertEquals([machine.clients, machine.connections, machine.warnings], [GB, 10_000, []]);
   const error = assertThrows(() => planProxyMemory(USUAL, container(64)), StartError);
@@ -104,6 +102,6 @@ Deno.test("planProxyMemory() shares the container between clients and the runtim
   assert(greedy.warnings[0]!.includes("--max-client-memory takes 100mb"), greedy.warnings[0]);
 });
 
-Deno.test("planServerMemory() goes by what this process really has", () => {
+Deno.test("planServerMemory() uses the memory that this process really has", () => {
   assertLessOrEqual(planServerMemory(USUAL).data, Deno.systemMemoryInfo().total);
 });

@@ -8,7 +8,7 @@ import { parseDuration, parsePercent, parseSize } from "../../src/role/quantitie
 
 const ROLES: readonly OptionTable[] = [serverOptions, proxyOptions, clientOptions, certsOptions];
 
-Deno.test("parseOptions() gives typed values, and defaults", () => {
+Deno.test("parseOptions() returns typed values, and defaults", () => {
   const { values, positional } = parseOptions(serverOptions, []);
   assertEquals(positional, []);
   assertEquals(values, {
@@ -41,7 +41,7 @@ Deno.test("parseOptions() gives typed values, and defaults", () => {
   assertEquals(parseOptions(clientOptions, []).values.timeout, 10_000);
 });
 
-Deno.test("parseOptions() takes one dash or two, with = or a space", () => {
+Deno.test("parseOptions() accepts one dash or two, with = or a space", () => {
   for (const argv of [["--addr", ":1"], ["--addr=:1"], ["-addr", ":1"], ["-addr=:1"]]) {
     assertEquals(parseOptions(serverOptions, argv).values.addr, { hostname: "0.0.0.0", port: 1 });
   }
@@ -71,7 +71,7 @@ Deno.test("parseOptions() collects repeated options", () => {
   assertEquals(parseOptions(certsOptions, []).values.host, []);
 });
 
-Deno.test("parseOptions() leaves what follows a client's command alone", () => {
+Deno.test("parseOptions() does not parse what follows a client's command", () => {
   for (
     const command of [
       ["set", "x", "-1"],
@@ -137,7 +137,7 @@ Deno.test("helpText() lists every option, aligned, within 96 columns", () => {
   assertMatch(helpText(serverOptions), /INMEM_PASSWORD/);
 });
 
-Deno.test("parsePercent() reads a number with its sign or without, and keeps to its range", () => {
+Deno.test("parsePercent() reads a number with or without its sign, within its range", () => {
   assertEquals([parsePercent("100%"), parsePercent("0"), parsePercent("50")], [100, 0, 50]);
   for (const text of ["", "%", "-1%", "1.5%", "100 %", "x"]) assertThrows(() => parsePercent(text), UsageError);
   assertThrows(() => parsePercent("11%", { max: 10 }), UsageError, "expected 0% to 10%");

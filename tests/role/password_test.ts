@@ -13,7 +13,7 @@ function withFile(content: string | Uint8Array, run: (path: string) => void): vo
   }
 }
 
-/** Runs a test with the variable set; tests of one file run one after another. */
+/** Runs a test with the variable set. The tests of one file run one after another. */
 function withVariable(value: string, run: () => void): void {
   const before = Deno.env.get(PASSWORD_VARIABLE);
   Deno.env.set(PASSWORD_VARIABLE, value);
@@ -39,13 +39,13 @@ const FILES: readonly (readonly [content: string, passwords: string[]])[] = [
   ["same\nsame\n", ["same", "same"]],
 ];
 
-Deno.test("readPasswords() takes one or two lines of the file, without what editors leave", () => {
+Deno.test("readPasswords() reads one or two lines of the file, and ignores what editors add", () => {
   for (const [content, passwords] of FILES) {
     withFile(content, (path) => assertEquals(readPasswords(path), passwords, JSON.stringify(content)));
   }
 });
 
-Deno.test("readPasswords() takes the file before the environment, whose value is one password whatever is in it", () => {
+Deno.test("readPasswords() prefers the file to the environment, whose value is always one password", () => {
   withVariable("of the\nenvironment\n", () => {
     withFile("secret\n", (path) => assertEquals(readPasswords(path), ["secret"]));
     assertEquals(readPasswords(undefined), ["of the\nenvironment\n"]);
@@ -94,7 +94,7 @@ Deno.test("Password matches() accepts each of two passwords", () => {
   assertFalse(password.matches("root", "new"));
 });
 
-Deno.test("Password matches() accepts the password of the one user, and nothing else", () => {
+Deno.test("Password matches() accepts the password of the only user, and nothing else", () => {
   const password = new Password("secret");
   assert(password.matches("default", "secret"));
   for (const wrong of ["", "Secret", "secret ", "secre", "secret\0"]) {

@@ -9,7 +9,7 @@ function parse(text: string) {
   return parsePem(new TextEncoder().encode(text));
 }
 
-/** Labels with places, such as `THING 1 at 3`. */
+/** Returns labels with positions, such as `THING 1 at 3`. */
 function outline(text: string): string {
   return parse(text).map(({ label, number, line }) => `${label} ${number} at ${line}`).join(", ");
 }
@@ -45,7 +45,7 @@ for (const [name, [text, expected]] of Object.entries(ACCEPTED)) {
   });
 }
 
-Deno.test("parsePem() tells what is encrypted", () => {
+Deno.test("parsePem() reports which blocks are encrypted", () => {
   assertEquals(parse(BLOCK.replace(BODY, `${HEADERS}\n\n${BODY}`))[0]!.isEncrypted, true);
   assertEquals(parse(BLOCK.replace(BODY, `Proc-Type: 4,MIC-CLEAR\n\n${BODY}`))[0]!.isEncrypted, false);
   assertEquals(parse(formatPem("ENCRYPTED PRIVATE KEY", BYTES))[0]!.isEncrypted, true);
@@ -79,17 +79,17 @@ for (const [name, [text, message]] of Object.entries(REFUSED)) {
   });
 }
 
-Deno.test("parsePem() says what a file in another form is", () => {
+Deno.test("parsePem() names the form of a file that is not PEM", () => {
   assertThrows(() => parsePem(Uint8Array.of(0x30, 0x77, 2, 1, 1)), PemError, "it is binary");
   assertThrows(() => parsePem(Uint8Array.of(0xff, 0xfe, 0x2d, 0)), PemError, "it is UTF-16");
   assertThrows(() => parsePem(new Uint8Array(1000)), PemError, "expected PEM");
 });
 
-Deno.test("parsePem() refuses a text that is cut off anywhere within its blocks", () => {
+Deno.test("parsePem() refuses a text that is truncated anywhere within its blocks", () => {
   for (let length = 1; length < BLOCK.length - 1; length++) assertThrows(() => parse(BLOCK.slice(0, length)), PemError);
 });
 
-Deno.test("isOneSequence() wants DER of that length, no more and no less", () => {
+Deno.test("isOneSequence() requires DER of exactly that length", () => {
   const long = new Uint8Array(4 + 300);
   long.set([0x30, 0x82, 1, 44]);
   assertEquals([isOneSequence(Uint8Array.of(0x30, 1, 5)), isOneSequence(Uint8Array.of(0x30, 0)), isOneSequence(long)], [

@@ -4,7 +4,7 @@ import { Slices } from "../../src/role/slices.ts";
 import { pause } from "../support/pause.ts";
 import { until } from "../support/until.ts";
 
-/** Runs a test with a clock that it moves. */
+/** Runs a test with a clock that it controls. */
 async function withClock(test: (advance: (ms: number) => void) => void | Promise<void>): Promise<void> {
   const original = performance.now;
   let nowMs = 1_000;
@@ -16,12 +16,12 @@ async function withClock(test: (advance: (ms: number) => void) => void | Promise
   }
 }
 
-/** Resolves behind the timers that run out in the next turn. */
+/** Resolves after the timers that fire in the next turn. */
 function nextTurn(): Promise<void> {
   return pause(0);
 }
 
-Deno.test("Slices run() goes on until all is done, or the slice is over", () =>
+Deno.test("Slices run() continues until all is done, or the slice is over", () =>
   withClock((advance) => {
     const slices = new Slices();
     let steps = 0;
@@ -36,7 +36,7 @@ Deno.test("Slices run() goes on until all is done, or the slice is over", () =>
     assert(steps >= 6 && steps <= 8, `${steps} steps`);
   }));
 
-Deno.test("Slices run() shares a turn among all who run in it", () =>
+Deno.test("Slices run() shares a turn among all callers in it", () =>
   withClock((advance) => {
     const slices = new Slices();
     let steps = 0;
@@ -50,7 +50,7 @@ Deno.test("Slices run() shares a turn among all who run in it", () =>
     assert(!slices.run(() => true), "not even a step");
   }));
 
-Deno.test("Slices run() has time again after others ran, and owes what a step took too long", () =>
+Deno.test("Slices run() has time again after other code ran, and subtracts what a step took too long", () =>
   withClock((advance) => {
     const slices = new Slices();
     const step = (ms: number) => () => {
@@ -68,7 +68,7 @@ Deno.test("Slices run() has time again after others ran, and owes what a step to
     assert(!slices.run(step(0)));
   }));
 
-Deno.test("Slices next() gives each who waits a turn of its own, in the order they asked, and a whole slice", async () => {
+Deno.test("Slices next() gives each caller a separate turn, in order, with a whole slice", async () => {
   const slices = new Slices();
   let turns = 0;
   let timer = 0;
@@ -91,7 +91,7 @@ Deno.test("Slices next() gives each who waits a turn of its own, in the order th
   for (let i = 1; i < seen.length; i++) assert(seen[i]![1] > seen[i - 1]![1], `one turn for both: ${seen.join(" ")}`);
 });
 
-Deno.test("Slices readTurn() lets readers go on in their order, as many in a turn as have time in it", () =>
+Deno.test("Slices readTurn() continues readers in order, as many per turn as have time in it", () =>
   withClock(async (advance) => {
     const slices = new Slices();
     const log: string[] = [];
@@ -116,13 +116,13 @@ Deno.test("Slices readTurn() lets readers go on in their order, as many in a tur
     await nextTurn();
     const rounds = log.filter((name) => name !== "|").join("");
     assertEquals(rounds.length, 50);
-    // Whoever was first in the first turn is last in the queue then; everybody comes as often as any other.
+    // The first reader of the first turn is then the last in the queue, and all readers run equally often.
     for (const name of names) assertEquals(rounds.split(name).length - 1, 5, rounds);
     for (const turn of log.join("").split("|")) assert(turn.length <= 4, `too much in a turn: ${log.join("")}`);
     assert(turns >= 12, `${turns} turns`);
   }));
 
-Deno.test("Slices isTurnLong tells nobody to wait who reads little, and everybody while others wait", () =>
+Deno.test("Slices isTurnLong is false for a small reader, and true for all readers while others wait", () =>
   withClock(async (advance) => {
     const slices = new Slices();
     assert(!slices.isTurnLong);
@@ -139,7 +139,7 @@ Deno.test("Slices isTurnLong tells nobody to wait who reads little, and everybod
     await nextTurn();
   }));
 
-Deno.test("Slices go on only once the system was asked for input in their turn", async () => {
+Deno.test("Slices continue only after the system was asked for input in their turn", async () => {
   let asked = 0;
   let gate = Promise.withResolvers<void>();
   const slices = new Slices({

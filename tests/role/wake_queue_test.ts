@@ -4,7 +4,7 @@ import { Slices } from "../../src/role/slices.ts";
 import { WakeQueue } from "../../src/role/wake_queue.ts";
 import { pause } from "../support/pause.ts";
 
-/** Runs a test with a clock that it moves. */
+/** Runs a test with a clock that it controls. */
 async function withClock(test: (advance: (ms: number) => void, now: () => number) => Promise<void>): Promise<void> {
   const original = performance.now;
   let nowMs = 1_000;
@@ -16,7 +16,7 @@ async function withClock(test: (advance: (ms: number) => void, now: () => number
   }
 }
 
-/** What a client that is woken does in so many microtasks, until it has worked. */
+/** The work of a woken client, which takes this many microtasks. */
 async function goOn(microtasks: number, work: () => void): Promise<void> {
   for (let i = 0; i < microtasks; i++) await undefined;
   work();
@@ -26,7 +26,7 @@ function turn(): Promise<void> {
   return pause(0);
 }
 
-Deno.test("WakeQueue wakes a few at once, without a look at the clock", () => {
+Deno.test("WakeQueue wakes a few clients immediately, without reading the clock", () => {
   const original = performance.now;
   performance.now = () => {
     throw new Error("the clock was looked at");
@@ -43,7 +43,7 @@ Deno.test("WakeQueue wakes a few at once, without a look at the clock", () => {
   }
 });
 
-Deno.test("WakeQueue wakes each of many that come alone in the turn in which it comes", () =>
+Deno.test("WakeQueue wakes each of many clients that arrive one at a time in the same turn", () =>
   withClock(async (advance) => {
     const queue = new WakeQueue(new Slices());
     for (let i = 0; i < 100; i++) {
@@ -57,7 +57,7 @@ Deno.test("WakeQueue wakes each of many that come alone in the turn in which it 
   }));
 
 for (const microtasks of [0, 3, 12]) {
-  Deno.test(`WakeQueue lets others run while it wakes many that work after ${microtasks} microtasks, the first first`, () =>
+  Deno.test(`WakeQueue lets others run while it wakes many that work after ${microtasks} microtasks, in order`, () =>
     withClock(async (advance, now) => {
       const queue = new WakeQueue(new Slices());
       const order: number[] = [];
@@ -80,18 +80,18 @@ for (const microtasks of [0, 3, 12]) {
       assertEquals(order, Array.from({ length: count }, (_, i) => i));
       assert(longestMs <= 2 * SLICE_MS, `${longestMs} ms`);
       assert(turns >= 10, `${turns} turns`);
-      // Enough of them go on in each turn, so that the last is not woken long after the first.
+      // Enough clients continue in each turn that the last is not woken long after the first.
       assert(turns <= 60, `${turns} turns`);
     }));
 }
 
-Deno.test("WakeQueue lets others run where each of many comes in a step of its own", () =>
+Deno.test("WakeQueue lets others run when each of many clients arrives in a separate step", () =>
   withClock(async (advance, now) => {
     const queue = new WakeQueue(new Slices());
     const count = 500;
     const workMs = SLICE_MS / 50;
     let woken = 0;
-    // As timers do that fire one after another in the same turn: microtasks run between them.
+    // Timers that fire in the same turn arrive like this, with microtasks between them.
     for (let i = 0; i < count; i++) {
       queue.wake(() => {
         woken++;

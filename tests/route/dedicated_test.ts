@@ -1,4 +1,4 @@
-/** Connections that are lent, over connections that the test plays the server of. */
+/** Tests lent connections, over connections whose server the test plays. */
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { encodeText } from "../../src/bytes.ts";
@@ -54,12 +54,12 @@ function withRig(run: (rig: Rig) => Promise<void>): () => Promise<void> {
 }
 
 Deno.test(
-  "Dedicated lends a connection of its own to each, beside the pool's",
+  "Dedicated lends each client a separate connection, beside those of the pool",
   withRig(async (rig) => {
-    const lanes = [rig.pool.dedicate(rig.framing), rig.pool.dedicate(rig.framing)];
-    rig.send(lanes[0]!, "a");
-    rig.send(lanes[1]!, "b");
-    rig.send(lanes[0]!, "c");
+    const streams = [rig.pool.dedicate(rig.framing), rig.pool.dedicate(rig.framing)];
+    rig.send(streams[0]!, "a");
+    rig.send(streams[1]!, "b");
+    rig.send(streams[0]!, "c");
     const frame = encodeText("d.");
     rig.pool.send(new RequestStream(rig.framing), new FakeRequest("d", true, rig.log), frame, 0, frame.length);
     const transports = [await rig.connect(), await rig.connect(), await rig.connect()];
@@ -73,7 +73,7 @@ Deno.test(
 );
 
 Deno.test(
-  "Dedicated lends again what was given back, to who speaks the same, and closes it after a while",
+  "Dedicated lends a returned connection again, for the same protocol, and closes it after a while",
   withRig(async (rig) => {
     const stream = rig.pool.dedicate(rig.framing);
     rig.send(stream, "a");
@@ -91,7 +91,7 @@ Deno.test(
     transport.push("2.");
     await settle();
     again.giveBack();
-    // Giving back twice is once: it may be somebody else's by now.
+    // The second call has no effect, since another client may have the connection.
     again.giveBack();
     rig.clock.nowMs = DEDICATED_IDLE_MAX_MS;
     rig.pool.sweep();
@@ -106,7 +106,7 @@ Deno.test(
 );
 
 Deno.test(
-  "Dedicated lets a lane that has given its connection back do nothing to whoever has it then",
+  "Dedicated refuses a stream that has returned its connection, although another client has it",
   withRig(async (rig) => {
     const stale = rig.pool.dedicate(rig.framing);
     const transport = await rig.connect();
@@ -128,7 +128,7 @@ Deno.test(
 );
 
 Deno.test(
-  "Dedicated hands on no connection with a reply still to come: after a deadline, a drop, or half of one",
+  "Dedicated does not reuse a connection with a reply outstanding: after a deadline, a drop, or half of one",
   withRig(async (rig) => {
     const late = rig.pool.dedicate(rig.framing);
     rig.send(late, "a");
@@ -158,7 +158,7 @@ Deno.test(
 );
 
 Deno.test(
-  "Dedicated does not keep what still owes a reply, or what is too many",
+  "Dedicated closes a returned connection that owes a reply, or is one too many",
   withRig(async (rig) => {
     const busy = rig.pool.dedicate(rig.framing);
     rig.send(busy, "a");
@@ -166,15 +166,15 @@ Deno.test(
     busy.giveBack();
     assert(transport.closed);
     assertEquals(rig.log, ["a!sent"]);
-    const lanes = Array.from({ length: DEDICATED_IDLE_MAX_COUNT + 1 }, () => rig.pool.dedicate(rig.framing));
-    for (const _ of lanes) await rig.connect();
-    for (const stream of lanes) stream.giveBack();
+    const streams = Array.from({ length: DEDICATED_IDLE_MAX_COUNT + 1 }, () => rig.pool.dedicate(rig.framing));
+    for (const _ of streams) await rig.connect();
+    for (const stream of streams) stream.giveBack();
     assertEquals(rig.pool.dedicated, DEDICATED_IDLE_MAX_COUNT);
   }),
 );
 
 Deno.test(
-  "Dedicated repeats nothing on another connection, and fails what is sent after the loss",
+  "Dedicated repeats nothing on another connection, and fails requests after the loss",
   withRig(async (rig) => {
     const stream = rig.pool.dedicate(rig.framing);
     rig.send(stream, "x");
@@ -198,7 +198,7 @@ Deno.test(
 );
 
 Deno.test(
-  "Dedicated tells why a connection cannot be made",
+  "Dedicated reports why a connection cannot be made",
   withRig(async (rig) => {
     const stream = rig.pool.dedicate(rig.framing);
     const request = rig.send(stream, "a");
@@ -210,7 +210,7 @@ Deno.test(
 );
 
 Deno.test(
-  "Dedicated gives a request that waits for something the time that it asks for",
+  "Dedicated gives a request that waits for an event the time that it specifies",
   withRig(async (rig) => {
     const patient = rig.pool.dedicate(rig.framing);
     const endless = rig.pool.dedicate(rig.framing);
@@ -227,7 +227,7 @@ Deno.test(
     rig.clock.nowMs = 1e9;
     rig.pool.sweep();
     assertEquals(rig.log, ["a!sent"]);
-    // Once it waits no more its server has as long as any other, from then on.
+    // Once no request waits for an event, the server gets as long as any other from then on.
     endless.pipeline.extraTimeoutMs = 0;
     rig.clock.nowMs += 1000;
     rig.pool.sweep();
@@ -241,19 +241,19 @@ Deno.test(
 Deno.test(
   "Dedicated refuses to lend more than the limit",
   withRig(async (rig) => {
-    const lanes = Array.from(
+    const streams = Array.from(
       { length: DEDICATED_CONNECTIONS_MAX_COUNT },
       () => rig.pool.dedicate(rig.framing),
     );
     assertThrows(() => rig.pool.dedicate(rig.framing), ConnectionError, "have a connection for themselves already");
-    lanes[0]!.drop();
+    streams[0]!.drop();
     rig.pool.dedicate(rig.framing);
     await settle();
   }),
 );
 
 Deno.test(
-  "Pool lends nothing while its server is down, and ends what is lent then",
+  "Pool lends nothing while its server is down, and ends lent connections",
   withRig(async (rig) => {
     const stream = rig.pool.dedicate(rig.framing);
     rig.send(stream, "a", Infinity);
@@ -269,7 +269,7 @@ Deno.test(
 );
 
 Deno.test(
-  "Pool that is retired lets what waits finish, and closes what is idle",
+  "Pool that is retired lets waiting requests finish, and closes idle connections",
   withRig(async (rig) => {
     const [waiting, watching, idle] = [1, 2, 3].map(() => rig.pool.dedicate(rig.framing));
     rig.send(waiting!, "a", Infinity);

@@ -5,7 +5,7 @@ import { FileFollower } from "../../src/route/file_follower.ts";
 import { pause } from "../support/pause.ts";
 import { until } from "../support/until.ts";
 
-/** Follows two files, whose texts it puts together, and remembers what came of it. */
+/** Follows two files, whose texts it joins, and records the results. */
 class Following {
   reads = 0;
   readonly applied: string[] = [];
@@ -60,13 +60,13 @@ async function withFiles(
     await run(following, paths);
   } finally {
     following.follower.close();
-    // A look under way ends by itself.
+    // A check in progress ends by itself.
     await pause(50);
     await Deno.remove(folder, { recursive: true });
   }
 }
 
-Deno.test("FileFollower sees changes of files in several folders, also of the same length at the same time", () =>
+Deno.test("FileFollower notices changes of files in several folders, even of the same length at the same time", () =>
   withFiles(100, async (following, [a, b]) => {
     for (let round = 2; round < 6; round++) {
       await Deno.writeTextFile(round % 2 === 0 ? a : b, `${round}`);
@@ -75,7 +75,7 @@ Deno.test("FileFollower sees changes of files in several folders, also of the sa
     assertEquals(following.reports, []);
   }));
 
-Deno.test("FileFollower reads nothing again once its files have rested, and reads at once when it is told to", () =>
+Deno.test("FileFollower reads unchanged files only once, and immediately on reload", () =>
   withFiles(50, async (following, [a]) => {
     await pause(FOLLOWER_RECENT_MS + 500);
     const { reads } = following;
@@ -87,7 +87,7 @@ Deno.test("FileFollower reads nothing again once its files have rested, and read
     await following.until(() => following.applied.at(-1) === "2+1", "it is seen");
   }));
 
-Deno.test("FileFollower reports what cannot be applied once, and again when it is told to read", () =>
+Deno.test("FileFollower reports a value that cannot be applied once, and again on reload", () =>
   withFiles(50, async (following, [a]) => {
     following.refuses = true;
     await Deno.writeTextFile(a, "2");
@@ -107,7 +107,7 @@ Deno.test("FileFollower reports what cannot be applied once, and again when it i
     assertEquals(following.reports.slice(2), ["Cannot read; all stays", "what is followed is valid again"]);
   }));
 
-Deno.test("FileFollower applies in the end what could not be applied at the moment, though its files rest", () =>
+Deno.test("FileFollower finally applies a value that could not be applied before, without a change of its files", () =>
   withFiles(50, async (following, [a]) => {
     following.refuses = true;
     await Deno.writeTextFile(a, "2");
@@ -118,7 +118,7 @@ Deno.test("FileFollower applies in the end what could not be applied at the mome
     assertEquals(following.reports, ["Cannot apply; all stays", "what is followed is valid again"]);
   }));
 
-Deno.test("FileFollower goes on where named pipes appear beside its files, or in their place, and folders are replaced", () =>
+Deno.test("FileFollower continues with named pipes beside its files, or in their place, and with replaced folders", () =>
   withFiles(50, async (following, [a, b]) => {
     const folder = b.slice(0, b.lastIndexOf("/"));
     for (let round = 2; round < 5; round++) {
@@ -137,17 +137,17 @@ Deno.test("FileFollower goes on where named pipes appear beside its files, or in
     }
   }));
 
-Deno.test("FileFollower is told of changes in the folder that it watches, long before it would look", () =>
+Deno.test("FileFollower notices changes in its watched folder long before the next check", () =>
   withFiles(60_000, async (following, [a]) => {
     for (let round = 2; round < 5; round++) {
-      // By renaming, as editors do.
+      // Editors replace files by renaming.
       await Deno.writeTextFile(`${a}.new`, `${round}`);
       await Deno.rename(`${a}.new`, a);
       await following.until(() => following.applied.at(-1) === `${round}+1`, `${round} is seen`);
     }
   }, true));
 
-Deno.test("FileFollower follows a file whose folder is not there to be watched", async () => {
+Deno.test("FileFollower follows a file whose folder does not exist yet", async () => {
   const folder = await Deno.makeTempDir({ prefix: "inmem-follow-" });
   const path = `${folder}/later/a`;
   const following = new Following([path], 50, `${folder}/later`);

@@ -1,11 +1,13 @@
 /**
- * Replies that come too late, half, or in bursts behind the deadline, over real sockets: none ever reaches another request.
+ * Tests replies over real sockets that arrive too late, in part, or in bursts after the deadline: none ever reaches
+ * another request.
  *
- * Many lanes, and clients that borrow connections, send tagged requests through pools whose servers misbehave now and then.
- * Every request is settled exactly once; a reply is the one to its own tag; a write is never sent twice, and not at all when
- * its failure says so; a read is sent at most twice.
+ * Many streams, and clients that borrow connections, send tagged requests through pools whose servers misbehave from
+ * time to time. Every request is settled exactly once. A reply belongs to the request's own tag. A write is never sent
+ * twice, and not at all when its failure says so. A read is sent at most twice.
  *
- * `LATE_REPLIES` requests are sent, and more until everything that can go wrong has, and enough were answered; `SEED` repeats a run as far as the sockets allow.
+ * `LATE_REPLIES` is the number of requests. More are sent until every kind of fault has occurred and enough requests
+ * have replies. `SEED` repeats a run as far as the sockets allow.
  */
 
 import { assert, assertEquals, assertGreater } from "@std/assert";
@@ -20,26 +22,29 @@ import { Random } from "../support/random.ts";
 import { answersTag, type Moods, TAGGED_FRAMING, TaggedBackend, taggedRequest } from "../support/tagged_backend.ts";
 
 const REQUESTS_COUNT = amountOf("LATE_REPLIES", 10_000, 60_000);
-/** On a busy machine hardly anything goes wrong but that replies are late: so many are sent then. */
+/** The most requests on a busy machine, where late replies are nearly the only fault. */
 const REQUESTS_MAX_COUNT = 10 * REQUESTS_COUNT;
 const seed = Number(Deno.env.get("SEED") ?? 20261125);
 const POOLS_COUNT = 24;
-const LANES_COUNT = 8;
+const STREAMS_COUNT = 8;
 const BORROWERS_COUNT = 4;
 const CONNECTIONS_MAX_COUNT = 3;
-/** Most requests of a burst: few as a rule, so that much goes wrong; now and then enough to open more than one connection. */
+/**
+ * The most requests of a burst. It is usually small, so that many faults occur, and sometimes large enough to open more
+ * than one connection.
+ */
 const BURSTS_MAX_COUNTS: readonly number[] = [...new Array(29).fill(3), 400];
 const BORROWED_BURSTS_MAX_COUNTS = [1, 4];
 const TIMEOUT_MS = 20;
 const SWEEP_MS = 4;
 const MOODS: Moods = { lateChance: 0.01, lateMaxMs: 3 * TIMEOUT_MS, halfChance: 0.01, cutChance: 0.01 };
-/** Nothing waits for longer, however busy the machine is. */
+/** The longest wait, even on a busy machine. */
 const STUCK_MS = 10_000;
 
-/** How a request ended. */
+/** The outcome of a request. */
 type Outcome = "waits" | "answered" | "sent" | "unsent";
 
-/** One request, which checks what it gets. */
+/** A request that checks its reply. */
 class TaggedRequest extends BackendRequest {
   outcome: Outcome = "waits";
   readonly #course: Course;
@@ -75,11 +80,11 @@ class Course {
   readonly random = new Random(seed);
   readonly seen = new Uint8Array(REQUESTS_MAX_COUNT);
   readonly requests: TaggedRequest[] = [];
-  /** What must not happen. */
+  /** The errors that were found. */
   readonly wrong: string[] = [];
-  /** When a request was settled last. */
+  /** When a request was last settled. */
   settledMs = performance.now();
-  /** How many requests were answered, and how many have failed that may have reached a server. */
+  /** The number of requests with a reply, and of failed ones that may have reached a server. */
   readonly settled = { answered: 0, sent: 0, unsent: 0 };
 
   get isOver(): boolean {
@@ -88,7 +93,10 @@ class Course {
     return count >= REQUESTS_COUNT && answered > REQUESTS_COUNT / 2 && sent > 0 && this.seen.includes(2);
   }
 
-  /** Sends some requests at once, reads or both; resolves when all of them are settled and their server may be asked again. */
+  /**
+   * Sends a burst of requests, either reads or a mixture. Resolves when all of them are settled and their server may be
+   * asked again.
+   */
   async burst(
     pool: Pool,
     maxCounts: readonly number[],
@@ -107,18 +115,18 @@ class Course {
       lastSettled();
       resolve();
     };
-    const exchanges = Array.from({ length: count }, () => {
+    const requests = Array.from({ length: count }, () => {
       const request = new TaggedRequest(this, this.requests.length, this.random.chance(readChance), settled);
       this.requests.push(request);
       return request;
     });
-    for (const request of exchanges) send(request, taggedRequest(request.tag));
+    for (const request of requests) send(request, taggedRequest(request.tag));
     await promise;
     while (pool.state === "down") await pause(SWEEP_MS);
   }
 
-  /** A client on a lane of a pool. */
-  async useLane(pool: Pool): Promise<void> {
+  /** A client on a stream of a pool. */
+  async useStream(pool: Pool): Promise<void> {
     const stream = new RequestStream(TAGGED_FRAMING);
     while (!this.isOver) {
       await this.burst(
@@ -127,11 +135,11 @@ class Course {
         (request, bytes) => void pool.send(stream, request, bytes, 0, bytes.length),
         () => {},
       );
-      if (stream.inFlight !== 0) this.wrong.push(`a lane has ${stream.inFlight} in flight when all is settled`);
+      if (stream.inFlight !== 0) this.wrong.push(`a stream has ${stream.inFlight} in flight when all is settled`);
     }
   }
 
-  /** A client that borrows a connection for some requests, and now and then gives it up before all are answered. */
+  /** A client that borrows a connection for some requests, and sometimes drops it before all have replies. */
   async borrow(pool: Pool): Promise<void> {
     while (!this.isOver) {
       let stream: DedicatedStream;
@@ -148,13 +156,13 @@ class Course {
         pool,
         BORROWED_BURSTS_MAX_COUNTS,
         (request, bytes) => stream.send(request, bytes, 0, bytes.length),
-        // In the midst of the batch of replies that the last one came in.
+        // This happens within the batch of replies that contains the last one.
         () => stream.giveBack(),
       );
     }
   }
 
-  /** Checks how often each request has reached a server. To be called when nothing is under way. */
+  /** Checks how often each request has reached a server. No request may be in flight. */
   count(): Record<Outcome, number> {
     const counts = { waits: 0, answered: 0, sent: 0, unsent: 0 };
     for (const { tag, outcome, repeatable } of this.requests) {
@@ -170,7 +178,7 @@ class Course {
   }
 }
 
-Deno.test(`Pool gives none of ${REQUESTS_COUNT} requests or more the late reply to another`, async () => {
+Deno.test(`Pool delivers none of ${REQUESTS_COUNT} requests or more the late reply to another`, async () => {
   const course = new Course();
   let sweptMs = performance.now();
   const clock = { nowMs: sweptMs };
@@ -186,7 +194,7 @@ Deno.test(`Pool gives none of ${REQUESTS_COUNT} requests or more the late reply 
   const { promise: stuck, reject } = Promise.withResolvers<never>();
   const sweeper = setInterval(() => {
     const nowMs = performance.now();
-    // While this process is held up, its servers are as well: what they could not answer is not late for that.
+    // While this process is delayed, its servers are as well, so replies that they could not send are not late.
     clock.nowMs += Math.min(2 * SWEEP_MS, nowMs - sweptMs);
     sweptMs = nowMs;
     for (const pool of pools) pool.sweep();
@@ -194,7 +202,7 @@ Deno.test(`Pool gives none of ${REQUESTS_COUNT} requests or more the late reply 
   }, SWEEP_MS);
   try {
     const clients = pools.flatMap((pool) => [
-      ...Array.from({ length: LANES_COUNT }, () => course.useLane(pool)),
+      ...Array.from({ length: STREAMS_COUNT }, () => course.useStream(pool)),
       ...Array.from({ length: BORROWERS_COUNT }, () => course.borrow(pool)),
     ]);
     await Promise.race([Promise.all(clients), stuck]);
@@ -202,7 +210,7 @@ Deno.test(`Pool gives none of ${REQUESTS_COUNT} requests or more the late reply 
     clearInterval(sweeper);
     for (const pool of pools) pool.close();
     for (const backend of backends) await backend[Symbol.asyncDispose]();
-    // Until the last borrower that was to give up has done so.
+    // This lasts until the last borrower has dropped its connection.
     await pause(2 * SWEEP_MS);
   }
   const counts = course.count();
@@ -210,7 +218,7 @@ Deno.test(`Pool gives none of ${REQUESTS_COUNT} requests or more the late reply 
   assertEquals(counts.waits, 0);
   const timeouts = pools.reduce((sum, pool) => sum + pool.timeouts, 0);
   const twice = course.seen.filter((count) => count === 2).length;
-  // Else nothing was tried.
+  // Otherwise the test would have tested nothing.
   assert(timeouts > 0 && twice > 0 && counts.sent > 0, `${timeouts} timeouts, ${twice} sent twice; seed ${seed}`);
   assertGreater(counts.answered, REQUESTS_COUNT / 2);
 });

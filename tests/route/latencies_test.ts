@@ -1,12 +1,12 @@
 import { assertAlmostEquals, assertEquals } from "@std/assert";
 import { Latencies } from "../../src/route/latencies.ts";
 
-/** What is told is the middle of a bucket. */
+/** Asserts a quantile, which is the middle of a bucket. */
 function assertNear(found: number | undefined, wanted: number): void {
   assertAlmostEquals(found!, wanted, wanted * 0.05);
 }
 
-Deno.test("Latencies quantile() is undefined before anything was counted", () => {
+Deno.test("Latencies quantile() is undefined before any duration was counted", () => {
   assertEquals(new Latencies(10_000, 0).quantile(0.5), undefined);
 });
 
@@ -26,7 +26,7 @@ Deno.test("Latencies quantile() finds the middle and the end of many", () => {
   assertNear(latencies.quantile(1), 100);
 });
 
-Deno.test("Latencies add() lets one duration stand for many", () => {
+Deno.test("Latencies add() counts one duration several times", () => {
   const latencies = new Latencies(10_000, 0);
   for (let i = 0; i < 9; i++) latencies.add(80);
   latencies.add(1, 991);
@@ -34,7 +34,7 @@ Deno.test("Latencies add() lets one duration stand for many", () => {
   assertNear(latencies.quantile(1), 80);
 });
 
-Deno.test("Latencies add() counts what is out of range as of the first or last bucket", () => {
+Deno.test("Latencies add() counts durations out of range in the first or last bucket", () => {
   const latencies = new Latencies(10_000, 0);
   latencies.add(0);
   latencies.add(-1);
@@ -44,7 +44,7 @@ Deno.test("Latencies add() counts what is out of range as of the first or last b
   assertNear(latencies.quantile(1), 134_000 * 0.96);
 });
 
-Deno.test("Latencies turn() forgets what is older than two windows", () => {
+Deno.test("Latencies rotate() forgets durations older than two windows", () => {
   const latencies = new Latencies(10_000, 0);
   latencies.add(5);
   latencies.rotate(9_999);

@@ -1,8 +1,8 @@
 /**
- * A `servers.json` that is replaced in all the ways there are, once in a while and a hundred times a second: each change is
- * applied in time, also amid others, and what is cut off anywhere changes nothing.
+ * Tests a `servers.json` that is replaced in all possible ways, occasionally and a hundred times a second: each change
+ * is applied in time, even among others, and truncated content changes nothing.
  *
- * `STORM_MS` is how long a storm lasts; a hundredth of it is how many changes are made one after another.
+ * `STORM_MS` is the length of a storm; a hundredth of it is the number of changes that are made one after another.
  */
 
 import { assertEquals, assertLessOrEqual } from "@std/assert";
@@ -14,12 +14,12 @@ import { pause } from "../support/pause.ts";
 
 const STORM_MS = amountOf("STORM_MS", 400, 1_000);
 const CHANGES_COUNT = Math.ceil(STORM_MS / 100);
-/** A hundred times a second. */
+/** The time between two changes: a hundred per second. */
 const INTERVAL_MS = 10;
-/** What a file that comes and goes may say meanwhile: each report, and that it is over. */
+/** The most reports about a file that appears and disappears: each fault, and its end. */
 const REPORTS_MAX_COUNT = 2 * (FOLLOWER_REPORTS_MAX_COUNT + Math.ceil(STORM_MS / FOLLOWER_REPORT_INTERVAL_MS));
 
-/** What a test does in one folder: `write` replaces the content, which is followed from "a:1" on. */
+/** A test in one folder. `write` replaces the content, which begins with "a:1" and is followed. */
 type Run = (write: (text: string) => Promise<void>, following: Watching, way: string) => Promise<void>;
 
 function inOneWay(way: string, run: Run): Promise<void> {
@@ -32,7 +32,7 @@ function inOneWay(way: string, run: Run): Promise<void> {
   });
 }
 
-/** Runs a test on all ways side by side, in folders of their own. */
+/** Runs a test in all ways of replacing, concurrently, in separate folders. */
 function inAllWays(run: Run, ways = Object.keys(REWRITINGS)): () => Promise<void> {
   return async () => {
     const outcomes = await Promise.allSettled(ways.map((way) => inOneWay(way, run)));
@@ -40,16 +40,16 @@ function inAllWays(run: Run, ways = Object.keys(REWRITINGS)): () => Promise<void
   };
 }
 
-/** In a storm of the others there would be no file most of the time. */
+/** The ways for a storm. With the others there would be no file most of the time. */
 const STORMY = ["in place", "by rename", "deleted and made anew", "by links", "by a link to its folder"];
 
-/** The n-th content, and how it is told. */
+/** Returns the n-th content, and its list. */
 function contentOf(n: number): { text: string; list: string } {
   return { text: listOf("a:1", `b:${n}`), list: `a:1*1 b:${n}*1` };
 }
 
 Deno.test(
-  `watchMembers() applies each of ${CHANGES_COUNT} changes in time, in whatever way they are made`,
+  `watchMembers() applies each of ${CHANGES_COUNT} changes in time, however they are made`,
   inAllWays(async (write, following) => {
     for (let n = 1; n <= CHANGES_COUNT; n++) {
       await write(contentOf(n).text);
@@ -60,7 +60,7 @@ Deno.test(
 );
 
 Deno.test(
-  `watchMembers() applies changes in time amid a storm of them, and the last one after it, for ${STORM_MS} ms`,
+  `watchMembers() applies changes in time during a storm of them, and the last one after it, for ${STORM_MS} ms`,
   inAllWays(async (write, following, way) => {
     const writtenMs: number[] = [];
     const begunMs = performance.now();
@@ -71,7 +71,7 @@ Deno.test(
     }
     await following.until(contentOf(writtenMs.length - 1).list);
 
-    // Each list, the one of before among them, has made way in time once it was replaced.
+    // Each list, including the first, is replaced in time after the next one was written.
     [0, ...following.lists.map((list) => Number(/b:(\d+)/.exec(list)![1]))].forEach((n, i) => {
       const heldMs = (following.changedMs[i] ?? 0) - (writtenMs[n + 1] ?? 0);
       assertLessOrEqual(heldMs, APPLIED_MS, `${way}: content ${n} of ${writtenMs.length - 1} held ${heldMs} ms`);
@@ -80,10 +80,10 @@ Deno.test(
   }, STORMY),
 );
 
-Deno.test("watchMembers() keeps the list while a content is cut off, at whatever byte, and says so once", async () => {
+Deno.test("watchMembers() keeps the list while content is truncated at any byte, and reports that once", async () => {
   const text = listOf("b:1", "c:2");
   const lengths = Array.from({ length: text.length }, (_, length) => length);
-  // Reports tell that a content was read, so nothing has to be waited for at random.
+  // Reports show that content was read, so the test waits for nothing else.
   const one = (length: number) =>
     inOneWay("in place", async (write, following) => {
       await write(text.slice(0, length));

@@ -57,7 +57,7 @@ for (const [text, message] of FAULTS) {
   });
 }
 
-Deno.test("parseMembers() refuses every address that cannot be connected to, wherever it stands", () => {
+Deno.test("parseMembers() refuses an address that cannot be connected to, at any position", () => {
   for (const addr of BAD_SERVER_ADDRESSES) {
     for (const list of [[{ addr }], [{ addr: "good.example:1" }, { addr }]]) {
       assertThrows(() => parseMembers(JSON.stringify(list)), UsageError, `server ${list.length} of the list: expected`);
@@ -65,14 +65,14 @@ Deno.test("parseMembers() refuses every address that cannot be connected to, whe
   }
 });
 
-Deno.test("parseMembers() takes a field's name within a text for no field", () => {
+Deno.test("parseMembers() does not take a field's name within a text for a field", () => {
   const odd = '[{"addr":"a:1"},{"weight":2,"addr":"b:1"}]';
   assertEquals(parseMembers(odd).length, 2);
   assertThrows(() => parseMembers('[{"addr":"{\\"addr\\":1,\\"addr\\":2}"}]'), UsageError, "host:port");
   assertThrows(() => parseMembers('[{"addr":{"addr":"a:1"}}]'), UsageError, "host:port");
 });
 
-Deno.test("sameMembers() looks at addresses and weights, not at the order", () => {
+Deno.test("sameMembers() compares addresses and weights, not the order", () => {
   const [a, b] = [{ address: "a:1", weight: 1 }, { address: "b:1", weight: 2 }];
   assert(sameMembers([a, b], [b, a]));
   assert(!sameMembers([a, b], [a]));
@@ -80,7 +80,7 @@ Deno.test("sameMembers() looks at addresses and weights, not at the order", () =
   assert(!sameMembers([a, b], [a, { ...b, weight: 3 }]));
 });
 
-Deno.test("readMembers() says what is wrong with the file", () =>
+Deno.test("readMembers() reports what is wrong with the file", () =>
   withFolder(async (folder) => {
     const path = `${folder}/servers.json`;
     await assertRejects(() => readMembers(path), UsageError, "there is no such file");
@@ -95,20 +95,20 @@ Deno.test("readMembers() says what is wrong with the file", () =>
 
 const A = [{ address: "a:1", weight: 1 }];
 
-/** Follows a file that says "a:1" at first. */
+/** Follows a file that contains "a:1" at first. */
 function watching(run: (path: string, watching: Watching, folder: string) => Promise<void>): () => Promise<void> {
   return () =>
     withFolder(async (folder) => {
       const path = `${folder}/servers.json`;
       await Deno.writeTextFile(path, listOf("a:1"));
       await using following = new Watching(path, A);
-      // The first reading is done by now; nothing tells of that, and nothing needs to.
+      // The first reading has ended by now. Nothing reports that, and nothing needs to.
       await pause(50);
       await run(path, following, folder);
     });
 }
 
-Deno.test("watchMembers() sees a change of the file that a link leads to in another folder", () =>
+Deno.test("watchMembers() notices a change of a link's target in another folder", () =>
   withFolder(async (folder) => {
     await Deno.mkdir(`${folder}/real`);
     await Deno.mkdir(`${folder}/seen`);
@@ -121,7 +121,7 @@ Deno.test("watchMembers() sees a change of the file that a link leads to in anot
   }));
 
 Deno.test(
-  "watchMembers() survives that the file is deleted and made again",
+  "watchMembers() continues after the file is deleted and created again",
   watching(async (path, following) => {
     for (let round = 1; round <= 2; round++) {
       await Deno.remove(path);
@@ -134,7 +134,7 @@ Deno.test(
   }),
 );
 
-Deno.test("watchMembers() survives that the folder is deleted and made again", () =>
+Deno.test("watchMembers() continues after the folder is deleted and created again", () =>
   withFolder(async (parent) => {
     const folder = `${parent}/folder`;
     const path = `${folder}/servers.json`;
@@ -166,7 +166,7 @@ Deno.test(
 );
 
 Deno.test(
-  "watchMembers() keeps the list and reports once for each bad content",
+  "watchMembers() keeps the list and reports each invalid content once",
   watching(async (path, following) => {
     await Deno.writeTextFile(path, "[");
     await following.untilSo(() => following.reports.length === 1, "the first is reported");
@@ -182,7 +182,7 @@ Deno.test(
 );
 
 Deno.test(
-  "watchMembers() takes another order or another spelling for no change",
+  "watchMembers() does not treat another order or spelling as a change",
   watching(async (path, following) => {
     await Deno.writeTextFile(path, '[ {"addr": "b:1", "weight": 1}, {"addr":"a:1"} ]');
     await following.until("b:1*1 a:1*1");

@@ -1,4 +1,4 @@
-/** Long requests and replies on one connection to a server: in their turn, and without a copy. */
+/** Tests long requests and replies on one connection to a server: in order, and without a copy. */
 
 import { assert, assertEquals } from "@std/assert";
 import { encodeText } from "../../src/bytes.ts";
@@ -39,7 +39,7 @@ class Rig {
   }
 }
 
-Deno.test("Pipeline sends long requests in their turn, and gives their memory back once they are written", async () => {
+Deno.test("Pipeline sends long requests in order, and frees their memory once they are written", async () => {
   const freed = FreedMemory.open();
   const rig = new Rig();
   rig.send("a");
@@ -56,7 +56,7 @@ Deno.test("Pipeline sends long requests in their turn, and gives their memory ba
   assertEquals([rig.pipeline.inFlight, rig.stream.inFlight], [0, 0]);
 });
 
-Deno.test("Pipeline puts batches aside that get large, so that nothing large is copied again", async () => {
+Deno.test("Pipeline puts large batches aside, so that nothing large is copied again", async () => {
   const rig = new Rig();
   const text = "y".repeat(BACKEND_BATCH_MAX_BYTES / 2) + ".";
   for (const name of "abcde") rig.send(name, text);
@@ -69,7 +69,7 @@ Deno.test("Pipeline puts batches aside that get large, so that nothing large is 
   assertEquals(rig.log, ["a=1.", "b=2.", "c=3.", "d=4.", "e=5."]);
 });
 
-Deno.test("Pipeline passes over the replies to all requests of a frame but the last", async () => {
+Deno.test("Pipeline discards the replies to all requests of a frame but the last", async () => {
   const rig = new Rig();
   rig.pipeline.begin(rig.transport);
   rig.send("a");
@@ -84,7 +84,7 @@ Deno.test("Pipeline passes over the replies to all requests of a frame but the l
   assertEquals(rig.log, ["a=1.", "b=ran.", "c=3."]);
 });
 
-Deno.test("Pipeline tells what of several batches has left when its connection is lost", async () => {
+Deno.test("Pipeline reports what it has sent of several batches when its connection is lost", async () => {
   const rig = new Rig();
   rig.transport.blocked = true;
   rig.pipeline.begin(rig.transport);
@@ -95,13 +95,13 @@ Deno.test("Pipeline tells what of several batches has left when its connection i
   rig.transport.lose();
   await settle();
   const [{ sent, unsent }] = rig.ends as [PipelineEnd];
-  const names = (exchanges: PipelineEnd["sent"]) => exchanges.map((each) => (each as FakeRequest).name);
+  const names = (requests: PipelineEnd["sent"]) => requests.map((each) => (each as FakeRequest).name);
   assertEquals([names(sent), names(unsent)], [["a"], ["b", "c"]]);
   // It is sent again on another connection.
   assertEquals([unsent[0]!.batch!.bytes === long, long.length], [true, LONG_FRAME_BYTES + 1]);
 });
 
-Deno.test("Pipeline hands over the buffer of a long reply, and goes on with what follows it", async () => {
+Deno.test("Pipeline passes on the buffer of a long reply, and continues with the bytes after it", async () => {
   const rig = new Rig();
   rig.pipeline.begin(rig.transport);
   const owned: Uint8Array[] = [];

@@ -5,7 +5,7 @@ import { type Member, ownersOf } from "../../src/route/slots.ts";
 
 const SLOTS = 16_384;
 
-/** Servers of these weights: `10.0.0.1:9443`, `10.0.0.2:9443` and so on. */
+/** Returns servers of these weights: `10.0.0.1:9443`, `10.0.0.2:9443` and so on. */
 function servers(...weights: number[]): Member[] {
   return weights.map((weight, index) => ({ address: `10.0.0.${index + 1}:9443`, weight }));
 }
@@ -14,7 +14,7 @@ function ownerAddresses(members: readonly Member[]): string[] {
   return Array.from(ownersOf(members), (position) => members[position]!.address);
 }
 
-/** Changes of every kind, from and to. */
+/** Changes of every kind, from one list to another. */
 const CHANGES: Readonly<Record<string, readonly [before: Member[], after: Member[]]>> = {
   "a server joins": [servers(1, 1, 1), servers(1, 1, 1, 1)],
   "a server leaves": [servers(5, 1, 3), servers(5, 1, 3).slice(1)],
@@ -83,7 +83,7 @@ Deno.test("planOf() moves nothing when a list is reordered, or all weights grow 
   }
 });
 
-Deno.test("planOf() moves nothing between servers that a change leaves as they are", () => {
+Deno.test("planOf() moves nothing between servers that a change does not affect", () => {
   const { moves } = planOf(servers(1, 1, 1, 1), servers(1, 2, 1, 1));
   assertEquals(moves.map(({ target }) => target), Array(3).fill("10.0.0.2:9443"));
 });
@@ -99,7 +99,7 @@ Deno.test("planOf() backwards is the plan with sources and targets swapped", () 
   assertEquals([back.movedCount, back.minimumCount], [there.movedCount, there.minimumCount]);
 });
 
-Deno.test("planOf() does not touch the lists", () => {
+Deno.test("planOf() does not change the lists", () => {
   const freeze = (members: Member[]) => Object.freeze(members.map((member) => Object.freeze(member)));
   const [before, after] = CHANGES["much at once"]!.map(freeze);
   planOf(before!, after!);
@@ -114,7 +114,7 @@ Deno.test("planOf() refuses a list without servers, and one that names a server 
   assertThrows(() => sharesOf([]), AssertionError);
 });
 
-Deno.test("sharesOf() gives what each server has, and what its weight asks for", () => {
+Deno.test("sharesOf() returns what each server has, and what its weight asks for", () => {
   assertEquals(sharesOf(servers(7)), [
     { address: "10.0.0.1:9443", weight: 7, slotsCount: SLOTS, fraction: 1, asked: 1 },
   ]);
@@ -124,12 +124,12 @@ Deno.test("sharesOf() gives what each server has, and what its weight asks for",
   for (const { slotsCount, fraction } of shares) assertEquals(fraction, slotsCount / SLOTS);
 });
 
-Deno.test("sharesOf() names a server that is too light for a slot", () => {
+Deno.test("sharesOf() includes a server that is too light for a slot", () => {
   const [, light] = sharesOf([{ address: "heavy:1", weight: 1_000_000 }, { address: "light:1", weight: 1 }]);
   assertEquals([light!.slotsCount, light!.fraction], [0, 0]);
 });
 
-Deno.test("formatSlots() joins neighbours only", () => {
+Deno.test("formatSlots() joins adjacent slots only", () => {
   assertEquals(formatSlots([]), "");
   assertEquals(formatSlots([0]), "0");
   assertEquals(formatSlots([0, 1]), "0-1");

@@ -1,5 +1,5 @@
 /**
- * Pools over connections that the test plays the server of: no socket, no clock but the test's own.
+ * Tests pools over connections whose server the test plays, without sockets and with the test's own clock.
  *
  * A frame is one letter and a full stop here, since pools do not look into frames.
  */
@@ -23,19 +23,19 @@ import { FakeRequest, FakeTransport, makeFraming, type Opening, settle } from ".
 import { pause } from "../support/pause.ts";
 import { until } from "../support/until.ts";
 
-/** Whether and how a server is asked whether it is there: one that is silent, and one that has nothing to answer. */
+/** The options of probes and of checks. */
 interface Probing extends Pick<PoolOptions, "suspectAfterMs" | "probeTimeoutMs" | "judge"> {
   readonly checkIntervalMs?: number;
 }
 
-/** A pool and everything around it. */
+/** A pool with its clock, connections and reports. */
 class Rig {
   readonly flushQueue = new FlushQueue();
   readonly clock = { nowMs: 0 };
-  /** How exchanges were settled: `name=reply` or `name!sent`. */
+  /** How requests were settled: `name=reply` or `name!sent`. */
   readonly log: string[] = [];
   readonly states: string[] = [];
-  /** Connections being made, in order: the test settles them. */
+  /** The connections that are being made, in order. The test settles them. */
   readonly opening: Opening[] = [];
   readonly pool: Pool;
   readonly framing: Framing = this.makeFraming();
@@ -54,7 +54,7 @@ class Rig {
     });
   }
 
-  /** One more protocol. */
+  /** Another protocol. */
   makeFraming(): Framing {
     return makeFraming(this.opening);
   }
@@ -67,14 +67,14 @@ class Rig {
     return request;
   }
 
-  /** Lets the connection that is being made succeed. */
+  /** Completes the connection that is being made. */
   async connect(transport = new FakeTransport()): Promise<FakeTransport> {
     this.opening.shift()!.resolve(transport);
     await settle();
     return transport;
   }
 
-  /** Makes connections busy until there are so many, then answers everything. */
+  /** Makes connections busy until there are this many, then sends all replies. */
   async burst(count: number): Promise<FakeTransport[]> {
     const transports: FakeTransport[] = [];
     while (transports.length < count) {
@@ -89,7 +89,7 @@ class Rig {
     return transports;
   }
 
-  /** Looks at the connections at that moment. */
+  /** Advances the clock and sweeps. */
   sweepAt(nowMs: number): void {
     this.clock.nowMs = nowMs;
     this.pool.sweep();
@@ -100,7 +100,7 @@ class Rig {
     await settle();
   }
 
-  /** Waits for the next try to connect. */
+  /** Waits for the next attempt to connect. */
   async untilOpening(): Promise<void> {
     await until(() => this.opening.length > 0, "it tries to connect");
   }
@@ -125,7 +125,7 @@ function withRig(
 }
 
 Deno.test(
-  "Pool connects on demand and writes what one turn has collected at once",
+  "Pool connects on demand and writes the requests of one turn together",
   withRig(async (rig) => {
     assertEquals(rig.opening.length, 0);
     rig.send("a");
@@ -156,7 +156,7 @@ Deno.test(
 );
 
 Deno.test(
-  "Pool refuses a reply that there is no room for, passes over the rest of it, and serves what comes after it",
+  "Pool refuses a reply that there is no room for, discards the rest of it, and serves what comes after it",
   withRig(async (rig) => {
     for (const name of ["a", "b", "C", "d"]) rig.send(name);
     const transport = await rig.connect();
@@ -180,7 +180,7 @@ Deno.test(
 );
 
 Deno.test(
-  "Pool never has two writes under way on one connection",
+  "Pool never has two writes in progress on one connection",
   withRig(async (rig) => {
     rig.send("a");
     const transport = new FakeTransport();
@@ -198,7 +198,7 @@ Deno.test(
 );
 
 Deno.test(
-  "Pool ends a connection that sends what nobody has asked for",
+  "Pool ends a connection that sends an unexpected reply",
   withRig(async (rig) => {
     rig.send("a");
     const transport = await rig.connect();
@@ -232,7 +232,7 @@ Deno.test(
 );
 
 Deno.test(
-  "Pool does not repeat a read that its client sent before a write which may have been run",
+  "Pool does not repeat a read that its client sent before a write which may have been executed",
   withRig(async (rig) => {
     rig.send("x");
     const first = await rig.connect();
@@ -252,7 +252,7 @@ Deno.test(
 );
 
 Deno.test(
-  "Pool sends a write on another connection when no byte of it had left",
+  "Pool sends a write on another connection when no byte of it was sent",
   withRig(async (rig) => {
     rig.send("x");
     const first = await rig.connect();
@@ -272,7 +272,7 @@ Deno.test(
 );
 
 Deno.test(
-  "Pool keeps the order of what it repeats, and sends later requests behind it",
+  "Pool keeps the order of repeated requests, and sends later ones after them",
   withRig(async (rig) => {
     const stream = new RequestStream(rig.framing);
     rig.send("x", stream);
@@ -305,7 +305,7 @@ Deno.test(
     rig.pool.sweep();
     assertEquals(rig.log, ["a!sent", "B!sent", "c!sent"]);
     assert(first.closed);
-    // The reply that nobody waits for any more.
+    // This is the reply to the request that has failed.
     first.push("1.2.3.");
     await rig.untilOpening();
     const second = await rig.connect();
@@ -319,7 +319,7 @@ Deno.test(
 );
 
 Deno.test(
-  "Pool gives a request time while the server answers those before it",
+  "Pool extends a request's deadline while the server replies to those before it",
   withRig(async (rig) => {
     for (const name of "abc") rig.send(name);
     const transport = await rig.connect();
@@ -340,7 +340,7 @@ Deno.test(
 );
 
 Deno.test(
-  "Pool gives a long request time while its bytes leave, and none behind it while they do not",
+  "Pool extends the deadline of a long request while its bytes are sent, and that of no request after it",
   withRig(async (rig) => {
     const frame = encodeText("x".repeat(2 * BACKEND_WRITE_BYTES) + ".");
     rig.pool.send(new RequestStream(rig.framing), new FakeRequest("A", false, rig.log), frame, 0, frame.length);
@@ -358,7 +358,7 @@ Deno.test(
     rig.clock.nowMs = 2700;
     transport.unblock();
     await settle();
-    // What leaves behind it is no sign of life: the system takes it, whatever the server does.
+    // Bytes sent after it are not a sign of life: the system accepts them, whether the server reads or not.
     rig.clock.nowMs = 3600;
     rig.send("b");
     await settle();
@@ -371,7 +371,7 @@ Deno.test(
 );
 
 Deno.test(
-  "Pool fails requests at once while the server is down, and tries it by itself",
+  "Pool fails requests immediately while the server is down, and tries it itself",
   withRig(async (rig) => {
     const waiting = rig.send("A");
     await rig.refuse("nobody listens there");
@@ -396,7 +396,7 @@ Deno.test(
 );
 
 Deno.test(
-  "Pool takes a connection that is lost before the first reply for a server that is down",
+  "Pool treats a server as down when a connection is lost before the first reply",
   withRig(async (rig) => {
     rig.send("a");
     const transport = await rig.connect();
@@ -419,7 +419,7 @@ Deno.test(
     rig.send("c");
     await settle();
     assertEquals(second.writes, ["c."]);
-    // Both are busy now, and two is all there may be.
+    // Both are busy now, and two is the limit.
     for (let i = 0; i < 3 * PIPELINE_BUSY_LOAD; i++) rig.send("d");
     assertEquals(rig.opening.length, 0);
     await settle();
@@ -452,13 +452,13 @@ Deno.test(
 );
 
 Deno.test(
-  "Pool tells when a queue is full and when it is relieved",
+  "Pool reports when a queue is full and when it is relieved",
   withRig(async (rig) => {
     const stream = new RequestStream(rig.framing);
     const frame = encodeText("x".repeat(BACKEND_QUEUE_MAX_BYTES / 2) + ".");
-    const exchange = () => new FakeRequest("x", false, rig.log);
-    assertEquals(rig.pool.send(stream, exchange(), frame, 0, frame.length), undefined);
-    const congested = rig.pool.send(stream, exchange(), frame, 0, frame.length);
+    const request = () => new FakeRequest("x", false, rig.log);
+    assertEquals(rig.pool.send(stream, request(), frame, 0, frame.length), undefined);
+    const congested = rig.pool.send(stream, request(), frame, 0, frame.length);
     assert(congested !== undefined);
     let relieved = 0;
     congested.whenRelieved(() => relieved++);
@@ -475,7 +475,7 @@ Deno.test(
 );
 
 Deno.test(
-  "Pool relieves those that wait when the connection is lost",
+  "Pool relieves waiting clients when the connection is lost",
   withRig(async (rig) => {
     const frame = encodeText("x".repeat(BACKEND_QUEUE_MAX_BYTES) + ".");
     const congested = rig.pool.send(
@@ -493,7 +493,7 @@ Deno.test(
 );
 
 Deno.test(
-  "Pool retire() lets what is in flight finish, then closes",
+  "Pool retire() lets requests in flight finish, then closes",
   withRig(async (rig) => {
     rig.send("a");
     const transport = await rig.connect();
@@ -512,7 +512,7 @@ Deno.test(
 );
 
 Deno.test(
-  "Pool retire() closes idle connections at once, and one that is being made when it is made",
+  "Pool retire() closes idle connections immediately, and one that is being made when it is made",
   withRig(async (rig) => {
     rig.send("a");
     rig.pool.retire();
@@ -526,7 +526,7 @@ Deno.test(
 );
 
 Deno.test(
-  "Pool restore() goes on with the connection that has requests in flight, so that none overtakes them",
+  "Pool restore() continues on the connection that has requests in flight, so that none overtakes them",
   withRig(async (rig) => {
     const stream = new RequestStream(rig.framing);
     rig.send("A", stream);
@@ -545,12 +545,12 @@ Deno.test(
 );
 
 Deno.test(
-  "Pool restore() connects anew when nothing is left, whatever was being tried before",
+  "Pool restore() connects again when no connection is left, after any earlier attempt",
   withRig(async (rig) => {
     rig.send("a");
     await rig.refuse("nobody listens there");
     await rig.untilOpening();
-    // The trial is under way when the server leaves the list and comes back.
+    // The trial is in progress when the server leaves the list and comes back.
     const trial = rig.opening.shift()!;
     rig.pool.retire();
     assert(rig.pool.closed);
@@ -567,7 +567,7 @@ Deno.test(
 const CHECKED = { checkIntervalMs: 100, suspectAfterMs: 200, probeTimeoutMs: 50 };
 
 Deno.test(
-  "Pool asks a server that nobody asks for anything whether it is there, and one that answers others not",
+  "Pool checks an idle server, and does not check one that replies to others",
   withRig(
     async (rig) => {
       rig.sweepAt(0);
@@ -595,7 +595,7 @@ Deno.test(
       await settle();
       assertEquals(transport.writes, ["?.", "?.", "a."]);
       assertEquals(rig.log, ["a=2."]);
-      // Nobody's requests are counted but clients'.
+      // Only the requests of clients are counted.
       assertEquals([rig.pool.requests, rig.pool.failures, rig.pool.inFlight], [1, 0, 0]);
     },
     1,
@@ -604,7 +604,7 @@ Deno.test(
 );
 
 Deno.test(
-  "Pool finds a server down that nobody asks for anything: gone, never there, or stopped",
+  "Pool finds that an idle server is down: gone, never there, or stopped",
   withRig(
     async (rig) => {
       rig.sweepAt(0);
@@ -637,7 +637,7 @@ Deno.test(
 );
 
 Deno.test(
-  "Pool reports why a server stays down, once another reason has come twice",
+  "Pool reports why a server stays down, once another reason has occurred twice",
   withRig(async (rig) => {
     rig.send("a");
     await rig.refuse("nobody listens there");
@@ -658,7 +658,7 @@ Deno.test(
   }),
 );
 
-Deno.test("Turn flushes each once a turn, those asked for meanwhile too", async () => {
+Deno.test("FlushQueue flushes each object once a turn, including those scheduled meanwhile", async () => {
   const flushQueue = new FlushQueue();
   const flushed: string[] = [];
   const second = { scheduled: false, flush: () => void flushed.push("second") };
@@ -680,14 +680,14 @@ Deno.test("Turn flushes each once a turn, those asked for meanwhile too", async 
 });
 
 Deno.test(
-  "Pool sends the requests of each framing on connections of their own",
+  "Pool sends the requests of each framing on separate connections",
   withRig(async (rig) => {
     const other = rig.makeFraming();
-    const lanes = [new RequestStream(rig.framing), new RequestStream(other)];
-    rig.send("a", lanes[0]);
-    rig.send("b", lanes[1]);
-    rig.send("c", lanes[0]);
-    // One at least for each, whatever the limit.
+    const streams = [new RequestStream(rig.framing), new RequestStream(other)];
+    rig.send("a", streams[0]);
+    rig.send("b", streams[1]);
+    rig.send("c", streams[0]);
+    // Each framing has at least one connection, beyond the limit if necessary.
     assertEquals(rig.opening.length, 2);
     const first = await rig.connect();
     const second = await rig.connect();
@@ -696,8 +696,8 @@ Deno.test(
     first.push("1.3.");
     await settle();
     assertEquals(rig.log, ["b=2.", "a=1.", "c=3."]);
-    // What is repeated stays in its framing.
-    rig.send("d", lanes[1]);
+    // A repeated request stays in its framing.
+    rig.send("d", streams[1]);
     await settle();
     second.lose();
     await settle();
@@ -711,16 +711,16 @@ Deno.test(
   "Pool counts the connections of all framings against its limit",
   withRig(async (rig) => {
     const other = rig.makeFraming();
-    const lanes = [new RequestStream(rig.framing), new RequestStream(other)];
+    const streams = [new RequestStream(rig.framing), new RequestStream(other)];
     const load = (stream: RequestStream) => {
       for (let i = 0; i <= PIPELINE_BUSY_LOAD; i++) rig.send("a", stream);
     };
-    load(lanes[0]!);
+    load(streams[0]!);
     await rig.connect();
-    load(lanes[1]!);
+    load(streams[1]!);
     await rig.connect();
     assertEquals(rig.opening.length, 0);
-    // Another lane of a busy framing gets the third, and the fourth does not come.
+    // Another stream of a busy framing gets the third connection, and there is no fourth.
     rig.send("a", new RequestStream(other));
     assertEquals(rig.opening.length, 1);
     await rig.connect();
@@ -731,7 +731,7 @@ Deno.test(
 );
 
 Deno.test(
-  "Pool does not try a framing for each request that the server refuses, while another works",
+  "Pool does not try a framing that the server refuses for each request, while another works",
   withRig(async (rig) => {
     rig.send("a");
     const transport = await rig.connect();
@@ -755,7 +755,7 @@ Deno.test(
 );
 
 Deno.test(
-  "Pool asks a server that is silent whether it is there, and lets requests wait on when it is",
+  "Pool probes a silent server, and lets requests wait when it replies",
   withRig(
     async (rig) => {
       rig.send("a");
@@ -770,7 +770,7 @@ Deno.test(
       const asked = await rig.connect();
       assert(asked.closed);
       assertEquals([asked.writes, rig.pool.state, rig.states, rig.log], [[], "up", [], []]);
-      // It is asked again, but not at once.
+      // It is probed again, but not immediately.
       rig.clock.nowMs = 600;
       rig.pool.sweep();
       assertEquals(rig.opening.length, 0);
@@ -781,7 +781,7 @@ Deno.test(
       transport.push("1.");
       await settle();
       assertEquals([rig.log, rig.pool.timeouts], [["a=1."], 0]);
-      // Nobody waits, and silence is no reason to ask.
+      // No request waits, so silence is not a reason to probe.
       rig.clock.nowMs = 5000;
       rig.pool.sweep();
       assertEquals(rig.opening.length, 0);
@@ -792,7 +792,7 @@ Deno.test(
 );
 
 Deno.test(
-  "Pool gives a server up that does not answer a probe: requests fail, and are not sent again",
+  "Pool treats a server as down that does not reply to a probe: requests fail, and are not sent again",
   withRig(
     async (rig) => {
       rig.send("a");
@@ -812,7 +812,7 @@ Deno.test(
       assertEquals(rig.pool.timeouts, 1);
       const late = rig.send("d");
       assertEquals(late.error!.message, 'server "server:1": it is silent: no answer within 20 ms');
-      // The probe was the first of the two; the second is the next try, which brings it back.
+      // The probe was the first of the two; the second is the next attempt, which succeeds.
       rig.opening.shift();
       await rig.untilOpening();
       await rig.connect();
@@ -824,7 +824,7 @@ Deno.test(
 );
 
 Deno.test(
-  "Pool gives up a server whose port somebody else answers on, or nobody",
+  "Pool treats a server as down whose port is closed, or belongs to another program",
   withRig(
     async (rig) => {
       rig.send("a");
@@ -843,14 +843,14 @@ Deno.test(
 const SILENCE = { suspectAfterMs: 300, probeTimeoutMs: 100 };
 
 Deno.test(
-  "Pool sends nobody's requests behind one that takes long, and uses its connection again when that is answered",
+  "Pool sends no request after one that takes long, and uses its connection again after the reply",
   withRig(
     async (rig) => {
       const [stream, other] = [new RequestStream(rig.framing), new RequestStream(rig.framing)];
       rig.send("a", stream);
       const first = await rig.connect();
       rig.sweepAt(301);
-      // The connection of the probe is the one for others.
+      // Other requests use the connection of the probe.
       const second = await rig.connect();
       rig.send("b", other);
       // The same client's requests stay in order.
@@ -877,7 +877,7 @@ Deno.test(
 );
 
 Deno.test(
-  "Pool does not take a server for gone that is silent, until its port is closed",
+  "Pool does not report a silent server as gone until its port is closed",
   withRig(
     async (rig) => {
       rig.send("a");
@@ -887,7 +887,7 @@ Deno.test(
       await settle();
       assertEquals(rig.states, ["down: it is silent: no answer within 100 ms"]);
       assertEquals(rig.pool.isGone, false);
-      // The probe was the first; the second is a try to bring it back, which takes too long as well.
+      // The probe was the first; the second is an attempt to connect, which takes too long as well.
       rig.opening.shift();
       for (const [reason, isGone] of [["no answer", false], ["refused", true], ["no answer", true]] as const) {
         await rig.untilOpening();
@@ -904,7 +904,7 @@ Deno.test(
 );
 
 Deno.test(
-  "Pool gives nobody up because it could not ask, or because it was refused a further connection",
+  "Pool keeps a server when it could not probe it, or was refused another connection",
   withRig(
     async (rig) => {
       rig.send("a");
@@ -925,7 +925,7 @@ Deno.test(
 );
 
 Deno.test(
-  "Pool counts a server's silence by its own clock, which stands still while the process is held up",
+  "Pool counts a server's silence by its own clock, which does not advance while the process is delayed",
   withRig(
     async (rig) => {
       rig.send("a");
@@ -953,7 +953,7 @@ Deno.test(
       rig.send("b", other);
       await settle();
       assertEquals([first.writes.at(-1), second.writes.at(-1)], ["a.", "b."]);
-      // While bytes come on one connection, there is no need to ask because of the other.
+      // While bytes arrive on one connection, the other one is not a reason to probe.
       rig.clock.nowMs = 250;
       second.push("2");
       await settle();
@@ -979,7 +979,7 @@ Deno.test(
 );
 
 Deno.test(
-  "Pool takes for a sign of life that a server takes bytes which had to wait for it, and none that left at once",
+  "Pool treats accepted bytes as a sign of life if they had to wait, and not if they were accepted immediately",
   withRig(
     async (rig) => {
       const [first, second] = await rig.burst(2) as [FakeTransport, FakeTransport];
@@ -996,14 +996,14 @@ Deno.test(
       assertEquals(rig.pool.state, "suspect");
       await pause(BACKEND_WRITE_WAIT_MS + 5);
       rig.clock.nowMs = 390;
-      // The second piece is taken after it had to wait, and the others at once.
+      // The second piece is accepted after it had to wait, and the others immediately.
       second.unblock();
       await settle();
       assertEquals(second.writes.slice(-3).map((text) => text.length), [BACKEND_WRITE_BYTES, BACKEND_WRITE_BYTES, 1]);
       rig.sweepAt(490);
       await settle();
       assertEquals(rig.pool.state, "suspect");
-      // The next piece would have been given as long as that one has waited, and half of it as long for the way.
+      // The next piece may take as long as that one has waited, and half as long again for the transit.
       const silentMs = 390 + (performance.now() - begunMs);
       rig.clock.nowMs = silentMs + 90;
       rig.pool.send(stream, new FakeRequest("C", false, rig.log), frame, 0, frame.length);
@@ -1018,7 +1018,7 @@ Deno.test(
 );
 
 Deno.test(
-  "Pool gives the rest of a long request the time to arrive that it takes at the pace of what came before",
+  "Pool gives the rest of a long request as much time to arrive as it takes at the pace of the part before",
   withRig(async (rig) => {
     const frame = encodeText("x".repeat(2 * BACKEND_WRITE_BYTES - 1) + ".");
     rig.pool.send(new RequestStream(rig.framing), new FakeRequest("A", false, rig.log), frame, 0, frame.length);
@@ -1029,7 +1029,7 @@ Deno.test(
     await pause(waitMs);
     transport.unblock();
     await settle();
-    // Half of it may be on its way, and the half before it took so long.
+    // Half of it may be in transit, and the half before it took this long.
     rig.sweepAt(1000 + waitMs / 2);
     assertEquals(rig.log, []);
     rig.sweepAt(60_000);
@@ -1038,7 +1038,7 @@ Deno.test(
 );
 
 Deno.test(
-  "Pool does not take a server for down that answers probes when one of its requests takes too long",
+  "Pool does not treat a server as down that replies to probes when one of its requests takes too long",
   withRig(
     async (rig) => {
       rig.send("a");
@@ -1050,7 +1050,7 @@ Deno.test(
       rig.sweepAt(1001);
       assertEquals([rig.log, rig.states, rig.pool.state], [["a!sent"], [], "up"]);
       assert(transport.closed);
-      // Nobody has to wait until it is tried again.
+      // No request has to wait until it is tried again.
       rig.send("b");
       const next = await rig.connect();
       next.push("2.");
@@ -1063,7 +1063,7 @@ Deno.test(
 );
 
 Deno.test(
-  "Pool that is retired or closed asks no more, and takes no notice of what is answered",
+  "Pool that is retired or closed stops probing, and ignores late results",
   withRig(
     async (rig) => {
       rig.send("a");
@@ -1086,7 +1086,7 @@ Deno.test(
 );
 
 Deno.test(
-  "Pool ends a connection on which half a reply comes that nobody has asked for",
+  "Pool ends a connection on which half of an unexpected reply arrives",
   withRig(async (rig) => {
     rig.send("a");
     const transport = await rig.connect();
@@ -1094,7 +1094,7 @@ Deno.test(
     await settle();
     assertEquals(rig.log, ["a=1."]);
     assert(transport.closed);
-    // Its other half is no reply to this one.
+    // Its other half is not a reply to this request.
     transport.push(".");
     rig.send("b");
     await rig.untilOpening();
@@ -1106,7 +1106,7 @@ Deno.test(
 );
 
 Deno.test(
-  "Pool closes connections that a burst has opened once they are idle, and the last one later",
+  "Pool closes the idle connections of a burst, and the last one later",
   withRig(async (rig) => {
     const transports = await rig.burst(3);
     const closed = () => transports.map((transport) => transport.closed);
@@ -1114,7 +1114,7 @@ Deno.test(
     assertEquals(closed(), [false, false, false]);
     rig.sweepAt(BACKEND_IDLE_MS + 1);
     assertEquals(closed(), [false, true, true]);
-    // Requests go on where they are.
+    // Requests stay on their connections.
     rig.send("a");
     await settle();
     assertEquals([transports[0]!.writes.at(-1), rig.opening.length], ["a.", 0]);
@@ -1124,7 +1124,7 @@ Deno.test(
     assertEquals(closed(), [false, true, true]);
     rig.sweepAt(BACKEND_IDLE_MS + 2 + BACKEND_LAST_IDLE_MS);
     assertEquals(closed(), [true, true, true]);
-    // That is no failure of anybody, and the next request opens another one.
+    // That does not count as a failure, and the next request opens another one.
     const { state, failures, timeouts, connections } = rig.pool;
     assertEquals([state, failures, timeouts, connections, rig.states], ["up", 0, 0, 0, []]);
     rig.send("b");
@@ -1136,7 +1136,7 @@ Deno.test(
 );
 
 Deno.test(
-  "Pool closes no connection that has a request in flight, or had one of late",
+  "Pool closes no connection that has a request in flight, or had one recently",
   withRig(async (rig) => {
     const stream = new RequestStream(rig.framing);
     const [first, second] = await rig.burst(2) as [FakeTransport, FakeTransport];
@@ -1147,7 +1147,7 @@ Deno.test(
     first.push("1.");
     rig.clock.nowMs = 500;
     await settle();
-    // Only the second one waits for its server; the first is the surplus now, whichever was opened first.
+    // Only the second one waits for its server. The first is surplus now, although it was opened first.
     for (const nowMs of [900, 1400]) {
       rig.sweepAt(nowMs);
       second.push("2");
@@ -1163,14 +1163,14 @@ Deno.test(
 );
 
 Deno.test(
-  "Pool loses no request that comes in the turn in which an idle connection is closed",
+  "Pool loses no request of the turn in which an idle connection is closed",
   withRig(async (rig) => {
     const stream = new RequestStream(rig.framing);
     rig.send("X", stream);
     const transport = await rig.connect();
     transport.push("0.");
     await settle();
-    // Before: then it is not idle.
+    // The request comes before, so that the connection is not idle.
     rig.clock.nowMs = BACKEND_LAST_IDLE_MS + 1;
     rig.send("A", stream);
     rig.pool.sweep();
@@ -1178,7 +1178,7 @@ Deno.test(
     await settle();
     transport.push("1.");
     await settle();
-    // Behind: then it takes another one.
+    // The request comes after, so that it uses another connection.
     rig.sweepAt(3 * BACKEND_LAST_IDLE_MS);
     rig.send("B", stream);
     rig.send("C", stream);
@@ -1203,14 +1203,14 @@ Deno.test(
     await settle();
     transports[0]!.push("1.");
     transports[1]!.push("2.".repeat(PIPELINE_BUSY_LOAD + 1));
-    // What a third one is opened for is answered before it is there.
+    // The request for which a third one is opened has its reply before it is there.
     await settle();
     transports.push(await rig.connect());
     assertEquals([rig.pool.inFlight, rig.pool.connections], [0, 3]);
     rig.sweepAt(BACKEND_IDLE_MS + 1);
     assertEquals(transports.map(({ closed }) => closed), [false, false, true]);
     assertEquals([rig.pool.state, rig.states, transports[2]!.writes], ["up", [], []]);
-    // Nor does that keep others from being opened.
+    // Nor does that prevent others from being opened.
     for (let i = 0; i <= PIPELINE_BUSY_LOAD; i++) rig.send("c");
     assertEquals(rig.opening.length, 1);
   }, 3),
@@ -1229,7 +1229,7 @@ Deno.test(
       await settle();
       assertEquals([rig.pool.connections, rig.pool.state, rig.opening.length], [0, "up", 0]);
     }
-    // The same for one that was tried, answered, and has not been used.
+    // The same holds for one that was tried, replied, and was not used.
     rig.send("B", stream);
     await rig.refuse("nobody listens there");
     await rig.untilOpening();
@@ -1247,12 +1247,12 @@ Deno.test(
 );
 
 Deno.test(
-  "Pool sends a write elsewhere that has not left when its server closes the idle connection",
+  "Pool sends an unsent write elsewhere when its server closes the idle connection",
   withRig(async (rig) => {
     rig.send("X");
     await rig.refuse("nobody listens there");
     await rig.untilOpening();
-    // A connection on which nothing was asked yet, and whose end comes in the turn of the first request.
+    // No request was sent on this connection, and its end arrives in the turn of the first one.
     const first = new FakeTransport();
     const { promise, resolve } = Promise.withResolvers<boolean>();
     first.fill = () => promise;
@@ -1269,7 +1269,7 @@ Deno.test(
 );
 
 Deno.test(
-  "Pool that is down is tried in the framing that was asked for last, since its server may refuse another",
+  "Pool that is down is tried in the framing of the last request, since its server may refuse another",
   withRig(async (rig) => {
     const other = rig.makeFraming();
     rig.send("a", new RequestStream(other));

@@ -1,19 +1,21 @@
 /**
- * What the assignment of slots promises, held for random lists of servers: 1 to 64 of them, with weights from 1 to 1000.
+ * Tests the properties of the assignment of slots for random lists of servers: 1 to 64 of them, with weights from 1 to
+ * 1000.
  *
- * **Balance.** A slot falls to a server by a draw whose probability is the server's part of all weights. So its slots are
- * binomially distributed around what its weight asks for, with a deviation of about the root of that, however good the
- * hash is. Both of these are held:
+ * **Balance.** A slot is assigned to a server by a draw whose probability is the server's part of all weights. The
+ * number of its slots is therefore binomially distributed around what its weight asks for, with a standard deviation of
+ * about the root of that, for any good hash. Both of these hold:
  *
- * - within 3 % of *all* slots (491), which is more than seven deviations whatever the weight;
- * - within six deviations and six slots, which keeps light servers near to what they ask for. The six slots are for the
- *   lightest ones, whose distribution has a longer tail. Chance goes beyond it about once in 10^9 servers.
+ * - It is within 3 % of *all* slots (491), which is more than seven deviations for any weight.
+ * - It is within six deviations and six slots, which keeps light servers close to what they ask for. The six slots are
+ *   for the lightest ones, whose distribution has a longer tail. It is exceeded about once in 10^9 servers.
  *
- * Within 3 % of what *it* has a server is only by chance: of five equal servers those are 98 slots, or two deviations.
+ * Within 3 % of *its own* part a server is only by accident: with five equal servers this is 98 slots, or two
+ * deviations.
  *
- * **Movement.** What `src/route/plan.ts` derives: with `n` different factors that weights change by, at most `n - 1` times
- * the minimum moves, and each slot to a server with a larger factor. For a single change, and for several servers that
- * join, or that leave, this is the minimum itself, to the slot.
+ * **Movement.** These are the results of `src/route/plan.ts`: with `n` different factors of weights, at most `n - 1`
+ * times the minimum moves, and each slot to a server with a larger factor. For a single change, and for several servers
+ * that join or that leave, exactly the minimum moves.
  */
 
 import { assert, assertEquals } from "@std/assert";
@@ -25,12 +27,12 @@ import { pickSeed, Random } from "../support/random.ts";
 const SLOTS = 16_384;
 const WEIGHT_MAX = 1_000;
 const SERVERS_MAX = 64;
-/** The changes below make lists of up to two servers more than a chain begins with. */
+/** The most servers at the beginning of a chain. The changes below add up to two. */
 const FIRST_SERVERS_MAX = SERVERS_MAX - 2;
-/** Each chain is a first list and one more for every change. */
+/** The number of lists in a chain: a first list and one more for every change. */
 const CHAINS_COUNT = amountOf("CHAINS", 6, 20);
 
-/** A list of servers and its changes, at random. */
+/** A random list of servers and its changes. */
 class RandomServers {
   members: Member[];
   readonly #random: Random;
@@ -44,12 +46,12 @@ class RandomServers {
     this.members = this.#make(count, weight);
   }
 
-  /** Of three magnitudes, so that light servers stand beside heavy ones. */
+  /** Returns a weight of one of three magnitudes, so that light servers are beside heavy ones. */
   #weight(): number {
     return 1 + this.#random.below(this.#random.pick([10, 100, WEIGHT_MAX]));
   }
 
-  /** New servers, with addresses as they are in earnest: neighbours that differ in a digit, and names. */
+  /** Returns new servers with realistic addresses: neighbours that differ in a digit, and names. */
   #make(count: number, weight?: number): Member[] {
     return Array.from({ length: count }, () => {
       const number = this.#made++;
@@ -79,7 +81,7 @@ class RandomServers {
     return this.leave(this.#random.below(this.members.length));
   }
 
-  /** One server gets another weight, if one can. */
+  /** Changes the weight of one server, if possible. */
   reweigh(direction: "heavier" | "lighter"): Member[] {
     const heavier = direction === "heavier";
     const able = this.members.filter(({ weight }) => heavier ? weight < WEIGHT_MAX : weight > 1);
@@ -96,7 +98,7 @@ class RandomServers {
     return this.members.map(() => rest.splice(this.#random.below(rest.length), 1)[0]!);
   }
 
-  /** Some leave, half of the others get another weight, two join. */
+  /** Removes some servers, changes the weights of half of the others, and adds two. */
   mix(): Member[] {
     const stay = this.someLeave().map((member) => {
       return this.#random.chance(0.5) ? { ...member, weight: this.#weight() } : member;
@@ -105,7 +107,7 @@ class RandomServers {
   }
 }
 
-/** In this order, so that a list keeps at least one server and at most `SERVERS_MAX`. */
+/** The changes in this order, so that a list keeps at least one server and at most `SERVERS_MAX`. */
 const CHANGES: readonly (readonly [name: string, change: (servers: RandomServers) => Member[]])[] = [
   ["one joins", (servers) => servers.join(1)],
   ["one gets heavier", (servers) => servers.reweigh("heavier")],
@@ -127,7 +129,7 @@ function assertBalanced(shares: readonly Share[], where: string): void {
   }
 }
 
-/** What a server's weight is multiplied by, 0 when it leaves. */
+/** Returns the factor by which a server's weight changes, 0 when it leaves. */
 function factorOf({ before, after }: Plan["servers"][number]): number {
   return before === undefined ? Infinity : (after?.weight ?? 0) / before.weight;
 }
@@ -143,7 +145,7 @@ function assertMovesLittle({ servers, moves, movedCount, minimumCount }: Plan, w
 
 const seed = pickSeed();
 
-Deno.test(`ownersOf() is balanced and moves only what it has to, for random lists, seed ${seed}`, () => {
+Deno.test(`ownersOf() is balanced and moves only what is necessary, for random lists, seed ${seed}`, () => {
   const movedCounts = new Map<string, number>();
   for (let i = 0; i < CHAINS_COUNT; i++) {
     const servers = new RandomServers(seed + i);
@@ -160,11 +162,11 @@ Deno.test(`ownersOf() is balanced and moves only what it has to, for random list
       servers.members = after;
     }
   }
-  // None of the changes above was an empty one, but for the one that has to be.
+  // None of the changes above was empty, except for the one that has to be.
   for (const [name, movedCount] of movedCounts) assertEquals(movedCount > 0, name !== "the order changes", name);
 });
 
-/** `count` servers of one weight; another `set` has other addresses. */
+/** Returns `count` servers of one weight. Another `set` has other addresses. */
 function equalServers(count: number, set: string): Member[] {
   return Array.from({ length: count }, (_, index) => ({ address: `${set}-${index}.example:9443`, weight: 1 }));
 }
@@ -178,8 +180,8 @@ Deno.test(`ownersOf() gives each of five equal servers a fifth, within 3 % of th
 });
 
 Deno.test(`ownersOf() moves more than the minimum, but less than twice, when a server is replaced, seed ${seed}`, () => {
-  // This is the price of owners that depend on the list alone: what the old server had is spread over all the others,
-  // and the new one takes from all of them. Where the new server has the old one's address, nothing moves.
+  // This is the price of owners that depend on the list alone: the slots of the old server are spread over all the
+  // others, and the new one takes slots from all of them. If the new server has the old one's address, no slot moves.
   for (let i = 0; i < 10; i++) {
     const before = equalServers(5, `set${seed + i}`);
     const { movedCount, minimumCount } = planOf(before, [...before.slice(1), ...equalServers(1, `new${seed + i}`)]);

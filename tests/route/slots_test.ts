@@ -14,7 +14,7 @@ function ownerAddresses(members: readonly Member[]): string[] {
   return Array.from(ownersOf(members), (position) => members[position]!.address);
 }
 
-/** How many slots have another owner. */
+/** Returns how many slots have another owner. */
 function countMoved(before: readonly string[], after: readonly string[]): number {
   return before.filter((address, slot) => address !== after[slot]).length;
 }
@@ -25,7 +25,7 @@ Deno.test("hashAddress() is FNV-1a of 64 bits", () => {
   assertEquals(hashAddress("foobar"), 0x85944171f73967e8n);
 });
 
-/** The text of the module's comment, word for word, in integers without a limit. */
+/** Implements the text of the module's comment literally, in integers without a limit. */
 function ownersByTheBook(members: readonly Member[]): Uint16Array {
   const mask = (1n << 64n) - 1n;
   return Uint16Array.from({ length: SLOTS }, (_, slot) => {
@@ -46,7 +46,7 @@ function ownersByTheBook(members: readonly Member[]): Uint16Array {
   });
 }
 
-Deno.test("ownersOf() does what its comment specifies", () => {
+Deno.test("ownersOf() implements what its comment specifies", () => {
   const members = [
     { address: "127.0.0.1:9443", weight: 500 },
     { address: "cache.example:1", weight: 1 },
@@ -58,7 +58,7 @@ Deno.test("ownersOf() does what its comment specifies", () => {
 Deno.test("ownersOf() keeps its golden values", () => {
   const members = ["127.0.0.1:9501", "127.0.0.1:9502", "127.0.0.1:9503"].map((address) => ({ address, weight: 1 }));
   const owners = ownersOf(members);
-  // Another implementation that gives these agrees; one that does not would look for keys in other places.
+  // Another implementation that computes these agrees; one that does not would look for keys on other servers.
   assertEquals([...owners.subarray(0, 24)].join(""), GOLDEN_FIRST);
   assertEquals([...countSlots(owners, 3)], GOLDEN_COUNTS);
 });
@@ -71,7 +71,7 @@ Deno.test("ownersOf() does not depend on the order of the list", () => {
   assertEquals(ownerAddresses([...members].reverse()), ownerAddresses(members));
 });
 
-Deno.test("ownersOf() refuses no server, and one server twice", () => {
+Deno.test("ownersOf() refuses an empty list, and a duplicate server", () => {
   assertThrows(() => ownersOf([]), AssertionError);
   assertThrows(() => ownersOf([...equalServers(2), ...equalServers(1)]), AssertionError);
 });
@@ -97,7 +97,7 @@ Deno.test("ownersOf() depends on the ratio of the weights alone", () => {
   assertEquals(ownersOf(equalServers(5, 1)), ownersOf(equalServers(5, 1000)));
 });
 
-Deno.test("ownersOf() moves no more than a change demands, for random lists", () => {
+Deno.test("ownersOf() moves no more slots than a change requires, for random lists", () => {
   for (let seed = 1; seed <= 12; seed++) {
     const random = new Random(seed);
     const count = 2 + random.below(9);

@@ -6,13 +6,13 @@ import { Pool } from "../../src/route/pool.ts";
 import { Traffic } from "../../src/route/traffic.ts";
 import { FakeRequest, FakeTransport, makeFraming, type Opening, settle } from "../support/fake_transport.ts";
 
-/** Sweeps every 100 ms with so many requests between two of them, and answers how many there were then. */
+/** Sweeps every 100 ms with this many requests between two sweeps, and returns their total. */
 function sweep(traffic: Traffic, fromMs: number, untilMs: number, requests: number, each: number): number {
   for (let nowMs = fromMs + 100; nowMs <= untilMs; nowMs += 100) traffic.sweep(nowMs, requests += each);
   return requests;
 }
 
-/** How many of so many requests would be timed. */
+/** Returns how many of this many requests would be timed. */
 function countTimed(traffic: Traffic, requests: number): number {
   let count = 0;
   for (let i = 0; i < requests; i++) {
@@ -42,13 +42,13 @@ Deno.test("Traffic times every request while there are few, and some of many", (
   traffic.sweep(100, 20);
   assertEquals(countTimed(traffic, 20), 20);
   traffic.sweep(200, 16_020);
-  // The one that was due is timed yet, then every 1001st.
+  // The one that was due is still timed, then every 1001st.
   assertEquals(countTimed(traffic, 16_016), 16);
   traffic.sweep(300, 16_030);
   assertEquals(countTimed(traffic, 10), 10);
 });
 
-Deno.test("Traffic lets those that are timed stand for those that are not", () => {
+Deno.test("Traffic counts timed requests for those that are not timed", () => {
   let preciseMs = 0;
   const traffic = new Traffic(0, () => preciseMs);
   function time(durationMs: number): void {
@@ -65,7 +65,7 @@ Deno.test("Traffic lets those that are timed stand for those that are not", () =
   assertAlmostEquals(traffic.quantile(1)!, 100, 5);
 });
 
-Deno.test("a pool times its requests from sending to the reply, and none that fails", async () => {
+Deno.test("a pool times its requests from sending to the reply, and no failed ones", async () => {
   const opening: Opening[] = [];
   const flushQueue = new FlushQueue();
   const clock = { nowMs: 0 };

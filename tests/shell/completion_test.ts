@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { COMMANDS } from "../../src/catalog/specification.ts";
 import { complete } from "../../src/shell/completion.ts";
 
-Deno.test("complete() offers names of commands, whatever their case", () => {
+Deno.test("complete() offers names of commands in any case", () => {
   assertEquals(complete("hg"), { words: ["hget ", "hgetall "], last: "hg" });
   assertEquals(complete("HGETA"), { words: ["hgetall "], last: "HGETA" });
   assertEquals(complete("nonsense"), { words: [], last: "nonsense" });
@@ -15,12 +15,12 @@ Deno.test("complete() offers topics of help", () => {
   assertEquals(complete("help lind"), { words: ["lindex "], last: "lind" });
 });
 
-Deno.test("complete() offers options once the required arguments are there", () => {
+Deno.test("complete() offers options after the required arguments", () => {
   assertEquals(complete("set key value k"), { words: ["KEEPTTL "], last: "k" });
   assertEquals(complete("scan 0 M"), { words: ["MATCH "], last: "M" });
   assertEquals(complete("set k"), { words: [], last: "k" });
 });
 
-Deno.test("complete() shows the syntax where there is nothing to complete", () => {
+Deno.test("complete() shows the syntax if there is nothing to complete", () => {
   assertEquals(complete("hset "), { words: [], last: "", hint: "hset key field value [field value …]" });
 });

@@ -51,7 +51,7 @@ Deno.test("formatReply() for people shows info as lines, without what a terminal
   assertEquals(shown(encodeText("# Server\r\na:1\r\n\x1b[0m\r\n"), "human", true), "# Server\na:1\n\ufffd[0m\n");
 });
 
-Deno.test("formatReply() shows text in lines as lines, whatever their ends", () => {
+Deno.test("formatReply() shows text in lines as lines, with any line ends", () => {
   const cases: [string, string, string][] = [
     ["a:1\r\nb:2\r\n", "a:1\nb:2\n", "a:1\r\nb:2\r\n"],
     ["id=1\nid=2\n", "id=1\nid=2\n", "id=1\nid=2\n"],
@@ -64,12 +64,12 @@ Deno.test("formatReply() shows text in lines as lines, whatever their ends", () 
     assertEquals(shown(encodeText(text), "raw", true), raw);
     assertEquals(JSON.parse(shown(encodeText(text), "json", true)), text);
   }
-  // A refusal, or a word such as QUEUED, is none.
+  // An error reply, or a status such as QUEUED, is not text in lines.
   assertEquals(shown("QUEUED", "human", true), "QUEUED\n");
   assertEquals(shown("QUEUED", "raw", true), "QUEUED\n");
 });
 
-Deno.test("repliesInLines() tells by the command table, for commands and subcommands", () => {
+Deno.test("repliesInLines() follows the command table, for commands and subcommands", () => {
   const lines = ["info", "INFO server", "client list", "Client LIST", "client list type normal", "client info"];
   for (const line of [...lines, "memory doctor"]) {
     assertEquals(repliesInLines(line.split(" ")), true, line);
@@ -82,7 +82,7 @@ Deno.test("repliesInLines() tells by the command table, for commands and subcomm
 
 const transaction: Value = ["OK", new ReplyError("WRONGTYPE", "wrong\x1b kind"), [a, null], null, new Map([[a, 1]])];
 
-Deno.test("formatReply() shows what exec replies, refusals included", () => {
+Deno.test("formatReply() shows the replies of exec, including error replies", () => {
   const human = [
     "1) OK",
     "2) (error) WRONGTYPE wrong\\x1b kind",
@@ -139,8 +139,8 @@ Deno.test("formatReply() as JSON", () => {
   }
 });
 
-Deno.test("JSON of any text holds nothing that a terminal obeys or hides, and means the same", () => {
-  // Every character of the planes in use, and what is no character.
+Deno.test("JSON of any text contains nothing that a terminal obeys or hides, and means the same", () => {
+  // The text has every character of the planes in use, and code points that are not characters.
   const hidden = /(?![\u200c\u200d])[\p{C}\p{Zl}\p{Zp}]/u;
   let text = "";
   for (let code = 0; code < 0x20000; code++) text += String.fromCodePoint(code);
@@ -154,11 +154,11 @@ Deno.test("JSON of any text holds nothing that a terminal obeys or hides, and me
     toJson("a\u202eb\x9b\x7f\u2028\ufeff\u{e0067}"),
     '"a\\u202eb\\u009b\\u007f\\u2028\\ufeff\\udb40\\udc67"',
   );
-  // What is shown is left as it is.
+  // Visible characters are not escaped.
   assertEquals(toJson("é 日本語 👩\u200d💻"), '"é 日本語 👩\u200d💻"');
 });
 
-Deno.test("JSON is safe in every place of a reply and of a refusal", () => {
+Deno.test("JSON is safe in every part of a reply and of an error reply", () => {
   const evil = "x\x9b31m\u202e\u2066\u2028";
   const safe = "x\\u009b31m\\u202e\\u2066\\u2028";
   const bytes = encodeText(evil);
@@ -172,7 +172,7 @@ Deno.test("JSON is safe in every place of a reply and of a refusal", () => {
   assertEquals(formatError(refusal, "json"), `{"error":{"code":"ERR","message":"${safe}"}}\n`);
 });
 
-Deno.test("formatError() leaves question marks, and no blank at the end", () => {
+Deno.test("formatError() keeps question marks, and leaves no blank at the end", () => {
   const unknown = new ReplyError("ERR", "unknown command 'x', with args beginning with: ");
   assertEquals(formatError(unknown, "human"), "(error) ERR unknown command 'x', with args beginning with:\n");
   assertEquals(formatError(unknown, "raw"), "ERR unknown command 'x', with args beginning with:\n");
@@ -191,7 +191,7 @@ Deno.test("formatError() in each format", () => {
   assertEquals(JSON.parse(formatError(error, "json")), { error: { code: "WRONGTYPE", message: 'not for "x"\x1b' } });
 });
 
-Deno.test("quote() escapes what changes the direction of text, and keeps joiners", () => {
+Deno.test("quote() escapes characters that change the direction of text, and keeps joiners", () => {
   assertEquals(quote(encodeText("a\u202eb")), '"a\\xe2\\x80\\xaeb"');
   assertEquals(quote(encodeText("👩\u200d💻")), '"👩\u200d💻"');
 });

@@ -4,7 +4,7 @@ import { GROUPS, helpText, LOCAL_COMMANDS } from "../../src/shell/help.ts";
 
 const WIDTHS = [20, 21, 25, 38, 39, 40, 60, 80, 110, 200];
 
-/** The text on one line. */
+/** Returns the text on one line. */
 function joined(text: string | undefined): string {
   return text!.replace(/\s+/g, " ");
 }
@@ -13,7 +13,7 @@ Deno.test("helpText() explains every command by each of its names, and lists eve
   const overview = joined(helpText());
   for (const { name, group, summary, aliases } of COMMANDS) {
     assertStringIncludes(overview, aliases.length === 0 ? ` ${name} ` : ` ${name} (${aliases.join(", ")}) `);
-    // The client has a `quit` of its own.
+    // The client has its own `quit`.
     const shown = name === "quit" ? "Ends the client" : summary;
     for (const each of [name, name.toUpperCase(), ...aliases]) {
       assertStringIncludes(joined(helpText(each)), shown);
@@ -28,7 +28,7 @@ Deno.test("helpText() explains every command by each of its names, and lists eve
   assertEquals(helpText("@nonsense"), undefined);
 });
 
-Deno.test("helpText() names what people look for by another name", () => {
+Deno.test("helpText() includes the names that people look for", () => {
   const overview = joined(helpText());
   for (const names of ["remove (del, unlink)", "size (dbsize)", "flush (flushall, flushdb)", "lget (lindex)"]) {
     assertStringIncludes(overview, names);
@@ -56,7 +56,7 @@ Deno.test("helpText() breaks lines at blanks, and fits every width", () => {
       const text = helpText(topic, width)!;
       assertEquals(joined(text).trim(), words, `${topic} at ${width} columns`);
       for (const line of text.split("\n")) {
-        // A word that is longer than a line stays in one piece.
+        // A word that is longer than a line is not broken.
         assert(line.length < width || !line.trim().includes(" "), `${topic} at ${width} columns: "${line}"`);
         assertEquals(line, line.trimEnd());
       }
@@ -64,6 +64,6 @@ Deno.test("helpText() breaks lines at blanks, and fits every width", () => {
   }
 });
 
-Deno.test("helpText() sets no line wider than can be read", () => {
+Deno.test("helpText() sets no line wider than is readable", () => {
   for (const line of helpText("", 200)!.split("\n")) assert(line.length <= 120, line);
 });

@@ -41,7 +41,7 @@ Deno.test("History load() returns what append() kept, the newest first", async (
   });
 });
 
-Deno.test("History keeps a line that is typed again in its newest place only", async () => {
+Deno.test("History keeps a repeated line at its newest position only", async () => {
   await withFolder((_folder, path) => {
     const history = new History(path);
     for (const line of ["get a", "get b", "get a"]) history.append(line);
@@ -83,7 +83,7 @@ Deno.test("History neither reads nor changes a path that is not a regular file",
   });
 });
 
-Deno.test("History keeps no secret, in memory or in the file", async () => {
+Deno.test("History stores no secret, in memory or in the file", async () => {
   await withFolder((_folder, path) => {
     const history = new History(path);
     for (const line of ["auth s3cret", '"\\x61uth" s3cret', "hello 3 auth default s3cret", " set x s3cret"]) {
@@ -96,7 +96,7 @@ Deno.test("History keeps no secret, in memory or in the file", async () => {
   });
 });
 
-Deno.test("History keeps no lone word after auth alone", () => {
+Deno.test("History stores no single word after auth alone", () => {
   const history = new History(undefined);
   for (const line of ["auth", "hunter2", "hunter3", " AUTH ", "ping", "auth", "get a", "auth", "HELP"]) {
     history.append(line);
@@ -104,7 +104,7 @@ Deno.test("History keeps no lone word after auth alone", () => {
   assertEquals(history.lines, ["HELP", "get a", "ping", "hunter3"]);
 });
 
-Deno.test("History load() takes secrets out of the file that another version has left there", async () => {
+Deno.test("History load() removes secrets that another version has written to the file", async () => {
   await withFolder((_folder, path) => {
     Deno.writeTextFileSync(path, "get a\nhello 3 auth default s3cret\nget b\n");
     assertEquals(loaded(path), ["get b", "get a"]);
@@ -121,7 +121,7 @@ Deno.test("History load() cuts a long file to its newest lines", async () => {
   });
 });
 
-Deno.test("History stays within bounds whatever the file holds", async () => {
+Deno.test("History stays within bounds with any file", async () => {
   await withFolder((_folder, path) => {
     const noise = new Uint8Array(HISTORY_FILE_MAX_BYTES + 1_000).map((_, index) => index % 251);
     const contents: [Uint8Array, readonly string[]][] = [
@@ -141,7 +141,7 @@ Deno.test("History stays within bounds whatever the file holds", async () => {
   });
 });
 
-Deno.test("History bounds what it keeps in memory", () => {
+Deno.test("History bounds its lines in memory", () => {
   const history = new History(undefined);
   for (let i = 0; i < HISTORY_MAX_COUNT + 10; i++) history.append(`get ${i}`);
   assertEquals(history.lines.length, HISTORY_MAX_COUNT);
@@ -152,7 +152,7 @@ Deno.test("History bounds what it keeps in memory", () => {
   assertEquals(history.lines, []);
 });
 
-Deno.test("History of several shells loses no line of any, also while one of them cuts the file", async () => {
+Deno.test("History of several shells loses no line, even while one of them cuts the file", async () => {
   await withFolder((_folder, path) => {
     const old = Array.from({ length: HISTORY_MAX_COUNT * 2 }, (_, index) => `get old${index}`);
     Deno.writeTextFileSync(path, old.join("\n") + "\n");
@@ -166,7 +166,7 @@ Deno.test("History of several shells loses no line of any, also while one of the
   });
 });
 
-Deno.test("History waits for the lock of a shell that cuts the file, but not for ever", async () => {
+Deno.test("History waits for the lock of a shell that cuts the file, for a limited time", async () => {
   await withFolder((_folder, path) => {
     const history = new History(path);
     history.append("get a");
@@ -177,7 +177,7 @@ Deno.test("History waits for the lock of a shell that cuts the file, but not for
   });
 });
 
-Deno.test("History without a place, or at an impossible one, keeps lines in memory and does not fail", () => {
+Deno.test("History without a path, or with an impossible one, keeps lines in memory and does not fail", () => {
   for (const path of [undefined, "/dev/null/history"]) {
     const history = new History(path);
     history.append("get x");

@@ -1,6 +1,6 @@
 /**
- * The interactive shell as a program on a pseudo-terminal. What the line editor does with keys is in
- * `line_editor_test.ts`; here are the terminal's modes, signals, files, and the order of what is run.
+ * Tests the interactive shell as a program on a pseudo-terminal: its modes, signals and files, and the order of
+ * execution. `line_editor_test.ts` tests the keys of the line editor.
  */
 
 import { assert, assertEquals, assertFalse, assertLess, assertStringIncludes } from "@std/assert";
@@ -36,13 +36,13 @@ interface Rig {
   readonly server: FakeServer;
   readonly prompt: string;
   readonly historyPath: string;
-  /** The user and system time that the client has used, in seconds. */
+  /** Returns the user and system time that the client has used, in seconds. */
   cpuSeconds(): Promise<number>;
 }
 
 const missing = await missingForTerminals();
 
-/** A test with a client on a terminal, which has shown its first prompt. */
+/** Runs a test with a client on a terminal, after its first prompt. */
 function terminalTest(name: string, run: (rig: Rig) => Promise<void>, env: Record<string, string> = {}): void {
   const suffix = missing === undefined ? "" : ` (left out: ${missing})`;
   Deno.test({ name: `inmem client on a terminal ${name}${suffix}`, ignore: missing !== undefined }, async () => {
@@ -60,7 +60,7 @@ function terminalTest(name: string, run: (rig: Rig) => Promise<void>, env: Recor
       const pid = (await Deno.readTextFile(pidPath)).trim();
       const { stdout } = await new Deno.Command("cat", { args: [`/proc/${pid}/stat`] }).output();
       const fields = new TextDecoder().decode(stdout).replace(/^.*\) /, "").split(" ");
-      // Ticks of a hundredth of a second.
+      // The unit is a hundredth of a second.
       return (Number(fields[11]) + Number(fields[12])) / 100;
     }
     try {
@@ -88,7 +88,7 @@ terminalTest("edits, completes and remembers", async ({ terminal, prompt, histor
   await terminal.seeLine(`${prompt}hgetall`);
   await terminal.type("\x03");
   await terminal.see("^C");
-  // A terminal that does not mark what is pasted: lines run one after another.
+  // The terminal does not mark pasted text, so lines run one after another.
   await terminal.type("get 日本\nset x 1\nincr x\n");
   await terminal.see('"value of 日本"');
   await terminal.see("OK");
@@ -119,7 +119,7 @@ terminalTest("edits, completes and remembers", async ({ terminal, prompt, histor
   assertEquals((await Deno.stat(historyPath)).mode! & 0o777, 0o600);
 });
 
-terminalTest("runs pasted lines at Enter, and U+2028 in them is text", async ({ terminal, server, prompt }) => {
+terminalTest("runs pasted lines at Enter, and treats U+2028 in them as text", async ({ terminal, server, prompt }) => {
   await terminal.type("\x1b[200~count a\u2028flushall\r\nget b\rget c\r\x1b[201~");
   await terminal.expect(() => terminal.screen.lines.includes("get c"), "the last line");
   assertEquals(server.requests, [["auth", "secret"]]);
@@ -127,14 +127,14 @@ terminalTest("runs pasted lines at Enter, and U+2028 in them is text", async ({ 
   await terminal.see("(integer) 2");
   await terminal.seeText(`${prompt}get b\n"value of b"\n${prompt}get c\n"value of c"\n`);
   assertEquals(server.requests.slice(1), [["count", "a\u2028flushall"], ["get", "b"], ["get", "c"]]);
-  // Typed, not pasted.
+  // The text is typed rather than pasted.
   await terminal.type("count a\u2029flushall\r");
   await terminal.see("(integer) 2");
-  // Bytes that are no UTF-8 reach the server as they are: they are two bytes, not two times three.
+  // Bytes that are not UTF-8 reach the server unchanged: they are two bytes, not two times three.
   await terminal.type(Uint8Array.of(...encodeText("size '"), 0xe9, 0xff, ...encodeText("'\r")));
   await terminal.see("\\xe9\\xff");
   await terminal.seeLine(prompt.trimEnd());
-  // The lines after the one that is interrupted are given up.
+  // The lines after the interrupted one are dropped.
   await terminal.type("\x1b[200~blpop q 0\nflushall\n\x1b[201~\r");
   await terminal.expect(() => server.requests.at(-1)?.[0] === "blpop", "the request");
   await terminal.type("\x03");
@@ -144,7 +144,7 @@ terminalTest("runs pasted lines at Enter, and U+2028 in them is text", async ({ 
   assertFalse(server.requests.some(([name]) => name === "flushall"));
 });
 
-terminalTest("takes a paste of 100 kB at once", async ({ terminal, prompt, cpuSeconds }) => {
+terminalTest("accepts a paste of 100 kB in one read", async ({ terminal, prompt, cpuSeconds }) => {
   for (const [begin, end] of [["\x1b[200~", "\x1b[201~"], ["", ""]]) {
     for (const text of ["y".repeat(100_000), "日".repeat(33_000)]) {
       const before = await cpuSeconds();
@@ -155,7 +155,7 @@ terminalTest("takes a paste of 100 kB at once", async ({ terminal, prompt, cpuSe
       await terminal.seeLine(prompt.trimEnd());
     }
   }
-  // Ctrl-C in the middle of it is obeyed when it comes.
+  // Ctrl-C within the text takes effect immediately.
   const before = await cpuSeconds();
   await terminal.type(`\x1b[200~set big ${"y".repeat(100_000)}`);
   await terminal.type("\x03");
@@ -165,7 +165,7 @@ terminalTest("takes a paste of 100 kB at once", async ({ terminal, prompt, cpuSe
   await terminal.see('"value of e"');
 });
 
-terminalTest("stops at Ctrl-Z, goes on, follows the width, and gives the terminal back", async (rig) => {
+terminalTest("stops at Ctrl-Z, continues, follows the width, and restores the terminal", async (rig) => {
   const { terminal, prompt } = rig;
   await terminal.type("get half");
   await terminal.seeLine(`${prompt}get half`);
@@ -184,7 +184,7 @@ terminalTest("stops at Ctrl-Z, goes on, follows the width, and gives the termina
   await terminal.resize(20);
   await terminal.see(prompt);
   await terminal.type("help\r");
-  // The screen of the test keeps its width; lines that break at blanks are shorter than that of the terminal.
+  // The screen of the test keeps its width. Lines that break at blanks are shorter than that of the terminal.
   const help = await terminal.see(prompt);
   for (const line of help.split("\r\n").slice(1)) {
     // deno-lint-ignore no-control-regex
@@ -217,7 +217,7 @@ terminalTest("sends no control sequences to a dumb one", async ({ terminal, serv
   await terminal.see("$ ");
   await terminal.type("fg\r");
   await terminal.see(prompt);
-  // What was sent before the end is run first, and nothing is said after it.
+  // Lines that were sent before the end run first, and nothing is printed after it.
   await terminal.type("clear\rlate\rget y\rget z\r\x04");
   const seen = await terminal.see("$ ");
   assertFalse(seen.includes("\x1b"));
@@ -225,7 +225,7 @@ terminalTest("sends no control sequences to a dumb one", async ({ terminal, serv
   for (const text of ["LATE", '"value of y"', '"value of z"']) assertStringIncludes(seen, text);
 }, { TERM: "dumb" });
 
-terminalTest("says once that the history cannot be kept", async ({ terminal, prompt }) => {
+terminalTest("reports once that the history cannot be stored", async ({ terminal, prompt }) => {
   await terminal.type("get x\r");
   const seen = await terminal.see(prompt);
   assertStringIncludes(seen, 'Cannot keep the history in "/proc/inmem/history": ');

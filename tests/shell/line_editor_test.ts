@@ -1,6 +1,4 @@
-/**
- * The line editor with a screen in place of the terminal: what it shows, and what it hands over.
- */
+/** Tests the line editor with a screen in place of the terminal: what it shows, and what it submits. */
 
 import { assert, assertEquals, assertLess, assertStringIncludes } from "@std/assert";
 import { encodeText } from "../../src/bytes.ts";
@@ -16,7 +14,7 @@ const DOWN = "\x1b[B";
 const LEFT = "\x1b[D";
 const RIGHT = "\x1b[C";
 
-/** An editor on a screen. Lines that are handed over become history, as in the shell. */
+/** An editor on a screen. Submitted lines become history, as in the shell. */
 class Rig {
   screen: Screen;
   readonly taken: string[][] = [];
@@ -46,7 +44,7 @@ class Rig {
     this.editor.start();
   }
 
-  /** Types bytes as one read of the terminal; each text that is handed over is followed by a new prompt. */
+  /** Types bytes as one read of the terminal. Each submitted text is followed by a new prompt. */
   type(text: string | Uint8Array): void {
     const keys = this.#decoder.decode(typeof text === "string" ? encodeText(text) : text);
     const all = [...keys, ...this.#decoder.flush()];
@@ -57,12 +55,12 @@ class Rig {
     }
   }
 
-  /** The row that the cursor is on. */
+  /** Returns the row of the cursor. */
   get line(): string {
     return this.screen.lines[this.screen.cursor.row]!;
   }
 
-  /** Types keys and Enter; returns the lines handed over. */
+  /** Types keys and Enter. Returns the submitted lines. */
   run(keys: string): string[] {
     this.type(keys);
     this.type("\r");
@@ -70,7 +68,7 @@ class Rig {
   }
 }
 
-Deno.test("LineEditor edits by the keys of Emacs and of terminals", () => {
+Deno.test("LineEditor edits with the keys of Emacs and of terminals", () => {
   const rows: [keys: string, line: string][] = [
     ["get a", "get a"],
     [`et${"\x01"}g\x05 a`, "get a"],
@@ -105,7 +103,7 @@ Deno.test("LineEditor edits by the keys of Emacs and of terminals", () => {
   ];
   for (const [keys, line] of rows) {
     assertEquals(new Rig().run(keys), [line], JSON.stringify(keys));
-    // The same, each byte in a read of its own.
+    // The result is the same when each byte is a separate read.
     const rig = new Rig();
     const decoder = new KeyDecoder();
     const all = [...encodeText(keys)].flatMap((byte) => decoder.decode(Uint8Array.of(byte)));
@@ -114,13 +112,13 @@ Deno.test("LineEditor edits by the keys of Emacs and of terminals", () => {
   }
 });
 
-Deno.test("LineEditor takes only carriage return and newline for the end of a line", () => {
+Deno.test("LineEditor treats only carriage return and newline as the end of a line", () => {
   for (const character of ["\u2028", "\u2029", "\u0085", "\u200b", "\u00a0", "\ufeff", "\u3000"]) {
     const line = `echo a${character}flushall`;
     assertEquals(new Rig().run(line), [line]);
     assertEquals(new Rig().run(`\x1b[200~${line}\x1b[201~`), [line]);
   }
-  // Vertical tab and form feed are keys when they are typed, and text when the terminal says that they were pasted.
+  // Vertical tab and form feed are keys when they are typed, and text when the terminal marks them as pasted.
   for (const character of ["\v", "\f", "\t", "\x1c", "\x1d", "\x1e", "\x00", "\x1b", "\x04"]) {
     const line = `echo a${character}flushall`;
     assertEquals(new Rig().run(`\x1b[200~${line}\x1b[201~`), [line]);
@@ -132,13 +130,13 @@ Deno.test("LineEditor takes only carriage return and newline for the end of a li
   }
 });
 
-Deno.test("LineEditor shows what a terminal would obey or hide as text", () => {
+Deno.test("LineEditor shows characters that a terminal would obey or hide as text", () => {
   const rig = new Rig();
   rig.type("\x1b[200~a\u2028b\tc\x1bd\u202ee\u0085f\x7f\x1b[201~");
   assertEquals(rig.line, `${PROMPT}a<U+2028>b^Ic^[d<U+202E>e<U+0085>f^?`);
 });
 
-Deno.test("LineEditor keeps bytes that are no UTF-8", () => {
+Deno.test("LineEditor keeps bytes that are not UTF-8", () => {
   const rig = new Rig();
   rig.type(Uint8Array.of(0x65, 0xe9, 0x20, 0xff, 0xc3));
   rig.type(Uint8Array.of(0xa9, 0x21));
@@ -146,7 +144,7 @@ Deno.test("LineEditor keeps bytes that are no UTF-8", () => {
   assertEquals(rig.run(""), ["e\udce9 \udcff\udcc3\udca9!"]);
 });
 
-Deno.test("LineEditor shows pasted lines until Enter, and hands them over together", () => {
+Deno.test("LineEditor shows pasted lines until Enter, and submits them together", () => {
   const rig = new Rig();
   rig.type("\x1b[200~set a 1\r\nset b 2\rflushall\n\x1b[201~");
   assertEquals(rig.taken, []);
@@ -157,11 +155,11 @@ Deno.test("LineEditor shows pasted lines until Enter, and hands them over togeth
   assertEquals(rig.screen.text, `${PROMPT}set a 1\nXset b 2\nflushall!`);
   rig.type("\r");
   assertEquals(rig.taken, [["set a 1", "Xset b 2", "flushall!"]]);
-  // Only the first is left on the screen: the others are shown when they are run.
+  // Only the first one stays on the screen. The others are shown when they run.
   assertEquals(rig.screen.text, `${PROMPT}set a 1\n${PROMPT.trimEnd()}`);
 });
 
-Deno.test("LineEditor takes a paste in whatever parts it comes", () => {
+Deno.test("LineEditor accepts a paste in any parts", () => {
   const bytes = encodeText("\x1b[200~get é\r\nget 日\x1b[201~\x01X");
   for (let first = 1; first < bytes.length; first++) {
     const rig = new Rig();
@@ -172,10 +170,10 @@ Deno.test("LineEditor takes a paste in whatever parts it comes", () => {
   }
 });
 
-Deno.test("LineEditor runs nothing of a paste that holds the mark at its end", () => {
+Deno.test("LineEditor runs nothing of a paste that contains the mark at its end", () => {
   const content = "get a\n\x1b[201~\nflushall\r\x1b[201~\x1b[200~flushall\n\x1b[201~\x1b[200~b";
   const bytes = encodeText(`\x1b[200~${content}\x1b[201~\r`);
-  // Two marks side by side may be those of two pastes, so they are left out.
+  // Two marks side by side may belong to two pastes, so they are left out.
   const lines = ["get a", "\x1b[201~", "flushall", "flushall", "b"];
   for (let first = 1; first < bytes.length; first++) {
     const rig = new Rig();
@@ -183,11 +181,11 @@ Deno.test("LineEditor runs nothing of a paste that holds the mark at its end", (
     for (const part of [bytes.subarray(0, first), bytes.subarray(first)]) rig.editor.take(decoder.decode(part), 0);
     assertEquals(rig.taken, [], `${first}`);
     assert(decoder.isUnfinished);
-    // What follows the last mark is typed.
+    // The text after the last mark is typed.
     rig.editor.take(decoder.flush(), 0);
     assertEquals(rig.taken, [lines], `${first}`);
   }
-  // Byte by byte.
+  // The bytes arrive one by one.
   const rig = new Rig();
   const decoder = new KeyDecoder();
   for (const byte of bytes) rig.editor.take(decoder.decode(Uint8Array.of(byte)), 0);
@@ -195,7 +193,7 @@ Deno.test("LineEditor runs nothing of a paste that holds the mark at its end", (
   assertEquals(rig.taken, [lines]);
 });
 
-Deno.test("LineEditor gives up a paste at Ctrl-C, and runs nothing of what follows", () => {
+Deno.test("LineEditor drops a paste at Ctrl-C, and runs nothing of what follows", () => {
   const rig = new Rig();
   rig.type("\x1b[200~set a 1\rset b");
   rig.type("\x03");
@@ -203,14 +201,14 @@ Deno.test("LineEditor gives up a paste at Ctrl-C, and runs nothing of what follo
   assertEquals(rig.taken, []);
   rig.type("\x1b[201~get a\r");
   assertEquals(rig.taken, [["get a"]]);
-  // The mark at the end never comes: Ctrl-C once more.
+  // The mark at the end never arrives, so Ctrl-C is needed once more.
   rig.type("\x1b[200~set a 1\rset b");
   rig.type("\x03");
   rig.type("\x03");
   assertEquals(rig.run("get b"), ["get b"]);
 });
 
-Deno.test("LineEditor takes a tab within what comes at once for text, and completes at the end of it", () => {
+Deno.test("LineEditor treats a tab within a read as text, and completes at the end of it", () => {
   const rig = new Rig();
   rig.type("get\ta\r");
   assertEquals(rig.taken, [["get\ta"]]);
@@ -256,7 +254,7 @@ Deno.test("LineEditor moves through the history and keeps the line being typed",
   assertEquals(rig.run(""), ["getx"]);
 });
 
-Deno.test("LineEditor keeps lines of the history that were changed on the way", () => {
+Deno.test("LineEditor keeps changed lines of the history", () => {
   const rig = new Rig(["get b", "get a"]);
   rig.type(`new${"\x01"}${UP}2${"\x01"}${UP}`);
   assertEquals(rig.line, `${PROMPT}get a`);
@@ -264,7 +262,7 @@ Deno.test("LineEditor keeps lines of the history that were changed on the way", 
   assertEquals(rig.line, `${PROMPT}get b2`);
   rig.type(DOWN);
   assertEquals(rig.line, `${PROMPT}new`);
-  // Text instead of a line of the history: what begins with it is found from there on.
+  // The search for a replaced line of the history continues with the new text.
   rig.type(`\x15${UP}\x05\x15set${UP}`);
   assertEquals(rig.line, `${PROMPT}set`);
   assertEquals(rig.run(""), ["set"]);
@@ -297,14 +295,14 @@ Deno.test("LineEditor searches the history with Ctrl-R", () => {
   assertEquals(new Rig([...lines]).run("\x12gre\x05!"), ["set greeting 1!"]);
   assertEquals(new Rig([...lines]).run("a\x12nothing\x1b\x1b[Cb"), ["ab"]);
   assertEquals(new Rig([...lines]).run(`typed\x12gre\x01${DOWN}${DOWN}`), ["typed"]);
-  // Twice on nothing seeks the last text again.
+  // Ctrl-R twice without a text searches for the last text again.
   assertEquals(new Rig([...lines]).run("\x12gre\x07\x12gre\x1b\x05\x15\x12\x12\x12"), ["get greeting"]);
   const dropped = new Rig([...lines]);
   dropped.type("\x12gre\x03");
   assertEquals(dropped.line.trimEnd(), PROMPT.trimEnd());
 });
 
-Deno.test("LineEditor leaves a line that is given up on the screen, and ends at Ctrl-D on an empty one", () => {
+Deno.test("LineEditor leaves a dropped line on the screen, and ends at Ctrl-D on an empty one", () => {
   const rig = new Rig();
   rig.type(`get foo${LEFT}\x03`);
   rig.type("\x03");
@@ -319,13 +317,13 @@ Deno.test("LineEditor leaves a line that is given up on the screen, and ends at 
   assertEquals(rig.screen.cursor, { row: 3, column: 0 });
 });
 
-/** The rows that a text takes on a screen, each character by itself. */
+/** Returns the rows of a text on a screen, with each character by itself. */
 function wrapped(text: string, columns: number, isAll = true): string[] {
   const rows = [""];
   let used = 0;
   for (const character of text) {
     if (character === "\n") {
-      // The cursor has a place after a full row.
+      // The cursor has a position after a full row.
       if (used >= columns) rows.push("");
       rows.push("");
       used = 0;
@@ -344,7 +342,7 @@ function wrapped(text: string, columns: number, isAll = true): string[] {
   return rows.map((row) => row.trimEnd());
 }
 
-Deno.test("LineEditor shows the text wherever the keys have changed it", () => {
+Deno.test("LineEditor shows the text correctly after any key", () => {
   const random = new Random(14);
   const pieces = ["a", "word ", "日本", "😀", "e\u0301", "yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy", "\n", "  "];
   const moves = [LEFT, RIGHT, "\x01", "\x05", "\x1bb", "\x1bf", UP, DOWN];
@@ -355,14 +353,14 @@ Deno.test("LineEditor shows the text wherever the keys have changed it", () => {
       const kind = random.below(10);
       const choices = kind < 5 ? pieces : kind < 8 ? moves : deletions;
       const piece = choices[random.below(choices.length)]!;
-      // At an empty text Ctrl-D ends.
+      // Ctrl-D on an empty text would end.
       if (piece === "\x04") rig.type("a\x02");
       rig.type(kind < 5 ? `\x1b[200~${piece}\x1b[201~` : piece);
       const text = rig.editor.text;
       const all = wrapped(PROMPT + text, columns);
       const shown = rig.screen.lines;
       const context = `seed 14, ${columns} columns, step ${step}: ${JSON.stringify(text)}`;
-      // The cursor stands where the next character does, which may not fit the row before.
+      // The cursor is at the position of the next character, which may not fit the row before.
       const next = text[rig.editor.cursor] ?? "\n";
       const toCursor = PROMPT + text.slice(0, rig.editor.cursor);
       const before = next === "\n"
@@ -381,7 +379,7 @@ Deno.test("LineEditor shows the text wherever the keys have changed it", () => {
   }
 });
 
-Deno.test("LineEditor writes little for a key, and no more than a screen for a paste", () => {
+Deno.test("LineEditor writes few bytes for a key, and no more than a screen for a paste", () => {
   const rig = new Rig();
   rig.type("set key value");
   rig.writtenCount = 0;
@@ -395,7 +393,7 @@ Deno.test("LineEditor writes little for a key, and no more than a screen for a p
   assertLess(rig.writtenCount, 20);
 });
 
-Deno.test("LineEditor's work for a paste grows as its length", () => {
+Deno.test("LineEditor's work for a paste grows linearly", () => {
   for (const text of ["y", "日", "word ", "x\r", "e\u0301", "👩‍👩‍👧"]) {
     const rig = new Rig();
     const bytes = encodeText(text.repeat(Math.ceil(100_000 / encodeText(text).length)));
@@ -409,12 +407,12 @@ Deno.test("LineEditor's work for a paste grows as its length", () => {
   }
 });
 
-Deno.test("LineEditor wraps the line anew when the terminal has another width", () => {
+Deno.test("LineEditor wraps the line again when the terminal has another width", () => {
   for (const [from, to] of [[80, 40], [40, 80], [80, 20], [20, 110]] as const) {
     const text = `set key ${"value ".repeat(20)}end`;
     const rig = new Rig([], from, 24);
     rig.type(text + LEFT.repeat(30));
-    // The terminal wraps what it shows by itself.
+    // The terminal itself wraps what it shows.
     const before = rig.editor.cursor + PROMPT.length;
     const screen = new Screen(to, 24);
     screen.write(PROMPT + text);
@@ -430,7 +428,7 @@ Deno.test("LineEditor wraps the line anew when the terminal has another width", 
   }
 });
 
-Deno.test("LineEditor notices another width by itself, before it is told", () => {
+Deno.test("LineEditor notices another width itself, before the signal", () => {
   const text = "x".repeat(100);
   const rig = new Rig([], 40, 24);
   rig.type(text);

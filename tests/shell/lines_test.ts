@@ -14,13 +14,13 @@ Deno.test("readLines() joins lines that chunks have split", async () => {
   assertEquals(await linesOf("a\nb", "c\n", "\nd", "", "e\n"), ["a", "bc", "", "de"]);
 });
 
-Deno.test("readLines() yields what follows the last newline", async () => {
+Deno.test("readLines() yields the text after the last newline", async () => {
   assertEquals(await linesOf("a\nb"), ["a", "b"]);
   assertEquals(await linesOf("a\n"), ["a"]);
   assertEquals(await linesOf(), []);
 });
 
-Deno.test("readLines() leaves out the byte order mark of a file, and no other", async () => {
+Deno.test("readLines() removes the byte order mark of a file, and no other", async () => {
   assertEquals(await linesOf("\ufeffa\n\ufeffb"), ["a", "\ufeffb"]);
   assertEquals(await linesOf("\ufeffa"), ["a"]);
   assertEquals(await linesOf("\n\ufeffa"), ["", "\ufeffa"]);

@@ -1,6 +1,6 @@
 /**
- * The client as a program: how it is called, what it prints where, and its exit status. The interactive shell has
- * its tests in `shell/interactive_test.ts`.
+ * Tests the client as a program: its arguments, its output, and its exit status. `shell/interactive_test.ts` tests the
+ * interactive shell.
  */
 
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
@@ -66,7 +66,7 @@ Deno.test("inmem client exits with 1 when the server refuses", async () => {
   assertStringIncludes(wrong.errors, "WRONGPASS");
 });
 
-Deno.test("inmem client says what to do about a password", async () => {
+Deno.test("inmem client gives advice about a password", async () => {
   await using server = new FakeServer((request, peer) => {
     if (request[1] === "wrong") peer.refuse("WRONGPASS", "no");
     else if (request[1] === "ended") peer.refuse("WRONGPASS", "It is wrong.");
@@ -131,7 +131,7 @@ Deno.test({
   },
 });
 
-Deno.test("inmem client exits with 2 when it is called wrongly, and helps without a server", async () => {
+Deno.test("inmem client exits with 2 after wrong arguments, and shows help without a server", async () => {
   for (const words of [["--nonsense"], ["--addr", "nowhere"], ["--ca", "/nonexistent", "ping"], ["help", "nonsense"]]) {
     const { code, output, errors } = await runClient(words);
     assertEquals([code, output], [2, ""], words.join(" "));
@@ -145,7 +145,7 @@ Deno.test("inmem client exits with 2 when it is called wrongly, and helps withou
   assertStringIncludes(usage.output, "Usage: inmem client");
 });
 
-Deno.test("inmem client exits with 3 when there is no connection, and hints at what to do", async () => {
+Deno.test("inmem client exits with 3 when there is no connection, with advice", async () => {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr;
   listener.close();

@@ -3,7 +3,7 @@ import { decodeText } from "../../src/bytes.ts";
 import { OUTPUT_WRITE_MAX_BYTES } from "../../src/limits.ts";
 import { Output } from "../../src/shell/output.ts";
 
-Deno.test("Output discard() drops what was not written yet, and what is added after it is written", async () => {
+Deno.test("Output discard() drops unwritten bytes, and later ones are written", async () => {
   const written: string[] = [];
   const release: (() => void)[] = [];
   const output = new Output({
@@ -13,7 +13,7 @@ Deno.test("Output discard() drops what was not written yet, and what is added af
       return new Promise((resolve) => release.push(() => resolve(source.length)));
     },
   });
-  /** Lets writes go on, one after another, until all is written. */
+  /** Lets writes continue, one after another, until all is written. */
   const finish = async () => {
     let isDone = false;
     output.flushed().then(() => isDone = true);
@@ -26,7 +26,7 @@ Deno.test("Output discard() drops what was not written yet, and what is added af
   output.add("after");
   await finish();
   assertEquals(written, ["x".repeat(OUTPUT_WRITE_MAX_BYTES), "after"]);
-  // Nothing is dropped of what comes later, when nothing was being written.
+  // Later bytes are not dropped when nothing was being written.
   output.discard();
   output.add("last");
   await finish();

@@ -10,7 +10,7 @@ import { FakeServer } from "../support/fake_server.ts";
 import type { FakeHandler } from "../support/fake_server.ts";
 import { pause } from "../support/pause.ts";
 
-/** Collects what is written; fails once it has taken `limitBytes`, as a pipe does whose reader went away. */
+/** Collects the written bytes. It fails after `limitBytes`, as a pipe does after its reader has gone. */
 class Collector implements Sink {
   text = "";
   readonly #limitBytes: number;
@@ -21,7 +21,7 @@ class Collector implements Sink {
 
   write(source: Uint8Array): Promise<number> {
     if (this.text.length >= this.#limitBytes) return Promise.reject(new Deno.errors.BrokenPipe("gone"));
-    // One byte less than asked: who writes has to go on with the rest.
+    // It accepts one byte less than requested, so that the writer has to continue with the rest.
     const taken = source.length > 1 ? source.subarray(0, -1) : source;
     this.text += decodeText(taken);
     return Promise.resolve(taken.length);
@@ -64,7 +64,7 @@ Deno.test("runPiped() writes replies in the order of the lines", async () => {
   assertEquals(requests.length, 20_000);
 });
 
-Deno.test("runPiped() goes on after a refusal and after a line that cannot be read", async () => {
+Deno.test("runPiped() continues after an error reply and after a line that cannot be read", async () => {
   const { status, output, errors } = await runLines('echo 1\nbad\n\necho "x\necho 2', answer);
   assertEquals(status, Status.Refused);
   assertEquals(output, "1\n2\n");
@@ -72,19 +72,19 @@ Deno.test("runPiped() goes on after a refusal and after a line that cannot be re
   assertMatch(errors, /^line 4: ERR Cannot read the line: .* never closed$/m);
 });
 
-Deno.test("runPiped() writes refusals among the replies in JSON", async () => {
+Deno.test("runPiped() writes error replies among the other replies in JSON", async () => {
   const { output, errors } = await runLines("echo 1\nbad\necho 2\n", answer, { format: "json" });
   assertEquals(output, '"1"\n{"error":{"code":"ERR","message":"no such thing"}}\n"2"\n');
   assertEquals(errors, "");
 });
 
-/** As a server answers the lines of a transaction. */
+/** Replies as a server does to the lines of a transaction. */
 function transact([name]: string[], peer: Parameters<FakeHandler>[1]): void {
   if (name === "exec") peer.reply([[0, "OK"], [1, "WRONGTYPE", "wrong kind?"], [0, encodeText("a")], [1, "ERR", "no"]]);
   else peer.reply(name === "multi" ? "OK" : "QUEUED");
 }
 
-Deno.test("runPiped() shows the replies of exec, and counts what was refused in it", async () => {
+Deno.test("runPiped() shows the replies of exec, and counts error replies in it", async () => {
   const lines = "multi\nset a 1\nincr l\nget a\nnone\nexec\nset b 1\n";
   const begin = "OK\nQUEUED\nQUEUED\nQUEUED\nQUEUED\n";
   const raw = await runLines(lines, transact);
@@ -103,7 +103,7 @@ Deno.test("runPiped() shows the replies of exec, and counts what was refused in 
   assertStringIncludes(human.output, '1) OK\n2) (error) WRONGTYPE wrong kind?\n3) "a"\n4) (error) ERR no\n');
 });
 
-Deno.test("runPiped() takes an exec without refusals, an empty one and one that was not run for done", async () => {
+Deno.test("runPiped() treats an exec without errors, an empty one and one that was not run as done", async () => {
   for (const [reply, shown] of [[[[0, 1]], "1\n"], [[], ""], [null, "\n"]] as const) {
     const { status, output } = await runLines("exec\n", (_request, peer) => peer.reply(reply as unknown as Value));
     assertEquals([status, output], [Status.Done, shown]);
@@ -130,13 +130,13 @@ Deno.test("runPiped() names the line that is too long", async () => {
   assertMatch(errors, /^inmem client: line 3: Cannot read a line of [0-9]+ bytes: expected at most [0-9]+\n$/);
 });
 
-Deno.test("runPiped() keeps the place of what it answers itself", async () => {
+Deno.test("runPiped() keeps the order of lines that it handles itself", async () => {
   const { output, requests } = await runLines("echo 1\nhelp ping\nclear\necho 2\nquit\necho 3\n", answer);
   assertMatch(output, /^1\nping \[text\]\n(.*\n)+2\n$/);
   assertEquals(requests.length, 2);
 });
 
-Deno.test("runPiped() answers what was read before its input failed", async () => {
+Deno.test("runPiped() writes the replies to lines that it read before its input failed", async () => {
   async function* input(): AsyncGenerator<Uint8Array> {
     yield encodeText("echo 1\necho 2\n");
     await Promise.resolve();
@@ -147,7 +147,7 @@ Deno.test("runPiped() answers what was read before its input failed", async () =
   assertEquals(errors, "inmem client: Cannot read standard input: Is a directory (os error 21)\n");
 });
 
-Deno.test("runPiped() rejects with a bug of its input, and does not take it for the system's", async () => {
+Deno.test("runPiped() rejects with a bug of its input, and does not report it as a system error", async () => {
   // deno-lint-ignore require-yield -- it fails before the first line
   async function* input(): AsyncGenerator<Uint8Array> {
     await Promise.resolve();
@@ -179,7 +179,7 @@ Deno.test("runPiped() keeps few large replies in flight", async () => {
   assert(mostAhead <= 20, `${mostAhead} replies of a megabyte were asked for and not written`);
 });
 
-Deno.test("runPiped() stops when the connection is lost, and says what is unknown", async () => {
+Deno.test("runPiped() stops when the connection is lost, and reports what is unknown", async () => {
   const { status, output, errors, requests } = await runLines("echo 1\ncut\necho 2\n", answer);
   assertEquals(status, Status.NoConnection);
   assertEquals(output, "1\n");

@@ -2,7 +2,7 @@ import { assert, assertFalse } from "@std/assert";
 import { COMMANDS } from "../../src/catalog/specification.ts";
 import { isSecret } from "../../src/shell/secrets.ts";
 
-Deno.test("isSecret() knows what would be executed with a password", () => {
+Deno.test("isSecret() recognizes lines that would be executed with a password", () => {
   const lines = [
     "auth s3cret",
     "auth",
@@ -44,7 +44,7 @@ Deno.test("isSecret() knows what would be executed with a password", () => {
   for (const line of lines) assert(isSecret(line), line);
 });
 
-Deno.test("isSecret() knows what was meant for a command with a password", () => {
+Deno.test("isSecret() recognizes lines that were meant for a command with a password", () => {
   const lines = [
     "auht s3cret",
     "atuh s3cret",
@@ -76,7 +76,7 @@ Deno.test("isSecret() knows what was meant for a command with a password", () =>
     "requirepass s3cret",
     "masterauth s3cret",
     "eval \"return redis.call('auth', 's3cret')\" 0",
-    // Lines that cannot be read.
+    // These lines cannot be tokenized.
     '"auth"s3cret',
     "'auth's3cret",
     '"auth" "s3cret',
@@ -92,7 +92,7 @@ Deno.test("isSecret() knows what was meant for a command with a password", () =>
   for (const line of lines) assert(isSecret(line), line);
 });
 
-Deno.test("isSecret() lets lines be remembered that have nothing to do with passwords", () => {
+Deno.test("isSecret() accepts lines that have nothing to do with passwords", () => {
   const lines = [
     "",
     "get auth",
@@ -119,7 +119,7 @@ Deno.test("isSecret() lets lines be remembered that have nothing to do with pass
     "exit",
     'set "open',
     'set json {"a": 1}',
-    // Errors that a person wants to correct.
+    // These are mistakes that a user wants to correct.
     "sett path x",
     "gte a",
     "push k v",
@@ -131,7 +131,7 @@ Deno.test("isSecret() lets lines be remembered that have nothing to do with pass
   for (const line of lines) assertFalse(isSecret(line), line);
 });
 
-Deno.test("isSecret() is told by the specification which commands carry a secret", () => {
+Deno.test("isSecret() follows the specification of which commands carry a secret", () => {
   for (const { name, aliases, secret, syntax } of COMMANDS) {
     if (/password/.test(syntax)) assert(secret !== "none", `${name}: its syntax has a password`);
     for (const each of [name, ...aliases]) {

@@ -9,7 +9,7 @@ import { pause } from "../support/pause.ts";
 class Rig {
   readonly events: string[] = [];
   readonly input: TerminalInput;
-  /** Lines that the next Enter puts back, as one of a text of several lines does. */
+  /** Lines that the next Enter puts back, as the first line of a text of several lines does. */
   unread: string[] = [];
 
   constructor() {
@@ -25,7 +25,7 @@ class Rig {
     this.input.add(encodeText(text));
   }
 
-  /** What happened since it was asked last. */
+  /** Returns what has happened since the last call. */
   next(): string[] {
     return this.events.splice(0);
   }
@@ -42,7 +42,7 @@ class Rig {
   }
 }
 
-Deno.test("TerminalInput hands a paste over line by line", () => {
+Deno.test("TerminalInput passes a paste on line by line", () => {
   const rig = new Rig();
   rig.type("one\ntwo\r\nthree\rfo");
   assertEquals(rig.next(), ["one", "enter"]);
@@ -55,12 +55,12 @@ Deno.test("TerminalInput hands a paste over line by line", () => {
   assertEquals(rig.next(), ["fo", "ur", "enter"]);
 });
 
-/** Waits until the input has seen that nothing follows: its timer comes before one that is longer. */
+/** Waits until the input has noticed a pause: its timer fires before a longer one. */
 async function escapeKeyDelay(): Promise<void> {
   await pause(ESCAPE_KEY_DELAY_MS + 1);
 }
 
-Deno.test("TerminalInput puts lines back before what was typed ahead", async () => {
+Deno.test("TerminalInput inserts lines before those that were typed ahead", async () => {
   const rig = new Rig();
   rig.unread = ["two", "three"];
   rig.type("\x1b[200~one\ntwo\nthree\x1b[201~\rfour\r");
@@ -74,7 +74,7 @@ Deno.test("TerminalInput puts lines back before what was typed ahead", async () 
   assertEquals(rig.next(), []);
 });
 
-Deno.test("TerminalInput waits for a pause before it takes the mark at the end of a paste for its end", async () => {
+Deno.test("TerminalInput waits for a pause before it accepts the mark at the end of a paste", async () => {
   const rig = new Rig();
   rig.type("\x1b[200~one\x1b[201~\r");
   rig.type("flushall\r\x1b[201~");
@@ -88,7 +88,7 @@ Deno.test("TerminalInput waits for a pause before it takes the mark at the end o
   assertEquals(rig.next(), ["two", "enter"]);
 });
 
-Deno.test("TerminalInput interrupts for Ctrl-C while held, and forgets what was typed before it", () => {
+Deno.test("TerminalInput interrupts for Ctrl-C while held, and drops the keys before it", () => {
   const rig = new Rig();
   rig.unread = ["of the paste"];
   rig.type("one\ntwo\n");
@@ -108,7 +108,7 @@ Deno.test("TerminalInput interrupts for a Ctrl-C that was read together with the
   assertEquals(rig.next(), ["th"]);
 });
 
-Deno.test("TerminalInput suspends for Ctrl-Z while held, and keeps what was typed", () => {
+Deno.test("TerminalInput suspends for Ctrl-Z while held, and keeps the typed keys", () => {
   const rig = new Rig();
   rig.type("one\ntwo\x1a\n");
   assertEquals(rig.next(), ["one", "enter", "suspend"]);
@@ -116,7 +116,7 @@ Deno.test("TerminalInput suspends for Ctrl-Z while held, and keeps what was type
   assertEquals(rig.next(), ["two", "enter"]);
 });
 
-Deno.test("TerminalInput takes an Escape for a key when nothing follows it", async () => {
+Deno.test("TerminalInput treats an Escape as a key when nothing follows it", async () => {
   const rig = new Rig();
   rig.type("\x1b");
   rig.type("[A");
@@ -130,7 +130,7 @@ Deno.test("TerminalInput takes an Escape for a key when nothing follows it", asy
   assertEquals(rig.next(), ["escape"]);
 });
 
-Deno.test("TerminalInput bounds what is typed ahead", () => {
+Deno.test("TerminalInput bounds the keys that are typed ahead", () => {
   const rig = new Rig();
   rig.type("one\r");
   const chunk = new Uint8Array(1024 * 1024).fill(0x79);
@@ -141,7 +141,7 @@ Deno.test("TerminalInput bounds what is typed ahead", () => {
   assertEquals(rig.next(), ["two"]);
 });
 
-Deno.test("TerminalInput takes a tab that was typed while it was held for a key, and a pasted one for text", () => {
+Deno.test("TerminalInput treats a tab that was typed while it was held as a key, and a pasted one as text", () => {
   const rig = new Rig();
   rig.type("one\r");
   rig.type("ge\t");

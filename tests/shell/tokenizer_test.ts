@@ -15,7 +15,7 @@ Deno.test("tokenize() splits at blanks of any kind", () => {
   assertEquals(words("  \t "), []);
 });
 
-Deno.test("tokenize() keeps blanks, quotes and nothing at all inside of quotes", () => {
+Deno.test("tokenize() keeps blanks, quotes and empty text inside of quotes", () => {
   assertEquals(words(`set "a b" 'c "d" e' "" ''`), ["set", "a b", 'c "d" e', "", ""]);
   assertEquals(words(`"it's" 'it\\'s'`), ["it's", "it's"]);
 });
@@ -27,7 +27,7 @@ Deno.test("tokenize() understands escapes in double quotes only", () => {
   assertEquals(words(String.raw`'\n' a\nb C:\dir`), ["\\n", "a\\nb", "C:\\dir"]);
 });
 
-Deno.test("tokenize() joins what stands before a quote with it", () => {
+Deno.test("tokenize() joins a quote with the text before it", () => {
   assertEquals(words(`key:"a b"`), ["key:a b"]);
 });
 
@@ -45,7 +45,7 @@ Deno.test("tokenize() keeps bytes that are not UTF-8, and text of any language",
   assertEquals(words("set 日本 é"), ["set", "日本", "é"]);
 });
 
-Deno.test("tokenize() reads back what quote() has written, whatever the bytes", () => {
+Deno.test("tokenize() reads what quote() has written, for any bytes", () => {
   const random = new Random(2);
   for (let round = 0; round < 2_000; round++) {
     const bytes = random.bytes(random.below(12));

@@ -11,7 +11,7 @@ import {
 } from "../../src/shell/typed_text.ts";
 import { pickSeed, Random } from "../support/random.ts";
 
-Deno.test("encodeTyped() makes the bytes again from which decodeTyped() has made a text", () => {
+Deno.test("encodeTyped() restores the bytes from which decodeTyped() has made a text", () => {
   const random = new Random(pickSeed());
   const parts = [
     ...["a", "é", "日本", "😀", "\u2028", "\ufeff", "\0", "\r\n", "\u{10ffff}", "\ud7ff", "\ue000"].map(encodeText),
@@ -33,7 +33,7 @@ Deno.test("decodeTyped() keeps valid UTF-8 as text", () => {
   assertEquals(decodeTyped(Uint8Array.of(0x61, 0xe9, 0x62)), "a\udce9b");
 });
 
-Deno.test("unfinishedLength() counts only what may become a character", () => {
+Deno.test("unfinishedLength() counts only bytes that may become a character", () => {
   const cases: [bytes: number[], length: number][] = [
     [[0x61], 0],
     [[0x61, 0xc3], 1],
@@ -48,7 +48,7 @@ Deno.test("unfinishedLength() counts only what may become a character", () => {
   for (const [bytes, length] of cases) assertEquals(unfinishedLength(Uint8Array.from(bytes)), length, `${bytes}`);
 });
 
-Deno.test("clusters are what a terminal shows as one, wherever they are", () => {
+Deno.test("clusters are what a terminal shows as one, at any position", () => {
   const clusters = [
     "a",
     "e\u0301",
