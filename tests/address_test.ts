@@ -25,7 +25,7 @@ Deno.test("parseAddress() reads names, IPv4, IPv6 and every address", () => {
   for (const [text, hostname, port] of cases) assertEquals(parseAddress(text), { hostname, port }, text);
 });
 
-Deno.test("parseAddress() refuses anything else and says what was expected", () => {
+Deno.test("parseAddress() refuses anything else with what was expected", () => {
   const cases: [text: string, message: string][] = [
     ["", "expected host:port"],
     ["9443", "expected host:port"],
@@ -54,7 +54,7 @@ Deno.test("parseAddress() refuses anything else and says what was expected", () 
   for (const [text, message] of cases) assertThrows(() => parseAddress(text), UsageError, message);
 });
 
-Deno.test("parseAddress() brings every spelling into one", () => {
+Deno.test("parseAddress() returns the canonical spelling of every address", () => {
   const cases: [text: string, own: string][] = [
     ["LocalHost:09443", "localhost:9443"],
     ["[0:0:0:0:0:0:0:1]:1", "[::1]:1"],
@@ -70,14 +70,14 @@ Deno.test("parseAddress() brings every spelling into one", () => {
   for (const [text, own] of cases) assertEquals(formatAddress(parseAddress(text)), own, text);
 });
 
-Deno.test("parseServerAddress() refuses whatever cannot be connected to, in one line", () => {
+Deno.test("parseServerAddress() refuses an address that cannot be connected to, in one line", () => {
   for (const text of BAD_SERVER_ADDRESSES) {
     const error = assertThrows(() => parseServerAddress(text), UsageError);
     assert(/^[^\n]{10,500}$/.test(error.message), error.message);
   }
 });
 
-Deno.test("parseServerAddress() takes what can be connected to", () => {
+Deno.test("parseServerAddress() accepts an address that can be connected to", () => {
   const good = [
     "a:1",
     "A-b.example:65535",
@@ -100,7 +100,7 @@ Deno.test("parseServerAddress() takes what can be connected to", () => {
   for (const text of good) assertEquals(parseServerAddress(text), parseAddress(text), text);
 });
 
-Deno.test("sameServerKey() is the same for all spellings of an address", () => {
+Deno.test("sameServerKey() is equal for all spellings of an address", () => {
   const same = [
     ["a:1", "A:1", "a.:01", "A.:00001"],
     ["[::1]:7001", "[0:0:0:0:0:0:0:1]:07001", "[0::0:1]:7001"],
@@ -111,7 +111,7 @@ Deno.test("sameServerKey() is the same for all spellings of an address", () => {
   assertEquals(new Set(keys.flat()).size, 3);
 });
 
-Deno.test("parseHost() takes a host that stands alone", () => {
+Deno.test("parseHost() accepts a host without a port", () => {
   assertEquals(["Cache.example", "0:0::1", "127.0.0.1"].map(parseHost), ["cache.example", "::1", "127.0.0.1"]);
   for (const text of ["", "127.1", "a:1", "[::1]", "-a", "a b"]) assertThrows(() => parseHost(text), UsageError);
 });
@@ -122,14 +122,14 @@ Deno.test("formatAddress() writes what parseAddress() reads", () => {
   }
 });
 
-Deno.test("isLoopback() holds for addresses that only this machine can reach", () => {
+Deno.test("isLoopback() is true for addresses that only this machine can reach", () => {
   const loopback = ["127.0.0.1", "127.9.9.9", "::1", "0:0:0:0:0:0:0:1", "::ffff:127.0.0.1", "localhost", "LOCALHOST"];
   for (const host of loopback) assert(isLoopback(host), host);
   const others = ["0.0.0.0", "::", "192.0.2.1", "128.0.0.1", "127.example", "127.0.0.1.example", "::2", "1::", "1::1"];
   for (const host of [...others, "::ffff:192.0.2.1", "localhost.example", "10:1", ""]) assert(!isLoopback(host), host);
 });
 
-Deno.test("isIpAddress() tells addresses from names", () => {
+Deno.test("isIpAddress() distinguishes addresses from names", () => {
   for (const host of ["1.2.3.4", "::", "2001:db8::1", "fe80::1%eth0", "::ffff:1.2.3.4"]) {
     assert(isIpAddress(host), host);
   }

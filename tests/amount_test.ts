@@ -3,10 +3,10 @@ import denoJson from "../deno.json" with { type: "json" };
 import { amountOf, isLong, longOnly } from "./support/amount.ts";
 
 const FOLDER = new URL("./", import.meta.url);
-/** What `deno task test:long` looks for in test files. */
+/** Matches what `deno task test:long` looks for in test files. */
 const AMOUNT_MODULE = "support/amount.ts";
 
-/** The modules below a folder with their sources, by their paths. */
+/** The modules below a folder with their sources, by path. */
 function modules(folder: URL, path = ""): Map<string, string> {
   const found = new Map<string, string>();
   for (const { name, isDirectory } of Deno.readDirSync(folder)) {
@@ -17,7 +17,7 @@ function modules(folder: URL, path = ""): Map<string, string> {
   return found;
 }
 
-Deno.test("deno task test:long finds each test file that has a long form, also by what it imports", () => {
+Deno.test("deno task test:long finds each test file that has a long form, including by its imports", () => {
   const { command } = denoJson.tasks["test:long"];
   assert(command.includes(`$(grep -rlF --include='*_test.ts' ${AMOUNT_MODULE} tests/)`), command);
   const sources = modules(FOLDER);
@@ -34,7 +34,7 @@ Deno.test("deno task test:long finds each test file that has a long form, also b
   assertEquals(missing, [], "these have a long form by what they import, and have to import the amounts themselves");
 });
 
-Deno.test("amountOf() is what the environment variable says, or else the short or the long form", () => {
+Deno.test("amountOf() returns the environment variable, or else the amount of the short or the long form", () => {
   const variable = "INMEM_TEST_AMOUNT";
   assertEquals(amountOf(variable, 2, 3), isLong ? 3 : 2);
   Deno.env.set(variable, "7");
@@ -46,7 +46,7 @@ Deno.test("amountOf() is what the environment variable says, or else the short o
 });
 
 Deno.test({
-  name: "longOnly has a test ignored in the short form",
+  name: "longOnly ignores a test in the short form",
   ...longOnly,
   fn: () => assertEquals(isLong, true),
 });

@@ -1,8 +1,10 @@
 /**
- * Runs every script of `bench/` that is not for `deno bench` once, as small as it goes, so that none rots: it exits with 0,
- * and its JSON has what its reader expects. Nothing is measured: at this size the figures mean little.
+ * Runs every script of `bench/` that is not for `deno bench` once, with the smallest amounts, so that none breaks
+ * unnoticed: it exits with 0, and its JSON has the expected form. Nothing is measured, since the figures mean little at
+ * this size.
  *
- * A script more is a row more in `SCRIPTS`; it may have several, where a part of it needs programs that machines lack.
+ * A new script is a new row in `SCRIPTS`. A script may have several rows if parts of it need programs that machines may
+ * lack.
  */
 
 import { assert, assertEquals } from "@std/assert";
@@ -25,14 +27,14 @@ import { pickSeed, Random } from "./support/random.ts";
 const seed = pickSeed();
 const random = new Random(seed);
 
-/** All parts of a script in the long form; in the short one so many of them, by chance. */
+/** Returns all parts of a script in the long form, and this many random ones in the short form. */
 function pickParts<Part>(parts: readonly Part[], count: number): readonly Part[] {
   if (isLong) return parts;
   const first = random.below(parts.length);
   return parts.filter((_, index) => (index - first + parts.length) % parts.length < count);
 }
 
-/** The parts of durability_bench.ts, and what their rows are about. */
+/** The parts of durability_bench.ts, and the subjects of their rows. */
 const DURABILITY_PARTS = pickParts([
   { name: "policies", groups: ["fsync always", "fsync everysec", "fsync never"] },
   { name: "start", groups: ["start"] },
@@ -41,23 +43,23 @@ const DURABILITY_PARTS = pickParts([
 const SERVED_BOUNDS = pickParts(["idle", "deadlines", "removal", "sizes", "keys"], 1);
 const STORE_BOUNDS = pickParts(["lists", "hashes", "index", "slices", "eviction", "capacity"], 2);
 const BOUNDS_GROUPS = [...SERVED_BOUNDS, ...STORE_BOUNDS];
-/** Tests of redis_comparison.ts, and the pipelines at which they are compared. */
+/** The tests of redis_comparison.ts, and the pipelines at which they are compared. */
 const COMPARED = pickParts([
   { name: "set", pipelines: [16, 64] },
   { name: "lpop", pipelines: [16, 64] },
   { name: "lrange_100", pipelines: [16] },
 ], 1);
 
-/** A script that takes longer is told to stop, which ends the servers that it has started. */
+/** A script that takes longer than this is stopped, which also ends the servers that it has started. */
 const TIMEOUT_MS = 60_000;
 
 interface Script {
-  /** In `bench/`. */
+  /** The name of the script in `bench/`. */
   readonly name: string;
   readonly args: readonly string[];
-  /** What the machine lacks for it; `undefined` when it can run. */
+  /** The program that the machine lacks for it; `undefined` when it can run. */
   readonly lacks?: string | undefined;
-  /** Checks what `--json` has printed. */
+  /** Checks the output of `--json`. */
   readonly check: (report: unknown) => void;
 }
 
@@ -140,7 +142,7 @@ async function start(name: string, args: readonly string[]): Promise<Outcome> {
   return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
 }
 
-/** What a script that ends well has printed. */
+/** Returns the output of a successful script. */
 async function run(name: string, args: readonly string[]): Promise<string> {
   const { code, stdout, stderr } = await start(name, args);
   assertEquals(code, 0, `${name}: ${stderr}`);
@@ -181,7 +183,7 @@ function checkHits(report: unknown): void {
     assertPositive({ cacheShare, cacheKeys });
     for (const percent of [exactHitPercent, sampledHitPercent]) {
       assert(percent >= 0 && percent <= 100, `${trace}: ${percent} %`);
-      // A loop longer than the cache is what LRU never hits.
+      // LRU never hits in a loop that is longer than the cache.
       assert(percent > 0 || trace.startsWith("loop"), `${trace}: no hits`);
     }
   }
@@ -201,7 +203,7 @@ function checkMemory(report: unknown): void {
   assertEquals(rows.map(({ load }) => load), LOADS.map(({ name }) => name));
   for (const { keys, redisBytes, inmemBytes, ratio, wantedRatio, inmemUsedBytes } of rows) {
     assertPositive({ keys, wantedRatio, inmemUsedBytes });
-    // With so few keys, resident memory is more by what the runtime takes and returns than by the data.
+    // With so few keys, the runtime changes the resident memory more than the data does.
     for (const figure of [redisBytes, inmemBytes, ratio]) assert(Number.isFinite(figure), `${figure}`);
   }
 }
@@ -239,7 +241,7 @@ function checkProxyToTwemproxy(report: unknown): void {
   assertEquals(checkProxy(report), [["GET", "SET"].flatMap((command) => sides.map((side) => `${command}: ${side}`))]);
 }
 
-/** Answers what the rows of each section are about. */
+/** Returns the subjects of the rows of each section. */
 function checkProxy(report: unknown): string[][] {
   const { machine, cores, inmem, rounds, sections } = report as ProxyReport;
   assert(machine !== "" && cores !== "" && inmem !== "");
@@ -253,7 +255,7 @@ function checkProxy(report: unknown): string[][] {
         side === rows[0]!.side ? [true, true] : [false, false],
       );
       if (ratio !== undefined) assertRatio(ratio, side === "through inmem proxy");
-      // Processor time is counted in hundredths of a second, of which so short a run may have none.
+      // Processor time is counted in hundredths of a second, and so short a run may take none.
       assertEquals(Object.keys(row.ns).includes("proxy"), side.includes("proxy"), `row ${index}`);
     }
     return rows.map(({ command, side }) => `${command}: ${side}`);

@@ -1,6 +1,7 @@
 /**
- * Runs every bench once, so that none rots: its module loads, and each function it registers returns without an error.
- * Nothing is measured. `Deno.bench` does nothing under `deno test`; here it is replaced by a collector while a module loads.
+ * Runs every bench once, so that none breaks unnoticed: its module loads, and each function that it registers returns
+ * without an error. Nothing is measured. `Deno.bench` does nothing under `deno test`, so a collector replaces it while
+ * a module loads.
  */
 
 import { assert, assertEquals } from "@std/assert";
@@ -11,7 +12,7 @@ const benchFolder = fromFileUrl(new URL("../bench/", import.meta.url));
 async function listBenches(): Promise<string[]> {
   const names: string[] = [];
   for await (const { name } of Deno.readDir(benchFolder)) {
-    // A script is run by bench_scripts_test.ts.
+    // bench_scripts_test.ts runs the scripts.
     const isBench = name.endsWith("_bench.ts") &&
       !(await Deno.readTextFile(join(benchFolder, name))).includes("import.meta.main");
     if (isBench) names.push(name);
@@ -19,7 +20,7 @@ async function listBenches(): Promise<string[]> {
   return names.sort();
 }
 
-/** The benches that a module registers while it loads, in any of the forms that `Deno.bench` takes. */
+/** Returns the benches that a module registers while it loads, in any of the forms that `Deno.bench` accepts. */
 async function collect(path: string): Promise<Deno.BenchDefinition[]> {
   const found: Deno.BenchDefinition[] = [];
   function register(...parts: (string | Partial<Deno.BenchDefinition> | Deno.BenchDefinition["fn"])[]): void {

@@ -23,7 +23,7 @@ const INTEGERS = [0, 1, 9, 10, 11, 99, 100, 101, 127, 128, 255, 256, 65535, 6553
     Number.MAX_SAFE_INTEGER,
   ]);
 
-/** What Redis refuses as an integer as well. */
+/** Texts that Redis refuses as integers as well. */
 const NOT_INTEGERS = [
   "",
   "-",
@@ -43,7 +43,7 @@ const NOT_INTEGERS = [
   "\0",
 ];
 
-/** Reads from the middle of a larger buffer, so that a reader which ignores its range is found out. */
+/** Parses from the middle of a larger buffer, so that a reader which ignores its range fails. */
 function within<Result>(text: string, read: (bytes: Uint8Array, start: number, length: number) => Result): Result {
   const inner = encodeText(text);
   const outer = new Uint8Array(inner.length + 8).fill(0x35);
@@ -64,11 +64,11 @@ Deno.test("decodeText() keeps a byte order mark, which is data here", () => {
   assertEquals(decodeText(encodeText("\ufeffx")), "\ufeffx");
 });
 
-Deno.test("decodeText() turns what is not UTF-8 into U+FFFD", () => {
+Deno.test("decodeText() replaces invalid UTF-8 by U+FFFD", () => {
   assertEquals(decodeText(Uint8Array.of(0x61, 0xff, 0x62)), "a\ufffdb");
 });
 
-Deno.test("copyBytes() copies exactly its range at every length around the switch of method", () => {
+Deno.test("copyBytes() copies exactly its range at every length around the change of method", () => {
   const source = Uint8Array.from({ length: 300 }, (_, i) => i + 1);
   for (const length of [0, 1, 2, 31, 63, 64, 65, 66, 128, 256]) {
     const target = new Uint8Array(300).fill(0xee);
@@ -105,7 +105,7 @@ Deno.test("equalsIgnoringCase() folds ASCII letters only", () => {
   assert(is("px1", "px1"));
   assertFalse(is("gets", "get"));
   assertFalse(is("ge", "get"));
-  // "[" differs from "{" by the bit that tells upper from lower case, as "@" does from "`".
+  // "[" and "{" differ in the same bit as upper and lower case do; so do "@" and "`".
   assertFalse(is("[", "{"));
   assertFalse(is("@", "`"));
   assertFalse(is("\x11", "1"));
@@ -123,7 +123,7 @@ Deno.test("parseInteger() reads every safe integer that formatInteger() writes",
   }
 });
 
-Deno.test("formatInteger() writes nothing behind what it returns", () => {
+Deno.test("formatInteger() writes nothing after the bytes that it counts", () => {
   const target = new Uint8Array(24).fill(0xee);
   const length = formatInteger(-42, target, 1);
   assertEquals(length, 3);
@@ -137,7 +137,7 @@ Deno.test("parseInteger() and parseInteger64() refuse what Redis refuses", () =>
   }
 });
 
-Deno.test("parseInteger() answers NaN beyond 53 bits, parseInteger64() reads all 64", () => {
+Deno.test("parseInteger() returns NaN beyond 53 bits, parseInteger64() reads all 64", () => {
   assertEquals(within("9007199254740992", parseInteger), NaN);
   assertEquals(within("-9007199254740992", parseInteger), NaN);
   assertEquals(within("9007199254740992", parseInteger64), 9007199254740992n);
@@ -148,7 +148,7 @@ Deno.test("parseInteger() answers NaN beyond 53 bits, parseInteger64() reads all
   assertEquals(within("99999999999999999999", parseInteger64), undefined);
 });
 
-Deno.test("copyViewed() copies any length to any place, and nothing beside it, whichever views there are", () => {
+Deno.test("copyViewed() copies any length to any position, and nothing beside it, with any views", () => {
   const source = Uint8Array.from({ length: 200 }, (_, i) => (i * 37 + 11) % 256);
   for (const length of [0, 1, 7, 8, 9, 15, 16, 63, 64, 96, 97, 120]) {
     for (const [from, at] of [[0, 0], [3, 8], [8, 5], [13, 27]] as const) {

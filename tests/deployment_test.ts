@@ -1,7 +1,7 @@
 /**
- * Holds what cannot be run here, where no container engine is: the Dockerfile and `cluster/docker-compose.yml`. Every path
- * in them has to come from somewhere, and the command line of each service, with its health check, is run for real, with
- * a container's paths turned into those of a temporary folder and its addresses into free ports of loopback.
+ * Tests the Dockerfile and `cluster/docker-compose.yml` without a container engine. Every path in them has to exist,
+ * and the command line of each service and its health check really run: with a container's paths replaced by those of a
+ * temporary folder, and its addresses by free ports of loopback.
  */
 
 import { assert, assertEquals, assertExists, assertStringIncludes } from "@std/assert";
@@ -36,7 +36,7 @@ async function readCompose(): Promise<Compose> {
   return parse(await Deno.readTextFile(join(clusterFolder, "docker-compose.yml"))) as Compose;
 }
 
-/** The instructions of the Dockerfile, continued lines joined, comments left out. */
+/** Returns the instructions of the Dockerfile, with continued lines joined and without comments. */
 async function readDockerfile(): Promise<{ instruction: string; value: string }[]> {
   const text = await Deno.readTextFile(join(ROOT, "Dockerfile"));
   return text.replaceAll("\\\n", " ").split("\n").filter((line) => line !== "" && !line.startsWith("#")).map((line) => {
@@ -69,7 +69,7 @@ Deno.test("docker-compose.yml names only services, volumes, secrets and files th
   assertEquals([...used].filter((name) => name in volumes).sort(), Object.keys(volumes).sort());
 });
 
-Deno.test("docker-compose.yml: every path inside a container is mounted, and every server is listed and certified", async () => {
+Deno.test("docker-compose.yml: every path in a container is mounted, and every server is listed and certified", async () => {
   const { services } = await readCompose();
   for (const [name, service] of Object.entries(services)) {
     const mounted = service.volumes.map((volume) => volume.split(":")[1] ?? "");
@@ -93,7 +93,7 @@ Deno.test("docker-compose.yml: every path inside a container is mounted, and eve
   assertEquals(certified, [...servers, "proxy"]);
 });
 
-Deno.test("Dockerfile copies what exists and is not ignored, and builds with the pinned Deno", async () => {
+Deno.test("Dockerfile copies files that exist and are not ignored, and builds with the pinned Deno", async () => {
   const instructions = await readDockerfile();
   const unignored = (await Deno.readTextFile(join(ROOT, ".dockerignore"))).split("\n")
     .filter((line) => line.startsWith("!")).map((line) => line.slice(1));
@@ -114,9 +114,9 @@ Deno.test("Dockerfile copies what exists and is not ignored, and builds with the
 });
 
 Deno.test("deno.json leaves packages and the lock file to the tasks", async () => {
-  // Before it runs a task, Deno downloads the npm packages that deno.json's "imports", or a lock file it knows of,
-  // names; and it does so without the DENO_TLS_CA_STORE that the task is about to set. Behind a mirror that inspects TLS
-  // a fresh clone would end there. So the import map has a file of its own, and each task names the lock file itself.
+  // Before it runs a task, Deno downloads the npm packages of the "imports" in deno.json, or of a lock file that it
+  // knows, and it does so without the DENO_TLS_CA_STORE that the task sets. Behind a proxy that inspects TLS this would
+  // fail in a fresh clone. The import map is therefore a separate file, and each task names the lock file itself.
   const config = JSON.parse(await Deno.readTextFile(join(ROOT, "deno.json"))) as {
     imports?: unknown;
     lock?: unknown;
@@ -126,7 +126,7 @@ Deno.test("deno.json leaves packages and the lock file to the tasks", async () =
   assertEquals(config.lock, false);
   for (const [name, { command }] of Object.entries(config.tasks)) {
     for (const [part, word] of command.matchAll(/\bdeno (run|test|bench|compile|check|doc)\b[^&]*/g)) {
-      // Whatever reads the tests needs the clients that they use; everything else does without.
+      // A task that reads the tests needs the clients that they use. All others do without.
       const lock = /\btests\/[")]?$|^deno check\b/.test(part.trim()) ? "tests/deno.lock" : "deno.lock";
       assertStringIncludes(part, `--lock=${lock} --frozen`, `${name}: deno ${word}`);
       assertStringIncludes(command, "DENO_TLS_CA_STORE=system,mozilla", name);
@@ -134,7 +134,7 @@ Deno.test("deno.json leaves packages and the lock file to the tasks", async () =
   }
 });
 
-Deno.test("docker-compose.yml gives each server a share of the memory, and checks health seldom", async () => {
+Deno.test("docker-compose.yml gives each server a share of the memory, and seldom checks its health", async () => {
   const { services } = await readCompose();
   const sizes = Object.entries(services).filter(([name]) => name.startsWith("server")).map(([name, service]) => {
     assertEquals(service.memswap_limit, service.mem_limit, name);
@@ -154,14 +154,14 @@ Deno.test("docker-compose.yml gives each server a share of the memory, and check
   assert(parseDuration(/--interval=(\S+)/.exec(value)![1]!) >= 30_000);
 });
 
-/** The part of a lock file that is read here. */
+/** The part of a lock file that this test reads. */
 interface LockFile {
   specifiers: Record<string, string>;
   npm: Record<string, unknown>;
 }
 
-Deno.test("tests/deno.lock pins what deno.lock does, and the clients of Redis, which are not in the binary", async () => {
-  // `deno compile` packs every package that the lock file names, and `deno run` downloads them, needed or not.
+Deno.test("tests/deno.lock pins the packages of deno.lock, and the clients of Redis, which are not in the binary", async () => {
+  // `deno compile` includes every package of the lock file, and `deno run` downloads them, needed or not.
   const read = async (path: string) => JSON.parse(await Deno.readTextFile(join(ROOT, path))) as LockFile;
   const [program, tests] = [await read("deno.lock"), await read("tests/deno.lock")];
   for (const part of ["specifiers", "npm"] as const) {
@@ -174,10 +174,10 @@ Deno.test("tests/deno.lock pins what deno.lock does, and the clients of Redis, w
   assert(Object.keys(tests.specifiers).some((name) => name.startsWith("npm:ioredis@")));
 });
 
-/** What a container's paths and addresses are here. The longest prefix of a path counts. */
+/** The replacements of a container's paths and addresses. The longest prefix of a path counts. */
 type Places = Readonly<Record<string, string>>;
 
-/** The words of a container's command line as they are run here. */
+/** Returns the words of a container's command line with the replacements. */
 function localize(words: readonly string[], places: Places): string[] {
   const prefixes = Object.keys(places).sort((a, b) => b.length - a.length);
   return words.map((word) => {
@@ -186,20 +186,22 @@ function localize(words: readonly string[], places: Places): string[] {
   });
 }
 
-/** Runs `inmem` to its end, which has to be a good one. */
+/** Runs `inmem` to its end, and asserts that it succeeds. */
 async function run(words: readonly string[], env?: Record<string, string>): Promise<string> {
   const { code, stdout, stderr } = await runInmem(words, { env });
   assertEquals(code, 0, `inmem ${words.join(" ")}\n${stderr}`);
   return stdout;
 }
 
-/** Runs `body` in a folder that holds what the containers mount, and stops in reverse order what `body` started. */
+/**
+ * Runs `body` in a folder with the files that the containers mount, and stops in reverse order what `body` has started.
+ */
 async function inFolder(body: (folder: string, started: RoleProcess[]) => Promise<void>): Promise<void> {
   const folder = await Deno.makeTempDir();
   const started: RoleProcess[] = [];
   const ends: string[] = [];
   try {
-    // In a container it is under /run/secrets, where a file may be readable by all.
+    // In a container it is under /run/secrets, where every user may read a file.
     await Deno.writeTextFile(join(folder, "password"), `${PASSWORD}\n`, { mode: 0o600 });
     await body(folder, started);
   } finally {
@@ -224,7 +226,7 @@ Deno.test("docker-compose.yml: every command line and health check runs, and the
     const wordsOf = (name: string) => services[name]?.command.split(" ") ?? [];
     await run(localize(wordsOf("certs"), places));
 
-    /** Runs a service's health check; answers its words without the command, so that others can follow. */
+    /** Runs a service's health check. Returns its words without the command, so that others can follow. */
     const checkHealth = async (name: string, address: string) => {
       const [program, ...words] = services[name]?.healthcheck.test?.split(" ") ?? [];
       assertEquals(program, "inmem");

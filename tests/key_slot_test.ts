@@ -5,11 +5,11 @@ const SLOTS = 16_384;
 
 function slot(key: string): number {
   const bytes = new TextEncoder().encode(`<${key}>`);
-  // Keys stand in the middle of read buffers.
+  // Keys are in the middle of read buffers.
   return slotOf(bytes, 1, bytes.length - 2);
 }
 
-Deno.test("crc16() gives the check value of CRC-16/XMODEM", () => {
+Deno.test("crc16() returns the check value of CRC-16/XMODEM", () => {
   const bytes = new TextEncoder().encode("123456789");
   assertEquals(crc16(bytes, 0, bytes.length), 0x31c3);
 });
@@ -21,7 +21,7 @@ Deno.test("slotOf() agrees with Redis Cluster", () => {
   assertEquals(slot(""), 0);
 });
 
-Deno.test("slotOf() hashes what stands in the first braces, if anything does", () => {
+Deno.test("slotOf() hashes the text in the first braces, if it is not empty", () => {
   assertEquals(slot("{user1000}.following"), slot("user1000"));
   assertEquals(slot("{user1000}.followers"), slot("user1000"));
   assertEquals(slot("foo{{bar}}zap"), slot("{bar"));

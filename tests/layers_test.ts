@@ -2,21 +2,20 @@
  * Imports go in one direction: a table lists what each layer may import, and the imports that `deno info` finds are
  * checked against it. Type-only and dynamic imports count like any other. `tidy_test.ts` finds cycles.
  *
- * A module's layer is the first name under `src/`: `src/wire/native/frame.ts` is of `wire`, `src/shell/main.ts` and
- * `src/shell/history.ts` are of `shell`. The modules at the root of `src/` are leaves, but for the two
- * ways in.
+ * A module's layer is the first name under `src/`: `src/wire/native/frame.ts` is in `wire`, `src/shell/main.ts` and
+ * `src/shell/history.ts` are in `shell`. The modules at the root of `src/` are leaves, except for the two entry points.
  */
 
 import { assert, assertEquals } from "@std/assert";
 import { type Edge, reachedFrom, readImports, ROOT } from "./support/module_graph.ts";
 import { listFiles } from "./support/tidy/files.ts";
 
-/** The modules at the root of `src/` that anything may import, and that import nothing but each other. */
+/** The modules at the root of `src/` that any module may import, and that import only each other. */
 const LEAVES = ["address", "bytes", "errors", "key_slot", "limits", "run_for"];
 
 /**
- * What each layer may import besides itself and the leaves. `platform` is a module that Deno has built in (`node:`),
- * and `package` is one from outside.
+ * The modules that each layer may import in addition to itself and the leaves. `platform` is a module that Deno has
+ * built in (`node:`), and `package` is one from outside.
  */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   // The parts that everything else uses.
@@ -28,9 +27,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   store: [],
   log: ["memory", "wire", "platform"],
   route: ["memory"],
-  // What a role needs to start.
+  // The parts that a role needs to start.
   role: ["catalog", "route", "std", "platform", "package"],
-  // Commands: on the connection itself, which a proxy runs as a server does, and on data.
+  // The commands: those on the connection itself, which a proxy runs as a server does, and those on data.
   connection: ["catalog", "memory", "wire"],
   command: ["catalog", "memory", "wire", "connection", "store"],
   // The roles.
@@ -52,18 +51,18 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   client: ["catalog", "wire", "net", "role"],
   shell: ["catalog", "client", "role", "std"],
   offline: ["log", "role"],
-  // The two ways in.
+  // The entry points.
   main: ["server", "proxy", "shell", "offline", "role"],
   mod: ["client"],
 };
 
 /**
- * The layer of a path under `src/` or of a package's specifier: the longest folder that the table names. A module at
+ * Returns the layer of a path under `src/` or of a package's specifier: the longest folder in the table. A module at
  * the root of `src/` is itself a layer.
  */
 function layerOf(path: string): string {
   if (path.startsWith("node:")) return "platform";
-  // The one file above `src/` that is imported: it holds the version.
+  // This is the one imported file outside of `src/`, which contains the version.
   if (path === "deno.json" || /^[a-z]+:/.test(path)) return "package";
   const folders = path.replace(/(\.d)?\.ts$/, "").split("/");
   for (let count = folders.length - 1; count > 0; count--) {
@@ -73,7 +72,7 @@ function layerOf(path: string): string {
   return folders[0]!;
 }
 
-/** A sentence for each edge that goes against the direction. */
+/** Returns a sentence for each import against the direction. */
 function violations(edges: readonly Edge[]): string[] {
   const found: string[] = [];
   for (const { from, to } of edges) {
@@ -85,7 +84,7 @@ function violations(edges: readonly Edge[]): string[] {
   return found;
 }
 
-/** A path under `src/`; what is not there keeps its name. */
+/** Returns a path under `src/`. Other paths keep their names. */
 function inSource(path: string): string {
   return path.replace(/^src\//, "");
 }
@@ -99,7 +98,7 @@ Deno.test("imports from main.ts and mod.ts go one way", () => {
   assertEquals(violations(EDGES), []);
 });
 
-Deno.test("mod.ts imports no package, so that it can be imported without our import map", () => {
+Deno.test("mod.ts imports no package, so that it can be imported without inmem's import map", () => {
   const packages = [...reachedFrom(["mod.ts"], EDGES)].filter((path) => ["package", "std"].includes(layerOf(path)));
   assertEquals(packages, []);
 });
@@ -107,7 +106,7 @@ Deno.test("mod.ts imports no package, so that it can be imported without our imp
 Deno.test("every source module is reached from main.ts or mod.ts", () => {
   const reached = reachedFrom(["main.ts", "mod.ts"], EDGES);
   const sources = listFiles(ROOT).filter((path) => /^src\/.*\.ts$/.test(path)).map(inSource);
-  // The typed packages serve the tests too.
+  // The types of packages also serve the tests.
   assertEquals(sources.filter((path) => !reached.has(path) && layerOf(path) !== "std"), []);
 });
 
@@ -116,7 +115,7 @@ Deno.test("reachedFrom() follows imports over several modules, and round cycles"
   assertEquals([...reachedFrom(["a"], edges)], ["a", "b", "c"]);
 });
 
-Deno.test("violations() accepts the direction and names what goes against it", () => {
+Deno.test("violations() accepts the direction and reports what goes against it", () => {
   assertEquals(
     violations([
       { from: "wire/native/frame.ts", to: "limits.ts" },

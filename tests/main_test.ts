@@ -1,4 +1,4 @@
-/** The program around the roles: what a first word does, exit statuses, signals. Runs the real program. */
+/** Tests the program around the roles: its first argument, exit statuses, signals. It runs the real program. */
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { inmemCommand, RoleProcess } from "../cluster/role_process.ts";
@@ -9,7 +9,7 @@ import { until } from "./support/until.ts";
 
 const LOCAL = ["server", "--addr", "127.0.0.1:0", "--no-persist", "--plaintext"];
 
-/** One line on standard error, nothing on standard output. */
+/** Asserts one line on standard error, and nothing on standard output. */
 async function assertRefused(words: readonly string[], code: number, message: string, env = {}): Promise<void> {
   const outcome = await runInmem(words, { env });
   assertEquals([outcome.code, outcome.stdout], [code, ""], outcome.stderr);
@@ -17,7 +17,7 @@ async function assertRefused(words: readonly string[], code: number, message: st
   assertStringIncludes(outcome.stderr, message);
 }
 
-Deno.test("inmem explains itself when it is given no word, and its roles on demand", async () => {
+Deno.test("inmem explains itself without an argument, and its roles on demand", async () => {
   const [bare, help, role, option] = await Promise.all([
     runInmem([]),
     runInmem(["--help"]),
@@ -30,11 +30,11 @@ Deno.test("inmem explains itself when it is given no word, and its roles on dema
   assertEquals([role.code, role.stderr, option.stdout], [0, "", role.stdout]);
 });
 
-Deno.test("inmem --version tells the version of deno.json", async () => {
+Deno.test("inmem --version prints the version of deno.json", async () => {
   assertEquals((await runInmem(["--version"])).stdout, `inmem ${configuration.version}\n`);
 });
 
-Deno.test("inmem refuses unknown words, and names the one that was meant", async () => {
+Deno.test("inmem refuses unknown words, and suggests a similar one", async () => {
   await Promise.all([
     assertRefused(["srever"], 2, 'did you mean "inmem server"?'),
     assertRefused(["constructor"], 2, "expected server, proxy, client, check, restore, certs or help"),
@@ -56,13 +56,13 @@ Deno.test("inmem server refuses options that are wrong or not safe with exit sta
   ]);
 });
 
-Deno.test("inmem server refuses a password in the environment that is no text, on one line", async () => {
+Deno.test("inmem server refuses a password in the environment that is not text, on one line", async () => {
   const command = inmemCommand(...LOCAL).map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(" ");
   const { code, stderr } = await run(["sh", "-c", `INMEM_PASSWORD="$(printf 'a\\377')" exec ${command}`]);
   assertEquals([code, stderr], [1, "inmem: Cannot use the password in INMEM_PASSWORD: expected UTF-8 text\n"]);
 });
 
-Deno.test("inmem server refuses what the machine does not allow with exit status 1", async () => {
+Deno.test("inmem server refuses with exit status 1 what the machine does not allow", async () => {
   const folder = await Deno.makeTempDir({ prefix: "inmem-main-" });
   const taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   try {
@@ -93,7 +93,7 @@ async function withServer(run: (server: RoleProcess, address: Deno.NetAddr) => P
   }
 }
 
-Deno.test("inmem server says once where it listens, and survives signals that are no reason to end", () =>
+Deno.test("inmem server logs once where it listens, and survives signals that are not a reason to end", () =>
   withServer(async (server, address) => {
     for (const signal of ["SIGHUP", "SIGUSR1", "SIGUSR2", "SIGPIPE", "SIGXFSZ"] as const) server.signal(signal);
     using client = await RawClient.connect(address);
@@ -104,12 +104,12 @@ Deno.test("inmem server says once where it listens, and survives signals that ar
     assertEquals(await client.rest(), "");
   }));
 
-Deno.test("inmem server ends at once on a second signal", () =>
+Deno.test("inmem server ends immediately on a second signal", () =>
   withServer(async (server, address) => {
     using client = await RawClient.connect(address);
     await client.call("set", "big", new Uint8Array(30_000_000));
     await client.send(framesOf(...Array.from({ length: 5 }, () => ["get", "big"])));
-    // It waits for this client, which takes none of its replies.
+    // It waits for this client, which reads none of its replies.
     await client.socket.read(new Uint8Array(1));
     server.signal("SIGTERM");
     await until(() => server.lines.some((line) => line.includes("Stopping")), "the server says that it stops");

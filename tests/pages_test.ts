@@ -1,6 +1,4 @@
-/**
- * Compares what the pages for contributors say of layers, limits, packages, versions and forms with the sources of it.
- */
+/** Compares the pages for contributors with their sources: layers, limits, packages, versions and forms. */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { parse } from "@std/yaml";
@@ -16,7 +14,7 @@ function roomOf(path: string): string {
   return path.replace(/^src\//, "").replace(/(?<=\/).*/, "");
 }
 
-Deno.test("parsePage() tells prose, code, links and headings apart", () => {
+Deno.test("parsePage() distinguishes prose, code, links and headings", () => {
   const page = parsePage([
     "---\nname: x\n---\n# A `title`, twice",
     "A [link](to/file.md#part) and `code that\ngoes on`.",

@@ -13,15 +13,15 @@ import { isGenerated, OPTION_TABLES, renderPage } from "./support/pages.ts";
 import { FILES, isThere, pageOf, PAGES, readFile, TEXTS } from "./support/project.ts";
 import { faultsOf } from "./support/tidy/prose.ts";
 
-/** README is read in five minutes. */
+/** The longest README that can be read in five minutes, in bytes. */
 const README_MAX_BYTES = 10_240;
 
-/** Programs that are not ours, and have other options. */
+/** Programs of others, with other options. */
 const FOREIGN_PROGRAMS = /^(redis-cli|redis-benchmark|docker|kill|sleep|export|npx -y deno@[0-9.]+ (cache|run))\b/;
 
-/** What looks like a file or a folder of the project; a span with other characters is a pattern or a call. */
+/** Matches a file or a folder of the project. A span with other characters is a pattern or a call. */
 const PATH = /^(\.ci|\.github|bench|certs|cluster|src|tests)\/[\w./-]*$|^[\w/-]+(\.d)?\.(ts|md)$/;
-/** Names of what programs and readers make, and of files that there must not be. */
+/** The names of files that programs and readers make, and of files that must not exist. */
 const ABSENT = /^cluster\/(certs|data|servers\.json)|^example\.ts$|^(utils|index)\.ts$/;
 
 /** The roles, as tasks call them. */
@@ -45,7 +45,7 @@ function faultOfCall(call: string): string | undefined {
   const words = call.split(/\s+/);
   const role = words.slice(0, 2).join(" ") === "proxy plan" ? "proxy plan" : words[0]!;
   const table = OPTION_TABLES.find(({ usage }) => usage.startsWith(`inmem ${role} `));
-  // `ROLE` stands for any.
+  // `ROLE` means any role.
   if (table === undefined) return /^(ROLE|help|version)$/.test(role) ? undefined : `there is no role "${role}"`;
   let index = role.split(" ").length;
   for (; index < words.length; index++) {
@@ -76,7 +76,7 @@ function faultOf(line: string): string | undefined {
   return undefined;
 }
 
-Deno.test("README is not longer than what is read in five minutes", () => {
+Deno.test("README can be read in five minutes", () => {
   const size = new TextEncoder().encode(readFile("README.md")).length;
   assert(size <= README_MAX_BYTES, `expected at most ${README_MAX_BYTES} bytes, found ${size}`);
 });
@@ -87,11 +87,11 @@ Deno.test("generated parts of the pages are what deno task pages writes", async 
   for (const [path, page] of generated) assertEquals(page, await renderPage(page), `${path}: run "deno task pages"`);
 });
 
-Deno.test("the page of roles has the options of each of them", () => {
+Deno.test("the page of roles has the options of each role", () => {
   assertEquals(new Set(OPTION_TABLES), new Set(Object.values(optionTables)));
 });
 
-Deno.test("renderPage() replaces what is between the marks, and nothing else", async () => {
+Deno.test("renderPage() replaces the text between the marks, and nothing else", async () => {
   const page = "# Title\n\n<!-- begin groups: generated -->\nold\n<!-- end groups -->\n\nText.\n";
   const rendered = await renderPage(page);
   assert(rendered.startsWith("# Title\n\n<!-- begin groups: generated -->\n"), rendered);
@@ -114,7 +114,7 @@ Deno.test("command lines and options in the pages are those of tasks, roles and 
   );
 });
 
-Deno.test("faultOf() finds what is not there", () => {
+Deno.test("faultOf() finds names that do not exist", () => {
   assertEquals(faultOf("deno task nothing"), 'there is no task "nothing"');
   assertEquals(faultOf("npx -y deno@2.7.11 task server --nothing"), 'inmem server has no option "--nothing"');
   assertEquals(faultOf("inmem server --data x --servers y"), 'inmem server has no option "--servers"');
