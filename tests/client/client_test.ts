@@ -225,14 +225,14 @@ Deno.test("Client accepts a reply that arrives byte by byte", async () => {
 for (
   const [what, bytes] of [
     ["another protocol's bytes", encodeText("HTTP/1.1 400 Bad Request\r\n\r\n")],
-    ["a frame that is no reply", new Uint8Array([0, 0, 0, 1, 0xc0])],
+    ["a frame that is not a reply", new Uint8Array([0, 0, 0, 1, 0xc0])],
     ["malformed MessagePack", new Uint8Array([0, 0, 0, 2, 0x92, 0xc1])],
     ["an empty frame", new Uint8Array([0, 0, 0, 0])],
   ] as const
 ) {
   Deno.test(`Client closes a connection that replies with ${what}`, async () => {
     await withClient((_request, peer) => peer.write(bytes), async (client) => {
-      const error = await assertRejects(() => client.send(["ping"]), ConnectionError, "not the protocol");
+      const error = await assertRejects(() => client.send(["ping"]), ConnectionError, "not in the protocol");
       assertInstanceOf(error.cause, ProtocolError);
       assertFalse(client.connected);
     });

@@ -85,9 +85,9 @@ Deno.test("inmem client gives advice about a password", async () => {
   assertEquals(
     await errorsWith("needless"),
     "inmem client: Cannot authenticate: ERR no password\\xc2\\x9b here. Sure? If this server requires no password, leave " +
-      "--password-file away and unset INMEM_PASSWORD\n",
+      "out --password-file and unset INMEM_PASSWORD\n",
   );
-  assertMatch(await errorsWith("ended"), /: WRONGPASS It is wrong\. Give the right one with --password-file/);
+  assertMatch(await errorsWith("ended"), /: WRONGPASS It is wrong\. Pass the right one with --password-file/);
   assertEquals(
     await errorsWith("full"),
     "inmem client: Cannot authenticate: ERR max number of clients reached\n",
@@ -156,7 +156,7 @@ Deno.test("inmem client exits with 3 when there is no connection, with advice", 
   await using server = new FakeServer((_request, peer) => peer.write(encodeText("HTTP/1.1 400 Bad Request\r\n")));
   const other = await runClient([...to(server), "get", "x"]);
   assertEquals(other.code, 3);
-  assertStringIncludes(other.errors, "not the protocol of inmem");
+  assertStringIncludes(other.errors, "not in the protocol of inmem");
 });
 
 Deno.test("inmem client runs the lines of its input", async () => {
