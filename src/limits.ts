@@ -151,7 +151,7 @@ export const CONNECT_FAMILY_DELAY_MS = 50;
 /** The most addresses of one name that are tried. */
 export const ADDRESSES_OF_NAME_MAX_COUNT = 64;
 /** The most addresses of one name that an error lists, each with its reason. */
-export const ADDRESSES_TOLD_MAX_COUNT = 8;
+export const ADDRESSES_LISTED_MAX_COUNT = 8;
 /**
  * The most name lookups at the same time, with two per name. Each occupies one of 32 threads, which files need as well,
  * for 10 s if no name server replies.
@@ -760,7 +760,7 @@ export const SNAPSHOT_GAP_MS = 2;
  * The number of slices without any use of a key after which a snapshot hurries: its slices last up to
  * {@linkcode SNAPSHOT_SLICE_MAX_MS} and have almost no gap between them.
  */
-export const SNAPSHOT_IDLE_TURNS_COUNT = 20;
+export const SNAPSHOT_IDLE_SLICES_COUNT = 20;
 /**
  * How many keys a slice of a snapshot visits for each key that commands have used since the last slice, so that the
  * snapshot comes to an end.

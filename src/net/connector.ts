@@ -25,7 +25,7 @@
 
 import { isIpAddress } from "../address.ts";
 import { ConnectionError } from "../errors.ts";
-import { ADDRESSES_TOLD_MAX_COUNT, CONNECT_TIMEOUT_MS } from "../limits.ts";
+import { ADDRESSES_LISTED_MAX_COUNT, CONNECT_TIMEOUT_MS } from "../limits.ts";
 import { abort, closeQuietly } from "./abort.ts";
 import { type AddressFailure, AddressRace } from "./happy_eyeballs.ts";
 import { systemLookups } from "./name_lookup.ts";
@@ -148,7 +148,7 @@ function explain<T>(options: ConnectOptions, cause: unknown, isAborted: boolean,
   const { failures, lookupProblem, isLookingUp } = race;
   const host = options.serverName ?? options.hostname;
   const reasonOf = (error: unknown) => connectReason(error, host);
-  const parts = failures.slice(0, ADDRESSES_TOLD_MAX_COUNT).map(({ address, error }) => {
+  const parts = failures.slice(0, ADDRESSES_LISTED_MAX_COUNT).map(({ address, error }) => {
     return address === options.hostname ? reasonOf(error) : `${address}: ${reasonOf(error)}`;
   });
   if (failures.length > parts.length) parts.push(`and ${failures.length - parts.length} more addresses`);

@@ -27,7 +27,7 @@ import {
   PLACE_LOOK_INTERVAL_MS,
   SNAPSHOT_GAP_MS,
   SNAPSHOT_GROWTH_MIN_BYTES,
-  SNAPSHOT_IDLE_TURNS_COUNT,
+  SNAPSHOT_IDLE_SLICES_COUNT,
   SNAPSHOT_LOOK_FACTOR,
   SNAPSHOT_RETRY_MS,
   SNAPSHOT_SLICE_MAX_MS,
@@ -434,7 +434,7 @@ export class Persistence {
     const scan = new SnapshotScan(store, writer);
     try {
       while (!this.#captureSlice(scan, saving, hurries)) {
-        const gapMs = hurries || saving.idleTurns > SNAPSHOT_IDLE_TURNS_COUNT ? 0 : SNAPSHOT_GAP_MS;
+        const gapMs = hurries || saving.idleTurns > SNAPSHOT_IDLE_SLICES_COUNT ? 0 : SNAPSHOT_GAP_MS;
         await new Promise((resolve) => setTimeout(resolve, gapMs));
         if (this.#isClosing) {
           await writer.abandon();
@@ -473,7 +473,7 @@ export class Persistence {
     const goal = store.snapshotCursor.visited + ahead * SNAPSHOT_LOOK_FACTOR;
     saving.ahead = store.snapshotCursor.ahead;
     saving.idleTurns = ahead === 0 ? saving.idleTurns + 1 : 0;
-    const isIdle = hurries || saving.idleTurns > SNAPSHOT_IDLE_TURNS_COUNT;
+    const isIdle = hurries || saving.idleTurns > SNAPSHOT_IDLE_SLICES_COUNT;
     while (!saving.writer.isBehind) {
       if (scan.step()) return true;
       saving.keys = scan.keys;
