@@ -795,6 +795,8 @@ export const FOLLOWER_DEBOUNCE_MS = 100;
  * not keep in step with a program that writes at regular intervals.
  */
 export const FOLLOWER_RETRY_MS = 37;
+/** The longest time that a proxy which stops waits for a check of the list of servers that is under way. */
+export const FOLLOWER_CLOSE_GRACE_MS = 1_000;
 /**
  * How often content that was reported as invalid is read again although the file has not changed, since the reason may
  * have gone.

@@ -4,14 +4,14 @@
  * @module
  */
 
-import type { Transaction } from "../../src/command/context.ts";
+import type { ServerRole, Transaction } from "../../src/command/context.ts";
 import type { CommandContext } from "../../src/command/dispatch.ts";
 import { SharedState } from "../../src/command/shared_state.ts";
 import { ClientState } from "../../src/connection/client_state.ts";
 import type { Store } from "../../src/store/store.ts";
 
 /** May do everything, and never has to pause. */
-export class BenchContext implements CommandContext {
+export class BenchContext implements CommandContext, ServerRole {
   readonly store: Store;
   readonly shared: SharedState;
   readonly client: ClientState<Transaction> = new ClientState(1, "", "", { kill: () => {}, deliver: () => {} }, true);
@@ -23,9 +23,17 @@ export class BenchContext implements CommandContext {
     this.shared = new SharedState(store);
   }
 
+  readonly role: ServerRole = this;
+
   authenticate(): boolean {
     return true;
   }
+
+  failedLogin(): number {
+    return 0;
+  }
+
+  noteAdmin(): void {}
 
   info(): string {
     return "";

@@ -108,12 +108,14 @@ export function isOpen({ open }: CommandSpecification, version: ProtocolVersion)
   return open === true || (open === "native" && version === 0);
 }
 
-/** Whether clients have to authenticate, and whether a user and a password are right. */
-export interface Authenticator {
+/** Decides whether a client may log in. */
+export interface Authenticator<Client> {
+  /** Whether clients have to authenticate. */
   readonly passwordRequired: boolean;
-  authenticate(user: string, password: string): boolean;
-  /** Takes note of a wrong password. Returns for how long its refusal is to be held back, in ms. */
-  failedLogin?(): number;
+  /** Returns whether the user and the password are right, and the client may still try. */
+  authenticate(client: Client, user: string, password: string): boolean;
+  /** Records a wrong password of a client. Returns how long its refusal has to wait, in ms. */
+  failedLogin(client: Client): number;
 }
 
 /**
@@ -124,7 +126,7 @@ export interface Authenticator {
  *
  * @throws {ReplyError}
  */
-export function checkAuthentication(call: Call, authenticator: Authenticator): void {
+export function checkAuthentication<Client>(call: Call, client: Client, authenticator: Authenticator<Client>): void {
   if (call.count > 3) throw new ReplyError("ERR", "syntax error");
   const text = (index: number) => decodeText(call.bytes, call.starts[index]!, call.lengths[index]!);
   const user = call.count === 3 ? text(1) : DEFAULT_USER;
@@ -136,7 +138,7 @@ export function checkAuthentication(call: Call, authenticator: Authenticator): v
         "Are you sure your configuration is correct?",
     );
   }
-  checkCredentials(user, text(call.count - 1), authenticator);
+  checkCredentials(user, text(call.count - 1), client, authenticator);
 }
 
 /**
@@ -144,9 +146,15 @@ export function checkAuthentication(call: Call, authenticator: Authenticator): v
  *
  * @throws {ReplyError}
  */
-export function checkCredentials(user: string, password: string, authenticator: Authenticator): void {
-  const accepted = authenticator.passwordRequired ? authenticator.authenticate(user, password) : user === DEFAULT_USER;
+export function checkCredentials<Client>(
+  user: string,
+  password: string,
+  client: Client,
+  authenticator: Authenticator<Client>,
+): void {
+  const { passwordRequired } = authenticator;
+  const accepted = passwordRequired ? authenticator.authenticate(client, user, password) : user === DEFAULT_USER;
   if (accepted) return;
-  const delayMs = (authenticator.passwordRequired ? authenticator.failedLogin?.() : undefined) ?? 0;
+  const delayMs = passwordRequired ? authenticator.failedLogin(client) : 0;
   throw new DelayedReplyError("WRONGPASS", "invalid username-password pair or user is disabled.", delayMs);
 }

@@ -10,7 +10,7 @@
 
 import type { CommandSpecification } from "../catalog/specification.ts";
 import type { ClientState } from "../connection/client_state.ts";
-import type { ConnectionContext } from "../connection/context.ts";
+import type { ConnectionContext, Role } from "../connection/context.ts";
 import type { Subcommands } from "../connection/subcommands.ts";
 import type { Store } from "../store/store.ts";
 import type { Reply } from "../wire/reply.ts";
@@ -34,18 +34,8 @@ export type Transaction = RequestQueue<Command>;
  */
 export type GoesOn = "always" | "here" | "no";
 
-/**
- * The things that a command may use besides its request. Each connection has one context and reuses it for every
- * command. A role implements it.
- */
-export interface CommandContext extends ConnectionContext {
-  /** The store. Its `nowMs` is set once per read batch, so that every command of a batch sees the same time. */
-  readonly store: Store;
-  /** The state of this connection. */
-  readonly client: ClientState<Transaction>;
-  readonly shared: SharedState;
-  /** The TTL of keys that are created without one; 0 for none. */
-  readonly defaultTtlMs: number;
+/** The server that serves a connection, as far as commands need it. */
+export interface ServerRole extends Role {
   /**
    * Writes a snapshot. Resolves when it is on disk.
    *
@@ -63,6 +53,23 @@ export interface CommandContext extends ConnectionContext {
   beginSave(): boolean;
   /** The time of the last snapshot, in milliseconds since 1970. */
   readonly lastSaveMs: number;
+  /** Logs an exception that no command should throw. The client got the reply `ERR internal error`. */
+  reportBug(error: unknown): void;
+}
+
+/**
+ * The things that a command may use besides its request. Each connection has one context and reuses it for every
+ * command.
+ */
+export interface CommandContext extends ConnectionContext {
+  /** The store. Its `nowMs` is set once per read batch, so that every command of a batch sees the same time. */
+  readonly store: Store;
+  /** The state of this connection. */
+  readonly client: ClientState<Transaction>;
+  readonly shared: SharedState;
+  readonly role: ServerRole;
+  /** The TTL of keys that are created without one; 0 for none. */
+  readonly defaultTtlMs: number;
   /**
    * Calls `step` until it returns `true`, or until the command has to {@linkcode pause}, which may be before the first
    * step. Each step should take about a tenth of a millisecond.
@@ -94,8 +101,6 @@ export interface CommandContext extends ConnectionContext {
   block(begin: () => Promise<void> | undefined): Promise<void>;
   /** Returns whether the client has sent bytes that were not read; `false` where the system cannot report it. */
   hasInput(): boolean;
-  /** Logs an exception that no command should throw. The client got the reply `ERR internal error`. */
-  reportBug(error: unknown): void;
 }
 
 /**

@@ -31,7 +31,7 @@ export function refuse(context: CommandContext, reply: Reply, error: unknown): v
   if (error instanceof ReplyError || error instanceof StoreFullError) {
     reply.error(error.code as ReplyCode, error.message);
   } else {
-    context.reportBug(error);
+    context.role.reportBug(error);
     reply.error("ERR", "internal error");
   }
 }

@@ -21,9 +21,9 @@ export async function save(context: CommandContext, request: Request, reply: Rep
   if (request.count > 2) throw wrongCount(request);
   if (request.count === 2) {
     checkLocal(context, "SAVE with a path");
-    await context.save(request.text(1));
+    await context.role.save(request.text(1));
   } else {
-    await context.save();
+    await context.role.save();
   }
   reply.ok();
 }
@@ -31,19 +31,21 @@ export async function save(context: CommandContext, request: Request, reply: Rep
 /** `bgsave [schedule]` begins a snapshot. */
 export function bgsave(context: CommandContext, request: Request, reply: Reply): void {
   if (request.count > 2 || (request.count === 2 && !request.is(1, "schedule"))) throw syntaxError();
-  if (!context.beginSave()) throw new ReplyError("ERR", "Background save already in progress");
+  if (!context.role.beginSave()) throw new ReplyError("ERR", "Background save already in progress");
   reply.status("Background saving started");
 }
 
 /** `bgrewriteaof` begins a snapshot, which is how the log is shortened here. */
 export function bgrewriteaof(context: CommandContext, _request: Request, reply: Reply): void {
-  if (!context.beginSave()) throw new ReplyError("ERR", "Background append only file rewriting already in progress");
+  if (!context.role.beginSave()) {
+    throw new ReplyError("ERR", "Background append only file rewriting already in progress");
+  }
   reply.status("Background append only file rewriting started");
 }
 
 /** `lastsave` replies with the time of the last snapshot, in seconds since 1970. */
-export function lastsave({ lastSaveMs }: CommandContext, _request: Request, reply: Reply): void {
-  reply.integer(Math.floor(lastSaveMs / 1000));
+export function lastsave({ role }: CommandContext, _request: Request, reply: Reply): void {
+  reply.integer(Math.floor(role.lastSaveMs / 1000));
 }
 
 /**

@@ -15,7 +15,7 @@ const SETTING_NAME = /^[a-z]+(-[a-z]+)*$/i;
 /** Reports a call to the log of messages if it is an administrator's command. */
 export function noteIfAdmin(context: ConnectionContext, specification: CommandSpecification, call: Call): void {
   const { name, admin, secret } = specification;
-  if (admin === undefined || context.noteAdmin === undefined) return;
+  if (admin === undefined) return;
   const text = (index: number) => {
     return decodeText(call.bytes, call.starts[index]!, Math.min(call.lengths[index]!, ADMIN_WORDS_MAX_LENGTH));
   };
@@ -29,5 +29,5 @@ export function noteIfAdmin(context: ConnectionContext, specification: CommandSp
   if (secret === "settings" && end > 2 && (call.count < 4 || !SETTING_NAME.test(text(2)))) end = 2;
   for (let index = 1; index < end; index++) words.push(text(index));
   if (end < call.count) words.push("…");
-  context.noteAdmin(name, words.join(" ").slice(0, ADMIN_WORDS_MAX_LENGTH));
+  context.role.noteAdmin(context.client, name, words.join(" ").slice(0, ADMIN_WORDS_MAX_LENGTH));
 }

@@ -93,7 +93,7 @@ function failure(name: string, reason: string): ReplyError {
 }
 
 function resetStatistics(context: ConnectionContext, _request: Request, reply: Reply): void {
-  context.resetStatistics();
+  context.role.resetStatistics();
   reply.ok();
 }
 

@@ -59,12 +59,12 @@ function replyText(context: ConnectionContext, request: Request, reply: Reply): 
 export function info(context: ConnectionContext, request: Request, reply: Reply): void {
   const sections: string[] = [];
   for (let i = 1; i < request.count; i++) sections.push(request.text(i).toLowerCase());
-  reply.verbatim(context.info(sections));
+  reply.verbatim(context.role.info(sections));
 }
 
 /** `auth [user] password`: a failure leaves the connection as it was. */
 export function auth(context: ConnectionContext, request: Request, reply: Reply): void {
-  checkAuthentication(request, context);
+  checkAuthentication(request, context.client, context.role);
   context.client.authenticated = true;
   reply.ok();
 }
@@ -86,7 +86,7 @@ export function hello(context: ConnectionContext, request: Request, reply: Reply
   let authenticated = client.authenticated;
   for (let i = 2; i < request.count; i++) {
     if (request.is(i, "auth") && i + 2 < request.count) {
-      checkCredentials(request.text(i + 1), request.text(i + 2), context);
+      checkCredentials(request.text(i + 1), request.text(i + 2), client, context.role);
       authenticated = true;
       i += 2;
     } else if (request.is(i, "setname") && i + 1 < request.count) {
@@ -141,7 +141,7 @@ export function reset(context: ConnectionContext, _request: Request, reply: Repl
   shared.reset(client);
   client.name = "";
   client.touchesNothing = client.isKept = false;
-  client.authenticated = !context.passwordRequired;
+  client.authenticated = !context.role.passwordRequired;
   if (client.version !== 0) context.speak(2);
   reply.status("RESET");
 }

@@ -23,20 +23,25 @@ export interface SharedConnections {
   reset(client: ClientState): void;
 }
 
-/** One connection, as its commands see it. */
-export interface ConnectionContext extends Authenticator {
-  readonly client: ClientState;
-  readonly shared: SharedConnections;
+/** The server or proxy that serves a connection, as far as the commands on the connection need it. */
+export interface Role extends Authenticator<ClientState> {
+  /** Logs an administrator's command before it runs. `words` contains nothing that may be a secret. */
+  noteAdmin(client: ClientState, command: string, words: string): void;
   /**
    * Returns facts as `# Section\r\nname:value\r\n…`. Without sections it returns all; their names are in lower case.
    */
   info(sections: readonly string[]): string;
-  /** Switches to another version of RESP, beginning with the current reply if nothing of it was written yet. */
-  speak(version: ProtocolVersion): void;
-  /** Logs an administrator's command before it runs. `words` contains nothing that may be a secret. */
-  noteAdmin?(command: string, words: string): void;
   /** Sets the counts of `info stats` to zero. */
   resetStatistics(): void;
+}
+
+/** One connection, as its commands see it. */
+export interface ConnectionContext {
+  readonly client: ClientState;
+  readonly shared: SharedConnections;
+  readonly role: Role;
+  /** Switches to another version of RESP, beginning with the current reply if nothing of it was written yet. */
+  speak(version: ProtocolVersion): void;
   /**
    * Calls `step` until it returns `true`, or until the command has to {@linkcode pause}, which may be before the first
    * step. Each step should take about a tenth of a millisecond.

@@ -1,5 +1,5 @@
 /**
- * The clients of one proxy, as far as the commands of one concern others: `client list`, `client kill`.
+ * The clients of one proxy, for the commands of one client that concern others: `client list`, `client kill`.
  *
  * @module
  */
@@ -7,23 +7,16 @@
 import type { Channels } from "../connection/channels.ts";
 import type { ClientState } from "../connection/client_state.ts";
 import type { Configuration } from "../connection/configuration.ts";
-import type { SharedConnections } from "../connection/context.ts";
+import { ReplyError } from "../errors.ts";
+import type { ClientLink, LinkedConnections } from "./client/client_link.ts";
 
-/** A client whose connection can be made what it was at first, or ended. */
-export interface Resettable {
-  /** Ends what it has begun: its transaction, its watches, all that it listens to. */
-  resetState(): void;
-  /** Ends the connection in order, once what it was sent is written. */
-  end(): void;
-}
-
-/** All of them. One a proxy. */
-export class Connections implements SharedConnections {
+/** The connections of one proxy. */
+export class Connections implements LinkedConnections {
   readonly configuration: Configuration;
   readonly channels: Channels;
-  /** The connections being served, by id. */
+  /** The clients that are served, by id. */
   readonly clients = new Map<number, ClientState>();
-  readonly #owners = new Map<number, Resettable>();
+  readonly #links = new Map<number, ClientLink>();
   #ids = 0;
 
   constructor(configuration: Configuration, channels: Channels) {
@@ -31,29 +24,27 @@ export class Connections implements SharedConnections {
     this.channels = channels;
   }
 
-  /** A number that no other connection had. */
   nextId(): number {
     return ++this.#ids;
   }
 
-  /** Takes a connection into the list. */
-  add(client: ClientState, owner: Resettable): void {
-    this.clients.set(client.id, client);
-    this.#owners.set(client.id, owner);
+  /** Adds a connection to the list. */
+  add(link: ClientLink): void {
+    this.clients.set(link.client.id, link.client);
+    this.#links.set(link.client.id, link);
   }
 
-  /** Takes it out again. */
   remove(client: ClientState): void {
     this.clients.delete(client.id);
-    this.#owners.delete(client.id);
+    this.#links.delete(client.id);
   }
 
-  /** Ends the connection of a client in order, once what it was sent is written. */
+  /** Ends the connection of a client in order, since it may have missed messages. */
   end(client: ClientState): void {
-    this.#owners.get(client.id)?.end();
+    this.#links.get(client.id)?.stop(new ReplyError("ERR", "messages of a server may have been missed"));
   }
 
   reset(client: ClientState): void {
-    this.#owners.get(client.id)?.resetState();
+    this.#links.get(client.id)?.reset();
   }
 }

@@ -30,7 +30,7 @@ export { Proxy, type ProxySettings, startProxy } from "./proxy.ts";
  * @throws {StartError} when the proxy cannot start
  */
 export async function proxyMain(argv: readonly string[]): Promise<number> {
-  if (argv[0] === "plan") return await planMain(argv.slice(1));
+  if (argv[0] === "plan") return planMain(argv.slice(1));
   const values = parseOptionsOnly(proxyOptions, argv);
   if (values === undefined) return 0;
   const plaintext = values["servers-plaintext"];
@@ -42,7 +42,7 @@ export async function proxyMain(argv: readonly string[]): Promise<number> {
   const { settings: listening, sources } = await resolveListening(values);
   for (const warning of sources.warnings) logger.warn(warning);
   const memory = planProxyMemory({ clients: values["max-client-memory"], connections: values["max-clients"] });
-  const members = await readMembers(values.servers);
+  const members = readMembers(values.servers);
   // The list may grow later.
   const descriptors = planProxyDescriptors(memory.connections, members.length, values.conns);
   for (const warning of [...memory.warnings, ...descriptors.warnings]) logger.warn(warning);

@@ -24,11 +24,11 @@ const NO_WEIGHT = "–";
  * @returns the exit status
  * @throws {UsageError} when the options or a list are wrong
  */
-export async function planMain(argv: readonly string[]): Promise<number> {
+export function planMain(argv: readonly string[]): number {
   const values = parseOptionsOnly(proxyPlanOptions, argv);
   if (values === undefined) return 0;
-  const before = values.from === undefined ? undefined : await readList("from", values.from);
-  const after = await readList("servers", values.servers);
+  const before = values.from === undefined ? undefined : readList("from", values.from);
+  const after = readList("servers", values.servers);
   if (before === undefined) {
     const shares = sharesOf(after);
     console.log(values.json ? JSON.stringify(shareListFacts(shares)) : describeShares(shares));
@@ -40,9 +40,9 @@ export async function planMain(argv: readonly string[]): Promise<number> {
 }
 
 /** Reads a list; what is wrong with it is said with the option and the file, since there are two of them. */
-async function readList(option: string, path: string): Promise<Member[]> {
+function readList(option: string, path: string): Member[] {
   try {
-    return await readMembers(path);
+    return readMembers(path);
   } catch (error) {
     if (error instanceof UsageError) {
       throw new UsageError(`${error.message} (--${option} "${path}")`, { cause: error });

@@ -21,7 +21,7 @@ import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { messageOf, StartError, UsageError } from "../errors.ts";
 import { AUTHORITIES_WATCHED_MAX_COUNT, CERTIFICATES_FILE_MAX_BYTES, RSA_KEY_MIN_BITS } from "../limits.ts";
 import { formatPem, isOneSequence, parsePem, type PemBlock, PemError } from "./pem.ts";
-import { readBoundedFile, readPrivateFile } from "./private_file.ts";
+import { readNamedFile, readPrivateFile } from "./private_file.ts";
 import { certificatePaths, stateFolder } from "./state_folder.ts";
 
 /** A certificate chain and its private key, both in PEM. */
@@ -67,7 +67,7 @@ const CURVES = ["prime256v1", "secp384r1", "secp521r1"];
  * @throws {StartError} when one cannot be read or used, others may read the key, or they do not belong together
  */
 export function readKeyPair(certPath: string, keyPath: string): LoadedKeyPair {
-  const chainBytes = readBoundedFile(certPath, "certificate", CERTIFICATES_FILE_MAX_BYTES);
+  const chainBytes = readNamedFile(certPath, "certificate", CERTIFICATES_FILE_MAX_BYTES);
   const keyBytes = readPrivateFile(keyPath, "key");
   const chain = certificatesOf(blocksOf(chainBytes, "certificate", certPath), "certificate", certPath);
   const keys = keysOf(blocksOf(keyBytes, "key", keyPath), keyPath);
@@ -85,7 +85,7 @@ export function readKeyPair(certPath: string, keyPath: string): LoadedKeyPair {
 /** Returns whether a file of certificates also holds a private key; `false` when it cannot be read as PEM. */
 export function holdsKey(path: string): boolean {
   try {
-    return parsePem(readBoundedFile(path, "certificate", CERTIFICATES_FILE_MAX_BYTES)).some(isKeyBlock);
+    return parsePem(readNamedFile(path, "certificate", CERTIFICATES_FILE_MAX_BYTES)).some(isKeyBlock);
   } catch {
     return false;
   }
@@ -131,7 +131,7 @@ export function readDefaultAuthority(folder?: string): string | undefined {
 }
 
 function parseAuthorities(path: string, what: string): LoadedAuthorities {
-  const bytes = readBoundedFile(path, what, CERTIFICATES_FILE_MAX_BYTES);
+  const bytes = readNamedFile(path, what, CERTIFICATES_FILE_MAX_BYTES);
   const chain = certificatesOf(blocksOf(bytes, what, path), what, path);
   return {
     cert: chain.map(({ bytes }) => formatPem("CERTIFICATE", bytes)).join(""),
@@ -156,7 +156,7 @@ function nextExpiry(chain: readonly ParsedCertificate[]): number {
  * @throws {StartError} when it cannot be read or parsed
  */
 export function readCertificate(path: string, what: string): { readonly cert: string; certificate: X509Certificate } {
-  const bytes = readBoundedFile(path, what, CERTIFICATES_FILE_MAX_BYTES);
+  const bytes = readNamedFile(path, what, CERTIFICATES_FILE_MAX_BYTES);
   const first = certificatesOf(blocksOf(bytes, what, path), what, path)[0]!;
   return { cert: formatPem("CERTIFICATE", first.bytes), certificate: first.certificate };
 }

@@ -8,6 +8,7 @@
  * @module
  */
 
+import { readBoundedFile, UnsuitableFile } from "../bounded_file.ts";
 import { messageOf, StartError } from "../errors.ts";
 import { PRIVATE_FILE_MAX_BYTES } from "../limits.ts";
 
@@ -24,7 +25,7 @@ const CONTAINER_SECRETS_FOLDER = "/run/secrets/";
  * @throws {StartError} when it cannot be read, is too large, or another user may read or change it
  */
 export function readPrivateFile(path: string, what: string): Uint8Array<ArrayBuffer> {
-  return readFile(path, what, PRIVATE_FILE_MAX_BYTES, (info) => {
+  return readNamedFile(path, what, PRIVATE_FILE_MAX_BYTES, (info) => {
     if (isContainerSecret(path)) return;
     const problem = accessProblem(info, ownUser());
     if (problem !== undefined) {
@@ -36,29 +37,21 @@ export function readPrivateFile(path: string, what: string): Uint8Array<ArrayBuf
 /**
  * Reads a file that is not a secret, with the same errors.
  *
+ * @param what the name of the file in errors
  * @param maxBytes the largest allowed size
+ * @param check is called with the facts of the file before it is read
  * @throws {StartError} when it cannot be read, is too large, or is not a file (reading a pipe might never end)
  */
-export function readBoundedFile(path: string, what: string, maxBytes: number): Uint8Array<ArrayBuffer> {
-  return readFile(path, what, maxBytes, () => {});
-}
-
-function readFile(
+export function readNamedFile(
   path: string,
   what: string,
   maxBytes: number,
-  check: (info: Deno.FileInfo) => void,
+  check?: (info: Deno.FileInfo) => void,
 ): Uint8Array<ArrayBuffer> {
   try {
-    const info = Deno.statSync(path);
-    if (!info.isFile) throw new StartError(`Cannot read the ${what} "${path}": it is not a file`);
-    if (info.size > maxBytes) {
-      throw new StartError(`Cannot use the ${what} "${path}": it has ${info.size} bytes, expected at most ${maxBytes}`);
-    }
-    check(info);
-    return Deno.readFileSync(path);
+    return readBoundedFile(path, maxBytes, check);
   } catch (error) {
-    throw readFailure(error, path, what);
+    throw readFailure(error, path, what, maxBytes);
   }
 }
 
@@ -94,8 +87,11 @@ function isContainerSecret(path: string): boolean {
   return Deno.realPathSync(path).startsWith(CONTAINER_SECRETS_FOLDER);
 }
 
-function readFailure(error: unknown, path: string, what: string): StartError {
+function readFailure(error: unknown, path: string, what: string, maxBytes: number): StartError {
   if (error instanceof StartError) return error;
+  if (error instanceof UnsuitableFile && error.sizeBytes !== undefined) {
+    return new StartError(`Cannot use the ${what} "${path}": ${error.message}, expected at most ${maxBytes}`);
+  }
   let reason = messageOf(error);
   if (error instanceof Deno.errors.NotFound) reason = "there is no such file";
   else if (error instanceof Deno.errors.PermissionDenied) reason = "permission denied";

@@ -36,9 +36,10 @@ export class Reloading {
     for (const follower of this.#followers) follower.reload();
   }
 
-  /** Stops following. Idempotent. */
-  close(): void {
-    for (const each of [...this.#followers, ...this.#expiries]) each.close();
+  /** Stops following, and resolves when no file is looked at any more. Idempotent. */
+  async close(): Promise<void> {
+    for (const each of this.#expiries) each.close();
+    await Promise.all(this.#followers.map((each) => each.close()));
   }
 
   /**

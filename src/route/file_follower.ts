@@ -74,7 +74,8 @@ export class FileFollower<T> {
 
   #timer: ReturnType<typeof setTimeout> | undefined;
   #dueMs = Infinity;
-  #running = false;
+  /** The check that is under way. */
+  #looking: Promise<void> | undefined;
   /** Whether the next check reads the files even if they look the same. */
   #mustRead = true;
   /** The state of the files when they were read last; "" when it is not reliable. */
@@ -106,8 +107,12 @@ export class FileFollower<T> {
     this.#schedule(0);
   }
 
-  /** Stops following. Nothing is reported after it. Idempotent. */
-  close(): void {
+  /**
+   * Stops following. Nothing is applied or reported after it. Idempotent.
+   *
+   * @returns when a check that is under way has ended
+   */
+  async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#timer);
     try {
@@ -115,6 +120,7 @@ export class FileFollower<T> {
     } catch {
       // The watcher has already ended.
     }
+    await this.#looking;
   }
 
   async #watch(folder: string): Promise<void> {
@@ -137,25 +143,25 @@ export class FileFollower<T> {
     if (this.#closed || dueMs >= this.#dueMs) return;
     clearTimeout(this.#timer);
     this.#dueMs = dueMs;
-    this.#timer = setTimeout(() => this.#look(), delayMs);
+    this.#timer = setTimeout(this.#begin, delayMs);
   }
 
-  async #look(): Promise<void> {
+  /** Begins a check, or postpones it while another one is under way. */
+  readonly #begin = (): void => {
     this.#dueMs = Infinity;
-    if (this.#running) return this.#schedule(FOLLOWER_RETRY_MS);
-    this.#running = true;
+    if (this.#looking !== undefined) return this.#schedule(FOLLOWER_RETRY_MS);
+    this.#looking = this.#look().finally(() => this.#looking = undefined);
+  };
+
+  async #look(): Promise<void> {
     const { paths, read, pollMs } = this.#options;
-    try {
-      if (this.#isFaultDue || this.#mustRead || await stampOf(paths) !== this.#stamp || this.#stamp === "") {
-        this.#mustRead = false;
-        this.#readMs = performance.now();
-        // The state is recorded first, so that a change after the reading causes another one.
-        this.#stamp = await stampOf(paths);
-        const reading = await read();
-        if (!this.#closed) this.#take(reading);
-      }
-    } finally {
-      this.#running = false;
+    if (this.#isFaultDue || this.#mustRead || await stampOf(paths) !== this.#stamp || this.#stamp === "") {
+      this.#mustRead = false;
+      this.#readMs = performance.now();
+      // The state is recorded first, so that a change after the reading causes another one.
+      this.#stamp = await stampOf(paths);
+      const reading = await read();
+      if (!this.#closed) this.#take(reading);
     }
     // All followers check at the same moments: waking an idle process costs more than checking.
     this.#schedule(pollMs - performance.now() % pollMs);

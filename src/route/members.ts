@@ -11,6 +11,7 @@
  */
 
 import { type Address, formatAddress, parseServerAddress, sameServerKey } from "../address.ts";
+import { readBoundedFile, UnsuitableFile } from "../bounded_file.ts";
 import { messageOf, UsageError } from "../errors.ts";
 import { MEMBERS_FAULT_MS, MEMBERS_POLL_MS, SERVERS_FILE_MAX_BYTES, SERVERS_MAX_COUNT, WEIGHT_MAX } from "../limits.ts";
 import { FileFollower, type Reading } from "./file_follower.ts";
@@ -106,11 +107,13 @@ export function sameMembers(a: readonly Member[], b: readonly Member[]): boolean
  *
  * @throws {UsageError} when the file cannot be read or holds no valid list
  */
-export async function readMembers(path: string): Promise<Member[]> {
-  const content = await readContent(path);
+export function readMembers(path: string): Member[] {
+  const content = readContent(path);
   if (content.text === undefined) throw new UsageError(`Cannot read "${path}": ${content.problem}`);
   return parseMembers(content.text);
 }
+
+const TOO_LARGE = `expected at most ${SERVERS_FILE_MAX_BYTES} bytes`;
 
 /** The result of reading the file: its text, or why there is none. */
 interface Content {
@@ -118,14 +121,13 @@ interface Content {
   readonly problem?: string;
 }
 
-async function readContent(path: string): Promise<Content> {
+function readContent(path: string): Content {
   try {
-    // Reading a pipe of that name might never end.
-    const { isFile, size } = await Deno.stat(path);
-    if (!isFile) return { problem: "expected a file" };
-    if (size > SERVERS_FILE_MAX_BYTES) return { problem: `expected at most ${SERVERS_FILE_MAX_BYTES} bytes` };
-    return { text: new TextDecoder("utf-8", { fatal: true }).decode(await Deno.readFile(path)) };
+    return { text: new TextDecoder("utf-8", { fatal: true }).decode(readBoundedFile(path, SERVERS_FILE_MAX_BYTES)) };
   } catch (error) {
+    if (error instanceof UnsuitableFile) {
+      return { problem: error.sizeBytes === undefined ? "expected a file" : TOO_LARGE };
+    }
     if (error instanceof Deno.errors.NotFound) return { problem: "there is no such file" };
     if (error instanceof TypeError) return { problem: "expected UTF-8" };
     return { problem: (error as Error).message };
@@ -164,8 +166,8 @@ export function watchMembers(
   });
 }
 
-async function tryMembers(path: string): Promise<Reading<Member[]>> {
-  const { text, problem } = await readContent(path);
+function tryMembers(path: string): Reading<Member[]> {
+  const { text, problem } = readContent(path);
   if (text === undefined) return { fault: `Cannot read "${path}": ${problem}` };
   try {
     return { value: parseMembers(text) };

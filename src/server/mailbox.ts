@@ -62,11 +62,6 @@ export class Mailbox implements Deliverable {
     return this.#writing !== undefined || this.#queue.size > 0;
   }
 
-  /** Whether the bytes taken last end within a message. */
-  get isWithin(): boolean {
-    return this.#queue.isWithin;
-  }
-
   /** Whether a message has come since {@linkcode markBatch} was called. */
   get hasLater(): boolean {
     return this.#queue.size > this.#earlierSize;
@@ -103,17 +98,36 @@ export class Mailbox implements Deliverable {
     this.#queue.seal();
   }
 
-  /** Takes some of the messages that came before the batch, for the session to write before its replies. */
-  takeEarlier(): Uint8Array | undefined {
-    if (this.#earlierSize === 0) return undefined;
-    const bytes = this.#queue.take(Math.min(REPLY_CHUNK_BYTES, this.#earlierSize));
-    this.#earlierSize -= bytes?.length ?? this.#earlierSize;
-    return bytes;
+  /** Writes the messages that came before the batch. The session calls it before it writes the replies. */
+  async writeEarlier(): Promise<void> {
+    await this.#writing;
+    while (this.#earlierSize > 0) {
+      const bytes = this.#queue.take(Math.min(REPLY_CHUNK_BYTES, this.#earlierSize));
+      if (bytes === undefined) {
+        this.#earlierSize = 0;
+        return;
+      }
+      this.#earlierSize -= bytes.length;
+      await this.#write(bytes);
+    }
   }
 
-  /** Takes some of the messages, for the session to write. */
-  take(): Uint8Array | undefined {
-    return this.#queue.take(REPLY_CHUNK_BYTES);
+  /**
+   * Writes the messages that there are now. Later ones wait, as the client's requests do. The session calls it after it
+   * has written the replies.
+   */
+  async writeLater(): Promise<void> {
+    for (let left = this.size; left > 0 || this.#queue.isWithin;) {
+      const bytes = this.#queue.take(REPLY_CHUNK_BYTES);
+      if (bytes === undefined) return;
+      left -= bytes.length;
+      await this.#write(bytes);
+    }
+  }
+
+  async #write(bytes: Uint8Array): Promise<void> {
+    await this.#owner.write(bytes);
+    this.#owner.held(this.size);
   }
 
   /** Discards all messages: the connection has ended. */

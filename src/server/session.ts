@@ -1,53 +1,47 @@
 /**
- * One client's connection to the server: batch in, commands, batch out.
+ * One client's connection to the server: a batch of requests in, commands, a batch of replies out.
  *
  * ```text
- * read once → every whole frame in it → run each, synchronously → the log → write all replies once → read …
+ * read once → every whole request in it → run each, synchronously → the log → write all replies once → read …
  * ```
  *
- * Nothing is awaited and nothing allocated between the frames of a batch, except where a command waits (`save`, `keys`) or
- * the replies have become so many that they are written first. While it writes, it does not read, so a client that does
- * not take its replies holds one read buffer and one batch of replies.
+ * Between the requests of a batch nothing is awaited and nothing is allocated, with two exceptions: a command waits
+ * (`save`, `keys`), or the replies become so many that they are written first. A session does not read while it writes.
+ * So a client that does not take its replies holds one read buffer and one batch of replies.
  *
- * A command that takes long pauses between its slices. From the first pause on the session reads ahead, a little, only to
- * notice that the client leaves: as in Redis, one that ends its side of the connection gives up on the reply. One that waits
- * in `blpop` or the like is gone then, whatever it has sent behind that, and nothing is given to it any more: before an
- * element is, the system is asked who has gone (peer_ends.ts).
+ * A command that takes long pauses between its slices. From the first pause on, the session reads ahead a little, only
+ * to notice that the client leaves. As in Redis, a client that ends its side of the connection gives up the reply. When
+ * a client waits in `blpop` or a similar command, the end of its side ends the wait, although other requests may come
+ * before that end. The client gets no element any more: before an element is given away, the system is asked which
+ * clients have gone (peer_ends.ts).
  *
- * No reply leaves before what it may tell of is in the log, as safe as the policy wants it (append_log.ts). Sessions that run in
- * one turn of the event loop wait for the same write.
+ * A reply leaves only when the effects before it are in the log, as safe as the policy demands (append_log.ts).
+ * Sessions that run in one turn of the event loop wait for the same write.
  *
- * What is published to a channel comes from the commands of others, at any time: it is collected beside the replies. What came
- * before a batch is written before its replies, and what comes later after them, or at once when the session waits for input.
+ * Messages of channels come from the commands of other clients, at any time, and are collected beside the replies.
+ * Messages that came before a batch are written before its replies. Later ones are written after them, or immediately
+ * while the session waits for input.
  *
- * Deadlines need no timer of their own: {@linkcode Session.sweep} is called about once a second and compares what it
- * sees with what it saw before.
+ * How requests are taken out of what the client sends, and which deadlines it has, says role/request_reader.ts.
  *
  * @module
  */
 
-import { encodeText } from "../bytes.ts";
 import type { ChannelMessage } from "../connection/channel_message.ts";
 import { ClientState } from "../connection/client_state.ts";
 import type { ClientConnection, ProtocolVersion } from "../connection/client_state.ts";
 
 import { formatAddress } from "../address.ts";
-import type { GoesOn, Transaction } from "../command/context.ts";
+import type { GoesOn, ServerRole, Transaction } from "../command/context.ts";
 import { execute } from "../command/dispatch.ts";
 import type { CommandContext } from "../command/dispatch.ts";
 import type { SharedState } from "../command/shared_state.ts";
 import { NotSavedError, ProtocolError, ReplyError } from "../errors.ts";
 import {
-  AUTHENTICATION_TIMEOUT_MS,
   BATCH_CLOCK_COUNT,
-  FAILED_LOGINS_MAX_COUNT,
-  LINGER_TIMEOUT_MS,
   MESSAGES_KEPT_MAX_BYTES,
   MESSAGES_MAX_BYTES,
-  PARTIAL_FRAME_MIN_BYTES_PER_MS,
-  PARTIAL_FRAME_TIMEOUT_MS,
   PREFETCH_MAX_COUNT,
-  READ_AHEAD_MAX_BYTES,
   READ_BUFFER_BATCH_BYTES,
   REPLY_BURST_BYTES,
   REPLY_CHUNK_BYTES,
@@ -57,74 +51,48 @@ import {
 import type { AppendLog } from "../log/append_log.ts";
 import { type ClientMemory, Held } from "../memory/client_memory.ts";
 import { freeDescriptor } from "../net/abort.ts";
-import { Connection, protocolOf } from "../net/connection.ts";
-import { Peer } from "../net/peer_ends.ts";
-import type { PeerEnds } from "../net/peer_ends.ts";
-import type { ReadAhead } from "../net/read_ahead.ts";
+import type { Connection } from "../net/connection.ts";
+import {
+  FOREIGN_PROTOCOL_LINE,
+  type ReaderOwner,
+  type ReadersShare,
+  RequestReader,
+  Taken,
+} from "../role/request_reader.ts";
 import { isDisconnection } from "../net/socket_errors.ts";
-import type { AdminCommands } from "../role/admin_commands.ts";
 import type { DeliveryQueue } from "../role/delivery_queue.ts";
 import type { Disconnections } from "../role/disconnections.ts";
-import type { FailedLogins } from "../role/failed_logins.ts";
 import type { Slices } from "../role/slices.ts";
 import type { Store } from "../store/store.ts";
 import { KeyWindow } from "../wire/native/look_ahead.ts";
-import { NativeDecoder } from "../wire/native/request_decoder.ts";
 import { NativeReply } from "../wire/reply.ts";
 import type { Reply } from "../wire/reply.ts";
-import { Request } from "../wire/request.ts";
-import { REQUEST_LIMITS, UNAUTHENTICATED_REQUEST_LIMITS } from "../wire/request_limits.ts";
 import { RespKeyWindow } from "../wire/resp/look_ahead.ts";
 import { RespReply } from "../wire/resp/reply_writer.ts";
-import { RespDecoder } from "../wire/resp/request_decoder.ts";
 import { Mailbox } from "./mailbox.ts";
 import type { MailboxOwner } from "./mailbox.ts";
 
-/** What all sessions of a server share. */
-export interface SessionHost {
+/** The server of a session: what all its sessions share. */
+export interface SessionHost extends ServerRole, ReadersShare {
   readonly store: Store;
   /** TTL of keys made without one, in ms; 0 for none. */
   readonly defaultTtlMs: number;
-  /** Whether clients have to authenticate. */
-  readonly passwordRequired: boolean;
-  /** What clients hold, and may hold. */
+  /** Bounds the memory that all clients hold. */
   readonly clientMemory: ClientMemory;
-  /** Turns for commands that take long. */
+  /** Shares out the time of commands that take long. */
   readonly slices: Slices;
-  /** Turns for clients that have messages to write. */
+  /** Schedules the writing of messages that came for clients. */
   readonly deliveries: DeliveryQueue;
-  /** Where clients are noted that do not keep up. */
+  /** Logs clients that do not keep up. */
   readonly disconnections: Disconnections;
-  /** Where wrong passwords are noted. */
-  readonly failedLogins: FailedLogins;
-  /** Where commands of administrators are noted. */
-  readonly adminCommands: AdminCommands;
   readonly shared: SharedState;
-  /** Tells at once which clients have gone; `undefined` where the system cannot be asked. */
-  readonly peerEnds: PeerEnds | undefined;
-  /** What is kept of clients that wait. */
-  readonly readAhead: ReadAhead;
-  /** Where effects go; `undefined` when nothing is kept. */
+  /** Takes the effects of commands; `undefined` when nothing is kept on disk. */
   readonly log: AppendLog | undefined;
-  /** Requests answered, by all sessions. */
+  /** Requests taken, of all sessions. */
   commands: number;
-  /** Whether user and password are right. */
-  authenticate(user: string, password: string): boolean;
-  /** The text of `info`. */
-  info(sections: readonly string[]): string;
-  /** Writes a snapshot, to a file of its own if a path is given. @throws {ReplyError} */
-  save(path?: string): Promise<void>;
-  /** Begins a snapshot, and answers whether none was under way. @throws {ReplyError} */
-  beginSave(): boolean;
-  /** When the last snapshot was taken, in ms since 1970. */
-  readonly lastSaveMs: number;
-  /** Sets the counts of `info` to zero. */
-  resetStatistics(): void;
-  /** Takes note of a bug of ours. */
-  reportBug(error: unknown): void;
 }
 
-/** What a session does just now; {@linkcode Session.sweep} and {@linkcode Session.stop} go by it. */
+/** The present activity of a session. {@linkcode Session.sweep} and {@linkcode Session.stop} depend on it. */
 const enum Phase {
   Reading,
   Running,
@@ -132,180 +100,126 @@ const enum Phase {
   Lingering,
 }
 
-/** Why {@linkcode Session} stopped taking frames out of its buffer. */
+/** The reason why {@linkcode Session} stopped taking requests, and so what it does next. */
 const enum Next {
   Read,
   Flush,
   Wait,
-  /** For a turn of the event loop: the batch has taken long. */
+  /** Lets others have a turn of the event loop: the batch has taken long. */
   Pause,
   Close,
 }
 
-/** One of each is enough for all sessions, since nothing is kept in them. */
+/** All sessions share one of each, since nothing is kept in them between two calls. */
 const nativeKeys = new KeyWindow(PREFETCH_MAX_COUNT);
 const respKeys = new RespKeyWindow(PREFETCH_MAX_COUNT);
 
-/** The reply of a session that does not know yet which protocol it speaks. Nothing is told to it. */
+/** The reply of a session whose protocol is not known yet. Nothing is written to it. */
 const SILENT = new NativeReply();
 
-/** What thousands of clients may be told at once: to make an error for each takes 20 µs, since it notes where it was made. */
+/**
+ * Thousands of clients may get these in one moment. To make an error takes 20 µs, since it records where it was made.
+ */
 const KILLED = new ReplyError("ERR", "the connection was killed");
 const STOPPING = new ReplyError("ERR", "the server is stopping");
 const GONE = new ReplyError("ERR", "the connection was ended meanwhile");
 
-const FOREIGN_PROTOCOL_LINE = encodeText("-ERR this is neither the native protocol of inmem nor RESP\r\n");
-
 /** One connection that is being served. */
-export class Session implements CommandContext, ClientConnection, MailboxOwner {
+export class Session implements CommandContext, ClientConnection, MailboxOwner, ReaderOwner {
   readonly store: Store;
-  readonly passwordRequired: boolean;
   readonly defaultTtlMs: number;
   readonly client: ClientState<Transaction>;
   readonly shared: SharedState;
-  untilClock = 0;
-  readonly #host: SessionHost;
-  readonly #socket: Deno.TcpConn | Deno.TlsConn;
-  readonly #connection: Connection;
-  readonly #request = new Request();
+  readonly role: SessionHost;
   readonly log: AppendLog | undefined;
-  /** `log.writes` when the requests began to run that are to be answered. */
+  untilClock = 0;
+  readonly #socket: Deno.TcpConn | Deno.TlsConn;
+  readonly #reader: RequestReader;
+  readonly #connection: Connection;
+  /** The value of `log.writes` before the requests ran whose replies are written next. */
   #writesBefore = 0;
-  // The protocol, once the first byte has told it.
-  #decoder: NativeDecoder | RespDecoder = new NativeDecoder();
+  // These two depend on the protocol, which the first byte tells.
   #reply: Reply = SILENT;
   #keys: KeyWindow | RespKeyWindow = nativeKeys;
-  /** What channels bring, once there was something. */
+  /** Messages of channels; `undefined` until the first one comes. */
   #mailbox: Mailbox | undefined;
-  readonly #acceptedMs = performance.now();
   #phase = Phase.Reading;
   #stopping = false;
   #aborted: Promise<void> | undefined;
   /** The command that {@linkcode Next.Wait} waits for. */
   #pending: Promise<void> | undefined;
-  /** Whether {@linkcode #watch} runs. */
-  #watching = false;
-  /** Whether the client has ended its side, as far as that was looked for. */
-  #left = false;
-  readonly #peer: Peer;
-  /** Counts frames and writes: as long as it stays the same, what is under way is still the same. */
-  #steps = 0;
-  /** Bytes of replies written since the batch began, or others had their turn. */
+  /** Bytes of replies written since the batch began, or since others had a turn. */
   #burst = 0;
-  /** What {@linkcode sweep} saw last, and since when. */
-  #sweptSteps = -1;
-  #sweptPhase = Phase.Reading;
-  #sweptMs = 0;
 
   /** @param socket after its handshake; the session owns it */
   constructor(socket: Deno.TcpConn | Deno.TlsConn, host: SessionHost) {
     this.#socket = socket;
-    this.#host = host;
+    this.role = host;
     this.store = host.store;
-    this.passwordRequired = host.passwordRequired;
     this.defaultTtlMs = host.defaultTtlMs;
     this.shared = host.shared;
     this.log = host.log;
     const [address, localAddress] = [formatAddress(socket.remoteAddr), formatAddress(socket.localAddr)];
     const { shared, passwordRequired, clientMemory } = host;
     this.client = new ClientState(shared.nextId(), address, localAddress, this, !passwordRequired, clientMemory);
-    this.#peer = new Peer(socket, () => this.#notice());
-    host.peerEnds?.add(this.#peer);
-    this.#connection = new Connection({
-      read: (target) => socket.read(target),
-      write: (source) => {
-        // A write that took a part is progress: the next one starts its time anew.
-        this.#steps++;
-        return socket.write(source);
-      },
-      close: () => {
-        host.peerEnds?.remove(this.#peer);
-        socket.close();
-      },
-    }, this.client.account);
-  }
-
-  authenticate(user: string, password: string): boolean {
-    // Once it is to end, it gets no further guess, however many it has sent already.
-    return this.client.failedLogins < FAILED_LOGINS_MAX_COUNT && this.#host.authenticate(user, password);
-  }
-
-  failedLogin(): number {
-    return this.#host.failedLogins.note(this.client);
-  }
-
-  noteAdmin(command: string, words: string): void {
-    this.#host.adminCommands.note(this.client, command, words);
-  }
-
-  info(sections: readonly string[]): string {
-    return this.#host.info(sections);
-  }
-
-  save(path?: string): Promise<void> {
-    return this.#host.save(path);
-  }
-
-  beginSave(): boolean {
-    return this.#host.beginSave();
-  }
-
-  get lastSaveMs(): number {
-    return this.#host.lastSaveMs;
+    this.#reader = new RequestReader(socket, this.client, host, this);
+    this.#connection = this.#reader.connection;
   }
 
   slice(step: () => boolean): boolean {
-    return this.#host.slices.run(step);
+    return this.role.slices.run(step);
   }
 
   async pause(goesOn: GoesOn = "no"): Promise<void> {
-    if (!this.#watching) this.#watch();
-    await this.#host.slices.next();
+    this.#watch();
+    await this.role.slices.next();
     this.resume();
     if (goesOn === "always") return;
-    // Replies of bounded length are given in full, until the connection is closed with the server's patience.
+    // A reply of bounded length is completed while the server waits for its sessions to end.
     if (this.#stopping && goesOn === "no") throw STOPPING;
-    if (this.#left || this.#connection.closed) throw GONE;
+    if (this.#reader.hasLeft || this.#connection.closed) throw GONE;
   }
 
   resume(): void {
     this.store.nowMs = Date.now();
     this.store.touches = !this.client.touchesNothing;
-    // Others have looked ahead since, in other buffers.
+    // Other sessions have looked ahead since, in their buffers.
     this.store.forgetAhead();
   }
 
   async block(begin: () => Promise<void> | undefined): Promise<void> {
     const reply = this.#reply;
-    const { peerEnds } = this.#host;
-    if (peerEnds?.watch(this.#peer) === false) {
-      // It may be lost already, which is read in the next turn.
-      if (!this.#watching) this.#watch();
-      await this.#host.slices.next();
+    const reader = this.#reader;
+    if (!reader.watchPeer()) {
+      // The connection may be lost already, which is read in the next turn.
+      this.#watch();
+      await this.role.slices.next();
     }
-    // Nobody shall wait for what was answered long ago.
+    // Replies that are complete must not wait with this one.
     reply.rollback();
     if (reply.size > 0) {
       await this.#flushOrLeave();
       // What was pushed meanwhile is not for a client that has gone.
-      peerEnds?.look();
+      this.role.peerEnds?.look();
     }
     this.#phase = Phase.Running;
     this.store.nowMs = Date.now();
     reply.begin();
     if (this.#stopping) throw STOPPING;
-    if (this.#left) throw this.#gone();
+    if (reader.hasLeft) throw this.#gone();
     const answered = begin();
     if (answered === undefined) return;
     this.#mailbox?.wake();
-    this.#noteCommand();
-    if (!this.#watching) this.#watch();
+    reader.noteCommand();
+    this.#watch();
     await answered;
-    this.#host.readAhead.release(this.#connection);
+    reader.releaseAhead();
     this.store.nowMs = Date.now();
   }
 
-  /** Writes the replies before a command that waits. Where they cannot be written, that is the client's end, not a bug of ours. */
+  /**
+   * Writes the replies before a command that waits. A failed write means that the client has gone, which is not a bug.
+   */
   async #flushOrLeave(): Promise<void> {
     try {
       await this.#flush();
@@ -316,7 +230,7 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
   }
 
   hasInput(): boolean {
-    return this.#host.peerEnds?.hasInput(this.#peer) ?? false;
+    return this.#reader.hasInput;
   }
 
   speak(version: ProtocolVersion): void {
@@ -325,14 +239,10 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
     if (this.#reply instanceof RespReply && version !== 0) this.#reply.version = version;
   }
 
-  resetStatistics(): void {
-    this.#host.resetStatistics();
-  }
-
-  // What others' commands want of the connection.
+  // What the commands of other clients do to this connection.
 
   kill(): void {
-    // What it has sent behind the command that runs is not run any more.
+    // Requests after the command that runs are not run any more.
     this.client.closing = true;
     this.client.waiter?.refuse(KILLED);
     this.abort();
@@ -342,17 +252,17 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
   deliver(message: ChannelMessage, isOwn: boolean): void {
     if (this.#connection.closed) return;
     const version = this.client.version === 3 ? 3 : 2;
-    // What a client publishes to itself comes before the answer to that, but not into the array of a transaction's answers.
+    // A client gets what it publishes to itself before the reply to `publish`, but not within the reply to `exec`.
     if (isOwn && !this.client.executing && message.tail === undefined && this.#mailbox?.hasLater !== true) {
       const head = message.head(version);
       return this.#reply.raw(head, 0, head.length);
     }
     if (isOwn) this.client.hasHeardItself = true;
-    this.#mailbox ??= new Mailbox(this, this.#host.deliveries);
+    this.#mailbox ??= new Mailbox(this, this.role.deliveries);
     this.#mailbox.put(message, version);
   }
 
-  // What the mailbox wants of it.
+  // What the mailbox needs of its session.
 
   get isQuiet(): boolean {
     return (this.#phase === Phase.Reading || this.client.waiter !== undefined) && !this.#connection.closed;
@@ -375,43 +285,39 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
   }
 
   giveUp(error: unknown): void {
-    if (!isDisconnection(error)) this.#host.reportBug(error);
+    if (!isDisconnection(error)) this.role.reportBug(error);
     this.kill();
   }
 
   overflow(waitingBytes: number): void {
     const reason = `more than ${this.messagesMaxBytes} bytes of messages wait`;
-    this.#host.disconnections.note(this.client, waitingBytes, reason);
+    this.role.disconnections.note(this.client, waitingBytes, reason);
     this.kill();
   }
 
   /**
-   * Reads ahead while a command pauses or waits, to see the client leave: as far as a batch goes where the command ends by
-   * itself, and without end where it may wait for ever.
+   * Reads ahead while a command pauses or waits, to notice that the client leaves. A command that ends by itself has as
+   * much read as a batch; one that may wait forever has everything read.
    */
-  async #watch(): Promise<void> {
+  #watch(): void {
+    if (this.#reader.isWatching) return;
     const connection = this.#connection;
-    this.#watching = true;
-    const result = await this.#host.readAhead.watch(connection, () => {
-      if (this.#left || this.#phase !== Phase.Running) return false;
+    const goesOn = () => {
+      if (this.#reader.hasLeft || this.#phase !== Phase.Running) return false;
       return this.client.waiter !== undefined || connection.end - connection.start < READ_BUFFER_BATCH_BYTES;
+    };
+    this.#reader.watchForEnd(goesOn, () => {
+      // The system still sees an end that comes after what was read.
+      if (this.#phase === Phase.Running) this.#reader.watchPeer();
     });
-    this.#watching = false;
-    if (result === "ended") return this.#notice();
-    if (result === "full") {
-      this.client.waiter?.refuse(
-        new ReplyError("ERR", `more than ${READ_AHEAD_MAX_BYTES} bytes wait behind this command`),
-      );
-      this.client.closing = true;
-    } else if (this.#phase === Phase.Running) {
-      // Beyond what is read the system sees its end.
-      this.#host.peerEnds?.watch(this.#peer);
-    }
   }
 
-  /** Takes note that the client has ended its side. */
-  #notice(): void {
-    this.#left = true;
+  readAheadFull(error: ReplyError): void {
+    this.client.waiter?.refuse(error);
+    this.client.closing = true;
+  }
+
+  peerEnded(): void {
     if (this.client.waiter !== undefined) this.client.waiter.refuse(this.#gone());
   }
 
@@ -420,10 +326,6 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
     this.client.closing = true;
     this.#connection.close();
     return GONE;
-  }
-
-  reportBug(error: unknown): void {
-    this.#host.reportBug(error);
   }
 
   /** Serves the connection until it ends, and closes it. Never rejects because of what the peer does. */
@@ -438,12 +340,12 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
         if (next === Next.Read && this.#isBrief) {
           // Nearly every batch: one write, and one read.
           const bytes = this.#reply.buffer.subarray(0, this.#reply.length);
-          this.#releaseRequest();
+          this.#reader.release();
           if (bytes.length > 0) {
             const settled = this.#settled();
             if (settled !== undefined) await settled;
             this.#phase = Phase.Writing;
-            this.#steps++;
+            this.#reader.writes++;
             const count = await this.#socket.write(bytes);
             if (count < bytes.length) await connection.write(bytes.subarray(count));
             this.#reply.clear();
@@ -454,71 +356,67 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
         if (this.#stopping) return await this.#socket.closeWrite();
         this.#phase = Phase.Reading;
         this.#mailbox?.wake();
-        if (connection.isMoving) await connection.move(this.#host.slices);
+        if (connection.isMoving) await connection.move(this.role.slices);
         if (connection.isReading) {
           if (!await connection.fill()) return;
         } else {
           const count = await this.#socket.read(connection.writable());
           if (count === null) return;
           connection.commit(count);
-          if (connection.hasReadMuch && this.#host.slices.isTurnLong) await this.#host.slices.readTurn();
+          if (connection.hasReadMuch && this.role.slices.isTurnLong) await this.role.slices.readTurn();
         }
       }
     } catch (error) {
       // A connection that was lost, or closed by a deadline, ends the session and nothing else.
       if (error instanceof ProtocolError) await this.#refuseRequest(error);
-      else if (!isDisconnection(error) && !(error instanceof NotSavedError)) this.#host.reportBug(error);
+      else if (!isDisconnection(error) && !(error instanceof NotSavedError)) this.role.reportBug(error);
     } finally {
       this.shared.forget(this.client);
       connection.close();
-      connection.free();
-      this.#decoder.free();
-      this.#request.release();
+      this.#reader.free();
       this.#reply.free();
       this.#mailbox?.free();
       await this.#aborted;
     }
   }
 
-  /** Goes by the first byte; `false` when it is of no protocol. */
+  /** Chooses the protocol by the first byte. Returns `false` when the byte belongs to no protocol. */
   #chooseProtocol(): boolean {
-    const connection = this.#connection;
-    const protocol = protocolOf(connection.buffer[connection.start]!);
+    const protocol = this.#reader.chooseProtocol();
     const { account } = this.client;
-    if (protocol === "unknown") return false;
-    if (protocol === "native") {
-      this.#decoder = new NativeDecoder(account);
-      this.#reply = new NativeReply(undefined, undefined, account);
-      return true;
+    if (protocol === "native") this.#reply = new NativeReply(undefined, undefined, account);
+    if (protocol === "resp") {
+      this.#reply = new RespReply(undefined, undefined, account);
+      this.#keys = respKeys;
+      this.speak(2);
     }
-    this.#decoder = new RespDecoder(account);
-    this.#reply = new RespReply(undefined, undefined, account);
-    this.#keys = respKeys;
-    this.speak(2);
-    return true;
+    return protocol !== "unknown";
   }
 
-  /** Ends the connection because of a request that there is no room for. Never rejects because of what the peer does. */
+  /**
+   * Ends the connection because of a request that no memory is left for. Never rejects because of what the peer does.
+   */
   async #refuseRequest(error: ProtocolError): Promise<void> {
     try {
       this.#fail(`Protocol error: ${error.message}`);
       await this.#refuse(new Uint8Array(0));
     } catch (error) {
-      if (!isDisconnection(error) && !(error instanceof NotSavedError)) this.#host.reportBug(error);
+      if (!isDisconnection(error) && !(error instanceof NotSavedError)) this.role.reportBug(error);
     }
   }
 
-  /** Tells the peer why it is not served, and closes. */
+  /** Sends the client the reason why it is not served, and closes the connection. */
   async reject(message: string): Promise<void> {
     try {
-      // In which protocol to say it is known once the peer has said something.
+      // The protocol is known after the first byte.
       this.#phase = Phase.Lingering;
+      this.#reader.linger();
       if (!await this.#connection.fill()) return;
       this.#chooseProtocol();
       this.#fail(message);
       await this.#refuse(new Uint8Array(0));
     } catch (error) {
-      if (!isDisconnection(error)) this.#host.reportBug(error);
+      if (!isDisconnection(error)) this.role.reportBug(error);
     } finally {
       this.client.account.close();
       this.#connection.close();
@@ -527,16 +425,16 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
     }
   }
 
-  /** Ends the session once the batch that is running is answered, a walk or a wait with an error; at once else. */
+  /** Ends the session after the batch that runs. A command that waits, or walks over all keys, gets an error. */
   stop(): void {
     this.#stopping = true;
     this.client.waiter?.refuse(STOPPING);
     if (this.#phase !== Phase.Reading && this.#phase !== Phase.Lingering) return;
-    // The end is announced first, so that the client sees an orderly one.
+    // Our side ends first, so that the client sees an orderly end.
     this.#socket.closeWrite().catch(() => {}).then(() => this.#connection.close());
   }
 
-  /** Closes the connection whatever it does; resolves when its descriptor is free. */
+  /** Closes the connection in any state. The promise resolves when its descriptor is free. */
   abort(): Promise<void> {
     this.#connection.close();
     this.#aborted ??= freeDescriptor(this.#socket);
@@ -544,37 +442,21 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
   }
 
   /**
-   * Cuts the connection off when something has taken too long.
-   *
-   * @param nowMs as `performance.now()` tells it
+   * Closes the connection when the client has missed a deadline. `nowMs` is the present time by `performance.now()`.
    */
   sweep(nowMs: number): void {
-    if (!this.client.authenticated && nowMs - this.#acceptedMs > AUTHENTICATION_TIMEOUT_MS) {
-      this.abort();
-      return;
-    }
-    const { start, end } = this.#connection;
     const writesMessages = this.#mailbox?.written !== undefined;
-    const phase = writesMessages ? Phase.Writing : this.#phase;
-    const idle = phase === Phase.Running || (phase === Phase.Reading && start === end);
-    if (idle || phase !== this.#sweptPhase || this.#steps !== this.#sweptSteps) {
-      this.#sweptSteps = this.#steps;
-      this.#sweptPhase = phase;
-      this.#sweptMs = nowMs;
-      return;
-    }
-    let allowedMs = LINGER_TIMEOUT_MS;
-    if (phase === Phase.Writing) allowedMs = WRITE_TIMEOUT_MS;
-    if (phase === Phase.Reading) allowedMs = PARTIAL_FRAME_TIMEOUT_MS + (end - start) / PARTIAL_FRAME_MIN_BYTES_PER_MS;
-    if (nowMs - this.#sweptMs <= allowedMs) return;
-    if (writesMessages) {
+    const isWriting = writesMessages || this.#phase === Phase.Writing;
+    const overdue = this.#reader.overdue(nowMs, this.#phase === Phase.Reading, isWriting);
+    if (overdue === undefined) return;
+    if (overdue === "reading" && writesMessages) {
       const reason = `it has taken nothing for ${WRITE_TIMEOUT_MS} ms`;
-      this.#host.disconnections.note(this.client, this.#mailbox!.size, reason);
+      this.role.disconnections.note(this.client, this.#mailbox!.size, reason);
     }
     this.abort();
   }
 
-  /** Runs the requests that were read, as far as they run without a wait. */
+  /** Runs the requests that were read, up to the first that has to wait. */
   #runBatch(): Next {
     this.#burst = 0;
     return this.#runSome();
@@ -583,7 +465,7 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
   #runSome(): Next {
     const mailbox = this.#mailbox;
     if (mailbox !== undefined) {
-      // A message came after replies that are not written yet: both go before what is said next.
+      // A message came after replies that are not written yet: both are written before the next replies.
       if (mailbox.hasLater && this.#reply.size > 0) return Next.Flush;
       mailbox.markBatch();
       this.client.hasHeardItself = false;
@@ -591,18 +473,21 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
     this.#phase = Phase.Running;
     this.store.nowMs = Date.now();
     this.store.touches = !this.client.touchesNothing;
-    // What was answered before a wait, and is not written yet, counts on.
+    // Replies from before a wait that are not written yet still depend on the earlier writes.
     if (this.log !== undefined && this.#reply.size === 0) this.#writesBefore = this.log.writes;
     return this.#runRequests();
   }
 
-  /** Whether there is nothing to write but one short piece of replies. */
+  /** Whether one short piece of replies is all there is to write. */
   get #isBrief(): boolean {
     const reply = this.#reply;
     return this.#mailbox === undefined && reply.length <= REPLY_CHUNK_BYTES && reply.size === reply.length;
   }
 
-  /** Resolves when the replies may leave: when the log is as safe as the policy wants it. Nothing when they may at once. */
+  /**
+   * Resolves when the log is as safe as the policy wants it, so that the replies may leave. `undefined` when it is
+   * already.
+   */
   #settled(): Promise<void> | undefined {
     const { log } = this;
     return log?.mustWait(this.#writesBefore) ? log.settled(this.#writesBefore) : undefined;
@@ -612,7 +497,7 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
     return this.#reply.size > 0 || (this.#mailbox?.isBusy ?? false);
   }
 
-  /** Carries on with a batch whose requests were run up to `next`, to its end, and writes all replies. */
+  /** Runs the rest of a batch that stopped for `next`, and writes all replies. */
   async #finish(next: Next): Promise<Next> {
     for (;;) {
       if (next === Next.Wait) {
@@ -624,60 +509,36 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
         await this.#refuse(new Uint8Array(0));
         return next;
       }
-      if (next === Next.Read) this.#releaseRequest();
+      if (next === Next.Read) this.#reader.release();
       if (next !== Next.Wait && this.#hasOutput) await this.#flush();
-      if (next === Next.Pause) await this.#host.slices.next();
+      if (next === Next.Pause) await this.role.slices.next();
       if (next === Next.Read) return next;
       next = this.#runSome();
     }
   }
 
-  /** Before the next read: the request borrows the buffer, which may be a large one that the read gives back. */
-  #releaseRequest(): void {
-    this.#noteCommand();
-    this.client.lastMs = performance.now();
-    this.#request.clear();
-    if (this.client.authenticated) this.#connection.prepare(this.#decoder);
-  }
-
-  #noteCommand(): void {
-    const { bytes, starts, lengths, count } = this.#request;
-    if (count > 0) this.client.noteCommand(bytes, starts[0]!, lengths[0]!);
-  }
-
-  /** Takes requests out of the buffer and runs them, up to the first that is not whole or that something waits for. */
+  /** Takes requests out of the buffer and runs them, up to the first that is incomplete or has to wait. */
   #runRequests(): Next {
     const connection = this.#connection;
-    const request = this.#request;
+    const reader = this.#reader;
+    const { request } = reader;
     const reply = this.#reply;
-    const decoder = this.#decoder;
-    const host = this.#host;
+    const { role } = this;
     let ahead = connection.start;
     const startedMs = performance.now();
     this.untilClock = BATCH_CLOCK_COUNT;
-    // Others have been here since, or the buffer has other requests now.
+    // Other sessions have looked ahead since, or the buffer has other requests now.
     this.store.forgetAhead();
     for (;;) {
       if (connection.start >= ahead && this.store.isLarge) ahead = this.#lookAhead();
-      let behind: number;
-      try {
-        const limits = this.client.authenticated ? REQUEST_LIMITS : UNAUTHENTICATED_REQUEST_LIMITS;
-        behind = decoder.decode(connection.buffer, connection.start, connection.end, request, limits);
-      } catch (error) {
-        if (!(error instanceof ProtocolError)) throw error;
-        this.#fail(`Protocol error: ${error.message}`);
-        if (decoder.behind === -1) return Next.Close;
-        // It is known where the next one begins: only this one is refused.
-        connection.start = decoder.behind;
+      const taken = reader.take();
+      if (taken !== Taken.Request) {
+        if (taken === Taken.Nothing) return Next.Read;
+        this.#fail(reader.problem);
+        if (taken === Taken.Lost) return Next.Close;
         continue;
       }
-      if (behind === -1) {
-        connection.start += decoder.passed;
-        return Next.Read;
-      }
-      connection.start = behind;
-      this.#steps++;
-      host.commands++;
+      role.commands++;
       const pending = execute(this, request, reply);
       if (pending !== undefined) {
         this.#pending = pending;
@@ -687,20 +548,20 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
       if (--this.untilClock > 0) continue;
       this.untilClock = BATCH_CLOCK_COUNT;
       const ranMs = performance.now() - startedMs;
-      if (this.#host.slices.isLong(ranMs)) {
-        this.#host.slices.ranLong(ranMs);
+      if (role.slices.isLong(ranMs)) {
+        role.slices.ranLong(ranMs);
         return Next.Pause;
       }
     }
   }
 
-  /** Has the memory for the next requests' keys fetched. Answers where to look ahead again. */
+  /** Prefetches the memory of the next requests' keys. Returns where to look ahead again. */
   #lookAhead(): number {
     const { buffer, start, end } = this.#connection;
     const keys = this.#keys;
-    const behind = keys.fill(buffer, start, end);
+    const next = keys.fill(buffer, start, end);
     this.store.prefetch(buffer, keys.starts, keys.lengths, 0, keys.count, 1);
-    return behind === start ? end : behind;
+    return next === start ? end : next;
   }
 
   #fail(message: string): void {
@@ -714,33 +575,13 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
     const settled = this.#settled();
     if (settled !== undefined) await settled;
     this.#phase = Phase.Writing;
-    if (this.#mailbox !== undefined) await this.#writeEarlier(this.#mailbox);
+    if (this.#mailbox !== undefined) await this.#mailbox.writeEarlier();
     for (let chunk = reply.takeChunk(); chunk !== undefined; chunk = reply.takeChunk()) await this.#writeLong(chunk);
     const last = reply.buffer.subarray(0, reply.length);
     if (last.length > REPLY_CHUNK_BYTES) await this.#writeLong(last);
     else if (last.length > 0) await this.#writePiece(last);
     reply.clear();
-    if (this.#mailbox !== undefined) await this.#writeLater(this.#mailbox);
-  }
-
-  /** Writes the messages that came before the batch. */
-  async #writeEarlier(mailbox: Mailbox): Promise<void> {
-    await mailbox.written;
-    for (let bytes = mailbox.takeEarlier(); bytes !== undefined; bytes = mailbox.takeEarlier()) {
-      await this.#writePiece(bytes);
-      this.held(mailbox.size);
-    }
-  }
-
-  /** Writes the messages that there are now. Those that come meanwhile have to wait: the client's requests do so, too. */
-  async #writeLater(mailbox: Mailbox): Promise<void> {
-    for (let left = mailbox.size; left > 0 || mailbox.isWithin;) {
-      const bytes = mailbox.take();
-      if (bytes === undefined) return;
-      left -= bytes.length;
-      await this.#writePiece(bytes);
-      this.held(mailbox.size);
-    }
+    if (this.#mailbox !== undefined) await this.#mailbox.writeLater();
   }
 
   async #writeLong(bytes: Uint8Array): Promise<void> {
@@ -749,30 +590,29 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner {
     }
   }
 
-  /** Writes a piece of replies, and lets others run where many follow each other. */
+  /** Writes a piece of replies. After many pieces, others have a turn. */
   #writePiece(bytes: Uint8Array): Promise<void> {
     const written = this.#connection.write(bytes);
     this.#burst += bytes.length;
     if (this.#burst < REPLY_BURST_BYTES) return written;
-    // Writes that need not wait follow each other without a turn of the event loop.
+    // Writes that complete immediately follow each other without a turn of the event loop.
     this.#burst = 0;
-    return written.then(() => this.#host.slices.next());
+    return written.then(() => this.role.slices.next());
   }
 
   /**
-   * Writes the replies and `line`, then ends the connection. What the peer still sends is read for a while: closing
-   * with unread input resets the connection, and the peer would lose the reply that says why.
+   * Writes the replies and `line`, then ends the connection. What the client still sends is read for a while: closing
+   * with unread input resets the connection, and the client would lose the reply that says why.
    */
   async #refuse(line: Uint8Array<ArrayBuffer>): Promise<void> {
     if (this.#hasOutput) await this.#flush();
     this.#phase = Phase.Writing;
-    // Nobody shall be told that this client listens once it sees the end.
+    // A client that sees the end must not be counted as a listener any more.
     this.shared.forget(this.client);
     if (line.length > 0) await this.#connection.write(line);
     await this.#socket.closeWrite();
     if (this.#stopping) return;
-    this.#steps++;
     this.#phase = Phase.Lingering;
-    await this.#connection.drop(this.#host.slices);
+    await this.#reader.drop(this.role.slices);
   }
 }

@@ -98,18 +98,19 @@ Deno.test("checkAuthentication() asks for user and password where one is set", (
   const asked: string[] = [];
   const authenticator = {
     passwordRequired: true,
-    authenticate(user: string, password: string): boolean {
-      asked.push(`${user}:${password}`);
+    authenticate(client: string, user: string, password: string): boolean {
+      asked.push(`${client} ${user}:${password}`);
       return password === "secret";
     },
+    failedLogin: () => 0,
   };
-  checkAuthentication(callOf("auth", "secret"), authenticator);
-  checkAuthentication(callOf("auth", "somebody", "secret"), authenticator);
-  assertEquals(refusalOf(() => checkAuthentication(callOf("auth", "nope"), authenticator)), WRONG);
-  assertEquals(refusalOf(() => checkAuthentication(callOf("auth", "secret", "nope"), authenticator)), WRONG);
-  assertEquals(asked, ["default:secret", "somebody:secret", "default:nope", "secret:nope"]);
+  checkAuthentication(callOf("auth", "secret"), "a", authenticator);
+  checkAuthentication(callOf("auth", "somebody", "secret"), "a", authenticator);
+  assertEquals(refusalOf(() => checkAuthentication(callOf("auth", "nope"), "a", authenticator)), WRONG);
+  assertEquals(refusalOf(() => checkAuthentication(callOf("auth", "secret", "nope"), "a", authenticator)), WRONG);
+  assertEquals(asked, ["a default:secret", "a somebody:secret", "a default:nope", "a secret:nope"]);
   assertEquals(
-    refusalOf(() => checkAuthentication(callOf("auth", "a", "b", "c"), authenticator)),
+    refusalOf(() => checkAuthentication(callOf("auth", "a", "b", "c"), "a", authenticator)),
     "ERR syntax error",
   );
 });
@@ -120,11 +121,12 @@ Deno.test("checkAuthentication() accepts any password of the one user where none
     authenticate(): boolean {
       throw new Error("there is no password to compare with");
     },
+    failedLogin: () => 0,
   };
-  checkAuthentication(callOf("auth", "default", "whatever"), authenticator);
-  assertEquals(refusalOf(() => checkAuthentication(callOf("auth", "bob", "x"), authenticator)), WRONG);
+  checkAuthentication(callOf("auth", "default", "whatever"), "a", authenticator);
+  assertEquals(refusalOf(() => checkAuthentication(callOf("auth", "bob", "x"), "a", authenticator)), WRONG);
   assertEquals(
-    refusalOf(() => checkAuthentication(callOf("auth", "x"), authenticator)),
+    refusalOf(() => checkAuthentication(callOf("auth", "x"), "a", authenticator)),
     "ERR AUTH <password> called without any password configured for the default user. " +
       "Are you sure your configuration is correct?",
   );

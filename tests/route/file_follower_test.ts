@@ -59,9 +59,7 @@ async function withFiles(
     await following.until(() => following.applied.length === 1, "the first reading");
     await run(following, paths);
   } finally {
-    following.follower.close();
-    // A check in progress ends by itself.
-    await pause(50);
+    await following.follower.close();
     await Deno.remove(folder, { recursive: true });
   }
 }
@@ -157,8 +155,7 @@ Deno.test("FileFollower follows a file whose folder does not exist yet", async (
     await Deno.writeTextFile(path, "1");
     await following.until(() => following.applied.at(-1) === "1", "it is seen");
   } finally {
-    following.follower.close();
-    await pause(50);
+    await following.follower.close();
     await Deno.remove(folder, { recursive: true });
   }
 });

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { UsageError } from "../../src/errors.ts";
 import { SERVERS_FILE_MAX_BYTES } from "../../src/limits.ts";
 import { parseMembers, readMembers, sameMembers } from "../../src/route/members.ts";
@@ -83,14 +83,14 @@ Deno.test("sameMembers() compares addresses and weights, not the order", () => {
 Deno.test("readMembers() reports what is wrong with the file", () =>
   withFolder(async (folder) => {
     const path = `${folder}/servers.json`;
-    await assertRejects(() => readMembers(path), UsageError, "there is no such file");
-    await assertRejects(() => readMembers(folder), UsageError, "expected a file");
+    assertThrows(() => readMembers(path), UsageError, "there is no such file");
+    assertThrows(() => readMembers(folder), UsageError, "expected a file");
     await Deno.writeFile(path, Uint8Array.of(0xff, 0xfe));
-    await assertRejects(() => readMembers(path), UsageError, "expected UTF-8");
+    assertThrows(() => readMembers(path), UsageError, "expected UTF-8");
     await Deno.writeFile(path, new Uint8Array(SERVERS_FILE_MAX_BYTES + 1));
-    await assertRejects(() => readMembers(path), UsageError, "expected at most");
+    assertThrows(() => readMembers(path), UsageError, "expected at most");
     await Deno.writeTextFile(path, listOf("a:1"));
-    assertEquals(await readMembers(path), [{ address: "a:1", weight: 1 }]);
+    assertEquals(readMembers(path), [{ address: "a:1", weight: 1 }]);
   }));
 
 const A = [{ address: "a:1", weight: 1 }];

@@ -8,7 +8,6 @@ import { assert } from "@std/assert";
 import { threadDelayMs } from "../../bench/support/thread_time.ts";
 import { watchMembers } from "../../src/route/members.ts";
 import type { Member } from "../../src/route/slots.ts";
-import { pause } from "./pause.ts";
 import { until } from "./until.ts";
 
 /** A change is applied within this; RELIABILITY asks for it. */
@@ -41,7 +40,7 @@ export class Watching implements AsyncDisposable {
   /** When each of them began to, by {@linkcode nowMs}. */
   readonly changedMs: number[] = [];
   readonly reports: string[] = [];
-  readonly #close: () => void;
+  readonly #close: () => Promise<void>;
 
   constructor(path: string, members: readonly Member[]) {
     const watch = watchMembers(
@@ -70,8 +69,6 @@ export class Watching implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#close();
-    // A reading under way ends by itself.
-    await pause(20);
+    await this.#close();
   }
 }

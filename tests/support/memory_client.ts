@@ -6,8 +6,7 @@
  */
 
 import { assert, assertEquals, fail } from "@std/assert";
-import type { Transaction } from "../../src/command/context.ts";
-import type { GoesOn } from "../../src/command/context.ts";
+import type { GoesOn, ServerRole, Transaction } from "../../src/command/context.ts";
 import { execute } from "../../src/command/dispatch.ts";
 import type { CommandContext } from "../../src/command/dispatch.ts";
 import type { EffectLog } from "../../src/command/effect_log.ts";
@@ -56,7 +55,7 @@ export function makeStore(memoryLimitBytes = 64 * 1024 * 1024): Store {
 }
 
 /** One connection to a store in this process. */
-export class MemoryClient implements CommandContext {
+export class MemoryClient implements CommandContext, ServerRole {
   readonly store: Store;
   readonly client: ClientState<Transaction>;
   readonly shared: SharedState;
@@ -125,9 +124,18 @@ export class MemoryClient implements CommandContext {
     this.store.nowMs = nowMs;
   }
 
-  authenticate(user: string, password: string): boolean {
+  /** The client is its own server. */
+  readonly role: ServerRole = this;
+
+  authenticate(_client: unknown, user: string, password: string): boolean {
     return user === "default" && password === this.#password;
   }
+
+  failedLogin(): number {
+    return 0;
+  }
+
+  noteAdmin(): void {}
 
   info(sections: readonly string[]): string {
     this.infoSections = sections;

@@ -7,10 +7,9 @@
 import { SharedState } from "../../src/command/shared_state.ts";
 import { ClientMemory } from "../../src/memory/client_memory.ts";
 import { ReadAhead } from "../../src/net/read_ahead.ts";
-import { AdminCommands } from "../../src/role/admin_commands.ts";
 import { DeliveryQueue } from "../../src/role/delivery_queue.ts";
 import { Disconnections } from "../../src/role/disconnections.ts";
-import { FailedLogins } from "../../src/role/failed_logins.ts";
+import { FailedLogins, type GuessingClient } from "../../src/role/failed_logins.ts";
 import { Slices } from "../../src/role/slices.ts";
 import { Session } from "../../src/server/session.ts";
 import type { SessionHost } from "../../src/server/session.ts";
@@ -31,7 +30,6 @@ export class TestHost implements SessionHost {
   readonly deliveries: DeliveryQueue;
   readonly disconnections = new Disconnections({ info() {}, warn() {}, error() {} });
   readonly failedLogins = new FailedLogins({ info() {}, warn() {}, error() {} });
-  readonly adminCommands = new AdminCommands({ info() {}, warn() {}, error() {} });
   readonly log = undefined;
   readonly passwordRequired: boolean;
   /** Exceptions that were reported as bugs. */
@@ -49,9 +47,15 @@ export class TestHost implements SessionHost {
     this.shared.waiters.look = () => {};
   }
 
-  authenticate(_user: string, password: string): boolean {
+  authenticate(_client: unknown, _user: string, password: string): boolean {
     return password === "secret";
   }
+
+  failedLogin(client: GuessingClient): number {
+    return this.failedLogins.note(client);
+  }
+
+  noteAdmin(): void {}
 
   info(): string {
     return "";

@@ -1,5 +1,5 @@
 /**
- * Decides whether a client's next request is taken: bounds how far it gets ahead of its replies.
+ * Decides whether a client's next request is taken. This bounds how far the client gets ahead of its replies.
  *
  * | shut while | opens when |
  * |---|---|
@@ -22,16 +22,17 @@ import {
 import { type ClientAccount, UNLIMITED_ACCOUNT } from "../../memory/client_memory.ts";
 import type { Outbox } from "./outbox.ts";
 import type { ReplyOrder } from "./reply_order.ts";
+import type { ReplyPlace } from "./reply_place.ts";
 
-/** The gate of one client. */
+/** The backpressure on one client. It is *shut* while no request is taken. */
 export class Backpressure {
-  readonly #order: ReplyOrder;
+  readonly #order: ReplyOrder<ReplyPlace>;
   readonly #outbox: Outbox;
-  /** A server's queue is full. */
+  /** Whether a server's queue is full. */
   #blocked = false;
-  /** Promises that have to resolve first. */
+  /** The number of promises that have to resolve first. */
   #holds = 0;
-  /** Whether it is shut by either of them: the one field that is looked at for each request. */
+  /** Whether either of these shuts it. This is the one field that is read for each request. */
   #isBarred = false;
   #untilIdle = false;
   #broken = false;
@@ -40,13 +41,13 @@ export class Backpressure {
 
   readonly #account: ClientAccount;
 
-  constructor(order: ReplyOrder, outbox: Outbox, account: ClientAccount = UNLIMITED_ACCOUNT) {
+  constructor(order: ReplyOrder<ReplyPlace>, outbox: Outbox, account: ClientAccount = UNLIMITED_ACCOUNT) {
     this.#account = account;
     this.#order = order;
     this.#outbox = outbox;
   }
 
-  /** Whether somebody waits to pass. */
+  /** Whether {@linkcode pass} is awaited. */
   get isAwaited(): boolean {
     return this.#resume !== undefined;
   }
@@ -68,7 +69,7 @@ export class Backpressure {
     this.#untilIdle = true;
   }
 
-  /** Shuts, or not any more, because of a server's queue. */
+  /** Whether a server's queue is full. */
   set blocked(blocked: boolean) {
     this.#blocked = blocked;
     this.#bar();
@@ -78,7 +79,7 @@ export class Backpressure {
     return this.#blocked;
   }
 
-  /** Shuts until the promise resolves, which is not to reject. */
+  /** Shuts until the promise resolves. It must not reject. */
   hold(settled: Promise<unknown>): void {
     this.#holds++;
     this.#bar();
@@ -97,12 +98,12 @@ export class Backpressure {
   pass(): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#resume = resolve;
-    // What it waits for may have come about between the two calls.
+    // It may have opened between the two calls.
     this.update();
     return promise;
   }
 
-  /** Opens if it can: well below the limits, so that one does not stop and go for every request. */
+  /** Opens when the client is well below the limits, so that it does not stop and go for every request. */
   update(): void {
     const resume = this.#resume;
     if (resume === undefined || !this.#broken && (this.#isBarred || !this.#isRelieved())) return;
@@ -121,7 +122,7 @@ export class Backpressure {
       this.#order.backlog <= (isTight ? CLIENT_BACKLOG_TIGHT_BYTES : CLIENT_BACKLOG_MAX_BYTES) / 2;
   }
 
-  /** Lets whoever waits pass, for good: the client is gone. */
+  /** Opens permanently: the client is gone. */
   break(): void {
     this.#broken = true;
     this.update();

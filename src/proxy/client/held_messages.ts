@@ -1,8 +1,8 @@
 /**
- * Messages of channels that may not be sent yet, since the client could take them for the reply that it waits for.
+ * Messages of channels that must not be sent yet, since the client could take them for the reply that it waits for.
  *
- * Which version of RESP they are told in is known at the end, so they are kept in both. Those are the same bytes for all who
- * listen, and long payloads are shared, so that holding a message takes little more than a reference to it.
+ * The version of RESP in which they are sent is known at the end, so they are kept in both. All listeners share the
+ * same bytes, and long payloads are shared too, so holding a message costs little more than a reference to it.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import { type ClientAccount, Held } from "../../memory/client_memory.ts";
 import type { SharedBytes } from "../../memory/message_queue.ts";
 import type { Outbox } from "./outbox.ts";
 
-/** What keeping a message takes beside its bytes. */
+/** The cost of keeping a message, beside its bytes. */
 const MESSAGE_OVERHEAD_BYTES = 64;
 
 interface HeldMessage {
@@ -21,19 +21,19 @@ interface HeldMessage {
   readonly tail: SharedBytes | undefined;
 }
 
-/** The messages of one client. {@linkcode release} has to follow. */
+/** The messages of one client. The owner has to call {@linkcode release}. */
 export class HeldMessages {
-  /** Bytes that are kept. */
+  /** The size of the messages that are kept, in bytes. */
   size = 0;
   readonly #account: ClientAccount;
   readonly #messages: HeldMessage[] = [];
 
-  /** @param account is charged for them */
+  /** @param account is charged for the messages */
   constructor(account: ClientAccount) {
     this.#account = account;
   }
 
-  /** Whether none has come. */
+  /** Whether no message is kept. */
   get isEmpty(): boolean {
     return this.#messages.length === 0;
   }
@@ -48,7 +48,7 @@ export class HeldMessages {
     this.#account.force(Held.Reply, size);
   }
 
-  /** Hands the messages on in their order, in a version of RESP; without an outbox they are dropped. */
+  /** Hands the messages on in their order, in one version of RESP. Without an outbox it drops them. */
   release(version: 2 | 3, outbox: Outbox | undefined): void {
     this.#account.release(Held.Reply, this.size);
     if (outbox !== undefined) {

@@ -1,17 +1,17 @@
 /**
- * The replies of one client on their way out: collected during a turn of the event loop, written once. Where more are
- * expected that belong to the same batch, they wait for those a little (write_coalescer.ts).
+ * The output of one client: it is collected during a turn of the event loop, and written once. When more replies of the
+ * same batch are expected, it waits for them a little (write_coalescer.ts).
  *
- * While one buffer is written another collects, so writes never overlap. Long output is written in pieces, so that a
- * slow reader's progress can be seen. A buffer that is full is put aside and another one begun, so nothing is copied twice;
- * buffers are charged to the client's account, and freed at once when they were written.
+ * While one buffer is written another one collects, so writes never overlap. Long output is written in pieces, so that
+ * the progress of a slow reader can be seen. A full buffer is put aside and another one begun, so nothing is copied
+ * twice. Buffers are charged to the client's account, and freed as soon as they are written.
  *
- * Messages of channels stand among the replies in the order in which both came. They are not copied, since many clients get the
- * same ones (message_queue.ts):
+ * Messages of channels are written among the replies, in the order in which both came. They are not copied, since many
+ * clients get the same ones (message_queue.ts):
  *
  * ```text
- * queue        replies   message   message   replies   message      what came up to the last message
- * collecting   replies …                                            what came after it; nearly always all there is
+ * queue        replies   message   message   replies   message      everything up to the last message
+ * collecting   replies …                                            everything after it; nearly always all there is
  * ```
  *
  * @module
@@ -36,25 +36,23 @@ import type { Coalesced as HeldBack, WriteCoalescer } from "./write_coalescer.ts
 const INITIAL_BYTES = 4096;
 const EMPTY = new Uint8Array(0);
 
-/** Who an outbox belongs to. */
+/** The link of the client that gets the output. */
 export interface OutboxOwner {
-  /** Writes all of `bytes`, which do not change meanwhile. Rejects when the connection is lost. */
+  /** Writes all of `bytes`, which do not change until then. Rejects when the connection is lost. */
   write(bytes: Uint8Array): Promise<void>;
-  /** Whether replies are on their way that are to leave with those collected. */
+  /** Whether replies are on their way that should leave with those collected. */
   readonly expectsMore: boolean;
-  /** Everything was written, but for what waits for more. */
+  /** Is called when everything was written, except replies that wait for more. */
   written(): void;
-  /** Writing failed; nothing more will be written. */
+  /** Is called when writing failed. Nothing more will be written. */
   broken(): void;
 }
 
-/** Collects and writes. */
+/** The outbox of one client. */
 export class Outbox implements Flushable, HeldBack, Deliverable {
   scheduled = false;
   listed = false;
   isDue = false;
-  /** Counts the pieces written: as long as it stays the same, the same piece is on its way. */
-  steps = 0;
   readonly #owner: OutboxOwner;
   readonly #flushQueue: FlushQueue;
   readonly #coalescer: WriteCoalescer;
@@ -62,7 +60,7 @@ export class Outbox implements Flushable, HeldBack, Deliverable {
   #collecting: Uint8Array<ArrayBuffer> = EMPTY;
   #length = 0;
   #spare: Uint8Array<ArrayBuffer> = EMPTY;
-  /** Buffers that were full, as far as they are filled, and long replies: to be written first. */
+  /** The filled parts of full buffers, and long replies. They are written first. */
   #full: Uint8Array<ArrayBuffer>[] = [];
   #fullSize = 0;
   #leaving = 0;
@@ -83,12 +81,12 @@ export class Outbox implements Flushable, HeldBack, Deliverable {
     this.#coalescer = coalescer;
   }
 
-  /** Bytes that were not written yet. */
+  /** The number of bytes that were not written yet. */
   get size(): number {
     return this.#length + this.#fullSize + this.#leaving + this.#queue.size;
   }
 
-  /** Bytes of messages that wait and that the client could have read by now. */
+  /** The size of waiting messages that the client could have read by now, in bytes. */
   get agedMessagesSize(): number {
     return this.#queue.agedSize;
   }
@@ -121,7 +119,7 @@ export class Outbox implements Flushable, HeldBack, Deliverable {
     freeUnborrowed(old);
   }
 
-  /** Puts aside what is filled of the buffer. From then on that alone is charged, as of all in `#full`. */
+  /** Puts aside the filled part of the buffer. From then on only that part is charged. */
   #putAside(): void {
     this.#account.release(Held.Reply, this.#collecting.length - this.#length);
     this.#full.push(this.#collecting.subarray(0, this.#length));
@@ -129,7 +127,7 @@ export class Outbox implements Flushable, HeldBack, Deliverable {
     this.#length = 0;
   }
 
-  /** Appends a long reply, or a piece of one, which is the outbox's from now on. */
+  /** Appends a long reply, or a piece of one, which the outbox owns from then on. */
   appendOwned(bytes: Uint8Array<ArrayBuffer>): void {
     if (this.#length > 0) {
       this.#putAside();
@@ -141,14 +139,16 @@ export class Outbox implements Flushable, HeldBack, Deliverable {
     if (this.#leaving === 0) this.#flushQueue.schedule(this);
   }
 
-  /** Appends a message, whose bytes are kept. It is written when {@linkcode deliver} is called, or with the next replies. */
+  /**
+   * Appends a message, whose bytes are kept. {@linkcode deliver} writes it, or it is written with the next replies.
+   */
   put(head: Uint8Array, tail: SharedBytes | undefined): void {
     this.#queueReplies();
     this.#queue.put(head, tail);
     this.#noteMessages();
   }
 
-  /** Puts what was collected in front of a message. From then on it is charged as messages are. */
+  /** Puts the collected replies before a message. From then on they are charged as messages are. */
   #queueReplies(): void {
     for (const full of this.#full) {
       this.#queue.putReplies(full);
@@ -173,7 +173,7 @@ export class Outbox implements Flushable, HeldBack, Deliverable {
     this.flush();
   }
 
-  /** Begins to write, unless that is under way, or more is expected: then what was collected follows. */
+  /** Begins to write, unless a write is under way or more replies are expected. Then the output follows later. */
   flush(): void {
     if (this.#leaving > 0 || (this.#length === 0 && this.#fullSize === 0 && this.#queue.size === 0)) return;
     if (this.#mayWait) this.#coalescer.hold(this);
@@ -190,7 +190,7 @@ export class Outbox implements Flushable, HeldBack, Deliverable {
       this.#owner.expectsMore;
   }
 
-  /** Forgets what is collected, for good. The owner has ended the connection. */
+  /** Forgets the collected output: the owner has ended the connection. */
   discard(): void {
     for (const buffer of [this.#collecting, this.#spare, ...this.#full]) this.#free(buffer);
     this.#collecting = this.#spare = EMPTY;
@@ -205,7 +205,7 @@ export class Outbox implements Flushable, HeldBack, Deliverable {
     freeUnborrowed(buffer);
   }
 
-  /** Takes out the buffer that is to be written next, and sets `#leaving` to what is filled of it. */
+  /** Takes out the buffer that is written next, and sets `#leaving` to the size of its filled part. */
   #takeNext(): Uint8Array<ArrayBuffer> {
     const full = this.#full.shift();
     if (full !== undefined) {
@@ -221,7 +221,7 @@ export class Outbox implements Flushable, HeldBack, Deliverable {
     return last;
   }
 
-  /** Keeps a buffer that was written for the next replies, or frees it. */
+  /** Keeps a written buffer for the next replies, or frees it. */
   #keepOrFree(buffer: Uint8Array<ArrayBuffer>): void {
     const size = buffer.buffer.byteLength;
     const keepMaxBytes = this.#account.isTight ? READ_BUFFER_BATCH_BYTES : BUFFER_KEEP_MAX_BYTES;
@@ -233,7 +233,7 @@ export class Outbox implements Flushable, HeldBack, Deliverable {
     else this.#spare = whole;
   }
 
-  /** Lets others have their turn: writes that need not wait follow each other without one. Returns 0. */
+  /** Lets others have a turn: writes that complete immediately follow each other without one. Returns 0. */
   async #pause(): Promise<0> {
     await new Promise((resolve) => setTimeout(resolve, 0));
     return 0;
@@ -247,7 +247,6 @@ export class Outbox implements Flushable, HeldBack, Deliverable {
           const bytes = this.#queue.take(REPLY_FLUSH_BYTES)!;
           this.#leaving = bytes.length;
           await this.#owner.write(bytes);
-          this.steps++;
           this.#noteMessages();
           burst += bytes.length;
           if (burst >= REPLY_BURST_BYTES) burst = await this.#pause();
@@ -262,7 +261,6 @@ export class Outbox implements Flushable, HeldBack, Deliverable {
           await this.#owner.write(buffer.subarray(start, stop));
           burst += stop - start;
           this.#leaving = end - stop;
-          this.steps++;
         }
         this.#keepOrFree(buffer);
       } while (this.#queue.size > 0 || this.#fullSize > 0 || (this.#length > 0 && !this.#mayWait));

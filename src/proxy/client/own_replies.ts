@@ -1,5 +1,5 @@
 /**
- * Replies of the proxy's own, each in the dialect of the client that gets it.
+ * The proxy's own replies, each in the dialect of the client that gets it.
  *
  * @module
  */
@@ -12,30 +12,30 @@ import type { ClientAccount } from "../../memory/client_memory.ts";
 import { NativeReply } from "../../wire/reply.ts";
 import type { Reply } from "../../wire/reply.ts";
 import { RespReply } from "../../wire/resp/reply_writer.ts";
-import type { PendingReply } from "./pending_reply.ts";
+import type { PendingReply } from "./client_link.ts";
 
-/** The steps of writing a long reply: each takes about a tenth of a millisecond. */
+/** The steps of writing a long reply. Each takes about a tenth of a millisecond. */
 export type ReplySteps = Generator<void, void, void>;
 
-/** Writes replies of the proxy. There is one for all clients: nothing in it outlives a call. */
+/** Writes replies of the proxy. All clients share one object: nothing in it outlives a call. */
 export class OwnReplies {
   readonly #reportBug: (error: unknown) => void;
 
-  /** @param reportBug takes note of an exception that nothing should throw */
+  /** @param reportBug logs an exception that nothing should throw */
   constructor(reportBug: (error: unknown) => void) {
     this.#reportBug = reportBug;
   }
 
-  /** Answers what `write` says, or the error that it throws. */
+  /** Makes what `write` writes the reply, or the error that it throws. */
   reply(pending: PendingReply, write: (reply: Reply) => void): void {
-    const { reply } = pending.client.dialect;
+    const { reply } = pending.link.dialect;
     reply.begin();
     try {
       write(reply);
     } catch (error) {
       if (error instanceof DelayedReplyError && error.delayMs > 0) {
         reply.rollback();
-        return pending.client.holdUntil(this.#refuseLater(pending, error));
+        return pending.link.backpressure.hold(this.#refuseLater(pending, error));
       }
       this.#writeRefusal(reply, error);
     }
@@ -43,21 +43,21 @@ export class OwnReplies {
     hand(pending, reply);
   }
 
-  /** Answers a refusal once it may be told. Never rejects. */
+  /** Makes an error the reply after its delay. Never rejects. */
   async #refuseLater(pending: PendingReply, error: DelayedReplyError): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, error.delayMs));
     this.refuseWith(pending, error);
-    if (pending.client.state.closing) pending.client.leave();
+    if (pending.link.client.closing) pending.link.leave();
   }
 
   /**
-   * Answers what `write` says when it is done, which may be later, or the error that it throws. It has a reply of its own,
-   * since others are answered in between.
+   * Makes what `write` writes the reply when it is done, which may be later, or the error that it throws. This reply
+   * has a separate buffer, since other replies are written in between.
    *
    * @returns a promise when it is done later
    */
   replyWhenDone(pending: PendingReply, write: (reply: Reply) => void | Promise<void>): void | Promise<void> {
-    const { version } = pending.client.dialect;
+    const { version } = pending.link.dialect;
     const reply = version === 0 ? new NativeReply() : new RespReply();
     if (reply instanceof RespReply && version === 3) reply.version = 3;
     reply.begin();
@@ -69,7 +69,7 @@ export class OwnReplies {
     }
     const end = () => {
       reply.end();
-      // A long one is in pieces, which are not copied.
+      // A long reply is in pieces, which are not copied.
       if (reply.size > REPLY_CHUNK_BYTES) pending.succeedInPieces(reply.takePieces());
       else hand(pending, reply);
     };
@@ -78,17 +78,18 @@ export class OwnReplies {
   }
 
   /**
-   * Answers what `steps` say, in slices between which other clients' requests are routed. It is told in pieces, so that none
-   * of it is copied again.
+   * Makes what `steps` write the reply. They run in slices, between which other clients' requests are routed. The reply
+   * is handed over in pieces, so that none of it is copied again.
    *
-   * @param account is charged for it while it grows
+   * @param account is charged for the reply while it grows
    */
   async answerInSteps(
     pending: PendingReply,
     account: ClientAccount,
     steps: (reply: Reply) => ReplySteps,
   ): Promise<void> {
-    const { context, dialect: { version } } = pending.client;
+    const { link } = pending;
+    const { version } = link.dialect;
     const reply = version === 0
       ? new NativeReply(undefined, undefined, account)
       : new RespReply(undefined, undefined, account);
@@ -96,7 +97,7 @@ export class OwnReplies {
     reply.begin();
     try {
       const each = steps(reply);
-      await finishInSlices(context, () => each.next().done === true);
+      await finishInSlices(link, () => each.next().done === true);
     } catch (error) {
       this.#writeRefusal(reply, error);
     }
@@ -104,17 +105,17 @@ export class OwnReplies {
     pending.succeedInPieces(reply.takePieces());
   }
 
-  /** Answers `OK`. */
+  /** Makes `OK` the reply. */
   ok(pending: PendingReply): void {
     this.reply(pending, (reply) => reply.ok());
   }
 
-  /** Answers an error. */
+  /** Makes an error the reply. */
   refuse(pending: PendingReply, code: ReplyCode, message: string): void {
     this.reply(pending, (reply) => reply.error(code, message));
   }
 
-  /** Answers an error that was thrown. */
+  /** Makes an error that was thrown the reply. */
   refuseWith(pending: PendingReply, error: ReplyError): void {
     this.refuse(pending, error.code as ReplyCode, error.message);
   }
@@ -131,7 +132,7 @@ export class OwnReplies {
   }
 }
 
-/** Hands the reply over. The client may refuse to take it, which begins another one: so this one is cleared before. */
+/** Hands the reply over. Clears it first, since the link may replace it by an error, which begins another reply. */
 function hand(pending: PendingReply, reply: Reply): void {
   const contents = reply.takeContents();
   pending.succeed(contents, 0, contents.length);

@@ -1,5 +1,5 @@
 /**
- * What a client has queued between `multi` and `exec`: the requests as they came, one behind another.
+ * The requests that a client has queued between `multi` and `exec`, as they came, one after another.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { QUEUED_REQUEST_BYTES, TRANSACTION_MAX_BYTES } from "../../limits.ts";
 import { type ClientAccount, Held, UNLIMITED_ACCOUNT } from "../../memory/client_memory.ts";
 import { PackedQueue } from "../../memory/packed_queue.ts";
 
-/** Requests are charged for what sending them will take, so many at a time. */
+/** Requests are charged for the memory that sending them will take, in groups of this size. */
 const CHARGED_COUNT = 256;
 
 /** The bytes of a request as they came: `bytes[start, start + size)`, borrowed. */
@@ -21,32 +21,32 @@ export interface Frame {
   readonly size: number;
 }
 
-/** A request that the proxy answers itself. */
+/** A queued request that the proxy runs itself. */
 export interface OwnRequest {
-  /** Its place in the queue. */
+  /** The place of the request in the queue. */
   readonly index: number;
   readonly specification: CommandSpecification;
 }
 
-/** The queue of one transaction. Whoever ends it calls {@linkcode QueuedRequests.free}. */
+/** The queue of one transaction. {@linkcode QueuedRequests.free} has to be called at its end. */
 export class QueuedRequests {
-  /** The slot of all keys so far; -1 while there are none. */
+  /** The hash slot of all keys so far; -1 while there are none. */
   slot = -1;
   /** Whether a request could not be queued. */
   isSpoilt = false;
-  /** Whether a request of it may change data. */
+  /** Whether a queued request may change data. */
   writes = false;
-  /** Those requests that the proxy answers itself, in their order. */
+  /** The requests that the proxy runs itself, in their order. */
   readonly own: OwnRequest[] = [];
   readonly #account: ClientAccount;
   readonly #queue: PackedQueue;
-  /** How many requests are queued, and their bytes. */
+  /** The number of queued requests, and the size of all of them in bytes. */
   count = 0;
   bytes = 0;
-  /** How many requests are charged for what `exec` will make for each of them. */
+  /** The number of requests that are charged for the objects which `exec` will make for them. */
   #charged = 0;
 
-  /** @param account is charged for what is queued */
+  /** @param account is charged for the queue */
   constructor(account: ClientAccount = UNLIMITED_ACCOUNT) {
     this.#account = account;
     this.#queue = new PackedQueue(account);
@@ -55,11 +55,11 @@ export class QueuedRequests {
   /**
    * Queues the request whose bytes are `bytes[start, start + size)`, which are copied.
    *
-   * @param own its command, where the proxy answers it itself
-   * @throws {ReplyError} when the transaction gets too large; nothing is queued then
+   * @param own its command, if the proxy runs it itself
+   * @throws {ReplyError} when the transaction gets too large; then nothing is queued
    */
   add(bytes: Uint8Array, start: number, size: number, own?: CommandSpecification): void {
-    // None of it will run.
+    // None of its requests will run.
     if (this.isSpoilt) return this.free();
     const queue = this.#queue;
     const cost = queue.size + queue.growthFor(size) + (queue.count + 1) * QUEUED_REQUEST_BYTES;
@@ -77,7 +77,10 @@ export class QueuedRequests {
     this.bytes += size;
   }
 
-  /** Copies request `index` to `target` from `at` on, and returns its size. Going on from one to the next takes no search. */
+  /**
+   * Copies request `index` to `target` from `at` on, and returns its size. Going from one request to the next needs no
+   * search.
+   */
   copyTo(index: number, target: Uint8Array, at: number): number {
     const queue = this.#queue;
     queue.seek(index);
@@ -86,19 +89,19 @@ export class QueuedRequests {
     return size;
   }
 
-  /** The bytes of request `index`, borrowed until they are given back. */
+  /** The bytes of request `index`, borrowed until they are freed. */
   frameOf(index: number): Frame {
     const queue = this.#queue;
     queue.seek(index);
     return { bytes: queue.bytes, start: queue.start, size: queue.end - queue.start };
   }
 
-  /** Gives the memory of the requests back, which were copied. */
+  /** Frees the memory of the requests, which were copied. */
   freeBytes(): void {
     this.#queue.free();
   }
 
-  /** Gives the memory of the queue back. Safe to call twice. */
+  /** Frees the memory of the queue. Safe to call twice. */
   free(): void {
     this.#account.release(Held.Objects, this.#charged * QUEUED_REQUEST_BYTES);
     this.#charged =

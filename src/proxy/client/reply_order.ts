@@ -2,12 +2,12 @@
  * Brings the replies to one client's requests into the order of the requests.
  *
  * ```text
- * slots     [ answered, written | waiting · kept · kept · waiting … ]
- *                                 head                          tail
+ * places    [ replied, handed on | awaited · kept · kept · awaited … ]
+ *                                  head                          tail
  * ```
  *
- * The reply that is due goes to the output at once, and with it those behind it that came before their turn. Requests that
- * came together are a batch, whose replies are to leave together.
+ * A reply that is due goes to the output immediately, and so do the kept replies after it. Requests that came together
+ * are a batch, and their replies should leave together.
  *
  * @module
  */
@@ -15,71 +15,77 @@
 import { CLIENT_REPLY_ESTIMATE_BYTES } from "../../limits.ts";
 import { type ClientAccount, Held, UNLIMITED_ACCOUNT } from "../../memory/client_memory.ts";
 import type { Outbox } from "./outbox.ts";
-import { PendingReply } from "./pending_reply.ts";
-import type { Client } from "./pending_reply.ts";
+import type { ReplyPlace } from "./reply_place.ts";
 
 const RING_INITIAL_COUNT = 16;
-/** A ring above this size is given back when the client is idle. */
+/** A ring above this size is freed when the client is idle. */
 const RING_KEEP_MAX_COUNT = 1024;
-/** Replies that are kept are charged so many bytes at a time. */
+/** Kept replies are charged in units of this size. */
 const CHARGED_BYTES = 64 * 1024;
-/** What a slot takes: the object, and the buffer that it keeps. */
-const SLOT_BYTES = 400;
+/** The memory of a place: the object, and the buffer that it keeps. */
+const PLACE_BYTES = 400;
 
-/** The slots of one client. */
-export class ReplyOrder {
-  /** Bytes of replies kept in slots. */
+/** The places of one client's replies. */
+export class ReplyOrder<Place extends ReplyPlace> {
+  /** Bytes of replies that are kept in their places. */
   keptBytes = 0;
   readonly #outbox: Outbox;
-  #ring: (PendingReply | undefined)[] = new Array(RING_INITIAL_COUNT).fill(undefined);
+  readonly #makePlace: () => Place;
+  #ring: (Place | undefined)[] = new Array(RING_INITIAL_COUNT).fill(undefined);
   #head = 0;
   #tail = 0;
-  /** Where the batch ends whose replies come next, or have come. */
+  /** The end of the batch whose replies come next, or came last. */
   #batchEnd = 0;
-  /** The size of the next reply, guessed from above: the largest of late, sinking slowly. */
+  /** An upper guess of the next reply's size: the largest of the last ones, sinking slowly. */
   #estimate = CLIENT_REPLY_ESTIMATE_BYTES;
   readonly #account: ClientAccount;
-  /** Bytes of {@linkcode keptBytes} that are charged. */
+  /** The part of {@linkcode keptBytes} that is charged, rounded up. */
   #chargedBytes = 0;
   #isDiscarded = false;
 
-  /** @param account is charged for replies that are kept, and for slots */
-  constructor(outbox: Outbox, account: ClientAccount = UNLIMITED_ACCOUNT) {
+  /**
+   * @param makePlace makes one more place; places are used again and again
+   * @param account is charged for replies that are kept, and for places
+   */
+  constructor(outbox: Outbox, makePlace: () => Place, account: ClientAccount = UNLIMITED_ACCOUNT) {
     this.#account = account;
     this.#outbox = outbox;
+    this.#makePlace = makePlace;
   }
 
-  /** Requests not answered yet. */
+  /** Requests that have no reply yet. */
   get inFlight(): number {
     return this.#tail - this.#head;
   }
 
-  /** Bytes of replies that are held, and those that what is in flight is expected to bring. */
+  /** Bytes of replies that are held, and those that the requests in flight are expected to bring. */
   get backlog(): number {
     return this.#outbox.size + this.keptBytes + (this.#tail - this.#head) * this.#estimate;
   }
 
-  /** Whether more replies are to come that belong to a batch with those that came. */
+  /** Whether more replies of the present batch are to come. */
   get expectsMore(): boolean {
     return this.#head < this.#batchEnd;
   }
 
-  /** Says that the requests in flight came together: all of them that are of no batch yet. */
+  /**
+   * Makes a batch of the requests that belong to none yet. Does nothing while replies of the last batch are to come.
+   */
   endBatch(): void {
     if (!this.expectsMore) this.#batchEnd = this.#tail;
   }
 
-  /** The slot of the next request. */
-  open(client: Client): PendingReply {
+  /** Returns the place for the reply to the next request. */
+  open(): Place {
     if (this.#tail - this.#head === this.#ring.length) this.#grow();
     const place = this.#tail++ & (this.#ring.length - 1);
-    const pending = this.#ring[place] ??= new PendingReply(client);
+    const pending = this.#ring[place] ??= this.#makePlace();
     pending.reset();
     return pending;
   }
 
-  /** Takes the reply of a slot, at `bytes[start, end)`, borrowed until return. */
-  take(pending: PendingReply, bytes: Uint8Array, start: number, end: number): void {
+  /** Takes the reply of a place, at `bytes[start, end)`, borrowed until return. */
+  take(pending: Place, bytes: Uint8Array, start: number, end: number): void {
     const size = end - start;
     this.#estimate = size >= this.#estimate ? size : this.#estimate - ((this.#estimate - size) >>> 4);
     if (pending !== this.#ring[this.#head & (this.#ring.length - 1)]) {
@@ -91,8 +97,8 @@ export class ReplyOrder {
     this.#goOn();
   }
 
-  /** Takes a long reply of a slot in pieces, of `size` bytes in all. They are owned from now on. */
-  takeOwned(pending: PendingReply, pieces: readonly Uint8Array<ArrayBuffer>[], size: number): void {
+  /** Takes a long reply of a place in pieces, of `size` bytes in all, which are owned from then on. */
+  takeOwned(pending: Place, pieces: readonly Uint8Array<ArrayBuffer>[], size: number): void {
     this.#estimate = Math.max(this.#estimate, size);
     if (pending !== this.#ring[this.#head & (this.#ring.length - 1)]) {
       pending.keepOwned(pieces, size);
@@ -108,9 +114,9 @@ export class ReplyOrder {
     if (this.keptBytes > this.#chargedBytes) this.#charge();
   }
 
-  /** Hands on the replies that were kept behind the one that was due. */
+  /** Hands on the kept replies after the one that was due. */
   #goOn(): void {
-    // Handing a reply on takes memory, and the client may have been closed for that.
+    // Handing a reply on takes memory, for which the client may have been closed.
     if (this.#isDiscarded) return;
     const mask = this.#ring.length - 1;
     this.#head++;
@@ -125,16 +131,16 @@ export class ReplyOrder {
     }
     if (this.#chargedBytes - this.keptBytes > CHARGED_BYTES) this.#charge();
     if (this.#head === this.#tail) {
-      // Counting afresh keeps the positions small integers.
+      // Counting from 0 again keeps the positions small integers.
       this.#head = this.#tail = this.#batchEnd = 0;
       if (mask >= RING_KEEP_MAX_COUNT) {
-        this.#account.release(Held.Objects, (this.#ring.length - RING_INITIAL_COUNT) * SLOT_BYTES);
+        this.#account.release(Held.Objects, (this.#ring.length - RING_INITIAL_COUNT) * PLACE_BYTES);
         this.#ring = new Array(RING_INITIAL_COUNT).fill(undefined);
       }
     }
   }
 
-  /** Charges what is kept, rounded up. */
+  /** Charges the kept replies, rounded up. */
   #charge(): void {
     const bytes = Math.ceil(this.keptBytes / CHARGED_BYTES) * CHARGED_BYTES;
     if (bytes > this.#chargedBytes) this.#account.force(Held.Reply, bytes - this.#chargedBytes);
@@ -143,17 +149,17 @@ export class ReplyOrder {
   }
 
   #grow(): void {
-    this.#account.force(Held.Objects, this.#ring.length * SLOT_BYTES);
-    // The client may have been closed for that: then there is one request more, which nobody answers.
+    this.#account.force(Held.Objects, this.#ring.length * PLACE_BYTES);
+    // The client may have been closed for that. Then one more request gets no reply.
     if (this.#isDiscarded) return;
-    const grown: (PendingReply | undefined)[] = new Array(this.#ring.length * 2).fill(undefined);
+    const grown: (Place | undefined)[] = new Array(this.#ring.length * 2).fill(undefined);
     for (let i = this.#head; i < this.#tail; i++) {
       grown[i & (grown.length - 1)] = this.#ring[i & (this.#ring.length - 1)];
     }
     this.#ring = grown;
   }
 
-  /** Lets go of everything. The client is gone. */
+  /** Forgets everything: the client is gone. */
   discard(): void {
     this.#isDiscarded = true;
     this.#ring = [];

@@ -1,9 +1,9 @@
 /**
- * How long replies wait for those that belong to the same batch: one timer for all clients.
+ * Delays replies until the others of their batch have come, but not for long: one timer serves all clients.
  *
- * A write costs a proxy as much as ten requests, and the servers of one pipeline answer at different moments. So the replies
- * to what a client sent together leave together, unless that takes too long: then they leave at the next tick, which is a
- * tick away at least and two at most.
+ * A write costs a proxy as much as ten requests, and the servers of one pipeline reply at different moments. So the
+ * replies to requests that came together leave together, unless that takes too long. Then they leave at the next tick,
+ * which is between one and two intervals away.
  *
  * ```text
  * tick            tick            tick
@@ -15,21 +15,21 @@
 
 import { REPLY_HOLD_MS } from "../../limits.ts";
 
-/** What can be held. */
+/** Output that can be held back. */
 export interface Coalesced {
   /** Whether it is on the list. Kept by {@linkcode WriteCoalescer}. */
   listed: boolean;
-  /** Waits no longer. May be called though it is not held any more. Must not throw. */
+  /** Writes the output. May be called after the output was written otherwise. Must not throw. */
   release(): void;
 }
 
-/** The list of what is held. One for a whole role. */
+/** The list of held output. There is one for a proxy. */
 export class WriteCoalescer {
   #fresh: Coalesced[] = [];
   #due: Coalesced[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** Has `held` released within two ticks. */
+  /** Releases `held` within two ticks. */
   hold(held: Coalesced): void {
     if (held.listed) return;
     held.listed = true;

@@ -37,7 +37,7 @@ import type { Cluster } from "../backend/cluster.ts";
 import type { Dialect } from "../backend/dialect.ts";
 import { codeOf } from "../backend/errors.ts";
 import type { OwnReplies } from "../client/own_replies.ts";
-import type { PendingReply } from "../client/pending_reply.ts";
+import type { PendingReply } from "../client/client_link.ts";
 import type { Frame } from "../client/queued_requests.ts";
 import { ChannelLink } from "./channel_link.ts";
 import type { Subscribed } from "./channel_link.ts";
@@ -104,24 +104,24 @@ export class ChannelHub {
   run(pending: PendingReply, specification: CommandSpecification, request: Request): void {
     const { name, subscription, channels } = specification;
     checkSizes(specification, request);
-    const { context, state } = pending.client;
+    const { link } = pending;
     // The client may take nothing more until this is answered, but its buffer may move.
     const copy = request.copy();
     const run = CONNECTION_COMMANDS[name]!;
-    if (subscription === "begins" && state.version !== 0) {
-      pending.client.holdUntilIdle();
+    if (subscription === "begins" && link.client.version !== 0) {
+      link.backpressure.holdUntilIdle();
       return this.#subscribe(pending, copy, channels[0]!.isPattern, run);
     }
-    const answering = this.#ownReplies.replyWhenDone(pending, (reply) => run(context, copy, reply));
-    if (answering !== undefined) pending.client.holdUntilIdle();
+    const answering = this.#ownReplies.replyWhenDone(pending, (reply) => run(link, copy, reply));
+    if (answering !== undefined) link.backpressure.holdUntilIdle();
   }
 
   #subscribe(pending: PendingReply, request: Request, isPattern: boolean, run: RunOnConnection): void {
-    const { context } = pending.client;
-    this.#listen(context, request, isPattern, (error, end) => {
+    const { link } = pending;
+    this.#listen(link, request, isPattern, (error, end) => {
       const answering = this.#ownReplies.replyWhenDone(pending, (reply) => {
         if (error !== undefined) throw new ReplyError(codeOf(error, true), error.message);
-        if (!pending.client.isGone) return run(context, request, reply);
+        if (!link.isGone) return run(link, request, reply);
       });
       if (answering === undefined) this.#settle(request, end, isPattern);
       else answering.then(() => this.#settle(request, end, isPattern));
@@ -321,13 +321,13 @@ export class ChannelHub {
    */
   publish(pending: PendingReply, specification: CommandSpecification, request: Request, frame: Frame): void {
     checkSizes(specification, request);
-    const { client } = pending;
+    const { link } = pending;
     const owner = this.#cluster.ownerOf(request.bytes, request.start(1), request.length(1));
     // Who heard it once shall not hear it twice.
     pending.repeatable = false;
     const isHeardHere = this.#links.get(owner.address)?.isUsed ?? false;
     const backendRequest = isHeardHere ? new PublishRequest(pending, this, owner, request.view(1).slice()) : pending;
-    client.send(owner, backendRequest, frame.bytes, frame.start, frame.size);
+    link.streams.send(owner, backendRequest, frame.bytes, frame.start, frame.size);
   }
 
   /** Answers how many have got a message: the server counts this proxy as one, where its clients have to be counted. */
@@ -339,24 +339,24 @@ export class ChannelHub {
     start: number,
     end: number,
   ): void {
-    const { dialect } = pending.client;
+    const { link } = pending;
+    const { dialect } = link;
     if (!dialect.grants(bytes, start)) return pending.succeed(bytes, start, end);
-    const { context } = pending.client;
-    const link = this.#links.get(owner.address);
+    const channelLink = this.#links.get(owner.address);
     let reported = 0;
     this.#ownReplies.replyWhenDone(pending, (reply) => {
       reported = Number(dialect.values(bytes, start, end).integer());
-      const search = link?.search(channel);
+      const search = channelLink?.search(channel);
       const answer = () => {
         let count = reported;
-        if (link?.hears(channel)) count += this.channels.count(binaryText(channel, 0, channel.length)) - 1;
+        if (channelLink?.hears(channel)) count += this.channels.count(binaryText(channel, 0, channel.length)) - 1;
         for (const { text, isConfirmed } of search?.found ?? []) {
           if (isConfirmed) count += this.channels.countPattern(text) - 1;
         }
         // What the server has counted may have changed meanwhile.
         reply.integer(Math.max(0, count));
       };
-      const searching = search === undefined ? undefined : inSlices(context, search.step);
+      const searching = search === undefined ? undefined : inSlices(link, search.step);
       return searching === undefined ? answer() : searching.then(answer);
     });
   }

@@ -7,7 +7,7 @@
 import type { ConnectionError } from "../../errors.ts";
 import { BackendRequest } from "../../route/backend_request.ts";
 import type { Pool } from "../../route/pool.ts";
-import type { PendingReply } from "../client/pending_reply.ts";
+import type { PendingReply } from "../client/client_link.ts";
 
 /** Such a request. */
 export class FirstNonNil extends BackendRequest {
@@ -30,12 +30,12 @@ export class FirstNonNil extends BackendRequest {
 
   /** Asks the next server. */
   ask(): void {
-    this.#pending.client.send(this.#pools[this.#next++]!, this, this.#bytes, 0, this.#bytes.length);
+    this.#pending.link.streams.send(this.#pools[this.#next++]!, this, this.#bytes, 0, this.#bytes.length);
   }
 
   override succeed(bytes: Uint8Array, start: number, end: number): void {
     const isLast = this.#next === this.#pools.length;
-    if (isLast || !this.#pending.client.dialect.isNil(bytes, start)) this.#pending.succeed(bytes, start, end);
+    if (isLast || !this.#pending.link.dialect.isNil(bytes, start)) this.#pending.succeed(bytes, start, end);
     else this.ask();
   }
 

@@ -13,7 +13,7 @@ import { assert } from "../../errors.ts";
 import { LONG_BYTES } from "../../limits.ts";
 import type { Request } from "../../wire/request.ts";
 import type { OwnReplies } from "../client/own_replies.ts";
-import type { PendingReply } from "../client/pending_reply.ts";
+import type { PendingReply } from "../client/client_link.ts";
 import { checkProxied } from "./refusals.ts";
 
 for (const { name, routing, proxy } of COMMANDS) {
@@ -55,18 +55,17 @@ export class LocalCommands {
   answer(pending: PendingReply, specification: CommandSpecification, request: Request): void {
     checkLocal(specification, request);
     const { name, mayTakeLong } = specification;
-    const { client } = pending;
-    const { context } = client;
+    const { link } = pending;
     const run = CONNECTION_COMMANDS[name]!;
     if (request.size > LONG_BYTES || mayTakeLong) {
-      const answering = this.#ownReplies.replyWhenDone(pending, (reply) => run(context, request, reply));
+      const answering = this.#ownReplies.replyWhenDone(pending, (reply) => run(link, request, reply));
       // The request stays where it is until then.
-      if (answering !== undefined) client.holdUntil(answering);
+      if (answering !== undefined) link.backpressure.hold(answering);
       return;
     }
     this.#ownReplies.reply(pending, (reply) => {
       // A promise says nothing but that the connection has to be looked at, which comes next.
-      run(context, request, reply);
+      run(link, request, reply);
     });
   }
 }

@@ -28,16 +28,16 @@ import type { ConnectionContext } from "../../connection/context.ts";
 import { finishInSlices } from "../../connection/in_slices.ts";
 import { ReplyError } from "../../errors.ts";
 import type { ReplyCode } from "../../errors.ts";
-import { FAILED_LOGINS_MAX_COUNT, OWN_REPLY_BYTES, SLICE_MS, STEP_BYTES, STEP_ITEMS_COUNT } from "../../limits.ts";
+import { OWN_REPLY_BYTES, SLICE_MS, STEP_BYTES, STEP_ITEMS_COUNT } from "../../limits.ts";
 import { Held } from "../../memory/client_memory.ts";
 import { NativeReply, type Reply } from "../../wire/reply.ts";
 import { Request } from "../../wire/request.ts";
 import { REQUEST_LIMITS } from "../../wire/request_limits.ts";
 import { RespReply } from "../../wire/resp/reply_writer.ts";
 import type { Dialect } from "../backend/dialect.ts";
+import { type ClientLink, PendingReply } from "../client/client_link.ts";
 import type { OwnReplies } from "../client/own_replies.ts";
 import type { ReplySteps } from "../client/own_replies.ts";
-import { PendingReply } from "../client/pending_reply.ts";
 import type { Frame, QueuedRequests } from "../client/queued_requests.ts";
 import { copyRaw } from "./join.ts";
 
@@ -95,14 +95,14 @@ export class OwnRequests {
 
   constructor(pending: PendingReply, transaction: QueuedRequests, ownReplies: OwnReplies, carryOut: CarryOut) {
     this.#pending = pending;
-    this.#dialect = pending.client.dialect;
+    this.#dialect = pending.link.dialect;
     this.#transaction = transaction;
     this.#ownReplies = ownReplies;
     this.#carryOut = carryOut;
-    const { state } = pending.client;
-    this.#draft = new ClientState(state.id, state.address, state.localAddress, state.connection, true);
+    const { client } = pending.link;
+    this.#draft = new ClientState(client.id, client.address, client.localAddress, client.connection, true);
     this.#draft.version = this.#dialect.version;
-    this.#draft.failedLogins = state.failedLogins;
+    this.#draft.failedLogins = client.failedLogins;
     this.#draftReply = this.#dialect.version === 0 ? new NativeReply() : new RespReply();
   }
 
@@ -117,10 +117,11 @@ export class OwnRequests {
    * @throws {ReplyError} when there is no memory for what they reply
    */
   async #tryGreetings(): Promise<void> {
-    const { client: { context, state: { account } } } = this.#pending;
+    const { link } = this.#pending;
+    const { account } = link.client;
     const { own } = this.#transaction;
     let next = 0;
-    await finishInSlices(context, () => {
+    await finishInSlices(link, () => {
       const stop = Math.min(own.length, next + OWN_AT_ONCE_COUNT);
       for (; next < stop; next++) {
         const { index, specification } = own[next]!;
@@ -139,7 +140,7 @@ export class OwnRequests {
    * @throws {ReplyError} when there is no memory for it
    */
   async compose(): Promise<void> {
-    const { client: { context } } = this.#pending;
+    const { link } = this.#pending;
     const { multi, exec } = this.#dialect;
     const transaction = this.#transaction;
     const { own } = transaction;
@@ -170,7 +171,7 @@ export class OwnRequests {
       this.#told.push(next);
       this.serverCount++;
     };
-    await finishInSlices(context, () => {
+    await finishInSlices(link, () => {
       const stop = Math.min(transaction.count, next + STEP_ITEMS_COUNT);
       for (const full = this.size + STEP_BYTES; next < stop && this.size < full; next++) {
         if (own[nextOwn]?.index === next) {
@@ -199,7 +200,7 @@ export class OwnRequests {
   /** Runs a `hello` on the draft. */
   #tryOut(index: number): Greeting {
     this.#load(index);
-    const { context } = this.#pending.client;
+    const { link } = this.#pending;
     const draft = this.#draft;
     const reply = this.#draftReply;
     const failedBefore = draft.failedLogins;
@@ -208,7 +209,7 @@ export class OwnRequests {
     reply.begin();
     let isGranted = true;
     try {
-      connectionCommands.hello(draftContext(context, draft, reply), this.#request, reply);
+      connectionCommands.hello(draftContext(link, draft, reply), this.#request, reply);
     } catch (error) {
       if (!(error instanceof ReplyError)) throw error;
       isGranted = false;
@@ -230,11 +231,11 @@ export class OwnRequests {
    * @param reply of the server, which has run its requests
    */
   async finish(reply: Uint8Array): Promise<void> {
-    const { client } = this.#pending;
-    const { context, state: { account } } = client;
+    const { link } = this.#pending;
+    const { account } = link.client;
     // Items are carried out one behind another without a turn of the event loop, which slices would take for time of others.
     let endMs = performance.now() + SLICE_MS;
-    client.holdMessages();
+    link.holdMessages();
     try {
       for (const { index, specification } of this.#transaction.own) {
         const greeting = this.#greetings.get(index);
@@ -243,9 +244,9 @@ export class OwnRequests {
         // The server has run its requests, so this is not refused: where there is no room, the client is disconnected.
         account.force(Held.Reply, OWN_REPLY_BYTES + item.length);
         this.#repliesBytes += OWN_REPLY_BYTES + item.length;
-        if (client.isGone) return;
+        if (link.isGone) return;
         if (performance.now() < endMs) continue;
-        await context.pause();
+        await link.pause();
         endMs = performance.now() + SLICE_MS;
       }
       await this.#ownReplies.answerInSteps(this.#pending, account, (answer) => {
@@ -253,30 +254,31 @@ export class OwnRequests {
         return this.#join(reply, answer);
       });
     } finally {
-      client.releaseMessages();
+      link.releaseMessages();
     }
   }
 
   /** Lets go of what it is charged for. */
   free(): void {
-    const { account } = this.#pending.client.state;
+    const { account } = this.#pending.link.client;
     account.release(Held.Objects, this.#greetingsBytes);
     account.release(Held.Reply, this.#repliesBytes);
     this.#greetingsBytes = this.#repliesBytes = 0;
   }
 
   async #greet({ version, name, isGuess, reply }: Greeting): Promise<Uint8Array> {
-    const { context, state } = this.#pending.client;
-    if (name !== undefined) state.name = name;
-    if (version !== undefined) context.speak(version);
-    const delayMs = isGuess ? context.failedLogin?.() ?? 0 : 0;
+    const { link } = this.#pending;
+    const { client, role } = link;
+    if (name !== undefined) client.name = name;
+    if (version !== undefined) link.speak(version);
+    const delayMs = isGuess ? role.failedLogin(client) : 0;
     if (delayMs > 0) await new Promise((resolve) => setTimeout(resolve, delayMs));
     return reply;
   }
 
   /** Carries out one request. Returns its reply, as an item of that to `exec`. */
   async #run(index: number, specification: CommandSpecification): Promise<Uint8Array> {
-    const item = new PendingItem(this.#pending.client);
+    const item = new PendingItem(this.#pending.link);
     try {
       const frame = this.#load(index);
       this.#carryOut(item, specification, this.#request, frame);
@@ -311,7 +313,7 @@ export class OwnRequests {
       if (i === own.length) break;
       const item = this.#replies[i]!;
       yield* copyRaw(item, 0, item.length, answer);
-      this.#pending.client.state.account.release(Held.Reply, OWN_REPLY_BYTES + item.length);
+      this.#pending.link.client.account.release(Held.Reply, OWN_REPLY_BYTES + item.length);
       this.#repliesBytes -= OWN_REPLY_BYTES + item.length;
       this.#replies[i] = NO_BYTES;
       if (i % STEP_ITEMS_COUNT === 0) yield;
@@ -347,27 +349,29 @@ class PendingItem extends PendingReply {
   }
 }
 
-/** What `hello` may do to `draft` and to `reply`, which are nobody's yet. */
-function draftContext(context: ConnectionContext, draft: ClientState, reply: Reply): ConnectionContext {
+/** Returns what `hello` may use while it is tried out: it changes `draft` and `reply`, and nothing of the client. */
+function draftContext(link: ClientLink, draft: ClientState, reply: Reply): ConnectionContext {
+  const { role } = link;
   return {
     client: draft,
-    passwordRequired: context.passwordRequired,
-    shared: context.shared,
-    authenticate: (user, password) => {
-      return draft.failedLogins < FAILED_LOGINS_MAX_COUNT && context.authenticate(user, password);
+    shared: link.shared,
+    role: {
+      passwordRequired: role.passwordRequired,
+      authenticate: (client, user, password) => role.authenticate(client, user, password),
+      failedLogin: (client) => {
+        // The role counts and delays it when the request is carried out.
+        client.failedLogins++;
+        return 0;
+      },
+      noteAdmin: () => {},
+      info: (sections) => role.info(sections),
+      resetStatistics: () => {},
     },
-    failedLogin: () => {
-      // It is told of, and held back, when the request is carried out.
-      draft.failedLogins++;
-      return 0;
-    },
-    info: (sections) => context.info(sections),
     speak: (version) => {
       draft.version = version;
       if (reply instanceof RespReply) reply.version = version === 3 ? 3 : 2;
     },
-    resetStatistics: () => {},
-    slice: (step) => context.slice(step),
-    pause: () => context.pause(),
+    slice: (step) => link.slice(step),
+    pause: () => link.pause(),
   };
 }

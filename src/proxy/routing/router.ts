@@ -23,8 +23,8 @@ import type { Request } from "../../wire/request.ts";
 import type { RequestWriter } from "../../wire/request_writer.ts";
 import type { Cluster } from "../backend/cluster.ts";
 import type { Loans } from "../backend/loans.ts";
+import type { ClientLink, PendingReply } from "../client/client_link.ts";
 import type { OwnReplies } from "../client/own_replies.ts";
-import type { Client, PendingReply } from "../client/pending_reply.ts";
 import type { Frame } from "../client/queued_requests.ts";
 import type { ChannelHub } from "./channel_hub.ts";
 import { FirstNonNil } from "./first_non_nil.ts";
@@ -74,38 +74,38 @@ export class Router {
    *
    * @returns `false` when it was not taken, since the client has to be idle first, or was held; else it has got a slot
    */
-  route(client: Client, request: Request, bytes: Uint8Array, start: number, end: number): boolean {
+  route(link: ClientLink, request: Request, bytes: Uint8Array, start: number, end: number): boolean {
     const specification = COMMANDS[this.#index.find(request.bytes, request.starts[0]!, request.lengths[0]!)];
-    if (specification === undefined || !client.state.isFastPath || specification.routing !== "key") {
-      return this.#routeSlowPath(client, specification, request, { bytes, start, size: end - start });
+    if (specification === undefined || !link.client.isFastPath || specification.routing !== "key") {
+      return this.#routeSlowPath(link, specification, request, { bytes, start, size: end - start });
     }
     const key = specification.firstKey;
     if (!acceptsCount(specification.arity, request.count) || key >= request.count) {
-      return this.#routeSlowPath(client, specification, request, { bytes, start, size: end - start });
+      return this.#routeSlowPath(link, specification, request, { bytes, start, size: end - start });
     }
     const isWrite = specification.writes;
-    if (isWrite && this.#waits.total !== 0 && this.#isHeld(client, slotOfArgument(request, key))) return false;
-    const pending = client.openReply();
+    if (isWrite && this.#waits.total !== 0 && this.#isHeld(link, slotOfArgument(request, key))) return false;
+    const pending = link.order.open();
     pending.repeatable = !isWrite;
     if (isWrite && this.#loans.count > 0) this.#noteWrites(specification, request);
     const owner = this.#cluster.ownerOf(request.bytes, request.starts[key]!, request.lengths[key]!);
-    client.send(owner, pending, bytes, start, end - start);
+    link.streams.send(owner, pending, bytes, start, end - start);
     return true;
   }
 
   /** Takes what is not for the owner of one key, or nothing for that client in its state. */
   #routeSlowPath(
-    client: Client,
+    link: ClientLink,
     specification: CommandSpecification | undefined,
     request: Request,
     frame: Frame,
   ): boolean {
-    if (specification !== undefined && !client.isIdle && this.#needsIdle(client, specification)) return false;
-    if (this.#waits.total !== 0 && this.#isHeld(client, slotPushedTo(client, specification, request))) return false;
-    const pending = client.openReply();
+    if (specification !== undefined && !link.isIdle && this.#needsIdle(link, specification)) return false;
+    if (this.#waits.total !== 0 && this.#isHeld(link, slotPushedTo(link, specification, request))) return false;
+    const pending = link.order.open();
     pending.repeatable = specification?.writes !== true;
     if (specification !== undefined && isLong(specification, request)) {
-      client.holdUntil(this.#takeLong(pending, specification, request, frame));
+      link.backpressure.hold(this.#takeLong(pending, specification, request, frame));
     } else {
       this.#take(pending, specification, request, frame);
     }
@@ -128,7 +128,7 @@ export class Router {
       if (!(error instanceof ReplyError)) throw error;
       this.#ownReplies.refuseWith(pending, error);
     }
-    if (pending.client.state.closing) pending.client.leave();
+    if (pending.link.client.closing) pending.link.leave();
   }
 
   /** As {@linkcode #take}, of a request of very many keys, whose slots are found in slices before. Never rejects. */
@@ -140,7 +140,7 @@ export class Router {
   ): Promise<void> {
     try {
       const keys = new KeySlots(specification, request);
-      await finishInSlices(pending.client.context, () => keys.step());
+      await finishInSlices(pending.link, () => keys.step());
       this.#take(pending, specification, request, frame, keys);
     } catch (error) {
       this.#ownReplies.reply(pending, () => {
@@ -150,18 +150,18 @@ export class Router {
   }
 
   /** Holds the client back while clients that have gone are taken for waiting in this slot; returns whether it does. */
-  #isHeld(client: Client, keySlot: number): boolean {
+  #isHeld(link: ClientLink, keySlot: number): boolean {
     const settled = this.#waits.settledIn(keySlot);
-    if (settled !== undefined) client.holdUntil(settled);
+    if (settled !== undefined) link.backpressure.hold(settled);
     return settled !== undefined;
   }
 
-  #needsIdle(client: Client, specification: CommandSpecification): boolean {
+  #needsIdle(link: ClientLink, specification: CommandSpecification): boolean {
     switch (specification.routing) {
       case "wait":
-        return client.state.transaction === undefined;
+        return link.client.transaction === undefined;
       case "transaction":
-        return this.#transactions.needsIdle(specification, client);
+        return this.#transactions.needsIdle(specification, link);
       default:
         // Messages of channels, and replies in another version, could be taken for replies to what was asked before.
         return specification.subscription !== undefined || specification.changesProtocol;
@@ -180,16 +180,16 @@ export class Router {
     frame: Frame,
     keys: KeySlots | undefined,
   ): boolean {
-    const { state } = pending.client;
-    if (state.isFastPath) {
-      if (specification === undefined) throw unknown(state, request);
+    const { client } = pending.link;
+    if (client.isFastPath) {
+      if (specification === undefined) throw unknown(client, request);
       if (!acceptsCount(specification.arity, request.count)) throw wrongCount(request);
       return true;
     }
     const subcommands = specification && subcommandsOf(specification);
     const queue = () => this.#transactions.queue(pending, specification!, request, frame, keys);
-    const discard = () => this.#transactions.forget(pending.client);
-    return admitSlowPath(state, specification, subcommands, request, queue, discard);
+    const discard = () => this.#transactions.forget(pending.link);
+    return admitSlowPath(client, specification, subcommands, request, queue, discard);
   }
 
   /** Carries on with what is not for the owner of one key. */
@@ -200,7 +200,7 @@ export class Router {
     frame: Frame,
     keys?: KeySlots,
   ): void {
-    if (specification.admin !== undefined) noteIfAdmin(pending.client.context, specification, request);
+    if (specification.admin !== undefined) noteIfAdmin(pending.link, specification, request);
     switch (specification.routing) {
       case "key":
         return this.#forwardKey(pending, specification, request, frame);
@@ -255,18 +255,18 @@ export class Router {
   ): void {
     if ((request.count - specification.firstKey) % specification.keyStep !== 0) throw wrongCount(request);
     checkSizes(specification, request);
-    const { client } = pending;
+    const { link } = pending;
     if (keys !== undefined || frame.size >= LONG_FRAME_BYTES) {
-      return client.holdUntil(this.#splitLong(pending, specification, request, frame, keys));
+      return link.backpressure.hold(this.#splitLong(pending, specification, request, frame, keys));
     }
     const split = new Split(this.#cluster, specification, request);
     this.#noteWrites(specification, request);
-    if (split.count === 1) return client.send(split.pool(0), pending, frame.bytes, frame.start, frame.size);
+    if (split.count === 1) return link.streams.send(split.pool(0), pending, frame.bytes, frame.start, frame.size);
     const gather = this.#gather(pending, specification, joinFor(specification, split));
-    const { composer } = client.dialect;
+    const { composer } = link.dialect;
     for (let part = 0; part < split.count; part++) {
       split.compose(part, composer);
-      client.send(split.pool(part), gather.add(), composer.buffer, 0, composer.length);
+      link.streams.send(split.pool(part), gather.add(), composer.buffer, 0, composer.length);
     }
     gather.sent();
   }
@@ -279,8 +279,8 @@ export class Router {
     frame: Frame,
     keys: KeySlots | undefined,
   ): Promise<void> {
-    const { client } = pending;
-    const { account } = client.state;
+    const { link } = pending;
+    const { account } = link.client;
     try {
       // Until it is answered, it is on its way to the servers.
       account.charge(Held.Request, frame.size);
@@ -291,11 +291,11 @@ export class Router {
       for (;;) {
         split = new Split(this.#cluster, specification, request, keys?.slots);
         const assigned = split;
-        if (keys !== undefined) await finishInSlices(client.context, () => assigned.assignSome());
+        if (keys !== undefined) await finishInSlices(link, () => assigned.assignSome());
         // One part is the request itself, which is copied where it is sent.
         for (let part = 0; part < split.count && split.count > 1; part++) {
-          parts[part] = client.dialect.makeComposer();
-          await finishInSlices(client.context, split.composing(part, parts[part]!));
+          parts[part] = link.dialect.makeComposer();
+          await finishInSlices(link, split.composing(part, parts[part]!));
         }
         if (ownership === this.ownership) break;
         // Slots have moved meanwhile.
@@ -307,11 +307,11 @@ export class Router {
       if (split.count === 1) {
         account.release(Held.Request, pending.sentBytes);
         pending.sentBytes = 0;
-        return client.send(split.pool(0), pending, frame.bytes, frame.start, frame.size);
+        return link.streams.send(split.pool(0), pending, frame.bytes, frame.start, frame.size);
       }
       const gather = this.#gather(pending, specification, joinFor(specification, split));
       for (const [part, { buffer, length }] of parts.entries()) {
-        client.sendOwned(split.pool(part), gather.add(), buffer, length);
+        link.streams.sendOwned(split.pool(part), gather.add(), buffer, length);
       }
       gather.sent();
     } catch (error) {
@@ -329,7 +329,7 @@ export class Router {
 
   /** What collects the replies of several servers, and answers them as one. */
   #gather(pending: PendingReply, specification: CommandSpecification, join: Join): Gather {
-    const { dialect, state: { account } } = pending.client;
+    const { dialect, client: { account } } = pending.link;
     return new Gather(dialect, specification.writes, account, (gather) => {
       if (gather.size > LONG_BYTES) return void this.#answerLong(pending, gather, join);
       this.#ownReplies.reply(pending, (reply) => {
@@ -339,7 +339,7 @@ export class Router {
   }
 
   async #answerLong(pending: PendingReply, gather: Gather, join: Join): Promise<void> {
-    const { account } = pending.client.state;
+    const { account } = pending.link.client;
     await this.#ownReplies.answerInSteps(pending, account, (reply) => join(gather.granted(), reply));
     gather.free();
   }
@@ -353,7 +353,7 @@ export class Router {
       ? this.#cluster.ownerOf(request.bytes, request.start(firstKey), request.length(firstKey))
       : this.#cluster.ownerOfSlot(0);
     this.#noteWrites(specification, request);
-    pending.client.send(owner, pending, frame.bytes, frame.start, frame.size);
+    pending.link.streams.send(owner, pending, frame.bytes, frame.start, frame.size);
   }
 
   /** Sends the request as it is to the owner of all its keys. */
@@ -367,7 +367,7 @@ export class Router {
     const owner = this.#cluster.ownerOfSlot(keys?.shared() ?? sharedSlot(specification, request));
     if (keys === undefined) this.#noteWrites(specification, request);
     else this.#noteSlots(specification, keys);
-    pending.client.send(owner, pending, frame.bytes, frame.start, frame.size);
+    pending.link.streams.send(owner, pending, frame.bytes, frame.start, frame.size);
   }
 
   /** Sends the request as it is to all servers that have slots. */
@@ -377,11 +377,13 @@ export class Router {
     frame: Frame,
     join: Join,
   ): void {
-    const { client } = pending;
+    const { link } = pending;
     const gather = this.#gather(pending, specification, join);
     // Servers whose slots are all lent are not asked, and miss it.
     if (specification.writes) this.#loans.endAll();
-    for (const pool of this.#cluster.holders) client.send(pool, gather.add(), frame.bytes, frame.start, frame.size);
+    for (const pool of this.#cluster.holders) {
+      link.streams.send(pool, gather.add(), frame.bytes, frame.start, frame.size);
+    }
     gather.sent();
   }
 
@@ -396,14 +398,14 @@ export class Router {
   #scan(pending: PendingReply, request: Request): void {
     const step = findStep(this.#cluster, request);
     if (step === undefined) return this.#ownReplies.reply(pending, writeEnd);
-    const { client } = pending;
-    const { composer } = client.dialect;
+    const { link } = pending;
+    const { composer } = link.dialect;
     composeScan(request, step.position, composer);
-    const backendRequest = new ScanRequest(this.#cluster, step.stop.tag, client.dialect, {
+    const backendRequest = new ScanRequest(this.#cluster, step.stop.tag, link.dialect, {
       forward: (bytes, start, end) => pending.succeed(bytes, start, end),
       answer: (write) => this.#ownReplies.reply(pending, write),
     });
-    client.send(step.stop.pool, backendRequest, composer.buffer, 0, composer.length);
+    link.streams.send(step.stop.pool, backendRequest, composer.buffer, 0, composer.length);
   }
 }
 
@@ -426,7 +428,7 @@ function slotOfArgument({ bytes, starts, lengths }: Request, index: number): num
 
 /** The slot in which a request may push elements that clients wait for; -1 when there is none. */
 function slotPushedTo(
-  { state: { transaction } }: Client,
+  { client: { transaction } }: ClientLink,
   specification: CommandSpecification | undefined,
   request: Request,
 ): number {

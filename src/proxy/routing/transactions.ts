@@ -35,7 +35,7 @@ import type { Request } from "../../wire/request.ts";
 import type { Cluster } from "../backend/cluster.ts";
 import type { Dialect } from "../backend/dialect.ts";
 import type { OwnReplies } from "../client/own_replies.ts";
-import type { Client, PendingReply, ServerWatch } from "../client/pending_reply.ts";
+import type { ClientLink, PendingReply, ServerWatch } from "../client/client_link.ts";
 import { type Frame, QueuedRequests } from "../client/queued_requests.ts";
 import { DiscardReply } from "./discard_reply.ts";
 import type { KeySlots } from "./key_slots.ts";
@@ -96,8 +96,8 @@ export class Transactions {
   }
 
   /** Whether a command of the group must not be carried out before all that its client has asked for is. */
-  needsIdle({ transactionStep }: CommandSpecification, client: Client): boolean {
-    const { watch, state: { transaction } } = client;
+  needsIdle({ transactionStep }: CommandSpecification, link: ClientLink): boolean {
+    const { watch, client: { transaction } } = link;
     if (transactionStep === "watch") return transaction === undefined;
     return transactionStep !== "begin" && watch !== undefined ||
       transactionStep === "run" && (transaction?.own.length ?? 0) > 0;
@@ -119,39 +119,39 @@ export class Transactions {
       case "watch":
         return this.#watch(pending, specification, request, frame);
       case "unwatch":
-        this.forget(pending.client);
+        this.forget(pending.link);
         return this.#ownReplies.ok(pending);
     }
   }
 
   #multi(pending: PendingReply): void {
-    const { client } = pending;
-    checkMulti(client.state);
-    client.state.transaction = new QueuedRequests(client.state.account);
+    const { link } = pending;
+    checkMulti(link.client);
+    link.client.transaction = new QueuedRequests(link.client.account);
     this.#ownReplies.ok(pending);
   }
 
   #discard(pending: PendingReply): void {
-    const { client } = pending;
-    transactionFor("DISCARD", client.state);
-    this.forget(client);
+    const { link } = pending;
+    transactionFor("DISCARD", link.client);
+    this.forget(link);
     this.#ownReplies.ok(pending);
   }
 
   #watch(pending: PendingReply, specification: CommandSpecification, request: Request, frame: Frame): void {
-    const { client } = pending;
-    checkWatch(client.state);
+    const { link } = pending;
+    checkWatch(link.client);
     checkSizes(specification, request);
     const keySlot = sharedSlot(specification, request);
-    if (client.watch !== undefined && client.watch.slot !== keySlot) throw crossSlot();
-    const isFirst = client.watch === undefined;
-    if (client.watch === undefined) {
+    if (link.watch !== undefined && link.watch.slot !== keySlot) throw crossSlot();
+    const isFirst = link.watch === undefined;
+    if (link.watch === undefined) {
       const pool = this.#cluster.ownerOfSlot(keySlot);
-      const { dialect } = client;
-      client.watch = new Watch(keySlot, pool, this.#cluster.dedicate(pool, dialect), dialect);
+      const { dialect } = link;
+      link.watch = new Watch(keySlot, pool, this.#cluster.dedicate(pool, dialect), dialect);
     }
-    client.watch.stream.send(new WatchRequest(pending, isFirst), frame.bytes, frame.start, frame.size);
-    client.holdUntilIdle();
+    link.watch.stream.send(new WatchRequest(pending, isFirst), frame.bytes, frame.start, frame.size);
+    link.backpressure.holdUntilIdle();
   }
 
   /**
@@ -167,12 +167,12 @@ export class Transactions {
     frame: Frame,
     keys?: KeySlots,
   ): void {
-    const transaction = pending.client.state.transaction!;
+    const transaction = pending.link.client.transaction!;
     const isOwn = isOwnRequest(specification, transaction);
     if (isOwn) checkLocal(specification, request);
     const keySlot = isOwn ? -1 : keys?.shared(true) ?? slotInTransaction(specification, request);
     if (keySlot >= 0) {
-      const known = transaction.slot >= 0 ? transaction.slot : pending.client.watch?.slot ?? keySlot;
+      const known = transaction.slot >= 0 ? transaction.slot : pending.link.watch?.slot ?? keySlot;
       if (known !== keySlot) throw crossSlot(true);
       transaction.slot = keySlot;
     }
@@ -182,21 +182,21 @@ export class Transactions {
   }
 
   #exec(pending: PendingReply): void {
-    const { client } = pending;
-    const { dialect } = client;
-    const transaction = transactionFor("EXEC", client.state);
-    if (transaction.isSpoilt) this.forget(client);
+    const { link } = pending;
+    const { dialect } = link;
+    const transaction = transactionFor("EXEC", link.client);
+    if (transaction.isSpoilt) this.forget(link);
     checkUnspoilt(transaction);
-    client.state.transaction = undefined;
+    link.client.transaction = undefined;
     pending.repeatable = false;
-    if (transaction.count === 0 && client.watch === undefined) {
+    if (transaction.count === 0 && link.watch === undefined) {
       transaction.free();
       return this.#ownReplies.reply(pending, (reply) => reply.array(0));
     }
-    if (transaction.own.length > 0) return client.holdUntil(this.#execWithOwn(pending, transaction));
+    if (transaction.own.length > 0) return link.backpressure.hold(this.#execWithOwn(pending, transaction));
     const size = dialect.multi.length + transaction.bytes + dialect.exec.length;
     if (size > LONG_BYTES || transaction.count > LONG_ARGUMENTS_COUNT) {
-      return client.holdUntil(this.#execLong(pending, transaction, size));
+      return link.backpressure.hold(this.#execLong(pending, transaction, size));
     }
     if (size > this.#frame.length) this.#frame = new Uint8Array(LONG_BYTES);
     const composing = compose(dialect, transaction, this.#frame);
@@ -206,18 +206,19 @@ export class Transactions {
 
   /** As {@linkcode #exec}, of a long transaction, which is composed in slices. Never rejects. */
   async #execLong(pending: PendingReply, transaction: QueuedRequests, size: number): Promise<void> {
-    const { client: { context, dialect, state: { account } } } = pending;
+    const { link } = pending;
+    const { dialect, client: { account } } = link;
     try {
       // Until it is answered, it is on its way to the server.
       account.charge(Held.Request, size);
       pending.sentBytes = size;
       const frame = new Uint8Array(size);
       const composing = compose(dialect, transaction, frame);
-      await finishInSlices(context, composing);
+      await finishInSlices(link, composing);
       this.#sendAll(pending, transaction, frame, size, true);
     } catch (error) {
       transaction.free();
-      this.forget(pending.client);
+      this.forget(pending.link);
       this.#ownReplies.reply(pending, () => {
         throw error;
       });
@@ -226,8 +227,8 @@ export class Transactions {
 
   /** As {@linkcode #exec}, of a transaction with requests that the proxy answers itself. Never rejects. */
   async #execWithOwn(pending: PendingReply, transaction: QueuedRequests): Promise<void> {
-    const { client } = pending;
-    const { dialect, state: { account } } = client;
+    const { link } = pending;
+    const { dialect, client: { account } } = link;
     const own = new OwnRequests(pending, transaction, this.#ownReplies, this.#carryOut);
     let repliedBytes = 0;
     try {
@@ -235,7 +236,7 @@ export class Transactions {
       account.charge(Held.Request, transaction.bytes);
       pending.sentBytes = transaction.bytes;
       await own.compose();
-      if (own.serverCount === 0 && client.watch === undefined) return await own.finish(EMPTY);
+      if (own.serverCount === 0 && link.watch === undefined) return await own.finish(EMPTY);
       const reply = await this.#sendWithOwn(pending, transaction, own);
       if (reply === undefined) return this.#ownReplies.reply(pending, (answer) => answer.nilArray());
       account.charge(Held.Reply, reply.length);
@@ -251,7 +252,7 @@ export class Transactions {
       account.release(Held.Reply, repliedBytes);
       own.free();
       transaction.free();
-      if (client.state.closing) client.leave();
+      if (link.client.closing) link.leave();
     }
   }
 
@@ -266,23 +267,23 @@ export class Transactions {
     transaction: QueuedRequests,
     own: OwnRequests,
   ): Promise<Uint8Array | undefined> {
-    const { client } = pending;
-    const { watch } = client;
+    const { link } = pending;
+    const { watch } = link;
     const pool = this.#cluster.ownerOfSlot(watch?.slot ?? Math.max(0, transaction.slot));
     if (watch !== undefined && pool !== watch.pool) {
-      this.forget(client);
+      this.forget(link);
       return undefined;
     }
     const exchange = new ServerPartRequest(1 + own.serverCount);
     if (watch === undefined && !own.changesVersion) {
       if (transaction.writes) this.#cluster.wrote(transaction.slot);
       pool.requests += exchange.unread;
-      client.sendOwned(pool, exchange, own.frame, own.size);
+      link.streams.sendOwned(pool, exchange, own.frame, own.size);
       return await exchange.reply;
     }
-    const stream = watch?.stream ?? this.#cluster.dedicate(pool, client.dialect);
+    const stream = watch?.stream ?? this.#cluster.dedicate(pool, link.dialect);
     if (transaction.writes) this.#cluster.wrote(watch?.slot ?? transaction.slot);
-    client.watch = undefined;
+    link.watch = undefined;
     stream.sendOwned(exchange, own.frame, own.size);
     try {
       return await exchange.reply;
@@ -306,37 +307,37 @@ export class Transactions {
     size: number,
     isOwned: boolean,
   ): void {
-    const { client } = pending;
-    const { watch } = client;
+    const { link } = pending;
+    const { watch } = link;
     const last = new LastRequest(pending, transaction, watch);
     if (watch === undefined) {
       const pool = this.#cluster.ownerOfSlot(Math.max(0, transaction.slot));
       if (transaction.writes) this.#cluster.wrote(transaction.slot);
       pool.requests += last.unread;
-      if (isOwned) client.sendOwned(pool, last, frame, size);
-      else client.send(pool, last, frame, 0, size);
+      if (isOwned) link.streams.sendOwned(pool, last, frame, size);
+      else link.streams.send(pool, last, frame, 0, size);
       return;
     }
     if (this.#cluster.ownerOfSlot(watch.slot) !== watch.pool) {
       // The keys have another owner, where others may have changed them.
       transaction.free();
-      this.forget(client);
+      this.forget(link);
       return this.#ownReplies.reply(pending, (reply) => reply.nilArray());
     }
-    client.watch = undefined;
+    link.watch = undefined;
     if (transaction.writes) this.#cluster.wrote(watch.slot);
     if (isOwned) watch.stream.sendOwned(last, frame, size);
     else watch.stream.send(last, frame, 0, size);
-    client.holdUntilIdle();
+    link.backpressure.holdUntilIdle();
   }
 
   /** Ends a client's transaction and all that it watches. */
-  forget(client: Client): void {
-    client.state.transaction?.free();
-    client.state.transaction = undefined;
+  forget(link: ClientLink): void {
+    link.client.transaction?.free();
+    link.client.transaction = undefined;
     // The server forgets with the connection.
-    client.watch?.stream.drop();
-    client.watch = undefined;
+    link.watch?.stream.drop();
+    link.watch = undefined;
   }
 }
 
@@ -429,7 +430,7 @@ class WatchRequest extends BackendRequest {
 
   override fail(error: ConnectionError): void {
     // Where others were before it, `exec` must not forget them: it fails on the connection that was lost.
-    if (this.#isFirst) this.#pending.client.watch = undefined;
+    if (this.#isFirst) this.#pending.link.watch = undefined;
     this.#pending.fail(error);
   }
 }

@@ -33,7 +33,7 @@ import type { Request } from "../../wire/request.ts";
 import type { Cluster } from "../backend/cluster.ts";
 import type { Dialect } from "../backend/dialect.ts";
 import type { OwnReplies } from "../client/own_replies.ts";
-import type { PendingReply } from "../client/pending_reply.ts";
+import type { PendingReply } from "../client/client_link.ts";
 import type { Frame } from "../client/queued_requests.ts";
 import { composePutBack, PutBackRequest } from "./put_back.ts";
 import { sharedSlot } from "./shared_slot.ts";
@@ -86,8 +86,8 @@ export class Waits {
     wait.begin(this.#cluster);
     addTo(this.#bySlot, wait);
     this.total++;
-    pending.client.wait = wait;
-    pending.client.holdUntilIdle();
+    pending.link.wait = wait;
+    pending.link.backpressure.holdUntilIdle();
   }
 
   /**
@@ -110,7 +110,7 @@ export class Waits {
   /** Takes the reply to a wait, at `bytes[start, end)`. */
   settle(wait: Wait, bytes: Uint8Array, start: number, end: number): void {
     const { pending, giveUp } = wait;
-    const isNil = pending.client.dialect.isNil(bytes, start);
+    const isNil = pending.link.dialect.isNil(bytes, start);
     if (wait.isAbandoned) return isNil ? this.forget(wait) : this.#putBack(wait, bytes, start, end);
     if (!isNil || giveUp === undefined || giveUp === "nil") {
       this.forget(wait);
@@ -130,15 +130,15 @@ export class Waits {
   }
 
   #putBack(wait: Wait, bytes: Uint8Array, start: number, end: number): void {
-    const { client } = wait.pending;
+    const { link } = wait.pending;
     const { undoneBy } = wait;
-    const request = undoneBy === undefined ? undefined : composePutBack(client.dialect, undoneBy, bytes, start, end);
+    const request = undoneBy === undefined ? undefined : composePutBack(link.dialect, undoneBy, bytes, start, end);
     if (request === undefined) return this.forget(wait);
-    const backendRequest = new PutBackRequest(client.dialect, (problem) => {
+    const backendRequest = new PutBackRequest(link.dialect, (problem) => {
       if (problem !== undefined) this.#host.reportLoss(problem);
       this.forget(wait);
     });
-    client.send(this.#cluster.ownerOfSlot(wait.keySlot), backendRequest, request, 0, request.length);
+    link.streams.send(this.#cluster.ownerOfSlot(wait.keySlot), backendRequest, request, 0, request.length);
   }
 
   /** Ends the waits of clients that have gone. */
@@ -156,7 +156,7 @@ export class Waits {
     if (!removeFrom(this.#bySlot, wait)) return;
     removeFrom(this.#abandoned, wait);
     this.total--;
-    wait.pending.client.wait = undefined;
+    wait.pending.link.wait = undefined;
     wait.end();
   }
 
@@ -242,7 +242,7 @@ export class Wait extends BackendRequest implements PendingWait {
    * @throws {ReplyError} when that one cannot be asked
    */
   begin(cluster: Cluster): void {
-    const { dialect } = this.pending.client;
+    const { dialect } = this.pending.link;
     this.giveUp = undefined;
     this.#isOver = false;
     this.#serverId = undefined;
@@ -272,7 +272,7 @@ export class Wait extends BackendRequest implements PendingWait {
 
   /** Takes note of the number of its connection. */
   identify(bytes: Uint8Array, start: number, end: number): void {
-    const { dialect } = this.pending.client;
+    const { dialect } = this.pending.link;
     try {
       if (dialect.grants(bytes, start)) this.#serverId = dialect.values(bytes, start, end).integer();
     } catch (error) {
@@ -294,12 +294,12 @@ export class Wait extends BackendRequest implements PendingWait {
   #askToUnblock(serverId: bigint): void {
     // Meanwhile it may have ended, or have begun elsewhere.
     if (this.#isOver || this.giveUp === undefined || this.#serverId !== serverId) return;
-    const { client } = this.pending;
-    const request = client.dialect.request(["client", "unblock", String(serverId)]);
+    const { link } = this.pending;
+    const request = link.dialect.request(["client", "unblock", String(serverId)]);
     const again = () => this.#askToUnblock(serverId);
-    client.send(
+    link.streams.send(
       this.pool!,
-      new UnblockRequest(client.dialect, again, () => this.#own!.drop()),
+      new UnblockRequest(link.dialect, again, () => this.#own!.drop()),
       request,
       0,
       request.length,
@@ -331,14 +331,14 @@ export class Wait extends BackendRequest implements PendingWait {
     else this.#own!.drop();
     // That its client has gone may be unread as yet.
     this.#waits.look();
-    const isPutOff = this.#mayBePutOff && !this.pending.client.dialect.isNil(bytes, start);
+    const isPutOff = this.#mayBePutOff && !this.pending.link.dialect.isNil(bytes, start);
     if (isPutOff) this.#handOver(bytes.slice(start, end));
     else this.#waits.settle(this, bytes, start, end);
   }
 
   /** Whether the end of its client may be behind what is unread, so that its element is not handed over yet. */
   get #mayBePutOff(): boolean {
-    return !this.isAbandoned && this.undoneBy !== undefined && this.pending.client.hasInput;
+    return !this.isAbandoned && this.undoneBy !== undefined && this.pending.link.hasInput;
   }
 
   async #handOver(reply: Uint8Array): Promise<void> {

@@ -4,12 +4,19 @@ import { FREED_AT_ONCE_MIN_BYTES, REPLY_HOLD_MAX_BYTES, REPLY_HOLD_MS } from "..
 import { ClientMemory } from "../../../src/memory/client_memory.ts";
 import { FreedMemory } from "../../../src/memory/freed_memory.ts";
 import { Outbox } from "../../../src/proxy/client/outbox.ts";
-import type { Client, PendingReply } from "../../../src/proxy/client/pending_reply.ts";
 import { ReplyOrder } from "../../../src/proxy/client/reply_order.ts";
+import { ReplyPlace } from "../../../src/proxy/client/reply_place.ts";
 import { WriteCoalescer } from "../../../src/proxy/client/write_coalescer.ts";
 import { FlushQueue } from "../../../src/route/flush_queue.ts";
 import { pause } from "../../support/pause.ts";
 import { until } from "../../support/until.ts";
+
+/** A place whose reply the test brings. */
+class Place extends ReplyPlace {
+  override refuse(): void {}
+  override succeed(): void {}
+  override fail(): void {}
+}
 
 /** Creates an outbox whose writes wait for the test, and records their outcome. */
 function makeOutbox() {
@@ -114,10 +121,9 @@ Deno.test("Outbox does not hold long replies", async () => {
 
 Deno.test("ReplyOrder expects more while replies to the same batch of requests are missing", () => {
   const { outbox } = makeOutbox();
-  const order = new ReplyOrder(outbox);
-  const client = {} as Client;
-  const open = () => order.open(client);
-  const answer = (pending: PendingReply) => order.take(pending, encodeText("+\r\n"), 0, 3);
+  const order = new ReplyOrder(outbox, () => new Place());
+  const open = () => order.open();
+  const answer = (pending: Place) => order.take(pending, encodeText("+\r\n"), 0, 3);
   const [a, b] = [open(), open()];
   answer(a);
   // The requests are not a batch yet: the next one may be read much later.
@@ -189,9 +195,9 @@ Deno.test("ReplyOrder ends without an error if taking a reply closes its own cli
         new WriteCoalescer(),
         account,
       );
-      const order = new ReplyOrder(outbox, account);
-      const pending = sizes.map(() => order.open({} as Client));
-      order.open({} as Client);
+      const order = new ReplyOrder(outbox, () => new Place(), account);
+      const pending = sizes.map(() => order.open());
+      order.open();
       const places = [...sizes.keys()];
       if (takesLast) places.reverse();
       for (const place of places) order.take(pending[place]!, new Uint8Array(sizes[place]!), 0, sizes[place]!);
@@ -209,16 +215,16 @@ Deno.test("ReplyOrder accepts one more request if its place closes its own clien
     isKept: false,
     connection: { kill: () => order.discard() },
   });
-  const order = new ReplyOrder(makeOutbox().outbox, account);
-  for (let count = 0; count < 100; count++) order.open({} as Client);
+  const order = new ReplyOrder(makeOutbox().outbox, () => new Place(), account);
+  for (let count = 0; count < 100; count++) order.open();
   assertEquals(account.isClosed, true);
 });
 
 Deno.test("kept replies and outgrown buffers return their memory immediately from 16 KiB on", async () => {
   const freed = FreedMemory.open();
   const { outbox, settle } = makeOutbox();
-  const order = new ReplyOrder(outbox);
-  const pending = [order.open({} as Client), order.open({} as Client)];
+  const order = new ReplyOrder(outbox, () => new Place());
+  const pending = [order.open(), order.open()];
   const reply = new Uint8Array(60_000).fill(0x78);
   order.take(pending[1]!, reply, 0, reply.length);
   const kept = pending[1]!.reply;

@@ -1,0 +1,264 @@
+/**
+ * The part that a server and a proxy have in common: they listen, let clients in, bound what clients may hold, and
+ * report.
+ *
+ * ```text
+ * ServingRole     listener · clients · passwords · memory of clients · slices · reports in the log
+ *   ├─ Server     + store, log, snapshots
+ *   └─ Proxy      + servers, routing
+ * ```
+ *
+ * Sessions are the role's own kind. They reach their role as an object of one class, so nothing here costs a call that
+ * only passes on.
+ *
+ * @module
+ */
+
+import { stackOf } from "../errors.ts";
+import { ClientMemory } from "../memory/client_memory.ts";
+import { FreedMemory } from "../memory/freed_memory.ts";
+import { Clients, type ClientSession } from "../net/clients.ts";
+import { InputRound } from "../net/input_round.ts";
+import { listen, type Listener } from "../net/listener.ts";
+import { openPeerEnds, type PeerEnds } from "../net/peer_ends.ts";
+import { ReadAhead } from "../net/read_ahead.ts";
+import { FAILED_LOGINS_MAX_COUNT } from "../limits.ts";
+import { type AdminClient, AdminCommands } from "./admin_commands.ts";
+import { expiryOf } from "./certificate_files.ts";
+import { DeliveryQueue } from "./delivery_queue.ts";
+import { Disconnections } from "./disconnections.ts";
+import { FailedLogins, type GuessingClient } from "./failed_logins.ts";
+import type { RoleFacts } from "./info_text.ts";
+import type { Logger } from "./logger.ts";
+import { clientHeapLimit } from "./memory_limit.ts";
+import { Password } from "./password.ts";
+import { makeRunId } from "./run_id.ts";
+import { Slices } from "./slices.ts";
+
+/** How a role serves its clients. */
+export interface ServingSettings {
+  /** Where to listen; port 0 lets the system choose. */
+  readonly hostname: string;
+  readonly port: number;
+  /** Certificate chain and key in PEM; without it the role speaks plaintext. */
+  readonly certificate?: { readonly cert: string; readonly key: string } | undefined;
+  /** The password of clients, or several that are all accepted; without any, every client may run every command. */
+  readonly password?: string | readonly string[] | undefined;
+  /** The most clients at a time. */
+  readonly maxClients: number;
+  /** The most connections at a time, those of refused clients included; without it there is no such limit. */
+  readonly maxConnections?: number;
+  /** Bytes that all clients together may hold. */
+  readonly clientMemoryLimitBytes?: number;
+  /** Bytes of freed buffers that may wait to be returned to the system; FREED_QUEUE_MAX_BYTES unless it is given. */
+  readonly freedQueueMaxBytes?: number;
+  readonly logger: Logger;
+}
+
+/** The sockets of a role that begins to serve. */
+export interface ServingSockets {
+  readonly listener: Listener;
+  readonly input: InputRound | undefined;
+}
+
+/**
+ * Listens for clients.
+ *
+ * @throws {StartError} when the address cannot be listened on; nothing is open then
+ */
+export async function openServing({ hostname, port, certificate }: ServingSettings): Promise<ServingSockets> {
+  const input = await InputRound.open();
+  try {
+    return { listener: listen({ hostname, port, ...certificate }), input };
+  } catch (error) {
+    input?.[Symbol.dispose]();
+    throw error;
+  }
+}
+
+/** A role that serves clients. */
+export abstract class ServingRole<S extends ClientSession> {
+  /** Requests taken, of all sessions, since the start or since the counts were set to zero. */
+  commands = 0;
+  /** Whether clients have to authenticate. */
+  readonly passwordRequired: boolean;
+  /** Bounds the memory that all clients hold. */
+  readonly clientMemory: ClientMemory;
+  /** Shares out the time of commands that take long. */
+  readonly slices: Slices;
+  /** Schedules the writing of messages that came for clients. */
+  readonly deliveries: DeliveryQueue;
+  /** Logs clients that do not keep up. */
+  readonly disconnections: Disconnections;
+  /** Sees which clients have gone; `undefined` where the system cannot be asked. */
+  readonly peerEnds: PeerEnds | undefined = openPeerEnds();
+  /** Bounds what is read of clients that wait. */
+  readonly readAhead: ReadAhead = new ReadAhead();
+  protected readonly logger: Logger;
+  readonly #name: string;
+  protected readonly runId: string = makeRunId();
+  readonly #failedLogins: FailedLogins;
+  readonly #adminCommands: AdminCommands;
+  readonly #freedMemory: FreedMemory;
+  readonly #listener: Listener;
+  readonly #input: InputRound | undefined;
+  readonly #clients: Clients<S>;
+  readonly #maxClients: number;
+  readonly #startedMs = performance.now();
+  #password: Password | undefined;
+  #certificateExpiresMs: number | undefined;
+  #stopped: Promise<void> | undefined;
+
+  /**
+   * @param name as `info` calls the role
+   * @param clientMemoryLimitBytes holds unless the settings have a limit
+   */
+  constructor(
+    name: "server" | "proxy",
+    settings: ServingSettings,
+    { listener, input }: ServingSockets,
+    clientMemoryLimitBytes: number,
+  ) {
+    const { logger, password = [], certificate, maxClients, maxConnections } = settings;
+    const warn = (message: string, fields: Record<string, string | number>) => logger.warn(message, fields);
+    this.#name = name;
+    this.logger = logger;
+    this.#input = input;
+    this.#listener = listener;
+    this.#maxClients = maxClients;
+    this.slices = new Slices(input);
+    this.deliveries = new DeliveryQueue(this.slices);
+    this.disconnections = new Disconnections(logger);
+    this.#failedLogins = new FailedLogins(logger);
+    this.#adminCommands = new AdminCommands(logger);
+    this.#freedMemory = FreedMemory.open(settings.freedQueueMaxBytes);
+    this.passwordRequired = password.length > 0;
+    this.#password = password.length > 0 ? new Password(password) : undefined;
+    this.#certificateExpiresMs = certificate && expiryOf(certificate.cert);
+    this.clientMemory = new ClientMemory({
+      limitBytes: settings.clientMemoryLimitBytes ?? clientMemoryLimitBytes,
+      heapLimitBytes: clientHeapLimit(),
+      warn,
+    });
+    // The first client is accepted in a later turn, when the role is complete.
+    this.#clients = new Clients({
+      listener,
+      maxCount: maxClients,
+      ...maxConnections !== undefined && { maxConnections },
+      open: (socket) => this.openSession(socket),
+      beforeSweep: () => this.peerEnds?.look(),
+      warn,
+    });
+  }
+
+  /** Makes the session of a connection after its handshake; the session owns the connection. */
+  protected abstract openSession(socket: Deno.TcpConn | Deno.TlsConn): S;
+
+  /** Ends what the role has beside its clients, and calls {@linkcode endServing}. */
+  protected abstract end(): Promise<void>;
+
+  /** The address listened on, with the real port. */
+  get address(): Deno.NetAddr {
+    return this.#listener.address;
+  }
+
+  /** The reason why replies may be slower here than elsewhere; `undefined` when there is none. */
+  get untuned(): string | undefined {
+    return this.#listener.untuned;
+  }
+
+  /** Returns whether the user and the password are right. A client with too many failures gets no further guess. */
+  authenticate(client: GuessingClient, user: string, password: string): boolean {
+    if (client.failedLogins >= FAILED_LOGINS_MAX_COUNT) return false;
+    return this.#password?.matches(user, password) ?? true;
+  }
+
+  /** Records a wrong password of a client. Returns how long its refusal has to wait, in ms. */
+  failedLogin(client: GuessingClient): number {
+    return this.#failedLogins.note(client);
+  }
+
+  /** Writes a command of an administrator to the log, before it runs. No word of `words` may be a secret. */
+  noteAdmin(client: AdminClient, command: string, words: string): void {
+    this.#adminCommands.note(client, command, words);
+  }
+
+  /** Accepts other passwords from now on. Clients that have authenticated stay so. */
+  replacePasswords(passwords: readonly string[]): void {
+    this.#password = new Password(passwords);
+  }
+
+  /**
+   * Serves new connections with another certificate; existing connections stay.
+   *
+   * @throws {StartError} when the certificate cannot be used; then nothing has changed
+   */
+  replaceCertificate(certificate: { readonly cert: string; readonly key: string }): void {
+    this.#clients.replaceCertificate(certificate);
+    this.#certificateExpiresMs = expiryOf(certificate.cert);
+  }
+
+  /** Returns the facts that `info` has of every role. */
+  protected roleFacts(): RoleFacts {
+    return {
+      role: this.#name,
+      runId: this.runId,
+      certificateExpiresMs: this.#certificateExpiresMs,
+      port: this.address.port,
+      uptimeMs: performance.now() - this.#startedMs,
+      clients: this.#clients,
+      maxClients: this.#maxClients,
+      commands: this.commands,
+      clientMemory: this.clientMemory,
+      cutClients: this.disconnections.count,
+      failedLogins: this.#failedLogins.count,
+    };
+  }
+
+  /** Sets the counts of `info stats` to zero. */
+  resetStatistics(): void {
+    this.commands = this.disconnections.count = this.#failedLogins.count = 0;
+    this.#clients.resetStatistics();
+    this.clientMemory.resetStatistics();
+  }
+
+  /** Logs an exception that nothing should throw. */
+  reportBug(error: unknown): void {
+    this.logger.error("A bug of inmem; please report it", { error: stackOf(error) });
+  }
+
+  /** Logs the events that were held back because there were too many. A role calls it now and then. */
+  protected reportOthers(): void {
+    this.disconnections.reportOthers();
+    this.#failedLogins.reportOthers();
+    this.#adminCommands.reportOthers();
+  }
+
+  /** Whether {@linkcode stop} was called. */
+  protected get isStopping(): boolean {
+    return this.#stopped !== undefined;
+  }
+
+  /**
+   * Ends the role in order. Safe to call twice.
+   *
+   * @throws what ending failed with; everything is closed then all the same
+   */
+  stop(): Promise<void> {
+    return this.#stopped ??= this.end();
+  }
+
+  /**
+   * Listens no more, and lets the requests of clients end.
+   *
+   * @param onceGone is awaited when no client is connected any more
+   */
+  protected async endServing(onceGone?: () => Promise<void>): Promise<void> {
+    await this.#clients.stop();
+    await onceGone?.();
+    await this.slices.rest();
+    this.peerEnds?.[Symbol.dispose]();
+    this.#input?.[Symbol.dispose]();
+    this.#freedMemory[Symbol.dispose]();
+  }
+}
