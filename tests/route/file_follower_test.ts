@@ -159,3 +159,35 @@ Deno.test("FileFollower follows a file whose folder does not exist yet", async (
     await Deno.remove(folder, { recursive: true });
   }
 });
+
+Deno.test("FileFollower close() waits for the check that is under way, and applies nothing after it", async () => {
+  const path = await Deno.makeTempFile({ prefix: "inmem-follow-" });
+  const [begun, released] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const applied: string[] = [];
+  const follower = new FileFollower<string>({
+    paths: [path],
+    name: "a file",
+    fallback: "",
+    pollMs: 50,
+    faultMs: 50,
+    current: "",
+    isSame: () => false,
+    read: async () => {
+      begun.resolve();
+      await released.promise;
+      return { value: "1" };
+    },
+    apply: (value) => applied.push(value),
+    report: () => {},
+  });
+  await begun.promise;
+  let isClosed = false;
+  const closing = follower.close().then(() => isClosed = true);
+  // A timer comes after everything that is due.
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  assertEquals(isClosed, false);
+  released.resolve();
+  await closing;
+  assertEquals(applied, []);
+  await Deno.remove(path);
+});
