@@ -29,7 +29,7 @@ Deno.test("PeerDeadlines overdue() lets an idle connection be", () => {
   for (let hours = 0; hours < 100; hours++) assertEquals(swept.at(hours * 3_600_000), undefined);
 });
 
-Deno.test("PeerDeadlines overdue() names a client that does not authenticate, whatever else it does", () => {
+Deno.test("PeerDeadlines overdue() names a client that does not authenticate, regardless of its requests", () => {
   const swept = new Swept();
   swept.authenticated = false;
   assertEquals(swept.at(AUTHENTICATION_TIMEOUT_MS - 1), undefined);
