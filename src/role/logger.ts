@@ -36,6 +36,17 @@ type Level = keyof Logger;
  *
  * @param write writes one line with its newline, by default to standard error
  * @param now returns the present in ms since 1970
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { createLogger } from "./logger.ts";
+ *
+ * const lines: string[] = [];
+ * const logger = createLogger("text", (line) => lines.push(line), () => 0);
+ * logger.info("listening on 127.0.0.1:9443", { tls: true });
+ * assertEquals(lines, ["1970-01-01T00:00:00.000Z info listening on 127.0.0.1:9443 tls=true\n"]);
+ * ```
  */
 export function createLogger(
   format: LogFormat,
