@@ -82,6 +82,16 @@ export interface ConnectOptions {
  * @throws {ReplyError} when the password is refused
  * @throws {UsageError} when the address or the file of certificates is unusable
  * @throws {RangeError} when `timeoutMs` is negative
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { connect } from "@inmem/inmem";
+ *
+ * await using client = await connect({ addr: "127.0.0.1:9443" });
+ * await client.set("greeting", "Hello", { ttlMs: 60_000 });
+ * assertEquals(await client.text.get("greeting"), "Hello");
+ * ```
  */
 export async function connect(options: ConnectOptions = {}): Promise<Client> {
   const { signal, timeoutMs = REQUEST_TIMEOUT_DEFAULT_MS } = options;

@@ -1,12 +1,12 @@
 /**
  * All commands as typed methods, over anything that sends a request.
  *
- * Data comes back as `Data`: bytes in {@linkcode Client}, text in its view `client.text`. There is one method for each
- * command of the catalog, with the command's own name, but for those that make no sense on a connection that is shared; a
- * test holds that.
+ * Data is returned as `Data`: bytes in {@linkcode Client}, text in its view `client.text`. There is one method for each
+ * command of the catalog, with the command's own name, except for the commands that make no sense on a shared
+ * connection. A test verifies that.
  *
- * Each group of the catalog has a class of its own, which knows nothing but {@linkcode Sender}. {@linkcode Commands} has
- * the methods of all of them: its type is an interface that extends every group, and its prototype gets their methods once,
+ * Each group of the catalog has a separate class, which knows only {@linkcode Sender}. {@linkcode Commands} has the
+ * methods of all of them: its type is an interface that extends every group, and its prototype gets their methods once,
  * when this module is loaded.
  *
  * ```text
@@ -40,13 +40,13 @@ export interface Commands<Data>
     ServerCommands<Data> {}
 
 /**
- * Every command of inmem as a method. `Data` is what the bytes of replies come back as.
+ * Every command of inmem as a method. `Data` is the type of bytes in replies.
  *
- * All reject with `ReplyError` when the server refuses the command, with `ConnectionError` when there is no connection
- * or it is lost, and with `RangeError` when an integer of the reply exceeds 2^53.
+ * All methods reject with `ReplyError` when the server refuses the command, with `ConnectionError` when there is no
+ * connection or it is lost, and with `RangeError` when an integer of the reply exceeds 2^53.
  *
- * What has no method belongs to a connection that nobody shares: transactions (`multi`, `exec`, `watch`), `subscribe`
- * and its like, `reset`, `quit`. Any Redis client has them, on the same port.
+ * The commands that need an exclusive connection have no method: transactions (`multi`, `exec`, `watch`), `subscribe`
+ * and similar ones, `reset`, `quit`. Any Redis client has them, on the same port.
  */
 export abstract class Commands<Data> extends Sender<Data> {}
 

@@ -8,54 +8,54 @@ import type { Argument } from "../wire/native/frame.ts";
 import { toFlag, toInteger, toNothing, toWord } from "./convert.ts";
 import { Sender } from "./sender.ts";
 
-/** Which connections {@linkcode Commands.client} lists. At most one of both. */
+/** The connections that {@linkcode Commands.client} lists. At most one of the options may be given. */
 export interface ClientListOptions {
-  /** Only those with these numbers. */
+  /** The numbers of the connections. */
   ids?: readonly number[];
-  /** Only those that listen to channels, or that do not. */
+  /** Whether the connections have subscriptions (`pubsub`) or not (`normal`). */
   type?: "normal" | "pubsub";
 }
 
-/** Which connections {@linkcode Commands.client} ends. */
+/** The connections that {@linkcode Commands.client} ends. */
 export interface ClientKillOptions {
-  /** The one with this number. */
+  /** The number of the connection. */
   id?: number;
-  /** The one that comes from this `host:port`. */
+  /** The `host:port` from which the connection comes. */
   address?: string;
-  /** Those that came to this `host:port` of the server. */
+  /** The `host:port` of the server on which the connections arrived. */
   localAddress?: string;
-  /** Those that listen to channels, or that do not. */
+  /** Whether the connections have subscriptions (`pubsub`) or not (`normal`). */
   type?: "normal" | "pubsub";
 }
 
-/** The options' names in the words of the protocol. */
+/** The options' names in the protocol. */
 const OPTION_WORDS = { ids: "ID", id: "ID", address: "ADDR", localAddress: "LADDR", type: "TYPE" } as const;
 
 /** The commands on the connection. */
 export abstract class ConnectionCommands<Data> extends Sender<Data> {
-  /** Resolves when the server has answered. */
+  /** Resolves when the server has replied. */
   async ping(): Promise<void> {
     await this.send(["ping"]);
   }
 
-  /** What was sent. */
+  /** Returns the text that was sent. */
   async echo(text: Argument): Promise<Data> {
     return this.toData(await this.send(["echo", text]));
   }
 
-  /** The number by which the server knows this connection; another one after reconnecting. */
+  /** Returns the server's number of this connection. It changes with each reconnect. */
   client(what: "id"): Promise<number>;
-  /** The name that was given to this connection, or `null`. */
+  /** Returns the name of this connection, or `null`. */
   client(what: "getname"): Promise<string | null>;
-  /** Gives this connection a name, which others see in the list. It is gone after reconnecting. */
+  /** Gives this connection a name, which is shown in the list. Reconnecting drops it. */
   client(what: "setname", name: string): Promise<void>;
-  /** Facts about this connection, by their names. */
+  /** Returns the facts about this connection, by name. */
   client(what: "info"): Promise<Map<string, string>>;
-  /** Facts about all connections, or about those of the options. */
+  /** Returns the facts about all connections, or about those that match the options. */
   client(what: "list", options?: ClientListOptions): Promise<Map<string, string>[]>;
-  /** Ends the connections that fit all of the options, this one excluded; answers how many. */
+  /** Ends the connections that match all options, except for this one. Returns how many there were. */
   client(what: "kill", options: ClientKillOptions): Promise<number>;
-  /** Ends the wait of a connection, as if its time was up or with an error; answers whether it waited. */
+  /** Ends the wait of a connection, with a timeout or an error. Returns whether it was waiting. */
   client(what: "unblock", id: number, reason?: "timeout" | "error"): Promise<boolean>;
   async client(
     what: string,
@@ -83,14 +83,14 @@ export abstract class ConnectionCommands<Data> extends Sender<Data> {
   }
 }
 
-/** `{ id: 7 }` as `ID 7`. */
+/** Returns `{ id: 7 }` as `ID 7`. */
 function optionWords(options: ClientListOptions | ClientKillOptions): Argument[] {
   return Object.entries(options).flatMap(([name, value]) => {
     return value === undefined ? [] : [OPTION_WORDS[name as keyof typeof OPTION_WORDS], value].flat();
   });
 }
 
-/** A line of `name=value`, with spaces between. Values may contain `=`, but no spaces. */
+/** Parses a line of `name=value`, separated by spaces. Values may contain `=`, but no spaces. */
 function factsOf(line: string): Map<string, string> {
   return new Map(
     line.split(" ").map((fact) => {

@@ -1,5 +1,5 @@
 /**
- * The commands on keys, whatever they hold, as typed methods.
+ * The commands on keys with values of any type, as typed methods.
  *
  * @module
  */
@@ -9,58 +9,58 @@ import { toFlag, toFraction, toInteger, toIntegerOrNull, toNothing, toWord, toWo
 import { scanArguments, Sender } from "./sender.ts";
 import type { FieldScanOptions, Key } from "./sender.ts";
 
-/** Which keys {@linkcode Commands.scan} yields, and in what portions. */
+/** The keys that {@linkcode Commands.scan} yields, and its portions. */
 export interface ScanOptions extends FieldScanOptions {
-  /** Only keys that hold this. */
+  /** The type of the keys' values. Without it, keys of any type are yielded. */
   type?: "string" | "list" | "hash";
 }
 
-/** What a key holds, as {@linkcode Commands.type} answers. */
+/** The type of a key's value, as {@linkcode Commands.type} returns it. */
 export type KeyType = "string" | "list" | "hash" | "none";
 
-/** When {@linkcode Commands.expire} and its like do something. */
+/** The condition under which {@linkcode Commands.expire} and similar methods change a key. */
 export interface ExpireOptions {
   /**
-   * Only if the key has no time to live (`absent`), or has one (`present`), or would end later or earlier than it does
-   * now. A key without a time to live ends later than any other.
+   * The method changes a key only if it has no time to live (`absent`), has one (`present`), or would expire later or
+   * earlier than it does now. A key without a time to live expires later than any other.
    */
   onlyIf?: "absent" | "present" | "later" | "earlier";
 }
 
-/** {@linkcode ExpireOptions.onlyIf} in the words of the protocol. */
+/** The values of {@linkcode ExpireOptions.onlyIf} in the protocol. */
 const EXPIRE_CONDITIONS = { absent: "NX", present: "XX", later: "GT", earlier: "LT" } as const;
 
 /** The commands on keys. */
 export abstract class KeyCommands<Data> extends Sender<Data> {
-  /** Removes keys; answers how many there were. */
+  /** Removes keys. Returns how many existed. */
   async remove(...keys: readonly Key[]): Promise<number> {
     return keys.length === 0 ? 0 : toInteger(await this.send(["remove", ...keys]));
   }
 
-  /** How many of the keys are there; one named twice counts twice. */
+  /** Returns how many of the keys exist. A key that is given twice counts twice. */
   async exists(...keys: readonly Key[]): Promise<number> {
     return keys.length === 0 ? 0 : toInteger(await this.send(["exists", ...keys]));
   }
 
-  /** As {@linkcode exists}, and makes the keys the most recently used. */
+  /** Marks keys as the most recently used. Returns how many of them exist. */
   async touch(...keys: readonly Key[]): Promise<number> {
     return keys.length === 0 ? 0 : toInteger(await this.send(["touch", ...keys]));
   }
 
-  /** Gives a value another key, whatever that held. Rejects with `ReplyError` when there is no value. */
+  /** Renames a key, and replaces the value of the other key. Rejects with `ReplyError` when the key is absent. */
   async rename(key: Key, newKey: Key): Promise<void> {
     toNothing(await this.send(["rename", key, newKey]));
   }
 
-  /** As {@linkcode rename}, if the other key is absent; answers whether it was. */
+  /** Renames a key if the other key is absent. Returns whether it was. */
   async renamenx(key: Key, newKey: Key): Promise<boolean> {
     return toFlag(await this.send(["renamenx", key, newKey]));
   }
 
   /**
-   * Copies a value with its time to live; answers whether it did.
+   * Copies a value with its time to live. Returns whether it did.
    *
-   * @param options with `replace` also when the destination holds something
+   * @param options `replace` also copies when the destination exists
    */
   async copy(source: Key, destination: Key, options: { replace?: boolean } = {}): Promise<boolean> {
     const request: Argument[] = ["copy", source, destination];
@@ -68,66 +68,66 @@ export abstract class KeyCommands<Data> extends Sender<Data> {
     return toFlag(await this.send(request));
   }
 
-  /** What a key holds. */
+  /** Returns the type of a key's value. */
   async type(key: Key): Promise<KeyType> {
     return toWord(await this.send(["type", key])) as KeyType;
   }
 
-  /** The seconds that a key has left; -1: it has no time to live, -2: there is no such key. */
+  /** Returns the time to live of a key in seconds; -1 when it has none, -2 when the key is absent. */
   async ttl(key: Key): Promise<number> {
     return toInteger(await this.send(["ttl", key]));
   }
 
-  /** The milliseconds that a key has left; -1: it has no time to live, -2: there is no such key. */
+  /** Returns the time to live of a key in milliseconds; -1 when it has none, -2 when the key is absent. */
   async pttl(key: Key): Promise<number> {
     return toInteger(await this.send(["pttl", key]));
   }
 
-  /** Lets a key end after a time in seconds; answers whether it is there and `onlyIf` holds. */
+  /** Sets the time to live of a key in seconds. Returns whether the key exists and `onlyIf` holds. */
   async expire(key: Key, seconds: number, options: ExpireOptions = {}): Promise<boolean> {
     return toFlag(await this.send(["expire", key, seconds, ...conditions(options)]));
   }
 
-  /** Lets a key end after a time in milliseconds; answers whether it is there and `onlyIf` holds. */
+  /** Sets the time to live of a key in milliseconds. Returns whether the key exists and `onlyIf` holds. */
   async pexpire(key: Key, ms: number, options: ExpireOptions = {}): Promise<boolean> {
     return toFlag(await this.send(["pexpire", key, ms, ...conditions(options)]));
   }
 
-  /** Lets a key end at a moment, in seconds since 1970; answers as {@linkcode expire}. */
+  /** Sets when a key expires, in seconds since 1970. Returns whether the key exists and `onlyIf` holds. */
   async expireat(key: Key, unixSeconds: number, options: ExpireOptions = {}): Promise<boolean> {
     return toFlag(await this.send(["expireat", key, unixSeconds, ...conditions(options)]));
   }
 
-  /** Lets a key end at a moment, in milliseconds since 1970; answers as {@linkcode expire}. */
+  /** Sets when a key expires, in milliseconds since 1970. Returns whether the key exists and `onlyIf` holds. */
   async pexpireat(key: Key, unixMs: number, options: ExpireOptions = {}): Promise<boolean> {
     return toFlag(await this.send(["pexpireat", key, unixMs, ...conditions(options)]));
   }
 
-  /** The moment at which a key ends, in seconds since 1970; -1: it has no time to live, -2: there is no such key. */
+  /** Returns when a key expires, in seconds since 1970; -1 when it has no time to live, -2 when it is absent. */
   async expiretime(key: Key): Promise<number> {
     return toInteger(await this.send(["expiretime", key]));
   }
 
-  /** The moment at which a key ends, in milliseconds since 1970; -1 and -2 as in {@linkcode expiretime}. */
+  /** Returns when a key expires, in milliseconds since 1970; -1 when it has no time to live, -2 when it is absent. */
   async pexpiretime(key: Key): Promise<number> {
     return toInteger(await this.send(["pexpiretime", key]));
   }
 
-  /** Takes a key's time to live away; answers whether it had one. */
+  /** Removes a key's time to live. Returns whether it had one. */
   async persist(key: Key): Promise<boolean> {
     return toFlag(await this.send(["persist", key]));
   }
 
-  /** All keys that match a glob pattern, in one reply. {@linkcode scan} does it in portions. */
+  /** Returns all keys that match a glob pattern, in one reply. {@linkcode scan} returns them in portions. */
   async keys(pattern: Key = "*"): Promise<Data[]> {
-    return this.toDatas(await this.send(["keys", pattern]));
+    return this.toDataArray(await this.send(["keys", pattern]));
   }
 
   /**
-   * Goes through all keys in portions, beside other requests.
+   * Yields all keys in portions, while other requests run.
    *
-   * A key that is there from the beginning to the end is yielded; one that comes or goes meanwhile may be. A key can be
-   * yielded more than once.
+   * A key that exists from the beginning to the end is yielded. One that is added or removed meanwhile may be. A key
+   * can be yielded more than once.
    *
    * @throws {RangeError} when `count` is not an integer above 0
    *
@@ -145,22 +145,25 @@ export abstract class KeyCommands<Data> extends Sender<Data> {
   async *scan(options: ScanOptions = {}): AsyncGenerator<Data, void> {
     const rest = scanArguments(options);
     if (options.type !== undefined) rest.push("TYPE", options.type);
-    for await (const portion of this.portions(["scan"], rest)) yield* this.toDatas(portion);
+    for await (const portion of this.portions(["scan"], rest)) yield* this.toDataArray(portion);
   }
 
-  /** The number of keys. */
+  /** Returns the number of keys. */
   async size(): Promise<number> {
     return toInteger(await this.send(["size"]));
   }
 
-  /** Some key by chance, or `null` when there is none. */
+  /** Returns a random key, or `null` when there is none. */
   async randomkey(): Promise<Data | null> {
     return this.toDataOrNull(await this.send(["randomkey"]));
   }
 
-  /** How a value is kept, in the words of Redis, such as `listpack`; `null` when the key is absent. */
+  /** Returns the encoding of a value in the words of Redis, such as `listpack`; `null` when the key is absent. */
   object(what: "encoding", key: Key): Promise<string | null>;
-  /** How many keys share a value: 1, or `null` when the key is absent. The server refuses what it does not keep. */
+  /**
+   * Returns how many keys share a value: 1, or `null` when the key is absent. The server refuses facts that it does not
+   * keep.
+   */
   object(what: "refcount" | "idletime" | "freq", key: Key): Promise<number | null>;
   async object(what: string, key: Key): Promise<string | number | null> {
     const value = await this.send(["object", what, key]);
@@ -168,13 +171,16 @@ export abstract class KeyCommands<Data> extends Sender<Data> {
     return value === null ? null : toWord(value);
   }
 
-  /** The bytes that a key and its value take, or `null`; estimated from `samples` elements or fields, 0 for all. */
+  /**
+   * Returns the bytes that a key and its value take, or `null`. It is estimated from `samples` elements or fields, 0
+   * for all.
+   */
   memory(what: "usage", key: Key, options?: { samples?: number }): Promise<number | null>;
-  /** What all values take: numbers by their names, such as `total.allocated`. */
+  /** Returns the memory that all values take: numbers by name, such as `total.allocated`. */
   memory(what: "stats"): Promise<Map<string, number>>;
-  /** What the server says of itself to people. */
+  /** Returns a report about memory, for people. */
   memory(what: "doctor" | "malloc-stats"): Promise<string>;
-  /** Does nothing: free memory is used again as it is. */
+  /** Does nothing, since free memory is reused as it is. */
   memory(what: "purge"): Promise<void>;
   async memory(
     what: string,
@@ -196,7 +202,7 @@ export abstract class KeyCommands<Data> extends Sender<Data> {
   }
 }
 
-/** The option as an argument. */
+/** Returns the option as an argument. */
 function conditions({ onlyIf }: ExpireOptions): string[] {
   return onlyIf === undefined ? [] : [EXPIRE_CONDITIONS[onlyIf]];
 }

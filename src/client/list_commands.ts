@@ -9,65 +9,68 @@ import { toInteger, toIntegerOrNull, toItems, toNothing } from "./convert.ts";
 import { Sender } from "./sender.ts";
 import type { Key } from "./sender.ts";
 
-/** Beside which element {@linkcode Commands.linsert} inserts. */
+/** The element before or after which {@linkcode Commands.linsert} inserts. */
 export type InsertPlace = { before: Argument; after?: undefined } | { after: Argument; before?: undefined };
 
-/** Where {@linkcode Commands.lpos} looks. */
+/** The matches that {@linkcode Commands.lpos} returns. */
 export interface PositionOptions {
-  /** Which of the matches is the first that counts: 1 is the first, -1 the last, from where it goes backward. */
+  /** The first match that is returned: 1 is the first, -1 the last, from which the search goes backward. */
   rank?: number;
-  /** How many matches at most; 0 for all. */
+  /** The most matches that are returned; 0 for all. */
   count?: number;
-  /** How many elements to look at, at most; 0 for all. */
+  /** The most elements that are compared; 0 for all. */
   maxLength?: number;
 }
 
-/** From which end of a list to which end of another an element moves. */
+/** The ends of two lists between which an element moves. */
 export interface MoveEnds {
-  /** Where it is taken. */
+  /** The end from which the element is removed. */
   from: "head" | "tail";
-  /** Where it is put. */
+  /** The end to which the element is added. */
   to: "head" | "tail";
 }
 
 /** The commands on lists. */
 export abstract class ListCommands<Data> extends Sender<Data> {
-  /** Puts elements at the head, one after another, so that the last one given comes first; answers the length. */
+  /**
+   * Adds elements at the head, one after another, so that the last one given comes first. Returns the length of the
+   * list.
+   */
   async lpush(key: Key, ...elements: readonly Argument[]): Promise<number> {
     return toInteger(await this.send(["lpush", key, ...elements]));
   }
 
-  /** Puts elements at the tail; answers the length. */
+  /** Adds elements at the tail. Returns the length of the list. */
   async rpush(key: Key, ...elements: readonly Argument[]): Promise<number> {
     return toInteger(await this.send(["rpush", key, ...elements]));
   }
 
-  /** As {@linkcode lpush}, if the list is there; else answers 0. */
+  /** Adds elements at the head like {@linkcode lpush}, if the list exists; otherwise returns 0. */
   async lpushx(key: Key, ...elements: readonly Argument[]): Promise<number> {
     return toInteger(await this.send(["lpushx", key, ...elements]));
   }
 
-  /** As {@linkcode rpush}, if the list is there; else answers 0. */
+  /** Adds elements at the tail like {@linkcode rpush}, if the list exists; otherwise returns 0. */
   async rpushx(key: Key, ...elements: readonly Argument[]): Promise<number> {
     return toInteger(await this.send(["rpushx", key, ...elements]));
   }
 
-  /** Takes one element from the head, or answers `null` when the key is absent. */
+  /** Removes one element from the head and returns it, or `null` when the key is absent. */
   lpop(key: Key): Promise<Data | null>;
-  /** Takes up to `count` elements from the head. */
+  /** Removes up to `count` elements from the head and returns them. */
   lpop(key: Key, count: number): Promise<Data[]>;
   async lpop(key: Key, count?: number): Promise<Data | null | Data[]> {
     if (count === undefined) return this.toDataOrNull(await this.send(["lpop", key]));
-    return this.toDatas(await this.send(["lpop", key, count]));
+    return this.toDataArray(await this.send(["lpop", key, count]));
   }
 
-  /** Takes one element from the tail, or answers `null` when the key is absent. */
+  /** Removes one element from the tail and returns it, or `null` when the key is absent. */
   rpop(key: Key): Promise<Data | null>;
-  /** Takes up to `count` elements from the tail, the last one first. */
+  /** Removes up to `count` elements from the tail and returns them, the last one first. */
   rpop(key: Key, count: number): Promise<Data[]>;
   async rpop(key: Key, count?: number): Promise<Data | null | Data[]> {
     if (count === undefined) return this.toDataOrNull(await this.send(["rpop", key]));
-    return this.toDatas(await this.send(["rpop", key, count]));
+    return this.toDataArray(await this.send(["rpop", key, count]));
   }
 
   /** Replaces the element at an index; -1 is the last. */
@@ -75,25 +78,25 @@ export abstract class ListCommands<Data> extends Sender<Data> {
     toNothing(await this.send(["lset", key, index, element]));
   }
 
-  /** The element at an index, or `null` when there is none; -1 is the last. */
+  /** Returns the element at an index, or `null` when there is none; -1 is the last. */
   async lget(key: Key, index: number): Promise<Data | null> {
     return this.toDataOrNull(await this.send(["lget", key, index]));
   }
 
-  /** The elements from `start` to `stop`, both included; -1 is the last. All without them. */
+  /** Returns the elements from `start` to `stop`, both included; -1 is the last. Without them it returns all. */
   async lrange(key: Key, start = 0, stop = -1): Promise<Data[]> {
-    return this.toDatas(await this.send(["lrange", key, start, stop]));
+    return this.toDataArray(await this.send(["lrange", key, start, stop]));
   }
 
-  /** The number of elements; 0 when absent. */
+  /** Returns the number of elements; 0 when the key is absent. */
   async llen(key: Key): Promise<number> {
     return toInteger(await this.send(["llen", key]));
   }
 
   /**
-   * Puts an element before or behind the first one that is equal to another.
+   * Inserts an element before or after the first one that is equal to another.
    *
-   * @returns the length then; 0 when the list is absent, -1 when it has no such element
+   * @returns the new length; 0 when the list is absent, -1 when it has no such element
    */
   async linsert(key: Key, element: Argument, place: InsertPlace): Promise<number> {
     const [side, pivot] = place.before !== undefined ? ["BEFORE", place.before] : ["AFTER", place.after];
@@ -101,22 +104,22 @@ export abstract class ListCommands<Data> extends Sender<Data> {
   }
 
   /**
-   * Removes elements that are equal to one; answers how many.
+   * Removes elements that are equal to one. Returns how many.
    *
-   * @param count how many at most, from the head on, or from the tail on when negative; 0 for all
+   * @param count how many at most, from the head, or from the tail when negative; 0 for all
    */
   async lrem(key: Key, count: number, element: Argument): Promise<number> {
     return toInteger(await this.send(["lrem", key, count, element]));
   }
 
-  /** Removes all but the elements from `start` to `stop`, both included; -1 is the last. */
+  /** Removes all elements except those from `start` to `stop`, both included; -1 is the last. */
   async ltrim(key: Key, start: number, stop: number): Promise<void> {
     toNothing(await this.send(["ltrim", key, start, stop]));
   }
 
-  /** The indexes of the elements that are equal to one, `count` of them at most; 0 for all. */
+  /** Returns the indexes of the elements that are equal to one, at most `count` of them; 0 for all. */
   lpos(key: Key, element: Argument, options: PositionOptions & { count: number }): Promise<number[]>;
-  /** The index of the first element that is equal to one, or `null` when there is none. */
+  /** Returns the index of the first element that is equal to one, or `null` when there is none. */
   lpos(key: Key, element: Argument, options?: PositionOptions & { count?: undefined }): Promise<number | null>;
   async lpos(key: Key, element: Argument, options: PositionOptions = {}): Promise<number | null | number[]> {
     const { rank, count, maxLength } = options;
@@ -127,26 +130,25 @@ export abstract class ListCommands<Data> extends Sender<Data> {
     return toItems(await this.send([...request, "COUNT", count])).map(toInteger);
   }
 
-  /** Moves an element from one end of a list to one end of another, and answers it; `null` when there is none. */
+  /** Moves an element from one end of a list to one end of another. Returns it, or `null` when there is none. */
   async lmove(source: Key, destination: Key, ends: MoveEnds): Promise<Data | null> {
     return this.toDataOrNull(await this.send(["lmove", source, destination, ...sides(ends)]));
   }
 
-  /** Moves the last element of a list to the head of another, and answers it; `null` when there is none. */
+  /** Moves the last element of a list to the head of another. Returns it, or `null` when there is none. */
   async rpoplpush(source: Key, destination: Key): Promise<Data | null> {
     return this.toDataOrNull(await this.send(["rpoplpush", source, destination]));
   }
 
   /**
-   * Takes one element from the head of the first of these lists that has one, and waits for one if none has.
+   * Removes one element from the head of the first of these lists that has one, and waits for one if none has.
    *
-   * Replies come in the order of the requests: all that is sent behind this one on the same client, `client.text`
-   * included, waits until it is answered. So use a client of its own to wait with. The client's own `timeoutMs` is added
-   * to the wait.
+   * Replies arrive in the order of the requests: all later requests of the same client, including `client.text`, wait
+   * for the reply to this one. Use a separate client to wait. The client's own `timeoutMs` is added to the wait.
    *
-   * @param timeoutMs how long to wait, in ms; 0 is for ever
-   * @returns the key and its element, or `null` when the time was up
-   * @throws {RangeError} when `timeoutMs` is negative, infinite or no number
+   * @param timeoutMs how long to wait, in ms; 0 waits without a limit
+   * @returns the key and its element, or `null` when the time is over
+   * @throws {RangeError} when `timeoutMs` is negative, infinite or not a number
    *
    * @example
    * ```ts
@@ -165,21 +167,21 @@ export abstract class ListCommands<Data> extends Sender<Data> {
   }
 
   /**
-   * As {@linkcode blpop}, from the tail. Requests behind it wait: use a client of its own.
+   * Removes one element from the tail like {@linkcode blpop} from the head. Later requests wait: use a separate client.
    *
-   * @returns the key and its element, or `null` when the time was up
-   * @throws {RangeError} when `timeoutMs` is negative, infinite or no number
+   * @returns the key and its element, or `null` when the time is over
+   * @throws {RangeError} when `timeoutMs` is negative, infinite or not a number
    */
   async brpop(keys: Key | readonly Key[], timeoutMs: number): Promise<[key: Data, element: Data] | null> {
     return this.toDataPairOrNull(await this.send(["brpop", ...[keys].flat(), seconds(timeoutMs)]));
   }
 
   /**
-   * As {@linkcode lmove}, and waits for an element. Requests behind it wait as well, as {@linkcode blpop} says: use a
-   * client of its own.
+   * Moves an element like {@linkcode lmove}, and waits for one. Later requests wait as with {@linkcode blpop}: use a
+   * separate client.
    *
-   * @returns the element, or `null` when the time was up
-   * @throws {RangeError} when `timeoutMs` is negative, infinite or no number
+   * @returns the element, or `null` when the time is over
+   * @throws {RangeError} when `timeoutMs` is negative, infinite or not a number
    */
   async blmove(source: Key, destination: Key, options: MoveEnds & { timeoutMs: number }): Promise<Data | null> {
     const request = ["blmove", source, destination, ...sides(options), seconds(options.timeoutMs)];
@@ -187,11 +189,11 @@ export abstract class ListCommands<Data> extends Sender<Data> {
   }
 
   /**
-   * As {@linkcode rpoplpush}, and waits for an element. Requests behind it wait as well, as {@linkcode blpop} says: use
-   * a client of its own.
+   * Moves an element like {@linkcode rpoplpush}, and waits for one. Later requests wait as with {@linkcode blpop}: use
+   * a separate client.
    *
-   * @returns the element, or `null` when the time was up
-   * @throws {RangeError} when `timeoutMs` is negative, infinite or no number
+   * @returns the element, or `null` when the time is over
+   * @throws {RangeError} when `timeoutMs` is negative, infinite or not a number
    */
   async brpoplpush(source: Key, destination: Key, timeoutMs: number): Promise<Data | null> {
     return this.toDataOrNull(await this.send(["brpoplpush", source, destination, seconds(timeoutMs)]));
@@ -202,8 +204,8 @@ function sides({ from, to }: MoveEnds): string[] {
   return [from, to].map((end) => end === "head" ? "LEFT" : "RIGHT");
 }
 
-/** A time to wait in seconds, as the server takes it. */
+/** Returns a time to wait in seconds, as the server expects it. */
 function seconds(timeoutMs: number): number {
   if (timeoutMs >= 0 && timeoutMs < Infinity) return timeoutMs / 1000;
-  throw new RangeError(`Cannot wait for ${timeoutMs} as "timeoutMs": expected 0 for ever, or a time`);
+  throw new RangeError(`Cannot wait for ${timeoutMs} as "timeoutMs": expected 0 for no limit, or a time`);
 }

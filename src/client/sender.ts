@@ -40,23 +40,23 @@ export abstract class Sender<Data> {
   }
 
   /** Converts a reply that is an array of data and nil. */
-  protected toDataOrNulls(value: Value): (Data | null)[] {
+  protected toDataOrNullArray(value: Value): (Data | null)[] {
     return toItems(value).map((item) => this.toDataOrNull(item));
   }
 
   /** Converts a reply that is an array of data. */
-  protected toDatas(value: Value): Data[] {
+  protected toDataArray(value: Value): Data[] {
     return toItems(value).map((item) => this.toData(item));
   }
 
-  /** A reply that is two data, or nil. */
+  /** Converts a reply that is two items of data, or nil. */
   protected toDataPairOrNull(value: Value): [Data, Data] | null {
     if (value === null) return null;
     const [first, second] = toItems(value);
     return [this.toData(first ?? null), this.toData(second ?? null)];
   }
 
-  /** A reply that is a map of data, or an array of keys and values in turn. */
+  /** Converts a reply that is a map of data, or an array of keys and values in turn. */
   protected toDataPairs(value: Value): [Data, Data][] {
     return toPairs(value).map(([first, second]) => [this.toData(first), this.toData(second)]);
   }

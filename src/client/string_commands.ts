@@ -9,39 +9,42 @@ import { toFlag, toFraction, toInteger, toNothing } from "./convert.ts";
 import { positive, Sender, withPairs } from "./sender.ts";
 import type { Key, Pairs } from "./sender.ts";
 
-/** When a key ends. At most one of both. */
+/** When a key expires. At most one of the options may be given. */
 export interface DeadlineOptions {
-  /** The key ends after this many milliseconds. */
+  /** The key expires after this many milliseconds. */
   ttlMs?: number;
-  /** The key ends at this moment, in milliseconds since 1970, as `Date.now()` counts; at once when it has passed. */
+  /**
+   * The key expires at this moment, in milliseconds since 1970 like `Date.now()`. A past moment removes it immediately.
+   */
   deadlineMs?: number;
 }
 
-/** How {@linkcode Commands.set} sets. Without a time in them, the key stays. */
+/** How {@linkcode Commands.set} sets a string. Without a time the key does not expire. */
 export interface SetOptions extends DeadlineOptions {
-  /** Keeps the time that the key has left. Not together with `ttlMs` or `deadlineMs`. */
+  /** Keeps the key's present time to live. It cannot be combined with `ttlMs` or `deadlineMs`. */
   keepTtl?: boolean;
-  /** Sets only if the key is absent, or only if it is present. */
+  /** Sets the string only if the key is absent, or only if it is present. */
   onlyIf?: "absent" | "present";
-  /** Answers the old value instead of whether it was set. */
+  /** Returns the old value instead of whether the string was set. */
   get?: boolean;
 }
 
-/** What {@linkcode Commands.getex} changes. Without any of it, the time that the key has left stays. */
+/** How {@linkcode Commands.getex} changes a key. Without any option, its time to live stays. */
 export interface GetexOptions extends DeadlineOptions {
-  /** Takes the key's time to live away. Not together with `ttlMs` or `deadlineMs`. */
+  /** Removes the key's time to live. It cannot be combined with `ttlMs` or `deadlineMs`. */
   persist?: boolean;
 }
 
 /** The commands on strings. */
 export abstract class StringCommands<Data> extends Sender<Data> {
-  /** The value of a string, or `null` when the key is absent. */
+  /** Returns the value of a string, or `null` when the key is absent. */
   async get(key: Key): Promise<Data | null> {
     return this.toDataOrNull(await this.send(["get", key]));
   }
 
   /**
-   * Sets a string, whatever the key held, and takes a time to live away unless the options say otherwise.
+   * Sets a string, and replaces a value of any type. The key's time to live is removed unless the options say
+   * otherwise.
    *
    * @returns whether it was set, which only `onlyIf` can prevent; with `get: true` the old value, or `null`
    * @throws {RangeError} when `ttlMs` or `deadlineMs` is not an integer above 0
@@ -59,7 +62,7 @@ export abstract class StringCommands<Data> extends Sender<Data> {
    * ```
    */
   set(key: Key, value: Argument, options: SetOptions & { get: true }): Promise<Data | null>;
-  /** As above; answers whether it was set. */
+  /** Sets a string. Returns whether it was set. */
   set(key: Key, value: Argument, options?: SetOptions & { get?: false }): Promise<boolean>;
   async set(key: Key, value: Argument, options: SetOptions = {}): Promise<boolean | Data | null> {
     const request = withDeadline(["set", key, value], options, "keepTtl");
@@ -71,28 +74,28 @@ export abstract class StringCommands<Data> extends Sender<Data> {
     return await this.send(request) !== null;
   }
 
-  /** Sets a string if the key is absent; answers whether it was. */
+  /** Sets a string if the key is absent. Returns whether it was. */
   async setnx(key: Key, value: Argument): Promise<boolean> {
     return toFlag(await this.send(["setnx", key, value]));
   }
 
-  /** Sets a string that ends after a time in seconds. */
+  /** Sets a string that expires after a time in seconds. */
   async setex(key: Key, seconds: number, value: Argument): Promise<void> {
     toNothing(await this.send(["setex", key, seconds, value]));
   }
 
-  /** Sets a string that ends after a time in milliseconds. */
+  /** Sets a string that expires after a time in milliseconds. */
   async psetex(key: Key, ms: number, value: Argument): Promise<void> {
     toNothing(await this.send(["psetex", key, ms, value]));
   }
 
-  /** Sets a string, and takes a time to live away; answers the old value, or `null` when the key was absent. */
+  /** Sets a string, and removes the key's time to live. Returns the old value, or `null` when the key was absent. */
   async getset(key: Key, value: Argument): Promise<Data | null> {
     return this.toDataOrNull(await this.send(["getset", key, value]));
   }
 
   /**
-   * The value of a string, or `null` when the key is absent; the options say when the key ends from now on.
+   * Returns the value of a string, or `null` when the key is absent. The options change when the key expires.
    *
    * @throws {RangeError} when `ttlMs` or `deadlineMs` is not an integer above 0
    * @throws {TypeError} when more than one of the options is given
@@ -101,9 +104,9 @@ export abstract class StringCommands<Data> extends Sender<Data> {
     return this.toDataOrNull(await this.send(withDeadline(["getex", key], options, "persist")));
   }
 
-  /** The values of several strings, in the order asked; `null` for what is absent or no string. */
+  /** Returns the values of several strings, in their order; `null` for absent keys and other types. */
   async mget(...keys: readonly Key[]): Promise<(Data | null)[]> {
-    return keys.length === 0 ? [] : this.toDataOrNulls(await this.send(["mget", ...keys]));
+    return keys.length === 0 ? [] : this.toDataOrNullArray(await this.send(["mget", ...keys]));
   }
 
   /** Sets several strings. */
@@ -112,61 +115,63 @@ export abstract class StringCommands<Data> extends Sender<Data> {
     if (request.length > 1) toNothing(await this.send(request));
   }
 
-  /** Sets several strings if none of their keys is there; answers whether none was. */
+  /** Sets several strings if none of their keys exists. Returns whether none did. */
   async msetnx(values: Pairs): Promise<boolean> {
     const request = withPairs(["msetnx"], values);
     return request.length === 1 || toFlag(await this.send(request));
   }
 
-  /** The value of a string, which is removed; `null` when the key is absent. */
+  /** Removes a string and returns its value; `null` when the key is absent. */
   async getdel(key: Key): Promise<Data | null> {
     return this.toDataOrNull(await this.send(["getdel", key]));
   }
 
-  /** The length of a string in bytes; 0 when absent. */
+  /** Returns the length of a string in bytes; 0 when the key is absent. */
   async strlen(key: Key): Promise<number> {
     return toInteger(await this.send(["strlen", key]));
   }
 
-  /** The bytes of a string from `start` to `end`, both included; -1 is the last. All without them. */
+  /**
+   * Returns the bytes of a string from `start` to `end`, both included; -1 is the last. Without them it returns all.
+   */
   async getrange(key: Key, start = 0, end = -1): Promise<Data> {
     return this.toData(await this.send(["getrange", key, start, end]));
   }
 
-  /** Overwrites a string from a byte on, behind zeros where there is nothing; answers its length in bytes then. */
+  /** Overwrites a string from an offset, after zeros if it is shorter. Returns its new length in bytes. */
   async setrange(key: Key, offset: number, value: Argument): Promise<number> {
     return toInteger(await this.send(["setrange", key, offset, value]));
   }
 
-  /** Appends to a string, or sets it; answers its length in bytes then. */
+  /** Appends to a string, or sets it. Returns its new length in bytes. */
   async append(key: Key, value: Argument): Promise<number> {
     return toInteger(await this.send(["append", key, value]));
   }
 
-  /** Adds 1 to the number in a string, which counts as 0 when absent; answers the sum. */
+  /** Adds 1 to the number in a string, which counts as 0 when absent. Returns the sum. */
   async incr(key: Key): Promise<number> {
     return toInteger(await this.send(["incr", key]));
   }
 
-  /** Subtracts 1 from the number in a string, which counts as 0 when absent; answers the difference. */
+  /** Subtracts 1 from the number in a string, which counts as 0 when absent. Returns the difference. */
   async decr(key: Key): Promise<number> {
     return toInteger(await this.send(["decr", key]));
   }
 
-  /** Adds an integer to the number in a string, which counts as 0 when absent; answers the sum. */
+  /** Adds an integer to the number in a string, which counts as 0 when absent. Returns the sum. */
   async incrby(key: Key, by: number | bigint): Promise<number> {
     return toInteger(await this.send(["incrby", key, by]));
   }
 
-  /** Subtracts an integer from the number in a string, which counts as 0 when absent; answers the difference. */
+  /** Subtracts an integer from the number in a string, which counts as 0 when absent. Returns the difference. */
   async decrby(key: Key, by: number | bigint): Promise<number> {
     return toInteger(await this.send(["decrby", key, by]));
   }
 
   /**
-   * Adds to the number in a string, which may have a fraction and counts as 0 when absent; answers the sum.
+   * Adds to the number in a string, which may have a fraction and counts as 0 when absent. Returns the sum.
    *
-   * The server counts with more digits than a `number` holds; `send(["incrbyfloat", key, by])` answers all of them.
+   * The server computes with more digits than a `number` has; `send(["incrbyfloat", key, by])` returns all digits.
    */
   async incrbyfloat(key: Key, by: number): Promise<number> {
     return toFraction(await this.send(["incrbyfloat", key, by]));
@@ -174,7 +179,7 @@ export abstract class StringCommands<Data> extends Sender<Data> {
 }
 
 /**
- * Appends to a request when the key is to end, and answers the request.
+ * Appends the time at which the key expires to a request, and returns the request.
  *
  * @param other the option that excludes a time
  */
