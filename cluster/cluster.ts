@@ -232,11 +232,11 @@ async function main(): Promise<number> {
     console.log(HELP);
     return 0;
   }
-  const asked = Promise.withResolvers<void>();
+  const stopRequest = Promise.withResolvers<void>();
   const cluster = new Cluster(options);
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     Deno.addSignalListener(signal, () => {
-      asked.resolve();
+      stopRequest.resolve();
       const { ending } = cluster;
       if (ending.length === 0) return;
       console.error(`Waiting for ${ending.join(", ")}: killed ${STOP_TIMEOUT_MS / 1000} s after the request to stop`);
@@ -246,10 +246,10 @@ async function main(): Promise<number> {
   const run = async () => {
     const { proxy, servers } = await cluster.start();
     console.log(nextSteps(proxy, servers, cluster.serverIds, directory));
-    await asked.promise;
+    await stopRequest.promise;
   };
   try {
-    await Promise.race([run(), asked.promise]);
+    await Promise.race([run(), stopRequest.promise]);
   } catch (error) {
     console.error(messageOf(error));
     await cluster.stop();

@@ -530,7 +530,7 @@ export const FLUSH_SLOTS_VISITS_MAX_BYTES = 512 * 1024;
 //
 //   index            64 for every 7.5 keys on average (5.3 to 10.7 a key); the same for fields of large hashes
 //   string           16 + key + value;  36 + key + value with a deadline, or 20 + … above 255 B of value
-//   list, hash       24 + key (+ 16 with a deadline) + packed: 2 + length an element, 1 + length a field and 1 + a value
+//   list, hash       24 + key (+ 16 with a deadline) + packed: 2 + length an element, 1 + length a field, 1 + a value
 //   large list       28 + key, and leaves: 24 for each 2 KiB, 2 + length an element
 //   large hash       36 + key, and an entry for each field: 28 + field + value
 //   large value      16 for each 64 KiB, and up to an eighth of its last 64 KiB

@@ -301,8 +301,8 @@ export class Client extends Commands<Uint8Array<ArrayBuffer>> implements AsyncDi
   #currentLink(): Link {
     const last = this.#link;
     if (last !== undefined && last.lost === undefined) return last;
-    const wasOfUse = last === undefined || (last.proven && !(last.lost instanceof ReplyError));
-    this.#failuresCount = wasOfUse ? 0 : this.#failuresCount + 1;
+    const hasWorked = last === undefined || (last.hasReplied && !(last.lost instanceof ReplyError));
+    this.#failuresCount = hasWorked ? 0 : this.#failuresCount + 1;
     const { address, open, passwords, timeoutMs } = this.#settings;
     const delayMs = this.#failuresCount === 0
       ? 0

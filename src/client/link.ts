@@ -92,7 +92,7 @@ export class Link {
   /** Whether a request may be without a reply for long. */
   #wantsProbes = false;
   #isProbed = false;
-  #proven = false;
+  #hasReplied = false;
   #lost: ConnectionError | ReplyError | undefined;
   #lostAtMs = 0;
   #waiters: (() => void)[] = [];
@@ -115,8 +115,8 @@ export class Link {
   }
 
   /** Whether any reply has arrived. */
-  get proven(): boolean {
-    return this.#proven;
+  get hasReplied(): boolean {
+    return this.#hasReplied;
   }
 
   /**
@@ -336,7 +336,7 @@ export class Link {
     const begin = start + FRAME_PREFIX_BYTES;
     if (length > end - begin) return undefined;
     connection.start = begin + length;
-    this.#proven = true;
+    this.#hasReplied = true;
     return decodeReply(buffer, begin, begin + length);
   }
 

@@ -36,9 +36,9 @@ export function loadProgress(
   logger: Logger,
   output: ProgressOutput = standardError,
 ): (done: number, total: number) => void {
-  const begunMs = output.now();
+  const startMs = output.now();
   const intervalMs = output.isTerminal ? BAR_INTERVAL_MS : LOAD_PROGRESS_INTERVAL_MS;
-  let reportedMs = begunMs + LOAD_PROGRESS_INTERVAL_MS - intervalMs;
+  let reportedMs = startMs + LOAD_PROGRESS_INTERVAL_MS - intervalMs;
   let hasBar = false;
   return (done, total) => {
     const nowMs = output.now();

@@ -167,8 +167,8 @@ export class Dedicated implements PipelineHost {
     const { pipeline } = stream;
     if (this.#lent.get(pipeline) !== stream) return;
     this.#lent.delete(pipeline);
-    const isOfUse = pipeline.ready && pipeline.inFlight === 0 && this.#idle.length < DEDICATED_IDLE_MAX_COUNT;
-    if (!isOfUse) return pipeline.end(false, LOST);
+    const isReusable = pipeline.ready && pipeline.inFlight === 0 && this.#idle.length < DEDICATED_IDLE_MAX_COUNT;
+    if (!isReusable) return pipeline.end(false, LOST);
     this.#idle.push({ pipeline, sinceMs: this.clock.nowMs });
   }
 

@@ -155,10 +155,10 @@ class InteractiveShell {
     this.#isRunning = true;
     this.#isInterrupted = false;
     this.#remember(line);
-    this.#run(line).then(async (goesOn) => {
+    this.#run(line).then(async (continues) => {
       await this.#output.flushed();
       this.#isRunning = false;
-      if (!goesOn) return this.#ended.resolve(0);
+      if (!continues) return this.#ended.resolve(0);
       if (this.#isOver) return;
       this.#editor.start();
       this.#input.release();
