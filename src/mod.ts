@@ -34,8 +34,8 @@
  * - A request without a reply within `timeoutMs` ends the connection, and with it all requests after it.
  * - Replies that hold integers beyond 2^53 reject with `RangeError` in typed methods, after the command has taken
  *   effect; `Client.send` returns them as `bigint`.
- * - A command that waits for an element of a list, such as `blpop`, delays all requests after it, and `timeoutMs` ends
- *   it too. Use a separate client for it, with a longer `timeoutMs` or 0.
+ * - A command that waits for an element of a list, such as `blpop`, delays all requests after it. Use a separate client
+ *   for it. The time that it waits is added to `timeoutMs`.
  * - A client that is not closed keeps the process alive.
  *
  * Permissions: `--allow-net`, and for the default trust at loopback addresses `--allow-env=HOME,XDG_STATE_HOME` and
