@@ -10,7 +10,7 @@ import type { Rows } from "./row.ts";
 export const CHANNEL_ROWS: Rows = {
   subscribe: {
     syntax: "channel [channel …]",
-    summary: "Listens to channels. Needs RESP.",
+    summary: "Subscribes to channels. Needs RESP.",
     since: "2.0.0",
     complexity: "O(N), N: channels",
     listens: true,
@@ -18,7 +18,7 @@ export const CHANNEL_ROWS: Rows = {
   },
   unsubscribe: {
     syntax: "[channel …]",
-    summary: "Listens to these channels no more, or to none.",
+    summary: "Ends the subscriptions to these channels, or to all.",
     since: "2.0.0",
     complexity: "O(N), N: channels",
     listens: true,
@@ -26,7 +26,7 @@ export const CHANNEL_ROWS: Rows = {
   },
   psubscribe: {
     syntax: "pattern [pattern …]",
-    summary: "Listens to the channels that match. Needs RESP.",
+    summary: "Subscribes to all channels that match the patterns. Needs RESP.",
     since: "2.0.0",
     complexity: "O(N), N: patterns",
     listens: true,
@@ -34,7 +34,7 @@ export const CHANNEL_ROWS: Rows = {
   },
   punsubscribe: {
     syntax: "[pattern …]",
-    summary: "Listens to what matches these no more, or to no pattern.",
+    summary: "Ends the subscriptions to these patterns, or to all.",
     since: "2.0.0",
     complexity: "O(N), N: patterns",
     listens: true,
@@ -42,7 +42,7 @@ export const CHANNEL_ROWS: Rows = {
   },
   publish: {
     syntax: "channel message",
-    summary: "Sends to all who listen; answers how many they are.",
+    summary: "Sends a message to all subscribers of a channel. Returns how many received it.",
     since: "2.0.0",
     complexity: "O(N+M), N: clients that listen to the channel, M: patterns",
     fast: true,
@@ -50,7 +50,7 @@ export const CHANNEL_ROWS: Rows = {
   },
   pubsub: {
     syntax: "channels [pattern] | numsub [channel …] | numpat",
-    summary: "What is listened to.",
+    summary: "Returns the channels, or the numbers of their subscribers.",
     since: "2.8.0",
     complexity: "O(N), N: channels",
   },

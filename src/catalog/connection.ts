@@ -10,7 +10,7 @@ import type { Rows } from "./row.ts";
 export const CONNECTION_ROWS: Rows = {
   ping: {
     syntax: "[text]",
-    summary: "PONG, or the text.",
+    summary: "Returns PONG, or the text.",
     since: "1.0.0",
     complexity: "O(1)",
     fast: true,
@@ -22,7 +22,7 @@ export const CONNECTION_ROWS: Rows = {
   },
   echo: {
     syntax: "text",
-    summary: "The text.",
+    summary: "Returns the text.",
     since: "1.0.0",
     complexity: "O(1)",
     fast: true,
@@ -32,7 +32,7 @@ export const CONNECTION_ROWS: Rows = {
   },
   auth: {
     syntax: "[user] password",
-    summary: "Authenticates this connection; the only user is `default`.",
+    summary: "Authenticates this connection. The only user is `default`.",
     since: "1.0.0",
     complexity: "O(1)",
     fast: true,
@@ -41,7 +41,7 @@ export const CONNECTION_ROWS: Rows = {
   },
   hello: {
     syntax: "[2|3 [AUTH user password] [SETNAME name]]",
-    summary: "Chooses the version of RESP, and answers what this server is.",
+    summary: "Chooses the version of RESP. Returns facts about the server.",
     since: "6.0.0",
     complexity: "O(1)",
     fast: true,
@@ -52,7 +52,7 @@ export const CONNECTION_ROWS: Rows = {
   client: {
     syntax:
       "id | getname | setname name | setinfo option value | list … | info | kill … | unblock id | no-evict … | no-touch …",
-    summary: "What the server knows of its connections; `client help` tells more.",
+    summary: "Shows and changes connections. `client help` lists the subcommands.",
     since: "2.4.0",
     complexity: "O(N) for `list` and `kill`, N: connections; O(1) for the others",
     mayTakeLong: true,
@@ -62,7 +62,7 @@ export const CONNECTION_ROWS: Rows = {
   },
   select: {
     syntax: "index:int",
-    summary: "Chooses database 0, the only one; any other index ends the connection.",
+    summary: "Chooses database 0, which is the only one. Any other index ends the connection.",
     since: "1.0.0",
     complexity: "O(1)",
     fast: true,
@@ -71,7 +71,7 @@ export const CONNECTION_ROWS: Rows = {
   },
   reset: {
     syntax: "",
-    summary: "Makes the connection what it was at first.",
+    summary: "Restores the initial state of the connection.",
     since: "6.2.0",
     complexity: "O(1)",
     fast: true,

@@ -10,7 +10,7 @@ import type { Rows } from "./row.ts";
 export const HASH_ROWS: Rows = {
   hset: {
     syntax: "key field value [field value …]",
-    summary: "Sets fields; answers how many of them are new.",
+    summary: "Sets fields. Returns the number of new ones.",
     since: "2.0.0",
     complexity: "O(N), N: fields set",
     keys: "RW update",
@@ -20,7 +20,7 @@ export const HASH_ROWS: Rows = {
   },
   hmset: {
     syntax: "key field value [field value …]",
-    summary: "As `hset`; answers OK.",
+    summary: "Sets fields. Returns OK.",
     since: "2.0.0",
     complexity: "O(N), N: fields set",
     keys: "RW update",
@@ -30,7 +30,7 @@ export const HASH_ROWS: Rows = {
   },
   hsetnx: {
     syntax: "key field value",
-    summary: "Sets a field if it is absent; answers 1, or 0.",
+    summary: "Sets a field if it is absent. Returns 1 if it was set, otherwise 0.",
     since: "2.0.0",
     complexity: "O(1)",
     keys: "RW insert",
@@ -40,7 +40,7 @@ export const HASH_ROWS: Rows = {
   },
   hget: {
     syntax: "key field",
-    summary: "The value of a field, or nil.",
+    summary: "Returns the value of a field, or nil.",
     since: "2.0.0",
     complexity: "O(1)",
     keys: "RO access",
@@ -48,7 +48,7 @@ export const HASH_ROWS: Rows = {
   },
   hmget: {
     syntax: "key field [field …]",
-    summary: "The values of several fields; nil for what is absent.",
+    summary: "Returns the values of several fields, with nil for each absent one.",
     since: "2.0.0",
     complexity: "O(N), N: fields",
     keys: "RO access",
@@ -56,7 +56,7 @@ export const HASH_ROWS: Rows = {
   },
   hdel: {
     syntax: "key field [field …]",
-    summary: "Removes fields; answers how many there were.",
+    summary: "Removes fields. Returns how many existed.",
     since: "2.0.0",
     complexity: "O(N), N: fields",
     keys: "RW delete",
@@ -64,14 +64,14 @@ export const HASH_ROWS: Rows = {
   },
   hgetall: {
     syntax: "key",
-    summary: "All fields with their values.",
+    summary: "Returns all fields with their values.",
     since: "2.0.0",
     complexity: "O(N), N: fields of the hash",
     keys: "RO access",
   },
   hlen: {
     syntax: "key",
-    summary: "The number of fields; 0 when absent.",
+    summary: "Returns the number of fields, or 0 if the key is absent.",
     since: "2.0.0",
     complexity: "O(1)",
     keys: "RO",
@@ -79,7 +79,7 @@ export const HASH_ROWS: Rows = {
   },
   hexists: {
     syntax: "key field",
-    summary: "1 if the field is there, else 0.",
+    summary: "Returns 1 if the field exists, otherwise 0.",
     since: "2.0.0",
     complexity: "O(1)",
     keys: "RO",
@@ -87,7 +87,7 @@ export const HASH_ROWS: Rows = {
   },
   hstrlen: {
     syntax: "key field",
-    summary: "The length of a field's value in bytes; 0 when absent.",
+    summary: "Returns the length of a field's value in bytes, or 0 if the field is absent.",
     since: "3.2.0",
     complexity: "O(1)",
     keys: "RO",
@@ -95,21 +95,21 @@ export const HASH_ROWS: Rows = {
   },
   hkeys: {
     syntax: "key",
-    summary: "All fields.",
+    summary: "Returns all fields.",
     since: "2.0.0",
     complexity: "O(N), N: fields of the hash",
     keys: "RO access",
   },
   hvals: {
     syntax: "key",
-    summary: "All values.",
+    summary: "Returns all values.",
     since: "2.0.0",
     complexity: "O(N), N: fields of the hash",
     keys: "RO access",
   },
   hincrby: {
     syntax: "key field integer:int",
-    summary: "Adds to the number in a field, or sets it; answers the sum.",
+    summary: "Adds to the integer in a field, which is 0 if absent. Returns the sum.",
     since: "2.0.0",
     complexity: "O(1)",
     keys: "RW access update",
@@ -119,7 +119,7 @@ export const HASH_ROWS: Rows = {
   },
   hincrbyfloat: {
     syntax: "key field number:double",
-    summary: "Adds to the number with a fraction in a field; answers the sum.",
+    summary: "Adds to the decimal number in a field, which is 0 if absent. Returns the sum.",
     since: "2.6.0",
     complexity: "O(1)",
     keys: "RW access update",
@@ -129,14 +129,14 @@ export const HASH_ROWS: Rows = {
   },
   hrandfield: {
     syntax: "key [count:int [WITHVALUES]]",
-    summary: "Fields at random: all different, or when `count` is negative that many of any.",
+    summary: "Returns random fields: different ones, or possibly repeated ones if `count` is negative.",
     since: "6.2.0",
     complexity: "O(N), N: fields returned",
     keys: "RO access",
   },
   hscan: {
     syntax: "key cursor:int [MATCH pattern] [COUNT count:int]",
-    summary: "Some fields with values and the cursor to go on with; begin with 0, until it is 0 again.",
+    summary: "Returns some fields with values, and the next cursor. Begin with 0, and end when it is 0 again.",
     since: "2.8.0",
     complexity: "O(1) a call, O(N) until the cursor is 0 again, N: fields of the hash",
     keys: "RO access",

@@ -13,7 +13,7 @@ const OF_ONE_SERVER = "without a key it tells of one server alone";
 export const KEY_ROWS: Rows = {
   remove: {
     syntax: "key [key …]",
-    summary: "Removes keys; answers how many there were.",
+    summary: "Removes keys. Returns how many existed.",
     since: "1.0.0",
     complexity: "O(N), N: keys, and the elements and fields that they hold",
     aliases: ["del", "unlink"],
@@ -23,7 +23,7 @@ export const KEY_ROWS: Rows = {
   },
   exists: {
     syntax: "key [key …]",
-    summary: "How many of the keys are there; one named twice counts twice.",
+    summary: "Returns how many of the keys exist. A repeated key counts repeatedly.",
     since: "1.0.0",
     complexity: "O(N), N: keys",
     keys: "RO",
@@ -32,7 +32,7 @@ export const KEY_ROWS: Rows = {
   },
   touch: {
     syntax: "key [key …]",
-    summary: "As `exists`, and makes the keys the most recently used.",
+    summary: "Makes the keys the most recently used ones. Returns how many exist.",
     since: "3.2.1",
     complexity: "O(N), N: keys",
     keys: "RO",
@@ -41,7 +41,7 @@ export const KEY_ROWS: Rows = {
   },
   rename: {
     syntax: "key newkey:key",
-    summary: "Gives a value another key, whatever that held.",
+    summary: "Moves a value to another key, and replaces the value there.",
     since: "1.0.0",
     complexity: "O(1)",
     keys: ["RW access delete", "OW update"],
@@ -52,7 +52,7 @@ export const KEY_ROWS: Rows = {
   },
   renamenx: {
     syntax: "key newkey:key",
-    summary: "As `rename`, if the other key is absent; answers 1, or 0.",
+    summary: "Moves a value to another key if that is absent. Returns 1 if it was moved, otherwise 0.",
     since: "1.0.0",
     complexity: "O(1)",
     keys: ["RW access delete", "OW insert"],
@@ -64,7 +64,7 @@ export const KEY_ROWS: Rows = {
   },
   copy: {
     syntax: "source:key destination:key [DB 0] [REPLACE]",
-    summary: "Copies a value; answers 1, or 0.",
+    summary: "Copies a value to another key. Returns 1 if it was copied, otherwise 0.",
     since: "6.2.0",
     complexity: "O(N), N: bytes, elements or fields of the value",
     keys: ["RO access", "OW update"],
@@ -76,7 +76,7 @@ export const KEY_ROWS: Rows = {
   },
   type: {
     syntax: "key",
-    summary: "string, list, hash or none.",
+    summary: "Returns the type of a value: string, list, hash or none.",
     since: "1.0.0",
     complexity: "O(1)",
     keys: "RO",
@@ -84,7 +84,7 @@ export const KEY_ROWS: Rows = {
   },
   ttl: {
     syntax: "key [seconds:int]",
-    summary: "The seconds a key has left (-1: no TTL, -2: no key), or sets them, which have to be positive.",
+    summary: "Returns the seconds that a key has left (-1: no TTL, -2: no key), or sets them to a positive number.",
     since: "1.0.0",
     complexity: "O(1)",
     keys: "RW update",
@@ -93,7 +93,7 @@ export const KEY_ROWS: Rows = {
   },
   pttl: {
     syntax: "key",
-    summary: "The milliseconds a key has left; -1: no TTL, -2: no key.",
+    summary: "Returns the milliseconds that a key has left (-1: no TTL, -2: no key).",
     since: "2.6.0",
     complexity: "O(1)",
     keys: "RO access",
@@ -102,7 +102,7 @@ export const KEY_ROWS: Rows = {
   expire: {
     syntax: "key seconds:int [NX | XX | GT | LT]",
     summary:
-      "Lets a key end after a time. NX: only without a TTL. XX: only with one. GT: only later. LT: only earlier.",
+      "Sets the TTL of a key in seconds. NX: only if it has none. XX: only if it has one. GT: only a longer one. LT: only a shorter one.",
     since: "1.0.0",
     complexity: "O(1)",
     keys: "RW update",
@@ -110,7 +110,7 @@ export const KEY_ROWS: Rows = {
   },
   pexpire: {
     syntax: "key ms:int [NX | XX | GT | LT]",
-    summary: "As `expire`, in milliseconds.",
+    summary: "Sets the TTL of a key in milliseconds, with the options of `expire`.",
     since: "2.6.0",
     complexity: "O(1)",
     keys: "RW update",
@@ -118,7 +118,7 @@ export const KEY_ROWS: Rows = {
   },
   expireat: {
     syntax: "key unix-seconds:int [NX | XX | GT | LT]",
-    summary: "Lets a key end at a moment.",
+    summary: "Sets the time at which a key expires, with the options of `expire`.",
     since: "1.2.0",
     complexity: "O(1)",
     keys: "RW update",
@@ -126,7 +126,7 @@ export const KEY_ROWS: Rows = {
   },
   pexpireat: {
     syntax: "key unix-ms:int [NX | XX | GT | LT]",
-    summary: "As `expireat`, in milliseconds.",
+    summary: "Sets the time at which a key expires, in milliseconds.",
     since: "2.6.0",
     complexity: "O(1)",
     keys: "RW update",
@@ -134,7 +134,7 @@ export const KEY_ROWS: Rows = {
   },
   expiretime: {
     syntax: "key",
-    summary: "The moment a key ends, in seconds since 1970; -1: never, -2: no key.",
+    summary: "Returns the time at which a key expires, in seconds since 1970 (-1: no TTL, -2: no key).",
     since: "7.0.0",
     complexity: "O(1)",
     keys: "RO access",
@@ -142,7 +142,7 @@ export const KEY_ROWS: Rows = {
   },
   pexpiretime: {
     syntax: "key",
-    summary: "The moment a key ends, in milliseconds since 1970; -1: never, -2: no key.",
+    summary: "Returns the time at which a key expires, in milliseconds since 1970 (-1: no TTL, -2: no key).",
     since: "7.0.0",
     complexity: "O(1)",
     keys: "RO access",
@@ -150,7 +150,7 @@ export const KEY_ROWS: Rows = {
   },
   persist: {
     syntax: "key",
-    summary: "Takes a key's TTL away; answers 1, or 0 if it had none.",
+    summary: "Removes the TTL of a key. Returns 1, or 0 if it had none.",
     since: "2.2.0",
     complexity: "O(1)",
     keys: "RW update",
@@ -158,7 +158,7 @@ export const KEY_ROWS: Rows = {
   },
   keys: {
     syntax: "pattern",
-    summary: "All keys that match a glob pattern: * ? [a-z] \\",
+    summary: "Returns all keys that match a glob pattern: * ? [a-z] \\",
     since: "1.0.0",
     complexity: "O(N), N: keys of the database",
     dangerous: true,
@@ -166,7 +166,7 @@ export const KEY_ROWS: Rows = {
   },
   scan: {
     syntax: "cursor:int [MATCH pattern] [COUNT count:int] [TYPE type]",
-    summary: "Some keys and the cursor to go on with; begin with 0, until it is 0 again.",
+    summary: "Returns some keys, and the next cursor. Begin with 0, and end when it is 0 again.",
     since: "2.8.0",
     complexity: "O(1) a call, O(N) until the cursor is 0 again, N: keys of the database",
     routing: "scan",
@@ -174,7 +174,7 @@ export const KEY_ROWS: Rows = {
   flushslots: {
     syntax: "cursor:int bitmap",
     summary:
-      "Removes some keys of the slots in a bitmap; answers the cursor to go on with, as scan does, and how many.",
+      "Removes some keys of the slots in a bitmap. Returns the next cursor, like `scan`, and the number of removed keys.",
     complexity: "O(1) a call, O(N) until the cursor is 0 again, N: keys of the database",
     writes: true,
     admin: { shownCount: 0 },
@@ -183,7 +183,7 @@ export const KEY_ROWS: Rows = {
   },
   size: {
     syntax: "",
-    summary: "The number of keys.",
+    summary: "Returns the number of keys.",
     since: "1.0.0",
     complexity: "O(1)",
     aliases: ["dbsize"],
@@ -192,21 +192,21 @@ export const KEY_ROWS: Rows = {
   },
   randomkey: {
     syntax: "",
-    summary: "Some key, or nil.",
+    summary: "Returns a random key, or nil.",
     since: "1.0.0",
     complexity: "O(1)",
     routing: "any",
   },
   object: {
     syntax: "encoding key | freq key | idletime key | refcount key",
-    summary: "How a value is kept, in the words of Redis.",
+    summary: "Returns how a value is stored, in Redis's terms.",
     since: "2.2.3",
     complexity: "O(1)",
     keys: "RO",
   },
   memory: {
     syntax: "usage key [SAMPLES count:int] | stats | doctor | malloc-stats | purge",
-    summary: "What a value takes in bytes, or all of them.",
+    summary: "Returns how many bytes a value uses, or all values.",
     since: "4.0.0",
     complexity: "O(N) for `usage`, N: samples; O(1) for the others",
     keys: "RO",

@@ -11,7 +11,7 @@ import type { Rows } from "./row.ts";
 export const LIST_ROWS: Rows = {
   lpush: {
     syntax: "key element [element …]",
-    summary: "Puts elements at the head; answers the length.",
+    summary: "Adds elements at the head. Returns the length.",
     since: "1.0.0",
     complexity: "O(N), N: elements pushed",
     keys: "RW insert",
@@ -22,7 +22,7 @@ export const LIST_ROWS: Rows = {
   },
   rpush: {
     syntax: "key element [element …]",
-    summary: "Puts elements at the tail; answers the length.",
+    summary: "Adds elements at the tail. Returns the length.",
     since: "1.0.0",
     complexity: "O(N), N: elements pushed",
     keys: "RW insert",
@@ -33,7 +33,7 @@ export const LIST_ROWS: Rows = {
   },
   lpushx: {
     syntax: "key element [element …]",
-    summary: "As `lpush`, if the list is there; else answers 0.",
+    summary: "Adds elements at the head if the list exists. Returns the length, or 0.",
     since: "2.2.0",
     complexity: "O(N), N: elements pushed",
     keys: "RW insert",
@@ -42,7 +42,7 @@ export const LIST_ROWS: Rows = {
   },
   rpushx: {
     syntax: "key element [element …]",
-    summary: "As `rpush`, if the list is there; else answers 0.",
+    summary: "Adds elements at the tail if the list exists. Returns the length, or 0.",
     since: "2.2.0",
     complexity: "O(N), N: elements pushed",
     keys: "RW insert",
@@ -51,7 +51,7 @@ export const LIST_ROWS: Rows = {
   },
   lpop: {
     syntax: "key [count:int]",
-    summary: "Takes one element, or up to `count`, from the head.",
+    summary: "Removes and returns one element, or up to `count`, from the head.",
     since: "1.0.0",
     complexity: "O(N), N: elements taken",
     keys: "RW access delete",
@@ -60,7 +60,7 @@ export const LIST_ROWS: Rows = {
   },
   rpop: {
     syntax: "key [count:int]",
-    summary: "Takes one element, or up to `count`, from the tail.",
+    summary: "Removes and returns one element, or up to `count`, from the tail.",
     since: "1.0.0",
     complexity: "O(N), N: elements taken",
     keys: "RW access delete",
@@ -69,7 +69,7 @@ export const LIST_ROWS: Rows = {
   },
   lset: {
     syntax: "key index:int element",
-    summary: "Replaces an element; -1 is the last.",
+    summary: "Replaces an element. Index -1 is the last.",
     since: "1.0.0",
     complexity: "O(N), N: elements from the nearer end to the index",
     keys: "RW update",
@@ -77,7 +77,7 @@ export const LIST_ROWS: Rows = {
   },
   lget: {
     syntax: "key index:int",
-    summary: "The element at an index, or nil; -1 is the last.",
+    summary: "Returns the element at an index, or nil. Index -1 is the last.",
     since: "1.0.0",
     complexity: "O(N), N: elements from the nearer end to the index",
     aliases: ["lindex"],
@@ -85,14 +85,14 @@ export const LIST_ROWS: Rows = {
   },
   lrange: {
     syntax: "key start:int stop:int",
-    summary: "The elements from start to stop, both included; -1 is the last.",
+    summary: "Returns the elements from start to stop, both included. Index -1 is the last.",
     since: "1.0.0",
     complexity: "O(S+N), S: elements from the nearer end to the start, N: elements returned",
     keys: "RO access",
   },
   llen: {
     syntax: "key",
-    summary: "The number of elements; 0 when absent.",
+    summary: "Returns the number of elements, or 0 if the key is absent.",
     since: "1.0.0",
     complexity: "O(1)",
     keys: "RO",
@@ -100,7 +100,7 @@ export const LIST_ROWS: Rows = {
   },
   linsert: {
     syntax: "key BEFORE|AFTER pivot element",
-    summary: "Puts an element beside another; answers the length, or -1 when that is not there.",
+    summary: "Inserts an element next to another. Returns the length, or -1 if the other is absent.",
     since: "2.2.0",
     complexity: "O(N), N: elements up to the pivot",
     keys: "RW insert",
@@ -109,7 +109,7 @@ export const LIST_ROWS: Rows = {
   },
   lrem: {
     syntax: "key count:int element",
-    summary: "Removes elements that are equal; answers how many.",
+    summary: "Removes equal elements. Returns how many.",
     since: "1.0.0",
     complexity: "O(N), N: elements of the list",
     keys: "RW delete",
@@ -117,21 +117,21 @@ export const LIST_ROWS: Rows = {
   },
   ltrim: {
     syntax: "key start:int stop:int",
-    summary: "Removes all but the elements from start to stop.",
+    summary: "Removes all elements except those from start to stop.",
     since: "1.0.0",
     complexity: "O(N), N: elements removed",
     keys: "RW delete",
   },
   lpos: {
     syntax: "key element [RANK rank:int] [COUNT count:int] [MAXLEN length:int]",
-    summary: "The index of an element, or of several.",
+    summary: "Returns the index of an equal element, or of several.",
     since: "6.0.6",
     complexity: "O(N), N: elements compared",
     keys: "RO access",
   },
   lmove: {
     syntax: "source:key destination:key LEFT|RIGHT LEFT|RIGHT",
-    summary: "Moves an element from one end of a list to one end of another, and answers it.",
+    summary: "Moves an element from one end of a list to one end of another. Returns it.",
     since: "6.2.0",
     complexity: "O(1)",
     keys: ["RW access delete", "RW insert"],
@@ -142,7 +142,7 @@ export const LIST_ROWS: Rows = {
   },
   rpoplpush: {
     syntax: "source:key destination:key",
-    summary: "As `lmove` from the tail to the head.",
+    summary: "Moves an element from the tail of a list to the head of another. Returns it.",
     since: "1.2.0",
     complexity: "O(1)",
     keys: ["RW access delete", "RW insert"],
@@ -153,7 +153,8 @@ export const LIST_ROWS: Rows = {
   },
   blpop: {
     syntax: "key [key …] timeout:double",
-    summary: "As `lpop` on the first list that has one; waits, in seconds.",
+    summary:
+      "Removes and returns the head of the first list that is not empty. Waits for one, up to `timeout` seconds.",
     since: "2.0.0",
     complexity: "O(N), N: keys",
     keys: "RW access delete",
@@ -163,7 +164,8 @@ export const LIST_ROWS: Rows = {
   },
   brpop: {
     syntax: "key [key …] timeout:double",
-    summary: "As `rpop` on the first list that has one; waits, in seconds.",
+    summary:
+      "Removes and returns the tail of the first list that is not empty. Waits for one, up to `timeout` seconds.",
     since: "2.0.0",
     complexity: "O(N), N: keys",
     keys: "RW access delete",
@@ -173,7 +175,7 @@ export const LIST_ROWS: Rows = {
   },
   blmove: {
     syntax: "source:key destination:key LEFT|RIGHT LEFT|RIGHT timeout:double",
-    summary: "As `lmove`; waits for an element, in seconds.",
+    summary: "Does what `lmove` does. Waits for an element, up to `timeout` seconds.",
     since: "6.2.0",
     complexity: "O(1)",
     keys: ["RW access delete", "RW insert"],
@@ -184,7 +186,7 @@ export const LIST_ROWS: Rows = {
   },
   brpoplpush: {
     syntax: "source:key destination:key timeout:double",
-    summary: "As `rpoplpush`; waits for an element, in seconds.",
+    summary: "Does what `rpoplpush` does. Waits for an element, up to `timeout` seconds.",
     since: "2.2.0",
     complexity: "O(1)",
     keys: ["RW access delete", "RW insert"],

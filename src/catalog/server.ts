@@ -10,7 +10,8 @@ import type { Rows } from "./row.ts";
 export const SERVER_ROWS: Rows = {
   info: {
     syntax: "[section …]",
-    summary: "Facts about the server: server clients memory persistence stats replication keyspace.",
+    summary:
+      "Returns facts about the server, in sections: server clients memory persistence stats replication keyspace.",
     since: "1.0.0",
     complexity: "O(1)",
     dangerous: true,
@@ -18,7 +19,7 @@ export const SERVER_ROWS: Rows = {
   },
   config: {
     syntax: "get pattern | set name value | resetstat",
-    summary: "Settings, read and set.",
+    summary: "Shows and changes settings.",
     since: "2.0.0",
     complexity: "O(N), N: settings",
     mayTakeLong: true,
@@ -27,7 +28,7 @@ export const SERVER_ROWS: Rows = {
   },
   swapdb: {
     syntax: "index:int index:int",
-    summary: "Swaps databases, of which there is one.",
+    summary: "Swaps databases, of which there is only one.",
     since: "4.0.0",
     complexity: "O(1)",
     fast: true,
@@ -35,7 +36,7 @@ export const SERVER_ROWS: Rows = {
   },
   time: {
     syntax: "",
-    summary: "The time: seconds since 1970, and microseconds.",
+    summary: "Returns the time: seconds since 1970, and microseconds.",
     since: "2.6.0",
     complexity: "O(1)",
     fast: true,
@@ -43,7 +44,7 @@ export const SERVER_ROWS: Rows = {
   },
   command: {
     syntax: "[count:int | info [name …] | docs [name …] | list … | getkeys command … | getkeysandflags command …]",
-    summary: "What commands there are.",
+    summary: "Returns facts about commands.",
     since: "2.8.13",
     complexity: "O(N), N: commands",
     takesAnyText: true,
@@ -51,7 +52,7 @@ export const SERVER_ROWS: Rows = {
   },
   debug: {
     syntax: "sleep seconds:int",
-    summary: "For tests of clients: holds the whole server, where --enable-debug-command allows it.",
+    summary: "Blocks the whole server, for tests of clients. Needs --enable-debug-command.",
     since: "1.0.0",
     complexity: "O(1)",
     arity: -2,
@@ -61,7 +62,7 @@ export const SERVER_ROWS: Rows = {
   },
   save: {
     syntax: "[path]",
-    summary: "Writes a snapshot to disk, or to a file of its own, and answers when it is there.",
+    summary: "Writes a snapshot to the data folder, or to a separate file. Returns when it is on disk.",
     since: "1.0.0",
     complexity: "O(N), N: keys of the database",
     inTransaction: "refused",
@@ -71,7 +72,7 @@ export const SERVER_ROWS: Rows = {
   },
   bgsave: {
     syntax: "[SCHEDULE]",
-    summary: "Begins a snapshot, which goes on beside commands.",
+    summary: "Begins a snapshot. Commands continue meanwhile.",
     since: "1.0.0",
     complexity: "O(1)",
     admin: { shownCount: 1 },
@@ -79,7 +80,7 @@ export const SERVER_ROWS: Rows = {
   },
   bgrewriteaof: {
     syntax: "",
-    summary: "The same: a snapshot takes the place of the log behind it.",
+    summary: "Begins a snapshot, which replaces the older part of the log.",
     since: "1.0.0",
     complexity: "O(1)",
     admin: { shownCount: 0 },
@@ -87,7 +88,7 @@ export const SERVER_ROWS: Rows = {
   },
   lastsave: {
     syntax: "",
-    summary: "When the last snapshot was taken, in seconds since 1970.",
+    summary: "Returns the time of the last snapshot, in seconds since 1970.",
     since: "1.0.0",
     complexity: "O(1)",
     fast: true,

@@ -10,7 +10,7 @@ import type { Rows } from "./row.ts";
 export const STRING_ROWS: Rows = {
   get: {
     syntax: "key",
-    summary: "The value of a string, or nil.",
+    summary: "Returns a string, or nil.",
     since: "1.0.0",
     complexity: "O(1)",
     keys: "RO access",
@@ -20,7 +20,7 @@ export const STRING_ROWS: Rows = {
     syntax:
       "key value [EX seconds:int | PX ms:int | EXAT unix-seconds:int | PXAT unix-ms:int | KEEPTTL] [NX | XX] [GET]",
     summary:
-      "Sets a string, whatever the key held. NX: only if absent. XX: only if present. GET: answers the old value.",
+      "Sets a string, and replaces a value of any type. NX: only if absent. XX: only if present. GET: returns the old value.",
     since: "1.0.0",
     complexity: "O(1)",
     keys: "RW access update",
@@ -29,7 +29,7 @@ export const STRING_ROWS: Rows = {
   },
   setnx: {
     syntax: "key value",
-    summary: "Sets a string if the key is absent; answers 1, or 0.",
+    summary: "Sets a string if the key is absent. Returns 1 if it was set, otherwise 0.",
     since: "1.0.0",
     complexity: "O(1)",
     keys: "OW insert",
@@ -39,7 +39,7 @@ export const STRING_ROWS: Rows = {
   },
   setex: {
     syntax: "key seconds:int value",
-    summary: "Sets a string with a TTL.",
+    summary: "Sets a string with a TTL in seconds.",
     since: "2.0.0",
     complexity: "O(1)",
     keys: "OW update",
@@ -57,7 +57,7 @@ export const STRING_ROWS: Rows = {
   },
   getset: {
     syntax: "key value",
-    summary: "Sets a string, and answers the old value, or nil.",
+    summary: "Sets a string. Returns the old one, or nil.",
     since: "1.0.0",
     complexity: "O(1)",
     keys: "RW access update",
@@ -68,7 +68,7 @@ export const STRING_ROWS: Rows = {
   },
   getex: {
     syntax: "key [EX seconds:int | PX ms:int | EXAT unix-seconds:int | PXAT unix-ms:int | PERSIST]",
-    summary: "The value of a string, whose TTL is set or taken away.",
+    summary: "Returns a string, and sets or removes its TTL.",
     since: "6.2.0",
     complexity: "O(1)",
     keys: "RW access update",
@@ -77,7 +77,7 @@ export const STRING_ROWS: Rows = {
   },
   mget: {
     syntax: "key [key …]",
-    summary: "The values of several strings; nil for what is absent or no string.",
+    summary: "Returns several strings, with nil for each key that does not hold one.",
     since: "1.0.0",
     complexity: "O(N), N: keys",
     keys: "RO access",
@@ -96,7 +96,7 @@ export const STRING_ROWS: Rows = {
   },
   msetnx: {
     syntax: "key value [key value …]",
-    summary: "Sets several strings if none is there; answers 1, or 0.",
+    summary: "Sets several strings if all keys are absent. Returns 1 if they were set, otherwise 0.",
     since: "1.0.1",
     complexity: "O(N), N: keys",
     keys: "OW insert",
@@ -106,7 +106,7 @@ export const STRING_ROWS: Rows = {
   },
   getdel: {
     syntax: "key",
-    summary: "The value of a string, which is removed.",
+    summary: "Returns a string, and removes it.",
     since: "6.2.0",
     complexity: "O(1)",
     keys: "RW access delete",
@@ -115,7 +115,7 @@ export const STRING_ROWS: Rows = {
   },
   strlen: {
     syntax: "key",
-    summary: "The length of a string in bytes; 0 when absent.",
+    summary: "Returns the length of a string in bytes, or 0 if the key is absent.",
     since: "2.2.0",
     complexity: "O(1)",
     keys: "RO",
@@ -123,7 +123,7 @@ export const STRING_ROWS: Rows = {
   },
   getrange: {
     syntax: "key start:int end:int",
-    summary: "The bytes from start to end, both included; -1 is the last.",
+    summary: "Returns the bytes from start to end, both included. Position -1 is the last.",
     since: "2.4.0",
     complexity: "O(N), N: bytes returned",
     aliases: ["substr"],
@@ -131,7 +131,7 @@ export const STRING_ROWS: Rows = {
   },
   setrange: {
     syntax: "key offset:int value",
-    summary: "Overwrites a string from an offset on; answers its length.",
+    summary: "Overwrites a string from an offset on. Returns its length in bytes.",
     since: "2.2.0",
     complexity: "O(N), N: bytes written, and bytes by which the string grows",
     keys: "RW update",
@@ -141,7 +141,7 @@ export const STRING_ROWS: Rows = {
   },
   append: {
     syntax: "key value",
-    summary: "Appends to a string, or sets it; answers its length in bytes.",
+    summary: "Appends to a string, which is empty if absent. Returns its length in bytes.",
     since: "2.0.0",
     complexity: "O(N), N: bytes appended",
     keys: "RW insert",
@@ -151,7 +151,7 @@ export const STRING_ROWS: Rows = {
   },
   incr: {
     syntax: "key",
-    summary: "Adds 1 to a number, or sets it to 1; answers the sum.",
+    summary: "Adds 1 to an integer, which is 0 if absent. Returns the sum.",
     since: "1.0.0",
     complexity: "O(1)",
     keys: "RW access update",
@@ -161,7 +161,7 @@ export const STRING_ROWS: Rows = {
   },
   decr: {
     syntax: "key",
-    summary: "Subtracts 1 from a number, or sets it to -1; answers the difference.",
+    summary: "Subtracts 1 from an integer, which is 0 if absent. Returns the difference.",
     since: "1.0.0",
     complexity: "O(1)",
     keys: "RW access update",
@@ -171,7 +171,7 @@ export const STRING_ROWS: Rows = {
   },
   incrby: {
     syntax: "key integer:int",
-    summary: "Adds to a number, or sets it; answers the sum.",
+    summary: "Adds to an integer, which is 0 if absent. Returns the sum.",
     since: "1.0.0",
     complexity: "O(1)",
     keys: "RW access update",
@@ -181,7 +181,7 @@ export const STRING_ROWS: Rows = {
   },
   decrby: {
     syntax: "key integer:int",
-    summary: "Subtracts from a number; answers the difference.",
+    summary: "Subtracts from an integer, which is 0 if absent. Returns the difference.",
     since: "1.0.0",
     complexity: "O(1)",
     keys: "RW access update",
@@ -191,7 +191,7 @@ export const STRING_ROWS: Rows = {
   },
   incrbyfloat: {
     syntax: "key number:double",
-    summary: "Adds to a number with a fraction; answers the sum.",
+    summary: "Adds to a decimal number, which is 0 if absent. Returns the sum.",
     since: "2.6.0",
     complexity: "O(1)",
     keys: "RW access update",

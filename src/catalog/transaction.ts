@@ -20,7 +20,7 @@ export const TRANSACTION_ROWS: Rows = {
   },
   exec: {
     syntax: "",
-    summary: "Runs what was queued, all at once; answers nil if a watched key has changed.",
+    summary: "Runs the queued commands, with no other command in between. Returns nil if a watched key has changed.",
     since: "1.2.0",
     complexity: "that of the commands which were queued",
     inTransaction: "atOnce",
@@ -28,7 +28,7 @@ export const TRANSACTION_ROWS: Rows = {
   },
   discard: {
     syntax: "",
-    summary: "Forgets what was queued.",
+    summary: "Drops the queued commands.",
     since: "2.0.0",
     complexity: "O(N), N: commands queued",
     fast: true,
@@ -37,7 +37,7 @@ export const TRANSACTION_ROWS: Rows = {
   },
   watch: {
     syntax: "key [key …]",
-    summary: "Lets `exec` run nothing if one of these keys changes until then.",
+    summary: "Makes the next `exec` run nothing if one of these keys changes before it.",
     since: "2.2.0",
     complexity: "O(N), N: keys",
     keys: "RO",
@@ -48,7 +48,7 @@ export const TRANSACTION_ROWS: Rows = {
   },
   unwatch: {
     syntax: "",
-    summary: "Watches no key any more.",
+    summary: "Ends the watches of all keys.",
     since: "2.2.0",
     complexity: "O(N), N: keys watched",
     fast: true,

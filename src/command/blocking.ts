@@ -1,14 +1,14 @@
 /**
  * The commands that wait for an element of a list. Every function exported here is the command of its name.
  *
- * Each does at once what it can; where every list is empty its client waits, and is served by the command that pushes
- * (waiters.ts). Within a transaction nothing waits: then it answers as if its time was up.
+ * Each command first tries all its keys. If every list is empty, its client waits, and is served by the command that
+ * pushes an element (waiters.ts). Within a transaction nothing waits: the command then replies as if it had timed out.
  *
- * The command that pushes may come long after the one that waits was dispatched, so these commands tell themselves who else
- * watches or waits that they have changed something.
+ * A key of another type is refused when the command begins. If a key gets another type while the client waits, it
+ * counts as empty, as in Redis, and the client keeps waiting.
  *
- * A key of another type is refused when a command begins. One that comes to hold another type while its client waits is as
- * good as empty, as in Redis: the client goes on waiting.
+ * A waiting client may be served long after its command was dispatched. So these commands themselves notify the clients
+ * that watch the keys, or that wait for elements, of their changes.
  *
  * @module
  */
@@ -28,12 +28,12 @@ import { INFINITE, parseLongDouble } from "./long_double.ts";
 import type { LongDouble } from "./long_double.ts";
 import { refuse, wake } from "./run.ts";
 
-/** `blpop key [key …] timeout` */
+/** `blpop key [key …] timeout` removes an element at the head of the first list that has one, and waits if none has. */
 export function blpop(context: CommandContext, request: Request, reply: Reply): void | Promise<void> {
   return popAny(context, request, reply, true);
 }
 
-/** `brpop key [key …] timeout` */
+/** `brpop key [key …] timeout` removes an element at the tail of the first list that has one, and waits if none has. */
 export function brpop(context: CommandContext, request: Request, reply: Reply): void | Promise<void> {
   return popAny(context, request, reply, false);
 }
@@ -46,7 +46,9 @@ function popAny(context: CommandContext, request: Request, reply: Reply, head: b
   });
 }
 
-/** Answers a key and its first or last element, which is taken out; `false` when there is none. */
+/**
+ * Removes the first or last element of a list, and replies with key and element. Returns `false` if there is no list.
+ */
 function popFrom(context: CommandContext, request: Request, index: number, reply: Reply, head: boolean): boolean {
   const { store } = context;
   const entry = findTyped(context, request, index, EntryType.List);
@@ -61,12 +63,17 @@ function popFrom(context: CommandContext, request: Request, index: number, reply
   return true;
 }
 
-/** `blmove source destination LEFT|RIGHT LEFT|RIGHT timeout` */
+/**
+ * `blmove source destination LEFT|RIGHT LEFT|RIGHT timeout` moves an element between ends of lists, and waits for one.
+ */
 export function blmove(context: CommandContext, request: Request, reply: Reply): void | Promise<void> {
   return moveWhenThere(context, request, reply, isHead(request, 3), isHead(request, 4), 5);
 }
 
-/** `brpoplpush source destination timeout` */
+/**
+ * `brpoplpush source destination timeout` moves an element from the tail of a list to the head of another, and waits
+ * for one.
+ */
 export function brpoplpush(context: CommandContext, request: Request, reply: Reply): void | Promise<void> {
   return moveWhenThere(context, request, reply, false, true, 3);
 }
@@ -90,14 +97,14 @@ function moveWhenThere(
   });
 }
 
-/** What a command that waits does when there is something, and when there is nothing. */
+/** The two outcomes of a command that waits. */
 interface Attempt {
-  /** Does it with the key in argument `index`; `false` when that holds no list. */
+  /** Tries the key in argument `index`. Returns `false` if it does not hold a list. */
   attempt(index: number): boolean;
   giveUp(): void;
 }
 
-/** Tries the keys in arguments `first` to `last` in their order, and waits for one of them if need be. */
+/** Tries the keys in arguments `first` to `last` in order, and waits for one of them if necessary. */
 function waitFor(
   context: CommandContext,
   request: Request,
@@ -115,16 +122,16 @@ function waitFor(
   if (attemptAll()) return;
   if (context.client.executing) return giveUp();
   return context.block(() => {
-    // While what was answered before was written, others may have pushed, or may be about to.
-    const isPutOff = isHeld(context, request);
-    if (!isPutOff && attemptAll()) return undefined;
+    // While earlier replies were written, other clients may have pushed elements, or may be about to.
+    const isPostponed = isHeld(context, request);
+    if (!isPostponed && attemptAll()) return undefined;
     const { bytes, starts, lengths } = request;
     const keys = new Map<string, number>();
     const { client } = context;
     const cost = request.size + (last - first + 1) * NAME_OVERHEAD_BYTES;
     client.charge(cost);
     for (let i = last; i >= first; i--) keys.set(binaryText(bytes, starts[i]!, lengths[i]!), i);
-    // How often it was put off.
+    // The number of turns by which serving was postponed.
     let turns = 0;
     const waiter = context.shared.waiters.wait([...keys.keys()], timeoutMs, {
       serve: (key, hold) => {
@@ -150,15 +157,15 @@ function waitFor(
       },
     });
     client.waiter = waiter;
-    if (isPutOff) { for (let i = first; i <= last; i++) wake(context, request, i); }
+    if (isPostponed) { for (let i = first; i <= last; i++) wake(context, request, i); }
     return waiter.done;
   });
 }
 
 /**
- * Whether a long command holds one of the keys, which a command that waits may use in a later turn.
+ * Returns whether a long command holds one of the keys, so that a waiting command must be served in a later turn.
  *
- * @param own the hold of who serves it, which is not meant
+ * @param own the hold of the command that serves, which is ignored
  */
 function isHeld({ shared: { holds } }: CommandContext, request: Request, own?: Hold): boolean {
   if (holds.count === 0) return false;
@@ -166,18 +173,21 @@ function isHeld({ shared: { holds } }: CommandContext, request: Request, own?: H
   return specification !== undefined && holds.inTheWay(specification, request, own) !== undefined;
 }
 
-/** Whether the key in argument `index` holds a list. */
+/** Returns whether the key in argument `index` holds a list. */
 function holdsList(context: CommandContext, request: Request, index: number): boolean {
   const entry = peekKey(context, request, index);
   return entry !== 0 && context.store.type(entry) === EntryType.List;
 }
 
-/** What a time to wait looks like as a rule: it is exact as a `number`. */
+/** Matches the usual form of a timeout, which is exact as a `number`. */
 const PLAIN_SECONDS = /^\d{1,9}(\.\d{1,6})?$/;
-/** Times in ms are below this, as in Redis, whose numbers of 64 bits turn negative there. */
+/** The bound of a timeout in milliseconds, as in Redis, whose 64-bit numbers become negative there. */
 const TIMEOUT_END_MS = 2n ** 63n;
 
-/** Argument `index` as a time to wait in ms, from seconds as C writes numbers; 0 is for ever. */
+/**
+ * Returns argument `index` as a timeout in milliseconds. The argument has seconds in C's syntax for numbers; 0 means no
+ * limit.
+ */
 function timeoutArgument(request: Request, index: number): number {
   const text = request.text(index);
   if (PLAIN_SECONDS.test(text)) return bounded(Math.ceil(Number(text) * 1000));
@@ -188,11 +198,11 @@ function timeoutArgument(request: Request, index: number): number {
   return bounded(Number(timeoutMs));
 }
 
-/** 1,000 times a number, rounded up. */
+/** Returns 1,000 times a number, rounded up. */
 function thousandfold({ isNegative, mantissa, exponent }: LongDouble): bigint {
   const product = mantissa * 1000n;
   if (exponent >= 0) return (isNegative ? -product : product) << BigInt(exponent);
-  // Shifting rounds down.
+  // A shift rounds down.
   const shift = BigInt(-exponent);
   return isNegative ? -(product >> shift) : -(-product >> shift);
 }

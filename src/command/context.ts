@@ -121,7 +121,7 @@ export interface Command {
   readonly arity: number;
   readonly grows: boolean;
   readonly writes: boolean;
-  /** The position of the key under which it may make a list whose elements clients wait for; 0 when there is none. */
+  /** The position of the key at which the command may create a list for waiting clients; 0 if there is none. */
   readonly wakes: number;
   /** The subcommands of the command, if it has any. */
   readonly subcommands: Subcommands<never> | undefined;

@@ -1,12 +1,12 @@
 /**
- * Runs requests: joins the table of commands with their code, and guards the way to it.
+ * Runs requests: joins the table of commands with their functions, and checks each request before it runs.
  *
  * ```text
  * name known? → count of arguments right? → authenticated? → sizes within bounds? → room made? → run
  * ```
  *
- * Each step refuses before anything has changed. A command that throws a `ReplyError` is answered with it; any other
- * exception is a bug, which is reported and answered without its details.
+ * Each check refuses a request before anything has changed. If a command throws a `ReplyError`, the reply is that
+ * error. Any other exception is a bug, which is reported; its details are not part of the reply.
  *
  * @module
  */
@@ -55,7 +55,7 @@ const SUBCOMMANDS: Readonly<Record<string, Subcommands<never>>> = {
 const commands = joinCommands();
 const commandIndex = new CommandIndex();
 
-/** Joins specifications and functions by name; either without the other is a bug that ends the start. */
+/** Joins specifications and functions by name. If one has no counterpart, that is a bug, and the program ends. */
 function joinCommands(): readonly Command[] {
   const runs = new Map<string, Run>(Object.entries({
     ...CONNECTION_COMMANDS,
@@ -75,7 +75,7 @@ function joinCommands(): readonly Command[] {
     ...renameCommands,
     object,
     memory,
-    // Its client takes the place of the one above: it knows more commands.
+    // This `client` replaces the one above, because it also sets the store's state.
     ...serverCommands,
     ...blockingCommands,
     ...transactionCommands,
@@ -95,7 +95,7 @@ function joinCommands(): readonly Command[] {
       arity,
       grows,
       writes,
-      // What waits may be served long after it was dispatched, so it performs its duties itself (blocking.ts).
+      // A waiting command may be served long after it was dispatched, so it performs its duties itself (blocking.ts).
       wakes: routing === "wait" ? 0 : wakes,
       subcommands,
       specification,
@@ -105,7 +105,7 @@ function joinCommands(): readonly Command[] {
   return joined;
 }
 
-/** The code of an admin command, which is logged before it runs. */
+/** Returns a function that logs an administrator's command before it runs. */
 function noted(run: Run, specification: CommandSpecification): Run {
   return (context, request, reply) => {
     noteIfAdmin(context, specification, request);
@@ -114,12 +114,12 @@ function noted(run: Run, specification: CommandSpecification): Run {
 }
 
 /**
- * Runs one request and completes its reply, which is an error when the request was refused; then nothing has changed.
+ * Runs one request and completes its reply. When the request is refused, the reply is an error and nothing has changed.
  * Never throws.
  *
  * @param request borrowed until this returns, or until the returned promise resolves
- * @param reply holds exactly one reply more afterwards
- * @returns a promise only for a command that waits; until it resolves nothing else may use `reply`
+ * @param reply contains exactly one more reply afterwards
+ * @returns a promise only for a command that waits; until it resolves, no other code may use `reply`
  */
 export function execute(context: CommandContext, request: Request, reply: Reply): void | Promise<void> {
   reply.begin();
@@ -138,9 +138,9 @@ export function execute(context: CommandContext, request: Request, reply: Reply)
 }
 
 /**
- * Finds the command of a request and refuses what must not run.
+ * Finds the command of a request, and refuses requests that must not run.
  *
- * @returns `undefined` when the request was answered already
+ * @returns `undefined` if the reply was already written
  */
 function admit(context: CommandContext, request: Request, reply: Reply): Command | undefined {
   const position = commandIndex.find(request.bytes, request.starts[0]!, request.lengths[0]!);
@@ -148,14 +148,17 @@ function admit(context: CommandContext, request: Request, reply: Reply): Command
   if (position === -1) throw unknown(context.client, request);
   const command = commands[position]!;
   if (!acceptsCount(command.arity, request.count)) throw wrongCount(request);
-  // No argument is longer than all of them together, so this settles it for nearly every request.
+  // No argument is longer than all of them together, so this check suffices for nearly every request.
   if (request.size > KEY_SIZE_MAX_BYTES || request.count > ARGUMENTS_FEW_MAX_COUNT) {
     checkSizes(command.specification, request);
   }
   return command;
 }
 
-/** As `admit`, on a connection that is not plain. Apart from it, since what a closure captures is allocated at each call. */
+/**
+ * Does the same for a connection that is not on the fast path. This is a separate function because the variables that a
+ * closure captures are allocated at each call.
+ */
 function runOrQueue(
   { client, shared }: CommandContext,
   command: Command | undefined,
@@ -171,13 +174,13 @@ function runOrQueue(
   return isRun ? command : undefined;
 }
 
-/** Rejects with a refusal once it may be told. */
+/** Rejects with `error` after its delay. */
 async function failLater(error: DelayedReplyError): Promise<never> {
   await new Promise((resolve) => setTimeout(resolve, error.delayMs));
   throw error;
 }
 
-/** Waits for a command that has to, and completes its reply. */
+/** Waits for a command's promise, and completes its reply. */
 async function complete(pending: Promise<void>, context: CommandContext, reply: Reply): Promise<void> {
   try {
     await pending;

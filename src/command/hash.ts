@@ -135,10 +135,10 @@ export function hget(context: CommandContext, request: Request, reply: Reply): v
 export function hmget(context: CommandContext, request: Request, reply: Reply): void | Steps {
   const entry = findTyped(context, request, 1, EntryType.Hash);
   reply.array(request.count - 2);
-  const atOnce = Math.min(request.count, LONG_ARGUMENTS_COUNT);
+  const quickCount = Math.min(request.count, LONG_ARGUMENTS_COUNT);
   const stopBytes = reply.size + REPLY_AT_ONCE_BYTES;
   let i = 2;
-  for (; i < atOnce && reply.size < stopBytes; i++) {
+  for (; i < quickCount && reply.size < stopBytes; i++) {
     if (!findField(context.store, request, entry, i)) reply.nil();
     else if (context.store.valueLength() > LONG_BYTES) break;
     else replyValue(context.store, reply);

@@ -229,9 +229,9 @@ export function lrange(context: CommandContext, request: Request, reply: Reply):
   if (count === 0) return;
   store.listSeek(entry, start);
   const stopBytes = reply.size + REPLY_AT_ONCE_BYTES;
-  const atOnce = Math.min(count, LONG_ITEMS_COUNT);
+  const quickCount = Math.min(count, LONG_ITEMS_COUNT);
   let i = 0;
-  for (; i < atOnce && reply.size < stopBytes && store.elementLength() <= LONG_BYTES; i++) {
+  for (; i < quickCount && reply.size < stopBytes && store.elementLength() <= LONG_BYTES; i++) {
     replyElement(store, reply);
     store.listNext();
   }

@@ -47,7 +47,7 @@ export function set(context: CommandContext, request: Request, reply: Reply): vo
   const entry = store.find(request.bytes, request.starts[1]!, request.lengths[1]!);
   if ((options & GET) !== 0 && entry !== 0) return setAndGet(context, request, reply, options, entry);
   if ((options & GET) !== 0) reply.nil();
-  return setAsTold(context, request, reply, options, entry, optionDeadlineMs);
+  return setByOptions(context, request, reply, options, entry, optionDeadlineMs);
 }
 
 /**
@@ -64,14 +64,14 @@ function setAndGet(
   if (context.store.type(entry) !== EntryType.String) throw wrongType();
   const steps = replyValue(context, request, reply, entry);
   const deadlineMs = optionDeadlineMs;
-  if (steps === undefined) return setAsTold(context, request, reply, options, entry, deadlineMs);
+  if (steps === undefined) return setByOptions(context, request, reply, options, entry, deadlineMs);
   return replacing(context, request, steps, (entry) => {
-    return setAsTold(context, request, reply, options, entry, deadlineMs);
+    return setByOptions(context, request, reply, options, entry, deadlineMs);
   });
 }
 
 /** Sets a string as the options of `set` specify. `ttlDeadlineMs` is the deadline among the options. */
-function setAsTold(
+function setByOptions(
   context: CommandContext,
   request: Request,
   reply: Reply,
@@ -100,11 +100,11 @@ export function mget(context: CommandContext, request: Request, reply: Reply): v
   const store = context.store;
   const { bytes, starts, lengths, count } = request;
   reply.array(count - 1);
-  const atOnce = Math.min(count, LONG_ARGUMENTS_COUNT);
+  const quickCount = Math.min(count, LONG_ARGUMENTS_COUNT);
   const stopBytes = reply.size + REPLY_AT_ONCE_BYTES;
   let ahead = 1;
   let i = 1;
-  for (; i < atOnce && reply.size < stopBytes; i++) {
+  for (; i < quickCount && reply.size < stopBytes; i++) {
     if (i === ahead) ahead = store.prefetch(bytes, starts, lengths, i, count, 1);
     const entry = store.find(bytes, starts[i]!, lengths[i]!);
     if (entry === 0 || store.type(entry) !== EntryType.String) reply.nil();

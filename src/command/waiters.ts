@@ -6,7 +6,7 @@
  *           "mail"  → B, C
  * ```
  *
- * {@linkcode Waiters.pushed} is called after each command that may have made a list (run.ts). Waiting
+ * {@linkcode Waiters.pushed} is called after each command that may have created a list (run.ts). Waiting
  * clients are then served immediately, the one that has waited longest first, until the list is empty. While a
  * transaction runs, they are served after it has ended. Serving runs the waiting client's command to completion, on its
  * own reply.
@@ -157,7 +157,7 @@ export class Waiters {
   #ready = new Set<string>();
   #isHeld = false;
   /** Whether {@linkcode later} was called and has not yet served. */
-  #isPutOff = false;
+  #isPostponed = false;
   /** Keys whose serving is paused. */
   readonly #paused = new Set<string>();
 
@@ -229,15 +229,15 @@ export class Waiters {
   release(): void {
     this.#isHeld = false;
     if (this.#ready.size === 0) return;
-    if (this.look === undefined && this.later !== undefined) this.#putOff();
+    if (this.look === undefined && this.later !== undefined) this.#postpone();
     else this.#serve();
   }
 
-  #putOff(): void {
-    if (this.#isPutOff || this.later === undefined) return;
-    this.#isPutOff = true;
+  #postpone(): void {
+    if (this.#isPostponed || this.later === undefined) return;
+    this.#isPostponed = true;
     this.later(() => {
-      this.#isPutOff = false;
+      this.#isPostponed = false;
       this.#serve();
     });
   }
@@ -260,7 +260,7 @@ export class Waiters {
     this.#isHeld = false;
     if (early.length === 0) return;
     for (const key of early) this.#ready.add(key);
-    this.#putOff();
+    this.#postpone();
   }
 
   /** Serves as many waiters of a key as possible, and pauses when that takes long. */

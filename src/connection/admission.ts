@@ -1,6 +1,6 @@
 /**
- * What a connection may run in the state that it is in, and in which order the commands on transactions may follow each
- * other: the same for a server and a proxy.
+ * Checks which commands a connection may run in its state, and in which order the commands on transactions may follow
+ * each other. Server and proxy share these checks.
  *
  * @module
  */
@@ -17,9 +17,9 @@ import { findSubcommand } from "./subcommands.ts";
 import type { Subcommands } from "./subcommands.ts";
 
 /**
- * Refuses what may not run, or not be queued, on a connection in its state.
+ * Refuses a command that may not run, or may not be queued, in the connection's state.
  *
- * @param subcommands where the command has commands of its own
+ * @param subcommands the subcommands of the command, if it has any
  * @throws {ReplyError}
  */
 function checkState(
@@ -29,7 +29,7 @@ function checkState(
   request: Request,
 ): void {
   if (!acceptsCount(specification.arity, request.count)) throw wrongCount(request);
-  // `command` alone is a command as well.
+  // `command` without a subcommand is valid, too.
   const isAlone = subcommands === undefined || request.count === 1;
   const subcommand = isAlone ? undefined : findSubcommand(subcommands, request);
   if (!client.authenticated && !isOpen(specification, client.version)) {
@@ -46,17 +46,17 @@ function checkState(
     throw new ReplyError("ERR", "Command not allowed inside a transaction");
   }
   checkSizes(specification, request);
-  // At once, so that nothing of the transaction is run.
+  // The check is done now, so that no command of the transaction runs.
   if (client.transaction !== undefined && specification.selectsDatabase) checkDatabase(client, request);
 }
 
-/** Why `select` ends the connection. */
+/** The explanation in the error with which `select` ends the connection. */
 const ONE_DATABASE =
   "there is one database, 0; the connection is closed, so that nothing is written to the wrong database";
 
 /**
- * Refuses the index in argument 1 unless it is 0, and has the connection end. A client that overlooks the refusal would
- * go on with its keys in database 0, among those of others.
+ * Refuses the index in argument 1 unless it is 0, and ends the connection. Otherwise, a client that ignores the error
+ * would continue with its keys in database 0, among those of other clients.
  *
  * @throws {ReplyError}
  */
@@ -69,8 +69,8 @@ export function checkDatabase(client: ClientState, request: Request): void {
 }
 
 /**
- * The refusal of a command that does not exist. A page in a browser may send HTTP to any port, and have commands in its
- * body: as in Redis, who speaks HTTP is cut off.
+ * Returns the error for a command that does not exist. A page in a browser may send HTTP to any port, with commands in
+ * the body. So, as in Redis, a client that speaks HTTP is disconnected.
  */
 export function unknown(client: ClientState, request: Request): ReplyError {
   if (client.version === 0 || !(request.is(0, "host:") || request.is(0, "post"))) return unknownCommand(request);
@@ -79,12 +79,12 @@ export function unknown(client: ClientState, request: Request): ReplyError {
 }
 
 /**
- * Whether a request on a connection that is not plain may be run now; else it was queued.
+ * Returns whether a request may run now, on a connection that is not on the fast path; if not, it was queued.
  *
  * @param specification `undefined` for a command that does not exist
- * @param queue queues it in the client's transaction
+ * @param queue queues the request in the client's transaction
  * @param discard ends the client's transaction and its watches
- * @throws {ReplyError} when it may be neither run nor queued
+ * @throws {ReplyError} when the request may be neither run nor queued
  */
 export function admitSlowPath(
   client: ClientState,
@@ -105,18 +105,22 @@ export function admitSlowPath(
   } catch (error) {
     if (!(error instanceof ReplyError)) throw error;
     if (specification?.transactionStep === "run") {
-      // The transaction ends in any case.
+      // The transaction ends in either case.
       discard();
       const reason = error.code === "ERR" ? error.message : `${error.code} ${error.message}`;
       throw new ReplyError("EXECABORT", `Transaction discarded because of: ${reason}`);
     }
-    // What cannot be queued spoils the transaction.
+    // A request that cannot be queued spoils the transaction.
     if (transaction !== undefined) transaction.isSpoilt = true;
     throw error;
   }
 }
 
-/** @throws {ReplyError} when a command has too many arguments for a transaction */
+/**
+ * Checks the number of arguments of a command in a transaction.
+ *
+ * @throws {ReplyError} when there are too many
+ */
 function checkQueued(count: number): void {
   if (count <= TRANSACTION_ARGUMENTS_MAX_COUNT) return;
   throw new ReplyError(
@@ -125,18 +129,26 @@ function checkQueued(count: number): void {
   );
 }
 
-/** @throws {ReplyError} when `multi` was called before */
+/**
+ * Checks that `multi` may be called.
+ *
+ * @throws {ReplyError} when it was called before
+ */
 export function checkMulti({ transaction }: ClientState): void {
   if (transaction !== undefined) throw new ReplyError("ERR", "MULTI calls can not be nested");
 }
 
-/** @throws {ReplyError} when `multi` was called before */
+/**
+ * Checks that `watch` may be called.
+ *
+ * @throws {ReplyError} when `multi` was called before
+ */
 export function checkWatch({ transaction }: ClientState): void {
   if (transaction !== undefined) throw new ReplyError("ERR", "WATCH inside MULTI is not allowed");
 }
 
 /**
- * What a client has queued, for the command that ends it.
+ * Returns the queue of a client, for the command that ends the transaction.
  *
  * @throws {ReplyError} when `multi` was not called
  */
@@ -148,7 +160,11 @@ export function transactionFor<Queue extends QueuedCommands>(
   return transaction;
 }
 
-/** @throws {ReplyError} when a request could not be queued */
+/**
+ * Checks that every request of a transaction could be queued.
+ *
+ * @throws {ReplyError} when one could not
+ */
 export function checkUnspoilt({ isSpoilt }: QueuedCommands): void {
   if (isSpoilt) throw new ReplyError("EXECABORT", "Transaction discarded because of previous errors.");
 }

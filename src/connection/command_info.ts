@@ -1,8 +1,8 @@
 /**
- * `command`: what commands there are, for clients and tools. Every function exported here is the command of its name.
+ * `command` describes all commands to clients and tools. Every function exported here is the command of its name.
  *
- * A command is told under each of its names, so that who looks for Redis's finds it. Subcommands are not told of one by
- * one: the arguments of `object` in `command docs` name them.
+ * A command is listed under each of its names, so that a tool that looks for Redis's name finds it. Subcommands are not
+ * listed separately: they are among the arguments of `object` in `command docs`.
  *
  * @module
  */
@@ -30,7 +30,7 @@ import { syntaxError } from "./integer_argument.ts";
 import { runSubcommand } from "./subcommands.ts";
 import type { Subcommands } from "./subcommands.ts";
 
-/** Those of the command. */
+/** The subcommands of `command`, by name. */
 export const COMMAND_SUBCOMMANDS: Subcommands = {
   count: { arity: 2, run: count, help: ["COUNT", "Return the total number of commands in this server."] },
   list: {
@@ -65,7 +65,7 @@ export const COMMAND_SUBCOMMANDS: Subcommands = {
   },
 };
 
-/** `command [count | list | info [name …] | docs [name …] | getkeys … | getkeysandflags …]` */
+/** `command [count | list | info [name …] | docs [name …] | getkeys … | getkeysandflags …]` describes commands. */
 export function command(context: ConnectionContext, request: Request, reply: Reply): void | Promise<void> {
   if (request.count === 1) replyInfos(NAMED_COMMANDS, reply);
   else return runSubcommand(COMMAND_SUBCOMMANDS, context, request, reply);
@@ -101,7 +101,7 @@ function info(_context: ConnectionContext, request: Request, reply: Reply): void
   replyInfos(request.count === 2 ? NAMED_COMMANDS : namedFrom(request, 2), reply);
 }
 
-/** The commands that arguments from `from` on name. */
+/** Returns the commands with the names in arguments `from` and on. */
 function namedFrom(request: Request, from: number): (NamedCommand | undefined)[] {
   return Array.from({ length: request.count - from }, (_, i) => commandNamed(request.text(from + i)));
 }
@@ -136,7 +136,7 @@ function replyWords(words: readonly string[], reply: Reply): void {
   for (const word of words) reply.status(word);
 }
 
-/** Where the keys are, and how they are used: all alike, or one by one. */
+/** Replies with the positions of the keys and how they are used: all in the same way, or each in its own. */
 function replyKeySpecifications(each: NamedCommand, reply: Reply): void {
   const { firstKey, lastKey, keyStep } = each.specification;
   if (firstKey === 0) return reply.set(0);
@@ -183,7 +183,11 @@ function docs(_context: ConnectionContext, request: Request, reply: Reply): void
   }
 }
 
-/** @param areChoices whether they stand in place of each other, and not after each other */
+/**
+ * Replies with arguments, and with the arguments that they consist of.
+ *
+ * @param areChoices whether the arguments are alternatives, instead of following each other
+ */
 function replyArguments(parts: readonly SyntaxArgument[], reply: Reply, areChoices = false): void {
   let keyIndex = 0;
   reply.array(parts.length);
@@ -194,7 +198,7 @@ function replyArguments(parts: readonly SyntaxArgument[], reply: Reply, areChoic
     reply.text("name");
     reply.text(name);
     reply.text("type");
-    // Redis has no type for a channel's name.
+    // Redis has no type for the name of a channel.
     reply.text(type === "channel" ? "string" : type);
     if (isKey) {
       reply.text("key_spec_index");
@@ -237,13 +241,13 @@ function replyArgument({ bytes, starts, lengths }: Request, position: number, re
   reply.bytes(bytes, starts[position]!, lengths[position]!);
 }
 
-/** Where the call begins that `getkeys` is asked about. */
+/** The position at which the call begins that `getkeys` examines. */
 const CALL_POSITION = 2;
 
 /**
- * The command that is called from argument 2 on.
+ * Returns the command of the call from argument 2 on.
  *
- * @throws {ReplyError} when there is none
+ * @throws {ReplyError} when it does not exist
  */
 function calledCommand(request: Request): NamedCommand {
   const called = commandNamed(request.text(CALL_POSITION));
@@ -252,9 +256,9 @@ function calledCommand(request: Request): NamedCommand {
 }
 
 /**
- * The positions of the keys in the call from argument 2 on.
+ * Returns the positions of the keys in the call from argument 2 on.
  *
- * @throws {ReplyError} when it has none, or the command takes another number of arguments
+ * @throws {ReplyError} when it has none, or its number of arguments is wrong
  */
 function keyPositions(request: Request, specification: CommandSpecification): number[] {
   const { arity, firstKey, keyStep } = specification;

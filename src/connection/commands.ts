@@ -1,6 +1,5 @@
 /**
- * The commands that need nothing of the store, by name: what a server and a proxy both run, and the commands that some of
- * them have of their own.
+ * The commands that do not need the store, by name, with their subcommands. Server and proxy both run them.
  *
  * @module
  */
@@ -15,7 +14,7 @@ import type { Subcommands } from "./subcommands.ts";
 
 const { PUBSUB_SUBCOMMANDS, ...channelCommands } = channel;
 
-/** Their code. */
+/** The functions of the commands, by name. */
 export const CONNECTION_COMMANDS: Readonly<Record<string, RunOnConnection>> = {
   ...connection,
   ...channelCommands,
@@ -24,7 +23,7 @@ export const CONNECTION_COMMANDS: Readonly<Record<string, RunOnConnection>> = {
   config,
 };
 
-/** Their own commands. */
+/** The subcommands of the commands that have some, by name. */
 export const CONNECTION_SUBCOMMANDS: Readonly<Record<string, Subcommands>> = {
   client: CLIENT_SUBCOMMANDS,
   command: COMMAND_SUBCOMMANDS,

@@ -1,5 +1,5 @@
 /**
- * The commands that need nothing but the connection, and the facts about the role. Every function exported here is the command of its name.
+ * The commands that concern only the connection, and `info`. Every function exported here is the command of its name.
  *
  * @module
  */
@@ -16,7 +16,7 @@ import { checkClientName } from "./client.ts";
 import type { ConnectionContext } from "./context.ts";
 import { inSlices } from "./in_slices.ts";
 
-/** `ping [text]`: answered as a message is where all else that comes is one. */
+/** `ping [text]` replies with PONG or the text; on a connection that may only listen, with a message. */
 export function ping(context: ConnectionContext, request: Request, reply: Reply): void | Promise<void> {
   const { count } = request;
   if (count > 2) throw wrongCount(request);
@@ -31,12 +31,12 @@ export function ping(context: ConnectionContext, request: Request, reply: Reply)
   reply.text("");
 }
 
-/** `echo text` */
+/** `echo text` replies with the text. */
 export function echo(context: ConnectionContext, request: Request, reply: Reply): void | Promise<void> {
   return replyText(context, request, reply);
 }
 
-/** Replies with argument 1: in slices when it is long. */
+/** Replies with argument 1, in slices if it is long. */
 function replyText(context: ConnectionContext, request: Request, reply: Reply): void | Promise<void> {
   const { bytes, starts, lengths } = request;
   const [start, length] = [starts[1]!, lengths[1]!];
@@ -55,21 +55,23 @@ function replyText(context: ConnectionContext, request: Request, reply: Reply): 
   });
 }
 
-/** `info [section …]` */
+/** `info [section …]` replies with facts about the role. */
 export function info(context: ConnectionContext, request: Request, reply: Reply): void {
   const sections: string[] = [];
   for (let i = 1; i < request.count; i++) sections.push(request.text(i).toLowerCase());
   reply.verbatim(context.role.info(sections));
 }
 
-/** `auth [user] password`: a failure leaves the connection as it was. */
+/** `auth [user] password` authenticates the connection. A failure does not change its state. */
 export function auth(context: ConnectionContext, request: Request, reply: Reply): void {
   checkAuthentication(request, context.client, context.role);
   context.client.authenticated = true;
   reply.ok();
 }
 
-/** `hello [2|3 [auth user password] [setname name]]` */
+/**
+ * `hello [2|3 [auth user password] [setname name]]` chooses a version of RESP, and replies with facts about the role.
+ */
 export function hello(context: ConnectionContext, request: Request, reply: Reply): void {
   const { client } = context;
   if (client.version === 0) {
@@ -122,20 +124,20 @@ export function hello(context: ConnectionContext, request: Request, reply: Reply
   reply.array(0);
 }
 
-/** `select index`: there is one database, 0. Asking for another one ends the connection. */
+/** `select index` accepts only database 0. Any other index ends the connection. */
 export function select({ client }: ConnectionContext, request: Request, reply: Reply): void {
   checkDatabase(client, request);
   reply.ok();
 }
 
-/** `quit`: the connection ends once all is answered. */
+/** `quit` ends the connection after all replies are written. */
 export function quit({ client }: ConnectionContext, _request: Request, reply: Reply): Promise<void> {
   client.closing = true;
   reply.ok();
   return Promise.resolve();
 }
 
-/** `reset`: the connection is as it was in the beginning. */
+/** `reset` restores the initial state of the connection. */
 export function reset(context: ConnectionContext, _request: Request, reply: Reply): void {
   const { client, shared } = context;
   shared.reset(client);
@@ -146,7 +148,7 @@ export function reset(context: ConnectionContext, _request: Request, reply: Repl
   reply.status("RESET");
 }
 
-/** `swapdb index index`: there is nothing to swap. */
+/** `swapdb index index` does nothing, since there is only database 0. */
 export function swapdb(_context: ConnectionContext, request: Request, reply: Reply): void {
   const [first, second] = [request.integer(1), request.integer(2)];
   if (Number.isNaN(first)) throw new ReplyError("ERR", "invalid first DB index");
@@ -155,7 +157,7 @@ export function swapdb(_context: ConnectionContext, request: Request, reply: Rep
   reply.ok();
 }
 
-/** `time`: seconds since 1970, and the microseconds of the second, as exact as the clock. */
+/** `time` replies with the seconds since 1970 and the microseconds of the second, as exactly as the clock allows. */
 export function time(_context: ConnectionContext, _request: Request, reply: Reply): void {
   const nowMs = Date.now();
   reply.array(2);

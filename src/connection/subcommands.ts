@@ -1,7 +1,8 @@
 /**
- * Commands that have commands of their own, such as `client list`: found by name, checked, run; `help` lists them.
+ * Finds, checks and runs subcommands, such as `client list`. Each command with subcommands also has `help`, which lists
+ * them.
  *
- * They are seldom called, so nothing here is made to be fast.
+ * They are rarely called, so this code is not optimized.
  *
  * @module
  */
@@ -14,22 +15,22 @@ import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
 import type { ConnectionContext } from "./context.ts";
 
-/** One of them. Positions count from the command's name, as in its specification. */
+/** One subcommand. Positions count from the command's name, as in its specification. */
 export interface Subcommand<Context> {
-  /** Arguments, both names included: exactly `arity`, or at least `-arity` when negative. */
+  /** The number of arguments with both names: exactly `arity`, or at least `-arity` if that is negative. */
   readonly arity: number;
   readonly run: (context: Context, request: Request, reply: Reply) => void | Promise<void>;
-  /** Its arguments, and what it does in lines, as `help` shows them. */
+  /** The syntax of the arguments and the lines of the description, as `help` shows them. */
   readonly help: readonly [syntax: string, ...summary: string[]];
 }
 
-/** The arity of `help`, which every such command has. */
+/** The arity of `help`, which every command with subcommands has. */
 const HELP_ARITY = 2;
 
-/** All of one command, by name in lower case. */
+/** The subcommands of one command, by name in lower case. */
 export type Subcommands<Context = ConnectionContext> = Readonly<Record<string, Subcommand<Context>>>;
 
-/** The refusal of a subcommand that does not exist, or not with so many arguments. */
+/** Returns the error for a subcommand that does not exist, or not with this number of arguments. */
 export function unknownSubcommand(call: Call): ReplyError {
   const [name, subcommand] = names(call);
   return new ReplyError("ERR", `unknown subcommand '${subcommand}'. Try ${name.toUpperCase()} HELP.`);
@@ -41,10 +42,9 @@ function names({ bytes, starts, lengths }: Call): [name: string, subcommand: str
 }
 
 /**
- * The subcommand that argument 1 names.
+ * Returns the name of the subcommand in argument 1, which may be `help`.
  *
- * @returns its name, or `help`
- * @throws {ReplyError} when there is none, or it takes another number of arguments
+ * @throws {ReplyError} when it does not exist, or the number of arguments is wrong
  */
 export function findSubcommand(subcommands: Subcommands<never>, call: Call): string {
   const [name, given] = names(call);
@@ -58,9 +58,9 @@ export function findSubcommand(subcommands: Subcommands<never>, call: Call): str
 }
 
 /**
- * Runs the subcommand that argument 1 names.
+ * Runs the subcommand in argument 1.
  *
- * @throws {ReplyError} when there is none, or it takes another number of arguments
+ * @throws {ReplyError} when it does not exist, or the number of arguments is wrong
  */
 export function runSubcommand<Context>(
   subcommands: Subcommands<Context>,

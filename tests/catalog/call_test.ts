@@ -12,7 +12,7 @@ import {
   WORD_SIZE_MAX_BYTES,
 } from "../../src/limits.ts";
 
-/** A call of these words; a number stands for an argument of so many bytes, which are nowhere. */
+/** Returns a call of these words. A number is an argument of that length without contents. */
 function callOf(...words: readonly (string | number)[]): Call {
   const encoded = words.map((word) => typeof word === "string" ? encodeText(word) : new Uint8Array(0));
   const bytes = new Uint8Array(encoded.reduce((sum, { length }) => sum + length, 0));
@@ -50,10 +50,10 @@ Deno.test("unknownCommand() quotes name and arguments on one line, 128 bytes of 
   assertEquals(quote("f", "x".repeat(125), "yy"), `unknown command 'f${behind}'${"x".repeat(125)}' `);
 });
 
-Deno.test("checkSizes() holds keys to their bound and all else to the command's, for every command", () => {
+Deno.test("checkSizes() bounds keys and all other arguments, for every command", () => {
   for (const specification of COMMANDS) {
     const { name, firstKey, lastKey, keyStep, group, valueMaxBytes } = specification;
-    // Names of channels have bounds of their own; see below.
+    // Names of channels have other bounds, which are tested below.
     if (group === "channel") continue;
     const count = 6;
     for (let index = 1; index < count; index++) {
@@ -70,7 +70,7 @@ Deno.test("checkSizes() holds keys to their bound and all else to the command's,
   }
 });
 
-Deno.test("checkSizes() bounds values by where they are kept", () => {
+Deno.test("checkSizes() bounds values by the type that stores them", () => {
   const bound = (name: string) => COMMANDS.find((command) => command.name === name)!.valueMaxBytes;
   assertEquals(["set", "mset", "echo", "publish"].map(bound), new Array(4).fill(VALUE_SIZE_MAX_BYTES));
   assertEquals(["rpush", "lset", "hset", "hmset"].map(bound), new Array(4).fill(ELEMENT_SIZE_MAX_BYTES));
@@ -94,7 +94,7 @@ Deno.test("checkSizes() bounds the number of arguments, for every command", () =
 
 const WRONG = "WRONGPASS invalid username-password pair or user is disabled.";
 
-Deno.test("checkAuthentication() asks for user and password where one is set", () => {
+Deno.test("checkAuthentication() requires user and password if a password is configured", () => {
   const asked: string[] = [];
   const authenticator = {
     passwordRequired: true,
@@ -115,7 +115,7 @@ Deno.test("checkAuthentication() asks for user and password where one is set", (
   );
 });
 
-Deno.test("checkAuthentication() accepts any password of the one user where none is set", () => {
+Deno.test("checkAuthentication() accepts any password of the only user if none is configured", () => {
   const authenticator = {
     passwordRequired: false,
     authenticate(): boolean {
@@ -132,7 +132,7 @@ Deno.test("checkAuthentication() accepts any password of the one user where none
   );
 });
 
-Deno.test("checkSizes() bounds names of channels as keys, and patterns of them as those of keys", () => {
+Deno.test("checkSizes() bounds names of channels like keys, and patterns of them like patterns of keys", () => {
   const check = (...words: (string | number)[]) =>
     checkSizes(COMMANDS.find(({ name }) => name === words[0])!, callOf(...words));
   const name = CHANNEL_SIZE_MAX_BYTES;

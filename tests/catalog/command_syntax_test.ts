@@ -4,7 +4,7 @@ import type { SyntaxArgument } from "../../src/catalog/command_syntax.ts";
 import { COMMANDS } from "../../src/catalog/specification.ts";
 import { AssertionError } from "../../src/errors.ts";
 
-/** An argument in one line: `[TOKEN name:type]`, `(a|b)`, `{a b}`, `+` for one or more. */
+/** Returns an argument in one line: `[TOKEN name:type]`, `(a|b)`, `{a b}`, `+` for one or more. */
 function shown({ name, type, token, isOptional, isMultiple, parts }: SyntaxArgument): string {
   let text = `${name}:${type}`;
   if (type === "pure-token") text = "";
@@ -15,7 +15,7 @@ function shown({ name, type, token, isOptional, isMultiple, parts }: SyntaxArgum
   return isOptional ? `[${text}]` : text;
 }
 
-Deno.test("parseSyntax() reads words, tokens, brackets, choices and repetitions", () => {
+Deno.test("parseSyntax() parses words, tokens, brackets, choices and repetitions", () => {
   const cases: [string, string][] = [
     ["", ""],
     ["key", "key:key"],
@@ -42,20 +42,20 @@ Deno.test("parseSyntax() reads words, tokens, brackets, choices and repetitions"
   for (const [syntax, expected] of cases) assertEquals(parseSyntax(syntax).map(shown).join(" "), expected, syntax);
 });
 
-Deno.test("parseSyntax() refuses a type that is none", () => {
+Deno.test("parseSyntax() refuses an unknown type", () => {
   assertThrows(() => parseSyntax("key seconds:integer"), AssertionError, "integer");
 });
 
-Deno.test("withoutTypes() shows a syntax as people read it", () => {
+Deno.test("withoutTypes() returns a syntax for people", () => {
   assertEquals(withoutTypes("source:key [EX unix-seconds:int] LEFT|RIGHT"), "source [EX unix-seconds] LEFT|RIGHT");
 });
 
-Deno.test("parseSyntax() reads every command's arguments", () => {
+Deno.test("parseSyntax() parses every command's arguments", () => {
   for (const { name, syntax, arguments: parts, arity, firstKey } of COMMANDS) {
     const text = parts.map(shown).join(" ");
     assertEquals(/undefined|[[(|] *[\])|]/.test(text), false, `${name}: ${text}`);
     assertEquals(firstKey > 0, text.includes(":key"), `${name}: ${text}`);
-    // What is exact has a word for each argument, and no brackets.
+    // With a fixed number of arguments, a syntax has a word for each and no brackets.
     if (arity > 0) assert(parts.length === arity - 1 && !syntax.includes("["), `${name}: ${text}`);
   }
 });

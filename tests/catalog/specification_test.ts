@@ -13,13 +13,13 @@ const allNames = COMMANDS.flatMap(({ name, aliases }) => [name, ...aliases]);
 
 function find(index: CommandIndex, name: string | Uint8Array): number {
   const bytes = typeof name === "string" ? encoder.encode(name) : name;
-  // Surrounded by letters, which must not count.
+  // Letters around the name must not matter.
   const around = new Uint8Array(bytes.length + 16).fill(0x78);
   around.set(bytes, 8);
   return index.find(around, 8, bytes.length);
 }
 
-Deno.test("COMMANDS names every command once, and says sound things of it", () => {
+Deno.test("COMMANDS lists every command once, with consistent facts", () => {
   assertEquals(new Set(allNames).size, allNames.length);
   for (const { name, arity, firstKey, lastKey, keyStep, writes, grows, open, routing, summary } of COMMANDS) {
     assert(arity !== 0, name);
@@ -30,7 +30,7 @@ Deno.test("COMMANDS names every command once, and says sound things of it", () =
     assertEquals(firstKey > 0, routedByKey, name);
     assertEquals(lastKey > firstKey, lastKey === 2 && ["together", "wait"].includes(routing), name);
     assert(lastKey < 0 || lastKey >= firstKey, name);
-    // The least number of arguments includes a key, but for subcommands: `help` has none.
+    // The least number of arguments includes a key. Commands with subcommands are an exception: `help` has none.
     assert(firstKey === 2 ? arity === -2 : Math.abs(arity) > firstKey, name);
     assert(/^\S.+\S$/.test(summary), name);
   }
@@ -47,7 +47,7 @@ Deno.test("CommandIndex find() finds names and aliases in any case", () => {
   });
 });
 
-Deno.test("CommandIndex find() finds nothing that is only similar", () => {
+Deno.test("CommandIndex find() does not find similar names", () => {
   const index = new CommandIndex();
   const known = new Set(allNames);
   for (const name of allNames) {
@@ -68,7 +68,7 @@ Deno.test("CommandIndex find() finds nothing that is only similar", () => {
   for (const name of ["", "\0", " ", "x".repeat(100_000), "get ".repeat(5)]) assertEquals(find(index, name), -1);
 });
 
-Deno.test("CommandIndex find() tells long names apart by all their letters", () => {
+Deno.test("CommandIndex find() distinguishes long names by all their letters", () => {
   const template = COMMANDS[0]!;
   const names = ["incrbyfloat", "decrbyfloat", "byfloat", "rbyfloat", "crbyfloat"];
   const commands: CommandSpecification[] = names.map((name) => ({ ...template, name, aliases: [] }));
@@ -83,14 +83,14 @@ Deno.test("CommandIndex find() tells long names apart by all their letters", () 
   assertThrows(() => new CommandIndex([{ ...template, name: "with-dash" }]), AssertionError);
 });
 
-Deno.test("acceptsCount() tells exact from at least", () => {
+Deno.test("acceptsCount() distinguishes exact counts from lowest ones", () => {
   const get = COMMANDS.find(({ name }) => name === "get")!;
   const mget = COMMANDS.find(({ name }) => name === "mget")!;
   assertEquals([1, 2, 3].map((count) => acceptsCount(get.arity, count)), [false, true, false]);
   assertEquals([1, 2, 3, 1000].map((count) => acceptsCount(mget.arity, count)), [false, true, true, true]);
 });
 
-Deno.test("COMMANDS say which replies are delayed by their last argument", () => {
+Deno.test("COMMANDS mark the commands whose replies the last argument delays", () => {
   for (const { name, routing, replyDelay, syntax } of COMMANDS) {
     assertEquals(replyDelay === "timeout", routing === "wait", name);
     assertEquals(replyDelay === "timeout", / timeout$/.test(syntax), name);
@@ -98,7 +98,7 @@ Deno.test("COMMANDS say which replies are delayed by their last argument", () =>
   }
 });
 
-/** Notes which replies are written as text for people. */
+/** Records whether a reply is written as text for people. */
 class NotingReply extends NativeReply {
   isText = false;
 
@@ -108,7 +108,7 @@ class NotingReply extends NativeReply {
   }
 }
 
-Deno.test("COMMANDS say which replies are text in lines", async () => {
+Deno.test("COMMANDS mark the commands whose replies are text in lines", async () => {
   const subcommands: Readonly<Record<string, readonly string[]>> = Object.fromEntries(
     Object.entries({ ...CONNECTION_SUBCOMMANDS, memory: MEMORY_SUBCOMMANDS, object: OBJECT_SUBCOMMANDS })
       .map(([name, each]) => [name, [...Object.keys(each), "help"]]),
@@ -118,7 +118,7 @@ Deno.test("COMMANDS say which replies are text in lines", async () => {
       const told = typeof textReply === "boolean" ? textReply : textReply.includes(subcommand ?? "");
       const first = subcommand === undefined ? [] : [subcommand];
       const leastCount = Math.abs(arity) - 1 - first.length;
-      // With the fewest arguments and with some more, since some are refused with the one or the other.
+      // Calls have the fewest arguments or some more, since some commands refuse one or the other.
       const texts = await Promise.all([0, 1, 2].map(async (moreCount) => {
         const reply = new NotingReply();
         const client = new MemoryClient({ reply, memoryLimitBytes: 2 * 1024 * 1024 });

@@ -1,6 +1,6 @@
 /**
- * What the rows of the catalog say that commands do to others' keys and clients, tried with every command: on a store
- * without its keys, and on stores where its first key holds a value of each type.
+ * Checks the effects on other keys and clients that the rows of the catalog declare. Every command is tried on a store
+ * without its keys, and on stores whose first key holds a value of each type.
  */
 
 import { assert, assertEquals } from "@std/assert";
@@ -13,7 +13,7 @@ import { makeStore, MemoryClient } from "../support/memory_client.ts";
 
 const DEFAULT_TTL_MS = 60_000;
 
-/** What the first key may hold before the command; none of it has a TTL. */
+/** The values of the first key before the command, none of which has a TTL. */
 const VALUES: readonly (readonly string[])[] = [
   [],
   ["set", "k1", "1"],
@@ -21,11 +21,11 @@ const VALUES: readonly (readonly string[])[] = [
   ["hset", "k1", "v", "1"],
 ];
 
-/** A short call, one of many arguments, and one with a long value: the last two are done in steps. */
+/** The forms of a call: a short one, one of many arguments, and one with a long value. The last two run in steps. */
 const FORMS = ["short", "many", "long"] as const;
 type Form = typeof FORMS[number];
 
-/** A call made of what a command's syntax asks for, its keys called `k1`, `k2` and so on. */
+/** Returns a call with the arguments of a command's syntax. Its keys are `k1`, `k2` and so on. */
 function callOf({ name, arguments: parts, group }: CommandSpecification, form: Form): string[] {
   const words = [name];
   let keysCount = 0;
@@ -47,7 +47,7 @@ function callOf({ name, arguments: parts, group }: CommandSpecification, form: F
   return words;
 }
 
-/** The keys of a call. */
+/** Returns the keys of a call. */
 function keysOf({ firstKey, lastKey, keyStep }: CommandSpecification, call: readonly string[]): string[] {
   const keys: string[] = [];
   const last = lastKey < 0 ? call.length + lastKey : lastKey;
@@ -55,18 +55,18 @@ function keysOf({ firstKey, lastKey, keyStep }: CommandSpecification, call: read
   return keys;
 }
 
-/** One run of a command, among clients of the same store. */
+/** One run of a command with other clients of the same store. */
 interface Trial {
   readonly specification: CommandSpecification;
   readonly keys: readonly string[];
-  /** A client whose keys get no TTL. */
+  /** A client whose new keys get no TTL. */
   readonly other: MemoryClient;
   makeClient(): MemoryClient;
-  /** Runs the command; one that waits is served by a push. */
+  /** Runs the command. If it waits, a push serves it. */
   run(): Promise<void>;
 }
 
-/** Tries every command that writes keys, each in all forms with all values of its first key. */
+/** Tries every command that writes keys, in all forms and with all values of its first key. */
 async function tryAll(attempt: (trial: Trial) => void | Promise<void>): Promise<void> {
   const store = makeStore();
   for (const specification of COMMANDS) {
@@ -97,18 +97,18 @@ async function tryAll(attempt: (trial: Trial) => void | Promise<void>): Promise<
   }
 }
 
-/** The names of the commands whose rows fit. */
+/** Returns the names of the commands whose rows fit. */
 function namesOf(fits: (specification: CommandSpecification) => boolean): string[] {
   return COMMANDS.filter(fits).map(({ name }) => name).sort();
 }
 
-Deno.test("commands give the keys that they create the deadline that their rows name", async () => {
+Deno.test("commands give new keys the deadlines that their rows declare", async () => {
   const creating = new Set<string>();
   await tryAll(async ({ specification: { name, creates }, keys, other, run }) => {
     const before = new Set(keys.filter((key) => other.call("exists", key) === 1));
     await run();
     for (const key of keys) {
-      // The push that serves who waits makes a key as well, which is gone then.
+      // The push that serves a waiting command also creates a key, which no longer exists then.
       if (before.has(key) || other.call("exists", key) === 0) continue;
       creating.add(name);
       const leftMs = other.call("pttl", key) as number;
@@ -120,24 +120,24 @@ Deno.test("commands give the keys that they create the deadline that their rows 
   assertEquals([...creating].sort(), namesOf(({ creates }) => creates !== undefined));
 });
 
-Deno.test("commands serve the clients that wait for a list which they make, as their rows say", async () => {
+Deno.test("commands serve the clients that wait for a list that they create, as their rows declare", async () => {
   const waking = new Set<string>();
   await tryAll(async ({ specification: { name }, keys, other, makeClient, run }) => {
-    // The first key of a command that has two is where it takes something.
+    // A command with two keys takes something from the first one.
     const key = keys[keys.length > 1 && keys.length < 3 ? 1 : 0]!;
     if (other.text("type", key) === "list") return;
     const waiter = makeClient();
     const replied = waiter.wait("blpop", key, "0");
-    // Where the key holds another type, it is refused.
+    // A wait for a key of another type is refused.
     if (waiter.client.waiter === undefined) return void await replied;
     await run();
     if (waiter.client.waiter === undefined) waking.add(name);
-    assert(waiter.client.waiter === undefined || other.text("type", key) !== "list", `${name} serves nobody`);
+    assert(waiter.client.waiter === undefined || other.text("type", key) !== "list", `${name} serves no client`);
     waiter.client.waiter?.expire();
     await replied;
   });
   const waits = namesOf(({ routing }) => routing === "wait");
-  // Of those which wait themselves, the ones that only take something are served by the push.
+  // Waiting commands that only take an element are served by the push.
   assertEquals(
     [...waking].filter((name) => !waits.includes(name)).sort(),
     namesOf(({ wakes, routing }) => {
@@ -146,7 +146,7 @@ Deno.test("commands serve the clients that wait for a list which they make, as t
   );
 });
 
-Deno.test("commands let no transaction run whose watched keys they have changed", async () => {
+Deno.test("commands prevent transactions whose watched keys they have changed", async () => {
   await tryAll(async ({ specification: { name }, keys, other, makeClient, run }) => {
     const shown = (key: string) => {
       const read: Record<string, string[]> = {

@@ -71,7 +71,7 @@ testCommands("command info shows arity, flags, keys, categories, tips and uses o
 testCommands("command docs shows summaries and arguments", (makeClient) => {
   const client = makeClient();
   assertEquals(client.text("command", "docs", "Strlen", "nope"), [["strlen", [
-    ["summary", "The length of a string in bytes; 0 when absent."],
+    ["summary", "Returns the length of a string in bytes, or 0 if the key is absent."],
     ["group", "string"],
     ["arguments", [[["name", "key"], ["type", "key"], ["key_spec_index", 0]]]],
   ]]]);
