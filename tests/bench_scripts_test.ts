@@ -21,34 +21,23 @@ import { hasRedisBenchmark } from "../bench/support/redis_benchmark.ts";
 import { redisVersion } from "../bench/support/redis_server.ts";
 import { findTwemproxy } from "../bench/support/twemproxy.ts";
 import { ROOT } from "../cluster/role_process.ts";
-import { isLong } from "./support/amount.ts";
-import { pickSeed, Random } from "./support/random.ts";
-
-const seed = pickSeed();
-const random = new Random(seed);
-
-/** Returns all parts of a script in the long form, and this many random ones in the short form. */
-function pickParts<Part>(parts: readonly Part[], count: number): readonly Part[] {
-  if (isLong) return parts;
-  const first = random.below(parts.length);
-  return parts.filter((_, index) => (index - first + parts.length) % parts.length < count);
-}
+import { longOnly } from "./support/amount.ts";
 
 /** The parts of durability_bench.ts, and the subjects of their rows. */
-const DURABILITY_PARTS = pickParts([
+const DURABILITY_PARTS = [
   { name: "policies", groups: ["fsync always", "fsync everysec", "fsync never"] },
   { name: "start", groups: ["start"] },
   { name: "snapshot", groups: ["snapshot"] },
-], 1);
-const SERVED_BOUNDS = pickParts(["idle", "deadlines", "removal", "sizes", "keys"], 1);
-const STORE_BOUNDS = pickParts(["lists", "hashes", "index", "slices", "eviction", "capacity"], 2);
+];
+const SERVED_BOUNDS = ["idle", "deadlines", "removal", "sizes", "keys"];
+const STORE_BOUNDS = ["lists", "hashes", "index", "slices", "eviction", "capacity"];
 const BOUNDS_GROUPS = [...SERVED_BOUNDS, ...STORE_BOUNDS];
 /** The tests of redis_comparison.ts, and the pipelines at which they are compared. */
-const COMPARED = pickParts([
+const COMPARED = [
   { name: "set", pipelines: [16, 64] },
   { name: "lpop", pipelines: [16, 64] },
   { name: "lrange_100", pipelines: [16] },
-], 1);
+];
 
 /** A script that takes longer than this is stopped, which also ends the servers that it has started. */
 const TIMEOUT_MS = 60_000;
@@ -107,15 +96,13 @@ for (const { name, args, lacks, check } of SCRIPTS) {
   const title = `bench/${name} ${args.join(" ")} runs and tells its figures`;
   Deno.test({
     name: lacks === undefined ? title : `${title} (ignored: ${lacks})`,
-    ignore: lacks !== undefined,
+    ignore: lacks !== undefined || longOnly.ignore,
     fn: async () => check(JSON.parse(await run(name, [...args, "--json"]))),
   });
 }
 
-console.log(`SEED=${seed}`);
-
 for (const name of new Set(SCRIPTS.map((script) => script.name))) {
-  Deno.test(`bench/${name} refuses an option that it does not have`, async () => {
+  Deno.test(`bench/${name} refuses an option that it does not have`, longOnly, async () => {
     const { code, stdout, stderr } = await start(name, ["--no-such-option"]);
     assertEquals({ code, stdout }, { code: 2, stdout: "" });
     assert(stderr.includes("--no-such-option"), stderr);

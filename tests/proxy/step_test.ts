@@ -12,7 +12,7 @@ import { threadTimeMs } from "../../bench/support/thread_time.ts";
 import { encodeText } from "../../src/bytes.ts";
 import { VALUE_SIZE_MAX_BYTES } from "../../src/limits.ts";
 import { startProxy } from "../../src/proxy/proxy.ts";
-import { amountOf } from "../support/amount.ts";
+import { amountOf, longOnly } from "../support/amount.ts";
 import { systemTest } from "../support/launcher.ts";
 import { pause } from "../support/pause.ts";
 import { LogLines } from "../support/proxy_rig.ts";
@@ -79,7 +79,11 @@ const BURSTS: readonly Burst[] = [
   },
 ];
 
-systemTest("Proxy serves no request for long in one step", async (launcher, test) => {
+systemTest("Proxy serves no request for long in one step", {
+  ...longOnly,
+  sanitizeOps: false,
+  sanitizeResources: false,
+}, async (launcher, test) => {
   const servers = await Promise.all([0, 1].map(() => launcher.server(["--plaintext"])));
   const proxy = await startProxy({
     hostname: "127.0.0.1",
@@ -108,7 +112,7 @@ systemTest("Proxy serves no request for long in one step", async (launcher, test
     worker.terminate();
     await proxy.stop();
   }
-}, { sanitizeOps: false, sanitizeResources: false });
+});
 
 function ask(worker: Worker, port: number, bytes: Uint8Array<ArrayBuffer>, replies: number): Promise<Outcome> {
   return new Promise((resolve) => {

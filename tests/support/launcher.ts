@@ -242,16 +242,25 @@ export class Launcher {
   }
 }
 
+/** What a test does with a launcher. */
+export type SystemTestBody = (launcher: Launcher, test: Deno.TestContext) => Promise<void>;
+
+/** Options of {@linkcode Deno.test} that system tests use. */
+export type SystemTestOptions = Pick<Deno.TestDefinition, "ignore" | "sanitizeOps" | "sanitizeResources">;
+
 /**
  * A test with a launcher, which is ended whatever happens. It fails as well when a process has not ended in order; after
  * another failure that is told on standard error only, since it follows from it.
  */
+export function systemTest(name: string, body: SystemTestBody): void;
+/** The same with options, which stand where {@linkcode Deno.test} has them. */
+export function systemTest(name: string, options: SystemTestOptions, body: SystemTestBody): void;
 export function systemTest(
   name: string,
-  body: (launcher: Launcher, test: Deno.TestContext) => Promise<void>,
-  options: Pick<Deno.TestDefinition, "ignore" | "sanitizeOps" | "sanitizeResources"> = {},
+  ...rest: [body: SystemTestBody] | [options: SystemTestOptions, body: SystemTestBody]
 ): void {
-  Deno.test({ ...options, name }, async (test) => {
+  const [options, body] = rest.length === 1 ? [{}, rest[0]] : rest;
+  Deno.test(name, options, async (test) => {
     const launcher = await Launcher.create();
     let passed = false;
     try {

@@ -10,6 +10,7 @@ import { FRAME_SIZE_MAX_BYTES, FRAME_SIZE_UNAUTHENTICATED_MAX_BYTES } from "../.
 import { decodeReply, FRAME_PREFIX_BYTES, frameLength, RequestWriter } from "../../src/wire/native/frame.ts";
 import type { Argument, Value } from "../../src/wire/native/frame.ts";
 import { write32 } from "../../src/wire/native/message_pack.ts";
+import { longOnly } from "../support/amount.ts";
 import { concat, fromHex, toHex } from "../support/hex.ts";
 import { Launcher, systemTest } from "../support/launcher.ts";
 import type { Role } from "../support/launcher.ts";
@@ -204,42 +205,46 @@ async function exercise(test: Deno.TestContext, launcher: Launcher, role: Role):
   });
 }
 
-systemTest("before authentication a frame has at most 16 KiB, and the connection lives 5 s", async (launcher) => {
-  const password = launcher.path("password");
-  await Deno.writeTextFile(password, "secret", { mode: 0o600 });
-  const server = await launcher.server(["--password-file", password]);
-  const proxy = await launcher.proxy(await launcher.serversFile([server.address]), ["--password-file", password]);
-  await Promise.all([server, proxy].map(async (role) => {
-    using silent = await launcher.raw(role);
-    using talking = await launcher.raw(role);
-    await talking.send(frameOf("ping"));
-    const began = performance.now();
-    const cutOff = [silent, talking].map((each) => each.readToEnd(9_000).then(() => performance.now() - began));
-    {
-      using large = await launcher.raw(role);
-      await large.send(concat(frameOf("ping"), prefix(FRAME_SIZE_UNAUTHENTICATED_MAX_BYTES + 1)));
-      const replies = repliesIn(await large.readToEnd());
-      assertEquals(replies[0], "PONG");
-      assertInstanceOf(replies[1], ReplyError);
-    }
-    {
-      using client = await launcher.raw(role);
-      const large = new Uint8Array(FRAME_SIZE_UNAUTHENTICATED_MAX_BYTES * 2);
-      await client.send(concat(frameOf("get", "x"), frameOf("auth", "wrong"), frameOf("auth", "secret")));
-      const [first, second, third] = [await readReply(client), await readReply(client), await readReply(client)];
-      assertInstanceOf(first, ReplyError);
-      assertInstanceOf(second, ReplyError);
-      assertEquals([first.code, second.code, third], ["NOAUTH", "WRONGPASS", "OK"]);
-      await client.send(frameOf("set", "x", large));
-      assertEquals(await readReply(client), "OK");
-      for (const lived of await Promise.all(cutOff)) {
-        assert(lived > 3_000 && lived < 8_500, `the connection was closed after ${lived} ms`);
+systemTest(
+  "before authentication a frame has at most 16 KiB, and the connection lives 5 s",
+  longOnly,
+  async (launcher) => {
+    const password = launcher.path("password");
+    await Deno.writeTextFile(password, "secret", { mode: 0o600 });
+    const server = await launcher.server(["--password-file", password]);
+    const proxy = await launcher.proxy(await launcher.serversFile([server.address]), ["--password-file", password]);
+    await Promise.all([server, proxy].map(async (role) => {
+      using silent = await launcher.raw(role);
+      using talking = await launcher.raw(role);
+      await talking.send(frameOf("ping"));
+      const began = performance.now();
+      const cutOff = [silent, talking].map((each) => each.readToEnd(9_000).then(() => performance.now() - began));
+      {
+        using large = await launcher.raw(role);
+        await large.send(concat(frameOf("ping"), prefix(FRAME_SIZE_UNAUTHENTICATED_MAX_BYTES + 1)));
+        const replies = repliesIn(await large.readToEnd());
+        assertEquals(replies[0], "PONG");
+        assertInstanceOf(replies[1], ReplyError);
       }
-      await client.send(frameOf("strlen", "x"));
-      assertEquals(await readReply(client), large.length);
-    }
-  }));
-});
+      {
+        using client = await launcher.raw(role);
+        const large = new Uint8Array(FRAME_SIZE_UNAUTHENTICATED_MAX_BYTES * 2);
+        await client.send(concat(frameOf("get", "x"), frameOf("auth", "wrong"), frameOf("auth", "secret")));
+        const [first, second, third] = [await readReply(client), await readReply(client), await readReply(client)];
+        assertInstanceOf(first, ReplyError);
+        assertInstanceOf(second, ReplyError);
+        assertEquals([first.code, second.code, third], ["NOAUTH", "WRONGPASS", "OK"]);
+        await client.send(frameOf("set", "x", large));
+        assertEquals(await readReply(client), "OK");
+        for (const lived of await Promise.all(cutOff)) {
+          assert(lived > 3_000 && lived < 8_500, `the connection was closed after ${lived} ms`);
+        }
+        await client.send(frameOf("strlen", "x"));
+        assertEquals(await readReply(client), large.length);
+      }
+    }));
+  },
+);
 
 systemTest("connections beyond --max-clients get an error, and freed capacity is used", async (launcher) => {
   const server = await launcher.server(["--max-clients", "2"]);

@@ -4,6 +4,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { inmemCommand } from "../../cluster/role_process.ts";
 import { decodeText, encodeText } from "../../src/bytes.ts";
 import { COMMANDS } from "../../src/catalog/specification.ts";
+import { amountOf, longOnly } from "../support/amount.ts";
 import { Launcher, ROOT, runInmem, systemTest } from "../support/launcher.ts";
 import type { Role, RunOptions } from "../support/launcher.ts";
 import { pause } from "../support/pause.ts";
@@ -116,7 +117,7 @@ systemTest("inmem client", async (launcher, test) => {
   });
 
   await test.step("pipes many commands", async () => {
-    const count = 20_000;
+    const count = amountOf("PIPED", 4_000, 20_000);
     const sets = Array.from({ length: count }, (_, index) => `set piped:${index} ${index}\n`).join("");
     await client.piped(sets, [], 0, "OK\n".repeat(count));
     const gets = Array.from({ length: count }, (_, index) => `get piped:${index}\n`).join("");
@@ -174,6 +175,7 @@ systemTest("inmem client", async (launcher, test) => {
 
 systemTest(
   "inmem client shows transactions, blocking commands and lists, of a server and of a proxy",
+  longOnly,
   async (launcher, test) => {
     const server = await launcher.server(["--enable-debug-command"]);
     const proxy = await launcher.proxy(await launcher.serversFile([server.address]));
@@ -278,67 +280,79 @@ const hasTerminals = await new Deno.Command("script", { args: ["--version"], std
   .then(({ stdout }) => decodeText(stdout).includes("util-linux"), () => false);
 if (!hasTerminals) console.log('The prompt is not tested: there is no "script" of util-linux to make a terminal');
 
-systemTest("inmem client at a prompt shows transactions, blocking commands and lists", async (launcher) => {
-  const server = await launcher.server();
-  const words = ["client", "--addr", server.address, "--ca", launcher.certificates.authority, "--timeout", "900ms"];
-  const command = inmemCommand(...words).map((word) => `'${word}'`).join(" ");
-  const child = new Deno.Command("script", {
-    args: ["--quiet", "--flush", "--return", "--command", command, "/dev/null"],
-    cwd: ROOT,
-    env: { NO_COLOR: "1", TERM: "xterm", XDG_STATE_HOME: launcher.path("state") },
-    stdin: "piped",
-    stdout: "piped",
-    stderr: "null",
-  }).spawn();
-  let shown = "";
-  const reading = (async () => {
-    // deno-lint-ignore no-control-regex -- how an editor moves the cursor
-    for await (const bytes of child.stdout) shown += decodeText(bytes).replace(/\x1b\[[0-9;?]*[A-Za-z]|\r/g, "");
-  })();
-  const writer = child.stdin.getWriter();
-  let from = 0;
-  /** Types text, and waits until the screen shows the expected text. */
-  const type = async (text: string, expected: string) => {
-    await writer.write(encodeText(text));
-    const found = () => shown.indexOf(expected, from);
-    await until(() => found() >= 0, `${text} leads to ${expected}`, 30_000).catch((error) => {
-      throw new Error(`${error.message}:\n${shown}`);
-    });
-    from = found() + expected.length;
-  };
-  try {
-    await type("", "> ");
-    await type("multi\r", "OK\n");
-    for (const line of ["set a 1", "lpush a x", "lrange none 0 -1", "auth secret"]) await type(`${line}\r`, "QUEUED\n");
-    await type("exec\r", "1) OK\n2) (error) WRONGTYPE ");
-    await type("", "\n3) (empty array)\n4) (error) ERR AUTH <password> called without any password configured");
-    await type("", "Are you sure your configuration is correct?\n");
-    await type("multi\r", "OK\n");
-    await type("exec\r", "(empty array)\n");
-    for (const line of ["watch a", "set a 2", "multi"]) await type(`${line}\r`, "OK\n");
-    await type("exec\r", "(nil)\n");
-    await type("hset h a\r", "(error) ERR wrong number of arguments for 'hset' command\nusage: hset key field value ");
-    await type("client list\r", "\nid=");
-    await type("", "lib-ver=\n");
-    await type("blpop queue 1.2\r", "(nil)\n");
-    await type("blpop queue 0\r", "blpop queue 0\n");
-    const observer = await launcher.connect(server);
-    await until(async () => (await observer.client("list")).some((facts) => facts.get("flags") === "b"), "it waits");
-    await type("\x03", "Interrupted");
-    await type("ping\r", "PONG\n");
-    await type("exit\r", "exit\n");
-    assertEquals((await child.status).code, 0, shown);
-  } finally {
-    await writer.close().catch(() => {});
+systemTest(
+  "inmem client at a prompt shows transactions, blocking commands and lists",
+  { ignore: !hasTerminals },
+  async (launcher) => {
+    const server = await launcher.server();
+    const words = ["client", "--addr", server.address, "--ca", launcher.certificates.authority, "--timeout", "900ms"];
+    const command = inmemCommand(...words).map((word) => `'${word}'`).join(" ");
+    const child = new Deno.Command("script", {
+      args: ["--quiet", "--flush", "--return", "--command", command, "/dev/null"],
+      cwd: ROOT,
+      env: { NO_COLOR: "1", TERM: "xterm", XDG_STATE_HOME: launcher.path("state") },
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "null",
+    }).spawn();
+    let shown = "";
+    const reading = (async () => {
+      // deno-lint-ignore no-control-regex -- how an editor moves the cursor
+      for await (const bytes of child.stdout) shown += decodeText(bytes).replace(/\x1b\[[0-9;?]*[A-Za-z]|\r/g, "");
+    })();
+    const writer = child.stdin.getWriter();
+    let from = 0;
+    /** Types text, and waits until the screen shows the expected text. */
+    const type = async (text: string, expected: string) => {
+      await writer.write(encodeText(text));
+      const found = () => shown.indexOf(expected, from);
+      await until(() => found() >= 0, `${text} leads to ${expected}`, 30_000).catch((error) => {
+        throw new Error(`${error.message}:\n${shown}`);
+      });
+      from = found() + expected.length;
+    };
     try {
-      child.kill("SIGKILL");
-    } catch {
-      // The program has already ended.
+      await type("", "> ");
+      await type("multi\r", "OK\n");
+      for (const line of ["set a 1", "lpush a x", "lrange none 0 -1", "auth secret"]) {
+        await type(
+          `${line}\r`,
+          "QUEUED\n",
+        );
+      }
+      await type("exec\r", "1) OK\n2) (error) WRONGTYPE ");
+      await type("", "\n3) (empty array)\n4) (error) ERR AUTH <password> called without any password configured");
+      await type("", "Are you sure your configuration is correct?\n");
+      await type("multi\r", "OK\n");
+      await type("exec\r", "(empty array)\n");
+      for (const line of ["watch a", "set a 2", "multi"]) await type(`${line}\r`, "OK\n");
+      await type("exec\r", "(nil)\n");
+      await type(
+        "hset h a\r",
+        "(error) ERR wrong number of arguments for 'hset' command\nusage: hset key field value ",
+      );
+      await type("client list\r", "\nid=");
+      await type("", "lib-ver=\n");
+      await type("blpop queue 1.2\r", "(nil)\n");
+      await type("blpop queue 0\r", "blpop queue 0\n");
+      const observer = await launcher.connect(server);
+      await until(async () => (await observer.client("list")).some((facts) => facts.get("flags") === "b"), "it waits");
+      await type("\x03", "Interrupted");
+      await type("ping\r", "PONG\n");
+      await type("exit\r", "exit\n");
+      assertEquals((await child.status).code, 0, shown);
+    } finally {
+      await writer.close().catch(() => {});
+      try {
+        child.kill("SIGKILL");
+      } catch {
+        // The program has already ended.
+      }
+      await reading;
+      await child.status;
     }
-    await reading;
-    await child.status;
-  }
-}, { ignore: !hasTerminals });
+  },
+);
 
 systemTest(
   "server and proxy require a password, and the client reads it from a file or the environment",

@@ -4,6 +4,7 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { join } from "@std/path";
 import { ROOT } from "../../cluster/role_process.ts";
 import { certificatePaths } from "../../src/role/certs.ts";
+import { longOnly } from "../support/amount.ts";
 import { run, runInmem, serversJson } from "../support/launcher.ts";
 import type { Outcome } from "../support/launcher.ts";
 import { until } from "../support/until.ts";
@@ -148,54 +149,64 @@ Deno.test("the cluster starts from nothing, serves, follows servers.json, stops 
   }
 });
 
-Deno.test("a role of the cluster that ends is reported and started again, and serves its keys again", async (test) => {
-  const folder = await Deno.makeTempDir({ prefix: "inmem-cluster-" });
-  try {
-    await using cluster = ClusterProgram.start(folder);
-    await cluster.ready();
-    const { authority } = certificatePaths(join(folder, "certs"));
-    const names = Array.from({ length: 30 }, (_, index) => `key:${index}`);
-    assertEquals((await cluster.client("mset", ...names.flatMap((name) => [name, name]))).stdout, "OK\n");
-    /** Returns the process that listens at an address. */
-    const processOf = async (address: string) => {
-      const info = await runInmem(["client", "--addr", address, "--ca", authority, "info", "server"]);
-      return Number(/process_id:([0-9]+)/.exec(info.stdout)?.[1]);
-    };
-    const ended = { SIGKILL: "signal SIGKILL", SIGTERM: "exit status 0" };
-    const roles = [["server1", cluster.servers[0]!, "SIGKILL"], ["server2", cluster.servers[1]!, "SIGTERM"]] as const;
-    for (const [name, address, signal] of [...roles, ["proxy", cluster.proxy, "SIGKILL"] as const]) {
-      await test.step(`${name} by ${signal}`, async () => {
-        const pid = await processOf(address);
-        Deno.kill(pid, signal);
-        const report = `\n${name} ended with ${ended[signal]}; it is started again in `;
-        await until(() => cluster.stderr.includes(report), "its end is reported", 30_000);
-        await until(() => cluster.stderr.includes(`\n${name} listens on ${address} again\n`), "it is back", 60_000);
-        await until(async () => (await cluster.client("size")).stdout === "30\n", "its keys are served", 60_000);
-        assertEquals((await cluster.client("mget", ...names)).stdout, names.map((key) => `${key}\n`).join(""));
-        assert(await processOf(address) !== pid);
-      });
+Deno.test(
+  "a role of the cluster that ends is reported and started again, and serves its keys again",
+  longOnly,
+  async (test) => {
+    const folder = await Deno.makeTempDir({ prefix: "inmem-cluster-" });
+    try {
+      await using cluster = ClusterProgram.start(folder);
+      await cluster.ready();
+      const { authority } = certificatePaths(join(folder, "certs"));
+      const names = Array.from({ length: 30 }, (_, index) => `key:${index}`);
+      assertEquals((await cluster.client("mset", ...names.flatMap((name) => [name, name]))).stdout, "OK\n");
+      /** Returns the process that listens at an address. */
+      const processOf = async (address: string) => {
+        const info = await runInmem(["client", "--addr", address, "--ca", authority, "info", "server"]);
+        return Number(/process_id:([0-9]+)/.exec(info.stdout)?.[1]);
+      };
+      const ended = { SIGKILL: "signal SIGKILL", SIGTERM: "exit status 0" };
+      const roles = [["server1", cluster.servers[0]!, "SIGKILL"], ["server2", cluster.servers[1]!, "SIGTERM"]] as const;
+      for (const [name, address, signal] of [...roles, ["proxy", cluster.proxy, "SIGKILL"] as const]) {
+        await test.step(`${name} by ${signal}`, async () => {
+          const pid = await processOf(address);
+          Deno.kill(pid, signal);
+          const report = `\n${name} ended with ${ended[signal]}; it is started again in `;
+          await until(() => cluster.stderr.includes(report), "its end is reported", 30_000);
+          await until(() => cluster.stderr.includes(`\n${name} listens on ${address} again\n`), "it is back", 60_000);
+          await until(async () => (await cluster.client("size")).stdout === "30\n", "its keys are served", 60_000);
+          assertEquals((await cluster.client("mget", ...names)).stdout, names.map((key) => `${key}\n`).join(""));
+          assert(await processOf(address) !== pid);
+        });
+      }
+      // A role that does not end in time is named when the user repeats Ctrl-C.
+      const silent = await processOf(cluster.servers[2]!);
+      Deno.kill(silent, "SIGSTOP");
+      const waiting = `Waiting for server3 (process ${silent}): `;
+      await until(
+        () => {
+          cluster.signal("SIGINT");
+          return cluster.stderr.includes(waiting);
+        },
+        "the program names what it waits for",
+        30_000,
+      );
+      Deno.kill(silent, "SIGCONT");
+      assertEquals((await cluster.status).code, 0, cluster.stderr);
+      for (const address of [cluster.proxy, ...cluster.servers]) {
+        assertEquals(
+          await isListening(address),
+          false,
+          address,
+        );
+      }
+    } finally {
+      await Deno.remove(folder, { recursive: true });
     }
-    // A role that does not end in time is named when the user repeats Ctrl-C.
-    const silent = await processOf(cluster.servers[2]!);
-    Deno.kill(silent, "SIGSTOP");
-    const waiting = `Waiting for server3 (process ${silent}): `;
-    await until(
-      () => {
-        cluster.signal("SIGINT");
-        return cluster.stderr.includes(waiting);
-      },
-      "the program names what it waits for",
-      30_000,
-    );
-    Deno.kill(silent, "SIGCONT");
-    assertEquals((await cluster.status).code, 0, cluster.stderr);
-    for (const address of [cluster.proxy, ...cluster.servers]) assertEquals(await isListening(address), false, address);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-});
+  },
+);
 
-Deno.test("the cluster continues while a role cannot start, and Ctrl-C stops it", async () => {
+Deno.test("the cluster continues while a role cannot start, and Ctrl-C stops it", longOnly, async () => {
   const folder = await Deno.makeTempDir({ prefix: "inmem-cluster-" });
   try {
     await using cluster = ClusterProgram.start(folder, ["--port", "0", "--on-down", "remap"]);

@@ -5,6 +5,7 @@
 
 import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
 import { parseAddress } from "../../src/address.ts";
+import { longOnly } from "../support/amount.ts";
 import { type Launcher, type Role, systemTest } from "../support/launcher.ts";
 import { until } from "../support/until.ts";
 
@@ -47,6 +48,7 @@ systemTest(
 
 systemTest(
   "a proxy with 64 descriptors reaches a server that returns while idle connections take the rest",
+  longOnly,
   async (launcher) => {
     const first = await launcher.server();
     const file = await launcher.serversFile([first.address]);

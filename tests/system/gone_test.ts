@@ -6,7 +6,7 @@
  */
 
 import { assertEquals } from "@std/assert";
-import { amountOf } from "../support/amount.ts";
+import { amountOf, longOnly } from "../support/amount.ts";
 import { type Launcher, type Role, systemTest } from "../support/launcher.ts";
 import { PIPELINE, waitAndLeave, WAITING_COMMANDS } from "../support/leaving.ts";
 import type { RawClient } from "../support/raw_client.ts";
@@ -70,7 +70,7 @@ systemTest(
   },
 );
 
-systemTest("a proxy that is killed gets no element for its clients", async (launcher) => {
+systemTest("a proxy that is killed gets no element for its clients", longOnly, async (launcher) => {
   const server = await launcher.server(["--no-persist"]);
   const file = await launcher.serversFile([server.address]);
   using other = await launcher.raw(server);

@@ -7,6 +7,7 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { inmemCommand } from "../../cluster/role_process.ts";
 import { parseAddress } from "../../src/address.ts";
 import { connect } from "../../src/client/client.ts";
+import { longOnly } from "../support/amount.ts";
 import { MemoryGroup, memoryGroupsMissing } from "../support/control_group.ts";
 import { type Launcher, type Role, run, systemTest } from "../support/launcher.ts";
 import { until } from "../support/until.ts";
@@ -15,8 +16,13 @@ const MB = 1024 * 1024;
 
 const missing = await memoryGroupsMissing();
 
-function groupTest(name: string, body: (launcher: Launcher) => Promise<void>): void {
-  systemTest(missing === undefined ? name : `${name} (left out: ${missing})`, body, { ignore: missing !== undefined });
+function groupTest(
+  name: string,
+  body: (launcher: Launcher) => Promise<void>,
+  { ignore: isIgnored = false }: Pick<Deno.TestDefinition, "ignore"> = {},
+): void {
+  const ignore = missing !== undefined || isIgnored;
+  systemTest(missing === undefined ? name : `${name} (left out: ${missing})`, { ignore }, body);
 }
 
 /** Waits for the line of the log that reports the memory for data. */
@@ -111,7 +117,7 @@ groupTest("a container of 128 MB that is filled with defaults survives, and so d
   assertEquals(await group.kills(), 0);
   await (await launcher.connect(role)).ping();
   await role.process.stop();
-});
+}, longOnly);
 
 groupTest("a proxy is refused in 64 MB, and survives in 128 MB with clients that use much memory", async (launcher) => {
   const server = await launcher.server(["--max-memory", "64mb"]);
@@ -133,7 +139,7 @@ groupTest("a proxy is refused in 64 MB, and survives in 128 MB with clients that
   await using last = await connect({ addr: proxy.address, caFile: launcher.certificates.authority });
   await last.ping();
   await proxy.process.stop();
-});
+}, longOnly);
 
 groupTest("a proxy in 128 MB survives clients that do not read the replies to their pipelines", async (launcher) => {
   const server = await launcher.server(["--max-memory", "64mb"]);
@@ -160,7 +166,7 @@ groupTest("a proxy in 128 MB survives clients that do not read the replies to th
   assertEquals(await group.kills(), 0);
   await until(() => proxyInfo(proxy, "mem_clients_peak").then((peak) => peak > 0, () => false), "an answer", 60_000);
   await proxy.process.stop();
-});
+}, longOnly);
 
 /** Returns a number of `info` from a role in plaintext. */
 async function proxyInfo(role: Role, name: string): Promise<number> {

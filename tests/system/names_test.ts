@@ -2,6 +2,7 @@
 
 import { assert, assertEquals, assertLess, assertMatch } from "@std/assert";
 import { certificatePaths, makeCertificates } from "../../src/role/certs.ts";
+import { longOnly } from "../support/amount.ts";
 import { Launcher, type Role, runInmem, serversJson, systemTest } from "../support/launcher.ts";
 import { NameServer } from "../support/name_server.ts";
 import { NAME_SERVER_HOST, NamesSpace } from "../support/names_space.ts";
@@ -30,6 +31,7 @@ async function setKeys(client: Awaited<ReturnType<Launcher["connect"]>>, count: 
 if (space === undefined) {
   systemTest(
     "a list with an impossible address is refused as a whole: at the start, by plan, and at run time",
+    longOnly,
     async (launcher) => {
       const server = await launcher.server();
       const file = await launcher.serversFile([server.address]);
@@ -105,7 +107,7 @@ function namesTest(
   body: (launcher: Launcher, names: NameServer, start: Started) => Promise<void>,
 ): void {
   if (space === undefined) return;
-  systemTest(title, async (launcher) => {
+  systemTest(title, { sanitizeOps: false, sanitizeResources: false }, async (launcher) => {
     using names = new NameServer(NAME_SERVER_HOST);
     await space.writeHosts();
     const folder = launcher.path("names");
@@ -120,7 +122,7 @@ function namesTest(
         return { process, address: await process.address() };
       },
     });
-  }, { sanitizeOps: false, sanitizeResources: false });
+  });
 }
 
 interface Started {

@@ -3,6 +3,7 @@
 import { assertEquals } from "@std/assert";
 import { fromFileUrl } from "@std/path";
 import { FRAME_PREFIX_BYTES } from "../../src/wire/native/frame.ts";
+import { longOnly } from "../support/amount.ts";
 import { concat, toHex } from "../support/hex.ts";
 import { run, systemTest } from "../support/launcher.ts";
 import { readExamples } from "../support/protocol_examples.ts";
@@ -32,6 +33,7 @@ systemTest(
   python
     ? "a client in Python, written from PROTOCOL.md, talks to server and proxy"
     : "a client in Python, written from PROTOCOL.md (ignored: there is no python3 here)",
+  { ignore: !python || longOnly.ignore },
   async (launcher) => {
     const { servers, proxy } = await launcher.cluster();
     const hex = (text: string) => ({ hex: toHex(new TextEncoder().encode(text)).replaceAll(" ", "") });
@@ -71,5 +73,4 @@ systemTest(
       });
     }
   },
-  { ignore: !python },
 );

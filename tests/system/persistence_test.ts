@@ -9,6 +9,7 @@ import { join } from "@std/path";
 import { inmemCommand } from "../../cluster/role_process.ts";
 import type { Client } from "../../src/mod.ts";
 import { ReplyError } from "../../src/mod.ts";
+import { longOnly } from "../support/amount.ts";
 import { run, runInmem, systemTest } from "../support/launcher.ts";
 import { until } from "../support/until.ts";
 
@@ -116,6 +117,7 @@ systemTest("a kill loses no saved data, and --backup starts from a copy of it", 
 
 systemTest(
   "--backup replaces older data with a snapshot, keeps the old files, and is refused where newer data is",
+  longOnly,
   async (launcher) => {
     const [data, other] = [launcher.newFolder(), launcher.newFolder()];
     const first = await launcher.server(["--data", data]);
@@ -373,6 +375,7 @@ systemTest(
 
 systemTest(
   "data that needs more than --max-memory is loaded in part, with a warning, and that part is kept",
+  longOnly,
   async (launcher) => {
     const data = launcher.newFolder();
     const first = await launcher.server(["--data", data]);
@@ -446,6 +449,7 @@ systemTest("a data folder in use prevents the start", async (launcher) => {
 
 systemTest(
   "a key that is missing, unreadable, readable by the group, or of another certificate prevents the start",
+  longOnly,
   async (launcher) => {
     const { cert, key } = launcher.certificates;
     const start = (certFile: string, keyFile: string) =>

@@ -8,6 +8,7 @@ import { join } from "@std/path";
 import { listSegments, listSnapshots } from "../../src/log/folder.ts";
 import { systemFiles } from "../../src/log/system_files.ts";
 import { type Client, connect, ReplyError } from "../../src/mod.ts";
+import { longOnly } from "../support/amount.ts";
 import { AcknowledgedLoad } from "../support/acknowledged_load.ts";
 import { MOUNTS, runOrFail, testWhere, withDisk } from "../support/disks.ts";
 import { serverWords } from "../support/kill_rounds.ts";
@@ -147,7 +148,7 @@ systemTest("if two servers start at the same time on one folder by two paths, on
   }
 });
 
-systemTest("where a file is expected, anything else is refused with its kind", async (launcher) => {
+systemTest("where a file is expected, anything else is refused with its kind", longOnly, async (launcher) => {
   const data = launcher.newFolder();
   await Deno.mkdir(data);
   const fifo = launcher.path("fifo");
@@ -311,36 +312,44 @@ for (const policy of ["always", "everysec"] as const) {
   );
 }
 
-systemTest("with --fsync always nothing is acknowledged after the folder is removed under load", async (launcher) => {
-  const [writers, inFlightMost] = [8, 4];
-  const seed = pickSeed();
-  console.log(`SEED=${seed}`);
-  const data = launcher.newFolder();
-  const load = new AcknowledgedLoad(new Random(seed), writers);
-  const server = await start(launcher, data, "--fsync", "always");
-  const observer = await open(server);
-  const stop = new AbortController();
-  const writing = load.run(() => open(server), stop.signal);
-  await until(() => load.acknowledged > 200, "some writes");
-  // A rename removes the folder in one step, unlike `rm -r`: writes between the steps of the latter still count as
-  // acknowledged.
-  await Deno.rename(data, `${data}-gone`);
-  const before = load.acknowledged;
-  await Deno.remove(`${data}-gone`, { recursive: true });
-  await until(() => isRefusing(observer), "writes are refused");
-  // A writer without a request in flight is refused, and would continue forever.
-  stop.abort();
-  await writing;
-  // These writes were in flight when the folder was removed.
-  assert(load.acknowledged - before <= writers * inFlightMost, `${load.acknowledged - before} more were acknowledged`);
-  assertMatch(await refusedWrite(observer) ?? "OK", /^MISCONF/);
-  await observer.close();
-  launcher.forgive(server.process);
-  assertEquals((await launcher.stop(server)).code, 1);
-});
+systemTest(
+  "with --fsync always nothing is acknowledged after the folder is removed under load",
+  longOnly,
+  async (launcher) => {
+    const [writers, inFlightMost] = [8, 4];
+    const seed = pickSeed();
+    console.log(`SEED=${seed}`);
+    const data = launcher.newFolder();
+    const load = new AcknowledgedLoad(new Random(seed), writers);
+    const server = await start(launcher, data, "--fsync", "always");
+    const observer = await open(server);
+    const stop = new AbortController();
+    const writing = load.run(() => open(server), stop.signal);
+    await until(() => load.acknowledged > 200, "some writes");
+    // A rename removes the folder in one step, unlike `rm -r`: writes between the steps of the latter still count as
+    // acknowledged.
+    await Deno.rename(data, `${data}-gone`);
+    const before = load.acknowledged;
+    await Deno.remove(`${data}-gone`, { recursive: true });
+    await until(() => isRefusing(observer), "writes are refused");
+    // A writer without a request in flight is refused, and would continue forever.
+    stop.abort();
+    await writing;
+    // These writes were in flight when the folder was removed.
+    assert(
+      load.acknowledged - before <= writers * inFlightMost,
+      `${load.acknowledged - before} more were acknowledged`,
+    );
+    assertMatch(await refusedWrite(observer) ?? "OK", /^MISCONF/);
+    await observer.close();
+    launcher.forgive(server.process);
+    assertEquals((await launcher.stop(server)).code, 1);
+  },
+);
 
 systemTest(
   "with --fsync always nothing acknowledged is lost when the log is truncated under load and the server is then killed",
+  longOnly,
   async (launcher) => {
     const seed = pickSeed();
     console.log(`SEED=${seed}`);

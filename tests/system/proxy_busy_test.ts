@@ -11,6 +11,7 @@ import { ReplyError } from "../../src/errors.ts";
 import { slotOf } from "../../src/key_slot.ts";
 import { BACKEND_PROBE_TIMEOUT_MS, BACKEND_SUSPECT_MS, REMAP_SILENT_MS } from "../../src/limits.ts";
 import { ownersOf } from "../../src/route/slots.ts";
+import { longOnly } from "../support/amount.ts";
 import { type Launcher, type Role, systemTest } from "../support/launcher.ts";
 import { pause } from "../support/pause.ts";
 import { Relay } from "../support/relay.ts";
@@ -80,6 +81,7 @@ async function refusalOf(request: () => Promise<unknown>): Promise<string | unde
 
 systemTest(
   "with --on-down remap a server that is stopped for some seconds keeps all slots and keys",
+  longOnly,
   async (launcher) => {
     const { servers, proxy, client, keys, handovers } = await start(launcher);
     // Requests of all kinds are in flight when the server is stopped.
@@ -120,6 +122,7 @@ systemTest(
 
 systemTest(
   "with --on-down remap a server that was stopped for long loses only the keys written elsewhere",
+  longOnly,
   async (launcher) => {
     const { servers, client, keys, handovers } = await start(launcher);
     const written = keys.slice(0, WRITTEN_COUNT);
@@ -159,7 +162,7 @@ systemTest(
   },
 );
 
-systemTest("a large value that arrives slowly does not make its server appear silent", async (launcher) => {
+systemTest("a large value that arrives slowly does not make its server appear silent", longOnly, async (launcher) => {
   const servers = [await launcher.server(), await launcher.server()];
   using relay = new Relay(servers[0]!.address);
   const file = await launcher.serversFile([relay.address, servers[1]!.address]);

@@ -15,7 +15,7 @@ import { ReplyError } from "../../src/errors.ts";
 import { slotOf } from "../../src/key_slot.ts";
 import { certificatePaths } from "../../src/role/certs.ts";
 import { ownersOf } from "../../src/route/slots.ts";
-import { amountOf } from "../support/amount.ts";
+import { amountOf, longOnly } from "../support/amount.ts";
 import { type Launcher, type Role, runInmem, serversJson, systemTest } from "../support/launcher.ts";
 import { pause } from "../support/pause.ts";
 import { Relay } from "../support/relay.ts";
@@ -232,17 +232,22 @@ systemTest("a server that is killed causes errors for its own keys for a short t
   });
 });
 
-systemTest("a server that stops causes errors for its own keys for a short time, and for no others", (launcher) => {
-  return strike(
-    launcher,
-    STOPPED_LIMIT_MS,
-    ({ server }) => server.process.signal("SIGSTOP"),
-    ({ server }) => server.process.signal("SIGCONT"),
-  );
-});
+systemTest(
+  "a server that stops causes errors for its own keys for a short time, and for no others",
+  longOnly,
+  (launcher) => {
+    return strike(
+      launcher,
+      STOPPED_LIMIT_MS,
+      ({ server }) => server.process.signal("SIGSTOP"),
+      ({ server }) => server.process.signal("SIGCONT"),
+    );
+  },
+);
 
 systemTest(
   "a server that was replaced by one with a wrong certificate receives no request",
+  longOnly,
   async (launcher) => {
     const folder = launcher.newFolder("foreign");
     assertEquals((await runInmem(["certs", folder])).code, 0);
@@ -258,7 +263,7 @@ systemTest(
   },
 );
 
-systemTest("a flapping server causes errors for its own keys, and for no others", (launcher) => {
+systemTest("a flapping server causes errors for its own keys, and for no others", longOnly, (launcher) => {
   return underFire(launcher, async (load, { server, relay }) => {
     for (let turn = 0; turn < FLAPS_COUNT; turn++) {
       relay.target = undefined;
@@ -271,7 +276,7 @@ systemTest("a flapping server causes errors for its own keys, and for no others"
   });
 });
 
-systemTest("a slow server delays its own keys, and no others", (launcher) => {
+systemTest("a slow server delays its own keys, and no others", longOnly, (launcher) => {
   return underFire(launcher, async (load, { relay }) => {
     relay.delayMs = SLOW_MS;
     const slowMs = performance.now();
@@ -314,6 +319,7 @@ systemTest(
 
 systemTest(
   "with --on-down remap a server leaves the list and returns without an error, or a value it has missed",
+  longOnly,
   (launcher) =>
     underFire(launcher, async (load, { file, addresses, proxy }) => {
       const client = await launcher.connect(proxy);

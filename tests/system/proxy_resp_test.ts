@@ -7,6 +7,7 @@ import { assert, assertEquals, assertGreater } from "@std/assert";
 import { encodeText } from "../../src/bytes.ts";
 import { slotOf } from "../../src/key_slot.ts";
 import { ownersOf } from "../../src/route/slots.ts";
+import { longOnly } from "../support/amount.ts";
 import { type Launcher, type Role, serversJson, systemTest } from "../support/launcher.ts";
 import { framesOf, type RawClient } from "../support/raw_client.ts";
 import { encodeRequest } from "../support/resp_requests.ts";
@@ -113,6 +114,7 @@ systemTest("RESP clients share a cluster with native ones, over TLS", async (lau
 
 systemTest(
   "RESP clients notice only by its keys that servers.json changes or a server is lost",
+  longOnly,
   async (launcher) => {
     const { proxy, servers, file } = await launcher.cluster();
     const addresses = servers.map(({ address }) => address);

@@ -8,7 +8,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { connect } from "../../src/client/client.ts";
 import { makeAuthority, makeServerCertificate } from "../../src/role/certificate_maker.ts";
 import { makeCertificates } from "../../src/role/certs.ts";
-import { amountOf } from "../support/amount.ts";
+import { amountOf, longOnly } from "../support/amount.ts";
 import { type Launcher, type Role, systemTest } from "../support/launcher.ts";
 import { pause } from "../support/pause.ts";
 import { until } from "../support/until.ts";
@@ -151,6 +151,7 @@ systemTest(
 
 systemTest(
   "a half-written pair leaves the old one in use, with one warning, until the rest is written",
+  longOnly,
   async (launcher) => {
     const [first, second] = await makeIdentities();
     const files = await newFiles(launcher, first);
@@ -227,6 +228,7 @@ systemTest("one file with certificate and key is enough, and is followed", async
 
 systemTest(
   "a proxy follows its certificate and its --ca, and reaches servers of another authority",
+  longOnly,
   async (launcher) => {
     const [first, second] = await makeIdentities();
     const files = await newFiles(launcher, first);
@@ -272,6 +274,7 @@ systemTest(
 
 systemTest(
   "passwords of server, proxy and clients are replaced under load, step by step, and no client is refused",
+  longOnly,
   async (launcher) => {
     const caCerts = [await Deno.readTextFile(launcher.certificates.authority)];
     const [ofServer, ofProxy] = [launcher.path("server.txt"), launcher.path("proxy.txt")];
@@ -322,6 +325,7 @@ systemTest(
 
 systemTest(
   "a bad password file leaves the passwords as they are, with one warning; clients with two try the second",
+  longOnly,
   async (launcher) => {
     const path = launcher.path("password.txt");
     const write = (text: string) => Deno.writeTextFile(path, text, { mode: 0o600 });
@@ -353,16 +357,21 @@ systemTest(
   },
 );
 
-systemTest("a certificate that expires soon is reported immediately, and when it has expired", async (launcher) => {
-  const [soon] = await makeIdentities(Date.now() - 730 * DAY_MS + 20_000);
-  const files = await newFiles(launcher, soon);
-  const server = await launcher.server(["--cert", files.cert, "--key", files.key]);
-  await until(() => linesOf(server, /warn .*server\.pem" expired on 20/).length === 1, "it is logged", 60_000);
-  assertEquals(linesOf(server, /warn .*server\.pem" expires in 1 hour, on 20/).length, 1);
-});
+systemTest(
+  "a certificate that expires soon is reported immediately, and when it has expired",
+  longOnly,
+  async (launcher) => {
+    const [soon] = await makeIdentities(Date.now() - 730 * DAY_MS + 20_000);
+    const files = await newFiles(launcher, soon);
+    const server = await launcher.server(["--cert", files.cert, "--key", files.key]);
+    await until(() => linesOf(server, /warn .*server\.pem" expired on 20/).length === 1, "it is logged", 60_000);
+    assertEquals(linesOf(server, /warn .*server\.pem" expires in 1 hour, on 20/).length, 1);
+  },
+);
 
 systemTest(
   "the certificate that a server has made itself is renewed while it runs, before it expires",
+  longOnly,
   async (launcher) => {
     const state = launcher.newFolder("state");
     // The certificate is valid for 30 days and some seconds: it is renewed at the start of a slow machine, or soon

@@ -6,6 +6,7 @@ import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { join } from "@std/path";
 import { segmentPath } from "../../src/log/segment.ts";
 import { type Client, connect } from "../../src/mod.ts";
+import { longOnly } from "../support/amount.ts";
 import { serverWords } from "../support/kill_rounds.ts";
 import { type Launcher, type Outcome, type Role, runInmem, systemTest } from "../support/launcher.ts";
 
@@ -76,6 +77,7 @@ systemTest("inmem restore puts a backup into a new folder, and later starts use 
 
 systemTest(
   "inmem restore refuses a folder with data unless it may move the data aside, and keeps all of it",
+  longOnly,
   async (launcher) => {
     const { data, backup } = await withBackup(launcher);
     const before = await contents(data);
@@ -170,7 +172,7 @@ systemTest("an interrupted restore prevents the start, and can be repeated", asy
   assertEquals(await valuesAfterStart(launcher, data), ["old", null, null, null]);
 });
 
-systemTest("a server that is started twice with --backup loads the backup once", async (launcher) => {
+systemTest("a server that is started twice with --backup loads the backup once", longOnly, async (launcher) => {
   const { backup } = await withBackup(launcher);
   const target = launcher.newFolder();
   const server = await start(launcher, target, "--backup", backup);
@@ -188,24 +190,28 @@ systemTest("a server that is started twice with --backup loads the backup once",
   assertEquals(await valuesAfterStart(launcher, target), ["old", null, null, "1"]);
 });
 
-systemTest("inmem restore completes an interrupted one, by the same command, from every step", async (launcher) => {
-  const { data, backup } = await withBackup(launcher);
-  // Only the last step is missing: the mark still exists.
-  const target = launcher.newFolder();
-  assertEquals((await runInmem(["restore", backup, "--data", target])).code, 0);
-  const mark = join(target, "restore.unfinished");
-  await Deno.writeTextFile(mark, "");
-  refused(await runInmem(serverWords(target)), /run "inmem restore" once more/);
-  assertEquals((await runInmem(["restore", backup, "--data", target])).code, 0);
-  assertEquals(await valuesAfterStart(launcher, target), ["old", null, null, null]);
-  // A part of the old data is not moved yet.
-  await Deno.writeTextFile(join(data, "restore.unfinished"), "");
-  const { code, stdout } = await runInmem(["restore", backup, "--data", data]);
-  assertEquals(code, 0);
-  const aside = /moved {5}the data of before to (.*)/.exec(stdout)![1]!;
-  assertEquals(await valuesAfterStart(launcher, data), ["old", null, null, null]);
-  assertEquals(await valuesAfterStart(launcher, aside), ["new", "1", "1", null]);
-});
+systemTest(
+  "inmem restore completes an interrupted one, by the same command, from every step",
+  longOnly,
+  async (launcher) => {
+    const { data, backup } = await withBackup(launcher);
+    // Only the last step is missing: the mark still exists.
+    const target = launcher.newFolder();
+    assertEquals((await runInmem(["restore", backup, "--data", target])).code, 0);
+    const mark = join(target, "restore.unfinished");
+    await Deno.writeTextFile(mark, "");
+    refused(await runInmem(serverWords(target)), /run "inmem restore" once more/);
+    assertEquals((await runInmem(["restore", backup, "--data", target])).code, 0);
+    assertEquals(await valuesAfterStart(launcher, target), ["old", null, null, null]);
+    // A part of the old data is not moved yet.
+    await Deno.writeTextFile(join(data, "restore.unfinished"), "");
+    const { code, stdout } = await runInmem(["restore", backup, "--data", data]);
+    assertEquals(code, 0);
+    const aside = /moved {5}the data of before to (.*)/.exec(stdout)![1]!;
+    assertEquals(await valuesAfterStart(launcher, data), ["old", null, null, null]);
+    assertEquals(await valuesAfterStart(launcher, aside), ["new", "1", "1", null]);
+  },
+);
 
 systemTest("save PATH names a file only when it is complete, and removes only its own files", async (launcher) => {
   const data = launcher.newFolder();
