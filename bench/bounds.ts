@@ -4,7 +4,7 @@
  * Promises on pauses are measured on a real server, whose event loop is watched while a client in another process works
  * and sends pings. On a machine that others use as well a clock tells of them too: a loop that does nothing is held up by
  * 5 ms and more now and then. So a hold is told, and compared with its promise, as the time that the thread ran or was
- * blocked (support/thread_time.ts); the time by the clock stands beside it, and the group "idle" has the same of a server
+ * blocked (support/processor_time.ts); the time by the clock stands beside it, and the group "idle" has the same of a server
  * that does nothing. Every case runs several times, and the median of the rounds is told: of the longest hold of each
  * round, where it is holds.
  *
@@ -17,14 +17,12 @@
  * @module
  */
 
-import { parseArgs } from "@std/cli/parse-args";
 import { join } from "@std/path";
-import { messageOf, UsageError } from "../src/errors.ts";
 import { makeCertificates } from "../src/role/certs.ts";
 import { type BoundRow, formatRows, Rows } from "./support/bound_row.ts";
-import { CAPACITY_CASES } from "./support/capacity_bounds.ts";
+import { CAPACITY_CASES } from "./support/shifting_sizes.ts";
 import { describeMachine } from "./support/machine.ts";
-import { parseNumber, refuseUnknown } from "./support/number_option.ts";
+import { runScript, type Script, type ScriptWords } from "./support/script.ts";
 import { measureServed, SERVED_CASES } from "./support/served_bounds.ts";
 import { STORE_CASES } from "./support/store_bounds.ts";
 
@@ -49,7 +47,6 @@ interface Options {
   readonly names: readonly string[];
   readonly rounds: number;
   readonly scale: number;
-  readonly json: boolean;
 }
 
 /** What `--json` prints. */
@@ -60,23 +57,11 @@ export interface BoundsReport {
   readonly rows: readonly BoundRow[];
 }
 
-/** Reads the command line; `undefined` when it asks for help. */
-function parseOptions(words: readonly string[]): Options | undefined {
-  const args = parseArgs(words, {
-    string: ["only", "rounds", "scale"],
-    boolean: ["json", "help"],
-    default: { only: NAMES.join(","), rounds: String(ROUNDS_DEFAULT), scale: "1" },
-    unknown: refuseUnknown,
-  });
-  if (args.help) return undefined;
-  const wanted = new Set(args.only.split(","));
-  const unknown = [...wanted].find((name) => !NAMES.includes(name));
-  if (unknown !== undefined) throw new UsageError(`Cannot measure "${unknown}": expected ${NAMES.join(", ")}`);
+function readOptions(words: ScriptWords): Options {
   return {
-    names: NAMES.filter((name) => wanted.has(name)),
-    rounds: parseNumber("--rounds", args.rounds, { min: 1, max: 100, integer: true }),
-    scale: parseNumber("--scale", args.scale, { min: 0.001, max: 4 }),
-    json: args.json,
+    names: words.some("only", NAMES),
+    rounds: words.number("rounds", ROUNDS_DEFAULT, { min: 1, max: 100, integer: true }),
+    scale: words.number("scale", 1, { min: 0.001, max: 4 }),
   };
 }
 
@@ -114,21 +99,12 @@ function formatReport({ machine, rounds, scale, rows }: BoundsReport): string {
   } of ${promised} met; medians of ${rounds} rounds${scaled}\n${machine}`;
 }
 
-/** Runs the script; answers its exit status. */
-async function main(words: readonly string[]): Promise<number> {
-  try {
-    const options = parseOptions(words);
-    if (options === undefined) {
-      console.log(HELP);
-      return 0;
-    }
-    const report = await measure(options);
-    console.log(options.json ? JSON.stringify(report, null, 2) : formatReport(report));
-    return 0;
-  } catch (error) {
-    console.error(messageOf(error));
-    return error instanceof UsageError ? 2 : 1;
-  }
-}
+const SCRIPT: Script<Options, BoundsReport> = {
+  help: HELP,
+  values: ["only", "rounds", "scale"],
+  read: readOptions,
+  measure,
+  format: formatReport,
+};
 
-if (import.meta.main) Deno.exitCode = await main(Deno.args);
+if (import.meta.main) Deno.exitCode = await runScript(SCRIPT, Deno.args);

@@ -16,24 +16,19 @@
  * @module
  */
 
-import { parseArgs } from "@std/cli/parse-args";
 import { join } from "@std/path";
-import { UsageError } from "../src/errors.ts";
 import { type CertificatePaths, makeCertificates } from "../src/role/certs.ts";
 import { atLeast, atMost, type BoundRow, formatRows, median, Rows } from "./support/bound_row.ts";
 import { ComparedServer } from "./support/compared_server.ts";
-import { COMPARED_TESTS, KEYS_COUNT, PIPELINES } from "./support/compared_tests.ts";
-import { delay } from "./support/delay.ts";
-import { type Latencies, loadKeys, peakBytes, readKeys, writeKeys } from "./support/disk_loads.ts";
-import { InmemServer } from "./support/inmem_server.ts";
-import { runInterruptibly } from "./support/interruptible.ts";
-import { describeMachine } from "./support/machine.ts";
-import { parseNumber, refuseUnknown } from "./support/number_option.ts";
-import { type Cores, divideCores } from "./support/processor_cores.ts";
-import { comparedRedis } from "./support/redis_benchmark.ts";
-import { RedisServer } from "./support/redis_server.ts";
+import { COMPARED_TESTS, comparedRedis, KEYS_COUNT, PIPELINES } from "./support/redis_benchmark.ts";
 import { residentBytes } from "./support/resident_memory.ts";
+import { type Latencies, loadKeys, peakBytes, readKeys, writeKeys } from "./support/disk_loads.ts";
+import { InmemServer } from "./support/inmem.ts";
+import { describeMachine } from "./support/machine.ts";
+import { type Cores, divideCores } from "./support/cores.ts";
+import { RedisServer } from "./support/redis_server.ts";
 import { type Endpoint, RespConnection } from "./support/resp_connection.ts";
+import { delay, runScript, type Script, type ScriptWords } from "./support/script.ts";
 
 const PARTS = ["policies", "start", "snapshot"] as const;
 const KEYS_DEFAULT = 5_000_000;
@@ -81,29 +76,16 @@ interface Options {
   readonly readMs: number;
   readonly leastRequests: number;
   readonly pipelines: readonly number[];
-  readonly json: boolean;
 }
 
-/** Reads the command line; `undefined` when it asks for help. */
-function parseOptions(words: readonly string[]): Options | undefined {
-  const args = parseArgs(words, {
-    string: ["only", "keys", "rounds"],
-    boolean: ["quick", "json", "help"],
-    default: { only: PARTS.join(",") },
-    unknown: refuseUnknown,
-  });
-  if (args.help) return undefined;
-  const parts = args.only.split(",");
-  const unknown = parts.find((part) => !PARTS.some((each) => each === part));
-  if (unknown !== undefined) throw new UsageError(`Cannot measure "${unknown}": expected some of ${PARTS.join(", ")}`);
-  const size = args.quick ? QUICK : FULL;
-  const keys = args.keys ?? String(args.quick ? 20_000 : KEYS_DEFAULT);
+function readOptions(words: ScriptWords): Options {
+  const isQuick = words.has("quick");
+  const size = isQuick ? QUICK : FULL;
   return {
     ...size,
-    parts,
-    keys: parseNumber("--keys", keys, { min: 1_000, max: 100_000_000, integer: true }),
-    rounds: parseNumber("--rounds", args.rounds ?? String(size.rounds), { min: 1, max: 100, integer: true }),
-    json: args.json,
+    parts: words.some("only", PARTS),
+    keys: words.number("keys", isQuick ? 20_000 : KEYS_DEFAULT, { min: 1_000, max: 100_000_000, integer: true }),
+    rounds: words.number("rounds", size.rounds, { min: 1, max: 100, integer: true }),
   };
 }
 
@@ -351,7 +333,8 @@ function describeLatencies(rounds: readonly Latencies[]): string {
 }
 
 /** Measures in a temporary folder, which is gone afterwards as the servers are. */
-async function measure(options: Options, redis: string, signal: AbortSignal): Promise<DurabilityReport> {
+async function measure(options: Options, signal: AbortSignal): Promise<DurabilityReport> {
+  const redis = await comparedRedis();
   const machine = describeMachine();
   const cores = await divideCores();
   const folder = await Deno.makeTempDir({ prefix: "inmem-durability-" });
@@ -370,14 +353,13 @@ function formatReport({ machine, cores, redis, keys, rounds, rows }: DurabilityR
   return `${formatRows(rows)}\n\n${facts}; redis-server ${redis}; ${cores}\n${machine}`;
 }
 
-/** Runs the script; answers its exit status. */
-function main(words: readonly string[]): Promise<number> {
-  return runInterruptibly(async (signal) => {
-    const options = parseOptions(words);
-    if (options === undefined) return console.log(HELP);
-    const report = await measure(options, await comparedRedis(), signal);
-    console.log(options.json ? JSON.stringify(report, null, 2) : formatReport(report));
-  });
-}
+const SCRIPT: Script<Options, DurabilityReport> = {
+  help: HELP,
+  values: ["only", "keys", "rounds"],
+  flags: ["quick"],
+  read: readOptions,
+  measure,
+  format: formatReport,
+};
 
-if (import.meta.main) Deno.exitCode = await main(Deno.args);
+if (import.meta.main) Deno.exitCode = await runScript(SCRIPT, Deno.args);

@@ -15,13 +15,11 @@
  * @module
  */
 
-import { parseArgs } from "@std/cli/parse-args";
-import { messageOf, UsageError } from "../src/errors.ts";
 import { formatTable } from "../src/role/text_table.ts";
 import { Random } from "../tests/support/random.ts";
 import { ExactLru } from "./support/exact_lru.ts";
-import { parseNumber, refuseUnknown } from "./support/number_option.ts";
 import { SampledLru } from "./support/sampled_lru.ts";
+import { runScript, type Script, type ScriptWords } from "./support/script.ts";
 import { makeTraces, type Trace } from "./support/traces.ts";
 
 const KEYS_COUNT = 200_000;
@@ -44,7 +42,6 @@ Usage: deno run -A bench/hit_ratio.ts [options]
 interface Options {
   readonly seed: number;
   readonly scale: number;
-  readonly json: boolean;
 }
 
 /** What both caches have made of one trace. */
@@ -66,19 +63,11 @@ export interface HitReport {
   readonly rows: readonly HitRow[];
 }
 
-/** Reads the command line; `undefined` when it asks for help. */
-function parseOptions(words: readonly string[]): Options | undefined {
-  const args = parseArgs(words, {
-    string: ["seed", "scale"],
-    boolean: ["json", "help"],
-    default: { seed: String(crypto.getRandomValues(new Uint32Array(1))[0]!), scale: "1" },
-    unknown: refuseUnknown,
-  });
-  if (args.help) return undefined;
+function readOptions(words: ScriptWords): Options {
+  const anySeed = crypto.getRandomValues(new Uint32Array(1))[0]!;
   return {
-    seed: parseNumber("--seed", args.seed, { min: 0, max: 2 ** 32 - 1, integer: true }),
-    scale: parseNumber("--scale", args.scale, { min: 0.05, max: 20 }),
-    json: args.json,
+    seed: words.number("seed", anySeed, { min: 0, max: 2 ** 32 - 1, integer: true }),
+    scale: words.number("scale", 1, { min: 0.05, max: 20 }),
   };
 }
 
@@ -140,22 +129,12 @@ function formatReport({ seed, keys, accesses, rows }: HitReport): string {
   return `${table}\n\n${size}; the same again: --seed ${seed}`;
 }
 
-/** Runs the script; answers its exit status. */
-function main(words: readonly string[]): number {
-  try {
-    const options = parseOptions(words);
-    if (options === undefined) {
-      console.log(HELP);
-      return 0;
-    }
-    const report = makeReport(options);
-    console.log(options.json ? JSON.stringify(report, null, 2) : formatReport(report));
-    return 0;
-  } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
-    console.error(messageOf(error));
-    return 2;
-  }
-}
+const SCRIPT: Script<Options, HitReport> = {
+  help: HELP,
+  values: ["seed", "scale"],
+  read: readOptions,
+  measure: makeReport,
+  format: formatReport,
+};
 
-if (import.meta.main) Deno.exitCode = main(Deno.args);
+if (import.meta.main) Deno.exitCode = await runScript(SCRIPT, Deno.args);

@@ -13,12 +13,10 @@
  * @module
  */
 
-import { parseArgs } from "@std/cli/parse-args";
-import { messageOf, UsageError } from "../src/errors.ts";
 import { formatTable } from "../src/role/text_table.ts";
 import { KeyedFrames, makeContext, Runner } from "./support/command_layer.ts";
 import { describeMachine } from "./support/machine.ts";
-import { parseNumber, refuseUnknown } from "./support/number_option.ts";
+import { runScript, type Script } from "./support/script.ts";
 
 /** Numbers of keys at which is measured. The ratio is that of the last to the one before. */
 const KEYS_COUNTS = [100_000, 1_000_000, 50_000_000];
@@ -191,27 +189,12 @@ A get behind it: p50 ${report.getP50Ms.toFixed(2)} ms, p99.99 ${report.getP9999M
 ${report.machine}`;
 }
 
-/** Runs the script; answers its exit status. */
-async function main(words: readonly string[]): Promise<number> {
-  try {
-    const args = parseArgs(words, {
-      string: ["scale"],
-      boolean: ["json", "help"],
-      default: { scale: "1" },
-      unknown: refuseUnknown,
-    });
-    if (args.help) {
-      console.log(HELP);
-      return 0;
-    }
-    const report = await measure(parseNumber("--scale", args.scale, { min: 0.001, max: 1.5 }));
-    console.log(args.json ? JSON.stringify(report, null, 2) : formatReport(report));
-    return 0;
-  } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
-    console.error(messageOf(error));
-    return 2;
-  }
-}
+const SCRIPT: Script<number, LargeStoreReport> = {
+  help: HELP,
+  values: ["scale"],
+  read: (words) => words.number("scale", 1, { min: 0.001, max: 1.5 }),
+  measure,
+  format: formatReport,
+};
 
-if (import.meta.main) Deno.exitCode = await main(Deno.args);
+if (import.meta.main) Deno.exitCode = await runScript(SCRIPT, Deno.args);

@@ -19,19 +19,16 @@
  * @module
  */
 
-import { parseArgs } from "@std/cli/parse-args";
 import { join } from "@std/path";
 import { UsageError } from "../src/errors.ts";
 import { type CertificatePaths, makeCertificates } from "../src/role/certs.ts";
 import { formatTable } from "../src/role/text_table.ts";
-import { delay } from "./support/delay.ts";
-import { InmemServer } from "./support/inmem_server.ts";
-import { runInterruptibly } from "./support/interruptible.ts";
+import { settledResidentBytes } from "./support/resident_memory.ts";
+import { InmemServer } from "./support/inmem.ts";
 import { type Load, LOADS } from "./support/loads.ts";
 import { describeMachine } from "./support/machine.ts";
-import { parseNumber, refuseUnknown } from "./support/number_option.ts";
 import { RedisServer, redisVersion } from "./support/redis_server.ts";
-import { settledResidentBytes } from "./support/resident_memory.ts";
+import { delay, runScript, type Script, type ScriptWords } from "./support/script.ts";
 
 const ROUNDS_DEFAULT = 3;
 /** A pipeline of so many commands, and its replies, fit the sockets' buffers. */
@@ -60,7 +57,6 @@ Usage: deno run -A bench/memory.ts [options]
 interface Options {
   readonly rounds: number;
   readonly scale: number;
-  readonly json: boolean;
 }
 
 /** A server as it is measured here. */
@@ -99,19 +95,10 @@ interface Samples {
   readonly inmemUsed: number[];
 }
 
-/** Reads the command line; `undefined` when it asks for help. */
-function parseOptions(words: readonly string[]): Options | undefined {
-  const args = parseArgs(words, {
-    string: ["rounds", "scale"],
-    boolean: ["json", "help"],
-    default: { rounds: String(ROUNDS_DEFAULT), scale: "1" },
-    unknown: refuseUnknown,
-  });
-  if (args.help) return undefined;
+function readOptions(words: ScriptWords): Options {
   return {
-    rounds: parseNumber("--rounds", args.rounds, { min: 1, max: 100, integer: true }),
-    scale: parseNumber("--scale", args.scale, { min: 0.001, max: 20 }),
-    json: args.json,
+    rounds: words.number("rounds", ROUNDS_DEFAULT, { min: 1, max: 100, integer: true }),
+    scale: words.number("scale", 1, { min: 0.001, max: 20 }),
   };
 }
 
@@ -248,7 +235,9 @@ function formatReport({ machine, redis, inmem, rounds, rows }: MemoryReport): st
 }
 
 /** Measures in a temporary folder, which is gone afterwards as the servers are. */
-async function measure(options: Options, redis: string, signal: AbortSignal): Promise<MemoryReport> {
+async function measure(options: Options, signal: AbortSignal): Promise<MemoryReport> {
+  const redis = await redisVersion();
+  if (redis === undefined) throw new UsageError("Cannot compare: there is no redis-server on PATH");
   const folder = await Deno.makeTempDir({ prefix: "inmem-memory-" });
   try {
     const { paths } = await makeCertificates(join(folder, "certs"), []);
@@ -258,16 +247,12 @@ async function measure(options: Options, redis: string, signal: AbortSignal): Pr
   }
 }
 
-/** Runs the script; answers its exit status. */
-function main(words: readonly string[]): Promise<number> {
-  return runInterruptibly(async (signal) => {
-    const options = parseOptions(words);
-    if (options === undefined) return console.log(HELP);
-    const redis = await redisVersion();
-    if (redis === undefined) throw new UsageError("Cannot compare: there is no redis-server on PATH");
-    const report = await measure(options, redis, signal);
-    console.log(options.json ? JSON.stringify(report, null, 2) : formatReport(report));
-  });
-}
+const SCRIPT: Script<Options, MemoryReport> = {
+  help: HELP,
+  values: ["rounds", "scale"],
+  read: readOptions,
+  measure,
+  format: formatReport,
+};
 
-if (import.meta.main) Deno.exitCode = await main(Deno.args);
+if (import.meta.main) Deno.exitCode = await runScript(SCRIPT, Deno.args);

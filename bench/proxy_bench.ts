@@ -10,7 +10,7 @@
  * in each pipeline, would cost itself and them more; so this is the hardest to come near for a proxy.
  *
  * **Cores.** A proxy is one more process, and "one core each side" needs a third core, which a machine may not have.
- * `--arrangement` (support/arrangements.ts) says who shares one then:
+ * `--arrangement` (support/cores.ts) says who shares one then:
  *
  * - `apart`: load, servers and proxy have a core each. The default where there are three.
  * - `alone`: what is measured, which is the proxy, or else the servers, has a core to itself; all else has the other. The
@@ -43,28 +43,18 @@
  * @module
  */
 
-import { parseArgs } from "@std/cli/parse-args";
 import { join } from "@std/path";
-import { UsageError } from "../src/errors.ts";
 import { type CertificatePaths, makeCertificates } from "../src/role/certs.ts";
-import { type Arrangement, ARRANGEMENTS, CorePlan } from "./support/arrangements.ts";
-import { parseChoice } from "./support/choice_option.ts";
-import { PIPELINES } from "./support/compared_tests.ts";
-import { inmemVersion } from "./support/inmem_version.ts";
-import { runInterruptibly } from "./support/interruptible.ts";
+import { type Arrangement, ARRANGEMENTS, CorePlan } from "./support/cores.ts";
+import { PIPELINES } from "./support/redis_benchmark.ts";
+import { describeMachine, inmemVersion } from "./support/machine.ts";
 import { LoadGenerator } from "./support/load_generator.ts";
-import { describeMachine } from "./support/machine.ts";
-import { parseNumber, refuseUnknown } from "./support/number_option.ts";
-import { formatProxyReport, type ProxyReport, type ProxySection } from "./support/proxy_report.ts";
-import {
-  type Comparators,
-  compareToDirect,
-  compareToTwemproxy,
-  findComparators,
-  measureLoad,
-} from "./support/proxy_sections.ts";
+import { formatProxyReport, type ProxyReport, type ProxySection } from "./support/proxy_comparison.ts";
+import { compareToDirect, compareToTwemproxy, findComparators, measureLoad } from "./support/proxy_sections.ts";
+import { runScript, type Script, type ScriptWords } from "./support/script.ts";
 
 const SECTIONS = ["direct", "twemproxy", "load"] as const;
+const CONNECTIONS_DEFAULT = 50;
 const FULL = { rounds: 5, runMs: 1_200, retries: 2, keys: 100_000 };
 /** For trying the script out, and for its test. */
 const QUICK = { rounds: 1, runMs: 50, retries: 0, keys: 2_000 };
@@ -78,7 +68,7 @@ Usage: deno run -A bench/proxy_bench.ts [options]
   --pipelines NUMBERS  of ${PIPELINES.join(", ")}; all of them unless given
   --arrangement NAME   which processes share a core, one of ${ARRANGEMENTS.join(", ")}
                        (default: apart where there are three cores, else alone)
-  --connections NUMBER that make the load (default: 50)
+  --connections NUMBER that make the load (default: ${CONNECTIONS_DEFAULT})
   --keys NUMBER        that are read and written at random (default: ${FULL.keys})
   --rounds NUMBER      how often everything is measured; medians are told (default: ${FULL.rounds})
   --quick              short runs, one round, few keys: no figures to rely on
@@ -95,42 +85,24 @@ interface Options {
   readonly rounds: number;
   readonly runMs: number;
   readonly retries: number;
-  readonly json: boolean;
 }
 
-/** Reads the command line; `undefined` when it asks for help. */
-function parseOptions(words: readonly string[]): Options | undefined {
-  const args = parseArgs(words, {
-    string: ["only", "pipelines", "arrangement", "connections", "keys", "rounds"],
-    boolean: ["quick", "json", "help"],
-    default: { only: SECTIONS.join(","), pipelines: PIPELINES.join(","), connections: "50" },
-    unknown: refuseUnknown,
-  });
-  if (args.help) return undefined;
-  const size = args.quick ? QUICK : FULL;
-  const { keys = size.keys, rounds = size.rounds } = args;
-  const arrangement = ARRANGEMENTS.find((name) => name === args.arrangement);
-  if (arrangement !== args.arrangement) {
-    throw new UsageError(`Cannot use "${args.arrangement}" as --arrangement: expected ${ARRANGEMENTS.join(", ")}`);
-  }
+function readOptions(words: ScriptWords): Options {
+  const size = words.has("quick") ? QUICK : FULL;
   return {
     ...size,
-    only: parseChoice("--only", args.only, SECTIONS),
-    pipelines: parseChoice("--pipelines", args.pipelines, PIPELINES.map(String)).map(Number),
-    arrangement,
-    connections: parseNumber("--connections", args.connections, { min: 3, max: 1_000, integer: true }),
-    keys: parseNumber("--keys", String(keys), { min: 1_000, max: 10_000_000, integer: true }),
-    rounds: parseNumber("--rounds", String(rounds), { min: 1, max: 100, integer: true }),
-    json: args.json,
+    only: words.some("only", SECTIONS),
+    pipelines: words.some("pipelines", PIPELINES.map(String)).map(Number),
+    arrangement: words.one("arrangement", ARRANGEMENTS),
+    connections: words.number("connections", CONNECTIONS_DEFAULT, { min: 3, max: 1_000, integer: true }),
+    keys: words.number("keys", size.keys, { min: 1_000, max: 10_000_000, integer: true }),
+    rounds: words.number("rounds", size.rounds, { min: 1, max: 100, integer: true }),
   };
 }
 
 /** Measures in a temporary folder, which is gone afterwards as all processes are. */
-async function measure(
-  options: Options,
-  comparators: Comparators | undefined,
-  signal: AbortSignal,
-): Promise<ProxyReport> {
+async function measure(options: Options, signal: AbortSignal): Promise<ProxyReport> {
+  const comparators = options.only.includes("twemproxy") ? await findComparators() : undefined;
   const { only, keys, connections, rounds, runMs, retries, pipelines } = options;
   const before = Deno.loadavg()[0]!;
   const plan = await CorePlan.make(options.arrangement);
@@ -158,15 +130,13 @@ async function measure(
   };
 }
 
-/** Runs the script; answers its exit status. */
-function main(words: readonly string[]): Promise<number> {
-  return runInterruptibly(async (signal) => {
-    const options = parseOptions(words);
-    if (options === undefined) return console.log(HELP);
-    const comparators = options.only.includes("twemproxy") ? await findComparators() : undefined;
-    const report = await measure(options, comparators, signal);
-    console.log(options.json ? JSON.stringify(report, null, 2) : formatProxyReport(report));
-  });
-}
+const SCRIPT: Script<Options, ProxyReport> = {
+  help: HELP,
+  values: ["only", "pipelines", "arrangement", "connections", "keys", "rounds"],
+  flags: ["quick"],
+  read: readOptions,
+  measure,
+  format: formatProxyReport,
+};
 
-if (import.meta.main) Deno.exitCode = await main(Deno.args);
+if (import.meta.main) Deno.exitCode = await runScript(SCRIPT, Deno.args);

@@ -1,7 +1,7 @@
 /**
  * `inmem server` next to `redis-server`, both over TLS and without persistence, under the load of `redis-benchmark`.
  *
- * A third server stands beside them, the ceiling (support/ceiling_program.ts), which only counts commands: what this
+ * A third server stands beside them, the ceiling (support/ceiling.ts), which only counts commands: what this
  * runtime's input and output allow. Each has a process on one core, and the load generator has the other. Every test runs
  * against one right after the other, for as long a time each, in rounds that change their order. What is told of a ratio is
  * the median over the rounds: other work on the machine strikes both sides of it, and a run during which there is much of
@@ -18,24 +18,26 @@
  * @module
  */
 
-import { parseArgs } from "@std/cli/parse-args";
 import { join } from "@std/path";
 import { UsageError } from "../src/errors.ts";
 import { makeCertificates } from "../src/role/certs.ts";
-import { CeilingServer } from "./support/ceiling_server.ts";
-import { parseChoice } from "./support/choice_option.ts";
+import { CeilingServer } from "./support/ceiling.ts";
 import { ComparedServer } from "./support/compared_server.ts";
-import { COMPARED_TESTS, type ComparedTest, KEYS_COUNT, PIPELINES, VALUE_BYTES } from "./support/compared_tests.ts";
+import {
+  COMPARED_TESTS,
+  comparedRedis,
+  type ComparedTest,
+  KEYS_COUNT,
+  PIPELINES,
+  VALUE_BYTES,
+} from "./support/redis_benchmark.ts";
 import { compareLatency, compareOneWrite, compareThroughput } from "./support/comparison.ts";
 import { commandOf, CONNECTIONS_COUNT, formatComparison, type RedisComparison } from "./support/comparison_report.ts";
-import { InmemServer } from "./support/inmem_server.ts";
-import { inmemVersion } from "./support/inmem_version.ts";
-import { runInterruptibly } from "./support/interruptible.ts";
-import { describeMachine } from "./support/machine.ts";
-import { parseNumber, refuseUnknown } from "./support/number_option.ts";
-import { divideCores } from "./support/processor_cores.ts";
-import { comparedRedis } from "./support/redis_benchmark.ts";
+import { InmemServer } from "./support/inmem.ts";
+import { describeMachine, inmemVersion } from "./support/machine.ts";
+import { divideCores } from "./support/cores.ts";
 import { RedisServer } from "./support/redis_server.ts";
+import { runScript, type Script, type ScriptWords } from "./support/script.ts";
 
 /** How large runs are, how often one is repeated that others disturb, and how many times the large value is read. */
 const FULL = { rounds: 5, runMs: 1_200, retries: 2, keys: KEYS_COUNT, leastRequests: 500, gets: 2_000 };
@@ -67,32 +69,18 @@ interface Options {
   readonly keys: number;
   readonly leastRequests: number;
   readonly gets: number;
-  readonly json: boolean;
 }
 
-/** Reads the command line; `undefined` when it asks for help. */
-function parseOptions(words: readonly string[]): Options | undefined {
-  const args = parseArgs(words, {
-    string: ["only", "pipelines", "rounds"],
-    boolean: ["quick", "json", "help"],
-    default: { only: NAMES.join(","), pipelines: PIPELINES.join(",") },
-    unknown: refuseUnknown,
-  });
-  if (args.help) return undefined;
-  const names = parseChoice("--only", args.only, NAMES);
-  const pipelines = parseChoice("--pipelines", args.pipelines, PIPELINES.map(String)).map(Number);
+function readOptions(words: ScriptWords): Options {
+  const names = words.some("only", NAMES);
+  const pipelines = words.some("pipelines", PIPELINES.map(String)).map(Number);
   const tests = COMPARED_TESTS.filter((test) => names.includes(shortName(test)));
   if (!tests.some(({ asked }) => pipelines.some((pipeline) => asked.has(pipeline)))) {
     throw new UsageError(`Cannot measure ${names.join(", ")}: expected another of --pipelines`);
   }
-  const size = args.quick ? QUICK : FULL;
-  return {
-    ...size,
-    tests,
-    pipelines,
-    rounds: parseNumber("--rounds", args.rounds ?? String(size.rounds), { min: 1, max: 100, integer: true }),
-    json: args.json,
-  };
+  const size = words.has("quick") ? QUICK : FULL;
+  const rounds = words.number("rounds", size.rounds, { min: 1, max: 100, integer: true });
+  return { ...size, tests, pipelines, rounds };
 }
 
 function shortName({ tests }: ComparedTest): string {
@@ -100,7 +88,8 @@ function shortName({ tests }: ComparedTest): string {
 }
 
 /** Starts the servers, with certificates in a temporary folder, and compares. All is gone afterwards. */
-async function measure(options: Options, redis: string, signal: AbortSignal): Promise<RedisComparison> {
+async function measure(options: Options, signal: AbortSignal): Promise<RedisComparison> {
+  const redis = await comparedRedis();
   const machine = describeMachine();
   const before = Deno.loadavg()[0]!;
   const { launcher, description: cores } = await divideCores();
@@ -140,14 +129,13 @@ async function measure(options: Options, redis: string, signal: AbortSignal): Pr
   };
 }
 
-/** Runs the script; answers its exit status. */
-function main(words: readonly string[]): Promise<number> {
-  return runInterruptibly(async (signal) => {
-    const options = parseOptions(words);
-    if (options === undefined) return console.log(HELP);
-    const report = await measure(options, await comparedRedis(), signal);
-    console.log(options.json ? JSON.stringify(report, null, 2) : formatComparison(report));
-  });
-}
+const SCRIPT: Script<Options, RedisComparison> = {
+  help: HELP,
+  values: ["only", "pipelines", "rounds"],
+  flags: ["quick"],
+  read: readOptions,
+  measure,
+  format: formatComparison,
+};
 
-if (import.meta.main) Deno.exitCode = await main(Deno.args);
+if (import.meta.main) Deno.exitCode = await runScript(SCRIPT, Deno.args);

@@ -16,7 +16,7 @@ import type { LargeStoreReport } from "../bench/large_store.ts";
 import type { MemoryReport } from "../bench/memory.ts";
 import type { Ratio, RedisComparison } from "../bench/support/comparison_report.ts";
 import { LOADS } from "../bench/support/loads.ts";
-import type { ProxyReport } from "../bench/support/proxy_report.ts";
+import type { ProxyReport } from "../bench/support/proxy_comparison.ts";
 import { hasRedisBenchmark } from "../bench/support/redis_benchmark.ts";
 import { redisVersion } from "../bench/support/redis_server.ts";
 import { findTwemproxy } from "../bench/support/twemproxy.ts";

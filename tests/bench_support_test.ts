@@ -2,7 +2,7 @@
 
 import { assertEquals } from "@std/assert";
 import { atLeast, atMost } from "../bench/support/bound_row.ts";
-import { CommandCounter } from "../bench/support/command_counter.ts";
+import { CommandCounter } from "../bench/support/ceiling.ts";
 import { compare } from "../bench/support/comparison_report.ts";
 import { lastRequestsPerSecond } from "../bench/support/redis_benchmark.ts";
 import { encodeCommands } from "../bench/support/resp_connection.ts";

@@ -7,13 +7,18 @@
 
 import { execute } from "../../src/command/dispatch.ts";
 import type { Store } from "../../src/store/store.ts";
-import { decodeRequest, FRAME_PREFIX_BYTES, frameLength, RequestWriter } from "../../src/wire/native/frame.ts";
-import type { Argument } from "../../src/wire/native/frame.ts";
+import {
+  type Argument,
+  decodeRequest,
+  FRAME_PREFIX_BYTES,
+  frameLength,
+  RequestWriter,
+} from "../../src/wire/native/frame.ts";
 import { NativeReply } from "../../src/wire/reply.ts";
 import { Request } from "../../src/wire/request.ts";
 import { BenchContext } from "./bench_context.ts";
 import { Stopwatch } from "./holds.ts";
-import { threadTimeMs } from "./thread_time.ts";
+import { threadTimeMs } from "./processor_time.ts";
 
 /** Requests that are encoded at a time. */
 const BATCH_COUNT = 10_000;
@@ -119,4 +124,26 @@ export function encodeRequests(count: number, make: (index: number) => readonly 
   const writer = new RequestWriter();
   for (let index = 0; index < count; index++) writer.add(make(index));
   return writer.take();
+}
+
+const ELEMENTS_PER_COMMAND = 1_000;
+
+/** Makes a list, of elements of 10 bytes unless others are given. */
+export function makeList(runner: CommandRunner, key: string, count: number, element?: () => string): void {
+  runner.runAll(Math.ceil(count / ELEMENTS_PER_COMMAND), (index) => {
+    const first = index * ELEMENTS_PER_COMMAND;
+    const length = Math.min(ELEMENTS_PER_COMMAND, count - first);
+    return ["rpush", key, ...Array.from({ length }, (_, at) => element?.() ?? numbered("e", first + at))];
+  });
+}
+
+/** Makes a hash of fields of 10 bytes with values of 20. */
+export function makeHash(runner: CommandRunner, key: string, count: number): void {
+  const value = "v".repeat(20);
+  runner.runAll(count, (index) => ["hset", key, numbered("f", index), value]);
+}
+
+/** A name of 10 bytes. */
+export function numbered(letter: string, number: number): string {
+  return `${letter}${String(number).padStart(9, "0")}`;
 }

@@ -4,12 +4,11 @@
  * @module
  */
 
-import { commandsOf, type ComparedTest, type Dataset, VALUE_BYTES } from "./compared_tests.ts";
+import { commandsOf, type ComparedTest, type Dataset, runBenchmark, VALUE_BYTES } from "./redis_benchmark.ts";
 import { CONNECTIONS_COUNT } from "./comparison_report.ts";
 import type { Run, SideName } from "./comparison_report.ts";
-import { delay } from "./delay.ts";
+import { delay } from "./script.ts";
 import { machineTimeMs, ownTimeMs, processorTimeMs } from "./processor_time.ts";
-import { runBenchmark } from "./redis_benchmark.ts";
 import { type Endpoint, RespConnection } from "./resp_connection.ts";
 
 /** Commands of a dataset that are sent at once. */

@@ -6,7 +6,7 @@
 
 import { atLeast, atMost, median } from "./bound_row.ts";
 import type { ComparedServer } from "./compared_server.ts";
-import { CEILING_ASKED, CEILING_PIPELINE, type ComparedTest } from "./compared_tests.ts";
+import { CEILING_ASKED, CEILING_PIPELINE, type ComparedTest } from "./redis_benchmark.ts";
 import {
   compare,
   type ComparisonRow,

@@ -6,8 +6,7 @@
 
 import { formatTable } from "../../src/role/text_table.ts";
 import { type Bound, formatCount, median } from "./bound_row.ts";
-import { VALUE_BYTES } from "./compared_tests.ts";
-import { benchmarkCommand } from "./redis_benchmark.ts";
+import { benchmarkCommand, VALUE_BYTES } from "./redis_benchmark.ts";
 
 export const CONNECTIONS_COUNT = 50;
 

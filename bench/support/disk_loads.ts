@@ -4,8 +4,8 @@
  * @module
  */
 
-import { delay } from "./delay.ts";
 import { residentBytes } from "./resident_memory.ts";
+import { delay } from "./script.ts";
 import { encodeCommands, RespConnection } from "./resp_connection.ts";
 import type { Endpoint } from "./resp_connection.ts";
 

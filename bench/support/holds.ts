@@ -4,7 +4,7 @@
  * @module
  */
 
-import { threadDelayMs, threadTimeMs } from "./thread_time.ts";
+import { threadDelayMs, threadTimeMs } from "./processor_time.ts";
 
 /** A timer of no time waits so long by itself, at most. */
 const TIMER_WAIT_MAX_MS = 2.5;

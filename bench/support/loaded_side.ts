@@ -5,8 +5,8 @@
  * @module
  */
 
-import type { CorePlan, Part, Processes } from "./arrangements.ts";
-import { delay } from "./delay.ts";
+import type { CorePlan, Part, Processes } from "./cores.ts";
+import { delay } from "./script.ts";
 import type { LoadGenerator, LoadResult, LoadRun, LoadTarget } from "./load_generator.ts";
 import { machineTimeMs, ownTimeMs, processorTimeMs } from "./processor_time.ts";
 

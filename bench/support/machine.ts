@@ -1,8 +1,10 @@
 /**
- * The machine that figures come from: without it they mean little.
+ * The machine and the version that figures come from: without them they mean little.
  *
  * @module
  */
+
+import { inmemCommand, ROOT } from "../../cluster/role_process.ts";
 
 /** The processor, its cores, the kernel and the runtime, in one line. */
 export function describeMachine(): string {
@@ -19,4 +21,11 @@ function processorModel(): string {
     // Not Linux: the architecture has to do.
   }
   return Deno.build.arch;
+}
+
+/** What `inmem --version` says, of the binary or of the sources. */
+export async function inmemVersion(): Promise<string> {
+  const [program, ...args] = inmemCommand("--version");
+  const { stdout } = await new Deno.Command(program!, { args, cwd: ROOT, stdin: "null" }).output();
+  return new TextDecoder().decode(stdout).trim().replace(/^inmem /, "");
 }

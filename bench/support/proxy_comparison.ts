@@ -4,10 +4,11 @@
  * @module
  */
 
-import type { Part } from "./arrangements.ts";
-import { type Bound, median } from "./bound_row.ts";
+import { formatTable } from "../../src/role/text_table.ts";
+import { type Bound, formatCount, median } from "./bound_row.ts";
 import { compare, type Ratio } from "./comparison_report.ts";
-import type { LoadCommand } from "./load_requests.ts";
+import type { Part } from "./cores.ts";
+import { type LoadCommand, VALUE_BYTES } from "./load_requests.ts";
 import type { LoadedSide, SideRun } from "./loaded_side.ts";
 
 /** A run goes on so long before the first that counts, as a part of the time that those take: code is compiled then. */
@@ -94,4 +95,81 @@ function makeRows({ command, pipeline, runs }: Cell, sides: readonly LoadedSide[
 /** Of what is measured: the proxy, or the servers where there is none. */
 function measuredNs({ ns }: SideRun): number {
   return ns.proxy ?? ns.servers!;
+}
+
+/** One comparison. */
+export interface ProxySection {
+  readonly title: string;
+  readonly rows: readonly ProxyRow[];
+}
+
+/** What `--json` prints. */
+export interface ProxyReport {
+  readonly machine: string;
+  /** Who runs on which core. */
+  readonly cores: string;
+  /** Processes that were ready to run, over the minute before the first round and the minute before the end. */
+  readonly loadAverages: readonly [before: number, after: number];
+  readonly inmem: string;
+  readonly connections: number;
+  readonly keys: number;
+  readonly rounds: number;
+  readonly runMs: number;
+  readonly sections: readonly ProxySection[];
+}
+
+const HEADINGS = [
+  "",
+  "requests a second",
+  "ratio",
+  "asked",
+  "met",
+  "a core's ratio",
+  "p50 ms",
+  "p99 ms",
+  "p99.9 ms",
+  "proxy ns",
+  "servers ns",
+  "load ns",
+];
+
+/** The report as text. */
+export function formatProxyReport(report: ProxyReport): string {
+  const { sections, connections, keys, rounds, runMs, inmem, cores, machine } = report;
+  const tables = sections.map(({ title, rows }) => `${title}\n\n${formatTable([HEADINGS, ...rows.map(formatRow)])}`);
+  const [before, after] = report.loadAverages.map((load) => load.toFixed(2));
+  return `${tables.join("\n\n")}
+
+medians of ${rounds} rounds of ${runMs} ms, ratios to the first of each group, from the same round; ns are processor time of
+a request, % the share of a core; a core's ratio is how much a core of the proxy can do next to a core of the first
+inmem ${inmem}, ${connections} connections, RESP, values of ${VALUE_BYTES} bytes, ${formatCount(keys)} keys at random
+${cores}
+${machine}; load average ${before} before, ${after} after`;
+}
+
+function formatRow(row: ProxyRow): string[] {
+  const { command, pipeline, side, requestsPerSecond, p50Ms, p99Ms, p999Ms, ratio, coreRatio } = row;
+  return [
+    `${command}, pipeline ${pipeline}: ${side}`,
+    formatCount(Math.round(requestsPerSecond)),
+    ...formatRatio(ratio),
+    coreRatio?.ratio.toFixed(2) ?? "",
+    ...[p50Ms, p99Ms, p999Ms].map((ms) => ms.toFixed(2)),
+    ...(["proxy", "servers", "load"] as const).map((part) => formatTime(row, part)),
+  ];
+}
+
+function formatRatio(ratio: Ratio | undefined): string[] {
+  const { asked, met } = ratio ?? {};
+  return [
+    ratio?.ratio.toFixed(2) ?? "",
+    asked === undefined ? "" : `${asked.relation} ${asked.value}`,
+    met === undefined ? "" : met ? "yes" : "NO",
+  ];
+}
+
+function formatTime({ ns, requestsPerSecond }: ProxyRow, part: Part): string {
+  const time = ns[part];
+  if (time === undefined) return "";
+  return `${formatCount(Math.round(time))} (${(time * requestsPerSecond / 1e7).toFixed(0).padStart(3)} %)`;
 }

@@ -6,7 +6,7 @@
 
 import { messageOf } from "../../src/errors.ts";
 import type { CertificatePaths } from "../../src/role/certs.ts";
-import { delay } from "./delay.ts";
+import { delay } from "./script.ts";
 import { type Endpoint, RespConnection } from "./resp_connection.ts";
 
 const HOSTNAME = "127.0.0.1";

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { delay } from "./delay.ts";
+import { delay } from "./script.ts";
 
 const POLL_MS = 50;
 /** A process that never gets quiet is read after this time all the same. */

@@ -14,9 +14,8 @@ import type { CertificatePaths } from "../../src/role/certs.ts";
 import type { Logger } from "../../src/role/logger.ts";
 import { type Server, startServer } from "../../src/server/server.ts";
 import { atMost, formatCount, formatFigure, median, Rows } from "./bound_row.ts";
-import { CommandRunner } from "./command_runner.ts";
+import { CommandRunner, makeHash, makeList } from "./command_runner.ts";
 import { type Watched, watchUntil } from "./holds.ts";
-import { makeHash, makeList } from "./large_values.ts";
 import { Peer } from "./peer.ts";
 
 const IDLE_MS = 2_000;

@@ -15,9 +15,8 @@ import { Store } from "../../src/store/store.ts";
 import { type Argument, decodeReply, FRAME_PREFIX_BYTES, type Value } from "../../src/wire/native/frame.ts";
 import { Random } from "../../tests/support/random.ts";
 import { atMost, formatCount, formatFigure, median, Rows } from "./bound_row.ts";
-import { CommandRunner, encodeRequests } from "./command_runner.ts";
+import { CommandRunner, encodeRequests, makeHash, makeList, numbered } from "./command_runner.ts";
 import { type Hold, Stopwatch } from "./holds.ts";
-import { makeHash, makeList, numbered } from "./large_values.ts";
 
 const MIB = 1024 ** 2;
 const SEED = 7;

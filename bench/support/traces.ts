@@ -5,7 +5,6 @@
  */
 
 import { Random } from "../../tests/support/random.ts";
-import { Zipf } from "./zipf.ts";
 
 /** What is common in traces of caches, and the default of YCSB (Cooper et al., SoCC 2010), from where it comes. */
 const ZIPF_EXPONENT = 0.99;
@@ -87,4 +86,35 @@ function loopTrace({ keysCount, accessesCount }: TraceSize): Trace {
 function zipfRanks({ keysCount, accessesCount, seed }: TraceSize): Uint32Array {
   const zipf = new Zipf(keysCount, ZIPF_EXPONENT, new Random(seed));
   return Uint32Array.from({ length: accessesCount }, () => zipf.next());
+}
+
+/** Draws ranks from 0, the most frequent, to `count - 1`. */
+export class Zipf {
+  readonly #random: Random;
+  /** For each rank, the sum of its weight and of all before it. */
+  readonly #sums: Float64Array;
+
+  constructor(count: number, exponent: number, random: Random) {
+    this.#random = random;
+    this.#sums = new Float64Array(count);
+    let sum = 0;
+    for (let rank = 0; rank < count; rank++) {
+      sum += (rank + 1) ** -exponent;
+      this.#sums[rank] = sum;
+    }
+  }
+
+  /** The next rank. */
+  next(): number {
+    const sums = this.#sums;
+    const point = this.#random.below(2 ** 32) / 2 ** 32 * sums.at(-1)!;
+    // The first rank whose sum lies above the point.
+    let low = 0;
+    for (let high = sums.length - 1; low < high;) {
+      const middle = (low + high) >>> 1;
+      if (sums[middle]! > point) high = middle;
+      else low = middle + 1;
+    }
+    return low;
+  }
 }

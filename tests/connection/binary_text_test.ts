@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { threadTimeMs } from "../../bench/support/thread_time.ts";
+import { threadTimeMs } from "../../bench/support/processor_time.ts";
 import { binaryBytes, binaryText } from "../../src/connection/binary_text.ts";
 
 Deno.test("binaryText() returns one character for each byte, at any length", () => {

@@ -6,7 +6,7 @@
 import { assert, assertEquals, assertInstanceOf, assertLess } from "@std/assert";
 import { decode, encode } from "@std/msgpack";
 import type { ValueType } from "@std/msgpack";
-import { threadTimeMs } from "../../bench/support/thread_time.ts";
+import { threadTimeMs } from "../../bench/support/processor_time.ts";
 import { ProtocolError, ReplyError } from "../../src/errors.ts";
 import {
   decodeReply,

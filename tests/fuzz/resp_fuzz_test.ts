@@ -4,7 +4,7 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import { threadTimeMs } from "../../bench/support/thread_time.ts";
+import { threadTimeMs } from "../../bench/support/processor_time.ts";
 import { ProtocolError } from "../../src/errors.ts";
 import { NESTING_MAX_DEPTH } from "../../src/limits.ts";
 import { Request } from "../../src/wire/request.ts";

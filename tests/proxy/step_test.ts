@@ -8,7 +8,7 @@
  */
 
 import { assertEquals, assertLess } from "@std/assert";
-import { threadTimeMs } from "../../bench/support/thread_time.ts";
+import { threadTimeMs } from "../../bench/support/processor_time.ts";
 import { encodeText } from "../../src/bytes.ts";
 import { VALUE_SIZE_MAX_BYTES } from "../../src/limits.ts";
 import { startProxy } from "../../src/proxy/proxy.ts";

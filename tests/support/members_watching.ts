@@ -5,7 +5,7 @@
  */
 
 import { assert } from "@std/assert";
-import { threadDelayMs } from "../../bench/support/thread_time.ts";
+import { threadDelayMs } from "../../bench/support/processor_time.ts";
 import { watchMembers } from "../../src/route/members.ts";
 import type { Member } from "../../src/route/slots.ts";
 import { until } from "./until.ts";
