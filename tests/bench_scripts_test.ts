@@ -40,7 +40,7 @@ const COMPARED = [
 ];
 
 /** A script that takes longer than this is stopped, which also ends the servers that it has started. */
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 180_000;
 
 interface Script {
   /** The name of the script in `bench/`. */

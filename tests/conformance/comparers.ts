@@ -9,7 +9,7 @@
  * @module
  */
 
-import { encodeFrame, type Frame } from "./resp_frames.ts";
+import { encodeFrame, type Frame } from "../support/resp_frames.ts";
 
 type Comparer = (frames: readonly Frame[], words: readonly string[]) => readonly Frame[];
 

@@ -5,7 +5,7 @@
  */
 
 import { freePort } from "../../bench/support/redis_server.ts";
-import { RespClient } from "./resp_client.ts";
+import { RespClient } from "../support/resp_client.ts";
 
 const START_TIMEOUT_MS = 10_000;
 

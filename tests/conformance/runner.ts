@@ -6,8 +6,8 @@
 
 import { comparable } from "./comparers.ts";
 import type { Difference } from "./differences.ts";
-import { ConnectionEnded, RespClient } from "./resp_client.ts";
-import { encodeCommand, escape, type Frame } from "./resp_frames.ts";
+import { ConnectionEnded, RespClient } from "../support/resp_client.ts";
+import { encodeCommand, escape, type Frame } from "../support/resp_frames.ts";
 import type { Scenario, Step } from "./transcript.ts";
 import { pause } from "../support/pause.ts";
 

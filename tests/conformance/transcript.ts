@@ -23,7 +23,7 @@
  */
 
 import { assert } from "@std/assert";
-import { escape } from "./resp_frames.ts";
+import { escape } from "../support/resp_frames.ts";
 
 /** What is read after a step: a number of frames, nothing until the client is blocked, or everything until the end. */
 export type Expectation = number | "blocked" | "closed";

@@ -13,8 +13,8 @@ import type { Logger } from "../../src/role/logger.ts";
 import { startServer } from "../../src/server/main.ts";
 import { comparable } from "../conformance/comparers.ts";
 import { RedisServer, redisVersion } from "../conformance/redis_server.ts";
-import { RespClient } from "../conformance/resp_client.ts";
-import { encodeCommand, escape } from "../conformance/resp_frames.ts";
+import { RespClient } from "../support/resp_client.ts";
+import { encodeCommand, escape } from "../support/resp_frames.ts";
 import { amountOf } from "../support/amount.ts";
 import { pickSeed, Random } from "../support/random.ts";
 

@@ -7,8 +7,8 @@
 
 import { assertEquals } from "@std/assert";
 import type { Server } from "../../src/server/main.ts";
-import { RespClient } from "../conformance/resp_client.ts";
-import { encodeFrame } from "../conformance/resp_frames.ts";
+import { RespClient } from "../support/resp_client.ts";
+import { encodeFrame } from "../support/resp_frames.ts";
 import { amountOf } from "../support/amount.ts";
 import { type Leaving, PIPELINE, waitAndLeave, WAITING_COMMANDS } from "../support/leaving.ts";
 import { ask, clustered, connectResp, infoOf, type Rig, withProxy, withServers } from "../support/proxy_rig.ts";

@@ -5,8 +5,8 @@
 
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { encodeText } from "../../src/bytes.ts";
-import { RespClient } from "../conformance/resp_client.ts";
-import { encodeFrame } from "../conformance/resp_frames.ts";
+import { RespClient } from "../support/resp_client.ts";
+import { encodeFrame } from "../support/resp_frames.ts";
 import {
   ask,
   clustered,

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { startServer } from "../../src/server/main.ts";
-import { RespClient } from "../conformance/resp_client.ts";
-import { encodeCommand, encodeFrame } from "../conformance/resp_frames.ts";
+import { RespClient } from "../support/resp_client.ts";
+import { encodeCommand, encodeFrame } from "../support/resp_frames.ts";
 
 const MESSAGE = "message\r\n$1\r\nc\r\n$1\r\nm\r\n";
 

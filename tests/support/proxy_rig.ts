@@ -11,8 +11,8 @@ import { type Proxy, type ProxySettings, startProxy } from "../../src/proxy/main
 import type { Logger } from "../../src/role/logger.ts";
 import { ownersOf } from "../../src/route/slots.ts";
 import { type Server, type ServerSettings, startServer } from "../../src/server/main.ts";
-import { RespClient } from "../conformance/resp_client.ts";
-import { encodeFrame } from "../conformance/resp_frames.ts";
+import { RespClient } from "./resp_client.ts";
+import { encodeFrame } from "./resp_frames.ts";
 import { type FakeHandler, type FakePeer, FakeServer } from "./fake_server.ts";
 import { pause } from "./pause.ts";
 import { RawClient } from "./raw_client.ts";

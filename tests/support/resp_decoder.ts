@@ -1,5 +1,5 @@
 /**
- * Replies in RESP2 and RESP3 as values that tell all types apart: for tests, and with no code of ours in common.
+ * Replies in RESP2 and RESP3 as values that tell all types apart. The frames are read by {@linkcode decodeFrame}.
  *
  * ```text
  * +OK             { status: "OK" }            %1 …      { map: [[key, value]] }
@@ -14,6 +14,8 @@
  *
  * @module
  */
+
+import { binaryText, decodeFrame, type Frame } from "./resp_frames.ts";
 
 /** What a reply says. */
 export type RespValue =
@@ -40,14 +42,14 @@ export class IncompleteReply extends Error {}
 /**
  * Reads the reply at `at`.
  *
- * @returns what it says, and the position behind it
+ * @returns what it says, and the position after it
  * @throws {IncompleteReply} while it is not whole
  * @throws {Error} when those bytes are no reply
  */
 export function decodeResp(bytes: Uint8Array, at = 0): { value: RespValue; next: number } {
-  const reader = new Reader(bytes, at);
-  const value = reader.value();
-  return { value, next: reader.at };
+  const decoded = decodeFrame(bytes, at);
+  if (decoded === undefined) throw new IncompleteReply();
+  return { value: valueOf(decoded.frame), next: decoded.end };
 }
 
 /** Reads replies up to the end of `bytes`, which must be whole. */
@@ -63,97 +65,49 @@ export function decodeAllResp(bytes: Uint8Array): RespValue[] {
 
 /** Text as a bulk of its UTF-8 is told: a character a byte. */
 export function bulkOf(text: string): string {
-  return binary(new TextEncoder().encode(text));
+  return binaryText(new TextEncoder().encode(text));
 }
 
-function binary(bytes: Uint8Array): string {
-  let text = "";
-  for (let at = 0; at < bytes.length; at += 10_000) text += String.fromCharCode(...bytes.subarray(at, at + 10_000));
-  return text;
-}
-
-class Reader {
-  constructor(readonly bytes: Uint8Array, public at: number) {}
-
-  value(): RespValue {
-    const line = this.line();
-    const rest = line.slice(1);
-    switch (line[0]) {
-      case "+":
-        return { status: rest };
-      case "-":
-        return { error: rest };
-      case ":":
-        return integer(rest);
-      case ",":
-        return { double: rest };
-      case "(":
-        return { bigNumber: rest };
-      case "#":
-        if (rest !== "t" && rest !== "f") throw new Error(`No boolean: "${line}"`);
-        return { boolean: rest === "t" };
-      case "_":
-        if (rest !== "") throw new Error(`No null: "${line}"`);
-        return { nil: "_" };
-      case "$":
-        return rest === "-1" ? { nil: "$" } : this.content(count(rest));
-      case "!":
-        return { bulkError: this.content(count(rest)) };
-      case "=":
-        return { verbatim: this.content(count(rest)) };
-      case "*":
-        return rest === "-1" ? { nil: "*" } : this.values(count(rest));
-      case "~":
-        return { set: this.values(count(rest)) };
-      case ">":
-        return { push: this.values(count(rest)) };
-      case "%":
-        return { map: this.pairs(count(rest)) };
-      case "|":
-        return { attribute: this.pairs(count(rest)), of: this.value() };
-      default:
-        throw new Error(`No type: "${line}"`);
-    }
-  }
-
-  line(): string {
-    const end = this.bytes.indexOf(0x0d, this.at);
-    if (end === -1 || end + 1 === this.bytes.length) throw new IncompleteReply();
-    if (this.bytes[end + 1] !== 0x0a) throw new Error("CR without LF");
-    const line = binary(this.bytes.subarray(this.at, end));
-    if (line.includes("\n")) throw new Error("LF without CR");
-    this.at = end + 2;
-    return line;
-  }
-
-  content(length: number): string {
-    const end = this.at + length;
-    if (end + 2 > this.bytes.length) throw new IncompleteReply();
-    if (this.bytes[end] !== 0x0d || this.bytes[end + 1] !== 0x0a) throw new Error("No line end behind a content");
-    const content = binary(this.bytes.subarray(this.at, end));
-    this.at = end + 2;
-    return content;
-  }
-
-  values(length: number): RespValue[] {
-    const values: RespValue[] = [];
-    for (let i = 0; i < length; i++) values.push(this.value());
-    return values;
-  }
-
-  pairs(length: number): [RespValue, RespValue][] {
-    const pairs: [RespValue, RespValue][] = [];
-    for (let i = 0; i < length; i++) pairs.push([this.value(), this.value()]);
-    return pairs;
+/** What a frame says. */
+function valueOf({ type, line, body = "", items = [] }: Frame): RespValue {
+  switch (type) {
+    case "+":
+      return { status: line };
+    case "-":
+      return { error: line };
+    case ":":
+      return Number.isSafeInteger(Number(line)) ? Number(line) : BigInt(line);
+    case ",":
+      return { double: line };
+    case "(":
+      return { bigNumber: line };
+    case "#":
+      return { boolean: line === "t" };
+    case "_":
+      return { nil: type };
+    case "$":
+      return line === "-1" ? { nil: type } : body;
+    case "!":
+      return { bulkError: body };
+    case "=":
+      return { verbatim: body };
+    case "*":
+      return line === "-1" ? { nil: type } : items.map(valueOf);
+    case "~":
+      return { set: items.map(valueOf) };
+    case ">":
+      return { push: items.map(valueOf) };
+    case "%":
+      return { map: pairsOf(items) };
+    case "|":
+      return { attribute: pairsOf(items.slice(0, -1)), of: valueOf(items.at(-1)!) };
+    default:
+      throw new Error(`No type: "${type}"`);
   }
 }
 
-function integer(text: string): number | bigint {
-  if (!/^(0|-?[1-9][0-9]*)$/.test(text)) throw new Error(`No integer: "${text}"`);
-  return Number.isSafeInteger(Number(text)) ? Number(text) : BigInt(text);
-}
-
-function count(text: string): number {
-  if (!/^(0|[1-9][0-9]*)$/.test(text)) throw new Error(`No length: "${text}"`);
-  return Number(text);
+function pairsOf(items: readonly Frame[]): [RespValue, RespValue][] {
+  const pairs: [RespValue, RespValue][] = [];
+  for (let i = 0; i < items.length; i += 2) pairs.push([valueOf(items[i]!), valueOf(items[i + 1]!)]);
+  return pairs;
 }

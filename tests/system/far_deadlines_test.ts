@@ -2,7 +2,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { startServer } from "../../src/server/main.ts";
-import { RespClient } from "../conformance/resp_client.ts";
+import { RespClient } from "../support/resp_client.ts";
 
 const DEADLINES = [
   "4102444800000",

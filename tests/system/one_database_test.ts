@@ -4,8 +4,8 @@
  */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { RespClient } from "../conformance/resp_client.ts";
-import { encodeFrame } from "../conformance/resp_frames.ts";
+import { RespClient } from "../support/resp_client.ts";
+import { encodeFrame } from "../support/resp_frames.ts";
 import { ask, clustered, connectResp, infoOf } from "../support/proxy_rig.ts";
 import { framesOf, RawClient } from "../support/raw_client.ts";
 import { encodeLines } from "../support/resp_requests.ts";

@@ -2,8 +2,8 @@
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { startServer } from "../../../src/server/main.ts";
-import type { RespClient } from "../../conformance/resp_client.ts";
-import { encodeFrame } from "../../conformance/resp_frames.ts";
+import type { RespClient } from "../../support/resp_client.ts";
+import { encodeFrame } from "../../support/resp_frames.ts";
 import type { FakeHandler, FakePeer } from "../../support/fake_server.ts";
 import {
   ask,

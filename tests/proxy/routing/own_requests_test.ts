@@ -2,8 +2,8 @@
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { ABORT_DELAY_MS } from "../../../src/limits.ts";
-import { RespClient } from "../../conformance/resp_client.ts";
-import { encodeFrame } from "../../conformance/resp_frames.ts";
+import { RespClient } from "../../support/resp_client.ts";
+import { encodeFrame } from "../../support/resp_frames.ts";
 import type { FakeHandler } from "../../support/fake_server.ts";
 import { pause } from "../../support/pause.ts";
 import {

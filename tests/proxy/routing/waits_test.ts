@@ -4,7 +4,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { encodeText } from "../../../src/bytes.ts";
 import { ABORT_DELAY_MS } from "../../../src/limits.ts";
 import { ReadAhead } from "../../../src/net/read_ahead.ts";
-import { encodeFrame } from "../../conformance/resp_frames.ts";
+import { encodeFrame } from "../../support/resp_frames.ts";
 import type { FakeHandler, FakePeer } from "../../support/fake_server.ts";
 import { pause } from "../../support/pause.ts";
 import {

@@ -1,6 +1,6 @@
 /**
- * Decodes frames of RESP2 and RESP3 into trees, and encodes these into the same bytes. This code is separate from
- * `src/wire`, which it verifies.
+ * Decodes frames of RESP2 and RESP3 into trees, and encodes these into the same bytes. All tests that read replies use this
+ * decoder. It is separate from `src/wire`, which it verifies, and refuses whatever is not exactly as the protocol says.
  *
  * ```text
  * *2\r\n$1\r\na\r\n:1\r\n   →   { type: "*", line: "2", items: [{ type: "$", line: "1", body: "a" }, { type: ":", line: "1" }] }
@@ -19,7 +19,10 @@ export interface Frame {
   readonly line: string;
   /** The bytes after the line, of `$`, `=` and `!`. */
   readonly body?: string;
-  /** The elements of an aggregate; for a map, its keys and values alternately. */
+  /**
+   * The elements of an aggregate. A map has its keys and values alternately; attributes have theirs, and then the value that
+   * they belong to.
+   */
   readonly items?: readonly Frame[];
 }
 
@@ -29,43 +32,62 @@ export interface Decoded {
   readonly end: number;
 }
 
+const CR = 0x0d;
+const LF = 0x0a;
 const LINES = "+-:,_#(";
 const BULKS = "$=!";
 const AGGREGATES = "*~>%|";
 
+/** The forms of the line, for the types whose line is not any text. */
+const FORMS: Readonly<Record<string, RegExp>> = {
+  ":": /^(0|-?[1-9][0-9]*)$/,
+  "#": /^[tf]$/,
+  "_": /^$/,
+  // Only these two types have -1, for no value.
+  "$": /^(-1|0|[1-9][0-9]*)$/,
+  "*": /^(-1|0|[1-9][0-9]*)$/,
+};
+const COUNT = /^(0|[1-9][0-9]*)$/;
+
 /**
- * Decodes the frame at `start`, or returns `undefined` while the frame is incomplete.
+ * Decodes the frame at `start`, or returns `undefined` while the frame is incomplete. No byte at `end` or after it is read.
  *
  * @throws {Error} when the bytes are not a frame
  */
-export function decodeFrame(bytes: Uint8Array, start: number, end: number): Decoded | undefined {
-  let lineEnd = start;
-  do {
-    lineEnd = bytes.indexOf(0x0d, lineEnd);
-    if (lineEnd < 0 || lineEnd + 1 >= end) return undefined;
-  } while (bytes[lineEnd + 1] !== 0x0a && ++lineEnd);
+export function decodeFrame(bytes: Uint8Array, start = 0, end = bytes.length): Decoded | undefined {
+  const lineEnd = bytes.indexOf(CR, start);
+  if (lineEnd < 0 || lineEnd + 1 >= end) return undefined;
   const type = String.fromCharCode(bytes[start]!);
   const line = binaryText(bytes, start + 1, lineEnd);
+  if (bytes[lineEnd + 1] !== LF || line.includes("\n")) throw new Error(`No line: ${escape(type + line)}`);
   let at = lineEnd + 2;
-  if (LINES.includes(type)) return { frame: { type, line }, end: at };
-  if (!BULKS.includes(type) && !AGGREGATES.includes(type) || !/^(-1|0|[1-9][0-9]*)$/.test(line)) {
-    throw new Error(`No frame: ${escape(type + line)}`);
+  const isLine = LINES.includes(type);
+  if (!isLine && !BULKS.includes(type) && !AGGREGATES.includes(type)) {
+    throw new Error(`No type: ${escape(type + line)}`);
   }
+  const form = FORMS[type] ?? (isLine ? undefined : COUNT);
+  if (form !== undefined && !form.test(line)) throw new Error(`No frame: ${escape(type + line)}`);
+  if (isLine || line === "-1") return { frame: { type, line }, end: at };
   const count = Number(line);
-  if (count < 0) return { frame: { type, line }, end: at };
   if (BULKS.includes(type)) {
     if (end < at + count + 2) return undefined;
-    if (bytes[at + count] !== 0x0d || bytes[at + count + 1] !== 0x0a) throw new Error(`No end of ${type}${line}`);
+    if (bytes[at + count] !== CR || bytes[at + count + 1] !== LF) throw new Error(`No end of ${type}${line}`);
     return { frame: { type, line, body: binaryText(bytes, at, at + count) }, end: at + count + 2 };
   }
   const items: Frame[] = [];
-  for (let missing = "%|".includes(type) ? 2 * count : count; missing > 0; missing--) {
+  for (let missing = itemsCount(type, count); missing > 0; missing--) {
     const item = decodeFrame(bytes, at, end);
     if (item === undefined) return undefined;
     items.push(item.frame);
     at = item.end;
   }
   return { frame: { type, line, items }, end: at };
+}
+
+/** Returns how many frames an aggregate holds. */
+function itemsCount(type: string, count: number): number {
+  if (type === "|") return 2 * count + 1;
+  return type === "%" ? 2 * count : count;
 }
 
 /** Returns the bytes of a frame as text. */
