@@ -82,18 +82,18 @@ Deno.test("ARCHITECTURE.md has a row for each folder of src", () => {
   );
 });
 
-Deno.test("ARCHITECTURE.md draws floors whose imports go down", () => {
+Deno.test("ARCHITECTURE.md draws levels whose imports go down", () => {
   const drawing = pageOf(".github/ARCHITECTURE.md").blocks.find(({ lines }) => lines[0]!.startsWith("entries "))!;
-  const floors = drawing.lines.map((line) => line.trim().split(/\s+/).slice(1));
-  const floorOf = (room: string) => floors.findIndex((floor) => floor.includes(room));
-  assertEquals(floors.flat().sort(), [...new Set(SOURCES.map(roomOf))].sort());
+  const levels = drawing.lines.map((line) => line.trim().split(/\s+/).slice(1));
+  const levelOf = (room: string) => levels.findIndex((level) => level.includes(room));
+  assertEquals(levels.flat().sort(), [...new Set(SOURCES.map(roomOf))].sort());
   const upward: string[] = [];
   for (const path of SOURCES) {
     const imports = readFile(path).matchAll(/^(?:import|export|\} from) .*?"(\.[^"]*\.ts)"/gm);
     for (const [, target] of imports) {
       const [from, to] = [roomOf(path), roomOf(new URL(target!, `file:///${path}`).pathname.slice(1))];
-      const isBetweenLeaves = floors.at(-1)!.includes(from) && floors.at(-1)!.includes(to);
-      if (from !== to && floorOf(from) >= floorOf(to) && !isBetweenLeaves) upward.push(`${path} imports ${target}`);
+      const isBetweenLeaves = levels.at(-1)!.includes(from) && levels.at(-1)!.includes(to);
+      if (from !== to && levelOf(from) >= levelOf(to) && !isBetweenLeaves) upward.push(`${path} imports ${target}`);
     }
   }
   assertEquals(upward, []);
