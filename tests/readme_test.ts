@@ -171,9 +171,12 @@ Deno.test("every task is named in a page", () => {
 });
 
 Deno.test("README's ratios are those of bench/README.md, each with a task that prints it", () => {
-  const rows = tableRows(pageOf("README.md"), "inmem ÷ redis-server 7.0.15, unless it says otherwise");
+  const page = pageOf("README.md");
+  const titles = ["inmem ÷ redis-server 7.0.15", "inmem through its proxy ÷ inmem directly"];
+  const rows = titles.flatMap((title) => tableRows(page, title));
   assertEquals(rows.length, 6);
-  for (const [what, ratio, command] of rows) {
+  for (const [what, ratio, better, command] of rows) {
+    assertEquals(better, what!.startsWith("rate ") ? "higher" : "lower", what);
     const task = /^`deno task (bench[:a-z]*)`$/.exec(command!)?.[1];
     assert(task !== undefined && task in denoJson.tasks, `${what}: ${command}`);
     const sections = readFile("bench/README.md").split("\n## ");
