@@ -1,5 +1,5 @@
 /**
- * The native protocol: what stands between two length prefixes. PROTOCOL.md in this folder specifies every byte.
+ * The native protocol: what stands between two length prefixes. `src/wire/PROTOCOL.md` specifies every byte.
  *
  * ```text
  * frame    length:u32 big-endian · one MessagePack array of `length` bytes
