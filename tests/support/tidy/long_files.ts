@@ -9,7 +9,6 @@ export const LINES_MAX_COUNT = 500;
 
 /** A sentence for each module that is longer, by its path. */
 export const LONG_FILES: Readonly<Record<string, string>> = {
-  "src/catalog/specification.ts": "It is one table with a row for each command.",
   "src/limits.ts": "It is one table of bounds, each with the reason for its value.",
   "src/log/append_log.ts":
     "One state machine decides what is written, synced, refused and held, by the same few fields.",
