@@ -1,7 +1,7 @@
 /**
- * A call of a command, before it runs: what is refused whatever the store holds.
+ * A call of a command, before it runs: the refusals that do not depend on the store.
  *
- * The server refuses here, and so does the proxy, in the same words: a client cannot tell which of them did. Like the
+ * The server refuses here, and so does the proxy, in the same words: a client cannot distinguish them. Like the
  * specification, this may be imported by anybody.
  *
  * @module
@@ -50,8 +50,8 @@ function quotation(call: Call, index: number, length: number): string {
 }
 
 /**
- * Refuses too many arguments, and keys, values, channels' names and their patterns, and what commands on the connection or
- * the server are told, that are too long.
+ * Refuses too many arguments, and arguments that are too long: keys, values, names of channels and patterns, and words
+ * of commands on the connection or the server.
  *
  * @throws {ReplyError}
  */

@@ -1,6 +1,6 @@
 /**
- * What the syntax of a command says of its calls: how many arguments they have, where keys stand, and which options there
- * are.
+ * The shape of a command's calls, which follows from its syntax: the number of arguments, the places of keys, the
+ * options.
  *
  * ```text
  * key value [EX seconds:int] [NX | XX]       arity -3, one key at 1, options EX NX XX
@@ -15,25 +15,25 @@
 import { assert } from "../errors.ts";
 import type { SyntaxArgument } from "./command_syntax.ts";
 
-/** Where the keys of a call stand: the first, the last (negative: counted from the end) and the distance. */
+/** The places of the keys of a call: the first, the last (negative: counted from the end) and the distance. */
 interface KeyPlaces {
   readonly firstKey: number;
   readonly lastKey: number;
   readonly keyStep: number;
 }
 
-/** Where the names of channels or patterns stand: at `first`, and after it if `isMany`. */
+/** The places of names of channels or patterns: `first`, and all after it if `isMany`. */
 export interface ChannelPlaces {
-  /** In calls of this subcommand; in all calls without it. */
+  /** The subcommand that has these places; `undefined` if all calls have them. */
   readonly subcommand: string | undefined;
   readonly first: number;
   readonly isMany: boolean;
   readonly isPattern: boolean;
 }
 
-/** What a syntax says of calls. Counts and positions include the command's name. */
+/** The shape of calls. Counts and positions include the command's name. */
 export interface CallShape extends KeyPlaces {
-  /** How many arguments a call has: exactly `arity`, or at least `-arity` when negative. */
+  /** The number of arguments of a call: exactly `arity`, or at least `-arity` when negative. */
   readonly arity: number;
   /** Whether an argument may come again. */
   readonly hasMany: boolean;
@@ -41,11 +41,11 @@ export interface CallShape extends KeyPlaces {
   readonly hasSubcommands: boolean;
   /** Words that may follow the required arguments. */
   readonly options: readonly string[];
-  /** Where names of channels and patterns stand. */
+  /** The places of names of channels and patterns. */
   readonly channels: readonly ChannelPlaces[];
 }
 
-/** Returns what the arguments of a syntax say of calls. */
+/** Returns the shape of the calls of a syntax. */
 export function callShapeOf(args: readonly SyntaxArgument[]): CallShape {
   const subcommands = subcommandsOf(args);
   const leastCount = 1 + sumOf(args, leastCountOf);
@@ -68,14 +68,14 @@ function sumOf(args: readonly SyntaxArgument[], count: (argument: SyntaxArgument
   return args.reduce((sum, argument) => sum + count(argument), 0);
 }
 
-/** The choices of subcommands, if the first argument is one: words in small letters are their names. */
+/** Returns the subcommands if the first argument is a choice of them. Words in small letters are their names. */
 function subcommandsOf([first]: readonly SyntaxArgument[]): readonly SyntaxArgument[] | undefined {
   const isChoice = first?.type === "oneof" &&
     first.parts!.some(({ token }) => token !== undefined && /^[a-z]/.test(token));
   return isChoice ? first.parts! : undefined;
 }
 
-/** How many arguments of a call an argument of the syntax stands for, at least. */
+/** Returns the least number of arguments of a call for one argument of the syntax. */
 function leastCountOf({ type, token, parts, isOptional }: SyntaxArgument): number {
   if (isOptional) return 0;
   if (type === "pure-token") return 1;
@@ -87,7 +87,7 @@ function leastCountOf({ type, token, parts, isOptional }: SyntaxArgument): numbe
   return own + (token === undefined ? 0 : 1);
 }
 
-/** Whether an argument of the syntax always stands for as many arguments of a call. */
+/** Returns whether every call has the same number of arguments for an argument of the syntax. */
 function isExact({ type, parts, isOptional, isMultiple }: SyntaxArgument): boolean {
   if (isOptional || isMultiple) return false;
   if (type !== "oneof" && type !== "block") return true;
@@ -98,7 +98,7 @@ function hasMany({ isMultiple, parts }: SyntaxArgument): boolean {
   return isMultiple === true || (parts?.some(hasMany) ?? false);
 }
 
-/** The words in an argument that need not be there, in the order of the syntax. */
+/** Returns the words of an argument that may be left out, in the order of the syntax. */
 function optionsOf({ type, token, parts, isOptional }: SyntaxArgument, isInOptional: boolean): readonly string[] {
   const may = isInOptional || isOptional === true;
   const own = may && token !== undefined && /^[A-Z]{2}/.test(token) ? [token] : [];
@@ -115,7 +115,7 @@ function keyPlacesOf(args: readonly SyntaxArgument[], subcommands: readonly Synt
   return found[0] ?? NO_KEYS;
 }
 
-/** The arguments that follow the name of a subcommand. */
+/** Returns the arguments after the name of a subcommand. */
 function argumentsOf({ type, parts, ...argument }: SyntaxArgument): readonly SyntaxArgument[] {
   if (type === "pure-token") return [];
   return type === "block" ? parts! : [{ ...argument, type, token: undefined }];
@@ -127,13 +127,13 @@ function keyPlacesFrom(args: readonly SyntaxArgument[], first: number): KeyPlace
   for (const [i, { type, parts, isMultiple, isOptional, token }] of args.entries()) {
     const isPairs = isMultiple === true && type === "block" && parts![0]!.type === "key";
     if (type !== "key" && !isPairs) {
-      // What follows an option stands anywhere.
+      // An argument after an option has no fixed place.
       if (isOptional || isMultiple || token !== undefined && type !== "pure-token") break;
       continue;
     }
     const position = first + i;
     const { firstKey } = places;
-    assert(firstKey === 0 || places.lastKey === position - 1 && !isMultiple, "keys stand in a row");
+    assert(firstKey === 0 || places.lastKey === position - 1 && !isMultiple, "keys follow each other");
     const lastKey = isMultiple ? i - args.length : position;
     places = { firstKey: firstKey || position, lastKey, keyStep: isPairs ? parts!.length : 1 };
     if (isMultiple) break;

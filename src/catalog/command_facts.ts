@@ -1,6 +1,6 @@
 /**
- * What `command info` tells of each command besides its specification: flags, categories, tips and how it uses its keys, in
- * the words of Redis, whose clients and tools read them. All of it follows from the specification.
+ * The facts that `command info` adds to the specification of a command: flags, categories, tips and uses of keys, in
+ * the words of Redis, whose clients and tools read them. All of them follow from the specification.
  *
  * @module
  */
@@ -24,7 +24,7 @@ export const NAMED_COMMANDS: readonly NamedCommand[] = COMMANDS.flatMap((specifi
 
 const index = new CommandIndex();
 
-/** The command that `name` names, whatever its case. */
+/** Returns the command that `name` names, in any case of its letters. */
 export function commandNamed(name: string): NamedCommand | undefined {
   const bytes = encodeText(name);
   const position = index.find(bytes, 0, bytes.length);
@@ -55,7 +55,7 @@ const CATEGORIES: Readonly<Record<Group, string | undefined>> = {
   server: undefined,
 };
 
-/** Whether a command is for whoever runs the server. */
+/** Returns whether a command is for the administrator of the server. */
 function isForAdmin({ admin, group }: CommandSpecification): boolean {
   return admin !== undefined && group === "server";
 }

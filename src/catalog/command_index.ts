@@ -1,5 +1,5 @@
 /**
- * From a command's name, as it stands in a request, to the command.
+ * Finds the command that a name in a request names.
  *
  * @module
  */
@@ -16,11 +16,11 @@ const SLOT_WORDS = 4;
 const FIRST_LETTERS = 4;
 
 /**
- * Finds a command by its name, whatever its case, without allocating.
+ * Finds a command by its name, in any case of its letters, without allocating.
  *
  * Names are letters, so `byte | 0x20` is their lower case, and nothing else turns into a letter by it. The first four
- * letters and the length choose a slot of an open-addressed table, and nearly always settle it; of longer names the other
- * letters are compared as well.
+ * letters and the length choose a slot of an open-addressed table, and nearly always settle it; of longer names the
+ * other letters are compared as well.
  *
  * ```text
  * slot     first four letters · length of the name · position of the command + 1 (0: free) · where the letters begin
@@ -36,7 +36,7 @@ export class CommandIndex {
   #lastLength = 0;
   #lastPosition = -1;
 
-  /** @param commands the table to find in; `find` answers positions in it */
+  /** @param commands the table to find in; `find` returns positions in it */
   constructor(commands: readonly CommandSpecification[] = COMMANDS) {
     const names = commands.flatMap(({ name, aliases }, position) => {
       return [name, ...aliases].map((each) => ({ position, letters: encodeText(each) }));

@@ -1,6 +1,6 @@
 /**
- * Reads the syntax of a row: the arguments of a command, as `help` shows them to people, with a type after each
- * placeholder that is not a string. The result is the tree that `command docs` shows to programs, which make hints of it.
+ * Reads the syntax of a row: the arguments of a command as `help` shows them, with a type after each placeholder that
+ * is not a string. The result is the tree that `command docs` shows to programs, which make hints of it.
  *
  * ```text
  * key value [EX seconds:int | KEEPTTL] [GET]
@@ -13,18 +13,18 @@
  * get, optional           the word GET
  * ```
  *
- * Words in capitals stand for themselves, and so do the first words of choices, which name subcommands. Other words are
- * placeholders. `a|b` and `a | b` are choices; `x [x …]` is one or more of x; `x …` is x and whatever follows.
+ * Words in capitals mean themselves, and so do the first words of choices, which name subcommands. Other words are
+ * placeholders. `a|b` and `a | b` are choices; `x [x …]` is one or more of x; `x …` is x and any other arguments.
  *
- * The types are `key`, `int`, `double`, `pattern` and `channel`. A placeholder that has the name of a type has that type
- * too, so `key` alone is a key. Digits are an integer.
+ * The types are `key`, `int`, `double`, `pattern` and `channel`. A placeholder that has the name of a type has that
+ * type too, so `key` alone is a key. Digits are an integer.
  *
  * @module
  */
 
 import { assert } from "../errors.ts";
 
-/** What an argument may be. */
+/** The types of arguments. */
 export type ArgumentType =
   | "key"
   | "string"
@@ -40,11 +40,11 @@ export type ArgumentType =
 export interface SyntaxArgument {
   readonly name: string;
   readonly type: ArgumentType;
-  /** The word that stands before it, or that it is. */
+  /** The word before the argument, or the word that the argument is. */
   readonly token?: string | undefined;
   readonly isOptional?: boolean;
   readonly isMultiple?: boolean;
-  /** Of `oneof` and `block`. */
+  /** The parts of `oneof` and `block`. */
   readonly parts?: readonly SyntaxArgument[];
 }
 
@@ -111,7 +111,7 @@ class SyntaxParser {
     return { parts, hasMore };
   }
 
-  /** What is in brackets: something new, or more of what stands before them. */
+  /** Adds a bracket: something new, or more of the arguments before it. */
   #addBracket(parts: SyntaxArgument[]): void {
     const rows = this.rows();
     this.#at++;
@@ -125,7 +125,7 @@ class SyntaxParser {
   }
 }
 
-/** A word that stands for itself or for what is said. */
+/** Returns the argument that a word describes. */
 function argument(word: string): SyntaxArgument {
   if (word.includes("|")) return oneOf(word.split("|").map((each) => ({ parts: [argument(each)], hasMore: false })));
   if (TOKEN.test(word)) return { name: word.toLowerCase(), type: "pure-token", token: word };
@@ -142,7 +142,7 @@ function withMore({ parts, hasMore }: Row): readonly SyntaxArgument[] {
   return hasMore && last !== undefined ? [...parts.slice(0, -1), { ...last, isMultiple: true }] : parts;
 }
 
-/** A row as one argument: what stands behind a token in front belongs to it. */
+/** Returns a row as one argument. The arguments after a leading token belong to the token. */
 function joined(row: Row): SyntaxArgument {
   const parts = withMore(row);
   const [first, ...others] = parts;

@@ -1,15 +1,15 @@
 /**
- * Commands on keys, whatever they hold.
+ * Commands on keys with values of any type.
  *
  * @module
  */
 
 import type { Rows } from "./row.ts";
 
-/** Why a proxy refuses to pass on a question about memory that names no key. */
+/** The reason for which a proxy refuses a question about memory that names no key. */
 const OF_ONE_SERVER = "without a key it tells of one server alone";
 
-/** Commands on keys, whatever they hold, by name. */
+/** Commands on keys with values of any type, by name. */
 export const KEY_ROWS: Rows = {
   remove: {
     syntax: "key [key …]",

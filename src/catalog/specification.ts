@@ -1,8 +1,9 @@
 /**
- * The commands as data: what their rows say, and what follows from that.
+ * The commands as data: their rows, and everything that follows from a row.
  *
- * One table drives dispatch and the check of arity (`command/dispatch.ts` adds the code), the proxy's routing, the client's
- * completion and `help`, and the page of all commands. Meanings are those of Redis where Redis has the name.
+ * This one table drives dispatch and the check of arity (`command/dispatch.ts` adds the code), the proxy's routing, the
+ * client's completion and `help`, and the page of all commands. A command that Redis has too means the same as in
+ * Redis.
  *
  * @module
  */
@@ -42,7 +43,7 @@ import { TRANSACTION_ROWS } from "./transaction.ts";
 /** The version of Redis whose commands these are, for clients that ask. */
 export const REDIS_VERSION = "7.0.15";
 
-/** What a connection speaks: 2 and 3 are versions of RESP, 0 is the native protocol. */
+/** The protocol of a connection: 2 and 3 are versions of RESP, 0 is the native protocol. */
 export type ProtocolVersion = 0 | 2 | 3;
 
 /** One command. Counts and positions include the command's name, whose position is 0. */
@@ -51,21 +52,21 @@ export interface CommandSpecification {
   /** Further names with the same meaning. */
   readonly aliases: readonly string[];
   readonly group: Group;
-  /** How many arguments it takes: exactly `arity`, or at least `-arity` when negative. */
+  /** The number of arguments: exactly `arity`, or at least `-arity` when negative. */
   readonly arity: number;
   /** Most arguments. */
   readonly argumentsMaxCount: number;
-  /** Longest argument that is no key. Names of channels have bounds of their own. */
+  /** The size of the longest argument that is not a key. Names of channels have their own bounds. */
   readonly valueMaxBytes: number;
   /** Position of the first key; 0 for commands without. */
   readonly firstKey: number;
   /** Position of the last key; -1 for the last argument. */
   readonly lastKey: number;
-  /** Distance between keys: 1, or 2 where values stand between them. */
+  /** Distance between keys: 1, or 2 if there are values between them. */
   readonly keyStep: number;
-  /** What it does with its keys: one use for all of them, or one for each. */
+  /** The use of its keys: one for all keys, or one for each. */
   readonly keyUses: readonly KeyUse[];
-  /** Where names of channels and patterns stand. */
+  /** The places of names of channels and patterns. */
   readonly channels: readonly ChannelPlaces[];
   /** Whether it may change data. */
   readonly writes: boolean;
@@ -73,11 +74,11 @@ export interface CommandSpecification {
   readonly writesFromCount: number;
   /** Whether it may need memory, so that it is refused when the store is full. */
   readonly grows: boolean;
-  /** Which deadline a key gets that it creates; `undefined` when it creates none. */
+  /** The source of the deadline of keys that the command creates; `undefined` when it creates none. */
   readonly creates: Creation | undefined;
-  /** Position of the key that may hold new elements of a list afterwards; 0 when there is none. */
+  /** Position of the key that may hold a new list afterwards; 0 when there is none. */
   readonly wakes: number;
-  /** Its names under which it takes the same short time whatever the data. */
+  /** The names under which the command takes the same short time with any data. */
   readonly fastNames: readonly string[];
   /** Whether it may take long although its request is short. */
   readonly mayTakeLong: boolean;
@@ -89,9 +90,9 @@ export interface CommandSpecification {
   readonly listens: boolean;
   /** Whether it begins or ends subscriptions. */
   readonly subscription: "begins" | "ends" | undefined;
-  /** What becomes of it while its client queues a transaction. */
+  /** The rule while the client queues a transaction. */
   readonly inTransaction: TransactionRule;
-  /** What it does to the transaction of its client. */
+  /** The effect on the transaction of its client. */
   readonly transactionStep: TransactionStep | undefined;
   /** Whether argument 1 is the number of a database. */
   readonly selectsDatabase: boolean;
@@ -101,49 +102,49 @@ export interface CommandSpecification {
   /** Whether it is one of an administrator, which are logged; `undefined` when it is not. */
   readonly admin: AdminFacts | undefined;
   readonly routing: Routing;
-  /** What a proxy does with it besides. */
+  /** The rules in a proxy, besides the routing. */
   readonly proxy: ProxyRules;
   /**
-   * What the seconds in its last argument mean for the reply: `timeout` delays it by that time at most, or for ever
-   * when they are 0; `sleep` delays it by that time.
+   * The meaning of the seconds in the last argument for the reply: `timeout` delays the reply by that time at most, or
+   * without a limit when they are 0; `sleep` delays it by that time.
    */
   readonly replyDelay: "none" | "timeout" | "sleep";
   /** Whether its reply is text in lines, for people: `true`, or the subcommands whose reply is. */
   readonly textReply: boolean | readonly string[];
   /** Whether it has subcommands, the name of which is argument 1. */
   readonly hasSubcommands: boolean;
-  /** Its arguments, as `help` shows them. */
+  /** The arguments as `help` shows them. */
   readonly syntax: string;
-  /** The same as a tree. */
+  /** The arguments as a tree. */
   readonly arguments: readonly SyntaxArgument[];
   /** Words that may follow the required arguments. */
   readonly options: readonly string[];
   /** One sentence. */
   readonly summary: string;
-  /** The version of Redis that has it first; `undefined` when Redis does not have it. */
+  /** The first version of Redis that has the command; `undefined` when Redis does not have it. */
   readonly since: string | undefined;
-  /** How its time grows with the data. */
+  /** The growth of its time with the data. */
   readonly complexity: string;
 }
 
-/** What the commands of a group have in common, unless their rows say otherwise. */
+/** The properties of the commands of a group, unless their rows say otherwise. */
 interface GroupFacts {
   readonly rows: Rows;
   readonly routing: Routing;
-  /** Longest argument that is no key. */
+  /** The size of the longest argument that is not a key. */
   readonly valueMaxBytes: number;
   /** Most arguments of a command that takes many. */
   readonly argumentsMaxCount: number;
 }
 
-/** Commands on the connection or the server take few arguments, and nothing but words. */
+/** The properties of commands on the connection or the server, which take few arguments and only words. */
 const OF_WORDS = {
   routing: "local",
   valueMaxBytes: WORD_SIZE_MAX_BYTES,
   argumentsMaxCount: ARGUMENTS_FEW_MAX_COUNT,
 } as const;
 
-/** Commands on data take as many arguments as a request may have, and any bytes. */
+/** The properties of commands on data, which take as many arguments as a request may have, and any bytes. */
 const OF_DATA = {
   routing: "key",
   valueMaxBytes: VALUE_SIZE_MAX_BYTES,
@@ -167,7 +168,7 @@ export const COMMANDS: readonly CommandSpecification[] = Object.entries(GROUPS).
   return Object.entries(facts.rows).map(([name, row]) => specify(group as Group, facts, name, row));
 });
 
-/** Joins the row of a command with what follows from it. */
+/** Joins the row of a command with everything that follows from it. */
 function specify(group: Group, facts: GroupFacts, name: string, row: Row): CommandSpecification {
   const args = parseSyntax(row.syntax);
   const shape = callShapeOf(args);
@@ -219,7 +220,7 @@ function specify(group: Group, facts: GroupFacts, name: string, row: Row): Comma
   return specification;
 }
 
-/** Refuses a row that contradicts itself: that is a bug which ends the start. */
+/** Ends the start with an error if a row contradicts itself, which is a bug. */
 function check(specification: CommandSpecification, row: Row, shape: CallShape): void {
   const { name, aliases, group, firstKey, lastKey, keyUses, writes, grows, open, creates, wakes, fastNames } =
     specification;
@@ -231,7 +232,7 @@ function check(specification: CommandSpecification, row: Row, shape: CallShape):
   holds(writes || !grows && creates === undefined && wakes === 0, "what grows, creates or wakes writes");
   holds(wakes >= 0, "the key that it wakes the clients of has a fixed position");
   holds(open === false || !writes, "what is open does not write");
-  holds(fastNames.every((each) => each === name || aliases.includes(each)), "it is fast under names of its own");
+  holds(fastNames.every((each) => each === name || aliases.includes(each)), "it is fast under names that it has");
   holds((group === "transaction") === (row.transactionStep !== undefined), "each command on transactions is a step");
 }
 

@@ -1,17 +1,17 @@
 /**
- * Runs one command whose call is in order, now or out of the queue of a transaction, and replies with the error when that
+ * Runs one command whose call is in order, now or from the queue of a transaction, and replies with the error if it
  * fails.
  *
- * Here are performed the duties that a row of the catalog declares, so that no command has to remember them:
+ * This module performs the duties that a row of the catalog declares, so that no command has to remember them:
  *
  * | duty | row | when |
  * |---|---|---|
  * | makes room | `grows` | before the command |
- * | tells who watches that its keys have changed | what it writes (`keys`) | after it, if it has changed anything |
- * | serves the clients that wait for elements of a list | `wakes` | after it, if it has changed anything |
+ * | marks watched keys as changed | `keys` | after it, if it has changed anything |
+ * | serves clients that wait for a list | `wakes` | after it, if it has changed anything |
  *
- * The last two cost a command one look at a counter: nearly always nobody watches, and nobody waits. The default TTL
- * (`creates`) is no duty of this kind, since a key and its deadline are one effect of the log.
+ * The last two cost a command a look at two counters, which nearly always are 0. The default TTL (`creates`) is not
+ * performed here, because a key and its deadline are one effect of the log.
  *
  * @module
  */
@@ -37,7 +37,7 @@ export function refuse(context: CommandContext, reply: Reply, error: unknown): v
 }
 
 /**
- * Makes room, runs, and tells those who watch or wait what has changed.
+ * Makes room, runs the command, and performs its duties afterwards.
  *
  * @returns a promise when the command has to wait, or takes long; in a transaction its steps are then left to the
  * transaction, in `client.steps`
@@ -199,12 +199,12 @@ export function refusedWrite(refusal: string): ReplyError {
   return new ReplyError("MISCONF", `Writes are refused, reads are not: ${refusal}`);
 }
 
-/** Whether somebody watches keys, or waits for what a command may push. */
+/** Returns whether clients watch keys, or wait for a list that the command may make. */
 function isObserved({ shared: { watches, waiters } }: CommandContext, { wakes }: Command): boolean {
   return watches.count !== 0 || wakes !== 0 && waiters.count !== 0;
 }
 
-/** Runs a command, and tells others what it has changed once it has ended, whichever way. */
+/** Runs a command, and performs its duties once it has ended or failed. */
 function runObserved(
   context: CommandContext,
   command: Command,
@@ -236,8 +236,8 @@ function runObserved(
 }
 
 /**
- * Serves the clients that wait for elements of the list in argument `index`, if it is a list now. May change any list, so it
- * is the last thing that is done for a command.
+ * Serves the clients that wait for the key in argument `index`, if it holds a list now. That may change any list, so it
+ * is the last thing that happens for a command.
  */
 export function wake({ shared: { waiters } }: CommandContext, request: Request, index: number): void {
   waiters.pushed(request.bytes, request.starts[index]!, request.lengths[index]!);

@@ -14,6 +14,7 @@ import { comparable } from "../conformance/comparers.ts";
 import { GROUPS, GUARDED_GROUPS } from "../conformance/corpus/mod.ts";
 import { DIFFERENCES } from "../conformance/differences.ts";
 import { RedisServer, redisVersion } from "../conformance/redis_server.ts";
+import { RespClient } from "../conformance/resp_client.ts";
 import { decodeFrame, type Frame } from "../support/resp_frames.ts";
 import { Comparison, formatMismatch, Player, type Target, type Version } from "../conformance/runner.ts";
 import { type Group, transcript } from "../conformance/transcript.ts";
@@ -169,6 +170,21 @@ const isSame = (command: string, left: string, right: string) => {
   const words = command.split(" ").filter((word) => word !== "");
   return comparable(framesOf(left), words) === comparable(framesOf(right), words);
 };
+
+redisTest("commands of Redis are as old as their rows say", async () => {
+  await using redis = await startRedis(undefined);
+  using client = await RespClient.connect(redis.port);
+  const { items: docs = [] } = await client.call("command", "docs");
+  const since = new Map<string, string>();
+  for (let i = 0; i < docs.length; i += 2) {
+    const facts = docs[i + 1]!.items!.map(({ body }) => body);
+    since.set(docs[i]!.body!, facts[facts.indexOf("since") + 1]!);
+  }
+  for (const command of COMMANDS) {
+    const known = [command.name, ...command.aliases].find((name) => since.has(name));
+    assertEquals(command.since, known === undefined ? undefined : since.get(known), command.name);
+  }
+});
 
 Deno.test("the corpus contains every command, also with too few arguments", () => {
   const requests = [...GROUPS, ...GUARDED_GROUPS]

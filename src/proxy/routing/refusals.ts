@@ -1,5 +1,5 @@
 /**
- * What a proxy refuses although a server does not: the reasons stand in the rows of the commands.
+ * The refusals of a proxy for requests that a server accepts. The rows of the commands have the reasons.
  *
  * @module
  */
