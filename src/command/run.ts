@@ -26,7 +26,7 @@ import type { Command, CommandContext, Run, Steps } from "./context.ts";
 import type { Hold } from "./holds.ts";
 import { runSteps } from "./long_command.ts";
 
-/** Answers what a command has thrown: a refusal in its own words, anything else as a bug of ours. */
+/** Replies with the error that a command has thrown: a refusal in its own words, anything else as a bug of ours. */
 export function refuse(context: CommandContext, reply: Reply, error: unknown): void {
   if (error instanceof ReplyError || error instanceof StoreFullError) {
     reply.error(error.code as ReplyCode, error.message);
@@ -68,7 +68,7 @@ export function runCommand(
   if (result !== undefined) return goOn(context, command, request, reply, result);
 }
 
-// What is rare stands apart: then a whole command fits into the loop that runs it, when that is compiled.
+// Rare steps have their own functions, so that a whole command fits into the loop that runs it, when that is compiled.
 
 /** Waits for long commands that are in the way; nothing when none is. */
 function waitForHolds(
@@ -116,7 +116,7 @@ function mayTakeLong({ writes, specification }: Command, request: Request): bool
   return writes && (isLarge || specification.mayTakeLong);
 }
 
-/** Waits for a snapshot that waits for the long commands under way: were others begun, it would wait for ever. */
+/** Waits for a snapshot that waits for the long commands under way: were others begun, it would wait forever. */
 async function waitForMark(
   context: CommandContext,
   command: Command,
@@ -184,7 +184,7 @@ async function makeRoomFirst(
   return await runInRoom(context, command, request, reply);
 }
 
-/** As {@linkcode makeRoomFirst}, in steps of a transaction. */
+/** Makes room like {@linkcode makeRoomFirst}, but in steps of a transaction. */
 function* runBehindRoom(context: CommandContext, command: Command, request: Request, reply: Reply): Steps {
   const { store } = context;
   while (!store.makeRoomPart(request.size, request.count)) yield;

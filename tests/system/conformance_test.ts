@@ -14,7 +14,7 @@ import { comparable } from "../conformance/comparers.ts";
 import { GROUPS, GUARDED_GROUPS } from "../conformance/corpus/mod.ts";
 import { DIFFERENCES } from "../conformance/differences.ts";
 import { RedisServer, redisVersion } from "../conformance/redis_server.ts";
-import { RespClient } from "../conformance/resp_client.ts";
+import { RespClient } from "../support/resp_client.ts";
 import { decodeFrame, type Frame } from "../support/resp_frames.ts";
 import { Comparison, formatMismatch, Player, type Target, type Version } from "../conformance/runner.ts";
 import { type Group, transcript } from "../conformance/transcript.ts";
