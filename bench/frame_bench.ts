@@ -6,15 +6,12 @@
  */
 
 import { decode, encode } from "@std/msgpack";
-import {
-  decodeReply,
-  decodeRequest,
-  FRAME_PREFIX_BYTES,
-  frameLength,
-  RequestWriter,
-} from "../src/wire/native/frame.ts";
-import type { Argument } from "../src/wire/native/frame.ts";
-import { NativeReply } from "../src/wire/reply.ts";
+import { decodeReply } from "../src/wire/native/reply_reader.ts";
+import { decodeRequest } from "../src/wire/native/request_decoder.ts";
+import { FRAME_PREFIX_BYTES, frameLength } from "../src/wire/native/frame.ts";
+import type { Argument } from "../src/wire/request_writer.ts";
+import { NativeRequestWriter } from "../src/wire/native/request_writer.ts";
+import { NativeReply } from "../src/wire/native/reply_writer.ts";
 import { Request } from "../src/wire/request.ts";
 
 const FRAMES_COUNT = 1_000;
@@ -38,7 +35,7 @@ function eachFrame(bytes: Uint8Array, visit: (start: number, end: number) => voi
 
 for (const [name, make] of Object.entries(requests)) {
   const batch: Argument[][] = Array.from({ length: FRAMES_COUNT }, (_, i) => make(i));
-  const writer = new RequestWriter();
+  const writer = new NativeRequestWriter();
   for (const request of batch) writer.add(request);
   const bytes = writer.take();
   const request = new Request();
@@ -55,7 +52,7 @@ for (const [name, make] of Object.entries(requests)) {
   Deno.bench(`1,000 × @std/msgpack encode: ${name}`, { group: `encode request: ${name}`, baseline: true }, () => {
     for (const each of batch) encode(each as string[]);
   });
-  Deno.bench(`1,000 × RequestWriter: ${name}`, { group: `encode request: ${name}` }, () => {
+  Deno.bench(`1,000 × NativeRequestWriter: ${name}`, { group: `encode request: ${name}` }, () => {
     for (const each of batch) writer.add(each);
     writer.take();
   });

@@ -7,9 +7,11 @@
 
 import { encodeText } from "../src/bytes.ts";
 import { ARGUMENTS_MAX_COUNT, FRAME_SIZE_MAX_BYTES, VALUE_SIZE_MAX_BYTES } from "../src/limits.ts";
-import { decodeRequest, FRAME_PREFIX_BYTES, frameLength, RequestWriter } from "../src/wire/native/frame.ts";
-import { KeyWindow } from "../src/wire/native/look_ahead.ts";
-import { NativeReply } from "../src/wire/reply.ts";
+import { decodeRequest } from "../src/wire/native/request_decoder.ts";
+import { FRAME_PREFIX_BYTES, frameLength } from "../src/wire/native/frame.ts";
+import { NativeRequestWriter } from "../src/wire/native/request_writer.ts";
+import { NativeKeyWindow } from "../src/wire/native/look_ahead.ts";
+import { NativeReply } from "../src/wire/native/reply_writer.ts";
 import type { Reply } from "../src/wire/reply.ts";
 import { Request } from "../src/wire/request.ts";
 import { RespKeyWindow } from "../src/wire/resp/look_ahead.ts";
@@ -23,6 +25,7 @@ const LIMITS = {
   argumentsMaxCount: ARGUMENTS_MAX_COUNT,
   bulkMaxBytes: VALUE_SIZE_MAX_BYTES,
   requestMaxBytes: FRAME_SIZE_MAX_BYTES,
+  reason: "",
 };
 
 /** The requests of one batch; `i` tells its keys apart. Keys are as long as those of redis-benchmark. */
@@ -44,12 +47,12 @@ function encodeResp(request: string[]): string {
 for (const [name, make] of Object.entries(requests)) {
   const batch = Array.from({ length: COMMANDS_COUNT }, (_, i) => make(i));
   const bytes = encodeText(batch.map(encodeResp).join(""));
-  const writer = new RequestWriter();
+  const writer = new NativeRequestWriter();
   for (const each of batch) writer.add(each);
   const frames = writer.take();
   const request = new Request();
   const decoder = new RespDecoder();
-  const [keys, respKeys] = [new KeyWindow(WINDOW_COUNT), new RespKeyWindow(WINDOW_COUNT)];
+  const [keys, respKeys] = [new NativeKeyWindow(WINDOW_COUNT), new RespKeyWindow(WINDOW_COUNT)];
 
   Deno.bench(`1,000 × decodeRequest: ${name}`, { group: `decode request: ${name}`, baseline: true }, () => {
     for (let at = 0; at < frames.length;) {
@@ -62,7 +65,7 @@ for (const [name, make] of Object.entries(requests)) {
     for (let at = 0; at < bytes.length;) at = decoder.decode(bytes, at, bytes.length, request, LIMITS);
   });
 
-  Deno.bench(`1,000 × KeyWindow: ${name}`, { group: `look ahead: ${name}`, baseline: true }, () => {
+  Deno.bench(`1,000 × NativeKeyWindow: ${name}`, { group: `look ahead: ${name}`, baseline: true }, () => {
     for (let at = 0; at < frames.length;) at = keys.fill(frames, at, frames.length);
   });
   Deno.bench(`1,000 × RespKeyWindow: ${name}`, { group: `look ahead: ${name}` }, () => {
@@ -112,6 +115,6 @@ for (const [name, say] of Object.entries(replies)) {
     resp.clear();
   });
   Deno.bench(`1,000 × RespReplyScanner: ${name}`, { group: `encode reply: ${name}` }, () => {
-    for (let at = 0; at < bytes.length;) at = scanner.scan(bytes, at, bytes.length);
+    for (let at = 0; at < bytes.length;) at += scanner.size(bytes, at, bytes.length);
   });
 }

@@ -177,3 +177,29 @@ function formatSmallInteger(value: number, target: Uint8Array, start: number): n
   }
   return digits;
 }
+
+/** Returns the big-endian 16-bit unsigned integer at `at`. */
+export function read16(bytes: Uint8Array, at: number): number {
+  return (bytes[at]! << 8) | bytes[at + 1]!;
+}
+
+/** Returns the big-endian 32-bit unsigned integer at `at`. */
+export function read32(bytes: Uint8Array, at: number): number {
+  return ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0;
+}
+
+/** Writes a big-endian 16-bit unsigned integer, and returns the position after it. */
+export function write16(target: Uint8Array, at: number, value: number): number {
+  target[at] = value >>> 8;
+  target[at + 1] = value;
+  return at + 2;
+}
+
+/** Writes a big-endian 32-bit unsigned integer, and returns the position after it. */
+export function write32(target: Uint8Array, at: number, value: number): number {
+  target[at] = value >>> 24;
+  target[at + 1] = value >>> 16;
+  target[at + 2] = value >>> 8;
+  target[at + 3] = value;
+  return at + 4;
+}

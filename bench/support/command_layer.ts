@@ -12,10 +12,12 @@ import { execute } from "../../src/command/dispatch.ts";
 import { PREFETCH_MAX_COUNT } from "../../src/limits.ts";
 import { HugePages } from "../../src/role/huge_pages.ts";
 import { Store } from "../../src/store/store.ts";
-import { decodeRequest, FRAME_PREFIX_BYTES, frameLength, RequestWriter } from "../../src/wire/native/frame.ts";
-import type { Argument } from "../../src/wire/native/frame.ts";
-import { KeyWindow } from "../../src/wire/native/look_ahead.ts";
-import { NativeReply } from "../../src/wire/reply.ts";
+import { decodeRequest } from "../../src/wire/native/request_decoder.ts";
+import { FRAME_PREFIX_BYTES, frameLength } from "../../src/wire/native/frame.ts";
+import type { Argument } from "../../src/wire/request_writer.ts";
+import { NativeRequestWriter } from "../../src/wire/native/request_writer.ts";
+import { NativeKeyWindow } from "../../src/wire/native/look_ahead.ts";
+import { NativeReply } from "../../src/wire/native/reply_writer.ts";
 import { Request } from "../../src/wire/request.ts";
 import { BenchContext } from "./bench_context.ts";
 
@@ -32,7 +34,7 @@ const START_MS = 1_700_000_000_000;
 
 /** Encodes requests as a client sends them. */
 export function encode(requests: Iterable<readonly Argument[]>): Uint8Array {
-  const writer = new RequestWriter();
+  const writer = new NativeRequestWriter();
   for (const request of requests) writer.add(request);
   return writer.take();
 }
@@ -42,7 +44,7 @@ export class Runner {
   readonly context: BenchContext;
   readonly #request = new Request();
   readonly #reply = new NativeReply();
-  readonly #keys = new KeyWindow(PREFETCH_MAX_COUNT);
+  readonly #keys = new NativeKeyWindow(PREFETCH_MAX_COUNT);
 
   constructor(context: BenchContext) {
     this.context = context;

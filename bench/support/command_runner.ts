@@ -7,14 +7,11 @@
 
 import { execute } from "../../src/command/dispatch.ts";
 import type { Store } from "../../src/store/store.ts";
-import {
-  type Argument,
-  decodeRequest,
-  FRAME_PREFIX_BYTES,
-  frameLength,
-  RequestWriter,
-} from "../../src/wire/native/frame.ts";
-import { NativeReply } from "../../src/wire/reply.ts";
+import type { Argument } from "../../src/wire/request_writer.ts";
+import { NativeRequestWriter } from "../../src/wire/native/request_writer.ts";
+import { decodeRequest } from "../../src/wire/native/request_decoder.ts";
+import { FRAME_PREFIX_BYTES, frameLength } from "../../src/wire/native/frame.ts";
+import { NativeReply } from "../../src/wire/native/reply_writer.ts";
 import { Request } from "../../src/wire/request.ts";
 import { BenchContext } from "./bench_context.ts";
 import { Stopwatch } from "./holds.ts";
@@ -121,7 +118,7 @@ export function* batches(
 
 /** The frames of `count` requests. */
 export function encodeRequests(count: number, make: (index: number) => readonly Argument[]): Uint8Array<ArrayBuffer> {
-  const writer = new RequestWriter();
+  const writer = new NativeRequestWriter();
   for (let index = 0; index < count; index++) writer.add(make(index));
   return writer.take();
 }

@@ -8,7 +8,8 @@ import { Buffer } from "node:buffer";
 import { type Client, connect } from "../../src/mod.ts";
 import { connect as connectSocket } from "../../src/net/connector.ts";
 import { writeAll } from "../../src/net/socket.ts";
-import { FRAME_PREFIX_BYTES, frameLength, RequestWriter } from "../../src/wire/native/frame.ts";
+import { FRAME_PREFIX_BYTES, frameLength } from "../../src/wire/native/frame.ts";
+import { NativeRequestWriter } from "../../src/wire/native/request_writer.ts";
 import { type Job, type PeerSettings, type Pings, readJsonLines } from "./peer.ts";
 
 /** Between two pings: so often that no hold of the server escapes, and so seldom that they are no load. */
@@ -82,7 +83,7 @@ async function discard(command: readonly string[], { addr, caFile }: PeerSetting
   const caCerts = [await Deno.readTextFile(caFile)];
   const socket = await connectSocket({ hostname, port: Number(port), caCerts });
   try {
-    const writer = new RequestWriter();
+    const writer = new NativeRequestWriter();
     writer.add(command);
     await writeAll(socket, writer.take());
     const buffer = new Uint8Array(DISCARD_BUFFER_BYTES);

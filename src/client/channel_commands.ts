@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Argument } from "../wire/native/frame.ts";
+import type { Argument } from "../wire/request_writer.ts";
 import { toInteger, toPairs } from "./convert.ts";
 import { Sender } from "./sender.ts";
 import type { Key } from "./sender.ts";

@@ -17,7 +17,8 @@ import {
 } from "../limits.ts";
 import { connect as connectSocket } from "../net/connector.ts";
 import type { Socket } from "../net/socket.ts";
-import type { Argument, Value } from "../wire/native/frame.ts";
+import type { Argument } from "../wire/request_writer.ts";
+import type { Value } from "../wire/native/reply_reader.ts";
 import { Commands } from "./commands.ts";
 import { toText } from "./convert.ts";
 import { Link } from "./link.ts";
@@ -37,7 +38,8 @@ export type { FieldScanOptions, Key, Pairs } from "./sender.ts";
 export { ServerCommands } from "./server_commands.ts";
 export { StringCommands } from "./string_commands.ts";
 export type { DeadlineOptions, GetexOptions, SetOptions } from "./string_commands.ts";
-export type { Argument, Value } from "../wire/native/frame.ts";
+export type { Argument } from "../wire/request_writer.ts";
+export type { Value } from "../wire/native/reply_reader.ts";
 
 /** The address of a server or proxy, and how to connect to it. */
 export interface ConnectOptions {

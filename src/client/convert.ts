@@ -9,7 +9,7 @@
 
 import { encodeText } from "../bytes.ts";
 import { ProtocolError } from "../errors.ts";
-import type { Value } from "../wire/native/frame.ts";
+import type { Value } from "../wire/native/reply_reader.ts";
 
 // The byte order mark is data like any other, and invalid UTF-8 must not be replaced silently.
 const strictDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });

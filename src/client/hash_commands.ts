@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Argument } from "../wire/native/frame.ts";
+import type { Argument } from "../wire/request_writer.ts";
 import { toBytes, toFlag, toFraction, toInteger, toItems, toNothing, toPairs, toText } from "./convert.ts";
 import { scanArguments, Sender, withPairs } from "./sender.ts";
 import type { FieldScanOptions, Key, Pairs } from "./sender.ts";

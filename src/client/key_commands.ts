@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Argument } from "../wire/native/frame.ts";
+import type { Argument } from "../wire/request_writer.ts";
 import { toFlag, toFraction, toInteger, toIntegerOrNull, toNothing, toWord, toWords } from "./convert.ts";
 import { scanArguments, Sender } from "./sender.ts";
 import type { FieldScanOptions, Key } from "./sender.ts";

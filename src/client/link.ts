@@ -23,8 +23,10 @@ import { abort } from "../net/abort.ts";
 import { Connection } from "../net/connection.ts";
 import { probeOften } from "../net/keep_alive.ts";
 import type { Socket } from "../net/socket.ts";
-import { decodeReply, FRAME_PREFIX_BYTES, frameLength, openReply, RequestWriter } from "../wire/native/frame.ts";
-import type { Argument, Value } from "../wire/native/frame.ts";
+import { decodeReply, openReply, type Value } from "../wire/native/reply_reader.ts";
+import { FRAME_PREFIX_BYTES, frameLength } from "../wire/native/frame.ts";
+import type { Argument } from "../wire/request_writer.ts";
+import { NativeRequestWriter } from "../wire/native/request_writer.ts";
 import { commandOf, ReplyDelays } from "./reply_delay.ts";
 
 /** The longest delay of a timer, in ms. */
@@ -72,7 +74,7 @@ export class Link {
   readonly ended: Promise<void>;
   readonly #address: string;
   readonly #aborter = new AbortController();
-  readonly #writer = new RequestWriter();
+  readonly #writer = new NativeRequestWriter();
   #socket: Socket | undefined;
   #connection: Connection | undefined;
   #oldest: Unanswered | undefined;
@@ -237,7 +239,7 @@ export class Link {
   /** Tries the passwords, if any, one after another on this connection until one is accepted. */
   async #authenticate(connection: Connection, passwords: readonly Argument[]): Promise<void> {
     for (const [i, password] of passwords.entries()) {
-      const writer = new RequestWriter();
+      const writer = new NativeRequestWriter();
       writer.add(["auth", password]);
       await connection.write(writer.take());
       const reply = await this.#nextReply(connection);

@@ -12,7 +12,7 @@ import type { TransactionStep } from "../catalog/row.ts";
 import { COMMANDS } from "../catalog/specification.ts";
 import type { CommandSpecification } from "../catalog/specification.ts";
 import { BLOCKING_TIMEOUT_MAX_MS } from "../limits.ts";
-import type { Argument } from "../wire/native/frame.ts";
+import type { Argument } from "../wire/request_writer.ts";
 
 const SPECIFICATIONS: ReadonlyMap<string, CommandSpecification> = new Map(
   COMMANDS.flatMap((command) => [command.name, ...command.aliases].map((name) => [name, command])),

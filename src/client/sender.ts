@@ -4,7 +4,8 @@
  * @module
  */
 
-import type { Argument, Value } from "../wire/native/frame.ts";
+import type { Argument } from "../wire/request_writer.ts";
+import type { Value } from "../wire/native/reply_reader.ts";
 import { toBytes, toItems, toPairs, toWord } from "./convert.ts";
 
 /** A key, a field or a pattern. Text means its UTF-8 encoding. */

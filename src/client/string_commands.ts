@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Argument } from "../wire/native/frame.ts";
+import type { Argument } from "../wire/request_writer.ts";
 import { toFlag, toFraction, toInteger, toNothing } from "./convert.ts";
 import { positive, Sender, withPairs } from "./sender.ts";
 import type { Key, Pairs } from "./sender.ts";

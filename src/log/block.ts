@@ -33,8 +33,7 @@
  */
 
 import { crc32 } from "node:zlib";
-import { encodeText } from "../bytes.ts";
-import { read32, write32 } from "../wire/native/message_pack.ts";
+import { encodeText, read32, write32 } from "../bytes.ts";
 
 /** The version of the format that is written, and the only one that is read. */
 export const FORMAT_VERSION = 2;

@@ -10,7 +10,7 @@
 import { crc32 } from "node:zlib";
 import { CorruptionError, StartError } from "../errors.ts";
 import { LOG_READ_BYTES } from "../limits.ts";
-import { read32 } from "../wire/native/message_pack.ts";
+import { read32 } from "../bytes.ts";
 import {
   BLOCK_HEADER_BYTES,
   BLOCK_MAGIC,

@@ -7,16 +7,9 @@
  * @module
  */
 
-import { copyBytes, copyViewed, enlarge } from "../bytes.ts";
+import { copyBytes, copyViewed, enlarge, write32 } from "../bytes.ts";
 import { LOG_BUFFER_KEEP_MAX_BYTES } from "../limits.ts";
-import {
-  Form,
-  HEADER_MAX_BYTES,
-  write32,
-  writeArrayHeader,
-  writeBinHeader,
-  writeInteger,
-} from "../wire/native/message_pack.ts";
+import { Form, HEADER_MAX_BYTES, writeArrayHeader, writeBinHeader, writeInteger } from "../wire/native/message_pack.ts";
 import { BLOCK_HEADER_BYTES } from "./block.ts";
 import { RecordType } from "./record.ts";
 

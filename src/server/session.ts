@@ -64,8 +64,8 @@ import type { DeliveryQueue } from "../role/delivery_queue.ts";
 import type { Disconnections } from "../role/disconnections.ts";
 import type { Slices } from "../role/slices.ts";
 import type { Store } from "../store/store.ts";
-import { KeyWindow } from "../wire/native/look_ahead.ts";
-import { NativeReply } from "../wire/reply.ts";
+import { NativeKeyWindow } from "../wire/native/look_ahead.ts";
+import { NativeReply } from "../wire/native/reply_writer.ts";
 import type { Reply } from "../wire/reply.ts";
 import { RespKeyWindow } from "../wire/resp/look_ahead.ts";
 import { RespReply } from "../wire/resp/reply_writer.ts";
@@ -111,7 +111,7 @@ const enum Next {
 }
 
 /** All sessions share one of each, since nothing is kept in them between two calls. */
-const nativeKeys = new KeyWindow(PREFETCH_MAX_COUNT);
+const nativeKeys = new NativeKeyWindow(PREFETCH_MAX_COUNT);
 const respKeys = new RespKeyWindow(PREFETCH_MAX_COUNT);
 
 /** The reply of a session whose protocol is not known yet. Nothing is written to it. */
@@ -140,7 +140,7 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner, 
   #writesBefore = 0;
   // These two depend on the protocol, which the first byte tells.
   #reply: Reply = SILENT;
-  #keys: KeyWindow | RespKeyWindow = nativeKeys;
+  #keys: NativeKeyWindow | RespKeyWindow = nativeKeys;
   /** Messages of channels; `undefined` until the first one comes. */
   #mailbox: Mailbox | undefined;
   #phase = Phase.Reading;

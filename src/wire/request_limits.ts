@@ -11,10 +11,15 @@ import {
   FRAME_SIZE_UNAUTHENTICATED_MAX_BYTES,
   VALUE_SIZE_MAX_BYTES,
 } from "../limits.ts";
-import type { RespLimits } from "./resp/request_decoder.ts";
 
 /** How large a request may be. */
-export interface RequestLimits extends RespLimits {
+export interface RequestLimits {
+  /** The most arguments of a request, the command's name included; at least 9, since fewer are not counted. */
+  readonly argumentsMaxCount: number;
+  /** The longest argument, in bytes; at least 99, since the length of a shorter one is not compared. */
+  readonly bulkMaxBytes: number;
+  /** The longest request, in bytes. */
+  readonly requestMaxBytes: number;
   /** Why it may be no larger, for the message: empty, or something with a blank in front. */
   readonly reason: string;
 }

@@ -1,32 +1,37 @@
 /**
- * Writes requests, in either protocol. The proxy makes its parts of a request with it.
+ * Writes requests, in either protocol: those of a client, and the parts into which the proxy divides a request.
  *
  * @module
  */
 
 import type { Request } from "./request.ts";
 
-/** Writes requests, one at a time, out of arguments of another one. */
+/** An argument of a request: text is sent as UTF-8, a number in decimal. */
+export type Argument = string | Uint8Array | number | bigint;
+
+/** Writes requests into a buffer. */
 export interface RequestWriter {
-  /** The request is `[0, length)`. Valid until the next {@linkcode begin}; replaced when it grows. */
+  /** What is written is `[0, length)`. Valid until the next call; replaced when it grows. */
   readonly buffer: Uint8Array<ArrayBuffer>;
   readonly length: number;
-  /** Begins a request of `count` arguments with the name of `request`. */
+  /** Appends a whole request. */
+  add(request: readonly Argument[]): void;
+  /** Discards what is written, and begins a request of `count` arguments with the name of `request`. */
   begin(request: Request, count: number): void;
   /** Appends the arguments `first` to `last` of `request`. `first` is at least 1. */
   copy(request: Request, first: number, last: number): void;
   /**
-   * Appends a part of argument `index` of `request`, of `maxBytes` of its content at most, from its byte `from` on.
+   * Appends a part of argument `index` of `request`: from its byte `from` on, at most `maxBytes` of its content.
    *
-   * @returns where to go on; -1 when the argument is complete
+   * @returns where the next part begins; -1 when the argument is complete
    */
   copyPart(request: Request, index: number, from: number, maxBytes: number): number;
-  /** Makes room for `size` more bytes at once, so that what was composed is not copied again. */
+  /** Makes room for `size` more bytes, so that what is written is copied only once. */
   reserve(size: number): void;
-  /** Appends a safe integer in decimal. */
+  /** Appends a safe integer in decimal as an argument. */
   integer(value: number): void;
-  /** Appends text as UTF-8. */
+  /** Appends text as an argument. */
   text(value: string): void;
-  /** Completes the request. */
+  /** Completes the request that {@linkcode begin} has begun. */
   end(): void;
 }

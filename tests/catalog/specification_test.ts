@@ -5,7 +5,7 @@ import type { CommandSpecification } from "../../src/catalog/specification.ts";
 import { MEMORY_SUBCOMMANDS, OBJECT_SUBCOMMANDS } from "../../src/command/object.ts";
 import { CONNECTION_SUBCOMMANDS } from "../../src/connection/commands.ts";
 import { AssertionError } from "../../src/errors.ts";
-import { NativeReply } from "../../src/wire/reply.ts";
+import { NativeReply } from "../../src/wire/native/reply_writer.ts";
 import { MemoryClient } from "../support/memory_client.ts";
 
 const encoder = new TextEncoder();

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
 import { ReplyError } from "../../src/errors.ts";
 import { PATTERN_SIZE_MAX_BYTES, SCAN_COUNT_MAX, SCAN_REPLY_MAX_BYTES } from "../../src/limits.ts";
-import { NativeReply } from "../../src/wire/reply.ts";
+import { NativeReply } from "../../src/wire/native/reply_writer.ts";
 import { amountOf } from "../support/amount.ts";
 import { makeStore, MemoryClient, readable } from "../support/memory_client.ts";
 import { pause } from "../support/pause.ts";

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { NativeReply } from "../../src/wire/reply.ts";
+import { NativeReply } from "../../src/wire/native/reply_writer.ts";
 import { makeStore, MemoryClient } from "../support/memory_client.ts";
 import { testCommands } from "../support/test_commands.ts";
 

@@ -8,9 +8,12 @@ import { encodeText } from "../../src/bytes.ts";
 import { execute } from "../../src/command/dispatch.ts";
 import { SharedState } from "../../src/command/shared_state.ts";
 import { Store } from "../../src/store/store.ts";
-import type { Argument } from "../../src/wire/native/frame.ts";
-import { decodeRequest, FRAME_PREFIX_BYTES, RequestWriter } from "../../src/wire/native/frame.ts";
-import { NativeReply, type Reply } from "../../src/wire/reply.ts";
+import type { Argument } from "../../src/wire/request_writer.ts";
+import { NativeRequestWriter } from "../../src/wire/native/request_writer.ts";
+import { decodeRequest } from "../../src/wire/native/request_decoder.ts";
+import { FRAME_PREFIX_BYTES } from "../../src/wire/native/frame.ts";
+import { NativeReply } from "../../src/wire/native/reply_writer.ts";
+import type { Reply } from "../../src/wire/reply.ts";
 import { Request } from "../../src/wire/request.ts";
 import { RespReply } from "../../src/wire/resp/reply_writer.ts";
 import { isLong } from "../support/amount.ts";
@@ -54,7 +57,7 @@ class Rig {
   }
 
   async #execute(client: MemoryClient, request: readonly Argument[], reply: Reply): Promise<void> {
-    const writer = new RequestWriter();
+    const writer = new NativeRequestWriter();
     writer.add(request);
     const frame = writer.take();
     const decoded = new Request();

@@ -1,8 +1,8 @@
 import { assertEquals, assertInstanceOf, assertMatch } from "@std/assert";
 import { ReplyError } from "../../src/errors.ts";
 import { TRANSACTION_ARGUMENTS_MAX_COUNT, TRANSACTION_MAX_BYTES, VALUE_SIZE_MAX_BYTES } from "../../src/limits.ts";
-import { decodeReply, FRAME_PREFIX_BYTES } from "../../src/wire/native/frame.ts";
-import type { Value } from "../../src/wire/native/frame.ts";
+import { decodeReply, type Value } from "../../src/wire/native/reply_reader.ts";
+import { FRAME_PREFIX_BYTES } from "../../src/wire/native/frame.ts";
 import { testCommands } from "../support/test_commands.ts";
 
 const WRONG_TYPE = "Operation against a key holding the wrong kind of value";

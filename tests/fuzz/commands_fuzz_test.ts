@@ -13,8 +13,9 @@
 import { assert, assertEquals, assertGreater } from "@std/assert";
 import { MEMORY_LIMIT_MIN_BYTES } from "../../src/limits.ts";
 import { Store } from "../../src/store/store.ts";
-import { decodeReply, FRAME_PREFIX_BYTES } from "../../src/wire/native/frame.ts";
-import type { Argument } from "../../src/wire/native/frame.ts";
+import { decodeReply } from "../../src/wire/native/reply_reader.ts";
+import { FRAME_PREFIX_BYTES } from "../../src/wire/native/frame.ts";
+import type { Argument } from "../../src/wire/request_writer.ts";
 import { amountOf, isLong } from "../support/amount.ts";
 import { toHex } from "../support/hex.ts";
 import { MemoryClient, readable } from "../support/memory_client.ts";

@@ -8,14 +8,11 @@ import { decode, encode } from "@std/msgpack";
 import type { ValueType } from "@std/msgpack";
 import { threadTimeMs } from "../../bench/support/processor_time.ts";
 import { ProtocolError, ReplyError } from "../../src/errors.ts";
-import {
-  decodeReply,
-  decodeRequest,
-  FRAME_PREFIX_BYTES,
-  frameLength,
-  RequestWriter,
-} from "../../src/wire/native/frame.ts";
-import type { Argument, Value } from "../../src/wire/native/frame.ts";
+import { decodeReply, type Value } from "../../src/wire/native/reply_reader.ts";
+import { decodeRequest } from "../../src/wire/native/request_decoder.ts";
+import { FRAME_PREFIX_BYTES, frameLength } from "../../src/wire/native/frame.ts";
+import type { Argument } from "../../src/wire/request_writer.ts";
+import { NativeRequestWriter } from "../../src/wire/native/request_writer.ts";
 import { Request } from "../../src/wire/request.ts";
 import { amountOf } from "../support/amount.ts";
 import { concat, toHex } from "../support/hex.ts";
@@ -138,12 +135,12 @@ function refusal(bytes: Uint8Array, run: () => void): ProtocolError | undefined 
   return undefined;
 }
 
-Deno.test("decodeRequest() decodes every request that RequestWriter writes", () => {
+Deno.test("decodeRequest() decodes every request that NativeRequestWriter writes", () => {
   const target = new Request();
   const text = new TextDecoder("utf-8", { ignoreBOM: true });
   fuzz((random) => {
     const items = randomArguments(random);
-    const writer = new RequestWriter();
+    const writer = new NativeRequestWriter();
     writer.add(items);
     const bytes = writer.take();
     assertEquals(frameLength(bytes, 0), bytes.length - FRAME_PREFIX_BYTES);
@@ -169,7 +166,7 @@ Deno.test("decodeRequest() refuses random and mutated bytes only with ProtocolEr
       bytes = random.bytes(random.below(64));
       if (bytes.length > 0 && random.chance(0.7)) bytes[0] = random.pick([0x91, 0x92, 0x9f, 0xdc, 0xdd]);
     } else {
-      const writer = new RequestWriter();
+      const writer = new NativeRequestWriter();
       writer.add(randomArguments(random));
       bytes = mutate(random, writer.take().subarray(FRAME_PREFIX_BYTES));
     }

@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import type { Argument } from "../../src/wire/native/frame.ts";
+import type { Argument } from "../../src/wire/request_writer.ts";
 import type { Operation } from "../support/interleaving.ts";
 import { MemoryClient, START_MS } from "../support/memory_client.ts";
 import { type Begun, PossibleHistory } from "../support/possible_history.ts";

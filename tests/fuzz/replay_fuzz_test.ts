@@ -19,7 +19,7 @@ import { Persistence } from "../../src/server/persistence.ts";
 import { Replayer } from "../../src/server/replayer.ts";
 import { SnapshotScan } from "../../src/server/snapshot_scan.ts";
 import { Store } from "../../src/store/store.ts";
-import type { Argument } from "../../src/wire/native/frame.ts";
+import type { Argument } from "../../src/wire/request_writer.ts";
 import { amountOf, isLong } from "../support/amount.ts";
 import { MemoryClient } from "../support/memory_client.ts";
 import { pickSeed, Random } from "../support/random.ts";

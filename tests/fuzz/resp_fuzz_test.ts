@@ -11,7 +11,7 @@ import { Request } from "../../src/wire/request.ts";
 import { RespReplyScanner } from "../../src/wire/resp/reply_scanner.ts";
 import { RespReply } from "../../src/wire/resp/reply_writer.ts";
 import { RespDecoder } from "../../src/wire/resp/request_decoder.ts";
-import type { RespLimits } from "../../src/wire/resp/request_decoder.ts";
+import type { RequestLimits } from "../../src/wire/request_limits.ts";
 import { amountOf } from "../support/amount.ts";
 import { pickSeed, Random } from "../support/random.ts";
 import { decodeResp, IncompleteReply } from "../support/resp_decoder.ts";
@@ -154,9 +154,9 @@ Deno.test("RespDecoder decode() decodes random requests in any pieces", () => {
 Deno.test("RespDecoder decode() decodes garbage, waits, or refuses it, equally at any cuts, and reads only its range", () => {
   const outcomes = { read: 0, refused: 0 };
   fuzz((random) => {
-    const limits: RespLimits = random.chance(0.5)
+    const limits: RequestLimits = random.chance(0.5)
       ? LIMITS
-      : { argumentsMaxCount: 10, bulkMaxBytes: 99, requestMaxBytes: 150 };
+      : { argumentsMaxCount: 10, bulkMaxBytes: 99, requestMaxBytes: 150, reason: "" };
     const text = Array.from({ length: random.below(30) }, () => {
       if (random.chance(0.05)) return randomBytes(random, random.below(5));
       return random.chance(0.2) ? encodeRequest(...Array(1 + random.below(3)).fill("xy")) : random.pick(PIECES);
@@ -172,7 +172,7 @@ Deno.test("RespDecoder decode() decodes garbage, waits, or refuses it, equally a
 });
 
 /** Does what `readRequests` does, with one piece outside of which nothing may be read. */
-function readGuarded(random: Random, source: Uint8Array, limits: RespLimits): Outcome {
+function readGuarded(random: Random, source: Uint8Array, limits: RequestLimits): Outcome {
   const [decoder, request] = [new RespDecoder(), new Request()];
   const requests: string[][] = [];
   const begin = random.below(5);
@@ -227,7 +227,7 @@ function sayRandom(random: Random, reply: RespReply, depth: number): void {
   }
 }
 
-Deno.test("RespReplyScanner scan() agrees with the tests' decoder on every reply, in any pieces", () => {
+Deno.test("RespReplyScanner size() agrees with the tests' decoder on every reply, in any pieces", () => {
   fuzz((random) => {
     const reply = new RespReply(random.pick([50, 1000, Infinity]));
     reply.version = random.pick([2, 3] as const);
@@ -245,32 +245,32 @@ Deno.test("RespReplyScanner scan() agrees with the tests' decoder on every reply
     const found: number[] = [];
     let start = 0;
     for (const end of [...randomCuts(random, bytes.length), bytes.length]) {
-      for (let behind; (behind = scanner.scan(bytes, start, end)) !== -1; start = behind) found.push(behind);
+      for (let size; (size = scanner.size(bytes, start, end)) > 0;) found.push(start += size);
     }
     assertEquals(found, expected);
   });
 });
 
-Deno.test("RespReplyScanner scan() agrees with the tests' decoder on garbage, or refuses it", () => {
+Deno.test("RespReplyScanner size() agrees with the tests' decoder on garbage, or refuses it", () => {
   const outcomes = { found: 0, waits: 0, refused: 0 };
   fuzz((random) => {
     const text = Array.from({ length: random.below(20) }, () => random.pick(REPLY_PIECES)).join("");
     const bytes = binaryBytes(text);
     const theirs = endOf(bytes);
-    let ours: number | "refused" = -1;
+    let ours: number | "refused" = 0;
     const scanner = new RespReplyScanner();
     try {
       for (const end of [...randomCuts(random, bytes.length), bytes.length]) {
-        ours = scanner.scan(guarded(bytes, 0, end).bytes, 0, end);
-        if (ours !== -1) break;
+        ours = scanner.size(guarded(bytes, 0, end).bytes, 0, end);
+        if (ours !== 0) break;
       }
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
       ours = "refused";
     }
-    outcomes[ours === "refused" ? ours : ours === -1 ? "waits" : "found"]++;
+    outcomes[ours === "refused" ? ours : ours === 0 ? "waits" : "found"]++;
     // The scanner is less strict about the content of a line, and the decoder refuses before a line is complete.
-    if (theirs === "refused" || (theirs === -1 && ours === "refused")) return;
+    if (theirs === "refused" || (theirs === 0 && ours === "refused")) return;
     assertEquals(ours, theirs, JSON.stringify(text));
   });
   assert(Math.min(outcomes.found, outcomes.waits, outcomes.refused) > 50, JSON.stringify(outcomes));
@@ -280,11 +280,11 @@ function endOf(bytes: Uint8Array): number | "refused" {
   try {
     return decodeResp(bytes).next;
   } catch (error) {
-    return error instanceof IncompleteReply ? -1 : "refused";
+    return error instanceof IncompleteReply ? 0 : "refused";
   }
 }
 
-Deno.test("RespReplyScanner scan() follows no nesting beyond its bound", () => {
+Deno.test("RespReplyScanner size() follows no nesting beyond its bound", () => {
   const random = new Random(5);
   for (let round = 0; round < 200; round++) {
     const kinds = Array.from(
@@ -293,10 +293,10 @@ Deno.test("RespReplyScanner scan() follows no nesting beyond its bound", () => {
     );
     const bytes = binaryBytes(kinds.join(""));
     const allowed = binaryBytes(kinds.slice(1).join(""));
-    assertEquals(new RespReplyScanner().scan(allowed, 0, allowed.length), -1);
+    assertEquals(new RespReplyScanner().size(allowed, 0, allowed.length), 0);
     let refused = false;
     try {
-      new RespReplyScanner().scan(bytes, 0, bytes.length);
+      new RespReplyScanner().size(bytes, 0, bytes.length);
     } catch (error) {
       refused = error instanceof ProtocolError;
     }

@@ -12,7 +12,7 @@ import {
 } from "../../src/log/block.ts";
 import { BlockReader } from "../../src/log/block_reader.ts";
 import type { LogFile } from "../../src/log/files.ts";
-import { read32, write32 } from "../../src/wire/native/message_pack.ts";
+import { read32, write32 } from "../../src/bytes.ts";
 import { Random } from "../support/random.ts";
 import { SimulatedFiles } from "../support/simulated_files.ts";
 

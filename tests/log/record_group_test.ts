@@ -5,7 +5,7 @@ import { recover } from "../../src/log/recover.ts";
 import { Persistence } from "../../src/server/persistence.ts";
 import { Replayer } from "../../src/server/replayer.ts";
 import { Store } from "../../src/store/store.ts";
-import type { Argument } from "../../src/wire/native/frame.ts";
+import type { Argument } from "../../src/wire/request_writer.ts";
 import { drain, Interleaving, type Operation } from "../support/interleaving.ts";
 import type { MemoryClient } from "../support/memory_client.ts";
 import { pause } from "../support/pause.ts";

@@ -11,7 +11,7 @@ import { ClientMemory } from "../../src/memory/client_memory.ts";
 import { Connection, protocolOf } from "../../src/net/connection.ts";
 import type { ByteSocket } from "../../src/net/connection.ts";
 import { FRAME_PREFIX_BYTES, frameLength } from "../../src/wire/native/frame.ts";
-import { write32 } from "../../src/wire/native/message_pack.ts";
+import { write32 } from "../../src/bytes.ts";
 import { concat } from "../support/hex.ts";
 
 /** A socket whose peer sends `incoming` in pieces of at most `pieceBytes`, and takes as much at a time. */

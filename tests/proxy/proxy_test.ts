@@ -1,7 +1,7 @@
 /** Tests the proxy in this process, before real and fake servers, all of them in plaintext on loopback. */
 
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { encodeText } from "../../src/bytes.ts";
+import { encodeText, write32 } from "../../src/bytes.ts";
 import { UsageError } from "../../src/errors.ts";
 import { slotOf } from "../../src/key_slot.ts";
 import {
@@ -13,7 +13,6 @@ import {
 import { proxyMain, startProxy } from "../../src/proxy/main.ts";
 import { makeCertificates } from "../../src/role/certs.ts";
 import { ownersOf } from "../../src/route/slots.ts";
-import { write32 } from "../../src/wire/native/message_pack.ts";
 import { type FakeHandler, type FakePeer, FakeServer } from "../support/fake_server.ts";
 import { pause } from "../support/pause.ts";
 import {

@@ -1,11 +1,10 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { encodeText } from "../../src/bytes.ts";
+import { encodeText, write32 } from "../../src/bytes.ts";
 import { NotSavedError, StartError } from "../../src/errors.ts";
 import { FRAME_SIZE_MAX_BYTES, FRAME_SIZE_UNAUTHENTICATED_MAX_BYTES } from "../../src/limits.ts";
 import { makeCertificates } from "../../src/role/certs.ts";
 import type { Logger } from "../../src/role/logger.ts";
 import { type Server, type ServerSettings, startServer } from "../../src/server/main.ts";
-import { write32 } from "../../src/wire/native/message_pack.ts";
 import { framesOf, RawClient } from "../support/raw_client.ts";
 import { until } from "../support/until.ts";
 

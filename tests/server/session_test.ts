@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { decodeText } from "../../src/bytes.ts";
+import { decodeText, write32 } from "../../src/bytes.ts";
 import {
   AUTHENTICATION_TIMEOUT_MS,
   LINGER_TIMEOUT_MS,
@@ -9,7 +9,6 @@ import {
 } from "../../src/limits.ts";
 import { Slices } from "../../src/role/slices.ts";
 import { Session } from "../../src/server/session.ts";
-import { write32 } from "../../src/wire/native/message_pack.ts";
 import { pause } from "../support/pause.ts";
 import { framesOf, RawClient } from "../support/raw_client.ts";
 import { TestHost } from "../support/session_host.ts";

@@ -7,7 +7,8 @@
 import type { Dialect } from "../../src/proxy/backend/dialect.ts";
 import { NativeDialect } from "../../src/proxy/backend/native_dialect.ts";
 import { RespDialect } from "../../src/proxy/backend/resp_dialect.ts";
-import { decodeReply, FRAME_PREFIX_BYTES } from "../../src/wire/native/frame.ts";
+import { decodeReply } from "../../src/wire/native/reply_reader.ts";
+import { FRAME_PREFIX_BYTES } from "../../src/wire/native/frame.ts";
 import type { Reply } from "../../src/wire/reply.ts";
 import { RespReply } from "../../src/wire/resp/reply_writer.ts";
 import { plain } from "./raw_client.ts";

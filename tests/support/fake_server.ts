@@ -10,7 +10,7 @@ import { connect } from "../../src/client/client.ts";
 import type { Client, ConnectOptions, Value } from "../../src/client/client.ts";
 import { Connection, protocolOf } from "../../src/net/connection.ts";
 import { NativeDecoder } from "../../src/wire/native/request_decoder.ts";
-import { NativeReply } from "../../src/wire/reply.ts";
+import { NativeReply } from "../../src/wire/native/reply_writer.ts";
 import type { Reply } from "../../src/wire/reply.ts";
 import { Request } from "../../src/wire/request.ts";
 import { REQUEST_LIMITS } from "../../src/wire/request_limits.ts";

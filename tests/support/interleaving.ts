@@ -10,7 +10,7 @@ import { assertEquals } from "@std/assert";
 import { SharedState } from "../../src/command/shared_state.ts";
 import type { AppendLog } from "../../src/log/append_log.ts";
 import type { Store } from "../../src/store/store.ts";
-import type { Argument } from "../../src/wire/native/frame.ts";
+import type { Argument } from "../../src/wire/request_writer.ts";
 import { MemoryClient, START_MS } from "./memory_client.ts";
 import type { Random } from "./random.ts";
 

@@ -15,15 +15,12 @@ import { ClientState } from "../../src/connection/client_state.ts";
 import type { ProtocolVersion } from "../../src/connection/client_state.ts";
 import { ReplyError } from "../../src/errors.ts";
 import { Store } from "../../src/store/store.ts";
-import {
-  decodeReply,
-  decodeRequest,
-  FRAME_PREFIX_BYTES,
-  frameLength,
-  RequestWriter,
-} from "../../src/wire/native/frame.ts";
-import type { Argument, Value } from "../../src/wire/native/frame.ts";
-import { NativeReply } from "../../src/wire/reply.ts";
+import { decodeReply, type Value } from "../../src/wire/native/reply_reader.ts";
+import { decodeRequest } from "../../src/wire/native/request_decoder.ts";
+import { FRAME_PREFIX_BYTES, frameLength } from "../../src/wire/native/frame.ts";
+import type { Argument } from "../../src/wire/request_writer.ts";
+import { NativeRequestWriter } from "../../src/wire/native/request_writer.ts";
+import { NativeReply } from "../../src/wire/native/reply_writer.ts";
 import { Request } from "../../src/wire/request.ts";
 
 /** What a {@linkcode MemoryClient} is made with; everything has a default. */
@@ -87,7 +84,7 @@ export class MemoryClient implements CommandContext, ServerRole {
   resets = 0;
   readonly reply: NativeReply;
   readonly #request = new Request();
-  readonly #writer = new RequestWriter();
+  readonly #writer = new NativeRequestWriter();
   readonly #password: string | undefined;
   readonly #clock: { readonly nowMs: number } | undefined;
 

@@ -18,7 +18,9 @@
 import { assert } from "@std/assert";
 import { Buffer } from "node:buffer";
 import { COMMANDS } from "../../src/catalog/specification.ts";
-import { type Argument, decodeReply, FRAME_PREFIX_BYTES } from "../../src/wire/native/frame.ts";
+import type { Argument } from "../../src/wire/request_writer.ts";
+import { decodeReply } from "../../src/wire/native/reply_reader.ts";
+import { FRAME_PREFIX_BYTES } from "../../src/wire/native/frame.ts";
 import type { Operation } from "./interleaving.ts";
 import { MemoryClient, readable, START_MS } from "./memory_client.ts";
 import { ModelStore } from "./model_store.ts";

@@ -5,7 +5,7 @@
  */
 
 import { encodeText } from "../../src/bytes.ts";
-import type { Value } from "../../src/wire/native/frame.ts";
+import type { Value } from "../../src/wire/native/reply_reader.ts";
 import { fromHex } from "./hex.ts";
 
 /** One frame of the page. */

@@ -7,12 +7,14 @@
 import { assert, assertEquals } from "@std/assert";
 import { decodeText, encodeText } from "../../src/bytes.ts";
 import { ReplyError } from "../../src/errors.ts";
-import { decodeReply, FRAME_PREFIX_BYTES, frameLength, RequestWriter } from "../../src/wire/native/frame.ts";
-import type { Argument, Value } from "../../src/wire/native/frame.ts";
+import { decodeReply, type Value } from "../../src/wire/native/reply_reader.ts";
+import { FRAME_PREFIX_BYTES, frameLength } from "../../src/wire/native/frame.ts";
+import type { Argument } from "../../src/wire/request_writer.ts";
+import { NativeRequestWriter } from "../../src/wire/native/request_writer.ts";
 
 /** The frames of some requests. */
 export function framesOf(...requests: (readonly Argument[])[]): Uint8Array<ArrayBuffer> {
-  const writer = new RequestWriter();
+  const writer = new NativeRequestWriter();
   for (const request of requests) writer.add(request);
   return writer.take();
 }

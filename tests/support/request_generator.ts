@@ -8,7 +8,7 @@
  */
 
 import { COMMANDS } from "../../src/catalog/specification.ts";
-import type { Argument } from "../../src/wire/native/frame.ts";
+import type { Argument } from "../../src/wire/request_writer.ts";
 import { START_MS } from "./memory_client.ts";
 import type { Random } from "./random.ts";
 

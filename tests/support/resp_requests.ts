@@ -11,13 +11,14 @@ import { ProtocolError } from "../../src/errors.ts";
 import { ARGUMENTS_MAX_COUNT, FRAME_SIZE_MAX_BYTES, VALUE_SIZE_MAX_BYTES } from "../../src/limits.ts";
 import { Request } from "../../src/wire/request.ts";
 import { RespDecoder } from "../../src/wire/resp/request_decoder.ts";
-import type { RespLimits } from "../../src/wire/resp/request_decoder.ts";
+import type { RequestLimits } from "../../src/wire/request_limits.ts";
 
 /** What a client may send. */
-export const LIMITS: RespLimits = {
+export const LIMITS: RequestLimits = {
   argumentsMaxCount: ARGUMENTS_MAX_COUNT,
   bulkMaxBytes: VALUE_SIZE_MAX_BYTES,
   requestMaxBytes: FRAME_SIZE_MAX_BYTES,
+  reason: "",
 };
 
 /** What was read, up to an error that ended it. */
@@ -67,7 +68,7 @@ export class RespFeed {
   #buffer = new Uint8Array(0);
   #start = 0;
 
-  constructor(readonly limits: RespLimits = LIMITS) {}
+  constructor(readonly limits: RequestLimits = LIMITS) {}
 
   /** Bytes that were not read yet. */
   get unread(): number {
@@ -117,7 +118,7 @@ export class RespFeed {
 }
 
 /** Reads bytes that arrive in pieces, which end at `cuts`. */
-export function readRequests(bytes: Uint8Array, cuts: readonly number[] = [], limits: RespLimits = LIMITS): Outcome {
+export function readRequests(bytes: Uint8Array, cuts: readonly number[] = [], limits: RequestLimits = LIMITS): Outcome {
   const feed = new RespFeed(limits);
   let begun = 0;
   for (const cut of [...cuts, bytes.length]) {

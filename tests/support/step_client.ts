@@ -54,9 +54,9 @@ async function run(port: number, bytes: Uint8Array, replies: number): Promise<Ou
     if (count === null) throw new Error(`the connection was closed, ${left} replies before the last`);
     end += count;
     size += count;
-    for (let behind; left > 0 && (behind = scanner.scan(buffer, start, end)) >= 0; left--) {
-      if (left === 1) last = new TextDecoder().decode(buffer.subarray(start, Math.min(behind, start + 100)));
-      start = behind;
+    for (let size; left > 0 && (size = scanner.size(buffer, start, end)) > 0; left--) {
+      if (left === 1) last = new TextDecoder().decode(buffer.subarray(start, start + Math.min(size, 100)));
+      start += size;
     }
   }
   await writing;

@@ -4,12 +4,13 @@
  */
 
 import { assert, assertEquals, assertInstanceOf, assertMatch, assertStringIncludes } from "@std/assert";
-import { encodeText } from "../../src/bytes.ts";
+import { encodeText, write32 } from "../../src/bytes.ts";
 import { ReplyError } from "../../src/errors.ts";
 import { FRAME_SIZE_MAX_BYTES, FRAME_SIZE_UNAUTHENTICATED_MAX_BYTES } from "../../src/limits.ts";
-import { decodeReply, FRAME_PREFIX_BYTES, frameLength, RequestWriter } from "../../src/wire/native/frame.ts";
-import type { Argument, Value } from "../../src/wire/native/frame.ts";
-import { write32 } from "../../src/wire/native/message_pack.ts";
+import { decodeReply, type Value } from "../../src/wire/native/reply_reader.ts";
+import { FRAME_PREFIX_BYTES, frameLength } from "../../src/wire/native/frame.ts";
+import type { Argument } from "../../src/wire/request_writer.ts";
+import { NativeRequestWriter } from "../../src/wire/native/request_writer.ts";
 import { longOnly } from "../support/amount.ts";
 import { concat, fromHex, toHex } from "../support/hex.ts";
 import { Launcher, systemTest } from "../support/launcher.ts";
@@ -19,7 +20,7 @@ import type { RawClient } from "../support/raw_client.ts";
 import { until } from "../support/until.ts";
 
 function frameOf(...request: Argument[]): Uint8Array {
-  const writer = new RequestWriter();
+  const writer = new NativeRequestWriter();
   writer.add(request);
   return writer.take();
 }

@@ -1,7 +1,8 @@
 /** Tests `keys` over many keys, beside other clients. */
 
 import { assert, assertEquals, assertGreater } from "@std/assert";
-import { decodeReply, FRAME_PREFIX_BYTES } from "../../src/wire/native/frame.ts";
+import { decodeReply } from "../../src/wire/native/reply_reader.ts";
+import { FRAME_PREFIX_BYTES } from "../../src/wire/native/frame.ts";
 import { longOnly } from "../support/amount.ts";
 import { systemTest } from "../support/launcher.ts";
 import { framesOf, plain } from "../support/raw_client.ts";

@@ -13,14 +13,11 @@ import {
   VALUE_SIZE_MAX_BYTES,
   WRITE_TIMEOUT_MS,
 } from "../../src/limits.ts";
-import {
-  decodeReply,
-  decodeRequest,
-  FRAME_PREFIX_BYTES,
-  frameLength,
-  RequestWriter,
-} from "../../src/wire/native/frame.ts";
-import type { Argument } from "../../src/wire/native/frame.ts";
+import { decodeReply } from "../../src/wire/native/reply_reader.ts";
+import { decodeRequest } from "../../src/wire/native/request_decoder.ts";
+import { FRAME_PREFIX_BYTES, frameLength } from "../../src/wire/native/frame.ts";
+import type { Argument } from "../../src/wire/request_writer.ts";
+import { NativeRequestWriter } from "../../src/wire/native/request_writer.ts";
 import { Request } from "../../src/wire/request.ts";
 import { toHex } from "../support/hex.ts";
 import { argumentBytes, readExamples } from "../support/protocol_examples.ts";
@@ -38,10 +35,10 @@ Deno.test("PROTOCOL.md shows requests and replies in turn, each with its length 
   assertEquals([...shown].length, examples.length, "every example of the page is read");
 });
 
-Deno.test("PROTOCOL.md shows the requests that RequestWriter writes and decodeRequest() reads", () => {
+Deno.test("PROTOCOL.md shows the requests that NativeRequestWriter writes and decodeRequest() reads", () => {
   for (const { bytes, meaning } of examples.filter(({ from }) => from === "client")) {
     assert(Array.isArray(meaning));
-    const writer = new RequestWriter();
+    const writer = new NativeRequestWriter();
     writer.add(meaning as Argument[]);
     assertEquals(toHex(writer.take()), toHex(bytes));
     const request = new Request();

@@ -10,28 +10,21 @@
  * @module
  */
 
-import { decodeText } from "../../bytes.ts";
-import { ReplyError } from "../../errors.ts";
+import type { ReplyError } from "../../errors.ts";
 import type { ClientAccount } from "../../memory/client_memory.ts";
 import type { FrameMeasure, Transport } from "../../route/framing.ts";
-import { RespValueReader } from "../../wire/resp/reply_reader.ts";
+import { isGranted, isNil, readRefusal, RespValueReader } from "../../wire/resp/reply_reader.ts";
 import { RespReplyScanner } from "../../wire/resp/reply_scanner.ts";
 import { RespReply } from "../../wire/resp/reply_writer.ts";
 import { RespDecoder } from "../../wire/resp/request_decoder.ts";
-import { encodeRespRequest, RespComposer } from "../../wire/resp/request_writer.ts";
+import { RespRequestWriter } from "../../wire/resp/request_writer.ts";
 import type { Dialect, Opener } from "./dialect.ts";
-
-const MINUS = 0x2d;
-const BULK_ERROR = 0x21;
-const UNDERSCORE = 0x5f;
-const DOLLAR = 0x24;
-const ASTERISK = 0x2a;
 
 /** The dialect. One a version for a whole proxy. */
 export class RespDialect implements Dialect {
   readonly version: 2 | 3;
   readonly itemStart = 0;
-  readonly composer = new RespComposer();
+  readonly composer = new RespRequestWriter();
   readonly ping = this.request(["ping"]);
   readonly multi = this.request(["multi"]);
   readonly exec = this.request(["exec"]);
@@ -55,11 +48,11 @@ export class RespDialect implements Dialect {
   }
 
   measure(): FrameMeasure {
-    return new RespMeasure();
+    return new RespReplyScanner();
   }
 
-  makeComposer(): RespComposer {
-    return new RespComposer();
+  makeComposer(): RespRequestWriter {
+    return new RespRequestWriter();
   }
 
   decoder(account?: ClientAccount): RespDecoder {
@@ -73,43 +66,24 @@ export class RespDialect implements Dialect {
   }
 
   request(words: readonly (string | Uint8Array)[]): Uint8Array<ArrayBuffer> {
-    return encodeRespRequest(words);
+    const writer = new RespRequestWriter();
+    writer.add(words);
+    return writer.buffer.slice(0, writer.length);
   }
 
   grants(bytes: Uint8Array, start: number): boolean {
-    return bytes[start] !== MINUS && bytes[start] !== BULK_ERROR;
+    return isGranted(bytes, start);
   }
 
   isNil(bytes: Uint8Array, start: number): boolean {
-    const sign = bytes[start];
-    return sign === UNDERSCORE || ((sign === DOLLAR || sign === ASTERISK) && bytes[start + 1] === MINUS);
+    return isNil(bytes, start);
   }
 
   refusal(bytes: Uint8Array, start: number, end: number): ReplyError {
-    const line = decodeText(bytes, start + 1, end - start - 3);
-    const space = line.indexOf(" ");
-    return space < 0 ? new ReplyError("ERR", line) : new ReplyError(line.slice(0, space), line.slice(space + 1));
+    return readRefusal(bytes, start, end);
   }
 
   values(bytes: Uint8Array, start: number, end: number): RespValueReader {
     return new RespValueReader(bytes, start, end);
-  }
-}
-
-/** Remembers how far it got, so that a long reply which comes in many reads is looked at once. */
-class RespMeasure implements FrameMeasure {
-  readonly #scanner = new RespReplyScanner();
-
-  get needed(): number {
-    return this.#scanner.needed;
-  }
-
-  size(bytes: Uint8Array, start: number, end: number): number {
-    const behind = this.#scanner.scan(bytes, start, end);
-    return behind < 0 ? 0 : behind - start;
-  }
-
-  drop(_bytes: Uint8Array, start: number, end: number): number {
-    return this.#scanner.drop(end - start);
   }
 }

@@ -9,7 +9,7 @@ import { DelayedReplyError, ProtocolError, ReplyError } from "../../errors.ts";
 import type { ReplyCode } from "../../errors.ts";
 import { REPLY_CHUNK_BYTES } from "../../limits.ts";
 import type { ClientAccount } from "../../memory/client_memory.ts";
-import { NativeReply } from "../../wire/reply.ts";
+import { NativeReply } from "../../wire/native/reply_writer.ts";
 import type { Reply } from "../../wire/reply.ts";
 import { RespReply } from "../../wire/resp/reply_writer.ts";
 import type { PendingReply } from "./client_link.ts";

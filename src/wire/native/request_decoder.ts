@@ -8,14 +8,17 @@
  * @module
  */
 
+import { read16, read32 } from "../../bytes.ts";
 import { ProtocolError } from "../../errors.ts";
 import { ARGUMENTS_MAX_COUNT, READ_BUFFER_BATCH_BYTES } from "../../limits.ts";
 import { type ClientAccount, UNLIMITED_ACCOUNT } from "../../memory/client_memory.ts";
 import { ArgumentPlaces, SHORT_MAX_COUNT } from "../argument_places.ts";
 import type { Request } from "../request.ts";
 import type { RequestLimits } from "../request_limits.ts";
-import { decodeRequest, FRAME_PREFIX_BYTES, frameLength } from "./frame.ts";
-import { Form, read16, read32 } from "./message_pack.ts";
+import { FRAME_PREFIX_BYTES, frameLength } from "./frame.ts";
+import { Form, headerNumber, headerSize, Kind, kindOf } from "./message_pack.ts";
+
+const { STR, BIN, ARRAY } = Kind;
 
 /** The prefix of a frame, and the longest head of its array. No head of an argument is longer. */
 const HEAD_MAX_BYTES = FRAME_PREFIX_BYTES + 5;
@@ -78,11 +81,13 @@ export class NativeDecoder {
     const places = this.#places;
     if (places.count === 0) {
       if (end - start < HEAD_MAX_BYTES) return;
-      const form = bytes[start + FRAME_PREFIX_BYTES];
-      const at = start + FRAME_PREFIX_BYTES + 1;
-      const count = form === Form.Array16 ? read16(bytes, at) : form === Form.Array32 ? read32(bytes, at) : 0;
+      const at = start + FRAME_PREFIX_BYTES;
+      const head = bytes[at]!;
+      if (kindOf(head) !== ARRAY) return;
+      const size = headerSize(head);
+      const count = headerNumber(bytes, at, size);
       if (count <= SHORT_MAX_COUNT || count > Math.min(ARGUMENTS_MAX_COUNT, this.needed)) return;
-      places.begin(count, at + (form === Form.Array16 ? 2 : 4) - start);
+      places.begin(count, at + size - start);
     }
     this.#readOn(bytes, start, end);
   }
@@ -91,26 +96,18 @@ export class NativeDecoder {
   #readOn(bytes: Uint8Array, start: number, end: number): void {
     const places = this.#places;
     while (places.index < places.count) {
-      let at = start + places.offset;
+      const at = start + places.offset;
       // An argument of no bytes at the very end is left for the next time.
-      if (end - at < HEAD_MAX_BYTES && end < start + this.needed) return;
-      const first = bytes[at++]!;
-      let length: number;
-      if (first >= 0xa0 && first <= 0xbf) {
-        length = first & 0x1f;
-      } else if (first === Form.Bin8 || first === Form.Str8) {
-        length = bytes[at++]!;
-      } else if (first === Form.Bin16 || first === Form.Str16) {
-        length = read16(bytes, at);
-        at += 2;
-      } else if (first === Form.Bin32 || first === Form.Str32) {
-        length = read32(bytes, at);
-        at += 4;
-      } else {
-        return;
-      }
-      if (length > end - at) return;
-      places.add(at - start, length, at + length - start);
+      if (end - at < HEAD_MAX_BYTES && (at >= end || end < start + this.needed)) return;
+      const first = bytes[at]!;
+      const kind = kindOf(first);
+      if (kind !== STR && kind !== BIN) return;
+      const size = headerSize(first);
+      if (size > end - at) return;
+      const length = headerNumber(bytes, at, size);
+      const begin = at + size;
+      if (length > end - begin) return;
+      places.add(begin - start, length, begin + length - start);
     }
   }
 
@@ -123,4 +120,80 @@ export class NativeDecoder {
     else places.free();
     return isRight;
   }
+}
+
+/**
+ * Reads the request in `bytes[start, end)`, the prefix excluded, into `request`, which borrows `bytes`.
+ *
+ * The headers are read here, in one chain of comparisons each, and not by the functions of message_pack.ts: with those a request
+ * of two short arguments takes 30 % longer, one of 20 arguments 60 %.
+ *
+ * @throws {ProtocolError} when those bytes are not exactly one array of str and bin
+ */
+export function decodeRequest(bytes: Uint8Array, start: number, end: number, request: Request): void {
+  if (start >= end) {
+    throw new ProtocolError("Cannot read an empty frame: expected an array of a command and its arguments");
+  }
+  let at = start + 1;
+  const head = bytes[start]!;
+  let count: number;
+  if (head >= 0x90 && head <= 0x9f) {
+    count = head & 0x0f;
+  } else if (head === Form.Array16 && end - at >= 2) {
+    count = read16(bytes, at);
+    at += 2;
+  } else if (head === Form.Array32 && end - at >= 4) {
+    count = read32(bytes, at);
+    at += 4;
+  } else {
+    throw new ProtocolError(`Cannot read a request that begins with 0x${hex(head)}: expected an array`);
+  }
+  if (count === 0) throw new ProtocolError("Cannot read an empty array: expected a command and its arguments");
+  // Every argument takes a byte at least, so a count beyond the frame is a lie that must not cost memory.
+  if (count > ARGUMENTS_MAX_COUNT || count > end - at) {
+    throw new ProtocolError(
+      `Cannot read ${count} arguments: expected at most ${ARGUMENTS_MAX_COUNT}, all in the frame`,
+    );
+  }
+  request.reset(bytes, count);
+  const starts = request.starts;
+  const lengths = request.lengths;
+  let size = 0;
+  for (let i = 0; i < count; i++) {
+    if (at >= end) throw truncated(i);
+    const first = bytes[at++]!;
+    let length: number;
+    if (first >= 0xa0 && first <= 0xbf) {
+      length = first & 0x1f;
+    } else if (first === Form.Bin8 || first === Form.Str8) {
+      if (end - at < 1) throw truncated(i);
+      length = bytes[at]!;
+      at += 1;
+    } else if (first === Form.Bin16 || first === Form.Str16) {
+      if (end - at < 2) throw truncated(i);
+      length = read16(bytes, at);
+      at += 2;
+    } else if (first === Form.Bin32 || first === Form.Str32) {
+      if (end - at < 4) throw truncated(i);
+      length = read32(bytes, at);
+      at += 4;
+    } else {
+      throw new ProtocolError(`Cannot read argument ${i}, which begins with 0x${hex(first)}: expected str or bin`);
+    }
+    if (length > end - at) throw truncated(i);
+    starts[i] = at;
+    lengths[i] = length;
+    size += length;
+    at += length;
+  }
+  if (at !== end) throw new ProtocolError(`Cannot read ${end - at} bytes behind the request: expected none`);
+  request.size = size;
+}
+
+function truncated(argument: number): ProtocolError {
+  return new ProtocolError(`Cannot read argument ${argument}: it goes beyond its frame`);
+}
+
+function hex(byte: number): string {
+  return byte.toString(16).padStart(2, "0");
 }

@@ -13,14 +13,15 @@
  */
 
 import type { Request } from "../request.ts";
+import { Byte } from "./bytes.ts";
+
+const { CR, LF } = Byte;
 
 const BACKSLASH = 0x5c;
 const DOUBLE_QUOTE = 0x22;
 const SINGLE_QUOTE = 0x27;
 const SPACE = 0x20;
 const TAB = 0x09;
-const LF = 0x0a;
-const CR = 0x0d;
 
 /**
  * Reads the words of the line `bytes[start, end)` into `request`, which borrows `bytes`, or has bytes of its own where there

@@ -1,50 +1,46 @@
 /**
- * The keys of the RESP requests that wait in a read buffer, seen before those requests run; see `wire/native/look_ahead.ts`.
+ * The keys of the RESP requests that wait in a read buffer.
  *
  * ```text
  * bytes    *3 · $3 · set · $4 · key1 · $2 · 42 ·   *2 · $3 · get · $4 · key2 ·   *2 · $3 · ge…
  * starts                        ▲                                    ▲
  * ```
  *
- * Here a request does not tell how long it is, so all its lengths are looked at. Where that would take long, and where the
- * straight way ends (inline commands, numbers of many digits), looking ahead ends.
+ * A request in RESP does not begin with its size, so all its lengths are looked at. Looking ahead ends at a request of many
+ * arguments, and at anything unusual: inline commands, numbers of many digits.
  *
  * @module
  */
 
-import { KeyWindow } from "../native/look_ahead.ts";
+import { KeyWindow } from "../look_ahead.ts";
+import { Byte, readShortNumber } from "./bytes.ts";
 
-const STAR = 0x2a;
-const DOLLAR = 0x24;
-const ZERO = 0x30;
-const CR = 0x0d;
+const { BULK, ARRAY } = Byte;
 
 /** A request of more arguments is not looked at: it would be again with every read that it takes to arrive. */
 const ARGUMENTS_MAX_COUNT = 64;
-/** Longer numbers belong to no count and no key worth looking at. */
-const DIGITS_MAX_COUNT = 9;
 
-/** Places of the keys of the next few requests. Filled again and again. */
+/** Finds the keys of RESP requests. */
 export class RespKeyWindow extends KeyWindow {
-  /** Behind the line that was read last. */
-  #lineEnd = 0;
-
   override fill(bytes: Uint8Array, start: number, end: number): number {
     this.count = 0;
     let begin = start;
     for (let requests = 0; requests < this.starts.length; requests++) {
-      const count = this.#readNumber(bytes, begin, end, STAR);
+      const head = readShortNumber(bytes, begin, end, ARRAY);
+      const count = head >> 4;
       if (count <= 0 || count > ARGUMENTS_MAX_COUNT) break;
-      let at = this.#lineEnd;
+      let at = begin + 3 + (head & 15);
       let keyStart = 0;
       let keyLength = 0;
       for (let i = 0; i < count; i++) {
-        const length = this.#readNumber(bytes, at, end, DOLLAR);
-        if (length < 0) return begin;
-        at = this.#lineEnd + length + 2;
-        if (i !== 1) continue;
-        keyStart = this.#lineEnd;
-        keyLength = length;
+        const line = readShortNumber(bytes, at, end, BULK);
+        if (line < 0) return begin;
+        at += 3 + (line & 15);
+        if (i === 1) {
+          keyStart = at;
+          keyLength = line >> 4;
+        }
+        at += (line >> 4) + 2;
       }
       if (at > end) break;
       if (count > 1) {
@@ -54,16 +50,5 @@ export class RespKeyWindow extends KeyWindow {
       begin = at;
     }
     return begin;
-  }
-
-  /** Reads the line of `type` and a number at `at`, up to `#lineEnd`; -1 when there is none that is whole. */
-  #readNumber(bytes: Uint8Array, at: number, end: number, type: number): number {
-    if (at + 4 > end || bytes[at] !== type) return -1;
-    const last = Math.min(end - 2, at + 1 + DIGITS_MAX_COUNT);
-    let value = 0;
-    let digit = at + 1;
-    for (let next; digit < last && (next = bytes[digit]! - ZERO) >= 0 && next <= 9; digit++) value = value * 10 + next;
-    this.#lineEnd = digit + 2;
-    return bytes[digit] === CR ? value : -1;
   }
 }

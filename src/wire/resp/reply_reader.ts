@@ -1,35 +1,57 @@
 /**
- * Reads the values of a RESP reply without decoding what the clients stored.
+ * Reads RESP replies value by value, without decoding what clients have stored.
  *
  * ```text
- * *2 CRLF · $3 CRLF abc CRLF · :7 CRLF        an array's header, a value of bytes, a value of one line
+ * *2 CRLF · $3 CRLF abc CRLF · :7 CRLF        the header of an array, a value with a length, a value of one line
+ * -ERR message CRLF                           a refusal
  * ```
  *
  * @module
  */
 
-import { parseInteger, parseInteger64 } from "../../bytes.ts";
-import { ProtocolError } from "../../errors.ts";
+import { decodeText, parseInteger64 } from "../../bytes.ts";
+import { ProtocolError, ReplyError } from "../../errors.ts";
 import type { ValueReader } from "../reply_reader.ts";
+import { Byte, findCarriageReturn, readNumber } from "./bytes.ts";
 import { RespReplyScanner } from "./reply_scanner.ts";
 
-const CR = 0x0d;
-const LF = 0x0a;
-const Sign = {
-  Array: 0x2a,
-  Push: 0x3e,
-  Set: 0x7e,
-  Bulk: 0x24,
-  Verbatim: 0x3d,
-  Status: 0x2b,
-  Integer: 0x3a,
-  BigNumber: 0x28,
-  Double: 0x2c,
-  Boolean: 0x23,
-  Nil: 0x5f,
-} as const;
+const {
+  LF,
+  MINUS,
+  STATUS,
+  ERROR,
+  INTEGER,
+  DOUBLE,
+  BOOLEAN,
+  NIL,
+  BIG_NUMBER,
+  BULK,
+  BULK_ERROR,
+  VERBATIM,
+  ARRAY,
+  SET,
+  PUSH,
+} = Byte;
 
-/** See {@linkcode ValueReader}. */
+/** Returns whether the reply at `start` grants its request. */
+export function isGranted(bytes: Uint8Array, start: number): boolean {
+  return bytes[start] !== ERROR && bytes[start] !== BULK_ERROR;
+}
+
+/** Returns whether the reply at `start` is nil, in either version. */
+export function isNil(bytes: Uint8Array, start: number): boolean {
+  const type = bytes[start];
+  return type === NIL || ((type === BULK || type === ARRAY) && bytes[start + 1] === MINUS);
+}
+
+/** Reads why the reply in `bytes[start, end)` refuses its request. */
+export function readRefusal(bytes: Uint8Array, start: number, end: number): ReplyError {
+  const line = decodeText(bytes, start + 1, end - start - 3);
+  const space = line.indexOf(" ");
+  return space < 0 ? new ReplyError("ERR", line) : new ReplyError(line.slice(0, space), line.slice(space + 1));
+}
+
+/** Reads the values of a RESP reply. */
 export class RespValueReader implements ValueReader {
   readonly #bytes: Uint8Array;
   at: number;
@@ -44,18 +66,18 @@ export class RespValueReader implements ValueReader {
   }
 
   array(): number {
-    const sign = this.#sign();
-    if (sign !== Sign.Array && sign !== Sign.Set && sign !== Sign.Push) throw this.#unexpected(sign, "an array");
+    const type = this.#type();
+    if (type !== ARRAY && type !== SET && type !== PUSH) throw this.#unexpected(type, "an array");
     const count = this.#number();
     if (count < 0) throw new ProtocolError("Cannot join a reply that is nil: expected an array");
     return count;
   }
 
   skip(): number {
-    const sign = this.#sign();
-    switch (sign) {
-      case Sign.Bulk:
-      case Sign.Verbatim: {
+    const type = this.#type();
+    switch (type) {
+      case BULK:
+      case VERBATIM: {
         const length = this.#number();
         if (length < 0) return 0;
         if (length + 2 > this.end - this.at) throw this.#short();
@@ -63,62 +85,62 @@ export class RespValueReader implements ValueReader {
         this.at += length + 2;
         return length;
       }
-      case Sign.Status: {
+      case STATUS: {
         this.contentStart = this.at + 1;
         this.#line();
         return this.at - 2 - this.contentStart;
       }
-      case Sign.Integer:
-      case Sign.BigNumber:
-      case Sign.Double:
-      case Sign.Boolean:
-      case Sign.Nil:
+      case INTEGER:
+      case BIG_NUMBER:
+      case DOUBLE:
+      case BOOLEAN:
+      case NIL:
         this.#line();
         return 0;
       default:
-        throw this.#unexpected(sign, "a value");
+        throw this.#unexpected(type, "a value");
     }
   }
 
   skipNested(): void {
-    const behind = new RespReplyScanner().scan(this.#bytes, this.at, this.end);
-    if (behind < 0) throw this.#short();
-    this.at = behind;
+    const size = new RespReplyScanner().size(this.#bytes, this.at, this.end);
+    if (size === 0) throw this.#short();
+    this.at += size;
   }
 
   integer(): bigint {
-    const sign = this.#sign();
+    const type = this.#type();
     const start = this.at + 1;
-    this.#line();
-    const value = sign === Sign.Integer ? parseInteger64(this.#bytes, start, this.at - 2 - start) : undefined;
+    const line = this.#line();
+    const value = type === INTEGER ? parseInteger64(this.#bytes, start, line - start) : undefined;
     if (value === undefined) throw new ProtocolError("Cannot add up a reply that is no integer");
     return value;
   }
 
-  #sign(): number {
+  #type(): number {
     if (this.at >= this.end) throw this.#short();
     return this.#bytes[this.at]!;
   }
 
-  /** Reads the number behind a sign, and passes over its line. */
+  /** Reads the number in the line at {@linkcode at}, and skips the line. */
   #number(): number {
-    const start = this.at + 1;
-    this.#line();
-    const value = parseInteger(this.#bytes, start, this.at - 2 - start);
+    const start = this.at;
+    const value = readNumber(this.#bytes, start, this.#line());
     if (!(value >= -1)) throw new ProtocolError("Cannot join a reply with a length that is no number");
     return value;
   }
 
-  /** Passes over the line under way. */
-  #line(): void {
-    const stop = this.#bytes.indexOf(CR, this.at);
-    if (stop < 0 || stop + 2 > this.end || this.#bytes[stop + 1] !== LF) throw this.#short();
-    this.at = stop + 2;
+  /** Skips the line at {@linkcode at}. Returns where its CR is. */
+  #line(): number {
+    const line = findCarriageReturn(this.#bytes, this.at, this.end);
+    if (line + 2 > this.end || this.#bytes[line + 1] !== LF) throw this.#short();
+    this.at = line + 2;
+    return line;
   }
 
-  #unexpected(sign: number, expected: string): ProtocolError {
+  #unexpected(type: number, expected: string): ProtocolError {
     return new ProtocolError(
-      `Cannot join a reply that begins with '${String.fromCharCode(sign)}': expected ${expected}`,
+      `Cannot join a reply that begins with '${String.fromCharCode(type)}': expected ${expected}`,
     );
   }
 

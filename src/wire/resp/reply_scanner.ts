@@ -18,31 +18,32 @@
 import { parseInteger } from "../../bytes.ts";
 import { ProtocolError } from "../../errors.ts";
 import { NESTING_MAX_DEPTH, REPLY_SIZE_MAX_BYTES } from "../../limits.ts";
+import { Byte } from "./bytes.ts";
 
-const CR = 0x0d;
-const LF = 0x0a;
+const {
+  CR,
+  LF,
+  STATUS,
+  ERROR,
+  INTEGER,
+  DOUBLE,
+  BOOLEAN,
+  NIL,
+  BIG_NUMBER,
+  BULK,
+  BULK_ERROR,
+  VERBATIM,
+  ARRAY,
+  SET,
+  PUSH,
+  MAP,
+  ATTRIBUTE,
+} = Byte;
+
 /** The shortest value, `_` and a line's end. */
 const VALUE_MIN_BYTES = 3;
 /** The longest line that tells a length or a count: 20 digits would be too many. */
 const NUMBER_LINE_MAX_BYTES = 22;
-
-const enum Type {
-  Status = 0x2b,
-  Error = 0x2d,
-  Integer = 0x3a,
-  Double = 0x2c,
-  Boolean = 0x23,
-  Null = 0x5f,
-  BigNumber = 0x28,
-  Bulk = 0x24,
-  BulkError = 0x21,
-  Verbatim = 0x3d,
-  Array = 0x2a,
-  Set = 0x7e,
-  Push = 0x3e,
-  Map = 0x25,
-  Attribute = 0x7c,
-}
 
 /** Finds the ends of replies, one after another; keeps where it got to in one that is not whole. */
 export class RespReplyScanner {
@@ -68,11 +69,11 @@ export class RespReplyScanner {
    * Looks at the reply that begins at `start`. While it is not whole, the next call begins at the same byte, with more of
    * them, which may have been moved.
    *
-   * @returns the position behind it; -1 while it is not whole
+   * @returns the size of the reply, in bytes; 0 while it is not whole
    * @throws {ProtocolError} when those bytes are no reply, or one beyond the bounds. The scanner is of no use then
    */
-  scan(bytes: Uint8Array, start: number, end: number): number {
-    if (start + this.needed > end) return -1;
+  size(bytes: Uint8Array, start: number, end: number): number {
+    if (start + this.needed > end) return 0;
     const left = this.#left;
     let at = start + this.#offset;
     let depth = this.#depth;
@@ -90,10 +91,10 @@ export class RespReplyScanner {
       let behind = line + 2;
       let count = -1;
       switch (bytes[at]) {
-        case Type.Bulk:
-        case Type.BulkError:
-        case Type.Verbatim: {
-          const length = readNumber(bytes, at, line);
+        case BULK:
+        case BULK_ERROR:
+        case VERBATIM: {
+          const length = readCount(bytes, at, line);
           if (length === -1) break;
           behind += length + 2;
           if (behind > end) return this.#wait(at - start, depth, behind - start, behind - start);
@@ -102,16 +103,16 @@ export class RespReplyScanner {
           }
           break;
         }
-        case Type.Array:
-        case Type.Set:
-        case Type.Push:
-          count = readNumber(bytes, at, line);
+        case ARRAY:
+        case SET:
+        case PUSH:
+          count = readCount(bytes, at, line);
           break;
-        case Type.Map:
-          count = readNumber(bytes, at, line) * 2;
+        case MAP:
+          count = readCount(bytes, at, line) * 2;
           break;
-        case Type.Attribute:
-          count = readNumber(bytes, at, line) * 2;
+        case ATTRIBUTE:
+          count = readCount(bytes, at, line) * 2;
           // The value that it is about is still to come when the attribute has ended.
           left[depth]!++;
           break;
@@ -139,10 +140,10 @@ export class RespReplyScanner {
    * Gives up the first bytes of the reply under way, which nobody wants, so that they need not be kept until it is whole. The
    * reply begins behind them then.
    *
-   * @param available how many bytes of it have come; {@linkcode scan} has found that they are not all
-   * @returns how many of them may be dropped
+   * @returns the number of bytes that may be dropped
    */
-  drop(available: number): number {
+  drop(_bytes: Uint8Array, start: number, end: number): number {
+    const available = end - start;
     if (this.needed > 0) {
       // It is known where the value ends that is under way.
       this.#passing = this.needed -= available;
@@ -161,7 +162,7 @@ export class RespReplyScanner {
     this.#offset = offset;
     this.#depth = depth;
     this.needed = needed;
-    return -1;
+    return 0;
   }
 
   #end(start: number, at: number): number {
@@ -172,7 +173,7 @@ export class RespReplyScanner {
       this.#depth =
       this.needed =
         0;
-    return at;
+    return at - start;
   }
 
   /** The CR of the line that begins at `at`; -1 while it is not whole. */
@@ -197,13 +198,13 @@ export class RespReplyScanner {
 /** Whether a value of this type is a line that may be of any length. */
 function isLine(type: number): boolean {
   switch (type) {
-    case Type.Status:
-    case Type.Error:
-    case Type.Integer:
-    case Type.Double:
-    case Type.Boolean:
-    case Type.Null:
-    case Type.BigNumber:
+    case STATUS:
+    case ERROR:
+    case INTEGER:
+    case DOUBLE:
+    case BOOLEAN:
+    case NIL:
+    case BIG_NUMBER:
       return true;
     default:
       return false;
@@ -211,9 +212,9 @@ function isLine(type: number): boolean {
 }
 
 /** The length or count in the line that begins at `at`; -1 where RESP2 says with it that there is nothing. */
-function readNumber(bytes: Uint8Array, at: number, line: number): number {
+function readCount(bytes: Uint8Array, at: number, line: number): number {
   const number = parseInteger(bytes, at + 1, line - at - 1);
-  const isNull = number === -1 && (bytes[at] === Type.Bulk || bytes[at] === Type.Array);
+  const isNull = number === -1 && (bytes[at] === BULK || bytes[at] === ARRAY);
   if (!(number >= 0) && !isNull) throw badNumber();
   return number;
 }

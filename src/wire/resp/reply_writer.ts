@@ -25,18 +25,18 @@
  * @module
  */
 
-import { encodeText, formatInteger, INTEGER_TEXT_MAX_BYTES } from "../../bytes.ts";
+import { encodeText, INTEGER_TEXT_MAX_BYTES } from "../../bytes.ts";
 import type { ReplyCode } from "../../errors.ts";
 import { formatDouble } from "../double.ts";
 import { Reply, withoutLastBreaks } from "../reply.ts";
+import { Byte, writeHeader } from "./bytes.ts";
+
+const { CR, LF, ZERO, STATUS, ERROR, INTEGER, DOUBLE, NIL, BULK, VERBATIM, ARRAY, SET, PUSH, MAP } = Byte;
 
 /** Most bytes of an integer: a sign, 16 digits and what stands around them. */
 const INTEGER_MAX_BYTES = 1 + INTEGER_TEXT_MAX_BYTES + 2;
 /** Most bytes of a line that tells a count or a length: no reply has more than 10 digits' bytes or values. */
 const HEADER_MAX_BYTES = 1 + 10 + 2;
-
-const CR = 0x0d;
-const LF = 0x0a;
 
 const VERBATIM_FORMAT = "txt:";
 
@@ -69,7 +69,7 @@ export class RespReply extends Reply {
   }
 
   override status(word: string): void {
-    this.#line(0x2b, word);
+    this.#line(STATUS, word);
   }
 
   override integer(value: number): void {
@@ -79,17 +79,17 @@ export class RespReply extends Reply {
       this.view.setUint32(at, 0x3a300d0a + value * 0x10000);
       this.length = at + 4;
     } else {
-      this.length = writeHeader(this.buffer, at, 0x3a, value);
+      this.length = writeHeader(this.buffer, at, INTEGER, value);
     }
   }
 
   override integer64(value: bigint): void {
-    this.#line(0x3a, value.toString());
+    this.#line(INTEGER, value.toString());
   }
 
   override double(value: number): void {
     const text = formatDouble(value);
-    if (this.version === 3) this.#line(0x2c, text);
+    if (this.version === 3) this.#line(DOUBLE, text);
     else this.text(text);
   }
 
@@ -106,14 +106,14 @@ export class RespReply extends Reply {
   }
 
   override nilArray(): void {
-    if (this.version === 2) this.#line(0x2a, "-1");
+    if (this.version === 2) this.#line(ARRAY, "-1");
     else this.#nil3();
   }
 
   #nil3(): void {
     this.grow(3);
     const { buffer, length: at } = this;
-    buffer[at] = 0x5f;
+    buffer[at] = NIL;
     buffer[at + 1] = CR;
     buffer[at + 2] = LF;
     this.length = at + 3;
@@ -124,11 +124,11 @@ export class RespReply extends Reply {
     const { buffer, length: at } = this;
     const end = at + 5 + length;
     if (length < 100 && end + 2 <= buffer.length) {
-      buffer[at] = 0x24;
+      buffer[at] = BULK;
       if (length >= 10) {
         const tens = (length * 205) >> 11;
-        buffer[at + 1] = 0x30 + tens;
-        buffer[at + 2] = 0x30 + length - tens * 10;
+        buffer[at + 1] = ZERO + tens;
+        buffer[at + 2] = ZERO + length - tens * 10;
         buffer[at + 3] = CR;
         buffer[at + 4] = LF;
         buffer[end] = CR;
@@ -136,7 +136,7 @@ export class RespReply extends Reply {
         this.length = end + 2;
         return at + 5;
       }
-      buffer[at + 1] = 0x30 + length;
+      buffer[at + 1] = ZERO + length;
       buffer[at + 2] = CR;
       buffer[at + 3] = LF;
       buffer[end - 1] = CR;
@@ -144,7 +144,7 @@ export class RespReply extends Reply {
       this.length = end + 1;
       return at + 4;
     }
-    return this.#reserve(0x24, length);
+    return this.#reserve(BULK, length);
   }
 
   #reserve(type: number, length: number): number {
@@ -159,7 +159,7 @@ export class RespReply extends Reply {
   }
 
   override openBytes(length: number): void {
-    this.#header(0x24, length);
+    this.#header(BULK, length);
   }
 
   override closeBytes(): void {
@@ -170,7 +170,7 @@ export class RespReply extends Reply {
   }
 
   override array(count: number): void {
-    this.#header(0x2a, count);
+    this.#header(ARRAY, count);
   }
 
   override openArray(): void {
@@ -180,26 +180,26 @@ export class RespReply extends Reply {
   }
 
   override closeArray(count: number): void {
-    this.spliceArray(HEADER_MAX_BYTES, header, writeHeader(header, 0, 0x2a, count));
+    this.spliceArray(HEADER_MAX_BYTES, header, writeHeader(header, 0, ARRAY, count));
   }
 
   override map(count: number): void {
-    if (this.version === 2) this.#header(0x2a, count * 2);
-    else this.#header(0x25, count);
+    if (this.version === 2) this.#header(ARRAY, count * 2);
+    else this.#header(MAP, count);
   }
 
   override set(count: number): void {
-    this.#header(this.version === 2 ? 0x2a : 0x7e, count);
+    this.#header(this.version === 2 ? ARRAY : SET, count);
   }
 
   override push(count: number): void {
-    this.#header(this.version === 2 ? 0x2a : 0x3e, count);
+    this.#header(this.version === 2 ? ARRAY : PUSH, count);
   }
 
   override verbatim(text: string): void {
     if (this.version === 2) return this.text(text);
     const encoded = encodeText(VERBATIM_FORMAT + text);
-    const at = this.#reserve(0x3d, encoded.length);
+    const at = this.#reserve(VERBATIM, encoded.length);
     this.buffer.set(encoded, at);
   }
 
@@ -208,7 +208,7 @@ export class RespReply extends Reply {
     const text = encodeText(`${code} ${withoutLastBreaks(message)}`);
     this.growForRefusal(1 + text.length + 2);
     const { buffer, length: at } = this;
-    buffer[at] = 0x2d;
+    buffer[at] = ERROR;
     // A line break would end the reply too soon.
     for (let i = 0; i < text.length; i++) {
       const byte = text[i]!;
@@ -236,13 +236,4 @@ export class RespReply extends Reply {
     buffer[at + 1] = LF;
     this.length = at + 2;
   }
-}
-
-/** Writes a line of a type's first byte and a number. Answers the position behind it. */
-function writeHeader(target: Uint8Array, at: number, type: number, value: number): number {
-  target[at] = type;
-  at += 1 + formatInteger(value, target, at + 1);
-  target[at] = CR;
-  target[at + 1] = LF;
-  return at + 2;
 }

@@ -17,34 +17,20 @@
  * @module
  */
 
-import { parseInteger, parseInteger64 } from "../../bytes.ts";
+import { parseInteger64 } from "../../bytes.ts";
 import { ProtocolError } from "../../errors.ts";
 import { ARGUMENTS_MAX_COUNT, RESP_LINE_MAX_BYTES, VALUE_SIZE_MAX_BYTES } from "../../limits.ts";
 import { type ClientAccount, UNLIMITED_ACCOUNT } from "../../memory/client_memory.ts";
 import { ArgumentPlaces, SHORT_MAX_COUNT } from "../argument_places.ts";
 import type { Request } from "../request.ts";
+import type { RequestLimits } from "../request_limits.ts";
+import { Byte, readNumber, readShortNumber } from "./bytes.ts";
 import { splitInline } from "./inline.ts";
 
-const STAR = 0x2a;
-const DOLLAR = 0x24;
-const ZERO = 0x30;
-const CR = 0x0d;
-const LF = 0x0a;
+const { CR, LF, ZERO, BULK, ARRAY } = Byte;
 
 /** The shortest bulk with its header: `$0` and two line ends. */
 const BULK_MIN_BYTES = 6;
-/** The line `$123456789` and its end: longer ones tell too much, or have zeros in front. */
-const LENGTH_LINE_MAX_BYTES = 12;
-
-/** How large a request may be. */
-export interface RespLimits {
-  /** Most arguments, the command's name included. No less than 9: so many are not counted. */
-  readonly argumentsMaxCount: number;
-  /** Longest argument. No less than 99, for the same reason. */
-  readonly bulkMaxBytes: number;
-  /** Longest request in all. */
-  readonly requestMaxBytes: number;
-}
 
 /** Reads requests one after another out of a connection's buffer; keeps where it got to in one that is not whole. */
 export class RespDecoder {
@@ -80,10 +66,10 @@ export class RespDecoder {
    * more bytes, which may have been moved; and `request` is what it was, or has no arguments
    * @throws {ProtocolError} in the words of Redis. The decoder is of no use then
    */
-  decode(bytes: Uint8Array, start: number, end: number, request: Request, limits: RespLimits): number {
+  decode(bytes: Uint8Array, start: number, end: number, request: Request, limits: RequestLimits): number {
     this.passed = 0;
     if (start + this.needed > end || start === end) return -1;
-    if (start + 4 <= end && bytes[start] === STAR && bytes[start + 2] === CR) {
+    if (start + 4 <= end && bytes[start] === ARRAY && bytes[start + 2] === CR) {
       const count = bytes[start + 1]! - ZERO;
       if (count > 0 && count <= 9) return this.#arguments(bytes, start, start + 4, end, count, request, limits);
     }
@@ -98,7 +84,7 @@ export class RespDecoder {
     end: number,
     count: number,
     request: Request,
-    limits: RespLimits,
+    limits: RequestLimits,
   ): number {
     request.reset(bytes, count);
     const starts = request.starts;
@@ -107,7 +93,7 @@ export class RespDecoder {
     let size = 0;
     for (let i = 0; i < count; i++) {
       let length = -1;
-      if (at + BULK_MIN_BYTES <= end && bytes[at] === DOLLAR) {
+      if (at + BULK_MIN_BYTES <= end && bytes[at] === BULK) {
         const first = bytes[at + 1]! - ZERO;
         const second = bytes[at + 2]! - ZERO;
         if (second === CR - ZERO) {
@@ -145,11 +131,11 @@ export class RespDecoder {
   }
 
   /** Reads any request, behind any that are blank. */
-  #decodeUnusual(bytes: Uint8Array, start: number, end: number, request: Request, limits: RespLimits): number {
+  #decodeUnusual(bytes: Uint8Array, start: number, end: number, request: Request, limits: RequestLimits): number {
     if (this.#places.count > 0) return this.#continue(bytes, start, end, request, limits);
     for (let from = start; from < end; from = this.#lineEnd) {
       this.passed = from - start;
-      if (bytes[from] !== STAR) {
+      if (bytes[from] !== ARRAY) {
         if (!this.#readInline(bytes, from, end, request, limits)) return this.#wait(0, request);
         if (request.count > 0) return this.#lineEnd;
         continue;
@@ -168,7 +154,7 @@ export class RespDecoder {
   }
 
   /** Goes on with a request of many arguments. */
-  #continue(bytes: Uint8Array, start: number, end: number, request: Request, limits: RespLimits): number {
+  #continue(bytes: Uint8Array, start: number, end: number, request: Request, limits: RequestLimits): number {
     const places = this.#places;
     while (places.index < places.count) {
       const length = this.#readLength(bytes, start, start + places.offset, end, limits);
@@ -181,6 +167,7 @@ export class RespDecoder {
     const behind = start + places.offset;
     places.give(request, bytes, start);
     this.needed = 0;
+    this.#lineBegin = -1;
     return behind;
   }
 
@@ -190,22 +177,17 @@ export class RespDecoder {
   }
 
   /** Reads the line `$<length>` at `at`, up to `#lineEnd`; -1 while it is not whole. */
-  #readLength(bytes: Uint8Array, start: number, at: number, end: number, limits: RespLimits): number {
-    let length = 0;
-    let digit = at + 1;
-    if (at + LENGTH_LINE_MAX_BYTES <= end && bytes[at] === DOLLAR && bytes[at + 1] !== ZERO) {
-      const last = at + LENGTH_LINE_MAX_BYTES - 2;
-      for (let value; digit < last && (value = bytes[digit]! - ZERO) >= 0 && value <= 9; digit++) {
-        length = length * 10 + value;
-      }
-    }
-    if (length > 0 && bytes[digit] === CR) {
-      this.#lineEnd = digit + 2;
+  #readLength(bytes: Uint8Array, start: number, at: number, end: number, limits: RequestLimits): number {
+    const line = readShortNumber(bytes, at, end, BULK);
+    let length: number;
+    if (line >= 0) {
+      length = line >> 4;
+      this.#lineEnd = at + 3 + (line & 15);
     } else {
       const last = this.#findLineEnd(bytes, start, at, end, "too big bulk count string");
       if (last === -1) return -1;
-      if (bytes[at] !== DOLLAR) throw new ProtocolError(`expected '$', got '${String.fromCharCode(bytes[at]!)}'`);
-      length = parseInteger(bytes, at + 1, last - at - 1);
+      if (bytes[at] !== BULK) throw new ProtocolError(`expected '$', got '${String.fromCharCode(bytes[at]!)}'`);
+      length = readNumber(bytes, at, last);
     }
     // A length that is no number fails this as well.
     if (!(length >= 0 && length <= limits.bulkMaxBytes)) throw badLength(length);
@@ -213,10 +195,10 @@ export class RespDecoder {
   }
 
   /** Reads the line `*<count>` that a request begins with, up to `#lineEnd`; `NaN` while it is not whole. */
-  #readCount(bytes: Uint8Array, start: number, end: number, limits: RespLimits): number {
+  #readCount(bytes: Uint8Array, start: number, end: number, limits: RequestLimits): number {
     const last = this.#findLineEnd(bytes, start, start, end, "too big mbulk count string");
     if (last === -1) return NaN;
-    let count = parseInteger(bytes, start + 1, last - start - 1);
+    let count = readNumber(bytes, start, last);
     // Numbers of up to 64 bits are numbers, and negative ones are passed over.
     if (Number.isNaN(count)) count = Number(parseInteger64(bytes, start + 1, last - start - 1) ?? NaN);
     if (!(count <= limits.argumentsMaxCount)) throw badCount(count);
@@ -238,7 +220,7 @@ export class RespDecoder {
   }
 
   /** Reads the line at `start`, up to `#lineEnd`; `false` while it is not whole. */
-  #readInline(bytes: Uint8Array, start: number, end: number, request: Request, limits: RespLimits): boolean {
+  #readInline(bytes: Uint8Array, start: number, end: number, request: Request, limits: RequestLimits): boolean {
     const maxBytes = Math.min(RESP_LINE_MAX_BYTES, limits.requestMaxBytes);
     const found = this.#search(bytes, start, start, end, LF);
     if ((found === -1 ? end : found) - start > maxBytes) throw new ProtocolError("too big inline request");
@@ -265,7 +247,7 @@ export class RespDecoder {
 }
 
 /** The size of a request as far as it is known. @throws {ProtocolError} when that is too much */
-function sized(size: number, limits: RespLimits): number {
+function sized(size: number, limits: RequestLimits): number {
   if (size > limits.requestMaxBytes) throw new ProtocolError("too big request");
   return size;
 }

@@ -6,7 +6,7 @@
 
 import { encodeText } from "../../../src/bytes.ts";
 import { abort } from "../../../src/net/abort.ts";
-import { RequestWriter } from "../../../src/wire/native/frame.ts";
+import { NativeRequestWriter } from "../../../src/wire/native/request_writer.ts";
 import { NativeReplies, type ReplyCount, type ReplyReader, RespReplies } from "./reply_counter.ts";
 
 /** A command with its arguments. */
@@ -54,7 +54,7 @@ function joined(parts: readonly Uint8Array[], size: number): Uint8Array<ArrayBuf
 }
 
 function nativeBytes(request: Request): Uint8Array<ArrayBuffer> {
-  const writer = new RequestWriter();
+  const writer = new NativeRequestWriter();
   writer.add(request);
   return writer.take();
 }

@@ -19,7 +19,7 @@ export const LONG_FILES: Readonly<Record<string, string>> = {
   "src/store/entries.ts": "It keeps the names of an entry in step, so every change to an entry is here.",
   "src/store/list.ts": "It is one data structure whose methods share a cursor.",
   "src/store/store.ts": "It is the whole interface of the store to commands, a method for each change.",
-  "src/wire/reply.ts": "It has the buffer of replies that both protocols share, and the native one of them.",
+  "src/wire/reply.ts": "It has the buffer of replies that both protocols share: one idea, of many methods.",
   "tests/conformance/corpus/strings.ts": "It is one list of scenarios, for one group of commands.",
   "tests/log/append_log_test.ts": "It tests one state machine, and its tests share what drives the machine.",
   "tests/log/recover_test.ts":
@@ -30,7 +30,7 @@ export const LONG_FILES: Readonly<Record<string, string>> = {
   "tests/support/acknowledged_load.ts": "It is one load: its operations, and what each of them may have left.",
   "tests/support/model_store.ts": "It is the model of the whole store, a method for each of the store's.",
   "tests/support/simulated_files.ts": "It is the model of one file system, a method for each of its calls.",
-  "tests/wire/reply_test.ts": "It tests one class, once for each kind of value and each way to cut it.",
+  "tests/wire/native/reply_writer_test.ts": "It tests one class, once for each kind of value and each way to cut it.",
 };
 
 /**

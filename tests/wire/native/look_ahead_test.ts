@@ -1,49 +1,49 @@
 import { assertEquals } from "@std/assert";
 import { decodeText } from "../../../src/bytes.ts";
-import { RequestWriter } from "../../../src/wire/native/frame.ts";
-import type { Argument } from "../../../src/wire/native/frame.ts";
-import { KeyWindow } from "../../../src/wire/native/look_ahead.ts";
+import type { Argument } from "../../../src/wire/request_writer.ts";
+import { NativeRequestWriter } from "../../../src/wire/native/request_writer.ts";
+import { NativeKeyWindow } from "../../../src/wire/native/look_ahead.ts";
 import { Random } from "../../support/random.ts";
 
 function encode(...requests: readonly Argument[][]): Uint8Array {
-  const writer = new RequestWriter();
+  const writer = new NativeRequestWriter();
   for (const request of requests) writer.add(request);
   return writer.take();
 }
 
-function keysOf(window: KeyWindow, bytes: Uint8Array): string[] {
+function keysOf(window: NativeKeyWindow, bytes: Uint8Array): string[] {
   return Array.from({ length: window.count }, (_, i) => decodeText(bytes, window.starts[i]!, window.lengths[i]!));
 }
 
-Deno.test("KeyWindow fill() finds the argument behind the command in every whole frame", () => {
+Deno.test("NativeKeyWindow fill() finds the argument behind the command in every whole frame", () => {
   const long = "k".repeat(300);
   const bytes = encode(["get", "a"], ["ping"], ["set", "key two", "v".repeat(70_000)], ["hget", long, "f"], [
     "GET",
     "",
   ]);
-  const window = new KeyWindow(8);
+  const window = new NativeKeyWindow(8);
   assertEquals(window.fill(bytes, 0, bytes.length), bytes.length);
   assertEquals(keysOf(window, bytes), ["a", "key two", long, ""]);
 });
 
-Deno.test("KeyWindow fill() stops before a frame that is not whole, and after as many as it has room for", () => {
+Deno.test("NativeKeyWindow fill() stops before a frame that is not whole, and after as many as it has room for", () => {
   const first = encode(["get", "a"], ["get", "b"]);
   const bytes = encode(["get", "a"], ["get", "b"], ["get", "c"]);
-  const window = new KeyWindow(8);
+  const window = new NativeKeyWindow(8);
   assertEquals(window.fill(bytes, 0, bytes.length - 1), first.length);
   assertEquals(keysOf(window, bytes), ["a", "b"]);
   assertEquals(window.fill(bytes, 0, 3), 0);
   assertEquals(window.count, 0);
-  const small = new KeyWindow(1);
+  const small = new NativeKeyWindow(1);
   const behind = small.fill(bytes, 0, bytes.length);
   assertEquals(keysOf(small, bytes), ["a"]);
   small.fill(bytes, behind, bytes.length);
   assertEquals(keysOf(small, bytes), ["b"]);
 });
 
-Deno.test("KeyWindow fill() never reads beyond what it was given, whatever stands there", () => {
+Deno.test("NativeKeyWindow fill() never reads beyond what it was given, whatever stands there", () => {
   const random = new Random(7);
-  const window = new KeyWindow(8);
+  const window = new NativeKeyWindow(8);
   for (let round = 0; round < 20_000; round++) {
     const bytes = Uint8Array.from({ length: random.below(60) }, () => random.below(256));
     // Short frames, so that many are whole.

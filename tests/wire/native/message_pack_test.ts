@@ -4,9 +4,6 @@ import { decode } from "@std/msgpack";
 import type { ValueType } from "@std/msgpack";
 import {
   HEADER_MAX_BYTES,
-  read16,
-  read32,
-  write32,
   writeArrayHeader,
   writeBinHeader,
   writeInteger,
@@ -14,6 +11,7 @@ import {
   writeMapHeader,
   writeStrHeader,
 } from "../../../src/wire/native/message_pack.ts";
+import { read16, read32, write32 } from "../../../src/bytes.ts";
 import { concat } from "../../support/hex.ts";
 
 /** Lengths on both sides of every boundary between forms. */

@@ -1,12 +1,123 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
+import { encode, type ValueType } from "@std/msgpack";
+import { encodeText } from "../../../src/bytes.ts";
 import { ProtocolError } from "../../../src/errors.ts";
+import { ARGUMENTS_MAX_COUNT } from "../../../src/limits.ts";
 import { ClientMemory } from "../../../src/memory/client_memory.ts";
-import { FRAME_PREFIX_BYTES, RequestWriter } from "../../../src/wire/native/frame.ts";
-import { NativeDecoder } from "../../../src/wire/native/request_decoder.ts";
+import { FRAME_PREFIX_BYTES } from "../../../src/wire/native/frame.ts";
+import { decodeRequest, NativeDecoder } from "../../../src/wire/native/request_decoder.ts";
+import { NativeRequestWriter } from "../../../src/wire/native/request_writer.ts";
 import { Request } from "../../../src/wire/request.ts";
 import { REQUEST_LIMITS } from "../../../src/wire/request_limits.ts";
 import { amountOf } from "../../support/amount.ts";
+import { concat, fromHex } from "../../support/hex.ts";
 import { pickSeed, Random } from "../../support/random.ts";
+
+const LENGTHS = [0, 1, 10, 11, 31, 32, 33, 255, 256, 65535, 65536];
+
+/** Decodes `bytes` from the middle of a larger buffer, whose rest would be valid arguments too. */
+function request(bytes: Uint8Array): Request {
+  const outer = concat(fromHex("92 a1 78"), bytes, fromHex("a1 78 a1 78"));
+  const target = new Request();
+  decodeRequest(outer, 3, 3 + bytes.length, target);
+  return target;
+}
+
+function argumentsOf(target: Request): Uint8Array[] {
+  return Array.from({ length: target.count }, (_, index) => target.view(index).slice());
+}
+
+function refusesRequest(hex: string, includes: string): void {
+  assertThrows(() => request(fromHex(hex)), ProtocolError, includes);
+}
+
+Deno.test("decodeRequest() reads what the oracle writes, str and bin of every length", () => {
+  for (const length of LENGTHS) {
+    const bin = Uint8Array.from({ length }, (_, i) => i * 3);
+    const items = ["set", "k".repeat(length), bin];
+    const target = request(encode(items));
+    assertEquals(argumentsOf(target), [encodeText("set"), encodeText("k".repeat(length)), bin], `length ${length}`);
+    assertEquals(target.size, 3 + length * 2);
+    assertEquals([target.text(0), target.length(1)], ["set", length]);
+  }
+});
+
+Deno.test("decodeRequest() reads what the oracle writes, of every count of arguments", () => {
+  const target = new Request();
+  for (const count of [1, 2, 15, 16, 17, 255, 65535, 65536, 3]) {
+    const bytes = encode(Array.from({ length: count }, (_, index) => String(index)));
+    decodeRequest(bytes, 0, bytes.length, target);
+    assertEquals(target.count, count);
+    assertEquals(target.text(count - 1), String(count - 1));
+  }
+});
+
+Deno.test("decodeRequest() reads the longer forms of short lengths as well", () => {
+  const forms = ["d9 01 78", "da 0001 78", "db 00000001 78", "c4 01 78", "c5 0001 78", "c6 00000001 78", "a1 78"];
+  for (const array of ["91", "dc 0001", "dd 00000001"]) {
+    for (const form of forms) assertEquals(request(fromHex(array + form)).text(0), "x", array + form);
+  }
+});
+
+Deno.test("decodeRequest() borrows the buffer", () => {
+  const bytes = encode(["get", "k"]);
+  const target = new Request();
+  decodeRequest(bytes, 0, bytes.length, target);
+  bytes[bytes.length - 1] = 0x7a;
+  assertEquals(target.text(1), "z");
+});
+
+Deno.test("decodeRequest() refuses a frame cut at any byte, and one with a byte too many", () => {
+  const long = Uint8Array.from({ length: 300 }, (_, i) => i);
+  const frames: ValueType[] = [["get", "key"], ["set", "k", long], ["echo", "s".repeat(70)], Array(20).fill("a")];
+  for (const items of frames) {
+    const bytes = encode(items);
+    for (let length = 0; length < bytes.length; length++) {
+      assertThrows(() => request(bytes.subarray(0, length)), ProtocolError, undefined, `cut at ${length}`);
+    }
+    assertThrows(() => request(concat(bytes, Uint8Array.of(0xa0))), ProtocolError, "behind the request");
+  }
+});
+
+Deno.test("decodeRequest() refuses a count beyond its frame without making room for it", () => {
+  const target = new Request();
+  for (const hex of ["dd ffffffff a1 78", "dd 00100001 a1 78", "dc ffff a1 78", "92 a1 78", "9f a0"]) {
+    const bytes = fromHex(hex);
+    assertThrows(() => decodeRequest(bytes, 0, bytes.length, target), ProtocolError);
+    assertEquals(target.starts.length, 16, hex);
+  }
+});
+
+Deno.test("decodeRequest() refuses more than ARGUMENTS_MAX_COUNT arguments that are there", () => {
+  const count = ARGUMENTS_MAX_COUNT + 1;
+  const bytes = concat(fromHex("dd" + count.toString(16).padStart(8, "0")), new Uint8Array(count).fill(0xa0));
+  assertThrows(() => request(bytes), ProtocolError, String(ARGUMENTS_MAX_COUNT));
+});
+
+Deno.test("decodeRequest() refuses lengths that lie", () => {
+  for (
+    const hex of ["91 db ffffffff 78", "91 c6 ffffffff 78", "91 da ffff 78", "91 c5 0002 78", "91 d9 ff", "91 bf 78"]
+  ) {
+    refusesRequest(hex, "goes beyond its frame");
+  }
+});
+
+Deno.test("decodeRequest() refuses what is no array of str and bin, and says what it met", () => {
+  refusesRequest("", "empty frame");
+  refusesRequest("90", "empty array");
+  refusesRequest("dc 0000", "empty array");
+  refusesRequest("dd 00000000", "empty array");
+  refusesRequest("a3 67 65 74", "begins with 0xa3: expected an array");
+  refusesRequest("81 a1 78 a1 79", "begins with 0x81");
+  refusesRequest("c0", "begins with 0xc0");
+  refusesRequest("dc 00", "begins with 0xdc");
+  refusesRequest("dd 00 00 00", "begins with 0xdd");
+  for (
+    const head of ["00", "7f", "ff", "c0", "c1", "c2", "c3", "ca", "cb", "cc", "cf", "d0", "d3", "d4", "c7", "91", "80"]
+  ) {
+    refusesRequest(`92 a1 78 ${head} 00`, `argument 1, which begins with 0x${head}: expected str or bin`);
+  }
+});
 
 const decoder = new TextDecoder();
 
@@ -18,7 +129,7 @@ function seeded(): Random {
 
 /** A frame of many arguments of all lengths. */
 function frameOf(words: readonly (string | Uint8Array)[]): Uint8Array<ArrayBuffer> {
-  const writer = new RequestWriter();
+  const writer = new NativeRequestWriter();
   writer.add(words);
   return writer.take().slice();
 }

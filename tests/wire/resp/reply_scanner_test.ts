@@ -73,23 +73,23 @@ const REFUSED = [
   "*2\r\n:1\r\n?\r\n",
 ];
 
-/** Where the reply ends as a scanner sees it that gets the bytes up to each of `ends`, in buffers that move. */
+/** Returns the size of the reply as a scanner finds it that gets the bytes up to each of `ends`, in buffers that move. */
 function scan(scanner: RespReplyScanner, text: string, ends: readonly number[]): number {
   for (const [index, end] of ends.entries()) {
     const offset = index % 3;
     const { bytes } = guarded(binaryBytes("\r\n\r".slice(0, offset) + text), offset, offset + end);
-    const behind = scanner.scan(bytes, offset, offset + end);
-    if (behind !== -1) return behind - offset;
+    const size = scanner.size(bytes, offset, offset + end);
+    if (size > 0) return size;
     assertEquals(scanner.needed === 0 || scanner.needed > end, true);
   }
-  return -1;
+  return 0;
 }
 
 function everywhere(text: string): number[] {
   return Array.from({ length: text.length + 1 }, (_, i) => i);
 }
 
-Deno.test("RespReplyScanner scan() finds where a reply of any type ends, at any cut, and waits before", () => {
+Deno.test("RespReplyScanner size() finds where a reply of any type ends, at any cut, and waits before", () => {
   const scanner = new RespReplyScanner();
   for (const reply of REPLIES) {
     // The decoder of the tests agrees that this is one reply.
@@ -99,26 +99,26 @@ Deno.test("RespReplyScanner scan() finds where a reply of any type ends, at any 
     assertEquals(scan(scanner, all, everywhere(all)), reply.length, reply);
     for (let cut = 0; cut < reply.length; cut++) {
       assertEquals(scan(scanner, all, [cut, all.length]), reply.length, `${reply} cut at ${cut}`);
-      assertEquals(scan(new RespReplyScanner(), reply, [cut]), -1, `${reply} up to ${cut}`);
+      assertEquals(scan(new RespReplyScanner(), reply, [cut]), 0, `${reply} up to ${cut}`);
     }
   }
 });
 
-Deno.test("RespReplyScanner scan() finds one reply after another", () => {
+Deno.test("RespReplyScanner size() finds one reply after another", () => {
   const bytes = binaryBytes(REPLIES.join(""));
   for (const step of [1, 2, 3, 7, 50, bytes.length]) {
     const scanner = new RespReplyScanner();
     const found: number[] = [];
     let start = 0;
     for (let end = step; found.length < REPLIES.length; end = Math.min(end + step, bytes.length)) {
-      for (let behind; (behind = scanner.scan(bytes, start, end)) !== -1; start = behind) found.push(behind - start);
+      for (let size; (size = scanner.size(bytes, start, end)) > 0; start += size) found.push(size);
     }
     assertEquals(found, REPLIES.map(({ length }) => length));
-    assertEquals(scanner.scan(bytes, start, bytes.length), -1);
+    assertEquals(scanner.size(bytes, start, bytes.length), 0);
   }
 });
 
-Deno.test("RespReplyScanner scan() refuses what is no reply, at any cut", () => {
+Deno.test("RespReplyScanner size() refuses what is no reply, at any cut", () => {
   for (const text of REFUSED) {
     for (const ends of [[text.length], everywhere(text)]) {
       assertThrows(() => scan(new RespReplyScanner(), text, ends), ProtocolError, "Cannot read a reply", text);
@@ -126,7 +126,7 @@ Deno.test("RespReplyScanner scan() refuses what is no reply, at any cut", () => 
   }
 });
 
-Deno.test("RespReplyScanner scan() refuses a reply beyond its bound, whatever it is made of, as soon as it is known", () => {
+Deno.test("RespReplyScanner size() refuses a reply beyond its bound, whatever it is made of, as soon as it is known", () => {
   const kinds = ["$989\r\n" + "x".repeat(989) + "\r\n", "*200\r\n" + ":10\r\n".repeat(199), "+" + "x".repeat(999)];
   kinds.push("|1\r\n+a\r\n:1\r\n".repeat(100));
   for (const kind of kinds) {
@@ -142,13 +142,13 @@ Deno.test("RespReplyScanner scan() refuses a reply beyond its bound, whatever it
 
 Deno.test("RespReplyScanner needed tells how much a reply takes as far as is known", () => {
   const scanner = new RespReplyScanner();
-  assertEquals(scan(scanner, "$1000\r\nx", [8]), -1);
+  assertEquals(scan(scanner, "$1000\r\nx", [8]), 0);
   assertEquals(scanner.needed, 1009);
   assertEquals(scan(scanner, `$1000\r\n${"x".repeat(1000)}\r\n`, [1009]), 1009);
   assertEquals(scanner.needed, 0);
 });
 
-Deno.test("RespReplyScanner scan() takes time in proportion to what arrives, however small the pieces", () => {
+Deno.test("RespReplyScanner size() takes time in proportion to what arrives, however small the pieces", () => {
   const replies = [
     `$20000\r\n${"x".repeat(20_000)}\r\n`,
     `*4000\r\n${":1\r\n".repeat(4_000)}`,
@@ -158,9 +158,9 @@ Deno.test("RespReplyScanner scan() takes time in proportion to what arrives, how
   for (const reply of replies) {
     const { bytes, reads } = guarded(binaryBytes(reply), 0, reply.length);
     const scanner = new RespReplyScanner();
-    let behind = -1;
-    for (let end = 0; behind === -1; end++) behind = scanner.scan(bytes, 0, end);
-    assertEquals(behind, reply.length);
+    let size = 0;
+    for (let end = 0; size === 0; end++) size = scanner.size(bytes, 0, end);
+    assertEquals(size, reply.length);
     assertLess(reads(), reply.length * 8, reply.slice(0, 10));
   }
 });
@@ -173,18 +173,18 @@ Deno.test("RespReplyScanner drop() lets go of what has come of a reply, and find
       let start = 0;
       let end = 0;
       let mostKept = 0;
-      for (let behind = -1; behind === -1;) {
+      for (let size = 0; size === 0;) {
         end = Math.min(bytes.length, end + pieceBytes);
-        behind = scanner.scan(bytes, start, end);
-        if (behind === -1) {
-          start += scanner.drop(end - start);
+        size = scanner.size(bytes, start, end);
+        if (size === 0) {
+          start += scanner.drop(bytes, start, end);
           mostKept = Math.max(mostKept, end - start);
         } else {
-          assertEquals(behind, reply.length, `${reply} in pieces of ${pieceBytes}`);
+          assertEquals(start + size, reply.length, `${reply} in pieces of ${pieceBytes}`);
         }
       }
       if (!reply.startsWith("+")) assertLess(mostKept, 64, "no more than a line is kept");
-      assertEquals(scanner.scan(bytes, reply.length, bytes.length), bytes.length);
+      assertEquals(scanner.size(bytes, reply.length, bytes.length), bytes.length - reply.length);
     }
   }
 });

@@ -7,7 +7,7 @@ import {
 } from "../../../src/limits.ts";
 import { Request } from "../../../src/wire/request.ts";
 import { RespDecoder } from "../../../src/wire/resp/request_decoder.ts";
-import type { RespLimits } from "../../../src/wire/resp/request_decoder.ts";
+import type { RequestLimits } from "../../../src/wire/request_limits.ts";
 import {
   argumentsOf,
   binaryBytes,
@@ -18,7 +18,12 @@ import {
   RespFeed,
 } from "../../support/resp_requests.ts";
 
-const STRANGER_LIMITS: RespLimits = { argumentsMaxCount: 10, bulkMaxBytes: 16_384, requestMaxBytes: 65_536 };
+const STRANGER_LIMITS: RequestLimits = {
+  argumentsMaxCount: 10,
+  bulkMaxBytes: 16_384,
+  requestMaxBytes: 65_536,
+  reason: "",
+};
 
 /** What was sent, and the requests that are read out of it. */
 const ACCEPTED: Record<string, { sent: string; requests: string[][] }> = {
@@ -208,7 +213,7 @@ Deno.test("RespDecoder decode() refuses strangers what Redis refuses them", () =
 });
 
 Deno.test("RespDecoder decode() refuses a request that is too large in all, as soon as it is known", () => {
-  const limits: RespLimits = { argumentsMaxCount: 5000, bulkMaxBytes: 100, requestMaxBytes: 1000 };
+  const limits: RequestLimits = { argumentsMaxCount: 5000, bulkMaxBytes: 100, requestMaxBytes: 1000, reason: "" };
   for (const count of [20, 2000]) {
     for (const length of [100, 30]) {
       const feed = new RespFeed(limits);

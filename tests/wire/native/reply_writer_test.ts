@@ -1,21 +1,21 @@
 import { assert, assertEquals, assertInstanceOf, assertStrictEquals, assertThrows } from "@std/assert";
 import { decode } from "@std/msgpack";
 import type { ValueType } from "@std/msgpack";
-import { encodeText } from "../../src/bytes.ts";
-import { ReplyError } from "../../src/errors.ts";
+import { encodeText } from "../../../src/bytes.ts";
+import { ReplyError } from "../../../src/errors.ts";
 import {
   BUFFER_KEEP_MAX_BYTES,
   REPLY_CHUNK_BYTES,
   REPLY_SIZE_MAX_BYTES,
   SPARE_CHUNKS_MAX_COUNT,
-} from "../../src/limits.ts";
-import { takeSpare } from "../../src/memory/spare_chunks.ts";
-import { decodeReply, FRAME_PREFIX_BYTES, frameLength } from "../../src/wire/native/frame.ts";
-import type { Value } from "../../src/wire/native/frame.ts";
-import { NativeReply } from "../../src/wire/reply.ts";
-import { amountOf } from "../support/amount.ts";
-import { concat, toHex } from "../support/hex.ts";
-import { pickSeed, Random } from "../support/random.ts";
+} from "../../../src/limits.ts";
+import { takeSpare } from "../../../src/memory/spare_chunks.ts";
+import { decodeReply, type Value } from "../../../src/wire/native/reply_reader.ts";
+import { FRAME_PREFIX_BYTES, frameLength } from "../../../src/wire/native/frame.ts";
+import { NativeReply } from "../../../src/wire/native/reply_writer.ts";
+import { amountOf } from "../../support/amount.ts";
+import { concat, toHex } from "../../support/hex.ts";
+import { pickSeed, Random } from "../../support/random.ts";
 
 /** The frames that a reply holds, each without its prefix. */
 function framesOf(reply: NativeReply): Uint8Array[] {
