@@ -1,15 +1,15 @@
 /**
- * The places of the arguments of one request while it arrives, in many reads.
+ * The places of the arguments of one long request, while it arrives in many reads.
  *
  * ```text
- * request      [ head | argument 0 | argument 1 | argu…        its first byte may move with every read
- * starts              ▲            ▲                           from there on, until all have come
- * offset                                        ▲              behind the last whole argument
+ * request      [ head | argument 0 | argument 1 | argu…        each read may move its first byte
+ * starts              ▲            ▲                           relative to that byte, until all have arrived
+ * offset                                        ▲              after the last whole argument
  * ```
  *
- * So each byte is looked at once, a part after each read: the last read brings no more work than the others. The arrays grow as
- * arguments arrive, not as they are announced, and are charged to the account of the client. When the request is whole, they
- * are handed over, not copied.
+ * Each byte is read only once, after the read that brings it, so the last read brings no more work than the others. The
+ * arrays grow as arguments arrive, not as they are announced, and are charged to the account of the client. When the
+ * request is whole, the arrays are passed on, not copied.
  *
  * @module
  */
@@ -20,23 +20,23 @@ import { type ClientAccount, Held } from "../memory/client_memory.ts";
 import { freeBuffer } from "../memory/freed_memory.ts";
 import type { Request } from "./request.ts";
 
-/** A request of more arguments is kept while it arrives; a shorter one takes less to read again than a read. */
+/** The most arguments of a request that is decoded again after each read, which takes less time than the read. */
 export const SHORT_MAX_COUNT = 1024;
-/** So many arguments have come that the others are expected, too, and to be about as long. */
+/** The number of arguments after which the rest is expected to arrive as well, with about the same lengths. */
 const KNOWN_MIN_COUNT = 64 * 1024;
-/** How much longer they may be. */
+/** The factor by which the rest may be longer. */
 const ESTIMATE_FACTOR = 1.1;
-/** Where an argument begins, and how long it is. */
+/** The size of the start and the length of one argument, in bytes. */
 const PLACE_BYTES = 8;
 const NONE = new Int32Array(0);
 
-/** See the module's comment. One is used for one request after another. */
+/** Collects the places of arguments, for one request after another. */
 export class ArgumentPlaces {
-  /** How many arguments the request under way has in all; 0 while none is. */
+  /** The number of arguments that the request announces; 0 without a request. */
   count = 0;
-  /** How many of them have come. */
+  /** The number of arguments that have arrived. */
   index = 0;
-  /** Behind the last of them, from the request's first byte on. */
+  /** The position after the last argument that has arrived, relative to the first byte of the request. */
   offset = 0;
   #size = 0;
   #starts = NONE;
@@ -48,34 +48,34 @@ export class ArgumentPlaces {
     this.#account = account;
   }
 
-  /** Begins a request of `count` arguments, whose first one begins at `offset`. */
+  /** Begins a request of `count` arguments, the first of which begins at `offset`. */
   begin(count: number, offset: number): void {
     this.count = count;
     this.offset = offset;
   }
 
   /**
-   * Takes note of the next argument, which has come as a whole.
+   * Records the next argument, which has arrived completely.
    *
-   * @param start from the request's first byte on
-   * @param behind the same, of what follows it
+   * @param start relative to the first byte of the request
+   * @param next the start of what follows the argument, relative to the same byte
    * @throws {ProtocolError} when the memory of all clients has no room for it
    */
-  add(start: number, length: number, behind: number): void {
+  add(start: number, length: number, next: number): void {
     if (this.index === this.#starts.length) this.#grow();
     this.#starts[this.index] = start;
     this.#lengths[this.index++] = length;
     this.#size += length;
-    this.offset = behind;
+    this.offset = next;
   }
 
-  /** Bytes that the request will take if it goes on as it has begun; 0 as long as few arguments have come. */
+  /** The estimated size of the request, in bytes; 0 as long as few arguments have arrived. */
   get expectedBytes(): number {
     if (this.index < SHORT_MAX_COUNT) return 0;
     return Math.min(this.offset * (this.count / this.index) * ESTIMATE_FACTOR, FRAME_SIZE_MAX_BYTES);
   }
 
-  /** Hands all arguments to a request, whose first byte stands at `bytes[start]`, and is ready for another one. */
+  /** Passes all arguments to `request`, whose first byte is `bytes[start]`, and continues without a request. */
   give(request: Request, bytes: Uint8Array, start: number): void {
     const starts = this.#starts;
     for (let i = 0; i < this.count; i++) starts[i]! += start;
@@ -89,7 +89,7 @@ export class ArgumentPlaces {
     this.#forget();
   }
 
-  /** Gives the arrays back. Safe to call twice. */
+  /** Frees the arrays. Safe to call twice. */
   free(): void {
     this.#account.release(Held.Request, this.#starts.length * PLACE_BYTES);
     freeBuffer(this.#starts);
@@ -106,7 +106,9 @@ export class ArgumentPlaces {
         0;
   }
 
-  /** Makes room for twice as many arguments, or for all: then nothing is copied any more, and what is not used costs nothing. */
+  /**
+   * Makes room for twice as many arguments, or for all: then nothing is copied again, and unused memory costs nothing.
+   */
   #grow(): void {
     const room = this.index >= KNOWN_MIN_COUNT ? this.count : Math.max(SHORT_MAX_COUNT, this.index * 2);
     const more = (room - this.#starts.length) * PLACE_BYTES;

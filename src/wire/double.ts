@@ -1,9 +1,9 @@
 /**
- * Doubles as text, as Redis 7.0 writes them: C's `%.17g`.
+ * Doubles as text, in the format of Redis 7.0: C's `%.17g`.
  *
  * ```text
  * 3.5                       exponents from -4 to 16 are written out, others not: 1e+17, 1.5e-05
- * 0.10000000000000001       17 digits, which tell every double from its neighbours; zeros at the end are left out
+ * 0.10000000000000001       17 digits distinguish every double from its neighbours; zeros at the end are omitted
  * inf  -inf  nan
  * ```
  *
@@ -11,10 +11,10 @@
  */
 
 const DIGITS_COUNT = 17;
-/** So many more digits show whether a double lies half way between two texts. */
+/** The additional digits that show whether a double is half way between two texts. */
 const HALF_DIGITS_COUNT = 24;
 
-/** The text of a double. ASCII. */
+/** Returns the text of a double. ASCII. */
 export function formatDouble(value: number): string {
   if (Number.isNaN(value)) return "nan";
   const sign = value < 0 || Object.is(value, -0) ? "-" : "";
@@ -32,7 +32,7 @@ export function formatDouble(value: number): string {
   return sign + withPoint(digits, exponent + 1);
 }
 
-/** Rounds to even where a double lies half way between two texts, as C does; JavaScript rounds up. */
+/** Rounds to even when a double is half way between two texts, as C does; JavaScript rounds up. */
 function rounded(magnitude: number): string {
   const [longer, power] = magnitude.toExponential(DIGITS_COUNT - 1 + HALF_DIGITS_COUNT).split("e") as [string, string];
   const kept = longer.slice(0, DIGITS_COUNT + 1);
@@ -41,7 +41,7 @@ function rounded(magnitude: number): string {
   return magnitude.toExponential(DIGITS_COUNT - 1);
 }
 
-/** Puts the point behind so many digits, and leaves out what says nothing behind it. */
+/** Inserts the point after `count` digits, and omits zeros at the end of the fraction. */
 function withPoint(digits: string, count: number): string {
   const fraction = digits.slice(count).replace(/0+$/, "");
   return digits.slice(0, count) + (fraction === "" ? "" : `.${fraction}`);

@@ -6,9 +6,9 @@
  * starts         ▲              ▲
  * ```
  *
- * A server that knows the next keys can have the processor load the memory of all of them at the same time (`Store.prefetch`).
- * So a window finds, in each whole request, the argument after the command's name, which nearly always is a key. A wrong guess
- * costs a useless load and nothing else: requests are checked when they are decoded.
+ * A server that knows the next keys can have the processor load the memory of all of them at the same time
+ * (`Store.prefetch`). So a window finds, in each whole request, the argument after the command's name, which nearly
+ * always is a key. A wrong guess costs a useless load and nothing else: requests are checked when they are decoded.
  *
  * @module
  */

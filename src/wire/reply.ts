@@ -1,31 +1,32 @@
 /**
  * Replies, collected for one write.
  *
- * A command tells its answer to a `Reply` in terms of meaning (an integer, a bulk of bytes, a map…); the protocol of
- * the connection decides which bytes that is. Replies of all commands of one read batch stand one behind another, and
- * nothing is allocated per reply.
+ * A command gives its reply to a `Reply` as values (an integer, bytes, a map…); the protocol of the connection decides
+ * which bytes are written. The replies of all commands of one read batch follow one another, and nothing is allocated
+ * per reply.
  *
  * ```text
  * nearly always   buffer   [ reply | reply | reply … | room ]           one buffer, which doubles; one write
  *                                                    length
  *
- * much said       chunks   [ reply | rep ] [ ly … ] [ …    ]            finished, written first
+ * long replies    chunks   [ reply | rep ] [ ly … ] [ …    ]            finished, written first
  *                 buffer   [ … | room ]                                 the chunk being filled
  *                              length
  * ```
  *
- * A buffer that would have to grow beyond `REPLY_CHUNK_BYTES` is put aside as a finished chunk, and another one is begun;
- * a value larger than that gets a chunk of its own size. So what was written is not copied again however long a reply
- * gets, and no step takes longer than a chunk does. What is told later than it stands (the length of a frame, the count
- * of an array) is filled in wherever it went.
+ * A buffer that would have to grow beyond `REPLY_CHUNK_BYTES` becomes a finished chunk, and another one is begun. A
+ * larger value gets a chunk of its size. So bytes are not copied again however long a reply gets, and no step takes
+ * longer than one chunk. The length of a frame and the count of an array may become known later; they are filled in
+ * wherever their place is by then.
  *
- * Buffers larger than the first one are charged to the account of the client, and freed at once when they were written. What is
- * refused then is the command, while it is told. A short reply is never refused: its command may have changed something.
+ * Buffers larger than the first one are charged to the account of the client, and freed as soon as they are written.
+ * When the memory is not there, the command is refused while it replies. A short reply is never refused, because its
+ * command may have changed something.
  *
- * An aggregate is told head first: `map(2)` is followed by exactly four values.
+ * The size of an aggregate comes first: `map(2)` is followed by exactly four values.
  *
- * The reply to `exec` is an array of items, each the reply to one command, which may be a refusal. `openItem` and `closeItem`
- * stand around each, and `error` between them forgets what the item has said and no more.
+ * The reply to `exec` is an array of items, each the reply to one command, which may be an error. `openItem` and
+ * `closeItem` enclose each item, and `error` between them discards what was written of this item and no more.
  *
  * @module
  */
@@ -43,51 +44,51 @@ import {
 } from "../limits.ts";
 import { type ClientAccount, Held, UNLIMITED_ACCOUNT } from "../memory/client_memory.ts";
 import { giveSpare, takeSpare } from "../memory/spare_chunks.ts";
-/** Most bytes that any protocol puts around a value. */
+/** The most bytes that either protocol adds to a value. */
 const VALUE_OVERHEAD_MAX_BYTES = 16;
-/** A buffer of which less than one part in so many is filled is copied into the next: it is not worth a write. */
+/** A buffer that is filled to less than 1/64 is copied into the next one: it is not worth a write. */
 const CHUNK_WORTHY_SHARE = 64;
 
 const EMPTY = new Uint8Array(0);
 
-/** What is charged for a buffer, or the one that a chunk is part of: nothing for the first one. */
+/** Returns the charge for a buffer, or for the buffer of a chunk; 0 for one of the initial size. */
 function costOf({ buffer }: Uint8Array<ArrayBuffer>): number {
   return buffer.byteLength > REPLY_BUFFER_INITIAL_BYTES ? buffer.byteLength : 0;
 }
 
-/** What a command says its answer to. One value a command, unless it announced an aggregate. */
+/** A writer of replies. A command writes one value, or one aggregate and its values. */
 export abstract class Reply {
-  /** The chunk being filled, up to {@linkcode length}. Replaced when it is full, so read it after `reserve`. */
+  /** The chunk being filled. It is replaced when it is full, so read it after `reserve`. */
   buffer: Uint8Array<ArrayBuffer> = new Uint8Array(REPLY_BUFFER_INITIAL_BYTES);
-  /** Bytes of {@linkcode buffer} that are filled. */
+  /** The number of bytes of {@linkcode buffer} that are filled. */
   length = 0;
-  /** {@linkcode buffer} for numbers of several bytes, and for copies of eight at a time. Replaced with it. */
+  /** A view on {@linkcode buffer}, for numbers of several bytes and for copies of eight bytes at a time. */
   view: DataView = new DataView(this.buffer.buffer);
-  /** Where the reply to the command now running begins, in the chunk that {@linkcode begunChunk} tells. */
+  /** The start of the reply to the running command, in the chunk {@linkcode begunChunk}. */
   protected begun = 0;
-  /** Which of the finished chunks the reply to the command now running begins in; -1 while that is {@linkcode buffer}. */
+  /** The index of the finished chunk in which the reply to the running command begins; -1 for {@linkcode buffer}. */
   protected begunChunk = -1;
   readonly #chunkBytes: number;
   readonly #sizeMaxBytes: number;
   readonly #account: ClientAccount;
-  /** The chunk that {@linkcode takeChunk} has taken out last, while it is charged. */
+  /** The chunk that {@linkcode takeChunk} returned last, as long as it is charged. */
   #taken: Uint8Array<ArrayBuffer> | undefined;
   /** The finished chunks. */
   #chunks: Uint8Array<ArrayBuffer>[] = [];
   #chunksSize = 0;
-  /** The part of `#chunksSize` that the reply to the command now running has. */
+  /** The part of `#chunksSize` that belongs to the reply to the running command. */
   #begunSize = 0;
-  /** Where the array begins whose count is not known yet: its chunk's index and its place in it. */
+  /** The place of the array whose count is not known yet: the index of its chunk, and its start there. */
   #openChunk = 0;
   #openAt = 0;
-  /** Where the item begins that is being told: its chunk's index, -1 when there is none, and its place in it. */
+  /** The place of the item being written: the index of its chunk, or -1 without an item, and its start there. */
   #itemChunk = -1;
   #itemAt = 0;
-  /** What had been told when it began. */
+  /** The size of all replies when the item began. */
   #itemSize = 0;
 
   /**
-   * @param chunkBytes what a chunk is at most, unless a single value is larger; `Infinity` keeps all in one buffer
+   * @param chunkBytes the largest chunk, unless a single value is larger; `Infinity` keeps everything in one buffer
    * @param sizeMaxBytes the largest reply to one command
    * @param account is charged for the buffers
    */
@@ -101,7 +102,7 @@ export abstract class Reply {
     this.#sizeMaxBytes = sizeMaxBytes;
   }
 
-  /** Bytes of all replies of the batch. */
+  /** The size of all replies of the batch, in bytes. */
   get size(): number {
     return this.#chunksSize + this.length;
   }
@@ -110,41 +111,42 @@ export abstract class Reply {
   abstract begin(): void;
   /** Completes the reply to the command. */
   abstract end(): void;
-  /** Answers `OK`. */
+  /** Writes `OK`. */
   abstract ok(): void;
-  /** Answers a word of the server's own, such as `PONG` or a type's name. ASCII. */
+  /** Writes one of the server's own words, such as `PONG` or the name of a type. ASCII. */
   abstract status(word: string): void;
-  /** Answers a safe integer. */
+  /** Writes a safe integer. */
   abstract integer(value: number): void;
-  /** Answers a 64-bit signed integer. */
+  /** Writes a 64-bit signed integer. */
   abstract integer64(value: bigint): void;
-  /** Answers a number that need not be whole, with 17 digits where it takes so many, or `inf`, `-inf`, `nan`. */
+  /** Writes a double, with up to 17 digits, or `inf`, `-inf`, `nan`. */
   abstract double(value: number): void;
-  /** Answers that there is nothing. */
+  /** Writes nil. */
   abstract nil(): void;
-  /** Answers that there is nothing where an array is expected. */
+  /** Writes nil where an array is expected. */
   abstract nilArray(): void;
   /**
-   * Answers `length` bytes, which the caller writes at the returned position of {@linkcode buffer} at once.
+   * Begins and ends a value of `length` bytes, which the caller writes at the returned position of {@linkcode buffer}
+   * before anything else.
    */
   abstract reserve(length: number): number;
   /** Begins an array of `count` values. */
   abstract array(count: number): void;
-  /** Begins an array whose count {@linkcode closeArray} tells. One at a time. */
+  /** Begins an array whose count {@linkcode closeArray} fills in. One at a time. */
   abstract openArray(): void;
-  /** Tells how many values have followed {@linkcode openArray}. */
+  /** Fills in the number of values that have followed {@linkcode openArray}. */
   abstract closeArray(count: number): void;
   /** Begins a map of `count` pairs, each a key and a value. */
   abstract map(count: number): void;
   /** Begins a set of `count` values. */
   abstract set(count: number): void;
-  /** Begins a message of `count` values, which is no reply to a command but about what happened elsewhere. */
+  /** Begins a message of `count` values about an event, which is not a reply to a command. */
   abstract push(count: number): void;
-  /** Answers text for people to read as it is. */
+  /** Writes text for people, to be shown unchanged. */
   abstract verbatim(text: string): void;
-  /** Whether the protocol has maps and doubles, and clients expect pairs to be arrays within an array. */
+  /** Whether the protocol has maps and doubles, and its clients expect pairs as arrays within an array. */
   abstract get isRich(): boolean;
-  /** Answers a refusal, and forgets what this command, or the item being told, has said so far. */
+  /** Discards what the running command, or the open item, has written, and writes an error. */
   abstract error(code: ReplyCode, message: string): void;
 
   /** Begins an item: the reply to one of the commands that this one runs. One at a time. */
@@ -159,7 +161,7 @@ export abstract class Reply {
     this.#itemChunk = -1;
   }
 
-  /** Answers a copy of `source[start, start + length)`. */
+  /** Writes a copy of `source[start, start + length)`. */
   bytes(source: Uint8Array, start: number, length: number): void {
     const at = this.reserve(length);
     copyBytes(source, start, this.buffer, at, length);
@@ -172,27 +174,29 @@ export abstract class Reply {
     this.length += length;
   }
 
-  /** Answers text as bytes of UTF-8. */
+  /** Writes text as bytes of UTF-8. */
   text(value: string): void {
     const encoded = encodeText(value);
     this.bytes(encoded, 0, encoded.length);
   }
 
   /**
-   * Makes room for `count` values of `size` bytes in all, so that answering with them cannot fail half way. For
-   * commands that take away what they answer with.
+   * Makes room for `count` values of `size` bytes in total, so that writing them cannot fail half way. For commands
+   * that remove the values that they reply with.
    *
-   * @throws {ReplyError} when the reply to this command would exceed `REPLY_SIZE_MAX_BYTES`, or the memory of all clients
+   * @throws {ReplyError} when the reply to this command would exceed `REPLY_SIZE_MAX_BYTES`, or the memory of all
+   * clients
    */
   prepare(count: number, size: number): void {
     this.grow(size + count * VALUE_OVERHEAD_MAX_BYTES);
   }
 
   /**
-   * Says that `count` values of `size` bytes in all will follow, so that a reply which is too long is refused before anything of
-   * it is copied. For commands that know what they will answer with. Room is made as the values come.
+   * Announces that `count` values of `size` bytes in total will follow, so that a reply that is too long is refused
+   * before anything is copied. For commands that know their values in advance. Room is made as the values follow.
    *
-   * @throws {ReplyError} when the reply to this command would exceed `REPLY_SIZE_MAX_BYTES`, or the memory of all clients
+   * @throws {ReplyError} when the reply to this command would exceed `REPLY_SIZE_MAX_BYTES`, or the memory of all
+   * clients
    */
   announce(count: number, size: number): void {
     const total = size + count * VALUE_OVERHEAD_MAX_BYTES;
@@ -204,10 +208,10 @@ export abstract class Reply {
     this.#account.release(Held.Reply, missing);
   }
 
-  /** Begins a value of `length` bytes, which are told by {@linkcode piece}; {@linkcode closeBytes} ends it. */
+  /** Begins a value of `length` bytes, which follow by {@linkcode piece}; {@linkcode closeBytes} ends it. */
   abstract openBytes(length: number): void;
 
-  /** Takes the next `length` bytes, which the caller writes at the returned position of {@linkcode buffer} at once. */
+  /** Makes room for `length` bytes, which the caller writes at the returned position before anything else. */
   piece(length: number): number {
     this.grow(length);
     const at = this.length;
@@ -215,12 +219,12 @@ export abstract class Reply {
     return at;
   }
 
-  /** Ends the value that {@linkcode openBytes} has begun. */
+  /** Ends the value that {@linkcode openBytes} began. */
   abstract closeBytes(): void;
 
   /**
-   * Takes out the first of the finished chunks, which stand before what {@linkcode buffer} holds. The one taken out before is
-   * freed: it was written. Only between commands.
+   * Takes out the first finished chunk. The finished chunks precede {@linkcode buffer}. The chunk taken out before is
+   * freed, as it was written. Call this only between commands.
    *
    * @returns `undefined` when there is none
    */
@@ -231,7 +235,10 @@ export abstract class Reply {
     return chunk;
   }
 
-  /** All replies of the batch in one piece: borrowed until something changes where they are in one chunk, else a copy. */
+  /**
+   * Returns all replies of the batch in one piece: the buffer itself, borrowed until the next call, or a copy of the
+   * chunks.
+   */
   contents(): Uint8Array<ArrayBuffer> {
     const last = this.buffer.subarray(0, this.length);
     if (this.#chunks.length === 0) return last;
@@ -244,7 +251,7 @@ export abstract class Reply {
     return joined;
   }
 
-  /** Forgets all replies after they were written; a large buffer is given back. */
+  /** Discards all replies after they were written, and frees a large buffer. */
   clear(): void {
     this.length = 0;
     this.begun = 0;
@@ -254,8 +261,8 @@ export abstract class Reply {
   }
 
   /**
-   * Takes out all that was told, in one piece, and begins anew. A long one is the caller's; a short one is borrowed until the
-   * next is told.
+   * Takes out all replies in one piece. The caller owns a long piece; a short one is borrowed until the next reply is
+   * written.
    */
   takeContents(): Uint8Array<ArrayBuffer> {
     const contents = this.contents();
@@ -268,7 +275,7 @@ export abstract class Reply {
   }
 
   /**
-   * Takes out all that was told, in pieces which are the caller's, and not charged here any more. Nothing is to be told
+   * Takes out all replies, in pieces that the caller owns and that are no longer charged here. Nothing may be written
    * afterwards.
    */
   takePieces(): Uint8Array<ArrayBuffer>[] {
@@ -282,14 +289,17 @@ export abstract class Reply {
     return pieces;
   }
 
-  /** Gives a large buffer back; one that is not very large only where memory is needed. Nothing may have been told. */
+  /**
+   * Frees a very large buffer, and any larger than the initial one when memory is short. All replies must have been
+   * written.
+   */
   #shrink(): void {
     if (this.buffer.length <= BUFFER_KEEP_MAX_BYTES && !this.#account.isTight) return;
     this.#free(this.buffer);
     this.#use(new Uint8Array(REPLY_BUFFER_INITIAL_BYTES));
   }
 
-  /** Gives all memory back, for good: its connection has ended. */
+  /** Frees all memory, after the connection has ended. */
   free(): void {
     this.length = this.begun = 0;
     if (this.#taken !== undefined) this.#free(this.#taken);
@@ -299,36 +309,36 @@ export abstract class Reply {
     this.#use(EMPTY);
   }
 
-  /** Frees a buffer, or the one that a chunk is part of. */
+  /** Frees a buffer, or the buffer of a chunk. */
   #free(chunk: Uint8Array<ArrayBuffer>): void {
     this.#account.release(Held.Reply, costOf(chunk));
     giveSpare(chunk);
   }
 
-  /** Bytes that the command now running has said. */
+  /** The number of bytes that the running command has written. */
   protected get said(): number {
     return this.begunChunk === -1 ? this.length - this.begun : this.#begunSize + this.length;
   }
 
-  /** Fills in a 32-bit number in a chunk: a finished one, or else `buffer`. */
+  /** Fills in a 32-bit number in a finished chunk, or in `buffer` for any other index. */
   protected patch(chunk: number, at: number, value: number): void {
     write32(chunk >= 0 && chunk < this.#chunks.length ? this.#chunks[chunk]! : this.buffer, at, value);
   }
 
-  /** Takes note that an array begins at `length` whose count is not known yet. */
+  /** Records that an array whose count is not known yet begins at `length`. */
   protected markArray(): void {
     this.#openChunk = this.#chunks.length;
     this.#openAt = this.length;
   }
 
-  /** Fills in a 32-bit number `offset` bytes behind where {@linkcode markArray} was called. */
+  /** Fills in a 32-bit number `offset` bytes after the place where {@linkcode markArray} was called. */
   protected patchArray(offset: number, value: number): void {
     this.patch(this.#openChunk, this.#openAt + offset, value);
   }
 
   /**
    * Replaces the `reserved` bytes at the place where {@linkcode markArray} was called by the first `length` bytes of
-   * `head`, which are not more, and moves what follows them in their chunk up to it.
+   * `head`, which are at most as many, and closes the gap by moving what follows them in their chunk.
    */
   protected spliceArray(reserved: number, head: Uint8Array, length: number): void {
     const isFinished = this.#openChunk < this.#chunks.length;
@@ -347,12 +357,12 @@ export abstract class Reply {
     }
   }
 
-  /** Whether an item is being told. */
+  /** Whether an item is open. */
   protected get isInItem(): boolean {
     return this.#itemChunk !== -1;
   }
 
-  /** Forgets what the command now running, or the item being told, has said. */
+  /** Discards what the running command, or the open item, has written. */
   rollback(): void {
     if (this.#itemChunk !== -1) {
       this.#cut(this.#itemChunk, this.#itemAt);
@@ -363,7 +373,7 @@ export abstract class Reply {
     }
   }
 
-  /** Forgets what stands behind `at` in a chunk, which becomes `buffer` if it was finished. */
+  /** Discards everything after `at` in a chunk, which becomes `buffer` if it was finished. */
   #cut(index: number, at: number): void {
     const chunk = this.#chunks[index];
     if (chunk !== undefined) {
@@ -374,7 +384,7 @@ export abstract class Reply {
     this.length = at;
   }
 
-  /** Forgets the finished chunks from `index` on, and frees them but for `kept`. */
+  /** Discards the finished chunks from `index` on, and frees them, except `kept`. */
   #dropChunks(index: number, kept?: Uint8Array): void {
     for (const chunk of this.#chunks.splice(index)) {
       this.#chunksSize -= chunk.length;
@@ -385,18 +395,19 @@ export abstract class Reply {
   }
 
   /**
-   * Makes room for `size` more bytes, side by side.
+   * Makes room for `size` more bytes, contiguous.
    *
-   * @throws {ReplyError} when the reply to this command would exceed `REPLY_SIZE_MAX_BYTES`, or the memory of all clients
+   * @throws {ReplyError} when the reply to this command would exceed `REPLY_SIZE_MAX_BYTES`, or the memory of all
+   * clients
    */
   protected grow(size: number): void {
     if (this.length + size > this.buffer.length) this.#extend(size);
   }
 
   /**
-   * Makes room for a refusal, behind `retract`. Where not even that has room, it is the whole command that is refused.
+   * Makes room for an error, after `rollback`. When there is no room even for that, the whole command is refused.
    *
-   * @throws {ReplyError} as {@linkcode grow} does, and then there is no item any more
+   * @throws {ReplyError} as {@linkcode grow} does; then no item is open any more
    */
   protected growForRefusal(size: number): void {
     try {
@@ -427,7 +438,9 @@ export abstract class Reply {
     this.#use(grown);
   }
 
-  /** Charges what a buffer takes more than the one before, so that `size` bytes have room. */
+  /**
+   * Charges `bytes`, by which a buffer is larger than the one before it, to make room for `size` more bytes of a reply.
+   */
   #charge(bytes: number, size: number): void {
     const said = this.isInItem ? this.size - this.#itemSize : this.said;
     if (said + size <= REPLY_UNREFUSED_MAX_BYTES) this.#account.force(Held.Reply, bytes);
@@ -438,12 +451,12 @@ export abstract class Reply {
     return new ReplyError("ERR", `reply exceeds ${this.#sizeMaxBytes} bytes; ask for less at a time`);
   }
 
-  /** Puts the filled part of `buffer` aside as a finished chunk. The caller replaces `buffer`. */
+  /** Makes the filled part of `buffer` a finished chunk. The caller replaces `buffer`. */
   #putAside(): void {
     if (this.begunChunk !== -1) {
       this.#begunSize += this.length;
     } else if (this.begun === this.length) {
-      // It has said nothing yet: it begins in the next chunk.
+      // The command has written nothing yet: its reply begins in the next chunk.
       this.begun = 0;
     } else {
       this.begunChunk = this.#chunks.length;
@@ -460,7 +473,9 @@ export abstract class Reply {
   }
 }
 
-/** The message of an error as Redis tells it: line breaks at its end are left out; those within become blanks. */
+/**
+ * Returns the message of an error without the line breaks at its end, as Redis sends it. Those within become blanks.
+ */
 export function withoutLastBreaks(message: string): string {
   return /[\r\n]$/.test(message) ? message.replace(/[\r\n]+$/, "") : message;
 }

@@ -4,38 +4,38 @@
  * @module
  */
 
-/** Reads one value after another out of a reply that grants its request. */
+/** Reads one value after another from a reply that grants its request. */
 export interface ValueReader {
-  /** Where the next value begins. */
+  /** The start of the next value. */
   readonly at: number;
-  /** Behind the last byte of the reply. */
+  /** The position after the last byte of the reply. */
   readonly end: number;
-  /** Where the content of the value passed over last begins; see {@linkcode skip}. */
+  /** The start of the content of the value that {@linkcode skip} skipped last. */
   readonly contentStart: number;
   /**
    * Reads the header of an array.
    *
-   * @returns how many items follow
-   * @throws {ProtocolError} when something else stands there
+   * @returns the number of items that follow
+   * @throws {ProtocolError} when the next value is not an array
    */
   array(): number;
   /**
-   * Passes over one value that is no aggregate.
+   * Skips one value that is not an aggregate.
    *
-   * @returns the length of its content, 0 where it is no bytes or text
-   * @throws {ProtocolError} when something else stands there
+   * @returns the length of its content, in bytes; 0 when it is neither bytes nor text
+   * @throws {ProtocolError} when the next value is an aggregate
    */
   skip(): number;
   /**
-   * Passes over one value of any kind, with all that is within it.
+   * Skips one value of any kind, with all values in it.
    *
-   * @throws {ProtocolError} when it is not whole
+   * @throws {ProtocolError} when the value is not complete
    */
   skipNested(): void;
   /**
    * Reads an integer.
    *
-   * @throws {ProtocolError} when something else stands there
+   * @throws {ProtocolError} when the next value is not an integer
    */
   integer(): bigint;
 }

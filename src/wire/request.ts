@@ -7,8 +7,8 @@
  * lengths       [   3,      1,   2 ]           how long it is
  * ```
  *
- * One object is filled again and again by the decoder, so a command costs no allocation. Argument 0 is the
- * command's name. Everything is borrowed until the command returns: who keeps bytes copies them.
+ * The decoder fills the same object again and again, so a command costs no allocation. Argument 0 is the name of the
+ * command. Everything is borrowed until the command returns: code that keeps bytes copies them.
  *
  * @module
  */
@@ -19,27 +19,27 @@ import { freeBuffer } from "../memory/freed_memory.ts";
 
 const EMPTY = new Uint8Array(0);
 const EMPTY_VIEW = new DataView(EMPTY.buffer);
-/** Room for arguments at first. */
+/** The number of arguments that a new request has room for. */
 const ARGUMENTS_INITIAL_COUNT = 16;
-/** Room for more than this is given back. */
+/** Room for more arguments than this is freed after use. */
 const ARGUMENTS_KEEP_MAX_COUNT = 4096;
 
-/** The arguments of the request being run. See the module's comment for who owns what. */
+/** The arguments of the running request, borrowed from the read buffer. */
 export class Request {
   /** The buffer that holds all arguments. Borrowed until the command returns. */
   bytes: Uint8Array = EMPTY;
-  /** The same, for copying eight bytes at a time. */
+  /** A view on {@linkcode bytes}, for copying eight bytes at a time. */
   dataView: DataView = EMPTY_VIEW;
-  /** How many arguments there are, the command's name included. */
+  /** The number of arguments, including the name of the command. */
   count = 0;
-  /** Sum of the lengths of all arguments, in bytes. */
+  /** The sum of the lengths of all arguments, in bytes. */
   size = 0;
-  /** Where argument `i` begins in {@linkcode bytes}. */
+  /** The start of each argument in {@linkcode bytes}. */
   starts: Int32Array<ArrayBuffer> = new Int32Array(ARGUMENTS_INITIAL_COUNT);
-  /** How many bytes argument `i` has. */
+  /** The length of each argument, in bytes. */
   lengths: Int32Array<ArrayBuffer> = new Int32Array(ARGUMENTS_INITIAL_COUNT);
 
-  /** Begins a request of `count` arguments in `bytes`. The decoder fills `starts` and `lengths` then. */
+  /** Begins a request of `count` arguments in `bytes`. The decoder then fills `starts` and `lengths`. */
   reset(bytes: Uint8Array, count: number): void {
     if (bytes !== this.bytes) {
       this.bytes = bytes;
@@ -50,7 +50,7 @@ export class Request {
     if (count > this.starts.length) this.#makeRoom(2 ** Math.ceil(Math.log2(count)));
   }
 
-  /** Lets go of a large buffer, and of the room that many arguments took: until the next request this shall cost little. */
+  /** Releases a large buffer, and the room for many arguments, which would cost memory until the next request. */
   clear(): void {
     if (this.bytes.length > READ_BUFFER_BATCH_BYTES) {
       this.bytes = EMPTY;
@@ -61,14 +61,14 @@ export class Request {
     if (this.starts.length > ARGUMENTS_KEEP_MAX_COUNT) this.#makeRoom(ARGUMENTS_INITIAL_COUNT);
   }
 
-  /** Lets go of the buffer, whatever its size. */
+  /** Releases the buffer, of any size. */
   release(): void {
     this.bytes = EMPTY;
     this.dataView = EMPTY_VIEW;
     this.clear();
   }
 
-  /** A request of its own with the same arguments, in bytes of its own. */
+  /** Returns a separate request with copies of the arguments. */
   copy(): Request {
     const copy = new Request();
     const bytes = new Uint8Array(this.size);
@@ -90,33 +90,33 @@ export class Request {
     this.lengths = new Int32Array(count);
   }
 
-  /** Where argument `index` begins. `index` must be below `count`. */
+  /** Returns the start of argument `index` in {@linkcode bytes}. `index` must be below `count`. */
   start(index: number): number {
     return this.starts[index]!;
   }
 
-  /** The length of argument `index`, in bytes. `index` must be below `count`. */
+  /** Returns the length of argument `index`, in bytes. `index` must be below `count`. */
   length(index: number): number {
     return this.lengths[index]!;
   }
 
-  /** Argument `index` as text: a new string, for the paths that are not hot. */
+  /** Returns argument `index` as text: a new string, for the paths that are not hot. */
   text(index: number): string {
     return decodeText(this.bytes, this.starts[index]!, this.lengths[index]!);
   }
 
-  /** Argument `index` as a view on the read buffer, borrowed until the command returns. */
+  /** Returns argument `index` as a view on the read buffer, borrowed until the command returns. */
   view(index: number): Uint8Array {
     const start = this.starts[index]!;
     return this.bytes.subarray(start, start + this.lengths[index]!);
   }
 
-  /** Argument `index` as an integer, or `NaN` when it is none. */
+  /** Returns argument `index` as an integer, or `NaN` when it is not an integer. */
   integer(index: number): number {
     return parseInteger(this.bytes, this.starts[index]!, this.lengths[index]!);
   }
 
-  /** Whether argument `index` is the ASCII word `lower`, whatever its case. */
+  /** Returns whether argument `index` is the ASCII word `lower`, in upper or lower case. */
   is(index: number, lower: string): boolean {
     return equalsIgnoringCase(this.bytes, this.starts[index]!, this.lengths[index]!, lower);
   }

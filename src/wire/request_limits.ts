@@ -1,5 +1,5 @@
 /**
- * How large requests may be, in either protocol.
+ * The largest requests that are accepted, in either protocol.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import {
   VALUE_SIZE_MAX_BYTES,
 } from "../limits.ts";
 
-/** How large a request may be. */
+/** The bounds of a request. */
 export interface RequestLimits {
   /** The most arguments of a request, the command's name included; at least 9, since fewer are not counted. */
   readonly argumentsMaxCount: number;
@@ -20,11 +20,11 @@ export interface RequestLimits {
   readonly bulkMaxBytes: number;
   /** The longest request, in bytes. */
   readonly requestMaxBytes: number;
-  /** Why it may be no larger, for the message: empty, or something with a blank in front. */
+  /** The reason for the bounds, which ends an error message: empty, or text that begins with a blank. */
   readonly reason: string;
 }
 
-/** What a client may send. */
+/** The bounds of the requests of a client. */
 export const REQUEST_LIMITS: RequestLimits = {
   argumentsMaxCount: ARGUMENTS_MAX_COUNT,
   bulkMaxBytes: VALUE_SIZE_MAX_BYTES,
@@ -32,7 +32,7 @@ export const REQUEST_LIMITS: RequestLimits = {
   reason: "",
 };
 
-/** What a stranger may send, where there is a password. */
+/** The bounds of the requests of a client that has not given the password yet. */
 export const UNAUTHENTICATED_REQUEST_LIMITS: RequestLimits = {
   argumentsMaxCount: ARGUMENTS_UNAUTHENTICATED_MAX_COUNT,
   bulkMaxBytes: FRAME_SIZE_UNAUTHENTICATED_MAX_BYTES,

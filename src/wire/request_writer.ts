@@ -11,8 +11,9 @@ export type Argument = string | Uint8Array | number | bigint;
 
 /** Writes requests into a buffer. */
 export interface RequestWriter {
-  /** What is written is `[0, length)`. Valid until the next call; replaced when it grows. */
+  /** The buffer, which is filled up to {@linkcode length}. It is replaced when it grows. */
   readonly buffer: Uint8Array<ArrayBuffer>;
+  /** The number of bytes that are written. */
   readonly length: number;
   /** Appends a whole request. */
   add(request: readonly Argument[]): void;

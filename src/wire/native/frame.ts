@@ -1,6 +1,6 @@
 /**
- * Frames: how messages of the native protocol follow one another on a connection. PROTOCOL.md in the folder above specifies
- * every byte.
+ * Frames: how messages of the native protocol follow one another on a connection. PROTOCOL.md in the folder above
+ * specifies every byte.
  *
  * ```text
  * frame    length:u32 big-endian · one MessagePack array of `length` bytes

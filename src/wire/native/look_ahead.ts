@@ -41,8 +41,8 @@ export class NativeKeyWindow extends KeyWindow {
   }
 
   /**
-   * Finds the argument whose header is at `at`. The header is read here since the functions of message_pack.ts take half as long
-   * again.
+   * Finds the argument whose header is at `at`. The header is read here since the functions of message_pack.ts take
+   * half as long again.
    *
    * @returns `false` when the argument is very long or not within its frame
    */

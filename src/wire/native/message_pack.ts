@@ -1,8 +1,8 @@
 /**
  * MessagePack headers, read and written in place.
  *
- * Every value begins with a header. Its first byte determines what the value is and how long the header is; the bytes after
- * it, if any, are one big-endian number.
+ * Every value begins with a header. Its first byte determines what the value is and how long the header is; the bytes
+ * after it, if any, are one big-endian number.
  *
  * ```text
  * first byte        header     the number is                      the value continues with
@@ -20,15 +20,15 @@
  * ```
  *
  * These are the forms that the native protocol and the log use, of those in
- * https://github.com/msgpack/msgpack/blob/master/spec.md. `@std/msgpack` allocates an array per number, so it is the oracle
- * in the tests and not the codec of the hot path.
+ * https://github.com/msgpack/msgpack/blob/master/spec.md. `@std/msgpack` allocates an array per number, so it is the
+ * oracle in the tests and not the codec of the hot path.
  *
- * All readers of MessagePack use the same three functions: {@linkcode kindOf} and {@linkcode headerSize} look the first byte
- * up in a table, and {@linkcode headerNumber} reads the number once the caller has seen that the whole header has arrived.
- * Nothing is allocated, and each caller decides what it accepts and how it refuses the rest.
+ * All readers of MessagePack use the same three functions: {@linkcode kindOf} and {@linkcode headerSize} look the first
+ * byte up in a table, and {@linkcode headerNumber} reads the number once the caller has seen that the whole header has
+ * arrived. Nothing is allocated, and each caller decides what it accepts and how it refuses the rest.
  *
- * Every writer takes the target and a position, needs the room that its name promises, and returns the position after what
- * it wrote.
+ * Every writer takes the target and a position, needs the room that its name promises, and returns the position after
+ * what it wrote.
  *
  * @module
  */
@@ -65,8 +65,8 @@ export const enum Form {
 }
 
 /**
- * What a value is. A module that is hot copies the kinds that it uses into constants of its own: V8 folds a constant of the
- * same module into the code, but loads an imported one each time, which made decoding a request a third slower.
+ * The kinds of values. A hot module copies the kinds that it uses into local constants: V8 folds a constant of the same
+ * module into the code, but loads an imported one each time.
  */
 export const Kind = {
   /** No value that we use begins with this byte. */
@@ -120,12 +120,12 @@ export function kindOf(first: number): Kind {
 }
 
 /**
- * Returns the size in bytes of the header that begins with the byte `first`, that byte included. The byte begins a value, and
- * is not of `Kind.NONE`.
+ * Returns the size in bytes of the header that begins with the byte `first`, that byte included. The byte begins a
+ * value, and is not of `Kind.NONE`.
  */
 export function headerSize(first: number): number {
-  // The next header cannot be read before the size of this one is known. The processor predicts these branches, so it need not
-  // wait for the table: with the table alone, decoding a request takes a fifth longer.
+  // The next header cannot be read before the size of this one is known. The processor predicts these branches, so it
+  // need not wait for the table.
   if (first < 0xc0 || first >= 0xe0) return 1;
   if (first === Form.Bin8) return 2;
   return SIZES[first]!;

@@ -19,7 +19,7 @@ import { Form, headerNumber, headerSize, Kind, kindOf, signedNumber } from "./me
 const { NONE, NIL, BOOLEAN, UNSIGNED, SIGNED, FLOAT, STR, BIN, ARRAY, MAP } = Kind;
 
 /**
- * What a reply means in JavaScript: data is `Uint8Array`, the server's own words are `string`. A `ReplyError` is found
+ * A reply as a JavaScript value: data is `Uint8Array`, the server's own words are `string`. A `ReplyError` is found
  * only in the reply to `exec`, in the place of a command that was refused.
  */
 export type Value =
@@ -35,7 +35,9 @@ export type Value =
 
 /** Text of at most this many bytes is decoded by a loop as long as it is ASCII. */
 const SHORT_TEXT_MAX = 64;
-/** Values of at most this size are copied into a shared buffer: a separate buffer costs ten times as much as the copy. */
+/**
+ * Values of at most this size are copied into a shared buffer: a separate buffer costs ten times as much as the copy.
+ */
 const POOLED_MAX_BYTES = 1024;
 const POOL_BYTES = 16 * 1024;
 
@@ -46,8 +48,8 @@ let pool = new Uint8Array(0);
 let pooled = 0;
 
 /**
- * Reads the reply in `bytes[start, end)`, the prefix excluded. The caller owns the value and its bytes, which are copies.
- * Short ones are views on a buffer that they share, so their `buffer` is not theirs alone.
+ * Reads the reply in `bytes[start, end)`, the prefix excluded. The caller owns the value and its bytes, which are
+ * copies. Short ones are views on a buffer that they share, so their `buffer` is not theirs alone.
  *
  * @returns the value, or a {@linkcode ReplyError} (returned, not thrown) when the server refused the command
  * @throws {ProtocolError} when those bytes are not one reply

@@ -1,7 +1,8 @@
 /**
  * Finds where native replies end, for the proxy, which passes replies on as they are.
  *
- * A frame begins with its length, so nothing has to be remembered, except of a reply that is dropped before it is whole.
+ * A frame begins with its length, so nothing has to be remembered, except of a reply that is dropped before it is
+ * whole.
  *
  * @module
  */
@@ -47,8 +48,8 @@ export class NativeReplyScanner {
   }
 
   /**
-   * Gives up the first bytes of the reply in `bytes[start, end)`, which has not arrived completely and is not wanted. The
-   * reply begins after them then.
+   * Gives up the first bytes of the reply in `bytes[start, end)`, which has not arrived completely and is not wanted.
+   * The reply begins after them then.
    *
    * @returns the number of bytes that may be dropped
    */

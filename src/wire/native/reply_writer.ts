@@ -9,7 +9,7 @@
  * end          length is filled in
  * ```
  *
- * The server's own words are str, data is bin.
+ * The server's own words are str. Data is bin.
  *
  * @module
  */
@@ -92,7 +92,7 @@ export class NativeReply extends Reply {
   }
 
   override reserve(length: number): number {
-    // Most values are short, and this is said more often than anything else.
+    // Most values are short, and nothing is written more often.
     const { buffer, length: at } = this;
     const end = at + 2 + length;
     if (length < 0x100 && end <= buffer.length) {
@@ -172,7 +172,7 @@ export class NativeReply extends Reply {
     this.status(code);
     const at = writeStrHeader(this.buffer, this.length, text.length);
     this.buffer.set(text, at);
-    // As in RESP: who shows it, or logs it, takes it for one line.
+    // As in RESP: programs that show or log an error expect one line.
     for (let i = at; i < at + text.length; i++) {
       if (this.buffer[i] === 0x0d || this.buffer[i] === 0x0a) this.buffer[i] = 0x20;
     }

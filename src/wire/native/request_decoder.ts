@@ -1,9 +1,9 @@
 /**
- * Takes requests of the native protocol out of a read buffer, one after another.
+ * Reads native requests from a read buffer, one after another.
  *
- * A frame is read when it is whole, but for one of very many arguments: those are looked at as they arrive, so that the last
- * read brings no more work than the others. Whatever is wrong with it is told when it is whole, since it is known then where the
- * next one begins.
+ * A frame is decoded when it is whole. The arguments of a frame that has very many are located as they arrive, so that
+ * the last read brings no more work than the others. Errors are reported when the frame is whole, because then it is
+ * known where the next frame begins.
  *
  * @module
  */
@@ -20,18 +20,18 @@ import { Form, headerNumber, headerSize, Kind, kindOf } from "./message_pack.ts"
 
 const { STR, BIN, ARRAY } = Kind;
 
-/** The prefix of a frame, and the longest head of its array. No head of an argument is longer. */
+/** The size of the prefix of a frame and the longest header of its array, in bytes. No argument has a longer header. */
 const HEAD_MAX_BYTES = FRAME_PREFIX_BYTES + 5;
 
-/** Reads native frames. */
+/** Decodes native requests. */
 export class NativeDecoder {
-  /** Bytes that the request under way takes in all; 0 when that is not known. */
+  /** The size of the request that is arriving, in bytes; 0 when it is unknown. */
   needed = 0;
-  /** Nothing has to be estimated: {@linkcode needed} is exact. */
+  /** The estimated size of the request, in bytes: always 0, since {@linkcode needed} is exact. */
   readonly expected = 0;
-  /** After an error: where the next request begins; -1 when nobody knows. */
+  /** After an error, the start of the next request; -1 when it is unknown. */
   behind = -1;
-  /** Bytes that may be dropped while a request is not whole: none here. */
+  /** The number of bytes that may be dropped while a request is not whole: always 0. */
   readonly passed = 0;
   readonly #places: ArgumentPlaces;
 
@@ -40,7 +40,7 @@ export class NativeDecoder {
     this.#places = new ArgumentPlaces(account);
   }
 
-  /** Gives back what is kept of a request that is not whole: its connection has ended. */
+  /** Frees what is kept of a request that is not whole, after the connection has ended. */
   free(): void {
     this.#places.free();
   }
@@ -48,8 +48,9 @@ export class NativeDecoder {
   /**
    * Reads the request at `bytes[start, end)` into `request`, which borrows `bytes`.
    *
-   * @returns the position behind it; -1 while it is not whole
-   * @throws {ProtocolError} see {@linkcode behind}; also when the memory of all clients has no room for its arguments
+   * @returns the position after the request; -1 while it is not whole
+   * @throws {ProtocolError} when the request is malformed or too large, or the memory of all clients has no room for
+   * its arguments; see {@linkcode behind}
    */
   decode(bytes: Uint8Array, start: number, end: number, request: Request, limits: RequestLimits): number {
     const unread = end - start;
@@ -69,14 +70,14 @@ export class NativeDecoder {
       return -1;
     }
     this.needed = 0;
-    // The frame is whole, so the next one begins where it should, whatever is wrong with this one.
+    // The frame is whole, so the next one begins here, even if this one is malformed.
     this.behind = next;
     if (this.#places.count > 0 && this.#takeLast(bytes, start, next, request)) return next;
     decodeRequest(bytes, start + FRAME_PREFIX_BYTES, next, request);
     return next;
   }
 
-  /** Looks at the arguments of a frame that is not whole, if it has very many of them, as far as they have come. */
+  /** Locates the arguments that have arrived of a frame that is not whole, if it has very many. */
   #lookAhead(bytes: Uint8Array, start: number, end: number): void {
     const places = this.#places;
     if (places.count === 0) {
@@ -92,12 +93,12 @@ export class NativeDecoder {
     this.#readOn(bytes, start, end);
   }
 
-  /** Reads whole arguments up to `end`, or up to one that is none. */
+  /** Locates whole arguments up to `end`, or up to one that is malformed. */
   #readOn(bytes: Uint8Array, start: number, end: number): void {
     const places = this.#places;
     while (places.index < places.count) {
       const at = start + places.offset;
-      // An argument of no bytes at the very end is left for the next time.
+      // An empty argument at the very end is left for the next call.
       if (end - at < HEAD_MAX_BYTES && (at >= end || end < start + this.needed)) return;
       const first = bytes[at]!;
       const kind = kindOf(first);
@@ -111,7 +112,7 @@ export class NativeDecoder {
     }
   }
 
-  /** Hands over the arguments of a frame that is whole now; `false` when something is wrong with it. */
+  /** Passes the arguments of a frame that is whole now to `request`. Returns `false` when the frame is malformed. */
   #takeLast(bytes: Uint8Array, start: number, end: number, request: Request): boolean {
     const places = this.#places;
     this.#readOn(bytes, start, end);
@@ -125,8 +126,8 @@ export class NativeDecoder {
 /**
  * Reads the request in `bytes[start, end)`, the prefix excluded, into `request`, which borrows `bytes`.
  *
- * The headers are read here, in one chain of comparisons each, and not by the functions of message_pack.ts: with those a request
- * of two short arguments takes 30 % longer, one of 20 arguments 60 %.
+ * The headers are read here, each by one chain of comparisons. With the functions of message_pack.ts a request of two
+ * arguments takes 30 % longer, one of 20 arguments 60 %.
  *
  * @throws {ProtocolError} when those bytes are not exactly one array of str and bin
  */
@@ -149,7 +150,7 @@ export function decodeRequest(bytes: Uint8Array, start: number, end: number, req
     throw new ProtocolError(`Cannot read a request that begins with 0x${hex(head)}: expected an array`);
   }
   if (count === 0) throw new ProtocolError("Cannot read an empty array: expected a command and its arguments");
-  // Every argument takes a byte at least, so a count beyond the frame is a lie that must not cost memory.
+  // Every argument takes at least one byte, so a larger count is false and must not cost memory.
   if (count > ARGUMENTS_MAX_COUNT || count > end - at) {
     throw new ProtocolError(
       `Cannot read ${count} arguments: expected at most ${ARGUMENTS_MAX_COUNT}, all in the frame`,

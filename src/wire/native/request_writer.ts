@@ -48,7 +48,8 @@ export class NativeRequestWriter implements RequestWriter {
   /**
    * Appends one request.
    *
-   * @throws {RangeError} when there is no command, or the frame would exceed `FRAME_SIZE_MAX_BYTES`; nothing is appended then
+   * @throws {RangeError} when there is no command, or the frame would exceed `FRAME_SIZE_MAX_BYTES`; nothing is
+   * appended then
    * @throws {TypeError} when an argument is neither text, bytes nor a number
    */
   add(request: readonly Argument[]): void {

@@ -13,8 +13,9 @@
 import { formatInteger, parseInteger } from "../../bytes.ts";
 
 /**
- * The bytes with a meaning. A module that is hot copies those that it uses into constants of its own: V8 folds a constant of
- * the same module into the code, but loads an imported one each time, which made decoding a request a third slower.
+ * The bytes that have a meaning. A hot module copies the bytes that it uses into local constants: V8 folds a constant
+ * of the same module into the code, but loads an imported one each time, with which decoding a request takes a third
+ * longer.
  */
 export const Byte = {
   CR: 0x0d,
@@ -52,7 +53,7 @@ export function readNumber(bytes: Uint8Array, at: number, line: number): number 
   return parseInteger(bytes, at + 1, line - at - 1);
 }
 
-/** Longer numbers are left to {@linkcode readNumber}. With as many digits, a number times 16 still has 31 bits. */
+/** The most digits of a short number: with them, the number times 16 still has 31 bits. */
 const SHORT_DIGITS_MAX_COUNT = 8;
 
 /** The shortest line with a number, in bytes: `$1` and its end. */
@@ -61,8 +62,8 @@ const NUMBER_LINE_MIN_BYTES = 4;
 /**
  * Reads the line of `type` that begins at `at`, in one pass, if its number has 1 to 8 digits, as nearly all have.
  *
- * @returns the number times 16, plus the count of its digits: the next line begins at `at` + 3 + that count. -1 when the line
- * has not arrived completely, is of another type, or has anything else than such a number
+ * @returns the number times 16, plus the count of its digits: the next line begins at `at` + 3 + that count. -1 when
+ * the line has not arrived completely, is of another type, or has anything else than such a number
  */
 export function readShortNumber(bytes: Uint8Array, at: number, end: number, type: number): number {
   if (at + NUMBER_LINE_MIN_BYTES > end || bytes[at] !== type) return -1;

@@ -2,12 +2,13 @@
  * Inline commands: a line of words, as a person types them.
  *
  * ```text
- * set key "two words\r\n\x00"  'it\'s'  plain        between double quotes: \n \r \t \b \a \xHH, else the byte behind \
- *                                                    between single quotes: \' and nothing else
+ * set key "two words\r\n\x00"  'it\'s'  plain        between double quotes: \n \r \t \b \a \xHH, any other byte after \ is itself
+ *                                                    between single quotes: only \'
  * ```
  *
- * A closing quote has to be followed by a blank or the line's end. Words without quotes are taken where they stand. As
- * `sdssplitargs` of Redis, down to the blanks: a vertical tab or form feed stands between words, but ends none.
+ * A closing quote must be followed by a blank or the end of the line. Words without quotes are not copied. The rules
+ * are those of `sdssplitargs` in Redis, including the blanks: a vertical tab or form feed may separate words, but does
+ * not end a word.
  *
  * @module
  */
@@ -24,13 +25,13 @@ const SPACE = 0x20;
 const TAB = 0x09;
 
 /**
- * Reads the words of the line `bytes[start, end)` into `request`, which borrows `bytes`, or has bytes of its own where there
- * are quotes. No words make a request of none.
+ * Reads the words of the line `bytes[start, end)` into `request`, which borrows `bytes`, or a copy of the words when
+ * there are quotes. A line without words makes a request without arguments.
  *
  * @returns `false` when a quote is not closed, or closed in the middle of a word
  */
 export function splitInline(bytes: Uint8Array, start: number, end: number, request: Request): boolean {
-  // Every word but the last takes two bytes at least.
+  // Every word except the last takes at least two bytes.
   request.reset(bytes, (end - start + 1) >> 1);
   const { starts, lengths } = request;
   let count = 0;
@@ -50,7 +51,7 @@ export function splitInline(bytes: Uint8Array, start: number, end: number, reque
   return true;
 }
 
-/** As {@linkcode splitInline}, into bytes of the request's own. */
+/** Reads the words of a line with quotes into `request`, which owns the bytes; see {@linkcode splitInline}. */
 function splitQuoted(bytes: Uint8Array, start: number, end: number, request: Request): boolean {
   const words = new Uint8Array(end - start);
   request.reset(words, (end - start + 1) >> 1);
@@ -85,11 +86,11 @@ function splitQuoted(bytes: Uint8Array, start: number, end: number, request: Req
   return true;
 }
 
-/** Where the quote that opens at `at` is closed; `end` when it is not. */
+/** Returns where the quote that opens at `at` is closed; `end` when it is not closed. */
 function closingQuote(bytes: Uint8Array, at: number, end: number): number {
   const quote = bytes[at]!;
   for (at++; at < end && bytes[at] !== quote; at++) {
-    // Only what a backslash can hide is passed over: between single quotes that is a quote.
+    // Only a byte that a backslash can escape is skipped: between single quotes, that is a quote.
     if (bytes[at] === BACKSLASH && at + 1 < end && (quote === DOUBLE_QUOTE || bytes[at + 1] === quote)) at++;
   }
   return at;
@@ -120,7 +121,7 @@ function unescapeDouble(bytes: Uint8Array, at: number, end: number, target: Uint
   return filled;
 }
 
-/** What the letter behind a backslash stands for. */
+/** Returns the byte that a letter after a backslash means. */
 function unescape(letter: number): number {
   switch (letter) {
     case 0x6e:
@@ -138,7 +139,7 @@ function unescape(letter: number): number {
   }
 }
 
-/** The value of a hexadecimal digit; -1 when it is none. */
+/** Returns the value of a hexadecimal digit; -1 for any other byte. */
 function hexDigit(byte: number): number {
   if (byte >= 0x30 && byte <= 0x39) return byte - 0x30;
   const lower = byte | 0x20;

@@ -6,8 +6,8 @@
  * starts                        ▲                                    ▲
  * ```
  *
- * A request in RESP does not begin with its size, so all its lengths are looked at. Looking ahead ends at a request of many
- * arguments, and at anything unusual: inline commands, numbers of many digits.
+ * A request in RESP does not begin with its size, so all its lengths are looked at. Looking ahead ends at a request of
+ * many arguments, and at anything unusual: inline commands, numbers of many digits.
  *
  * @module
  */
@@ -17,7 +17,7 @@ import { Byte, readShortNumber } from "./bytes.ts";
 
 const { BULK, ARRAY } = Byte;
 
-/** A request of more arguments is not looked at: it would be again with every read that it takes to arrive. */
+/** The most arguments of a request that is looked at. A longer one would be looked at again with every read. */
 const ARGUMENTS_MAX_COUNT = 64;
 
 /** Finds the keys of RESP requests. */

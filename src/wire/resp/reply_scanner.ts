@@ -1,16 +1,16 @@
 /**
- * Finds where a reply in RESP ends, without reading what it says: for who passes it on as it is.
+ * Finds where RESP replies end, for the proxy, which passes replies on as they are.
  *
  * ```text
  * + - : , # _ (     a line
- * $ ! =             a line with a length, and as many bytes and a line's end behind it; $-1 is a line
- * * ~ >             a line with a count, and as many values behind it; *-1 is a line
- * %                 a line with a count, and twice as many values
- * |                 as %, in front of the value that it is about
+ * $ ! =             a line with a length, followed by that many bytes and the end of a line; $-1 is one line
+ * * ~ >             a line with a count, followed by that many values; *-1 is one line
+ * %                 a line with a count, followed by twice as many values
+ * |                 like %, and followed by the value that it describes
  * ```
  *
- * A reply that is not whole is looked at where looking has ended, so that the time of a long one is linear. Of the values
- * within values it is known how many are still to come, on each level.
+ * Scanning a reply that is not whole continues where it ended, so that a long reply takes linear time. The scanner
+ * keeps the number of values that are missing on each level of nesting.
  *
  * @module
  */
@@ -40,47 +40,48 @@ const {
   ATTRIBUTE,
 } = Byte;
 
-/** The shortest value, `_` and a line's end. */
+/** The shortest value, in bytes: `_` and the end of the line. */
 const VALUE_MIN_BYTES = 3;
-/** The longest line that tells a length or a count: 20 digits would be too many. */
+/** The longest line with a length or a count, in bytes: none has 20 digits. */
 const NUMBER_LINE_MAX_BYTES = 22;
 
-/** Finds the ends of replies, one after another; keeps where it got to in one that is not whole. */
+/** Finds the ends of the RESP replies on one connection. */
 export class RespReplyScanner {
-  /** Bytes that the reply under way is known to take at least, for making room at once; 0 when unknown. */
+  /** The least size of the reply that is arriving, in bytes; 0 when it is unknown. */
   needed = 0;
-  /** Where the next value begins, from the reply's begin on. */
+  /** The start of the next value, relative to the start of the reply. */
   #offset = 0;
-  /** Up to where the line of that value has no end. */
+  /** The position up to which the line of that value is known to have no end. */
   #searched = 0;
-  /** Values that are still to come, on each level. */
+  /** The number of values that are missing, on each level of nesting. */
   readonly #left = new Int32Array(NESTING_MAX_DEPTH + 1).fill(1, 0, 1);
   #depth = 0;
-  /** Bytes that are still to come of a value that is passed over, from the reply's begin on; see {@linkcode drop}. */
-  #passing = 0;
+  /** The number of missing bytes of a value whose first bytes were dropped; see {@linkcode drop}. */
+  #missing = 0;
   readonly #sizeMaxBytes: number;
 
-  /** @param sizeMaxBytes the largest reply */
+  /** @param sizeMaxBytes the size of the largest reply */
   constructor(sizeMaxBytes: number = REPLY_SIZE_MAX_BYTES) {
     this.#sizeMaxBytes = sizeMaxBytes;
   }
 
   /**
-   * Looks at the reply that begins at `start`. While it is not whole, the next call begins at the same byte, with more of
-   * them, which may have been moved.
+   * Finds the end of the reply that begins at `start`. While the reply is not whole, the next call has the same first
+   * byte, which may have been moved, and more bytes.
    *
    * @returns the size of the reply, in bytes; 0 while it is not whole
-   * @throws {ProtocolError} when those bytes are no reply, or one beyond the bounds. The scanner is of no use then
+   * @throws {ProtocolError} when those bytes are not a reply, or the reply exceeds a bound; the scanner cannot be used
+   * again
    */
   size(bytes: Uint8Array, start: number, end: number): number {
     if (start + this.needed > end) return 0;
     const left = this.#left;
     let at = start + this.#offset;
     let depth = this.#depth;
-    if (this.#passing > 0) {
-      at = start + this.#passing;
-      this.#searched = this.#passing;
-      this.#passing = 0;
+    if (this.#missing > 0) {
+      at = start + this.#missing;
+      this.#searched = this.#missing;
+      this.#missing = 0;
       while (--left[depth]! === 0) {
         if (depth-- === 0) return this.#end(start, at);
       }
@@ -88,7 +89,7 @@ export class RespReplyScanner {
     for (;;) {
       const line = this.#findLineEnd(bytes, start, at, end);
       if (line === -1) return this.#wait(at - start, depth, 0, end - start);
-      let behind = line + 2;
+      let next = line + 2;
       let count = -1;
       switch (bytes[at]) {
         case BULK:
@@ -96,9 +97,9 @@ export class RespReplyScanner {
         case VERBATIM: {
           const length = readCount(bytes, at, line);
           if (length === -1) break;
-          behind += length + 2;
-          if (behind > end) return this.#wait(at - start, depth, behind - start, behind - start);
-          if (bytes[behind - 2] !== CR || bytes[behind - 1] !== LF) {
+          next += length + 2;
+          if (next > end) return this.#wait(at - start, depth, next - start, next - start);
+          if (bytes[next - 2] !== CR || bytes[next - 1] !== LF) {
             throw new ProtocolError(`Cannot read a reply: expected a line's end behind ${length} bytes`);
           }
           break;
@@ -113,14 +114,14 @@ export class RespReplyScanner {
           break;
         case ATTRIBUTE:
           count = readCount(bytes, at, line) * 2;
-          // The value that it is about is still to come when the attribute has ended.
+          // The value that the attribute describes follows it.
           left[depth]!++;
           break;
         default:
           if (isLine(bytes[at]!)) break;
           throw badType(bytes[at]!);
       }
-      at = behind;
+      at = next;
       this.#searched = at - start;
       if (count > 0) {
         if (count > this.#sizeMaxBytes / VALUE_MIN_BYTES) throw this.#tooLarge();
@@ -137,16 +138,16 @@ export class RespReplyScanner {
   }
 
   /**
-   * Gives up the first bytes of the reply under way, which nobody wants, so that they need not be kept until it is whole. The
-   * reply begins behind them then.
+   * Gives up the first bytes of the reply in `bytes[start, end)`, which has not arrived completely and is not wanted.
+   * The reply begins after them then.
    *
    * @returns the number of bytes that may be dropped
    */
   drop(_bytes: Uint8Array, start: number, end: number): number {
     const available = end - start;
     if (this.needed > 0) {
-      // It is known where the value ends that is under way.
-      this.#passing = this.needed -= available;
+      // The end of the value that is arriving is known.
+      this.#missing = this.needed -= available;
       this.#offset = this.#searched = 0;
       return available;
     }
@@ -156,7 +157,7 @@ export class RespReplyScanner {
     return dropped;
   }
 
-  /** Keeps the place. `size` is what is known of the reply's. */
+  /** Saves the position. `size` is the part of the size of the reply that is known. */
   #wait(offset: number, depth: number, needed: number, size: number): number {
     if (size > this.#sizeMaxBytes) throw this.#tooLarge();
     this.#offset = offset;
@@ -176,13 +177,13 @@ export class RespReplyScanner {
     return at - start;
   }
 
-  /** The CR of the line that begins at `at`; -1 while it is not whole. */
+  /** Returns the position of the CR of the line that begins at `at`; -1 while the line is not whole. */
   #findLineEnd(bytes: Uint8Array, start: number, at: number, end: number): number {
     let found = Math.max(at, start + this.#searched);
     while (found < end && bytes[found] !== CR) found++;
     this.#searched = found - start;
     if (found + 2 > end) {
-      // What tells a number, or is of no type, is refused before it gets long.
+      // A line with a number, or of an unknown type, is refused before it gets long.
       if (found - at > NUMBER_LINE_MAX_BYTES && !isLine(bytes[at]!)) throw badNumber();
       return -1;
     }
@@ -195,7 +196,7 @@ export class RespReplyScanner {
   }
 }
 
-/** Whether a value of this type is a line that may be of any length. */
+/** Returns whether a value of this type is a line, of any length. */
 function isLine(type: number): boolean {
   switch (type) {
     case STATUS:
@@ -211,7 +212,7 @@ function isLine(type: number): boolean {
   }
 }
 
-/** The length or count in the line that begins at `at`; -1 where RESP2 says with it that there is nothing. */
+/** Returns the length or count in the line that begins at `at`; -1 for nil of RESP2. */
 function readCount(bytes: Uint8Array, at: number, line: number): number {
   const number = parseInteger(bytes, at + 1, line - at - 1);
   const isNull = number === -1 && (bytes[at] === BULK || bytes[at] === ARRAY);

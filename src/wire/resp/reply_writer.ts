@@ -14,11 +14,11 @@
  * error           -ERR message             -ERR message
  * ```
  *
- * Every line, and the content of everything that has a length, ends with CR LF. Nothing stands around the reply to a
- * command, so `begin` and `end` only take note of where they are.
+ * Every line, and the content of every value with a length, ends with CR LF. Nothing precedes or follows the reply to a
+ * command, so `begin` and `end` write nothing.
  *
- * A count in front of an array must not have leading zeros, since clients refuse them. So `openArray` leaves room for the
- * longest, and `closeArray` moves what follows in the same chunk up to the one that it is.
+ * The count of an array must not have leading zeros, since clients refuse them. So `openArray` leaves room for the
+ * longest count, and `closeArray` writes the count and closes the gap.
  *
  * The specification is https://github.com/redis/redis-specifications/blob/master/protocol/RESP3.md.
  *
@@ -33,9 +33,9 @@ import { Byte, writeHeader } from "./bytes.ts";
 
 const { CR, LF, ZERO, STATUS, ERROR, INTEGER, DOUBLE, NIL, BULK, VERBATIM, ARRAY, SET, PUSH, MAP } = Byte;
 
-/** Most bytes of an integer: a sign, 16 digits and what stands around them. */
+/** The longest integer with its type and the end of the line, in bytes. */
 const INTEGER_MAX_BYTES = 1 + INTEGER_TEXT_MAX_BYTES + 2;
-/** Most bytes of a line that tells a count or a length: no reply has more than 10 digits' bytes or values. */
+/** The longest line with a count or a length, in bytes: no reply has a number of more than 10 digits. */
 const HEADER_MAX_BYTES = 1 + 10 + 2;
 
 const VERBATIM_FORMAT = "txt:";
@@ -43,9 +43,9 @@ const VERBATIM_FORMAT = "txt:";
 /** The header of the array being closed. */
 const header = new Uint8Array(HEADER_MAX_BYTES);
 
-/** Replies in RESP. */
+/** Writes replies in RESP. */
 export class RespReply extends Reply {
-  /** The version of what is said from now on. */
+  /** The version in which the next values are written. */
   version: 2 | 3 = 2;
 
   override begin(): void {
@@ -120,7 +120,7 @@ export class RespReply extends Reply {
   }
 
   override reserve(length: number): number {
-    // Most values are short, and this is said more often than anything else.
+    // Most values are short, and nothing is written more often.
     const { buffer, length: at } = this;
     const end = at + 5 + length;
     if (length < 100 && end + 2 <= buffer.length) {
@@ -225,7 +225,7 @@ export class RespReply extends Reply {
     this.length = writeHeader(this.buffer, this.length, type, count);
   }
 
-  /** Answers a line of ASCII. */
+  /** Writes a line of ASCII. */
   #line(type: number, text: string): void {
     this.grow(1 + text.length + 2);
     const buffer = this.buffer;

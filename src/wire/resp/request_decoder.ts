@@ -1,18 +1,20 @@
 /**
- * Requests in RESP, taken out of a read buffer in place.
+ * Reads RESP requests from a read buffer, one after another.
  *
  * ```text
  * * 3 \r\n  $ 3 \r\n s e t \r\n  $ 1 \r\n x \r\n  $ 2 \r\n 4 2 \r\n        an array of bulks
  *                    starts[0]            [1]             [2]
- * s e t   x   4 2 \r\n                                                    or a line of words, see inline.ts
+ * s e t   x   4 2 \r\n                                                    or a line of words; see inline.ts
  * ```
  *
- * What is accepted and what is refused, with which words, is as in `processMultibulkBuffer` and `processInlineBuffer` of Redis
- * 7.0: of the two bytes behind a number only the first is looked at, of those behind a bulk none; a NUL byte ends no line.
+ * It accepts and refuses the same requests as `processMultibulkBuffer` and `processInlineBuffer` of Redis 7.0, with the
+ * same messages. Of the two bytes after a number only the first is compared, of those after a bulk neither. A line with
+ * a NUL byte never ends.
  *
- * Nearly all requests are of less than ten arguments of less than a hundred bytes, whole in the buffer: they take one pass of
- * straight code. Of one that is not whole, the lines read so far are read again with the next bytes, unless it is known to
- * need more; only one of very many arguments is kept, in arrays that grow as it arrives, so that its time is linear.
+ * Nearly all requests have fewer than ten arguments of less than 100 bytes each, and are whole in the buffer: those are
+ * decoded in one pass of straight code. When a request is not whole, its lines are read again with the next bytes,
+ * unless it is known to need more. The arguments of a request of very many are kept in arrays that grow as it arrives,
+ * so that it takes linear time.
  *
  * @module
  */
@@ -29,28 +31,32 @@ import { splitInline } from "./inline.ts";
 
 const { CR, LF, ZERO, BULK, ARRAY } = Byte;
 
-/** The shortest bulk with its header: `$0` and two line ends. */
+/** The shortest bulk with its header, in bytes: `$0` and the ends of two lines. */
 const BULK_MIN_BYTES = 6;
 
-/** Reads requests one after another out of a connection's buffer; keeps where it got to in one that is not whole. */
+/** Decodes RESP requests. */
 export class RespDecoder {
-  /** Bytes that the request under way is known to need in all, for making room at once; 0 when unknown. */
+  /** The least size of the request that is arriving, in bytes; 0 when it is unknown. */
   needed = 0;
-  /** Blank requests in front of the one that is not whole take so many bytes: the caller drops them. */
+  /** The number of bytes of empty requests before the one that is not whole: the caller drops them. */
   passed = 0;
-  /** After an error: where the next request begins. Nobody knows: -1. */
+  /** After an error, the start of the next request, which is never known: -1. */
   readonly behind = -1;
-  /** See {@linkcode ArgumentPlaces.expectedBytes}: for making room where {@linkcode needed} is not known. */
+  /**
+   * The estimated size of the request, in bytes; 0 when there is no estimate. See
+   * {@linkcode ArgumentPlaces.expectedBytes}.
+   */
   get expected(): number {
     return this.#places.expectedBytes;
   }
 
-  /** Behind the line that was read last. */
+  /** The position after the line that was read last. */
   #lineEnd = 0;
-  /** Where the line that is not whole begins, and up to where it has no end, both from the request's begin on. */
+  /** The start of the line that is not whole, relative to the start of the request; -1 without such a line. */
   #lineBegin = -1;
+  /** The position up to which that line is known to have no end. */
   #searched = 0;
-  /** The arguments of a request of many that is under way. */
+  /** The places of the arguments of a long request that is arriving. */
   readonly #places: ArgumentPlaces;
 
   /** @param account is charged for the places of a request of many arguments, while it arrives */
@@ -59,12 +65,12 @@ export class RespDecoder {
   }
 
   /**
-   * Reads the request at `bytes[start, end)` into `request`, which borrows `bytes`. Empty requests (`*0`, `*-1`, blank lines)
-   * are passed over.
+   * Reads the request at `bytes[start, end)` into `request`, which borrows `bytes`. Empty requests (`*0`, `*-1`, blank
+   * lines) are skipped.
    *
-   * @returns the position behind it; -1 while it is not whole. Then the next call begins at `start` + {@linkcode passed}, with
-   * more bytes, which may have been moved; and `request` is what it was, or has no arguments
-   * @throws {ProtocolError} in the words of Redis. The decoder is of no use then
+   * @returns the position after the request; -1 while it is not whole. Then the next call begins at `start` +
+   * {@linkcode passed}, with more bytes, which may have been moved; and `request` is unchanged or has no arguments
+   * @throws {ProtocolError} with the message of Redis; the decoder cannot be used again
    */
   decode(bytes: Uint8Array, start: number, end: number, request: Request, limits: RequestLimits): number {
     this.passed = 0;
@@ -73,7 +79,7 @@ export class RespDecoder {
       const count = bytes[start + 1]! - ZERO;
       if (count > 0 && count <= 9) return this.#arguments(bytes, start, start + 4, end, count, request, limits);
     }
-    return this.#decodeUnusual(bytes, start, end, request, limits);
+    return this.#decodeSlowPath(bytes, start, end, request, limits);
   }
 
   /** Reads the `count` bulks from `at` on, of the request that begins at `start`. */
@@ -130,8 +136,8 @@ export class RespDecoder {
     return -1;
   }
 
-  /** Reads any request, behind any that are blank. */
-  #decodeUnusual(bytes: Uint8Array, start: number, end: number, request: Request, limits: RequestLimits): number {
+  /** Reads a request of any form, after empty ones. */
+  #decodeSlowPath(bytes: Uint8Array, start: number, end: number, request: Request, limits: RequestLimits): number {
     if (this.#places.count > 0) return this.#continue(bytes, start, end, request, limits);
     for (let from = start; from < end; from = this.#lineEnd) {
       this.passed = from - start;
@@ -153,7 +159,7 @@ export class RespDecoder {
     return this.#wait(0, request);
   }
 
-  /** Goes on with a request of many arguments. */
+  /** Continues a request of many arguments. */
   #continue(bytes: Uint8Array, start: number, end: number, request: Request, limits: RequestLimits): number {
     const places = this.#places;
     while (places.index < places.count) {
@@ -164,14 +170,14 @@ export class RespDecoder {
       if (next > end) return this.#wait(next - start, request);
       places.add(this.#lineEnd - start, length, next - start);
     }
-    const behind = start + places.offset;
+    const next = start + places.offset;
     places.give(request, bytes, start);
     this.needed = 0;
     this.#lineBegin = -1;
-    return behind;
+    return next;
   }
 
-  /** Gives back what is kept of a request that is not whole: its connection has ended. */
+  /** Frees what is kept of a request that is not whole, after the connection has ended. */
   free(): void {
     this.#places.free();
   }
@@ -189,7 +195,7 @@ export class RespDecoder {
       if (bytes[at] !== BULK) throw new ProtocolError(`expected '$', got '${String.fromCharCode(bytes[at]!)}'`);
       length = readNumber(bytes, at, last);
     }
-    // A length that is no number fails this as well.
+    // NaN fails this comparison as well.
     if (!(length >= 0 && length <= limits.bulkMaxBytes)) throw badLength(length);
     return length;
   }
@@ -199,14 +205,14 @@ export class RespDecoder {
     const last = this.#findLineEnd(bytes, start, start, end, "too big mbulk count string");
     if (last === -1) return NaN;
     let count = readNumber(bytes, start, last);
-    // Numbers of up to 64 bits are numbers, and negative ones are passed over.
+    // Numbers of up to 64 bits are valid, and a negative count is an empty request.
     if (Number.isNaN(count)) count = Number(parseInteger64(bytes, start + 1, last - start - 1) ?? NaN);
     if (!(count <= limits.argumentsMaxCount)) throw badCount(count);
     return count;
   }
 
   /**
-   * Finds the CR at the end of the line that begins at `at`, and puts `#lineEnd` behind the line.
+   * Returns the position of the CR of the line that begins at `at`, and sets `#lineEnd` to the position after the line.
    *
    * @returns -1 while the line is not whole
    * @throws {ProtocolError} with `refusal` when it is too long
@@ -232,7 +238,7 @@ export class RespDecoder {
     return true;
   }
 
-  /** Where the line that begins at `at` has `byte` first; -1 when it has none, or a NUL before: nothing behind that counts. */
+  /** Returns the first `byte` of the line that begins at `at`; -1 when there is none, or a NUL byte precedes it. */
   #search(bytes: Uint8Array, start: number, at: number, end: number, byte: number): number {
     let found = this.#lineBegin === at - start ? start + this.#searched : at;
     while (found < end && bytes[found] !== byte && bytes[found] !== 0) found++;
@@ -246,20 +252,24 @@ export class RespDecoder {
   }
 }
 
-/** The size of a request as far as it is known. @throws {ProtocolError} when that is too much */
+/**
+ * Returns `size`, the part of the size of a request that is known.
+ *
+ * @throws {ProtocolError} when it is too large
+ */
 function sized(size: number, limits: RequestLimits): number {
   if (size > limits.requestMaxBytes) throw new ProtocolError("too big request");
   return size;
 }
 
-// What nobody may send is invalid; the rest is refused to strangers only.
+// A number that no client may send is invalid. Others are refused before authentication only.
 
 function badLength(length: number): ProtocolError {
-  const isForStrangers = length >= 0 && length <= VALUE_SIZE_MAX_BYTES;
-  return new ProtocolError(isForStrangers ? "unauthenticated bulk length" : "invalid bulk length");
+  const isAllowedLater = length >= 0 && length <= VALUE_SIZE_MAX_BYTES;
+  return new ProtocolError(isAllowedLater ? "unauthenticated bulk length" : "invalid bulk length");
 }
 
 function badCount(count: number): ProtocolError {
-  const isForStrangers = count <= ARGUMENTS_MAX_COUNT;
-  return new ProtocolError(isForStrangers ? "unauthenticated multibulk length" : "invalid multibulk length");
+  const isAllowedLater = count <= ARGUMENTS_MAX_COUNT;
+  return new ProtocolError(isAllowedLater ? "unauthenticated multibulk length" : "invalid multibulk length");
 }

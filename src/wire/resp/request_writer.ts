@@ -5,7 +5,8 @@
  * *count CRLF · $length CRLF argument CRLF · $length CRLF argument CRLF · …
  * ```
  *
- * Versions 2 and 3 are the same here. An inline request has no headers that could be copied, so all headers are written again.
+ * Versions 2 and 3 are the same here. An inline request has no headers that could be copied, so all headers are written
+ * again.
  *
  * @module
  */

@@ -19,7 +19,6 @@ export const LONG_FILES: Readonly<Record<string, string>> = {
   "src/store/entries.ts": "It keeps the names of an entry in step, so every change to an entry is here.",
   "src/store/list.ts": "It is one data structure whose methods share a cursor.",
   "src/store/store.ts": "It is the whole interface of the store to commands, a method for each change.",
-  "src/wire/reply.ts": "It has the buffer of replies that both protocols share: one idea, of many methods.",
   "tests/conformance/corpus/strings.ts": "It is one list of scenarios, for one group of commands.",
   "tests/log/append_log_test.ts": "It tests one state machine, and its tests share what drives the machine.",
   "tests/log/recover_test.ts":
