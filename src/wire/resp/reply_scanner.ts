@@ -20,25 +20,32 @@ import { ProtocolError } from "../../errors.ts";
 import { NESTING_MAX_DEPTH, REPLY_SIZE_MAX_BYTES } from "../../limits.ts";
 import { Byte } from "./bytes.ts";
 
-const {
-  CR,
-  LF,
-  STATUS,
-  ERROR,
-  INTEGER,
-  DOUBLE,
-  BOOLEAN,
-  NIL,
-  BIG_NUMBER,
-  BULK,
-  BULK_ERROR,
-  VERBATIM,
-  ARRAY,
-  SET,
-  PUSH,
-  MAP,
-  ATTRIBUTE,
-} = Byte;
+const { CR, LF, BULK, ARRAY } = Byte;
+
+/** The parts of a value, by its type. */
+const enum Layout {
+  None,
+  /** One line. */
+  Line,
+  /** A line with a length, and that many bytes. */
+  Content,
+  /** A line with a count, and that many values. */
+  Values,
+  /** A line with a count, and that many pairs of values. */
+  Pairs,
+  /** Pairs, and the value that they describe. */
+  Attribute,
+}
+
+/** The layout of the value that begins with each byte. */
+const LAYOUTS = new Uint8Array(256);
+for (const type of [Byte.STATUS, Byte.ERROR, Byte.INTEGER, Byte.DOUBLE, Byte.BOOLEAN, Byte.NIL, Byte.BIG_NUMBER]) {
+  LAYOUTS[type] = Layout.Line;
+}
+for (const type of [Byte.BULK, Byte.BULK_ERROR, Byte.VERBATIM]) LAYOUTS[type] = Layout.Content;
+for (const type of [Byte.ARRAY, Byte.SET, Byte.PUSH]) LAYOUTS[type] = Layout.Values;
+LAYOUTS[Byte.MAP] = Layout.Pairs;
+LAYOUTS[Byte.ATTRIBUTE] = Layout.Attribute;
 
 /** The shortest value, in bytes: `_` and the end of the line. */
 const VALUE_MIN_BYTES = 3;
@@ -91,10 +98,8 @@ export class RespReplyScanner {
       if (line === -1) return this.#wait(at - start, depth, 0, end - start);
       let next = line + 2;
       let count = -1;
-      switch (bytes[at]) {
-        case BULK:
-        case BULK_ERROR:
-        case VERBATIM: {
+      switch (LAYOUTS[bytes[at]!]) {
+        case Layout.Content: {
           const length = readCount(bytes, at, line);
           if (length === -1) break;
           next += length + 2;
@@ -104,21 +109,20 @@ export class RespReplyScanner {
           }
           break;
         }
-        case ARRAY:
-        case SET:
-        case PUSH:
+        case Layout.Values:
           count = readCount(bytes, at, line);
           break;
-        case MAP:
+        case Layout.Pairs:
           count = readCount(bytes, at, line) * 2;
           break;
-        case ATTRIBUTE:
+        case Layout.Attribute:
           count = readCount(bytes, at, line) * 2;
           // The value that the attribute describes follows it.
           left[depth]!++;
           break;
+        case Layout.Line:
+          break;
         default:
-          if (isLine(bytes[at]!)) break;
           throw badType(bytes[at]!);
       }
       at = next;
@@ -184,7 +188,7 @@ export class RespReplyScanner {
     this.#searched = found - start;
     if (found + 2 > end) {
       // A line with a number, or of an unknown type, is refused before it gets long.
-      if (found - at > NUMBER_LINE_MAX_BYTES && !isLine(bytes[at]!)) throw badNumber();
+      if (found - at > NUMBER_LINE_MAX_BYTES && LAYOUTS[bytes[at]!] !== Layout.Line) throw badNumber();
       return -1;
     }
     if (bytes[found + 1] !== LF) throw new ProtocolError("Cannot read a reply: expected LF behind CR");
@@ -193,22 +197,6 @@ export class RespReplyScanner {
 
   #tooLarge(): ProtocolError {
     return new ProtocolError(`Cannot read a reply of more than ${this.#sizeMaxBytes} bytes`);
-  }
-}
-
-/** Returns whether a value of this type is a line, of any length. */
-function isLine(type: number): boolean {
-  switch (type) {
-    case STATUS:
-    case ERROR:
-    case INTEGER:
-    case DOUBLE:
-    case BOOLEAN:
-    case NIL:
-    case BIG_NUMBER:
-      return true;
-    default:
-      return false;
   }
 }
 
