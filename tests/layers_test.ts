@@ -3,7 +3,8 @@
  * checked against it. Type-only and dynamic imports count like any other. `tidy_test.ts` finds cycles.
  *
  * A module's layer is the longest folder under `src/` that the table names: `src/wire/native/frame.ts` is in
- * `wire/native`, `src/shell/main.ts` and `src/shell/history.ts` are in `shell`. The modules at the root of `src/` are leaves, except for the two entry points.
+ * `wire/native`, `src/shell/main.ts` and `src/shell/history.ts` are in `shell`. The modules at the root of `src/` are
+ * leaves, except for the two entry points.
  */
 
 import { assert, assertEquals } from "@std/assert";
