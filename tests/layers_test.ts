@@ -31,7 +31,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   log: ["memory", "wire/native", "platform"],
   route: ["memory"],
   // The parts that a role needs to start, and to serve clients.
-  role: ["catalog", "memory", "wire", "net", "route", "std", "platform", "package"],
+  role: ["catalog", "memory", "wire", "wire/native", "wire/resp", "net", "route", "std", "platform", "package"],
   // The commands: those on the connection itself, which a proxy runs as a server does, and those on data.
   connection: ["catalog", "memory", "wire"],
   command: ["catalog", "memory", "wire", "connection", "store"],
