@@ -1,8 +1,8 @@
 /**
- * A call of a command, before it runs: the refusals that do not depend on the store.
+ * The checks of a call before it runs, which do not depend on the contents of the store.
  *
- * The server refuses here, and so does the proxy, in the same words: a client cannot distinguish them. Like the
- * specification, this may be imported by anybody.
+ * Server and proxy refuse calls by these checks with the same messages, so clients see no difference. Any module may
+ * import this one, as it may import the specification.
  *
  * @module
  */
@@ -12,7 +12,9 @@ import { DelayedReplyError, ReplyError } from "../errors.ts";
 import { CHANNEL_SIZE_MAX_BYTES, KEY_SIZE_MAX_BYTES, PATTERN_SIZE_MAX_BYTES, WORD_SIZE_MAX_BYTES } from "../limits.ts";
 import { type CommandSpecification, keysEnd, type ProtocolVersion } from "./specification.ts";
 
-/** The places of a call's arguments in a buffer; argument 0 is the command's name. `Request` of the wire is such. */
+/**
+ * The places of a call's arguments in a buffer. Argument 0 is the command's name. `Request` implements this interface.
+ */
 export interface Call {
   readonly bytes: Uint8Array;
   readonly count: number;
@@ -20,19 +22,22 @@ export interface Call {
   readonly lengths: Int32Array;
 }
 
-/** The only user, whom `auth` with a password alone means. */
+/** The only user, which `auth` with only a password means. */
 const DEFAULT_USER = "default";
 
-/** Longest quotation of a call in an error, in characters. */
+/** The longest quotation of a call in an error, in characters. */
 const QUOTATION_MAX_LENGTH = 128;
 
-/** The refusal of a call with too few or too many arguments. Names the command as the client did. */
+/** Returns the error for a call with a wrong number of arguments. It contains the name that the client used. */
 export function wrongCount(call: Call): ReplyError {
   const name = decodeText(call.bytes, call.starts[0]!, call.lengths[0]!).toLowerCase();
   return new ReplyError("ERR", `wrong number of arguments for '${name}' command`);
 }
 
-/** Quotes what was sent as Redis does: the name, and as many arguments as fit 128 characters. */
+/**
+ * Returns the error for an unknown command. Like Redis's, it quotes the name and as many arguments as fit into 128
+ * characters.
+ */
 export function unknownCommand(call: Call): ReplyError {
   let quoted = "";
   for (let i = 1; i < call.count && quoted.length < QUOTATION_MAX_LENGTH; i++) {
@@ -42,7 +47,7 @@ export function unknownCommand(call: Call): ReplyError {
   return new ReplyError("ERR", `unknown command '${name}', with args beginning with: ${quoted}`);
 }
 
-/** Argument `index` on one line, cut after `length` bytes. */
+/** Returns argument `index` on one line, cut after `length` bytes. */
 function quotation(call: Call, index: number, length: number): string {
   const text = decodeText(call.bytes, call.starts[index]!, Math.min(length, call.lengths[index]!));
   // deno-lint-ignore no-control-regex -- control characters are what has to go
@@ -79,14 +84,14 @@ export function checkSizes(specification: CommandSpecification, call: Call): voi
   }
 }
 
-/** Refuses names of channels and patterns that are too long, wherever the syntax of a command has them. */
+/** Refuses names of channels and patterns that are too long, at the places in the command's syntax. */
 function checkChannels({ channels }: CommandSpecification, call: Call): void {
   const { bytes, starts, lengths, count } = call;
   for (const { subcommand, first, isMany, isPattern } of channels) {
     if (subcommand !== undefined && !equalsIgnoringCase(bytes, starts[1]!, lengths[1]!, subcommand)) continue;
     return checkChannelNames(call, first, isMany || subcommand !== undefined ? count : first + 1, isPattern);
   }
-  // No subcommand that has names: what it has too much is refused for its length all the same.
+  // The subcommand has no names, but its additional arguments are bounded, too.
   checkChannelNames(call, 2, count, false);
 }
 
@@ -103,7 +108,7 @@ export function checkChannelNames({ lengths }: Call, first: number, end: number,
   }
 }
 
-/** Whether a stranger may run a command on a connection that speaks that version. */
+/** Returns whether a command may run before authentication, on a connection of this protocol version. */
 export function isOpen({ open }: CommandSpecification, version: ProtocolVersion): boolean {
   return open === true || (open === "native" && version === 0);
 }
@@ -121,8 +126,8 @@ export interface Authenticator<Client> {
 /**
  * Refuses `auth [user] password` unless it is right.
  *
- * Where no password is set, the form with a user succeeds, as clients that always send one expect, and the short form
- * says that there is none.
+ * Without a configured password, the form with a user succeeds, because some clients always send one, and the short
+ * form is refused.
  *
  * @throws {ReplyError}
  */
@@ -142,7 +147,7 @@ export function checkAuthentication<Client>(call: Call, client: Client, authenti
 }
 
 /**
- * Refuses a user and a password that are wrong. Where no password is set, the default user's may be any.
+ * Refuses a wrong user or password. Without a configured password, the default user may have any.
  *
  * @throws {ReplyError}
  */

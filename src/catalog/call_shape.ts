@@ -15,7 +15,7 @@
 import { assert } from "../errors.ts";
 import type { SyntaxArgument } from "./command_syntax.ts";
 
-/** The places of the keys of a call: the first, the last (negative: counted from the end) and the distance. */
+/** The places of the keys of a call: the first, the last (counted from the end if negative), and the distance. */
 interface KeyPlaces {
   readonly firstKey: number;
   readonly lastKey: number;
@@ -33,13 +33,13 @@ export interface ChannelPlaces {
 
 /** The shape of calls. Counts and positions include the command's name. */
 export interface CallShape extends KeyPlaces {
-  /** The number of arguments of a call: exactly `arity`, or at least `-arity` when negative. */
+  /** The number of arguments of a call: exactly `arity`, or at least `-arity` if that is negative. */
   readonly arity: number;
-  /** Whether an argument may come again. */
+  /** Whether an argument may be repeated. */
   readonly hasMany: boolean;
   /** Whether argument 1 is the name of a subcommand. */
   readonly hasSubcommands: boolean;
-  /** Words that may follow the required arguments. */
+  /** The words that may follow the required arguments. */
   readonly options: readonly string[];
   /** The places of names of channels and patterns. */
   readonly channels: readonly ChannelPlaces[];
@@ -51,7 +51,7 @@ export function callShapeOf(args: readonly SyntaxArgument[]): CallShape {
   const leastCount = 1 + sumOf(args, leastCountOf);
   return {
     arity: subcommands !== undefined
-      // Every command with subcommands has `help` besides those that its syntax names.
+      // Every command with subcommands also has `help`, which its syntax leaves out.
       ? -Math.min(leastCount, 2)
       : args.every(isExact)
       ? leastCount
@@ -98,7 +98,7 @@ function hasMany({ isMultiple, parts }: SyntaxArgument): boolean {
   return isMultiple === true || (parts?.some(hasMany) ?? false);
 }
 
-/** Returns the words of an argument that may be left out, in the order of the syntax. */
+/** Returns the optional words of an argument, in the order of the syntax. */
 function optionsOf({ type, token, parts, isOptional }: SyntaxArgument, isInOptional: boolean): readonly string[] {
   const may = isInOptional || isOptional === true;
   const own = may && token !== undefined && /^[A-Z]{2}/.test(token) ? [token] : [];
@@ -121,7 +121,11 @@ function argumentsOf({ type, parts, ...argument }: SyntaxArgument): readonly Syn
   return type === "block" ? parts! : [{ ...argument, type, token: undefined }];
 }
 
-/** @param first the position of the first of `args` */
+/**
+ * Returns the places of the keys among `args`.
+ *
+ * @param first the position of the first of `args`
+ */
 function keyPlacesFrom(args: readonly SyntaxArgument[], first: number): KeyPlaces {
   let places = NO_KEYS;
   for (const [i, { type, parts, isMultiple, isOptional, token }] of args.entries()) {

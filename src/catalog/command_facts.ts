@@ -11,20 +11,20 @@ import type { Group, Routing } from "./row.ts";
 import { COMMANDS } from "./specification.ts";
 import type { CommandSpecification } from "./specification.ts";
 
-/** A command by one of its names. */
+/** A command under one of its names. */
 export interface NamedCommand {
   readonly name: string;
   readonly specification: CommandSpecification;
 }
 
-/** Every command by each of its names. */
+/** Every command under each of its names. */
 export const NAMED_COMMANDS: readonly NamedCommand[] = COMMANDS.flatMap((specification) => {
   return [specification.name, ...specification.aliases].map((name) => ({ name, specification }));
 });
 
 const index = new CommandIndex();
 
-/** Returns the command that `name` names, in any case of its letters. */
+/** Returns the command with this name, in any case. */
 export function commandNamed(name: string): NamedCommand | undefined {
   const bytes = encodeText(name);
   const position = index.find(bytes, 0, bytes.length);
@@ -43,7 +43,7 @@ export const GROUP_NAMES: Readonly<Record<Group, string>> = {
   server: "server",
 };
 
-/** The groups' categories; a server's command has none. */
+/** The categories of the groups. Commands on the server have none. */
 const CATEGORIES: Readonly<Record<Group, string | undefined>> = {
   string: "string",
   list: "list",
@@ -60,12 +60,12 @@ function isForAdmin({ admin, group }: CommandSpecification): boolean {
   return admin !== undefined && group === "server";
 }
 
-/** Whether a command is about keys and what they hold. */
+/** Returns whether a command works on keys and their values. */
 function isAboutData({ group }: CommandSpecification): boolean {
   return group === "string" || group === "list" || group === "hash" || group === "key";
 }
 
-/** The command's flags. */
+/** Returns the flags of a command. */
 export function flagsOf({ name, specification }: NamedCommand): string[] {
   const { writes, grows, group, routing, open } = specification;
   const flags: string[] = [];
@@ -76,12 +76,12 @@ export function flagsOf({ name, specification }: NamedCommand): string[] {
   if (group === "channel") flags.push("pubsub");
   if (routing === "wait") flags.push("blocking");
   if (specification.fastNames.includes(name)) flags.push("fast");
-  // Clients of Redis are who reads this: what is open to others only does not count.
+  // Redis's clients read this, so commands that are open only in the native protocol do not count.
   if (open === true) flags.push("no_auth");
   return flags;
 }
 
-/** The categories a command is in, without the `@`. */
+/** Returns the categories of a command, without the `@`. */
 export function categoriesOf({ name, specification }: NamedCommand): string[] {
   const { writes, group, routing } = specification;
   const categories: string[] = [];
@@ -109,7 +109,7 @@ const TIPS: Readonly<Partial<Record<Routing, readonly string[]>>> = {
   scan: ["nondeterministic_output", "request_policy:special"],
 };
 
-/** How requests and replies are to be spread over servers, as far as it is not by one key. */
+/** Returns how clients should distribute requests over servers and join the replies, unless one key decides that. */
 export function tipsOf({ specification: { routing } }: NamedCommand): readonly string[] {
   return TIPS[routing] ?? [];
 }

@@ -1,5 +1,5 @@
 /**
- * Finds the command that a name in a request names.
+ * Finds a command by its name in a request.
  *
  * @module
  */
@@ -9,17 +9,17 @@ import { assert } from "../errors.ts";
 import { COMMANDS } from "./specification.ts";
 import type { CommandSpecification } from "./specification.ts";
 
-/** Slots of a {@linkcode CommandIndex} for each name, so that few share one. */
+/** The number of slots of a {@linkcode CommandIndex} for each name, so that few names share one. */
 const SLOTS_PER_NAME = 8;
 const SLOT_WORDS = 4;
-/** Letters of a name that one word holds. */
+/** The number of letters in one word. */
 const FIRST_LETTERS = 4;
 
 /**
- * Finds a command by its name, in any case of its letters, without allocating.
+ * Finds a command by its name, in any case, without allocating.
  *
- * Names are letters, so `byte | 0x20` is their lower case, and nothing else turns into a letter by it. The first four
- * letters and the length choose a slot of an open-addressed table, and nearly always settle it; of longer names the
+ * Names consist of letters, so `byte | 0x20` is their lower case, and no other byte becomes a letter by it. The first
+ * four letters and the length choose a slot of an open-addressed table, and nearly always decide. For longer names the
  * other letters are compared as well.
  *
  * ```text
@@ -31,12 +31,13 @@ export class CommandIndex {
   readonly #slots: Int32Array;
   readonly #letters: Uint8Array;
   readonly #shift: number;
-  // The command found last, if its first letters are all it has: commands of one kind often come in a row.
+  // The command that was found last, if it has no other letters than the first ones: equal commands often follow each
+  // other.
   #lastFirst = 0;
   #lastLength = 0;
   #lastPosition = -1;
 
-  /** @param commands the table to find in; `find` returns positions in it */
+  /** @param commands the table to search; `find` returns positions in it */
   constructor(commands: readonly CommandSpecification[] = COMMANDS) {
     const names = commands.flatMap(({ name, aliases }, position) => {
       return [name, ...aliases].map((each) => ({ position, letters: encodeText(each) }));
@@ -64,7 +65,7 @@ export class CommandIndex {
     this.#slots.set([first, length, position + 1, offset], at);
   }
 
-  /** The position of the command named by `bytes[start, start + length)`, or -1. */
+  /** Returns the position of the command with the name `bytes[start, start + length)`, or -1. */
   find(bytes: Uint8Array, start: number, length: number): number {
     if (length === 0) return -1;
     const slots = this.#slots;
@@ -90,7 +91,7 @@ export class CommandIndex {
   }
 }
 
-/** Up to four letters of a name in lower case, as one word. */
+/** Returns up to four letters of a name in lower case, as one word. */
 function firstLetters(bytes: Uint8Array, start: number, length: number): number {
   let word = bytes[start]!;
   if (length > 1) word |= bytes[start + 1]! << 8;
@@ -99,7 +100,7 @@ function firstLetters(bytes: Uint8Array, start: number, length: number): number 
   return word | 0x20202020;
 }
 
-/** Spreads names over the slots; the product's upper bits depend on all letters. */
+/** Returns a hash of a name. The upper bits of the product depend on all letters. */
 function spread(first: number, length: number): number {
   return Math.imul(first ^ (length << 12), 0x9e3779b1);
 }

@@ -40,7 +40,7 @@ export type ArgumentType =
 export interface SyntaxArgument {
   readonly name: string;
   readonly type: ArgumentType;
-  /** The word before the argument, or the word that the argument is. */
+  /** The word before the argument, or the word that it is. */
   readonly token?: string | undefined;
   readonly isOptional?: boolean;
   readonly isMultiple?: boolean;
@@ -62,13 +62,13 @@ const TOKEN = /^[A-Z][A-Z-]*$/;
 const NAME = /^[a-z]/;
 const DIGITS = /^[0-9]+$/;
 
-/** Arguments one after another, and whether the last may come again. */
+/** Successive arguments, and whether the last one may be repeated. */
 interface Row {
   readonly parts: readonly SyntaxArgument[];
   readonly hasMore: boolean;
 }
 
-/** Returns a syntax as people read it. */
+/** Returns a syntax without its types, for people. */
 export function withoutTypes(syntax: string): string {
   return syntax.replaceAll(/:[a-z]+/g, "");
 }
@@ -80,7 +80,7 @@ export function parseSyntax(syntax: string): readonly SyntaxArgument[] {
   return rows.length === 1 ? withMore(rows[0]!) : [oneOf(rows)];
 }
 
-/** Reads words from left to right. */
+/** Parses words from left to right. */
 class SyntaxParser {
   readonly #words: readonly string[];
   #at = 0;
@@ -89,7 +89,7 @@ class SyntaxParser {
     this.#words = words;
   }
 
-  /** Rows between bars, up to a closing bracket or the end. */
+  /** Parses alternatives between bars, up to a closing bracket or the end. */
   rows(): readonly Row[] {
     const rows = [this.#row()];
     while (this.#words[this.#at] === "|") {
@@ -111,7 +111,7 @@ class SyntaxParser {
     return { parts, hasMore };
   }
 
-  /** Adds a bracket: something new, or more of the arguments before it. */
+  /** Parses brackets: an optional argument, or the repetition of the arguments before them. */
   #addBracket(parts: SyntaxArgument[]): void {
     const rows = this.rows();
     this.#at++;
@@ -136,7 +136,7 @@ function argument(word: string): SyntaxArgument {
   return { name, type: type ?? "string" };
 }
 
-/** A row's arguments, the last of which may come again if there is more. */
+/** Returns the arguments of a row. The last one may be repeated if the row has more. */
 function withMore({ parts, hasMore }: Row): readonly SyntaxArgument[] {
   const last = parts.at(-1);
   return hasMore && last !== undefined ? [...parts.slice(0, -1), { ...last, isMultiple: true }] : parts;
@@ -147,9 +147,9 @@ function joined(row: Row): SyntaxArgument {
   const parts = withMore(row);
   const [first, ...others] = parts;
   if (first?.type !== "pure-token" || others.length === 0) return block(parts);
-  // An argument that may be missing does not make its token so.
-  const behind = others.length === 1 && others[0]!.isOptional ? wrapped(others) : block(others);
-  return { ...behind, token: first.token };
+  // If the argument after the token is optional, the token still is required.
+  const value = others.length === 1 && others[0]!.isOptional ? wrapped(others) : block(others);
+  return { ...value, token: first.token };
 }
 
 function block(parts: readonly SyntaxArgument[]): SyntaxArgument {
@@ -165,7 +165,7 @@ function oneOf(rows: readonly Row[]): SyntaxArgument {
   return { name: nameOf(parts, "-or-"), type: "oneof", parts };
 }
 
-/** A choice's arguments, the first of which, if it is a word, is the choice's name. */
+/** Returns the arguments of a choice. If the first one is a word, it is the name of the choice. */
 function withName([first, ...others]: readonly SyntaxArgument[]): readonly SyntaxArgument[] {
   if (first === undefined) return others;
   const isName = NAME.test(first.name) && ["string", "integer"].includes(first.type) && first.token === undefined;

@@ -1,10 +1,10 @@
 /**
- * The row of a command: everything that is known of it but its code.
+ * The row of a command: everything that is known about it except its function.
  *
- * Each group has a file of rows (`string.ts`, `list.ts`, …). A row says only what nothing else says. The number of
- * arguments, the places of keys and the options follow from the syntax (`command_syntax.ts`, `call_shape.ts`), and
- * whether a command writes follows from what it does with its keys. `specification.ts` joins both, and refuses to start
- * with a row that contradicts itself.
+ * Each group has a file of rows (`string.ts`, `list.ts`, …). A row contains only facts that do not follow from others.
+ * The number of arguments, the places of keys and the options follow from the syntax (`command_syntax.ts`,
+ * `call_shape.ts`), and whether a command writes follows from its use of keys. `specification.ts` joins both, and
+ * refuses to start with a row that contradicts itself.
  *
  * @module
  */
@@ -17,21 +17,21 @@ export type Group = "string" | "list" | "hash" | "key" | "transaction" | "channe
  *
  * | routing | to which servers | reply |
  * |---|---|---|
- * | `key` | the owner of its key; where there is none (`object help`), any | that server's, untouched |
- * | `together` | the owner of its keys, which have to share a slot | that server's, untouched |
- * | `sum` | owners of its keys, each with its own keys | the sum of the integers |
- * | `values` | owners of its keys, each with its own keys | the values in the order asked |
- * | `pairs` | owners of its keys, each with its own pairs | `OK` |
+ * | `key` | the owner of its key; any server if it has no key (`object help`) | that server's, unchanged |
+ * | `together` | the owner of its keys, which must share a slot | that server's, unchanged |
+ * | `sum` | the owners of its keys, each with its own keys | the sum of the integers |
+ * | `values` | the owners of its keys, each with its own keys | the values in the order of the request |
+ * | `pairs` | the owners of its keys, each with its own pairs | `OK` |
  * | `total` | all | the sum of the integers |
  * | `merge` | all | the arrays one after another |
  * | `every` | all | `OK` |
- * | `any` | one at random, the others if that one has nothing | that server's |
- * | `scan` | one after another | a cursor that names server and position |
+ * | `any` | one at random, then the others if it returns nil | that server's |
+ * | `scan` | one after another | a cursor that contains server and position |
  * | `local` | none: the proxy replies | its own |
- * | `wait` | the owner of its keys, which have to share a slot | that server's; others' requests must not wait for it |
- * | `transaction` | the owner of all keys until `exec`, which have to share a slot | that server's |
- * | `channel` | none, or those where channels are | its own, and messages |
- * | `publish` | the owner of the channel in argument 1 | that server's, with the proxy's own clients counted |
+ * | `wait` | the owner of its keys, which must share a slot | that server's; other requests do not wait for it |
+ * | `transaction` | the owner of all keys until `exec`, which must share a slot | that server's |
+ * | `channel` | none, or the owners of the channels | its own, and messages |
+ * | `publish` | the owner of the channel in argument 1 | that server's, including the proxy's own clients |
  */
 export type Routing =
   | "key"
@@ -51,14 +51,14 @@ export type Routing =
   | "publish";
 
 /**
- * The arguments of a command that are a secret, so that the client does not remember the line.
+ * The arguments of a command that are secret, so that the client's history does not keep the line.
  *
- * | secret | which |
+ * | secret | secret arguments |
  * |---|---|
- * | `arguments` | every one |
- * | `words` | what follows the word AUTH |
- * | `settings` | values of settings whose names suggest passwords |
- * | `command` | those of the command that the arguments are |
+ * | `arguments` | all arguments |
+ * | `words` | the arguments after the word AUTH |
+ * | `settings` | the values of settings whose names suggest passwords |
+ * | `command` | the secret arguments of the command that the arguments are |
  */
 export type Secret = "none" | "arguments" | "words" | "settings" | "command";
 
@@ -74,9 +74,9 @@ type KeyAccess = "RO" | "RW" | "OW" | "RM";
 type KeyEffect = "insert" | "update" | "delete";
 
 /**
- * The use that a command makes of a key, in the words of Redis. The first word says whether the command reads the value
- * (`RO`), reads and changes it (`RW`), overwrites it (`OW`) or removes it (`RM`). `access` says that the reply depends
- * on the value, and the last word says what happens to the value.
+ * The use of a key by a command, in Redis's terms. The first word says whether the command reads the value (`RO`),
+ * reads and changes it (`RW`), overwrites it (`OW`) or removes it (`RM`). `access` means that the reply depends on the
+ * value, and the last word is the change of the value.
  */
 export type KeyUse = KeyAccess | `${KeyAccess} ${"access" | KeyEffect}` | `${KeyAccess} access ${KeyEffect}`;
 
@@ -111,8 +111,8 @@ export interface ProxyRules {
   /** Whether any server can run it as part of a transaction, although it has no key. */
   readonly anyServer?: boolean;
   /**
-   * The command that puts an element back, with the key and the element of the reply, when the client of that reply has
-   * disconnected.
+   * The command that returns an element to its list, with the key and the element of the reply, when the client of that
+   * reply has disconnected.
    */
   readonly undoneBy?: string;
 }
@@ -121,17 +121,17 @@ export interface ProxyRules {
 export interface Row {
   /** The arguments as `help` shows them, with their types, in the notation of `command_syntax.ts`. */
   readonly syntax: string;
-  /** One sentence. */
+  /** The description of the command in a sentence or two. */
   readonly summary: string;
   /** The first version of Redis that has the command, unless Redis does not have it. */
   readonly since?: string;
   /** The growth of its time with the data. */
   readonly complexity: string;
-  /** Further names with the same meaning. */
+  /** Additional names with the same meaning. */
   readonly aliases?: readonly string[];
   /** The use of its keys: one for all keys, or one for each. Required exactly when the syntax has keys. */
   readonly keys?: KeyUse | readonly KeyUse[];
-  /** Whether the command may change data although it names no key. */
+  /** Whether the command may change data although it has no key. */
   readonly writes?: boolean;
   /** The fewest arguments with which it may change data: `ttl key` only reads. */
   readonly writesFromCount?: number;
@@ -141,7 +141,7 @@ export interface Row {
    * The source of the deadline of keys that the command creates. `tests/command/duties_test.ts` tries every command.
    */
   readonly creates?: Creation;
-  /** Whether its last key may hold a new list afterwards: then the clients that wait for elements are served. */
+  /** Whether its last key may hold a new list afterwards, so that clients that wait for elements are served. */
   readonly wakes?: boolean;
   /** Whether the command takes the same short time with any data: under all of its names, or under these. */
   readonly fast?: boolean | readonly string[];
@@ -149,35 +149,35 @@ export interface Row {
   readonly mayTakeLong?: boolean;
   /** Whether it can hurt the server or other clients. */
   readonly dangerous?: boolean;
-  /** How many arguments it takes, where that differs from what the syntax says: see `CommandSpecification.arity`. */
+  /** The number of arguments, if it differs from the syntax, as in `CommandSpecification.arity`. */
   readonly arity?: number;
-  /** Most arguments, where the default does not do. */
+  /** The most arguments, if they differ from the default. */
   readonly argumentsMaxCount?: number;
-  /** Whether it takes any text, although the other commands of its group take words only. */
+  /** Whether it accepts any text, although the other commands of its group accept only words. */
   readonly takesAnyText?: boolean;
-  /** Whether it may run before authentication: `native` for in that protocol only. */
+  /** Whether it may run before authentication; `native` for only in the native protocol. */
   readonly open?: boolean | "native";
   /** Whether it may run on a connection of RESP2 that listens to channels. */
   readonly listens?: boolean;
   /** Whether it begins or ends subscriptions. */
   readonly subscription?: "begins" | "ends";
-  /** The rule while a transaction is queued, where it is not `queued`. */
+  /** The rule while a transaction is queued; `queued` by default. */
   readonly inTransaction?: TransactionRule;
-  /** Required exactly in the group `transaction`. */
+  /** The effect on the client's transaction. Required exactly in the group `transaction`. */
   readonly transactionStep?: TransactionStep;
   /** Whether argument 1 is the number of a database. Any but 0 ends the connection, also while commands are queued. */
   readonly selectsDatabase?: boolean;
   /** Whether its reply and all later ones may be in another version of the protocol. */
   readonly changesProtocol?: boolean;
-  /** The arguments that are a secret, where some are. */
+  /** The secret arguments; `none` by default. */
   readonly secret?: Secret;
-  /** Required for a command of an administrator, which is logged. */
+  /** The parts that are logged. Required for an administrator's command. */
   readonly admin?: AdminFacts;
-  /** The routing, where it is not the one of the group. */
+  /** The routing; by default, that of the group. */
   readonly routing?: Routing;
   /** Whether its reply is delayed by the seconds in its last argument. */
   readonly replyDelay?: "sleep";
-  /** Whether its reply is text in lines, for people: `true`, or the subcommands whose reply is. */
+  /** Whether its reply is text in lines, for people; or the subcommands whose reply is. */
   readonly textReply?: boolean | readonly string[];
   readonly proxy?: ProxyRules;
 }

@@ -1,9 +1,9 @@
 /**
  * The commands as data: their rows, and everything that follows from a row.
  *
- * This one table drives dispatch and the check of arity (`command/dispatch.ts` adds the code), the proxy's routing, the
- * client's completion and `help`, and the page of all commands. A command that Redis has too means the same as in
- * Redis.
+ * This one table drives dispatch and the check of arity (`command/dispatch.ts` adds the functions), the proxy's
+ * routing, the client's completion and `help`, and the page of all commands. Names that Redis has, too, have Redis's
+ * meanings.
  *
  * @module
  */
@@ -49,20 +49,20 @@ export type ProtocolVersion = 0 | 2 | 3;
 /** One command. Counts and positions include the command's name, whose position is 0. */
 export interface CommandSpecification {
   readonly name: string;
-  /** Further names with the same meaning. */
+  /** Additional names with the same meaning. */
   readonly aliases: readonly string[];
   readonly group: Group;
-  /** The number of arguments: exactly `arity`, or at least `-arity` when negative. */
+  /** The number of arguments: exactly `arity`, or at least `-arity` if that is negative. */
   readonly arity: number;
-  /** Most arguments. */
+  /** The most arguments of a call. */
   readonly argumentsMaxCount: number;
-  /** The size of the longest argument that is not a key. Names of channels have their own bounds. */
+  /** The longest argument that is not a key, in bytes. Names of channels have other bounds. */
   readonly valueMaxBytes: number;
-  /** Position of the first key; 0 for commands without. */
+  /** The position of the first key; 0 for commands without keys. */
   readonly firstKey: number;
-  /** Position of the last key; -1 for the last argument. */
+  /** The position of the last key; -1 for the last argument. */
   readonly lastKey: number;
-  /** Distance between keys: 1, or 2 if there are values between them. */
+  /** The distance between keys: 1, or 2 if there are values between them. */
   readonly keyStep: number;
   /** The use of its keys: one for all keys, or one for each. */
   readonly keyUses: readonly KeyUse[];
@@ -70,13 +70,13 @@ export interface CommandSpecification {
   readonly channels: readonly ChannelPlaces[];
   /** Whether it may change data. */
   readonly writes: boolean;
-  /** The fewest arguments with which it may: `ttl key` only reads. */
+  /** The fewest arguments with which it may change data: `ttl key` only reads. */
   readonly writesFromCount: number;
   /** Whether it may need memory, so that it is refused when the store is full. */
   readonly grows: boolean;
   /** The source of the deadline of keys that the command creates; `undefined` when it creates none. */
   readonly creates: Creation | undefined;
-  /** Position of the key that may hold a new list afterwards; 0 when there is none. */
+  /** The position of the key that may hold a new list afterwards; 0 if there is none. */
   readonly wakes: number;
   /** The names under which the command takes the same short time with any data. */
   readonly fastNames: readonly string[];
@@ -84,7 +84,7 @@ export interface CommandSpecification {
   readonly mayTakeLong: boolean;
   /** Whether it can hurt the server or other clients. */
   readonly dangerous: boolean;
-  /** Whether it may run before authentication: `native` for in that protocol only. */
+  /** Whether it may run before authentication; `native` for only in the native protocol. */
   readonly open: boolean | "native";
   /** Whether it may run on a connection of RESP2 that listens to channels. */
   readonly listens: boolean;
@@ -99,27 +99,27 @@ export interface CommandSpecification {
   /** Whether its reply and all later ones may be in another version of the protocol. */
   readonly changesProtocol: boolean;
   readonly secret: Secret;
-  /** Whether it is one of an administrator, which are logged; `undefined` when it is not. */
+  /** The parts that are logged of an administrator's command; `undefined` for other commands. */
   readonly admin: AdminFacts | undefined;
   readonly routing: Routing;
   /** The rules in a proxy, besides the routing. */
   readonly proxy: ProxyRules;
   /**
-   * The meaning of the seconds in the last argument for the reply: `timeout` delays the reply by that time at most, or
-   * without a limit when they are 0; `sleep` delays it by that time.
+   * The effect of the seconds in its last argument on the reply: with `timeout` they are its longest delay, without a
+   * limit if they are 0; with `sleep` they are its delay.
    */
   readonly replyDelay: "none" | "timeout" | "sleep";
-  /** Whether its reply is text in lines, for people: `true`, or the subcommands whose reply is. */
+  /** Whether its reply is text in lines, for people; or the subcommands whose reply is. */
   readonly textReply: boolean | readonly string[];
-  /** Whether it has subcommands, the name of which is argument 1. */
+  /** Whether it has subcommands, whose name is argument 1. */
   readonly hasSubcommands: boolean;
   /** The arguments as `help` shows them. */
   readonly syntax: string;
   /** The arguments as a tree. */
   readonly arguments: readonly SyntaxArgument[];
-  /** Words that may follow the required arguments. */
+  /** The words that may follow the required arguments. */
   readonly options: readonly string[];
-  /** One sentence. */
+  /** The description of the command in a sentence or two. */
   readonly summary: string;
   /** The first version of Redis that has the command; `undefined` when Redis does not have it. */
   readonly since: string | undefined;
@@ -133,7 +133,7 @@ interface GroupFacts {
   readonly routing: Routing;
   /** The size of the longest argument that is not a key. */
   readonly valueMaxBytes: number;
-  /** Most arguments of a command that takes many. */
+  /** The most arguments of a command whose arguments may be repeated. */
   readonly argumentsMaxCount: number;
 }
 
@@ -220,7 +220,7 @@ function specify(group: Group, facts: GroupFacts, name: string, row: Row): Comma
   return specification;
 }
 
-/** Ends the start with an error if a row contradicts itself, which is a bug. */
+/** Checks that a row does not contradict itself. If it does, that is a bug, and the program ends. */
 function check(specification: CommandSpecification, row: Row, shape: CallShape): void {
   const { name, aliases, group, firstKey, lastKey, keyUses, writes, grows, open, creates, wakes, fastNames } =
     specification;
@@ -237,9 +237,9 @@ function check(specification: CommandSpecification, row: Row, shape: CallShape):
 }
 
 /**
- * Returns the index of the argument that follows the last key of a call; 0 when the command has no keys.
+ * Returns the index of the argument after the last key of a call; 0 if the command has no keys.
  *
- * @param count of the call's arguments, the name included
+ * @param count the number of the call's arguments, with the name
  */
 export function keysEnd({ firstKey, lastKey }: CommandSpecification, count: number): number {
   if (firstKey === 0) return 0;
@@ -247,15 +247,15 @@ export function keysEnd({ firstKey, lastKey }: CommandSpecification, count: numb
 }
 
 /**
- * Returns whether a command may be called with `count` arguments, its name included.
+ * Returns whether a command may be called with `count` arguments, including its name.
  *
- * @param arity as in its specification
+ * @param arity the arity in its specification
  */
 export function acceptsCount(arity: number, count: number): boolean {
   return arity >= 0 ? count === arity : count >= -arity;
 }
 
-/** Returns whether a command may change data when it is called with `count` arguments, its name included. */
+/** Returns whether a command may change data when it is called with `count` arguments, including its name. */
 export function mayWrite({ writes, writesFromCount }: CommandSpecification, count: number): boolean {
   return writes && count >= writesFromCount;
 }

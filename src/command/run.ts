@@ -26,7 +26,9 @@ import type { Command, CommandContext, Run, Steps } from "./context.ts";
 import type { Hold } from "./holds.ts";
 import { runSteps } from "./long_command.ts";
 
-/** Replies with the error that a command has thrown: a refusal in its own words, anything else as a bug of ours. */
+/**
+ * Replies with the error that a command has thrown: a refusal with its own message, anything else as an internal error.
+ */
 export function refuse(context: CommandContext, reply: Reply, error: unknown): void {
   if (error instanceof ReplyError || error instanceof StoreFullError) {
     reply.error(error.code as ReplyCode, error.message);
@@ -39,8 +41,8 @@ export function refuse(context: CommandContext, reply: Reply, error: unknown): v
 /**
  * Makes room, runs the command, and performs its duties afterwards.
  *
- * @returns a promise when the command has to wait, or takes long; in a transaction its steps are then left to the
- * transaction, in `client.steps`
+ * @returns a promise when the command has to wait or takes long; in a transaction, its remaining steps are then in
+ * `client.steps`
  */
 export function runCommand(
   context: CommandContext,
@@ -54,7 +56,7 @@ export function runCommand(
     if (waiting !== undefined) return waiting;
   }
   if (command.writes) {
-    // A transaction that has begun is done wholly: it was asked before.
+    // A transaction that has begun runs completely: it was checked before.
     if (shared.refusal !== undefined && !context.client.executing) throw refusedWrite(shared.refusal);
     if (command.grows) {
       if (request.size > LONG_BYTES || request.count > LONG_ARGUMENTS_COUNT) {
@@ -65,12 +67,12 @@ export function runCommand(
     if (isObserved(context, command)) return runInRoom(context, command, request, reply);
   }
   const result = command.run(context, request, reply);
-  if (result !== undefined) return goOn(context, command, request, reply, result);
+  if (result !== undefined) return continueRun(context, command, request, reply, result);
 }
 
 // Rare steps have their own functions, so that a whole command fits into the loop that runs it, when that is compiled.
 
-/** Waits for long commands that are in the way; nothing when none is. */
+/** Returns a promise if the command has to wait for long commands, otherwise `undefined`. */
 function waitForHolds(
   context: CommandContext,
   command: Command,
@@ -85,12 +87,12 @@ function waitForHolds(
       return waitForMark(context, command, request, reply);
     }
   }
-  // A flush waits for those alone that have keys for themselves.
+  // A flush waits only for exclusive holds.
   if (command.writes && command.specification.firstKey === 0) holds.breakShared();
   return undefined;
 }
 
-/** Makes room for much, and runs. */
+/** Makes room for a large request, and runs it. */
 function runGrowing(context: CommandContext, command: Command, request: Request, reply: Reply): void | Promise<void> {
   if (!context.store.makeRoomPart(request.size, request.count)) {
     return makeRoomAndRun(context, command, request, reply);
@@ -99,8 +101,8 @@ function runGrowing(context: CommandContext, command: Command, request: Request,
   return runInRoom(context, command, request, reply);
 }
 
-/** Goes on with a command that waits, or takes steps. */
-function goOn(
+/** Continues a command that waits or takes steps. */
+function continueRun(
   context: CommandContext,
   command: Command,
   request: Request,
@@ -110,13 +112,16 @@ function goOn(
   return result instanceof Promise ? result : runSteps(context, command, request, reply, result);
 }
 
-/** Whether a command may write in steps. */
+/** Returns whether a command may write in steps. */
 function mayTakeLong({ writes, specification }: Command, request: Request): boolean {
   const isLarge = request.size > LONG_BYTES || request.count > LONG_ARGUMENTS_COUNT;
   return writes && (isLarge || specification.mayTakeLong);
 }
 
-/** Waits for a snapshot that waits for the long commands under way: were others begun, it would wait forever. */
+/**
+ * Waits for a snapshot that waits until the running long commands end. If others began meanwhile, it would wait
+ * forever.
+ */
 async function waitForMark(
   context: CommandContext,
   command: Command,
@@ -128,12 +133,12 @@ async function waitForMark(
   return await runCommand(context, command, request, reply);
 }
 
-/** Runs a command that nothing is in the way of, and that has room. */
+/** Runs a command that does not have to wait, and that has room. */
 function runInRoom(context: CommandContext, command: Command, request: Request, reply: Reply): void | Promise<void> {
   const run = command.run;
   if (command.writes && isObserved(context, command)) return runObserved(context, command, request, reply, run);
   const result = run(context, request, reply);
-  if (result !== undefined) return goOn(context, command, request, reply, result);
+  if (result !== undefined) return continueRun(context, command, request, reply, result);
 }
 
 async function waitAndRun(
@@ -149,7 +154,7 @@ async function waitAndRun(
   return await runCommand(context, command, request, reply);
 }
 
-/** Makes room in steps for a command that brings much, and runs it. */
+/** Makes room in steps for a large request, and runs it. */
 function makeRoomAndRun(
   context: CommandContext,
   command: Command,
@@ -163,7 +168,7 @@ function makeRoomAndRun(
     return runInRoom(context, command, request, reply);
   }
   if (!context.client.executing) return makeRoomFirst(context, command, request, reply, step);
-  const run: Run = (context, request, reply) => runBehindRoom(context, command, request, reply);
+  const run: Run = (context, request, reply) => runAfterRoom(context, command, request, reply);
   return runObserved(context, command, request, reply, run);
 }
 
@@ -179,13 +184,13 @@ async function makeRoomFirst(
   const hold = context.shared.holds.inTheWay(command.specification, request);
   if (hold !== undefined) return await waitAndRun(context, command, request, reply, hold);
   if (context.shared.refusal !== undefined) throw refusedWrite(context.shared.refusal);
-  // Little is left to do, if others have used some of the room.
+  // Other commands may have used some of the room, so little is left to do.
   store.makeRoom(request.size, request.count);
   return await runInRoom(context, command, request, reply);
 }
 
 /** Makes room like {@linkcode makeRoomFirst}, but in steps of a transaction. */
-function* runBehindRoom(context: CommandContext, command: Command, request: Request, reply: Reply): Steps {
+function* runAfterRoom(context: CommandContext, command: Command, request: Request, reply: Reply): Steps {
   const { store } = context;
   while (!store.makeRoomPart(request.size, request.count)) yield;
   store.makeRoom(request.size, request.count);
@@ -194,7 +199,7 @@ function* runBehindRoom(context: CommandContext, command: Command, request: Requ
   if (result !== undefined) yield* result;
 }
 
-/** The refusal of a command that writes, while the log cannot be written. Nothing has changed. */
+/** Returns the error for a command that writes while the log cannot be written. Nothing has changed. */
 export function refusedWrite(refusal: string): ReplyError {
   return new ReplyError("MISCONF", `Writes are refused, reads are not: ${refusal}`);
 }
@@ -214,7 +219,7 @@ function runObserved(
 ): void | Promise<void> {
   const { store, shared: { watches } } = context;
   const before = store.changes;
-  // A flush leaves nothing to compare with.
+  // After a flush there is nothing to compare with.
   if (command.specification.firstKey === 0) watches.touchAll();
   const after = () => {
     if (store.changes === before) return;
@@ -243,7 +248,10 @@ export function wake({ shared: { waiters } }: CommandContext, request: Request, 
   waiters.pushed(request.bytes, request.starts[index]!, request.lengths[index]!);
 }
 
-/** Where one of several keys was changed, all of them count as changed: a transaction is tried again, not lost. */
+/**
+ * Marks all keys of a request as changed if one of them was: a transaction is then retried without need, which is
+ * harmless.
+ */
 function touchKeys({ shared: { watches } }: CommandContext, { specification }: Command, request: Request): void {
   if (watches.count === 0) return;
   const end = keysEnd(specification, request.count);

@@ -20,7 +20,7 @@ Deno.test("callShapeOf() counts the arguments of calls", () => {
     ["key value [EX seconds:int | KEEPTTL] [GET]", -3],
     ["[user] password", -2],
     ["[ASYNC | SYNC]", -1],
-    // Every command with subcommands has `help`, which takes nothing more.
+    // Every command with subcommands has `help`, which takes no further arguments.
     ["encoding key | freq key", -2],
     ["id | setname name", -2],
     ["[count | info [name …]]", -1],
@@ -49,14 +49,14 @@ Deno.test("callShapeOf() finds the keys of calls", () => {
   assertThrows(() => shapeOf("usage key | move text key"), AssertionError, "subcommands");
 });
 
-Deno.test("callShapeOf() finds subcommands, options and what may come again", () => {
+Deno.test("callShapeOf() finds subcommands, options and repetitions", () => {
   assertEquals(shapeOf("id | setname name").hasSubcommands, true);
   assertEquals(shapeOf("[count | info [name …]]").hasSubcommands, true);
   assertEquals(shapeOf("[ASYNC | SYNC]").hasSubcommands, false);
   assertEquals(shapeOf("[2|3 [AUTH user password]]").hasSubcommands, false);
   assertEquals(shapeOf("key value [EX seconds:int | KEEPTTL] [GET]").options, ["EX", "KEEPTTL", "GET"]);
   assertEquals(shapeOf("key [count:int [WITHVALUES]]").options, ["WITHVALUES"]);
-  // What has to be there is no option.
+  // A required word is not an option.
   assertEquals(shapeOf("key BEFORE|AFTER pivot").options, []);
   assertEquals(shapeOf("id | kill …").hasMany, true);
   assertEquals(shapeOf("key [value]").hasMany, false);

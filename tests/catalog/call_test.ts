@@ -40,14 +40,14 @@ Deno.test("wrongCount() names the command in lower case", () => {
 
 Deno.test("unknownCommand() quotes name and arguments on one line, 128 bytes of each at most", () => {
   const quote = (...words: string[]) => unknownCommand(callOf(...words)).message;
-  const behind = "', with args beginning with: ";
-  assertEquals(quote("foo"), `unknown command 'foo${behind}`);
-  assertEquals(quote("", "", "b"), `unknown command '${behind}'' 'b' `);
-  assertEquals(quote("a\r\nb", "\x7f\0"), `unknown command 'a  b${behind}'  ' `);
-  assertEquals(quote("n".repeat(129)), `unknown command '${"n".repeat(128)}${behind}`);
+  const after = "', with args beginning with: ";
+  assertEquals(quote("foo"), `unknown command 'foo${after}`);
+  assertEquals(quote("", "", "b"), `unknown command '${after}'' 'b' `);
+  assertEquals(quote("a\r\nb", "\x7f\0"), `unknown command 'a  b${after}'  ' `);
+  assertEquals(quote("n".repeat(129)), `unknown command '${"n".repeat(128)}${after}`);
   // The quotation marks and the space count, as they do in Redis.
-  assertEquals(quote("f", "x".repeat(124), "yy", "z"), `unknown command 'f${behind}'${"x".repeat(124)}' 'y' `);
-  assertEquals(quote("f", "x".repeat(125), "yy"), `unknown command 'f${behind}'${"x".repeat(125)}' `);
+  assertEquals(quote("f", "x".repeat(124), "yy", "z"), `unknown command 'f${after}'${"x".repeat(124)}' 'y' `);
+  assertEquals(quote("f", "x".repeat(125), "yy"), `unknown command 'f${after}'${"x".repeat(125)}' `);
 });
 
 Deno.test("checkSizes() bounds keys and all other arguments, for every command", () => {

@@ -115,7 +115,7 @@ Deno.test("COMMANDS mark the commands whose replies are text in lines", async ()
   );
   for (const { name, arity, textReply, replyDelay } of COMMANDS) {
     for (const subcommand of subcommands[name] ?? [undefined]) {
-      const told = typeof textReply === "boolean" ? textReply : textReply.includes(subcommand ?? "");
+      const expected = typeof textReply === "boolean" ? textReply : textReply.includes(subcommand ?? "");
       const first = subcommand === undefined ? [] : [subcommand];
       const leastCount = Math.abs(arity) - 1 - first.length;
       // Calls have the fewest arguments or some more, since some commands refuse one or the other.
@@ -128,7 +128,7 @@ Deno.test("COMMANDS mark the commands whose replies are text in lines", async ()
         await client.wait(name, ...first, ...others);
         return reply.isText;
       }));
-      assertEquals(texts.includes(true), told, `${name} ${subcommand ?? ""}`);
+      assertEquals(texts.includes(true), expected, `${name} ${subcommand ?? ""}`);
     }
   }
 });
