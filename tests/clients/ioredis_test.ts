@@ -1,7 +1,7 @@
 /**
- * ioredis, versions 5 and 6, works against inmem as it does against Redis. Version 6 speaks RESP3, or RESP2 when told to.
+ * Tests that ioredis, versions 5 and 6, works with inmem as with Redis. Version 6 speaks RESP3, or RESP2 as an option.
  *
- * Packages of this folder are pinned in `tests/deno.lock`: `deno.lock` is the program's, and what it names is in the binary.
+ * The packages of this folder are pinned in `tests/deno.lock`, since everything in `deno.lock` is part of the binary.
  */
 
 import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
@@ -12,13 +12,13 @@ import { amountOf } from "../support/amount.ts";
 import { type Check, clientTest, type Place, type Target } from "./target.ts";
 import { until } from "../support/until.ts";
 
-/** Keys in a scan: more than one page of it. */
+/** The number of keys in a scan, which is more than one page. */
 const SCANNED_COUNT = 500;
 const PIPELINED_COUNT = 10_000;
 const MEGABYTE = 1024 * 1024;
 const LARGE_MEGABYTES = amountOf("LARGE_MEGABYTES", 1, 20);
 
-/** A version of ioredis, spoken to in one of its ways. */
+/** A version of ioredis in one of its protocols. */
 interface Variant {
   readonly name: string;
   readonly Client: typeof Redis;
@@ -29,7 +29,7 @@ interface Variant {
 
 const VARIANTS: readonly Variant[] = [
   { name: "ioredis 5", Client: Redis, ReplyError, options: {}, place: "server" },
-  // Their types differ in what these tests do not use.
+  // The types of the versions differ only in parts that these tests do not use.
   {
     name: "ioredis 6, RESP2",
     Client: Redis6 as never,
@@ -49,7 +49,7 @@ const VARIANTS: readonly Variant[] = [
 for (const variant of VARIANTS) clientTest(variant.name, checksOf(variant), variant.place);
 
 function checksOf(variant: Variant): readonly Check[] {
-  /** Runs `body` with a client that is closed whatever happens. */
+  /** Runs `body` with a client that is always closed afterwards. */
   const check = (name: string, body: (client: Redis, target: Target) => Promise<void>): Check => ({
     name,
     run: async (target) => {
@@ -82,7 +82,7 @@ function checksOf(variant: Variant): readonly Check[] {
     check("blocking pops", (client, target) => blockingPops(client, target, variant)),
     check("channels and patterns", (client, target) => channels(client, target, variant)),
     check("names, info and times", facts),
-    check("reconnects and goes on after a kill", reconnects),
+    check("reconnects and continues after a kill", reconnects),
     check(
       "a subscriber listens again after a kill",
       (client, target) => listensAgain(client, target, variant),
@@ -100,12 +100,12 @@ function open({ Client, options }: Variant, { hostname, port, authority }: Targe
     ...options,
     ...more,
   });
-  // Without a listener a lost connection, which a test means to lose, is told on standard error.
+  // Without a listener, a lost connection is printed on standard error. Tests lose connections deliberately.
   client.on("error", () => {});
   return client;
 }
 
-/** Resolves when it has lost its connection. `once` would reject at the first error, which comes before. */
+/** Resolves when a client has lost its connection. `once` would reject at the first error, which comes before. */
 function whenClosed(client: Redis): Promise<void> {
   return new Promise((resolve) => client.once("close", () => resolve()));
 }
@@ -221,7 +221,10 @@ async function errors(client: Redis, { ReplyError }: Variant): Promise<void> {
   assertEquals(await client.get("k"), "v");
 }
 
-/** It ignores the refusal, and would go on in database 0 on a connection that stays. */
+/**
+ * Requests another database. The client ignores the refusal, and would continue in database 0 if the connection stayed
+ * open.
+ */
 async function databases(client: Redis, target: Target, variant: Variant): Promise<void> {
   const messages = new Set<string>();
   const other = open(variant, target, { db: 1, maxRetriesPerRequest: 2, lazyConnect: true });
@@ -231,7 +234,7 @@ async function databases(client: Redis, target: Target, variant: Variant): Promi
   } finally {
     other.disconnect();
   }
-  // In RESP3 it may take no notice of the reply before it sees the end of the connection.
+  // In RESP3 the client may not see the reply before the end of the connection.
   if (variant.options.protocol !== 3) {
     assert([...messages].some((message) => message.includes("there is one database, 0")), [...messages].join());
   }
@@ -266,7 +269,7 @@ async function transactions(client: Redis, target: Target, variant: Variant): Pr
   const mixed = await client.multi().set("{t}s", "v").lpush("{t}s", "x").get("{t}s").exec();
   assertEquals(mixed?.map(([error, value]) => error?.message.slice(0, 9) ?? value), ["OK", "WRONGTYPE", "v"]);
 
-  // Without the pipeline, each command a round trip of its own.
+  // Without the pipeline, each command is a separate round trip.
   await client.multi({ pipeline: false });
   assertEquals(await client.set("{t}k", 10) as string, "QUEUED");
   assertEquals(await client.discard(), "OK");
@@ -302,7 +305,7 @@ async function blockingPops(client: Redis, target: Target, variant: Variant): Pr
   assertEquals(await client.ping(), "PONG");
 }
 
-/** Waits until the server says that a client waits. */
+/** Waits until the server reports a waiting client. */
 async function whenBlocked(client: Redis): Promise<void> {
   await until(async () => /^blocked_clients:1\r$/m.test(await client.info("clients")), "the client waits");
 }
@@ -321,7 +324,7 @@ async function channels(client: Redis, target: Target, variant: Variant): Promis
     assertEquals(await client.pubsub("NUMSUB", "news", "none"), ["news", 1, "none", 0]);
     assertEquals(await listener.unsubscribe("news", "other"), 1);
     const count = await client.publish("news", "again");
-    // How many heard it, a proxy counts while it ends its own subscription at the server.
+    // A proxy counts the receivers while it ends its own subscription at the server.
     if (target.isDirect) assertEquals(count, 1);
     await whenHeard(1);
     assertEquals(heard.splice(0), [["n*", "news", "again"]]);
@@ -354,7 +357,7 @@ async function reconnects(client: Redis, target: Target): Promise<void> {
   const lost = whenClosed(client);
   const restart = await target.kill();
   await lost;
-  // What is asked meanwhile waits for the connection.
+  // Commands meanwhile wait for the connection.
   const later = client.set("later", "v");
   await restart();
   assertEquals(await later, "OK");
@@ -369,7 +372,7 @@ async function listensAgain(client: Redis, target: Target, variant: Variant): Pr
     const restart = await target.kill();
     await lost;
     await restart();
-    // It subscribes by itself once it is back.
+    // The client subscribes automatically after it has reconnected.
     while (await client.publish("news", "again") === 0);
     assertEquals(await message, ["news", "again"]);
   });

@@ -1,4 +1,4 @@
-/** node-redis works against inmem as it does against Redis, in RESP2 and in RESP3. */
+/** Tests that node-redis works with inmem as with Redis, in RESP2 and in RESP3. */
 
 import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
 import { Buffer } from "node:buffer";
@@ -8,7 +8,7 @@ import { type Check, clientTest, type Target } from "./target.ts";
 import { pause } from "../support/pause.ts";
 import { until } from "../support/until.ts";
 
-/** Keys in a scan: more than one page of it. */
+/** The number of keys in a scan, which is more than one page. */
 const SCANNED_COUNT = 500;
 const PIPELINED_COUNT = amountOf("PIPELINED", 2_000, 10_000);
 const MEGABYTE = 1024 * 1024;
@@ -22,7 +22,7 @@ for (const [version, place] of [[2, "nowhere"], [3, "proxy"]] as const) {
 }
 
 function checksOf(version: Version): readonly Check[] {
-  /** Runs `body` with a client that is closed whatever happens. */
+  /** Runs `body` with a client that is always closed afterwards. */
   const check = (
     name: string,
     body: (client: Client, target: Target) => Promise<void>,
@@ -37,7 +37,7 @@ function checksOf(version: Version): readonly Check[] {
   return [
     check("strings, numbers, hashes and lists", values),
     check("buffers hold any bytes", buffers),
-    check("maps and doubles come as the client wants them", (client) => types(client, version)),
+    check("maps and doubles have the client's types", (client) => types(client, version)),
     check(`values of 1 MB and ${LARGE_MEGABYTES} MB`, largeValues),
     check("10,000 commands in one pipeline", largePipelines),
     check("errors are typed, and the connection stays", errors),
@@ -51,7 +51,7 @@ function checksOf(version: Version): readonly Check[] {
     check("channels and patterns", (client, target) => channels(client, target, version)),
     check("names, info and times", facts),
     check("a pool of clients", (_, target) => pools(target, version)),
-    check("reconnects and goes on after a kill", reconnects),
+    check("reconnects and continues after a kill", reconnects),
     check(
       "a subscriber listens again after a kill",
       (client, target) => listensAgain(client, target, version),
@@ -62,8 +62,8 @@ function checksOf(version: Version): readonly Check[] {
 function optionsFor(version: Version, { hostname, port, authority }: Target) {
   return {
     RESP: version,
-    // By itself it gives up what waits for a connection after 5 s, and one that is being made after 5 s too: on a busy machine
-    // a server takes a while to start.
+    // By default, commands that wait for a connection, and connecting itself, fail after 5 s. On a busy machine a
+    // server takes longer to start.
     commandOptions: { timeout: 20_000 },
     socket: { host: hostname, port, tls: true, ca: authority, reconnectStrategy: () => 50, connectTimeout: 2_000 },
   } as const;
@@ -71,12 +71,12 @@ function optionsFor(version: Version, { hostname, port, authority }: Target) {
 
 function open(version: Version, target: Target) {
   const client = createClient(optionsFor(version, target));
-  // A client without a listener throws when it loses a connection, which a test means it to.
+  // A client without a listener throws when it loses a connection. Tests lose connections deliberately.
   client.on("error", () => {});
   return client;
 }
 
-/** Runs `body` with a client that is connected, and closed whatever happens. */
+/** Runs `body` with a client that is connected, and always closed afterwards. */
 async function withClient(version: Version, target: Target, body: (client: Client) => Promise<void>): Promise<void> {
   const client = open(version, target);
   await client.connect();
@@ -162,7 +162,7 @@ async function largePipelines(client: Client): Promise<void> {
   assertEquals(results.length, PIPELINED_COUNT);
   const wrong = results.findIndex((value, i) => value !== (i % 2 === 0 ? "OK" : `v${(i - 1) / 2}`));
   assertEquals(wrong, -1, results[wrong]);
-  // Commands of one tick are pipelined by themselves.
+  // The client pipelines the commands of one tick automatically.
   const sums = await Promise.all(Array.from({ length: PIPELINED_COUNT }, () => client.incr("n")));
   assertEquals(sums, Array.from({ length: PIPELINED_COUNT }, (_, i) => i + 1));
 }
@@ -255,7 +255,7 @@ async function blockingPops(client: Client, target: Target, version: Version): P
   assertEquals(await client.ping(), "PONG");
 }
 
-/** Waits until the server says that a client waits. */
+/** Waits until the server reports a waiting client. */
 async function whenBlocked(client: Client): Promise<void> {
   await until(async () => /^blocked_clients:1\r$/m.test(await client.info("clients")), "the client waits");
 }
@@ -270,12 +270,12 @@ async function channels(client: Client, target: Target, version: Version): Promi
     await whenHeard(2);
     assertEquals(heard.splice(0), [["news", "wörld"], ["n*", "news", "wörld"]]);
     assertEquals({ ...await client.pubSubNumSub(["news", "none"]) }, { news: 1, none: 0 });
-    // In RESP3 a subscriber may do anything beside.
+    // In RESP3 a subscriber may send any command.
     if (version === 3) assertEquals(await listener.set("k", "v"), "OK");
     assertEquals(await listener.ping(), version === 3 ? "PONG" : "pong");
     await listener.unsubscribe(["news", "other"]);
     const count = await client.publish("news", "again");
-    // How many heard it, a proxy counts while it ends its own subscription at the server.
+    // A proxy counts the receivers while it ends its own subscription at the server.
     if (target.isDirect) assertEquals(count, 1);
     await whenHeard(1);
     assertEquals(heard.splice(0), [["n*", "news", "again"]]);
@@ -299,7 +299,7 @@ async function facts(client: Client): Promise<void> {
   assertEquals(await client.clientGetName(), "somebody");
   const [seconds] = await client.time() as unknown as [string];
   assert(Math.abs(Number(seconds) - Date.now() / 1000) < 60);
-  // It tells its name and version by `client setinfo` when it connects.
+  // The client sends its name and version with `client setinfo` when it connects.
   assertEquals((await client.clientInfo()).libName, "node-redis");
 }
 
@@ -325,7 +325,7 @@ async function reconnects(client: Client, target: Target): Promise<void> {
   const lost = whenLost(client);
   const restart = await target.kill();
   await lost;
-  // What is asked meanwhile waits for the connection.
+  // Commands meanwhile wait for the connection.
   const later = client.set("later", "v");
   await restart();
   assertEquals(await later, "OK");
@@ -340,7 +340,7 @@ async function listensAgain(client: Client, target: Target, version: Version): P
     const restart = await target.kill();
     await lost;
     await restart();
-    // It subscribes by itself once it is back.
+    // The client subscribes automatically after it has reconnected.
     await until(async () => await client.publish("news", "again") > 0, "it has subscribed again");
     while (heard === "") await pause(2);
     assertEquals(heard, "again");

@@ -1,4 +1,4 @@
-/** redis-cli works against inmem as it does against redis-server: at the prompt, in pipes, and with its own modes. */
+/** Tests that redis-cli works with inmem as with redis-server: at the prompt, in pipes, and with its own modes. */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { amountOf } from "../support/amount.ts";
@@ -7,7 +7,7 @@ import { clientTest, type Target } from "./target.ts";
 import { until } from "../support/until.ts";
 
 const PIPED_COUNT = amountOf("PIPED", 5_000, 100_000);
-/** What ought to be printed at once is printed by then. */
+/** How long to wait for output, in ms. */
 const TIMEOUT_MS = 10_000;
 
 // deno-lint-ignore no-control-regex -- that is what colours are
@@ -44,12 +44,12 @@ async function has(program: string): Promise<boolean> {
   }
 }
 
-/** The command line of redis-cli with these words. */
+/** Returns the command line of redis-cli with these words. */
 function commandLine({ hostname, port, authorityPath }: Target, words: readonly string[]): string[] {
   return ["redis-cli", "--tls", "--cacert", authorityPath, "-h", hostname, "-p", String(port), ...words];
 }
 
-/** Runs redis-cli to its end. */
+/** Runs redis-cli until it ends. */
 function redisCli(target: Target, words: readonly string[], stdin?: string | Uint8Array): Promise<Outcome> {
   return run(commandLine(target, words), stdin === undefined ? {} : { stdin });
 }
@@ -93,7 +93,7 @@ async function formats(target: Target): Promise<void> {
   assertEquals(await printed(target, ["-3", "--no-raw", "hget", "h", "absent"]), "(nil)\n");
 }
 
-/** A program in a terminal of its own. */
+/** A program in a separate terminal. */
 class Terminal {
   readonly #child: Deno.ChildProcess;
   readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
@@ -103,7 +103,7 @@ class Terminal {
   constructor(command: readonly string[]) {
     this.#child = new Deno.Command("script", {
       args: ["-qec", command.map((word) => `'${word}'`).join(" "), "/dev/null"],
-      // A terminal that can do little, so that what is printed is what is read. No history of the user's is touched.
+      // The terminal has few capabilities, so that the output is plain text. The user's history is not changed.
       env: { TERM: "dumb", REDISCLI_HISTFILE: "/dev/null", REDISCLI_RCFILE: "/dev/null" },
       stdin: "piped",
       stdout: "piped",
@@ -119,7 +119,7 @@ class Terminal {
     }
   }
 
-  /** Types a line, and waits until what it prints matches. Answers what was printed since. */
+  /** Types a line, and waits until the output matches. Returns the output since then. */
   async type(line: string, expected: RegExp): Promise<string> {
     this.#text = "";
     await this.#writer.write(new TextEncoder().encode(line));
@@ -135,7 +135,7 @@ class Terminal {
     }
   }
 
-  /** Ends it by what is typed; by force when it does not end. */
+  /** Ends the program by typing; by force if it does not end. */
   async end(typed = "quit\n"): Promise<void> {
     await this.#writer.write(new TextEncoder().encode(typed)).catch(() => {});
     const timer = setTimeout(() => this.#child.kill("SIGKILL"), TIMEOUT_MS);
@@ -172,7 +172,7 @@ async function prompt(target: Target): Promise<void> {
     assert((await terminal.type("lpush k x\n", ready)).includes("(error) WRONGTYPE"));
     assert((await terminal.type("hello 3\n", ready)).includes('# "server" => '));
     assert((await terminal.type("hgetall absent\n", ready)).includes("(empty hash)"));
-    // What it knows about commands it has asked the server for.
+    // redis-cli has got its knowledge about commands from the server.
     assert((await terminal.type("help get\n", ready)).includes("GET key"));
   });
 }
@@ -192,7 +192,7 @@ async function promptSubscription(target: Target): Promise<void> {
     await terminal.type("subscribe news\n", /"subscribe"/);
     assertEquals(await printed(target, ["publish", "news", "hi"]), "1\n");
     await terminal.shows(/"message"\r\n2\) "news"\r\n3\) "hi"/);
-    // Ctrl-C is the way out of it, and of redis-cli.
+    // Ctrl-C ends this state, and redis-cli itself.
     await terminal.type("\x03", /\^C/);
   });
 }
@@ -236,15 +236,15 @@ async function bigKeys(target: Target): Promise<void> {
 }
 
 async function latency(target: Target): Promise<void> {
-  // Minimum, maximum and average in ms, and the number of samples, once a second has passed.
+  // The output has the minimum, maximum and average in ms, and the number of samples, after a second.
   assertMatch(await printed(target, ["--latency", "--raw", "-i", "1"]), /^[0-9]+ [0-9]+ [0-9.]+ [1-9][0-9]+\n$/);
 }
 
 async function stat(target: Target): Promise<void> {
-  // Into a pipe it would print only when some KB have gathered.
+  // Into a pipe, redis-cli would print only after some KB.
   const terminal = new Terminal(commandLine(target, ["--stat", "-i", "0.1"]));
   try {
-    // Keys, memory, clients, blocked clients, requests, connections.
+    // The columns are keys, memory, clients, blocked clients, requests and connections.
     await terminal.shows(/\n[0-9]+ +[0-9.]+[BKMG] +[1-9][0-9]* +0 +[1-9][0-9]* \([+]?[0-9]+\) +[1-9][0-9]*/);
   } finally {
     await terminal.end("\x03");

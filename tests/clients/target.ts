@@ -1,5 +1,6 @@
 /**
- * What Redis clients are tested against: the real programs over TLS, a server directly and a proxy in front of three.
+ * The targets of the tests of Redis clients: the real programs over TLS, a server directly and a proxy in front of
+ * three.
  *
  * @module
  */
@@ -8,38 +9,38 @@ import { parseAddress } from "../../src/address.ts";
 import { isLong } from "../support/amount.ts";
 import { type Launcher, type Role, systemTest } from "../support/launcher.ts";
 
-/** The longest check takes a second where nothing else runs. */
+/** The time limit of a check, in ms. The longest takes a second on an idle machine. */
 const CHECK_TIMEOUT_MS = 30_000;
 
-/** Where a client connects to. */
+/** The address and the certificates for a client. */
 export interface Target {
-  /** Whether it is a server, and no proxy in front of some. */
+  /** Whether it is a server, and not a proxy. */
   readonly isDirect: boolean;
   readonly hostname: string;
   readonly port: number;
-  /** The authority that the certificate is verified against, in PEM, and its path. */
+  /** The authority that verifies the certificate, in PEM. The next field is its path. */
   readonly authority: string;
   readonly authorityPath: string;
-  /** A path in the test's own folder. */
+  /** Returns a path in the test's own folder. */
   path(name: string): string;
-  /** Kills the role that listens, and answers a function that starts it again on the same address. */
+  /** Kills the role that listens, and returns a function that starts it again on the same address. */
   kill(): Promise<() => Promise<void>>;
 }
 
-/** Something that a client can do. */
+/** One ability of a client. */
 export interface Check {
   readonly name: string;
   readonly run: (target: Target) => Promise<void>;
 }
 
-/** Where a client is tested in the short form of the tests: against a server, through a proxy, or nowhere. */
+/** The target of a test in the short form of the tests: a server, a proxy, or none. */
 export type Place = "server" | "proxy" | "nowhere";
 
 /**
  * Registers a test of a client against a server and one against a proxy; each check is a step.
  *
- * @param place where it is tested in the short form of the tests; in the long one it is tested against both
- * @param lacks what is missing on this machine for it
+ * @param place the target in the short form of the tests; the long form uses both
+ * @param lacks what this machine lacks for the test
  */
 export function clientTest(client: string, checks: readonly Check[], place: Place, lacks?: string): void {
   const ignore = lacks !== undefined;
@@ -65,10 +66,10 @@ function testThroughProxy(name: string, checks: readonly Check[], ignore: boolea
   });
 }
 
-/** ioredis 5 leaves an interval behind after large replies, in the parser that all its clients share; node-redis timers. */
+/** The parser of ioredis 5 leaves an interval running after large replies, and node-redis leaves timers. */
 const UNSANITIZED = { sanitizeOps: false, sanitizeResources: false };
 
-/** A client that waits for what does not come fails. */
+/** Runs a check, which fails when the time limit has passed. */
 async function withinTime({ name, run }: Check, target: Target): Promise<void> {
   let timer: number | undefined;
   const late = new Promise<never>((_, reject) => {

@@ -193,11 +193,11 @@ function readGuarded(random: Random, source: Uint8Array, limits: RequestLimits):
 }
 
 /** Encodes a random value. The content of some bulks resembles a part of a reply. */
-function sayRandom(random: Random, reply: RespReply, depth: number): void {
+function writeRandom(random: Random, reply: RespReply, depth: number): void {
   const kind = random.below(depth > 4 ? 9 : 14);
   const count = random.below(5);
-  const sayAll = (values: number) => {
-    for (let i = 0; i < values; i++) sayRandom(random, reply, depth + 1);
+  const writeAll = (values: number) => {
+    for (let i = 0; i < values; i++) writeRandom(random, reply, depth + 1);
   };
   if (kind === 0) reply.ok();
   else if (kind === 1) reply.nil();
@@ -214,16 +214,16 @@ function sayRandom(random: Random, reply: RespReply, depth: number): void {
     reply.bytes(value, 0, value.length);
   } else if (kind <= 10) {
     reply.array(count);
-    sayAll(count);
+    writeAll(count);
   } else if (kind === 11) {
     reply.map(count);
-    sayAll(2 * count);
+    writeAll(2 * count);
   } else if (kind === 12) {
     reply.set(count);
-    sayAll(count);
+    writeAll(count);
   } else {
     reply.push(count);
-    sayAll(count);
+    writeAll(count);
   }
 }
 
@@ -234,7 +234,7 @@ Deno.test("RespReplyScanner size() agrees with the tests' decoder on every reply
     const count = random.below(5);
     for (let i = 0; i < count; i++) {
       reply.begin();
-      sayRandom(random, reply, 0);
+      writeRandom(random, reply, 0);
       reply.end();
     }
     const bytes = reply.contents();

@@ -3,7 +3,7 @@ import { ReplyError } from "../../src/errors.ts";
 import { CLIENT_MEMORY_REPORTS_MAX_COUNT } from "../../src/limits.ts";
 import { type ClientAccount, ClientMemory, Held } from "../../src/memory/client_memory.ts";
 
-/** A memory of 1,000 bytes, 500 of them for objects, with accounts that say who was killed. */
+/** A memory of 1,000 bytes, 500 of them for objects, whose accounts record which connections were closed. */
 class Rig {
   readonly killed: string[] = [];
   readonly warnings: [string, Record<string, string | number>][] = [];
@@ -20,7 +20,7 @@ class Rig {
   }
 }
 
-Deno.test("ClientMemory sums up what is charged and released, and keeps the peak", () => {
+Deno.test("ClientMemory adds up charges and releases, and keeps the peak", () => {
   const { memory, open } = bound(new Rig());
   const [a, b] = [open("a"), open("b")];
   a.charge(Held.Reply, 300);
@@ -43,7 +43,7 @@ Deno.test("ClientMemory sums up what is charged and released, and keeps the peak
   assertEquals([memory.usedBytes, memory.heapBytes, memory.largest], [0, 0, undefined]);
 });
 
-Deno.test("ClientMemory refuses who holds most itself, and what alone passes the limit, and closes nobody for it", () => {
+Deno.test("ClientMemory refuses the largest client itself and an excessive charge, and closes no connection", () => {
   const rig = bound(new Rig());
   const [large, small] = [rig.open("large"), rig.open("small")];
   large.charge(Held.Transaction, 700);
@@ -55,7 +55,7 @@ Deno.test("ClientMemory refuses who holds most itself, and what alone passes the
   assertEquals(rig.warnings[0]?.[1].held_for, "transaction");
 });
 
-Deno.test("ClientMemory closes the largest first for who needs less than half, and no more than it takes", () => {
+Deno.test("ClientMemory closes the largest clients for one with less than half, and no more than needed", () => {
   const rig = bound(new Rig());
   const [first, second, third, small] = [rig.open("350"), rig.open("400"), rig.open("200"), rig.open("small")];
   first.charge(Held.Reply, 350);
@@ -76,7 +76,7 @@ Deno.test("ClientMemory closes the largest first for who needs less than half, a
   assertThrows(() => second.charge(Held.Reply, 1), ReplyError);
 });
 
-Deno.test("ClientMemory closes those last that are to be kept, but does close them", () => {
+Deno.test("ClientMemory closes clients that should be kept last, but does close them", () => {
   const rig = bound(new Rig());
   const [kept, other, small] = [rig.open("kept", true), rig.open("other"), rig.open("small")];
   kept.charge(Held.Reply, 600);
@@ -88,7 +88,7 @@ Deno.test("ClientMemory closes those last that are to be kept, but does close th
   assertEquals(rig.killed, ["other", "kept"]);
 });
 
-Deno.test("ClientMemory closes nobody where that would not make enough room", () => {
+Deno.test("ClientMemory closes no client if that would not free enough memory", () => {
   const rig = bound(new Rig());
   for (let i = 0; i < 9; i++) rig.open(`each${i}`).charge(Held.Reply, 100);
   const asking = rig.open("asking");
@@ -96,7 +96,7 @@ Deno.test("ClientMemory closes nobody where that would not make enough room", ()
   assertEquals(rig.killed, []);
 });
 
-Deno.test("ClientAccount.force() is refused nothing: another is closed that holds more, or else its own connection", () => {
+Deno.test("ClientAccount.force() always succeeds: it closes a larger client, or else its own connection", () => {
   const rig = bound(new Rig());
   const [large, other] = [rig.open("large"), rig.open("other")];
   large.charge(Held.Messages, 900);
@@ -106,7 +106,7 @@ Deno.test("ClientAccount.force() is refused nothing: another is closed that hold
   assertEquals([rig.killed, rig.memory.usedBytes, other.isClosed], [["large", "other"], 0, true]);
 });
 
-Deno.test("ClientMemory bounds objects by the engine's heap, and looks there at who holds objects", () => {
+Deno.test("ClientMemory limits objects by the engine's heap, and compares the clients by their objects", () => {
   const rig = bound(new Rig());
   const [objects, bytes, small] = [rig.open("objects"), rig.open("bytes"), rig.open("small")];
   bytes.charge(Held.Reply, 450);
@@ -116,7 +116,7 @@ Deno.test("ClientMemory bounds objects by the engine's heap, and looks there at 
   assertEquals([rig.killed, rig.memory.heapBytes, bytes.bytes], [["objects"], 60, 450]);
 });
 
-Deno.test("ClientMemory never closes what belongs to nobody alone, and takes room for it from who holds more", () => {
+Deno.test("ClientMemory never closes shared accounts, and makes room for them from larger clients", () => {
   const rig = bound(new Rig());
   const shared = rig.memory.openShared();
   shared.charge(Held.Request, 600);

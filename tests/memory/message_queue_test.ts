@@ -6,14 +6,14 @@ import { pickSeed, Random } from "../support/random.ts";
 
 const decoder = new TextDecoder();
 
-Deno.test("MessageQueue take() gives back every byte in order, and says where a message is not whole", () => {
+Deno.test("MessageQueue take() returns every byte in order, and reports incomplete messages", () => {
   const random = new Random(pickSeed());
   for (let round = 0; round < amountOf("QUEUE_ROUNDS", 30, 200); round++) {
     const queue = new MessageQueue();
     let expected = "";
     let taken = "";
     let messages = 0;
-    /** Where messages and replies end, in bytes from the begin. */
+    /** The ends of messages and replies, in bytes from the beginning. */
     const ends = new Set([0]);
     for (let i = 0; i < 300; i++) {
       const length = random.pick([1, 5, 100, 1024, 1025, 16 * 1024, 16 * 1024 + 1, 200_000]);
@@ -53,7 +53,7 @@ Deno.test("MessageQueue take() gives back every byte in order, and says where a 
   }
 });
 
-Deno.test("MessageQueue keeps the bytes that it is given, and joins many small messages", () => {
+Deno.test("MessageQueue keeps the given bytes, and joins many small messages", () => {
   const queue = new MessageQueue();
   const long = new Uint8Array(5000).fill(1);
   queue.put(long, undefined);
@@ -61,11 +61,11 @@ Deno.test("MessageQueue keeps the bytes that it is given, and joins many small m
   for (let i = 0; i < 6400; i++) queue.put(new Uint8Array(10).fill(i), undefined);
   const pieces: number[] = [];
   for (let bytes = queue.take(640); bytes !== undefined; bytes = queue.take(640)) pieces.push(bytes.length);
-  // A hundred joined pieces of 64 messages each.
+  // These are a hundred joined pieces of 64 messages each.
   assertEquals(pieces, new Array(100).fill(640));
 });
 
-Deno.test("MessageQueue agedSize counts what came before the client could have read it", () => {
+Deno.test("MessageQueue agedSize counts what arrived before the client could have read it", () => {
   const queue = new MessageQueue();
   queue.put(new Uint8Array(100), new SharedBytes(new Uint8Array(50_000)));
   queue.putReplies(new Uint8Array(7));
@@ -83,7 +83,7 @@ Deno.test("MessageQueue agedSize counts what came before the client could have r
   assertEquals([queue.size, queue.agedSize, queue.take(10)], [0, 0, undefined]);
 });
 
-Deno.test("MessageQueue tells what several of them hold at the same time", () => {
+Deno.test("MessageQueue reports the total size of several queues", () => {
   let shared = 0;
   const share = (bytes: number) => shared += bytes;
   const queues = Array.from({ length: 3 }, () => new MessageQueue(share));

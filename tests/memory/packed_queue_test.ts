@@ -10,7 +10,7 @@ function add(queue: PackedQueue, size: number, fill: number): void {
   queue.bytes.fill(fill, at, at + size);
 }
 
-Deno.test("PackedQueue returns records of any size in any order, and charges what its chunks take", () => {
+Deno.test("PackedQueue returns records of any size in any order, and charges its chunks", () => {
   const random = new Random(7);
   const memory = new ClientMemory({ limitBytes: Infinity });
   const account = memory.open({ id: 1, address: "", name: "", isKept: false, connection: { kill: () => {} } });
@@ -43,7 +43,7 @@ Deno.test("PackedQueue keeps a short request in few bytes", () => {
   queue.free();
 });
 
-Deno.test("PackedQueue adds nothing that its client may not hold", () => {
+Deno.test("PackedQueue adds nothing beyond its client's memory", () => {
   const memory = new ClientMemory({ limitBytes: 2000 });
   const account = memory.open({ id: 1, address: "", name: "", isKept: false, connection: { kill: () => {} } });
   const queue = new PackedQueue(account);
@@ -52,7 +52,7 @@ Deno.test("PackedQueue adds nothing that its client may not hold", () => {
   assertEquals([queue.count, queue.size, account.bytes], [1, 512, 512]);
 });
 
-Deno.test("writeVarint() takes as many bytes as varintSize() tells", () => {
+Deno.test("writeVarint() writes as many bytes as varintSize() returns", () => {
   const bytes = new Uint8Array(8);
   for (const value of [0, 1, 127, 128, 16_383, 16_384, 2 ** 21 - 1, 2 ** 28, 2 ** 31 + 5, 2 ** 32 - 1]) {
     assertEquals(writeVarint(bytes, 1, value) - 1, varintSize(value), String(value));

@@ -6,7 +6,7 @@ import { SystemSockets } from "../../src/net/system_socket.ts";
 import { makeAuthority, makeServerCertificate } from "../../src/role/certificate_maker.ts";
 import { until } from "../support/until.ts";
 
-/** A session that does nothing until the test, or the clients, end it; takes note of what is asked of it. */
+/** A session that does nothing until the test or the clients end it, and records the calls of its methods. */
 class FakeSession implements ClientSession {
   readonly calls: string[] = [];
   readonly #ended = Promise.withResolvers<void>();
@@ -86,7 +86,7 @@ async function withClients(
   }
 }
 
-Deno.test("Clients runs a session for each connection, and counts those being served", () =>
+Deno.test("Clients runs a session for each connection, and counts the served ones", () =>
   withClients(10, async ({ clients, sessions, connect }) => {
     await connect();
     await connect();
@@ -97,7 +97,7 @@ Deno.test("Clients runs a session for each connection, and counts those being se
     assertEquals([clients.accepted, clients.rejected, clients.handshakeFailures], [2, 0, 0]);
   }));
 
-/** Connects and resets at once, `count` times: what some health checks do. */
+/** Connects and resets immediately, `count` times, as some health checks do. */
 async function resetConnections(port: number, count: number): Promise<void> {
   const library = Deno.dlopen("libc.so.6", {
     setsockopt: { parameters: ["i32", "i32", "i32", "buffer", "u32"], result: "i32" },
@@ -119,12 +119,12 @@ async function resetConnections(port: number, count: number): Promise<void> {
 }
 
 for (const isTls of [false, true]) {
-  Deno.test(`Clients serves at once who comes after 40 that were reset before, ${isTls ? "TLS" : "plaintext"}`, async () => {
+  Deno.test(`Clients serves a client immediately after 40 connections that were reset before, ${isTls ? "TLS" : "plaintext"}`, async () => {
     const authority = await makeAuthority(Date.now());
     const { cert, key } = await makeServerCertificate(authority, ["localhost", "127.0.0.1"], Date.now());
     const listener = listen({ hostname: "127.0.0.1", port: 0, ...isTls && { cert, key } });
     const { port } = listener.address;
-    // Nobody accepts yet, so all of them are gone by then.
+    // Nothing accepts yet, so all of these connections are reset by then.
     await resetConnections(port, 40);
     const warnings: string[] = [];
     const sessions: FakeSession[] = [];
@@ -148,7 +148,7 @@ for (const isTls of [false, true]) {
       () => sessions.some(({ socket }) => socket.remoteAddr.port === goodPort),
       "the good client has a session",
     );
-    // It took 33 s where each of them cost a pause.
+    // It took 33 s when each of them caused a pause.
     assertLess(performance.now() - beganMs, 5_000);
     assertEquals(warnings, []);
     assertEquals(clients.lost + clients.handshakeFailures + clients.accepted >= 41, true);
@@ -158,16 +158,16 @@ for (const isTls of [false, true]) {
   });
 }
 
-Deno.test("Clients accepts no more than its connections in all, and goes on when one is closed", () =>
+Deno.test("Clients accepts no more than its total number of connections, and continues when one is closed", () =>
   withClients(
     2,
     async ({ clients, sessions, connect, port }) => {
-      // Two are served, one is told that it is too many, and others are closed without a word, two at a time.
+      // Two are served, one gets an error, and the others are closed without one, two at a time.
       for (let i = 0; i < 2; i++) await connect();
       const others = await Promise.all(Array.from({ length: 20 }, () => Deno.connect({ hostname: "127.0.0.1", port })));
       await until(() => clients.accepted >= 4, "4 connections are accepted");
       assertEquals(clients.count, 2);
-      // All but those being told are closed, one after another; the accept loop has not stopped for good.
+      // All but those that get the error are closed, one after another. The accept loop still runs.
       await until(() => clients.accepted === 22, "22 connections are accepted");
       assertEquals(clients.rejected, 20);
       assertEquals(sessions.filter(({ calls }) => calls[0]!.startsWith("reject")).length, 1);
@@ -181,7 +181,7 @@ Deno.test("Clients accepts no more than its connections in all, and goes on when
     5,
   ));
 
-Deno.test("Clients tells of failed accepts in one line a while, and of how many there were", async () => {
+Deno.test("Clients logs failed accepts in one line per interval, with their number", async () => {
   const listener = listen({ hostname: "127.0.0.1", port: 0 });
   const warnings: string[] = [];
   let failures = 0;
@@ -198,7 +198,7 @@ Deno.test("Clients tells of failed accepts in one line a while, and of how many 
   await clients.stop();
 });
 
-Deno.test("Clients rejects who is too many, and serves again when one leaves", () =>
+Deno.test("Clients rejects excess clients, and serves again when one leaves", () =>
   withClients(1, async ({ clients, sessions, connect }) => {
     for (let i = 0; i < 3; i++) await connect();
     await until(() => sessions.length === 3, "3 sessions have begun");
@@ -212,7 +212,7 @@ Deno.test("Clients rejects who is too many, and serves again when one leaves", (
     assertEquals(sessions[3]!.calls, ["run"]);
   }));
 
-Deno.test("Clients closes without a word once enough are being told that they are too many", () =>
+Deno.test("Clients closes without an error when enough excess clients are getting one", () =>
   withClients(1, async ({ clients, sessions, connect }) => {
     for (let i = 0; i < REJECTED_CLIENTS_MAX_COUNT + 3; i++) await connect();
     await until(() => sessions.length === REJECTED_CLIENTS_MAX_COUNT + 3, "those that are rejected have sessions");
@@ -225,7 +225,7 @@ Deno.test("Clients closes without a word once enough are being told that they ar
     assertEquals(clients.rejected, REJECTED_CLIENTS_MAX_COUNT + 2);
   }));
 
-Deno.test("Clients sweeps those served and those rejected", () =>
+Deno.test("Clients sweeps served and rejected clients", () =>
   withClients(1, async ({ sessions, connect }) => {
     await connect();
     await connect();
@@ -248,7 +248,7 @@ Deno.test("Clients.stop() ends all sessions, accepts no more, and may be called 
     assertEquals(refused instanceof Deno.errors.ConnectionRefused, true);
   }));
 
-Deno.test("Clients reports a session that fails, and goes on", () =>
+Deno.test("Clients reports a session that fails, and continues", () =>
   withClients(10, async ({ clients, sessions, warnings, connect }) => {
     const connection = await connect();
     await until(() => clients.count === 1, "1 sessions run");
@@ -261,7 +261,7 @@ Deno.test("Clients reports a session that fails, and goes on", () =>
     await until(() => clients.count === 1, "1 sessions run");
   }));
 
-Deno.test("Clients counts failed handshakes, opens no session for them, and stops while some are under way", async () => {
+Deno.test("Clients counts failed handshakes, opens no session for them, and stops during others", async () => {
   const authority = await makeAuthority(Date.now());
   const { cert, key } = await makeServerCertificate(authority, ["127.0.0.1"], Date.now());
   await withClients(10, async ({ clients, sessions, connect }) => {

@@ -14,7 +14,7 @@ import { FRAME_PREFIX_BYTES, frameLength } from "../../src/wire/native/frame.ts"
 import { write32 } from "../../src/bytes.ts";
 import { concat } from "../support/hex.ts";
 
-/** A socket whose peer sends `incoming` in pieces of at most `pieceBytes`, and takes as much at a time. */
+/** A socket whose peer sends `incoming` in pieces of at most `pieceBytes`, and accepts the same number in a write. */
 class FakeSocket implements ByteSocket {
   readonly written: number[] = [];
   writes = 0;
@@ -46,7 +46,7 @@ class FakeSocket implements ByteSocket {
   }
 }
 
-/** A frame of `length` bytes whose content can be told from any other's. */
+/** Returns a frame of `length` bytes whose content differs from that of any other. */
 function frameOf(length: number, mark: number): Uint8Array {
   const frame = new Uint8Array(FRAME_PREFIX_BYTES + length);
   write32(frame, 0, length);
@@ -54,7 +54,7 @@ function frameOf(length: number, mark: number): Uint8Array {
   return frame;
 }
 
-/** Takes whole frames out of a connection as a role does, until its end. */
+/** Takes complete frames out of a connection as a role does, until its end. */
 async function takeFrames(connection: Connection, visit: (frame: Uint8Array) => void): Promise<void> {
   while (await connection.fill()) {
     assertLessOrEqual(connection.end, connection.buffer.length);
@@ -69,18 +69,18 @@ async function takeFrames(connection: Connection, visit: (frame: Uint8Array) => 
   }
 }
 
-Deno.test("protocolOf() tells native from RESP by every possible first byte", () => {
+Deno.test("protocolOf() distinguishes native from RESP for every possible first byte", () => {
   for (let byte = 0; byte < 256; byte++) {
     const character = String.fromCharCode(byte);
     const expected = byte <= 0x1f ? "native" : /[*a-zA-Z]/.test(character) ? "resp" : "unknown";
     assertEquals(protocolOf(byte), expected, `byte ${byte}`);
   }
   assertEquals(protocolOf(FRAME_SIZE_MAX_BYTES >>> 24), "native");
-  // What a TLS client sends to a plaintext port.
+  // This is what a TLS client sends to a plaintext port.
   assertEquals(protocolOf(0x16), "native");
 });
 
-Deno.test("Connection fill() takes frames apart whatever the pieces they arrive in", async () => {
+Deno.test("Connection fill() delivers frames that arrive in any pieces", async () => {
   const frames = [0, 1, 2, 100, 5, 1000, 3, 7, 300].map((length, index) => frameOf(length, index * 31));
   for (const pieceBytes of [1, 2, 3, 5, 7, 64, 1000, Infinity]) {
     const connection = new Connection(new FakeSocket(concat(...frames), pieceBytes));
@@ -95,7 +95,7 @@ Deno.test("Connection fill() keeps its buffer while small frames flow through it
   const frame = frameOf(60, 1);
   const count = Math.ceil(READ_BUFFER_INITIAL_BYTES * 5 / frame.length);
   const incoming = concat(...Array.from({ length: count }, () => frame));
-  // 1000 does not divide the buffer, so that unread bytes remain at its end again and again.
+  // 1000 does not divide the buffer's size, so unread bytes remain at its end repeatedly.
   const connection = new Connection(new FakeSocket(incoming, 1000));
   const buffer = connection.buffer;
   let taken = 0;
@@ -120,7 +120,7 @@ Deno.test("Connection fill() moves unread bytes to the front when they are at mo
   assertEquals(buffer.slice(0, connection.end), incoming.slice(from, from + connection.end));
 });
 
-Deno.test("Connection fill() doubles its buffer for a large frame, and gives it back once empty", async () => {
+Deno.test("Connection fill() doubles its buffer for a large frame, and releases it when empty", async () => {
   const large = frameOf(BUFFER_KEEP_MAX_BYTES * 3, 5);
   const socket = new FakeSocket(concat(frameOf(10, 1), large, frameOf(10, 2)), 50_000);
   const connection = new Connection(socket);
@@ -147,7 +147,7 @@ Deno.test("Connection fill() takes larger batches from a peer that sends much, a
   }
   assertEquals(sizes[0], READ_BUFFER_INITIAL_BYTES);
   assertEquals(Math.max(...sizes), READ_BUFFER_BATCH_BYTES);
-  // As well when each read ends within a request, as nearly all do.
+  // The same holds if each read ends within a request, as nearly all do.
   const uneven = new Connection(new FakeSocket(new Uint8Array(READ_BUFFER_BATCH_BYTES * 4)));
   while (await uneven.fill()) uneven.start = uneven.end - 10;
   assertEquals(uneven.buffer.length, READ_BUFFER_BATCH_BYTES);
@@ -156,7 +156,7 @@ Deno.test("Connection fill() takes larger batches from a peer that sends much, a
   assertEquals(quiet.buffer.length, READ_BUFFER_INITIAL_BYTES);
 });
 
-Deno.test("Connection fill() keeps what is unread when it grows from any position", async () => {
+Deno.test("Connection fill() keeps unread bytes when it grows from any position", async () => {
   for (const start of [0, 1, READ_BUFFER_INITIAL_BYTES / 2 - 1]) {
     const incoming = Uint8Array.from({ length: READ_BUFFER_INITIAL_BYTES * 3 }, (_, i) => i % 253);
     const connection = new Connection(new FakeSocket(incoming));
@@ -170,7 +170,7 @@ Deno.test("Connection fill() keeps what is unread when it grows from any positio
   }
 });
 
-Deno.test("Connection fill() grows as bytes arrive, not as a prefix promises", async () => {
+Deno.test("Connection fill() grows as bytes arrive, not as a prefix announces", async () => {
   const promise = new Uint8Array(FRAME_PREFIX_BYTES);
   write32(promise, 0, FRAME_SIZE_MAX_BYTES);
   const connection = new Connection(new FakeSocket(promise));
@@ -179,7 +179,7 @@ Deno.test("Connection fill() grows as bytes arrive, not as a prefix promises", a
   assertEquals(connection.buffer.length, READ_BUFFER_INITIAL_BYTES);
 });
 
-Deno.test("Connection reserve() makes room for a long request in few steps, by what has arrived of it", async () => {
+Deno.test("Connection reserve() makes room for a long request in few steps, according to the part that has arrived", async () => {
   const size = 20 * 1024 * 1024;
   const connection = new Connection(new FakeSocket(new Uint8Array(size), 16 * 1024));
   const buffers = new Set<Uint8Array>();
@@ -187,22 +187,22 @@ Deno.test("Connection reserve() makes room for a long request in few steps, by w
     assert(await connection.fill());
     connection.reserve(size);
     buffers.add(connection.buffer);
-    // What has arrived of it vouches for the rest: 2 MiB do for all of it.
+    // The part that has arrived justifies the buffer: 2 MiB are enough for the whole request.
     const most = connection.end < 2 * 1024 * 1024 ? connection.end * 8 : size + READ_BUFFER_BATCH_BYTES;
     assertLessOrEqual(connection.buffer.length, Math.max(READ_BUFFER_BATCH_BYTES, most));
   }
   assertEquals([connection.start, connection.end], [0, size]);
   assertLessOrEqual(buffers.size, 7);
-  // With room for what stands behind a long argument.
+  // The buffer also has room for what follows a long argument.
   assertEquals(connection.buffer.length, size + READ_BUFFER_BATCH_BYTES);
-  // What was announced and does not come costs nothing.
+  // A request that is announced and does not arrive uses no memory.
   const silent = new Connection(new FakeSocket(new Uint8Array(10)));
   await silent.fill();
   silent.reserve(size);
   assertEquals(silent.buffer.length, READ_BUFFER_INITIAL_BYTES);
 });
 
-Deno.test("Connection room() takes little of what is large in a read that has to wait, and much in those behind it", async () => {
+Deno.test("Connection writable() is small for the first read of a large request, and large for the next", async () => {
   const connection = new Connection(new FakeSocket(new Uint8Array(8 * READ_MAX_BYTES)));
   const reads: number[] = [];
   const read = async () => {
@@ -213,7 +213,7 @@ Deno.test("Connection room() takes little of what is large in a read that has to
   while (connection.end < READ_BUFFER_BATCH_BYTES) await read();
   connection.reserve(8 * READ_MAX_BYTES);
   assert(!connection.hasReadMuch || reads.at(-1)! >= READ_LARGE_BYTES);
-  // What came last has filled the buffer, so more is expected.
+  // The last read has filled the buffer, so more bytes are expected.
   reads.length = 0;
   await read();
   assert(connection.hasReadMuch);
@@ -226,7 +226,7 @@ Deno.test("Connection room() takes little of what is large in a read that has to
   assertEquals(slow.writable().length, READ_LARGE_BYTES);
 });
 
-Deno.test("Connection prepare() makes room for what is expected of a long request, while clients hold little", async () => {
+Deno.test("Connection prepare() makes room for the expected size of a long request, while clients use little", async () => {
   for (const [limitBytes, isReserved] of [[Infinity, true], [8 * 1024 * 1024, false]] as const) {
     const memory = new ClientMemory({ limitBytes });
     const connection = new Connection(new FakeSocket(new Uint8Array(20 * 1024 * 1024)), memory.openShared());
@@ -241,7 +241,7 @@ Deno.test("Connection prepare() makes room for what is expected of a long reques
   }
 });
 
-Deno.test("Connection move() moves a long request in parts, and room() what is left of it", async () => {
+Deno.test("Connection move() moves a long request in parts, and writable() returns the rest of the space", async () => {
   const incoming = new Uint8Array(12_000_000).map((_, i) => i * 31 + (i >> 8));
   for (const partsBefore of [Infinity, 2, 0]) {
     const memory = new ClientMemory({ limitBytes: Infinity });
@@ -251,7 +251,7 @@ Deno.test("Connection move() moves a long request in parts, and room() what is l
       isTurnLong: false,
       readTurn: () => ++parts > partsBefore ? Promise.reject(new Error("enough")) : Promise.resolve(),
     };
-    // It needs more with each read, as a request of several long arguments does.
+    // The needed size grows with each read, as for a request of several long arguments.
     while (await connection.fill()) {
       connection.prepare({ needed: connection.end + 1_000_000, expected: 0 });
       if (connection.isMoving && partsBefore > 0) await connection.move(turns).catch(() => {});
@@ -266,7 +266,7 @@ Deno.test("Connection move() moves a long request in parts, and room() what is l
   }
 });
 
-Deno.test("Connection drop() reads to the end, and lets others have their turns", async () => {
+Deno.test("Connection drop() reads to the end, and lets other tasks run", async () => {
   const socket = new FakeSocket(new Uint8Array(3_000_000), 100_000);
   const connection = new Connection(socket);
   let turns = 0;
@@ -282,7 +282,7 @@ Deno.test("Connection drop() reads to the end, and lets others have their turns"
   assertLessOrEqual(connection.buffer.length, READ_BUFFER_BATCH_BYTES);
 });
 
-Deno.test("Connection detach() gives the buffer away, and goes on with what follows", async () => {
+Deno.test("Connection detach() gives the buffer away, and continues with the next bytes", async () => {
   const memory = new ClientMemory({ limitBytes: Infinity });
   const bytes = new Uint8Array(300_000).map((_, i) => i);
   const connection = new Connection(new FakeSocket(bytes), memory.openShared());
@@ -301,14 +301,14 @@ Deno.test("Connection detach() gives the buffer away, and goes on with what foll
   assertEquals(memory.usedBytes, 0);
 });
 
-Deno.test("Connection fill() answers false at the end, with a half frame still unread", async () => {
+Deno.test("Connection fill() returns false at the end, with an incomplete frame unread", async () => {
   const connection = new Connection(new FakeSocket(Uint8Array.of(0, 0, 0, 9, 0x92)));
   assert(await connection.fill());
   assertEquals(await connection.fill(), false);
   assertEquals([connection.start, connection.end], [0, 5]);
 });
 
-Deno.test("Connection fill() and write() pass on what the socket throws", async () => {
+Deno.test("Connection fill() and write() throw the error of the socket", async () => {
   const failing: ByteSocket = {
     read: () => Promise.reject(new Deno.errors.ConnectionReset("reset")),
     write: () => Promise.reject(new Deno.errors.BrokenPipe("pipe")),
@@ -319,14 +319,14 @@ Deno.test("Connection fill() and write() pass on what the socket throws", async 
   await assertRejects(() => connection.write(Uint8Array.of(1)), Deno.errors.BrokenPipe);
 });
 
-Deno.test("Connection readAhead() leaves what is borrowed where it is, whatever room there is", async () => {
+Deno.test("Connection readAhead() does not move borrowed bytes, regardless of the free space", async () => {
   for (
     const unread of [0, 10, READ_BUFFER_INITIAL_BYTES / 2, READ_BUFFER_INITIAL_BYTES - 1, READ_BUFFER_INITIAL_BYTES]
   ) {
     const incoming = Uint8Array.from({ length: READ_BUFFER_INITIAL_BYTES * 20 }, (_, i) => i % 251);
     const connection = new Connection(new FakeSocket(incoming));
     await connection.fill();
-    // All but what is unread was taken out, and is still borrowed.
+    // Everything but the unread bytes was taken out, and is still borrowed.
     connection.start = connection.end - unread;
     const borrowed = connection.buffer;
     const before = borrowed.slice();
@@ -339,7 +339,7 @@ Deno.test("Connection readAhead() leaves what is borrowed where it is, whatever 
   }
 });
 
-Deno.test("Connection fill() is answered by a readAhead() under way, and reads by itself after it", async () => {
+Deno.test("Connection fill() waits for a readAhead() in progress, and reads itself after it", async () => {
   const reads: PromiseWithResolvers<number | null>[] = [];
   const socket: ByteSocket = {
     read() {
@@ -368,7 +368,7 @@ Deno.test("Connection fill() is answered by a readAhead() under way, and reads b
   await assertRejects(() => also, Deno.errors.ConnectionReset);
 });
 
-Deno.test("Connection write() goes on until all is written", async () => {
+Deno.test("Connection write() continues until everything is written", async () => {
   const bytes = Uint8Array.from({ length: 100 }, (_, i) => i);
   for (const pieceBytes of [1, 7, 99, 100, Infinity]) {
     const socket = new FakeSocket(undefined, pieceBytes);
@@ -378,7 +378,7 @@ Deno.test("Connection write() goes on until all is written", async () => {
   }
 });
 
-Deno.test("Connection close() closes once, whatever the socket says to it", () => {
+Deno.test("Connection close() closes once, regardless of the socket's error", () => {
   const socket = new FakeSocket();
   const connection = new Connection(socket);
   assertEquals(connection.closed, false);

@@ -4,15 +4,15 @@ import { AddressRace } from "../../src/net/happy_eyeballs.ts";
 import type { FoundAddresses } from "../../src/net/system_lookup.ts";
 import { until } from "../support/until.ts";
 
-/** What happens to the attempts at an address, one after another; the last goes on for ever. */
+/** The outcomes of the attempts at an address, one after another. The last repeats. */
 type Fate = "connects" | "refuses" | "is silent";
 
-/** Addresses that behave as a test says, and what was done with them. */
+/** Addresses with the outcomes of a test, and a log of what was done with them. */
 class Addresses {
-  /** `dial ADDRESS`, `hang up ADDRESS`, `give up ADDRESS`, in order. */
+  /** The actions in order: `dial ADDRESS`, `hang up ADDRESS`, `give up ADDRESS`. */
   readonly log: string[] = [];
   readonly dialedMs = new Map<string, number>();
-  /** Lets a silent attempt succeed after all. */
+  /** The functions that let a silent attempt succeed later, by address. */
   readonly answer = new Map<string, (connection: string) => void>();
   readonly #fates: Record<string, Fate[]>;
 
@@ -44,14 +44,14 @@ function found(...addresses: string[]): Promise<FoundAddresses> {
 
 const NEVER = new Promise<never>(() => {});
 
-/** A race between addresses that are known at once, in the order of the lookup. */
+/** Creates a race between addresses that are known immediately, in the order of the lookup. */
 function raceOf(addresses: Addresses, known: string[], signal = new AbortController().signal): AddressRace<string> {
   const race = new AddressRace(addresses, signal);
   race.addLookup({ all: found(...known), ipv4: NEVER });
   return race;
 }
 
-Deno.test("AddressRace tries the families in turn, IPv6 first, at once after each failure", async () => {
+Deno.test("AddressRace tries the families alternately, IPv6 first, and immediately after each failure", async () => {
   const addresses = new Addresses({ "10.0.0.3": ["connects"] });
   const race = raceOf(addresses, ["10.0.0.1", "10.0.0.2", "::1", "::2", "::3", "10.0.0.3"]);
   const begunMs = performance.now();
@@ -61,7 +61,7 @@ Deno.test("AddressRace tries the families in turn, IPv6 first, at once after eac
   assertEquals(race.failures.map(({ address }) => address), ["::1", "10.0.0.1", "::2", "10.0.0.2", "::3"]);
 });
 
-Deno.test("AddressRace gives a silent address 250 ms before the next, and closes it when that wins", async () => {
+Deno.test("AddressRace waits 250 ms for a silent address before the next, and closes it when that wins", async () => {
   const addresses = new Addresses({ "::1": ["is silent"], "10.0.0.1": ["connects"] });
   const race = raceOf(addresses, ["::1", "10.0.0.1"]);
   assertEquals((await race.next())?.address, "10.0.0.1");
@@ -72,7 +72,7 @@ Deno.test("AddressRace gives a silent address 250 ms before the next, and closes
   assertEquals(addresses.log, ["dial ::1", "dial 10.0.0.1", "give up ::1", "hang up late"]);
 });
 
-Deno.test("AddressRace lets an address that was slow win, if it is the first to connect", async () => {
+Deno.test("AddressRace lets a slow address win if it connects first", async () => {
   const addresses = new Addresses({ "::1": ["is silent"], "10.0.0.1": ["is silent"] });
   const race = raceOf(addresses, ["::1", "10.0.0.1"]);
   const winner = race.next();
@@ -82,7 +82,7 @@ Deno.test("AddressRace lets an address that was slow win, if it is the first to 
   assertEquals(addresses.log.at(-1), "give up 10.0.0.1");
 });
 
-Deno.test("AddressRace goes on after a connection that was of no use, with those closed for it first", async () => {
+Deno.test("AddressRace continues after an unusable connection, with the addresses whose attempts were closed for it", async () => {
   const addresses = new Addresses({
     "::1": ["is silent", "connects"],
     "10.0.0.1": ["connects"],
@@ -101,14 +101,14 @@ Deno.test("AddressRace goes on after a connection that was of no use, with those
   assertEquals(race.failures.length, 3);
 });
 
-Deno.test("AddressRace ends with its signal, and hangs up whatever comes later", async () => {
+Deno.test("AddressRace ends with its signal, and closes connections that succeed later", async () => {
   const addresses = new Addresses({ "::1": ["is silent"] });
   const aborter = new AbortController();
   const race = raceOf(addresses, ["::1"], aborter.signal);
   const failing = assertRejects(() => race.next(), Error, "time is over");
   while (addresses.answer.size === 0) await Promise.resolve();
   aborter.abort(new Error("time is over"));
-  // In the same turn: nobody has seen the end yet.
+  // The connection succeeds in the same tick: no code has seen the end yet.
   addresses.answer.get("::1")!("late");
   await failing;
   await Promise.resolve();
@@ -116,7 +116,7 @@ Deno.test("AddressRace ends with its signal, and hangs up whatever comes later",
   await assertRejects(() => race.next(), Error, "time is over");
 });
 
-Deno.test("AddressRace ends with its signal while nothing is known of the name", async () => {
+Deno.test("AddressRace ends with its signal while nothing is known about the name", async () => {
   const aborter = new AbortController();
   const race = new AddressRace(new Addresses({}), aborter.signal);
   race.addLookup({ all: NEVER, ipv4: NEVER });
@@ -143,7 +143,7 @@ Deno.test("AddressRace lets IPv4 wait for all addresses, but not for long", asyn
   }
 });
 
-Deno.test("AddressRace believes what all addresses are, once it knows", async () => {
+Deno.test("AddressRace uses the complete list of addresses when it is known", async () => {
   const addresses = new Addresses({});
   const race = new AddressRace(addresses, new AbortController().signal);
   const all = Promise.withResolvers<FoundAddresses>();
@@ -155,7 +155,7 @@ Deno.test("AddressRace believes what all addresses are, once it knows", async ()
   assertEquals(addresses.log, ["dial ::1", "dial 10.0.0.1"]);
 });
 
-Deno.test("AddressRace tells apart a name without an address, and one that cannot be looked up", async () => {
+Deno.test("AddressRace distinguishes a name without an address from a failed lookup", async () => {
   const none = raceOf(new Addresses({}), []);
   assertEquals([await none.next(), none.lookupProblem, none.failures], [undefined, "", []]);
   const unknown = new AddressRace(new Addresses({}), new AbortController().signal);
@@ -164,7 +164,7 @@ Deno.test("AddressRace tells apart a name without an address, and one that canno
   assertEquals([await unknown.next(), unknown.lookupProblem], [undefined, problem]);
 });
 
-Deno.test("AddressRace tries so many addresses of a name, each once", async () => {
+Deno.test("AddressRace tries a limited number of addresses of a name, each once", async () => {
   const addresses = new Addresses({});
   const many = Array.from({ length: 2 * ADDRESSES_OF_NAME_MAX_COUNT }, (_, i) => `10.0.0.${i}`);
   const race = new AddressRace(addresses, new AbortController().signal);

@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { setImmediate } from "node:timers";
 import { InputRound } from "../../src/net/input_round.ts";
 
-/** Goes on in later turns of the event loop for as long as it is not stopped, so that the loop has always something to do. */
+/** Runs task after task in the event loop until it is stopped, so that the loop always has work. */
 function keepBusy(): { turns: number; stop(): void } {
   let isStopped = false;
   const busy = { turns: 0, stop: () => isStopped = true };
@@ -14,7 +14,7 @@ function keepBusy(): { turns: number; stop(): void } {
   return busy;
 }
 
-Deno.test("InputRound pass() resolves behind input that had come, though the event loop has always something to do", async () => {
+Deno.test("InputRound pass() resolves after the available input, although the event loop always has work", async () => {
   using input = await InputRound.open();
   assert(input !== undefined);
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
@@ -33,7 +33,7 @@ Deno.test("InputRound pass() resolves behind input that had come, though the eve
   busy.stop();
 });
 
-Deno.test("InputRound pass() is one round for all who ask at the same time", async () => {
+Deno.test("InputRound pass() is one round for all concurrent callers", async () => {
   using input = await InputRound.open();
   assert(input !== undefined);
   const first = input.pass();
@@ -42,7 +42,7 @@ Deno.test("InputRound pass() is one round for all who ask at the same time", asy
   assert(input.pass() !== first);
 });
 
-Deno.test("InputRound pass() resolves once it is disposed of, under way or not", async () => {
+Deno.test("InputRound pass() resolves after disposal, in progress or not", async () => {
   const input = await InputRound.open();
   assert(input !== undefined);
   const under = input.pass();
@@ -52,7 +52,7 @@ Deno.test("InputRound pass() resolves once it is disposed of, under way or not",
   input[Symbol.dispose]();
 });
 
-Deno.test("InputRound open() returns nothing where it may not connect", async () => {
+Deno.test("InputRound open() returns nothing if it may not connect", async () => {
   const { listen } = Deno;
   Object.defineProperty(Deno, "listen", {
     configurable: true,

@@ -8,7 +8,7 @@ import { until } from "../support/until.ts";
 
 const ignore = Deno.build.os !== "linux";
 
-/** After how many seconds the peers of connections to `port` are probed. */
+/** Returns the number of seconds after which the peers of connections to `port` are probed. */
 function idleSeconds(port: number): (number | undefined)[] {
   using sockets = SystemSockets.open();
   const found: (number | undefined)[] = [];

@@ -1,5 +1,6 @@
 /**
- * A certificate that is replaced while clients come all the time: none is refused, and each new one gets the new certificate.
+ * Tests the replacement of a certificate while clients connect continuously: none is refused, and each new one gets the
+ * new certificate.
  */
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
@@ -19,7 +20,7 @@ const IDENTITIES = await Promise.all([0, 1].map(async () => {
 }));
 const AUTHORITIES = IDENTITIES.map(({ authority }) => authority);
 
-/** Clients whose sessions greet with one byte and end with their peer. */
+/** Serves clients with sessions that send one byte and end with their peer. */
 function serve(replacedMs: number, hostname = HOSTNAME, pair: { cert?: string; key?: string } = IDENTITIES[0]!.pair) {
   const warnings: string[] = [];
   const listener = listen({ hostname, port: 0, ...pair });
@@ -53,7 +54,7 @@ async function greeted(port: number, caCerts: readonly string[], hostname = HOST
   return socket;
 }
 
-/** Replaces the certificate `count` times while others connect without pause; returns how many those were. */
+/** Replaces the certificate `count` times while others connect without pause, and returns the number of connections. */
 async function replaceUnderLoad(
   count: number,
   replacedMs: number,
@@ -83,11 +84,11 @@ async function replaceUnderLoad(
     (await greeted(port, [authority], hostname)).close();
     await pause(pauseMs);
   }
-  // All that were replaced are closed while the load goes on.
+  // All replaced listeners are closed while the load continues.
   await pause(2 * replacedMs);
   ends = true;
   await Promise.all(loads);
-  // A connection of before is still there.
+  // An earlier connection still works.
   await kept.write(Uint8Array.of(1));
   kept.close();
   await clients.stop();
@@ -96,23 +97,23 @@ async function replaceUnderLoad(
   return connected;
 }
 
-Deno.test("Clients replaceCertificate() refuses nobody, 30 times under load", async () => {
+Deno.test("Clients replaceCertificate() refuses no client, 30 times under load", async () => {
   assert(await replaceUnderLoad(30, 50, 0) > 30);
 });
 
-Deno.test("Clients replaceCertificate() refuses nobody while many that were replaced still accept", async () => {
-  // Some leave amid the others, so that the system's order of those that are left changes.
+Deno.test("Clients replaceCertificate() refuses no client while many replaced listeners still accept", async () => {
+  // Some listeners close among the others, so that the system's order of the remaining ones changes.
   await replaceUnderLoad(12, 300, 20);
 });
 
-Deno.test("Clients replaceCertificate() works on IPv6, and where all addresses are listened on", async () => {
+Deno.test("Clients replaceCertificate() works on IPv6, and when listening on all addresses", async () => {
   await replaceUnderLoad(3, 30, 0, "::1");
   await replaceUnderLoad(3, 30, 0, "0.0.0.0", "127.0.0.1");
   await replaceUnderLoad(3, 30, 0, "::", "127.0.0.1");
   await replaceUnderLoad(3, 30, 0, "localhost", "127.0.0.1");
 });
 
-Deno.test("Clients replaceCertificate() leaves all as it is when the certificate is unusable", async () => {
+Deno.test("Clients replaceCertificate() changes nothing if the certificate is unusable", async () => {
   const { clients, port, warnings } = serve(50);
   for (let round = 0; round < 3; round++) {
     assertThrows(() => clients.replaceCertificate({ cert: "x", key: "y" }), StartError, "with another certificate");
@@ -124,14 +125,14 @@ Deno.test("Clients replaceCertificate() leaves all as it is when the certificate
   assertEquals(warnings, []);
 });
 
-Deno.test("Clients stop() closes the listeners that were replaced, too, and frees the port", async () => {
+Deno.test("Clients stop() also closes the replaced listeners, and frees the port", async () => {
   const { clients, port } = serve(60_000);
   for (const { pair } of [...IDENTITIES, ...IDENTITIES]) clients.replaceCertificate(pair);
   await clients.stop();
   listen({ hostname: HOSTNAME, port }).close();
 });
 
-Deno.test("a second listen() on the port is refused, before a certificate is replaced, meanwhile and afterwards", async () => {
+Deno.test("a second listen() on the port is refused: before, during and after a replacement", async () => {
   const first = listen({ hostname: HOSTNAME, port: 0, ...IDENTITIES[0]!.pair });
   const { port } = first.address;
   const refused = () => assertThrows(() => listen({ hostname: HOSTNAME, port, ...IDENTITIES[1]!.pair }), StartError);

@@ -4,12 +4,12 @@ import { NameLookups } from "../../src/net/name_lookup.ts";
 import { type FoundAddresses, lookUpInSystem } from "../../src/net/system_lookup.ts";
 import { pause } from "../support/pause.ts";
 
-/** Each name takes two lookups. */
+/** The number of names that are looked up at the same time. Each takes two lookups. */
 const NAMES_MAX_COUNT = LOOKUPS_MAX_COUNT / 2;
 
 /** Lookups that end when a test says so. */
 class HeldLookups {
-  /** The names that are being looked up, in the order in which they were begun. */
+  /** The names that are being looked up, in the order of their beginning. */
   readonly running: string[] = [];
   readonly #resolvers = new Map<string, PromiseWithResolvers<FoundAddresses>>();
   readonly names: NameLookups = new NameLookups((name, kind) => {
@@ -27,7 +27,7 @@ class HeldLookups {
   }
 }
 
-Deno.test("NameLookups asks once for all who want a name at the same time, and keeps nothing", async () => {
+Deno.test("NameLookups looks a name up once for all concurrent callers, and keeps no result", async () => {
   const held = new HeldLookups();
   const first = held.names.find("a");
   assertEquals(held.names.find("a"), first);
@@ -39,7 +39,7 @@ Deno.test("NameLookups asks once for all who want a name at the same time, and k
   await held.end("a");
 });
 
-Deno.test("NameLookups looks so many names up at a time, in the order in which they were asked for", async () => {
+Deno.test("NameLookups limits concurrent lookups, and keeps the order of the calls", async () => {
   const held = new HeldLookups();
   const names = Array.from({ length: NAMES_MAX_COUNT + 3 }, (_, i) => `n${i}`);
   for (const name of names) held.names.find(name);
@@ -51,7 +51,7 @@ Deno.test("NameLookups looks so many names up at a time, in the order in which t
   assertEquals(held.running, []);
 });
 
-Deno.test("NameLookups leaves half of the places to names that are not slow", async () => {
+Deno.test("NameLookups reserves half of the places for names that are not slow", async () => {
   const held = new HeldLookups();
   const slow = Array.from({ length: NAMES_MAX_COUNT }, (_, i) => `slow${i}`);
   for (const name of slow) held.names.find(name);
@@ -63,14 +63,14 @@ Deno.test("NameLookups leaves half of the places to names that are not slow", as
   assertEquals(held.running.at(-1), "quick");
   await held.end("quick");
   assertEquals((await quick.all).addresses, ["address of quick"]);
-  // One that was quick this time is slow no more.
+  // A name that was quick this time is not slow any more.
   await held.end(slow[0]!);
   held.names.find(slow[0]!);
   assertEquals(held.running.at(-1), slow[0]);
   for (const name of slow) while (held.running.includes(name)) await held.end(name);
 });
 
-Deno.test("NameLookups lets so many names wait, and refuses more at once", async () => {
+Deno.test("NameLookups limits the number of waiting names, and refuses more immediately", async () => {
   const held = new HeldLookups();
   for (let i = 0; i < NAMES_MAX_COUNT + LOOKUPS_WAITING_MAX_COUNT; i++) held.names.find(`n${i}`);
   const { addresses, problem } = await held.names.find("one more").all;
@@ -78,7 +78,7 @@ Deno.test("NameLookups lets so many names wait, and refuses more at once", async
   assertMatch(problem, /too many names/);
 });
 
-Deno.test("lookUpInSystem() reads /etc/hosts, and tells a name that has no address", async () => {
+Deno.test("lookUpInSystem() reads /etc/hosts, and reports a name without an address", async () => {
   assertEquals((await lookUpInSystem("localhost", "ipv4")).addresses, ["127.0.0.1"]);
   const { addresses, problem } = await lookUpInSystem("localhost", "all");
   assertEquals(problem, "");

@@ -1,4 +1,4 @@
-/** How names with several addresses are connected to, and that deadlines hold whatever name servers do. */
+/** Tests connecting to names with several addresses, and deadlines with any behaviour of name servers. */
 
 import { assertEquals, assertGreaterOrEqual, assertLess, assertMatch, assertRejects } from "@std/assert";
 import { connect as connectClient } from "../../src/client/client.ts";
@@ -12,20 +12,24 @@ import { until } from "../support/until.ts";
 
 const space = NamesSpace.enter(import.meta.url);
 
-/** Another one for each test: a lookup that hangs is shared by all who want that name. */
+/** A new name for each test, since all callers share a lookup that hangs. */
 let name = "";
 let namesCount = 0;
 
 /** Far less than the 10 s that the system waits for name servers, and far more than a busy machine needs. */
 const SOON_MS = 4_000;
 
-/** Accepts at some addresses, on one port, and closes it all in the end. */
+/** Accepts connections at some addresses, on one port, and closes everything at the end. */
 class Ports implements Disposable {
   readonly port: number;
   readonly accepted: Deno.Conn[] = [];
   readonly #listeners: Deno.Listener[] = [];
 
-  /** @param handle what becomes of a connection; it stays open unless this is given */
+  /**
+   * Listens at the first address.
+   *
+   * @param handle handles a connection; without it, the connection stays open
+   */
   constructor(first: string, handle?: (connection: Deno.Conn) => void) {
     this.port = this.listen(first, handle);
   }
@@ -41,13 +45,13 @@ class Ports implements Disposable {
   async #accept(listener: Deno.Listener, handle: (connection: Deno.Conn) => void): Promise<void> {
     for await (const connection of listener) {
       this.accepted.push(connection);
-      // A handshake that fails is its client's affair.
+      // A failed handshake is reported to its client.
       if ("handshake" in connection) (connection as Deno.TlsConn).handshake().catch(() => {});
       handle(connection);
     }
   }
 
-  /** An address that takes no connection and refuses none: its queue is full, and nobody accepts. */
+  /** Opens an address that neither accepts nor refuses connections: its queue is full, and nothing accepts. */
   async blackHole(hostname: string): Promise<void> {
     this.#listeners.push(Deno.listen({ hostname, port: this.port, tcpBacklog: 1 }));
     for (let isFull = false; !isFull;) {
@@ -64,13 +68,13 @@ class Ports implements Disposable {
       try {
         each.close();
       } catch {
-        // It was closed by the test.
+        // The test has closed it.
       }
     }
   }
 }
 
-/** Connects and closes, and returns where that led to and how long it took. */
+/** Connects and closes, and returns the address that was reached, and the time. */
 async function reach(
   options: Partial<ConnectOptions> & { port: number },
 ): Promise<{ address: string; tookMs: number }> {
@@ -81,7 +85,7 @@ async function reach(
   return { address: socket.remoteAddr.hostname, tookMs };
 }
 
-/** Why there is no connection, and how long it took to find out. */
+/** Returns the error of a failed connection, and the time. */
 async function failure(
   options: Partial<ConnectOptions> & { port: number },
 ): Promise<{ message: string; tookMs: number }> {
@@ -94,7 +98,7 @@ function descriptorsCount(): number {
   return [...Deno.readDirSync("/proc/self/fd")].length;
 }
 
-/** A lookup that hangs goes on for 10 s after the test that has begun it. */
+/** Defines a test without sanitizers: a lookup that hangs continues for 10 s after its test. */
 function namesTest(title: string, body: (space: NamesSpace, names: NameServer) => Promise<void>): void {
   if (space === undefined) return;
   Deno.test({
@@ -110,7 +114,7 @@ function namesTest(title: string, body: (space: NamesSpace, names: NameServer) =
   });
 }
 
-namesTest("connect() tries ::1 and 127.0.0.1, whichever of them the name has first", async (space) => {
+namesTest("connect() tries ::1 and 127.0.0.1, in either order of the name's addresses", async (space) => {
   for (const lines of [[`::1 ${name}`, `127.0.0.1 ${name}`], [`127.0.0.1 ${name}`, `::1 ${name}`]]) {
     await space.writeHosts(...lines);
     for (const only of ["127.0.0.1", "::1"]) {
@@ -122,7 +126,7 @@ namesTest("connect() tries ::1 and 127.0.0.1, whichever of them the name has fir
   }
 });
 
-namesTest("connect() goes on after addresses that refuse", async (space) => {
+namesTest("connect() continues after addresses that refuse", async (space) => {
   await space.writeHosts(`127.0.0.2 ${name}`, `127.0.0.3 ${name}`, `127.0.0.4 ${name}`);
   for (const only of ["127.0.0.2", "127.0.0.3", "127.0.0.4"]) {
     using ports = new Ports(only);
@@ -130,7 +134,7 @@ namesTest("connect() goes on after addresses that refuse", async (space) => {
   }
 });
 
-namesTest("connect() goes on after 250 ms of silence", async (space) => {
+namesTest("connect() continues after 250 ms of silence", async (space) => {
   await space.writeHosts(`127.0.0.2 ${name}`, `127.0.0.3 ${name}`);
   using ports = new Ports("127.0.0.3");
   await ports.blackHole("127.0.0.2");
@@ -139,11 +143,11 @@ namesTest("connect() goes on after 250 ms of silence", async (space) => {
   assertEquals(address, "127.0.0.3");
   assertGreaterOrEqual(tookMs, 200);
   assertLess(tookMs, SOON_MS);
-  // The one that was given up is closed; what is accepted stays with this process.
+  // The abandoned connection is closed. The accepted one stays in this process.
   await until(() => descriptorsCount() <= before + 1, "its sockets are closed");
 });
 
-namesTest("connect() names every address, and why it is of no use", async (space) => {
+namesTest("connect() names every address, and why it is unusable", async (space) => {
   await space.writeHosts(`127.0.0.2 ${name}`, `127.0.0.3 ${name}`, `::1 ${name}`);
   using ports = new Ports("127.0.0.9");
   await ports.blackHole("127.0.0.3");
@@ -172,7 +176,7 @@ namesTest("connect() tries many addresses of one name, and names some", async (s
   assertMatch(message, /; and 12 more addresses$/);
 });
 
-namesTest("connect() tells a name without an address from name servers that are away", async (_space, names) => {
+namesTest("connect() distinguishes a name without an address from unavailable name servers", async (_space, names) => {
   assertMatch((await failure({ port: 1 })).message, /: that name has no address$/);
   names.addresses.set(name, []);
   assertMatch((await failure({ port: 1 })).message, /: that name has no address$/);
@@ -193,7 +197,7 @@ namesTest("connect() follows a name that appears, moves and vanishes", async (_s
   await failure({ port });
 });
 
-namesTest("connect() needs no answer about IPv6", async (_space, names) => {
+namesTest("connect() needs no reply about IPv6", async (_space, names) => {
   names.addresses.set(name, ["127.0.0.2"]);
   names.ignoresIpv6 = true;
   using ports = new Ports("127.0.0.2");
@@ -202,7 +206,7 @@ namesTest("connect() needs no answer about IPv6", async (_space, names) => {
   assertLess(tookMs, SOON_MS);
 });
 
-namesTest("connect() keeps its deadline while no name server answers", async (_space, names) => {
+namesTest("connect() keeps its deadline while no name server replies", async (_space, names) => {
   names.isSilent = true;
   for (const insecure of [false, true]) {
     const { message, tookMs } = await failure({ port: 1, timeoutMs: 500, plaintext: false, insecure });
@@ -215,7 +219,7 @@ namesTest("connect() keeps its deadline while no name server answers", async (_s
   assertLess(performance.now() - begunMs, SOON_MS);
 });
 
-namesTest("connect() goes on to an address whose TLS handshake succeeds", async (space) => {
+namesTest("connect() continues to an address whose TLS handshake succeeds", async (space) => {
   await space.writeHosts(`127.0.0.2 ${name}`, `127.0.0.3 ${name}`);
   const authority = await makeAuthority(Date.now());
   const good = await makeServerCertificate(authority, [name], Date.now());
@@ -245,7 +249,7 @@ namesTest("connect() goes on to an address whose TLS handshake succeeds", async 
   assertEquals((await reach({ ...tls, port })).address, "127.0.0.3");
 });
 
-namesTest("connect() leaves nothing behind", async (space, names) => {
+namesTest("connect() leaves no descriptor open", async (space, names) => {
   await space.writeHosts(`127.0.0.2 ${name}`, `::1 ${name}`);
   using ports = new Ports("127.0.0.2", (connection) => connection.close());
   const before = descriptorsCount();
@@ -257,15 +261,15 @@ namesTest("connect() leaves nothing behind", async (space, names) => {
   await Promise.all(
     Array.from({ length: 20 }, (_, i) => failure({ hostname: `slow${i}.test`, port: 1, timeoutMs: 100 })),
   );
-  // Sockets of the lookups that hang are the system's.
+  // The sockets of hanging lookups belong to the system.
   await until(() => descriptorsCount() <= before + 16, "their sockets are closed");
 });
 
-namesTest("connect() needs no name server for what /etc/hosts has", async (space, names) => {
+namesTest("connect() needs no name server for names in /etc/hosts", async (space, names) => {
   await space.writeHosts(`127.0.0.2 ${name}`);
   names.isSilent = true;
   using ports = new Ports("127.0.0.2");
-  // However many names hang.
+  // This holds for any number of hanging names.
   const hanging = Array.from({ length: 12 }, (_, i) => failure({ hostname: `slow${i}.test`, port: 1, timeoutMs: 300 }));
   await Promise.all(hanging);
   const { address, tookMs } = await reach({ port: ports.port, timeoutMs: 30_000 });

@@ -3,7 +3,7 @@ import { READ_BUFFER_BATCH_BYTES } from "../../src/limits.ts";
 import { Connection } from "../../src/net/connection.ts";
 import { ReadAhead } from "../../src/net/read_ahead.ts";
 
-/** A connection that brings so many bytes, and then ends, fails, or brings nothing any more. */
+/** Returns a connection that delivers `size` bytes, and then ends, fails or stays silent. */
 function connectionOf(size: number, then: "end" | "failure" | "silence"): Connection {
   let left = size;
   return new Connection({
@@ -20,7 +20,7 @@ function connectionOf(size: number, then: "end" | "failure" | "silence"): Connec
   });
 }
 
-Deno.test("ReadAhead watch() reads to the end, keeps what came before it, and takes nothing of the room for long", async () => {
+Deno.test("ReadAhead watch() reads to the end, keeps the earlier bytes, and occupies shared memory briefly", async () => {
   for (const size of [0, 1, READ_BUFFER_BATCH_BYTES, READ_BUFFER_BATCH_BYTES + 1, 1_000_000]) {
     for (const then of ["end", "failure"] as const) {
       const ahead = new ReadAhead(1_000_000);
@@ -34,7 +34,7 @@ Deno.test("ReadAhead watch() reads to the end, keeps what came before it, and ta
   }
 });
 
-Deno.test("ReadAhead watch() stops when there is no room left for all who are watched together", async () => {
+Deno.test("ReadAhead watch() stops when the memory for all watched connections is used up", async () => {
   const ahead = new ReadAhead(400_000);
   const first = connectionOf(300_000, "silence");
   const watching = ahead.watch(first, () => true);
@@ -44,17 +44,17 @@ Deno.test("ReadAhead watch() stops when there is no room left for all who are wa
   const keptBytes = second.end - second.start;
   assertGreaterOrEqual(keptBytes, 400_000 - 300_000);
   assertLessOrEqual(keptBytes, 1_000_000);
-  // What fits into a batch of its own needs no room.
+  // What fits into its own batch needs no shared memory.
   ahead.release(second);
   const third = connectionOf(READ_BUFFER_BATCH_BYTES, "end");
   assertEquals(await ahead.watch(third, () => true), "ended");
-  // The first one is still watched, and a read is under way when that is over.
+  // The first connection is still watched, and a read is in progress when that ends.
   ahead.release(first);
   assertEquals(ahead.leftBytes, 400_000);
   assertEquals(await Promise.race([watching, Promise.resolve("watched")]), "watched");
 });
 
-Deno.test("ReadAhead watch() stops when it is told to", async () => {
+Deno.test("ReadAhead watch() stops when it is released", async () => {
   const ahead = new ReadAhead();
   const connection = connectionOf(10_000_000, "end");
   let reads = 0;

@@ -15,7 +15,7 @@ const authority = await makeAuthority(Date.now());
 const server = await makeServerCertificate(authority, ["localhost", "127.0.0.1", "::1"], Date.now());
 const hostname = "127.0.0.1";
 
-/** Echoes what every client sends until it ends. */
+/** Echoes everything that a client sends until it ends. */
 async function echo(socket: Deno.TcpConn | Deno.TlsConn): Promise<void> {
   await handshake(socket);
   const buffer = new Uint8Array(65_536);
@@ -30,7 +30,7 @@ interface Served {
   loop: Promise<void>;
 }
 
-/** Runs a listener that hands each connection to `onConnection`, for as long as `run` takes. */
+/** Runs a listener that passes each connection to `onConnection`, for the duration of `run`. */
 async function withListener(
   options: Partial<ListenOptions>,
   onConnection: (socket: Deno.TcpConn | Deno.TlsConn) => Promise<void> | void,
@@ -73,7 +73,7 @@ async function failure(options: ConnectOptions): Promise<ConnectionError> {
   return error;
 }
 
-/** The descriptors of this process, and those of the pipes to `ls`, which are always as many. */
+/** Returns the number of descriptors of this process, including a constant number for the pipes to `ls`. */
 function descriptorsCount(): number {
   const { stdout } = new Deno.Command("ls", { args: [`/proc/${Deno.pid}/fd`] }).outputSync();
   return new TextDecoder().decode(stdout).trim().split("\n").length;
@@ -154,7 +154,7 @@ Deno.test("listen() refuses a port in use, a foreign address and an unusable cer
   assertThrows(() => listen({ hostname, port: 0, cert: "x", key: "y" }), StartError, "certificate");
 });
 
-Deno.test("connect() says why the certificate is refused", async () => {
+Deno.test("connect() reports why the certificate is refused", async () => {
   const { cert: otherCa } = await makeAuthority(Date.now());
   const foreign = await makeServerCertificate(authority, ["cache.example"], Date.now());
   const old = await makeServerCertificate(authority, ["127.0.0.1"], Date.now() - 1_000 * 86_400_000);
@@ -182,7 +182,7 @@ Deno.test("connect() says why the certificate is refused", async () => {
   });
 });
 
-Deno.test("connect() insecure believes any certificate", async () => {
+Deno.test("connect() insecure accepts any certificate", async () => {
   const foreign = await makeServerCertificate(authority, ["cache.example"], Date.now());
   await withListener(foreign, echo, async ({ port }) => {
     const socket = await connect({ hostname, port, insecure: true });
@@ -208,10 +208,13 @@ Deno.test("connect() insecure believes any certificate", async () => {
   });
 });
 
-/** The names that a client's first TLS record asks for (RFC 6066, section 3); `undefined` when it has no such extension. */
+/**
+ * Returns the names that a client's first TLS record requests (RFC 6066, section 3); `undefined` without this
+ * extension.
+ */
 function serverNameOf(hello: Uint8Array): string | undefined {
   const view = new DataView(hello.buffer, hello.byteOffset, hello.length);
-  // Record and handshake header, version, random; then three lists with their lengths before them.
+  // The order is: record and handshake header, version, random, then three lists, each after its length.
   let at = 5 + 4 + 2 + 32;
   at += 1 + view.getUint8(at);
   at += 2 + view.getUint16(at);
@@ -226,7 +229,7 @@ function serverNameOf(hello: Uint8Array): string | undefined {
 }
 
 Deno.test(
-  "connect() tells the peer the name it was asked for, and none for an address",
+  "connect() sends the peer the requested name, and none for an address",
   { sanitizeResources: false },
   async () => {
     const cases: [options: Partial<ConnectOptions>, name: string | undefined][] = [
@@ -253,9 +256,10 @@ Deno.test(
   },
 );
 
-// Node's stream does not close Deno's object of a connection destroyed during its handshake; its peer is cut off.
+// Node's stream does not close Deno's object of a connection destroyed during its handshake, but its peer is
+// disconnected.
 Deno.test(
-  "connect() insecure refuses what is no TLS, and keeps its deadline",
+  "connect() insecure refuses a connection without TLS, and keeps its deadline",
   { sanitizeResources: false },
   async () => {
     await withListener(
@@ -279,8 +283,8 @@ Deno.test(
   },
 );
 
-// A failed `Deno.connect` never closes the handle of its signal; it is small, and goes with the process.
-Deno.test("connect() says why there is no connection", { sanitizeResources: false }, async () => {
+// A failed `Deno.connect` never closes the handle of its signal, which is small and ends with the process.
+Deno.test("connect() reports why there is no connection", { sanitizeResources: false }, async () => {
   const gone = listen({ hostname, port: 0 });
   gone.close();
   const { port } = gone.address;
@@ -302,7 +306,7 @@ Deno.test("connect() says why there is no connection", { sanitizeResources: fals
   });
 });
 
-Deno.test("connect() gives up at its deadline or signal, and frees the descriptor", async () => {
+Deno.test("connect() stops at its deadline or signal, and frees the descriptor", async () => {
   const accepted: Deno.Conn[] = [];
   await withListener({}, (socket) => void accepted.push(socket), async ({ port }) => {
     const before = descriptorsCount();
@@ -329,7 +333,7 @@ Deno.test("handshake() that never finishes frees the descriptor", async () => {
       const before = descriptorsCount();
       const silent = await Promise.all(Array.from({ length: 50 }, () => Deno.connect({ hostname, port })));
       const half = await Promise.all(Array.from({ length: 50 }, () => Deno.connect({ hostname, port })));
-      // The beginning of a handshake record of 512 bytes.
+      // These bytes begin a handshake record of 512 bytes.
       for (const socket of half) await writeAll(socket, new Uint8Array([0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc]));
       await until(() => failures.length === 100, "all handshakes have failed");
       await until(() => descriptorsCount() === before + 100, "the descriptors are free");
@@ -345,7 +349,7 @@ Deno.test("handshake() that never finishes frees the descriptor", async () => {
   );
 });
 
-Deno.test("handshake() refuses another protocol at once", async () => {
+Deno.test("handshake() refuses another protocol immediately", async () => {
   const failed = Promise.withResolvers<unknown>();
   await withListener(server, (socket) => handshake(socket).catch(failed.resolve), async ({ port }) => {
     const socket = await Deno.connect({ hostname, port });
@@ -376,7 +380,7 @@ Deno.test("abort() frees a connection whose peer reads nothing", async () => {
   });
 });
 
-Deno.test("abort() cuts off only the connection meant", async () => {
+Deno.test("abort() disconnects only its own connection", async () => {
   await withListener(server, echo, async ({ port }) => {
     const [first, second] = await Promise.all([1, 2].map(() => connect({ hostname, port, caCerts: [authority.cert] })));
     assert(first !== undefined && second !== undefined);

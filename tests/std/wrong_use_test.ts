@@ -1,6 +1,6 @@
 /**
- * The packages come from npm without types, so that any use of them would compile. `src/types/` gives them some; this
- * holds that each is attached. `deno task check` is what checks this file: an error that fails to appear is one.
+ * Tests that each npm package without types has the types of `src/std/` attached. Without them, any use of such a
+ * package would compile. `deno task check` verifies this file: each expected error must appear.
  */
 
 import { X509CertificateGenerator } from "@peculiar/x509";
@@ -10,7 +10,7 @@ import { decode, encode } from "@std/msgpack";
 import { join } from "@std/path";
 import { parse } from "@std/yaml";
 
-/** Compiled, never run. */
+/** Contains wrong uses. It is compiled and never run. */
 export function wrongUses(): void {
   // @ts-expect-error: the two differ in type
   assertEquals(1, "1");
@@ -56,7 +56,7 @@ Deno.test("parseArgs() gives each option the type that was declared", () => {
   });
 });
 
-Deno.test("decode() takes back what encode() made, and nothing shorter or longer", () => {
+Deno.test("decode() reverses encode(), and accepts nothing shorter or longer", () => {
   const bytes = encode([0, "text", new Uint8Array([0, 1]), null]);
   assertEquals(decode(bytes), [0, "text", new Uint8Array([0, 1]), null]);
   assertThrows(() => decode(bytes.subarray(1)), EvalError);

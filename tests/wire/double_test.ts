@@ -2,7 +2,7 @@ import { assertEquals, assertMatch } from "@std/assert";
 import { formatDouble } from "../../src/wire/double.ts";
 import { pickSeed, Random } from "../support/random.ts";
 
-/** As redis-server 7.0.15 writes them in RESP3. */
+/** Doubles, and their text in RESP3 of redis-server 7.0.15. */
 const DOUBLES: [value: number, text: string][] = [
   [0, "0"],
   [-0, "-0"],
@@ -22,7 +22,7 @@ const DOUBLES: [value: number, text: string][] = [
   [1e300, "1.0000000000000001e+300"],
   [Number.MAX_VALUE, "1.7976931348623157e+308"],
   [Number.MIN_VALUE, "4.9406564584124654e-324"],
-  // Half way between two texts: to the even one.
+  // The value is half way between two texts, and the even one is written.
   [1742881154773662.25, "1742881154773662.2"],
   [42372125385312.5625, "42372125385312.562"],
   [42372125385312.6875, "42372125385312.688"],
@@ -37,7 +37,7 @@ Deno.test("formatDouble() writes doubles as Redis does", () => {
   for (const [value, text] of DOUBLES) assertEquals(formatDouble(value), text);
 });
 
-Deno.test("formatDouble() writes text that reads back as the same double", () => {
+Deno.test("formatDouble() writes text that parses to the same double", () => {
   const seed = pickSeed();
   console.log(`seed ${seed}`);
   const random = new Random(seed);

@@ -3,7 +3,7 @@ import { encodeText } from "../../src/bytes.ts";
 import { READ_BUFFER_BATCH_BYTES } from "../../src/limits.ts";
 import { Request } from "../../src/wire/request.ts";
 
-/** A request whose arguments stand in one buffer with a byte between them, as a decoder would leave it. */
+/** Returns a request whose arguments are in one buffer with a byte between them, as after decoding. */
 function requestOf(...words: readonly string[]): Request {
   const request = new Request();
   const bytes = encodeText("#" + words.join("#"));
@@ -19,7 +19,7 @@ function requestOf(...words: readonly string[]): Request {
   return request;
 }
 
-Deno.test("Request text() and view() give an argument", () => {
+Deno.test("Request text() and view() return an argument", () => {
   const request = requestOf("set", "ключ", "");
   assertEquals(request.count, 3);
   assertEquals(request.text(0), "set");
@@ -36,7 +36,7 @@ Deno.test("Request view() borrows the buffer instead of copying it", () => {
   assertStrictEquals(request.view(1).buffer, request.bytes.buffer);
 });
 
-Deno.test("Request integer() reads a whole argument or NaN", () => {
+Deno.test("Request integer() returns a whole argument as a number, or NaN", () => {
   const request = requestOf("incrby", "-42", "4 2", "9007199254740993", "");
   assertEquals(request.integer(1), -42);
   assertEquals(request.integer(2), NaN);
@@ -44,7 +44,7 @@ Deno.test("Request integer() reads a whole argument or NaN", () => {
   assertEquals(request.integer(4), NaN);
 });
 
-Deno.test("Request is() compares a word whatever its case", () => {
+Deno.test("Request is() compares a word without regard to case", () => {
   const request = requestOf("SeT", "nX");
   assert(request.is(0, "set"));
   assert(request.is(1, "nx"));
@@ -52,7 +52,7 @@ Deno.test("Request is() compares a word whatever its case", () => {
   assertFalse(request.is(1, "nxx"));
 });
 
-Deno.test("Request reset() keeps its arrays while they suffice, and grows them when not", () => {
+Deno.test("Request reset() keeps its arrays while they suffice, and grows them otherwise", () => {
   const request = new Request();
   const { starts, lengths } = request;
   request.reset(new Uint8Array(1), 16);
@@ -65,7 +65,7 @@ Deno.test("Request reset() keeps its arrays while they suffice, and grows them w
   }
 });
 
-Deno.test("Request clear() lets go of a large buffer and of large arrays, and keeps usual ones", () => {
+Deno.test("Request clear() releases a large buffer and large arrays, and keeps usual ones", () => {
   const request = requestOf("get", "key");
   const { starts, lengths, bytes, dataView } = request;
   request.clear();

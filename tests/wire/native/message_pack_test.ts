@@ -19,7 +19,7 @@ const LENGTHS = [0, 1, 15, 16, 31, 32, 255, 256, 65535, 65536];
 
 type HeaderWriter = (target: Uint8Array, at: number, count: number) => number;
 
-/** What a writer wrote at position 3, having checked that it kept to its range. */
+/** Returns what a writer wrote at position 3, and verifies that it wrote nothing else. */
 function written(write: HeaderWriter, count: number): Uint8Array {
   const target = new Uint8Array(3 + HEADER_MAX_BYTES + 3).fill(0xee);
   const end = write(target, 3, count);
@@ -39,28 +39,28 @@ Deno.test("read16(), read32() and write32() are big-endian and unsigned", () => 
   assertEquals([bytes[0], bytes[5]], [9, 9]);
 });
 
-Deno.test("writeBinHeader() begins what the oracle reads as bytes", () => {
+Deno.test("writeBinHeader() begins what the oracle decodes as bytes", () => {
   for (const length of LENGTHS) {
     const data = new Uint8Array(length).fill(7);
     assertEquals(decode(concat(written(writeBinHeader, length), data)), data, `length ${length}`);
   }
 });
 
-Deno.test("writeStrHeader() begins what the oracle reads as text", () => {
+Deno.test("writeStrHeader() begins what the oracle decodes as text", () => {
   for (const length of LENGTHS) {
     const data = new Uint8Array(length).fill(0x78);
     assertEquals(decode(concat(written(writeStrHeader, length), data)), "x".repeat(length), `length ${length}`);
   }
 });
 
-Deno.test("writeArrayHeader() begins what the oracle reads as an array", () => {
+Deno.test("writeArrayHeader() begins what the oracle decodes as an array", () => {
   for (const count of LENGTHS) {
     const items = new Uint8Array(count).fill(5);
     assertEquals(decode(concat(written(writeArrayHeader, count), items)), Array(count).fill(5), `count ${count}`);
   }
 });
 
-Deno.test("writeMapHeader() begins what the oracle reads as a map", () => {
+Deno.test("writeMapHeader() begins what the oracle decodes as a map", () => {
   for (const count of LENGTHS) {
     const parts = [written(writeMapHeader, count)];
     for (let i = 0; i < count; i++) {
@@ -103,12 +103,12 @@ Deno.test("writeInteger() writes each integer in its shortest form", () => {
   for (const [value, length] of lengthOf) {
     const bytes = written(writeInteger, value);
     assertEquals(bytes.length, length, `length of ${value}`);
-    // The oracle reads 64-bit forms as bigint.
+    // The oracle decodes 64-bit forms as bigint.
     assertEquals(Number(decode(bytes)), value);
   }
 });
 
-Deno.test("writeInteger64() writes what the oracle reads, up to both ends of 64 bits", () => {
+Deno.test("writeInteger64() writes what the oracle decodes, up to both ends of 64 bits", () => {
   for (const value of [2n ** 53n, -(2n ** 53n), 2n ** 63n - 1n, -(2n ** 63n), 2n ** 62n + 0xffffffffn, -1n]) {
     const target = new Uint8Array(HEADER_MAX_BYTES);
     assertEquals(writeInteger64(target, 0, value), HEADER_MAX_BYTES);

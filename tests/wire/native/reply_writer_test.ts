@@ -17,7 +17,7 @@ import { amountOf } from "../../support/amount.ts";
 import { concat, toHex } from "../../support/hex.ts";
 import { pickSeed, Random } from "../../support/random.ts";
 
-/** The frames that a reply holds, each without its prefix. */
+/** Returns the frames of a reply, each without its prefix. */
 function framesOf(reply: NativeReply): Uint8Array[] {
   const frames: Uint8Array[] = [];
   const bytes = reply.contents();
@@ -30,39 +30,39 @@ function framesOf(reply: NativeReply): Uint8Array[] {
   return frames;
 }
 
-/** What one command said, as the oracle reads it. */
-function oracle(say: (reply: NativeReply) => void): ValueType {
-  const frames = framesOf(told(say));
+/** Returns what one command wrote, as the oracle decodes it. */
+function oracle(write: (reply: NativeReply) => void): ValueType {
+  const frames = framesOf(writeReply(write));
   assertEquals(frames.length, 1);
   return decode(frames[0]!);
 }
 
-/** What one command said, as our own client reads it. */
-function ours(say: (reply: NativeReply) => void): Value | ReplyError {
-  const bytes = told(say).contents();
+/** Returns what one command wrote, as our own client decodes it. */
+function ours(write: (reply: NativeReply) => void): Value | ReplyError {
+  const bytes = writeReply(write).contents();
   return decodeReply(bytes, FRAME_PREFIX_BYTES, bytes.length);
 }
 
-function told(say: (reply: NativeReply) => void, reply = new NativeReply()): NativeReply {
+function writeReply(write: (reply: NativeReply) => void, reply = new NativeReply()): NativeReply {
   reply.begin();
-  say(reply);
+  write(reply);
   reply.end();
   return reply;
 }
 
-Deno.test("NativeReply ok() and status() answer str", () => {
+Deno.test("NativeReply ok() and status() write str", () => {
   assertEquals(oracle((reply) => reply.ok()), [0, "OK"]);
   assertEquals(oracle((reply) => reply.status("PONG")), [0, "PONG"]);
   assertEquals(oracle((reply) => reply.status("w".repeat(300))), [0, "w".repeat(300)]);
   assertEquals(ours((reply) => reply.ok()), "OK");
 });
 
-Deno.test("NativeReply nil() answers nil", () => {
+Deno.test("NativeReply nil() writes nil", () => {
   assertEquals(oracle((reply) => reply.nil()), [0, null]);
   assertEquals(ours((reply) => reply.nil()), null);
 });
 
-Deno.test("NativeReply integer() answers every safe integer", () => {
+Deno.test("NativeReply integer() writes every safe integer", () => {
   const magnitudes = [0, 1, 31, 32, 33, 127, 128, 129, 255, 256, 32767, 32768, 32769, 65535, 65536, 2 ** 31 - 1]
     .concat([2 ** 31, 2 ** 31 + 1, 2 ** 32 - 1, 2 ** 32, 2 ** 32 + 1, 2 ** 52, Number.MAX_SAFE_INTEGER]);
   for (const magnitude of magnitudes) {
@@ -74,10 +74,10 @@ Deno.test("NativeReply integer() answers every safe integer", () => {
   }
 });
 
-Deno.test("NativeReply integer64() answers as integer() does where that can, and else in 64 bits", () => {
+Deno.test("NativeReply integer64() writes as integer() does if possible, and otherwise in 64 bits", () => {
   for (const value of [0n, -1n, 127n, 128n, -(2n ** 31n) - 1n, BigInt(Number.MAX_SAFE_INTEGER)]) {
-    const narrow = told((reply) => reply.integer(Number(value)));
-    const wide = told((reply) => reply.integer64(value));
+    const narrow = writeReply((reply) => reply.integer(Number(value)));
+    const wide = writeReply((reply) => reply.integer64(value));
     assertEquals(toHex(wide.contents()), toHex(narrow.contents()));
   }
   for (const value of [2n ** 53n, -(2n ** 53n), 2n ** 63n - 1n, -(2n ** 63n)]) {
@@ -86,7 +86,7 @@ Deno.test("NativeReply integer64() answers as integer() does where that can, and
   }
 });
 
-Deno.test("NativeReply bytes() answers bin at every boundary of its length", () => {
+Deno.test("NativeReply bytes() writes bin at every boundary of its length", () => {
   for (const length of [0, 1, 31, 32, 255, 256, 65535, 65536, 1_000_000]) {
     const source = Uint8Array.from({ length: length + 10 }, (_, i) => i * 7);
     const expected = source.slice(5, 5 + length);
@@ -95,11 +95,11 @@ Deno.test("NativeReply bytes() answers bin at every boundary of its length", () 
   }
 });
 
-Deno.test("NativeReply text() answers bin of UTF-8", () => {
+Deno.test("NativeReply text() writes bin of UTF-8", () => {
   assertEquals(oracle((reply) => reply.text("ключ 🎈")), [0, encodeText("ключ 🎈")]);
 });
 
-Deno.test("NativeReply reserve() gives a place to write the bytes in", () => {
+Deno.test("NativeReply reserve() returns a position to write bytes to", () => {
   assertEquals(
     oracle((reply) => {
       const at = reply.reserve(3);
@@ -109,23 +109,23 @@ Deno.test("NativeReply reserve() gives a place to write the bytes in", () => {
   );
 });
 
-Deno.test("NativeReply says what RESP has forms of its own for in those of its own", () => {
+Deno.test("NativeReply has its own forms for the types that only RESP has", () => {
   assertEquals(oracle((reply) => reply.nilArray()), [0, null]);
   assertEquals(oracle((reply) => reply.double(0.1)), [0, encodeText("0.10000000000000001")]);
   assertEquals(oracle((reply) => reply.verbatim("é")), [0, encodeText("é")]);
   for (const kind of ["set", "push"] as const) {
-    const say = (reply: NativeReply) => {
+    const write = (reply: NativeReply) => {
       reply[kind](2);
       reply.nil();
       reply.ok();
     };
-    assertEquals(oracle(say), [0, [null, "OK"]]);
+    assertEquals(oracle(write), [0, [null, "OK"]]);
   }
   assertEquals(new NativeReply().isRich, true);
 });
 
-Deno.test("NativeReply openItem() and closeItem() make each item a reply of its own, which may be a refusal", () => {
-  const say = (reply: NativeReply) => {
+Deno.test("NativeReply openItem() and closeItem() make each item a separate reply, which may be an error", () => {
+  const write = (reply: NativeReply) => {
     reply.array(4);
     reply.openItem();
     reply.map(1);
@@ -139,7 +139,7 @@ Deno.test("NativeReply openItem() and closeItem() make each item a reply of its 
     reply.closeItem();
     reply.openItem();
     reply.error("ERR", "neither");
-    // What refuses once more replaces the refusal.
+    // A second error replaces the first.
     reply.error("ERR", "nor");
     reply.closeItem();
     reply.openItem();
@@ -149,10 +149,10 @@ Deno.test("NativeReply openItem() and closeItem() make each item a reply of its 
     reply.closeItem();
   };
   const items = [[0, { a: 1 }], [1, "WRONGTYPE", "no"], [1, "ERR", "nor"], [0, ["OK"]]];
-  assertEquals(oracle(say), [0, items]);
+  assertEquals(oracle(write), [0, items]);
   assertEquals(
     oracle((reply) => {
-      say(reply);
+      write(reply);
       reply.error("ERR", "all");
     }),
     [1, "ERR", "all"],
@@ -160,7 +160,7 @@ Deno.test("NativeReply openItem() and closeItem() make each item a reply of its 
 });
 
 Deno.test("NativeReply array() and map() nest", () => {
-  const say = (reply: NativeReply) => {
+  const write = (reply: NativeReply) => {
     reply.array(3);
     reply.integer(1);
     reply.map(1);
@@ -168,8 +168,8 @@ Deno.test("NativeReply array() and map() nest", () => {
     reply.array(0);
     reply.nil();
   };
-  assertEquals(oracle(say), [0, [1, { a: [] }, null]]);
-  assertEquals(ours(say), [1, new Map<Value, Value>([["a", []]]), null]);
+  assertEquals(oracle(write), [0, [1, { a: [] }, null]]);
+  assertEquals(ours(write), [1, new Map<Value, Value>([["a", []]]), null]);
 });
 
 Deno.test("NativeReply array() and map() hold any count", () => {
@@ -191,20 +191,20 @@ Deno.test("NativeReply array() and map() hold any count", () => {
   }
 });
 
-Deno.test("NativeReply error() answers code and message, Unicode included", () => {
+Deno.test("NativeReply error() writes code and message, Unicode included", () => {
   assertEquals(oracle((reply) => reply.error("WRONGTYPE", "it is a list ☃")), [1, "WRONGTYPE", "it is a list ☃"]);
   const error = ours((reply) => reply.error("ERR", "x".repeat(70_000)));
   assertInstanceOf(error, ReplyError);
   assertEquals([error.code, error.message.length], ["ERR", 70_000]);
 });
 
-Deno.test("NativeReply error() is one line, whatever its text echoes", () => {
+Deno.test("NativeReply error() writes one line, regardless of the text that it repeats", () => {
   const error = ours((reply) => reply.error("ERR", "unknown subcommand 'a\r\nb\n'.\r\n\n"));
   assertInstanceOf(error, ReplyError);
   assertEquals(error.message, "unknown subcommand 'a  b '.");
 });
 
-Deno.test("NativeReply error() forgets what its command said, and nothing of the commands before it", () => {
+Deno.test("NativeReply error() discards the output of its command, and not that of earlier commands", () => {
   const reply = new NativeReply();
   reply.begin();
   reply.integer(1);
@@ -220,7 +220,7 @@ Deno.test("NativeReply error() forgets what its command said, and nothing of the
   assertEquals(framesOf(reply).map(decode), [[0, 1], [1, "ERR", "changed its mind"], [0, "OK"]]);
 });
 
-Deno.test("NativeReply grows without losing what it holds", () => {
+Deno.test("NativeReply keeps its content when it grows", () => {
   const reply = new NativeReply();
   const initial = reply.buffer.length;
   const value = new Uint8Array(1000).fill(3);
@@ -238,7 +238,7 @@ Deno.test("NativeReply grows without losing what it holds", () => {
 });
 
 Deno.test("NativeReply fills its buffer to the last byte at any offset", () => {
-  // Each kind of answer is told at every distance from the buffer's end: none may write beyond it unseen.
+  // Every type of reply is written at every distance from the buffer's end, since none may write beyond it.
   const kinds: ((reply: NativeReply) => void)[] = [
     (reply) => reply.ok(),
     (reply) => reply.nil(),
@@ -251,26 +251,26 @@ Deno.test("NativeReply fills its buffer to the last byte at any offset", () => {
     (reply) => reply.error("ERR", "no"),
   ];
   const size = new NativeReply().buffer.length;
-  for (const say of kinds) {
-    const expected = oracle(say);
+  for (const write of kinds) {
+    const expected = oracle(write);
     for (let distance = 0; distance < 40; distance++) {
       const reply = new NativeReply();
-      // Prefix, array header, status and bin header of the padding take 4 + 1 + 1 + 3 bytes.
+      // The prefix, array header, status and bin header of the padding take 4 + 1 + 1 + 3 bytes.
       const padding = new Uint8Array(size - distance - 9);
       reply.begin();
       reply.bytes(padding, 0, padding.length);
       reply.end();
       assertEquals(reply.length, size - distance);
       reply.begin();
-      say(reply);
+      write(reply);
       reply.end();
       assertEquals(decode(framesOf(reply)[1]!), expected, `distance ${distance}`);
     }
   }
 });
 
-Deno.test("NativeReply clear() empties it, keeps a small buffer and gives a large one back", () => {
-  const reply = told((each) => each.ok());
+Deno.test("NativeReply clear() empties the reply, keeps a small buffer and releases a large one", () => {
+  const reply = writeReply((each) => each.ok());
   const buffer = reply.buffer;
   reply.clear();
   assertEquals(reply.length, 0);
@@ -286,8 +286,8 @@ Deno.test("NativeReply clear() empties it, keeps a small buffer and gives a larg
   assertEquals(framesOf(reply).map(decode), [[0, null]]);
 });
 
-Deno.test("NativeReply refuses to grow beyond REPLY_SIZE_MAX_BYTES, and can still tell the error", () => {
-  const reply = told((each) => each.integer(7));
+Deno.test("NativeReply refuses to grow beyond REPLY_SIZE_MAX_BYTES, and can still write the error", () => {
+  const reply = writeReply((each) => each.integer(7));
   reply.begin();
   reply.array(2);
   reply.reserve(1000);
@@ -298,9 +298,9 @@ Deno.test("NativeReply refuses to grow beyond REPLY_SIZE_MAX_BYTES, and can stil
   assertEquals(framesOf(reply).map(decode), [[0, 7], [1, "ERR", "too large"]]);
 });
 
-// Chunks.
+// The tests below are about chunks.
 
-/** What was said in chunks has to be what was said in one piece. */
+/** Asserts that a reply in chunks is equal to one in one piece. */
 function assertSame(chunked: NativeReply, whole: NativeReply, context: string): void {
   assertEquals(chunked.size, whole.size, context);
   assertEquals(toHex(chunked.contents()), toHex(whole.contents()), context);
@@ -341,7 +341,7 @@ const FORMS: Record<string, (reply: NativeReply) => void> = {
     reply.status("field");
     reply.integer(1);
   },
-  "array of a count told later": (reply) => {
+  "array with its count at the end": (reply) => {
     reply.openArray();
     for (let i = 0; i < 70; i++) reply.integer(i * 1000);
     reply.closeArray(70);
@@ -359,25 +359,25 @@ const FORMS: Record<string, (reply: NativeReply) => void> = {
   },
 };
 
-/** Each distance in the long form; in the short one every third. */
+/** The step between distances: each one in the long form, and every third in the short one. */
 const PADDING_STEP = amountOf("PADDING_STEP", 3, 1);
 
-Deno.test("NativeReply says every form at any distance from a chunk's end as in one piece", () => {
+Deno.test("NativeReply writes every form at any distance from a chunk's end as in one piece", () => {
   for (const [name, form] of Object.entries(FORMS)) {
     for (let padding = 0; padding < 150; padding += PADDING_STEP) {
-      const say = (reply: NativeReply) => {
-        told((each) => each.ok(), reply);
-        told((each) => {
+      const write = (reply: NativeReply) => {
+        writeReply((each) => each.ok(), reply);
+        writeReply((each) => {
           each.array(3);
           each.bytes(new Uint8Array(padding).fill(9), 0, padding);
           form(each);
           each.integer(42);
         }, reply);
-        told((each) => each.nil(), reply);
+        writeReply((each) => each.nil(), reply);
         return reply;
       };
-      const chunked = say(new NativeReply(64));
-      assertSame(chunked, say(new NativeReply(Infinity)), `${name} behind ${padding} bytes`);
+      const chunked = write(new NativeReply(64));
+      assertSame(chunked, write(new NativeReply(Infinity)), `${name} behind ${padding} bytes`);
       const [ok, all, nil] = framesOf(chunked).map(decode);
       assertEquals([ok, nil], [[0, "OK"], [0, null]]);
       const [status, items] = all as [number, ValueType[]];
@@ -386,7 +386,7 @@ Deno.test("NativeReply says every form at any distance from a chunk's end as in 
   }
 });
 
-Deno.test("NativeReply in chunks of any size is what it is in one piece, refusals included", () => {
+Deno.test("NativeReply in chunks of any size equals the one in one piece, including errors", () => {
   const seed = pickSeed();
   console.log(`seed ${seed}`);
   const random = new Random(seed);
@@ -411,14 +411,14 @@ Deno.test("NativeReply in chunks of any size is what it is in one piece, refusal
     assertSame(chunked, whole, `seed ${seed}, round ${round}`);
     assertEquals(framesOf(chunked).map(decode).length, commands);
     const expected = toHex(whole.contents());
-    assertEquals(toHex(concat(...takeAll(chunked))), expected, "what is taken out is what was said");
+    assertEquals(toHex(concat(...takeAll(chunked))), expected, "what is taken out is what was written");
     assertEquals(chunked.size, 0);
-    // It can be used again.
-    assertEquals(framesOf(told((reply) => reply.integer(1), chunked)).map(decode), [[0, 1]]);
+    // The reply can be used again.
+    assertEquals(framesOf(writeReply((reply) => reply.integer(1), chunked)).map(decode), [[0, 1]]);
   }
 });
 
-Deno.test("NativeReply keeps what small replies say in one buffer, and copies nothing that fills a chunk", () => {
+Deno.test("NativeReply keeps small replies in one buffer, and does not copy what fills a chunk", () => {
   for (let i = 0; i < SPARE_CHUNKS_MAX_COUNT; i++) takeSpare(REPLY_CHUNK_BYTES);
   const value = new Uint8Array(10_000).fill(1);
   const reply = new NativeReply();
@@ -444,12 +444,12 @@ Deno.test("NativeReply keeps what small replies say in one buffer, and copies no
   assert(taken.every((buffer) => spare.includes(buffer)), "each is given back when the next is taken");
 });
 
-Deno.test("NativeReply gives a value larger than a chunk one of its own, and writes a short head with it", () => {
+Deno.test("NativeReply gives a value larger than a chunk a separate one, and writes a short head into it", () => {
   const size = REPLY_CHUNK_BYTES * 3;
-  const reply = told((each) => each.reserve(size));
+  const reply = writeReply((each) => each.reserve(size));
   assertEquals(reply.takeChunk(), undefined);
   assertEquals(reply.length, FRAME_PREFIX_BYTES + 2 + 5 + size);
-  const many = told((each) => {
+  const many = writeReply((each) => {
     each.array(5);
     for (const length of [size, 10, size, REPLY_CHUNK_BYTES / 2, size]) each.reserve(length);
   });
@@ -461,9 +461,9 @@ Deno.test("NativeReply gives a value larger than a chunk one of its own, and wri
   assertEquals(lengths.length, 4);
 });
 
-Deno.test("NativeReply error() forgets whole chunks, and gives their memory up", () => {
+Deno.test("NativeReply error() discards whole chunks, and releases their memory", () => {
   const reply = new NativeReply(1000);
-  told((each) => each.integer(1), reply);
+  writeReply((each) => each.integer(1), reply);
   const begun = reply.buffer;
   reply.begin();
   reply.array(2 ** 32 - 1);
@@ -473,9 +473,9 @@ Deno.test("NativeReply error() forgets whole chunks, and gives their memory up",
   assertEquals(reply.size, reply.length, "no chunk is left");
   assertStrictEquals(reply.buffer.buffer, begun.buffer);
   reply.end();
-  told((each) => each.ok(), reply);
+  writeReply((each) => each.ok(), reply);
   assertEquals(framesOf(reply).map(decode), [[0, 1], [1, "ERR", "changed its mind"], [0, "OK"]]);
-  // A refusal too long for what is left of the chunk that its command began in.
+  // The error is too long for the rest of the chunk in which its command began.
   reply.begin();
   while (reply.size < 50_000) reply.integer(123_456);
   reply.error("ERR", "x".repeat(5000));
@@ -483,7 +483,7 @@ Deno.test("NativeReply error() forgets whole chunks, and gives their memory up",
   assertEquals(framesOf(reply).map(decode).at(-1), [1, "ERR", "x".repeat(5000)]);
 });
 
-Deno.test("NativeReply holds a reply of many chunks to its bound, to the byte", () => {
+Deno.test("NativeReply limits a reply of many chunks exactly", () => {
   const bound = 5000;
   for (const chunkBytes of [100, 1024, 3000, Infinity]) {
     const reply = new NativeReply(chunkBytes, bound);
@@ -497,8 +497,8 @@ Deno.test("NativeReply holds a reply of many chunks to its bound, to the byte", 
         ReplyError,
         `reply exceeds ${bound} bytes`,
       );
-      const said = reply.size - before;
-      assert(said <= bound && said > bound - 110, `${said} bytes in chunks of ${chunkBytes}`);
+      const size = reply.size - before;
+      assert(size <= bound && size > bound - 110, `${size} bytes in chunks of ${chunkBytes}`);
       reply.error("ERR", "too large");
       reply.end();
     }
@@ -506,10 +506,10 @@ Deno.test("NativeReply holds a reply of many chunks to its bound, to the byte", 
   }
 });
 
-Deno.test("NativeReply prepare() leaves nothing that could fail: all that follows finds its room", () => {
+Deno.test("NativeReply prepare() reserves space so that nothing after it can fail", () => {
   for (const [count, length] of [[10, 5], [1000, 300], [3, 2000]] as const) {
     const reply = new NativeReply(1000, 2_000_000);
-    told((each) => each.bytes(new Uint8Array(700), 0, 700), reply);
+    writeReply((each) => each.bytes(new Uint8Array(700), 0, 700), reply);
     reply.begin();
     reply.array(count);
     reply.prepare(count, count * length);
@@ -527,13 +527,13 @@ Deno.test("NativeReply prepare() leaves nothing that could fail: all that follow
   }
 });
 
-Deno.test("NativeReply clear() gives chunks back", () => {
-  const reply = told((each) => {
+Deno.test("NativeReply clear() releases chunks", () => {
+  const reply = writeReply((each) => {
     each.array(10);
     for (let i = 0; i < 10; i++) each.reserve(REPLY_CHUNK_BYTES - 1000);
   });
   assert(reply.size > reply.length);
   reply.clear();
   assertEquals([reply.size, reply.takeChunk()], [0, undefined]);
-  assertEquals(framesOf(told((each) => each.nil(), reply)).map(decode), [[0, null]]);
+  assertEquals(framesOf(writeReply((each) => each.nil(), reply)).map(decode), [[0, null]]);
 });

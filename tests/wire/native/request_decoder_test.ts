@@ -127,7 +127,7 @@ function seeded(): Random {
   return new Random(seed);
 }
 
-/** A frame of many arguments of all lengths. */
+/** Returns a frame of many arguments of all lengths. */
 function frameOf(words: readonly (string | Uint8Array)[]): Uint8Array<ArrayBuffer> {
   const writer = new NativeRequestWriter();
   writer.add(words);
@@ -138,7 +138,7 @@ function wordsOf(request: Request): string[] {
   return Array.from({ length: request.count }, (_, i) => decoder.decode(request.view(i)));
 }
 
-/** Words that together take more than one read, with every form of head. */
+/** Returns words that together take more than one read, with every form of head. */
 function manyWords(random: Random, count: number): string[] {
   const sizes = [0, 1, 31, 32, 33, 100, 255, 256, 300];
   const words = ["exists"];
@@ -147,7 +147,7 @@ function manyWords(random: Random, count: number): string[] {
   return words;
 }
 
-/** Gives a decoder what stands in `bytes` piece by piece, each time in another buffer and at another place in it. */
+/** Gives `bytes` to a decoder piece by piece, each time in another buffer and at another position. */
 function feed(
   native: NativeDecoder,
   bytes: Uint8Array,
@@ -168,7 +168,7 @@ function feed(
 
 const ROUNDS_COUNT = amountOf("DECODER_ROUNDS", 10, 30);
 
-Deno.test("NativeDecoder reads frames of many arguments, one after another, wherever they were cut", () => {
+Deno.test("NativeDecoder decodes frames of many arguments, one after another, at any cuts", () => {
   const random = seeded();
   const memory = new ClientMemory({ limitBytes: Infinity });
   const account = memory.openShared();
@@ -188,7 +188,7 @@ Deno.test("NativeDecoder reads frames of many arguments, one after another, wher
   }
 });
 
-Deno.test("NativeDecoder refuses what is wrong with a frame of many arguments when it is whole, and reads the next one", () => {
+Deno.test("NativeDecoder refuses a complete frame of many arguments with an error, and decodes the next one", () => {
   const random = seeded();
   const words = manyWords(random, 3000);
   const frame = frameOf(words);
@@ -198,12 +198,12 @@ Deno.test("NativeDecoder refuses what is wrong with a frame of many arguments wh
   const middle = request.lengths.findIndex((length, i) => i > 1500 && length < 32);
   const shortHead = request.starts[middle]! - 1;
   const faults: ((bytes: Uint8Array) => void)[] = [
-    // An argument that is an integer, in the middle, and as the first one.
+    // An argument is an integer, in the middle or as the first one.
     (bytes) => bytes[shortHead] = 0x05,
     (bytes) => bytes[FRAME_PREFIX_BYTES + 3] = 0xc0,
-    // One that goes beyond the frame.
+    // An argument is longer than its frame.
     (bytes) => bytes.set([0xc6, 0x7f, 0xff, 0xff, 0xff], FRAME_PREFIX_BYTES + 3),
-    // More arguments than there are, and fewer.
+    // The count is higher or lower than the number of arguments.
     (bytes) => bytes[FRAME_PREFIX_BYTES + 2]!++,
     (bytes) => bytes[FRAME_PREFIX_BYTES + 2]!--,
   ];
@@ -237,7 +237,7 @@ Deno.test("NativeDecoder refuses what is wrong with a frame of many arguments wh
   }
 });
 
-Deno.test("NativeDecoder refuses many arguments when clients have no memory for their places, and gives it back", () => {
+Deno.test("NativeDecoder refuses many arguments when the memory for clients is used up, and releases its part", () => {
   const memory = new ClientMemory({ limitBytes: 20_000 });
   const native = new NativeDecoder(memory.openShared());
   const frame = frameOf(["exists", ..."x".repeat(50_000).split("")]);

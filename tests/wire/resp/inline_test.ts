@@ -3,13 +3,13 @@ import { Request } from "../../../src/wire/request.ts";
 import { splitInline } from "../../../src/wire/resp/inline.ts";
 import { argumentsOf, binaryBytes } from "../../support/resp_requests.ts";
 
-/** Lines and their words, all compared with redis-server 7.0.15; `undefined` where it says that quotes are unbalanced. */
+/** Lines and their words, all compared with redis-server 7.0.15; `undefined` where it reports unbalanced quotes. */
 const LINES: [line: string, words: string[] | undefined][] = [
   ["", []],
   [" \t\v\f\r ", []],
   ["ping", ["ping"]],
   ["  set\ta  b ", ["set", "a", "b"]],
-  // A vertical tab or a form feed separates words only where another blank has ended one.
+  // A vertical tab or a form feed separates words only after another blank has ended one.
   ["a\vb \v c\f", ["a\vb", "c\f"]],
   ["a\rb", ["a", "b"]],
   ["\xff \x80", ["\xff", "\x80"]],
@@ -58,7 +58,7 @@ function split(line: string): string[] | undefined {
   return words;
 }
 
-Deno.test("splitInline() takes a line apart as Redis does", () => {
+Deno.test("splitInline() splits a line as Redis does", () => {
   for (const [line, words] of LINES) assertEquals(split(line), words, JSON.stringify(line));
 });
 
@@ -69,7 +69,7 @@ Deno.test("splitInline() finds as many words as a line can hold", () => {
   }
 });
 
-Deno.test("splitInline() copies words only where there are quotes", () => {
+Deno.test("splitInline() copies words only if they have quotes", () => {
   const request = new Request();
   const bytes = binaryBytes("a b 'c'");
   splitInline(bytes, 0, 3, request);

@@ -9,7 +9,7 @@ function keysOf(window: RespKeyWindow, bytes: Uint8Array): string[] {
   });
 }
 
-Deno.test("RespKeyWindow fill() finds the argument behind the command in every whole request", () => {
+Deno.test("RespKeyWindow fill() finds the argument after the command in every complete request", () => {
   const long = "k".repeat(300);
   const requests = [["get", "a"], ["ping"], ["set", "key two", "v".repeat(70_000)], ["hget", long, "f"], ["GET", ""]];
   requests.push(["mset", ...Array(60).fill("x")]);
@@ -19,7 +19,7 @@ Deno.test("RespKeyWindow fill() finds the argument behind the command in every w
   assertEquals(keysOf(window, bytes), ["a", "key two", long, "", "x"]);
 });
 
-Deno.test("RespKeyWindow fill() stops before a request that is not whole, and after as many as it has room for", () => {
+Deno.test("RespKeyWindow fill() stops before an incomplete request, and when it is full", () => {
   const request = encodeRequest("get", "a");
   const bytes = binaryBytes(request + encodeRequest("get", "b") + encodeRequest("get", "c"));
   const window = new RespKeyWindow(8);
@@ -36,7 +36,7 @@ Deno.test("RespKeyWindow fill() stops before a request that is not whole, and af
   assertEquals(keysOf(small, bytes), ["b"]);
 });
 
-Deno.test("RespKeyWindow fill() stops before what is unusual, and keeps what it has found", () => {
+Deno.test("RespKeyWindow fill() stops before an unusual request, and keeps the found keys", () => {
   const usual = encodeRequest("get", "a");
   const many = encodeRequest(...Array(65).fill("x"));
   for (const unusual of ["get b\r\n", "*0\r\n", "*-1\r\n", "*x\r\n", "*2\r\n:1\r\n", "*1\r\n$-1\r\n", "\r\n", many]) {
@@ -47,7 +47,7 @@ Deno.test("RespKeyWindow fill() stops before what is unusual, and keeps what it 
   }
 });
 
-Deno.test("RespKeyWindow fill() never reads beyond what it was given, whatever stands there", () => {
+Deno.test("RespKeyWindow fill() never reads beyond its input, regardless of its content", () => {
   const random = new Random(7);
   const window = new RespKeyWindow(8);
   const parts = [
