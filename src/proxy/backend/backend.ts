@@ -1,9 +1,9 @@
 /**
- * Connections to servers: trusted, authenticated, and known to answer.
+ * Connections to servers: trusted, authenticated, and known to reply.
  *
- * A connection counts as made once a first request was answered on it (`auth` or `ping`; in RESP `hello`, which also
- * chooses the version): a process that is stopped still accepts connections, and a port may belong to anything. With it goes
- * `info server`, whose reply says who the server is (identities.ts).
+ * A connection counts as open when the first request on it has a reply (`auth` or `ping`; in RESP `hello`, which also
+ * selects the version): a stopped process still accepts connections, and a port may belong to any program. The proxy
+ * sends `info server` with it, whose reply identifies the server (identities.ts).
  *
  * @module
  */
@@ -23,31 +23,34 @@ import type { Verdict } from "../../route/probe.ts";
 import { type Dialect, readText } from "./dialect.ts";
 import { type Identity, parseIdentity } from "./identities.ts";
 
-/** How servers are reached. */
+/** How to reach the servers. */
 export interface BackendSettings {
-  /** Certificates in PEM to verify theirs against; for loopback addresses the local authority when absent. */
+  /** Certificates in PEM that verify the servers'; by default the local authority for loopback addresses. */
   readonly authority?: string | undefined;
-  /** When the first of them expires, in ms since 1970, if that is known. */
+  /** The time at which the first of them expires, in ms since 1970, if known. */
   readonly authorityExpiresMs?: number | undefined;
-  /** What to authenticate with; of several, the first that is accepted. */
+  /** The password, or several, of which the first accepted one is used. */
   readonly password?: string | readonly string[] | undefined;
-  /** No TLS. Loopback addresses only. */
+  /** Whether to connect without TLS. This is for loopback addresses only. */
   readonly plaintext: boolean;
-  /** How long it may take until the first reply, in ms. */
+  /** The longest time until the first reply, in ms. */
   readonly connectTimeoutMs?: number;
 }
 
-/** Who takes connections. */
+/** The owner of connections. */
 export interface BackendHost {
-  /** Is charged for replies that are not whole. */
+  /** The account that is charged for incomplete replies. */
   readonly account?: ClientAccount;
-  /** What to authenticate with; made of the settings, unless it is given. */
+  /** The passwords to use; by default those of the settings. */
   readonly passwords?: ServersPasswords;
-  /** Throws when the server that has answered must not be used. Any may, unless this is given. */
+  /** Throws when the server that has replied must not be used. Without it, every server may. */
   admit?(identity: Identity): void;
 }
 
-/** What to authenticate with at each server: the password that it accepted last comes first, since each refusal is one. */
+/**
+ * The passwords for each server. The one that it accepted last comes first, since each refusal counts as a wrong
+ * password.
+ */
 export class ServersPasswords {
   readonly #passwords: readonly string[];
   readonly #accepted = new Map<string, string>();
@@ -56,14 +59,14 @@ export class ServersPasswords {
     this.#passwords = [password].flat();
   }
 
-  /** The passwords to try at a server, in order; none when it needs none. */
+  /** Returns the passwords to try at a server, in order; empty when none is configured. */
   of(address: string): readonly string[] {
     const accepted = this.#accepted.get(address);
     if (accepted === undefined) return this.#passwords;
     return [accepted, ...this.#passwords.filter((each) => each !== accepted)];
   }
 
-  /** Remembers that a server has accepted a password; those that accept the first need no remembering. */
+  /** Remembers that a server has accepted a password. Servers that accept the first one need no entry. */
   accept(address: string, password: string): void {
     if (password === this.#passwords[0]) this.#accepted.delete(address);
     else this.#accepted.set(address, password);
@@ -71,9 +74,9 @@ export class ServersPasswords {
 }
 
 /**
- * Refuses what must not go over a network in the clear.
+ * Refuses to send plaintext over a network.
  *
- * @throws {UsageError} when `address` is not of this machine
+ * @throws {UsageError} when `address` is not on this machine
  */
 export function checkPlaintext(address: string): void {
   if (isLoopback(parseAddress(address).hostname)) return;
@@ -81,10 +84,10 @@ export function checkPlaintext(address: string): void {
 }
 
 /**
- * Connects to the server at `address` and authenticates, in a dialect that is spoken on the connection from then on.
+ * Connects to the server at `address` and authenticates, in a dialect that the connection uses from then on.
  *
- * @returns a connection with nothing unread, which the caller owns
- * @throws {InmemError} whose message says why there is none
+ * @returns a connection without unread bytes, which the caller owns
+ * @throws {InmemError} whose message says why there is no connection
  */
 export async function openBackend(
   dialect: Dialect,
@@ -121,8 +124,8 @@ export async function openBackend(
 }
 
 /**
- * Says what an error of {@linkcode openBackend} tells of the server. A deadline tells nothing, since the server may be busy;
- * nor does what this machine lacks, such as descriptors or a resolver that answers.
+ * Returns what an error of {@linkcode openBackend} says about the server. A deadline says nothing, since the server may
+ * be busy; nor does a shortage on this machine, such as of descriptors or name servers.
  */
 export function judgeBackend(error: unknown): Verdict {
   if (error instanceof ReplyError) return "alive";
@@ -133,7 +136,7 @@ export function judgeBackend(error: unknown): Verdict {
   return isClosed || showsUnreachable(cause) || showsStranger(cause) ? "gone" : "unknown";
 }
 
-/** A server that has stopped may hold up a write, and with it the descriptor, which closing alone does not free then. */
+/** Returns a socket whose `close` also frees the descriptor while a server that has stopped blocks a write. */
 function freeingSocket(socket: Socket): Pick<Socket, "read" | "write" | "close"> {
   let writing = false;
   return {
@@ -150,7 +153,7 @@ function freeingSocket(socket: Socket): Pick<Socket, "read" | "write" | "close">
   };
 }
 
-/** Sends the first request, with each password until one is not refused, and waits for the reply. */
+/** Sends the first request with each password until one is accepted, and waits for the reply. */
 async function authenticate(
   dialect: Dialect,
   address: string,
@@ -166,7 +169,7 @@ async function authenticate(
     } catch (error) {
       if (!(error instanceof ReplyError) || error.code !== "WRONGPASS") throw error;
     }
-    // The question behind it is refused as well.
+    // The request after it is refused as well.
     await takeReply(address, connection, dialect.measure(), () => {});
   }
   const last = candidates.at(-1);
@@ -175,7 +178,7 @@ async function authenticate(
   return identity;
 }
 
-/** Sends the first request and the question who the server is, and waits for both replies. */
+/** Sends the first request and `info server`, and waits for both replies. */
 async function greet(
   dialect: Dialect,
   address: string,
@@ -189,7 +192,7 @@ async function greet(
     throw refusedBy(dialect.refusal(bytes, start, end));
   });
   return await takeReply(address, connection, measure, (bytes, start, end) => {
-    // The first request of the native protocol, `ping`, is granted to those without a password, too.
+    // The native protocol's first request, `ping`, is also granted without a password.
     const refusal = dialect.grants(bytes, start) ? undefined : dialect.refusal(bytes, start, end);
     if (refusal?.code === "NOAUTH") throw refusedBy(refusal);
     return parseIdentity(readText(dialect, bytes, start, end));
@@ -201,7 +204,7 @@ function refusedBy({ code, message }: ReplyError): ReplyError {
   return new ReplyError(code, `it refuses the proxy: ${code} ${reason}`);
 }
 
-/** Waits for the next reply, and returns what `read` makes of it. */
+/** Waits for the next reply, and returns the result of `read` for it. */
 async function takeReply<T>(
   address: string,
   connection: Connection,

@@ -1,14 +1,14 @@
 /**
- * The servers in use and who owns which slot, kept up with the list of members.
+ * The servers in use and the owner of each slot, which follow the list of members.
  *
- * Slots are the unit of ownership: a command finds its server by `pools[owners[slot]]`, two array reads. A change of
- * the list replaces both arrays at once, between two commands. A server that stays keeps its pool, and with it its
- * connections and what is in flight; one that leaves takes no new request from then on, and its pool ends when the
- * requests in flight are answered. One that comes back before that goes on with the same pool: another one would let a
- * client's next request overtake those in flight.
+ * Ownership is by slot: a command finds its server by `pools[owners[slot]]`, two array reads. A change of the list
+ * replaces both arrays together, between two commands. A server that stays keeps its pool, with its connections and the
+ * requests in flight. A server that leaves gets no new requests, and its pool ends when the requests in flight have
+ * replies. A server that returns before that keeps the same pool: with another one, a client's next request could
+ * overtake those in flight.
  *
- * A slot is at home with the server that the list gives it. With `--on-down remap` another one may have it, on loan while
- * that one is down or until that one is ready (remap.ts); everything goes by who has it.
+ * The home of a slot is the server that the list assigns to it. With `--on-down remap` another server may own it, while
+ * the first is down or until it is ready (remap.ts). Routing uses the owner.
  *
  * @module
  */
@@ -25,9 +25,9 @@ import { codeOf } from "./errors.ts";
 import { Loans } from "./loans.ts";
 import { makeTags } from "./scan_cursor.ts";
 
-/** A server's place in the order that `scan` visits. */
+/** A server's position in the order in which `scan` visits servers. */
 export interface Stop {
-  /** See {@linkcode makeTags}. */
+  /** The tag of the server, from {@linkcode makeTags}. */
   readonly tag: number;
   readonly pool: Pool;
 }
@@ -35,17 +35,17 @@ export interface Stop {
 /** The servers and the routes to them. */
 export class Cluster {
   /**
-   * The servers in the order of the list, and behind them those that left it and still have slots. Replaced with
-   * {@linkcode owners}, never changed.
+   * The servers in the order of the list, followed by those that have left it and still own slots. Replaced together
+   * with {@linkcode owners}, never changed.
    */
   pools: readonly Pool[] = [];
-  /** Who has each slot, as a position in {@linkcode pools}. Replaced, never changed. */
+  /** The owner of each slot, as an index in {@linkcode pools}. Replaced, never changed. */
   owners: Uint16Array = new Uint16Array(0);
-  /** Whom the list gives each slot. */
+  /** The server that the list assigns to each slot. */
   home: Uint16Array = this.owners;
-  /** The servers that have slots: those that requests for all servers are for. */
+  /** The servers that own slots. A request for all servers is sent to these. */
   holders: readonly Pool[] = [];
-  /** What servers have lent, and nobody has written since. */
+  /** The lent slots without a write. */
   readonly loans: Loans = new Loans();
   #members: readonly Member[] = [];
   #stops: readonly Stop[] = [];
@@ -54,28 +54,32 @@ export class Cluster {
   readonly #options: PoolOptions;
   readonly #keepsOwners: boolean;
 
-  /** @param keepsOwners whether a slot stays where it is, whatever the list says, until {@linkcode assign} */
+  /**
+   * Creates a cluster without servers.
+   *
+   * @param keepsOwners whether a slot keeps its owner, regardless of the list, until {@linkcode assign}
+   */
   constructor(options: PoolOptions, keepsOwners = false) {
     this.#options = options;
     this.#keepsOwners = keepsOwners;
   }
 
-  /** The list that rules now. */
+  /** The current list. */
   get members(): readonly Member[] {
     return this.#members;
   }
 
-  /** Servers that were removed and have requests in flight. */
+  /** The servers that were removed and have requests in flight. */
   get draining(): readonly Pool[] {
     return this.#draining;
   }
 
-  /** Has `follow` called whenever slots have got other owners, while those that leave still take requests. */
+  /** Calls `follow` whenever slots have changed their owners, while leaving servers still accept requests. */
   onChange(follow: () => void): void {
     this.#followers.push(follow);
   }
 
-  /** Routes by another list from now on; where owners are kept, as soon as they are assigned by it. */
+  /** Routes by another list. If owners are kept, it applies when they are assigned. */
   apply(members: readonly Member[]): void {
     const { pools, owners } = this;
     const known = new Map([...pools, ...this.#draining].map((pool) => [pool.address, pool]));
@@ -88,12 +92,12 @@ export class Cluster {
     this.#replace(all, reindex(owners, pools, all));
   }
 
-  /** Lets slots have other owners from now on: positions in {@linkcode pools}. */
+  /** Changes the owners of slots, as indexes in {@linkcode pools}. */
   assign(owners: Uint16Array): void {
     this.#replace(this.pools, owners);
   }
 
-  /** Routes to `pools`, of which those that are not on the list are let go when they have no slot. */
+  /** Routes to `pools`, and releases those that are not in the list and own no slot. */
   #replace(pools: readonly Pool[], owners: Uint16Array): void {
     const counts = countSlots(owners, pools.length);
     const kept = pools.filter((_, position) => position < this.#members.length || counts[position]! > 0);
@@ -110,35 +114,35 @@ export class Cluster {
     this.#forgetDrained();
   }
 
-  /** How many slots are with another server than the list says. */
+  /** The number of slots whose owner is not the one that the list assigns. */
   get lent(): number {
     let count = 0;
     for (let slot = 0; slot < this.owners.length; slot++) if (this.owners[slot] !== this.home[slot]) count++;
     return count;
   }
 
-  /** The server that owns the key `bytes[start, start + length)`. */
+  /** Returns the server that owns the key `bytes[start, start + length)`. */
   ownerOf(bytes: Uint8Array, start: number, length: number): Pool {
     return this.pools[this.owners[slotOf(bytes, start, length)]!]!;
   }
 
-  /** The server that owns a slot. */
+  /** Returns the server that owns a slot. */
   ownerOfSlot(slot: number): Pool {
     return this.pools[this.owners[slot]!]!;
   }
 
   /**
-   * Takes note that a request is being sent to the owner of a slot, and may write keys of it. A server that is down gets
-   * no request.
+   * Records that a request that may write keys of a slot is being sent to its owner. A server that is down gets no
+   * requests.
    */
   wrote(slot: number): void {
     if (this.loans.count > 0 && this.ownerOfSlot(slot).state !== "down") this.loans.end(slot);
   }
 
   /**
-   * Lends a connection to a server that nobody else uses.
+   * Lends a dedicated connection to a server.
    *
-   * @throws {ReplyError} when there is none
+   * @throws {ReplyError} when none is available
    */
   dedicate(pool: Pool, framing: Framing): DedicatedStream {
     try {
@@ -149,17 +153,17 @@ export class Cluster {
     }
   }
 
-  /** How many slots each server has, in the order of {@linkcode pools}. */
+  /** Returns the number of slots of each server, in the order of {@linkcode pools}. */
   countSlots(): Uint32Array {
     return countSlots(this.owners, this.pools.length);
   }
 
-  /** The first server in the order of `scan` whose tag is at least `tag`. */
+  /** Returns the first server in the order of `scan` whose tag is at least `tag`. */
   stopFrom(tag: number): Stop | undefined {
     return this.#stops.find((stop) => stop.tag >= tag);
   }
 
-  /** Ends what has waited too long, on servers that were removed too. To be called several times a second. */
+  /** Fails requests that have waited too long, also on removed servers. Must be called several times a second. */
   sweep(): void {
     for (const pool of this.pools) pool.sweep();
     for (const pool of this.#draining) pool.sweep();
@@ -170,14 +174,14 @@ export class Cluster {
     this.#draining = this.#draining.filter((pool) => !pool.closed);
   }
 
-  /** Closes all connections; what is in flight fails. */
+  /** Closes all connections. Requests in flight fail. */
   close(): void {
     for (const pool of [...this.pools, ...this.#draining]) pool.close();
     this.#draining = [];
   }
 }
 
-/** The same owners as positions in another list of servers, which has all that own something. */
+/** Returns the same owners as indexes in another list of servers, which contains all owners. */
 function reindex(owners: Uint16Array, from: readonly Pool[], to: readonly Pool[]): Uint16Array {
   const positions = from.map((pool) => to.indexOf(pool));
   return owners.map((position) => positions[position]!);

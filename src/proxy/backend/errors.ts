@@ -1,12 +1,12 @@
 /**
- * What a client is told when no reply came from a server, or none can.
+ * The errors that a client gets when a server has not replied, or cannot.
  *
  * @module
  */
 
 import type { ConnectionError, ReplyCode } from "../../errors.ts";
 
-/** The code that a client is given when no reply came from a server. Its message is the error's. */
+/** Returns the code of the error when a server has not replied. Its message is that of `error`. */
 export function codeOf(error: ConnectionError, repeatable: boolean): ReplyCode {
   return error.sent && !repeatable ? "UNKNOWN_OUTCOME" : "UNAVAILABLE";
 }

@@ -1,25 +1,26 @@
 /**
- * Which server each entry of the list leads to, by what the server says of itself, not by how its address is spelled.
+ * Finds out which server each entry of the list leads to, by what the server says of itself and not by its address.
  *
- * One server may have several addresses, and with two of them in the list it would be counted twice, and send each message
- * twice; and a list may name the proxy itself. So the first thing that the proxy asks on each connection, together with the
- * greeting, is `info server`. No request of a client is sent before that is answered. It costs no round trip, and nothing
- * later. What is refused is down, with the reason, as a server is that does not work: its requests fail, and nothing is
- * counted, sent or found twice.
+ * One server may have several addresses. With two of them in the list, it would be counted twice and receive each
+ * message twice. A list may also name the proxy itself. So the proxy sends `info server` first on each connection,
+ * together with the greeting. No request of a client is sent before its reply. This takes no additional round trip and
+ * costs nothing later. A refused entry is down with the reason, as a server that does not work: its requests fail, and
+ * nothing is counted, sent or found twice.
  *
- * | who answers | then |
+ * | the server that replies | result |
  * |---|---|
  * | the proxy itself | refused |
- * | another proxy | refused: its list may lead back here, or to servers that this list names too |
- * | a server that an earlier entry leads to | refused |
- * | a server that a later entry leads to | that entry is refused from now on, and this one connects once more |
+ * | another proxy | refused: its list may lead back here, or to servers of this list |
+ * | the server of an earlier entry | refused |
+ * | the server of a later entry | that entry is refused from now on, and this one connects once more |
  * | another server than on the entry's other connections | those are closed: an entry is one server at a time |
- * | one that has no run id (an old version, another kind of server) | taken; it cannot be told from others |
+ * | a server without a run id (an old version, another kind of server) | accepted; it cannot be distinguished from others |
  *
- * That the earlier entry stays, whichever connects first, lets all proxies with one list agree. It connects once more because
- * what the later entry has replied already must not be added to its own reply.
+ * The earlier entry stays, whichever connects first, so that all proxies with one list agree. It connects once more
+ * because earlier replies through the later entry must not be added to its own reply.
  *
- * A name that leads to several servers is no entry for one server: with each that answers, the connections to the other end.
+ * A name that leads to several servers is not an entry for one server: with each connection to another one, the earlier
+ * connections end.
  *
  * @module
  */
@@ -29,36 +30,38 @@ import type { Pool } from "../../route/pool.ts";
 
 const MOVED = "its address leads to another server now";
 
-/** What a server says of itself. */
+/** The identity of a server, as it reports it. */
 export interface Identity {
-  /** `undefined` when it has none. */
+  /** The run id; `undefined` when the server has none. */
   readonly runId: string | undefined;
   readonly isProxy: boolean;
 }
 
-/** Reads the text of `info server`. */
+/** Parses the text of `info server`. */
 export function parseIdentity(text: string): Identity {
   return { runId: /^run_id:([0-9A-Za-z]{1,64})\r?$/m.exec(text)?.[1], isProxy: /^role:proxy\r?$/m.test(text) };
 }
 
-/** What is needed of an entry's pool. */
+/** The part of a pool that an entry needs. */
 export type Entry = Pick<Pool, "address" | "expel" | "reconnect">;
 
-/** Who each entry is. One for a whole proxy. */
+/** The identity of each entry. A proxy has one object for all entries. */
 export class Identities {
   readonly #ownRunId: string;
   readonly #cluster: { readonly pools: readonly Entry[] };
   readonly #lose: (address: string, reason: string) => void;
-  /** The entries when somebody was admitted last. */
+  /** The entries at the last admission. */
   #pools: readonly Entry[] = [];
-  /** The run id that each entry had last, by its address. */
+  /** The last run id of each entry, by its address. */
   readonly #known = new Map<string, string>();
-  /** Why entries are refused, by their address. */
+  /** The reasons why entries are refused, by their address. */
   readonly #problems = new Map<string, string>();
 
   /**
-   * @param cluster has the servers in the order of the list
-   * @param lose ends those connections to a server that are not of its pool
+   * Creates the identities of a proxy.
+   *
+   * @param cluster the servers in the order of the list
+   * @param lose ends the connections to a server that do not belong to its pool
    */
   constructor(
     ownRunId: string,
@@ -70,13 +73,13 @@ export class Identities {
     this.#lose = lose;
   }
 
-  /** Whether the list is to blame for it that the server at `address` is down. */
+  /** Returns whether the server at `address` is down because of a mistake in the list. */
   isMistaken(address: string): boolean {
     return this.#problems.has(address);
   }
 
   /**
-   * Takes note of who has answered at `address`.
+   * Records the identity of the server that has replied at `address`.
    *
    * @throws {ConnectionError} when the connection must not be used; the message says why
    */
@@ -106,7 +109,7 @@ export class Identities {
     this.#lose(address, MOVED);
   }
 
-  /** Forgets entries that are no more. */
+  /** Forgets entries that do not exist any more. */
   #forgetOthers(pools: readonly Entry[]): void {
     if (pools === this.#pools) return;
     this.#pools = pools;

@@ -1,39 +1,46 @@
 /**
- * Slots change hands, with `--on-down remap`: to others while their server is down, back to it, and as the list says.
+ * Reassigns slots, with `--on-down remap`: to other servers while their server is down, back to it, and according to
+ * the list.
  *
- * A slot whose server is away is lent to the next by rendezvous among those that are up, and goes home when its server is
- * back. When it is lent depends on what is known of its server:
+ * A slot whose server is down is lent to the next server by rendezvous hashing, among those that are up, and returns
+ * when its server is back. When it is lent depends on what is known of its server:
  *
  * | the server | its slots are lent after |
  * |---|---|
- * | is gone: it refuses or resets connections, is somebody else, cannot be reached | `REMAP_DELAY_MS` |
- * | is silent: it may be busy, or be stopped for a moment | `REMAP_SILENT_MS`; its requests fail meanwhile |
+ * | is gone: it refuses or resets connections, is another program, or cannot be reached | `REMAP_DELAY_MS` |
+ * | is silent: it may be busy, or stopped for a moment | `REMAP_SILENT_MS`; its requests fail meanwhile |
  *
- * A server must not show a value that is older than what was written last. A stand-in may still have what it was written
- * the last time, so it is flushed of a slot before it gets it. The server that comes back has missed what was written
- * meanwhile: it is flushed of the slots that a stand-in was sent a write of, and gets all others as it left them, at once
- * (loans.ts). Reads, and being busy, so cost no server a key. A server that was off the list is flushed of all its slots,
- * since nobody kept count. Until a flush is done a slot stays where it is: with a server that is away, whose requests fail
- * at once, or with one that goes on.
+ * A server must never return a value older than the last write:
+ *
+ * - A stand-in may still have keys of an earlier loan, so it is flushed of a slot before it gets it.
+ * - A server that returns has missed the writes of the meantime. It is flushed of the slots to which a stand-in was
+ *   sent a write, and gets all other slots back immediately, with its own keys (loans.ts). So a server loses no key
+ *   because of reads, or because it was busy.
+ * - A server that was not in the list is flushed of all its slots, since its writes were not tracked.
+ *
+ * Until a flush is done, a slot stays with its server: with one that is down, whose requests fail immediately, or with
+ * one that continues to serve.
  *
  * ```text
- *   at home ── its server is away ──► the stand-in is flushed ──► lent ── its server is up again
- *      ▲     (requests fail at once)                                         │           │
+ *   at home ── its server is down ──► the stand-in is flushed ──► lent ── its server is up again
+ *      ▲   (requests fail immediately)                                       │           │
  *      ├──────────────────────── nothing was written ◄───────────────────────┘           │
  *      └── at home, the stand-in is flushed ◄── its server is flushed ◄── written ◄──────┘
  *                                          (requests go to the stand-in)
  * ```
  *
- * The last flush is for `keys` and `size`, which would count twice what was written here and there. All flushes of one
- * server come one after another, in small steps between its other requests (`flushslots`); all its keys have to be looked
- * at, which takes half a second a million.
+ * The last flush is for `keys` and `size`, which would count the keys of both servers. All flushes of one server run
+ * one after another, in small steps between its other requests (`flushslots`). A flush looks at all keys of the server,
+ * which takes half a second per million.
  *
- * What that cannot do: proxies do not talk to each other. While one of them has lent a slot and another has not, what is
- * written through one is not seen through the other; nor is what another one wrote to a stand-in, when a server comes back
- * that this one has written nothing in the place of. A proxy that is started when a server has been away, and is back,
- * does not know what it has missed. And a request whose outcome is unknown may still be on its way: one that a network, or
- * a server that is stopped, holds back for seconds, and delivers after all, is carried out then, be it a client's write or
- * a step of a flush.
+ * The limits of this design:
+ *
+ * - Proxies do not communicate. While one of them has lent a slot and another has not, a write through one is not
+ *   visible through the other. Nor is a write of another proxy to a stand-in visible when a server returns and this
+ *   proxy has written nothing meanwhile.
+ * - A proxy that starts after a server has returned does not know which writes that server has missed.
+ * - A request whose outcome is unknown may still be delivered by a network, or by a server that was stopped, after
+ *   seconds. It is then executed, whether it is a client's write or a step of a flush.
  *
  * @module
  */
@@ -49,22 +56,22 @@ import { standInsFor } from "../../route/slots.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Dialect } from "./dialect.ts";
 
-/** What happens, for the log. */
+/** Reports events, for the log. */
 export interface RemapReport {
-  /** A server serves so many slots more. */
+  /** Reports that a server serves `slots` more slots. */
   taken(address: string, slots: number, removedKeys: number): void;
-  /** A server could not be flushed, so that it takes no slots; it is tried again. */
+  /** Reports that a server could not be flushed and gets no slots. The flush is repeated. */
   refused(address: string, reason: string): void;
 }
 
-/** Since when a server is away, by the clock. */
+/** The time since which a server is down, by the clock. */
 interface Absence {
   readonly sinceMs: number;
-  /** Since when it is known that it is gone; `Infinity` while it may be silent only. */
+  /** The time since which it is known to be gone; `Infinity` while it may only be silent. */
   goneMs: number;
 }
 
-/** Lends slots and takes them back. */
+/** Lends slots and returns them. */
 export class Remap implements Flushable {
   scheduled = false;
   readonly #cluster: Cluster;
@@ -72,18 +79,22 @@ export class Remap implements Flushable {
   readonly #flushQueue: FlushQueue;
   readonly #clock: Clock;
   readonly #report: RemapReport;
-  /** Flushes under way: one a server at most. */
+  /** The flushes in progress, at most one for each server. */
   readonly #flushes = new Map<Pool, SlotFlush>();
-  /** Slots that a server has served in the place of another, and has to be flushed of. */
+  /** The slots that a server has served in the place of another, and of which it must be flushed. */
   readonly #leftovers = new Map<Pool, SlotSet>();
-  /** The servers that are away. */
+  /** The servers that are down. */
   readonly #absences = new Map<Pool, Absence>();
-  /** When flushing failed last. */
+  /** The time of the last failed flush of each server. */
   readonly #failedMs = new Map<Pool, number>();
-  /** What {@linkcode Remap.#target} has answered last, and to what. */
+  /** The last result of {@linkcode Remap.#target}, with its inputs. */
   #known: { home?: Uint16Array; serving: readonly boolean[]; target: Uint16Array };
 
-  /** @param dialect RESP */
+  /**
+   * Creates a remap of a cluster.
+   *
+   * @param dialect the dialect of RESP
+   */
   constructor(cluster: Cluster, dialect: Dialect, flushQueue: FlushQueue, clock: Clock, report: RemapReport) {
     this.#cluster = cluster;
     this.#dialect = dialect;
@@ -93,17 +104,20 @@ export class Remap implements Flushable {
     this.#known = { serving: [], target: cluster.home };
   }
 
-  /** To be called when the list of servers, or the state of one, has changed. It is acted on at the end of the turn. */
+  /** Reacts to a change of the list of servers, or of the state of one, at the end of the tick. */
   changed(): void {
     this.#flushQueue.schedule(this);
   }
 
-  /** Tries again what has failed, and lends what has been away for long enough. To be called several times a second. */
+  /**
+   * Repeats failed flushes, and lends the slots of servers that are down for long enough. Must be called several times
+   * a second.
+   */
   sweep(): void {
     if (this.#failedMs.size > 0 || this.#absences.size > 0) this.#flushQueue.schedule(this);
   }
 
-  /** Part of {@linkcode Flushable}: begins what is to be done now. */
+  /** Implements {@linkcode Flushable}: begins everything that is due. */
   flush(): void {
     const { pools, owners, members, loans } = this.#cluster;
     for (const known of [this.#leftovers, this.#failedMs, this.#absences]) {
@@ -134,7 +148,7 @@ export class Remap implements Flushable {
     if (pool.isGone) absence.goneMs = Math.min(absence.goneMs, nowMs);
   }
 
-  /** Whether a server's slots may be lent. */
+  /** Returns whether a server's slots may be lent. */
   #isLongAway(pool: Pool): boolean {
     const absence = this.#absences.get(pool);
     if (absence === undefined) return false;
@@ -143,7 +157,7 @@ export class Remap implements Flushable {
   }
 
   /**
-   * Lets servers have slots back that they have lent and nobody has written since, as they left them.
+   * Returns lent slots without writes to their servers, with their keys.
    *
    * @returns whether there were any
    */
@@ -154,7 +168,7 @@ export class Remap implements Flushable {
     const taken = new Map<Pool, number>();
     for (let slot = 0; slot < SLOTS_COUNT; slot++) {
       const pool = pools[target[slot]!]!;
-      // One that is being flushed might lose the keys after all.
+      // A server that is being flushed might still lose the keys.
       if (target[slot] === owners[slot] || !loans.isIntact(slot, pool)) continue;
       if (!canServe(pool) || this.#flushes.has(pool)) continue;
       loans.end(slot);
@@ -167,7 +181,10 @@ export class Remap implements Flushable {
     return true;
   }
 
-  /** Who is to serve each slot. Kept as long as nothing has changed, since it takes as long as reading a list does. */
+  /**
+   * Returns the server that should serve each slot. The result is kept while nothing changes, since computing it takes
+   * as long as reading a list.
+   */
   #target(): Uint16Array {
     const { pools, members, home } = this.#cluster;
     const serving = pools.slice(0, members.length).map((pool) => !this.#isLongAway(pool));
@@ -178,7 +195,7 @@ export class Remap implements Flushable {
     return target;
   }
 
-  /** What a server at a position is still to be flushed of, but for what it serves. */
+  /** Returns the slots of which a server must still be flushed, without those that it serves. */
   #leftoversOf(pool: Pool, position: number): SlotSet | undefined {
     const leftovers = this.#leftovers.get(pool);
     if (leftovers === undefined) return undefined;
@@ -190,7 +207,7 @@ export class Remap implements Flushable {
 
   #begin(pool: Pool, slots: SlotSet): void {
     const { loans } = this.#cluster;
-    // What is flushed is not as it was, even if the flush fails.
+    // A flush changes the slots, even if it fails.
     for (let slot = 0; slot < SLOTS_COUNT; slot++) {
       if (slots.has(slot) && loans.isIntact(slot, pool)) loans.end(slot);
     }
@@ -206,13 +223,13 @@ export class Remap implements Flushable {
 
   #fail(pool: Pool, slots: SlotSet, problem: string): void {
     setOf(this.#leftovers, pool).addAll(slots);
-    // That one has gone down is told already.
+    // The failure of this server is already logged.
     if (!canServe(pool)) return;
     if (!this.#failedMs.has(pool)) this.#report.refused(pool.address, problem);
     this.#failedMs.set(pool, this.#clock.nowMs);
   }
 
-  /** Lets a server have the slots that it was flushed of and is to serve. */
+  /** Assigns a server the slots of which it was flushed and which it should serve. */
   #handOver(pool: Pool, { slots, removed }: SlotFlush): void {
     this.#failedMs.delete(pool);
     const { pools, members, home, loans } = this.#cluster;
@@ -224,7 +241,7 @@ export class Remap implements Flushable {
       if (!slots.has(slot) || target[slot] !== position || owners[slot] === position) continue;
       const before = owners[slot]!;
       setOf(this.#leftovers, pools[before]!).add(slot);
-      // From now on whoever writes the slot ends the loan. What a stand-in has is of no use to it later.
+      // From now on a write to the slot ends the loan. The keys of a stand-in are of no use to it later.
       if (before < members.length && home[slot] === before) loans.lend(slot, pools[before]!);
       owners[slot] = position;
       taken++;
@@ -234,7 +251,7 @@ export class Remap implements Flushable {
     this.#report.taken(pool.address, taken, removed);
   }
 
-  /** Begins nothing more. */
+  /** Begins no more flushes. */
   close(): void {
     for (const flush of this.#flushes.values()) flush.cancel();
   }
@@ -250,7 +267,7 @@ function setOf(sets: Map<Pool, SlotSet>, pool: Pool): SlotSet {
   return set;
 }
 
-/** Slots, as `flushslots` takes them. */
+/** A set of slots, as a bitmap for `flushslots`. */
 class SlotSet {
   readonly bitmap = new Uint8Array(SLOT_BITMAP_BYTES);
   size = 0;
@@ -276,23 +293,28 @@ class SlotSet {
   }
 }
 
-/** The flush of one server of some slots: one request after another, until the server's cursor is at the end. */
+/** The flush of some slots of one server: one request after another, until the server's cursor is at the end. */
 class SlotFlush extends BackendRequest {
   readonly slots: SlotSet;
-  /** Keys removed so far. */
+  /** The number of keys removed so far. */
   removed = 0;
   readonly #pool: Pool;
   readonly #dialect: Dialect;
-  readonly #ownLane: RequestStream;
+  readonly #stream: RequestStream;
   readonly #done: (problem: string | undefined) => void;
   #isCancelled = false;
 
-  /** @param done called once with nothing when the server was flushed, else with why it was not; not after {@linkcode cancel} */
+  /**
+   * Creates a flush.
+   *
+   * @param done called once, without an argument when the server was flushed, or with the reason why it was not; not
+   * after {@linkcode cancel}
+   */
   constructor(pool: Pool, dialect: Dialect, slots: SlotSet, done: (problem: string | undefined) => void) {
     super();
     this.#pool = pool;
     this.#dialect = dialect;
-    this.#ownLane = new RequestStream(dialect);
+    this.#stream = new RequestStream(dialect);
     this.slots = slots;
     this.#done = done;
   }
@@ -301,14 +323,14 @@ class SlotFlush extends BackendRequest {
     this.#send(0);
   }
 
-  /** Sends no more requests; the one under way may still be carried out. */
+  /** Sends no more requests. The one in flight may still be executed. */
   cancel(): void {
     this.#isCancelled = true;
   }
 
   #send(cursor: number): void {
     const request = this.#dialect.request(["flushslots", String(cursor), this.slots.bitmap]);
-    this.#pool.send(this.#ownLane, this, request, 0, request.length);
+    this.#pool.send(this.#stream, this, request, 0, request.length);
   }
 
   override succeed(bytes: Uint8Array, start: number, end: number): void {
@@ -324,10 +346,10 @@ class SlotFlush extends BackendRequest {
   }
 
   /**
-   * Takes note of how many keys were removed, and answers the cursor to go on with.
+   * Adds the number of removed keys, and returns the cursor for the next request.
    *
    * @throws {ReplyError} when the server has refused
-   * @throws {ProtocolError} when it has answered something else
+   * @throws {ProtocolError} when the reply is invalid
    */
   #read(bytes: Uint8Array, start: number, end: number): number {
     if (!this.#dialect.grants(bytes, start)) throw this.#dialect.refusal(bytes, start, end);

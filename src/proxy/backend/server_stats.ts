@@ -1,12 +1,12 @@
 /**
- * What the servers say of themselves: keys and memory.
+ * Statistics of the servers: keys and memory.
  *
- * `info` is answered at once, so it tells what is known, and the servers are asked behind it. They are asked over the
- * connections that clients' requests take, and only while somebody looks: a proxy that nobody watches asks nothing.
+ * `info` replies immediately with the last known values, and then requests new ones. The requests use the same
+ * connections as clients' requests, and are sent only after `info`: a proxy without such a client requests nothing.
  *
  * ```text
- * info cluster  ──► what was answered last, with its age
- *               └─► each server that is up: info memory keyspace      unless it was asked a second ago or less
+ * info cluster  ──► the last reply of each server, with its age
+ *               └─► each server that is up: info memory keyspace      unless requested less than a second ago
  * ```
  *
  * @module
@@ -18,19 +18,19 @@ import type { Clock } from "../../route/flush_queue.ts";
 import type { Pool } from "../../route/pool.ts";
 import { type Dialect, readText } from "./dialect.ts";
 
-/** What is known of one server, as `info` tells it; all is `undefined` as long as it has not answered. */
+/** The statistics of one server, as `info` shows them; `undefined` until its first reply. */
 export interface ServerStatsFacts {
   readonly keys: number | undefined;
   readonly used_memory: number | undefined;
   readonly census_age_ms: number | undefined;
 }
 
-/** The answers of all servers. */
+/** The statistics of all servers. */
 export class ServerStats {
   readonly #dialect: Dialect;
   readonly #clock: Clock;
   readonly #request: Uint8Array;
-  readonly #questions = new WeakMap<Pool, StatsRequest>();
+  readonly #requests = new WeakMap<Pool, StatsRequest>();
 
   constructor(dialect: Dialect, clock: Clock) {
     this.#dialect = dialect;
@@ -38,35 +38,35 @@ export class ServerStats {
     this.#request = dialect.request(["info", "memory", "keyspace"]);
   }
 
-  /** Asks the servers that are up and whose answers are not fresh. */
+  /** Requests the statistics of the servers that are up, unless the last reply is recent. */
   refresh(pools: readonly Pool[]): void {
     for (const pool of pools) {
       if (pool.state !== "up") continue;
-      let request = this.#questions.get(pool);
-      if (request === undefined) this.#questions.set(pool, request = new StatsRequest(this.#dialect, this.#clock));
-      if (request.isOpen || this.#clock.nowMs - request.answeredMs < SERVER_STATS_FRESH_MS) continue;
+      let request = this.#requests.get(pool);
+      if (request === undefined) this.#requests.set(pool, request = new StatsRequest(this.#dialect, this.#clock));
+      if (request.isOpen || this.#clock.nowMs - request.repliedMs < SERVER_STATS_FRESH_MS) continue;
       request.isOpen = true;
-      pool.send(request.ownLane, request, this.#request, 0, this.#request.length);
+      pool.send(request.ownStream, request, this.#request, 0, this.#request.length);
     }
   }
 
-  /** What a server has answered last. */
+  /** Returns the last statistics of a server. */
   of(pool: Pool): ServerStatsFacts {
-    const request = this.#questions.get(pool);
+    const request = this.#requests.get(pool);
     return {
       keys: request?.keys,
       used_memory: request?.usedMemory,
-      census_age_ms: request?.keys === undefined ? undefined : Math.round(this.#clock.nowMs - request.answeredMs),
+      census_age_ms: request?.keys === undefined ? undefined : Math.round(this.#clock.nowMs - request.repliedMs),
     };
   }
 }
 
-/** The question to one server, asked time and again. */
+/** The request to one server, which is sent repeatedly. */
 class StatsRequest extends BackendRequest {
-  readonly ownLane: RequestStream;
-  /** Whether its answer is waited for. */
+  readonly ownStream: RequestStream;
+  /** Whether it waits for a reply. */
   isOpen = false;
-  answeredMs = -Infinity;
+  repliedMs = -Infinity;
   keys: number | undefined;
   usedMemory: number | undefined;
   readonly #dialect: Dialect;
@@ -74,7 +74,7 @@ class StatsRequest extends BackendRequest {
 
   constructor(dialect: Dialect, clock: Clock) {
     super();
-    this.ownLane = new RequestStream(dialect);
+    this.ownStream = new RequestStream(dialect);
     this.repeatable = true;
     this.#dialect = dialect;
     this.#clock = clock;
@@ -85,9 +85,9 @@ class StatsRequest extends BackendRequest {
     const text = readText(this.#dialect, bytes, start, end);
     const usedMemory = /^used_memory:([0-9]+)/m.exec(text)?.[1];
     if (usedMemory === undefined) return;
-    this.answeredMs = this.#clock.nowMs;
+    this.repliedMs = this.#clock.nowMs;
     this.usedMemory = Number(usedMemory);
-    // A server without keys has no line of them.
+    // A server without keys has no line for them.
     this.keys = Number(/^db0:keys=([0-9]+)/m.exec(text)?.[1] ?? 0);
   }
 

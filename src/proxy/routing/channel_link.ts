@@ -1,16 +1,16 @@
 /**
- * What a proxy listens to at one server, for all of its clients: one connection, whatever their number.
+ * The subscriptions of a proxy at one server, for all of its clients: one connection, regardless of their number.
  *
  * ```text
  * proxy   subscribe news       psubscribe n*        unsubscribe news
  * server  > subscribe news 1   > psubscribe n* 2    …   > message news hello   > pmessage n* news hello
  * ```
  *
- * It speaks RESP3, where what comes unasked is told apart from replies. The connection asks to be kept, so that the server lets
- * more wait for it than for a single client, and it asks every second of silence whether the server is there.
+ * The connection uses RESP3, in which messages can be distinguished from replies. It sends `client no-evict on`, so
+ * that the server lets more bytes wait for it than for a single client. After each second of silence it sends a ping.
  *
- * When the connection is lost it is made anew, at growing intervals, and all is subscribed again. What was published meanwhile
- * has not been heard, which those who listen have to know: {@linkcode Lost} is called.
+ * A lost connection is opened again, at growing intervals, and all subscriptions are repeated. Messages published
+ * meanwhile are missed. {@linkcode Lost} is called, so that the subscribers know.
  *
  * @module
  */
@@ -36,61 +36,61 @@ import { RespValueReader } from "../../wire/resp/reply_reader.ts";
 import type { Dialect } from "../backend/dialect.ts";
 
 const PUSH = 0x3e;
-/** Messages and those who get them that count between two looks at the clock, each about a tenth of a microsecond. */
+/** The number of messages and receivers between two looks at the clock. Each takes about a tenth of a microsecond. */
 const WORK_AT_ONCE_COUNT = 2_000;
-/** What a message counts beside those who get it. */
+/** The cost of a message besides its receivers, in receivers. */
 const MESSAGE_WORK_COUNT = 20;
-/** Subscriptions that are sent between two turns of the event loop. */
+/** The number of subscriptions that are sent in one task of the event loop. */
 const SENT_AT_ONCE_COUNT = 500;
 
 /**
- * Takes a message; `pattern` when it came by one. Its bytes are borrowed until return.
+ * Receives a message, with its `pattern` when it matched one. Its bytes are borrowed until return.
  *
- * @returns how many it was handed on to
+ * @returns the number of clients that received it
  */
 export type Hear = (pattern: Uint8Array | undefined, publication: Publication) => number;
 
 /** Called when the connection was lost: messages of these channels and patterns may have been missed. */
 export type Lost = (subscriptions: readonly Subscribed[], reason: string) => void;
 
-/** Called once: when the server has confirmed, or with why it has not. */
+/** Called once when the server has confirmed a subscription, or with the reason why it has not. */
 export type Confirmed = (error: ConnectionError | undefined) => void;
 
-/** A channel or pattern that is listened to, by its name as text of one character a byte. */
+/** A channel or pattern with a subscription, by its name as text with one character per byte. */
 export interface Subscribed {
   readonly text: string;
   readonly isPattern: boolean;
 }
 
 interface Subscription extends Subscribed, Indexed {
-  /** Whether the server was asked on the present connection. */
+  /** Whether the subscription was sent on the present connection. */
   isSent: boolean;
   isConfirmed: boolean;
-  /** Whether it is to end, and the server has not confirmed that yet. */
+  /** Whether it was unsubscribed and the server has not confirmed that yet. */
   isEnding: boolean;
   waiting: Confirmed[];
 }
 
-/** What a link needs. */
+/** The options of a link. */
 export interface ChannelLinkOptions {
-  /** `host:port` of the server. */
+  /** The address of the server, as `host:port`. */
   readonly address: string;
-  /** RESP3. */
+  /** The dialect of RESP3. */
   readonly dialect: Dialect;
   readonly clock: Clock;
   readonly slices: Slices;
-  /** Takes what is published. */
+  /** Receives the messages. */
   readonly hear: Hear;
   readonly lost: Lost;
 }
 
-/** One server's channels. */
+/** The subscriptions at one server, and their connection. */
 export class ChannelLink {
   readonly #options: ChannelLinkOptions;
   readonly #channels = new Map<string, Subscription>();
   readonly #patterns = new Map<string, Subscription>();
   readonly #index = new PatternIndex<Subscription>();
-  /** Those that somebody waits for. */
+  /** The subscriptions whose confirmation a client waits for. */
   readonly #awaited = new Set<Subscription>();
   readonly #abort = new AbortController();
   #serials = 0;
@@ -98,14 +98,14 @@ export class ChannelLink {
   #transport: Transport | undefined;
   #running = false;
   #written: Promise<void> = Promise.resolve();
-  /** Requests that are sent at the end of this step of the event loop. */
+  /** The requests that are sent at the end of this tick. */
   #outgoing: Uint8Array[] = [];
-  /** Requests that the server has not confirmed, and since when it is silent about them. */
+  /** The number of requests that the server has not confirmed. The next field is the time since which it is silent. */
   #unanswered = 0;
   #silentMs = 0;
-  /** Whether the server has answered what every connection begins with. */
+  /** Whether the server has replied to the first request of the connection. */
   #isGreeted = false;
-  /** Whether it was asked whether it is there, and has not answered that. */
+  /** Whether a ping was sent and has no reply yet. */
   #isPinging = false;
   #misses = 0;
   #endPause: (() => void) | undefined;
@@ -114,19 +114,21 @@ export class ChannelLink {
     this.#options = options;
   }
 
-  /** Whether there is anything that the server may take this for listening to. */
+  /** Whether the server may count any subscription of this connection. */
   get isUsed(): boolean {
     return this.#channels.size + this.#patterns.size > 0;
   }
 
-  /** Whether messages of a channel are heard by its name; the server counts this connection once then. */
+  /**
+   * Returns whether a channel has a confirmed subscription by its name. The server then counts this connection once.
+   */
   hears(channel: Uint8Array): boolean {
     return this.#channels.get(binaryText(channel, 0, channel.length))?.isConfirmed ?? false;
   }
 
   /**
-   * Begins to look for the patterns that a channel is heard by; nothing when there are none. The server counts this connection
-   * once for each that is confirmed.
+   * Begins a search for the patterns that match a channel, or returns `undefined` when there are none. The server
+   * counts this connection once for each confirmed one.
    */
   search(channel: Uint8Array): PatternSearch<Subscribed & Indexed & { readonly isConfirmed: boolean }> | undefined {
     return this.#index.size === 0 ? undefined : this.#index.search(channel);
@@ -136,7 +138,7 @@ export class ChannelLink {
     return isPattern ? this.#patterns : this.#channels;
   }
 
-  /** Listens to a channel or a pattern, if it does not do so yet. */
+  /** Subscribes to a channel or a pattern, unless the link has already done so. */
   subscribe(text: string, isPattern: boolean, confirmed: Confirmed): void {
     const known = this.#tableOf(isPattern).get(text);
     if (known !== undefined && known.isConfirmed && !known.isEnding) return confirmed(undefined);
@@ -144,11 +146,15 @@ export class ChannelLink {
     subscription.waiting.push(confirmed);
     this.#awaited.add(subscription);
     if (!this.#running) this.#run();
-    // Somebody waits: then it is tried at once.
+    // A client waits, so the link connects immediately.
     this.#endPause?.();
   }
 
-  /** @param ending what is in its place and is ending: who waits for that waits for the new one */
+  /**
+   * Adds a subscription.
+   *
+   * @param ending the ending subscription of the same name; its waiting clients wait for the new one
+   */
   #begin(text: string, isPattern: boolean, ending: Subscription | undefined): Subscription {
     if (ending !== undefined) this.#forget(ending);
     const subscription: Subscription = {
@@ -167,13 +173,13 @@ export class ChannelLink {
     return subscription;
   }
 
-  /** Listens to it no more. */
+  /** Unsubscribes from a channel or a pattern. */
   unsubscribe(text: string, isPattern: boolean): void {
     const subscription = this.#tableOf(isPattern).get(text);
     if (subscription === undefined || subscription.isEnding) return;
     if (!subscription.isSent) {
       this.#forget(subscription);
-      // It is listened to elsewhere: who waits for it need not know.
+      // Another link subscribes to it, so the waiting clients need no error.
       return this.#tell(subscription, undefined);
     }
     subscription.isEnding = true;
@@ -193,7 +199,7 @@ export class ChannelLink {
     subscription.isConfirmed = isConfirmed;
   }
 
-  /** Tells those who wait for a subscription. */
+  /** Calls the clients that wait for a subscription. */
   #tell(subscription: Subscription, error: ConnectionError | undefined): void {
     const { waiting } = subscription;
     if (waiting.length === 0) return;
@@ -203,8 +209,8 @@ export class ChannelLink {
   }
 
   /**
-   * Looks after a server that is silent. Who waits for a confirmation is told so after `timeoutMs`. The connection goes on as
-   * long as messages may come on it: those of others would be lost. To be called several times a second.
+   * Watches over a silent server. Clients that wait for a confirmation get an error after `timeoutMs`. The connection
+   * stays open while messages may arrive on it, since others would lose theirs. Must be called several times a second.
    */
   sweep(timeoutMs: number): void {
     const { clock: { nowMs }, dialect } = this.#options;
@@ -227,7 +233,7 @@ export class ChannelLink {
     }
   }
 
-  /** Gives the connection up. */
+  /** Closes the connection. */
   #cut(reason: string): void {
     const transport = this.#transport;
     this.#transport = undefined;
@@ -235,12 +241,12 @@ export class ChannelLink {
     transport?.close();
   }
 
-  /** Gives the connection up, if there is one, and makes another. Who has listened on it may have missed messages. */
+  /** Closes the connection, if there is one, and opens another. Its subscribers may have missed messages. */
   lose(reason: string): void {
     if (this.#transport !== undefined) this.#cut(reason);
   }
 
-  /** Listens to nothing any more. */
+  /** Ends all subscriptions. */
   close(reason: string): void {
     for (const subscription of [...this.#channels.values(), ...this.#patterns.values()]) {
       this.#forget(subscription);
@@ -251,7 +257,7 @@ export class ChannelLink {
     this.#endPause?.();
   }
 
-  /** Connects as long as there is something to listen to. A connection once made is kept, for what comes next. */
+  /** Connects while there are subscriptions. An open connection is kept for later ones. */
   async #run(): Promise<void> {
     const { dialect, address } = this.#options;
     this.#running = true;
@@ -282,7 +288,7 @@ export class ChannelLink {
     this.#isGreeted = this.#isPinging = false;
     this.#silentMs = clock.nowMs;
     this.#sendBytes(dialect.request(["client", "no-evict", "on"]));
-    // Its answer is of no interest: servers of another kind may know no such command.
+    // The reply is ignored: servers of other kinds may not have this command.
     this.#unanswered = 0;
     this.#askAll(transport);
     const measure = dialect.measure();
@@ -294,7 +300,7 @@ export class ChannelLink {
         const { buffer, start, end } = transport;
         size = measure.size(buffer, start, end);
         if (size >= LONG_FRAME_BYTES) {
-          // A long message goes on in the buffer that it has come in.
+          // A long message stays in the buffer in which it has arrived.
           work += this.#take(transport.detach(start + size), start, start + size, true);
         } else {
           if (size > 0) work += MESSAGE_WORK_COUNT + this.#take(buffer, start, start + size);
@@ -308,12 +314,12 @@ export class ChannelLink {
         if (this.#transport !== transport) return;
       }
       if (!transport.makeRoom(measure.needed)) throw new Error("its message is longer than there is memory for");
-      // Reads that need not wait follow each other without a turn of the event loop: so may those of a long message.
+      // Reads that need not wait follow each other in one task of the event loop, as may those of a long message.
       if (measure.needed > 0 && this.#options.slices.isTurnLong) await this.#options.slices.readTurn();
     } while (await transport.fill());
   }
 
-  /** Asks the server for all that it was not asked for yet, some at a time. */
+  /** Sends the subscriptions that were not sent yet, some at a time. */
   async #askAll(transport: Transport): Promise<void> {
     let count = 0;
     for (const table of [this.#channels, this.#patterns]) {
@@ -342,7 +348,7 @@ export class ChannelLink {
     if (this.#outgoing.push(request) === 1) queueMicrotask(() => this.#writeOutgoing());
   }
 
-  /** Writes what one step of the event loop has asked for at once. */
+  /** Writes the requests of one tick in one write. */
   #writeOutgoing(): void {
     const transport = this.#transport;
     const requests = this.#outgoing;
@@ -358,9 +364,10 @@ export class ChannelLink {
   }
 
   /**
-   * Takes what the server says, at `bytes[start, end)`; to how many a message was handed on.
+   * Handles what the server sends, at `bytes[start, end)`.
    *
    * @param isOwned whether the bytes never change from now on
+   * @returns the number of clients that received a message
    */
   #take(bytes: Uint8Array, start: number, end: number, isOwned = false): number {
     if (bytes[start] !== PUSH) {
@@ -399,7 +406,7 @@ export class ChannelLink {
     return 0;
   }
 
-  /** Takes what is no message: the answer to what every connection begins with, to `ping`, or the refusal of a subscription. */
+  /** Handles everything but pushes: the reply to the first request or to `ping`, or the refusal of a subscription. */
   #takeReply(bytes: Uint8Array, start: number, end: number): void {
     const { dialect } = this.#options;
     if (!this.#isGreeted) {
@@ -407,12 +414,12 @@ export class ChannelLink {
       return;
     }
     this.#unanswered--;
-    // A server that refuses even that, since it is busy or cannot save, is there all the same.
+    // A server that refuses a ping, since it is busy or cannot save, still works.
     const isAnswerToPing = this.#isPinging;
     this.#isPinging = false;
     if (isAnswerToPing || dialect.grants(bytes, start)) return;
     const refusal = dialect.refusal(bytes, start, end);
-    // Where others listen on this connection it goes on for them.
+    // If the connection has other subscriptions, it stays open for them.
     if (this.#confirmedCount === 0) throw refusal;
     const error = this.#error(`${refusal.code} ${refusal.message}`);
     for (const subscription of [...this.#awaited]) this.#tell(subscription, error);
@@ -423,7 +430,7 @@ export class ChannelLink {
     this.#unanswered--;
     const subscription = this.#tableOf(isPattern).get(binaryText(name, 0, name.length));
     if (subscription === undefined) return;
-    // One that is ending was confirmed before, or is listened to elsewhere: who waits for it need not know.
+    // An ending subscription was confirmed before, or another link has it: the waiting clients need no error.
     if (!subscription.isEnding) this.#setConfirmed(subscription, true);
     this.#tell(subscription, undefined);
   }
@@ -435,7 +442,7 @@ export class ChannelLink {
     if (subscription?.isEnding) this.#forget(subscription);
   }
 
-  /** Nothing is heard any more: who waits for the first time is told so, and who has listened. */
+  /** Ends all confirmed subscriptions, and reports an error to the clients that wait and to the subscribers. */
   #fail(reason: string): void {
     const error = this.#error(reason);
     const lost: Subscription[] = [];
@@ -471,7 +478,11 @@ export class ChannelLink {
 
 const NO_BYTES = new Uint8Array(0);
 
-/** @param isOwned whether the bytes never change: then a long message is not copied. The end of its line stands behind it. */
+/**
+ * Returns a message as it is passed on.
+ *
+ * @param isOwned whether the bytes never change; a long message is then not copied. Its line end is after it
+ */
 function publicationOf(channel: Uint8Array, message: Uint8Array, isOwned: boolean): Publication {
   if (!isOwned) return new Publication(channel, message);
   return new Publication(channel, message, new Uint8Array(message.buffer, message.byteOffset, message.length + 2));

@@ -1,18 +1,18 @@
 /**
- * A request whose reply nobody needs: one behind it on the same connection tells whether it was lost.
+ * A request whose reply is not needed: a later request on the same connection shows whether it was lost.
  *
  * @module
  */
 
 import { BackendRequest } from "../../route/backend_request.ts";
 
-/** Its exchange. */
+/** A request that ignores its outcome. */
 export class DiscardReply extends BackendRequest {
   override succeed(): void {
-    // See the module's comment.
+    // The reply is not needed.
   }
 
   override fail(): void {
-    // See the module's comment.
+    // A later request on the same connection fails as well.
   }
 }

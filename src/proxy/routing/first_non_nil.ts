@@ -1,5 +1,5 @@
 /**
- * A request that any server can answer, and that the next one is asked when one has nothing.
+ * A request that any server can execute. It is sent to the next server when one replies nil.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { BackendRequest } from "../../route/backend_request.ts";
 import type { Pool } from "../../route/pool.ts";
 import type { PendingReply } from "../client/client_link.ts";
 
-/** Such a request. */
+/** A request that is sent to one server after another, until a reply is not nil. */
 export class FirstNonNil extends BackendRequest {
   readonly #pending: PendingReply;
   readonly #pools: readonly Pool[];
@@ -17,7 +17,9 @@ export class FirstNonNil extends BackendRequest {
   #next = 0;
 
   /**
-   * @param pools in the order in which they are asked
+   * Creates the request.
+   *
+   * @param pools the servers, in the order of the requests
    * @param bytes the request, owned
    */
   constructor(pending: PendingReply, pools: readonly Pool[], bytes: Uint8Array) {
@@ -28,7 +30,7 @@ export class FirstNonNil extends BackendRequest {
     this.repeatable = true;
   }
 
-  /** Asks the next server. */
+  /** Sends the request to the next server. */
   ask(): void {
     this.#pending.link.streams.send(this.#pools[this.#next++]!, this, this.#bytes, 0, this.#bytes.length);
   }

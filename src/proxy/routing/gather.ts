@@ -1,9 +1,9 @@
 /**
- * One command that several servers carry out: its parts, and the reply made of theirs.
+ * One command that several servers execute: its parts, and the reply that is joined from theirs.
  *
- * The reply is made when the last part is settled, whichever way. If one of them was refused, the whole command is,
- * and the client is never given a part as if it were the whole; where others had carried out their part of a write, the
- * refusal says so.
+ * The reply is joined when the last part is settled, successfully or not. If a server refuses its part, the whole
+ * command is refused, and the client never gets a part as if it were the whole. If other servers have executed their
+ * part of a write, the error says so.
  *
  * @module
  */
@@ -17,13 +17,13 @@ import type { Dialect } from "../backend/dialect.ts";
 import { codeOf } from "../backend/errors.ts";
 import type { JoinedPart } from "./join.ts";
 
-/** What one server is asked. */
+/** The request to one server. */
 export class Part extends BackendRequest {
-  /** Its reply, when it granted the request. */
+  /** The reply, if the server has granted the request. */
   reply: Uint8Array<ArrayBuffer> | undefined;
-  /** Bytes of a long one, which are charged to the client. */
+  /** The size of a long reply, which is charged to the client, in bytes. */
   chargedBytes = 0;
-  /** Why there is none. */
+  /** The reason why there is no reply. */
   refusal: ReplyError | undefined;
   readonly #gather: Gather;
 
@@ -54,7 +54,7 @@ export class Part extends BackendRequest {
     gather.settle();
   }
 
-  /** Lets go of the reply. */
+  /** Releases the reply. */
   free(): void {
     this.#gather.account.release(Held.Reply, this.chargedBytes);
     if (this.reply !== undefined) freeBuffer(this.reply);
@@ -71,19 +71,21 @@ export class Part extends BackendRequest {
 /** The parts of one command. */
 export class Gather {
   readonly parts: Part[] = [];
-  /** What the replies are in. */
+  /** The dialect of the replies. */
   readonly dialect: Dialect;
-  /** Of the client: it is charged for long replies until they are joined. */
+  /** The client's account, which is charged for long replies until they are joined. */
   readonly account: ClientAccount;
   readonly #writes: boolean;
   readonly #finish: (gather: Gather) => void;
-  /** Parts not settled, and one more until all are sent. */
+  /** The number of unsettled parts, plus one until all are sent. */
   #open = 1;
 
   /**
-   * @param dialect of the client
+   * Creates a command without parts.
+   *
+   * @param dialect the dialect of the client
    * @param writes whether the command may change data
-   * @param account of the client
+   * @param account the account of the client
    * @param finish called once, when all parts are settled and {@linkcode sent} was called
    */
   constructor(dialect: Dialect, writes: boolean, account: ClientAccount, finish: (gather: Gather) => void) {
@@ -101,30 +103,30 @@ export class Gather {
     return part;
   }
 
-  /** Says that all parts are sent. */
+  /** Records that all parts are sent. */
   sent(): void {
     this.settle();
   }
 
-  /** Bytes of all replies. */
+  /** The size of all replies, in bytes. */
   get size(): number {
     let size = 0;
     for (const { reply } of this.parts) size += reply?.length ?? 0;
     return size;
   }
 
-  /** Lets go of the replies. */
+  /** Releases the replies. */
   free(): void {
     for (const part of this.parts) part.free();
   }
 
-  /** Takes note that one part is settled. */
+  /** Records that one part is settled. */
   settle(): void {
     if (--this.#open === 0) this.#finish(this);
   }
 
   /**
-   * The replies in the order of the parts.
+   * Returns the replies in the order of the parts.
    *
    * @throws {ReplyError} when a part was refused
    */
@@ -133,7 +135,7 @@ export class Gather {
     let refusal: ReplyError | undefined;
     for (const { reply, refusal: reason } of this.parts) {
       if (reply !== undefined) granted.push({ bytes: reply, reader: this.dialect.values(reply, 0, reply.length) });
-      // Of several refusals the one that leaves most in doubt counts.
+      // Of several refusals, an unknown outcome has precedence.
       else if (refusal === undefined || reason!.code === "UNKNOWN_OUTCOME") refusal = reason!;
     }
     if (refusal === undefined) return granted;

@@ -1,6 +1,6 @@
 /**
- * Makes one reply of several servers' replies, without decoding what the clients stored: arrays are joined by copying
- * their items as they stand. Long ones are joined in steps, between which other clients' requests are routed.
+ * Joins the replies of several servers into one, without decoding the stored values: the items of arrays are copied
+ * unchanged. Long arrays are joined in steps, between which other clients' requests are routed.
  *
  * @module
  */
@@ -16,7 +16,7 @@ export interface JoinedPart {
   readonly reader: ValueReader;
 }
 
-/** Answers the sum of integers. */
+/** Writes the sum of integers. */
 // deno-lint-ignore require-yield -- there is one number a server
 export function* joinSums(parts: readonly JoinedPart[], reply: Reply): ReplySteps {
   let sum = 0n;
@@ -24,13 +24,13 @@ export function* joinSums(parts: readonly JoinedPart[], reply: Reply): ReplyStep
   reply.integer64(sum);
 }
 
-/** How replies are joined, in steps. */
+/** Joins replies in steps. */
 export type Join = (parts: readonly JoinedPart[], reply: Reply) => ReplySteps;
 
-/** What passing over an item takes, in bytes that are copied in the same time. */
+/** The cost of passing over an item, in bytes that are copied in the same time. */
 const ITEM_BYTES = STEP_BYTES / STEP_ITEMS_COUNT;
 
-/** Answers all items of several arrays, one array behind another. */
+/** Writes all items of several arrays, one array after another. */
 export function* joinArrays(parts: readonly JoinedPart[], reply: Reply): ReplySteps {
   let count = 0;
   for (const { reader } of parts) count += reader.array();
@@ -39,9 +39,9 @@ export function* joinArrays(parts: readonly JoinedPart[], reply: Reply): ReplySt
 }
 
 /**
- * Answers the items of several arrays in the order asked.
+ * Writes the items of several arrays in the order of the request.
  *
- * @param partOf for each item which array it is the next item of
+ * @param partOf the number of the array that has each item next
  */
 export function* joinValues(parts: readonly JoinedPart[], partOf: Uint16Array, reply: Reply): ReplySteps {
   for (const { reader } of parts) reader.array();
@@ -61,7 +61,7 @@ export function* joinValues(parts: readonly JoinedPart[], partOf: Uint16Array, r
   }
 }
 
-/** Appends `bytes[start, end)` as it is. */
+/** Appends `bytes[start, end)` unchanged. */
 export function* copyRaw(bytes: Uint8Array, start: number, end: number, reply: Reply): ReplySteps {
   for (let from = start; from < end; from += STEP_BYTES) {
     reply.raw(bytes, from, Math.min(STEP_BYTES, end - from));
@@ -69,7 +69,7 @@ export function* copyRaw(bytes: Uint8Array, start: number, end: number, reply: R
   }
 }
 
-/** Answers `OK`, as every server did. */
+/** Writes `OK`, as every server did. */
 // deno-lint-ignore require-yield -- there is nothing to join
 export function* joinStatuses(_parts: readonly JoinedPart[], reply: Reply): ReplySteps {
   reply.ok();

@@ -1,5 +1,5 @@
 /**
- * The slots of the keys of a request that has very many, found in steps: each takes 30 ns, a million of them 30 ms.
+ * Finds the slots of the keys of a request with very many keys, in steps: a key takes 30 ns, a million keys 30 ms.
  *
  * @module
  */
@@ -10,16 +10,16 @@ import { LONG_ARGUMENTS_COUNT, SLOTS_COUNT, STEP_ITEMS_COUNT } from "../../limit
 import type { Request } from "../../wire/request.ts";
 import { crossSlot, hasWholePairs } from "./shared_slot.ts";
 
-/** Whether a request may have more keys than are looked at in one step. */
+/** Returns whether a request may have more keys than one step looks at. */
 export function hasManyKeys({ firstKey, lastKey }: CommandSpecification, { count }: Request): boolean {
   return count > LONG_ARGUMENTS_COUNT && firstKey > 0 && lastKey < 0;
 }
 
-/** The slots of all keys of one request. Borrows the request until all are found. */
+/** The slots of all keys of one request. It borrows the request until all are found. */
 export class KeySlots {
-  /** The slot of each key, in the order asked. */
+  /** The slot of each key, in the order of the request. */
   readonly slots: Uint16Array;
-  /** Whether a slot has a key: one byte a slot. */
+  /** Whether each slot has a key, as one byte per slot. */
   readonly isUsed = new Uint8Array(SLOTS_COUNT);
   readonly #request: Request;
   readonly #firstKey: number;
@@ -28,7 +28,11 @@ export class KeySlots {
   #isShared = true;
   readonly #hasWholePairs: boolean;
 
-  /** @param specification of a command that {@linkcode hasManyKeys} */
+  /**
+   * Creates the slots of a request, of which none is found yet.
+   *
+   * @param specification the row of a command that {@linkcode hasManyKeys}
+   */
   constructor(specification: CommandSpecification, request: Request) {
     const { firstKey, lastKey, keyStep } = specification;
     this.#hasWholePairs = hasWholePairs(specification, request);
@@ -55,10 +59,10 @@ export class KeySlots {
   }
 
   /**
-   * The slot of all keys.
+   * Returns the slot of all keys.
    *
-   * @param isQueued whether they are of a transaction
-   * @throws {ReplyError} when they do not share one
+   * @param isQueued whether the keys belong to a transaction
+   * @throws {ReplyError} when the keys are in several slots
    */
   shared(isQueued = false): number {
     if (!this.#isShared && this.#hasWholePairs) throw crossSlot(isQueued);

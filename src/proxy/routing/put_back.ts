@@ -1,15 +1,15 @@
 /**
- * Puts an element back that a server took out of a list for a client that had gone by then.
+ * Puts back an element that a server removed from a list for a client that had disconnected by then.
  *
  * ```text
  * client   blpop q 0 ─► …  end of the connection
- * proxy                                 [q, x] comes ─► nobody is there ─► lpush q x
+ * proxy                                 [q, x] arrives ─► no client is there ─► lpush q x
  * server   blpop q 0 ─► …  rpush q x ─► [q, x]
  * ```
  *
- * It goes to the end of the list that it came from. For a moment it is not there, and what others took meanwhile came out
- * before it; the key has no TTL if the element was its only one. An element that was moved to another list (`blmove`) is
- * there, as if its client had left a moment later.
+ * The element returns to its end of the list. For a moment it is absent, and elements that others took meanwhile came
+ * out before it. If it was the only element, the key has no TTL any more. An element that was moved to another list
+ * (`blmove`) stays there, as if its client had disconnected a moment later.
  *
  * @module
  */
@@ -21,10 +21,10 @@ import type { ValueReader } from "../../wire/reply_reader.ts";
 import type { Dialect } from "../backend/dialect.ts";
 
 /**
- * Composes the request that puts back what the reply at `bytes[start, end)` brings.
+ * Composes the request that puts back the element of the reply at `bytes[start, end)`.
  *
- * @param undoneBy the command that does so
- * @returns `undefined` when the reply is no key and element
+ * @param undoneBy the name of the command that puts it back
+ * @returns `undefined` when the reply is not a key and an element
  */
 export function composePutBack(
   dialect: Dialect,
@@ -55,7 +55,11 @@ export class PutBackRequest extends BackendRequest {
   readonly #dialect: Dialect;
   readonly #done: (problem: string | undefined) => void;
 
-  /** @param done called once, with the reason when the element may be lost */
+  /**
+   * Creates the request.
+   *
+   * @param done called once, with the reason when the element may be lost
+   */
   constructor(dialect: Dialect, done: (problem: string | undefined) => void) {
     super();
     this.#dialect = dialect;

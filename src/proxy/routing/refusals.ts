@@ -1,5 +1,5 @@
 /**
- * The refusals of a proxy for requests that a server accepts. The rows of the commands have the reasons.
+ * Commands that a proxy refuses although a server does not. The rows of the commands contain the reasons.
  *
  * @module
  */
@@ -8,13 +8,13 @@ import type { CommandSpecification } from "../../catalog/specification.ts";
 import { ReplyError } from "../../errors.ts";
 import type { Request } from "../../wire/request.ts";
 
-/** Returns the refusal of a command that no proxy can carry out. */
+/** Returns the error for a command that no proxy can execute. */
 export function cannotBeUsed(request: Request, reason: string): ReplyError {
   return new ReplyError("ERR", `'${request.text(0).toLowerCase()}' cannot be used through the proxy: ${reason}`);
 }
 
 /**
- * Refuses what a row says that a proxy refuses.
+ * Throws if the row of the command says that a proxy refuses it.
  *
  * @throws {ReplyError}
  */

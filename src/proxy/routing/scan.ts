@@ -1,9 +1,9 @@
 /**
- * `scan` over all servers, one after another; see proxy/backend/scan_cursor.ts for the cursors.
+ * Runs `scan` over all servers, one after another; proxy/backend/scan_cursor.ts defines the cursors.
  *
- * Each request goes to one server. When that one has come to its end, the reply's cursor names the next server at
- * position 0, and the last server's end is the end of all. Which server is next is looked up when the reply has come,
- * so servers that join or leave during a scan are taken into account.
+ * Each request is sent to one server. When that server has reached its end, the reply's cursor names the next server at
+ * position 0. The end of the last server is the end of the scan. The next server is looked up when the reply arrives,
+ * so that servers that join or leave during a scan are included.
  *
  * @module
  */
@@ -21,7 +21,7 @@ import type { Dialect } from "../backend/dialect.ts";
 import { codeOf } from "../backend/errors.ts";
 import { encodeCursor, isPosition, positionOf, tagOf } from "../backend/scan_cursor.ts";
 
-/** Where to go on. */
+/** The server and the position at which a scan continues. */
 export interface ScanStep {
   readonly stop: Stop;
   /** The server's own cursor. */
@@ -29,10 +29,10 @@ export interface ScanStep {
 }
 
 /**
- * The server that a client's cursor asks for.
+ * Returns the server and position that a client's cursor names.
  *
- * @returns `undefined` when there is none left
- * @throws {ReplyError} when argument 1 is no cursor
+ * @returns `undefined` when there is no more server
+ * @throws {ReplyError} when argument 1 is not a cursor
  */
 export function findStep(cluster: Cluster, request: Request): ScanStep | undefined {
   const cursor = scanCursor(request);
@@ -42,7 +42,7 @@ export function findStep(cluster: Cluster, request: Request): ScanStep | undefin
   return { stop, position: stop.tag === tag ? positionOf(cursor) : 0 };
 }
 
-/** Argument 1 as a cursor. One of more than 53 bits is rounded: it is none of ours, and names no server. */
+/** Returns argument 1 as a cursor. One of more than 53 bits is not ours: it is rounded, and names no server. */
 function scanCursor(request: Request): number {
   const cursor = request.integer(1);
   if (cursor >= 0) return cursor;
@@ -59,22 +59,22 @@ export function composeScan(request: Request, position: number, composer: Reques
   composer.end();
 }
 
-/** Answers an empty last part. */
+/** Writes an empty last part. */
 export function writeEnd(reply: Reply): void {
   reply.array(2);
   reply.text("0");
   reply.array(0);
 }
 
-/** What the exchange below tells its owner. */
+/** The owner of a request to one server. */
 export interface ScanOwner {
-  /** Takes the reply frame at `bytes[start, end)` as it is. */
+  /** Forwards the reply frame at `bytes[start, end)` unchanged. */
   forward(bytes: Uint8Array, start: number, end: number): void;
-  /** Answers what `write` says. */
+  /** Replies with what `write` writes. */
   answer(write: (reply: Reply) => void): void;
 }
 
-/** One server's part of a scan. */
+/** The request to one server of a scan. */
 export class ScanRequest extends BackendRequest {
   readonly #cluster: Cluster;
   readonly #tag: number;
@@ -95,7 +95,7 @@ export class ScanRequest extends BackendRequest {
     this.#owner.answer((reply) => this.#translate(bytes, start, end, reply));
   }
 
-  /** Replaces the server's cursor by one of ours; the keys are copied as they stand. */
+  /** Replaces the server's cursor by the proxy's, and copies the keys unchanged. */
   #translate(bytes: Uint8Array, start: number, end: number, reply: Reply): void {
     const reader = this.#dialect.values(bytes, start, end);
     if (reader.array() !== 2) throw new ProtocolError("Cannot read a reply to scan: expected a cursor and keys");

@@ -3,12 +3,13 @@
  *
  * ```text
  * mget a b c d    a, c owned by X, b by Y, d by Z
- * partOf          [ 0, 1, 0, 2 ]           which part each key went to, in the order asked
+ * partOf          [ 0, 1, 0, 2 ]           the part of each key, in the order of the request
  * requests        X: mget a c   Y: mget b   Z: mget d
  * ```
  *
- * Keys keep their order within a part. A chain of positions per part (`next`) lets each part be composed in one walk
- * over its own keys, so a request of a million keys costs one pass, whatever the number of servers.
+ * Keys keep their order within a part. The keys of a part are chained by their positions (`next`), so that each part is
+ * composed in one pass over its own keys. A request of a million keys takes one pass, regardless of the number of
+ * servers.
  *
  * A long request is split in steps, between which other clients' requests are routed.
  *
@@ -23,9 +24,9 @@ import type { Request } from "../../wire/request.ts";
 import type { RequestWriter } from "../../wire/request_writer.ts";
 import type { Cluster } from "../backend/cluster.ts";
 
-/** Most bytes that any protocol puts around an argument: `$`, ten digits and two line ends. */
+/** The most bytes that any protocol adds to an argument: `$`, ten digits and two line ends. */
 const ARGUMENT_OVERHEAD_MAX_BYTES = 16;
-/** What composing an argument takes, in bytes that are copied in the same time. */
+/** The cost of composing an argument, in bytes that are copied in the same time. */
 const ARGUMENT_BYTES = STEP_BYTES / STEP_ITEMS_COUNT;
 
 /** One part: the server and a chain of key numbers. */
@@ -34,13 +35,13 @@ interface Share {
   first: number;
   last: number;
   count: number;
-  /** What its arguments take, rounded up. */
+  /** The size of its arguments, rounded up, in bytes. */
   size: number;
 }
 
-/** The keys of a request, by owner. Borrows the request. */
+/** The keys of a request, by owner. It borrows the request. */
 export class Split {
-  /** For each key, in the order asked, the number of its part. */
+  /** The number of the part of each key, in the order of the request. */
   readonly partOf: Uint16Array;
   readonly #cluster: Cluster;
   readonly #shares: Share[] = [];
@@ -50,12 +51,15 @@ export class Split {
   readonly #firstKey: number;
   readonly #keyStep: number;
   readonly #slots: Uint16Array | undefined;
-  /** How many keys are assigned to parts. */
+  /** The number of keys that are assigned to parts. */
   #assigned = 0;
 
   /**
-   * @param request whose keys are complete: their number, and the values between them, were checked
-   * @param slots the slot of each key, where the keys are to be assigned by {@linkcode assignSome}; else all are at once
+   * Creates a split.
+   *
+   * @param request a request with complete keys: their number, and the values between them, were checked
+   * @param slots the slot of each key, if the keys are to be assigned by {@linkcode assignSome}; otherwise all are
+   * assigned immediately
    */
   constructor(cluster: Cluster, specification: CommandSpecification, request: Request, slots?: Uint16Array) {
     this.#cluster = cluster;
@@ -70,7 +74,7 @@ export class Split {
     if (slots === undefined) this.#assign(count);
   }
 
-  /** Assigns some more keys to parts. Returns whether all are. */
+  /** Assigns some more keys to parts. Returns whether all are assigned. */
   assignSome(): boolean {
     this.#assign(Math.min(this.partOf.length, this.#assigned + STEP_ITEMS_COUNT));
     return this.#assigned === this.partOf.length;
@@ -100,17 +104,17 @@ export class Split {
     this.#assigned = end;
   }
 
-  /** How many servers own keys of the request. */
+  /** The number of servers that own keys of the request. */
   get count(): number {
     return this.#shares.length;
   }
 
-  /** The server of a part. */
+  /** Returns the server of a part. */
   pool(part: number): Pool {
     return this.#shares[part]!.pool;
   }
 
-  /** Composes the request with the keys of a part, and what stands behind each of them. */
+  /** Composes the request with the keys of a part and their values. */
   compose(part: number, composer: RequestWriter): void {
     const share = this.#shares[part]!;
     composer.begin(this.#request, 1 + share.count * this.#keyStep);
@@ -121,7 +125,10 @@ export class Split {
     composer.end();
   }
 
-  /** As {@linkcode compose}, in steps: composes some more with each call, and returns whether all is. */
+  /**
+   * Composes like {@linkcode compose}, but in steps: each call of the result composes some more, and returns whether
+   * all is done.
+   */
   composing(part: number, composer: RequestWriter): () => boolean {
     const share = this.#shares[part]!;
     const request = this.#request;

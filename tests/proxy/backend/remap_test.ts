@@ -96,7 +96,7 @@ Deno.test("Remap lends slots to servers that are flushed of them, and flushes th
     const [lent, other] = [lentKeys[0]!, key(1)];
     await client.call("set", lent, "before");
     await client.call("set", other, "kept");
-    // The borrowing server has these keys from an earlier time.
+    // The stand-in has these keys from an earlier time.
     using direct = await RawClient.connect(servers[1]!.address);
     for (const each of lentKeys) await direct.call("set", each, "stale");
     await cutOff();
@@ -111,10 +111,10 @@ Deno.test("Remap lends slots to servers that are flushed of them, and flushes th
     assertEquals(await client.call("get", lent), null);
     assertEquals(await client.call("get", other), "kept");
     await client.call("set", lent, "after");
-    await until(() => keysIn(servers[1]!).join() === other, "the borrowing server is flushed");
+    await until(() => keysIn(servers[1]!).join() === other, "the stand-in is flushed");
     assertEquals(keysIn(servers[0]!), [lent]);
     assertEquals(await client.call("size"), 2);
-    // Two servers borrowed slots. The first server got the unwritten slots back immediately, and the rest when it was
+    // Two servers were stand-ins. The first server got the unwritten slots back immediately, and the rest when it was
     // flushed of them.
     const told = log.lines.filter((line) => line.includes("more slots"));
     assertEquals(told.length, 4);
@@ -221,7 +221,7 @@ Deno.test("Remap flushes a returning server of all lent slots when everything wa
     assertEquals(await client.call("get", lentKeys[0]!), null);
   }));
 
-Deno.test("Remap keeps track of writes while the list assigns the lent slots to the server that borrowed them", () =>
+Deno.test("Remap keeps track of writes while the list assigns the lent slots to the stand-in", () =>
   withRemap(async ({ servers, client, proxy, path, addresses, lentKeys, cutOff, relay }) => {
     const keys = distinctSlots(lentKeys);
     for (const each of keys) await client.call("set", each, "before");
@@ -233,7 +233,7 @@ Deno.test("Remap keeps track of writes while the list assigns the lent slots to 
       await Deno.writeTextFile(path, JSON.stringify(list));
       await until(() => Number(infoOf(proxy, "cluster_changes")) > changes, "the list is followed");
     };
-    // Nearly all slots now belong to the server that borrowed them, so they are not lent any more.
+    // Nearly all slots now belong to the stand-in, so they are not lent any more.
     await follow([1, 1_000_000, 1]);
     const [written, ...others] = keys as [string, ...string[]];
     assertEquals(await client.call("set", written, "meanwhile"), "OK");
@@ -301,7 +301,7 @@ Deno.test("Remap keeps whole-cluster commands correct: a server without slots ge
     assertEquals(await client.call("size"), 0);
   }));
 
-Deno.test("Remap moves clients that wait or listen to the borrowing server and back", () =>
+Deno.test("Remap moves clients that wait or listen to the stand-in and back", () =>
   withRemap(async ({ client, connect, lentKeys, cutOff, letBack }) => {
     const key = lentKeys[0]!;
     await cutOff();
@@ -313,7 +313,7 @@ Deno.test("Remap moves clients that wait or listen to the borrowing server and b
     assertEquals(await popped, [key, "x"]);
   }));
 
-Deno.test("Remap keeps what was written to a borrowing server when the server that is down leaves the list", () =>
+Deno.test("Remap keeps what was written to a stand-in when the server that is down leaves the list", () =>
   withRemap(async ({ client, proxy, path, addresses, lentKeys, cutOff }) => {
     const key = lentKeys[0]!;
     await cutOff();
