@@ -186,7 +186,7 @@ async function playRound(random: Random, parties: readonly Party[]): Promise<voi
       await party.settle();
       const heard = party.peers.map((peer) => peer.take());
       if (party === parties[0]) expected = heard;
-      else assertEquals(heard, expected, `${party.name}, behind\n  ${past.join("\n  ")}`);
+      else assertEquals(heard, expected, `${party.name}, after\n  ${past.join("\n  ")}`);
     }
   }
   for (const party of parties) await party.end();

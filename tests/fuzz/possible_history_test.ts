@@ -38,17 +38,17 @@ Deno.test("PossibleHistory lets a read see each moment since it began, and none 
   await assertRejects(() => history.accept([absent]), Error, "no order explains");
 });
 
-Deno.test("PossibleHistory asks the store when replies allow several states", async () => {
+Deno.test("PossibleHistory compares with the store when replies allow several states", async () => {
   const client = new MemoryClient();
-  const asked: (readonly string[])[] = [];
+  const calls: (readonly string[])[] = [];
   const history = new PossibleHistory(START_MS, (model, keys) => {
-    asked.push(keys);
+    calls.push(keys);
     return new MemoryClient({ store: model.asStore() }).text("get", "key") === client.text("get", "key");
   });
   await history.accept([await done(client, ["set", "other", "0"], 0)]);
-  assertEquals(asked, []);
+  assertEquals(calls, []);
   await history.accept([await done(client, ["set", "key", "2"], 1), await done(client, ["set", "key", "1"], 1)]);
-  assertEquals(asked, [["key"], ["key"]]);
+  assertEquals(calls, [["key"], ["key"]]);
   assertEquals(history.possibleCount, 1);
   assertEquals(history.keep((model) => new MemoryClient({ store: model.asStore() }).text("get", "key") === "2"), false);
   assertEquals(history.keep((model) => new MemoryClient({ store: model.asStore() }).text("get", "key") === "1"), true);

@@ -13,7 +13,7 @@ class Addresses {
   readonly log: string[] = [];
   readonly dialedMs = new Map<string, number>();
   /** The functions that let a silent attempt succeed later, by address. */
-  readonly answer = new Map<string, (connection: string) => void>();
+  readonly succeed = new Map<string, (connection: string) => void>();
   readonly #fates: Record<string, Fate[]>;
 
   constructor(fates: Record<string, Fate[]>) {
@@ -28,7 +28,7 @@ class Addresses {
     if (fate === "connects") return Promise.resolve(address);
     if (fate === "refuses") return Promise.reject(new Error(`${address} refuses`));
     const { promise, resolve } = Promise.withResolvers<string>();
-    this.answer.set(address, resolve);
+    this.succeed.set(address, resolve);
     signal.addEventListener("abort", () => this.log.push(`give up ${address}`));
     return promise;
   }
@@ -67,7 +67,7 @@ Deno.test("AddressRace waits 250 ms for a silent address before the next, and cl
   assertEquals((await race.next())?.address, "10.0.0.1");
   const waitedMs = addresses.dialedMs.get("10.0.0.1")! - addresses.dialedMs.get("::1")!;
   assertGreaterOrEqual(waitedMs, CONNECT_ATTEMPT_DELAY_MS - 5);
-  addresses.answer.get("::1")!("late");
+  addresses.succeed.get("::1")!("late");
   await Promise.resolve();
   assertEquals(addresses.log, ["dial ::1", "dial 10.0.0.1", "give up ::1", "hang up late"]);
 });
@@ -76,8 +76,8 @@ Deno.test("AddressRace lets a slow address win if it connects first", async () =
   const addresses = new Addresses({ "::1": ["is silent"], "10.0.0.1": ["is silent"] });
   const race = raceOf(addresses, ["::1", "10.0.0.1"]);
   const winner = race.next();
-  await until(() => addresses.answer.size === 2, "both addresses are dialled");
-  addresses.answer.get("::1")!("slow");
+  await until(() => addresses.succeed.size === 2, "both addresses are dialled");
+  addresses.succeed.get("::1")!("slow");
   assertEquals(await winner, { address: "::1", connection: "slow" });
   assertEquals(addresses.log.at(-1), "give up 10.0.0.1");
 });
@@ -106,10 +106,10 @@ Deno.test("AddressRace ends with its signal, and closes connections that succeed
   const aborter = new AbortController();
   const race = raceOf(addresses, ["::1"], aborter.signal);
   const failing = assertRejects(() => race.next(), Error, "time is over");
-  while (addresses.answer.size === 0) await Promise.resolve();
+  while (addresses.succeed.size === 0) await Promise.resolve();
   aborter.abort(new Error("time is over"));
   // The connection succeeds in the same tick: no code has seen the end yet.
-  addresses.answer.get("::1")!("late");
+  addresses.succeed.get("::1")!("late");
   await failing;
   await Promise.resolve();
   assertEquals(addresses.log, ["dial ::1", "give up ::1", "hang up late"]);
@@ -159,7 +159,7 @@ Deno.test("AddressRace distinguishes a name without an address from a failed loo
   const none = raceOf(new Addresses({}), []);
   assertEquals([await none.next(), none.lookupProblem, none.failures], [undefined, "", []]);
   const unknown = new AddressRace(new Addresses({}), new AbortController().signal);
-  const problem = "no name server has answered";
+  const problem = "no name server has replied";
   unknown.addLookup({ all: Promise.resolve({ addresses: [], problem }), ipv4: found() });
   assertEquals([await unknown.next(), unknown.lookupProblem], [undefined, problem]);
 });

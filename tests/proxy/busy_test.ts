@@ -73,8 +73,8 @@ Deno.test("judgeBackend() distinguishes lost servers from silent ones and from t
     assertEquals(await judge(address!), "alive", "it has as many clients as it may");
   }, { maxClients: 2 });
   {
-    await using stranger = new FakeServer((_request, peer) => peer.write(new Uint8Array([1, 2, 3, 4])));
-    assertMatch(await judge(`127.0.0.1:${stranger.port}`), /^(made|gone)$/);
+    await using other = new FakeServer((_request, peer) => peer.write(new Uint8Array([1, 2, 3, 4])));
+    assertMatch(await judge(`127.0.0.1:${other.port}`), /^(made|gone)$/);
   }
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   listener.close();

@@ -27,18 +27,18 @@ interface Target {
   clients(): number;
 }
 
-async function leaveInVain(target: Target, server: Server, leaving: Leaving, behind: string): Promise<void> {
+async function leaveInVain(target: Target, server: Server, leaving: Leaving, rest: string): Promise<void> {
   using other = await RespClient.connect(target.address.port);
   await other.call("ping");
   const clients = target.clients();
   for (const command of WAITING_COMMANDS) {
     for (let i = 0; i < TRIES; i++) {
       using client = await RawClient.connect(target.address);
-      await waitAndLeave(client, command, leaving, behind, () => {
+      await waitAndLeave(client, command, leaving, rest, () => {
         return until(() => server.shared.waiters.count === 1, "it waits");
       });
       await other.send(encodeRequest("rpush", "{q}", "x") + encodeRequest("lrange", "{q}", "0", "-1"));
-      const what = `${command[0]}, ${leaving}, ${behind.length} bytes behind, try ${i}`;
+      const what = `${command[0]}, ${leaving}, ${rest.length} bytes after it, try ${i}`;
       assertEquals(await twoReplies(other), [":1\r\n", "*1\r\n$1\r\nx\r\n"], what);
       await until(() => target.clients() === clients, `${what} is forgotten`, FORGOTTEN_MAX_MS);
       assertEquals(server.shared.waiters.count, 0, what);
@@ -52,18 +52,18 @@ async function twoReplies(client: RespClient): Promise<string[]> {
 }
 
 for (const leaving of ["FIN", "RST"] as const) {
-  for (const [how, behind] of [["", ""], [", 100 kB behind its command", PIPELINE]] as const) {
+  for (const [how, rest] of [["", ""], [", 100 kB after its command", PIPELINE]] as const) {
     Deno.test(`Server gives no element to a client that has disconnected (${leaving}${how})`, () =>
       withServers(1, async ([server]) => {
         const { address, shared } = server!;
-        await leaveInVain({ address, clients: () => shared.clients.size }, server!, leaving, behind);
+        await leaveInVain({ address, clients: () => shared.clients.size }, server!, leaving, rest);
       }));
 
     Deno.test(
       `Proxy lets no element be given to a client that has disconnected (${leaving}${how})`,
       clustered(1, async ({ proxy }, [server]) => {
         const { address, connections } = proxy;
-        await leaveInVain({ address, clients: () => connections.clients.size }, server!, leaving, behind);
+        await leaveInVain({ address, clients: () => connections.clients.size }, server!, leaving, rest);
         assertEquals(infoOf(proxy, "blocked_clients"), "0");
       }),
     );
@@ -87,7 +87,7 @@ Deno.test(
           await leaveProxy(rig, server!, [command, "{q}", "0"], leaving);
           assertEquals(await ask(other, "rpush", "{q}", "x", "y", "z"), ":3\r\n");
           await until(async () => await ask(other, "lrange", "{q}", "0", "-1") === all, `${command} is undone`);
-          await until(() => server!.shared.waiters.count === 0, "nobody waits");
+          await until(() => server!.shared.waiters.count === 0, "no client waits");
           await other.call("del", "{q}");
         }
       }
@@ -142,5 +142,5 @@ Deno.test(
 Deno.test("Proxy that stops leaves no wait for clients that have disconnected", () =>
   withServers(1, async ([server], addresses) => {
     await withProxy(addresses, (rig) => leaveProxy(rig, server!, ["blpop", "{q}", "0"], "FIN"));
-    await until(() => server!.shared.waiters.count === 0, "nobody waits");
+    await until(() => server!.shared.waiters.count === 0, "no client waits");
   }));

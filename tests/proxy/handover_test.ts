@@ -131,7 +131,7 @@ Deno.test("Proxy moves a wait whose server leaves the list before it has sent it
     await until(() => serverFact(rig.proxy, 0, "dedicated") === "1", "a connection is lent to it");
     await writeList(rig.path, [second.address]);
     await until(() => infoOf(rig.proxy, "cluster_servers") === "1", "the list is followed");
-    await until(() => infoOf(rig.proxy, "cluster_servers_draining") === "0", "the server is let go");
+    await until(() => infoOf(rig.proxy, "cluster_servers_draining") === "0", "the server is released");
     await client.call("rpush", key, "x");
     assertEquals(await popped, [key, "x"]);
   }));

@@ -79,9 +79,9 @@ Deno.test(
     for (const server of servers) assertEquals(server.store.size, 10);
     // The values are in the order of the keys, some of which are absent, of another type, or repeated.
     await client.call("rpush", "list", "x");
-    const asked = [...keys.toReversed(), "absent", "list", keys[0]!, keys[0]!];
+    const requested = [...keys.toReversed(), "absent", "list", keys[0]!, keys[0]!];
     const expected = [...keys.map((_, i) => `v${i}`).reverse(), null, null, "v0", "v0"];
-    assertEquals(await client.call("mget", ...asked), expected);
+    assertEquals(await client.call("mget", ...requested), expected);
     assertEquals(await client.call("exists", ...keys, "absent", "list", keys[5]!), 32);
     assertEquals(await client.call("remove", ...keys.slice(0, 10), "absent"), 10);
     assertEquals(await client.call("DEL", keys[0]!, keys[1]!, keys[29]!), 1);
@@ -703,11 +703,11 @@ Deno.test("Proxy refuses to hold more than the limit for a client, and serves th
 });
 
 Deno.test("Proxy stops reading a client of a server that does not reply, and serves the others", async () => {
-  let answering = false;
+  let isReplying = false;
   const held: (() => void)[] = [];
   const slow: FakeHandler = (request, peer) => {
     const reply = () => echoing(["ok"], peer);
-    if (answering || request[0] === "ping") reply();
+    if (isReplying || request[0] === "ping") reply();
     else held.push(reply);
   };
   await withFakes([slow, echoing], async ({ proxy, connect, key }) => {
@@ -725,7 +725,7 @@ Deno.test("Proxy stops reading a client of a server that does not reply, and ser
     const inFlight = Number(serverFact(proxy, 0, "in_flight"));
     assert(inFlight >= 8 && inFlight <= 9, `${inFlight} in flight`);
     assert(sentCount < 40, `${sentCount} requests were taken`);
-    answering = true;
+    isReplying = true;
     for (const reply of held) reply();
     assertEquals(await client.replies(count), Array(count).fill("ok"));
     await sending;

@@ -67,12 +67,12 @@ Deno.test(
     const keys = Array.from({ length: 30 }, (_, i) => key(i % 3, Math.floor(i / 3)));
     assertEquals(await ask(second, "mset", ...keys.flatMap((each, i) => [each, `v${i}`])), "+OK\r\n");
     for (const server of servers) assertEquals(server.store.size, 10);
-    const asked = [...keys.toReversed(), "absent", keys[0]!, keys[0]!];
+    const requested = [...keys.toReversed(), "absent", keys[0]!, keys[0]!];
     const bulk = (text: string) => `$${text.length}\r\n${text}\r\n`;
     const values = [...keys.map((_, i) => bulk(`v${i}`)).reverse(), "nil", bulk("v0"), bulk("v0")];
     const joined = (nil: string) => `*${values.length}\r\n${values.join("").replace("nil", nil)}`;
-    assertEquals(await ask(second, "MGET", ...asked), joined("$-1\r\n"));
-    assertEquals(await ask(third, "mget", ...asked), joined("_\r\n"));
+    assertEquals(await ask(second, "MGET", ...requested), joined("$-1\r\n"));
+    assertEquals(await ask(third, "mget", ...requested), joined("_\r\n"));
     assertEquals(await ask(second, "exists", ...keys, "absent", keys[5]!), ":31\r\n");
     assertEquals(await ask(third, "touch", ...keys.slice(0, 9)), ":9\r\n");
     assertEquals(await ask(second, "unlink", ...keys.slice(0, 10), "absent"), ":10\r\n");
@@ -263,9 +263,9 @@ Deno.test("Proxy requires the password of a RESP client, and limits requests bef
           ["*2\r\n$4\r\nAUTH\r\n$16385\r\n", "unauthenticated bulk length"],
         ]
       ) {
-        using stranger = await connectResp(proxy);
-        await stranger.send(text!);
-        assertEquals((await stranger.framesToEnd()).map(encodeFrame), [`-ERR Protocol error: ${reason}\r\n`]);
+        using client = await connectResp(proxy);
+        await client.send(text!);
+        assertEquals((await client.framesToEnd()).map(encodeFrame), [`-ERR Protocol error: ${reason}\r\n`]);
       }
     }, { password: "outer", backend: { plaintext: true, password: "inner" } }), { password: "inner" }));
 

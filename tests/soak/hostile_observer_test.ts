@@ -52,7 +52,7 @@ Deno.test("Observer measures a long step of the main thread by its processor tim
   const seen = await observe("burn:300");
   assert(seen.longestStepMs > 250, JSON.stringify(seen));
   assert(seen.longestWaitMs >= seen.longestStepMs, JSON.stringify(seen));
-  assert(seen.cpuMs[0]! > 500, "two such steps in so many rounds");
+  assert(seen.cpuMs[0]! > 500, "two such steps in these rounds");
   assertEquals([seen.wrong, seen.errors, seen.killed], [0, 0, false]);
 });
 

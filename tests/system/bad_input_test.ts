@@ -151,8 +151,8 @@ async function exercise(test: Deno.TestContext, launcher: Launcher, role: Role):
     for (const [what, bytes] of Object.entries(FOREIGN)) {
       using connection = await launcher.raw(role);
       await connection.send(bytes);
-      const answer = new TextDecoder().decode(await connection.readToEnd(5_000));
-      assertMatch(answer, /^(-ERR .*\r\n)+$/, what);
+      const received = new TextDecoder().decode(await connection.readToEnd(5_000));
+      assertMatch(received, /^(-ERR .*\r\n)+$/, what);
     }
     await check();
   });

@@ -212,7 +212,7 @@ for (const [name, { attack, isCut }] of Object.entries(ATTACKS)) {
     await witness.end();
     assertGreater(witness.rounds, 0);
     const cuts = await witness.info("clients_closed_for_memory") + await witness.info("requests_refused_for_memory");
-    assertEquals(cuts > 0, isCut, `${cuts} were cut off or refused`);
+    assertEquals(cuts > 0, isCut, `${cuts} were disconnected or refused`);
     assertLess(await witness.info("mem_clients_peak"), (CLIENT_LIMIT_MIB + 1) * MIB);
     assertLess(witness.peakMib, DATA_LIMIT_MIB + CLIENT_LIMIT_MIB + RUNTIME_MIB);
     for (const client of clients) client.close();

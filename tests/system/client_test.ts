@@ -141,9 +141,9 @@ systemTest("inmem client", async (launcher, test) => {
     const closed = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     const { port } = closed.addr;
     closed.close();
-    const nobody = await runInmem(["client", "--addr", `127.0.0.1:${port}`, "ping"]);
-    assertEquals(nobody.code, 3, nobody.stderr);
-    assertMatch(nobody.stderr, new RegExp(`^inmem client: .*127\\.0\\.0\\.1:${port}.*\n$`));
+    const refused = await runInmem(["client", "--addr", `127.0.0.1:${port}`, "ping"]);
+    assertEquals(refused.code, 3, refused.stderr);
+    assertMatch(refused.stderr, new RegExp(`^inmem client: .*127\\.0\\.0\\.1:${port}.*\n$`));
     const untrusted = await runInmem(["client", "--addr", proxy.address, "ping"], {
       env: { XDG_STATE_HOME: launcher.path("nowhere") },
     });

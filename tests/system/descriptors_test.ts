@@ -12,7 +12,7 @@ import { until } from "../support/until.ts";
 const FEW = ["sh", "-c", 'ulimit -n 64; exec "$@"', "sh"];
 
 /** Opens connections that send nothing. */
-async function strangers(role: Role, count: number): Promise<Deno.TcpConn[]> {
+async function connectIdle(role: Role, count: number): Promise<Deno.TcpConn[]> {
   return await Promise.all(Array.from({ length: count }, () => Deno.connect({ ...parseAddress(role.address) })));
 }
 
@@ -35,7 +35,7 @@ systemTest(
     const count = lowered(server);
     assertEquals(await field(client, "maxclients"), String(count));
     assertLessOrEqual(count, 32);
-    const idle = await strangers(server, 100);
+    const idle = await connectIdle(server, 100);
     await client.set("a", "1");
     for (let i = 0; i < 3; i++) assertEquals(await client.send(["save"]), "OK");
     assertEquals(await client.text.get("a"), "1");
@@ -56,11 +56,11 @@ systemTest(
     lowered(proxy);
     const client = await launcher.connect(proxy);
     await client.set("a", "1");
-    const idle = await strangers(proxy, 60);
+    const idle = await connectIdle(proxy, 60);
     await launcher.stop(first);
     const again = await launcher.server(["--addr", first.address]);
     // New connections arrive as fast as others are closed.
-    idle.push(...await strangers(proxy, 60));
+    idle.push(...await connectIdle(proxy, 60));
     await until(
       () => client.set("b", "2").then(() => true, () => false),
       "the proxy reaches the server again",

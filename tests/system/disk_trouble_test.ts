@@ -372,15 +372,15 @@ systemTest(
     assertEquals([json.intact, json.damaged.length, json.log.batches], [false, 1, 99]);
 
     const second = await start(launcher, data, "--repair");
-    const told = second.process.lines.filter((each) => each.includes(" error "));
-    assertEquals(told.length, 1, second.process.lastLines());
-    assertMatch(told[0]!, /left out.*offset=[0-9]+ bytes=[0-9]+ reason=.*kept=/);
+    const errors = second.process.lines.filter((each) => each.includes(" error "));
+    assertEquals(errors.length, 1, second.process.lastLines());
+    assertMatch(errors[0]!, /left out.*offset=[0-9]+ bytes=[0-9]+ reason=.*kept=/);
     const after = await open(second);
     assertEquals(await after.size(), 99);
     await after.set("later", "x");
     await after.close();
     await kill(launcher, second);
-    assertEquals(await Deno.readFile(/kept=(\S+)/.exec(told[0]!)![1]!), damaged);
+    assertEquals(await Deno.readFile(/kept=(\S+)/.exec(errors[0]!)![1]!), damaged);
 
     const third = await open(await start(launcher, data));
     assertEquals([await third.size(), await third.getText("later")], [100, "x"]);
@@ -428,10 +428,10 @@ for (const policy of isLong ? ["always", "everysec", "never"] as const : ["every
       await until(() => load.acknowledged > 1_000, "some writes");
       const saver = await open(server);
       await saver.send(["bgsave"]);
-      const toldMs = performance.now();
+      const stopMs = performance.now();
       const { code } = await launcher.stop(server);
       assertEquals(code, 0, server.process.lastLines());
-      assertLess(performance.now() - toldMs, STOP_MAX_MS);
+      assertLess(performance.now() - stopMs, STOP_MAX_MS);
       await writing;
       await saver.close();
       assertEquals((await check(data)).code, 0);
@@ -461,8 +461,8 @@ systemTest("a key that expires while no server runs does not reappear", async (l
   await until(() => Date.now() > overMs, "the time has passed");
   for (let round = 0; round < 2; round++) {
     const server = await start(launcher, data);
-    const told = server.process.lines.find((line) => line.includes("Loaded"));
-    assertMatch(told ?? "", round === 0 ? / keys=1 .*expired=3 / : / keys=1 .*expired=0 /);
+    const loaded = server.process.lines.find((line) => line.includes("Loaded"));
+    assertMatch(loaded ?? "", round === 0 ? / keys=1 .*expired=3 / : / keys=1 .*expired=0 /);
     const after = await open(server);
     assertEquals(await after.text.mget("logged", "saved", "kept"), [null, null, "x"]);
     assertEquals(await after.text.lrange("list", 0, -1), []);

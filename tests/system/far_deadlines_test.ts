@@ -27,21 +27,21 @@ Deno.test("deadlines of up to 64 bits are the same after restarts", async () => 
       logger: { info() {}, warn() {}, error: (message, fields) => console.error(message, fields) },
     });
   try {
-    let told: string[] = [];
+    let deadlines: string[] = [];
     // The data comes from the log alone, from a snapshot alone, or from both.
     for (const [round, saves] of [false, true, false].entries()) {
       const server = await start();
       try {
         using client = await RespClient.connect(server.address.port);
         const ask = async (...words: string[]) => (await client.call(...words)).line;
-        if (round > 0) assertEquals(await tellEach(ask), told);
+        if (round > 0) assertEquals(await readDeadlines(ask), deadlines);
         for (const [i, ms] of DEADLINES.entries()) {
           assertEquals(await ask("set", `k${i}`, "v", "pxat", ms), "OK");
           await ask("rpush", `l${i}`, "a");
           assertEquals(await ask("pexpireat", `l${i}`, ms), "1");
         }
-        told = await tellEach(ask);
-        for (const [i, ms] of told.slice(0, DEADLINES.length).entries()) {
+        deadlines = await readDeadlines(ask);
+        for (const [i, ms] of deadlines.slice(0, DEADLINES.length).entries()) {
           const off = BigInt(ms) - BigInt(DEADLINES[i]!);
           assert(off <= 512n && off > -1024n, `${ms} for ${DEADLINES[i]}`);
         }
@@ -55,10 +55,10 @@ Deno.test("deadlines of up to 64 bits are the same after restarts", async () => 
   }
 });
 
-async function tellEach(ask: (...words: string[]) => Promise<string>): Promise<string[]> {
-  const told: string[] = [];
+async function readDeadlines(ask: (...words: string[]) => Promise<string>): Promise<string[]> {
+  const deadlines: string[] = [];
   for (const kind of ["k", "l"]) {
-    for (let i = 0; i < DEADLINES.length; i++) told.push(await ask("pexpiretime", `${kind}${i}`));
+    for (let i = 0; i < DEADLINES.length; i++) deadlines.push(await ask("pexpiretime", `${kind}${i}`));
   }
-  return told;
+  return deadlines;
 }

@@ -36,17 +36,17 @@ async function commandsOf(client: RawClient): Promise<string[]> {
   return lines.map((line) => / cmd=(\S+)/.exec(line)![1]!).filter((name) => name !== "client|list");
 }
 
-async function leaveInVain(launcher: Launcher, role: Role, behind: string): Promise<void> {
+async function leaveInVain(launcher: Launcher, role: Role, rest: string): Promise<void> {
   using other = await launcher.raw(role);
   for (const command of WAITING_COMMANDS) {
     for (let i = 0; i < TRIES; i++) {
       using client = await launcher.raw(role);
-      await waitAndLeave(client, command, "FIN", behind, () => {
+      await waitAndLeave(client, command, "FIN", rest, () => {
         return until(async () => await waitersOf(other) === 1, "it waits");
       });
       await other.send(encodeRequest("rpush", "{q}", "x") + encodeRequest("lrange", "{q}", "0", "-1"));
       await other.expect(":1\r\n*1\r\n$1\r\nx\r\n");
-      const what = `${command[0]}, ${behind.length} bytes behind, try ${i}`;
+      const what = `${command[0]}, ${rest.length} bytes after it, try ${i}`;
       await until(
         async () => !(await commandsOf(other)).includes(command[0]!),
         `${what} is forgotten`,
@@ -64,8 +64,8 @@ systemTest(
   async (launcher) => {
     const server = await launcher.server(["--no-persist"]);
     const proxy = await launcher.proxy(await launcher.serversFile([server.address]));
-    for (const behind of ["", PIPELINE]) {
-      for (const role of [server, proxy]) await leaveInVain(launcher, role, behind);
+    for (const rest of ["", PIPELINE]) {
+      for (const role of [server, proxy]) await leaveInVain(launcher, role, rest);
     }
   },
 );

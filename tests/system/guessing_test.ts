@@ -87,9 +87,9 @@ for (const kind of ["server", "proxy"] as const) {
     async (launcher) => {
       const role = await start(launcher, kind);
       const good = await Deno.connect({ ...parseAddress(role.address) });
-      const answer = new Uint8Array(64);
+      const buffer = new Uint8Array(64);
       await good.write(new TextEncoder().encode(`auth "${PASSWORD}"\r\n`));
-      await good.read(answer);
+      await good.read(buffer);
       let isOver = false;
       const guesses = "auth x\r\n".repeat(500);
       const guessers = Array.from({ length: 4 }, async () => {
@@ -99,7 +99,7 @@ for (const kind of ["server", "proxy"] as const) {
       let pings = 0;
       while (performance.now() < endsMs) {
         await good.write(new TextEncoder().encode("ping\r\n"));
-        await good.read(answer);
+        await good.read(buffer);
         pings++;
       }
       isOver = true;

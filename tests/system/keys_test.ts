@@ -35,19 +35,19 @@ systemTest(
       return frame;
     });
     // A later client gets its replies before the listing is complete: to pings, and to changes of the keys.
-    let answered = 0;
-    for (; !arrived; answered++) {
-      assertEquals(await other.call("set", `new:${answered}`, "x"), "OK");
-      assertEquals(await other.call("remove", `new:${answered}`), 1);
+    let count = 0;
+    for (; !arrived; count++) {
+      assertEquals(await other.call("set", `new:${count}`, "x"), "OK");
+      assertEquals(await other.call("remove", `new:${count}`), 1);
       assertEquals(await other.call("ping"), "PONG");
     }
-    assertGreater(answered, 5);
+    assertGreater(count, 5);
     const frame = await reading;
     const keys = plain(decodeReply(frame, FRAME_PREFIX_BYTES, frame.length)) as string[];
     const found = new Set(keys);
     assertEquals(found.size, keys.length, "a key is returned twice");
     for (let i = 0; i < KEYS_COUNT; i++) assert(found.delete(`key:${i}`), `key:${i}`);
     for (const key of found) assert(key.startsWith("new:"), key);
-    assertGreater(Number(await walker.reply()), KEYS_COUNT - 1, "what is behind it runs then");
+    assertGreater(Number(await walker.reply()), KEYS_COUNT - 1, "later requests run then");
   },
 );

@@ -164,7 +164,7 @@ groupTest("a proxy in 128 MB survives clients that do not read the replies to th
     for (const socket of sockets) socket.close();
   }
   assertEquals(await group.kills(), 0);
-  await until(() => proxyInfo(proxy, "mem_clients_peak").then((peak) => peak > 0, () => false), "an answer", 60_000);
+  await until(() => proxyInfo(proxy, "mem_clients_peak").then((peak) => peak > 0, () => false), "a reply", 60_000);
   await proxy.process.stop();
 }, longOnly);
 

@@ -139,11 +139,11 @@ class Load {
   }
 
   /** Waits until each client has received `count` replies since then. */
-  async untilAnswered(workers: readonly Worker[], sinceMs: number, count = 5): Promise<void> {
-    const isAnswered = ({ begunMs, code }: Outcome) => begunMs >= sinceMs && code === undefined;
+  async untilServed(workers: readonly Worker[], sinceMs: number, count = 5): Promise<void> {
+    const isServed = ({ begunMs, code }: Outcome) => begunMs >= sinceMs && code === undefined;
     await until(
-      () => workers.every(({ outcomes }) => outcomes.filter(isAnswered).length >= count),
-      `each of ${workers.length} clients has ${count} answers`,
+      () => workers.every(({ outcomes }) => outcomes.filter(isServed).length >= count),
+      `each of ${workers.length} clients has ${count} replies`,
     );
   }
 }
@@ -178,7 +178,7 @@ async function underFire(
   const proxy = await launcher.proxy(file, ["--on-down", onDown]);
   const load = await Load.connect(launcher, proxy, members, onDown === "remap");
   try {
-    await load.untilAnswered([...load.struck, ...load.others], 0);
+    await load.untilServed([...load.struck, ...load.others], 0);
     await run(load, { server: servers[0]!, data: data[0]!, relay, file, addresses, proxy });
     await load.stop();
     // No other client has noticed anything.
@@ -206,7 +206,7 @@ function strike(
     const backMs = performance.now();
     await back(struck);
     const returnedMs = performance.now();
-    await load.untilAnswered(load.struck, returnedMs);
+    await load.untilServed(load.struck, returnedMs);
     await load.stop();
 
     assertLess(Math.max(...since(load.others, awayMs).map(({ tookMs }) => tookMs)), REFUSAL_LIMIT_MS);
@@ -271,7 +271,7 @@ systemTest("a flapping server causes errors for its own keys, and for no others"
       const awayMs = performance.now();
       await until(() => since(load.struck, awayMs).some(({ code }) => code !== undefined), "a request is refused");
       relay.target = server.address;
-      await load.untilAnswered(load.struck, performance.now(), 1);
+      await load.untilServed(load.struck, performance.now(), 1);
     }
   });
 });
@@ -280,7 +280,7 @@ systemTest("a slow server delays its own keys, and no others", longOnly, (launch
   return underFire(launcher, async (load, { relay }) => {
     relay.delayMs = SLOW_MS;
     const slowMs = performance.now();
-    await load.untilAnswered(load.struck, slowMs, 4);
+    await load.untilServed(load.struck, slowMs, 4);
     await load.stop();
     assertEquals(since(load.struck, 0).filter(({ code }) => code !== undefined), []);
     assertGreater(Math.min(...since(load.struck, slowMs).map(({ tookMs }) => tookMs)), SLOW_MS / 2);
@@ -305,13 +305,13 @@ systemTest(
       const awayMs = performance.now();
       launcher.forgive(server.process);
       await server.process.kill();
-      await load.untilAnswered(load.struck, awayMs);
+      await load.untilServed(load.struck, awayMs);
       await untilSlots(client, relay.address, false);
-      await load.untilAnswered(load.struck, performance.now());
+      await load.untilServed(load.struck, performance.now());
       const lentMs = performance.now();
       await launcher.server(["--data", data, "--addr", server.address]);
       await untilSlots(client, relay.address, true);
-      await load.untilAnswered(load.struck, performance.now(), 2 * KEYS_EACH);
+      await load.untilServed(load.struck, performance.now(), 2 * KEYS_EACH);
       // After others have taken over its slots, no client is refused, not even while the server returns.
       assertEquals(since(load.struck, lentMs).filter(({ code }) => code !== undefined), []);
     }, "remap"),
@@ -326,7 +326,7 @@ systemTest(
       for (const list of [addresses.slice(1), addresses, addresses.slice(1), addresses]) {
         await Deno.writeTextFile(file, serversJson(list));
         await untilSlots(client, addresses[0]!, list.length === addresses.length);
-        await load.untilAnswered(load.struck, performance.now(), 2 * KEYS_EACH);
+        await load.untilServed(load.struck, performance.now(), 2 * KEYS_EACH);
       }
       assertEquals(since(load.struck, 0).filter(({ code }) => code !== undefined), []);
     }, "remap"),
@@ -339,17 +339,17 @@ systemTest("a proxy that was stopped itself considers no server down", async (la
   const client = await launcher.connect(proxy);
   await client.set("k", "v");
   relay.delayMs = 100;
-  let answered = 0;
+  let repliesCount = 0;
   let isStopped = false;
   const asking = (async () => {
-    for (; !isStopped; answered++) assertEquals(await client.getText("k"), "v");
+    for (; !isStopped; repliesCount++) assertEquals(await client.getText("k"), "v");
   })();
-  await until(() => answered > 1, "requests are answered");
+  await until(() => repliesCount > 1, "requests get replies");
   proxy.process.signal("SIGSTOP");
   await pause(PAUSE_MS);
   proxy.process.signal("SIGCONT");
-  const before = answered;
-  await until(() => answered > before + 3, "requests are answered again");
+  const before = repliesCount;
+  await until(() => repliesCount > before + 3, "requests get replies again");
   isStopped = true;
   await asking;
   assertEquals(proxy.process.lines.filter((line) => line.includes("is down")), []);

@@ -256,7 +256,7 @@ Deno.test(
     // The proxy connects to it repeatedly, and it stays down.
     const failures = () => Number(infoOf(proxy, "total_connections_received"));
     const before = failures();
-    await until(() => failures() >= before + 4, "it was asked again", 20_000);
+    await until(() => failures() >= before + 4, "it was tried again", 20_000);
     assert(isDown(proxy, 1) && isDown(proxy, 2));
     assertEquals(rig.log.lines.filter((line) => line.includes("up again")), []);
     assertEquals(takeErrors(rig).length, 2);

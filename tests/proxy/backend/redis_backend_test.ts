@@ -10,7 +10,7 @@ import { until } from "../../support/until.ts";
 const lacks = await redisVersion() === undefined ? " (ignored: redis-server is not on PATH)" : "";
 
 Deno.test({
-  name: `Proxy stands before redis-servers, which are found to be up, counted, and in no other's place${lacks}`,
+  name: `Proxy works before redis-servers: it sees them up, counts their keys, and lends them no slots${lacks}`,
   ignore: lacks !== "",
   fn: async () => {
     await using second = await RedisServer.start();

@@ -116,9 +116,9 @@ Deno.test("Remap lends slots to servers that are flushed of them, and flushes th
     assertEquals(await client.call("size"), 2);
     // Two servers were stand-ins. The first server got the unwritten slots back immediately, and the rest when it was
     // flushed of them.
-    const told = log.lines.filter((line) => line.includes("more slots"));
-    assertEquals(told.length, 4);
-    for (const address of addresses) assert(told.some((line) => line.includes(`"${address}"`)), address);
+    const lines = log.lines.filter((line) => line.includes("more slots"));
+    assertEquals(lines.length, 4);
+    for (const address of addresses) assert(lines.some((line) => line.includes(`"${address}"`)), address);
   }));
 
 /** Sends reads of every kind: of one key, of several, of all servers, and in transactions. */
@@ -350,13 +350,13 @@ Deno.test("Remap flushes a server that returns to the list of the slots written 
 Deno.test("Remap lends nothing to a server that cannot be flushed, logs it once, and tries again", async () => {
   let refuses = true;
   let flushes = 0;
-  const answer = (name: string) => (request: string[], peer: FakePeer) => {
+  const replying = (name: string) => (request: string[], peer: FakePeer) => {
     if (request[0] !== "flushslots") return peer.reply(encodeText(name));
     flushes++;
     if (refuses) peer.refuse("ERR", "not now");
     else peer.reply([encodeText("0"), 0]);
   };
-  await withFakes([answer("home"), answer("stand-in")], async (rig, servers) => {
+  await withFakes([replying("home"), replying("stand-in")], async (rig, servers) => {
     using client = await rig.connect();
     assertEquals(await client.call("get", rig.key(0)), "home");
     await servers[0]![Symbol.asyncDispose]();

@@ -54,18 +54,18 @@ Deno.test(
 );
 
 Deno.test("Proxy requests nothing from its servers unless info cluster is requested by name", async () => {
-  const asked: string[] = [];
+  const requests: string[] = [];
   await withFakes([(request, peer) => {
-    asked.push(request.join(" "));
+    requests.push(request.join(" "));
     echoing(request, peer);
   }], async (rig) => {
     using client = await rig.connect();
     await client.call("info");
     await client.call("get", "x");
-    assertEquals(asked, ["get x"]);
+    assertEquals(requests, ["get x"]);
     await client.call("info", "cluster");
-    await until(() => asked.length === 2, "the server is asked");
-    assertEquals(asked[1], "info memory keyspace");
+    await until(() => requests.length === 2, "the server gets a request");
+    assertEquals(requests[1], "info memory keyspace");
     // Its reply has no usable value, so none is reported.
     assertEquals("keys" in await factsOf(rig, 0), false);
   });

@@ -123,9 +123,9 @@ Deno.test("ReplyOrder expects more while replies to the same batch of requests a
   const { outbox } = makeOutbox();
   const order = new ReplyOrder(outbox, () => new Place());
   const open = () => order.open();
-  const answer = (pending: Place) => order.take(pending, encodeText("+\r\n"), 0, 3);
+  const replyTo = (pending: Place) => order.take(pending, encodeText("+\r\n"), 0, 3);
   const [a, b] = [open(), open()];
-  answer(a);
+  replyTo(a);
   // The requests are not a batch yet: the next one may be read much later.
   assertEquals(order.expectsMore, false);
   order.endBatch();
@@ -133,13 +133,13 @@ Deno.test("ReplyOrder expects more while replies to the same batch of requests a
   // Later requests belong to the next batch.
   const c = open();
   order.endBatch();
-  answer(b);
+  replyTo(b);
   assertEquals(order.expectsMore, false);
   order.endBatch();
   assertEquals(order.expectsMore, true);
-  answer(c);
+  replyTo(c);
   assertEquals([order.expectsMore, order.inFlight], [false, 0]);
-  answer(open());
+  replyTo(open());
   assertEquals(order.expectsMore, false);
 });
 

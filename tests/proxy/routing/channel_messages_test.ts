@@ -178,7 +178,7 @@ Deno.test(
     const size = 8 * MEBIBYTE;
     const cut = () => infoOf(proxy, "client_output_buffer_limit_disconnections") === "1";
     for (let i = 0; !cut(); i++) {
-      assert(i * size < 2 * MESSAGES_MAX_BYTES, "it is not cut off");
+      assert(i * size < 2 * MESSAGES_MAX_BYTES, "it is not disconnected");
       await publisher.send(request("publish", "c", "x".repeat(size)) + request("publish", "d", `${i}`));
       assert((await publisher.readText(8)).endsWith(":1\r\n"));
       await bystander.expect(push(2, "message", "d", `${i}`));

@@ -215,9 +215,9 @@ Deno.test(
 
 Deno.test("Proxy limits the time that a server may take to confirm a subscription, as for other requests", async () => {
   let isSilent = true;
-  const asked = new Set<FakePeer>();
+  const peers = new Set<FakePeer>();
   const silent: FakeHandler = (request, peer) => {
-    if (request[0] === "subscribe") asked.add(peer);
+    if (request[0] === "subscribe") peers.add(peer);
     if (!isSilent) peer.write(new TextEncoder().encode(push(3, "subscribe", request[1]!, 1)));
   };
   await withFakes([silent], async ({ proxy }) => {
@@ -225,6 +225,6 @@ Deno.test("Proxy limits the time that a server may take to confirm a subscriptio
     assertStringIncludes(await ask(client, "subscribe", "a"), "no answer within 100 ms");
     isSilent = false;
     assertEquals(await ask(client, "subscribe", "a"), push(2, "subscribe", "a", 1));
-    assertEquals(asked.size, 2);
+    assertEquals(peers.size, 2);
   }, { timeoutMs: 100 });
 });

@@ -116,7 +116,7 @@ for (const [name, dialect] of dialects) {
     assertEquals(reader.at, reader.end);
   });
 
-  Deno.test(`ValueReader refuses in ${name} what goes beyond its reply`, () => {
+  Deno.test(`ValueReader refuses in ${name} a length beyond its reply`, () => {
     const whole = texts(dialect, "abc", "x".repeat(300), null);
     // A native reply begins with six bytes, which were read before.
     for (let length = dialect.version === 0 ? 6 : 0; length < whole.length; length++) {

@@ -180,22 +180,22 @@ Deno.test(
 );
 
 Deno.test("Proxy executes no command for itself if the server has not run the transaction", async () => {
-  let answer: FakeHandler = (_request, peer) => void peer.close();
+  let reply: FakeHandler = (_request, peer) => void peer.close();
   const handler: FakeHandler = (request, peer) => {
     if (request[0] === "multi") peer.reply("OK");
-    else if (request[0] === "exec") answer(request, peer);
+    else if (request[0] === "exec") reply(request, peer);
     else peer.reply("QUEUED");
   };
   await withFakes([handler], async ({ proxy }) => {
     using client = await connectResp(proxy);
     for (const hello of [[], ["hello 3"]]) {
-      answer = (_request, peer) => void peer.close();
+      reply = (_request, peer) => void peer.close();
       await client.send(encodeLines("multi", "set k v", "client setname me", ...hello, "exec", "client getname"));
       const lost = (await readReplies(client, 5 + hello.length)).slice(-2);
       assertStringIncludes(lost[0]!, "-UNKNOWN_OUTCOME ");
       assertEquals(lost[1], "$-1\r\n");
       // The reply has fewer items than requests, so it is not a reply to this transaction.
-      answer = (_request, peer) => peer.reply([]);
+      reply = (_request, peer) => peer.reply([]);
       await client.send(encodeLines("multi", "set k v", "client getname", ...hello, "exec", "ping"));
       const short = (await readReplies(client, 5 + hello.length)).slice(-2);
       assertStringIncludes(short[0]!, "-ERR a server's reply is not as expected");
@@ -250,7 +250,7 @@ Deno.test(
       await readReplies(client, count + 1);
       let isAnswered = false;
       await client.send(encodeLines("exec"));
-      const answering = client.frame().then((frame) => {
+      const replied = client.frame().then((frame) => {
         isAnswered = true;
         return frame;
       });
@@ -259,7 +259,7 @@ Deno.test(
         await other.call("ping");
         pings++;
       }
-      assertEquals((await answering).items?.length, count);
+      assertEquals((await replied).items?.length, count);
       assert(pings > 3, `${request}: ${pings} pings got a reply meanwhile`);
     }
   }),

@@ -138,7 +138,7 @@ Deno.test("Proxy lends no connection to which an unblocking is still on its way"
     await wait(1);
     await waiting(rig, 1);
     await other.call("client", "unblock", line);
-    await until(() => unblocked.length === 1, "the server is asked to unblock it");
+    await until(() => unblocked.length === 1, "the server gets the request to unblock it");
     // The element was already on its way.
     peers[0]!.reply(["k", "x"]);
     await client.frame();
@@ -152,15 +152,15 @@ Deno.test("Proxy lends no connection to which an unblocking is still on its way"
 });
 
 Deno.test("Proxy repeats an unblocking that a server received before it had begun to wait", async () => {
-  const asked: string[] = [];
+  const unblockings: string[] = [];
   let waiter: FakePeer | undefined;
   const handler: FakeHandler = (request, peer) => {
     if (request[0] === "blpop") waiter = peer;
     else if (request[1] === "id") peer.reply(7);
     else if (request[1] === "unblock") {
-      asked.push(request[2]!);
-      peer.reply(asked.length < 4 ? 0 : 1);
-      if (asked.length === 4) waiter!.reply(null);
+      unblockings.push(request[2]!);
+      peer.reply(unblockings.length < 4 ? 0 : 1);
+      if (unblockings.length === 4) waiter!.reply(null);
     } else peer.reply("OK");
   };
   await withFakes([handler], async (rig) => {
@@ -170,7 +170,7 @@ Deno.test("Proxy repeats an unblocking that a server received before it had begu
     await waiting(rig, 1);
     client.close();
     assertEquals(await ask(other, "rpush", rig.key(0), "x"), "+OK\r\n");
-    assertEquals(asked, ["7", "7", "7", "7"]);
+    assertEquals(unblockings, ["7", "7", "7", "7"]);
   });
 });
 

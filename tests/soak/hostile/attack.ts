@@ -99,7 +99,7 @@ function check(run: AttackRun, connection: AttackConnection, replies: number, se
   const { count, ended } = connection;
   const { served = false, refused = false, resp3 = false, expect } = sending;
   if (count.nonsense !== undefined) run.fail(`wrong reply: ${count.nonsense}`);
-  if (ended !== undefined) return served ? run.fail(`cut off: ${ended}`) : run.note("cut off");
+  if (ended !== undefined) return served ? run.fail(`disconnected: ${ended}`) : run.note("disconnected");
   if (refused && count.errors === 0) run.fail("not refused");
   // With RESP3 some requests have messages instead of replies.
   if (count.replies !== replies && !resp3) run.fail(`${count.replies} replies, not ${replies}`);

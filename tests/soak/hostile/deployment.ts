@@ -83,9 +83,9 @@ export class Deployment {
 
   static async #startProxy(launcher: Launcher, place: Place, abilities: Abilities): Promise<Deployment> {
     const servers = await Promise.all([1, 2].map(() => Deployment.start(launcher, "server", abilities)));
-    const behind = servers.flatMap(({ members }) => members);
+    const members = servers.flatMap((each) => each.members);
     const file = await launcher.serversFile(
-      behind.map(({ role }) => role.address),
+      members.map(({ role }) => role.address),
       `${launcher.newFolder("servers")}.json`,
     );
     const words = ["--addr", "127.0.0.1:0", "--servers", file, "--plaintext", "--servers-plaintext"];
@@ -94,7 +94,7 @@ export class Deployment {
     const process = launcher.start("proxy", ["proxy", ...words]);
     const role = { process, address: await process.address() };
     const boundBytes = abilities.proxy ? 256 * MB + RUNTIME_BYTES : undefined;
-    return new Deployment(launcher, place, [{ role, boundBytes }, ...behind]);
+    return new Deployment(launcher, place, [{ role, boundBytes }, ...members]);
   }
 
   /** The ids of the processes. */

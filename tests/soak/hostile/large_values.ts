@@ -177,7 +177,7 @@ export function onLargeValues(n: Scaled): Attack[] {
       () => names(n(3_000)).map((name) => ["hset", "h", tagged(name, n(32 * KB)), "v"]),
     ),
     row("mset-60mb", "2 x 60 MB", () => ["mset", "a", large(60 * MB), "b", large(60 * MB)]),
-    row("publish-60mb", "60 MB, to nobody", () => ["publish", "c", large(60 * MB)]),
+    row("publish-60mb", "60 MB, no receiver", () => ["publish", "c", large(60 * MB)]),
     row("unknown-60mb", "a name of 60 MB", () => [large(60 * MB), "x"], undefined, {}),
     row("client-setname-60mb", "60 MB", () => ["client", "setname", large(60 * MB)], undefined, {}),
     row("auth-60mb", "60 MB", () => ["auth", large(60 * MB)], undefined, {}),

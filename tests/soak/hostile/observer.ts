@@ -63,7 +63,7 @@ const PROGRAM = fromFileUrl(new URL("observer_program.ts", import.meta.url));
 export class Observer implements AsyncDisposable {
   readonly #child: Deno.ChildProcess;
   readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
-  readonly #answers: AsyncGenerator<unknown, void>;
+  readonly #replies: AsyncGenerator<unknown, void>;
   #last: Promise<unknown> = Promise.resolve();
 
   /** Starts the process, which observes nothing yet. */
@@ -76,7 +76,7 @@ export class Observer implements AsyncDisposable {
       stdout: "piped",
     }).spawn();
     this.#writer = this.#child.stdin.getWriter();
-    this.#answers = readJsonLines(this.#child.stdout);
+    this.#replies = readJsonLines(this.#child.stdout);
   }
 
   /** Begins to observe a target, until {@linkcode end}. */
@@ -102,7 +102,7 @@ export class Observer implements AsyncDisposable {
   #ask(job: ObserverJob): Promise<unknown> {
     this.#last = this.#last.then(async () => {
       await this.#writer.write(new TextEncoder().encode(`${JSON.stringify(job)}\n`));
-      const { value, done } = await this.#answers.next();
+      const { value, done } = await this.#replies.next();
       if (done) throw new Error("Cannot observe: the observer's process has ended");
       return value;
     });
@@ -113,7 +113,7 @@ export class Observer implements AsyncDisposable {
     // Closing its input ends the program.
     await this.#writer.close().catch(() => {});
     // The program prints nothing more, but its output must be read to the end before it closes.
-    for await (const _ of this.#answers);
+    for await (const _ of this.#replies);
     await this.#child.status;
   }
 }

@@ -17,10 +17,7 @@ import { encodeText } from "../../../src/bytes.ts";
 import type { Observation, ObserverJob, Target } from "./observer.ts";
 import { residentBytes, ThreadClock } from "./process_account.ts";
 
-/**
- * The pause between two rounds, in ms: long enough that the rounds are no load, and short enough to see every long
- * step.
- */
+/** The pause between two rounds, in ms: long enough to cause little load, short enough to see every long step. */
 const PAUSE_MS = 1;
 /** The number of keys that are used alternately. Some of them are on each server of a proxy. */
 const KEYS_COUNT = 32;
@@ -141,7 +138,7 @@ class Watcher {
       } catch (error) {
         if (this.#stopped) break;
         this.#found.errors++;
-        this.#tell(String(error));
+        this.#addMessage(String(error));
         this.#disconnect();
         await pause(RECONNECT_MS);
       }
@@ -171,7 +168,7 @@ class Watcher {
     const text = new TextDecoder().decode(reply).slice(0, 200);
     if (text.startsWith("-") || text.includes("\r\n-")) this.#found.errors++;
     else this.#found.wrong++;
-    this.#tell(text);
+    this.#addMessage(text);
     // The rest of this reply is unknown.
     this.#disconnect();
   }
@@ -206,7 +203,7 @@ class Watcher {
     this.#socket = undefined;
   }
 
-  #tell(message: string): void {
+  #addMessage(message: string): void {
     if (this.#found.messages.length < MESSAGES_MAX_COUNT) this.#found.messages.push(message);
   }
 }

@@ -43,12 +43,12 @@ export function messagesOfOthers(bytes: number, count: number): Action {
     await publisher.exchange(
       encodeRequests([["publish", "c", filled(bytes)], ...repeat(count, ["publish", "d", "m"])]),
     );
-    if (publisher.ended !== undefined) run.fail(`the publisher was cut off: ${publisher.ended}`);
+    if (publisher.ended !== undefined) run.fail(`the publisher was disconnected: ${publisher.ended}`);
     // The confirmation also counts as a message.
     if (!await waits(() => bystander.count.messages > count || bystander.ended !== undefined, 10_000)) {
       run.fail(`a bystander got ${bystander.count.messages - 1} of ${count} messages`);
     }
-    if (bystander.ended !== undefined) run.fail(`a bystander was cut off: ${bystander.ended}`);
+    if (bystander.ended !== undefined) run.fail(`a bystander was disconnected: ${bystander.ended}`);
     // The large message takes longer to arrive than the later ones to another client.
     const isThere = await waits(() => target.count.messages > 1 || target.ended !== undefined);
     if (target.ended !== undefined) run.note("the receiver of the large message was disconnected");
@@ -64,7 +64,7 @@ export function ownMessage(bytes: number): Action {
     await connection.exchange(
       encodeRequests([["subscribe", "c"], ["multi"], ["publish", "c", filled(bytes)], ["exec"]]),
     );
-    if (connection.ended !== undefined) run.fail(`cut off without a reply to exec: ${connection.ended}`);
+    if (connection.ended !== undefined) run.fail(`disconnected without a reply to exec: ${connection.ended}`);
     else if (connection.count.errors > 0) run.note(connection.count.error);
   };
 }
@@ -85,7 +85,7 @@ export function silentSubscriber(count: number, bytes: number, silent: number): 
     if (!await waits(() => live.count.messages > expected || live.ended !== undefined)) {
       run.fail(`a subscriber that reads got ${live.count.messages - 1} of ${expected} messages`);
     }
-    if (live.ended !== undefined) run.fail(`a subscriber that reads was cut off: ${live.ended}`);
+    if (live.ended !== undefined) run.fail(`a subscriber that reads was disconnected: ${live.ended}`);
     if (count * bytes > 64e6 && run.deployment.lines.length === lines) {
       run.fail("no log line reports the disconnected clients");
     }
@@ -142,7 +142,7 @@ export function endsWaits(count: number, wakeUp: WakeUp): Acts {
       if (wakeUp === "unblock") await own.exchange(encodeRequests(ids.map((id) => ["client", "unblock", id])));
       await answered;
       if (crowd.some((each) => each.count.errors > 0)) run.fail("a client was refused");
-      if (crowd.some((each) => each.ended !== undefined)) run.fail("a client was cut off");
+      if (crowd.some((each) => each.ended !== undefined)) run.fail("a client was disconnected");
       if (crowd.some((each) => each.count.replies !== 2)) run.fail("a client got two replies");
       const left = await own.call("llen", "q");
       if (left !== ":0") run.fail(`not every element was taken: llen ${left}`);
@@ -158,11 +158,11 @@ export function endsWaits(count: number, wakeUp: WakeUp): Acts {
  * Disconnects a client that has sent requests after a blocking one. The server must notice it, and give it no element
  * later.
  */
-export function leavesLosing(behind: number): Action {
+export function leavesLosing(pings: number): Action {
   return async (run) => {
     const own = await run.connect();
     const waiter = await run.connect();
-    const writing = waiter.write(encodeRequests([["blpop", "q", "0"], ...repeat(behind, ["ping"])]));
+    const writing = waiter.write(encodeRequests([["blpop", "q", "0"], ...repeat(pings, ["ping"])]));
     await Promise.race([writing, pause(1_000)]);
     await pause(100);
     waiter.close();
@@ -185,7 +185,7 @@ export function remapLoses(count: number, request: Request, textBytes = 0): Acti
     const attacker = await run.connect();
     await attacker.exchange(encodeRequests([request]));
     if (attacker.count.errors > 0) run.note(attacker.count.error);
-    if (attacker.ended !== undefined) run.note("cut off");
+    if (attacker.ended !== undefined) run.note("disconnected");
     // A server that was considered down is flushed after it has returned.
     await pause(4_000);
     const there = await own.call("exists", ...names(count));

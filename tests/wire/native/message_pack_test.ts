@@ -24,7 +24,7 @@ function written(write: HeaderWriter, count: number): Uint8Array {
   const target = new Uint8Array(3 + HEADER_MAX_BYTES + 3).fill(0xee);
   const end = write(target, 3, count);
   assertEquals([...target.subarray(0, 3)], [0xee, 0xee, 0xee]);
-  for (let i = end; i < target.length; i++) assertEquals(target[i], 0xee, `byte ${i} behind ${count}`);
+  for (let i = end; i < target.length; i++) assertEquals(target[i], 0xee, `byte ${i} after ${count}`);
   return target.slice(3, end);
 }
 

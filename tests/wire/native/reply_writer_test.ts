@@ -377,7 +377,7 @@ Deno.test("NativeReply writes every form at any distance from a chunk's end as i
         return reply;
       };
       const chunked = write(new NativeReply(64));
-      assertSame(chunked, write(new NativeReply(Infinity)), `${name} behind ${padding} bytes`);
+      assertSame(chunked, write(new NativeReply(Infinity)), `${name} after ${padding} bytes`);
       const [ok, all, nil] = framesOf(chunked).map(decode);
       assertEquals([ok, nil], [[0, "OK"], [0, null]]);
       const [status, items] = all as [number, ValueType[]];

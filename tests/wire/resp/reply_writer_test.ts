@@ -208,7 +208,7 @@ Deno.test("RespReply writes every form at any distance from a chunk's end as in 
       const before = `+OK\r\n*3\r\n$${padding}\r\n${"a".repeat(padding)}\r\n`;
       const isError = form.resp2.startsWith("-");
       const expected = `${isError ? "+OK\r\n" : before}${form.resp2}:42\r\n$-1\r\n`;
-      assertEquals(textOf(reply), expected, `${name} behind ${padding} bytes`);
+      assertEquals(textOf(reply), expected, `${name} after ${padding} bytes`);
       assertEquals(reply.size, expected.length);
     }
   }
