@@ -35,11 +35,15 @@ const DIFFERENCES: readonly (readonly [scenario: string, step: string, reason: s
   [
     "errors while queueing",
     "object foo k",
-    "the server refuses it when it gets the transaction, which is refused as well",
+    "the server refuses it when it receives the transaction, which is then refused as well",
   ],
-  ["commands about the connection in a transaction", "exec", "spoilt by `dbsize`, which concerns all servers"],
+  [
+    "commands about the connection in a transaction",
+    "exec",
+    "`dbsize` concerns all servers, so it aborts the transaction",
+  ],
   ["what a subscriber may do", "publish c m => 1", "message and reply come from two connections to the server"],
-  ["what a subscriber may do", "psubscribe p*", "as above"],
+  ["what a subscriber may do", "psubscribe p*", "message and reply come from two connections to the server"],
   ["config", "config get maxmemory-policy", "a proxy holds no data"],
 ];
 
