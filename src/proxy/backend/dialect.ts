@@ -1,16 +1,16 @@
 /**
- * The protocols of the proxy, each as one object: everything that differs between them stands behind it.
+ * The protocols of the proxy, each as one object that contains all differences between them.
  *
  * ```text
- * client ─ bytes ─► decoder ─► Request ─► router ─┬─ untouched ───────────► server      (nearly always)
+ * client ─ bytes ─► decoder ─► Request ─► router ─┬─ unchanged ───────────► server      (nearly always)
  *                                                 └─ composer ─► parts ───► servers
- * client ◄─ bytes ─────────────┬──────────────────── untouched ◄─ measure ─ server
+ * client ◄─ bytes ─────────────┬──────────────────── unchanged ◄─ measure ─ server
  *                              └─ reply ◄─ joins ◄─ values, grants, refusal ◄─ servers
  * ```
  *
- * A session has one dialect at a time, and so has every connection to a server: what came in one of them goes to servers
- * in the same, so that nothing has to be translated. Composer and reply are used for one request after another by all
- * clients: nothing in them outlives a call.
+ * A session has one dialect at a time, and so has every connection to a server. A request is sent to servers in the
+ * dialect in which it arrived, so nothing is translated. All clients use the same composer and reply for one request
+ * after another: they keep no state from one call to the next.
  *
  * @module
  */
@@ -26,43 +26,46 @@ import type { ValueReader } from "../../wire/reply_reader.ts";
 import type { RequestWriter } from "../../wire/request_writer.ts";
 import type { RespDecoder } from "../../wire/resp/request_decoder.ts";
 
-/** Takes requests out of what one client sends. */
+/** Decodes the requests of one client. */
 export type RequestDecoder = NativeDecoder | RespDecoder;
 
-/** One protocol. */
+/** One protocol, as the proxy uses it. */
 export interface Dialect extends Framing {
   readonly version: ProtocolVersion;
-  /** Bytes in front of a reply that it has not as an item of the reply to `exec`. */
+  /** The number of bytes at the start of a reply that are absent when it is an item of the reply to `exec`. */
   readonly itemStart: number;
   readonly composer: RequestWriter;
   /**
-   * The reply under way, in one piece as the replies of servers are. Both versions of RESP have the same, which goes on in
-   * the version that was asked for it last.
+   * The reply in progress, in one piece as the replies of servers are. Both versions of RESP have the same object,
+   * which uses the version that was requested last.
    */
   readonly reply: Reply;
   /** The request that begins a transaction. */
   readonly multi: Uint8Array<ArrayBuffer>;
-  /** The request that runs one. */
+  /** The request that runs a transaction. */
   readonly exec: Uint8Array<ArrayBuffer>;
-  /** A composer for one request, whose buffer is the caller's. */
+  /** Returns a composer for one request. The caller owns its buffer. */
   makeComposer(): RequestWriter;
-  /** A decoder for one client, whose account is charged for what it keeps. */
+  /** Returns a decoder for one client, whose account is charged for its memory. */
   decoder(account?: ClientAccount): RequestDecoder;
-  /** The first request on a connection to a server: its reply shows that it works, and lets the proxy in. */
+  /**
+   * Returns the first request on a connection to a server. The reply shows that the server works and accepts the
+   * password.
+   */
   greeting(password: string | undefined): Uint8Array;
-  /** A request of the proxy's own. */
+  /** Returns a request of the proxy itself. */
   request(words: readonly (string | Uint8Array)[]): Uint8Array<ArrayBuffer>;
-  /** Whether the reply at `start` grants its request. */
+  /** Returns whether the reply at `start` grants its request. */
   grants(bytes: Uint8Array, start: number): boolean;
-  /** Whether the reply at `start` is nil, of whatever kind. */
+  /** Returns whether the reply at `start` is nil of any kind. */
   isNil(bytes: Uint8Array, start: number): boolean;
-  /** Why the reply at `bytes[start, end)` does not grant its request. */
+  /** Returns the error in the reply at `bytes[start, end)`. */
   refusal(bytes: Uint8Array, start: number, end: number): ReplyError;
-  /** Reads the reply at `bytes[start, end)`, which grants its request; borrowed. */
+  /** Returns a reader of the reply at `bytes[start, end)`, which grants its request; borrowed. */
   values(bytes: Uint8Array, start: number, end: number): ValueReader;
 }
 
-/** The text that the reply at `bytes[start, end)` is; empty when it is something else, such as a refusal. */
+/** Returns the text of the reply at `bytes[start, end)`; empty when it is anything else, such as an error. */
 export function readText(dialect: Dialect, bytes: Uint8Array, start: number, end: number): string {
   if (!dialect.grants(bytes, start)) return "";
   const reader = dialect.values(bytes, start, end);

@@ -83,7 +83,7 @@ export class OwnReplies {
    *
    * @param account is charged for the reply while it grows
    */
-  async answerInSteps(
+  async replyInSteps(
     pending: PendingReply,
     account: ClientAccount,
     steps: (reply: Reply) => ReplySteps,

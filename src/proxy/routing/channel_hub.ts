@@ -1,19 +1,19 @@
 /**
- * Channels through the proxy: who of its clients listens to what, and at which servers the proxy listens for them.
+ * Channels through the proxy: the subscriptions of its clients, and the servers at which the proxy subscribes for them.
  *
  * ```text
- * publish news hi    ─► owner of the slot of "news" ─► all proxies that listen there ─► their clients
+ * publish news hi    ─► owner of the slot of "news" ─► all proxies that subscribe there ─► their clients
  * subscribe news     at the owner of the slot of "news"
  * psubscribe n*      at every server, since a pattern matches channels of all slots
  * ```
  *
- * A subscription is confirmed to a client when the servers have confirmed it to the proxy. When slots get other owners, the
- * proxy listens at the new ones and then no more at the old: the client notices nothing, and may miss what is
- * published in between.
+ * A client gets the confirmation of a subscription when the servers have confirmed it to the proxy. When slots change
+ * their owners, the proxy subscribes at the new ones and then unsubscribes at the old ones. The client notices nothing,
+ * and may miss messages that are published in between.
  *
- * When the connection to a server is lost, messages may be missed. A client of Redis learns that from the loss of its own
- * connection, so those who listened to something of that server are disconnected: they connect anew, subscribe again, and
- * know. The log says so, and `info` counts them.
+ * When the connection to a server is lost, messages may be missed. A client of Redis would lose its own connection then,
+ * and know. So the proxy disconnects the clients with subscriptions at that server: they connect and subscribe again.
+ * The log reports it, and `info` counts them.
  *
  * @module
  */
@@ -42,51 +42,55 @@ import type { Frame } from "../client/queued_requests.ts";
 import { ChannelLink } from "./channel_link.ts";
 import type { Subscribed } from "./channel_link.ts";
 
-/** Names that are handled between two looks at the clock: about a tenth of a millisecond, … */
+/** The number of names between two looks at the clock, which take about a tenth of a millisecond. */
 const NAMES_AT_ONCE_COUNT = 32;
-/** … which long ones take as well. */
+/** The bytes of long names between two looks at the clock, which take the same time. */
 const NAMES_AT_ONCE_BYTES = 32 * 1024;
-/** Clients that are disconnected between two looks at the clock. */
+/** The number of clients that are disconnected between two looks at the clock. */
 const ENDED_AT_ONCE_COUNT = 8;
 
-/** What the hub needs of its proxy. */
+/** The functions of the proxy that the hub needs. */
 export interface ChannelHubHost {
-  /** Turns for what takes long. */
+  /** The slices for long work. */
   readonly slices: Slices;
-  /** Ends the connection of a client in order, once what it was sent is written. */
+  /** Closes the connection of a client in order, after its output is written. */
   end(client: ClientState): void;
-  /** Takes note that the connection to a server was lost on which there was something to hear. */
+  /** Records that the connection to a server with subscriptions was lost. */
   lost(address: string, reason: string): void;
-  /** Takes note that so many clients were disconnected because of that. */
+  /** Records that `clients` clients were disconnected for that reason. */
   ended(address: string, clients: number): void;
 }
 
-/** Runs the commands of the group `channel`. One for all clients. */
+/** Runs the commands of the group `channel`. One object serves all clients. */
 export class ChannelHub {
-  /** What the clients listen to. */
+  /** The subscriptions of the clients. */
   readonly channels: Channels = new Channels((name, isPattern) => this.#release(name, isPattern));
-  /** Connections to servers that were lost while there was something to hear. */
+  /** The number of lost connections to servers with subscriptions. */
   lostLinks = 0;
-  /** Clients that were disconnected because of that. */
+  /** The number of clients that were disconnected for that reason. */
   lostClients = 0;
   readonly #cluster: Cluster;
   readonly #ownReplies: OwnReplies;
   readonly #dialect: Dialect;
   readonly #clock: Clock;
   readonly #host: ChannelHubHost;
-  /** By the address of the server. */
+  /** The links, by the address of the server. */
   readonly #links = new Map<string, ChannelLink>();
-  /** The server at which a channel is listened to. */
+  /** The link of each channel with a subscription. */
   readonly #places = new Map<string, ChannelLink>();
-  /** Patterns that are listened to, at all servers. */
+  /** The patterns with subscriptions, which are at all servers. */
   readonly #patterns = new Set<string>();
-  /** How many clients wait for a confirmation, by the channel and by the pattern that they subscribe to. */
+  /** The number of clients that wait for a confirmation, by channel. The next field is the same by pattern. */
   readonly #pendingChannels = new Map<string, number>();
   readonly #pendingPatterns = new Map<string, number>();
-  /** Counts the changes of owners, so that following one ends when there is another. */
+  /** Counts the changes of owners, so that work for one change ends at the next. */
   #changes = 0;
 
-  /** @param dialect RESP3 */
+  /**
+   * Creates the hub.
+   *
+   * @param dialect the dialect of RESP3
+   */
   constructor(cluster: Cluster, ownReplies: OwnReplies, dialect: Dialect, clock: Clock, host: ChannelHubHost) {
     this.#cluster = cluster;
     this.#ownReplies = ownReplies;
@@ -97,7 +101,7 @@ export class ChannelHub {
   }
 
   /**
-   * Carries out a command with the routing `channel`.
+   * Runs a command with the routing `channel`.
    *
    * @throws {ReplyError}
    */
@@ -105,33 +109,34 @@ export class ChannelHub {
     const { name, subscription, channels } = specification;
     checkSizes(specification, request);
     const { link } = pending;
-    // The client may take nothing more until this is answered, but its buffer may move.
+    // The client sends nothing more until the reply, but its buffer may move.
     const copy = request.copy();
     const run = CONNECTION_COMMANDS[name]!;
     if (subscription === "begins" && link.client.version !== 0) {
       link.backpressure.holdUntilIdle();
       return this.#subscribe(pending, copy, channels[0]!.isPattern, run);
     }
-    const answering = this.#ownReplies.replyWhenDone(pending, (reply) => run(link, copy, reply));
-    if (answering !== undefined) link.backpressure.holdUntilIdle();
+    const replying = this.#ownReplies.replyWhenDone(pending, (reply) => run(link, copy, reply));
+    if (replying !== undefined) link.backpressure.holdUntilIdle();
   }
 
   #subscribe(pending: PendingReply, request: Request, isPattern: boolean, run: RunOnConnection): void {
     const { link } = pending;
     this.#listen(link, request, isPattern, (error, end) => {
-      const answering = this.#ownReplies.replyWhenDone(pending, (reply) => {
+      const replying = this.#ownReplies.replyWhenDone(pending, (reply) => {
         if (error !== undefined) throw new ReplyError(codeOf(error, true), error.message);
         if (!link.isGone) return run(link, request, reply);
       });
-      if (answering === undefined) this.#settle(request, end, isPattern);
-      else answering.then(() => this.#settle(request, end, isPattern));
+      if (replying === undefined) this.#settle(request, end, isPattern);
+      else replying.then(() => this.#settle(request, end, isPattern));
     });
   }
 
   /**
-   * Has all servers that are concerned confirm that the proxy listens.
+   * Subscribes at all servers concerned, and waits for their confirmations.
    *
-   * @param done called once, with the first error, and with the first name that was left out since the client has gone
+   * @param done called once, with the first error, and with the first name that was left out because the client has
+   * disconnected
    */
   #listen(
     context: ConnectionContext,
@@ -167,14 +172,14 @@ export class ChannelHub {
     return isPattern ? this.#pendingPatterns : this.#pendingChannels;
   }
 
-  /** The server that has a channel, from now on listened to. */
+  /** Returns the server of a channel, and notes the channel as subscribed. */
   #placeOf(name: string): ChannelLink {
     let link = this.#places.get(name);
     if (link === undefined) this.#places.set(name, link = this.#linkTo(this.#ownerOf(binaryBytes(name)).address));
     return link;
   }
 
-  /** All servers that have slots, and so channels, from now on listened to by a pattern. */
+  /** Returns all servers that have slots, and thus channels, and notes the pattern as subscribed. */
   #everywhere(name: string): ChannelLink[] {
     this.#patterns.add(name);
     return this.#cluster.holders.map(({ address }) => this.#linkTo(address));
@@ -199,7 +204,7 @@ export class ChannelHub {
     return link;
   }
 
-  /** Disconnects those who listened at a server and may have missed messages. */
+  /** Disconnects the clients that listened at a server and may have missed messages. */
   #endListeners(address: string, subscriptions: readonly Subscribed[], reason: string): void {
     this.lostLinks++;
     this.#host.lost(address, reason);
@@ -222,7 +227,7 @@ export class ChannelHub {
     });
   }
 
-  /** The clients that listen to these; nothing in the place of one that none listens to. */
+  /** Yields the clients with these subscriptions, and `undefined` for a subscription without clients. */
   *#listenersOf(subscriptions: readonly Subscribed[]): Generator<ClientState | undefined> {
     for (const { text, isPattern } of subscriptions) {
       yield undefined;
@@ -230,7 +235,7 @@ export class ChannelHub {
     }
   }
 
-  /** Calls `step` until it says that all is done: at once where that takes no longer than a step. */
+  /** Calls `step` until it returns true; without a pause if that takes no longer than one step. */
   async #inSlices(step: () => boolean): Promise<void> {
     if (step()) return;
     const { slices } = this.#host;
@@ -241,7 +246,7 @@ export class ChannelHub {
     return this.#cluster.ownerOf(channel, 0, channel.length);
   }
 
-  /** A client has its answer: what it could not subscribe to need not be listened to. */
+  /** Unsubscribes from names to which the client could not subscribe, after its reply. */
   #settle(request: Request, end: number, isPattern: boolean): void {
     const pending = this.#pendingOf(isPattern);
     let next = 1;
@@ -257,7 +262,7 @@ export class ChannelHub {
     });
   }
 
-  /** Listens no more to what no client listens to. */
+  /** Unsubscribes from names without clients. */
   #release(name: string, isPattern: boolean): void {
     if (this.#pendingOf(isPattern).has(name)) return;
     if (isPattern) {
@@ -269,7 +274,7 @@ export class ChannelHub {
     }
   }
 
-  /** The slots have other owners. */
+  /** Moves subscriptions after slots have changed their owners. */
   #follow(): void {
     const change = ++this.#changes;
     const places = this.#places.entries();
@@ -293,18 +298,18 @@ export class ChannelHub {
     });
   }
 
-  /** Listens to a channel at the server that has it now. */
+  /** Subscribes to a channel at its present server. */
   #move(name: string, link: ChannelLink): void {
     const next = this.#linkTo(this.#ownerOf(binaryBytes(name)).address);
     if (next === link) return;
     this.#places.set(name, next);
     next.subscribe(name, false, () => {
-      // The channel may have come back meanwhile.
+      // The channel may have returned meanwhile.
       if (this.#places.get(name) !== link) link.unsubscribe(name, false);
     });
   }
 
-  /** Closes the connections to servers that are no longer in the list. */
+  /** Closes the connections to servers that are not in the list any more. */
   #closeUnlisted(): void {
     const addresses = new Set(this.#cluster.pools.map(({ address }) => address));
     for (const [address, link] of this.#links) {
@@ -315,7 +320,7 @@ export class ChannelHub {
   }
 
   /**
-   * Sends a message to the server that has the channel.
+   * Sends a message to the server of its channel.
    *
    * @throws {ReplyError}
    */
@@ -323,15 +328,18 @@ export class ChannelHub {
     checkSizes(specification, request);
     const { link } = pending;
     const owner = this.#cluster.ownerOf(request.bytes, request.start(1), request.length(1));
-    // Who heard it once shall not hear it twice.
+    // A client that has received it once must not receive it again.
     pending.repeatable = false;
     const isHeardHere = this.#links.get(owner.address)?.isUsed ?? false;
     const backendRequest = isHeardHere ? new PublishRequest(pending, this, owner, request.view(1).slice()) : pending;
     link.streams.send(owner, backendRequest, frame.bytes, frame.start, frame.size);
   }
 
-  /** Answers how many have got a message: the server counts this proxy as one, where its clients have to be counted. */
-  answerPublished(
+  /**
+   * Replies with the number of clients that have received a message. The server counts this proxy as one, so its
+   * clients are counted here.
+   */
+  replyPublished(
     pending: PendingReply,
     owner: Pool,
     channel: Uint8Array,
@@ -347,42 +355,42 @@ export class ChannelHub {
     this.#ownReplies.replyWhenDone(pending, (reply) => {
       reported = Number(dialect.values(bytes, start, end).integer());
       const search = channelLink?.search(channel);
-      const answer = () => {
+      const replyNow = () => {
         let count = reported;
         if (channelLink?.hears(channel)) count += this.channels.count(binaryText(channel, 0, channel.length)) - 1;
         for (const { text, isConfirmed } of search?.found ?? []) {
           if (isConfirmed) count += this.channels.countPattern(text) - 1;
         }
-        // What the server has counted may have changed meanwhile.
+        // The server's counts may have changed meanwhile.
         reply.integer(Math.max(0, count));
       };
       const searching = search === undefined ? undefined : inSlices(link, search.step);
-      return searching === undefined ? answer() : searching.then(answer);
+      return searching === undefined ? replyNow() : searching.then(replyNow);
     });
   }
 
-  /** Sets the counts to zero. */
+  /** Resets the counts. */
   resetStatistics(): void {
     this.lostLinks = this.lostClients = 0;
   }
 
-  /** As {@linkcode ChannelLink.sweep}, for all servers. */
+  /** Calls {@linkcode ChannelLink.sweep} for all servers. */
   sweep(timeoutMs: number): void {
     for (const link of this.#links.values()) link.sweep(timeoutMs);
   }
 
-  /** As {@linkcode ChannelLink.lose}, for one server. */
+  /** Calls {@linkcode ChannelLink.lose} for one server. */
   lose(address: string, reason: string): void {
     this.#links.get(address)?.lose(reason);
   }
 
-  /** Listens to nothing any more. */
+  /** Ends all subscriptions. */
   close(): void {
     for (const link of this.#links.values()) link.close("the proxy is stopping");
   }
 }
 
-/** A message on its way. */
+/** A message in flight. */
 class PublishRequest extends BackendRequest {
   readonly #pending: PendingReply;
   readonly #hub: ChannelHub;
@@ -398,7 +406,7 @@ class PublishRequest extends BackendRequest {
   }
 
   override succeed(bytes: Uint8Array, start: number, end: number): void {
-    this.#hub.answerPublished(this.#pending, this.#owner, this.#channel, bytes, start, end);
+    this.#hub.replyPublished(this.#pending, this.#owner, this.#channel, bytes, start, end);
   }
 
   override fail(error: ConnectionError): void {

@@ -101,7 +101,7 @@ export class ChannelLink {
   /** The requests that are sent at the end of this tick. */
   #outgoing: Uint8Array[] = [];
   /** The number of requests that the server has not confirmed. The next field is the time since which it is silent. */
-  #unanswered = 0;
+  #outstanding = 0;
   #silentMs = 0;
   /** Whether the server has replied to the first request of the connection. */
   #isGreeted = false;
@@ -217,7 +217,7 @@ export class ChannelLink {
     const transport = this.#transport;
     if (transport === undefined) return;
     const silenceMs = nowMs - this.#silentMs;
-    if (this.#unanswered === 0) {
+    if (this.#outstanding === 0) {
       if (silenceMs <= BACKEND_CHECK_INTERVAL_MS) return;
       this.#isPinging = true;
       this.#sendBytes(dialect.ping);
@@ -289,7 +289,7 @@ export class ChannelLink {
     this.#silentMs = clock.nowMs;
     this.#sendBytes(dialect.request(["client", "no-evict", "on"]));
     // The reply is ignored: servers of other kinds may not have this command.
-    this.#unanswered = 0;
+    this.#outstanding = 0;
     this.#askAll(transport);
     const measure = dialect.measure();
     do {
@@ -344,7 +344,7 @@ export class ChannelLink {
   }
 
   #sendBytes(request: Uint8Array): void {
-    if (this.#unanswered++ === 0) this.#silentMs = this.#options.clock.nowMs;
+    if (this.#outstanding++ === 0) this.#silentMs = this.#options.clock.nowMs;
     if (this.#outgoing.push(request) === 1) queueMicrotask(() => this.#writeOutgoing());
   }
 
@@ -413,7 +413,7 @@ export class ChannelLink {
       this.#isGreeted = true;
       return;
     }
-    this.#unanswered--;
+    this.#outstanding--;
     // A server that refuses a ping, since it is busy or cannot save, still works.
     const isAnswerToPing = this.#isPinging;
     this.#isPinging = false;
@@ -427,7 +427,7 @@ export class ChannelLink {
 
   #confirm(name: Uint8Array, isPattern: boolean): void {
     this.#misses = 0;
-    this.#unanswered--;
+    this.#outstanding--;
     const subscription = this.#tableOf(isPattern).get(binaryText(name, 0, name.length));
     if (subscription === undefined) return;
     // An ending subscription was confirmed before, or another link has it: the waiting clients need no error.
@@ -436,7 +436,7 @@ export class ChannelLink {
   }
 
   #confirmEnd(name: Uint8Array, isPattern: boolean): void {
-    this.#unanswered--;
+    this.#outstanding--;
     const subscription = this.#tableOf(isPattern).get(binaryText(name, 0, name.length));
     // It may have been subscribed to again meanwhile.
     if (subscription?.isEnding) this.#forget(subscription);
@@ -446,7 +446,7 @@ export class ChannelLink {
   #fail(reason: string): void {
     const error = this.#error(reason);
     const lost: Subscription[] = [];
-    this.#unanswered = 0;
+    this.#outstanding = 0;
     for (const table of [this.#channels, this.#patterns]) {
       for (const subscription of table.values()) {
         if (subscription.isConfirmed && !subscription.isEnding) lost.push(subscription);

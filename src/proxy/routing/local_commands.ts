@@ -1,5 +1,6 @@
 /**
- * The commands that the proxy answers itself: those on the connection, and on the proxy. Their code is the server's.
+ * The commands that the proxy executes itself: those on the connection, and those on the proxy. The server uses the
+ * same code.
  *
  * @module
  */
@@ -20,17 +21,17 @@ for (const { name, routing, proxy } of COMMANDS) {
   assert(
     routing !== "local" && routing !== "channel" || Object.hasOwn(CONNECTION_COMMANDS, name) ||
       proxy.refused !== undefined,
-    `the proxy has no answer to "${name}"`,
+    `the proxy does not execute "${name}"`,
   );
 }
 
-/** The commands that one of those that the proxy answers has itself. */
+/** Returns the subcommands of a container that the proxy executes itself. */
 export function subcommandsOf({ name }: CommandSpecification): Subcommands | undefined {
   return Object.hasOwn(CONNECTION_SUBCOMMANDS, name) ? CONNECTION_SUBCOMMANDS[name] : undefined;
 }
 
 /**
- * Refuses what the proxy has no answer to.
+ * Refuses what the proxy cannot execute.
  *
  * @throws {ReplyError}
  */
@@ -39,7 +40,7 @@ export function checkLocal(specification: CommandSpecification, request: Request
   checkSizes(specification, request);
 }
 
-/** Answers them. */
+/** Executes the local commands. */
 export class LocalCommands {
   readonly #ownReplies: OwnReplies;
 
@@ -48,23 +49,23 @@ export class LocalCommands {
   }
 
   /**
-   * Answers a command of the routing `local`.
+   * Executes a command of the routing `local`.
    *
    * @throws {ReplyError}
    */
-  answer(pending: PendingReply, specification: CommandSpecification, request: Request): void {
+  run(pending: PendingReply, specification: CommandSpecification, request: Request): void {
     checkLocal(specification, request);
     const { name, mayTakeLong } = specification;
     const { link } = pending;
     const run = CONNECTION_COMMANDS[name]!;
     if (request.size > LONG_BYTES || mayTakeLong) {
-      const answering = this.#ownReplies.replyWhenDone(pending, (reply) => run(link, request, reply));
-      // The request stays where it is until then.
-      if (answering !== undefined) link.backpressure.hold(answering);
+      const replying = this.#ownReplies.replyWhenDone(pending, (reply) => run(link, request, reply));
+      // The request stays in its buffer until then.
+      if (replying !== undefined) link.backpressure.hold(replying);
       return;
     }
     this.#ownReplies.reply(pending, (reply) => {
-      // A promise says nothing but that the connection has to be looked at, which comes next.
+      // A promise only means that the connection must be looked at, which happens next.
       run(link, request, reply);
     });
   }

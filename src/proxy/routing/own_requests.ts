@@ -1,21 +1,21 @@
 /**
- * Transactions in which the proxy answers some requests itself, such as `client getname`, `auth` or `hello`.
+ * Transactions in which the proxy executes some commands itself, such as `client getname`, `auth` or `hello`.
  *
  * ```text
  * client   multi   set k 1   client getname   get k   exec     ─► [OK, nil, 1]
  * server   multi   set k 1                    get k   exec     ─► [OK, 1]
  * ```
  *
- * The server runs its requests at once, with nothing in between. The proxy carries out its own ones when the server has
- * run the others: where `exec` is refused, or answers nil since a watched key has changed, none of them has happened. They
- * concern the connection and not the data, so a client cannot tell that they came later.
+ * The server executes its commands without interruption. The proxy executes its own ones afterwards, and none of them
+ * if `exec` is refused or its reply is nil because a watched key has changed. They concern the connection and not the
+ * data, so a client cannot tell that they ran later.
  *
- * `hello` changes what the replies behind it look like, those of the server among them. So it is tried out beforehand, and
- * where it would change the version of a request for the server, the server is told the same before that one, on a connection
- * of the client's own.
+ * `hello` changes the form of the replies after it, including those of the server. So each `hello` is tried first. If
+ * it would change the version of a later command for the server, the server gets a `hello` before that command, on a
+ * connection dedicated to the client.
  *
- * Messages of channels that come meanwhile are held back until `exec` is answered: in RESP2 the client could not tell them
- * from that answer, and it does not know yet what it has subscribed to, or which version it speaks.
+ * Messages of channels that arrive meanwhile are held back until the reply to `exec`. A RESP2 client could not
+ * distinguish them from that reply, and a client does not know yet which subscriptions and which version it has.
  *
  * @module
  */
@@ -42,7 +42,7 @@ import type { ReplySteps } from "../client/own_replies.ts";
 import type { Frame, QueuedRequests } from "../client/queued_requests.ts";
 import { copyRaw } from "./join.ts";
 
-/** Carries out a request that the proxy answers itself. */
+/** Executes a request that the proxy executes itself. */
 export type CarryOut = (
   pending: PendingReply,
   specification: CommandSpecification,
@@ -50,31 +50,31 @@ export type CarryOut = (
   frame: Frame,
 ) => void;
 
-/** Requests that are looked at between two looks at the clock. */
+/** The number of requests between two looks at the clock. */
 const OWN_AT_ONCE_COUNT = 32;
 
-/** What a `hello` will do, and its reply. */
+/** The effect of a `hello`, and its reply. */
 interface Greeting {
-  /** The name that it gives the client, if it gives one. */
+  /** The name that it gives the client, if any. */
   readonly name: string | undefined;
-  /** The version from then on; nothing when it is refused. */
+  /** The version after it; `undefined` when it is refused. */
   readonly version: ProtocolVersion | undefined;
-  /** Whether it names a wrong password. */
+  /** Whether its password is wrong. */
   readonly isGuess: boolean;
   readonly reply: Uint8Array;
 }
 
 const NO_BYTES = new Uint8Array(0);
 
-/** Stands for a name that `hello` has not set: none has a line's end. */
+/** Marks a name that `hello` has not set. No name contains a line end. */
 const UNCHANGED = "\n";
 
-/** One transaction of that kind, from `exec` on. */
+/** One such transaction, from `exec` on. */
 export class OwnRequests {
-  /** What the server gets is `frame[0, size)`, once it is {@linkcode composed}. */
+  /** The server's part is `frame[0, size)`, after it was {@linkcode composed}. */
   frame: Uint8Array<ArrayBuffer> = new Uint8Array(0);
   size = 0;
-  /** Requests between `multi` and `exec` in it. */
+  /** The number of requests between `multi` and `exec` in it. */
   serverCount = 0;
   readonly #pending: PendingReply;
   readonly #dialect: Dialect;
@@ -82,15 +82,15 @@ export class OwnRequests {
   readonly #ownReplies: OwnReplies;
   readonly #carryOut: CarryOut;
   readonly #greetings = new Map<number, Greeting>();
-  /** The requests before which the server is told of another version. */
-  readonly #told: number[] = [];
+  /** The requests before which the server gets a `hello`. */
+  readonly #versionChanges: number[] = [];
   readonly #request = new Request();
-  /** What each `hello` is tried out on, and what it replies. */
+  /** The state on which each `hello` is tried, and its reply. */
   readonly #draft: ClientState;
   readonly #draftReply: NativeReply | RespReply;
-  /** Replies to the proxy's own requests, in their order. */
+  /** The replies to the proxy's own requests, in order. */
   readonly #replies: Uint8Array[] = [];
-  /** Bytes that the client is charged for greetings, and for replies that are not joined yet. */
+  /** The bytes that the client is charged for greetings, and for replies that are not joined yet. */
   #greetingsBytes = 0;
   #repliesBytes = 0;
 
@@ -107,15 +107,15 @@ export class OwnRequests {
     this.#draftReply = this.#dialect.version === 0 ? new NativeReply() : new RespReply();
   }
 
-  /** Whether the server's connection speaks another version afterwards, or has done so in between. */
+  /** Whether the server's connection has another version afterwards, or had one in between. */
   get changesVersion(): boolean {
-    return this.#told.length > 0;
+    return this.#versionChanges.length > 0;
   }
 
   /**
-   * Tries `hello` out, in slices.
+   * Tries each `hello`, in slices.
    *
-   * @throws {ReplyError} when there is no memory for what they reply
+   * @throws {ReplyError} when there is no memory for the replies
    */
   async #tryGreetings(): Promise<void> {
     const { link } = this.#pending;
@@ -136,7 +136,7 @@ export class OwnRequests {
   }
 
   /**
-   * Tries `hello` out, and composes what the server gets, in slices. {@linkcode free} has to follow.
+   * Tries each `hello`, and composes the server's part, in slices. {@linkcode free} must follow.
    *
    * @throws {ReplyError} when there is no memory for it
    */
@@ -162,14 +162,14 @@ export class OwnRequests {
     this.size = multi.length;
     let next = 0;
     let nextOwn = 0;
-    // What the server speaks, and what the client does.
+    // These are the versions of the server's connection and of the client.
     let spoken = this.#dialect.version;
     let wanted = spoken;
     const tell = () => {
       const request = greetingOf(spoken = wanted);
       this.frame.set(request, this.size);
       this.size += request.length;
-      this.#told.push(next);
+      this.#versionChanges.push(next);
       this.serverCount++;
     };
     await finishInSlices(link, () => {
@@ -190,7 +190,7 @@ export class OwnRequests {
     this.size += exec.length;
   }
 
-  /** Reads a queued request back. Returns its bytes, which are borrowed until the queue is freed. */
+  /** Loads a queued request. Returns its bytes, which are borrowed until the queue is freed. */
   #load(index: number): Frame {
     const frame = this.#transaction.frameOf(index);
     const decoder = this.#dialect.decoder();
@@ -226,15 +226,16 @@ export class OwnRequests {
   }
 
   /**
-   * Takes what the server has answered to `exec`, carries out what is the proxy's own, and answers the client. A client that
-   * has gone meanwhile is not answered.
+   * Executes the proxy's own requests after the server's, and replies to the client. A client that has disconnected
+   * meanwhile gets no reply.
    *
-   * @param reply of the server, which has run its requests
+   * @param reply the server's reply to `exec`, which has run its requests
    */
   async finish(reply: Uint8Array): Promise<void> {
     const { link } = this.#pending;
     const { account } = link.client;
-    // Items are carried out one behind another without a turn of the event loop, which slices would take for time of others.
+    // Items are executed one after another within one task of the event loop. Slices would count this time for other
+    // clients.
     let endMs = performance.now() + SLICE_MS;
     link.holdMessages();
     try {
@@ -242,7 +243,8 @@ export class OwnRequests {
         const greeting = this.#greetings.get(index);
         const item = greeting === undefined ? await this.#run(index, specification) : await this.#greet(greeting);
         this.#replies.push(item);
-        // The server has run its requests, so this is not refused: where there is no room, the client is disconnected.
+        // The server has run its requests, so the reply cannot be refused. If there is no memory for it, the client is
+        // disconnected.
         account.force(Held.Reply, OWN_REPLY_BYTES + item.length);
         this.#repliesBytes += OWN_REPLY_BYTES + item.length;
         if (link.isGone) return;
@@ -250,16 +252,16 @@ export class OwnRequests {
         await link.pause();
         endMs = performance.now() + SLICE_MS;
       }
-      await this.#ownReplies.answerInSteps(this.#pending, account, (answer) => {
-        answer.array(this.#transaction.count);
-        return this.#join(reply, answer);
+      await this.#ownReplies.replyInSteps(this.#pending, account, (joined) => {
+        joined.array(this.#transaction.count);
+        return this.#join(reply, joined);
       });
     } finally {
       link.releaseMessages();
     }
   }
 
-  /** Lets go of what it is charged for. */
+  /** Releases the memory that is charged to the client. */
   free(): void {
     const { account } = this.#pending.link.client;
     account.release(Held.Objects, this.#greetingsBytes);
@@ -277,7 +279,7 @@ export class OwnRequests {
     return reply;
   }
 
-  /** Carries out one request. Returns its reply, as an item of that to `exec`. */
+  /** Executes one request. Returns its reply, as an item of the reply to `exec`. */
   async #run(index: number, specification: CommandSpecification): Promise<Uint8Array> {
     const item = new PendingItem(this.#pending.link);
     try {
@@ -292,28 +294,28 @@ export class OwnRequests {
   }
 
   /** Joins the server's items with the proxy's own, in the order of the requests. */
-  *#join(reply: Uint8Array, answer: Reply): ReplySteps {
+  *#join(reply: Uint8Array, joined: Reply): ReplySteps {
     const { own, count } = this.#transaction;
     const reader = this.#dialect.values(reply, 0, reply.length);
     if (reply.length > 0) reader.array();
     let index = 0;
-    let nextTold = 0;
+    let nextChange = 0;
     for (let i = 0; i <= own.length; i++) {
       const stop = own[i]?.index ?? count;
-      if (index < stop && index === this.#told[nextTold]) {
-        // The client has got the reply to its own `hello`.
+      if (index < stop && index === this.#versionChanges[nextChange]) {
+        // The client gets the reply to its own `hello` instead.
         reader.skipNested();
-        nextTold++;
+        nextChange++;
       }
       const from = reader.at;
       for (; index < stop; index++) {
         reader.skipNested();
         if (index % STEP_ITEMS_COUNT === 0) yield;
       }
-      yield* copyRaw(reply, from, reader.at, answer);
+      yield* copyRaw(reply, from, reader.at, joined);
       if (i === own.length) break;
       const item = this.#replies[i]!;
-      yield* copyRaw(item, 0, item.length, answer);
+      yield* copyRaw(item, 0, item.length, joined);
       this.#pending.link.client.account.release(Held.Reply, OWN_REPLY_BYTES + item.length);
       this.#repliesBytes -= OWN_REPLY_BYTES + item.length;
       this.#replies[i] = NO_BYTES;
@@ -323,7 +325,7 @@ export class OwnRequests {
   }
 }
 
-/** Takes the reply to one request, for an item of the reply to `exec`. */
+/** Receives the reply to one request, for an item of the reply to `exec`. */
 class PendingItem extends PendingReply {
   readonly #taken = Promise.withResolvers<Uint8Array>();
 
@@ -350,7 +352,7 @@ class PendingItem extends PendingReply {
   }
 }
 
-/** Returns what `hello` may use while it is tried out: it changes `draft` and `reply`, and nothing of the client. */
+/** Returns a context in which `hello` is tried: it changes `draft` and `reply`, and nothing of the client. */
 function draftContext(link: ClientLink, draft: ClientState, reply: Reply): ConnectionContext {
   const { role } = link;
   return {
@@ -360,7 +362,7 @@ function draftContext(link: ClientLink, draft: ClientState, reply: Reply): Conne
       passwordRequired: role.passwordRequired,
       authenticate: (client, user, password) => role.authenticate(client, user, password),
       failedLogin: (client) => {
-        // The role counts and delays it when the request is carried out.
+        // The role counts and delays it when the request is executed.
         client.failedLogins++;
         return 0;
       },

@@ -1,9 +1,9 @@
 /**
- * What becomes of one request: the rows of the table in `catalog/specification.ts`, in code.
+ * Routes each request of a client, according to the row of its command in `catalog/specification.ts`.
  *
- * A command for one server is passed on as it came, without a copy of its arguments, a promise or a closure; only
- * what several servers have to answer, or the proxy itself, costs more. One router serves all clients: nothing in it
- * outlives a call.
+ * A command for one server is forwarded unchanged, without a copy of its arguments, a promise or a closure. Only
+ * commands that several servers or the proxy itself execute cost more. One router serves all clients: it keeps no state
+ * from one call to the next.
  *
  * @module
  */
@@ -41,7 +41,7 @@ import { Split } from "./split.ts";
 import { Transactions } from "./transactions.ts";
 import type { Waits } from "./waits.ts";
 
-/** Routes requests. */
+/** Routes the requests of all clients. */
 export class Router {
   readonly #cluster: Cluster;
   readonly #loans: Loans;
@@ -64,15 +64,16 @@ export class Router {
     this.#waits = waits;
   }
 
-  /** What says which server has which slot: another object when that has changed. */
+  /** The assignment of slots to servers. It is replaced by another object at each change. */
   get ownership(): unknown {
     return this.#cluster.owners;
   }
 
   /**
-   * Takes one request of a client, whose bytes are `bytes[start, end)`. All are borrowed until return.
+   * Routes one request of a client, whose bytes are `bytes[start, end)`. All are borrowed until return.
    *
-   * @returns `false` when it was not taken, since the client has to be idle first, or was held; else it has got a slot
+   * @returns `false` when the request was not accepted, since the client must be idle first or is held back; otherwise
+   * it has a pending reply
    */
   route(link: ClientLink, request: Request, bytes: Uint8Array, start: number, end: number): boolean {
     const specification = COMMANDS[this.#index.find(request.bytes, request.starts[0]!, request.lengths[0]!)];
@@ -93,7 +94,7 @@ export class Router {
     return true;
   }
 
-  /** Takes what is not for the owner of one key, or nothing for that client in its state. */
+  /** Routes requests that are not for the owner of one key, or not in this state of the client. */
   #routeSlowPath(
     link: ClientLink,
     specification: CommandSpecification | undefined,
@@ -112,7 +113,7 @@ export class Router {
     return true;
   }
 
-  /** Carries out a request, or refuses it. */
+  /** Executes a request, or refuses it. */
   #take(
     pending: PendingReply,
     specification: CommandSpecification | undefined,
@@ -131,7 +132,10 @@ export class Router {
     if (pending.link.client.closing) pending.link.leave();
   }
 
-  /** As {@linkcode #take}, of a request of very many keys, whose slots are found in slices before. Never rejects. */
+  /**
+   * Does what {@linkcode #take} does, for a request of very many keys, whose slots are first found in slices. Never
+   * rejects.
+   */
   async #takeLong(
     pending: PendingReply,
     specification: CommandSpecification,
@@ -149,7 +153,7 @@ export class Router {
     }
   }
 
-  /** Holds the client back while clients that have gone are taken for waiting in this slot; returns whether it does. */
+  /** Holds the client back while a disconnected client still waits in this slot. Returns whether it does. */
   #isHeld(link: ClientLink, keySlot: number): boolean {
     const settled = this.#waits.settledIn(keySlot);
     if (settled !== undefined) link.backpressure.hold(settled);
@@ -163,15 +167,15 @@ export class Router {
       case "transaction":
         return this.#transactions.needsIdle(specification, link);
       default:
-        // Messages of channels, and replies in another version, could be taken for replies to what was asked before.
+        // Messages of channels, and replies in another version, could be mistaken for replies to earlier requests.
         return specification.subscription !== undefined || specification.changesProtocol;
     }
   }
 
   /**
-   * Whether a request may be carried out now; one that is queued was answered.
+   * Returns whether a request may be executed now; a queued one has its reply already.
    *
-   * @throws {ReplyError} when it may not
+   * @throws {ReplyError} when the request is refused
    */
   #admit(
     pending: PendingReply,
@@ -192,7 +196,7 @@ export class Router {
     return admitSlowPath(client, specification, subcommands, request, queue, discard);
   }
 
-  /** Carries on with what is not for the owner of one key. */
+  /** Executes a request that is not for the owner of one key. */
   #carryOut(
     pending: PendingReply,
     specification: CommandSpecification,
@@ -230,11 +234,11 @@ export class Router {
       case "transaction":
         return this.#transactions.run(pending, specification, request, frame);
       default:
-        return this.#local.answer(pending, specification, request);
+        return this.#local.run(pending, specification, request);
     }
   }
 
-  /** Takes note of the slots that a request may write, before it is sent: their lenders have missed it. */
+  /** Records the slots that a request may write, before it is sent: their lenders miss the write. */
   #noteWrites(specification: CommandSpecification, request: Request): void {
     const { bytes, starts, lengths, count } = request;
     if (this.#loans.count === 0 || !mayWrite(specification, count)) return;
@@ -245,7 +249,7 @@ export class Router {
     }
   }
 
-  /** Sends each owner the keys that are its own. */
+  /** Sends each owner its own keys. */
   #split(
     pending: PendingReply,
     specification: CommandSpecification,
@@ -271,7 +275,10 @@ export class Router {
     gather.sent();
   }
 
-  /** As {@linkcode #split}, of a long request, in slices. It is sent at once when all is composed. Never rejects. */
+  /**
+   * Does what {@linkcode #split} does, for a long request, in slices. It is sent when all parts are composed. Never
+   * rejects.
+   */
   async #splitLong(
     pending: PendingReply,
     specification: CommandSpecification,
@@ -282,7 +289,7 @@ export class Router {
     const { link } = pending;
     const { account } = link.client;
     try {
-      // Until it is answered, it is on its way to the servers.
+      // Until its reply arrives, it is on its way to the servers.
       account.charge(Held.Request, frame.size);
       pending.sentBytes = frame.size;
       const parts: RequestWriter[] = [];
@@ -292,7 +299,7 @@ export class Router {
         split = new Split(this.#cluster, specification, request, keys?.slots);
         const assigned = split;
         if (keys !== undefined) await finishInSlices(link, () => assigned.assignSome());
-        // One part is the request itself, which is copied where it is sent.
+        // A single part is the request itself, which is copied when it is sent.
         for (let part = 0; part < split.count && split.count > 1; part++) {
           parts[part] = link.dialect.makeComposer();
           await finishInSlices(link, split.composing(part, parts[part]!));
@@ -321,30 +328,30 @@ export class Router {
     }
   }
 
-  /** As {@linkcode #noteWrites}, of a request of very many keys. */
+  /** Does what {@linkcode #noteWrites} does, for a request of very many keys. */
   #noteSlots(specification: CommandSpecification, { isUsed }: KeySlots): void {
     if (this.#loans.count === 0 || !specification.writes) return;
     for (let slot = 0; slot < isUsed.length; slot++) if (isUsed[slot] === 1) this.#cluster.wrote(slot);
   }
 
-  /** What collects the replies of several servers, and answers them as one. */
+  /** Returns an object that collects the replies of several servers and joins them into one. */
   #gather(pending: PendingReply, specification: CommandSpecification, join: Join): Gather {
     const { dialect, client: { account } } = pending.link;
     return new Gather(dialect, specification.writes, account, (gather) => {
-      if (gather.size > LONG_BYTES) return void this.#answerLong(pending, gather, join);
+      if (gather.size > LONG_BYTES) return void this.#replyLong(pending, gather, join);
       this.#ownReplies.reply(pending, (reply) => {
         for (const _ of join(gather.granted(), reply));
       });
     });
   }
 
-  async #answerLong(pending: PendingReply, gather: Gather, join: Join): Promise<void> {
+  async #replyLong(pending: PendingReply, gather: Gather, join: Join): Promise<void> {
     const { account } = pending.link.client;
-    await this.#ownReplies.answerInSteps(pending, account, (reply) => join(gather.granted(), reply));
+    await this.#ownReplies.replyInSteps(pending, account, (reply) => join(gather.granted(), reply));
     gather.free();
   }
 
-  /** Sends the request as it is to the owner of its key; to any server when it names none, as `object help` does. */
+  /** Forwards the request to the owner of its key; to any server when it has no key, as in `object help`. */
   #forwardKey(pending: PendingReply, specification: CommandSpecification, request: Request, frame: Frame): void {
     const { firstKey } = specification;
     const hasKey = firstKey < request.count;
@@ -356,7 +363,7 @@ export class Router {
     pending.link.streams.send(owner, pending, frame.bytes, frame.start, frame.size);
   }
 
-  /** Sends the request as it is to the owner of all its keys. */
+  /** Forwards the request to the owner of all its keys. */
   #forwardTogether(
     pending: PendingReply,
     specification: CommandSpecification,
@@ -370,7 +377,7 @@ export class Router {
     pending.link.streams.send(owner, pending, frame.bytes, frame.start, frame.size);
   }
 
-  /** Sends the request as it is to all servers that have slots. */
+  /** Forwards the request to all servers that have slots. */
   #askAll(
     pending: PendingReply,
     specification: CommandSpecification,
@@ -379,7 +386,7 @@ export class Router {
   ): void {
     const { link } = pending;
     const gather = this.#gather(pending, specification, join);
-    // Servers whose slots are all lent are not asked, and miss it.
+    // Servers whose slots are all lent get no request, and miss it.
     if (specification.writes) this.#loans.endAll();
     for (const pool of this.#cluster.holders) {
       link.streams.send(pool, gather.add(), frame.bytes, frame.start, frame.size);
@@ -387,7 +394,7 @@ export class Router {
     gather.sent();
   }
 
-  /** Sends the request to one server by chance, and to the others in turn as long as they have nothing. */
+  /** Sends the request to a random server, and to the others one after another while the replies are nil. */
   #askAny(pending: PendingReply, frame: Frame): void {
     const { holders } = this.#cluster;
     const first = Math.floor(Math.random() * holders.length);
@@ -403,19 +410,22 @@ export class Router {
     composeScan(request, step.position, composer);
     const backendRequest = new ScanRequest(this.#cluster, step.stop.tag, link.dialect, {
       forward: (bytes, start, end) => pending.succeed(bytes, start, end),
-      answer: (write) => this.#ownReplies.reply(pending, write),
+      reply: (write) => this.#ownReplies.reply(pending, write),
     });
     link.streams.send(step.stop.pool, backendRequest, composer.buffer, 0, composer.length);
   }
 }
 
-/** Whether a request has so many keys that their slots are found in slices. One that is refused for its number does not. */
+/**
+ * Returns whether a request has so many keys that their slots are found in slices. A request with a wrong number of
+ * arguments has not.
+ */
 function isLong(specification: CommandSpecification, request: Request): boolean {
   return hasManyKeys(specification, request) && acceptsCount(specification.arity, request.count) &&
     request.count <= specification.argumentsMaxCount;
 }
 
-/** How the replies to the parts of a command become one. */
+/** Returns the function that joins the replies to the parts of a command. */
 function joinFor({ routing }: CommandSpecification, split: Split): Join {
   if (routing === "sum") return joinSums;
   if (routing === "values") return (parts, reply) => joinValues(parts, split.partOf, reply);
@@ -426,7 +436,7 @@ function slotOfArgument({ bytes, starts, lengths }: Request, index: number): num
   return slotOf(bytes, starts[index]!, lengths[index]!);
 }
 
-/** The slot in which a request may push elements that clients wait for; -1 when there is none. */
+/** Returns the slot to which a request may push elements that clients wait for, or -1. */
 function slotPushedTo(
   { client: { transaction } }: ClientLink,
   specification: CommandSpecification | undefined,

@@ -71,7 +71,7 @@ export interface ScanOwner {
   /** Forwards the reply frame at `bytes[start, end)` unchanged. */
   forward(bytes: Uint8Array, start: number, end: number): void;
   /** Replies with what `write` writes. */
-  answer(write: (reply: Reply) => void): void;
+  reply(write: (reply: Reply) => void): void;
 }
 
 /** The request to one server of a scan. */
@@ -92,7 +92,7 @@ export class ScanRequest extends BackendRequest {
 
   override succeed(bytes: Uint8Array, start: number, end: number): void {
     if (!this.#dialect.grants(bytes, start)) return this.#owner.forward(bytes, start, end);
-    this.#owner.answer((reply) => this.#translate(bytes, start, end, reply));
+    this.#owner.reply((reply) => this.#translate(bytes, start, end, reply));
   }
 
   /** Replaces the server's cursor by the proxy's, and copies the keys unchanged. */
@@ -109,7 +109,7 @@ export class ScanRequest extends BackendRequest {
   }
 
   override fail(error: ConnectionError): void {
-    this.#owner.answer(() => {
+    this.#owner.reply(() => {
       throw new ReplyError(codeOf(error, true), error.message);
     });
   }

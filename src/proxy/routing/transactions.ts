@@ -1,20 +1,22 @@
 /**
- * Transactions through the proxy: all keys of one have to share a slot, so one server runs all of it.
+ * Transactions through the proxy. All keys of a transaction must share a slot, so that one server executes it as a
+ * whole.
  *
  * ```text
  * client    multi → OK    set {a}x 1 → QUEUED    incr {a}y → QUEUED    exec ─────────────────────► [OK, 1]
  * server                                                 multi · set {a}x 1 · incr {a}y · exec → …, [OK, 1]
  * ```
  *
- * The proxy queues; `exec` sends the whole of it at once, side by side on one connection, so that nothing of another client
- * comes in between and no connection has to be kept for a transaction under way. What the server answers to `exec` is the
- * client's answer.
+ * The proxy queues the commands. `exec` sends all of them together on one connection, so that no command of another
+ * client comes in between, and no connection is reserved for an open transaction. The server's reply to `exec` is the
+ * client's reply.
  *
- * `watch` is different: the server remembers it of the connection. From the first `watch` to the end of the transaction the
- * client has a connection of its own, on which `exec` goes as well. Around both of them the client's other requests
- * wait, since those take other connections and would overtake or be overtaken.
+ * `watch` is different, since the server remembers watched keys of a connection. From the first `watch` to the end of
+ * the transaction, the client has a dedicated connection, which `exec` uses too. Before and after both commands the
+ * client's other requests wait, since they use other connections and could overtake or be overtaken.
  *
- * What the proxy answers itself, such as `client getname`, it answers in a transaction as well: see own_requests.ts.
+ * Commands that the proxy executes itself, such as `client getname`, are also allowed in a transaction: see
+ * own_requests.ts.
  *
  * @module
  */
@@ -44,15 +46,15 @@ import { type CarryOut, OwnRequests } from "./own_requests.ts";
 import { cannotBeUsed } from "./refusals.ts";
 import { crossSlot, hasWholePairs, sharedSlot } from "./shared_slot.ts";
 
-/** What a client watches. */
+/** The watched keys of a client. */
 export class Watch implements ServerWatch {
   /** The slot of the keys. */
   readonly slot: number;
-  /** The server that watches them. */
+  /** The server of the watched keys. */
   readonly pool: Pool;
-  /** The connection that it remembers them of. */
+  /** The connection for which the server remembers the keys. */
   readonly stream: DedicatedStream;
-  /** What is spoken on it. */
+  /** The dialect of the connection. */
   #dialect: Dialect;
 
   constructor(slot: number, pool: Pool, stream: DedicatedStream, dialect: Dialect) {
@@ -62,14 +64,17 @@ export class Watch implements ServerWatch {
     this.#dialect = dialect;
   }
 
-  /** Goes on in another version of RESP, as the client does. */
+  /** Switches the connection to another version of RESP, as its client does. */
   follow(dialect: Dialect): void {
     this.#dialect = dialect;
     const request = dialect.greeting(undefined);
     this.stream.send(new DiscardReply(), request, 0, request.length);
   }
 
-  /** The server remembers nothing any more: the connection can be lent to another, unless it speaks another version now. */
+  /**
+   * Returns the connection for other clients when the server remembers no keys any more, or closes it if its version
+   * has changed.
+   */
   end(): void {
     if (this.#dialect === this.stream.framing) this.stream.giveBack();
     else this.stream.drop();
@@ -80,22 +85,26 @@ const EMPTY = new Uint8Array(0);
 
 const OF_ALL_SERVERS = "a transaction runs on one server, and it concerns all";
 
-/** Runs the commands of the group `transaction`. One for all clients. */
+/** Runs the commands of the group `transaction`. One object serves all clients. */
 export class Transactions {
   readonly #cluster: Cluster;
   readonly #ownReplies: OwnReplies;
   readonly #carryOut: CarryOut;
-  /** Where short transactions are composed. */
+  /** The buffer in which short transactions are composed. */
   #frame = EMPTY;
 
-  /** @param carryOut of a request that the proxy answers itself */
+  /**
+   * Creates the object.
+   *
+   * @param carryOut executes a request that the proxy executes itself
+   */
   constructor(cluster: Cluster, ownReplies: OwnReplies, carryOut: CarryOut) {
     this.#cluster = cluster;
     this.#ownReplies = ownReplies;
     this.#carryOut = carryOut;
   }
 
-  /** Whether a command of the group must not be carried out before all that its client has asked for is. */
+  /** Returns whether a command of the group must wait until all earlier requests of its client have replies. */
   needsIdle({ transactionStep }: CommandSpecification, link: ClientLink): boolean {
     const { watch, client: { transaction } } = link;
     if (transactionStep === "watch") return transaction === undefined;
@@ -104,7 +113,7 @@ export class Transactions {
   }
 
   /**
-   * Carries out a command of the group.
+   * Runs a command of the group.
    *
    * @throws {ReplyError}
    */
@@ -155,10 +164,10 @@ export class Transactions {
   }
 
   /**
-   * Queues a command, and answers so.
+   * Queues a command, and replies `QUEUED`.
    *
-   * @param keys of a request of very many
-   * @throws {ReplyError} when it cannot be part of the client's transaction
+   * @param keys the slots of a request of very many keys
+   * @throws {ReplyError} when the command cannot be part of the client's transaction
    */
   queue(
     pending: PendingReply,
@@ -204,12 +213,12 @@ export class Transactions {
     this.#sendAll(pending, transaction, this.#frame, size, false);
   }
 
-  /** As {@linkcode #exec}, of a long transaction, which is composed in slices. Never rejects. */
+  /** Does what {@linkcode #exec} does, for a long transaction, which is composed in slices. Never rejects. */
   async #execLong(pending: PendingReply, transaction: QueuedRequests, size: number): Promise<void> {
     const { link } = pending;
     const { dialect, client: { account } } = link;
     try {
-      // Until it is answered, it is on its way to the server.
+      // Until its reply arrives, the transaction is on its way to the server.
       account.charge(Held.Request, size);
       pending.sentBytes = size;
       const frame = new Uint8Array(size);
@@ -225,20 +234,22 @@ export class Transactions {
     }
   }
 
-  /** As {@linkcode #exec}, of a transaction with requests that the proxy answers itself. Never rejects. */
+  /**
+   * Does what {@linkcode #exec} does, for a transaction with commands that the proxy executes itself. Never rejects.
+   */
   async #execWithOwn(pending: PendingReply, transaction: QueuedRequests): Promise<void> {
     const { link } = pending;
     const { dialect, client: { account } } = link;
     const own = new OwnRequests(pending, transaction, this.#ownReplies, this.#carryOut);
     let repliedBytes = 0;
     try {
-      // Until it is answered, it is on its way to the server.
+      // Until its reply arrives, the transaction is on its way to the server.
       account.charge(Held.Request, transaction.bytes);
       pending.sentBytes = transaction.bytes;
       await own.compose();
       if (own.serverCount === 0 && link.watch === undefined) return await own.finish(EMPTY);
       const reply = await this.#sendWithOwn(pending, transaction, own);
-      if (reply === undefined) return this.#ownReplies.reply(pending, (answer) => answer.nilArray());
+      if (reply === undefined) return this.#ownReplies.reply(pending, (writer) => writer.nilArray());
       account.charge(Held.Reply, reply.length);
       repliedBytes = reply.length;
       if (dialect.grants(reply, 0) && !dialect.isNil(reply, 0)) await own.finish(reply);
@@ -257,8 +268,8 @@ export class Transactions {
   }
 
   /**
-   * Sends the server's part of a transaction. Returns a copy of the reply to `exec`; nothing when watched keys have another
-   * owner, where others may have changed them.
+   * Sends the server's part of a transaction. Returns a copy of the reply to `exec`, or `undefined` when watched keys
+   * have another owner, where other clients may have changed them.
    *
    * @throws {ConnectionError} when there is no reply
    */
@@ -274,29 +285,29 @@ export class Transactions {
       this.forget(link);
       return undefined;
     }
-    const exchange = new ServerPartRequest(1 + own.serverCount);
+    const part = new ServerPartRequest(1 + own.serverCount);
     if (watch === undefined && !own.changesVersion) {
       if (transaction.writes) this.#cluster.wrote(transaction.slot);
-      pool.requests += exchange.unread;
-      link.streams.sendOwned(pool, exchange, own.frame, own.size);
-      return await exchange.reply;
+      pool.requests += part.unread;
+      link.streams.sendOwned(pool, part, own.frame, own.size);
+      return await part.reply;
     }
     const stream = watch?.stream ?? this.#cluster.dedicate(pool, link.dialect);
     if (transaction.writes) this.#cluster.wrote(watch?.slot ?? transaction.slot);
     link.watch = undefined;
-    stream.sendOwned(exchange, own.frame, own.size);
+    stream.sendOwned(part, own.frame, own.size);
     try {
-      return await exchange.reply;
+      return await part.reply;
     } finally {
-      // A connection that has spoken another version is of no use for others.
+      // A connection that has used another version cannot be lent to other clients.
       if (own.changesVersion || watch === undefined) stream.drop();
       else watch.end();
     }
   }
 
   /**
-   * Sends a transaction as a whole, in one frame, so that nothing of others comes in between. What the server answers before
-   * it answers `exec` need not be read: when it refuses one request, it refuses `exec` as well.
+   * Sends a transaction in one frame, so that no request of other clients comes in between. The replies before that to
+   * `exec` are discarded: if the server refuses one request, it also refuses `exec`.
    *
    * @param isOwned whether the frame may be kept
    */
@@ -319,7 +330,7 @@ export class Transactions {
       return;
     }
     if (this.#cluster.ownerOfSlot(watch.slot) !== watch.pool) {
-      // The keys have another owner, where others may have changed them.
+      // The keys have another owner, where other clients may have changed them.
       transaction.free();
       this.forget(link);
       return this.#ownReplies.reply(pending, (reply) => reply.nilArray());
@@ -331,20 +342,20 @@ export class Transactions {
     link.backpressure.holdUntilIdle();
   }
 
-  /** Ends a client's transaction and all that it watches. */
+  /** Ends a client's transaction and its watch. */
   forget(link: ClientLink): void {
     link.client.transaction?.free();
     link.client.transaction = undefined;
-    // The server forgets with the connection.
+    // The server forgets the keys when the connection ends.
     link.watch?.stream.drop();
     link.watch = undefined;
   }
 }
 
 /**
- * Composes a transaction in `frame`, which has room for it: `multi`, what is queued, `exec`.
+ * Composes a transaction in `frame`, which has room for it: `multi`, the queued commands, `exec`.
  *
- * @returns what composes some more with each call, and returns whether all is
+ * @returns a function that composes some more with each call, and returns whether all is done
  */
 function compose({ multi, exec }: Dialect, transaction: QueuedRequests, frame: Uint8Array): () => boolean {
   frame.set(multi);
@@ -357,45 +368,49 @@ function compose({ multi, exec }: Dialect, transaction: QueuedRequests, frame: U
     }
     if (next < transaction.count) return false;
     frame.set(exec, length);
-    // The frame has all of it now.
+    // The frame contains the whole transaction now.
     transaction.freeBytes();
     return true;
   };
 }
 
-/** Whether the proxy answers a command itself that is queued in `transaction`. */
+/** Returns whether the proxy itself executes a command that is queued in `transaction`. */
 function isOwnRequest({ routing, proxy }: CommandSpecification, transaction: QueuedRequests): boolean {
   if (routing === "channel") return true;
-  // Any server can answer some; but what `ping` is answered with may depend on what the proxy does before.
+  // Any server can execute some of them. But the reply to `ping` may depend on what the proxy executes before.
   return routing === "local" && (proxy.anyServer !== true || transaction.own.length > 0);
 }
 
 /**
- * The slot of a queued command's keys; -1 when it has none.
+ * Returns the slot of a queued command's keys, or -1 when it has none.
  *
- * @throws {ReplyError} when they do not share one, or the command concerns all servers
+ * @throws {ReplyError} when the keys are in several slots, or the command concerns all servers
  */
 function slotInTransaction(specification: CommandSpecification, request: Request): number {
   const { routing, proxy, firstKey } = specification;
   if (routing === "publish") return slotOf(request.bytes, request.start(1), request.length(1));
   if (proxy.anyServer) return -1;
   if (firstKey === 0) throw cannotBeUsed(request, OF_ALL_SERVERS);
-  // What lacks an argument is refused by any server when it runs.
+  // Any server refuses a command without all its arguments when it runs.
   const isWhole = request.count > firstKey && hasWholePairs(specification, request);
   return isWhole ? sharedSlot(specification, request, true) : -1;
 }
 
-/** The server's part of a transaction with requests that the proxy answers itself. */
+/** The server's part of a transaction with commands that the proxy executes itself. */
 class ServerPartRequest extends BackendRequest {
   readonly #reply = Promise.withResolvers<Uint8Array>();
 
-  /** @param unread replies in front of that to `exec` */
+  /**
+   * Creates the request.
+   *
+   * @param unread the number of replies before that to `exec`
+   */
   constructor(unread: number) {
     super();
     this.unread = unread;
   }
 
-  /** The reply to `exec`. Rejects with a `ConnectionError` when there is none. */
+  /** The reply to `exec`. It rejects with a `ConnectionError` when there is none. */
   get reply(): Promise<Uint8Array> {
     return this.#reply.promise;
   }
@@ -413,7 +428,7 @@ class ServerPartRequest extends BackendRequest {
   }
 }
 
-/** A `watch`. */
+/** A `watch` that is sent to the server. */
 class WatchRequest extends BackendRequest {
   readonly #pending: PendingReply;
   readonly #isFirst: boolean;
@@ -429,15 +444,15 @@ class WatchRequest extends BackendRequest {
   }
 
   override fail(error: ConnectionError): void {
-    // Where others were before it, `exec` must not forget them: it fails on the connection that was lost.
+    // After an earlier `watch`, `exec` must not forget the keys: it fails on the lost connection.
     if (this.#isFirst) this.#pending.link.watch = undefined;
     this.#pending.fail(error);
   }
 }
 
 /**
- * An `exec`. Until its reply has come, what was queued is charged to the client: it is on its way to the server. Where the client
- * watches, its connection is free for others afterwards.
+ * An `exec` that is sent to the server. Until its reply arrives, the queued commands are charged to the client. If the
+ * client watches keys, its connection is then free for others.
  */
 class LastRequest extends BackendRequest {
   readonly #pending: PendingReply;
@@ -449,7 +464,7 @@ class LastRequest extends BackendRequest {
     this.#pending = pending;
     this.#transaction = transaction;
     this.#watch = watch;
-    // To `multi`, and to each request that is queued.
+    // These are the replies to `multi` and to each queued command.
     this.unread = 1 + transaction.count;
   }
 

@@ -1,21 +1,23 @@
 /**
- * Commands that wait for something to happen, such as `blpop`: each on a connection of its own, since others' requests
- * would wait behind it. All their keys have to share a slot.
+ * Blocking commands, such as `blpop`. Each runs on a dedicated connection, since other requests would wait after it.
+ * All its keys must share a slot.
  *
  * ```text
- * client    blpop {a}x {a}y 0 ─────────────────────► … ─────► [{a}x, 1]        reads nothing meanwhile but the client's end
- * server    client id · blpop {a}x {a}y 0  → 7, … ──────────► [{a}x, 1]        on a connection that is lent
+ * client    blpop {a}x {a}y 0 ─────────────────────► … ─────► [{a}x, 1]        only the end of the client is read meanwhile
+ * server    client id · blpop {a}x {a}y 0  → 7, … ──────────► [{a}x, 1]        on a dedicated connection
  * ```
  *
- * A wait can be given up without losing an element that is on its way: the server is asked to unblock the connection,
- * whose number it told, and what comes then is either an element after all, or nil. So it is when the slot gets another owner,
- * where the wait goes on (for the whole of its time again), when `client unblock` asks for it, and when the proxy stops.
+ * A wait can be cancelled without losing an element that is on its way. The proxy asks the server to unblock the
+ * connection by its id. The reply is then either an element after all, or nil. The proxy does this in these cases:
  *
- * So it is too when its client has gone. An element that is pushed then must not be taken for nobody:
- *
- * - Before the proxy passes on a command that writes in a slot in which clients wait, it asks the system which of them have
- *   gone (peer_ends.ts). Where there are any, the command stays where it is until the server has unblocked them.
- * - An element that comes nevertheless, since it was pushed past this proxy, is put back (put_back.ts).
+ * - The slot changes its owner. The wait continues there, with its whole timeout.
+ * - A client sends `client unblock`.
+ * - The proxy stops.
+ * - The client has disconnected. An element that is pushed then must not be lost:
+ *   - Before the proxy forwards a command that writes in a slot in which clients wait, it finds out from the system
+ *     which of them have disconnected (peer_ends.ts). If any have, the command waits until the server has unblocked
+ *     them.
+ *   - An element that arrives nevertheless, since it was pushed past this proxy, is put back (put_back.ts).
  *
  * @module
  */
@@ -38,24 +40,24 @@ import type { Frame } from "../client/queued_requests.ts";
 import { composePutBack, PutBackRequest } from "./put_back.ts";
 import { sharedSlot } from "./shared_slot.ts";
 
-/** What waits ask of the proxy. */
+/** The functions of the proxy that waits need. */
 export interface WaitsHost {
-  /** Ends the connections of clients that have gone, as far as the system knows. */
+  /** Ends the connections of clients that have disconnected, according to the system. */
   look(): void;
-  /** Takes note that an element may be lost that a server took for a client that had gone. */
+  /** Reports that an element may be lost which a server gave to a disconnected client. */
   reportLoss(problem: string): void;
 }
 
-/** All that wait. One for all clients. */
+/** All blocking commands in progress. One object serves all clients. */
 export class Waits {
-  /** How many there are: 0 nearly always. */
+  /** The number of waits, which is usually 0. */
   total = 0;
   readonly #cluster: Cluster;
   readonly #ownReplies: OwnReplies;
   readonly #host: WaitsHost;
-  /** Those of each slot. */
+  /** The waits in each slot. */
   readonly #bySlot = new Map<number, Set<Wait>>();
-  /** Those of each slot whose clients have gone. */
+  /** The waits of disconnected clients, in each slot. */
   readonly #abandoned = new Map<number, Set<Wait>>();
 
   constructor(cluster: Cluster, ownReplies: OwnReplies, host: WaitsHost) {
@@ -65,7 +67,7 @@ export class Waits {
     cluster.onChange(() => this.#follow());
   }
 
-  /** How many clients wait, as far as their servers have shown that they got to it. */
+  /** The number of clients that wait, as far as their servers have received the command. */
   get count(): number {
     let count = 0;
     for (const waits of this.#bySlot.values()) {
@@ -75,7 +77,7 @@ export class Waits {
   }
 
   /**
-   * Begins to wait.
+   * Begins a wait.
    *
    * @throws {ReplyError}
    */
@@ -91,8 +93,8 @@ export class Waits {
   }
 
   /**
-   * What a command that writes in this slot has to wait for, so that nothing it pushes is taken for a client that has gone;
-   * `undefined` when it may be passed on.
+   * Returns a promise for which a command that writes in this slot must wait, so that its elements are not given to
+   * disconnected clients; `undefined` when it may be forwarded.
    */
   settledIn(keySlot: number): Promise<unknown> | undefined {
     if (!this.#bySlot.has(keySlot)) return undefined;
@@ -101,13 +103,13 @@ export class Waits {
     return abandoned && Promise.all([...abandoned].map(({ over }) => over));
   }
 
-  /** Resolves when nothing is under way any more for clients that have gone. */
+  /** Resolves when no wait of a disconnected client is left. */
   async settled(): Promise<void> {
     const all = [...this.#abandoned.values()].flatMap((waits) => [...waits].map(({ over }) => over));
     await Promise.all(all);
   }
 
-  /** Takes the reply to a wait, at `bytes[start, end)`. */
+  /** Handles the reply to a wait, at `bytes[start, end)`. */
   settle(wait: Wait, bytes: Uint8Array, start: number, end: number): void {
     const { pending, giveUp } = wait;
     const isNil = pending.link.dialect.isNil(bytes, start);
@@ -141,17 +143,17 @@ export class Waits {
     link.streams.send(this.#cluster.ownerOfSlot(wait.keySlot), backendRequest, request, 0, request.length);
   }
 
-  /** Ends the waits of clients that have gone. */
+  /** Ends the waits of disconnected clients. */
   look(): void {
     this.#host.look();
   }
 
-  /** Takes note that the client of a wait has gone. */
+  /** Records that the client of a wait has disconnected. */
   abandon(wait: Wait): void {
     if (this.#bySlot.get(wait.keySlot)?.has(wait)) addTo(this.#abandoned, wait);
   }
 
-  /** Takes note that a wait has come to an end. Idempotent. */
+  /** Records the end of a wait. Idempotent. */
   forget(wait: Wait): void {
     if (!removeFrom(this.#bySlot, wait)) return;
     removeFrom(this.#abandoned, wait);
@@ -160,12 +162,12 @@ export class Waits {
     wait.end();
   }
 
-  /** The slots have other owners: what waits where nothing will happen any more goes on elsewhere. */
+  /** Moves the waits whose slots have changed their owners. */
   #follow(): void {
     for (const [keySlot, waits] of this.#bySlot) {
       const owner = this.#cluster.ownerOfSlot(keySlot);
       for (const wait of waits) {
-        // What it was to be given up for before stays the reason.
+        // An earlier reason for cancelling has precedence.
         if (wait.giveUp === undefined && owner !== wait.pool) wait.unblock("move");
       }
     }
@@ -178,7 +180,7 @@ function addTo(waitsBySlot: Map<number, Set<Wait>>, wait: Wait): void {
   else waits.add(wait);
 }
 
-/** Returns whether it was there. */
+/** Removes a wait from its slot. Returns whether it was there. */
 function removeFrom(waitsBySlot: Map<number, Set<Wait>>, wait: Wait): boolean {
   const waits = waitsBySlot.get(wait.keySlot);
   if (waits === undefined || !waits.delete(wait)) return false;
@@ -187,36 +189,36 @@ function removeFrom(waitsBySlot: Map<number, Set<Wait>>, wait: Wait): boolean {
 }
 
 /**
- * How long a request may wait, in ms; its last argument tells, in seconds. What is written in another way than here (`0x1p4`)
- * may be as long as can be; what is no number is refused by the server at once.
+ * Returns how long a request may wait, in ms, from its last argument in seconds. A number in another notation (`0x1p4`)
+ * counts as no limit. The server immediately refuses what is not a number.
  */
 function timeoutOf(request: Request): number {
   const seconds = Number(request.text(request.count - 1));
   return seconds > 0 ? seconds * 1000 : Infinity;
 }
 
-/** One that waits. */
+/** A blocking command in progress. */
 export class Wait extends BackendRequest implements PendingWait {
   /** The client's request. */
   readonly pending: PendingReply;
-  /** The command that puts back what its reply brings, if its client has gone then. */
+  /** The command that puts back the element of the reply if the client has disconnected. */
   readonly undoneBy: string | undefined;
-  /** The slot of its keys. */
+  /** The slot of the keys. */
   readonly keySlot: number;
-  /** Where it waits. */
+  /** The server at which it waits. */
   pool: Pool | undefined;
-  /** What nil means once the server was asked to unblock it: go on elsewhere, nil, or an error. */
+  /** The meaning of nil after the server was asked to unblock it: move, nil, or an error. */
   giveUp: "move" | "nil" | ReplyError | undefined;
-  /** Whether its client has gone. */
+  /** Whether its client has disconnected. */
   isAbandoned = false;
   readonly #over = Promise.withResolvers<void>();
   readonly #waits: Waits;
   readonly #bytes: Uint8Array;
   readonly #timeoutMs: number;
   #own: DedicatedStream | undefined;
-  /** Whether its connection owes it nothing any more. */
+  /** Whether its connection has no reply outstanding. */
   #isOver = false;
-  /** The number of its connection, by which the server knows it. */
+  /** The id of its connection at the server. */
   #serverId: bigint | undefined;
 
   constructor(
@@ -237,9 +239,9 @@ export class Wait extends BackendRequest implements PendingWait {
   }
 
   /**
-   * Waits at the owner of its slot.
+   * Sends the command to the owner of its slot.
    *
-   * @throws {ReplyError} when that one cannot be asked
+   * @throws {ReplyError} when no connection is available
    */
   begin(cluster: Cluster): void {
     const { dialect } = this.pending.link;
@@ -248,29 +250,29 @@ export class Wait extends BackendRequest implements PendingWait {
     this.#serverId = undefined;
     this.pool = cluster.ownerOfSlot(this.keySlot);
     this.#own = cluster.dedicate(this.pool, dialect);
-    // All that wait take something out when it comes.
+    // Every blocking command removes an element when it ends.
     cluster.wrote(this.keySlot);
     const identify = dialect.request(["client", "id"]);
     this.#own.send(new IdentityRequest(this), identify, 0, identify.length, this.#timeoutMs);
     this.#own.send(this, this.#bytes, 0, this.#bytes.length, this.#timeoutMs);
   }
 
-  /** Resolves when it has come to an end. */
+  /** Resolves when the wait has ended. */
   get over(): Promise<void> {
     return this.#over.promise;
   }
 
-  /** To be called when it has come to an end. */
+  /** Marks the wait as ended. */
   end(): void {
     this.#over.resolve();
   }
 
-  /** Whether its server has answered what was asked before it on its connection. */
+  /** Whether its server has replied to the request before it on its connection. */
   get isKnown(): boolean {
     return this.#serverId !== undefined;
   }
 
-  /** Takes note of the number of its connection. */
+  /** Stores the id of its connection. */
   identify(bytes: Uint8Array, start: number, end: number): void {
     const { dialect } = this.pending.link;
     try {
@@ -278,21 +280,21 @@ export class Wait extends BackendRequest implements PendingWait {
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
     }
-    // It was to be given up before it was known how.
+    // The wait was cancelled before the id was known.
     if (this.giveUp !== undefined) this.unblock(this.giveUp);
   }
 
-  /** Gives it up; what nil means then is up to the reason. */
+  /** Cancels the wait. The reason determines the meaning of nil. */
   unblock(reason: "move" | "nil" | ReplyError): void {
     if (this.#isOver) return;
     this.giveUp = reason;
-    // Now that it does not wait for anything to happen, it is late as any other.
+    // The command does not block any more, so its reply has the usual timeout.
     this.#own!.pipeline.extraTimeoutMs = 0;
     if (this.#serverId !== undefined) this.#askToUnblock(this.#serverId);
   }
 
   #askToUnblock(serverId: bigint): void {
-    // Meanwhile it may have ended, or have begun elsewhere.
+    // Meanwhile the wait may have ended, or moved to another server.
     if (this.#isOver || this.giveUp === undefined || this.#serverId !== serverId) return;
     const { link } = this.pending;
     const request = link.dialect.request(["client", "unblock", String(serverId)]);
@@ -314,29 +316,31 @@ export class Wait extends BackendRequest implements PendingWait {
     this.unblock(error);
   }
 
-  /** Gives it up for good: its client has gone. An element that comes all the same is put back. Idempotent. */
+  /** Cancels the wait because its client has disconnected. An element that still arrives is put back. Idempotent. */
   abandon(): void {
     if (this.isAbandoned) return;
     this.isAbandoned = true;
     this.#waits.abandon(this);
-    // Where nothing has left yet, nothing can come.
+    // Without a sent request, nothing can arrive.
     if (!this.#isOver && !this.#own!.pipeline.begun) return this.#own!.drop();
     this.unblock("nil");
   }
 
   override succeed(bytes: Uint8Array, start: number, end: number): void {
     this.#isOver = true;
-    // An unblocking that is on its way must not meet whoever has the connection next.
+    // An unblocking that is on its way must not affect the next user of the connection.
     if (this.giveUp === undefined) this.#own!.giveBack();
     else this.#own!.drop();
-    // That its client has gone may be unread as yet.
+    // The end of the client's connection may not have been read yet.
     this.#waits.look();
     const isPutOff = this.#mayBePutOff && !this.pending.link.dialect.isNil(bytes, start);
     if (isPutOff) this.#handOver(bytes.slice(start, end));
     else this.#waits.settle(this, bytes, start, end);
   }
 
-  /** Whether the end of its client may be behind what is unread, so that its element is not handed over yet. */
+  /**
+   * Whether the client's connection may have ended after its unread bytes, so that the element is not passed on yet.
+   */
   get #mayBePutOff(): boolean {
     return !this.isAbandoned && this.undoneBy !== undefined && this.pending.link.hasInput;
   }
@@ -356,14 +360,16 @@ export class Wait extends BackendRequest implements PendingWait {
   }
 }
 
-/** Asks a server to unblock a connection. */
+/** The request that unblocks a connection. */
 class UnblockRequest extends BackendRequest {
   readonly #dialect: Dialect;
   readonly #repeat: () => void;
   readonly #drop: () => void;
 
   /**
-   * @param repeat asks once more, if that is still of use
+   * Creates the request.
+   *
+   * @param repeat sends it again, if that is still useful
    * @param drop closes the connection
    */
   constructor(dialect: Dialect, repeat: () => void, drop: () => void) {
@@ -374,7 +380,7 @@ class UnblockRequest extends BackendRequest {
   }
 
   override succeed(bytes: Uint8Array, start: number, end: number): void {
-    // The server tells the number of a connection a moment before it waits. Its last reply may as well be on its way.
+    // The server returns the id of a connection shortly before it blocks. Or its last reply may be on its way.
     if (!this.#isDone(bytes, start, end)) setTimeout(this.#repeat, UNBLOCK_RETRY_MS);
   }
 
@@ -388,12 +394,12 @@ class UnblockRequest extends BackendRequest {
   }
 
   override fail(): void {
-    // The server notices the end of it.
+    // The server notices the end of the connection.
     this.#drop();
   }
 }
 
-/** Asks for the number of a connection. */
+/** The request for the id of a connection. */
 class IdentityRequest extends BackendRequest {
   readonly #wait: Wait;
 
@@ -407,6 +413,6 @@ class IdentityRequest extends BackendRequest {
   }
 
   override fail(): void {
-    // So does the wait, which was sent behind it.
+    // The wait, which was sent after it, fails too.
   }
 }
