@@ -86,8 +86,8 @@ systemTest(
 );
 
 /**
- * Returns all points in the long form; in the short form a random point of each of four random changes: before it, halfway
- * or after it.
+ * Returns all points in the long form; in the short form a random point of each of four random changes: before it,
+ * halfway or after it.
  */
 function pickPoints(random: Random): readonly FaultPoint[] {
   if (isLong) return FAULT_POINTS;

@@ -11,9 +11,9 @@
  * their owners, the proxy subscribes at the new ones and then unsubscribes at the old ones. The client notices nothing,
  * and may miss messages that are published in between.
  *
- * When the connection to a server is lost, messages may be missed. A client of Redis would lose its own connection then,
- * and know. So the proxy disconnects the clients with subscriptions at that server: they connect and subscribe again.
- * The log reports it, and `info` counts them.
+ * When the connection to a server is lost, messages may be missed. A client of Redis would lose its own connection
+ * then, and know. So the proxy disconnects the clients with subscriptions at that server: they connect and subscribe
+ * again. The log reports it, and `info` counts them.
  *
  * @module
  */
