@@ -1,9 +1,9 @@
 /**
- * The native protocol, as the proxy uses it. wire/PROTOCOL.md defines the frames.
+ * The native protocol, as the proxy needs it. Frames are drawn in wire/PROTOCOL.md.
  *
  * ```text
  * reply   length:u32 · 92 00 value            grants its request
- *         length:u32 · 93 01 code message     refuses it
+ *         length:u32 · 93 01 code message     does not
  * ```
  *
  * @module
@@ -19,9 +19,6 @@ import { NativeReply } from "../../wire/native/reply_writer.ts";
 import { NativeDecoder } from "../../wire/native/request_decoder.ts";
 import { NativeRequestWriter } from "../../wire/native/request_writer.ts";
 import type { Dialect, Opener } from "./dialect.ts";
-
-/** The length of the shortest reply, `92 00 c0`. */
-const REPLY_MIN_BYTES = 3;
 
 /** The dialect of the native protocol. A proxy has one object. */
 export class NativeDialect implements Dialect {
@@ -78,46 +75,5 @@ export class NativeDialect implements Dialect {
 
   values(bytes: Uint8Array, start: number, end: number): NativeValueReader {
     return new NativeValueReader(bytes, start, end);
-  }
-}
-
-/**
- * Finds the size of a reply by the length at its start. It keeps no state, except for a reply that is being passed
- * over.
- */
-class NativeMeasure implements FrameMeasure {
-  needed = 0;
-  /** The number of missing bytes of a reply whose first bytes were dropped. */
-  #passing = 0;
-
-  size(bytes: Uint8Array, start: number, end: number): number {
-    if (this.#passing > 0) return this.#rest(end - start);
-    this.needed = 0;
-    if (end - start < FRAME_PREFIX_BYTES) return 0;
-    const length = frameLength(bytes, start);
-    if (length < REPLY_MIN_BYTES || length > REPLY_SIZE_MAX_BYTES) {
-      throw new ProtocolError(`it sent a reply of ${length} bytes`);
-    }
-    const size = FRAME_PREFIX_BYTES + length;
-    if (end - start >= size) return size;
-    this.needed = size;
-    return 0;
-  }
-
-  #rest(available: number): number {
-    const rest = this.#passing;
-    if (available < rest) return 0;
-    this.#passing = 0;
-    return rest;
-  }
-
-  drop(bytes: Uint8Array, start: number, end: number): number {
-    const available = end - start;
-    if (this.#passing === 0) {
-      if (available < FRAME_PREFIX_BYTES) return 0;
-      this.#passing = FRAME_PREFIX_BYTES + frameLength(bytes, start);
-    }
-    this.#passing -= available;
-    return available;
   }
 }

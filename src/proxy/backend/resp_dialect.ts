@@ -1,10 +1,10 @@
 /**
- * RESP as the proxy uses it, with one dialect per version. The versions differ in the bytes of replies, so a RESP3
- * client is served by connections to servers that were switched to version 3.
+ * RESP as the proxy needs it, one dialect a version: what differs are the bytes of replies, so a client of version 3 is
+ * served by connections to servers that were switched to version 3.
  *
  * ```text
  * reply   +word CRLF   :integer CRLF   $length CRLF bytes CRLF   *count CRLF …       grants its request
- *         -CODE message CRLF                                                        refuses it
+ *         -CODE message CRLF                                                        does not
  * ```
  *
  * @module
@@ -20,12 +20,6 @@ import { RespDecoder } from "../../wire/resp/request_decoder.ts";
 import { RespRequestWriter } from "../../wire/resp/request_writer.ts";
 import type { Dialect, Opener } from "./dialect.ts";
 
-const MINUS = 0x2d;
-const BULK_ERROR = 0x21;
-const UNDERSCORE = 0x5f;
-const DOLLAR = 0x24;
-const ASTERISK = 0x2a;
-
 /** The dialect of a version of RESP. A proxy has one object for each version. */
 export class RespDialect implements Dialect {
   readonly version: 2 | 3;
@@ -37,11 +31,7 @@ export class RespDialect implements Dialect {
   readonly #reply: RespReply;
   readonly #opener: Opener;
 
-  /**
-   * Creates the dialect.
-   *
-   * @param reply in one piece, and shared by both versions
-   */
+  /** @param reply in one piece, and the same for both versions */
   constructor(version: 2 | 3, opener: Opener, reply: RespReply) {
     this.version = version;
     this.#opener = opener;
@@ -95,23 +85,5 @@ export class RespDialect implements Dialect {
 
   values(bytes: Uint8Array, start: number, end: number): RespValueReader {
     return new RespValueReader(bytes, start, end);
-  }
-}
-
-/** Remembers its position, so that it looks at each byte of a long reply only once. */
-class RespMeasure implements FrameMeasure {
-  readonly #scanner = new RespReplyScanner();
-
-  get needed(): number {
-    return this.#scanner.needed;
-  }
-
-  size(bytes: Uint8Array, start: number, end: number): number {
-    const behind = this.#scanner.scan(bytes, start, end);
-    return behind < 0 ? 0 : behind - start;
-  }
-
-  drop(_bytes: Uint8Array, start: number, end: number): number {
-    return this.#scanner.drop(end - start);
   }
 }
