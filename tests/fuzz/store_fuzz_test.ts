@@ -50,10 +50,7 @@ class Run {
     return (letter + this.below(1e9)).repeat(Math.ceil(length / 2)).slice(0, length);
   }
 
-  /**
-   * Returns one of `keys` keys. Some have the maximum length, about half a page, so that their block takes a whole
-   * page.
-   */
+  /** Returns one of `keys` keys. Some have the maximum length, so that their block takes a whole page. */
   name(keys: number): string {
     const number = this.below(keys);
     const name = `key:${number}`;
@@ -112,10 +109,7 @@ class Run {
     return true;
   }
 
-  /**
-   * Returns the store's entry of a key, and makes it the most recently used in both; 0 when it is absent or has
-   * expired.
-   */
+  /** Returns the store's entry of a key, or 0 if it is absent or expired, and makes it the most recently used. */
   find(name: string): number {
     const key = encodeText(name);
     const known = this.model.get(name);
