@@ -16,8 +16,8 @@
  */
 
 import { formatTable } from "../src/role/text_table.ts";
-import { Random } from "../tests/support/random.ts";
 import { ExactLru } from "./support/exact_lru.ts";
+import { Random } from "./support/random.ts";
 import { SampledLru } from "./support/sampled_lru.ts";
 import { runScript, type Script, type ScriptWords } from "./support/script.ts";
 import { makeTraces, type Trace } from "./support/traces.ts";

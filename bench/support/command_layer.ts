@@ -19,15 +19,15 @@ import { NativeRequestWriter } from "../../src/wire/native/request_writer.ts";
 import { NativeKeyWindow } from "../../src/wire/native/look_ahead.ts";
 import { NativeReply } from "../../src/wire/native/reply_writer.ts";
 import { Request } from "../../src/wire/request.ts";
-import { BenchContext } from "./bench_context.ts";
+import { PlainContext } from "./plain_context.ts";
 
 /** A connection's view of a new store, with huge pages where the server has them. */
-export function makeContext(memoryLimitBytes: number): BenchContext {
+export function makeContext(memoryLimitBytes: number): PlainContext {
   const store = new Store({ memoryLimitBytes, evicts: true, seed: [1, 2] });
   store.nowMs = START_MS;
   const pages = HugePages.for(store.memory);
   if (pages !== undefined) store.onGrowth = (frontier) => pages.reach(frontier);
-  return new BenchContext(store);
+  return new PlainContext(store);
 }
 
 const START_MS = 1_700_000_000_000;
@@ -41,12 +41,12 @@ export function encode(requests: Iterable<readonly Argument[]>): Uint8Array {
 
 /** Runs requests on one context. */
 export class Runner {
-  readonly context: BenchContext;
+  readonly context: PlainContext;
   readonly #request = new Request();
   readonly #reply = new NativeReply();
   readonly #keys = new NativeKeyWindow(PREFETCH_MAX_COUNT);
 
-  constructor(context: BenchContext) {
+  constructor(context: PlainContext) {
     this.context = context;
   }
 

@@ -13,7 +13,7 @@ import { decodeRequest } from "../../src/wire/native/request_decoder.ts";
 import { FRAME_PREFIX_BYTES, frameLength } from "../../src/wire/native/frame.ts";
 import { NativeReply } from "../../src/wire/native/reply_writer.ts";
 import { Request } from "../../src/wire/request.ts";
-import { BenchContext } from "./bench_context.ts";
+import { PlainContext } from "./plain_context.ts";
 import { Stopwatch } from "./holds.ts";
 import { threadTimeMs } from "./processor_time.ts";
 
@@ -23,7 +23,7 @@ const BATCH_COUNT = 10_000;
 const STATUS_AT = FRAME_PREFIX_BYTES + 1;
 
 /** Runs requests on one store. */
-export class CommandRunner extends BenchContext {
+export class CommandRunner extends PlainContext {
   readonly #request = new Request();
   readonly #reply = new NativeReply();
 

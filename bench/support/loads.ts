@@ -6,7 +6,7 @@
  * @module
  */
 
-import { Random } from "../../tests/support/random.ts";
+import { Random } from "./random.ts";
 
 const POOL_LENGTH = 1 << 16;
 const POOL_SEED = 7;

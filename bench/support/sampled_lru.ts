@@ -14,7 +14,7 @@
  * @module
  */
 
-import type { Random } from "../../tests/support/random.ts";
+import type { Random } from "./random.ts";
 
 const SAMPLES_COUNT = 5;
 const POOL_COUNT = 16;

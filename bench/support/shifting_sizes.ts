@@ -9,7 +9,7 @@
  */
 
 import { EntryType, Store } from "../../src/store/store.ts";
-import { Random } from "../../tests/support/random.ts";
+import { Random } from "./random.ts";
 import { atLeast, atMost, formatCount, formatFigure, median, type Rows } from "./bound_row.ts";
 import { type Hold, Stopwatch } from "./holds.ts";
 import type { StoreSettings } from "./store_bounds.ts";

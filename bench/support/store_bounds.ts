@@ -15,7 +15,7 @@ import { Store } from "../../src/store/store.ts";
 import type { Argument } from "../../src/wire/request_writer.ts";
 import { decodeReply, type Value } from "../../src/wire/native/reply_reader.ts";
 import { FRAME_PREFIX_BYTES } from "../../src/wire/native/frame.ts";
-import { Random } from "../../tests/support/random.ts";
+import { Random } from "./random.ts";
 import { atMost, formatCount, formatFigure, median, Rows } from "./bound_row.ts";
 import { CommandRunner, encodeRequests, makeHash, makeList, numbered } from "./command_runner.ts";
 import { type Hold, Stopwatch } from "./holds.ts";

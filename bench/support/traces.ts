@@ -4,7 +4,7 @@
  * @module
  */
 
-import { Random } from "../../tests/support/random.ts";
+import { Random } from "./random.ts";
 
 /** What is common in traces of caches, and the default of YCSB (Cooper et al., SoCC 2010), from where it comes. */
 const ZIPF_EXPONENT = 0.99;

@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertLess } from "@std/assert";
+import { Random } from "../../bench/support/random.ts";
 import { KeySet } from "../../src/command/holds.ts";
 import { ReplyError } from "../../src/errors.ts";
 import { Store } from "../../src/store/store.ts";
@@ -7,7 +8,6 @@ import { decodeReply } from "../../src/wire/native/reply_reader.ts";
 import { FRAME_PREFIX_BYTES } from "../../src/wire/native/frame.ts";
 import { drain, Interleaving, type Operation } from "../support/interleaving.ts";
 import { type MemoryClient, readable } from "../support/memory_client.ts";
-import { Random } from "../support/random.ts";
 
 const LONG_BYTES = 1_500_000;
 

@@ -1,11 +1,11 @@
 import { assert, assertEquals } from "@std/assert";
+import { Random } from "../../bench/support/random.ts";
 import { ReplyError } from "../../src/errors.ts";
 import { Store } from "../../src/store/store.ts";
 import type { Argument } from "../../src/wire/request_writer.ts";
 import { decodeReply } from "../../src/wire/native/reply_reader.ts";
 import { FRAME_PREFIX_BYTES } from "../../src/wire/native/frame.ts";
 import { drain, Interleaving, type Operation } from "../support/interleaving.ts";
-import { Random } from "../support/random.ts";
 
 const OUT_OF_MEMORY = "OOM";
 

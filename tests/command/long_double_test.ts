@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
+import { pickSeed, Random } from "../../bench/support/random.ts";
 import { addLongDouble, formatLongDouble, INFINITE, parseLongDouble } from "../../src/command/long_double.ts";
-import { pickSeed, Random } from "../support/random.ts";
 
 /** Returns the text of a sum; `"infinite"` or `undefined` without one. */
 function sum(a: string, b: string): string | undefined {

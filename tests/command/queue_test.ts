@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
+import { Random } from "../../bench/support/random.ts";
 import { encodeText } from "../../src/bytes.ts";
 import { COMMANDS } from "../../src/catalog/specification.ts";
 import type { Command } from "../../src/command/context.ts";
@@ -6,7 +7,6 @@ import { RequestQueue } from "../../src/command/queue.ts";
 import { ReplyError } from "../../src/errors.ts";
 import { QUEUE_CHUNK_MAX_BYTES, TRANSACTION_MAX_BYTES } from "../../src/limits.ts";
 import { Request } from "../../src/wire/request.ts";
-import { Random } from "../support/random.ts";
 
 function fill(request: Request, words: readonly string[]): Request {
   const bytes = encodeText(`?${words.join("?")}`);

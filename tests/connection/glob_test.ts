@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
+import { pickSeed, Random } from "../../bench/support/random.ts";
 import { Glob } from "../../src/connection/glob.ts";
-import { pickSeed, Random } from "../support/random.ts";
 
 const encoder = new TextEncoder();
 

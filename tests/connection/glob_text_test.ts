@@ -1,9 +1,9 @@
 import { assertEquals, assertLessOrEqual } from "@std/assert";
+import { pickSeed, Random } from "../../bench/support/random.ts";
 import { binaryBytes } from "../../src/connection/binary_text.ts";
 import { Glob } from "../../src/connection/glob.ts";
 import { GlobText } from "../../src/connection/glob_text.ts";
 import { PATTERN_SIZE_MAX_BYTES } from "../../src/limits.ts";
-import { pickSeed, Random } from "../support/random.ts";
 
 /** Lengths near the ends of words, and near the longest text that is matched by its places. */
 const LENGTHS = [0, 1, 2, 5, 30, 31, 32, 33, 63, 64, 65, 300, 1023, 1024, 1025, 2000];

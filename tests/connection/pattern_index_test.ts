@@ -1,8 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
+import { pickSeed, Random } from "../../bench/support/random.ts";
 import { binaryBytes } from "../../src/connection/binary_text.ts";
 import { Glob } from "../../src/connection/glob.ts";
 import { type Indexed, PatternIndex } from "../../src/connection/pattern_index.ts";
-import { pickSeed, Random } from "../support/random.ts";
 
 const PARTS = ["a", "b", "user:", "*", "?", "[ab]", "\\*", "x".repeat(40), "\xff", ":"];
 

@@ -9,6 +9,7 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
+import { pickSeed, Random } from "../../bench/support/random.ts";
 import { startProxy } from "../../src/proxy/main.ts";
 import type { Logger } from "../../src/role/logger.ts";
 import { startServer } from "../../src/server/main.ts";
@@ -18,7 +19,6 @@ import { RespClient } from "../support/resp_client.ts";
 import { decodeFrame, encodeCommand, escape, type Frame } from "../support/resp_frames.ts";
 import { amountOf } from "../support/amount.ts";
 import { pause } from "../support/pause.ts";
-import { pickSeed, Random } from "../support/random.ts";
 import { encodeRequest } from "../support/resp_requests.ts";
 
 const ROUNDS = amountOf("CLIENTS_ROUNDS", 6, 300);

@@ -11,6 +11,7 @@
  */
 
 import { assert, assertEquals, assertGreater } from "@std/assert";
+import { pickSeed, Random } from "../../bench/support/random.ts";
 import { MEMORY_LIMIT_MIN_BYTES } from "../../src/limits.ts";
 import { Store } from "../../src/store/store.ts";
 import { decodeReply } from "../../src/wire/native/reply_reader.ts";
@@ -20,7 +21,6 @@ import { amountOf, isLong } from "../support/amount.ts";
 import { toHex } from "../support/hex.ts";
 import { MemoryClient, readable } from "../support/memory_client.ts";
 import { ModelStore } from "../support/model_store.ts";
-import { pickSeed, Random } from "../support/random.ts";
 import { PHASES, RequestGenerator, shuffledPhases } from "../support/request_generator.ts";
 
 const OPERATIONS_COUNT = amountOf("FUZZ_OPERATIONS", 5_000, 50_000);

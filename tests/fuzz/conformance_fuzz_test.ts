@@ -8,6 +8,7 @@
  */
 
 import { assertEquals } from "@std/assert";
+import { pickSeed, Random } from "../../bench/support/random.ts";
 import { startProxy } from "../../src/proxy/main.ts";
 import type { Logger } from "../../src/role/logger.ts";
 import { startServer } from "../../src/server/main.ts";
@@ -16,7 +17,6 @@ import { RedisServer, redisVersion } from "../conformance/redis_server.ts";
 import { RespClient } from "../support/resp_client.ts";
 import { encodeCommand, escape } from "../support/resp_frames.ts";
 import { amountOf } from "../support/amount.ts";
-import { pickSeed, Random } from "../support/random.ts";
 
 const ROUNDS = amountOf("CONFORMANCE_ROUNDS", 30, 2000);
 const COMMANDS_COUNT = 25;

@@ -7,6 +7,7 @@ import { assert, assertEquals, assertInstanceOf, assertLess } from "@std/assert"
 import { decode, encode } from "@std/msgpack";
 import type { ValueType } from "@std/msgpack";
 import { threadTimeMs } from "../../bench/support/processor_time.ts";
+import { pickSeed, Random } from "../../bench/support/random.ts";
 import { ProtocolError, ReplyError } from "../../src/errors.ts";
 import { decodeReply, type Value } from "../../src/wire/native/reply_reader.ts";
 import { decodeRequest } from "../../src/wire/native/request_decoder.ts";
@@ -16,7 +17,6 @@ import { NativeRequestWriter } from "../../src/wire/native/request_writer.ts";
 import { Request } from "../../src/wire/request.ts";
 import { amountOf } from "../support/amount.ts";
 import { concat, toHex } from "../support/hex.ts";
-import { pickSeed, Random } from "../support/random.ts";
 
 const DURATION_MS = amountOf("FUZZ_MS", 200, 1_500);
 /** Heads that announce a size: most errors begin with one of them. */

@@ -6,9 +6,9 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
+import { Random } from "../../bench/support/random.ts";
 import { encodeText } from "../../src/bytes.ts";
 import { Store } from "../../src/store/store.ts";
-import { Random } from "../support/random.ts";
 import { StoreReader } from "../support/store_reader.ts";
 
 const KEY = encodeText("hash");

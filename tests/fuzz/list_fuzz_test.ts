@@ -4,10 +4,10 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
+import { Random } from "../../bench/support/random.ts";
 import { encodeText } from "../../src/bytes.ts";
 import { Store } from "../../src/store/store.ts";
 import { amountOf } from "../support/amount.ts";
-import { Random } from "../support/random.ts";
 import { StoreReader } from "../support/store_reader.ts";
 
 /** The memory limit. The list takes half of it. Eviction takes other keys, since the list is always in use. */

@@ -16,6 +16,7 @@
  */
 
 import { assert, assertEquals, assertGreater } from "@std/assert";
+import { pickSeed, Random } from "../../bench/support/random.ts";
 import { recover } from "../../src/log/recover.ts";
 import { Persistence } from "../../src/server/persistence.ts";
 import { Replayer } from "../../src/server/replayer.ts";
@@ -27,7 +28,6 @@ import { type MemoryClient, START_MS } from "../support/memory_client.ts";
 import type { ModelStore } from "../support/model_store.ts";
 import { pause } from "../support/pause.ts";
 import { type Begun, describe, isRead, PossibleHistory } from "../support/possible_history.ts";
-import { pickSeed, Random } from "../support/random.ts";
 import { SimulatedFiles } from "../support/simulated_files.ts";
 import { differenceOf, heldUnder, stateOf } from "../support/store_history.ts";
 import { until } from "../support/until.ts";

@@ -10,6 +10,7 @@
 
 import { assert, assertEquals, assertGreater } from "@std/assert";
 import { join } from "@std/path";
+import { pickSeed, Random } from "../../bench/support/random.ts";
 import { MEMORY_LIMIT_MIN_BYTES } from "../../src/limits.ts";
 import { readSnapshot, recover } from "../../src/log/recover.ts";
 import { SnapshotWriter } from "../../src/log/snapshot.ts";
@@ -22,7 +23,6 @@ import { Store } from "../../src/store/store.ts";
 import type { Argument } from "../../src/wire/request_writer.ts";
 import { amountOf, isLong } from "../support/amount.ts";
 import { MemoryClient } from "../support/memory_client.ts";
-import { pickSeed, Random } from "../support/random.ts";
 import { PHASES, RequestGenerator, shuffledPhases } from "../support/request_generator.ts";
 import { StoreReader } from "../support/store_reader.ts";
 

@@ -5,6 +5,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { threadTimeMs } from "../../bench/support/processor_time.ts";
+import { pickSeed, Random } from "../../bench/support/random.ts";
 import { ProtocolError } from "../../src/errors.ts";
 import { NESTING_MAX_DEPTH } from "../../src/limits.ts";
 import { Request } from "../../src/wire/request.ts";
@@ -13,7 +14,6 @@ import { RespReply } from "../../src/wire/resp/reply_writer.ts";
 import { RespDecoder } from "../../src/wire/resp/request_decoder.ts";
 import type { RequestLimits } from "../../src/wire/request_limits.ts";
 import { amountOf } from "../support/amount.ts";
-import { pickSeed, Random } from "../support/random.ts";
 import { decodeResp, IncompleteReply } from "../support/resp_decoder.ts";
 import { argumentsOf, binaryBytes, encodeRequest, guarded, LIMITS, readRequests } from "../support/resp_requests.ts";
 import type { Outcome } from "../support/resp_requests.ts";

@@ -5,12 +5,12 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
+import { Random } from "../../bench/support/random.ts";
 import { encodeText } from "../../src/bytes.ts";
 import { StoreFullError } from "../../src/errors.ts";
 import { KEY_SIZE_MAX_BYTES } from "../../src/limits.ts";
 import { Store } from "../../src/store/store.ts";
 import { amountOf } from "../support/amount.ts";
-import { Random } from "../support/random.ts";
 import { StoreReader } from "../support/store_reader.ts";
 import type { HeldValue } from "../support/store_reader.ts";
 

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { crc32 } from "node:zlib";
+import { Random } from "../../bench/support/random.ts";
 import { CorruptionError, StartError } from "../../src/errors.ts";
 import { LOG_READ_BYTES } from "../../src/limits.ts";
 import {
@@ -13,7 +14,6 @@ import {
 import { BlockReader } from "../../src/log/block_reader.ts";
 import type { LogFile } from "../../src/log/files.ts";
 import { read32, write32 } from "../../src/bytes.ts";
-import { Random } from "../support/random.ts";
 import { SimulatedFiles } from "../support/simulated_files.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;

@@ -10,12 +10,12 @@
  */
 
 import { assert } from "@std/assert";
+import { Random } from "../../bench/support/random.ts";
 import type { FsyncPolicy } from "../../src/log/append_log.ts";
 import { Persistence } from "../../src/server/persistence.ts";
 import type { Store } from "../../src/store/store.ts";
 import { amountOf } from "../support/amount.ts";
 import { pause } from "../support/pause.ts";
-import { Random } from "../support/random.ts";
 import { SimulatedFiles } from "../support/simulated_files.ts";
 import { differenceOf, makeStore, type State, stateOf, StoreChanger } from "../support/store_history.ts";
 

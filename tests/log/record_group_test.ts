@@ -1,4 +1,5 @@
 import { assertEquals, assertGreater } from "@std/assert";
+import { Random } from "../../bench/support/random.ts";
 import { encodeText } from "../../src/bytes.ts";
 import { LOG_WRITE_BYTES } from "../../src/limits.ts";
 import { recover } from "../../src/log/recover.ts";
@@ -9,7 +10,6 @@ import type { Argument } from "../../src/wire/request_writer.ts";
 import { drain, Interleaving, type Operation } from "../support/interleaving.ts";
 import type { MemoryClient } from "../support/memory_client.ts";
 import { pause } from "../support/pause.ts";
-import { Random } from "../support/random.ts";
 import { SimulatedFiles } from "../support/simulated_files.ts";
 import { differenceOf, stateOf } from "../support/store_history.ts";
 

@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
+import { Random } from "../../bench/support/random.ts";
 import { encodeText } from "../../src/bytes.ts";
 import { CorruptionError, StartError } from "../../src/errors.ts";
 import { SNAPSHOT_BLOCK_BYTES } from "../../src/limits.ts";
@@ -11,7 +12,6 @@ import { Persistence, type PersistenceOptions } from "../../src/server/persisten
 import { Replayer } from "../../src/server/replayer.ts";
 import type { Store } from "../../src/store/store.ts";
 import { amountOf } from "../support/amount.ts";
-import { Random } from "../support/random.ts";
 import { SimulatedFiles } from "../support/simulated_files.ts";
 import { differenceOf, makeStore, type State, stateOf, StoreChanger } from "../support/store_history.ts";
 import { until } from "../support/until.ts";

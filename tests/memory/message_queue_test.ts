@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
+import { pickSeed, Random } from "../../bench/support/random.ts";
 import { encodeText } from "../../src/bytes.ts";
 import { MessageQueue, SharedBytes } from "../../src/memory/message_queue.ts";
 import { amountOf } from "../support/amount.ts";
-import { pickSeed, Random } from "../support/random.ts";
 
 const decoder = new TextDecoder();
 

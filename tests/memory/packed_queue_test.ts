@@ -1,9 +1,9 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
+import { Random } from "../../bench/support/random.ts";
 import { ReplyError } from "../../src/errors.ts";
 import { QUEUE_CHUNK_MAX_BYTES } from "../../src/limits.ts";
 import { ClientMemory, UNLIMITED_ACCOUNT } from "../../src/memory/client_memory.ts";
 import { PackedQueue, varintSize, writeVarint } from "../../src/memory/packed_queue.ts";
-import { Random } from "../support/random.ts";
 
 function add(queue: PackedQueue, size: number, fill: number): void {
   const at = queue.reserve(size);

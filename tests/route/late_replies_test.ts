@@ -11,6 +11,7 @@
  */
 
 import { assert, assertEquals, assertGreater } from "@std/assert";
+import { Random } from "../../bench/support/random.ts";
 import type { ConnectionError } from "../../src/errors.ts";
 import { BackendRequest, RequestStream } from "../../src/route/backend_request.ts";
 import type { DedicatedStream } from "../../src/route/dedicated.ts";
@@ -18,7 +19,6 @@ import { FlushQueue } from "../../src/route/flush_queue.ts";
 import { Pool } from "../../src/route/pool.ts";
 import { amountOf } from "../support/amount.ts";
 import { pause } from "../support/pause.ts";
-import { Random } from "../support/random.ts";
 import { answersTag, type Moods, TAGGED_FRAMING, TaggedBackend, taggedRequest } from "../support/tagged_backend.ts";
 
 const REQUESTS_COUNT = amountOf("LATE_REPLIES", 10_000, 60_000);

@@ -19,10 +19,10 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
+import { pickSeed, Random } from "../../bench/support/random.ts";
 import { type Plan, planOf, type Share, sharesOf } from "../../src/route/plan.ts";
 import type { Member } from "../../src/route/slots.ts";
 import { amountOf } from "../support/amount.ts";
-import { pickSeed, Random } from "../support/random.ts";
 
 const SLOTS = 16_384;
 const WEIGHT_MAX = 1_000;

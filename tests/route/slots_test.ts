@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
+import { Random } from "../../bench/support/random.ts";
 import { AssertionError } from "../../src/errors.ts";
 import { countSlots, hashAddress, ownersOf } from "../../src/route/slots.ts";
 import type { Member } from "../../src/route/slots.ts";
-import { Random } from "../support/random.ts";
 
 const SLOTS = 16_384;
 

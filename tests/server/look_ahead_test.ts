@@ -4,9 +4,9 @@
  */
 
 import { assertEquals } from "@std/assert";
+import { Random } from "../../bench/support/random.ts";
 import { encodeText } from "../../src/bytes.ts";
 import { PREFETCH_KEYS_MIN_COUNT } from "../../src/limits.ts";
-import { Random } from "../support/random.ts";
 import { framesOf } from "../support/raw_client.ts";
 import type { RawClient } from "../support/raw_client.ts";
 import { TestHost } from "../support/session_host.ts";

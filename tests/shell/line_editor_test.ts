@@ -1,11 +1,11 @@
 /** Tests the line editor with a screen in place of the terminal: what it shows, and what it submits. */
 
 import { assert, assertEquals, assertLess, assertStringIncludes } from "@std/assert";
+import { Random } from "../../bench/support/random.ts";
 import { encodeText } from "../../src/bytes.ts";
 import { complete } from "../../src/shell/completion.ts";
 import { KeyDecoder } from "../../src/shell/keys.ts";
 import { LineEditor } from "../../src/shell/line_editor.ts";
-import { Random } from "../support/random.ts";
 import { Screen } from "../support/screen.ts";
 
 const PROMPT = "host:1> ";

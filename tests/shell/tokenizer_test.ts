@@ -1,9 +1,9 @@
 import { assertEquals, assertThrows } from "@std/assert";
+import { Random } from "../../bench/support/random.ts";
 import { decodeText, encodeText } from "../../src/bytes.ts";
 import { UsageError } from "../../src/errors.ts";
 import { quote } from "../../src/shell/format.ts";
 import { tokenize } from "../../src/shell/tokenizer.ts";
-import { Random } from "../support/random.ts";
 
 function words(line: string): string[] {
   return tokenize(encodeText(line)).map((word) => decodeText(word));

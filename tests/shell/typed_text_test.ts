@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import { pickSeed, Random } from "../../bench/support/random.ts";
 import { encodeText } from "../../src/bytes.ts";
 import {
   columnsOf,
@@ -9,7 +10,6 @@ import {
   unfinishedLength,
   visitClusters,
 } from "../../src/shell/typed_text.ts";
-import { pickSeed, Random } from "../support/random.ts";
 
 Deno.test("encodeTyped() restores the bytes from which decodeTyped() has made a text", () => {
   const random = new Random(pickSeed());

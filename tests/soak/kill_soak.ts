@@ -12,12 +12,12 @@
  * @module
  */
 
+import { pickSeed, Random } from "../../bench/support/random.ts";
 import { UsageError } from "../../src/errors.ts";
 import type { FsyncPolicy } from "../../src/log/append_log.ts";
 import { helpText, type OptionTable, parseOptions } from "../../src/role/options.ts";
 import { killRounds, type KillTotals, noKills } from "../support/kill_rounds.ts";
 import { Launcher } from "../support/launcher.ts";
-import { pickSeed, Random } from "../support/random.ts";
 
 const POLICIES = ["always", "everysec", "never"] as const;
 /** The number of kills on one folder, before the next folder is used. */

@@ -1,9 +1,9 @@
 import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
+import { Random } from "../../bench/support/random.ts";
 import { encodeText } from "../../src/bytes.ts";
 import { RandomStream } from "../../src/store/random_stream.ts";
 import { Store } from "../../src/store/store.ts";
 import { amountOf } from "../support/amount.ts";
-import { Random } from "../support/random.ts";
 import { StoreReader } from "../support/store_reader.ts";
 
 const MIB = 2 ** 20;

@@ -14,9 +14,9 @@
  * @module
  */
 
+import type { Random } from "../../bench/support/random.ts";
 import { type Argument, type Client, ConnectionError, ReplyError, type Value } from "../../src/mod.ts";
 import { pause } from "./pause.ts";
-import type { Random } from "./random.ts";
 
 /** What a key holds. */
 interface Held {

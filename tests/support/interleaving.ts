@@ -7,12 +7,12 @@
  */
 
 import { assertEquals } from "@std/assert";
+import type { Random } from "../../bench/support/random.ts";
 import { SharedState } from "../../src/command/shared_state.ts";
 import type { AppendLog } from "../../src/log/append_log.ts";
 import type { Store } from "../../src/store/store.ts";
 import type { Argument } from "../../src/wire/request_writer.ts";
 import { MemoryClient, START_MS } from "./memory_client.ts";
-import type { Random } from "./random.ts";
 
 /** Turns of microtasks after which nothing is left to do that waits for nothing else. */
 const MICROTASKS_COUNT = 80;

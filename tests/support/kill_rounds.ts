@@ -4,12 +4,12 @@
  * @module
  */
 
+import type { Random } from "../../bench/support/random.ts";
 import type { FsyncPolicy } from "../../src/log/append_log.ts";
 import { type Client, connect, ConnectionError, ReplyError } from "../../src/mod.ts";
 import { AcknowledgedLoad } from "./acknowledged_load.ts";
 import type { Launcher } from "./launcher.ts";
 import { pause } from "./pause.ts";
-import type { Random } from "./random.ts";
 import { until } from "./until.ts";
 
 /** What came of the rounds. */

@@ -6,13 +6,13 @@
  */
 
 import { assert, assertEquals, fail } from "@std/assert";
-import type { GoesOn, ServerRole, Transaction } from "../../src/command/context.ts";
+import { PlainContext } from "../../bench/support/plain_context.ts";
+import type { GoesOn } from "../../src/command/context.ts";
 import { execute } from "../../src/command/dispatch.ts";
-import type { CommandContext } from "../../src/command/dispatch.ts";
 import type { EffectLog } from "../../src/command/effect_log.ts";
 import { SharedState } from "../../src/command/shared_state.ts";
+import type { ChannelMessage } from "../../src/connection/channel_message.ts";
 import { ClientState } from "../../src/connection/client_state.ts";
-import type { ProtocolVersion } from "../../src/connection/client_state.ts";
 import { ReplyError } from "../../src/errors.ts";
 import { Store } from "../../src/store/store.ts";
 import { decodeReply, type Value } from "../../src/wire/native/reply_reader.ts";
@@ -52,12 +52,10 @@ export function makeStore(memoryLimitBytes = 64 * 1024 * 1024): Store {
 }
 
 /** One connection to a store in this process. */
-export class MemoryClient implements CommandContext, ServerRole {
-  readonly store: Store;
-  readonly client: ClientState<Transaction>;
-  readonly shared: SharedState;
-  readonly passwordRequired: boolean;
-  readonly defaultTtlMs: number;
+export class MemoryClient extends PlainContext {
+  override readonly passwordRequired: boolean;
+  override readonly defaultTtlMs: number;
+  override readonly log: EffectLog | undefined;
   /** Exceptions that were reported as bugs. */
   readonly bugs: unknown[] = [];
   /** The sections that `info` was last asked for. */
@@ -91,25 +89,30 @@ export class MemoryClient implements CommandContext, ServerRole {
   constructor(options: MemoryClientOptions = {}) {
     const { store, memoryLimitBytes, nowMs = START_MS, defaultTtlMs = 0, password, reply, shared, clock, log } =
       options;
-    this.store = store ?? makeStore(memoryLimitBytes);
-    this.store.nowMs = clock?.nowMs ?? nowMs;
+    const owned = store ?? makeStore(memoryLimitBytes);
+    owned.nowMs = clock?.nowMs ?? nowMs;
+    const among = shared ?? new SharedState(owned);
+    const id = among.nextId();
+    const peer = {
+      kill: () => this.isKilled = true,
+      deliver: ({ pattern, publication: { channel, payload } }: ChannelMessage) => {
+        this.messages.push(
+          [pattern, channel, payload].filter((part) => part !== undefined).map((part) => part.slice()),
+        );
+      },
+    };
+    super(
+      owned,
+      among,
+      new ClientState(id, `127.0.0.1:${50_000 + id}`, "127.0.0.1:9443", peer, password === undefined),
+    );
     this.#clock = clock;
     this.log = log;
     this.defaultTtlMs = defaultTtlMs;
     this.#password = password;
     this.reply = reply ?? new NativeReply();
     this.passwordRequired = password !== undefined;
-    this.shared = shared ?? new SharedState(this.store);
-    const id = this.shared.nextId();
-    this.client = new ClientState(id, `127.0.0.1:${50_000 + id}`, "127.0.0.1:9443", {
-      kill: () => this.isKilled = true,
-      deliver: ({ pattern, publication: { channel, payload } }) => {
-        this.messages.push(
-          [pattern, channel, payload].filter((part) => part !== undefined).map((part) => part.slice()),
-        );
-      },
-    }, password === undefined);
-    this.shared.clients.set(id, this.client);
+    among.clients.set(id, this.client);
   }
 
   /** The store's clock, which the test moves. */
@@ -121,54 +124,36 @@ export class MemoryClient implements CommandContext, ServerRole {
     this.store.nowMs = nowMs;
   }
 
-  /** The client is its own server. */
-  readonly role: ServerRole = this;
-
-  authenticate(_client: unknown, user: string, password: string): boolean {
+  override authenticate(_client: unknown, user: string, password: string): boolean {
     return user === "default" && password === this.#password;
   }
 
-  failedLogin(): number {
-    return 0;
-  }
-
-  noteAdmin(): void {}
-
-  info(sections: readonly string[]): string {
+  override info(sections: readonly string[]): string {
     this.infoSections = sections;
     return "# Server\r\nname:inmem\r\n";
   }
 
-  save(): Promise<void> {
+  override save(): Promise<void> {
     return this.saving();
   }
 
-  beginSave(): boolean {
-    return true;
-  }
-
-  readonly lastSaveMs: number = 0;
-
-  slice(step: () => boolean): boolean {
+  override slice(step: () => boolean): boolean {
     for (let i = 0; i < this.stepsASlice; i++) if (step()) return true;
     return false;
   }
 
-  async pause(goesOn: GoesOn = "no"): Promise<void> {
+  override async pause(goesOn: GoesOn = "no"): Promise<void> {
     await this.pausing();
     this.resume();
     if (this.hasLeft && goesOn !== "always") throw new ReplyError("ERR", "the connection was ended meanwhile");
   }
 
-  resume(): void {
+  override resume(): void {
     if (this.#clock !== undefined) this.store.nowMs = this.#clock.nowMs;
     this.store.touches = this.touches;
   }
 
-  readonly log: EffectLog | undefined;
-  untilClock = 0;
-
-  async block(begin: () => Promise<void> | undefined): Promise<void> {
+  override async block(begin: () => Promise<void> | undefined): Promise<void> {
     this.reply.rollback();
     this.reply.begin();
     const waited = begin();
@@ -177,19 +162,15 @@ export class MemoryClient implements CommandContext, ServerRole {
     await waited;
   }
 
-  hasInput(): boolean {
+  override hasInput(): boolean {
     return this.unread;
   }
 
-  speak(version: ProtocolVersion): void {
-    this.client.version = version;
-  }
-
-  resetStatistics(): void {
+  override resetStatistics(): void {
     this.resets++;
   }
 
-  reportBug(error: unknown): void {
+  override reportBug(error: unknown): void {
     this.bugs.push(error);
   }
 

@@ -7,10 +7,10 @@
  * @module
  */
 
+import type { Random } from "../../bench/support/random.ts";
 import { COMMANDS } from "../../src/catalog/specification.ts";
 import type { Argument } from "../../src/wire/request_writer.ts";
 import { START_MS } from "./memory_client.ts";
-import type { Random } from "./random.ts";
 
 /**
  * Commands on data that are left out: those that walk (`scan`, `hscan`), whose cursors differ, and which are followed to

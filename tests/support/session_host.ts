@@ -4,7 +4,7 @@
  * @module
  */
 
-import { SharedState } from "../../src/command/shared_state.ts";
+import { PlainRole } from "../../bench/support/plain_context.ts";
 import { ClientMemory } from "../../src/memory/client_memory.ts";
 import { ReadAhead } from "../../src/net/read_ahead.ts";
 import { DeliveryQueue } from "../../src/role/delivery_queue.ts";
@@ -14,15 +14,11 @@ import { Slices } from "../../src/role/slices.ts";
 import { Session } from "../../src/server/session.ts";
 import type { SessionHost } from "../../src/server/session.ts";
 import { serveInTurns } from "../../src/server/waiting.ts";
-import type { Store } from "../../src/store/store.ts";
 import { makeStore } from "./memory_client.ts";
 import { RawClient } from "./raw_client.ts";
 
 /** The password is `secret`, where there is one. */
-export class TestHost implements SessionHost {
-  readonly store: Store = makeStore();
-  readonly defaultTtlMs = 0;
-  readonly shared: SharedState = new SharedState(this.store);
+export class TestHost extends PlainRole implements SessionHost {
   readonly clientMemory = new ClientMemory({ limitBytes: Infinity });
   readonly slices: Slices;
   readonly peerEnds = undefined;
@@ -31,7 +27,7 @@ export class TestHost implements SessionHost {
   readonly disconnections = new Disconnections({ info() {}, warn() {}, error() {} });
   readonly failedLogins = new FailedLogins({ info() {}, warn() {}, error() {} });
   readonly log = undefined;
-  readonly passwordRequired: boolean;
+  override readonly passwordRequired: boolean;
   /** Exceptions that were reported as bugs. */
   readonly bugs: unknown[] = [];
   commands = 0;
@@ -39,6 +35,7 @@ export class TestHost implements SessionHost {
   saving: PromiseWithResolvers<void> = Promise.withResolvers();
 
   constructor(passwordRequired = false, slices: Slices = new Slices()) {
+    super(makeStore());
     this.passwordRequired = passwordRequired;
     this.slices = slices;
     this.deliveries = new DeliveryQueue(slices);
@@ -47,33 +44,19 @@ export class TestHost implements SessionHost {
     this.shared.waiters.look = () => {};
   }
 
-  authenticate(_client: unknown, _user: string, password: string): boolean {
+  override authenticate(_client: unknown, _user: string, password: string): boolean {
     return password === "secret";
   }
 
-  failedLogin(client: GuessingClient): number {
+  override failedLogin(client: GuessingClient): number {
     return this.failedLogins.note(client);
   }
 
-  noteAdmin(): void {}
-
-  info(): string {
-    return "";
-  }
-
-  save(): Promise<void> {
+  override save(): Promise<void> {
     return this.saving.promise;
   }
 
-  beginSave(): boolean {
-    return true;
-  }
-
-  readonly lastSaveMs: number = 0;
-
-  resetStatistics(): void {}
-
-  reportBug(error: unknown): void {
+  override reportBug(error: unknown): void {
     this.bugs.push(error);
   }
 

@@ -17,8 +17,8 @@
  */
 
 import { assert } from "@std/assert";
+import type { Random } from "../../bench/support/random.ts";
 import { type FileFacts, type Files, type FolderLock, LockedError, type LogFile } from "../../src/log/files.ts";
-import type { Random } from "./random.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 

@@ -5,10 +5,10 @@
  */
 
 import { crc32 } from "node:zlib";
+import type { Random } from "../../bench/support/random.ts";
 import { encodeText } from "../../src/bytes.ts";
 import { StoreFullError } from "../../src/errors.ts";
 import { EntryType, Store } from "../../src/store/store.ts";
-import type { Random } from "./random.ts";
 import { StoreReader } from "./store_reader.ts";
 
 /** What one key holds: a digest of the value, and the deadline. */

@@ -10,9 +10,9 @@
  * @module
  */
 
+import type { Random } from "../../bench/support/random.ts";
 import { Connection } from "../../src/net/connection.ts";
 import type { FrameMeasure, Framing } from "../../src/route/framing.ts";
-import type { Random } from "./random.ts";
 
 const REQUEST_BYTES = 8;
 const REPLY_HEAD_BYTES = 5;

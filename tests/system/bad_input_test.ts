@@ -4,6 +4,7 @@
  */
 
 import { assert, assertEquals, assertInstanceOf, assertMatch, assertStringIncludes } from "@std/assert";
+import { pickSeed, Random } from "../../bench/support/random.ts";
 import { encodeText, write32 } from "../../src/bytes.ts";
 import { ReplyError } from "../../src/errors.ts";
 import { FRAME_SIZE_MAX_BYTES, FRAME_SIZE_UNAUTHENTICATED_MAX_BYTES } from "../../src/limits.ts";
@@ -15,7 +16,6 @@ import { longOnly } from "../support/amount.ts";
 import { concat, fromHex, toHex } from "../support/hex.ts";
 import { Launcher, systemTest } from "../support/launcher.ts";
 import type { Role } from "../support/launcher.ts";
-import { pickSeed, Random } from "../support/random.ts";
 import type { RawClient } from "../support/raw_client.ts";
 import { until } from "../support/until.ts";
 

@@ -1,6 +1,7 @@
 /** Sends every command through the proxy of three servers, over TLS, with values of every kind. */
 
 import { assert, assertEquals, assertGreater, assertInstanceOf, assertLessOrEqual, assertRejects } from "@std/assert";
+import { Random } from "../../bench/support/random.ts";
 import { encodeText } from "../../src/bytes.ts";
 import { COMMANDS } from "../../src/catalog/specification.ts";
 import type { CommandSpecification } from "../../src/catalog/specification.ts";
@@ -11,7 +12,6 @@ import type { Argument } from "../../src/wire/request_writer.ts";
 import type { Value } from "../../src/wire/native/reply_reader.ts";
 import { concat, toHex } from "../support/hex.ts";
 import { systemTest } from "../support/launcher.ts";
-import { Random } from "../support/random.ts";
 
 const VALUES: Record<string, Uint8Array<ArrayBuffer>> = {
   "a Unicode value": encodeText("naïve ☃ ключ 🎈 \u202e \ufeff"),

@@ -6,6 +6,7 @@
 import { assert, assertEquals, assertGreater, assertLess, assertLessOrEqual, assertMatch } from "@std/assert";
 import { join } from "@std/path";
 import { crc32 } from "node:zlib";
+import { pickSeed, Random } from "../../bench/support/random.ts";
 import { encodeFileHeader, FORMAT_VERSION } from "../../src/log/block.ts";
 import { listSegments } from "../../src/log/folder.ts";
 import { systemFiles } from "../../src/log/system_files.ts";
@@ -16,7 +17,6 @@ import { canRun, MOUNTS, runOrFail, testWhere, withDisk } from "../support/disks
 import { serverWords } from "../support/kill_rounds.ts";
 import { type Launcher, type Outcome, type Role, runInmem, systemTest } from "../support/launcher.ts";
 import { pause } from "../support/pause.ts";
-import { pickSeed, Random } from "../support/random.ts";
 import { until } from "../support/until.ts";
 
 const MEBIBYTE = 1024 * 1024;

@@ -5,6 +5,7 @@
  */
 
 import { assert, assertEquals, assertGreaterOrEqual } from "@std/assert";
+import { pickSeed, Random } from "../../bench/support/random.ts";
 import { ROOT } from "../../cluster/role_process.ts";
 import { listSegments } from "../../src/log/folder.ts";
 import { systemFiles } from "../../src/log/system_files.ts";
@@ -14,7 +15,6 @@ import { amountOf, isLong } from "../support/amount.ts";
 import { FAULT_POINTS, type FaultPoint } from "../support/fault_points.ts";
 import { killRounds, noKills, saveAgainAndAgain, serverWords } from "../support/kill_rounds.ts";
 import { type Launcher, systemTest } from "../support/launcher.ts";
-import { pickSeed, Random } from "../support/random.ts";
 import { until } from "../support/until.ts";
 
 const POLICIES = ["always", "everysec", "never"] as const;

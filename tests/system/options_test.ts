@@ -1,6 +1,7 @@
 /** Tests the command line: an error is reported in one line with exit status 2, before anything has happened. */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { pickSeed, Random } from "../../bench/support/random.ts";
 import { inmemCommand } from "../../cluster/role_process.ts";
 import {
   certsOptions,
@@ -11,7 +12,6 @@ import {
 } from "../../src/role/option_tables.ts";
 import { isLong, longOnly } from "../support/amount.ts";
 import { run, runInmem, systemTest } from "../support/launcher.ts";
-import { pickSeed, Random } from "../support/random.ts";
 import { until } from "../support/until.ts";
 
 /** The number of programs that run at the same time. The machines of the tests have two cores. */

@@ -5,6 +5,7 @@
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { join } from "@std/path";
+import { pickSeed, Random } from "../../bench/support/random.ts";
 import { listSegments, listSnapshots } from "../../src/log/folder.ts";
 import { systemFiles } from "../../src/log/system_files.ts";
 import { type Client, connect, ReplyError } from "../../src/mod.ts";
@@ -13,7 +14,6 @@ import { AcknowledgedLoad } from "../support/acknowledged_load.ts";
 import { MOUNTS, runOrFail, testWhere, withDisk } from "../support/disks.ts";
 import { serverWords } from "../support/kill_rounds.ts";
 import { type Launcher, type Outcome, type Role, runInmem, systemTest } from "../support/launcher.ts";
-import { pickSeed, Random } from "../support/random.ts";
 import { until } from "../support/until.ts";
 
 /** The longest time until a server notices a change, in ms, on a machine that is nearly idle. */

@@ -7,6 +7,7 @@
  */
 
 import { assert, fail } from "@std/assert";
+import { pickSeed, Random } from "../../bench/support/random.ts";
 import { COMMANDS } from "../../src/catalog/specification.ts";
 import { startProxy } from "../../src/proxy/main.ts";
 import type { Logger } from "../../src/role/logger.ts";
@@ -16,7 +17,6 @@ import { Comparison, formatMismatch, type Mismatch, Player, type Version } from 
 import type { Group, Scenario, Step } from "../conformance/transcript.ts";
 import { isLong } from "../support/amount.ts";
 import { pause } from "../support/pause.ts";
-import { pickSeed, Random } from "../support/random.ts";
 
 const SERVERS_COUNT = 3;
 const PASSWORD = "secret";

@@ -1,6 +1,6 @@
 import { assertEquals, assertMatch } from "@std/assert";
+import { pickSeed, Random } from "../../bench/support/random.ts";
 import { formatDouble } from "../../src/wire/double.ts";
-import { pickSeed, Random } from "../support/random.ts";
 
 /** Doubles, and their text in RESP3 of redis-server 7.0.15. */
 const DOUBLES: [value: number, text: string][] = [

@@ -4,8 +4,8 @@
  * @module
  */
 
+import { pickSeed, Random } from "../../../bench/support/random.ts";
 import { COMMANDS } from "../../../src/catalog/specification.ts";
-import { pickSeed, Random } from "../../support/random.ts";
 import { type Action, type Acts, pause } from "./attack.ts";
 import { AttackConnection, encodeRequests, type Request } from "./attack_connection.ts";
 import type { AttackRun } from "./attack_run.ts";

@@ -1,9 +1,9 @@
 import { assertEquals } from "@std/assert";
+import { Random } from "../../../bench/support/random.ts";
 import { decodeText } from "../../../src/bytes.ts";
 import type { Argument } from "../../../src/wire/request_writer.ts";
 import { NativeRequestWriter } from "../../../src/wire/native/request_writer.ts";
 import { NativeKeyWindow } from "../../../src/wire/native/look_ahead.ts";
-import { Random } from "../../support/random.ts";
 
 function encode(...requests: readonly Argument[][]): Uint8Array {
   const writer = new NativeRequestWriter();

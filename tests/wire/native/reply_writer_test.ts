@@ -15,7 +15,7 @@ import { FRAME_PREFIX_BYTES, frameLength } from "../../../src/wire/native/frame.
 import { NativeReply } from "../../../src/wire/native/reply_writer.ts";
 import { amountOf } from "../../support/amount.ts";
 import { concat, toHex } from "../../support/hex.ts";
-import { pickSeed, Random } from "../../support/random.ts";
+import { pickSeed, Random } from "../../../bench/support/random.ts";
 
 /** Returns the frames of a reply, each without its prefix. */
 function framesOf(reply: NativeReply): Uint8Array[] {

@@ -11,7 +11,7 @@ import { Request } from "../../../src/wire/request.ts";
 import { REQUEST_LIMITS } from "../../../src/wire/request_limits.ts";
 import { amountOf } from "../../support/amount.ts";
 import { concat, fromHex } from "../../support/hex.ts";
-import { pickSeed, Random } from "../../support/random.ts";
+import { pickSeed, Random } from "../../../bench/support/random.ts";
 
 const LENGTHS = [0, 1, 10, 11, 31, 32, 33, 255, 256, 65535, 65536];
 

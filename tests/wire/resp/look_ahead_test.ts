@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
+import { Random } from "../../../bench/support/random.ts";
 import { RespKeyWindow } from "../../../src/wire/resp/look_ahead.ts";
-import { Random } from "../../support/random.ts";
 import { binaryBytes, binaryText, encodeRequest, guarded } from "../../support/resp_requests.ts";
 
 function keysOf(window: RespKeyWindow, bytes: Uint8Array): string[] {

@@ -1,9 +1,9 @@
 import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
+import { pickSeed, Random } from "../../../bench/support/random.ts";
 import { ReplyError } from "../../../src/errors.ts";
 import { REPLY_CHUNK_BYTES } from "../../../src/limits.ts";
 import { RespReply } from "../../../src/wire/resp/reply_writer.ts";
 import { amountOf } from "../../support/amount.ts";
-import { pickSeed, Random } from "../../support/random.ts";
 import { decodeAllResp } from "../../support/resp_decoder.ts";
 import type { RespValue } from "../../support/resp_decoder.ts";
 import { binaryText } from "../../support/resp_requests.ts";
