@@ -9,6 +9,7 @@ import { join } from "@std/path";
 import { parse } from "@std/yaml";
 import { describeStatus, RoleProcess, ROOT } from "../cluster/role_process.ts";
 import { parseDuration, parseSize } from "../src/role/quantities.ts";
+import { longOnly } from "./support/amount.ts";
 import { runInmem } from "./support/launcher.ts";
 
 interface Service {
@@ -214,42 +215,46 @@ async function inFolder(body: (folder: string, started: RoleProcess[]) => Promis
   assertEquals(ends, []);
 }
 
-Deno.test("docker-compose.yml: every command line and health check runs, and the cluster keeps a key", async () => {
-  const { services } = await readCompose();
-  await inFolder(async (folder, started) => {
-    const places = {
-      "/certs": join(folder, "certs"),
-      "/etc/inmem": folder,
-      "/run/secrets/inmem_password": join(folder, "password"),
-      "0.0.0.0:9443": "127.0.0.1:0",
-    };
-    const wordsOf = (name: string) => services[name]?.command.split(" ") ?? [];
-    await run(localize(wordsOf("certs"), places));
+Deno.test(
+  "docker-compose.yml: every command line and health check runs, and the cluster keeps a key",
+  longOnly,
+  async () => {
+    const { services } = await readCompose();
+    await inFolder(async (folder, started) => {
+      const places = {
+        "/certs": join(folder, "certs"),
+        "/etc/inmem": folder,
+        "/run/secrets/inmem_password": join(folder, "password"),
+        "0.0.0.0:9443": "127.0.0.1:0",
+      };
+      const wordsOf = (name: string) => services[name]?.command.split(" ") ?? [];
+      await run(localize(wordsOf("certs"), places));
 
-    /** Runs a service's health check. Returns its words without the command, so that others can follow. */
-    const checkHealth = async (name: string, address: string) => {
-      const [program, ...words] = services[name]?.healthcheck.test?.split(" ") ?? [];
-      assertEquals(program, "inmem");
-      const localized = localize(words, { ...places, "127.0.0.1:9443": address });
-      await run(localized);
-      return localized.slice(0, -1);
-    };
-    const servers: { addr: string }[] = [];
-    for (const name of ["server1", "server2", "server3"]) {
-      const server = new RoleProcess(name, localize(wordsOf(name), { ...places, "/data": join(folder, name) }));
-      started.push(server);
-      const addr = await server.address();
-      servers.push({ addr });
-      await checkHealth(name, addr);
-    }
-    await Deno.writeTextFile(join(folder, "servers.json"), JSON.stringify(servers));
-    const proxy = new RoleProcess("proxy", localize(wordsOf("proxy"), places));
-    started.push(proxy);
-    const client = await checkHealth("proxy", await proxy.address());
-    await run([...client, "set", "greeting", "hello"]);
-    assertEquals((await run([...client, "get", "greeting"])).trim(), "hello");
-  });
-});
+      /** Runs a service's health check. Returns its words without the command, so that others can follow. */
+      const checkHealth = async (name: string, address: string) => {
+        const [program, ...words] = services[name]?.healthcheck.test?.split(" ") ?? [];
+        assertEquals(program, "inmem");
+        const localized = localize(words, { ...places, "127.0.0.1:9443": address });
+        await run(localized);
+        return localized.slice(0, -1);
+      };
+      const servers: { addr: string }[] = [];
+      for (const name of ["server1", "server2", "server3"]) {
+        const server = new RoleProcess(name, localize(wordsOf(name), { ...places, "/data": join(folder, name) }));
+        started.push(server);
+        const addr = await server.address();
+        servers.push({ addr });
+        await checkHealth(name, addr);
+      }
+      await Deno.writeTextFile(join(folder, "servers.json"), JSON.stringify(servers));
+      const proxy = new RoleProcess("proxy", localize(wordsOf("proxy"), places));
+      started.push(proxy);
+      const client = await checkHealth("proxy", await proxy.address());
+      await run([...client, "set", "greeting", "hello"]);
+      assertEquals((await run([...client, "get", "greeting"])).trim(), "hello");
+    });
+  },
+);
 
 Deno.test("Dockerfile: the default command and the health check run, with the password from the environment", async () => {
   const instructions = await readDockerfile();

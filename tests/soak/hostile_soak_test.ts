@@ -4,6 +4,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { ROOT } from "../../cluster/role_process.ts";
 import { encodeText } from "../../src/bytes.ts";
 import { COMMANDS } from "../../src/catalog/specification.ts";
+import { longOnly } from "../support/amount.ts";
 import { framesOf } from "../support/raw_client.ts";
 import { encodeRequests } from "./hostile/attack_connection.ts";
 import { attacks } from "./hostile/attacks.ts";
@@ -125,7 +126,7 @@ Deno.test("encodeRequests() encodes as the protocols specify", () => {
   assertEquals(encodeRequests([["ping"]], "native"), [framesOf(["ping"])]);
 });
 
-Deno.test("the soak prints a row for each attack and exits with 0", async () => {
+Deno.test("the soak prints a row for each attack and exits with 0", longOnly, async () => {
   const { code, stdout } = await soak("rest,exists,lpos-300-native,hrandfield-all");
   for (const name of ["rest", "exists", "lpos-300-native", "hrandfield-all"]) {
     assertMatch(stdout, new RegExp(`^${name} .* [0-9.]+ +[0-9]+ +[0-9]+ +[0-9]+  PASS`, "m"), stdout);
