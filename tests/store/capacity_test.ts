@@ -8,6 +8,7 @@ import { ShiftingSizes, SIZE_PHASES } from "../../bench/support/shifting_sizes.t
 import { VALUE_SIZE_MAX_BYTES } from "../../src/limits.ts";
 import { PAGE_BYTES } from "../../src/store/arena.ts";
 import { Store } from "../../src/store/store.ts";
+import { longOnly } from "../support/amount.ts";
 
 const MIB = 2 ** 20;
 const SHIFTING_LIMIT_BYTES = 64 * MIB;
@@ -43,7 +44,7 @@ function set(store: Store, number: number, length: number): void {
   store.setString(keyOf(number), 0, 4, find(store, number), value, 0, length, 0);
 }
 
-Deno.test("Store uses most of its limit, and never more, with any sequence of sizes", () => {
+Deno.test("Store uses most of its limit, and never more, with any sequence of sizes", longOnly, () => {
   const sizes = new ShiftingSizes(SHIFTING_LIMIT_BYTES, 11);
   for (const phase of SIZE_PHASES) {
     const { usedShare, committedShare } = sizes.run(phase);

@@ -5,6 +5,7 @@
 
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { formatPem } from "../../src/role/pem.ts";
+import { longOnly } from "../support/amount.ts";
 import { type Launcher, runInmem, systemTest } from "../support/launcher.ts";
 
 interface Contents {
@@ -42,38 +43,53 @@ systemTest("server, proxy and client use files in all common forms", async (laun
   assertEquals([code, stderr], [0, ""]);
 });
 
-systemTest("server, proxy and client refuse damaged files at their start, and name them", async (launcher) => {
-  const { cert, key, authority } = await contentsOf(launcher);
-  const [cut, junk] = [authority.slice(0, 300), formatPem("CERTIFICATE", Uint8Array.of(0, 0, 0))];
-  const list = await launcher.serversFile(["127.0.0.1:1"]);
-  const proxyOf = (content: string) => ["proxy", "--addr", "127.0.0.1:0", "--servers", list, "--ca", content];
-  const roleOf = (role: string, cert: string, key: string) => {
-    return [role, "--addr", "127.0.0.1:0", ...role === "server" ? ["--no-persist"] : [], "--cert", cert, "--key", key];
-  };
-  const cases: [words: string[], path: string, code: number, message: RegExp][] = [];
-  const refuse = (content: string, code: number, message: RegExp, wordsOf: (path: string) => string[]) => {
-    const path = write(launcher, content);
-    cases.push([wordsOf(path), path, code, message]);
-  };
-  for (const [content, message] of [[cut, /is cut off/], [authority.replace("\nM", "\n!"), /is not base64/]] as const) {
-    // The address comes first, since everything after the command would belong to the command.
-    refuse(content, 2, message, (path) => ["client", "--ca", path, "--addr", "127.0.0.1:1", "ping"]);
-    refuse(content, 2, message, proxyOf);
-  }
-  refuse(junk + authority, 2, /block 1 .* is not a certificate/, proxyOf);
-  refuse(junk + authority, 2, /block 1 .* is not a certificate/, (path) => ["client", "--ca", path, "ping"]);
-  for (const role of ["server", "proxy"]) {
-    refuse(cert + junk, 1, /block 2 .* is not a certificate/, (path) => roleOf(role, path, write(launcher, key)));
-    refuse(key.replace("\nM", "\n!"), 1, /is not base64/, (path) => roleOf(role, write(launcher, cert), path));
-  }
-  for (const [words, path, code, message] of cases) {
-    const outcome = await runInmem(words);
-    assertEquals(outcome.code, code, `${words.join(" ")}: ${outcome.stderr}`);
-    assertMatch(outcome.stderr, message);
-    assertStringIncludes(outcome.stderr, `"${path}"`);
-    assertEquals(outcome.stderr.trimEnd().split("\n").length, 1);
-  }
-});
+systemTest(
+  "server, proxy and client refuse damaged files at their start, and name them",
+  longOnly,
+  async (launcher) => {
+    const { cert, key, authority } = await contentsOf(launcher);
+    const [cut, junk] = [authority.slice(0, 300), formatPem("CERTIFICATE", Uint8Array.of(0, 0, 0))];
+    const list = await launcher.serversFile(["127.0.0.1:1"]);
+    const proxyOf = (content: string) => ["proxy", "--addr", "127.0.0.1:0", "--servers", list, "--ca", content];
+    const roleOf = (role: string, cert: string, key: string) => {
+      return [
+        role,
+        "--addr",
+        "127.0.0.1:0",
+        ...role === "server" ? ["--no-persist"] : [],
+        "--cert",
+        cert,
+        "--key",
+        key,
+      ];
+    };
+    const cases: [words: string[], path: string, code: number, message: RegExp][] = [];
+    const refuse = (content: string, code: number, message: RegExp, wordsOf: (path: string) => string[]) => {
+      const path = write(launcher, content);
+      cases.push([wordsOf(path), path, code, message]);
+    };
+    for (
+      const [content, message] of [[cut, /is cut off/], [authority.replace("\nM", "\n!"), /is not base64/]] as const
+    ) {
+      // The address comes first, since everything after the command would belong to the command.
+      refuse(content, 2, message, (path) => ["client", "--ca", path, "--addr", "127.0.0.1:1", "ping"]);
+      refuse(content, 2, message, proxyOf);
+    }
+    refuse(junk + authority, 2, /block 1 .* is not a certificate/, proxyOf);
+    refuse(junk + authority, 2, /block 1 .* is not a certificate/, (path) => ["client", "--ca", path, "ping"]);
+    for (const role of ["server", "proxy"]) {
+      refuse(cert + junk, 1, /block 2 .* is not a certificate/, (path) => roleOf(role, path, write(launcher, key)));
+      refuse(key.replace("\nM", "\n!"), 1, /is not base64/, (path) => roleOf(role, write(launcher, cert), path));
+    }
+    for (const [words, path, code, message] of cases) {
+      const outcome = await runInmem(words);
+      assertEquals(outcome.code, code, `${words.join(" ")}: ${outcome.stderr}`);
+      assertMatch(outcome.stderr, message);
+      assertStringIncludes(outcome.stderr, `"${path}"`);
+      assertEquals(outcome.stderr.trimEnd().split("\n").length, 1);
+    }
+  },
+);
 
 systemTest(
   "the key of an authority is kept when its certificate is missing: by certs and by a server",

@@ -50,7 +50,7 @@ class Expecter {
   }
 }
 
-systemTest("inmem client", async (launcher, test) => {
+systemTest("inmem client", longOnly, async (launcher, test) => {
   const { proxy } = await launcher.cluster();
   const client = new Expecter(launcher, proxy);
 
@@ -356,6 +356,7 @@ systemTest(
 
 systemTest(
   "server and proxy require a password, and the client reads it from a file or the environment",
+  longOnly,
   async (launcher, test) => {
     const password = "correct horse ☃";
     const [right, wrong] = [launcher.path("right"), launcher.path("wrong")];

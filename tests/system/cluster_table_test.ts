@@ -1,12 +1,13 @@
 /** Tests `inmem client cluster`: the servers behind a proxy, as people and programs see them. */
 
 import { assert, assertEquals, assertGreater, assertMatch } from "@std/assert";
+import { longOnly } from "../support/amount.ts";
 import { systemTest } from "../support/launcher.ts";
 import { until } from "../support/until.ts";
 
 const KEYS_COUNT = 300;
 
-systemTest("inmem client cluster shows the servers behind a proxy", async (launcher, test) => {
+systemTest("inmem client cluster shows the servers behind a proxy", longOnly, async (launcher, test) => {
   const { servers, proxy } = await launcher.cluster();
   const client = await launcher.connect(proxy);
   await Promise.all(Array.from({ length: KEYS_COUNT }, (_, index) => client.set(`key:${index}`, "value")));

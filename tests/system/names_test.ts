@@ -60,45 +60,52 @@ if (space === undefined) {
     },
   );
 
-  systemTest("a proxy accepts neither itself nor another proxy as a server, and no server twice", async (launcher) => {
-    const server = await launcher.server();
-    const files = [launcher.path("a.json"), launcher.path("b.json")];
-    for (const file of files) await launcher.serversFile([server.address], file);
-    const [a, b] = await Promise.all(files.map((file) => launcher.proxy(file))) as [Role, Role];
-    const alias = `localhost:${portOf(server)}`;
-    const itself = `localhost:${portOf(a)}`;
-    await launcher.serversFile([server.address, alias, itself, a.address, b.address], files[0]!);
-    await launcher.serversFile([server.address, a.address], files[1]!);
-    await until(() => linesWith(a, "is down").length === 4 && linesWith(b, "is down").length === 1, "all is noticed");
-    const told = (address: string, reason: string, role = a) =>
-      assertMatch(
-        linesWith(role, `"${address}" is down`)[0]!.replaceAll('\\"', '"'),
-        new RegExp(`error Server "${address}" is down reason="${reason}`),
-      );
-    told(alias, `it is the same server as "${server.address}"`);
-    told(itself, "it is this proxy itself");
-    told(a.address, "it is this proxy itself");
-    told(b.address, "it is a proxy: expected a server");
-    told(a.address, "it is a proxy: expected a server", b);
-    for (const role of [a, b]) {
-      const client = await launcher.connect(role);
-      const { replies, longestMs } = await setKeys(client, 100);
-      assert(replies.includes("OK"));
-      assert(replies.every((reply) => /^(OK|UNAVAILABLE .*(same server|a proxy|itself).*)$/.test(reply)), `${replies}`);
-      assertLess(longestMs, SOON_MS);
-      for (const words of [["dbsize"], ["keys", "*"]]) {
-        const reply = await client.send(words).then(() => "OK", (error) => error.code);
-        assertEquals(reply, "UNAVAILABLE");
+  systemTest(
+    "a proxy accepts neither itself nor another proxy as a server, and no server twice",
+    longOnly,
+    async (launcher) => {
+      const server = await launcher.server();
+      const files = [launcher.path("a.json"), launcher.path("b.json")];
+      for (const file of files) await launcher.serversFile([server.address], file);
+      const [a, b] = await Promise.all(files.map((file) => launcher.proxy(file))) as [Role, Role];
+      const alias = `localhost:${portOf(server)}`;
+      const itself = `localhost:${portOf(a)}`;
+      await launcher.serversFile([server.address, alias, itself, a.address, b.address], files[0]!);
+      await launcher.serversFile([server.address, a.address], files[1]!);
+      await until(() => linesWith(a, "is down").length === 4 && linesWith(b, "is down").length === 1, "all is noticed");
+      const told = (address: string, reason: string, role = a) =>
+        assertMatch(
+          linesWith(role, `"${address}" is down`)[0]!.replaceAll('\\"', '"'),
+          new RegExp(`error Server "${address}" is down reason="${reason}`),
+        );
+      told(alias, `it is the same server as "${server.address}"`);
+      told(itself, "it is this proxy itself");
+      told(a.address, "it is this proxy itself");
+      told(b.address, "it is a proxy: expected a server");
+      told(a.address, "it is a proxy: expected a server", b);
+      for (const role of [a, b]) {
+        const client = await launcher.connect(role);
+        const { replies, longestMs } = await setKeys(client, 100);
+        assert(replies.includes("OK"));
+        assert(
+          replies.every((reply) => /^(OK|UNAVAILABLE .*(same server|a proxy|itself).*)$/.test(reply)),
+          `${replies}`,
+        );
+        assertLess(longestMs, SOON_MS);
+        for (const words of [["dbsize"], ["keys", "*"]]) {
+          const reply = await client.send(words).then(() => "OK", (error) => error.code);
+          assertEquals(reply, "UNAVAILABLE");
+        }
       }
-    }
-    const { stdout } = await launcher.client(a, ["cluster"]);
-    assertMatch(stdout, new RegExp(`${alias} is down: it is the same server as "${server.address}"`));
-    assertMatch(stdout, new RegExp(`${itself} is down: it is this proxy itself`));
-    for (const file of files) await launcher.serversFile([server.address], file);
-    const client = await launcher.connect(a);
-    await until(async () => (await setKeys(client, 20)).replies.every((reply) => reply === "OK"), "all keys work");
-    assertEquals([...linesWith(a, "up again"), ...linesWith(b, "up again")], []);
-  });
+      const { stdout } = await launcher.client(a, ["cluster"]);
+      assertMatch(stdout, new RegExp(`${alias} is down: it is the same server as "${server.address}"`));
+      assertMatch(stdout, new RegExp(`${itself} is down: it is this proxy itself`));
+      for (const file of files) await launcher.serversFile([server.address], file);
+      const client = await launcher.connect(a);
+      await until(async () => (await setKeys(client, 20)).replies.every((reply) => reply === "OK"), "all keys work");
+      assertEquals([...linesWith(a, "up again"), ...linesWith(b, "up again")], []);
+    },
+  );
 }
 
 /** Defines a test with a name server, and a server whose certificate is for some names. */
