@@ -42,7 +42,7 @@ const VARIANTS: readonly Variant[] = [
     Client: Redis6 as never,
     ReplyError: ReplyError6,
     options: { protocol: 3 },
-    place: "proxy",
+    place: "nowhere",
   },
 ];
 

@@ -30,7 +30,7 @@ clientTest(
     { name: "--latency", run: latency },
     { name: "--stat", run: stat },
   ],
-  "proxy",
+  "nowhere",
   hasAll ? undefined : "redis-cli or script is not on PATH",
 );
 

@@ -93,6 +93,7 @@ systemTest(
 
 systemTest(
   "the key of an authority is kept when its certificate is missing: by certs and by a server",
+  longOnly,
   async (launcher) => {
     const state = launcher.newFolder("state");
     const folder = `${state}/inmem`;

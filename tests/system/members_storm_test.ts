@@ -23,7 +23,7 @@ import { until } from "../support/until.ts";
 
 const STORM_MS = amountOf("STORM_MS", 400, 1_000);
 /** The ways of replacing the list. The links come first, since the next way replaces the first link. */
-const WAYS = ["by links", "by rename", "in place", "deleted and written again"];
+const WAYS = ["by links", "by rename", "in place", "deleted and made anew"];
 const INTERVAL_MS = 10;
 const CLIENTS_COUNT = amountOf("STORM_CLIENTS", 12, 32);
 const KEYS_EACH = 10;

@@ -13,7 +13,7 @@ import { type Launcher, type Role, systemTest } from "../support/launcher.ts";
 import { pause } from "../support/pause.ts";
 import { until } from "../support/until.ts";
 
-const RELOADS_COUNT = amountOf("RELOADS", 10, 30);
+const RELOADS_COUNT = amountOf("RELOADS", 4, 30);
 /** The pause of each loop that connects, in ms. */
 const LOAD_PAUSE_MS = 20;
 /**
