@@ -357,7 +357,7 @@ systemTest(
       const outcome = await runInmem([...start, "--data", data]);
       assertRefusedStart(
         outcome,
-        /^inmem: Cannot load damaged data: .* Nothing was changed; .*--repair .*inmem restore FILE/,
+        /^inmem: Cannot load damaged data: .* Nothing was changed; .*--repair, .*inmem restore FILE/,
       );
       assert(outcome.stderr.includes(path), `${what}: the message names the file: ${outcome.stderr}`);
       assertEquals(await filesOf(data), before, `${what}: nothing is overwritten`);
