@@ -41,7 +41,7 @@ function inAllWays(run: Run, ways = Object.keys(REWRITINGS)): () => Promise<void
 }
 
 /** The ways for a storm. With the others there would be no file most of the time. */
-const STORMY = ["in place", "by rename", "deleted and made anew", "by links", "by a link to its folder"];
+const STORMY = ["in place", "by rename", "deleted and written again", "by links", "by a link to its folder"];
 
 /** Returns the n-th content, and its list. */
 function contentOf(n: number): { text: string; list: string } {

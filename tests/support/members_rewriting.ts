@@ -33,7 +33,7 @@ export const REWRITINGS: Readonly<Record<string, Rewriting>> = {
     };
   },
 
-  "deleted and made anew": (folder) => {
+  "deleted and written again": (folder) => {
     const path = `${folder}/servers.json`;
     return {
       path,
