@@ -1,8 +1,8 @@
 /**
- * Giving a connection up, whatever state it is in.
+ * Closes a connection in any state, and frees its descriptor.
  *
- * `close()` leaves the descriptor of a TLS connection open while a handshake or a write waits for the peer, until the
- * peer leaves. So what was closed is looked for a little later, and shut down if it is still there.
+ * While a handshake or a write waits for the peer, `close()` leaves the descriptor of a TLS connection open until the
+ * peer leaves. So a closed connection is looked up a little later, and shut down if its descriptor is still open.
  *
  * @module
  */
@@ -11,24 +11,26 @@ import { ABORT_DELAY_MS } from "../limits.ts";
 import type { Socket } from "./socket.ts";
 import { type SocketAddresses, SystemSockets } from "./system_socket.ts";
 
-/** What it takes to give a connection up. */
+/** The part of a socket that is needed to abort its connection. */
 export type Abortable = Pick<Socket, "close" | "localAddr" | "remoteAddr">;
 
-/** Connections given up whose descriptors are still to be freed, and who waits for that. */
+/** The aborted connections whose descriptors are not freed yet; `done` resolves the caller's promise. */
 let aborted: { addresses: SocketAddresses; done: () => void }[] = [];
 
 /**
- * Closes a connection whatever state it is in. `close()` alone leaves the descriptor open while a handshake or a write
- * waits for the peer.
+ * Closes a connection in any state. `close()` alone leaves the descriptor open while a handshake or a write waits for
+ * the peer.
  *
- * @returns when the descriptor has been dealt with, which is done for several connections together
+ * @returns a promise that resolves when the descriptor is free; one search frees those of several connections
  */
 export function abort(socket: Abortable): Promise<void> {
   closeQuietly(socket);
   return freeDescriptor(socket);
 }
 
-/** As {@linkcode abort}, of a connection that is closed: closing it again takes 30 µs, since that throws. */
+/**
+ * Does what {@linkcode abort} does for a connection that is closed already: closing it again throws, which takes 30 µs.
+ */
 export function freeDescriptor({ localAddr, remoteAddr }: Omit<Abortable, "close">): Promise<void> {
   const addresses = { local: localAddr, remote: remoteAddr };
   if (aborted.length === 0) setTimeout(shutDownAborted, ABORT_DELAY_MS);
@@ -37,7 +39,7 @@ export function freeDescriptor({ localAddr, remoteAddr }: Omit<Abortable, "close
   return promise;
 }
 
-/** Shuts down what is left of all aborted connections. Most are freed by `close` and are not found any more. */
+/** Shuts down the aborted connections that are still open. `close` has freed most of them, which are not found. */
 function shutDownAborted(): void {
   const batch = aborted;
   aborted = [];
@@ -45,12 +47,12 @@ function shutDownAborted(): void {
     using sockets = SystemSockets.open();
     for (const descriptor of sockets.find(batch.map((entry) => entry.addresses))) sockets.shutDown(descriptor);
   } catch {
-    // Without the C library such a descriptor is freed when the peer leaves; the listener has told of it at start.
+    // Without the C library the descriptor is freed when the peer leaves. The listener has reported that at the start.
   }
   for (const { done } of batch) done();
 }
 
-/** Closes a connection that may be closed already. */
+/** Closes a connection that may be closed already, without throwing. */
 export function closeQuietly(socket: Pick<Socket, "close">): void {
   try {
     socket.close();

@@ -1,14 +1,14 @@
 /**
- * The clients of a role: accepted, counted, limited, swept, and in the end let go.
+ * Accepts the clients of a role, counts and limits them, enforces their deadlines, and disconnects them at the end.
  *
  * ```text
- * accept → handshake (with a deadline, and not too many at a time)
+ * accept → handshake (with a deadline; HANDSHAKES_MAX_COUNT at a time)
  *        → below the limit: session.run()        until it ends
- *        → else:            session.reject(…)    told why, and closed
- * stop     listen no more → sessions end in order → those that do not within SHUTDOWN_GRACE_MS are cut off
+ *        → else:            session.reject(…)    sends the reason, and closes
+ * stop     stop listening → sessions end in order → sessions that take longer than SHUTDOWN_GRACE_MS are cut off
  * ```
  *
- * What a session does is the role's business.
+ * The role implements the sessions.
  *
  * @module
  */
@@ -33,24 +33,26 @@ import type { Listener } from "./listener.ts";
 export interface ClientSession {
   /** Serves the connection until it ends, and closes it. Never rejects because of what the peer does. */
   run(): Promise<void>;
-  /** Tells the peer why it is not served, and closes. Never rejects because of what the peer does. */
+  /** Sends the peer the reason why it is not served, and closes. Never rejects because of what the peer does. */
   reject(message: string): Promise<void>;
-  /** Ends the session once what is in flight is answered. */
+  /** Ends the session once every request in flight has its reply. */
   stop(): unknown;
-  /** Closes the connection whatever it does; resolves when its descriptor is free. */
+  /** Closes the connection in any state. The promise resolves when its descriptor is free. */
   abort(): Promise<void>;
-  /** Cuts the connection off when something has taken too long; `nowMs` is what `performance.now()` tells. */
+  /**
+   * Closes the connection when the client has missed a deadline. `nowMs` is the present time by `performance.now()`.
+   */
   sweep(nowMs: number): void;
 }
 
 /** How clients are accepted. */
 export interface ClientsOptions<S extends ClientSession> {
   readonly listener: Listener;
-  /** Clients at once; a further one is rejected. */
+  /** The most clients served at a time; a further one is rejected. */
   readonly maxCount: number;
   /**
-   * Connections at once, whatever becomes of them; no more are accepted until one of them is closed. Half of what is beyond
-   * `maxCount` is for those that are closed without a word. There is no such limit unless it is given.
+   * The most connections open at a time, rejected ones included; no more are accepted until one of them is closed. Half
+   * of the connections beyond `maxCount` are those that are closed without a reply. Without it there is no such limit.
    */
   readonly maxConnections?: number;
   /** Makes the session of a connection after its handshake; the session owns the connection. */
@@ -59,49 +61,51 @@ export interface ClientsOptions<S extends ClientSession> {
   readonly beforeSweep?: () => void;
   /** How long a listener that was replaced still accepts, in ms; for tests. */
   readonly replacedMs?: number;
-  /** Told what accepting failed with, and when clients had to be cut off at the end. */
+  /** Logs why accepting failed, and that clients had to be cut off at the end. */
   readonly warn: (message: string, fields: Record<string, string | number>) => void;
 }
 
-/** What accepts at one listener. */
+/** The accept loop of one listener. */
 interface Accepting {
+  /** Resolves when the loop has ended. */
   readonly ended: Promise<void>;
-  /** Closes a listener that was replaced. */
+  /** Closes the listener some seconds after it was replaced. */
   timer: ReturnType<typeof setTimeout> | undefined;
 }
 
-/** The clients of one address, from now on until `stop`. */
+/** The clients of one address. They are accepted from the constructor's call until `stop`. */
 export class Clients<S extends ClientSession> {
   /** Connections accepted since the start. */
   accepted = 0;
-  /** Those of them that were too many. */
+  /** Accepted connections that were rejected because there were too many. */
   rejected = 0;
-  /** Those of them whose handshake failed, or was not finished in time. */
+  /** Accepted connections whose handshake failed, or was not finished in time. */
   handshakeFailures = 0;
-  /** Peers that were gone before they were accepted. */
+  /** Peers that left before they were accepted. */
   lost = 0;
-  /** Accepts that failed and were not told of yet, and when one was told last. */
-  #untoldFailures = 0;
-  #toldMs = -Infinity;
+  /** Failed accepts that are not logged yet. */
+  #unloggedFailures = 0;
+  /** The time of the last log line about a failed accept. */
+  #failureLoggedMs = -Infinity;
   readonly #options: ClientsOptions<S>;
   #listener: Listener;
-  /** The listener, and those that it has replaced while connections may still be on their way to them. */
+  /** The listener, and the replaced ones to which connections may still be on their way. */
   readonly #accepting = new Map<Listener, Accepting>();
   readonly #handshaking = new Set<Deno.Conn>();
   readonly #served = new Set<S>();
   readonly #turnedAway = new Set<S>();
-  /** Connections being closed without a word. */
+  /** Connections that are being closed without a reply. */
   #closing = 0;
   readonly #maxConnections: number;
-  /** From this number of connections on, a further one is closed without a word. */
+  /** The number of connections from which on a further one is closed without a reply. */
   readonly #fullCount: number;
-  /** Resolved when a connection was closed, while there is no room for more. */
+  /** Resolves when a connection is closed; set only while there is no room for more. */
   #whenRoom: PromiseWithResolvers<void> | undefined;
   readonly #sweepTimer: number;
-  /** While a sweep is not over. */
+  /** The timer of the sweep's next slice, while a sweep is under way. */
   #sweepingTimer: ReturnType<typeof setTimeout> | undefined;
   #stopped: Promise<void> | undefined;
-  /** Tells `#drain` that a session has ended. */
+  /** Notifies `#drain` that a session has ended. */
   #onEnd: () => void = () => {};
 
   constructor(options: ClientsOptions<S>) {
@@ -114,38 +118,38 @@ export class Clients<S extends ClientSession> {
     this.#sweepTimer = setInterval(() => this.#sweep(), CONNECTION_SWEEP_INTERVAL_MS);
   }
 
-  /** Clients being served. */
+  /** The number of clients that are being served. */
   get count(): number {
     return this.#served.size;
   }
 
-  /** One line tells of all failures of a while: out of descriptors, each accept fails. */
-  #tellFailure(error: unknown): void {
+  /** Logs failed accepts, at most one line per interval: without free descriptors every accept fails. */
+  #logFailure(error: unknown): void {
     const nowMs = performance.now();
-    if (nowMs - this.#toldMs < ACCEPT_REPORT_INTERVAL_MS) {
-      this.#untoldFailures++;
+    if (nowMs - this.#failureLoggedMs < ACCEPT_REPORT_INTERVAL_MS) {
+      this.#unloggedFailures++;
       return;
     }
-    this.#toldMs = nowMs;
+    this.#failureLoggedMs = nowMs;
     this.#options.warn("Cannot accept a connection", {
       error: messageOf(error),
-      ...this.#untoldFailures > 0 && { failures_before: this.#untoldFailures },
+      ...this.#unloggedFailures > 0 && { failures_before: this.#unloggedFailures },
     });
-    this.#untoldFailures = 0;
+    this.#unloggedFailures = 0;
   }
 
-  /** Connections that take a descriptor. */
+  /** The number of connections that hold a descriptor. */
   get #open(): number {
     return this.#handshaking.size + this.#served.size + this.#turnedAway.size + this.#closing;
   }
 
-  /** Resolves when one more may be accepted; nothing when it may be now. */
+  /** Returns a promise that resolves when one more may be accepted; `undefined` when it may be accepted now. */
   #room(): Promise<void> | undefined {
     if (this.#open < this.#maxConnections) return undefined;
     return (this.#whenRoom ??= Promise.withResolvers()).promise;
   }
 
-  /** Takes note that a connection was closed. */
+  /** Resumes what waits for the end of a connection: one was closed. */
   #ended(): void {
     this.#onEnd();
     if (this.#whenRoom === undefined || this.#open >= this.#maxConnections) return;
@@ -153,7 +157,7 @@ export class Clients<S extends ClientSession> {
     this.#whenRoom = undefined;
   }
 
-  /** Closes a connection without a word. */
+  /** Closes a connection without a reply. */
   async #drop(close: () => Promise<void>): Promise<void> {
     this.#closing++;
     try {
@@ -165,9 +169,9 @@ export class Clients<S extends ClientSession> {
   }
 
   /**
-   * Serves new connections with another certificate; those that were made stay.
+   * Serves new connections with another certificate; existing connections stay.
    *
-   * @throws {StartError} when that cannot be; then nothing has changed
+   * @throws {StartError} when the certificate cannot be replaced; then nothing has changed
    */
   replaceCertificate(certificate: { readonly cert: string; readonly key: string }): void {
     if (this.#stopped) return;
@@ -182,8 +186,8 @@ export class Clients<S extends ClientSession> {
     const ended = acceptLoop(listener, {
       onConnection: (socket) => this.#serve(socket),
       whenRoom: () => this.#room(),
-      onError: (error) => this.#tellFailure(error),
-      // Not worth a line each, as failed handshakes are not.
+      onError: (error) => this.#logFailure(error),
+      // Counted and not logged, like failed handshakes.
       onLost: () => this.lost++,
     }).then(() => {
       clearTimeout(this.#accepting.get(listener)?.timer);
@@ -201,7 +205,7 @@ export class Clients<S extends ClientSession> {
         0;
   }
 
-  /** Accepts no more, and resolves when every client is gone. Safe to call twice. */
+  /** Stops accepting. The promise resolves when every client is gone. Safe to call twice. */
   stop(): Promise<void> {
     return this.#stopped ??= this.#stop();
   }
@@ -217,7 +221,7 @@ export class Clients<S extends ClientSession> {
     await this.#drain();
   }
 
-  /** Waits for the sessions to end; those that have not after a while are cut off. */
+  /** Waits for the sessions to end, and cuts off those that take longer than `SHUTDOWN_GRACE_MS`. */
   async #drain(): Promise<void> {
     const count = () => this.#open;
     const late = Promise.withResolvers<void>();
@@ -243,7 +247,7 @@ export class Clients<S extends ClientSession> {
     try {
       await handshake(socket);
     } catch {
-      // Not worth a line each: whoever scans ports makes thousands of them.
+      // Counted and not logged: a port scanner makes thousands of them.
       this.handshakeFailures++;
       return;
     } finally {
@@ -277,7 +281,7 @@ export class Clients<S extends ClientSession> {
     this.#sweepOn([...this.#served, ...this.#turnedAway].values(), nowMs);
   }
 
-  /** Sweeps in slices: closing thousands takes long. */
+  /** Sweeps in slices: closing thousands of connections takes long. */
   #sweepOn(sessions: Iterator<S>, nowMs: number): void {
     clearTimeout(this.#sweepingTimer);
     const isMore = runFor(SLICE_MS, () => {

@@ -1,20 +1,21 @@
 /**
- * One connection: batches in, one ordered write out.
+ * One connection: a read buffer, and ordered writes.
  *
  * ```text
  * buffer   [ consumed | unread … | room ]
  *          0          start      end     buffer.length
  * ```
  *
- * `fill` reads once and appends; the role then takes every whole frame out of `[start, end)`, runs them, and writes
- * all replies with one `write`. While it writes it does not read, so a peer that does not take its replies is slowed
- * by its own TCP window and costs one read buffer and one batch of replies.
+ * `fill` reads once and appends. The role then takes every whole frame out of `[start, end)`, runs them, and writes
+ * all replies with one `write`. It does not read while it writes. So TCP's flow control slows a peer that does not read
+ * its replies, and the peer costs one read buffer and one batch of replies.
  *
- * The buffer grows as bytes arrive, never as a length prefix promises: a stranger's announcement costs nothing. Once it is larger
- * than at first, it is charged to the account of its client, and the memory of one that is replaced is returned.
+ * The buffer grows as bytes arrive, never by the length that a prefix announces, so an announcement alone costs
+ * nothing. A buffer that is larger than the first one is charged to the client's account. The memory of a buffer that
+ * is replaced is returned to the system.
  *
- * Fresh memory is dear (a millisecond a megabyte), so a long request is moved once or not at all, in parts, and a read takes
- * little at a time: others have their turns between.
+ * Fresh memory takes a millisecond per megabyte. So a long request is moved once or not at all, and in parts, and one
+ * read takes little, so that the event loop serves other connections in between.
  *
  * @module
  */
@@ -33,35 +34,35 @@ import { freeBuffer, freePart } from "../memory/freed_memory.ts";
 import { closeQuietly } from "./abort.ts";
 import { type Socket, writeAll } from "./socket.ts";
 
-/** A buffer that is too small for what comes in one read is replaced by one so many times its size. */
+/** A buffer that one read has filled is replaced by one that is larger by this factor. */
 const BATCH_FACTOR = 4;
-/** Room is made for that many times what has arrived of a long request: each byte is moved once or not at all then. */
+/** Room is made for the arrived part of a long request times this factor, so each byte is moved once or not at all. */
 const RESERVE_FACTOR = 8;
-/** Of a request of which so much has arrived all is reserved: that much is moved in half a millisecond. */
+/** Room for a whole request is made once this much of it has arrived. Moving it takes half a millisecond. */
 const RESERVE_ALL_BYTES = 512 * 1024;
 
-/** So much is moved to a larger buffer at once: 2 ms, most of it for fresh pages. */
+/** The most bytes moved to a larger buffer in one turn of the event loop. It takes 2 ms, mostly for fresh pages. */
 const MOVED_AT_ONCE_BYTES = 2 * 1024 * 1024;
 
 const EMPTY = new Uint8Array(0);
 
-/** What a connection needs of a socket. */
+/** The part of a socket that a connection uses. */
 export type ByteSocket = Pick<Socket, "read" | "write" | "close">;
 
-/** What a connection needs of the turns of the event loop, so that others have theirs while it reads much. */
+/** The event loop as a connection uses it to let other connections be served while it reads much. */
 export interface ReadTurns {
-  /** Whether the present turn has taken long. */
+  /** Whether the present turn of the event loop has taken long. */
   readonly isTurnLong: boolean;
-  /** Resolves in a later one. */
+  /** Returns a promise that resolves in a later turn. */
   readTurn(): Promise<void>;
 }
 
-/** Which protocol a connection speaks, by its first byte. */
+/** The protocol that a connection speaks, by its first byte. */
 export type Protocol = "native" | "resp" | "unknown";
 
 /**
- * Tells the protocols apart: a native frame is shorter than 2^29 bytes, so its first byte is at most 0x1f; RESP begins
- * with `*` or a letter (an inline command).
+ * Returns the protocol that begins with this byte. A native frame is shorter than 2^29 bytes, so its first byte is at
+ * most 0x1f. RESP begins with `*`, or with a letter for an inline command.
  */
 export function protocolOf(firstByte: number): Protocol {
   if (firstByte <= 0x1f) return "native";
@@ -69,30 +70,31 @@ export function protocolOf(firstByte: number): Protocol {
   return firstByte === 0x2a || (letter >= 0x61 && letter <= 0x7a) ? "resp" : "unknown";
 }
 
-/** A socket with a read buffer. Not safe for two readers or two writers at a time. */
+/** A socket with a read buffer, for one reader and one writer at a time. */
 export class Connection {
-  /** Unread bytes are `[start, end)`. Borrowed by requests until the next `fill`. */
+  /** The read buffer. Unread bytes are `[start, end)`. Requests borrow it until the next `fill`. */
   buffer: Uint8Array<ArrayBuffer> = new Uint8Array(READ_BUFFER_INITIAL_BYTES);
-  /** First unread byte. The role moves it forward as it takes frames out. */
+  /** The position of the first unread byte. The role moves it forward as it takes frames out. */
   start = 0;
-  /** Behind the last unread byte. */
+  /** The position after the last unread byte. */
   end = 0;
   readonly #socket: ByteSocket;
   readonly #account: ClientAccount;
-  /** Bytes that are charged: those of all buffers but the first. */
+  /** The bytes charged: the sizes of all buffers but the first. */
   #charged = 0;
   /** Buffers that were replaced while requests borrowed them. */
   #outgrown: Uint8Array<ArrayBuffer>[] = [];
   #closed = false;
-  /** Whether the last read took all the room there was. */
+  /** Whether the last read has filled the buffer. */
   #filled = false;
-  /** The same of the room that {@linkcode writable} had given, which may be less: then more is there to be read. */
+  /** Whether the last read has filled all that {@linkcode writable} returned. Then more bytes can probably be read. */
   #hasMore = false;
   #roomBytes = 0;
-  /** A larger buffer that takes the place of this one once all that is unread was moved to it, and how much was. */
+  /** The larger buffer that replaces the present one once all unread bytes are moved to it. */
   #grown: Uint8Array<ArrayBuffer> | undefined;
+  /** The unread bytes that are moved to `#grown` already. */
   #movedBytes = 0;
-  /** What the last read has brought. */
+  /** The number of bytes that the last read returned. */
   #readBytes = 0;
   /** The read that {@linkcode readAhead} has under way. */
   #ahead: Promise<boolean> | undefined;
@@ -112,29 +114,29 @@ export class Connection {
    * Reads once and appends to the buffer, which is compacted or doubled when it has no room.
    *
    * @returns `false` when the peer has ended the connection in order
-   * @throws what the socket throws when the connection is lost or was closed
+   * @throws the socket's error when the connection is lost or was closed
    */
   fill(): Promise<boolean> {
     if (this.#ahead === undefined) return this.#fill();
-    // That read has a buffer of its own, or a small one.
+    // That read uses a separate buffer, or a small one.
     this.#freeOutgrown();
     return this.#ahead;
   }
 
   /**
-   * Reads once, as {@linkcode fill} does, while requests borrow the buffer: what they borrow stays where it is. For
-   * noticing that the peer ends the connection. A `fill` that comes meanwhile is answered by the same read.
+   * Reads once, as {@linkcode fill} does, while requests borrow the buffer: borrowed bytes stay where they are. It is
+   * used to notice that the peer ends the connection. A `fill` called meanwhile gets the result of the same read.
    *
    * @returns `false` when the peer has ended the connection in order
-   * @throws what the socket throws when the connection is lost or was closed
+   * @throws the socket's error when the connection is lost or was closed
    */
   readAhead(): Promise<boolean> {
-    this.#ahead ??= this.#readBehind().finally(() => this.#ahead = undefined);
+    this.#ahead ??= this.#readWhileBorrowed().finally(() => this.#ahead = undefined);
     return this.#ahead;
   }
 
-  async #readBehind(): Promise<boolean> {
-    // A large buffer is put aside: the read may stay under way for long, and would keep it.
+  async #readWhileBorrowed(): Promise<boolean> {
+    // The read may stay under way for long and would hold a large buffer, so it gets another one.
     if (this.end === this.buffer.length || this.#isTooLarge) {
       const size = Math.min(this.buffer.length * 2, Math.max(READ_BUFFER_BATCH_BYTES, (this.end - this.start) * 2));
       this.#outgrown.push(this.#grow(size, true));
@@ -152,7 +154,7 @@ export class Connection {
     return true;
   }
 
-  /** Reads and drops what still comes, until the peer has ended its side. Nobody may borrow the buffer any more. */
+  /** Reads and drops bytes until the peer has ended its side. No request may borrow the buffer any more. */
   async drop(turns: ReadTurns): Promise<void> {
     do {
       this.start = this.end;
@@ -160,20 +162,22 @@ export class Connection {
     } while (await this.fill());
   }
 
-  /** Whether {@linkcode readAhead} has a read under way: then only `fill` may be called. */
+  /** Whether a read of {@linkcode readAhead} is under way. Then only `fill` may be called. */
   get isReading(): boolean {
     return this.#ahead !== undefined;
   }
 
   /**
-   * Where the next bytes go, compacted or grown when it has to be. With {@linkcode commit} this is `fill` without its promise,
-   * for whoever reads the socket by itself. Nobody may borrow the buffer any more.
+   * Returns the part of the buffer that the next read writes to, after compacting or growing the buffer if necessary.
+   * Together with {@linkcode commit} it is `fill` without a promise, for a caller that reads the socket itself. No
+   * request may borrow the buffer any more.
    *
    * @throws {ProtocolError} when the memory of all clients has no room for a request as large as this
    */
   writable(): Uint8Array<ArrayBuffer> {
     while (!this.#movePart());
-    // One read that filled the buffer left more behind: such a peer gets larger batches, and an idle one costs little.
+    // A read that filled the buffer probably left bytes unread. Such a peer gets a larger buffer; an idle one costs
+    // little.
     const isSmall = this.#filled && this.buffer.length < READ_BUFFER_BATCH_BYTES && this.#mayGrow;
     if (this.#outgrown.length > 0) this.#freeOutgrown();
     if (this.start === this.end) {
@@ -186,7 +190,7 @@ export class Connection {
       this.#makeRoom();
     }
     const isLarge = this.buffer.length > READ_BUFFER_BATCH_BYTES;
-    // Reads that wait end together when many peers send at once, so each of them takes little of what is large.
+    // When many peers send at the same time, their reads end in one turn, so each read of a large request is short.
     const roomMaxBytes = isLarge ? this.#hasMore ? READ_MAX_BYTES : READ_LARGE_BYTES : Infinity;
     this.#roomBytes = Math.min(this.buffer.length - this.end, roomMaxBytes);
     if (this.#roomBytes === this.buffer.length) return this.buffer;
@@ -194,13 +198,13 @@ export class Connection {
   }
 
   /**
-   * Gives the buffer away, whose bytes before `behind` are the caller's from then on, and are not charged here any more. It
-   * goes on with another one, which has those from `behind` on.
+   * Gives the buffer to the caller, who owns its bytes before `until`. The connection continues with another buffer,
+   * which has the unread bytes from `until` on. The buffer given away is not charged here any more.
    */
-  detach(behind: number): Uint8Array<ArrayBuffer> {
-    const rest = this.end - behind;
+  detach(until: number): Uint8Array<ArrayBuffer> {
+    const rest = this.end - until;
     const old = this.#replace(Math.max(READ_BUFFER_BATCH_BYTES, rest));
-    this.buffer.set(old.subarray(behind, this.end));
+    this.buffer.set(old.subarray(until, this.end));
     this.start = 0;
     this.end = rest;
     return old;
@@ -209,8 +213,8 @@ export class Connection {
   /**
    * Makes room for the next read.
    *
-   * @param size what is known of the size of what is unread
-   * @returns `false` when the memory of all clients has none for it
+   * @param size the known size of the unread request; 0 when it is unknown
+   * @returns `false` when the memory of all clients has no room for it
    */
   makeRoom(size = 0): boolean {
     try {
@@ -224,65 +228,69 @@ export class Connection {
   }
 
   /**
-   * Whether what comes now takes long: the last read has brought much, or has filled a large buffer, which is to grow. More may
-   * be there already, and the next read would not let others have a turn.
+   * Whether the next step may take long: the last read returned much, or it filled a large buffer, which has to grow.
+   * More bytes may have arrived already, and then the next read gives other connections no turn.
    */
   get hasReadMuch(): boolean {
     return this.#readBytes >= READ_LARGE_BYTES ||
       (this.end === this.buffer.length && this.end > READ_BUFFER_BATCH_BYTES);
   }
 
-  /** Takes note that so many bytes were read into the {@linkcode writable}. */
+  /** Adds the `count` bytes that the caller has read into {@linkcode writable} to the unread ones. */
   commit(count: number): void {
     this.end += count;
     this.#readBytes = count;
     this.#hasMore = count === this.#roomBytes;
-    // What was left of a buffer that is nearly full says nothing.
+    // That a nearly full buffer was filled does not show that the peer sends much.
     this.#filled = this.end === this.buffer.length && count > this.buffer.length / 2;
   }
 
   /**
-   * Makes room for a request that is known to take `size` bytes in all, so that it is moved as seldom as may be. At most
-   * several times what has arrived of it: an announcement alone costs nothing. Nobody may borrow the buffer any more.
+   * Makes room for a request that is known to take `size` bytes in all, so that it is moved as seldom as possible. The
+   * room is at most a multiple of the bytes that have arrived, so an announcement alone costs nothing. No request may
+   * borrow the buffer any more.
    *
    * @throws {ProtocolError} when the memory of all clients has no room for it
    */
   reserve(size: number): void {
-    // Not before there is none: else each read would make a little more of it.
+    // Only a full buffer grows: otherwise each read would make it a little larger.
     if (this.end < this.buffer.length) return;
     const unread = this.end - this.start;
-    // What stands behind a long argument shall not make all of it move.
+    // Room for the bytes after a long argument, so that they do not make all of it move.
     const all = size + READ_BUFFER_BATCH_BYTES;
     const wanted = unread >= RESERVE_ALL_BYTES ? all : Math.min(size, unread * RESERVE_FACTOR);
     if (this.start + wanted > this.buffer.length && wanted > unread) this.#growInParts(wanted);
   }
 
   /**
-   * Makes room for the request under way, of which a decoder knows that it needs so many bytes at least, and expects so many
-   * in all.
+   * Makes room for a request that has not come completely. The decoder knows that it takes at least `needed` bytes, and
+   * expects `expected` bytes in all.
    *
    * @throws {ProtocolError} when the memory of all clients has no room for it
    */
   prepare({ needed, expected }: { readonly needed: number; readonly expected: number }): void {
-    // What is needed for the next argument alone would make all of it move again and again.
+    // Growing for one argument after another would move the whole request again and again.
     if (expected > needed) this.#expect(expected);
     else if (needed > READ_BUFFER_BATCH_BYTES) this.reserve(needed);
-    // Else the next room would make all of it move at once.
+    // Otherwise the next call of `writable` would move all of it in one turn.
     const isFull = this.end === this.buffer.length && this.end - this.start > MOVED_AT_ONCE_BYTES;
     if (isFull && this.#grown === undefined) this.#growInParts(this.buffer.length * 2);
   }
 
-  /** Whether much is to be moved to a larger buffer. Who can wait calls {@linkcode move}; else the next room moves all of it. */
+  /**
+   * Whether many bytes are still to be moved to a larger buffer. A caller that can wait calls {@linkcode move};
+   * otherwise the next call of {@linkcode writable} moves all of them.
+   */
   get isMoving(): boolean {
     return this.#grown !== undefined;
   }
 
-  /** Moves what is unread to a larger buffer, a part in each turn. */
+  /** Moves the unread bytes to a larger buffer, a part in each turn of the event loop. */
   async move(turns: ReadTurns): Promise<void> {
     while (!this.#movePart()) await turns.readTurn();
   }
 
-  /** Moves a part, and returns whether that was the last. */
+  /** Moves a part of the unread bytes. Returns whether it was the last part. */
   #movePart(): boolean {
     const grown = this.#grown;
     if (grown === undefined) return true;
@@ -303,7 +311,7 @@ export class Connection {
     return true;
   }
 
-  /** As `reserve`. Where clients hold much memory already, or little has arrived, nothing is done. */
+  /** Does what `reserve` does, but nothing when clients hold much memory already, or when little has arrived. */
   #expect(size: number): void {
     const unread = this.end - this.start;
     if (this.end < this.buffer.length || unread < RESERVE_ALL_BYTES || this.start + size <= this.buffer.length) return;
@@ -312,7 +320,7 @@ export class Connection {
 
   #makeRoom(): void {
     const unread = this.end - this.start;
-    // Moving is worth it while at least half of the buffer becomes free; else each byte would be moved many times.
+    // Moving pays when at least half of the buffer becomes free; otherwise each byte would be moved many times.
     if (unread > this.buffer.length / 2) return this.#growFreeing(this.buffer.length * 2);
     this.buffer.copyWithin(0, this.start, this.end);
     this.start = 0;
@@ -324,7 +332,9 @@ export class Connection {
     return this.buffer.length < READ_BUFFER_TIGHT_BYTES || !this.#account.isTight;
   }
 
-  /** Whether an empty buffer is given back: what large requests have left is kept only while there is memory to spare. */
+  /**
+   * Whether an empty buffer is to be freed. A buffer that a large request has left is kept only while memory is plenty.
+   */
   get #isTooLarge(): boolean {
     const size = this.buffer.length;
     return size > READ_BUFFER_BATCH_BYTES && (size > BUFFER_KEEP_MAX_BYTES || this.#account.isTight);
@@ -334,7 +344,7 @@ export class Connection {
     freeBuffer(this.#grow(size, false));
   }
 
-  /** As `#growFreeing`. Where much has to be moved, that is left to {@linkcode move}. */
+  /** Does what `#growFreeing` does, but leaves the moving of many bytes to {@linkcode move}. */
   #growInParts(size: number): void {
     if (this.end - this.start <= MOVED_AT_ONCE_BYTES) return this.#growFreeing(size);
     this.#chargeGrowth(size, costOf(this.buffer));
@@ -342,7 +352,7 @@ export class Connection {
     this.#movedBytes = 0;
   }
 
-  /** Charges a buffer of `size`, less what another one was charged with that goes. */
+  /** Charges a buffer of `size` bytes. `lessBytes` is the charge of the buffer that it replaces. */
   #chargeGrowth(size: number, lessBytes: number): void {
     const bytes = size - lessBytes;
     if (size <= READ_BUFFER_BATCH_BYTES) this.#account.force(Held.Request, bytes);
@@ -353,13 +363,13 @@ export class Connection {
   }
 
   /**
-   * Goes on with a larger buffer, and returns the one of before, which stays as it is.
+   * Replaces the buffer by a larger one, and returns the old one unchanged.
    *
-   * @param keepsOld whether that one is still needed, and stays charged
+   * @param keepsOld whether the old buffer is still needed, and stays charged
    */
   #grow(size: number, keepsOld: boolean): Uint8Array<ArrayBuffer> {
     const old = this.buffer;
-    // For the moment of copying there are both of them, but of one connection at a time.
+    // While bytes are copied both buffers exist, but for one connection at a time.
     this.#chargeGrowth(size, keepsOld ? 0 : costOf(old));
     const grown = new Uint8Array(size);
     grown.set(old.subarray(this.start, this.end));
@@ -369,7 +379,7 @@ export class Connection {
     return old;
   }
 
-  /** Goes on with an empty buffer of `size`, which is always granted. Returns the one of before. */
+  /** Replaces the buffer by an empty one of `size` bytes, which is always granted. Returns the old one. */
   #replace(size: number): Uint8Array<ArrayBuffer> {
     const old = this.buffer;
     this.#release(costOf(old));
@@ -392,7 +402,10 @@ export class Connection {
     this.#charged -= bytes;
   }
 
-  /** Frees the read buffer, for good: the connection has ended, and nobody borrows it. A read under way ends first. */
+  /**
+   * Frees the read buffer of a connection that has ended. No request may borrow the buffer any more, and no read may be
+   * under way.
+   */
   free(): void {
     for (const buffer of this.#outgrown) freeBuffer(buffer);
     freeBuffer(this.buffer);
@@ -406,7 +419,7 @@ export class Connection {
   /**
    * Writes all of `bytes`, which must not change until the promise is settled.
    *
-   * @throws what the socket throws when the connection is lost or was closed
+   * @throws the socket's error when the connection is lost or was closed
    */
   write(bytes: Uint8Array): Promise<void> {
     return writeAll(this.#socket, bytes);
@@ -420,7 +433,7 @@ export class Connection {
   }
 }
 
-/** What is charged for a read buffer: nothing for the first one, which every connection has. */
+/** Returns the charge for a read buffer: 0 for the first one, which every connection has. */
 function costOf(buffer: Uint8Array): number {
   return buffer.length > READ_BUFFER_INITIAL_BYTES ? buffer.length : 0;
 }

@@ -1,5 +1,5 @@
 /**
- * Outgoing connections.
+ * Makes outgoing connections.
  *
  * ```text
  * name ──► lookup ──► addresses ──► TCP to one of them ──► TLS, with the name ──► socket
@@ -7,18 +7,17 @@
  *                         └──── the handshake has failed ◄────┘
  * ```
  *
- * All of it has one deadline, which holds whatever the system does: a lookup, which cannot be cancelled, is left alone when
- * the time is over.
+ * One deadline covers all steps. A lookup cannot be cancelled, so the connector stops waiting for it at the deadline.
  *
- * A TLS handshake that fails, for whatever reason, lets the next address be tried: a port that is forwarded to nowhere, or a
- * machine that was taken over by somebody else, must not hide a server that works. Each address has to show a certificate for
- * the name. While there are other addresses, one handshake may take half of the time that is left.
+ * After a TLS handshake fails for any reason, the next address is tried: a port that is forwarded to a dead machine, or
+ * a machine that another program has taken over, must not hide a server that works. Each address has to show a
+ * certificate for the name. While other addresses are left, one handshake may take half of the remaining time.
  *
- * `Deno.connectTls` takes no signal, resolves before the handshake, and its result cannot switch Nagle's algorithm off;
- * so a TCP connection is made first, and becomes TLS afterwards.
+ * `Deno.connectTls` takes no signal, resolves before the handshake, and its connection cannot switch Nagle's algorithm
+ * off. So a TCP connection is made first, and TLS is started on it.
  *
- * A program that may connect to some names only, as the library's user may have decided (`--allow-net=cache.example`), cannot
- * connect to their addresses: there the runtime looks the name up, and tries its first address only.
+ * A program with permission for some names only, such as `--allow-net=cache.example`, cannot connect to their
+ * addresses. Then the runtime looks the name up, and tries its first address only.
  *
  * @module
  */
@@ -34,10 +33,11 @@ import type { ConnectOptions, SocketDialer } from "./socket_dialer.ts";
 import { connectReason, formatPeer, lacksAddress, showsStranger, showsUnreachable } from "./socket_errors.ts";
 
 /**
- * Connects: name lookup, TCP and TLS handshake under one deadline, without Nagle's delay, with keep-alive.
+ * Connects to a server: looks its name up, connects and finishes the TLS handshake, all within one deadline. The
+ * connection has no Nagle delay, and has keep-alive.
  *
  * @returns a socket whose handshake is done; the caller closes it
- * @throws {ConnectionError} with the address and a reason for people
+ * @throws {ConnectionError} with the address and a readable reason
  *
  * @example
  * ```ts
@@ -102,7 +102,7 @@ async function connectWith<T>(
 
 function addAddresses<T>(race: AddressRace<T>, hostname: string): void {
   const name = hostname.toLowerCase();
-  // Every system has these two for that name, and not all have both in their files.
+  // Every system has these two addresses for that name, but not every /etc/hosts lists both.
   if (name === "localhost" || name === "localhost.") race.addKnown(["127.0.0.1", "::1"]);
   else if (isIpAddress(name) || !mayConnectAnywhere()) race.addKnown([name]);
   else race.addLookup(systemLookups.find(name));
@@ -112,7 +112,7 @@ function mayConnectAnywhere(): boolean {
   return Deno.permissions.querySync({ name: "net" }).state === "granted";
 }
 
-/** Secures a connection; `endsMs` is when the time is over for all addresses, if there are others. */
+/** Finishes the TLS handshake in time. `endsMs` is the deadline of all addresses; Infinity when no other is left. */
 async function secureInTime<T>(
   dialer: SocketDialer<T>,
   connection: T,
@@ -131,19 +131,19 @@ async function secureInTime<T>(
   }
 }
 
-/** The error that tells most of a server: one that does not say that it is gone, if there is one. */
+/** Returns the most useful error: preferably one that does not mean that the server is gone, or another program. */
 function causeOf(failures: readonly AddressFailure[], lookupProblem: string): unknown {
   const all = failures.map(({ error }) => error);
   if (lookupProblem !== "") return new Error(lookupProblem);
   if (all.length === 0) return new Error(NO_ADDRESS);
-  // That this machine has no IPv6 says nothing, if the name has other addresses.
+  // That this machine has no IPv6 does not matter when the name has other addresses.
   const errors = all.some((error) => !lacksAddress(error)) ? all.filter((error) => !lacksAddress(error)) : all;
   return errors.find((error) => !showsUnreachable(error) && !showsStranger(error)) ?? errors.at(-1);
 }
 
 const NO_ADDRESS = "that name has no address";
 
-/** Why there is no connection, with each address that was tried. */
+/** Returns the reason why there is no connection, with each address that was tried. */
 function explain<T>(options: ConnectOptions, cause: unknown, isAborted: boolean, race: AddressRace<T>): string {
   const { failures, lookupProblem, isLookingUp } = race;
   const host = options.serverName ?? options.hostname;
@@ -160,7 +160,7 @@ function explain<T>(options: ConnectOptions, cause: unknown, isAborted: boolean,
   return parts.length === 0 ? reasonOf(cause) : parts.join("; ");
 }
 
-/** Connections of Deno's own. */
+/** Makes connections with Deno's own sockets. */
 class SystemDialer implements SocketDialer<Deno.TcpConn> {
   readonly #options: ConnectOptions;
 

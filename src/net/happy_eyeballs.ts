@@ -2,19 +2,20 @@
  * Chooses an address of a name by connecting: Happy Eyeballs, version 2 (RFC 8305).
  *
  * ```text
- * addresses known   ::1  10.0.0.1  10.0.0.2            in turn of one family and the other, IPv6 first
+ * addresses known   ::1  10.0.0.1  10.0.0.2            IPv6 and IPv4 alternate, IPv6 first
  *
- *  0 ms     ::1        ───────────x refused            a failure lets the next begin at once
- *  1 ms     10.0.0.1   ──────────────────────…         silent: the next begins after 250 ms
+ *  0 ms     ::1        ───────────x refused            after a failure the next begins immediately
+ *  1 ms     10.0.0.1   ──────────────────────…         no response: the next begins after 250 ms
  *  251 ms   10.0.0.2   ────► connected                 the first one wins, the others are closed
  * ```
  *
- * IPv4 addresses that are known before all are wait 50 ms for them. Connections are tried as soon as there is an address.
+ * The first attempt begins as soon as an address is known. IPv4 addresses that are found before the lookup of all
+ * addresses has ended wait 50 ms for it.
  *
- * Who wins may still be of no use: its TLS handshake fails, or takes too long. It is then tried no more, and
- * {@linkcode AddressRace.next} goes on with the rest; those that had been closed for it are tried again.
+ * The winner may still be unusable: its TLS handshake fails, or takes too long. Its address is then not tried again,
+ * and {@linkcode AddressRace.next} continues with the rest, including the addresses whose attempts were closed for it.
  *
- * Nothing is left behind: an attempt that succeeds after it was given up is closed, whenever that may be.
+ * An attempt that succeeds after it was cancelled is closed, so no connection leaks.
  *
  * @module
  */
@@ -25,43 +26,43 @@ import type { FoundAddresses, LookupKind } from "./system_lookup.ts";
 
 type AddressFamily = 4 | 6;
 
-/** How one address is connected to. */
+/** Makes and closes connections to single addresses. */
 export interface Dialer<T> {
-  /** Connects. Rejects when `signal` is aborted, at once or later. */
+  /** Connects to an address. Rejects when `signal` is aborted, immediately or later. */
   dial(address: string, signal: AbortSignal): Promise<T>;
-  /** Gives up a connection that was made. */
+  /** Closes a connection that is not needed. */
   hangUp(connection: T): void;
 }
 
-/** An address that is of no use, and why. */
+/** An address that is not usable, and the error that shows it. */
 export interface AddressFailure {
   readonly address: string;
   readonly error: unknown;
 }
 
-/** A connection that was made. */
+/** A connection, and its address. */
 export interface Winner<T> {
   readonly address: string;
   readonly connection: T;
 }
 
-/** Connects to one of several addresses. For one connection: make another for the next. */
+/** Connects to one of several addresses. Each race makes one connection. */
 export class AddressRace<T> {
-  /** The addresses that were tried in vain, in the order in which they failed. */
+  /** The addresses that have failed, in the order in which they did. */
   readonly failures: AddressFailure[] = [];
-  /** Why the addresses could not be looked up; empty when there was no such problem. */
+  /** The reason why the addresses could not be looked up; empty when there is none. */
   lookupProblem = "";
   readonly #dialer: Dialer<T>;
   readonly #signal: AbortSignal;
   /** The addresses that wait to be tried, by family. */
   readonly #waiting: Record<AddressFamily, string[]> = { 4: [], 6: [] };
-  /** All addresses that were ever known. */
+  /** All addresses that lookups have found. */
   readonly #known = new Set<string>();
-  /** Whether the lookup of all addresses has not ended. */
+  /** Whether the lookup of all addresses is under way. */
   isLookingUp = false;
-  /** What is to come next, of addresses that are known. */
+  /** The family of the next attempt, if an address of it is known. */
   #family: AddressFamily = 6;
-  /** Whether IPv4 still waits for IPv6 to be known. */
+  /** Whether IPv4 addresses wait for the lookup of IPv6 addresses. */
   #holdsIpv4 = false;
   /** The attempts under way. */
   readonly #attempts = new Map<string, AbortController>();
@@ -73,14 +74,14 @@ export class AddressRace<T> {
     this.#signal = signal;
   }
 
-  /** Takes addresses that need no lookup, to be tried in this order. */
+  /** Adds addresses that need no lookup. They are tried in this order. */
   addKnown(addresses: readonly string[]): void {
-    // As if they were of one family, so that they keep their order.
+    // In one family's list they keep their order.
     this.#family = 4;
     this.#waiting[4].push(...addresses);
   }
 
-  /** Takes what a lookup finds, as it comes. */
+  /** Adds the addresses that a lookup finds, as soon as it finds them. */
   addLookup(lookup: NameLookup): void {
     this.isLookingUp = true;
     for (const kind of ["all", "ipv4"] as const) void lookup[kind].then((found) => this.#learn(kind, found));
@@ -92,9 +93,9 @@ export class AddressRace<T> {
   }
 
   /**
-   * Connects to the first address that takes it. Not to be called again before it has settled.
+   * Connects to the first address that accepts. It must not be called again before its promise is settled.
    *
-   * @returns the connection, which is the caller's; `undefined` when there is no address left to try
+   * @returns the connection, which the caller owns; `undefined` when no address is left to try
    * @throws the signal's reason
    */
   async next(): Promise<Winner<T> | undefined> {
@@ -114,7 +115,7 @@ export class AddressRace<T> {
     }
   }
 
-  /** Takes note that a connection which was made is of no use. */
+  /** Records that an address is not usable, such as one whose handshake has failed. */
   failed(address: string, error: unknown): void {
     this.failures.push({ address, error });
   }
@@ -124,7 +125,7 @@ export class AddressRace<T> {
     if (kind === "all") {
       this.isLookingUp = false;
       this.lookupProblem = problem;
-      // Asked for IPv4 alone, the C library makes 127.0.0.1 of a ::1 in /etc/hosts.
+      // When asked for IPv4 only, the C library turns a ::1 in /etc/hosts into 127.0.0.1.
       if (problem === "") this.#waiting[4] = this.#waiting[4].filter((address) => addresses.includes(address));
     }
     for (const address of addresses) {
@@ -144,7 +145,7 @@ export class AddressRace<T> {
     }
   }
 
-  /** Begins the next attempt, or tells that there is none. */
+  /** Begins the next attempt, or ends the race when no address is left. */
   #step(): void {
     const address = this.#take();
     if (address !== undefined) {
@@ -155,7 +156,7 @@ export class AddressRace<T> {
     }
   }
 
-  /** Begins the next attempt without waiting any longer. */
+  /** Begins the next attempt now. */
   #goOn(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -184,7 +185,7 @@ export class AddressRace<T> {
     try {
       connection = await this.#dialer.dial(address, attempt.signal);
     } catch (error) {
-      // One that was given up says nothing of its address.
+      // The end of a cancelled attempt says nothing about its address.
       if (attempt.signal.aborted) return;
       this.#attempts.delete(address);
       this.failed(address, error);
@@ -196,7 +197,7 @@ export class AddressRace<T> {
     this.#rest();
   }
 
-  /** Gives up what is under way. Those addresses are the first to be tried when it goes on. */
+  /** Cancels the attempts under way. Their addresses are the first that the next call tries. */
   #rest(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;

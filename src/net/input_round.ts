@@ -1,15 +1,15 @@
 /**
- * A byte that this process sends to itself, to know that the event loop has asked the system for input meanwhile.
+ * Waits until the event loop has polled the system for input, by sending a byte from this process to itself.
  *
  * ```text
- * event loop   timer · slice · timer · slice …              what is due already needs no question to the system
- *              timer · slice · send ─ ask the system ─ receive · slice …
+ * event loop   timer · slice · timer · slice …              timers that are due run without a poll
+ *              timer · slice · send ─ poll ─ receive · slice …
  * ```
  *
- * The event loop asks the system when it has nothing else to do, and otherwise once in 61 turns (Tokio's `event_interval`,
- * as Deno sets it). While the garbage collector marks, there is always something else: it posts itself a task after each
- * task. Timers that are due run all the same, so that slices of 2 ms follow each other for 100 ms, and nobody is heard
- * meanwhile. That a socket can be read is known from the system only, hence the byte. A round takes about 50 µs.
+ * The event loop polls when it has nothing else to do, and otherwise once in 61 turns (Tokio's `event_interval`, as
+ * Deno sets it). While the garbage collector marks, it posts a new task after each task, so the loop always has
+ * something else to do. Timers that are due still run. So slices of 2 ms follow each other for 100 ms, and no client is
+ * served meanwhile. The byte can be received only after a poll. A round takes about 50 µs.
  *
  * @module
  */
@@ -18,7 +18,7 @@ import { closeQuietly } from "./abort.ts";
 
 const LOOPBACK = "127.0.0.1";
 
-/** Two ends of one connection within this process. Dispose of it. */
+/** Both ends of one connection within this process. The owner disposes of it. */
 export class InputRound implements Disposable {
   readonly #near: Deno.TcpConn;
   readonly #far: Deno.TcpConn;
@@ -33,7 +33,10 @@ export class InputRound implements Disposable {
     near.setNoDelay(true);
   }
 
-  /** Connects to itself. Returns nothing where the machine has no loopback address, or somebody else was faster. */
+  /**
+   * Connects this process to itself. Returns `undefined` when the machine has no loopback address, or when another
+   * program connects to the port first.
+   */
   static async open(): Promise<InputRound | undefined> {
     let listener: Deno.TcpListener | undefined;
     let near: Deno.TcpConn | undefined;
@@ -44,7 +47,7 @@ export class InputRound implements Disposable {
       far = await listener.accept();
       if (far.remoteAddr.port === near.localAddr.port) return new InputRound(near, far);
     } catch {
-      // Rounds are a help where the event loop has much to do, and no more than that.
+      // Everything works without rounds; they only help while the event loop has much to do.
     } finally {
       listener?.close();
     }
@@ -54,8 +57,8 @@ export class InputRound implements Disposable {
   }
 
   /**
-   * Resolves once the system was asked for input that had come by now. Those who ask at the same time share a round. At once
-   * when it cannot be known.
+   * Returns a promise that resolves once the event loop has polled for all input that has arrived by now. Concurrent
+   * calls share a round. The promise resolves immediately when the connection is closed.
    */
   pass(): Promise<void> {
     if (!this.#isOpen) return Promise.resolve();

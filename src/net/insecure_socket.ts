@@ -1,9 +1,9 @@
 /**
- * A TLS connection that believes any certificate, for `--insecure`.
+ * Makes TLS connections that accept any certificate, for `--insecure`.
  *
- * Deno's own API always verifies the chain, and its switch to skip that counts for the whole process. `node:tls` in
- * Deno can skip it for one connection; this module gives such a stream the shape of a Deno socket. It is loaded only
- * when asked for.
+ * Deno's own API always verifies the chain, and its switch to skip that holds for the whole process. `node:tls` in Deno
+ * can skip it for one connection. This module wraps such a stream as a {@linkcode Socket}. It is loaded only when an
+ * insecure connection is made.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import { abort } from "./abort.ts";
 import type { Socket } from "./socket.ts";
 import type { ConnectOptions, SocketDialer } from "./socket_dialer.ts";
 
-/** Connections whose peers may show any certificate. */
+/** Makes connections whose peers may show any certificate. */
 export class InsecureDialer implements SocketDialer<NodeSocket> {
   readonly #options: ConnectOptions;
 
@@ -39,7 +39,7 @@ export class InsecureDialer implements SocketDialer<NodeSocket> {
     tcp.setNoDelay(true);
     tcp.setKeepAlive(true);
     const { hostname, serverName = hostname } = this.#options;
-    // An address is no server name (RFC 6066). Told as the host, it is left out; with neither, "localhost" would be sent.
+    // An address must not be a server name (RFC 6066). As `host` it is not sent; with neither, "localhost" would be.
     const name = isIP(serverName) === 0 ? { servername: serverName } : { host: serverName };
     const addresses = addressesOf(tcp);
     const tls = connectTls({ socket: tcp, ...name, rejectUnauthorized: false });
@@ -55,7 +55,7 @@ export class InsecureDialer implements SocketDialer<NodeSocket> {
   }
 }
 
-/** Resolves at `event`; at an error or the signal destroys the stream and rejects. */
+/** Returns a promise that resolves at `event`. At an error or an abort it rejects, and the stream is destroyed. */
 function settled(stream: NodeSocket, event: "connect" | "secureConnect", signal: AbortSignal): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   function fail(error: unknown): void {
@@ -66,7 +66,7 @@ function settled(stream: NodeSocket, event: "connect" | "secureConnect", signal:
     fail(signal.reason);
   }
   stream.once(event, resolve);
-  // Stays attached: a stream's error without a listener would end the process.
+  // The listener stays attached: an error event without a listener ends the process.
   stream.on("error", fail);
   stream.once("close", () => fail(new Error("the peer closed the connection")));
   signal.addEventListener("abort", abort, { once: true });
@@ -86,7 +86,7 @@ function addressesOf(stream: NodeSocket): Addresses {
   };
 }
 
-/** A Node stream as a socket. At most one chunk waits here: the stream is paused until it is taken. */
+/** A Node stream as a socket. It buffers at most one chunk: the stream is paused until the chunk is read. */
 class StreamSocket implements Socket {
   readonly localAddr: Deno.NetAddr;
   readonly remoteAddr: Deno.NetAddr;

@@ -1,8 +1,8 @@
 /**
- * Notices within a minute that the machine at the other end is gone, where a connection may be silent for hours.
+ * Detects within a minute that the peer's machine is gone, on connections that may be silent for hours.
  *
- * The system probes a silent connection after two hours unless it is told otherwise, and Deno cannot tell it otherwise.
- * So it is told by the C library, where that can be called; elsewhere it stays at two hours.
+ * By default the system probes a silent connection after two hours, and Deno has no option to change that. So the
+ * option is set through the C library. Where the library cannot be called, the default remains.
  *
  * @module
  */
@@ -12,9 +12,10 @@ import type { Socket } from "./socket.ts";
 import { SO_KEEPALIVE, SystemSockets, TCP_KEEPCNT, TCP_KEEPIDLE, TCP_KEEPINTVL } from "./system_socket.ts";
 
 /**
- * Has the system probe the peer of a connection often, as long as nothing is sent or received.
+ * Makes the system probe the peer of a connection often while nothing is sent or received.
  *
- * @returns whether it does; `false` on another system, and without the permission for FFI, which is not asked for
+ * @returns whether the options are set; `false` on other systems than Linux, and without the permission for FFI, which
+ * the function does not request
  */
 export function probeOften({ localAddr, remoteAddr }: Socket): boolean {
   if (Deno.permissions.querySync({ name: "ffi" }).state !== "granted") return false;

@@ -1,20 +1,20 @@
 /**
- * Listening and accepting.
+ * Listens, accepts connections, and replaces certificates without losing a connection.
  *
- * Options are set once, on the listening socket: accepted ones inherit them on Linux.
+ * Socket options are set once, on the listening socket. On Linux, accepted sockets inherit them.
  *
- * A listener has one certificate for good. For another certificate a second one listens on the same address, and the first
- * is closed some seconds later. No connection is lost in between:
+ * A listener cannot change its certificate. For another certificate a second listener listens on the same address, and
+ * the first is closed some seconds later:
  *
  * ```text
- * before     A                         the port is A's alone
- * listen     A B    new connections → B    (SO_REUSEPORT, and a program that tells the system which one)
- * later        B                       A has accepted all that were on their way to it, and is closed
+ * before     A                             only A has the port
+ * listen     A B    new connections → B    (SO_REUSEPORT, and a BPF program that chooses the socket)
+ * later        B                           A has accepted all connections on their way to it, and is closed
  * ```
  *
- * Closing resets whatever waits to be accepted, hence the pause; and without the program half of the connections would go
- * on to A. SO_REUSEPORT is set on A only when B comes, so that a second program is refused the port, as it always is by
- * one that does not ask for sharing.
+ * Closing a listener resets the connections that wait to be accepted, hence the delay. Without the BPF program half of
+ * the new connections would still go to A. SO_REUSEPORT is set on A only when B is created, so that until then the
+ * system refuses the port to any other program.
  *
  * @module
  */
@@ -38,7 +38,7 @@ import {
   TCP_USER_TIMEOUT,
 } from "./system_socket.ts";
 
-/** Where and how to listen. */
+/** The address to listen on, and the certificate. */
 export interface ListenOptions {
   /** An IP address or a name of this machine, without brackets. */
   readonly hostname: string;
@@ -50,19 +50,25 @@ export interface ListenOptions {
   readonly key?: string;
 }
 
-/** Accepts connections on one address. Made by {@linkcode listen} and {@linkcode replaceListener}. */
+/** Accepts connections on one address. {@linkcode listen} and {@linkcode replaceListener} make it. */
 export class Listener {
   /** The address listened on, with the real port. */
   readonly address: Deno.NetAddr;
   /** Whether connections speak TLS. */
   readonly tls: boolean;
-  /** Why the socket options could not be set; `undefined` when they are set. Replies then may take 40 ms more. */
+  /**
+   * The reason why the socket options could not be set, so that replies may take 40 ms more; `undefined` when they are
+   * set.
+   */
   readonly untuned: string | undefined;
-  /** The socket's number in this process; `undefined` when it could not be found. */
+  /** The socket's descriptor; `undefined` when it could not be found. */
   readonly descriptor: number | undefined;
-  /** All that listen on the address, in the system's order: of listening, but the last one takes the place of one that leaves. */
+  /**
+   * All listeners on the address, in the order of the system: a new one is the last, and when one is closed, the last
+   * one takes its place.
+   */
   readonly group: Listener[];
-  /** How many have listened on the address before. */
+  /** The number of listeners on the address before this one. */
   readonly generation: number;
   #listener: Deno.TcpListener | Deno.TlsListener;
   #closed = Promise.withResolvers<void>();
@@ -86,21 +92,21 @@ export class Listener {
     return this.#isClosed;
   }
 
-  /** Resolves when {@linkcode close} is called. */
+  /** A promise that resolves when {@linkcode close} is called. */
   get whenClosed(): Promise<void> {
     return this.#closed.promise;
   }
 
   /**
-   * Waits for a connection. Its handshake is still to do: see {@linkcode handshake}.
+   * Waits for a connection. The caller finishes its TLS handshake with {@linkcode handshake}.
    *
-   * @throws the system's error; then this connection is lost, and the next accept may succeed
+   * @throws the system's error; then this connection is lost, and the next call may succeed
    */
   accept(): Promise<Deno.TcpConn | Deno.TlsConn> {
     return this.#listener.accept();
   }
 
-  /** Accepts no more; connections made stay. Safe to call twice. */
+  /** Stops accepting. Accepted connections stay open. Safe to call twice. */
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
@@ -111,7 +117,7 @@ export class Listener {
 }
 
 /**
- * Listens for TLS, or without a certificate for plaintext.
+ * Listens for TLS connections, or for plaintext ones without a certificate.
  *
  * @throws {StartError} when the port is in use, the address is not of this machine, or the certificate is unusable
  */
@@ -126,11 +132,11 @@ export function listen(options: ListenOptions): Listener {
 }
 
 /**
- * Listens on the same address with another certificate; see the module's comment. From now on new connections come to the
- * listener returned. `replaced` still accepts those on their way to it, and is to be closed some seconds later.
+ * Listens on the same address with another certificate. From then on the system sends new connections to the returned
+ * listener. `replaced` still accepts the connections on their way to it; the caller closes it some seconds later.
  *
- * @throws {StartError} when the certificate is unusable, or the system does not let the address be shared; then nothing
- * has changed
+ * @throws {StartError} when the certificate is unusable, or the system refuses to share the address; then nothing has
+ * changed
  */
 export function replaceListener(replaced: Listener, certificate: { cert: string; key: string }): Listener {
   const { address: { hostname, port }, group } = replaced;
@@ -157,7 +163,7 @@ export function replaceListener(replaced: Listener, certificate: { cert: string;
   }
 }
 
-/** Has the system forget a listener that closes, and send new connections to the newest that is left. */
+/** Removes a listener that closes from its group, and makes the system send new connections to the newest one left. */
 function leaveGroup(leaving: Listener): void {
   const { group, descriptor } = leaving;
   const place = group.indexOf(leaving);
@@ -167,15 +173,17 @@ function leaveGroup(leaving: Listener): void {
   const newest = group.reduce((newer, each) => each.generation > newer.generation ? each : newer);
   try {
     using sockets = SystemSockets.open();
-    // The runtime closes it in a later turn; the order of those that are left shall be known now.
+    // The runtime closes the socket in a later turn, but the system's order of the others has to change now.
     sockets.shutDown(descriptor);
     if (newest.descriptor !== undefined) sockets.steerConnections(newest.descriptor, group.indexOf(newest));
   } catch {
-    // Without the C library there is never a second one.
+    // Without the C library there is never a second listener.
   }
 }
 
-/** Sets the options that accepted sockets inherit; tells why not when it cannot. */
+/**
+ * Sets the options that accepted sockets inherit. Returns the listening socket's descriptor, or what the problem is.
+ */
 function tune(
   local: Deno.NetAddr,
   others: readonly (number | undefined)[],
@@ -183,7 +191,7 @@ function tune(
   const where = formatPeer(local.hostname, local.port);
   try {
     using sockets = SystemSockets.open();
-    // Connections that others have accepted have the same address.
+    // Accepted connections have the same local address.
     const descriptor = sockets.find([{ local }]).find((each) => {
       return !others.includes(each) && sockets.getOption(each, SO_ACCEPTCONN) === 1;
     });
@@ -197,22 +205,24 @@ function tune(
   }
 }
 
-/** What {@linkcode acceptLoop} tells its caller. */
+/** The functions that {@linkcode acceptLoop} calls. */
 export interface AcceptHandlers {
-  /** Takes over one connection, whose handshake is still to do. It may run as long as the connection does. */
+  /** Serves a connection, whose TLS handshake is not done yet. Its promise may settle when the connection ends. */
   onConnection(socket: Deno.TcpConn | Deno.TlsConn): Promise<void> | void;
-  /** Returns a promise when the next connection has to wait until it resolves. */
+  /**
+   * Returns a promise that resolves when the next connection may be accepted; `undefined` when it may be accepted now.
+   */
   whenRoom?(): Promise<void> | undefined;
-  /** One accept failed, or `onConnection` did. The loop goes on, after `delayMs`. */
+  /** Handles the failure of an accept or of `onConnection`. The loop continues after `delayMs`. */
   onError(error: unknown, delayMs: number): void;
-  /** A peer was gone before it was accepted. The next one is accepted at once. */
+  /** Handles a peer that left before it was accepted. The next one is accepted immediately. */
   onLost?(): void;
 }
 
-/** What the system says when it has nothing left to accept with; Deno has no class for any of them. */
+/** The system's error codes for lack of descriptors or memory. Deno has no error class for them. */
 const EXHAUSTED_CODES: readonly unknown[] = ["EMFILE", "ENFILE", "ENOBUFS", "ENOMEM"];
 
-/** Whether accepting again at once would fail in the same way. */
+/** Returns whether the system lacks descriptors or memory, so that an immediate retry would fail in the same way. */
 function isExhausted(error: unknown): boolean {
   return EXHAUSTED_CODES.includes(errorCodeOf(error)) ||
     /too many open files|no buffer space|cannot allocate memory/i.test(messageOf(error));
@@ -221,9 +231,9 @@ function isExhausted(error: unknown): boolean {
 /**
  * Accepts connections until the listener is closed.
  *
- * An accept that fails since nothing is left to accept with (a descriptor, memory) is repeated after a growing pause. Any other
- * failure is of one connection alone, such as a peer that has reset it before, and must not hold up those queued after it:
- * the next one is accepted at once.
+ * After an accept that failed for lack of descriptors or memory, the loop pauses, each time longer. Any other failure
+ * concerns one connection only, such as one that its peer has reset. It must not delay the connections queued after it,
+ * so the next one is accepted immediately.
  *
  * @returns when the listener has been closed; never rejects
  */
@@ -243,7 +253,7 @@ export async function acceptLoop(listener: Listener, handlers: AcceptHandlers): 
       if (listener.closed) return;
       if (!isExhausted(error)) {
         handlers.onLost?.();
-        // A turn of the event loop, should there be a failure that stays.
+        // If the failure is permanent, the pause lets the event loop run.
         if (++lost % LOST_IN_A_ROW_MAX_COUNT === 0) await pauseUnlessClosed(listener, ACCEPT_RETRY_MIN_MS);
         continue;
       }
@@ -258,7 +268,7 @@ export async function acceptLoop(listener: Listener, handlers: AcceptHandlers): 
   }
 }
 
-/** Runs one connection's handler; what it throws is reported, and costs only that connection. */
+/** Runs the handler of one connection. An exception closes that connection only, and is reported. */
 async function serve(socket: Deno.TcpConn | Deno.TlsConn, handlers: AcceptHandlers): Promise<void> {
   try {
     await handlers.onConnection(socket);
@@ -279,7 +289,7 @@ async function pauseUnlessClosed(listener: Listener, delayMs: number): Promise<v
  * Finishes the TLS handshake of an accepted connection; a plaintext one has none. On failure the connection is closed
  * and its descriptor freed.
  *
- * @param timeoutMs how long the peer has
+ * @param timeoutMs the longest time that the handshake may take
  * @throws {ConnectionError} with the peer's address, when it is too slow, does not speak TLS or has left
  */
 export async function handshake(socket: Deno.TcpConn | Deno.TlsConn, timeoutMs = HANDSHAKE_TIMEOUT_MS): Promise<void> {

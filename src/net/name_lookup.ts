@@ -1,14 +1,14 @@
 /**
- * Looks names up, so that one which hangs holds up nobody else.
+ * Looks names up, so that a lookup that hangs does not delay others.
  *
- * A lookup cannot be cancelled and waits in a thread of a pool of 32 that files need as well. Hence:
+ * A lookup cannot be cancelled. It occupies one of 32 threads that files need as well. Hence:
  *
- * - All who want the same name at the same time wait for the same lookup. Whoever has waited long enough just leaves.
- * - Only so many lookups are under way, two a name (system_lookup.ts); the others wait for their turn.
- * - A name that took long the last time is slow, and slow names have half of the places: where a name server does not
- *   respond, names of /etc/hosts still get an answer at once.
+ * - Concurrent callers with the same name share a lookup. A caller that has waited long enough stops waiting.
+ * - At most `LOOKUPS_MAX_COUNT` lookups run at a time, two for each name (system_lookup.ts). Further names wait.
+ * - A name whose last lookup took long is slow. Slow names may use half of the threads, so names of /etc/hosts are
+ *   found immediately even when a name server does not respond.
  *
- * Nothing is kept once all addresses of a name are known: it may move at any time.
+ * There is no cache: the addresses of a name may change at any time.
  *
  * @module
  */
@@ -16,16 +16,16 @@
 import { LOOKUP_SLOW_MS, LOOKUPS_MAX_COUNT, LOOKUPS_WAITING_MAX_COUNT } from "../limits.ts";
 import { type FoundAddresses, lookUpInSystem, type LookupKind } from "./system_lookup.ts";
 
-/** How many lookups each name takes. */
+/** The number of lookups for each name. */
 const LOOKUPS_OF_NAME = 2;
 
-/** The answers for one name: each comes when it is known. `ipv4` is of no interest once `all` is there. Neither rejects. */
+/** The two lookups of one name. `ipv4` does not matter once `all` is settled. Neither promise rejects. */
 export type NameLookup = Readonly<Record<LookupKind, Promise<FoundAddresses>>>;
 
-/** What looks a name up. Never rejects. */
+/** A function that looks a name up. Its promise never rejects. */
 type LookUp = (name: string, kind: LookupKind) => Promise<FoundAddresses>;
 
-/** A lookup that runs or waits for its turn. */
+/** The lookup of a name, which runs or waits. */
 class SharedLookup {
   readonly name: string;
   readonly isSlow: boolean;
@@ -39,7 +39,7 @@ class SharedLookup {
     this.results = { all: this.#resolvers.all.promise, ipv4: this.#resolvers.ipv4.promise };
   }
 
-  /** Looks the name up. Before anybody is told what a lookup has found, `ended` is called. */
+  /** Looks the name up. `ended` is called before the promise of that lookup resolves. */
   run(lookUp: LookUp, ended: (kind: LookupKind) => void): void {
     const run = async (kind: LookupKind) => {
       const found = await lookUp(this.name, kind);
@@ -51,23 +51,24 @@ class SharedLookup {
   }
 }
 
-/** The names that are being looked up. One a process, but in tests. */
+/** The names that are being looked up. A process has one such object; tests make their own. */
 export class NameLookups {
   readonly #lookUp: LookUp;
-  /** Those that run or wait, by name. */
+  /** The lookups that run or wait, by name. */
   readonly #shared = new Map<string, SharedLookup>();
   readonly #waiting: SharedLookup[] = [];
-  /** Lookups under way. */
+  /** The number of lookups under way. */
   #running = 0;
+  /** The number of lookups under way for slow names. */
   #runningSlow = 0;
-  /** Names that took long the last time. */
+  /** The names whose last lookup took long. */
   readonly #slow = new Set<string>();
 
   constructor(lookUp: LookUp) {
     this.#lookUp = lookUp;
   }
 
-  /** Looks a name up, or joins whoever does so already. */
+  /** Looks a name up, or returns the lookup of that name that is under way. */
   find(name: string): NameLookup {
     const known = this.#shared.get(name);
     if (known !== undefined) return known.results;
@@ -96,25 +97,25 @@ export class NameLookups {
     const { name, isSlow } = lookup;
     this.#running += LOOKUPS_OF_NAME;
     if (isSlow) this.#runningSlow += LOOKUPS_OF_NAME;
-    const begunMs = performance.now();
+    const startedMs = performance.now();
     lookup.run(this.#lookUp, (kind) => {
       this.#running--;
       if (isSlow) this.#runningSlow--;
       if (kind === "all") {
         this.#shared.delete(name);
         this.#slow.delete(name);
-        if (performance.now() - begunMs >= LOOKUP_SLOW_MS) this.#noteSlow(name);
+        if (performance.now() - startedMs >= LOOKUP_SLOW_MS) this.#noteSlow(name);
       }
       this.#start();
     });
   }
 
   #noteSlow(name: string): void {
-    // The one that is known longest is forgotten.
+    // The oldest one is removed.
     if (this.#slow.size >= LOOKUPS_WAITING_MAX_COUNT) this.#slow.delete(this.#slow.values().next().value!);
     this.#slow.add(name);
   }
 }
 
-/** Those of this process. */
+/** The lookups of this process. */
 export const systemLookups: NameLookups = new NameLookups(lookUpInSystem);

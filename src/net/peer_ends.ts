@@ -1,22 +1,22 @@
 /**
- * Tells at once whether the peer of a connection has ended it, in order or not.
+ * Checks without waiting whether the peers of connections have ended them, in order or not.
  *
- * A read tells that too, but in a later turn of the event loop, and only once everything that came before the end was read.
- * An element that is taken out of a list for a client that has gone would be lost, so whoever is about to do that asks the
- * system itself:
+ * A read returns that too, but in a later turn of the event loop, and only after all bytes before the end. An element
+ * that is taken out of a list for a client that has left would be lost. So the system is asked directly before an
+ * element is taken for a waiting client:
  *
  * ```text
- * add(peer)      every connection, when it begins           remembered by its peer's port
- * watch(peer)    one that is about to wait, once            its descriptor is found
- * look()         before something is given to who waits     → onEnd() of all that have gone: one system call, whoever waits
- * remove(peer)   when it is closed
+ * add(peer)      each connection, when it begins            stores it by its peer's port
+ * watch(peer)    a connection that is about to wait, once   finds its descriptor
+ * look()         before a waiting client gets something     calls onEnd() of all that have ended, after one system call
+ * remove(peer)   each connection, when it is closed
  * ```
  *
- * `look` takes about half a microsecond, however many connections are watched. On one machine an end that was sent before a
- * request is seen before that request runs: it is in the system before the request is.
+ * `look` takes about half a microsecond for any number of watched connections. On one machine, an end that was sent
+ * before a request is seen before that request runs, since it reaches the system first.
  *
- * To find a descriptor, one after another is asked for its peer (system_socket.ts), which takes 1 µs each or less. Those that
- * are known to belong to another connection are left out: they are nearly all.
+ * A descriptor is found by asking the system for the peer of one descriptor after another (system_socket.ts), which
+ * takes at most 1 µs each. Descriptors that are known to belong to another connection, nearly all, are skipped.
  *
  * @module
  */
@@ -25,17 +25,17 @@ import { DESCRIPTOR_GAP_MAX_COUNT, PEER_GAP_MAX_COUNT } from "../limits.ts";
 import type { SocketAddresses } from "./system_socket.ts";
 import { SystemSockets } from "./system_socket.ts";
 
-/** The number of a connection that cannot be watched. */
+/** The id of a connection that cannot be watched. */
 const NOT_WATCHED = -1;
 
-/** One connection. */
+/** A connection whose end may be watched. */
 export class Peer {
   readonly addresses: Required<SocketAddresses>;
-  /** Called once, when the peer of a connection that is watched has ended it. */
+  /** The function that is called once, when the connection is watched and its peer has ended it. */
   readonly onEnd: () => void;
-  /** -1 while it is not known. */
+  /** The descriptor of the connection; -1 while it is not known. */
   descriptor = -1;
-  /** By which the system tells of it; 0 while nobody wants it watched, and {@linkcode NOT_WATCHED} when it cannot be. */
+  /** The id by which the system reports the end; 0 before `watch`, {@linkcode NOT_WATCHED} when that has failed. */
   id = 0;
 
   constructor(socket: { readonly localAddr: Deno.NetAddr; readonly remoteAddr: Deno.NetAddr }, onEnd: () => void) {
@@ -44,16 +44,16 @@ export class Peer {
   }
 }
 
-/** The connections of one role. Dispose of it when they have ended. */
+/** The connections of one role. The role disposes of it after they have ended. */
 export class PeerEnds implements Disposable {
   readonly #sockets: SystemSockets;
   readonly #ends: number;
   /** All connections, by the ports of their peers. */
   readonly #byPort = new Map<number, Peer[]>();
   readonly #byDescriptor = new Map<number, Peer>();
-  /** Descriptors of connections that are not among these, as far as they were looked at. */
+  /** The examined descriptors that belong to connections which were never added. */
   readonly #foreign = new Set<number>();
-  /** Those whose end was not told yet, by their numbers. */
+  /** The watched connections whose end is not reported yet, by id. */
   readonly #watched = new Map<number, Peer>();
   #ids = 0;
   #isClosed = false;
@@ -64,7 +64,7 @@ export class PeerEnds implements Disposable {
   }
 
   /**
-   * Begins without connections.
+   * Returns an object without connections.
    *
    * @throws {Error} where the C library cannot be called; the message says why
    */
@@ -78,7 +78,7 @@ export class PeerEnds implements Disposable {
     }
   }
 
-  /** Takes note of a connection. */
+  /** Adds a connection. */
   add(peer: Peer): void {
     const { port } = peer.addresses.remote;
     const others = this.#byPort.get(port);
@@ -86,7 +86,7 @@ export class PeerEnds implements Disposable {
     else others.push(peer);
   }
 
-  /** Forgets a connection, which has ended. Idempotent. */
+  /** Removes a connection, which has ended. Idempotent. */
   remove(peer: Peer): void {
     const { port } = peer.addresses.remote;
     const others = this.#byPort.get(port);
@@ -95,28 +95,28 @@ export class PeerEnds implements Disposable {
     if (others!.length === 1) this.#byPort.delete(port);
     else others!.splice(place, 1);
     if (this.#byDescriptor.get(peer.descriptor) === peer) this.#byDescriptor.delete(peer.descriptor);
-    // The system forgets it with its descriptor.
+    // Epoll removes it when the descriptor is closed.
     this.#watched.delete(peer.id);
   }
 
   /**
-   * Has the end of a connection seen by each {@linkcode look} from now on. Idempotent.
+   * Makes {@linkcode look} report the end of a connection from now on. Idempotent.
    *
-   * @returns `false` when that cannot be: it was lost just now, or its descriptor is not found
+   * @returns `false` when the connection was just lost, or its descriptor is not found
    */
   watch(peer: Peer): boolean {
     if (peer.id !== 0) return peer.id > 0;
     peer.id = NOT_WATCHED;
     if (this.#isClosed || !this.#isFound(peer)) return false;
     const id = this.#nextId();
-    // What is told meanwhile is told by the next look.
+    // An end that comes meanwhile is reported by the next look.
     if (!this.#sockets.collectEnd(this.#ends, peer.descriptor, id)) return false;
     peer.id = id;
     this.#watched.set(id, peer);
     return true;
   }
 
-  /** Calls `onEnd` of each connection that is watched, whose peer has ended it, and that was not told of before. */
+  /** Calls `onEnd` of each watched connection that its peer has ended since the last call. */
   look(): void {
     if (this.#watched.size === 0 || this.#isClosed) return;
     this.#sockets.collectEnds(this.#ends, (id) => {
@@ -128,27 +128,27 @@ export class PeerEnds implements Disposable {
   }
 
   /**
-   * Whether bytes have come from a peer that is watched which were not read. Behind more of them than a socket holds its end
-   * may be on its way still, and is not seen by {@linkcode look}.
+   * Returns whether unread bytes of a watched peer have arrived. If more follow than a socket's buffer holds, the end
+   * after them may not have arrived yet, and {@linkcode look} does not see it.
    */
   hasInput({ id, descriptor }: Peer): boolean {
     return id > 0 && !this.#isClosed && this.#sockets.hasInput(descriptor);
   }
 
-  /** A number that none of those watched has: nobody is watched while four billion others come. */
+  /** Returns an id that no watched connection has: none is watched while four billion others come. */
   #nextId(): number {
     this.#ids = this.#ids % 0xffff_ffff + 1;
     return this.#ids;
   }
 
-  /** Finds the descriptor of a connection. */
+  /** Finds the descriptor of a connection. Returns `false` when there is none. */
   #isFound(wanted: Peer): boolean {
     if (wanted.descriptor < 0) this.#search(wanted);
     if (this.#has(wanted, wanted.descriptor)) return true;
-    // It was taken for another's of the same port.
+    // The descriptor belongs to another connection with the same port.
     this.#byDescriptor.delete(wanted.descriptor);
     wanted.descriptor = -1;
-    // One that belonged to somebody else may have been closed, and its number given to this connection.
+    // A foreign descriptor may have been closed, and its number reused for this connection.
     for (const descriptor of this.#foreign) {
       if (this.#has(wanted, descriptor)) this.#assign(descriptor, wanted);
       else if (this.#sockets.peerPort(descriptor) >= 0) continue;
@@ -161,11 +161,11 @@ export class PeerEnds implements Disposable {
     return descriptor >= 0 && this.#sockets.isConnection(descriptor, addresses);
   }
 
-  /** Asks descriptors that nobody is known to have for their peers, one after another, until that of `wanted` is found. */
+  /** Asks for the peers of all unknown descriptors, one after another, until the descriptor of `wanted` is found. */
   #search(wanted: Peer): void {
     let highest = 0;
     for (const descriptor of this.#byDescriptor.keys()) if (descriptor > highest) highest = descriptor;
-    // Nothing is known of where connections are before the first one is found: files may be in front of it.
+    // Before the first connection is found, many numbers of files may come before its own.
     const gapMaxCount = highest === 0 ? DESCRIPTOR_GAP_MAX_COUNT : PEER_GAP_MAX_COUNT;
     let gap = 0;
     for (let descriptor = 0; descriptor <= highest || gap < gapMaxCount; descriptor++) {
@@ -182,7 +182,9 @@ export class PeerEnds implements Disposable {
     }
   }
 
-  /** Whose descriptor this is. Where one alone has that port, it is looked at closely only when it is to be watched. */
+  /**
+   * Returns the connection of a descriptor. If only one has that port, its addresses are compared when it is watched.
+   */
   #peerOf(descriptor: number, port: number): Peer | undefined {
     const peers = this.#byPort.get(port);
     if (peers?.length === 1 && peers[0]!.descriptor < 0) return peers[0];
@@ -195,7 +197,7 @@ export class PeerEnds implements Disposable {
     this.#byDescriptor.set(descriptor, peer);
   }
 
-  /** Forgets all connections. Idempotent. */
+  /** Stops watching all connections, and releases the C library. Idempotent. */
   [Symbol.dispose](): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
@@ -204,7 +206,10 @@ export class PeerEnds implements Disposable {
   }
 }
 
-/** As {@linkcode PeerEnds.open}; `undefined` where the C library cannot be called, of which the listener has told. */
+/**
+ * Does what {@linkcode PeerEnds.open} does, but returns `undefined` when the C library cannot be called. The listener
+ * has reported that already.
+ */
 export function openPeerEnds(): PeerEnds | undefined {
   try {
     return PeerEnds.open();

@@ -1,9 +1,9 @@
 /**
- * Reading on while a command waits, only to notice that the client leaves.
+ * Reads ahead while a command waits, to notice that the client leaves.
  *
- * An end is read behind everything that was sent before it, so what is behind the command has to be kept. All clients of a
- * role share what may be kept beside the buffer that each has anyway; one for which there is no room left is to be cut
- * off, since whether it is still there could not be told.
+ * The end of a connection is read after all bytes that were sent before it, so the bytes after the command have to be
+ * kept. Each client has its read buffer anyway; beyond that, all clients of a role share one limit. A client for which
+ * no room is left has to be disconnected, since its end would not be noticed.
  *
  * @module
  */
@@ -11,27 +11,30 @@
 import { READ_AHEAD_MAX_BYTES, READ_BUFFER_BATCH_BYTES } from "../limits.ts";
 import type { Connection } from "./connection.ts";
 
-/** What became of {@linkcode ReadAhead.watch}: the peer has ended the connection, or lost it; there is no room; or neither. */
+/**
+ * The result of {@linkcode ReadAhead.watch}: the connection has ended or is lost; there is no room for more bytes; or
+ * the caller has stopped it.
+ */
 export type WatchResult = "ended" | "full" | "stopped";
 
-/** What is kept for the clients of one role that wait. */
+/** The bytes that are kept for the waiting clients of one role. */
 export class ReadAhead {
   #leftBytes: number;
-  /** How much is kept of those that have sent more than a batch. */
+  /** The bytes kept beyond a batch, of each connection that has sent more than one. */
   readonly #kept = new Map<Connection, number>();
 
   constructor(maxBytes: number = READ_AHEAD_MAX_BYTES) {
     this.#leftBytes = maxBytes;
   }
 
-  /** How much more may be kept. */
+  /** The bytes that may still be kept. */
   get leftBytes(): number {
     return this.#leftBytes;
   }
 
   /**
-   * Reads ahead as long as `goesOn` says so, which is asked before each read. Never rejects. {@linkcode release} is to be
-   * called when that is over: a read may be under way for long after that.
+   * Reads ahead while `goesOn`, which is called before each read, returns true. Never rejects. The caller calls
+   * {@linkcode release} when the command has ended, since a read may stay under way for long after that.
    */
   async watch(connection: Connection, goesOn: () => boolean): Promise<WatchResult> {
     try {
@@ -41,12 +44,12 @@ export class ReadAhead {
       }
       return "stopped";
     } catch {
-      // Why is told by the next read or write.
+      // The next read or write throws the reason.
       return "ended";
     }
   }
 
-  /** Takes note of how much of a connection is kept; `false` when there is no room for more. */
+  /** Updates the bytes kept of a connection. Returns `false` when there is no room for more. */
   #keep(connection: Connection): boolean {
     const excess = connection.end - connection.start - READ_BUFFER_BATCH_BYTES;
     if (excess <= 0) return true;
@@ -56,7 +59,7 @@ export class ReadAhead {
     return this.#leftBytes > 0;
   }
 
-  /** Says that what is kept of a connection is kept for other reasons now, or not any more. Idempotent. */
+  /** Stops counting the bytes of a connection as kept. Idempotent. */
   release(connection: Connection): void {
     const kept = this.#kept.get(connection);
     if (kept === undefined) return;

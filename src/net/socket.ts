@@ -1,21 +1,22 @@
 /**
- * Sockets as the roles need them: what Deno offers, plus what it does not do by itself.
+ * The sockets of the roles, which add to Deno's what it lacks.
  *
- * - Every listener has a hostname, sends without Nagle's delay, and cuts off peers that are gone or take no bytes.
+ * - Every listener has a hostname, sends without Nagle's delay, and closes connections whose peers are gone or read
+ *   nothing.
  * - An accepted or outgoing connection is usable only after its TLS handshake, which has a deadline.
- * - A connection that is given up frees its descriptor, even while its handshake or a write is stuck.
- * - Accepting never ends because one connection failed.
+ * - An aborted connection frees its descriptor, even while its handshake or a write waits for the peer.
+ * - Accepting continues after one connection has failed.
  *
  * @module
  */
 
-/** One connection's bytes. `Deno.TcpConn` and `Deno.TlsConn` are such. */
+/** A stream of bytes in both directions. `Deno.TcpConn` and `Deno.TlsConn` implement it. */
 export interface Socket {
-  /** Reads what is there, at most `target.length` bytes; `null` at the end. `target` is borrowed until then. */
+  /** Reads at most `target.length` bytes, and `null` at the end. `target` is borrowed until the promise settles. */
   read(target: Uint8Array): Promise<number | null>;
-  /** Writes a part of `source`, at least one byte. `source` is borrowed until then. */
+  /** Writes a part of `source`, at least one byte. `source` is borrowed until the promise settles. */
   write(source: Uint8Array): Promise<number>;
-  /** Closes the connection. Throws `BadResource` when it was closed before. */
+  /** Closes the connection. Throws `BadResource` when it is closed already. */
   close(): void;
   readonly localAddr: Deno.NetAddr;
   readonly remoteAddr: Deno.NetAddr;

@@ -1,5 +1,5 @@
 /**
- * What the connector and its two ways to connect have in common: the options of a connection, and what a dialer makes.
+ * The types that the connector shares with its two dialers: the options of a connection, and the dialer.
  *
  * @module
  */
@@ -7,27 +7,27 @@
 import type { Dialer } from "./happy_eyeballs.ts";
 import type { Socket } from "./socket.ts";
 
-/** Where and how to connect. */
+/** The address to connect to, and how to connect. */
 export interface ConnectOptions {
   /** An IP address without brackets, or a name. */
   readonly hostname: string;
   readonly port: number;
-  /** Certificates in PEM that are trusted beside the public roots. */
+  /** Certificates in PEM that are trusted in addition to the public roots. */
   readonly caCerts?: readonly string[];
-  /** Believes any certificate. */
+  /** Whether any certificate is accepted. */
   readonly insecure?: boolean;
-  /** Speaks no TLS. */
+  /** Whether the connection is without TLS. */
   readonly plaintext?: boolean;
-  /** The name that the peer's certificate has to be for, unless that is `hostname`. */
+  /** The name that the peer's certificate has to be for; `hostname` by default. */
   readonly serverName?: string;
-  /** How long all of it may take, the handshake included. */
+  /** The longest time for the lookup, the connection and the handshake together, in ms. */
   readonly timeoutMs?: number;
-  /** Ends the attempt. */
+  /** A signal that cancels the attempt. */
   readonly signal?: AbortSignal;
 }
 
-/** Makes TCP connections, and sockets of them. */
+/** Makes TCP connections, and turns them into sockets. */
 export interface SocketDialer<T> extends Dialer<T> {
-  /** Finishes the TLS handshake, if there is to be one. Gives the connection up when that fails. */
+  /** Finishes the TLS handshake, unless the connection is plaintext. On failure it closes the connection. */
   secure(connection: T, signal: AbortSignal): Promise<Socket>;
 }

@@ -1,12 +1,12 @@
 /**
- * What the system and the TLS library say: whether a connection is gone, and why, in words for people.
+ * Interprets the errors of the system and of the TLS library: whether a connection is gone, and a readable reason.
  *
  * @module
  */
 
 import { InmemError, messageOf } from "../errors.ts";
 
-/** Why listening failed. */
+/** Returns a readable reason why listening failed. */
 export function listenReason(error: unknown): string {
   if (error instanceof Deno.errors.AddrInUse) return "another program uses that port";
   if (error instanceof Deno.errors.AddrNotAvailable) return "that is not an address of this machine";
@@ -16,7 +16,7 @@ export function listenReason(error: unknown): string {
   return messageOf(error);
 }
 
-/** What certificate verification says, and what that means to a person. */
+/** The messages of certificate verification, as patterns, with a readable reason for each. */
 const CERTIFICATE_REASONS: readonly (readonly [RegExp, (host: string) => string])[] = [
   [/not valid for name|NotValidForName/, (host) => `its certificate is not for "${host}"`],
   [/UnknownIssuer|BadSignature/, () => "its certificate is not trusted: no authority given or built in has signed it"],
@@ -27,7 +27,7 @@ const CERTIFICATE_REASONS: readonly (readonly [RegExp, (host: string) => string]
   [/corrupt message|not speak TLS/, () => "it does not speak TLS"],
 ];
 
-/** Why connecting or a handshake failed, in words for people. */
+/** Returns a readable reason why connecting or a handshake failed. */
 export function connectReason(error: unknown, host: string): string {
   const message = messageOf(error);
   for (const [pattern, reason] of CERTIFICATE_REASONS) {
@@ -43,12 +43,14 @@ export function connectReason(error: unknown, host: string): string {
   return message;
 }
 
-/** Whether an error of connecting says that this machine cannot reach such an address, as where there is no IPv6. */
+/** Returns whether an error means that this machine has no address of that family, such as no IPv6 address. */
 export function lacksAddress(error: unknown): boolean {
   return error instanceof Deno.errors.AddrNotAvailable || errorCodeOf(error) === "EADDRNOTAVAIL";
 }
 
-/** Whether an error of connecting says that a peer's port, or its machine, is not there, or that it has cut us off. */
+/**
+ * Returns whether an error means that the peer's port or machine cannot be reached, or that it closed the connection.
+ */
 export function showsUnreachable(error: unknown): boolean {
   const { ConnectionRefused, ConnectionReset, ConnectionAborted, BrokenPipe, UnexpectedEof } = Deno.errors;
   const classes = [ConnectionRefused, ConnectionReset, ConnectionAborted, BrokenPipe, UnexpectedEof];
@@ -56,7 +58,7 @@ export function showsUnreachable(error: unknown): boolean {
   return ["ECONNREFUSED", "ENETUNREACH", "EHOSTUNREACH"].some((code) => errorCodeOf(error) === code);
 }
 
-/** Whether an error of connecting says that the peer is not who it should be, or speaks something else. */
+/** Returns whether an error means that the peer is another server than expected, or does not speak TLS. */
 export function showsStranger(error: unknown): boolean {
   const message = messageOf(error);
   return CERTIFICATE_REASONS.some(([pattern]) => pattern.test(message));
@@ -66,19 +68,19 @@ function isLookupFailure(error: unknown): boolean {
   return /failed to lookup address|ENOTFOUND|that name has no address/.test(messageOf(error));
 }
 
-/** The code of an error, such as `ECONNREFUSED`. */
+/** Returns the code of an error, such as `ECONNREFUSED`; `undefined` when it has none. */
 export function errorCodeOf(error: unknown): unknown {
   return error instanceof Error && "code" in error ? error.code : undefined;
 }
 
-/** `host:port`, with brackets around an IPv6 address. */
+/** Returns `host:port`, with brackets around an IPv6 address. */
 export function formatPeer(hostname: string, port: number): string {
   return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
 }
 
-/** Whether an exception means that the connection is gone, rather than that we have a bug. */
+/** Returns whether an exception means that the connection is gone, rather than a bug in this program. */
 export function isDisconnection(error: unknown): boolean {
   if (!(error instanceof Error) || error instanceof InmemError) return false;
-  // What the runtime has no class for, such as EHOSTUNREACH, is a plain error with the system's code.
+  // Errors without a class in the runtime, such as EHOSTUNREACH, are plain errors with the system's code.
   return error.name in Deno.errors || "code" in error;
 }

@@ -1,13 +1,13 @@
 /**
- * Looks a name up as the system does: /etc/hosts, then the name servers, or whatever else nsswitch.conf says.
+ * Looks a name up as the system does: in /etc/hosts, then by the name servers, or as nsswitch.conf specifies.
  *
- * `Deno.resolveDns` does not know /etc/hosts. `node:dns` does, and always asks for IPv6 and IPv4 together: a name server
- * that leaves the question for IPv6 without an answer, as some do, costs 5 to 20 s. So `getaddrinfo` of the C library is
- * called twice, beside each other: for all addresses, and for IPv4 alone. To ask for IPv6 alone would not do: of a name that
- * /etc/hosts has an IPv4 address for, name servers are asked then, which may be the ones that do not answer.
+ * `Deno.resolveDns` does not read /etc/hosts. `node:dns` does, but always queries IPv6 and IPv4 together: some name
+ * servers never respond to the IPv6 query, which costs 5 to 20 s. So `getaddrinfo` of the C library is called twice in
+ * parallel: for all addresses, and for IPv4 only. A call for IPv6 only would not work for a name that has just an IPv4
+ * address in /etc/hosts: it queries name servers, which may not respond.
  *
- * A call cannot be cancelled, and takes 10 s when no name server answers; it waits in a thread of the runtime's pool.
- * name_lookup.ts bounds how many do.
+ * A call cannot be cancelled, and takes 10 s when no name server responds. It occupies a thread of the runtime's pool;
+ * name_lookup.ts limits the number of calls.
  *
  * ```text
  * addrinfo   flags:i32 family:i32 socktype:i32 protocol:i32   addrlen:u32 (4 bytes)   addr:pointer name:pointer next:pointer
@@ -25,18 +25,18 @@ import { messageOf } from "../errors.ts";
 import { ADDRESSES_OF_NAME_MAX_COUNT } from "../limits.ts";
 import { errorCodeOf } from "./socket_errors.ts";
 
-/** What is looked up: all addresses, or those of IPv4 alone. */
+/** The addresses that are looked up: all of them, or only those of IPv4. */
 export type LookupKind = "all" | "ipv4";
 
-/** What one lookup of a name has found. */
+/** The result of one lookup of a name. */
 export interface FoundAddresses {
-  /** In the order in which they are to be tried; none when the name has none. */
+  /** The addresses in the order in which they are to be tried; empty when the name has none. */
   readonly addresses: readonly string[];
-  /** Why it is not known what the name means; empty when it is. */
+  /** The reason why the lookup has failed; empty when it has not. */
   readonly problem: string;
 }
 
-/** Why a lookup has found nothing that can be relied on. */
+/** The problem of a lookup to which no name server has responded. */
 const NO_NAME_SERVER = "no name server has answered";
 
 // Numbers of Linux, the same for all its C libraries and processors.
@@ -44,7 +44,7 @@ const AF_UNSPEC = 0;
 const AF_INET = 2;
 const SOCK_STREAM = 1;
 const EAI_AGAIN = -3;
-/** What says that the name has no such address: EAI_NONAME, EAI_NODATA, EAI_ADDRFAMILY. */
+/** The results that mean that the name has no such address: EAI_NONAME, EAI_NODATA, EAI_ADDRFAMILY. */
 const NO_ADDRESS: readonly number[] = [-2, -5, -9];
 const HINTS_SIZE_BYTES = 48;
 const ADDRESS_OFFSET = 24;
@@ -55,10 +55,10 @@ const SYMBOLS = {
   freeaddrinfo: { parameters: ["pointer"], result: "void" },
 } as const;
 
-/** Looks `name` up. Never rejects. */
+/** Looks `name` up by the C library, or by `node:dns` where that cannot be called. Never rejects. */
 export async function lookUpInSystem(name: string, kind: LookupKind): Promise<FoundAddresses> {
   let library: Deno.DynamicLibrary<typeof SYMBOLS>;
-  // Asking for a permission that was not given would stop a program at a prompt.
+  // Requesting a permission that is not granted would stop the program at a prompt.
   const mayCall = Deno.permissions.querySync({ name: "ffi" }).state === "granted";
   if (!mayCall || Deno.build.os !== "linux") return await lookUpByNode(name, kind);
   try {
@@ -80,7 +80,7 @@ async function callGetaddrinfo(
   name: string,
   kind: LookupKind,
 ): Promise<FoundAddresses> {
-  // Each has memory of its own that stays where it is, since the call goes on in another thread.
+  // Each buffer has separate memory that the engine does not move, since the call runs in another thread.
   const nameBytes = offHeap(new TextEncoder().encode(`${name}\0`));
   const hints = new Int32Array(new ArrayBuffer(HINTS_SIZE_BYTES));
   hints[1] = kind === "all" ? AF_UNSPEC : AF_INET;
@@ -115,7 +115,7 @@ function readAddresses(list: Deno.PointerValue): string[] {
   return [...found];
 }
 
-/** The address in a `sockaddr_in` or `sockaddr_in6`; system_socket.ts draws them. */
+/** Returns the address in a `sockaddr_in` or `sockaddr_in6`; system_socket.ts has drawings of them. */
 function formatSocketAddress(view: Deno.UnsafePointerView): string {
   if (view.getUint16(0) === AF_INET) return [4, 5, 6, 7].map((offset) => view.getUint8(offset)).join(".");
   const groups: string[] = [];

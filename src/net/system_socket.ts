@@ -1,21 +1,22 @@
 /**
- * What Deno's sockets leave out, done by a few calls into the C library.
+ * Does what Deno's sockets lack, by a few calls into the C library.
  *
- * `Deno.TlsConn` has no `setNoDelay`, and closing one whose handshake is unfinished, or whose write is blocked, does
- * not free its descriptor. Both are cured with one system call on that descriptor, which Deno does not tell either; so
- * it is found by its addresses: `getsockname` and `getpeername` are asked of every small integer. Descriptors are handed out
- * lowest first, so they lie close together, and a long run of numbers that are no sockets ends the search.
+ * `Deno.TlsConn` has no `setNoDelay`. Closing one does not free its descriptor while its handshake is unfinished or its
+ * write is blocked. One system call on the descriptor solves each problem, but Deno does not expose descriptors. So a
+ * descriptor is found by its addresses: `getsockname` and `getpeername` are called for every small integer. The system
+ * assigns the lowest free number, so descriptors are close together, and a long run of numbers without a socket ends
+ * the search.
  *
  * ```text
  * sockaddr_in    family:u16 native  port:u16 big-endian  address:4
  * sockaddr_in6   family:u16 native  port:u16 big-endian  flow:u32  address:16  scope:u32
  * ```
  *
- * Nothing can change between finding a descriptor and using it: everything here is synchronous, and Deno closes sockets
- * on this same thread.
+ * A descriptor cannot change between finding and using it: everything here is synchronous, and Deno closes sockets on
+ * the same thread.
  *
- * It also has the system tell which connections their peers have ended (epoll), which Deno tells only who has a read under
- * way, in a later turn of the event loop, and only once everything that came before the end was read (peer_ends.ts).
+ * Epoll reports which connections their peers have ended. Deno reports an end only to a pending read, in a later turn
+ * of the event loop, and after all bytes before the end (peer_ends.ts).
  *
  * ```text
  * epoll_event    x86-64   events:u32  data:u64               12 bytes, packed
@@ -27,11 +28,11 @@
 
 import { DESCRIPTOR_GAP_MAX_COUNT } from "../limits.ts";
 
-// Numbers of Linux; they are the same on x86-64 and arm64.
+// Linux's numbers, which are the same on x86-64 and arm64.
 const AF_INET = 2;
 const AF_INET6 = 10;
 const SHUT_RDWR = 2;
-/** Room for any socket's address; those of TCP use the first 28 bytes at most. */
+/** The size of the largest socket address, in bytes; those of TCP take at most 28. */
 const SOCKET_ADDRESS_MAX_BYTES = 128;
 const SOCKET_ADDRESS_USED_BYTES = 28;
 const SOL_SOCKET = 1;
@@ -40,14 +41,15 @@ const MSG_PEEK = 0x02;
 const MSG_DONTWAIT = 0x40;
 const EPOLL_CLOEXEC = 0o2000000;
 const EPOLL_CTL_ADD = 1;
-/** The peer has ended its side. That the connection is lost is told unasked. */
+/** The event of a peer that has ended its side. Epoll always reports lost connections, too. */
 const EPOLLRDHUP = 0x2000;
-/** Tells each end once. */
+/** The flag that makes epoll report each event once. */
 const EPOLLET = 0x8000_0000;
-/** Where the data of an `epoll_event` is, and how large one is. */
+/** The offset of the data in an `epoll_event`, in bytes. */
 const EVENT_DATA_OFFSET = Deno.build.arch === "x86_64" ? 4 : 8;
+/** The size of an `epoll_event`, in bytes. */
 const EVENT_SIZE_BYTES = EVENT_DATA_OFFSET + 8;
-/** Ends that are taken in one call. */
+/** The most ends that one call of `epoll_wait` returns. */
 const EVENTS_MAX_COUNT = 64;
 
 /** A socket option: its level and its number. */
@@ -56,27 +58,27 @@ export interface SocketOption {
   readonly name: number;
 }
 
-/** Sends what is written at once, rather than waiting for the peer to acknowledge earlier bytes (Nagle's algorithm). */
+/** Sends written bytes immediately, without waiting until the peer acknowledges earlier ones (Nagle's algorithm). */
 export const TCP_NODELAY: SocketOption = { level: IPPROTO_TCP, name: 1 };
-/** How long sent bytes may stay unacknowledged before the connection is cut off, in ms. */
+/** The longest time that sent bytes may stay unacknowledged before the system closes the connection, in ms. */
 export const TCP_USER_TIMEOUT: SocketOption = { level: IPPROTO_TCP, name: 18 };
-/** Probes a silent peer, so that one that vanished is noticed. */
+/** Probes silent peers, so that a lost peer is noticed. */
 export const SO_KEEPALIVE: SocketOption = { level: SOL_SOCKET, name: 9 };
-/** After how many seconds of silence a peer is probed first, … */
+/** The silence after which a peer is probed first, in seconds. */
 export const TCP_KEEPIDLE: SocketOption = { level: IPPROTO_TCP, name: 4 };
-/** … how many seconds are between probes, … */
+/** The time between two probes, in seconds. */
 export const TCP_KEEPINTVL: SocketOption = { level: IPPROTO_TCP, name: 5 };
-/** … and how many are left unanswered until the connection ends. */
+/** The number of probes without a response after which the connection ends. */
 export const TCP_KEEPCNT: SocketOption = { level: IPPROTO_TCP, name: 6 };
-/** Lets further sockets of the same user be bound to the same address, if they have it set, too. */
+/** Lets several sockets of one user be bound to the same address, if all of them have this option. */
 export const SO_REUSEPORT: SocketOption = { level: SOL_SOCKET, name: 15 };
-/** Is 1 on sockets that listen. */
+/** A read-only option that is 1 on sockets that listen. */
 export const SO_ACCEPTCONN: SocketOption = { level: SOL_SOCKET, name: 30 };
 const SO_ATTACH_REUSEPORT_CBPF = 51;
-/** The one instruction of a classic BPF program that returns a constant: BPF_RET with BPF_K. */
+/** The opcode of a classic BPF program's only instruction, which returns a constant: BPF_RET with BPF_K. */
 const BPF_RETURN_CONSTANT = 0x06;
 
-/** The addresses that tell one socket: with `remote` a connection, without it all sockets bound to `local`. */
+/** The addresses that identify sockets: a connection with `remote`; without it all sockets bound to `local`. */
 export interface SocketAddresses {
   readonly local: Deno.NetAddr;
   readonly remote?: Deno.NetAddr;
@@ -96,21 +98,21 @@ const SYMBOLS = {
   close: { parameters: ["i32"], result: "i32" },
 } as const;
 
-/** The encoded addresses of one socket searched for. */
+/** The encoded addresses of one wanted socket. */
 interface Target {
   local: Uint8Array;
   remote: Uint8Array | undefined;
 }
 
-/** What is searched for, by ports, so that a thousand connections cost one look each. */
+/** The wanted sockets by port, so that each descriptor needs one lookup, even for a thousand wanted connections. */
 interface Targets {
   localPorts: Set<number>;
   byPorts: Map<number, Target[]>;
 }
 
 /**
- * The C library's view of this process's sockets. Open it, use it and dispose of it in one go: opening takes about a
- * millisecond, and an open library is a resource.
+ * This process's sockets as the C library sees them. Opening takes about a millisecond, and an open library is a
+ * resource, so the caller opens it, uses it and disposes of it.
  *
  * @example
  * ```ts
@@ -141,8 +143,8 @@ export class SystemSockets implements Disposable {
   /**
    * Loads the C library.
    *
-   * @throws {Error} on another system than Linux on x86-64 or arm64, without the permission for FFI, or where there is
-   * no GNU C library; the message says which, and everything goes on without what this class cures
+   * @throws {Error} on other systems than Linux on x86-64 or arm64, without the permission for FFI, or without the GNU
+   * C library; the message says which. Callers then continue without these functions.
    */
   static open(): SystemSockets {
     const { os, arch } = Deno.build;
@@ -152,9 +154,9 @@ export class SystemSockets implements Disposable {
   }
 
   /**
-   * The descriptors of the sockets with these addresses, in ascending order.
+   * Returns the descriptors of the sockets with these addresses, in ascending order.
    *
-   * One connection has one descriptor; one listener's address is also that of every connection it accepted.
+   * A connection has one descriptor. A listener's address is also the local address of every connection it accepted.
    */
   find(addresses: readonly SocketAddresses[]): number[] {
     const targets = this.#encodeAll(addresses);
@@ -171,13 +173,13 @@ export class SystemSockets implements Disposable {
     return found;
   }
 
-  /** Sets an option to a number; `false` when the system refuses. */
+  /** Sets an option to a number. Returns `false` when the system refuses. */
   setOption(descriptor: number, option: SocketOption, value: number): boolean {
     const bytes = new Uint8Array(Int32Array.of(value).buffer);
     return this.#library.symbols.setsockopt(descriptor, option.level, option.name, bytes, bytes.length) === 0;
   }
 
-  /** The number that an option is set to; `undefined` when the system refuses to tell. */
+  /** Returns the value of an option; `undefined` when the system refuses. */
   getOption(descriptor: number, option: SocketOption): number | undefined {
     const value = new Int32Array(1);
     this.#length[0] = value.byteLength;
@@ -187,16 +189,16 @@ export class SystemSockets implements Disposable {
   }
 
   /**
-   * Has all new connections to an address go to one of the sockets that listen on it.
+   * Makes the system send all new connections to an address to one of the sockets that listen on it.
    *
    * ```text
-   * sock_fprog    instructions:u16  (6 bytes)  address of them:u64
+   * sock_fprog    instructions:u16  (6 bytes)  address of the first:u64
    * sock_filter   code:u16  jumps:u8 u8  constant:u32
    * ```
    *
    * @param descriptor any socket of the group
-   * @param index the place of the one in the group, which is in the order of listening; when one leaves, the last one
-   * gets its place (socket(7), SO_ATTACH_REUSEPORT_CBPF)
+   * @param index the place of the chosen socket in the group, which is in the order of listening; when a socket leaves,
+   * the last one takes its place (socket(7), SO_ATTACH_REUSEPORT_CBPF)
    * @returns `false` when the system refuses
    */
   steerConnections(descriptor: number, index: number): boolean {
@@ -211,31 +213,31 @@ export class SystemSockets implements Disposable {
     return setsockopt(descriptor, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, bytes, bytes.length) === 0;
   }
 
-  /** Ends both directions of a connection: whatever waits on it fails at once. The descriptor stays open. */
+  /** Ends both directions of a connection, so that pending reads and writes fail. The descriptor stays open. */
   shutDown(descriptor: number): boolean {
     return this.#library.symbols.shutdown(descriptor, SHUT_RDWR) === 0;
   }
 
-  /** The port of the peer that `descriptor` is connected to; -1 when it is no connection. */
+  /** Returns the port of the peer that `descriptor` is connected to; -1 when it is not a connection. */
   peerPort(descriptor: number): number {
     return this.#readName("getpeername", descriptor, this.#remote) ? portOf(this.#remote) : -1;
   }
 
-  /** Whether `descriptor` is the connection with these addresses. */
+  /** Returns whether `descriptor` is the connection with these addresses. */
   isConnection(descriptor: number, { local, remote }: Required<SocketAddresses>): boolean {
     return this.#readName("getpeername", descriptor, this.#remote) && sameAddress(this.#encode(remote), this.#remote) &&
       this.#readName("getsockname", descriptor, this.#local) && sameAddress(this.#encode(local), this.#local);
   }
 
-  /** Whether bytes have come on a connection that were not read. */
+  /** Returns whether unread bytes have arrived on a connection. */
   hasInput(descriptor: number): boolean {
     return this.#library.symbols.recv(descriptor, this.#remote, 1n, MSG_PEEK | MSG_DONTWAIT) > 0;
   }
 
   /**
-   * Begins to collect ends of connections.
+   * Begins to collect the ends of connections.
    *
-   * @returns the descriptor to {@linkcode collectEnds} with, which is to be closed with {@linkcode closeDescriptor}
+   * @returns the epoll descriptor for {@linkcode collectEnds}; the caller closes it with {@linkcode closeDescriptor}
    * @throws {Error} when the system has none left
    */
   openEnds(): number {
@@ -245,9 +247,10 @@ export class SystemSockets implements Disposable {
   }
 
   /**
-   * Has the end of a connection told once, at once when it has come already, until its descriptor is closed.
+   * Makes {@linkcode collectEnds} report the end of a connection once, even if it has come already. Closing the
+   * connection's descriptor cancels that.
    *
-   * @param id what it is told by, below 2^32
+   * @param id the number below 2^32 by which the end is reported
    * @returns `false` when the system refuses
    */
   collectEnd(ends: number, descriptor: number, id: number): boolean {
@@ -258,7 +261,7 @@ export class SystemSockets implements Disposable {
     return this.#library.symbols.epoll_ctl(ends, EPOLL_CTL_ADD, descriptor, this.#events) === 0;
   }
 
-  /** Calls `take` with the id of each connection whose end has come and was not told yet. */
+  /** Calls `take` with the id of each connection that has ended and is not reported yet. */
   collectEnds(ends: number, take: (id: number) => void): void {
     const { epoll_wait } = this.#library.symbols;
     let count: number;
@@ -272,7 +275,7 @@ export class SystemSockets implements Disposable {
     } while (count === EVENTS_MAX_COUNT);
   }
 
-  /** Closes a descriptor that this class has opened. */
+  /** Closes a descriptor that {@linkcode openEnds} has returned. */
   closeDescriptor(descriptor: number): void {
     this.#library.symbols.close(descriptor);
   }
@@ -282,14 +285,14 @@ export class SystemSockets implements Disposable {
     this.#library.close();
   }
 
-  /** Reads a name of `descriptor`; `false` when it is no socket, or has no such name. */
+  /** Reads an address of `descriptor`. Returns `false` when it is not a socket, or has no such address. */
   #readName(kind: "getsockname" | "getpeername", descriptor: number, name: Uint8Array<ArrayBuffer>): boolean {
     this.#length[0] = SOCKET_ADDRESS_MAX_BYTES;
     if (this.#library.symbols[kind](descriptor, name, this.#lengthBytes) !== 0) return false;
     return name[0] === AF_INET || name[0] === AF_INET6;
   }
 
-  /** Whether the socket whose local name has just been read is searched for. */
+  /** Returns whether the socket, whose local address was just read, is among the wanted ones. */
   #isAmong(targets: Targets, descriptor: number): boolean {
     const port = portOf(this.#local);
     const bound = targets.byPorts.get(portsKey(port, 0)) ?? [];
@@ -314,7 +317,7 @@ export class SystemSockets implements Disposable {
     return targets;
   }
 
-  /** The address as the system writes it; a host that is no IP address matches nothing. */
+  /** Returns the address as the system writes it. A host that is not an IP address matches nothing. */
   #encode(address: Deno.NetAddr): Uint8Array {
     const encoded = this.#encodeHost(address.hostname).slice();
     encoded[2] = address.port >>> 8;
@@ -322,7 +325,7 @@ export class SystemSockets implements Disposable {
     return encoded;
   }
 
-  /** An encoded address without its port. Remembered: many connections share few hosts. */
+  /** Returns an encoded address without its port. It is cached, since many connections share few hosts. */
   #encodeHost(hostname: string): Uint8Array {
     const known = this.#hosts.get(hostname);
     if (known !== undefined) return known;
@@ -341,12 +344,12 @@ function portOf(name: Uint8Array): number {
   return (name[2] ?? 0) << 8 | (name[3] ?? 0);
 }
 
-/** One number for two ports. No connection has the remote port 0, which so stands for none. */
+/** Returns one number for two ports. The remote port 0, which no connection has, means none. */
 function portsKey(local: number, remote: number): number {
   return local * 65_536 + remote;
 }
 
-/** Compares family, port and address; flow label and scope differ in what Deno shows of them. */
+/** Compares family, port and address. Flow label and scope are ignored, since Deno does not return them unchanged. */
 function sameAddress(left: Uint8Array, right: Uint8Array): boolean {
   if (left[0] !== right[0] || left[2] !== right[2] || left[3] !== right[3]) return false;
   const isLong = left[0] === AF_INET6;
