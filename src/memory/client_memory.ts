@@ -1,29 +1,29 @@
 /**
- * The memory that clients make a role hold: one limit for all of them together.
+ * Limits the memory that a role holds for its clients: one limit for all of them together.
  *
  * ```text
  * ClientMemory    limit ├──────────────────────────────────────────────┤
  *                 used  [ A: unread replies | B: upload | C: transaction ]
- * ClientAccount         one a connection: what it holds, by kind
+ * ClientAccount         one per connection: the bytes it holds, by kind
  * ```
  *
- * Buffers are charged when they are allocated and released when they are freed, never for each command. What every
- * connection costs at least (its objects and its first small buffers) is not charged: `--max-clients` bounds it.
+ * Buffers are charged when they are allocated and released when they are freed, not for each command. The minimum that
+ * every connection needs (its objects and its first small buffers) is not charged: `--max-clients` bounds it.
  *
- * When a charge would pass the limit, room is made in this order:
+ * When a charge would exceed the limit, these rules apply in order:
  *
  * 1. A request that alone needs more than the limit is refused.
- * 2. The connections that hold more than twice as much as the one that asks are closed, the largest first, if that
- *    makes enough room. Those that asked for `client no-evict on` come last.
- * 3. Otherwise the one that asks is refused: it is among the largest itself.
+ * 2. Connections that hold more than twice as much as the requesting one are closed, the largest first, if that makes
+ *    enough room. Those with `client no-evict on` are closed last.
+ * 3. Otherwise the request is refused: its connection is among the largest.
  *
- * So a client that needs little is never refused or closed because of others that hold much.
+ * So a client that needs little is never refused or closed because others hold much.
  *
- * Objects (subscriptions, watched keys, keys that are waited for …) live in the heap of the JavaScript engine, which is much
- * smaller than the machine's memory, and a process whose heap is full aborts. So they have a second limit, a share of
- * that heap.
+ * Objects (subscriptions, watched keys, keys that clients wait for …) are in the JavaScript engine's heap. The heap is
+ * much smaller than the machine's memory, and a process whose heap is full aborts. So objects have a second limit, a
+ * share of that heap.
  *
- * Whoever releases the bytes of a large buffer returns its memory to the system at once (freed_memory.ts).
+ * Code that releases the charge of a large buffer also returns the buffer's memory to the system (freed_memory.ts).
  *
  * @module
  */
@@ -31,9 +31,9 @@
 import { ReplyError } from "../errors.ts";
 import { CLIENT_MEMORY_REPORT_INTERVAL_MS, CLIENT_MEMORY_REPORTS_MAX_COUNT } from "../limits.ts";
 
-/** What memory is held for. */
+/** The kinds of memory that is held for clients. */
 export const enum Held {
-  /** A request that is not whole, and the read buffer it arrives in. */
+  /** A request that has not come completely, and its read buffer. */
   Request,
   /** Replies that are not written yet. */
   Reply,
@@ -41,57 +41,58 @@ export const enum Held {
   Transaction,
   /** Messages of channels that are not written yet. */
   Messages,
-  /** Channels, patterns, watched keys and keys that are waited for: they are objects in the engine's heap. */
+  /** Channels, patterns, watched keys and keys that clients wait for, which are objects in the engine's heap. */
   Objects,
 }
 
-/** The kinds of {@linkcode Held} in their order, as log lines and `info` call them. */
+/** The names of the kinds in log lines and `info`, in the order of {@linkcode Held}. */
 export const HELD_NAMES = ["request", "replies", "transaction", "messages", "objects"] as const;
 
-/** Whose memory it is. */
+/** The client for which memory is held. */
 export interface MemoryOwner {
   readonly id: number;
   readonly address: string;
   readonly name: string;
-  /** Whether it is to be closed after all others. */
+  /** Whether it is closed only after all others, as `client no-evict on` demands. */
   readonly isKept: boolean;
   readonly connection: {
-    /** Ends the connection, whatever it does. */
+    /** Closes the connection in any state. */
     kill(): void;
   };
 }
 
-/** How the memory of clients is bounded. */
+/** The limits of the memory of clients. */
 export interface ClientMemoryOptions {
-  /** For all clients together. */
+  /** The most bytes that are held for all clients together. */
   readonly limitBytes: number;
-  /** For the objects of all clients together, which live in the engine's heap. */
+  /** The most bytes that the objects of all clients together take in the engine's heap. */
   readonly heapLimitBytes?: number;
-  /** Told what was refused and who was closed, a few times in a row and then once in a while. */
+  /** Logs refused requests and closed clients, at most a few per interval. */
   readonly warn?: (message: string, fields: Record<string, string | number>) => void;
 }
 
-/** A connection is closed for another one only if it holds more than so many times as much. */
+/** A connection is closed for another one only if it holds more than this many times the other's bytes. */
 const CLEARLY_MORE_FACTOR = 2;
 
 /** The memory of all clients of one role. */
 export class ClientMemory {
   readonly limitBytes: number;
   readonly heapLimitBytes: number;
-  /** Bytes charged at present. */
+  /** The bytes charged at present. */
   usedBytes = 0;
   /** The part of {@linkcode usedBytes} that objects in the engine's heap take. */
   heapBytes = 0;
-  /** The most that was ever charged. */
+  /** The most bytes charged at a time. */
   peakBytes = 0;
-  /** Requests refused, and connections closed, since the start. */
+  /** The number of requests refused since the start. */
   refusals = 0;
+  /** The number of connections closed since the start to make room. */
   closed = 0;
   readonly #accounts = new Set<ClientAccount>();
   readonly #warn: NonNullable<ClientMemoryOptions["warn"]>;
   #reports = CLIENT_MEMORY_REPORTS_MAX_COUNT;
   #reportedMs = 0;
-  #untold = 0;
+  #unlogged = 0;
 
   constructor(options: ClientMemoryOptions) {
     this.limitBytes = options.limitBytes;
@@ -107,8 +108,8 @@ export class ClientMemory {
   }
 
   /**
-   * Opens an account for what is held for clients but for none of them alone, such as replies that come from servers. It is
-   * refused where clients hold too much, and never closed.
+   * Opens an account for memory that is held for no single client, such as replies that come from servers. Its charges
+   * are refused when clients hold too much, but the account is never closed.
    */
   openShared(): ClientAccount {
     const account = new ClientAccount(this, NOBODY, true);
@@ -116,12 +117,12 @@ export class ClientMemory {
     return account;
   }
 
-  /** Whether buffers that are not in use had better be freed: a quarter of the limit is taken. */
+  /** Whether unused buffers should be freed, since more than a quarter of the limit is used. */
   get isTight(): boolean {
     return this.usedBytes > this.limitBytes / 4;
   }
 
-  /** The account that holds most; `undefined` when none holds anything. */
+  /** The account of a client that holds most; `undefined` when none holds anything. */
   get largest(): ClientAccount | undefined {
     let largest: ClientAccount | undefined;
     for (const account of this.#accounts) {
@@ -130,7 +131,7 @@ export class ClientMemory {
     return largest;
   }
 
-  /** Bytes held, by what they are held for. */
+  /** The bytes held, by the name of their kind. */
   get heldByKind(): Record<string, number> {
     const sums: Record<string, number> = {};
     HELD_NAMES.forEach((name, kind) => {
@@ -140,30 +141,30 @@ export class ClientMemory {
     return sums;
   }
 
-  /** Sets the counts and the peak back. */
+  /** Resets the counts and the peak. */
   resetStatistics(): void {
     this.refusals = this.closed = 0;
     this.peakBytes = this.usedBytes;
   }
 
-  /** For {@linkcode ClientAccount}: takes note that `bytes` more are held, or fewer if negative. */
+  /** Adds `bytes`, which may be negative, to the bytes used. Only {@linkcode ClientAccount} calls it. */
   change(kind: Held, bytes: number): void {
     this.usedBytes += bytes;
     if (kind === Held.Objects) this.heapBytes += bytes;
     if (this.usedBytes > this.peakBytes) this.peakBytes = this.usedBytes;
   }
 
-  /** Takes note that several accounts were charged with the same bytes, of which so many are not held in truth. */
+  /** Subtracts `bytes` that several accounts are charged with, but that are held only once. */
   share(bytes: number): void {
     this.usedBytes -= bytes;
   }
 
-  /** For {@linkcode ClientAccount}: takes an account out of the list. */
+  /** Removes an account from the list. Only {@linkcode ClientAccount} calls it. */
   remove(account: ClientAccount): void {
     this.#accounts.delete(account);
   }
 
-  /** Whether an account may hold `bytes` more, with room made for them by closing others if need be. */
+  /** Returns whether an account may hold `bytes` more. If necessary, other connections are closed to make room. */
   admit(account: ClientAccount, kind: Held, bytes: number): boolean {
     if (account.isClosed) return false;
     if (this.#missing(kind, bytes) <= 0) return true;
@@ -171,21 +172,21 @@ export class ClientMemory {
   }
 
   /**
-   * As {@linkcode admit}, for what cannot be refused any more: where nobody holds more than the one that asks, its own
-   * connection is closed.
+   * Does what {@linkcode admit} does for bytes that cannot be refused: if closing larger connections does not make
+   * enough room, the connection of the account itself is closed.
    */
   admitOrClose(account: ClientAccount, kind: Held, bytes: number): void {
     if (account.isClosed || this.#missing(kind, bytes) <= 0 || this.#makeRoom(account, kind, bytes, 1)) return;
     if (!account.isShared) this.#close(account, bytes);
   }
 
-  /** Takes note that a request of `bytes` was refused. */
+  /** Counts and logs a refused request for `bytes`. */
   refused(account: ClientAccount, bytes: number): void {
     this.refusals++;
-    this.#tell(false, account, bytes);
+    this.#log(false, account, bytes);
   }
 
-  /** Bytes that have to be freed before `bytes` more may be held. */
+  /** Returns the number of bytes that have to be freed before `bytes` more may be held. */
   #missing(kind: Held, bytes: number): number {
     const missing = this.usedBytes + bytes - this.limitBytes;
     return kind === Held.Objects ? Math.max(missing, this.heapBytes + bytes - this.heapLimitBytes) : missing;
@@ -193,7 +194,7 @@ export class ClientMemory {
 
   #makeRoom(account: ClientAccount, kind: Held, bytes: number, factor: number): boolean {
     const limit = kind === Held.Objects ? this.heapLimitBytes : this.limitBytes;
-    // Where only the heap is short, what counts is who holds objects.
+    // When only the heap is short, only the bytes of objects count.
     const isOfHeap = kind === Held.Objects && this.usedBytes + bytes <= this.limitBytes;
     const size = (each: ClientAccount) => isOfHeap ? each.held[Held.Objects]! : each.bytes;
     const needed = (account.isShared ? 0 : size(account)) + bytes;
@@ -216,19 +217,19 @@ export class ClientMemory {
 
   #close(account: ClientAccount, askedBytes: number): void {
     this.closed++;
-    this.#tell(true, account, askedBytes);
+    this.#log(true, account, askedBytes);
     account.close();
     account.owner.connection.kill();
   }
 
-  #tell(isClosed: boolean, account: ClientAccount, askedBytes: number): void {
+  #log(isClosed: boolean, account: ClientAccount, askedBytes: number): void {
     const nowMs = performance.now();
     if (nowMs - this.#reportedMs > CLIENT_MEMORY_REPORT_INTERVAL_MS) {
       this.#reports = CLIENT_MEMORY_REPORTS_MAX_COUNT;
       this.#reportedMs = nowMs;
     }
     if (this.#reports === 0) {
-      this.#untold++;
+      this.#unlogged++;
       return;
     }
     this.#reports--;
@@ -244,22 +245,22 @@ export class ClientMemory {
       asked_bytes: askedBytes,
       clients_bytes: this.usedBytes,
       limit_bytes: this.limitBytes,
-      ...this.#untold === 0 ? {} : { not_logged: this.#untold },
+      ...this.#unlogged === 0 ? {} : { not_logged: this.#unlogged },
     });
-    this.#untold = 0;
+    this.#unlogged = 0;
   }
 }
 
-/** What one connection holds. */
+/** The memory that one connection holds. */
 export class ClientAccount {
   readonly owner: MemoryOwner;
-  /** Bytes held in all. */
+  /** The bytes held, of all kinds together. */
   bytes = 0;
-  /** Bytes held for each kind, in the order of {@linkcode HELD_NAMES}. */
+  /** The bytes held of each kind, in the order of {@linkcode HELD_NAMES}. */
   readonly held: number[] = [0, 0, 0, 0, 0];
-  /** Whether it is of no client alone. */
+  /** Whether the account belongs to no single client. */
   readonly isShared: boolean;
-  /** Whether {@linkcode close} was called: then nothing more is charged. */
+  /** Whether {@linkcode close} was called. A closed account is not charged any more. */
   isClosed = false;
   readonly #memory: ClientMemory;
 
@@ -270,22 +271,22 @@ export class ClientAccount {
     this.owner = owner;
   }
 
-  /** Whether buffers that are not in use had better be freed. */
+  /** Whether unused buffers should be freed. */
   get isTight(): boolean {
     return this.#memory.isTight;
   }
 
-  /** Whether `bytes` more would leave at least half of all that clients may hold. */
+  /** Returns whether at least half of the limit would be left after `bytes` more. */
   hasPlenty(bytes: number): boolean {
     return this.#memory.usedBytes + bytes <= this.#memory.limitBytes / 2;
   }
 
-  /** What most of it is held for. */
+  /** The name of the kind of which most bytes are held. */
   get mostlyFor(): string {
     return HELD_NAMES[this.held.indexOf(Math.max(...this.held))]!;
   }
 
-  /** Charges `bytes` if they may be held. @returns whether they were charged; if not, that is counted and logged */
+  /** Charges `bytes` if they may be held. Returns whether they are charged. A refusal is counted and logged. */
   tryCharge(kind: Held, bytes: number): boolean {
     if (!this.#memory.admit(this, kind, bytes)) {
       if (!this.isClosed) this.#memory.refused(this, bytes);
@@ -304,19 +305,19 @@ export class ClientAccount {
     if (!this.tryCharge(kind, bytes)) throw new ReplyError("ERR", this.refusal(kind));
   }
 
-  /** Charges `bytes` that have to be held whatever the limit says. The connection may be closed for that. */
+  /** Charges `bytes` that have to be held regardless of the limit. The connection may be closed for that. */
   force(kind: Held, bytes: number): void {
     this.#memory.admitOrClose(this, kind, bytes);
     if (!this.isClosed) this.#add(kind, bytes);
   }
 
-  /** Takes note that `bytes` are not held any more. */
+  /** Subtracts `bytes` that are not held any more. */
   release(kind: Held, bytes: number): void {
-    // After the end of the account everything was released.
+    // A closed account has released everything already.
     if (!this.isClosed) this.#add(kind, -bytes);
   }
 
-  /** Releases everything, for good. Safe to call twice. */
+  /** Releases everything permanently. Safe to call twice. */
   close(): void {
     if (this.isClosed) return;
     for (let kind = 0; kind < this.held.length; kind++) this.#add(kind, -this.held[kind]!);
@@ -324,12 +325,12 @@ export class ClientAccount {
     this.#memory.remove(this);
   }
 
-  /** Takes note that another account was charged with the same bytes, of which so many are not held in truth. */
+  /** Subtracts `bytes` from the memory used: another account is charged with them too, but they are held only once. */
   share(bytes: number): void {
     this.#memory.share(bytes);
   }
 
-  /** Why no more of a kind may be held, for the client. */
+  /** Returns the error text for a client of which no more of a kind may be held. */
   refusal(kind: Held): string {
     const { limitBytes, heapLimitBytes } = this.#memory;
     const limit = kind === Held.Objects ? heapLimitBytes : limitBytes;
@@ -339,7 +340,7 @@ export class ClientAccount {
       "(--max-client-memory); ask for less at a time, or later";
   }
 
-  /** Charges or releases as much as it takes until `bytes` of a kind are charged, whatever the limit says. */
+  /** Charges or releases bytes of a kind until `bytes` are charged, regardless of the limit. */
   set(kind: Held, bytes: number): void {
     const more = bytes - this.held[kind]!;
     if (more > 0) this.force(kind, more);
@@ -353,11 +354,11 @@ export class ClientAccount {
   }
 }
 
-/** What is refused of each kind. */
+/** The noun for each kind in the text of a refusal. */
 const REFUSED = ["request", "reply", "transaction", "message", "request"] as const;
 
-/** Who owns what belongs to no client alone. */
+/** The owner of accounts that belong to no single client. */
 const NOBODY: MemoryOwner = { id: 0, address: "", name: "", isKept: true, connection: { kill: () => {} } };
 
-/** The account of those that no limit concerns: clients of ours, and tests. */
+/** An account without a limit, for the client library and for tests. */
 export const UNLIMITED_ACCOUNT: ClientAccount = new ClientMemory({ limitBytes: Infinity }).openShared();

@@ -1,21 +1,21 @@
 /**
  * Returns the memory of large buffers to the system soon after they were freed.
  *
- * Left to the garbage collector, freed buffers stay for seconds, and memory would pass every limit meanwhile. Detaching one
- * (`ArrayBuffer.transfer`) frees it at once, but from the first time on the engine checks at each access to any typed array
- * of the process whether its buffer is still there: decoding a request takes 13 % longer then, for good. So a buffer stays
- * what it is, and its pages are given back:
+ * The garbage collector frees buffers only after seconds, and memory would exceed every limit meanwhile. Detaching a
+ * buffer (`ArrayBuffer.transfer`) frees it immediately. But after the first detachment, the engine checks each access
+ * to any typed array of the process for a detached buffer, and decoding a request permanently takes 13 % longer. So a
+ * buffer stays attached, and its pages are returned:
  *
  * ```text
  * buffer   [ … page | page | page | page | … ]      madvise(MADV_DONTNEED) on the whole pages in it:
- *                   ▲ given back         ▲          they read as zeros, and take memory again when they are written
+ *                   ▲ returned           ▲          they read as zeros, and take memory again when they are written
  * ```
  *
- * A megabyte takes 0.1 ms at least, and many clients may end at once: so buffers stand in a queue, of which each turn of the
- * event loop returns some.
+ * Returning a megabyte takes at least 0.1 ms, and many clients may end at the same time. So buffers wait in a queue,
+ * and each turn of the event loop returns some of them.
  *
- * Where the C library cannot be called, buffers are detached. In a program that has opened no {@linkcode FreedMemory}, such as
- * a client, they are left to the garbage collector.
+ * Where the C library cannot be called, buffers are detached. A program that has opened no {@linkcode FreedMemory},
+ * such as a client, leaves them to the garbage collector.
  *
  * @module
  */
@@ -28,33 +28,33 @@ import {
 } from "../limits.ts";
 import { runFor } from "../run_for.ts";
 
-/** madvise: the pages of this range are not needed any more. The number of Linux, the same on x86-64 and arm64. */
+/** Linux's advice for `madvise` that a range's pages are not needed any more; the same on x86-64 and arm64. */
 const MADV_DONTNEED = 4;
-/** What lies between multiples of this is whole pages: the largest that these systems have. */
+/** The largest page size of these systems, in bytes. Ranges between multiples of it consist of whole pages. */
 const PAGE_MAX_BYTES = Deno.build.arch === "x86_64" ? 4 * 1024 : 64 * 1024;
-/** So much is returned between two looks at the clock. */
+/** The bytes that are returned between two readings of the clock. */
 const PIECE_BYTES = 1024 * 1024;
 
 const SYMBOLS = {
   madvise: { parameters: ["pointer", "usize", "i32"], result: "i32" },
 } as const;
 
-/** The buffers that were freed in this process, and the C library. */
+/** The freed buffers of this process, and the C library. */
 class FreedBuffers {
   readonly #library = Deno.dlopen("libc.so.6", SYMBOLS);
-  /** The next of them is at `#first`, and is returned from `#offset` on. */
+  /** The queue of freed buffers. The next one is at `#first`; its bytes before `#offset` are returned already. */
   #waiting: ArrayBuffer[] = [];
   #first = 0;
   #offset = 0;
   #bytes = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  /** Bytes that may wait in the queue. */
+  /** The most bytes that may wait in the queue. */
   maxBytes = FREED_QUEUE_MAX_BYTES;
 
   add(buffer: ArrayBuffer): void {
     this.#waiting.push(buffer);
     this.#bytes += buffer.byteLength;
-    // It would take many turns, in which more memory is used than there should be.
+    // A longer queue would take many turns, in which the process uses too much memory.
     while (this.#bytes > this.maxBytes) this.#returnPiece();
     if (this.#bytes > 0) this.#timer ??= setTimeout(() => this.#returnSome(), 0);
   }
@@ -76,13 +76,13 @@ class FreedBuffers {
     this.#bytes -= size;
     if (this.#offset < buffer.byteLength) return;
     this.#offset = 0;
-    // Not at each buffer, since it moves all that wait.
+    // Not after each buffer, since removing one moves all that wait.
     if (++this.#first * 2 < this.#waiting.length) return;
     this.#waiting.splice(0, this.#first);
     this.#first = 0;
   }
 
-  /** Returns the whole pages of a piece. One page between two pieces may stay. */
+  /** Returns the whole pages of a piece to the system. A page that two pieces share may stay. */
   returnPages(piece: Uint8Array<ArrayBuffer>): void {
     const address = Number(Deno.UnsafePointer.value(Deno.UnsafePointer.of(piece)));
     const begin = Math.ceil(address / PAGE_MAX_BYTES) * PAGE_MAX_BYTES - address;
@@ -99,20 +99,24 @@ class FreedBuffers {
   }
 }
 
-/** `undefined` while nobody wants memory returned, `null` where the C library cannot be called. */
+/** The queue of this process; `undefined` while no {@linkcode FreedMemory} is open, `null` without the C library. */
 let freed: FreedBuffers | null | undefined;
 let usersCount = 0;
 
-/** Has {@linkcode freeBuffer} return memory until it is disposed of. A process may have several, such as one a server. */
+/**
+ * While one is open, {@linkcode freeBuffer} returns memory to the system. A process may have several, such as one for
+ * each server.
+ */
 export class FreedMemory implements Disposable {
   #isOpen = true;
 
   private constructor() {}
 
   /**
-   * Never throws: see the module's comment for what is done where the C library cannot be called.
+   * Begins to return memory to the system. Never throws: without the C library, freed buffers are detached.
    *
-   * @param queueMaxBytes freed buffers that may wait for later turns; the least that was asked for counts
+   * @param queueMaxBytes the most bytes of freed buffers that may wait for later turns; the smallest value of all open
+   * ones applies
    */
   static open(queueMaxBytes: number = FREED_QUEUE_MAX_BYTES): FreedMemory {
     if (usersCount++ === 0) freed = openFreed();
@@ -120,7 +124,7 @@ export class FreedMemory implements Disposable {
     return new FreedMemory();
   }
 
-  /** The last one returns what was freed before. Idempotent. */
+  /** Closes this one. The last one to close returns all buffers that wait. Idempotent. */
   [Symbol.dispose](): void {
     if (!this.#isOpen) return;
     this.#isOpen = false;
@@ -136,22 +140,22 @@ function openFreed(): typeof freed {
   try {
     return new FreedBuffers();
   } catch {
-    // No permission for FFI, or another C library.
+    // There is no permission for FFI, or another C library.
     return null;
   }
 }
 
 /**
- * Returns the memory of the buffer behind a view to the system, if it is large; small ones are left to the garbage collector.
- * Nobody may use the buffer afterwards, and no write of it may be under way: it reads as zeros, or is detached. Harmless when
- * it is called twice.
+ * Returns the memory of a view's buffer to the system, if the buffer is large. Small ones are left to the garbage
+ * collector. No code may use the buffer afterwards, and no write of it may be under way: it reads as zeros, or is
+ * detached. A second call has no effect.
  */
 export function freeBuffer({ buffer }: Uint8Array<ArrayBuffer> | Int32Array<ArrayBuffer>): void {
   if (freed === undefined || buffer.byteLength < FREED_AT_ONCE_MIN_BYTES) return;
   free(buffer);
 }
 
-/** As {@linkcode freeBuffer}, of a buffer that certainly nobody borrows: it is returned from a smaller size on. */
+/** Does what {@linkcode freeBuffer} does, but also for smaller buffers. No code may borrow the buffer. */
 export function freeUnborrowed({ buffer }: Uint8Array<ArrayBuffer>): void {
   if (freed === undefined || buffer.byteLength < FREED_UNBORROWED_MIN_BYTES) return;
   free(buffer);
@@ -162,7 +166,7 @@ function free(buffer: ArrayBuffer): void {
   else freed!.add(buffer);
 }
 
-/** As {@linkcode freeBuffer}, of a part of a buffer, at once. The rest of it is still in use. */
+/** Returns the whole pages of a part of a buffer to the system immediately. The rest of the buffer stays in use. */
 export function freePart(part: Uint8Array<ArrayBuffer>): void {
   freed?.returnPages(part);
 }

@@ -1,102 +1,111 @@
 /**
- * What waits to be written to one client, in order: messages of channels, whose bytes many clients share, and replies.
+ * A queue of bytes to be written to one client: replies, and messages of channels, whose bytes many clients share.
  *
  * ```text
  * front    [ head ┊ tail ]  [ message ]  [ replies ]  [ 64 small messages, joined ]  [ message ]      end
- *            a piece each       one         one                   one                    one
+ *            two pieces         one         one                   one                    one piece
  * ```
  *
- * Nothing is copied where a client keeps up: it writes the bytes that others write as well. Small messages that wait behind
- * each other are joined, so that a client which does not keep up takes little more memory than its messages have bytes.
+ * For a client that keeps up nothing is copied: all clients write the same bytes. Consecutive small messages are
+ * joined, so a client that does not keep up takes little more memory than the bytes of its messages.
  *
- * A message is written as a whole: whoever writes replies in between asks {@linkcode MessageQueue.isWithin} first.
+ * A message is written as a whole. Code that writes replies in between checks {@linkcode MessageQueue.isWithin} first.
  *
  * @module
  */
 
-/** Shorter pieces are small. */
+/** The largest size of a small piece, in bytes. */
 const SMALL_MAX_BYTES = 1024;
-/** So many small pieces are joined. */
+/** The number of consecutive small pieces that are joined. */
 const JOINED_COUNT = 64;
-/** Pieces up to this size are written together, … */
+/** The largest piece that is written together with others, in bytes. */
 const TOGETHER_MAX_BYTES = 16 * 1024;
-/** … up to this size in all. */
+/** The most bytes of several pieces that are written together. */
 const WRITTEN_TOGETHER_BYTES = 64 * 1024;
-/** The message goes on with the next piece. */
+/** The flag of a piece whose message continues in the next piece. */
 const GOES_ON = 1;
-/** The piece is of a message; of replies else. */
+/** The flag of a piece of a message. A piece without it consists of replies. */
 const OF_MESSAGE = 2;
 
-/** Bytes that several queues hold, each of which charges its client with all of them. */
+/** Bytes that several queues hold. Each queue charges its client with all of them. */
 export class SharedBytes {
   readonly bytes: Uint8Array;
   #holders = 0;
 
-  /** @param bytes never change from now on */
+  /** @param bytes the shared bytes, which must not change any more */
   constructor(bytes: Uint8Array) {
     this.bytes = bytes;
   }
 
-  /** Takes note of one more holder. Returns the bytes that are charged once too often for that. */
+  /** Adds a holder. Returns the bytes that are charged again for it, though they are held only once. */
   hold(): number {
     return ++this.#holders > 1 ? this.bytes.length : 0;
   }
 
-  /** Takes note of one holder less. Returns what {@linkcode hold} has returned for it. */
+  /** Removes a holder. Returns the bytes by which the repeated charges decrease. */
   release(): number {
     return --this.#holders > 0 ? this.bytes.length : 0;
   }
 }
 
-/** A piece, and what stands after it. A list, since a queue mostly holds one piece or none: that takes one object. */
+/** A piece in a linked list. Most queues hold at most one piece, which so takes one object. */
 interface Piece {
   readonly bytes: Uint8Array;
   readonly flags: number;
   next: Piece | undefined;
-  /** Whose bytes they are, where other queues may hold them as well. */
+  /** The object that counts the holders of these bytes, when other queues may hold them as well. */
   readonly shared?: SharedBytes;
 }
 
-/** See the module's comment. */
+/** The messages and replies that wait to be written to one client. */
 export class MessageQueue {
-  /** Bytes that wait. */
+  /** The bytes that wait. */
   size = 0;
-  /** Those of them that are of messages. */
+  /** The bytes of messages that wait. */
   messagesSize = 0;
-  /** Those of messages that came since {@linkcode age} was called. */
+  /** The bytes of messages that were added after the last call of {@linkcode age}. */
   #freshSize = 0;
   #head: Piece | undefined;
   #tail: Piece | undefined;
-  /** Bytes of the first piece that were taken. */
+  /** The bytes of the first piece that are taken already. */
   #offset = 0;
-  /** Small pieces at the end that may be joined: how many, the first of them, and what stands before that. */
+  /** The number of small pieces at the end that may be joined. */
   #smallCount = 0;
+  /** The first of these small pieces. */
   #smallFirst: Piece | undefined;
+  /** The piece before the first of these small pieces. */
   #beforeSmall: Piece | undefined;
   #isWithin = false;
   readonly #share: (bytes: number) => void;
 
-  /** @param share told how many bytes are charged once too often, since another queue holds them too; fewer if negative */
+  /**
+   * @param share called with the bytes that are charged repeatedly, since another queue holds them too; negative when
+   * they decrease
+   */
   constructor(share: (bytes: number) => void = () => {}) {
     this.#share = share;
   }
 
-  /** Whether what was taken last ends within a message. */
+  /** Whether the bytes taken last end within a message. */
   get isWithin(): boolean {
     return this.#isWithin;
   }
 
-  /** Bytes of messages that wait and came before the present turn of the event loop: the client could have read them. */
+  /**
+   * The bytes of waiting messages that came before the last call of {@linkcode age}: the client could have read them.
+   */
   get agedSize(): number {
     return this.messagesSize - this.#freshSize;
   }
 
-  /** Says that all messages that wait could have been read from now on. To be called when writing has its turn. */
+  /**
+   * Marks all waiting messages as ones that the client can read. It is called when the queue is about to be written.
+   */
   age(): void {
     this.#freshSize = 0;
   }
 
-  /** Appends a message. The bytes never change; they are kept, not copied. */
+  /** Appends a message. The bytes are not copied, and must not change any more. */
   put(head: Uint8Array, tail: SharedBytes | undefined): void {
     const size = head.length + (tail === undefined ? 0 : tail.bytes.length);
     this.messagesSize += size;
@@ -133,7 +142,7 @@ export class MessageQueue {
     if (++this.#smallCount === JOINED_COUNT) this.#joinSmall();
   }
 
-  /** Makes one piece of the small ones at the end. */
+  /** Joins the small pieces at the end into one. */
   #joinSmall(): void {
     const joined: Piece = { bytes: join(this.#smallFirst!, JOINED_COUNT), flags: OF_MESSAGE, next: undefined };
     if (this.#beforeSmall === undefined) this.#head = joined;
@@ -142,17 +151,18 @@ export class MessageQueue {
     this.seal();
   }
 
-  /** Sees to it that nothing that comes is joined with what is there. */
+  /** Ensures that pieces added later are not joined with the present ones. */
   seal(): void {
     this.#smallCount = 0;
     this.#smallFirst = this.#beforeSmall = undefined;
   }
 
   /**
-   * Takes out what is to be written next: a part of a long piece, or several short ones. The bytes must not be changed.
+   * Removes and returns the bytes to be written next: a part of a long piece, or several short ones. The caller must
+   * not change them.
    *
-   * @param maxBytes at most so many
-   * @returns `undefined` when there is nothing
+   * @param maxBytes the most bytes to return
+   * @returns the bytes; `undefined` when the queue is empty
    */
   take(maxBytes: number): Uint8Array | undefined {
     const piece = this.#head;
@@ -195,11 +205,11 @@ export class MessageQueue {
     this.size -= size;
     if ((flags & OF_MESSAGE) === 0) return;
     this.messagesSize -= size;
-    // What came first is taken first.
+    // The oldest messages are taken first.
     if (this.#freshSize > this.messagesSize) this.#freshSize = this.messagesSize;
   }
 
-  /** Drops the first piece. It still says what stands after it. */
+  /** Removes the first piece, whose link to the next one stays valid. */
   #drop(piece: Piece): void {
     this.#release(piece);
     this.#head = piece.next;
@@ -216,7 +226,7 @@ export class MessageQueue {
     if (double > 0) this.#share(-double);
   }
 
-  /** Forgets everything. */
+  /** Removes everything. */
   clear(): void {
     for (let piece = this.#head; piece !== undefined; piece = piece.next) this.#release(piece);
     this.#head = this.#tail = undefined;
@@ -230,7 +240,7 @@ export class MessageQueue {
   }
 }
 
-/** The bytes of so many pieces, side by side. */
+/** Returns the bytes of `count` pieces in one array. */
 function join(first: Piece, count: number): Uint8Array {
   let size = 0;
   let piece = first;

@@ -1,13 +1,13 @@
 /**
- * Requests that wait, packed one behind another.
+ * A queue of waiting requests, packed one after another.
  *
  * ```text
  * chunks   [ record | record … | free ]  [ record … ]  [ one long record ]     512 B, 1 KiB … 1 MiB; longer if need be
  * record   size:varint · size bytes
  * ```
  *
- * A record never stands in two chunks, so that it can be borrowed in one piece. Nothing is moved when the queue grows. Each
- * chunk is charged to the client's account when it is made.
+ * Each record is in one chunk, so that it can be borrowed in one piece. Nothing is moved when the queue grows. Each
+ * chunk is charged to the client's account when it is allocated.
  *
  * @module
  */
@@ -16,7 +16,7 @@ import { QUEUE_CHUNK_INITIAL_BYTES, QUEUE_CHUNK_MAX_BYTES } from "../limits.ts";
 import { type ClientAccount, Held } from "./client_memory.ts";
 import { freeBuffer } from "./freed_memory.ts";
 
-/** Writes a whole number below 2^32, seven bits a byte, the lowest first. Returns the position behind it. */
+/** Writes an integer below 2^32 with seven bits in each byte, the lowest first. Returns the position after it. */
 export function writeVarint(target: Uint8Array, at: number, value: number): number {
   while (value >= 0x80) {
     target[at++] = value & 0x7f | 0x80;
@@ -26,41 +26,40 @@ export function writeVarint(target: Uint8Array, at: number, value: number): numb
   return at;
 }
 
-/** Bytes that {@linkcode writeVarint} takes for a number. */
+/** Returns the number of bytes that {@linkcode writeVarint} writes for a number. */
 export function varintSize(value: number): number {
   let size = 1;
   for (; value >= 0x80; value >>>= 7) size++;
   return size;
 }
 
-/** Records of bytes in the order they were added. */
+/** Records of bytes in the order in which they were added. */
 export class PackedQueue {
-  /** How many records there are. */
+  /** The number of records. */
   count = 0;
-  /** Bytes of all chunks, which is what the queue costs. */
+  /** The bytes of all chunks, which are charged to the account. */
   size = 0;
-  /** The chunk that {@linkcode reserve} or {@linkcode seek} has found. Borrowed until the queue is freed. */
+  /** The chunk that {@linkcode reserve} or {@linkcode seek} has chosen. It is valid until the queue is freed. */
   bytes: Uint8Array<ArrayBuffer> = EMPTY;
-  /** The record that {@linkcode seek} has found is `bytes[start, end)`. */
+  /** The position in {@linkcode bytes} where the record that {@linkcode seek} has found begins. */
   start = 0;
+  /** The position in {@linkcode bytes} after the record that {@linkcode seek} has found. */
   end = 0;
   readonly #account: ClientAccount;
   #chunks: Uint8Array<ArrayBuffer>[] = [];
-  /** How far each chunk is filled. */
+  /** The number of bytes used in each chunk. */
   #filled: number[] = [];
-  // Where the next record is read: its number, its chunk's index and its place in it.
+  // The next record to read: its index, the index of its chunk, and its position in the chunk.
   #index = 0;
   #chunk = 0;
   #at = 0;
 
-  /** @param account is charged for the chunks */
+  /** @param account the account that is charged for the chunks */
   constructor(account: ClientAccount) {
     this.#account = account;
   }
 
-  /**
-   * What a record of `size` bytes adds to {@linkcode size}: 0 when it fits the last chunk.
-   */
+  /** Returns the bytes that a record of `size` bytes adds to {@linkcode size}: 0 when it fits into the last chunk. */
   growthFor(size: number): number {
     const needed = size + varintSize(size);
     const last = this.#chunks.length - 1;
@@ -69,9 +68,9 @@ export class PackedQueue {
   }
 
   /**
-   * Adds a record of `size` bytes, which the caller writes to {@linkcode bytes} at the returned place at once.
+   * Adds a record of `size` bytes. The caller then writes it to {@linkcode bytes}, at the returned position.
    *
-   * @throws {ReplyError} when the client's memory does not allow it; nothing is added then
+   * @throws {ReplyError} when the limit of clients' memory does not allow it; nothing is added then
    */
   reserve(size: number): number {
     const growth = this.growthFor(size);
@@ -89,7 +88,7 @@ export class PackedQueue {
     return at;
   }
 
-  /** Finds record `index`, which is below {@linkcode count}. Going on from one to the next takes no search. */
+  /** Finds record `index`, which is below {@linkcode count}. Reading the records in order takes no search. */
   seek(index: number): void {
     if (index < this.#index) this.#index = this.#chunk = this.#at = 0;
     do {
@@ -111,7 +110,7 @@ export class PackedQueue {
     } while (this.#index++ < index);
   }
 
-  /** Gives all memory back. The queue is empty then. Safe to call twice. */
+  /** Frees all memory and empties the queue. Safe to call twice. */
   free(): void {
     for (const chunk of this.#chunks) freeBuffer(chunk);
     this.#account.release(Held.Transaction, this.size);

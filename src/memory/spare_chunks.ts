@@ -1,11 +1,11 @@
 /**
- * Buffers of one size that were used for a part of a long reply, and are kept for the next one.
+ * Keeps buffers that were used for parts of long replies, to use them again. All have the same size.
  *
- * Fresh memory is dear: the system clears each page when it is first touched, so that filling a new buffer takes ten times as
- * long as filling one that was used before, and new buffers make the garbage collector run.
+ * The system clears each page of fresh memory when it is first accessed. So filling a new buffer takes ten times as
+ * long as filling a used one, and new buffers make the garbage collector run.
  *
- * A buffer has one owner. It is taken, and given back when its bytes were written or dropped; what it holds then is somebody's
- * data, so whoever takes one sends only what he has put there.
+ * A buffer has one owner, who takes it, and returns it after its bytes are written or dropped. A returned buffer still
+ * holds a client's data. So its next owner sends only the bytes that it has written itself.
  *
  * @module
  */
@@ -15,7 +15,7 @@ import { freeBuffer } from "./freed_memory.ts";
 
 const spare = new Set<ArrayBuffer>();
 
-/** A buffer of `size` bytes, whose contents are of no meaning. */
+/** Returns a buffer of `size` bytes with arbitrary contents. */
 export function takeSpare(size: number): Uint8Array<ArrayBuffer> {
   if (size !== REPLY_CHUNK_BYTES) return new Uint8Array(size);
   for (const buffer of spare) {
@@ -25,7 +25,7 @@ export function takeSpare(size: number): Uint8Array<ArrayBuffer> {
   return new Uint8Array(size);
 }
 
-/** Gives back the buffer behind a view, whatever its size. No write of it may be under way. */
+/** Returns a view's buffer, of any size, to the kept ones, or frees it. No write of it may be under way. */
 export function giveSpare(chunk: Uint8Array<ArrayBuffer>): void {
   const { buffer } = chunk;
   if (buffer.byteLength === REPLY_CHUNK_BYTES && spare.size < SPARE_CHUNKS_MAX_COUNT) spare.add(buffer);
