@@ -1,5 +1,5 @@
 /**
- * What `config` tells of a proxy. All of it is fixed at the start, by options.
+ * The parameters that `config` returns on a proxy. Options set them at the start, and they do not change.
  *
  * @module
  */
@@ -7,7 +7,7 @@
 import type { Configuration, Parameter } from "../connection/configuration.ts";
 import { VALUE_SIZE_MAX_BYTES } from "../limits.ts";
 
-/** What it tells of. */
+/** The settings of a proxy from which its parameters are derived. */
 export interface ConfigurationFacts {
   readonly hostname: string;
   readonly port: number;
@@ -16,7 +16,10 @@ export interface ConfigurationFacts {
   readonly clientMemory: { readonly limitBytes: number };
 }
 
-/** The parameters of a proxy, by the names that Redis has for them; those that tools ask for are told as of a server. */
+/**
+ * Returns the parameters of a proxy by their names in Redis. Those that a proxy has no setting for, but that tools
+ * read, have fixed values.
+ */
 export function proxyConfiguration(
   { hostname, port, isTls, maxClients, clientMemory }: ConfigurationFacts,
 ): Configuration {

@@ -1,5 +1,5 @@
 /**
- * The clients of one proxy, for the commands of one client that concern others: `client list`, `client kill`.
+ * The clients of one proxy, for commands that concern other clients, such as `client list` and `client kill`.
  *
  * @module
  */
@@ -39,7 +39,7 @@ export class Connections implements LinkedConnections {
     this.#links.delete(client.id);
   }
 
-  /** Ends the connection of a client in order, since it may have missed messages. */
+  /** Ends the connection of a client that may have missed messages, after the replies in flight. */
   end(client: ClientState): void {
     this.#links.get(client.id)?.stop(new ReplyError("ERR", "messages of a server may have been missed"));
   }

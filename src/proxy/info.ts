@@ -1,5 +1,5 @@
 /**
- * What a proxy tells in `info`, beside what every role does.
+ * The sections of `info` on a proxy, which add lines to those that every role has.
  *
  * @module
  */
@@ -17,19 +17,20 @@ import type { InfoLines, InfoSections, RoleFacts } from "../role/info_text.ts";
 import type { Cluster } from "./backend/cluster.ts";
 import type { ServerStats } from "./backend/server_stats.ts";
 
-/** What a proxy tells of itself. */
+/** The state of a proxy that `info` shows. */
 export interface ProxyFacts extends RoleFacts {
-  /** How often the list of servers was replaced. */
+  /** The number of times that the list of servers was replaced. */
   readonly changes: number;
   readonly blockedClients: number;
-  /** Connections on which it listened at a server and that were lost, and clients that had to leave because of that. */
+  /** The number of lost connections to servers on which the proxy received messages of channels. */
   readonly lostChannelLinks: number;
+  /** The number of clients that were disconnected after such a loss. */
   readonly lostChannelClients: number;
   readonly cluster: Cluster;
   readonly serverStats: ServerStats;
 }
 
-/** The sections in the order they are told. */
+/** The sections in their order in `info`. */
 export const PROXY_SECTIONS: InfoSections<ProxyFacts> = {
   server: serverLines,
   clients: (facts) => ({ ...clientsLines(facts), blocked_clients: facts.blockedClients }),
@@ -44,10 +45,11 @@ function channelLines({ lostChannelLinks, lostChannelClients }: ProxyFacts): Inf
 }
 
 /**
- * One line a server, as Redis tells of its replicas: `server0:addr=…,state=up,…`. What is not known is left out.
+ * Returns the lines of the cluster, with one for each server in the form of Redis's replica lines:
+ * `server0:addr=…,state=up,…`. Unknown fields are left out.
  *
- * Latencies are as the proxy sees them, from the request's arrival at its queue to the reply. Keys and memory are what the
- * server has said of itself, `census_age_ms` ago.
+ * Latencies are measured in the proxy, from a request's arrival in its queue to the reply. Keys and memory are from the
+ * server's last report, which is `census_age_ms` old.
  */
 function clusterLines({ cluster, changes, serverStats }: ProxyFacts): InfoLines {
   const slots = cluster.countSlots();
@@ -63,7 +65,7 @@ function clusterLines({ cluster, changes, serverStats }: ProxyFacts): InfoLines 
     const facts = {
       addr: pool.address,
       state: pool.state,
-      // One that has left the list may have slots until those who get them are ready.
+      // A server that was removed from the list may keep slots until the servers that get them are ready.
       weight: cluster.members[index]?.weight ?? 0,
       slots: slots[index]!,
       slots_percent: (slots[index]! * 100 / SLOTS_COUNT).toFixed(2),
@@ -77,7 +79,7 @@ function clusterLines({ cluster, changes, serverStats }: ProxyFacts): InfoLines 
       p50_ms: pool.traffic.quantile(0.5)?.toFixed(3),
       p99_ms: pool.traffic.quantile(0.99)?.toFixed(3),
       ...serverStats.of(pool),
-      // It stands last, and a comma would end it.
+      // The reason is last, and must not contain the commas that separate fields.
       reason: pool.problem.replace(/[,\r\n]+/g, ";") || undefined,
     };
     const known = Object.entries(facts).filter(([, value]) => value !== undefined);

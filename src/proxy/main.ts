@@ -1,5 +1,5 @@
 /**
- * The role `inmem proxy`: options in, a running proxy, exit status out. The proxy itself is proxy/proxy.ts.
+ * The role `inmem proxy`: reads the options, runs a proxy (proxy/proxy.ts) and returns the exit status.
  *
  * @module
  */
@@ -22,7 +22,7 @@ import { startProxy } from "./proxy.ts";
 export { Proxy, type ProxySettings, startProxy } from "./proxy.ts";
 
 /**
- * Runs a proxy until a signal stops it; with the word `plan` first, plans a change of its servers instead.
+ * Runs a proxy until a signal stops it. If the first argument is `plan`, it plans a change of the servers instead.
  *
  * @param argv the arguments after `proxy`
  * @returns the exit status; role/lifetime.ts lists them
@@ -43,7 +43,7 @@ export async function proxyMain(argv: readonly string[]): Promise<number> {
   for (const warning of sources.warnings) logger.warn(warning);
   const memory = planProxyMemory({ clients: values["max-client-memory"], connections: values["max-clients"] });
   const members = readMembers(values.servers);
-  // The list may grow later.
+  // The list may grow later; the plan counts the servers at the start.
   const descriptors = planProxyDescriptors(memory.connections, members.length, values.conns);
   for (const warning of [...memory.warnings, ...descriptors.warnings]) logger.warn(warning);
   const serversPasswordPath = values["servers-password-file"];
@@ -85,7 +85,9 @@ export async function proxyMain(argv: readonly string[]): Promise<number> {
     reloading.passwords(serversPasswordPath, serversPasswords, (password) => proxy.replaceBackend({ password }));
   }
   const ended = runUntilStopped(proxy, reloading, logger);
-  if (proxy.untuned !== undefined) logger.warn("Replies may be slower than elsewhere", { reason: proxy.untuned });
+  if (proxy.untuned !== undefined) {
+    logger.warn("Replies may take 40 ms longer: socket options are not set", { reason: proxy.untuned });
+  }
   logger.info(`listening on ${formatAddress(proxy.address)}`, { servers: proxy.members.length });
   return await ended;
 }

@@ -1,6 +1,6 @@
 /**
- * `inmem proxy plan`: tells what a change of `servers.json` will do. It reads the lists and prints; it connects to
- * nothing and writes no file.
+ * The command `inmem proxy plan`, which prints the effect of a change of `servers.json`. It reads the lists of servers,
+ * makes no connection and writes no file.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import { readMembers } from "../route/members.ts";
 import { formatSlots, type Plan, planOf, type Share, sharesOf } from "../route/plan.ts";
 import type { Member } from "../route/slots.ts";
 
-/** Stands for a server's weight in the list that does not name it. */
+/** The text that is shown for the weight of a server in a list that does not name it. */
 const NO_WEIGHT = "–";
 
 /**
@@ -39,7 +39,7 @@ export function planMain(argv: readonly string[]): number {
   return 0;
 }
 
-/** Reads a list; what is wrong with it is said with the option and the file, since there are two of them. */
+/** Reads a list. Its errors name the option and the file, since there may be two lists. */
 function readList(option: string, path: string): Member[] {
   try {
     return readMembers(path);
@@ -51,17 +51,17 @@ function readList(option: string, path: string): Member[] {
   }
 }
 
-/** The shares of one list as `--json` prints them. */
+/** Returns the shares of one list as `--json` prints them. */
 function shareListFacts(shares: readonly Share[]) {
   return { servers: shares.map((share) => ({ address: share.address, ...shareFacts(share) })) };
 }
 
-/** `share` is the part of all slots, 0 to 1, and `asked` the part that the weight asks for. */
+/** Returns a share as `--json` prints it. `share` is the part of all slots, 0 to 1; `asked` is the part by weight. */
 function shareFacts({ weight, slotsCount, fraction, asked }: Share) {
   return { weight, slots: slotsCount, share: fraction, asked };
 }
 
-/** A plan as `--json` prints it. `ratio` is null where the minimum is 0 and something moves all the same. */
+/** Returns a plan as `--json` prints it. `ratio` is null when slots move though the minimum is 0. */
 function planFacts({ servers, moves, movedCount, minimumCount }: Plan) {
   return {
     servers: servers.map(({ address, before, after, difference }) => ({

@@ -5,10 +5,10 @@
  * clients ──► sessions ──► router ──► cluster ──► pools ──► servers
  *                                       ▲
  *                       servers.json ───┘
- * stop    listen no more → requests in flight get their replies → connections to servers are closed
+ * stop    stop listening → requests in flight get their replies → connections to servers are closed
  * ```
  *
- * What it has in common with a server is in role/serving_role.ts.
+ * The parts that proxies and servers share are in role/serving_role.ts.
  *
  * @module
  */
@@ -60,8 +60,8 @@ import type { SessionHost } from "./session.ts";
 /** How a proxy runs. */
 export interface ProxySettings extends ServingSettings {
   /**
-   * The most connections to servers that clients have for themselves, of all servers; without it only each server's
-   * limit holds.
+   * The most dedicated connections of single clients, to all servers together. Without it only the limit of each server
+   * holds.
    */
   readonly dedicatedMaxCount?: number;
   /** The file that names the servers; the proxy follows it. */
@@ -75,11 +75,11 @@ export interface ProxySettings extends ServingSettings {
   /** How long a server may take to reply, in ms. */
   readonly timeoutMs?: number;
   /**
-   * The treatment of the slots of a server that is down: `fail`, the default, lets requests fail; `remap` is
-   * backend/remap.ts.
+   * The treatment of the slots of a server that is down. `fail`, the default, lets requests fail; `remap` gives the
+   * slots to other servers (backend/remap.ts).
    */
   readonly onDown?: "fail" | "remap";
-  /** Bytes of replies that are held for one client. */
+  /** The most bytes of replies that are held for one client. */
   readonly repliesMaxBytes?: number;
 }
 
@@ -92,7 +92,7 @@ export interface ProxySettings extends ServingSettings {
  */
 export async function startProxy(settings: ProxySettings): Promise<Proxy> {
   const members = settings.members ?? readMembers(settings.serversPath);
-  // One that the list names later is refused when it is connected to.
+  // A server that the list names later is checked when it is connected to.
   if (settings.backend.plaintext) { for (const { address } of members) checkPlaintext(address); }
   return new Proxy(settings, members, await openServing(settings));
 }
@@ -119,7 +119,7 @@ export class Proxy extends ServingRole<Session> implements SessionHost {
   readonly #watch: MembersWatch;
   readonly #serversTimer: number;
   /** How many more lines about each server may be logged. */
-  readonly #told = new Map<string, TokenBucket>();
+  readonly #logBuckets = new Map<string, TokenBucket>();
   readonly #sweepIntervalMs: number;
   #sweptMs = performance.now();
   #changes = 0;
@@ -166,7 +166,7 @@ export class Proxy extends ServingRole<Session> implements SessionHost {
       this.#remap = new Remap(this.#cluster, resp, this.flushQueue, this.#clock, {
         taken: (address, slots, removed) => this.#reportTaken(address, slots, removed),
         refused: (address, reason) => {
-          this.logger.warn(`Server "${address}" cannot be flushed of slots, so it gets none`, { reason });
+          this.logger.warn(`Server "${address}" cannot be flushed of slots, so it gets no slots`, { reason });
         },
       });
     }
@@ -179,7 +179,7 @@ export class Proxy extends ServingRole<Session> implements SessionHost {
     this.#waits = new Waits(this.#cluster, this.ownReplies, {
       look: () => this.peerEnds?.look(),
       reportLoss: (problem) => {
-        this.logger.warn("Cannot put back an element that was taken for a client that had gone", { problem });
+        this.logger.warn("Cannot put back an element that was taken for a client that has left", { problem });
       },
     });
     this.router = new Router(
@@ -209,7 +209,7 @@ export class Proxy extends ServingRole<Session> implements SessionHost {
     this.#serversTimer = setInterval(() => this.#sweepServers(), this.#sweepIntervalMs);
   }
 
-  /** Connections to servers that clients have for themselves. */
+  /** The number of dedicated connections of single clients. */
   get #dedicated(): number {
     let count = 0;
     for (const pool of this.#cluster.pools) count += pool.dedicated;
@@ -268,17 +268,17 @@ export class Proxy extends ServingRole<Session> implements SessionHost {
     this.#remap?.changed();
   }
 
-  /** Returns whether one more line may be about a server: a server that comes and goes must not fill the log. */
-  #mayTell(address: string): boolean {
-    let bucket = this.#told.get(address);
+  /** Returns whether one more line about a server may be logged: one that often goes down must not fill the log. */
+  #mayLog(address: string): boolean {
+    let bucket = this.#logBuckets.get(address);
     if (bucket === undefined) {
-      this.#told.set(address, bucket = new TokenBucket(SERVER_REPORTS_MAX_COUNT, SERVER_REPORT_INTERVAL_MS));
+      this.#logBuckets.set(address, bucket = new TokenBucket(SERVER_REPORTS_MAX_COUNT, SERVER_REPORT_INTERVAL_MS));
     }
     return bucket.take(performance.now());
   }
 
   #logServer(address: string, state: PoolState, reason: string): void {
-    if (!this.#mayTell(address)) return;
+    if (!this.#mayLog(address)) return;
     if (state === "down") {
       const level = this.#identities.isMistaken(address) ? "error" : "warn";
       this.logger[level](`Server "${address}" is down`, { reason });
@@ -287,19 +287,19 @@ export class Proxy extends ServingRole<Session> implements SessionHost {
   }
 
   #reportLost(address: string, reason: string): void {
-    if (!this.#mayTell(address)) return;
-    this.logger.warn(`Messages of server "${address}" may be missed, so those who listen there are disconnected`, {
+    if (!this.#mayLog(address)) return;
+    this.logger.warn(`Messages of server "${address}" may be missed, so its subscribers are disconnected`, {
       reason,
     });
   }
 
   #reportEnded(address: string, clients: number): void {
-    if (clients === 0 || !this.#mayTell(address)) return;
-    this.logger.warn(`Disconnected those who listened at server "${address}"`, { clients });
+    if (clients === 0 || !this.#mayLog(address)) return;
+    this.logger.warn(`Disconnected the subscribers of server "${address}"`, { clients });
   }
 
   #reportTaken(address: string, slots: number, removedKeys: number): void {
-    if (!this.#mayTell(address)) return;
+    if (!this.#mayLog(address)) return;
     const { lent } = this.#cluster;
     this.logger.info(`Server "${address}" serves ${slots} more slots`, {
       removed_keys: removedKeys,
@@ -312,14 +312,14 @@ export class Proxy extends ServingRole<Session> implements SessionHost {
     this.#cluster.apply(members);
     this.#remap?.changed();
     const known = new Set(members.map(({ address }) => address));
-    for (const address of this.#told.keys()) if (!known.has(address)) this.#told.delete(address);
+    for (const address of this.#logBuckets.keys()) if (!known.has(address)) this.#logBuckets.delete(address);
     const addresses = [...known].join(" ");
     this.logger.info("The list of servers has changed", { servers: members.length, addresses });
   }
 
   protected override async end(): Promise<void> {
     const unwatched = this.#watch.close();
-    // Servers unblock clients that have gone, so that no element is on its way to a client that has gone.
+    // Servers unblock the clients that have left, so that no element is taken for one of them.
     await this.endServing(() => withinMs(this.#waits.settled(), ABANDONED_WAITS_GRACE_MS));
     clearInterval(this.#serversTimer);
     this.#hub.close();

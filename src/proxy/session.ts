@@ -1,5 +1,5 @@
 /**
- * One client's connection to the proxy: takes its requests, one batch after another, and gives them to the router.
+ * Serves one client's connection to the proxy: takes its requests in batches, and gives them to the router.
  *
  * ```text
  * read once → every whole request in it → router, on the client's link → read …
@@ -29,11 +29,11 @@ import { ClientLink, type LinkHost } from "./client/client_link.ts";
 import type { Connections } from "./connections.ts";
 import type { Router } from "./routing/router.ts";
 
-/** The proxy of a session: what all its sessions share. */
+/** The proxy as its sessions see it: the objects that they share. */
 export interface SessionHost extends LinkHost {
   readonly router: Router;
   readonly connections: Connections;
-  /** Requests taken, of all sessions. */
+  /** The number of requests that all sessions have taken. */
   commands: number;
   /** Logs an exception that nothing should throw. */
   reportBug(error: unknown): void;
@@ -76,7 +76,7 @@ export class Session implements ClientSession {
         if (!await connection.fill()) break;
         if (connection.hasReadMuch && slices.isTurnLong) await slices.readTurn();
       }
-      // The client may have ended its half only, and wait for its replies.
+      // The client may have ended only its own side, and wait for its replies.
       await link.endInOrder();
     } catch (error) {
       // A connection that was lost, or closed by a deadline, ends the session and nothing else.
@@ -90,7 +90,7 @@ export class Session implements ClientSession {
   }
 
   /**
-   * Ends the connection because of a request that no memory is left for. Never rejects because of what the peer does.
+   * Ends the connection because of a request for which no memory is left. Never rejects because of what the peer does.
    */
   async #refuseRequest(error: ProtocolError): Promise<void> {
     try {

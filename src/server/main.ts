@@ -1,5 +1,5 @@
 /**
- * The role `inmem server`: options in, a running server, exit status out. The server itself is server/server.ts.
+ * The role `inmem server`: reads the options, runs a server (server/server.ts) and returns the exit status.
  *
  * @module
  */
@@ -68,14 +68,16 @@ export async function serverMain(argv: readonly string[]): Promise<number> {
   heedSignals();
   logger.info(`Memory for data: ${formatSize(memory.data)}`, { reason: memory.reason });
   logger.info(`Memory for clients: ${formatSize(memory.clients)}`);
-  if (server.loaded) tellLoaded(server.loaded, logger);
-  if (server.untuned !== undefined) logger.warn("Replies may be slower than elsewhere", { reason: server.untuned });
+  if (server.loaded) logLoaded(server.loaded, logger);
+  if (server.untuned !== undefined) {
+    logger.warn("Replies may take 40 ms longer: socket options are not set", { reason: server.untuned });
+  }
   logger.info(`listening on ${formatAddress(server.address)}`);
   return await ended;
 }
 
-/** Tells what the start has loaded, and what it has not. */
-function tellLoaded(loaded: Loaded, logger: Logger): void {
+/** Logs what the start has loaded, and what it had to leave out. */
+function logLoaded(loaded: Loaded, logger: Logger): void {
   const { path, keys, batches, expired, evicted, dropped, torn, tornLost, damaged, lacksLog, durationMs } = loaded;
   for (const part of torn) {
     const { path, offset, bytes } = part;
@@ -88,14 +90,14 @@ function tellLoaded(loaded: Loaded, logger: Logger): void {
     );
   }
   if (lacksLog) {
-    logger.warn("There is a snapshot and no log: what was written after the snapshot is not there", { path });
+    logger.warn("There is a snapshot but no log: writes after the snapshot are missing", { path });
   }
   for (const { path, offset, bytes, reason } of damaged) {
     const kept = bytes > 0 ? { kept: damagedPath(path) } : {};
     logger.error("Damaged data was left out", { path, offset, bytes, reason, ...kept });
   }
-  if (dropped > 0) logger.error("Records on keys of which a part is missing were left out", { records: dropped });
-  logger.info(path === undefined ? "Loaded the log" : `Loaded "${path}" and the log behind it`, {
+  if (dropped > 0) logger.error("Records on keys with missing parts were left out", { records: dropped });
+  logger.info(path === undefined ? "Loaded the log" : `Loaded "${path}" and the log after it`, {
     keys,
     batches,
     expired,

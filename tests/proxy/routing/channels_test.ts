@@ -156,7 +156,7 @@ Deno.test("Proxy disconnects only the clients that may miss messages of a lost s
         "2",
       ]);
       await until(
-        () => log.lines.includes(`warn Disconnected those who listened at server "127.0.0.1:${port}"`),
+        () => log.lines.includes(`warn Disconnected the subscribers of server "127.0.0.1:${port}"`),
         "the log says so",
       );
       assertStringIncludes(await ask(publisher, "publish", key(0), "x"), "-UNAVAILABLE ");
