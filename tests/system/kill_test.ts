@@ -86,14 +86,15 @@ systemTest(
 );
 
 /**
- * Returns all points in the long form; in the short form a random point of each of four random changes: before it,
- * halfway or after it.
+ * Returns all points in the long form; in the short form a random point of each of some changes: before it, halfway or after
+ * it. The first ones write the log, whose end later ones may damage; two more are random.
  */
 function pickPoints(random: Random): readonly FaultPoint[] {
   if (isLong) return FAULT_POINTS;
-  const changes = Map.groupBy(FAULT_POINTS, (point) => point.replace(/ \w+$/, ""));
-  const left = [...changes.values()];
-  return Array.from({ length: 4 }, () => random.pick(left.splice(random.below(left.length), 1)[0]!));
+  const changes = [...Map.groupBy(FAULT_POINTS, (point) => point.replace(/ \w+$/, "")).values()];
+  const picked = changes.splice(0, FOLDERS_COUNT);
+  while (picked.length < FOLDERS_COUNT + 2) picked.push(...changes.splice(random.below(changes.length), 1));
+  return picked.map((points) => random.pick(points));
 }
 
 /** Damages the end of the folder's log as a crash may, for the points at which a torn end is set aside. */
