@@ -128,7 +128,7 @@ Deno.test("ClientMemory never closes shared accounts, and makes room for them fr
   assertEquals([rig.killed, shared.isClosed, shared.bytes], [["hoarder"], false, 1700]);
 });
 
-Deno.test("ClientMemory logs a few events in a row, and counts the others", () => {
+Deno.test("ClientMemory logs a few events per interval, and counts the others", () => {
   const rig = bound(new Rig());
   const account = rig.open("a");
   for (let i = 0; i < CLIENT_MEMORY_REPORTS_MAX_COUNT + 7; i++) account.tryCharge(Held.Reply, 2000);

@@ -45,11 +45,11 @@ interface Fixture {
   readonly sessions: FakeSession[];
   readonly warnings: string[];
   readonly port: number;
-  /** Connects, and waits until the connection is accepted. The test need not close it. */
+  /** Connects, and waits until the connection is accepted. The test does not have to close it. */
   connect(): Promise<Deno.TcpConn>;
 }
 
-/** Runs a test with the clients of a listener, which are stopped at the end. */
+/** Runs a test with the clients of a listener, and stops them at the end. */
 async function withClients(
   maxCount: number,
   run: (fixture: Fixture) => Promise<void>,
@@ -235,7 +235,7 @@ Deno.test("Clients sweeps served and rejected clients", () =>
     );
   }));
 
-Deno.test("Clients.stop() ends all sessions, accepts no more, and may be called twice", () =>
+Deno.test("Clients.stop() ends all sessions, stops accepting, and may be called twice", () =>
   withClients(1, async ({ clients, sessions, warnings, connect }) => {
     const connection = await connect();
     await connect();

@@ -138,7 +138,7 @@ Deno.test("Connection fill() doubles its buffer for a large frame, and releases 
   assertEquals(connection.buffer.length, READ_BUFFER_BATCH_BYTES);
 });
 
-Deno.test("Connection fill() takes larger batches from a peer that sends much, and stays small for others", async () => {
+Deno.test("Connection fill() has a larger buffer for a peer that sends much, and a small one for others", async () => {
   const connection = new Connection(new FakeSocket(new Uint8Array(READ_BUFFER_BATCH_BYTES * 4)));
   const sizes: number[] = [];
   while (await connection.fill()) {

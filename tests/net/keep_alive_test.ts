@@ -34,7 +34,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "Client has its server probed while a command waits, also after connecting again",
+  name: "Client makes the system probe its server while a command waits, also after connecting again",
   ignore,
   fn: async () => {
     await using server = new FakeServer((request, peer) => {

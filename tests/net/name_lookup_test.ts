@@ -7,7 +7,7 @@ import { pause } from "../support/pause.ts";
 /** The number of names that are looked up at the same time. Each takes two lookups. */
 const NAMES_MAX_COUNT = LOOKUPS_MAX_COUNT / 2;
 
-/** Lookups that end when a test says so. */
+/** Lookups that the test ends. */
 class HeldLookups {
   /** The names that are being looked up, in the order of their beginning. */
   readonly running: string[] = [];

@@ -16,7 +16,7 @@ const space = NamesSpace.enter(import.meta.url);
 let name = "";
 let namesCount = 0;
 
-/** Far less than the 10 s that the system waits for name servers, and far more than a busy machine needs. */
+/** A time far below the 10 s that the system waits for name servers, and far above what a busy machine needs. */
 const SOON_MS = 4_000;
 
 /** Accepts connections at some addresses, on one port, and closes everything at the end. */

@@ -5,7 +5,7 @@ import { pause } from "../support/pause.ts";
 
 const hostname = "127.0.0.1";
 
-/** One connection: our end of it, and the peer. */
+/** Both ends of a connection, and the watched peer of the first. */
 interface Pair {
   readonly own: Deno.TcpConn | Deno.TlsConn;
   readonly other: Deno.TcpConn | Deno.TlsConn;

@@ -391,7 +391,7 @@ Deno.test("abort() disconnects only its own connection", async () => {
   });
 });
 
-Deno.test("acceptLoop() outlives a failing handler and a failing accept", async () => {
+Deno.test("acceptLoop() continues after a failing handler and a failing accept", async () => {
   let isBroken = true;
   await withListener({}, async (socket) => {
     if (isBroken) throw new Error("broken");

@@ -15,7 +15,7 @@ function keysOf(window: NativeKeyWindow, bytes: Uint8Array): string[] {
   return Array.from({ length: window.count }, (_, i) => decodeText(bytes, window.starts[i]!, window.lengths[i]!));
 }
 
-Deno.test("NativeKeyWindow fill() finds the argument behind the command in every whole frame", () => {
+Deno.test("NativeKeyWindow fill() finds the argument after the command in every whole frame", () => {
   const long = "k".repeat(300);
   const bytes = encode(["get", "a"], ["ping"], ["set", "key two", "v".repeat(70_000)], ["hget", long, "f"], [
     "GET",
@@ -26,7 +26,7 @@ Deno.test("NativeKeyWindow fill() finds the argument behind the command in every
   assertEquals(keysOf(window, bytes), ["a", "key two", long, ""]);
 });
 
-Deno.test("NativeKeyWindow fill() stops before a frame that is not whole, and after as many as it has room for", () => {
+Deno.test("NativeKeyWindow fill() stops before an incomplete frame, and when it is full", () => {
   const first = encode(["get", "a"], ["get", "b"]);
   const bytes = encode(["get", "a"], ["get", "b"], ["get", "c"]);
   const window = new NativeKeyWindow(8);
@@ -41,12 +41,12 @@ Deno.test("NativeKeyWindow fill() stops before a frame that is not whole, and af
   assertEquals(keysOf(small, bytes), ["b"]);
 });
 
-Deno.test("NativeKeyWindow fill() never reads beyond what it was given, whatever stands there", () => {
+Deno.test("NativeKeyWindow fill() never reads outside its range, with any bytes there", () => {
   const random = new Random(7);
   const window = new NativeKeyWindow(8);
   for (let round = 0; round < 20_000; round++) {
     const bytes = Uint8Array.from({ length: random.below(60) }, () => random.below(256));
-    // Short frames, so that many are whole.
+    // The frames are short, so that many are whole.
     for (let at = 0; at + 4 <= bytes.length; at += 4 + bytes[at + 3]!) {
       bytes.set([0, 0, 0, random.below(20)], at);
       if (at + 4 < bytes.length && random.below(2) === 0) bytes[at + 4] = 0x90 + random.below(16);

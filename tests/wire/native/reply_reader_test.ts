@@ -55,7 +55,7 @@ Deno.test("decodeReply() returns a refusal as ReplyError", () => {
   assertEquals([error.code, error.message], ["WRONGTYPE", "it is a list"]);
 });
 
-Deno.test("decodeReply() copies: its value outlives the buffer", () => {
+Deno.test("decodeReply() copies: its value stays valid when the buffer changes", () => {
   const bytes = encode([0, [Uint8Array.of(1, 2, 3), new Uint8Array(100).fill(4)]]);
   const value = decodeReply(bytes, 0, bytes.length);
   bytes.fill(0xff);
@@ -97,17 +97,17 @@ Deno.test("decodeReply() refuses what is neither [0, value] nor [1, code, messag
   }
 });
 
-Deno.test("decodeReply() refuses counts that lie before it makes room for them", () => {
+Deno.test("decodeReply() refuses false counts before it makes room for them", () => {
   for (
     const head of ["dd ffffffff", "df ffffffff", "dc ffff", "de ffff", "db ffffffff", "c6 ffffffff", "df 80000001"]
   ) {
     assertThrows(() => reply(fromHex(`92 00 ${head} 00 00 00`)), ProtocolError, "beyond its frame", head);
   }
-  // Eleven levels that each promise all that is left: every level takes a byte, so the promises cannot multiply.
+  // Each of eleven levels announces as many items as bytes are left. Each takes a byte, so the counts cannot multiply.
   assertThrows(() => reply(fromHex("92 00" + "dd 00000010".repeat(11))), ProtocolError);
 });
 
-Deno.test("decodeReply() follows NESTING_MAX_DEPTH levels and no more", () => {
+Deno.test("decodeReply() reads at most NESTING_MAX_DEPTH levels", () => {
   // The reply's own array is the first level.
   const nested = (levels: number) => concat(fromHex("92 00"), new Uint8Array(levels - 1).fill(0x91), fromHex("c0"));
   let value = reply(nested(NESTING_MAX_DEPTH)) as Value;
@@ -120,13 +120,13 @@ Deno.test("decodeReply() follows NESTING_MAX_DEPTH levels and no more", () => {
   assertThrows(() => reply(maps), ProtocolError, String(NESTING_MAX_DEPTH));
 });
 
-Deno.test("decodeReply() is in order again after an error", () => {
+Deno.test("decodeReply() works again after an error", () => {
   assertThrows(() => reply(fromHex("92 00 91 91")), ProtocolError);
   assertEquals(reply(encode([0, "fine"])), "fine");
   assert(reply(encode([1, "ERR", "no"])) instanceof ReplyError);
 });
 
-Deno.test("decodeReply() gives short values bytes of their own, whatever becomes of the others", () => {
+Deno.test("decodeReply() gives each short value separate bytes, which changes of others leave alone", () => {
   const lengths = [0, 1, 500, 1024, 1025, 70_000];
   const reply = encode([0, lengths.map((length) => new Uint8Array(length).fill(7))]);
   const first = decodeReply(reply, 0, reply.length) as Uint8Array[];

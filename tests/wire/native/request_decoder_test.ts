@@ -31,7 +31,7 @@ function refusesRequest(hex: string, includes: string): void {
   assertThrows(() => request(fromHex(hex)), ProtocolError, includes);
 }
 
-Deno.test("decodeRequest() reads what the oracle writes, str and bin of every length", () => {
+Deno.test("decodeRequest() reads str and bin of every length that the oracle writes", () => {
   for (const length of LENGTHS) {
     const bin = Uint8Array.from({ length }, (_, i) => i * 3);
     const items = ["set", "k".repeat(length), bin];
@@ -42,7 +42,7 @@ Deno.test("decodeRequest() reads what the oracle writes, str and bin of every le
   }
 });
 
-Deno.test("decodeRequest() reads what the oracle writes, of every count of arguments", () => {
+Deno.test("decodeRequest() reads every count of arguments that the oracle writes", () => {
   const target = new Request();
   for (const count of [1, 2, 15, 16, 17, 255, 65535, 65536, 3]) {
     const bytes = encode(Array.from({ length: count }, (_, index) => String(index)));
@@ -88,13 +88,13 @@ Deno.test("decodeRequest() refuses a count beyond its frame without making room 
   }
 });
 
-Deno.test("decodeRequest() refuses more than ARGUMENTS_MAX_COUNT arguments that are there", () => {
+Deno.test("decodeRequest() refuses more than ARGUMENTS_MAX_COUNT arguments in a whole frame", () => {
   const count = ARGUMENTS_MAX_COUNT + 1;
   const bytes = concat(fromHex("dd" + count.toString(16).padStart(8, "0")), new Uint8Array(count).fill(0xa0));
   assertThrows(() => request(bytes), ProtocolError, String(ARGUMENTS_MAX_COUNT));
 });
 
-Deno.test("decodeRequest() refuses lengths that lie", () => {
+Deno.test("decodeRequest() refuses false lengths", () => {
   for (
     const hex of ["91 db ffffffff 78", "91 c6 ffffffff 78", "91 da ffff 78", "91 c5 0002 78", "91 d9 ff", "91 bf 78"]
   ) {
@@ -102,7 +102,7 @@ Deno.test("decodeRequest() refuses lengths that lie", () => {
   }
 });
 
-Deno.test("decodeRequest() refuses what is no array of str and bin, and says what it met", () => {
+Deno.test("decodeRequest() refuses anything but an array of str and bin, and names what it found", () => {
   refusesRequest("", "empty frame");
   refusesRequest("90", "empty array");
   refusesRequest("dc 0000", "empty array");

@@ -40,7 +40,7 @@ const REPLIES = [
   `+${"long ".repeat(100)}\r\n`,
 ];
 
-/** What is no reply; the shortest part of it that shows so is refused. */
+/** Bytes that are not a reply. The shortest prefix that shows it is refused. */
 const REFUSED = [
   "x\r\n",
   "\r\n",
@@ -73,7 +73,10 @@ const REFUSED = [
   "*2\r\n:1\r\n?\r\n",
 ];
 
-/** Returns the size of the reply as a scanner finds it that gets the bytes up to each of `ends`, in buffers that move. */
+/**
+ * Returns the size of a reply that a scanner finds. The scanner gets the bytes up to each of `ends`, in buffers that
+ * move.
+ */
 function scan(scanner: RespReplyScanner, text: string, ends: readonly number[]): number {
   for (const [index, end] of ends.entries()) {
     const offset = index % 3;
@@ -89,7 +92,7 @@ function everywhere(text: string): number[] {
   return Array.from({ length: text.length + 1 }, (_, i) => i);
 }
 
-Deno.test("RespReplyScanner size() finds where a reply of any type ends, at any cut, and waits before", () => {
+Deno.test("RespReplyScanner size() finds the end of a reply of any type, at any cut, and waits for more before it", () => {
   const scanner = new RespReplyScanner();
   for (const reply of REPLIES) {
     // The decoder of the tests agrees that this is one reply.
@@ -118,7 +121,7 @@ Deno.test("RespReplyScanner size() finds one reply after another", () => {
   }
 });
 
-Deno.test("RespReplyScanner size() refuses what is no reply, at any cut", () => {
+Deno.test("RespReplyScanner size() refuses bytes that are not a reply, at any cut", () => {
   for (const text of REFUSED) {
     for (const ends of [[text.length], everywhere(text)]) {
       assertThrows(() => scan(new RespReplyScanner(), text, ends), ProtocolError, "Cannot read a reply", text);
@@ -126,7 +129,7 @@ Deno.test("RespReplyScanner size() refuses what is no reply, at any cut", () => 
   }
 });
 
-Deno.test("RespReplyScanner size() refuses a reply beyond its bound, whatever it is made of, as soon as it is known", () => {
+Deno.test("RespReplyScanner size() refuses a reply of any type above its limit, as soon as its size is known", () => {
   const kinds = ["$989\r\n" + "x".repeat(989) + "\r\n", "*200\r\n" + ":10\r\n".repeat(199), "+" + "x".repeat(999)];
   kinds.push("|1\r\n+a\r\n:1\r\n".repeat(100));
   for (const kind of kinds) {
@@ -140,7 +143,7 @@ Deno.test("RespReplyScanner size() refuses a reply beyond its bound, whatever it
   assertThrows(() => scan(new RespReplyScanner(1000), "*1001\r\n", [7]), ProtocolError, "1000");
 });
 
-Deno.test("RespReplyScanner needed tells how much a reply takes as far as is known", () => {
+Deno.test("RespReplyScanner needed is the known part of a reply's size", () => {
   const scanner = new RespReplyScanner();
   assertEquals(scan(scanner, "$1000\r\nx", [8]), 0);
   assertEquals(scanner.needed, 1009);
@@ -148,7 +151,7 @@ Deno.test("RespReplyScanner needed tells how much a reply takes as far as is kno
   assertEquals(scanner.needed, 0);
 });
 
-Deno.test("RespReplyScanner size() takes time in proportion to what arrives, however small the pieces", () => {
+Deno.test("RespReplyScanner size() takes time in proportion to the bytes, in pieces of any size", () => {
   const replies = [
     `$20000\r\n${"x".repeat(20_000)}\r\n`,
     `*4000\r\n${":1\r\n".repeat(4_000)}`,
@@ -165,7 +168,7 @@ Deno.test("RespReplyScanner size() takes time in proportion to what arrives, how
   }
 });
 
-Deno.test("RespReplyScanner drop() lets go of what has come of a reply, and finds its end all the same", () => {
+Deno.test("RespReplyScanner drop() releases the arrived part of a reply, and still finds its end", () => {
   for (const reply of REPLIES.filter((each) => each.length > 20)) {
     for (const pieceBytes of [1, 3, 7, 64]) {
       const scanner = new RespReplyScanner();

@@ -25,7 +25,7 @@ const STRANGER_LIMITS: RequestLimits = {
   reason: "",
 };
 
-/** What was sent, and the requests that are read out of it. */
+/** The bytes sent, and the requests that are read from them. */
 const ACCEPTED: Record<string, { sent: string; requests: string[][] }> = {
   "a request": { sent: "*3\r\n$3\r\nSET\r\n$1\r\nx\r\n$2\r\n42\r\n", requests: [["SET", "x", "42"]] },
   "a name alone": { sent: "*1\r\n$4\r\nPING\r\n", requests: [["PING"]] },
@@ -66,7 +66,7 @@ const ACCEPTED: Record<string, { sent: string; requests: string[][] }> = {
   },
 };
 
-/** What was sent, and why it is refused: the texts are those of redis-server 7.0.15 (without "Protocol error: "). */
+/** The bytes sent, and the text of redis-server 7.0.15 that refuses them, without "Protocol error: ". */
 const REFUSED: Record<string, string> = {
   "*x\r\n": "invalid multibulk length",
   "*\r\n": "invalid multibulk length",
@@ -101,7 +101,7 @@ const REFUSED: Record<string, string> = {
   [`*${"1".repeat(RESP_LINE_MAX_BYTES)}`]: "too big mbulk count string",
   [`*1\r\n$${"1".repeat(RESP_LINE_MAX_BYTES)}`]: "too big bulk count string",
   ["x".repeat(RESP_LINE_MAX_BYTES + 1)]: "too big inline request",
-  // What holds a NUL has no end, so that nothing is taken for a command that follows a part of something else.
+  // A line with a NUL has no end, so that bytes after another protocol's are not taken for a command.
   [`*\0${"A\r\n".repeat(RESP_LINE_MAX_BYTES / 3)}`]: "too big mbulk count string",
   [`$\0${"A\r\n".repeat(RESP_LINE_MAX_BYTES / 3)}`]: "too big inline request",
   [`*1\r\n$\0${"A\r\n".repeat(RESP_LINE_MAX_BYTES / 3)}`]: "too big bulk count string",
@@ -110,7 +110,7 @@ const REFUSED: Record<string, string> = {
   'echo "abc"d\n': "unbalanced quotes in request",
 };
 
-/** What waits for more. */
+/** Incomplete requests, after which the decoder waits for more. */
 const WAITING = [
   "",
   "*",
@@ -134,7 +134,7 @@ const WAITING = [
     "*2\r\n$1\r\na\r\n",
   ]);
 
-Deno.test("RespDecoder decode() reads what Redis reads, whole and byte by byte", () => {
+Deno.test("RespDecoder decode() reads the requests that Redis reads, whole and byte by byte", () => {
   for (const [name, { sent, requests }] of Object.entries(ACCEPTED)) {
     const bytes = binaryBytes(sent);
     assertEquals(readRequests(bytes), { requests }, name);
@@ -143,7 +143,7 @@ Deno.test("RespDecoder decode() reads what Redis reads, whole and byte by byte",
   }
 });
 
-Deno.test("RespDecoder decode() reads the same wherever what it reads was cut in two", () => {
+Deno.test("RespDecoder decode() reads the same requests when they are cut in two anywhere", () => {
   for (const [name, { sent, requests }] of Object.entries(ACCEPTED)) {
     const bytes = binaryBytes(sent);
     if (bytes.length > 1000) continue;
@@ -156,7 +156,7 @@ Deno.test("RespDecoder decode() reads the same wherever what it reads was cut in
   }
 });
 
-Deno.test("RespDecoder decode() refuses what Redis refuses, in the same words, wherever it was cut", () => {
+Deno.test("RespDecoder decode() refuses what Redis refuses, with the same texts, at any cut", () => {
   for (const [sent, error] of Object.entries(REFUSED)) {
     const first = encodeRequest("get", "a");
     const bytes = binaryBytes(first + sent);
@@ -169,7 +169,7 @@ Deno.test("RespDecoder decode() refuses what Redis refuses, in the same words, w
   }
 });
 
-Deno.test("RespDecoder decode() waits for what may still become a request", () => {
+Deno.test("RespDecoder decode() waits while the bytes may become a request", () => {
   for (const sent of WAITING) {
     const bytes = binaryBytes(sent);
     const everywhere = Array.from({ length: bytes.length }, (_, i) => i);
@@ -184,7 +184,7 @@ Deno.test("RespDecoder decode() reads nothing outside of its range", () => {
   for (const sent of sents) {
     if (sent.length > 1000) continue;
     for (let length = 0; length <= sent.length; length++) {
-      // What follows is just what would be read.
+      // The bytes after the range would complete the request.
       const { bytes } = guarded(binaryBytes(`xx${sent}\r\n\r\n`), 2, 2 + length);
       const [decoder, request] = [new RespDecoder(), new Request()];
       try {
@@ -196,7 +196,7 @@ Deno.test("RespDecoder decode() reads nothing outside of its range", () => {
   }
 });
 
-Deno.test("RespDecoder decode() refuses strangers what Redis refuses them", () => {
+Deno.test("RespDecoder decode() refuses unauthenticated clients what Redis refuses them", () => {
   const refused: Record<string, string> = {
     "*11\r\n": "unauthenticated multibulk length",
     "*1048576\r\n": "unauthenticated multibulk length",
@@ -212,7 +212,7 @@ Deno.test("RespDecoder decode() refuses strangers what Redis refuses them", () =
   assertEquals(readRequests(bytes, [7], STRANGER_LIMITS), { requests: allowed });
 });
 
-Deno.test("RespDecoder decode() refuses a request that is too large in all, as soon as it is known", () => {
+Deno.test("RespDecoder decode() refuses a request that is too large in all, as soon as its size is known", () => {
   const limits: RequestLimits = { argumentsMaxCount: 5000, bulkMaxBytes: 100, requestMaxBytes: 1000, reason: "" };
   for (const count of [20, 2000]) {
     for (const length of [100, 30]) {
@@ -225,7 +225,7 @@ Deno.test("RespDecoder decode() refuses a request that is too large in all, as s
       if (feed.error !== undefined) assertLess(size, 1000 + 2 * item.length);
     }
   }
-  // To the byte: the same with one more is too large.
+  // The limit is exact: with one more byte the request is too large.
   const items = Array(10).fill("x".repeat(90));
   const [exact, more] = [18, 19].map((length) => encodeRequest(...items, "y".repeat(length))) as [string, string];
   assertEquals([exact.length, more.length], [1000, 1001]);
@@ -237,7 +237,7 @@ Deno.test("RespDecoder decode() refuses a request that is too large in all, as s
   assertEquals(readRequests(long, [], limits).error, "too big inline request");
 });
 
-Deno.test("RespDecoder needed tells how much a request takes as far as is known", () => {
+Deno.test("RespDecoder needed is the known part of a request's size", () => {
   const feed = new RespFeed();
   const expect = (piece: string, needed: number) => {
     feed.feed(binaryBytes(piece));
@@ -260,7 +260,7 @@ Deno.test("RespDecoder needed tells how much a request takes as far as is known"
   assertEquals(whole.requests, [["hello"]]);
 });
 
-Deno.test("RespDecoder decode() leaves the last request as it was while nothing more has arrived", () => {
+Deno.test("RespDecoder decode() keeps the last request unchanged while nothing more has arrived", () => {
   const [decoder, request] = [new RespDecoder(), new Request()];
   const bytes = binaryBytes(encodeRequest("get", "key") + "*2\r\n$3\r\nd");
   const whole = bytes.length - 9;
@@ -283,7 +283,7 @@ Deno.test("RespDecoder decode() borrows the buffer, for inline commands without 
   assertEquals(argumentsOf(request), ["get", "key"]);
 });
 
-Deno.test("RespDecoder decode() reads requests of many arguments, one after another, wherever they were cut", () => {
+Deno.test("RespDecoder decode() reads requests of many arguments, one after another, at any cut", () => {
   const requests = [1024, 1025, 3000, 2, 5000].map((count) => Array.from({ length: count }, (_, i) => `${i}`));
   const bytes = binaryBytes(requests.map((items) => encodeRequest(...items)).join(""));
   assertEquals(readRequests(bytes), { requests });
@@ -295,7 +295,7 @@ Deno.test("RespDecoder decode() reads requests of many arguments, one after anot
   assertEquals(readRequests(spoilt, [2000, 5000]), { requests: [], error: "expected '$', got 'x'" });
 });
 
-Deno.test("RespDecoder decode() takes time in proportion to what arrives, however small the pieces", () => {
+Deno.test("RespDecoder decode() takes time in proportion to the bytes, in pieces of any size", () => {
   const items = Array.from({ length: 3000 }, () => "x");
   const cases: [sent: string, factor: number][] = [
     [encodeRequest(...items), 6],
@@ -317,7 +317,7 @@ Deno.test("RespDecoder decode() takes time in proportion to what arrives, howeve
   }
 });
 
-Deno.test("RespDecoder decode() takes no memory for what was announced only", () => {
+Deno.test("RespDecoder decode() takes no memory for bytes that are only announced", () => {
   const before = Deno.memoryUsage().external;
   const decoders = Array.from({ length: 50 }, () => new RespDecoder());
   const bytes = binaryBytes(`*${ARGUMENTS_MAX_COUNT}\r\n$4\r\nmset\r\n`);
@@ -327,7 +327,7 @@ Deno.test("RespDecoder decode() takes no memory for what was announced only", ()
   assertLess(request.starts.length, 2000);
 });
 
-Deno.test("RespDecoder decode() reads the largest requests, of bytes and of arguments, out of many reads", () => {
+Deno.test("RespDecoder decode() reads the largest requests, by bytes and by arguments, from many reads", () => {
   const length = VALUE_SIZE_MAX_BYTES;
   const head = binaryBytes(`*2\r\n$4\r\nping\r\n$${length}\r\n`);
   const many = binaryBytes(`*${ARGUMENTS_MAX_COUNT}\r\n${"$1\r\nx\r\n".repeat(ARGUMENTS_MAX_COUNT)}`);
