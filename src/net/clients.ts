@@ -29,7 +29,7 @@ import { abort } from "./abort.ts";
 import { acceptLoop, handshake, replaceListener } from "./listener.ts";
 import type { Listener } from "./listener.ts";
 
-/** One client's connection, as this module handles it. */
+/** The part of a client's session that this module calls. */
 export interface ClientSession {
   /** Serves the connection until it ends, and closes it. Never rejects because of what the peer does. */
   run(): Promise<void>;
@@ -45,7 +45,7 @@ export interface ClientSession {
   sweep(nowMs: number): void;
 }
 
-/** How clients are accepted. */
+/** The listener, the limits and the functions of {@linkcode Clients}. */
 export interface ClientsOptions<S extends ClientSession> {
   readonly listener: Listener;
   /** The most clients served at a time; a further one is rejected. */
@@ -57,9 +57,9 @@ export interface ClientsOptions<S extends ClientSession> {
   readonly maxConnections?: number;
   /** Makes the session of a connection after its handshake; the session owns the connection. */
   readonly open: (socket: Deno.TcpConn | Deno.TlsConn) => S;
-  /** Called about once a second, before the sessions are swept. */
+  /** A function that is called about once a second, before the sessions are swept. */
   readonly beforeSweep?: () => void;
-  /** How long a listener that was replaced still accepts, in ms; for tests. */
+  /** The time in which a replaced listener still accepts, in ms. Only tests set it. */
   readonly replacedMs?: number;
   /** Logs why accepting failed, and that clients had to be cut off at the end. */
   readonly warn: (message: string, fields: Record<string, string | number>) => void;
@@ -75,15 +75,15 @@ interface Accepting {
 
 /** The clients of one address. They are accepted from the constructor's call until `stop`. */
 export class Clients<S extends ClientSession> {
-  /** Connections accepted since the start. */
+  /** The number of connections accepted since the start. */
   accepted = 0;
-  /** Accepted connections that were rejected because there were too many. */
+  /** The number of accepted connections that were rejected because there were too many. */
   rejected = 0;
-  /** Accepted connections whose handshake failed, or was not finished in time. */
+  /** The number of accepted connections whose handshake failed, or was not finished in time. */
   handshakeFailures = 0;
-  /** Peers that left before they were accepted. */
+  /** The number of peers that left before they were accepted. */
   lost = 0;
-  /** Failed accepts that are not logged yet. */
+  /** The number of failed accepts that are not logged yet. */
   #unloggedFailures = 0;
   /** The time of the last log line about a failed accept. */
   #failureLoggedMs = -Infinity;
@@ -94,7 +94,7 @@ export class Clients<S extends ClientSession> {
   readonly #handshaking = new Set<Deno.Conn>();
   readonly #served = new Set<S>();
   readonly #turnedAway = new Set<S>();
-  /** Connections that are being closed without a reply. */
+  /** The number of connections that are being closed without a reply. */
   #closing = 0;
   readonly #maxConnections: number;
   /** The number of connections from which on a further one is closed without a reply. */
@@ -149,7 +149,7 @@ export class Clients<S extends ClientSession> {
     return (this.#whenRoom ??= Promise.withResolvers()).promise;
   }
 
-  /** Resumes what waits for the end of a connection: one was closed. */
+  /** Resolves the promises that wait for the end of a connection, after one was closed. */
   #ended(): void {
     this.#onEnd();
     if (this.#whenRoom === undefined || this.#open >= this.#maxConnections) return;

@@ -34,11 +34,11 @@ import { freeBuffer, freePart } from "../memory/freed_memory.ts";
 import { closeQuietly } from "./abort.ts";
 import { type Socket, writeAll } from "./socket.ts";
 
-/** A buffer that one read has filled is replaced by one that is larger by this factor. */
+/** The factor by which a buffer grows after one read has filled it. */
 const BATCH_FACTOR = 4;
-/** Room is made for the arrived part of a long request times this factor, so each byte is moved once or not at all. */
+/** The room made for a long request, as a multiple of its arrived bytes. So each byte is moved at most once. */
 const RESERVE_FACTOR = 8;
-/** Room for a whole request is made once this much of it has arrived. Moving it takes half a millisecond. */
+/** The arrived bytes of a request after which all of it gets room. Moving them takes half a millisecond. */
 const RESERVE_ALL_BYTES = 512 * 1024;
 
 /** The most bytes moved to a larger buffer in one turn of the event loop. It takes 2 ms, mostly for fresh pages. */
@@ -99,7 +99,7 @@ export class Connection {
   /** The read that {@linkcode readAhead} has under way. */
   #ahead: Promise<boolean> | undefined;
 
-  /** @param account is charged for the read buffer */
+  /** @param account the account that is charged for the read buffer */
   constructor(socket: ByteSocket, account: ClientAccount = UNLIMITED_ACCOUNT) {
     this.#socket = socket;
     this.#account = account;
@@ -333,7 +333,7 @@ export class Connection {
   }
 
   /**
-   * Whether an empty buffer is to be freed. A buffer that a large request has left is kept only while memory is plenty.
+   * Whether an empty buffer should be freed. The buffer of a large request is kept only while there is memory to spare.
    */
   get #isTooLarge(): boolean {
     const size = this.buffer.length;

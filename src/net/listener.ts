@@ -42,7 +42,7 @@ import {
 export interface ListenOptions {
   /** An IP address or a name of this machine, without brackets. */
   readonly hostname: string;
-  /** 0 lets the system choose. */
+  /** The port to listen on; 0 lets the system choose. */
   readonly port: number;
   /** The certificate chain in PEM. Without `cert` and `key` the listener is plaintext. */
   readonly cert?: string;

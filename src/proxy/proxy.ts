@@ -57,7 +57,7 @@ import { Waits } from "./routing/waits.ts";
 import { Session } from "./session.ts";
 import type { SessionHost } from "./session.ts";
 
-/** How a proxy runs. */
+/** The settings of a proxy. */
 export interface ProxySettings extends ServingSettings {
   /**
    * The most dedicated connections of single clients, to all servers together. Without it only the limit of each server
@@ -70,9 +70,9 @@ export interface ProxySettings extends ServingSettings {
   readonly members?: readonly Member[];
   /** The most shared connections to each server. */
   readonly connectionsMaxCount: number;
-  /** How servers are reached. */
+  /** The settings of connections to servers. */
   readonly backend: BackendSettings;
-  /** How long a server may take to reply, in ms. */
+  /** The longest time that a server may take to reply, in ms. */
   readonly timeoutMs?: number;
   /**
    * The treatment of the slots of a server that is down. `fail`, the default, lets requests fail; `remap` gives the
@@ -118,7 +118,7 @@ export class Proxy extends ServingRole<Session> implements SessionHost {
   readonly #clock = { nowMs: performance.now() };
   readonly #watch: MembersWatch;
   readonly #serversTimer: number;
-  /** How many more lines about each server may be logged. */
+  /** The limits of log lines about each server, by its address. */
   readonly #logBuckets = new Map<string, TokenBucket>();
   readonly #sweepIntervalMs: number;
   #sweptMs = performance.now();

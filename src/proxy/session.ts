@@ -44,7 +44,7 @@ export class Session implements ClientSession {
   readonly #host: SessionHost;
   readonly #link: ClientLink;
 
-  /** @param socket after its handshake; the session owns it */
+  /** @param socket a connection after its handshake, which the session owns */
   constructor(socket: Deno.TcpConn | Deno.TlsConn, host: SessionHost) {
     this.#host = host;
     this.#link = new ClientLink(socket, host);
