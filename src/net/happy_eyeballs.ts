@@ -62,7 +62,7 @@ export class AddressRace<T> {
   isLookingUp = false;
   /** The family of the next attempt, if an address of it is known. */
   #family: AddressFamily = 6;
-  /** Whether IPv4 addresses wait for the lookup of IPv6 addresses. */
+  /** Whether known IPv4 addresses wait for the lookup of all addresses. */
   #holdsIpv4 = false;
   /** The attempts under way. */
   readonly #attempts = new Map<string, AbortController>();
