@@ -1,14 +1,14 @@
 /**
- * What inmem promises about pauses, large values, its index and its memory, next to what this machine shows.
+ * Measures pauses, large values, the index and the memory of inmem, next to the promised bounds.
  *
- * Promises on pauses are measured on a real server, whose event loop is watched while a client in another process works
- * and sends pings. On a machine that others use as well a clock tells of them too: a loop that does nothing is held up by
- * 5 ms and more now and then. So a hold is told, and compared with its promise, as the time that the thread ran or was
- * blocked (support/processor_time.ts); the time by the clock stands beside it, and the group "idle" has the same of a server
- * that does nothing. Every case runs several times, and the median of the rounds is told: of the longest hold of each
- * round, where it is holds.
+ * Pauses are measured on a real server, whose event loop is watched while a client in another process works and sends
+ * pings. On a shared machine, a clock includes the time of other processes: an idle loop is delayed by 5 ms and more
+ * now and then. So a hold is compared with its bound as the time for which the thread ran or was blocked
+ * (support/processor_time.ts). The time by the clock is printed beside it, and the group "idle" shows the same for an
+ * idle server. Every case runs several times. The printed value is the median over the rounds; for holds, of the
+ * longest hold of each round.
  *
- * The script measures and does not judge: it ends with 0 though a bound is missed.
+ * The script measures and does not judge: its exit status is 0 even if a bound is missed.
  *
  * ```sh
  * deno run -A bench/bounds.ts --rounds 1 --scale 0.1 --only lists,hashes
@@ -31,16 +31,16 @@ const ROUNDS_DEFAULT = 3;
 const LOCAL_CASES = { ...STORE_CASES, ...CAPACITY_CASES };
 const NAMES = [...Object.keys(SERVED_CASES), ...Object.keys(LOCAL_CASES)];
 
-const HELP = `Measures what inmem promises about pauses, large values, its index and its memory.
+const HELP = `Measures pauses, large values, the index and the memory of inmem, next to the promised bounds.
 
 Usage: deno run -A bench/bounds.ts [options]
 
-  --only NAMES     of cases, separated by commas; all of them unless given:
+  --only NAMES     the cases to run, separated by commas (default: all):
                    ${NAMES.join(" ")}
-  --rounds NUMBER  how often everything is measured; medians are told (default: ${ROUNDS_DEFAULT})
-  --scale FACTOR   of the counts and of the memory limit (default: 1); bounds are meant for 1
-  --json           the result as JSON
-  --help           this text
+  --rounds NUMBER  the number of rounds; medians are printed (default: ${ROUNDS_DEFAULT})
+  --scale FACTOR   a factor for the counts and the memory limit (default: 1); the bounds apply to 1
+  --json           print the result as JSON
+  --help           print this text
 `;
 
 interface Options {
@@ -49,7 +49,7 @@ interface Options {
   readonly scale: number;
 }
 
-/** What `--json` prints. */
+/** The report, as `--json` prints it. */
 export interface BoundsReport {
   readonly machine: string;
   readonly rounds: number;
@@ -79,7 +79,7 @@ async function measure(options: Options): Promise<BoundsReport> {
   return { machine: describeMachine(), rounds, scale, rows: measured.flatMap(({ rows }) => rows) };
 }
 
-/** Measures with a certificate in a temporary folder, which is gone afterwards. */
+/** Measures with a certificate in a temporary folder, which is removed afterwards. */
 async function measureWithServer(names: readonly string[], { rounds, scale }: Options): Promise<Rows[]> {
   const folder = await Deno.makeTempDir({ prefix: "inmem-bounds-" });
   try {

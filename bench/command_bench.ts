@@ -1,12 +1,12 @@
 /**
- * The command layer with the store under it, and no network. Every iteration runs `BATCH_COUNT` requests, since calling
- * the bench costs about as much as a command; divide its time by that.
+ * Measures the command layer with the store, without a network. Every iteration runs `BATCH_COUNT` requests, since
+ * calling the bench costs about as much as a command; divide its time by that number.
  *
- * - *one hot key of one byte*: the same request again and again, decoded once: what a command costs by itself.
- * - *with decoding*: the same, and each request is decoded from its frame, as the server does.
- * - *at random*: read batches of the server over keys that are in no cache; making the frames is not measured.
+ * - *one hot key of one byte*: the same request repeatedly, decoded once: the cost of a command itself.
+ * - *with decoding*: the same, with each request decoded from its frame, as the server does.
+ * - *at random*: read batches of the server over keys that are in no cache. Creating the frames is not measured.
  *
- * `INMEM_BENCH_SCALE=0.1` takes a tenth of the keys.
+ * `INMEM_BENCH_SCALE=0.1` uses a tenth of the keys.
  */
 
 import { encode, KeyedFrames, makeContext, Runner } from "./support/command_layer.ts";
@@ -14,10 +14,10 @@ import { encode, KeyedFrames, makeContext, Runner } from "./support/command_laye
 const BATCH_COUNT = 1_000;
 const SCALE = Number(Deno.env.get("INMEM_BENCH_SCALE") ?? 1);
 const VALUE = "v".repeat(32);
-/** Elements that a pushed list has at most; a list that never ends would measure something else. */
+/** The most elements of a pushed list. An endless list would measure something else. */
 const PUSHES_MAX_COUNT = 1_000_000;
 
-/** A command, the prefix of its keys, and its arguments behind the key, for one byte and for ordinary sizes. */
+/** A command, the prefix of its keys, and its arguments after the key, for one byte and for ordinary sizes. */
 type Case = readonly [name: string, prefix: string, hot: readonly string[], cold: readonly string[]];
 
 const CASES: readonly Case[] = [
@@ -29,7 +29,7 @@ const CASES: readonly Case[] = [
   ["hget", "h", ["f"], ["field"]],
 ];
 
-/** One key of each type, of one byte each. */
+/** Returns a runner with one key of each type, of one byte each. */
 function hotRunner(): Runner {
   const runner = new Runner(makeContext(512 * 1024 * 1024));
   runner.run(encode([["set", "s", "v"], ["rpush", "r", "v"], ["hset", "h", "f", "v"]]));
@@ -69,7 +69,7 @@ benchHot("one hot key of one byte, with decoding", (runner, frame) => {
   runner.run(batch);
 });
 
-/** Gives `keysCount` numbers a string, a list and a hash each. */
+/** Creates a string, a list and a hash for each of `keysCount` numbers. */
 function fill(runner: Runner, keysCount: number): void {
   for (
     const [command, prefix, rest] of [

@@ -1,17 +1,18 @@
 /**
- * What it costs to keep data on disk, next to `redis-server` that keeps it as safe: writing under each policy, starting from
- * a snapshot and from a log, and what commands and memory notice of a snapshot that is taken beside them.
+ * Measures the cost of keeping data on disk, next to `redis-server` with the same safety: writing under each policy,
+ * starting from a snapshot and from a log, and the effect of a snapshot on commands and memory.
  *
- * Both speak TLS. Each server has one core and the load the other; a snapshot by fork has the other as well, which is how
- * redis-server is meant to be run. Policies are measured in rounds that change their order.
+ * Both servers speak TLS. Each server has one core and the load has the other. A snapshot by fork also uses the other
+ * core, as redis-server is meant to run. The policies are measured in rounds that change their order.
  *
- * The script measures and does not judge: it ends with 0 though a bound is missed. It is none of `deno bench`'s.
+ * The script measures and does not judge: its exit status is 0 even if a bound is missed. It is not a bench of
+ * `deno bench`.
  *
  * ```sh
  * deno run -A bench/durability_bench.ts --only start --keys 1000000
  * ```
  *
- * Linux only. `INMEM_BIN=FILE` measures that binary instead of the sources.
+ * This runs on Linux only. `INMEM_BIN=FILE` measures that binary instead of the sources.
  *
  * @module
  */
@@ -34,30 +35,30 @@ const PARTS = ["policies", "start", "snapshot"] as const;
 const KEYS_DEFAULT = 5_000_000;
 const FULL = { rounds: 3, runMs: 1_200, retries: 2, readMs: 5_000, leastRequests: 500, pipelines: PIPELINES };
 const QUICK = { rounds: 1, runMs: 20, retries: 0, readMs: 200, leastRequests: 20, pipelines: [16] };
-/** As long as a snapshot may take while it is watched. */
+/** The longest time of a snapshot that is watched, in ms. */
 const SNAPSHOT_MAX_MS = 120_000;
 const POLL_MS = 20;
 
-/** Policies, as either calls them, and what is asked at each pipeline. */
+/** The policies, by both servers' names, and the bound for each pipeline. */
 const POLICIES = [
   { inmem: "always", redis: "always", asked: new Map([[1, 1], [16, 1], [64, 1]]) },
   { inmem: "everysec", redis: "everysec", asked: new Map([[16, 1.5]]) },
   { inmem: "never", redis: "no", asked: new Map<number, number>() },
 ] as const;
 
-const HELP = `Measures what durability costs inmem server, next to redis-server.
+const HELP = `Measures the cost of durability in inmem server, next to redis-server.
 
 Usage: deno run -A bench/durability_bench.ts [options]
 
-  --only PARTS     of ${PARTS.join(", ")}; all of them unless given
-  --keys NUMBER    that are loaded for start and snapshot (default: ${KEYS_DEFAULT})
-  --rounds NUMBER  of the policies and starts; medians are told (default: ${FULL.rounds})
-  --quick          short runs, one round, few keys: no figures to rely on
-  --json           the result as JSON
-  --help           this text
+  --only PARTS     the parts to run, of ${PARTS.join(", ")} (default: all)
+  --keys NUMBER    the number of keys for start and snapshot (default: ${KEYS_DEFAULT})
+  --rounds NUMBER  the number of rounds of policies and starts; medians are printed (default: ${FULL.rounds})
+  --quick          short runs, one round, few keys: the figures are not reliable
+  --json           print the result as JSON
+  --help           print this text
 `;
 
-/** What `--json` prints. */
+/** The report, as `--json` prints it. */
 export interface DurabilityReport {
   readonly machine: string;
   readonly cores: string;
@@ -89,7 +90,7 @@ function readOptions(words: ScriptWords): Options {
   };
 }
 
-/** A server, whichever, with a connection that speaks RESP. */
+/** Either server, with a connection that speaks RESP. */
 interface Started extends AsyncDisposable {
   readonly pid: number;
   readonly endpoint: Endpoint;
@@ -175,15 +176,15 @@ class Measurement {
       }
       const ratios = rates.get(inmem)!.map((rate, index) => rate / rates.get(redis)![index]!);
       const asked = policy.asked.get(pipeline);
-      const told = [inmem, redis].map((server) => `${Math.round(median(rates.get(server)!) / 1000)} k/s`);
-      const note = `inmem ${told[0]}, redis ${told[1]}`;
+      const texts = [inmem, redis].map((server) => `${Math.round(median(rates.get(server)!) / 1000)} k/s`);
+      const note = `inmem ${texts[0]}, redis ${texts[1]}`;
       const bound = asked === undefined ? undefined : atLeast(asked);
       rows.add(`SET, pipeline ${pipeline}, inmem ÷ redis`, ratios, "×", bound, note);
     }
     return rows.rows;
   }
 
-  /** Loads both, and starts them from what they have written: from logs, then from snapshots. */
+  /** Loads both servers, and starts them from their data: from logs, then from snapshots. */
   async #measureStart(): Promise<BoundRow[]> {
     const { keys, rounds } = this.#options;
     const rows = new Rows("start");
@@ -214,7 +215,7 @@ class Measurement {
     return rows.rows;
   }
 
-  /** Starts a server, has it hold the keys, and leaves them on disk. */
+  /** Starts a server, loads the keys, and leaves them on disk. */
   async #load(start: () => Promise<Started>, as: "log" | "snapshot", keys = this.#options.keys): Promise<void> {
     await using server = await start();
     const connection = await RespConnection.connect(server.endpoint);
@@ -223,7 +224,7 @@ class Measurement {
     connection.close();
   }
 
-  /** Starts both several times, by turns: how long it takes until they answer, in ms. */
+  /** Starts both servers several times, alternately, and returns the times until they reply, in ms. */
   async #timeStarts(
     inmem: () => Promise<Started>,
     redis: () => Promise<Started>,
@@ -244,7 +245,7 @@ class Measurement {
     return times;
   }
 
-  /** What reading and memory notice of a snapshot. */
+  /** Measures the effect of a snapshot on reads and memory. */
   async #measureSnapshot(): Promise<BoundRow[]> {
     const rows = new Rows("snapshot");
     {
@@ -262,7 +263,7 @@ class Measurement {
     const control = await RespConnection.connect(endpoint);
     await loadKeys(control, keys, this.#signal);
     const quiet = await residentBytes(pid);
-    // The first one runs code that is not compiled yet.
+    // The first snapshot runs code that is not compiled yet.
     let snapshot = await this.#bgsave(control, endpoint);
     await snapshot.done;
 
@@ -282,7 +283,7 @@ class Measurement {
       isOurs ? atMost(2) : undefined,
       `${describeLatencies(within!)}; without: ${describeLatencies(without!)}`,
     );
-    rows.add(`${name}: time it takes beside reading`, tookMs, "ms");
+    rows.add(`${name}: its duration during reads`, tookMs, "ms");
 
     snapshot = await this.#bgsave(control, endpoint);
     const [peak, written] = await Promise.all([
@@ -291,7 +292,7 @@ class Measurement {
     ]);
     const writtenMs = await snapshot.done;
     rows.add(
-      `${name}: peak memory during it ÷ before, beside writing`,
+      `${name}: peak memory during it ÷ before, during writes`,
       peak / quiet,
       "×",
       isOurs ? atMost(1.1) : undefined,
@@ -300,7 +301,7 @@ class Measurement {
     control.close();
   }
 
-  /** Begins a snapshot, and watches it from a connection of its own. */
+  /** Begins a snapshot, and watches it from a separate connection. */
   async #bgsave(
     control: RespConnection,
     endpoint: Endpoint,
@@ -324,15 +325,15 @@ class Measurement {
   }
 }
 
-/** The median over the rounds of each figure. */
+/** Returns the median over the rounds of each figure. */
 function describeLatencies(rounds: readonly Latencies[]): string {
-  const told = ([["p50", "p50"], ["p99", "p99"], ["p99.9", "p999"], ["max", "max"]] as const).map(([name, key]) => {
+  const texts = ([["p50", "p50"], ["p99", "p99"], ["p99.9", "p999"], ["max", "max"]] as const).map(([name, key]) => {
     return `${name} ${median(rounds.map((round) => round[key])).toFixed(2)}`;
   });
-  return `${told.join(", ")} ms`;
+  return `${texts.join(", ")} ms`;
 }
 
-/** Measures in a temporary folder, which is gone afterwards as the servers are. */
+/** Measures in a temporary folder. The folder and the servers are removed afterwards. */
 async function measure(options: Options, signal: AbortSignal): Promise<DurabilityReport> {
   const redis = await comparedRedis();
   const machine = describeMachine();

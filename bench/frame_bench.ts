@@ -1,8 +1,8 @@
 /**
- * What a command pays for the wire: reading its request, writing its reply, and the client's side of both.
+ * Measures the cost of the wire for a command: reading its request, writing its reply, and the client's side of both.
  *
- * The baseline of each group is `@std/msgpack`, which makes an object a value. Every iteration handles `FRAMES_COUNT` frames
- * that lie one behind another, as a pipelined read batch does; divide its time by that.
+ * The baseline of each group is `@std/msgpack`, which creates an object for each value. Every iteration handles
+ * `FRAMES_COUNT` consecutive frames, as a pipelined read batch does; divide its time by that number.
  */
 
 import { decode, encode } from "@std/msgpack";
@@ -17,7 +17,7 @@ import { Request } from "../src/wire/request.ts";
 const FRAMES_COUNT = 1_000;
 const value = new Uint8Array(32).fill(0x76);
 
-/** The requests of one batch; `i` tells its keys apart. */
+/** The requests of one batch; `i` distinguishes their keys. */
 const requests: Record<string, (i: number) => string[]> = {
   "get": (i) => ["get", `key:${i}`],
   "set 32 B": (i) => ["set", `key:${i}`, "v".repeat(32)],
@@ -58,7 +58,7 @@ for (const [name, make] of Object.entries(requests)) {
   });
 }
 
-/** What commands answer. */
+/** The replies to commands. */
 const replies: Record<string, { say: (reply: NativeReply) => void; oracle: Parameters<typeof encode>[0] }> = {
   "OK": { say: (reply) => reply.ok(), oracle: [0, "OK"] },
   "integer": { say: (reply) => reply.integer(123_456), oracle: [0, 123_456] },

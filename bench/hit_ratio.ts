@@ -1,10 +1,11 @@
 /**
- * What exact LRU is worth: hits of inmem's store next to hits of a cache that evicts by sampling, as redis-server does.
+ * Measures the benefit of exact LRU: the hits of inmem's store next to those of a cache that evicts by sampling, as
+ * redis-server does.
  *
- * Both are used as caches are: a key that is asked for and absent is put in. The exact side is the real store under a
- * memory limit, with eviction on. The sampled side is a model of keys without values (support/sampled_lru.ts). How many
- * keys fit the store is the store's business, and changes by some with every page that it fills and frees; so after each
- * access the model evicts until it holds no more keys than the store does at that moment. Neither ever has more room.
+ * Both are used as caches: a key that is requested and absent is added. The exact side is the real store under a memory
+ * limit, with eviction. The sampled side is a model of keys without values (support/sampled_lru.ts). The number of keys
+ * in the store changes slightly with every page that it fills and frees. So after each access the model evicts until it
+ * has no more keys than the store at that moment. Neither side ever has more room.
  *
  * The first half of each trace fills the caches, and hits are counted in the second half.
  *
@@ -24,19 +25,20 @@ import { makeTraces, type Trace } from "./support/traces.ts";
 
 const KEYS_COUNT = 200_000;
 const ACCESSES_COUNT = 2_000_000;
-/** Sizes of the caches, as shares of the keys. */
+/** The sizes of the caches, as shares of the keys. */
 const CACHE_SHARES = [0.01, 0.05, 0.1, 0.25];
-/** Keeps the random numbers of the samples apart from those of the traces. */
+/** Separates the random numbers of the samples from those of the traces. */
 const SAMPLING_SEED = 0x5a5a5a5a;
 
-const HELP = `Compares hits: the store's exact LRU, and LRU by sampling as redis-server does it, with as many keys.
+const HELP =
+  `Compares the hits of the store's exact LRU and of LRU by sampling, as in redis-server, with equally many keys.
 
 Usage: deno run -A bench/hit_ratio.ts [options]
 
-  --seed NUMBER   of all random choices (default: another one each time)
-  --scale FACTOR  of the numbers of keys and of accesses: ${KEYS_COUNT} and ${ACCESSES_COUNT} (default: 1)
-  --json          the result as JSON
-  --help          this text
+  --seed NUMBER   the seed of all random choices (default: a new one each time)
+  --scale FACTOR  a factor for the keys and accesses: ${KEYS_COUNT} and ${ACCESSES_COUNT} (default: 1)
+  --json          print the result as JSON
+  --help          print this text
 `;
 
 interface Options {
@@ -44,18 +46,18 @@ interface Options {
   readonly scale: number;
 }
 
-/** What both caches have made of one trace. */
+/** The results of both caches for one trace. */
 export interface HitRow {
   readonly trace: string;
-  /** Keys that the caches held, on average over the counted accesses, as a share of all keys but the cold ones. */
+  /** The average number of keys in the caches over the counted accesses, as a share of all keys but the cold ones. */
   readonly cacheShare: number;
-  /** The same as a number of keys. */
+  /** The average number of keys in the caches. */
   readonly cacheKeys: number;
   readonly exactHitPercent: number;
   readonly sampledHitPercent: number;
 }
 
-/** What `--json` prints. */
+/** The report, as `--json` prints it. */
 export interface HitReport {
   readonly seed: number;
   readonly keys: number;
@@ -126,7 +128,7 @@ function formatReport({ seed, keys, accesses, rows }: HitReport): string {
     }),
   ]);
   const size = `${keys.toLocaleString("en")} keys, ${accesses.toLocaleString("en")} accesses`;
-  return `${table}\n\n${size}; the same again: --seed ${seed}`;
+  return `${table}\n\n${size}; repeat with --seed ${seed}`;
 }
 
 const SCRIPT: Script<Options, HitReport> = {

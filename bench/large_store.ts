@@ -1,10 +1,10 @@
 /**
- * What size costs: reading keys at random while the store grows to 50 M of them, and what loading them holds up.
+ * Measures the cost of size: reading keys at random while the store grows to 50 M keys, and the pauses of loading them.
  *
- * In this process, without a network: read batches of `get` and `set` through the command layer as the server runs them
- * (support/command_layer.ts). A batch of 64 is what clients send that pipeline or of which there are many; one at a time
- * is the other end. Keys and values have 8 bytes each. Loading goes on batch by batch, as the event loop would take them;
- * a `get` that arrives meanwhile waits for the batch that runs, so that much is counted to its time.
+ * It runs in this process, without a network: read batches of `get` and `set` through the command layer as the server
+ * runs them (support/command_layer.ts). A batch of 64 is typical of pipelines or many clients; one at a time is the
+ * other extreme. Keys and values have 8 bytes each. Loading runs batch by batch, as the event loop would. A `get` that
+ * arrives meanwhile waits for the running batch, and that time is counted.
  *
  * ```sh
  * deno run -A bench/large_store.ts --scale 0.1
@@ -18,32 +18,32 @@ import { KeyedFrames, makeContext, Runner } from "./support/command_layer.ts";
 import { describeMachine } from "./support/machine.ts";
 import { runScript, type Script } from "./support/script.ts";
 
-/** Numbers of keys at which is measured. The ratio is that of the last to the one before. */
+/** The numbers of keys at which is measured. The ratio is that of the last to the one before. */
 const KEYS_COUNTS = [100_000, 1_000_000, 50_000_000];
 const BYTES_PER_KEY = 80;
-/** The store's fixed parts, and the room that it keeps free. */
+/** The memory for the store's fixed parts, and for the pages that it keeps free. */
 const BYTES_BESIDES = 64 * 1024 * 1024;
 const VALUE = "8 bytes!";
 const BATCH_COUNT = 64;
-/** About what one read of a busy connection holds: 64 KiB. */
+/** The number of requests in one read of a busy connection, of 64 KiB. */
 const LOAD_BATCH_COUNT = 2_000;
-/** Frames that are made before the clock starts. */
+/** The number of frames that are created before the clock starts. */
 const READ_FRAMES_COUNT = BATCH_COUNT * 64;
-/** Batches between two turns of the event loop: a turn takes a millisecond, which would be most of the time. */
+/** The number of batches in one task of the event loop. A task takes a millisecond, which would be most of the time. */
 const BATCHES_A_TURN = 8;
 const GETS_COUNT = 640_000;
 const ROUNDS_COUNT = 5;
 
-const HELP = `Measures reading at random from a store of up to ${KEYS_COUNTS.at(-1)!.toLocaleString("en")} keys.
+const HELP = `Measures random reads from a store of up to ${KEYS_COUNTS.at(-1)!.toLocaleString("en")} keys.
 
 Usage: deno run -A bench/large_store.ts [options]
 
-  --scale FACTOR  of the numbers of keys and reads (default: 1, which needs 4 GB and two minutes)
-  --json          the result as JSON
-  --help          this text
+  --scale FACTOR  a factor for the keys and reads (default: 1, which needs 4 GB and two minutes)
+  --json          print the result as JSON
+  --help          print this text
 `;
 
-/** Reading at one number of keys. Times in ns a command, the least of several rounds. */
+/** The results for one number of keys. Times are in ns per command, the least of several rounds. */
 export interface SizeRow {
   readonly keys: number;
   readonly getBatchedNs: number;
@@ -51,16 +51,19 @@ export interface SizeRow {
   readonly bytesPerKey: number;
 }
 
-/** What `--json` prints. */
+/** The report, as `--json` prints it. */
 export interface LargeStoreReport {
   readonly machine: string;
   readonly rows: readonly SizeRow[];
-  /** The time of a get among the most keys, as a multiple of that among fewer. */
+  /** The time of a get with the most keys, as a multiple of that with fewer. */
   readonly batchedRatio: number;
   readonly aloneRatio: number;
-  /** A set while loading, in ns. */
+  /** The time of a set while loading, in ns. */
   readonly setNs: number;
-  /** The longest time that loading has held the event loop, and what nearly all gets meanwhile have waited, in ms. */
+  /**
+   * The longest time for which loading has held the event loop, in ms. The next field is the wait of nearly all gets
+   * meanwhile.
+   */
   readonly longestHoldMs: number;
   readonly getP9999Ms: number;
   readonly getP50Ms: number;
@@ -72,7 +75,7 @@ class LargeStore {
   readonly #sets = new KeyedFrames("set", "", [VALUE], LOAD_BATCH_COUNT);
   readonly #gets = new KeyedFrames("get", "", [], READ_FRAMES_COUNT);
   readonly #get = new KeyedFrames("get", "", [], 1);
-  /** How long batches of sets took, in ms. */
+  /** The durations of batches of sets, in ms. */
   readonly holdsMs: number[] = [];
   #count = 0;
 
@@ -83,7 +86,7 @@ class LargeStore {
   /** Sets keys until there are `keysCount`. */
   async load(keysCount: number): Promise<void> {
     while (this.#count < keysCount) {
-      // The event loop turns, as in a server: whoever makes memory ready beside this has to hear of it.
+      // The event loop runs, as in a server, since the thread that prepares memory reports to it.
       if (this.holdsMs.length % BATCHES_A_TURN === 0) await new Promise((resolve) => setTimeout(resolve, 0));
       this.#sets.fill(() => this.#count++ % keysCount);
       const begunMs = performance.now();
@@ -99,12 +102,15 @@ class LargeStore {
     this.#runner.run(this.#get.bytes);
   }
 
-  /** A key at random. */
+  /** Returns a random key. */
   #any(): number {
     return (Math.random() * this.#count) | 0;
   }
 
-  /** Reads `count` keys at random, `size` at a time; answers what one took, in ns. Making the frames is not counted. */
+  /**
+   * Reads `count` keys at random, `size` at a time, and returns the time of one, in ns. Creating the frames is not
+   * counted.
+   */
   read(count: number, size: number): number {
     const { bytes, frameSize } = this.#gets;
     let ms = 0;
@@ -117,17 +123,17 @@ class LargeStore {
     return ms / (Math.ceil(count / READ_FRAMES_COUNT) * READ_FRAMES_COUNT) * 1e6;
   }
 
-  /** Bytes that the store uses a key, its tables included. */
+  /** The bytes that the store uses per key, with its tables. */
   get bytesPerKey(): number {
     const { usedBytes, keys } = this.#runner.context.store.statistics;
     return usedBytes / keys;
   }
 
-  /** Asserts that nothing was evicted, which would spoil every figure. */
+  /** Asserts that nothing was evicted, which would invalidate every figure. */
   check(): void {
     const { keys, evictedKeys } = this.#runner.context.store.statistics;
     if (keys !== this.#count || evictedKeys > 0) {
-      throw new Error(`The store holds ${keys} keys: expected ${this.#count}`);
+      throw new Error(`The store has ${keys} keys: expected ${this.#count}`);
     }
   }
 }

@@ -1,20 +1,20 @@
 /**
- * Resident bytes a key: `inmem server` next to `redis-server`, each in a process of its own.
+ * Measures resident bytes per key: `inmem server` next to `redis-server`, each in a separate process.
  *
- * Every figure is a difference: a server is started and warmed up, so that its code is compiled and its buffers exist;
- * its resident memory is read before and after it is loaded, each time once it has stopped changing. So the runtime
- * itself is not counted, and everything that the data causes is: tables, rounding, the allocator's slack, and whatever
- * the runtime's heap has grown meanwhile. Rounds alternate which side goes first, and the medians are told.
+ * Every figure is a difference. A server is started and warmed up, so that its code is compiled and its buffers exist.
+ * Its resident memory is read before and after it is loaded, each time when it has stopped changing. So the runtime
+ * itself is not counted, and everything that the data causes is: tables, rounding, the allocator's slack, and the
+ * growth of the runtime's heap. Rounds alternate which side goes first, and the medians are printed.
  *
- * The last of these is by chance: between two collections the runtime's heap gathers up to 20 MB of garbage, the sooner
- * the more bytes it is sent. So inmem's figures vary by some MB divided by the number of keys, and its own account, which
- * does not vary, stands beside them.
+ * The growth of the runtime's heap is random: between two collections it gathers up to 20 MB of garbage, sooner with
+ * more bytes. So inmem's figures vary by some MB divided by the number of keys. Its own account does not vary and is
+ * printed beside them.
  *
  * ```sh
  * deno run -A bench/memory.ts --rounds 1 --scale 0.1
  * ```
  *
- * Linux only. `INMEM_BIN=FILE` measures that binary instead of the sources.
+ * This runs on Linux only. `INMEM_BIN=FILE` measures that binary instead of the sources.
  *
  * @module
  */
@@ -31,27 +31,27 @@ import { RedisServer, redisVersion } from "./support/redis_server.ts";
 import { delay, runScript, type Script, type ScriptWords } from "./support/script.ts";
 
 const ROUNDS_DEFAULT = 3;
-/** A pipeline of so many commands, and its replies, fit the sockets' buffers. */
+/** The number of commands in a pipeline. They and their replies fit into the sockets' buffers. */
 const BATCH_COUNT = 500;
-/** Until then code is compiled and the heap's young part grows, by 6 to 10 MB together, which are no data. */
+/** The number of commands until code is compiled and the heap's young part has grown, by 6 to 10 MB together. */
 const WARM_UP_COMMANDS_COUNT = 200_000;
 const WARM_UP_KEYS_COUNT = 8;
-/** How long resident memory has to stay the same. */
+/** How long resident memory must stay the same, in ms. */
 const QUIET_MS = 300;
 /**
- * Least time between the load and the reading, at full size. redis-server's allocator gives freed memory back in steps
- * over 10 s (`dirty_decay_ms` of jemalloc), and looks quiet between them.
+ * The shortest time between the load and the reading at full size, in ms. redis-server's allocator returns freed memory
+ * in steps over 10 s (`dirty_decay_ms` of jemalloc), and seems settled between them.
  */
 const GIVING_BACK_MS = 12_000;
 
-const HELP = `Measures resident bytes a key: inmem server next to redis-server.
+const HELP = `Measures resident bytes per key: inmem server next to redis-server.
 
 Usage: deno run -A bench/memory.ts [options]
 
-  --rounds NUMBER  how often everything is measured; medians are told (default: ${ROUNDS_DEFAULT})
-  --scale FACTOR   of the numbers of keys (default: 1); the smaller, the more the runtime's own heap counts
-  --json           the result as JSON
-  --help           this text
+  --rounds NUMBER  the number of rounds; medians are printed (default: ${ROUNDS_DEFAULT})
+  --scale FACTOR   a factor for the keys (default: 1); the smaller, the more the runtime's own heap matters
+  --json           print the result as JSON
+  --help           print this text
 `;
 
 interface Options {
@@ -59,14 +59,14 @@ interface Options {
   readonly scale: number;
 }
 
-/** A server as it is measured here. */
+/** A server that is measured. */
 interface MeasuredServer extends AsyncDisposable {
   readonly pid: number;
   run(commands: readonly (readonly string[])[]): Promise<void>;
   keysCount(): Promise<number>;
 }
 
-/** What one load has taken on both sides, in bytes a key. */
+/** The memory of one load on both sides, in bytes per key. */
 export interface MemoryRow {
   readonly load: string;
   readonly keys: number;
@@ -74,11 +74,11 @@ export interface MemoryRow {
   readonly inmemBytes: number;
   readonly ratio: number;
   readonly wantedRatio: number;
-  /** By inmem's own account: its data with links, tables and rounding, without the runtime. */
+  /** The bytes by inmem's own account: its data with links, tables and rounding, without the runtime. */
   readonly inmemUsedBytes: number;
 }
 
-/** What `--json` prints. */
+/** The report, as `--json` prints it. */
 export interface MemoryReport {
   readonly machine: string;
   readonly redis: string;
@@ -88,7 +88,7 @@ export interface MemoryReport {
   readonly rows: readonly MemoryRow[];
 }
 
-/** Bytes a key of each round. */
+/** The bytes per key of each round. */
 interface Samples {
   readonly redis: number[];
   readonly inmem: number[];
@@ -102,7 +102,7 @@ function readOptions(words: ScriptWords): Options {
   };
 }
 
-/** The loads, run against one fresh server after another. */
+/** The loads, run against one new server after another. */
 class Measurement {
   readonly #options: Options;
   readonly #folder: string;
@@ -117,7 +117,7 @@ class Measurement {
     this.#signal = signal;
   }
 
-  /** The whole report. */
+  /** Runs everything and returns the report. */
   async run(redis: string): Promise<MemoryReport> {
     const { rounds, scale } = this.#options;
     const loads = LOADS.map((load) => ({ ...load, keysCount: Math.ceil(load.keysCount * scale) }));
@@ -148,7 +148,7 @@ class Measurement {
     samples.inmemUsed.push(await server.usedBytes() / load.keysCount);
   }
 
-  /** Loads a server that was just started. Answers the resident bytes that a key has added. */
+  /** Loads a server that was just started. Returns the resident bytes that a key has added. */
   async #load(server: MeasuredServer, load: Load): Promise<number> {
     // A small load is for trying the script out.
     const share = Math.min(1, this.#options.scale);
@@ -160,7 +160,7 @@ class Measurement {
     const after = await settledResidentBytes(server.pid, quietMs, this.#signal);
     const keysCount = await server.keysCount();
     if (keysCount !== load.keysCount) {
-      throw new Error(`Cannot tell bytes a key: expected ${load.keysCount} keys, found ${keysCount}`);
+      throw new Error(`Cannot measure bytes per key: expected ${load.keysCount} keys, found ${keysCount}`);
     }
     return (after - before) / keysCount;
   }
@@ -178,7 +178,7 @@ class Measurement {
   }
 }
 
-/** Commands that make so many keys. */
+/** Yields the commands that create `keysCount` keys. */
 function* commandsOf(load: Load, keysCount: number): Generator<readonly string[]> {
   for (let part = 0; part < load.commandsPerKey; part++) {
     for (let key = 0; key < keysCount; key++) yield load.command(key, part);
@@ -186,8 +186,8 @@ function* commandsOf(load: Load, keysCount: number): Generator<readonly string[]
 }
 
 /**
- * At least `count` commands of the load's kind, on a few keys that are removed again and again. Flushing frees them at
- * once, where a removed list would be freed later: the load must not find memory that the warm-up has left behind.
+ * Yields at least `count` commands of the load's kind, on a few keys that are removed repeatedly. Flushing frees them
+ * immediately, where a removed list would be freed later: the load must not find memory left by the warm-up.
  */
 function* warmUpCommands(load: Load, count: number): Generator<readonly string[]> {
   for (let done = 0; done < count; done += WARM_UP_KEYS_COUNT * load.commandsPerKey) {
@@ -210,14 +210,14 @@ function makeRow(load: Load, samples: Samples): MemoryRow {
   };
 }
 
-/** The middle one of some numbers, or the mean of the middle two. */
+/** Returns the median of some numbers. */
 function median(numbers: readonly number[]): number {
   const sorted = numbers.toSorted((a, b) => a - b);
   return (sorted[(sorted.length - 1) >> 1]! + sorted[sorted.length >> 1]!) / 2;
 }
 
 function formatReport({ machine, redis, inmem, rounds, rows }: MemoryReport): string {
-  const heading = ["resident bytes a key", "keys", "redis", "inmem", "inmem ÷ redis", "wanted", "used by inmem"];
+  const heading = ["resident bytes per key", "keys", "redis", "inmem", "inmem ÷ redis", "wanted", "used by inmem"];
   const table = formatTable([
     heading,
     ...rows.map((row) => [
@@ -234,7 +234,7 @@ function formatReport({ machine, redis, inmem, rounds, rows }: MemoryReport): st
   return `${table}\n\n${versions}\n${machine}`;
 }
 
-/** Measures in a temporary folder, which is gone afterwards as the servers are. */
+/** Measures in a temporary folder. The folder and the servers are removed afterwards. */
 async function measure(options: Options, signal: AbortSignal): Promise<MemoryReport> {
   const redis = await redisVersion();
   if (redis === undefined) throw new UsageError("Cannot compare: there is no redis-server on PATH");

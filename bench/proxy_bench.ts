@@ -1,44 +1,44 @@
 /**
- * `inmem proxy` before three servers: next to the same servers direct, and next to twemproxy.
+ * Measures `inmem proxy` before three servers: next to the same servers direct, and next to twemproxy.
  *
- * The load generator is our own (support/load_generator.ts), so that both comparisons have the same one: a process with 50
- * connections, each of which sends a pipeline of GET or SET, waits for all replies, and sends the next. Every reply's
- * beginning is looked at, and one value of each pipeline: a wrong one ends the measurement.
+ * The load generator is our own (support/load_generator.ts), so that both comparisons use the same one: a process with
+ * 50 connections, each of which sends a pipeline of GET or SET, waits for all replies, and sends the next. It verifies
+ * the beginning of every reply, and one value of each pipeline. A wrong one ends the measurement.
  *
- * **Direct** means what redis-benchmark calls a cluster: a third of the connections goes to each server, with keys that are
- * its own. So a server gets whole pipelines, as it would alone. A client that knows the servers, but has keys of all of them
- * in each pipeline, would cost itself and them more; so this is the hardest to come near for a proxy.
+ * **Direct** is what redis-benchmark calls a cluster: a third of the connections goes to each server, with keys that it
+ * owns. So a server gets whole pipelines, as it would alone. A client that knows the servers, but has keys of all of
+ * them in each pipeline, would cost itself and the servers more. So this is the strictest comparison for a proxy.
  *
- * **Cores.** A proxy is one more process, and "one core each side" needs a third core, which a machine may not have.
- * `--arrangement` (support/cores.ts) says who shares one then:
+ * **Cores.** A proxy is one more process, and one core for each side requires a third core, which a machine may lack.
+ * `--arrangement` (support/cores.ts) determines which processes then share one:
  *
- * - `apart`: load, servers and proxy have a core each. The default where there are three.
- * - `alone`: what is measured, which is the proxy, or else the servers, has a core to itself; all else has the other. The
- *   default where there are two, since a core's worth of proxy stands next to a core's worth of servers. But a proxy is
- *   measured too low as soon as load and servers together need more of their core than the proxy of its own.
- * - `servers`: proxy and servers share one core. Both sides have the same then, so that the ratio is what the detour costs
- *   when there is no more machine for it; it cannot come near 1.
- * - `load`: the proxy is where its clients are.
+ * - `apart`: load, servers and proxy have a core each. This is the default with three cores.
+ * - `alone`: the measured part, which is the proxy or else the servers, has a core, and everything else shares the
+ *   other. This is the default with two cores, since it compares a core of proxy with a core of servers. But the
+ *   proxy's result is too low as soon as load and servers together need more of their core than the proxy of its core.
+ * - `servers`: proxy and servers share one core. Both sides have the same resources, so the ratio is the cost of the
+ *   detour without additional cores; it cannot come near 1.
+ * - `load`: the proxy shares a core with its clients.
  *
- * What depends on it less is the processor time of a request in each of the processes, which is told beside. From it comes
- * *a core's ratio*: how many requests a core suffices for in the proxy, next to how many in the servers (or in twemproxy).
- * Where every part has the cores that it needs, that is what limits. It does depend: a process that waits for its core finds
- * more requests at once, and needs less for each. So it is highest where the proxy shares one.
+ * The processor time of a request in each process depends less on this, and is printed too. From it comes *a core's
+ * ratio*: the number of requests that a core can handle in the proxy, relative to the servers (or to twemproxy). It is
+ * the limit if every part has sufficient cores. It still depends on the arrangement: a process that waits for its core
+ * finds more requests at a time, and needs less time for each. So it is highest where the proxy shares a core.
  *
- * Latency is from the moment that a pipeline was sent until a reply to it was read. Three servers on one core take turns of
- * some milliseconds, which is what the p99 of the direct way shows.
+ * Latency is measured from sending a pipeline until reading a reply to it. Three servers on one core alternate every
+ * few milliseconds, which the p99 of the direct way shows.
  *
- * **twemproxy** speaks neither TLS nor RESP3 and has no answer to INFO or CONFIG. So it stands before three redis-servers in
- * plaintext, and `inmem proxy` in plaintext before the same three, and once more with TLS towards its clients.
+ * **twemproxy** supports neither TLS nor RESP3, INFO or CONFIG. So it is before three redis-servers in plaintext, and
+ * `inmem proxy` is before the same three in plaintext, and once more with TLS for its clients.
  *
- * Each is measured right after the other, in rounds that change their order. The script measures and does not judge: it ends
- * with 0 though a ratio is missed.
+ * The sides are measured one right after the other, in rounds that change their order. The script measures and does not
+ * judge: its exit status is 0 even if a ratio is missed.
  *
  * ```sh
  * deno run -A bench/proxy_bench.ts --only direct --arrangement servers
  * ```
  *
- * Linux only. `INMEM_BIN=FILE` measures that binary instead of the sources.
+ * This runs on Linux only. `INMEM_BIN=FILE` measures that binary instead of the sources.
  *
  * @module
  */
@@ -56,24 +56,24 @@ import { runScript, type Script, type ScriptWords } from "./support/script.ts";
 const SECTIONS = ["direct", "twemproxy", "load"] as const;
 const CONNECTIONS_DEFAULT = 50;
 const FULL = { rounds: 5, runMs: 1_200, retries: 2, keys: 100_000 };
-/** For trying the script out, and for its test. */
+/** The settings for trying the script out, and for its test. */
 const QUICK = { rounds: 1, runMs: 50, retries: 0, keys: 2_000 };
 
 const HELP = `Measures inmem proxy next to its servers direct, and next to twemproxy.
 
 Usage: deno run -A bench/proxy_bench.ts [options]
 
-  --only NAMES         of ${SECTIONS.join(", ")} (what the load generator can do by itself), separated by
-                       commas; all of them unless given
-  --pipelines NUMBERS  of ${PIPELINES.join(", ")}; all of them unless given
+  --only NAMES         the sections, of ${SECTIONS.join(", ")} (the load generator alone), separated by
+                       commas (default: all)
+  --pipelines NUMBERS  the pipelines, of ${PIPELINES.join(", ")} (default: all)
   --arrangement NAME   which processes share a core, one of ${ARRANGEMENTS.join(", ")}
-                       (default: apart where there are three cores, else alone)
-  --connections NUMBER that make the load (default: ${CONNECTIONS_DEFAULT})
-  --keys NUMBER        that are read and written at random (default: ${FULL.keys})
-  --rounds NUMBER      how often everything is measured; medians are told (default: ${FULL.rounds})
-  --quick              short runs, one round, few keys: no figures to rely on
-  --json               the result as JSON
-  --help               this text
+                       (default: apart with three cores, else alone)
+  --connections NUMBER the number of connections of the load (default: ${CONNECTIONS_DEFAULT})
+  --keys NUMBER        the number of keys, which are used at random (default: ${FULL.keys})
+  --rounds NUMBER      the number of rounds; medians are printed (default: ${FULL.rounds})
+  --quick              short runs, one round, few keys: the figures are not reliable
+  --json               print the result as JSON
+  --help               print this text
 `;
 
 interface Options {
@@ -100,7 +100,7 @@ function readOptions(words: ScriptWords): Options {
   };
 }
 
-/** Measures in a temporary folder, which is gone afterwards as all processes are. */
+/** Measures in a temporary folder. The folder and all processes are removed afterwards. */
 async function measure(options: Options, signal: AbortSignal): Promise<ProxyReport> {
   const comparators = options.only.includes("twemproxy") ? await findComparators() : undefined;
   const { only, keys, connections, rounds, runMs, retries, pipelines } = options;

@@ -1,19 +1,20 @@
 /**
- * `inmem server` next to `redis-server`, both over TLS and without persistence, under the load of `redis-benchmark`.
+ * Measures `inmem server` next to `redis-server`, both over TLS and without persistence, under the load of
+ * `redis-benchmark`.
  *
- * A third server stands beside them, the ceiling (support/ceiling.ts), which only counts commands: what this
- * runtime's input and output allow. Each has a process on one core, and the load generator has the other. Every test runs
- * against one right after the other, for as long a time each, in rounds that change their order. What is told of a ratio is
- * the median over the rounds: other work on the machine strikes both sides of it, and a run during which there is much of
- * it is repeated.
+ * A third server is the ceiling (support/ceiling.ts), which only counts commands: it shows the limit of this runtime's
+ * input and output. Each server has a process on one core, and the load generator has the other. Every test runs
+ * against one server right after the other, for the same time each, in rounds that change their order. The printed
+ * ratio is the median over the rounds: other work on the machine affects both sides of it. A run with much of such work
+ * is repeated.
  *
- * The script measures and does not judge: it ends with 0 though a ratio is missed.
+ * The script measures and does not judge: its exit status is 0 even if a ratio is missed.
  *
  * ```sh
  * deno run -A bench/redis_comparison.ts --quick --only set,get --pipelines 16,64
  * ```
  *
- * Linux only. `INMEM_BIN=FILE` measures that binary instead of the sources.
+ * This runs on Linux only. `INMEM_BIN=FILE` measures that binary instead of the sources.
  *
  * @module
  */
@@ -39,25 +40,25 @@ import { divideCores } from "./support/cores.ts";
 import { RedisServer } from "./support/redis_server.ts";
 import { runScript, type Script, type ScriptWords } from "./support/script.ts";
 
-/** How large runs are, how often one is repeated that others disturb, and how many times the large value is read. */
+/** The size of runs, the number of repetitions of a disturbed run, and the number of reads of the large value. */
 const FULL = { rounds: 5, runMs: 1_200, retries: 2, keys: KEYS_COUNT, leastRequests: 500, gets: 2_000 };
-/** For trying the script out, and for its test. */
+/** The settings for trying the script out, and for its test. */
 const QUICK = { rounds: 1, runMs: 20, retries: 0, keys: 1_000, leastRequests: 20, gets: 20 };
 
-/** The names that `--only` takes: those of redis-benchmark's own `-t`. */
+/** The names that `--only` accepts: those of redis-benchmark's own `-t`. */
 const NAMES = COMPARED_TESTS.map(shortName);
 
-const HELP = `Measures inmem server next to redis-server, over TLS, by redis-benchmark.
+const HELP = `Measures inmem server next to redis-server, over TLS, with redis-benchmark.
 
 Usage: deno run -A bench/redis_comparison.ts [options]
 
-  --only NAMES        of tests, separated by commas; all of them unless given:
+  --only NAMES        the tests, separated by commas (default: all):
                       ${NAMES.join(" ")}
-  --pipelines NUMBERS of ${PIPELINES.join(", ")}; all of them unless given
-  --rounds NUMBER     how often everything is measured; medians are told (default: ${FULL.rounds})
-  --quick             short runs, one round, few keys: no figures to rely on
-  --json              the result as JSON
-  --help              this text
+  --pipelines NUMBERS the pipelines, of ${PIPELINES.join(", ")} (default: all)
+  --rounds NUMBER     the number of rounds; medians are printed (default: ${FULL.rounds})
+  --quick             short runs, one round, few keys: the figures are not reliable
+  --json              print the result as JSON
+  --help              print this text
 `;
 
 interface Options {
@@ -87,7 +88,7 @@ function shortName({ tests }: ComparedTest): string {
   return tests.split(",").at(-1)!;
 }
 
-/** Starts the servers, with certificates in a temporary folder, and compares. All is gone afterwards. */
+/** Starts the servers, with certificates in a temporary folder, and compares them. Everything is removed afterwards. */
 async function measure(options: Options, signal: AbortSignal): Promise<RedisComparison> {
   const redis = await comparedRedis();
   const machine = describeMachine();

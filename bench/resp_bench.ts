@@ -1,8 +1,8 @@
 /**
- * What a command pays for RESP: reading its request and writing its reply, next to the native protocol.
+ * Measures the cost of RESP for a command: reading its request and writing its reply, next to the native protocol.
  *
- * Every iteration handles `COMMANDS_COUNT` requests that lie one behind another, as a pipelined read batch does; divide its
- * time by that.
+ * Every iteration handles `COMMANDS_COUNT` consecutive requests, as a pipelined read batch does; divide its time by
+ * that number.
  */
 
 import { encodeText } from "../src/bytes.ts";
@@ -28,7 +28,7 @@ const LIMITS = {
   reason: "",
 };
 
-/** The requests of one batch; `i` tells its keys apart. Keys are as long as those of redis-benchmark. */
+/** The requests of one batch; `i` distinguishes their keys. The keys have the length of redis-benchmark's. */
 const requests: Record<string, (i: number) => string[]> = {
   "get": (i) => ["GET", keyOf(i)],
   "set 32 B": (i) => ["SET", keyOf(i), "v".repeat(32)],
@@ -76,7 +76,7 @@ for (const [name, make] of Object.entries(requests)) {
 const value = new Uint8Array(32).fill(0x76);
 const longValue = new Uint8Array(1000).fill(0x76);
 
-/** What commands answer. */
+/** The replies to commands. */
 const replies: Record<string, (reply: Reply) => void> = {
   "OK": (reply) => reply.ok(),
   "nil": (reply) => reply.nil(),

@@ -1,7 +1,8 @@
 /**
- * Where a key belongs, which the proxy asks for each request, and what a change of the list costs, which happens seldom.
+ * Measures finding the owner of a key, which the proxy does for each request, and the cost of a change of the list,
+ * which is rare.
  *
- * Every lookup bench asks for `KEYS_COUNT` keys that lie in one buffer, as a read batch does; divide its time by that.
+ * Every lookup bench finds `KEYS_COUNT` keys in one buffer, as a read batch does; divide its time by that number.
  */
 
 import { encodeText } from "../src/bytes.ts";
@@ -10,7 +11,7 @@ import { ownersOf } from "../src/route/slots.ts";
 
 const KEYS_COUNT = 1_000;
 
-/** Keys one behind another in one buffer. */
+/** Writes keys one after another into one buffer. */
 function layOut(make: (i: number) => string): { bytes: Uint8Array; starts: number[]; lengths: number[] } {
   const keys = Array.from({ length: KEYS_COUNT }, (_, i) => encodeText(make(i)));
   const bytes = new Uint8Array(keys.reduce((sum, key) => sum + key.length, 0));
@@ -37,7 +38,7 @@ for (const [name, make] of Object.entries(shapes)) {
   Deno.bench(`1,000 × key to owner: ${name}`, { group: "lookup", baseline: name === "16 bytes" }, () => {
     let sum = 0;
     for (let i = 0; i < KEYS_COUNT; i++) sum += owners[slotOf(bytes, starts[i]!, lengths[i]!)]!;
-    // Also keeps the loop from being optimized away.
+    // This also prevents the loop from being optimized away.
     if (sum > 2 * KEYS_COUNT) throw new Error("an owner is out of range");
   });
 }

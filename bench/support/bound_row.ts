@@ -1,5 +1,5 @@
 /**
- * What was measured, next to what was promised.
+ * Measured figures, next to the promised bounds.
  *
  * @module
  */
@@ -7,7 +7,7 @@
 import { formatTable } from "../../src/role/text_table.ts";
 import type { Hold } from "./holds.ts";
 
-/** What a figure counts. */
+/** The unit of a figure. */
 export type Unit = "ms" | "µs" | "ns" | "%" | "×" | "MB";
 
 /** One figure. */
@@ -16,30 +16,30 @@ export interface BoundRow {
   readonly what: string;
   readonly measured: number;
   readonly unit: Unit;
-  /** What was promised, such as `≤ 5`; absent where the figure is for information. */
+  /** The bound, such as `≤ 5`; absent if the figure is for information. */
   readonly bound?: Bound | undefined;
   readonly met?: boolean | undefined;
-  /** What is worth knowing beside it. */
+  /** Additional information. */
   readonly note: string;
 }
 
-/** A promise. */
+/** A bound of a figure. */
 export interface Bound {
   readonly relation: "≤" | "≥";
   readonly value: number;
 }
 
-/** A promise that a figure is not above `value`. */
+/** Returns a bound for a figure that must not be above `value`. */
 export function atMost(value: number): Bound {
   return { relation: "≤", value };
 }
 
-/** A promise that a figure is not below `value`. */
+/** Returns a bound for a figure that must not be below `value`. */
 export function atLeast(value: number): Bound {
   return { relation: "≥", value };
 }
 
-/** Rows of one group. */
+/** The rows of one group. */
 export class Rows {
   readonly rows: BoundRow[] = [];
   readonly #group: string;
@@ -48,13 +48,13 @@ export class Rows {
     this.#group = group;
   }
 
-  /** Adds a row; of several rounds' figures the median. */
+  /** Adds a row with a figure, or with the median of several rounds' figures. */
   add(what: string, measured: number | readonly number[], unit: Unit, bound?: Bound, note = ""): void {
     const figure = typeof measured === "number" ? measured : median(measured);
     this.rows.push({ group: this.#group, what, measured: figure, unit, bound, met: isMet(figure, bound), note });
   }
 
-  /** Adds a row for the longest hold of each round: the median of them, and by the clock beside it. */
+  /** Adds a row for the longest hold of each round: the median of them, with the time by the clock beside it. */
   addHold(what: string, holds: readonly Hold[], bound?: Bound, note = ""): void {
     const figure = (of: (hold: Hold) => number) => formatFigure(median(holds.map(of)), "ms");
     const beside = `running ${figure((hold) => hold.ranMs)}, by the clock ${figure((hold) => hold.clockMs)}`;
@@ -67,26 +67,26 @@ function isMet(measured: number, bound: Bound | undefined): boolean | undefined 
   return bound.relation === "≤" ? measured <= bound.value : measured >= bound.value;
 }
 
-/** The middle one of some numbers, or the mean of the middle two. */
+/** Returns the median of some numbers. */
 export function median(numbers: readonly number[]): number {
   const sorted = numbers.toSorted((a, b) => a - b);
   return (sorted[(sorted.length - 1) >> 1]! + sorted[sorted.length >> 1]!) / 2;
 }
 
-/** A figure for people: three digits, or the integer. */
+/** Formats a figure for people: three digits, or the integer. */
 export function formatFigure(figure: number, unit: Unit): string {
   const digits = figure === 0 ? 0 : Math.max(0, 2 - Math.floor(Math.log10(Math.abs(figure))));
   return `${figure.toFixed(Math.min(3, digits))} ${unit}`;
 }
 
-/** A count for people. */
+/** Formats a count for people. */
 export function formatCount(count: number): string {
   return count.toLocaleString("en");
 }
 
-/** The rows as text. */
+/** Formats the rows as text. */
 export function formatRows(rows: readonly BoundRow[]): string {
-  // As long as the longest, so that they begin below each other: a table has figures to the right.
+  // Notes are padded to the length of the longest, so that they align: a table aligns figures to the right.
   const noteLength = Math.max(...rows.map(({ note }) => note.length));
   return formatTable([
     ["what", "measured", "bound", "met", "".padEnd(noteLength)],

@@ -1,9 +1,10 @@
 /**
- * The ceiling: what the runtime's own input and output allow, since no server in it can be faster than one that does
- * nothing. It counts the commands of each read and answers them all with `+OK`, in one write, over TLS.
+ * The ceiling of the runtime's input and output: no server in this runtime can be faster than one that does nothing. It
+ * counts the commands of each read and replies `+OK` to them, in one write, over TLS.
  *
- * This module is both ends of it: {@linkcode CeilingServer} runs this file as a child process. Its arguments are the files of
- * the certificate and of its key. It writes its port to standard output, as a line, and runs until a signal ends it.
+ * This module is both ends of it. {@linkcode CeilingServer} runs this file as a child process. Its arguments are the
+ * files of the certificate and of its key. It writes its port to standard output, as a line, and runs until a signal
+ * ends it.
  *
  * @module
  */
@@ -16,10 +17,10 @@ import type { CertificatePaths } from "../../src/role/certs.ts";
 import { readJsonLines } from "./peer.ts";
 import type { Endpoint } from "./resp_connection.ts";
 
-/** As large as the server's for a busy connection. */
+/** The size of a read, in bytes, as in the server for a busy connection. */
 const READ_BYTES = 64 * 1024;
 const REPLY = new TextEncoder().encode("+OK\r\n");
-/** A command takes 4 bytes at least: `*1` and a line's end. */
+/** The replies to one read. A command has at least 4 bytes: `*1` and a line end. */
 const REPLIES = repeated(REPLY, READ_BYTES / 4);
 
 function repeated(bytes: Uint8Array, count: number): Uint8Array {
@@ -42,9 +43,9 @@ async function serve(socket: Deno.TcpConn | Deno.TlsConn): Promise<void> {
 
 const PROGRAM = fromFileUrl(new URL("ceiling.ts", import.meta.url));
 
-/** A ceiling that runs. Disposing of it ends its process. */
+/** A running ceiling. Disposing of it ends its process. */
 export class CeilingServer implements AsyncDisposable {
-  /** Where it listens. */
+  /** The address on which it listens. */
   readonly endpoint: Endpoint;
   readonly #process: Deno.ChildProcess;
 
@@ -53,7 +54,7 @@ export class CeilingServer implements AsyncDisposable {
     this.#process = process;
   }
 
-  /** Starts one with that certificate, under a launcher such as `taskset`, and waits until it listens. */
+  /** Starts a ceiling with a certificate, with a launcher such as `taskset`, and waits until it listens. */
   static async start(
     { cert, key, authority }: CertificatePaths,
     launcher: readonly string[] = [],
@@ -65,11 +66,11 @@ export class CeilingServer implements AsyncDisposable {
     const lines = readJsonLines(process.stdout);
     const { value: port, done } = await lines.next();
     await lines.return();
-    if (done) throw new Error("Cannot start the ceiling program: it ended at once");
+    if (done) throw new Error("Cannot start the ceiling program: it ended immediately");
     return new CeilingServer({ hostname: "127.0.0.1", port: port as number, authority: caCert }, process);
   }
 
-  /** The process's id. */
+  /** The id of the process. */
   get pid(): number {
     return this.#process.pid;
   }
@@ -78,7 +79,7 @@ export class CeilingServer implements AsyncDisposable {
     try {
       this.#process.kill("SIGTERM");
     } catch {
-      // It has ended by itself.
+      // The process has already ended.
     }
     await this.#process.status;
   }
@@ -89,13 +90,13 @@ const NEWLINE = 0x0a;
 
 /** Counts the commands of one connection, read by read. */
 export class CommandCounter {
-  /** The last byte of the read before: what comes first begins a line if that ended one. */
+  /** The last byte of the previous read: the next byte begins a line if it is a newline. */
   #last = NEWLINE;
 
-  /** How many commands begin in the next bytes of the connection. */
+  /** Returns the number of commands that begin in the next bytes of the connection. */
   count(bytes: Uint8Array): number {
     let count = 0;
-    // The runtime's own search: 16 bytes and more at a time.
+    // This is the runtime's own search, of 16 bytes and more at a time.
     for (let at = bytes.indexOf(ASTERISK); at >= 0; at = bytes.indexOf(ASTERISK, at + 1)) {
       if ((at === 0 ? this.#last : bytes[at - 1]) === NEWLINE) count++;
     }
@@ -109,6 +110,6 @@ if (import.meta.main) {
   const listener = listen({ hostname: "127.0.0.1", port: 0, cert, key });
   if (listener.untuned !== undefined) console.error(listener.untuned);
   console.log(listener.address.port);
-  // A client that leaves in the middle is no failure.
+  // A client may disconnect at any time.
   await acceptLoop(listener, { onConnection: serve, onError: () => {} });
 }

@@ -1,8 +1,8 @@
 /**
- * The command layer with the store under it, and no network: what the server does with a read batch, and nothing else.
+ * The command layer with the store, without a network: exactly what the server does with a read batch.
  *
  * ```text
- * frames of a batch ──▶ look ahead, prefetch ──▶ decode in place ──▶ execute ──▶ replies, thrown away
+ * frames of a batch ──▶ look ahead, prefetch ──▶ decode in place ──▶ execute ──▶ replies, discarded
  * ```
  *
  * @module
@@ -21,7 +21,7 @@ import { NativeReply } from "../../src/wire/native/reply_writer.ts";
 import { Request } from "../../src/wire/request.ts";
 import { PlainContext } from "./plain_context.ts";
 
-/** A connection's view of a new store, with huge pages where the server has them. */
+/** Returns a connection's view of a new store, with huge pages as in the server. */
 export function makeContext(memoryLimitBytes: number): PlainContext {
   const store = new Store({ memoryLimitBytes, evicts: true, seed: [1, 2] });
   store.nowMs = START_MS;
@@ -62,7 +62,7 @@ export class Runner {
     }
   }
 
-  /** Runs the whole frames in `[start, end)` as a read batch of the server. Answers the bytes of their replies. */
+  /** Runs the complete frames in `[start, end)` as a read batch of the server. Returns the bytes of their replies. */
   run(frames: Uint8Array, start = 0, end = frames.length): number {
     const { context } = this;
     const reply = this.#reply;
@@ -86,20 +86,22 @@ export class Runner {
 }
 
 /**
- * Frames of one command, again and again for other keys: of a key only its digits differ, so a batch is made by
- * writing digits over those of the last.
+ * The frames of one command for changing keys. Only the digits of the key differ, so a batch is created by overwriting
+ * the digits of the previous one.
  */
 export class KeyedFrames {
   /** The frames of a batch. */
   readonly bytes: Uint8Array;
-  /** Bytes of each frame. */
+  /** The size of each frame, in bytes. */
   readonly frameSize: number;
   readonly #digitsAt: number;
 
   /**
+   * Creates the frames.
+   *
    * @param prefix begins the key, and nothing else of the request
-   * @param rest the arguments behind the key
-   * @param count requests of a batch
+   * @param rest the arguments after the key
+   * @param count the number of requests in a batch
    */
   constructor(command: string, prefix: string, rest: readonly string[], count: number) {
     const key = prefix + "0".repeat(KEY_DIGITS);
@@ -110,7 +112,7 @@ export class KeyedFrames {
     this.#digitsAt = new TextDecoder("latin1").decode(frame).indexOf(key) + prefix.length;
   }
 
-  /** Makes the next batch. `next` answers the number of each key, below 10^8. */
+  /** Creates the next batch. `next` returns the number of each key, below 10^8. */
   fill(next: () => number): void {
     const end = this.bytes.length;
     for (let at = this.#digitsAt; at < end; at += this.frameSize) {

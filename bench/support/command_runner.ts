@@ -1,6 +1,6 @@
 /**
- * The command layer over a store, with no network: decode a request in place, run it, clear the reply, as the server does
- * for each command of a batch.
+ * The command layer over a store, without a network: it decodes a request in place, runs it and clears the reply, as
+ * the server does for each command of a batch.
  *
  * @module
  */
@@ -17,9 +17,9 @@ import { PlainContext } from "./plain_context.ts";
 import { Stopwatch } from "./holds.ts";
 import { threadTimeMs } from "./processor_time.ts";
 
-/** Requests that are encoded at a time. */
+/** The number of requests that are encoded at a time. */
 const BATCH_COUNT = 10_000;
-/** Where a reply says whether the request was refused: behind the length and the head of the array. */
+/** The position of the reply's status: after the length and the head of the array. */
 const STATUS_AT = FRAME_PREFIX_BYTES + 1;
 
 /** Runs requests on one store. */
@@ -40,7 +40,7 @@ export class CommandRunner extends PlainContext {
     }
   }
 
-  /** As {@linkcode runAll}, and tells the longest of them. */
+  /** Does what {@linkcode runAll} does, and returns the time of the longest request. */
   longest(count: number, make: (index: number) => readonly Argument[]): Stopwatch {
     const stopwatch = new Stopwatch();
     for (const frames of batches(count, make)) {
@@ -53,14 +53,14 @@ export class CommandRunner extends PlainContext {
     return stopwatch;
   }
 
-  /** Runs requests one after another. Answers the processor time that all of them took, in ms. */
+  /** Runs requests one after another. Returns the processor time of all of them, in ms. */
   runFrames(frames: Uint8Array): number {
     const startedMs = threadTimeMs();
     for (let at = 0; at < frames.length;) at = this.#run(frames, at);
     return threadTimeMs() - startedMs;
   }
 
-  /** Runs requests one after another. Answers the time that each took by the clock, in ms. */
+  /** Runs requests one after another. Returns the time of each by the clock, in ms. */
   timeFrames(frames: Uint8Array): number[] {
     const times: number[] = [];
     for (let at = 0; at < frames.length;) {
@@ -74,19 +74,19 @@ export class CommandRunner extends PlainContext {
   /**
    * Runs one request.
    *
-   * @param frame the request; see {@linkcode encodeRequests}
+   * @param frame the request, from {@linkcode encodeRequests}
    * @returns the reply's frame, borrowed until the next request
    */
   call(frame: Uint8Array): Uint8Array {
     const reply = this.#reply;
     this.#execute(frame, 0);
-    if (reply.size > reply.length) throw new Error("Cannot tell a reply of several chunks");
-    const answer = reply.buffer.subarray(0, reply.length);
+    if (reply.size > reply.length) throw new Error("Cannot return a reply of several chunks");
+    const replyFrame = reply.buffer.subarray(0, reply.length);
     reply.clear();
-    return answer;
+    return replyFrame;
   }
 
-  /** Runs the request at `at`. Answers where the next one begins. */
+  /** Runs the request at `at`. Returns the position of the next one. */
   #run(frames: Uint8Array, at: number): number {
     const end = this.#execute(frames, at);
     this.#reply.clear();
@@ -99,14 +99,14 @@ export class CommandRunner extends PlainContext {
     decodeRequest(frames, start, end, this.#request);
     if (execute(this, this.#request, this.#reply) !== undefined) throw new Error("Cannot measure a command that waits");
     const reply = this.#reply;
-    // A refusal is short: it stands in one buffer.
+    // An error is short, so it is in one buffer.
     const isRefused = reply.size === reply.length && reply.buffer[STATUS_AT] !== 0;
     if (isRefused) throw new Error(`Cannot measure "${this.#request.text(0)}": it was refused`);
     return end;
   }
 }
 
-/** The frames of `count` requests, some thousand at a time. */
+/** Yields the frames of `count` requests, some thousand at a time. */
 export function* batches(
   count: number,
   make: (index: number) => readonly Argument[],
@@ -116,7 +116,7 @@ export function* batches(
   }
 }
 
-/** The frames of `count` requests. */
+/** Returns the frames of `count` requests. */
 export function encodeRequests(count: number, make: (index: number) => readonly Argument[]): Uint8Array<ArrayBuffer> {
   const writer = new NativeRequestWriter();
   for (let index = 0; index < count; index++) writer.add(make(index));
@@ -125,7 +125,7 @@ export function encodeRequests(count: number, make: (index: number) => readonly 
 
 const ELEMENTS_PER_COMMAND = 1_000;
 
-/** Makes a list, of elements of 10 bytes unless others are given. */
+/** Creates a list, by default with elements of 10 bytes. */
 export function makeList(runner: CommandRunner, key: string, count: number, element?: () => string): void {
   runner.runAll(Math.ceil(count / ELEMENTS_PER_COMMAND), (index) => {
     const first = index * ELEMENTS_PER_COMMAND;
@@ -134,13 +134,13 @@ export function makeList(runner: CommandRunner, key: string, count: number, elem
   });
 }
 
-/** Makes a hash of fields of 10 bytes with values of 20. */
+/** Creates a hash of fields of 10 bytes with values of 20. */
 export function makeHash(runner: CommandRunner, key: string, count: number): void {
   const value = "v".repeat(20);
   runner.runAll(count, (index) => ["hset", key, numbered("f", index), value]);
 }
 
-/** A name of 10 bytes. */
+/** Returns a name of 10 bytes. */
 export function numbered(letter: string, number: number): string {
   return `${letter}${String(number).padStart(9, "0")}`;
 }

@@ -1,5 +1,5 @@
 /**
- * One of the servers that are compared, and runs of redis-benchmark against it.
+ * One of the compared servers, and runs of redis-benchmark against it.
  *
  * @module
  */
@@ -11,43 +11,43 @@ import { delay } from "./script.ts";
 import { machineTimeMs, ownTimeMs, processorTimeMs } from "./processor_time.ts";
 import { type Endpoint, RespConnection } from "./resp_connection.ts";
 
-/** Commands of a dataset that are sent at once. */
+/** The number of commands of a dataset that are sent at a time. */
 const LOAD_BATCH_COUNT = 1_000;
-/** A run is disturbed when other processes have had more than this share of a core meanwhile. */
+/** The share of a core above which other processes disturb a run. */
 const OTHERS_BUSY_MAX = 0.05;
-/** How long they are watched, and how long they are waited for, before it is repeated. */
+/** How long other processes are watched, in ms. The next constant is the wait before a disturbed run is repeated. */
 const WATCH_MS = 200;
 const WAIT_MAX_MS = 15_000;
 
-/** A server as it is started. */
+/** A server that was started. */
 export interface StartedServer {
   readonly pid: number;
   readonly endpoint: Endpoint;
 }
 
-/** What is the same for all runs. */
+/** The settings that all runs share. */
 export interface RunSettings {
   /** The file of the authority to trust. */
   readonly authority: string;
-  /** How long a run is to take. */
+  /** The duration of a run, in ms. */
   readonly runMs: number;
-  /** How often a run is repeated that others have disturbed. */
+  /** The number of repetitions of a disturbed run. */
   readonly retries: number;
   /** Numbers in keys and fields are below this. */
   readonly keys: number;
-  /** The first run of a test is so long, and none is shorter, for each command in a pipeline. */
+  /** The number of requests of the first run of a test, and the least of any run, for each command in a pipeline. */
   readonly leastRequests: number;
   readonly signal: AbortSignal;
 }
 
-/** A server, and what is known of it. Disposing of it ends the connection; the server is its starter's. */
+/** A server and its measured rates. Disposing of it ends the connection; the starter owns the server. */
 export class ComparedServer implements Disposable {
   readonly name: SideName;
-  /** For what redis-benchmark has no test. */
+  /** The connection for tests that redis-benchmark lacks. */
   readonly connection: RespConnection;
   readonly #server: StartedServer;
   readonly #settings: RunSettings;
-  /** Requests a second of each test, the most that was seen. */
+  /** The highest observed requests per second of each test. */
   readonly #rates = new Map<string, number>();
   #holds: Dataset | undefined;
 
@@ -67,13 +67,13 @@ export class ComparedServer implements Disposable {
     this.connection.close();
   }
 
-  /** Runs a test until its code is compiled, and it is known how many requests a run takes. */
+  /** Runs a test until its code is compiled and the number of requests of a run is known. */
   async warmUp(test: ComparedTest, pipeline: number): Promise<void> {
     await this.#run(test, pipeline, this.#settings.leastRequests * pipeline);
     await this.#run(test, pipeline, this.#requestsOf(test, pipeline, this.#settings.runMs / 4));
   }
 
-  /** Runs a test that was warmed up: until it is not disturbed, or else the least disturbed run counts. */
+  /** Runs a test after its warm-up, until a run is not disturbed; otherwise the least disturbed run counts. */
   async run(test: ComparedTest, pipeline: number): Promise<Run> {
     let best: Run | undefined;
     for (let left = this.#settings.retries; left >= 0; left--) {
@@ -94,7 +94,10 @@ export class ComparedServer implements Disposable {
     }
   }
 
-  /** How many requests take so long. A multiple of the pipeline, since redis-benchmark sends no less. */
+  /**
+   * Returns the number of requests that take this time: a multiple of the pipeline, since redis-benchmark sends no
+   * less.
+   */
   #requestsOf(test: ComparedTest, pipeline: number, timeMs: number): number {
     const rate = this.#rates.get(keyOf(test, pipeline))!;
     return Math.max(this.#settings.leastRequests, Math.ceil(rate * timeMs / 1000 / pipeline)) * pipeline;
@@ -116,14 +119,14 @@ export class ComparedServer implements Disposable {
       tests: test.tests,
     }, signal);
     const after = await timesMs(pid);
-    // A run that others have held up says nothing about how many requests fill the time.
+    // A disturbed run does not show how many requests fill the time.
     const key = keyOf(test, pipeline);
     this.#rates.set(key, Math.max(requestsPerSecond, this.#rates.get(key) ?? 0));
     const serverNs = (after.server - before.server) * 1e6 / requests;
     return { requests, requestsPerSecond, serverNs, ...busyBetween(before, after) };
   }
 
-  /** Has the server hold a dataset and nothing else. Lists grow in a test, so "nothing" is never there by itself. */
+  /** Loads a dataset and nothing else. Lists grow in a test, so "nothing" must be loaded too. */
   async #load(dataset: Dataset): Promise<void> {
     if (this.name === "ceiling" || (dataset === this.#holds && dataset !== "nothing")) return;
     await this.connection.run([["FLUSHALL"]]);
@@ -146,9 +149,9 @@ function keyOf(test: ComparedTest, pipeline: number): string {
 interface Times {
   readonly clock: number;
   readonly server: number;
-  /** Of this process and of what it has run to its end. */
+  /** The time of this process and of its ended children. */
   readonly own: number;
-  /** Of processes that are neither the server's nor ours. */
+  /** The time of processes that are neither the server's nor ours. */
   readonly others: number;
 }
 

@@ -19,32 +19,34 @@ import { encodeCommands } from "./resp_connection.ts";
 
 const LARGE_VALUE_BYTES = 100_000;
 const LARGE_VALUE_ASKED = 1.5;
-/** Round trips before those that are timed. */
+/** The number of round trips before the timed ones. */
 const UNTIMED_COUNT = 100;
 const ONE_WRITE_COUNT = 10_000;
 
-/** The servers, which all run all the time; one works and the others wait. */
+/** The servers, all of which run all the time. One works and the others wait. */
 export interface ComparedServers {
   readonly inmem: ComparedServer;
   readonly redis: ComparedServer;
   readonly ceiling: ComparedServer;
 }
 
-/** What of `COMPARED_TESTS` is run, and how often. */
+/** The tests of `COMPARED_TESTS` that are run, and the number of rounds. */
 export interface ComparisonPlan {
   readonly tests: readonly ComparedTest[];
   readonly pipelines: readonly number[];
   readonly rounds: number;
 }
 
-/** A row under way. */
+/** A row in progress. */
 interface Case {
   readonly test: ComparedTest;
   readonly pipeline: number;
   readonly runs: ReadonlyMap<ComparedServer, Run[]>;
 }
 
-/** Runs all tests in rounds, each against one server right after the other, whose order changes from round to round. */
+/**
+ * Runs all tests in rounds, each against one server right after the other, in an order that changes with each round.
+ */
 export async function compareThroughput(
   servers: ComparedServers,
   { tests, pipelines, rounds }: ComparisonPlan,
@@ -94,9 +96,9 @@ function rateOf({ requestsPerSecond }: Run): number {
 }
 
 /**
- * Reads a value of 100 kB from both servers by turns: p50 of a round trip on one connection.
+ * Reads a value of 100 kB from both servers alternately, and returns the p50 of a round trip on one connection.
  *
- * @param requests of each, in each round
+ * @param requests the number of requests to each server, in each round
  */
 export async function compareLatency(
   { inmem, redis }: ComparedServers,
@@ -136,13 +138,13 @@ export async function compareLatency(
 export async function compareOneWrite({ inmem, redis }: ComparedServers): Promise<OneWrite> {
   return {
     commands: ONE_WRITE_COUNT,
-    inmemAnswered: await countAnswers(inmem),
-    redisAnswered: await countAnswers(redis),
+    inmemAnswered: await countReplies(inmem),
+    redisAnswered: await countReplies(redis),
   };
 }
 
-/** A counter tells whether each command was run once, and in order. */
-async function countAnswers({ connection }: ComparedServer): Promise<number> {
+/** Counts correct replies: a counter shows whether each command was executed once, and in order. */
+async function countReplies({ connection }: ComparedServer): Promise<number> {
   await connection.run([["DEL", "count"]]);
   const replies = await connection.run(Array.from({ length: ONE_WRITE_COUNT }, () => ["INCR", "count"]));
   await connection.run([["DEL", "count"]]);

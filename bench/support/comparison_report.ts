@@ -1,5 +1,5 @@
 /**
- * What the comparison with redis-server has shown: for programs as JSON, for people as text.
+ * The results of the comparison with redis-server: as JSON for programs, as text for people.
  *
  * @module
  */
@@ -10,24 +10,33 @@ import { benchmarkCommand, VALUE_BYTES } from "./redis_benchmark.ts";
 
 export const CONNECTIONS_COUNT = 50;
 
-/** Who is measured. The ceiling does nothing but count commands. */
+/** The name of a measured server. The ceiling only counts commands. */
 export type SideName = "inmem" | "redis" | "ceiling";
 
 /** One run of redis-benchmark. */
 export interface Run {
   readonly requests: number;
   readonly requestsPerSecond: number;
-  /** Processor time of the server by the time of the run, start and end of redis-benchmark included: 1 is a whole core. */
+  /**
+   * The server's processor time ÷ the duration of the run, including start and end of redis-benchmark: 1 is a whole
+   * core.
+   */
   readonly serverBusy: number;
-  /** Processor time of the server by requests, in ns, with what fills a list before. Others on the machine change it less. */
+  /**
+   * The server's processor time per request, in ns, including the commands that fill a list before. Other processes
+   * affect it less.
+   */
   readonly serverNs: number;
-  /** As `serverBusy`, of redis-benchmark: near 1 it is what limits the rate, whichever the server. */
+  /**
+   * The processor time of redis-benchmark ÷ the duration of the run. Near 1, redis-benchmark limits the rate of any
+   * server.
+   */
   readonly loadBusy: number;
-  /** As `serverBusy`, of processes that have nothing to do with it: they disturb. */
+  /** The processor time of unrelated processes ÷ the duration of the run. They disturb the run. */
   readonly othersBusy: number;
 }
 
-/** What one server has done in a row. */
+/** The results of one server in a row. */
 export interface Side {
   /** The medians of the rounds. */
   readonly requestsPerSecond: number;
@@ -38,13 +47,13 @@ export interface Side {
 }
 
 /**
- * How two figures compare. Both come from the same round, one right after the other, so that what else the machine did
- * meanwhile strikes out; the ratio is the median over the rounds, not the ratio of the medians.
+ * The ratio of two figures. Both come from the same round, one right after the other, so that other work on the machine
+ * cancels out. It is the median over the rounds, not the ratio of the medians.
  */
 export interface Ratio {
   readonly ratio: number;
   readonly rounds: readonly number[];
-  /** What is asked, such as `≥ 1.6`; absent where the ratio is for information. */
+  /** The required ratio, such as `≥ 1.6`; absent if the ratio is for information. */
   readonly asked?: Bound | undefined;
   readonly met?: boolean | undefined;
 }
@@ -56,35 +65,38 @@ export interface ComparisonRow {
   readonly inmem: Side;
   readonly redis: Side;
   readonly ceiling?: Side | undefined;
-  /** inmem ÷ redis. */
+  /** The ratio inmem ÷ redis. */
   readonly toRedis: Ratio;
-  /** inmem ÷ ceiling. */
+  /** The ratio inmem ÷ ceiling. */
   readonly toCeiling?: Ratio | undefined;
 }
 
-/** Reading one large value after another on one connection. */
+/** The latency of reading one large value after another on one connection. */
 export interface ValueLatency {
   readonly valueBytes: number;
-  /** Of each server, in each round. */
+  /** The number of requests to each server, in each round. */
   readonly requests: number;
-  /** Round trip, p50, the median of the rounds. */
+  /** The p50 of a round trip: the median of the rounds, in ms. */
   readonly inmemMs: number;
   readonly redisMs: number;
   readonly toRedis: Ratio;
 }
 
-/** How many replies came to commands that were sent in one write, and were as they should. */
+/** The number of correct replies to commands that were sent in one write. */
 export interface OneWrite {
   readonly commands: number;
   readonly inmemAnswered: number;
   readonly redisAnswered: number;
 }
 
-/** What `--json` prints. */
+/** The report, as `--json` prints it. */
 export interface RedisComparison {
   readonly machine: string;
   readonly cores: string;
-  /** Processes that were ready to run, over the minute before the first round and the minute before the end. */
+  /**
+   * The number of processes that were ready to run, over the minute before the first round and the minute before the
+   * end.
+   */
   readonly loadAverages: readonly [before: number, after: number];
   readonly inmem: string;
   readonly redis: string;
@@ -98,12 +110,12 @@ export interface RedisComparison {
   readonly oneWrite: OneWrite;
 }
 
-/** The command line of every run with so many keys, with names for what differs. */
+/** Returns the command line of every run with that number of keys, with names for the parts that differ. */
 export function commandOf(keys: number): string {
   return benchmarkCommand({ connections: CONNECTIONS_COUNT, keys, valueBytes: VALUE_BYTES }).join(" ");
 }
 
-/** Compares what two servers did, round by round. */
+/** Compares the figures of two servers, round by round. */
 export function compare(numerators: readonly number[], denominators: readonly number[], asked?: Bound): Ratio {
   const rounds = numerators.map((numerator, round) => numerator / denominators[round]!);
   const ratio = median(rounds);
@@ -111,7 +123,7 @@ export function compare(numerators: readonly number[], denominators: readonly nu
   return { ratio, rounds, asked, met: asked.relation === "≥" ? ratio >= asked.value : ratio <= asked.value };
 }
 
-/** The report as text. */
+/** Formats the report as text. */
 export function formatComparison(report: RedisComparison): string {
   const { rows, latency, oneWrite } = report;
   const ratios = [...rows.flatMap(({ toRedis, toCeiling }) => [toRedis, toCeiling]), latency.toRedis];
@@ -130,7 +142,7 @@ GET of ${formatCount(latency.valueBytes)} bytes, one at a time, ${formatCount(la
   }, redis ${inMs(redisMs)}, inmem ÷ redis ${toRedis.ratio.toFixed(2)} (asked ${formatBound(toRedis)}: ${
     formatMet(toRedis)
   })
-${formatCount(oneWrite.commands)} commands in one write: inmem has answered ${
+${formatCount(oneWrite.commands)} commands in one write: inmem has replied to ${
     formatCount(oneWrite.inmemAnswered)
   }, redis ${formatCount(oneWrite.redisAnswered)}
 

@@ -1,8 +1,8 @@
 /**
- * Which process runs on which core, as long as the machine has two and `taskset` to say so.
+ * Assigns processes to cores, if the machine has two and `taskset`.
  *
- * {@linkcode divideCores} gives servers one core and what makes their load another. {@linkcode CorePlan} does it for three
- * parts, since a proxy is one more. See `proxy_bench.ts` for which arrangement is meant when.
+ * {@linkcode divideCores} gives servers one core and their load another. {@linkcode CorePlan} does the same for three
+ * parts, with a proxy. `proxy_bench.ts` says which arrangement is for which purpose.
  *
  * ```text
  *              through a proxy                          direct
@@ -17,16 +17,16 @@
 
 import { messageOf } from "../../src/errors.ts";
 
-/** Who runs where. */
+/** The assignment of servers and load to cores. */
 export interface Cores {
-  /** Runs a server on its core: what stands in front of its command line. */
+  /** The words before a server's command line that run it on its core. */
   readonly launcher: readonly string[];
-  /** In words. */
+  /** The assignment in words. */
   readonly description: string;
 }
 
 /**
- * Moves this process to the core of the load, with whatever it starts from now on without the launcher.
+ * Moves this process to the core of the load, with all processes that it starts without the launcher from now on.
  *
  * @returns how servers are started; without `taskset` or a second core, like everything else
  */
@@ -45,7 +45,7 @@ export async function divideCores(): Promise<Cores> {
   };
 }
 
-/** The numbers of the cores that this process may run on. Linux only; elsewhere none. */
+/** Returns the numbers of the cores on which this process may run. Linux only; elsewhere none. */
 export function allowedCores(): number[] {
   try {
     const status = Deno.readTextFileSync("/proc/self/status");
@@ -74,12 +74,12 @@ export async function moveToCore(pid: number, core: number): Promise<void> {
 export const ARRANGEMENTS = ["alone", "servers", "load", "apart"] as const;
 export type Arrangement = typeof ARRANGEMENTS[number];
 
-/** Who has a part in a request. */
+/** A part of the path of a request. */
 export type Part = "proxy" | "servers" | "load";
-/** The processes that play a part. */
+/** The processes of each part. */
 export type Processes = Readonly<Partial<Record<Part, readonly number[]>>>;
 
-/** The core of each part, counted from the one of the load. */
+/** The core of each part, counted from that of the load. */
 const CORES: Readonly<Record<Arrangement, Readonly<Record<Part, number>>>> = {
   alone: { load: 0, servers: 0, proxy: 1 },
   servers: { load: 0, servers: 1, proxy: 1 },
@@ -88,7 +88,7 @@ const CORES: Readonly<Record<Arrangement, Readonly<Record<Part, number>>>> = {
 };
 const DIRECT: Readonly<Record<Part, number>> = CORES.apart;
 
-/** In words. */
+/** The arrangements in words. */
 const DESCRIPTIONS: Readonly<Record<Arrangement, string>> = {
   alone:
     "a proxy has a core, the servers and the load share the other; direct, the servers have one, the load the other",
@@ -99,10 +99,10 @@ const DESCRIPTIONS: Readonly<Record<Arrangement, string>> = {
 
 /** Moves processes to their cores. */
 export class CorePlan {
-  /** In words. */
+  /** The plan in words. */
   readonly description: string;
   readonly #arrangement: Arrangement;
-  /** Empty when nothing can be moved. */
+  /** The numbers of the cores; empty when nothing can be moved. */
   readonly #cores: readonly number[];
   readonly #places = new Map<number, number>();
 
@@ -113,10 +113,10 @@ export class CorePlan {
   }
 
   /**
-   * Moves this process to the core of the load, with whatever it starts from now on.
+   * Moves this process to the core of the load, with all processes that it starts from now on.
    *
-   * @param wanted with as many cores as the machine has: `apart`, else `alone`, unless it is given
-   * @returns a plan that moves nothing without `taskset`, or without enough cores
+   * @param wanted the arrangement; by default `apart` with sufficient cores, else `alone`
+   * @returns a plan that moves nothing without `taskset` or without enough cores
    */
   static async make(wanted?: Arrangement): Promise<CorePlan> {
     const cores = allowedCores();
@@ -135,7 +135,7 @@ export class CorePlan {
     return plan;
   }
 
-  /** Moves those that are elsewhere. */
+  /** Moves the processes that are on other cores. */
   async place(processes: Processes): Promise<void> {
     const places = processes.proxy === undefined ? DIRECT : CORES[this.#arrangement];
     for (const part of ["proxy", "servers", "load"] as const) {

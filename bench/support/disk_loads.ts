@@ -1,5 +1,5 @@
 /**
- * What the measurements of durability have in common: many keys in a server, and reading them one after another.
+ * The common parts of the measurements of durability: many keys in a server, and reading them one after another.
  *
  * @module
  */
@@ -11,16 +11,16 @@ import type { Endpoint } from "./resp_connection.ts";
 
 const BATCH_COUNT = 5_000;
 const VALUE = "x".repeat(32);
-/** Requests that are made before they are timed. */
+/** The number of requests that are created before they are timed. */
 const PREPARED_COUNT = 4_096;
 const POLL_MS = 10;
 
-/** The name of a key: 16 bytes. */
+/** Returns the name of a key, of 16 bytes. */
 export function keyName(key: number): string {
   return `key:${String(key).padStart(12, "0")}`;
 }
 
-/** Sets so many keys to values of 32 bytes. */
+/** Sets `count` keys to values of 32 bytes. */
 export async function loadKeys(connection: RespConnection, count: number, signal: AbortSignal): Promise<void> {
   for (let first = 0; first < count; first += BATCH_COUNT) {
     signal.throwIfAborted();
@@ -29,7 +29,7 @@ export async function loadKeys(connection: RespConnection, count: number, signal
   }
 }
 
-/** Times of single requests, in ms. */
+/** The times of single requests, in ms. */
 export interface Latencies {
   readonly count: number;
   readonly p50: number;
@@ -38,7 +38,7 @@ export interface Latencies {
   readonly max: number;
 }
 
-/** Reads keys at random, one after another, until `isOver` says so or the time is up. */
+/** Reads keys at random, one after another, until `isOver` returns true or the time is up. */
 export async function readKeys(
   endpoint: Endpoint,
   count: number,
@@ -69,7 +69,7 @@ function summarize(times: number[]): Latencies {
   return { count: times.length, p50: at(0.5), p99: at(0.99), p999: at(0.999), max: at(1) };
 }
 
-/** Writes to keys at random, 16 at a time, until `isOver` says so. Answers how many. */
+/** Writes to keys at random, 16 at a time, until `isOver` returns true. Returns the number of writes. */
 export async function writeKeys(endpoint: Endpoint, count: number, isOver: () => boolean): Promise<number> {
   const connection = await RespConnection.connect(endpoint);
   let written = 0;
@@ -85,7 +85,10 @@ export async function writeKeys(endpoint: Endpoint, count: number, isOver: () =>
   return written;
 }
 
-/** The most that a process and its children occupy until `isOver` says so, in bytes: of a child, what it shares with no one. */
+/**
+ * Returns the most memory that a process and its children occupy until `isOver` returns true, in bytes. Of a child,
+ * only unshared memory counts.
+ */
 export async function peakBytes(pid: number, isOver: () => boolean, signal: AbortSignal): Promise<number> {
   let peak = 0;
   while (!isOver()) {

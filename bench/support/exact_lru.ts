@@ -7,17 +7,21 @@
 import { Store } from "../../src/store/store.ts";
 
 const KEY_BYTES = 16;
-/** A page of the store then holds about a hundred keys, by which the number of keys it holds goes up and down. */
+/**
+ * The size of a value, in bytes. A page then has about a hundred keys, by which the number of keys in the store varies.
+ */
 const VALUE_BYTES = 500;
-/** What the store is asked to make room for, as the server does for `set key value`. */
+/** The size for which the store makes room, as the server does for `set key value`. */
 const REQUEST_BYTES = "set".length + KEY_BYTES + VALUE_BYTES;
 const REQUEST_ARGUMENTS_COUNT = 3;
-/** A first guess of what an entry takes, and of what the store keeps free. */
+/**
+ * A first guess of the size of an entry, in bytes. The next constant is that of the memory that the store keeps free.
+ */
 const ENTRY_GUESS_BYTES = 560;
 const FREE_GUESS_BYTES = 2 * 1024 * 1024;
 const SEED = [0x1234567, 0x89abcdef] as const;
 
-/** The real store under a real memory limit, evicting. Keys are numbers below 10^15. */
+/** The real store under a real memory limit, with eviction. Keys are numbers below 10^15. */
 export class ExactLru {
   readonly #store: Store;
   readonly #key = new TextEncoder().encode("k".padEnd(KEY_BYTES, "0"));
@@ -28,8 +32,8 @@ export class ExactLru {
   }
 
   /**
-   * An empty store that holds about `keysCount` keys and not more: a first one is filled to see how many it holds, and the
-   * limit is corrected by what is missing.
+   * Creates an empty store for at most about `keysCount` keys. A first store is filled to count its keys, and the limit
+   * is then corrected.
    */
   static holding(keysCount: number): ExactLru {
     const limit = keysCount * ENTRY_GUESS_BYTES + FREE_GUESS_BYTES;
@@ -42,12 +46,12 @@ export class ExactLru {
     return this.#store.statistics;
   }
 
-  /** Keys that the store holds. */
+  /** The number of keys in the store. */
   get size(): number {
     return this.#store.size;
   }
 
-  /** Uses a key, which is put in if it is absent. Answers whether it was there. */
+  /** Uses a key, which is added if it is absent. Returns whether it was present. */
   use(key: number): boolean {
     this.#writeKey(key);
     if (this.#store.find(this.#key, 0, KEY_BYTES) !== 0) return true;
@@ -56,7 +60,7 @@ export class ExactLru {
     return false;
   }
 
-  /** Writes the number in decimal behind the key's letter. */
+  /** Writes the number in decimal after the key's letter. */
   #writeKey(key: number): void {
     for (let at = KEY_BYTES - 1; at > 0; at--) {
       const rest = Math.floor(key / 10);

@@ -1,37 +1,37 @@
 /**
- * How long something holds its thread: each of many operations, or each turn of the event loop.
+ * How long work holds its thread: each of many operations, or each iteration of the event loop.
  *
  * @module
  */
 
 import { threadDelayMs, threadTimeMs } from "./processor_time.ts";
 
-/** A timer of no time waits so long by itself, at most. */
+/** The longest wait of a timer of 0 ms itself. */
 const TIMER_WAIT_MAX_MS = 2.5;
 
-/** The longest of some stretches, in each respect by itself. */
+/** The longest of some stretches, in each respect separately. */
 export interface Hold {
-  /** How long it ran. */
+  /** The time for which it ran. */
   readonly ranMs: number;
-  /** How long it ran and was blocked: the time left out in which other programs had the processor. */
+  /** The time for which it ran or was blocked, without the time in which other programs had the processor. */
   readonly heldMs: number;
-  /** What a bystander sees. */
+  /** The time by the clock. */
   readonly clockMs: number;
 }
 
-/** What {@linkcode watchUntil} has seen. */
+/** The results of {@linkcode watchUntil}. */
 export interface Watched extends Hold {
   readonly elapsedMs: number;
 }
 
-/** Times operations that follow each other and wait for nothing. */
+/** Times operations that follow each other without waiting. */
 export class Stopwatch implements Hold {
   ranMs = 0;
   clockMs = 0;
   #clockMs = 0;
   #threadMs = 0;
 
-  /** The same as {@linkcode ranMs}, since nothing blocks. */
+  /** Equal to {@linkcode ranMs}, since nothing blocks. */
   get heldMs(): number {
     return this.ranMs;
   }
@@ -42,10 +42,10 @@ export class Stopwatch implements Hold {
     this.#clockMs = performance.now();
   }
 
-  /** Ends an operation. Answers how long it took by the clock, in ms. */
+  /** Ends an operation. Returns its duration by the clock, in ms. */
   stop(): number {
     const clockMs = performance.now() - this.#clockMs;
-    // By the clock it cannot have been shorter, but the call that tells the thread's time takes time as well.
+    // By the clock it cannot have been shorter, but the call that reads the thread's time takes time as well.
     const ranMs = Math.min(clockMs, threadTimeMs() - this.#threadMs);
     if (clockMs > this.clockMs) this.clockMs = clockMs;
     if (ranMs > this.ranMs) this.ranMs = ranMs;
@@ -54,10 +54,10 @@ export class Stopwatch implements Hold {
 }
 
 /**
- * Watches this thread's event loop until `done` answers `true`, which is asked once a turn.
+ * Watches this thread's event loop until `done` returns `true`. It is called once in each iteration.
  *
- * A chain of timers looks at each stretch between two of them. The loop was held in it for as long as the thread ran, and
- * for as long as it was blocked, less what a timer waits by itself.
+ * A chain of timers measures each stretch between two of them. The loop was held for the time that the thread ran or
+ * was blocked, less the wait of a timer itself.
  *
  * @throws {Error} when it takes longer than `timeoutMs`
  */

@@ -1,8 +1,8 @@
 /**
  * `inmem server` and `inmem proxy` as child processes.
  *
- * The server speaks TLS, keeps nothing unless that is asked for, and has one client of the library connected to it. The
- * proxy speaks TLS or plaintext on either side of it.
+ * The server speaks TLS, persists nothing unless requested, and has one client of the library connected to it. The
+ * proxy speaks TLS or plaintext on either side.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import { type Client, connect } from "../../src/mod.ts";
 import type { CertificatePaths } from "../../src/role/certs.ts";
 import type { Endpoint } from "./resp_connection.ts";
 
-/** A server that was started, with one connection to it. Disposing of it ends the process. */
+/** A running server, with one connection to it. Disposing of it ends the process. */
 export class InmemServer implements AsyncDisposable {
   readonly #process: RoleProcess;
   #client: Client | undefined;
@@ -24,8 +24,8 @@ export class InmemServer implements AsyncDisposable {
   }
 
   /**
-   * Starts a server with that certificate, under a launcher such as `taskset`, and waits until it answers: the sources, or
-   * the binary `INMEM_BIN`.
+   * Starts a server with a certificate, with a launcher such as `taskset`, and waits until it replies. It runs the
+   * sources, or the binary `INMEM_BIN`.
    */
   static async start(
     { cert, key, authority }: CertificatePaths,
@@ -46,12 +46,12 @@ export class InmemServer implements AsyncDisposable {
     return server;
   }
 
-  /** The process's id. */
+  /** The id of the process. */
   get pid(): number {
     return this.#process.pid;
   }
 
-  /** Where it listens. */
+  /** The address on which it listens. */
   get endpoint(): Endpoint {
     return this.#endpoint!;
   }
@@ -62,17 +62,17 @@ export class InmemServer implements AsyncDisposable {
     await Promise.all(commands.map((command) => client.send(command)));
   }
 
-  /** How many keys it holds. */
+  /** Returns the number of its keys. */
   keysCount(): Promise<number> {
     return this.#client!.size();
   }
 
-  /** What its data takes by its own account: links, tables and rounding included, the runtime not. */
+  /** Returns the size of its data by its own account: with links, tables and rounding, without the runtime. */
   async usedBytes(): Promise<number> {
     return Number(await this.#fact("memory", "used_memory"));
   }
 
-  /** Its version. */
+  /** Returns its version. */
   version(): Promise<string> {
     return this.#fact("server", "inmem_version");
   }
@@ -83,22 +83,22 @@ export class InmemServer implements AsyncDisposable {
     return found[1]!.trim();
   }
 
-  /** Ends the process in order. */
+  /** Stops the process in order. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#client?.close();
     await this.#process.stop();
   }
 }
 
-/** How a proxy is started. */
+/** The options of a proxy. */
 export interface InmemProxyOptions {
-  /** Has clients speak TLS. Without them they speak plaintext. */
+  /** The certificate for clients. Without it, clients use plaintext. */
   readonly certificates?: CertificatePaths | undefined;
-  /** The file of the authority that servers' certificates are of. Without it they are spoken to in plaintext. */
+  /** The file of the authority of the servers' certificates. Without it, servers use plaintext. */
   readonly serversAuthority?: string | undefined;
 }
 
-/** A proxy that was started. Disposing of it ends the process. */
+/** A running proxy. Disposing of it ends the process. */
 export class InmemProxy implements AsyncDisposable {
   readonly #process: RoleProcess;
   #endpoint: Endpoint | undefined;
@@ -108,7 +108,7 @@ export class InmemProxy implements AsyncDisposable {
   }
 
   /**
-   * Starts a proxy before some servers, and waits until it listens: the sources, or the binary `INMEM_BIN`.
+   * Starts a proxy before some servers, and waits until it listens. It runs the sources, or the binary `INMEM_BIN`.
    *
    * @param serversFile the file that names the servers
    */
@@ -130,17 +130,17 @@ export class InmemProxy implements AsyncDisposable {
     return proxy;
   }
 
-  /** The process's id. */
+  /** The id of the process. */
   get pid(): number {
     return this.#process.pid;
   }
 
-  /** Where it listens. */
+  /** The address on which it listens. */
   get endpoint(): Endpoint {
     return this.#endpoint!;
   }
 
-  /** Ends the process in order. */
+  /** Stops the process in order. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#process.stop();
   }

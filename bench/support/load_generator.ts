@@ -1,10 +1,9 @@
 /**
- * The load generator: a program of its own, which speaks RESP over TLS or without it, and has a core to itself as far as the
- * machine has one.
+ * The load generator: a separate program that speaks RESP with or without TLS, on its own core if the machine has one.
  *
- * It is our own since redis-benchmark asks what it measures for its configuration first, and waits for ever for an answer
- * that twemproxy does not give; and since it has all connections go to one server. It is told what to do by lines of JSON,
- * and answers each with one, in order. load_program.ts is its other end.
+ * It is our own for two reasons. redis-benchmark first requests the configuration of its target, and waits forever for
+ * a reply that twemproxy does not send. And all its connections go to one server. Jobs are sent to the program as lines
+ * of JSON, and it replies to each with one line, in order. load_program.ts is the program.
  *
  * @module
  */
@@ -17,31 +16,31 @@ import type { Endpoint } from "./resp_connection.ts";
 
 const PROGRAM = fromFileUrl(new URL("load_program.ts", import.meta.url));
 
-/** One of the servers that the connections are spread over. */
+/** One of the servers over which the connections are spread. */
 export interface LoadTarget {
   readonly endpoint: Endpoint;
-  /** The numbers of the keys that are asked of it. */
+  /** The numbers of the keys that are requested from it. */
   readonly keys: readonly number[];
 }
 
-/** One run. */
+/** The settings of one run. */
 export interface LoadRun {
   readonly command: LoadCommand;
   readonly pipeline: number;
   readonly durationMs: number;
 }
 
-/** What a run has shown. */
+/** The results of a run. */
 export interface LoadResult {
   readonly requests: number;
   readonly requestsPerSecond: number;
-  /** Time from the moment that a pipeline was sent until a reply to it was read. */
+  /** The time from sending a pipeline until reading a reply to it. */
   readonly p50Ms: number;
   readonly p99Ms: number;
   readonly p999Ms: number;
 }
 
-/** What the program can be told to do. */
+/** A job for the program. */
 export type LoadJob =
   | {
     readonly kind: "open";
@@ -52,20 +51,20 @@ export type LoadJob =
   | { readonly kind: "fill"; readonly name: string }
   | { readonly kind: "run"; readonly name: string; readonly run: LoadRun };
 
-/** The answer to a job. */
-export interface LoadAnswer {
+/** The reply to a job. */
+export interface LoadReply {
   readonly result?: LoadResult;
-  /** Why it could not be done. */
+  /** The reason why it could not be done. */
   readonly problem?: string;
 }
 
-/** A generator that runs. Disposing of it ends its process. */
+/** A running generator. Disposing of it ends its process. */
 export class LoadGenerator implements AsyncDisposable {
   readonly #child: Deno.ChildProcess;
   readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
-  readonly #answers: AsyncGenerator<unknown, void>;
+  readonly #replies: AsyncGenerator<unknown, void>;
 
-  /** Starts one, which lives until `signal` is aborted at the latest. */
+  /** Starts a generator, which ends at the latest when `signal` is aborted. */
   constructor(signal: AbortSignal) {
     const options = ["run", "--quiet", V8_FLAGS, "--no-prompt", "--lock=deno.lock", "--frozen", "-A"];
     this.#child = new Deno.Command(Deno.execPath(), {
@@ -76,15 +75,15 @@ export class LoadGenerator implements AsyncDisposable {
       signal,
     }).spawn();
     this.#writer = this.#child.stdin.getWriter();
-    this.#answers = readJsonLines(this.#child.stdout);
+    this.#replies = readJsonLines(this.#child.stdout);
   }
 
-  /** The process's id. */
+  /** The id of the process. */
   get pid(): number {
     return this.#child.pid;
   }
 
-  /** Connects: to each target with as many connections as to the others, or one more. They stay. */
+  /** Connects, with an equal number of connections to each target, or one more. They stay open. */
   async open(name: string, targets: readonly LoadTarget[], connections: number): Promise<void> {
     await this.#ask({ kind: "open", name, targets, connections });
   }
@@ -95,25 +94,25 @@ export class LoadGenerator implements AsyncDisposable {
   }
 
   /**
-   * Makes load, on the connections of that name.
+   * Generates load, on the connections of that name.
    *
-   * @throws {Error} when a reply is wrong, or does not come
+   * @throws {Error} when a reply is wrong, or does not arrive
    */
   async run(name: string, run: LoadRun): Promise<LoadResult> {
     return (await this.#ask({ kind: "run", name, run })).result!;
   }
 
-  async #ask(job: LoadJob): Promise<LoadAnswer> {
+  async #ask(job: LoadJob): Promise<LoadReply> {
     await this.#writer.write(new TextEncoder().encode(`${JSON.stringify(job)}\n`));
-    const { value, done } = await this.#answers.next();
+    const { value, done } = await this.#replies.next();
     if (done) throw new Error("Cannot measure: the load generator's process has ended");
-    const answer = value as LoadAnswer;
-    if (answer.problem !== undefined) throw new Error(answer.problem);
-    return answer;
+    const reply = value as LoadReply;
+    if (reply.problem !== undefined) throw new Error(reply.problem);
+    return reply;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // Closing its input tells it to end.
+    // Closing its input ends the program.
     await this.#writer.close().catch(() => {});
     await this.#child.status;
   }

@@ -1,5 +1,5 @@
 /**
- * The program of load_generator.ts: it does what the lines of its input say.
+ * The program of load_generator.ts, which executes the jobs in its input.
  *
  * @module
  */
@@ -8,15 +8,15 @@ import { messageOf } from "../../src/errors.ts";
 import { connect } from "../../src/net/connector.ts";
 import { type Socket, writeAll } from "../../src/net/socket.ts";
 import { Latencies } from "../../src/route/latencies.ts";
-import type { LoadAnswer, LoadJob, LoadResult, LoadRun, LoadTarget } from "./load_generator.ts";
+import type { LoadJob, LoadReply, LoadResult, LoadRun, LoadTarget } from "./load_generator.ts";
 import { CHECKED_BYTES, type LoadCommand, LoadRequests } from "./load_requests.ts";
 import { readJsonLines } from "./peer.ts";
 import type { Endpoint } from "./resp_connection.ts";
 
-/** Requests that are sent at once when keys are set first. */
+/** The number of requests that are sent at a time when keys are first set. */
 const FILL_COUNT = 50;
-/** A run whose replies have not come so long after its end has failed. */
-const PATIENCE_MS = 10_000;
+/** The time after its end at which a run without all replies fails, in ms. */
+const GRACE_MS = 10_000;
 
 /** The requests for one server, and the connections to it. */
 interface Group {
@@ -51,7 +51,7 @@ async function run(groups: readonly Group[], { command, pipeline, durationMs }: 
       return connection.run(requests[command], first, pipeline, begunMs + durationMs, latencies);
     });
   });
-  const counts = await within(durationMs + PATIENCE_MS, Promise.all(all));
+  const counts = await within(durationMs + GRACE_MS, Promise.all(all));
   const requests = counts.reduce((sum, count) => sum + count, 0);
   return {
     requests,
@@ -64,7 +64,7 @@ async function run(groups: readonly Group[], { command, pipeline, durationMs }: 
 
 async function within<T>(timeoutMs: number, promise: Promise<T>): Promise<T> {
   const { promise: late, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(new Error(`Cannot measure: replies have not come`)), timeoutMs);
+  const timer = setTimeout(() => reject(new Error(`Cannot measure: replies have not arrived`)), timeoutMs);
   try {
     return await Promise.race([promise, late]);
   } finally {
@@ -72,7 +72,7 @@ async function within<T>(timeoutMs: number, promise: Promise<T>): Promise<T> {
   }
 }
 
-async function work(sides: Map<string, readonly Group[]>, job: LoadJob): Promise<LoadAnswer> {
+async function work(sides: Map<string, readonly Group[]>, job: LoadJob): Promise<LoadReply> {
   if (job.kind === "open") {
     sides.set(job.name, await openGroups(job.targets, job.connections));
     return {};
@@ -86,18 +86,18 @@ async function work(sides: Map<string, readonly Group[]>, job: LoadJob): Promise
 async function main(): Promise<void> {
   const sides = new Map<string, readonly Group[]>();
   for await (const job of readJsonLines(Deno.stdin.readable)) {
-    let answer: LoadAnswer;
+    let reply: LoadReply;
     try {
-      answer = await work(sides, job as LoadJob);
+      reply = await work(sides, job as LoadJob);
     } catch (error) {
-      answer = { problem: messageOf(error) };
+      reply = { problem: messageOf(error) };
     }
-    console.log(JSON.stringify(answer));
+    console.log(JSON.stringify(reply));
   }
   for (const { connections } of [...sides.values()].flat()) for (const connection of connections) connection.close();
 }
 
-/** A connection. Not for two callers at a time. */
+/** A connection for one caller at a time. */
 class LoadConnection {
   readonly #socket: Socket;
   #replies = new Uint8Array(0);
@@ -107,18 +107,18 @@ class LoadConnection {
     this.#socket = socket;
   }
 
-  /** Connects. */
+  /** Connects to a server. */
   static async connect({ hostname, port, authority }: Endpoint): Promise<LoadConnection> {
     const security = authority === undefined ? { plaintext: true } : { caCerts: [authority] };
     return new LoadConnection(await connect({ hostname, port, ...security }));
   }
 
   /**
-   * Sends requests until it is `endMs`, the same ones again when it has sent them all.
+   * Sends requests until `endMs`, and repeats them when all were sent.
    *
-   * @param first the request that it begins with
-   * @param latencies gets the time from the moment that a pipeline was sent until each of its replies was read
-   * @returns how many were answered
+   * @param first the request with which it begins
+   * @param latencies receives the time from sending a pipeline until reading each of its replies
+   * @returns the number of replies
    */
   async run(
     requests: LoadRequests,
@@ -127,13 +127,13 @@ class LoadConnection {
     endMs: number,
     latencies: Latencies,
   ): Promise<number> {
-    let answered = 0;
+    let count = 0;
     for (let at = first; performance.now() < endMs; at += pipeline) {
       if (at + pipeline > requests.count) at = 0;
       await this.exchange(requests, at, pipeline, latencies);
-      answered += pipeline;
+      count += pipeline;
     }
-    return answered;
+    return count;
   }
 
   /** Sends one pipeline, of `count` requests from the one at `first` on, and waits for its replies. */
@@ -142,9 +142,9 @@ class LoadConnection {
     if (this.#replies.length !== size) this.#replies = new Uint8Array(size);
     const replies = this.#replies;
     const begunMs = performance.now();
-    // Replies tell that it has arrived: waiting for that first would be a turn of the event loop more.
+    // Replies show that it has arrived. Waiting for the write first would take one more task of the event loop.
     const writing = writeAll(this.#socket, requests.slice(first, count));
-    // When it fails reading fails as well, or waits in vain.
+    // If it fails, reading fails as well, or waits in vain.
     writing.catch(() => this.close());
     let whole = 0;
     let checked = 0;
@@ -169,7 +169,7 @@ class LoadConnection {
     try {
       this.#socket.close();
     } catch {
-      // It was closed before.
+      // The connection was already closed.
     }
   }
 }

@@ -1,13 +1,13 @@
 /**
- * The requests of the load generator, made before they are needed: one behind another in one array, all of the same length,
- * in random order. So a pipeline of any number of them is a part of the array, and sending it makes nothing.
+ * The requests of the load generator, created in advance: one after another in one array, all of the same length, in
+ * random order. So a pipeline of any number of them is a part of the array, and sending it allocates nothing.
  *
  * ```text
  * GET   *2 CRLF  $3 CRLF GET CRLF  $16 CRLF key CRLF                     reply   $32 CRLF value CRLF
  * SET   *3 CRLF  $3 CRLF SET CRLF  $16 CRLF key CRLF  $32 CRLF value CRLF        +OK CRLF
  * ```
  *
- * A key's value is the key twice: so it is known from the request what the reply has to be.
+ * A key's value is the key twice, so a request determines its reply.
  *
  * @module
  */
@@ -16,29 +16,33 @@ import { keyName } from "./disk_loads.ts";
 import { encodeCommands } from "./resp_connection.ts";
 
 const KEY_BYTES = keyName(0).length;
-/** Length of a value. */
+/** The length of a value, in bytes. */
 export const VALUE_BYTES: number = 2 * KEY_BYTES;
-/** Where the key begins in a request: it has the same place in both. */
+/** The position of the key in a request, which is equal in both commands. */
 const KEY_OFFSET = "*2\r\n$3\r\nGET\r\n$16\r\n".length;
-/** What a right reply begins with, or all of it. */
+/** The beginning of a correct reply, or all of it. */
 const HEADERS = { GET: "$32\r\n", SET: "+OK\r\n" } as const;
 const HEADER_BYTES = 5;
 const REPLY_SIZES = { GET: HEADER_BYTES + VALUE_BYTES + 2, SET: HEADER_BYTES } as const;
 
-/** What is measured. */
+/** A measured command. */
 export type LoadCommand = keyof typeof HEADERS;
 
 /** The requests with one command, for some keys. */
 export class LoadRequests {
   readonly command: LoadCommand;
   readonly count: number;
-  /** Length of each reply, when it is right. */
+  /** The length of each correct reply. */
   readonly replySize: number;
   readonly #bytes: Uint8Array;
   readonly #size: number;
   readonly #header: Uint8Array;
 
-  /** @param keys their numbers; at least as many as the longest pipeline */
+  /**
+   * Creates the requests.
+   *
+   * @param keys the numbers of the keys; at least as many as the longest pipeline
+   */
   constructor(command: LoadCommand, keys: readonly number[]) {
     this.command = command;
     this.count = keys.length;
@@ -53,15 +57,15 @@ export class LoadRequests {
     this.#size = this.#bytes.length / this.count;
   }
 
-  /** The bytes of `count` requests from the one at `first` on; borrowed. */
+  /** Returns the bytes of `count` requests from the one at `first` on; borrowed. */
   slice(first: number, count: number): Uint8Array {
     return this.#bytes.subarray(first * this.#size, (first + count) * this.#size);
   }
 
   /**
-   * Looks at the beginnings of the replies `from` to `to` of a pipeline, which lie at `replies[0, end)`.
+   * Verifies the beginnings of the replies `from` to `to` of a pipeline, which are at `replies[0, end)`.
    *
-   * @throws {Error} with the first one that is another than it has to be
+   * @throws {Error} with the first wrong one
    */
   checkHeaders(replies: Uint8Array, from: number, to: number, end: number): void {
     const header = this.#header;
@@ -74,9 +78,9 @@ export class LoadRequests {
   }
 
   /**
-   * Looks at all of the reply at `index` of a pipeline that began with the request at `first`.
+   * Verifies the whole reply at `index` of a pipeline that began with the request at `first`.
    *
-   * @throws {Error} when it does not have the value that belongs to the key
+   * @throws {Error} when it does not have the value of the key
    */
   checkValue(replies: Uint8Array, index: number, first: number): void {
     if (this.command === "SET") return;
@@ -91,14 +95,14 @@ export class LoadRequests {
 
   #unexpected(reply: Uint8Array): Error {
     const text = new TextDecoder().decode(reply.subarray(0, 200));
-    return new Error(`Cannot measure: ${this.command} was answered by ${JSON.stringify(text)}`);
+    return new Error(`Cannot measure: ${this.command} got the reply ${JSON.stringify(text)}`);
   }
 }
 
-/** How many bytes of a reply tell whether it is right, as far as {@linkcode LoadRequests.checkHeaders} looks. */
+/** The number of bytes of a reply that {@linkcode LoadRequests.checkHeaders} verifies. */
 export const CHECKED_BYTES = HEADER_BYTES;
 
-/** Fisher and Yates's shuffle. */
+/** Returns the keys in random order, by the shuffle of Fisher and Yates. */
 function shuffled(keys: readonly number[]): number[] {
   const order = [...keys];
   for (let last = order.length - 1; last > 0; last--) {

@@ -1,6 +1,6 @@
 /**
- * One of the sides that are compared when a proxy is measured: a way from the load generator to servers, and the processes
- * on it.
+ * One of the compared sides when a proxy is measured: a path from the load generator to servers, and the processes on
+ * it.
  *
  * @module
  */
@@ -11,25 +11,25 @@ import type { LoadGenerator, LoadResult, LoadRun, LoadTarget } from "./load_gene
 import { machineTimeMs, ownTimeMs, processorTimeMs } from "./processor_time.ts";
 
 const PARTS: readonly Part[] = ["proxy", "servers", "load"];
-/** A run is disturbed when other processes have had more than this share of a core meanwhile. */
+/** The share of a core above which other processes disturb a run. */
 const OTHERS_BUSY_MAX = 0.05;
-/** How long is waited before it is repeated. */
+/** The wait before a disturbed run is repeated, in ms. */
 const WAIT_MS = 500;
 
-/** What one run has shown. */
+/** The results of one run. */
 export interface SideRun extends LoadResult {
-  /** Processor time of a request, in ns, of each part that there is: all its processes together. */
+  /** The processor time of a request, in ns, of each part: all its processes together. */
   readonly ns: Readonly<Partial<Record<Part, number>>>;
-  /** The share of a core that processes have had that have nothing to do with it: they disturb. */
+  /** The share of a core that unrelated processes have had. They disturb the run. */
   readonly othersBusy: number;
 }
 
-/** What is the same for all sides. */
+/** The settings that all sides share. */
 export interface SideSettings {
   readonly load: LoadGenerator;
   readonly plan: CorePlan;
   readonly connections: number;
-  /** How often a run is repeated that others have disturbed. */
+  /** The number of repetitions of a disturbed run. */
   readonly retries: number;
   readonly signal: AbortSignal;
 }
@@ -37,7 +37,7 @@ export interface SideSettings {
 /** A side, with connections to it and its keys set. */
 export class LoadedSide {
   readonly name: string;
-  /** Whether there is a proxy on the way. */
+  /** Whether a proxy is on the path. */
   readonly isProxied: boolean;
   readonly #settings: SideSettings;
   readonly #processes: Processes;
@@ -52,8 +52,8 @@ export class LoadedSide {
   /**
    * Connects, and sets all keys.
    *
-   * @param name which no other side has
-   * @param processes those of the proxy, where there is one, and of the servers
+   * @param name a unique name
+   * @param processes those of the proxy, if there is one, and of the servers
    */
   static async open(
     name: string,
@@ -66,7 +66,7 @@ export class LoadedSide {
     return new LoadedSide(name, processes, settings);
   }
 
-  /** Makes load until it is not disturbed, or else the least disturbed run counts. */
+  /** Generates load until a run is not disturbed; otherwise the least disturbed run counts. */
   async run(run: LoadRun): Promise<SideRun> {
     const { retries, signal } = this.#settings;
     let best = await this.#run(run);
@@ -97,7 +97,7 @@ export class LoadedSide {
     return { ...result, ns, othersBusy: othersMs / (after.clock - before.clock) };
   }
 
-  /** Times in ms, since each began. */
+  /** Returns times in ms, since each began. */
   async #times(): Promise<Record<Part | "machine" | "own" | "clock", number>> {
     const of = async (part: Part) => {
       const times = await Promise.all((this.#processes[part] ?? []).map(processorTimeMs));

@@ -1,7 +1,8 @@
 /**
- * The data that servers are loaded with to see what it takes: the same keys, fields and bytes for each server.
+ * The data that servers are loaded with to measure its memory: the same keys, fields and bytes for each server.
  *
- * Values are letters and digits out of a pool made once, so they cost the loader a view each and not a character each.
+ * Values are letters and digits of a pool that is created once, so each costs the loader a view instead of its
+ * characters.
  *
  * @module
  */
@@ -11,22 +12,22 @@ import { Random } from "./random.ts";
 const POOL_LENGTH = 1 << 16;
 const POOL_SEED = 7;
 const ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789";
-/** Odd and large, so that neighbouring numbers take their text from distant places of the pool. */
+/** The distance between the texts of neighbouring numbers in the pool. It is odd and large, so that they differ. */
 const POOL_STRIDE = 40_503;
 
 const LIST_ELEMENTS_COUNT = 100;
-/** Lists grow in turns, as they do in use, by so many elements each time. */
+/** The number of elements by which lists grow, alternately, as they do in practice. */
 const LIST_PUSHED_COUNT = 10;
 
-/** Keys of one kind, and how they are made. */
+/** The keys of one kind, and the commands that create them. */
 export interface Load {
   readonly name: string;
   readonly keysCount: number;
-  /** Resident bytes a key that inmem may take for each of redis-server's. */
+  /** The number of resident bytes per key that inmem may use for each of redis-server's. */
   readonly wantedRatio: number;
-  /** Commands that make a key, numbered from 0. All keys get their first, then all their second. */
+  /** The number of commands that create a key, numbered from 0. All keys get their first, then all their second. */
   readonly commandsPerKey: number;
-  /** Command `part` of a key. */
+  /** Returns command `part` of a key. */
   command(key: number, part: number): readonly string[];
 }
 
@@ -62,7 +63,7 @@ export const LOADS: readonly Load[] = [
   },
 ];
 
-/** The name of a key: 16 bytes. */
+/** Returns the name of a key, of 16 bytes. */
 function keyName(key: number): string {
   return `key:${String(key).padStart(12, "0")}`;
 }
@@ -96,7 +97,7 @@ function makePool(): string {
   return Array.from({ length: POOL_LENGTH }, () => ALPHABET[random.below(ALPHABET.length)]).join("");
 }
 
-/** Some text that depends on the number. */
+/** Returns a text that depends on the number. */
 function text(number: number, length: number): string {
   const start = number * POOL_STRIDE % (POOL_LENGTH - length);
   return pool.slice(start, start + length);

@@ -1,8 +1,8 @@
 /**
- * A client in a process of its own, so that what it does is not in the event loop of the server that is measured here.
+ * A client in a separate process, so that its work is not in the event loop of the measured server.
  *
- * It is told what to do by lines of JSON and answers each with one, in order; all the time it sends a `ping` every few
- * milliseconds, and notes how long the answer takes. peer_program.ts is its other end.
+ * Jobs are sent to it as lines of JSON, and it replies to each with one line, in order. It sends a `ping` every few
+ * milliseconds, and measures the round trip. peer_program.ts is its program.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { fromFileUrl } from "@std/path";
 import { ROOT } from "../../cluster/role_process.ts";
 import { readLines } from "../../src/shell/lines.ts";
 
-/** What a peer can be told to do. */
+/** A job for a peer. */
 export type Job =
   | { readonly kind: "pings" }
   | { readonly kind: "send"; readonly command: readonly string[] }
@@ -19,15 +19,15 @@ export type Job =
   | { readonly kind: "scan"; readonly count: number }
   | { readonly kind: "echo"; readonly sizeBytes: number };
 
-/** What a peer is started with. */
+/** The settings of a peer. */
 export interface PeerSettings {
-  /** `host:port` of the server. */
+  /** The address of the server, as `host:port`. */
   readonly addr: string;
   /** The authority to trust. */
   readonly caFile: string;
 }
 
-/** Round trips of pings. */
+/** The round trips of pings. */
 export interface Pings {
   readonly count: number;
   readonly longestMs: number;
@@ -35,17 +35,17 @@ export interface Pings {
 
 const PROGRAM = fromFileUrl(new URL("peer_program.ts", import.meta.url));
 
-/** A client that runs. Disposing of it ends its process. */
+/** A running client. Disposing of it ends its process. */
 export class Peer implements AsyncDisposable {
   readonly #child: Deno.ChildProcess;
   readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
-  readonly #answers: AsyncGenerator<unknown, void>;
+  readonly #replies: AsyncGenerator<unknown, void>;
   #last: Promise<unknown> = Promise.resolve();
 
   private constructor(child: Deno.ChildProcess) {
     this.#child = child;
     this.#writer = child.stdin.getWriter();
-    this.#answers = readJsonLines(child.stdout);
+    this.#replies = readJsonLines(child.stdout);
   }
 
   /** Starts a client of the server at `addr`, and waits until it is connected. */
@@ -62,27 +62,27 @@ export class Peer implements AsyncDisposable {
     return peer;
   }
 
-  /** The round trips since this was asked last. */
+  /** Returns the round trips since the last call. */
   async pings(): Promise<Pings> {
     return await this.#ask({ kind: "pings" }) as Pings;
   }
 
-  /** Has it send a command and take the reply. */
+  /** Sends a command and waits for the reply. */
   async send(command: readonly string[]): Promise<void> {
     await this.#ask({ kind: "send", command });
   }
 
-  /** Has it send a command, on a connection of its own, and read the reply without looking at it. Answers its length. */
+  /** Sends a command, on a separate connection, and reads the reply without decoding it. Returns its length. */
   async discard(command: readonly string[]): Promise<number> {
     return await this.#ask({ kind: "discard", command }) as number;
   }
 
-  /** Has it go through all keys, and answers how many it found. */
+  /** Scans all keys, and returns their number. */
   async scan(count: number): Promise<number> {
     return await this.#ask({ kind: "scan", count }) as number;
   }
 
-  /** Has it set and get a value of that size. Answers whether the same came back. */
+  /** Sets and gets a value of that size. Returns whether both are equal. */
   async echo(sizeBytes: number): Promise<boolean> {
     return await this.#ask({ kind: "echo", sizeBytes }) as boolean;
   }
@@ -90,7 +90,7 @@ export class Peer implements AsyncDisposable {
   #ask(job: Job): Promise<unknown> {
     this.#last = this.#last.then(async () => {
       await this.#writer.write(new TextEncoder().encode(`${JSON.stringify(job)}\n`));
-      const { value, done } = await this.#answers.next();
+      const { value, done } = await this.#replies.next();
       if (done) throw new Error("Cannot measure: the client's process has ended");
       return value;
     });
@@ -98,13 +98,13 @@ export class Peer implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // Closing its input tells it to end.
+    // Closing its input ends the program.
     await this.#writer.close().catch(() => {});
     await this.#child.status;
   }
 }
 
-/** Yields what the lines of a stream say, one after another. */
+/** Yields the values of the lines of a stream. */
 export async function* readJsonLines(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<unknown, void> {
   const decoder = new TextDecoder();
   for await (const lines of readLines(chunks)) {

@@ -1,5 +1,5 @@
 /**
- * The program of peer.ts: a client of the library, which does what the lines of its input say.
+ * The program of peer.ts: a client of the library, which executes the jobs in its input.
  *
  * @module
  */
@@ -12,13 +12,16 @@ import { FRAME_PREFIX_BYTES, frameLength } from "../../src/wire/native/frame.ts"
 import { NativeRequestWriter } from "../../src/wire/native/request_writer.ts";
 import { type Job, type PeerSettings, type Pings, readJsonLines } from "./peer.ts";
 
-/** Between two pings: so often that no hold of the server escapes, and so seldom that they are no load. */
+/**
+ * The interval between two pings, in ms: short enough to notice every hold of the server, and long enough to be little
+ * load.
+ */
 const PING_INTERVAL_MS = 2;
 const DISCARD_BUFFER_BYTES = 256 * 1024;
-/** A prime number: parts of a value that changed places do not look the same. */
+/** The length of the repeated pattern. It is a prime number, so that exchanged parts of a value look different. */
 const PATTERN_BYTES = 10_007;
 
-/** Pings a server all the time. */
+/** Pings a server continuously. */
 class Pinger {
   readonly #client: Client;
   #stopped = false;
@@ -47,7 +50,7 @@ class Pinger {
     this.#count++;
   }
 
-  /** What was seen since this was asked last, the ping included that is under way. */
+  /** Returns the round trips since the last call, including a ping in progress. */
   async take(): Promise<Pings> {
     await this.#ping;
     const pings = { count: this.#count, longestMs: this.#longestMs };
@@ -77,7 +80,7 @@ async function run(job: Job, settings: PeerSettings, client: Client, pinger: Pin
   }
 }
 
-/** Sends a command, and reads the reply without keeping it. Answers how long it was. */
+/** Sends a command, and reads the reply without keeping it. Returns its length. */
 async function discard(command: readonly string[], { addr, caFile }: PeerSettings): Promise<number> {
   const { hostname, port } = new URL(`http://${addr}`);
   const caCerts = [await Deno.readTextFile(caFile)];
@@ -102,7 +105,7 @@ async function discard(command: readonly string[], { addr, caFile }: PeerSetting
   }
 }
 
-/** Goes through all keys. Answers how many there were. */
+/** Scans all keys. Returns their number. */
 async function scan(client: Client, count: number): Promise<number> {
   let found = 0;
   for await (const _ of client.scan({ count })) found++;
@@ -114,11 +117,11 @@ async function echo(client: Client, sizeBytes: number): Promise<boolean> {
   const value = patterned(sizeBytes);
   await client.set("echo", value);
   const got = await client.get("echo");
-  // Natively, since a loop over so many bytes would hold up the pings here.
+  // The comparison is native, since a loop over this many bytes would delay the pings.
   return got !== null && Buffer.compare(got, value) === 0;
 }
 
-/** Random bytes that repeat, which is quickly made. */
+/** Returns random bytes with repetition, which are quick to create. */
 function patterned(sizeBytes: number): Uint8Array<ArrayBuffer> {
   const value = new Uint8Array(sizeBytes);
   crypto.getRandomValues(value.subarray(0, PATTERN_BYTES));

@@ -1,6 +1,6 @@
 /**
- * A role and a connection without a network, for benches and tests that run commands in their own process. Whatever either
- * has to have is here once; a test's own client or host extends it by what it watches.
+ * A role and a connection without a network, for benches and tests that run commands in their own process. It contains
+ * everything that both require; a test's own client or host extends it by the parts that it observes.
  *
  * @module
  */

@@ -1,40 +1,43 @@
 /**
- * How long processes and threads have run. Linux only; what else is said of a thread elsewhere is by the clock.
+ * Measures how long processes and threads have run. This works on Linux only; elsewhere the times of threads are by the
+ * clock.
  *
- * The time of a process is that of all its threads, in the program and in the kernel for it:
+ * The time of a process is that of all its threads, in the program and in the kernel:
  *
  * ```text
  * /proc/stat       cpu  user nice system idle iowait irq softirq steal …      of all cores together
  * /proc/PID/stat   PID (name) state … utime stime cutime cstime …             c: of children that have ended
  * ```
  *
- * On a machine that is shared, a clock tells how long something took together with whatever else ran meanwhile: a loop that
- * does nothing is held up by 5 to 40 ms now and then. The kernel knows better of the calling thread:
+ * On a shared machine, a clock includes the time of other processes: an idle loop is delayed by 5 to 40 ms now and
+ * then. The kernel has better figures for the calling thread:
  *
  * ```text
  * by the clock  =  running  +  ready, while others run  +  blocked: for input, a timer, a lock
  *                  └ threadTimeMs    └ threadDelayMs
  * ```
  *
- * Running is a thread's own work, page faults included.
+ * Running is a thread's own work, including page faults.
  *
  * @module
  */
 
-/** USER_HZ, which is 100 whatever the kernel counts in. */
+/** The duration of USER_HZ in ms. USER_HZ is 100, regardless of the kernel's own unit. */
 const TICK_MS = 10;
-/** proc(5) numbers the fields of a process: 14 is utime. The first two are cut, since a name may have spaces. */
+/** The field utime, which proc(5) numbers 14. The first two fields are cut, since a name may contain spaces. */
 const UTIME = 14 - 3;
-/** What of the machine's time is work: user, nice, system, and what its host has given to others. */
+/**
+ * The fields of the machine's time that are work: user, nice, system, and the time that its host has given to others.
+ */
 const WORK_COLUMNS = [0, 1, 2, 7];
 
-/** Time that a process has run so far, in ms, to the hundredth of a second. */
+/** Returns the time that a process has run so far, in ms, to the hundredth of a second. */
 export async function processorTimeMs(pid: number): Promise<number> {
   const [user, system] = await processFields(String(pid));
   return (user! + system!) * TICK_MS;
 }
 
-/** Time that this process and those that it has started and that have ended have run so far, in ms. */
+/** Returns the time that this process and its ended children have run so far, in ms. */
 export async function ownTimeMs(): Promise<number> {
   return (await processFields("self")).reduce((sum, ticks) => sum + ticks, 0) * TICK_MS;
 }
@@ -45,20 +48,20 @@ async function processFields(name: string): Promise<number[]> {
   return fields.slice(UTIME, UTIME + 4).map(Number);
 }
 
-/** Time that all processes have run so far, on all cores, in ms. */
+/** Returns the time that all processes have run so far, on all cores, in ms. */
 export async function machineTimeMs(): Promise<number> {
   const [line] = (await Deno.readTextFile("/proc/stat")).split("\n", 1);
   const columns = line!.split(/ +/).slice(1).map(Number);
   return WORK_COLUMNS.reduce((sum, column) => sum + columns[column]!, 0) * TICK_MS;
 }
 
-/** clock_gettime: the time of the calling thread. A number of Linux. */
+/** The clock of the calling thread for clock_gettime, on Linux. */
 const CLOCK_THREAD_CPUTIME_ID = 3;
 
-/** Tells how long the calling thread has run, in ms, to the nanosecond. Half a microsecond a call. */
+/** Returns how long the calling thread has run, in ms, to the nanosecond. A call takes half a microsecond. */
 export const threadTimeMs: () => number = openThreadClock() ?? (() => performance.now());
 
-/** Tells how long the calling thread was ready and did not run, in ms. Five microseconds a call. */
+/** Returns how long the calling thread was ready and did not run, in ms. A call takes five microseconds. */
 export const threadDelayMs: () => number = openDelays() ?? (() => 0);
 
 function openThreadClock(): (() => number) | undefined {
@@ -67,19 +70,20 @@ function openThreadClock(): (() => number) | undefined {
     const { symbols } = Deno.dlopen("libc.so.6", {
       clock_gettime: { parameters: ["i32", "buffer"], result: "i32" },
     });
-    // struct timespec: seconds and nanoseconds, 64 bits each. Half of each is more than a thread lives.
+    // This is struct timespec: seconds and nanoseconds, of 64 bits each. The lower half of each is more than a thread's
+    // lifetime.
     const time = new Uint32Array(4);
     return () => {
       symbols.clock_gettime(CLOCK_THREAD_CPUTIME_ID, time);
       return time[0]! * 1e3 + time[2]! / 1e6;
     };
   } catch {
-    // Another C library, or no permission.
+    // The C library is another one, or there is no permission.
     return undefined;
   }
 }
 
-/** The file says: time running, time ready (both in ns), number of turns. */
+/** Opens the file that contains: time running, time ready (both in ns), number of time slices. */
 function openDelays(): (() => number) | undefined {
   try {
     const file = Deno.openSync("/proc/thread-self/schedstat");

@@ -1,5 +1,5 @@
 /**
- * The rounds in which ways with and without a proxy are compared.
+ * The rounds that compare paths with and without a proxy.
  *
  * @module
  */
@@ -11,20 +11,20 @@ import type { Part } from "./cores.ts";
 import { type LoadCommand, VALUE_BYTES } from "./load_requests.ts";
 import type { LoadedSide, SideRun } from "./loaded_side.ts";
 
-/** A run goes on so long before the first that counts, as a part of the time that those take: code is compiled then. */
+/** The duration of a run before the first counted one, as a share of a counted run. Code is compiled then. */
 const WARM_UP_SHARE = 0.5;
 
-/** What is run, and how often. */
+/** The commands and pipelines to run, and the number of rounds. */
 export interface ProxyPlan {
   readonly commands: readonly LoadCommand[];
   readonly pipelines: readonly number[];
   readonly rounds: number;
   readonly runMs: number;
-  /** What is asked of the ratios at a pipeline. */
+  /** The required ratio for each pipeline. */
   readonly asked?: ReadonlyMap<number, Bound>;
 }
 
-/** What one side has done with one command at one pipeline: medians of the rounds. */
+/** The results of one side with one command at one pipeline: medians of the rounds. */
 export interface ProxyRow {
   readonly command: LoadCommand;
   readonly pipeline: number;
@@ -33,23 +33,26 @@ export interface ProxyRow {
   readonly p50Ms: number;
   readonly p99Ms: number;
   readonly p999Ms: number;
-  /** Processor time of a request, in ns. */
+  /** The processor time of a request, in ns. */
   readonly ns: Readonly<Partial<Record<Part, number>>>;
   readonly rounds: readonly SideRun[];
-  /** Requests a second, this side ÷ the first one; absent of that one itself. */
+  /** The requests per second of this side ÷ those of the first one; absent for the first side. */
   readonly ratio?: Ratio | undefined;
-  /** Requests for which a core suffices, of this side's proxy ÷ the first side's proxy, or its servers where it has none. */
+  /**
+   * The requests that a core can handle in this side's proxy ÷ those in the first side's proxy, or in its servers if it
+   * has none.
+   */
   readonly coreRatio?: Ratio | undefined;
 }
 
-/** One command at one pipeline, under way. */
+/** One command at one pipeline, in progress. */
 interface Cell {
   readonly command: LoadCommand;
   readonly pipeline: number;
   readonly runs: ReadonlyMap<LoadedSide, SideRun[]>;
 }
 
-/** Runs all against one side right after the other, in rounds that change the order of the sides. */
+/** Runs everything against one side right after the other, in rounds that change the order of the sides. */
 export async function compareSides(sides: readonly LoadedSide[], plan: ProxyPlan): Promise<ProxyRow[]> {
   const { commands, pipelines, rounds, runMs } = plan;
   const cells = commands.flatMap((command) =>
@@ -92,7 +95,7 @@ function makeRows({ command, pipeline, runs }: Cell, sides: readonly LoadedSide[
   });
 }
 
-/** Of what is measured: the proxy, or the servers where there is none. */
+/** Returns the time of the measured part: the proxy, or the servers if there is none. */
 function measuredNs({ ns }: SideRun): number {
   return ns.proxy ?? ns.servers!;
 }
@@ -103,12 +106,15 @@ export interface ProxySection {
   readonly rows: readonly ProxyRow[];
 }
 
-/** What `--json` prints. */
+/** The report, as `--json` prints it. */
 export interface ProxyReport {
   readonly machine: string;
-  /** Who runs on which core. */
+  /** The assignment of processes to cores. */
   readonly cores: string;
-  /** Processes that were ready to run, over the minute before the first round and the minute before the end. */
+  /**
+   * The number of processes that were ready to run, over the minute before the first round and the minute before the
+   * end.
+   */
   readonly loadAverages: readonly [before: number, after: number];
   readonly inmem: string;
   readonly connections: number;
@@ -133,7 +139,7 @@ const HEADINGS = [
   "load ns",
 ];
 
-/** The report as text. */
+/** Formats the report as text. */
 export function formatProxyReport(report: ProxyReport): string {
   const { sections, connections, keys, rounds, runMs, inmem, cores, machine } = report;
   const tables = sections.map(({ title, rows }) => `${title}\n\n${formatTable([HEADINGS, ...rows.map(formatRow)])}`);

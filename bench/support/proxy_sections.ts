@@ -1,5 +1,5 @@
 /**
- * The comparisons of `proxy_bench.ts`: who is started for each, and who is put next to whom.
+ * The comparisons of `proxy_bench.ts`: the processes of each, and the compared sides.
  *
  * @module
  */
@@ -21,12 +21,12 @@ import { findTwemproxy, Twemproxy, type TwemproxyProgram } from "./twemproxy.ts"
 
 const SERVERS_COUNT = 3;
 const COMMANDS = ["GET", "SET"] as const;
-/** Requests a second through the proxy ÷ direct, at the pipeline for which it is asked. */
+/** The required requests per second through the proxy ÷ direct, for one pipeline. */
 const ASKED = new Map([[16, atLeast(0.6)]]);
 
-/** What all comparisons have in common. */
+/** The settings that all comparisons share. */
 export interface Site {
-  /** For what the processes need. */
+  /** The folder for the files of the processes. */
   readonly folder: string;
   readonly certificates: CertificatePaths;
   readonly keys: number;
@@ -35,7 +35,7 @@ export interface Site {
   readonly runMs: number;
 }
 
-/** What inmem is put next to. */
+/** The programs with which inmem is compared. */
 export interface Comparators {
   readonly redis: string;
   readonly twemproxy: TwemproxyProgram;
@@ -53,7 +53,7 @@ export async function findComparators(): Promise<Comparators> {
   return { redis, twemproxy };
 }
 
-/** `inmem proxy` next to its servers direct, over TLS. */
+/** Compares `inmem proxy` with its servers direct, over TLS. */
 export async function compareToDirect(site: Site, settings: SideSettings): Promise<ProxySection> {
   const { folder, certificates, keys } = site;
   await using stack = new AsyncDisposableStack();
@@ -75,7 +75,7 @@ export async function compareToDirect(site: Site, settings: SideSettings): Promi
   return { title: `inmem proxy ÷ the same ${SERVERS_COUNT} inmem servers direct, TLS`, rows };
 }
 
-/** `inmem proxy` next to twemproxy, both before the same redis-servers. */
+/** Compares `inmem proxy` with twemproxy, both before the same redis-servers. */
 export async function compareToTwemproxy(
   site: Site,
   settings: SideSettings,
@@ -101,10 +101,10 @@ export async function compareToTwemproxy(
   }
   const rows = await compareSides(sides, { ...site, commands: COMMANDS });
   const versions = `twemproxy ${program.version}, ${SERVERS_COUNT} redis-servers ${redis}`;
-  return { title: `inmem proxy ÷ ${versions}, plaintext but where TLS is said`, rows };
+  return { title: `inmem proxy ÷ ${versions}, plaintext unless TLS is named`, rows };
 }
 
-/** The load generator next to nobody: against a server that only counts commands. */
+/** Measures the load generator alone: against a server that only counts commands. */
 export async function measureLoad(site: Site, settings: SideSettings): Promise<ProxySection> {
   await using ceiling = await CeilingServer.start(site.certificates);
   const targets = [{ endpoint: ceiling.endpoint, keys: firstKeys(site.keys) }];
@@ -121,7 +121,7 @@ function firstKeys(count: number): number[] {
   return Array.from({ length: count }, (_, key) => key);
 }
 
-/** The keys of each server. */
+/** Returns the keys of each server. */
 function shareKeys(addresses: readonly string[], count: number): number[][] {
   const owners = ownersOf(addresses.map((address) => ({ address, weight: 1 })));
   const shares: number[][] = addresses.map(() => []);

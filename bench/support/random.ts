@@ -1,8 +1,8 @@
 /**
- * Randomness that can be repeated: a test prints its seed, and the same seed gives the same run.
+ * Repeatable randomness: a test prints its seed, and the same seed gives the same run.
  *
  * The generator is sfc32 (Chris Doty-Humphrey's "small fast counting" generator): 128 bits of state, four additions and
- * three shifts a number, which is enough for tests and never for secrets.
+ * three shifts per number. This is sufficient for tests, and unsuitable for secrets.
  *
  * @module
  */
@@ -34,12 +34,12 @@ export class Random {
     return sum >>> 0;
   }
 
-  /** An integer in `[0, bound)`, for a bound up to 2^32. */
+  /** Returns an integer in `[0, bound)`, for a bound up to 2^32. */
   below(bound: number): number {
     return Math.floor(this.#next() / 0x100000000 * bound);
   }
 
-  /** One of the items. */
+  /** Returns one of the items. */
   pick<Item>(items: readonly Item[]): Item {
     return items[this.below(items.length)]!;
   }
@@ -49,7 +49,7 @@ export class Random {
     return this.#next() < probability * 0x100000000;
   }
 
-  /** New random bytes. */
+  /** Returns new random bytes. */
   bytes(length: number): Uint8Array<ArrayBuffer> {
     const bytes = new Uint8Array(length);
     for (let i = 0; i < length; i++) bytes[i] = this.#next();

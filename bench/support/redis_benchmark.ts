@@ -1,29 +1,29 @@
 /**
- * `redis-benchmark`, the load generator that comes with redis-server, run against a server that speaks TLS; and which of its
- * tests are compared, with how many times as fast as redis-server inmem has to be in each.
+ * `redis-benchmark`, the load generator that comes with redis-server, run against a server that speaks TLS; and the
+ * tests that are compared, with the required ratio of inmem to redis-server in each.
  *
  * @module
  */
 
 import { redisVersion } from "./redis_server.ts";
 
-/** What is asked of it once. */
+/** The settings of one run. */
 export interface BenchmarkRun {
   /** The port on loopback. */
   readonly port: number;
   /** The file of the authority to trust. */
   readonly authority: string;
   readonly connections: number;
-  /** Numbers in keys and fields are chosen at random below this. */
+  /** Numbers in keys and fields are random below this. */
   readonly keys: number;
   readonly valueBytes: number;
   readonly requests: number;
   readonly pipeline: number;
-  /** Of its tests, separated by commas; the last one is told. */
+  /** The tests, separated by commas; the last one is reported. */
   readonly tests: string;
 }
 
-/** Whether there is one on PATH. */
+/** Returns whether redis-benchmark is on PATH. */
 export async function hasRedisBenchmark(): Promise<boolean> {
   try {
     await new Deno.Command("redis-benchmark", { args: ["--version"], stdout: "null", stderr: "null" }).output();
@@ -34,7 +34,7 @@ export async function hasRedisBenchmark(): Promise<boolean> {
   }
 }
 
-/** Its command line; what is not given stays a name in capitals, for people. */
+/** Returns its command line. Missing settings are shown to people as names in capitals. */
 export function benchmarkCommand(run: Partial<BenchmarkRun>): readonly string[] {
   const { port = "PORT", authority = "FILE", requests = "NUMBER", pipeline = "PIPELINE", tests = "TEST" } = run;
   const { connections = "NUMBER", keys = "NUMBER", valueBytes = "NUMBER" } = run;
@@ -44,10 +44,10 @@ export function benchmarkCommand(run: Partial<BenchmarkRun>): readonly string[] 
 }
 
 /**
- * Runs it.
+ * Runs redis-benchmark.
  *
- * @returns requests a second of the last test
- * @throws {Error} with what it says, when it fails
+ * @returns requests per second of the last test
+ * @throws {Error} with its output, when it fails
  */
 export async function runBenchmark(run: BenchmarkRun, signal: AbortSignal): Promise<number> {
   const [program, ...args] = benchmarkCommand(run);
@@ -60,9 +60,9 @@ export async function runBenchmark(run: BenchmarkRun, signal: AbortSignal): Prom
 }
 
 /**
- * Reads the last line of what it prints: `"SET","87796.30","0.299",…`, below headings of the same form.
+ * Parses the last line of its output: `"SET","87796.30","0.299",…`, below headings of the same form.
  *
- * @returns its second cell; `undefined` when that is no positive number
+ * @returns its second cell; `undefined` when that is not a positive number
  */
 export function lastRequestsPerSecond(csv: string): number | undefined {
   const line = csv.trimEnd().split("\n").at(-1)!;
@@ -71,7 +71,7 @@ export function lastRequestsPerSecond(csv: string): number | undefined {
 }
 
 /**
- * The version of the redis-server that is compared with, by redis-benchmark.
+ * Returns the version of the compared redis-server, by redis-benchmark.
  *
  * @throws {Error} when either is not on PATH
  */
@@ -82,38 +82,38 @@ export async function comparedRedis(): Promise<string> {
   return version;
 }
 
-/** Commands that a client sends before it reads. */
+/** The numbers of commands that a client sends before it reads. */
 export const PIPELINES = [1, 16, 64] as const;
-/** The pipeline at which inmem is held against the runtime's ceiling, and the share that it has to reach. */
+/** The pipeline at which inmem is compared with the runtime's ceiling. The next constant is the required share. */
 export const CEILING_PIPELINE = 64;
 export const CEILING_ASKED = 0.7;
 
-/** Keys below this number are read and written at random, unless a run is only to be tried. */
+/** Keys below this number are used at random, except in a trial run. */
 export const KEYS_COUNT = 100_000;
 export const VALUE_BYTES = 32;
 
-/** What a server holds when a test begins. */
+/** The data of a server when a test begins. */
 export type Dataset = "strings" | "counters" | "fields" | "nothing";
 
-/** One test. */
+/** One compared test. */
 export interface ComparedTest {
-  /** As people call it. */
+  /** The name for people. */
   readonly name: string;
-  /** What redis-benchmark runs for it, the test itself last: `LPOP` needs a list. */
+  /** The tests that redis-benchmark runs for it, the test itself last: `LPOP` needs a list. */
   readonly tests: string;
   readonly dataset: Dataset;
-  /** Requests a second, inmem ÷ redis, that are asked at each pipeline at which it is run. */
+  /** The required ratio of requests per second, inmem ÷ redis, at each pipeline. */
   readonly asked: ReadonlyMap<number, number>;
   /** Whether a reply is as short as the ceiling program's. */
   readonly hasCeiling: boolean;
 }
 
-/** Commands on one value of 32 bytes. */
+/** The settings of commands on one value of 32 bytes. */
 const SHORT = { asked: new Map([[1, 1.0], [16, 1.6], [64, 2.2]]), hasCeiling: true };
-/** Commands on many. */
+/** The settings of commands on many values. */
 const LONG = { asked: new Map([[16, 1.3]]), hasCeiling: false };
 
-/** All tests, in the order in which they are run and told. */
+/** All tests, in the order in which they are run and printed. */
 export const COMPARED_TESTS: readonly ComparedTest[] = [
   { name: "SET", tests: "set", dataset: "strings", ...SHORT },
   { name: "GET", tests: "get", dataset: "strings", ...SHORT },
@@ -122,12 +122,14 @@ export const COMPARED_TESTS: readonly ComparedTest[] = [
   { name: "RPUSH", tests: "rpush", dataset: "nothing", ...SHORT },
   { name: "LPOP", tests: "lpush,lpop", dataset: "nothing", ...SHORT },
   { name: "HSET", tests: "hset", dataset: "fields", ...SHORT },
-  // redis-benchmark fills the list by itself.
+  // redis-benchmark fills the list itself.
   { name: "LRANGE_100", tests: "lrange_100", dataset: "nothing", ...LONG },
   { name: "MSET of 10 keys", tests: "mset", dataset: "strings", ...LONG },
 ];
 
-/** The commands that make a dataset of so many keys or fields, with the names that redis-benchmark gives them. */
+/**
+ * Yields the commands that create a dataset of `keysCount` keys or fields, with the names that redis-benchmark uses.
+ */
 export function* commandsOf(dataset: Dataset, keysCount: number): Generator<readonly string[]> {
   if (dataset === "nothing") return;
   const value = "x".repeat(VALUE_BYTES);

@@ -1,5 +1,5 @@
 /**
- * `redis-server` as a child process on a loopback port that was free, without persistence unless that is asked for.
+ * `redis-server` as a child process on a free loopback port, without persistence unless requested.
  *
  * @module
  */
@@ -16,7 +16,7 @@ const STOP_TIMEOUT_MS = 5_000;
 
 const NO_PERSISTENCE = ["--save", "", "--appendonly", "no"];
 
-/** The version of the `redis-server` on PATH; `undefined` when there is none. */
+/** Returns the version of the `redis-server` on PATH, or `undefined` when there is none. */
 export async function redisVersion(): Promise<string | undefined> {
   try {
     const { stdout } = await new Deno.Command("redis-server", { args: ["--version"], stderr: "null" }).output();
@@ -27,19 +27,19 @@ export async function redisVersion(): Promise<string | undefined> {
   }
 }
 
-/** How a server is started. */
+/** The options of a server. */
 export interface RedisServerOptions {
-  /** Has it speak TLS, and nothing else. */
+  /** The certificate, with which it speaks only TLS. */
   readonly certificates?: CertificatePaths;
-  /** A command line that runs the one behind it, such as that of `taskset`. */
+  /** Words that run the following command line, such as those of `taskset`. */
   readonly launcher?: readonly string[];
-  /** Its own options for what it keeps on disk; nothing unless they are given. */
+  /** The options of redis-server for persistence; none by default. */
   readonly persistence?: readonly string[];
 }
 
-/** A server that was started, with one connection to it. Disposing of it ends the process. */
+/** A running server, with one connection to it. Disposing of it ends the process. */
 export class RedisServer implements AsyncDisposable {
-  /** Where it listens. */
+  /** The address on which it listens. */
   readonly endpoint: Endpoint;
   readonly #process: Deno.ChildProcess;
   #connection: RespConnection | undefined;
@@ -50,14 +50,14 @@ export class RedisServer implements AsyncDisposable {
   }
 
   /**
-   * Starts a server and waits until it answers.
+   * Starts a server and waits until it replies.
    *
-   * @param folder its working folder, where it writes nothing unless it persists
+   * @param folder its working folder, where it writes only if it persists
    */
   static async start(folder: string, signal: AbortSignal, options: RedisServerOptions = {}): Promise<RedisServer> {
     const { certificates, launcher = [], persistence = NO_PERSISTENCE } = options;
     const authority = certificates === undefined ? undefined : await Deno.readTextFile(certificates.authority);
-    // redis-server cannot be told to choose a port, so the system is asked for one that is given back at once.
+    // redis-server cannot choose a port itself, so the system provides a free one, which is released again.
     const port = freePort();
     const [program, ...args] = [...launcher, "redis-server", ...listeningOptions(port, certificates)];
     const process = new Deno.Command(program!, {
@@ -76,7 +76,7 @@ export class RedisServer implements AsyncDisposable {
     return server;
   }
 
-  /** The process's id. */
+  /** The id of the process. */
   get pid(): number {
     return this.#process.pid;
   }
@@ -86,7 +86,7 @@ export class RedisServer implements AsyncDisposable {
     await this.#connection!.run(commands);
   }
 
-  /** How many keys it holds. */
+  /** Returns the number of its keys. */
   async keysCount(): Promise<number> {
     const [reply] = await this.#connection!.run([["DBSIZE"]]);
     return Number(reply!.slice(1));
@@ -108,12 +108,12 @@ export class RedisServer implements AsyncDisposable {
     try {
       this.#process.kill(signal);
     } catch {
-      // It has ended by itself.
+      // The process has already ended.
     }
   }
 }
 
-/** A port of loopback that nobody listens on: for programs that cannot be told to choose one. */
+/** Returns a free port of loopback, for programs that cannot choose one themselves. */
 export function freePort(): number {
   using listener = Deno.listen({ hostname: HOSTNAME, port: 0 });
   return listener.addr.port;
@@ -128,7 +128,7 @@ function listeningOptions(port: number, certificates: CertificatePaths | undefin
 }
 
 /**
- * Connects as soon as the process answers. It loses its chance by ending.
+ * Connects when the process replies. Fails when it ends.
  *
  * @param program its name, for the error
  */
@@ -151,7 +151,7 @@ export async function connectWithin(
     } catch (error) {
       connection?.close();
       if (ended || performance.now() >= givesUpAtMs) {
-        throw new Error(`Cannot start ${program}: ${ended ? "it ended at once" : messageOf(error)}`, {
+        throw new Error(`Cannot start ${program}: ${ended ? "it ended immediately" : messageOf(error)}`, {
           cause: error,
         });
       }

@@ -1,6 +1,6 @@
 /**
- * What a process really occupies of the machine's memory: the kernel's account (Linux), which includes the allocator's
- * slack, the runtime and everything else that no program counts by itself.
+ * Measures the memory that a process really occupies: the kernel's account (Linux), which includes the allocator's
+ * slack, the runtime and everything that programs do not count themselves.
  *
  * @module
  */
@@ -8,12 +8,12 @@
 import { delay } from "./script.ts";
 
 const POLL_MS = 50;
-/** A process that never gets quiet is read after this time all the same. */
+/** The time after which a process is read even if it has not settled, in ms. */
 const SETTLE_TIMEOUT_MS = 30_000;
-/** Changes below this are no change: a few pages come and go in any process that answers a timer. */
+/** The size below which a change is ignored, in bytes: a few pages come and go in any process with a timer. */
 const QUIET_BYTES = 128 * 1024;
 
-/** Resident bytes of a process now. */
+/** Returns the present resident bytes of a process. */
 export async function residentBytes(pid: number): Promise<number> {
   const status = await Deno.readTextFile(`/proc/${pid}/status`);
   const found = /^VmRSS:\s*([0-9]+) kB$/m.exec(status);
@@ -22,9 +22,10 @@ export async function residentBytes(pid: number): Promise<number> {
 }
 
 /**
- * Resident bytes of a process once they have stopped changing: allocators give memory back some time after it was freed.
+ * Returns the resident bytes of a process when they have stopped changing: allocators return memory some time after it
+ * was freed.
  *
- * @param quietMs how long they have to stay the same
+ * @param quietMs how long they must stay the same
  * @throws the signal's reason, when it is aborted before
  */
 export async function settledResidentBytes(pid: number, quietMs: number, signal: AbortSignal): Promise<number> {

@@ -1,6 +1,6 @@
 /**
- * The least of a Redis client that loading and measuring need: many commands in one write, and replies of one line each,
- * or one value at a time.
+ * A minimal Redis client for loading and measuring: many commands in one write, with replies of one line each, or one
+ * value at a time.
  *
  * ```text
  * command   *3 CRLF  $3 CRLF SET CRLF  $1 CRLF x CRLF  $2 CRLF 42 CRLF
@@ -8,7 +8,7 @@
  * value     $2 CRLF 42 CRLF
  * ```
  *
- * The protocol: https://redis.io/docs/latest/develop/reference/protocol-spec/
+ * The protocol is at https://redis.io/docs/latest/develop/reference/protocol-spec/.
  *
  * @module
  */
@@ -21,15 +21,15 @@ const NEWLINE = 0x0a;
 const DOLLAR = 0x24;
 const LINE_END_BYTES = 2;
 
-/** Where a server listens. */
+/** The address of a server. */
 export interface Endpoint {
   readonly hostname: string;
   readonly port: number;
-  /** The authority to trust, in PEM. Without one the server speaks plaintext. */
+  /** The authority to trust, in PEM. Without it, the server speaks plaintext. */
   readonly authority?: string | undefined;
 }
 
-/** A connection. Not for two callers at a time. */
+/** A connection for one caller at a time. */
 export class RespConnection {
   readonly #socket: Socket;
   readonly #received = new Uint8Array(RECEIVE_BYTES);
@@ -39,7 +39,7 @@ export class RespConnection {
     this.#socket = socket;
   }
 
-  /** Connects. */
+  /** Connects to a server. */
   static async connect({ hostname, port, authority }: Endpoint): Promise<RespConnection> {
     const security = authority === undefined ? { plaintext: true } : { caCerts: [authority] };
     return new RespConnection(await connect({ hostname, port, ...security }));
@@ -48,8 +48,8 @@ export class RespConnection {
   /**
    * Sends commands in one write, and waits for all replies, which it reads meanwhile.
    *
-   * @param commands of ASCII words, each answered by one line
-   * @returns the replies, without their lines' ends
+   * @param commands commands of ASCII words, each with a reply of one line
+   * @returns the replies, without their line ends
    * @throws {Error} when a command is refused, or the connection ends
    */
   async run(commands: readonly (readonly string[])[]): Promise<string[]> {
@@ -76,11 +76,11 @@ export class RespConnection {
   }
 
   /**
-   * Sends a command, and reads the value that it is answered by without keeping it.
+   * Sends a command, and reads the value of its reply without keeping it.
    *
    * @param command made by {@linkcode encodeCommands}; borrowed until then
    * @returns the value's length in bytes
-   * @throws {Error} when the reply is another, or the connection ends
+   * @throws {Error} when the reply is not a value, or the connection ends
    */
   async skipValue(command: Uint8Array): Promise<number> {
     await writeAll(this.#socket, command);
@@ -100,9 +100,9 @@ export class RespConnection {
   }
 
   /**
-   * Sends a command, and reads the text that it is answered by.
+   * Sends a command, and reads the text of its reply.
    *
-   * @throws {Error} when the reply is another, or the connection ends
+   * @throws {Error} when the reply is not a text, or the connection ends
    */
   async readText(command: readonly string[]): Promise<string> {
     await writeAll(this.#socket, encodeCommands([command]));
@@ -130,7 +130,7 @@ export class RespConnection {
   }
 }
 
-/** The bytes of some commands of ASCII words. */
+/** Returns the bytes of some commands of ASCII words. */
 export function encodeCommands(commands: readonly (readonly string[])[]): Uint8Array {
   let text = "";
   for (const words of commands) {

@@ -2,14 +2,14 @@
  * A cache that evicts by sampling, as redis-server does under `allkeys-lru`: a model of keys without values.
  *
  * ```text
- * evict    5 keys at random ──▶ pool of at most 16, by idle time ──▶ the longest idle of the pool goes
+ * evict    5 keys at random ──▶ pool of at most 16, by idle time ──▶ the longest idle of the pool is evicted
  * ```
  *
- * After `evictionPoolPopulate` and `performEvictions` of Redis 7 (src/evict.c), with what helps or harms it there: the
- * pool outlives one eviction, so good candidates of earlier samples are not lost; the idle time that a key was pooled with
- * is not looked at again, so a key used since is evicted all the same; and a key may be in the pool twice. Better than
- * there is the clock, which counts accesses instead of seconds in 24 bits, and the sample, which is uniform
- * instead of neighbours in a hash table.
+ * It follows `evictionPoolPopulate` and `performEvictions` of Redis 7 (src/evict.c), including their strengths and
+ * weaknesses. The pool outlives one eviction, so good candidates of earlier samples are not lost. The idle time of a
+ * pooled key is not updated, so a key used since may still be evicted. A key may be in the pool twice. Two parts are
+ * better than in Redis: the clock, which counts accesses instead of seconds in 24 bits, and the sample, which is
+ * uniform instead of neighbours in a hash table.
  *
  * @module
  */
@@ -20,7 +20,7 @@ const SAMPLES_COUNT = 5;
 const POOL_COUNT = 16;
 const ABSENT = -1;
 
-/** A key that was sampled, and how long it was idle at that time. */
+/** A sampled key, with its idle time at that moment. */
 interface Candidate {
   readonly key: number;
   readonly idle: number;
@@ -30,15 +30,19 @@ interface Candidate {
 export class SampledLru {
   readonly #random: Random;
   readonly #cached: Uint32Array;
-  /** Where each key stands in `#cached`, or `ABSENT`. */
+  /** The index of each key in `#cached`, or `ABSENT`. */
   readonly #position: Int32Array;
   readonly #usedAt: Float64Array;
-  /** From the least idle to the longest idle. */
+  /** The candidates, from the least idle to the longest idle. */
   readonly #pool: Candidate[] = [];
   #count = 0;
   #now = 0;
 
-  /** @param keysCount keys that there may be, in the cache or not */
+  /**
+   * Creates an empty cache.
+   *
+   * @param keysCount the number of possible keys, in the cache or not
+   */
   constructor(keysCount: number, random: Random) {
     this.#random = random;
     this.#cached = new Uint32Array(keysCount);
@@ -46,12 +50,12 @@ export class SampledLru {
     this.#usedAt = new Float64Array(keysCount);
   }
 
-  /** Keys in the cache. */
+  /** The number of keys in the cache. */
   get size(): number {
     return this.#count;
   }
 
-  /** Uses a key, which is put in if it is absent. Answers whether it was there. */
+  /** Uses a key, which is added if it is absent. Returns whether it was present. */
   use(key: number): boolean {
     this.#usedAt[key] = this.#now++;
     if (this.#position[key] !== ABSENT) return true;
@@ -75,7 +79,10 @@ export class SampledLru {
     }
   }
 
-  /** Puts a candidate into the pool; a full one drops its least idle for it, or refuses it when that is the new one. */
+  /**
+   * Adds a candidate to the pool. A full pool drops its least idle one for it, or refuses the new one if that is less
+   * idle.
+   */
   #offer(candidate: Candidate): void {
     const pool = this.#pool;
     let place = pool.findIndex(({ idle }) => idle >= candidate.idle);

@@ -1,7 +1,7 @@
 /**
- * What the scripts of `bench/` have in common: their options, `--help`, `--json`, how they end.
+ * The common parts of the scripts of `bench/`: their options, `--help`, `--json`, and how they end.
  *
- * A script is a row of what it consists of; {@linkcode runScript} does the rest:
+ * A script is a row of its parts; {@linkcode runScript} does the rest:
  *
  * ```ts ignore
  * const SCRIPT: Script<Options, Report> = { help: HELP, values: ["rounds"], read, measure, format };
@@ -15,30 +15,30 @@
 import { parseArgs } from "@std/cli/parse-args";
 import { messageOf, UsageError } from "../../src/errors.ts";
 
-/** Signals that end a script, and first the servers that it has started. */
+/** The signals that end a script, and first the servers that it has started. */
 const STOP_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 /** A script that measures something. */
 export interface Script<Options, Report> {
-  /** What `--help` prints. */
+  /** The text of `--help`. */
   readonly help: string;
-  /** The names of the options that have a value. */
+  /** The names of the options with a value. */
   readonly values: readonly string[];
-  /** The names of the options that have none, besides `--json` and `--help`. */
+  /** The names of the options without a value, besides `--json` and `--help`. */
   readonly flags?: readonly string[];
-  /** Reads the options. It throws a `UsageError` for a value that cannot be used. */
+  /** Reads the options. It throws a `UsageError` for an invalid value. */
   readonly read: (words: ScriptWords) => Options;
-  /** Measures, and ends early with the signal's reason when that is aborted. */
+  /** Measures, and ends early with the signal's reason when the signal is aborted. */
   readonly measure: (options: Options, signal: AbortSignal) => Report | Promise<Report>;
-  /** The report for people; `--json` prints it as it is. */
+  /** Formats the report for people; `--json` prints it unchanged. */
   readonly format: (report: Report) => string;
 }
 
-/** What a number has to be. */
+/** The limits of a number. */
 export interface NumberLimits {
   readonly min: number;
   readonly max: number;
-  /** Whether it has to be an integer. */
+  /** Whether the number must be an integer. */
   readonly integer?: boolean;
 }
 
@@ -58,9 +58,9 @@ export class ScriptWords {
   }
 
   /**
-   * Returns the number that an option says.
+   * Returns the number that an option gives.
    *
-   * @throws {UsageError} when it is none, or not within the limits
+   * @throws {UsageError} when it is not a number, or not within the limits
    */
   number(name: string, ifAbsent: number, { min, max, integer = false }: NumberLimits): number {
     const text = this.text(name);
@@ -72,10 +72,10 @@ export class ScriptWords {
   }
 
   /**
-   * Returns the words of an option, which commas separate, in the order of those that there are; all of them unless it was
+   * Returns the words of an option, which commas separate, in the order of the possible ones; all of them unless it was
    * given.
    *
-   * @throws {UsageError} when it says another
+   * @throws {UsageError} when it contains another word
    */
   some<Word extends string>(name: string, from: readonly Word[]): readonly Word[] {
     const text = this.text(name);
@@ -91,7 +91,7 @@ export class ScriptWords {
   /**
    * Returns the one word of an option, if it was given.
    *
-   * @throws {UsageError} when it says another than there are
+   * @throws {UsageError} when it is not one of the possible words
    */
   one<Word extends string>(name: string, from: readonly Word[]): Word | undefined {
     const text = this.text(name);
@@ -102,7 +102,7 @@ export class ScriptWords {
 }
 
 /**
- * Runs a script to its end. The signal that it gets is aborted when the process is told to stop.
+ * Runs a script until it ends. Its signal is aborted when the process gets a signal to stop.
  *
  * @returns its exit status: 2 when it was called wrongly, 1 when it failed or was interrupted
  */
@@ -139,7 +139,7 @@ function refuseUnknown(argument: string): never {
 }
 
 /**
- * Resolves after a while. A script waits by this, so that it ends at once when it is told to.
+ * Resolves after a time. Scripts wait with this, so that a signal ends them immediately.
  *
  * @throws the signal's reason, as soon as it is aborted
  */

@@ -1,9 +1,9 @@
 /**
- * Bounds that need a real server: it runs in this process, over TLS on loopback and without persistence, and its event loop
- * is watched. Its client runs in another process (peer.ts).
+ * Bounds that need a real server. It runs in this process, over TLS on loopback and without persistence, and its event
+ * loop is watched. Its client runs in another process (peer.ts).
  *
- * Data is put in by running commands on the server's store directly: how it comes there is not measured here, and
- * seconds matter to whoever waits for the script.
+ * Data is added by running commands on the server's store directly: adding it is not measured here, and should take
+ * little time.
  *
  * @module
  */
@@ -20,22 +20,22 @@ import { Peer } from "./peer.ts";
 
 const IDLE_MS = 2_000;
 const DEADLINE_KEYS_COUNT = 1_000_000;
-/** Time for putting in the keys of the deadlines, each. */
+/** The time for adding each key of the deadlines, in ms. */
 const DEADLINE_LEAD_MS_PER_KEY = 0.006;
 const DEADLINE_LEAD_MS = 500;
 const ELEMENTS_COUNT = 1_000_000;
 const KEYS_COUNT = 5_000_000;
-/** What all this fits into, with room to spare. */
+/** The memory limit, which leaves room to spare, in bytes. */
 const LIMIT_BYTES = 2 * 1024 ** 3;
-/** Whatever takes longer will not end. */
+/** The time after which a case fails, in ms. */
 const TIMEOUT_MS = 120_000;
-/** Nobody is held up for longer. */
+/** The bound of a hold, in ms. */
 const HOLD_MAX_MS = 5;
 
-/** How the cases are run. */
+/** The settings of the cases. */
 export interface ServedSettings {
   readonly certificates: CertificatePaths;
-  /** Of the counts. */
+  /** A factor for the counts. */
   readonly scale: number;
   readonly rounds: number;
 }
@@ -80,7 +80,7 @@ export async function measureServed(names: readonly string[], settings: ServedSe
 
 async function start({ cert, key }: CertificatePaths): Promise<Server> {
   const nothing = () => {};
-  // Warnings are about clients; a bug is worth a failure.
+  // Warnings are about clients. A bug makes the script fail.
   const logger: Logger = {
     info: nothing,
     warn: nothing,
@@ -98,13 +98,13 @@ async function start({ cert, key }: CertificatePaths): Promise<Server> {
   });
 }
 
-/** What one round has shown. */
+/** The results of one round. */
 interface Round extends Watched {
-  /** The longest round trip of a ping meanwhile. */
+  /** The longest round trip of a ping meanwhile, in ms. */
   readonly pingMs: number;
 }
 
-/** Watches the server until `done`, while `work`, if any, is under way. */
+/** Watches the server until `done`, while `work`, if any, is in progress. */
 async function watch({ peer }: Stage, done: () => boolean, work?: () => Promise<unknown>): Promise<Round> {
   await peer.pings();
   let isRunning = work !== undefined;
@@ -120,7 +120,7 @@ function addHolds(rows: Rows, what: string, rounds: readonly Round[], isPromised
   rows.addHold(what, rounds, isPromised ? atMost(HOLD_MAX_MS) : undefined, `longest ping ${ping}`);
 }
 
-/** What a server shows that has nothing to do but to answer pings. */
+/** Measures a server that only replies to pings. */
 async function measureIdle(stage: Stage, rows: Rows): Promise<void> {
   const rounds: Round[] = [];
   for (let round = 0; round < stage.rounds; round++) {
@@ -130,7 +130,7 @@ async function measureIdle(stage: Stage, rows: Rows): Promise<void> {
   addHolds(rows, "longest hold of the event loop", rounds, false);
 }
 
-/** Many keys whose time comes at the same moment. */
+/** Measures many keys that expire at the same moment. */
 async function measureDeadlines(stage: Stage, rows: Rows): Promise<void> {
   const { runner, server } = stage;
   const store = server.store;
@@ -142,7 +142,7 @@ async function measureDeadlines(stage: Stage, rows: Rows): Promise<void> {
     const before = dataBytes(stage);
     const deadlineMs = Math.ceil(Date.now() + DEADLINE_LEAD_MS + count * DEADLINE_LEAD_MS_PER_KEY);
     runner.runAll(count, (index) => ["set", `key:${index}`, "x".repeat(32), "PXAT", deadlineMs]);
-    if (Date.now() >= deadlineMs) throw new Error("Cannot measure deadlines: the keys came too late");
+    if (Date.now() >= deadlineMs) throw new Error("Cannot measure deadlines: adding the keys took too long");
     await watchUntil(() => Date.now() >= deadlineMs, TIMEOUT_MS);
     rounds.push(await watch(stage, () => store.statistics.keys === 0 && dataBytes(stage) <= before));
     lateMs.push(Date.now() - deadlineMs);
@@ -152,13 +152,13 @@ async function measureDeadlines(stage: Stage, rows: Rows): Promise<void> {
   addHolds(rows, "longest hold of the event loop", rounds);
 }
 
-/** Bytes that data takes, tables not counted: those shrink to what they keep. */
+/** Returns the bytes of the data without tables, which shrink to the size of their content. */
 function dataBytes({ server }: Pick<Stage, "server">): number {
   const { usedBytes, tableBytes } = server.store.statistics;
   return usedBytes - tableBytes;
 }
 
-/** A large value is removed by a client. */
+/** Measures the removal of a large value by a client. */
 async function measureRemoval(stage: Stage, rows: Rows): Promise<void> {
   const { runner, server, peer } = stage;
   const count = Math.ceil(ELEMENTS_COUNT * stage.scale);
@@ -180,14 +180,14 @@ async function measureRemoval(stage: Stage, rows: Rows): Promise<void> {
   }
 }
 
-/** The smallest and the largest value. */
+/** Measures the smallest and the largest value. */
 async function measureSizes(stage: Stage, rows: Rows): Promise<void> {
   for (const size of [0, Math.ceil(VALUE_SIZE_MAX_BYTES * Math.min(1, stage.scale))]) {
     const rounds: Round[] = [];
     for (let round = 0; round < stage.rounds; round++) {
       let isSame = false;
       rounds.push(await watch(stage, () => true, async () => isSame = await stage.peer.echo(size)));
-      if (!isSame) throw new Error(`Cannot get a value of ${size} bytes back: another one came`);
+      if (!isSame) throw new Error(`Cannot get a value of ${size} bytes back: a different one arrived`);
     }
     const what = `a value of ${formatCount(size)} bytes`;
     rows.add(`${what}, set and got back`, rounds.map(({ elapsedMs }) => elapsedMs), "ms");
@@ -195,7 +195,7 @@ async function measureSizes(stage: Stage, rows: Rows): Promise<void> {
   }
 }
 
-/** Commands that look at all keys. */
+/** Measures commands that look at all keys. */
 async function measureKeys(stage: Stage, rows: Rows): Promise<void> {
   const { runner, peer } = stage;
   const count = Math.ceil(KEYS_COUNT * stage.scale);

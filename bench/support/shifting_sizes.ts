@@ -1,9 +1,9 @@
 /**
- * A store that is full and evicts, while the sizes of what is written change: memory that one size has left must serve the
- * next, however little the two have in common.
+ * A full store with eviction, while the sizes of the written values change: memory that one size has left must serve
+ * the next, however different the two are.
  *
- * A phase goes on until everything from before it was evicted, and as many keys of its own as the store holds. So what
- * its figures tell of is a store that holds nothing else and has turned over once.
+ * A phase continues until everything from before it was evicted, and then until it has written as many keys as the
+ * store holds. So its figures are about a store that contains nothing else and has turned over once.
  *
  * @module
  */
@@ -14,29 +14,29 @@ import { atLeast, atMost, formatCount, formatFigure, median, type Rows } from ".
 import { type Hold, Stopwatch } from "./holds.ts";
 import type { StoreSettings } from "./store_bounds.ts";
 
-/** The longest value of all phases. */
+/** The longest value of all phases, in bytes. */
 const VALUE_MAX_BYTES = 100_000;
 const KEY_BYTES = 16;
-/** What a request has besides its key and what belongs to it: its name. */
+/** The size of a request's name, in bytes, besides its key and value. */
 const NAME_BYTES = 4;
-/** Lists and hashes that grow at the same time. */
+/** The number of lists and hashes that grow at the same time. */
 const GROWING_COUNT = 32;
-/** Elements and fields that one gets, on average. */
+/** The average number of elements or fields that one gets. */
 const GROWN_COUNT = 200;
-/** Elements and fields are popped, removed and replaced as well. */
+/** The share of operations that pop, remove or replace elements and fields. */
 const SHRINK_CHANCE = 0.1;
 const REPLACE_CHANCE = 0.2;
-/** Writes between two looks at the statistics, which cost an object. */
+/** The number of writes between two looks at the statistics, which cost an object. */
 const LOOK_EVERY_COUNT = 256;
 
-/** What is written in one phase. */
+/** The writes of one phase. */
 export interface SizePhase {
   readonly name: string;
-  /** Writes something. */
+  /** Writes one value. */
   readonly write: (writer: ShiftingSizes) => void;
 }
 
-/** The phases, in the order they follow each other. */
+/** The phases, in order. */
 export const SIZE_PHASES: readonly SizePhase[] = [
   { name: "values of 100 B", write: (writer) => writer.setString(100) },
   { name: "values of 1,000 B", write: (writer) => writer.setString(1_000) },
@@ -45,20 +45,20 @@ export const SIZE_PHASES: readonly SizePhase[] = [
   { name: "lists and hashes", write: (writer) => writer.grow() },
 ];
 
-/** What a phase has come to. Shares are of the limit. */
+/** The results of a phase. Shares are of the limit. */
 export interface SizeFigures {
-  /** Blocks in use and tables, at the end. */
+  /** The blocks in use and tables, at the end. */
   readonly usedShare: number;
-  /** The least of that since the store was full. */
+  /** The least used share since the store was full. */
   readonly leastUsedShare: number;
-  /** Pages in use at most. */
+  /** The largest share of pages in use. */
   readonly committedShare: number;
-  /** Bytes of keys, fields, elements and values, at the end. */
+  /** The bytes of keys, fields, elements and values, at the end. */
   readonly payloadShare: number;
   readonly keys: number;
 }
 
-/** Writes phases to a store of its own. */
+/** Writes phases to its own store. */
 export class ShiftingSizes {
   readonly store: Store;
   readonly random: Random;
@@ -66,7 +66,7 @@ export class ShiftingSizes {
   readonly #keyView = new DataView(this.#key.buffer);
   readonly #value = new Uint8Array(VALUE_MAX_BYTES).fill(0x78);
   readonly #field = new Uint8Array(4);
-  /** Numbers of the keys whose lists and hashes grow; even ones are lists. */
+  /** The numbers of the keys whose lists and hashes grow; even ones are lists. */
   readonly #growing: number[] = [];
   #keysCount = 0;
 
@@ -78,7 +78,7 @@ export class ShiftingSizes {
   /**
    * Runs a phase.
    *
-   * @param stopwatch is told of each write
+   * @param stopwatch times each write
    */
   run(phase: SizePhase, stopwatch?: Pick<Stopwatch, "start" | "stop">): SizeFigures {
     const { store } = this;
@@ -114,11 +114,11 @@ export class ShiftingSizes {
     store.setString(this.#key, 0, KEY_BYTES, 0, this.#value, 0, length, 0);
   }
 
-  /** Adds an element or a field to one of the lists and hashes that grow, or takes one away, or replaces one. */
+  /** Adds, removes or replaces an element or a field of one of the growing lists and hashes. */
   grow(): void {
     const { random } = this;
     const index = random.below(GROWING_COUNT);
-    // Each ends by chance, so that sizes vary, and another one begins in its place.
+    // Each ends at random, so that sizes vary, and another one begins in its place.
     const isNew = this.#growing[index] === undefined || random.chance(1 / GROWN_COUNT);
     const number = isNew ? this.#keysCount++ : this.#growing[index]!;
     this.#growing[index] = number;
@@ -144,7 +144,7 @@ export class ShiftingSizes {
   #growHash(entry: number, length: number): void {
     const { store, random } = this;
     const field = this.#field;
-    // Among so few that some of them are there already.
+    // There are so few fields that some of them already exist.
     new DataView(field.buffer).setUint32(0, random.below(GROWN_COUNT * 2));
     if (entry !== 0 && random.chance(SHRINK_CHANCE)) store.hashRemove(entry, field, 0, field.length);
     else store.hashSet(this.#key, 0, KEY_BYTES, entry, field, 0, field.length, this.#value, 0, length);
@@ -155,7 +155,7 @@ export class ShiftingSizes {
   }
 }
 
-/** Bytes of all keys, fields, elements and values. */
+/** Returns the bytes of all keys, fields, elements and values. */
 function payloadBytes(store: Store): number {
   let bytes = 0;
   for (let entry = store.oldest(); entry !== 0; entry = store.newer(entry)) {
@@ -181,10 +181,10 @@ function valueBytes(store: Store, entry: number): number {
 }
 
 const LIMIT_BYTES = 256 * 1024 ** 2;
-/** Below it the free pages that a store keeps for the next commands are what is measured. */
+/** The smallest limit, in bytes. Below it, mainly the pages that a store keeps free would be measured. */
 const LIMIT_MIN_BYTES = 16 * 1024 ** 2;
 const SEED = 11;
-/** Nobody is held up for longer. */
+/** The bound of a hold, in ms. */
 const HOLD_MAX_MS = 5;
 
 /** The groups of rows. */
@@ -192,7 +192,7 @@ export const CAPACITY_CASES: Readonly<Record<string, (settings: StoreSettings, r
   capacity: measureCapacity,
 };
 
-/** Phases of different sizes, one behind another in the same store. The rounds differ in their seeds. */
+/** Measures phases of different sizes, one after another in the same store. The rounds differ in their seeds. */
 function measureCapacity({ scale, rounds }: StoreSettings, rows: Rows): void {
   const limit = Math.max(LIMIT_MIN_BYTES, Math.ceil(LIMIT_BYTES * scale));
   const figures = SIZE_PHASES.map((): SizeFigures[] => []);

@@ -22,24 +22,24 @@ import { type Hold, Stopwatch } from "./holds.ts";
 
 const MIB = 1024 ** 2;
 const SEED = 7;
-/** No phase of a store whose eviction is not what is measured comes near it. */
+/** A memory limit that no phase reaches, for cases that do not measure eviction. */
 const LIMIT_BYTES = 2048 * MIB;
 const ELEMENTS_COUNT = 1_000_000;
-/** Fields of each of the small hashes that have as many fields together as the large one. */
+/** The number of fields of each small hash. Together they have as many fields as the large one. */
 const SMALL_HASH_COUNT = 1_000;
 const SAMPLE_COUNT = 20_000;
 const RANGE_LENGTHS = [10, 100, 1_000, 10_000];
-/** Elements that the ranges of one length have together. */
+/** The number of elements that the ranges of one length have together. */
 const RANGE_SAMPLE_COUNT = 1_000_000;
 const KEYS_COUNT = 5_000_000;
 const EVICTING_LIMIT_BYTES = 400 * MIB;
 const EVICTING_LIMIT_MIN_BYTES = 16 * MIB;
-/** Small keys evicted after the large values, so that nothing of those can be left. */
+/** The number of small keys that are evicted after the large values, so that nothing of those is left. */
 const EVICTED_BEHIND_COUNT = 1_000;
 const FILLED_COUNT = 1_000;
-/** A store that has so little left has not evicted anything yet, and soon will: it keeps up to 4 MiB free. */
+/** The free memory of a store that has not evicted anything yet, and soon will, in bytes. It keeps up to 4 MiB free. */
 const NEARLY_FULL_LEFT_BYTES = 5 * MIB;
-/** Values that make room at the cost of many small ones. */
+/** The sizes of values that evict many small ones, in bytes. */
 const LARGE_VALUE_SIZES = [64 * 1024, MIB, VALUE_SIZE_MAX_BYTES];
 const LARGE_VALUES_COUNT = 3;
 
@@ -47,9 +47,9 @@ const OPERATION_MAX_US = 20;
 const SLICE_MAX_MS = 1;
 const HOLD_MAX_MS = 5;
 
-/** How the cases are run. */
+/** The settings of the cases. */
 export interface StoreSettings {
-  /** Of the counts. */
+  /** A factor for the counts. */
   readonly scale: number;
   readonly rounds: number;
 }
@@ -67,12 +67,14 @@ function newRunner(memoryLimitBytes = LIMIT_BYTES): CommandRunner {
   return new CommandRunner(new Store({ memoryLimitBytes, evicts: true, seed: [1, 2] }));
 }
 
-/** Mean and 99th percentile of requests of one kind. */
+/** The mean and the 99th percentile of requests of one kind. */
 class Timings {
   readonly meanUs: number[] = [];
   readonly p99Us: number[] = [];
 
-  /** Times some requests: the mean of their processor time, and the percentile by the clock, which each needs. */
+  /**
+   * Times some requests: the mean by their processor time, and the percentile by the clock, which each request needs.
+   */
   add(runner: CommandRunner, frames: Uint8Array, count: number): void {
     this.meanUs.push(runner.runFrames(frames) / count * 1e3);
     const times = runner.timeFrames(frames).sort((a, b) => a - b);
@@ -80,7 +82,7 @@ class Timings {
   }
 }
 
-/** Any element of a large list. */
+/** Measures any element of a large list. */
 function measureLists({ scale, rounds }: StoreSettings, rows: Rows): void {
   const count = Math.ceil(ELEMENTS_COUNT * scale);
   const random = new Random(SEED);
@@ -92,7 +94,7 @@ function measureLists({ scale, rounds }: StoreSettings, rows: Rows): void {
     const runner = newRunner();
     makeList(runner, "list", count, element);
     const name = `list of ${formatCount(count)}, ${kind}`;
-    // Around the middle: farthest from both ends, and not the same leaf each time.
+    // Elements near the middle are farthest from both ends, and not in the same leaf each time.
     const middle = () => Math.floor(count * 0.45) + random.below(Math.ceil(count * 0.1));
     const makes: Record<string, () => Argument[]> = {
       "lget in the middle": () => ["lget", "list", middle()],
@@ -113,13 +115,13 @@ function measureLists({ scale, rounds }: StoreSettings, rows: Rows): void {
   }
 }
 
-/** Nearly all are short, some do not fit a leaf well, a few lie outside it. */
+/** Returns a size: most are short, some do not fit a leaf well, a few are outside of it. */
 function mixedSize(random: Random): number {
   if (random.chance(0.9)) return random.below(200);
   return random.chance(0.9) ? random.below(1025) : random.below(8193);
 }
 
-/** Runs of elements from the middle of a list. */
+/** Measures runs of elements from the middle of a list. */
 function measureRanges(runner: CommandRunner, name: string, count: number, rounds: number, rows: Rows): void {
   const perElementNs: number[] = [];
   const random = new Random(SEED);
@@ -127,7 +129,7 @@ function measureRanges(runner: CommandRunner, name: string, count: number, round
     const taken = Math.min(length, Math.floor(count / 4));
     const repeats = Math.ceil(Math.min(RANGE_SAMPLE_COUNT, count) / taken);
     const frames = encodeRequests(repeats, () => {
-      // Not the same run each time, which would stay in the processor's caches.
+      // The run changes, since the processor's caches would keep the same one.
       const start = Math.floor(count * 0.45) + random.below(Math.ceil(count * 0.1));
       return ["lrange", "list", start, start + taken - 1];
     });
@@ -140,7 +142,10 @@ function measureRanges(runner: CommandRunner, name: string, count: number, round
   rows.add(`${name}: an element of the longest ÷ one of 100`, longest / hundred, "×", atMost(1.5));
 }
 
-/** Fields of a large hash, next to those of as many fields in small hashes: both are out of the processor's caches. */
+/**
+ * Measures fields of a large hash, next to those of as many fields in small hashes. Both are larger than the
+ * processor's caches.
+ */
 function measureHashes({ scale, rounds }: StoreSettings, rows: Rows): void {
   const count = Math.ceil(ELEMENTS_COUNT * scale);
   const smallCount = Math.min(SMALL_HASH_COUNT, Math.ceil(count / 4));
@@ -148,7 +153,7 @@ function measureHashes({ scale, rounds }: StoreSettings, rows: Rows): void {
   makeHash(runner, "large", count);
   for (let first = 0; first < count; first += smallCount) makeHash(runner, `small:${first / smallCount}`, smallCount);
   const random = new Random(SEED);
-  // Different fields, since one that was removed is not there to be removed again.
+  // The fields differ, since a removed one cannot be removed again.
   const places = shuffled(count, random).subarray(0, Math.min(SAMPLE_COUNT * 5, count));
   const hashes: Record<string, (place: number) => readonly [key: string, field: string]> = {
     large: (place) => ["large", numbered("f", place)],
@@ -160,7 +165,7 @@ function measureHashes({ scale, rounds }: StoreSettings, rows: Rows): void {
     const meanUs: Record<string, number[]> = {};
     for (const [name, field] of Object.entries(hashes)) {
       const isRemoved = operation === "hdel";
-      // A field of the one small hash can be removed once a round.
+      // A field of the one small hash can be removed once in each round.
       const used = name === "one" && isRemoved ? places.filter((place) => place < smallCount) : places;
       const frames = encodeRequests(used.length, (i) => [operation, ...field(used[i]!), ...values]);
       const restore = encodeRequests(used.length, (i) => ["hset", ...field(used[i]!), "v".repeat(20)]);
@@ -184,7 +189,7 @@ function measureHashes({ scale, rounds }: StoreSettings, rows: Rows): void {
   }
 }
 
-/** The numbers below `count`, in an order that no cache foresees. */
+/** Returns the numbers below `count`, in an order that no cache predicts. */
 function shuffled(count: number, random: Random): Uint32Array {
   const numbers = Uint32Array.from({ length: count }, (_, index) => index);
   for (let last = count - 1; last > 0; last--) {
@@ -194,7 +199,7 @@ function shuffled(count: number, random: Random): Uint32Array {
   return numbers;
 }
 
-/** The table of keys grows, is gone through, and shrinks. */
+/** Measures the table of keys when it grows, is scanned, and shrinks. */
 function measureIndex({ scale, rounds }: StoreSettings, rows: Rows): void {
   const count = Math.ceil(KEYS_COUNT * scale);
   const order = shuffled(count, new Random(SEED));
@@ -224,7 +229,7 @@ function keyName(number: number): string {
   return `key:${String(number).padStart(12, "0")}`;
 }
 
-/** Goes through all keys. */
+/** Scans all keys. */
 function scanAll(runner: CommandRunner): Stopwatch {
   const stopwatch = new Stopwatch();
   const decoder = new TextDecoder();
@@ -240,7 +245,7 @@ function scanAll(runner: CommandRunner): Stopwatch {
   return stopwatch;
 }
 
-/** What the server does in one go when it frees removed values and removes expired keys. */
+/** Measures the server's slices of freeing removed values and removing expired keys. */
 function measureSlices({ scale, rounds }: StoreSettings, rows: Rows): void {
   const count = Math.ceil(ELEMENTS_COUNT * scale);
   const makers: Record<string, (runner: CommandRunner) => void> = {
@@ -274,7 +279,7 @@ function measureSlices({ scale, rounds }: StoreSettings, rows: Rows): void {
   rows.addHold(what, slices, atMost(HOLD_MAX_MS), describe(slices));
 }
 
-/** A stretch of work cut into slices. */
+/** Work that is split into slices. */
 interface Slices extends Hold {
   readonly count: number;
   readonly totalMs: number;
@@ -285,7 +290,7 @@ function describe(slices: readonly Slices[]): string {
   return `${count} slices, ${formatFigure(median(slices.map((each) => each.totalMs)), "ms")} in all`;
 }
 
-/** Calls `step` as the server does: for a slice, then again, until it answers that there is no more. */
+/** Calls `step` as the server does: for a slice, then again, until it returns that there is no more. */
 function runSlices(sliceMs: number, step: () => boolean): Slices {
   const stopwatch = new Stopwatch();
   let count = 0;
@@ -302,18 +307,18 @@ function runSlices(sliceMs: number, step: () => boolean): Slices {
   return { ranMs, heldMs, clockMs, count, totalMs };
 }
 
-/** Makes a hash whose fields share their pages with other keys, so that freeing it frees no page by itself. */
+/** Creates a hash whose fields share their pages with other keys, so that freeing it frees no page by itself. */
 function makeHashAmongKeys(runner: CommandRunner, count: number): void {
   const value = "v".repeat(20);
   runner.runAll(2 * count, (index) => {
     const number = numbered("f", index >>> 1);
     return index % 2 === 0 ? ["hset", "large", number, value] : ["set", number, `${value}${value}`];
   });
-  // The hash is to be the one that was not used for the longest time.
+  // The hash must be the least recently used key.
   runner.runAll(count, (index) => ["get", numbered("f", index)]);
 }
 
-/** What a command takes that has to make room. */
+/** Measures a command that must make room. */
 function measureEviction({ scale, rounds }: StoreSettings, rows: Rows): void {
   const count = Math.ceil(ELEMENTS_COUNT * scale);
   const limit = Math.max(EVICTING_LIMIT_MIN_BYTES, EVICTING_LIMIT_BYTES * scale);
@@ -343,20 +348,20 @@ function measureEviction({ scale, rounds }: StoreSettings, rows: Rows): void {
   }
 }
 
-/** Sets small strings until something had to go. */
+/** Sets small strings until a key is evicted. */
 function fillUp(runner: CommandRunner): void {
   const { store } = runner;
   while (store.statistics.evictedKeys === 0) setSmall(runner, FILLED_COUNT);
 }
 
-/** Sets small strings until the oldest key, a large one, is evicted and freed. Tells the longest set. */
+/** Sets small strings until the oldest key, a large one, is evicted and freed. Returns the longest set. */
 function evictOldest(runner: CommandRunner): Hold {
   const { store } = runner;
   const isNearlyFull = () => {
     const { limitBytes, committedBytes } = store.statistics;
     return limitBytes - committedBytes < NEARLY_FULL_LEFT_BYTES;
   };
-  // Fresh memory is not what is measured: the system takes up to a millisecond to hand out a piece of it.
+  // Fresh memory is not measured: the system takes up to a millisecond to provide a piece of it.
   while (!isNearlyFull()) setSmall(runner, FILLED_COUNT);
   const value = "x".repeat(100);
   const longest = { ranMs: 0, heldMs: 0, clockMs: 0 };

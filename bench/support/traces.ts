@@ -1,54 +1,60 @@
 /**
- * Sequences of keys that caches are tried with. All are made from a seed, so that they can be had again.
+ * Sequences of keys with which caches are tested. All are created from a seed, so that they can be repeated.
  *
  * @module
  */
 
 import { Random } from "./random.ts";
 
-/** What is common in traces of caches, and the default of YCSB (Cooper et al., SoCC 2010), from where it comes. */
+/** The exponent that is common in traces of caches, and the default of YCSB (Cooper et al., SoCC 2010), its source. */
 const ZIPF_EXPONENT = 0.99;
-/** A scan begins each time that so many shares of the keys were accessed, and reads a tenth as many cold keys. */
+/** The number of accesses between scans, as a share of the keys. A scan reads a tenth as many cold keys. */
 const SCAN_EVERY_SHARE = 0.5;
 const SCAN_LENGTH_SHARE = 0.1;
-/** Different cold keys. A scan that has read the last of them begins again at the first, by when it is cold once more. */
+/**
+ * The number of different cold keys, as a share of the keys. After the last a scan begins again at the first, which is
+ * cold again by then.
+ */
 const COLD_KEYS_SHARE = 1;
-/** Accesses until a new key appears in the trace of news. */
+/** The number of accesses until a new key appears in the trace of news. */
 const NEWS_EVERY_COUNT = 20;
-/** Keys that the loop goes round. */
+/** The number of keys in the loop, as a share of the keys. */
 const LOOP_SHARE = 0.12;
 
 /** Accesses to keys, one after another. */
 export interface Trace {
   readonly name: string;
-  /** Numbers of keys. */
+  /** The numbers of the keys. */
   readonly keys: Uint32Array;
-  /** Keys from here on are cold ones that only scans read: a miss there is nobody's fault, so it is not counted. */
+  /**
+   * Keys from this number on are cold ones that only scans read. Every cache misses them, so these misses are not
+   * counted.
+   */
   readonly coldFrom: number;
-  /** All keys are below this. */
+  /** All keys are below this number. */
   readonly keysEnd: number;
 }
 
-/** How much is made. */
+/** The size of a trace. */
 export interface TraceSize {
-  /** Different keys, the cold ones not included. */
+  /** The number of different keys, without the cold ones. */
   readonly keysCount: number;
-  /** Accesses, those of scans not included. */
+  /** The number of accesses, without those of scans. */
   readonly accessesCount: number;
   readonly seed: number;
 }
 
-/** All traces. */
+/** Returns all traces. */
 export function makeTraces(size: TraceSize): Trace[] {
   return [zipfTrace(size), scanTrace(size), newsTrace(size), loopTrace(size)];
 }
 
-/** Some keys are always popular. */
+/** Returns a trace in which some keys are always popular. */
 function zipfTrace(size: TraceSize): Trace {
   return { name: "Zipf", keys: zipfRanks(size), coldFrom: size.keysCount, keysEnd: size.keysCount };
 }
 
-/** The same, and now and then somebody reads a run of keys that nobody else wants. */
+/** Returns such a trace with occasional scans of keys that are read only once. */
 function scanTrace(size: TraceSize): Trace {
   const { keysCount, accessesCount } = size;
   const ranks = zipfRanks(size);
@@ -66,7 +72,10 @@ function scanTrace(size: TraceSize): Trace {
   return { name: "Zipf and scans", keys, coldFrom: keysCount, keysEnd: keysCount + coldCount };
 }
 
-/** New keys appear all the time, popular at first and less and less so, as the latest news are. */
+/**
+ * Returns a trace in which new keys appear continuously. They are popular at first and less and less so, as the latest
+ * news are.
+ */
 function newsTrace(size: TraceSize): Trace {
   const { keysCount } = size;
   const keys = zipfRanks(size).map((rank, access) => {
@@ -76,7 +85,9 @@ function newsTrace(size: TraceSize): Trace {
   return { name: "latest first", keys, coldFrom: keysCount, keysEnd: keysCount };
 }
 
-/** One key after another, round and round: the worst there is for a least-recently-used order, exact or not. */
+/**
+ * Returns a trace of one key after another in a loop: the worst case for least-recently-used eviction, exact or not.
+ */
 function loopTrace({ keysCount, accessesCount }: TraceSize): Trace {
   const length = Math.ceil(keysCount * LOOP_SHARE);
   const keys = Uint32Array.from({ length: accessesCount }, (_, access) => access % length);
@@ -91,7 +102,7 @@ function zipfRanks({ keysCount, accessesCount, seed }: TraceSize): Uint32Array {
 /** Draws ranks from 0, the most frequent, to `count - 1`. */
 export class Zipf {
   readonly #random: Random;
-  /** For each rank, the sum of its weight and of all before it. */
+  /** The sum of the weights up to each rank. */
   readonly #sums: Float64Array;
 
   constructor(count: number, exponent: number, random: Random) {
@@ -104,11 +115,11 @@ export class Zipf {
     }
   }
 
-  /** The next rank. */
+  /** Returns the next rank. */
   next(): number {
     const sums = this.#sums;
     const point = this.#random.below(2 ** 32) / 2 ** 32 * sums.at(-1)!;
-    // The first rank whose sum lies above the point.
+    // This finds the first rank whose sum is above the point.
     let low = 0;
     for (let high = sums.length - 1; low < high;) {
       const middle = (low + high) >>> 1;

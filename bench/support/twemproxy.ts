@@ -1,8 +1,6 @@
 /**
- * twemproxy (the program is called `nutcracker`) as a child process on a loopback port that was free, before servers that
- * speak plaintext, which is all it does.
- *
- * https://github.com/twitter/twemproxy
+ * Runs twemproxy (the program is called `nutcracker`) as a child process on a free loopback port, before servers that
+ * speak plaintext, the only protocol that it supports. Its home is https://github.com/twitter/twemproxy.
  *
  * @module
  */
@@ -13,7 +11,7 @@ import type { Endpoint } from "./resp_connection.ts";
 
 const HOSTNAME = "127.0.0.1";
 const START_TIMEOUT_MS = 10_000;
-/** Where Debian has it, which is not on everybody's PATH. */
+/** The names of the program. Debian has it in a folder that is often not on PATH. */
 const PROGRAMS = ["nutcracker", "/usr/sbin/nutcracker"];
 
 /** The twemproxy of this machine. */
@@ -22,12 +20,12 @@ export interface TwemproxyProgram {
   readonly version: string;
 }
 
-/** Looks for it; `undefined` when there is none. */
+/** Finds the program; `undefined` when there is none. */
 export async function findTwemproxy(): Promise<TwemproxyProgram | undefined> {
   for (const path of PROGRAMS) {
     try {
       const { stdout, stderr } = await new Deno.Command(path, { args: ["--version"] }).output();
-      // It says so on standard error.
+      // It prints its version on standard error.
       const text = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes)).join("");
       return { path, version: /nutcracker-([0-9.]+)/.exec(text)?.[1] ?? "of an unknown version" };
     } catch (error) {
@@ -37,7 +35,7 @@ export async function findTwemproxy(): Promise<TwemproxyProgram | undefined> {
   return undefined;
 }
 
-/** Its configuration: keys are spread by the distribution that it is known for. */
+/** Returns its configuration: keys are spread by the distribution for which it is known. */
 function configurationOf(port: number, addresses: readonly string[]): string {
   const servers = addresses.map((address) => `    - ${address}:1`).join("\n");
   return `measured:
@@ -52,9 +50,9 @@ ${servers}
 `;
 }
 
-/** A twemproxy that was started. Disposing of it ends the process. */
+/** A running twemproxy. Disposing of it ends the process. */
 export class Twemproxy implements AsyncDisposable {
-  /** Where it listens. */
+  /** The address on which it listens. */
   readonly endpoint: Endpoint;
   readonly #process: Deno.ChildProcess;
 
@@ -64,7 +62,7 @@ export class Twemproxy implements AsyncDisposable {
   }
 
   /**
-   * Starts one before servers at these addresses, and waits until it answers.
+   * Starts a twemproxy before servers at these addresses, and waits until it replies.
    *
    * @param folder where it writes its configuration and its log
    */
@@ -87,7 +85,7 @@ export class Twemproxy implements AsyncDisposable {
     }).spawn();
     const proxy = new Twemproxy({ hostname: HOSTNAME, port }, process);
     try {
-      // A PING needs no server.
+      // PING needs no server.
       (await connectWithin(START_TIMEOUT_MS, "nutcracker", proxy.endpoint, process, signal)).close();
     } catch (error) {
       await proxy[Symbol.asyncDispose]();
@@ -96,7 +94,7 @@ export class Twemproxy implements AsyncDisposable {
     return proxy;
   }
 
-  /** The process's id. */
+  /** The id of the process. */
   get pid(): number {
     return this.#process.pid;
   }
@@ -106,7 +104,7 @@ export class Twemproxy implements AsyncDisposable {
     try {
       this.#process.kill("SIGTERM");
     } catch {
-      // It has ended by itself.
+      // The process has already ended.
     }
     await this.#process.status;
   }

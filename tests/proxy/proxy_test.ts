@@ -16,11 +16,11 @@ import { ownersOf } from "../../src/route/slots.ts";
 import { type FakeHandler, type FakePeer, FakeServer } from "../support/fake_server.ts";
 import { pause } from "../support/pause.ts";
 import {
-  answeringPings,
   clustered,
   echoing,
   infoOf,
   LogLines,
+  replyingToPings,
   serverFact,
   withFakes,
   withProxy,
@@ -299,7 +299,7 @@ Deno.test("Proxy returns errors for the keys of a server that is killed with req
     assert(performance.now() - begunMs < 1000, `${performance.now() - begunMs} ms`);
     assertEquals(log.lines.filter((line) => line.includes("is down")).length, 1);
     // The server has returned.
-    await using revived = new FakeServer(answeringPings(echoing), servers[0]!.port);
+    await using revived = new FakeServer(replyingToPings(echoing), servers[0]!.port);
     await until(async () => await client.call("set", lost, "6") === "6", "the server is used again");
     assert(revived.requests.length > 0);
   });

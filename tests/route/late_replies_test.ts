@@ -19,7 +19,7 @@ import { FlushQueue } from "../../src/route/flush_queue.ts";
 import { Pool } from "../../src/route/pool.ts";
 import { amountOf } from "../support/amount.ts";
 import { pause } from "../support/pause.ts";
-import { answersTag, type Moods, TAGGED_FRAMING, TaggedBackend, taggedRequest } from "../support/tagged_backend.ts";
+import { isReplyTo, type Moods, TAGGED_FRAMING, TaggedBackend, taggedRequest } from "../support/tagged_backend.ts";
 
 const REQUESTS_COUNT = amountOf("LATE_REPLIES", 10_000, 60_000);
 /** The most requests on a busy machine, where late replies are nearly the only fault. */
@@ -58,7 +58,7 @@ class TaggedRequest extends BackendRequest {
   }
 
   override succeed(bytes: Uint8Array, start: number, end: number): void {
-    if (!answersTag(this.tag, bytes, start, end)) this.#course.wrong.push(`${this.tag} got ${bytes.slice(start, end)}`);
+    if (!isReplyTo(this.tag, bytes, start, end)) this.#course.wrong.push(`${this.tag} got ${bytes.slice(start, end)}`);
     this.#settle("answered");
   }
 

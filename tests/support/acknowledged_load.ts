@@ -1,15 +1,16 @@
 /**
- * Writers that know what a server has promised them, so that after its end it can be told whether it kept its word.
+ * Writers that track what a server has acknowledged, so that a test can verify after the server's end that nothing is
+ * lost.
  *
  * ```text
- * writer     keys of its own · what they hold by all that was acknowledged · operations in flight, in their order
+ * writer     its own keys · their values by all acknowledged operations · operations in flight, in order
  *
  * after a restart, its keys hold exactly one of
  *            acknowledged · acknowledged + first in flight · … · acknowledged + all in flight
  * ```
  *
- * The operations in flight leave on one connection, so they take effect in their order, or not at all. A transaction is one
- * operation. What was found after a restart is what counts from then on.
+ * The operations in flight are sent on one connection, so they take effect in order, or not at all. A transaction is
+ * one operation. After a restart, the found state is the acknowledged one.
  *
  * @module
  */
@@ -18,46 +19,53 @@ import type { Random } from "../../bench/support/random.ts";
 import { type Argument, type Client, ConnectionError, ReplyError, type Value } from "../../src/mod.ts";
 import { pause } from "./pause.ts";
 
-/** What a key holds. */
+/** The value and the deadline of a key. */
 interface Held {
   value: string | string[] | Map<string, string>;
-  /** In ms since 1970, far from now; 0 for none. */
+  /** The deadline in ms since 1970, far from now; 0 for none. */
   deadlineMs: number;
 }
 
-/** What the keys of a writer hold. */
+/** The content of a writer's keys. */
 type State = Map<string, Held>;
 
-/** One thing to do. */
+/** One operation of a writer. */
 interface Operation {
-  /** Sent in one piece; the last one is answered with what was done. */
+  /** The requests, which are sent in one piece. The reply to the last one reports what was done. */
   readonly requests: readonly (readonly Argument[])[];
-  /** Does the same to a state. Answers whether a server does it, rather than to refuse it and change nothing. */
+  /**
+   * Does the same to a state. Returns whether a server executes it; otherwise the server refuses it and changes
+   * nothing.
+   */
   readonly apply: (state: State) => boolean;
 }
 
-/** Operations that a writer has in flight at most. */
+/** The most operations that a writer has in flight. */
 const IN_FLIGHT_MAX_COUNT = 4;
-/** Every so manieth writer has values of which a snapshot covers a part at a time. */
+/** One of this many writers has large values, of which a snapshot takes a part at a time. */
 const LARGE_EVERY_COUNT = 8;
 const LARGE_STRING_MAX_LENGTH = 300_000;
 const LARGE_ITEMS_MAX_COUNT = 3_000;
-/** How long a writer waits that was refused. */
+/** The pause of a writer after a refusal, in ms. */
 const REFUSED_DELAY_MS = 10;
-/** Deadlines are set so far away that none passes while a test runs. */
+/** The distance of deadlines from now, in ms, so that none passes during a test. */
 const FAR_MS = 86_400_000;
 
-/** Writers with keys of their own. */
+/** Writers, each with its own keys. */
 export class AcknowledgedLoad {
-  /** Operations that were acknowledged. */
+  /** The number of acknowledged operations. */
   acknowledged = 0;
-  /** Operations that were refused, by the code of the refusal; those that were to be refused are not counted. */
+  /** The number of refused operations by the code of the error, without those that must be refused. */
   readonly refused: Map<string, number> = new Map();
-  /** Text of the last refusal. */
+  /** The text of the last refusal. */
   lastRefusal = "";
   readonly #writers: Writer[];
 
-  /** @param prefix what the names of all keys begin with */
+  /**
+   * Creates the writers.
+   *
+   * @param prefix the beginning of all keys' names
+   */
   constructor(random: Random, writers = 32, prefix = "writer") {
     this.#writers = Array.from({ length: writers }, (_, index) => {
       return new Writer(this, random, `${prefix}${index}`, index % LARGE_EVERY_COUNT === 0);
@@ -65,14 +73,14 @@ export class AcknowledgedLoad {
   }
 
   /**
-   * Writes from all writers, each on a connection of its own, until those are lost, or the signal says so: then what is in
-   * flight is waited for.
+   * Writes from all writers, each on a separate connection, until the connections are lost or the signal is aborted. In
+   * the latter case it waits for the operations in flight.
    */
   async run(connect: () => Promise<Client>, signal?: AbortSignal): Promise<void> {
     await Promise.all(this.#writers.map((writer) => writer.run(connect, signal)));
   }
 
-  /** Compares what a server has with what was promised. Answers what is wrong, in sentences; nothing when all is well. */
+  /** Compares a server's data with the acknowledged operations. Returns the differences as sentences. */
   async verify(client: Client): Promise<string[]> {
     const problems = (await Promise.all(this.#writers.map((writer) => writer.verify(client)))).flat();
     const expected = this.#writers.reduce((sum, { size }) => sum + size, 0);
@@ -81,7 +89,7 @@ export class AcknowledgedLoad {
     return problems;
   }
 
-  /** Takes note of a refusal. */
+  /** Records a refusal. */
   refuse({ code, message }: ReplyError): void {
     this.lastRefusal = `${code} ${message}`;
     this.refused.set(code, (this.refused.get(code) ?? 0) + 1);
@@ -94,9 +102,9 @@ class Writer {
   readonly #name: string;
   readonly #isLarge: boolean;
   #state: State = new Map();
-  /** In flight, or of unknown outcome once the connection is lost. */
+  /** The operations that are in flight, or of unknown outcome after the connection was lost. */
   #inFlight: Operation[] = [];
-  /** What contradicted the model while the server ran. */
+  /** The replies that contradicted the model while the server ran. */
   readonly #contradictions: string[] = [];
   #count = 0;
 
@@ -107,7 +115,7 @@ class Writer {
     this.#isLarge = isLarge;
   }
 
-  /** Keys it has. */
+  /** The number of its keys. */
   get size(): number {
     return this.#state.size;
   }
@@ -127,39 +135,39 @@ class Writer {
     }
   }
 
-  /** Sends some operations and waits for the answers. Answers whether all were done. */
+  /** Sends some operations and waits for the replies. Returns whether all were done. */
   async #runSome(client: Client): Promise<boolean> {
     const count = 1 + this.#random.below(IN_FLIGHT_MAX_COUNT);
     this.#inFlight = Array.from({ length: count }, () => this.#operation());
     const replies = this.#inFlight.map(({ requests }) => {
       const all = requests.map((request) => client.send(request));
-      // The last answer decides; when the connection is lost, so are the others.
+      // The last reply decides. When the connection is lost, the others fail as well.
       for (const each of all) each.catch(() => {});
       return all.at(-1)!;
     });
     let isDone = true;
-    for (const reply of replies) {
-      const answer = await reply.catch((error) => {
+    for (const replied of replies) {
+      const reply = await replied.catch((error) => {
         if (error instanceof ReplyError) return error;
         throw error;
       });
-      isDone = this.#take(this.#inFlight.shift()!, answer) && isDone;
+      isDone = this.#take(this.#inFlight.shift()!, reply) && isDone;
     }
     return isDone;
   }
 
-  /** Takes note of an answer. Answers whether the operation was done, or refused as it has to be. */
-  #take(operation: Operation, answer: Value | ReplyError): boolean {
-    if (!(answer instanceof ReplyError)) {
+  /** Records a reply. Returns whether the operation was done, or refused as it must be. */
+  #take(operation: Operation, reply: Value | ReplyError): boolean {
+    if (!(reply instanceof ReplyError)) {
       this.#load.acknowledged++;
       if (!operation.apply(this.#state)) this.#contradict(operation, "was done, expected a refusal");
       return true;
     }
-    if (answer.code === "ERR") {
-      if (operation.apply(this.#state)) this.#contradict(operation, `was refused: ${answer.message}`);
+    if (reply.code === "ERR") {
+      if (operation.apply(this.#state)) this.#contradict(operation, `was refused: ${reply.message}`);
       return true;
     }
-    this.#load.refuse(answer);
+    this.#load.refuse(reply);
     return false;
   }
 
@@ -184,7 +192,7 @@ class Writer {
     return problems;
   }
 
-  /** What the server has of all keys that it may have made. */
+  /** Reads all keys that it may have created from the server. */
   async #read(client: Client): Promise<State> {
     const state: State = new Map();
     const read = async (name: string, value: Promise<Held["value"] | null>) => {
@@ -205,7 +213,7 @@ class Writer {
     return `${this.#name}:${name}`;
   }
 
-  /** Text that no other operation has. */
+  /** Returns a text that no other operation has. */
   #word(): string {
     return `${this.#name}#${this.#count++}`;
   }
@@ -227,7 +235,7 @@ class Writer {
     return this.#certain();
   }
 
-  /** An operation that no server refuses. */
+  /** Returns an operation that no server refuses. */
   #certain(): Operation {
     const random = this.#random;
     if (this.#isLarge && random.chance(0.3)) return this.#large();
@@ -270,7 +278,7 @@ class Writer {
   #onList(key: string): Operation {
     const random = this.#random;
     const words = this.#words(1 + random.below(4));
-    // An element that is there by chance only.
+    // This element exists only sometimes.
     const other = `${this.#name}#${random.below(this.#count)}`;
     switch (random.below(8)) {
       case 0:
@@ -324,7 +332,7 @@ class Writer {
     }
   }
 
-  /** On a key of any type. */
+  /** Returns an operation on a key of any type. */
   #onKey(key: string): Operation {
     const random = this.#random;
     switch (random.below(5)) {
@@ -346,7 +354,7 @@ class Writer {
     }
   }
 
-  /** On values of which a snapshot covers a part at a time. */
+  /** Returns an operation on a value of which a snapshot takes a part at a time. */
   #large(): Operation {
     const random = this.#random;
     const [string, list, hashKey] = [this.#key(LARGE_STRING), this.#key(LARGE_LIST), this.#key(LARGE_HASH)];
@@ -428,7 +436,7 @@ class Writer {
     };
   }
 
-  /** Two keys of one type. */
+  /** Returns two keys of one type. */
   #pair(): [string, string] {
     const names = this.#random.pick(PAIRS);
     const isForward = this.#random.chance(0.5);
@@ -442,13 +450,13 @@ const SMALL_STRINGS = ["string0", "string1", "string2"];
 const SMALL_LISTS = ["list0", "list1"];
 const SMALL_HASHES = ["hash0", "hash1"];
 const PAIRS = [["string0", "string1"], ["list0", "list1"], ["hash0", "hash1"]] as const;
-/** Names of all keys of a writer, by type. */
+/** The names of all keys of a writer, by type. */
 const STRINGS = [...SMALL_STRINGS, COUNTER, LARGE_STRING];
 const LISTS = [...SMALL_LISTS, LARGE_LIST];
 const HASHES = [...SMALL_HASHES, LARGE_HASH];
 const NAMES = [...STRINGS, ...LISTS, ...HASHES];
 
-/** An operation of one request that is always done. */
+/** Returns an operation of one request that is always done. */
 function one(request: readonly Argument[], apply: (state: State) => void): Operation {
   return {
     requests: [request],
@@ -471,17 +479,17 @@ function hash(state: State, key: string): Map<string, string> {
   return (state.get(key)?.value ?? new Map()) as Map<string, string>;
 }
 
-/** A string written over from `offset` on, with zeros in between where it was shorter. */
+/** Returns a string that is overwritten from `offset` on, with zeros in the gap if it was shorter. */
 function over(before: string, offset: number, part: string): string {
   return before.slice(0, offset).padEnd(offset, "\0") + part + before.slice(offset + part.length);
 }
 
-/** Makes a key hold something anew. */
+/** Sets a key to a new value and deadline. */
 function put(state: State, key: string, value: Held["value"], deadlineMs = 0): void {
   state.set(key, { value, deadlineMs });
 }
 
-/** Changes what a key holds, which goes when that is empty. Its deadline stays. */
+/** Changes the value of a key, which is removed when it becomes empty. Its deadline stays. */
 function change(state: State, key: string, value: Held["value"]): void {
   const isEmpty = typeof value !== "string" && (value instanceof Map ? value.size : value.length) === 0;
   if (isEmpty) state.delete(key);
@@ -493,7 +501,7 @@ function expire(state: State, key: string, deadlineMs: number): void {
   if (held !== undefined) state.set(key, { ...held, deadlineMs });
 }
 
-/** What is otherwise than expected, in sentences. */
+/** Returns the differences between two states, as sentences. */
 function differences(expected: State, found: State): string[] {
   const keys = new Set([...expected.keys(), ...found.keys()]);
   return [...keys].flatMap((key) => {
@@ -510,7 +518,7 @@ function describe(held: Held | undefined): string {
   return `${JSON.stringify(plain)} until ${deadlineMs}`;
 }
 
-/** The part of a long text around where it differs from another one. */
+/** Returns the part of a long text around its first difference from another one. */
 function excerpt(text: string, other: string): string {
   if (text.length < 300) return text;
   let at = 0;

@@ -1,11 +1,11 @@
 /**
- * How much a test does. `deno task test` runs in a few minutes on a small machine, so whatever takes long is left to
+ * Determines how much the tests do. `deno task test` runs in a few minutes on a small machine. Longer work is left to
  * `deno task test:long`, in one of two ways:
  *
  * - A fuzzer, a storm or a test of large data has a short form and a long one: {@linkcode amountOf}.
  * - A test that cannot be made short runs in the long form only: {@linkcode longOnly}.
  *
- * `deno task test:long` runs the files that import this module; it finds them by themselves. CI runs both tasks.
+ * `deno task test:long` runs the files that import this module, which it finds itself. CI runs both tasks.
  *
  * @module
  */
@@ -14,16 +14,15 @@
 export const isLong = Deno.env.get("LONG_TESTS") === "1";
 
 /**
- * The options of a test that takes more than a second or two of processor time and has no short form. A binary, which
- * `INMEM_BIN` names, is tested by all tests.
+ * The options of a test that takes more than a second or two of processor time and has no short form. All tests run
+ * against a binary that `INMEM_BIN` names.
  */
 export const longOnly: { readonly ignore: boolean } = { ignore: !isLong && !Deno.env.has("INMEM_BIN") };
 
 /**
- * Returns how much a test does of something: as much as an environment variable says, or else as much as the short or the
- * long form of the test does.
+ * Returns how much a test does: the value of an environment variable, or else of the short or the long form.
  *
- * @param variable its name, which says the unit
+ * @param variable the name of the variable, which includes the unit
  */
 export function amountOf(variable: string, short: number, long: number): number {
   const given = Deno.env.get(variable);

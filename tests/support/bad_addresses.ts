@@ -1,14 +1,14 @@
 /**
- * What looks like the address of a server, or like nothing, and cannot be connected to: no list of servers may have it.
+ * Addresses that no list of servers may contain, since nothing can connect to them.
  *
  * @module
  */
 
 const LABEL = "x".repeat(63);
 
-/** Each is refused, wherever an address of a server is expected. */
+/** Addresses that are refused wherever an address of a server is expected. */
 export const BAD_SERVER_ADDRESSES: readonly string[] = [
-  // Numbers that some systems take for IPv4 addresses, and some do not.
+  // Some systems accept these numbers as IPv4 addresses, and some do not.
   "127.1:7001",
   "127.0.1:7001",
   "999.1.1.1:7001",
@@ -26,7 +26,7 @@ export const BAD_SERVER_ADDRESSES: readonly string[] = [
   "host.0x1f:7001",
   "+127.0.0.1:7001",
   "١٢٧.0.0.1:7001",
-  // Names that are none.
+  // These are not valid names.
   "-bad:7001",
   "bad-:7001",
   "a.-b.example:7001",
@@ -52,7 +52,7 @@ export const BAD_SERVER_ADDRESSES: readonly string[] = [
   "redis://a:7001",
   "https://a.example:7001/",
   "unix:/tmp/s:7001",
-  // IPv6 that is none, or that cannot be verified.
+  // These are not valid IPv6 addresses, or cannot be verified.
   "[1:2:3]:1",
   "[:::::]:1",
   "[::g]:1",
@@ -72,7 +72,7 @@ export const BAD_SERVER_ADDRESSES: readonly string[] = [
   "[fe80::1]:1",
   "[fe80::1%eth0]:1",
   "[::1%lo]:1",
-  // Addresses of no server.
+  // No server can have these addresses.
   "0.0.0.0:7001",
   "[::]:7001",
   "[::ffff:0.0.0.0]:7001",
@@ -80,7 +80,7 @@ export const BAD_SERVER_ADDRESSES: readonly string[] = [
   "239.255.255.255:7001",
   "[ff02::1]:7001",
   "255.255.255.255:7001",
-  // No host, no port, or none that there is.
+  // These lack a host or a port, or the port does not exist.
   "",
   ":",
   ":7001",

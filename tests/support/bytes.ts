@@ -1,10 +1,10 @@
 /**
- * Comparing long values, for tests that do it again and again.
+ * Compares long values, for tests that do it often.
  *
  * @module
  */
 
-/** Whether two arrays hold the same bytes: compares them four at a time where both begin at a whole word. */
+/** Returns whether two arrays have the same bytes. It compares four at a time where both begin at a whole word. */
 export function equalBytes(bytes: Uint8Array, others: Uint8Array): boolean {
   if (bytes.length !== others.length) return false;
   const wordsCount = (bytes.byteOffset | others.byteOffset) % 4 === 0 ? bytes.length >>> 2 : 0;

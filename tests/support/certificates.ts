@@ -1,6 +1,6 @@
 /**
- * Certificates of this machine's loopback for the servers that tests start. All tests of a file share one authority and one
- * server certificate, since making them takes longer than many a test.
+ * Certificates for loopback, for the servers that tests start. All tests of a file share one authority and one server
+ * certificate, since creating them takes longer than many tests.
  *
  * @module
  */
@@ -14,7 +14,7 @@ interface Content {
 
 let made: Promise<Record<keyof CertificatePaths, Content>> | undefined;
 
-/** Writes the certificates to these paths, in a folder that does not exist. */
+/** Writes the certificates to these paths, in a folder that does not exist yet. */
 export async function writeCertificates(folder: string, paths: CertificatePaths): Promise<void> {
   made ??= make();
   const contents = await made;

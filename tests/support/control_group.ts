@@ -1,12 +1,17 @@
 /**
- * Control groups of version 1 that limit memory, for tests that run a role in one. They need root and that hierarchy.
+ * Control groups of version 1 that limit memory, for tests that run a role in one. They require root and that
+ * hierarchy.
  *
  * @module
  */
 
 import { pause } from "./pause.ts";
 
-/** Runs a line of the shell: Deno has no access below `/sys` without every permission. @throws what it says when it fails */
+/**
+ * Runs a line of the shell, since Deno accesses `/sys` only with all permissions.
+ *
+ * @throws the output of the shell, when the line fails
+ */
 async function shell(line: string): Promise<string> {
   const command = new Deno.Command("sh", { args: ["-c", line], stdin: "null", stdout: "piped", stderr: "piped" });
   const { success, stdout, stderr } = await command.output();
@@ -14,10 +19,10 @@ async function shell(line: string): Promise<string> {
   return new TextDecoder().decode(stdout);
 }
 
-/** Where version 1 is mounted by convention. */
+/** The conventional mount point of version 1. */
 const MEMORY_FOLDER = "/sys/fs/cgroup/memory";
 
-/** A group, removed at the end of its scope. */
+/** A control group that is removed at the end of its scope. */
 export class MemoryGroup implements AsyncDisposable {
   readonly folder: string;
 
@@ -25,7 +30,7 @@ export class MemoryGroup implements AsyncDisposable {
     this.folder = folder;
   }
 
-  /** Makes a group with a limit; `parent` is the folder of the group that it is made in. */
+  /** Creates a group with a limit; `parent` is the folder of its parent group. */
   static async make(limitBytes: number, parent = MEMORY_FOLDER): Promise<MemoryGroup> {
     const folder = `${parent}/inmem-test-${Deno.pid}-${crypto.randomUUID().slice(0, 8)}`;
     const limit = Number.isFinite(limitBytes) ? limitBytes : -1;
@@ -35,17 +40,17 @@ export class MemoryGroup implements AsyncDisposable {
     return new MemoryGroup(folder);
   }
 
-  /** Words that run the command line behind them in the group, with `before` done in the shell first. */
+  /** Returns words that run the following command line in the group, after `before` in the shell. */
   enter(before = ""): string[] {
     return ["sh", "-c", `echo $$ > ${this.folder}/cgroup.procs && ${before} exec "$@"`, "sh"];
   }
 
-  /** How often the system has ended a process of the group because of its limit. */
+  /** Returns how often the system has killed a process of the group because of its limit. */
   async kills(): Promise<number> {
     return Number(/^oom_kill ([0-9]+)$/m.exec(await shell(`cat ${this.folder}/memory.oom_control`))?.[1]);
   }
 
-  /** Ends what still runs in it, which only a test that has failed leaves there, and removes it. */
+  /** Kills the processes that still run in it, which only a failed test leaves, and removes it. */
   async [Symbol.asyncDispose](): Promise<void> {
     await shell(`xargs -r kill -9 < ${this.folder}/cgroup.procs`).catch(() => {});
     for (let tries = 500;; tries--) {
@@ -59,7 +64,7 @@ export class MemoryGroup implements AsyncDisposable {
   }
 }
 
-/** Why no such group can be made here; `undefined` when it can. */
+/** Returns the reason why no such group can be created on this machine, or `undefined`. */
 export async function memoryGroupsMissing(): Promise<string | undefined> {
   try {
     await using group = await MemoryGroup.make(64 * 1024 * 1024);

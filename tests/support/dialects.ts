@@ -1,5 +1,5 @@
 /**
- * The proxy's dialects without servers, and what stands in their replies.
+ * The proxy's dialects without servers, and the values of their replies.
  *
  * @module
  */
@@ -18,14 +18,14 @@ const open = () => Promise.reject(new Error("there are no servers"));
 
 const reply = new RespReply(Infinity);
 
-/** All of them, each with its name. */
+/** All dialects, each with its name. */
 export const dialects: readonly (readonly [name: string, dialect: Dialect])[] = [
   ["native", new NativeDialect(open)],
   ["RESP2", new RespDialect(2, open, reply)],
   ["RESP3", new RespDialect(3, open, reply)],
 ];
 
-/** The bytes of a reply that says what `write` says. */
+/** Returns the bytes of a reply that `write` writes. */
 export function replyIn(dialect: Dialect, write: (reply: Reply) => void): Uint8Array<ArrayBuffer> {
   const { reply } = dialect;
   try {
@@ -38,11 +38,11 @@ export function replyIn(dialect: Dialect, write: (reply: Reply) => void): Uint8A
   }
 }
 
-/** What a reply says, in plain values: text, integers, `null`, arrays; a refusal as `CODE message`. */
+/** Returns a reply as plain values: text, integers, `null`, arrays; an error as `CODE message`. */
 export function readIn(dialect: Dialect, bytes: Uint8Array): unknown {
   if (dialect.version === 0) return plain(decodeReply(bytes, FRAME_PREFIX_BYTES, bytes.length));
   const { value, next } = decodeResp(bytes);
-  if (next !== bytes.length) throw new Error(`There are ${bytes.length - next} bytes behind the reply`);
+  if (next !== bytes.length) throw new Error(`There are ${bytes.length - next} bytes after the reply`);
   return plainResp(value);
 }
 

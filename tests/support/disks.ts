@@ -1,5 +1,5 @@
 /**
- * Small file systems for tests, where this machine allows it.
+ * Small file systems for tests, if this machine permits them.
  *
  * @module
  */
@@ -7,7 +7,7 @@
 import { assert } from "@std/assert";
 import { type Launcher, systemTest } from "./launcher.ts";
 
-/** Whether a command can be run here, and says that it did well. */
+/** Returns whether a command can be run on this machine and succeeds. */
 export async function canRun(program: string, ...args: string[]): Promise<boolean> {
   try {
     return (await new Deno.Command(program, { args, stdout: "null", stderr: "null" }).output()).success;
@@ -16,13 +16,13 @@ export async function canRun(program: string, ...args: string[]): Promise<boolea
   }
 }
 
-/** Runs a command that has to do well. */
+/** Runs a command that must succeed. */
 export async function runOrFail(program: string, ...args: string[]): Promise<void> {
   const { success, stderr } = await new Deno.Command(program, { args, stdout: "null", stderr: "piped" }).output();
   assert(success, `${program} ${args.join(" ")}: ${new TextDecoder().decode(stderr)}`);
 }
 
-/** Whether a file system of its own can be mounted, which takes root. */
+/** Returns whether a separate file system can be mounted, which requires root. */
 async function canMount(): Promise<boolean> {
   const folder = await Deno.makeTempDir({ prefix: "inmem-mount-" });
   try {
@@ -32,7 +32,7 @@ async function canMount(): Promise<boolean> {
   }
 }
 
-/** A test that is left out where the machine does not allow it; its name says why. */
+/** Defines a test that is left out, with the reason in its name, if the machine does not permit it. */
 export function testWhere(
   condition: boolean,
   needed: string,
@@ -43,10 +43,10 @@ export function testWhere(
   systemTest(condition ? name : `${name} (left out: it needs ${needed})`, { ignore: !condition || isIgnored }, body);
 }
 
-/** Whether file systems can be mounted here. */
+/** Whether file systems can be mounted on this machine. */
 export const MOUNTS = await canMount();
 
-/** Runs something with a small file system of its own. */
+/** Runs a test with a small file system. */
 export async function withDisk(
   launcher: Launcher,
   sizeBytes: number,
@@ -59,7 +59,7 @@ export async function withDisk(
   try {
     await body(disk);
   } finally {
-    // Lazily: a server of a test that has failed may still be there.
+    // The unmount is lazy: a server of a failed test may still use the file system.
     await runOrFail("umount", "--lazy", disk);
   }
 }

@@ -1,6 +1,6 @@
 /**
- * A server that answers as a test says: with replies, with bytes that are none, late, or not at all. It speaks the native
- * protocol or RESP, as its client begins, without TLS, on a loopback port that the system chooses.
+ * A server that replies as a test specifies: with replies, with invalid bytes, late, or not at all. It speaks the
+ * native protocol or RESP, as its client begins, without TLS, on a loopback port that the system chooses.
  *
  * @module
  */
@@ -17,11 +17,11 @@ import { REQUEST_LIMITS } from "../../src/wire/request_limits.ts";
 import { RespReply } from "../../src/wire/resp/reply_writer.ts";
 import { RespDecoder } from "../../src/wire/resp/request_decoder.ts";
 
-/** One client's connection, as the test sees it. */
+/** One client's connection, for the test. */
 export class FakePeer {
-  /** What it speaks: a version of RESP, or 0 for the native protocol. */
+  /** The protocol: a version of RESP, or 0 for the native protocol. */
   version: 0 | 2 | 3 = 0;
-  /** Requests so far, without `hello`. */
+  /** The number of requests so far, without `hello`. */
   requestsCount = 0;
   readonly #connection: Connection;
   #written: Promise<void> = Promise.resolve();
@@ -39,37 +39,37 @@ export class FakePeer {
     this.write(reply.contents().slice());
   }
 
-  /** Answers a value. Text is answered as the server's own word, bytes as data. */
+  /** Replies with a value. Text is written as a status, bytes as data. */
   reply(value: Value): void {
     this.#write((reply) => encode(reply, value));
   }
 
-  /** Answers a refusal. */
+  /** Replies with an error. */
   refuse(code: "ERR" | "WRONGTYPE" | "WRONGPASS" | "NOAUTH", message: string): void {
     this.#write((reply) => reply.error(code, message));
   }
 
-  /** Writes bytes as they are, behind what was written before. */
+  /** Writes bytes unchanged, after everything written before. */
   write(bytes: Uint8Array): void {
     this.#written = this.#written.then(() => this.#connection.write(bytes)).catch(() => {});
   }
 
-  /** Holds back what is written from now on. */
+  /** Delays later output for a time. */
   pause(durationMs: number): void {
     this.hold(new Promise((resolve) => setTimeout(resolve, durationMs)));
   }
 
-  /** Holds back what is written from now on until `released` resolves. */
+  /** Delays later output until `released` resolves. */
   hold(released: Promise<void>): void {
     this.#written = this.#written.then(() => released);
   }
 
-  /** Resolves when what was written before is out, or nobody takes it any more. */
+  /** Resolves when all earlier output is written, or no one reads it any more. */
   written(): Promise<void> {
     return this.#written;
   }
 
-  /** Cuts the connection off, once what was written before is out. */
+  /** Closes the connection after the earlier output is written. */
   async close(): Promise<void> {
     await this.#written;
     this.#connection.close();
@@ -94,16 +94,16 @@ function encode(reply: Reply, value: Value): void {
   } else throw new TypeError(`Cannot encode a ${typeof value}`);
 }
 
-/** What a test does with one request: its arguments as text, and the connection to answer on. */
+/** Handles one request of a test: its arguments as text, and the connection for the reply. */
 export type FakeHandler = (request: string[], peer: FakePeer) => void;
 
-/** Listens until disposed of. */
+/** A server that listens until it is disposed of. */
 export class FakeServer implements AsyncDisposable {
-  /** How many connections there were. */
+  /** The number of connections so far. */
   connectionCount = 0;
   /** All requests so far, on all connections, as text. */
   readonly requests: string[][] = [];
-  /** Answers who it is, which the proxy asks together with its greeting: somebody without a run id. */
+  /** Replies to the proxy's request for the server's identity, which comes with its greeting: without a run id. */
   identify: FakeHandler = (_request, peer) => peer.reply(encodeText("# Server\r\n"));
   readonly #listener: Deno.TcpListener;
   readonly #open = new Set<Connection>();
@@ -116,7 +116,7 @@ export class FakeServer implements AsyncDisposable {
     this.#serving.push(this.#accept());
   }
 
-  /** Where it listens. */
+  /** The port on which it listens. */
   get port(): number {
     return this.#listener.addr.port;
   }
@@ -132,15 +132,15 @@ export class FakeServer implements AsyncDisposable {
 
   async #serve(connection: Connection): Promise<void> {
     try {
-      if (await connection.fill()) await this.#answer(connection);
+      if (await connection.fill()) await this.#reply(connection);
     } catch {
-      // The client or the test has cut the connection off.
+      // The client or the test has closed the connection.
     }
     connection.close();
     this.#open.delete(connection);
   }
 
-  async #answer(connection: Connection): Promise<void> {
+  async #reply(connection: Connection): Promise<void> {
     const peer = new FakePeer(connection);
     const request = new Request();
     const isNative = protocolOf(connection.buffer[connection.start]!) === "native";
@@ -160,19 +160,19 @@ export class FakeServer implements AsyncDisposable {
 
   #handle(words: string[], peer: FakePeer): void {
     if (words[0] === "hello") return this.#greet(words, peer);
-    // A proxy's greeting and this come first on each of its connections.
+    // A proxy's greeting and this request come first on each of its connections.
     if (++peer.requestsCount <= 2 && words.join(" ") === "info server") return this.identify(words, peer);
     this.requests.push(words);
     this.#handler(words, peer);
   }
 
-  /** Chooses the version of RESP, as every server does. */
+  /** Selects the version of RESP, as every server does. */
   #greet(words: string[], peer: FakePeer): void {
     peer.version = words[1] === "3" ? 3 : 2;
     peer.reply(new Map<Value, Value>([[encodeText("proto"), peer.version]]));
   }
 
-  /** Stops listening and cuts every connection off. */
+  /** Stops listening and closes every connection. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#listener.close();
     for (const connection of this.#open) connection.close();
@@ -180,7 +180,7 @@ export class FakeServer implements AsyncDisposable {
   }
 }
 
-/** Runs a test with a client of a server that answers as `handler` says. */
+/** Runs a test with a client of a server that replies as `handler` specifies. */
 export async function withClient(
   handler: FakeHandler,
   run: (client: Client, server: FakeServer) => Promise<void>,

@@ -1,5 +1,5 @@
 /**
- * Connections and requests for tests of what stands between them: no socket, and no server but the test.
+ * Connections and requests for tests of the code between them, without sockets and servers.
  *
  * @module
  */
@@ -17,17 +17,17 @@ export class FakeTransport implements Transport {
   buffer: Uint8Array<ArrayBuffer> = new Uint8Array(1024);
   start = 0;
   end = 0;
-  /** What was written, a text a write. */
+  /** The written texts, one for each write. */
   readonly writes: string[] = [];
   closed = false;
-  /** Writes wait for {@linkcode unblock}. */
+  /** Whether writes wait for {@linkcode unblock}. */
   blocked = false;
   #unblock: () => void = () => {};
   #arrived: (() => void) | undefined;
   #ended: Error | "end" | undefined;
   #incoming = "";
 
-  /** Answers. */
+  /** Delivers bytes of a reply. */
   push(text: string): void {
     this.#incoming += text;
     this.#arrived?.();
@@ -45,7 +45,7 @@ export class FakeTransport implements Transport {
     this.#unblock();
   }
 
-  /** Whether there is no room for what has come of a reply. */
+  /** Whether there is no memory for the bytes of a reply. */
   full = false;
 
   makeRoom(): boolean {
@@ -99,7 +99,7 @@ export class FakeTransport implements Transport {
   }
 }
 
-/** Takes note of how it was settled. */
+/** A request that records its outcome. */
 export class FakeRequest extends BackendRequest {
   readonly #log: string[];
 
@@ -121,10 +121,10 @@ export class FakeRequest extends BackendRequest {
   error: ConnectionError | undefined;
 }
 
-/** Connections being made, in order: the test settles them. */
+/** Connections that are being opened, in order. The test settles them. */
 export type Opening = PromiseWithResolvers<Transport>;
 
-/** A protocol whose frames end with a full stop. Each has connections of its own. */
+/** Returns a protocol whose frames end with a full stop, and which has its own connections. */
 export function makeFraming(opening: Opening[]): Framing {
   return {
     ping: new TextEncoder().encode("?."),
@@ -142,7 +142,7 @@ export function makeFraming(opening: Opening[]): Framing {
   };
 }
 
-/** Lets everything run that waits for nothing but its turn. */
+/** Waits until all queued microtasks have run. */
 export function settle(): Promise<void> {
   return pause(0);
 }

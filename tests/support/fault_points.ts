@@ -1,21 +1,21 @@
 /**
- * Points at which a server can be stopped for good: around every call that changes something on disk.
+ * Points at which a server can be killed: around every call that changes the disk.
  *
  * ```text
  * log write before        nothing of the batch is in the file
  * log write halfway       the first half of it is
- * log write after         all of it is, and nobody was told
+ * log write after         all of it is, and no client has a reply
  * ```
  *
- * {@linkcode withFaultPoints} puts them around a file system. What is in a file when the process ends outlives it, so the
- * next start sees exactly what stood there at that point.
+ * {@linkcode withFaultPoints} puts them around a file system. The content of a file outlives its process, so the next
+ * start sees exactly the state at that point.
  *
  * @module
  */
 
 import type { FileFacts, Files, FolderLock, LogFile } from "../../src/log/files.ts";
 
-/** All points. A torn end is what a start cuts off a log, and keeps beside it (`.torn`). */
+/** All points. A torn end is a part that a start cuts off a log and keeps beside it (`.torn`). */
 export const FAULT_POINTS = [
   "log creation before",
   "log creation after",
@@ -55,14 +55,18 @@ export const FAULT_POINTS = [
 /** One of {@linkcode FAULT_POINTS}. */
 export type FaultPoint = typeof FAULT_POINTS[number];
 
-/** The point of that name. @throws {TypeError} when there is none */
+/**
+ * Returns the point with a name.
+ *
+ * @throws {TypeError} when there is none
+ */
 export function faultPoint(name: string): FaultPoint {
   const found = FAULT_POINTS.find((each) => each === name);
   if (found === undefined) throw new TypeError(`Cannot stop at "${name}": expected ${FAULT_POINTS.join(", ")}`);
   return found;
 }
 
-/** What a file is, by its name. */
+/** The kind of a file, according to its name. */
 type Kind = "log" | "snapshot" | "torn end";
 
 const KINDS: readonly [Kind, RegExp][] = [
@@ -75,7 +79,7 @@ function kindOf(path: string): Kind | undefined {
   return KINDS.find(([, pattern]) => pattern.test(path))?.[0];
 }
 
-/** What a process does at its points: it counts them, and dies at one. */
+/** Counts how often a process passes a point, and kills it at one of them. */
 class Fault {
   readonly #point: FaultPoint;
   readonly #die: () => never;
@@ -87,7 +91,10 @@ class Fault {
     this.#die = die;
   }
 
-  /** Whether the point that is passed is the one. Names that are no points, such as of the lock's file, never are. */
+  /**
+   * Returns whether the passed point is the chosen one. A name that is not a point, such as of the lock's file, never
+   * is.
+   */
   strikes(name: string): boolean {
     return name === this.#point && --this.#left === 0;
   }
@@ -100,7 +107,7 @@ class Fault {
     return this.#die();
   }
 
-  /** Runs something with a point before and one behind it. */
+  /** Runs a function with a point before and one after it. */
   around<Result>(name: string, run: () => Result): Result {
     this.pass(`${name} before`);
     const result = run();
@@ -108,7 +115,7 @@ class Fault {
     return result;
   }
 
-  /** As {@linkcode around}; the point behind it is passed when the file system says that it is done. */
+  /** Does what {@linkcode around} does; the point after it is passed when the file system has finished. */
   async aroundAsync<Result>(name: string, run: () => Promise<Result>): Promise<Result> {
     this.pass(`${name} before`);
     const result = await run();
@@ -117,7 +124,7 @@ class Fault {
   }
 }
 
-/** A file with points around what changes it. */
+/** A file with points around the calls that change it. */
 class FaultyFile implements LogFile {
   readonly #file: LogFile;
   readonly #kind: Kind | undefined;
@@ -143,7 +150,7 @@ class FaultyFile implements LogFile {
     });
   }
 
-  /** Writes the first half, and nothing ever again, if this is the point for it. */
+  /** Writes the first half and kills the process, if this is the point for it. */
   #half(bytes: Uint8Array): void {
     if (!this.#fault.strikes(`${this.#kind} write halfway`)) return;
     for (let rest = bytes.subarray(0, bytes.length >> 1); rest.length > 0;) {
@@ -181,7 +188,7 @@ class FaultyFile implements LogFile {
   }
 }
 
-/** Ends this process as a power switch would, as far as a process can: nothing of it runs any more. */
+/** Kills this process like a power switch, as far as a process can: none of its code runs any more. */
 function killMyself(): never {
   Deno.kill(Deno.pid, "SIGKILL");
   // The signal may reach another thread first.
@@ -189,11 +196,11 @@ function killMyself(): never {
 }
 
 /**
- * A file system that kills its own process.
+ * Returns a file system that kills its own process.
  *
- * @param point where
- * @param count when that point is passed for the so-manieth time, from 1
- * @param die what is done there; ends this process with SIGKILL unless given
+ * @param point the point at which it does
+ * @param count the number of times that the point is passed until then, from 1
+ * @param die what is done there; by default SIGKILL for this process
  */
 export function withFaultPoints(files: Files, point: FaultPoint, count = 1, die: () => never = killMyself): Files {
   const fault = new Fault(point, count, die);

@@ -1,11 +1,11 @@
 /**
- * A server that kills itself at a fault point, for tests that start it as a process of its own:
+ * A server that kills itself at a fault point, for tests that start it as a separate process:
  *
  * ```text
  * faulty_server.ts FOLDER always|everysec|never POINT COUNT
  * ```
  *
- * It listens on loopback without TLS, and says where on standard output, as the port and a line's end.
+ * It listens on loopback without TLS, and prints its port and a line end to standard output.
  *
  * @module
  */

@@ -1,7 +1,8 @@
 /**
- * Several clients of one store whose long commands pause wherever they can, and go on when the test says so.
+ * Several clients of one store, whose long commands pause at every opportunity and continue when the test says so.
  *
- * All of it runs in this process and turn by turn, so what happens depends on the seed alone, unless snapshots are taken too.
+ * Everything runs in this process, step by step, so the result depends on the seed alone, unless snapshots are taken
+ * too.
  *
  * @module
  */
@@ -14,10 +15,10 @@ import type { Store } from "../../src/store/store.ts";
 import type { Argument } from "../../src/wire/request_writer.ts";
 import { MemoryClient, START_MS } from "./memory_client.ts";
 
-/** Turns of microtasks after which nothing is left to do that waits for nothing else. */
+/** The number of microtasks after which no work is left that waits for nothing else. */
 const MICROTASKS_COUNT = 80;
 
-/** Lets everything run that waits for nothing but its turn. */
+/** Runs all work that waits only for its microtask. */
 export async function drain(): Promise<void> {
   for (let i = 0; i < MICROTASKS_COUNT; i++) await undefined;
 }
@@ -26,20 +27,20 @@ export async function drain(): Promise<void> {
 export interface Operation {
   readonly requests: readonly (readonly Argument[])[];
   readonly client: MemoryClient;
-  /** The whole reply, once there is one. */
+  /** The whole reply, when there is one. */
   frame: Uint8Array | undefined;
-  /** Whether it has waited for an element of a list, so that whoever pushed one has served it. */
+  /** Whether it has waited for an element of a list, and was served by the client that pushed it. */
   hasWaited: boolean;
 }
 
-/** The clients of one store, and what waits. */
+/** The clients of one store, and the commands that wait. */
 export class Interleaving {
   readonly shared: SharedState;
   readonly clock = { nowMs: START_MS };
   readonly clients: MemoryClient[] = [];
-  /** What has begun and not ended. */
+  /** The operations that have begun and not ended. */
   readonly running = new Set<Operation>();
-  /** What has ended since the caller has looked, in the order in which it did. */
+  /** The operations that have ended since the caller last looked, in order. */
   readonly ended: Operation[] = [];
   readonly #store: Store;
   readonly #log: AppendLog | undefined;
@@ -58,20 +59,20 @@ export class Interleaving {
     };
   }
 
-  /** Makes a client that takes so many steps at a time. */
+  /** Creates a client that takes this many steps at a time. */
   makeClient(stepsASlice: number): MemoryClient {
     const client = new MemoryClient({ store: this.#store, shared: this.shared, clock: this.clock, log: this.#log });
     client.stepsASlice = stepsASlice;
     client.pausing = async () => {
       await new Promise<void>((resolve) => void this.#paused.push(resolve));
-      // A slice may be over before its first step, but not one after another.
+      // A slice may be over before its first step, but not several slices in a row.
       client.stepsASlice = Math.max(1, client.stepsASlice);
     };
     this.clients.push(client);
     return client;
   }
 
-  /** A client that has nothing to do, if there is one. */
+  /** Returns an idle client, if there is one. */
   idle(random: Random): MemoryClient | undefined {
     const busy = new Set([...this.running].map(({ client }) => client));
     const idle = this.clients.filter((client) => !busy.has(client));
@@ -96,17 +97,17 @@ export class Interleaving {
     return operation;
   }
 
-  /** How many commands are paused, and clients are to be served. */
+  /** The number of paused commands and of clients to be served. */
   get pausedCount(): number {
     return this.#paused.length;
   }
 
-  /** Lets one of those go on. */
+  /** Lets one of them continue. */
   step(random: Random): void {
     this.#paused.splice(random.below(this.#paused.length), 1)[0]?.();
   }
 
-  /** Lets all go on, one after another, until what is left waits for something else. `look` is called after each. */
+  /** Lets all continue, one after another, until the rest waits for something else. `look` is called after each. */
   async finish(random: Random, look: () => Promise<unknown>): Promise<void> {
     for (let left = 1_000_000; this.#paused.length > 0; left--) {
       if (left === 0) throw new Error("commands pause for ever");
@@ -116,7 +117,7 @@ export class Interleaving {
     }
   }
 
-  /** Nothing is held or kept any more. */
+  /** Asserts that no hold and no memory is left. */
   assertReleased(): void {
     for (const { bugs } of this.clients) for (const bug of bugs) throw bug;
     assertEquals(this.shared.holds.count, 0, "holds are left");

@@ -1,5 +1,5 @@
 /**
- * Rounds of one server on one folder: start it, see that it has all that was acknowledged, write to it, kill it.
+ * Rounds of one server on one folder: start it, verify that it has everything acknowledged, write to it, kill it.
  *
  * @module
  */
@@ -12,49 +12,49 @@ import type { Launcher } from "./launcher.ts";
 import { pause } from "./pause.ts";
 import { until } from "./until.ts";
 
-/** What came of the rounds. */
+/** The results of the rounds. */
 export interface KillTotals {
   kills: number;
-  /** Of these, those that came while the server started, and while it took a snapshot. */
+  /** The number of those kills that came during the start. The next field is the number during a snapshot. */
   killsAtStart: number;
   killsAtSnapshot: number;
   acknowledged: number;
-  /** What was not as it had been acknowledged, in sentences. */
+  /** The acknowledged writes that were lost, in sentences. */
   readonly lost: string[];
-  /** What servers have said that did not start. */
+  /** The output of servers that did not start. */
   readonly refusedStarts: string[];
 }
 
-/** Totals of no rounds yet. */
+/** Returns totals without rounds. */
 export function noKills(): KillTotals {
   return { kills: 0, killsAtStart: 0, killsAtSnapshot: 0, acknowledged: 0, lost: [], refusedStarts: [] };
 }
 
-/** How long writers write before the kill, at least and at most. */
+/** The shortest and the longest time for which writers write before the kill. */
 const [LOAD_MIN_MS, LOAD_MAX_MS] = [50, 450];
-/** A start takes about as long; a kill comes at some moment of it. */
+/** The approximate time of a start, in ms. A kill comes at any moment of it. */
 const START_MS = 450;
-/** Share of the kills that come while the server starts, and of the rounds without snapshots. */
+/** The share of the kills that come during the start, and the share of the rounds without snapshots. */
 const [KILLED_AT_START, WITHOUT_SNAPSHOTS] = [0.2, 0.2];
-/** A slow machine acknowledges nothing for a while. */
+/** How long to wait for acknowledged writes on a slow machine, in ms. */
 const ACKNOWLEDGED_MAX_MS = 60_000;
-/** Pause between two snapshots at most. */
+/** The longest pause between two snapshots, in ms. */
 const SNAPSHOT_PAUSE_MAX_MS = 30;
 
-/** How to kill. */
+/** The options of the kills. */
 export interface KillOptions {
   readonly policy: FsyncPolicy;
   readonly kills: number;
   readonly random: Random;
   /** The data folder. */
   readonly data: string;
-  /** Added to as it goes on. */
+  /** The totals, to which the rounds are added. */
   readonly totals: KillTotals;
 }
 
 /**
- * Kills a server so many times at random moments, under 32 writers, and starts it again on the same folder. Ends early once
- * something was lost or a start was refused: then the folder is as it was found.
+ * Kills a server `kills` times at random moments, under 32 writers, and starts it again on the same folder. Ends early
+ * when something was lost or a start was refused, and then leaves the folder as it was found.
  */
 export async function killRounds(launcher: Launcher, options: KillOptions): Promise<void> {
   const { policy, kills, random, data, totals } = options;
@@ -115,18 +115,18 @@ async function isSnapshotBegun(folder: string): Promise<boolean> {
   return false;
 }
 
-/** The command line of a server that a test kills. What is on disk has nothing to do with TLS. */
+/** Returns the command line of a server that a test kills. TLS has no effect on the disk, so it is off. */
 export function serverWords(data: string): string[] {
   return ["server", "--addr", "127.0.0.1:0", "--plaintext", "--data", data, "--max-memory", "256mb"];
 }
 
-/** Has snapshots taken, one after another, until the connection is lost. */
+/** Takes snapshots, one after another, until the connection is lost. */
 export async function saveAgainAndAgain(client: Client, random: Random): Promise<void> {
   try {
     for (;;) {
       await pause(random.below(SNAPSHOT_PAUSE_MAX_MS));
       await client.send(["bgsave"]).catch((error) => {
-        // One is under way already.
+        // A snapshot is already in progress.
         if (!(error instanceof ReplyError)) throw error;
       });
     }

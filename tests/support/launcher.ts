@@ -1,10 +1,10 @@
 /**
- * Starts the real program for the system tests, over TLS, and makes sure that all of it ends.
+ * Starts the real program for the system tests, over TLS, and ensures that all of its processes end.
  *
- * `INMEM_BIN=FILE` tests that binary; without it the sources run under this Deno, with the permissions of deno.json.
+ * `INMEM_BIN=FILE` tests that binary. Without it, the sources run under this Deno, with the permissions of deno.json.
  *
  * ```ts ignore
- * systemTest("a server answers", async (launcher) => {
+ * systemTest("a server replies", async (launcher) => {
  *   const server = await launcher.server();
  *   const { code, stdout } = await launcher.client(server, ["set", "x", "42"]);
  * });
@@ -26,31 +26,33 @@ import { RawClient } from "./raw_client.ts";
 
 export { RoleProcess, ROOT } from "../../cluster/role_process.ts";
 
-/** A program that was to end by itself is killed after this time, and its test fails. */
+/** The time after which a program that should have ended is killed, in ms. Its test fails. */
 const RUN_TIMEOUT_MS = 60_000;
 
-/** What a program that ended has left behind. */
+/** The outcome of a program that has ended. */
 export interface Outcome {
   readonly code: number;
   readonly stdout: string;
   readonly stderr: string;
 }
 
-/** How a program is run to its end. */
+/** The options of a program that runs until it ends. */
 export interface RunOptions {
-  /** What it reads from standard input; nothing without it. */
+  /** The content of its standard input; empty by default. */
   readonly stdin?: string | Uint8Array;
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
 }
 
-/** Whatever a test process leaves running would outlive it: kill it when the test file is unloaded. */
+/**
+ * The processes that still run. They would outlive the test process, so they are killed when the test file is unloaded.
+ */
 const alive = new Set<RoleProcess>();
 addEventListener("unload", () => {
   for (const role of alive) role.signal("SIGKILL");
 });
 
-/** Runs a program to its end. */
+/** Runs a program until it ends. */
 export async function run(command: readonly string[], options: RunOptions = {}): Promise<Outcome> {
   const [program, ...args] = command;
   const child = new Deno.Command(program!, {
@@ -80,25 +82,25 @@ async function feed(stdin: WritableStream<Uint8Array>, input: string | Uint8Arra
     await writer.write(typeof input === "string" ? new TextEncoder().encode(input) : input);
     await writer.close();
   } catch {
-    // It ended before it had read everything; its status says why.
+    // The program ended before it had read everything. Its status says why.
   }
 }
 
-/** Runs `inmem` with these words to its end. */
+/** Runs `inmem` with these words until it ends. */
 export function runInmem(words: readonly string[], options: RunOptions = {}): Promise<Outcome> {
   return run(inmemCommand(...words), options);
 }
 
-/** A role with its address. */
+/** A role and its address. */
 export interface Role {
   readonly process: RoleProcess;
-  /** `host:port`. */
+  /** The address, as `host:port`. */
   readonly address: string;
 }
 
 /** A folder, certificates, and every process that a test starts. {@linkcode Launcher.end} ends them all. */
 export class Launcher {
-  /** A temporary folder, removed at the end. */
+  /** A temporary folder, which is removed at the end. */
   readonly folder: string;
   readonly certificates: CertificatePaths;
   readonly #roles = new Set<RoleProcess>();
@@ -110,32 +112,32 @@ export class Launcher {
     this.certificates = certificatePaths(join(folder, "certs"));
   }
 
-  /** Makes the folder and puts certificates there. */
+  /** Creates the folder with its certificates. */
   static async create(): Promise<Launcher> {
     const launcher = new Launcher(await Deno.makeTempDir({ prefix: "inmem-test-" }));
     await writeCertificates(launcher.path("certs"), launcher.certificates);
     return launcher;
   }
 
-  /** Options that name the certificate. */
+  /** The options that name the certificate. */
   get identity(): string[] {
     return ["--cert", this.certificates.cert, "--key", this.certificates.key];
   }
 
-  /** A path in the folder. */
+  /** Returns a path in the folder. */
   path(...names: readonly string[]): string {
     return join(this.folder, ...names);
   }
 
-  /** The path of a folder that does not exist yet. */
+  /** Returns the path of a folder that does not exist yet. */
   newFolder(name = "data"): string {
     return this.path(`${name}-${++this.#folders}`);
   }
 
   /**
-   * Starts `inmem` with these words and waits for nothing. It has to end in order.
+   * Starts `inmem` with these words without waiting. It must end in order.
    *
-   * @param launcher words that run the command line behind them
+   * @param launcher words that run the following command line
    */
   start(
     name: string,
@@ -154,7 +156,7 @@ export class Launcher {
     return { process, address: await process.address() };
   }
 
-  /** Starts a server on a free port, without persistence unless the words ask for it, and waits until it listens. */
+  /** Starts a server on a free port, without persistence unless the words specify it, and waits until it listens. */
   server(
     words: readonly string[] = [],
     env?: Readonly<Record<string, string>>,
@@ -186,7 +188,7 @@ export class Launcher {
     return path;
   }
 
-  /** Starts three servers, and a proxy in front of them. With `persists`, the servers have a data folder each. */
+  /** Starts three servers, and a proxy in front of them. With `persists`, each server has a data folder. */
   async cluster(persists = false): Promise<{ servers: Role[]; proxy: Role; file: string }> {
     const words = Array.from({ length: 3 }, () => persists ? ["--data", this.newFolder()] : []);
     const servers = await Promise.all(words.map((each) => this.server(each)));
@@ -194,7 +196,7 @@ export class Launcher {
     return { servers, proxy: await this.proxy(file), file };
   }
 
-  /** Runs `inmem client` against a role to its end. */
+  /** Runs `inmem client` against a role until it ends. */
   client(role: Pick<Role, "address">, words: readonly string[], options: RunOptions = {}): Promise<Outcome> {
     const { authority } = this.certificates;
     return runInmem(["client", "--addr", role.address, "--ca", authority, ...words], options);
@@ -207,7 +209,7 @@ export class Launcher {
     return client;
   }
 
-  /** Opens a bare TLS connection, for bytes that no client of ours would send. */
+  /** Opens a bare TLS connection, for bytes that our clients never send. */
   async raw(role: Pick<Role, "address">): Promise<RawClient> {
     return await RawClient.connect(parseAddress(role.address), [await Deno.readTextFile(this.certificates.authority)]);
   }
@@ -215,7 +217,7 @@ export class Launcher {
   /**
    * Ends everything in order: clients, proxies, servers.
    *
-   * @returns what each process that did not end with status 0 has said last
+   * @returns the last output of each process that did not end with status 0
    */
   async end(): Promise<string[]> {
     await Promise.all([...this.#clients].map((client) => client.close()));
@@ -231,29 +233,29 @@ export class Launcher {
     return failures;
   }
 
-  /** Stops a role in order and answers its status. Its data can be used again then. */
+  /** Stops a role in order and returns its status. After that its data can be used again. */
   stop(role: Role): Promise<Deno.CommandStatus> {
     return role.process.stop();
   }
 
-  /** Lets a process end as it likes: its status is no failure any more. For those that were meant to fail. */
+  /** Accepts any exit status of a process that is expected to fail. */
   forgive(process: RoleProcess): void {
     this.#roles.delete(process);
   }
 }
 
-/** What a test does with a launcher. */
+/** The body of a test with a launcher. */
 export type SystemTestBody = (launcher: Launcher, test: Deno.TestContext) => Promise<void>;
 
-/** Options of {@linkcode Deno.test} that system tests use. */
+/** The options of {@linkcode Deno.test} that system tests use. */
 export type SystemTestOptions = Pick<Deno.TestDefinition, "ignore" | "sanitizeOps" | "sanitizeResources">;
 
 /**
- * A test with a launcher, which is ended whatever happens. It fails as well when a process has not ended in order; after
- * another failure that is told on standard error only, since it follows from it.
+ * Defines a test with a launcher, which is always ended. The test also fails when a process has not ended in order.
+ * After another failure this is only printed on standard error, since it follows from it.
  */
 export function systemTest(name: string, body: SystemTestBody): void;
-/** The same with options, which stand where {@linkcode Deno.test} has them. */
+/** Defines such a test with options, in the same place as for {@linkcode Deno.test}. */
 export function systemTest(name: string, options: SystemTestOptions, body: SystemTestBody): void;
 export function systemTest(
   name: string,
@@ -274,7 +276,7 @@ export function systemTest(
   });
 }
 
-/** The text of a `servers.json`. */
+/** Returns the text of a `servers.json`. */
 export function serversJson(addresses: readonly string[]): string {
   return JSON.stringify(addresses.map((addr) => ({ addr })), null, 2);
 }

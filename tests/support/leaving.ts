@@ -1,5 +1,6 @@
 /**
- * Clients that begin to wait for an element and then leave, their end being sent before the element is.
+ * Clients that begin to wait for an element and then disconnect. The end of their connection is sent before the
+ * element.
  *
  * @module
  */
@@ -10,7 +11,7 @@ import { encodeRequest } from "./resp_requests.ts";
 /** How a connection ends: in order, or by a reset. */
 export type Leaving = "FIN" | "RST";
 
-/** A command that waits for an element of `{q}` without end; the ones that move put it into `{q}to`. */
+/** Commands that wait for an element of `{q}` without a timeout. Those that move it put it into `{q}to`. */
 export const WAITING_COMMANDS: readonly (readonly string[])[] = [
   ["blpop", "{q}", "0"],
   ["brpop", "{q}x", "{q}", "0"],
@@ -18,14 +19,14 @@ export const WAITING_COMMANDS: readonly (readonly string[])[] = [
   ["brpoplpush", "{q}", "{q}to", "0"],
 ];
 
-/** Requests of 100 kB, more than a session reads at once. */
+/** Requests of 100 kB, more than a session reads at a time. */
 export const PIPELINE = encodeRequest("ping").repeat(7_200);
 
 /**
- * Sends `command`, `behind` it more, and the end of the connection.
+ * Sends `command`, further requests after it, and the end of the connection.
  *
  * @param waits resolves when the client waits
- * @returns when the system has sent all of it. The client is to be closed then
+ * @returns when the system has sent everything. The client must be closed then
  */
 export async function waitAndLeave(
   client: RawClient,
@@ -34,7 +35,7 @@ export async function waitAndLeave(
   behind: string,
   waits: () => Promise<void>,
 ): Promise<void> {
-  // A system resets a connection that is closed while something is unread, as the answer to this is.
+  // A system resets a connection that is closed with unread bytes, such as the reply to this request.
   if (leaving === "RST") await client.send(encodeRequest("ping"));
   await client.send(encodeRequest(...command));
   await waits();

@@ -1,7 +1,7 @@
 /**
- * What the tests of pages need to know of a Markdown file: its prose, its code, its links and its headings.
+ * Parses the parts of a Markdown file that the tests of pages need: its prose, its code, its links and its headings.
  *
- * It reads the Markdown that `deno fmt` writes, not all that there is.
+ * It supports the Markdown that `deno fmt` writes, and not all of the language.
  *
  * @module
  */
@@ -13,7 +13,7 @@ export interface CodeBlock {
   readonly lines: readonly string[];
 }
 
-/** One page, taken apart. */
+/** The parts of one page. */
 export interface Page {
   /** The lines that are neither in a code block nor in the heading matter between `---`. */
   readonly prose: readonly string[];
@@ -26,7 +26,7 @@ export interface Page {
   readonly anchors: ReadonlySet<string>;
 }
 
-/** Takes a page apart. */
+/** Parses a page. */
 export function parsePage(text: string): Page {
   const prose: string[] = [];
   const blocks: { language: string; lines: string[] }[] = [];
@@ -39,7 +39,7 @@ export function parsePage(text: string): Page {
     } else if (inBlock) blocks.at(-1)!.lines.push(line);
     else prose.push(line);
   }
-  // A code span may go on in the next line, but not in the next paragraph.
+  // A code span may continue in the next line, but not in the next paragraph.
   const paragraphs = prose.join("\n").split(/\n\n+|\n(?=\|)/);
   const spans = paragraphs.flatMap((text) => [...text.matchAll(/`([^`]+)`/g)].map(([, span]) => span!))
     .map((span) => span.replaceAll("\\|", "|").replaceAll(/\n\s*/g, " "));
@@ -52,7 +52,7 @@ function anchorOf(heading: string): string {
   return heading.toLowerCase().replaceAll(/[^\p{L}\p{N} _-]/gu, "").replaceAll(" ", "-");
 }
 
-/** Returns the commands of a block of shell lines, without comments; a line that ends with a backslash goes on. */
+/** Returns the commands of a block of shell lines, without comments. A backslash at the end continues a line. */
 export function shellCommands({ lines }: CodeBlock): string[] {
   return lines.join("\n").replaceAll("\\\n", " ").split("\n").map((line) => line.replace(/\s+#.*$/, "").trim())
     .filter((line) => line !== "" && !line.startsWith("#"));

@@ -4,18 +4,18 @@
  * @module
  */
 
-/** Replaces the file in one folder, again and again. */
+/** Replaces the file in one folder repeatedly. */
 export interface Rewriter {
-  /** The file. */
+  /** The path of the file. */
   readonly path: string;
-  /** Lets it hold `text`; not to be called again before that is done. */
+  /** Replaces the content by `text`. It must not be called again before it is done. */
   write(text: string): Promise<void>;
 }
 
-/** A way, for a folder that is empty. */
+/** Returns a rewriter for an empty folder. */
 export type Rewriting = (folder: string) => Rewriter;
 
-/** All of them, by name. */
+/** All ways, by name. */
 export const REWRITINGS: Readonly<Record<string, Rewriting>> = {
   "in place": (folder) => {
     const path = `${folder}/servers.json`;
@@ -56,7 +56,7 @@ export const REWRITINGS: Readonly<Record<string, Rewriting>> = {
     };
   },
 
-  // current → 7, as releases are put in place.
+  // The link is current → 7, as releases are installed.
   "by a link to its folder": (folder) => {
     let version = 0;
     return {
@@ -72,7 +72,7 @@ export const REWRITINGS: Readonly<Record<string, Rewriting>> = {
     };
   },
 
-  // servers.json → ..data/servers.json and ..data → ..7, as Kubernetes does it.
+  // The links are servers.json → ..data/servers.json and ..data → ..7, as Kubernetes makes them.
   "by links": (folder) => {
     const path = `${folder}/servers.json`;
     let version = 0;

@@ -1,5 +1,5 @@
 /**
- * Follows a `servers.json` and waits for what a test expects of that.
+ * Follows a `servers.json` and waits for the results that a test expects.
  *
  * @module
  */
@@ -10,20 +10,20 @@ import { watchMembers } from "../../src/route/members.ts";
 import type { Member } from "../../src/route/slots.ts";
 import { until } from "./until.ts";
 
-/** A change is applied within this; RELIABILITY asks for it. */
+/** The longest time until a change is applied, in ms, as RELIABILITY requires. */
 export const APPLIED_MS = 500;
 
-/** A clock that stands still while others have the core that this thread is ready to run on. */
+/** Returns the time of a clock that stops while this thread is ready but other processes have its core. */
 export function nowMs(): number {
   return performance.now() - threadDelayMs();
 }
 
-/** The text of a list of these addresses. */
+/** Returns the text of a list of these addresses. */
 export function listOf(...addresses: string[]): string {
   return JSON.stringify(addresses.map((addr) => ({ addr })));
 }
 
-/** Runs a test in a folder of its own. */
+/** Runs a test in a separate folder. */
 export async function withFolder(run: (folder: string) => Promise<void>): Promise<void> {
   const folder = await Deno.makeTempDir({ prefix: "inmem-members-" });
   try {
@@ -33,11 +33,11 @@ export async function withFolder(run: (folder: string) => Promise<void>): Promis
   }
 }
 
-/** Follows a file and waits for what a test expects. */
+/** Follows a file and waits for expected lists. */
 export class Watching implements AsyncDisposable {
-  /** The addresses and weights of every list that ruled, such as `a:1*1 b:1*500`. */
+  /** The addresses and weights of every list that was applied, such as `a:1*1 b:1*500`. */
   readonly lists: string[] = [];
-  /** When each of them began to, by {@linkcode nowMs}. */
+  /** The time at which each list was applied, by {@linkcode nowMs}. */
   readonly changedMs: number[] = [];
   readonly reports: string[] = [];
   readonly #close: () => Promise<void>;
@@ -55,7 +55,7 @@ export class Watching implements AsyncDisposable {
     this.#close = () => watch.close();
   }
 
-  /** Waits until the last list is this one; returns after how many ms. */
+  /** Waits until the last list is this one, and returns the time that it took, in ms. */
   async until(list: string, timeoutMs = APPLIED_MS): Promise<number> {
     return await this.untilSo(() => this.lists.at(-1) === list, `"${list}" rules`, timeoutMs);
   }

@@ -1,6 +1,6 @@
 /**
- * A client without a network: encodes a request as the native protocol does, runs it through the command layer in
- * this process, and decodes the reply. It is its own command context, with a clock that the test moves.
+ * A client without a network. It encodes a request in the native protocol, runs it through the command layer in this
+ * process, and decodes the reply. It is its own command context, with a clock that the test moves.
  *
  * @module
  */
@@ -23,30 +23,30 @@ import { NativeRequestWriter } from "../../src/wire/native/request_writer.ts";
 import { NativeReply } from "../../src/wire/native/reply_writer.ts";
 import { Request } from "../../src/wire/request.ts";
 
-/** What a {@linkcode MemoryClient} is made with; everything has a default. */
+/** The options of a {@linkcode MemoryClient}, all with defaults. */
 export interface MemoryClientOptions {
   store?: Store;
-  /** Of the store that is made when none is given. */
+  /** The memory limit of the store that is created when none is given. */
   memoryLimitBytes?: number;
   nowMs?: number;
   defaultTtlMs?: number;
   password?: string;
-  /** What it shares with other clients of the same store. */
+  /** The state that it shares with other clients of the same store. */
   shared?: SharedState;
-  /** Where replies are collected. */
+  /** The buffer of its replies. */
   reply?: NativeReply;
-  /** The time, for several clients of one store; unless it is given, that is the store's own. */
+  /** The clock, for several clients of one store; by default the store's own. */
   clock?: { readonly nowMs: number };
-  /** Takes the effects. */
+  /** The log that receives the effects. */
   log?: EffectLog;
 }
 
 const decoder = new TextDecoder();
 
-/** The time at which tests begin, unless they say otherwise. */
+/** The time at which tests begin, unless they specify another. */
 export const START_MS = 1_700_000_000_000;
 
-/** A store that evicts, with a fixed seed. */
+/** Returns a store that evicts, with a fixed seed. */
 export function makeStore(memoryLimitBytes = 64 * 1024 * 1024): Store {
   return new Store({ memoryLimitBytes, evicts: true, seed: [1, 2] });
 }
@@ -56,29 +56,29 @@ export class MemoryClient extends PlainContext {
   override readonly passwordRequired: boolean;
   override readonly defaultTtlMs: number;
   override readonly log: EffectLog | undefined;
-  /** Exceptions that were reported as bugs. */
+  /** The exceptions that were reported as bugs. */
   readonly bugs: unknown[] = [];
-  /** The sections that `info` was last asked for. */
+  /** The sections of the last `info`. */
   infoSections: readonly string[] | undefined;
-  /** What `save` does. */
+  /** Implements `save`. */
   saving: () => Promise<void> = () => Promise.resolve();
-  /** Steps that a command which can pause takes before it does. */
+  /** The number of steps that a command takes before it pauses, if it can. */
   stepsASlice = Infinity;
-  /** How many of its commands have waited for an element. */
+  /** The number of its commands that have waited for an element. */
   waitsCount = 0;
   /** Whether it has sent bytes that were not read. */
   unread = false;
-  /** What happens when it pauses. */
+  /** Called when it pauses. */
   pausing: () => void | Promise<void> = () => {};
   /** Whether its connection has ended. */
   hasLeft = false;
-  /** Whether what it reads is not used. */
+  /** Whether reading a key counts as a use of it. */
   touches = true;
-  /** What channels have brought: pattern (if it came by one), channel and message. */
+  /** The messages of channels: pattern (if one matched), channel and message. */
   readonly messages: Uint8Array[][] = [];
   /** Whether another client has killed this one. */
   isKilled = false;
-  /** How often statistics were reset. */
+  /** The number of times that statistics were reset. */
   resets = 0;
   readonly reply: NativeReply;
   readonly #request = new Request();
@@ -181,7 +181,7 @@ export class MemoryClient extends PlainContext {
     return this.#frame();
   }
 
-  /** Runs one request that has to be accepted, and returns what it answers. */
+  /** Runs one request that must be accepted, and returns the value of its reply. */
   call(...request: readonly Argument[]): Value {
     return accepted(this.#decode(this.run(request)));
   }
@@ -192,7 +192,7 @@ export class MemoryClient extends PlainContext {
     return this.#decode(this.#frame());
   }
 
-  /** Runs one request that has to be refused without changing anything, and returns `CODE message`. */
+  /** Runs one request that must be refused without changing anything, and returns `CODE message`. */
   refusal(...request: readonly Argument[]): string {
     const { changes, size } = this.store;
     const value = this.#decode(this.run(request));
@@ -208,7 +208,9 @@ export class MemoryClient extends PlainContext {
     return this.#frame().slice();
   }
 
-  /** As {@linkcode call}, with all bytes in the answer read as UTF-8 and maps turned into arrays of pairs. */
+  /**
+   * Does what {@linkcode call} does, with all bytes in the reply read as UTF-8 and maps turned into arrays of pairs.
+   */
   text(...request: readonly Argument[]): Readable {
     return readable(this.call(...request));
   }
@@ -242,10 +244,10 @@ function accepted(value: Value | ReplyError): Value {
   return value;
 }
 
-/** A reply that is easy to compare with what a test expects. */
+/** A reply in a form that is easy to compare with an expected one. */
 export type Readable = null | boolean | number | bigint | string | readonly Readable[];
 
-/** Reads bytes as UTF-8 and maps as arrays of pairs, all the way down. */
+/** Reads bytes as UTF-8 and maps as arrays of pairs, at all levels. */
 export function readable(value: Value): Readable {
   if (value instanceof Uint8Array) return decoder.decode(value);
   if (Array.isArray(value)) return value.map(readable);

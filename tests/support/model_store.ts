@@ -1,11 +1,11 @@
 /**
- * The store as plainly as it can be said: maps and arrays, nothing clever. The oracle that the real store is tested
- * against, through its own calls and through commands.
+ * The simplest possible store, of maps and arrays. It is the oracle for tests of the real store, through its own calls
+ * and through commands.
  *
- * It is stricter than the real one about what callers may do. A reference ends with the next write to its key and with
- * `makeRoom`, and the cursor with any write; using either after that throws, where the real store might happen to
- * work. Memory is not modelled: `makeRoom` evicts nothing, and refuses everything when {@linkcode ModelStore.full} is
- * set; a test that knows how many keys the real store has evicted says so with {@linkcode ModelStore.evict}.
+ * It is stricter than the real store about its callers. A reference ends with the next write to its key and with
+ * `makeRoom`, and the cursor with any write. Using either after that throws, where the real store might happen to work.
+ * Memory is not modelled: `makeRoom` evicts nothing, and refuses everything when {@linkcode ModelStore.full} is set. A
+ * test that knows how many keys the real store has evicted calls {@linkcode ModelStore.evict}.
  *
  * @module
  */
@@ -15,7 +15,7 @@ import { AssertionError, StoreFullError } from "../../src/errors.ts";
 import { EntryType } from "../../src/store/store.ts";
 import type { HeldKeys, Store, StoreStatistics } from "../../src/store/store.ts";
 
-/** What a store offers to commands. */
+/** The methods of a store that commands use. */
 type PublicStore = Omit<
   Pick<Store, keyof Store>,
   | "journal"
@@ -30,7 +30,7 @@ type Bytes = Uint8Array<ArrayBuffer>;
 
 interface ModelEntry {
   key: string;
-  /** The bucket that `scan` sees it in. */
+  /** The bucket of the entry in the order of `scan`. */
   bucket: number;
   reference: number;
   deadlineMs: number;
@@ -41,10 +41,10 @@ type Cursor =
   | { readonly elements: readonly Bytes[]; index: number }
   | { readonly fields: readonly (readonly [string, Bytes])[]; index: number };
 
-/** Buckets that `scan` sees. */
+/** The number of buckets in the order of `scan`. */
 const BUCKETS_COUNT = 64;
 
-/** Bytes as a string of as many characters, so that a `Map` can be keyed by them. */
+/** Returns bytes as a string with one character per byte, so that they can be the key of a `Map`. */
 function keyOf(bytes: Uint8Array, start: number, length: number): string {
   let key = "";
   for (let i = start; i < start + length; i++) key += String.fromCharCode(bytes[i]!);
@@ -73,13 +73,16 @@ function equals(value: Bytes, bytes: Uint8Array, start: number, length: number):
   return true;
 }
 
-/** A value that shares nothing with the other that cannot be shared: byte strings are never changed in place. */
+/** Returns a copy that shares only byte strings with the original, which are never changed in place. */
 function cloneOf(value: ModelEntry["value"]): ModelEntry["value"] {
   if (value instanceof Map) return new Map(value);
   return Array.isArray(value) ? [...value] : value;
 }
 
-/** Whether two entries of one key, of which the first is there, hold the same for whoever looks from `nowMs` on. */
+/**
+ * Returns whether two entries of one key, of which the first exists, have the same content for a reader from `nowMs`
+ * on.
+ */
 function isSameEntry(a: ModelEntry, b: ModelEntry | undefined, nowMs: number): boolean {
   const isOver = a.deadlineMs !== 0 && a.deadlineMs <= nowMs;
   if (b === undefined) return isOver;
@@ -100,7 +103,7 @@ function isSameValue(a: ModelEntry["value"], b: ModelEntry["value"]): boolean {
   });
 }
 
-/** A store that is obviously right. */
+/** A store whose correctness is obvious. */
 export class ModelStore implements PublicStore {
   /** Whether `makeRoom` refuses. */
   full = false;
@@ -111,15 +114,15 @@ export class ModelStore implements PublicStore {
   held: HeldKeys | undefined;
   added = false;
   removed = false;
-  /** Keys in the order of their use, the least recently used first. */
+  /** The keys in the order of their use, the least recently used first. */
   readonly #entries = new Map<string, ModelEntry>();
-  /** The references that may be used now. */
+  /** The references that are valid now. */
   readonly #references = new Map<number, ModelEntry>();
   #nextReference = 1;
   #cursor: Cursor | undefined;
   #expired = 0;
 
-  /** A copy, which shares nothing with this that can change. */
+  /** Returns a copy that shares no changeable data with this store. */
   clone(): ModelStore {
     const copy = new ModelStore();
     copy.full = this.full;
@@ -133,9 +136,9 @@ export class ModelStore implements PublicStore {
   }
 
   /**
-   * The keys under which two models hold something else. A key whose deadline has passed is as good as none.
+   * Returns the keys whose content differs between two models. An expired key counts as absent.
    *
-   * Cheap where one is a clone of the other, since what was not changed is the same object.
+   * This is cheap if one is a clone of the other, since unchanged entries are the same object.
    */
   differentKeys(other: ModelStore, nowMs: number): string[] {
     const keys: string[] = [];
@@ -148,13 +151,13 @@ export class ModelStore implements PublicStore {
     return keys;
   }
 
-  /** The deadlines of all keys. */
+  /** Returns the deadlines of all keys. */
   deadlines(): number[] {
     return this.#entries.values().map(({ deadlineMs }) => deadlineMs).filter((deadlineMs) => deadlineMs !== 0)
       .toArray();
   }
 
-  /** This model in the real store's place. The cast is for the real one's private parts only. */
+  /** Returns this model as the real store. The cast is needed only for private members. */
   asStore(): Store {
     return this as PublicStore as Store;
   }
@@ -254,7 +257,7 @@ export class ModelStore implements PublicStore {
     }
   }
 
-  // Keys.
+  // These are the methods for keys.
 
   find(bytes: Uint8Array, start: number, length: number): number {
     const reference = this.peek(bytes, start, length);
@@ -383,7 +386,7 @@ export class ModelStore implements PublicStore {
     return this.#entries.values().some(({ deadlineMs }) => deadlineMs !== 0 && deadlineMs <= nowMs);
   }
 
-  // Strings.
+  // These are the methods for strings.
 
   stringLength(reference: number): number {
     return this.#string(reference).length;
@@ -432,7 +435,7 @@ export class ModelStore implements PublicStore {
     return this.#changed(entry);
   }
 
-  // Lists.
+  // These are the methods for lists.
 
   listLength(reference: number): number {
     return this.#list(reference).length;
@@ -537,7 +540,7 @@ export class ModelStore implements PublicStore {
     return this.#dropIfEmpty(this.#entry(reference), list.length);
   }
 
-  // Hashes.
+  // These are the methods for hashes.
 
   hashLength(reference: number): number {
     return this.#hash(reference).size;
@@ -629,12 +632,12 @@ export class ModelStore implements PublicStore {
     return this.removed ? this.#dropIfEmpty(this.#entry(reference), hash.size) : reference;
   }
 
-  /** Nothing can leak here. */
+  /** Returns 0, since this store cannot leak. */
   audit(): number {
     return 0;
   }
 
-  // References, order of use, and what a write does.
+  // These manage references, the order of use, and the effects of a write.
 
   #entry(reference: number): ModelEntry {
     const entry = this.#references.get(reference);
@@ -698,7 +701,7 @@ export class ModelStore implements PublicStore {
     this.#drop(entry);
   }
 
-  // Values by type, and the cursor.
+  // These return values by type, and the cursor.
 
   #string(reference: number): Bytes {
     const { value } = this.#entry(reference);
@@ -733,14 +736,14 @@ export class ModelStore implements PublicStore {
   #element(): Bytes {
     const { elements, index } = this.#listCursor();
     const element = elements[index];
-    if (element === undefined) throw new AssertionError("the cursor is behind the list");
+    if (element === undefined) throw new AssertionError("the cursor is after the end of the list");
     return element;
   }
 
   #pair(): readonly [string, Bytes] {
     const { fields, index } = this.#hashCursor();
     const pair = fields[index];
-    if (pair === undefined) throw new AssertionError("the cursor is behind the hash");
+    if (pair === undefined) throw new AssertionError("the cursor is after the end of the hash");
     return pair;
   }
 }

@@ -1,6 +1,6 @@
 /**
- * The graph of imports between the modules of the repository, as `deno info --json` prints it, and what can be asked of
- * it. Type-only and dynamic imports count like any other.
+ * The graph of imports between the modules of the repository, as `deno info --json` prints it, and searches in it.
+ * Type-only and dynamic imports count like any other.
  *
  * @module
  */
@@ -11,19 +11,19 @@ import { fromFileUrl, join, relative, toFileUrl } from "@std/path";
 /** The folder of deno.json. */
 export const ROOT = fromFileUrl(new URL("../../", import.meta.url));
 
-/** Options by which Deno takes the versions of packages from the tests' lock file, and changes nothing in it. */
+/** Options by which Deno uses the versions of packages in the tests' lock file, and does not change it. */
 export const LOCKED: readonly string[] = [`--lock=${join(ROOT, "tests/deno.lock")}`, "--frozen"];
 
 /**
- * One import. Both ends are paths from the repository's root, or the specifier of what is not in the repository, such
- * as `npm:/deno-std@1.4.0/path/mod.js` or `node:fs`.
+ * One import. Both ends are paths from the repository's root, or the specifier of an external module, such as
+ * `npm:/deno-std@1.4.0/path/mod.js` or `node:fs`.
  */
 export interface Edge {
   readonly from: string;
   readonly to: string;
 }
 
-/** The part of the output of `deno info --json` that is read here. */
+/** The part of the output of `deno info --json` that is used here. */
 interface Info {
   modules: {
     specifier: string;
@@ -33,7 +33,7 @@ interface Info {
 }
 
 /**
- * Reads the imports of some modules, and of all that they import, with one call of `deno info`.
+ * Reads the imports of some modules and of all modules that they import, with one call of `deno info`.
  *
  * @param paths the modules, by their paths from the root
  * @throws {AssertionError} when a module cannot be read or an import cannot be resolved
@@ -41,7 +41,7 @@ interface Info {
 export async function readImports(paths: readonly string[]): Promise<Edge[]> {
   const folder = await Deno.makeTempDir({ prefix: "inmem-graph-" });
   try {
-    // It takes one module, so one is written that imports them all.
+    // It takes one module, so a module that imports them all is written.
     const entry = join(folder, "all.ts");
     await Deno.writeTextFile(entry, paths.map((path) => `import ${quote(path)};\n`).join(""));
     const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
@@ -79,11 +79,11 @@ function nameOf(specifier: string): string {
   return specifier.startsWith("file:") ? relative(ROOT, fromFileUrl(specifier)) : specifier;
 }
 
-/** Returns what some modules import, directly and indirectly, and these modules themselves. */
+/** Returns the modules that some modules import, directly and indirectly, and these modules themselves. */
 export function reachedFrom(modules: readonly string[], edges: readonly Edge[]): Set<string> {
   const targets = targetsOf(edges);
   const reached = new Set(modules);
-  // A set goes on with what is added while it is gone through.
+  // Iterating a set includes elements that are added meanwhile.
   for (const module of reached) {
     for (const target of targets.get(module) ?? []) reached.add(target);
   }
@@ -91,13 +91,13 @@ export function reachedFrom(modules: readonly string[], edges: readonly Edge[]):
 }
 
 /**
- * Finds the cycles of a graph: for each set of modules that all import each other, one way from its first module back
+ * Finds the cycles of a graph: for each set of modules that all import each other, one path from its first module back
  * to itself.
  *
  * The sets are the strongly connected components, by R. Tarjan, "Depth-first search and linear graph algorithms", SIAM
  * Journal on Computing 1 (1972).
  *
- * @returns the modules of each cycle, the first one again at its end
+ * @returns the modules of each cycle, with the first one again at its end
  */
 export function findCycles(edges: readonly Edge[]): string[][] {
   const targets = targetsOf(edges);
@@ -122,10 +122,10 @@ function targetsOf(edges: readonly Edge[]): Map<string, string[]> {
 
 function componentsOf(targets: ReadonlyMap<string, readonly string[]>): string[][] {
   const components: string[][] = [];
-  /** The order in which modules were first seen, and the lowest one that each leads back to. */
+  /** The order in which modules were first seen. The next map has the lowest module that each leads back to. */
   const seen = new Map<string, number>();
   const lowest = new Map<string, number>();
-  /** Modules whose component is not known yet. */
+  /** The modules whose component is not known yet. */
   const open: string[] = [];
   const isOpen = new Set<string>();
 
@@ -151,7 +151,7 @@ function componentsOf(targets: ReadonlyMap<string, readonly string[]>): string[]
   return components;
 }
 
-/** Returns the shortest way from a module back to itself within its component, by searching in breadth. */
+/** Returns the shortest path from a module back to itself within its component, by breadth-first search. */
 function shortestCycle(
   first: string,
   targets: ReadonlyMap<string, readonly string[]>,

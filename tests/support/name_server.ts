@@ -1,10 +1,10 @@
 /**
- * A name server that answers as a test says: with addresses, that there is no such name, for one family only, or not at all.
- * It listens on UDP port 53 of a loopback address, so it needs a network of its own (names_space.ts).
+ * A name server that replies as a test specifies: with addresses, that a name does not exist, for one family only, or
+ * not at all. It listens on UDP port 53 of a loopback address, so it needs a separate network (names_space.ts).
  *
  * ```text
- * question   id:u16 flags:u16 counts:4 × u16   labels: length:u8 bytes …  00   type:u16 class:u16
- * answer     id     8180      1 n 0 0          question as it came             n × (c00c type class ttl:u32 length:u16 address)
+ * query      id:u16 flags:u16 counts:4 × u16   labels: length:u8 bytes …  00   type:u16 class:u16
+ * response   id     8180      1 n 0 0          the query's name, type, class   n × (c00c type class ttl:u32 length:u16 address)
  * ```
  *
  * @module
@@ -16,17 +16,17 @@ const SERVER_FAILURE = 2;
 const NO_SUCH_NAME = 3;
 const HEADER_BYTES = 12;
 
-/** Listens until disposed of. */
+/** A name server that listens until it is disposed of. */
 export class NameServer implements Disposable {
-  /** What each name means. A name that is not here does not exist. */
+  /** The addresses of each name. A name without an entry does not exist. */
   readonly addresses = new Map<string, readonly string[]>();
-  /** Whether it answers nothing at all. */
+  /** Whether it does not respond. */
   isSilent = false;
-  /** Whether it answers that it has failed. */
+  /** Whether it responds that it has failed. */
   isBroken = false;
-  /** Whether it answers no question for IPv6. */
+  /** Whether it does not respond to queries for IPv6. */
   ignoresIpv6 = false;
-  /** The questions so far: name and type. */
+  /** The queries so far: name and type. */
   readonly questions: string[] = [];
   readonly #socket: Deno.DatagramConn;
 
@@ -37,12 +37,12 @@ export class NameServer implements Disposable {
 
   async #serve(): Promise<void> {
     for await (const [question, from] of this.#socket) {
-      const answer = this.#answer(question);
-      if (answer !== undefined) await this.#socket.send(answer, from);
+      const response = this.#respond(question);
+      if (response !== undefined) await this.#socket.send(response, from);
     }
   }
 
-  #answer(question: Uint8Array): Uint8Array | undefined {
+  #respond(question: Uint8Array): Uint8Array | undefined {
     const labels: string[] = [];
     let at = HEADER_BYTES;
     for (let length = question[at]!; length > 0; length = question[at]!) {
@@ -57,7 +57,7 @@ export class NameServer implements Disposable {
     const wanted = (known ?? []).filter((each) => type === (each.includes(":") ? TYPE_AAAA : TYPE_A));
     const code = this.isBroken ? SERVER_FAILURE : known === undefined ? NO_SUCH_NAME : 0;
     const head = [0x81, 0x80 | code, 0, 1, 0, wanted.length, 0, 0, 0, 0];
-    const answers = wanted.flatMap((each) => {
+    const records = wanted.flatMap((each) => {
       const bytes = each.includes(":") ? LOOPBACK_IPV6 : each.split(".").map(Number);
       return [0xc0, 0x0c, 0, type, 0, 1, 0, 0, 0, 0, 0, bytes.length, ...bytes];
     });
@@ -65,7 +65,7 @@ export class NameServer implements Disposable {
       ...question.subarray(0, 2),
       ...head,
       ...question.subarray(HEADER_BYTES, at + 5),
-      ...answers,
+      ...records,
     ]);
   }
 
@@ -74,5 +74,5 @@ export class NameServer implements Disposable {
   }
 }
 
-/** The one IPv6 address that a test needs. */
+/** The only IPv6 address that tests need. */
 const LOOPBACK_IPV6: readonly number[] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];

@@ -1,6 +1,7 @@
 /**
- * Runs the tests of a file in a network and with an /etc/hosts and /etc/resolv.conf of their own, by `unshare` of util-linux,
- * so that they may say what names mean. That takes root; elsewhere they are skipped, and the reason is printed.
+ * Runs the tests of a file with a separate network, /etc/hosts and /etc/resolv.conf, by `unshare` of util-linux, so
+ * that they can define the meaning of names. This requires root; elsewhere the tests are skipped, and the reason is
+ * printed.
  *
  * ```text
  * deno test FILE ──► one test ──► unshare: own loopback, own /etc ──► deno test FILE, with INMEM_NAMES_SPACE ──► its tests
@@ -13,12 +14,12 @@ import { assertEquals } from "@std/assert";
 import { fromFileUrl } from "@std/path";
 import { ROOT } from "../../cluster/role_process.ts";
 
-/** Where the name server of such a space is to listen. */
+/** The address on which the name server of such a space listens. */
 export const NAME_SERVER_HOST = "127.0.0.53";
 
 const VARIABLE = "INMEM_NAMES_SPACE";
 
-/** Prepares the space, whose folder is the first argument, and runs the command line that follows. */
+/** Prepares the space, whose folder is the first argument, and runs the command line after it. */
 const SCRIPT = `set -e
 ip link set lo up
 mount --bind "$1/hosts" /etc/hosts
@@ -27,7 +28,7 @@ mount --bind "$1/nsswitch.conf" /etc/nsswitch.conf
 shift
 exec "$@"`;
 
-/** A space with names of its own, from within. */
+/** A space with separate names, from within. */
 export class NamesSpace {
   readonly #folder: string;
 
@@ -35,25 +36,28 @@ export class NamesSpace {
     this.#folder = folder;
   }
 
-  /** The space that this process runs in. Where it runs in none, has a test run the file there, and returns `undefined`. */
+  /**
+   * Returns the space in which this process runs. Outside of one, it defines a test that runs the file in a space, and
+   * returns `undefined`.
+   */
   static enter(file: string): NamesSpace | undefined {
     const folder = Deno.env.get(VARIABLE);
     if (folder !== undefined) return new NamesSpace(folder);
     const problem = problemOf();
     if (problem !== "") console.log(`Skipped ${file}: it takes a network namespace: ${problem}`);
-    Deno.test({ name: "with names of its own", ignore: problem !== "", fn: () => runIn(fromFileUrl(file)) });
+    Deno.test({ name: "with separate names", ignore: problem !== "", fn: () => runIn(fromFileUrl(file)) });
     return undefined;
   }
 
   /** Writes /etc/hosts. */
   async writeHosts(...lines: readonly string[]): Promise<void> {
-    // In place: the file itself is mounted.
+    // The file is written in place, since it is mounted.
     await Deno.writeTextFile(`${this.#folder}/hosts`, ["127.0.0.1 localhost", ...lines, ""].join("\n"));
   }
 }
 
 function problemOf(): string {
-  if (Deno.build.os !== "linux") return "this is no Linux";
+  if (Deno.build.os !== "linux") return "this is not Linux";
   try {
     const { success, stderr } = new Deno.Command("unshare", {
       args: ["-n", "-m", "sh", "-c", "ip link set lo up"],

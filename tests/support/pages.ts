@@ -110,7 +110,7 @@ function optionsPart(): string {
   }).join("\n");
 }
 
-/** Returns what stands for the value of an option, as `--help` shows it. */
+/** Returns the placeholder for the value of an option, as `--help` shows it. */
 function valueNameOf({ kind, valueName, choices }: Option): string {
   if (kind === "flag") return "";
   return valueName ?? choices?.join("|") ?? { text: "TEXT", address: "HOST:PORT" }[kind as string] ??
@@ -135,7 +135,7 @@ function code(text: string): string {
   return `\`${text}\``;
 }
 
-/** Returns a table of Markdown; a `|` in a cell is escaped, which it has to be in code too. */
+/** Returns a table of Markdown. A `|` in a cell is escaped, also in code. */
 function table(heading: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]) => `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |\n`;
   return line(heading) + line(heading.map(() => "---")) + rows.map(line).join("");

@@ -1,10 +1,10 @@
 /**
- * Waiting for time to pass, for tests of what happens after a time.
+ * Waits for time to pass, for tests of what happens after a time.
  *
  * @module
  */
 
-/** Resolves after a while. */
+/** Resolves after a time. */
 export function pause(durationMs: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, durationMs));
 }

@@ -1,16 +1,16 @@
 /**
- * What a store may have held after each of several operations that overlap, as their replies tell.
+ * The possible contents of a store after each of several overlapping operations, according to their replies.
  *
- * Where operations end in the same turn, several orders may explain all replies, and what the store holds afterwards may depend on
- * the order. All such states are kept, until a later reply, or the store itself, contradicts them:
+ * If operations end in the same task, several orders may explain all replies, and the content of the store may depend
+ * on the order. All such states are kept, until a later reply, or the store itself, contradicts them:
  *
  * ```text
  *          ┌ a, b → "ab" ┐
- * "" ──────┤             ├── get → "ba"      contradicts "ab", and there is no order left in which a came first
+ * "" ──────┤             ├── get → "ba"      contradicts "ab", and no order is left in which a came first
  *          └ b, a → "ba" ┘
  * ```
  *
- * States that hold the same are one, with all the states that may have been before it, so there are few.
+ * States with the same content are merged, with all the states that may have been before them, so there are few.
  *
  * @module
  */
@@ -27,24 +27,24 @@ import { ModelStore } from "./model_store.ts";
 
 const UNORDERED: ReadonlySet<string> = new Set(["hgetall", "hkeys", "hvals"]);
 const WRITES: ReadonlySet<string> = new Set(COMMANDS.filter(({ writes }) => writes).map(({ name }) => name));
-/** There are a few dozen at most in tests: more would be a fault of the test. */
+/** The largest number of states. Tests have a few dozen, so more would be an error of the test. */
 const STATES_MAX_COUNT = 1000;
 
-/** An operation, and where it may have happened. */
+/** An operation, and the time at which it may have happened. */
 export interface Begun {
   readonly operation: Operation;
-  /** How many writes had ended when it began. */
+  /** The number of writes that had ended when it began. */
   readonly since: number;
-  /** What the clock said then. For a command that takes long, time stands still from some moment on. */
+  /** The time when it began. For a long command, time stops at some moment. */
   readonly sinceMs: number;
 }
 
-/** Whether an operation changes nothing. */
+/** Returns whether an operation changes nothing. */
 export function isRead({ requests }: Operation): boolean {
   return !requests.some(([name]) => WRITES.has(String(name)));
 }
 
-/** What an operation is, for a person. */
+/** Describes an operation for people. */
 export function describe({ requests }: Operation): string {
   return requests.map((request) => {
     const shown = request.slice(0, 5).map((each) =>
@@ -54,24 +54,29 @@ export function describe({ requests }: Operation): string {
   }).join(" ; ");
 }
 
-/** What the store may have held after a number of writes. */
+/** A possible content of the store after a number of writes. */
 interface State {
   readonly model: ModelStore;
-  /** How many writes have ended. */
+  /** The number of writes that have ended. */
   readonly index: number;
-  /** What it may have held one write before, as far as anybody still asks. */
+  /** The possible contents one write before, as far as they are still needed. */
   readonly before: Set<State>;
 }
 
-/** All that the store may have held, and may hold now. */
+/** All possible contents of the store, now and before. */
 export class PossibleHistory {
-  /** What it may hold now. */
+  /** The possible contents now. */
   #last: State[];
-  /** Times at which operations may have run. */
+  /** The times at which operations may have run. */
   #clocks: number[] = [];
   readonly #isReal: (model: ModelStore, keys: readonly string[]) => boolean;
 
-  /** @param isReal whether the real store holds the same under keys, as far as nobody is changing them just now */
+  /**
+   * Creates a history.
+   *
+   * @param isReal returns whether the real store has the same content under keys, as far as no operation is changing
+   * them
+   */
   constructor(nowMs: number, isReal: (model: ModelStore, keys: readonly string[]) => boolean) {
     this.#isReal = isReal;
     const model = new ModelStore();
@@ -80,40 +85,43 @@ export class PossibleHistory {
     this.#clocks.push(nowMs);
   }
 
-  /** How many writes have ended. */
+  /** The number of writes that have ended. */
   get index(): number {
     return this.#last[0]!.index;
   }
 
-  /** How many different states the store may be in. */
+  /** The number of different states in which the store may be. */
   get possibleCount(): number {
     return this.#last.length;
   }
 
-  /** Takes note of the time. */
+  /** Records the time. */
   tick(nowMs: number): void {
     if (this.#clocks.at(-1) !== nowMs) this.#clocks.push(nowMs);
   }
 
   /**
-   * Forgets what no operation that is running can have seen.
+   * Forgets the states that no running operation can have seen.
    *
-   * @param index how many writes had ended before the first read that is running
-   * @param ms when the first of all began
+   * @param index the number of writes that had ended before the first running read
+   * @param ms the beginning of the first running operation
    */
   forgetBefore(index: number, ms: number): void {
     for (const layer of layers(this.#last)) for (const state of layer) if (state.index <= index) state.before.clear();
     this.#clocks = this.#clocks.filter((each, i) => each >= ms || i === this.#clocks.length - 1);
   }
 
-  /** Drops the states that do not hold what the store is found to hold now. Returns whether any is left; else none is dropped. */
+  /**
+   * Drops the states that differ from the store's present content. Returns whether any is left; otherwise none is
+   * dropped.
+   */
   keep(isPossible: (model: ModelStore) => boolean): boolean {
     const kept = this.#last.filter(({ model }) => isPossible(model));
     if (kept.length > 0) this.#last = kept;
     return kept.length > 0;
   }
 
-  /** Removes keys whose deadlines have passed, while no operation is running and all of the store was compared. */
+  /** Removes expired keys, while no operation is running and the whole store was compared. */
   expire(nowMs: number): void {
     this.#clocks = [nowMs];
     for (const { model, before } of this.#last) {
@@ -125,7 +133,11 @@ export class PossibleHistory {
     assert(this.possibleCount === 1, `${this.possibleCount} states are possible after all of the store was compared`);
   }
 
-  /** Takes note of operations that have ended in one turn. @throws when no order explains their replies */
+  /**
+   * Adds operations that have ended in one task.
+   *
+   * @throws when no order explains their replies
+   */
   async accept(ended: readonly Begun[]): Promise<void> {
     const before = this.#last;
     const writes = ended.filter(({ operation }) => !isRead(operation));
@@ -140,9 +152,9 @@ export class PossibleHistory {
     }
   }
 
-  /** All states in which writes may have left the store, in whichever order. */
+  /** Returns all states in which writes in any order may have left the store. */
   async #after(writes: readonly Begun[]): Promise<State[]> {
-    // By the set of writes that were done, a bit for each.
+    // The states are grouped by the set of completed writes, with one bit for each.
     let byDone = new Map<number, State[]>([[0, this.#last]]);
     for (let count = 0; count < writes.length; count++) {
       const next = new Map<number, State[]>();
@@ -161,7 +173,7 @@ export class PossibleHistory {
     return [...byDone.values()].flat();
   }
 
-  /** The states after a write that explains its reply, at whichever time it ran. */
+  /** Returns the states after a write that explain its reply, at any time that it may have run. */
   async #afterOne({ operation, sinceMs }: Begun, states: readonly State[]): Promise<State[]> {
     const after: State[] = [];
     for (const state of states) {
@@ -176,7 +188,7 @@ export class PossibleHistory {
     return after;
   }
 
-  /** Those states before which, since a read began, there was a moment that explains its reply. */
+  /** Returns the states before which, since a read began, a moment explains its reply. */
   async #thatExplain(read: Begun, states: readonly State[]): Promise<State[]> {
     const { operation, since, sinceMs } = read;
     const seen = new Map<State, boolean>();
@@ -200,7 +212,7 @@ export class PossibleHistory {
     return left;
   }
 
-  /** Whether each item of a reply was there at some moment. */
+  /** Returns whether each item of a reply existed at some moment. */
   async #isOfMoments({ operation, since, sinceMs }: Begun, last: State): Promise<boolean> {
     const actual = itemsOf(operation.frame!);
     if (actual === undefined) return true;
@@ -215,8 +227,8 @@ export class PossibleHistory {
   }
 
   /**
-   * Times since an operation began, the present one first: of those between which it finds the same, one. What is found depends
-   * on the deadlines that have passed.
+   * Returns times since an operation began, the present one first. Of times with the same result it returns one. The
+   * result depends on which deadlines have passed.
    */
   #times(model: ModelStore, { requests }: Operation, sinceMs: number): number[] {
     const deadlines = model.deadlines();
@@ -236,7 +248,7 @@ export class PossibleHistory {
     return times;
   }
 
-  /** Makes one of states that hold the same. */
+  /** Merges states with the same content. */
   #merge(states: readonly State[]): State[] {
     const merged: State[] = [];
     for (const state of states) {
@@ -248,7 +260,7 @@ export class PossibleHistory {
     return merged;
   }
 
-  /** Those states that hold what the store holds, as far as they differ. */
+  /** Returns the states whose differences agree with the store. */
   #thatAreReal(states: readonly State[]): State[] {
     const keys = new Set<string>();
     for (const { model } of states.slice(1)) {
@@ -258,7 +270,7 @@ export class PossibleHistory {
   }
 }
 
-/** The states themselves, those before them, and so on. */
+/** Yields the states themselves, those before them, and so on. */
 function* layers(last: Iterable<State>): Generator<Set<State>> {
   for (let layer = new Set(last); layer.size > 0;) {
     yield layer;
@@ -268,7 +280,7 @@ function* layers(last: Iterable<State>): Generator<Set<State>> {
   }
 }
 
-/** Whether something is true of a state, or of one before it since a number of writes had ended. */
+/** Returns whether a condition is true of a state, or of one before it since a number of writes had ended. */
 async function some(last: State, since: number, isTrue: (state: State) => Promise<boolean>): Promise<boolean> {
   for (const layer of layers([last])) {
     for (const state of layer) {
@@ -279,14 +291,15 @@ async function some(last: State, since: number, isTrue: (state: State) => Promis
   return false;
 }
 
-/** Whether it reads so many keys that each slice of them may be another moment. */
+/** Returns whether an operation reads so many keys that each slice of them may see another moment. */
 function isOfManyMoments({ requests: [request, ...others] }: Operation): boolean {
   return others.length === 0 && request!.length > 512 && ["mget", "exists", "touch"].includes(String(request![0]));
 }
 
 /**
- * What the model may run in an operation's place. A client that has waited for several lists gets an element of the first that was
- * pushed to, which after a transaction need not be the first that it has named.
+ * Returns the requests that the model may run instead of an operation. A client that has waited for several lists gets
+ * an element of the first list to which was pushed. After a transaction this need not be the first list that it has
+ * named.
  */
 function variantsOf({ requests, hasWaited }: Operation): (readonly (readonly Argument[])[])[] {
   const [name, ...others] = requests[0]!;
@@ -295,7 +308,7 @@ function variantsOf({ requests, hasWaited }: Operation): (readonly (readonly Arg
   return others.map((key) => [[name, key, timeout]]);
 }
 
-/** Runs an operation on a model. Returns the reply, or nothing when it would wait. */
+/** Runs an operation on a model. Returns the reply, or `undefined` when it would wait. */
 async function runOn(
   model: ModelStore,
   requests: readonly (readonly Argument[])[],
@@ -313,7 +326,7 @@ async function runOn(
   return frame;
 }
 
-/** Whether the model gives the same reply to requests that stand for an operation's. */
+/** Returns whether the model gives the same reply to requests that replace an operation's. */
 async function isExplained(
   model: ModelStore,
   operation: Operation,
@@ -331,7 +344,7 @@ function isSame(operation: Operation, actual: Uint8Array, expected: Uint8Array):
   return canonical(operation, actual) === canonical(operation, expected);
 }
 
-/** A reply as text, with what comes in no order sorted. */
+/** Returns a reply as text, with items of undefined order sorted. */
 function canonical({ requests }: Operation, frame: Uint8Array): string {
   const value = decodeReply(frame, FRAME_PREFIX_BYTES, frame.length);
   if (value instanceof Error) return String(value);
@@ -345,7 +358,7 @@ function canonical({ requests }: Operation, frame: Uint8Array): string {
   }));
 }
 
-/** The items of a reply, as texts; nothing when it is no array. */
+/** Returns the items of a reply, as texts, or `undefined` when it is not an array. */
 function itemsOf(frame: Uint8Array): string[] | undefined {
   const value = decodeReply(frame, FRAME_PREFIX_BYTES, frame.length);
   return Array.isArray(value) ? readable(value) as string[] : undefined;

@@ -1,5 +1,5 @@
 /**
- * The files of the project and its pages, for tests that compare what is written with what is there.
+ * The files of the project and its pages, for tests that compare texts with the files.
  *
  * @module
  */
@@ -11,13 +11,13 @@ import type { Page } from "./markdown.ts";
 import { listPages } from "./pages.ts";
 import { listFiles } from "./tidy/files.ts";
 
-/** Paths of the files of the project, relative to its root. */
+/** The paths of the files of the project, relative to its root. */
 export const FILES: readonly string[] = listFiles(ROOT);
 
 /** The text of each page, by its path. */
 export const TEXTS: ReadonlyMap<string, string> = new Map(listPages().map((path) => [path, readFile(path)]));
 
-/** Each page, taken apart, by its path. */
+/** The parsed pages, by path. */
 export const PAGES: ReadonlyMap<string, Page> = new Map([...TEXTS].map(([path, text]) => [path, parsePage(text)]));
 
 /** Returns the text of a file. */
@@ -25,7 +25,7 @@ export function readFile(path: string): string {
   return Deno.readTextFileSync(ROOT + path);
 }
 
-/** Returns a page, taken apart. */
+/** Returns a parsed page. */
 export function pageOf(path: string): Page {
   const page = PAGES.get(path);
   assert(page !== undefined, `there is no page "${path}"`);

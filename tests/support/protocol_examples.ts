@@ -1,5 +1,5 @@
 /**
- * The session in `src/wire/PROTOCOL.md`, read out of the page itself, so that what the page says stays true.
+ * The session in `src/wire/PROTOCOL.md`, read from the page itself, so that the page stays correct.
  *
  * @module
  */
@@ -11,13 +11,13 @@ import { fromHex } from "./hex.ts";
 /** One frame of the page. */
 export interface Example {
   readonly from: "client" | "server";
-  /** The frame, its prefix included. */
+  /** The frame, with its prefix. */
   readonly bytes: Uint8Array<ArrayBuffer>;
-  /** What the page says it means. */
+  /** The meaning of the frame, according to the page. */
   readonly meaning: Value;
 }
 
-/** All frames of the page, in its order. */
+/** Returns all frames of the page, in order. */
 export function readExamples(): Example[] {
   const page = Deno.readTextFileSync(new URL("../../src/wire/PROTOCOL.md", import.meta.url));
   const examples: Example[] = [];
@@ -32,7 +32,10 @@ export function readExamples(): Example[] {
   return examples;
 }
 
-/** Reads JSON in which `b"…"` is bytes, as a value and as a name. A mark that is in no example tells them from text. */
+/**
+ * Parses JSON in which `b"…"` is bytes, as a value and as a name. A mark that occurs in no example distinguishes them
+ * from text.
+ */
 function parseMeaning(text: string): Value {
   const json: unknown = JSON.parse(text.replaceAll(/(?<=[[{ ])b"/g, '"bytes:'));
   return unmark(json);
@@ -50,7 +53,7 @@ function unmark(json: unknown): Value {
   throw new TypeError(`Cannot read ${String(json)} in PROTOCOL.md`);
 }
 
-/** The bytes of an argument of an example. */
+/** Returns the bytes of an argument of an example. */
 export function argumentBytes(argument: Value): Uint8Array {
   if (argument instanceof Uint8Array) return argument;
   if (typeof argument === "string") return encodeText(argument);

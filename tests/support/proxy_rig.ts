@@ -1,5 +1,5 @@
 /**
- * A proxy in the test's own process, before real servers or fake ones, all of them in plaintext on loopback.
+ * A proxy in the test's own process, before real or fake servers, all of them in plaintext on loopback.
  *
  * @module
  */
@@ -19,7 +19,7 @@ import { RawClient } from "./raw_client.ts";
 
 const MEMORY_LIMIT_BYTES = 64 * 1024 * 1024;
 
-/** Keeps what was logged. */
+/** A logger that keeps its lines. */
 export class LogLines implements Logger {
   readonly lines: string[] = [];
   info(message: string): void {
@@ -33,18 +33,18 @@ export class LogLines implements Logger {
   }
 }
 
-/** What a test works with. */
+/** The proxy and the tools of a test. */
 export interface Rig {
   readonly proxy: Proxy;
   readonly addresses: readonly string[];
   readonly path: string;
   readonly log: LogLines;
-  /** A key that the server at this position owns; another one for each `number`. */
+  /** Returns a key that the server at this position owns, and another one for each `number`. */
   key(position: number, number?: number): string;
   connect(): Promise<RawClient>;
 }
 
-/** Runs a test against a proxy before servers at these addresses. */
+/** Runs a test with a proxy before servers at these addresses. */
 export async function withProxy(
   addresses: readonly string[],
   run: (rig: Rig) => Promise<void>,
@@ -77,7 +77,7 @@ export async function withProxy(
     assertEquals(log.lines.filter((line) => line.startsWith("error")), []);
   } finally {
     await proxy.stop();
-    // What was reading or connecting when it stopped ends by itself.
+    // Reads and connection attempts in progress at the stop end by themselves.
     await pause(20);
     await Deno.remove(folder, { recursive: true });
   }
@@ -87,7 +87,7 @@ export async function writeList(path: string, addresses: readonly string[]): Pro
   await Deno.writeTextFile(path, JSON.stringify(addresses.map((addr) => ({ addr }))));
 }
 
-/** Runs a test with real servers that keep nothing. */
+/** Runs a test with real servers without persistence. */
 export async function withServers(
   count: number,
   run: (servers: Server[], addresses: string[]) => Promise<void>,
@@ -101,7 +101,7 @@ export async function withServers(
           hostname: "127.0.0.1",
           port: 0,
           memoryLimitBytes: MEMORY_LIMIT_BYTES,
-          // Of the largest messages and values there may be several at once.
+          // There may be several of the largest messages and values at the same time.
           clientMemoryLimitBytes: 1024 * 1024 * 1024,
           evicts: true,
           defaultTtlMs: 0,
@@ -117,31 +117,31 @@ export async function withServers(
   }
 }
 
-/** Runs a test with real servers and a proxy before them. */
+/** Returns a test with real servers and a proxy before them. */
 export function clustered(count: number, run: (rig: Rig, servers: Server[]) => Promise<void>): () => Promise<void> {
   return () => withServers(count, (servers, addresses) => withProxy(addresses, (rig) => run(rig, servers)));
 }
 
-/** Runs a test with fake servers; pings are answered for the handlers. */
+/** Runs a test with fake servers. The rig replies to pings itself. */
 export async function withFakes(
   handlers: readonly FakeHandler[],
   run: (rig: Rig, servers: FakeServer[]) => Promise<void>,
   settings: Partial<ProxySettings> = {},
 ): Promise<void> {
-  const servers = handlers.map((handler) => new FakeServer(answeringPings(handler)));
+  const servers = handlers.map((handler) => new FakeServer(replyingToPings(handler)));
   try {
     await withProxy(servers.map(({ port }) => `127.0.0.1:${port}`), (rig) => run(rig, servers), settings);
   } finally {
-    // A test may have disposed of one before.
+    // A test may have disposed of a server before.
     for (const server of servers) await server[Symbol.asyncDispose]().catch(() => {});
   }
 }
 
-export function answeringPings(handler: FakeHandler): FakeHandler {
+export function replyingToPings(handler: FakeHandler): FakeHandler {
   return (request, peer) => request[0] === "ping" ? peer.reply("PONG") : handler(request, peer);
 }
 
-/** Answers each request with its last argument. */
+/** Replies to each request with its last argument. */
 export function echoing(request: string[], peer: FakePeer): void {
   peer.reply(encodeText(request.at(-1)!));
 }
@@ -150,24 +150,24 @@ export function infoOf(proxy: Proxy, name: string): string | undefined {
   return new RegExp(`^${name}:(.*)\r$`, "m").exec(proxy.info([]))?.[1];
 }
 
-/** A fact of one server, from the proxy's `info`. */
+/** Returns a fact about one server, from the proxy's `info`. */
 export function serverFact(proxy: Proxy, position: number, name: string): string {
   return new RegExp(`(?:^|,)${name}=([^,]*)`).exec(infoOf(proxy, `server${position}`)!)![1]!;
 }
 
-/** A client that speaks a version of RESP. */
+/** Connects a client that speaks a version of RESP. */
 export async function connectResp(proxy: Proxy, version: 2 | 3 = 2): Promise<RespClient> {
   const client = await RespClient.connect(proxy.address.port);
   if (version === 3) assertEquals((await client.call("hello", "3")).type, "%");
   return client;
 }
 
-/** Sends one request and answers the bytes of its reply. */
+/** Sends one request and returns the bytes of its reply. */
 export async function ask(client: RespClient, ...words: string[]): Promise<string> {
   return encodeFrame(await client.call(...words));
 }
 
-/** The bytes of so many replies. */
+/** Returns the bytes of `count` replies. */
 export async function readReplies(client: RespClient, count: number): Promise<string[]> {
   const replies: string[] = [];
   while (replies.length < count) replies.push(encodeFrame(await client.frame()));

@@ -1,5 +1,5 @@
 /**
- * A client that sends whatever a test wants, whole frames or not, and reads frames, replies or whatever comes.
+ * A client that sends any bytes, complete frames or not, and reads frames, replies or any bytes.
  *
  * @module
  */
@@ -12,14 +12,14 @@ import { FRAME_PREFIX_BYTES, frameLength } from "../../src/wire/native/frame.ts"
 import type { Argument } from "../../src/wire/request_writer.ts";
 import { NativeRequestWriter } from "../../src/wire/native/request_writer.ts";
 
-/** The frames of some requests. */
+/** Returns the frames of some requests. */
 export function framesOf(...requests: (readonly Argument[])[]): Uint8Array<ArrayBuffer> {
   const writer = new NativeRequestWriter();
   for (const request of requests) writer.add(request);
   return writer.take();
 }
 
-/** A reply as a test compares it: bytes as text, a refusal as `CODE message`. */
+/** Returns a reply in the form that tests compare: bytes as text, an error as `CODE message`. */
 export function plain(value: Value | ReplyError): unknown {
   if (value instanceof ReplyError) return `${value.code} ${value.message}`;
   if (value instanceof Uint8Array) return decodeText(value);
@@ -28,10 +28,10 @@ export function plain(value: Value | ReplyError): unknown {
   return value;
 }
 
-/** What the other side does by itself, such as closing the connection, it has to do within this time. */
+/** How long to wait for an action of the other side, such as closing the connection, in ms. */
 const TIMEOUT_MS = 30_000;
 
-/** One connection. Dispose of it, or {@linkcode close} it. */
+/** One connection. Dispose of it or {@linkcode close} it after use. */
 export class RawClient implements Disposable {
   readonly socket: Deno.TcpConn | Deno.TlsConn;
   #buffer = new Uint8Array(64 * 1024);
@@ -63,7 +63,7 @@ export class RawClient implements Disposable {
     return await this.reply();
   }
 
-  /** Reads one frame, its prefix included. */
+  /** Reads one frame, with its prefix. */
   async readFrame(): Promise<Uint8Array> {
     await this.#fill(FRAME_PREFIX_BYTES);
     const length = FRAME_PREFIX_BYTES + frameLength(this.#buffer, this.#start);
@@ -72,14 +72,14 @@ export class RawClient implements Disposable {
     return this.#buffer.slice(this.#start - length, this.#start);
   }
 
-  /** Reads so many bytes, as text. */
+  /** Reads `count` bytes, as text. */
   async readText(count: number): Promise<string> {
     await this.#fill(count);
     this.#start += count;
     return decodeText(this.#buffer, this.#start - count, count);
   }
 
-  /** Reads as many bytes as `text` has, which has to be what comes. */
+  /** Reads as many bytes as `text` has, and asserts that they are equal. */
   async expect(text: string): Promise<void> {
     const wanted = encodeText(text);
     await this.#fill(wanted.length);
@@ -100,7 +100,7 @@ export class RawClient implements Disposable {
     return found;
   }
 
-  /** Reads until the other side ends the connection, whether in order or not; fails when it does not do so in time. */
+  /** Reads until the other side ends the connection, in order or not. Fails when that does not happen in time. */
   async readToEnd(timeoutMs = TIMEOUT_MS): Promise<Uint8Array> {
     let late = false;
     const timer = setTimeout(() => {
@@ -120,7 +120,7 @@ export class RawClient implements Disposable {
     return bytes;
   }
 
-  /** As {@linkcode readToEnd}, as text. */
+  /** Does what {@linkcode readToEnd} does, and returns text. */
   async rest(): Promise<string> {
     const bytes = await this.readToEnd();
     return decodeText(bytes, 0, bytes.length);

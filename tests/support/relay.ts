@@ -1,6 +1,6 @@
 /**
- * A port that passes bytes on to another one, and gets in the way of them as a test wants: late, slowly, not at all, or to
- * somebody else.
+ * A port that forwards bytes to another one, and disturbs this as a test specifies: late, slowly, not at all, or to
+ * another server.
  *
  * @module
  */
@@ -9,58 +9,62 @@ import { parseAddress } from "../../src/address.ts";
 
 const READ_BYTES = 64 * 1024;
 
-/** Passes connections on to a target. Disposing of it closes all of them. */
+/** Forwards connections to a target. Disposing of it closes all of them. */
 export class Relay implements Disposable {
-  /** Where connections made from now on lead to, as `host:port`; `undefined` closes them at once. */
+  /** The target of new connections, as `host:port`; `undefined` closes them immediately. */
   target: string | undefined;
-  /** How much later bytes arrive, in ms; each way half of it. */
+  /** The delay of bytes in ms, half of it in each direction. */
   delayMs = 0;
-  /** How fast bytes are passed on, on each connection and each way. */
+  /** The rate at which bytes are forwarded, on each connection in each direction. */
   bytesPerSecond = Infinity;
   readonly #listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   readonly #open = new Set<Deno.Conn>();
-  /** What is on its way, and arrives at once when its connections are closed. */
+  /** The delayed bytes, which arrive immediately when their connections are closed. */
   readonly #delays = new Map<number, () => void>();
-  /** Resolved when bytes are passed on again. */
+  /** Resolves when bytes are forwarded again. */
   #held: PromiseWithResolvers<void> | undefined;
-  /** A connection that has passed on more than this is not held. */
+  /** Connections that have forwarded more than this are not held. */
   #heldMaxBytes = Infinity;
-  /** The most bytes that a connection has passed on, both ways. */
+  /** The most bytes that a connection has forwarded in both directions. */
   passedMaxBytes = 0;
 
-  /** @param target `host:port` */
+  /**
+   * Starts to listen.
+   *
+   * @param target the target, as `host:port`
+   */
   constructor(target: string) {
     this.target = target;
     this.#accept();
   }
 
-  /** `host:port` */
+  /** The address of the relay, as `host:port`. */
   get address(): string {
     return `127.0.0.1:${this.#listener.addr.port}`;
   }
 
-  /** How many pieces of what it passes on are held up now. */
+  /** The number of pieces that are delayed now. */
   get heldCount(): number {
     return this.#delays.size;
   }
 
   /**
-   * Passes nothing on from now on, though it still accepts connections: as if its target were stopped.
+   * Forwards nothing from now on, as if the target were stopped, but still accepts connections.
    *
-   * @param maxBytes connections that have passed on more go on, as if the target were busy with what comes on them
+   * @param maxBytes connections that have forwarded more continue, as if the target were busy with their bytes
    */
   hold(maxBytes = Infinity): void {
     this.#heldMaxBytes = maxBytes;
     this.#held ??= Promise.withResolvers();
   }
 
-  /** Passes on what it has held, and all that comes. */
+  /** Forwards the held bytes and all later ones. */
   release(): void {
     this.#held?.resolve();
     this.#held = undefined;
   }
 
-  /** Closes the connections that there are. */
+  /** Closes all connections. */
   cut(): void {
     for (const connection of this.#open) close(connection);
     this.#open.clear();
@@ -91,7 +95,7 @@ export class Relay implements Disposable {
       const passed = { bytes: 0 };
       await Promise.all([this.#pass(near, far, passed), this.#pass(far, near, passed)]);
     } catch {
-      // Either end has gone, which the other one sees.
+      // Either end has closed, which the other one notices.
     } finally {
       for (const each of [near, far]) {
         if (each === undefined) continue;
@@ -126,9 +130,9 @@ export class Relay implements Disposable {
         if (leftMs > 0) await this.#delay(leftMs);
         for (let done = 0; done < bytes.length;) done += await to.write(bytes.subarray(done));
       });
-      // A failure ends the other direction as well, by closing.
+      // A failure also ends the other direction, by closing.
       written.catch(() => close(from));
-      // What cannot be passed on is not taken either.
+      // The relay reads no more than it can forward.
       if (slowMs > 0 || this.#held !== undefined) await written;
     }
     await written;
@@ -140,6 +144,6 @@ function close(connection: Deno.Conn): void {
   try {
     connection.close();
   } catch {
-    // It was closed already.
+    // The connection was already closed.
   }
 }

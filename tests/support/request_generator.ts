@@ -1,8 +1,8 @@
 /**
- * Random requests of all commands that work on data, for comparing two stores.
+ * Random requests of all commands on data, for comparing two stores.
  *
- * They come in phases, since what finds mistakes differs: few keys whose type changes all the time, lists and hashes
- * that are left to grow large, large values, many keys.
+ * They come in phases, since different conditions find different mistakes: few keys whose type changes often, lists and
+ * hashes that grow large, large values, many keys.
  *
  * @module
  */
@@ -13,14 +13,16 @@ import type { Argument } from "../../src/wire/request_writer.ts";
 import { START_MS } from "./memory_client.ts";
 
 /**
- * Commands on data that are left out: those that walk (`scan`, `hscan`), whose cursors differ, and which are followed to
- * their ends; what chance or the arena decides; and `size`, which counts what has expired until it is removed, and is
- * compared after that.
+ * The commands on data that are left out:
+ *
+ * - `scan` and `hscan`, whose cursors differ, and which are followed to their ends instead;
+ * - commands whose result is random or depends on the arena;
+ * - `size`, which counts expired keys until they are removed, and is compared after that.
  */
 const LEFT_OUT: ReadonlySet<string> = new Set(["scan", "hscan", "randomkey", "object", "memory", "flush", "size"]);
-/** Groups whose keys are kept apart most of the time, so that large lists and hashes come to be. */
+/** The groups whose keys are usually kept separate, so that large lists and hashes develop. */
 const KEYED_GROUPS = ["string", "list", "hash"];
-/** Commands by how much they do for the run: what builds something up comes more often. */
+/** The names of the commands. Commands that add data occur more often. */
 const NAMES = COMMANDS.filter(({ name, group, routing }) => {
   return [...KEYED_GROUPS, "key"].includes(group) && routing !== "wait" && !LEFT_OUT.has(name);
 }).flatMap(({ name }) => {
@@ -28,16 +30,16 @@ const NAMES = COMMANDS.filter(({ name, group, routing }) => {
   return [name];
 });
 
-/** The commands' groups by name. */
+/** The groups of the commands, by name. */
 const GROUPS: ReadonlyMap<string, string> = new Map(COMMANDS.map(({ name, group }) => [name, group]));
-/** What the arguments of one phase are drawn from. */
+/** The values from which the arguments of one phase are drawn. */
 export interface Phase {
   readonly keys: readonly Argument[];
-  /** Fields of a hash that are used. */
+  /** The number of fields of a hash that are used. */
   readonly fields: number;
-  /** Lengths of values, in bytes. */
+  /** The lengths of values, in bytes. */
   readonly lengths: readonly number[];
-  /** Lists and hashes mostly stay and grow; else they come and go. */
+  /** Whether lists and hashes usually grow; otherwise they are often removed. */
   readonly grows: boolean;
 }
 
@@ -58,7 +60,7 @@ const KEYS: readonly Argument[] = [
   .concat(Array.from({ length: 20 }, (_, i) => `k${i}`));
 const LONG_KEY = new Uint8Array(3000).fill(0x6b);
 
-/** The phases that a run goes through, in any order. */
+/** The phases of a run, which come in any order. */
 export const PHASES: readonly Phase[] = [
   { keys: KEYS, fields: 6, lengths: [0, 1, 3, 8, 20], grows: false },
   { keys: [...KEYS.slice(0, 8), LONG_KEY], fields: 40, lengths: [0, 1, 7, 8, 9, 63, 64, 65, 255, 256], grows: false },
@@ -72,7 +74,7 @@ const NUMBERS = [0, 1, -1, 2, -2, 5, 10, -10, 100, 2 ** 31, -(2 ** 31), 2 ** 53 
 const FLOATS = ["0.1", "-0.1", "3.0e2", "1e-5", "12345.678", "-1e17", ".5", "1e300"];
 const STRANGE = ["9223372036854775807", "-9223372036854775808", "9223372036854775808", "", "x", "1.5", "01", "-0"];
 
-/** The phases in random orders, without end: each comes before any comes again. */
+/** Yields the phases in random orders, without end. Each comes before any comes again. */
 export function* shuffledPhases(random: Random): Generator<Phase, never> {
   for (;;) {
     const left = [...PHASES];
@@ -80,9 +82,9 @@ export function* shuffledPhases(random: Random): Generator<Phase, never> {
   }
 }
 
-/** Makes requests of one phase. */
+/** Creates the requests of one phase. */
 export class RequestGenerator {
-  /** The group whose keys the request being made uses most of the time; -1 for any. */
+  /** The group whose keys the present request usually uses; -1 for any. */
   #group = -1;
 
   constructor(readonly random: Random, readonly phase: Phase) {}
@@ -112,7 +114,7 @@ export class RequestGenerator {
     return this.random.chance(0.5) ? this.random.pick(NUMBERS) : this.random.below(300) - 100;
   }
 
-  /** From one up, mostly few and now and then many. */
+  /** Returns one or more arguments: usually few, sometimes many. */
   #repeat(make: () => Argument | Argument[]): Argument[] {
     const count = this.random.chance(this.phase.grows ? 0.1 : 0.02)
       ? 1 + this.random.below(100)
@@ -124,7 +126,7 @@ export class RequestGenerator {
     return this.random.chance(0.1) ? this.#number() : 1 + this.random.below(5_000);
   }
 
-  /** In ms since 1970: somewhere in a run, past or to come. */
+  /** Returns a time in ms since 1970, within a run: past or future. */
   #moment(): number {
     return START_MS + this.random.below(60_000);
   }
@@ -154,13 +156,13 @@ export class RequestGenerator {
     return [...options, ...this.#ttlOption()];
   }
 
-  /** One request, the command's name first. Most are right; some are to be refused. */
+  /** Returns one request, with the command's name first. Most are valid; some must be refused. */
   request(): Argument[] {
     const name = this.random.pick(NAMES);
     this.#group = KEYED_GROUPS.indexOf(GROUPS.get(name)!);
-    // What ends keys mostly ends strings.
+    // Commands that end keys usually end strings.
     if (name === "remove" || (this.phase.grows && /expire|ttl/.test(name))) this.#group = 0;
-    // What moves values mostly moves them among keys of one group.
+    // Commands that move values usually move them among keys of one group.
     if (/rename|copy/.test(name)) this.#group = this.random.below(KEYED_GROUPS.length);
     return [name, ...this.#arguments(name)];
   }
@@ -199,7 +201,7 @@ export class RequestGenerator {
       case "getrange":
         return [this.#key(), this.#number(), this.#number()];
       case "setrange":
-        // Now and then a large gap.
+        // Sometimes there is a large gap.
         return [this.#key(), this.random.below(this.random.chance(0.02) ? 200_000 : 40), this.#value()];
       case "incrby":
       case "decrby":
@@ -277,7 +279,7 @@ export class RequestGenerator {
       case "hincrbyfloat":
         return [this.#key(), this.#field(), this.#float()];
       case "hrandfield":
-        // All of them: what does not depend on chance.
+        // All fields are requested, so that the reply is not random.
         return [this.#key(), 100_000, "WITHVALUES"];
       default:
         return [this.#key()];

@@ -1,12 +1,12 @@
 /**
- * What of a buffer is in memory. The process has a figure of its own for all it has, which tests in other threads change.
+ * Measures which part of a buffer is in memory. The figure of the whole process would include tests in other threads.
  *
  * @module
  */
 
 const PAGE_BYTES = 4096;
 
-/** Bytes of the whole pages of `bytes` that are in memory, by the system's own account. */
+/** Returns the bytes of those whole pages of `bytes` that are in memory, according to the system. */
 export function residentBytes(bytes: Uint8Array<ArrayBuffer>): number {
   const begin = Deno.UnsafePointer.value(Deno.UnsafePointer.of(bytes)!);
   const first = (begin + BigInt(PAGE_BYTES - 1)) / BigInt(PAGE_BYTES) * BigInt(PAGE_BYTES);

@@ -1,11 +1,11 @@
 /**
- * Replies in RESP2 and RESP3 as values that tell all types apart. The frames are read by {@linkcode decodeFrame}.
+ * Replies in RESP2 and RESP3 as values that distinguish all types. {@linkcode decodeFrame} reads the frames.
  *
  * ```text
  * +OK             { status: "OK" }            %1 …      { map: [[key, value]] }
  * -ERR no         { error: "ERR no" }         ~2 …      { set: [a, b] }
  * :42             42, or 42n beyond 53 bits   >2 …      { push: [a, b] }
- * $2 · hi         "hi", a character a byte    =6 · …    { verbatim: "txt:hi" }
+ * $2 · hi         "hi", one character a byte  =6 · …    { verbatim: "txt:hi" }
  * *2 …            [a, b]                      |1 … v    { attribute: [[key, value]], of: v }
  * $-1  *-1  _     { nil: "$" | "*" | "_" }    !6 · …    { bulkError: "ERR no" }
  * ,0.5            { double: "0.5" }           (123      { bigNumber: "123" }
@@ -17,7 +17,7 @@
 
 import { binaryText, decodeFrame, type Frame } from "./resp_frames.ts";
 
-/** What a reply says. */
+/** The value of a reply. */
 export type RespValue =
   | string
   | number
@@ -36,15 +36,15 @@ export type RespValue =
   | { push: RespValue[] }
   | { attribute: [RespValue, RespValue][]; of: RespValue };
 
-/** Thrown while a reply is not whole. */
+/** Thrown while a reply is incomplete. */
 export class IncompleteReply extends Error {}
 
 /**
- * Reads the reply at `at`.
+ * Decodes the reply at `at`.
  *
- * @returns what it says, and the position after it
- * @throws {IncompleteReply} while it is not whole
- * @throws {Error} when those bytes are no reply
+ * @returns its value, and the position after it
+ * @throws {IncompleteReply} while it is incomplete
+ * @throws {Error} when the bytes are not a reply
  */
 export function decodeResp(bytes: Uint8Array, at = 0): { value: RespValue; next: number } {
   const decoded = decodeFrame(bytes, at);
@@ -52,7 +52,7 @@ export function decodeResp(bytes: Uint8Array, at = 0): { value: RespValue; next:
   return { value: valueOf(decoded.frame), next: decoded.end };
 }
 
-/** Reads replies up to the end of `bytes`, which must be whole. */
+/** Decodes replies up to the end of `bytes`. All must be complete. */
 export function decodeAllResp(bytes: Uint8Array): RespValue[] {
   const values: RespValue[] = [];
   for (let at = 0; at < bytes.length;) {
@@ -63,12 +63,12 @@ export function decodeAllResp(bytes: Uint8Array): RespValue[] {
   return values;
 }
 
-/** Text as a bulk of its UTF-8 is told: a character a byte. */
+/** Returns text as the decoder returns a bulk with its UTF-8: one character per byte. */
 export function bulkOf(text: string): string {
   return binaryText(new TextEncoder().encode(text));
 }
 
-/** What a frame says. */
+/** Returns the value of a frame. */
 function valueOf({ type, line, body = "", items = [] }: Frame): RespValue {
   switch (type) {
     case "+":

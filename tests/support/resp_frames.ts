@@ -1,6 +1,7 @@
 /**
- * Decodes frames of RESP2 and RESP3 into trees, and encodes these into the same bytes. All tests that read replies use this
- * decoder. It is separate from `src/wire`, which it verifies, and refuses whatever is not exactly as the protocol says.
+ * Decodes frames of RESP2 and RESP3 into trees, and encodes these into the same bytes. All tests that read replies use
+ * this decoder. It is separate from `src/wire`, which it verifies, and refuses everything that is not exactly as the
+ * protocol specifies.
  *
  * ```text
  * *2\r\n$1\r\na\r\n:1\r\n   →   { type: "*", line: "2", items: [{ type: "$", line: "1", body: "a" }, { type: ":", line: "1" }] }
@@ -20,8 +21,8 @@ export interface Frame {
   /** The bytes after the line, of `$`, `=` and `!`. */
   readonly body?: string;
   /**
-   * The elements of an aggregate. A map has its keys and values alternately; attributes have theirs, and then the value that
-   * they belong to.
+   * The elements of an aggregate. A map has its keys and values alternately; attributes have theirs, and then the value
+   * that they belong to.
    */
   readonly items?: readonly Frame[];
 }
@@ -38,7 +39,7 @@ const LINES = "+-:,_#(";
 const BULKS = "$=!";
 const AGGREGATES = "*~>%|";
 
-/** The forms of the line, for the types whose line is not any text. */
+/** The forms of the line, for the types whose line is not arbitrary text. */
 const FORMS: Readonly<Record<string, RegExp>> = {
   ":": /^(0|-?[1-9][0-9]*)$/,
   "#": /^[tf]$/,
@@ -50,7 +51,8 @@ const FORMS: Readonly<Record<string, RegExp>> = {
 const COUNT = /^(0|[1-9][0-9]*)$/;
 
 /**
- * Decodes the frame at `start`, or returns `undefined` while the frame is incomplete. No byte at `end` or after it is read.
+ * Decodes the frame at `start`, or returns `undefined` while the frame is incomplete. No byte at `end` or after it is
+ * read.
  *
  * @throws {Error} when the bytes are not a frame
  */
@@ -84,7 +86,7 @@ export function decodeFrame(bytes: Uint8Array, start = 0, end = bytes.length): D
   return { frame: { type, line, items }, end: at };
 }
 
-/** Returns how many frames an aggregate holds. */
+/** Returns the number of frames in an aggregate. */
 function itemsCount(type: string, count: number): number {
   if (type === "|") return 2 * count + 1;
   return type === "%" ? 2 * count : count;

@@ -1,7 +1,7 @@
 /**
- * Requests in RESP: written, and read back out of bytes that arrive in pieces, as a connection has them.
+ * Requests in RESP: encoded, and decoded from bytes that arrive in pieces, as on a connection.
  *
- * Text stands for bytes here, a character for a byte.
+ * Text represents bytes here, one character per byte.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import { Request } from "../../src/wire/request.ts";
 import { RespDecoder } from "../../src/wire/resp/request_decoder.ts";
 import type { RequestLimits } from "../../src/wire/request_limits.ts";
 
-/** What a client may send. */
+/** The limits for a client's requests. */
 export const LIMITS: RequestLimits = {
   argumentsMaxCount: ARGUMENTS_MAX_COUNT,
   bulkMaxBytes: VALUE_SIZE_MAX_BYTES,
@@ -21,37 +21,37 @@ export const LIMITS: RequestLimits = {
   reason: "",
 };
 
-/** What was read, up to an error that ended it. */
+/** The decoded requests, up to an error that ended decoding. */
 export interface Outcome {
   readonly requests: string[][];
   readonly error?: string;
 }
 
-/** The bytes that text of a character a byte stands for. */
+/** Returns the bytes of a text with one character per byte. */
 export function binaryBytes(text: string): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(text.length);
   for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
   return bytes;
 }
 
-/** The text of a character a byte. */
+/** Returns bytes as text with one character per byte. */
 export function binaryText(bytes: Uint8Array): string {
   let text = "";
   for (let at = 0; at < bytes.length; at += 10_000) text += String.fromCharCode(...bytes.subarray(at, at + 10_000));
   return text;
 }
 
-/** An array of bulks. */
+/** Returns a request as an array of bulks. */
 export function encodeRequest(...items: string[]): string {
   return `*${items.length}\r\n${items.map((item) => `$${item.length}\r\n${item}\r\n`).join("")}`;
 }
 
-/** Requests of one write, each as words with blanks in between. */
+/** Returns the requests of one write, each given as words with spaces in between. */
 export function encodeLines(...requests: string[]): string {
   return requests.map((line) => encodeRequest(...line.split(" "))).join("");
 }
 
-/** The arguments of a request. */
+/** Returns the arguments of a request. */
 export function argumentsOf(request: Request): string[] {
   return Array.from({ length: request.count }, (_, i) => {
     const view = request.bytes.subarray(request.start(i), request.start(i) + request.length(i));
@@ -59,7 +59,7 @@ export function argumentsOf(request: Request): string[] {
   });
 }
 
-/** A decoder and the buffer that it reads, which grows and moves as that of a connection does. */
+/** A decoder and the buffer that it reads, which grows and moves as a connection's buffer does. */
 export class RespFeed {
   readonly requests: string[][] = [];
   readonly decoder = new RespDecoder();
@@ -70,18 +70,18 @@ export class RespFeed {
 
   constructor(readonly limits: RequestLimits = LIMITS) {}
 
-  /** Bytes that were not read yet. */
+  /** The bytes that were not read yet. */
   get unread(): number {
     return this.#buffer.length - this.#start;
   }
 
-  /** Takes what has arrived, and reads all that is whole. */
+  /** Adds bytes that have arrived, and decodes all complete requests. */
   feed(piece: Uint8Array): void {
     if (this.error !== undefined) return;
-    // Sometimes as many bytes as were read before stay in front.
+    // Sometimes the bytes that were read before stay in front.
     const kept = piece.length % 3 === 0 ? 0 : this.#start;
     const end = kept + this.unread + piece.length;
-    // What stands behind the end is none of the decoder's business; this would be read as more of anything.
+    // The decoder must not read beyond the end. These bytes would continue any request.
     const buffer = new Uint8Array(end + 16).fill(0x0d, end);
     buffer.set(this.#buffer.subarray(this.#start), kept);
     buffer.set(piece, end - piece.length);
@@ -117,7 +117,7 @@ export class RespFeed {
   }
 }
 
-/** Reads bytes that arrive in pieces, which end at `cuts`. */
+/** Decodes bytes that arrive in pieces, which end at `cuts`. */
 export function readRequests(bytes: Uint8Array, cuts: readonly number[] = [], limits: RequestLimits = LIMITS): Outcome {
   const feed = new RespFeed(limits);
   let begun = 0;
@@ -128,7 +128,7 @@ export function readRequests(bytes: Uint8Array, cuts: readonly number[] = [], li
   return feed.outcome;
 }
 
-/** Bytes that count how often they are read, and that may not be read outside of `[start, end)`. */
+/** Returns bytes that count how often they are read, and that must not be read outside of `[start, end)`. */
 export function guarded(bytes: Uint8Array, start: number, end: number): { bytes: Uint8Array; reads: () => number } {
   let reads = 0;
   const proxy = new Proxy(bytes, {

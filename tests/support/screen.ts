@@ -1,24 +1,24 @@
 /**
- * A terminal's screen, as far as the line editor uses one: it obeys the control sequences that the editor writes, fails at
- * others, wraps and scrolls as terminals do, and can be read row by row.
+ * A terminal's screen, as far as the line editor uses one. It obeys the control sequences that the editor writes, fails
+ * at others, wraps and scrolls as terminals do, and can be read row by row.
  *
  * @module
  */
 
 import { characterWidth } from "../../src/shell/character_width.ts";
 
-/** What is to the right of a wide character's first column. */
+/** The content of a wide character's second column. */
 const SECOND_HALF = "";
 
-/** A screen of so many columns and rows. */
+/** A screen of the given number of columns and rows. */
 export class Screen {
   readonly columns: number;
   readonly rows: number;
-  /** Cells with the text that each shows. Rows that were scrolled away are in front. */
+  /** The cells with the text that each shows. Rows that were scrolled away come first. */
   #cells: string[][];
   #row = 0;
   #column = 0;
-  /** Whether the next character begins a new row: the last one has filled this row. */
+  /** Whether the next character begins a new row, since the last one has filled this row. */
   #isWrapPending = false;
   #top = 0;
 
@@ -28,22 +28,22 @@ export class Screen {
     this.#cells = Array.from({ length: rows }, () => this.#blankRow());
   }
 
-  /** Where the next character would be written, counted from the top left of the screen. */
+  /** The position of the next character, counted from the top left of the screen. */
   get cursor(): { row: number; column: number } {
     return { row: this.#row, column: this.#column };
   }
 
-  /** The rows on the screen, without blanks at their ends. */
+  /** The rows on the screen, without trailing spaces. */
   get lines(): string[] {
     return this.#cells.slice(this.#top, this.#top + this.rows).map((row) => row.join("").trimEnd());
   }
 
-  /** Everything, the rows that were scrolled away too, without empty rows at the end. */
+  /** The whole text, including rows that were scrolled away, without empty rows at the end. */
   get text(): string {
     return this.#cells.map((row) => row.join("").trimEnd()).join("\n").trimEnd();
   }
 
-  /** Takes what a program has written. */
+  /** Processes the output of a program. */
   write(text: string): void {
     // deno-lint-ignore no-control-regex
     const parts = text.matchAll(/\x1b\[(\??[0-9;]*)([A-Za-z])|[^]/gu);

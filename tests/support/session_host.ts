@@ -1,5 +1,5 @@
 /**
- * A server without a listener: what sessions need of one, for tests that make sessions themselves.
+ * A server without a listener, as far as sessions need one, for tests that create sessions themselves.
  *
  * @module
  */
@@ -17,7 +17,7 @@ import { serveInTurns } from "../../src/server/waiting.ts";
 import { makeStore } from "./memory_client.ts";
 import { RawClient } from "./raw_client.ts";
 
-/** The password is `secret`, where there is one. */
+/** A host of sessions. The password is `secret`, if there is one. */
 export class TestHost extends PlainRole implements SessionHost {
   readonly clientMemory = new ClientMemory({ limitBytes: Infinity });
   readonly slices: Slices;
@@ -28,10 +28,10 @@ export class TestHost extends PlainRole implements SessionHost {
   readonly failedLogins = new FailedLogins({ info() {}, warn() {}, error() {} });
   readonly log = undefined;
   override readonly passwordRequired: boolean;
-  /** Exceptions that were reported as bugs. */
+  /** The exceptions that were reported as bugs. */
   readonly bugs: unknown[] = [];
   commands = 0;
-  /** When `save` is done. */
+  /** Resolves when `save` is done. */
   saving: PromiseWithResolvers<void> = Promise.withResolvers();
 
   constructor(passwordRequired = false, slices: Slices = new Slices()) {
@@ -40,7 +40,7 @@ export class TestHost extends PlainRole implements SessionHost {
     this.slices = slices;
     this.deliveries = new DeliveryQueue(slices);
     serveInTurns(this.shared.waiters, this);
-    // Else nobody would be served at once.
+    // Without this, no client would be served immediately.
     this.shared.waiters.look = () => {};
   }
 
@@ -60,7 +60,7 @@ export class TestHost extends PlainRole implements SessionHost {
     this.bugs.push(error);
   }
 
-  /** Makes a connection on loopback with its session, which runs until either side ends it. */
+  /** Creates a connection on loopback with its session, which runs until either side ends it. */
   async connect(
     listener: Deno.TcpListener,
   ): Promise<{ readonly client: RawClient; readonly session: Session; readonly running: Promise<void> }> {

@@ -2,16 +2,16 @@
  * A file system in memory that loses power, is killed, fills up, or fails at a chosen call.
  *
  * ```text
- * a file     what a power loss leaves for sure ── sync ──▶ moves up to what was written when the sync began
+ * a file     a power loss surely leaves the state of a sync  ── sync ──▶ advances to the writes before the sync's beginning
  *            sectors written since: each may be old, new or in between, in any order
- *            its length: anything between that of then and that of now
- * a folder   its names as of the last sync; what was done since, in its order: a first part of it survives
+ *            its length: any value between those of then and now
+ * a folder   its names as of the last sync; of the changes since, a first part survives, in order
  * ```
  *
- * What a failed sync was to put down stays in doubt for good, as on Linux: a later one does not try again.
+ * The writes of a failed sync stay in doubt permanently, as on Linux: a later sync does not repeat them.
  *
- * Images are copies, so that one run can lose power at many moments. Nothing here takes time: what is asynchronous resolves
- * in a microtask, except syncs that a test holds.
+ * Images are copies, so that one run can lose power at many moments. No call takes time: asynchronous calls resolve in
+ * a microtask, except syncs that a test holds.
  *
  * @module
  */
@@ -24,40 +24,43 @@ type Bytes = Uint8Array<ArrayBuffer>;
 
 const SECTOR_BYTES = 512;
 
-/** Calls that can fail, and that {@linkcode SimulatedFiles.onCall} is told of. */
+/** The calls that can fail, and that {@linkcode SimulatedFiles.onCall} reports. */
 export type Call = "write" | "sync" | "syncFolder" | "create" | "rename" | "remove" | "truncate" | "open";
 
-/** Makes some calls fail. */
+/** A failure of some calls. */
 export interface Failure {
   readonly call: Call;
   /** The error's `code`, such as ENOSPC. */
   readonly code: string;
-  /** Which paths; all when it is left out. */
+  /** The paths that fail; all by default. */
   readonly path?: RegExp;
-  /** Calls that still succeed. */
+  /** The number of calls that still succeed. */
   readonly skip?: number;
-  /** Calls that fail then; all when it is left out. */
+  /** The number of calls that fail after that; all by default. */
   readonly times?: number;
-  /** Of a `write`: bytes that are written before it fails, by a call that is short. */
+  /** The number of bytes that a `write` writes before it fails, as a short write. */
   readonly writes?: number;
 }
 
-/** An error as the system's are: plain, with a `code`. */
+/** Returns an error like those of the system: plain, with a `code`. */
 export function systemError(code: string): Error {
   return Object.assign(new Error(`simulated ${code}`), { code });
 }
 
 let inodes = 0;
 
-/** What a file holds, whatever it is called. */
+/** The content of a file, independent of its name. */
 class Content {
   readonly ino = ++inodes;
-  /** What readers see: `bytes[0, size)`. */
+  /** The content that readers see: `bytes[0, size)`. */
   bytes: Bytes = new Uint8Array(SECTOR_BYTES);
   size = 0;
-  /** What is on disk for sure. */
+  /** The content that is surely on disk. */
   disk: Bytes = new Uint8Array(0);
-  /** Sectors written since, those that syncs under way are putting down, and those that a sync has failed with. */
+  /**
+   * The sectors written since. The next fields are those that syncs in progress write, and those with which a sync has
+   * failed.
+   */
   dirty = new Set<number>();
   readonly #flying = new Set<Set<number>>();
   doubtful = new Set<number>();
@@ -86,7 +89,7 @@ class Content {
     for (let sector = Math.floor(from / SECTOR_BYTES); sector * SECTOR_BYTES < to; sector++) this.dirty.add(sector);
   }
 
-  /** Begins a sync. What is answered ends it, well or not. */
+  /** Begins a sync. The returned function ends it, successfully or not. */
   sync(): (isGood: boolean) => void {
     const { dirty, size } = this;
     this.dirty = new Set();
@@ -117,7 +120,7 @@ class Content {
     return bytes;
   }
 
-  /** A copy, with nothing under way. */
+  /** Returns a copy without syncs in progress. */
   copy(): Content {
     const copy = new Content();
     copy.bytes = this.bytes.slice();
@@ -128,12 +131,12 @@ class Content {
     return copy;
   }
 
-  /** Sectors that may be put down sooner or later. */
+  /** The sectors that may be written to disk at any time. */
   get #written(): Set<number> {
     return [...this.#flying].reduce((all, each) => all.union(each), new Set(this.dirty));
   }
 
-  /** What a power loss leaves. */
+  /** Returns what a power loss leaves. */
   left(random: Random): Bytes {
     const kind = random.below(5);
     if (kind === 0) return this.disk.slice();
@@ -142,7 +145,8 @@ class Content {
     const length = shortest + random.below(longest - shortest + 1);
     const left = new Uint8Array(length);
     left.set(this.disk.subarray(0, length));
-    // The file may be cut at any byte, with all before it there; or each sector is there or not, or as of an earlier moment.
+    // The file may be cut at any byte, with everything before it; or each sector is present, absent, or as of an
+    // earlier moment.
     const cut = shortest + random.below(longest - shortest + 1);
     for (const sector of this.#written.union(this.doubtful)) {
       const at = sector * SECTOR_BYTES;
@@ -176,7 +180,7 @@ function change(names: Names, each: NameChange): void {
 class Folder {
   readonly ino = ++inodes;
   names: Names = new Map();
-  /** As of the last sync, and what was done since. */
+  /** The names as of the last sync. The next field has the changes since. */
   disk: Names = new Map();
   changes: NameChange[] = [];
 
@@ -185,7 +189,7 @@ class Folder {
     this.changes.push(each);
   }
 
-  /** What a power loss leaves: a first part of what was done. */
+  /** Returns what a power loss leaves: a first part of the changes. */
   left(random: Random): Names {
     const names = new Map(this.disk);
     const count = random.pick([0, this.changes.length, random.below(this.changes.length + 1)]);
@@ -200,15 +204,15 @@ function splitPath(path: string): [folder: string, name: string] {
   return [path.slice(0, at), path.slice(at + 1)];
 }
 
-/** The file system. */
+/** The simulated file system. */
 export class SimulatedFiles implements Files {
-  /** Told before each call that changes something, of what it is and on which path. */
+  /** Called before each call that changes something, with its kind and path. */
   onCall: ((call: Call, path: string) => void) | undefined;
-  /** Bytes that all files may have. */
+  /** The capacity of all files together, in bytes. */
   capacityBytes = Infinity;
-  /** When set, some writes take only a part of what they are given. */
+  /** If set, some writes write only a part of their bytes. */
   shortens: Random | undefined;
-  /** Counts of calls so far. */
+  /** The number of calls so far. */
   readonly calls: Record<Call, number> = {
     write: 0,
     sync: 0,
@@ -224,7 +228,7 @@ export class SimulatedFiles implements Files {
   #failures: (Failure & { seen: number })[] = [];
   #held: PromiseWithResolvers<void> | undefined;
 
-  /** Has some calls fail from now on. */
+  /** Makes some calls fail from now on. */
   fail(failure: Failure): void {
     this.#failures.push({ ...failure, seen: 0 });
   }
@@ -234,7 +238,7 @@ export class SimulatedFiles implements Files {
     this.#failures = [];
   }
 
-  /** Holds all syncs from now on; what is answered lets them go. */
+  /** Holds all syncs from now on. The returned function releases them. */
   holdSyncs(): () => void {
     const held = Promise.withResolvers<void>();
     this.#held = held;
@@ -244,20 +248,20 @@ export class SimulatedFiles implements Files {
     };
   }
 
-  /** Another folder is at a path from now on; what was opened in the first one goes on. */
+  /** Replaces the folder at a path. Files that were opened in the first folder continue there. */
   replaceFolder(path: string): () => void {
     const before = this.#folder(path);
     this.#folders.set(path, new Folder());
     return () => void this.#folders.set(path, before);
   }
 
-  /** Takes a name away, as somebody else does. */
+  /** Removes a name, as another process would. */
   unlink(path: string): void {
     const [folder, name] = splitPath(path);
     this.#folder(folder).names.delete(name);
   }
 
-  /** From now on nothing fails, so that whoever still uses it can be closed. What it holds is of no use to anybody then. */
+  /** Disables failures, so that users of the files can be closed. The content is of no use after that. */
   die(): void {
     this.capacityBytes = Infinity;
     this.onCall = undefined;
@@ -266,12 +270,15 @@ export class SimulatedFiles implements Files {
     this.#held = undefined;
   }
 
-  /** What a power loss at this moment may leave. */
+  /** Returns what a power loss at this moment may leave. */
   crash(random: Random): SimulatedFiles {
     return this.#image((folder) => folder.left(random), (content) => content.left(random));
   }
 
-  /** What the death of the process at this moment leaves: all that was written, of which not more is on disk than before. */
+  /**
+   * Returns what the death of the process at this moment leaves: everything written, with no more of it on disk than
+   * before.
+   */
   kill(): SimulatedFiles {
     const image = new SimulatedFiles();
     const copies = new Map<Content, Content>();
@@ -291,18 +298,18 @@ export class SimulatedFiles implements Files {
     return image;
   }
 
-  /** The names in a folder, in order. */
+  /** Returns the names in a folder, in order. */
   list(folder: string): string[] {
     return [...this.#folder(folder).names.keys()].sort();
   }
 
-  /** What a file holds; the caller owns it. */
+  /** Returns the content of a file; the caller owns it. */
   read(path: string): Bytes {
     const { bytes, size } = this.#find(path);
     return bytes.slice(0, size);
   }
 
-  /** Makes a file, or replaces it, as if it had been on disk for ever. */
+  /** Creates or replaces a file, as if it had always been on disk. */
   put(path: string, bytes: Uint8Array): void {
     const [folderPath, name] = splitPath(path);
     const folder = this.#folder(folderPath);
@@ -314,7 +321,7 @@ export class SimulatedFiles implements Files {
     folder.disk.set(name, content);
   }
 
-  /** A copy whose files are on disk as they are, for a test to damage. */
+  /** Returns a copy whose files are on disk as they are, for a test to damage. */
   copy(): SimulatedFiles {
     return this.#image(({ names }) => names, ({ bytes, size }) => bytes.slice(0, size));
   }
@@ -328,7 +335,7 @@ export class SimulatedFiles implements Files {
     return image;
   }
 
-  // As files.ts has it.
+  // The methods below implement `Files`.
 
   openToRead(path: string): LogFile {
     return new SimulatedFile(this, path, this.#find(path));
@@ -359,7 +366,7 @@ export class SimulatedFiles implements Files {
     if (folder !== undefined) return { dev: 1, ino: folder.ino, size: 0 };
     const [parent, name] = splitPath(path);
     const lock = this.#locks.get(path);
-    // In another folder at that path there is none.
+    // Another folder at that path does not have the lock.
     if (lock !== undefined) return lock.folder === this.#folders.get(parent) ? lock.facts : undefined;
     const content = this.#folder(parent).names.get(name);
     return content && { dev: 1, ino: content.ino, size: content.size };
@@ -430,9 +437,9 @@ export class SimulatedFiles implements Files {
     return content;
   }
 
-  // For SimulatedFile.
+  // The members below are for SimulatedFile.
 
-  /** Counts a call, and throws when it is to fail. Answers the failure of a write that takes something first. */
+  /** Counts a call, and throws when it must fail. Returns the number of bytes that a failing write still writes. */
   begin(call: Call, path: string): number | undefined {
     this.calls[call]++;
     this.onCall?.(call, path);
@@ -440,7 +447,7 @@ export class SimulatedFiles implements Files {
       if (failure.call !== call || !(failure.path?.test(path) ?? true)) continue;
       const index = failure.seen++ - (failure.skip ?? 0);
       if (index < 0 || index >= (failure.times ?? Infinity)) continue;
-      // What it takes first is a call of its own, and the next one fails.
+      // The first part is a separate call, and the next one fails.
       if (index === 0 && failure.writes !== undefined && failure.writes > 0) return failure.writes;
       throw systemError(failure.code);
     }
@@ -452,7 +459,7 @@ export class SimulatedFiles implements Files {
     await this.#held?.promise;
   }
 
-  /** Bytes of all files together. */
+  /** The size of all files together, in bytes. */
   get usedBytes(): number {
     let sum = 0;
     for (const { names } of this.#folders.values()) for (const { size } of names.values()) sum += size;

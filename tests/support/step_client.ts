@@ -1,5 +1,5 @@
 /**
- * A client in a thread of its own: sends what it is told to, and reads replies without keeping them.
+ * A client in a separate thread: it sends the bytes of an order, and reads replies without keeping them.
  *
  * A test that measures how long the server's thread is held runs the server in its own thread, and the client here.
  *
@@ -8,14 +8,14 @@
 
 import { RespReplyScanner } from "../../src/wire/resp/reply_scanner.ts";
 
-/** One order: send these bytes, and read so many replies. */
+/** One order: send these bytes, and read this many replies. */
 export interface Order {
   readonly port: number;
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly replies: number;
 }
 
-/** What came of it: the beginning of the last reply, or why there was none. */
+/** The outcome of an order: the beginning of the last reply, or the reason why there was none. */
 export interface Outcome {
   readonly last: string;
   readonly size: number;

@@ -1,5 +1,5 @@
 /**
- * Random changes of a small store, and what it held after each batch of the log: what recovery is measured by.
+ * Random changes of a small store, and its content after each batch of the log, which recovery must restore.
  *
  * @module
  */
@@ -11,39 +11,39 @@ import { StoreFullError } from "../../src/errors.ts";
 import { EntryType, Store } from "../../src/store/store.ts";
 import { StoreReader } from "./store_reader.ts";
 
-/** What one key holds: a digest of the value, and the deadline. */
+/** The content of one key: a digest of the value, and the deadline. */
 export interface Held {
   readonly deadlineMs: number;
   readonly value: string;
 }
 
-/** What a store holds, by key. */
+/** The content of a store, by key. */
 export type State = ReadonlyMap<string, Held>;
 
 const KEYS_COUNT = 28;
-/** The largest value, which a snapshot takes in several parts. */
+/** The largest value, which a snapshot takes in several parts, in bytes. */
 const VALUE_MAX_BYTES = 150_000;
 /**
- * The first keys may hold such values, and the next ones long lists and hashes. More happens to them: a snapshot is at one of
- * them for several steps.
+ * The number of first keys that may have such values. The next keys have long lists and hashes. These keys change more
+ * often, since a snapshot takes several steps for each.
  */
 const STRINGS_LARGE_COUNT = 3;
 const KEYS_LARGE_COUNT = 6;
 
-/** A store for tests: large enough for what {@linkcode StoreChanger} puts there. */
+/** Returns a store that is large enough for {@linkcode StoreChanger}. */
 export function makeStore(): Store {
   return new Store({ memoryLimitBytes: 8 * 1024 * 1024, evicts: false, seed: [1, 2] });
 }
 
-/** Texts up to this length are kept whole, so that a failure can be read. */
+/** The longest text that is kept whole, so that a failure can be read. */
 const SHOWN_MAX_LENGTH = 200;
 
-/** A text, or what tells it from others where it is long. */
+/** Returns a text, or a digest of a long one. */
 function digestOf(text: string): string {
   return text.length > SHOWN_MAX_LENGTH ? `${text.slice(0, 40)}… ${text.length} ${crc32(text)}` : text;
 }
 
-/** What an entry holds. */
+/** Returns the content of an entry. */
 function heldBy(store: Store, reader: StoreReader, entry: number): Held {
   const value = reader.value(entry);
   let text: string;
@@ -57,7 +57,7 @@ function heldBy(store: Store, reader: StoreReader, entry: number): Held {
   return { deadlineMs: store.deadline(entry), value: text };
 }
 
-/** All that a store holds, keys included whose deadline has passed and that are still there. */
+/** Returns the content of a store, including expired keys that still exist. */
 export function stateOf(store: Store): State {
   const reader = new StoreReader(store);
   const state = new Map<string, Held>();
@@ -67,7 +67,7 @@ export function stateOf(store: Store): State {
   return state;
 }
 
-/** What a store holds under a key, also when its deadline has passed and it is still there. */
+/** Returns the content of a key, also when it has expired and still exists. */
 export function heldUnder(store: Store, name: string): Held | undefined {
   const key = encodeText(name);
   const { nowMs } = store;
@@ -77,7 +77,7 @@ export function heldUnder(store: Store, name: string): Held | undefined {
   return entry === 0 ? undefined : heldBy(store, new StoreReader(store), entry);
 }
 
-/** How two states differ in keys that live on at that moment; `undefined` when they do not. */
+/** Returns the difference of two states in keys that are not expired at that moment, or `undefined`. */
 export function differenceOf(actual: State, expected: State, nowMs: number): string | undefined {
   for (const key of new Set([...actual.keys(), ...expected.keys()])) {
     const [a, b] = [actual.get(key), expected.get(key)];
@@ -95,9 +95,9 @@ function numberOf(name: string): number {
   return Number(name.slice("key:".length));
 }
 
-/** Changes a store at random, and knows what it holds. */
+/** Changes a store at random, and keeps track of its content. */
 export class StoreChanger {
-  /** What the store holds, after the last {@linkcode change}. */
+  /** The content of the store after the last {@linkcode change}. */
   readonly state = new Map<string, Held>();
   readonly #store: Store;
   readonly #random: Random;
@@ -111,7 +111,7 @@ export class StoreChanger {
     for (const [key, held] of stateOf(store)) this.state.set(key, held);
   }
 
-  /** Does a few things, as commands of one turn do. */
+  /** Makes a few changes, as the commands of one task do. */
   change(): void {
     for (let count = 1 + this.#random.below(5); count > 0; count--) {
       try {
@@ -124,14 +124,14 @@ export class StoreChanger {
     this.look();
   }
 
-  /** Removes what is over. */
+  /** Removes expired keys. */
   expire(): void {
     while (this.#store.expireDue(1000));
     for (const key of this.state.keys()) this.#touched.add(key);
     this.look();
   }
 
-  /** Looks again at what was touched. */
+  /** Updates the state of the touched keys. */
   look(): void {
     const store = this.#store;
     const { nowMs } = store;
@@ -164,7 +164,7 @@ export class StoreChanger {
     return encodeText(text.repeat(Math.ceil(length / text.length)).slice(0, length));
   }
 
-  /** An element of a list: there are few, so that some are equal. */
+  /** Returns an element of a list. There are few different ones, so that some are equal. */
   #element(): Uint8Array<ArrayBuffer> {
     const { chance, below } = { chance: this.#random.chance(0.1), below: this.#random.below(6) };
     return chance ? this.#text() : encodeText(`element ${below}`);
@@ -233,7 +233,7 @@ export class StoreChanger {
         part.length,
       );
     }
-    // An empty one is what appending may mistake for none.
+    // An append may mistake an empty string for an absent one.
     const key = encodeText(name);
     store.setString(key, 0, key.length, entry, value, 0, 0, random.chance(0.5) ? this.#deadline() : 0);
   }
@@ -310,7 +310,7 @@ export class StoreChanger {
     this.#store.hashRemove(entry, field, 0, field.length);
   }
 
-  /** Renames or copies a key to another, which goes first. */
+  /** Renames or copies a key to another, which is removed first. */
   #move(name: string, entry: number, copies: boolean): void {
     const store = this.#store;
     const other = this.#name();
@@ -318,7 +318,7 @@ export class StoreChanger {
     const there = this.#find(other);
     if (there !== 0) store.remove(there);
     const key = encodeText(other);
-    // Removing may have moved nothing, but looking it up again is what commands do.
+    // The removal may have moved nothing, but commands look the key up again, too.
     entry = this.#find(name);
     if (entry === 0) return;
     if (copies) store.copyEntry(store.makeRoomForCopy(entry), key, 0, key.length);

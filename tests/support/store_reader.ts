@@ -1,5 +1,6 @@
 /**
- * What a store holds, as texts: each byte is one character, so that tests can compare with strings, arrays and maps.
+ * Reads a store's content as texts with one character per byte, so that tests can compare it with strings, arrays and
+ * maps.
  *
  * @module
  */
@@ -8,15 +9,21 @@ import { assertEquals } from "@std/assert";
 import { EntryType } from "../../src/store/store.ts";
 import type { Store } from "../../src/store/store.ts";
 
-/** A string, a list or a hash. */
+/** The value of a string, a list or a hash. */
 export type HeldValue = string | string[] | Map<string, string>;
 
 const decoder = new TextDecoder("latin1");
 const CHARACTERS = Array.from({ length: 256 }, (_, byte) => decoder.decode(Uint8Array.of(byte)));
-/** Up to this length a text is put together from characters: tests read millions, and each call of the decoder takes a µs. */
+/**
+ * The longest text that is composed from characters, in bytes: tests read millions, and each call of the decoder takes
+ * a µs.
+ */
 const SHORT_MAX_BYTES = 32;
 
-/** Asserts that two values are equal. Telling how large ones differ is slow, so that is done only when they do. */
+/**
+ * Asserts that two values are equal. Printing the difference of large ones is slow, so it happens only when they
+ * differ.
+ */
 export function assertSameValue(actual: HeldValue, expected: HeldValue): void {
   if (!isSame(actual, expected)) assertEquals(actual, expected);
 }
@@ -51,27 +58,27 @@ export class StoreReader {
     return decoder.decode(this.#buffer.subarray(0, length));
   }
 
-  /** The key of an entry. */
+  /** Returns the key of an entry. */
   key(entry: number): string {
     return this.#text(this.#store.keyLength(entry), (target) => this.#store.copyKey(entry, target, 0));
   }
 
-  /** The element at the cursor. */
+  /** Returns the element at the cursor. */
   element(): string {
     return this.#text(this.#store.elementLength(), (target) => this.#store.copyElement(target, 0));
   }
 
-  /** The field at the cursor. */
+  /** Returns the field at the cursor. */
   field(): string {
     return this.#text(this.#store.fieldLength(), (target) => this.#store.copyField(target, 0));
   }
 
-  /** The value of the field at the cursor. */
+  /** Returns the value of the field at the cursor. */
   fieldValue(): string {
     return this.#text(this.#store.valueLength(), (target) => this.#store.copyValue(target, 0));
   }
 
-  /** What an entry holds. */
+  /** Returns the value of an entry. */
   value(entry: number): HeldValue {
     const store = this.#store;
     switch (store.type(entry)) {

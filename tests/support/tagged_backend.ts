@@ -1,10 +1,10 @@
 /**
- * A server whose every reply names its request, and that answers when it likes: at once as a rule, now and then too late,
- * half now and half later, or with the end of the connection. It counts how often it has got each request.
+ * A server whose every reply names its request, and that replies at random times: usually immediately, sometimes too
+ * late, half now and half later, or with the end of the connection. It counts how often it has received each request.
  *
  * ```text
  * request   tag:u32 · zeros:4
- * reply     count:u8 · tag:u32 · so many bytes, each the lowest of the tag
+ * reply     count:u8 · tag:u32 · count bytes, each the lowest byte of the tag
  * ```
  *
  * @module
@@ -18,33 +18,33 @@ const REQUEST_BYTES = 8;
 const REPLY_HEAD_BYTES = 5;
 const FILLING_MAX_BYTES = 40;
 
-/** What a backend does beside answering at once, for each batch of requests that it reads. */
+/** The behaviour of a backend besides immediate replies, for each batch of requests. */
 export interface Moods {
-  /** How often it answers some ms later, and how many ms at most. */
+  /** The share of batches with late replies. The next field is the longest delay in ms. */
   readonly lateChance: number;
   readonly lateMaxMs: number;
-  /** How often it answers in part, and the rest so much later. */
+  /** The share of batches with partial replies. The next field is the delay of the rest. */
   readonly halfChance: number;
-  /** How often it ends the connection in the midst of its replies. */
+  /** The share of batches in which it ends the connection within its replies. */
   readonly cutChance: number;
 }
 
-/** The bytes of a request. */
+/** Returns the bytes of a request. */
 export function taggedRequest(tag: number): Uint8Array {
   const bytes = new Uint8Array(REQUEST_BYTES);
   new DataView(bytes.buffer).setUint32(0, tag);
   return bytes;
 }
 
-/** Whether `bytes[start, end)` is the reply to the request of that tag. */
-export function answersTag(tag: number, bytes: Uint8Array, start: number, end: number): boolean {
+/** Returns whether `bytes[start, end)` is the reply to the request with that tag. */
+export function isReplyTo(tag: number, bytes: Uint8Array, start: number, end: number): boolean {
   const view = new DataView(bytes.buffer, bytes.byteOffset + start, end - start);
   if (end - start !== REPLY_HEAD_BYTES + view.getUint8(0) || view.getUint32(1) !== tag) return false;
   for (let i = start + REPLY_HEAD_BYTES; i < end; i++) if (bytes[i] !== (tag & 0xff)) return false;
   return true;
 }
 
-/** What is spoken with such servers, over TCP. */
+/** The protocol of these servers, over TCP. */
 export const TAGGED_FRAMING: Framing = {
   ping: new Uint8Array(0),
   async open(address, signal) {
@@ -57,14 +57,14 @@ export const TAGGED_FRAMING: Framing = {
       const size = end > start ? REPLY_HEAD_BYTES + bytes[start]! : Infinity;
       return end - start >= size ? size : 0;
     },
-    // Its replies are short, and there is always room.
+    // The replies are short, so there is always memory for them.
     drop: () => 0,
   }),
 };
 
-/** Listens on loopback until disposed of. */
+/** A backend that listens on loopback until it is disposed of. */
 export class TaggedBackend implements AsyncDisposable {
-  /** How often each request has come, by its tag. */
+  /** The number of times that each request has arrived, by its tag. */
   readonly seen: Uint8Array;
   readonly #random: Random;
   readonly #moods: Moods;
@@ -73,7 +73,11 @@ export class TaggedBackend implements AsyncDisposable {
   readonly #serving: Promise<void>[] = [];
   readonly #timers = new Map<number, () => void>();
 
-  /** @param seen counts for all tags, which backends may share */
+  /**
+   * Starts to listen.
+   *
+   * @param seen the counts for all tags, which backends may share
+   */
   constructor(seen: Uint8Array, moods: Moods, random: Random) {
     this.seen = seen;
     this.#moods = moods;
@@ -81,7 +85,7 @@ export class TaggedBackend implements AsyncDisposable {
     this.#serving.push(this.#accept());
   }
 
-  /** `host:port` */
+  /** The address, as `host:port`. */
   get address(): string {
     return `127.0.0.1:${this.#listener.addr.port}`;
   }
@@ -98,8 +102,8 @@ export class TaggedBackend implements AsyncDisposable {
     let written: Promise<void> = Promise.resolve();
     try {
       while (await connection.fill()) {
-        const replies = this.#answer(connection);
-        // What comes meanwhile is read, and answered behind it.
+        const replies = this.#reply(connection);
+        // Requests that arrive meanwhile are read, and get their replies after it.
         written = written.then(() => this.#write(connection, replies)).catch(() => connection.close());
       }
       await written;
@@ -110,7 +114,7 @@ export class TaggedBackend implements AsyncDisposable {
     this.#open.delete(connection);
   }
 
-  #answer(connection: Connection): Uint8Array {
+  #reply(connection: Connection): Uint8Array {
     const { buffer, start, end } = connection;
     const count = Math.floor((end - start) / REQUEST_BYTES);
     const requests = new DataView(buffer.buffer, start);
@@ -155,7 +159,7 @@ export class TaggedBackend implements AsyncDisposable {
     });
   }
 
-  /** Stops listening, and closes every connection once all that has come on it is read. */
+  /** Stops listening, and closes every connection after everything on it is read. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#listener.close();
     for (const [timer, resolve] of this.#timers) {

@@ -1,7 +1,7 @@
 /**
- * A program on a pseudo-terminal that `script` (of util-linux) makes, with a screen that shows what it writes.
+ * A program on a pseudo-terminal that `script` of util-linux creates, with a screen that shows its output.
  *
- * The program is a shell with job control, to which tests type their commands as a person does.
+ * The program is a shell with job control, in which tests type their commands as people do.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { assert } from "@std/assert";
 import { encodeText } from "../../src/bytes.ts";
 import { Screen } from "./screen.ts";
 
-/** What a test expects is there before this time has passed, also on a machine with other work. */
+/** How long to wait for an expected output, in ms, also on a busy machine. */
 const EXPECT_MAX_MS = 30_000;
 const LOOK_INTERVAL_MS = 20;
 
@@ -22,7 +22,7 @@ async function hasProgram(name: string, ...args: string[]): Promise<boolean> {
   }
 }
 
-/** Why there can be no such program here; `undefined` when there can. */
+/** Returns the reason why no such program can run on this machine, or `undefined`. */
 export async function missingForTerminals(): Promise<string | undefined> {
   if (Deno.build.os !== "linux") return "script of util-linux is needed";
   if (!await hasProgram("script", "--version")) return "there is no program script";
@@ -32,7 +32,7 @@ export async function missingForTerminals(): Promise<string | undefined> {
 /** A shell on a terminal. */
 export class TerminalProgram {
   readonly screen: Screen;
-  /** All that was written, control sequences too, since it was last taken. */
+  /** The output since it was last taken, with control sequences. */
   written = "";
   readonly #child: Deno.ChildProcess;
   readonly #keys: WritableStreamDefaultWriter<Uint8Array>;
@@ -68,7 +68,7 @@ export class TerminalProgram {
     await this.#keys.write(typeof text === "string" ? encodeText(text) : text);
   }
 
-  /** Waits until what was written contains `text`, and takes it with everything before it. */
+  /** Waits until the output contains `text`, and takes the output up to its end. */
   async see(text: string): Promise<string> {
     await this.expect(() => this.written.includes(text), JSON.stringify(text));
     const end = this.written.indexOf(text) + text.length;
@@ -77,12 +77,12 @@ export class TerminalProgram {
     return seen;
   }
 
-  /** Waits until the row that the cursor is on is `line`. */
+  /** Waits until the row of the cursor is `line`. */
   async seeLine(line: string): Promise<void> {
     await this.expect(() => this.screen.lines[this.screen.cursor.row] === line, `the line ${JSON.stringify(line)}`);
   }
 
-  /** Waits until something is so. */
+  /** Waits until a condition is true. */
   async expect(isSo: () => boolean, what: string): Promise<void> {
     const end = performance.now() + EXPECT_MAX_MS;
     while (!isSo()) {
@@ -91,7 +91,7 @@ export class TerminalProgram {
       }`;
       assert(!this.#hasEnded, `The program has ended, and ${state}`);
       assert(performance.now() < end, state);
-      // What is waited for need not be on the terminal.
+      // The condition may depend on something other than the terminal.
       let timer = 0;
       const passed = new Promise<void>((resolve) => timer = setTimeout(resolve, LOOK_INTERVAL_MS));
       await Promise.race([this.#changed.promise, passed]);
@@ -99,7 +99,7 @@ export class TerminalProgram {
     }
   }
 
-  /** Waits until the screen, or what was scrolled out of it, contains `text`. */
+  /** Waits until the screen, or the part that was scrolled away, contains `text`. */
   async seeText(text: string): Promise<void> {
     await this.expect(() => this.screen.text.includes(text), JSON.stringify(text));
   }
@@ -109,13 +109,13 @@ export class TerminalProgram {
     await this.seeLine("$");
   }
 
-  /** Gives the terminal another width. */
+  /** Changes the width of the terminal. */
   async resize(columns: number): Promise<void> {
     const { success } = await new Deno.Command("stty", { args: ["-F", this.#device, "cols", `${columns}`] }).output();
     assert(success, "stty cannot set the width");
   }
 
-  /** Takes the terminal away, by which the shell and whatever runs in it end. */
+  /** Closes the terminal, which ends the shell and its programs. */
   async end(): Promise<void> {
     await this.#keys.close().catch(() => {});
     this.#child.kill("SIGKILL");

@@ -1,6 +1,6 @@
 /**
- * Tests of commands that run twice: against the real store, and against the model, which checks that the command
- * layer uses references and cursors only as long as they are valid.
+ * Tests of commands that run twice: against the real store, and against the model, which verifies that the command
+ * layer uses references and cursors only while they are valid.
  *
  * @module
  */
@@ -10,10 +10,10 @@ import { MemoryClient } from "./memory_client.ts";
 import type { MemoryClientOptions } from "./memory_client.ts";
 import { ModelStore } from "./model_store.ts";
 
-/** Makes a client of the store under test. */
+/** Creates a client of the store under test. */
 export type MakeClient = (options?: MemoryClientOptions) => MemoryClient;
 
-/** Registers a test of commands. It fails as well when a command ended by an exception that it should not throw. */
+/** Registers a test of commands. It also fails when a command throws an unexpected exception. */
 export function testCommands(name: string, body: (makeClient: MakeClient) => void | Promise<void>): void {
   register(name, body, () => undefined);
   register(`${name} (model store)`, body, () => new ModelStore().asStore());

@@ -1,23 +1,23 @@
 /**
- * Waiting for something to become so.
+ * Waits for a condition.
  *
  * @module
  */
 
 import { pause } from "./pause.ts";
 
-/** A test that waits longer than this for something has failed, however busy the machine is. */
+/** The time after which a wait fails, in ms, also on a busy machine. */
 const TIMEOUT_MS = 20_000;
-/** The first looks are this many to each ms of the pause before the next one, so that what is quick is seen at once. */
+/** The number of first looks for each ms of the next pause, so that quick events are seen immediately. */
 const LOOKS_PER_MS = 4;
 const PAUSE_MAX_MS = 5;
 
 /**
- * Waits until a condition holds. The condition is looked at once before anything is waited for, then in each turn of the
- * event loop, and then less and less often, down to every 5 ms.
+ * Waits until a condition holds. It looks first before any wait, then in each task of the event loop, and then less and
+ * less often, down to every 5 ms.
  *
- * @param what says what is waited for, such as "the server refuses writes", in the error of a test that waited in vain; a
- *   function may add what was seen instead
+ * @param what the awaited condition, such as "the server refuses writes", for the error of a wait that fails; a
+ * function may add what was seen instead
  * @throws {Error} when the condition does not hold in time
  */
 export async function until(
