@@ -177,7 +177,7 @@ async function measure(scale: number): Promise<LargeStoreReport> {
 
 function formatReport(report: LargeStoreReport): string {
   const table = formatTable([
-    ["keys", "get, batches of 64", "get, one at a time", "bytes a key"],
+    ["keys", "get, batches of 64", "get, one at a time", "bytes per key"],
     ...report.rows.map(({ keys, getBatchedNs, getAloneNs, bytesPerKey }) => [
       keys.toLocaleString("en"),
       `${getBatchedNs.toFixed(0)} ns`,
@@ -188,10 +188,10 @@ function formatReport(report: LargeStoreReport): string {
   ]);
   return `${table}
 
-Loading: ${report.setNs.toFixed(0)} ns a set; the longest batch of ${LOAD_BATCH_COUNT} held the event loop for ${
+Loading: ${report.setNs.toFixed(0)} ns per set; the longest batch of ${LOAD_BATCH_COUNT} held the event loop for ${
     report.longestHoldMs.toFixed(1)
   } ms.
-A get behind it: p50 ${report.getP50Ms.toFixed(2)} ms, p99.99 ${report.getP9999Ms.toFixed(2)} ms.
+A get that waits for it: p50 ${report.getP50Ms.toFixed(2)} ms, p99.99 ${report.getP9999Ms.toFixed(2)} ms.
 ${report.machine}`;
 }
 

@@ -139,14 +139,14 @@ export function formatComparison(report: RedisComparison): string {
 
 GET of ${formatCount(latency.valueBytes)} bytes, one at a time, ${formatCount(latency.requests)} times, p50: inmem ${
     inMs(inmemMs)
-  }, redis ${inMs(redisMs)}, inmem ÷ redis ${toRedis.ratio.toFixed(2)} (asked ${formatBound(toRedis)}: ${
+  }, redis ${inMs(redisMs)}, inmem ÷ redis ${toRedis.ratio.toFixed(2)} (required ${formatBound(toRedis)}: ${
     formatMet(toRedis)
   })
 ${formatCount(oneWrite.commands)} commands in one write: inmem has replied to ${
     formatCount(oneWrite.inmemAnswered)
   }, redis ${formatCount(oneWrite.redisAnswered)}
 
-${met} of ${judged.length} ratios met; requests a second and ratios are medians of ${report.rounds} rounds; % is the server's share of a core
+${met} of ${judged.length} ratios met; requests per second and ratios are medians of ${report.rounds} rounds; % is the server's share of a core
 inmem ${report.inmem}, redis-server ${report.redis}, TLS 1.3, ${report.connections} connections, values of ${report.valueBytes} bytes, ${
     formatCount(report.keys)
   } keys,
@@ -162,15 +162,15 @@ function formatRows(rows: readonly ComparisonRow[]): string {
     "redis",
     "",
     "inmem ÷ redis",
-    "asked",
+    "required",
     "met",
     "ceiling",
     "",
     "inmem ÷ ceiling",
-    "asked",
+    "required",
   ];
   return formatTable([
-    ["requests a second", "pipeline", ...headings, "met"],
+    ["requests per second", "pipeline", ...headings, "met"],
     ...rows.map(({ test, pipeline, inmem, redis, ceiling, toRedis, toCeiling }) => [
       test,
       String(pipeline),

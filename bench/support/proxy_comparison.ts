@@ -126,9 +126,9 @@ export interface ProxyReport {
 
 const HEADINGS = [
   "",
-  "requests a second",
+  "requests per second",
   "ratio",
-  "asked",
+  "required",
   "met",
   "a core's ratio",
   "p50 ms",
@@ -146,8 +146,8 @@ export function formatProxyReport(report: ProxyReport): string {
   const [before, after] = report.loadAverages.map((load) => load.toFixed(2));
   return `${tables.join("\n\n")}
 
-medians of ${rounds} rounds of ${runMs} ms, ratios to the first of each group, from the same round; ns are processor time of
-a request, % the share of a core; a core's ratio is how much a core of the proxy can do next to a core of the first
+medians of ${rounds} rounds of ${runMs} ms; ratios are to the first of each group, from the same round; ns are the processor
+time of a request, % the share of a core; a core's ratio compares what a core can handle in the proxy and in the first
 inmem ${inmem}, ${connections} connections, RESP, values of ${VALUE_BYTES} bytes, ${formatCount(keys)} keys at random
 ${cores}
 ${machine}; load average ${before} before, ${after} after`;
