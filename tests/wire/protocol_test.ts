@@ -25,7 +25,7 @@ import { argumentBytes, readExamples } from "../support/protocol_examples.ts";
 const page = Deno.readTextFileSync(new URL("../../src/wire/PROTOCOL.md", import.meta.url));
 const examples = readExamples();
 
-Deno.test("PROTOCOL.md shows alternating requests and replies, each after its length", () => {
+Deno.test("PROTOCOL.md shows requests and replies alternately, each after its length", () => {
   assert(examples.length >= 20);
   examples.forEach(({ from, bytes }, index) => {
     assertEquals(from, index % 2 === 0 ? "client" : "server");
@@ -35,7 +35,7 @@ Deno.test("PROTOCOL.md shows alternating requests and replies, each after its le
   assertEquals([...shown].length, examples.length, "every example of the page is read");
 });
 
-Deno.test("PROTOCOL.md shows the requests that NativeRequestWriter writes and decodeRequest() reads", () => {
+Deno.test("PROTOCOL.md shows the requests that NativeRequestWriter writes and decodeRequest() decodes", () => {
   for (const { bytes, meaning } of examples.filter(({ from }) => from === "client")) {
     assert(Array.isArray(meaning));
     const writer = new NativeRequestWriter();
@@ -48,7 +48,7 @@ Deno.test("PROTOCOL.md shows the requests that NativeRequestWriter writes and de
   }
 });
 
-Deno.test("PROTOCOL.md shows replies that decodeReply() reads as the page describes", () => {
+Deno.test("PROTOCOL.md shows replies that decodeReply() decodes as the page says", () => {
   for (const { bytes, meaning } of examples.filter(({ from }) => from === "server")) {
     assert(Array.isArray(meaning));
     const reply = decodeReply(bytes, FRAME_PREFIX_BYTES, bytes.length);
@@ -61,7 +61,7 @@ Deno.test("PROTOCOL.md shows replies that decodeReply() reads as the page descri
   }
 });
 
-Deno.test("PROTOCOL.md states the limits of limits.ts", () => {
+Deno.test("PROTOCOL.md contains the limits of limits.ts", () => {
   const comma = (count: number) => count.toLocaleString("en-US");
   const sizes = [FRAME_SIZE_MAX_BYTES, FRAME_SIZE_UNAUTHENTICATED_MAX_BYTES, ARGUMENTS_MAX_COUNT, KEY_SIZE_MAX_BYTES];
   for (const size of [...sizes, VALUE_SIZE_MAX_BYTES, REPLY_SIZE_MAX_BYTES]) assertStringIncludes(page, comma(size));

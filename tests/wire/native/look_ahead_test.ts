@@ -15,7 +15,7 @@ function keysOf(window: NativeKeyWindow, bytes: Uint8Array): string[] {
   return Array.from({ length: window.count }, (_, i) => decodeText(bytes, window.starts[i]!, window.lengths[i]!));
 }
 
-Deno.test("NativeKeyWindow fill() finds the argument after the command in every whole frame", () => {
+Deno.test("NativeKeyWindow fill() finds the argument after the command in every complete frame", () => {
   const long = "k".repeat(300);
   const bytes = encode(["get", "a"], ["ping"], ["set", "key two", "v".repeat(70_000)], ["hget", long, "f"], [
     "GET",
@@ -41,12 +41,12 @@ Deno.test("NativeKeyWindow fill() stops before an incomplete frame, and when it 
   assertEquals(keysOf(small, bytes), ["b"]);
 });
 
-Deno.test("NativeKeyWindow fill() never reads outside its range, with any bytes there", () => {
+Deno.test("NativeKeyWindow fill() never reads beyond its input, regardless of its content", () => {
   const random = new Random(7);
   const window = new NativeKeyWindow(8);
   for (let round = 0; round < 20_000; round++) {
     const bytes = Uint8Array.from({ length: random.below(60) }, () => random.below(256));
-    // The frames are short, so that many are whole.
+    // The frames are short, so that many are complete.
     for (let at = 0; at + 4 <= bytes.length; at += 4 + bytes[at + 3]!) {
       bytes.set([0, 0, 0, random.below(20)], at);
       if (at + 4 < bytes.length && random.below(2) === 0) bytes[at + 4] = 0x90 + random.below(16);

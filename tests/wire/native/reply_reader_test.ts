@@ -11,7 +11,7 @@ function reply(bytes: Uint8Array): Value | ReplyError {
   return decodeReply(concat(fromHex("92 00"), bytes, fromHex("c0 c0")), 2, 2 + bytes.length);
 }
 
-Deno.test("decodeReply() reads every value that the oracle writes", () => {
+Deno.test("decodeReply() decodes every value that the oracle encodes", () => {
   const integers = [0, 1, 127, 128, 255, 256, 65535, 65536, 2 ** 31, 2 ** 32 - 1, 2 ** 32, Number.MAX_SAFE_INTEGER];
   const values: ValueType[] = [null, true, false, FLOAT, -FLOAT, "", "☃", "\ufeff", ...integers];
   for (const integer of [1, 32, 33, 128, 129, 32768, 32769, 2 ** 31, 2 ** 31 + 1, 2 ** 53 - 1]) values.push(-integer);
@@ -19,7 +19,7 @@ Deno.test("decodeReply() reads every value that the oracle writes", () => {
   for (const value of values) assertEquals(reply(encode([0, value])), value as Value);
 });
 
-Deno.test("decodeReply() reads maps in order, with keys of any type", () => {
+Deno.test("decodeReply() decodes maps in order, with keys of any type", () => {
   const pairs = Array.from({ length: 70_000 }, (_, index): [string, number] => [`field ${index}`, index]);
   for (const count of [0, 1, 15, 16, 65535, 65536, 70_000]) {
     const map = reply(encode([0, Object.fromEntries(pairs.slice(0, count))]));
@@ -30,7 +30,7 @@ Deno.test("decodeReply() reads maps in order, with keys of any type", () => {
   assertEquals(reply(fromHex("92 00 82 c4 01 6b 01 c0 02")), new Map<Value, Value>([[fromHex("6b"), 1], [null, 2]]));
 });
 
-Deno.test("decodeReply() reads 64-bit integers, as bigint beyond 53 bits", () => {
+Deno.test("decodeReply() decodes 64-bit integers, as bigint beyond 53 bits", () => {
   assertEquals(reply(fromHex("92 00 cf ffffffffffffffff")), 2n ** 64n - 1n);
   assertEquals(reply(fromHex("92 00 d3 8000000000000000")), -(2n ** 63n));
   assertEquals(reply(fromHex("92 00 d3 7fffffffffffffff")), 2n ** 63n - 1n);
@@ -40,7 +40,7 @@ Deno.test("decodeReply() reads 64-bit integers, as bigint beyond 53 bits", () =>
   assertEquals(reply(fromHex("92 00 d3 ffffffffffffffff")), -1);
 });
 
-Deno.test("decodeReply() reads the longer forms of small numbers, and floats", () => {
+Deno.test("decodeReply() decodes the longer forms of small numbers, and floats", () => {
   const forms = ["05", "cc 05", "cd 0005", "ce 00000005", "cf 0000000000000005", "d0 05", "d1 0005", "d2 00000005"];
   for (const form of [...forms, "d3 0000000000000005"]) assertEquals(reply(fromHex(`92 00 ${form}`)), 5, form);
   for (const form of ["fb", "d0 fb", "d1 fffb", "d2 fffffffb", "d3 fffffffffffffffb"]) {
@@ -62,7 +62,7 @@ Deno.test("decodeReply() copies: its value stays valid when the buffer changes",
   assertEquals(value, [Uint8Array.of(1, 2, 3), new Uint8Array(100).fill(4)]);
 });
 
-Deno.test("decodeReply() refuses a reply cut at any byte, and one with a byte too many", () => {
+Deno.test("decodeReply() refuses a reply cut at any byte, and one with an additional byte", () => {
   const values: ValueType[] = [null, 5, 300, -70_000, 2 ** 40, FLOAT, "text", "t".repeat(40), new Uint8Array(40), [[
     1,
     "a",
@@ -76,7 +76,7 @@ Deno.test("decodeReply() refuses a reply cut at any byte, and one with a byte to
   }
 });
 
-Deno.test("decodeReply() refuses what is neither [0, value] nor [1, code, message]", () => {
+Deno.test("decodeReply() refuses everything but [0, value] and [1, code, message]", () => {
   const wrong = [
     "c0",
     "00",
@@ -97,13 +97,13 @@ Deno.test("decodeReply() refuses what is neither [0, value] nor [1, code, messag
   }
 });
 
-Deno.test("decodeReply() refuses false counts before it makes room for them", () => {
+Deno.test("decodeReply() refuses wrong counts before it reserves memory for them", () => {
   for (
     const head of ["dd ffffffff", "df ffffffff", "dc ffff", "de ffff", "db ffffffff", "c6 ffffffff", "df 80000001"]
   ) {
     assertThrows(() => reply(fromHex(`92 00 ${head} 00 00 00`)), ProtocolError, "beyond its frame", head);
   }
-  // Each of eleven levels announces as many items as bytes are left. Each takes a byte, so the counts cannot multiply.
+  // Each of eleven levels announces all the remaining bytes. Every level takes a byte, so the counts cannot multiply.
   assertThrows(() => reply(fromHex("92 00" + "dd 00000010".repeat(11))), ProtocolError);
 });
 
@@ -126,7 +126,7 @@ Deno.test("decodeReply() works again after an error", () => {
   assert(reply(encode([1, "ERR", "no"])) instanceof ReplyError);
 });
 
-Deno.test("decodeReply() gives each short value separate bytes, which changes of others leave alone", () => {
+Deno.test("decodeReply() gives short values separate bytes, which changes of others do not affect", () => {
   const lengths = [0, 1, 500, 1024, 1025, 70_000];
   const reply = encode([0, lengths.map((length) => new Uint8Array(length).fill(7))]);
   const first = decodeReply(reply, 0, reply.length) as Uint8Array[];

@@ -31,7 +31,7 @@ function refusesRequest(hex: string, includes: string): void {
   assertThrows(() => request(fromHex(hex)), ProtocolError, includes);
 }
 
-Deno.test("decodeRequest() reads str and bin of every length that the oracle writes", () => {
+Deno.test("decodeRequest() decodes what the oracle encodes, str and bin of every length", () => {
   for (const length of LENGTHS) {
     const bin = Uint8Array.from({ length }, (_, i) => i * 3);
     const items = ["set", "k".repeat(length), bin];
@@ -42,7 +42,7 @@ Deno.test("decodeRequest() reads str and bin of every length that the oracle wri
   }
 });
 
-Deno.test("decodeRequest() reads every count of arguments that the oracle writes", () => {
+Deno.test("decodeRequest() decodes what the oracle encodes, with every number of arguments", () => {
   const target = new Request();
   for (const count of [1, 2, 15, 16, 17, 255, 65535, 65536, 3]) {
     const bytes = encode(Array.from({ length: count }, (_, index) => String(index)));
@@ -52,7 +52,7 @@ Deno.test("decodeRequest() reads every count of arguments that the oracle writes
   }
 });
 
-Deno.test("decodeRequest() reads the longer forms of short lengths as well", () => {
+Deno.test("decodeRequest() also decodes the longer forms of short lengths", () => {
   const forms = ["d9 01 78", "da 0001 78", "db 00000001 78", "c4 01 78", "c5 0001 78", "c6 00000001 78", "a1 78"];
   for (const array of ["91", "dc 0001", "dd 00000001"]) {
     for (const form of forms) assertEquals(request(fromHex(array + form)).text(0), "x", array + form);
@@ -67,7 +67,7 @@ Deno.test("decodeRequest() borrows the buffer", () => {
   assertEquals(target.text(1), "z");
 });
 
-Deno.test("decodeRequest() refuses a frame cut at any byte, and one with a byte too many", () => {
+Deno.test("decodeRequest() refuses a frame cut at any byte, and one with an additional byte", () => {
   const long = Uint8Array.from({ length: 300 }, (_, i) => i);
   const frames: ValueType[] = [["get", "key"], ["set", "k", long], ["echo", "s".repeat(70)], Array(20).fill("a")];
   for (const items of frames) {
@@ -79,7 +79,7 @@ Deno.test("decodeRequest() refuses a frame cut at any byte, and one with a byte 
   }
 });
 
-Deno.test("decodeRequest() refuses a count beyond its frame without making room for it", () => {
+Deno.test("decodeRequest() refuses a count beyond its frame without reserving memory for it", () => {
   const target = new Request();
   for (const hex of ["dd ffffffff a1 78", "dd 00100001 a1 78", "dc ffff a1 78", "92 a1 78", "9f a0"]) {
     const bytes = fromHex(hex);
@@ -88,13 +88,13 @@ Deno.test("decodeRequest() refuses a count beyond its frame without making room 
   }
 });
 
-Deno.test("decodeRequest() refuses more than ARGUMENTS_MAX_COUNT arguments in a whole frame", () => {
+Deno.test("decodeRequest() refuses more than ARGUMENTS_MAX_COUNT arguments that are present", () => {
   const count = ARGUMENTS_MAX_COUNT + 1;
   const bytes = concat(fromHex("dd" + count.toString(16).padStart(8, "0")), new Uint8Array(count).fill(0xa0));
   assertThrows(() => request(bytes), ProtocolError, String(ARGUMENTS_MAX_COUNT));
 });
 
-Deno.test("decodeRequest() refuses false lengths", () => {
+Deno.test("decodeRequest() refuses wrong lengths", () => {
   for (
     const hex of ["91 db ffffffff 78", "91 c6 ffffffff 78", "91 da ffff 78", "91 c5 0002 78", "91 d9 ff", "91 bf 78"]
   ) {
@@ -102,7 +102,7 @@ Deno.test("decodeRequest() refuses false lengths", () => {
   }
 });
 
-Deno.test("decodeRequest() refuses anything but an array of str and bin, and names what it found", () => {
+Deno.test("decodeRequest() refuses everything but an array of str and bin, and names the other type", () => {
   refusesRequest("", "empty frame");
   refusesRequest("90", "empty array");
   refusesRequest("dc 0000", "empty array");

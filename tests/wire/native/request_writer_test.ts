@@ -24,7 +24,7 @@ function argumentsOf(target: Request): Uint8Array[] {
   return Array.from({ length: target.count }, (_, index) => target.view(index).slice());
 }
 
-/** Returns the frame that one `add` writes, without its prefix, which is checked. */
+/** Returns the frame that one `add` writes, without its prefix, which is verified. */
 function frame(...items: readonly Argument[]): Uint8Array {
   const writer = new NativeRequestWriter();
   writer.add(items);
@@ -33,7 +33,7 @@ function frame(...items: readonly Argument[]): Uint8Array {
   return bytes.subarray(FRAME_PREFIX_BYTES);
 }
 
-Deno.test("NativeRequestWriter writes requests that the oracle reads", () => {
+Deno.test("NativeRequestWriter encodes what the oracle decodes", () => {
   const bin = Uint8Array.of(0, 255, 10, 13);
   assertEquals(decode(frame("set", "ключ", bin)), ["set", "ключ", bin]);
   assertEquals(decode(frame("expire", "k", 42, -7n)), ["expire", "k", "42", "-7"]);
@@ -53,7 +53,7 @@ Deno.test("NativeRequestWriter encodes text as UTF-8 at every length around the 
       assertEquals(decodeFirst(frame(text)), text, `${count} times "${character}"`);
     }
   }
-  // A lone surrogate has no UTF-8.
+  // A lone surrogate has no encoding in UTF-8.
   assertEquals(decodeFirst(frame("\ud800")), "\ufffd");
 });
 
@@ -61,7 +61,7 @@ function decodeFirst(bytes: Uint8Array): string {
   return request(bytes).text(0);
 }
 
-Deno.test("NativeRequestWriter collects requests in order, and is empty after take()", () => {
+Deno.test("NativeRequestWriter collects requests in order, and is empty again after take()", () => {
   const writer = new NativeRequestWriter();
   for (let i = 0; i < 1000; i++) writer.add(["set", `key:${i}`, new Uint8Array(i)]);
   const { length } = writer;
@@ -80,7 +80,7 @@ Deno.test("NativeRequestWriter collects requests in order, and is empty after ta
   assertNotStrictEquals(writer.take().buffer, bytes.buffer);
 });
 
-Deno.test("NativeRequestWriter addFrames() appends whole frames unchanged", () => {
+Deno.test("NativeRequestWriter addFrames() appends complete frames unchanged", () => {
   const writer = new NativeRequestWriter();
   const source = concat(Uint8Array.of(1), fromHex("00 00 00 02 91 a0"), Uint8Array.of(2));
   writer.add(["a"]);
@@ -104,7 +104,7 @@ Deno.test("NativeRequestWriter refuses a request that it cannot send, and append
   assertEquals(decode(writer.take().subarray(FRAME_PREFIX_BYTES)), ["get", "k"]);
 });
 
-Deno.test("text of any length and alphabet is sent as UTF-8, in both directions", () => {
+Deno.test("text of any length and alphabet is UTF-8 in both directions", () => {
   const texts = ["", "é", "\ufeff", "\ud800", "€".repeat(10), "a".repeat(63) + "é", "é".repeat(64), "😀".repeat(5000)];
   for (const length of [31, 32, 63, 64, 65, 255, 256, 16_384, 16_385, 65_536]) texts.push("x".repeat(length));
   for (const text of texts) {

@@ -40,7 +40,7 @@ const REPLIES = [
   `+${"long ".repeat(100)}\r\n`,
 ];
 
-/** Bytes that are not a reply. The shortest prefix that shows it is refused. */
+/** Invalid replies, each in the shortest part that shows it. */
 const REFUSED = [
   "x\r\n",
   "\r\n",
@@ -73,10 +73,7 @@ const REFUSED = [
   "*2\r\n:1\r\n?\r\n",
 ];
 
-/**
- * Returns the size of a reply that a scanner finds. The scanner gets the bytes up to each of `ends`, in buffers that
- * move.
- */
+/** Returns the size of the reply, as found by a scanner that gets the bytes up to each of `ends`, in moving buffers. */
 function scan(scanner: RespReplyScanner, text: string, ends: readonly number[]): number {
   for (const [index, end] of ends.entries()) {
     const offset = index % 3;
@@ -92,7 +89,7 @@ function everywhere(text: string): number[] {
   return Array.from({ length: text.length + 1 }, (_, i) => i);
 }
 
-Deno.test("RespReplyScanner size() finds the end of a reply of any type, at any cut, and waits for more before it", () => {
+Deno.test("RespReplyScanner size() finds the end of a reply of any type, at any cut, and waits before", () => {
   const scanner = new RespReplyScanner();
   for (const reply of REPLIES) {
     // The decoder of the tests agrees that this is one reply.
@@ -121,7 +118,7 @@ Deno.test("RespReplyScanner size() finds one reply after another", () => {
   }
 });
 
-Deno.test("RespReplyScanner size() refuses bytes that are not a reply, at any cut", () => {
+Deno.test("RespReplyScanner size() refuses an invalid reply, at any cut", () => {
   for (const text of REFUSED) {
     for (const ends of [[text.length], everywhere(text)]) {
       assertThrows(() => scan(new RespReplyScanner(), text, ends), ProtocolError, "Cannot read a reply", text);
@@ -129,7 +126,7 @@ Deno.test("RespReplyScanner size() refuses bytes that are not a reply, at any cu
   }
 });
 
-Deno.test("RespReplyScanner size() refuses a reply of any type above its limit, as soon as its size is known", () => {
+Deno.test("RespReplyScanner size() refuses a reply of any content beyond its bound, as soon as the size is known", () => {
   const kinds = ["$989\r\n" + "x".repeat(989) + "\r\n", "*200\r\n" + ":10\r\n".repeat(199), "+" + "x".repeat(999)];
   kinds.push("|1\r\n+a\r\n:1\r\n".repeat(100));
   for (const kind of kinds) {
@@ -143,7 +140,7 @@ Deno.test("RespReplyScanner size() refuses a reply of any type above its limit, 
   assertThrows(() => scan(new RespReplyScanner(1000), "*1001\r\n", [7]), ProtocolError, "1000");
 });
 
-Deno.test("RespReplyScanner needed is the known part of a reply's size", () => {
+Deno.test("RespReplyScanner needed is the known size of a reply", () => {
   const scanner = new RespReplyScanner();
   assertEquals(scan(scanner, "$1000\r\nx", [8]), 0);
   assertEquals(scanner.needed, 1009);
@@ -151,7 +148,7 @@ Deno.test("RespReplyScanner needed is the known part of a reply's size", () => {
   assertEquals(scanner.needed, 0);
 });
 
-Deno.test("RespReplyScanner size() takes time in proportion to the bytes, in pieces of any size", () => {
+Deno.test("RespReplyScanner size() takes time in proportion to the input, also in small pieces", () => {
   const replies = [
     `$20000\r\n${"x".repeat(20_000)}\r\n`,
     `*4000\r\n${":1\r\n".repeat(4_000)}`,
@@ -168,7 +165,7 @@ Deno.test("RespReplyScanner size() takes time in proportion to the bytes, in pie
   }
 });
 
-Deno.test("RespReplyScanner drop() releases the arrived part of a reply, and still finds its end", () => {
+Deno.test("RespReplyScanner drop() discards the first part of a reply, and still finds its end", () => {
   for (const reply of REPLIES.filter((each) => each.length > 20)) {
     for (const pieceBytes of [1, 3, 7, 64]) {
       const scanner = new RespReplyScanner();

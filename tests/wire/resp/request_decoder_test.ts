@@ -25,7 +25,7 @@ const STRANGER_LIMITS: RequestLimits = {
   reason: "",
 };
 
-/** The bytes sent, and the requests that are read from them. */
+/** Input, and the requests that it contains. */
 const ACCEPTED: Record<string, { sent: string; requests: string[][] }> = {
   "a request": { sent: "*3\r\n$3\r\nSET\r\n$1\r\nx\r\n$2\r\n42\r\n", requests: [["SET", "x", "42"]] },
   "a name alone": { sent: "*1\r\n$4\r\nPING\r\n", requests: [["PING"]] },
@@ -66,7 +66,7 @@ const ACCEPTED: Record<string, { sent: string; requests: string[][] }> = {
   },
 };
 
-/** The bytes sent, and the text of redis-server 7.0.15 that refuses them, without "Protocol error: ". */
+/** Input, and the reason of the refusal, with the texts of redis-server 7.0.15 without "Protocol error: ". */
 const REFUSED: Record<string, string> = {
   "*x\r\n": "invalid multibulk length",
   "*\r\n": "invalid multibulk length",
@@ -101,7 +101,7 @@ const REFUSED: Record<string, string> = {
   [`*${"1".repeat(RESP_LINE_MAX_BYTES)}`]: "too big mbulk count string",
   [`*1\r\n$${"1".repeat(RESP_LINE_MAX_BYTES)}`]: "too big bulk count string",
   ["x".repeat(RESP_LINE_MAX_BYTES + 1)]: "too big inline request",
-  // A line with a NUL has no end, so that bytes after another protocol's are not taken for a command.
+  // A line with a NUL has no end, so that no part of it is mistaken for a command.
   [`*\0${"A\r\n".repeat(RESP_LINE_MAX_BYTES / 3)}`]: "too big mbulk count string",
   [`$\0${"A\r\n".repeat(RESP_LINE_MAX_BYTES / 3)}`]: "too big inline request",
   [`*1\r\n$\0${"A\r\n".repeat(RESP_LINE_MAX_BYTES / 3)}`]: "too big bulk count string",
@@ -110,7 +110,7 @@ const REFUSED: Record<string, string> = {
   'echo "abc"d\n': "unbalanced quotes in request",
 };
 
-/** Incomplete requests, after which the decoder waits for more. */
+/** Input that is incomplete. */
 const WAITING = [
   "",
   "*",
@@ -134,7 +134,7 @@ const WAITING = [
     "*2\r\n$1\r\na\r\n",
   ]);
 
-Deno.test("RespDecoder decode() reads the requests that Redis reads, whole and byte by byte", () => {
+Deno.test("RespDecoder decode() decodes what Redis decodes, in one piece and byte by byte", () => {
   for (const [name, { sent, requests }] of Object.entries(ACCEPTED)) {
     const bytes = binaryBytes(sent);
     assertEquals(readRequests(bytes), { requests }, name);
@@ -143,7 +143,7 @@ Deno.test("RespDecoder decode() reads the requests that Redis reads, whole and b
   }
 });
 
-Deno.test("RespDecoder decode() reads the same requests when they are cut in two anywhere", () => {
+Deno.test("RespDecoder decode() decodes the same at every cut into two pieces", () => {
   for (const [name, { sent, requests }] of Object.entries(ACCEPTED)) {
     const bytes = binaryBytes(sent);
     if (bytes.length > 1000) continue;
@@ -169,7 +169,7 @@ Deno.test("RespDecoder decode() refuses what Redis refuses, with the same texts,
   }
 });
 
-Deno.test("RespDecoder decode() waits while the bytes may become a request", () => {
+Deno.test("RespDecoder decode() waits for the rest of a request", () => {
   for (const sent of WAITING) {
     const bytes = binaryBytes(sent);
     const everywhere = Array.from({ length: bytes.length }, (_, i) => i);
@@ -184,7 +184,7 @@ Deno.test("RespDecoder decode() reads nothing outside of its range", () => {
   for (const sent of sents) {
     if (sent.length > 1000) continue;
     for (let length = 0; length <= sent.length; length++) {
-      // The bytes after the range would complete the request.
+      // The bytes after the range would be a valid continuation.
       const { bytes } = guarded(binaryBytes(`xx${sent}\r\n\r\n`), 2, 2 + length);
       const [decoder, request] = [new RespDecoder(), new Request()];
       try {
@@ -196,7 +196,7 @@ Deno.test("RespDecoder decode() reads nothing outside of its range", () => {
   }
 });
 
-Deno.test("RespDecoder decode() refuses unauthenticated clients what Redis refuses them", () => {
+Deno.test("RespDecoder decode() refuses the same requests before authentication as Redis does", () => {
   const refused: Record<string, string> = {
     "*11\r\n": "unauthenticated multibulk length",
     "*1048576\r\n": "unauthenticated multibulk length",
@@ -212,7 +212,7 @@ Deno.test("RespDecoder decode() refuses unauthenticated clients what Redis refus
   assertEquals(readRequests(bytes, [7], STRANGER_LIMITS), { requests: allowed });
 });
 
-Deno.test("RespDecoder decode() refuses a request that is too large in all, as soon as its size is known", () => {
+Deno.test("RespDecoder decode() refuses a request that is too large as a whole, as soon as the size is known", () => {
   const limits: RequestLimits = { argumentsMaxCount: 5000, bulkMaxBytes: 100, requestMaxBytes: 1000, reason: "" };
   for (const count of [20, 2000]) {
     for (const length of [100, 30]) {
@@ -225,7 +225,7 @@ Deno.test("RespDecoder decode() refuses a request that is too large in all, as s
       if (feed.error !== undefined) assertLess(size, 1000 + 2 * item.length);
     }
   }
-  // The limit is exact: with one more byte the request is too large.
+  // The limit is exact: one more byte is too large.
   const items = Array(10).fill("x".repeat(90));
   const [exact, more] = [18, 19].map((length) => encodeRequest(...items, "y".repeat(length))) as [string, string];
   assertEquals([exact.length, more.length], [1000, 1001]);
@@ -237,7 +237,7 @@ Deno.test("RespDecoder decode() refuses a request that is too large in all, as s
   assertEquals(readRequests(long, [], limits).error, "too big inline request");
 });
 
-Deno.test("RespDecoder needed is the known part of a request's size", () => {
+Deno.test("RespDecoder needed is the known size of a request", () => {
   const feed = new RespFeed();
   const expect = (piece: string, needed: number) => {
     feed.feed(binaryBytes(piece));
@@ -260,7 +260,7 @@ Deno.test("RespDecoder needed is the known part of a request's size", () => {
   assertEquals(whole.requests, [["hello"]]);
 });
 
-Deno.test("RespDecoder decode() keeps the last request unchanged while nothing more has arrived", () => {
+Deno.test("RespDecoder decode() keeps the last request while no more bytes have arrived", () => {
   const [decoder, request] = [new RespDecoder(), new Request()];
   const bytes = binaryBytes(encodeRequest("get", "key") + "*2\r\n$3\r\nd");
   const whole = bytes.length - 9;
@@ -271,7 +271,7 @@ Deno.test("RespDecoder decode() keeps the last request unchanged while nothing m
   assertEquals(request.count, 0);
 });
 
-Deno.test("RespDecoder decode() borrows the buffer, for inline commands without quotes too", () => {
+Deno.test("RespDecoder decode() borrows the buffer, also for inline commands without quotes", () => {
   const [decoder, request] = [new RespDecoder(), new Request()];
   const bytes = binaryBytes(`${encodeRequest("get", "key")}get key\nget "key"\n`);
   let at = decoder.decode(bytes, 0, bytes.length, request, LIMITS);
@@ -283,7 +283,7 @@ Deno.test("RespDecoder decode() borrows the buffer, for inline commands without 
   assertEquals(argumentsOf(request), ["get", "key"]);
 });
 
-Deno.test("RespDecoder decode() reads requests of many arguments, one after another, at any cut", () => {
+Deno.test("RespDecoder decode() decodes requests of many arguments, one after another, at any cuts", () => {
   const requests = [1024, 1025, 3000, 2, 5000].map((count) => Array.from({ length: count }, (_, i) => `${i}`));
   const bytes = binaryBytes(requests.map((items) => encodeRequest(...items)).join(""));
   assertEquals(readRequests(bytes), { requests });
@@ -295,7 +295,7 @@ Deno.test("RespDecoder decode() reads requests of many arguments, one after anot
   assertEquals(readRequests(spoilt, [2000, 5000]), { requests: [], error: "expected '$', got 'x'" });
 });
 
-Deno.test("RespDecoder decode() takes time in proportion to the bytes, in pieces of any size", () => {
+Deno.test("RespDecoder decode() takes time in proportion to the input, also in small pieces", () => {
   const items = Array.from({ length: 3000 }, () => "x");
   const cases: [sent: string, factor: number][] = [
     [encodeRequest(...items), 6],
@@ -317,7 +317,7 @@ Deno.test("RespDecoder decode() takes time in proportion to the bytes, in pieces
   }
 });
 
-Deno.test("RespDecoder decode() takes no memory for bytes that are only announced", () => {
+Deno.test("RespDecoder decode() reserves no memory for an announcement alone", () => {
   const before = Deno.memoryUsage().external;
   const decoders = Array.from({ length: 50 }, () => new RespDecoder());
   const bytes = binaryBytes(`*${ARGUMENTS_MAX_COUNT}\r\n$4\r\nmset\r\n`);
@@ -327,7 +327,7 @@ Deno.test("RespDecoder decode() takes no memory for bytes that are only announce
   assertLess(request.starts.length, 2000);
 });
 
-Deno.test("RespDecoder decode() reads the largest requests, by bytes and by arguments, from many reads", () => {
+Deno.test("RespDecoder decode() decodes the largest requests, of bytes and of arguments, from many reads", () => {
   const length = VALUE_SIZE_MAX_BYTES;
   const head = binaryBytes(`*2\r\n$4\r\nping\r\n$${length}\r\n`);
   const many = binaryBytes(`*${ARGUMENTS_MAX_COUNT}\r\n${"$1\r\nx\r\n".repeat(ARGUMENTS_MAX_COUNT)}`);
