@@ -1,9 +1,9 @@
 /**
- * The native protocol, as the proxy needs it. Frames are drawn in wire/PROTOCOL.md.
+ * The native protocol, as the proxy uses it. wire/PROTOCOL.md defines the frames.
  *
  * ```text
  * reply   length:u32 · 92 00 value            grants its request
- *         length:u32 · 93 01 code message     does not
+ *         length:u32 · 93 01 code message     refuses it
  * ```
  *
  * @module

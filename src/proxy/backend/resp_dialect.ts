@@ -1,10 +1,10 @@
 /**
- * RESP as the proxy needs it, one dialect a version: what differs are the bytes of replies, so a client of version 3 is
- * served by connections to servers that were switched to version 3.
+ * RESP as the proxy uses it, with one dialect per version. The versions differ in the bytes of replies, so a RESP3
+ * client is served by connections to servers that were switched to version 3.
  *
  * ```text
  * reply   +word CRLF   :integer CRLF   $length CRLF bytes CRLF   *count CRLF …       grants its request
- *         -CODE message CRLF                                                        does not
+ *         -CODE message CRLF                                                        refuses it
  * ```
  *
  * @module
@@ -31,7 +31,11 @@ export class RespDialect implements Dialect {
   readonly #reply: RespReply;
   readonly #opener: Opener;
 
-  /** @param reply in one piece, and the same for both versions */
+  /**
+   * Creates the dialect.
+   *
+   * @param reply in one piece, and shared by both versions
+   */
   constructor(version: 2 | 3, opener: Opener, reply: RespReply) {
     this.version = version;
     this.#opener = opener;
