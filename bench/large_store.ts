@@ -60,11 +60,9 @@ export interface LargeStoreReport {
   readonly aloneRatio: number;
   /** The time of a set while loading, in ns. */
   readonly setNs: number;
-  /**
-   * The longest time for which loading has held the event loop, in ms. The next field is the wait of nearly all gets
-   * meanwhile.
-   */
+  /** The longest time for which loading has held the event loop, in ms. */
   readonly longestHoldMs: number;
+  /** The wait of nearly all gets while loading, in ms. */
   readonly getP9999Ms: number;
   readonly getP50Ms: number;
 }

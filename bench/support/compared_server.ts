@@ -15,8 +15,9 @@ import { type Endpoint, RespConnection } from "./resp_connection.ts";
 const LOAD_BATCH_COUNT = 1_000;
 /** The share of a core above which other processes disturb a run. */
 const OTHERS_BUSY_MAX = 0.05;
-/** How long other processes are watched, in ms. The next constant is the wait before a disturbed run is repeated. */
+/** How long other processes are watched, in ms. */
 const WATCH_MS = 200;
+/** The longest wait before a disturbed run is repeated, in ms. */
 const WAIT_MAX_MS = 15_000;
 
 /** A server that was started. */

@@ -14,10 +14,9 @@ const VALUE_BYTES = 500;
 /** The size for which the store makes room, as the server does for `set key value`. */
 const REQUEST_BYTES = "set".length + KEY_BYTES + VALUE_BYTES;
 const REQUEST_ARGUMENTS_COUNT = 3;
-/**
- * A first guess of the size of an entry, in bytes. The next constant is that of the memory that the store keeps free.
- */
+/** A first guess of the size of an entry, in bytes. */
 const ENTRY_GUESS_BYTES = 560;
+/** A first guess of the memory that the store keeps free, in bytes. */
 const FREE_GUESS_BYTES = 2 * 1024 * 1024;
 const SEED = [0x1234567, 0x89abcdef] as const;
 

@@ -84,8 +84,9 @@ export async function comparedRedis(): Promise<string> {
 
 /** The numbers of commands that a client sends before it reads. */
 export const PIPELINES = [1, 16, 64] as const;
-/** The pipeline at which inmem is compared with the runtime's ceiling. The next constant is the required share. */
+/** The pipeline at which inmem is compared with the runtime's ceiling. */
 export const CEILING_PIPELINE = 64;
+/** The required share of the ceiling. */
 export const CEILING_ASKED = 0.7;
 
 /** Keys below this number are used at random, except in a trial run. */

@@ -18,8 +18,9 @@ export interface Target {
   readonly isDirect: boolean;
   readonly hostname: string;
   readonly port: number;
-  /** The authority that verifies the certificate, in PEM. The next field is its path. */
+  /** The authority that verifies the certificate, in PEM. */
   readonly authority: string;
+  /** The path of the authority's certificate. */
   readonly authorityPath: string;
   /** Returns a path in the test's own folder. */
   path(name: string): string;

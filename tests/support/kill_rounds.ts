@@ -15,8 +15,9 @@ import { until } from "./until.ts";
 /** The results of the rounds. */
 export interface KillTotals {
   kills: number;
-  /** The number of those kills that came during the start. The next field is the number during a snapshot. */
+  /** The number of kills that came while the server started. */
   killsAtStart: number;
+  /** The number of kills that came while it took a snapshot. */
   killsAtSnapshot: number;
   acknowledged: number;
   /** The acknowledged writes that were lost, in sentences. */

@@ -122,8 +122,9 @@ function targetsOf(edges: readonly Edge[]): Map<string, string[]> {
 
 function componentsOf(targets: ReadonlyMap<string, readonly string[]>): string[][] {
   const components: string[][] = [];
-  /** The order in which modules were first seen. The next map has the lowest module that each leads back to. */
+  /** The order in which modules were first seen. */
   const seen = new Map<string, number>();
+  /** The lowest module that each leads back to. */
   const lowest = new Map<string, number>();
   /** The modules whose component is not known yet. */
   const open: string[] = [];

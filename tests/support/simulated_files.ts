@@ -57,12 +57,11 @@ class Content {
   size = 0;
   /** The content that is surely on disk. */
   disk: Bytes = new Uint8Array(0);
-  /**
-   * The sectors written since. The next fields are those that syncs in progress write, and those with which a sync has
-   * failed.
-   */
+  /** The sectors written since the beginning of the last sync. */
   dirty = new Set<number>();
+  /** The sectors of each sync in progress. */
   readonly #flying = new Set<Set<number>>();
+  /** The sectors with which a sync has failed. */
   doubtful = new Set<number>();
 
   write(at: number, bytes: Uint8Array): void {
@@ -180,8 +179,9 @@ function change(names: Names, each: NameChange): void {
 class Folder {
   readonly ino = ++inodes;
   names: Names = new Map();
-  /** The names as of the last sync. The next field has the changes since. */
+  /** The names as of the last sync. */
   disk: Names = new Map();
+  /** The changes since the last sync, in order. */
   changes: NameChange[] = [];
 
   change(each: NameChange): void {

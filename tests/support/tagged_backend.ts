@@ -20,10 +20,11 @@ const FILLING_MAX_BYTES = 40;
 
 /** The behaviour of a backend besides immediate replies, for each batch of requests. */
 export interface Moods {
-  /** The share of batches with late replies. The next field is the longest delay in ms. */
+  /** The share of batches with late replies. */
   readonly lateChance: number;
+  /** The longest delay of replies, in ms. */
   readonly lateMaxMs: number;
-  /** The share of batches with partial replies. The next field is the delay of the rest. */
+  /** The share of batches with partial replies, whose rest comes later. */
   readonly halfChance: number;
   /** The share of batches in which it ends the connection within its replies. */
   readonly cutChance: number;

@@ -80,8 +80,9 @@ export class ChannelHub {
   readonly #places = new Map<string, ChannelLink>();
   /** The patterns with subscriptions, which are at all servers. */
   readonly #patterns = new Set<string>();
-  /** The number of clients that wait for a confirmation, by channel. The next field is the same by pattern. */
+  /** The number of clients that wait for a confirmation, by channel. */
   readonly #pendingChannels = new Map<string, number>();
+  /** The number of clients that wait for a confirmation, by pattern. */
   readonly #pendingPatterns = new Map<string, number>();
   /** Counts the changes of owners, so that work for one change ends at the next. */
   #changes = 0;

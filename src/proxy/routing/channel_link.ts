@@ -100,8 +100,9 @@ export class ChannelLink {
   #written: Promise<void> = Promise.resolve();
   /** The requests that are sent at the end of this tick. */
   #outgoing: Uint8Array[] = [];
-  /** The number of requests that the server has not confirmed. The next field is the time since which it is silent. */
+  /** The number of requests that the server has not confirmed. */
   #outstanding = 0;
+  /** The time since which the server has sent nothing. */
   #silentMs = 0;
   /** Whether the server has replied to the first request of the connection. */
   #isGreeted = false;

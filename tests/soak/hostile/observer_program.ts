@@ -45,10 +45,9 @@ class Watcher {
   #before: number[] = [];
   /** The time that all observed threads together had been ready without a core, before the round. */
   #readyBefore = 0;
-  /**
-   * The time that this thread had been ready without a core when it ran last. The next field is the value before it.
-   */
+  /** The time that this thread had been ready without a core when it ran last. */
   #delayed = 0;
+  /** The value of `#delayed` before that. */
   #delayedBefore = 0;
   #marked: number[] = [];
   readonly ended: Promise<void>;
