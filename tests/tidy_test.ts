@@ -9,7 +9,7 @@ import { findCycles, readImports, ROOT } from "./support/module_graph.ts";
 import { type Example, ExampleModules, examplesIn, markFaults } from "./support/tidy/examples.ts";
 import { listFiles, strayFiles } from "./support/tidy/files.ts";
 import { longFileFaults } from "./support/tidy/long_files.ts";
-import { faultsOf } from "./support/tidy/prose.ts";
+import { faultsOf, hasProse, proseFaults } from "./support/tidy/prose.ts";
 import { FIXED_TEXTS } from "./support/tidy/prose_rules.ts";
 import { scan } from "./support/tidy/source_text.ts";
 import { wrapComments } from "./support/tidy/wrap.ts";
@@ -253,6 +253,13 @@ Deno.test("wrapComments() fills paragraphs whose lines are too long, and leaves 
   for (const kept of [`f(); // ${long}`, `/**\n * | ${long} |\n */`, `/**\n * \`\`\`\n * ${long}\n * \`\`\`\n */`]) {
     assertEquals(wrapComments(kept), kept);
   }
+});
+
+Deno.test("comments, messages and pages are plain sentences", () => {
+  const faults = FILES.filter(hasProse).flatMap((file) =>
+    proseFaults(ROOT + file).map(({ line, rule, text }) => `${file}:${line}: ${rule}: ${text}`)
+  );
+  assertEquals(faults.length, 0, `${faults.length} faults, such as:\n${faults.slice(0, 40).join("\n")}`);
 });
 
 Deno.test("FIXED_TEXTS are parts of messages that there are", () => {
