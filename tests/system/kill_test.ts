@@ -86,8 +86,8 @@ systemTest(
 );
 
 /**
- * Returns all points in the long form; in the short form a random point of each of some changes: before it, halfway or after
- * it. The first ones write the log, whose end later ones may damage; two more are random.
+ * Returns all points in the long form; in the short form a random point of each of some changes: before it, halfway or
+ * after it. The first ones write the log, whose end later ones may damage; two more are random.
  */
 function pickPoints(random: Random): readonly FaultPoint[] {
   if (isLong) return FAULT_POINTS;
