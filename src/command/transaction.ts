@@ -240,13 +240,15 @@ class Execution {
   run(): boolean {
     const { client, shared: { waiters } } = this.#context;
     client.executing = true;
+    client.executedCount = this.#transaction.count;
     waiters.hold(this.#pushed);
     let isDone = false;
     try {
       return isDone = this.#context.slice(this.#runSome);
     } finally {
-      // The flag stays set during a pause: `client list` shows it, and no other command of this client runs.
+      // Both stay set during a pause: no other command of this client runs.
       client.executing = !isDone;
+      if (isDone) client.executedCount = -1;
       if (isDone) waiters.release();
       else this.#pushed = waiters.suspend();
     }

@@ -186,11 +186,13 @@ function typeArgument(request: Request, index: number): ClientType {
  */
 function describe(client: ClientState, context: ConnectionContext, command: string, nowMs: number): string {
   const isOwn = client === context.client;
+  const queued = client.transaction?.count ?? client.executedCount;
+  const running = client.executedCount < 0 ? command : "exec";
   return `id=${client.id} addr=${client.address} laddr=${client.localAddress} name=${client.name}` +
     ` age=${secondsSince(client.createdMs, nowMs)} idle=${isOwn ? 0 : secondsSince(client.lastMs, nowMs)}` +
     ` flags=${flagsOf(client)} db=0 sub=${client.channels.size} psub=${client.patterns.size}` +
-    ` multi=${client.transaction?.count ?? -1} tot-mem=${client.account.bytes + CLIENT_FIXED_BYTES}` +
-    ` watch=${client.watched.size} cmd=${isOwn ? command : client.lastCommand} user=default` +
+    ` multi=${queued} tot-mem=${client.account.bytes + CLIENT_FIXED_BYTES}` +
+    ` watch=${client.watched.size} cmd=${isOwn ? running : client.lastCommand} user=default` +
     ` resp=${client.version} lib-name=${client.libraryName} lib-ver=${client.libraryVersion}\n`;
 }
 
@@ -201,7 +203,7 @@ function secondsSince(sinceMs: number, nowMs: number): number {
 function flagsOf(client: ClientState): string {
   let flags = "";
   if (client.subscriptions > 0) flags += "P";
-  if (client.transaction !== undefined) flags += "x";
+  if (client.transaction !== undefined || client.executedCount >= 0) flags += "x";
   if (client.waiter !== undefined) flags += "b";
   if (client.isKept) flags += "e";
   if (client.touchesNothing) flags += "T";

@@ -97,6 +97,8 @@ export class ClientState<Queue extends QueuedCommands = QueuedCommands> {
   closing = false;
   /** Whether `exec` is running the client's commands, which must not wait. */
   executing = false;
+  /** The number of commands in the transaction that `exec` is running; -1 when none is. `client list` shows it. */
+  executedCount = -1;
   /** The remaining steps of a command in the transaction that is running. */
   steps: UnfinishedSteps | undefined;
   /**

@@ -1,4 +1,5 @@
 import { assertEquals, assertInstanceOf, assertMatch } from "@std/assert";
+import { decodeText } from "../../src/bytes.ts";
 import { ReplyError } from "../../src/errors.ts";
 import { TRANSACTION_ARGUMENTS_MAX_COUNT, TRANSACTION_MAX_BYTES, VALUE_SIZE_MAX_BYTES } from "../../src/limits.ts";
 import { decodeReply, type Value } from "../../src/wire/native/reply_reader.ts";
@@ -199,5 +200,19 @@ testCommands(
     client.call("multi");
     client.call("set", "later", "v");
     assertMatch(client.refusal("exec"), /^EXECABORT .*MISCONF .*the disk is full/);
+  },
+);
+
+testCommands(
+  "client list shows the transaction that runs it, and the client as before after it",
+  async (makeClient) => {
+    const client = makeClient();
+    const lineOf = (value: Value) => /flags=\S+|multi=\S+|cmd=\S+/g[Symbol.match](decodeText(value as Uint8Array));
+    client.call("multi");
+    client.call("set", "k", "v");
+    client.call("client", "list");
+    const replies = await client.wait("exec") as [number, Value][];
+    assertEquals(lineOf(replies[1]![1]), ["flags=x", "multi=2", "cmd=exec"]);
+    assertEquals(lineOf(client.call("client", "list")), ["flags=N", "multi=-1", "cmd=client|list"]);
   },
 );

@@ -238,6 +238,7 @@ export class OwnRequests {
     // clients.
     let endMs = performance.now() + SLICE_MS;
     link.holdMessages();
+    link.client.executedCount = this.#transaction.count;
     try {
       for (const { index, specification } of this.#transaction.own) {
         const greeting = this.#greetings.get(index);
@@ -257,6 +258,7 @@ export class OwnRequests {
         return this.#join(reply, joined);
       });
     } finally {
+      link.client.executedCount = -1;
       link.releaseMessages();
     }
   }

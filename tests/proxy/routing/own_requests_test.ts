@@ -240,6 +240,19 @@ Deno.test(
 );
 
 Deno.test(
+  "Proxy shows in client list the transaction that runs it, as a server does",
+  clustered(1, async ({ proxy }, [server]) => {
+    for (const { address } of [server!, proxy]) {
+      using client = await RespClient.connect(address.port);
+      for (const words of [["multi"], ["set", "k", "v"], ["client", "list"]]) await client.call(...words);
+      const facts = async (words: string[]) => encodeFrame(await client.call(...words)).match(/(flags|multi|cmd)=\S+/g);
+      assertEquals(await facts(["exec"]), ["flags=x", "multi=2", "cmd=exec"]);
+      assertEquals((await facts(["client", "list"]))!.slice(-3), ["flags=N", "multi=-1", "cmd=client|list"]);
+    }
+  }),
+);
+
+Deno.test(
   "Proxy serves other clients while it executes thousands of commands for itself",
   clustered(1, async ({ proxy }) => {
     using client = await connectResp(proxy);
