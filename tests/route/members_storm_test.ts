@@ -8,7 +8,7 @@
 import { assertEquals, assertLessOrEqual } from "@std/assert";
 import { FOLLOWER_REPORT_INTERVAL_MS, FOLLOWER_REPORTS_MAX_COUNT } from "../../src/limits.ts";
 import { amountOf } from "../support/amount.ts";
-import { type Rewriting, REWRITINGS } from "../support/members_rewriting.ts";
+import { type Rewriting, type RewritingName, REWRITINGS } from "../support/members_rewriting.ts";
 import { APPLIED_MS, listOf, nowMs, Watching, withFolder } from "../support/members_watching.ts";
 import { pause } from "../support/pause.ts";
 
@@ -20,10 +20,10 @@ const INTERVAL_MS = 10;
 const REPORTS_MAX_COUNT = 2 * (FOLLOWER_REPORTS_MAX_COUNT + Math.ceil(STORM_MS / FOLLOWER_REPORT_INTERVAL_MS));
 
 /** A test in one folder. `write` replaces the content, which begins with "a:1" and is followed. */
-type Run = (write: (text: string) => Promise<void>, following: Watching, way: string) => Promise<void>;
+type Run = (write: (text: string) => Promise<void>, following: Watching, way: RewritingName) => Promise<void>;
 
-function inOneWay(way: string, run: Run): Promise<void> {
-  const rewriting: Rewriting = REWRITINGS[way]!;
+function inOneWay(way: RewritingName, run: Run): Promise<void> {
+  const rewriting: Rewriting = REWRITINGS[way];
   return withFolder(async (folder) => {
     const { path, write } = rewriting(folder);
     await write(listOf("a:1"));
@@ -33,7 +33,7 @@ function inOneWay(way: string, run: Run): Promise<void> {
 }
 
 /** Runs a test in all ways of replacing, concurrently, in separate folders. */
-function inAllWays(run: Run, ways = Object.keys(REWRITINGS)): () => Promise<void> {
+function inAllWays(run: Run, ways = Object.keys(REWRITINGS) as RewritingName[]): () => Promise<void> {
   return async () => {
     const outcomes = await Promise.allSettled(ways.map((way) => inOneWay(way, run)));
     for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
@@ -41,7 +41,13 @@ function inAllWays(run: Run, ways = Object.keys(REWRITINGS)): () => Promise<void
 }
 
 /** The ways for a storm. With the others there would be no file most of the time. */
-const STORMY = ["in place", "by rename", "deleted and written again", "by links", "by a link to its folder"];
+const STORMY: RewritingName[] = [
+  "in place",
+  "by rename",
+  "deleted and written again",
+  "by links",
+  "by a link to its folder",
+];
 
 /** Returns the n-th content, and its list. */
 function contentOf(n: number): { text: string; list: string } {

@@ -16,7 +16,7 @@ export interface Rewriter {
 export type Rewriting = (folder: string) => Rewriter;
 
 /** All ways, by name. */
-export const REWRITINGS: Readonly<Record<string, Rewriting>> = {
+export const REWRITINGS = {
   "in place": (folder) => {
     const path = `${folder}/servers.json`;
     return { path, write: (text) => Deno.writeTextFile(path, text) };
@@ -89,4 +89,7 @@ export const REWRITINGS: Readonly<Record<string, Rewriting>> = {
       },
     };
   },
-};
+} as const satisfies Readonly<Record<string, Rewriting>>;
+
+/** The name of a way. */
+export type RewritingName = keyof typeof REWRITINGS;

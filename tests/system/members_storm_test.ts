@@ -16,14 +16,14 @@ import { FOLLOWER_REPORT_INTERVAL_MS, FOLLOWER_REPORTS_MAX_COUNT } from "../../s
 import { ownersOf } from "../../src/route/slots.ts";
 import { amountOf } from "../support/amount.ts";
 import { serversJson, systemTest } from "../support/launcher.ts";
-import { REWRITINGS } from "../support/members_rewriting.ts";
+import { type RewritingName, REWRITINGS } from "../support/members_rewriting.ts";
 import { APPLIED_MS } from "../support/members_watching.ts";
 import { pause } from "../support/pause.ts";
 import { until } from "../support/until.ts";
 
 const STORM_MS = amountOf("STORM_MS", 400, 1_000);
 /** The ways of replacing the list. The links come first, since the next way replaces the first link. */
-const WAYS = ["by links", "by rename", "in place", "deleted and made anew"];
+const WAYS: readonly RewritingName[] = ["by links", "by rename", "in place", "deleted and written again"];
 const INTERVAL_MS = 10;
 const CLIENTS_COUNT = amountOf("STORM_CLIENTS", 12, 32);
 const KEYS_EACH = 10;
@@ -74,7 +74,7 @@ systemTest("a storm of changes of servers.json stops no proxy, and no value is w
   const lists = [addresses, addresses.slice(0, 2)].map(serversJson);
   const folder = launcher.newFolder();
   await Deno.mkdir(folder);
-  const rewriters = WAYS.map((way) => REWRITINGS[way]!(folder));
+  const rewriters = WAYS.map((way) => REWRITINGS[way](folder));
   await rewriters[0]!.write(lists[0]!);
   const proxy = await launcher.proxy(rewriters[0]!.path);
 
