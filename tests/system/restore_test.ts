@@ -207,7 +207,7 @@ systemTest(
     await Deno.writeTextFile(join(data, "restore.unfinished"), "");
     const { code, stdout } = await runInmem(["restore", backup, "--data", data]);
     assertEquals(code, 0);
-    const aside = /moved {5}the data of before to (.*)/.exec(stdout)![1]!;
+    const aside = /moved {5}the previous data to (.*)/.exec(stdout)![1]!;
     assertEquals(await valuesAfterStart(launcher, data), ["old", null, null, null]);
     assertEquals(await valuesAfterStart(launcher, aside), ["new", "1", "1", null]);
   },
