@@ -15,6 +15,7 @@ import { acceptLoop, handshake, listen } from "../../src/net/listener.ts";
 import { writeAll } from "../../src/net/socket.ts";
 import type { CertificatePaths } from "../../src/role/certs.ts";
 import { readJsonLines } from "./peer.ts";
+import { endProcess } from "./program.ts";
 import type { Endpoint } from "./resp_connection.ts";
 
 /** The size of a read, in bytes, as in the server for a busy connection. */
@@ -76,12 +77,7 @@ export class CeilingServer implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    try {
-      this.#process.kill("SIGTERM");
-    } catch {
-      // The process has already ended.
-    }
-    await this.#process.status;
+    await endProcess(this.#process);
   }
 }
 

@@ -4,15 +4,12 @@
  * @module
  */
 
-import { messageOf } from "../../src/errors.ts";
 import type { CertificatePaths } from "../../src/role/certs.ts";
-import { delay } from "./script.ts";
-import { type Endpoint, RespConnection } from "./resp_connection.ts";
+import { connectWithin, endProcess, freePort } from "./program.ts";
+import type { Endpoint, RespConnection } from "./resp_connection.ts";
 
 const HOSTNAME = "127.0.0.1";
-const POLL_MS = 20;
 const START_TIMEOUT_MS = 120_000;
-const STOP_TIMEOUT_MS = 5_000;
 
 const NO_PERSISTENCE = ["--save", "", "--appendonly", "no"];
 
@@ -92,31 +89,11 @@ export class RedisServer implements AsyncDisposable {
     return Number(reply!.slice(1));
   }
 
-  /** Ends the process: in order, or by force when that takes too long. */
+  /** Ends the process. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#connection?.close();
-    this.#signal("SIGTERM");
-    const timer = setTimeout(() => this.#signal("SIGKILL"), STOP_TIMEOUT_MS);
-    try {
-      await this.#process.status;
-    } finally {
-      clearTimeout(timer);
-    }
+    await endProcess(this.#process);
   }
-
-  #signal(signal: Deno.Signal): void {
-    try {
-      this.#process.kill(signal);
-    } catch {
-      // The process has already ended.
-    }
-  }
-}
-
-/** Returns a free port of loopback, for programs that cannot choose one themselves. */
-export function freePort(): number {
-  using listener = Deno.listen({ hostname: HOSTNAME, port: 0 });
-  return listener.addr.port;
 }
 
 function listeningOptions(port: number, certificates: CertificatePaths | undefined): string[] {
@@ -125,36 +102,4 @@ function listeningOptions(port: number, certificates: CertificatePaths | undefin
   const files = ["--tls-cert-file", cert, "--tls-key-file", key, "--tls-ca-cert-file", authority];
   const endpoint = ["--bind", HOSTNAME, "--port", "0", "--tls-port", String(port)];
   return [...endpoint, ...files, "--tls-auth-clients", "no"];
-}
-
-/**
- * Connects when the process replies. Fails when it ends.
- *
- * @param program its name, for the error
- */
-export async function connectWithin(
-  timeoutMs: number,
-  program: string,
-  endpoint: Endpoint,
-  process: Deno.ChildProcess,
-  signal: AbortSignal,
-): Promise<RespConnection> {
-  let ended = false;
-  process.status.then(() => ended = true);
-  for (const givesUpAtMs = performance.now() + timeoutMs;;) {
-    await delay(POLL_MS, signal);
-    let connection: RespConnection | undefined;
-    try {
-      connection = await RespConnection.connect(endpoint);
-      await connection.run([["PING"]]);
-      return connection;
-    } catch (error) {
-      connection?.close();
-      if (ended || performance.now() >= givesUpAtMs) {
-        throw new Error(`Cannot start ${program}: ${ended ? "it ended immediately" : messageOf(error)}`, {
-          cause: error,
-        });
-      }
-    }
-  }
 }

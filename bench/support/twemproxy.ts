@@ -6,7 +6,7 @@
  */
 
 import { join } from "@std/path";
-import { connectWithin, freePort } from "./redis_server.ts";
+import { connectWithin, endProcess, freePort } from "./program.ts";
 import type { Endpoint } from "./resp_connection.ts";
 
 const HOSTNAME = "127.0.0.1";
@@ -101,11 +101,6 @@ export class Twemproxy implements AsyncDisposable {
 
   /** Ends the process. */
   async [Symbol.asyncDispose](): Promise<void> {
-    try {
-      this.#process.kill("SIGTERM");
-    } catch {
-      // The process has already ended.
-    }
-    await this.#process.status;
+    await endProcess(this.#process);
   }
 }

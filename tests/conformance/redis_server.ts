@@ -4,7 +4,7 @@
  * @module
  */
 
-import { freePort } from "../../bench/support/redis_server.ts";
+import { freePort } from "../../bench/support/program.ts";
 import { RespClient } from "../support/resp_client.ts";
 
 const START_TIMEOUT_MS = 10_000;
