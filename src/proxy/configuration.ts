@@ -17,8 +17,8 @@ export interface ConfigurationFacts {
 }
 
 /**
- * Returns the parameters of a proxy by their names in Redis. Those that a proxy has no setting for, but that tools
- * read, have fixed values.
+ * Returns the parameters of a proxy by their names in Redis. Parameters that tools read, but for which a proxy has no
+ * setting, have fixed values.
  */
 export function proxyConfiguration(
   { hostname, port, isTls, maxClients, clientMemory }: ConfigurationFacts,

@@ -171,9 +171,9 @@ export class RequestReader {
   #refuse(error: unknown): Taken {
     if (!(error instanceof ProtocolError)) throw error;
     this.problem = `Protocol error: ${error.message}`;
-    const { behind } = this.#decoder;
-    if (behind === -1) return Taken.Lost;
-    this.connection.start = behind;
+    const { nextStart } = this.#decoder;
+    if (nextStart === -1) return Taken.Lost;
+    this.connection.start = nextStart;
     return Taken.Refused;
   }
 

@@ -32,7 +32,7 @@ export class Batch {
 export interface Carrier {
   /** Whether it accepts no further requests. */
   readonly ended: boolean;
-  /** Whether so many bytes wait to be written that clients should pause. */
+  /** Whether clients should pause, because many bytes wait to be written. */
   readonly congested: boolean;
   /** Calls `relieved` once when it is not congested any more, or has ended. */
   whenRelieved(relieved: () => void): void;

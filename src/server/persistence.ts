@@ -462,8 +462,10 @@ export class Persistence {
   }
 
   /**
-   * Captures keys for a slice of time. The slice is longer when no key has been used for a while, or when commands have
-   * used so many since the last slice that the snapshot would not progress. Returns whether all keys are captured.
+   * Captures keys for a slice of time. Returns whether all keys are captured.
+   *
+   * The slice is longer when no key has been used for a while. It is also longer when commands have used many keys
+   * since the last slice, because the snapshot would not progress otherwise.
    */
   #captureSlice(scan: SnapshotScan, saving: Saving, hurries: boolean): boolean {
     const startedMs = performance.now();

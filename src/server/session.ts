@@ -5,9 +5,9 @@
  * read once → every whole request in it → run each, synchronously → the log → write all replies once → read …
  * ```
  *
- * Between the requests of a batch nothing is awaited and nothing is allocated, with two exceptions: a command waits
- * (`save`, `keys`), or the replies become so many that they are written first. A session does not read while it writes.
- * So a client that does not take its replies holds one read buffer and one batch of replies.
+ * Between the requests of a batch nothing is awaited and nothing is allocated, with two exceptions: a command that
+ * waits (`save`, `keys`), and many replies, which are written before the next request. A session does not read while it
+ * writes. So a client that does not take its replies holds one read buffer and one batch of replies.
  *
  * A command that takes long pauses between its slices. From the first pause on, the session reads ahead a little, only
  * to notice that the client leaves. As in Redis, a client that ends its side of the connection gives up the reply. When

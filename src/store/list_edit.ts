@@ -319,7 +319,7 @@ export class ListEditor {
     if (item < lastItem) parts.removeLeaves(entry, directory, item, lastItem);
   }
 
-  /** Returns whether freeing these leaves takes so many steps that it is better done later. */
+  /** Returns whether freeing these leaves takes many steps, and is better done later. */
   #isMuch(directory: number, item: number, lastDirectory: number, lastItem: number): boolean {
     let steps = 0;
     while (directory !== lastDirectory || item < lastItem) {

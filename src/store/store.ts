@@ -577,7 +577,7 @@ export class Store {
     this.#entries.hashes.forget();
   }
 
-  /** Whether there are so many keys that {@linkcode prefetch} has an effect. */
+  /** Whether there are enough keys for {@linkcode prefetch} to have an effect. */
   get isLarge(): boolean {
     return this.#keys.count >= PREFETCH_KEYS_MIN_COUNT;
   }

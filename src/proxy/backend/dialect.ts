@@ -3,13 +3,13 @@
  *
  * ```text
  * client ─ bytes ─► decoder ─► Request ─► router ─┬─ unchanged ───────────► server      (nearly always)
- *                                                 └─ composer ─► parts ───► servers
+ *                                                 └─ writer ─► parts ───► servers
  * client ◄─ bytes ─────────────┬──────────────────── unchanged ◄─ measure ─ server
  *                              └─ reply ◄─ joins ◄─ values, grants, refusal ◄─ servers
  * ```
  *
  * A session has one dialect at a time, and so has every connection to a server. A request is sent to servers in the
- * dialect in which it arrived, so nothing is translated. All clients use the same composer and reply for one request
+ * dialect in which it arrived, so nothing is translated. All clients use the same writer and reply for one request
  * after another: they keep no state from one call to the next.
  *
  * @module
@@ -34,7 +34,7 @@ export interface Dialect extends Framing {
   readonly version: ProtocolVersion;
   /** The number of bytes at the start of a reply that are absent when it is an item of the reply to `exec`. */
   readonly itemStart: number;
-  readonly composer: RequestWriter;
+  readonly writer: RequestWriter;
   /**
    * The reply in progress, in one piece as the replies of servers are. Both versions of RESP have the same object,
    * which uses the version that was requested last.
@@ -44,8 +44,8 @@ export interface Dialect extends Framing {
   readonly multi: Uint8Array<ArrayBuffer>;
   /** The request that runs a transaction. */
   readonly exec: Uint8Array<ArrayBuffer>;
-  /** Returns a composer for one request. The caller owns its buffer. */
-  makeComposer(): RequestWriter;
+  /** Returns a writer for one request. The caller owns its buffer. */
+  makeWriter(): RequestWriter;
   /** Returns a decoder for one client, whose account is charged for its memory. */
   decoder(account?: ClientAccount): RequestDecoder;
   /**

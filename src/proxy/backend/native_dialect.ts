@@ -24,7 +24,7 @@ import type { Dialect, Opener } from "./dialect.ts";
 export class NativeDialect implements Dialect {
   readonly version = 0;
   readonly itemStart = FRAME_PREFIX_BYTES;
-  readonly composer = new NativeRequestWriter();
+  readonly writer = new NativeRequestWriter();
   readonly reply = new NativeReply(Infinity);
   readonly ping = this.request(["ping"]);
   readonly multi = this.request(["multi"]);
@@ -43,7 +43,7 @@ export class NativeDialect implements Dialect {
     return new NativeReplyScanner();
   }
 
-  makeComposer(): NativeRequestWriter {
+  makeWriter(): NativeRequestWriter {
     return new NativeRequestWriter();
   }
 

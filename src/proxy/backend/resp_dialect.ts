@@ -24,7 +24,7 @@ import type { Dialect, Opener } from "./dialect.ts";
 export class RespDialect implements Dialect {
   readonly version: 2 | 3;
   readonly itemStart = 0;
-  readonly composer = new RespRequestWriter();
+  readonly writer = new RespRequestWriter();
   readonly ping = this.request(["ping"]);
   readonly multi = this.request(["multi"]);
   readonly exec = this.request(["exec"]);
@@ -55,7 +55,7 @@ export class RespDialect implements Dialect {
     return new RespReplyScanner();
   }
 
-  makeComposer(): RespRequestWriter {
+  makeWriter(): RespRequestWriter {
     return new RespRequestWriter();
   }
 

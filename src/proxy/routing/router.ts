@@ -267,10 +267,10 @@ export class Router {
     this.#noteWrites(specification, request);
     if (split.count === 1) return link.streams.send(split.pool(0), pending, frame.bytes, frame.start, frame.size);
     const gather = this.#gather(pending, specification, joinFor(specification, split));
-    const { composer } = link.dialect;
+    const { writer } = link.dialect;
     for (let part = 0; part < split.count; part++) {
-      split.compose(part, composer);
-      link.streams.send(split.pool(part), gather.add(), composer.buffer, 0, composer.length);
+      split.compose(part, writer);
+      link.streams.send(split.pool(part), gather.add(), writer.buffer, 0, writer.length);
     }
     gather.sent();
   }
@@ -301,7 +301,7 @@ export class Router {
         if (keys !== undefined) await finishInSlices(link, () => assigned.assignSome());
         // A single part is the request itself, which is copied when it is sent.
         for (let part = 0; part < split.count && split.count > 1; part++) {
-          parts[part] = link.dialect.makeComposer();
+          parts[part] = link.dialect.makeWriter();
           await finishInSlices(link, split.composing(part, parts[part]!));
         }
         if (ownership === this.ownership) break;
@@ -406,19 +406,19 @@ export class Router {
     const step = findStep(this.#cluster, request);
     if (step === undefined) return this.#ownReplies.reply(pending, writeEnd);
     const { link } = pending;
-    const { composer } = link.dialect;
-    composeScan(request, step.position, composer);
+    const { writer } = link.dialect;
+    composeScan(request, step.position, writer);
     const backendRequest = new ScanRequest(this.#cluster, step.stop.tag, link.dialect, {
       forward: (bytes, start, end) => pending.succeed(bytes, start, end),
       reply: (write) => this.#ownReplies.reply(pending, write),
     });
-    link.streams.send(step.stop.pool, backendRequest, composer.buffer, 0, composer.length);
+    link.streams.send(step.stop.pool, backendRequest, writer.buffer, 0, writer.length);
   }
 }
 
 /**
- * Returns whether a request has so many keys that their slots are found in slices. A request with a wrong number of
- * arguments has not.
+ * Returns whether the slots of a request's keys are found in slices, because there are many of them. For a request with
+ * a wrong number of arguments it returns `false`.
  */
 function isLong(specification: CommandSpecification, request: Request): boolean {
   return hasManyKeys(specification, request) && acceptsCount(specification.arity, request.count) &&

@@ -52,11 +52,11 @@ function scanCursor(request: Request): number {
 }
 
 /** Composes the request to one server. */
-export function composeScan(request: Request, position: number, composer: RequestWriter): void {
-  composer.begin(request, request.count);
-  composer.integer(position);
-  if (request.count > 2) composer.copy(request, 2, request.count - 1);
-  composer.end();
+export function composeScan(request: Request, position: number, writer: RequestWriter): void {
+  writer.begin(request, request.count);
+  writer.integer(position);
+  if (request.count > 2) writer.copy(request, 2, request.count - 1);
+  writer.end();
 }
 
 /** Writes an empty last part. */

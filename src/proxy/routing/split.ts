@@ -115,33 +115,33 @@ export class Split {
   }
 
   /** Composes the request with the keys of a part and their values. */
-  compose(part: number, composer: RequestWriter): void {
+  compose(part: number, writer: RequestWriter): void {
     const share = this.#shares[part]!;
-    composer.begin(this.#request, 1 + share.count * this.#keyStep);
+    writer.begin(this.#request, 1 + share.count * this.#keyStep);
     for (let key = share.first; key >= 0; key = this.#next[key]!) {
       const position = this.#firstKey + key * this.#keyStep;
-      composer.copy(this.#request, position, position + this.#keyStep - 1);
+      writer.copy(this.#request, position, position + this.#keyStep - 1);
     }
-    composer.end();
+    writer.end();
   }
 
   /**
    * Composes like {@linkcode compose}, but in steps: each call of the result composes some more, and returns whether
    * all is done.
    */
-  composing(part: number, composer: RequestWriter): () => boolean {
+  composing(part: number, writer: RequestWriter): () => boolean {
     const share = this.#shares[part]!;
     const request = this.#request;
-    composer.begin(request, 1 + share.count * this.#keyStep);
-    composer.reserve(share.size);
+    writer.begin(request, 1 + share.count * this.#keyStep);
+    writer.reserve(share.size);
     let key = share.first;
     let argument = 0;
     let from = 0;
     return () => {
       for (let left = STEP_BYTES; left > 0 && key >= 0;) {
-        const before = composer.length;
-        from = composer.copyPart(request, this.#firstKey + key * this.#keyStep + argument, from, left);
-        left -= composer.length - before + ARGUMENT_BYTES;
+        const before = writer.length;
+        from = writer.copyPart(request, this.#firstKey + key * this.#keyStep + argument, from, left);
+        left -= writer.length - before + ARGUMENT_BYTES;
         if (from >= 0) continue;
         from = 0;
         if (++argument < this.#keyStep) continue;
@@ -149,7 +149,7 @@ export class Split {
         key = this.#next[key]!;
       }
       if (key >= 0) return false;
-      composer.end();
+      writer.end();
       return true;
     };
   }

@@ -30,7 +30,7 @@ export class NativeDecoder {
   /** The estimated size of the request, in bytes: always 0, since {@linkcode needed} is exact. */
   readonly expected = 0;
   /** After an error, the start of the next request; -1 when it is unknown. */
-  behind = -1;
+  nextStart = -1;
   /** The number of bytes that may be dropped while a request is not whole: always 0. */
   readonly passed = 0;
   readonly #places: ArgumentPlaces;
@@ -50,14 +50,14 @@ export class NativeDecoder {
    *
    * @returns the position after the request; -1 while it is not whole
    * @throws {ProtocolError} when the request is malformed or too large, or the memory of all clients has no room for
-   * its arguments; see {@linkcode behind}
+   * its arguments; see {@linkcode nextStart}
    */
   decode(bytes: Uint8Array, start: number, end: number, request: Request, limits: RequestLimits): number {
     const unread = end - start;
     if (unread < FRAME_PREFIX_BYTES) return -1;
     const length = frameLength(bytes, start);
     if (length > limits.requestMaxBytes) {
-      this.behind = -1;
+      this.nextStart = -1;
       throw new ProtocolError(
         `frame of ${length} bytes, expected at most ${limits.requestMaxBytes}${limits.reason}`,
       );
@@ -65,13 +65,13 @@ export class NativeDecoder {
     const next = start + FRAME_PREFIX_BYTES + length;
     if (next > end) {
       this.needed = FRAME_PREFIX_BYTES + length;
-      this.behind = -1;
+      this.nextStart = -1;
       if (this.needed > READ_BUFFER_BATCH_BYTES) this.#lookAhead(bytes, start, end);
       return -1;
     }
     this.needed = 0;
     // The frame is whole, so the next one begins here, even if this one is malformed.
-    this.behind = next;
+    this.nextStart = next;
     if (this.#places.count > 0 && this.#takeLast(bytes, start, next, request)) return next;
     decodeRequest(bytes, start + FRAME_PREFIX_BYTES, next, request);
     return next;

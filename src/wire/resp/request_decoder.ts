@@ -41,7 +41,7 @@ export class RespDecoder {
   /** The number of bytes of empty requests before the one that is not whole: the caller drops them. */
   passed = 0;
   /** After an error, the start of the next request, which is never known: -1. */
-  readonly behind = -1;
+  readonly nextStart = -1;
   /**
    * The estimated size of the request, in bytes; 0 when there is no estimate. See
    * {@linkcode ArgumentPlaces.expectedBytes}.

@@ -64,20 +64,20 @@ for (const [name, dialect] of dialects) {
       while (!split.assignSome());
       assertEquals([split.count, split.partOf], [expected.count, expected.partOf]);
       for (let part = 0; part < split.count; part++) {
-        const composer = dialect.makeComposer();
-        const composing = split.composing(part, composer);
-        const { buffer } = composer;
+        const writer = dialect.makeWriter();
+        const composing = split.composing(part, writer);
+        const { buffer } = writer;
         let steps = 1;
         for (let before = 0; !composing(); steps++) {
           // No step copies many bytes.
-          assert(composer.length - before < STEP_BYTES * 1.1);
-          before = composer.length;
+          assert(writer.length - before < STEP_BYTES * 1.1);
+          before = writer.length;
         }
         assert(command === "mget" || steps > 1);
-        assert(composer.buffer === buffer, "room is made once");
-        expected.compose(part, dialect.composer);
-        assertEquals(composer.length, dialect.composer.length);
-        assert(composer.buffer.subarray(0, composer.length).every((byte, i) => byte === dialect.composer.buffer[i]));
+        assert(writer.buffer === buffer, "room is made once");
+        expected.compose(part, dialect.writer);
+        assertEquals(writer.length, dialect.writer.length);
+        assert(writer.buffer.subarray(0, writer.length).every((byte, i) => byte === dialect.writer.buffer[i]));
       }
     }
   });
@@ -89,8 +89,8 @@ for (const [name, dialect] of dialects) {
     const split = new Split(cluster, specificationOf("mset"), request);
     assertEquals(split.count, 3);
     const parts = Array.from({ length: split.count }, (_, part) => {
-      split.compose(part, dialect.composer);
-      return wordsOf(decode(dialect, dialect.composer.buffer.slice(0, dialect.composer.length)));
+      split.compose(part, dialect.writer);
+      return wordsOf(decode(dialect, dialect.writer.buffer.slice(0, dialect.writer.length)));
     });
     const expected = Array.from({ length: split.count }, (): string[] => ["MSET"]);
     keys.forEach((key, i) => {
@@ -106,22 +106,22 @@ for (const [name, dialect] of dialects) {
   Deno.test(`RequestComposer grows with its input in ${name}, and releases the memory`, () => {
     const long = new Uint8Array(3_000_000).fill(0x61);
     const request = requestOf(dialect, ["get", long, "b"]);
-    const { composer } = dialect;
-    composer.begin(request, 4);
-    composer.copy(request, 1, 2);
-    composer.text("Grüße");
-    composer.end();
-    const words = wordsOf(decode(dialect, composer.buffer.slice(0, composer.length)));
+    const { writer: writer } = dialect;
+    writer.begin(request, 4);
+    writer.copy(request, 1, 2);
+    writer.text("Grüße");
+    writer.end();
+    const words = wordsOf(decode(dialect, writer.buffer.slice(0, writer.length)));
     assertEquals(words.map((word) => word.length), [3, long.length, 1, 5]);
-    composer.begin(request, 1);
-    composer.end();
-    assert(composer.buffer.length < 10_000, `${composer.buffer.length} bytes are kept`);
+    writer.begin(request, 1);
+    writer.end();
+    assert(writer.buffer.length < 10_000, `${writer.buffer.length} bytes are kept`);
   });
 
   Deno.test(`composeScan() replaces the cursor in ${name}`, () => {
     const request = requestOf(dialect, ["Scan", "9007199254740991", "MATCH", "a*", "COUNT", "7"]);
-    composeScan(request, 4294967295, dialect.composer);
-    const words = wordsOf(decode(dialect, dialect.composer.buffer.slice(0, dialect.composer.length)));
+    composeScan(request, 4294967295, dialect.writer);
+    const words = wordsOf(decode(dialect, dialect.writer.buffer.slice(0, dialect.writer.length)));
     assertEquals(words, ["Scan", "4294967295", "MATCH", "a*", "COUNT", "7"]);
   });
 }
@@ -133,8 +133,8 @@ Deno.test("Split reads an inline request, and composes arrays", () => {
   const split = new Split(cluster, specificationOf("mget"), request);
   const found: string[] = [];
   for (let part = 0; part < split.count; part++) {
-    split.compose(part, dialect.composer);
-    const [name, ...keys] = wordsOf(decode(dialect, dialect.composer.buffer.slice(0, dialect.composer.length)));
+    split.compose(part, dialect.writer);
+    const [name, ...keys] = wordsOf(decode(dialect, dialect.writer.buffer.slice(0, dialect.writer.length)));
     assertEquals(name, "mget");
     found.push(...keys);
   }

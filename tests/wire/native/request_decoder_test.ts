@@ -153,14 +153,14 @@ function feed(
   bytes: Uint8Array,
   request: Request,
   nextSize: () => number,
-): { behind: number; arrived: number } {
+): { after: number; arrived: number } {
   for (let arrived = 0;;) {
     arrived = Math.min(bytes.length, arrived + nextSize());
     const before = nextSize() % 100;
     const buffer = new Uint8Array(before + bytes.length);
     buffer.set(bytes.subarray(0, arrived), before);
-    const behind = native.decode(buffer, before, before + arrived, request, REQUEST_LIMITS);
-    if (behind !== -1) return { behind: behind - before, arrived };
+    const after = native.decode(buffer, before, before + arrived, request, REQUEST_LIMITS);
+    if (after !== -1) return { after: after - before, arrived };
     assert(arrived < bytes.length, "it waits for more");
     assertEquals(native.needed === 0, arrived < FRAME_PREFIX_BYTES);
   }
@@ -179,8 +179,8 @@ Deno.test("NativeDecoder decodes frames of many arguments, one after another, at
     const frame = frameOf(words);
     const maxBytes = [frame.length, 200_000, 30_000, 7][random.below(round < ROUNDS_COUNT - 5 ? 3 : 4)]!;
     const step = () => 1 + random.below(maxBytes === 7 ? 3_000 : maxBytes);
-    const { behind } = feed(native, frame, request, step);
-    assertEquals(behind, frame.length);
+    const { after } = feed(native, frame, request, step);
+    assertEquals(after, frame.length);
     assertEquals(wordsOf(request), words, `round ${round}`);
     assertEquals(request.size, words.reduce((sum, word) => sum + word.length, 0));
     assertEquals(memory.usedBytes, 0, "what was charged is the request's now");
@@ -223,16 +223,16 @@ Deno.test("NativeDecoder refuses a complete frame of many arguments with an erro
     assert(expected instanceof ProtocolError, `fault ${index}`);
     for (let arrived = 50_000; arrived < broken.length; arrived += 50_000) {
       assertEquals(native.decode(both, 0, arrived, request, REQUEST_LIMITS), -1, `fault ${index}`);
-      assertEquals(native.behind, -1);
+      assertEquals(native.nextStart, -1);
     }
     assertThrows(
       () => native.decode(both, 0, both.length, request, REQUEST_LIMITS),
       ProtocolError,
       (expected as ProtocolError).message,
     );
-    assertEquals(native.behind, broken.length);
+    assertEquals(native.nextStart, broken.length);
     assertEquals(memory.usedBytes, 0);
-    assertEquals(native.decode(both, native.behind, both.length, request, REQUEST_LIMITS), both.length);
+    assertEquals(native.decode(both, native.nextStart, both.length, request, REQUEST_LIMITS), both.length);
     assertEquals(wordsOf(request), ["ping"]);
   }
 });
@@ -246,7 +246,7 @@ Deno.test("NativeDecoder refuses many arguments when the memory for clients is u
     ProtocolError,
     "--max-client-memory",
   );
-  assertEquals(native.behind, -1);
+  assertEquals(native.nextStart, -1);
   native.free();
   assertEquals(memory.usedBytes, 0);
 });
