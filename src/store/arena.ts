@@ -15,7 +15,7 @@
  *
  * A *reference* names a block: its distance from the beginning of the arena in units of 8 bytes. References have 32
  * bits, so an arena has at most 32 GiB. 0 names nothing (page 0 never contains blocks). Word 3 of every block in use
- * has its kind in the top four bits and is not 0.
+ * has its kind in the top five bits and is not 0.
  *
  * Why size classes: slots of one size can be reused by every later block of the class. Classes are 8 bytes apart up to
  * 128, at most 7 % apart up to 5 KiB, and 15 % up to 8 KiB. Larger ones, of which few fit into a page, are up to a
@@ -40,6 +40,8 @@ const UNIT_BYTES = 8;
 const PAGE_UNITS = PAGE_BYTES / UNIT_BYTES;
 const PAGE_UNITS_SHIFT = 13;
 const BLOCK_MIN_BYTES = 24;
+/** The bits of word 3 below the kind of a block (block.ts). */
+const KIND_SHIFT = 27;
 /** The largest class size, in bytes, of those that are 8 bytes apart. Larger classes divide a page evenly. */
 const FINE_MAX_BYTES = 128;
 const CLASS_RATIO = 1.07;
@@ -314,7 +316,7 @@ export class Arena {
     const size = this.#sizes[kind]!;
     for (let unit = 0; unit < end; unit += units) {
       const from = page * PAGE_UNITS + unit;
-      if (this.words[from * 2 + 3]! >>> 28 === 0) continue;
+      if (this.words[from * 2 + 3]! >>> KIND_SHIFT === 0) continue;
       const to = this.allocate(size);
       assert(this.#pageClass[to >>> PAGE_UNITS_SHIFT] === kind, "compaction left its class");
       for (let word = 0; word < units * 2; word++) this.words[to * 2 + word] = this.words[from * 2 + word]!;

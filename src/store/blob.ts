@@ -18,14 +18,14 @@
 import { copyBytes, equalBytes } from "../bytes.ts";
 import { BLOCK_SHARED_MAX_BYTES } from "../limits.ts";
 import { type Arena, PAGE_BYTES } from "./arena.ts";
-import { KIND_PIECE } from "./block.ts";
+import { KIND_PIECE, kindOf, metaOf } from "./block.ts";
 
 const HEADER_BYTES = 16;
 const WORD_NEXT = 0;
 const WORD_PREVIOUS = 1;
 const WORD_SIZE = 2;
 const WORD_KIND = 3;
-const PIECE_META = (KIND_PIECE << 28) >>> 0;
+const PIECE_META = metaOf(KIND_PIECE);
 
 /** Returns the size of the next piece, header included, for a value of which `rest` bytes are left. */
 function pieceSize(arena: Arena, rest: number): number {
@@ -201,7 +201,7 @@ export class Blobs {
     const next = words[to * 2 + WORD_NEXT]!;
     if (next !== 0) words[next * 2 + WORD_PREVIOUS] = to;
     const previous = words[to * 2 + WORD_PREVIOUS]!;
-    if (words[previous * 2 + WORD_KIND]! >>> 28 !== KIND_PIECE) return previous;
+    if (kindOf(words[previous * 2 + WORD_KIND]!) !== KIND_PIECE) return previous;
     words[previous * 2 + WORD_NEXT] = to;
     return 0;
   }

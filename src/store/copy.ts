@@ -15,17 +15,19 @@ import { copyBytes } from "../bytes.ts";
 import { CLASS_SIZES, PAGE_BYTES } from "./arena.ts";
 import {
   bodyWord,
+  EntryType,
   FLAG_DEADLINE,
   FLAG_EPOCH,
   HEADER_BYTES,
   keyLengthOf,
   KIND_FIELD,
   KIND_HASH,
-  KIND_HASH_PACKED,
   KIND_LIST,
-  KIND_LIST_PACKED,
   KIND_STRING_BLOB,
   kindOf,
+  TRAIT_PACKED,
+  traitsOf,
+  TYPES,
 } from "./block.ts";
 import type { Entries } from "./entries.ts";
 import type { Hashes } from "./hash.ts";
@@ -111,8 +113,8 @@ export class Copier {
     const meta = this.#words[entry * 2 + 3]!;
     const deadlineMs = meta & FLAG_DEADLINE ? this.#entries.deadlines.of(entry) : 0;
     const kind = kindOf(meta);
-    if (kind <= KIND_STRING_BLOB) return this.#copyString(entry, key, start, length, deadlineMs);
-    const isPacked = kind === KIND_LIST_PACKED || kind === KIND_HASH_PACKED;
+    if (TYPES[kind] === EntryType.String) return this.#copyString(entry, key, start, length, deadlineMs);
+    const isPacked = (traitsOf(meta) & TRAIT_PACKED) !== 0;
     const inlineSize = isPacked ? this.#words[entry * 2 + 4]! : 0;
     const made = this.#entries.create(kind, key, start, length, deadlineMs, inlineSize);
     if (isPacked) this.#copyPacked(entry, made);

@@ -20,20 +20,34 @@ import {
   bodyWord,
   DEADLINE_WORDS,
   ENTRY_WORDS,
+  EntryType,
   FLAG_DEADLINE,
   FLAG_DETACHED,
+  flagsOf,
   HEADER_BYTES,
+  HEADER_WORDS,
   keyLengthOf,
+  type Kind,
   KIND_FIELD,
   KIND_FIELD_BLOB,
-  KIND_HASH,
   KIND_LIST,
   KIND_STRING,
   KIND_STRING_BLOB,
   KIND_STRING_SHORT,
   kindOf,
+  metaOf,
   SHORT_MAX_BYTES,
   shortLengthOf,
+  topOf,
+  TRAIT_BLOB,
+  TRAIT_CHAIN,
+  TRAIT_FIELD,
+  TRAIT_INLINE,
+  TRAIT_KEY,
+  TRAIT_PACKED,
+  TRAITS,
+  traitsOf,
+  TYPES,
   withShortLength,
 } from "./block.ts";
 import { Deadlines } from "./deadlines.ts";
@@ -43,9 +57,9 @@ import { halfSipHash } from "./siphash.ts";
 import { SnapshotCursor } from "./snapshot_cursor.ts";
 import { Table } from "./table.ts";
 
-const SHORT_HEADER_BYTES = HEADER_BYTES[KIND_STRING_SHORT << 4]!;
-const STRING_HEADER_BYTES = HEADER_BYTES[KIND_STRING << 4]!;
-const FIELD_HEADER_BYTES = HEADER_BYTES[KIND_FIELD << 4]!;
+const SHORT_HEADER_BYTES = HEADER_BYTES[topOf(KIND_STRING_SHORT, 0)]!;
+const STRING_HEADER_BYTES = HEADER_BYTES[topOf(KIND_STRING, 0)]!;
+const FIELD_HEADER_BYTES = HEADER_BYTES[topOf(KIND_FIELD, 0)]!;
 
 /** The number of zero bytes that are appended at a time when a string is written to far beyond its end. */
 const GAP_PIECE_BYTES = 2 ** 20;
@@ -124,7 +138,7 @@ export class Entries {
    * @param inlineSize the room after the key, in bytes
    */
   create(
-    kind: number,
+    kind: Kind,
     key: Uint8Array,
     start: number,
     length: number,
@@ -132,7 +146,7 @@ export class Entries {
     inlineSize: number,
   ): number {
     const hash = this.hashKey(key, start, length);
-    const top = (kind << 4) | ((deadlineMs === 0 ? 0 : FLAG_DEADLINE) | this.cursor.epoch) >>> 24;
+    const top = topOf(kind, ((deadlineMs === 0 ? 0 : FLAG_DEADLINE) | this.cursor.epoch) >>> 24);
     const entry = this.#allocate(top, hash, key, start, length, inlineSize);
     this.keys.insert(hash, entry);
     this.recency.add(entry);
@@ -146,7 +160,7 @@ export class Entries {
    * @param epoch the FLAG_EPOCH of its hash
    */
   createField(
-    kind: number,
+    kind: Kind,
     epoch: number,
     hash: number,
     idLow: number,
@@ -156,7 +170,7 @@ export class Entries {
     length: number,
     inlineSize: number,
   ): number {
-    const entry = this.#allocate((kind << 4) | (epoch >>> 24), hash, field, start, length, inlineSize);
+    const entry = this.#allocate(topOf(kind, epoch >>> 24), hash, field, start, length, inlineSize);
     this.words[entry * 2 + ENTRY_WORDS] = idLow;
     this.words[entry * 2 + ENTRY_WORDS + 1] = idHigh;
     this.fields.insert(hash, entry);
@@ -187,7 +201,7 @@ export class Entries {
   }
 
   /** Returns the kind of a string whose value has `length` bytes. */
-  stringKind(hasDeadline: boolean, keyLength: number, length: number): number {
+  stringKind(hasDeadline: boolean, keyLength: number, length: number): Kind {
     if (!hasDeadline && length <= SHORT_MAX_BYTES && isInline(SHORT_HEADER_BYTES, keyLength, length)) {
       return KIND_STRING_SHORT;
     }
@@ -196,7 +210,7 @@ export class Entries {
   }
 
   /** Returns the kind of a field of a large hash whose value has `length` bytes. */
-  fieldKind(fieldLength: number, length: number): number {
+  fieldKind(fieldLength: number, length: number): Kind {
     return isInline(FIELD_HEADER_BYTES, fieldLength, length) ? KIND_FIELD : KIND_FIELD_BLOB;
   }
 
@@ -204,7 +218,7 @@ export class Entries {
   writeValue(entry: number, source: Uint8Array, start: number, length: number): void {
     const meta = this.words[entry * 2 + 3]!;
     this.#setLength(entry, length);
-    if (isInlineKind(kindOf(meta))) {
+    if (traitsOf(meta) & TRAIT_INLINE) {
       copyBytes(source, start, this.bytes, this.valueStart(entry), length);
     } else {
       this.words[entry * 2 + this.#pieceWord(meta)] = this.blobs.create(entry, source, start, length);
@@ -226,7 +240,7 @@ export class Entries {
   /** Copies bytes `[from, from + length)` of the value of a string or field. */
   copyValue(entry: number, from: number, target: Uint8Array, at: number, length: number): void {
     const meta = this.words[entry * 2 + 3]!;
-    if (isInlineKind(kindOf(meta))) {
+    if (traitsOf(meta) & TRAIT_INLINE) {
       copyBytes(this.bytes, entry * 8 + HEADER_BYTES[meta >>> 24]! + keyLengthOf(meta) + from, target, at, length);
     } else {
       this.blobs.copy(this.words[entry * 2 + this.#pieceWord(meta)]!, from, target, at, length);
@@ -236,14 +250,12 @@ export class Entries {
   /** Replaces the value of a string or field and keeps the deadline. Returns the entry's reference from now on. */
   replaceValue(entry: number, source: Uint8Array, start: number, length: number): number {
     const meta = this.words[entry * 2 + 3]!;
-    const isField = kindOf(meta) === KIND_FIELD || kindOf(meta) === KIND_FIELD_BLOB;
     this.freeBlob(entry);
-    const flags = (meta >>> 24) & 0x0f;
-    const kind = isField
+    const kind = traitsOf(meta) & TRAIT_FIELD
       ? this.fieldKind(keyLengthOf(meta), length)
       : this.stringKind((meta & FLAG_DEADLINE) !== 0, keyLengthOf(meta), length);
-    const inline = isInlineKind(kind);
-    const reformed = this.reform(entry, (kind << 4) | flags, inline ? length : 0, KEEP_NOTHING);
+    const inlineSize = TRAITS[kind]! & TRAIT_INLINE ? length : 0;
+    const reformed = this.reform(entry, topOf(kind, flagsOf(meta)), inlineSize, KEEP_NOTHING);
     this.writeValue(reformed, source, start, length);
     return reformed;
   }
@@ -283,7 +295,7 @@ export class Entries {
     }
     const meta = this.words[entry * 2 + 3]!;
     const overwritten = Math.min(length, this.valueLength(entry) - from);
-    if (isInlineKind(kindOf(meta))) {
+    if (traitsOf(meta) & TRAIT_INLINE) {
       copyBytes(source, start, this.bytes, this.valueStart(entry) + from, overwritten);
     } else {
       this.blobs.overwrite(this.words[entry * 2 + this.#pieceWord(meta)]!, from, source, start, overwritten);
@@ -297,33 +309,33 @@ export class Entries {
     const fromMeta = this.words[from * 2 + 3]!;
     const toMeta = this.words[to * 2 + 3]!;
     const length = this.valueLength(from);
-    if (isInlineKind(kindOf(fromMeta))) {
+    if (traitsOf(fromMeta) & TRAIT_INLINE) {
       this.writeValue(to, this.bytes, this.valueStart(from), length);
       return;
     }
     this.#setLength(to, length);
     const piece = this.words[from * 2 + this.#pieceWord(fromMeta)]!;
-    if (isInlineKind(kindOf(toMeta))) this.blobs.copy(piece, 0, this.bytes, this.valueStart(to), length);
+    if (traitsOf(toMeta) & TRAIT_INLINE) this.blobs.copy(piece, 0, this.bytes, this.valueStart(to), length);
     else this.words[to * 2 + this.#pieceWord(toMeta)] = this.blobs.clone(piece, to);
   }
 
   /** Frees the blob of an entry if it has one. Returns the number of pieces it had. */
   freeBlob(entry: number): number {
     const meta = this.words[entry * 2 + 3]!;
-    if (kindOf(meta) !== KIND_STRING_BLOB && kindOf(meta) !== KIND_FIELD_BLOB) return 0;
+    if ((traitsOf(meta) & TRAIT_BLOB) === 0) return 0;
     return this.blobs.free(this.words[entry * 2 + this.#pieceWord(meta)]!);
   }
 
   /** Returns the first piece of the blob of an entry; 0 when it has none. */
   firstPiece(entry: number): number {
     const meta = this.words[entry * 2 + 3]!;
-    if (kindOf(meta) !== KIND_STRING_BLOB && kindOf(meta) !== KIND_FIELD_BLOB) return 0;
+    if ((traitsOf(meta) & TRAIT_BLOB) === 0) return 0;
     return this.words[entry * 2 + this.#pieceWord(meta)]!;
   }
 
   /** Returns the index of the entry's word that names its first piece. */
   #pieceWord(meta: number): number {
-    return kindOf(meta) === KIND_FIELD_BLOB ? ENTRY_WORDS + 2 : bodyWord(meta);
+    return HEADER_WORDS[meta >>> 24]! - 1;
   }
 
   /** Sets, changes or (with 0) removes a deadline. Returns the entry's reference from now on. */
@@ -334,8 +346,7 @@ export class Entries {
     if (had !== (deadlineMs !== 0)) {
       // A short string turns into an ordinary one. It stays one when its deadline is removed, as there may be no room.
       const isShort = kindOf(meta) === KIND_STRING_SHORT;
-      const kindChange = isShort ? (KIND_STRING_SHORT ^ KIND_STRING) << 4 : 0;
-      const top = ((meta ^ FLAG_DEADLINE) >>> 24) ^ kindChange;
+      const top = topOf(isShort ? KIND_STRING : kindOf(meta), flagsOf(meta ^ FLAG_DEADLINE));
       const inlineSize = this.inlineSize(entry);
       entry = this.reform(entry, top, inlineSize, inlineSize);
       if (isShort) this.words[entry * 2 + 4] = inlineSize;
@@ -347,17 +358,8 @@ export class Entries {
   /** Returns the number of bytes after an entry's key: a small value or packed elements. */
   inlineSize(entry: number): number {
     const meta = this.words[entry * 2 + 3]!;
-    switch (kindOf(meta)) {
-      case KIND_STRING_SHORT:
-        return shortLengthOf(meta);
-      case KIND_STRING_BLOB:
-      case KIND_FIELD_BLOB:
-      case KIND_LIST:
-      case KIND_HASH:
-        return 0;
-      default:
-        return this.words[entry * 2 + 4]!;
-    }
+    if (kindOf(meta) === KIND_STRING_SHORT) return shortLengthOf(meta);
+    return traitsOf(meta) & (TRAIT_INLINE | TRAIT_PACKED) ? this.words[entry * 2 + 4]! : 0;
   }
 
   /**
@@ -378,15 +380,16 @@ export class Entries {
     const words = this.words;
     const meta = words[entry * 2 + 3]!;
     const oldTop = meta >>> 24;
+    const topMeta = (top << 24) >>> 0;
     const keyLength = keyLengthOf(meta);
     const newHeader = HEADER_BYTES[top]!;
-    const sameKind = keep !== KEEP_NOTHING && top >>> 4 === oldTop >>> 4;
+    const sameKind = keep !== KEEP_NOTHING && kindOf(topMeta) === kindOf(meta);
     // The tail is what is kept after the words that all entries have. If the kind stays, it includes the words of the
     // kind.
     const oldTail = sameKind ? bodyWord(meta) * 4 : HEADER_BYTES[oldTop]!;
-    const newTail = sameKind ? bodyWord((top << 24) >>> 0) * 4 : newHeader;
+    const newTail = sameKind ? bodyWord(topMeta) * 4 : newHeader;
     const tailSize = newHeader - newTail + keyLength + Math.max(0, keep);
-    const newMeta = ((top << 24) | (sameKind ? meta & 0x00ff0000 : 0) | keyLength) >>> 0;
+    const newMeta = (topMeta | (sameKind ? meta & 0x00ff0000 : 0) | keyLength) >>> 0;
     const losesDeadline = oldTop - top === FLAG_DEADLINE >>> 24;
     if (losesDeadline || this.arena.fits(entry, newHeader + keyLength + inlineSize)) {
       if (oldTail !== newTail) {
@@ -403,7 +406,7 @@ export class Entries {
       for (let word = ENTRY_WORDS; word < ENTRY_WORDS + DEADLINE_WORDS; word++) {
         words[to * 2 + word] = words[entry * 2 + word]!;
       }
-    } else if (top >>> 4 === KIND_FIELD || top >>> 4 === KIND_FIELD_BLOB) {
+    } else if (traitsOf(topMeta) & TRAIT_FIELD) {
       words[to * 2 + ENTRY_WORDS] = words[entry * 2 + ENTRY_WORDS]!;
       words[to * 2 + ENTRY_WORDS + 1] = words[entry * 2 + ENTRY_WORDS + 1]!;
     }
@@ -453,10 +456,10 @@ export class Entries {
    */
   #fitValue(entry: number): number {
     const meta = this.words[entry * 2 + 3]!;
-    if (kindOf(meta) > KIND_STRING_BLOB) return entry;
+    if (TYPES[kindOf(meta)] !== EntryType.String) return entry;
     const length = this.valueLength(entry);
     const kind = this.stringKind((meta & FLAG_DEADLINE) !== 0, keyLengthOf(meta), length);
-    if (isInlineKind(kind) === isInlineKind(kindOf(meta))) return entry;
+    if ((TRAITS[kind]! & TRAIT_INLINE) === (traitsOf(meta) & TRAIT_INLINE)) return entry;
     const value = new Uint8Array(length);
     this.copyValue(entry, 0, value, 0, length);
     return this.replaceValue(entry, value, 0, length);
@@ -487,7 +490,7 @@ export class Entries {
   #relink(from: number, to: number, inWheel: boolean): void {
     const words = this.words;
     const hash = words[to * 2 + 2]! | 0;
-    if (kindOf(words[to * 2 + 3]!) < KIND_FIELD) {
+    if (traitsOf(words[to * 2 + 3]!) & TRAIT_KEY) {
       this.keys.replace(hash, from, to);
       this.recency.moved(from, to);
       this.cursor.moved(from, to);
@@ -495,7 +498,7 @@ export class Entries {
     } else {
       this.fields.replace(hash, from, to);
       this.cursor.fieldMoved(from, to);
-      this.#relinkChain(to, KIND_HASH);
+      this.#relinkChain(to);
     }
   }
 
@@ -503,10 +506,10 @@ export class Entries {
   #relinkValue(to: number): void {
     const words = this.words;
     const meta = words[to * 2 + 3]!;
-    const kind = kindOf(meta);
-    if (kind === KIND_STRING_BLOB || kind === KIND_FIELD_BLOB) {
+    const traits = traitsOf(meta);
+    if (traits & TRAIT_BLOB) {
       this.blobs.ownerMoved(words[to * 2 + this.#pieceWord(meta)]!, to);
-    } else if (kind === KIND_LIST || kind === KIND_HASH) {
+    } else if (traits & TRAIT_CHAIN) {
       const body = to * 2 + bodyWord(meta);
       // A detached value may already have lost all its parts.
       if (words[body] !== 0) {
@@ -519,24 +522,22 @@ export class Entries {
   /**
    * Updates the neighbours of a part of a chain (a field, or a directory of a list) that has moved to `to`. Chains
    * begin and end at the entry that owns them, whose words of the kind name the first and the last part.
-   *
-   * @param ownerKind the kind of that entry
    */
-  #relinkChain(to: number, ownerKind: number): void {
+  #relinkChain(to: number): void {
     const words = this.words;
     const next = words[to * 2]!;
     const previous = words[to * 2 + 1]!;
     const nextMeta = words[next * 2 + 3]!;
     const previousMeta = words[previous * 2 + 3]!;
-    if (kindOf(nextMeta) === ownerKind) words[next * 2 + bodyWord(nextMeta) + 1] = to;
+    if (traitsOf(nextMeta) & TRAIT_CHAIN) words[next * 2 + bodyWord(nextMeta) + 1] = to;
     else words[next * 2 + 1] = to;
-    if (kindOf(previousMeta) === ownerKind) words[previous * 2 + bodyWord(previousMeta)] = to;
+    if (traitsOf(previousMeta) & TRAIT_CHAIN) words[previous * 2 + bodyWord(previousMeta)] = to;
     else words[previous * 2] = to;
   }
 
   /** Updates the neighbours of a directory of a list that has moved to `to`. */
   directoryMoved(to: number): void {
-    this.#relinkChain(to, KIND_LIST);
+    this.#relinkChain(to);
   }
 
   /** Adds a part (a field, or a directory) at the front or the back of the chain of `owner`. */
@@ -587,9 +588,9 @@ export class Entries {
     else words[previous * 2] = next;
     if (next === owner) words[body + 1] = previous;
     else words[next * 2 + 1] = previous;
-    const detached = this.arena.allocate(HEADER_BYTES[KIND_LIST << 4]!);
+    const detached = this.arena.allocate(HEADER_BYTES[topOf(KIND_LIST, 0)]!);
     words[detached * 2 + 2] = 0;
-    words[detached * 2 + 3] = ((KIND_LIST << 28) | FLAG_DETACHED) >>> 0;
+    words[detached * 2 + 3] = metaOf(KIND_LIST) | FLAG_DETACHED;
     words[detached * 2 + 4] = count;
     words[detached * 2 + ENTRY_WORDS] = first;
     words[detached * 2 + ENTRY_WORDS + 1] = last;
@@ -624,9 +625,4 @@ export class Entries {
  */
 function isInline(header: number, keyLength: number, length: number): boolean {
   return length === 0 || header + keyLength + length <= BLOCK_SHARED_MAX_BYTES;
-}
-
-/** Returns whether the value of a string or field of this kind follows its key. */
-function isInlineKind(kind: number): boolean {
-  return kind <= KIND_STRING || kind === KIND_FIELD;
 }

@@ -22,12 +22,14 @@ import { PACKED_ELEMENT_MAX_BYTES, PACKED_MAX_BYTES } from "../limits.ts";
 import {
   bodyWord,
   FLAG_EPOCH,
+  flagsOf,
   HEADER_BYTES,
   keyLengthOf,
   KIND_FIELD,
   KIND_HASH,
   KIND_HASH_PACKED,
   kindOf,
+  topOf,
 } from "./block.ts";
 import { type Entries, KEEP_NOTHING } from "./entries.ts";
 import { afterPacked, findPackedField, packedFieldSize, writePackedField } from "./packed_fields.ts";
@@ -101,7 +103,7 @@ export class Hashes {
     const words = this.#words;
     const meta = words[entry * 2 + 3]!;
     this.epoch = meta & FLAG_EPOCH;
-    if (meta >>> 28 === KIND_HASH_PACKED) {
+    if (kindOf(meta) === KIND_HASH_PACKED) {
       const bytes = this.#bytes;
       const base = entry * 8 + HEADER_BYTES[meta >>> 24]! + (meta & 0xffff);
       const at = findPackedField(bytes, base, base + words[entry * 2 + 4]!, field, fieldStart, fieldLength);
@@ -182,7 +184,7 @@ export class Hashes {
     const used = words[entry * 2 + 4]!;
     const scratch = this.#scratch;
     copyBytes(this.#bytes, this.#entries.valueStart(entry), scratch, 0, used);
-    const large = this.#entries.reform(entry, (KIND_HASH << 4) | ((meta >>> 24) & 0x0f), 0, KEEP_NOTHING);
+    const large = this.#entries.reform(entry, topOf(KIND_HASH, flagsOf(meta)), 0, KEEP_NOTHING);
     this.beginLarge(large);
     for (let at = 0; at < used;) {
       const valueAt = afterPacked(scratch, at);
@@ -316,7 +318,7 @@ export class Hashes {
   find(entry: number, field: Uint8Array, start: number, length: number): boolean {
     const words = this.#words;
     const meta = words[entry * 2 + 3]!;
-    if (meta >>> 28 !== KIND_HASH_PACKED) {
+    if (kindOf(meta) !== KIND_HASH_PACKED) {
       this.#field = this.#findLarge(entry, field, start, length);
       return this.#field !== 0;
     }

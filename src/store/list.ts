@@ -23,7 +23,7 @@ import {
   PACKED_ELEMENT_MAX_BYTES,
   PACKED_MAX_BYTES,
 } from "../limits.ts";
-import { bodyWord, HEADER_BYTES, KIND_LIST, KIND_LIST_PACKED, kindOf } from "./block.ts";
+import { bodyWord, flagsOf, HEADER_BYTES, KIND_LIST, KIND_LIST_PACKED, kindOf, topOf } from "./block.ts";
 import { type Entries, KEEP_NOTHING } from "./entries.ts";
 import { type ListParts, PART_HEADER_BYTES } from "./list_parts.ts";
 import {
@@ -142,7 +142,7 @@ export class Lists {
     const used = words[entry * 2 + 4]!;
     const count = words[entry * 2 + bodyWord(meta)]!;
     copyBytes(this.#bytes, this.#entries.valueStart(entry), this.#scratch, 0, used);
-    const large = this.#entries.reform(entry, (KIND_LIST << 4) | ((meta >>> 24) & 0x0f), 0, KEEP_NOTHING);
+    const large = this.#entries.reform(entry, topOf(KIND_LIST, flagsOf(meta)), 0, KEEP_NOTHING);
     this.#emptyLarge(large);
     const directory = this.#parts.addDirectory(large, false);
     const leaf = this.#parts.addLeaf(directory, 0, Math.max(used, PACKED_MAX_BYTES), false);
@@ -302,7 +302,7 @@ export class Lists {
     const words = this.#words;
     const meta = words[entry * 2 + 3]!;
     const body = entry * 2 + bodyWord(meta);
-    if (meta >>> 28 === KIND_LIST_PACKED) {
+    if (kindOf(meta) === KIND_LIST_PACKED) {
       const count = words[body]!;
       if (index < 0) index += count;
       if (index < 0 || index >= count) return false;

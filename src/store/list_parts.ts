@@ -22,7 +22,7 @@
 
 import { copyBytes } from "../bytes.ts";
 import { DIRECTORY_LEAVES_MAX_COUNT, LEAF_INITIAL_BYTES, LEAF_MAX_BYTES } from "../limits.ts";
-import { KIND_DIRECTORY, KIND_LEAF } from "./block.ts";
+import { KIND_DIRECTORY, KIND_LEAF, metaOf } from "./block.ts";
 import type { Entries } from "./entries.ts";
 import { isOutside, nextPacked, outsidePiece, setOutsidePiece } from "./packed.ts";
 
@@ -35,9 +35,9 @@ export const PART_HEADER_BYTES = 16;
 const LEAF_GROWTH_SHIFT = 3;
 const DIRECTORY_INITIAL_ITEMS = 4;
 /** The word 3 of a leaf. */
-export const LEAF_META = (KIND_LEAF << 28) >>> 0;
+export const LEAF_META = metaOf(KIND_LEAF);
 /** The word 3 of a directory without leaves. */
-export const DIRECTORY_META = (KIND_DIRECTORY << 28) >>> 0;
+export const DIRECTORY_META = metaOf(KIND_DIRECTORY);
 /**
  * Neighbouring leaves whose elements together have at most this many bytes are joined: half of a full leaf, so that
  * they do not split again soon.

@@ -45,22 +45,26 @@ import {
 } from "../limits.ts";
 import { Arena, CLASS_SIZES, PAGE_BYTES } from "./arena.ts";
 import {
+  EntryType,
   FLAG_DEADLINE,
   FLAG_DETACHED,
   HEADER_BYTES,
   keyLengthOf,
   KIND_DIRECTORY,
   KIND_HASH,
-  KIND_HASH_PACKED,
   KIND_LEAF,
   KIND_LIST,
-  KIND_LIST_PACKED,
   KIND_PIECE,
-  KIND_STRING,
   KIND_STRING_BLOB,
   KIND_STRING_SHORT,
   kindOf,
   SHORT_MAX_BYTES,
+  topOf,
+  TRAIT_CHAIN,
+  TRAIT_INLINE,
+  TRAIT_PACKED,
+  traitsOf,
+  TYPES,
   withShortLength,
 } from "./block.ts";
 import { Copier } from "./copy.ts";
@@ -76,10 +80,7 @@ import type { RecencyList } from "./recency.ts";
 import type { SnapshotCursor } from "./snapshot_cursor.ts";
 import type { Table } from "./table.ts";
 
-/** The type of value that a key has. */
-export const EntryType = { None: 0, String: 1, List: 2, Hash: 3 } as const;
-/** One of the numbers of {@linkcode EntryType}. */
-export type EntryType = (typeof EntryType)[keyof typeof EntryType];
+export { EntryType };
 
 /** Keys that must not be evicted or expire while a long command is between two of its steps. */
 export interface HeldKeys {
@@ -122,19 +123,7 @@ export interface StoreStatistics {
   readonly expiredKeys: number;
 }
 
-/** The type of an entry's value, by the entry's kind. */
-const TYPE_BY_KIND = Uint8Array.of(
-  EntryType.None,
-  EntryType.String,
-  EntryType.String,
-  EntryType.String,
-  EntryType.List,
-  EntryType.List,
-  EntryType.Hash,
-  EntryType.Hash,
-) as Uint8Array & Record<number, EntryType>;
-
-const SHORT_HEADER_BYTES = HEADER_BYTES[KIND_STRING_SHORT << 4]!;
+const SHORT_HEADER_BYTES = HEADER_BYTES[topOf(KIND_STRING_SHORT, 0)]!;
 
 /**
  * Free pages that any small command may need: one for each class of which it allocates blocks.
@@ -606,7 +595,7 @@ export class Store {
 
   /** Returns the type of a key's value. */
   type(entry: number): EntryType {
-    return TYPE_BY_KIND[this.#words[entry * 2 + 3]! >>> 28]!;
+    return TYPES[kindOf(this.#words[entry * 2 + 3]!)]!;
   }
 
   /** Returns when a key expires, in ms since 1970; 0: never. */
@@ -638,9 +627,8 @@ export class Store {
     const entries = this.#entries;
     if (entry === entries.cursor.partial) entries.cursor.endPartial();
     const meta = this.#words[entry * 2 + 3]!;
-    const kind = kindOf(meta);
     entries.unlink(entry);
-    if (kind === KIND_LIST || kind === KIND_HASH) {
+    if (traitsOf(meta) & TRAIT_CHAIN) {
       this.#words[entry * 2 + 3] = meta | FLAG_DETACHED;
       entries.garbage.add(entry);
       if (this.#words[entry * 2 + 4]! <= FREED_AT_ONCE_MAX_COUNT) this.#dismantle(FREED_AT_ONCE_MAX_COUNT);
@@ -754,8 +742,7 @@ export class Store {
 
   /** Returns whether an entry is a list or a hash in one block. */
   isPacked(entry: number): boolean {
-    const kind = kindOf(this.#words[entry * 2 + 3]!);
-    return kind === KIND_LIST_PACKED || kind === KIND_HASH_PACKED;
+    return (traitsOf(this.#words[entry * 2 + 3]!) & TRAIT_PACKED) !== 0;
   }
 
   /** Returns the least recently used key, or 0. */
@@ -812,7 +799,7 @@ export class Store {
    */
   copyString(entry: number, from: number, target: Uint8Array, at: number, length: number, view?: DataView): void {
     const meta = this.#words[entry * 2 + 3]!;
-    if (meta >>> 28 <= KIND_STRING) {
+    if (traitsOf(meta) & TRAIT_INLINE) {
       const start = entry * 8 + HEADER_BYTES[meta >>> 24]! + (meta & 0xffff) + from;
       copyViewed(this.#bytes, this.#view, start, target, view, at, length);
     } else {
@@ -849,7 +836,7 @@ export class Store {
       const meta = words[entry * 2 + 3]!;
       // Most writes replace a short string with one of about the same size.
       if (
-        meta >>> 28 === KIND_STRING_SHORT && deadlineMs === 0 && valueLength <= SHORT_MAX_BYTES &&
+        kindOf(meta) === KIND_STRING_SHORT && deadlineMs === 0 && valueLength <= SHORT_MAX_BYTES &&
         this.#arena.fits(entry, SHORT_HEADER_BYTES + keyLength + valueLength)
       ) {
         words[entry * 2 + 3] = withShortLength(meta, valueLength);
@@ -857,7 +844,7 @@ export class Store {
         copyViewed(value, view, valueStart, this.#bytes, this.#view, at, valueLength);
         return entry;
       }
-      if (meta >>> 28 <= KIND_STRING_BLOB) {
+      if (TYPES[kindOf(meta)] === EntryType.String) {
         if (this.deadline(entry) !== deadlineMs) entry = entries.setDeadline(entry, deadlineMs);
         return entries.replaceValue(entry, value, valueStart, valueLength);
       }

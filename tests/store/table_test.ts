@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { Arena } from "../../src/store/arena.ts";
-import { HEADER_BYTES, KIND_FIELD, KIND_STRING } from "../../src/store/block.ts";
+import { HEADER_BYTES, KIND_FIELD, KIND_STRING, metaOf, topOf } from "../../src/store/block.ts";
 import { RandomStream } from "../../src/store/random_stream.ts";
 import { halfSipHash } from "../../src/store/siphash.ts";
 import { reverseBits, Table } from "../../src/store/table.ts";
@@ -25,8 +25,8 @@ class Fixture {
     const key = this.key(number);
     const entry = this.arena.allocate(24);
     this.arena.words[entry * 2 + 2] = this.hash(key);
-    this.arena.words[entry * 2 + 3] = (KIND_STRING << 28) | 4;
-    this.arena.bytes.set(key, entry * 8 + HEADER_BYTES[KIND_STRING << 4]!);
+    this.arena.words[entry * 2 + 3] = metaOf(KIND_STRING) | 4;
+    this.arena.bytes.set(key, entry * 8 + HEADER_BYTES[topOf(KIND_STRING, 0)]!);
     this.table.insert(this.hash(key), entry);
     this.entries.set(number, entry);
   }
@@ -44,7 +44,7 @@ class Fixture {
   }
 
   number(entry: number): number {
-    return new DataView(this.arena.bytes.buffer).getUint32(entry * 8 + HEADER_BYTES[KIND_STRING << 4]!);
+    return new DataView(this.arena.bytes.buffer).getUint32(entry * 8 + HEADER_BYTES[topOf(KIND_STRING, 0)]!);
   }
 }
 
@@ -113,7 +113,7 @@ Deno.test("Table findOnly() finds an entry by its hash if no other of its scope 
   const add = (hash: number, scope: number): number => {
     const entry = arena.allocate(32);
     arena.words[entry * 2 + 2] = hash;
-    arena.words[entry * 2 + 3] = (KIND_FIELD << 28) >>> 0;
+    arena.words[entry * 2 + 3] = metaOf(KIND_FIELD);
     arena.words[entry * 2 + 5] = scope;
     arena.words[entry * 2 + 6] = 0;
     table.insert(hash, entry);
